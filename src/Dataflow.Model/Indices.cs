@@ -1,0 +1,21 @@
+using System.Globalization;
+
+namespace Dataflow.Model;
+
+/// <summary>A transformer block, counted from the input, from 0.</summary>
+public readonly record struct Layer(int Index)
+{
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"L{Index:00}");
+}
+
+/// <summary>A chunk within its round, in token order, from 0.</summary>
+public readonly record struct Chunk(int Index)
+{
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"C{Index}");
+}
+
+/// <summary>A round within its step, from 0.</summary>
+public readonly record struct Round(int Index)
+{
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"R{Index}");
+}

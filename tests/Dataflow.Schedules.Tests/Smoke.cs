@@ -1,0 +1,2 @@
+namespace Dataflow.Schedules.Tests;
+public class Smoke { [Fact] public void Runs() => Assert.True(true); }
