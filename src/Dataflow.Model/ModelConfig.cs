@@ -1,0 +1,68 @@
+namespace Dataflow.Model;
+
+/// <summary>
+/// The dimensions of a Llama- or Qwen3-style decoder: pre-norm blocks of grouped-query attention with rotary positions and a
+/// SwiGLU feed-forward, RMS norms, no biases. A value that exists is valid: <see cref="ModelConfigReader"/> reports every fault at once.
+/// </summary>
+public sealed record ModelConfig
+{
+    /// <summary>What people call it: the file's "name", or the folder's or file's name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Rows of the embedding table and of the head.</summary>
+    public required int VocabSize { get; init; }
+
+    /// <summary>Width D of the residual stream.</summary>
+    public required int ModelDim { get; init; }
+
+    /// <summary>Number of blocks.</summary>
+    public required int LayerCount { get; init; }
+
+    /// <summary>Query heads.</summary>
+    public required int HeadCount { get; init; }
+
+    /// <summary>Key and value heads; divides <see cref="HeadCount"/>.</summary>
+    public required int KvHeadCount { get; init; }
+
+    /// <summary>Width of one head: even, at most 256; need not be ModelDim / HeadCount.</summary>
+    public required int HeadDim { get; init; }
+
+    /// <summary>Width F of the feed-forward.</summary>
+    public required int FfnDim { get; init; }
+
+    /// <summary>Base of the rotary frequencies.</summary>
+    public required double RopeTheta { get; init; }
+
+    /// <summary>Added to the mean square in RMS norms.</summary>
+    public required float RmsNormEps { get; init; }
+
+    /// <summary>The head multiplies by the embedding table; one parameter, one gradient.</summary>
+    public bool TiedEmbedding { get; init; }
+
+    /// <summary>RMS norm of every query and key head before rotation (Qwen3).</summary>
+    public bool QkNorm { get; init; }
+
+    /// <summary>Width of all query heads together.</summary>
+    public int QueryDim => HeadCount * HeadDim;
+
+    /// <summary>Width of all key heads (or all value heads) together.</summary>
+    public int KvDim => KvHeadCount * HeadDim;
+
+    /// <summary>All trained numbers; a tied table counts once.</summary>
+    public long ParameterCount =>
+        (TiedEmbedding ? 1L : 2L) * VocabSize * ModelDim + ModelDim + LayerCount * BlockParameterCount;
+
+    /// <summary>Trained numbers of one block.</summary>
+    public long BlockParameterCount =>
+        2L * ModelDim + (QkNorm ? 2L * HeadDim : 0L)
+        + 2L * ModelDim * QueryDim + 2L * ModelDim * KvDim + 3L * ModelDim * FfnDim;
+
+    /// <summary>
+    /// FLOPs of one training step per sequence of <paramref name="seqlen"/> tokens: causal attention counted half, embedding free,
+    /// recomputation not counted (L*(3*2*S*(matrices) + 6*S^2*queryDim) + 6*S*D*V).
+    /// </summary>
+    public double ModelFlops(long seqlen) =>
+        LayerCount * ((6.0 * seqlen * ((2.0 * ModelDim * QueryDim) + (2.0 * ModelDim * KvDim) + (3.0 * ModelDim * FfnDim)))
+            + (6.0 * seqlen * seqlen * QueryDim))
+        + (6.0 * seqlen * ModelDim * VocabSize);
+}

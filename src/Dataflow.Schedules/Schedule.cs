@@ -1,0 +1,54 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+
+namespace Dataflow.Schedules;
+
+/// <summary>A contiguous memory that a budget limits.</summary>
+/// <param name="Name">"device", "host".</param>
+public sealed record Arena(string Name, Bytes Length);
+
+/// <summary>A fixed byte range of an arena. Slots of an arena never overlap.</summary>
+public sealed record Slot(string Name, int Arena, Bytes Offset, Bytes Length);
+
+/// <summary>A logical tensor group: "W/L05", "X/L03/C2/R0". It occupies a slot from the slot's first byte, whole.</summary>
+public sealed record DataObject(string Name, Bytes Length);
+
+/// <summary>That an object's current bytes are in a slot.</summary>
+public readonly record struct Placement(int Object, int Slot);
+
+/// <summary>
+/// One step of training as a value: what runs where, in which order, on which bytes, after what. It is a loop body: step after step
+/// the same ops run, and a wait may name an op of the step before. Everything an executor, a simulator or a verifier needs is here.
+/// </summary>
+public sealed record Schedule
+{
+    /// <summary>Facts for people, in print order: model, recipe, geometry.</summary>
+    public required ImmutableArray<KeyValuePair<string, string>> Facts { get; init; }
+
+    /// <summary>The memories.</summary>
+    public required ImmutableArray<Arena> Arenas { get; init; }
+
+    /// <summary>FIFO queues of ops.</summary>
+    public required ImmutableArray<string> Streams { get; init; }
+
+    /// <summary>All byte ranges in use.</summary>
+    public required ImmutableArray<Slot> Slots { get; init; }
+
+    /// <summary>All logical tensor groups.</summary>
+    public required ImmutableArray<DataObject> Objects { get; init; }
+
+    /// <summary>What the runtime writes before each step (tokens).</summary>
+    public required ImmutableArray<Placement> Inputs { get; init; }
+
+    /// <summary>
+    /// What lives from step to step and where: true at the start of a step and again at its end. An object with several placements
+    /// has the same bytes in each.
+    /// </summary>
+    public required ImmutableArray<Placement> State { get; init; }
+
+    /// <summary>What the runtime may read after a step, besides the state (losses, gradients).</summary>
+    public required ImmutableArray<Placement> Outputs { get; init; }
+
+    /// <summary>In issue order, which is a topological order.</summary>
+    public required ImmutableArray<ScheduledOp> Ops { get; init; }
+}

@@ -1,0 +1,76 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+
+namespace Dataflow.Schedules;
+
+/// <summary>What an op does. Compute kinds run a block program; Fetch and Save copy an object between arenas.</summary>
+public enum OpKind
+{
+    Embed,
+    Forward,
+    Head,
+    Recompute,
+    Backward,
+    EmbedBackward,
+    Norm,
+    Update,
+    Fetch,
+    Save,
+    Zero,
+}
+
+/// <summary>How an op uses bytes. Write promises to overwrite all of them without looking; ReadWrite updates or accumulates.</summary>
+public enum AccessMode
+{
+    Read,
+    Write,
+    ReadWrite,
+}
+
+/// <summary>One operand of an op: bytes [Offset, Offset + Length) of an object, which is in a slot.</summary>
+/// <param name="Role">The operand's name in the block program ("w", "x", "kv"); "from" and "to" for copies.</param>
+public readonly record struct Access(string Role, int Object, int Slot, Bytes Offset, Bytes Length, AccessMode Mode)
+{
+    /// <summary>The bytes are read.</summary>
+    public bool Reads => Mode != AccessMode.Write;
+
+    /// <summary>The bytes are written.</summary>
+    public bool Writes => Mode != AccessMode.Read;
+}
+
+/// <summary>An op waits for the completion of another: of this step (distance 0, an earlier op) or of the step before (1, any op).</summary>
+public readonly record struct Wait(int Op, int Distance);
+
+/// <summary>One op of a schedule. Waits on ops of its own stream are implied by FIFO order and never listed.</summary>
+public sealed record ScheduledOp
+{
+    /// <summary>What it does.</summary>
+    public required OpKind Kind { get; init; }
+
+    /// <summary>Index into <see cref="Schedule.Streams"/>.</summary>
+    public required int Stream { get; init; }
+
+    /// <summary>The block, where there is one.</summary>
+    public Layer? Layer { get; init; }
+
+    /// <summary>The chunk, where there is one.</summary>
+    public Chunk? Chunk { get; init; }
+
+    /// <summary>The round, where there is one.</summary>
+    public Round? Round { get; init; }
+
+    /// <summary>Which of an object's equal pieces (optimizer updates), 0 if whole.</summary>
+    public int Piece { get; init; }
+
+    /// <summary>Forward, Recompute, Backward: the tensors that are kept; the others pass through scratch.</summary>
+    public TensorSet Saved { get; init; }
+
+    /// <summary>Recompute: the tensors wanted.</summary>
+    public TensorSet Wanted { get; init; }
+
+    /// <summary>Operands; a copy has "from" and "to".</summary>
+    public required ImmutableArray<Access> Accesses { get; init; }
+
+    /// <summary>Completions that must precede; at most one op a stream and distance is needed, as streams are FIFO.</summary>
+    public ImmutableArray<Wait> Waits { get; init; } = [];
+}

@@ -1,2 +1,0 @@
-namespace Dataflow.Schedules.Tests;
-public class Smoke { [Fact] public void Runs() => Assert.True(true); }
