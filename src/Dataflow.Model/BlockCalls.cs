@@ -1,0 +1,110 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Model;
+
+/// <summary>
+/// The math of a block, of the embedding and of the head, as lists of kernel calls: written once, run by every device. What a
+/// backward lacks is derived from here: the smallest part of the forward that yields it.
+/// </summary>
+internal static class BlockCalls
+{
+    private static readonly ImmutableArray<Operand> None = [];
+
+    /// <summary>x to y; every tensor that a backward may want on the way.</summary>
+    public static ImmutableArray<KernelCall> Forward(ModelConfig model) =>
+    [
+        new(Kernel.RmsNormForward, [TensorName.Input, Operand.W(WeightName.AttentionNorm)], [TensorName.Norm1, TensorName.Rstd1], None),
+        new(Kernel.GemmForward, [TensorName.Norm1, Operand.W(WeightName.Qkv)], [TensorName.Qkv], None),
+        new(Kernel.QkNormRopeForward, [TensorName.Qkv, TensorName.FirstKey, .. QkNorms(model, Operand.W)], [TensorName.Query, TensorName.KvPiece], None),
+        new(Kernel.AttentionForward, [TensorName.Query, TensorName.KvWindow, TensorName.FirstKey], [TensorName.AttentionOut, TensorName.Lse], None),
+        new(Kernel.GemmForward, [TensorName.AttentionOut, Operand.W(WeightName.AttentionOut), TensorName.Input], [TensorName.Residual], None),
+        new(Kernel.RmsNormForward, [TensorName.Residual, Operand.W(WeightName.FfnNorm)], [TensorName.Norm2, TensorName.Rstd2], None),
+        new(Kernel.GemmForward, [TensorName.Norm2, Operand.W(WeightName.GateUp)], [TensorName.GateUp], None),
+        new(Kernel.SwiGluForward, [TensorName.GateUp], [TensorName.Ffn], None),
+        new(Kernel.GemmForward, [TensorName.Ffn, Operand.W(WeightName.Down), TensorName.Residual], [TensorName.Output], None),
+    ];
+
+    /// <summary>The gradient of the residual stream in place, from y's to x's, and of every weight.</summary>
+    public static ImmutableArray<KernelCall> Backward(ModelConfig model) =>
+    [
+        new(Kernel.GemmInputGradient, [TensorName.GradStream, Operand.W(WeightName.Down)], [TensorName.GradFfn], None),
+        new(Kernel.SwiGluBackward, None, None, [TensorName.GradFfn, TensorName.GateUp]),
+        new(Kernel.GemmWeightGradient, [TensorName.GradStream, TensorName.GradFfn], None, [Operand.G(WeightName.Down)]),
+        new(Kernel.GemmInputGradient, [TensorName.GateUp, Operand.W(WeightName.GateUp)], [TensorName.GradNorm2], None),
+        new(Kernel.GemmWeightGradient, [TensorName.GateUp, TensorName.Norm2], None, [Operand.G(WeightName.GateUp)]),
+        new(Kernel.RmsNormBackward, [TensorName.GradNorm2, TensorName.Residual, TensorName.Rstd2, Operand.W(WeightName.FfnNorm)], None,
+            [TensorName.GradStream, Operand.G(WeightName.FfnNorm)]),
+        new(Kernel.GemmInputGradient, [TensorName.GradStream, Operand.W(WeightName.AttentionOut)], [TensorName.GradAttention], None),
+        new(Kernel.GemmWeightGradient, [TensorName.GradStream, TensorName.AttentionOut], None, [Operand.G(WeightName.AttentionOut)]),
+        new(Kernel.AttentionBackward,
+            [TensorName.Query, TensorName.KvWindow, TensorName.FirstKey, TensorName.AttentionOut, TensorName.Lse, TensorName.GradAttention],
+            [TensorName.GradQuery], [TensorName.GradKvWindow]),
+        new(Kernel.QkNormRopeBackward,
+            [TensorName.GradQuery, TensorName.GradKvPiece, TensorName.FirstKey, .. RawQkv(model), .. QkNorms(model, Operand.W)],
+            [TensorName.GradQkv], QkNorms(model, Operand.G)),
+        new(Kernel.GemmInputGradient, [TensorName.GradQkv, Operand.W(WeightName.Qkv)], [TensorName.GradNorm1], None),
+        new(Kernel.GemmWeightGradient, [TensorName.GradQkv, TensorName.Norm1], None, [Operand.G(WeightName.Qkv)]),
+        new(Kernel.RmsNormBackward, [TensorName.GradNorm1, TensorName.Input, TensorName.Rstd1, Operand.W(WeightName.AttentionNorm)], None,
+            [TensorName.GradStream, Operand.G(WeightName.AttentionNorm)]),
+    ];
+
+    /// <summary>Rows of the embedding table.</summary>
+    public static ImmutableArray<KernelCall> Embed() =>
+        [new(Kernel.EmbeddingForward, [TensorName.Ids, Operand.W(WeightName.EmbeddingTable)], [TensorName.Output], None)];
+
+    /// <summary>Adds the stream's gradient to the table's rows.</summary>
+    public static ImmutableArray<KernelCall> EmbedBackward() =>
+        [new(Kernel.EmbeddingBackward, [TensorName.Ids, TensorName.Order, TensorName.GradStream], None, [Operand.G(WeightName.EmbeddingTable)])];
+
+    /// <summary>Final norm, logits, loss and back, for one head sub-chunk.</summary>
+    public static ImmutableArray<KernelCall> Head(ModelConfig model)
+    {
+        var matrix = model.TiedEmbedding ? WeightName.EmbeddingTable : WeightName.HeadMatrix;
+        return
+        [
+            new(Kernel.RmsNormForward, [TensorName.Input, Operand.W(WeightName.FinalNorm)], [TensorName.HeadNorm, TensorName.HeadRstd], None),
+            new(Kernel.GemmForward, [TensorName.HeadNorm, Operand.W(matrix)], [TensorName.Logits], None),
+            new(Kernel.CrossEntropy, [TensorName.Logits, TensorName.Targets], [TensorName.GradLogits], [TensorName.Loss]),
+            new(Kernel.GemmInputGradient, [TensorName.GradLogits, Operand.W(matrix)], [TensorName.GradHeadNorm], None),
+            new(Kernel.GemmWeightGradient, [TensorName.GradLogits, TensorName.HeadNorm], None, [Operand.G(matrix)]),
+            new(Kernel.RmsNormBackward, [TensorName.GradHeadNorm, TensorName.Input, TensorName.HeadRstd, Operand.W(WeightName.FinalNorm)],
+                [TensorName.GradStream], [Operand.G(WeightName.FinalNorm)]),
+        ];
+    }
+
+    /// <summary>
+    /// The calls of the forward, in its order, that yield the wanted tensors from the available ones. The same calls with the same
+    /// operands as the forward's, hence the same bits; an output that nobody wants is left out only where the kernel can leave it out.
+    /// </summary>
+    public static ImmutableArray<KernelCall> Recompute(ModelConfig model, IEnumerable<TensorName> wanted, IReadOnlySet<TensorName> available)
+    {
+        var needed = new HashSet<TensorName>(wanted.Where(t => !available.Contains(t)));
+        var calls = new List<KernelCall>();
+        foreach (var call in Forward(model).Reverse())
+        {
+            var outputs = call.Writes.Where(o => needed.Contains(o.Tensor)).ToImmutableArray();
+            if (outputs.IsEmpty)
+            {
+                continue;
+            }
+
+            calls.Add(call.Kernel == Kernel.QkNormRopeForward ? call with { Writes = outputs } : call);
+            foreach (var operand in call.Reads)
+            {
+                var tensor = operand.Tensor == TensorName.KvWindow && !available.Contains(TensorName.KvWindow) ? TensorName.KvPiece : operand.Tensor;
+                if (!available.Contains(tensor) && tensor is not (TensorName.Weight or TensorName.FirstKey))
+                {
+                    needed.Add(tensor);
+                }
+            }
+        }
+
+        calls.Reverse();
+        return [.. calls];
+    }
+
+    private static ImmutableArray<Operand> QkNorms(ModelConfig model, Func<WeightName, Operand> of) =>
+        model.QkNorm ? [of(WeightName.QNorm), of(WeightName.KNorm)] : [];
+
+    private static ImmutableArray<Operand> RawQkv(ModelConfig model) => model.QkNorm ? [TensorName.Qkv] : [];
+}

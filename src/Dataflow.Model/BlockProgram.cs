@@ -1,0 +1,65 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Model;
+
+/// <summary>Where a tensor is: bytes from Offset of the op's operand of that role, row-major without gaps.</summary>
+public sealed record TensorPlace(string Role, Bytes Offset, DType Type, long Rows, long Columns)
+{
+    /// <summary>Its bytes.</summary>
+    public Bytes Size => new(checked(Rows * Columns * Type.Size()));
+}
+
+/// <summary>A fixed list of kernel calls and the place of every tensor that they name.</summary>
+public sealed record BlockProgram(ImmutableArray<KernelCall> Calls, ImmutableDictionary<Operand, TensorPlace> Places, Bytes ScratchLength);
+
+/// <summary>The roles of operands: what an op's access is for.</summary>
+public static class Roles
+{
+    /// <summary>The chunk's table (ids, targets, first keys, order).</summary>
+    public const string Table = "t";
+
+    /// <summary>Residual stream at entry.</summary>
+    public const string Input = "x";
+
+    /// <summary>Residual stream at exit.</summary>
+    public const string Output = "y";
+
+    /// <summary>Context window.</summary>
+    public const string Kv = "kv";
+
+    /// <summary>Saved activations of a block.</summary>
+    public const string Activations = "a";
+
+    /// <summary>Tensors that live within one op, or from a recompute to its backward.</summary>
+    public const string Scratch = "s";
+
+    /// <summary>Parameters.</summary>
+    public const string Weights = "w";
+
+    /// <summary>The embedding table where the head reads it too (tied).</summary>
+    public const string TiedWeights = "we";
+
+    /// <summary>Gradients of parameters.</summary>
+    public const string Gradients = "g";
+
+    /// <summary>The table's gradient where the head adds to it (tied).</summary>
+    public const string TiedGradients = "ge";
+
+    /// <summary>Optimizer state: a piece's first moments, then its second moments.</summary>
+    public const string Optimizer = "o";
+
+    /// <summary>Gradient of the residual stream.</summary>
+    public const string GradStream = "dx";
+
+    /// <summary>Gradient of the context window.</summary>
+    public const string GradKv = "dkv";
+
+    /// <summary>Losses of the step, one fp32 per round and chunk.</summary>
+    public const string Loss = "loss";
+
+    /// <summary>Source of a copy.</summary>
+    public const string From = "from";
+
+    /// <summary>Destination of a copy.</summary>
+    public const string To = "to";
+}

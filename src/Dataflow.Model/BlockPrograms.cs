@@ -1,0 +1,228 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Model;
+
+/// <summary>
+/// The block programs of a workload, laid out: for every compute op the kernel calls and the place of each tensor. A pure function of
+/// model, recipe, geometry and save set, so that every device and the planner agree to the byte.
+/// </summary>
+public sealed class BlockPrograms
+{
+    private readonly ModelConfig model;
+    private readonly Recipe recipe;
+    private readonly Geometry geometry;
+    private readonly Dictionary<(string, TensorSet), BlockProgram> cache = [];
+
+    public BlockPrograms(ModelConfig model, Recipe recipe, Geometry geometry)
+    {
+        (this.model, this.recipe, this.geometry) = (model, recipe, geometry);
+        EmbeddingLayout = ParameterLayout.Embedding(model);
+        BlockLayout = ParameterLayout.Block(model);
+        HeadLayout = ParameterLayout.Head(model);
+    }
+
+    /// <summary>Layout of the embedding's parameters.</summary>
+    public ParameterLayout EmbeddingLayout { get; }
+
+    /// <summary>Layout of a block's parameters.</summary>
+    public ParameterLayout BlockLayout { get; }
+
+    /// <summary>Layout of the head's own parameters.</summary>
+    public ParameterLayout HeadLayout { get; }
+
+    /// <summary>Bytes of a chunk's residual stream (and of its gradient).</summary>
+    public Bytes StreamSize => Shape(TensorName.Input).Size;
+
+    /// <summary>Bytes of one chunk's K and V.</summary>
+    public Bytes KvPieceSize => Shape(TensorName.KvPiece).Size;
+
+    /// <summary>Bytes of one chunk's dK and dV (fp32).</summary>
+    public Bytes GradKvPieceSize => Shape(TensorName.GradKvPiece).Size;
+
+    /// <summary>Bytes of the activation object (input and K,V are objects of their own).</summary>
+    public Bytes ActivationsSize(TensorSet saved) => Layout(saved).Length;
+
+    /// <summary>Whether a backward needs a recompute op before it; otherwise its own norms are all that is repeated.</summary>
+    public bool NeedsRecompute(TensorSet saved) => Missing(saved) != TensorSet.None;
+
+    /// <summary>What a recompute op must yield for the backward of a chunk, K,V of a window apart.</summary>
+    public TensorSet Missing(TensorSet saved) => TensorSet.All & ~saved & ~(geometry.ChunksPerGroup > 1 ? TensorSet.Kv : TensorSet.None);
+
+    /// <summary>A block's forward.</summary>
+    public BlockProgram Forward(TensorSet saved) => Cached("forward", saved, () =>
+    {
+        var calls = BlockCalls.Forward(model);
+        return Lay(calls, calls, Layout(saved).Offsets);
+    });
+
+    /// <summary>What the backward lacks, left in the scratch that the backward reads.</summary>
+    public BlockProgram Recompute(TensorSet saved) => Cached("recompute", saved, () =>
+    {
+        var (recompute, backward) = Halves(saved);
+        return Lay(recompute, [.. recompute, .. backward], Layout(saved).Offsets);
+    });
+
+    /// <summary>K and V of one chunk alone, into the window, before the backward of its group.</summary>
+    public BlockProgram RecomputeKv() => Cached("recompute-kv", TensorSet.None, () =>
+    {
+        var calls = BlockCalls.Recompute(model, [TensorName.KvPiece], new HashSet<TensorName> { TensorName.Input });
+        return Lay(calls, calls, ImmutableDictionary<TensorName, Bytes>.Empty);
+    });
+
+    /// <summary>A block's backward; it finds what was recomputed in scratch.</summary>
+    public BlockProgram Backward(TensorSet saved) => Cached("backward", saved, () =>
+    {
+        var (recompute, backward) = Halves(saved);
+        ImmutableArray<KernelCall> all = [.. recompute, .. backward];
+        return Lay(NeedsRecompute(saved) ? backward : all, all, Layout(saved).Offsets);
+    });
+
+    /// <summary>Token ids to the first block's input.</summary>
+    public BlockProgram Embed() => Simple("embed", BlockCalls.Embed());
+
+    /// <summary>Stream gradient to the table's gradient.</summary>
+    public BlockProgram EmbedBackward() => Simple("embed-backward", BlockCalls.EmbedBackward());
+
+    /// <summary>The head over one sub-chunk; Input, Targets and GradStream are advanced by the device from one to the next.</summary>
+    public BlockProgram Head() => Simple("head", BlockCalls.Head(model));
+
+    private BlockProgram Simple(string name, ImmutableArray<KernelCall> calls) =>
+        Cached(name, TensorSet.None, () => Lay(calls, calls, ImmutableDictionary<TensorName, Bytes>.Empty));
+
+    private BlockProgram Cached(string name, TensorSet saved, Func<BlockProgram> make)
+    {
+        if (!cache.TryGetValue((name, saved), out var program))
+        {
+            cache[(name, saved)] = program = make();
+        }
+
+        return program;
+    }
+
+    private (ImmutableArray<KernelCall> Recompute, ImmutableArray<KernelCall> Backward) Halves(TensorSet saved)
+    {
+        var backward = BlockCalls.Backward(model);
+        var available = new HashSet<TensorName>(SavedTensors(saved)) { TensorName.Input };
+        if (saved.HasFlag(TensorSet.Kv) || geometry.ChunksPerGroup > 1)
+        {
+            available.UnionWith([TensorName.KvPiece, TensorName.KvWindow]);
+        }
+
+        var produced = BlockCalls.Forward(model).SelectMany(c => c.Writes).Select(o => o.Tensor).ToHashSet();
+        var wanted = backward.SelectMany(c => c.Reads.Concat(c.Updates)).Select(o => o.Tensor)
+            .Select(t => t == TensorName.KvWindow ? TensorName.KvPiece : t)
+            .Where(t => produced.Contains(t) && t is not (TensorName.Output or TensorName.Ffn));
+        return (BlockCalls.Recompute(model, wanted, available), backward);
+    }
+
+    /// <summary>The tensors of the activation object, in order; with QK-norm the raw product stands for the query.</summary>
+    private IEnumerable<TensorName> SavedTensors(TensorSet saved)
+    {
+        if (saved.HasFlag(TensorSet.Attention))
+        {
+            yield return TensorName.AttentionOut;
+            yield return TensorName.Lse;
+        }
+
+        if (saved.HasFlag(TensorSet.Query))
+        {
+            yield return model.QkNorm ? TensorName.Qkv : TensorName.Query;
+        }
+
+        if (saved.HasFlag(TensorSet.Residual))
+        {
+            yield return TensorName.Residual;
+        }
+
+        if (saved.HasFlag(TensorSet.GateUp))
+        {
+            yield return TensorName.GateUp;
+        }
+    }
+
+    private (ImmutableDictionary<TensorName, Bytes> Offsets, Bytes Length) Layout(TensorSet saved)
+    {
+        var offsets = ImmutableDictionary.CreateBuilder<TensorName, Bytes>();
+        var length = Bytes.Zero;
+        foreach (var tensor in SavedTensors(saved))
+        {
+            offsets[tensor] = length;
+            length += Shape(tensor).Size.Aligned;
+        }
+
+        return (offsets.ToImmutable(), length);
+    }
+
+    private BlockProgram Lay(ImmutableArray<KernelCall> calls, ImmutableArray<KernelCall> lifetimes, ImmutableDictionary<TensorName, Bytes> saved)
+    {
+        var sizes = lifetimes.SelectMany(c => c.Operands).Select(o => o.Tensor).Distinct()
+            .Where(t => !saved.ContainsKey(t) && t is not (TensorName.Weight or TensorName.WeightGradient) && Shape(t).Role == Roles.Scratch)
+            .ToDictionary(t => t, t => Shape(t).Size);
+        var (scratch, length) = ScratchLayout.Of(lifetimes, sizes);
+        var places = ImmutableDictionary.CreateBuilder<Operand, TensorPlace>();
+        foreach (var operand in calls.SelectMany(c => c.Operands).Distinct())
+        {
+            places[operand] = operand.Tensor switch
+            {
+                TensorName.Weight => WeightPlace(operand.Weight, recipe.Parameters, Roles.Weights, Roles.TiedWeights, calls),
+                TensorName.WeightGradient => WeightPlace(operand.Weight, recipe.Gradients, Roles.Gradients, Roles.TiedGradients, calls),
+                var t when saved.TryGetValue(t, out var offset) => Shape(t) with { Role = Roles.Activations, Offset = offset },
+                var t when scratch.TryGetValue(t, out var offset) => Shape(t) with { Offset = offset },
+                var t => Shape(t),
+            };
+        }
+
+        return new BlockProgram(calls, places.ToImmutable(), length);
+    }
+
+    private TensorPlace WeightPlace(WeightName name, DType type, string role, string tiedRole, ImmutableArray<KernelCall> calls)
+    {
+        bool inHead = calls.Any(c => c.Kernel == Kernel.CrossEntropy);
+        var layout = name switch
+        {
+            WeightName.EmbeddingTable => EmbeddingLayout,
+            WeightName.FinalNorm or WeightName.HeadMatrix => HeadLayout,
+            _ => BlockLayout,
+        };
+        var tensor = layout[name];
+        bool tied = inHead && name == WeightName.EmbeddingTable;
+        return new TensorPlace(tied ? tiedRole : role, new Bytes(tensor.ElementOffset * type.Size()), type, tensor.Rows, tensor.Columns);
+    }
+
+    /// <summary>Shape, dtype and home role of a tensor; scratch unless it is an object of its own.</summary>
+    private TensorPlace Shape(TensorName tensor)
+    {
+        var a = recipe.Activations;
+        long t = geometry.ChunkTokens, th = geometry.HeadTokens, d = model.ModelDim, f = model.FfnDim;
+        long q = model.QueryDim, kv = 2L * model.KvDim;
+        TensorPlace Scratch(DType type, long rows, long columns) => new(Roles.Scratch, Bytes.Zero, type, rows, columns);
+        TensorPlace Own(string role, DType type, long rows, long columns, long offset = 0) => new(role, new Bytes(offset), type, rows, columns);
+        return tensor switch
+        {
+            TensorName.Ids => Own(Roles.Table, DType.Int32, t, 1),
+            TensorName.Targets => Own(Roles.Table, DType.Int32, t, 1, 4 * t),
+            TensorName.FirstKey => Own(Roles.Table, DType.Int32, t, 1, 8 * t),
+            TensorName.Order => Own(Roles.Table, DType.Int32, t, 1, 12 * t),
+            TensorName.Input => Own(Roles.Input, a, t, d),
+            TensorName.Output => Own(Roles.Output, a, t, d),
+            TensorName.GradStream => Own(Roles.GradStream, a, t, d),
+            TensorName.KvPiece => Own(Roles.Kv, a, t, kv),
+            TensorName.KvWindow => Own(Roles.Kv, a, geometry.WindowRows, kv),
+            TensorName.GradKvPiece => Own(Roles.GradKv, DType.Float32, t, kv),
+            TensorName.GradKvWindow => Own(Roles.GradKv, DType.Float32, geometry.WindowRows, kv),
+            TensorName.Loss => Own(Roles.Loss, DType.Float32, 1, 1),
+            TensorName.Norm1 or TensorName.Norm2 or TensorName.Residual or TensorName.GradNorm1 or TensorName.GradNorm2 => Scratch(a, t, d),
+            TensorName.Rstd1 or TensorName.Rstd2 => Scratch(DType.Float32, t, 1),
+            TensorName.Qkv or TensorName.GradQkv => Scratch(a, t, q + kv),
+            TensorName.Query or TensorName.AttentionOut or TensorName.GradAttention or TensorName.GradQuery => Scratch(a, t, q),
+            TensorName.Lse => Scratch(DType.Float32, model.HeadCount, t),
+            TensorName.GateUp => Scratch(a, t, 2 * f),
+            TensorName.Ffn or TensorName.GradFfn => Scratch(a, t, f),
+            TensorName.HeadNorm or TensorName.GradHeadNorm => Scratch(a, th, d),
+            TensorName.HeadRstd => Scratch(DType.Float32, th, 1),
+            TensorName.Logits => Scratch(DType.Float32, th, model.VocabSize),
+            TensorName.GradLogits => Scratch(a, th, model.VocabSize),
+            _ => throw new ArgumentOutOfRangeException(nameof(tensor), tensor, "no shape of its own"),
+        };
+    }
+}

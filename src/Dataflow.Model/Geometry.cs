@@ -1,0 +1,72 @@
+namespace Dataflow.Model;
+
+/// <summary>
+/// How a step's tokens are cut up: everything that the order of floating-point operations depends on. For a fixed geometry the
+/// results are bit-identical whatever the memory budgets.
+/// </summary>
+/// <param name="Seqlen">Tokens of one row (a row is one sequence, or several packed documents).</param>
+/// <param name="Rows">Rows of a step; the last round may be partly filled.</param>
+/// <param name="ChunkTokens">T, tokens processed together; the round's rows are one stream of tokens cut every T.</param>
+/// <param name="ChunksPerRound">C, chunks that pass a layer together.</param>
+/// <param name="Rounds">Rounds of a step; gradients accumulate over them.</param>
+/// <param name="HeadTokens">Tokens of a head sub-chunk; no more than this many rows of logits ever exist.</param>
+public sealed record Geometry(int Seqlen, int Rows, int ChunkTokens, int ChunksPerRound, int Rounds, int HeadTokens)
+{
+    /// <summary>
+    /// Chunks that share one context window because a row may cross from one into the next: 1 where whole rows fit a chunk, seqlen / T
+    /// where whole chunks fit a row, otherwise all chunks of the round.
+    /// </summary>
+    public int ChunksPerGroup =>
+        ChunkTokens % Seqlen == 0 ? 1
+        : Seqlen % ChunkTokens == 0 ? Seqlen / ChunkTokens
+        : ChunksPerRound;
+
+    /// <summary>Context windows of a round.</summary>
+    public int GroupsPerRound => ChunksPerRound / ChunksPerGroup;
+
+    /// <summary>Rows of the K,V window of a group.</summary>
+    public int WindowRows => checked(ChunksPerGroup * ChunkTokens);
+
+    /// <summary>Whole rows that a round holds; what is left of its last chunk is padding.</summary>
+    public int RowsPerRound => checked((int)((long)ChunksPerRound * ChunkTokens / Seqlen));
+
+    /// <summary>Tokens trained on in a step, without padding.</summary>
+    public long TokensPerStep => (long)Rows * Seqlen;
+
+    /// <summary>Rows of that round: full rounds first.</summary>
+    public int RowsOf(Round round) => Math.Clamp(Rows - (round.Index * RowsPerRound), 0, RowsPerRound);
+
+    /// <summary>Bytes of a chunk's table: ids, targets, first keys and the id order, T int32 each.</summary>
+    public Bytes TableSize => new(16L * ChunkTokens);
+
+    /// <summary>First row of the chunk in its group's window.</summary>
+    public int WindowRow(Chunk chunk) => chunk.Index % ChunksPerGroup * ChunkTokens;
+
+    /// <summary>
+    /// The order of chunks in head and backward: groups ascending, so that whole sequences accumulate in ascending order; within a
+    /// group descending, because K and V of a chunk receive gradients from every later one.
+    /// </summary>
+    public IEnumerable<Chunk> BackwardOrder()
+    {
+        for (int group = 0; group < GroupsPerRound; group++)
+        {
+            for (int i = ChunksPerGroup - 1; i >= 0; i--)
+            {
+                yield return new Chunk((group * ChunksPerGroup) + i);
+            }
+        }
+    }
+}
+
+/// <summary>What is trained and how numbers are rounded and tokens cut: all that a device needs to know besides the schedule.</summary>
+public sealed record Workload(ModelConfig Model, Recipe Recipe, Geometry Geometry, WorkloadKind Kind);
+
+/// <summary>What a step is for.</summary>
+public enum WorkloadKind
+{
+    /// <summary>Forward, backward and the optimizer's update.</summary>
+    Training,
+
+    /// <summary>Forward and backward; the gradients are the result.</summary>
+    Gradients,
+}

@@ -1,0 +1,164 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Model;
+
+/// <summary>The closed catalog of kernels. A device implements each; the same name is a .cu file, a CPU file, a test and a benchmark.</summary>
+public enum Kernel
+{
+    EmbeddingForward,
+    EmbeddingBackward,
+    RmsNormForward,
+    RmsNormBackward,
+
+    /// <summary>c = a b^T: reads a, b and optionally an addend; an activation times a weight.</summary>
+    GemmForward,
+
+    /// <summary>c = a b: a gradient times a weight.</summary>
+    GemmInputGradient,
+
+    /// <summary>c (+)= a^T b: a gradient times an activation, summed over tokens.</summary>
+    GemmWeightGradient,
+    QkNormRopeForward,
+    QkNormRopeBackward,
+    AttentionForward,
+    AttentionBackward,
+    SwiGluForward,
+    SwiGluBackward,
+    CrossEntropy,
+    AdamW,
+    Zero,
+}
+
+/// <summary>The tensors that block programs name. T tokens of a chunk, D model width, q = heads x head_dim, kv = KV heads x head_dim.</summary>
+public enum TensorName
+{
+    /// <summary>A weight; which one is in <see cref="Operand.Weight"/>.</summary>
+    Weight,
+
+    /// <summary>The gradient of a weight.</summary>
+    WeightGradient,
+
+    /// <summary>[T] int32 token ids.</summary>
+    Ids,
+
+    /// <summary>[T] int32, -1 where a target is not counted.</summary>
+    Targets,
+
+    /// <summary>[T] int32, window row of the first token that this one attends to (its document's first); never decreases.</summary>
+    FirstKey,
+
+    /// <summary>[T] int32, token indices sorted by id.</summary>
+    Order,
+
+    /// <summary>[T, D] residual stream at the block's entry.</summary>
+    Input,
+
+    /// <summary>[T, D] normed input.</summary>
+    Norm1,
+
+    /// <summary>[T] fp32 reciprocal root mean square.</summary>
+    Rstd1,
+
+    /// <summary>[T, q + 2 kv] raw projections.</summary>
+    Qkv,
+
+    /// <summary>[T, q] rotated queries.</summary>
+    Query,
+
+    /// <summary>[T, 2 kv] this chunk's rows of the window: rotated K, then V.</summary>
+    KvPiece,
+
+    /// <summary>[window, 2 kv] the context window up to this chunk.</summary>
+    KvWindow,
+
+    /// <summary>[T, q].</summary>
+    AttentionOut,
+
+    /// <summary>[heads, T] fp32.</summary>
+    Lse,
+
+    /// <summary>[T, D] residual stream after attention.</summary>
+    Residual,
+
+    /// <summary>[T, D].</summary>
+    Norm2,
+
+    /// <summary>[T] fp32.</summary>
+    Rstd2,
+
+    /// <summary>[T, 2 F]; SwiGluBackward replaces it by its gradient.</summary>
+    GateUp,
+
+    /// <summary>[T, F].</summary>
+    Ffn,
+
+    /// <summary>[T, D] residual stream at the next block's entry.</summary>
+    Output,
+
+    /// <summary>[T, D] gradient of the residual stream, updated in place from block to block.</summary>
+    GradStream,
+
+    /// <summary>[T, F] gradient of Ffn; SwiGluBackward replaces it by Ffn itself.</summary>
+    GradFfn,
+
+    /// <summary>[T, D].</summary>
+    GradNorm2,
+
+    /// <summary>[T, q].</summary>
+    GradAttention,
+
+    /// <summary>[T, q].</summary>
+    GradQuery,
+
+    /// <summary>[T, 2 kv] fp32, this chunk's rows of GradKvWindow.</summary>
+    GradKvPiece,
+
+    /// <summary>[window, 2 kv] fp32, accumulated over all later chunks.</summary>
+    GradKvWindow,
+
+    /// <summary>[T, q + 2 kv].</summary>
+    GradQkv,
+
+    /// <summary>[T, D].</summary>
+    GradNorm1,
+
+    /// <summary>[head tokens, D].</summary>
+    HeadNorm,
+
+    /// <summary>[head tokens] fp32.</summary>
+    HeadRstd,
+
+    /// <summary>[head tokens, V] fp32.</summary>
+    Logits,
+
+    /// <summary>[head tokens, V].</summary>
+    GradLogits,
+
+    /// <summary>[head tokens, D].</summary>
+    GradHeadNorm,
+
+    /// <summary>One fp32: the sum of the chunk's token losses.</summary>
+    Loss,
+}
+
+/// <summary>A tensor as a kernel call names it.</summary>
+public readonly record struct Operand(TensorName Tensor, WeightName Weight = default)
+{
+    public static implicit operator Operand(TensorName tensor) => new(tensor);
+
+    /// <summary>The weight of that name.</summary>
+    public static Operand W(WeightName name) => new(TensorName.Weight, name);
+
+    /// <summary>The gradient of the weight of that name.</summary>
+    public static Operand G(WeightName name) => new(TensorName.WeightGradient, name);
+}
+
+/// <summary>
+/// One kernel of a block program. Writes are overwritten without being read; Updates are read and replaced in place. Weight gradients
+/// are always listed as updates: whether the first contribution overwrites them is said by the op's access to its gradient operand.
+/// </summary>
+public sealed record KernelCall(Kernel Kernel, ImmutableArray<Operand> Reads, ImmutableArray<Operand> Writes, ImmutableArray<Operand> Updates)
+{
+    /// <summary>All operands.</summary>
+    public IEnumerable<Operand> Operands => Reads.Concat(Writes).Concat(Updates);
+}

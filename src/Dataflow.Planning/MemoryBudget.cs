@@ -1,0 +1,6 @@
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>The most that a plan may use of each memory.</summary>
+public sealed record MemoryBudget(Bytes Host, Bytes Device);

@@ -1,0 +1,240 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+using Dataflow.Schedules;
+
+namespace Dataflow.Planning;
+
+/// <summary>
+/// The computation of a step in program order. Per round: embedding; every layer over all chunks; head; every layer back over all
+/// chunks (<see cref="Geometry.BackwardOrder"/>); embedding back. In the last round each parameter object is updated as soon as its
+/// gradient is final.
+/// </summary>
+internal sealed class StepLowering
+{
+    private readonly Workload workload;
+    private readonly Geometry geometry;
+    private readonly ModelConfig model;
+    private readonly BlockPrograms programs;
+    private readonly OptimizerPieces pieces;
+    private readonly ObjectTable table;
+    private readonly List<StepOp> ops = [];
+    private int piecesUsed;
+
+    private StepLowering(Workload workload, BlockPrograms programs, Residency residency)
+    {
+        this.workload = workload;
+        this.programs = programs;
+        (model, geometry) = (workload.Model, workload.Geometry);
+        pieces = new OptimizerPieces(workload, programs);
+        table = new ObjectTable(model, workload.Recipe, geometry, workload.Kind, programs, residency);
+    }
+
+    /// <summary>The step's ops, objects and pools.</summary>
+    public static StepProgram Lower(Workload workload, BlockPrograms programs, Residency residency)
+    {
+        var lowering = new StepLowering(workload, programs, residency);
+        for (int r = 0; r < workload.Geometry.Rounds; r++)
+        {
+            lowering.LowerRound(new Round(r));
+        }
+
+        return new StepProgram([.. lowering.ops], lowering.table.Objects, lowering.table.Pools);
+    }
+
+    private Layer HeadEntry => new(model.LayerCount);
+
+    private IEnumerable<Chunk> Chunks => Enumerable.Range(0, geometry.ChunksPerRound).Select(c => new Chunk(c));
+
+    private void LowerRound(Round r)
+    {
+        bool update = workload.Kind == WorkloadKind.Training && r.Index == geometry.Rounds - 1;
+        foreach (var c in Chunks)
+        {
+            Add(OpKind.Embed, null, c, r, [table.Table(c, r), table.EmbeddingWeights(Roles.Weights, AccessMode.Read), table.Stream(Roles.Output, new Layer(0), c, r, AccessMode.Write)]);
+        }
+
+        for (int l = 0; l < model.LayerCount; l++)
+        {
+            foreach (var c in Chunks)
+            {
+                Forward(new Layer(l), c, r);
+            }
+        }
+
+        bool first = r.Index == 0;
+        foreach (var c in geometry.BackwardOrder())
+        {
+            Head(c, r, first);
+            first = false;
+        }
+
+        if (update)
+        {
+            Update("head", null, programs.HeadLayout, table.HeadGradients(AccessMode.Read), table.HeadWeights(AccessMode.ReadWrite));
+        }
+
+        for (int l = model.LayerCount - 1; l >= 0; l--)
+        {
+            BackwardLayer(new Layer(l), r);
+            if (update)
+            {
+                var layer = new Layer(l);
+                Update(layer.ToString(), layer, programs.BlockLayout, table.Gradients(layer, AccessMode.Read), table.Weights(layer, AccessMode.ReadWrite));
+            }
+        }
+
+        EmbedBackward(r);
+        if (update)
+        {
+            Update("embed", null, programs.EmbeddingLayout,
+                table.EmbeddingGradients(Roles.Gradients, AccessMode.Read), table.EmbeddingWeights(Roles.Weights, AccessMode.ReadWrite));
+        }
+    }
+
+    private void Forward(Layer l, Chunk c, Round r)
+    {
+        var saved = table.Saved(l, c);
+        Add(OpKind.Forward, l, c, r,
+        [
+            table.Table(c, r),
+            table.Weights(l, AccessMode.Read),
+            table.Stream(Roles.Input, l, c, r, AccessMode.Read),
+            .. Context(l, c, r, recomputed: false),
+            table.Window(l, c, r, recomputed: false, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write),
+            .. table.Activations(l, c, r, AccessMode.Write),
+            table.Stream(Roles.Output, new Layer(l.Index + 1), c, r, AccessMode.Write),
+            .. table.Scratch(programs.Forward(saved).ScratchLength, AccessMode.Write),
+        ], saved);
+    }
+
+    private void Head(Chunk c, Round r, bool first)
+    {
+        var gradients = first ? AccessMode.Write : AccessMode.ReadWrite;
+        var uses = new List<Use>
+        {
+            table.Table(c, r),
+            table.Stream(Roles.Input, HeadEntry, c, r, AccessMode.Read),
+            table.GradStream(c, r, AccessMode.Write),
+            table.HeadWeights(AccessMode.Read),
+            table.HeadGradients(gradients),
+            table.Loss(c, r),
+        };
+        if (model.TiedEmbedding)
+        {
+            uses.Add(table.EmbeddingWeights(Roles.TiedWeights, AccessMode.Read));
+            uses.Add(table.EmbeddingGradients(Roles.TiedGradients, gradients));
+        }
+
+        uses.AddRange(table.Scratch(programs.Head().ScratchLength, AccessMode.Write));
+        Add(OpKind.Head, null, c, r, [.. uses]);
+    }
+
+    private void BackwardLayer(Layer l, Round r)
+    {
+        bool first = r.Index == 0;
+        foreach (var c in geometry.BackwardOrder())
+        {
+            var saved = table.Saved(l, c);
+            bool lastOfGroup = c.Index % geometry.ChunksPerGroup == geometry.ChunksPerGroup - 1;
+            if (lastOfGroup && geometry.ChunksPerGroup > 1 && !saved.HasFlag(TensorSet.Kv))
+            {
+                RecomputeWindow(l, c, r);
+            }
+
+            if (programs.NeedsRecompute(saved))
+            {
+                Recompute(l, c, r, saved);
+            }
+
+            Backward(l, c, r, saved, lastOfGroup, first);
+            first = false;
+        }
+    }
+
+    /// <summary>K and V of every chunk of the group, ascending, before the backward of its last chunk reads them all.</summary>
+    private void RecomputeWindow(Layer l, Chunk last, Round r)
+    {
+        for (int i = last.Index - geometry.ChunksPerGroup + 1; i <= last.Index; i++)
+        {
+            var c = new Chunk(i);
+            Add(OpKind.Recompute, l, c, r,
+            [
+                table.Table(c, r),
+                table.Weights(l, AccessMode.Read),
+                table.Stream(Roles.Input, l, c, r, AccessMode.Read),
+                table.Window(l, c, r, recomputed: true, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write),
+                .. table.Scratch(programs.RecomputeKv().ScratchLength, AccessMode.Write),
+            ], table.Saved(l, c), TensorSet.Kv);
+        }
+    }
+
+    private void Recompute(Layer l, Chunk c, Round r, TensorSet saved)
+    {
+        var missing = programs.Missing(saved);
+        bool ownKv = missing.HasFlag(TensorSet.Kv);
+        bool recomputedWindow = !saved.HasFlag(TensorSet.Kv);
+        Add(OpKind.Recompute, l, c, r,
+        [
+            table.Table(c, r),
+            table.Weights(l, AccessMode.Read),
+            table.Stream(Roles.Input, l, c, r, AccessMode.Read),
+            ownKv
+                ? table.Window(l, c, r, recomputedWindow, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write)
+                : table.Window(l, c, r, recomputedWindow, 0, geometry.WindowRow(c) + geometry.ChunkTokens, AccessMode.Read),
+            .. table.Activations(l, c, r, AccessMode.Read),
+            .. table.Scratch(programs.Backward(saved).ScratchLength, AccessMode.Write),
+        ], saved, missing);
+    }
+
+    private void Backward(Layer l, Chunk c, Round r, TensorSet saved, bool lastOfGroup, bool firstOfStep)
+    {
+        int rows = geometry.WindowRow(c) + geometry.ChunkTokens;
+        Add(OpKind.Backward, l, c, r,
+        [
+            table.Table(c, r),
+            table.Weights(l, AccessMode.Read),
+            table.Stream(Roles.Input, l, c, r, AccessMode.Read),
+            table.Window(l, c, r, !saved.HasFlag(TensorSet.Kv), 0, rows, AccessMode.Read),
+            .. table.Activations(l, c, r, saved.HasFlag(TensorSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read),
+            table.GradStream(c, r, AccessMode.ReadWrite),
+            table.GradWindow(l, c, r, rows, lastOfGroup ? AccessMode.Write : AccessMode.ReadWrite),
+            table.Gradients(l, firstOfStep ? AccessMode.Write : AccessMode.ReadWrite),
+            .. table.Scratch(programs.Backward(saved).ScratchLength, programs.NeedsRecompute(saved) ? AccessMode.ReadWrite : AccessMode.Write),
+        ], saved);
+    }
+
+    private void EmbedBackward(Round r)
+    {
+        if (r.Index == 0 && !model.TiedEmbedding)
+        {
+            Add(OpKind.Zero, null, null, r, [table.EmbeddingGradients(Roles.Gradients, AccessMode.Write)]);
+        }
+
+        foreach (var c in geometry.BackwardOrder())
+        {
+            Add(OpKind.EmbedBackward, null, c, r,
+                [table.Table(c, r), table.GradStream(c, r, AccessMode.Read), table.EmbeddingGradients(Roles.Gradients, AccessMode.ReadWrite)]);
+        }
+    }
+
+    private void Update(string owner, Layer? layer, ParameterLayout layout, Use gradients, Use weights)
+    {
+        for (int p = 0; p < pieces.CountOf(layout); p++)
+        {
+            var (first, count) = pieces.Elements(layout, p);
+            long g = workload.Recipe.Gradients.Size(), w = workload.Recipe.Parameters.Size();
+            ops.Add(new StepOp(OpKind.Update,
+            [
+                gradients with { Offset = new Bytes(first * g), Length = new Bytes(count * g) },
+                weights with { Offset = new Bytes(first * w), Length = new Bytes(count * w) },
+                table.Moments(owner, p, piecesUsed++, pieces.Size(count), pieces.SlotSize, pieces.Total),
+            ]) { Layer = layer, Piece = p });
+        }
+    }
+
+    private ImmutableArray<Use> Context(Layer l, Chunk c, Round r, bool recomputed) =>
+        geometry.WindowRow(c) == 0 ? [] : [table.Window(l, c, r, recomputed, 0, geometry.WindowRow(c), AccessMode.Read)];
+
+    private void Add(OpKind kind, Layer? l, Chunk? c, Round r, ImmutableArray<Use> uses, TensorSet saved = default, TensorSet wanted = default) =>
+        ops.Add(new StepOp(kind, uses) { Layer = l, Chunk = c, Round = r, Saved = saved, Wanted = wanted });
+}

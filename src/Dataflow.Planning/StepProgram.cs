@@ -1,0 +1,51 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+using Dataflow.Schedules;
+
+namespace Dataflow.Planning;
+
+/// <summary>How long an object's bytes matter.</summary>
+public enum Lifetime
+{
+    /// <summary>From its first use, which overwrites it, to its last, within one step.</summary>
+    Transient,
+
+    /// <summary>Transient, but the runtime reads it after the step.</summary>
+    Output,
+
+    /// <summary>Written to its home by the runtime before each step; matters until its last use.</summary>
+    Input,
+
+    /// <summary>From step to step.</summary>
+    State,
+}
+
+/// <summary>Slots of one length that take turns holding objects.</summary>
+/// <param name="SlotCount">How many; at least as many as one op uses at once.</param>
+public sealed record Pool(string Name, Bytes SlotLength, int SlotCount);
+
+/// <summary>An object of the step, before it has a place.</summary>
+/// <param name="Home">Objects with the same home share one slot on the host, if they ever travel (the same chunk in different rounds).</param>
+public sealed record StepObject(string Name, string Home, Bytes Length, int Pool, Lifetime Life);
+
+/// <summary>An operand of a compute op, before its object has a place.</summary>
+public readonly record struct Use(string Role, int Object, Bytes Offset, Bytes Length, AccessMode Mode);
+
+/// <summary>A compute op, before its objects have places.</summary>
+public sealed record StepOp(OpKind Kind, ImmutableArray<Use> Uses)
+{
+    public Layer? Layer { get; init; }
+
+    public Chunk? Chunk { get; init; }
+
+    public Round? Round { get; init; }
+
+    public int Piece { get; init; }
+
+    public TensorSet Saved { get; init; }
+
+    public TensorSet Wanted { get; init; }
+}
+
+/// <summary>The computation of one step in program order: what happens, not yet where or when bytes travel.</summary>
+public sealed record StepProgram(ImmutableArray<StepOp> Ops, ImmutableArray<StepObject> Objects, ImmutableArray<Pool> Pools);

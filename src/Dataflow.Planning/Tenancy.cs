@@ -1,0 +1,243 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>A copy between an object's home and its slot on the device.</summary>
+/// <param name="IssueAfter">Index of the compute op after which it is issued, -1 for the start of the step.</param>
+/// <param name="Deadline">Index of the compute op that needs a fetch; for a save, the op that produced the bytes.</param>
+internal readonly record struct Travel(bool Fetch, int Object, int Slot, Bytes Offset, Bytes Length, int IssueAfter, int Deadline);
+
+/// <summary>Where every object is, op by op, in the steady state of the loop.</summary>
+/// <param name="Slots">For every op, for every use, the slot (counted over all pools, in pool order).</param>
+/// <param name="Copies">All travels of a step.</param>
+/// <param name="Resident">State objects on the device at the step's border, with their slot.</param>
+/// <param name="HomeValid">State objects whose home holds their current bytes at the step's border.</param>
+internal sealed record TenancyResult(
+    ImmutableArray<ImmutableArray<int>> Slots,
+    ImmutableArray<Travel> Copies,
+    ImmutableArray<(int Object, int Slot)> Resident,
+    ImmutableHashSet<int> HomeValid);
+
+/// <summary>
+/// Decides, for a program and its pools, which object is in which slot when, and hence what travels. Objects enter a slot at the op that
+/// needs them; the one that has been idle longest leaves. In the order in which a pass uses layers and the next pass uses them
+/// backwards this keeps what the turn needs, and it always leaves the slot that has been free longest for the next arrival, so that a
+/// fetch can start as early as memory allows. An object that leaves is saved right after the op that wrote it last; one that never
+/// leaves before its last use is never saved.
+/// Steps repeat: the pass runs over several steps until a step ends as it began, and that step is the loop body. A pool that does not
+/// settle gives up its tenants at the end of each step instead.
+/// </summary>
+internal sealed class Tenancy
+{
+    private const int StepsToSettle = 4;
+    private readonly StepProgram program;
+    private readonly int[] firstUse;
+    private readonly int[] lastUse;
+    private readonly PoolState[] pools;
+    private readonly ObjectState[] states;
+    private readonly List<(long Time, Travel Copy)> copies = [];
+    private readonly int[][] slots;
+
+    private Tenancy(StepProgram program)
+    {
+        this.program = program;
+        firstUse = Enumerable.Repeat(int.MaxValue, program.Objects.Length).ToArray();
+        lastUse = Enumerable.Repeat(-1, program.Objects.Length).ToArray();
+        for (int i = 0; i < program.Ops.Length; i++)
+        {
+            foreach (var use in program.Ops[i].Uses)
+            {
+                firstUse[use.Object] = Math.Min(firstUse[use.Object], i);
+                lastUse[use.Object] = i;
+            }
+        }
+
+        int slot = 0;
+        pools = [.. program.Pools.Select(p =>
+        {
+            var state = new PoolState(slot, p.SlotCount);
+            slot += p.SlotCount;
+            return state;
+        })];
+        states = [.. program.Objects.Select(_ => new ObjectState())];
+        slots = [.. program.Ops.Select(op => new int[op.Uses.Length])];
+    }
+
+    /// <summary>The steady state of the program; throws if a pool has fewer slots than one op uses at once.</summary>
+    public static TenancyResult Settle(StepProgram program)
+    {
+        var tenancy = new Tenancy(program);
+        for (int step = 0; ; step++)
+        {
+            var before = tenancy.Signatures();
+            tenancy.copies.Clear();
+            tenancy.RunStep(step);
+            var after = tenancy.Signatures();
+            var unsettled = Enumerable.Range(0, before.Length).Where(p => before[p] != after[p]).ToArray();
+            if (step > 0 && unsettled.Length == 0)
+            {
+                return tenancy.Collect(step);
+            }
+
+            if (step >= StepsToSettle)
+            {
+                foreach (int p in unsettled)
+                {
+                    tenancy.pools[p].EmptiedEachStep = true;
+                }
+            }
+        }
+    }
+
+    private TenancyResult Collect(int step)
+    {
+        var body = slots.Select(s => s.ToImmutableArray()).ToImmutableArray();
+        var state = Enumerable.Range(0, states.Length).Where(o => program.Objects[o].Life == Lifetime.State).ToArray();
+        var resident = state.Where(o => states[o].Slot >= 0).Select(o => (o, states[o].Slot)).ToImmutableArray();
+        var dirtyAtEnd = state.Where(o => states[o].Dirty.Count > 0).ToHashSet();
+        var body0 = copies.ToArray();
+        copies.Clear();
+
+        // What the next step evicts may have been written in this one: such saves belong to this step's body.
+        RunStep(step + 1);
+        long begin = (long)step * program.Ops.Length, end = begin + program.Ops.Length;
+        var late = copies.Where(c => !c.Copy.Fetch && c.Time >= begin && c.Time < end).ToArray();
+        dirtyAtEnd.ExceptWith(late.Select(c => c.Copy.Object));
+        var all = body0.Where(c => c.Time >= begin).Concat(late).Select(c => c.Copy).ToImmutableArray();
+        return new TenancyResult(body, all, resident, [.. state.Where(o => !dirtyAtEnd.Contains(o))]);
+    }
+
+    private void RunStep(int step)
+    {
+        int count = program.Ops.Length;
+        long start = (long)step * count;
+        foreach (var pool in pools)
+        {
+            pool.StartStep(start - 1);
+        }
+
+        for (int i = 0; i < count; i++)
+        {
+            var uses = program.Ops[i].Uses;
+            long now = start + i;
+            foreach (var use in uses)
+            {
+                states[use.Object].InUse = now;
+            }
+
+            for (int u = 0; u < uses.Length; u++)
+            {
+                slots[i][u] = Enter(uses[u], i, start);
+            }
+
+            foreach (var use in uses)
+            {
+                if (lastUse[use.Object] == i && states[use.Object].Slot >= 0)
+                {
+                    Leave(use.Object, now);
+                }
+            }
+        }
+
+        foreach (var pool in pools.Where(p => p.EmptiedEachStep))
+        {
+            while (pool.Tenants.First is { } oldest)
+            {
+                Evict(pool, oldest.Value);
+            }
+        }
+    }
+
+    private int Enter(in Use use, int op, long start)
+    {
+        var state = states[use.Object];
+        var pool = pools[program.Objects[use.Object].Pool];
+        long now = start + op;
+        if (state.Slot >= 0)
+        {
+            pool.Touch(use.Object, state);
+        }
+        else
+        {
+            var (slot, free) = Acquire(pool, now, program.Objects[use.Object].Pool);
+            state.Slot = slot;
+            state.Node = pool.Tenants.AddLast(use.Object);
+            var life = program.Objects[use.Object].Life;
+            if (life is Lifetime.State or Lifetime.Input || firstUse[use.Object] < op)
+            {
+                long issue = Math.Max(Math.Max(free, state.SavedAt), start - 1) - start;
+                copies.Add((now, new Travel(true, use.Object, slot, Bytes.Zero, program.Objects[use.Object].Length, (int)issue, op)));
+            }
+        }
+
+        state.LastUse = now;
+        if (use.Mode != Schedules.AccessMode.Read)
+        {
+            state.MarkDirty(use.Offset, use.Length, now);
+        }
+
+        return state.Slot;
+    }
+
+    private (int Slot, long FreeSince) Acquire(PoolState pool, long now, int poolId)
+    {
+        if (pool.Free.Count == 0)
+        {
+            var victim = pool.Tenants.First;
+            while (victim is not null && states[victim.Value].InUse == now)
+            {
+                victim = victim.Next;
+            }
+
+            if (victim is null)
+            {
+                throw new InvalidOperationException($"pool {program.Pools[poolId].Name} has {program.Pools[poolId].SlotCount} slots, fewer than one op uses at once");
+            }
+
+            Evict(pool, victim.Value);
+        }
+
+        return pool.Free.Dequeue();
+    }
+
+    /// <summary>Takes an object that is still wanted out of its slot; what changed is saved.</summary>
+    private void Evict(PoolState pool, int o)
+    {
+        var state = states[o];
+        foreach (var (offset, length, time) in state.Dirty)
+        {
+            AddSave(o, state.Slot, offset, length, time);
+        }
+
+        state.Dirty.Clear();
+        pool.Release(state);
+    }
+
+    /// <summary>The last use of a step: transient bytes die, results go home.</summary>
+    private void Leave(int o, long now)
+    {
+        var state = states[o];
+        switch (program.Objects[o].Life)
+        {
+            case Lifetime.State:
+                return;
+            case Lifetime.Output:
+                AddSave(o, state.Slot, Bytes.Zero, program.Objects[o].Length, now);
+                break;
+        }
+
+        state.Dirty.Clear();
+        state.SavedAt = -1;
+        pools[program.Objects[o].Pool].Release(state);
+    }
+
+    private void AddSave(int o, int slot, Bytes offset, Bytes length, long time)
+    {
+        int op = (int)(time % program.Ops.Length);
+        copies.Add((time, new Travel(false, o, slot, offset, length, op, op)));
+        states[o].SavedAt = Math.Max(states[o].SavedAt, time);
+    }
+
+    private string[] Signatures() => [.. pools.Select(p => p.Signature(states, program.Ops.Length))];
+}
