@@ -1,0 +1,78 @@
+using Dataflow.Cpu.Kernels;
+using Dataflow.Model;
+using Dataflow.Runtime;
+using Dataflow.Schedules;
+
+namespace Dataflow.Cpu;
+
+/// <summary>
+/// Two arenas in RAM of the plan's sizes and real math. Every stream is a thread of its own, so copies run beside compute; kernels
+/// spread over a team of threads.
+/// </summary>
+public sealed class CpuDevice : IDevice
+{
+    private readonly CpuMemory memory;
+    private readonly OpRunner runner;
+    private readonly ThreadTeam team;
+    private readonly CpuStream[] streams;
+    private readonly StepClock clock;
+    private int step;
+
+    /// <summary>Allocates the arenas and starts the streams.</summary>
+    /// <param name="threads">Threads of the team; results do not depend on it.</param>
+    public CpuDevice(Schedule schedule, Workload workload, int threads)
+    {
+        memory = new CpuMemory(schedule);
+        team = new ThreadTeam(threads);
+        runner = new OpRunner(schedule, workload, memory.Arenas, team);
+        runner.Prepare();
+        clock = new StepClock(schedule.Ops.Length);
+        int waits = schedule.Ops.Sum(o => o.Waits.Length);
+        streams = [.. schedule.Streams.Select(name => new CpuStream(name, schedule.Ops.Length + waits, clock, runner.Run))];
+    }
+
+    /// <inheritdoc/>
+    public string Name => $"cpu, {team.Threads} threads";
+
+    /// <inheritdoc/>
+    public void BeginStep(in StepArguments arguments)
+    {
+        step++;
+        runner.Arguments = arguments;
+    }
+
+    /// <inheritdoc/>
+    public void Wait(int stream, Wait wait) => streams[stream].Enqueue(new CpuCommand(wait.Op, step - wait.Distance, IsWait: true));
+
+    /// <inheritdoc/>
+    public void Launch(int op) => streams[memory.Schedule.Ops[op].Stream].Enqueue(new CpuCommand(op, step, IsWait: false));
+
+    /// <inheritdoc/>
+    public void Synchronize()
+    {
+        foreach (var stream in streams)
+        {
+            stream.Drain();
+        }
+
+        clock.ThrowIfFailed();
+    }
+
+    /// <inheritdoc/>
+    public void Write(int slot, Bytes offset, ReadOnlySpan<byte> source) => source.CopyTo(memory.Slot(slot, offset, source.Length));
+
+    /// <inheritdoc/>
+    public void Read(int slot, Bytes offset, Span<byte> destination) => memory.Slot(slot, offset, destination.Length).CopyTo(destination);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var stream in streams)
+        {
+            stream.Dispose();
+        }
+
+        team.Dispose();
+        memory.Dispose();
+    }
+}

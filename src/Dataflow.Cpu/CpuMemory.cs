@@ -1,0 +1,38 @@
+using Dataflow.Model;
+using Dataflow.Schedules;
+
+namespace Dataflow.Cpu;
+
+/// <summary>The arenas of a schedule and the spans of its slots.</summary>
+internal sealed unsafe class CpuMemory : IDisposable
+{
+    public CpuMemory(Schedule schedule)
+    {
+        Schedule = schedule;
+        Arenas = [.. schedule.Arenas.Select(a => new CpuArena(a.Name, a.Length))];
+    }
+
+    public Schedule Schedule { get; }
+
+    public CpuArena[] Arenas { get; }
+
+    /// <summary>Bytes of a slot from an offset on.</summary>
+    public Span<byte> Slot(int slot, Bytes offset, int length)
+    {
+        var at = Schedule.Slots[slot];
+        if (offset.Value < 0 || offset.Value + length > at.Length.Value)
+        {
+            throw new ArgumentOutOfRangeException(nameof(offset), $"bytes {offset.Value} to {offset.Value + length} are outside slot {at.Name} of {at.Length.Value} bytes");
+        }
+
+        return new Span<byte>(Arenas[at.Arena].Start + at.Offset.Value + offset.Value, length);
+    }
+
+    public void Dispose()
+    {
+        foreach (var arena in Arenas)
+        {
+            arena.Dispose();
+        }
+    }
+}

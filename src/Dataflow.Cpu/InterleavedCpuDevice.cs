@@ -1,0 +1,107 @@
+using Dataflow.Cpu.Kernels;
+using Dataflow.Model;
+using Dataflow.Runtime;
+using Dataflow.Schedules;
+
+namespace Dataflow.Cpu;
+
+/// <summary>
+/// The CPU device as an adversary: one op at a time, each from a stream picked at random (by a seed) among those whose waits are
+/// satisfied. Whatever no op may rely on is made NaN: arenas at the start, bytes
+/// that an op promises to overwrite before it runs, and slots whose tenant has had its last use. A schedule with a missing wait, or a
+/// kernel that reads what it should write, gives wrong numbers here instead of rare ones elsewhere.
+/// </summary>
+public sealed class InterleavedCpuDevice : IDevice
+{
+    private readonly CpuMemory memory;
+    private readonly OpRunner runner;
+    private readonly ThreadTeam team;
+    private readonly Queue<CpuCommand>[] streams;
+    private readonly int[] completed;
+    private readonly SlotPoison poison;
+    private readonly Random random;
+    private int step;
+
+    /// <summary>Allocates the arenas, filled with NaN.</summary>
+    /// <param name="seed">Of the choice of streams.</param>
+    public InterleavedCpuDevice(Schedule schedule, Workload workload, int threads, int seed)
+    {
+        memory = new CpuMemory(schedule);
+        team = new ThreadTeam(threads);
+        runner = new OpRunner(schedule, workload, memory.Arenas, team);
+        runner.Prepare();
+        poison = new SlotPoison(memory);
+        poison.FillArenas();
+        completed = new int[schedule.Ops.Length];
+        streams = [.. schedule.Streams.Select(_ => new Queue<CpuCommand>())];
+        random = new Random(seed);
+    }
+
+    /// <summary>Called after each op with its index and a way to look at its operands; for tests.</summary>
+    public Action<int>? OpCompleted { get; set; }
+
+    /// <inheritdoc/>
+    public string Name => $"cpu, interleaved, {team.Threads} threads";
+
+    /// <inheritdoc/>
+    public void BeginStep(in StepArguments arguments)
+    {
+        step++;
+        runner.Arguments = arguments;
+    }
+
+    /// <inheritdoc/>
+    public void Wait(int stream, Wait wait) => streams[stream].Enqueue(new CpuCommand(wait.Op, step - wait.Distance, IsWait: true));
+
+    /// <inheritdoc/>
+    public void Launch(int op) => streams[memory.Schedule.Ops[op].Stream].Enqueue(new CpuCommand(op, step, IsWait: false));
+
+    /// <inheritdoc/>
+    public void Synchronize()
+    {
+        var ready = new List<int>();
+        while (streams.Any(s => s.Count > 0))
+        {
+            ready.Clear();
+            for (int s = 0; s < streams.Length; s++)
+            {
+                while (streams[s].TryPeek(out var next) && next.IsWait && completed[next.Op] >= next.Step)
+                {
+                    streams[s].Dequeue();
+                }
+
+                if (streams[s].TryPeek(out var head) && !head.IsWait)
+                {
+                    ready.Add(s);
+                }
+            }
+
+            if (ready.Count == 0)
+            {
+                throw new InvalidOperationException("deadlock: every stream waits, although issue order is a topological order");
+            }
+
+            var command = streams[ready[random.Next(ready.Count)]].Dequeue();
+            poison.Before(command.Op);
+            runner.Run(command.Op);
+            completed[command.Op] = command.Step;
+            OpCompleted?.Invoke(command.Op);
+            poison.After(command.Op);
+        }
+
+        poison.EndStep();
+    }
+
+    /// <inheritdoc/>
+    public void Write(int slot, Bytes offset, ReadOnlySpan<byte> source) => source.CopyTo(memory.Slot(slot, offset, source.Length));
+
+    /// <inheritdoc/>
+    public void Read(int slot, Bytes offset, Span<byte> destination) => memory.Slot(slot, offset, destination.Length).CopyTo(destination);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        team.Dispose();
+        memory.Dispose();
+    }
+}

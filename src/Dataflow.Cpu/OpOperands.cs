@@ -1,0 +1,71 @@
+using Dataflow.Cpu.Kernels;
+using Dataflow.Model;
+using Dataflow.Schedules;
+
+namespace Dataflow.Cpu;
+
+/// <summary>
+/// The operands of one op, found by role: turns the names of a block program into addresses. A value without allocations, made anew for
+/// each op that runs.
+/// </summary>
+internal readonly unsafe struct OpOperands(Schedule schedule, CpuArena[] arenas, Geometry geometry, ScheduledOp op, BlockProgram program)
+{
+    /// <summary>Whether the op has an operand of that role.</summary>
+    public bool Has(string role) => Find(role) >= 0;
+
+    /// <summary>Whether the first contribution overwrites the operand's bytes.</summary>
+    public bool Overwrites(string role) => op.Accesses[Find(role)].Mode == AccessMode.Write;
+
+    /// <summary>Address of the first accessed byte of the operand.</summary>
+    public byte* Accessed(string role)
+    {
+        var access = op.Accesses[Find(role)];
+        return Object(access) + access.Offset.Value;
+    }
+
+    /// <summary>Bytes accessed through the operand.</summary>
+    public long AccessedLength(string role) => op.Accesses[Find(role)].Length.Value;
+
+    /// <summary>Address of a tensor.</summary>
+    public byte* Pointer(Operand operand)
+    {
+        var place = program.Places[operand];
+        byte* start = Object(op.Accesses[Find(place.Role)]) + place.Offset.Value;
+        return operand.Tensor switch
+        {
+            // The loss operand is the chunk's own four bytes.
+            TensorName.Loss => Accessed(Roles.Loss),
+            TensorName.KvPiece or TensorName.GradKvPiece => start + (geometry.WindowRow(op.Chunk!.Value) * place.Columns * place.Type.Size()),
+            _ => start,
+        };
+    }
+
+    /// <summary>A tensor of floating-point numbers, dense.</summary>
+    public Matrix Matrix(Operand operand)
+    {
+        var place = program.Places[operand];
+        return new Matrix(Pointer(operand), place.Type, (int)place.Rows, (int)place.Columns);
+    }
+
+    /// <summary>Role of a tensor's operand.</summary>
+    public string Role(Operand operand) => program.Places[operand].Role;
+
+    private byte* Object(in Access access)
+    {
+        var slot = schedule.Slots[access.Slot];
+        return arenas[slot.Arena].Start + slot.Offset.Value;
+    }
+
+    private int Find(string role)
+    {
+        for (int i = 0; i < op.Accesses.Length; i++)
+        {
+            if (op.Accesses[i].Role == role)
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+}

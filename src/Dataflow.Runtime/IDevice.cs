@@ -1,0 +1,38 @@
+using Dataflow.Model;
+using Dataflow.Schedules;
+
+namespace Dataflow.Runtime;
+
+/// <summary>What differs from step to step.</summary>
+/// <param name="Step">Optimizer step, from 1.</param>
+/// <param name="Optimizer">Learning rate and the other settings of the update.</param>
+/// <param name="LossScale">1 / counted targets of the step: the loss is their mean.</param>
+public readonly record struct StepArguments(int Step, AdamWSettings Optimizer, float LossScale);
+
+/// <summary>
+/// Where the verbs of a schedule land. A device is made for one schedule and workload; it owns the arenas. Ops of one stream run in
+/// the order of their launch; nothing is allocated after construction.
+/// </summary>
+public interface IDevice : IDisposable
+{
+    /// <summary>For people: "cpu, 2 threads".</summary>
+    string Name { get; }
+
+    /// <summary>Sets the arguments of the ops launched from now on; all earlier ops must have completed.</summary>
+    void BeginStep(in StepArguments arguments);
+
+    /// <summary>Later launches on the stream start only after the op's latest launch (distance 0) or the one before (1) has completed.</summary>
+    void Wait(int stream, Wait wait);
+
+    /// <summary>Appends an op to its stream; may return before it runs.</summary>
+    void Launch(int op);
+
+    /// <summary>Returns when every launched op has completed; rethrows the first failure of one.</summary>
+    void Synchronize();
+
+    /// <summary>Copies into a slot, from its first byte on; only between steps.</summary>
+    void Write(int slot, Bytes offset, ReadOnlySpan<byte> source);
+
+    /// <summary>Copies out of a slot; only between steps.</summary>
+    void Read(int slot, Bytes offset, Span<byte> destination);
+}
