@@ -1,0 +1,129 @@
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>
+/// The geometries worth considering, best first: large chunks before small ones, because weights stream once per round and large
+/// products run faster. A function of model, workload and pins, never of budgets, which only decide how far down the list one has to go.
+/// </summary>
+public static class GeometryRule
+{
+    private const int LargestChunk = 8192;
+    private const int SmallestChunk = 32;
+    private const int RoundTokens = 16384;
+    private const int StepTokens = 8192;
+    private const int LogitsElements = 1 << 25;
+
+    /// <summary>Candidates in order of preference. Pins that contradict each other or the rows are refused in one sentence.</summary>
+    /// <exception cref="UserErrorException">The pinned geometry cannot hold the rows.</exception>
+    public static IReadOnlyList<Geometry> Candidates(PlanRequest request)
+    {
+        var pins = request.Pins;
+        CheckPositive(pins.ChunkTokens, "--chunk");
+        CheckPositive(pins.ChunksPerRound, "--chunks-per-round");
+        CheckPositive(pins.Rounds, "--rounds");
+        if (pins.ChunkTokens is { } pinned)
+        {
+            return [Make(request, pinned)];
+        }
+
+        var found = new List<Geometry>();
+        for (int least = LargestChunk; least >= SmallestChunk; least /= 2)
+        {
+            int tokens = ChunkTokens(request, least);
+            if (found.Count == 0 || tokens < found[^1].ChunkTokens)
+            {
+                found.Add(Make(request, tokens));
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>
+    /// At least that many tokens if the step has them: whole rows, or an equal part of a row (exact if a divisor of seqlen is near, else
+    /// rounded up, and the end of the round's last chunk is padding).
+    /// </summary>
+    private static int ChunkTokens(PlanRequest request, int least)
+    {
+        int seqlen = request.Seqlen;
+        if (seqlen <= least)
+        {
+            int rows = Math.Max(1, least / seqlen);
+            return checked(seqlen * Math.Min(rows, request.Rows ?? rows));
+        }
+
+        int parts = seqlen / least;
+        for (int p = parts; p > parts / 2; p--)
+        {
+            if (seqlen % p == 0)
+            {
+                return seqlen / p;
+            }
+        }
+
+        return (seqlen + parts - 1) / parts;
+    }
+
+    private static Geometry Make(PlanRequest request, int chunk)
+    {
+        int seqlen = request.Seqlen;
+        var pins = request.Pins;
+
+        // The smallest round that holds whole rows, and how many rows that is.
+        int perGroup = chunk % seqlen == 0 ? 1 : (seqlen + chunk - 1) / chunk;
+        bool exact = chunk % seqlen == 0 || seqlen % chunk == 0;
+        long rowsPerGroup = (long)perGroup * chunk / seqlen;
+        int rows = request.Rows ?? DefaultRows(request, chunk, perGroup, rowsPerGroup);
+        long groups = (rows + rowsPerGroup - 1) / rowsPerGroup;
+        long chunks = exact ? groups * perGroup : (((long)rows * seqlen) + chunk - 1) / chunk;
+
+        int perRound = pins.ChunksPerRound ?? DefaultChunksPerRound(pins, chunk, perGroup, groups, chunks, exact);
+        long rowsPerRound = (long)perRound * chunk / seqlen;
+        if (rowsPerRound == 0 || (exact && perRound % perGroup != 0))
+        {
+            throw new UserErrorException(
+                $"a round of {perRound} chunks of {chunk} tokens does not hold whole rows of {seqlen} tokens; give --chunks-per-round a multiple of {perGroup}");
+        }
+
+        long rounds = pins.Rounds ?? ((rows + rowsPerRound - 1) / rowsPerRound);
+        if (rows > rounds * rowsPerRound || rows <= (rounds - 1) * rowsPerRound)
+        {
+            throw new UserErrorException(
+                $"{rounds} rounds of {perRound} chunks of {chunk} tokens hold {(rounds - 1) * rowsPerRound + 1} to {rounds * rowsPerRound} rows of {seqlen} tokens, "
+                + $"not {rows}; change --rounds, --chunks-per-round or --global-batch, or leave one out");
+        }
+
+        long head = Math.Max(64, LogitsElements / request.Model.VocabSize / 64 * 64);
+        return new Geometry(seqlen, rows, chunk, perRound, checked((int)rounds), (int)Math.Min(Math.Min(head, 1024), chunk));
+    }
+
+    private static int DefaultRows(PlanRequest request, int chunk, int perGroup, long rowsPerGroup)
+    {
+        var pins = request.Pins;
+        if (pins.ChunksPerRound is null && pins.Rounds is null)
+        {
+            return Math.Max(1, StepTokens / request.Seqlen);
+        }
+
+        long perRound = pins.ChunksPerRound is { } c ? (long)c * chunk / request.Seqlen : rowsPerGroup;
+        return checked((int)Math.Max(1, perRound * (pins.Rounds ?? 1)));
+    }
+
+    private static int DefaultChunksPerRound(GeometryPins pins, int chunk, int perGroup, long groups, long chunks, bool exact)
+    {
+        long perRound = pins.Rounds is { } rounds
+            ? (groups + rounds - 1) / rounds
+            : Math.Clamp(RoundTokens / ((long)perGroup * chunk), 1, groups);
+        long wanted = checked(perRound * perGroup);
+        return checked((int)(exact ? wanted : Math.Max(perGroup, Math.Min(wanted, chunks))));
+    }
+
+    private static void CheckPositive(int? value, string option)
+    {
+        if (value <= 0)
+        {
+            throw new UserErrorException($"{option} is {value}; give a number of at least 1");
+        }
+    }
+}

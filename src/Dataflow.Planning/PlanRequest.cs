@@ -1,0 +1,31 @@
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>What a user may fix of the geometry; null is the planner's choice.</summary>
+public sealed record GeometryPins(int? ChunkTokens = null, int? ChunksPerRound = null, int? Rounds = null);
+
+/// <summary>Everything that a plan depends on.</summary>
+/// <param name="Seqlen">Tokens of a row.</param>
+/// <param name="Rows">Rows of a step; null: as many as the pinned geometry holds, or the default step.</param>
+/// <param name="SaveSet">The tensors that travelling activations keep; null is the planner's choice.</param>
+public sealed record PlanRequest(
+    ModelConfig Model, Recipe Recipe, WorkloadKind Kind, int Seqlen, int? Rows, GeometryPins Pins, MemoryBudget Budget, TensorSet? SaveSet = null);
+
+/// <summary>What planning yields: a plan, or why there is none.</summary>
+public abstract record PlanResult
+{
+    private PlanResult()
+    {
+    }
+
+    /// <summary>A plan within both budgets.</summary>
+    public sealed record Feasible(TrainingPlan Plan) : PlanResult;
+
+    /// <summary>
+    /// No plan fits. Reason is a sentence for people: the memory that binds and the smallest budget that works.
+    /// SmallestDevice is the least device memory that works at the given host memory, or, if none does, at unlimited host memory;
+    /// SmallestHost the other way round.
+    /// </summary>
+    public sealed record Infeasible(string Reason, Bytes SmallestDevice, Bytes SmallestHost) : PlanResult;
+}
