@@ -82,7 +82,7 @@ internal static class SlotAssignment
     private static ImmutableArray<ScheduledOp> Ops(StepProgram program, TenancyResult tenancy, Dictionary<int, int> homes)
     {
         var copiesAfter = new List<Travel>[program.Ops.Length + 1];
-        foreach (var save in tenancy.Copies.Where(c => !c.Fetch))
+        foreach (var save in tenancy.Copies.Where(c => !c.Fetch).OrderBy(c => c.Object))
         {
             (copiesAfter[save.IssueAfter + 1] ??= []).Add(save);
         }
