@@ -29,6 +29,9 @@ internal static unsafe class Lanes
         return lanes >= Count ? Widen(Vector256.Load((ushort*)p)) : LoadSome((ushort*)p, lanes);
     }
 
+    /// <summary>As <see cref="Load(float*, int)"/>, integers.</summary>
+    public static Vector512<int> Load(int* p, int lanes) => Load((float*)p, lanes).AsInt32();
+
     /// <summary>Stores the first <paramref name="lanes"/> values (all, if 16 or more).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(float* p, Vector512<float> value, int lanes)
