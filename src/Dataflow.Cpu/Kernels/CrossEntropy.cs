@@ -1,0 +1,129 @@
+using System.Runtime.Intrinsics;
+using Dataflow.Cpu.Kernels.Internals;
+using Dataflow.Model;
+
+namespace Dataflow.Cpu.Kernels;
+
+/// <summary>Softmax cross-entropy fused with its gradient. fp32 exponentials; sums over a row continue in double.</summary>
+public static unsafe class CrossEntropy
+{
+    /// <summary>Columns summed in fp32 lanes before they join a double.</summary>
+    private const int BlockColumns = 1024;
+
+    /// <summary>
+    /// logits: T x V, fp32; targets: T, -1 where not counted; dlogits: T x V, overwritten with scale (softmax - onehot), zero in
+    /// rows not counted, rounded once. dlogits may be logits itself, or share its rows' addresses in a narrower type.
+    /// The sum over counted rows of logsumexp - logit[target] is taken in double in row order, replaces loss or, under
+    /// <paramref name="accumulateLoss"/>, is added to it, and is rounded once; scale does not apply to it.
+    /// </summary>
+    /// <exception cref="ArgumentException">Shapes differ, the logits are not fp32, or a target is not below V.</exception>
+    public static void Run(
+        ThreadTeam team, Matrix logits, int* targets, float scale, Matrix dlogits, float* loss, bool accumulateLoss)
+    {
+        if (logits.Type != DType.Float32)
+        {
+            throw new ArgumentException($"logits are {logits.Type.Name()}, expected fp32", nameof(logits));
+        }
+
+        dlogits.Expect(logits.Rows, logits.Columns, nameof(dlogits));
+        for (int t = 0; t < logits.Rows; t++)
+        {
+            if (targets[t] >= logits.Columns)
+            {
+                throw new ArgumentException($"target {targets[t]} of row {t} is not below {logits.Columns}", nameof(targets));
+            }
+        }
+
+        double total = accumulateLoss ? *loss : 0;
+        double* rowLoss = (double*)team.SharedScratch;
+        const int MaxRows = ThreadTeam.SharedScratchBytes / sizeof(double);
+        for (int first = 0; first < logits.Rows; first += MaxRows)
+        {
+            int rows = Math.Min(MaxRows, logits.Rows - first);
+            team.For(rows, new RowJob(logits, targets, scale, dlogits, rowLoss, first));
+            for (int i = 0; i < rows; i++)
+            {
+                total += rowLoss[i];
+            }
+        }
+
+        *loss = (float)total;
+    }
+
+    private readonly struct RowJob(Matrix logits, int* targets, float scale, Matrix dlogits, double* rowLoss, int first) : IJob
+    {
+        public void Run(int index, int worker)
+        {
+            int t = first + index;
+            int columns = logits.Columns;
+            float* from = (float*)logits.Row(t);
+            Row to = new(dlogits, t);
+            int target = targets[t];
+            if (target < 0)
+            {
+                rowLoss[index] = 0;
+                for (int j = 0; j < columns; j += Lanes.Count)
+                {
+                    to.Store(j, default, columns - j);
+                }
+
+                return;
+            }
+
+            float max = Max(from, columns);
+            double sum = SumOfExp(from, columns, max);
+            rowLoss[index] = max + Math.Log(sum) - from[target];
+
+            Vector512<float> factor = Vector512.Create((float)(scale / sum));
+            float atTarget = (float)(((Math.Exp((double)from[target] - max) / sum) - 1) * scale);
+            for (int j = 0; j < columns; j += Lanes.Count)
+            {
+                int lanes = columns - j;
+                Vector512<float> value = VectorMath.Exp(Lanes.Load(from + j, lanes) - Vector512.Create(max)) * factor;
+                if ((uint)(target - j) < Lanes.Count)
+                {
+                    value = value.WithElement(target - j, atTarget);
+                }
+
+                to.Store(j, value, lanes);
+            }
+        }
+
+        private static float Max(float* from, int columns)
+        {
+            Vector512<float> max = Vector512.Create(from[0]);
+            int j = 0;
+            for (; j + Lanes.Count <= columns; j += Lanes.Count)
+            {
+                max = Vector512.Max(max, Vector512.Load(from + j));
+            }
+
+            float largest = Lanes.Max(max);
+            for (; j < columns; j++)
+            {
+                largest = MathF.Max(largest, from[j]);
+            }
+
+            return largest;
+        }
+
+        private static double SumOfExp(float* from, int columns, float max)
+        {
+            double sum = 0;
+            for (int block = 0; block < columns; block += BlockColumns)
+            {
+                Vector512<float> part = default;
+                int end = Math.Min(columns, block + BlockColumns);
+                for (int j = block; j < end; j += Lanes.Count)
+                {
+                    Vector512<float> e = VectorMath.Exp(Lanes.Load(from + j, end - j) - Vector512.Create(max));
+                    part += end - j >= Lanes.Count ? e : Lanes.Replace(e, end - j, 0f);
+                }
+
+                sum += Lanes.Sum(part);
+            }
+
+            return sum;
+        }
+    }
+}

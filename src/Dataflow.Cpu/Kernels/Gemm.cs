@@ -1,0 +1,66 @@
+using System.Runtime.Intrinsics;
+using Dataflow.Cpu.Kernels.Internals;
+
+namespace Dataflow.Cpu.Kernels;
+
+/// <summary>
+/// Matrix product. Shapes: op(a) M x K, op(b) K x N, c and addend M x N. Every element of c is one chain of fp32 fused
+/// multiply-adds over ascending k from 0, plus the addend, rounded once to c's type: it depends on its row of op(a), its column
+/// of op(b) and its addend alone, whatever the sizes of the rest, the number of threads and the processor.
+/// </summary>
+public static class Gemm
+{
+    /// <summary>
+    /// c = op(a) op(b) + addend. No addend: c is overwritten. The addend may be c itself (accumulate) or another matrix (residual);
+    /// c must not overlap a or b.
+    /// </summary>
+    /// <exception cref="ArgumentException">The shapes do not fit.</exception>
+    public static void Run(ThreadTeam team, Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, Matrix? addend)
+    {
+        if (Vector512.IsHardwareAccelerated)
+        {
+            Run<MicroKernel512>(team, a, ta, b, tb, c, addend);
+        }
+        else if (Vector256.IsHardwareAccelerated)
+        {
+            Run<MicroKernel256>(team, a, ta, b, tb, c, addend);
+        }
+        else
+        {
+            Run<MicroKernelScalar>(team, a, ta, b, tb, c, addend);
+        }
+    }
+
+    /// <summary>As the public overload, with a chosen micro-kernel.</summary>
+    internal static void Run<TKernel>(ThreadTeam team, Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, Matrix? addend)
+        where TKernel : struct, IMicroKernel
+    {
+        int depth = ta == Transpose.No ? a.Columns : a.Rows;
+        if (ta == Transpose.No)
+        {
+            a.Expect(c.Rows, depth, nameof(a));
+        }
+        else
+        {
+            a.Expect(depth, c.Rows, nameof(a));
+        }
+
+        if (tb == Transpose.No)
+        {
+            b.Expect(depth, c.Columns, nameof(b));
+        }
+        else
+        {
+            b.Expect(c.Columns, depth, nameof(b));
+        }
+
+        addend?.Expect(c.Rows, c.Columns, nameof(addend));
+        if (c.Rows == 0 || c.Columns == 0)
+        {
+            return;
+        }
+
+        GemmTiles<TKernel> tiles = new(a, ta, b, tb, c, addend, depth, team);
+        team.For(tiles.Count, tiles);
+    }
+}

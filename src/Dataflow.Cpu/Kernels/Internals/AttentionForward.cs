@@ -1,0 +1,161 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Dataflow.Model;
+
+namespace Dataflow.Cpu.Kernels.Internals;
+
+/// <summary>
+/// One block of tokens and all heads of a group. Queries are lanes: scores are keys x queries, so that maxima, sums and rescaling
+/// of the online softmax go down columns, and the output is kept as hd x queries. Key blocks lie at multiples of
+/// <see cref="AttentionShape.StreamBlock"/> of the window, so a token's result does not depend on its place in the chunk.
+/// </summary>
+internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, AttentionShape shape, Matrix o, float* lse) : IJob
+    where TKernel : struct, IMicroKernel
+{
+    /// <summary>Running maximum before the first key.</summary>
+    private const float NoMaximum = -1e30f;
+
+    /// <summary>Score of a key that a query does not see: below <see cref="NoMaximum"/>, its exponential is 0 under any maximum.</summary>
+    private const float Masked = -2e30f;
+
+    /// <inheritdoc/>
+    public void Run(int index, int worker)
+    {
+        // The last blocks see the most keys: they go first.
+        int block = shape.QueryBlocks - 1 - (index / shape.KvHeads);
+        int kvHead = index % shape.KvHeads;
+        int token = block * shape.QueryBlock;
+        int tokens = Math.Min(shape.QueryBlock, shape.Tokens - token);
+        int panels = (tokens + TKernel.Columns - 1) / TKernel.Columns;
+        int padded = HeadPanels.PaddedDim<TKernel>(shape.HeadDim);
+        int queryPanel = shape.HeadDim * TKernel.Columns;
+        int outputPanel = padded * TKernel.Columns;
+
+        float* queries = (float*)team.Scratch(worker);
+        float* outputs = queries + (shape.Group * panels * queryPanel);
+        float* maxima = outputs + (shape.Group * panels * outputPanel);
+        float* totals = maxima + (shape.Group * panels * TKernel.Columns);
+        float* keys = totals + (shape.Group * panels * TKernel.Columns);
+        float* values = keys + (AttentionShape.StreamBlock * shape.HeadDim);
+        float* scores = values + (AttentionShape.StreamBlock * padded);
+
+        new Span<float>(outputs, shape.Group * panels * outputPanel).Clear();
+        new Span<float>(maxima, shape.Group * panels * TKernel.Columns).Fill(NoMaximum);
+        new Span<float>(totals, shape.Group * panels * TKernel.Columns).Clear();
+        for (int g = 0; g < shape.Group; g++)
+        {
+            Matrix head = shape.Head(shape.Q, (kvHead * shape.Group) + g);
+            HeadPanels.Across(head, token, tokens, queries + (g * panels * queryPanel), TKernel.Columns);
+        }
+
+        Matrix keyHead = shape.Keys(kvHead);
+        Matrix valueHead = shape.Values(kvHead);
+        int end = shape.RowOffset + token + tokens;
+        int start = shape.FirstKey[token] / AttentionShape.StreamBlock * AttentionShape.StreamBlock;
+        for (int key = start; key < end; key += AttentionShape.StreamBlock)
+        {
+            int count = Math.Min(AttentionShape.StreamBlock, end - key);
+            HeadPanels.Across(keyHead, key, count, keys, TKernel.Rows);
+            HeadPanels.Along<TKernel>(valueHead, key, count, values);
+            for (int p = 0; p < shape.Group * panels; p++)
+            {
+                int first = token + (p % panels * TKernel.Columns);
+                int lanes = Math.Min(TKernel.Columns, token + tokens - first);
+                int from = Math.Max(0, shape.FirstKey[first] - key);
+                int to = Math.Min(count, shape.RowOffset + first + lanes - key);
+                if (from >= to)
+                {
+                    continue;
+                }
+
+                float* output = outputs + (p * outputPanel);
+                HeadPanels.Scores<TKernel>(shape.HeadDim, keys, queries + (p * queryPanel), scores, from, to);
+                for (int lane = 0; lane < TKernel.Columns; lane += Lanes.Count)
+                {
+                    int at = (p * TKernel.Columns) + lane;
+                    Softmax(scores + lane, key, from, to, first + lane, lanes - lane, maxima + at, totals + at, output + lane);
+                }
+
+                HeadPanels.Gather<TKernel>(shape.HeadDim, values, scores, output, from, to);
+            }
+        }
+
+        for (int p = 0; p < shape.Group * panels; p++)
+        {
+            int first = token + (p % panels * TKernel.Columns);
+            int lanes = Math.Min(TKernel.Columns, token + tokens - first);
+            int head = (kvHead * shape.Group) + (p / panels);
+            Finish(head, first, lanes, outputs + (p * outputPanel), maxima + (p * TKernel.Columns), totals + (p * TKernel.Columns), queries + (p * queryPanel));
+        }
+    }
+
+    /// <summary>
+    /// Sixteen queries against keys <paramref name="from"/> to <paramref name="to"/> - 1 of the block at window row
+    /// <paramref name="key"/>: scores become probabilities under the new maximum; total and output follow that maximum.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Softmax(float* scores, int key, int from, int to, int token, int lanes, float* maximum, float* total, float* output)
+    {
+        if (lanes <= 0)
+        {
+            return;
+        }
+
+        Vector512<int> first = Lanes.Load(shape.FirstKey + token, lanes);
+        int lastFirst = shape.FirstKey[token + Math.Min(lanes, Lanes.Count) - 1];
+        bool all = lastFirst <= key + from && key + to - 1 <= shape.RowOffset + token;
+        Vector512<float> scale = Vector512.Create(shape.Scale);
+        Vector512<float> old = Vector512.Load(maximum);
+        Vector512<float> max = old;
+        for (int i = from; i < to; i++)
+        {
+            float* row = scores + (i * TKernel.Columns);
+            Vector512<float> score = Vector512.Load(row) * scale;
+            if (!all)
+            {
+                score = Vector512.ConditionalSelect(shape.SeesKey(key + i, first, token), score, Vector512.Create(Masked));
+            }
+
+            score.Store(row);
+            max = Vector512.Max(max, score);
+        }
+
+        Vector512<float> shrink = VectorMath.Exp(old - max);
+        Vector512<float> sum = Vector512.Load(total) * shrink;
+        for (int i = from; i < to; i++)
+        {
+            float* row = scores + (i * TKernel.Columns);
+            Vector512<float> p = VectorMath.Exp(Vector512.Load(row) - max);
+            p.Store(row);
+            sum += p;
+        }
+
+        max.Store(maximum);
+        sum.Store(total);
+        if (!Vector512.EqualsAll(shrink, Vector512<float>.One))
+        {
+            for (int d = 0; d < shape.HeadDim; d++)
+            {
+                float* row = output + (d * TKernel.Columns);
+                (Vector512.Load(row) * shrink).Store(row);
+            }
+        }
+    }
+
+    private void Finish(int head, int token, int lanes, float* output, float* maxima, float* totals, float* upright)
+    {
+        HeadPanels.Upright(output, shape.HeadDim, lanes, upright, TKernel.Columns);
+        for (int i = 0; i < lanes; i++)
+        {
+            Row from = new((byte*)(upright + (i * shape.HeadDim)), DType.Float32);
+            Row to = new(o, token + i, head * shape.HeadDim);
+            Vector512<float> total = Vector512.Create(totals[i]);
+            for (int j = 0; j < shape.HeadDim; j += Lanes.Count)
+            {
+                to.Store(j, from.Load(j, shape.HeadDim - j) / total, shape.HeadDim - j);
+            }
+
+            lse[((long)head * shape.Tokens) + token + i] = (float)(maxima[i] + Math.Log(totals[i]));
+        }
+    }
+}

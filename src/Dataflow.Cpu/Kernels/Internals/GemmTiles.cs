@@ -1,0 +1,162 @@
+using System.Runtime.Intrinsics;
+
+namespace Dataflow.Cpu.Kernels.Internals;
+
+/// <summary>
+/// A product cut into tiles of c, one a job. A job walks the whole of K in steps of <see cref="DepthStep"/>: it packs its
+/// panels of b, then its panels of a in groups that stay in the second-level cache, and keeps fp32 sums in scratch memory,
+/// where passing from step to step rounds nothing.
+/// </summary>
+internal readonly unsafe struct GemmTiles<TKernel> : IJob
+    where TKernel : struct, IMicroKernel
+{
+    private const int DepthStep = 256;
+    private const int MaxRows = 768;
+    private const int MaxColumns = 1024;
+    private const int GroupRows = 192;
+
+    private readonly ThreadTeam team;
+    private readonly Matrix a;
+    private readonly Matrix b;
+    private readonly Matrix c;
+    private readonly Matrix addend;
+    private readonly Transpose ta;
+    private readonly Transpose tb;
+    private readonly bool add;
+    private readonly int depth;
+    private readonly int tileRows;
+    private readonly int tileColumns;
+
+    public GemmTiles(Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, Matrix? addend, int depth, ThreadTeam team)
+    {
+        (this.a, this.ta, this.b, this.tb, this.c, this.depth, this.team) = (a, ta, b, tb, c, depth, team);
+        add = addend is not null;
+        this.addend = addend ?? default;
+        (tileRows, tileColumns) = TileShape(c.Rows, c.Columns, team.Threads);
+    }
+
+    /// <summary>Number of tiles.</summary>
+    public int Count => Blocks(c.Rows, tileRows) * Blocks(c.Columns, tileColumns);
+
+    /// <inheritdoc/>
+    public void Run(int index, int worker)
+    {
+        int columnTiles = Blocks(c.Columns, tileColumns);
+        int row = index / columnTiles * tileRows;
+        int column = index % columnTiles * tileColumns;
+        int rows = Math.Min(tileRows, c.Rows - row);
+        int columns = Math.Min(tileColumns, c.Columns - column);
+        int rowPanels = Blocks(rows, TKernel.Rows);
+        int columnPanels = Blocks(columns, TKernel.Columns);
+        int tileSize = TKernel.Rows * TKernel.Columns;
+
+        float* sums = (float*)team.Scratch(worker);
+        float* packedB = sums + ((long)rowPanels * columnPanels * tileSize);
+        float* packedA = packedB + ((long)columnPanels * TKernel.Columns * DepthStep);
+        int group = GroupRows / TKernel.Rows;
+
+        // K = 0 still takes one step, which writes the zeros.
+        for (int k = 0; k == 0 || k < depth; k += DepthStep)
+        {
+            int step = Math.Min(DepthStep, depth - k);
+            Start start = k == 0 ? Start.Zero : Start.Tile;
+            for (int j = 0; j < columnPanels; j++)
+            {
+                int first = j * TKernel.Columns;
+                int lanes = Math.Min(TKernel.Columns, columns - first);
+                Pack(b, tb == Transpose.Yes, column + first, lanes, k, step, packedB + ((long)first * step), TKernel.Columns);
+            }
+
+            for (int firstPanel = 0; firstPanel < rowPanels; firstPanel += group)
+            {
+                int panels = Math.Min(group, rowPanels - firstPanel);
+                for (int i = 0; i < panels; i++)
+                {
+                    int first = (firstPanel + i) * TKernel.Rows;
+                    int lanes = Math.Min(TKernel.Rows, rows - first);
+                    Pack(a, ta == Transpose.No, row + first, lanes, k, step, packedA + ((long)i * TKernel.Rows * step), TKernel.Rows);
+                }
+
+                for (int j = 0; j < columnPanels; j++)
+                {
+                    float* panelB = packedB + ((long)j * TKernel.Columns * step);
+                    float* tile = sums + ((((long)firstPanel * columnPanels) + j) * tileSize);
+                    for (int i = 0; i < panels; i++, tile += (long)columnPanels * tileSize)
+                    {
+                        TKernel.Run(step, packedA + ((long)i * TKernel.Rows * step), panelB, tile, start);
+                    }
+                }
+            }
+        }
+
+        for (int i = 0; i < rows; i++)
+        {
+            float* panel = sums + ((long)(i / TKernel.Rows) * columnPanels * tileSize) + (i % TKernel.Rows * TKernel.Columns);
+            Finish(row + i, column, columns, panel, tileSize);
+        }
+    }
+
+    /// <summary>
+    /// A pure function of the sizes: equal tiles no larger than the scratch memory holds, split further while some thread would
+    /// get fewer than two.
+    /// </summary>
+    internal static (int Rows, int Columns) TileShape(int rows, int columns, int threads)
+    {
+        int rowTiles = Blocks(rows, MaxRows);
+        int columnTiles = Blocks(columns, MaxColumns);
+        while (threads > 1 && rowTiles * columnTiles < 2 * threads)
+        {
+            int height = Blocks(rows, rowTiles);
+            int width = Blocks(columns, columnTiles);
+            if (Math.Max(height, width) < 64)
+            {
+                break;
+            }
+
+            if (height >= width)
+            {
+                rowTiles++;
+            }
+            else
+            {
+                columnTiles++;
+            }
+        }
+
+        return (RoundUp(Blocks(rows, rowTiles), TKernel.Rows), RoundUp(Blocks(columns, columnTiles), TKernel.Columns));
+    }
+
+    private static int Blocks(int size, int block) => (int)(((long)size + block - 1) / block);
+
+    private static int RoundUp(int size, int multiple) => Blocks(size, multiple) * multiple;
+
+    private static void Pack(in Matrix from, bool lanesAreRows, int lane, int lanes, int k, int depth, float* panel, int width)
+    {
+        if (lanesAreRows)
+        {
+            Panels.FromRows(from, lane, lanes, k, depth, panel, width);
+        }
+        else
+        {
+            Panels.FromColumns(from, lane, lanes, k, depth, panel, width);
+        }
+    }
+
+    /// <summary>One row of the tile: adds the addend, rounds, stores.</summary>
+    private void Finish(int row, int column, int columns, float* sums, int tileSize)
+    {
+        Row to = new(c, row, column);
+        Row plus = add ? new Row(addend, row, column) : default;
+        for (int j = 0; j < columns; j += Lanes.Count)
+        {
+            int lanes = columns - j;
+            Vector512<float> value = Vector512.Load(sums + ((long)(j / TKernel.Columns) * tileSize) + (j % TKernel.Columns));
+            if (add)
+            {
+                value += plus.Load(j, lanes);
+            }
+
+            to.Store(j, value, lanes);
+        }
+    }
+}

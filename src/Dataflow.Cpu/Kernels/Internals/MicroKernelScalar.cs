@@ -1,0 +1,26 @@
+namespace Dataflow.Cpu.Kernels.Internals;
+
+/// <summary>4 x 16, one element at a time: the definition, and the fallback for processors without vectors.</summary>
+internal readonly unsafe struct MicroKernelScalar : IMicroKernel
+{
+    public static int Rows => 4;
+
+    public static int Columns => 16;
+
+    public static void Run(int depth, float* a, float* b, float* tile, Start start)
+    {
+        for (int i = 0; i < 4; i++)
+        {
+            for (int j = 0; j < 16; j++)
+            {
+                float sum = start == Start.Tile ? tile[(i * 16) + j] : 0f;
+                for (int k = 0; k < depth; k++)
+                {
+                    sum = MathF.FusedMultiplyAdd(a[(k * 4) + i], b[(k * 16) + j], sum);
+                }
+
+                tile[(i * 16) + j] = sum;
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+namespace Dataflow.Cpu.Kernels.Internals;
+
+/// <summary>Sines and cosines of rotary positions. The frequencies, theta^(-2i/hd) in double, lie at the start of the shared scratch.</summary>
+internal readonly unsafe struct RotaryAngles
+{
+    /// <summary>Bytes of the shared scratch the frequencies take, rounded up.</summary>
+    public const int SharedBytes = 4096;
+
+    private readonly double* frequencies;
+    private readonly int half;
+    private readonly int* firstKey;
+    private readonly int rowOffset;
+
+    /// <summary>Fills the frequencies; done before the loop that reads them.</summary>
+    public RotaryAngles(ThreadTeam team, double theta, int headDim, int* firstKey, int rowOffset)
+    {
+        if (headDim % 2 != 0 || headDim / 2 * sizeof(double) > SharedBytes)
+        {
+            throw new ArgumentException($"head_dim is {headDim}, expected an even number up to {SharedBytes / sizeof(double) * 2}", nameof(headDim));
+        }
+
+        frequencies = (double*)team.SharedScratch;
+        half = headDim / 2;
+        this.firstKey = firstKey;
+        this.rowOffset = rowOffset;
+        for (int i = 0; i < half; i++)
+        {
+            frequencies[i] = Math.Pow(theta, -2.0 * i / headDim);
+        }
+    }
+
+    /// <summary>The hd/2 cosines and sines of token <paramref name="t"/>.</summary>
+    public void Fill(int t, float* cos, float* sin)
+    {
+        int position = rowOffset + t - firstKey[t];
+        for (int i = 0; i < half; i++)
+        {
+            (double s, double c) = Math.SinCos(position * frequencies[i]);
+            cos[i] = (float)c;
+            sin[i] = (float)s;
+        }
+    }
+}

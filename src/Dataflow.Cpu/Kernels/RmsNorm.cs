@@ -1,0 +1,137 @@
+using System.Runtime.Intrinsics;
+using Dataflow.Cpu.Kernels.Internals;
+
+namespace Dataflow.Cpu.Kernels;
+
+/// <summary>
+/// Root-mean-square norm of rows (Zhang and Sennrich, 2019): y = x * rstd * w with rstd = 1 / sqrt(mean(x^2) + eps). fp32
+/// arithmetic, each output rounded once.
+/// </summary>
+public static unsafe class RmsNorm
+{
+    /// <summary>Columns of dw a job sums.</summary>
+    private const int WeightColumns = 64;
+
+    /// <summary>Rows of dw summed in fp32 before they join a double: part of the definition, never tuned to a machine.</summary>
+    private const int WeightRows = 32;
+
+    /// <summary>Rows a job computes.</summary>
+    private const int BlockRows = 8;
+
+    /// <summary>x, y: T x D; w: 1 x D; rstd: T. Overwrites y and rstd; y may be x.</summary>
+    public static void Forward(ThreadTeam team, Matrix x, Matrix w, float eps, Matrix y, float* rstd)
+    {
+        w.Expect(1, x.Columns, nameof(w));
+        y.Expect(x.Rows, x.Columns, nameof(y));
+        team.For((x.Rows + BlockRows - 1) / BlockRows, new ForwardJob(x, w, eps, y, rstd));
+    }
+
+    /// <summary>
+    /// dy, x, dx, addend: T x D; w, dw: 1 x D; rstd: T, as the forward gave it. With n = x * rstd:
+    /// dx = addend + rstd * (dy w - n mean(dy w n)), overwritten (the addend, or dy, may be dx itself);
+    /// dw = sum over rows of dy n, plus the old dw under <paramref name="accumulateDw"/>, in a fixed order, rounded once.
+    /// </summary>
+    public static void Backward(
+        ThreadTeam team, Matrix dy, Matrix x, float* rstd, Matrix w, Matrix dx, Matrix? addend, Matrix dw, bool accumulateDw)
+    {
+        dy.Expect(x.Rows, x.Columns, nameof(dy));
+        dx.Expect(x.Rows, x.Columns, nameof(dx));
+        addend?.Expect(x.Rows, x.Columns, nameof(addend));
+        w.Expect(1, x.Columns, nameof(w));
+        dw.Expect(1, x.Columns, nameof(dw));
+
+        // The weight's gradient first: dx may replace dy.
+        team.For((x.Columns + WeightColumns - 1) / WeightColumns, new WeightJob(dy, x, rstd, dw, accumulateDw));
+        team.For((x.Rows + BlockRows - 1) / BlockRows, new InputJob(dy, x, rstd, w, dx, addend));
+    }
+
+    private readonly struct ForwardJob(Matrix x, Matrix w, float eps, Matrix y, float* rstd) : IJob
+    {
+        public void Run(int index, int worker)
+        {
+            int end = Math.Min(x.Rows, (index + 1) * BlockRows);
+            for (int t = index * BlockRows; t < end; t++)
+            {
+                Row from = new(x, t);
+                float scale = ReciprocalRms.Of(from, x.Columns, eps);
+                rstd[t] = scale;
+                Row weight = new(w, 0);
+                Row to = new(y, t);
+                for (int j = 0; j < x.Columns; j += Lanes.Count)
+                {
+                    int lanes = x.Columns - j;
+                    to.Store(j, from.Load(j, lanes) * Vector512.Create(scale) * weight.Load(j, lanes), lanes);
+                }
+            }
+        }
+    }
+
+    private readonly struct InputJob(Matrix dy, Matrix x, float* rstd, Matrix w, Matrix dx, Matrix? addend) : IJob
+    {
+        public void Run(int index, int worker)
+        {
+            int end = Math.Min(x.Rows, (index + 1) * BlockRows);
+            for (int t = index * BlockRows; t < end; t++)
+            {
+                Row gradient = new(dy, t);
+                Row from = new(x, t);
+                Row weight = new(w, 0);
+                Vector512<float> dot = default;
+                for (int j = 0; j < x.Columns; j += Lanes.Count)
+                {
+                    int lanes = x.Columns - j;
+                    dot = Vector512.FusedMultiplyAdd(gradient.Load(j, lanes) * weight.Load(j, lanes), from.Load(j, lanes), dot);
+                }
+
+                float scale = rstd[t];
+                float pull = -(Lanes.Sum(dot) * scale * scale * scale / x.Columns);
+                Row to = new(dx, t);
+                Row plus = addend is { } other ? new Row(other, t) : default;
+                for (int j = 0; j < x.Columns; j += Lanes.Count)
+                {
+                    int lanes = x.Columns - j;
+                    Vector512<float> value = gradient.Load(j, lanes) * weight.Load(j, lanes) * Vector512.Create(scale);
+                    value = Vector512.FusedMultiplyAdd(from.Load(j, lanes), Vector512.Create(pull), value);
+                    to.Store(j, addend is null ? value : value + plus.Load(j, lanes), lanes);
+                }
+            }
+        }
+    }
+
+    private readonly struct WeightJob(Matrix dy, Matrix x, float* rstd, Matrix dw, bool accumulate) : IJob
+    {
+        public void Run(int index, int worker)
+        {
+            int end = Math.Min(x.Columns, (index + 1) * WeightColumns);
+            for (int j = index * WeightColumns; j < end; j += Lanes.Count)
+            {
+                int lanes = end - j;
+                Vector512<double> low = default;
+                Vector512<double> high = default;
+                for (int first = 0; first < x.Rows; first += WeightRows)
+                {
+                    Vector512<float> sum = default;
+                    int last = Math.Min(x.Rows, first + WeightRows);
+                    for (int t = first; t < last; t++)
+                    {
+                        Vector512<float> n = new Row(x, t, j).Load(0, lanes) * Vector512.Create(rstd[t]);
+                        sum = Vector512.FusedMultiplyAdd(new Row(dy, t, j).Load(0, lanes), n, sum);
+                    }
+
+                    low += Vector512.WidenLower(sum);
+                    high += Vector512.WidenUpper(sum);
+                }
+
+                Row to = new(dw, 0, j);
+                if (accumulate)
+                {
+                    Vector512<float> old = to.Load(0, lanes);
+                    low += Vector512.WidenLower(old);
+                    high += Vector512.WidenUpper(old);
+                }
+
+                to.Store(0, Vector512.Narrow(low, high), lanes);
+            }
+        }
+    }
+}
