@@ -1,0 +1,89 @@
+using System.Globalization;
+
+namespace Dataflow.Model;
+
+/// <summary>
+/// What a <see cref="ModelConfig"/> may hold. The upper bounds are far above any model that exists; they keep every count of
+/// elements and bytes inside 64 bits and turn a slip of the keyboard into a message instead of an absurd plan.
+/// </summary>
+internal static class ModelConfigLimits
+{
+    /// <summary>Most rows of the embedding table.</summary>
+    public const int VocabSize = 1 << 24;
+
+    /// <summary>Most blocks.</summary>
+    public const int LayerCount = 10_000;
+
+    /// <summary>Largest ModelDim, FfnDim, QueryDim and KvDim.</summary>
+    public const int Dim = 1 << 20;
+
+    /// <summary>Widest head that the attention kernels take.</summary>
+    public const int HeadDim = 256;
+
+    /// <summary>Longest name, in characters.</summary>
+    public const int NameLength = 200;
+
+    /// <summary>Stands for a whole number whose fault is reported already (for other numbers: NaN); it is not checked again.</summary>
+    public const int Unknown = int.MinValue;
+
+    /// <summary>
+    /// Everything wrong with a config, one phrase per fault, empty if it is valid. <paramref name="keyOf"/> says what the user's file
+    /// calls a property of <see cref="ModelConfig"/>.
+    /// </summary>
+    public static IReadOnlyList<string> Faults(ModelConfig config, Func<string, string> keyOf)
+    {
+        var faults = new List<string>();
+        Size(nameof(config.VocabSize), config.VocabSize, VocabSize);
+        Size(nameof(config.ModelDim), config.ModelDim, Dim);
+        Size(nameof(config.LayerCount), config.LayerCount, LayerCount);
+        Size(nameof(config.HeadCount), config.HeadCount, Dim);
+        Size(nameof(config.KvHeadCount), config.KvHeadCount, Dim);
+        Size(nameof(config.HeadDim), config.HeadDim, HeadDim);
+        Size(nameof(config.FfnDim), config.FfnDim, Dim);
+
+        string headDim = keyOf(nameof(config.HeadDim));
+        string heads = keyOf(nameof(config.HeadCount));
+        string kvHeads = keyOf(nameof(config.KvHeadCount));
+        if (config.HeadDim > 0 && config.HeadDim % 2 != 0)
+        {
+            faults.Add($"{headDim} is {config.HeadDim}, and must be even because rotary positions turn pairs");
+        }
+
+        if (config is { HeadCount: > 0, KvHeadCount: > 0 } && config.HeadCount % config.KvHeadCount != 0)
+        {
+            faults.Add($"{heads} {config.HeadCount} is not a multiple of {kvHeads} {config.KvHeadCount}");
+        }
+
+        if (config is { HeadCount: > 0 and <= Dim, HeadDim: > 0 and <= HeadDim } && (long)config.HeadCount * config.HeadDim > Dim)
+        {
+            faults.Add($"{heads} x {headDim} is {(long)config.HeadCount * config.HeadDim}, above the most supported, {Dim}");
+        }
+
+        if (double.IsInfinity(config.RopeTheta) || config.RopeTheta <= 0)
+        {
+            faults.Add($"{keyOf(nameof(config.RopeTheta))} must be a positive number, found {Number(config.RopeTheta)}");
+        }
+
+        if (config.RmsNormEps is <= 0 or >= 1)
+        {
+            faults.Add($"{keyOf(nameof(config.RmsNormEps))} must be above 0 and below 1 in single precision, found {Number(config.RmsNormEps)}");
+        }
+
+        if (config.Name.Length is 0 or > NameLength || config.Name.Any(char.IsControl))
+        {
+            faults.Add($"{keyOf(nameof(config.Name))} must have 1 to {NameLength} characters and no control characters");
+        }
+
+        return faults;
+
+        void Size(string property, int value, int most)
+        {
+            if (value != Unknown && (value < 1 || value > most))
+            {
+                faults.Add($"{keyOf(property)} must be from 1 to {most}, found {value}");
+            }
+        }
+    }
+
+    private static string Number(double value) => value.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,73 @@
+using System.Text.Json;
+
+namespace Dataflow.Model;
+
+/// <summary>
+/// Reads a model's dimensions from JSON text: our own format (models/README.md) or a Hugging Face config.json of a llama or qwen3
+/// model, told apart by their keys. All faults of a file are reported in one <see cref="UserErrorException"/>.
+/// </summary>
+public static class ModelConfigReader
+{
+    /// <summary>The config in <paramref name="json"/>.</summary>
+    /// <param name="json">The text of the file.</param>
+    /// <param name="name">The model's name if the file gives none: usually the file's or folder's.</param>
+    /// <param name="source">What messages call the text, for example its path; by default the name.</param>
+    /// <exception cref="UserErrorException">The text is no config, or one that cannot be trained.</exception>
+    public static ModelConfig Parse(string json, string name, string? source = null)
+    {
+        source ??= name;
+        try
+        {
+            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                throw new UserErrorException($"{source} is not a model config: a JSON object was expected, found {JsonFields.Quote(document.RootElement)}");
+            }
+
+            return Parse(new JsonFields(document.RootElement), name, source);
+        }
+        catch (JsonException e)
+        {
+            throw new UserErrorException($"{source} is not valid JSON: {e.Message}");
+        }
+        catch (InvalidOperationException)
+        {
+            // Thrown for escapes that are no characters, such as half of a surrogate pair.
+            throw new UserErrorException($"{source} is not valid JSON: a string in it has an escape that is no character");
+        }
+    }
+
+    private static ModelConfig Parse(JsonFields fields, string name, string source)
+    {
+        bool huggingFace = HuggingFaceConfig.Recognises(fields);
+        if (!huggingFace && !OwnConfig.Recognises(fields))
+        {
+            throw new UserErrorException(
+                $"{source} is not a model config: it has neither the keys of a Hugging Face config.json (model_type, hidden_size, ...) nor ours (model_dim, n_layers, ...; see models/README.md)");
+        }
+
+        RefuseExperts(fields, source);
+        var config = huggingFace ? HuggingFaceConfig.Read(fields, name) : OwnConfig.Read(fields, name);
+        fields.Faults.AddRange(ModelConfigLimits.Faults(config, huggingFace ? HuggingFaceConfig.KeyOf : OwnConfig.KeyOf));
+        if (fields.Faults.Count > 0)
+        {
+            throw new UserErrorException($"{source} cannot be used: {string.Join("; ", fields.Faults.Distinct())}");
+        }
+
+        return config;
+    }
+
+    /// <summary>Alone and first: the other faults of such a file would only distract.</summary>
+    private static void RefuseExperts(JsonFields fields, string source)
+    {
+        // One expert of our own format is a dense feed-forward; the Hugging Face keys exist only in routed models.
+        foreach (var (key, most) in new[] { ("n_experts", 1), ("num_local_experts", 0), ("num_experts", 0), ("n_routed_experts", 0) })
+        {
+            if (fields.Find(key) is { ValueKind: JsonValueKind.Number } value && value.TryGetDouble(out double experts) && experts > most)
+            {
+                throw new UserErrorException(
+                    $"{source} is a mixture of experts ({key} is {JsonFields.Quote(value)}), not supported yet: choose a model with dense feed-forwards");
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+using System.Text;
+using System.Text.Json;
+
+namespace Dataflow.Model;
+
+/// <summary>Writes configs as JSON text that <see cref="ModelConfigReader"/> reads back to the same dimensions.</summary>
+public static class ModelConfigWriter
+{
+    private static readonly JsonWriterOptions Indented = new() { Indented = true, NewLine = "\n" };
+
+    /// <summary>In our own format, as in models/*.json.</summary>
+    public static string Own(ModelConfig config) => Text(config, OwnConfig.Write);
+
+    /// <summary>As a Hugging Face config.json (llama, or qwen3 if queries and keys are normed); the name is not part of it.</summary>
+    public static string HuggingFace(ModelConfig config) => Text(config, HuggingFaceConfig.Write);
+
+    private static string Text(ModelConfig config, Action<Utf8JsonWriter, ModelConfig> write)
+    {
+        using var bytes = new MemoryStream();
+        using (var json = new Utf8JsonWriter(bytes, Indented))
+        {
+            write(json, config);
+        }
+
+        return Encoding.UTF8.GetString(bytes.ToArray()) + "\n";
+    }
+}

@@ -1,0 +1,84 @@
+using System.Text.Json;
+
+namespace Dataflow.Model;
+
+/// <summary>Our own config format: the field's names, nothing that a file need not say. models/README.md documents it.</summary>
+internal static class OwnConfig
+{
+    // Spelling errors in optional keys would otherwise pass silently, so every other key is a fault.
+    private static readonly string[] Keys =
+    [
+        "name", "vocab_size", "model_dim", "n_layers", "n_heads", "n_kv_heads", "head_dim", "ffn_dim", "rope_theta", "rms_norm_eps",
+        "tied_embedding", "qk_norm", "n_experts",
+    ];
+
+    /// <summary>Whether the file means to be of this format.</summary>
+    public static bool Recognises(JsonFields fields) => fields.Has("model_dim") || fields.Has("n_layers") || fields.Has("ffn_dim");
+
+    /// <summary>The config as the file gives it, not yet checked; what could not be read is in the fields' faults.</summary>
+    public static ModelConfig Read(JsonFields fields, string name)
+    {
+        foreach (string key in fields.Keys.Except(Keys))
+        {
+            fields.Faults.Add($"{key} is not a key of a config (these are: {string.Join(", ", Keys)})");
+        }
+
+        // A dense model has one expert; more were refused before, and fewer mean nothing.
+        if (fields.Int("n_experts", absent: 1) is not (1 or 0 or ModelConfigLimits.Unknown))
+        {
+            fields.Faults.Add("n_experts must be 1 or left out");
+        }
+
+        return new ModelConfig
+        {
+            Name = fields.Text("name") ?? name,
+            VocabSize = fields.Int("vocab_size"),
+            ModelDim = fields.Int("model_dim"),
+            LayerCount = fields.Int("n_layers"),
+            HeadCount = fields.Int("n_heads"),
+            KvHeadCount = fields.Int("n_kv_heads"),
+            HeadDim = fields.Int("head_dim"),
+            FfnDim = fields.Int("ffn_dim"),
+            RopeTheta = fields.Double("rope_theta"),
+            RmsNormEps = (float)fields.Double("rms_norm_eps"),
+            TiedEmbedding = fields.Bool("tied_embedding", absent: false),
+            QkNorm = fields.Bool("qk_norm", absent: false),
+        };
+    }
+
+    /// <summary>This format's key of a property.</summary>
+    public static string KeyOf(string property) => property switch
+    {
+        nameof(ModelConfig.VocabSize) => "vocab_size",
+        nameof(ModelConfig.ModelDim) => "model_dim",
+        nameof(ModelConfig.LayerCount) => "n_layers",
+        nameof(ModelConfig.HeadCount) => "n_heads",
+        nameof(ModelConfig.KvHeadCount) => "n_kv_heads",
+        nameof(ModelConfig.HeadDim) => "head_dim",
+        nameof(ModelConfig.FfnDim) => "ffn_dim",
+        nameof(ModelConfig.RopeTheta) => "rope_theta",
+        nameof(ModelConfig.RmsNormEps) => "rms_norm_eps",
+        nameof(ModelConfig.Name) => "name",
+        _ => throw new ArgumentOutOfRangeException(nameof(property), property, "not a key of this format"),
+    };
+
+    /// <summary>The text of a config in this format.</summary>
+    public static void Write(Utf8JsonWriter json, ModelConfig config)
+    {
+        json.WriteStartObject();
+        json.WriteString("name", config.Name);
+        json.WriteNumber("vocab_size", config.VocabSize);
+        json.WriteNumber("model_dim", config.ModelDim);
+        json.WriteNumber("n_layers", config.LayerCount);
+        json.WriteNumber("n_heads", config.HeadCount);
+        json.WriteNumber("n_kv_heads", config.KvHeadCount);
+        json.WriteNumber("head_dim", config.HeadDim);
+        json.WriteNumber("ffn_dim", config.FfnDim);
+        json.WriteNumber("rope_theta", config.RopeTheta);
+        json.WriteNumber("rms_norm_eps", config.RmsNormEps);
+        json.WriteBoolean("tied_embedding", config.TiedEmbedding);
+        json.WriteBoolean("qk_norm", config.QkNorm);
+        json.WriteNumber("n_experts", 1);
+        json.WriteEndObject();
+    }
+}

@@ -1,0 +1,158 @@
+using System.Text.Json;
+using Dataflow.Model;
+
+namespace Dataflow.Training;
+
+/// <summary>
+/// The tensors of a model on disk: one safetensors file, or several with an index that says which tensor is in which
+/// (model.safetensors.index.json). Open files stay open until disposal.
+/// </summary>
+public sealed class Checkpoint : IDisposable
+{
+    /// <summary>The file of a folder with all tensors in one.</summary>
+    public const string FileName = "model.safetensors";
+
+    /// <summary>The index of a folder with several.</summary>
+    public const string IndexName = "model.safetensors.index.json";
+
+    private const int MostListed = 5;
+    private static readonly Bytes LargestIndex = new(256 << 20);
+
+    private readonly List<SafetensorsFile> _files;
+    private readonly Dictionary<string, StoredTensor> _tensors;
+
+    private Checkpoint(string path, List<SafetensorsFile> files, Dictionary<string, StoredTensor> tensors)
+    {
+        Path = path;
+        _files = files;
+        _tensors = tensors;
+    }
+
+    /// <summary>As the user gave it.</summary>
+    public string Path { get; }
+
+    /// <summary>By name.</summary>
+    public IReadOnlyDictionary<string, StoredTensor> Tensors => _tensors;
+
+    /// <summary>The free text of the file's head (of the first file, if there are several).</summary>
+    public IReadOnlyDictionary<string, string> Metadata => _files[0].Metadata;
+
+    /// <summary>Opens a .safetensors file, an index, or a folder that holds either.</summary>
+    /// <exception cref="UserErrorException">Nothing of the kind is there, or a file is damaged or missing.</exception>
+    public static Checkpoint Open(string path)
+    {
+        string file = path;
+        if (Directory.Exists(path))
+        {
+            file = new[] { FileName, IndexName }.Select(name => System.IO.Path.Combine(path, name)).FirstOrDefault(File.Exists)
+                ?? throw new UserErrorException($"{path} is not a checkpoint: the folder holds neither {FileName} nor {IndexName}");
+        }
+
+        var opened = new List<SafetensorsFile>();
+        try
+        {
+            if (file.EndsWith(".json", StringComparison.Ordinal))
+            {
+                return new Checkpoint(path, opened, OpenShards(file, opened));
+            }
+
+            opened.Add(SafetensorsFile.Open(file));
+            return new Checkpoint(path, opened, opened[0].Tensors.ToDictionary(t => t.Name));
+        }
+        catch
+        {
+            opened.ForEach(f => f.Dispose());
+            throw;
+        }
+    }
+
+    /// <summary>Refuses a checkpoint that does not hold exactly the tensors of a model, naming what is missing, unexpected or of a wrong shape.</summary>
+    /// <remarks>A tied model's checkpoint may repeat the table as lm_head.weight, and old ones hold rotary frequencies: both are not read.</remarks>
+    /// <exception cref="UserErrorException">It does not fit.</exception>
+    public void Check(ModelConfig model)
+    {
+        var wanted = WeightNames.Enumerate(model).ToDictionary(w => w.Name);
+        var missing = wanted.Keys.Where(name => !_tensors.ContainsKey(name)).ToList();
+        var unexpected = _tensors.Keys.Where(name => !wanted.ContainsKey(name) && !IsIgnored(name, model)).Order(StringComparer.Ordinal).ToList();
+        var wrong = new List<string>();
+        foreach (var (name, binding) in wanted)
+        {
+            if (_tensors.TryGetValue(name, out var found) && !found.Shape.SequenceEqual(binding.Shape))
+            {
+                wrong.Add($"{name} has shape {Text(found.Shape)} instead of {Text(binding.Shape)}");
+            }
+            else if (found is not null && !found.Type.IsReadable())
+            {
+                wrong.Add($"{name} has element type {found.Type}, and F32, BF16 and F16 can be read");
+            }
+        }
+
+        string[] faults = [.. new[] { Listed("missing: ", missing), Listed("unexpected: ", unexpected), Listed(string.Empty, wrong) }.OfType<string>()];
+        if (faults.Length > 0)
+        {
+            throw new UserErrorException($"{Path} does not fit the model {model.Name}; {string.Join("; ", faults)}");
+        }
+    }
+
+    /// <summary>Its values as the weights of a model, after <see cref="Check"/>.</summary>
+    public IWeightSource WeightsOf(ModelConfig model)
+    {
+        Check(model);
+        return new CheckpointWeights(this, model);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _files.ForEach(f => f.Dispose());
+
+    private static Dictionary<string, StoredTensor> OpenShards(string index, List<SafetensorsFile> opened)
+    {
+        var tensors = new Dictionary<string, StoredTensor>();
+        string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(index))!;
+        foreach (var shard in ReadIndex(index).GroupBy(pair => pair.Value).OrderBy(group => group.Key, StringComparer.Ordinal))
+        {
+            var file = SafetensorsFile.Open(System.IO.Path.Combine(folder, shard.Key));
+            opened.Add(file);
+            foreach (var (name, _) in shard)
+            {
+                tensors[name] = file.Find(name) ?? throw new UserErrorException($"{index} says that {shard.Key} holds {name}, and it does not");
+            }
+        }
+
+        return tensors;
+    }
+
+    private static Dictionary<string, string> ReadIndex(string index)
+    {
+        string text = ReadOnlyFile.ReadText(index, LargestIndex);
+        try
+        {
+            using var document = JsonDocument.Parse(text, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            var map = document.RootElement.GetProperty("weight_map").EnumerateObject().ToDictionary(m => m.Name, m => m.Value.GetString() ?? string.Empty);
+            if (map.Count == 0)
+            {
+                throw new UserErrorException($"{index} is not a checkpoint index: its weight_map is empty");
+            }
+
+            // A name that leads out of the folder is no shard's.
+            return map.Values.FirstOrDefault(shard => shard != System.IO.Path.GetFileName(shard) || shard.Length == 0) is { } odd
+                ? throw new UserErrorException($"{index} names a file '{odd}', and a plain file name was expected")
+                : map;
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            throw new UserErrorException($"{index} is not a checkpoint index: a JSON object with a weight_map from tensor names to file names was expected ({e.Message})");
+        }
+    }
+
+    private static bool IsIgnored(string name, ModelConfig model) =>
+        (model.TiedEmbedding && name == "lm_head.weight") || name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal);
+
+    private static string Text(IReadOnlyList<long> shape) => $"[{string.Join(", ", shape)}]";
+
+    private static string? Listed(string what, List<string> items) => items.Count switch
+    {
+        0 => null,
+        <= MostListed => what + string.Join(", ", items),
+        _ => $"{what}{string.Join(", ", items.Take(MostListed))} and {items.Count - MostListed} more",
+    };
+}

@@ -1,0 +1,40 @@
+using Dataflow.Model;
+
+namespace Dataflow.Training;
+
+/// <summary>A checkpoint that fits a model, as the model's weights.</summary>
+internal sealed class CheckpointWeights(Checkpoint checkpoint, ModelConfig model) : IWeightSource
+{
+    private readonly ParameterLayout[] _layouts =
+        [ParameterLayout.Embedding(model), ParameterLayout.Block(model), ParameterLayout.Head(model)];
+
+    /// <inheritdoc/>
+    public ModelConfig Model => model;
+
+    /// <inheritdoc/>
+    public void Read(ParameterObject weights, long firstElement, Span<byte> destination, DType type)
+    {
+        destination.Clear();
+        int count = destination.Length / (int)type.Size();
+        foreach (var piece in ElementRanges.Of(_layouts[(int)weights.Kind], firstElement, count))
+        {
+            ReadTensor(weights, piece.Tensor, piece.FirstElement, piece.In(destination, type), type);
+        }
+    }
+
+    private void ReadTensor(ParameterObject weights, WeightTensor tensor, long firstElement, Span<byte> destination, DType type)
+    {
+        int size = (int)type.Size();
+        foreach (var part in tensor.Parts)
+        {
+            long partStart = part.FirstRow * tensor.Columns;
+            long begin = Math.Max(firstElement, partStart);
+            long end = Math.Min(firstElement + (destination.Length / size), partStart + (part.RowCount * tensor.Columns));
+            if (begin < end)
+            {
+                var stored = checkpoint.Tensors[WeightNames.Name(part, weights)];
+                stored.ReadElements(begin - partStart, destination.Slice((int)(begin - firstElement) * size, (int)(end - begin) * size), type);
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+using System.Buffers;
+using Dataflow.Model;
+
+namespace Dataflow.Training;
+
+/// <summary>Saves a model's weights, from wherever they are, as other programs expect them.</summary>
+public static class CheckpointWriter
+{
+    private const int PieceElements = 1 << 18;
+
+    /// <summary>Writes one safetensors file with the tensors of <see cref="WeightNames"/>. All or nothing, as <see cref="AtomicFile"/>.</summary>
+    /// <param name="path">Its final name; the folder must exist.</param>
+    /// <param name="weights">The values.</param>
+    /// <param name="type">Of the numbers in the file: fp32 or bf16.</param>
+    /// <param name="metadata">Free text for the head.</param>
+    /// <exception cref="UserErrorException">It cannot be written.</exception>
+    public static void Write(string path, IWeightSource weights, DType type, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        var bindings = WeightNames.Enumerate(weights.Model);
+        using var writer = SafetensorsWriter.Create(path, [.. bindings.Select(b => new TensorToWrite(b.Name, b.Shape, type))], metadata);
+        byte[] piece = ArrayPool<byte>.Shared.Rent(PieceElements * (int)type.Size());
+        try
+        {
+            foreach (var binding in bindings)
+            {
+                for (long done = 0; done < binding.ElementCount; done += PieceElements)
+                {
+                    int count = (int)Math.Min(PieceElements, binding.ElementCount - done);
+                    var elements = piece.AsSpan(0, count * (int)type.Size());
+                    weights.Read(binding.Object, binding.ElementOffset + done, elements, type);
+                    writer.Write(binding.Name, elements, type);
+                }
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(piece);
+        }
+
+        writer.Complete();
+    }
+
+    /// <summary>Writes a model's folder, made if need be: config.json and model.safetensors, each all or nothing.</summary>
+    public static void WriteFolder(string folder, IWeightSource weights, DType type, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception e) when (FileErrors.IsFileError(e) || e is ArgumentException)
+        {
+            throw FileErrors.Unwritable(folder, e);
+        }
+
+        Write(Path.Combine(folder, Checkpoint.FileName), weights, type, metadata);
+        AtomicFile.WriteText(Path.Combine(folder, ModelFiles.ConfigName), ModelConfigWriter.HuggingFace(weights.Model));
+    }
+}

@@ -1,0 +1,97 @@
+using System.Runtime.InteropServices;
+using Dataflow.Model;
+
+namespace Dataflow.Training;
+
+/// <summary>
+/// Conversion of runs of little-endian numbers between the float types of files and those of memory. Widening is exact; narrowing to
+/// bf16 rounds to nearest, ties to even, keeps infinities, and keeps a NaN a NaN.
+/// </summary>
+internal static class ElementConversion
+{
+    /// <summary>One number rounded to bf16: its 16 bits.</summary>
+    public static ushort ToBFloat16(float value)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(value);
+        if (float.IsNaN(value))
+        {
+            return (ushort)((bits >> 16) | 0x40); // quiet, or truncation might make it an infinity
+        }
+
+        return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+    }
+
+    /// <summary>The number that 16 bits of bf16 stand for.</summary>
+    public static float FromBFloat16(ushort bits) => BitConverter.UInt32BitsToSingle((uint)bits << 16);
+
+    /// <summary>Converts whole elements; the spans hold the same number of them.</summary>
+    public static void Convert(ReadOnlySpan<byte> source, StoredType from, Span<byte> destination, DType to)
+    {
+        switch (from, to)
+        {
+            case (StoredType.F32, DType.Float32):
+            case (StoredType.BF16, DType.BFloat16):
+                source.CopyTo(destination);
+                break;
+            case (StoredType.F32, DType.BFloat16):
+                FromFloats(MemoryMarshal.Cast<byte, float>(source), destination, to);
+                break;
+            case (StoredType.BF16, DType.Float32):
+                Widen(MemoryMarshal.Cast<byte, ushort>(source), MemoryMarshal.Cast<byte, float>(destination));
+                break;
+            case (StoredType.F16, DType.Float32):
+                Widen(MemoryMarshal.Cast<byte, Half>(source), MemoryMarshal.Cast<byte, float>(destination));
+                break;
+            case (StoredType.F16, DType.BFloat16):
+                Narrow(MemoryMarshal.Cast<byte, Half>(source), MemoryMarshal.Cast<byte, ushort>(destination));
+                break;
+            default:
+                throw new ArgumentException($"no conversion from {from} to {to}", nameof(to));
+        }
+    }
+
+    /// <summary>Stores floats as <paramref name="to"/>.</summary>
+    public static void FromFloats(ReadOnlySpan<float> source, Span<byte> destination, DType to)
+    {
+        if (to == DType.Float32)
+        {
+            MemoryMarshal.AsBytes(source).CopyTo(destination);
+            return;
+        }
+
+        if (to != DType.BFloat16)
+        {
+            throw new ArgumentException($"no conversion from floats to {to}", nameof(to));
+        }
+
+        var narrow = MemoryMarshal.Cast<byte, ushort>(destination)[..source.Length];
+        for (int i = 0; i < narrow.Length; i++)
+        {
+            narrow[i] = ToBFloat16(source[i]);
+        }
+    }
+
+    private static void Widen(ReadOnlySpan<ushort> source, Span<float> destination)
+    {
+        for (int i = 0; i < source.Length; i++)
+        {
+            destination[i] = FromBFloat16(source[i]);
+        }
+    }
+
+    private static void Widen(ReadOnlySpan<Half> source, Span<float> destination)
+    {
+        for (int i = 0; i < source.Length; i++)
+        {
+            destination[i] = (float)source[i];
+        }
+    }
+
+    private static void Narrow(ReadOnlySpan<Half> source, Span<ushort> destination)
+    {
+        for (int i = 0; i < source.Length; i++)
+        {
+            destination[i] = ToBFloat16((float)source[i]);
+        }
+    }
+}

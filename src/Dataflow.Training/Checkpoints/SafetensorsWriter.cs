@@ -1,0 +1,197 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Text.Json;
+using Dataflow.Model;
+
+namespace Dataflow.Training;
+
+/// <summary>A tensor that is going to be written.</summary>
+public sealed record TensorToWrite(string Name, IReadOnlyList<long> Shape, DType Type)
+{
+    /// <summary>Number of elements.</summary>
+    public long Count => Shape.Aggregate(1L, (product, dimension) => checked(product * dimension));
+}
+
+/// <summary>
+/// Writes a safetensors file in one pass: the tensors are known from the start, their elements come in that order, in pieces of any
+/// size. The file appears under its name at <see cref="Complete"/>, whole and durable; until then, and after any failure, an older
+/// file of that name is untouched (<see cref="AtomicFile"/>).
+/// </summary>
+public sealed class SafetensorsWriter : IDisposable
+{
+    private const int PieceElements = 1 << 16;
+
+    private readonly AtomicFile _file;
+    private readonly IReadOnlyList<TensorToWrite> _tensors;
+    private int _current;
+    private long _written;
+
+    private SafetensorsWriter(AtomicFile file, IReadOnlyList<TensorToWrite> tensors)
+    {
+        _file = file;
+        _tensors = tensors;
+    }
+
+    /// <summary>Starts a file.</summary>
+    /// <param name="path">The final name; its folder must exist.</param>
+    /// <param name="tensors">In file order; of type fp32 or bf16.</param>
+    /// <param name="metadata">Free text for the head.</param>
+    /// <exception cref="UserErrorException">It cannot be written, or the disk has too little room.</exception>
+    public static SafetensorsWriter Create(string path, IReadOnlyList<TensorToWrite> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        byte[] head = Head(tensors, metadata);
+        var length = new Bytes(head.Length + tensors.Sum(t => t.Count * t.Type.Size()));
+        return Start(AtomicFile.Create(path, length), head, tensors);
+    }
+
+    /// <summary>On a file of the caller's, for tests that make writes fail.</summary>
+    internal static SafetensorsWriter Create(AtomicFile file, IReadOnlyList<TensorToWrite> tensors) => Start(file, Head(tensors, null), tensors);
+
+    /// <summary>Appends elements of the tensor that is next; <paramref name="name"/> must be its name.</summary>
+    /// <param name="name">A tensor may come in several pieces, all before the next one.</param>
+    /// <param name="elements">Whole elements, little endian.</param>
+    /// <param name="type">Of these elements, fp32 or bf16; converted to the tensor's own type.</param>
+    public void Write(string name, ReadOnlySpan<byte> elements, DType type)
+    {
+        Advance();
+        if (_current == _tensors.Count || _tensors[_current].Name != name)
+        {
+            throw new InvalidOperationException($"tensor {name} is out of order: {(_current == _tensors.Count ? "all are written" : _tensors[_current].Name + " is next")}");
+        }
+
+        var tensor = _tensors[_current];
+        long count = elements.Length / type.Size();
+        if (count * type.Size() != elements.Length || _written + count > tensor.Count)
+        {
+            throw new InvalidOperationException($"tensor {name} has {tensor.Count} elements, {_written} of them written; {elements.Length} bytes of {type.Name()} do not fit");
+        }
+
+        if (type == tensor.Type)
+        {
+            _file.Write(elements);
+        }
+        else
+        {
+            WriteConverted(elements, type, tensor.Type);
+        }
+
+        _written += count;
+    }
+
+    /// <summary>Flushes to disk and gives the file its name.</summary>
+    public void Complete()
+    {
+        Advance();
+        if (_current != _tensors.Count)
+        {
+            throw new InvalidOperationException($"tensor {_tensors[_current].Name} has {_written} of its {_tensors[_current].Count} elements");
+        }
+
+        _file.Commit();
+    }
+
+    /// <summary>Without <see cref="Complete"/>, nothing remains of the file.</summary>
+    public void Dispose() => _file.Dispose();
+
+    private static SafetensorsWriter Start(AtomicFile file, byte[] head, IReadOnlyList<TensorToWrite> tensors)
+    {
+        try
+        {
+            file.Write(head);
+            return new SafetensorsWriter(file, tensors);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private static byte[] Head(IReadOnlyList<TensorToWrite> tensors, IReadOnlyDictionary<string, string>? metadata)
+    {
+        if (tensors.GroupBy(t => t.Name).FirstOrDefault(group => group.Skip(1).Any()) is { } repeated)
+        {
+            throw new ArgumentException($"two tensors are named {repeated.Key}", nameof(tensors));
+        }
+
+        var text = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(text))
+        {
+            json.WriteStartObject();
+            if (metadata is not null)
+            {
+                json.WriteStartObject("__metadata__");
+                foreach (var (key, value) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+                {
+                    json.WriteString(key, value);
+                }
+
+                json.WriteEndObject();
+            }
+
+            long offset = 0;
+            foreach (var tensor in tensors)
+            {
+                long end = checked(offset + (tensor.Count * tensor.Type.Size()));
+                json.WriteStartObject(tensor.Name);
+                json.WriteString("dtype", tensor.Type.Stored().ToString());
+                WriteNumbers(json, "shape", tensor.Shape);
+                WriteNumbers(json, "data_offsets", [offset, end]);
+                json.WriteEndObject();
+                offset = end;
+            }
+
+            json.WriteEndObject();
+        }
+
+        // Spaces after the JSON text align the data, as the format's own writer does.
+        int padded = (text.WrittenCount + 7) / 8 * 8;
+        byte[] head = new byte[SafetensorsHeader.LengthBytes + padded];
+        BinaryPrimitives.WriteInt64LittleEndian(head, padded);
+        head.AsSpan(SafetensorsHeader.LengthBytes).Fill((byte)' ');
+        text.WrittenSpan.CopyTo(head.AsSpan(SafetensorsHeader.LengthBytes));
+        return head;
+    }
+
+    private static void WriteNumbers(Utf8JsonWriter json, string key, IReadOnlyList<long> numbers)
+    {
+        json.WriteStartArray(key);
+        foreach (long number in numbers)
+        {
+            json.WriteNumberValue(number);
+        }
+
+        json.WriteEndArray();
+    }
+
+    /// <summary>Tensors that are full, or have no elements, are done.</summary>
+    private void Advance()
+    {
+        while (_current < _tensors.Count && _written == _tensors[_current].Count)
+        {
+            _current++;
+            _written = 0;
+        }
+    }
+
+    private void WriteConverted(ReadOnlySpan<byte> elements, DType from, DType to)
+    {
+        int fromSize = (int)from.Size();
+        byte[] piece = ArrayPool<byte>.Shared.Rent(PieceElements * (int)to.Size());
+        try
+        {
+            while (elements.Length > 0)
+            {
+                int count = Math.Min(PieceElements, elements.Length / fromSize);
+                var converted = piece.AsSpan(0, count * (int)to.Size());
+                ElementConversion.Convert(elements[..(count * fromSize)], from.Stored(), converted, to);
+                _file.Write(converted);
+                elements = elements[(count * fromSize)..];
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(piece);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+using System.Buffers;
+using Dataflow.Model;
+
+namespace Dataflow.Training;
+
+/// <summary>
+/// A tensor in a safetensors file, read in pieces of any size, by any number of threads. Row-major; a vector counts as one row, and
+/// of a tensor with more than two dimensions all but the first make up the columns.
+/// </summary>
+public sealed class StoredTensor
+{
+    private const int PieceBytes = 1 << 18;
+
+    private readonly ReadOnlyFile _file;
+    private readonly long _offset;
+
+    internal StoredTensor(ReadOnlyFile file, string name, IReadOnlyList<long> shape, StoredType type, long offset, long count)
+    {
+        _file = file;
+        _offset = offset;
+        Name = name;
+        Shape = shape;
+        Type = type;
+        Count = count;
+        Rows = shape.Count < 2 ? 1 : shape[0];
+        Columns = Rows == 0 ? 0 : count / Rows;
+    }
+
+    /// <summary>As in the file.</summary>
+    public string Name { get; }
+
+    /// <summary>As in the file.</summary>
+    public IReadOnlyList<long> Shape { get; }
+
+    /// <summary>As in the file.</summary>
+    public StoredType Type { get; }
+
+    /// <summary>The file that holds it, as the user named it.</summary>
+    public string Path => _file.Path;
+
+    /// <summary>Number of elements.</summary>
+    public long Count { get; }
+
+    /// <summary>1 for a vector, else the first dimension.</summary>
+    public long Rows { get; }
+
+    /// <summary>Elements of a row.</summary>
+    public long Columns { get; }
+
+    /// <summary>Reads whole rows as <paramref name="destinationType"/> (fp32 or bf16, rounded to nearest even).</summary>
+    /// <param name="firstRow">From 0.</param>
+    /// <param name="count">Rows.</param>
+    /// <param name="destination">At least count x Columns elements; the rest is left as it is.</param>
+    /// <param name="destinationType">Of the elements in memory.</param>
+    /// <exception cref="UserErrorException">The file cannot be read, or its element type has no conversion.</exception>
+    public void ReadRows(long firstRow, long count, Span<byte> destination, DType destinationType)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(firstRow);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(firstRow + count, Rows);
+        long bytes = checked(count * Columns * destinationType.Size());
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, destination.Length);
+        ReadElements(firstRow * Columns, destination[..(int)bytes], destinationType);
+    }
+
+    /// <summary>Fills <paramref name="destination"/> with elements from <paramref name="firstElement"/> on; as <see cref="ReadRows"/>.</summary>
+    public void ReadElements(long firstElement, Span<byte> destination, DType destinationType)
+    {
+        int size = (int)destinationType.Size();
+        long count = destination.Length / size;
+        ArgumentOutOfRangeException.ThrowIfNegative(firstElement);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(firstElement + count, Count);
+        if (!Type.IsReadable())
+        {
+            throw new UserErrorException($"{Path}: tensor {Name} has element type {Type}, and F32, BF16 and F16 can be read");
+        }
+
+        long position = _offset + (firstElement * Type.Size());
+        if (Type == destinationType.Stored())
+        {
+            _file.Read(position, destination[..(int)(count * size)]);
+            return;
+        }
+
+        byte[] piece = ArrayPool<byte>.Shared.Rent(PieceBytes);
+        try
+        {
+            int storedSize = (int)Type.Size();
+            while (count > 0)
+            {
+                int elements = (int)Math.Min(count, PieceBytes / storedSize);
+                var stored = piece.AsSpan(0, elements * storedSize);
+                _file.Read(position, stored);
+                ElementConversion.Convert(stored, Type, destination[..(elements * size)], destinationType);
+                position += stored.Length;
+                destination = destination[(elements * size)..];
+                count -= elements;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(piece);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+using System.Text;
+using Dataflow.Model;
+
+namespace Dataflow.Training;
+
+/// <summary>
+/// A file that appears whole or not at all: it is written under a temporary name in the same folder, flushed to disk, and renamed
+/// over the final name by <see cref="Commit"/>. Without a commit, disposal deletes the temporary file and an older file of the final
+/// name is untouched. Every failure of the disk is a <see cref="UserErrorException"/> naming the final path.
+/// </summary>
+public sealed class AtomicFile : IDisposable
+{
+    private const int BufferBytes = 1 << 16;
+
+    private readonly string _final;
+    private readonly string _temporary;
+    private readonly Stream _content;
+    private State _state = State.Writing;
+
+    private AtomicFile(string path, string final, string temporary, Stream content)
+    {
+        Path = path;
+        _final = final;
+        _temporary = temporary;
+        _content = content;
+    }
+
+    private enum State
+    {
+        Writing,
+        Failed,
+        Committed,
+    }
+
+    /// <summary>The final name, as it was given.</summary>
+    public string Path { get; }
+
+    /// <summary>Bytes written so far.</summary>
+    public long Length { get; private set; }
+
+    /// <summary>
+    /// Starts a file. Leftovers of earlier writers of the same path that were killed are deleted.
+    /// </summary>
+    /// <param name="path">The final name; its folder must exist.</param>
+    /// <param name="expected">If known, the final length: a disk without that much room is refused before anything is written.</param>
+    public static AtomicFile Create(string path, Bytes? expected = null) => Create(path, expected, OpenNew);
+
+    /// <summary>With a way to open the temporary file of one's own, for tests that make writes fail.</summary>
+    internal static AtomicFile Create(string path, Bytes? expected, Func<string, Stream> open)
+    {
+        try
+        {
+            string final = System.IO.Path.GetFullPath(path);
+            if (Directory.Exists(final))
+            {
+                throw new UserErrorException($"{path} cannot be written: it is a folder");
+            }
+
+            string folder = System.IO.Path.GetDirectoryName(final)!;
+            string prefix = $".{System.IO.Path.GetFileName(final)}.";
+            DeleteLeftovers(folder, prefix);
+            if (expected is { } length && new DriveInfo(folder).AvailableFreeSpace is var free && length.Value > free)
+            {
+                throw new UserErrorException($"{path} cannot be written: disk full; it needs {length} and {new Bytes(free)} are free");
+            }
+
+            string temporary = System.IO.Path.Combine(folder, $"{prefix}{Guid.NewGuid():N}.tmp");
+            return new AtomicFile(path, final, temporary, open(temporary));
+        }
+        catch (Exception e) when (FileErrors.IsFileError(e) || e is ArgumentException)
+        {
+            throw FileErrors.Unwritable(path, e);
+        }
+    }
+
+    /// <summary>Writes a whole text file, in UTF-8.</summary>
+    public static void WriteText(string path, string text)
+    {
+        using var file = Create(path);
+        file.Write(Encoding.UTF8.GetBytes(text));
+        file.Commit();
+    }
+
+    /// <summary>Appends bytes.</summary>
+    public void Write(ReadOnlySpan<byte> bytes)
+    {
+        Require(State.Writing);
+        try
+        {
+            _content.Write(bytes);
+            Length += bytes.Length;
+        }
+        catch (Exception e) when (FileErrors.IsFileError(e))
+        {
+            Abandon();
+            throw FileErrors.Unwritable(Path, e);
+        }
+    }
+
+    /// <summary>Makes everything written the file of the final name, durably. Nothing can be written after.</summary>
+    public void Commit()
+    {
+        Require(State.Writing);
+        try
+        {
+            if (_content is FileStream file)
+            {
+                file.Flush(flushToDisk: true);
+            }
+            else
+            {
+                _content.Flush();
+            }
+
+            _content.Dispose();
+            File.Move(_temporary, _final, overwrite: true);
+            _state = State.Committed;
+            FolderSync.Flush(System.IO.Path.GetDirectoryName(_final)!);
+        }
+        catch (Exception e) when (FileErrors.IsFileError(e))
+        {
+            if (_state == State.Writing)
+            {
+                Abandon();
+            }
+
+            throw FileErrors.Unwritable(Path, e);
+        }
+    }
+
+    /// <summary>Deletes the temporary file unless it was committed.</summary>
+    public void Dispose()
+    {
+        if (_state == State.Writing)
+        {
+            Abandon();
+        }
+    }
+
+    private static FileStream OpenNew(string temporary) =>
+        new(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, BufferBytes);
+
+    /// <summary>A writer holds its temporary file locked, so one that can be opened alone has no writer any more.</summary>
+    private static void DeleteLeftovers(string folder, string prefix)
+    {
+        foreach (string leftover in Directory.EnumerateFiles(folder, prefix + "*.tmp"))
+        {
+            try
+            {
+                using (new FileStream(leftover, FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+                {
+                }
+
+                File.Delete(leftover);
+            }
+            catch (Exception e) when (FileErrors.IsFileError(e))
+            {
+                // In use, or not ours to delete: it does no harm.
+            }
+        }
+    }
+
+    private void Abandon()
+    {
+        _state = State.Failed;
+        try
+        {
+            _content.Dispose();
+        }
+        catch (Exception e) when (FileErrors.IsFileError(e))
+        {
+            // Disposal writes what is still buffered; on a full disk that fails again.
+        }
+
+        try
+        {
+            File.Delete(_temporary);
+        }
+        catch (Exception e) when (FileErrors.IsFileError(e))
+        {
+            // The first failure is the one worth reporting.
+        }
+    }
+
+    private void Require(State state)
+    {
+        if (_state != state)
+        {
+            throw new InvalidOperationException($"the file {Path} is {_state}, not {state}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+using Dataflow.Model;
+
+namespace Dataflow.Training;
+
+/// <summary>Finds and reads the files that describe a model.</summary>
+public static class ModelFiles
+{
+    /// <summary>The config's name inside a model's folder.</summary>
+    public const string ConfigName = "config.json";
+
+    private static readonly Bytes LargestConfig = new(4 << 20);
+
+    /// <summary>
+    /// The config in a .json file, or in the config.json of a folder. Its name, if the file gives none, is the folder's (for a
+    /// config.json) or the file's without its ending.
+    /// </summary>
+    /// <exception cref="UserErrorException">Nothing there, not readable, or not a model that can be trained.</exception>
+    public static ModelConfig LoadConfig(string path)
+    {
+        string file = path;
+        if (Directory.Exists(path))
+        {
+            file = Path.Combine(path, ConfigName);
+            if (!File.Exists(file))
+            {
+                throw new UserErrorException($"{path} is not a model: the folder holds no {ConfigName}");
+            }
+        }
+
+        string text = ReadOnlyFile.ReadText(file, LargestConfig);
+        return ModelConfigReader.Parse(text, NameOf(file), file);
+    }
+
+    private static string NameOf(string file)
+    {
+        string full = Path.GetFullPath(file);
+        string? folder = Path.GetFileName(Path.GetDirectoryName(full));
+        return Path.GetFileName(full) == ConfigName && !string.IsNullOrEmpty(folder) ? folder : Path.GetFileNameWithoutExtension(full);
+    }
+}

@@ -1,0 +1,95 @@
+using System.Text;
+using Dataflow.Model;
+using Microsoft.Win32.SafeHandles;
+
+namespace Dataflow.Training;
+
+/// <summary>
+/// A file read at any position, by any number of threads at once, of any length. Every failure is a
+/// <see cref="UserErrorException"/> that names the path.
+/// </summary>
+internal sealed class ReadOnlyFile : IDisposable
+{
+    private readonly SafeFileHandle _handle;
+
+    private ReadOnlyFile(string path, SafeFileHandle handle, long length)
+    {
+        Path = path;
+        _handle = handle;
+        Length = length;
+    }
+
+    /// <summary>As the user gave it.</summary>
+    public string Path { get; }
+
+    /// <summary>Bytes, when it was opened.</summary>
+    public long Length { get; }
+
+    /// <summary>Opens a regular file.</summary>
+    public static ReadOnlyFile Open(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            throw new UserErrorException($"{path} is a folder, and a file is needed");
+        }
+
+        SafeFileHandle? handle = null;
+        try
+        {
+            handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            return new ReadOnlyFile(path, handle, RandomAccess.GetLength(handle));
+        }
+        catch (Exception e) when (FileErrors.IsFileError(e) || e is ArgumentException)
+        {
+            handle?.Dispose();
+            throw FileErrors.Unreadable(path, e);
+        }
+    }
+
+    /// <summary>The whole of a text file, which must be UTF-8 (a byte order mark is dropped) and at most <paramref name="most"/> long.</summary>
+    public static string ReadText(string path, Bytes most)
+    {
+        using var file = Open(path);
+        if (file.Length > most.Value)
+        {
+            throw new UserErrorException($"{path} has {new Bytes(file.Length)}, far too much for a file of this kind (at most {most})");
+        }
+
+        var bytes = new byte[file.Length];
+        file.Read(0, bytes);
+        try
+        {
+            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes).TrimStart('\uFEFF');
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw FileErrors.Unreadable(path, e);
+        }
+    }
+
+    /// <summary>Fills <paramref name="destination"/> from the byte at <paramref name="offset"/> on.</summary>
+    public void Read(long offset, Span<byte> destination)
+    {
+        try
+        {
+            while (destination.Length > 0)
+            {
+                int read = RandomAccess.Read(_handle, destination, offset);
+                if (read == 0)
+                {
+                    throw new UserErrorException($"{Path} ends at byte {offset} instead of {offset + destination.Length}: it was cut short while in use");
+                }
+
+                offset += read;
+                destination = destination[read..];
+            }
+        }
+        catch (Exception e) when (FileErrors.IsFileError(e))
+        {
+            throw FileErrors.Unreadable(Path, e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _handle.Dispose();
+}

@@ -1,0 +1,130 @@
+using System.Text;
+using System.Text.Unicode;
+using Dataflow.Model;
+
+namespace Dataflow.Training;
+
+/// <summary>
+/// A UTF-8 text file whose bytes are the token ids, in rows of seqlen + 1; a row may begin inside a character. The file stays open
+/// until disposal and is never in memory as a whole.
+/// </summary>
+public sealed class ByteText : ITokenSource, IDisposable
+{
+    /// <summary>A vocabulary must have an id for every byte.</summary>
+    public const int VocabSize = 256;
+
+    private const int BlockBytes = 1 << 18;
+    private const int StackBytes = 1 << 12;
+
+    private readonly ReadOnlyFile _file;
+
+    private ByteText(ReadOnlyFile file, int rowCount, int rowLength)
+    {
+        _file = file;
+        RowCount = rowCount;
+        RowLength = rowLength;
+    }
+
+    /// <inheritdoc/>
+    public int RowCount { get; }
+
+    /// <inheritdoc/>
+    public int RowLength { get; }
+
+    /// <summary>Opens a file and checks that all of it is UTF-8.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="seqlen">Inputs of a row, at least 1.</param>
+    /// <param name="vocabSize">Of the model: at least 256.</param>
+    /// <exception cref="UserErrorException">Not readable, too short, not UTF-8, or a vocabulary without an id for each byte.</exception>
+    public static ByteText Open(string path, int seqlen, int vocabSize)
+    {
+        if (vocabSize < VocabSize)
+        {
+            throw new UserErrorException($"{path} is read as bytes, which needs a vocabulary of at least {VocabSize} ids, and the model has {vocabSize}");
+        }
+
+        var file = ReadOnlyFile.Open(path);
+        try
+        {
+            int rows = RowFile.RowCount(path, file.Length, seqlen);
+            CheckText(file);
+            return new ByteText(file, rows, seqlen + 1);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Read(int row, Span<int> destination)
+    {
+        RowFile.Check(this, row, destination);
+        Span<byte> bytes = stackalloc byte[StackBytes];
+        long position = row * (long)RowLength;
+        while (destination.Length > 0)
+        {
+            var piece = bytes[..Math.Min(StackBytes, destination.Length)];
+            _file.Read(position, piece);
+            for (int i = 0; i < piece.Length; i++)
+            {
+                destination[i] = piece[i];
+            }
+
+            position += piece.Length;
+            destination = destination[piece.Length..];
+        }
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<int>? Documents(int row) => null;
+
+    /// <inheritdoc/>
+    public void Dispose() => _file.Dispose();
+
+    private static void CheckText(ReadOnlyFile file)
+    {
+        byte[] block = new byte[(int)Math.Min(file.Length, BlockBytes)];
+        long first = 0;
+        while (first < file.Length)
+        {
+            var bytes = block.AsSpan(0, (int)Math.Min(block.Length, file.Length - first));
+            file.Read(first, bytes);
+            bool last = first + bytes.Length == file.Length;
+            // A character may go on in the next block: what is left of it is read again there.
+            int whole = last ? bytes.Length : bytes.Length - UnfinishedTail(bytes);
+            if (!Utf8.IsValid(bytes[..whole]))
+            {
+                int at = FirstFault(bytes[..whole]);
+                throw new UserErrorException($"{file.Path} is not UTF-8 text: byte {first + at} (0x{bytes[at]:X2}) fits no character; convert it, or give a token file (.bin)");
+            }
+
+            first += whole;
+        }
+    }
+
+    private static int UnfinishedTail(ReadOnlySpan<byte> bytes)
+    {
+        for (int length = 1; length <= Math.Min(3, bytes.Length); length++)
+        {
+            if (Rune.DecodeFromUtf8(bytes[^length..], out _, out _) == System.Buffers.OperationStatus.NeedMoreData)
+            {
+                return length;
+            }
+        }
+
+        return 0;
+    }
+
+    private static int FirstFault(ReadOnlySpan<byte> bytes)
+    {
+        int at = 0;
+        while (Rune.DecodeFromUtf8(bytes[at..], out _, out int length) == System.Buffers.OperationStatus.Done)
+        {
+            at += length;
+        }
+
+        return at;
+    }
+}

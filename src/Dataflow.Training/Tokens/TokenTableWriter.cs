@@ -1,0 +1,149 @@
+namespace Dataflow.Training;
+
+/// <summary>
+/// Turns rows of tokens into the tables that kernels read. A round's rows, their inputs one after another, are one run of tokens, cut
+/// into chunks of T; after the last row there is padding. A chunk's table is four arrays of T 32-bit integers, back to back:
+/// <list type="number">
+/// <item>ids: the token;</item>
+/// <item>targets: the token to be predicted, -1 where none counts;</item>
+/// <item>firstKey: the row of the key/value window that holds the first token of this token's document; attention begins there, and
+/// the position within the document is counted from it;</item>
+/// <item>order: the token numbers 0 to T - 1 sorted by id, equal ids by number: what the embedding's gradient sums along.</item>
+/// </list>
+/// A group of chunks shares one key/value window: chunk c of the round starts at row (c mod chunks per group) x T of its group's. No
+/// document may reach from one group into the next. Without document lengths a row is one document whose targets all count (the last
+/// one is the row's extra token); with them, the last target of each document belongs to another text and does not count.
+/// </summary>
+public sealed class TokenTableWriter
+{
+    /// <summary>Arrays of one chunk's table.</summary>
+    public const int ArrayCount = 4;
+
+    /// <summary>The target of a token whose prediction does not count.</summary>
+    public const int NotCounted = -1;
+
+    private readonly int _seqlen;
+    private readonly int _chunkTokens;
+    private readonly int _chunksPerGroup;
+    private readonly int[] _row;
+    private readonly long[] _sortKeys;
+
+    /// <summary>A writer for one geometry. It keeps its working memory, so it is for one thread at a time and allocates nothing per call.</summary>
+    public TokenTableWriter(int seqlen, int chunkTokens, int chunksPerGroup)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(seqlen, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(chunkTokens, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(chunksPerGroup, 1);
+        _seqlen = seqlen;
+        _chunkTokens = chunkTokens;
+        _chunksPerGroup = chunksPerGroup;
+        _row = new int[seqlen + 1];
+        _sortKeys = new long[chunkTokens];
+    }
+
+    /// <summary>Integers of one chunk's table, without padding after it: 4 T.</summary>
+    public int TableInts => ArrayCount * _chunkTokens;
+
+    /// <summary>Fills the tables of a round whose chunks lie back to back; as the overload with a stride.</summary>
+    public int Write(ITokenSource source, ReadOnlySpan<int> rows, Span<int> tables, int chunks) =>
+        Write(source, rows, tables, chunks, TableInts);
+
+    /// <summary>Fills the tables of one round.</summary>
+    /// <param name="source">Where the rows come from; its rows have seqlen + 1 tokens.</param>
+    /// <param name="rows">The round's rows, in order; rows x seqlen is at most chunks x T.</param>
+    /// <param name="tables">Chunk c's table starts at c x stride. What lies between tables is left as it is.</param>
+    /// <param name="chunks">Chunks of the round.</param>
+    /// <param name="stride">Integers from one chunk's table to the next, at least <see cref="TableInts"/>.</param>
+    /// <returns>How many targets count.</returns>
+    /// <exception cref="InvalidOperationException">A document would reach from one window group into the next.</exception>
+    public int Write(ITokenSource source, ReadOnlySpan<int> rows, Span<int> tables, int chunks, int stride)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(source.RowLength, _seqlen + 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(chunks, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(stride, TableInts);
+        long capacity = (long)chunks * _chunkTokens;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)rows.Length * _seqlen, capacity, nameof(rows));
+        ArgumentOutOfRangeException.ThrowIfLessThan(tables.Length, ((chunks - 1L) * stride) + TableInts, nameof(tables));
+
+        int counted = 0;
+        long token = 0;
+        foreach (int row in rows)
+        {
+            counted += WriteRow(source, row, token, tables, stride);
+            token += _seqlen;
+        }
+
+        for (; token < capacity; token++)
+        {
+            Put(tables, stride, token, id: 0, NotCounted, WindowRow(token));
+        }
+
+        for (int chunk = 0; chunk < chunks; chunk++)
+        {
+            SortByToken(tables.Slice(chunk * stride, TableInts));
+        }
+
+        return counted;
+    }
+
+    private int WriteRow(ITokenSource source, int row, long firstToken, Span<int> tables, int stride)
+    {
+        source.Read(row, _row);
+        var documents = source.Documents(row);
+        int counted = 0;
+        int begin = 0;
+        for (int d = 0; begin < _seqlen; d++)
+        {
+            int end = documents is null ? _seqlen : begin + documents[d];
+            CheckWithinGroup(row, firstToken + begin, firstToken + end);
+            int firstKey = WindowRow(firstToken + begin);
+            for (int i = begin; i < end; i++)
+            {
+                bool counts = documents is null || i < end - 1;
+                counted += counts ? 1 : 0;
+                Put(tables, stride, firstToken + i, _row[i], counts ? _row[i + 1] : NotCounted, firstKey);
+            }
+
+            begin = end;
+        }
+
+        return counted;
+    }
+
+    private void CheckWithinGroup(int row, long begin, long end)
+    {
+        long window = (long)_chunksPerGroup * _chunkTokens;
+        if (begin / window != (end - 1) / window)
+        {
+            throw new InvalidOperationException(
+                $"a document of row {row} reaches from window group {begin / window} into {(end - 1) / window}: its tokens {begin} to {end - 1} of the round do not lie in one window of {window}");
+        }
+    }
+
+    private int WindowRow(long token) => (int)(token % ((long)_chunksPerGroup * _chunkTokens));
+
+    private void Put(Span<int> tables, int stride, long token, int id, int target, int firstKey)
+    {
+        int chunk = (int)(token / _chunkTokens);
+        int index = (int)(token % _chunkTokens);
+        var table = tables.Slice(chunk * stride, TableInts);
+        table[index] = id;
+        table[_chunkTokens + index] = target;
+        table[(2 * _chunkTokens) + index] = firstKey;
+    }
+
+    private void SortByToken(Span<int> table)
+    {
+        for (int i = 0; i < _chunkTokens; i++)
+        {
+            _sortKeys[i] = ((long)table[i] << 32) | (uint)i;
+        }
+
+        _sortKeys.AsSpan().Sort();
+        var order = table[(3 * _chunkTokens)..];
+        for (int i = 0; i < _chunkTokens; i++)
+        {
+            order[i] = (int)_sortKeys[i];
+        }
+    }
+}

@@ -1,0 +1,114 @@
+using System.Buffers;
+using Dataflow.Model;
+
+namespace Dataflow.Training;
+
+/// <summary>
+/// The values that training starts from, as a function of seed, tensor and element: any piece can be made alone, in any order, by
+/// any thread, and is the same on every machine (integers, correctly rounded operations, no library functions).
+/// <list type="bullet">
+/// <item>Norm scales are 1.</item>
+/// <item>The embedding table is close to normal with deviation 0.02, as GPT-2 and Llama have it: small beside what the first blocks
+/// add, so that an optimizer with a bounded step can reshape it quickly, and right for a tied head, whose logits start near 0.</item>
+/// <item>Matrices are uniform in +-1/sqrt(fan in).</item>
+/// <item>Of these, the two that write to the residual stream (attention output, down) are smaller by sqrt(2 layers), so that the
+/// stream does not grow with depth (Radford et al., 2019).</item>
+/// </list>
+/// </summary>
+public static class WeightInitialiser
+{
+    private const double EmbeddingDeviation = 0.02;
+
+    /// <summary>Fills <paramref name="destination"/> with consecutive elements of a tensor.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="seed">Another seed gives unrelated values.</param>
+    /// <param name="weights">The object that holds the tensor.</param>
+    /// <param name="tensor">Of that object's layout.</param>
+    /// <param name="firstElement">From the tensor's start.</param>
+    /// <param name="destination">Its length says how many.</param>
+    public static void Fill(ModelConfig model, ulong seed, ParameterObject weights, WeightTensor tensor, long firstElement, Span<float> destination)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(firstElement);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(firstElement + destination.Length, tensor.Count);
+        ulong key = Key(seed, weights, tensor.Name);
+        if (WeightNames.IsVector(tensor))
+        {
+            destination.Fill(1);
+        }
+        else if (tensor.Name == WeightName.EmbeddingTable)
+        {
+            FillNormal(key, firstElement, EmbeddingDeviation, destination);
+        }
+        else
+        {
+            double residual = tensor.Name is WeightName.AttentionOut or WeightName.Down ? 2.0 * model.LayerCount : 1.0;
+            FillUniform(key, firstElement, 1 / Math.Sqrt(tensor.Columns * residual), destination);
+        }
+    }
+
+    /// <summary>The initial values as a source of weights.</summary>
+    public static IWeightSource Weights(ModelConfig model, ulong seed) => new Source(model, seed);
+
+    private static ulong Key(ulong seed, ParameterObject weights, WeightName name)
+    {
+        ulong identity = ((ulong)weights.Kind << 48) | ((ulong)weights.Layer.Index << 16) | (ulong)name;
+        return SplitMix64.Mix(SplitMix64.Mix(seed) + identity);
+    }
+
+    private static void FillUniform(ulong key, long first, double bound, Span<float> destination)
+    {
+        for (int i = 0; i < destination.Length; i++)
+        {
+            // 53 bits as an odd multiple of 2^-53 in (-1, 1): symmetric, never 0.
+            long bits = (long)(SplitMix64.At(key, (ulong)(first + i)) >> 11);
+            destination[i] = (float)(bound * (((2 * bits) + 1 - (1L << 53)) * (1.0 / (1L << 53))));
+        }
+    }
+
+    /// <summary>The sum of eight 16-bit uniform numbers, exact in integers: close to normal, with thinner tails (nothing beyond 4.9 deviations).</summary>
+    private static void FillNormal(ulong key, long first, double deviation, Span<float> destination)
+    {
+        const int terms = 8;
+        // A uniform whole number below 2^16 has variance (2^32 - 1) / 12.
+        double scale = deviation / Math.Sqrt(terms * ((double)uint.MaxValue / 12));
+        const double mean = terms * ((1 << 16) - 1) / 2.0;
+        for (int i = 0; i < destination.Length; i++)
+        {
+            ulong counter = 2 * (ulong)(first + i);
+            long sum = SumOfFour(SplitMix64.At(key, counter)) + SumOfFour(SplitMix64.At(key, counter + 1));
+            destination[i] = (float)(scale * (sum - mean));
+        }
+    }
+
+    private static long SumOfFour(ulong bits) =>
+        (long)((bits & 0xFFFF) + ((bits >> 16) & 0xFFFF) + ((bits >> 32) & 0xFFFF) + (bits >> 48));
+
+    private sealed class Source(ModelConfig model, ulong seed) : IWeightSource
+    {
+        private const int PieceElements = 1 << 14;
+
+        private readonly ParameterLayout[] _layouts =
+            [ParameterLayout.Embedding(model), ParameterLayout.Block(model), ParameterLayout.Head(model)];
+
+        public ModelConfig Model => model;
+
+        public void Read(ParameterObject weights, long firstElement, Span<byte> destination, DType type)
+        {
+            destination.Clear();
+            int size = (int)type.Size();
+            float[] values = ArrayPool<float>.Shared.Rent(PieceElements);
+            foreach (var range in ElementRanges.Of(_layouts[(int)weights.Kind], firstElement, destination.Length / size))
+            {
+                var target = range.In(destination, type);
+                for (int done = 0; done < range.Count; done += PieceElements)
+                {
+                    var piece = values.AsSpan(0, Math.Min(PieceElements, range.Count - done));
+                    Fill(model, seed, weights, range.Tensor, range.FirstElement + done, piece);
+                    ElementConversion.FromFloats(piece, target[(done * size)..], type);
+                }
+            }
+
+            ArrayPool<float>.Shared.Return(values);
+        }
+    }
+}
