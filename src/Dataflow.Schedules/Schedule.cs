@@ -51,4 +51,30 @@ public sealed record Schedule
 
     /// <summary>In issue order, which is a topological order.</summary>
     public required ImmutableArray<ScheduledOp> Ops { get; init; }
+
+    /// <summary>Equality of values: the same facts, memories and ops in the same order (a default array counts as empty).</summary>
+    public bool Equals(Schedule? other) =>
+        ReferenceEquals(this, other) || (other is not null
+        && Facts.AsSpan().SequenceEqual(other.Facts.AsSpan(), comparer: null)
+        && Arenas.AsSpan().SequenceEqual(other.Arenas.AsSpan())
+        && Streams.AsSpan().SequenceEqual(other.Streams.AsSpan())
+        && Slots.AsSpan().SequenceEqual(other.Slots.AsSpan())
+        && Objects.AsSpan().SequenceEqual(other.Objects.AsSpan())
+        && Inputs.AsSpan().SequenceEqual(other.Inputs.AsSpan())
+        && State.AsSpan().SequenceEqual(other.State.AsSpan())
+        && Outputs.AsSpan().SequenceEqual(other.Outputs.AsSpan())
+        && Ops.AsSpan().SequenceEqual(other.Ops.AsSpan()));
+
+    /// <inheritdoc/>
+    public override int GetHashCode()
+    {
+        var hash = new HashCode();
+        foreach (ScheduledOp op in Ops.AsSpan())
+        {
+            hash.Add(op);
+        }
+
+        // The ops tell schedules apart; the rest only has to agree for equal values.
+        return HashCode.Combine(hash.ToHashCode(), Slots.AsSpan().Length, Objects.AsSpan().Length, State.AsSpan().Length);
+    }
 }

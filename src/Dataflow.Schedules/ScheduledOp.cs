@@ -73,4 +73,30 @@ public sealed record ScheduledOp
 
     /// <summary>Completions that must precede; at most one op a stream and distance is needed, as streams are FIFO.</summary>
     public ImmutableArray<Wait> Waits { get; init; } = [];
+
+    /// <summary>Equality of values, operands and waits in order (a default array counts as empty).</summary>
+    public bool Equals(ScheduledOp? other) =>
+        ReferenceEquals(this, other) || (other is not null
+        && Kind == other.Kind && Stream == other.Stream && Layer == other.Layer && Chunk == other.Chunk && Round == other.Round
+        && Piece == other.Piece && Saved == other.Saved && Wanted == other.Wanted
+        && Accesses.AsSpan().SequenceEqual(other.Accesses.AsSpan())
+        && Waits.AsSpan().SequenceEqual(other.Waits.AsSpan()));
+
+    /// <inheritdoc/>
+    public override int GetHashCode()
+    {
+        var hash = new HashCode();
+        hash.Add(HashCode.Combine(Kind, Stream, Layer, Chunk, Round, Piece, Saved, Wanted));
+        foreach (Access access in Accesses.AsSpan())
+        {
+            hash.Add(access);
+        }
+
+        foreach (Wait wait in Waits.AsSpan())
+        {
+            hash.Add(wait);
+        }
+
+        return hash.ToHashCode();
+    }
 }
