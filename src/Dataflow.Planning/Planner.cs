@@ -87,7 +87,14 @@ public static class Planner
         return new Bytes(high);
     }
 
-    private sealed record Found(Workload Workload, Residency Residency, StepProgram Program, TenancyResult Tenancy, Schedule Schedule);
+    /// <summary>The plan of a residency that was chosen elsewhere; its memory is what it needs.</summary>
+    internal static TrainingPlan PlanFor(Workload workload, Residency residency)
+    {
+        var found = Lower(workload, new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry), residency);
+        return Finish(new MemoryBudget(found.Schedule.Arenas[1].Length, found.Schedule.Arenas[0].Length), found);
+    }
+
+    private sealed record Found(Workload Workload, Residency Residency, StepProgram Program, Schedule Schedule);
 
     private static Found? Find(PlanRequest request, Geometry geometry, MemoryBudget budget)
     {
@@ -96,16 +103,20 @@ public static class Planner
         bool Fits(Residency r) => DeviceBytes(StepLowering.Lower(workload, programs, r)) <= budget.Device;
         foreach (var residency in ResidencyRule.Candidates(workload, request.SaveSet, Fits))
         {
-            var program = StepLowering.Lower(workload, programs, residency);
-            var tenancy = Tenancy.Settle(program);
-            var schedule = SlotAssignment.Assign(program, tenancy, Facts(workload));
-            if (schedule.Arenas[1].Length <= budget.Host)
+            var found = Lower(workload, programs, residency);
+            if (found.Schedule.Arenas[1].Length <= budget.Host)
             {
-                return new Found(workload, residency, program, tenancy, schedule);
+                return found;
             }
         }
 
         return null;
+    }
+
+    private static Found Lower(Workload workload, BlockPrograms programs, Residency residency)
+    {
+        var program = StepLowering.Lower(workload, programs, residency);
+        return new Found(workload, residency, program, SlotAssignment.Assign(program, Tenancy.Settle(program), Facts(workload)));
     }
 
     private static Bytes DeviceBytes(StepProgram program) =>
