@@ -1,0 +1,140 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Dataflow.Model;
+using Dataflow.Runtime;
+using Dataflow.Schedules;
+
+namespace Dataflow.Training;
+
+/// <summary>What a step reports.</summary>
+/// <param name="Loss">Mean over the counted targets, in nats, before the update.</param>
+/// <param name="Tokens">Tokens of the step's rows.</param>
+/// <param name="CountedTargets">Targets that the loss is the mean of.</param>
+public readonly record struct StepReport(int Step, double Loss, long Tokens, int CountedTargets, TimeSpan Duration)
+{
+    /// <summary>Tokens per second of the step.</summary>
+    public double TokensPerSecond => Tokens / Duration.TotalSeconds;
+}
+
+/// <summary>
+/// Drives a schedule on a device: fills the token tables, runs steps, reads losses, and brings weights in and out. Knows neither how the
+/// plan was made nor what the device is.
+/// </summary>
+public sealed class Trainer
+{
+    private const int PieceElements = 1 << 20;
+    private readonly Workload workload;
+    private readonly Schedule schedule;
+    private readonly StepState state;
+    private readonly Executor executor;
+    private readonly TokenTableWriter tables;
+    private readonly int[] table;
+    private readonly string[] tableNames;
+    private readonly float[] losses;
+
+    public Trainer(Workload workload, Schedule schedule, IDevice device)
+    {
+        (this.workload, this.schedule) = (workload, schedule);
+        state = new StepState(schedule, device);
+        executor = new Executor(schedule, device);
+        var geometry = workload.Geometry;
+        tables = new TokenTableWriter(geometry.Seqlen, geometry.ChunkTokens, geometry.ChunksPerGroup);
+        table = new int[checked(tables.TableInts * geometry.ChunksPerRound)];
+        tableNames = [.. Enumerable.Range(0, geometry.Rounds)
+            .SelectMany(r => Enumerable.Range(0, geometry.ChunksPerRound).Select(c => $"T/{new Chunk(c)}/{new Round(r)}"))];
+        losses = new float[geometry.ChunksPerRound * geometry.Rounds];
+        Weights = new ObjectWeights(state, workload.Model, workload.Recipe.Parameters, "W");
+        Gradients = new ObjectWeights(state, workload.Model, workload.Recipe.Gradients, "G");
+    }
+
+    /// <summary>Steps done.</summary>
+    public int StepsDone { get; private set; }
+
+    /// <summary>The parameters, wherever they are; between steps.</summary>
+    public IWeightSource Weights { get; }
+
+    /// <summary>The gradients of the last step, where the workload yields them.</summary>
+    public IWeightSource Gradients { get; }
+
+    /// <summary>Writes all parameters into the arenas, on all cores, and clears the optimizer's state.</summary>
+    public void Load(IWeightSource weights)
+    {
+        var type = workload.Recipe.Parameters;
+        var pieces = ParameterObject.All(workload.Model)
+            .SelectMany(o => Pieces(o.Layout(workload.Model).ElementCount).Select(p => (Object: o, p.First, p.Count)));
+        Parallel.ForEach(pieces, () => new byte[PieceElements * type.Size()], (piece, _, staging) =>
+        {
+            var bytes = staging.AsSpan(0, checked((int)(piece.Count * type.Size())));
+            weights.Read(piece.Object, piece.First, bytes, type);
+            state.Write(ObjectWeights.NameOf("W", piece.Object), new Bytes(piece.First * type.Size()), bytes);
+            return staging;
+        }, _ => { });
+        ClearOptimizer();
+        StepsDone = 0;
+    }
+
+    /// <summary>Runs one step on the given rows of the source.</summary>
+    /// <exception cref="UserErrorException">No target of the rows counts, or the loss is not finite.</exception>
+    public StepReport Step(ITokenSource source, ReadOnlySpan<int> rows, AdamWSettings optimizer)
+    {
+        var clock = Stopwatch.StartNew();
+        int counted = WriteTables(source, rows);
+        if (counted == 0)
+        {
+            throw new UserErrorException("no target of this step counts: every document in it has one token; give rows with longer documents");
+        }
+
+        executor.RunStep(new StepArguments(++StepsDone, optimizer, 1f / counted));
+        state.Read("loss", Bytes.Zero, MemoryMarshal.AsBytes(losses.AsSpan()));
+        double loss = losses.Sum(l => (double)l) / counted;
+        if (!double.IsFinite(loss))
+        {
+            throw new UserErrorException($"the loss of step {StepsDone} is {loss}: training diverged; try a smaller --lr");
+        }
+
+        return new StepReport(StepsDone, loss, (long)rows.Length * workload.Geometry.Seqlen, counted, clock.Elapsed);
+    }
+
+    private int WriteTables(ITokenSource source, ReadOnlySpan<int> rows)
+    {
+        var geometry = workload.Geometry;
+        if (rows.Length != geometry.Rows)
+        {
+            throw new ArgumentException($"{rows.Length} rows, the plan has {geometry.Rows}", nameof(rows));
+        }
+
+        int counted = 0;
+        for (int r = 0; r < geometry.Rounds; r++)
+        {
+            var mine = rows.Slice(r * geometry.RowsPerRound, geometry.RowsOf(new Round(r)));
+            counted += tables.Write(source, mine, table, geometry.ChunksPerRound);
+            for (int c = 0; c < geometry.ChunksPerRound; c++)
+            {
+                var ints = table.AsSpan(c * tables.TableInts, tables.TableInts);
+                state.Write(tableNames[(r * geometry.ChunksPerRound) + c], Bytes.Zero, MemoryMarshal.AsBytes(ints));
+            }
+        }
+
+        return counted;
+    }
+
+    private void ClearOptimizer()
+    {
+        byte[] zeros = new byte[PieceElements];
+        foreach (var item in schedule.Objects.Where(o => o.Name.StartsWith("O/", StringComparison.Ordinal)))
+        {
+            for (long done = 0; done < item.Length.Value; done += zeros.Length)
+            {
+                state.Write(item.Name, new Bytes(done), zeros.AsSpan(0, (int)Math.Min(zeros.Length, item.Length.Value - done)));
+            }
+        }
+    }
+
+    private static IEnumerable<(long First, long Count)> Pieces(long elements)
+    {
+        for (long first = 0; first < elements; first += PieceElements)
+        {
+            yield return (first, Math.Min(PieceElements, elements - first));
+        }
+    }
+}
