@@ -1,0 +1,109 @@
+using Dataflow.Cpu.Kernels;
+using Dataflow.Model;
+
+namespace Dataflow.Cpu.Tests.Kernels;
+
+public sealed unsafe class CrossEntropyTests : KernelTest
+{
+    [Theory]
+    [InlineData(7, 5, DType.Float32)]
+    [InlineData(4, 32, DType.Float32)]
+    [InlineData(3, 2500, DType.Float32)]
+    [InlineData(5, 100, DType.BFloat16)]
+    public void Loss_and_gradient_agree_with_the_definition(int rows, int columns, DType type)
+    {
+        Tensor logits = New(rows, columns, gap: 3).Random(1, scale: 5, offset: 20);
+        int[] targets = Targets(rows, columns);
+        Tensor dlogits = New(rows, columns, type, 2).Poison();
+        float loss = float.NaN;
+        CrossEntropy.Run(Team(), logits.M, Table(targets), 0.25f, dlogits.M, &loss, accumulateLoss: false);
+        double expected = Loss(logits.Values(), targets);
+        Assert.Equal(expected, loss, 1e-6 * expected);
+        dlogits.AssertClose(Gradient(logits.Values(), targets, 0.25));
+
+        CrossEntropy.Run(Team(), logits.M, Table(targets), 0.25f, dlogits.M, &loss, accumulateLoss: true);
+        Assert.Equal(2 * expected, loss, 2e-6 * expected);
+    }
+
+    [Fact]
+    public void The_definition_agrees_with_finite_differences()
+    {
+        double[,] logits = New(3, 9).Random(1).Values();
+        int[] targets = Targets(3, 9);
+        double[,] differences = Differences(logits, new double[,] { { 1 } }, () => new double[,] { { Loss(logits, targets) } });
+        New(3, 9).Assign(differences).AssertClose(Gradient(logits, targets, 1));
+    }
+
+    [Fact]
+    public void The_gradient_may_replace_the_logits()
+    {
+        Tensor logits = New(6, 77).Random(1);
+        int[] targets = Targets(6, 77);
+        Tensor dlogits = New(6, 77);
+        float loss;
+        CrossEntropy.Run(Team(), logits.M, Table(targets), 1f, dlogits.M, &loss, accumulateLoss: false);
+
+        Tensor copy = Own(logits.Copy());
+        CrossEntropy.Run(Team(), copy.M, Table(targets), 1f, copy.M, &loss, accumulateLoss: false);
+        copy.AssertSameBits(dlogits);
+
+        Tensor narrow = New(6, 77, DType.BFloat16);
+        copy = Own(logits.Copy());
+        CrossEntropy.Run(Team(), logits.M, Table(targets), 1f, narrow.M, &loss, accumulateLoss: false);
+        var shared = new Matrix(copy.M.Data, DType.BFloat16, 6, 77, 2 * 77);
+        CrossEntropy.Run(Team(), copy.M, Table(targets), 1f, shared, &loss, accumulateLoss: false);
+        for (int t = 0; t < 6; t++)
+        {
+            Assert.True(new ReadOnlySpan<ushort>(shared.Row(t), 77).SequenceEqual(new ReadOnlySpan<ushort>(narrow.M.Row(t), 77)));
+        }
+    }
+
+    [Fact]
+    public void Results_do_not_depend_on_threads()
+    {
+        Tensor logits = New(60, 90).Random(1);
+        int* targets = Table(Targets(60, 90));
+        Tensor? first = null;
+        float? firstLoss = null;
+        foreach (int threads in ThreadCounts)
+        {
+            Tensor dlogits = New(60, 90);
+            float loss;
+            CrossEntropy.Run(Team(threads), logits.M, targets, 1f, dlogits.M, &loss, accumulateLoss: false);
+            (first ??= dlogits).AssertSameBits(dlogits);
+            Assert.Equal(firstLoss ??= loss, loss);
+        }
+    }
+
+    [Fact]
+    public void A_target_outside_the_vocabulary_is_refused()
+    {
+        Tensor logits = New(1, 4);
+        Tensor loss = New(1, 1);
+        Assert.Throws<ArgumentException>(() => CrossEntropy.Run(Team(), logits.M, Table(4), 1f, logits.M, loss.Floats, accumulateLoss: false));
+    }
+
+    private static int[] Targets(int rows, int columns) =>
+        [.. Enumerable.Range(0, rows).Select(t => t % 3 == 1 ? -1 : ((t * 31) + 4) % columns)];
+
+    private static double LogSumExp(double[,] logits, int t) =>
+        Math.Log(Enumerable.Range(0, logits.GetLength(1)).Sum(j => Math.Exp(logits[t, j])));
+
+    private static double Loss(double[,] logits, int[] targets) =>
+        Enumerable.Range(0, targets.Length).Where(t => targets[t] >= 0).Sum(t => LogSumExp(logits, t) - logits[t, targets[t]]);
+
+    private static double[,] Gradient(double[,] logits, int[] targets, double scale)
+    {
+        double[,] gradient = new double[logits.GetLength(0), logits.GetLength(1)];
+        for (int t = 0; t < targets.Length; t++)
+        {
+            double logSum = targets[t] < 0 ? 0 : LogSumExp(logits, t);
+            for (int j = 0; j < logits.GetLength(1) && targets[t] >= 0; j++)
+            {
+                gradient[t, j] = scale * (Math.Exp(logits[t, j] - logSum) - (j == targets[t] ? 1 : 0));
+            }
+        }
+
+        return gradient;
+    }
+}

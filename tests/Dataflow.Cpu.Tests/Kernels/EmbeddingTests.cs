@@ -1,0 +1,62 @@
+using Dataflow.Cpu.Kernels;
+using Dataflow.Model;
+
+namespace Dataflow.Cpu.Tests.Kernels;
+
+public sealed unsafe class EmbeddingTests : KernelTest
+{
+    private static readonly int[] Ids = [.. Enumerable.Range(0, 100).Select(i => i % 4 == 0 ? 3 : i * 7 % 11)];
+
+    [Theory]
+    [InlineData(DType.Float32, DType.Float32)]
+    [InlineData(DType.BFloat16, DType.Float32)]
+    [InlineData(DType.Float32, DType.BFloat16)]
+    public void Forward_gathers_rows(DType tableType, DType type)
+    {
+        Tensor table = New(11, 37, tableType, 3).Random(1);
+        Tensor x = New(Ids.Length, 37, type, 1).Poison();
+        Embedding.Forward(Team(), Table(Ids), table.M, x.M);
+        for (int t = 0; t < Ids.Length; t++)
+        {
+            for (int j = 0; j < 37; j++)
+            {
+                Assert.Equal(table[Ids[t], j], x[t, j], type == tableType || type == DType.Float32 ? 0 : Math.Abs(x[t, j]) / 256);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(DType.Float32)]
+    [InlineData(DType.BFloat16)]
+    public void Backward_adds_the_sum_of_each_tokens_rows_once(DType type)
+    {
+        Tensor dx = New(Ids.Length, 37, type, 1).Random(1);
+        int[] order = [.. Enumerable.Range(0, Ids.Length).Where(t => t != 5).OrderBy(t => Ids[t]).ThenBy(t => t)];
+        Tensor? first = null;
+        foreach (int threads in ThreadCounts)
+        {
+            Tensor dTable = New(20, 37, type, 2).Random(2);
+            double[,] expected = dTable.Values();
+            foreach (int t in order)
+            {
+                for (int j = 0; j < 37; j++)
+                {
+                    expected[Ids[t], j] += dx[t, j];
+                }
+            }
+
+            Embedding.Backward(Team(threads), Table(Ids), Table(order), order.Length, dx.M, dTable.M);
+            dTable.AssertClose(expected);
+            (first ??= dTable).AssertSameBits(dTable);
+        }
+    }
+
+    [Fact]
+    public void An_id_outside_the_table_is_refused()
+    {
+        Tensor table = New(4, 8);
+        Tensor x = New(2, 8);
+        Assert.Throws<ArgumentOutOfRangeException>(() => Embedding.Forward(Team(), Table(1, 4), table.M, x.M));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Embedding.Backward(Team(), Table(-1, 0), Table(0, 1), 2, x.M, table.M));
+    }
+}

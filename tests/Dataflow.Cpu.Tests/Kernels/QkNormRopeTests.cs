@@ -1,0 +1,167 @@
+using Dataflow.Cpu.Kernels;
+using Dataflow.Model;
+
+namespace Dataflow.Cpu.Tests.Kernels;
+
+public sealed unsafe class QkNormRopeTests : KernelTest
+{
+    private const float Eps = 1e-6f;
+    private const double Theta = 10000;
+
+    [Theory]
+    [InlineData(19, 4, 2, 8, 0, true, DType.Float32)]
+    [InlineData(19, 4, 2, 20, 7, false, DType.Float32)]
+    [InlineData(40, 3, 1, 64, 1000, true, DType.Float32)]
+    [InlineData(18, 2, 2, 128, 5, true, DType.BFloat16)]
+    public void Forward_agrees_with_the_definition(int tokens, int heads, int kvHeads, int headDim, int rowOffset, bool norms, DType type)
+    {
+        var shape = new Shape(heads, kvHeads, headDim, rowOffset, Documents.FirstKeys(tokens, rowOffset, [rowOffset / 2, rowOffset + 4, rowOffset + 11], 2));
+        Tensor qkv = New(tokens, shape.Width, type, 3).Random(1);
+        Tensor? qNorm = norms ? New(1, headDim, type).Random(2, offset: 1) : null;
+        Tensor? kNorm = norms ? New(1, headDim, type).Random(3, offset: 1) : null;
+        Tensor q = New(tokens, heads * headDim, type, 1).Poison();
+        Tensor kv = New(tokens, 2 * kvHeads * headDim, type, 2).Poison();
+        Forward(Team(), shape, qkv, qNorm, kNorm, q, kv);
+        double[,] expected = Definition(shape, qkv.Values(), qNorm?.Values(), kNorm?.Values());
+        q.AssertClose(Columns(expected, 0, heads * headDim));
+        kv.AssertClose(Columns(expected, heads * headDim, 2 * kvHeads * headDim));
+
+        Tensor qAlone = New(tokens, heads * headDim, type).Poison();
+        Forward(Team(1), shape, qkv, qNorm, kNorm, qAlone, null);
+        qAlone.AssertSameBits(q);
+        Tensor kvAlone = New(tokens, 2 * kvHeads * headDim, type).Poison();
+        Forward(Team(3), shape, qkv, qNorm, kNorm, null, kvAlone);
+        kvAlone.AssertSameBits(kv);
+    }
+
+    [Theory]
+    [InlineData(true, DType.Float32)]
+    [InlineData(false, DType.Float32)]
+    [InlineData(true, DType.BFloat16)]
+    public void Backward_agrees_with_finite_differences(bool norms, DType type)
+    {
+        const int Tokens = 18;
+        var shape = new Shape(3, 1, 10, 6, Documents.FirstKeys(Tokens, 6, [3, 9], 1));
+        Tensor qkv = New(Tokens, shape.Width, type, 3).Random(1);
+        Tensor? qNorm = norms ? New(1, 10, type).Random(2, offset: 1) : null;
+        Tensor? kNorm = norms ? New(1, 10, type).Random(3, offset: 1) : null;
+        Tensor dq = New(Tokens, 30, type, 1).Random(4);
+        Tensor dkv = New(Tokens, 20, DType.Float32, 2).Random(5);
+        (double[,] qkvs, double[,]? qw, double[,]? kw) = (qkv.Values(), qNorm?.Values(), kNorm?.Values());
+        double[,] weights = new double[Tokens, shape.Width];
+        for (int t = 0; t < Tokens; t++)
+        {
+            for (int j = 0; j < shape.Width; j++)
+            {
+                weights[t, j] = j < 30 ? dq[t, j] : dkv[t, j - 30];
+            }
+        }
+
+        double[,] expected = Differences(qkvs, weights, () => Definition(shape, qkvs, qw, kw));
+        Tensor dqkv = New(Tokens, shape.Width, type, 4).Poison();
+        Tensor? dqNorm = norms ? New(1, 10, type).Poison() : null;
+        Tensor? dkNorm = norms ? New(1, 10, type).Poison() : null;
+        Backward(Team(), shape, dq, dkv, norms ? qkv : null, qNorm, kNorm, dqkv, dqNorm, dkNorm, accumulate: false);
+        dqkv.AssertClose(expected);
+        if (qw is null || kw is null || dqNorm is null || dkNorm is null)
+        {
+            return;
+        }
+
+        double[,] dqExpected = Differences(qw, weights, () => Definition(shape, qkvs, qw, kw));
+        double[,] dkExpected = Differences(kw, weights, () => Definition(shape, qkvs, qw, kw));
+        dqNorm.AssertClose(dqExpected);
+        dkNorm.AssertClose(dkExpected);
+
+        double[,] dqSum = Add(dqNorm.Random(6).Values(), dqExpected);
+        double[,] dkSum = Add(dkNorm.Random(7).Values(), dkExpected);
+        Backward(Team(), shape, dq, dkv, qkv, qNorm, kNorm, dqkv, dqNorm, dkNorm, accumulate: true);
+        dqNorm.AssertClose(dqSum);
+        dkNorm.AssertClose(dkSum);
+    }
+
+    [Fact]
+    public void Results_do_not_depend_on_threads()
+    {
+        const int Tokens = 100;
+        var shape = new Shape(4, 2, 32, 0, Documents.FirstKeys(Tokens, 0, [40]));
+        Tensor qkv = New(Tokens, shape.Width).Random(1);
+        Tensor norm = New(1, 32).Random(2);
+        Tensor dq = New(Tokens, 128).Random(3);
+        Tensor dkv = New(Tokens, 128).Random(4);
+        Tensor? first = null;
+        Tensor? firstNorm = null;
+        foreach (int threads in ThreadCounts)
+        {
+            Tensor dqkv = New(Tokens, shape.Width);
+            Tensor dqNorm = New(1, 32);
+            Tensor dkNorm = New(1, 32);
+            Backward(Team(threads), shape, dq, dkv, qkv, norm, norm, dqkv, dqNorm, dkNorm, accumulate: false);
+            (first ??= dqkv).AssertSameBits(dqkv);
+            (firstNorm ??= dqNorm).AssertSameBits(dqNorm);
+        }
+    }
+
+    [Fact]
+    public void A_norm_without_its_input_is_refused()
+    {
+        var shape = new Shape(1, 1, 4, 0, [0]);
+        Tensor t = New(1, 12);
+        Tensor norm = New(1, 4);
+        Assert.Throws<ArgumentException>(
+            () => Backward(Team(), shape, New(1, 4), New(1, 8), null, norm, norm, t, norm, norm, accumulate: false));
+    }
+
+    private void Forward(ThreadTeam team, Shape s, Tensor qkv, Tensor? qNorm, Tensor? kNorm, Tensor? q, Tensor? kv) =>
+        QkNormRope.Forward(team, qkv.M, qNorm?.M, kNorm?.M, Eps, Table(s.FirstKeys), s.RowOffset, Theta, s.Heads, s.KvHeads, s.HeadDim, q?.M, kv?.M);
+
+    private void Backward(
+        ThreadTeam team, Shape s, Tensor dq, Tensor dkv, Tensor? qkv, Tensor? qNorm, Tensor? kNorm, Tensor dqkv, Tensor? dqNorm, Tensor? dkNorm, bool accumulate) =>
+        QkNormRope.Backward(
+            team, dq.M, dkv.M, qkv?.M, qNorm?.M, kNorm?.M, Eps, Table(s.FirstKeys), s.RowOffset, Theta, s.Heads, s.KvHeads, s.HeadDim, dqkv.M, dqNorm?.M, dkNorm?.M, accumulate);
+
+    private static double[,] Columns(double[,] from, int first, int count)
+    {
+        double[,] part = new double[from.GetLength(0), count];
+        for (int t = 0; t < from.GetLength(0); t++)
+        {
+            for (int j = 0; j < count; j++)
+            {
+                part[t, j] = from[t, first + j];
+            }
+        }
+
+        return part;
+    }
+
+    /// <summary>q | k | v, heads normed and turned.</summary>
+    private static double[,] Definition(Shape s, double[,] qkv, double[,]? qNorm, double[,]? kNorm)
+    {
+        double[,] result = (double[,])qkv.Clone();
+        int half = s.HeadDim / 2;
+        for (int t = 0; t < qkv.GetLength(0); t++)
+        {
+            for (int h = 0; h < s.Heads + s.KvHeads; h++)
+            {
+                int at = h * s.HeadDim;
+                double[,]? norm = h < s.Heads ? qNorm : kNorm;
+                double squares = Enumerable.Range(0, s.HeadDim).Sum(j => qkv[t, at + j] * qkv[t, at + j]);
+                double rstd = 1 / Math.Sqrt((squares / s.HeadDim) + Eps);
+                double[] n = [.. Enumerable.Range(0, s.HeadDim).Select(j => norm is null ? qkv[t, at + j] : qkv[t, at + j] * rstd * norm[0, j])];
+                for (int i = 0; i < half; i++)
+                {
+                    double angle = (s.RowOffset + t - s.FirstKeys[t]) * Math.Pow(Theta, -2.0 * i / s.HeadDim);
+                    result[t, at + i] = (n[i] * Math.Cos(angle)) - (n[half + i] * Math.Sin(angle));
+                    result[t, at + half + i] = (n[half + i] * Math.Cos(angle)) + (n[i] * Math.Sin(angle));
+                }
+            }
+        }
+
+        return result;
+    }
+
+    private sealed record Shape(int Heads, int KvHeads, int HeadDim, int RowOffset, int[] FirstKeys)
+    {
+        public int Width => (Heads + (2 * KvHeads)) * HeadDim;
+    }
+}

@@ -1,0 +1,169 @@
+using System.Runtime.InteropServices;
+using Dataflow.Cpu.Kernels;
+using Dataflow.Model;
+
+namespace Dataflow.Cpu.Tests.Kernels;
+
+/// <summary>
+/// A matrix that owns its memory, read and written as doubles. The gap between columns and stride holds a pattern that
+/// disposal checks: a kernel that writes outside its matrix fails the test.
+/// </summary>
+public sealed unsafe class Tensor : IDisposable
+{
+    private const byte Guard = 0xA5;
+
+    private readonly long bytes;
+    private bool disposed;
+
+    public Tensor(int rows, int columns, DType type = DType.Float32, int gap = 0)
+    {
+        bytes = Math.Max(1, ((long)rows * (columns + gap)) + gap) * type.Size();
+        byte* data = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
+        NativeMemory.Fill(data, (nuint)bytes, Guard);
+        M = new Matrix(data, type, rows, columns, columns + gap);
+        Fill(0);
+    }
+
+    public Matrix M { get; }
+
+    public float* Floats => (float*)M.Data;
+
+    public double this[int i, int j]
+    {
+        get => M.Type == DType.Float32
+            ? ((float*)M.Row(i))[j]
+            : BitConverter.UInt32BitsToSingle((uint)((ushort*)M.Row(i))[j] << 16);
+        set
+        {
+            if (M.Type == DType.Float32)
+            {
+                ((float*)M.Row(i))[j] = (float)value;
+            }
+            else
+            {
+                ((ushort*)M.Row(i))[j] = RoundToBFloat16((float)value);
+            }
+        }
+    }
+
+    public Tensor Fill(double value)
+    {
+        for (int i = 0; i < M.Rows; i++)
+        {
+            for (int j = 0; j < M.Columns; j++)
+            {
+                this[i, j] = value;
+            }
+        }
+
+        return this;
+    }
+
+    public Tensor Assign(double[,] values)
+    {
+        for (int i = 0; i < M.Rows; i++)
+        {
+            for (int j = 0; j < M.Columns; j++)
+            {
+                this[i, j] = values[i, j];
+            }
+        }
+
+        return this;
+    }
+
+    /// <summary>What is written over by a kernel that overwrites, and spoils one that reads.</summary>
+    public Tensor Poison() => Fill(double.NaN);
+
+    public Tensor Random(int seed, double scale = 1, double offset = 0)
+    {
+        var random = new Random(seed);
+        for (int i = 0; i < M.Rows; i++)
+        {
+            for (int j = 0; j < M.Columns; j++)
+            {
+                this[i, j] = offset + (scale * (random.NextDouble() + random.NextDouble() + random.NextDouble() - 1.5) * 2);
+            }
+        }
+
+        return this;
+    }
+
+    public Tensor Copy()
+    {
+        var copy = new Tensor(M.Rows, M.Columns, M.Type, M.Stride - M.Columns);
+        NativeMemory.Copy(M.Data, copy.M.Data, (nuint)bytes);
+        return copy;
+    }
+
+    public double[,] Values()
+    {
+        double[,] values = new double[M.Rows, M.Columns];
+        for (int i = 0; i < M.Rows; i++)
+        {
+            for (int j = 0; j < M.Columns; j++)
+            {
+                values[i, j] = this[i, j];
+            }
+        }
+
+        return values;
+    }
+
+    /// <summary>Relative L2 distance: by default 1e-6 for fp32, and for bf16 its rounding, 2^-8.</summary>
+    public void AssertClose(double[,] expected, double? tolerance = null)
+    {
+        Assert.Equal(M.Rows, expected.GetLength(0));
+        Assert.Equal(M.Columns, expected.GetLength(1));
+        double difference = 0;
+        double norm = 0;
+        for (int i = 0; i < M.Rows; i++)
+        {
+            for (int j = 0; j < M.Columns; j++)
+            {
+                Assert.False(double.IsNaN(this[i, j]), $"NaN at ({i}, {j})");
+                difference += Math.Pow(this[i, j] - expected[i, j], 2);
+                norm += expected[i, j] * expected[i, j];
+            }
+        }
+
+        double limit = tolerance ?? (M.Type == DType.Float32 ? 1e-6 : 1.0 / 256);
+        double error = Math.Sqrt(difference) / Math.Max(Math.Sqrt(norm), 1e-30);
+        Assert.True(difference == 0 || error <= limit, $"relative error {error:e2} exceeds {limit:e2}");
+    }
+
+    public void AssertSameBits(Tensor other)
+    {
+        for (int i = 0; i < M.Rows; i++)
+        {
+            var mine = new ReadOnlySpan<byte>(M.Row(i), M.Columns * M.ElementBytes);
+            var others = new ReadOnlySpan<byte>(other.M.Row(i), M.Columns * M.ElementBytes);
+            Assert.True(mine.SequenceEqual(others), $"row {i} differs");
+        }
+    }
+
+    public void Dispose()
+    {
+        if (disposed)
+        {
+            return;
+        }
+
+        disposed = true;
+        bool intact = true;
+        for (int i = 0; i < M.Rows; i++)
+        {
+            var gap = new ReadOnlySpan<byte>(M.Row(i) + ((long)M.Columns * M.ElementBytes), (M.Stride - M.Columns) * M.ElementBytes);
+            intact &= gap.IndexOfAnyExcept(Guard) < 0;
+        }
+
+        NativeMemory.AlignedFree(M.Data);
+        Assert.True(intact, "memory between the rows was written");
+    }
+
+    private static ushort RoundToBFloat16(float value)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(value);
+        return float.IsNaN(value) ? (ushort)0x7FC0 : (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+    }
+}
