@@ -27,7 +27,7 @@ export UseSharedCompilation := false
 
 SOLUTION := Dataflow.sln
 PROGRAMS := dataflow transformerDemo
-QUIET    := -nologo -verbosity:quiet -tl:off -clp:NoSummary
+QUIET    := -nologo -verbosity:quiet -tl:off
 
 .DEFAULT_GOAL := help
 .PHONY: help setup restore lock build test demo text clean sdk
@@ -48,7 +48,7 @@ lock: sdk ## write the lock files anew, after a change of packages or references
 	@"$(DOTNET)" restore $(SOLUTION) --force-evaluate $(QUIET)
 
 build: restore ## build all projects; leaves bin/dataflow and bin/transformerDemo
-	@"$(DOTNET)" build $(SOLUTION) -c Release --no-restore $(QUIET)
+	@"$(DOTNET)" msbuild $(SOLUTION) -p:Configuration=Release -m $(QUIET)
 	@mkdir -p bin
 	@set -e; for program in $(PROGRAMS); do \
 	  case $$program in dataflow) project=Dataflow.Cli ;; *) project=TransformerDemo ;; esac; \
