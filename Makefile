@@ -1,0 +1,71 @@
+# Two commands matter: `make demo` and `make test`. `make help` lists the others.
+
+# The .NET SDK: on PATH, in DOTNET_ROOT, or in one of the usual places.
+DOTNET := $(or $(shell command -v dotnet 2>/dev/null),$(firstword $(wildcard $(DOTNET_ROOT)/dotnet \
+	/usr/share/dotnet/dotnet /usr/lib/dotnet/dotnet $(HOME)/.dotnet/dotnet)))
+
+# The demo, and what it asks for: GiB of host memory, GiB of device memory, tokens of a sequence, a model.
+HOST_GIB   ?= 0.25
+DEVICE_GIB ?= 0.03
+SEQLEN     ?= 256
+MODEL      ?= models/micro.json
+TEXT       ?= data/kjv.txt
+DEMO_FLAGS ?=
+
+export DOTNET
+export DOTNET_CLI_TELEMETRY_OPTOUT := 1
+export DOTNET_NOLOGO := 1
+export DOTNET_SKIP_FIRST_TIME_EXPERIENCE := 1
+export DOTNET_GENERATE_ASPNET_CERTIFICATE := false
+# Messages are the same everywhere, and the SDK needs no ICU.
+export DOTNET_CLI_UI_LANGUAGE := en
+export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT := 1
+# No compiler or build process stays behind once a command has ended.
+export DOTNET_CLI_USE_MSBUILD_SERVER := 0
+export MSBUILDDISABLENODEREUSE := 1
+export UseSharedCompilation := false
+
+SOLUTION := Dataflow.sln
+PROGRAMS := dataflow transformerDemo
+QUIET    := -nologo -verbosity:quiet -tl:off
+
+.DEFAULT_GOAL := help
+.PHONY: help setup restore lock build test demo text clean sdk
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what a new machine lacks (the .NET SDK and g++ apart)
+	@sh .ci/setup
+
+sdk:
+	@test -n "$(DOTNET)" || { echo 'make: the .NET SDK was not found: put dotnet on PATH or set DOTNET_ROOT to its folder.' >&2; exit 1; }
+
+restore: sdk ## fetch the packages that the lock files name
+	@"$(DOTNET)" restore $(SOLUTION) --locked-mode $(QUIET)
+
+lock: sdk ## write the lock files anew, after a change of packages or references
+	@"$(DOTNET)" restore $(SOLUTION) --force-evaluate $(QUIET)
+
+build: restore ## build all projects; leaves bin/dataflow and bin/transformerDemo
+	@"$(DOTNET)" msbuild $(SOLUTION) -p:Configuration=Release -m $(QUIET)
+	@mkdir -p bin
+	@set -e; for program in $(PROGRAMS); do \
+	  case $$program in dataflow) project=Dataflow.Cli ;; *) project=TransformerDemo ;; esac; \
+	  rm -rf artifacts/$$program; mkdir -p artifacts/$$program; \
+	  cp -R src/$$project/bin/Release/net10.0/. artifacts/$$program/; \
+	  cp src/launcher.sh bin/$$program; chmod 755 bin/$$program; \
+	done
+
+test: build ## run every test (ONLY=part of a project's name runs a part)
+	@sh tests/run.sh $(ONLY)
+
+text: ## fetch the text that the demo trains on
+	@sh src/TransformerDemo/fetch-text.sh $(TEXT)
+
+demo: build text ## build, fetch the text and train on it within small memory budgets
+	@printf 'Text: '; cat $(TEXT).source 2>/dev/null || echo $(TEXT)
+	bin/transformerDemo $(HOST_GIB) $(DEVICE_GIB) $(SEQLEN) $(MODEL) --data $(TEXT) $(DEMO_FLAGS)
+
+clean: ## remove what was built; fetched text and packages stay
+	@rm -rf bin artifacts src/*/bin src/*/obj tests/*/bin tests/*/obj

@@ -1,0 +1,2 @@
+Console.Error.WriteLine("usage: dataflow <plan|show|verify|train|gradients> [options]");
+return 2;

@@ -1,0 +1,29 @@
+namespace Dataflow.Architecture.Tests;
+
+/// <summary>
+/// Who may refer to whom, directly or through others. Planning never sees a device, a device never sees a planner,
+/// training gets a schedule and a device; only the programs wire them together.
+/// </summary>
+internal static class Layers
+{
+    private static readonly string[] s_libraries =
+    [
+        "Dataflow.Model", "Dataflow.Schedules", "Dataflow.Simulation", "Dataflow.Planning", "Dataflow.Runtime",
+        "Dataflow.Cpu", "Dataflow.Cuda", "Dataflow.Training", "Dataflow.Reports",
+    ];
+
+    public static IReadOnlyDictionary<string, string[]> Allowed { get; } = new Dictionary<string, string[]>
+    {
+        ["Dataflow.Model"] = [],
+        ["Dataflow.Schedules"] = ["Dataflow.Model"],
+        ["Dataflow.Simulation"] = ["Dataflow.Model", "Dataflow.Schedules"],
+        ["Dataflow.Planning"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Simulation"],
+        ["Dataflow.Runtime"] = ["Dataflow.Model", "Dataflow.Schedules"],
+        ["Dataflow.Cpu"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Runtime"],
+        ["Dataflow.Cuda"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Runtime"],
+        ["Dataflow.Training"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Runtime"],
+        ["Dataflow.Reports"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Simulation"],
+        ["Dataflow.Cli"] = s_libraries,
+        ["TransformerDemo"] = [.. s_libraries, "Dataflow.Cli"],
+    };
+}
