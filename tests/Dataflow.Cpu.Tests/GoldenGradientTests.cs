@@ -1,0 +1,38 @@
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Schedules;
+
+namespace Dataflow.Cpu.Tests;
+
+/// <summary>Losses and gradients of planned, offloaded, chunked, recomputed steps against PyTorch in float64.</summary>
+public class GoldenGradientTests
+{
+    public static TheoryData<string> Cases => [.. GoldenCase.Names];
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Fp32_roomy(string name) => CheckFp32(name, c => GoldenCase.Plan(c.Request(Recipe.Fp32, WorkloadKind.Gradients)));
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Fp32_tight(string name) => CheckFp32(name, c => GoldenCase.Tight(c.Request(Recipe.Fp32, WorkloadKind.Gradients)));
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Fp32_chunks_of_32(string name) =>
+        CheckFp32(name, c => GoldenCase.Tight(c.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(32))));
+
+    private static void CheckFp32(string name, Func<GoldenCase, TrainingPlan> planOf)
+    {
+        var golden = new GoldenCase(name);
+        var plan = planOf(golden);
+        Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, [plan.Budget.Device, plan.Budget.Host]));
+        var (loss, gradients) = golden.Gradients(plan);
+        Assert.Equal(0, (loss - golden.Loss) / golden.Loss, 1e-6);
+        foreach (var (tensor, want) in golden.File("gradients.safetensors"))
+        {
+            double error = GoldenCase.RelativeL2(gradients[tensor], want);
+            Assert.True(error <= 1e-5, $"{tensor}: relative error {error:g3}");
+        }
+    }
+}
