@@ -42,7 +42,7 @@ public static class WaitInference
         private readonly int[] sameStep; // [op, stream]: position waited for at distance 0, or -1
         private readonly int[] writerStream; // [segment]: the stream of the last writer, or -1
         private readonly int[] writerPosition; // [segment]
-        private readonly int[] readers; // [segment, stream]: last reader since the last writer, or -1
+        private readonly int[] readers; // [segment, stream]: last reader, or -1
         private readonly long[] sortKeys;
 
         public Pass(Schedule schedule)
@@ -179,8 +179,7 @@ public static class WaitInference
                         needs[s] = Math.Max(needs[s], segmentReaders[s]);
                     }
 
-                    // Whoever conflicts with an earlier access conflicts with this write too, which comes after it.
-                    segmentReaders.Fill(-1);
+                    // Its readers may stay: they precede this write, so reduction drops them beside it.
                     writerStream[segment] = stream;
                     writerPosition[segment] = position;
                 }

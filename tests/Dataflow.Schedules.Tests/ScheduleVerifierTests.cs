@@ -130,6 +130,15 @@ public sealed class ScheduleVerifierTests
         Assert.Equal(3, Verify(Text(Good).Replace(" after 0 -2", "", StringComparison.Ordinal).Replace("w after -1", "w", StringComparison.Ordinal)).Count);
     }
 
+    [Fact]
+    public void Any_value_at_all_is_judged_without_failing()
+    {
+        for (int seed = 0; seed < 2000; seed++)
+        {
+            _ = ScheduleVerifier.Verify(Samples.Arbitrary(new Random(seed)), [new Bytes(2)]);
+        }
+    }
+
     private static void ExpectOne(string rule, string good, string bad, int? op, string message)
     {
         string text = Text(Good);

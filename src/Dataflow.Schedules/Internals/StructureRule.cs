@@ -121,16 +121,19 @@ internal sealed class StructureRule(Schedule schedule, ErrorList errors)
         }
 
         ReadOnlySpan<Access> accesses = op.Accesses.AsSpan();
+        int before = errors.Count;
         foreach (ref readonly Access access in accesses)
         {
             CheckAccess(index, access);
         }
 
+        // Of ranges that are not sound by themselves nothing more is said.
+        bool sound = errors.Count == before;
         if (op.Kind is not (OpKind.Fetch or OpKind.Save))
         {
-            CheckOverlap(index, accesses);
+            CheckOverlap(index, sound ? accesses : []);
         }
-        else if (!IsCopy(accesses))
+        else if (sound && !IsCopy(accesses))
         {
             Add(index, "is a copy but does not have just a 'from' that reads and a 'to' that writes the same bytes of the same object in different slots");
         }
