@@ -16,7 +16,7 @@ internal sealed class GoldenCase
     {
         Folder = Path.Combine(Root(), "tests", "golden", name);
         Model = ModelFiles.LoadConfig(Folder);
-        expected = JsonDocument.Parse(File.ReadAllText(Path.Combine(Folder, "expected.json"))).RootElement;
+        expected = JsonDocument.Parse(System.IO.File.ReadAllText(Path.Combine(Folder, "expected.json"))).RootElement;
         Seqlen = expected.GetProperty("seqlen").GetInt32();
         Rows = expected.GetProperty("sequences").GetInt32();
     }
