@@ -173,10 +173,10 @@ public sealed class GemmTests : KernelTest
             for (int j = 0; j < columns; j++)
             {
                 float sum = 0;
-                for (int first = 0; first < depth; first += 64)
+                for (int first = 0; first < depth; first += 32)
                 {
                     float chain = 0;
-                    for (int k = first; k < Math.Min(first + 64, depth); k++)
+                    for (int k = first; k < Math.Min(first + 32, depth); k++)
                     {
                         chain = MathF.FusedMultiplyAdd(left[(i * depth) + k], right[(j * depth) + k], chain);
                     }

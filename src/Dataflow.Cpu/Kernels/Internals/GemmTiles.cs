@@ -11,7 +11,7 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
     where TKernel : struct, IMicroKernel
 {
     private const int DepthStep = 256;
-    private const int ChainLength = 64;
+    private const int ChainLength = 32;
     private const int MaxRows = 768;
     private const int MaxColumns = 1024;
     private const int GroupRows = 192;
