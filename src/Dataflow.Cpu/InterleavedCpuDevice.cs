@@ -37,8 +37,12 @@ public sealed class InterleavedCpuDevice : IDevice
         random = new Random(seed);
     }
 
-    /// <summary>Called after each op with its index and a way to look at its operands; for tests.</summary>
-    public Action<int>? OpCompleted { get; set; }
+    /// <summary>Called after each kernel of a block program; for tests that look at what it wrote.</summary>
+    internal Action<ScheduledOp, KernelCall, OpOperands>? CallCompleted
+    {
+        get => runner.CallCompleted;
+        set => runner.CallCompleted = value;
+    }
 
     /// <inheritdoc/>
     public string Name => $"cpu, interleaved, {team.Threads} threads";
@@ -85,7 +89,6 @@ public sealed class InterleavedCpuDevice : IDevice
             poison.Before(command.Op);
             runner.Run(command.Op);
             completed[command.Op] = command.Step;
-            OpCompleted?.Invoke(command.Op);
             poison.After(command.Op);
         }
 

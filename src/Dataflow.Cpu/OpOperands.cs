@@ -47,6 +47,9 @@ internal readonly unsafe struct OpOperands(Schedule schedule, CpuArena[] arenas,
         return new Matrix(Pointer(operand), place.Type, (int)place.Rows, (int)place.Columns);
     }
 
+    /// <summary>Bytes of a tensor.</summary>
+    public Bytes SizeOf(Operand operand) => program.Places[operand].Size;
+
     /// <summary>Role of a tensor's operand.</summary>
     public string Role(Operand operand) => program.Places[operand].Role;
 

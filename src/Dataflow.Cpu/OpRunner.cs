@@ -15,6 +15,9 @@ internal sealed unsafe class OpRunner(Schedule schedule, Workload workload, CpuA
     /// <summary>Of the step that runs.</summary>
     public StepArguments Arguments { get; set; }
 
+    /// <summary>Called after each kernel of a block program; for tests that look at what it wrote.</summary>
+    public Action<ScheduledOp, KernelCall, OpOperands>? CallCompleted { get; set; }
+
     /// <summary>Lays out the programs of all ops ahead, so that nothing is allocated once ops run.</summary>
     public void Prepare()
     {
@@ -77,6 +80,7 @@ internal sealed unsafe class OpRunner(Schedule schedule, Workload workload, CpuA
         foreach (var call in program.Calls)
         {
             RunCall(op, call, operands);
+            CallCompleted?.Invoke(op, call, operands);
         }
     }
 

@@ -6,7 +6,8 @@ namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
 /// A fixed set of threads that run loops together. Indices are claimed one by one, so which thread runs an index varies; jobs
-/// split work over outputs only, so results do not. The calling thread takes part. Loops do not nest, and one runs at a time.
+/// split work over outputs only, so results do not. The calling thread takes part. A team serves one kernel at a time (kernels
+/// share its scratch memory), and loops do not nest.
 /// All memory is allocated by the constructor.
 /// </summary>
 public sealed unsafe class ThreadTeam : IDisposable
@@ -22,7 +23,6 @@ public sealed unsafe class ThreadTeam : IDisposable
 
     private readonly Thread[] helpers;
     private readonly byte* scratch;
-    private readonly Lock callers = new();
     private readonly object gate = new();
 
     // Upper half: epoch, odd while no loop is open. Lower half: the next index to claim. The three fields of a loop change only
@@ -32,6 +32,7 @@ public sealed unsafe class ThreadTeam : IDisposable
     private void* job;
     private delegate*<void*, int, int, void> body;
 
+    private int busy;
     private int completed;
     private int sleepers;
     private volatile bool stopping;
@@ -68,42 +69,34 @@ public sealed unsafe class ThreadTeam : IDisposable
     public byte* Scratch(int worker) => scratch + ((long)worker * ScratchBytes);
 
     /// <summary>Runs <paramref name="job"/> for every index from 0 to <paramref name="count"/> - 1 and returns when all are done.</summary>
-    /// <remarks>An exception of a job is thrown here, after the other indices ran.</remarks>
+    /// <remarks>The first exception of a job is thrown here, once no job runs any more.</remarks>
+    /// <exception cref="InvalidOperationException">The team is running a loop already.</exception>
     public void For<TJob>(int count, in TJob job)
         where TJob : struct, IJob
     {
-        TJob copy = job;
-        if (Threads == 1 || count <= 1)
+        if (Interlocked.Exchange(ref busy, 1) != 0)
         {
-            for (int i = 0; i < count; i++)
-            {
-                copy.Run(i, 0);
-            }
-
-            return;
+            throw new InvalidOperationException("a thread team runs one loop at a time");
         }
 
-        lock (callers)
+        try
         {
-            this.count = count;
-            this.job = Unsafe.AsPointer(ref copy);
-            body = &RunOne<TJob>;
-            completed = 0;
-            Interlocked.Exchange(ref state, ((state >> 32) + 1) << 32);
-            Wake();
-            Work(worker: 0);
-            var spinner = default(SpinWait);
-            while (Volatile.Read(ref completed) < count)
+            TJob copy = job;
+            if (Threads == 1 || count <= 1)
             {
-                spinner.SpinOnce(sleep1Threshold: -1);
+                for (int i = 0; i < count; i++)
+                {
+                    copy.Run(i, 0);
+                }
             }
-
-            Interlocked.Exchange(ref state, ((state >> 32) + 1) << 32);
-            if (failure is { } first)
+            else
             {
-                failure = null;
-                ExceptionDispatchInfo.Throw(first);
+                RunTogether(count, Unsafe.AsPointer(ref copy), &RunOne<TJob>);
             }
+        }
+        finally
+        {
+            Volatile.Write(ref busy, 0);
         }
     }
 
@@ -127,6 +120,29 @@ public sealed unsafe class ThreadTeam : IDisposable
         }
 
         NativeMemory.AlignedFree(scratch);
+    }
+
+    private void RunTogether(int count, void* job, delegate*<void*, int, int, void> body)
+    {
+        this.count = count;
+        this.job = job;
+        this.body = body;
+        completed = 0;
+        Interlocked.Exchange(ref state, ((state >> 32) + 1) << 32);
+        Wake();
+        Work(worker: 0);
+        var spinner = default(SpinWait);
+        while (Volatile.Read(ref completed) < count)
+        {
+            spinner.SpinOnce(sleep1Threshold: -1);
+        }
+
+        Interlocked.Exchange(ref state, ((state >> 32) + 1) << 32);
+        if (failure is { } first)
+        {
+            failure = null;
+            ExceptionDispatchInfo.Throw(first);
+        }
     }
 
     private static void RunOne<TJob>(void* job, int index, int worker)

@@ -137,8 +137,11 @@ public sealed class AtomicFile : IDisposable
         }
     }
 
-    private static FileStream OpenNew(string temporary) =>
-        new(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, BufferBytes);
+    private static FileStream OpenNew(string temporary)
+    {
+        FileSizeLimit.MakeItAnError();
+        return new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, BufferBytes);
+    }
 
     /// <summary>A writer holds its temporary file locked, so one that can be opened alone has no writer any more.</summary>
     private static void DeleteLeftovers(string folder, string prefix)

@@ -31,7 +31,7 @@ internal static class FileErrors
     {
         DirectoryNotFoundException => $"{path} cannot be written: its folder does not exist, create it first",
         UnauthorizedAccessException => $"{path} cannot be written: permission denied, or a folder of that name is in the way",
-        _ when IsTooLarge(e) => $"{path} cannot be written: disk full or file too large for it ({e.Message}); free some space or choose another disk",
+        _ when IsTooLarge(e) => $"{path} cannot be written: disk full, or the file is larger than its file system or the limit of this process (ulimit -f) allows; choose another disk or raise the limit",
         IOException { HResult: NoSpace or WindowsDiskFull } => $"{path} cannot be written: disk full; free some space or choose another disk",
         IOException { HResult: QuotaExceeded } => $"{path} cannot be written: disk full (quota exceeded); free some space or choose another disk",
         _ => $"{path} cannot be written: {e.Message}",

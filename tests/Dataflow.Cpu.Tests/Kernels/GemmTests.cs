@@ -23,7 +23,7 @@ public sealed class GemmTests : KernelTest
 
     [Theory]
     [MemberData(nameof(MicroKernels))]
-    public void Every_type_transposition_and_addend_is_the_chain_of_fused_multiply_adds(string kernel)
+    public void Every_type_transposition_and_addend_is_the_sum_of_short_chains(string kernel)
     {
         const int M = 29;
         const int N = 75;
@@ -79,7 +79,7 @@ public sealed class GemmTests : KernelTest
     }
 
     [Fact]
-    public void Sizes_beyond_one_tile_agree_with_the_chain()
+    public void Sizes_beyond_one_tile_agree_with_the_chains()
     {
         Tensor a = New(800, 7).Random(1);
         Tensor b = New(7, 1100, DType.BFloat16).Random(2);
@@ -173,9 +173,15 @@ public sealed class GemmTests : KernelTest
             for (int j = 0; j < columns; j++)
             {
                 float sum = 0;
-                for (int k = 0; k < depth; k++)
+                for (int first = 0; first < depth; first += 32)
                 {
-                    sum = MathF.FusedMultiplyAdd(left[(i * depth) + k], right[(j * depth) + k], sum);
+                    float chain = 0;
+                    for (int k = first; k < Math.Min(first + 32, depth); k++)
+                    {
+                        chain = MathF.FusedMultiplyAdd(left[(i * depth) + k], right[(j * depth) + k], chain);
+                    }
+
+                    sum = first == 0 ? chain : chain + sum;
                 }
 
                 c[i, j] = addend is null ? sum : sum + (float)addend[i, j];

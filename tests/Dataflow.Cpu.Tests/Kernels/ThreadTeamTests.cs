@@ -51,6 +51,15 @@ public sealed unsafe class ThreadTeamTests
         Assert.All(runs, n => Assert.Equal(1, n));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_loop_within_a_loop_is_refused(int threads)
+    {
+        using var team = new ThreadTeam(threads);
+        Assert.Throws<InvalidOperationException>(() => team.For(4, new Nest(team)));
+    }
+
     [Fact]
     public void A_loop_allocates_nothing()
     {
@@ -89,6 +98,11 @@ public sealed unsafe class ThreadTeamTests
     private readonly struct Count(int[] runs) : IJob
     {
         public void Run(int index, int worker) => Interlocked.Increment(ref runs[index]);
+    }
+
+    private readonly struct Nest(ThreadTeam team) : IJob
+    {
+        public void Run(int index, int worker) => team.For(1, new Fail());
     }
 
     private readonly struct Fail : IJob

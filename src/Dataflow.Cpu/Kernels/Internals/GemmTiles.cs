@@ -5,12 +5,13 @@ namespace Dataflow.Cpu.Kernels.Internals;
 /// <summary>
 /// A product cut into tiles of c, one a job. A job walks the whole of K in steps of <see cref="DepthStep"/>: it packs its
 /// panels of b, then its panels of a in groups that stay in the second-level cache, and keeps fp32 sums in scratch memory,
-/// where passing from step to step rounds nothing.
+/// where chains of products add up in ascending k.
 /// </summary>
 internal readonly unsafe struct GemmTiles<TKernel> : IJob
     where TKernel : struct, IMicroKernel
 {
     private const int DepthStep = 256;
+    private const int ChainLength = 32;
     private const int MaxRows = 768;
     private const int MaxColumns = 1024;
     private const int GroupRows = 192;
@@ -59,7 +60,6 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
         for (int k = 0; k == 0 || k < depth; k += DepthStep)
         {
             int step = Math.Min(DepthStep, depth - k);
-            Start start = k == 0 ? Start.Zero : Start.Tile;
             for (int j = 0; j < columnPanels; j++)
             {
                 int first = j * TKernel.Columns;
@@ -83,7 +83,7 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
                     float* tile = sums + ((((long)firstPanel * columnPanels) + j) * tileSize);
                     for (int i = 0; i < panels; i++, tile += (long)columnPanels * tileSize)
                     {
-                        TKernel.Run(step, packedA + ((long)i * TKernel.Rows * step), panelB, tile, start);
+                        Chains(step, packedA + ((long)i * TKernel.Rows * step), panelB, tile, first: k == 0);
                     }
                 }
             }
@@ -93,6 +93,16 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
         {
             float* panel = sums + ((long)(i / TKernel.Rows) * columnPanels * tileSize) + (i % TKernel.Rows * TKernel.Columns);
             Finish(row + i, column, columns, panel, tileSize);
+        }
+    }
+
+    /// <summary>One step of a tile, in chains of constant length.</summary>
+    private static void Chains(int step, float* panelA, float* panelB, float* tile, bool first)
+    {
+        for (int k = 0; k == 0 || k < step; k += ChainLength)
+        {
+            Start start = first && k == 0 ? Start.Zero : Start.Tile;
+            TKernel.Run(Math.Min(ChainLength, step - k), panelA + (k * TKernel.Rows), panelB + (k * TKernel.Columns), tile, start);
         }
     }
 

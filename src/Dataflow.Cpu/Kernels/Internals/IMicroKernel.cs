@@ -1,6 +1,6 @@
 namespace Dataflow.Cpu.Kernels.Internals;
 
-/// <summary>What the accumulators of a micro-kernel start from.</summary>
+/// <summary>What the sums of a micro-kernel are added to.</summary>
 internal enum Start
 {
     /// <summary>Zero.</summary>
@@ -12,8 +12,9 @@ internal enum Start
 
 /// <summary>
 /// The innermost product: tile (Rows x Columns, dense fp32) = start + sum over k of a[k][i] * b[k][j], for panels stored k-major
-/// (a: depth x Rows, b: depth x Columns). Every element is one chain of fused multiply-adds in ascending k, so all
-/// implementations give the same bits, and a product split in k gives the bits of the whole.
+/// (a: depth x Rows, b: depth x Columns). Every element is one chain of fused multiply-adds from 0 in ascending k, added to the start
+/// at the end, so all implementations give the same bits. A long sum is made of short chains: its rounding error grows with the root
+/// of the chain's length plus that of their number, not of all terms.
 /// </summary>
 internal unsafe interface IMicroKernel
 {

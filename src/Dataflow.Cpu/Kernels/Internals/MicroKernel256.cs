@@ -19,21 +19,6 @@ internal readonly unsafe struct MicroKernel256 : IMicroKernel
         Vector256<float> c3x = default, c3y = default;
         Vector256<float> c4x = default, c4y = default;
         Vector256<float> c5x = default, c5y = default;
-        if (start == Start.Tile)
-        {
-            c0x = Vector256.Load(tile);
-            c0y = Vector256.Load(tile + 8);
-            c1x = Vector256.Load(tile + 16);
-            c1y = Vector256.Load(tile + 24);
-            c2x = Vector256.Load(tile + 32);
-            c2y = Vector256.Load(tile + 40);
-            c3x = Vector256.Load(tile + 48);
-            c3y = Vector256.Load(tile + 56);
-            c4x = Vector256.Load(tile + 64);
-            c4y = Vector256.Load(tile + 72);
-            c5x = Vector256.Load(tile + 80);
-            c5y = Vector256.Load(tile + 88);
-        }
 
         for (int k = 0; k < depth; k++, a += 6, b += 16)
         {
@@ -58,6 +43,22 @@ internal readonly unsafe struct MicroKernel256 : IMicroKernel
             s = Vector256.Create(a[5]);
             c5x = Vector256.FusedMultiplyAdd(s, x, c5x);
             c5y = Vector256.FusedMultiplyAdd(s, y, c5y);
+        }
+
+        if (start == Start.Tile)
+        {
+            c0x += Vector256.Load(tile);
+            c0y += Vector256.Load(tile + 8);
+            c1x += Vector256.Load(tile + 16);
+            c1y += Vector256.Load(tile + 24);
+            c2x += Vector256.Load(tile + 32);
+            c2y += Vector256.Load(tile + 40);
+            c3x += Vector256.Load(tile + 48);
+            c3y += Vector256.Load(tile + 56);
+            c4x += Vector256.Load(tile + 64);
+            c4y += Vector256.Load(tile + 72);
+            c5x += Vector256.Load(tile + 80);
+            c5y += Vector256.Load(tile + 88);
         }
 
         c0x.Store(tile);

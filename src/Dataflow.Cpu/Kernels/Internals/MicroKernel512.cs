@@ -25,33 +25,6 @@ internal readonly unsafe struct MicroKernel512 : IMicroKernel
         Vector512<float> c9x = default, c9y = default;
         Vector512<float> c10x = default, c10y = default;
         Vector512<float> c11x = default, c11y = default;
-        if (start == Start.Tile)
-        {
-            c0x = Vector512.Load(tile);
-            c0y = Vector512.Load(tile + 16);
-            c1x = Vector512.Load(tile + 32);
-            c1y = Vector512.Load(tile + 48);
-            c2x = Vector512.Load(tile + 64);
-            c2y = Vector512.Load(tile + 80);
-            c3x = Vector512.Load(tile + 96);
-            c3y = Vector512.Load(tile + 112);
-            c4x = Vector512.Load(tile + 128);
-            c4y = Vector512.Load(tile + 144);
-            c5x = Vector512.Load(tile + 160);
-            c5y = Vector512.Load(tile + 176);
-            c6x = Vector512.Load(tile + 192);
-            c6y = Vector512.Load(tile + 208);
-            c7x = Vector512.Load(tile + 224);
-            c7y = Vector512.Load(tile + 240);
-            c8x = Vector512.Load(tile + 256);
-            c8y = Vector512.Load(tile + 272);
-            c9x = Vector512.Load(tile + 288);
-            c9y = Vector512.Load(tile + 304);
-            c10x = Vector512.Load(tile + 320);
-            c10y = Vector512.Load(tile + 336);
-            c11x = Vector512.Load(tile + 352);
-            c11y = Vector512.Load(tile + 368);
-        }
 
         for (int k = 0; k < depth; k++, a += 12, b += 32)
         {
@@ -94,6 +67,34 @@ internal readonly unsafe struct MicroKernel512 : IMicroKernel
             s = Vector512.Create(a[11]);
             c11x = Vector512.FusedMultiplyAdd(s, x, c11x);
             c11y = Vector512.FusedMultiplyAdd(s, y, c11y);
+        }
+
+        if (start == Start.Tile)
+        {
+            c0x += Vector512.Load(tile);
+            c0y += Vector512.Load(tile + 16);
+            c1x += Vector512.Load(tile + 32);
+            c1y += Vector512.Load(tile + 48);
+            c2x += Vector512.Load(tile + 64);
+            c2y += Vector512.Load(tile + 80);
+            c3x += Vector512.Load(tile + 96);
+            c3y += Vector512.Load(tile + 112);
+            c4x += Vector512.Load(tile + 128);
+            c4y += Vector512.Load(tile + 144);
+            c5x += Vector512.Load(tile + 160);
+            c5y += Vector512.Load(tile + 176);
+            c6x += Vector512.Load(tile + 192);
+            c6y += Vector512.Load(tile + 208);
+            c7x += Vector512.Load(tile + 224);
+            c7y += Vector512.Load(tile + 240);
+            c8x += Vector512.Load(tile + 256);
+            c8y += Vector512.Load(tile + 272);
+            c9x += Vector512.Load(tile + 288);
+            c9y += Vector512.Load(tile + 304);
+            c10x += Vector512.Load(tile + 320);
+            c10y += Vector512.Load(tile + 336);
+            c11x += Vector512.Load(tile + 352);
+            c11y += Vector512.Load(tile + 368);
         }
 
         c0x.Store(tile);

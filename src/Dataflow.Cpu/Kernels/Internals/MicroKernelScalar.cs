@@ -13,13 +13,13 @@ internal readonly unsafe struct MicroKernelScalar : IMicroKernel
         {
             for (int j = 0; j < 16; j++)
             {
-                float sum = start == Start.Tile ? tile[(i * 16) + j] : 0f;
+                float sum = 0f;
                 for (int k = 0; k < depth; k++)
                 {
                     sum = MathF.FusedMultiplyAdd(a[(k * 4) + i], b[(k * 16) + j], sum);
                 }
 
-                tile[(i * 16) + j] = sum;
+                tile[(i * 16) + j] = start == Start.Tile ? sum + tile[(i * 16) + j] : sum;
             }
         }
     }

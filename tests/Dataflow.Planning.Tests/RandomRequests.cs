@@ -1,0 +1,28 @@
+using Dataflow.Model;
+
+namespace Dataflow.Planning.Tests;
+
+/// <summary>Requests of all shapes: tied or not, QK-norm or not, packed rows, long rows, rows that chunks do not divide, tight or roomy budgets.</summary>
+internal static class RandomRequests
+{
+    public static PlanRequest Make(int seed, bool small = false)
+    {
+        var random = new Random(seed);
+        int kv = random.Next(1, 4);
+        var model = new ModelConfig
+        {
+            Name = "random", VocabSize = random.Next(17, 400), ModelDim = 8 * random.Next(1, 9), LayerCount = random.Next(1, small ? 4 : 7),
+            HeadCount = kv * random.Next(1, 4), KvHeadCount = kv, HeadDim = 2 * random.Next(2, 17), FfnDim = random.Next(8, 200),
+            RopeTheta = 10000, RmsNormEps = 1e-5f, TiedEmbedding = random.Next(2) == 0, QkNorm = random.Next(2) == 0,
+        };
+        int seqlen = random.Next(2, small ? 40 : 130);
+        int rows = random.Next(1, small ? 4 : 9);
+        int? Maybe(int value) => random.Next(2) == 0 ? value : null;
+        var pins = new GeometryPins(Maybe(random.Next(4) == 0 ? random.Next(5, 60) : Math.Max(1, seqlen / random.Next(1, 5))), null, Maybe(random.Next(1, Math.Min(rows, 3) + 1)));
+        TensorSet? saved = random.Next(3) == 0 ? (TensorSet)random.Next((int)TensorSet.All + 1) : null;
+        var kind = random.Next(3) == 0 ? WorkloadKind.Gradients : WorkloadKind.Training;
+        var recipe = random.Next(2) == 0 ? Recipe.Fp32 : Recipe.Bf16;
+        var budget = new MemoryBudget(new Bytes(random.NextInt64(1 << 16, 8 << 20)), new Bytes(random.NextInt64(1 << 15, 4 << 20)));
+        return new PlanRequest(model, recipe, kind, seqlen, rows, pins, budget, saved);
+    }
+}
