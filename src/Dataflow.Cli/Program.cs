@@ -1,2 +1,17 @@
-Console.Error.WriteLine("usage: dataflow <plan|show|verify|train|gradients> [options]");
-return 2;
+using System.CommandLine;
+using Dataflow.Cli;
+
+var (plan, show, verify, train, gradients) = (PlanVerb.Command(), ShowVerb.Command(), VerifyVerb.Command(), TrainVerb.Command(), GradientsVerb.Command());
+var root = new RootCommand("Trains Llama- and Qwen3-style transformers whose state does not fit the device, inside two memory budgets.") { plan, show, verify, train, gradients };
+return Invocation.Run(
+    root,
+    new Dictionary<Command, string[]>
+    {
+        [root] = PlanVerb.Examples[..1],
+        [plan] = PlanVerb.Examples,
+        [show] = ShowVerb.Examples,
+        [verify] = VerifyVerb.Examples,
+        [train] = TrainVerb.Examples,
+        [gradients] = GradientsVerb.Examples,
+    },
+    args);

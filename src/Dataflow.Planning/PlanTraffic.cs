@@ -14,7 +14,8 @@ public sealed record PlanTraffic(ImmutableArray<Traffic> Copies, ImmutableArray<
     private static readonly (string Prefix, string Kind)[] Kinds =
     [
         ("W", "parameters"), ("G", "gradients"), ("O", "optimizer state"), ("A", "activations"), ("X", "residual stream"),
-        ("KV", "keys and values"), ("KVr", "keys and values"), ("dX", "stream gradients"), ("T", "tokens"), ("loss", "losses"),
+        ("KV", "keys and values"), ("KVr", "keys and values"), ("dX", "stream gradients"),
+        ("dKV", "gradients of keys and values"), ("T", "tokens"), ("loss", "losses"), ("scratch", "scratch"),
     ];
 
     /// <summary>Counts the copies and recomputations of a schedule.</summary>
@@ -29,7 +30,8 @@ public sealed record PlanTraffic(ImmutableArray<Traffic> Copies, ImmutableArray<
         return new PlanTraffic([.. copies], [.. recomputed]);
     }
 
-    private static string KindOf(string name)
+    /// <summary>What an object of that name is, for people: "W/L05" is of the kind "parameters".</summary>
+    public static string KindOf(string name)
     {
         string prefix = name.Split('/')[0];
         return Array.Find(Kinds, k => k.Prefix == prefix).Kind ?? prefix;

@@ -1,2 +1,23 @@
-Console.Error.WriteLine("usage: transformerDemo <host_gib> <device_gib> <seqlen> <model> [--data FILE]");
-return 2;
+using System.CommandLine;
+using Dataflow.Cli;
+using Dataflow.Model;
+using TransformerDemo;
+
+var host = Values.Argument<Bytes>("host_gb", "host memory budget: GiB, or with a unit such as 512MiB", Values.Size);
+var device = Values.Argument<Bytes>("dev_gb", "device memory budget: GiB, or with a unit such as 24GB", Values.Size);
+var seqlen = Values.Argument<int>("seqlen", "tokens of a sequence", Values.Seqlen);
+var model = Values.Argument("model", "a JSON config, a folder with config.json and weights, or a name in models/", Values.FilePath);
+var root = new RootCommand("Trains a transformer within a host and a device memory budget and shows what it takes.") { host, device, seqlen, model };
+var (geometry, training, where) = (new GeometryOptions(), new TrainingOptions(defaultSteps: 100), new DeviceOptions());
+geometry.AddTo(root);
+training.AddTo(root);
+where.AddTo(root);
+root.SetAction(parsed =>
+{
+    var plan = geometry.Bind(parsed, parsed.GetRequiredValue(model), parsed.GetValue(seqlen), parsed.GetValue(device), parsed.GetValue(host));
+    return (int)TrainingRun.Execute(DemoText.Supply(training.Bind(parsed, plan, where.Bind(parsed))));
+});
+return Invocation.Run(
+    root,
+    new Dictionary<Command, string[]> { [root] = ["transformerDemo 0.25 0.03 256 models/micro.json --data data/kjv.txt"] },
+    args);

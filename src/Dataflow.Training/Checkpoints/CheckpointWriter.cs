@@ -40,8 +40,17 @@ public static class CheckpointWriter
         writer.Complete();
     }
 
-    /// <summary>Writes a model's folder, made if need be: config.json and model.safetensors, each all or nothing.</summary>
-    public static void WriteFolder(string folder, IWeightSource weights, DType type, IReadOnlyDictionary<string, string>? metadata = null)
+    /// <summary>
+    /// Refuses, before any work is done for it, a file that <see cref="Write"/> could not write now: no such folder, no permission, too
+    /// little room. Writes nothing that remains.
+    /// </summary>
+    /// <exception cref="UserErrorException">It cannot be written.</exception>
+    public static void CheckWritable(string path, ModelConfig model, DType type) =>
+        AtomicFile.Create(path, new Bytes(WeightNames.Enumerate(model).Sum(b => b.ElementCount) * type.Size())).Dispose();
+
+    /// <summary>Makes the folder that <see cref="WriteFolder"/> will fill, and refuses one that it could not.</summary>
+    /// <exception cref="UserErrorException">It cannot be made or written to.</exception>
+    public static void PrepareFolder(string folder, ModelConfig model, DType type)
     {
         try
         {
@@ -52,6 +61,13 @@ public static class CheckpointWriter
             throw FileErrors.Unwritable(folder, e);
         }
 
+        CheckWritable(Path.Combine(folder, Checkpoint.FileName), model, type);
+    }
+
+    /// <summary>Writes a model's folder, made if need be: config.json and model.safetensors, each all or nothing.</summary>
+    public static void WriteFolder(string folder, IWeightSource weights, DType type, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        PrepareFolder(folder, weights.Model, type);
         Write(Path.Combine(folder, Checkpoint.FileName), weights, type, metadata);
         AtomicFile.WriteText(Path.Combine(folder, ModelFiles.ConfigName), ModelConfigWriter.HuggingFace(weights.Model));
     }

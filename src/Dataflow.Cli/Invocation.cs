@@ -1,0 +1,107 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using Dataflow.Model;
+
+namespace Dataflow.Cli;
+
+/// <summary>Runs a command line; whatever goes wrong becomes one line on stderr and an exit code, never a stack trace.</summary>
+internal static class Invocation
+{
+    /// <summary>Set to 1, it adds the trace of an unexpected exception.</summary>
+    public const string TraceVariable = "DATAFLOW_TRACE";
+
+    /// <summary>Parses and runs.</summary>
+    /// <param name="root">The program.</param>
+    /// <param name="examples">What --help shows below the options, by command.</param>
+    /// <param name="arguments">As the shell gave them.</param>
+    public static int Run(RootCommand root, IReadOnlyDictionary<Command, string[]> examples, string[] arguments)
+    {
+        root.Directives.Clear();
+        foreach (var option in root.Options.OfType<HelpOption>())
+        {
+            option.Action = new HelpWithExamples((HelpAction)option.Action!, examples);
+        }
+
+        try
+        {
+            var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
+            return parsed.Errors.Count > 0
+                ? Fail(ExitCode.BadUsage, $"error: {Sentence(parsed)}; see `{NameOf(parsed)} --help`")
+                : parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        }
+        catch (Exception e)
+        {
+            return Explain(e);
+        }
+    }
+
+    private static int Explain(Exception e)
+    {
+        if (Environment.GetEnvironmentVariable(TraceVariable) == "1")
+        {
+            Console.Error.WriteLine(e);
+        }
+
+        // What ran on several threads may fail on several at once: the user's own mistake tells more than what followed from it.
+        var all = e is AggregateException many ? many.Flatten().InnerExceptions : [e];
+        return (all.FirstOrDefault(x => x is UserErrorException or InfeasibleException or FailedException) ?? all[0]) switch
+        {
+            UserErrorException user => Fail(ExitCode.BadUsage, $"error: {user.Message}"),
+            InfeasibleException infeasible => Fail(ExitCode.Infeasible, $"infeasible: {infeasible.Message}"),
+            FailedException failed => Fail(ExitCode.Failed, $"error: {failed.Message}"),
+            OutOfMemoryException => Fail(ExitCode.Failed, "error: this machine ran out of memory; ask for smaller budgets"),
+            var other => Fail(ExitCode.Failed, $"error: {other.GetType().Name}: {other.Message}; this is a fault of the program ({TraceVariable}=1 shows where)"),
+        };
+    }
+
+    private static int Fail(ExitCode code, string message)
+    {
+        Console.Out.Flush();
+        Console.Error.WriteLine(message.ReplaceLineEndings(" "));
+        return (int)code;
+    }
+
+    private static string Sentence(ParseResult parsed)
+    {
+        if (parsed.CommandResult.Command is RootCommand root && root.Subcommands.Count > 0)
+        {
+            string verbs = string.Join(", ", root.Subcommands.Select(c => c.Name));
+            return parsed.UnmatchedTokens.Count > 0 ? $"'{parsed.UnmatchedTokens[0]}' is no verb of {root.Name} ({verbs})" : $"{root.Name} needs a verb: {verbs}";
+        }
+
+        // A misspelt option is read as an argument where one is missing; the misspelling is what to report.
+        string? unknown = parsed.Tokens.Where(t => t.Type == System.CommandLine.Parsing.TokenType.Argument).Select(t => t.Value)
+            .Concat(parsed.UnmatchedTokens).FirstOrDefault(t => t.StartsWith("--", StringComparison.Ordinal));
+        return unknown is not null ? $"unknown option {unknown}" : parsed.Errors[0].Message.TrimEnd('.');
+    }
+
+    private static string NameOf(ParseResult parsed)
+    {
+        string root = parsed.RootCommandResult.Command.Name;
+        string command = parsed.CommandResult.Command.Name;
+        return command == root ? root : $"{root} {command}";
+    }
+
+    private sealed class HelpWithExamples(HelpAction help, IReadOnlyDictionary<Command, string[]> examples) : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            int status = help.Invoke(parseResult);
+            if (examples.TryGetValue(parseResult.CommandResult.Command, out string[]? lines))
+            {
+                Console.Out.WriteLine(lines.Length == 1 ? "Example:" : "Examples:");
+                foreach (string line in lines)
+                {
+                    Console.Out.WriteLine("  " + line);
+                }
+
+                Console.Out.WriteLine();
+            }
+
+            return status;
+        }
+    }
+}

@@ -1,0 +1,63 @@
+using Dataflow.Model;
+using Dataflow.Planning;
+
+namespace Dataflow.Cli;
+
+/// <summary>The budgets of a run, and whether the user or this program chose them.</summary>
+/// <param name="Note">What was chosen for the user and why; null if nothing was.</param>
+internal sealed record Budgets(MemoryBudget Memory, string? Note)
+{
+    private const double DeviceShare = 0.25;
+    private const double HostShare = 0.8;
+
+    /// <summary>What the user gave, else shares of what this machine has free.</summary>
+    public static Budgets Choose(PlanSettings settings)
+    {
+        if (settings.Device is { } d && settings.Host is { } h)
+        {
+            return new Budgets(new MemoryBudget(h, d), null);
+        }
+
+        var machine = MachineMemory.Read();
+        var device = settings.Device ?? new Bytes((long)(machine.Available.Value * DeviceShare));
+        var host = settings.Host ?? new Bytes((long)(machine.Available.Value * HostShare) - device.Value);
+        if (host <= Bytes.Zero)
+        {
+            throw new UserErrorException($"a device budget of {device} leaves nothing of the {machine.Available} that this machine has free; give --host-memory");
+        }
+
+        string[] chosen =
+        [
+            .. settings.Device is null ? [$"device {device} (25% of the {machine.Available} that are free)"] : Array.Empty<string>(),
+            .. settings.Host is null ? [$"host {host} (80% of the {machine.Available} that are free, less the device budget)"] : Array.Empty<string>(),
+        ];
+        return new Budgets(new MemoryBudget(host, device), $"chosen for this machine: {string.Join("; ", chosen)}");
+    }
+
+    /// <summary>Refuses budgets that this machine cannot honour: on the CPU device both memories are RAM.</summary>
+    /// <exception cref="UserErrorException">One is larger than the machine's memory.</exception>
+    public void CheckAgainst(MachineMemory machine)
+    {
+        Check("device", Memory.Device, machine);
+        Check("host", Memory.Host, machine);
+    }
+
+    /// <summary>Refuses a plan whose arenas together are larger than the machine's memory.</summary>
+    /// <exception cref="UserErrorException">They are.</exception>
+    public static void CheckArenas(TrainingPlan plan, MachineMemory machine)
+    {
+        var sum = plan.DevicePeak + plan.HostPeak;
+        if (sum > machine.Total)
+        {
+            throw new UserErrorException($"the plan takes {plan.DevicePeak} of device and {plan.HostPeak} of host memory, {sum} together, and this machine has {machine.Total}; give smaller budgets");
+        }
+    }
+
+    private static void Check(string which, Bytes budget, MachineMemory machine)
+    {
+        if (budget > machine.Total)
+        {
+            throw new UserErrorException($"the {which} memory budget is {budget}, and this machine has {machine.Total}; give a budget that it can hold");
+        }
+    }
+}

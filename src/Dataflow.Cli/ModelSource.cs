@@ -1,0 +1,49 @@
+using Dataflow.Model;
+using Dataflow.Training;
+
+namespace Dataflow.Cli;
+
+/// <summary>A model as the user names it: a config alone, or a folder with weights and perhaps tokens.</summary>
+/// <param name="Folder">The folder, if it is one.</param>
+internal sealed record ModelSource(ModelConfig Model, string? Folder) : IDisposable
+{
+    private const string TokenFile = "tokens.bin";
+
+    private Checkpoint? checkpoint;
+
+    /// <summary>Reads the config: a .json file, a folder's config.json, or a name in the checkout's models/.</summary>
+    /// <exception cref="UserErrorException">There is no such model, or it cannot be used.</exception>
+    public static ModelSource Open(string path)
+    {
+        string known = path;
+        if (!File.Exists(path) && !Directory.Exists(path))
+        {
+            bool bare = path == Path.GetFileName(path) && path.Length > 0;
+            known = (bare ? Checkout.Find("models", path + ".json") ?? Checkout.Find("models", path) : null)
+                ?? throw new UserErrorException(bare
+                    ? $"there is no model {path}: neither a file or folder here nor a name in models/"
+                    : $"{path} does not exist; give a JSON config or a folder with a config.json");
+        }
+
+        return new ModelSource(ModelFiles.LoadConfig(known), Directory.Exists(known) ? known : null);
+    }
+
+    /// <summary>The folder's weights, checked against the model; where there is no folder, initial values from the seed.</summary>
+    /// <exception cref="UserErrorException">The weights do not fit.</exception>
+    public IWeightSource Weights(ulong seed)
+    {
+        if (Folder is null)
+        {
+            return WeightInitialiser.Weights(Model, seed);
+        }
+
+        checkpoint ??= Checkpoint.Open(Folder);
+        return checkpoint.WeightsOf(Model);
+    }
+
+    /// <summary>The folder's own tokens, if it has any.</summary>
+    public string? Tokens => Folder is not null && File.Exists(Path.Combine(Folder, TokenFile)) ? Path.Combine(Folder, TokenFile) : null;
+
+    /// <inheritdoc/>
+    public void Dispose() => checkpoint?.Dispose();
+}

@@ -1,0 +1,37 @@
+using System.CommandLine;
+using Dataflow.Model;
+
+namespace Dataflow.Cli;
+
+/// <summary>Model, sequence length and budgets as the verbs of dataflow take them, and the options of the geometry.</summary>
+internal sealed class PlanOptions
+{
+    private readonly Argument<string> model = Values.Argument("model", "a JSON config, a folder with a config.json, or a name in models/", Values.FilePath);
+    private readonly Option<int?> seqlen = Values.Option<int?>("--seqlen", "N", "tokens of a sequence", t => Values.Seqlen(t));
+    private readonly Option<Bytes?> device = Values.Option<Bytes?>("--device-memory", "SIZE", "device memory budget, e.g. 24GiB; a plain number is GiB [default: a quarter of what is free]", t => Values.Size(t));
+    private readonly Option<Bytes?> host = Values.Option<Bytes?>("--host-memory", "SIZE", "host memory budget [default: 80% of what is free, less the device budget]", t => Values.Size(t));
+    private readonly GeometryOptions geometry = new();
+
+    /// <summary>Adds them to a command.</summary>
+    public void AddTo(Command command, bool withBatch = true)
+    {
+        command.Arguments.Add(model);
+        command.Options.Add(seqlen);
+        command.Options.Add(device);
+        command.Options.Add(host);
+        geometry.AddTo(command, withBatch);
+    }
+
+    /// <summary>The positional argument alone.</summary>
+    public string ModelPath(ParseResult parsed) => parsed.GetRequiredValue(model);
+
+    /// <summary>The budgets alone.</summary>
+    public (Bytes? Device, Bytes? Host) Budgets(ParseResult parsed) => (parsed.GetValue(device), parsed.GetValue(host));
+
+    /// <summary>What was given.</summary>
+    /// <exception cref="UserErrorException">No sequence length.</exception>
+    public PlanSettings Bind(ParseResult parsed) => geometry.Bind(
+        parsed, parsed.GetRequiredValue(model),
+        parsed.GetValue(seqlen) ?? throw new UserErrorException("--seqlen is missing; give the tokens of a sequence, for example --seqlen 1024"),
+        parsed.GetValue(device), parsed.GetValue(host));
+}

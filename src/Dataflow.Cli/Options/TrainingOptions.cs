@@ -1,0 +1,58 @@
+using System.CommandLine;
+using Dataflow.Model;
+
+namespace Dataflow.Cli;
+
+/// <summary>What a user asked to have trained.</summary>
+internal sealed record TrainingSettings(
+    PlanSettings Plan, DeviceSettings Device, string? TextPath, string? TokensPath, int Steps, ulong Seed, AdamWSettings Optimizer, string? Export, bool Json);
+
+/// <summary>The options of training, apart from those of the plan.</summary>
+internal sealed class TrainingOptions(int defaultSteps)
+{
+    private static readonly AdamWSettings Default = AdamWSettings.Default;
+    private readonly Option<string?> text = Values.Option<string?>("--data", "FILE", "a UTF-8 text to train on, its bytes being the tokens", Values.FilePath);
+    private readonly Option<string?> tokens = Values.Option<string?>("--tokens", "FILE", "raw 32-bit token ids to train on, in rows of seqlen + 1", Values.FilePath);
+    private readonly Option<int?> steps = Values.Option("--steps", "N", $"optimizer steps [default: {defaultSteps}]", Values.OptionalCount(1, int.MaxValue));
+    private readonly Option<ulong> seed = Values.Option("--seed", "N", "of initial weights and of the order of rows [default: 0]", Values.Seed);
+    private readonly Option<float?> learningRate = Real("--lr", "learning rate", Default.LearningRate, 0, 1e3, true);
+    private readonly Option<float?> beta1 = Real("--beta1", "decay of the first moment", Default.Beta1, 0, 1, true);
+    private readonly Option<float?> beta2 = Real("--beta2", "decay of the second moment", Default.Beta2, 0, 1, true);
+    private readonly Option<float?> epsilon = Real("--eps", "added to the root of the second moment", Default.Epsilon, 0, 1, false);
+    private readonly Option<float?> weightDecay = Real("--weight-decay", "decoupled weight decay", Default.WeightDecay, 0, 1e3, true);
+    private readonly Option<string?> export = Values.Option<string?>("--export", "DIR", "write the trained weights there: model.safetensors and config.json", Values.FilePath);
+    private readonly Option<bool> json = Values.Flag("--json", "print one JSON object a line: the plan, each step, a summary");
+
+    /// <summary>Adds them to a command.</summary>
+    public void AddTo(Command command)
+    {
+        Option[] all = [text, tokens, steps, seed, learningRate, beta1, beta2, epsilon, weightDecay, export, json];
+        foreach (var option in all)
+        {
+            command.Options.Add(option);
+        }
+    }
+
+    /// <summary>What was given.</summary>
+    /// <exception cref="UserErrorException">Options contradict each other.</exception>
+    public TrainingSettings Bind(ParseResult parsed, PlanSettings plan, DeviceSettings device)
+    {
+        var (textPath, tokensPath) = (parsed.GetValue(text), parsed.GetValue(tokens));
+        if (textPath is not null && tokensPath is not null)
+        {
+            throw new UserErrorException("--data and --tokens were both given; leave one out");
+        }
+
+        var optimizer = new AdamWSettings(
+            parsed.GetValue(learningRate) ?? Default.LearningRate, parsed.GetValue(beta1) ?? Default.Beta1, parsed.GetValue(beta2) ?? Default.Beta2,
+            parsed.GetValue(epsilon) ?? Default.Epsilon, parsed.GetValue(weightDecay) ?? Default.WeightDecay);
+        return new TrainingSettings(
+            plan, device, textPath, tokensPath, parsed.GetValue(steps) ?? defaultSteps, parsed.GetValue(seed), optimizer, parsed.GetValue(export), parsed.GetValue(json));
+    }
+
+    private static Option<float?> Real(string name, string description, float byDefault, double least, double below, bool leastAllowed)
+    {
+        var parse = Values.Real(least, below, leastAllowed);
+        return Values.Option<float?>(name, "X", $"{description} [default: {byDefault:0.##########}]", t => parse(t));
+    }
+}

@@ -1,0 +1,123 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using Dataflow.Model;
+
+namespace Dataflow.Cli;
+
+/// <summary>The values of options and arguments: text to value, or a sentence that says what would do.</summary>
+internal static class Values
+{
+    private static readonly (string Unit, double Bytes)[] Units =
+    [
+        ("KIB", 1L << 10), ("MIB", 1L << 20), ("GIB", 1L << 30), ("TIB", 1L << 40),
+        ("KB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12), ("BYTES", 1), ("B", 1),
+    ];
+
+    /// <summary>An option that takes one value.</summary>
+    public static Option<T> Option<T>(string name, string placeholder, string description, Func<string, T> parse) => new(name)
+    {
+        Description = description,
+        HelpName = placeholder,
+        CustomParser = result => Parse(result, name, parse),
+    };
+
+    /// <summary>An option without a value.</summary>
+    public static Option<bool> Flag(string name, string description) => new(name) { Description = description };
+
+    /// <summary>A positional argument.</summary>
+    public static Argument<T> Argument<T>(string name, string description, Func<string, T> parse) => new(name)
+    {
+        Description = description,
+        CustomParser = result => Parse(result, $"<{name}>", parse),
+    };
+
+    /// <summary>"24GiB", "0.5GiB", "24GB" (10^9), "512MiB", "1000B"; a plain number is GiB.</summary>
+    public static Bytes Size(string text)
+    {
+        string number = text.Trim().ToUpperInvariant();
+        double unit = 1L << 30;
+        foreach (var (name, bytes) in Units)
+        {
+            if (number.EndsWith(name, StringComparison.Ordinal))
+            {
+                (number, unit) = (number[..^name.Length], bytes);
+                break;
+            }
+        }
+
+        if (!double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out double count) || double.IsNaN(count))
+        {
+            throw new UserErrorException($"'{text}' is no size; write 24GiB, 512MiB, 24GB, or a plain number of GiB");
+        }
+
+        double total = count * unit;
+        return total switch
+        {
+            < 1 => throw new UserErrorException($"'{text}' is no size to work with; give more than 0"),
+            > 1L << 50 => throw new UserErrorException($"'{text}' is more than 1 PiB, far beyond any machine; a plain number is GiB"),
+            _ => new Bytes((long)Math.Floor(total)),
+        };
+    }
+
+    /// <summary>Tokens of a row.</summary>
+    public static int Seqlen(string text) => (int)Whole(text, 2, 1 << 24);
+
+    /// <summary>A whole number within limits.</summary>
+    public static Func<string, int> Count(int least, int most) => text => (int)Whole(text, least, most);
+
+    /// <summary>As <see cref="Count"/>, for an option whose absence means something.</summary>
+    public static Func<string, int?> OptionalCount(int least, int most) => text => (int)Whole(text, least, most);
+
+    /// <summary>A number from <paramref name="least"/> (or above it) up to, and not including, <paramref name="below"/>, once rounded to fp32.</summary>
+    public static Func<string, float> Real(double least, double below, bool leastAllowed = true) => text =>
+    {
+        bool number = float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float value) && float.IsFinite(value);
+        if (!number || value < least || (!leastAllowed && value <= least) || value >= below)
+        {
+            throw new UserErrorException(string.Create(CultureInfo.InvariantCulture,
+                $"'{text}' will not do; give a number {(leastAllowed ? "of at least" : "above")} {least} and below {below}"));
+        }
+
+        return value;
+    };
+
+    /// <summary>A whole number within limits.</summary>
+    public static long Whole(string text, long least, long most)
+    {
+        if (!decimal.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out decimal value))
+        {
+            throw new UserErrorException($"'{text}' is no whole number");
+        }
+
+        return value < least ? throw new UserErrorException($"{text} is too small; give at least {least}")
+            : value > most ? throw new UserErrorException($"{text} is too large; give at most {most}")
+            : (long)value;
+    }
+
+    /// <summary>A number that random values follow from.</summary>
+    public static ulong Seed(string text) => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong seed)
+        ? seed
+        : throw new UserErrorException($"'{text}' is no seed; give a whole number from 0 to {ulong.MaxValue}");
+
+    /// <summary>A path, not checked.</summary>
+    public static string FilePath(string text) =>
+        text.Length > 0 ? text : throw new UserErrorException("the path is empty");
+
+    /// <summary>A recipe by its name.</summary>
+    public static Recipe? RecipeNamed(string text) => Recipe.All.FirstOrDefault(r => r.Name == text)
+        ?? throw new UserErrorException($"'{text}' is no dtype of this build; choose {string.Join(" or ", Recipe.All.Select(r => r.Name))}");
+
+    private static T? Parse<T>(ArgumentResult result, string name, Func<string, T> parse)
+    {
+        try
+        {
+            return parse(result.Tokens[^1].Value);
+        }
+        catch (UserErrorException e)
+        {
+            result.AddError($"{name}: {e.Message}");
+            return default;
+        }
+    }
+}

@@ -1,0 +1,34 @@
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Schedules;
+
+namespace Dataflow.Cli;
+
+/// <summary>Plans that may run.</summary>
+internal static class Plans
+{
+    private const int MostListed = 3;
+
+    /// <summary>The plan, proved.</summary>
+    /// <exception cref="InfeasibleException">None fits.</exception>
+    /// <exception cref="FailedException">The verifier refuses it.</exception>
+    public static TrainingPlan Require(PlanResult result)
+    {
+        if (result is PlanResult.Infeasible infeasible)
+        {
+            throw new InfeasibleException(infeasible.Reason);
+        }
+
+        var plan = ((PlanResult.Feasible)result).Plan;
+        var errors = Startup.Show("verifying the schedule", () => Verify(plan.Schedule, plan.Budget.Device, plan.Budget.Host));
+        return errors.Count == 0 ? plan : throw new FailedException(
+            $"the plan has {errors.Count} errors and will not run: {string.Join("; ", errors.Take(MostListed).Select(e => $"[{e.Rule}] {e.Message}"))}");
+    }
+
+    /// <summary>Plans, with a word to a terminal that waits.</summary>
+    public static PlanResult Make(PlanRequest request) => Startup.Show("planning", () => Planner.Plan(request));
+
+    /// <summary>All errors of a schedule. A budget that is null is not checked.</summary>
+    public static IReadOnlyList<ScheduleError> Verify(Schedule schedule, Bytes? device, Bytes? host) => ScheduleVerifier.Verify(
+        schedule, [.. schedule.Arenas.Select(a => (a.Name switch { "device" => device, "host" => host, _ => null }) ?? a.Length)]);
+}

@@ -1,0 +1,123 @@
+using Dataflow.Model;
+using Dataflow.Planning;
+
+namespace Dataflow.Cli;
+
+/// <summary>A plan for people, in blocks.</summary>
+internal static class PlanReport
+{
+    private const int HashShown = 16;
+
+    /// <summary>All of it.</summary>
+    public static void Write(TextWriter output, TrainingPlan plan, Budgets budgets)
+    {
+        WriteModel(output, plan);
+        WriteGeometry(output, plan);
+        WriteMemory(output, plan, budgets);
+        WriteResidency(output, plan);
+        WriteTraffic(output, plan);
+        output.WriteLine($"Plan {plan.Hash[..HashShown]}: {plan.Schedule.Ops.Length:N0} ops a step, {plan.Schedule.Ops.Sum(o => o.Waits.Length):N0} waits");
+    }
+
+    /// <summary>The model and the recipe.</summary>
+    public static void WriteModel(TextWriter output, TrainingPlan plan)
+    {
+        var (model, recipe) = (plan.Workload.Model, plan.Workload.Recipe);
+        output.WriteLine($"Model {model.Name}: {model.ParameterCount:N0} parameters, {model.LayerCount} layers, model_dim {model.ModelDim}, "
+            + $"{model.HeadCount} heads ({model.KvHeadCount} for keys and values) of {model.HeadDim}, ffn_dim {model.FfnDim}, vocabulary {model.VocabSize:N0}");
+        output.WriteLine($"  {recipe.Name}: model state {Megabytes(ModelState(plan))} ({ModelState(plan).Value / model.ParameterCount} bytes a parameter) = "
+            + $"{Ratio(ModelState(plan), plan.Budget.Device)} x the device budget");
+    }
+
+    /// <summary>How the step's tokens are cut.</summary>
+    public static void WriteGeometry(TextWriter output, TrainingPlan plan)
+    {
+        var g = plan.Workload.Geometry;
+        output.WriteLine($"Step: {g.Rows} rows of {g.Seqlen} tokens = {g.TokensPerStep:N0} tokens");
+        output.WriteLine($"  chunks of {g.ChunkTokens:N0} tokens, {g.ChunksPerRound} a round, {g.Rounds} rounds; logits of {g.HeadTokens} tokens at a time");
+    }
+
+    /// <summary>Both arenas against their budgets, by kind of object.</summary>
+    public static void WriteMemory(TextWriter output, TrainingPlan plan, Budgets budgets)
+    {
+        output.WriteLine($"Memory: device {Against(plan.DevicePeak, plan.Budget.Device)}, host {Against(plan.HostPeak, plan.Budget.Host)}");
+        if (budgets.Note is { } note)
+        {
+            output.WriteLine($"  budgets {note}");
+        }
+
+        var table = new TextTable("", "device slots", "device", "host slots", "host");
+        foreach (var kind in ObjectMemory.ByKind(plan.Schedule))
+        {
+            table.Add(kind.Kind, Slots(kind.DeviceSlots), Size(kind.Device), Slots(kind.HostSlots), Size(kind.Host));
+        }
+
+        table.WriteTo(output);
+    }
+
+    /// <summary>What stays on the device and what forwards keep.</summary>
+    public static void WriteResidency(TextWriter output, TrainingPlan plan)
+    {
+        var (r, model, g) = (plan.Residency, plan.Workload.Model, plan.Workload.Geometry);
+        int groups = model.LayerCount * g.GroupsPerRound;
+        output.WriteLine("Residency:");
+        output.WriteLine($"  parameters     {(r.WeightSlots >= model.LayerCount ? $"all {model.LayerCount} layers stay" : $"{r.WeightSlots} slots for {model.LayerCount} layers, which travel")}; embedding and head {(r.VocabularyResident ? "stay" : "take turns")}");
+        output.WriteLine($"  activations    {Stay(r.ResidentGroups, groups, "groups of chunks")}; the others keep {SaveSets.NameOf(r.Travelling)} (input,{SaveSets.ListOf(r.Travelling)})");
+        if (plan.Workload.Kind == WorkloadKind.Training)
+        {
+            output.WriteLine($"  gradients      {(g.Rounds == 1 ? "are consumed where they are made" : Stay(r.ResidentGradients, model.LayerCount, "layers"))}");
+            int pieces = plan.Schedule.Objects.Count(o => o.Name.StartsWith("O/", StringComparison.Ordinal));
+            output.WriteLine($"  optimizer      {Stay(r.ResidentPieces, pieces, "pieces of state")}");
+        }
+    }
+
+    /// <summary>Copies and recomputation of a step.</summary>
+    public static void WriteTraffic(TextWriter output, TrainingPlan plan)
+    {
+        var traffic = plan.Traffic;
+        output.WriteLine("Copies of a step:");
+        var table = new TextTable("", "to device", "", "to host", "");
+        foreach (var kind in traffic.Copies.GroupBy(c => c.Kind))
+        {
+            var (fetches, saves) = (kind.Where(c => c.ToDevice).ToList(), kind.Where(c => !c.ToDevice).ToList());
+            table.Add(kind.Key, Times(fetches), Total(fetches), Times(saves), Total(saves));
+        }
+
+        var (to, from) = (traffic.Copies.Where(c => c.ToDevice).ToList(), traffic.Copies.Where(c => !c.ToDevice).ToList());
+        table.Add("all", Times(to), Total(to), Times(from), Total(from));
+        table.WriteTo(output);
+        output.WriteLine(traffic.Recomputed.IsEmpty ? "Recomputed in a step: nothing" : "Recomputed in a step: "
+            + string.Join("; ", traffic.Recomputed.Select(r => $"{r.Tensors.Replace(", ", ",", StringComparison.Ordinal).ToLowerInvariant()} {r.Ops} times")));
+    }
+
+    /// <summary>Parameters, gradients and both moments.</summary>
+    public static Bytes ModelState(TrainingPlan plan)
+    {
+        var recipe = plan.Workload.Recipe;
+        return new Bytes(plan.Workload.Model.ParameterCount * (recipe.Parameters.Size() + recipe.Gradients.Size() + (2 * recipe.Moments.Size())));
+    }
+
+    /// <summary>"28.61 MiB of 30.72 MiB (93.1%)".</summary>
+    public static string Against(Bytes used, Bytes budget) => $"{used} of {budget} ({100.0 * used.Value / budget.Value:0.0}%)";
+
+    /// <summary>"96.5 MB", "128.5 GB".</summary>
+    public static string Megabytes(Bytes size) => size.Value >= 1e9 ? $"{size.Value / 1e9:N1} GB" : $"{size.Value / 1e6:0.0} MB";
+
+    /// <summary>How many times one is the other.</summary>
+    public static string Ratio(Bytes size, Bytes budget) => $"{(double)size.Value / budget.Value:0.0}";
+
+    private static string Stay(int resident, int all, string what) => resident switch
+    {
+        0 => $"none of {all} {what} stay, all travel",
+        _ when resident >= all => $"all {all} {what} stay",
+        _ => $"{resident} of {all} {what} stay, the others travel",
+    };
+
+    private static string Times(List<Traffic> copies) => copies.Count == 0 ? "-" : $"{copies.Sum(c => c.Copies):N0}";
+
+    private static string Total(List<Traffic> copies) => copies.Count == 0 ? "-" : new Bytes(copies.Sum(c => c.Bytes.Value)).ToString();
+
+    private static string Slots(int slots) => slots == 0 ? "-" : $"{slots:N0}";
+
+    private static string Size(Bytes size) => size == Bytes.Zero ? "-" : size.ToString();
+}

@@ -1,0 +1,132 @@
+using System.Text.Json.Nodes;
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Training;
+
+namespace Dataflow.Cli;
+
+/// <summary>A step as it is reported.</summary>
+internal readonly record struct StepLine(StepReport Step, int Steps, double Flops, float LearningRate)
+{
+    /// <summary>Model FLOPs a second.</summary>
+    public double FlopsPerSecond => Flops / Step.Duration.TotalSeconds;
+}
+
+/// <summary>A run that is over.</summary>
+/// <param name="Seconds">Time in steps; loading, planning and saving are not in it.</param>
+internal sealed record RunSummary(TrainingPlan Plan, int Steps, double FirstLoss, double LastLoss, long Tokens, double Seconds, double Flops, string? Exported)
+{
+    /// <summary>Mean over all steps.</summary>
+    public double TokensPerSecond => Tokens / Seconds;
+}
+
+/// <summary>Tells of a training run while it happens.</summary>
+internal abstract class TrainingReport(TextWriter output)
+{
+    /// <summary>Where it goes.</summary>
+    protected TextWriter Output { get; } = output;
+
+    /// <summary>For the machine or for people.</summary>
+    public static TrainingReport To(TextWriter output, bool json) => json ? new JsonLines(output) : new Lines(output);
+
+    /// <summary>Before anything runs. Not called if the result is infeasible, except for machines.</summary>
+    public abstract void Planned(PlanRequest request, PlanResult result, Budgets budgets);
+
+    /// <summary>Where the run takes place and what it trains on.</summary>
+    public virtual void Starting(string device, string data, string weights)
+    {
+    }
+
+    /// <summary>A step is done.</summary>
+    public abstract void Stepped(StepLine line);
+
+    /// <summary>The run is over.</summary>
+    public abstract void Finished(RunSummary summary);
+
+    private sealed class Lines(TextWriter output) : TrainingReport(output)
+    {
+        public override void Planned(PlanRequest request, PlanResult result, Budgets budgets)
+        {
+            if (result is PlanResult.Feasible feasible)
+            {
+                PlanReport.Write(Output, feasible.Plan, budgets);
+            }
+        }
+
+        public override void Starting(string device, string data, string weights)
+        {
+            Output.WriteLine($"Device: {device}");
+            Output.WriteLine($"Data: {data}");
+            Output.WriteLine($"Weights: {weights}");
+        }
+
+        public override void Stepped(StepLine line)
+        {
+            string step = $"{line.Step.Step}".PadLeft($"{line.Steps}".Length);
+            Output.WriteLine($"step {step}/{line.Steps}  loss {line.Step.Loss:0.0000}  {line.Step.TokensPerSecond,7:N0} tok/s  "
+                + $"{line.FlopsPerSecond / 1e9,6:N1} GFLOP/s  {line.Step.Duration.TotalSeconds:0.00} s");
+        }
+
+        public override void Finished(RunSummary summary)
+        {
+            var plan = summary.Plan;
+            Output.WriteLine();
+            Output.WriteLine($"Loss {summary.FirstLoss:0.0000} -> {summary.LastLoss:0.0000} nats in {summary.Steps} steps, {summary.Tokens:N0} tokens, {summary.Seconds:0.0} s");
+            Output.WriteLine($"Speed: mean {summary.TokensPerSecond:N0} tok/s, {summary.Flops / summary.Seconds / 1e9:N1} GFLOP/s (model FLOPs; recomputation not counted)");
+            Output.WriteLine($"Peak memory: device {PlanReport.Against(plan.DevicePeak, plan.Budget.Device)}, host {PlanReport.Against(plan.HostPeak, plan.Budget.Host)}");
+            var state = PlanReport.ModelState(plan);
+            Output.WriteLine($"Offload: model state {PlanReport.Megabytes(state)} = {PlanReport.Ratio(state, plan.Budget.Device)} x the device budget");
+            PlanReport.WriteTraffic(Output, plan);
+            Output.WriteLine($"Plan hash {plan.Hash}");
+            if (summary.Exported is { } folder)
+            {
+                Output.WriteLine($"Exported to {folder}");
+            }
+        }
+    }
+
+    private sealed class JsonLines(TextWriter output) : TrainingReport(output)
+    {
+        public override void Planned(PlanRequest request, PlanResult result, Budgets budgets) => Write("plan", PlanJson.Of(request, result, null));
+
+        public override void Stepped(StepLine line) => Write("step", new JsonObject
+        {
+            ["step"] = line.Step.Step,
+            ["loss"] = line.Step.Loss,
+            ["tok_per_sec"] = line.Step.TokensPerSecond,
+            ["tokens"] = line.Step.Tokens,
+            ["seconds"] = line.Step.Duration.TotalSeconds,
+            ["tflops"] = line.FlopsPerSecond / 1e12,
+            ["lr"] = Shortest(line.LearningRate),
+        });
+
+        public override void Finished(RunSummary summary) => Write("summary", new JsonObject
+        {
+            ["steps"] = summary.Steps,
+            ["first_loss"] = summary.FirstLoss,
+            ["last_loss"] = summary.LastLoss,
+            ["tokens"] = summary.Tokens,
+            ["seconds"] = summary.Seconds,
+            ["mean_tok_per_sec"] = summary.TokensPerSecond,
+            ["mean_tflops"] = summary.Flops / summary.Seconds / 1e12,
+            ["device_peak_bytes"] = summary.Plan.DevicePeak.Value,
+            ["device_budget_bytes"] = summary.Plan.Budget.Device.Value,
+            ["host_peak_bytes"] = summary.Plan.HostPeak.Value,
+            ["host_budget_bytes"] = summary.Plan.Budget.Host.Value,
+            ["model_state_bytes"] = PlanReport.ModelState(summary.Plan).Value,
+            ["copies_per_step"] = PlanJson.Copies(summary.Plan.Traffic),
+            ["recomputed_per_step"] = PlanJson.Recomputed(summary.Plan.Traffic),
+            ["plan_hash"] = summary.Plan.Hash,
+            ["exported"] = summary.Exported,
+        });
+
+        private void Write(string kind, JsonObject fields)
+        {
+            fields.Insert(0, "event", kind);
+            Output.WriteLine(fields.ToJsonString());
+        }
+
+        // The double that prints as the float does.
+        private static double Shortest(float value) => double.Parse(value.ToString("R"));
+    }
+}

@@ -1,0 +1,85 @@
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Training;
+
+namespace Dataflow.Cli;
+
+/// <summary>From settings to trained weights: the one place where model, data, plan, device and trainer meet.</summary>
+internal static class TrainingRun
+{
+    /// <summary>Trains. Everything that can be refused is refused before the first step.</summary>
+    /// <exception cref="UserErrorException">Something given cannot be used.</exception>
+    /// <exception cref="InfeasibleException">No plan fits the budgets.</exception>
+    public static ExitCode Execute(TrainingSettings settings)
+    {
+        using var source = ModelSource.Open(settings.Plan.ModelPath);
+        var model = source.Model;
+        var recipe = settings.Plan.Recipe;
+        var budgets = Budgets.Choose(settings.Plan);
+        var machine = MachineMemory.Read();
+        budgets.CheckAgainst(machine);
+        using var data = TrainingData.Open(settings, source);
+        var weights = source.Weights(settings.Seed);
+        var request = settings.Plan.Request(model, WorkloadKind.Training, budgets.Memory, data.Tokens.RowCount);
+        var result = Plans.Make(request);
+        var report = TrainingReport.To(Console.Out, settings.Json);
+        report.Planned(request, result, budgets);
+        var plan = Plans.Require(result);
+        Budgets.CheckArenas(plan, machine);
+        if (settings.Export is { } folder)
+        {
+            CheckpointWriter.PrepareFolder(folder, model, recipe.Parameters);
+        }
+
+        using var device = settings.Device.Create(plan);
+        var trainer = new Trainer(plan.Workload, plan.Schedule, device);
+        report.Starting(device.Name, data.Description, source.Folder ?? $"initial values from seed {settings.Seed}");
+        Startup.Show("loading the weights", () =>
+        {
+            trainer.Load(weights);
+            return 0;
+        });
+
+        using var interruption = new Interruption();
+        var summary = Steps(settings, plan, trainer, data.Tokens, report, interruption);
+        if (settings.Export is not null)
+        {
+            CheckpointWriter.WriteFolder(settings.Export, trainer.Weights, recipe.Parameters);
+            summary = summary with { Exported = settings.Export };
+        }
+
+        report.Finished(summary);
+        return interruption.Asked ? ExitCode.Interrupted : ExitCode.Ok;
+    }
+
+    private static RunSummary Steps(
+        TrainingSettings settings, TrainingPlan plan, Trainer trainer, ITokenSource tokens, TrainingReport report, Interruption interruption)
+    {
+        var geometry = plan.Workload.Geometry;
+        double flops = plan.Workload.Model.ModelFlops(geometry.Seqlen) * geometry.Rows;
+        var order = new BatchOrder(tokens.RowCount, geometry.Rows, settings.Seed);
+        int[] rows = new int[geometry.Rows];
+        var summary = new RunSummary(plan, 0, 0, 0, 0, 0, 0, null);
+        for (int step = 0; step < settings.Steps && !interruption.Asked; step++)
+        {
+            for (int i = 0; i < rows.Length; i++)
+            {
+                rows[i] = order.RowAt(((long)step * rows.Length) + i);
+            }
+
+            var done = trainer.Step(tokens, rows, settings.Optimizer);
+            report.Stepped(new StepLine(done, settings.Steps, flops, settings.Optimizer.LearningRate));
+            summary = summary with
+            {
+                Steps = done.Step,
+                FirstLoss = step == 0 ? done.Loss : summary.FirstLoss,
+                LastLoss = done.Loss,
+                Tokens = summary.Tokens + done.Tokens,
+                Seconds = summary.Seconds + done.Duration.TotalSeconds,
+                Flops = summary.Flops + flops,
+            };
+        }
+
+        return summary;
+    }
+}

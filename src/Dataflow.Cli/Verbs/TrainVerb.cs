@@ -1,0 +1,24 @@
+using System.CommandLine;
+
+namespace Dataflow.Cli;
+
+/// <summary>dataflow train: trains.</summary>
+internal static class TrainVerb
+{
+    /// <summary>What --help shows.</summary>
+    public static readonly string[] Examples = ["dataflow train models/nano.json --seqlen 128 --device-memory 16MiB --host-memory 64MiB --data README.md --steps 20"];
+
+    private const int DefaultSteps = 10;
+
+    /// <summary>The command.</summary>
+    public static Command Command()
+    {
+        var command = new Command("train", "Trains a model on a text or on token ids.");
+        var (plan, training, device) = (new PlanOptions(), new TrainingOptions(DefaultSteps), new DeviceOptions());
+        plan.AddTo(command);
+        training.AddTo(command);
+        device.AddTo(command);
+        command.SetAction(parsed => (int)TrainingRun.Execute(training.Bind(parsed, plan.Bind(parsed), device.Bind(parsed))));
+        return command;
+    }
+}

@@ -1,0 +1,107 @@
+using System.CommandLine;
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Schedules;
+
+namespace Dataflow.Cli;
+
+/// <summary>dataflow verify: proves a schedule, or says what is wrong with it.</summary>
+internal static class VerifyVerb
+{
+    /// <summary>What --help shows.</summary>
+    public static readonly string[] Examples =
+    [
+        "dataflow verify models/micro.json --seqlen 256 --device-memory 0.03 --host-memory 0.25",
+        "dataflow verify schedule.txt --device-memory 32MiB",
+    ];
+
+    private const string Header = "schedule ";
+    private const int LargestText = 1 << 30;
+
+    /// <summary>The command.</summary>
+    public static Command Command()
+    {
+        var command = new Command("verify", "Proves that a plan's schedule, or a printed one, may run: every hazard ordered, every value in place, both budgets held.");
+        var options = new PlanOptions();
+        options.AddTo(command);
+        command.SetAction(parsed => (int)Execute(options, parsed));
+        return command;
+    }
+
+    private static ExitCode Execute(PlanOptions options, ParseResult parsed)
+    {
+        string path = options.ModelPath(parsed);
+        if (IsSchedule(path))
+        {
+            var (device, host) = options.Budgets(parsed);
+            return Verify(Parse(path), device, host, hash: null);
+        }
+
+        var settings = options.Bind(parsed);
+        using var source = ModelSource.Open(path);
+        var budgets = Budgets.Choose(settings);
+        return Plans.Make(settings.Request(source.Model, WorkloadKind.Training, budgets.Memory)) switch
+        {
+            PlanResult.Infeasible infeasible => throw new InfeasibleException(infeasible.Reason),
+            PlanResult.Feasible { Plan: var plan } => Verify(plan.Schedule, budgets.Memory.Device, budgets.Memory.Host, plan.Hash),
+            _ => throw new InvalidOperationException("no result"),
+        };
+    }
+
+    private static ExitCode Verify(Schedule schedule, Bytes? device, Bytes? host, string? hash)
+    {
+        var errors = Startup.Show("verifying the schedule", () => Plans.Verify(schedule, device, host));
+        Console.Out.WriteLine($"{schedule.Ops.Length} ops, {schedule.Ops.Sum(o => o.Waits.Length)} waits, {schedule.Slots.Length} slots, {schedule.Objects.Length} objects");
+        foreach (var (arena, budget) in schedule.Arenas.Select(a => (a, a.Name == "device" ? device : a.Name == "host" ? host : null)))
+        {
+            Console.Out.WriteLine($"{arena.Name} memory {(budget is { } b ? PlanReport.Against(arena.Length, b) : $"{arena.Length}, no budget given")}");
+        }
+
+        foreach (var error in errors)
+        {
+            Console.Out.WriteLine($"[{error.Rule}] {error.Message}");
+        }
+
+        Console.Out.WriteLine(errors.Count == 0 ? "verified: no error"
+            : $"refused: {errors.Count}{(errors.Count == ScheduleVerifier.MaxErrors ? " or more" : "")} errors");
+        Console.Out.WriteLine($"hash {hash ?? ScheduleHash.Of(schedule)}");
+        return errors.Count == 0 ? ExitCode.Ok : ExitCode.Failed;
+    }
+
+    private static bool IsSchedule(string path)
+    {
+        if (!File.Exists(path))
+        {
+            return false;
+        }
+
+        try
+        {
+            using var reader = new StreamReader(path);
+            Span<char> head = stackalloc char[Header.Length];
+            return path.EndsWith(".txt", StringComparison.OrdinalIgnoreCase)
+                || (reader.ReadBlock(head) == head.Length && head.SequenceEqual(Header));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"{path} cannot be read: {e.Message}");
+        }
+    }
+
+    private static Schedule Parse(string path)
+    {
+        try
+        {
+            return new FileInfo(path).Length <= LargestText ? ScheduleText.Parse(File.ReadAllText(path))
+                : throw new UserErrorException($"{path} is longer than {new Bytes(LargestText)}, too much for a schedule");
+        }
+        catch (Exception e) when (e is FormatException or OverflowException)
+        {
+            throw new UserErrorException($"{path} is no schedule: {e.Message}");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"{path} cannot be read: {e.Message}");
+        }
+    }
+}
