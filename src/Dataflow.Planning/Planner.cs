@@ -17,25 +17,29 @@ public static class Planner
     /// <exception cref="UserErrorException">The request contradicts itself.</exception>
     public static PlanResult Plan(PlanRequest request)
     {
+        var known = new KnownSizes(request);
         foreach (var geometry in GeometryRule.Candidates(request))
         {
-            if (Find(request, geometry, request.Budget) is { } found)
+            if (Find(request, geometry, request.Budget, known) is { } residency)
             {
-                return new PlanResult.Feasible(Finish(request.Budget, found));
+                var workload = WorkloadOf(request, geometry);
+                return new PlanResult.Feasible(Finish(request.Budget, Lower(workload, new BlockPrograms(request.Model, request.Recipe, geometry), residency)));
             }
         }
 
-        return Explain(request);
+        return Explain(request, known);
     }
 
     /// <summary>The least device memory that works at the given host memory, if any does; and the other way round.</summary>
-    public static (Bytes? Device, Bytes? Host) Smallest(PlanRequest request) => (
-        SmallestWhere(d => request.Budget with { Device = d }, request),
-        SmallestWhere(h => request.Budget with { Host = h }, request));
+    public static (Bytes? Device, Bytes? Host) Smallest(PlanRequest request) => Smallest(request, new KnownSizes(request));
 
-    private static PlanResult.Infeasible Explain(PlanRequest request)
+    private static (Bytes? Device, Bytes? Host) Smallest(PlanRequest request, KnownSizes known) => (
+        SmallestWhere(d => request.Budget with { Device = d }, request, known),
+        SmallestWhere(h => request.Budget with { Host = h }, request, known));
+
+    private static PlanResult.Infeasible Explain(PlanRequest request, KnownSizes known)
     {
-        var (device, host) = Smallest(request);
+        var (device, host) = Smallest(request, known);
         var unlimited = new Bytes(long.MaxValue / 4);
         if (device is { } d && host is { } h)
         {
@@ -45,28 +49,29 @@ public static class Planner
 
         if (device is { } onlyDevice)
         {
-            var hostThen = SmallestWhere(x => new MemoryBudget(x, unlimited), request)!.Value;
+            var hostThen = SmallestWhere(x => new MemoryBudget(x, unlimited), request, known)!.Value;
             return new PlanResult.Infeasible(
                 $"device memory binds: {request.Budget.Device} is too little whatever the host has; give at least {onlyDevice} of device memory", onlyDevice, hostThen);
         }
 
         if (host is { } onlyHost)
         {
-            var deviceThen = SmallestWhere(x => new MemoryBudget(unlimited, x), request)!.Value;
+            var deviceThen = SmallestWhere(x => new MemoryBudget(unlimited, x), request, known)!.Value;
             return new PlanResult.Infeasible(
                 $"host memory binds: {request.Budget.Host} is too little whatever the device has; give at least {onlyHost} of host memory", deviceThen, onlyHost);
         }
 
-        var least = SmallestWhere(x => new MemoryBudget(unlimited, x), request)!.Value;
-        var leastHost = SmallestWhere(x => new MemoryBudget(x, least), request)!.Value;
+        var least = SmallestWhere(x => new MemoryBudget(unlimited, x), request, known)!.Value;
+        var leastHost = SmallestWhere(x => new MemoryBudget(x, least), request, known)!.Value;
         return new PlanResult.Infeasible(
             $"both memories are too small: give at least {least} of device memory and, with that, {leastHost} of host memory; a smaller --seqlen, --chunk or --dtype bf16 needs less", least, leastHost);
     }
 
     /// <summary>Bisection over one budget, between nothing and what would hold everything at once.</summary>
-    private static Bytes? SmallestWhere(Func<Bytes, MemoryBudget> with, PlanRequest request)
+    private static Bytes? SmallestWhere(Func<Bytes, MemoryBudget> with, PlanRequest request, KnownSizes known)
     {
-        bool Works(long bytes) => GeometryRule.Candidates(request).Any(g => Find(request, g, with(new Bytes(bytes))) is not null);
+        var candidates = GeometryRule.Candidates(request);
+        bool Works(long bytes) => candidates.Any(g => Find(request, g, with(new Bytes(bytes)), known) is not null);
         long high = Granularity;
         while (!Works(high))
         {
@@ -96,21 +101,33 @@ public static class Planner
 
     private sealed record Found(Workload Workload, Residency Residency, StepProgram Program, Schedule Schedule);
 
-    private static Found? Find(PlanRequest request, Geometry geometry, MemoryBudget budget)
-    {
-        var workload = new Workload(request.Model, request.Recipe, geometry, request.Kind);
-        var programs = new BlockPrograms(request.Model, request.Recipe, geometry);
-        bool Fits(Residency r) => DeviceBytes(StepLowering.Lower(workload, programs, r)) <= budget.Device;
-        foreach (var residency in ResidencyRule.Candidates(workload, request.SaveSet, Fits))
-        {
-            var found = Lower(workload, programs, residency);
-            if (found.Schedule.Arenas[1].Length <= budget.Host)
-            {
-                return found;
-            }
-        }
+    private static Residency? Find(PlanRequest request, Geometry geometry, MemoryBudget budget, KnownSizes known) =>
+        ResidencyRule.Candidates(WorkloadOf(request, geometry), request.SaveSet, r => known.Device(geometry, r) <= budget.Device)
+            .FirstOrDefault(r => known.Host(geometry, r) <= budget.Host);
 
-        return null;
+    private static Workload WorkloadOf(PlanRequest request, Geometry geometry) => new(request.Model, request.Recipe, geometry, request.Kind);
+
+    /// <summary>What residencies take, computed once each: a search for the smallest budget asks for the same ones over and over.</summary>
+    private sealed class KnownSizes(PlanRequest request)
+    {
+        private readonly Dictionary<(Geometry, Residency), Bytes> device = [];
+        private readonly Dictionary<(Geometry, Residency), Bytes> host = [];
+
+        public Bytes Device(Geometry geometry, Residency residency) =>
+            Look(device, geometry, residency, (w, p) => DeviceBytes(StepLowering.Lower(w, p, residency)));
+
+        public Bytes Host(Geometry geometry, Residency residency) =>
+            Look(host, geometry, residency, (w, p) => Lower(w, p, residency).Schedule.Arenas[1].Length);
+
+        private Bytes Look(Dictionary<(Geometry, Residency), Bytes> known, Geometry geometry, Residency residency, Func<Workload, BlockPrograms, Bytes> compute)
+        {
+            if (!known.TryGetValue((geometry, residency), out var bytes))
+            {
+                known[(geometry, residency)] = bytes = compute(WorkloadOf(request, geometry), new BlockPrograms(request.Model, request.Recipe, geometry));
+            }
+
+            return bytes;
+        }
     }
 
     private static Found Lower(Workload workload, BlockPrograms programs, Residency residency)
