@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using Dataflow.Model;
 
 namespace Dataflow.Cli;
@@ -26,8 +27,8 @@ internal static class Invocation
         try
         {
             var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
-            return parsed.Errors.Count > 0
-                ? Fail(ExitCode.BadUsage, $"error: {Sentence(parsed)}; see `{NameOf(parsed)} --help`")
+            return Fault(parsed) is { } fault
+                ? Fail(ExitCode.BadUsage, $"error: {fault}; see `{NameOf(parsed)} --help`")
                 : parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         }
         catch (Exception e)
@@ -62,19 +63,31 @@ internal static class Invocation
         return (int)code;
     }
 
-    private static string Sentence(ParseResult parsed)
+    /// <summary>What is wrong with the usage; null if nothing is.</summary>
+    private static string? Fault(ParseResult parsed)
     {
-        if (parsed.CommandResult.Command is RootCommand root && root.Subcommands.Count > 0)
+        var command = parsed.CommandResult.Command;
+        if (parsed.Action is HelpWithExamples || (parsed.Errors.Count == 0 && Misspelt(parsed) is null))
+        {
+            return null;
+        }
+
+        if (command is RootCommand root && root.Subcommands.Count > 0)
         {
             string verbs = string.Join(", ", root.Subcommands.Select(c => c.Name));
             return parsed.UnmatchedTokens.Count > 0 ? $"'{parsed.UnmatchedTokens[0]}' is no verb of {root.Name} ({verbs})" : $"{root.Name} needs a verb: {verbs}";
         }
 
-        // A misspelt option is read as an argument where one is missing; the misspelling is what to report.
-        string? unknown = parsed.Tokens.Where(t => t.Type == System.CommandLine.Parsing.TokenType.Argument).Select(t => t.Value)
-            .Concat(parsed.UnmatchedTokens).FirstOrDefault(t => t.StartsWith("--", StringComparison.Ordinal));
-        return unknown is not null ? $"unknown option {unknown}" : parsed.Errors[0].Message.TrimEnd('.');
+        string[] missing = [.. command.Arguments.Where(a => parsed.GetResult(a) is null or { Tokens.Count: 0 }).Select(a => $"<{a.Name}>")];
+        return Misspelt(parsed) is { } option ? $"unknown option {option}"
+            : missing.Length > 0 ? $"{string.Join(' ', missing)} {(missing.Length == 1 ? "is" : "are")} missing"
+            : parsed.Errors[0].Message.TrimEnd('.');
     }
+
+    /// <summary>A misspelt option is read as an argument where one is missing; the misspelling is what to report.</summary>
+    private static string? Misspelt(ParseResult parsed) => parsed.Tokens.Any(t => t.Type == TokenType.DoubleDash) ? null
+        : parsed.Tokens.Where(t => t.Type == TokenType.Argument).Select(t => t.Value).Concat(parsed.UnmatchedTokens)
+            .FirstOrDefault(t => t.StartsWith("--", StringComparison.Ordinal));
 
     private static string NameOf(ParseResult parsed)
     {

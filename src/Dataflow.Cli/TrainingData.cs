@@ -16,14 +16,26 @@ internal sealed record TrainingData(ITokenSource Tokens, string Description) : I
         if (settings.TextPath is { } text)
         {
             var bytes = ByteText.Open(text, settings.Plan.Seqlen, source.Model.VocabSize);
-            string origin = File.Exists(text + SourceEnding) ? $" ({File.ReadAllText(text + SourceEnding).Trim()})" : "";
-            return new TrainingData(bytes, $"{text}{origin}, {bytes.RowCount:N0} rows of {settings.Plan.Seqlen} bytes");
+            return new TrainingData(bytes, $"{text}{Origin(text)}, {bytes.RowCount:N0} rows of {settings.Plan.Seqlen} bytes");
         }
 
         string path = settings.TokensPath ?? source.Tokens
             ?? throw new UserErrorException("there is nothing to train on; give a text with --data or token ids with --tokens");
         var tokens = TokenFile.Open(path, settings.Plan.Seqlen, source.Model.VocabSize);
         return new TrainingData(tokens, $"{path}, {tokens.RowCount:N0} rows of {settings.Plan.Seqlen} tokens");
+    }
+
+    /// <summary>What is said of the text beside it; it may be missing.</summary>
+    private static string Origin(string text)
+    {
+        try
+        {
+            return File.Exists(text + SourceEnding) ? $" ({File.ReadAllText(text + SourceEnding).Trim()})" : "";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
     }
 
     /// <inheritdoc/>

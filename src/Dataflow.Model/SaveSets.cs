@@ -17,6 +17,7 @@ public static class SaveSets
 
     private static readonly (string Name, TensorSet Set)[] Tensors =
     [
+        ("input", TensorSet.None),
         ("kv", TensorSet.Kv),
         ("attention", TensorSet.Attention),
         ("query", TensorSet.Query),
@@ -29,7 +30,7 @@ public static class SaveSets
 
     /// <summary>What <see cref="Parse"/> takes, for help texts and errors.</summary>
     public static string Choices =>
-        $"{string.Join(", ", Names)}, or a list of tensors such as attention,query (of {string.Join(", ", Tensors.Select(t => t.Name))})";
+        $"{string.Join(", ", Names)}, or a list of tensors such as attention,query ({string.Join(", ", Tensors.Select(t => t.Name))})";
 
     /// <summary>The set of that name, or of the tensors in a comma-separated list; letter case does not matter.</summary>
     /// <exception cref="UserErrorException">It is neither.</exception>
@@ -63,10 +64,13 @@ public static class SaveSets
     public static string NameOf(TensorSet set)
     {
         int named = Array.FindIndex(Named, n => n.Set == set);
-        return named >= 0 ? Named[named].Name : ListOf(set);
+        string list = ListOf(set);
+
+        // The input is kept anyway: naming it makes a list of what would be read as a larger set's name.
+        return named >= 0 ? Named[named].Name : Names.Contains(list) ? "input," + list : list;
     }
 
     /// <summary>The tensors of the set: "kv,attention"; "nothing" if it is empty.</summary>
     public static string ListOf(TensorSet set) =>
-        set == TensorSet.None ? "nothing" : string.Join(',', Tensors.Where(t => set.HasFlag(t.Set)).Select(t => t.Name));
+        set == TensorSet.None ? "nothing" : string.Join(',', Tensors.Where(t => t.Set != TensorSet.None && set.HasFlag(t.Set)).Select(t => t.Name));
 }

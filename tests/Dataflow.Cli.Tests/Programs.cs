@@ -32,6 +32,33 @@ internal static class Programs
         return new Outcome(process.ExitCode, output, errors.GetAwaiter().GetResult());
     }
 
+    /// <summary>bin/dataflow with arguments that hold no spaces, separated by spaces.</summary>
+    public static Outcome Dataflow(string arguments, string? folder = null) =>
+        Run(Path.Combine(Root, "bin", "dataflow"), arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), folder);
+
+    /// <summary>bin/transformerDemo, likewise.</summary>
+    public static Outcome Demo(string arguments, string? folder = null) =>
+        Run(Path.Combine(Root, "bin", "transformerDemo"), arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), folder);
+
+    /// <summary>The output of a program that ended well.</summary>
+    public static string Good(Outcome outcome)
+    {
+        Assert.True(outcome.Status == 0, $"status {outcome.Status}: {outcome.Errors}{outcome.Output}");
+        Assert.Equal("", outcome.Errors);
+        return outcome.Output;
+    }
+
+    /// <summary>One sentence on stderr, no trace of the program's insides, and that status.</summary>
+    public static string Refused(int status, Outcome outcome)
+    {
+        Assert.True(outcome.Status == status, $"status {outcome.Status}: {outcome.Errors}{outcome.Output}");
+        Assert.Single(outcome.Errors.TrimEnd('\n').Split('\n'));
+        Assert.StartsWith(status == 3 ? "infeasible: " : "error: ", outcome.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("at Dataflow.", outcome.Errors + outcome.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("Exception", outcome.Errors, StringComparison.Ordinal);
+        return outcome.Errors;
+    }
+
     private static string FindRoot()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

@@ -8,14 +8,13 @@ internal static class PlanReport
 {
     private const int HashShown = 16;
 
-    /// <summary>All of it.</summary>
+    /// <summary>All of it, but what travels in a step.</summary>
     public static void Write(TextWriter output, TrainingPlan plan, Budgets budgets)
     {
         WriteModel(output, plan);
         WriteGeometry(output, plan);
         WriteMemory(output, plan, budgets);
         WriteResidency(output, plan);
-        WriteTraffic(output, plan);
         output.WriteLine($"Plan {plan.Hash[..HashShown]}: {plan.Schedule.Ops.Length:N0} ops a step, {plan.Schedule.Ops.Sum(o => o.Waits.Length):N0} waits");
     }
 
@@ -34,7 +33,7 @@ internal static class PlanReport
     {
         var g = plan.Workload.Geometry;
         output.WriteLine($"Step: {g.Rows} rows of {g.Seqlen} tokens = {g.TokensPerStep:N0} tokens");
-        output.WriteLine($"  chunks of {g.ChunkTokens:N0} tokens, {g.ChunksPerRound} a round, {g.Rounds} rounds; logits of {g.HeadTokens} tokens at a time");
+        output.WriteLine($"  chunks of {g.ChunkTokens:N0} tokens, {g.ChunksPerRound} a round, {g.Rounds} {(g.Rounds == 1 ? "round" : "rounds")}; logits of {g.HeadTokens} tokens at a time");
     }
 
     /// <summary>Both arenas against their budgets, by kind of object.</summary>
@@ -61,7 +60,7 @@ internal static class PlanReport
         var (r, model, g) = (plan.Residency, plan.Workload.Model, plan.Workload.Geometry);
         int groups = model.LayerCount * g.GroupsPerRound;
         output.WriteLine("Residency:");
-        output.WriteLine($"  parameters     {(r.WeightSlots >= model.LayerCount ? $"all {model.LayerCount} layers stay" : $"{r.WeightSlots} slots for {model.LayerCount} layers, which travel")}; embedding and head {(r.VocabularyResident ? "stay" : "take turns")}");
+        output.WriteLine($"  parameters     {(r.WeightSlots >= model.LayerCount ? $"all {model.LayerCount} layers stay" : $"{r.WeightSlots} of {model.LayerCount} layers on the device at a time")}; embedding and head {(r.VocabularyResident ? "stay" : "take turns")}");
         output.WriteLine($"  activations    {Stay(r.ResidentGroups, groups, "groups of chunks")}; the others keep {SaveSets.NameOf(r.Travelling)} (input,{SaveSets.ListOf(r.Travelling)})");
         if (plan.Workload.Kind == WorkloadKind.Training)
         {

@@ -42,6 +42,7 @@ internal static class PlanVerb
         if (!json)
         {
             PlanReport.Write(Console.Out, plan, budgets);
+            PlanReport.WriteTraffic(Console.Out, plan);
         }
 
         return ExitCode.Ok;

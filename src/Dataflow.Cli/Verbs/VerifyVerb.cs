@@ -70,17 +70,16 @@ internal static class VerifyVerb
 
     private static bool IsSchedule(string path)
     {
-        if (!File.Exists(path))
+        if (!File.Exists(path) || path.EndsWith(".txt", StringComparison.OrdinalIgnoreCase))
         {
-            return false;
+            return path.EndsWith(".txt", StringComparison.OrdinalIgnoreCase);
         }
 
         try
         {
             using var reader = new StreamReader(path);
             Span<char> head = stackalloc char[Header.Length];
-            return path.EndsWith(".txt", StringComparison.OrdinalIgnoreCase)
-                || (reader.ReadBlock(head) == head.Length && head.SequenceEqual(Header));
+            return reader.ReadBlock(head) == head.Length && head.SequenceEqual(Header);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -92,7 +91,8 @@ internal static class VerifyVerb
     {
         try
         {
-            return new FileInfo(path).Length <= LargestText ? ScheduleText.Parse(File.ReadAllText(path))
+            return !File.Exists(path) ? throw new UserErrorException($"{path} does not exist")
+                : new FileInfo(path).Length <= LargestText ? ScheduleText.Parse(File.ReadAllText(path))
                 : throw new UserErrorException($"{path} is longer than {new Bytes(LargestText)}, too much for a schedule");
         }
         catch (Exception e) when (e is FormatException or OverflowException)
