@@ -105,6 +105,8 @@ internal static class Diagnosis
         return (library?.Found, version) switch
         {
             ({ } found, { } _) => new Check("driver", CheckStatus.Ok, $"{found}, {module}{cuda}"),
+            // A guest such as WSL has the driver's kernel part outside.
+            ({ } found, null) when facts.Gpus.Gpus.Count > 0 => new Check("driver", CheckStatus.Ok, $"{found}{cuda}"),
             ({ } found, null) => new Check("driver", CheckStatus.Warn, $"{found}, but {module}{cuda}", "the driver is installed and not running: load it (`modprobe nvidia`), or give the container the GPU"),
             (null, { } _) => new Check("driver", CheckStatus.Warn, $"{module}, but no libcuda.so.1", "install the driver's libraries of that version, or give the container the GPU (--gpus all)"),
             _ => new Check("driver", CheckStatus.Missing, "no libcuda.so.1 and no kernel module", "on a machine with an NVIDIA GPU install its driver; without one train on the CPU device"),
