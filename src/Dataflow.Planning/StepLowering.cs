@@ -16,6 +16,7 @@ internal sealed class StepLowering
     private readonly ModelConfig model;
     private readonly BlockPrograms programs;
     private readonly OptimizerPieces pieces;
+    private readonly ImmutableArray<Pool> pools;
     private readonly ObjectTable table;
     private readonly List<StepOp> ops = [];
     private int piecesUsed;
@@ -26,7 +27,8 @@ internal sealed class StepLowering
         this.programs = programs;
         (model, geometry) = (workload.Model, workload.Geometry);
         pieces = new OptimizerPieces(workload, programs);
-        table = new ObjectTable(model, workload.Recipe, geometry, workload.Kind, programs, residency);
+        pools = DevicePools.Of(workload, programs, residency);
+        table = new ObjectTable(workload, programs, residency, pools);
     }
 
     /// <summary>The step's ops, objects and pools.</summary>
@@ -38,7 +40,7 @@ internal sealed class StepLowering
             lowering.LowerRound(new Round(r));
         }
 
-        return new StepProgram([.. lowering.ops], lowering.table.Objects, lowering.table.Pools);
+        return new StepProgram([.. lowering.ops], lowering.table.Objects, lowering.pools);
     }
 
     private Layer HeadEntry => new(model.LayerCount);
@@ -227,7 +229,7 @@ internal sealed class StepLowering
             [
                 gradients with { Offset = new Bytes(first * g), Length = new Bytes(count * g) },
                 weights with { Offset = new Bytes(first * w), Length = new Bytes(count * w) },
-                table.Moments(owner, p, piecesUsed++, pieces.Size(count), pieces.SlotSize, pieces.Total),
+                table.Moments(owner, p, piecesUsed++, pieces.Size(count)),
             ]) { Layer = layer, Piece = p });
         }
     }

@@ -20,9 +20,26 @@ public enum Lifetime
     State,
 }
 
+/// <summary>Which tenant leaves a full pool.</summary>
+public enum Replacement
+{
+    /// <summary>The one that is needed again last: right where a pass turns around or a tenant is not needed for long.</summary>
+    FarthestUse,
+
+    /// <summary>
+    /// The one that has been idle longest: right where objects are used in the same order again and again. The farthest use would
+    /// keep all but one slot still and push everything through that one, where save, fetch and compute wait in turn.
+    /// </summary>
+    LongestIdle,
+}
+
 /// <summary>Slots of one length that take turns holding objects.</summary>
 /// <param name="SlotCount">How many; at least as many as one op uses at once.</param>
-public sealed record Pool(string Name, Bytes SlotLength, int SlotCount);
+public sealed record Pool(string Name, Bytes SlotLength, int SlotCount, Replacement Replacement = Replacement.FarthestUse)
+{
+    /// <summary>All slots.</summary>
+    public Bytes Total => SlotLength * SlotCount;
+}
 
 /// <summary>An object of the step, before it has a place.</summary>
 /// <param name="Home">Objects with the same home share one slot on the host, if they ever travel (the same chunk in different rounds).</param>

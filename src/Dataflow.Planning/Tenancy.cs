@@ -21,8 +21,7 @@ internal sealed record TenancyResult(
 
 /// <summary>
 /// Decides, for a program and its pools, which object is in which slot when, and hence what travels. Objects enter a slot at the op that
-/// needs them; the one that has been idle longest leaves. In the order in which a pass uses layers and the next pass uses them
-/// backwards this keeps what the turn needs, and it always leaves the slot that has been free longest for the next arrival, so that a
+/// needs them; who leaves for them is the pool's <see cref="Replacement"/>. The slot that has been free longest is taken first, so that a
 /// fetch can start as early as memory allows. An object that leaves is saved right after the op that wrote it last; one that never
 /// leaves before its last use is never saved.
 /// Steps repeat: the pass runs over several steps until a step ends as it began, and that step is the loop body. A pool that does not
@@ -34,6 +33,7 @@ internal sealed class Tenancy
     private readonly StepProgram program;
     private readonly int[] firstUse;
     private readonly int[] lastUse;
+    private readonly int[][] nextUse;
     private readonly PoolState[] pools;
     private readonly ObjectState[] states;
     private readonly List<(long Time, Travel Copy)> copies = [];
@@ -53,10 +53,11 @@ internal sealed class Tenancy
             }
         }
 
+        nextUse = NextUses(program, firstUse);
         int slot = 0;
         pools = [.. program.Pools.Select(p =>
         {
-            var state = new PoolState(slot, p.SlotCount);
+            var state = new PoolState(slot, p.SlotCount, p.Replacement);
             slot += p.SlotCount;
             return state;
         })];
@@ -128,7 +129,7 @@ internal sealed class Tenancy
 
             for (int u = 0; u < uses.Length; u++)
             {
-                slots[i][u] = Enter(uses[u], i, start);
+                slots[i][u] = Enter(uses[u], i, nextUse[i][u], start);
             }
 
             foreach (var use in uses)
@@ -142,27 +143,22 @@ internal sealed class Tenancy
 
         foreach (var pool in pools.Where(p => p.EmptiedEachStep))
         {
-            while (pool.Tenants.First is { } oldest)
+            while (pool.Tenants.Count > 0)
             {
-                Evict(pool, oldest.Value);
+                Evict(pool, pool.Tenants.Max.Object);
             }
         }
     }
 
-    private int Enter(in Use use, int op, long start)
+    private int Enter(in Use use, int op, int next, long start)
     {
         var state = states[use.Object];
         var pool = pools[program.Objects[use.Object].Pool];
         long now = start + op;
-        if (state.Slot >= 0)
-        {
-            pool.Touch(use.Object, state);
-        }
-        else
+        if (state.Slot < 0)
         {
             var (slot, free) = Acquire(pool, now, program.Objects[use.Object].Pool);
             state.Slot = slot;
-            state.Node = pool.Tenants.AddLast(use.Object);
             var life = program.Objects[use.Object].Life;
             if (life is Lifetime.State or Lifetime.Input || firstUse[use.Object] < op)
             {
@@ -171,7 +167,7 @@ internal sealed class Tenancy
             }
         }
 
-        state.LastUse = now;
+        pool.Touch(use.Object, state, now, start + next);
         if (use.Mode != Schedules.AccessMode.Read)
         {
             state.MarkDirty(use.Offset, use.Length, now);
@@ -184,18 +180,16 @@ internal sealed class Tenancy
     {
         if (pool.Free.Count == 0)
         {
-            var victim = pool.Tenants.First;
-            while (victim is not null && states[victim.Value].InUse == now)
+            foreach (var (_, tenant) in pool.Tenants.Reverse())
             {
-                victim = victim.Next;
+                if (states[tenant].InUse != now)
+                {
+                    Evict(pool, tenant);
+                    return pool.Free.Dequeue();
+                }
             }
 
-            if (victim is null)
-            {
-                throw new InvalidOperationException($"pool {program.Pools[poolId].Name} has {program.Pools[poolId].SlotCount} slots, fewer than one op uses at once");
-            }
-
-            Evict(pool, victim.Value);
+            throw new InvalidOperationException($"pool {program.Pools[poolId].Name} has {program.Pools[poolId].SlotCount} slots, fewer than one op uses at once");
         }
 
         return pool.Free.Dequeue();
@@ -211,7 +205,7 @@ internal sealed class Tenancy
         }
 
         state.Dirty.Clear();
-        pool.Release(state);
+        pool.Release(o, state);
     }
 
     /// <summary>The last use of a step: transient bytes die, results go home.</summary>
@@ -229,7 +223,7 @@ internal sealed class Tenancy
 
         state.Dirty.Clear();
         state.SavedAt = -1;
-        pools[program.Objects[o].Pool].Release(state);
+        pools[program.Objects[o].Pool].Release(o, state);
     }
 
     private void AddSave(int o, int slot, Bytes offset, Bytes length, long time)
@@ -237,6 +231,25 @@ internal sealed class Tenancy
         int op = (int)(time % program.Ops.Length);
         copies.Add((time, new Travel(false, o, slot, offset, length, op, op)));
         states[o].SavedAt = Math.Max(states[o].SavedAt, time);
+    }
+
+    /// <summary>For every use, the op that uses the object next; beyond the step's end for the next step.</summary>
+    private static int[][] NextUses(StepProgram program, int[] firstUse)
+    {
+        int count = program.Ops.Length;
+        int[] next = [.. firstUse.Select(f => count + f)];
+        var result = new int[count][];
+        for (int i = count - 1; i >= 0; i--)
+        {
+            var uses = program.Ops[i].Uses;
+            result[i] = [.. uses.Select(u => next[u.Object])];
+            foreach (var use in uses)
+            {
+                next[use.Object] = i;
+            }
+        }
+
+        return result;
     }
 
     private string[] Signatures() => [.. pools.Select(p => p.Signature(states, program.Ops.Length))];

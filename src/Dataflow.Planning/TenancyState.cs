@@ -9,9 +9,10 @@ internal sealed class ObjectState
 {
     public int Slot { get; set; } = -1;
 
-    public LinkedListNode<int>? Node { get; set; }
-
     public long LastUse { get; set; } = -1;
+
+    /// <summary>Its place in the order of leaving: the largest key leaves first.</summary>
+    public long Key { get; set; }
 
     public long InUse { get; set; } = -1;
 
@@ -38,10 +39,10 @@ internal sealed class ObjectState
 }
 
 /// <summary>The slots of a pool: who lives there, in order of last use, and which are free since when.</summary>
-internal sealed class PoolState(int firstSlot, int slotCount)
+internal sealed class PoolState(int firstSlot, int slotCount, Replacement replacement)
 {
-    /// <summary>Longest idle first.</summary>
-    public LinkedList<int> Tenants { get; } = new();
+    /// <summary>In the order of leaving, the first to leave last.</summary>
+    public SortedSet<(long Key, int Object)> Tenants { get; } = [];
 
     /// <summary>Longest free first.</summary>
     public Queue<(int Slot, long Since)> Free { get; private set; } = Fresh(firstSlot, slotCount, -1);
@@ -58,17 +59,19 @@ internal sealed class PoolState(int firstSlot, int slotCount)
         }
     }
 
-    public void Touch(int id, ObjectState state)
+    /// <summary>A tenant, new or old, is used now and will be next at that time.</summary>
+    public void Touch(int id, ObjectState state, long now, long nextUse)
     {
-        Tenants.Remove(state.Node!);
-        state.Node = Tenants.AddLast(id);
+        Tenants.Remove((state.Key, id));
+        state.LastUse = now;
+        state.Key = replacement == Replacement.FarthestUse ? nextUse : -now;
+        Tenants.Add((state.Key, id));
     }
 
-    public void Release(ObjectState state)
+    public void Release(int id, ObjectState state)
     {
-        Tenants.Remove(state.Node!);
+        Tenants.Remove((state.Key, id));
         Free.Enqueue((state.Slot, state.LastUse));
-        state.Node = null;
         state.Slot = -1;
     }
 
@@ -76,7 +79,7 @@ internal sealed class PoolState(int firstSlot, int slotCount)
     public string Signature(ObjectState[] states, int period)
     {
         var text = new StringBuilder();
-        foreach (int id in Tenants)
+        foreach (var (_, id) in Tenants)
         {
             text.Append(CultureInfo.InvariantCulture, $"{id}@{states[id].Slot}");
             foreach (var (offset, length, time) in states[id].Dirty)

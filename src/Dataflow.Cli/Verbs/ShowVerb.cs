@@ -89,7 +89,7 @@ internal static class ShowVerb
         var table = new TextTable("pool", "slots", "bytes of a slot", "bytes", "");
         foreach (var pool in plan.Pools)
         {
-            table.Add(pool.Name, $"{pool.Slots:N0}", $"{pool.SlotLength.Value:N0}", $"{pool.Total.Value:N0}", pool.Total.ToString());
+            table.Add(pool.Name, $"{pool.SlotCount:N0}", $"{pool.SlotLength.Value:N0}", $"{pool.Total.Value:N0}", pool.Total.ToString());
         }
 
         table.Add("all", "", "", $"{plan.DevicePeak.Value:N0}", plan.DevicePeak.ToString());

@@ -1,0 +1,104 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>The pools of the device by name.</summary>
+internal static class PoolNames
+{
+    public const string Tables = "T";
+    public const string Weights = "W";
+    public const string Gradients = "G";
+    public const string ResidentGradients = "G.resident";
+    public const string Moments = "O";
+    public const string ResidentMoments = "O.resident";
+    public const string Streams = "X";
+    public const string Activations = "A";
+    public const string ResidentActivations = "A.resident";
+    public const string Windows = "KV";
+    public const string GradWindows = "dKV";
+    public const string GradStreams = "dX";
+    public const string Scratch = "scratch";
+    public const string Loss = "loss";
+
+    /// <summary>Embedding and head: "W.vocabulary" shared by both, or one of each where they are tied.</summary>
+    public static string Vocabulary(char what, bool tied, string which) => tied ? $"{what}.{which}" : $"{what}.vocabulary";
+}
+
+/// <summary>Every pool of a residency with its slots: the device's memory, to the byte, before anything is lowered.</summary>
+internal static class DevicePools
+{
+    /// <summary>Pools with at least one slot, in the order in which they lie in the arena.</summary>
+    public static ImmutableArray<Pool> Of(Workload workload, BlockPrograms programs, Residency residency)
+    {
+        var (model, geometry, recipe) = (workload.Model, workload.Geometry, workload.Recipe);
+        bool training = workload.Kind == WorkloadKind.Training;
+        int layers = model.LayerCount, chunks = geometry.ChunksPerRound;
+        int groups = layers * geometry.GroupsPerRound;
+        int resident = residency.ResidentGroups * geometry.ChunksPerGroup;
+        var pieces = new OptimizerPieces(workload, programs);
+        int windows = geometry.ChunksPerGroup;
+        var pools = new List<Pool>
+        {
+            new(PoolNames.Scratch, ScratchSize(programs, residency), 1),
+            new(PoolNames.Tables, geometry.TableSize, chunks),
+            new(PoolNames.Loss, LossSize(geometry), 1),
+            new(PoolNames.Weights, programs.BlockLayout.Size(recipe.Parameters), Math.Min(residency.WeightSlots, layers)),
+            new(PoolNames.ResidentGradients, programs.BlockLayout.Size(recipe.Gradients), residency.ResidentGradients),
+            new(PoolNames.Gradients, programs.BlockLayout.Size(recipe.Gradients), Math.Min(residency.GradientSlots, layers - residency.ResidentGradients), Replacement.LongestIdle),
+            new(PoolNames.ResidentMoments, pieces.SlotSize, training ? residency.ResidentPieces : 0),
+            new(PoolNames.Moments, pieces.SlotSize, training ? Math.Min(residency.OptimizerSlots, pieces.Total - residency.ResidentPieces) : 0, Replacement.LongestIdle),
+            new(PoolNames.Streams, programs.StreamSize, Math.Min(residency.StreamSlots + resident, (layers + 1) * chunks)),
+            new(PoolNames.Windows, programs.KvPieceSize * windows, Math.Min(residency.WindowSlots + residency.ResidentGroups, groups)),
+            new(PoolNames.GradWindows, programs.GradKvPieceSize * windows, 1),
+            new(PoolNames.GradStreams, programs.StreamSize, Math.Min(residency.GradStreamSlots, chunks), Replacement.LongestIdle),
+        };
+        AddActivations(pools, programs, residency, resident, (layers * chunks) - resident);
+        AddVocabulary(pools, 'W', recipe.Parameters, model, programs, residency);
+        AddVocabulary(pools, 'G', recipe.Gradients, model, programs, residency);
+        return [.. pools.Where(p => p.SlotCount > 0 && p.SlotLength > Bytes.Zero).Select(p => p with { SlotLength = p.SlotLength.Aligned })];
+    }
+
+    /// <summary>Bytes of the losses of a step: one fp32 for every chunk.</summary>
+    public static Bytes LossSize(Geometry geometry) => new(4L * geometry.ChunksPerRound * geometry.Rounds);
+
+    /// <summary>Bytes of scratch: the most that any op needs.</summary>
+    public static Bytes ScratchSize(BlockPrograms programs, Residency residency)
+    {
+        var size = Bytes.Max(programs.Head().ScratchLength, programs.RecomputeKv().ScratchLength);
+        TensorSet[] sets = residency.ResidentGroups > 0 ? [residency.Travelling, TensorSet.All] : [residency.Travelling];
+        foreach (var saved in sets)
+        {
+            size = Bytes.Max(size, Bytes.Max(programs.Forward(saved).ScratchLength, programs.Backward(saved).ScratchLength));
+        }
+
+        return size;
+    }
+
+    private static void AddActivations(List<Pool> pools, BlockPrograms programs, Residency residency, int resident, int travelling)
+    {
+        var whole = programs.ActivationsSize(TensorSet.All);
+        if (residency.Travelling == TensorSet.All)
+        {
+            pools.Add(new Pool(PoolNames.Activations, whole, Math.Min(residency.ActivationSlots + resident, travelling + resident)));
+            return;
+        }
+
+        pools.Add(new Pool(PoolNames.ResidentActivations, whole, resident));
+        pools.Add(new Pool(PoolNames.Activations, programs.ActivationsSize(residency.Travelling), Math.Min(residency.ActivationSlots, travelling)));
+    }
+
+    private static void AddVocabulary(List<Pool> pools, char what, DType type, ModelConfig model, BlockPrograms programs, Residency residency)
+    {
+        var (table, head) = (programs.EmbeddingLayout.Size(type), programs.HeadLayout.Size(type));
+        if (model.TiedEmbedding)
+        {
+            // A tied head is a single norm vector: it gets a slot of its own, and the table too.
+            pools.Add(new Pool(PoolNames.Vocabulary(what, true, "embed"), table, 1));
+            pools.Add(new Pool(PoolNames.Vocabulary(what, true, "head"), head, 1));
+            return;
+        }
+
+        pools.Add(new Pool(PoolNames.Vocabulary(what, false, ""), Bytes.Max(table, head), residency.VocabularyResident ? 2 : 1));
+    }
+}

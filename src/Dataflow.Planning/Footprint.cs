@@ -1,0 +1,108 @@
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>
+/// The memory of a residency, known without lowering it: what the device's pools take, and the homes of everything that leaves them. The
+/// device figure is exact. The host figure is what the tenancy pass will need or slightly more, never less, and feasibility is decided
+/// by it; tests hold both to the lowered plan.
+/// </summary>
+internal sealed record Footprint(Bytes Device, Bytes Host)
+{
+    /// <summary>Within both budgets.</summary>
+    public bool Fits(MemoryBudget budget) => Device <= budget.Device && Host <= budget.Host;
+
+    public static Footprint Of(Workload workload, BlockPrograms programs, Residency residency)
+    {
+        var pools = DevicePools.Of(workload, programs, residency);
+        var device = pools.Aggregate(Bytes.Zero, (sum, p) => sum + p.Total);
+        int Slots(string name) => pools.FirstOrDefault(p => p.Name == name)?.SlotCount ?? 0;
+
+        var (model, geometry, recipe) = (workload.Model, workload.Geometry, workload.Recipe);
+        int layers = model.LayerCount, chunks = geometry.ChunksPerRound;
+        var host = (geometry.TableSize.Aligned * ((long)chunks * geometry.Rounds)) + DevicePools.LossSize(geometry).Aligned;
+
+        // A ring that turns around fetches its missing layers once each way: the first on the way back, the last on the way out.
+        int weights = Slots(PoolNames.Weights);
+        host += programs.BlockLayout.Size(recipe.Parameters).Aligned * Math.Min(layers, 2 * (layers - weights));
+        host += Vocabulary(model, programs, recipe.Parameters, !model.TiedEmbedding && !residency.VocabularyResident);
+        host += Gradients(workload, programs, residency, Slots(PoolNames.Gradients));
+        host += Moments(workload, programs, residency, Slots(PoolNames.Moments));
+
+        // Forward needs the streams of the layer's remaining chunks and of the next layer's first ones at once.
+        int streams = Slots(PoolNames.Streams), allStreams = (layers + 1) * chunks;
+        int kept = streams > chunks ? streams : geometry.GroupsPerRound == 1 ? streams - 1 : 0;
+        host += programs.StreamSize.Aligned * (allStreams - kept);
+
+        int resident = residency.ResidentGroups * geometry.ChunksPerGroup;
+        int travelling = residency.Travelling == TensorSet.All ? layers * chunks : (layers * chunks) - resident;
+        host += programs.ActivationsSize(residency.Travelling).Aligned * Travelling(travelling, Slots(PoolNames.Activations), geometry.GroupsPerRound == 1 ? 1 : chunks);
+        if (residency.Travelling.HasFlag(TensorSet.Kv))
+        {
+            host += (programs.KvPieceSize * geometry.ChunksPerGroup).Aligned
+                * Travelling(layers * geometry.GroupsPerRound, Slots(PoolNames.Windows), geometry.GroupsPerRound);
+        }
+
+        host += programs.StreamSize.Aligned * (Slots(PoolNames.GradStreams) < chunks ? chunks : 0);
+        return new Footprint(device, host);
+    }
+
+    /// <summary>
+    /// Objects that leave a pool in which the last ones produced are the first ones wanted back. Within a layer the groups come back in the
+    /// order in which they went, so that fewer slots than a layer has objects save none.
+    /// </summary>
+    private static int Travelling(int objects, int slots, int perTurn) => slots >= Math.Min(perTurn, objects) ? objects - slots : objects;
+
+    private static Bytes Vocabulary(ModelConfig model, BlockPrograms programs, DType type, bool travels) =>
+        travels ? programs.EmbeddingLayout.Size(type).Aligned + programs.HeadLayout.Size(type).Aligned : Bytes.Zero;
+
+    /// <summary>Gradients go home between rounds where slots are too few, and as results where they are what the step is for.</summary>
+    private static Bytes Gradients(Workload workload, BlockPrograms programs, Residency residency, int slots)
+    {
+        var type = workload.Recipe.Gradients;
+        int layers = workload.Model.LayerCount;
+        if (workload.Kind == WorkloadKind.Gradients)
+        {
+            return (programs.BlockLayout.Size(type).Aligned * layers) + Vocabulary(workload.Model, programs, type, travels: true);
+        }
+
+        if (workload.Geometry.Rounds == 1)
+        {
+            return Bytes.Zero;
+        }
+
+        int ring = layers - residency.ResidentGradients;
+        return (programs.BlockLayout.Size(type).Aligned * (slots < ring ? ring : 0))
+            + Vocabulary(workload.Model, programs, type, !workload.Model.TiedEmbedding && !residency.VocabularyResident);
+    }
+
+    private static Bytes Moments(Workload workload, BlockPrograms programs, Residency residency, int slots)
+    {
+        var pieces = new OptimizerPieces(workload, programs);
+        if (workload.Kind != WorkloadKind.Training || slots >= pieces.Total - residency.ResidentPieces)
+        {
+            return Bytes.Zero;
+        }
+
+        // Updates run head, last layer to first, embedding.
+        var sum = Bytes.Zero;
+        int before = 0;
+        foreach (var (layout, copies) in new[] { (programs.HeadLayout, 1), (programs.BlockLayout, workload.Model.LayerCount), (programs.EmbeddingLayout, 1) })
+        {
+            int count = pieces.CountOf(layout);
+            int resident = Math.Clamp(residency.ResidentPieces - before, 0, count * copies);
+            before += count * copies;
+            var whole = Bytes.Zero;
+            for (int p = 0; p < count; p++)
+            {
+                var size = pieces.Size(pieces.Elements(layout, p).Count).Aligned;
+                whole += size;
+                sum -= p < resident % count ? size : Bytes.Zero;
+            }
+
+            sum += whole * (copies - (resident / count));
+        }
+
+        return sum;
+    }
+}

@@ -1,0 +1,71 @@
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>
+/// Everything that a request could be planned as: geometries, save sets, tiers, and along each a chain of residencies. The list comes
+/// from the request without its budgets; budgets only filter, so what is feasible stays feasible with more of either memory.
+/// </summary>
+internal sealed class PlanCandidates
+{
+    /// <summary>Save sets of travelling activations, most kept first.</summary>
+    private static readonly TensorSet[] SaveSets =
+    [
+        TensorSet.All,
+        TensorSet.Kv | TensorSet.Attention | TensorSet.Query | TensorSet.Residual,
+        TensorSet.Kv | TensorSet.Attention,
+        TensorSet.Kv,
+        TensorSet.None,
+    ];
+
+    private readonly List<(Workload Workload, BlockPrograms Programs, ResidencyChain Chain)> chains = [];
+
+    public PlanCandidates(PlanRequest request)
+    {
+        var workloads = GeometryRule.Candidates(request)
+            .Select(g => new Workload(request.Model, request.Recipe, g, request.Kind))
+            .Select(w => (Workload: w, Programs: new BlockPrograms(w.Model, w.Recipe, w.Geometry))).ToArray();
+        TensorSet[] sets = request.SaveSet is { } pinned ? [pinned] : SaveSets;
+
+        // Copies beside compute matter more than large chunks; large chunks more than what is recomputed.
+        foreach (Tier[] tiers in new Tier[][] { [Tier.WholeRound, Tier.Doubled], [Tier.Bare] })
+        {
+            foreach (var (workload, programs) in workloads)
+            {
+                foreach (var saved in sets)
+                {
+                    chains.AddRange(tiers.Select(t => (workload, programs, new ResidencyChain(workload, programs, saved, t))));
+                }
+            }
+        }
+    }
+
+    /// <summary>The first chain that fits, as far along as it fits.</summary>
+    public (Workload Workload, BlockPrograms Programs, Residency Residency)? Best(MemoryBudget budget)
+    {
+        foreach (var (workload, programs, chain) in chains)
+        {
+            int last = chain.LastWithin(budget.Device);
+            if (last >= 0 && chain.FootprintAt(last).Fits(budget))
+            {
+                return (workload, programs, chain[last]);
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The least device memory that works with that much on the host, if any does.</summary>
+    public Bytes? LeastDevice(Bytes host) => Least(chains
+        .Select(c => (c.Chain, Index: c.Chain.FirstWithin(host)))
+        .Where(c => c.Index < c.Chain.Count)
+        .Select(c => c.Chain.FootprintAt(c.Index).Device));
+
+    /// <summary>The least host memory that works with that much on the device, if any does.</summary>
+    public Bytes? LeastHost(Bytes device) => Least(chains
+        .Select(c => (c.Chain, Index: c.Chain.LastWithin(device)))
+        .Where(c => c.Index >= 0)
+        .Select(c => c.Chain.FootprintAt(c.Index).Host));
+
+    private static Bytes? Least(IEnumerable<Bytes> sizes) => sizes.Cast<Bytes?>().Min();
+}

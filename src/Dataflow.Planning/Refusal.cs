@@ -1,0 +1,61 @@
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>
+/// Why nothing fits, and what would. Reported is a pair that works together and of which neither can be less, unless more of either
+/// memory alone would do: then each is the least that works at the given amount of the other.
+/// </summary>
+internal static class Refusal
+{
+    private static readonly Bytes Unlimited = new(long.MaxValue / 4);
+
+    public static PlanResult.Infeasible Explain(PlanRequest request, PlanCandidates candidates)
+    {
+        var budget = request.Budget;
+        string what = $"{request.Model.Name} at seqlen {request.Seqlen} in {request.Recipe.Name}";
+        var device = candidates.LeastDevice(budget.Host);
+        var host = candidates.LeastHost(budget.Device);
+        switch (device, host)
+        {
+            case ({ } d, { } h):
+                return new PlanResult.Infeasible(
+                    $"{what} does not fit {Gap(budget.Device, "device")} and {Gap(budget.Host, "host")} together: give at least {Exact(d)} of device memory or at least {Exact(h)} of host memory{Changes(request)}", d, h);
+            case ({ } d, null):
+                return new PlanResult.Infeasible(
+                    $"{what} does not fit {Gap(budget.Device, "device")}, whatever the host has: give at least {Exact(d)} of device memory{Changes(request)}", d, candidates.LeastHost(d)!.Value);
+            case (null, { } h):
+                return new PlanResult.Infeasible(
+                    $"{what} does not fit {Gap(budget.Host, "host")}, whatever the device has: give at least {Exact(h)} of host memory{Changes(request)}", candidates.LeastDevice(h)!.Value, h);
+            default:
+                var least = candidates.LeastDevice(Unlimited)!.Value;
+                var leastHost = candidates.LeastHost(least)!.Value;
+                return new PlanResult.Infeasible(
+                    $"{what} fits neither {Gap(budget.Device, "device")} nor {Gap(budget.Host, "host")}: give at least {Exact(least)} of device memory and, with that, {Exact(leastHost)} of host memory{Changes(request)}",
+                    least, leastHost);
+        }
+    }
+
+    private static string Gap(Bytes given, string which) => $"{given} of {which} memory";
+
+    /// <summary>A size that can be given back as it is printed: whole MiB, rounded up.</summary>
+    private static string Exact(Bytes size) => $"{(size.Value + (1 << 20) - 1) >> 20} MiB";
+
+    /// <summary>What could be asked for instead.</summary>
+    private static string Changes(PlanRequest request)
+    {
+        var changes = new List<string>();
+        if (request.Recipe == Recipe.Fp32)
+        {
+            changes.Add("--dtype bf16");
+        }
+
+        if (request.Pins.ChunkTokens is not null)
+        {
+            changes.Add("a smaller --chunk");
+        }
+
+        changes.Add("a shorter --seqlen");
+        return ", or try " + string.Join(" or ", changes);
+    }
+}

@@ -1,0 +1,108 @@
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>How many slots everything that travels takes turns in.</summary>
+internal enum Tier
+{
+    /// <summary>As few as one op needs: save, fetch and compute wait in turn.</summary>
+    Bare,
+
+    /// <summary>Two of each, so that copies run beside compute.</summary>
+    Doubled,
+
+    /// <summary>Two of each, and residual streams and their gradients for a whole round.</summary>
+    WholeRound,
+}
+
+/// <summary>
+/// Residencies in a fixed order, each with at least the device memory and at most the host memory of the one before: whole activations of
+/// ever more layers stay, then parameters, gradients and optimizer state, then embedding and head (the order in which a byte
+/// saves most time). Budgets only say how far along the chain a plan may go, so that more memory never plans less.
+/// </summary>
+internal sealed class ResidencyChain
+{
+    private readonly Workload workload;
+    private readonly BlockPrograms programs;
+    private readonly Residency start;
+    private readonly int[] stages;
+
+    public ResidencyChain(Workload workload, BlockPrograms programs, TensorSet saved, Tier tier)
+    {
+        (this.workload, this.programs) = (workload, programs);
+        var geometry = workload.Geometry;
+        bool training = workload.Kind == WorkloadKind.Training;
+        int layers = workload.Model.LayerCount, chunks = geometry.ChunksPerRound;
+        int ring = tier == Tier.Bare ? 1 : 2;
+        start = new Residency
+        {
+            Travelling = saved,
+            ResidentGroups = 0,
+            WeightSlots = Math.Min(ring, layers),
+            GradientSlots = geometry.Rounds == 1 && training ? 1 : ring,
+            ResidentGradients = 0,
+            OptimizerSlots = ring,
+            ResidentPieces = 0,
+            VocabularyResident = false,
+            StreamSlots = tier == Tier.WholeRound ? chunks + 2 : ring + 1,
+            ActivationSlots = ring,
+            WindowSlots = ring,
+            GradStreamSlots = tier == Tier.WholeRound ? chunks : Math.Min(ring, chunks),
+        };
+        stages =
+        [
+            layers * geometry.GroupsPerRound,
+            layers - start.WeightSlots,
+            training && geometry.Rounds > 1 ? layers : 0,
+            training ? new OptimizerPieces(workload, programs).Total : 0,
+            workload.Model.TiedEmbedding ? 0 : 1,
+        ];
+    }
+
+    /// <summary>Number of residencies.</summary>
+    public int Count => stages.Sum() + 1;
+
+    /// <summary>The residency at that place.</summary>
+    public Residency this[int index]
+    {
+        get
+        {
+            int Take(int stage)
+            {
+                int taken = Math.Min(index, stages[stage]);
+                index -= taken;
+                return taken;
+            }
+
+            return start with
+            {
+                ResidentGroups = Take(0),
+                WeightSlots = start.WeightSlots + Take(1),
+                ResidentGradients = Take(2),
+                ResidentPieces = Take(3),
+                VocabularyResident = Take(4) == 1,
+            };
+        }
+    }
+
+    /// <summary>Memory of the residency at that place.</summary>
+    public Footprint FootprintAt(int index) => Footprint.Of(workload, programs, this[index]);
+
+    /// <summary>The last place with at most that much device memory, -1 if there is none.</summary>
+    public int LastWithin(Bytes device) => FirstWhere(i => FootprintAt(i).Device > device) - 1;
+
+    /// <summary>The first place with at most that much host memory; Count if there is none.</summary>
+    public int FirstWithin(Bytes host) => FirstWhere(i => FootprintAt(i).Host <= host);
+
+    private int FirstWhere(Func<int, bool> holds)
+    {
+        int low = 0, high = Count;
+        while (low < high)
+        {
+            int middle = low + ((high - low) / 2);
+            (low, high) = holds(middle) ? (low, middle) : (middle + 1, high);
+        }
+
+        return low;
+    }
+}

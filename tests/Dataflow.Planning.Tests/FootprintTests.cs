@@ -1,0 +1,73 @@
+using Dataflow.Model;
+
+namespace Dataflow.Planning.Tests;
+
+/// <summary>Memory is known before anything is lowered, and only grows or shrinks the way the search relies on.</summary>
+public class FootprintTests
+{
+    [Fact]
+    public void The_footprint_is_the_plans_memory()
+    {
+        var exact = new Dictionary<Tier, int>();
+        var all = new Dictionary<Tier, int>();
+        for (int seed = 0; seed < 120; seed++)
+        {
+            foreach (var (workload, tier, chain) in Chains(seed))
+            {
+                var random = new Random(seed);
+                for (int i = 0; i < 3; i++)
+                {
+                    int index = random.Next(chain.Count);
+                    var want = chain.FootprintAt(index);
+                    var plan = Planner.PlanFor(workload, chain[index]);
+                    Assert.Equal(want.Device, plan.DevicePeak);
+                    Assert.True(plan.HostPeak <= want.Host, $"seed {seed}: host {plan.HostPeak} above {want.Host}: {chain[index]}");
+                    exact[tier] = exact.GetValueOrDefault(tier) + (plan.HostPeak == want.Host ? 1 : 0);
+                    all[tier] = all.GetValueOrDefault(tier) + 1;
+                }
+            }
+        }
+
+        Assert.All(Enum.GetValues<Tier>(), t => Assert.True(exact[t] * 100 > all[t] * 85, $"{t}: host memory exact in {exact[t]} of {all[t]}"));
+    }
+
+    [Fact]
+    public void Along_a_chain_device_memory_never_shrinks_and_host_memory_never_grows()
+    {
+        for (int seed = 0; seed < 200; seed++)
+        {
+            foreach (var (_, _, chain) in Chains(seed))
+            {
+                for (int i = 1; i < chain.Count; i++)
+                {
+                    var (before, after) = (chain.FootprintAt(i - 1), chain.FootprintAt(i));
+                    Assert.True(before.Device <= after.Device && before.Host >= after.Host, $"seed {seed}, place {i}: {before} then {after}");
+                }
+            }
+        }
+    }
+
+    private static IEnumerable<(Workload Workload, Tier Tier, ResidencyChain Chain)> Chains(int seed)
+    {
+        var request = RandomRequests.Make(seed);
+        var random = new Random(seed);
+        Geometry geometry;
+        try
+        {
+            var all = GeometryRule.Candidates(request);
+            geometry = all[random.Next(all.Count)];
+        }
+        catch (UserErrorException)
+        {
+            yield break;
+        }
+
+        var workload = new Workload(request.Model, request.Recipe, geometry, request.Kind);
+        var programs = new BlockPrograms(workload.Model, workload.Recipe, geometry);
+        var saved = (TensorSet)random.Next((int)TensorSet.All + 1);
+        foreach (var tier in Enum.GetValues<Tier>())
+        {
+            yield return (workload, tier, new ResidencyChain(workload, programs, saved, tier));
+        }
+    }
+}
