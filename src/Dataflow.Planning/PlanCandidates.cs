@@ -18,10 +18,12 @@ internal sealed class PlanCandidates
         TensorSet.None,
     ];
 
+    private readonly Bytes reserved;
     private readonly List<(Workload Workload, BlockPrograms Programs, ResidencyChain Chain)> chains = [];
 
     public PlanCandidates(PlanRequest request)
     {
+        reserved = request.Reserved;
         var workloads = GeometryRule.Candidates(request)
             .Select(g => new Workload(request.Model, request.Recipe, g, request.Kind))
             .Select(w => (Workload: w, Programs: new BlockPrograms(w.Model, w.Recipe, w.Geometry))).ToArray();
@@ -43,10 +45,11 @@ internal sealed class PlanCandidates
     /// <summary>The first chain that fits, as far along as it fits.</summary>
     public (Workload Workload, BlockPrograms Programs, Residency Residency)? Best(MemoryBudget budget)
     {
+        var arenas = budget with { Device = budget.Device - reserved };
         foreach (var (workload, programs, chain) in chains)
         {
-            int last = chain.LastWithin(budget.Device);
-            if (last >= 0 && chain.FootprintAt(last).Fits(budget))
+            int last = chain.LastWithin(arenas.Device);
+            if (last >= 0 && chain.FootprintAt(last).Fits(arenas))
             {
                 return (workload, programs, chain[last]);
             }
@@ -59,11 +62,11 @@ internal sealed class PlanCandidates
     public Bytes? LeastDevice(Bytes host) => Least(chains
         .Select(c => (c.Chain, Index: c.Chain.FirstWithin(host)))
         .Where(c => c.Index < c.Chain.Count)
-        .Select(c => c.Chain.FootprintAt(c.Index).Device));
+        .Select(c => c.Chain.FootprintAt(c.Index).Device + reserved));
 
     /// <summary>The least host memory that works with that much on the device, if any does.</summary>
     public Bytes? LeastHost(Bytes device) => Least(chains
-        .Select(c => (c.Chain, Index: c.Chain.LastWithin(device)))
+        .Select(c => (c.Chain, Index: c.Chain.LastWithin(device - reserved)))
         .Where(c => c.Index >= 0)
         .Select(c => c.Chain.FootprintAt(c.Index).Host));
 

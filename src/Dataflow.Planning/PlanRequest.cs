@@ -10,7 +10,11 @@ public sealed record GeometryPins(int? ChunkTokens = null, int? ChunksPerRound =
 /// <param name="Rows">Rows of a step; null: as many as the pinned geometry holds, or the default step.</param>
 /// <param name="SaveSet">The tensors that travelling activations keep; null is the planner's choice.</param>
 public sealed record PlanRequest(
-    ModelConfig Model, Recipe Recipe, WorkloadKind Kind, int Seqlen, int? Rows, GeometryPins Pins, MemoryBudget Budget, TensorSet? SaveSet = null);
+    ModelConfig Model, Recipe Recipe, WorkloadKind Kind, int Seqlen, int? Rows, GeometryPins Pins, MemoryBudget Budget, TensorSet? SaveSet = null)
+{
+    /// <summary>Device memory that is taken before the arena: the driver's context, modules, library workspaces. Part of the device budget.</summary>
+    public Bytes Reserved { get; init; }
+}
 
 /// <summary>What planning yields: a plan, or why there is none.</summary>
 public abstract record PlanResult

@@ -17,7 +17,7 @@ public static class Planner
     {
         var candidates = new PlanCandidates(request);
         return candidates.Best(request.Budget) is { } best
-            ? new PlanResult.Feasible(Finish(best.Workload, best.Programs, best.Residency, request.Budget))
+            ? new PlanResult.Feasible(Finish(best.Workload, best.Programs, best.Residency, request.Budget, request.Reserved))
             : Refusal.Explain(request, candidates);
     }
 
@@ -36,7 +36,7 @@ public static class Planner
     {
         var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
         var footprint = Footprint.Of(workload, programs, residency);
-        return Finish(workload, programs, residency, new MemoryBudget(footprint.Host, footprint.Device));
+        return Finish(workload, programs, residency, new MemoryBudget(footprint.Host, footprint.Device), Bytes.Zero);
     }
 
     /// <summary>
@@ -59,17 +59,17 @@ public static class Planner
         return WaitInference.Infer(SlotAssignment.Within(plan.Schedule, program, tenancy, Facts(workload)));
     }
 
-    private static TrainingPlan Finish(Workload workload, BlockPrograms programs, Residency residency, MemoryBudget budget)
+    private static TrainingPlan Finish(Workload workload, BlockPrograms programs, Residency residency, MemoryBudget budget, Bytes reserved)
     {
         var program = StepLowering.Lower(workload, programs, residency);
         var schedule = WaitInference.Infer(SlotAssignment.Assign(program, Tenancy.Settle(program), Facts(workload)));
-        if (schedule.Arenas[0].Length > budget.Device || schedule.Arenas[1].Length > budget.Host)
+        if (schedule.Arenas[0].Length + reserved > budget.Device || schedule.Arenas[1].Length > budget.Host)
         {
             throw new InvalidOperationException(
                 $"the plan takes {schedule.Arenas[0].Length} of device and {schedule.Arenas[1].Length} of host memory, more than its footprint said: {residency}");
         }
 
-        return new TrainingPlan(workload, budget, residency, program.Pools, schedule, ScheduleHash.Of(schedule));
+        return new TrainingPlan(workload, budget, residency, program.Pools, schedule, ScheduleHash.Of(schedule)) { Reserved = reserved };
     }
 
     private static ImmutableArray<KeyValuePair<string, string>> Facts(Workload workload)

@@ -22,13 +22,16 @@ internal static class Refusal
                 return new PlanResult.Infeasible(
                     $"{what} does not fit {Gap(budget.Device, "device")} and {Gap(budget.Host, "host")} together: give at least {Exact(d)} of device memory or at least {Exact(h)} of host memory{Changes(request)}", d, h);
             case ({ } d, null):
+                var least = candidates.LeastDevice(Unlimited)!.Value;
+                string more = least < d ? $" ({Exact(least)} would do with {Exact(candidates.LeastHost(least)!.Value)} of host memory)" : "";
                 return new PlanResult.Infeasible(
-                    $"{what} does not fit {Gap(budget.Device, "device")}, whatever the host has: give at least {Exact(d)} of device memory{Changes(request)}", d, candidates.LeastHost(d)!.Value);
+                    $"{what} does not fit {Gap(budget.Device, "device")}, whatever the host has: with {budget.Host} of host memory give at least {Exact(d)} of device memory{more}{Changes(request)}",
+                    d, candidates.LeastHost(d)!.Value);
             case (null, { } h):
                 return new PlanResult.Infeasible(
                     $"{what} does not fit {Gap(budget.Host, "host")}, whatever the device has: give at least {Exact(h)} of host memory{Changes(request)}", candidates.LeastDevice(h)!.Value, h);
             default:
-                var least = candidates.LeastDevice(Unlimited)!.Value;
+                least = candidates.LeastDevice(Unlimited)!.Value;
                 var leastHost = candidates.LeastHost(least)!.Value;
                 return new PlanResult.Infeasible(
                     $"{what} fits neither {Gap(budget.Device, "device")} nor {Gap(budget.Host, "host")}: give at least {Exact(least)} of device memory and, with that, {Exact(leastHost)} of host memory{Changes(request)}",
@@ -36,6 +39,7 @@ internal static class Refusal
         }
     }
 
+    /// <summary>What the sentence says a budget is.</summary>
     private static string Gap(Bytes given, string which) => $"{given} of {which} memory";
 
     /// <summary>A size that can be given back as it is printed: whole MiB, rounded up.</summary>

@@ -8,8 +8,14 @@ namespace Dataflow.Planning;
 public sealed record TrainingPlan(
     Workload Workload, MemoryBudget Budget, Residency Residency, ImmutableArray<Pool> Pools, Schedule Schedule, string Hash)
 {
-    /// <summary>Bytes of the device arena.</summary>
-    public Bytes DevicePeak => Schedule.Arenas[0].Length;
+    /// <summary>Device memory taken outside the arena.</summary>
+    public Bytes Reserved { get; init; }
+
+    /// <summary>Bytes of the device arena and of what is reserved beside it.</summary>
+    public Bytes DevicePeak => Schedule.Arenas[0].Length + Reserved;
+
+    /// <summary>What the arenas may take, in the order of the schedule's arenas: for the verifier.</summary>
+    public ImmutableArray<Bytes> ArenaBudgets => [Budget.Device - Reserved, Budget.Host];
 
     /// <summary>Bytes of the host arena.</summary>
     public Bytes HostPeak => Schedule.Arenas[1].Length;

@@ -1,0 +1,24 @@
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>
+/// Rows of a step where the user gives none: enough computation that moving the optimizer's state in (or out) is a small part of it.
+/// Time per token assumes 60% of the peak, as the published system does; the overhead target is its 2%.
+/// </summary>
+public static class GlobalBatchRule
+{
+    private const double Overhead = 0.02;
+    private const double Efficiency = 0.6;
+    private const long MostTokens = 524_288;
+
+    /// <summary>Rows of a step on that hardware; at least 1, at most 524,288 tokens unless one row is longer.</summary>
+    public static int Rows(ModelConfig model, Recipe recipe, int seqlen, HardwareProfile hardware)
+    {
+        double state = 2.0 * model.ParameterCount * recipe.Moments.Size();
+        double rate = Math.Min(hardware.HostToDevice.BytesPerSecondBothBusy.Value, hardware.DeviceToHost.BytesPerSecondBothBusy.Value);
+        double secondsPerRow = model.ModelFlops(seqlen) / (Efficiency * hardware.PeakFlopsPerSecond(recipe.Parameters));
+        double rows = Math.Round(state / rate / Overhead / secondsPerRow);
+        return (int)Math.Clamp(rows, 1, Math.Max(1, MostTokens / seqlen));
+    }
+}
