@@ -16,20 +16,28 @@ public sealed class CpuDevice : IDevice
     private readonly ThreadTeam team;
     private readonly CpuStream[] streams;
     private readonly StepClock clock;
+    private readonly bool ownsTeam;
     private int step;
 
     /// <summary>Allocates the arenas and starts the streams.</summary>
     /// <param name="threads">Threads of the team; results do not depend on it.</param>
     public CpuDevice(Schedule schedule, Workload workload, int threads)
+        : this(schedule, workload, new CpuMemory(schedule), new ThreadTeam(threads), owns: true)
     {
-        memory = new CpuMemory(schedule);
-        team = new ThreadTeam(threads);
+    }
+
+    private CpuDevice(Schedule schedule, Workload workload, CpuMemory memory, ThreadTeam team, bool owns)
+    {
+        (this.memory, this.team, ownsTeam) = (memory, team, owns);
         runner = new OpRunner(schedule, workload, memory.Arenas, team);
         runner.Prepare();
         clock = new StepClock(schedule.Ops.Length);
         int waits = schedule.Ops.Sum(o => o.Waits.Length);
         streams = [.. schedule.Streams.Select(name => new CpuStream(name, schedule.Ops.Length + waits, clock, runner.Run))];
     }
+
+    /// <inheritdoc/>
+    public IDevice For(Schedule schedule, Workload workload) => new CpuDevice(schedule, workload, new CpuMemory(schedule, memory), team, owns: false);
 
     /// <inheritdoc/>
     public string Name => $"cpu, {team.Threads} threads";
@@ -72,7 +80,11 @@ public sealed class CpuDevice : IDevice
             stream.Dispose();
         }
 
-        team.Dispose();
+        if (ownsTeam)
+        {
+            team.Dispose();
+        }
+
         memory.Dispose();
     }
 }

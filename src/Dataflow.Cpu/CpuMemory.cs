@@ -6,10 +6,23 @@ namespace Dataflow.Cpu;
 /// <summary>The arenas of a schedule and the spans of its slots.</summary>
 internal sealed unsafe class CpuMemory : IDisposable
 {
+    private readonly bool owns = true;
+
     public CpuMemory(Schedule schedule)
     {
         Schedule = schedule;
         Arenas = [.. schedule.Arenas.Select(a => new CpuArena(a.Name, a.Length))];
+    }
+
+    /// <summary>The same arenas for another schedule over the same slots.</summary>
+    public CpuMemory(Schedule schedule, CpuMemory other)
+    {
+        if (!schedule.Arenas.SequenceEqual(other.Schedule.Arenas) || !schedule.Slots.SequenceEqual(other.Schedule.Slots))
+        {
+            throw new ArgumentException("the schedules do not share their arenas and slots", nameof(schedule));
+        }
+
+        (Schedule, Arenas, owns) = (schedule, other.Arenas, false);
     }
 
     public Schedule Schedule { get; }
@@ -30,7 +43,7 @@ internal sealed unsafe class CpuMemory : IDisposable
 
     public void Dispose()
     {
-        foreach (var arena in Arenas)
+        foreach (var arena in owns ? Arenas : [])
         {
             arena.Dispose();
         }

@@ -9,22 +9,28 @@ internal static unsafe class HeadRunner
     public static void Run(ThreadTeam team, ModelConfig model, Geometry geometry, float scale, BlockProgram program, in OpOperands at)
     {
         var matrix = model.TiedEmbedding ? WeightName.EmbeddingTable : WeightName.HeadMatrix;
-        var (x, dx) = (at.Matrix(TensorName.Input), at.Matrix(TensorName.GradStream));
+        var x = at.Matrix(TensorName.Input);
         var (norm, logits, dLogits, dNorm) = (at.Matrix(TensorName.HeadNorm), at.Matrix(TensorName.Logits), at.Matrix(TensorName.GradLogits), at.Matrix(TensorName.GradHeadNorm));
-        var (w, dw) = (at.Matrix(Operand.W(matrix)), at.Matrix(Operand.G(matrix)));
-        var (wNorm, dwNorm) = (at.Matrix(Operand.W(WeightName.FinalNorm)), at.Matrix(Operand.G(WeightName.FinalNorm)));
+        var (w, wNorm) = (at.Matrix(Operand.W(matrix)), at.Matrix(Operand.W(WeightName.FinalNorm)));
         var rstd = (float*)at.Pointer(TensorName.HeadRstd);
         int* targets = (int*)at.Pointer(TensorName.Targets);
         for (int first = 0; first < geometry.ChunkTokens; first += geometry.HeadTokens)
         {
             int rows = Math.Min(geometry.HeadTokens, geometry.ChunkTokens - first);
             bool later = first > 0;
-            bool accumulate = later || !at.Overwrites(at.Role(Operand.G(matrix)));
-            bool accumulateNorm = later || !at.Overwrites(Roles.Gradients);
             var xs = x.RowRange(first, rows);
             RmsNorm.Forward(team, xs, wNorm, model.RmsNormEps, norm.RowRange(0, rows), rstd);
             Gemm.Run(team, norm.RowRange(0, rows), Transpose.No, w, Transpose.Yes, logits.RowRange(0, rows), null);
             CrossEntropy.Run(team, logits.RowRange(0, rows), targets + first, scale, dLogits.RowRange(0, rows), (float*)at.Pointer(TensorName.Loss), later);
+            if (!at.Has(Roles.Gradients))
+            {
+                // An evaluation wants the loss alone.
+                continue;
+            }
+
+            var (dx, dw, dwNorm) = (at.Matrix(TensorName.GradStream), at.Matrix(Operand.G(matrix)), at.Matrix(Operand.G(WeightName.FinalNorm)));
+            bool accumulate = later || !at.Overwrites(at.Role(Operand.G(matrix)));
+            bool accumulateNorm = later || !at.Overwrites(Roles.Gradients);
             Gemm.Run(team, dLogits.RowRange(0, rows), Transpose.No, w, Transpose.No, dNorm.RowRange(0, rows), null);
             Gemm.Run(team, dLogits.RowRange(0, rows), Transpose.Yes, norm.RowRange(0, rows), Transpose.No, dw, accumulate ? dw : null);
             RmsNorm.Backward(team, dNorm.RowRange(0, rows), xs, rstd, wNorm, dx.RowRange(first, rows), null, dwNorm, accumulateNorm);

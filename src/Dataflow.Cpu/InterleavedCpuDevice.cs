@@ -20,18 +20,24 @@ public sealed class InterleavedCpuDevice : IDevice
     private readonly int[] completed;
     private readonly SlotPoison poison;
     private readonly Random random;
+    private readonly int seed;
+    private readonly bool ownsTeam;
     private int step;
 
     /// <summary>Allocates the arenas, filled with NaN.</summary>
     /// <param name="seed">Of the choice of streams.</param>
     public InterleavedCpuDevice(Schedule schedule, Workload workload, int threads, int seed)
+        : this(schedule, workload, new CpuMemory(schedule), new ThreadTeam(threads), seed, owns: true)
     {
-        memory = new CpuMemory(schedule);
-        team = new ThreadTeam(threads);
+        poison.FillArenas();
+    }
+
+    private InterleavedCpuDevice(Schedule schedule, Workload workload, CpuMemory memory, ThreadTeam team, int seed, bool owns)
+    {
+        (this.memory, this.team, this.seed, ownsTeam) = (memory, team, seed, owns);
         runner = new OpRunner(schedule, workload, memory.Arenas, team);
         runner.Prepare();
         poison = new SlotPoison(memory);
-        poison.FillArenas();
         completed = new int[schedule.Ops.Length];
         streams = [.. schedule.Streams.Select(_ => new Queue<CpuCommand>())];
         random = new Random(seed);
@@ -43,6 +49,10 @@ public sealed class InterleavedCpuDevice : IDevice
         get => runner.CallCompleted;
         set => runner.CallCompleted = value;
     }
+
+    /// <inheritdoc/>
+    public IDevice For(Schedule schedule, Workload workload) =>
+        new InterleavedCpuDevice(schedule, workload, new CpuMemory(schedule, memory), team, seed, owns: false);
 
     /// <inheritdoc/>
     public string Name => $"cpu, interleaved, {team.Threads} threads";
@@ -104,7 +114,11 @@ public sealed class InterleavedCpuDevice : IDevice
     /// <inheritdoc/>
     public void Dispose()
     {
-        team.Dispose();
+        if (ownsTeam)
+        {
+            team.Dispose();
+        }
+
         memory.Dispose();
     }
 }

@@ -42,6 +42,9 @@ internal sealed unsafe class OpRunner(Schedule schedule, Workload workload, CpuA
             case OpKind.Update:
                 Update(op);
                 break;
+            case OpKind.Norm:
+                Norm(op);
+                break;
             case OpKind.Head:
                 HeadRunner.Run(team, model, geometry, Arguments.LossScale, programs.Head(), Operands(op, programs.Head()));
                 break;
@@ -155,6 +158,34 @@ internal sealed unsafe class OpRunner(Schedule schedule, Workload workload, CpuA
     private static Matrix? Output(System.Collections.Immutable.ImmutableArray<Operand> writes, TensorName tensor, in OpOperands at) =>
         writes.Contains(tensor) ? at.Matrix(tensor) : null;
 
+    /// <summary>The sum of squares of one parameter object's gradient; what lies between its tensors is not looked at.</summary>
+    private void Norm(ScheduledOp op)
+    {
+        var at = Operands(op, Empty);
+        var norm = op.Accesses.Single(a => a.Role == Roles.Norm);
+        var layout = op.Layer is not null ? programs.BlockLayout : norm.Offset == Bytes.Zero ? programs.EmbeddingLayout : programs.HeadLayout;
+        var type = workload.Recipe.Gradients;
+        double sum = 0;
+        foreach (var tensor in layout.Tensors)
+        {
+            sum += SquaredSum.Run(team, at.Accessed(Roles.Gradients) + (tensor.ElementOffset * type.Size()), type, tensor.Count);
+        }
+
+        *(double*)at.Accessed(Roles.Norm) = sum;
+    }
+
+    /// <summary>min(1, clip / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ has it.</summary>
+    private float ClipScale(in OpOperands at)
+    {
+        double sum = 0;
+        for (int i = 0; i < at.AccessedLength(Roles.Norm) / sizeof(double); i++)
+        {
+            sum += ((double*)at.Accessed(Roles.Norm))[i];
+        }
+
+        return (float)Math.Min(1, Arguments.ClipNorm / (Math.Sqrt(sum) + 1e-6));
+    }
+
     /// <summary>A piece of a parameter object: the elements between its tensors are padding and are updated like the rest, unseen.</summary>
     private void Update(ScheduledOp op)
     {
@@ -163,6 +194,6 @@ internal sealed unsafe class OpRunner(Schedule schedule, Workload workload, CpuA
         byte* m = at.Accessed(Roles.Optimizer);
         byte* v = m + (at.AccessedLength(Roles.Optimizer) / 2);
         AdamW.Run(team, Arguments.Optimizer, Arguments.Step, decay: true, at.Accessed(Roles.Weights), workload.Recipe.Parameters,
-            at.Accessed(Roles.Gradients), workload.Recipe.Gradients, m, v, workload.Recipe.Moments, count);
+            at.Accessed(Roles.Gradients), workload.Recipe.Gradients, m, v, workload.Recipe.Moments, count, at.Has(Roles.Norm) ? ClipScale(at) : 1);
     }
 }

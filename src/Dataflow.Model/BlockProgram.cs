@@ -57,6 +57,9 @@ public static class Roles
     /// <summary>Losses of the step, one fp32 per round and chunk.</summary>
     public const string Loss = "loss";
 
+    /// <summary>Sums of squares of all gradients, one fp64 per parameter object.</summary>
+    public const string Norm = "norm";
+
     /// <summary>Source of a copy.</summary>
     public const string From = "from";
 

@@ -61,11 +61,27 @@ public sealed record Geometry(int Seqlen, int Rows, int ChunkTokens, int ChunksP
 /// <summary>What is trained and how numbers are rounded and tokens cut: all that a device needs to know besides the schedule.</summary>
 public sealed record Workload(ModelConfig Model, Recipe Recipe, Geometry Geometry, WorkloadKind Kind);
 
+/// <summary>Questions about a <see cref="WorkloadKind"/>.</summary>
+public static class WorkloadKinds
+{
+    /// <summary>Parameters are updated.</summary>
+    public static bool Updates(this WorkloadKind kind) => kind is WorkloadKind.Training or WorkloadKind.ClippedTraining;
+
+    /// <summary>Gradients are computed.</summary>
+    public static bool HasBackward(this WorkloadKind kind) => kind != WorkloadKind.Evaluation;
+}
+
 /// <summary>What a step is for.</summary>
 public enum WorkloadKind
 {
-    /// <summary>Forward, backward and the optimizer's update.</summary>
+    /// <summary>Forward, backward and the optimizer's update, layer by layer as soon as a gradient is final.</summary>
     Training,
+
+    /// <summary>Training with gradients clipped by their global norm: no update before all gradients are final.</summary>
+    ClippedTraining,
+
+    /// <summary>Forward and loss; parameters stay as they are.</summary>
+    Evaluation,
 
     /// <summary>Forward and backward; the gradients are the result.</summary>
     Gradients,

@@ -11,11 +11,40 @@ internal sealed class JsonFields(JsonElement root)
 {
     private const int LongestQuote = 40;
 
+    /// <summary>The members of an object without any.</summary>
+    public static JsonFields Empty { get; } = new(JsonElement.Parse("{}"));
+
     /// <summary>One phrase per fault found so far.</summary>
     public List<string> Faults { get; } = [];
 
     /// <summary>Keys of the object, in file order.</summary>
     public IEnumerable<string> Keys => root.EnumerateObject().Select(member => member.Name);
+
+    /// <summary>What is read from the object in a text.</summary>
+    /// <param name="json">The text of a file.</param>
+    /// <param name="source">What messages call it.</param>
+    /// <param name="what">What it should be: "a model config".</param>
+    /// <param name="read">Reads the object's members.</param>
+    /// <exception cref="UserErrorException">The text is not JSON, or no object.</exception>
+    public static T Parse<T>(string json, string source, string what, Func<JsonFields, T> read)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                ? read(new JsonFields(document.RootElement))
+                : throw new UserErrorException($"{source} is not {what}: a JSON object was expected, found {Quote(document.RootElement)}");
+        }
+        catch (JsonException e)
+        {
+            throw new UserErrorException($"{source} is not valid JSON: {e.Message}");
+        }
+        catch (InvalidOperationException)
+        {
+            // Thrown for escapes that are no characters, such as half of a surrogate pair.
+            throw new UserErrorException($"{source} is not valid JSON: a string in it has an escape that is no character");
+        }
+    }
 
     /// <summary>The member, unless absent or null.</summary>
     public JsonElement? Find(string key) =>

@@ -26,6 +26,9 @@ public enum Kernel
     SwiGluBackward,
     CrossEntropy,
     AdamW,
+
+    /// <summary>Sum of squares of a gradient, for the global norm.</summary>
+    SquaredSum,
     Zero,
 }
 

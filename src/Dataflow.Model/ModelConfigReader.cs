@@ -16,25 +16,7 @@ public static class ModelConfigReader
     public static ModelConfig Parse(string json, string name, string? source = null)
     {
         source ??= name;
-        try
-        {
-            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false });
-            if (document.RootElement.ValueKind != JsonValueKind.Object)
-            {
-                throw new UserErrorException($"{source} is not a model config: a JSON object was expected, found {JsonFields.Quote(document.RootElement)}");
-            }
-
-            return Parse(new JsonFields(document.RootElement), name, source);
-        }
-        catch (JsonException e)
-        {
-            throw new UserErrorException($"{source} is not valid JSON: {e.Message}");
-        }
-        catch (InvalidOperationException)
-        {
-            // Thrown for escapes that are no characters, such as half of a surrogate pair.
-            throw new UserErrorException($"{source} is not valid JSON: a string in it has an escape that is no character");
-        }
+        return JsonFields.Parse(json, source, "a model config", fields => Parse(fields, name, source));
     }
 
     private static ModelConfig Parse(JsonFields fields, string name, string source)

@@ -20,6 +20,7 @@ internal static class PoolNames
     public const string GradStreams = "dX";
     public const string Scratch = "scratch";
     public const string Loss = "loss";
+    public const string Norm = "norm";
 
     /// <summary>Embedding and head: "W.vocabulary" shared by both, or one of each where they are tied.</summary>
     public static string Vocabulary(char what, bool tied, string which) => tied ? $"{what}.{which}" : $"{what}.vocabulary";
@@ -32,7 +33,8 @@ internal static class DevicePools
     public static ImmutableArray<Pool> Of(Workload workload, BlockPrograms programs, Residency residency)
     {
         var (model, geometry, recipe) = (workload.Model, workload.Geometry, workload.Recipe);
-        bool training = workload.Kind == WorkloadKind.Training;
+        bool training = workload.Kind.Updates();
+        bool clipped = workload.Kind == WorkloadKind.ClippedTraining;
         int layers = model.LayerCount, chunks = geometry.ChunksPerRound;
         int groups = layers * geometry.GroupsPerRound;
         int resident = residency.ResidentGroups * geometry.ChunksPerGroup;
@@ -43,6 +45,7 @@ internal static class DevicePools
             new(PoolNames.Scratch, ScratchSize(programs, residency), 1),
             new(PoolNames.Tables, geometry.TableSize, chunks),
             new(PoolNames.Loss, LossSize(geometry), 1),
+            new(PoolNames.Norm, NormSize(model), clipped ? 1 : 0),
             new(PoolNames.Weights, programs.BlockLayout.Size(recipe.Parameters), Math.Min(residency.WeightSlots, layers)),
             new(PoolNames.ResidentGradients, programs.BlockLayout.Size(recipe.Gradients), residency.ResidentGradients),
             new(PoolNames.Gradients, programs.BlockLayout.Size(recipe.Gradients), Math.Min(residency.GradientSlots, layers - residency.ResidentGradients), Replacement.LongestIdle),
@@ -61,6 +64,9 @@ internal static class DevicePools
 
     /// <summary>Bytes of the losses of a step: one fp32 for every chunk.</summary>
     public static Bytes LossSize(Geometry geometry) => new(4L * geometry.ChunksPerRound * geometry.Rounds);
+
+    /// <summary>Bytes of the sums of squares: one fp64 for every parameter object.</summary>
+    public static Bytes NormSize(ModelConfig model) => new(8L * (model.LayerCount + 2));
 
     /// <summary>Bytes of scratch: the most that any op needs.</summary>
     public static Bytes ScratchSize(BlockPrograms programs, Residency residency)

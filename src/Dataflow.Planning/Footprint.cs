@@ -21,10 +21,13 @@ internal sealed record Footprint(Bytes Device, Bytes Host)
         var (model, geometry, recipe) = (workload.Model, workload.Geometry, workload.Recipe);
         int layers = model.LayerCount, chunks = geometry.ChunksPerRound;
         var host = (geometry.TableSize.Aligned * ((long)chunks * geometry.Rounds)) + DevicePools.LossSize(geometry).Aligned;
+        host += workload.Kind == WorkloadKind.ClippedTraining ? DevicePools.NormSize(model).Aligned : Bytes.Zero;
 
         // A ring that turns around fetches its missing layers once each way: the first on the way back, the last on the way out.
         int weights = Slots(PoolNames.Weights);
-        host += programs.BlockLayout.Size(recipe.Parameters).Aligned * Math.Min(layers, 2 * (layers - weights));
+        // A third pass, for updates that wait for the norm, fetches the others too.
+        bool turns = workload.Kind != WorkloadKind.ClippedTraining;
+        host += programs.BlockLayout.Size(recipe.Parameters).Aligned * (turns ? Math.Min(layers, 2 * (layers - weights)) : weights < layers ? layers : 0);
         host += Vocabulary(model, programs, recipe.Parameters, !model.TiedEmbedding && !residency.VocabularyResident);
         host += Gradients(workload, programs, residency, Slots(PoolNames.Gradients));
         host += Moments(workload, programs, residency, Slots(PoolNames.Moments));
@@ -66,7 +69,7 @@ internal sealed record Footprint(Bytes Device, Bytes Host)
             return (programs.BlockLayout.Size(type).Aligned * layers) + Vocabulary(workload.Model, programs, type, travels: true);
         }
 
-        if (workload.Geometry.Rounds == 1)
+        if (workload.Geometry.Rounds == 1 && workload.Kind == WorkloadKind.Training)
         {
             return Bytes.Zero;
         }
@@ -79,15 +82,16 @@ internal sealed record Footprint(Bytes Device, Bytes Host)
     private static Bytes Moments(Workload workload, BlockPrograms programs, Residency residency, int slots)
     {
         var pieces = new OptimizerPieces(workload, programs);
-        if (workload.Kind != WorkloadKind.Training || slots >= pieces.Total - residency.ResidentPieces)
+        if (!workload.Kind.Updates() || slots >= pieces.Total - residency.ResidentPieces)
         {
             return Bytes.Zero;
         }
 
-        // Updates run head, last layer to first, embedding.
+        // Updates run head, last layer to first, embedding; or the other way round where all wait for the norm.
         var sum = Bytes.Zero;
         int before = 0;
-        foreach (var (layout, copies) in new[] { (programs.HeadLayout, 1), (programs.BlockLayout, workload.Model.LayerCount), (programs.EmbeddingLayout, 1) })
+        var order = new[] { (programs.HeadLayout, 1), (programs.BlockLayout, workload.Model.LayerCount), (programs.EmbeddingLayout, 1) };
+        foreach (var (layout, copies) in workload.Kind == WorkloadKind.ClippedTraining ? order.Reverse() : order)
         {
             int count = pieces.CountOf(layout);
             int resident = Math.Clamp(residency.ResidentPieces - before, 0, count * copies);

@@ -96,9 +96,17 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
         return new Use(Roles.Loss, id, new Bytes(4L * ((r.Index * geometry.ChunksPerRound) + c.Index)), new Bytes(4), AccessMode.Write);
     }
 
+    /// <summary>The sum of squares of one parameter object's gradient: embedding, blocks, head.</summary>
+    public Use Norm(int index) => new(Roles.Norm, NormObject(), new Bytes(8L * index), new Bytes(8), AccessMode.Write);
+
+    /// <summary>All sums of squares.</summary>
+    public Use Norms() => Whole(Roles.Norm, NormObject(), AccessMode.Read);
+
     public ImmutableArray<Use> Scratch(Bytes length, AccessMode mode) => length == Bytes.Zero
         ? []
         : [new Use(Roles.Scratch, Get("scratch", "scratch", scratch, PoolNames.Scratch, Lifetime.Transient), Bytes.Zero, length, mode)];
+
+    private int NormObject() => Get("norm", "norm", DevicePools.NormSize(model), PoolNames.Norm, Lifetime.Output);
 
     private bool IsResident(Layer l, Chunk c) =>
         (l.Index * geometry.GroupsPerRound) + (c.Index / geometry.ChunksPerGroup) >= Groups - residency.ResidentGroups;

@@ -39,6 +39,26 @@ public static class Planner
         return Finish(workload, programs, residency, new MemoryBudget(footprint.Host, footprint.Device));
     }
 
+    /// <summary>
+    /// A step without backward and update, over the arenas of a training plan and between two of its steps: it finds parameters where
+    /// training left them and leaves them there.
+    /// </summary>
+    public static Schedule Evaluation(TrainingPlan plan)
+    {
+        var workload = plan.Workload with { Kind = WorkloadKind.Evaluation };
+        var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
+
+        // Without a backward the layers pass in the same order again and again.
+        var pools = plan.Pools.Select(p => p.Name == PoolNames.Weights ? p with { Replacement = Replacement.LongestIdle } : p).ToImmutableArray();
+        var program = StepLowering.Lower(workload, programs, plan.Residency, pools);
+        string NameOf(Placement p) => plan.Schedule.Objects[p.Object].Name;
+        bool OnDevice(Placement p) => plan.Schedule.Slots[p.Slot].Arena == 0;
+        var resident = plan.Schedule.State.Where(OnDevice).ToDictionary(NameOf, p => p.Slot);
+        var atHome = plan.Schedule.State.Where(p => !OnDevice(p)).Select(NameOf).ToHashSet();
+        var tenancy = Tenancy.Between(program, resident, atHome);
+        return WaitInference.Infer(SlotAssignment.Within(plan.Schedule, program, tenancy, Facts(workload)));
+    }
+
     private static TrainingPlan Finish(Workload workload, BlockPrograms programs, Residency residency, MemoryBudget budget)
     {
         var program = StepLowering.Lower(workload, programs, residency);

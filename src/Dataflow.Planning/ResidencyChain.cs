@@ -31,7 +31,7 @@ internal sealed class ResidencyChain
     {
         (this.workload, this.programs) = (workload, programs);
         var geometry = workload.Geometry;
-        bool training = workload.Kind == WorkloadKind.Training;
+        bool training = workload.Kind.Updates();
         int layers = workload.Model.LayerCount, chunks = geometry.ChunksPerRound;
         int ring = tier == Tier.Bare ? 1 : 2;
         start = new Residency
@@ -39,7 +39,7 @@ internal sealed class ResidencyChain
             Travelling = saved,
             ResidentGroups = 0,
             WeightSlots = Math.Min(ring, layers),
-            GradientSlots = geometry.Rounds == 1 && training ? 1 : ring,
+            GradientSlots = geometry.Rounds == 1 && workload.Kind == WorkloadKind.Training ? 1 : ring,
             ResidentGradients = 0,
             OptimizerSlots = ring,
             ResidentPieces = 0,
@@ -53,7 +53,7 @@ internal sealed class ResidencyChain
         [
             layers * geometry.GroupsPerRound,
             layers - start.WeightSlots,
-            training && geometry.Rounds > 1 ? layers : 0,
+            training && (geometry.Rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining) ? layers : 0,
             training ? new OptimizerPieces(workload, programs).Total : 0,
             workload.Model.TiedEmbedding ? 0 : 1,
         ];

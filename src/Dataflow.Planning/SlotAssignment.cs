@@ -20,6 +20,24 @@ internal static class SlotAssignment
 
     public static Schedule Assign(StepProgram program, TenancyResult tenancy, ImmutableArray<KeyValuePair<string, string>> facts)
     {
+        var (slots, deviceEnd) = DeviceSlots(program);
+        var (homes, hostEnd) = Homes(program, tenancy, slots);
+        return Make(program, tenancy, facts, homes, [new Arena("device", deviceEnd), new Arena("host", hostEnd)], [.. slots]);
+    }
+
+    /// <summary>The same in the arenas and slots of another schedule over the same pools, whose homes it shares.</summary>
+    public static Schedule Within(Schedule other, StepProgram program, TenancyResult tenancy, ImmutableArray<KeyValuePair<string, string>> facts)
+    {
+        var byName = other.Slots.Select((s, i) => (s.Name, Index: i)).ToDictionary(s => s.Name, s => s.Index);
+        var travels = tenancy.Copies.Select(c => c.Object).ToHashSet();
+        var homes = Enumerable.Range(0, program.Objects.Length)
+            .Where(o => travels.Contains(o) || byName.ContainsKey(HomeName(program.Objects[o])))
+            .ToDictionary(o => o, o => byName[HomeName(program.Objects[o])]);
+        return Make(program, tenancy, facts, homes, other.Arenas, other.Slots);
+    }
+
+    private static (List<Slot> Slots, Bytes End) DeviceSlots(StepProgram program)
+    {
         var slots = new List<Slot>();
         var deviceEnd = Bytes.Zero;
         foreach (var pool in program.Pools)
@@ -32,15 +50,23 @@ internal static class SlotAssignment
             }
         }
 
-        var (homes, hostEnd) = Homes(program, tenancy, slots);
+        return (slots, deviceEnd);
+    }
+
+    private static string HomeName(StepObject item) => "home:" + item.Home;
+
+    private static Schedule Make(
+        StepProgram program, TenancyResult tenancy, ImmutableArray<KeyValuePair<string, string>> facts,
+        Dictionary<int, int> homes, ImmutableArray<Arena> arenas, ImmutableArray<Slot> slots)
+    {
         var state = tenancy.Resident.Select(r => new Placement(r.Object, r.Slot))
             .Concat(tenancy.HomeValid.Order().Where(homes.ContainsKey).Select(o => new Placement(o, homes[o])));
         return new Schedule
         {
             Facts = facts,
-            Arenas = [new Arena("device", deviceEnd), new Arena("host", hostEnd)],
+            Arenas = arenas,
             Streams = ["compute", "h2d", "d2h"],
-            Slots = [.. slots],
+            Slots = slots,
             Objects = [.. program.Objects.Select(o => new DataObject(o.Name, o.Length))],
             Inputs = Placements(program, homes, Lifetime.Input),
             State = [.. state],
@@ -66,7 +92,7 @@ internal static class SlotAssignment
             if (!byName.TryGetValue(item.Home, out int slot))
             {
                 byName[item.Home] = slot = slots.Count;
-                slots.Add(new Slot("home:" + item.Home, Host, end, item.Length.Aligned));
+                slots.Add(new Slot(HomeName(item), Host, end, item.Length.Aligned));
                 end += item.Length.Aligned;
             }
 

@@ -21,20 +21,24 @@ internal sealed class StepLowering
     private readonly List<StepOp> ops = [];
     private int piecesUsed;
 
-    private StepLowering(Workload workload, BlockPrograms programs, Residency residency)
+    private StepLowering(Workload workload, BlockPrograms programs, Residency residency, ImmutableArray<Pool> pools)
     {
         this.workload = workload;
         this.programs = programs;
         (model, geometry) = (workload.Model, workload.Geometry);
         pieces = new OptimizerPieces(workload, programs);
-        pools = DevicePools.Of(workload, programs, residency);
+        this.pools = pools;
         table = new ObjectTable(workload, programs, residency, pools);
     }
 
     /// <summary>The step's ops, objects and pools.</summary>
-    public static StepProgram Lower(Workload workload, BlockPrograms programs, Residency residency)
+    public static StepProgram Lower(Workload workload, BlockPrograms programs, Residency residency) =>
+        Lower(workload, programs, residency, DevicePools.Of(workload, programs, residency));
+
+    /// <summary>As above, in pools made for another kind of step of the same geometry.</summary>
+    public static StepProgram Lower(Workload workload, BlockPrograms programs, Residency residency, ImmutableArray<Pool> pools)
     {
-        var lowering = new StepLowering(workload, programs, residency);
+        var lowering = new StepLowering(workload, programs, residency, pools);
         for (int r = 0; r < workload.Geometry.Rounds; r++)
         {
             lowering.LowerRound(new Round(r));
@@ -49,7 +53,7 @@ internal sealed class StepLowering
 
     private void LowerRound(Round r)
     {
-        bool update = workload.Kind == WorkloadKind.Training && r.Index == geometry.Rounds - 1;
+        bool last = r.Index == geometry.Rounds - 1;
         foreach (var c in Chunks)
         {
             Add(OpKind.Embed, null, c, r, [table.Table(c, r), table.EmbeddingWeights(Roles.Weights, AccessMode.Read), table.Stream(Roles.Output, new Layer(0), c, r, AccessMode.Write)]);
@@ -70,26 +74,44 @@ internal sealed class StepLowering
             first = false;
         }
 
-        if (update)
+        if (!workload.Kind.HasBackward())
         {
-            Update("head", null, programs.HeadLayout, table.HeadGradients(AccessMode.Read), table.HeadWeights(AccessMode.ReadWrite));
+            return;
         }
 
+        GradientIsFinal(last, Owner.Head);
         for (int l = model.LayerCount - 1; l >= 0; l--)
         {
             BackwardLayer(new Layer(l), r);
-            if (update)
-            {
-                var layer = new Layer(l);
-                Update(layer.ToString(), layer, programs.BlockLayout, table.Gradients(layer, AccessMode.Read), table.Weights(layer, AccessMode.ReadWrite));
-            }
+            GradientIsFinal(last, new Owner(new Layer(l)));
         }
 
         EmbedBackward(r);
-        if (update)
+        GradientIsFinal(last, Owner.Embedding);
+        if (last && workload.Kind == WorkloadKind.ClippedTraining)
         {
-            Update("embed", null, programs.EmbeddingLayout,
-                table.EmbeddingGradients(Roles.Gradients, AccessMode.Read), table.EmbeddingWeights(Roles.Weights, AccessMode.ReadWrite));
+            // The last gradients to become final are still here: start with them.
+            Update(Owner.Embedding);
+            for (int l = 0; l < model.LayerCount; l++)
+            {
+                Update(new Owner(new Layer(l)));
+            }
+
+            Update(Owner.Head);
+        }
+    }
+
+    /// <summary>In the last round a gradient is used at once: for the update or, where all must wait, for the norm.</summary>
+    private void GradientIsFinal(bool lastRound, Owner owner)
+    {
+        if (lastRound && workload.Kind == WorkloadKind.Training)
+        {
+            Update(owner);
+        }
+        else if (lastRound && workload.Kind == WorkloadKind.ClippedTraining)
+        {
+            var (_, gradients, _) = Parameters(owner);
+            ops.Add(new StepOp(OpKind.Norm, [gradients, table.Norm(owner.Index(model))]) { Layer = owner.Layer });
         }
     }
 
@@ -111,20 +133,27 @@ internal sealed class StepLowering
 
     private void Head(Chunk c, Round r, bool first)
     {
-        var gradients = first ? AccessMode.Write : AccessMode.ReadWrite;
         var uses = new List<Use>
         {
             table.Table(c, r),
             table.Stream(Roles.Input, HeadEntry, c, r, AccessMode.Read),
-            table.GradStream(c, r, AccessMode.Write),
             table.HeadWeights(AccessMode.Read),
-            table.HeadGradients(gradients),
             table.Loss(c, r),
         };
         if (model.TiedEmbedding)
         {
             uses.Add(table.EmbeddingWeights(Roles.TiedWeights, AccessMode.Read));
-            uses.Add(table.EmbeddingGradients(Roles.TiedGradients, gradients));
+        }
+
+        if (workload.Kind.HasBackward())
+        {
+            var gradients = first ? AccessMode.Write : AccessMode.ReadWrite;
+            uses.Add(table.GradStream(c, r, AccessMode.Write));
+            uses.Add(table.HeadGradients(gradients));
+            if (model.TiedEmbedding)
+            {
+                uses.Add(table.EmbeddingGradients(Roles.TiedGradients, gradients));
+            }
         }
 
         uses.AddRange(table.Scratch(programs.Head().ScratchLength, AccessMode.Write));
@@ -219,19 +248,41 @@ internal sealed class StepLowering
         }
     }
 
-    private void Update(string owner, Layer? layer, ParameterLayout layout, Use gradients, Use weights)
+    private (ParameterLayout Layout, Use Gradients, Use Weights) Parameters(Owner owner) => owner switch
     {
+        { Layer: { } l } => (programs.BlockLayout, table.Gradients(l, AccessMode.Read), table.Weights(l, AccessMode.ReadWrite)),
+        { IsHead: true } => (programs.HeadLayout, table.HeadGradients(AccessMode.Read), table.HeadWeights(AccessMode.ReadWrite)),
+        _ => (programs.EmbeddingLayout, table.EmbeddingGradients(Roles.Gradients, AccessMode.Read), table.EmbeddingWeights(Roles.Weights, AccessMode.ReadWrite)),
+    };
+
+    private void Update(Owner owner)
+    {
+        var (layout, gradients, weights) = Parameters(owner);
+        long g = workload.Recipe.Gradients.Size(), w = workload.Recipe.Parameters.Size();
         for (int p = 0; p < pieces.CountOf(layout); p++)
         {
             var (first, count) = pieces.Elements(layout, p);
-            long g = workload.Recipe.Gradients.Size(), w = workload.Recipe.Parameters.Size();
             ops.Add(new StepOp(OpKind.Update,
             [
                 gradients with { Offset = new Bytes(first * g), Length = new Bytes(count * g) },
                 weights with { Offset = new Bytes(first * w), Length = new Bytes(count * w) },
-                table.Moments(owner, p, piecesUsed++, pieces.Size(count)),
-            ]) { Layer = layer, Piece = p });
+                table.Moments(owner.ToString(), p, piecesUsed++, pieces.Size(count)),
+                .. workload.Kind == WorkloadKind.ClippedTraining ? [table.Norms()] : ImmutableArray<Use>.Empty,
+            ]) { Layer = owner.Layer, Piece = p });
         }
+    }
+
+    /// <summary>Whose parameters: a block's, the head's or the embedding's.</summary>
+    private readonly record struct Owner(Layer? Layer, bool IsHead = false)
+    {
+        public static Owner Head => new(null, IsHead: true);
+
+        public static Owner Embedding => default;
+
+        /// <summary>Place among all parameter objects: embedding, blocks, head.</summary>
+        public int Index(ModelConfig model) => Layer is { } l ? l.Index + 1 : IsHead ? model.LayerCount + 1 : 0;
+
+        public override string ToString() => Layer is { } l ? l.ToString() : IsHead ? "head" : "embed";
     }
 
     private ImmutableArray<Use> Context(Layer l, Chunk c, Round r, bool recomputed) =>

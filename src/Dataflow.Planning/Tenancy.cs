@@ -91,6 +91,48 @@ internal sealed class Tenancy
         }
     }
 
+    /// <summary>
+    /// One step of another kind between two steps of the settled program: it finds the state objects where that one left them and leaves
+    /// them there. Objects that the step does not use are not mentioned and stay untouched.
+    /// </summary>
+    public static TenancyResult Between(StepProgram program, IReadOnlyDictionary<string, int> resident, IReadOnlySet<string> homeValid)
+    {
+        var tenancy = new Tenancy(program);
+        for (int o = 0; o < program.Objects.Length; o++)
+        {
+            var item = program.Objects[o];
+            if (item.Life == Lifetime.State && resident.TryGetValue(item.Name, out int slot))
+            {
+                tenancy.states[o] = new ObjectState { Pinned = !homeValid.Contains(item.Name) };
+                tenancy.pools[item.Pool].Place(o, tenancy.states[o], slot);
+            }
+        }
+
+        tenancy.RunStep(0);
+        tenancy.Restore(resident);
+        var state = Enumerable.Range(0, program.Objects.Length).Where(o => program.Objects[o].Life == Lifetime.State).ToArray();
+        return new TenancyResult(
+            [.. tenancy.slots.Select(s => s.ToImmutableArray())],
+            [.. tenancy.copies.Select(c => c.Copy)],
+            [.. state.Where(o => resident.ContainsKey(program.Objects[o].Name)).Select(o => (o, resident[program.Objects[o].Name]))],
+            [.. state.Where(o => homeValid.Contains(program.Objects[o].Name))]);
+    }
+
+    /// <summary>Fetches what the step displaced back into its slot, after the slot's last use.</summary>
+    private void Restore(IReadOnlyDictionary<string, int> resident)
+    {
+        int last = program.Ops.Length - 1;
+        for (int o = 0; o < states.Length; o++)
+        {
+            if (program.Objects[o].Life == Lifetime.State && resident.TryGetValue(program.Objects[o].Name, out int slot) && states[o].Slot != slot)
+            {
+                int tenant = Array.FindIndex(states, s => s.Slot == slot);
+                int issue = tenant >= 0 ? (int)Math.Max(states[tenant].LastUse, -1) : last;
+                copies.Add((last, new Travel(true, o, slot, Bytes.Zero, program.Objects[o].Length, issue, last)));
+            }
+        }
+    }
+
     private TenancyResult Collect(int step)
     {
         var body = slots.Select(s => s.ToImmutableArray()).ToImmutableArray();
@@ -182,7 +224,7 @@ internal sealed class Tenancy
         {
             foreach (var (_, tenant) in pool.Tenants.Reverse())
             {
-                if (states[tenant].InUse != now)
+                if (states[tenant].InUse != now && !states[tenant].Pinned)
                 {
                     Evict(pool, tenant);
                     return pool.Free.Dequeue();

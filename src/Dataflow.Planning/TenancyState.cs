@@ -19,6 +19,9 @@ internal sealed class ObjectState
     /// <summary>The op after which its home was written last.</summary>
     public long SavedAt { get; set; } = -1;
 
+    /// <summary>Its bytes are nowhere else: it may not leave.</summary>
+    public bool Pinned { get; init; }
+
     /// <summary>Ranges newer than the home, each with the op that wrote it last.</summary>
     public List<(Bytes Offset, Bytes Length, long Time)> Dirty { get; } = [];
 
@@ -57,6 +60,15 @@ internal sealed class PoolState(int firstSlot, int slotCount, Replacement replac
         {
             Free = Fresh(firstSlot, slotCount, before);
         }
+    }
+
+    /// <summary>Puts an object into a slot before the step.</summary>
+    public void Place(int id, ObjectState state, int slot)
+    {
+        Free = new Queue<(int, long)>(Free.Where(f => f.Slot != slot));
+        state.Slot = slot;
+        state.Key = -state.LastUse;
+        Tenants.Add((state.Key, id));
     }
 
     /// <summary>A tenant, new or old, is used now and will be next at that time.</summary>

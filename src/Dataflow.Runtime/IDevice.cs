@@ -7,7 +7,8 @@ namespace Dataflow.Runtime;
 /// <param name="Step">Optimizer step, from 1.</param>
 /// <param name="Optimizer">Learning rate and the other settings of the update.</param>
 /// <param name="LossScale">1 / counted targets of the step: the loss is their mean.</param>
-public readonly record struct StepArguments(int Step, AdamWSettings Optimizer, float LossScale);
+/// <param name="ClipNorm">Where the schedule computes the gradients' global norm: it is scaled down to this.</param>
+public readonly record struct StepArguments(int Step, AdamWSettings Optimizer, float LossScale, float ClipNorm = float.PositiveInfinity);
 
 /// <summary>
 /// Where the verbs of a schedule land. A device is made for one schedule and workload; it owns the arenas. Ops of one stream run in
@@ -17,6 +18,11 @@ public interface IDevice : IDisposable
 {
     /// <summary>For people: "cpu, 2 threads".</summary>
     string Name { get; }
+
+    /// <summary>
+    /// Runs another schedule over the same arenas and slots; this device must outlive the other, and only one of them may be within a step.
+    /// </summary>
+    IDevice For(Schedule schedule, Workload workload);
 
     /// <summary>Sets the arguments of the ops launched from now on; all earlier ops must have completed.</summary>
     void BeginStep(in StepArguments arguments);

@@ -10,7 +10,8 @@ namespace Dataflow.Training;
 /// <param name="Loss">Mean over the counted targets, in nats, before the update.</param>
 /// <param name="Tokens">Tokens of the step's rows.</param>
 /// <param name="CountedTargets">Targets that the loss is the mean of.</param>
-public readonly record struct StepReport(int Step, double Loss, long Tokens, int CountedTargets, TimeSpan Duration)
+/// <param name="GradientNorm">Global norm of the gradients before clipping, where the workload computes it.</param>
+public readonly record struct StepReport(int Step, double Loss, long Tokens, int CountedTargets, TimeSpan Duration, double? GradientNorm = null)
 {
     /// <summary>Tokens per second of the step.</summary>
     public double TokensPerSecond => Tokens / Duration.TotalSeconds;
@@ -31,9 +32,14 @@ public sealed class Trainer
     private readonly int[] table;
     private readonly string[] tableNames;
     private readonly float[] losses;
+    private readonly double[] squaredSums;
+    private readonly Executor? evaluation;
 
-    public Trainer(Workload workload, Schedule schedule, IDevice device)
+    /// <param name="evaluation">The plan's evaluation step on the same arenas, if rows are to be evaluated.</param>
+    public Trainer(Workload workload, Schedule schedule, IDevice device, Executor? evaluation = null)
     {
+        this.evaluation = evaluation;
+        squaredSums = new double[workload.Model.LayerCount + 2];
         (this.workload, this.schedule) = (workload, schedule);
         state = new StepState(schedule, device);
         executor = new Executor(schedule, device);
@@ -74,25 +80,45 @@ public sealed class Trainer
     }
 
     /// <summary>Runs one step on the given rows of the source.</summary>
+    /// <param name="clipNorm">Where the workload clips: the most that the gradients' global norm may be.</param>
     /// <exception cref="UserErrorException">No target of the rows counts, or the loss is not finite.</exception>
-    public StepReport Step(ITokenSource source, ReadOnlySpan<int> rows, AdamWSettings optimizer)
+    public StepReport Step(ITokenSource source, ReadOnlySpan<int> rows, AdamWSettings optimizer, float clipNorm = float.PositiveInfinity)
     {
         var clock = Stopwatch.StartNew();
         int counted = WriteTables(source, rows);
-        if (counted == 0)
-        {
-            throw new UserErrorException("no target of this step counts: every document in it has one token; give rows with longer documents");
-        }
-
-        executor.RunStep(new StepArguments(++StepsDone, optimizer, 1f / counted));
-        state.Read("loss", Bytes.Zero, MemoryMarshal.AsBytes(losses.AsSpan()));
-        double loss = losses.Sum(l => (double)l) / counted;
+        double loss = Run(executor, new StepArguments(++StepsDone, optimizer, 1f / counted, clipNorm), counted);
         if (!double.IsFinite(loss))
         {
             throw new UserErrorException($"the loss of step {StepsDone} is {loss}: training diverged; try a smaller --lr");
         }
 
-        return new StepReport(StepsDone, loss, (long)rows.Length * workload.Geometry.Seqlen, counted, clock.Elapsed);
+        return new StepReport(StepsDone, loss, (long)rows.Length * workload.Geometry.Seqlen, counted, clock.Elapsed, GradientNorm());
+    }
+
+    /// <summary>Mean loss of the given rows with the parameters as they are, in nats.</summary>
+    /// <exception cref="InvalidOperationException">The trainer was made without an evaluation step.</exception>
+    public double Evaluate(ITokenSource source, ReadOnlySpan<int> rows)
+    {
+        int counted = WriteTables(source, rows);
+        return Run(evaluation ?? throw new InvalidOperationException("made without an evaluation step"), new StepArguments(1, default, 1f / counted), counted);
+    }
+
+    private double Run(Executor steps, in StepArguments arguments, int counted)
+    {
+        steps.RunStep(arguments);
+        state.Read("loss", Bytes.Zero, MemoryMarshal.AsBytes(losses.AsSpan()));
+        return losses.Sum(l => (double)l) / counted;
+    }
+
+    private double? GradientNorm()
+    {
+        if (workload.Kind != WorkloadKind.ClippedTraining)
+        {
+            return null;
+        }
+
+        state.Read("norm", Bytes.Zero, MemoryMarshal.AsBytes(squaredSums.AsSpan()));
+        return Math.Sqrt(squaredSums.Sum());
     }
 
     private int WriteTables(ITokenSource source, ReadOnlySpan<int> rows)
@@ -115,7 +141,8 @@ public sealed class Trainer
             }
         }
 
-        return counted;
+        return counted > 0 ? counted : throw new UserErrorException(
+            "no target of this step counts: every document in it has one token; give rows with longer documents");
     }
 
     private void ClearOptimizer()

@@ -79,11 +79,11 @@ internal sealed class GoldenCase
         return (report.Loss, Tensors(trainer.Gradients));
     }
 
-    public Trainer Trainer(TrainingPlan plan, IDevice device)
+    public Trainer Trainer(TrainingPlan plan, IDevice device, Executor? evaluation = null)
     {
         using var checkpoint = Checkpoint.Open(Folder);
         checkpoint.Check(Model);
-        var trainer = new Trainer(plan.Workload, plan.Schedule, device);
+        var trainer = new Trainer(plan.Workload, plan.Schedule, device, evaluation);
         trainer.Load(checkpoint.WeightsOf(Model));
         return trainer;
     }

@@ -3,19 +3,23 @@ namespace Dataflow.Cli;
 /// <summary>The checkout that the program was built in, if it still runs from there: it holds models and the demo's text.</summary>
 internal static class Checkout
 {
-    /// <summary>The path below the nearest folder above the program that holds it; null if none does.</summary>
+    /// <summary>
+    /// The path below the nearest folder above the program that holds it; else beside the program, where the build leaves copies of
+    /// what a program needs elsewhere; null if neither does. The checkout comes first: there a file may have changed since the build.
+    /// </summary>
     public static string? Find(params string[] path)
     {
         string below = Path.Combine(path);
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            string candidate = Path.Combine(folder.FullName, below);
-            if (File.Exists(candidate) || Directory.Exists(candidate))
-            {
-                return candidate;
-            }
-        }
+        var program = new DirectoryInfo(AppContext.BaseDirectory);
+        return Above(program.Parent).Append(program).Select(folder => Path.Combine(folder.FullName, below))
+            .FirstOrDefault(candidate => File.Exists(candidate) || Directory.Exists(candidate));
+    }
 
-        return null;
+    private static IEnumerable<DirectoryInfo> Above(DirectoryInfo? folder)
+    {
+        for (; folder is not null; folder = folder.Parent)
+        {
+            yield return folder;
+        }
     }
 }

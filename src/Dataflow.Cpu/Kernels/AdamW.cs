@@ -18,7 +18,7 @@ public static unsafe class AdamW
     /// <paramref name="decay"/> is whether weight decay applies to this tensor.
     /// </summary>
     public static void Run(
-        ThreadTeam team, AdamWSettings s, int step, bool decay, byte* w, DType wType, byte* g, DType gType, byte* m, byte* v, DType momentType, long count)
+        ThreadTeam team, AdamWSettings s, int step, bool decay, byte* w, DType wType, byte* g, DType gType, byte* m, byte* v, DType momentType, long count, float gradientScale = 1)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
         Factors factors = Factors.Of(s, step, decay);
@@ -27,7 +27,7 @@ public static unsafe class AdamW
         Row first = new(m, momentType);
         Row second = new(v, momentType);
         int blocks = checked((int)((count + BlockElements - 1) / BlockElements));
-        team.For(blocks, new UpdateJob(factors, weights, gradient, first, second, count));
+        team.For(blocks, new UpdateJob(factors, gradientScale, weights, gradient, first, second, count));
     }
 
     /// <summary>What is the same for all elements: computed in double, then rounded.</summary>
@@ -52,7 +52,7 @@ public static unsafe class AdamW
         private static double Written(float value) => (double)(decimal)value;
     }
 
-    private readonly struct UpdateJob(Factors f, Row w, Row g, Row m, Row v, long count) : IJob
+    private readonly struct UpdateJob(Factors f, float gradientScale, Row w, Row g, Row m, Row v, long count) : IJob
     {
         public void Run(int index, int worker)
         {
@@ -60,7 +60,7 @@ public static unsafe class AdamW
             for (long j = index * BlockElements; j < end; j += Lanes.Count)
             {
                 int lanes = (int)(end - j);
-                Vector512<float> gradient = g.Load(j, lanes);
+                Vector512<float> gradient = g.Load(j, lanes) * Vector512.Create(gradientScale);
                 Vector512<float> first = m.Load(j, lanes);
                 Vector512<float> second = v.Load(j, lanes);
                 first += Vector512.Create(f.OneMinusBeta1) * (gradient - first);

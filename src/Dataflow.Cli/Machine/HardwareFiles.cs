@@ -1,0 +1,56 @@
+using Dataflow.Model;
+
+namespace Dataflow.Cli;
+
+/// <summary>The hardware profiles: files of the checkout's profiling/hardware, or their copies beside the program.</summary>
+internal static class HardwareFiles
+{
+    private const int LargestProfile = 1 << 20;
+
+    /// <summary>A profile by its name, an alias (in any case) or the path of its file.</summary>
+    /// <exception cref="UserErrorException">There is none of that name, or the file is not a complete profile.</exception>
+    public static HardwareProfile Load(string nameOrPath)
+    {
+        if (nameOrPath.Contains(Path.DirectorySeparatorChar) || nameOrPath.EndsWith(".json", StringComparison.OrdinalIgnoreCase))
+        {
+            return Read(nameOrPath);
+        }
+
+        // The file of that name first: another one that cannot be read is no reason to refuse it.
+        string? folder = Folder;
+        string own = Path.Combine(folder ?? "", nameOrPath.ToLowerInvariant() + ".json");
+        if (folder is not null && nameOrPath.Length > 0 && File.Exists(own))
+        {
+            return Read(own);
+        }
+
+        var known = All();
+        return known.FirstOrDefault(p => p.IsCalled(nameOrPath))
+            ?? throw new UserErrorException($"there is no hardware profile '{nameOrPath}'; choose {NamesOf(known)}, or give the path of a profile (profiling/README.md says how to make one)");
+    }
+
+    /// <summary>All profiles by name.</summary>
+    /// <exception cref="UserErrorException">The folder is missing, or holds something that is no complete profile.</exception>
+    public static IReadOnlyList<HardwareProfile> All() => Folder is { } folder
+        ? [.. Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal).Select(Read)]
+        : throw new UserErrorException("the hardware profiles are missing: neither profiling/hardware of the checkout nor hardware beside the program is there; run `make build`");
+
+    private static string? Folder => Checkout.Find("profiling", "hardware") ?? Checkout.Find("hardware");
+
+    private static string NamesOf(IReadOnlyList<HardwareProfile> known) =>
+        string.Join(", ", known.Select(p => p.Aliases.IsEmpty ? p.Name : $"{p.Name} ({string.Join(", ", p.Aliases)})"));
+
+    private static HardwareProfile Read(string file)
+    {
+        try
+        {
+            return !File.Exists(file) ? throw new UserErrorException($"{file} does not exist; give the name of a hardware profile or the path of one")
+                : new FileInfo(file).Length <= LargestProfile ? HardwareProfileReader.Parse(File.ReadAllText(file), file)
+                : throw new UserErrorException($"{file} is longer than {new Bytes(LargestProfile)}, too much for a hardware profile");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"{file} cannot be read: {e.Message}");
+        }
+    }
+}
