@@ -26,7 +26,18 @@ internal static class Plans
     }
 
     /// <summary>Plans, with a word to a terminal that waits.</summary>
-    public static PlanResult Make(PlanRequest request) => Startup.Show("planning", () => Planner.Plan(request));
+    /// <exception cref="UserErrorException">The request contradicts itself, or its sizes are beyond counting.</exception>
+    public static PlanResult Make(PlanRequest request)
+    {
+        try
+        {
+            return Startup.Show("planning", () => Planner.Plan(request));
+        }
+        catch (OverflowException)
+        {
+            throw new UserErrorException("seqlen, chunks and rounds of this size take more memory than can be counted; give smaller ones");
+        }
+    }
 
     /// <summary>All errors of a schedule. A budget that is null is not checked.</summary>
     public static IReadOnlyList<ScheduleError> Verify(Schedule schedule, Bytes? device, Bytes? host) => ScheduleVerifier.Verify(

@@ -32,6 +32,7 @@ public class BadInputTests
     [InlineData("plan nano --seqlen 64 --global-batch 32", "multiple of seqlen")]
     [InlineData("plan nano --seqlen 64 --chunk 0", "at least 1")]
     [InlineData("plan nano --seqlen 64 --chunk 32 --chunks-per-round 3 --device-memory 1 --host-memory 1", "multiple of 2")]
+    [InlineData("plan nano --seqlen 64 --chunk 1048576 --chunks-per-round 1048576 --rounds 1048576 --device-memory 1 --host-memory 1", "give smaller ones")]
     [InlineData("show nano --seqlen 64 --ops 5", "range of ops")]
     [InlineData("verify nosuch.txt", "nosuch.txt does not exist")]
     [InlineData("train nano --seqlen 64", "--data")]
