@@ -22,6 +22,18 @@ public class GoldenGradientTests
     public void Fp32_chunks_of_32(string name) =>
         CheckFp32(name, c => GoldenCase.Tight(c.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(32))));
 
+    /// <summary>Documents that cross chunk borders, and a chunk that rows do not divide.</summary>
+    [Theory]
+    [InlineData(16)]
+    [InlineData(32)]
+    [InlineData(48)]
+    [InlineData(128)]
+    public void Packed_documents_may_cross_chunk_borders(int chunk)
+    {
+        CheckFp32("llama-documents", c => GoldenCase.Plan(c.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(chunk))));
+        CheckFp32("llama-documents", c => GoldenCase.Tight(c.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(chunk))));
+    }
+
     private static void CheckFp32(string name, Func<GoldenCase, TrainingPlan> planOf)
     {
         var golden = new GoldenCase(name);
