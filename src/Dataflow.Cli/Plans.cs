@@ -20,7 +20,7 @@ internal static class Plans
         }
 
         var plan = ((PlanResult.Feasible)result).Plan;
-        var errors = Startup.Show("verifying the schedule", () => Verify(plan.Schedule, plan.Budget.Device, plan.Budget.Host));
+        var errors = Startup.Show("verifying the schedule", () => Verify(plan.Schedule, plan.ArenaBudgets[0], plan.ArenaBudgets[1]));
         return errors.Count == 0 ? plan : throw new FailedException(
             $"the plan has {errors.Count} errors and will not run: {string.Join("; ", errors.Take(MostListed).Select(e => $"[{e.Rule}] {e.Message}"))}");
     }

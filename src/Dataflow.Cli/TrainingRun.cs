@@ -20,7 +20,7 @@ internal static class TrainingRun
         budgets.CheckAgainst(machine);
         using var data = TrainingData.Open(settings, source);
         var weights = source.Weights(settings.Seed);
-        var request = settings.Plan.Request(model, WorkloadKind.Training, budgets.Memory, data.Tokens.RowCount);
+        var request = settings.Plan.Request(model, settings.ClipNorm is null ? WorkloadKind.Training : WorkloadKind.ClippedTraining, budgets.Memory, data.Tokens.RowCount);
         var result = Plans.Make(request);
         var report = TrainingReport.To(Console.Out, settings.Json);
         report.Planned(request, result, budgets);
@@ -32,7 +32,8 @@ internal static class TrainingRun
         }
 
         using var device = settings.Device.Create(plan);
-        var trainer = new Trainer(plan.Workload, plan.Schedule, device);
+        using var validation = Validation.Open(settings, plan, device);
+        var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor);
         report.Starting(device.Name, data.Description, source.Folder ?? $"initial values from seed {settings.Seed}");
         Startup.Show("loading the weights", () =>
         {
@@ -41,7 +42,7 @@ internal static class TrainingRun
         });
 
         using var interruption = new Interruption();
-        var summary = Steps(settings, plan, trainer, data.Tokens, report, interruption);
+        var summary = Steps(settings, plan, trainer, data.Tokens, validation, report, interruption);
         if (settings.Export is not null)
         {
             CheckpointWriter.WriteFolder(settings.Export, trainer.Weights, recipe.Parameters);
@@ -53,7 +54,7 @@ internal static class TrainingRun
     }
 
     private static RunSummary Steps(
-        TrainingSettings settings, TrainingPlan plan, Trainer trainer, ITokenSource tokens, TrainingReport report, Interruption interruption)
+        TrainingSettings settings, TrainingPlan plan, Trainer trainer, ITokenSource tokens, Validation? validation, TrainingReport report, Interruption interruption)
     {
         var geometry = plan.Workload.Geometry;
         double flops = plan.Workload.Model.ModelFlops(geometry.Seqlen) * geometry.Rows;
@@ -67,8 +68,8 @@ internal static class TrainingRun
                 rows[i] = order.RowAt(((long)step * rows.Length) + i);
             }
 
-            var done = trainer.Step(tokens, rows, settings.Optimizer);
-            report.Stepped(new StepLine(done, settings.Steps, flops, settings.Optimizer.LearningRate));
+            var done = trainer.Step(tokens, rows, settings.Optimizer, settings.ClipNorm ?? float.PositiveInfinity);
+            report.Stepped(new StepLine(done, settings.Steps, flops, settings.Optimizer.LearningRate, validation?.After(done.Step, settings.Steps, trainer)));
             summary = summary with
             {
                 Steps = done.Step,

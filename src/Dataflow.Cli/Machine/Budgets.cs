@@ -8,6 +8,7 @@ namespace Dataflow.Cli;
 internal sealed record Budgets(MemoryBudget Memory, string? Note)
 {
     private const double DeviceShare = 0.25;
+    private const double GpuShare = 0.98;
     private const double HostShare = 0.8;
 
     /// <summary>What the user gave, else shares of what this machine has free.</summary>
@@ -19,6 +20,14 @@ internal sealed record Budgets(MemoryBudget Memory, string? Note)
         }
 
         var machine = MachineMemory.Read();
+        if (settings.Hardware?.DeviceMemory is { } physical)
+        {
+            var all = settings.Device ?? new Bytes((long)(physical.Value * GpuShare));
+            return new Budgets(
+                new MemoryBudget(settings.Host ?? new Bytes((long)(machine.Available.Value * HostShare)), all),
+                $"chosen for {settings.Hardware.Name}: device {all} (given, or 98% of its {physical}), host as given or 80% of the {machine.Available} that this machine has free");
+        }
+
         var device = settings.Device ?? new Bytes((long)(machine.Available.Value * DeviceShare));
         var host = settings.Host ?? new Bytes((long)(machine.Available.Value * HostShare) - device.Value);
         if (host <= Bytes.Zero)

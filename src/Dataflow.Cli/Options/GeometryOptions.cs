@@ -10,10 +10,11 @@ internal sealed class GeometryOptions
     private const int Most = 1 << 20;
     private const int LargestStep = 1 << 24;
     private readonly Option<Recipe?> recipe = Values.Option("--dtype", "fp32|bf16", "number format of parameters, gradients, moments and activations [default: fp32]", Values.RecipeNamed);
-    private readonly Option<long?> globalBatch = Values.Option<long?>("--global-batch", "TOKENS", "tokens of a step, a multiple of seqlen [default: 8192, or all of shorter data]", t => Values.Whole(t, 1, LargestStep));
+    private readonly Option<long?> globalBatch = Values.Option<long?>("--global-batch", "TOKENS", "tokens of a step, a multiple of seqlen [default: 8192, or what hides the update on --hardware, or all of shorter data]", t => Values.Whole(t, 1, LargestStep));
     private readonly Option<int?> chunk = Values.Option("--chunk", "TOKENS", "tokens processed together", Values.OptionalCount(1, Most));
     private readonly Option<int?> chunksPerRound = Values.Option("--chunks-per-round", "N", "chunks that pass a layer before any passes the next", Values.OptionalCount(1, Most));
     private readonly Option<int?> rounds = Values.Option("--rounds", "N", "rounds of a step", Values.OptionalCount(1, Most));
+    private readonly Option<string?> hardware = Values.Option<string?>("--hardware", "NAME", "plan for that machine: a name in profiling/hardware or a profile's file [default: this machine's CPU]", Values.FilePath);
     private readonly Option<TensorSet?> saveSet = Values.Option<TensorSet?>("--save-set", "SET", $"what travelling activations keep: {SaveSets.Choices}", t => SaveSets.Parse(t));
 
     /// <summary>Adds them to a command.</summary>
@@ -31,6 +32,7 @@ internal sealed class GeometryOptions
         command.Options.Add(chunksPerRound);
         command.Options.Add(rounds);
         command.Options.Add(saveSet);
+        command.Options.Add(hardware);
     }
 
     /// <summary>What was given.</summary>
@@ -38,5 +40,5 @@ internal sealed class GeometryOptions
         model, seqlen, device, host, parsed.GetValue(recipe) ?? Recipe.Fp32,
         parsed.CommandResult.Command.Options.Contains(globalBatch) ? parsed.GetValue(globalBatch) : null,
         new GeometryPins(parsed.GetValue(chunk), parsed.GetValue(chunksPerRound), parsed.GetValue(rounds)),
-        parsed.GetValue(saveSet));
+        parsed.GetValue(saveSet), parsed.GetValue(hardware) is { } name ? HardwareFiles.Load(name) : null);
 }

@@ -5,7 +5,8 @@ namespace Dataflow.Cli;
 
 /// <summary>What a user asked to have planned. Null is left to the program.</summary>
 internal sealed record PlanSettings(
-    string ModelPath, int Seqlen, Bytes? Device, Bytes? Host, Recipe Recipe, long? GlobalBatch, GeometryPins Pins, TensorSet? SaveSet)
+    string ModelPath, int Seqlen, Bytes? Device, Bytes? Host, Recipe Recipe, long? GlobalBatch, GeometryPins Pins, TensorSet? SaveSet,
+    HardwareProfile? Hardware = null)
 {
     private const int DefaultStepTokens = 8192;
 
@@ -13,12 +14,15 @@ internal sealed record PlanSettings(
     /// <param name="sourceRows">Rows that the data has, if there is data.</param>
     public PlanRequest Request(ModelConfig model, WorkloadKind kind, MemoryBudget budget, int? sourceRows = null)
     {
-        var request = new PlanRequest(model, Recipe, kind, Seqlen, Rows: null, Pins, budget, SaveSet);
+        var request = new PlanRequest(model, Recipe, kind, Seqlen, Rows: null, Pins, budget, SaveSet)
+        {
+            Reserved = Hardware?.ReservedDevice ?? Bytes.Zero,
+        };
         return request with { Rows = Rows(request, sourceRows) };
     }
 
     /// <summary>
-    /// The global batch, if one was given. Where chunks a round and rounds are pinned, as many rows as they hold (null: the planner
+    /// The global batch, if one was given, or what hides the update on a GPU. Where chunks a round and rounds are pinned, as many rows as they hold (null: the planner
     /// counts them); else a step of the default size. Of data with fewer rows than that, all: then each step sees the same batch.
     /// </summary>
     private int? Rows(PlanRequest request, int? sourceRows)
@@ -32,7 +36,10 @@ internal sealed record PlanSettings(
 
         if (Pins.ChunksPerRound is null || Pins.Rounds is null)
         {
-            return Math.Min(Math.Max(1, DefaultStepTokens / Seqlen), sourceRows ?? int.MaxValue);
+            int rows = Hardware is { Kind: HardwareKind.Gpu } gpu
+                ? GlobalBatchRule.Rows(request.Model, Recipe, Seqlen, gpu)
+                : Math.Max(1, DefaultStepTokens / Seqlen);
+            return Math.Min(rows, sourceRows ?? int.MaxValue);
         }
 
         bool holdsAll = sourceRows is not null && Pins.ChunkTokens is not null

@@ -5,7 +5,14 @@ namespace Dataflow.Cli;
 
 /// <summary>What a user asked to have trained.</summary>
 internal sealed record TrainingSettings(
-    PlanSettings Plan, DeviceSettings Device, string? TextPath, string? TokensPath, int Steps, ulong Seed, AdamWSettings Optimizer, string? Export, bool Json);
+    PlanSettings Plan, DeviceSettings Device, string? TextPath, string? TokensPath, int Steps, ulong Seed, AdamWSettings Optimizer, string? Export, bool Json)
+{
+    /// <summary>The most that the gradients' global norm may be; null leaves them alone.</summary>
+    public float? ClipNorm { get; init; }
+
+    /// <summary>What to measure the loss on besides, and every how many steps.</summary>
+    public (string Path, int Every)? Validation { get; init; }
+}
 
 /// <summary>The options of training, apart from those of the plan.</summary>
 internal sealed class TrainingOptions(int defaultSteps)
@@ -21,12 +28,15 @@ internal sealed class TrainingOptions(int defaultSteps)
     private readonly Option<float?> epsilon = Real("--eps", "added to the root of the second moment", Default.Epsilon, 0, 1, false);
     private readonly Option<float?> weightDecay = Real("--weight-decay", "decoupled weight decay", Default.WeightDecay, 0, 1e3, true);
     private readonly Option<string?> export = Values.Option<string?>("--export", "DIR", "write the trained weights there: model.safetensors and config.json", Values.FilePath);
+    private readonly Option<float?> clip = Values.Option<float?>("--clip", "NORM", "scale gradients down to this global norm", t => Values.Real(0, 1e9f, false)(t));
+    private readonly Option<string?> validation = Values.Option<string?>("--validation", "FILE", "a text or token file to measure the loss on, too", Values.FilePath);
+    private readonly Option<int?> validateEvery = Values.Option("--validate-every", "N", "steps between two validations [default: 10]", Values.OptionalCount(1, int.MaxValue));
     private readonly Option<bool> json = Values.Flag("--json", "print one JSON object a line: the plan, each step, a summary");
 
     /// <summary>Adds them to a command.</summary>
     public void AddTo(Command command)
     {
-        Option[] all = [text, tokens, steps, seed, learningRate, beta1, beta2, epsilon, weightDecay, export, json];
+        Option[] all = [text, tokens, steps, seed, learningRate, beta1, beta2, epsilon, weightDecay, clip, validation, validateEvery, export, json];
         foreach (var option in all)
         {
             command.Options.Add(option);
@@ -47,7 +57,11 @@ internal sealed class TrainingOptions(int defaultSteps)
             parsed.GetValue(learningRate) ?? Default.LearningRate, parsed.GetValue(beta1) ?? Default.Beta1, parsed.GetValue(beta2) ?? Default.Beta2,
             parsed.GetValue(epsilon) ?? Default.Epsilon, parsed.GetValue(weightDecay) ?? Default.WeightDecay);
         return new TrainingSettings(
-            plan, device, textPath, tokensPath, parsed.GetValue(steps) ?? defaultSteps, parsed.GetValue(seed), optimizer, parsed.GetValue(export), parsed.GetValue(json));
+            plan, device, textPath, tokensPath, parsed.GetValue(steps) ?? defaultSteps, parsed.GetValue(seed), optimizer, parsed.GetValue(export), parsed.GetValue(json))
+        {
+            ClipNorm = parsed.GetValue(clip),
+            Validation = parsed.GetValue(validation) is { } path ? (path, parsed.GetValue(validateEvery) ?? 10) : null,
+        };
     }
 
     private static Option<float?> Real(string name, string description, float byDefault, double least, double below, bool leastAllowed)

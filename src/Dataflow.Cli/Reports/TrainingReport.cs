@@ -6,7 +6,7 @@ using Dataflow.Training;
 namespace Dataflow.Cli;
 
 /// <summary>A step as it is reported.</summary>
-internal readonly record struct StepLine(StepReport Step, int Steps, double Flops, float LearningRate)
+internal readonly record struct StepLine(StepReport Step, int Steps, double Flops, float LearningRate, double? ValidationLoss = null)
 {
     /// <summary>Model FLOPs a second.</summary>
     public double FlopsPerSecond => Flops / Step.Duration.TotalSeconds;
@@ -64,7 +64,9 @@ internal abstract class TrainingReport(TextWriter output)
         {
             string step = $"{line.Step.Step}".PadLeft($"{line.Steps}".Length);
             Output.WriteLine($"step {step}/{line.Steps}  loss {line.Step.Loss:0.0000}  {line.Step.TokensPerSecond,7:N0} tok/s  "
-                + $"{line.FlopsPerSecond / 1e9,6:N1} GFLOP/s  {line.Step.Duration.TotalSeconds:0.00} s");
+                + $"{line.FlopsPerSecond / 1e9,6:N1} GFLOP/s  {line.Step.Duration.TotalSeconds:0.00} s"
+                + (line.Step.GradientNorm is { } norm ? $"  norm {norm:0.000}" : "")
+                + (line.ValidationLoss is { } loss ? $"  validation {loss:0.0000}" : ""));
         }
 
         public override void Finished(RunSummary summary)
@@ -89,7 +91,7 @@ internal abstract class TrainingReport(TextWriter output)
     {
         public override void Planned(PlanRequest request, PlanResult result, Budgets budgets) => Write("plan", PlanJson.Of(request, result, null));
 
-        public override void Stepped(StepLine line) => Write("step", new JsonObject
+        public override void Stepped(StepLine line) => Write("step", Measured(line, new JsonObject
         {
             ["step"] = line.Step.Step,
             ["loss"] = line.Step.Loss,
@@ -98,7 +100,23 @@ internal abstract class TrainingReport(TextWriter output)
             ["seconds"] = line.Step.Duration.TotalSeconds,
             ["tflops"] = line.FlopsPerSecond / 1e12,
             ["lr"] = Shortest(line.LearningRate),
-        });
+        }));
+
+        /// <summary>Adds what only some runs measure.</summary>
+        private static JsonObject Measured(StepLine line, JsonObject step)
+        {
+            if (line.Step.GradientNorm is { } norm)
+            {
+                step["gradient_norm"] = norm;
+            }
+
+            if (line.ValidationLoss is { } loss)
+            {
+                step["validation_loss"] = loss;
+            }
+
+            return step;
+        }
 
         public override void Finished(RunSummary summary) => Write("summary", new JsonObject
         {
