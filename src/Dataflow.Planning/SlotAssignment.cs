@@ -53,7 +53,7 @@ internal static class SlotAssignment
         return (slots, deviceEnd);
     }
 
-    private static string HomeName(StepObject item) => "home:" + item.Home;
+    private static string HomeName(StepObject item) => "home/" + item.Home;
 
     private static Schedule Make(
         StepProgram program, TenancyResult tenancy, ImmutableArray<KeyValuePair<string, string>> facts,

@@ -22,10 +22,10 @@ public class HandScheduleTests
         var schedule = Planner.PlanFor(Workload, Residency).Schedule;
         var places = schedule.State.Select(p => $"{schedule.Objects[p.Object].Name} {schedule.Slots[p.Slot].Name}").ToHashSet();
         Assert.Contains("W/L00 W.0", places);
-        Assert.Contains("W/L00 home:W/L00", places);
-        Assert.Contains("W/L01 home:W/L01", places);
+        Assert.Contains("W/L00 home/W/L00", places);
+        Assert.Contains("W/L01 home/W/L01", places);
         Assert.DoesNotContain("W/L01 W.0", places);
-        Assert.Contains("O/embed/P0 home:O/embed/P0", places);
+        Assert.Contains("O/embed/P0 home/O/embed/P0", places);
     }
 
     private static Workload Workload { get; } = new(
