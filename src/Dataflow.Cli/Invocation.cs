@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using Dataflow.Model;
+using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
@@ -46,10 +47,11 @@ internal static class Invocation
 
         // What ran on several threads may fail on several at once: the user's own mistake tells more than what followed from it.
         var all = e is AggregateException many ? many.Flatten().InnerExceptions : [e];
-        return (all.FirstOrDefault(x => x is UserErrorException or InfeasibleException or FailedException) ?? all[0]) switch
+        return (all.FirstOrDefault(x => x is UserErrorException or InfeasibleException or FailedException or DivergedException) ?? all[0]) switch
         {
             UserErrorException user => Fail(ExitCode.BadUsage, $"error: {user.Message}"),
             InfeasibleException infeasible => Fail(ExitCode.Infeasible, $"infeasible: {infeasible.Message}"),
+            DivergedException diverged => Fail(ExitCode.Failed, $"error: {diverged.Message}"),
             FailedException failed => Fail(ExitCode.Failed, $"error: {failed.Message}"),
             OutOfMemoryException => Fail(ExitCode.Failed, "error: this machine ran out of memory; ask for smaller budgets"),
             var other => Fail(ExitCode.Failed, $"error: {other.GetType().Name}: {other.Message}; this is a fault of the program ({TraceVariable}=1 shows where)"),

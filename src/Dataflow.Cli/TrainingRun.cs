@@ -20,6 +20,7 @@ internal static class TrainingRun
         budgets.CheckAgainst(machine);
         using var data = TrainingData.Open(settings, source);
         var weights = source.Weights(settings.Seed);
+        var resumed = settings.Resume is { } saved ? TrainingCheckpoint.Newest(saved) : default;
         var request = settings.Plan.Request(model, settings.ClipNorm is null ? WorkloadKind.Training : WorkloadKind.ClippedTraining, budgets.Memory, data.Tokens.RowCount);
         var result = Plans.Make(request);
         var report = TrainingReport.To(Console.Out, settings.Json);
@@ -34,15 +35,26 @@ internal static class TrainingRun
         using var device = settings.Device.Create(plan);
         using var validation = Validation.Open(settings, plan, device);
         var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor);
-        report.Starting(device.Name, data.Description, source.Folder ?? $"initial values from seed {settings.Seed}");
+        report.Starting(device.Name, data.Description, resumed.Folder ?? source.Folder ?? $"initial values from seed {settings.Seed}");
+        var progress = new TrainingProgress(0, settings.Seed, recipe.Name, plan.Workload.Geometry);
+        Resumption.Check(resumed.Progress, progress, settings.Steps);
         Startup.Show("loading the weights", () =>
         {
-            trainer.Load(weights);
+            if (resumed.Folder is { } folder)
+            {
+                TrainingCheckpoint.Load(folder, trainer, resumed.Progress);
+            }
+            else
+            {
+                trainer.Load(weights);
+            }
+
             return 0;
         });
 
         using var interruption = new Interruption();
         var summary = Steps(settings, plan, trainer, data.Tokens, validation, report, interruption);
+        Resumption.Save(settings, trainer, progress, recipe);
         if (settings.Export is not null)
         {
             CheckpointWriter.WriteFolder(settings.Export, trainer.Weights, recipe.Parameters);
@@ -61,7 +73,8 @@ internal static class TrainingRun
         var order = new BatchOrder(tokens.RowCount, geometry.Rows, settings.Seed);
         int[] rows = new int[geometry.Rows];
         var summary = new RunSummary(plan, 0, 0, 0, 0, 0, 0, null);
-        for (int step = 0; step < settings.Steps && !interruption.Asked; step++)
+        int first = trainer.StepsDone;
+        for (int step = first; step < settings.Steps && !interruption.Asked; step++)
         {
             for (int i = 0; i < rows.Length; i++)
             {
@@ -73,12 +86,16 @@ internal static class TrainingRun
             summary = summary with
             {
                 Steps = done.Step,
-                FirstLoss = step == 0 ? done.Loss : summary.FirstLoss,
+                FirstLoss = step == first ? done.Loss : summary.FirstLoss,
                 LastLoss = done.Loss,
                 Tokens = summary.Tokens + done.Tokens,
                 Seconds = summary.Seconds + done.Duration.TotalSeconds,
                 Flops = summary.Flops + flops,
             };
+            if (settings.Checkpoint is (_, > 0 and var every) && done.Step % every == 0 && done.Step < settings.Steps)
+            {
+                Resumption.Save(settings, trainer, new TrainingProgress(0, settings.Seed, plan.Workload.Recipe.Name, geometry), plan.Workload.Recipe);
+            }
         }
 
         return summary;

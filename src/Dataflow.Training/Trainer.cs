@@ -34,6 +34,8 @@ public sealed class Trainer
     private readonly float[] losses;
     private readonly double[] squaredSums;
     private readonly Executor? evaluation;
+    private readonly ObjectMoments firstMoments;
+    private readonly ObjectMoments secondMoments;
 
     /// <param name="evaluation">The plan's evaluation step on the same arenas, if rows are to be evaluated.</param>
     public Trainer(Workload workload, Schedule schedule, IDevice device, Executor? evaluation = null)
@@ -50,6 +52,8 @@ public sealed class Trainer
             .SelectMany(r => Enumerable.Range(0, geometry.ChunksPerRound).Select(c => $"T/{new Chunk(c)}/{new Round(r)}"))];
         losses = new float[geometry.ChunksPerRound * geometry.Rounds];
         Weights = new ObjectWeights(state, workload.Model, workload.Recipe.Parameters, "W");
+        FirstMoments = firstMoments = new ObjectMoments(schedule, state, workload.Model, workload.Recipe.Moments, second: false);
+        SecondMoments = secondMoments = new ObjectMoments(schedule, state, workload.Model, workload.Recipe.Moments, second: true);
         Gradients = new ObjectWeights(state, workload.Model, workload.Recipe.Gradients, "G");
     }
 
@@ -61,6 +65,32 @@ public sealed class Trainer
 
     /// <summary>The gradients of the last step, where the workload yields them.</summary>
     public IWeightSource Gradients { get; }
+
+    /// <summary>AdamW's first moments, by weight; between steps.</summary>
+    public IWeightSource FirstMoments { get; }
+
+    /// <summary>AdamW's second moments, by weight; between steps.</summary>
+    public IWeightSource SecondMoments { get; }
+
+    /// <summary>Sets the optimizer's state as it was after that many steps.</summary>
+    public void LoadMoments(IWeightSource first, IWeightSource second, int stepsDone)
+    {
+        var type = workload.Recipe.Moments;
+        byte[] staging = new byte[PieceElements * type.Size()];
+        foreach (var weights in ParameterObject.All(workload.Model))
+        {
+            foreach (var (begin, count) in Pieces(weights.Layout(workload.Model).ElementCount))
+            {
+                var bytes = staging.AsSpan(0, checked((int)(count * type.Size())));
+                first.Read(weights, begin, bytes, type);
+                firstMoments.Write(weights, begin, bytes);
+                second.Read(weights, begin, bytes, type);
+                secondMoments.Write(weights, begin, bytes);
+            }
+        }
+
+        StepsDone = stepsDone;
+    }
 
     /// <summary>Writes all parameters into the arenas, on all cores, and clears the optimizer's state.</summary>
     public void Load(IWeightSource weights)
@@ -81,7 +111,8 @@ public sealed class Trainer
 
     /// <summary>Runs one step on the given rows of the source.</summary>
     /// <param name="clipNorm">Where the workload clips: the most that the gradients' global norm may be.</param>
-    /// <exception cref="UserErrorException">No target of the rows counts, or the loss is not finite.</exception>
+    /// <exception cref="UserErrorException">No target of the rows counts.</exception>
+    /// <exception cref="DivergedException">The loss is not finite.</exception>
     public StepReport Step(ITokenSource source, ReadOnlySpan<int> rows, AdamWSettings optimizer, float clipNorm = float.PositiveInfinity)
     {
         var clock = Stopwatch.StartNew();
@@ -89,7 +120,7 @@ public sealed class Trainer
         double loss = Run(executor, new StepArguments(++StepsDone, optimizer, 1f / counted, clipNorm), counted);
         if (!double.IsFinite(loss))
         {
-            throw new UserErrorException($"the loss of step {StepsDone} is {loss}: training diverged; try a smaller --lr");
+            throw new DivergedException($"the loss of step {StepsDone} is {loss}: training diverged; try a smaller --lr");
         }
 
         return new StepReport(StepsDone, loss, (long)rows.Length * workload.Geometry.Seqlen, counted, clock.Elapsed, GradientNorm());

@@ -10,6 +10,12 @@ internal sealed record TrainingSettings(
     /// <summary>The most that the gradients' global norm may be; null leaves them alone.</summary>
     public float? ClipNorm { get; init; }
 
+    /// <summary>Where to save the run, and every how many steps (0: at the end alone).</summary>
+    public (string Folder, int Every)? Checkpoint { get; init; }
+
+    /// <summary>Where a run was saved that is to go on.</summary>
+    public string? Resume { get; init; }
+
     /// <summary>What to measure the loss on besides, and every how many steps.</summary>
     public (string Path, int Every)? Validation { get; init; }
 }
@@ -31,12 +37,15 @@ internal sealed class TrainingOptions(int defaultSteps)
     private readonly Option<float?> clip = Values.Option<float?>("--clip", "NORM", "scale gradients down to this global norm", t => Values.Real(0, 1e9f, false)(t));
     private readonly Option<string?> validation = Values.Option<string?>("--validation", "FILE", "a text or token file to measure the loss on, too", Values.FilePath);
     private readonly Option<int?> validateEvery = Values.Option("--validate-every", "N", "steps between two validations [default: 10]", Values.OptionalCount(1, int.MaxValue));
+    private readonly Option<string?> checkpoint = Values.Option<string?>("--checkpoint", "DIR", "save the whole run there, at the end and when interrupted", Values.FilePath);
+    private readonly Option<int?> checkpointEvery = Values.Option("--checkpoint-every", "N", "and every N steps", Values.OptionalCount(1, int.MaxValue));
+    private readonly Option<string?> resume = Values.Option<string?>("--resume", "DIR", "go on from the newest checkpoint there, to the same bits as without the break", Values.FilePath);
     private readonly Option<bool> json = Values.Flag("--json", "print one JSON object a line: the plan, each step, a summary");
 
     /// <summary>Adds them to a command.</summary>
     public void AddTo(Command command)
     {
-        Option[] all = [text, tokens, steps, seed, learningRate, beta1, beta2, epsilon, weightDecay, clip, validation, validateEvery, export, json];
+        Option[] all = [text, tokens, steps, seed, learningRate, beta1, beta2, epsilon, weightDecay, clip, validation, validateEvery, checkpoint, checkpointEvery, resume, export, json];
         foreach (var option in all)
         {
             command.Options.Add(option);
@@ -60,6 +69,8 @@ internal sealed class TrainingOptions(int defaultSteps)
             plan, device, textPath, tokensPath, parsed.GetValue(steps) ?? defaultSteps, parsed.GetValue(seed), optimizer, parsed.GetValue(export), parsed.GetValue(json))
         {
             ClipNorm = parsed.GetValue(clip),
+            Checkpoint = parsed.GetValue(checkpoint) is { } folder ? (folder, parsed.GetValue(checkpointEvery) ?? 0) : null,
+            Resume = parsed.GetValue(resume),
             Validation = parsed.GetValue(validation) is { } path ? (path, parsed.GetValue(validateEvery) ?? 10) : null,
         };
     }

@@ -1,0 +1,71 @@
+using System.Globalization;
+using Dataflow.Model;
+using Dataflow.Runtime;
+using Dataflow.Schedules;
+
+namespace Dataflow.Training;
+
+/// <summary>
+/// First or second moments by weight, wherever the plan keeps the pieces of optimizer state ("O/L05/P3": the piece's first moments, then
+/// its second). Elements are those of the parameter object.
+/// </summary>
+internal sealed class ObjectMoments : IWeightSource
+{
+    private readonly StepState state;
+    private readonly DType stored;
+    private readonly bool second;
+    private readonly Dictionary<string, long[]> pieces;
+
+    public ObjectMoments(Schedule schedule, StepState state, ModelConfig model, DType stored, bool second)
+    {
+        (this.state, Model, this.stored, this.second) = (state, model, stored, second);
+        pieces = schedule.Objects.Where(o => o.Name.StartsWith("O/", StringComparison.Ordinal))
+            .Select(o => (Parts: o.Name.Split('/'), Elements: o.Length.Value / 2 / stored.Size()))
+            .GroupBy(o => o.Parts[1])
+            .ToDictionary(g => g.Key, g => g.OrderBy(o => int.Parse(o.Parts[2].AsSpan(1), CultureInfo.InvariantCulture)).Select(o => o.Elements).ToArray());
+    }
+
+    /// <inheritdoc/>
+    public ModelConfig Model { get; }
+
+    /// <inheritdoc/>
+    public void Read(ParameterObject weights, long firstElement, Span<byte> destination, DType type)
+    {
+        int size = (int)stored.Size(), count = destination.Length / (int)type.Size();
+        byte[] staging = new byte[count * size];
+        foreach (var part in Parts(weights, firstElement, count))
+        {
+            state.Read(part.Name, part.Offset, staging.AsSpan(part.Position * size, part.Count * size));
+        }
+
+        ElementConversion.Convert(staging, stored.Stored(), destination, type);
+    }
+
+    /// <summary>Sets consecutive elements, given in the stored type.</summary>
+    public void Write(ParameterObject weights, long firstElement, ReadOnlySpan<byte> elements)
+    {
+        int size = (int)stored.Size();
+        foreach (var part in Parts(weights, firstElement, elements.Length / size))
+        {
+            state.Write(part.Name, part.Offset, elements.Slice(part.Position * size, part.Count * size));
+        }
+    }
+
+    private IEnumerable<(string Name, Bytes Offset, int Position, int Count)> Parts(ParameterObject weights, long first, int count)
+    {
+        string owner = ObjectWeights.NameOf("O", weights)[2..];
+        long begin = 0;
+        for (int p = 0; p < pieces[owner].Length; p++)
+        {
+            long length = pieces[owner][p];
+            long from = Math.Max(first, begin), to = Math.Min(first + count, begin + length);
+            if (from < to)
+            {
+                long element = from - begin + (second ? length : 0);
+                yield return (string.Create(CultureInfo.InvariantCulture, $"O/{owner}/P{p}"), new Bytes(element * stored.Size()), (int)(from - first), (int)(to - from));
+            }
+
+            begin += length;
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using System.Text.Json;
+
+namespace Dataflow.Cli.Tests;
+
+/// <summary>A run that was stopped goes on to the same bits, whatever the budgets; a broken checkpoint is never taken for a good one.</summary>
+public class ResumeTests
+{
+    private const string Run = "64 models/nano.json --data README.md --global-batch 512 --chunk 128 --chunks-per-round 2 --lr 3e-3 --json";
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("--clip 0.5 --dtype bf16")]
+    public void Stopping_and_resuming_gives_the_bits_of_the_unbroken_run(string more)
+    {
+        using var scratch = new ScratchFolder();
+        var straight = Losses(Programs.Good(Programs.Demo($"64MiB 8MiB {Run} {more} --steps 6 --export {scratch.File("straight")}")));
+        Programs.Good(Programs.Demo($"64MiB 8MiB {Run} {more} --steps 3 --checkpoint {scratch.File("saved")} --checkpoint-every 1"));
+        Assert.Equal(["step-00000002", "step-00000003"], Directory.GetDirectories(scratch.File("saved")).Select(Path.GetFileName).Order());
+
+        // What a run killed while saving leaves behind is neither resumed nor in the way.
+        Directory.CreateDirectory(scratch.File("saved/.partial-step-00000004"));
+        Directory.CreateDirectory(scratch.File("saved/step-00000004"));
+        var rest = Losses(Programs.Good(Programs.Demo(
+            $"96MiB 12MiB {Run} {more} --steps 6 --resume {scratch.File("saved")} --checkpoint {scratch.File("saved")} --export {scratch.File("resumed")} --interleaving 3")));
+        Assert.Equal(straight[3..], rest);
+        Assert.Equal(File.ReadAllBytes(scratch.File("straight/model.safetensors")), File.ReadAllBytes(scratch.File("resumed/model.safetensors")));
+        Assert.False(Directory.Exists(scratch.File("saved/.partial-step-00000004")));
+    }
+
+    [Fact]
+    public void What_cannot_be_resumed_is_refused_in_a_sentence()
+    {
+        using var scratch = new ScratchFolder();
+        string saved = scratch.File("saved");
+        Programs.Good(Programs.Demo($"64MiB 8MiB {Run} --steps 2 --checkpoint {saved}"));
+        string Refuse(string options) => Programs.Refused(2, Programs.Demo($"64MiB 8MiB {Run} --steps 4 {options}"));
+        Assert.Contains("holds no checkpoint", Refuse($"--resume {scratch.File("nowhere")}"), StringComparison.Ordinal);
+        Assert.Contains("--seed 0", Refuse($"--resume {saved} --seed 9"), StringComparison.Ordinal);
+        string other = Run.Replace("--chunk 128", "--chunk 64", StringComparison.Ordinal);
+        Assert.Contains("another geometry", Programs.Refused(2, Programs.Demo($"64MiB 8MiB {other} --steps 4 --resume {saved}")), StringComparison.Ordinal);
+        string moments = Path.Combine(saved, "step-00000002", "second_moments.safetensors");
+        File.WriteAllBytes(moments, File.ReadAllBytes(moments)[..^100]);
+        Assert.Contains("second_moments", Refuse($"--resume {saved}"), StringComparison.Ordinal);
+        File.WriteAllText(Path.Combine(saved, "step-00000002", "state.json"), "{");
+        Assert.Contains("damaged", Refuse($"--resume {saved}"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Clipping_and_validation_are_reported()
+    {
+        var lines = Programs.Good(Programs.Demo($"64MiB 8MiB {Run} --steps 4 --clip 0.5 --validation LICENSE --validate-every 2"))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement).Where(l => l.GetProperty("event").GetString() == "step").ToArray();
+        Assert.All(lines, l => Assert.True(l.GetProperty("gradient_norm").GetDouble() > 0));
+        Assert.Equal([false, true, false, true], lines.Select(l => l.TryGetProperty("validation_loss", out _)));
+        Assert.True(lines[3].GetProperty("validation_loss").GetDouble() < lines[1].GetProperty("validation_loss").GetDouble());
+    }
+
+    private static double[] Losses(string output) =>
+        [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement)
+            .Where(l => l.GetProperty("event").GetString() == "step").Select(l => l.GetProperty("loss").GetDouble())];
+}
