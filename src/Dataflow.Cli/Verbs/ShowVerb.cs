@@ -18,11 +18,11 @@ internal static class ShowVerb
 
     private const int FirstOps = 20;
 
-    private sealed record Wanted(bool Sizing, bool Residency, bool Schedule, bool Memory, int? Layer, int? Chunk, Range? Ops)
+    private sealed record Wanted(bool Sizing, bool Residency, bool Schedule, bool Memory, bool OverTime, int? Layer, int? Chunk, Range? Ops)
     {
         public bool Slice => Layer is not null || Chunk is not null || Ops is not null;
 
-        public bool Anything => Sizing || Residency || Schedule || Memory || Slice;
+        public bool Anything => Sizing || Residency || Schedule || Memory || OverTime || Slice;
     }
 
     /// <summary>The command.</summary>
@@ -32,18 +32,19 @@ internal static class ShowVerb
         var options = new PlanOptions();
         var (sizing, residency) = (Values.Flag("--sizing", "slots of each pool on the device"), Values.Flag("--residency", "what stays, what travels, what is kept and recomputed"));
         var (schedule, memory) = (Values.Flag("--schedule", "the schedule; in full it is what verify reads"), Values.Flag("--memory", "every slot with its place in its arena"));
+        var overTime = Values.Flag("--over-time", "what is alive on the device in the course of the step");
         var layer = Values.Option("--layer", "N", "only ops of that layer", Values.OptionalCount(0, int.MaxValue));
         var chunk = Values.Option("--chunk-index", "N", "only ops of that chunk", Values.OptionalCount(0, int.MaxValue));
         var ops = Values.Option<Range?>("--ops", "A..B", "only ops A to B, both included", t => OpRange(t));
         options.AddTo(command);
-        Option[] own = [sizing, residency, schedule, memory, layer, chunk, ops];
+        Option[] own = [sizing, residency, schedule, memory, overTime, layer, chunk, ops];
         foreach (var option in own)
         {
             command.Options.Add(option);
         }
 
         command.SetAction(parsed => (int)Execute(options.Bind(parsed), new Wanted(
-            parsed.GetValue(sizing), parsed.GetValue(residency), parsed.GetValue(schedule), parsed.GetValue(memory),
+            parsed.GetValue(sizing), parsed.GetValue(residency), parsed.GetValue(schedule), parsed.GetValue(memory), parsed.GetValue(overTime),
             parsed.GetValue(layer), parsed.GetValue(chunk), parsed.GetValue(ops))));
         return command;
     }
@@ -70,6 +71,11 @@ internal static class ShowVerb
             WriteMemory(output, plan.Schedule);
         }
 
+        if (wanted.OverTime)
+        {
+            new Occupancy(plan.Schedule).WriteTo(output, PointsOverTime);
+        }
+
         if (wanted is { Schedule: true, Slice: false })
         {
             ScheduleText.Print(plan.Schedule, output);
@@ -81,6 +87,8 @@ internal static class ShowVerb
 
         return ExitCode.Ok;
     }
+
+    private const int PointsOverTime = 32;
 
     private static void WriteSizing(TextWriter output, TrainingPlan plan)
     {
