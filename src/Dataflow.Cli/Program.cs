@@ -1,8 +1,9 @@
 using System.CommandLine;
 using Dataflow.Cli;
 
-var (plan, show, verify, train, gradients) = (PlanVerb.Command(), ShowVerb.Command(), VerifyVerb.Command(), TrainVerb.Command(), GradientsVerb.Command());
-var root = new RootCommand("Trains Llama- and Qwen3-style transformers whose state does not fit the device, inside two memory budgets.") { plan, show, verify, train, gradients };
+var (plan, show, verify, frontier) = (PlanVerb.Command(), ShowVerb.Command(), VerifyVerb.Command(), FrontierVerb.Command());
+var (train, gradients) = (TrainVerb.Command(), GradientsVerb.Command());
+var root = new RootCommand("Trains Llama- and Qwen3-style transformers whose state does not fit the device, inside two memory budgets.") { plan, show, verify, frontier, train, gradients };
 return Invocation.Run(
     root,
     new Dictionary<Command, string[]>
@@ -11,6 +12,7 @@ return Invocation.Run(
         [plan] = PlanVerb.Examples,
         [show] = ShowVerb.Examples,
         [verify] = VerifyVerb.Examples,
+        [frontier] = FrontierVerb.Examples,
         [train] = TrainVerb.Examples,
         [gradients] = GradientsVerb.Examples,
     },
