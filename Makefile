@@ -13,6 +13,12 @@ MODEL      ?= models/micro.json
 TEXT       ?= data/kjv.txt
 DEMO_FLAGS ?= --global-batch 1024 --chunk 128 --rounds 2 --lr 2e-3 --steps 260
 
+# What is measured, and where the results go.
+RESULTS    := bench/results
+BENCHMARKS := bench/Dataflow.Benchmarks/bin/Release/net10.0/Dataflow.Benchmarks.dll
+FRONTIER   := nano micro 1b 8b 32b 70b 8b@1048576 --seqlen 512,8192,131072 --dtype bf16
+CHUNK      := 2048
+
 export DOTNET
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
@@ -31,7 +37,7 @@ PROGRAMS := dataflow transformerDemo
 QUIET    := -nologo -verbosity:quiet -tl:off
 
 .DEFAULT_GOAL := help
-.PHONY: help setup restore lock build test demo text clean sdk
+.PHONY: help setup restore lock build test bench frontier demo text clean sdk
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +67,14 @@ build: restore ## build all projects; leaves bin/dataflow and bin/transformerDem
 test: build ## run every test (ONLY=part of a project's name runs a part)
 	@sh tests/run.sh $(ONLY)
 
+bench: build ## measure planning, kernels and what planning costs; writes bench/results
+	@"$(DOTNET)" $(BENCHMARKS) planning kernels costs --out $(RESULTS)
+
+frontier: build ## how little memory each model needs; writes bench/results
+	@note="Commit $$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD -- src models || echo ' with changes'). A function of the sources: the machine plays no part."; \
+	bin/dataflow frontier $(FRONTIER) --note "$$note" --out $(RESULTS)/frontier.md && \
+	bin/dataflow frontier $(FRONTIER) --note "$$note Chunks of $(CHUNK) tokens, large enough to be fast." --chunk $(CHUNK) --hashes --out $(RESULTS)/frontier-chunk-$(CHUNK).md
+
 text: ## fetch the text that the demo trains on
 	@sh src/TransformerDemo/fetch-text.sh $(TEXT)
 
@@ -69,4 +83,4 @@ demo: build text ## build, fetch the text and train on it within small memory bu
 	bin/transformerDemo $(HOST_GIB) $(DEVICE_GIB) $(SEQLEN) $(MODEL) --data $(TEXT) $(DEMO_FLAGS)
 
 clean: ## remove what was built; fetched text and packages stay
-	@rm -rf bin artifacts src/*/bin src/*/obj tests/*/bin tests/*/obj
+	@rm -rf bin artifacts src/*/bin src/*/obj tests/*/bin tests/*/obj bench/*/bin bench/*/obj

@@ -12,6 +12,7 @@ public sealed class BlockPrograms
     private readonly Recipe recipe;
     private readonly Geometry geometry;
     private readonly Dictionary<(string, TensorSet), BlockProgram> cache = [];
+    private readonly Bytes?[] activationsSizes = new Bytes?[(int)TensorSet.All + 1];
 
     public BlockPrograms(ModelConfig model, Recipe recipe, Geometry geometry)
     {
@@ -40,7 +41,7 @@ public sealed class BlockPrograms
     public Bytes GradKvPieceSize => Shape(TensorName.GradKvPiece).Size;
 
     /// <summary>Bytes of the activation object (input and K,V are objects of their own).</summary>
-    public Bytes ActivationsSize(TensorSet saved) => Layout(saved).Length;
+    public Bytes ActivationsSize(TensorSet saved) => activationsSizes[(int)saved] ??= Layout(saved).Length;
 
     /// <summary>Whether a backward needs a recompute op before it; otherwise its own norms are all that is repeated.</summary>
     public bool NeedsRecompute(TensorSet saved) => Missing(saved) != TensorSet.None;

@@ -24,6 +24,14 @@ internal static class PoolNames
 
     /// <summary>Embedding and head: "W.vocabulary" shared by both, or one of each where they are tied.</summary>
     public static string Vocabulary(char what, bool tied, string which) => tied ? $"{what}.{which}" : $"{what}.vocabulary";
+
+    /// <summary>What a pool holds, for people: as <see cref="PlanTraffic.KindOf"/> names objects, but embedding and head apart from layers.</summary>
+    public static string KindOf(string pool)
+    {
+        string[] parts = pool.Split('.');
+        bool vocabulary = parts is [_, "vocabulary" or "embed" or "head"];
+        return (vocabulary ? "vocabulary " : "") + PlanTraffic.KindOf(parts[0]);
+    }
 }
 
 /// <summary>Every pool of a residency with its slots: the device's memory, to the byte, before anything is lowered.</summary>

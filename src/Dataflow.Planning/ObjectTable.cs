@@ -12,7 +12,7 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     private readonly Recipe recipe = workload.Recipe;
     private readonly Geometry geometry = workload.Geometry;
     private readonly List<StepObject> objects = [];
-    private readonly Dictionary<string, int> objectIds = [];
+    private readonly Dictionary<Key, int> ids = [];
     private readonly Dictionary<string, int> poolIds = pools.Select((p, i) => (p.Name, Index: i)).ToDictionary(p => p.Name, p => p.Index);
     private readonly Bytes scratch = DevicePools.ScratchSize(programs, residency);
 
@@ -26,29 +26,30 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     public TensorSet Saved(Layer l, Chunk c) => IsResident(l, c) ? TensorSet.All : residency.Travelling;
 
     public Use Table(Chunk c, Round r) =>
-        Whole(Roles.Table, Get($"T/{c}/{r}", $"T/{c}/{r}", geometry.TableSize, PoolNames.Tables, Lifetime.Input), AccessMode.Read);
+        Whole(Roles.Table, Known(new Key("T", Chunk: c.Index, Round: r.Index), out var key)
+            ?? New(key, $"T/{c}/{r}", $"T/{c}/{r}", geometry.TableSize, PoolNames.Tables, Lifetime.Input), AccessMode.Read);
 
     /// <summary>Residual stream at the entry of a layer; the layer after the last is the head.</summary>
     public Use Stream(string role, Layer l, Chunk c, Round r, AccessMode mode) =>
-        Whole(role, Get($"X/{l}/{c}/{r}", $"X/{l}/{c}", programs.StreamSize, PoolNames.Streams, Lifetime.Transient), mode);
+        Whole(role, Known(new Key("X", l.Index, c.Index, r.Index), out var key)
+            ?? New(key, $"X/{l}/{c}/{r}", $"X/{l}/{c}", programs.StreamSize, PoolNames.Streams, Lifetime.Transient), mode);
 
     public Use GradStream(Chunk c, Round r, AccessMode mode) =>
-        Whole(Roles.GradStream, Get($"dX/{c}/{r}", $"dX/{c}", programs.StreamSize, PoolNames.GradStreams, Lifetime.Transient), mode);
+        Whole(Roles.GradStream, Known(new Key("dX", Chunk: c.Index, Round: r.Index), out var key)
+            ?? New(key, $"dX/{c}/{r}", $"dX/{c}", programs.StreamSize, PoolNames.GradStreams, Lifetime.Transient), mode);
 
     /// <summary>Rows of a group's context window. The window that a backward recomputes is an object of its own.</summary>
     public Use Window(Layer l, Chunk c, Round r, bool recomputed, int firstRow, int rows, AccessMode mode)
     {
-        string name = string.Create(CultureInfo.InvariantCulture, $"{(recomputed ? "KVr" : "KV")}/{l}/G{c.Index / geometry.ChunksPerGroup}");
         long row = programs.KvPieceSize.Value / geometry.ChunkTokens;
-        int id = Get($"{name}/{r}", name, new Bytes(row * geometry.WindowRows), PoolNames.Windows, Lifetime.Transient);
+        int id = OfGroup(recomputed ? "KVr" : "KV", l, c, r, row, PoolNames.Windows);
         return new Use(Roles.Kv, id, new Bytes(row * firstRow), new Bytes(row * rows), mode);
     }
 
     public Use GradWindow(Layer l, Chunk c, Round r, int rows, AccessMode mode)
     {
-        string name = string.Create(CultureInfo.InvariantCulture, $"dKV/{l}/G{c.Index / geometry.ChunksPerGroup}");
         long row = programs.GradKvPieceSize.Value / geometry.ChunkTokens;
-        int id = Get($"{name}/{r}", name, new Bytes(row * geometry.WindowRows), PoolNames.GradWindows, Lifetime.Transient);
+        int id = OfGroup("dKV", l, c, r, row, PoolNames.GradWindows);
         return new Use(Roles.GradKv, id, Bytes.Zero, new Bytes(row * rows), mode);
     }
 
@@ -62,11 +63,13 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
         }
 
         string pool = IsResident(l, c) && residency.Travelling != TensorSet.All ? PoolNames.ResidentActivations : PoolNames.Activations;
-        return [Whole(Roles.Activations, Get($"A/{l}/{c}/{r}", $"A/{l}/{c}", size, pool, Lifetime.Transient), mode)];
+        int id = Known(new Key("A", l.Index, c.Index, r.Index), out var key) ?? New(key, $"A/{l}/{c}/{r}", $"A/{l}/{c}", size, pool, Lifetime.Transient);
+        return [Whole(Roles.Activations, id, mode)];
     }
 
     public Use Weights(Layer l, AccessMode mode) =>
-        Whole(Roles.Weights, Get($"W/{l}", $"W/{l}", programs.BlockLayout.Size(recipe.Parameters), PoolNames.Weights, Lifetime.State), mode);
+        Whole(Roles.Weights, Known(new Key("W", l.Index), out var key)
+            ?? New(key, $"W/{l}", $"W/{l}", programs.BlockLayout.Size(recipe.Parameters), PoolNames.Weights, Lifetime.State), mode);
 
     public Use EmbeddingWeights(string role, AccessMode mode) => Whole(role, Vocabulary("W/embed", programs.EmbeddingLayout, recipe.Parameters, Lifetime.State), mode);
 
@@ -79,7 +82,8 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     public Use Gradients(Layer l, AccessMode mode)
     {
         string pool = l.Index < residency.ResidentGradients ? PoolNames.ResidentGradients : PoolNames.Gradients;
-        return Whole(Roles.Gradients, Get($"G/{l}", $"G/{l}", programs.BlockLayout.Size(recipe.Gradients), pool, GradientLife), mode);
+        int id = Known(new Key("G", l.Index), out var key) ?? New(key, $"G/{l}", $"G/{l}", programs.BlockLayout.Size(recipe.Gradients), pool, GradientLife);
+        return Whole(Roles.Gradients, id, mode);
     }
 
     /// <summary>Both moments of a piece; pieces count in the order of their updates.</summary>
@@ -87,12 +91,12 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     {
         string name = string.Create(CultureInfo.InvariantCulture, $"O/{owner}/P{piece}");
         string pool = order < residency.ResidentPieces ? PoolNames.ResidentMoments : PoolNames.Moments;
-        return Whole(Roles.Optimizer, Get(name, name, size, pool, Lifetime.State), AccessMode.ReadWrite);
+        return Whole(Roles.Optimizer, Get(name, size, pool, Lifetime.State), AccessMode.ReadWrite);
     }
 
     public Use Loss(Chunk c, Round r)
     {
-        int id = Get("loss", "loss", DevicePools.LossSize(geometry), PoolNames.Loss, Lifetime.Output);
+        int id = Get("loss", DevicePools.LossSize(geometry), PoolNames.Loss, Lifetime.Output);
         return new Use(Roles.Loss, id, new Bytes(4L * ((r.Index * geometry.ChunksPerRound) + c.Index)), new Bytes(4), AccessMode.Write);
     }
 
@@ -104,26 +108,45 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
 
     public ImmutableArray<Use> Scratch(Bytes length, AccessMode mode) => length == Bytes.Zero
         ? []
-        : [new Use(Roles.Scratch, Get("scratch", "scratch", scratch, PoolNames.Scratch, Lifetime.Transient), Bytes.Zero, length, mode)];
+        : [new Use(Roles.Scratch, Get("scratch", scratch, PoolNames.Scratch, Lifetime.Transient), Bytes.Zero, length, mode)];
 
-    private int NormObject() => Get("norm", "norm", DevicePools.NormSize(model), PoolNames.Norm, Lifetime.Output);
+    private int NormObject() => Get("norm", DevicePools.NormSize(model), PoolNames.Norm, Lifetime.Output);
 
     private bool IsResident(Layer l, Chunk c) =>
         (l.Index * geometry.GroupsPerRound) + (c.Index / geometry.ChunksPerGroup) >= Groups - residency.ResidentGroups;
 
     private int Vocabulary(string name, ParameterLayout layout, DType type, Lifetime life) =>
-        Get(name, name, layout.Size(type), PoolNames.Vocabulary(name[0], model.TiedEmbedding, name[2..]), life);
+        Known(new Key(name), out var key) ?? New(key, name, name, layout.Size(type), PoolNames.Vocabulary(name[0], model.TiedEmbedding, name[2..]), life);
 
     private Use Whole(string role, int id, AccessMode mode) => new(role, id, Bytes.Zero, objects[id].Length, mode);
 
-    private int Get(string name, string home, Bytes length, string pool, Lifetime life)
+    private int OfGroup(string kind, Layer l, Chunk c, Round r, long row, string pool)
     {
-        if (!objectIds.TryGetValue(name, out int id))
+        int group = c.Index / geometry.ChunksPerGroup;
+        if (Known(new Key(kind, l.Index, group, r.Index), out var key) is { } id)
         {
-            objectIds[name] = id = objects.Count;
-            objects.Add(new StepObject(name, home, length, poolIds[pool], life));
+            return id;
         }
 
+        string name = string.Create(CultureInfo.InvariantCulture, $"{kind}/{l}/G{group}");
+        return New(key, $"{name}/{r}", name, new Bytes(row * geometry.WindowRows), pool, Lifetime.Transient);
+    }
+
+    private int Get(string name, Bytes length, string pool, Lifetime life) => Known(new Key(name), out var key) ?? New(key, name, name, length, pool, life);
+
+    private int? Known(Key wanted, out Key key)
+    {
+        key = wanted;
+        return ids.TryGetValue(wanted, out int id) ? id : null;
+    }
+
+    private int New(Key key, string name, string home, Bytes length, string pool, Lifetime life)
+    {
+        int id = ids[key] = objects.Count;
+        objects.Add(new StepObject(name, home, length, poolIds[pool], life));
         return id;
     }
+
+    /// <summary>What a name is made of: names are written once an object, and objects are asked for at every use.</summary>
+    private readonly record struct Key(string Kind, int Layer = -1, int Chunk = -1, int Round = -1);
 }

@@ -8,6 +8,9 @@ namespace Dataflow.Planning;
 /// </summary>
 internal sealed class PlanCandidates
 {
+    /// <summary>More than any machine has.</summary>
+    public static readonly Bytes Unlimited = new(long.MaxValue / 4);
+
     /// <summary>Save sets of travelling activations, most kept first.</summary>
     private static readonly TensorSet[] SaveSets =
     [
@@ -58,14 +61,16 @@ internal sealed class PlanCandidates
         return null;
     }
 
-    /// <summary>The least device memory that works with that much on the host, if any does.</summary>
-    public Bytes? LeastDevice(Bytes host) => Least(chains
+    /// <summary>The least device memory that works with that much on the host, if any does, in that tier or a higher one.</summary>
+    public Bytes? LeastDevice(Bytes host, Tier from = Tier.Bare) => Least(chains
+        .Where(c => c.Chain.Tier >= from)
         .Select(c => (c.Chain, Index: c.Chain.FirstWithin(host)))
         .Where(c => c.Index < c.Chain.Count)
         .Select(c => c.Chain.FootprintAt(c.Index).Device + reserved));
 
-    /// <summary>The least host memory that works with that much on the device, if any does.</summary>
-    public Bytes? LeastHost(Bytes device) => Least(chains
+    /// <summary>The least host memory that works with that much on the device, if any does, in that tier or a higher one.</summary>
+    public Bytes? LeastHost(Bytes device, Tier from = Tier.Bare) => Least(chains
+        .Where(c => c.Chain.Tier >= from)
         .Select(c => (c.Chain, Index: c.Chain.LastWithin(device - reserved)))
         .Where(c => c.Index >= 0)
         .Select(c => c.Chain.FootprintAt(c.Index).Host));

@@ -8,8 +8,6 @@ namespace Dataflow.Planning;
 /// </summary>
 internal static class Refusal
 {
-    private static readonly Bytes Unlimited = new(long.MaxValue / 4);
-
     public static PlanResult.Infeasible Explain(PlanRequest request, PlanCandidates candidates)
     {
         var budget = request.Budget;
@@ -22,7 +20,7 @@ internal static class Refusal
                 return new PlanResult.Infeasible(
                     $"{what} does not fit {Gap(budget.Device, "device")} and {Gap(budget.Host, "host")} together: give at least {Exact(d)} of device memory or at least {Exact(h)} of host memory{Changes(request)}", d, h);
             case ({ } d, null):
-                var least = candidates.LeastDevice(Unlimited)!.Value;
+                var least = candidates.LeastDevice(PlanCandidates.Unlimited)!.Value;
                 string more = least < d ? $" ({Exact(least)} would do with {Exact(candidates.LeastHost(least)!.Value)} of host memory)" : "";
                 return new PlanResult.Infeasible(
                     $"{what} does not fit {Gap(budget.Device, "device")}, whatever the host has: with {budget.Host} of host memory give at least {Exact(d)} of device memory{more}{Changes(request)}",
@@ -31,7 +29,7 @@ internal static class Refusal
                 return new PlanResult.Infeasible(
                     $"{what} does not fit {Gap(budget.Host, "host")}, whatever the device has: give at least {Exact(h)} of host memory{Changes(request)}", candidates.LeastDevice(h)!.Value, h);
             default:
-                least = candidates.LeastDevice(Unlimited)!.Value;
+                least = candidates.LeastDevice(PlanCandidates.Unlimited)!.Value;
                 var leastHost = candidates.LeastHost(least)!.Value;
                 return new PlanResult.Infeasible(
                     $"{what} fits neither {Gap(budget.Device, "device")} nor {Gap(budget.Host, "host")}: give at least {Exact(least)} of device memory and, with that, {Exact(leastHost)} of host memory{Changes(request)}",

@@ -29,7 +29,7 @@ internal sealed class ResidencyChain
 
     public ResidencyChain(Workload workload, BlockPrograms programs, TensorSet saved, Tier tier)
     {
-        (this.workload, this.programs) = (workload, programs);
+        (this.workload, this.programs, Tier) = (workload, programs, tier);
         var geometry = workload.Geometry;
         bool training = workload.Kind.Updates();
         int layers = workload.Model.LayerCount, chunks = geometry.ChunksPerRound;
@@ -58,6 +58,9 @@ internal sealed class ResidencyChain
             workload.Model.TiedEmbedding ? 0 : 1,
         ];
     }
+
+    /// <summary>The tier of all its residencies.</summary>
+    public Tier Tier { get; }
 
     /// <summary>Number of residencies.</summary>
     public int Count => stages.Sum() + 1;

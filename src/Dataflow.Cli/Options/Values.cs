@@ -63,6 +63,9 @@ internal static class Values
     /// <summary>Tokens of a row.</summary>
     public static int Seqlen(string text) => (int)Whole(text, 2, 1 << 24);
 
+    /// <summary>Tokens of a row, one or several.</summary>
+    public static int[] Seqlens(string text) => [.. text.Split(',').Select(Seqlen)];
+
     /// <summary>A whole number within limits.</summary>
     public static Func<string, int> Count(int least, int most) => text => (int)Whole(text, least, most);
 

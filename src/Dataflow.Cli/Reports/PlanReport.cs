@@ -90,11 +90,11 @@ internal static class PlanReport
     }
 
     /// <summary>Parameters, gradients and both moments.</summary>
-    public static Bytes ModelState(TrainingPlan plan)
-    {
-        var recipe = plan.Workload.Recipe;
-        return new Bytes(plan.Workload.Model.ParameterCount * (recipe.Parameters.Size() + recipe.Gradients.Size() + (2 * recipe.Moments.Size())));
-    }
+    public static Bytes ModelState(TrainingPlan plan) => ModelState(plan.Workload.Model, plan.Workload.Recipe);
+
+    /// <summary>Parameters, gradients and both moments.</summary>
+    public static Bytes ModelState(ModelConfig model, Recipe recipe) =>
+        new(model.ParameterCount * (recipe.Parameters.Size() + recipe.Gradients.Size() + (2 * recipe.Moments.Size())));
 
     /// <summary>"28.61 MiB of 30.72 MiB (93.1%)".</summary>
     public static string Against(Bytes used, Bytes budget) => $"{used} of {budget} ({100.0 * used.Value / budget.Value:0.0}%)";

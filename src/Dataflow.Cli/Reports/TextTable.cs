@@ -8,6 +8,16 @@ internal sealed class TextTable(params string[] head)
     /// <summary>Adds a row of as many cells as the head has.</summary>
     public void Add(params string[] cells) => rows.Add(cells);
 
+    /// <summary>Prints it in Markdown.</summary>
+    public void WriteMarkdownTo(TextWriter output)
+    {
+        string rule = string.Concat(head.Select((_, c) => c == 0 ? "|---|" : "---:|"));
+        foreach (string line in (string[])[MarkdownRow(head), rule, .. rows.Select(MarkdownRow)])
+        {
+            output.WriteLine(line);
+        }
+    }
+
     /// <summary>Prints it, indented.</summary>
     public void WriteTo(TextWriter output)
     {
@@ -19,4 +29,6 @@ internal sealed class TextTable(params string[] head)
             output.WriteLine(("  " + line).TrimEnd());
         }
     }
+
+    private static string MarkdownRow(string[] cells) => $"| {string.Join(" | ", cells)} |";
 }

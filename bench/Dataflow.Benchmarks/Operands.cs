@@ -1,0 +1,74 @@
+using System.Runtime.InteropServices;
+using Dataflow.Cpu.Kernels;
+using Dataflow.Model;
+
+namespace Dataflow.Benchmarks;
+
+/// <summary>Threads, and the memory of a kernel's operands, filled with values of both signs below one.</summary>
+public sealed unsafe class Operands : IDisposable
+{
+    private readonly List<nint> blocks = [];
+    private readonly Random random = new(1);
+
+    private Operands()
+    {
+    }
+
+    /// <summary>One thread for each processor.</summary>
+    public ThreadTeam Team { get; } = new();
+
+    /// <summary>No operands yet.</summary>
+    public static Operands WithTeam() => new();
+
+    /// <summary>A dense matrix.</summary>
+    public Matrix Matrix(DType type, int rows, int columns)
+    {
+        long count = (long)rows * columns;
+        byte* data = Take(count * type.Size());
+        for (long i = 0; i < count; i++)
+        {
+            float value = (random.NextSingle() * 2) - 1;
+            if (type == DType.Float32)
+            {
+                ((float*)data)[i] = value;
+            }
+            else
+            {
+                ((ushort*)data)[i] = (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16);
+            }
+        }
+
+        return new Matrix(data, type, rows, columns);
+    }
+
+    /// <summary>Numbers from 0 to <paramref name="below"/> - 1.</summary>
+    public int* Integers(int count, int below)
+    {
+        int* data = (int*)Take(count * 4L);
+        for (int i = 0; i < count; i++)
+        {
+            data[i] = random.Next(below);
+        }
+
+        return data;
+    }
+
+    /// <summary>Frees all of it.</summary>
+    public void Dispose()
+    {
+        foreach (nint block in blocks)
+        {
+            NativeMemory.AlignedFree((void*)block);
+        }
+
+        blocks.Clear();
+        Team.Dispose();
+    }
+
+    private byte* Take(long bytes)
+    {
+        void* block = NativeMemory.AlignedAlloc((nuint)bytes, 4096);
+        blocks.Add((nint)block);
+        return (byte*)block;
+    }
+}

@@ -1,0 +1,3 @@
+using Dataflow.Benchmarks;
+
+return Suites.Run(args);

@@ -1,0 +1,107 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Dataflow.Model;
+using Dataflow.Planning;
+
+namespace Dataflow.Cli;
+
+/// <summary>dataflow frontier: how little memory models can do with.</summary>
+internal static class FrontierVerb
+{
+    /// <summary>What --help shows.</summary>
+    public static readonly string[] Examples =
+    [
+        "dataflow frontier 8b 32b --seqlen 8192,131072 --dtype bf16",
+        "dataflow frontier nano micro 8b@1048576 --dtype bf16 --out frontier.md",
+    ];
+
+    private static readonly string[] DefaultModels = ["nano", "micro", "1b", "8b", "32b", "70b"];
+    private static readonly int[] DefaultSeqlens = [512, 8192, 131072];
+
+    /// <summary>What was asked for.</summary>
+    private sealed record Wanted(string[] Models, int[] Seqlens, bool Hashes, string? Note, string? Out, bool Json);
+
+    /// <summary>The command.</summary>
+    public static Command Command()
+    {
+        var command = new Command("frontier", "Says how little device memory and how little host memory models can be trained in, and what takes it.");
+        var models = new Argument<string[]>("models")
+        {
+            Description = $"as for plan, or MODEL@SEQLEN for a length of its own [default: {string.Join(' ', DefaultModels)}]",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        var seqlens = Values.Option("--seqlen", "N,N", $"tokens of a sequence, one or several [default: {string.Join(',', DefaultSeqlens)}]", Values.Seqlens);
+        var hashes = Values.Flag("--hashes", "plan every point as well and print the plans' hashes; long sequences take a while");
+        var note = Values.Option<string?>("--note", "TEXT", "a line for the head, such as the commit", t => t);
+        var file = Values.Option<string?>("--out", "FILE", "write there, in Markdown unless --json is given, instead of printing", Values.FilePath);
+        var json = Values.Flag("--json", "print one JSON object");
+        var geometry = new GeometryOptions();
+        command.Arguments.Add(models);
+        command.Options.Add(seqlens);
+        geometry.AddTo(command);
+        Option[] own = [hashes, note, file, json];
+        foreach (var option in own)
+        {
+            command.Options.Add(option);
+        }
+
+        command.SetAction(parsed => (int)Execute(
+            new Wanted(
+                parsed.GetValue(models) is { Length: > 0 } given ? given : DefaultModels,
+                parsed.GetValue(seqlens) is { Length: > 0 } lengths ? lengths : DefaultSeqlens,
+                parsed.GetValue(hashes), parsed.GetValue(note), parsed.GetValue(file), parsed.GetValue(json)),
+            (model, seqlen) => geometry.Bind(parsed, model, seqlen, device: null, host: null)));
+        return command;
+    }
+
+    private static ExitCode Execute(Wanted wanted, Func<string, int, PlanSettings> bind)
+    {
+        var rows = new List<FrontierRow>();
+        foreach (var (model, seqlen) in wanted.Models.SelectMany(m => Cases(m, wanted.Seqlens)))
+        {
+            var settings = bind(model, seqlen);
+            using var source = ModelSource.Open(model);
+            var request = settings.Request(source.Model, WorkloadKind.Training, FrontierRow.NoBudget);
+            rows.Add(Startup.Show($"{model} at {seqlen}", () => FrontierRow.Of(request, wanted.Hashes)));
+        }
+
+        if (wanted.Out is not { } path)
+        {
+            Write(Console.Out, rows, wanted);
+            return ExitCode.Ok;
+        }
+
+        try
+        {
+            using var output = new StreamWriter(path) { NewLine = "\n" };
+            Write(output, rows, wanted);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"{path} cannot be written: {e.Message}");
+        }
+
+        return ExitCode.Ok;
+    }
+
+    private static void Write(TextWriter output, List<FrontierRow> rows, Wanted wanted)
+    {
+        if (wanted.Json)
+        {
+            output.WriteLine(new JsonObject { ["note"] = wanted.Note, ["frontier"] = new JsonArray([.. rows.Select(r => r.ToJson())]) }.ToJsonString());
+        }
+        else
+        {
+            FrontierReport.Write(output, rows, wanted.Note, markdown: wanted.Out is not null);
+        }
+    }
+
+    /// <summary>"8b" at every length, "8b@1048576" at that one; without a number behind it an @ is part of a path.</summary>
+    private static IEnumerable<(string Model, int Seqlen)> Cases(string model, int[] seqlens)
+    {
+        int at = model.LastIndexOf('@');
+        string length = model[(at + 1)..];
+        bool own = at >= 0 && length.Length > 0 && length.All(char.IsAsciiDigit);
+        return own ? [(model[..at], Values.Seqlen(length))] : seqlens.Select(s => (model, s));
+    }
+}

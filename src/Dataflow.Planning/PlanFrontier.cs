@@ -1,0 +1,48 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>What one kind of object takes of the device: parameters, gradients, ...; "vocabulary" is embedding and head.</summary>
+public sealed record DeviceShare(string Kind, Bytes Bytes);
+
+/// <summary>A budget of which neither memory can be less while the other stays, and what the planner makes of it.</summary>
+/// <param name="OnDevice">The device's memory by kind of object, largest first.</param>
+public sealed record FrontierPoint(MemoryBudget Memory, Workload Workload, Residency Residency, ImmutableArray<DeviceShare> OnDevice);
+
+/// <summary>
+/// How little memory a request can do with, whatever its own budgets are. A function of footprints: nothing is lowered.
+/// </summary>
+/// <param name="LeastDevice">The least device memory at unlimited host memory, and the host memory that it then needs. Everything that travels takes turns, so that save, fetch and compute wait for each other.</param>
+/// <param name="BesideCompute">The same where everything that travels has two slots, so that copies run beside compute.</param>
+/// <param name="LeastHost">The least host memory at unlimited device memory, and the device memory that it then needs.</param>
+public sealed record PlanFrontier(FrontierPoint LeastDevice, FrontierPoint BesideCompute, FrontierPoint LeastHost)
+{
+    /// <summary>The frontier of a request.</summary>
+    /// <exception cref="UserErrorException">The request contradicts itself.</exception>
+    public static PlanFrontier Of(PlanRequest request)
+    {
+        var candidates = new PlanCandidates(request);
+        var host = candidates.LeastHost(PlanCandidates.Unlimited)!.Value;
+        return new PlanFrontier(
+            LeastDeviceIn(candidates, Tier.Bare),
+            LeastDeviceIn(candidates, Tier.Doubled),
+            Point(candidates, new MemoryBudget(host, candidates.LeastDevice(host)!.Value)));
+    }
+
+    private static FrontierPoint LeastDeviceIn(PlanCandidates candidates, Tier from)
+    {
+        var device = candidates.LeastDevice(PlanCandidates.Unlimited, from)!.Value;
+        return Point(candidates, new MemoryBudget(candidates.LeastHost(device, from)!.Value, device));
+    }
+
+    private static FrontierPoint Point(PlanCandidates candidates, MemoryBudget memory)
+    {
+        // Higher tiers are preferred, so that the planner takes the tier that the budget was made for.
+        var (workload, programs, residency) = candidates.Best(memory)!.Value;
+        var shares = DevicePools.Of(workload, programs, residency)
+            .GroupBy(p => PoolNames.KindOf(p.Name), (kind, pools) => new DeviceShare(kind, pools.Aggregate(Bytes.Zero, (sum, p) => sum + p.Total)))
+            .OrderByDescending(s => s.Bytes).ThenBy(s => s.Kind, StringComparer.Ordinal);
+        return new FrontierPoint(memory, workload, residency, [.. shares]);
+    }
+}
