@@ -36,7 +36,7 @@ public class KernelBenchmarks
     internal static Result Result(Summary summary) => new(
         "CPU kernels",
         $"{Environment.ProcessorCount} threads. Mean and standard deviation. Matrix products count 2MNK FLOPs; attention 2TThd (forward) and 5TThd (backward) a query head, "
-            + "causal halves counted once, nothing for what is recomputed; the others count each operand's bytes once a read and once a write. Copy is this machine's ceiling for them.",
+            + "causal halves counted once, nothing for what is recomputed; the others count each operand's bytes once a read and once a write. Copy is there to compare with; it is no ceiling, since operands may stay in caches.",
         ["kernel", "shape", "type", "mean", "deviation", "rate"],
         [.. Measured.Of(summary, Cases).Select(m => Row((KernelCase)m.Case, m))]);
 

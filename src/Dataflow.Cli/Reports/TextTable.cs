@@ -30,5 +30,5 @@ internal sealed class TextTable(params string[] head)
         }
     }
 
-    private static string MarkdownRow(string[] cells) => $"| {string.Join(" | ", cells)} |";
+    private static string MarkdownRow(string[] cells) => $"| {string.Join(" | ", cells.Select(c => c.Replace("|", "\\|", StringComparison.Ordinal)))} |";
 }
