@@ -73,7 +73,7 @@ bench: build ## measure planning, kernels and what planning costs; writes bench/
 frontier: build ## how little memory each model needs; writes bench/results
 	@note="Commit $$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD -- src models || echo ' with changes'). A function of the sources: the machine plays no part."; \
 	bin/dataflow frontier $(FRONTIER) --note "$$note" --out $(RESULTS)/frontier.md && \
-	bin/dataflow frontier $(FRONTIER) --note "$$note Chunks of $(CHUNK) tokens, large enough to be fast." --chunk $(CHUNK) --hashes --out $(RESULTS)/frontier-chunk-$(CHUNK).md
+	bin/dataflow frontier $(FRONTIER) --note "$$note Chunks of $(CHUNK) tokens; every point was planned." --chunk $(CHUNK) --hashes --out $(RESULTS)/frontier-chunk-$(CHUNK).md
 
 text: ## fetch the text that the demo trains on
 	@sh src/TransformerDemo/fetch-text.sh $(TEXT)
