@@ -36,6 +36,26 @@ public class PlannerTests
     }
 
     [Fact]
+    public void No_plan_of_thousands_exceeds_a_budget_and_more_memory_is_never_refused()
+    {
+        int planned = 0;
+        for (int seed = 10_000; seed < 13_000; seed++)
+        {
+            var request = RandomRequests.Make(seed, small: true);
+            if (Try(request) is PlanResult.Feasible f)
+            {
+                planned++;
+                Assert.True(f.Plan.DevicePeak <= request.Budget.Device && f.Plan.HostPeak <= request.Budget.Host, $"seed {seed}: {f.Plan.DevicePeak} and {f.Plan.HostPeak} of {request.Budget}");
+                var random = new Random(seed);
+                var more = new MemoryBudget(new Bytes(request.Budget.Host.Value * random.Next(1, 4)), new Bytes(request.Budget.Device.Value * random.Next(1, 4)));
+                Assert.NotNull(new PlanCandidates(request).Best(more));
+            }
+        }
+
+        Assert.True(planned > 1_000, $"only {planned} of the requests were feasible");
+    }
+
+    [Fact]
     public void The_same_request_gives_the_same_text()
     {
         for (int seed = 0; seed < 20; seed++)
