@@ -1,5 +1,6 @@
 using Dataflow.Cli;
 using Dataflow.Model;
+using Dataflow.Training;
 
 namespace TransformerDemo;
 
@@ -7,7 +8,7 @@ namespace TransformerDemo;
 internal static class DemoText
 {
     /// <summary>The settings, with the checkout's text where they name no data and the model brings none.</summary>
-    /// <exception cref="UserErrorException">The text was not fetched yet.</exception>
+    /// <exception cref="UserErrorException">There is no text at all.</exception>
     public static TrainingSettings Supply(TrainingSettings settings)
     {
         bool given = settings.TextPath is not null || settings.TokensPath is not null;
@@ -17,13 +18,36 @@ internal static class DemoText
         }
 
         using var model = ModelSource.Open(settings.Plan.ModelPath); // a model that cannot be used matters more than a missing text
-        string text = Checkout.Find("data", "kjv.txt")
-            ?? throw new UserErrorException("there is nothing to train on; run `make text` to fetch a text, or give one with --data");
+        string text = Checkout.Find("data", "kjv.txt") ?? Documents();
         if (!settings.Json)
         {
             Console.WriteLine($"No data was named: training on {text}");
         }
 
         return settings with { TextPath = text };
+    }
+
+    /// <summary>The project's own documents and sources as one text, in the order of their names, where the demo's text was not fetched.</summary>
+    private static string Documents()
+    {
+        string root = Path.GetDirectoryName(Checkout.Find("Dataflow.sln"))
+            ?? throw new UserErrorException("there is nothing to train on; give a text with --data");
+        var files = new[] { "*.md", "*.cs" }
+            .SelectMany(pattern => Directory.EnumerateFiles(Path.Combine(root, "src"), pattern, SearchOption.AllDirectories))
+            .Where(file => !Path.GetRelativePath(root, file).Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj"))
+            .Order(StringComparer.Ordinal);
+        string text = Path.Combine(root, "data", "documents.txt");
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(text)!);
+            AtomicFile.WriteText(text, string.Concat(files.Select(File.ReadAllText)));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"there is nothing to train on, and {text} could not be written; run `make text` to fetch a text, or give one with --data");
+        }
+
+        Console.Error.WriteLine("data/kjv.txt is not there (`make text` fetches it): the project's own documents and sources take its place");
+        return text;
     }
 }
