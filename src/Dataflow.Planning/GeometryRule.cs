@@ -10,6 +10,9 @@ public static class GeometryRule
 {
     private const int LargestChunk = 8192;
     private const int SmallestChunk = 32;
+
+    // More chunks a step than this save next to no memory, and schedules grow with them.
+    private const int MostChunks = 256;
     private const int RoundTokens = 16384;
     private const int StepTokens = 8192;
     private const int LogitsElements = 1 << 25;
@@ -28,7 +31,8 @@ public static class GeometryRule
         }
 
         var found = new List<Geometry>();
-        for (int least = LargestChunk; least >= SmallestChunk; least /= 2)
+        long step = (long)request.Seqlen * (request.Rows ?? 1);
+        for (int least = LargestChunk; least >= SmallestChunk && (least == LargestChunk || step / least <= MostChunks); least /= 2)
         {
             int tokens = ChunkTokens(request, least);
             if (found.Count == 0 || tokens < found[^1].ChunkTokens)
