@@ -12,7 +12,7 @@ public static class GeometryRule
     private const int SmallestChunk = 32;
 
     // More chunks a step than this save next to no memory, and schedules grow with them.
-    private const int MostChunks = 256;
+    private const int MostChunks = 512;
     private const int RoundTokens = 16384;
     private const int StepTokens = 8192;
     private const int LogitsElements = 1 << 25;
