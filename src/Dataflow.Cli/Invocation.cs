@@ -19,6 +19,7 @@ internal static class Invocation
     /// <param name="arguments">As the shell gave them.</param>
     public static int Run(RootCommand root, IReadOnlyDictionary<Command, string[]> examples, string[] arguments)
     {
+        GuardedOutput.Install();
         root.Directives.Clear();
         foreach (var option in root.Options.OfType<HelpOption>())
         {
@@ -47,11 +48,12 @@ internal static class Invocation
 
         // What ran on several threads may fail on several at once: the user's own mistake tells more than what followed from it.
         var all = e is AggregateException many ? many.Flatten().InnerExceptions : [e];
-        return (all.FirstOrDefault(x => x is UserErrorException or InfeasibleException or FailedException or DivergedException) ?? all[0]) switch
+        return (all.FirstOrDefault(x => x is UserErrorException or InfeasibleException or FailedException or DivergedException or OutputException) ?? all[0]) switch
         {
             UserErrorException user => Fail(ExitCode.BadUsage, $"error: {user.Message}"),
             InfeasibleException infeasible => Fail(ExitCode.Infeasible, $"infeasible: {infeasible.Message}"),
             DivergedException diverged => Fail(ExitCode.Failed, $"error: {diverged.Message}"),
+            OutputException output => Fail(ExitCode.Failed, $"error: {output.Message}"),
             FailedException failed => Fail(ExitCode.Failed, $"error: {failed.Message}"),
             OutOfMemoryException => Fail(ExitCode.Failed, "error: this machine ran out of memory; ask for smaller budgets"),
             var other => Fail(ExitCode.Failed, $"error: {other.GetType().Name}: {other.Message}; this is a fault of the program ({TraceVariable}=1 shows where)"),
@@ -60,8 +62,15 @@ internal static class Invocation
 
     private static int Fail(ExitCode code, string message)
     {
-        Console.Out.Flush();
-        Console.Error.WriteLine(message.ReplaceLineEndings(" "));
+        try
+        {
+            Console.Error.WriteLine(message.ReplaceLineEndings(" "));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Nobody listens: the exit status still tells.
+        }
+
         return (int)code;
     }
 

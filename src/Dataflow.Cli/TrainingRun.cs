@@ -32,6 +32,11 @@ internal static class TrainingRun
             CheckpointWriter.PrepareFolder(folder, model, recipe.Parameters);
         }
 
+        if (settings.Checkpoint is var (checkpoints, _))
+        {
+            TrainingCheckpoint.Prepare(checkpoints, resumed.Folder is null ? 0 : resumed.Progress.Step);
+        }
+
         using var device = settings.Device.Create(plan);
         using var validation = Validation.Open(settings, plan, device);
         var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor);

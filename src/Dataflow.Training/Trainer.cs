@@ -111,8 +111,8 @@ public sealed class Trainer
 
     /// <summary>Runs one step on the given rows of the source.</summary>
     /// <param name="clipNorm">Where the workload clips: the most that the gradients' global norm may be.</param>
-    /// <exception cref="UserErrorException">No target of the rows counts.</exception>
-    /// <exception cref="DivergedException">The loss is not finite.</exception>
+    /// <exception cref="UserErrorException">No target of the rows counts, or the first loss is not finite.</exception>
+    /// <exception cref="DivergedException">A later loss is not finite.</exception>
     public StepReport Step(ITokenSource source, ReadOnlySpan<int> rows, AdamWSettings optimizer, float clipNorm = float.PositiveInfinity)
     {
         var clock = Stopwatch.StartNew();
@@ -120,7 +120,9 @@ public sealed class Trainer
         double loss = Run(executor, new StepArguments(++StepsDone, optimizer, 1f / counted, clipNorm), counted);
         if (!double.IsFinite(loss))
         {
-            throw new DivergedException($"the loss of step {StepsDone} is {loss}: training diverged; try a smaller --lr");
+            throw StepsDone == 1
+                ? new UserErrorException($"the loss of the weights as they were loaded is {loss}: some of them are no finite numbers, or too large for {workload.Recipe.Name}")
+                : new DivergedException($"the loss of step {StepsDone} is {loss}: training diverged; try a smaller --lr");
         }
 
         return new StepReport(StepsDone, loss, (long)rows.Length * workload.Geometry.Seqlen, counted, clock.Elapsed, GradientNorm());

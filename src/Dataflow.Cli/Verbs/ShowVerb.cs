@@ -13,7 +13,7 @@ internal static class ShowVerb
     public static readonly string[] Examples =
     [
         "dataflow show models/nano.json --seqlen 128 --device-memory 8MiB --host-memory 64MiB --schedule > schedule.txt",
-        "dataflow show models/nano.json --seqlen 128 --device-memory 8MiB --host-memory 64MiB --layer 2 --ops 0..200",
+        "dataflow show models/nano.json --seqlen 128 --device-memory 8MiB --host-memory 64MiB --layer 2 --chunk-index 0",
     ];
 
     private const int FirstOps = 20;

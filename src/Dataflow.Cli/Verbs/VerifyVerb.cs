@@ -31,10 +31,10 @@ internal static class VerifyVerb
     private static ExitCode Execute(PlanOptions options, ParseResult parsed)
     {
         string path = options.ModelPath(parsed);
-        if (IsSchedule(path))
+        if (ReadSchedule(path) is { } text)
         {
             var (device, host) = options.Budgets(parsed);
-            return Verify(Parse(path), device, host, hash: null);
+            return Verify(Parse(path, text), device, host, hash: null);
         }
 
         var settings = options.Bind(parsed);
@@ -68,18 +68,23 @@ internal static class VerifyVerb
         return errors.Count == 0 ? ExitCode.Ok : ExitCode.Failed;
     }
 
-    private static bool IsSchedule(string path)
+    /// <summary>The text of a printed schedule, read once because it may be a pipe; null if the path is something else.</summary>
+    private static string? ReadSchedule(string path)
     {
-        if (!File.Exists(path) || path.EndsWith(".txt", StringComparison.OrdinalIgnoreCase))
+        bool named = path.EndsWith(".txt", StringComparison.OrdinalIgnoreCase);
+        if (!File.Exists(path))
         {
-            return path.EndsWith(".txt", StringComparison.OrdinalIgnoreCase);
+            return !named ? null : throw new UserErrorException(Directory.Exists(path) ? $"{path} is a folder, and a file is needed" : $"{path} does not exist");
         }
 
         try
         {
             using var reader = new StreamReader(path);
-            Span<char> head = stackalloc char[Header.Length];
-            return reader.ReadBlock(head) == head.Length && head.SequenceEqual(Header);
+            char[] head = new char[Header.Length];
+            int length = reader.ReadBlock(head);
+            return !named && !head.AsSpan(0, length).SequenceEqual(Header) ? null
+                : new FileInfo(path).Length <= LargestText ? new string(head, 0, length) + reader.ReadToEnd()
+                : throw new UserErrorException($"{path} is longer than {new Bytes(LargestText)}, too much for a schedule");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -87,21 +92,15 @@ internal static class VerifyVerb
         }
     }
 
-    private static Schedule Parse(string path)
+    private static Schedule Parse(string path, string text)
     {
         try
         {
-            return !File.Exists(path) ? throw new UserErrorException($"{path} does not exist")
-                : new FileInfo(path).Length <= LargestText ? ScheduleText.Parse(File.ReadAllText(path))
-                : throw new UserErrorException($"{path} is longer than {new Bytes(LargestText)}, too much for a schedule");
+            return ScheduleText.Parse(text);
         }
         catch (Exception e) when (e is FormatException or OverflowException)
         {
             throw new UserErrorException($"{path} is no schedule: {e.Message}");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UserErrorException($"{path} cannot be read: {e.Message}");
         }
     }
 }

@@ -62,6 +62,7 @@ public static class CheckpointWriter
         }
 
         CheckWritable(Path.Combine(folder, Checkpoint.FileName), model, type);
+        AtomicFile.Create(Path.Combine(folder, ModelFiles.ConfigName)).Dispose();
     }
 
     /// <summary>Writes a model's folder, made if need be: config.json and model.safetensors, each all or nothing.</summary>

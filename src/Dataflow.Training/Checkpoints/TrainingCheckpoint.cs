@@ -27,6 +27,28 @@ public static class TrainingCheckpoint
     // What follows from a geometry is not part of the file.
     private static readonly JsonSerializerOptions Format = new() { IgnoreReadOnlyProperties = true, WriteIndented = true };
 
+    /// <summary>
+    /// Makes the folder that a run from <paramref name="step"/> on will save to. One with later steps is another run's: saving would delete
+    /// this run's checkpoints as the oldest, and resuming would go on with the other.
+    /// </summary>
+    /// <exception cref="UserErrorException">It cannot be made or written to, or holds later steps.</exception>
+    public static void Prepare(string folder, int step)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+            AtomicFile.Create(Path.Combine(folder, StateName)).Dispose();
+            if (Complete(folder).Any() && Newest(folder).Progress is var newest && newest.Step > step)
+            {
+                throw new UserErrorException($"{folder} holds another run's checkpoint of step {newest.Step}; give another folder to --checkpoint, or go on with that run by --resume {folder}");
+            }
+        }
+        catch (Exception e) when (FileErrors.IsFileError(e) || e is ArgumentException)
+        {
+            throw FileErrors.Unwritable(folder, e);
+        }
+    }
+
     /// <summary>Saves a run below a folder, which is made if need be.</summary>
     /// <exception cref="UserErrorException">It cannot be written; what was saved before is still there.</exception>
     public static void Save(string folder, Trainer trainer, TrainingProgress progress, Recipe recipe)

@@ -56,6 +56,11 @@ public sealed class AtomicFile : IDisposable
                 throw new UserErrorException($"{path} cannot be written: it is a folder");
             }
 
+            if (FileKind.IsSpecial(final))
+            {
+                throw new UserErrorException($"{path} cannot be written: it is a device or a pipe, and a regular file is needed");
+            }
+
             string folder = System.IO.Path.GetDirectoryName(final)!;
             string prefix = $".{System.IO.Path.GetFileName(final)}.";
             DeleteLeftovers(folder, prefix);

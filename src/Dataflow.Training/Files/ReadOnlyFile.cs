@@ -33,6 +33,11 @@ internal sealed class ReadOnlyFile : IDisposable
             throw new UserErrorException($"{path} is a folder, and a file is needed");
         }
 
+        if (FileKind.IsSpecial(path))
+        {
+            throw FileErrors.Unreadable(path, new NotSupportedException());
+        }
+
         SafeFileHandle? handle = null;
         try
         {

@@ -38,14 +38,14 @@ public sealed class ByteText : ITokenSource, IDisposable
     /// <exception cref="UserErrorException">Not readable, too short, not UTF-8, or a vocabulary without an id for each byte.</exception>
     public static ByteText Open(string path, int seqlen, int vocabSize)
     {
-        if (vocabSize < VocabSize)
-        {
-            throw new UserErrorException($"{path} is read as bytes, which needs a vocabulary of at least {VocabSize} ids, and the model has {vocabSize}");
-        }
-
         var file = ReadOnlyFile.Open(path);
         try
         {
+            if (vocabSize < VocabSize)
+            {
+                throw new UserErrorException($"{path} is read as bytes, which needs a vocabulary of at least {VocabSize} ids, and the model has {vocabSize}");
+            }
+
             int rows = RowFile.RowCount(path, file.Length, seqlen);
             CheckText(file);
             return new ByteText(file, rows, seqlen + 1);
