@@ -48,6 +48,8 @@ public class BadInputTests
     [InlineData("train nano --seqlen 64 --data README.md --host-memory 900000GiB", "this machine has")]
     [InlineData("train nano --seqlen 64 --data nosuch.txt " + Budgets, "nosuch.txt does not exist")]
     [InlineData("train nano --seqlen 64 --data models " + Budgets, "is a folder")]
+    [InlineData("train tests/golden/qwen3-hd128 --seqlen 320 --validation nosuch.txt " + Budgets, "nosuch.txt does not exist")]
+    [InlineData("verify models.txt", "models.txt does not exist")]
     [InlineData("train nano --seqlen 64 --data LICENSE/below " + Budgets, "LICENSE/below")]
     [InlineData("train nano --seqlen 8000000 --data README.md " + Budgets, "one row of seqlen 8000000 needs 8000001")]
     [InlineData("gradients nano --seqlen 64 --out x " + Budgets, "no tokens.bin")]
@@ -107,6 +109,12 @@ public class BadInputTests
         Refused(train);
         File.Copy(new GoldenFolder("llama-documents").FileOf("model.safetensors"), Weights(), overwrite: true);
         Assert.Contains("instead of [", Refused(train), StringComparison.Ordinal);
+
+        byte[] poisoned = File.ReadAllBytes(Small.FileOf("model.safetensors"));
+        BitConverter.TryWriteBytes(poisoned.AsSpan(poisoned.Length - 4), float.NaN);
+        File.WriteAllBytes(Weights(), poisoned);
+        Assert.Contains("weights as they were loaded", Refused($"gradients {scratch.Path} --seqlen {Small.Seqlen} --out {scratch.File("g")}"), StringComparison.Ordinal);
+        Assert.False(File.Exists(scratch.File("g")));
     }
 
     private static string Refused(string arguments) => Programs.Refused(2, Programs.Dataflow($"{arguments} {Budgets}"));

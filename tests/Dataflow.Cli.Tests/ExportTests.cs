@@ -13,8 +13,25 @@ public class ExportTests
         var outcome = Programs.Dataflow($"{Nano} --steps 1000000 --export {scratch.File("file/below")}");
         Assert.Contains("cannot be written", Programs.Refused(2, outcome), StringComparison.Ordinal);
         Assert.DoesNotContain("step 1/", outcome.Output, StringComparison.Ordinal);
+        Directory.CreateDirectory(scratch.File("taken/config.json"));
+        outcome = Programs.Dataflow($"{Nano} --steps 1 --export {scratch.File("taken")}");
+        Assert.Contains("config.json cannot be written: it is a folder", Programs.Refused(2, outcome), StringComparison.Ordinal);
+        Assert.Equal(["config.json"], Directory.GetFileSystemEntries(scratch.File("taken")).Select(Path.GetFileName));
         var golden = new GoldenFolder("llama-small");
         Programs.Refused(2, Programs.Dataflow($"gradients {golden.Path} --seqlen {golden.Seqlen} --out {scratch.File("none/g")}"));
+    }
+
+    [Fact]
+    public void A_pipe_is_neither_replaced_nor_waited_for()
+    {
+        using var scratch = new ScratchFolder();
+        var golden = new GoldenFolder("llama-small");
+        string pipe = scratch.File("pipe");
+        Assert.Equal(0, Programs.Run("mkfifo", [pipe]).Status);
+        var outcome = Programs.Dataflow($"gradients {golden.Path} --seqlen {golden.Seqlen} --device-memory 2MiB --host-memory 16MiB --out {pipe}");
+        Assert.Contains("it is a device or a pipe", Programs.Refused(2, outcome), StringComparison.Ordinal);
+        Assert.Contains("not a regular file", Programs.Refused(2, Programs.Dataflow($"plan {pipe} --seqlen 64")), StringComparison.Ordinal);
+        Assert.Contains("not a regular file", Programs.Refused(2, Programs.Dataflow(Nano.Replace("README.md", pipe, StringComparison.Ordinal))), StringComparison.Ordinal);
     }
 
     [Fact]

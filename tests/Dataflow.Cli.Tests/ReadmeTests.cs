@@ -38,5 +38,6 @@ public class ReadmeTests
         File.WriteAllText(scratch.File("schedule.txt"), Programs.Good(Programs.Dataflow("show nano --seqlen 128 --device-memory 8MiB --host-memory 64MiB --schedule")));
         var outcome = Programs.Run("sh", ["-c", command.Split('#')[0]], scratch.Path);
         Assert.True(outcome.Status == 0, outcome.Errors);
+        Assert.DoesNotMatch(@"(?m)^0 of [\d,]+ ops", outcome.Output);
     }
 }

@@ -46,6 +46,23 @@ public class ResumeTests
     }
 
     [Fact]
+    public void A_run_does_not_mix_its_checkpoints_with_those_of_another()
+    {
+        using var scratch = new ScratchFolder();
+        string saved = scratch.File("saved");
+        string Train(int steps, string options) => $"64MiB 8MiB {Run} --steps {steps} {options}";
+        Programs.Good(Programs.Demo(Train(2, $"--checkpoint {saved}")));
+        Assert.Contains("another run's checkpoint of step 2", Programs.Refused(2, Programs.Demo(Train(1, $"--checkpoint {saved}"))), StringComparison.Ordinal);
+        Programs.Good(Programs.Demo(Train(3, $"--resume {saved} --checkpoint {saved}")));
+
+        // What cannot be saved to is refused before the first step.
+        File.WriteAllText(scratch.File("file"), "");
+        var outcome = Programs.Demo(Train(1, $"--checkpoint {scratch.File("file")}"));
+        Assert.Contains("cannot be written", Programs.Refused(2, outcome), StringComparison.Ordinal);
+        Assert.DoesNotContain("\"event\":\"step\"", outcome.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Clipping_and_validation_are_reported()
     {
         var lines = Programs.Good(Programs.Demo($"64MiB 8MiB {Run} --steps 4 --clip 0.5 --validation LICENSE --validate-every 2"))
