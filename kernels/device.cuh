@@ -1,0 +1,231 @@
+// What every kernel may use: fixed-width types, bf16, 16-byte accesses, reductions and the few PTX instructions, each behind one
+// name. No CUDA or standard header is included, so that NVRTC, nvcc and g++ compile the same sources.
+//
+// Under DATAFLOW_EMULATED the leaf functions (those with inline PTX or warp intrinsics) come from native/emulation/emulated_device.h;
+// everything that has control flow or computes an address is shared.
+#pragma once
+
+typedef signed char int8;
+typedef unsigned char uint8;
+typedef unsigned short uint16;
+typedef int int32;
+typedef unsigned int uint32;
+typedef long long int64;
+typedef unsigned long long uint64;
+
+#ifdef DATAFLOW_EMULATED
+#include "emulated_device.h"
+#else
+
+// Exports a kernel to the driver under its own name; put it after the kernel's definition.
+#define EXPORT_KERNEL(name)
+
+// Shared memory whose size the launch gives: a pointer named `name`, aligned to 1,024 bytes.
+#define DYNAMIC_SHARED(name) extern __shared__ __align__(1024) unsigned char name[]
+
+#define DEVICE static __device__ __forceinline__
+
+DEVICE void block_barrier() { __syncthreads(); }
+
+DEVICE void warp_barrier() { __syncwarp(); }
+
+DEVICE float shuffle_xor(float value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
+
+DEVICE double shuffle_xor(double value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
+
+DEVICE float shuffle_down(float value, int distance) { return __shfl_down_sync(0xffffffffu, value, distance); }
+
+DEVICE uint32 shuffle(uint32 value, int lane) { return __shfl_sync(0xffffffffu, value, lane); }
+
+// Address of shared memory as PTX wants it.
+DEVICE uint32 shared_address(const void* pointer) { return (uint32)__cvta_generic_to_shared(pointer); }
+
+// 16 bytes from global to shared memory, asynchronously; where `valid` is false, zeros are written and nothing is read.
+DEVICE void copy_async_16(void* shared, const void* global, bool valid)
+{
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(shared)), "l"(global), "r"(valid ? 16 : 0) : "memory");
+}
+
+DEVICE void copy_async_commit() { asm volatile("cp.async.commit_group;\n" ::: "memory"); }
+
+// Until at most N committed groups are still under way.
+template <int N> DEVICE void copy_async_wait() { asm volatile("cp.async.wait_group %0;\n" ::"n"(N) : "memory"); }
+
+// Four 8x8 matrices of 16-bit elements; lane i gives the address of row i % 8 of matrix i / 8 (PTX ISA, ldmatrix).
+DEVICE void load_matrix_x4(uint32 (&r)[4], const void* shared_row)
+{
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];\n"
+        : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(shared_address(shared_row)) : "memory");
+}
+
+// The same, each matrix transposed.
+DEVICE void load_matrix_x4_transposed(uint32 (&r)[4], const void* shared_row)
+{
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];\n"
+        : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"(shared_address(shared_row)) : "memory");
+}
+
+// d += a b: a 16x16 row-major, b 16x8 column-major, both bf16; d 16x8 fp32 (PTX ISA, mma.m16n8k16).
+DEVICE void mma_16816(float (&d)[4], const uint32 (&a)[4], uint32 b0, uint32 b1)
+{
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};\n"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+// 2^x by the special function unit; at most 2 ulp off.
+DEVICE float exp2_fast(float x)
+{
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;\n" : "=f"(y) : "f"(x));
+    return y;
+}
+
+// Two floats rounded to nearest even, `low` in the low half.
+DEVICE uint32 pack_bf16(float low, float high)
+{
+    uint32 packed;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;\n" : "=r"(packed) : "f"(high), "f"(low));
+    return packed;
+}
+
+DEVICE float bits_to_float(uint32 bits) { return __uint_as_float(bits); }
+
+DEVICE uint32 float_to_bits(float value) { return __float_as_uint(value); }
+
+#endif
+
+// A bfloat16 as it lies in memory.
+struct bf16
+{
+    uint16 bits;
+};
+
+DEVICE float to_float(float value) { return value; }
+
+DEVICE float to_float(bf16 value) { return bits_to_float((uint32)value.bits << 16); }
+
+// Rounded to nearest even where the type is narrower.
+template <typename T> DEVICE T from_float(float value);
+
+template <> DEVICE float from_float<float>(float value) { return value; }
+
+template <> DEVICE bf16 from_float<bf16>(float value) { return bf16{(uint16)(pack_bf16(value, 0.0f) & 0xffffu)}; }
+
+// 16 bytes of elements as floats: 4 fp32 or 8 bf16. Addresses must be multiples of 16 bytes.
+template <typename T> struct Pack
+{
+    static const int Count = 16 / sizeof(T);
+    float v[Count];
+};
+
+DEVICE Pack<float> load_pack(const float* at)
+{
+    const float4 raw = *reinterpret_cast<const float4*>(at);
+    return Pack<float>{{raw.x, raw.y, raw.z, raw.w}};
+}
+
+DEVICE Pack<bf16> load_pack(const bf16* at)
+{
+    const uint4 raw = *reinterpret_cast<const uint4*>(at);
+    const uint32 words[4] = {raw.x, raw.y, raw.z, raw.w};
+    Pack<bf16> pack;
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+    {
+        pack.v[2 * i] = bits_to_float(words[i] << 16);
+        pack.v[2 * i + 1] = bits_to_float(words[i] & 0xffff0000u);
+    }
+
+    return pack;
+}
+
+DEVICE void store_pack(float* at, const Pack<float>& pack)
+{
+    *reinterpret_cast<float4*>(at) = make_float4(pack.v[0], pack.v[1], pack.v[2], pack.v[3]);
+}
+
+DEVICE void store_pack(bf16* at, const Pack<bf16>& pack)
+{
+    *reinterpret_cast<uint4*>(at) = make_uint4(pack_bf16(pack.v[0], pack.v[1]), pack_bf16(pack.v[2], pack.v[3]),
+        pack_bf16(pack.v[4], pack.v[5]), pack_bf16(pack.v[6], pack.v[7]));
+}
+
+// Sum over the warp, in every lane, in a fixed order.
+template <typename T> DEVICE T warp_sum(T value)
+{
+#pragma unroll
+    for (int mask = 16; mask > 0; mask >>= 1)
+    {
+        value += shuffle_xor(value, mask);
+    }
+
+    return value;
+}
+
+DEVICE float warp_max(float value)
+{
+#pragma unroll
+    for (int mask = 16; mask > 0; mask >>= 1)
+    {
+        value = fmaxf(value, shuffle_xor(value, mask));
+    }
+
+    return value;
+}
+
+// Sum over the block, in every thread, in a fixed order; `scratch` is shared memory of one T a warp. All threads must call it.
+template <typename T> DEVICE T block_sum(T value, T* scratch)
+{
+    value = warp_sum(value);
+    block_barrier();
+    if (threadIdx.x % 32 == 0)
+    {
+        scratch[threadIdx.x / 32] = value;
+    }
+
+    block_barrier();
+    T sum = scratch[0];
+    for (int warp = 1; warp < (int)blockDim.x / 32; warp++)
+    {
+        sum += scratch[warp];
+    }
+
+    return sum;
+}
+
+// As block_sum, for the maximum.
+DEVICE float block_max(float value, float* scratch)
+{
+    value = warp_max(value);
+    block_barrier();
+    if (threadIdx.x % 32 == 0)
+    {
+        scratch[threadIdx.x / 32] = value;
+    }
+
+    block_barrier();
+    float most = scratch[0];
+    for (int warp = 1; warp < (int)blockDim.x / 32; warp++)
+    {
+        most = fmaxf(most, scratch[warp]);
+    }
+
+    return most;
+}
+
+// What differs from step to step; the runtime writes it to the device before each step. 64 bytes; StepBlock in src/Dataflow.Cuda.
+struct StepBlock
+{
+    float learning_rate;
+    float beta1;
+    float beta2;
+    float epsilon;
+    float weight_decay;
+    float bias_correction1; // 1 - beta1^step
+    float bias_correction2; // 1 - beta2^step
+    float loss_scale;       // 1 / counted targets of the step
+    float clip_norm;        // infinity where gradients are not clipped
+    int32 step;             // from 1
+    uint64 seed;            // of stochastic rounding
+    uint64 reserved[2];
+};
