@@ -102,13 +102,15 @@ DEVICE uint32 pack_bf16(float low, float high)
 // Takes 0, 1, ... `last`, then 0 again, so that the counter is ready for the next launch.
 DEVICE uint32 draw_ticket(uint32* counter, uint32 last) { return atomicInc(counter, last); }
 
-// What the writer of the value wrote before store_release is seen by whatever follows this, in this thread and, behind a
-// barrier, in its block.
-DEVICE uint32 load_acquire(const uint32* at)
+// Until the word holds the value. What its writer (and, before a barrier, the writer's block) wrote before store_release is seen
+// by what follows in this thread and, behind a barrier, in its block.
+DEVICE void wait_for(const uint32* at, uint32 value)
 {
-    uint32 value;
-    asm volatile("ld.acquire.gpu.global.u32 %0, [%1];\n" : "=r"(value) : "l"(at) : "memory");
-    return value;
+    uint32 found;
+    do
+    {
+        asm volatile("ld.acquire.gpu.global.u32 %0, [%1];\n" : "=r"(found) : "l"(at) : "memory");
+    } while (found != value);
 }
 
 DEVICE void store_release(uint32* at, uint32 value) { asm volatile("st.release.gpu.global.u32 [%0], %1;\n" ::"l"(at), "r"(value) : "memory"); }

@@ -67,3 +67,21 @@ uint64_t emulation_atomic_add64(uint64_t* address, uint64_t value)
     *address = before + value;
     return before;
 }
+
+uint32_t emulation_draw_ticket(uint32_t* counter, uint32_t last)
+{
+    const uint32_t ticket = *counter;
+    *counter = ticket >= last ? 0 : ticket + 1;
+    return ticket;
+}
+
+void emulation_wait_for(const uint32_t* address, uint32_t value)
+{
+    if (*address != value)
+    {
+        BlockRuntime::instance().fail("waits for " + std::to_string(value) + " in a word that holds " + std::to_string(*address) +
+            ", which no earlier block has left to change");
+    }
+}
+
+void emulation_store_release(uint32_t* address, uint32_t value) { *address = value; }
