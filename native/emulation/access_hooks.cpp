@@ -81,7 +81,7 @@ template <bool Writes> inline void touch_granules(Region& region, uintptr_t addr
     const AccessState& state = access_state;
     size_t granule = region.granule(address);
     auto touch = [&](uint32_t mask, Epoch as) {
-        const Found found = Writes ? write_granule(region, granule, mask, as, kind) : read_granule<Demand::Written>(region, granule, mask, as);
+        const Found found = Writes ? write_granule(region, granule, mask, as, kind) : read_granule<Demand::Written>(region, granule, mask, as, kind);
         if (__builtin_expect(found != Found::Nothing, 0))
         {
             fail_global(address, bytes, Writes ? AccessMode::Write : AccessMode::Read, found);
@@ -93,7 +93,8 @@ template <bool Writes> inline void touch_granules(Region& region, uintptr_t addr
     {
         for (size_t i = 0; i < bytes; i += 4)
         {
-            touch(WrittenBits, state.now);
+            // Other blocks may write a word that this one has only looked at.
+            touch(WrittenBits, !Writes && kind == Atomic ? state.operation_first : state.now);
         }
 
         return;
@@ -160,6 +161,18 @@ void check_atomic(uintptr_t address, size_t bytes)
     }
 
     check_write(address, bytes, Atomic);
+}
+
+void check_acquire(uintptr_t address, size_t bytes)
+{
+    touch<false>(address, bytes, bytes, Atomic);
+    block_handover.acquire(address, access_state.now);
+}
+
+void check_release(uintptr_t address, size_t bytes)
+{
+    check_write(address, bytes, Atomic);
+    block_handover.release(address, access_state.block_first, access_state.now);
 }
 
 void check_write(uintptr_t address, size_t bytes, Epoch kind) { touch<true>(address, bytes, bytes, kind); }

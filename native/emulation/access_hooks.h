@@ -15,4 +15,8 @@ void check_write(uintptr_t address, size_t bytes, Epoch kind = Plain);
 // An atomic read and write: it does not conflict with other ones of the launch.
 void check_atomic(uintptr_t address, size_t bytes);
 
+// Words by which blocks hand work to each other: block_handover.h.
+void check_acquire(uintptr_t address, size_t bytes);
+void check_release(uintptr_t address, size_t bytes);
+
 } // namespace emulation
