@@ -38,9 +38,9 @@ DEVICE float shuffle_down(float value, int distance) { return __shfl_down_sync(0
 DEVICE uint32 shuffle(uint32 value, int lane) { return __shfl_sync(0xffffffffu, value, lane); }
 
 // threadIdx.x, read anew at every call, so that what is cheaply derived from it need not be held in registers meanwhile.
-DEVICE int32 thread_index()
+DEVICE uint32 thread_index()
 {
-    int32 index;
+    uint32 index;
     asm volatile("mov.u32 %0, %%tid.x;\n" : "=r"(index));
     return index;
 }

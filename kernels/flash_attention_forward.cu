@@ -8,15 +8,15 @@
 // lse: [heads, T] fp32. o and lse are overwritten. S, P's maxima and sums and o's sums are fp32; P rounds to bf16 before P V (its
 // row sums do not), o rounds once, at the end.
 //
-// A block is 128 tokens of one head, a warp 32 of them. Key blocks lie at multiples of 64 (hd 128) or 128 (hd 64) of the window and
+// A block is 128 tokens of one head, a warp 32 of them. Key blocks lie at multiples of 64 of the window and
 // are taken in ascending order; those that first_key or causality hide from all 128 tokens are not visited, those hidden from a
 // warp's 32 tokens cost it nothing, and only those that cross an edge of its mask are masked. K and V tiles go through a ring of
 // three, so that the copy of the next tile but one is under way while a tile is multiplied.
 //
 // Launch of flash_attention_forward_hd64, _hd128:
-//   grid ceil(T / 128) heads, block 128, dynamic shared bytes 65,536 (hd 64) or 81,920 (hd 128), no workspace.
+//   grid ceil(T / 128) heads, block 128, dynamic shared bytes 640 hd + 192, no workspace.
 // Launch of flash_attention_forward_segment_hd64, _hd128: the same, once for every segment of the window, in ascending order; kv
-//   is the segment's first row, segment_start and segment_end are window rows, multiples of 128 (the last end may be anything from
+//   is the segment's first row, segment_start and segment_end are window rows, multiples of 64 (the last end may be anything from
 //   row_offset + T up), which together cover what is attended to. `first` and `last` are 1 for the first and last segment.
 //   Unnormalised o, maxima and sums travel in `state`, ceil(T / 128) heads 128 (hd + 8) 4 bytes, exactly: any cutting gives the
 //   bits of the single launch. o and lse are written by the last one.
@@ -48,9 +48,10 @@ struct Segment
     int32 start, end;
     bool first, last;
 
+    // The calling thread's.
     template <int HeadDim> __device__ float4* state_of(int32 block, int32 head, int32 heads) const
     {
-        return state + ((int64)block * heads + head) * (HeadDim / 4 + 2) * Threads;
+        return state + ((int64)block * heads + head) * (HeadDim / 4 + 2) * Threads + thread_index();
     }
 };
 
@@ -98,7 +99,14 @@ struct __align__(16) WarpRows
     int32 token;                 // its first
     int32 head;
     int32 block;
+    int32 kv_column; // of its keys
+    int32 kv_start;  // window row of kv's first
 };
+
+template <int HeadDim> DEVICE WarpRows* warp_rows(unsigned char* shared)
+{
+    return reinterpret_cast<WarpRows*>(shared + QueryRows * Shape<HeadDim>::RowBytes + 3 * Shape<HeadDim>::TileBytes) + thread_index() / 32;
+}
 
 // Steps of 16 columns to the right from an offset in a tile. Bits 5 and 6 take part in the permutation, bit 7 does not.
 DEVICE int32 right(int32 offset, int32 steps) { return (offset ^ ((steps & 3) << 5)) + ((steps & 4) << 5); }
@@ -259,13 +267,13 @@ template <int HeadDim> DEVICE void load_state(const float4* state, float (&o)[2]
 #pragma unroll
     for (int i = 0; i < HeadDim / 4; i++)
     {
-        const float4 four = state[i * Threads + thread_index()];
+        const float4 four = state[i * Threads];
         float(&to)[4] = o[i / (HeadDim / 8)][i % (HeadDim / 8)];
         to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
     }
 
-    const float4 peaks = state[HeadDim / 4 * Threads + thread_index()];
-    const float4 sums = state[(HeadDim / 4 + 1) * Threads + thread_index()];
+    const float4 peaks = state[HeadDim / 4 * Threads];
+    const float4 sums = state[(HeadDim / 4 + 1) * Threads];
     peak[0] = peaks.x, peak[1] = peaks.y, peak[2] = peaks.z, peak[3] = peaks.w;
     sum[0] = sums.x, sum[1] = sums.y, sum[2] = sums.z, sum[3] = sums.w;
 }
@@ -276,11 +284,11 @@ template <int HeadDim> DEVICE void store_state(float4* state, const float (&o)[2
     for (int i = 0; i < HeadDim / 4; i++)
     {
         const float(&four)[4] = o[i / (HeadDim / 8)][i % (HeadDim / 8)];
-        state[i * Threads + thread_index()] = make_float4(four[0], four[1], four[2], four[3]);
+        state[i * Threads] = make_float4(four[0], four[1], four[2], four[3]);
     }
 
-    state[HeadDim / 4 * Threads + thread_index()] = make_float4(peak[0], peak[1], peak[2], peak[3]);
-    state[(HeadDim / 4 + 1) * Threads + thread_index()] = make_float4(sum[0], sum[1], sum[2], sum[3]);
+    state[HeadDim / 4 * Threads] = make_float4(peak[0], peak[1], peak[2], peak[3]);
+    state[(HeadDim / 4 + 1) * Threads] = make_float4(sum[0], sum[1], sum[2], sum[3]);
 }
 
 // Normalises and writes the warp's rows, o by way of its own rows of the q tile so that rows leave in 16-byte pieces.
@@ -352,7 +360,8 @@ DEVICE void flash_attention_forward(const bf16* q, const bf16* kv, const int32* 
     const int32 stride = heads * HeadDim;
     const int32 kv_stride = 2 * kv_heads * HeadDim;
     const int32 to_values = kv_heads * HeadDim;
-    const bf16* from = kv + (int64)(key - kv_start) * kv_stride + head / (heads / kv_heads) * HeadDim;
+    const int32 kv_column = head / (heads / kv_heads) * HeadDim;
+    const bf16* from = kv + (int64)(key - kv_start) * kv_stride + kv_column;
     unsigned char* k_tile = shared + QueryRows * Shape<HeadDim>::RowBytes;
     unsigned char* v_tile = k_tile + Shape<HeadDim>::TileBytes;
     unsigned char* next_tile = v_tile + Shape<HeadDim>::TileBytes;
@@ -387,17 +396,17 @@ DEVICE void flash_attention_forward(const bf16* q, const bf16* kv, const int32* 
         }
     }
 
-    WarpRows* const warp = reinterpret_cast<WarpRows*>(shared + QueryRows * Shape<HeadDim>::RowBytes + 3 * Shape<HeadDim>::TileBytes) + thread_index() / 32;
     const int32 warp_token = token + thread_index() / 32 * 32;
     const int32 first_row = min(warp_token, tokens - 1);
     const int32 last_row = min(warp_token + 31, tokens - 1);
-    *warp = {first_key[first_row], row_offset + last_row, first_key[last_row], row_offset + first_row, warp_token, head, block};
+    *warp_rows<HeadDim>(shared) = {first_key[first_row], row_offset + last_row, first_key[last_row], row_offset + first_row, warp_token, head, block, kv_column, kv_start};
     for (; key < end; key += KeyRows)
     {
         float s[2][KeyRows / 8][4];
         copy_async_wait<1>();
         block_barrier();
-        from += KeyRows * kv_stride;
+        const WarpRows* warp = warp_rows<HeadDim>(shared);
+        from = kv + (int64)(key + KeyRows - warp->kv_start) * kv_stride + warp->kv_column;
         copy_keys<HeadDim>(next_tile, from, kv_stride, end - key - KeyRows);
         const bool seen = key <= warp->some_last && key + KeyRows > warp->some_first;
         if (seen)
@@ -413,7 +422,8 @@ DEVICE void flash_attention_forward(const bf16* q, const bf16* kv, const int32* 
 
         copy_async_wait<1>();
         block_barrier();
-        copy_keys<HeadDim>(k_tile, from + to_values, kv_stride, end - key - KeyRows);
+        from = kv + (int64)(key + KeyRows - warp->kv_start) * kv_stride + warp->kv_column + to_values;
+        copy_keys<HeadDim>(k_tile, from, kv_stride, end - key - KeyRows);
         if (seen)
         {
             multiply_values<HeadDim>(out, s, v_tile);
@@ -425,6 +435,7 @@ DEVICE void flash_attention_forward(const bf16* q, const bf16* kv, const int32* 
         next_tile = free_tile;
     }
 
+    const WarpRows* warp = warp_rows<HeadDim>(shared);
     if (Segmented && !segment.last)
     {
         store_state<HeadDim>(segment.state_of<HeadDim>(warp->block, warp->head, heads), out, peak, sum);

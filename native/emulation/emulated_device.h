@@ -110,7 +110,7 @@ DEVICE void block_barrier() { emulation_block_barrier(); }
 
 DEVICE void warp_barrier() { emulation_warp_barrier(); }
 
-DEVICE int32 thread_index() { return (int32)threadIdx.x; }
+DEVICE uint32 thread_index() { return threadIdx.x; }
 
 DEVICE uint32 draw_ticket(uint32* counter, uint32 last) { return emulation_draw_ticket(counter, last); }
 
