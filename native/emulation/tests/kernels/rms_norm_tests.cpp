@@ -1,4 +1,4 @@
-#include "kernel_check.h"
+#include "kernel_test.h"
 
 namespace
 {

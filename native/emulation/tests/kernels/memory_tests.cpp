@@ -1,5 +1,5 @@
 // Kernels that only move numbers or add them up: zero, cast, accumulate, squared sum, column sum.
-#include "kernel_check.h"
+#include "kernel_test.h"
 
 TEST(ZeroClearsWholePacksAndNothingElse)
 {

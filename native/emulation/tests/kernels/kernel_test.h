@@ -1,4 +1,4 @@
-// What the checks of kernels share: element types, reproducible numbers, and comparison with a float64 definition.
+// What the tests of kernels share: element types, reproducible numbers, and comparison with a float64 definition.
 #pragma once
 
 #include <cmath>

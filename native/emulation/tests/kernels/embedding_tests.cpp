@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "kernel_check.h"
+#include "kernel_test.h"
 
 namespace
 {
