@@ -1,4 +1,4 @@
-#include "kernel_check.h"
+#include "kernel_test.h"
 
 namespace
 {
@@ -83,7 +83,7 @@ template <typename T> void check_recipe(int count, int step, const Clipping* cli
     const Inputs<T, T, T> in(count);
     StepBlock block = step_block(step);
     double clip = 1;
-    Guarded<double> norms(clipping != nullptr ? clipping->squares : std::vector<double>{0});
+    Array<double> norms(clipping != nullptr ? clipping->squares : std::vector<double>{0});
     if (clipping != nullptr)
     {
         block.clip_norm = clipping->norm;
@@ -96,9 +96,9 @@ template <typename T> void check_recipe(int count, int step, const Clipping* cli
         clip = std::fmin(1, block.clip_norm / (std::sqrt(sum) + 1e-6));
     }
 
-    Guarded<StepBlock> device_block(std::vector<StepBlock>{block});
-    Guarded<T> w(in.w), g(in.g), m(in.m), v(in.v);
-    Guarded<Bf16> copy(count);
+    Array<StepBlock> device_block(std::vector<StepBlock>{block});
+    Array<T> w(in.w), g(in.g), m(in.m), v(in.v);
+    Array<Bf16> copy(count);
     const double* norm_pointer = clipping != nullptr ? norms.device() : nullptr;
     const int norm_count = clipping != nullptr ? static_cast<int>(clipping->squares.size()) : 0;
     const uint32_t grid = divided_up(count, sizeof(T) == 4 && !master ? 1024 : 2048);
@@ -116,7 +116,7 @@ template <typename T> void check_recipe(int count, int step, const Clipping* cli
     }
 
     const std::vector<T> new_w = w.host(), new_m = m.host(), new_v = v.host();
-    const std::vector<Bf16> new_copy = copy.host();
+    const std::vector<Bf16> new_copy = master ? copy.host() : std::vector<Bf16>(count);
     for (int i = 0; i < count; i++)
     {
         const State expected = updated(to_float(in.w[i]), to_float(in.g[i]), to_float(in.m[i]), to_float(in.v[i]), block, clip, decay);
@@ -159,9 +159,9 @@ using Stochastic = Inputs<Bf16, float, Bf16>;
 Stochastic run_stochastic(const Stochastic& in, StepBlock step, int object, const std::vector<int64_t>& cuts, int64_t first = 0)
 {
     const int64_t count = static_cast<int64_t>(in.w.size());
-    Guarded<Bf16> w(in.w), m(in.m), v(in.v);
-    Guarded<float> g(in.g);
-    Guarded<StepBlock> block(std::vector<StepBlock>{step});
+    Array<Bf16> w(in.w), m(in.m), v(in.v);
+    Array<float> g(in.g);
+    Array<StepBlock> block(std::vector<StepBlock>{step});
     for (size_t i = 0; i < cuts.size(); i++)
     {
         const int64_t begin = cuts[i], here = (i + 1 < cuts.size() ? cuts[i + 1] : count) - begin;
@@ -210,9 +210,9 @@ TEST(AdamWTakesANormThatIsNoNumberToTheWeights)
 {
     StepBlock block = step_block(1);
     block.clip_norm = 1;
-    Guarded<StepBlock> device_block(std::vector<StepBlock>{block});
-    Guarded<double> norms(std::vector<double>{1.0, NAN});
-    Guarded<float> w(std::vector<float>(4, 1.0f)), g(std::vector<float>(4, 1.0f)), m(std::vector<float>(4, 0.0f)), v(std::vector<float>(4, 0.0f));
+    Array<StepBlock> device_block(std::vector<StepBlock>{block});
+    Array<double> norms(std::vector<double>{1.0, NAN});
+    Array<float> w(std::vector<float>(4, 1.0f)), g(std::vector<float>(4, 1.0f)), m(std::vector<float>(4, 0.0f)), v(std::vector<float>(4, 0.0f));
     kernel("adam_w", "adam_w_f32").run({1}, {256}, 0, w.device(), static_cast<const float*>(g.device()), m.device(), v.device(),
         static_cast<const double*>(norms.device()), device_block.device(), int64_t{4}, 2, 1);
     check(std::isnan(w.host()[0]), "the weight is a number");

@@ -1,4 +1,4 @@
-#include "kernel_check.h"
+#include "kernel_test.h"
 
 namespace
 {
@@ -87,8 +87,8 @@ enum class Outputs { Both, QueriesOnly, KvOnly };
 template <typename T> void check_forward(const Shape& shape, Outputs outputs)
 {
     const Inputs<T> in(shape);
-    Guarded<T> qkv(in.qkv), q_norm(in.q_norm), k_norm(in.k_norm), q(in.dq.size()), kv(in.dkv.size());
-    Guarded<int> first_key(in.first_key);
+    Array<T> qkv(in.qkv), q_norm(in.q_norm), k_norm(in.k_norm), q(in.dq.size()), kv(in.dkv.size());
+    Array<int> first_key(in.first_key);
     T* to_q = outputs == Outputs::KvOnly ? nullptr : q.device();
     T* to_kv = outputs == Outputs::QueriesOnly ? nullptr : kv.device();
     const auto forward = kernel("qk_norm_rope", entry<T>("forward", shape));
@@ -104,7 +104,7 @@ template <typename T> void check_forward(const Shape& shape, Outputs outputs)
             shape.kv_heads, shape.head_dim);
     }
 
-    const std::vector<T> queries = q.host(), keys = kv.host();
+    const std::vector<T> queries = to_q != nullptr ? q.host() : std::vector<T>(), keys = to_kv != nullptr ? kv.host() : std::vector<T>();
     const int half = shape.head_dim / 2;
     for (int t = 0; t < shape.rows; t++)
     {
@@ -151,9 +151,9 @@ template <typename T> void check_backward(const Shape& shape, uint64_t seed = 1,
         lanes *= 2;
     }
 
-    Guarded<T> dq(in.dq), qkv(in.qkv), q_norm(in.q_norm), k_norm(in.k_norm), dqkv(in.qkv.size());
-    Guarded<float> dkv(in.dkv), q_partials(grid * shape.head_dim), k_partials(grid * shape.head_dim);
-    Guarded<int> first_key(in.first_key);
+    Array<T> dq(in.dq), qkv(in.qkv), q_norm(in.q_norm), k_norm(in.k_norm), dqkv(in.qkv.size());
+    Array<float> dkv(in.dkv), q_partials(grid * shape.head_dim), k_partials(grid * shape.head_dim);
+    Array<int> first_key(in.first_key);
     const auto backward = kernel("qk_norm_rope", entry<T>("backward", shape), seed);
     if (shape.norm)
     {

@@ -1,4 +1,4 @@
-#include "kernel_check.h"
+#include "kernel_test.h"
 
 namespace
 {
@@ -14,9 +14,9 @@ struct Shape
 std::string name_of(const Shape& shape) { return std::to_string(shape.rows) + " x " + std::to_string(shape.columns); }
 
 // dw of partials by the second stage.
-template <typename W> std::vector<W> column_sum(Guarded<float>& partials, const std::vector<W>& old, int groups, bool accumulate)
+template <typename W> std::vector<W> column_sum(Array<float>& partials, const std::vector<W>& old, int groups, bool accumulate)
 {
-    Guarded<W> out(accumulate ? old : std::vector<W>(old.size(), rounded<W>(NAN)));
+    Array<W> out(accumulate ? old : std::vector<W>(old.size(), rounded<W>(NAN)));
     kernel("column_sum", std::string("column_sum_") + Type<W>::Name).run({divided_up(old.size(), 32)}, {256}, 0, partials.device(), out.device(), groups,
         static_cast<int>(old.size()), accumulate ? 1 : 0);
     return out.host();
@@ -26,8 +26,8 @@ template <typename T> void check_forward(const Shape& shape)
 {
     Numbers numbers(shape.columns);
     const std::vector<T> x = numbers.many<T>(static_cast<size_t>(shape.rows) * shape.columns, 3), w = numbers.many<T>(shape.columns, 2);
-    Guarded<T> device_x(x), device_w(w), y(x.size());
-    Guarded<float> rstd(shape.rows);
+    Array<T> device_x(x), device_w(w), y(x.size());
+    Array<float> rstd(shape.rows);
     const uint32_t block = block_for(divided_up(shape.columns / PackCount<T>, 4), 64, 1024);
     const auto forward = kernel("rms_norm", std::string("rms_norm_forward_") + Type<T>::Name);
     forward.run({static_cast<uint32_t>(shape.rows)}, {block}, 0, device_x.device(), device_w.device(), y.device(), rstd.device(), Eps, shape.columns);
@@ -78,15 +78,14 @@ template <typename T, typename W> void check_backward(const Shape& shape, Addend
     const int64_t by_size = divided_up(static_cast<int64_t>(count), 1 << 20), by_rows = divided_up(shape.rows, 256);
     const int group_rows = static_cast<int>(std::max<int64_t>(4, std::min(by_size, by_rows)));
     const uint32_t groups = divided_up(shape.rows, group_rows);
-    Guarded<T> device_dy(dy), device_x(x), device_w(w), device_stream(stream), output(count);
-    Guarded<float> device_rstd(rstd), partials(static_cast<size_t>(groups) * shape.columns);
+    Array<T> device_dy(dy), device_x(x), device_w(w), device_stream(stream), output(count);
+    Array<float> device_rstd(rstd), partials(static_cast<size_t>(groups) * shape.columns);
     T* plus = addend == Addend::InPlace ? device_stream.device() : nullptr;
     T* dx = addend == Addend::InPlace ? device_stream.device() : addend == Addend::None ? output.device() : device_dy.device();
     kernel("rms_norm", std::string("rms_norm_backward_") + Type<T>::Name, seed).run({groups}, {block_for(divided_up(shape.columns / PackCount<T>, 2), 64, 768)}, 0,
         device_dy.device(), device_x.device(), device_rstd.device(), device_w.device(), plus, dx, partials.device(), shape.rows, shape.columns, group_rows);
     const std::vector<T> result = addend == Addend::InPlace ? device_stream.host() : addend == Addend::None ? output.host() : device_dy.host();
     const std::vector<W> dw = column_sum(partials, old, static_cast<int>(groups), accumulate);
-    partials.host();
 
     std::vector<double> sums(shape.columns), sizes(shape.columns);
     for (int r = 0; r < shape.rows; r++)

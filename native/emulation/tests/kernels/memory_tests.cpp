@@ -1,11 +1,11 @@
 // Kernels that only move numbers or add them up: zero, cast, accumulate, squared sum, column sum.
-#include "kernel_check.h"
+#include "kernel_test.h"
 
 TEST(ZeroClearsWholePacksAndNothingElse)
 {
     for (int64_t bytes : {16, 4096, 16384, 16400, 40000})
     {
-        Guarded<uint8_t> data(bytes);
+        Array<uint8_t> data(bytes);
         kernel("zero", "zero_bytes").run({divided_up(bytes, 16384)}, {256}, 0, data.device(), bytes);
         check_same(data.host(), std::vector<uint8_t>(bytes), std::to_string(bytes) + " bytes and zeros");
     }
@@ -26,8 +26,8 @@ TEST(CastRoundsToNearestEvenAndBackIsExact)
             wide.push_back(to_float(narrow.back()));
         }
 
-        Guarded<float> from(numbers), back(count);
-        Guarded<Bf16> to(count);
+        Array<float> from(numbers), back(count);
+        Array<Bf16> to(count);
         kernel("cast", "cast_f32_bf16").run({divided_up(count, 8192)}, {256}, 0, from.device(), to.device(), count);
         check_same(to.host(), narrow, "cast and rounded numbers");
         kernel("cast", "cast_bf16_f32").run({divided_up(count, 8192)}, {256}, 0, to.device(), back.device(), count);
@@ -49,8 +49,8 @@ template <typename From, typename To> void check_accumulate(const std::string& n
         expected.push_back(rounded<To>(to_float(old[i]) + to_float(addend[i])));
     }
 
-    Guarded<From> plus(addend);
-    Guarded<To> sum(old);
+    Array<From> plus(addend);
+    Array<To> sum(old);
     kernel("accumulate", "accumulate_" + name).run({divided_up(count, tile)}, {256}, 0, plus.device(), sum.device(), count);
     check_same(sum.host(), expected, "sums of " + name);
 }
@@ -63,7 +63,7 @@ template <typename T> void check_squared_sum(const std::vector<int64_t>& counts)
         tiles += divided_up(count, 65536);
     }
 
-    Guarded<double> partials(tiles), total(1);
+    Array<double> partials(tiles), total(1);
     long double expected = 0;
     int64_t tile = 0;
     for (int64_t count : counts)
@@ -74,13 +74,12 @@ template <typename T> void check_squared_sum(const std::vector<int64_t>& counts)
             expected += static_cast<long double>(to_float(value)) * to_float(value);
         }
 
-        Guarded<T> data(values);
+        Array<T> data(values);
         kernel("squared_sum", std::string("squared_sum_") + Type<T>::Name).run({divided_up(count, 65536)}, {256}, 0, data.device(), partials.device() + tile, count);
         tile += divided_up(count, 65536);
     }
 
     kernel("squared_sum", "squared_sum_total").run({1}, {256}, 0, partials.device(), total.device(), static_cast<int>(tiles));
-    partials.host();
     check(std::fabs(total.host()[0] - expected) <= 1e-14 * expected, "the sum of squares is off by " +
         std::to_string(static_cast<double>((total.host()[0] - expected) / expected)) + " of itself");
 }
@@ -90,8 +89,8 @@ template <typename T> void check_column_sum(int rows, int columns, bool accumula
     Numbers numbers(rows + columns);
     const std::vector<float> values = numbers.many<float>(static_cast<size_t>(rows) * columns);
     const std::vector<T> old = numbers.many<T>(columns);
-    Guarded<float> partials(values);
-    Guarded<T> out(accumulate ? old : std::vector<T>(columns, rounded<T>(NAN)));
+    Array<float> partials(values);
+    Array<T> out(accumulate ? old : std::vector<T>(columns, rounded<T>(NAN)));
     kernel("column_sum", std::string("column_sum_") + Type<T>::Name).run({divided_up(columns, 32)}, {256}, 0, partials.device(), out.device(), rows, columns,
         accumulate ? 1 : 0);
     const std::vector<T> result = out.host();

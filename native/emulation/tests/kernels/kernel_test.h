@@ -1,4 +1,4 @@
-// What the checks of kernels share: element types, reproducible numbers, and comparison with a float64 definition.
+// What the tests of kernels share: element types, reproducible numbers, and comparison with a float64 definition.
 #pragma once
 
 #include <cmath>
@@ -8,6 +8,8 @@
 
 #include "run_kernel.h"
 #include "test.h"
+
+using emulation::Array;
 
 // A kernel of kernels/<file>.cu.
 inline emulation::Kernel kernel(const std::string& file, const std::string& name, uint64_t seed = 1)
@@ -98,35 +100,6 @@ public:
 
 private:
     uint64_t _state;
-};
-
-// Device memory with a guard after its end that must stay as it is.
-template <typename T> class Guarded
-{
-public:
-    explicit Guarded(size_t count) : _count(count), _array(count + Guard) {}
-
-    explicit Guarded(const std::vector<T>& values) : Guarded(values.size()) { std::memcpy(_array.device(), values.data(), values.size() * sizeof(T)); }
-
-    T* device() { return _array.device(); }
-
-    std::vector<T> host() const
-    {
-        std::vector<T> all = _array.host();
-        const unsigned char* end = reinterpret_cast<const unsigned char*>(all.data() + _count);
-        for (size_t i = 0; i < Guard * sizeof(T); i++)
-        {
-            check(end[i] == 0xff, "something was written beyond the end");
-        }
-
-        all.resize(_count);
-        return all;
-    }
-
-private:
-    static constexpr size_t Guard = 64;
-    size_t _count;
-    emulation::Array<T> _array;
 };
 
 // `got` must be `expected` rounded once to its type, but for `slack` roundings in fp32 of numbers of size `scale`.

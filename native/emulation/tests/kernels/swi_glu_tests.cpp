@@ -1,4 +1,4 @@
-#include "kernel_check.h"
+#include "kernel_test.h"
 
 namespace
 {
@@ -17,7 +17,7 @@ template <typename T> void check_shape(int rows, int columns)
 
     const std::vector<T> gradient = numbers.many<T>(static_cast<size_t>(rows) * columns);
     const uint32_t grid = rows * divided_up(columns / PackCount<T>, 512);
-    Guarded<T> device_gate_up(gate_up), device_gradient(gradient), out(gradient.size());
+    Array<T> device_gate_up(gate_up), device_gradient(gradient), out(gradient.size());
     kernel("swi_glu", std::string("swi_glu_forward_") + Type<T>::Name).run({grid}, {256}, 0, device_gate_up.device(), out.device(), columns);
     const std::vector<T> forward = out.host();
     kernel("swi_glu", std::string("swi_glu_backward_") + Type<T>::Name).run({grid}, {256}, 0, device_gradient.device(), device_gate_up.device(), columns);

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "kernel_check.h"
+#include "kernel_test.h"
 
 namespace
 {
@@ -18,8 +18,8 @@ template <typename T> void check_forward(int rows, int columns)
         expected.insert(expected.end(), table.begin() + static_cast<long>(id) * columns, table.begin() + static_cast<long>(id + 1) * columns);
     }
 
-    Guarded<T> device_table(table), x(expected.size());
-    Guarded<int> device_ids(ids);
+    Array<T> device_table(table), x(expected.size());
+    Array<int> device_ids(ids);
     kernel("embedding", std::string("embedding_forward_") + Type<T>::Name).run({static_cast<uint32_t>(rows)},
         {block_for(divided_up(columns / PackCount<T>, 2), 32, 512)}, 0, device_ids.device(), device_table.device(), x.device(), columns);
     check_same(x.host(), expected, "gathered rows of " + std::to_string(columns));
@@ -62,9 +62,9 @@ template <typename T, typename G> void check_backward(int rows, int tokens, int 
     }
 
     const std::string name = sizeof(T) == sizeof(G) ? Type<T>::Name : "bf16_f32";
-    Guarded<T> device_dx(dx);
-    Guarded<G> dtable(old);
-    Guarded<int> device_ids(ids), device_order(order);
+    Array<T> device_dx(dx);
+    Array<G> dtable(old);
+    Array<int> device_ids(ids), device_order(order);
     const uint32_t units = divided_up(tokens, 8) * divided_up(columns / PackCount<T>, 32);
     kernel("embedding", "embedding_backward_" + name, seed).run({divided_up(units, 4)}, {128}, 0, device_ids.device(), device_order.device(),
         device_dx.device(), dtable.device(), tokens, columns);
