@@ -31,8 +31,8 @@ enum class Demand
     Any, // copies carry unwritten bytes along
 };
 
-// A write of the running launch, and an access now.
-inline Found after_write(Epoch written)
+// A write of the running launch, and a read or another write now.
+inline Found after_write(Epoch written, AccessMode mode)
 {
     const AccessState& state = access_state;
     if (written < state.block_first)
@@ -40,7 +40,8 @@ inline Found after_write(Epoch written)
         return block_handover.saw_write(written, state.now) ? Found::Nothing : Found::WrittenByBlock;
     }
 
-    return ordered_in_block(written, state.now) ? Found::Nothing : Found::WrittenByThread;
+    const bool fine = mode == AccessMode::Read ? readable_in_block(written, state.now) : ordered_in_block(written, state.now);
+    return fine ? Found::Nothing : Found::WrittenByThread;
 }
 
 // One granule, of whose bytes `mask` are touched, at a time. `as` is what the access is recorded as: the thread's epoch, or the
@@ -60,7 +61,7 @@ template <Demand demand> inline Found read_granule(Region& region, size_t at, ui
 
     if (written > state.operation_first)
     {
-        const Found found = (written & KindMask & kind) != 0 ? Found::Nothing : after_write(written);
+        const Found found = both_atomic(written, kind) ? Found::Nothing : after_write(written, AccessMode::Read);
         if (found != Found::Nothing)
         {
             return found;
@@ -108,7 +109,7 @@ inline Found write_granule(Region& region, size_t at, uint32_t mask, Epoch as, E
     const Epoch written = region.writes[at];
     if (written > state.operation_first)
     {
-        const Found found = (written & KindMask & kind) != 0 ? Found::Nothing : after_write(written);
+        const Found found = both_atomic(written, kind) ? Found::Nothing : after_write(written, AccessMode::Write);
         if (found != Found::Nothing)
         {
             return found;
@@ -166,7 +167,8 @@ void forget_range(uintptr_t address, size_t bytes);
 std::string access_place(uintptr_t address, size_t bytes, AccessMode mode);
 
 // The end of a sentence about an access: ` reads 16 bytes at device allocation 1 (1024 bytes) + 16, which ...`.
-std::string describe_access(uintptr_t address, size_t bytes, AccessMode mode, Found found);
+// `other` is the thread's epoch where that is what it conflicts with.
+std::string describe_access(uintptr_t address, size_t bytes, AccessMode mode, Found found, Epoch other = 0);
 
 // The region that holds all of an access, which is allowed there; otherwise throws, or is null with the sentence's end in `why`.
 Region* region_for(uintptr_t address, size_t bytes, AccessMode mode, std::string& why);
