@@ -35,7 +35,7 @@ internal readonly unsafe struct OpOperands(Schedule schedule, CpuArena[] arenas,
         {
             // The loss operand is the chunk's own four bytes.
             TensorName.Loss => Accessed(Roles.Loss),
-            TensorName.KvPiece or TensorName.GradKvPiece => start + (geometry.WindowRow(op.Chunk!.Value) * place.Columns * place.Type.Size()),
+            TensorName.KvPiece or TensorName.GradKvPiece => start + (PieceRow * place.Columns * place.Type.Size()),
             _ => start,
         };
     }
@@ -47,11 +47,21 @@ internal readonly unsafe struct OpOperands(Schedule schedule, CpuArena[] arenas,
         return new Matrix(Pointer(operand), place.Type, (int)place.Rows, (int)place.Columns);
     }
 
+    /// <summary>The rows that the op accesses of a tensor that is an object of its own.</summary>
+    public Matrix AccessedRows(Operand operand)
+    {
+        var place = program.Places[operand];
+        return new Matrix(Accessed(place.Role), place.Type, checked((int)(AccessedLength(place.Role) / (place.Columns * place.Type.Size()))), (int)place.Columns);
+    }
+
     /// <summary>Bytes of a tensor.</summary>
     public Bytes SizeOf(Operand operand) => program.Places[operand].Size;
 
     /// <summary>Role of a tensor's operand.</summary>
     public string Role(Operand operand) => program.Places[operand].Role;
+
+    /// <summary>First row of the chunk in the object that holds its K and V: the window, or a segment of it.</summary>
+    private long PieceRow => geometry.WindowRow(op.Chunk!.Value) - (op.Segment is { } segment ? geometry.FirstRow(segment) : 0);
 
     private byte* Object(in Access access)
     {

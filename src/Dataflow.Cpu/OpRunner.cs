@@ -63,8 +63,15 @@ internal sealed unsafe class OpRunner(Schedule schedule, Workload workload, CpuA
         OpKind.Head => programs.Head(),
         OpKind.Forward => programs.Forward(op.Saved),
         // The window of a long context is recomputed ahead of the backward of its chunks, by ops that want K and V alone.
-        OpKind.Recompute => geometry.ChunksPerGroup > 1 && op.Wanted == TensorSet.Kv ? programs.RecomputeKv() : programs.Recompute(op.Saved),
+        OpKind.Recompute when geometry.ChunksPerGroup > 1 && op.Wanted == TensorSet.Kv => programs.RecomputeKv(),
+        OpKind.Recompute => op.Segment is null ? programs.Recompute(op.Saved) : programs.StreamedRecompute(op.Saved),
         OpKind.Backward => programs.Backward(op.Saved),
+        OpKind.Project => programs.Project(op.Saved),
+        OpKind.Attend => programs.Attend(op.Saved),
+        OpKind.Combine => programs.Combine(op.Saved),
+        OpKind.CombineBackward => programs.CombineBackward(op.Saved),
+        OpKind.AttendBackward => programs.AttendBackward(op.Saved),
+        OpKind.ProjectBackward => programs.ProjectBackward(op.Saved),
         _ => null,
     };
 
@@ -128,14 +135,11 @@ internal sealed unsafe class OpRunner(Schedule schedule, Workload workload, CpuA
                     model.RmsNormEps, firstKey, row, model.RopeTheta, model.HeadCount, model.KvHeadCount, model.HeadDim, at.Matrix(writes[0]),
                     Norm(updates, 0, at), Norm(updates, 1, at), updates.Length > 0 && Accumulates(updates[0], at));
                 break;
-            case Kernel.AttentionForward:
-                Attention.Forward(team, at.Matrix(reads[0]), at.Matrix(reads[1]), firstKey, row, model.HeadCount, model.KvHeadCount, model.HeadDim,
-                    at.Matrix(writes[0]), (float*)at.Pointer(writes[1]));
+            case Kernel.AttentionForward or Kernel.AttentionBackward or Kernel.AttentionSegmentForward or Kernel.AttentionSegmentBackward or Kernel.AttentionNormalize:
+                AttentionRunner.Run(team, model, geometry, op, call, at);
                 break;
-            case Kernel.AttentionBackward:
-                Attention.Backward(team, at.Matrix(reads[0]), at.Matrix(reads[1]), firstKey, row, model.HeadCount, model.KvHeadCount, model.HeadDim,
-                    at.Matrix(reads[3]), (float*)at.Pointer(reads[4]), at.Matrix(reads[5]), at.Matrix(writes[0]), at.Matrix(updates[0]),
-                    Accumulates(updates[0], at));
+            case Kernel.Round:
+                Fill.Round(team, at.Matrix(reads[0]), at.Matrix(writes[0]));
                 break;
             case Kernel.SwiGluForward:
                 SwiGlu.Forward(team, at.Matrix(reads[0]), at.Matrix(writes[0]));
