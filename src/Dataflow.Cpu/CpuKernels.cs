@@ -48,14 +48,32 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
             heads.Heads, heads.KvHeads, heads.HeadDim, At(dqkv), At(dqNorm), At(dkNorm), accumulate);
 
     /// <inheritdoc/>
-    public void AttentionForward(Tensor q, Tensor kv, ChunkContext at, HeadShape heads, Tensor o, nuint lse) =>
-        Attention.Forward(team, At(q), At(kv), (int*)at.FirstKey, at.Row, heads.Heads, heads.KvHeads, heads.HeadDim, At(o), (float*)lse);
+    public void AttentionForward(Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse) =>
+        Attention.Forward(team, At(q), At(keys), (int*)at.FirstKey, at.Row, heads.Heads, heads.KvHeads, heads.HeadDim, At(o), (float*)lse);
 
     /// <inheritdoc/>
     public void AttentionBackward(
-        Tensor q, Tensor kv, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, Tensor dq, Tensor dkv, bool accumulate) =>
-        Attention.Backward(team, At(q), At(kv), (int*)at.FirstKey, at.Row, heads.Heads, heads.KvHeads, heads.HeadDim,
+        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, Tensor dq, Tensor dkv, bool accumulate) =>
+        Attention.Backward(team, At(q), At(keys), (int*)at.FirstKey, at.Row, heads.Heads, heads.KvHeads, heads.HeadDim,
             At(o), (float*)lse, At(dO), At(dq), At(dkv), accumulate);
+
+    /// <inheritdoc/>
+    public void AttentionSegmentForward(Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor sums, nuint maxima, nuint totals, bool continues) =>
+        Attention.ForwardSegment(team, At(q), At(keys), (int*)at.FirstKey, at.Row, heads.Heads, heads.KvHeads, heads.HeadDim,
+            At(sums), (float*)maxima, (float*)totals, continues);
+
+    /// <inheritdoc/>
+    public void AttentionNormalize(Tensor sums, nuint maxima, nuint totals, HeadShape heads, Tensor o, nuint lse) =>
+        Attention.Normalize(team, At(sums), (float*)maxima, (float*)totals, heads.Heads, heads.HeadDim, At(o), (float*)lse);
+
+    /// <inheritdoc/>
+    public void AttentionSegmentBackward(
+        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, Tensor dqSums, bool continues, Tensor dkv, bool accumulate) =>
+        Attention.BackwardSegment(team, At(q), At(keys), (int*)at.FirstKey, at.Row, heads.Heads, heads.KvHeads, heads.HeadDim,
+            At(o), (float*)lse, At(dO), At(dqSums), continues, At(dkv), accumulate);
+
+    /// <inheritdoc/>
+    public void Round(Tensor from, Tensor to) => Fill.Round(team, At(from), At(to));
 
     /// <inheritdoc/>
     public void SwiGluForward(Tensor gateUp, Tensor ffn) => SwiGlu.Forward(team, At(gateUp), At(ffn));
@@ -92,6 +110,8 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     }
 
     private static Matrix At(in Tensor tensor) => new((void*)tensor.Address, tensor.Type, tensor.Rows, tensor.Columns);
+
+    private static KeyRows At(in WindowRows rows) => new(At(rows.Kv), rows.FirstRow, rows.PieceRows);
 
     private static Matrix? At(in Tensor? tensor) => tensor is { } some ? At(some) : null;
 }

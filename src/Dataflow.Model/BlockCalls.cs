@@ -2,6 +2,9 @@ using System.Collections.Immutable;
 
 namespace Dataflow.Model;
 
+/// <summary>The calls of a block's pass, cut at attention; those of attention itself are run once for each segment.</summary>
+internal sealed record StreamedCalls(ImmutableArray<KernelCall> Before, ImmutableArray<KernelCall> Attention, ImmutableArray<KernelCall> After);
+
 /// <summary>
 /// The math of a block, of the embedding and of the head, as lists of kernel calls: written once, run by every device. What a
 /// backward lacks is derived from here: the smallest part of the forward that yields it.
@@ -47,6 +50,30 @@ internal static class BlockCalls
         new(Kernel.RmsNormBackward, [TensorName.GradNorm1, TensorName.Input, TensorName.Rstd1, Operand.W(WeightName.AttentionNorm)], None,
             [TensorName.GradStream, Operand.G(WeightName.AttentionNorm)]),
     ];
+
+    /// <summary>The forward where attention takes its window segment by segment.</summary>
+    public static StreamedCalls StreamedForward(ModelConfig model)
+    {
+        ImmutableArray<Operand> carried = [TensorName.AttentionSums, TensorName.AttentionMaxima, TensorName.AttentionTotals];
+        var (before, attention, after) = Around(Forward(model), Kernel.AttentionForward);
+        return new StreamedCalls(
+            before,
+            [new(Kernel.AttentionSegmentForward, [TensorName.Query, TensorName.KvSegment, TensorName.FirstKey], None, carried)],
+            [new(Kernel.AttentionNormalize, carried, attention.Writes, None), .. after]);
+    }
+
+    /// <summary>The backward where attention takes its window segment by segment.</summary>
+    public static StreamedCalls StreamedBackward(ModelConfig model)
+    {
+        var (before, attention, after) = Around(Backward(model), Kernel.AttentionBackward);
+        return new StreamedCalls(
+            before,
+            [
+                new(Kernel.AttentionSegmentBackward, [.. attention.Reads.Select(r => r == TensorName.KvWindow ? TensorName.KvSegment : r)], None,
+                    [TensorName.GradQuerySums, TensorName.GradKvSegment]),
+            ],
+            [new(Kernel.Round, [TensorName.GradQuerySums], attention.Writes, None), .. after]);
+    }
 
     /// <summary>Rows of the embedding table.</summary>
     public static ImmutableArray<KernelCall> Embed() =>
@@ -101,6 +128,13 @@ internal static class BlockCalls
 
         calls.Reverse();
         return [.. calls];
+    }
+
+    private static (ImmutableArray<KernelCall> Before, KernelCall Call, ImmutableArray<KernelCall> After) Around(ImmutableArray<KernelCall> calls, Kernel kernel)
+    {
+        var call = calls.Single(c => c.Kernel == kernel);
+        int at = calls.IndexOf(call);
+        return (calls[..at], call, calls[(at + 1)..]);
     }
 
     private static ImmutableArray<Operand> QkNorms(ModelConfig model, Func<WeightName, Operand> of) =>

@@ -6,7 +6,7 @@ namespace Dataflow.Model;
 /// The block programs of a workload, laid out: for every compute op the kernel calls and the place of each tensor. A pure function of
 /// model, recipe, geometry and save set, so that every device and the planner agree to the byte.
 /// </summary>
-public sealed class BlockPrograms
+public sealed partial class BlockPrograms
 {
     private readonly ModelConfig model;
     private readonly Recipe recipe;
@@ -119,15 +119,16 @@ public sealed class BlockPrograms
     /// <summary>The tensors of the activation object, in order; with QK-norm the raw product stands for the query.</summary>
     private IEnumerable<TensorName> SavedTensors(TensorSet saved)
     {
+        // First, so that what is kept before attention and what is kept after it are one range each.
+        if (saved.HasFlag(TensorSet.Query))
+        {
+            yield return model.QkNorm ? TensorName.Qkv : TensorName.Query;
+        }
+
         if (saved.HasFlag(TensorSet.Attention))
         {
             yield return TensorName.AttentionOut;
             yield return TensorName.Lse;
-        }
-
-        if (saved.HasFlag(TensorSet.Query))
-        {
-            yield return model.QkNorm ? TensorName.Qkv : TensorName.Query;
         }
 
         if (saved.HasFlag(TensorSet.Residual))
@@ -209,14 +210,17 @@ public sealed class BlockPrograms
             TensorName.GradStream => Own(Roles.GradStream, a, t, d),
             TensorName.KvPiece => Own(Roles.Kv, a, t, kv),
             TensorName.KvWindow => Own(Roles.Kv, a, geometry.WindowRows, kv),
+            TensorName.KvSegment => Own(Roles.Kv, a, t, kv),
             TensorName.GradKvPiece => Own(Roles.GradKv, DType.Float32, t, kv),
             TensorName.GradKvWindow => Own(Roles.GradKv, DType.Float32, geometry.WindowRows, kv),
+            TensorName.GradKvSegment => Own(Roles.GradKv, DType.Float32, t, kv),
             TensorName.Loss => Own(Roles.Loss, DType.Float32, 1, 1),
             TensorName.Norm1 or TensorName.Norm2 or TensorName.Residual or TensorName.GradNorm1 or TensorName.GradNorm2 => Scratch(a, t, d),
             TensorName.Rstd1 or TensorName.Rstd2 => Scratch(DType.Float32, t, 1),
             TensorName.Qkv or TensorName.GradQkv => Scratch(a, t, q + kv),
             TensorName.Query or TensorName.AttentionOut or TensorName.GradAttention or TensorName.GradQuery => Scratch(a, t, q),
-            TensorName.Lse => Scratch(DType.Float32, model.HeadCount, t),
+            TensorName.AttentionSums or TensorName.GradQuerySums => Scratch(DType.Float32, t, q),
+            TensorName.Lse or TensorName.AttentionMaxima or TensorName.AttentionTotals => Scratch(DType.Float32, model.HeadCount, t),
             TensorName.GateUp => Scratch(a, t, 2 * f),
             TensorName.Ffn or TensorName.GradFfn => Scratch(a, t, f),
             TensorName.HeadNorm or TensorName.GradHeadNorm => Scratch(a, th, d),

@@ -42,6 +42,21 @@ public sealed record Geometry(int Seqlen, int Rows, int ChunkTokens, int ChunksP
     /// <summary>First row of the chunk in its group's window.</summary>
     public int WindowRow(Chunk chunk) => chunk.Index % ChunksPerGroup * ChunkTokens;
 
+    /// <summary>Chunks of a segment where a window is cut into that many.</summary>
+    public int ChunksPerSegment(int segments) => (ChunksPerGroup + segments - 1) / segments;
+
+    /// <summary>The segment that holds the chunk's own K and V.</summary>
+    public Segment SegmentOf(Chunk chunk, int segments) => new(chunk.Index % ChunksPerGroup / ChunksPerSegment(segments), segments);
+
+    /// <summary>First row of the segment in its window.</summary>
+    public int FirstRow(Segment segment) => segment.Index * ChunksPerSegment(segment.Count) * ChunkTokens;
+
+    /// <summary>Rows of the segment.</summary>
+    public int RowsOf(Segment segment) => Math.Min(ChunksPerSegment(segment.Count) * ChunkTokens, WindowRows - FirstRow(segment));
+
+    /// <summary>Rows of the segment up to the chunk's last: what its attention may see.</summary>
+    public int RowsUpTo(Chunk chunk, Segment segment) => Math.Min(RowsOf(segment), WindowRow(chunk) + ChunkTokens - FirstRow(segment));
+
     /// <summary>
     /// The order of chunks in head and backward: groups ascending, so that whole sequences accumulate in ascending order; within a
     /// group descending, because K and V of a chunk receive gradients from every later one.

@@ -22,6 +22,18 @@ public enum Kernel
     QkNormRopeBackward,
     AttentionForward,
     AttentionBackward,
+
+    /// <summary>Attention against one segment of the window: updates what is carried from segment to segment.</summary>
+    AttentionSegmentForward,
+
+    /// <summary>Output and logsumexp from what was carried over all segments.</summary>
+    AttentionNormalize,
+
+    /// <summary>Attention's backward against one segment: its dK and dV, and its part of dQ, which is carried in fp32.</summary>
+    AttentionSegmentBackward,
+
+    /// <summary>b = a, from fp32 to b's type.</summary>
+    Round,
     SwiGluForward,
     SwiGluBackward,
     CrossEntropy,
@@ -74,11 +86,23 @@ public enum TensorName
     /// <summary>[window, 2 kv] the context window up to this chunk.</summary>
     KvWindow,
 
+    /// <summary>[rows, 2 kv] one segment of the context window, up to this chunk.</summary>
+    KvSegment,
+
     /// <summary>[T, q].</summary>
     AttentionOut,
 
     /// <summary>[heads, T] fp32.</summary>
     Lse,
+
+    /// <summary>[T, q] fp32, the output before it is divided by <see cref="AttentionTotals"/>: carried over segments.</summary>
+    AttentionSums,
+
+    /// <summary>[heads, T] fp32, running maximum of the scores.</summary>
+    AttentionMaxima,
+
+    /// <summary>[heads, T] fp32, running sum of exponentials under the maximum.</summary>
+    AttentionTotals,
 
     /// <summary>[T, D] residual stream after attention.</summary>
     Residual,
@@ -113,11 +137,17 @@ public enum TensorName
     /// <summary>[T, q].</summary>
     GradQuery,
 
+    /// <summary>[T, q] fp32, the gradient of the query before it is rounded: carried over segments.</summary>
+    GradQuerySums,
+
     /// <summary>[T, 2 kv] fp32, this chunk's rows of GradKvWindow.</summary>
     GradKvPiece,
 
     /// <summary>[window, 2 kv] fp32, accumulated over all later chunks.</summary>
     GradKvWindow,
+
+    /// <summary>[rows, 2 kv] fp32, the rows of GradKvWindow that belong to <see cref="KvSegment"/>.</summary>
+    GradKvSegment,
 
     /// <summary>[T, q + 2 kv].</summary>
     GradQkv,

@@ -47,7 +47,11 @@ internal static class DevicePools
         int groups = layers * geometry.GroupsPerRound;
         int resident = residency.ResidentGroups * geometry.ChunksPerGroup;
         var pieces = new OptimizerPieces(workload, programs);
-        int windows = geometry.ChunksPerGroup;
+        int segments = residency.WindowSegments;
+        int windows = geometry.ChunksPerSegment(segments);
+
+        // Chunk after chunk, segments pass in the same order again and again.
+        var inTurn = segments == 1 ? Replacement.FarthestUse : Replacement.LongestIdle;
         var pools = new List<Pool>
         {
             new(PoolNames.Scratch, ScratchSize(programs, residency), 1),
@@ -60,8 +64,8 @@ internal static class DevicePools
             new(PoolNames.ResidentMoments, pieces.SlotSize, training ? residency.ResidentPieces : 0),
             new(PoolNames.Moments, pieces.SlotSize, training ? Math.Min(residency.OptimizerSlots, pieces.Total - residency.ResidentPieces) : 0, Replacement.LongestIdle),
             new(PoolNames.Streams, programs.StreamSize, Math.Min(residency.StreamSlots + resident, (layers + 1) * chunks)),
-            new(PoolNames.Windows, programs.KvPieceSize * windows, Math.Min(residency.WindowSlots + residency.ResidentGroups, groups)),
-            new(PoolNames.GradWindows, programs.GradKvPieceSize * windows, 1),
+            new(PoolNames.Windows, programs.KvPieceSize * windows, Math.Min(residency.WindowSlots + residency.ResidentGroups, groups * segments), inTurn),
+            new(PoolNames.GradWindows, programs.GradKvPieceSize * windows, segments == 1 ? 1 : Math.Min(residency.WindowSlots, segments), inTurn),
             new(PoolNames.GradStreams, programs.StreamSize, Math.Min(residency.GradStreamSlots, chunks), Replacement.LongestIdle),
         };
         AddActivations(pools, programs, residency, resident, (layers * chunks) - resident);
@@ -79,6 +83,12 @@ internal static class DevicePools
     /// <summary>Bytes of scratch: the most that any op needs.</summary>
     public static Bytes ScratchSize(BlockPrograms programs, Residency residency)
     {
+        if (residency.WindowSegments > 1)
+        {
+            var (forward, backward) = (programs.Combine(residency.Travelling), programs.CombineBackward(residency.Travelling));
+            return Bytes.Max(programs.Head().ScratchLength, Bytes.Max(forward.ScratchLength, backward.ScratchLength));
+        }
+
         var size = Bytes.Max(programs.Head().ScratchLength, programs.RecomputeKv().ScratchLength);
         TensorSet[] sets = residency.ResidentGroups > 0 ? [residency.Travelling, TensorSet.All] : [residency.Travelling];
         foreach (var saved in sets)

@@ -40,7 +40,11 @@ internal sealed record Footprint(Bytes Device, Bytes Host)
         int resident = residency.ResidentGroups * geometry.ChunksPerGroup;
         int travelling = residency.Travelling == TensorSet.All ? layers * chunks : (layers * chunks) - resident;
         host += programs.ActivationsSize(residency.Travelling).Aligned * Travelling(travelling, Slots(PoolNames.Activations), geometry.GroupsPerRound == 1 ? 1 : chunks);
-        if (residency.Travelling.HasFlag(TensorSet.Kv))
+        if (residency.WindowSegments > 1)
+        {
+            host += Segments(workload, programs, residency, Slots(PoolNames.Windows), Slots(PoolNames.GradWindows));
+        }
+        else if (residency.Travelling.HasFlag(TensorSet.Kv))
         {
             host += (programs.KvPieceSize * geometry.ChunksPerGroup).Aligned
                 * Travelling(layers * geometry.GroupsPerRound, Slots(PoolNames.Windows), geometry.GroupsPerRound);
@@ -55,6 +59,23 @@ internal sealed record Footprint(Bytes Device, Bytes Host)
     /// order in which they went, so that fewer slots than a layer has objects save none.
     /// </summary>
     private static int Travelling(int objects, int slots, int perTurn) => slots >= Math.Min(perTurn, objects) ? objects - slots : objects;
+
+    /// <summary>
+    /// Segments of windows pass in order again and again: all travel, unless one window's fit together. Gradients of windows take turns in
+    /// the homes of one.
+    /// </summary>
+    private static Bytes Segments(Workload workload, BlockPrograms programs, Residency residency, int slots, int gradSlots)
+    {
+        var geometry = workload.Geometry;
+        int windows = workload.Model.LayerCount * geometry.GroupsPerRound;
+        Bytes Window(Bytes piece) => Enumerable.Range(0, residency.WindowSegments)
+            .Select(i => geometry.RowsOf(new Segment(i, residency.WindowSegments)) / geometry.ChunkTokens)
+            .Aggregate(Bytes.Zero, (sum, chunks) => sum + (piece * chunks).Aligned);
+
+        // The last window of the forward is the first of the backward where a round has but one.
+        int stay = slots >= residency.WindowSegments && geometry.GroupsPerRound == 1 ? 1 : 0;
+        return (Window(programs.KvPieceSize) * (windows - stay)) + (gradSlots < residency.WindowSegments ? Window(programs.GradKvPieceSize) : Bytes.Zero);
+    }
 
     private static Bytes Vocabulary(ModelConfig model, BlockPrograms programs, DType type, bool travels) =>
         travels ? programs.EmbeddingLayout.Size(type).Aligned + programs.HeadLayout.Size(type).Aligned : Bytes.Zero;

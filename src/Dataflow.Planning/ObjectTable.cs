@@ -53,6 +53,14 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
         return new Use(Roles.GradKv, id, Bytes.Zero, new Bytes(row * rows), mode);
     }
 
+    /// <summary>Rows of a segment of a group's context window.</summary>
+    public Use Segment(Layer l, Chunk c, Round r, Segment s, int firstRow, int rows, AccessMode mode) =>
+        SegmentRows(Roles.Kv, "KV", programs.KvPieceSize, PoolNames.Windows, l, c, r, s, firstRow, rows, mode);
+
+    /// <summary>The same rows of its gradient. Only one group's is alive at a time: all have one home.</summary>
+    public Use GradSegment(Layer l, Chunk c, Round r, Segment s, int firstRow, int rows, AccessMode mode) =>
+        SegmentRows(Roles.GradKv, "dKV", programs.GradKvPieceSize, PoolNames.GradWindows, l, c, r, s, firstRow, rows, mode);
+
     /// <summary>Saved activations; none where the save set needs no object.</summary>
     public ImmutableArray<Use> Activations(Layer l, Chunk c, Round r, AccessMode mode)
     {
@@ -132,6 +140,20 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
         return New(key, $"{name}/{r}", name, new Bytes(row * geometry.WindowRows), pool, Lifetime.Transient);
     }
 
+    private Use SegmentRows(
+        string role, string kind, Bytes pieceSize, string pool, Layer l, Chunk c, Round r, Segment s, int firstRow, int rows, AccessMode mode)
+    {
+        long row = pieceSize.Value / geometry.ChunkTokens;
+        int group = c.Index / geometry.ChunksPerGroup;
+        if (Known(new Key(kind, l.Index, group, r.Index, s.Index), out var key) is not { } id)
+        {
+            string name = string.Create(CultureInfo.InvariantCulture, $"{kind}/{l}/G{group}/{s}");
+            id = New(key, $"{name}/{r}", role == Roles.GradKv ? $"{kind}/{s}" : name, new Bytes(row * geometry.RowsOf(s)), pool, Lifetime.Transient);
+        }
+
+        return new Use(role, id, new Bytes(row * firstRow), new Bytes(row * rows), mode);
+    }
+
     private int Get(string name, Bytes length, string pool, Lifetime life) => Known(new Key(name), out var key) ?? New(key, name, name, length, pool, life);
 
     private int? Known(Key wanted, out Key key)
@@ -148,5 +170,5 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     }
 
     /// <summary>What a name is made of: names are written once an object, and objects are asked for at every use.</summary>
-    private readonly record struct Key(string Kind, int Layer = -1, int Chunk = -1, int Round = -1);
+    private readonly record struct Key(string Kind, int Layer = -1, int Chunk = -1, int Round = -1, int Segment = -1);
 }

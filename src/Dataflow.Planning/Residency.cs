@@ -42,6 +42,13 @@ public sealed record Residency
     /// <summary>Context windows besides those that resident groups need.</summary>
     public required int WindowSlots { get; init; }
 
+    /// <summary>
+    /// Segments that context windows and their gradients are streamed by; 1: whole windows. A streamed window has
+    /// <see cref="WindowSlots"/> slots of one segment each, for keys and values as for their gradients. Then no group is resident (its
+    /// activations are larger than the windows that did not fit), and what travels is such that <see cref="BlockPrograms.MayStream"/>.
+    /// </summary>
+    public int WindowSegments { get; init; } = 1;
+
     /// <summary>Slots for the gradients of residual streams; one a chunk unless they travel.</summary>
     public required int GradStreamSlots { get; init; }
 }

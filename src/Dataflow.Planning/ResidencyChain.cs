@@ -27,7 +27,8 @@ internal sealed class ResidencyChain
     private readonly Residency start;
     private readonly int[] stages;
 
-    public ResidencyChain(Workload workload, BlockPrograms programs, TensorSet saved, Tier tier)
+    /// <param name="segments">Segments that windows are streamed by; 1: whole windows.</param>
+    public ResidencyChain(Workload workload, BlockPrograms programs, TensorSet saved, Tier tier, int segments = 1)
     {
         (this.workload, this.programs, Tier) = (workload, programs, tier);
         var geometry = workload.Geometry;
@@ -47,11 +48,12 @@ internal sealed class ResidencyChain
             StreamSlots = tier == Tier.WholeRound ? chunks + 2 : ring + 1,
             ActivationSlots = ring,
             WindowSlots = ring,
+            WindowSegments = segments,
             GradStreamSlots = tier == Tier.WholeRound ? chunks : Math.Min(ring, chunks),
         };
         stages =
         [
-            layers * geometry.GroupsPerRound,
+            segments > 1 ? 0 : layers * geometry.GroupsPerRound,
             layers - start.WeightSlots,
             training && (geometry.Rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining) ? layers : 0,
             training ? new OptimizerPieces(workload, programs).Total : 0,

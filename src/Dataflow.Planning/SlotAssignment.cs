@@ -144,6 +144,7 @@ internal static class SlotAssignment
         Layer = op.Layer,
         Chunk = op.Chunk,
         Round = op.Round,
+        Segment = op.Segment,
         Piece = op.Piece,
         Saved = op.Saved,
         Wanted = op.Wanted,

@@ -9,7 +9,7 @@ namespace Dataflow.Planning;
 /// chunks (<see cref="Geometry.BackwardOrder"/>); embedding back. In the last round each parameter object is updated as soon as its
 /// gradient is final.
 /// </summary>
-internal sealed class StepLowering
+internal sealed partial class StepLowering
 {
     private readonly Workload workload;
     private readonly Geometry geometry;
@@ -18,6 +18,7 @@ internal sealed class StepLowering
     private readonly OptimizerPieces pieces;
     private readonly ImmutableArray<Pool> pools;
     private readonly ObjectTable table;
+    private readonly int segments;
     private readonly List<StepOp> ops = [];
     private int piecesUsed;
 
@@ -28,6 +29,12 @@ internal sealed class StepLowering
         (model, geometry) = (workload.Model, workload.Geometry);
         pieces = new OptimizerPieces(workload, programs);
         this.pools = pools;
+        segments = residency.WindowSegments;
+        if (segments > 1 && (residency.ResidentGroups > 0 || !BlockPrograms.MayStream(residency.Travelling)))
+        {
+            throw new ArgumentException($"windows cannot be streamed under {residency}", nameof(residency));
+        }
+
         table = new ObjectTable(workload, programs, residency, pools);
     }
 
@@ -63,7 +70,14 @@ internal sealed class StepLowering
         {
             foreach (var c in Chunks)
             {
-                Forward(new Layer(l), c, r);
+                if (segments > 1)
+                {
+                    StreamedForward(new Layer(l), c, r);
+                }
+                else
+                {
+                    Forward(new Layer(l), c, r);
+                }
             }
         }
 
@@ -167,6 +181,13 @@ internal sealed class StepLowering
         {
             var saved = table.Saved(l, c);
             bool lastOfGroup = c.Index % geometry.ChunksPerGroup == geometry.ChunksPerGroup - 1;
+            if (segments > 1)
+            {
+                StreamedBackward(l, c, r, saved, lastOfGroup, first);
+                first = false;
+                continue;
+            }
+
             if (lastOfGroup && geometry.ChunksPerGroup > 1 && !saved.HasFlag(TensorSet.Kv))
             {
                 RecomputeWindow(l, c, r);
@@ -288,6 +309,6 @@ internal sealed class StepLowering
     private ImmutableArray<Use> Context(Layer l, Chunk c, Round r, bool recomputed) =>
         geometry.WindowRow(c) == 0 ? [] : [table.Window(l, c, r, recomputed, 0, geometry.WindowRow(c), AccessMode.Read)];
 
-    private void Add(OpKind kind, Layer? l, Chunk? c, Round r, ImmutableArray<Use> uses, TensorSet saved = default, TensorSet wanted = default) =>
-        ops.Add(new StepOp(kind, uses) { Layer = l, Chunk = c, Round = r, Saved = saved, Wanted = wanted });
+    private void Add(OpKind kind, Layer? l, Chunk? c, Round r, ImmutableArray<Use> uses, TensorSet saved = default, TensorSet wanted = default, Segment? segment = null) =>
+        ops.Add(new StepOp(kind, uses) { Layer = l, Chunk = c, Round = r, Segment = segment, Saved = saved, Wanted = wanted });
 }

@@ -57,6 +57,8 @@ public sealed record StepOp(OpKind Kind, ImmutableArray<Use> Uses)
 
     public Round? Round { get; init; }
 
+    public Segment? Segment { get; init; }
+
     public int Piece { get; init; }
 
     public TensorSet Saved { get; init; }

@@ -38,11 +38,27 @@ public interface IKernels
         Tensor dqkv, Tensor? dqNorm, Tensor? dkNorm, bool accumulate);
 
     /// <summary>o [T, q] and lse [heads, T] fp32 of causal attention within documents, over the window.</summary>
-    void AttentionForward(Tensor q, Tensor kv, ChunkContext at, HeadShape heads, Tensor o, nuint lse);
+    void AttentionForward(Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse);
 
     /// <summary>dq, and dkv (+)= over the window's rows up to this chunk's last.</summary>
     void AttentionBackward(
-        Tensor q, Tensor kv, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, Tensor dq, Tensor dkv, bool accumulate);
+        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, Tensor dq, Tensor dkv, bool accumulate);
+
+    /// <summary>
+    /// Attention against one segment of the window, segments ascending: fp32 sums [T, q] of the output, running maxima and totals of
+    /// exponentials [heads, T], overwritten or, where it continues, updated.
+    /// </summary>
+    void AttentionSegmentForward(Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor sums, nuint maxima, nuint totals, bool continues);
+
+    /// <summary>o and lse from what was carried over all segments.</summary>
+    void AttentionNormalize(Tensor sums, nuint maxima, nuint totals, HeadShape heads, Tensor o, nuint lse);
+
+    /// <summary>dkv (+)= of one segment's rows, and its part of dq, carried over segments as fp32 sums [T, q].</summary>
+    void AttentionSegmentBackward(
+        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, Tensor dqSums, bool continues, Tensor dkv, bool accumulate);
+
+    /// <summary>The same numbers, rounded from fp32 to the type of the result.</summary>
+    void Round(Tensor from, Tensor to);
 
     /// <summary>ffn [T, F] = silu(gate) up.</summary>
     void SwiGluForward(Tensor gateUp, Tensor ffn);

@@ -34,7 +34,7 @@ public readonly struct OpOperands(Schedule schedule, nuint[] arenas, Geometry ge
         {
             // The loss operand is the chunk's own four bytes.
             TensorName.Loss => Accessed(Roles.Loss),
-            TensorName.KvPiece or TensorName.GradKvPiece => start + (nuint)(geometry.WindowRow(op.Chunk!.Value) * place.Columns * place.Type.Size()),
+            TensorName.KvPiece or TensorName.GradKvPiece => start + (nuint)(PieceRow * place.Columns * place.Type.Size()),
             _ => start,
         };
     }
@@ -46,11 +46,21 @@ public readonly struct OpOperands(Schedule schedule, nuint[] arenas, Geometry ge
         return new Tensor(Pointer(operand), place.Type, (int)place.Rows, (int)place.Columns);
     }
 
+    /// <summary>The rows that the op accesses of a tensor that is an object of its own.</summary>
+    public Tensor AccessedRows(Operand operand)
+    {
+        var place = program.Places[operand];
+        return new Tensor(Accessed(place.Role), place.Type, checked((int)(AccessedLength(place.Role) / (place.Columns * place.Type.Size()))), (int)place.Columns);
+    }
+
     /// <summary>Bytes of a tensor.</summary>
     public Bytes SizeOf(Operand operand) => program.Places[operand].Size;
 
     /// <summary>Role of a tensor's operand.</summary>
     public string Role(Operand operand) => program.Places[operand].Role;
+
+    /// <summary>First row of the chunk in the object that holds its K and V: the window, or a segment of it.</summary>
+    private long PieceRow => geometry.WindowRow(op.Chunk!.Value) - (op.Segment is { } segment ? geometry.FirstRow(segment) : 0);
 
     private nuint Object(in Access access)
     {

@@ -69,8 +69,15 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
         OpKind.Head => programs.Head(),
         OpKind.Forward => programs.Forward(op.Saved),
         // The window of a long context is recomputed ahead of the backward of its chunks, by ops that want K and V alone.
-        OpKind.Recompute => geometry.ChunksPerGroup > 1 && op.Wanted == TensorSet.Kv ? programs.RecomputeKv() : programs.Recompute(op.Saved),
+        OpKind.Recompute when geometry.ChunksPerGroup > 1 && op.Wanted == TensorSet.Kv => programs.RecomputeKv(),
+        OpKind.Recompute => op.Segment is null ? programs.Recompute(op.Saved) : programs.StreamedRecompute(op.Saved),
         OpKind.Backward => programs.Backward(op.Saved),
+        OpKind.Project => programs.Project(op.Saved),
+        OpKind.Attend => programs.Attend(op.Saved),
+        OpKind.Combine => programs.Combine(op.Saved),
+        OpKind.CombineBackward => programs.CombineBackward(op.Saved),
+        OpKind.AttendBackward => programs.AttendBackward(op.Saved),
+        OpKind.ProjectBackward => programs.ProjectBackward(op.Saved),
         _ => null,
     };
 
@@ -126,14 +133,11 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                     model.RmsNormEps, context, model.RopeTheta, heads, at.Tensor(writes[0]),
                     Norm(updates, 0, at), Norm(updates, 1, at), updates.Length > 0 && Accumulates(updates[0], at));
                 break;
-            case Kernel.AttentionForward:
-                kernels.AttentionForward(at.Tensor(reads[0]), at.Tensor(reads[1]), context, heads,
-                    at.Tensor(writes[0]), at.Pointer(writes[1]));
+            case Kernel.AttentionForward or Kernel.AttentionBackward or Kernel.AttentionSegmentForward or Kernel.AttentionSegmentBackward or Kernel.AttentionNormalize:
+                AttentionRunner.Run(kernels, heads, geometry, op, call, at);
                 break;
-            case Kernel.AttentionBackward:
-                kernels.AttentionBackward(at.Tensor(reads[0]), at.Tensor(reads[1]), context, heads,
-                    at.Tensor(reads[3]), at.Pointer(reads[4]), at.Tensor(reads[5]), at.Tensor(writes[0]), at.Tensor(updates[0]),
-                    Accumulates(updates[0], at));
+            case Kernel.Round:
+                kernels.Round(at.Tensor(reads[0]), at.Tensor(writes[0]));
                 break;
             case Kernel.SwiGluForward:
                 kernels.SwiGluForward(at.Tensor(reads[0]), at.Tensor(writes[0]));

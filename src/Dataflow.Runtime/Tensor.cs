@@ -19,3 +19,11 @@ public readonly record struct HeadShape(int Heads, int KvHeads, int HeadDim);
 
 /// <summary>Where the tokens of a chunk are: the first key of each (int32 window rows), and the window row of the chunk's first token.</summary>
 public readonly record struct ChunkContext(nuint FirstKey, int Row);
+
+/// <summary>
+/// Rows of a context window, the whole or a segment of it. Sums over keys start anew every <paramref name="PieceRows"/> rows of the window,
+/// so that their order is one however the window is cut.
+/// </summary>
+/// <param name="Kv">Keys, then values: row 0 is window row <paramref name="FirstRow"/>.</param>
+/// <param name="PieceRows">Tokens of a chunk.</param>
+public readonly record struct WindowRows(Tensor Kv, int FirstRow, int PieceRows);

@@ -119,6 +119,11 @@ internal sealed class ScheduleWriter(Schedule schedule)
             text.Append(CultureInfo.InvariantCulture, $" R{round.Index}");
         }
 
+        if (op.Segment is { } segment)
+        {
+            text.Append(CultureInfo.InvariantCulture, $" S{segment.Index}/{segment.Count}");
+        }
+
         if (op.Piece != 0)
         {
             text.Append(CultureInfo.InvariantCulture, $" piece={op.Piece}");

@@ -34,8 +34,12 @@ public sealed unsafe class AllocationTests : KernelTest
             SwiGlu.Forward(team, wide.M, y.M);
             SwiGlu.Backward(team, y.M, wide.M);
             QkNormRope.Forward(team, joint, head.M, head.M, 1e-5f, zeros, 0, 1e4, 2, 1, 16, q.M, kv.M);
-            Attention.Forward(team, q.M, kv.M, zeros, 0, 2, 1, 16, q.M, floats.Floats);
-            Attention.Backward(team, q.M, kv.M, zeros, 0, 2, 1, 16, q.M, floats.Floats, q.M, q.M, kv.M, accumulate: true);
+            Attention.Forward(team, q.M, new KeyRows(kv.M, 0, T), zeros, 0, 2, 1, 16, q.M, floats.Floats);
+            Attention.Backward(team, q.M, new KeyRows(kv.M, 0, T), zeros, 0, 2, 1, 16, q.M, floats.Floats, q.M, q.M, kv.M, accumulate: true);
+            Attention.ForwardSegment(team, q.M, new KeyRows(kv.M, 0, T), zeros, 0, 2, 1, 16, q.M, floats.Floats, floats.Floats, continued: true);
+            Attention.Normalize(team, q.M, floats.Floats, floats.Floats, 2, 16, q.M, floats.Floats);
+            Attention.BackwardSegment(team, q.M, new KeyRows(kv.M, 0, T), zeros, 0, 2, 1, 16, q.M, floats.Floats, q.M, q.M, continued: true, kv.M, accumulate: true);
+            Fill.Round(team, q.M, q.M);
             QkNormRope.Backward(team, q.M, kv.M, joint, head.M, head.M, 1e-5f, zeros, 0, 1e4, 2, 1, 16, joint, dHead.M, dHead.M, accumulateNorms: true);
             CrossEntropy.Run(team, x.M, zeros, 1f, x.M, floats.Floats, accumulateLoss: true);
             Embedding.Forward(team, zeros, w.M, x.M);
