@@ -4,11 +4,11 @@ using Dataflow.Model;
 namespace Dataflow.Cpu;
 
 /// <summary>The head of one chunk, sub-chunk by sub-chunk, so that no tokens x vocabulary matrix exists.</summary>
-internal static unsafe class HeadRunner
+internal static unsafe partial class HeadRunner
 {
     public static void Run(ThreadTeam team, ModelConfig model, Geometry geometry, float scale, BlockProgram program, in OpOperands at)
     {
-        var matrix = model.TiedEmbedding ? WeightName.EmbeddingTable : WeightName.HeadMatrix;
+        var matrix = model.HeadMatrix;
         var x = at.Matrix(TensorName.Input);
         var (norm, logits, dLogits, dNorm) = (at.Matrix(TensorName.HeadNorm), at.Matrix(TensorName.Logits), at.Matrix(TensorName.GradLogits), at.Matrix(TensorName.GradHeadNorm));
         var (w, wNorm) = (at.Matrix(Operand.W(matrix)), at.Matrix(Operand.W(WeightName.FinalNorm)));

@@ -48,6 +48,12 @@ internal sealed unsafe class OpRunner(Schedule schedule, Workload workload, CpuA
             case OpKind.Head:
                 HeadRunner.Run(team, model, geometry, Arguments.LossScale, programs.Head(), Operands(op, programs.Head()));
                 break;
+            case OpKind.HeadLoss:
+                HeadRunner.RunLoss(team, model, geometry, FirstId(op), Operands(op, ProgramOf(op)!));
+                break;
+            case OpKind.HeadBackward:
+                HeadRunner.RunBackward(team, model, geometry, FirstId(op), Arguments.LossScale, Operands(op, ProgramOf(op)!));
+                break;
             default:
                 RunProgram(op, ProgramOf(op)!);
                 break;
@@ -58,9 +64,11 @@ internal sealed unsafe class OpRunner(Schedule schedule, Workload workload, CpuA
 
     private BlockProgram? ProgramOf(ScheduledOp op) => op.Kind switch
     {
-        OpKind.Embed => programs.Embed(),
-        OpKind.EmbedBackward => programs.EmbedBackward(),
+        OpKind.Embed => programs.Embed(op.Block),
+        OpKind.EmbedBackward => programs.EmbedBackward(op.Block),
         OpKind.Head => programs.Head(),
+        OpKind.HeadLoss => programs.HeadLoss(op.Block!.Value),
+        OpKind.HeadBackward => programs.HeadBackward(op.Block!.Value),
         OpKind.Forward => programs.Forward(op.Saved),
         // The window of a long context is recomputed ahead of the backward of its chunks, by ops that want K and V alone.
         OpKind.Recompute => geometry.ChunksPerGroup > 1 && op.Wanted == TensorSet.Kv ? programs.RecomputeKv() : programs.Recompute(op.Saved),
@@ -94,8 +102,14 @@ internal sealed unsafe class OpRunner(Schedule schedule, Workload workload, CpuA
         int row = op.Chunk is { } chunk ? geometry.WindowRow(chunk) : 0;
         switch (call.Kernel)
         {
+            case Kernel.EmbeddingForward when op.Block is not null:
+                Embedding.ForwardBlock(team, (int*)at.Pointer(reads[0]), at.Matrix(reads[1]), FirstId(op), at.Matrix(writes[0]), at.Overwrites(Roles.Output));
+                break;
             case Kernel.EmbeddingForward:
                 Embedding.Forward(team, (int*)at.Pointer(reads[0]), at.Matrix(reads[1]), at.Matrix(writes[0]));
+                break;
+            case Kernel.EmbeddingBackward when op.Block is not null:
+                Embedding.BackwardBlock(team, (int*)at.Pointer(reads[0]), (int*)at.Pointer(reads[1]), geometry.ChunkTokens, FirstId(op), at.Matrix(reads[2]), at.Matrix(updates[0]));
                 break;
             case Kernel.EmbeddingBackward:
                 Embedding.Backward(team, (int*)at.Pointer(reads[0]), (int*)at.Pointer(reads[1]), geometry.ChunkTokens, at.Matrix(reads[2]), at.Matrix(updates[0]));
@@ -148,6 +162,9 @@ internal sealed unsafe class OpRunner(Schedule schedule, Workload workload, CpuA
         }
     }
 
+    /// <summary>The first id of the op's block of the vocabulary.</summary>
+    private int FirstId(ScheduledOp op) => programs.Vocabulary.First(op.Block!.Value);
+
     private static bool HasFirstKey(KernelCall call) => call.Reads.Contains(TensorName.FirstKey);
 
     private static bool Accumulates(Operand operand, in OpOperands at) => !at.Overwrites(at.Role(operand));
@@ -163,7 +180,11 @@ internal sealed unsafe class OpRunner(Schedule schedule, Workload workload, CpuA
     {
         var at = Operands(op, Empty);
         var norm = op.Accesses.Single(a => a.Role == Roles.Norm);
-        var layout = op.Layer is not null ? programs.BlockLayout : norm.Offset == Bytes.Zero ? programs.EmbeddingLayout : programs.HeadLayout;
+
+        // A block of the head's matrix lies as one of the table does.
+        var layout = op.Layer is not null ? programs.BlockLayout
+            : op.Block is { } block ? programs.EmbeddingLayouts[block.Index]
+            : norm.Offset == Bytes.Zero ? programs.EmbeddingLayouts[0] : programs.HeadLayout;
         var type = workload.Recipe.Gradients;
         double sum = 0;
         foreach (var tensor in layout.Tensors)

@@ -19,3 +19,9 @@ public readonly record struct Round(int Index)
 {
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"R{Index}");
 }
+
+/// <summary>A block of rows of the vocabulary, from id 0 on, from 0.</summary>
+public readonly record struct VocabularyBlock(int Index)
+{
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"B{Index}");
+}

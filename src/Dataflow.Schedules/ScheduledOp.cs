@@ -9,6 +9,8 @@ public enum OpKind
     Embed,
     Forward,
     Head,
+    HeadLoss,
+    HeadBackward,
     Recompute,
     Backward,
     EmbedBackward,
@@ -53,6 +55,9 @@ public sealed record ScheduledOp
     /// <summary>The block, where there is one.</summary>
     public Layer? Layer { get; init; }
 
+    /// <summary>The block of the vocabulary, where it is cut into several.</summary>
+    public VocabularyBlock? Block { get; init; }
+
     /// <summary>The chunk, where there is one.</summary>
     public Chunk? Chunk { get; init; }
 
@@ -77,7 +82,7 @@ public sealed record ScheduledOp
     /// <summary>Equality of values, operands and waits in order (a default array counts as empty).</summary>
     public bool Equals(ScheduledOp? other) =>
         ReferenceEquals(this, other) || (other is not null
-        && Kind == other.Kind && Stream == other.Stream && Layer == other.Layer && Chunk == other.Chunk && Round == other.Round
+        && Kind == other.Kind && Stream == other.Stream && Layer == other.Layer && Block == other.Block && Chunk == other.Chunk && Round == other.Round
         && Piece == other.Piece && Saved == other.Saved && Wanted == other.Wanted
         && Accesses.AsSpan().SequenceEqual(other.Accesses.AsSpan())
         && Waits.AsSpan().SequenceEqual(other.Waits.AsSpan()));
@@ -87,6 +92,7 @@ public sealed record ScheduledOp
     {
         var hash = new HashCode();
         hash.Add(HashCode.Combine(Kind, Stream, Layer, Chunk, Round, Piece, Saved, Wanted));
+        hash.Add(Block);
         foreach (Access access in Accesses.AsSpan())
         {
             hash.Add(access);
