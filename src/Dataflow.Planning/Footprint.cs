@@ -34,7 +34,8 @@ internal sealed record Footprint(Bytes Device, Bytes Host)
 
         // Forward needs the streams of the layer's remaining chunks and of the next layer's first ones at once.
         int streams = Slots(PoolNames.Streams), allStreams = (layers + 1) * chunks;
-        int kept = streams > chunks ? streams : geometry.GroupsPerRound == 1 ? streams - 1 : 0;
+        // Blocks of the vocabulary pass the chunks of the first and the last layer again and again: fewer slots than chunks keep none.
+        int kept = streams > chunks ? streams : geometry.GroupsPerRound == 1 && (streams == chunks || !programs.Vocabulary.AreCut) ? streams - 1 : 0;
         host += programs.StreamSize.Aligned * (allStreams - kept);
 
         int resident = residency.ResidentGroups * geometry.ChunksPerGroup;
@@ -47,7 +48,7 @@ internal sealed record Footprint(Bytes Device, Bytes Host)
         }
 
         host += programs.StreamSize.Aligned * (Slots(PoolNames.GradStreams) < chunks ? chunks : 0);
-        host += programs.GradHeadSize.Aligned * (Slots(PoolNames.GradHeads) is > 0 and var heads && heads < chunks ? chunks : 0);
+        host += programs.GradHeadSize.Aligned * VocabularyMemory.GradHeadHomes(programs, chunks, Slots(PoolNames.GradHeads));
         return new Footprint(device, host);
     }
 

@@ -56,12 +56,30 @@ internal static class VocabularyMemory
         }
 
         int slots = Slots('G', type, workload, programs, residency);
-        return UsedUpAtOnce(workload) || slots >= BlockCount(programs) ? Bytes.Zero
+        if (UsedUpAtOnce(workload) || slots >= BlockCount(programs))
+        {
+            return Bytes.Zero;
+        }
 
-            // Between head and embedding the last ones computed wait on the device.
-            : once ? Sum(programs.EmbeddingLayouts.Skip(slots), type)
-            : Blocks(programs, type);
+        var table = programs.EmbeddingLayouts;
+        return (workload.Kind, workload.Model.TiedEmbedding) switch
+        {
+            (not WorkloadKind.Training, _) => Blocks(programs, type),
+
+            // Down in the head and up in the embedding: at each turn the last ones stay.
+            (_, true) => Sum(table.Where((_, b) => b >= slots || (!once && b < table.Length - slots)), type),
+
+            // The last round uses up the head's, so that all but one slot keep what they hold.
+            _ => Blocks(programs, type) - Sum(table.Skip(Math.Max(0, table.Length - slots + 1)).Take(workload.Geometry.Rounds == 2 ? slots : 0), type),
+        };
     }
+
+    /// <summary>
+    /// How many chunks' gradients of the head's input have a home. They come in the same order for every block, so that all leave; but for the
+    /// last block they are used up, and with two blocks that is before all but one slot are wanted for others.
+    /// </summary>
+    public static int GradHeadHomes(BlockPrograms programs, int chunks, int slots) =>
+        slots == 0 || slots >= chunks ? 0 : programs.Vocabulary.Count == 2 ? chunks - slots + 1 : chunks;
 
     /// <summary>Everything once.</summary>
     public static Bytes All(BlockPrograms programs, DType type) => Blocks(programs, type) + programs.HeadLayout.Size(type).Aligned;
