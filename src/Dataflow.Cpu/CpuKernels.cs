@@ -24,6 +24,14 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
         Embedding.Backward(team, (int*)ids, (int*)order, dx.Rows, At(dx), At(dTable));
 
     /// <inheritdoc/>
+    public void EmbeddingBlockForward(nuint ids, Tensor block, int firstId, Tensor x, bool zeroOthers) =>
+        Embedding.ForwardBlock(team, (int*)ids, At(block), firstId, At(x), zeroOthers);
+
+    /// <inheritdoc/>
+    public void EmbeddingBlockBackward(nuint ids, nuint order, int firstId, Tensor dx, Tensor dBlock) =>
+        Embedding.BackwardBlock(team, (int*)ids, (int*)order, dx.Rows, firstId, At(dx), At(dBlock));
+
+    /// <inheritdoc/>
     public void RmsNormForward(Tensor x, Tensor weight, float epsilon, Tensor y, nuint rstd) =>
         RmsNorm.Forward(team, At(x), At(weight), epsilon, At(y), (float*)rstd);
 
@@ -84,6 +92,18 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     /// <inheritdoc/>
     public void CrossEntropy(Tensor logits, nuint targets, Tensor dlogits, nuint loss, bool accumulate) =>
         Kernels.CrossEntropy.Run(team, At(logits), (int*)targets, Arguments.LossScale, At(dlogits), (float*)loss, accumulate);
+
+    /// <inheritdoc/>
+    public void CrossEntropyStatistics(Tensor logits, nuint targets, int firstId, nuint statistics, int stride, bool fold) =>
+        Kernels.CrossEntropy.Statistics(team, At(logits), (int*)targets, firstId, (float*)statistics, stride, fold);
+
+    /// <inheritdoc/>
+    public void CrossEntropyLoss(nuint targets, int rows, nuint statistics, int stride, nuint loss) =>
+        Kernels.CrossEntropy.Loss(team, (int*)targets, rows, (float*)statistics, stride, (float*)loss);
+
+    /// <inheritdoc/>
+    public void CrossEntropyGradient(Tensor logits, nuint targets, int firstId, nuint statistics, int stride, Tensor dlogits) =>
+        Kernels.CrossEntropy.Gradient(team, At(logits), (int*)targets, firstId, (float*)statistics, stride, Arguments.LossScale, At(dlogits));
 
     /// <inheritdoc/>
     public void SquaredSum(nuint gradient, DType type, long count, nuint sum, bool accumulate)

@@ -75,18 +75,18 @@ internal static class BlockCalls
             [new(Kernel.Round, [TensorName.GradQuerySums], attention.Writes, None), .. after]);
     }
 
-    /// <summary>Rows of the embedding table.</summary>
+    /// <summary>Rows of the embedding table. Where it is cut, the first block computed also zeroes the rows of other ids, and later ones leave them alone.</summary>
     public static ImmutableArray<KernelCall> Embed() =>
         [new(Kernel.EmbeddingForward, [TensorName.Ids, Operand.W(WeightName.EmbeddingTable)], [TensorName.Output], None)];
 
-    /// <summary>Adds the stream's gradient to the table's rows.</summary>
+    /// <summary>Adds the stream's gradient to the table's rows, or to those of a block.</summary>
     public static ImmutableArray<KernelCall> EmbedBackward() =>
         [new(Kernel.EmbeddingBackward, [TensorName.Ids, TensorName.Order, TensorName.GradStream], None, [Operand.G(WeightName.EmbeddingTable)])];
 
     /// <summary>Final norm, logits, loss and back, for one head sub-chunk.</summary>
     public static ImmutableArray<KernelCall> Head(ModelConfig model)
     {
-        var matrix = model.TiedEmbedding ? WeightName.EmbeddingTable : WeightName.HeadMatrix;
+        var matrix = model.HeadMatrix;
         return
         [
             new(Kernel.RmsNormForward, [TensorName.Input, Operand.W(WeightName.FinalNorm)], [TensorName.HeadNorm, TensorName.HeadRstd], None),
@@ -98,6 +98,31 @@ internal static class BlockCalls
                 [TensorName.GradStream], [Operand.G(WeightName.FinalNorm)]),
         ];
     }
+
+    /// <summary>Final norm and logits of a block of the vocabulary, for one head sub-chunk, into the statistics of its rows; after the last block the loss.</summary>
+    public static ImmutableArray<KernelCall> HeadLoss(ModelConfig model) =>
+    [
+        .. BlockLogits(model),
+        new(Kernel.CrossEntropyStatistics, [TensorName.Logits, TensorName.Targets], None, [TensorName.LogitStatistics]),
+        new(Kernel.CrossEntropyLoss, [TensorName.LogitStatistics, TensorName.Targets], None, [TensorName.Loss]),
+    ];
+
+    /// <summary>The same logits again, and back to the normed input, whose gradients add up over blocks; after the last block through the norm.</summary>
+    public static ImmutableArray<KernelCall> HeadBackward(ModelConfig model) =>
+    [
+        .. BlockLogits(model),
+        new(Kernel.CrossEntropyGradient, [TensorName.Logits, TensorName.Targets, TensorName.LogitStatistics], [TensorName.GradLogits], None),
+        new(Kernel.GemmInputGradient, [TensorName.GradLogits, Operand.W(model.HeadMatrix)], None, [TensorName.GradHeadSum]),
+        new(Kernel.GemmWeightGradient, [TensorName.GradLogits, TensorName.HeadNorm], None, [Operand.G(model.HeadMatrix)]),
+        new(Kernel.RmsNormBackward, [TensorName.GradHeadSum, TensorName.Input, TensorName.HeadRstd, Operand.W(WeightName.FinalNorm)],
+            [TensorName.GradStream], [Operand.G(WeightName.FinalNorm)]),
+    ];
+
+    private static ImmutableArray<KernelCall> BlockLogits(ModelConfig model) =>
+    [
+        new(Kernel.RmsNormForward, [TensorName.Input, Operand.W(WeightName.FinalNorm)], [TensorName.HeadNorm, TensorName.HeadRstd], None),
+        new(Kernel.GemmForward, [TensorName.HeadNorm, Operand.W(model.HeadMatrix)], [TensorName.Logits], None),
+    ];
 
     /// <summary>
     /// The calls of the forward, in its order, that yield the wanted tensors from the available ones. The same calls with the same

@@ -29,3 +29,9 @@ public readonly record struct Segment(int Index, int Count)
 {
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"S{Index}");
 }
+
+/// <summary>A block of rows of the vocabulary, from id 0 on, from 0.</summary>
+public readonly record struct VocabularyBlock(int Index)
+{
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"B{Index}");
+}

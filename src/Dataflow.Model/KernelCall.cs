@@ -13,7 +13,7 @@ public enum Kernel
     /// <summary>c = a b^T: reads a, b and optionally an addend; an activation times a weight.</summary>
     GemmForward,
 
-    /// <summary>c = a b: a gradient times a weight.</summary>
+    /// <summary>c (+)= a b: a gradient times a weight.</summary>
     GemmInputGradient,
 
     /// <summary>c (+)= a^T b: a gradient times an activation, summed over tokens.</summary>
@@ -37,6 +37,15 @@ public enum Kernel
     SwiGluForward,
     SwiGluBackward,
     CrossEntropy,
+
+    /// <summary>Folds the logits of a block of the vocabulary into the statistics of their rows.</summary>
+    CrossEntropyStatistics,
+
+    /// <summary>The loss from statistics over the whole vocabulary.</summary>
+    CrossEntropyLoss,
+
+    /// <summary>The gradient of a block's logits from statistics over the whole vocabulary.</summary>
+    CrossEntropyGradient,
     AdamW,
 
     /// <summary>Sum of squares of a gradient, for the global norm.</summary>
@@ -161,11 +170,17 @@ public enum TensorName
     /// <summary>[head tokens] fp32.</summary>
     HeadRstd,
 
-    /// <summary>[head tokens, V] fp32.</summary>
+    /// <summary>[head tokens, V] fp32; V rows of a block where the vocabulary is cut.</summary>
     Logits,
 
-    /// <summary>[head tokens, V].</summary>
+    /// <summary>[head tokens, V], or rows of a block.</summary>
     GradLogits,
+
+    /// <summary>[3, T] fp32: each row's largest logit, the sum of exp(logit - largest), the target's logit; 0 where no target counts.</summary>
+    LogitStatistics,
+
+    /// <summary>[T, D] fp32 gradient of HeadNorm for the whole chunk, summed over the blocks of the vocabulary.</summary>
+    GradHeadSum,
 
     /// <summary>[head tokens, D].</summary>
     GradHeadNorm,

@@ -60,6 +60,11 @@ internal static class Refusal
             changes.Add("a smaller --chunk");
         }
 
+        if (request.Pins.VocabularyBlocks is not null)
+        {
+            changes.Add("more --vocabulary-blocks");
+        }
+
         changes.Add("a shorter --seqlen");
         return ", or try " + string.Join(" or ", changes);
     }

@@ -30,8 +30,11 @@ public sealed record Residency
     /// <summary>Pieces of optimizer state that never leave (the first in order of use).</summary>
     public required int ResidentPieces { get; init; }
 
-    /// <summary>Embedding and head have parameters and gradients of their own on the device; otherwise they take turns in one slot.</summary>
+    /// <summary>Embedding and head have parameters and gradients of their own on the device; otherwise they take turns.</summary>
     public required bool VocabularyResident { get; init; }
+
+    /// <summary>Slots in which the blocks of embedding and head take turns, where the vocabulary is cut; whole, they take turns in one.</summary>
+    public int VocabularySlots { get; init; } = 1;
 
     /// <summary>Slots for residual streams besides those that resident groups need.</summary>
     public required int StreamSlots { get; init; }
@@ -49,6 +52,6 @@ public sealed record Residency
     /// </summary>
     public int WindowSegments { get; init; } = 1;
 
-    /// <summary>Slots for the gradients of residual streams; one a chunk unless they travel.</summary>
+    /// <summary>Slots for the gradients of residual streams, and as many for those of the head's input; one a chunk unless they travel.</summary>
     public required int GradStreamSlots { get; init; }
 }

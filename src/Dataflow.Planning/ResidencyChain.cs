@@ -35,6 +35,8 @@ internal sealed class ResidencyChain
         bool training = workload.Kind.Updates();
         int layers = workload.Model.LayerCount, chunks = geometry.ChunksPerRound;
         int ring = tier == Tier.Bare ? 1 : 2;
+        int blocks = VocabularyMemory.BlockCount(programs);
+        bool cut = programs.Vocabulary.AreCut;
         start = new Residency
         {
             Travelling = saved,
@@ -44,7 +46,8 @@ internal sealed class ResidencyChain
             ResidentGradients = 0,
             OptimizerSlots = ring,
             ResidentPieces = 0,
-            VocabularyResident = false,
+            VocabularyResident = cut && ring >= blocks,
+            VocabularySlots = cut ? Math.Min(ring, blocks) : 1,
             StreamSlots = tier == Tier.WholeRound ? chunks + 2 : ring + 1,
             ActivationSlots = ring,
             WindowSlots = ring,
@@ -57,7 +60,7 @@ internal sealed class ResidencyChain
             layers - start.WeightSlots,
             training && (geometry.Rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining) ? layers : 0,
             training ? new OptimizerPieces(workload, programs).Total : 0,
-            workload.Model.TiedEmbedding ? 0 : 1,
+            (cut ? ring < blocks : !workload.Model.TiedEmbedding) ? 1 : 0,
         ];
     }
 
@@ -85,7 +88,7 @@ internal sealed class ResidencyChain
                 WeightSlots = start.WeightSlots + Take(1),
                 ResidentGradients = Take(2),
                 ResidentPieces = Take(3),
-                VocabularyResident = Take(4) == 1,
+                VocabularyResident = start.VocabularyResident || Take(4) == 1,
             };
         }
     }

@@ -6,7 +6,7 @@ namespace Dataflow.Planning;
 
 /// <summary>
 /// The computation of a step in program order. Per round: embedding; every layer over all chunks; head; every layer back over all
-/// chunks (<see cref="Geometry.BackwardOrder"/>); embedding back. In the last round each parameter object is updated as soon as its
+/// chunks (<see cref="Geometry.BackwardOrder"/>); embedding back. A vocabulary that is cut passes embedding and head block by block. In the last round each parameter object is updated as soon as its
 /// gradient is final.
 /// </summary>
 internal sealed partial class StepLowering
@@ -61,11 +61,7 @@ internal sealed partial class StepLowering
     private void LowerRound(Round r)
     {
         bool last = r.Index == geometry.Rounds - 1;
-        foreach (var c in Chunks)
-        {
-            Add(OpKind.Embed, null, c, r, [table.Table(c, r), table.EmbeddingWeights(Roles.Weights, AccessMode.Read), table.Stream(Roles.Output, new Layer(0), c, r, AccessMode.Write)]);
-        }
-
+        Embed(r);
         for (int l = 0; l < model.LayerCount; l++)
         {
             foreach (var c in Chunks)
@@ -81,42 +77,47 @@ internal sealed partial class StepLowering
             }
         }
 
-        bool first = r.Index == 0;
-        foreach (var c in geometry.BackwardOrder())
-        {
-            Head(c, r, first);
-            first = false;
-        }
-
+        Head(r, last);
         if (!workload.Kind.HasBackward())
         {
             return;
         }
 
-        GradientIsFinal(last, Owner.Head);
         for (int l = model.LayerCount - 1; l >= 0; l--)
         {
             BackwardLayer(new Layer(l), r);
-            GradientIsFinal(last, new Owner(new Layer(l)));
+            GradientIsFinal(last, new ParameterOwner(new Layer(l)));
         }
 
-        EmbedBackward(r);
-        GradientIsFinal(last, Owner.Embedding);
+        EmbedBackward(r, last);
         if (last && workload.Kind == WorkloadKind.ClippedTraining)
         {
-            // The last gradients to become final are still here: start with them.
-            Update(Owner.Embedding);
-            for (int l = 0; l < model.LayerCount; l++)
-            {
-                Update(new Owner(new Layer(l)));
-            }
+            UpdateAll();
+        }
+    }
 
-            Update(Owner.Head);
+    /// <summary>Updates that waited for the norm. The last gradients to become final are still here: start with them.</summary>
+    private void UpdateAll()
+    {
+        foreach (var b in TableBlocks.Reverse())
+        {
+            Update(ParameterOwner.Embedding(b));
+        }
+
+        for (int l = 0; l < model.LayerCount; l++)
+        {
+            Update(new ParameterOwner(new Layer(l)));
+        }
+
+        Update(ParameterOwner.Head);
+        for (int b = 0; b < programs.HeadBlockLayouts.Length; b++)
+        {
+            Update(ParameterOwner.HeadBlock(new VocabularyBlock(b)));
         }
     }
 
     /// <summary>In the last round a gradient is used at once: for the update or, where all must wait, for the norm.</summary>
-    private void GradientIsFinal(bool lastRound, Owner owner)
+    private void GradientIsFinal(bool lastRound, ParameterOwner owner)
     {
         if (lastRound && workload.Kind == WorkloadKind.Training)
         {
@@ -124,8 +125,8 @@ internal sealed partial class StepLowering
         }
         else if (lastRound && workload.Kind == WorkloadKind.ClippedTraining)
         {
-            var (_, gradients, _) = Parameters(owner);
-            ops.Add(new StepOp(OpKind.Norm, [gradients, table.Norm(owner.Index(model))]) { Layer = owner.Layer });
+            var (gradients, _) = Parameters(owner);
+            ops.Add(new StepOp(OpKind.Norm, [gradients, table.Norm(owner)]) { Layer = owner.Layer, Block = owner.Block });
         }
     }
 
@@ -143,35 +144,6 @@ internal sealed partial class StepLowering
             table.Stream(Roles.Output, new Layer(l.Index + 1), c, r, AccessMode.Write),
             .. table.Scratch(programs.Forward(saved).ScratchLength, AccessMode.Write),
         ], saved);
-    }
-
-    private void Head(Chunk c, Round r, bool first)
-    {
-        var uses = new List<Use>
-        {
-            table.Table(c, r),
-            table.Stream(Roles.Input, HeadEntry, c, r, AccessMode.Read),
-            table.HeadWeights(AccessMode.Read),
-            table.Loss(c, r),
-        };
-        if (model.TiedEmbedding)
-        {
-            uses.Add(table.EmbeddingWeights(Roles.TiedWeights, AccessMode.Read));
-        }
-
-        if (workload.Kind.HasBackward())
-        {
-            var gradients = first ? AccessMode.Write : AccessMode.ReadWrite;
-            uses.Add(table.GradStream(c, r, AccessMode.Write));
-            uses.Add(table.HeadGradients(gradients));
-            if (model.TiedEmbedding)
-            {
-                uses.Add(table.EmbeddingGradients(Roles.TiedGradients, gradients));
-            }
-        }
-
-        uses.AddRange(table.Scratch(programs.Head().ScratchLength, AccessMode.Write));
-        Add(OpKind.Head, null, c, r, [.. uses]);
     }
 
     private void BackwardLayer(Layer l, Round r)
@@ -255,30 +227,14 @@ internal sealed partial class StepLowering
         ], saved);
     }
 
-    private void EmbedBackward(Round r)
-    {
-        if (r.Index == 0 && !model.TiedEmbedding)
-        {
-            Add(OpKind.Zero, null, null, r, [table.EmbeddingGradients(Roles.Gradients, AccessMode.Write)]);
-        }
+    private (Use Gradients, Use Weights) Parameters(ParameterOwner owner) => owner.Layer is { } l
+        ? (table.Gradients(l, AccessMode.Read), table.Weights(l, AccessMode.ReadWrite))
+        : (table.VocabularyGradients(Roles.Gradients, owner, AccessMode.Read), table.VocabularyWeights(Roles.Weights, owner, AccessMode.ReadWrite));
 
-        foreach (var c in geometry.BackwardOrder())
-        {
-            Add(OpKind.EmbedBackward, null, c, r,
-                [table.Table(c, r), table.GradStream(c, r, AccessMode.Read), table.EmbeddingGradients(Roles.Gradients, AccessMode.ReadWrite)]);
-        }
-    }
-
-    private (ParameterLayout Layout, Use Gradients, Use Weights) Parameters(Owner owner) => owner switch
+    private void Update(ParameterOwner owner)
     {
-        { Layer: { } l } => (programs.BlockLayout, table.Gradients(l, AccessMode.Read), table.Weights(l, AccessMode.ReadWrite)),
-        { IsHead: true } => (programs.HeadLayout, table.HeadGradients(AccessMode.Read), table.HeadWeights(AccessMode.ReadWrite)),
-        _ => (programs.EmbeddingLayout, table.EmbeddingGradients(Roles.Gradients, AccessMode.Read), table.EmbeddingWeights(Roles.Weights, AccessMode.ReadWrite)),
-    };
-
-    private void Update(Owner owner)
-    {
-        var (layout, gradients, weights) = Parameters(owner);
+        var layout = owner.Layout(programs);
+        var (gradients, weights) = Parameters(owner);
         long g = workload.Recipe.Gradients.Size(), w = workload.Recipe.Parameters.Size();
         for (int p = 0; p < pieces.CountOf(layout); p++)
         {
@@ -289,21 +245,8 @@ internal sealed partial class StepLowering
                 weights with { Offset = new Bytes(first * w), Length = new Bytes(count * w) },
                 table.Moments(owner.ToString(), p, piecesUsed++, pieces.Size(count)),
                 .. workload.Kind == WorkloadKind.ClippedTraining ? [table.Norms()] : ImmutableArray<Use>.Empty,
-            ]) { Layer = owner.Layer, Piece = p });
+            ]) { Layer = owner.Layer, Block = owner.Block, Piece = p });
         }
-    }
-
-    /// <summary>Whose parameters: a block's, the head's or the embedding's.</summary>
-    private readonly record struct Owner(Layer? Layer, bool IsHead = false)
-    {
-        public static Owner Head => new(null, IsHead: true);
-
-        public static Owner Embedding => default;
-
-        /// <summary>Place among all parameter objects: embedding, blocks, head.</summary>
-        public int Index(ModelConfig model) => Layer is { } l ? l.Index + 1 : IsHead ? model.LayerCount + 1 : 0;
-
-        public override string ToString() => Layer is { } l ? l.ToString() : IsHead ? "head" : "embed";
     }
 
     private ImmutableArray<Use> Context(Layer l, Chunk c, Round r, bool recomputed) =>

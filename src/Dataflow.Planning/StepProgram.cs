@@ -53,6 +53,8 @@ public sealed record StepOp(OpKind Kind, ImmutableArray<Use> Uses)
 {
     public Layer? Layer { get; init; }
 
+    public VocabularyBlock? Block { get; init; }
+
     public Chunk? Chunk { get; init; }
 
     public Round? Round { get; init; }

@@ -3,11 +3,11 @@ using Dataflow.Model;
 namespace Dataflow.Runtime;
 
 /// <summary>The head of one chunk, sub-chunk by sub-chunk, so that no tokens x vocabulary matrix exists.</summary>
-internal static class HeadRunner
+internal static partial class HeadRunner
 {
     public static void Run(IKernels kernels, ModelConfig model, Geometry geometry, in OpOperands at)
     {
-        var matrix = model.TiedEmbedding ? WeightName.EmbeddingTable : WeightName.HeadMatrix;
+        var matrix = model.HeadMatrix;
         var x = at.Tensor(TensorName.Input);
         var (norm, logits, dLogits, dNorm) = (at.Tensor(TensorName.HeadNorm), at.Tensor(TensorName.Logits), at.Tensor(TensorName.GradLogits), at.Tensor(TensorName.GradHeadNorm));
         var (w, wNorm) = (at.Tensor(Operand.W(matrix)), at.Tensor(Operand.W(WeightName.FinalNorm)));
@@ -20,7 +20,7 @@ internal static class HeadRunner
             var xs = x.RowRange(first, rows);
             kernels.RmsNormForward(xs, wNorm, model.RmsNormEps, norm.RowRange(0, rows), rstd);
             kernels.Gemm(norm.RowRange(0, rows), Transpose.No, w, Transpose.Yes, logits.RowRange(0, rows), null);
-            kernels.CrossEntropy(logits.RowRange(0, rows), targets + (nuint)(first * sizeof(int)), dLogits.RowRange(0, rows), at.Pointer(TensorName.Loss), later);
+            kernels.CrossEntropy(logits.RowRange(0, rows), targets + Words(first), dLogits.RowRange(0, rows), at.Pointer(TensorName.Loss), later);
             if (!at.Has(Roles.Gradients))
             {
                 // An evaluation wants the loss alone.

@@ -20,6 +20,12 @@ public interface IKernels
     /// <summary>Adds rows of dx [T, D] to rows of the table's gradient; order: tokens sorted by id.</summary>
     void EmbeddingBackward(nuint ids, nuint order, Tensor dx, Tensor dTable);
 
+    /// <summary>The rows of x whose ids lie in a block of the table, which starts at that id; the others become zero, or stay as they are.</summary>
+    void EmbeddingBlockForward(nuint ids, Tensor block, int firstId, Tensor x, bool zeroOthers);
+
+    /// <summary>As the backward of the whole, for the ids of a block.</summary>
+    void EmbeddingBlockBackward(nuint ids, nuint order, int firstId, Tensor dx, Tensor dBlock);
+
     /// <summary>y = x rstd w, rstd [T] fp32 = 1 / sqrt(mean(x^2) + epsilon).</summary>
     void RmsNormForward(Tensor x, Tensor weight, float epsilon, Tensor y, nuint rstd);
 
@@ -68,6 +74,18 @@ public interface IKernels
 
     /// <summary>dlogits = (softmax - onehot) x the step's loss scale; loss (+)= the sum of the counted tokens' losses, scaled.</summary>
     void CrossEntropy(Tensor logits, nuint targets, Tensor dlogits, nuint loss, bool accumulate);
+
+    /// <summary>
+    /// Logits of a block of the vocabulary into their rows' statistics, three fp32 arrays <paramref name="stride"/> apart: largest logit, sum of
+    /// exponentials under it, the target's logit. Overwritten by the first block, folded into by the others.
+    /// </summary>
+    void CrossEntropyStatistics(Tensor logits, nuint targets, int firstId, nuint statistics, int stride, bool fold);
+
+    /// <summary>loss = the sum of the counted rows' losses, from statistics over the whole vocabulary.</summary>
+    void CrossEntropyLoss(nuint targets, int rows, nuint statistics, int stride, nuint loss);
+
+    /// <summary>A block's columns of the gradient that <see cref="CrossEntropy"/> gives.</summary>
+    void CrossEntropyGradient(Tensor logits, nuint targets, int firstId, nuint statistics, int stride, Tensor dlogits);
 
     /// <summary>One fp64: (+)= the sum of squares of a gradient.</summary>
     void SquaredSum(nuint gradient, DType type, long count, nuint sum, bool accumulate);

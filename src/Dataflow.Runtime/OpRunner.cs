@@ -54,6 +54,12 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
             case OpKind.Head:
                 HeadRunner.Run(kernels, model, geometry, Operands(op, programs.Head()));
                 break;
+            case OpKind.HeadLoss:
+                HeadRunner.RunLoss(kernels, model, geometry, FirstId(op), Operands(op, ProgramOf(op)!));
+                break;
+            case OpKind.HeadBackward:
+                HeadRunner.RunBackward(kernels, model, geometry, FirstId(op), Operands(op, ProgramOf(op)!));
+                break;
             default:
                 RunProgram(kernels, op, ProgramOf(op)!);
                 break;
@@ -64,8 +70,10 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
 
     private BlockProgram? ProgramOf(ScheduledOp op) => op.Kind switch
     {
-        OpKind.Embed => programs.Embed(),
-        OpKind.EmbedBackward => programs.EmbedBackward(),
+        OpKind.Embed => programs.Embed(op.Block),
+        OpKind.EmbedBackward => programs.EmbedBackward(op.Block),
+        OpKind.HeadLoss => programs.HeadLoss(op.Block!.Value),
+        OpKind.HeadBackward => programs.HeadBackward(op.Block!.Value),
         OpKind.Head => programs.Head(),
         OpKind.Forward => programs.Forward(op.Saved),
         // The window of a long context is recomputed ahead of the backward of its chunks, by ops that want K and V alone.
@@ -99,6 +107,12 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
         var context = new ChunkContext(HasFirstKey(call) ? at.Pointer(TensorName.FirstKey) : 0, op.Chunk is { } chunk ? geometry.WindowRow(chunk) : 0);
         switch (call.Kernel)
         {
+            case Kernel.EmbeddingForward when op.Block is not null:
+                kernels.EmbeddingBlockForward(at.Pointer(reads[0]), at.Tensor(reads[1]), FirstId(op), at.Tensor(writes[0]), at.Overwrites(Roles.Output));
+                break;
+            case Kernel.EmbeddingBackward when op.Block is not null:
+                kernels.EmbeddingBlockBackward(at.Pointer(reads[0]), at.Pointer(reads[1]), FirstId(op), at.Tensor(reads[2]), at.Tensor(updates[0]));
+                break;
             case Kernel.EmbeddingForward:
                 kernels.EmbeddingForward(at.Pointer(reads[0]), at.Tensor(reads[1]), at.Tensor(writes[0]));
                 break;
@@ -160,12 +174,19 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     private static Tensor? Output(ImmutableArray<Operand> writes, TensorName tensor, in OpOperands at) =>
         writes.Contains(tensor) ? at.Tensor(tensor) : null;
 
+    /// <summary>The first id of the op's block of the vocabulary.</summary>
+    private int FirstId(ScheduledOp op) => programs.Vocabulary.First(op.Block!.Value);
+
     /// <summary>The sum of squares of one parameter object's gradient; what lies between its tensors is not looked at.</summary>
     private void Norm(IKernels kernels, ScheduledOp op)
     {
         var at = Operands(op, Empty);
         var norm = op.Accesses.Single(a => a.Role == Roles.Norm);
-        var layout = op.Layer is not null ? programs.BlockLayout : norm.Offset == Bytes.Zero ? programs.EmbeddingLayout : programs.HeadLayout;
+
+        // A block of the head's matrix lies as one of the table does.
+        var layout = op.Layer is not null ? programs.BlockLayout
+            : op.Block is { } block ? programs.EmbeddingLayouts[block.Index]
+            : norm.Offset == Bytes.Zero ? programs.EmbeddingLayouts[0] : programs.HeadLayout;
         var type = workload.Recipe.Gradients;
         bool later = false;
         foreach (var tensor in layout.Tensors)

@@ -9,6 +9,8 @@ public enum OpKind
     Embed,
     Forward,
     Head,
+    HeadLoss,
+    HeadBackward,
     Recompute,
     Backward,
     EmbedBackward,
@@ -71,6 +73,9 @@ public sealed record ScheduledOp
     /// <summary>The block, where there is one.</summary>
     public Layer? Layer { get; init; }
 
+    /// <summary>The block of the vocabulary, where it is cut into several.</summary>
+    public VocabularyBlock? Block { get; init; }
+
     /// <summary>The chunk, where there is one.</summary>
     public Chunk? Chunk { get; init; }
 
@@ -98,7 +103,7 @@ public sealed record ScheduledOp
     /// <summary>Equality of values, operands and waits in order (a default array counts as empty).</summary>
     public bool Equals(ScheduledOp? other) =>
         ReferenceEquals(this, other) || (other is not null
-        && Kind == other.Kind && Stream == other.Stream && Layer == other.Layer && Chunk == other.Chunk && Round == other.Round
+        && Kind == other.Kind && Stream == other.Stream && Layer == other.Layer && Block == other.Block && Chunk == other.Chunk && Round == other.Round
         && Segment == other.Segment && Piece == other.Piece && Saved == other.Saved && Wanted == other.Wanted
         && Accesses.AsSpan().SequenceEqual(other.Accesses.AsSpan())
         && Waits.AsSpan().SequenceEqual(other.Waits.AsSpan()));
@@ -109,6 +114,7 @@ public sealed record ScheduledOp
         var hash = new HashCode();
         hash.Add(HashCode.Combine(Kind, Stream, Layer, Chunk, Round, Piece, Saved, Wanted));
         hash.Add(Segment);
+        hash.Add(Block);
         foreach (Access access in Accesses.AsSpan())
         {
             hash.Add(access);

@@ -56,6 +56,19 @@ public class SmallestBudgetTests
         Assert.All(refused.Pairs, pair => CheckPair(request, pair));
     }
 
+    [Theory]
+    [InlineData("nano", 512, 2)]
+    [InlineData("1b", 8192, 1)]
+    [InlineData("8b", 8192, 4)]
+    [InlineData("32b", 512, 16)]
+    public void With_the_vocabulary_in_so_many_blocks(string model, int seqlen, int blocks)
+    {
+        foreach (var budget in new[] { new MemoryBudget(Plenty, Nothing), new MemoryBudget(Nothing, Plenty), new MemoryBudget(Nothing, Nothing) })
+        {
+            Check(Request(model, seqlen, budget) with { Pins = new GeometryPins(VocabularyBlocks: blocks) });
+        }
+    }
+
     private static void Check(PlanRequest request)
     {
         var refused = Assert.IsType<PlanResult.Infeasible>(Planner.Plan(request));

@@ -58,6 +58,7 @@ internal static class Samples
                 Kind = Maybe() ? (OpKind)Int() : OpKind.Forward,
                 Stream = Int(),
                 Layer = Maybe() ? new Layer(Int()) : null,
+                Block = Maybe() ? new VocabularyBlock(Int()) : null,
                 Chunk = Maybe() ? new Chunk(Int()) : null,
                 Round = Maybe() ? new Round(Int()) : null,
                 Piece = Int(),

@@ -27,6 +27,7 @@ internal static class PlanJson
             ["chunk_tokens"] = geometry?.ChunkTokens,
             ["chunks_per_round"] = geometry?.ChunksPerRound,
             ["rounds_per_step"] = geometry?.Rounds,
+            ["vocabulary_blocks"] = geometry?.VocabularyBlocks,
             ["rows_per_step"] = geometry?.Rows,
             ["tokens_per_step"] = geometry?.TokensPerStep,
             ["save_set"] = plan is null ? null : SaveSets.NameOf(plan.Residency.Travelling),

@@ -135,6 +135,7 @@ internal sealed class ScheduleParser
         ExpectOpNumber(ref line, "the number of the op");
         OpKind kind = ReadEnum<OpKind>(ref line, "the kind of an op");
         int? layer = line.TryReadLabel("L") ? line.ReadInt("a layer") : null;
+        int? block = line.TryReadLabel("B") ? line.ReadInt("a block of the vocabulary") : null;
         int? chunk = line.TryReadLabel("C") ? line.ReadInt("a chunk") : null;
         int? round = line.TryReadLabel("R") ? line.ReadInt("a round") : null;
         Segment? segment = line.TryReadLabel("S") ? ReadSegment(ref line) : null;
@@ -143,7 +144,7 @@ internal sealed class ScheduleParser
         TensorSet wanted = line.TryReadLabel("want=") ? ReadSet(ref line) : TensorSet.None;
         if (!line.TryReadKeyword("on"))
         {
-            throw line.Error("a layer, chunk, round, segment, piece, save, want (in this order), or 'on' and a stream");
+            throw line.Error("a layer, block, chunk, round, segment, piece, save, want (in this order), or 'on' and a stream");
         }
 
         int stream = streamNames.Read(ref line);
@@ -164,6 +165,7 @@ internal sealed class ScheduleParser
             Kind = kind,
             Stream = stream,
             Layer = layer is { } l ? new Layer(l) : null,
+            Block = block is { } b ? new VocabularyBlock(b) : null,
             Chunk = chunk is { } c ? new Chunk(c) : null,
             Round = round is { } r ? new Round(r) : null,
             Segment = segment,

@@ -42,6 +42,11 @@ public sealed unsafe class AllocationTests : KernelTest
             Fill.Round(team, q.M, q.M);
             QkNormRope.Backward(team, q.M, kv.M, joint, head.M, head.M, 1e-5f, zeros, 0, 1e4, 2, 1, 16, joint, dHead.M, dHead.M, accumulateNorms: true);
             CrossEntropy.Run(team, x.M, zeros, 1f, x.M, floats.Floats, accumulateLoss: true);
+            CrossEntropy.Statistics(team, x.M, zeros, 0, floats.Floats, T, fold: true);
+            CrossEntropy.Loss(team, zeros, T, floats.Floats, T, head.Floats);
+            CrossEntropy.Gradient(team, x.M, zeros, 0, floats.Floats, T, 1f, x.M);
+            Embedding.ForwardBlock(team, zeros, w.M, 0, x.M, zeroOthers: true);
+            Embedding.BackwardBlock(team, zeros, order, T, 0, x.M, w.M);
             Embedding.Forward(team, zeros, w.M, x.M);
             Embedding.Backward(team, zeros, order, T, x.M, w.M);
             AdamW.Run(team, AdamWSettings.Default, 1, true, x.M.Data, DType.Float32, wide.M.Data, DType.Float32, y.M.Data, y.M.Data, DType.BFloat16, T * 64);
