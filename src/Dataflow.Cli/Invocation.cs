@@ -50,6 +50,7 @@ internal static class Invocation
         var all = e is AggregateException many ? many.Flatten().InnerExceptions : [e];
         return (all.FirstOrDefault(x => x is UserErrorException or InfeasibleException or FailedException or DivergedException or OutputException) ?? all[0]) switch
         {
+            MachineException machine => Fail(ExitCode.Failed, $"error: {machine.Message}"),
             UserErrorException user => Fail(ExitCode.BadUsage, $"error: {user.Message}"),
             InfeasibleException infeasible => Fail(ExitCode.Infeasible, $"infeasible: {infeasible.Message}"),
             DivergedException diverged => Fail(ExitCode.Failed, $"error: {diverged.Message}"),
