@@ -27,7 +27,8 @@ public static class GeometryRule
         CheckPositive(pins.Rounds, "--rounds");
         if (pins.ChunkTokens is { } pinned)
         {
-            return [Make(request, pinned)];
+            // A chunk larger than the step would be padding.
+            return [Make(request, request.Rows is { } rows ? (int)Math.Min(pinned, (long)rows * request.Seqlen) : pinned)];
         }
 
         var found = new List<Geometry>();

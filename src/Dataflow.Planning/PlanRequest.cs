@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Dataflow.Model;
 
 namespace Dataflow.Planning;
@@ -29,7 +30,8 @@ public abstract record PlanResult
     /// <summary>
     /// No plan fits. Reason is a sentence for people: the memory that binds and the smallest budget that works.
     /// SmallestDevice is the least device memory that works at the given host memory, or, if none does, at unlimited host memory;
-    /// SmallestHost the other way round.
+    /// SmallestHost the other way round. Pairs are budgets that work and of which neither memory can be less: two where more of
+    /// either memory alone would do, otherwise one.
     /// </summary>
-    public sealed record Infeasible(string Reason, Bytes SmallestDevice, Bytes SmallestHost) : PlanResult;
+    public sealed record Infeasible(string Reason, Bytes SmallestDevice, Bytes SmallestHost, ImmutableArray<MemoryBudget> Pairs) : PlanResult;
 }

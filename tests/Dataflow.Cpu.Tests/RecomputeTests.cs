@@ -1,5 +1,6 @@
 using Dataflow.Model;
 using Dataflow.Planning;
+using Dataflow.Runtime;
 using Dataflow.Schedules;
 
 namespace Dataflow.Cpu.Tests;
@@ -61,5 +62,5 @@ public class RecomputeTests
     }
 
     private static unsafe byte[] Bytes(OpOperands operands, Operand operand) =>
-        new ReadOnlySpan<byte>(operands.Pointer(operand), checked((int)operands.SizeOf(operand).Value)).ToArray();
+        new ReadOnlySpan<byte>((void*)operands.Pointer(operand), checked((int)operands.SizeOf(operand).Value)).ToArray();
 }

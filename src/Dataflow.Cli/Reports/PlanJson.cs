@@ -42,6 +42,11 @@ internal static class PlanJson
             answer["smallest_host_bytes"] = infeasible?.SmallestHost.Value ?? smallest?.Host?.Value;
         }
 
+        if (infeasible is not null)
+        {
+            answer["smallest_pairs"] = new JsonArray([.. infeasible.Pairs.Select(p => new JsonObject { ["device_bytes"] = p.Device.Value, ["host_bytes"] = p.Host.Value })]);
+        }
+
         if (plan is not null)
         {
             answer["copies_per_step"] = Copies(plan.Traffic);

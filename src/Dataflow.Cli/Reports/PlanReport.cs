@@ -32,7 +32,7 @@ internal static class PlanReport
     public static void WriteGeometry(TextWriter output, TrainingPlan plan)
     {
         var g = plan.Workload.Geometry;
-        output.WriteLine($"Step: {g.Rows} rows of {g.Seqlen} tokens = {g.TokensPerStep:N0} tokens");
+        output.WriteLine($"Step: {g.Rows} row{(g.Rows == 1 ? "" : "s")} of {g.Seqlen} tokens = {g.TokensPerStep:N0} tokens");
         output.WriteLine($"  chunks of {g.ChunkTokens:N0} tokens, {g.ChunksPerRound} a round, {g.Rounds} {(g.Rounds == 1 ? "round" : "rounds")}; logits of {g.HeadTokens} tokens at a time");
     }
 

@@ -1,0 +1,21 @@
+using Dataflow.Model;
+
+namespace Dataflow.Runtime;
+
+/// <summary>A dense row-major matrix in an arena, by its address there; what the address means is the device's affair.</summary>
+public readonly record struct Tensor(nuint Address, DType Type, int Rows, int Columns)
+{
+    /// <summary>Rows <paramref name="first"/> to <paramref name="first"/> + <paramref name="count"/> - 1.</summary>
+    public Tensor RowRange(int first, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)first + count, Rows, nameof(count));
+        return this with { Address = Address + (nuint)((long)first * Columns * Type.Size()), Rows = count };
+    }
+}
+
+/// <summary>The heads of attention: a query head h reads key and value head h / (Heads / KvHeads).</summary>
+public readonly record struct HeadShape(int Heads, int KvHeads, int HeadDim);
+
+/// <summary>Where the tokens of a chunk are: the first key of each (int32 window rows), and the window row of the chunk's first token.</summary>
+public readonly record struct ChunkContext(nuint FirstKey, int Row);
