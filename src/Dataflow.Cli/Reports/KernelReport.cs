@@ -9,10 +9,11 @@ internal sealed class KernelReport(IReadOnlyList<KernelBuildResult> results, IRe
     /// <summary>For people.</summary>
     public void Write(TextWriter output)
     {
-        foreach (var said in results.Select(r => (r.Kernel, r.Target, Text: r.Fault ?? r.Warnings)).Where(s => s.Text.Length > 0))
+        // A fault of the source is the same for every target: said once.
+        foreach (var said in results.Where(r => (r.Fault ?? r.Warnings).Length > 0).GroupBy(r => (r.Kernel, Text: r.Fault ?? r.Warnings)))
         {
-            output.WriteLine($"{said.Kernel}.cu for {said.Target}:");
-            output.WriteLine(said.Text);
+            output.WriteLine($"{said.Key.Kernel}.cu for {string.Join(", ", said.Select(r => r.Target))}:");
+            output.WriteLine(said.Key.Text);
         }
 
         KernelTarget[] assembled = [.. targets.Where(t => t.Form != KernelForm.Ptx)];
