@@ -56,6 +56,7 @@ internal static class Invocation
             DivergedException diverged => Fail(ExitCode.Failed, $"error: {diverged.Message}"),
             OutputException output => Fail(ExitCode.Failed, $"error: {output.Message}"),
             FailedException failed => Fail(ExitCode.Failed, $"error: {failed.Message}"),
+            EntryPointNotFoundException old => Fail(ExitCode.Failed, $"error: a library of NVIDIA's is too old ({old.Message.TrimEnd('.')}): install driver 525 and CUDA 12, or newer ones"),
             OutOfMemoryException => Fail(ExitCode.Failed, "error: this machine ran out of memory; ask for smaller budgets"),
             var other => Fail(ExitCode.Failed, $"error: {other.GetType().Name}: {other.Message}; this is a fault of the program ({TraceVariable}=1 shows where)"),
         };

@@ -15,10 +15,9 @@ public sealed unsafe class CudaContext : CudaHandle
     /// <exception cref="CudaException">The GPU is in exclusive use, or has no memory left for a context.</exception>
     public static CudaContext Open(CudaGpu gpu, HostWait wait = HostWait.Automatic)
     {
-        // Another user of the primary context in this process has chosen already: that is no reason to stop.
-        var chosen = DriverApi.cuDevicePrimaryCtxSetFlags_v2(gpu.Handle, wait);
-        if (chosen != DriverStatus.PrimaryContextActive)
+        if (wait != HostWait.Automatic && DriverApi.cuDevicePrimaryCtxSetFlags_v2(gpu.Handle, wait) is not DriverStatus.PrimaryContextActive and var chosen)
         {
+            // Where the context is open already, another user of it in this process has chosen: that is no reason to stop.
             chosen.Check($"setting up GPU {gpu.Ordinal} ({gpu.Name})");
         }
 

@@ -77,7 +77,7 @@ internal static unsafe class StatusChecks
 
     private static string Rest(string? advice)
     {
-        string? said = Emulation.LastError();
+        string? said = CudaEmulation.LastError();
         return (said is null ? "" : $": {said}") + (advice is null ? "" : $"; {advice}");
     }
 

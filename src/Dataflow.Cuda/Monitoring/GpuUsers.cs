@@ -18,7 +18,7 @@ internal static class GpuUsers
             ];
             return others.Length > 0 ? string.Join(", ", others) : null;
         }
-        catch (MachineException)
+        catch (Exception e) when (e is MachineException or EntryPointNotFoundException)
         {
             return null; // the message that this belongs to matters more
         }
