@@ -37,10 +37,10 @@ PROGRAMS := dataflow transformerDemo
 QUIET    := -nologo -verbosity:quiet -tl:off
 
 .DEFAULT_GOAL := help
-.PHONY: help setup restore lock build test bench frontier demo text clean sdk
+.PHONY: help setup restore lock build emulation kernels test bench frontier demo text clean sdk
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what a new machine lacks (the .NET SDK and g++ apart)
 	@sh .ci/setup
@@ -54,7 +54,10 @@ restore: sdk ## fetch the packages that the lock files name
 lock: sdk ## write the lock files anew, after a change of packages or references
 	@"$(DOTNET)" restore $(SOLUTION) --force-evaluate $(QUIET)
 
-build: restore ## build all projects; leaves bin/dataflow and bin/transformerDemo
+emulation: ## compile the emulated driver and the kernels for machines without a GPU
+	@$(MAKE) --no-print-directory -C native/emulation -j2
+
+build: restore emulation ## build all projects; leaves bin/dataflow and bin/transformerDemo
 	@"$(DOTNET)" msbuild $(SOLUTION) -p:Configuration=Release -m $(QUIET)
 	@mkdir -p bin
 	@set -e; for program in $(PROGRAMS); do \
@@ -63,6 +66,9 @@ build: restore ## build all projects; leaves bin/dataflow and bin/transformerDem
 	  cp -R src/$$project/bin/Release/net10.0/. artifacts/$$program/; \
 	  cp src/launcher.sh bin/$$program; chmod 755 bin/$$program; \
 	done
+
+kernels: build ## compile the CUDA kernels for all GPUs (none is needed); prints what each takes
+	@sh kernels/fetch-cuda.sh nvrtc && bin/dataflow kernels
 
 test: build ## run every test (ONLY=part of a project's name runs a part)
 	@sh tests/run.sh $(ONLY)

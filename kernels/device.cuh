@@ -104,12 +104,18 @@ DEVICE float to_float(float value) { return value; }
 
 DEVICE float to_float(bf16 value) { return bits_to_float((uint32)value.bits << 16); }
 
-// Rounded to nearest even where the type is narrower.
-template <typename T> DEVICE T from_float(float value);
-
-template <> DEVICE float from_float<float>(float value) { return value; }
-
-template <> DEVICE bf16 from_float<bf16>(float value) { return bf16{(uint16)(pack_bf16(value, 0.0f) & 0xffffu)}; }
+// Rounded to nearest even where the type is narrower. (One template: a specialisation may not be static, as DEVICE is.)
+template <typename T> DEVICE T from_float(float value)
+{
+    if constexpr (sizeof(T) == sizeof(float))
+    {
+        return value;
+    }
+    else
+    {
+        return T{(uint16)(pack_bf16(value, 0.0f) & 0xffffu)};
+    }
+}
 
 // 16 bytes of elements as floats: 4 fp32 or 8 bf16. Addresses must be multiples of 16 bytes.
 template <typename T> struct Pack
