@@ -178,6 +178,12 @@ DEVICE float exp2_fast(float x)
     return y < 0x1p-126f ? 0.0f : y;
 }
 
+DEVICE float flush_subnormal(float x) { return fabsf(x) < 0x1p-126f ? copysignf(0.0f, x) : x; }
+
+DEVICE float reciprocal_fast(float x) { return flush_subnormal(1.0f / flush_subnormal(x)); }
+
+DEVICE float sqrt_fast(float x) { return sqrtf(flush_subnormal(x)); }
+
 // To nearest even; the GPU makes every NaN 0x7fff.
 DEVICE uint32 round_to_bf16(float value)
 {
