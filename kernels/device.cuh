@@ -37,6 +37,14 @@ DEVICE float shuffle_down(float value, int distance) { return __shfl_down_sync(0
 
 DEVICE uint32 shuffle(uint32 value, int lane) { return __shfl_sync(0xffffffffu, value, lane); }
 
+// threadIdx.x, read anew at every call, so that what is cheaply derived from it need not be held in registers meanwhile.
+DEVICE uint32 thread_index()
+{
+    uint32 index;
+    asm volatile("mov.u32 %0, %%tid.x;\n" : "=r"(index));
+    return index;
+}
+
 // Address of shared memory as PTX wants it.
 DEVICE uint32 shared_address(const void* pointer) { return (uint32)__cvta_generic_to_shared(pointer); }
 
@@ -103,6 +111,25 @@ DEVICE uint32 pack_bf16(float low, float high)
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;\n" : "=r"(packed) : "f"(high), "f"(low));
     return packed;
 }
+
+// Words by which blocks of one launch hand work to each other. A block may wait only for blocks that drew earlier tickets: those
+// run already, whereas the order in which the GPU starts blocks is its own affair.
+
+// Takes 0, 1, ... `last`, then 0 again, so that the counter is ready for the next launch.
+DEVICE uint32 draw_ticket(uint32* counter, uint32 last) { return atomicInc(counter, last); }
+
+// Until the word holds the value. What its writer (and, before a barrier, the writer's block) wrote before store_release is seen
+// by what follows in this thread and, behind a barrier, in its block.
+DEVICE void wait_for(const uint32* at, uint32 value)
+{
+    uint32 found;
+    do
+    {
+        asm volatile("ld.acquire.gpu.global.u32 %0, [%1];\n" : "=r"(found) : "l"(at) : "memory");
+    } while (found != value);
+}
+
+DEVICE void store_release(uint32* at, uint32 value) { asm volatile("st.release.gpu.global.u32 [%0], %1;\n" ::"l"(at), "r"(value) : "memory"); }
 
 DEVICE float bits_to_float(uint32 bits) { return __uint_as_float(bits); }
 

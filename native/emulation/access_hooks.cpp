@@ -2,6 +2,8 @@
 // sanitizer's run-time library).
 #include "access_hooks.h"
 
+#include <cstring>
+
 #include "block_runtime.h"
 #include "global_shadow.h"
 #include "shared_shadow.h"
@@ -14,15 +16,60 @@ namespace
 
 [[noreturn]] void fail(FaultKind kind, const std::string& what) { BlockRuntime::instance().fail(kind, what); }
 
-[[noreturn, gnu::noinline]] void fail_shared(uintptr_t address, size_t bytes, AccessMode mode, SharedFound found)
+[[noreturn, gnu::noinline]] void fail_shared(uintptr_t address, size_t bytes, AccessMode mode, SharedFound found, Epoch other)
 {
-    fail(FaultKind::LaunchFailed, describe_shared(address, bytes, mode, found));
+    fail(FaultKind::LaunchFailed, describe_shared(address, bytes, mode, found, other));
 }
 
-[[noreturn, gnu::noinline]] void fail_global(uintptr_t address, size_t bytes, AccessMode mode, Found found)
+[[noreturn, gnu::noinline]] void fail_global(uintptr_t address, size_t bytes, AccessMode mode, Found found, Epoch other = 0)
 {
-    fail(FaultKind::LaunchFailed, describe_access(address, bytes, mode, found));
+    fail(FaultKind::LaunchFailed, describe_access(address, bytes, mode, found, other));
 }
+
+// A write that conflicts with another thread of the block is no fault if it leaves the bytes as they are: lanes may all write what
+// they all know. The write comes after the call that announces it; the thread's next call looks at what became of it.
+struct Doubt
+{
+    uintptr_t address;
+    size_t bytes; // 0: none
+    unsigned char before[16];
+    SharedFound shared;
+    Found global;
+    Epoch other;
+};
+
+Doubt s_doubt;
+
+[[gnu::noinline]] void resolve_doubt()
+{
+    const Doubt doubt = s_doubt;
+    s_doubt.bytes = 0;
+    if (std::memcmp(reinterpret_cast<const void*>(doubt.address), doubt.before, doubt.bytes) != 0)
+    {
+        doubt.shared != SharedFound::Nothing ? fail_shared(doubt.address, doubt.bytes, AccessMode::Write, doubt.shared, doubt.other)
+                                             : fail_global(doubt.address, doubt.bytes, AccessMode::Write, doubt.global, doubt.other);
+    }
+}
+
+// False where it cannot be decided later.
+bool doubt(uintptr_t address, size_t bytes, Epoch kind, SharedFound shared, Found global, Epoch other)
+{
+    if (kind != Plain || bytes > sizeof(s_doubt.before))
+    {
+        return false;
+    }
+
+    if (s_doubt.bytes == 0)
+    {
+        s_doubt = {address, bytes, {}, shared, global, other};
+        std::memcpy(s_doubt.before, reinterpret_cast<const void*>(address), bytes);
+    }
+
+    return true;
+}
+
+// What a cell holds once threads have written it without a barrier between them.
+Epoch agreed(Epoch written) { return ((written ^ access_state.now) & WarpMask) == 0 ? access_state.now | Agreed : access_state.now; }
 
 [[noreturn, gnu::noinline]] void fail_misaligned(uintptr_t address, size_t bytes, AccessMode mode)
 {
@@ -41,10 +88,17 @@ template <bool Writes> void touch_shared(SharedRange& range, uintptr_t address, 
     SharedCell* cell = range.cells.data() + (address - range.begin) / 2;
     for (size_t i = 0; i < bytes; i += 2, cell++)
     {
+        const Epoch written = cell->written;
         const SharedFound found = Writes ? write_shared(*cell, kind) : read_shared(*cell);
         if (__builtin_expect(found != SharedFound::Nothing, 0))
         {
-            fail_shared(address + i, bytes, Writes ? AccessMode::Write : AccessMode::Read, found);
+            const Epoch other = found == SharedFound::Read ? cell->read : written;
+            if (!Writes || (written & KindMask) == Pending || !doubt(address, bytes, kind, found, Found::Nothing, other))
+            {
+                fail_shared(address + i, bytes, Writes ? AccessMode::Write : AccessMode::Read, found, other);
+            }
+
+            cell->written = agreed(written);
         }
     }
 }
@@ -81,10 +135,18 @@ template <bool Writes> inline void touch_granules(Region& region, uintptr_t addr
     const AccessState& state = access_state;
     size_t granule = region.granule(address);
     auto touch = [&](uint32_t mask, Epoch as) {
-        const Found found = Writes ? write_granule(region, granule, mask, as, kind) : read_granule<Demand::Written>(region, granule, mask, as);
+        const Found found = Writes ? write_granule(region, granule, mask, as, kind) : read_granule<Demand::Written>(region, granule, mask, as, kind);
         if (__builtin_expect(found != Found::Nothing, 0))
         {
-            fail_global(address, bytes, Writes ? AccessMode::Write : AccessMode::Read, found);
+            const Epoch written = region.writes[granule];
+            const Epoch other = found == Found::ReadByThread ? region.reads[granule] : written;
+            if (!Writes || (found != Found::WrittenByThread && found != Found::ReadByThread) ||
+                !doubt(address, bytes, kind, SharedFound::Nothing, found, other))
+            {
+                fail_global(address, bytes, Writes ? AccessMode::Write : AccessMode::Read, found, other);
+            }
+
+            region.writes[granule] = agreed(written);
         }
 
         granule++;
@@ -93,7 +155,8 @@ template <bool Writes> inline void touch_granules(Region& region, uintptr_t addr
     {
         for (size_t i = 0; i < bytes; i += 4)
         {
-            touch(WrittenBits, state.now);
+            // Other blocks may write a word that this one has only looked at.
+            touch(WrittenBits, !Writes && kind == Atomic ? state.operation_first : state.now);
         }
 
         return;
@@ -115,6 +178,8 @@ template <bool Writes> inline void touch(uintptr_t address, size_t bytes, size_t
     {
         return;
     }
+
+    settle_accesses();
 
     if (__builtin_expect((address & (alignment - 1)) != 0, 0))
     {
@@ -143,6 +208,16 @@ template <bool Writes> inline void touch(uintptr_t address, size_t bytes, size_t
 
 } // namespace
 
+void settle_accesses()
+{
+    if (__builtin_expect(s_doubt.bytes != 0, 0))
+    {
+        resolve_doubt();
+    }
+}
+
+void drop_accesses() { s_doubt.bytes = 0; }
+
 void check_read(uintptr_t address, size_t bytes) { touch<false>(address, bytes, bytes); }
 
 void check_atomic(uintptr_t address, size_t bytes)
@@ -151,7 +226,7 @@ void check_atomic(uintptr_t address, size_t bytes)
     {
         if (shared->cells[(address - shared->begin) / 2].written < access_state.block_first)
         {
-            fail_shared(address, bytes, AccessMode::Read, SharedFound::Unwritten);
+            fail_shared(address, bytes, AccessMode::Read, SharedFound::Unwritten, 0);
         }
     }
     else if (const Region* region = regions.find(address); region != nullptr && region->written(address) != WrittenBits)
@@ -160,6 +235,18 @@ void check_atomic(uintptr_t address, size_t bytes)
     }
 
     check_write(address, bytes, Atomic);
+}
+
+void check_acquire(uintptr_t address, size_t bytes)
+{
+    touch<false>(address, bytes, bytes, Atomic);
+    block_handover.acquire(address, access_state.now);
+}
+
+void check_release(uintptr_t address, size_t bytes)
+{
+    check_write(address, bytes, Atomic);
+    block_handover.release(address, access_state.block_first, access_state.now);
 }
 
 void check_write(uintptr_t address, size_t bytes, Epoch kind) { touch<true>(address, bytes, bytes, kind); }

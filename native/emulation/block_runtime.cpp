@@ -4,7 +4,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "access_hooks.h"
 #include "async_copies.h"
+#include "block_handover.h"
 #include "operation_order.h"
 #include "shared_shadow.h"
 #include "warp_operations.h"
@@ -42,6 +44,8 @@ void BlockRuntime::run(const Launch& launch, uint64_t seed)
     _failure.clear();
     _thread_count = launch.block[0] * launch.block[1] * launch.block[2];
     prepare_threads();
+    block_handover.start_launch();
+    drop_accesses();
     const EmulationKernel& kernel = *launch.kernel;
     shared_shadow.dynamic.set(reinterpret_cast<uintptr_t>(_dynamic_shared), launch.dynamic_shared_bytes);
     shared_shadow.fixed.set(reinterpret_cast<uintptr_t>(kernel.shared_begin), static_cast<size_t>(kernel.shared_end - kernel.shared_begin));
@@ -86,6 +90,7 @@ void BlockRuntime::prepare_threads()
 void BlockRuntime::run_block()
 {
     poison_shared();
+    block_handover.start_block();
     access_state.block_first = _interval_first = operation_order.new_interval();
     for (uint32_t i = 0; i < _thread_count; i++)
     {
@@ -241,6 +246,7 @@ void BlockRuntime::fiber_main()
         }
 
         complete_copies(thread, 0, CopiesOf::EndOfThread);
+        settle_accesses();
         thread.state = ThreadState::Finished;
         Thread* next = runtime.next_lane();
         if (next != nullptr && next->state == ThreadState::Unstarted)
@@ -265,12 +271,14 @@ void BlockRuntime::fiber_main()
 
 void BlockRuntime::block_barrier()
 {
+    settle_accesses();
     _current->state = ThreadState::AtBlockBarrier;
     leave_for(next_lane());
 }
 
 void BlockRuntime::warp_operation(WarpOperation operation, WarpArgument& argument)
 {
+    settle_accesses();
     Thread& thread = *_current;
     thread.operation = operation;
     thread.argument = &argument;

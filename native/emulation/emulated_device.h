@@ -110,6 +110,14 @@ DEVICE void block_barrier() { emulation_block_barrier(); }
 
 DEVICE void warp_barrier() { emulation_warp_barrier(); }
 
+DEVICE uint32 thread_index() { return threadIdx.x; }
+
+DEVICE uint32 draw_ticket(uint32* counter, uint32 last) { return emulation_draw_ticket(counter, last); }
+
+DEVICE void wait_for(const uint32* at, uint32 value) { emulation_wait_for(at, value); }
+
+DEVICE void store_release(uint32* at, uint32 value) { emulation_store_release(at, value); }
+
 DEVICE uint32 float_to_bits(float value)
 {
     uint32 bits;

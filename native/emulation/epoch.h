@@ -28,6 +28,7 @@ constexpr Epoch ManyBlocks = 3;
 constexpr Epoch Plain = 0;
 constexpr Epoch Atomic = 1;
 constexpr Epoch Pending = 2; // an asynchronous copy that has not landed
+constexpr Epoch Agreed = 3;  // several threads wrote the same value
 
 constexpr Epoch make_epoch(uint64_t interval) { return interval << IntervalShift; }
 
@@ -40,6 +41,14 @@ inline bool ordered_in_block(Epoch earlier, Epoch now)
     return (differ & ThreadMask) == 0 || earlier >> IntervalShift < now >> IntervalShift ||
         ((differ & WarpMask) == 0 && earlier >> WarpIntervalShift < now >> WarpIntervalShift);
 }
+
+// Lanes of a warp that wrote the same value may read it back.
+inline bool readable_in_block(Epoch written, Epoch now)
+{
+    return ordered_in_block(written, now) || ((written & KindMask) == Agreed && ((written ^ now) & WarpMask) == 0);
+}
+
+inline bool both_atomic(Epoch written, Epoch kind) { return kind == Atomic && (written & KindMask) == Atomic; }
 
 // The same for the readers that `reads` stands for.
 inline bool reads_ordered_in_block(Epoch reads, Epoch now)

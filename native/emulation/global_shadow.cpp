@@ -63,7 +63,7 @@ std::string access_place(uintptr_t address, size_t bytes, AccessMode mode)
     return std::string(" ") + verb(mode) + std::to_string(bytes) + " bytes at " + regions.describe(address);
 }
 
-std::string describe_access(uintptr_t address, size_t bytes, AccessMode mode, Found found)
+std::string describe_access(uintptr_t address, size_t bytes, AccessMode mode, Found found, Epoch other)
 {
     const std::string place = access_place(address, bytes, mode);
     const Region* region = regions.find(address);
@@ -89,8 +89,8 @@ std::string describe_access(uintptr_t address, size_t bytes, AccessMode mode, Fo
     case Found::WrittenByBlock: return place + ", which another block of the launch has written.";
     case Found::ReadByBlock: return place + ", which another block of the launch has read.";
     case Found::WrittenByThread:
-        return place + ", which thread " + std::to_string(thread_of(written)) + " of the block has written with no barrier between the two.";
-    default: return place + ", which thread " + std::to_string(thread_of(read)) + " of the block has read with no barrier between the two.";
+        return place + ", which thread " + std::to_string(thread_of(other)) + " of the block has written with no barrier between the two.";
+    default: return place + ", which thread " + std::to_string(thread_of(other)) + " of the block has read with no barrier between the two.";
     }
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "access_state.h"
+#include "block_handover.h"
 #include "operation_order.h"
 #include "regions.h"
 
@@ -30,10 +31,25 @@ enum class Demand
     Any, // copies carry unwritten bytes along
 };
 
+// A write of the running launch, and a read or another write now.
+inline Found after_write(Epoch written, AccessMode mode)
+{
+    const AccessState& state = access_state;
+    if (written < state.block_first)
+    {
+        return block_handover.saw_write(written, state.now) ? Found::Nothing : Found::WrittenByBlock;
+    }
+
+    const bool fine = mode == AccessMode::Read ? readable_in_block(written, state.now) : ordered_in_block(written, state.now);
+    return fine ? Found::Nothing : Found::WrittenByThread;
+}
+
 // One granule, of whose bytes `mask` are touched, at a time. `as` is what the access is recorded as: the thread's epoch, or the
 // operation's first for accesses that threads and blocks are not told apart for: those of other operations than kernels, and of less
 // than a granule.
-template <Demand demand> inline Found read_granule(Region& region, size_t at, uint32_t mask, Epoch as)
+//
+// `kind` is Plain or Atomic: atomic accesses of one launch do not conflict with one another.
+template <Demand demand> inline Found read_granule(Region& region, size_t at, uint32_t mask, Epoch as, Epoch kind = Plain)
 {
     const AccessState& state = access_state;
     const Epoch written = region.writes[at];
@@ -45,14 +61,10 @@ template <Demand demand> inline Found read_granule(Region& region, size_t at, ui
 
     if (written > state.operation_first)
     {
-        if (written < state.block_first)
+        const Found found = both_atomic(written, kind) ? Found::Nothing : after_write(written, AccessMode::Read);
+        if (found != Found::Nothing)
         {
-            return Found::WrittenByBlock;
-        }
-
-        if (!ordered_in_block(written, state.now))
-        {
-            return Found::WrittenByThread;
+            return found;
         }
     }
     else if (!operation_order.ordered(written))
@@ -79,32 +91,28 @@ template <Demand demand> inline Found read_granule(Region& region, size_t at, ui
     {
         region.reads[at] = read == state.operation_first ? as : read;
     }
+    else if (read >= state.block_first)
+    {
+        region.reads[at] = with_read(read, as);
+    }
     else
     {
-        region.reads[at] = read < state.block_first || (read & KindMask) == ManyBlocks ? read | ManyBlocks : with_read(read, as);
+        region.reads[at] = block_handover.saw_reads(read, state.now) ? as : read | ManyBlocks;
     }
 
     return Found::Nothing;
 }
 
-// `kind` is Plain or Atomic; atomic writes of one launch do not conflict with one another.
 inline Found write_granule(Region& region, size_t at, uint32_t mask, Epoch as, Epoch kind = Plain)
 {
     const AccessState& state = access_state;
     const Epoch written = region.writes[at];
     if (written > state.operation_first)
     {
-        if ((written & KindMask & kind) == 0)
+        const Found found = both_atomic(written, kind) ? Found::Nothing : after_write(written, AccessMode::Write);
+        if (found != Found::Nothing)
         {
-            if (written < state.block_first)
-            {
-                return Found::WrittenByBlock;
-            }
-
-            if (!ordered_in_block(written, state.now))
-            {
-                return Found::WrittenByThread;
-            }
+            return found;
         }
     }
     else if (!operation_order.ordered(written))
@@ -116,12 +124,14 @@ inline Found write_granule(Region& region, size_t at, uint32_t mask, Epoch as, E
     const uint32_t mark = region.marks[at];
     if (read > state.operation_first)
     {
-        if (read < state.block_first || (read & KindMask) == ManyBlocks)
+        if (read < state.block_first)
         {
-            return Found::ReadByBlock;
+            if (!block_handover.saw_reads(read, state.now))
+            {
+                return Found::ReadByBlock;
+            }
         }
-
-        if (!reads_ordered_in_block(read, state.now))
+        else if (!reads_ordered_in_block(read, state.now))
         {
             return Found::ReadByThread;
         }
@@ -157,7 +167,8 @@ void forget_range(uintptr_t address, size_t bytes);
 std::string access_place(uintptr_t address, size_t bytes, AccessMode mode);
 
 // The end of a sentence about an access: ` reads 16 bytes at device allocation 1 (1024 bytes) + 16, which ...`.
-std::string describe_access(uintptr_t address, size_t bytes, AccessMode mode, Found found);
+// `other` is the thread's epoch where that is what it conflicts with.
+std::string describe_access(uintptr_t address, size_t bytes, AccessMode mode, Found found, Epoch other = 0);
 
 // The region that holds all of an access, which is allowed there; otherwise throws, or is null with the sentence's end in `why`.
 Region* region_for(uintptr_t address, size_t bytes, AccessMode mode, std::string& why);

@@ -74,3 +74,27 @@ template <typename T> T atomic_add(T* address, T value)
 uint32_t emulation_atomic_add32(uint32_t* address, uint32_t value) { return atomic_add(address, value); }
 
 uint64_t emulation_atomic_add64(uint64_t* address, uint64_t value) { return atomic_add(address, value); }
+
+uint32_t emulation_draw_ticket(uint32_t* counter, uint32_t last)
+{
+    check_atomic(reinterpret_cast<uintptr_t>(counter), sizeof(uint32_t));
+    const uint32_t ticket = *counter;
+    *counter = ticket >= last ? 0 : ticket + 1;
+    return ticket;
+}
+
+void emulation_wait_for(const uint32_t* address, uint32_t value)
+{
+    check_acquire(reinterpret_cast<uintptr_t>(address), sizeof(uint32_t));
+    if (*address != value)
+    {
+        BlockRuntime::instance().fail(FaultKind::LaunchFailed, " waits for " + std::to_string(value) + " in a word that holds " +
+            std::to_string(*address) + ", which no earlier block has left to change.");
+    }
+}
+
+void emulation_store_release(uint32_t* address, uint32_t value)
+{
+    check_release(reinterpret_cast<uintptr_t>(address), sizeof(uint32_t));
+    *address = value;
+}

@@ -44,6 +44,13 @@ extern "C"
     uint32_t emulation_atomic_add32(uint32_t* address, uint32_t value);
     uint64_t emulation_atomic_add64(uint64_t* address, uint64_t value);
 
+    // The word plus one, or 0 where it is `last`; what it was.
+    uint32_t emulation_draw_ticket(uint32_t* counter, uint32_t last);
+
+    // Earlier blocks have ended, so that a wait is either over at once or never.
+    void emulation_wait_for(const uint32_t* address, uint32_t value);
+    void emulation_store_release(uint32_t* address, uint32_t value);
+
     struct EmulationKernel
     {
         const char* name;

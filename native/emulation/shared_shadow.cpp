@@ -33,20 +33,18 @@ std::string shared_place(uintptr_t address, size_t bytes, AccessMode mode)
         (&range == &shared_shadow.dynamic ? "dynamic" : "static") + " shared memory + " + std::to_string(address - range.begin);
 }
 
-std::string describe_shared(uintptr_t address, size_t bytes, AccessMode mode, SharedFound found)
+std::string describe_shared(uintptr_t address, size_t bytes, AccessMode mode, SharedFound found, Epoch other)
 {
-    const SharedRange& range = range_near(address);
-    const SharedCell& cell = range.cells[(address - range.begin) / 2];
     const std::string place = shared_place(address, bytes, mode);
-    auto other = [&](Epoch epoch, const char* did) {
-        return place + ", which thread " + std::to_string(thread_of(epoch)) + " of the block has " + did + " with no barrier between the two.";
+    auto with_thread = [&](const char* did) {
+        return place + ", which thread " + std::to_string(thread_of(other)) + " of the block has " + did + " with no barrier between the two.";
     };
     switch (found)
     {
     case SharedFound::Unwritten: return place + ", which the block has not written.";
-    case SharedFound::NotLanded: return place + ", where an asynchronous copy of thread " + std::to_string(thread_of(cell.written)) + " has not landed: it was not waited for.";
-    case SharedFound::Written: return other(cell.written, "written");
-    case SharedFound::Read: return other(cell.read, "read");
+    case SharedFound::NotLanded: return place + ", where an asynchronous copy of thread " + std::to_string(thread_of(other)) + " has not landed: it was not waited for.";
+    case SharedFound::Written: return with_thread("written");
+    case SharedFound::Read: return with_thread("read");
     default: return place + ".";
     }
 }

@@ -66,7 +66,7 @@ inline SharedFound read_shared(SharedCell& cell)
         return SharedFound::NotLanded;
     }
 
-    if (!ordered_in_block(written, now))
+    if (!readable_in_block(written, now))
     {
         return SharedFound::Written;
     }
@@ -83,24 +83,19 @@ inline SharedFound write_shared(SharedCell& cell, Epoch kind = Plain)
 {
     const Epoch now = access_state.now;
     const Epoch written = cell.written;
-    if (written >= access_state.block_first && (written & KindMask & kind & Atomic) == 0 && !ordered_in_block(written, now))
+    cell.written = now | kind;
+    if (written >= access_state.block_first && !both_atomic(written, kind) && !ordered_in_block(written, now))
     {
         return SharedFound::Written;
     }
 
-    if (cell.read >= access_state.block_first && !reads_ordered_in_block(cell.read, now))
-    {
-        return SharedFound::Read;
-    }
-
-    cell.written = now | kind;
-    return SharedFound::Nothing;
+    return cell.read >= access_state.block_first && !reads_ordered_in_block(cell.read, now) ? SharedFound::Read : SharedFound::Nothing;
 }
 
 // ` reads 16 bytes at dynamic shared memory + 16`.
 std::string shared_place(uintptr_t address, size_t bytes, AccessMode mode);
 
-// The end of a sentence about an access.
-std::string describe_shared(uintptr_t address, size_t bytes, AccessMode mode, SharedFound found);
+// The end of a sentence about an access, and who it conflicts with.
+std::string describe_shared(uintptr_t address, size_t bytes, AccessMode mode, SharedFound found, Epoch other);
 
 } // namespace emulation

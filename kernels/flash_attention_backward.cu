@@ -1,0 +1,500 @@
+// Causal attention of a chunk against its window on tensor cores, backward: FlashAttention-2 (Dao, 2023) for bf16, head_dim 64
+// and 128, sm_80 and up. Deterministic. Tensors and masks are those of flash_attention_forward.cu.
+//
+//   P = exp(S - lse),  dP = dO V^T,  delta = rowsum(dO o),  dS = P (dP - delta)
+//   dV = P^T dO,  dK = dS^T q / sqrt(hd),  dq = dS K / sqrt(hd)
+//
+// o_gradient: [T, heads hd]. dkv: [window rows, 2 kv_heads hd] fp32, rows below row_offset + T overwritten or, under `accumulate`,
+// added to; dq: [T, heads hd], overwritten. Sums are fp32; P and dS round to bf16 before they are multiplied, dq once, at the end.
+//
+// A block is KeyRows window rows of one key/value head; dK and dV stay in registers while it visits the query blocks that see
+// them, the last first, and in each the heads of its group in ascending order. A key block's part of dq is added to an fp32
+// workspace, which lies in the order of the accumulators' registers. There the order of additions decides the bits, so that key
+// blocks take turns, in ascending order: a word for each head and query block says whose turn it is. Recomputing S and dP in a
+// kernel for dq alone would need no turns but 7 matrix products instead of 5; the turns cost next to nothing, because all blocks
+// walk down from the last query block in step and each is one tile behind the one before it.
+//   A block waits only for a block with a lower key block, which drew an earlier ticket and so runs already, whatever the order in
+// which the GPU starts blocks and however few of them are resident: there is no deadlock.
+//
+// Variants: hd64 has query blocks of 128 and key blocks of 128, hd128 64 and 128; for GPUs with less than 163 KiB of shared memory
+// a block (sm_86, sm_89): hd64_small 64 and 128, hd128_small 64 and 64. With Q, K for these rows and W = 8 warps (4 for hd128_small):
+//
+//   workspace: stats ceil(T / Q) Q heads 8 bytes; bounds ceil(T / Q) 16 bytes; turns (1 + heads ceil(T / Q)) 4 bytes;
+//              dq_sums ceil(T / Q) Q heads hd 4 bytes. Each starts on 16 bytes; nothing need be cleared.
+//   1. flash_attention_backward_prepare_hd64, _hd128: grid ceil(ceil(T / Q) Q heads hd / 2048), block 256, no dynamic shared bytes.
+//   2. flash_attention_backward_VARIANT, once for every segment of the window, in ascending order (once for a window in one piece:
+//      from 0 to row_offset + T): grid ceil((min(segment_end, row_offset + T) - segment_start) / K) kv_heads, block 32 W, dynamic
+//      shared bytes 4 K hd + 8 Q hd + 4 Q K + 16 Q + 64. kv and dkv are the segment's first row; segments start at multiples of
+//      128. Any cutting gives the same bits.
+//   3. flash_attention_backward_finish_VARIANT: grid ceil(T / Q) heads, block 32 W, no dynamic shared bytes.
+#include "device.cuh"
+
+constexpr float Log2E = 1.4426950408889634f;
+
+// Rows in a thread's hands: every product's tile of a warp is 32 rows high.
+template <int Dim, int Queries, int Keys, int WarpCount> struct Shape
+{
+    static const int HeadDim = Dim;
+    static const int QueryRows = Queries;
+    static const int KeyRows = Keys;
+    static const int Warps = WarpCount;
+    static const int Threads = 32 * Warps;
+    static constexpr float Scale = HeadDim == 64 ? 0.125f : 0.08838834764831845f;
+
+    // Warps side by side, and how many 8-column tiles each has, of S, of dK and dV, and of dq.
+    static const int ScoreColumns = Warps / (QueryRows / 32);
+    static const int ScoreTiles = KeyRows / 8 / ScoreColumns;
+    static const int KeyColumns = Warps / (KeyRows / 32);
+    static const int KeyTiles = HeadDim / 8 / KeyColumns;
+    static const int QueryColumns = ScoreColumns;
+    static const int QueryTiles = HeadDim / 8 / QueryColumns;
+
+    // Offsets in shared memory. Two stages of what belongs to a query block.
+    static const int RowBytes = 2 * HeadDim;
+    static const int Values = KeyRows * RowBytes;
+    static const int Queries0 = 2 * Values;
+    static const int QueryStage = QueryRows * RowBytes;
+    static const int Gradients0 = Queries0 + 2 * QueryStage;
+    static const int Probabilities = Gradients0 + 2 * QueryStage;
+    static const int Slopes = Probabilities + 2 * QueryRows * KeyRows;
+    static const int Stats0 = Slopes + 2 * QueryRows * KeyRows;
+    static const int StatsStage = 8 * QueryRows + 16;
+    static const int PlaceOffset = Stats0 + 2 * StatsStage;
+};
+
+// The rows of a query block: log2(e) lse (infinite beyond the chunk, so that P is zero there) and delta of each, and the first
+// keys of its first and last one.
+struct RowStats
+{
+    float lse2, delta;
+};
+
+struct __align__(16) BlockBounds
+{
+    int32 first_of_first, first_of_last, unused[2];
+};
+
+// What a block works on. It lies in shared memory because registers are short.
+struct __align__(16) Place
+{
+    int32 key_block, kv_head;
+    int32 first_query_block, query_blocks;
+    int32 group;
+};
+
+struct Arguments
+{
+    const bf16* q;
+    const bf16* kv;
+    const int32* first_key;
+    const bf16* o_gradient;
+    float* dkv;
+    const RowStats* stats;
+    const BlockBounds* bounds;
+    uint32* turns;
+    float4* dq_sums;
+    int32 tokens, row_offset, heads, kv_heads, segment_start, segment_end, accumulate;
+};
+
+// Where 16 bytes of a tile of `Columns` bf16 lie: the chunks of a row are permuted by its number, so that the 8 rows of a matrix
+// fall into 8 different groups of banks.
+template <int Columns> DEVICE int32 offset_in_tile(int32 row, int32 chunk) { return row * 2 * Columns + ((chunk ^ (row & 7)) << 4); }
+
+// Steps of 16 columns to the right from an offset whose column is a multiple of as many. Bits 5 and 6 take part in the
+// permutation, bit 7 does not.
+DEVICE int32 right(int32 offset, int32 steps) { return (offset ^ ((steps & 3) << 5)) + ((steps & 4) << 5); }
+
+// A lane's row for load_matrix: of an operand that lies as the product wants it (a row-major, b column-major) or transposed.
+template <int Columns> DEVICE int32 lane_offset_a(int32 row, int32 chunk)
+{
+    const uint32 lane = thread_index() % 32;
+    return offset_in_tile<Columns>(row + lane % 16, chunk + lane / 16);
+}
+
+template <int Columns> DEVICE int32 lane_offset_b(int32 row, int32 chunk)
+{
+    const uint32 lane = thread_index() % 32;
+    return offset_in_tile<Columns>(row + lane / 16 * 8 + lane % 8, chunk + lane / 8 % 2);
+}
+
+template <bool Transposed, int RowBytes> DEVICE void load_a(uint32 (&a)[4], const unsigned char* shared, int32 offset, int m, int k)
+{
+    if (Transposed)
+    {
+        load_matrix_x4_transposed(a, shared + right(offset, m) + k * 16 * RowBytes);
+    }
+    else
+    {
+        load_matrix_x4(a, shared + right(offset, k) + m * 16 * RowBytes);
+    }
+}
+
+template <bool Transposed, int RowBytes> DEVICE void load_b(uint32 (&b)[4], const unsigned char* shared, int32 offset, int n, int k)
+{
+    if (Transposed)
+    {
+        load_matrix_x4_transposed(b, shared + right(offset, n) + k * 16 * RowBytes);
+    }
+    else
+    {
+        load_matrix_x4(b, shared + right(offset, k) + n * 16 * RowBytes);
+    }
+}
+
+// sum += a b over 16 Depth columns of a, operands at the lane's offsets in shared memory, loaded a step before they are needed.
+template <bool TransposedA, bool TransposedB, int Depth, int RowBytesA, int RowBytesB, int Tiles>
+DEVICE void multiply(float (&sum)[2][Tiles][4], const unsigned char* shared, int32 offset_a, int32 offset_b)
+{
+    const int pairs = Tiles / 2;
+    uint32 a[2][4];
+    uint32 b[2][4];
+    load_a<TransposedA, RowBytesA>(a[0], shared, offset_a, 0, 0);
+    load_a<TransposedA, RowBytesA>(a[1], shared, offset_a, 1, 0);
+    load_b<TransposedB, RowBytesB>(b[0], shared, offset_b, 0, 0);
+#pragma unroll
+    for (int step = 0; step < Depth * pairs; step++)
+    {
+        const int n = step % pairs;
+        const int next_k = (step + 1) / pairs;
+        if (next_k < Depth)
+        {
+            load_b<TransposedB, RowBytesB>(b[(step + 1) % 2], shared, offset_b, (step + 1) % pairs, next_k);
+        }
+
+#pragma unroll
+        for (int m = 0; m < 2; m++)
+        {
+            mma_16816(sum[m][2 * n], a[m], b[step % 2][0], b[step % 2][1]);
+            mma_16816(sum[m][2 * n + 1], a[m], b[step % 2][2], b[step % 2][3]);
+            if (n == pairs - 1 && next_k < Depth)
+            {
+                load_a<TransposedA, RowBytesA>(a[m], shared, offset_a, m, next_k);
+            }
+        }
+    }
+}
+
+template <int Tiles> DEVICE void clear(float (&sum)[2][Tiles][4])
+{
+#pragma unroll
+    for (int i = 0; i < 8 * Tiles; i++)
+    {
+        sum[i / (4 * Tiles)][i / 4 % Tiles][i % 4] = 0.0f;
+    }
+}
+
+// Copies rows of head_dim elements into a tile, those from `valid` on as zeros.
+template <typename S, int Rows> DEVICE void copy_rows(unsigned char* tile, const bf16* from, int32 stride, int32 valid)
+{
+    const int chunks = S::HeadDim / 8;
+    const int step = S::Threads / chunks;
+    const uint32 thread = thread_index();
+    unsigned char* to = tile + offset_in_tile<S::HeadDim>(thread / chunks, thread % chunks);
+    from += thread / chunks * stride + thread % chunks * 8;
+    valid -= thread / chunks;
+#pragma unroll
+    for (int row = 0; row < Rows; row += step)
+    {
+        copy_async_16(to + row * S::RowBytes, from, row < valid);
+        from += step * stride;
+    }
+}
+
+// Rows of the segment and of the chunk's part of the window from row `key` on.
+DEVICE int32 rows_from(const Arguments& at, int32 key) { return min(at.segment_end, at.row_offset + at.tokens) - key; }
+
+// Everything that belongs to a query block and a head.
+template <typename S> DEVICE void copy_queries(unsigned char* shared, const Arguments& at, int32 block, int32 head, int32 stage)
+{
+    const int32 token = block * S::QueryRows;
+    const int32 stride = at.heads * S::HeadDim;
+    const int64 first = (int64)token * stride + head * S::HeadDim;
+    copy_rows<S, S::QueryRows>(shared + S::Queries0 + stage * S::QueryStage, at.q + first, stride, at.tokens - token);
+    copy_rows<S, S::QueryRows>(shared + S::Gradients0 + stage * S::QueryStage, at.o_gradient + first, stride, at.tokens - token);
+    const uint32 thread = thread_index();
+    unsigned char* stats = shared + S::Stats0 + stage * S::StatsStage;
+    const int64 rows = ((int64)head * reinterpret_cast<const Place*>(shared + S::PlaceOffset)->query_blocks + block) * S::QueryRows;
+    if (thread < S::QueryRows / 2)
+    {
+        copy_async_16(stats + thread * 16, at.stats + rows + 2 * thread, true);
+    }
+    else if (thread == S::QueryRows / 2)
+    {
+        copy_async_16(stats + 8 * S::QueryRows, at.bounds + block, true);
+    }
+}
+
+// The first token that attends to no row below `row`; first_key never decreases. All lanes of a warp search together.
+DEVICE int32 first_token_past(const int32* first_key, int32 tokens, int32 row)
+{
+    int32 low = 0;
+    int32 count = tokens;
+    while (count > 0)
+    {
+        const int32 step = (count + 31) / 32;
+        const int32 probe = low + (thread_index() % 32 + 1) * step - 1;
+        const bool before = probe < low + count && first_key[probe] < row;
+        const int32 passed = (int32)warp_sum(before ? 1.0f : 0.0f) * step;
+        count = min(step - 1, count - passed);
+        low += passed;
+    }
+
+    return low;
+}
+
+// The warp's part of each product, by its first row and column. (In functions, so that registers are free of them meanwhile.)
+template <typename S> DEVICE int32 score_row() { return thread_index() / 32 / S::ScoreColumns * 32; }
+
+template <typename S> DEVICE int32 score_column() { return thread_index() / 32 % S::ScoreColumns * S::ScoreTiles * 8; }
+
+template <typename S> DEVICE int32 key_row() { return thread_index() / 32 / S::KeyColumns * 32; }
+
+template <typename S> DEVICE int32 key_chunk() { return thread_index() / 32 % S::KeyColumns * S::KeyTiles; }
+
+template <typename S> DEVICE int32 query_chunk() { return thread_index() / 32 % S::QueryColumns * S::QueryTiles; }
+
+// The thread's first row in the query block.
+template <typename S> DEVICE int32 lane_row() { return score_row<S>() + thread_index() % 32 / 4; }
+
+// s becomes P, or zero where a key is hidden. `key`: the key block's first row of the window.
+template <typename S>
+DEVICE void probabilities(float (&s)[2][S::ScoreTiles][4], const Arguments& at, const unsigned char* stats, int32 token, int32 key)
+{
+    const int32 row = lane_row<S>();
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+    {
+        const float lse2 = reinterpret_cast<const RowStats*>(stats)[row + 8 * i].lse2;
+#pragma unroll
+        for (int n = 0; n < S::ScoreTiles; n++)
+        {
+            float* two = s[i / 2][n] + i % 2 * 2;
+            two[0] = exp2_fast(two[0] * (S::Scale * Log2E) - lse2);
+            two[1] = exp2_fast(two[1] * (S::Scale * Log2E) - lse2);
+        }
+    }
+
+    const BlockBounds& bounds = *reinterpret_cast<const BlockBounds*>(stats + 8 * S::QueryRows);
+    key += score_column<S>();
+    if (bounds.first_of_last <= key && key + 8 * S::ScoreTiles - 1 <= at.row_offset + token + score_row<S>())
+    {
+        return;
+    }
+
+    key += thread_index() % 4 * 2;
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+    {
+        const int32 query = min(token + row + 8 * i, at.tokens - 1);
+        const int32 first = at.first_key[query] - key;
+        const int32 last = at.row_offset + query - key;
+#pragma unroll
+        for (int n = 0; n < S::ScoreTiles; n++)
+        {
+#pragma unroll
+            for (int j = 0; j < 2; j++)
+            {
+                float& p = s[i / 2][n][i % 2 * 2 + j];
+                p = first <= 8 * n + j && 8 * n + j <= last ? p : 0.0f;
+            }
+        }
+    }
+}
+
+// Rounds a warp's part of P or dS into its tile.
+template <typename S> DEVICE void store_scores(unsigned char* tile, const float (&s)[2][S::ScoreTiles][4])
+{
+    const int32 first = offset_in_tile<S::KeyRows>(lane_row<S>(), score_column<S>() / 8) + thread_index() % 4 * 4;
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+    {
+#pragma unroll
+        for (int n = 0; n < S::ScoreTiles; n++)
+        {
+            const float* two = s[i / 2][n] + i % 2 * 2;
+            *reinterpret_cast<uint32*>(tile + (first ^ n << 4) + i * 16 * S::KeyRows) = pack_bf16(two[0], two[1]);
+        }
+    }
+}
+
+// A warp's part of dK or dV to rows of dkv, of which those from `valid` on are not there.
+template <typename S>
+DEVICE void store_key_sums(float* to, const float (&sum)[2][S::KeyTiles][4], float scale, int32 stride, int32 valid, bool accumulate)
+{
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+    {
+        if (8 * i < valid)
+        {
+#pragma unroll
+            for (int n = 0; n < S::KeyTiles; n++)
+            {
+                float2* at = reinterpret_cast<float2*>(to + (int64)(8 * i) * stride + 8 * n);
+                float2 two = make_float2(sum[i / 2][n][i % 2 * 2] * scale, sum[i / 2][n][i % 2 * 2 + 1] * scale);
+                if (accumulate)
+                {
+                    const float2 before = *at;
+                    two = make_float2(two.x + before.x, two.y + before.y);
+                }
+
+                *at = two;
+            }
+        }
+    }
+}
+
+template <typename S> DEVICE void flash_attention_backward(const Arguments& at)
+{
+    DYNAMIC_SHARED(shared);
+    Place* const place = reinterpret_cast<Place*>(shared + S::PlaceOffset);
+    if (thread_index() == 0)
+    {
+        const int32 ticket = draw_ticket(at.turns, gridDim.x - 1);
+        place->key_block = at.segment_start / S::KeyRows + ticket / at.kv_heads;
+        place->kv_head = ticket % at.kv_heads;
+        place->first_query_block = max(0, place->key_block * S::KeyRows - at.row_offset) / S::QueryRows;
+        place->query_blocks = (at.tokens + S::QueryRows - 1) / S::QueryRows;
+        place->group = at.heads / at.kv_heads;
+    }
+
+    block_barrier();
+    int32 block = 0;
+    {
+        const int32 key = place->key_block * S::KeyRows;
+        const int32 keys = rows_from(at, key);
+        const int32 stride = 2 * at.kv_heads * S::HeadDim;
+        const bf16* kv = at.kv + (int64)(key - at.segment_start) * stride + place->kv_head * S::HeadDim;
+        copy_rows<S, S::KeyRows>(shared, kv, stride, keys);
+        copy_rows<S, S::KeyRows>(shared + S::Values, kv + at.kv_heads * S::HeadDim, stride, keys);
+        block = (first_token_past(at.first_key, at.tokens, key + S::KeyRows) + S::QueryRows - 1) / S::QueryRows - 1;
+    }
+
+    int32 member = 0;
+    if (block >= place->first_query_block)
+    {
+        copy_queries<S>(shared, at, block, place->kv_head * place->group, 0);
+    }
+
+    copy_async_commit();
+    float dk[2][S::KeyTiles][4];
+    float dv[2][S::KeyTiles][4];
+    clear(dk);
+    clear(dv);
+    int32 released = -1;
+    for (int32 stage = 0; block >= place->first_query_block; stage ^= 1)
+    {
+        const unsigned char* stats = shared + S::Stats0 + stage * S::StatsStage;
+        const int32 queries = S::Queries0 + stage * S::QueryStage;
+        const int32 gradients = S::Gradients0 + stage * S::QueryStage;
+
+        copy_async_wait<0>();
+        block_barrier();
+        if (released >= 0 && thread_index() == 32)
+        {
+            store_release(at.turns + 1 + released, place->key_block + 1);
+        }
+
+        const int32 token = block * S::QueryRows;
+        const int32 visited = (place->kv_head * place->group + member) * place->query_blocks + block;
+        released = visited;
+        member = member + 1 < place->group ? member + 1 : 0;
+        block -= member == 0;
+        if (block >= place->first_query_block)
+        {
+            copy_queries<S>(shared, at, block, place->kv_head * place->group + member, stage ^ 1);
+        }
+
+        copy_async_commit();
+        const BlockBounds& bounds = *reinterpret_cast<const BlockBounds*>(stats + 8 * S::QueryRows);
+        const bool first = bounds.first_of_first / S::KeyRows == place->key_block;
+        float s[2][S::ScoreTiles][4];
+        clear(s);
+        multiply<false, false, S::HeadDim / 16, S::RowBytes, S::RowBytes>(s, shared, queries + lane_offset_a<S::HeadDim>(score_row<S>(), 0), lane_offset_b<S::HeadDim>(score_column<S>(), 0));
+        if (!first && thread_index() == 0)
+        {
+            wait_for(at.turns + 1 + visited, place->key_block);
+        }
+
+        warp_barrier();
+        probabilities<S>(s, at, stats, token, place->key_block * S::KeyRows);
+        store_scores<S>(shared + S::Probabilities, s);
+
+        float slope[2][S::ScoreTiles][4];
+        clear(slope);
+        multiply<false, false, S::HeadDim / 16, S::RowBytes, S::RowBytes>(slope, shared, gradients + lane_offset_a<S::HeadDim>(score_row<S>(), 0), S::Values + lane_offset_b<S::HeadDim>(score_column<S>(), 0));
+        const RowStats* row = reinterpret_cast<const RowStats*>(stats) + lane_row<S>();
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+        {
+            const float delta = row[8 * i].delta;
+#pragma unroll
+            for (int n = 0; n < S::ScoreTiles; n++)
+            {
+                slope[i / 2][n][i % 2 * 2] = s[i / 2][n][i % 2 * 2] * (slope[i / 2][n][i % 2 * 2] - delta);
+                slope[i / 2][n][i % 2 * 2 + 1] = s[i / 2][n][i % 2 * 2 + 1] * (slope[i / 2][n][i % 2 * 2 + 1] - delta);
+            }
+        }
+
+        store_scores<S>(shared + S::Slopes, slope);
+        block_barrier();
+        multiply<true, true, S::QueryRows / 16, 2 * S::KeyRows, S::RowBytes>(dv, shared, S::Probabilities + lane_offset_b<S::KeyRows>(0, key_row<S>() / 8), gradients + lane_offset_a<S::HeadDim>(0, key_chunk<S>()));
+
+        // What earlier key blocks left is under way while dk is multiplied.
+        float dq[2][S::QueryTiles][4];
+        clear(dq);
+        if (!first)
+        {
+            const float4* dq_sums = at.dq_sums + (int64)visited * (S::QueryRows * S::HeadDim / 4) + thread_index();
+#pragma unroll
+            for (int i = 0; i < 2 * S::QueryTiles; i++)
+            {
+                const float4 four = dq_sums[i * S::Threads];
+                float(&sum)[4] = dq[i / S::QueryTiles][i % S::QueryTiles];
+                sum[0] = four.x, sum[1] = four.y, sum[2] = four.z, sum[3] = four.w;
+            }
+        }
+
+        multiply<true, true, S::QueryRows / 16, 2 * S::KeyRows, S::RowBytes>(dk, shared, S::Slopes + lane_offset_b<S::KeyRows>(0, key_row<S>() / 8), queries + lane_offset_a<S::HeadDim>(0, key_chunk<S>()));
+        multiply<false, true, S::KeyRows / 16, 2 * S::KeyRows, S::RowBytes>(dq, shared, S::Slopes + lane_offset_a<S::KeyRows>(score_row<S>(), 0), lane_offset_a<S::HeadDim>(0, query_chunk<S>()));
+        float4* dq_sums = at.dq_sums + (int64)visited * (S::QueryRows * S::HeadDim / 4) + thread_index();
+#pragma unroll
+        for (int i = 0; i < 2 * S::QueryTiles; i++)
+        {
+            const float(&sum)[4] = dq[i / S::QueryTiles][i % S::QueryTiles];
+            dq_sums[i * S::Threads] = make_float4(sum[0], sum[1], sum[2], sum[3]);
+        }
+    }
+
+    // Whoever waits for the last query block may go on before dk and dv are written.
+    copy_async_wait<0>();
+    block_barrier();
+    if (released >= 0 && thread_index() == 32)
+    {
+        store_release(at.turns + 1 + released, place->key_block + 1);
+    }
+
+    const int32 row = place->key_block * S::KeyRows + key_row<S>() + thread_index() % 32 / 4;
+    const int32 stride = 2 * at.kv_heads * S::HeadDim;
+    float* dkv = at.dkv + (int64)(row - at.segment_start) * stride + place->kv_head * S::HeadDim + key_chunk<S>() * 8 + thread_index() % 4 * 2;
+    store_key_sums<S>(dkv, dk, S::Scale, stride, rows_from(at, row), at.accumulate != 0);
+    store_key_sums<S>(dkv + at.kv_heads * S::HeadDim, dv, 1.0f, stride, rows_from(at, row), at.accumulate != 0);
+}
+
+#define FLASH_ATTENTION_BACKWARD(variant, head_dim, query_rows, key_rows, warps)                                                       \
+    extern "C" __global__ void __launch_bounds__(32 * warps, 1) flash_attention_backward_##variant(const bf16* q, const bf16* kv,      \
+        const int32* first_key, const bf16* o_gradient, float* dkv, const RowStats* stats, const BlockBounds* bounds, uint32* turns,   \
+        float* dq_sums, int32 tokens, int32 row_offset, int32 heads, int32 kv_heads, int32 segment_start, int32 segment_end,           \
+        int32 accumulate)                                                                                                              \
+    {                                                                                                                                  \
+        flash_attention_backward<Shape<head_dim, query_rows, key_rows, warps>>({q, kv, first_key, o_gradient, dkv, stats, bounds,      \
+            turns, reinterpret_cast<float4*>(dq_sums), tokens, row_offset, heads, kv_heads, segment_start, segment_end, accumulate});  \
+    }                                                                                                                                  \
+    EXPORT_KERNEL(flash_attention_backward_##variant)
+
+FLASH_ATTENTION_BACKWARD(hd64, 64, 128, 128, 8)
+
+FLASH_ATTENTION_BACKWARD(hd128, 128, 64, 128, 8)
+
+FLASH_ATTENTION_BACKWARD(hd64_small, 64, 64, 128, 8)
+
+FLASH_ATTENTION_BACKWARD(hd128_small, 128, 64, 64, 4)

@@ -1,0 +1,469 @@
+// Causal attention of a chunk against its window on tensor cores, forward: FlashAttention-2 (Dao, 2023) for bf16, head_dim 64
+// and 128, sm_80 and up. The contract is that of src/Dataflow.Cpu/Kernels/Attention.cs.
+//
+//   S = q K^T / sqrt(hd),  P = exp(S - max),  o = P V / rowsum(P),  lse = max + ln rowsum(P)
+//
+// q, o: [T, heads hd]; kv: [window rows, 2 kv_heads hd], keys then values; first_key: [T], never decreasing; token t is window row
+// row_offset + t and attends to rows first_key[t] to row_offset + t; query head h reads key/value head h / (heads / kv_heads).
+// lse: [heads, T] fp32. o and lse are overwritten. S, P's maxima and sums and o's sums are fp32; P rounds to bf16 before P V (its
+// row sums do not), o rounds once, at the end.
+//
+// A block is 128 tokens of one head, a warp 32 of them. Key blocks lie at multiples of 64 of the window and
+// are taken in ascending order; those that first_key or causality hide from all 128 tokens are not visited, those hidden from a
+// warp's 32 tokens cost it nothing, and only those that cross an edge of its mask are masked. K and V tiles go through a ring of
+// three, so that the copy of the next tile but one is under way while a tile is multiplied.
+//
+// Launch of flash_attention_forward_hd64, _hd128:
+//   grid ceil(T / 128) heads, block 128, dynamic shared bytes 640 hd + 192, no workspace.
+// Launch of flash_attention_forward_segment_hd64, _hd128: the same, once for every segment of the window, in ascending order; kv
+//   is the segment's first row, segment_start and segment_end are window rows, multiples of 64 (the last end may be anything from
+//   row_offset + T up), which together cover what is attended to. `first` and `last` are 1 for the first and last segment.
+//   Unnormalised o, maxima and sums travel in `state`, ceil(T / 128) heads 128 (hd + 8) 4 bytes, exactly: any cutting gives the
+//   bits of the single launch. o and lse are written by the last one.
+#include "device.cuh"
+
+const int QueryRows = 128;
+const int Threads = 128;
+const int KeyRows = 64;
+
+// Running maximum before the first key, and the score of a hidden key: its exponential is 0 under any maximum, and where all are
+// hidden nothing changes.
+const float NoMaximum = -1e30f;
+const float Hidden = -2e30f;
+
+constexpr float Log2E = 1.4426950408889634f;
+
+template <int HeadDim> struct Shape
+{
+    static const int RowBytes = 2 * HeadDim;
+    static const int TileBytes = KeyRows * RowBytes; // of K or V
+    static constexpr float Scale = HeadDim == 64 ? 0.125f : 0.08838834764831845f;
+    static constexpr float Scale2 = Scale * Log2E; // for powers of two
+};
+
+// The part of the window that a launch handles.
+struct Segment
+{
+    float4* state;
+    int32 start, end;
+    bool first, last;
+
+    // The calling thread's.
+    template <int HeadDim> __device__ float4* state_of(int32 block, int32 head, int32 heads) const
+    {
+        return state + ((int64)block * heads + head) * (HeadDim / 4 + 2) * Threads + thread_index();
+    }
+};
+
+// Where 16 bytes of a tile lie: the chunks of a row are permuted by its number, so that the 8 rows of a matrix fall into 8
+// different groups of banks. A multiple of 8 rows further on is RowBytes times as far, and a chunk whose number differs in
+// certain bits differs in the same bits of the offset.
+template <int HeadDim> DEVICE int32 offset_in_tile(int32 row, int32 chunk)
+{
+    return row * Shape<HeadDim>::RowBytes + ((chunk ^ (row & 7)) << 4);
+}
+
+// Copies rows of head_dim elements into a tile, those from `valid` on as zeros.
+template <int HeadDim, int Rows> DEVICE void copy_rows(unsigned char* tile, const bf16* from, int32 stride, int32 valid)
+{
+    const int chunks = HeadDim / 8;
+    const int step = Threads / chunks;
+    const int32 thread = thread_index();
+    unsigned char* to = tile + offset_in_tile<HeadDim>(thread / chunks, thread % chunks);
+    from += thread / chunks * stride + thread % chunks * 8;
+    valid -= thread / chunks;
+#pragma unroll
+    for (int row = 0; row < Rows; row += step)
+    {
+        copy_async_16(to + row * Shape<HeadDim>::RowBytes, from, row < valid);
+        from += step * stride;
+    }
+}
+
+// A tile of keys or values, `from` being its first element, of which nothing from its row `rows` on is read.
+template <int HeadDim> DEVICE void copy_keys(unsigned char* tile, const bf16* from, int32 stride, int32 rows)
+{
+    if (rows > 0)
+    {
+        copy_rows<HeadDim, KeyRows>(tile, from, stride, rows);
+    }
+
+    copy_async_commit();
+}
+
+// What a warp needs now and then. It lies in shared memory because registers are short.
+struct __align__(16) WarpRows
+{
+    int32 some_first, some_last; // window rows to which at least one of its tokens attends
+    int32 all_first, all_last;   // and to which all of them attend
+    int32 token;                 // its first
+    int32 head;
+    int32 block;
+    int32 kv_column; // of its keys
+    int32 kv_start;  // window row of kv's first
+};
+
+template <int HeadDim> DEVICE WarpRows* warp_rows(unsigned char* shared)
+{
+    return reinterpret_cast<WarpRows*>(shared + QueryRows * Shape<HeadDim>::RowBytes + 3 * Shape<HeadDim>::TileBytes) + thread_index() / 32;
+}
+
+// Steps of 16 columns to the right from an offset in a tile. Bits 5 and 6 take part in the permutation, bit 7 does not.
+DEVICE int32 right(int32 offset, int32 steps) { return (offset ^ ((steps & 3) << 5)) + ((steps & 4) << 5); }
+
+// s = q k^T: 32 rows of q and all of the tile's keys. Operands are loaded one step before they are multiplied.
+template <int HeadDim>
+DEVICE void multiply_keys(float (&s)[2][KeyRows / 8][4], const unsigned char* q, const unsigned char* k)
+{
+    const int row_bytes = Shape<HeadDim>::RowBytes;
+    const int tiles = KeyRows / 16;
+    uint32 a[2][4];
+    uint32 b[2][4];
+    const int32 lane = thread_index() % 32;
+    const int32 q_offset = offset_in_tile<HeadDim>(thread_index() / 32 * 32 + lane % 16, lane / 16);
+    const int32 k_offset = offset_in_tile<HeadDim>(lane / 16 * 8 + lane % 8, lane / 8 % 2);
+    load_matrix_x4(a[0], q + q_offset);
+    load_matrix_x4(a[1], q + q_offset + 16 * row_bytes);
+    load_matrix_x4(b[0], k + k_offset);
+#pragma unroll
+    for (int m = 0; m < 2; m++)
+    {
+#pragma unroll
+        for (int n = 0; n < 2 * tiles; n++)
+        {
+            s[m][n][0] = s[m][n][1] = s[m][n][2] = s[m][n][3] = 0.0f;
+        }
+    }
+
+#pragma unroll
+    for (int step = 0; step < HeadDim / 16 * tiles; step++)
+    {
+        const int n = step % tiles;
+        const int next_d = (step + 1) / tiles;
+        if (next_d < HeadDim / 16)
+        {
+            load_matrix_x4(b[(step + 1) % 2], k + right(k_offset, next_d) + (step + 1) % tiles * 16 * row_bytes);
+        }
+
+#pragma unroll
+        for (int m = 0; m < 2; m++)
+        {
+            mma_16816(s[m][2 * n], a[m], b[step % 2][0], b[step % 2][1]);
+            mma_16816(s[m][2 * n + 1], a[m], b[step % 2][2], b[step % 2][3]);
+            if (n == tiles - 1 && next_d < HeadDim / 16)
+            {
+                load_matrix_x4(a[m], q + right(q_offset, next_d) + m * 16 * row_bytes);
+            }
+        }
+    }
+}
+
+// o += p v, p from the accumulators of s.
+template <int HeadDim>
+DEVICE void multiply_values(float (&o)[2][HeadDim / 8][4], const float (&p)[2][KeyRows / 8][4], const unsigned char* v)
+{
+    const int tiles = HeadDim / 16;
+    uint32 a[2][4];
+    uint32 b[2][4];
+    const int32 lane = thread_index() % 32;
+    const int32 v_offset = offset_in_tile<HeadDim>(lane % 16, lane / 16);
+    load_matrix_x4_transposed(b[0], v + v_offset);
+#pragma unroll
+    for (int step = 0; step < KeyRows / 16 * tiles; step++)
+    {
+        const int key = step / tiles;
+        const int n = step % tiles;
+        const int next_key = (step + 1) / tiles;
+        if (next_key < KeyRows / 16)
+        {
+            load_matrix_x4_transposed(b[(step + 1) % 2], v + right(v_offset, (step + 1) % tiles) + next_key * 16 * Shape<HeadDim>::RowBytes);
+        }
+
+#pragma unroll
+        for (int m = 0; m < 2; m++)
+        {
+            if (n == 0)
+            {
+                a[m][0] = pack_bf16(p[m][2 * key][0], p[m][2 * key][1]);
+                a[m][1] = pack_bf16(p[m][2 * key][2], p[m][2 * key][3]);
+                a[m][2] = pack_bf16(p[m][2 * key + 1][0], p[m][2 * key + 1][1]);
+                a[m][3] = pack_bf16(p[m][2 * key + 1][2], p[m][2 * key + 1][3]);
+            }
+
+            mma_16816(o[m][2 * n], a[m], b[step % 2][0], b[step % 2][1]);
+            mma_16816(o[m][2 * n + 1], a[m], b[step % 2][2], b[step % 2][3]);
+        }
+    }
+}
+
+// Hides the keys that a token does not attend to. `token` is that of the warp's first row, `key` the tile's first window row.
+template <int Tiles>
+DEVICE void mask(float (&s)[2][Tiles][4], const int32* first_key, int32 token, int32 tokens, int32 row_offset, int32 key)
+{
+    const int32 lane = thread_index() % 32;
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+    {
+        // Rows beyond the chunk are treated as its last, which keeps them finite; they are not stored.
+        const int32 row = min(token + i * 8 + lane / 4, tokens - 1);
+        const int32 first = first_key[row] - key - lane % 4 * 2;
+        const int32 last = row_offset + row - key - lane % 4 * 2;
+#pragma unroll
+        for (int n = 0; n < Tiles; n++)
+        {
+#pragma unroll
+            for (int j = 0; j < 2; j++)
+            {
+                float& score = s[i / 2][n][i % 2 * 2 + j];
+                score = first <= n * 8 + j && n * 8 + j <= last ? score : Hidden;
+            }
+        }
+    }
+}
+
+// s becomes p under the new maxima; sums (each lane's own columns) and o follow them.
+template <int HeadDim>
+DEVICE void softmax(float (&s)[2][KeyRows / 8][4], float (&o)[2][HeadDim / 8][4], float (&peak)[4], float (&sum)[4])
+{
+    const float scale = Shape<HeadDim>::Scale2;
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+    {
+        const int m = i / 2;
+        const int j = i % 2 * 2;
+        float most = peak[i];
+#pragma unroll
+        for (int n = 0; n < KeyRows / 8; n++)
+        {
+            most = fmaxf(most, fmaxf(s[m][n][j], s[m][n][j + 1]));
+        }
+
+        most = fmaxf(most, shuffle_xor(most, 1));
+        most = fmaxf(most, shuffle_xor(most, 2));
+        const float shrink = exp2_fast((peak[i] - most) * scale);
+        const float zero = most * scale;
+        peak[i] = most;
+        float total = sum[i] * shrink;
+#pragma unroll
+        for (int n = 0; n < KeyRows / 8; n++)
+        {
+            s[m][n][j] = exp2_fast(s[m][n][j] * scale - zero);
+            s[m][n][j + 1] = exp2_fast(s[m][n][j + 1] * scale - zero);
+            total += s[m][n][j] + s[m][n][j + 1];
+        }
+
+        sum[i] = total;
+#pragma unroll
+        for (int n = 0; n < HeadDim / 8; n++)
+        {
+            o[m][n][j] *= shrink;
+            o[m][n][j + 1] *= shrink;
+        }
+    }
+}
+
+template <int HeadDim> DEVICE void load_state(const float4* state, float (&o)[2][HeadDim / 8][4], float (&peak)[4], float (&sum)[4])
+{
+#pragma unroll
+    for (int i = 0; i < HeadDim / 4; i++)
+    {
+        const float4 four = state[i * Threads];
+        float(&to)[4] = o[i / (HeadDim / 8)][i % (HeadDim / 8)];
+        to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+    }
+
+    const float4 peaks = state[HeadDim / 4 * Threads];
+    const float4 sums = state[(HeadDim / 4 + 1) * Threads];
+    peak[0] = peaks.x, peak[1] = peaks.y, peak[2] = peaks.z, peak[3] = peaks.w;
+    sum[0] = sums.x, sum[1] = sums.y, sum[2] = sums.z, sum[3] = sums.w;
+}
+
+template <int HeadDim> DEVICE void store_state(float4* state, const float (&o)[2][HeadDim / 8][4], const float (&peak)[4], const float (&sum)[4])
+{
+#pragma unroll
+    for (int i = 0; i < HeadDim / 4; i++)
+    {
+        const float(&four)[4] = o[i / (HeadDim / 8)][i % (HeadDim / 8)];
+        state[i * Threads] = make_float4(four[0], four[1], four[2], four[3]);
+    }
+
+    state[HeadDim / 4 * Threads] = make_float4(peak[0], peak[1], peak[2], peak[3]);
+    state[(HeadDim / 4 + 1) * Threads] = make_float4(sum[0], sum[1], sum[2], sum[3]);
+}
+
+// Normalises and writes the warp's rows, o by way of its own rows of the q tile so that rows leave in 16-byte pieces.
+template <int HeadDim>
+DEVICE void store_output(float (&o)[2][HeadDim / 8][4], const float (&peak)[4], float (&sum)[4], unsigned char* tile, int32 token,
+    int32 tokens, int32 stride, bf16* out, float* lse)
+{
+    const int32 lane = thread_index() % 32;
+    const int32 warp_row = thread_index() / 32 * 32;
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+    {
+        sum[i] += shuffle_xor(sum[i], 1);
+        sum[i] += shuffle_xor(sum[i], 2);
+        const int32 row = i * 8 + lane / 4;
+        if (lane % 4 == 0 && token + row < tokens)
+        {
+            lse[token + row] = peak[i] * Shape<HeadDim>::Scale + logf(sum[i]);
+        }
+
+        const float share = 1.0f / sum[i];
+#pragma unroll
+        for (int n = 0; n < HeadDim / 8; n++)
+        {
+            const float(&two)[4] = o[i / 2][n];
+            *reinterpret_cast<uint32*>(tile + offset_in_tile<HeadDim>(warp_row + row, n) + lane % 4 * 4)
+                = pack_bf16(two[i % 2 * 2] * share, two[i % 2 * 2 + 1] * share);
+        }
+    }
+
+    warp_barrier();
+    const int chunks = HeadDim / 8;
+#pragma unroll
+    for (int i = 0; i < chunks; i++)
+    {
+        const int32 row = i * (32 / chunks) + lane / chunks;
+        if (token + row < tokens)
+        {
+            *reinterpret_cast<uint4*>(out + (int64)(token + row) * stride + lane % chunks * 8)
+                = *reinterpret_cast<const uint4*>(tile + offset_in_tile<HeadDim>(warp_row + row, lane % chunks));
+        }
+    }
+}
+
+template <int HeadDim, bool Segmented>
+DEVICE void flash_attention_forward(const bf16* q, const bf16* kv, const int32* first_key, bf16* o, float* lse, int32 tokens, int32 row_offset,
+    int32 heads, int32 kv_heads, const Segment& segment)
+{
+    DYNAMIC_SHARED(shared);
+
+    // The last tokens see the most keys: their blocks go first.
+    const int32 head = blockIdx.x % heads;
+    const int32 block = gridDim.x / heads - 1 - blockIdx.x / heads;
+    const int32 token = block * QueryRows;
+    int32 key = first_key[token] / KeyRows * KeyRows;
+    int32 end = row_offset + min(token + QueryRows, tokens);
+    int32 kv_start = 0;
+    if (Segmented)
+    {
+        kv_start = segment.start;
+        key = max(key, segment.start);
+        end = min(end, segment.end);
+        if (key >= end && !segment.first && !segment.last)
+        {
+            return;
+        }
+    }
+
+    const int32 stride = heads * HeadDim;
+    const int32 kv_stride = 2 * kv_heads * HeadDim;
+    const int32 to_values = kv_heads * HeadDim;
+    const int32 kv_column = head / (heads / kv_heads) * HeadDim;
+    const bf16* from = kv + (int64)(key - kv_start) * kv_stride + kv_column;
+    unsigned char* k_tile = shared + QueryRows * Shape<HeadDim>::RowBytes;
+    unsigned char* v_tile = k_tile + Shape<HeadDim>::TileBytes;
+    unsigned char* next_tile = v_tile + Shape<HeadDim>::TileBytes;
+    copy_rows<HeadDim, QueryRows>(shared, q + (int64)token * stride + head * HeadDim, stride, tokens - token);
+    copy_keys<HeadDim>(k_tile, from, kv_stride, end - key);
+    copy_keys<HeadDim>(v_tile, from + to_values, kv_stride, end - key);
+
+    float out[2][HeadDim / 8][4];
+    float peak[4];
+    float sum[4];
+    if (Segmented && !segment.first)
+    {
+        load_state<HeadDim>(segment.state_of<HeadDim>(block, head, heads), out, peak, sum);
+    }
+    else
+    {
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+        {
+            peak[i] = NoMaximum;
+            sum[i] = 0.0f;
+        }
+
+#pragma unroll
+        for (int n = 0; n < HeadDim / 8; n++)
+        {
+#pragma unroll
+            for (int i = 0; i < 4; i++)
+            {
+                out[0][n][i] = out[1][n][i] = 0.0f;
+            }
+        }
+    }
+
+    const int32 warp_token = token + thread_index() / 32 * 32;
+    const int32 first_row = min(warp_token, tokens - 1);
+    const int32 last_row = min(warp_token + 31, tokens - 1);
+    *warp_rows<HeadDim>(shared) = {first_key[first_row], row_offset + last_row, first_key[last_row], row_offset + first_row, warp_token, head, block, kv_column, kv_start};
+    for (; key < end; key += KeyRows)
+    {
+        float s[2][KeyRows / 8][4];
+        copy_async_wait<1>();
+        block_barrier();
+        const WarpRows* warp = warp_rows<HeadDim>(shared);
+        from = kv + (int64)(key + KeyRows - warp->kv_start) * kv_stride + warp->kv_column;
+        copy_keys<HeadDim>(next_tile, from, kv_stride, end - key - KeyRows);
+        const bool seen = key <= warp->some_last && key + KeyRows > warp->some_first;
+        if (seen)
+        {
+            multiply_keys<HeadDim>(s, shared, k_tile);
+            if (key < warp->all_first || key + KeyRows - 1 > warp->all_last)
+            {
+                mask(s, first_key, warp->token, tokens, row_offset, key);
+            }
+
+            softmax<HeadDim>(s, out, peak, sum);
+        }
+
+        copy_async_wait<1>();
+        block_barrier();
+        from = kv + (int64)(key + KeyRows - warp->kv_start) * kv_stride + warp->kv_column + to_values;
+        copy_keys<HeadDim>(k_tile, from, kv_stride, end - key - KeyRows);
+        if (seen)
+        {
+            multiply_values<HeadDim>(out, s, v_tile);
+        }
+
+        unsigned char* free_tile = v_tile;
+        v_tile = k_tile;
+        k_tile = next_tile;
+        next_tile = free_tile;
+    }
+
+    const WarpRows* warp = warp_rows<HeadDim>(shared);
+    if (Segmented && !segment.last)
+    {
+        store_state<HeadDim>(segment.state_of<HeadDim>(warp->block, warp->head, heads), out, peak, sum);
+        return;
+    }
+
+    // A segment without keys leaves the q tile's copy under way.
+    copy_async_wait<0>();
+    block_barrier();
+    store_output<HeadDim>(out, peak, sum, shared, warp->token, tokens, heads * HeadDim, o + warp->head * HeadDim, lse + (int64)warp->head * tokens);
+}
+
+#define FLASH_ATTENTION_FORWARD(head_dim)                                                                                            \
+    extern "C" __global__ void __launch_bounds__(128, 2) flash_attention_forward_hd##head_dim(const bf16* q, const bf16* kv,          \
+        const int32* first_key, bf16* o, float* lse, int32 tokens, int32 row_offset, int32 heads, int32 kv_heads)                     \
+    {                                                                                                                                \
+        flash_attention_forward<head_dim, false>(q, kv, first_key, o, lse, tokens, row_offset, heads, kv_heads, Segment());           \
+    }                                                                                                                                \
+    EXPORT_KERNEL(flash_attention_forward_hd##head_dim)                                                                               \
+    extern "C" __global__ void __launch_bounds__(128, 2) flash_attention_forward_segment_hd##head_dim(const bf16* q, const bf16* kv,  \
+        const int32* first_key, bf16* o, float* lse, float* state, int32 tokens, int32 row_offset, int32 heads, int32 kv_heads,       \
+        int32 segment_start, int32 segment_end, int32 first, int32 last)                                                             \
+    {                                                                                                                                \
+        const Segment segment = {reinterpret_cast<float4*>(state), segment_start, segment_end, first != 0, last != 0};                \
+        flash_attention_forward<head_dim, true>(q, kv, first_key, o, lse, tokens, row_offset, heads, kv_heads, segment);              \
+    }                                                                                                                                \
+    EXPORT_KERNEL(flash_attention_forward_segment_hd##head_dim)
+
+FLASH_ATTENTION_FORWARD(64)
+
+FLASH_ATTENTION_FORWARD(128)
