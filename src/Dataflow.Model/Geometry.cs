@@ -48,6 +48,9 @@ public sealed record Geometry(int Seqlen, int Rows, int ChunkTokens, int ChunksP
     /// <summary>Chunks of a segment where a window is cut into that many.</summary>
     public int ChunksPerSegment(int segments) => (ChunksPerGroup + segments - 1) / segments;
 
+    /// <summary>The most segments, up to that many, that a window is cut into if none is to be empty.</summary>
+    public int SegmentsUpTo(int most) => (ChunksPerGroup + ChunksPerSegment(most) - 1) / ChunksPerSegment(most);
+
     /// <summary>The segment that holds the chunk's own K and V.</summary>
     public Segment SegmentOf(Chunk chunk, int segments) => new(chunk.Index % ChunksPerGroup / ChunksPerSegment(segments), segments);
 

@@ -66,17 +66,21 @@ internal sealed record Footprint(Bytes Device, Bytes Host)
     /// Segments of windows pass in order again and again: all travel, unless one window's fit together. Gradients of windows take turns in
     /// the homes of one.
     /// </summary>
-    private static Bytes Segments(Workload workload, BlockPrograms programs, Residency residency, int slots, int gradSlots)
+    internal static Bytes Segments(Workload workload, BlockPrograms programs, Residency residency, int slots, int gradSlots)
     {
         var geometry = workload.Geometry;
         int windows = workload.Model.LayerCount * geometry.GroupsPerRound;
-        Bytes Window(Bytes piece) => Enumerable.Range(0, residency.WindowSegments)
-            .Select(i => geometry.RowsOf(new Segment(i, residency.WindowSegments)) / geometry.ChunkTokens)
-            .Aggregate(Bytes.Zero, (sum, chunks) => sum + (piece * chunks).Aligned);
+        int segments = residency.WindowSegments;
+        int Chunks(int segment) => geometry.RowsOf(new Segment(segment, segments)) / geometry.ChunkTokens;
+        Bytes First(int count, Bytes piece) =>
+            Enumerable.Range(0, count).Aggregate(Bytes.Zero, (sum, i) => sum + (piece * Chunks(i)).Aligned);
 
         // The last window of the forward is the first of the backward where a round has but one.
-        int stay = slots >= residency.WindowSegments && geometry.GroupsPerRound == 1 ? 1 : 0;
-        return (Window(programs.KvPieceSize) * (windows - stay)) + (gradSlots < residency.WindowSegments ? Window(programs.GradKvPieceSize) : Bytes.Zero);
+        int stay = slots >= segments && geometry.GroupsPerRound == 1 ? 1 : 0;
+
+        // A last segment of one chunk has had its use before another is wanted; the others may then be few enough to stay.
+        int travel = gradSlots >= segments ? 0 : Chunks(segments - 1) > 1 ? segments : gradSlots == segments - 1 ? 1 : segments - 1;
+        return (First(segments, programs.KvPieceSize) * (windows - stay)) + First(travel, programs.GradKvPieceSize);
     }
 
     /// <summary>Gradients go home between rounds where slots are too few, and as results where they are what the step is for.</summary>

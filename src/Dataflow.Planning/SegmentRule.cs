@@ -24,9 +24,7 @@ internal static class SegmentRule
         int last = 1;
         for (int wanted = 2; wanted <= geometry.ChunksPerGroup && (wanted == 2 || chunks * (wanted + 1) <= MostAttentionOps); wanted *= 2)
         {
-            // As many as segments of that many chunks make.
-            int per = geometry.ChunksPerSegment(wanted);
-            int count = (geometry.ChunksPerGroup + per - 1) / per;
+            int count = geometry.SegmentsUpTo(wanted);
             if (count > last)
             {
                 yield return last = count;

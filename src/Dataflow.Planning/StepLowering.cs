@@ -30,7 +30,7 @@ internal sealed partial class StepLowering
         pieces = new OptimizerPieces(workload, programs);
         this.pools = pools;
         segments = residency.WindowSegments;
-        if (segments > 1 && (residency.ResidentGroups > 0 || !BlockPrograms.MayStream(residency.Travelling)))
+        if (segments > 1 && (segments != geometry.SegmentsUpTo(segments) || residency.ResidentGroups > 0 || !BlockPrograms.MayStream(residency.Travelling)))
         {
             throw new ArgumentException($"windows cannot be streamed under {residency}", nameof(residency));
         }

@@ -69,6 +69,21 @@ public class SmallestBudgetTests
         }
     }
 
+    /// <summary>Contexts so long that only segments of their windows fit.</summary>
+    [Theory]
+    [InlineData("8b", 1048576)]
+    [InlineData("1b", 524288)]
+    [InlineData("nano", 131072)]
+    public void Segments_bind(string model, int seqlen)
+    {
+        var request = Request(model, seqlen, new MemoryBudget(Plenty, Nothing));
+        Check(request);
+        var refused = Assert.IsType<PlanResult.Infeasible>(Planner.Plan(request));
+        var (_, _, residency) = new PlanCandidates(request).Best(new MemoryBudget(Plenty, refused.SmallestDevice))!.Value;
+        Assert.True(residency.WindowSegments > 1, $"{residency}");
+        Check(request with { Budget = new MemoryBudget(refused.SmallestHost, Nothing) });
+    }
+
     private static void Check(PlanRequest request)
     {
         var refused = Assert.IsType<PlanResult.Infeasible>(Planner.Plan(request));

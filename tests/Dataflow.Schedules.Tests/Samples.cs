@@ -61,6 +61,7 @@ internal static class Samples
                 Block = Maybe() ? new VocabularyBlock(Int()) : null,
                 Chunk = Maybe() ? new Chunk(Int()) : null,
                 Round = Maybe() ? new Round(Int()) : null,
+                Segment = Maybe() ? new Segment(Int(), Int()) : null,
                 Piece = Int(),
                 Saved = (TensorSet)Int(),
                 Wanted = (TensorSet)random.Next(32),

@@ -31,6 +31,7 @@ internal static class PlanJson
             ["rows_per_step"] = geometry?.Rows,
             ["tokens_per_step"] = geometry?.TokensPerStep,
             ["save_set"] = plan is null ? null : SaveSets.NameOf(plan.Residency.Travelling),
+            ["window_segments"] = plan?.Residency.WindowSegments,
             ["device_peak_bytes"] = plan?.DevicePeak.Value,
             ["host_peak_bytes"] = plan?.HostPeak.Value,
             ["model_state_bytes"] = plan is null ? null : PlanReport.ModelState(plan).Value,

@@ -62,6 +62,7 @@ internal static class PlanReport
         output.WriteLine("Residency:");
         output.WriteLine($"  parameters     {(r.WeightSlots >= model.LayerCount ? $"all {model.LayerCount} layers stay" : $"{r.WeightSlots} of {model.LayerCount} layers on the device at a time")}; embedding and head {(g.VocabularyBlocks > 1 ? "in blocks, which " : "")}{(r.VocabularyResident ? "stay" : "take turns")}");
         output.WriteLine($"  activations    {Stay(r.ResidentGroups, groups, "groups of chunks")}; the others keep {SaveSets.NameOf(r.Travelling)} (input,{SaveSets.ListOf(r.Travelling)})");
+        output.WriteLine($"  windows        {Windows(r)}");
         if (plan.Workload.Kind == WorkloadKind.Training)
         {
             output.WriteLine($"  gradients      {(g.Rounds == 1 ? "are consumed where they are made" : Stay(r.ResidentGradients, model.LayerCount, "layers"))}");
@@ -104,6 +105,9 @@ internal static class PlanReport
 
     /// <summary>How many times one is the other.</summary>
     public static string Ratio(Bytes size, Bytes budget) => $"{(double)size.Value / budget.Value:0.0}";
+
+    /// <summary>How the keys and values of a context, and their gradients, are on the device: "whole", "in 8 segments".</summary>
+    public static string Windows(Residency residency) => residency.WindowSegments == 1 ? "whole" : $"in {residency.WindowSegments} segments";
 
     private static string Blocks(Workload workload)
     {
