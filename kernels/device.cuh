@@ -88,6 +88,22 @@ DEVICE float exp2_fast(float x)
     return y;
 }
 
+// 1 / x by the special function unit; at most 1 ulp off. 0 where x is infinite.
+DEVICE float reciprocal_fast(float x)
+{
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;\n" : "=f"(y) : "f"(x));
+    return y;
+}
+
+// The square root by the special function unit; at most 1 ulp off. Subnormal numbers are taken for 0.
+DEVICE float sqrt_fast(float x)
+{
+    float y;
+    asm("sqrt.approx.ftz.f32 %0, %1;\n" : "=f"(y) : "f"(x));
+    return y;
+}
+
 // Two floats rounded to nearest even, `low` in the low half.
 DEVICE uint32 pack_bf16(float low, float high)
 {
@@ -151,30 +167,35 @@ template <typename T> struct Pack
     float v[Count];
 };
 
-DEVICE Pack<float> load_pack(const float* at)
-{
-    const float4 raw = *reinterpret_cast<const float4*>(at);
-    return Pack<float>{{raw.x, raw.y, raw.z, raw.w}};
-}
+// The 16 bytes as they lie in memory: half the registers of a pack of bf16 while nothing is computed from them.
+template <typename T> DEVICE uint4 load_raw(const T* at) { return *reinterpret_cast<const uint4*>(at); }
 
-DEVICE Pack<bf16> load_pack(const bf16* at)
+template <typename T> DEVICE Pack<T> unpack(const uint4& raw)
 {
-    const uint4 raw = *reinterpret_cast<const uint4*>(at);
     const uint32 words[4] = {raw.x, raw.y, raw.z, raw.w};
-    Pack<bf16> pack;
+    Pack<T> pack;
 #pragma unroll
     for (int i = 0; i < 4; i++)
     {
-        pack.v[2 * i] = bits_to_float(words[i] << 16);
-        pack.v[2 * i + 1] = bits_to_float(words[i] & 0xffff0000u);
+        if constexpr (sizeof(T) == sizeof(float))
+        {
+            pack.v[i] = bits_to_float(words[i]);
+        }
+        else
+        {
+            pack.v[2 * i] = bits_to_float(words[i] << 16);
+            pack.v[2 * i + 1] = bits_to_float(words[i] & 0xffff0000u);
+        }
     }
 
     return pack;
 }
 
+template <typename T> DEVICE Pack<T> load_pack(const T* at) { return unpack<T>(load_raw(at)); }
+
 DEVICE void store_pack(float* at, const Pack<float>& pack)
 {
-    *reinterpret_cast<float4*>(at) = make_float4(pack.v[0], pack.v[1], pack.v[2], pack.v[3]);
+    *reinterpret_cast<uint4*>(at) = make_uint4(float_to_bits(pack.v[0]), float_to_bits(pack.v[1]), float_to_bits(pack.v[2]), float_to_bits(pack.v[3]));
 }
 
 DEVICE void store_pack(bf16* at, const Pack<bf16>& pack)
@@ -190,6 +211,53 @@ template <int Columns> DEVICE int32 tile_offset(int32 row, int32 chunk) { return
 // Steps of 16 columns to the right from an offset in a tile, whose column is a multiple of a power of two greater than the steps'
 // columns. Bits 5 and 6 take part in the permutation, bit 7 does not. (8 rows down are 16 * Columns bytes.)
 DEVICE int32 tile_right(int32 offset, int32 steps) { return (offset ^ ((steps & 3) << 5)) + ((steps & 4) << 5); }
+
+// N elements as floats: by packs where N is a multiple of a pack, else one by one.
+template <int N, typename T> DEVICE void load_elements(const T* at, float (&v)[N])
+{
+    const int count = Pack<T>::Count;
+#pragma unroll
+    for (int i = 0; i < N; i += N % count == 0 ? count : 1)
+    {
+        if constexpr (N % count == 0)
+        {
+            const Pack<T> pack = load_pack(at + i);
+#pragma unroll
+            for (int c = 0; c < count; c++)
+            {
+                v[i + c] = pack.v[c];
+            }
+        }
+        else
+        {
+            v[i] = to_float(at[i]);
+        }
+    }
+}
+
+template <int N, typename T> DEVICE void store_elements(T* at, const float (&v)[N])
+{
+    const int count = Pack<T>::Count;
+#pragma unroll
+    for (int i = 0; i < N; i += N % count == 0 ? count : 1)
+    {
+        if constexpr (N % count == 0)
+        {
+            Pack<T> pack;
+#pragma unroll
+            for (int c = 0; c < count; c++)
+            {
+                pack.v[c] = v[i + c];
+            }
+
+            store_pack(at + i, pack);
+        }
+        else
+        {
+            at[i] = from_float<T>(v[i]);
+        }
+    }
+}
 
 // Sum over the warp, in every lane, in a fixed order.
 template <typename T> DEVICE T warp_sum(T value)
@@ -268,5 +336,7 @@ struct StepBlock
     float clip_norm;        // infinity where gradients are not clipped
     int32 step;             // from 1
     uint64 seed;            // of stochastic rounding
-    uint64 reserved[2];
+    float one_minus_beta1;  // of the beta as the decimal it was written as: 1 - 0.999f is off by 1e-5 of itself
+    float one_minus_beta2;
+    uint64 reserved;
 };

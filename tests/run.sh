@@ -28,10 +28,14 @@ figure() {
     echo "${number:-0}"
 }
 
-for project in tests/*/*.csproj; do
+# Test projects, and the programs that test the emulation and the kernels on it.
+for project in tests/*/*.csproj artifacts/emulation/tests/emulation-tests artifacts/emulation/tests/kernel-tests; do
     name=$(basename "$project" .csproj)
     wanted "$name" "$@" || continue
-    program=tests/$name/bin/Release/net10.0/$name.dll
+    case $project in
+        *.csproj) program=tests/$name/bin/Release/net10.0/$name.dll ;;
+        *) program=$project ;;
+    esac
     if [ ! -f "$program" ]; then
         echo "$name: $program is missing: run \`make build\`." >&2
         failed=$((failed + 1))
@@ -40,7 +44,10 @@ for project in tests/*/*.csproj; do
     left=$((limit - $(date +%s) + started))
     [ "$left" -gt 0 ] || left=1
     begun=$(date +%s)
-    timeout -k 10 "$left" "$dotnet" "$program" -noLogo -noColor >"$log" 2>&1 </dev/null
+    case $program in
+        *.dll) timeout -k 10 "$left" "$dotnet" "$program" -noLogo -noColor >"$log" 2>&1 </dev/null ;;
+        *) timeout -k 10 "$left" "$program" >"$log" 2>&1 </dev/null ;;
+    esac
     status=$?
     seconds=$(($(date +%s) - begun))
     summary=$(sed -n '/^=== TEST EXECUTION SUMMARY ===/{n;p;}' "$log" | tail -n 1)

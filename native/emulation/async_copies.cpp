@@ -2,6 +2,9 @@
 
 #include <cstring>
 
+#include "access_hooks.h"
+#include "shared_shadow.h"
+
 namespace emulation
 {
 
@@ -10,8 +13,10 @@ namespace
 
 void land(const AsyncCopy& copy)
 {
+    check_write(reinterpret_cast<uintptr_t>(copy.shared), 16);
     if (copy.valid)
     {
+        check_read(reinterpret_cast<uintptr_t>(copy.global), 16);
         std::memcpy(copy.shared, copy.global, 16);
     }
     else
@@ -39,17 +44,19 @@ using namespace emulation;
 
 void emulation_copy_async(void* shared, const void* global, bool valid)
 {
+    const auto address = reinterpret_cast<uintptr_t>(shared);
     BlockRuntime& runtime = BlockRuntime::instance();
-    if (!runtime.in_shared(shared, 16) || reinterpret_cast<uintptr_t>(shared) % 16 != 0)
+    if (shared_shadow.range_of(address) == nullptr)
     {
-        runtime.fail("copies 16 bytes asynchronously to an address that is not in shared memory or no multiple of 16");
+        runtime.fail(FaultKind::IllegalAddress, " copies asynchronously to an address that is not in shared memory.");
     }
 
     if (valid && reinterpret_cast<uintptr_t>(global) % 16 != 0)
     {
-        runtime.fail("copies 16 bytes asynchronously from an address that is no multiple of 16");
+        runtime.fail(FaultKind::MisalignedAddress, " copies 16 bytes asynchronously from an address that is no multiple of 16.");
     }
 
+    check_write(address, 16, Pending);
     std::memset(shared, 0xff, 16);
     Thread& thread = runtime.current();
     thread.copies.push_back({shared, global, valid, thread.committed});

@@ -1,9 +1,14 @@
 #include "block_runtime.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
+#include "access_hooks.h"
 #include "async_copies.h"
+#include "block_handover.h"
+#include "operation_order.h"
+#include "shared_shadow.h"
 #include "warp_operations.h"
 
 EmulationIndices emulation_indices;
@@ -21,16 +26,15 @@ std::string triple(const uint32_t* v)
 
 } // namespace
 
-BlockRuntime& BlockRuntime::instance()
-{
-    static BlockRuntime* runtime = new BlockRuntime();
-    return *runtime;
-}
+BlockRuntime* const BlockRuntime::s_instance = new BlockRuntime();
 
 BlockRuntime::BlockRuntime()
-    : _stacks(fiber_main), _threads(MaxThreads), _dynamic_shared(static_cast<unsigned char*>(std::aligned_alloc(4096, 228 * 1024)))
+    : _stacks(fiber_main), _threads(MaxThreads), _dynamic_shared(static_cast<unsigned char*>(std::aligned_alloc(4096, 228 * 1024))),
+      _warp_intervals(MaxThreads / WarpSize)
 {
     emulation_indices.dynamic_shared = _dynamic_shared;
+    access_state.stacks_begin = reinterpret_cast<uintptr_t>(_stacks.begin());
+    access_state.stacks_bytes = static_cast<size_t>(_stacks.end() - _stacks.begin());
 }
 
 void BlockRuntime::run(const Launch& launch, uint64_t seed)
@@ -39,13 +43,12 @@ void BlockRuntime::run(const Launch& launch, uint64_t seed)
     _random = Random(seed);
     _failure.clear();
     _thread_count = launch.block[0] * launch.block[1] * launch.block[2];
-    if (_thread_count == 0 || _thread_count > MaxThreads || launch.dynamic_shared_bytes > MaxDynamicShared)
-    {
-        throw LaunchError(std::string("Kernel '") + launch.kernel->name + "' was launched with blocks of " + std::to_string(_thread_count) +
-            " threads and " + std::to_string(launch.dynamic_shared_bytes) + " bytes of dynamic shared memory: at most " +
-            std::to_string(MaxThreads) + " and " + std::to_string(MaxDynamicShared) + " are possible.");
-    }
-
+    prepare_threads();
+    block_handover.start_launch();
+    drop_accesses();
+    const EmulationKernel& kernel = *launch.kernel;
+    shared_shadow.dynamic.set(reinterpret_cast<uintptr_t>(_dynamic_shared), launch.dynamic_shared_bytes);
+    shared_shadow.fixed.set(reinterpret_cast<uintptr_t>(kernel.shared_begin), static_cast<size_t>(kernel.shared_end - kernel.shared_begin));
     std::memcpy(emulation_indices.block_size, launch.block, sizeof(launch.block));
     std::memcpy(emulation_indices.grid, launch.grid, sizeof(launch.grid));
     uint32_t* block = emulation_indices.block;
@@ -59,31 +62,45 @@ void BlockRuntime::run(const Launch& launch, uint64_t seed)
                 if (!_failure.empty())
                 {
                     _stacks.reset();
-                    _launch = nullptr;
-                    throw LaunchError(_failure);
+                    throw Fault(_failure_kind, _failure);
                 }
             }
         }
     }
+}
 
-    _launch = nullptr;
+void BlockRuntime::prepare_threads()
+{
+    if (std::memcmp(_block, _launch->block, sizeof(_block)) == 0)
+    {
+        return;
+    }
+
+    std::memcpy(_block, _launch->block, sizeof(_block));
+    for (uint32_t i = 0; i < _thread_count; i++)
+    {
+        Thread& thread = _threads[i];
+        thread.linear = i;
+        thread.index[0] = i % _block[0];
+        thread.index[1] = i / _block[0] % _block[1];
+        thread.index[2] = i / _block[0] / _block[1];
+    }
 }
 
 void BlockRuntime::run_block()
 {
     poison_shared();
+    block_handover.start_block();
+    access_state.block_first = _interval_first = operation_order.new_interval();
     for (uint32_t i = 0; i < _thread_count; i++)
     {
         Thread& thread = _threads[i];
-        thread.linear = i;
-        thread.index[0] = i % _launch->block[0];
-        thread.index[1] = i / _launch->block[0] % _launch->block[1];
-        thread.index[2] = i / _launch->block[0] / _launch->block[1];
         thread.state = ThreadState::Unstarted;
         thread.committed = 0;
         thread.copies.clear();
     }
 
+    std::fill(_warp_intervals.begin(), _warp_intervals.end(), 0);
     const uint32_t warps = (_thread_count + WarpSize - 1) / WarpSize;
     while (true)
     {
@@ -131,6 +148,9 @@ void BlockRuntime::release_block()
     {
         _threads[i].state = ThreadState::Runnable;
     }
+
+    _interval_first = operation_order.new_interval();
+    std::fill(_warp_intervals.begin(), _warp_intervals.end(), 0);
 }
 
 void BlockRuntime::run_warp(uint32_t warp)
@@ -180,9 +200,16 @@ void BlockRuntime::switch_to(Thread& thread, void** from)
         thread.state = ThreadState::Runnable;
     }
 
+    set_current(thread);
+    emulation_switch(from, thread.stack_pointer);
+}
+
+void BlockRuntime::set_current(Thread& thread)
+{
     _current = &thread;
     std::memcpy(emulation_indices.thread, thread.index, sizeof(thread.index));
-    emulation_switch(from, thread.stack_pointer);
+    access_state.now = _interval_first | static_cast<Epoch>(_warp_intervals[thread.linear / WarpSize]) << WarpIntervalShift |
+        static_cast<Epoch>(thread.linear) << ThreadShift;
 }
 
 // Goes on with another lane, or with the scheduler where there is none; comes back when this thread may run again.
@@ -215,10 +242,11 @@ void BlockRuntime::fiber_main()
         Thread& thread = *runtime._current;
         if (runtime._stacks.overflowed(thread.stack))
         {
-            runtime.fail("uses more stack than a fiber has");
+            runtime.fail(FaultKind::LaunchFailed, " uses more stack than a fiber has.");
         }
 
         complete_copies(thread, 0, CopiesOf::EndOfThread);
+        settle_accesses();
         thread.state = ThreadState::Finished;
         Thread* next = runtime.next_lane();
         if (next != nullptr && next->state == ThreadState::Unstarted)
@@ -226,8 +254,7 @@ void BlockRuntime::fiber_main()
             // It starts where this one ended, without a switch.
             next->stack = thread.stack;
             next->state = ThreadState::Runnable;
-            runtime._current = next;
-            std::memcpy(emulation_indices.thread, next->index, sizeof(next->index));
+            runtime.set_current(*next);
             continue;
         }
 
@@ -244,12 +271,14 @@ void BlockRuntime::fiber_main()
 
 void BlockRuntime::block_barrier()
 {
+    settle_accesses();
     _current->state = ThreadState::AtBlockBarrier;
     leave_for(next_lane());
 }
 
 void BlockRuntime::warp_operation(WarpOperation operation, WarpArgument& argument)
 {
+    settle_accesses();
     Thread& thread = *_current;
     thread.operation = operation;
     thread.argument = &argument;
@@ -265,8 +294,8 @@ void BlockRuntime::warp_operation(WarpOperation operation, WarpArgument& argumen
     {
         if (lanes[i].operation != operation)
         {
-            fail(std::string("is at a warp operation of another kind (") + warp_operation_name(operation) + ") than " + name(lanes[i]) + " (" +
-                warp_operation_name(lanes[i].operation) + ")");
+            fail(FaultKind::LaunchFailed, std::string(" is at a warp operation of another kind (") + warp_operation_name(operation) + ") than " +
+                name(lanes[i]) + " (" + warp_operation_name(lanes[i].operation) + ").");
         }
 
         lanes[i].state = ThreadState::Runnable;
@@ -274,10 +303,18 @@ void BlockRuntime::warp_operation(WarpOperation operation, WarpArgument& argumen
 
     if (_warp_count < WarpSize && operation != WarpOperation::Barrier)
     {
-        fail("is at a warp operation in a warp of " + std::to_string(_warp_count) + " threads: blocks that use them need a multiple of 32");
+        fail(FaultKind::LaunchFailed, " is at a warp operation in a warp of " + std::to_string(_warp_count) +
+            " threads: blocks that use them need a multiple of 32.");
     }
 
     perform_warp_operation(operation, lanes);
+    uint32_t& interval = _warp_intervals[_warp_first / WarpSize];
+    if (operation == WarpOperation::Barrier && interval < MaxWarpIntervals)
+    {
+        interval++;
+        set_current(thread);
+    }
+
     // This lane goes on first, the others follow in a new order.
     _warp_arrived = 0;
     _base = thread.linear % WarpSize;
@@ -285,9 +322,11 @@ void BlockRuntime::warp_operation(WarpOperation operation, WarpArgument& argumen
     _step = 1;
 }
 
-void BlockRuntime::fail(const std::string& what)
+void BlockRuntime::fail(FaultKind kind, const std::string& what)
 {
-    _failure = "In " + position() + " " + what + ".";
+    _failure_kind = kind;
+    _failure = "In kernel '" + std::string(_launch->kernel->name) + "' (" + operation_order.describe_running_place() + "), block " +
+        triple(emulation_indices.block) + ", " + name(*_current) + what;
     return_to_scheduler();
 }
 
@@ -308,27 +347,14 @@ void BlockRuntime::mixed_states(uint32_t first, uint32_t count, const char* plac
 
     if (unlike != nullptr)
     {
-        _failure = "In kernel '" + std::string(_launch->kernel->name) + "', block " + triple(emulation_indices.block) + ", " + std::to_string(alike) +
+        _failure_kind = FaultKind::LaunchFailed;
+        _failure = "In kernel '" + std::string(_launch->kernel->name) + "' (" + operation_order.describe_running_place() + "), block " +
+            triple(emulation_indices.block) + ", " + std::to_string(alike) +
             " of " + std::to_string(count) + " threads (" + name(*like) + " first) " + place + " (" + name(*unlike) + " first).";
     }
 }
 
 std::string BlockRuntime::name(const Thread& thread) const { return "thread " + triple(thread.index); }
-
-std::string BlockRuntime::position() const
-{
-    return "kernel '" + std::string(_launch->kernel->name) + "', block " + triple(emulation_indices.block) + ", " + name(*_current);
-}
-
-bool BlockRuntime::in_shared(const void* at, size_t bytes) const
-{
-    auto within = [&](const char* begin, size_t length) {
-        auto address = static_cast<const char*>(at);
-        return address >= begin && address + bytes <= begin + length;
-    };
-    return within(reinterpret_cast<const char*>(_dynamic_shared), _launch->dynamic_shared_bytes) ||
-        within(_launch->kernel->shared_begin, _launch->kernel->shared_end - _launch->kernel->shared_begin);
-}
 
 void BlockRuntime::poison_shared()
 {

@@ -4,23 +4,17 @@
 #pragma once
 
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "access_state.h"
+#include "fault.h"
 #include "fiber.h"
 #include "kernel_interface.h"
 #include "random.h"
 
 namespace emulation
 {
-
-// A launch that cannot go on; the message is one sentence and names kernel, block and threads.
-class LaunchError : public std::runtime_error
-{
-public:
-    using std::runtime_error::runtime_error;
-};
 
 struct Launch
 {
@@ -99,26 +93,23 @@ public:
     static constexpr uint32_t WarpSize = 32;
 
     // One launch runs at a time: kernels are called by the thread that holds the driver.
-    static BlockRuntime& instance();
+    static BlockRuntime& instance() { return *s_instance; }
 
-    // Throws LaunchError.
+    // Throws a Fault that names kernel, block and threads.
     void run(const Launch& launch, uint64_t seed);
 
     // Called by kernels, on a fiber.
     void block_barrier();
     void warp_operation(WarpOperation operation, WarpArgument& argument);
-    [[noreturn]] void fail(const std::string& what);
+    // Ends the launch; `what` follows the thread's position: ` reads ...`.
+    [[noreturn]] void fail(FaultKind kind, const std::string& what);
 
     Thread& current() { return *_current; }
-    // The whole launch position in words: `kernel 'k', block (0,0,0), thread (1,0,0)`.
-    std::string position() const;
-    bool in_shared(const void* at, size_t bytes) const;
-    const unsigned char* dynamic_shared() const { return _dynamic_shared; }
-    const FiberStacks& stacks() const { return _stacks; }
-
 private:
     BlockRuntime();
     ~BlockRuntime() = delete; // lives as long as the process
+
+    static BlockRuntime* const s_instance;
 
     static void fiber_main();
     void run_block();
@@ -128,7 +119,9 @@ private:
     void leave_for(Thread* next);
     void switch_to(Thread& thread, void** from);
     [[noreturn]] void return_to_scheduler();
+    void prepare_threads();
     void poison_shared();
+    void set_current(Thread& thread);
     void mixed_states(uint32_t first, uint32_t count, const char* place);
     std::string name(const Thread& thread) const;
 
@@ -136,10 +129,14 @@ private:
     std::vector<Thread> _threads;
     unsigned char* _dynamic_shared;
     const Launch* _launch = nullptr;
+    uint32_t _block[3] = {0, 0, 0}; // for which the threads' indices were made
+    std::vector<uint32_t> _warp_intervals;
+    Epoch _interval_first = 0;
     Random _random{0};
     Thread* _current = nullptr;
     void* _scheduler = nullptr;
     std::string _failure;
+    FaultKind _failure_kind = FaultKind::LaunchFailed;
     uint32_t _thread_count = 0;
     // The running warp: its lanes run in the order `_base ^ (i * _factor % 32)`.
     uint32_t _warp_first = 0;

@@ -6,7 +6,8 @@
 
 #include "kernel_interface.h"
 
-#define __global__ __attribute__((visibility("default")))
+// Never inlined into its caller below, which is not instrumented.
+#define __global__ __attribute__((visibility("default"), noinline))
 #define __device__
 #define __host__
 #define __constant__
@@ -45,7 +46,7 @@ DEVICE unsigned char* dynamic_shared()
 
 template <typename T> struct Parameter
 {
-    static T from(void* at) { return *static_cast<T*>(at); }
+    DEVICE T from(void* at) { return *static_cast<T*>(at); }
 };
 
 template <int... I> struct Indices
@@ -87,7 +88,10 @@ extern "C" __attribute__((visibility("hidden"))) char _end[];
 // Exports a kernel to the emulated driver under its own name; put it after the kernel's definition. A file of kernels has no
 // other variables than static shared memory, which is therefore all of its .bss.
 #define EXPORT_KERNEL(kernel)                                                                                             \
-    static void kernel##_emulated(void** parameters) { emulation::call(kernel, parameters); }                             \
+    __attribute__((no_sanitize("thread"))) static void kernel##_emulated(void** parameters)                               \
+    {                                                                                                                     \
+        emulation::call(kernel, parameters);                                                                              \
+    }                                                                                                                     \
     extern "C" __attribute__((visibility("default"))) const EmulationKernel emulation_kernel_##kernel = {#kernel,         \
         kernel##_emulated, decltype(emulation::signature(kernel))::Count, decltype(emulation::signature(kernel))::Sizes,  \
         __bss_start, _end};
@@ -181,6 +185,12 @@ DEVICE float exp2_fast(float x)
     const float y = exp2f(x);
     return y < 0x1p-126f ? 0.0f : y;
 }
+
+DEVICE float flush_subnormal(float x) { return fabsf(x) < 0x1p-126f ? copysignf(0.0f, x) : x; }
+
+DEVICE float reciprocal_fast(float x) { return flush_subnormal(1.0f / flush_subnormal(x)); }
+
+DEVICE float sqrt_fast(float x) { return sqrtf(flush_subnormal(x)); }
 
 // To nearest even; the GPU makes every NaN 0x7fff.
 DEVICE uint32 round_to_bf16(float value)

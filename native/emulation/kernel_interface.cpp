@@ -3,7 +3,9 @@
 
 #include <cstring>
 
+#include "access_hooks.h"
 #include "block_runtime.h"
+#include "shared_shadow.h"
 
 using namespace emulation;
 
@@ -29,12 +31,14 @@ uint64_t emulation_shuffle(uint64_t bits, EmulationShuffle kind, int argument)
 
 EmulationUint4 emulation_load_matrix(const void* shared_row, bool transposed)
 {
+    const auto address = reinterpret_cast<uintptr_t>(shared_row);
     BlockRuntime& runtime = BlockRuntime::instance();
-    if (!runtime.in_shared(shared_row, 16) || reinterpret_cast<uintptr_t>(shared_row) % 16 != 0)
+    if (shared_shadow.range_of(address) == nullptr)
     {
-        runtime.fail("loads a matrix row from an address that is not in shared memory or no multiple of 16");
+        runtime.fail(FaultKind::IllegalAddress, " loads a matrix row from an address that is not in shared memory.");
     }
 
+    check_read(address, 16);
     WarpArgument lane;
     lane.row = shared_row;
     runtime.warp_operation(transposed ? WarpOperation::LoadMatrixTransposed : WarpOperation::LoadMatrix, lane);
@@ -54,22 +58,26 @@ EmulationFloat4 emulation_mma(EmulationFloat4 d, EmulationUint4 a, uint32_t b0, 
 
 uint32_t emulation_shared_address(const void* pointer) { return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(pointer)); }
 
-uint32_t emulation_atomic_add32(uint32_t* address, uint32_t value)
+namespace
 {
-    const uint32_t before = *address;
+
+template <typename T> T atomic_add(T* address, T value)
+{
+    check_atomic(reinterpret_cast<uintptr_t>(address), sizeof(T));
+    const T before = *address;
     *address = before + value;
     return before;
 }
 
-uint64_t emulation_atomic_add64(uint64_t* address, uint64_t value)
-{
-    const uint64_t before = *address;
-    *address = before + value;
-    return before;
-}
+} // namespace
+
+uint32_t emulation_atomic_add32(uint32_t* address, uint32_t value) { return atomic_add(address, value); }
+
+uint64_t emulation_atomic_add64(uint64_t* address, uint64_t value) { return atomic_add(address, value); }
 
 uint32_t emulation_draw_ticket(uint32_t* counter, uint32_t last)
 {
+    check_atomic(reinterpret_cast<uintptr_t>(counter), sizeof(uint32_t));
     const uint32_t ticket = *counter;
     *counter = ticket >= last ? 0 : ticket + 1;
     return ticket;
@@ -77,11 +85,16 @@ uint32_t emulation_draw_ticket(uint32_t* counter, uint32_t last)
 
 void emulation_wait_for(const uint32_t* address, uint32_t value)
 {
+    check_acquire(reinterpret_cast<uintptr_t>(address), sizeof(uint32_t));
     if (*address != value)
     {
-        BlockRuntime::instance().fail("waits for " + std::to_string(value) + " in a word that holds " + std::to_string(*address) +
-            ", which no earlier block has left to change");
+        BlockRuntime::instance().fail(FaultKind::LaunchFailed, " waits for " + std::to_string(value) + " in a word that holds " +
+            std::to_string(*address) + ", which no earlier block has left to change.");
     }
 }
 
-void emulation_store_release(uint32_t* address, uint32_t value) { *address = value; }
+void emulation_store_release(uint32_t* address, uint32_t value)
+{
+    check_release(reinterpret_cast<uintptr_t>(address), sizeof(uint32_t));
+    *address = value;
+}

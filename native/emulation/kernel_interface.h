@@ -8,6 +8,8 @@
 typedef float EmulationFloat4 __attribute__((vector_size(16)));
 typedef unsigned EmulationUint4 __attribute__((vector_size(16)));
 
+#pragma GCC visibility push(default)
+
 extern "C"
 {
     // The indices of the running thread; kernels read them by assembly, which is not instrumented.
@@ -59,3 +61,5 @@ extern "C"
         char* shared_end;
     };
 }
+
+#pragma GCC visibility pop

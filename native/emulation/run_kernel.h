@@ -8,46 +8,93 @@
 
 #include <cstdint>
 #include <cstring>
-#include <dlfcn.h>
 #include <initializer_list>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "kernel_interface.h"
+#include "dataflow_emulation.h"
 
-extern "C" int dataflowEmulationRun(const EmulationKernel* kernel, const uint32_t* grid, const uint32_t* block, uint32_t dynamic_shared_bytes,
-    void** parameters, uint64_t seed);
-extern "C" const char* dataflowEmulationLastError();
+extern "C"
+{
+    int cuInit(unsigned);
+    int cuDevicePrimaryCtxRetain(void**, int);
+    int cuCtxSetCurrent(void*);
+    int cuCtxSynchronize();
+    int cuMemAlloc_v2(unsigned long long*, size_t);
+    int cuMemFree_v2(unsigned long long);
+    int cuMemcpyHtoD_v2(unsigned long long, const void*, size_t);
+    int cuMemcpyDtoH_v2(void*, unsigned long long, size_t);
+    int cuModuleLoad(void**, const char*);
+    int cuModuleGetFunction(void**, void*, const char*);
+    int cuFuncSetAttribute(void*, int, int);
+    int cuFuncGetParamInfo(void*, size_t, size_t*, size_t*);
+    int cuLaunchKernel(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*, void**, void**);
+    int cuGetErrorString(int, const char**);
+}
 
 namespace emulation
 {
 
-// Memory of the device, aligned to 256 bytes.
+// Throws the text of an error, which is then over: the next call starts afresh.
+inline void check_status(int status, const char* what)
+{
+    if (status == 0)
+    {
+        return;
+    }
+
+    const char* text = nullptr;
+    cuGetErrorString(status, &text);
+    const std::string message = std::string(dataflowEmulationLastError()).empty() ? std::string(what) + ": " + (text == nullptr ? "error" : text) + "."
+                                                                                  : dataflowEmulationLastError();
+    dataflowEmulationClearError();
+    throw std::runtime_error(message);
+}
+
+inline void use_device()
+{
+    static void* const context = [] {
+        void* made = nullptr;
+        check_status(cuInit(0), "cuInit");
+        check_status(cuDevicePrimaryCtxRetain(&made, 0), "cuDevicePrimaryCtxRetain");
+        return made;
+    }();
+    check_status(cuCtxSetCurrent(context), "cuCtxSetCurrent");
+}
+
+// Memory of the device. Without values, nothing in it is written: reading it is a fault.
 template <typename T> class Array
 {
 public:
-    explicit Array(size_t count) : _count(count), _memory(static_cast<T*>(std::aligned_alloc(256, bytes()))) {
-        std::memset(_memory.get(), 0xff, bytes());
+    explicit Array(size_t count) : _count(count)
+    {
+        use_device();
+        check_status(cuMemAlloc_v2(&_address, count * sizeof(T)), "cuMemAlloc");
     }
 
-    explicit Array(const std::vector<T>& values) : Array(values.size()) { std::memcpy(_memory.get(), values.data(), values.size() * sizeof(T)); }
+    explicit Array(const std::vector<T>& values) : Array(values.size())
+    {
+        check_status(cuMemcpyHtoD_v2(_address, values.data(), values.size() * sizeof(T)), "cuMemcpyHtoD");
+    }
 
-    T* device() { return _memory.get(); }
+    ~Array() { cuMemFree_v2(_address); }
+    Array(const Array&) = delete;
+    Array& operator=(const Array&) = delete;
 
-    std::vector<T> host() const { return std::vector<T>(_memory.get(), _memory.get() + _count); }
+    T* device() const { return reinterpret_cast<T*>(_address); }
+
+    // Throws where an element was never written.
+    std::vector<T> host() const
+    {
+        std::vector<T> values(_count);
+        check_status(cuMemcpyDtoH_v2(values.data(), _address, _count * sizeof(T)), "cuMemcpyDtoH");
+        return values;
+    }
 
 private:
-    struct Free
-    {
-        void operator()(T* memory) const { std::free(memory); }
-    };
-
-    size_t bytes() const { return (_count * sizeof(T) + 255) / 256 * 256 + 256; }
-
     size_t _count;
-    std::unique_ptr<T, Free> _memory;
+    unsigned long long _address = 0;
 };
 
 class Kernel
@@ -55,43 +102,50 @@ class Kernel
 public:
     Kernel(const std::string& file, const std::string& name)
     {
-        void* module = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-        if (module == nullptr)
-        {
-            throw std::runtime_error(dlerror());
-        }
-
-        _kernel = static_cast<const EmulationKernel*>(dlsym(module, ("emulation_kernel_" + name).c_str()));
-        if (_kernel == nullptr)
-        {
-            throw std::runtime_error(file + " exports no kernel '" + name + "'.");
-        }
+        use_device();
+        void* module = nullptr;
+        check_status(cuModuleLoad(&module, file.c_str()), file.c_str());
+        check_status(cuModuleGetFunction(&_function, module, name.c_str()), name.c_str());
     }
 
     // Arguments must have exactly the kernel's parameter types.
     template <typename... T>
     void run(std::initializer_list<uint32_t> grid, std::initializer_list<uint32_t> block, uint32_t dynamic_shared_bytes, T... arguments) const
     {
-        const uint32_t sizes[] = {sizeof(T)...};
-        if (sizeof...(T) != _kernel->parameters || std::memcmp(sizes, _kernel->sizes, sizeof(sizes)) != 0)
-        {
-            throw std::runtime_error(std::string("The arguments for kernel '") + _kernel->name + "' differ from its parameters in number or size.");
-        }
-
         uint32_t dimensions[2][3] = {{1, 1, 1}, {1, 1, 1}};
         std::memcpy(dimensions[0], grid.begin(), grid.size() * sizeof(uint32_t));
         std::memcpy(dimensions[1], block.begin(), block.size() * sizeof(uint32_t));
-        void* parameters[] = {&arguments...};
-        if (dataflowEmulationRun(_kernel, dimensions[0], dimensions[1], dynamic_shared_bytes, parameters, seed) != 0)
+        void* parameters[] = {&arguments..., nullptr};
+        check_sizes({sizeof(T)...});
+        constexpr int MaxDynamicShared = 8;
+        check_status(cuFuncSetAttribute(_function, MaxDynamicShared, static_cast<int>(dynamic_shared_bytes)), "cuFuncSetAttribute");
+        dataflowEmulationSeed(seed);
+        check_status(cuLaunchKernel(_function, dimensions[0][0], dimensions[0][1], dimensions[0][2], dimensions[1][0], dimensions[1][1],
+            dimensions[1][2], dynamic_shared_bytes, nullptr, parameters, nullptr), "cuLaunchKernel");
+        check_status(cuCtxSynchronize(), "cuCtxSynchronize");
+    }
+
+    uint64_t seed = 1; // of the order in which threads run
+
+private:
+    void check_sizes(std::initializer_list<size_t> sizes) const
+    {
+        size_t index = 0, offset, bytes;
+        for (size_t size : sizes)
         {
-            throw std::runtime_error(dataflowEmulationLastError());
+            if (cuFuncGetParamInfo(_function, index++, &offset, &bytes) != 0 || bytes != size)
+            {
+                throw std::runtime_error("Argument " + std::to_string(index) + " does not have the size of the kernel's parameter, or is one too many.");
+            }
+        }
+
+        if (cuFuncGetParamInfo(_function, index, &offset, &bytes) == 0)
+        {
+            throw std::runtime_error("The kernel has more than " + std::to_string(index) + " parameters.");
         }
     }
 
-    uint64_t seed = 0; // of the order in which threads run
-
-private:
-    const EmulationKernel* _kernel;
+    void* _function = nullptr;
 };
 
 } // namespace emulation

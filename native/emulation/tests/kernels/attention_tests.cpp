@@ -32,8 +32,8 @@ public:
         const int tile = wide ? 32 : 64, rows = wide ? 16 : 32, row_bytes = 16 * ((s.head_dim + 3) / 4 | 1);
         const uint32_t forward_shared = 2 * tile * row_bytes + 4 * tile * (tile + 4), backward_shared = 4 * rows * row_bytes + 8 * rows * (rows + 4);
         const uint32_t forward_grid = blocks(s.tokens, tile) * s.heads, backward_grid = blocks(s.tokens, rows) * s.heads;
-        Array<T> o(_q.host().size()), dq(_q.host().size());
-        Array<float> lse(static_cast<size_t>(s.heads) * s.tokens), delta(lse.host().size());
+        Array<T> o(static_cast<size_t>(s.tokens) * s.q_columns()), dq(static_cast<size_t>(s.tokens) * s.q_columns());
+        Array<float> lse(static_cast<size_t>(s.heads) * s.tokens), delta(static_cast<size_t>(s.heads) * s.tokens);
         Array<float> forward_state(static_cast<size_t>(forward_grid) * 10240), backward_state(static_cast<size_t>(backward_grid) * 4096);
         AttentionResult result;
         each_segment(cuts, [&](int start, int end, int first, int last) {

@@ -34,7 +34,7 @@ public:
     {
         const AttentionShape& s = _shape;
         const uint32_t grid = blocks(s.tokens, 128) * s.heads, shared = (128 + 3 * 64) * 2 * s.head_dim + 192;
-        Array<uint16_t> o(_q.host().size());
+        Array<uint16_t> o(static_cast<size_t>(s.tokens) * s.q_columns());
         Array<float> lse(static_cast<size_t>(s.heads) * s.tokens), state(static_cast<size_t>(grid) * 128 * (s.head_dim + 8));
         const std::string head_dim = std::to_string(s.head_dim);
         if (cuts.empty())
@@ -61,7 +61,7 @@ public:
     {
         const AttentionShape& s = _shape;
         const int query_blocks = blocks(s.tokens, v.query_rows), padded = query_blocks * v.query_rows;
-        Array<uint16_t> o(stored<uint16_t>(std::vector<double>(result.o.begin(), result.o.end()))), dq(_q.host().size());
+        Array<uint16_t> o(stored<uint16_t>(std::vector<double>(result.o.begin(), result.o.end()))), dq(static_cast<size_t>(s.tokens) * s.q_columns());
         Array<float> lse(result.lse), stats(static_cast<size_t>(2) * padded * s.heads), dq_sums(static_cast<size_t>(padded) * s.q_columns());
         Array<int32_t> bounds(4 * query_blocks);
         Array<uint32_t> turns(1 + query_blocks * s.heads);

@@ -1,0 +1,146 @@
+// The gated unit of Llama: s = silu(g) u, silu(g) = g sigma(g), sigma(g) = 1 / (1 + exp(-g)).
+//
+// swi_glu_forward_<f32|bf16>: gate_up [rows, 2 columns] (gate, then up), out [rows, columns], overwritten.
+// swi_glu_backward_<f32|bf16>, in place: gradient [rows, columns] is replaced by s, bit for bit the forward's; gate_up by its gradient,
+//   dg = ds u sigma(g) (1 + g (1 - sigma(g))), du = ds silu(g).
+// fp32, each output rounded once. The reciprocal is the special function unit's (1 ulp).
+//   grid rows * ceil(columns / Count / 512), Count elements in 16 bytes; block 256; no dynamic shared memory. columns a multiple of Count.
+#include "device.cuh"
+
+const int Batch = 2;
+
+struct Gate
+{
+    float sigmoid;
+    float silu;
+};
+
+// Forward and backward must agree in every bit: the only sum that could be contracted is with a power of two times a leaf's result.
+DEVICE Gate gate(float g)
+{
+    const float sigmoid = reciprocal_fast(1.0f + expf(-g));
+    return Gate{sigmoid, g * sigmoid};
+}
+
+// The packs of this thread: packs[i] of row `row`, -1 beyond its end.
+DEVICE int64 locate(int packs, int (&mine)[Batch])
+{
+    const int tile = Batch * blockDim.x;
+    const int tiles = (packs + tile - 1) / tile;
+    const int64 row = blockIdx.x / tiles;
+#pragma unroll
+    for (int i = 0; i < Batch; i++)
+    {
+        const int pack = blockIdx.x % tiles * tile + i * blockDim.x + threadIdx.x;
+        mine[i] = pack < packs ? pack : -1;
+    }
+
+    return row;
+}
+
+template <typename T> DEVICE void forward(const T* gate_up, T* out, int32 columns)
+{
+    const int count = Pack<T>::Count;
+    int mine[Batch];
+    const int64 row = locate(columns / count, mine);
+    const T* gates = gate_up + row * 2 * columns;
+    uint4 raw_gate[Batch];
+    uint4 raw_up[Batch];
+#pragma unroll
+    for (int i = 0; i < Batch; i++)
+    {
+        if (mine[i] >= 0)
+        {
+            raw_gate[i] = load_raw(gates + mine[i] * count);
+            raw_up[i] = load_raw(gates + columns + mine[i] * count);
+        }
+    }
+
+#pragma unroll
+    for (int i = 0; i < Batch; i++)
+    {
+        if (mine[i] >= 0)
+        {
+            const Pack<T> g = unpack<T>(raw_gate[i]);
+            Pack<T> u = unpack<T>(raw_up[i]);
+#pragma unroll
+            for (int c = 0; c < count; c++)
+            {
+                u.v[c] = gate(g.v[c]).silu * u.v[c];
+            }
+
+            store_pack(out + row * columns + mine[i] * count, u);
+        }
+    }
+}
+
+template <typename T> DEVICE void backward(T* gradient, T* gate_up, int32 columns)
+{
+    const int count = Pack<T>::Count;
+    int mine[Batch];
+    const int64 row = locate(columns / count, mine);
+    T* gates = gate_up + row * 2 * columns;
+    T* inner = gradient + row * columns;
+    uint4 raw_gate[Batch];
+    uint4 raw_up[Batch];
+    uint4 raw_gradient[Batch];
+#pragma unroll
+    for (int i = 0; i < Batch; i++)
+    {
+        if (mine[i] >= 0)
+        {
+            raw_gate[i] = load_raw(gates + mine[i] * count);
+            raw_up[i] = load_raw(gates + columns + mine[i] * count);
+            raw_gradient[i] = load_raw(inner + mine[i] * count);
+        }
+    }
+
+#pragma unroll
+    for (int i = 0; i < Batch; i++)
+    {
+        if (mine[i] >= 0)
+        {
+            Pack<T> g = unpack<T>(raw_gate[i]);
+            Pack<T> u = unpack<T>(raw_up[i]);
+            Pack<T> d = unpack<T>(raw_gradient[i]);
+#pragma unroll
+            for (int c = 0; c < count; c++)
+            {
+                const Gate at = gate(g.v[c]);
+                const float slope = fmaf(at.silu, 1.0f - at.sigmoid, at.sigmoid);
+                const float ds = d.v[c];
+                d.v[c] = at.silu * u.v[c];
+                g.v[c] = ds * u.v[c] * slope;
+                u.v[c] = ds * at.silu;
+            }
+
+            store_pack(inner + mine[i] * count, d);
+            store_pack(gates + mine[i] * count, g);
+            store_pack(gates + columns + mine[i] * count, u);
+        }
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(256) swi_glu_forward_f32(const float* gate_up, float* out, int32 columns)
+{
+    forward(gate_up, out, columns);
+}
+EXPORT_KERNEL(swi_glu_forward_f32)
+
+extern "C" __global__ void __launch_bounds__(256) swi_glu_forward_bf16(const bf16* gate_up, bf16* out, int32 columns)
+{
+    forward(gate_up, out, columns);
+}
+EXPORT_KERNEL(swi_glu_forward_bf16)
+
+extern "C" __global__ void __launch_bounds__(256) swi_glu_backward_f32(float* gradient, float* gate_up, int32 columns)
+{
+    backward(gradient, gate_up, columns);
+}
+EXPORT_KERNEL(swi_glu_backward_f32)
+
+extern "C" __global__ void __launch_bounds__(256) swi_glu_backward_bf16(bf16* gradient, bf16* gate_up, int32 columns)
+{
+    backward(gradient, gate_up, columns);
+}
+EXPORT_KERNEL(swi_glu_backward_bf16)

@@ -1,0 +1,138 @@
+// Kernels that only move numbers or add them up: zero, cast, accumulate, squared sum, column sum.
+#include "kernel_test.h"
+
+TEST(ZeroClearsWholePacksAndNothingElse)
+{
+    for (int64_t bytes : {16, 4096, 16384, 16400, 40000})
+    {
+        Array<uint8_t> data(bytes);
+        kernel("zero", "zero_bytes").run({divided_up(bytes, 16384)}, {256}, 0, data.device(), bytes);
+        check_same(data.host(), std::vector<uint8_t>(bytes), std::to_string(bytes) + " bytes and zeros");
+    }
+}
+
+TEST(CastRoundsToNearestEvenAndBackIsExact)
+{
+    for (int64_t count : {8, 8192, 8200, 20000})
+    {
+        std::vector<float> numbers = Numbers(count).many<float>(count, 100);
+        const float corners[] = {1.00390625f, 1.01171875f, -1.00390625f, 3.3895314e38f, INFINITY, -INFINITY, 1e-40f, -0.0f};
+        std::copy(std::begin(corners), std::end(corners), numbers.end() - 8);
+        std::vector<Bf16> narrow;
+        std::vector<float> wide;
+        for (float number : numbers)
+        {
+            narrow.push_back(rounded<Bf16>(number));
+            wide.push_back(to_float(narrow.back()));
+        }
+
+        Array<float> from(numbers), back(count);
+        Array<Bf16> to(count);
+        kernel("cast", "cast_f32_bf16").run({divided_up(count, 8192)}, {256}, 0, from.device(), to.device(), count);
+        check_same(to.host(), narrow, "cast and rounded numbers");
+        kernel("cast", "cast_bf16_f32").run({divided_up(count, 8192)}, {256}, 0, to.device(), back.device(), count);
+        check_same(back.host(), wide, "numbers cast back");
+    }
+}
+
+namespace
+{
+
+template <typename From, typename To> void check_accumulate(const std::string& name, int64_t count, int64_t tile)
+{
+    Numbers numbers(count);
+    const std::vector<From> addend = numbers.many<From>(count);
+    const std::vector<To> old = numbers.many<To>(count);
+    std::vector<To> expected;
+    for (int64_t i = 0; i < count; i++)
+    {
+        expected.push_back(rounded<To>(to_float(old[i]) + to_float(addend[i])));
+    }
+
+    Array<From> plus(addend);
+    Array<To> sum(old);
+    kernel("accumulate", "accumulate_" + name).run({divided_up(count, tile)}, {256}, 0, plus.device(), sum.device(), count);
+    check_same(sum.host(), expected, "sums of " + name);
+}
+
+template <typename T> void check_squared_sum(const std::vector<int64_t>& counts)
+{
+    int64_t tiles = 0;
+    for (int64_t count : counts)
+    {
+        tiles += divided_up(count, 65536);
+    }
+
+    Array<double> partials(tiles), total(1);
+    long double expected = 0;
+    int64_t tile = 0;
+    for (int64_t count : counts)
+    {
+        const std::vector<T> values = Numbers(count).many<T>(count, 1e-3f);
+        for (T value : values)
+        {
+            expected += static_cast<long double>(to_float(value)) * to_float(value);
+        }
+
+        Array<T> data(values);
+        kernel("squared_sum", std::string("squared_sum_") + Type<T>::Name).run({divided_up(count, 65536)}, {256}, 0, data.device(), partials.device() + tile, count);
+        tile += divided_up(count, 65536);
+    }
+
+    kernel("squared_sum", "squared_sum_total").run({1}, {256}, 0, partials.device(), total.device(), static_cast<int>(tiles));
+    check(std::fabs(total.host()[0] - expected) <= 1e-14 * expected, "the sum of squares is off by " +
+        std::to_string(static_cast<double>((total.host()[0] - expected) / expected)) + " of itself");
+}
+
+template <typename T> void check_column_sum(int rows, int columns, bool accumulate)
+{
+    Numbers numbers(rows + columns);
+    const std::vector<float> values = numbers.many<float>(static_cast<size_t>(rows) * columns);
+    const std::vector<T> old = numbers.many<T>(columns);
+    Array<float> partials(values);
+    Array<T> out(accumulate ? old : std::vector<T>(columns, rounded<T>(NAN)));
+    kernel("column_sum", std::string("column_sum_") + Type<T>::Name).run({divided_up(columns, 32)}, {256}, 0, partials.device(), out.device(), rows, columns,
+        accumulate ? 1 : 0);
+    const std::vector<T> result = out.host();
+    for (int c = 0; c < columns; c++)
+    {
+        double sum = accumulate ? to_float(old[c]) : 0;
+        for (int r = 0; r < rows; r++)
+        {
+            sum += values[static_cast<size_t>(r) * columns + c];
+        }
+
+        check_close(result[c], sum, std::fabs(sum) + 1e-6, 1.01, "column sum of " + std::to_string(rows) + " x " + std::to_string(columns));
+    }
+}
+
+} // namespace
+
+TEST(AccumulateAddsInFp32AndRoundsOnce)
+{
+    for (int64_t count : {8, 4096, 8192, 8200, 17000})
+    {
+        check_accumulate<float, float>("f32", count + 4, 4096);
+        check_accumulate<Bf16, Bf16>("bf16", count, 8192);
+        check_accumulate<Bf16, float>("bf16_f32", count, 8192);
+    }
+}
+
+TEST(SquaredSumIsExactToFp64)
+{
+    check_squared_sum<float>({4});
+    check_squared_sum<float>({65536, 4, 131076, 1000});
+    check_squared_sum<Bf16>({65536, 8, 131080, 1000});
+}
+
+TEST(ColumnSumAddsOrOverwrites)
+{
+    for (int rows : {1, 5, 32, 33, 256, 1000})
+    {
+        for (int columns : {4, 32, 100, 4096})
+        {
+            check_column_sum<float>(rows, columns, true);
+            check_column_sum<Bf16>(rows, columns, rows % 2 == 0);
+        }
+    }
+}
