@@ -4,6 +4,8 @@
 #include <cstring>
 #include <random>
 
+#include "test.h"
+
 std::vector<int32_t> AttentionShape::first_key() const
 {
     std::vector<int32_t> first(tokens);
@@ -42,20 +44,6 @@ float from_bf16(uint16_t bits)
     return value;
 }
 
-double relative_error(const std::vector<float>& values, const std::vector<double>& expected)
-{
-    double error = 0, size = 0;
-    for (size_t i = 0; i < expected.size(); i++)
-    {
-        error += (values[i] - expected[i]) * (values[i] - expected[i]);
-        size += expected[i] * expected[i];
-    }
-
-    // Of one token alone dq and dk are zero.
-    const double count = static_cast<double>(expected.size());
-    return values.size() == expected.size() ? std::sqrt(error / (size < 1e-20 * count ? count : size)) : NAN;
-}
-
 namespace
 {
 
@@ -91,7 +79,70 @@ std::vector<double> normal(size_t count, bool bf16, std::mt19937_64& random)
     return values;
 }
 
+// |values - expected| / |expected|, which is NaN where a value is.
+double relative_error(const std::vector<float>& values, const std::vector<double>& expected)
+{
+    double error = 0, size = 0;
+    for (size_t i = 0; i < expected.size(); i++)
+    {
+        error += (values[i] - expected[i]) * (values[i] - expected[i]);
+        size += expected[i] * expected[i];
+    }
+
+    // Of one token alone dq and dk are zero.
+    const double count = static_cast<double>(expected.size());
+    return values.size() == expected.size() ? std::sqrt(error / (size < 1e-20 * count ? count : size)) : NAN;
+}
+
+void check_error(const std::string& what, const std::vector<float>& values, const std::vector<double>& expected, double limit)
+{
+    const double error = relative_error(values, expected);
+    char text[64];
+    std::snprintf(text, sizeof(text), " is off by %.2e, more than %.1e", error, limit);
+    check(error < limit, what + text);
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b)
+{
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
 } // namespace
+
+bool AttentionResult::operator==(const AttentionResult& other) const
+{
+    return same_bits(o, other.o) && same_bits(lse, other.lse) && same_bits(dq, other.dq) && same_bits(dkv, other.dkv);
+}
+
+void check_attention(const std::string& what, const AttentionResult& result, const AttentionTensors& expected, const AttentionShape& shape,
+    const AttentionLimits& limits)
+{
+    std::vector<float> gradients[2];
+    std::vector<double> expected_gradients[2];
+    for (size_t i = 0; i < result.dkv.size(); i++)
+    {
+        const int half = static_cast<int>(i) % shape.kv_columns() >= shape.kv_columns() / 2;
+        gradients[half].push_back(result.dkv[i]);
+        expected_gradients[half].push_back(expected.dkv[i]);
+    }
+
+    check_error(what + ": o", result.o, expected.o, limits.o);
+    check_error(what + ": lse", result.lse, expected.lse, limits.lse);
+    check_error(what + ": dq", result.dq, expected.dq, limits.dq);
+    check_error(what + ": dk", gradients[0], expected_gradients[0], limits.dk);
+    check_error(what + ": dv", gradients[1], expected_gradients[1], limits.dv);
+}
+
+std::vector<float> floats(const std::vector<uint16_t>& values)
+{
+    std::vector<float> result;
+    for (const uint16_t value : values)
+    {
+        result.push_back(from_bf16(value));
+    }
+
+    return result;
+}
 
 AttentionTensors attention_reference(const AttentionShape& shape, bool bf16, uint64_t seed)
 {

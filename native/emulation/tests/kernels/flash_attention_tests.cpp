@@ -1,7 +1,4 @@
 // flash_attention_*.cu against the float64 definition. The launches are those of the kernels' head comments.
-#include <cmath>
-#include <set>
-
 #include "attention_reference.h"
 #include "run_kernel.h"
 #include "test.h"
@@ -12,8 +9,6 @@ using emulation::Kernel;
 namespace
 {
 
-typedef std::vector<uint16_t> Bits;
-
 struct Variant
 {
     const char* name;
@@ -22,66 +17,24 @@ struct Variant
 
 const Variant Variants[] = {{"hd64", 64, 128, 128, 8}, {"hd128", 128, 64, 128, 8}, {"hd64_small", 64, 64, 128, 8}, {"hd128_small", 128, 64, 64, 4}};
 
-// Where the window is cut, the ends not among them; nothing: the launches for a window in one piece.
-typedef std::vector<int> Cuts;
-
-struct Outputs
-{
-    Bits o, dq;
-    std::vector<float> lse, dkv;
-
-    bool operator==(const Outputs& other) const
-    {
-        return o == other.o && dq == other.dq && std::memcmp(lse.data(), other.lse.data(), lse.size() * 4) == 0 && dkv.size() == other.dkv.size() &&
-            std::memcmp(dkv.data(), other.dkv.data(), dkv.size() * 4) == 0;
-    }
-};
-
-Bits bits(const std::vector<double>& values)
-{
-    Bits result;
-    for (const double value : values)
-    {
-        result.push_back(to_bf16(static_cast<float>(value)));
-    }
-
-    return result;
-}
-
-std::vector<float> floats(const Bits& values)
-{
-    std::vector<float> result;
-    for (const uint16_t value : values)
-    {
-        result.push_back(from_bf16(value));
-    }
-
-    return result;
-}
-
-// A segment of kv or dkv in memory of its own, so that nothing outside it can be used.
-template <typename T> std::vector<T> rows_of(const std::vector<T>& values, int columns, int from, int to)
-{
-    return std::vector<T>(values.begin() + static_cast<size_t>(from) * columns, values.begin() + static_cast<size_t>(to) * columns);
-}
-
-uint32_t blocks(int64_t count, int64_t size) { return static_cast<uint32_t>((count + size - 1) / size); }
+// bf16 rounds by up to 2^-9, 1.1e-3 in the mean square: o, P and dS, which enter sums, then the result.
+const AttentionLimits Limits = {2.5e-3, 1e-6, 3.5e-3, 3.5e-3, 2.5e-3};
 
 class FlashAttention
 {
 public:
     FlashAttention(const AttentionShape& shape, const AttentionTensors& tensors)
-        : _shape(shape), _kv(bits(tensors.kv)), _q(bits(tensors.q)), _output_gradient(bits(tensors.output_gradient)), _first_key(shape.first_key())
+        : _shape(shape), _kv(stored<uint16_t>(tensors.kv)), _q(stored<uint16_t>(tensors.q)), _output_gradient(stored<uint16_t>(tensors.output_gradient)), _first_key(shape.first_key())
     {
     }
 
     uint64_t seed = 0;
 
-    void forward(const Cuts& cuts, Outputs& outputs)
+    void forward(const Cuts& cuts, AttentionResult& result)
     {
         const AttentionShape& s = _shape;
         const uint32_t grid = blocks(s.tokens, 128) * s.heads, shared = (128 + 3 * 64) * 2 * s.head_dim + 192;
-        Array<uint16_t> o(_q.host().size());
+        Array<uint16_t> o(static_cast<size_t>(s.tokens) * s.q_columns());
         Array<float> lse(static_cast<size_t>(s.heads) * s.tokens), state(static_cast<size_t>(grid) * 128 * (s.head_dim + 8));
         const std::string head_dim = std::to_string(s.head_dim);
         if (cuts.empty())
@@ -99,23 +52,23 @@ public:
                 lse.device(), state.device(), s.tokens, s.row_offset, s.heads, s.kv_heads, start, end, i == 0 ? 1 : 0, i == cuts.size() ? 1 : 0);
         }
 
-        outputs.o = o.host();
-        outputs.lse = lse.host();
+        result.o = floats(o.host());
+        result.lse = lse.host();
     }
 
     // `before`: what dkv holds and is added to; nothing: it is overwritten.
-    void backward(const Variant& v, const Cuts& cuts, const std::vector<float>& before, Outputs& outputs)
+    void backward(const Variant& v, const Cuts& cuts, const std::vector<float>& before, AttentionResult& result)
     {
         const AttentionShape& s = _shape;
         const int query_blocks = blocks(s.tokens, v.query_rows), padded = query_blocks * v.query_rows;
-        Array<uint16_t> o(outputs.o), dq(_q.host().size());
-        Array<float> lse(outputs.lse), stats(static_cast<size_t>(2) * padded * s.heads), dq_sums(static_cast<size_t>(padded) * s.q_columns());
+        Array<uint16_t> o(stored<uint16_t>(std::vector<double>(result.o.begin(), result.o.end()))), dq(static_cast<size_t>(s.tokens) * s.q_columns());
+        Array<float> lse(result.lse), stats(static_cast<size_t>(2) * padded * s.heads), dq_sums(static_cast<size_t>(padded) * s.q_columns());
         Array<int32_t> bounds(4 * query_blocks);
         Array<uint32_t> turns(1 + query_blocks * s.heads);
         kernel("flash_attention_backward_ends", "flash_attention_backward_prepare_hd" + std::to_string(s.head_dim)).run(
             {blocks(static_cast<int64_t>(padded) * s.q_columns(), 2048)}, {256}, 0, o.device(), lse.device(), _output_gradient.device(), _first_key.device(), stats.device(),
             bounds.device(), turns.device(), s.tokens, s.heads, v.query_rows);
-        outputs.dkv.clear();
+        result.dkv.clear();
         for (size_t i = 0; i <= cuts.size(); i++)
         {
             const int start = i == 0 ? 0 : cuts[i - 1], end = i == cuts.size() ? s.rows() : cuts[i];
@@ -127,20 +80,20 @@ public:
                 {32u * v.warps}, shared, _q.device(), kv.device(), _first_key.device(), _output_gradient.device(), dkv.device(), stats.device(), bounds.device(), turns.device(),
                 dq_sums.device(), s.tokens, s.row_offset, s.heads, s.kv_heads, start, end, before.empty() ? 0 : 1);
             const std::vector<float> part = dkv.host();
-            outputs.dkv.insert(outputs.dkv.end(), part.begin(), part.end());
+            result.dkv.insert(result.dkv.end(), part.begin(), part.end());
         }
 
         kernel("flash_attention_backward_ends", std::string("flash_attention_backward_finish_") + v.name).run({static_cast<uint32_t>(query_blocks * s.heads)},
             {32u * v.warps}, 0, dq_sums.device(), dq.device(), s.tokens, s.heads);
-        outputs.dq = dq.host();
+        result.dq = floats(dq.host());
     }
 
-    Outputs both(const Variant& variant, const Cuts& cuts)
+    AttentionResult both(const Variant& variant, const Cuts& cuts)
     {
-        Outputs outputs;
-        forward(cuts, outputs);
-        backward(variant, cuts, {}, outputs);
-        return outputs;
+        AttentionResult result;
+        forward(cuts, result);
+        backward(variant, cuts, {}, result);
+        return result;
     }
 
 private:
@@ -152,36 +105,10 @@ private:
     }
 
     AttentionShape _shape;
-    Bits _kv;
+    std::vector<uint16_t> _kv;
     Array<uint16_t> _q, _output_gradient;
     Array<int32_t> _first_key;
 };
-
-void check_error(const std::string& what, const std::vector<float>& values, const std::vector<double>& expected, double limit)
-{
-    const double error = relative_error(values, expected);
-    check(error < limit, what + " is off by " + std::to_string(error) + " (limit " + std::to_string(limit) + ")");
-}
-
-// bf16 rounds by up to 2^-9, 1.1e-3 in the mean square: once o, P and dS, which enter sums, then the result.
-void check_outputs(const std::string& what, const Outputs& outputs, const AttentionTensors& expected, const AttentionShape& shape)
-{
-    const std::vector<float> dkv = outputs.dkv;
-    std::vector<float> gradients[2];
-    std::vector<double> expected_gradients[2];
-    for (size_t i = 0; i < dkv.size(); i++)
-    {
-        const int half = static_cast<int>(i) % shape.kv_columns() >= shape.kv_columns() / 2;
-        gradients[half].push_back(dkv[i]);
-        expected_gradients[half].push_back(expected.dkv[i]);
-    }
-
-    check_error(what + ": o", floats(outputs.o), expected.o, 2.5e-3);
-    check_error(what + ": lse", outputs.lse, expected.lse, 2e-7);
-    check_error(what + ": dq", floats(outputs.dq), expected.dq, 3.5e-3);
-    check_error(what + ": dk", gradients[0], expected_gradients[0], 3.5e-3);
-    check_error(what + ": dv", gradients[1], expected_gradients[1], 2.5e-3);
-}
 
 void check_variants(AttentionShape shape)
 {
@@ -194,8 +121,7 @@ void check_variants(AttentionShape shape)
         {
             if (variant.head_dim == head_dim)
             {
-                const Outputs outputs = attention.both(variant, {});
-                check_outputs(shape.name() + ", " + variant.name, outputs, expected, shape);
+                check_attention(shape.name() + ", " + variant.name, attention.both(variant, {}), expected, shape, Limits);
             }
         }
     }
@@ -237,8 +163,8 @@ TEST(Flash_attention_accumulates_the_gradients_of_keys_and_values)
     FlashAttention attention(shape, expected);
     for (const Variant& variant : {Variants[1], Variants[3]})
     {
-        Outputs overwritten = attention.both(variant, {});
-        Outputs accumulated = overwritten;
+        AttentionResult overwritten = attention.both(variant, {});
+        AttentionResult accumulated = overwritten;
         std::vector<float> before(overwritten.dkv.size());
         for (size_t i = 0; i < before.size(); i++)
         {
@@ -259,7 +185,7 @@ TEST(Flash_attention_gives_the_same_bits_however_the_window_is_cut)
     {
         const AttentionShape shape = {150, 300, 2, 1, variant.head_dim, {0, 140, 390}};
         FlashAttention attention(shape, attention_reference(shape, true, 4));
-        const Outputs whole = attention.both(variant, {});
+        const AttentionResult whole = attention.both(variant, {});
         for (const Cuts& cuts : {Cuts{128}, Cuts{256}, Cuts{128, 256, 384}})
         {
             check(attention.both(variant, cuts) == whole, shape.name() + ", " + variant.name + ", " + std::to_string(cuts.size()) + " cuts");
@@ -273,7 +199,7 @@ TEST(Flash_attention_gives_the_same_bits_in_every_run_and_for_every_order_of_thr
     {
         const AttentionShape shape = {140, 40, 2, 1, variant.head_dim, {0, 100}};
         FlashAttention attention(shape, attention_reference(shape, true, 5));
-        const Outputs first = attention.both(variant, {});
+        const AttentionResult first = attention.both(variant, {});
         for (attention.seed = 0; attention.seed < 4; attention.seed++)
         {
             check(attention.both(variant, {}) == first, shape.name() + ", " + variant.name + ", seed " + std::to_string(attention.seed));
