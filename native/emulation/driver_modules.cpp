@@ -125,6 +125,8 @@ DRIVER_API CUresult cuModuleLoadData(CUmodule* module, const void* image)
     });
 }
 
+DRIVER_API CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned, void*, void**) { return cuModuleLoadData(module, image); }
+
 DRIVER_API CUresult cuModuleUnload(CUmodule module)
 {
     return driver_call(Needs::Context, [&] {
