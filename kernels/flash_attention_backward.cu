@@ -11,8 +11,9 @@
 // them, the last first, and in each the heads of its group in ascending order. A key block's part of dq is added to an fp32
 // workspace, which lies in the order of the accumulators' registers. There the order of additions decides the bits, so that key
 // blocks take turns, in ascending order: a word for each head and query block says whose turn it is. Recomputing S and dP in a
-// kernel for dq alone would need no turns but 7 matrix products instead of 5; the turns cost next to nothing, because all blocks
-// walk down from the last query block in step and each is one tile behind the one before it.
+// kernel for dq alone would need no turns but 7 matrix products instead of 5. Turns need not cost much: blocks of one head that run
+// at the same time all walk down from the last query block, each a tile behind the one before, and those further up in the window
+// have more tiles to visit and end later. (Walking up, each would start late and all would end with the slowest.)
 //   A block waits only for a block with a lower key block, which drew an earlier ticket and so runs already, whatever the order in
 // which the GPU starts blocks and however few of them are resident: there is no deadlock.
 //
@@ -32,13 +33,14 @@
 constexpr float Log2E = 1.4426950408889634f;
 
 // Rows in a thread's hands: every product's tile of a warp is 32 rows high.
-template <int Dim, int Queries, int Keys, int WarpCount> struct Shape
+template <int Dim, int Queries, int Keys, int WarpCount, int Unroll> struct Shape
 {
     static const int HeadDim = Dim;
     static const int QueryRows = Queries;
     static const int KeyRows = Keys;
     static const int Warps = WarpCount;
     static const int Threads = 32 * Warps;
+    static const int ScoreUnroll = Unroll;
     static constexpr float Scale = HeadDim == 64 ? 0.125f : 0.08838834764831845f;
 
     // Warps side by side, and how many 8-column tiles each has, of S, of dK and dV, and of dq.
@@ -96,79 +98,64 @@ struct Arguments
     int32 tokens, row_offset, heads, kv_heads, segment_start, segment_end, accumulate;
 };
 
-// Where 16 bytes of a tile of `Columns` bf16 lie: the chunks of a row are permuted by its number, so that the 8 rows of a matrix
-// fall into 8 different groups of banks.
-template <int Columns> DEVICE int32 offset_in_tile(int32 row, int32 chunk) { return row * 2 * Columns + ((chunk ^ (row & 7)) << 4); }
-
-// Steps of 16 columns to the right from an offset whose column is a multiple of as many. Bits 5 and 6 take part in the
-// permutation, bit 7 does not.
-DEVICE int32 right(int32 offset, int32 steps) { return (offset ^ ((steps & 3) << 5)) + ((steps & 4) << 5); }
-
 // A lane's row for load_matrix: of an operand that lies as the product wants it (a row-major, b column-major) or transposed.
 template <int Columns> DEVICE int32 lane_offset_a(int32 row, int32 chunk)
 {
     const uint32 lane = thread_index() % 32;
-    return offset_in_tile<Columns>(row + lane % 16, chunk + lane / 16);
+    return tile_offset<Columns>(row + lane % 16, chunk + lane / 16);
 }
 
 template <int Columns> DEVICE int32 lane_offset_b(int32 row, int32 chunk)
 {
     const uint32 lane = thread_index() % 32;
-    return offset_in_tile<Columns>(row + lane / 16 * 8 + lane % 8, chunk + lane / 8 % 2);
+    return tile_offset<Columns>(row + lane / 16 * 8 + lane % 8, chunk + lane / 8 % 2);
 }
 
-template <bool Transposed, int RowBytes> DEVICE void load_a(uint32 (&a)[4], const unsigned char* shared, int32 offset, int m, int k)
+// 16 x 16 of an operand: `across` of them along a's rows or b's columns, k along what is summed over.
+template <bool Transposed, int RowBytes> DEVICE void load(uint32 (&operand)[4], const unsigned char* shared, int32 offset, int across, int k)
 {
     if (Transposed)
     {
-        load_matrix_x4_transposed(a, shared + right(offset, m) + k * 16 * RowBytes);
+        load_matrix_x4_transposed(operand, shared + tile_right(offset, across) + k * 16 * RowBytes);
     }
     else
     {
-        load_matrix_x4(a, shared + right(offset, k) + m * 16 * RowBytes);
-    }
-}
-
-template <bool Transposed, int RowBytes> DEVICE void load_b(uint32 (&b)[4], const unsigned char* shared, int32 offset, int n, int k)
-{
-    if (Transposed)
-    {
-        load_matrix_x4_transposed(b, shared + right(offset, n) + k * 16 * RowBytes);
-    }
-    else
-    {
-        load_matrix_x4(b, shared + right(offset, k) + n * 16 * RowBytes);
+        load_matrix_x4(operand, shared + tile_right(offset, k) + across * 16 * RowBytes);
     }
 }
 
 // sum += a b over 16 Depth columns of a, operands at the lane's offsets in shared memory, loaded a step before they are needed.
-template <bool TransposedA, bool TransposedB, int Depth, int RowBytesA, int RowBytesB, int Tiles>
+// Unroll: the compiler loads what it can ahead of time, which in longer straight lines takes more registers than there are.
+template <bool TransposedA, bool TransposedB, int Depth, int Unroll, int RowBytesA, int RowBytesB, int Tiles>
 DEVICE void multiply(float (&sum)[2][Tiles][4], const unsigned char* shared, int32 offset_a, int32 offset_b)
 {
     const int pairs = Tiles / 2;
     uint32 a[2][4];
     uint32 b[2][4];
-    load_a<TransposedA, RowBytesA>(a[0], shared, offset_a, 0, 0);
-    load_a<TransposedA, RowBytesA>(a[1], shared, offset_a, 1, 0);
-    load_b<TransposedB, RowBytesB>(b[0], shared, offset_b, 0, 0);
-#pragma unroll
-    for (int step = 0; step < Depth * pairs; step++)
+    load<TransposedA, RowBytesA>(a[0], shared, offset_a, 0, 0);
+    load<TransposedA, RowBytesA>(a[1], shared, offset_a, 1, 0);
+    load<TransposedB, RowBytesB>(b[0], shared, offset_b, 0, 0);
+#pragma unroll Unroll
+    for (int k = 0; k < Depth; k++)
     {
-        const int n = step % pairs;
-        const int next_k = (step + 1) / pairs;
-        if (next_k < Depth)
+#pragma unroll
+        for (int n = 0; n < pairs; n++)
         {
-            load_b<TransposedB, RowBytesB>(b[(step + 1) % 2], shared, offset_b, (step + 1) % pairs, next_k);
-        }
+            const int step = pairs % 2 == 0 ? n : k;
+            if (n + 1 < pairs || k + 1 < Depth)
+            {
+                load<TransposedB, RowBytesB>(b[(step + 1) % 2], shared, offset_b, (n + 1) % pairs, k + (n + 1) / pairs);
+            }
 
 #pragma unroll
-        for (int m = 0; m < 2; m++)
-        {
-            mma_16816(sum[m][2 * n], a[m], b[step % 2][0], b[step % 2][1]);
-            mma_16816(sum[m][2 * n + 1], a[m], b[step % 2][2], b[step % 2][3]);
-            if (n == pairs - 1 && next_k < Depth)
+            for (int m = 0; m < 2; m++)
             {
-                load_a<TransposedA, RowBytesA>(a[m], shared, offset_a, m, next_k);
+                mma_16816(sum[m][2 * n], a[m], b[step % 2][0], b[step % 2][1]);
+                mma_16816(sum[m][2 * n + 1], a[m], b[step % 2][2], b[step % 2][3]);
+                if (n == pairs - 1 && k + 1 < Depth)
+                {
+                    load<TransposedA, RowBytesA>(a[m], shared, offset_a, m, k + 1);
+                }
             }
         }
     }
@@ -189,7 +176,7 @@ template <typename S, int Rows> DEVICE void copy_rows(unsigned char* tile, const
     const int chunks = S::HeadDim / 8;
     const int step = S::Threads / chunks;
     const uint32 thread = thread_index();
-    unsigned char* to = tile + offset_in_tile<S::HeadDim>(thread / chunks, thread % chunks);
+    unsigned char* to = tile + tile_offset<S::HeadDim>(thread / chunks, thread % chunks);
     from += thread / chunks * stride + thread % chunks * 8;
     valid -= thread / chunks;
 #pragma unroll
@@ -304,7 +291,7 @@ DEVICE void probabilities(float (&s)[2][S::ScoreTiles][4], const Arguments& at, 
 // Rounds a warp's part of P or dS into its tile.
 template <typename S> DEVICE void store_scores(unsigned char* tile, const float (&s)[2][S::ScoreTiles][4])
 {
-    const int32 first = offset_in_tile<S::KeyRows>(lane_row<S>(), score_column<S>() / 8) + thread_index() % 4 * 4;
+    const int32 first = tile_offset<S::KeyRows>(lane_row<S>(), score_column<S>() / 8) + thread_index() % 4 * 4;
 #pragma unroll
     for (int i = 0; i < 4; i++)
     {
@@ -339,6 +326,20 @@ DEVICE void store_key_sums(float* to, const float (&sum)[2][S::KeyTiles][4], flo
 
                 *at = two;
             }
+        }
+    }
+}
+
+// The next key block may add to what was visited, if anything. One warp waits until memory has what this block wrote; the warp
+// barrier keeps the compiler from turning the branch into a wait of all warps.
+DEVICE void pass_turn(const Arguments& at, int32 visited, int32 key_block)
+{
+    if (visited >= 0 && thread_index() / 32 == 1)
+    {
+        warp_barrier();
+        if (thread_index() % 32 == 0)
+        {
+            store_release(at.turns + 1 + visited, key_block + 1);
         }
     }
 }
@@ -389,10 +390,7 @@ template <typename S> DEVICE void flash_attention_backward(const Arguments& at)
 
         copy_async_wait<0>();
         block_barrier();
-        if (released >= 0 && thread_index() == 32)
-        {
-            store_release(at.turns + 1 + released, place->key_block + 1);
-        }
+        pass_turn(at, released, place->key_block);
 
         const int32 token = block * S::QueryRows;
         const int32 visited = (place->kv_head * place->group + member) * place->query_blocks + block;
@@ -409,7 +407,7 @@ template <typename S> DEVICE void flash_attention_backward(const Arguments& at)
         const bool first = bounds.first_of_first / S::KeyRows == place->key_block;
         float s[2][S::ScoreTiles][4];
         clear(s);
-        multiply<false, false, S::HeadDim / 16, S::RowBytes, S::RowBytes>(s, shared, queries + lane_offset_a<S::HeadDim>(score_row<S>(), 0), lane_offset_b<S::HeadDim>(score_column<S>(), 0));
+        multiply<false, false, S::HeadDim / 16, S::ScoreUnroll, S::RowBytes, S::RowBytes>(s, shared, queries + lane_offset_a<S::HeadDim>(score_row<S>(), 0), lane_offset_b<S::HeadDim>(score_column<S>(), 0));
         if (!first && thread_index() == 0)
         {
             wait_for(at.turns + 1 + visited, place->key_block);
@@ -421,7 +419,7 @@ template <typename S> DEVICE void flash_attention_backward(const Arguments& at)
 
         float slope[2][S::ScoreTiles][4];
         clear(slope);
-        multiply<false, false, S::HeadDim / 16, S::RowBytes, S::RowBytes>(slope, shared, gradients + lane_offset_a<S::HeadDim>(score_row<S>(), 0), S::Values + lane_offset_b<S::HeadDim>(score_column<S>(), 0));
+        multiply<false, false, S::HeadDim / 16, S::ScoreUnroll, S::RowBytes, S::RowBytes>(slope, shared, gradients + lane_offset_a<S::HeadDim>(score_row<S>(), 0), S::Values + lane_offset_b<S::HeadDim>(score_column<S>(), 0));
         const RowStats* row = reinterpret_cast<const RowStats*>(stats) + lane_row<S>();
 #pragma unroll
         for (int i = 0; i < 4; i++)
@@ -437,7 +435,7 @@ template <typename S> DEVICE void flash_attention_backward(const Arguments& at)
 
         store_scores<S>(shared + S::Slopes, slope);
         block_barrier();
-        multiply<true, true, S::QueryRows / 16, 2 * S::KeyRows, S::RowBytes>(dv, shared, S::Probabilities + lane_offset_b<S::KeyRows>(0, key_row<S>() / 8), gradients + lane_offset_a<S::HeadDim>(0, key_chunk<S>()));
+        multiply<true, true, S::QueryRows / 16, 8, 2 * S::KeyRows, S::RowBytes>(dv, shared, S::Probabilities + lane_offset_b<S::KeyRows>(0, key_row<S>() / 8), gradients + lane_offset_a<S::HeadDim>(0, key_chunk<S>()));
 
         // What earlier key blocks left is under way while dk is multiplied.
         float dq[2][S::QueryTiles][4];
@@ -454,8 +452,8 @@ template <typename S> DEVICE void flash_attention_backward(const Arguments& at)
             }
         }
 
-        multiply<true, true, S::QueryRows / 16, 2 * S::KeyRows, S::RowBytes>(dk, shared, S::Slopes + lane_offset_b<S::KeyRows>(0, key_row<S>() / 8), queries + lane_offset_a<S::HeadDim>(0, key_chunk<S>()));
-        multiply<false, true, S::KeyRows / 16, 2 * S::KeyRows, S::RowBytes>(dq, shared, S::Slopes + lane_offset_a<S::KeyRows>(score_row<S>(), 0), lane_offset_a<S::HeadDim>(0, query_chunk<S>()));
+        multiply<true, true, S::QueryRows / 16, 8, 2 * S::KeyRows, S::RowBytes>(dk, shared, S::Slopes + lane_offset_b<S::KeyRows>(0, key_row<S>() / 8), queries + lane_offset_a<S::HeadDim>(0, key_chunk<S>()));
+        multiply<false, true, S::KeyRows / 16, 8, 2 * S::KeyRows, S::RowBytes>(dq, shared, S::Slopes + lane_offset_a<S::KeyRows>(score_row<S>(), 0), lane_offset_a<S::HeadDim>(0, query_chunk<S>()));
         float4* dq_sums = at.dq_sums + (int64)visited * (S::QueryRows * S::HeadDim / 4) + thread_index();
 #pragma unroll
         for (int i = 0; i < 2 * S::QueryTiles; i++)
@@ -468,10 +466,7 @@ template <typename S> DEVICE void flash_attention_backward(const Arguments& at)
     // Whoever waits for the last query block may go on before dk and dv are written.
     copy_async_wait<0>();
     block_barrier();
-    if (released >= 0 && thread_index() == 32)
-    {
-        store_release(at.turns + 1 + released, place->key_block + 1);
-    }
+    pass_turn(at, released, place->key_block);
 
     const int32 row = place->key_block * S::KeyRows + key_row<S>() + thread_index() % 32 / 4;
     const int32 stride = 2 * at.kv_heads * S::HeadDim;
@@ -480,21 +475,21 @@ template <typename S> DEVICE void flash_attention_backward(const Arguments& at)
     store_key_sums<S>(dkv + at.kv_heads * S::HeadDim, dv, 1.0f, stride, rows_from(at, row), at.accumulate != 0);
 }
 
-#define FLASH_ATTENTION_BACKWARD(variant, head_dim, query_rows, key_rows, warps)                                                       \
+#define FLASH_ATTENTION_BACKWARD(variant, head_dim, query_rows, key_rows, warps, unroll)                                                     \
     extern "C" __global__ void __launch_bounds__(32 * warps, 1) flash_attention_backward_##variant(const bf16* q, const bf16* kv,      \
         const int32* first_key, const bf16* o_gradient, float* dkv, const RowStats* stats, const BlockBounds* bounds, uint32* turns,   \
         float* dq_sums, int32 tokens, int32 row_offset, int32 heads, int32 kv_heads, int32 segment_start, int32 segment_end,           \
         int32 accumulate)                                                                                                              \
     {                                                                                                                                  \
-        flash_attention_backward<Shape<head_dim, query_rows, key_rows, warps>>({q, kv, first_key, o_gradient, dkv, stats, bounds,      \
+        flash_attention_backward<Shape<head_dim, query_rows, key_rows, warps, unroll>>({q, kv, first_key, o_gradient, dkv, stats, bounds,      \
             turns, reinterpret_cast<float4*>(dq_sums), tokens, row_offset, heads, kv_heads, segment_start, segment_end, accumulate});  \
     }                                                                                                                                  \
     EXPORT_KERNEL(flash_attention_backward_##variant)
 
-FLASH_ATTENTION_BACKWARD(hd64, 64, 128, 128, 8)
+FLASH_ATTENTION_BACKWARD(hd64, 64, 128, 128, 8, 2)
 
-FLASH_ATTENTION_BACKWARD(hd128, 128, 64, 128, 8)
+FLASH_ATTENTION_BACKWARD(hd128, 128, 64, 128, 8, 8)
 
-FLASH_ATTENTION_BACKWARD(hd64_small, 64, 64, 128, 8)
+FLASH_ATTENTION_BACKWARD(hd64_small, 64, 64, 128, 8, 8)
 
-FLASH_ATTENTION_BACKWARD(hd128_small, 128, 64, 64, 4)
+FLASH_ATTENTION_BACKWARD(hd128_small, 128, 64, 64, 4, 2)

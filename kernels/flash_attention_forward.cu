@@ -55,21 +55,13 @@ struct Segment
     }
 };
 
-// Where 16 bytes of a tile lie: the chunks of a row are permuted by its number, so that the 8 rows of a matrix fall into 8
-// different groups of banks. A multiple of 8 rows further on is RowBytes times as far, and a chunk whose number differs in
-// certain bits differs in the same bits of the offset.
-template <int HeadDim> DEVICE int32 offset_in_tile(int32 row, int32 chunk)
-{
-    return row * Shape<HeadDim>::RowBytes + ((chunk ^ (row & 7)) << 4);
-}
-
 // Copies rows of head_dim elements into a tile, those from `valid` on as zeros.
 template <int HeadDim, int Rows> DEVICE void copy_rows(unsigned char* tile, const bf16* from, int32 stride, int32 valid)
 {
     const int chunks = HeadDim / 8;
     const int step = Threads / chunks;
     const int32 thread = thread_index();
-    unsigned char* to = tile + offset_in_tile<HeadDim>(thread / chunks, thread % chunks);
+    unsigned char* to = tile + tile_offset<HeadDim>(thread / chunks, thread % chunks);
     from += thread / chunks * stride + thread % chunks * 8;
     valid -= thread / chunks;
 #pragma unroll
@@ -108,9 +100,6 @@ template <int HeadDim> DEVICE WarpRows* warp_rows(unsigned char* shared)
     return reinterpret_cast<WarpRows*>(shared + QueryRows * Shape<HeadDim>::RowBytes + 3 * Shape<HeadDim>::TileBytes) + thread_index() / 32;
 }
 
-// Steps of 16 columns to the right from an offset in a tile. Bits 5 and 6 take part in the permutation, bit 7 does not.
-DEVICE int32 right(int32 offset, int32 steps) { return (offset ^ ((steps & 3) << 5)) + ((steps & 4) << 5); }
-
 // s = q k^T: 32 rows of q and all of the tile's keys. Operands are loaded one step before they are multiplied.
 template <int HeadDim>
 DEVICE void multiply_keys(float (&s)[2][KeyRows / 8][4], const unsigned char* q, const unsigned char* k)
@@ -120,8 +109,8 @@ DEVICE void multiply_keys(float (&s)[2][KeyRows / 8][4], const unsigned char* q,
     uint32 a[2][4];
     uint32 b[2][4];
     const int32 lane = thread_index() % 32;
-    const int32 q_offset = offset_in_tile<HeadDim>(thread_index() / 32 * 32 + lane % 16, lane / 16);
-    const int32 k_offset = offset_in_tile<HeadDim>(lane / 16 * 8 + lane % 8, lane / 8 % 2);
+    const int32 q_offset = tile_offset<HeadDim>(thread_index() / 32 * 32 + lane % 16, lane / 16);
+    const int32 k_offset = tile_offset<HeadDim>(lane / 16 * 8 + lane % 8, lane / 8 % 2);
     load_matrix_x4(a[0], q + q_offset);
     load_matrix_x4(a[1], q + q_offset + 16 * row_bytes);
     load_matrix_x4(b[0], k + k_offset);
@@ -142,7 +131,7 @@ DEVICE void multiply_keys(float (&s)[2][KeyRows / 8][4], const unsigned char* q,
         const int next_d = (step + 1) / tiles;
         if (next_d < HeadDim / 16)
         {
-            load_matrix_x4(b[(step + 1) % 2], k + right(k_offset, next_d) + (step + 1) % tiles * 16 * row_bytes);
+            load_matrix_x4(b[(step + 1) % 2], k + tile_right(k_offset, next_d) + (step + 1) % tiles * 16 * row_bytes);
         }
 
 #pragma unroll
@@ -152,7 +141,7 @@ DEVICE void multiply_keys(float (&s)[2][KeyRows / 8][4], const unsigned char* q,
             mma_16816(s[m][2 * n + 1], a[m], b[step % 2][2], b[step % 2][3]);
             if (n == tiles - 1 && next_d < HeadDim / 16)
             {
-                load_matrix_x4(a[m], q + right(q_offset, next_d) + m * 16 * row_bytes);
+                load_matrix_x4(a[m], q + tile_right(q_offset, next_d) + m * 16 * row_bytes);
             }
         }
     }
@@ -166,7 +155,7 @@ DEVICE void multiply_values(float (&o)[2][HeadDim / 8][4], const float (&p)[2][K
     uint32 a[2][4];
     uint32 b[2][4];
     const int32 lane = thread_index() % 32;
-    const int32 v_offset = offset_in_tile<HeadDim>(lane % 16, lane / 16);
+    const int32 v_offset = tile_offset<HeadDim>(lane % 16, lane / 16);
     load_matrix_x4_transposed(b[0], v + v_offset);
 #pragma unroll
     for (int step = 0; step < KeyRows / 16 * tiles; step++)
@@ -176,7 +165,7 @@ DEVICE void multiply_values(float (&o)[2][HeadDim / 8][4], const float (&p)[2][K
         const int next_key = (step + 1) / tiles;
         if (next_key < KeyRows / 16)
         {
-            load_matrix_x4_transposed(b[(step + 1) % 2], v + right(v_offset, (step + 1) % tiles) + next_key * 16 * Shape<HeadDim>::RowBytes);
+            load_matrix_x4_transposed(b[(step + 1) % 2], v + tile_right(v_offset, (step + 1) % tiles) + next_key * 16 * Shape<HeadDim>::RowBytes);
         }
 
 #pragma unroll
@@ -314,7 +303,7 @@ DEVICE void store_output(float (&o)[2][HeadDim / 8][4], const float (&peak)[4], 
         for (int n = 0; n < HeadDim / 8; n++)
         {
             const float(&two)[4] = o[i / 2][n];
-            *reinterpret_cast<uint32*>(tile + offset_in_tile<HeadDim>(warp_row + row, n) + lane % 4 * 4)
+            *reinterpret_cast<uint32*>(tile + tile_offset<HeadDim>(warp_row + row, n) + lane % 4 * 4)
                 = pack_bf16(two[i % 2 * 2] * share, two[i % 2 * 2 + 1] * share);
         }
     }
@@ -328,7 +317,7 @@ DEVICE void store_output(float (&o)[2][HeadDim / 8][4], const float (&peak)[4], 
         if (token + row < tokens)
         {
             *reinterpret_cast<uint4*>(out + (int64)(token + row) * stride + lane % chunks * 8)
-                = *reinterpret_cast<const uint4*>(tile + offset_in_tile<HeadDim>(warp_row + row, lane % chunks));
+                = *reinterpret_cast<const uint4*>(tile + tile_offset<HeadDim>(warp_row + row, lane % chunks));
         }
     }
 }

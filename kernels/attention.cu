@@ -1,0 +1,487 @@
+// Causal attention of a chunk against its window: the plain provider, the reference on the device. Any even head_dim up to 256, fp32
+// or bf16 storage, all arithmetic fp32 without tensor cores. The contract is that of src/Dataflow.Cpu/Kernels/Attention.cs.
+//
+//   S = q K^T / sqrt(hd),  P = exp(S - lse),  o = P V,  lse = ln rowsum(exp S)
+//   delta = rowsum(dO o),  dS = P (dO V^T - delta) / sqrt(hd),  dq = dS K,  dK = dS^T q,  dV = P^T dO
+//
+// q, o, o_gradient, dq: [T, heads hd]; kv: [window rows, 2 kv_heads hd], keys then values; first_key: [T], never decreasing; token
+// t is window row row_offset + t and attends to rows first_key[t] to row_offset + t; query head h reads key/value head
+// h / (heads / kv_heads). lse, delta: [heads, T] fp32. dkv: [window rows, 2 kv_heads hd] fp32, rows below row_offset + T overwritten
+// or, under `accumulate`, added to; all else is overwritten. Only what is stored as bf16 is rounded, once. Sums go over keys
+// ascending (o, dq) and over heads of the group, then queries, ascending (dK, dV).
+//
+// Launches, block 256 throughout; names end in _f32 or _bf16, those for head_dim above 128 in
+// _wide_f32 or _wide_bf16. F = 64 tokens (32 wide), B = 32 rows (16 wide); R = 16 (ceil(hd / 4) | 1) is the bytes of a row in shared memory.
+//   attention_forward:      grid ceil(T / F) heads, dynamic shared bytes 2 F R + 4 F (F + 4)
+//   attention_delta:        grid ceil(T heads / 8), none
+//   attention_backward_kv:  grid ceil(window rows / B) kv_heads, 4 B R + 8 B (B + 4); rows of the segment up to row_offset + T
+//   attention_backward_q:   grid ceil(T / B) heads, 4 B R + 8 B (B + 4)
+// A window in segments: forward, backward_kv and backward_q are launched for each, in ascending order, with kv and dkv at the
+// segment's first row, segment_start and segment_end in window rows (multiples of 64; the last end may be anything from
+// row_offset + T up), first and last 1 for the first and the last segment. Sums travel in `state`, exactly: ceil(T / F) heads 40,960
+// bytes (forward) or ceil(T / B) heads 16,384 bytes (backward_q). A window in one piece: 0, row_offset + T, 1, 1 and any state.
+#include "device.cuh"
+
+const int Threads = 256;
+
+// Running maximum before the first key, and the score of a hidden key: its exponential is 0 under any maximum.
+const float NoMaximum = -1e30f;
+const float Hidden = -2e30f;
+
+struct Arguments
+{
+    int32 tokens, row_offset, heads, kv_heads, head_dim, segment_start, segment_end;
+    int32 first, last;
+
+    __device__ float scale() const { return (float)(1.0 / sqrt((double)head_dim)); }
+    __device__ int32 stride() const { return heads * head_dim; }
+    __device__ int32 kv_stride() const { return 2 * kv_heads * head_dim; }
+    __device__ int32 end() const { return min(segment_end, row_offset + tokens); }
+    __device__ int32 fours() const { return (head_dim + 3) / 4; }      // groups of 4 columns
+    __device__ int32 row_floats() const { return 4 * (fours() | 1); }   // an odd number of 16 bytes: no bank conflicts down a column
+    __device__ bool sees(const int32* first_key, int32 token, int32 key) const
+    {
+        return token < tokens && first_key[token] <= key && key <= row_offset + token;
+    }
+};
+
+// A thread's place in a tile of 16 x 16 threads: rows row(), row() + 16, ..., columns column(), column() + 16, ...
+DEVICE int32 row_of_thread() { return (int32)threadIdx.x / 16; }
+
+DEVICE int32 column_of_thread() { return (int32)threadIdx.x % 16; }
+
+// Rows of head_dim elements as fp32, those from `valid` on and what fills a row up to a multiple of 4 as zeros.
+template <typename T> DEVICE void load_rows(float* tile, const Arguments& at, const T* from, int32 stride, int32 rows, int32 valid)
+{
+    for (int32 row = (int32)threadIdx.x / 32; row < rows; row += Threads / 32)
+    {
+        for (int32 column = (int32)threadIdx.x % 32; column < 4 * at.fours(); column += 32)
+        {
+            tile[row * at.row_floats() + column] = row < valid && column < at.head_dim ? to_float(from[(int64)row * stride + column]) : 0.0f;
+        }
+    }
+}
+
+// sums[i][j] += row i of a times row j of b.
+template <int Rows> DEVICE void multiply_rows(float (&sums)[Rows][Rows], const Arguments& at, const float* a, const float* b)
+{
+    for (int32 four = 0; four < at.fours(); four++)
+    {
+        float4 x[Rows];
+        float4 y[Rows];
+#pragma unroll
+        for (int i = 0; i < Rows; i++)
+        {
+            x[i] = *reinterpret_cast<const float4*>(a + (row_of_thread() + 16 * i) * at.row_floats() + 4 * four);
+            y[i] = *reinterpret_cast<const float4*>(b + (column_of_thread() + 16 * i) * at.row_floats() + 4 * four);
+        }
+
+#pragma unroll
+        for (int i = 0; i < Rows * Rows; i++)
+        {
+            const float4 p = x[i / Rows];
+            const float4 q = y[i % Rows];
+            float& sum = sums[i / Rows][i % Rows];
+            sum += p.x * q.x;
+            sum += p.y * q.y;
+            sum += p.z * q.z;
+            sum += p.w * q.w;
+        }
+    }
+}
+
+// The thread's weights into a tile of 16 Rows rows, each followed by 4 unused floats.
+template <int Rows> DEVICE void store_weights(float* tile, const float (&weights)[Rows][Rows])
+{
+#pragma unroll
+    for (int i = 0; i < Rows * Rows; i++)
+    {
+        tile[(row_of_thread() + 16 * (i / Rows)) * (16 * Rows + 4) + column_of_thread() + 16 * (i % Rows)] = weights[i / Rows][i % Rows];
+    }
+}
+
+// sums of the thread's rows, and of groups of 4 columns 16 apart: += weights times rows.
+template <int Rows, int Groups> DEVICE void add_weighted_rows(float (&sums)[Rows][Groups][4], const Arguments& at, const float* weights, const float* rows)
+{
+    for (int32 k = 0; k < 16 * Rows; k++)
+    {
+#pragma unroll
+        for (int g = 0; g < Groups; g++)
+        {
+            const int32 four = column_of_thread() + 16 * g;
+            if (four < at.fours())
+            {
+                const float4 value = *reinterpret_cast<const float4*>(rows + k * at.row_floats() + 4 * four);
+#pragma unroll
+                for (int i = 0; i < Rows; i++)
+                {
+                    const float weight = weights[(row_of_thread() + 16 * i) * (16 * Rows + 4) + k];
+                    sums[i][g][0] += weight * value.x;
+                    sums[i][g][1] += weight * value.y;
+                    sums[i][g][2] += weight * value.z;
+                    sums[i][g][3] += weight * value.w;
+                }
+            }
+        }
+    }
+}
+
+// The thread's sums, times a factor for each row, to rows of which those from `valid` on are not there.
+template <typename T, int Rows, int Groups>
+DEVICE void store_rows(T* to, const Arguments& at, int32 stride, int32 valid, const float (&sums)[Rows][Groups][4], const float* factors, bool accumulate)
+{
+#pragma unroll
+    for (int i = 0; i < Rows * Groups * 4; i++)
+    {
+        const int32 row = row_of_thread() + 16 * (i / 4 / Groups);
+        const int32 column = 4 * (column_of_thread() + 16 * (i / 4 % Groups)) + i % 4;
+        if (row < valid && column < at.head_dim)
+        {
+            T* place = to + (int64)row * stride + column;
+            const float value = sums[i / 4 / Groups][i / 4 % Groups][i % 4] * factors[i / 4 / Groups];
+            *place = from_float<T>(accumulate ? to_float(*place) + value : value);
+        }
+    }
+}
+
+// Between the thread's values and its part of `state`, from its float `place` on.
+template <bool Store, int Count> DEVICE void copy_state(float* values, float* state, int64 place)
+{
+#pragma unroll
+    for (int i = 0; i < Count; i++)
+    {
+        float& stored = state[(place + i) * Threads + threadIdx.x];
+        (Store ? stored : values[i]) = Store ? values[i] : stored;
+    }
+}
+
+template <int Rows> struct OnlineSoftmax
+{
+    float peak[Rows];
+    float sum[Rows];
+
+    __device__ void clear()
+    {
+        for (int i = 0; i < Rows; i++)
+        {
+            peak[i] = NoMaximum;
+            sum[i] = 0.0f;
+        }
+    }
+
+    // scores of hidden keys become 0, others probabilities under the new maxima; `shrink`: what older sums are worth.
+    __device__ void update(float (&scores)[Rows][Rows], float (&shrink)[Rows])
+    {
+#pragma unroll
+        for (int i = 0; i < Rows; i++)
+        {
+            float most = peak[i];
+#pragma unroll
+            for (int j = 0; j < Rows; j++)
+            {
+                most = fmaxf(most, scores[i][j]);
+            }
+
+#pragma unroll
+            for (int mask = 8; mask > 0; mask >>= 1)
+            {
+                most = fmaxf(most, shuffle_xor(most, mask));
+            }
+
+            // A lane sums its own columns; they come together at the end.
+            shrink[i] = expf(peak[i] - most);
+            peak[i] = most;
+            sum[i] *= shrink[i];
+#pragma unroll
+            for (int j = 0; j < Rows; j++)
+            {
+                scores[i][j] = expf(scores[i][j] - most);
+                sum[i] += scores[i][j];
+            }
+        }
+    }
+};
+
+template <typename T, int Rows, int Groups>
+DEVICE void attention_forward(const Arguments& at, const T* q, const T* kv, const int32* first_key, T* o, float* lse, float* state)
+{
+    DYNAMIC_SHARED(shared);
+    const int tile = 16 * Rows;
+    const float scale = at.scale();
+    float* queries = reinterpret_cast<float*>(shared);
+    float* keys = queries + tile * at.row_floats();
+    float* weights = keys + tile * at.row_floats();
+    const int32 head = blockIdx.x % at.heads;
+    const int32 block = gridDim.x / at.heads - 1 - blockIdx.x / at.heads;
+    const int32 token = block * tile;
+    const int32 valid = min(tile, at.tokens - token);
+    const int64 place = ((int64)block * at.heads + head) * 40;
+    const T* kv_head = kv + head / (at.heads / at.kv_heads) * at.head_dim;
+    load_rows(queries, at, q + (int64)token * at.stride() + head * at.head_dim, at.stride(), tile, valid);
+
+    float sums[Rows][Groups][4] = {};
+    OnlineSoftmax<Rows> softmax;
+    softmax.clear();
+    if (!at.first)
+    {
+        copy_state<false, Rows * Groups * 4>(&sums[0][0][0], state, place);
+        copy_state<false, Rows>(softmax.peak, state, place + 32);
+        copy_state<false, Rows>(softmax.sum, state, place + 32 + Rows);
+    }
+
+    const int32 end = min(at.end(), at.row_offset + token + valid);
+    for (int32 key = max(at.segment_start, first_key[token] / tile * tile); key < end; key += tile)
+    {
+        const T* from = kv_head + (int64)(key - at.segment_start) * at.kv_stride();
+        block_barrier();
+        load_rows(keys, at, from, at.kv_stride(), tile, end - key);
+        block_barrier();
+        float scores[Rows][Rows] = {};
+        float shrink[Rows];
+        multiply_rows(scores, at, queries, keys);
+#pragma unroll
+        for (int i = 0; i < Rows * Rows; i++)
+        {
+            float& score = scores[i / Rows][i % Rows];
+            const bool seen = at.sees(first_key, token + row_of_thread() + 16 * (i / Rows), key + column_of_thread() + 16 * (i % Rows));
+            score = seen ? score * scale : Hidden;
+        }
+
+        softmax.update(scores, shrink);
+        store_weights(weights, scores);
+#pragma unroll
+        for (int i = 0; i < Rows * Groups * 4; i++)
+        {
+            sums[i / 4 / Groups][i / 4 % Groups][i % 4] *= shrink[i / 4 / Groups];
+        }
+
+        block_barrier();
+        load_rows(keys, at, from + at.kv_heads * at.head_dim, at.kv_stride(), tile, end - key);
+        block_barrier();
+        add_weighted_rows(sums, at, weights, keys);
+    }
+
+    if (!at.last)
+    {
+        copy_state<true, Rows * Groups * 4>(&sums[0][0][0], state, place);
+        copy_state<true, Rows>(softmax.peak, state, place + 32);
+        copy_state<true, Rows>(softmax.sum, state, place + 32 + Rows);
+        return;
+    }
+
+    float factors[Rows];
+#pragma unroll
+    for (int i = 0; i < Rows; i++)
+    {
+        const int32 row = row_of_thread() + 16 * i;
+        for (int mask = 8; mask > 0; mask >>= 1)
+        {
+            softmax.sum[i] += shuffle_xor(softmax.sum[i], mask);
+        }
+
+        factors[i] = 1.0f / softmax.sum[i];
+        if (column_of_thread() == 0 && row < valid)
+        {
+            lse[(int64)head * at.tokens + token + row] = softmax.peak[i] + logf(softmax.sum[i]);
+        }
+    }
+
+    store_rows(o + (int64)token * at.stride() + head * at.head_dim, at, at.stride(), valid, sums, factors, false);
+}
+
+// P and dS of a query tile against a key tile, the first index of both being that of the rows in a thread's hands: keys (OfKeys)
+// or queries. a: their keys or queries, a2: their values or gradients; b, b2: those of the other side.
+template <int Rows, bool OfKeys>
+DEVICE void score_gradients(float (&p)[Rows][Rows], float (&slope)[Rows][Rows], const Arguments& at, const float* a, const float* a2, const float* b,
+    const float* b2, const int32* first_key, int32 token, int32 key, const float* lse, const float* delta, float scale)
+{
+    multiply_rows(p, at, a, b);
+    multiply_rows(slope, at, a2, b2);
+#pragma unroll
+    for (int i = 0; i < Rows * Rows; i++)
+    {
+        const int32 row = row_of_thread() + 16 * (i / Rows);
+        const int32 column = column_of_thread() + 16 * (i % Rows);
+        const int32 query = token + (OfKeys ? column : row);
+        float& probability = p[i / Rows][i % Rows];
+        float& gradient = slope[i / Rows][i % Rows];
+        const bool seen = at.sees(first_key, query, key + (OfKeys ? row : column));
+        probability = seen ? expf(probability * scale - lse[query]) : 0.0f;
+        gradient = seen ? probability * (gradient - delta[query]) * scale : 0.0f;
+    }
+}
+
+template <typename T, int Rows, int Groups>
+DEVICE void attention_backward_kv(const Arguments& at, const T* q, const T* kv, const int32* first_key, const T* o_gradient, const float* lse,
+    const float* delta, float* dkv, bool accumulate)
+{
+    DYNAMIC_SHARED(shared);
+    const int tile = 16 * Rows;
+    const float scale = at.scale();
+    const int32 tile_floats = tile * at.row_floats();
+    float* keys = reinterpret_cast<float*>(shared);
+    float* values = keys + tile_floats;
+    float* queries = values + tile_floats;
+    float* gradients = queries + tile_floats;
+    float* weights = gradients + tile_floats;
+    float* slopes = weights + tile * (tile + 4);
+    const int32 kv_head = blockIdx.x % at.kv_heads;
+    const int32 row = (int32)(blockIdx.x / at.kv_heads) * tile; // of the segment
+    const int32 key = at.segment_start + row;
+    const int32 group = at.heads / at.kv_heads;
+    const T* from = kv + (int64)row * at.kv_stride() + kv_head * at.head_dim;
+    load_rows(keys, at, from, at.kv_stride(), tile, at.end() - key);
+    load_rows(values, at, from + at.kv_heads * at.head_dim, at.kv_stride(), tile, at.end() - key);
+
+    float key_sums[Rows][Groups][4] = {};
+    float value_sums[Rows][Groups][4] = {};
+    const int32 first_token = max(0, key - at.row_offset) / tile * tile;
+    for (int32 head = kv_head * group; head < (kv_head + 1) * group; head++)
+    {
+        for (int32 token = first_token; token < at.tokens && first_key[token] < key + tile; token += tile)
+        {
+            const int64 offset = (int64)token * at.stride() + head * at.head_dim;
+            block_barrier();
+            load_rows(queries, at, q + offset, at.stride(), tile, at.tokens - token);
+            load_rows(gradients, at, o_gradient + offset, at.stride(), tile, at.tokens - token);
+            block_barrier();
+            float p[Rows][Rows] = {};
+            float slope[Rows][Rows] = {};
+            score_gradients<Rows, true>(p, slope, at, keys, values, queries, gradients, first_key, token, key, lse + (int64)head * at.tokens,
+                delta + (int64)head * at.tokens, scale);
+            store_weights(weights, p);
+            store_weights(slopes, slope);
+            block_barrier();
+            add_weighted_rows(value_sums, at, weights, gradients);
+            add_weighted_rows(key_sums, at, slopes, queries);
+        }
+    }
+
+    float* to = dkv + (int64)row * at.kv_stride() + kv_head * at.head_dim;
+    const float factors[2] = {1.0f, 1.0f};
+    store_rows(to, at, at.kv_stride(), at.end() - key, key_sums, factors, accumulate);
+    store_rows(to + at.kv_heads * at.head_dim, at, at.kv_stride(), at.end() - key, value_sums, factors, accumulate);
+}
+
+template <typename T, int Rows, int Groups>
+DEVICE void attention_backward_q(const Arguments& at, const T* q, const T* kv, const int32* first_key, const T* o_gradient, const float* lse,
+    const float* delta, T* dq, float* state)
+{
+    DYNAMIC_SHARED(shared);
+    const int tile = 16 * Rows;
+    const float scale = at.scale();
+    const int32 tile_floats = tile * at.row_floats();
+    float* queries = reinterpret_cast<float*>(shared);
+    float* gradients = queries + tile_floats;
+    float* keys = gradients + tile_floats;
+    float* values = keys + tile_floats;
+    float* slopes = values + tile_floats;
+    const int32 head = blockIdx.x % at.heads;
+    const int32 block = gridDim.x / at.heads - 1 - blockIdx.x / at.heads;
+    const int32 token = block * tile;
+    const int32 valid = min(tile, at.tokens - token);
+    const int64 place = ((int64)block * at.heads + head) * 16;
+    const int64 offset = (int64)token * at.stride() + head * at.head_dim;
+    load_rows(queries, at, q + offset, at.stride(), tile, valid);
+    load_rows(gradients, at, o_gradient + offset, at.stride(), tile, valid);
+
+    float sums[Rows][Groups][4] = {};
+    if (!at.first)
+    {
+        copy_state<false, Rows * Groups * 4>(&sums[0][0][0], state, place);
+    }
+
+    const int32 end = min(at.end(), at.row_offset + token + valid);
+    for (int32 key = max(at.segment_start, first_key[token] / tile * tile); key < end; key += tile)
+    {
+        const T* from = kv + (int64)(key - at.segment_start) * at.kv_stride() + head / (at.heads / at.kv_heads) * at.head_dim;
+        block_barrier();
+        load_rows(keys, at, from, at.kv_stride(), tile, end - key);
+        load_rows(values, at, from + at.kv_heads * at.head_dim, at.kv_stride(), tile, end - key);
+        block_barrier();
+        float p[Rows][Rows] = {};
+        float slope[Rows][Rows] = {};
+        score_gradients<Rows, false>(p, slope, at, queries, gradients, keys, values, first_key, token, key, lse + (int64)head * at.tokens,
+            delta + (int64)head * at.tokens, scale);
+        store_weights(slopes, slope);
+        block_barrier();
+        add_weighted_rows(sums, at, slopes, keys);
+    }
+
+    if (!at.last)
+    {
+        copy_state<true, Rows * Groups * 4>(&sums[0][0][0], state, place);
+        return;
+    }
+
+    const float factors[2] = {1.0f, 1.0f};
+    store_rows(dq + offset, at, at.stride(), valid, sums, factors, false);
+}
+
+// A warp a token and head.
+template <typename T> DEVICE void attention_delta(const T* o, const T* o_gradient, float* delta, int32 tokens, int32 heads, int32 head_dim)
+{
+    const int64 row = (int64)blockIdx.x * (Threads / 32) + threadIdx.x / 32;
+    if (row >= (int64)tokens * heads)
+    {
+        return;
+    }
+
+    float sum = 0.0f;
+    for (int32 column = (int32)threadIdx.x % 32; column < head_dim; column += 32)
+    {
+        sum += to_float(o[row * head_dim + column]) * to_float(o_gradient[row * head_dim + column]);
+    }
+
+    sum = warp_sum(sum);
+    if (threadIdx.x % 32 == 0)
+    {
+        delta[row % heads * tokens + row / heads] = sum;
+    }
+}
+
+#define ENTRY extern "C" __global__ void __launch_bounds__(256, 2)
+
+#define SHAPE int32 tokens, int32 row_offset, int32 heads, int32 kv_heads, int32 head_dim, int32 segment_start, int32 segment_end
+
+#define GIVEN(first, last) {tokens, row_offset, heads, kv_heads, head_dim, segment_start, segment_end, first, last}
+
+#define ATTENTION(suffix, T, forward_rows, backward_rows, forward_groups, backward_groups)                                                 \
+    ENTRY attention_forward##suffix(const T* q, const T* kv, const int32* first_key, T* o, float* lse, float* state, SHAPE, int32 first,   \
+        int32 last)                                                                                                                       \
+    {                                                                                                                                     \
+        attention_forward<T, forward_rows, forward_groups>(GIVEN(first, last), q, kv, first_key, o, lse, state);                          \
+    }                                                                                                                                     \
+    EXPORT_KERNEL(attention_forward##suffix)                                                                                              \
+    ENTRY attention_backward_kv##suffix(const T* q, const T* kv, const int32* first_key, const T* o_gradient, const float* lse,           \
+        const float* delta, float* dkv, SHAPE, int32 accumulate)                                                                          \
+    {                                                                                                                                     \
+        attention_backward_kv<T, backward_rows, backward_groups>(GIVEN(1, 1), q, kv, first_key, o_gradient, lse, delta, dkv,              \
+            accumulate != 0);                                                                                                             \
+    }                                                                                                                                     \
+    EXPORT_KERNEL(attention_backward_kv##suffix)                                                                                          \
+    ENTRY attention_backward_q##suffix(const T* q, const T* kv, const int32* first_key, const T* o_gradient, const float* lse,            \
+        const float* delta, T* dq, float* state, SHAPE, int32 first, int32 last)                                                          \
+    {                                                                                                                                     \
+        attention_backward_q<T, backward_rows, backward_groups>(GIVEN(first, last), q, kv, first_key, o_gradient, lse, delta, dq, state);  \
+    }                                                                                                                                     \
+    EXPORT_KERNEL(attention_backward_q##suffix)
+
+ATTENTION(_f32, float, 4, 2, 2, 2)
+
+ATTENTION(_bf16, bf16, 4, 2, 2, 2)
+
+ATTENTION(_wide_f32, float, 2, 1, 4, 4)
+
+ATTENTION(_wide_bf16, bf16, 2, 1, 4, 4)
+
+#define ATTENTION_DELTA(type, T)                                                                                                          \
+    ENTRY attention_delta_##type(const T* o, const T* o_gradient, float* delta, int32 tokens, int32 heads, int32 head_dim)                \
+    {                                                                                                                                     \
+        attention_delta(o, o_gradient, delta, tokens, heads, head_dim);                                                                   \
+    }                                                                                                                                     \
+    EXPORT_KERNEL(attention_delta_##type)
+
+ATTENTION_DELTA(f32, float)
+
+ATTENTION_DELTA(bf16, bf16)
