@@ -131,44 +131,48 @@ template <bool Writes> Region* other_region(uintptr_t address, size_t bytes)
     return region;
 }
 
-template <bool Writes> inline void touch_granules(Region& region, uintptr_t address, size_t bytes, Epoch kind)
+template <bool Writes>
+[[gnu::always_inline]] inline void touch_granule(Region& region, size_t granule, uintptr_t address, size_t bytes, uint32_t mask, Epoch as, Epoch kind)
 {
-    const AccessState& state = access_state;
-    size_t granule = region.granule(address);
-    auto touch = [&](uint32_t mask, Epoch as) {
-        const Found found = Writes ? write_granule(region, granule, mask, as, kind) : read_granule<Demand::Written>(region, granule, mask, as, kind);
-        if (__builtin_expect(found != Found::Nothing, 0))
-        {
-            const Epoch written = region.writes[granule];
-            const Epoch other = found == Found::ReadByThread ? region.reads[granule] : written;
-            if (!Writes || (found != Found::WrittenByThread && found != Found::ReadByThread) ||
-                !doubt(address, bytes, kind, SharedFound::Nothing, found, other))
-            {
-                fail_global(address, bytes, Writes ? AccessMode::Write : AccessMode::Read, found, other);
-            }
-
-            region.writes[granule] = agreed(written);
-        }
-
-        granule++;
-    };
-    if (bytes >= 4 && (address & 3) == 0 && (bytes & 3) == 0)
+    const Found found = Writes ? write_granule(region, granule, mask, as, kind) : read_granule<Demand::Written>(region, granule, mask, as, kind);
+    if (__builtin_expect(found != Found::Nothing, 0))
     {
-        for (size_t i = 0; i < bytes; i += 4)
+        const Epoch written = region.writes[granule];
+        const Epoch other = found == Found::ReadByThread ? region.reads[granule] : written;
+        if (!Writes || (found != Found::WrittenByThread && found != Found::ReadByThread) || !doubt(address, bytes, kind, SharedFound::Nothing, found, other))
         {
-            // Other blocks may write a word that this one has only looked at.
-            touch(WrittenBits, !Writes && kind == Atomic ? state.operation_first : state.now);
+            fail_global(address, bytes, Writes ? AccessMode::Write : AccessMode::Read, found, other);
         }
 
-        return;
+        region.writes[granule] = agreed(written);
     }
+}
 
-    // Less than a granule: threads are not told apart.
+// Granules of which not all is touched: threads are not told apart.
+template <bool Writes> [[gnu::noinline]] void touch_parts(Region& region, uintptr_t address, size_t bytes, Epoch kind)
+{
     for (uintptr_t at = address, end = address + bytes; at < end;)
     {
         const size_t length = end - at < 4 - (at & 3) ? end - at : 4 - (at & 3);
-        touch(granule_mask(at, length), state.operation_first);
+        touch_granule<Writes>(region, region.granule(at), address, bytes, granule_mask(at, length), access_state.operation_first, kind);
         at += length;
+    }
+}
+
+template <bool Writes> inline void touch_granules(Region& region, uintptr_t address, size_t bytes, Epoch kind)
+{
+    if (__builtin_expect(((address | bytes) & 3) != 0, 0))
+    {
+        touch_parts<Writes>(region, address, bytes, kind);
+        return;
+    }
+
+    // Other blocks may write a word that this one has only looked at.
+    const Epoch as = !Writes && kind == Atomic ? access_state.operation_first : access_state.now;
+    const size_t first = region.granule(address);
+    for (size_t granule = first; granule < first + bytes / 4; granule++)
+    {
+        touch_granule<Writes>(region, granule, address, bytes, WrittenBits, as, kind);
     }
 }
 

@@ -14,6 +14,24 @@ constexpr int TileRows = 4;
 constexpr int TileColumns = 16;
 
 typedef float Vector __attribute__((vector_size(32)));
+constexpr int VectorWidth = 8;
+
+// Sums of a tile; two vectors a row.
+struct Tile
+{
+    Vector rows[TileRows][2];
+
+    float at(int row, int column) const { return rows[row][column / VectorWidth][column % VectorWidth]; }
+
+    void add(const Tile& other)
+    {
+        for (int row = 0; row < TileRows; row++)
+        {
+            rows[row][0] += other.rows[row][0];
+            rows[row][1] += other.rows[row][1];
+        }
+    }
+};
 
 float load(const Matrix& m, int64_t row, int64_t column)
 {
@@ -63,36 +81,43 @@ template <int Width, bool Rows> void pack(const Matrix& m, std::vector<float>& p
     }
 }
 
-// One tile of the sums over k from `begin` to `end`.
-void tile(const float* a, const float* b, int64_t begin, int64_t end, int chain, float (&total)[TileRows][TileColumns])
+Vector load_vector(const float* at)
 {
-    std::memset(total, 0, sizeof(total));
+    Vector value;
+    std::memcpy(&value, at, sizeof(value));
+    return value;
+}
+
+// The sums of one chain. Each has a name, so that it stays in a register.
+Tile chain_of_products(const float* a, const float* b, int64_t count)
+{
+    Vector s00 = {}, s01 = {}, s10 = {}, s11 = {}, s20 = {}, s21 = {}, s30 = {}, s31 = {};
+    for (int64_t k = 0; k < count; k++, a += TileRows, b += TileColumns)
+    {
+        const Vector left = load_vector(b), right = load_vector(b + VectorWidth);
+        s00 += a[0] * left;
+        s01 += a[0] * right;
+        s10 += a[1] * left;
+        s11 += a[1] * right;
+        s20 += a[2] * left;
+        s21 += a[2] * right;
+        s30 += a[3] * left;
+        s31 += a[3] * right;
+    }
+
+    return {{{s00, s01}, {s10, s11}, {s20, s21}, {s30, s31}}};
+}
+
+// One tile of the sums over k from `begin` to `end`.
+Tile sum_of_chains(const float* a, const float* b, int64_t begin, int64_t end, int chain)
+{
+    Tile total = {};
     for (int64_t start = begin; start < end; start += chain)
     {
-        Vector sums[TileRows][2] = {};
-        const int64_t stop = std::min<int64_t>(end, start + chain);
-        for (int64_t k = start; k < stop; k++)
-        {
-            Vector columns[2];
-            std::memcpy(columns, b + k * TileColumns, sizeof(columns));
-            for (int row = 0; row < TileRows; row++)
-            {
-                const float value = a[k * TileRows + row];
-                sums[row][0] += value * columns[0];
-                sums[row][1] += value * columns[1];
-            }
-        }
-
-        float chained[TileRows][TileColumns];
-        std::memcpy(chained, sums, sizeof(chained));
-        for (int row = 0; row < TileRows; row++)
-        {
-            for (int column = 0; column < TileColumns; column++)
-            {
-                total[row][column] += chained[row][column];
-            }
-        }
+        total.add(chain_of_products(a + start * TileRows, b + start * TileColumns, std::min<int64_t>(chain, end - start)));
     }
+
+    return total;
 }
 
 } // namespace
@@ -110,25 +135,17 @@ void multiply(float alpha, const Matrix& a, const Matrix& b, float beta, const M
         for (int64_t row = 0; row < d.rows; row += TileRows)
         {
             const float* a_group = packed_a.data() + row * depth;
-            float sums[TileRows][TileColumns] = {};
-            for (int64_t begin = 0; begin < depth; begin += part)
+            Tile sums = sum_of_chains(a_group, b_group, 0, std::min(depth, part), algorithm.chain);
+            for (int64_t begin = part; begin < depth; begin += part)
             {
-                float total[TileRows][TileColumns];
-                tile(a_group, b_group, begin, std::min(depth, begin + part), algorithm.chain, total);
-                for (int i = 0; i < TileRows; i++)
-                {
-                    for (int j = 0; j < TileColumns; j++)
-                    {
-                        sums[i][j] = begin == 0 ? total[i][j] : sums[i][j] + total[i][j];
-                    }
-                }
+                sums.add(sum_of_chains(a_group, b_group, begin, std::min(depth, begin + part), algorithm.chain));
             }
 
             for (int64_t j = 0; j < std::min<int64_t>(TileColumns, d.columns - column); j++)
             {
                 for (int64_t i = 0; i < std::min<int64_t>(TileRows, d.rows - row); i++)
                 {
-                    const float value = alpha * sums[i][j];
+                    const float value = alpha * sums.at(static_cast<int>(i), static_cast<int>(j));
                     store(d, row + i, column + j, beta == 0.0f ? value : value + beta * load(c, row + i, column + j));
                 }
             }
