@@ -144,7 +144,6 @@ DEVICE void backward(const T* dy, const T* x, const float* rstd, const T* w, con
         uint4 raw_dy[held];
         uint4 raw_x[held];
         uint4 raw_addend[held];
-        uint4 weight[held];
 #pragma unroll
         for (int i = 0; i < held; i++)
         {
@@ -152,10 +151,8 @@ DEVICE void backward(const T* dy, const T* x, const float* rstd, const T* w, con
             raw_dy[i] = make_uint4(0, 0, 0, 0);
             raw_x[i] = raw_dy[i];
             raw_addend[i] = raw_dy[i];
-            weight[i] = raw_dy[i];
             if (at < columns)
             {
-                weight[i] = load_raw(w + at);
                 raw_dy[i] = load_raw(dy + start + at);
                 raw_x[i] = load_raw(x + start + at);
                 if (addend != nullptr)
@@ -169,7 +166,11 @@ DEVICE void backward(const T* dy, const T* x, const float* rstd, const T* w, con
 #pragma unroll
         for (int i = 0; i < held; i++)
         {
-            dot = add_dot(unpack<T>(raw_dy[i]), unpack<T>(raw_x[i]), unpack<T>(weight[i]), dot);
+            // The weight is read twice, from the first-level cache: registers decide how many blocks a multiprocessor holds.
+            if (first + i * step < columns)
+            {
+                dot = add_dot(unpack<T>(raw_dy[i]), unpack<T>(raw_x[i]), load_pack(w + first + i * step), dot);
+            }
         }
 
         for (int at = first + held * step; at < columns; at += step)
@@ -193,7 +194,7 @@ DEVICE void backward(const T* dy, const T* x, const float* rstd, const T* w, con
             if (first + i * step < columns)
             {
                 store_pack(dx + start + first + i * step,
-                    input_gradient(gradient, from, unpack<T>(weight[i]), unpack<T>(raw_addend[i]), scale, pull));
+                    input_gradient(gradient, from, load_pack(w + first + i * step), unpack<T>(raw_addend[i]), scale, pull));
             }
         }
 
