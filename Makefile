@@ -37,7 +37,7 @@ PROGRAMS := dataflow transformerDemo
 QUIET    := -nologo -verbosity:quiet -tl:off
 
 .DEFAULT_GOAL := help
-.PHONY: help setup restore lock build emulation test bench frontier demo text clean sdk
+.PHONY: help setup restore lock build emulation kernels test bench frontier demo text clean sdk
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ build: restore emulation ## build all projects; leaves bin/dataflow and bin/tran
 	  cp -R src/$$project/bin/Release/net10.0/. artifacts/$$program/; \
 	  cp src/launcher.sh bin/$$program; chmod 755 bin/$$program; \
 	done
+
+kernels: build ## compile the CUDA kernels for all GPUs (none is needed); prints what each takes
+	@sh kernels/fetch-cuda.sh nvrtc && bin/dataflow kernels
 
 test: build ## run every test (ONLY=part of a project's name runs a part)
 	@sh tests/run.sh $(ONLY)

@@ -65,17 +65,18 @@ internal static unsafe class KernelCases
             (backward ? 5.0 : 2.0) * Tokens * Tokens * headDim * heads, WorkUnit.Flop, o =>
         {
             var (q, kv, output) = (o.Matrix(type, Tokens, heads * headDim), o.Matrix(type, Tokens, 2 * kvHeads * headDim), o.Matrix(type, Tokens, heads * headDim));
+            var keys = new KeyRows(kv, 0, Tokens);
             int* firstKey = o.Integers(Tokens, 1);
             float* lse = (float*)o.Matrix(DType.Float32, heads, Tokens).Data;
-            Cpu.Kernels.Attention.Forward(o.Team, q, kv, firstKey, 0, heads, kvHeads, headDim, output, lse);
+            Cpu.Kernels.Attention.Forward(o.Team, q, keys, firstKey, 0, heads, kvHeads, headDim, output, lse);
             if (!backward)
             {
-                return () => Cpu.Kernels.Attention.Forward(o.Team, q, kv, firstKey, 0, heads, kvHeads, headDim, output, lse);
+                return () => Cpu.Kernels.Attention.Forward(o.Team, q, keys, firstKey, 0, heads, kvHeads, headDim, output, lse);
             }
 
             var (dOutput, dq) = (o.Matrix(type, Tokens, heads * headDim), o.Matrix(type, Tokens, heads * headDim));
             var dkv = o.Matrix(DType.Float32, Tokens, 2 * kvHeads * headDim);
-            return () => Cpu.Kernels.Attention.Backward(o.Team, q, kv, firstKey, 0, heads, kvHeads, headDim, output, lse, dOutput, dq, dkv, accumulate: false);
+            return () => Cpu.Kernels.Attention.Backward(o.Team, q, keys, firstKey, 0, heads, kvHeads, headDim, output, lse, dOutput, dq, dkv, accumulate: false);
         });
 
     // x read, y written.

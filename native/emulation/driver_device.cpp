@@ -194,6 +194,12 @@ DRIVER_API CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device)
     });
 }
 
+DRIVER_API CUresult cuDevicePrimaryCtxSetFlags_v2(CUdevice device, unsigned)
+{
+    constexpr CUresult PrimaryContextActive = 708;
+    return with_device(device, [] { return driver.context_references > 0 ? PrimaryContextActive : Success; });
+}
+
 DRIVER_API CUresult cuDevicePrimaryCtxReset_v2(CUdevice device)
 {
     return with_device(device, [&] {

@@ -112,6 +112,16 @@ public:
     template <typename... T>
     void run(std::initializer_list<uint32_t> grid, std::initializer_list<uint32_t> block, uint32_t dynamic_shared_bytes, T... arguments) const
     {
+        dataflowEmulationSeed(seed);
+        launch(nullptr, grid, block, dynamic_shared_bytes, arguments...);
+        check_status(cuCtxSynchronize(), "cuCtxSynchronize");
+    }
+
+    // The same on a stream, without waiting.
+    template <typename... T>
+    void launch(void* stream, std::initializer_list<uint32_t> grid, std::initializer_list<uint32_t> block, uint32_t dynamic_shared_bytes,
+        T... arguments) const
+    {
         uint32_t dimensions[2][3] = {{1, 1, 1}, {1, 1, 1}};
         std::memcpy(dimensions[0], grid.begin(), grid.size() * sizeof(uint32_t));
         std::memcpy(dimensions[1], block.begin(), block.size() * sizeof(uint32_t));
@@ -119,10 +129,8 @@ public:
         check_sizes({sizeof(T)...});
         constexpr int MaxDynamicShared = 8;
         check_status(cuFuncSetAttribute(_function, MaxDynamicShared, static_cast<int>(dynamic_shared_bytes)), "cuFuncSetAttribute");
-        dataflowEmulationSeed(seed);
         check_status(cuLaunchKernel(_function, dimensions[0][0], dimensions[0][1], dimensions[0][2], dimensions[1][0], dimensions[1][1],
-            dimensions[1][2], dynamic_shared_bytes, nullptr, parameters, nullptr), "cuLaunchKernel");
-        check_status(cuCtxSynchronize(), "cuCtxSynchronize");
+            dimensions[1][2], dynamic_shared_bytes, stream, parameters, nullptr), "cuLaunchKernel");
     }
 
     uint64_t seed = 1; // of the order in which threads run

@@ -50,11 +50,13 @@ internal static class Invocation
         var all = e is AggregateException many ? many.Flatten().InnerExceptions : [e];
         return (all.FirstOrDefault(x => x is UserErrorException or InfeasibleException or FailedException or DivergedException or OutputException) ?? all[0]) switch
         {
+            MachineException machine => Fail(ExitCode.Failed, $"error: {machine.Message}"),
             UserErrorException user => Fail(ExitCode.BadUsage, $"error: {user.Message}"),
             InfeasibleException infeasible => Fail(ExitCode.Infeasible, $"infeasible: {infeasible.Message}"),
             DivergedException diverged => Fail(ExitCode.Failed, $"error: {diverged.Message}"),
             OutputException output => Fail(ExitCode.Failed, $"error: {output.Message}"),
             FailedException failed => Fail(ExitCode.Failed, $"error: {failed.Message}"),
+            EntryPointNotFoundException old => Fail(ExitCode.Failed, $"error: a library of NVIDIA's is too old ({old.Message.TrimEnd('.')}): install driver 525 and CUDA 12, or newer ones"),
             OutOfMemoryException => Fail(ExitCode.Failed, "error: this machine ran out of memory; ask for smaller budgets"),
             var other => Fail(ExitCode.Failed, $"error: {other.GetType().Name}: {other.Message}; this is a fault of the program ({TraceVariable}=1 shows where)"),
         };

@@ -24,7 +24,7 @@ internal static class Resumption
         {
             var g = saved.Geometry;
             throw new UserErrorException(
-                $"the checkpoint was made with another geometry, on which results depend; give --seqlen {g.Seqlen} --global-batch {g.TokensPerStep} --chunk {g.ChunkTokens} --chunks-per-round {g.ChunksPerRound} --rounds {g.Rounds}");
+                $"the checkpoint was made with another geometry, on which results depend; give --seqlen {g.Seqlen} --global-batch {g.TokensPerStep} --chunk {g.ChunkTokens} --chunks-per-round {g.ChunksPerRound} --rounds {g.Rounds} --vocabulary-blocks {g.VocabularyBlocks}");
         }
 
         if (saved.Step >= steps)

@@ -12,6 +12,7 @@ namespace Dataflow.Cpu;
 public sealed class CpuDevice : IDevice
 {
     private readonly CpuMemory memory;
+    private readonly CpuKernels kernels;
     private readonly OpRunner runner;
     private readonly ThreadTeam team;
     private readonly CpuStream[] streams;
@@ -29,7 +30,8 @@ public sealed class CpuDevice : IDevice
     private CpuDevice(Schedule schedule, Workload workload, CpuMemory memory, ThreadTeam team, bool owns)
     {
         (this.memory, this.team, ownsTeam) = (memory, team, owns);
-        runner = new OpRunner(schedule, workload, memory.Arenas, team);
+        kernels = new CpuKernels(team);
+        runner = memory.Runner(workload, kernels);
         runner.Prepare();
         clock = new StepClock(schedule.Ops.Length);
         int waits = schedule.Ops.Sum(o => o.Waits.Length);
@@ -46,7 +48,7 @@ public sealed class CpuDevice : IDevice
     public void BeginStep(in StepArguments arguments)
     {
         step++;
-        runner.Arguments = arguments;
+        kernels.Arguments = arguments;
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using Dataflow.Model;
+using Dataflow.Runtime;
 using Dataflow.Schedules;
 
 namespace Dataflow.Cpu;
@@ -28,6 +29,10 @@ internal sealed unsafe class CpuMemory : IDisposable
     public Schedule Schedule { get; }
 
     public CpuArena[] Arenas { get; }
+
+    /// <summary>What turns the schedule's ops into calls of those kernels.</summary>
+    public OpRunner Runner(Workload workload, IKernels kernels) =>
+        new(Schedule, workload, [.. Arenas.Select(a => (nuint)a.Start)], [.. Schedule.Streams.Select(_ => kernels)]);
 
     /// <summary>Bytes of a slot from an offset on.</summary>
     public Span<byte> Slot(int slot, Bytes offset, int length)

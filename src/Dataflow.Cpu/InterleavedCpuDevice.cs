@@ -14,6 +14,7 @@ namespace Dataflow.Cpu;
 public sealed class InterleavedCpuDevice : IDevice
 {
     private readonly CpuMemory memory;
+    private readonly CpuKernels kernels;
     private readonly OpRunner runner;
     private readonly ThreadTeam team;
     private readonly Queue<CpuCommand>[] streams;
@@ -35,7 +36,8 @@ public sealed class InterleavedCpuDevice : IDevice
     private InterleavedCpuDevice(Schedule schedule, Workload workload, CpuMemory memory, ThreadTeam team, int seed, bool owns)
     {
         (this.memory, this.team, this.seed, ownsTeam) = (memory, team, seed, owns);
-        runner = new OpRunner(schedule, workload, memory.Arenas, team);
+        kernels = new CpuKernels(team);
+        runner = memory.Runner(workload, kernels);
         runner.Prepare();
         poison = new SlotPoison(memory);
         completed = new int[schedule.Ops.Length];
@@ -61,7 +63,7 @@ public sealed class InterleavedCpuDevice : IDevice
     public void BeginStep(in StepArguments arguments)
     {
         step++;
-        runner.Arguments = arguments;
+        kernels.Arguments = arguments;
     }
 
     /// <inheritdoc/>

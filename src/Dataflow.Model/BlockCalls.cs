@@ -2,6 +2,9 @@ using System.Collections.Immutable;
 
 namespace Dataflow.Model;
 
+/// <summary>The calls of a block's pass, cut at attention; those of attention itself are run once for each segment.</summary>
+internal sealed record StreamedCalls(ImmutableArray<KernelCall> Before, ImmutableArray<KernelCall> Attention, ImmutableArray<KernelCall> After);
+
 /// <summary>
 /// The math of a block, of the embedding and of the head, as lists of kernel calls: written once, run by every device. What a
 /// backward lacks is derived from here: the smallest part of the forward that yields it.
@@ -48,18 +51,42 @@ internal static class BlockCalls
             [TensorName.GradStream, Operand.G(WeightName.AttentionNorm)]),
     ];
 
-    /// <summary>Rows of the embedding table.</summary>
+    /// <summary>The forward where attention takes its window segment by segment.</summary>
+    public static StreamedCalls StreamedForward(ModelConfig model)
+    {
+        ImmutableArray<Operand> carried = [TensorName.AttentionSums, TensorName.AttentionMaxima, TensorName.AttentionTotals];
+        var (before, attention, after) = Around(Forward(model), Kernel.AttentionForward);
+        return new StreamedCalls(
+            before,
+            [new(Kernel.AttentionSegmentForward, [TensorName.Query, TensorName.KvSegment, TensorName.FirstKey], None, carried)],
+            [new(Kernel.AttentionNormalize, carried, attention.Writes, None), .. after]);
+    }
+
+    /// <summary>The backward where attention takes its window segment by segment.</summary>
+    public static StreamedCalls StreamedBackward(ModelConfig model)
+    {
+        var (before, attention, after) = Around(Backward(model), Kernel.AttentionBackward);
+        return new StreamedCalls(
+            before,
+            [
+                new(Kernel.AttentionSegmentBackward, [.. attention.Reads.Select(r => r == TensorName.KvWindow ? TensorName.KvSegment : r)], None,
+                    [TensorName.GradQuerySums, TensorName.GradKvSegment]),
+            ],
+            [new(Kernel.Round, [TensorName.GradQuerySums], attention.Writes, None), .. after]);
+    }
+
+    /// <summary>Rows of the embedding table. Where it is cut, the first block computed also zeroes the rows of other ids, and later ones leave them alone.</summary>
     public static ImmutableArray<KernelCall> Embed() =>
         [new(Kernel.EmbeddingForward, [TensorName.Ids, Operand.W(WeightName.EmbeddingTable)], [TensorName.Output], None)];
 
-    /// <summary>Adds the stream's gradient to the table's rows.</summary>
+    /// <summary>Adds the stream's gradient to the table's rows, or to those of a block.</summary>
     public static ImmutableArray<KernelCall> EmbedBackward() =>
         [new(Kernel.EmbeddingBackward, [TensorName.Ids, TensorName.Order, TensorName.GradStream], None, [Operand.G(WeightName.EmbeddingTable)])];
 
     /// <summary>Final norm, logits, loss and back, for one head sub-chunk.</summary>
     public static ImmutableArray<KernelCall> Head(ModelConfig model)
     {
-        var matrix = model.TiedEmbedding ? WeightName.EmbeddingTable : WeightName.HeadMatrix;
+        var matrix = model.HeadMatrix;
         return
         [
             new(Kernel.RmsNormForward, [TensorName.Input, Operand.W(WeightName.FinalNorm)], [TensorName.HeadNorm, TensorName.HeadRstd], None),
@@ -71,6 +98,31 @@ internal static class BlockCalls
                 [TensorName.GradStream], [Operand.G(WeightName.FinalNorm)]),
         ];
     }
+
+    /// <summary>Final norm and logits of a block of the vocabulary, for one head sub-chunk, into the statistics of its rows; after the last block the loss.</summary>
+    public static ImmutableArray<KernelCall> HeadLoss(ModelConfig model) =>
+    [
+        .. BlockLogits(model),
+        new(Kernel.CrossEntropyStatistics, [TensorName.Logits, TensorName.Targets], None, [TensorName.LogitStatistics]),
+        new(Kernel.CrossEntropyLoss, [TensorName.LogitStatistics, TensorName.Targets], None, [TensorName.Loss]),
+    ];
+
+    /// <summary>The same logits again, and back to the normed input, whose gradients add up over blocks; after the last block through the norm.</summary>
+    public static ImmutableArray<KernelCall> HeadBackward(ModelConfig model) =>
+    [
+        .. BlockLogits(model),
+        new(Kernel.CrossEntropyGradient, [TensorName.Logits, TensorName.Targets, TensorName.LogitStatistics], [TensorName.GradLogits], None),
+        new(Kernel.GemmInputGradient, [TensorName.GradLogits, Operand.W(model.HeadMatrix)], None, [TensorName.GradHeadSum]),
+        new(Kernel.GemmWeightGradient, [TensorName.GradLogits, TensorName.HeadNorm], None, [Operand.G(model.HeadMatrix)]),
+        new(Kernel.RmsNormBackward, [TensorName.GradHeadSum, TensorName.Input, TensorName.HeadRstd, Operand.W(WeightName.FinalNorm)],
+            [TensorName.GradStream], [Operand.G(WeightName.FinalNorm)]),
+    ];
+
+    private static ImmutableArray<KernelCall> BlockLogits(ModelConfig model) =>
+    [
+        new(Kernel.RmsNormForward, [TensorName.Input, Operand.W(WeightName.FinalNorm)], [TensorName.HeadNorm, TensorName.HeadRstd], None),
+        new(Kernel.GemmForward, [TensorName.HeadNorm, Operand.W(model.HeadMatrix)], [TensorName.Logits], None),
+    ];
 
     /// <summary>
     /// The calls of the forward, in its order, that yield the wanted tensors from the available ones. The same calls with the same
@@ -101,6 +153,13 @@ internal static class BlockCalls
 
         calls.Reverse();
         return [.. calls];
+    }
+
+    private static (ImmutableArray<KernelCall> Before, KernelCall Call, ImmutableArray<KernelCall> After) Around(ImmutableArray<KernelCall> calls, Kernel kernel)
+    {
+        var call = calls.Single(c => c.Kernel == kernel);
+        int at = calls.IndexOf(call);
+        return (calls[..at], call, calls[(at + 1)..]);
     }
 
     private static ImmutableArray<Operand> QkNorms(ModelConfig model, Func<WeightName, Operand> of) =>

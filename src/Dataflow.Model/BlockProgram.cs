@@ -45,6 +45,18 @@ public static class Roles
     /// <summary>The table's gradient where the head adds to it (tied).</summary>
     public const string TiedGradients = "ge";
 
+    /// <summary>A block of rows of the matrix that the head multiplies by.</summary>
+    public const string HeadBlock = "wb";
+
+    /// <summary>The gradient of such a block.</summary>
+    public const string HeadBlockGradients = "gb";
+
+    /// <summary>A chunk's statistics of its rows of logits.</summary>
+    public const string LogitStatistics = "ls";
+
+    /// <summary>A chunk's gradient of the head's normed input.</summary>
+    public const string GradHead = "dh";
+
     /// <summary>Optimizer state: a piece's first moments, then its second moments.</summary>
     public const string Optimizer = "o";
 

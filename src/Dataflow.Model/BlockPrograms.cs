@@ -6,30 +6,44 @@ namespace Dataflow.Model;
 /// The block programs of a workload, laid out: for every compute op the kernel calls and the place of each tensor. A pure function of
 /// model, recipe, geometry and save set, so that every device and the planner agree to the byte.
 /// </summary>
-public sealed class BlockPrograms
+public sealed partial class BlockPrograms
 {
     private readonly ModelConfig model;
     private readonly Recipe recipe;
     private readonly Geometry geometry;
-    private readonly Dictionary<(string, TensorSet), BlockProgram> cache = [];
+    private readonly Dictionary<(string, TensorSet, int), BlockProgram> cache = [];
     private readonly Bytes?[] activationsSizes = new Bytes?[(int)TensorSet.All + 1];
 
     public BlockPrograms(ModelConfig model, Recipe recipe, Geometry geometry)
     {
         (this.model, this.recipe, this.geometry) = (model, recipe, geometry);
-        EmbeddingLayout = ParameterLayout.Embedding(model);
+        Vocabulary = new VocabularyRows(model.VocabSize, geometry.VocabularyBlocks);
+        EmbeddingLayouts = RowLayouts(WeightName.EmbeddingTable);
         BlockLayout = ParameterLayout.Block(model);
-        HeadLayout = ParameterLayout.Head(model);
+        HeadLayout = Vocabulary.AreCut ? ParameterLayout.HeadNorm(model) : ParameterLayout.Head(model);
+        HeadBlockLayouts = Vocabulary.AreCut && !model.TiedEmbedding ? RowLayouts(WeightName.HeadMatrix) : [];
     }
 
-    /// <summary>Layout of the embedding's parameters.</summary>
-    public ParameterLayout EmbeddingLayout { get; }
+    /// <summary>How the rows of embedding and head are cut.</summary>
+    public VocabularyRows Vocabulary { get; }
+
+    /// <summary>Layouts of the embedding's parameters, a block of rows each; one where they are not cut.</summary>
+    public ImmutableArray<ParameterLayout> EmbeddingLayouts { get; }
 
     /// <summary>Layout of a block's parameters.</summary>
     public ParameterLayout BlockLayout { get; }
 
-    /// <summary>Layout of the head's own parameters.</summary>
+    /// <summary>Layout of the head's own parameters, blocks of its matrix apart.</summary>
     public ParameterLayout HeadLayout { get; }
+
+    /// <summary>Layouts of the blocks of the head's own matrix; none where it is not cut or tied.</summary>
+    public ImmutableArray<ParameterLayout> HeadBlockLayouts { get; }
+
+    /// <summary>Bytes of a chunk's statistics of logits.</summary>
+    public Bytes LogitStatisticsSize => Shape(TensorName.LogitStatistics).Size;
+
+    /// <summary>Bytes of the gradient of a chunk's normed head input (fp32).</summary>
+    public Bytes GradHeadSize => Shape(TensorName.GradHeadSum).Size;
 
     /// <summary>Bytes of a chunk's residual stream (and of its gradient).</summary>
     public Bytes StreamSize => Shape(TensorName.Input).Size;
@@ -78,23 +92,36 @@ public sealed class BlockPrograms
         return Lay(NeedsRecompute(saved) ? backward : all, all, Layout(saved).Offsets);
     });
 
-    /// <summary>Token ids to the first block's input.</summary>
-    public BlockProgram Embed() => Simple("embed", BlockCalls.Embed());
+    /// <summary>Token ids to the first block's input, for ids in a block of the vocabulary if it is cut.</summary>
+    public BlockProgram Embed(VocabularyBlock? block) => Simple("embed", BlockCalls.Embed(), block);
 
-    /// <summary>Stream gradient to the table's gradient.</summary>
-    public BlockProgram EmbedBackward() => Simple("embed-backward", BlockCalls.EmbedBackward());
+    /// <summary>Stream gradient to the table's gradient, or to a block of it.</summary>
+    public BlockProgram EmbedBackward(VocabularyBlock? block) => Simple("embed-backward", BlockCalls.EmbedBackward(), block);
 
     /// <summary>The head over one sub-chunk; Input, Targets and GradStream are advanced by the device from one to the next.</summary>
-    public BlockProgram Head() => Simple("head", BlockCalls.Head(model));
+    public BlockProgram Head() => Simple("head", BlockCalls.Head(model), null);
 
-    private BlockProgram Simple(string name, ImmutableArray<KernelCall> calls) =>
-        Cached(name, TensorSet.None, () => Lay(calls, calls, ImmutableDictionary<TensorName, Bytes>.Empty));
+    /// <summary>A block of the vocabulary in the loss of one sub-chunk; the device advances Input, Targets and LogitStatistics.</summary>
+    public BlockProgram HeadLoss(VocabularyBlock block) => Simple("head-loss", BlockCalls.HeadLoss(model), block);
 
-    private BlockProgram Cached(string name, TensorSet saved, Func<BlockProgram> make)
+    /// <summary>The same back; the device advances GradHeadSum and GradStream, too.</summary>
+    public BlockProgram HeadBackward(VocabularyBlock block) => Simple("head-backward", BlockCalls.HeadBackward(model), block);
+
+    private ImmutableArray<ParameterLayout> RowLayouts(WeightName name) => Vocabulary.AreCut
+        ? [.. Vocabulary.Blocks.Select(b => ParameterLayout.RowBlock(model, name, Vocabulary.RowsOf(b)))]
+        : [ParameterLayout.Embedding(model)];
+
+    private BlockProgram Simple(string name, ImmutableArray<KernelCall> calls, VocabularyBlock? block)
     {
-        if (!cache.TryGetValue((name, saved), out var program))
+        int rows = block is { } b ? Vocabulary.RowsOf(b) : model.VocabSize;
+        return Cached(name, TensorSet.None, () => Lay(calls, calls, ImmutableDictionary<TensorName, Bytes>.Empty, rows), rows);
+    }
+
+    private BlockProgram Cached(string name, TensorSet saved, Func<BlockProgram> make, int rows = 0)
+    {
+        if (!cache.TryGetValue((name, saved, rows), out var program))
         {
-            cache[(name, saved)] = program = make();
+            cache[(name, saved, rows)] = program = make();
         }
 
         return program;
@@ -119,15 +146,16 @@ public sealed class BlockPrograms
     /// <summary>The tensors of the activation object, in order; with QK-norm the raw product stands for the query.</summary>
     private IEnumerable<TensorName> SavedTensors(TensorSet saved)
     {
+        // First, so that what is kept before attention and what is kept after it are one range each.
+        if (saved.HasFlag(TensorSet.Query))
+        {
+            yield return model.QkNorm ? TensorName.Qkv : TensorName.Query;
+        }
+
         if (saved.HasFlag(TensorSet.Attention))
         {
             yield return TensorName.AttentionOut;
             yield return TensorName.Lse;
-        }
-
-        if (saved.HasFlag(TensorSet.Query))
-        {
-            yield return model.QkNorm ? TensorName.Qkv : TensorName.Query;
         }
 
         if (saved.HasFlag(TensorSet.Residual))
@@ -154,34 +182,40 @@ public sealed class BlockPrograms
         return (offsets.ToImmutable(), length);
     }
 
-    private BlockProgram Lay(ImmutableArray<KernelCall> calls, ImmutableArray<KernelCall> lifetimes, ImmutableDictionary<TensorName, Bytes> saved)
+    private BlockProgram Lay(ImmutableArray<KernelCall> calls, ImmutableArray<KernelCall> lifetimes, ImmutableDictionary<TensorName, Bytes> saved, int rows = 0)
     {
         var sizes = lifetimes.SelectMany(c => c.Operands).Select(o => o.Tensor).Distinct()
             .Where(t => !saved.ContainsKey(t) && t is not (TensorName.Weight or TensorName.WeightGradient) && Shape(t).Role == Roles.Scratch)
-            .ToDictionary(t => t, t => Shape(t).Size);
+            .ToDictionary(t => t, t => Shape(t, rows).Size);
         var (scratch, length) = ScratchLayout.Of(lifetimes, sizes);
         var places = ImmutableDictionary.CreateBuilder<Operand, TensorPlace>();
         foreach (var operand in calls.SelectMany(c => c.Operands).Distinct())
         {
             places[operand] = operand.Tensor switch
             {
-                TensorName.Weight => WeightPlace(operand.Weight, recipe.Parameters, Roles.Weights, Roles.TiedWeights, calls),
-                TensorName.WeightGradient => WeightPlace(operand.Weight, recipe.Gradients, Roles.Gradients, Roles.TiedGradients, calls),
+                TensorName.Weight => WeightPlace(operand.Weight, recipe.Parameters, Roles.Weights, Roles.TiedWeights, Roles.HeadBlock, calls, rows),
+                TensorName.WeightGradient => WeightPlace(operand.Weight, recipe.Gradients, Roles.Gradients, Roles.TiedGradients, Roles.HeadBlockGradients, calls, rows),
                 var t when saved.TryGetValue(t, out var offset) => Shape(t) with { Role = Roles.Activations, Offset = offset },
-                var t when scratch.TryGetValue(t, out var offset) => Shape(t) with { Offset = offset },
-                var t => Shape(t),
+                var t when scratch.TryGetValue(t, out var offset) => Shape(t, rows) with { Offset = offset },
+                var t => Shape(t, rows),
             };
         }
 
         return new BlockProgram(calls, places.ToImmutable(), length);
     }
 
-    private TensorPlace WeightPlace(WeightName name, DType type, string role, string tiedRole, ImmutableArray<KernelCall> calls)
+    private TensorPlace WeightPlace(WeightName name, DType type, string role, string tiedRole, string blockRole, ImmutableArray<KernelCall> calls, int rows)
     {
         bool inHead = calls.Any(c => c.Kernel == Kernel.CrossEntropy);
+        if (Vocabulary.AreCut && name is WeightName.EmbeddingTable or WeightName.HeadMatrix)
+        {
+            bool inCutHead = calls.Any(c => c.Kernel is Kernel.CrossEntropyStatistics or Kernel.CrossEntropyGradient);
+            return new TensorPlace(inCutHead ? blockRole : role, Bytes.Zero, type, rows, model.ModelDim);
+        }
+
         var layout = name switch
         {
-            WeightName.EmbeddingTable => EmbeddingLayout,
+            WeightName.EmbeddingTable => EmbeddingLayouts[0],
             WeightName.FinalNorm or WeightName.HeadMatrix => HeadLayout,
             _ => BlockLayout,
         };
@@ -191,7 +225,8 @@ public sealed class BlockPrograms
     }
 
     /// <summary>Shape, dtype and home role of a tensor; scratch unless it is an object of its own.</summary>
-    private TensorPlace Shape(TensorName tensor)
+    /// <param name="rows">Of the vocabulary, where the program's block has them.</param>
+    private TensorPlace Shape(TensorName tensor, int rows = 0)
     {
         var a = recipe.Activations;
         long t = geometry.ChunkTokens, th = geometry.HeadTokens, d = model.ModelDim, f = model.FfnDim;
@@ -209,20 +244,25 @@ public sealed class BlockPrograms
             TensorName.GradStream => Own(Roles.GradStream, a, t, d),
             TensorName.KvPiece => Own(Roles.Kv, a, t, kv),
             TensorName.KvWindow => Own(Roles.Kv, a, geometry.WindowRows, kv),
+            TensorName.KvSegment => Own(Roles.Kv, a, t, kv),
             TensorName.GradKvPiece => Own(Roles.GradKv, DType.Float32, t, kv),
             TensorName.GradKvWindow => Own(Roles.GradKv, DType.Float32, geometry.WindowRows, kv),
+            TensorName.GradKvSegment => Own(Roles.GradKv, DType.Float32, t, kv),
             TensorName.Loss => Own(Roles.Loss, DType.Float32, 1, 1),
             TensorName.Norm1 or TensorName.Norm2 or TensorName.Residual or TensorName.GradNorm1 or TensorName.GradNorm2 => Scratch(a, t, d),
             TensorName.Rstd1 or TensorName.Rstd2 => Scratch(DType.Float32, t, 1),
             TensorName.Qkv or TensorName.GradQkv => Scratch(a, t, q + kv),
             TensorName.Query or TensorName.AttentionOut or TensorName.GradAttention or TensorName.GradQuery => Scratch(a, t, q),
-            TensorName.Lse => Scratch(DType.Float32, model.HeadCount, t),
+            TensorName.AttentionSums or TensorName.GradQuerySums => Scratch(DType.Float32, t, q),
+            TensorName.Lse or TensorName.AttentionMaxima or TensorName.AttentionTotals => Scratch(DType.Float32, model.HeadCount, t),
             TensorName.GateUp => Scratch(a, t, 2 * f),
             TensorName.Ffn or TensorName.GradFfn => Scratch(a, t, f),
             TensorName.HeadNorm or TensorName.GradHeadNorm => Scratch(a, th, d),
             TensorName.HeadRstd => Scratch(DType.Float32, th, 1),
-            TensorName.Logits => Scratch(DType.Float32, th, model.VocabSize),
-            TensorName.GradLogits => Scratch(a, th, model.VocabSize),
+            TensorName.Logits => Scratch(DType.Float32, th, rows),
+            TensorName.GradLogits => Scratch(a, th, rows),
+            TensorName.LogitStatistics => Own(Roles.LogitStatistics, DType.Float32, 3, t),
+            TensorName.GradHeadSum => Own(Roles.GradHead, DType.Float32, t, d),
             _ => throw new ArgumentOutOfRangeException(nameof(tensor), tensor, "no shape of its own"),
         };
     }

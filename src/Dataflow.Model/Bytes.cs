@@ -48,6 +48,7 @@ public readonly record struct Bytes(long Value) : IComparable<Bytes>
         >= 1L << 30 => string.Create(CultureInfo.InvariantCulture, $"{GiB:0.000} GiB"),
         >= 1L << 20 => string.Create(CultureInfo.InvariantCulture, $"{Value / (double)(1 << 20):0.00} MiB"),
         >= 1L << 10 => string.Create(CultureInfo.InvariantCulture, $"{Value / (double)(1 << 10):0.0} KiB"),
+        1 => "1 byte",
         _ => string.Create(CultureInfo.InvariantCulture, $"{Value} bytes"),
     };
 }

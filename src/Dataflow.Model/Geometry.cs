@@ -10,7 +10,10 @@ namespace Dataflow.Model;
 /// <param name="ChunksPerRound">C, chunks that pass a layer together.</param>
 /// <param name="Rounds">Rounds of a step; gradients accumulate over them.</param>
 /// <param name="HeadTokens">Tokens of a head sub-chunk; no more than this many rows of logits ever exist.</param>
-public sealed record Geometry(int Seqlen, int Rows, int ChunkTokens, int ChunksPerRound, int Rounds, int HeadTokens)
+/// <param name="VocabularyBlocks">
+/// Blocks of rows in which embedding and head are computed (<see cref="VocabularyRows"/>): the head's input gradient is summed block by block.
+/// </param>
+public sealed record Geometry(int Seqlen, int Rows, int ChunkTokens, int ChunksPerRound, int Rounds, int HeadTokens, int VocabularyBlocks = 1)
 {
     /// <summary>
     /// Chunks that share one context window because a row may cross from one into the next: 1 where whole rows fit a chunk, seqlen / T
@@ -41,6 +44,24 @@ public sealed record Geometry(int Seqlen, int Rows, int ChunkTokens, int ChunksP
 
     /// <summary>First row of the chunk in its group's window.</summary>
     public int WindowRow(Chunk chunk) => chunk.Index % ChunksPerGroup * ChunkTokens;
+
+    /// <summary>Chunks of a segment where a window is cut into that many.</summary>
+    public int ChunksPerSegment(int segments) => (ChunksPerGroup + segments - 1) / segments;
+
+    /// <summary>The most segments, up to that many, that a window is cut into if none is to be empty.</summary>
+    public int SegmentsUpTo(int most) => (ChunksPerGroup + ChunksPerSegment(most) - 1) / ChunksPerSegment(most);
+
+    /// <summary>The segment that holds the chunk's own K and V.</summary>
+    public Segment SegmentOf(Chunk chunk, int segments) => new(chunk.Index % ChunksPerGroup / ChunksPerSegment(segments), segments);
+
+    /// <summary>First row of the segment in its window.</summary>
+    public int FirstRow(Segment segment) => segment.Index * ChunksPerSegment(segment.Count) * ChunkTokens;
+
+    /// <summary>Rows of the segment.</summary>
+    public int RowsOf(Segment segment) => Math.Min(ChunksPerSegment(segment.Count) * ChunkTokens, WindowRows - FirstRow(segment));
+
+    /// <summary>Rows of the segment up to the chunk's last: what its attention may see.</summary>
+    public int RowsUpTo(Chunk chunk, Segment segment) => Math.Min(RowsOf(segment), WindowRow(chunk) + ChunkTokens - FirstRow(segment));
 
     /// <summary>
     /// The order of chunks in head and backward: groups ascending, so that whole sequences accumulate in ascending order; within a

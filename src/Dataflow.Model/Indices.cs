@@ -19,3 +19,19 @@ public readonly record struct Round(int Index)
 {
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"R{Index}");
 }
+
+/// <summary>
+/// One of <paramref name="Count"/> runs of whole chunks into which a context window is cut where it does not fit; all have the same number
+/// of chunks, but the last may have fewer (<see cref="Geometry.ChunksPerSegment"/>).
+/// </summary>
+/// <param name="Index">From the window's start, from 0.</param>
+public readonly record struct Segment(int Index, int Count)
+{
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"S{Index}");
+}
+
+/// <summary>A block of rows of the vocabulary, from id 0 on, from 0.</summary>
+public readonly record struct VocabularyBlock(int Index)
+{
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"B{Index}");
+}

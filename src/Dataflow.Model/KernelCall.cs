@@ -13,7 +13,7 @@ public enum Kernel
     /// <summary>c = a b^T: reads a, b and optionally an addend; an activation times a weight.</summary>
     GemmForward,
 
-    /// <summary>c = a b: a gradient times a weight.</summary>
+    /// <summary>c (+)= a b: a gradient times a weight.</summary>
     GemmInputGradient,
 
     /// <summary>c (+)= a^T b: a gradient times an activation, summed over tokens.</summary>
@@ -22,9 +22,30 @@ public enum Kernel
     QkNormRopeBackward,
     AttentionForward,
     AttentionBackward,
+
+    /// <summary>Attention against one segment of the window: updates what is carried from segment to segment.</summary>
+    AttentionSegmentForward,
+
+    /// <summary>Output and logsumexp from what was carried over all segments.</summary>
+    AttentionNormalize,
+
+    /// <summary>Attention's backward against one segment: its dK and dV, and its part of dQ, which is carried in fp32.</summary>
+    AttentionSegmentBackward,
+
+    /// <summary>b = a, from fp32 to b's type.</summary>
+    Round,
     SwiGluForward,
     SwiGluBackward,
     CrossEntropy,
+
+    /// <summary>Folds the logits of a block of the vocabulary into the statistics of their rows.</summary>
+    CrossEntropyStatistics,
+
+    /// <summary>The loss from statistics over the whole vocabulary.</summary>
+    CrossEntropyLoss,
+
+    /// <summary>The gradient of a block's logits from statistics over the whole vocabulary.</summary>
+    CrossEntropyGradient,
     AdamW,
 
     /// <summary>Sum of squares of a gradient, for the global norm.</summary>
@@ -74,11 +95,23 @@ public enum TensorName
     /// <summary>[window, 2 kv] the context window up to this chunk.</summary>
     KvWindow,
 
+    /// <summary>[rows, 2 kv] one segment of the context window, up to this chunk.</summary>
+    KvSegment,
+
     /// <summary>[T, q].</summary>
     AttentionOut,
 
     /// <summary>[heads, T] fp32.</summary>
     Lse,
+
+    /// <summary>[T, q] fp32, the output before it is divided by <see cref="AttentionTotals"/>: carried over segments.</summary>
+    AttentionSums,
+
+    /// <summary>[heads, T] fp32, running maximum of the scores.</summary>
+    AttentionMaxima,
+
+    /// <summary>[heads, T] fp32, running sum of exponentials under the maximum.</summary>
+    AttentionTotals,
 
     /// <summary>[T, D] residual stream after attention.</summary>
     Residual,
@@ -113,11 +146,17 @@ public enum TensorName
     /// <summary>[T, q].</summary>
     GradQuery,
 
+    /// <summary>[T, q] fp32, the gradient of the query before it is rounded: carried over segments.</summary>
+    GradQuerySums,
+
     /// <summary>[T, 2 kv] fp32, this chunk's rows of GradKvWindow.</summary>
     GradKvPiece,
 
     /// <summary>[window, 2 kv] fp32, accumulated over all later chunks.</summary>
     GradKvWindow,
+
+    /// <summary>[rows, 2 kv] fp32, the rows of GradKvWindow that belong to <see cref="KvSegment"/>.</summary>
+    GradKvSegment,
 
     /// <summary>[T, q + 2 kv].</summary>
     GradQkv,
@@ -131,11 +170,17 @@ public enum TensorName
     /// <summary>[head tokens] fp32.</summary>
     HeadRstd,
 
-    /// <summary>[head tokens, V] fp32.</summary>
+    /// <summary>[head tokens, V] fp32; V rows of a block where the vocabulary is cut.</summary>
     Logits,
 
-    /// <summary>[head tokens, V].</summary>
+    /// <summary>[head tokens, V], or rows of a block.</summary>
     GradLogits,
+
+    /// <summary>[3, T] fp32: each row's largest logit, the sum of exp(logit - largest), the target's logit; 0 where no target counts.</summary>
+    LogitStatistics,
+
+    /// <summary>[T, D] fp32 gradient of HeadNorm for the whole chunk, summed over the blocks of the vocabulary.</summary>
+    GradHeadSum,
 
     /// <summary>[head tokens, D].</summary>
     GradHeadNorm,

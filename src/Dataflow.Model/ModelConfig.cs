@@ -42,6 +42,9 @@ public sealed record ModelConfig
     /// <summary>RMS norm of every query and key head before rotation (Qwen3).</summary>
     public bool QkNorm { get; init; }
 
+    /// <summary>The matrix that the head multiplies by.</summary>
+    public WeightName HeadMatrix => TiedEmbedding ? WeightName.EmbeddingTable : WeightName.HeadMatrix;
+
     /// <summary>Width of all query heads together.</summary>
     public int QueryDim => HeadCount * HeadDim;
 

@@ -58,9 +58,15 @@ public sealed record ParameterLayout
     public static ParameterLayout Embedding(ModelConfig model) => Of(
         (WeightName.EmbeddingTable, model.ModelDim, [("model.embed_tokens.weight", model.VocabSize)]));
 
+    /// <summary>Consecutive rows of the embedding table or of the head's matrix as an object of their own.</summary>
+    public static ParameterLayout RowBlock(ModelConfig model, WeightName name, int rows) => Of((name, model.ModelDim, [("", rows)]));
+
+    /// <summary>The final norm alone: what is left of the head where its matrix lies in blocks.</summary>
+    public static ParameterLayout HeadNorm(ModelConfig model) => Of((WeightName.FinalNorm, model.ModelDim, [("model.norm.weight", 1)]));
+
     /// <summary>The final norm and, unless tied, the head's own matrix.</summary>
     public static ParameterLayout Head(ModelConfig model) => model.TiedEmbedding
-        ? Of((WeightName.FinalNorm, model.ModelDim, [("model.norm.weight", 1)]))
+        ? HeadNorm(model)
         : Of(
             (WeightName.FinalNorm, model.ModelDim, [("model.norm.weight", 1)]),
             (WeightName.HeadMatrix, model.ModelDim, [("lm_head.weight", model.VocabSize)]));

@@ -18,12 +18,14 @@ internal static class PoolNames
     public const string Windows = "KV";
     public const string GradWindows = "dKV";
     public const string GradStreams = "dX";
+    public const string GradHeads = "dH";
+    public const string LogitStatistics = "stats";
     public const string Scratch = "scratch";
     public const string Loss = "loss";
     public const string Norm = "norm";
 
-    /// <summary>Embedding and head: "W.vocabulary" shared by both, or one of each where they are tied.</summary>
-    public static string Vocabulary(char what, bool tied, string which) => tied ? $"{what}.{which}" : $"{what}.vocabulary";
+    /// <summary>Embedding and head: "W.vocabulary" shared by both, or one of each.</summary>
+    public static string Vocabulary(char what, bool apart, string which) => apart ? $"{what}.{which}" : $"{what}.vocabulary";
 
     /// <summary>What a pool holds, for people: as <see cref="PlanTraffic.KindOf"/> names objects, but embedding and head apart from layers.</summary>
     public static string KindOf(string pool)
@@ -47,26 +49,36 @@ internal static class DevicePools
         int groups = layers * geometry.GroupsPerRound;
         int resident = residency.ResidentGroups * geometry.ChunksPerGroup;
         var pieces = new OptimizerPieces(workload, programs);
-        int windows = geometry.ChunksPerGroup;
+        int segments = residency.WindowSegments;
+        int windows = geometry.ChunksPerSegment(segments);
+
+        // Chunk after chunk, segments pass in the same order again and again.
+        var inTurn = segments == 1 ? Replacement.FarthestUse : Replacement.LongestIdle;
         var pools = new List<Pool>
         {
             new(PoolNames.Scratch, ScratchSize(programs, residency), 1),
             new(PoolNames.Tables, geometry.TableSize, chunks),
             new(PoolNames.Loss, LossSize(geometry), 1),
-            new(PoolNames.Norm, NormSize(model), clipped ? 1 : 0),
+            new(PoolNames.Norm, NormSize(model, programs), clipped ? 1 : 0),
             new(PoolNames.Weights, programs.BlockLayout.Size(recipe.Parameters), Math.Min(residency.WeightSlots, layers)),
             new(PoolNames.ResidentGradients, programs.BlockLayout.Size(recipe.Gradients), residency.ResidentGradients),
             new(PoolNames.Gradients, programs.BlockLayout.Size(recipe.Gradients), Math.Min(residency.GradientSlots, layers - residency.ResidentGradients), Replacement.LongestIdle),
             new(PoolNames.ResidentMoments, pieces.SlotSize, training ? residency.ResidentPieces : 0),
             new(PoolNames.Moments, pieces.SlotSize, training ? Math.Min(residency.OptimizerSlots, pieces.Total - residency.ResidentPieces) : 0, Replacement.LongestIdle),
             new(PoolNames.Streams, programs.StreamSize, Math.Min(residency.StreamSlots + resident, (layers + 1) * chunks)),
-            new(PoolNames.Windows, programs.KvPieceSize * windows, Math.Min(residency.WindowSlots + residency.ResidentGroups, groups)),
-            new(PoolNames.GradWindows, programs.GradKvPieceSize * windows, 1),
+            new(PoolNames.Windows, programs.KvPieceSize * windows, Math.Min(residency.WindowSlots + residency.ResidentGroups, groups * segments), inTurn),
+            new(PoolNames.GradWindows, programs.GradKvPieceSize * windows, segments == 1 ? 1 : Math.Min(residency.WindowSlots, segments), inTurn),
             new(PoolNames.GradStreams, programs.StreamSize, Math.Min(residency.GradStreamSlots, chunks), Replacement.LongestIdle),
         };
+        if (programs.Vocabulary.AreCut)
+        {
+            pools.Add(new Pool(PoolNames.LogitStatistics, programs.LogitStatisticsSize, chunks));
+            pools.Add(new Pool(PoolNames.GradHeads, programs.GradHeadSize, workload.Kind.HasBackward() ? Math.Min(residency.GradStreamSlots, chunks) : 0, Replacement.LongestIdle));
+        }
+
         AddActivations(pools, programs, residency, resident, (layers * chunks) - resident);
-        AddVocabulary(pools, 'W', recipe.Parameters, model, programs, residency);
-        AddVocabulary(pools, 'G', recipe.Gradients, model, programs, residency);
+        pools.AddRange(VocabularyMemory.Pools('W', recipe.Parameters, workload, programs, residency));
+        pools.AddRange(VocabularyMemory.Pools('G', recipe.Gradients, workload, programs, residency));
         return [.. pools.Where(p => p.SlotCount > 0 && p.SlotLength > Bytes.Zero).Select(p => p with { SlotLength = p.SlotLength.Aligned })];
     }
 
@@ -74,12 +86,22 @@ internal static class DevicePools
     public static Bytes LossSize(Geometry geometry) => new(4L * geometry.ChunksPerRound * geometry.Rounds);
 
     /// <summary>Bytes of the sums of squares: one fp64 for every parameter object.</summary>
-    public static Bytes NormSize(ModelConfig model) => new(8L * (model.LayerCount + 2));
+    public static Bytes NormSize(ModelConfig model, BlockPrograms programs) => new(8L * ParameterOwner.Count(model, programs));
 
     /// <summary>Bytes of scratch: the most that any op needs.</summary>
     public static Bytes ScratchSize(BlockPrograms programs, Residency residency)
     {
-        var size = Bytes.Max(programs.Head().ScratchLength, programs.RecomputeKv().ScratchLength);
+        var first = new VocabularyBlock(0);
+        var head = programs.Vocabulary.AreCut
+            ? Bytes.Max(programs.HeadLoss(first).ScratchLength, programs.HeadBackward(first).ScratchLength)
+            : programs.Head().ScratchLength;
+        if (residency.WindowSegments > 1)
+        {
+            var (forward, backward) = (programs.Combine(residency.Travelling), programs.CombineBackward(residency.Travelling));
+            return Bytes.Max(head, Bytes.Max(forward.ScratchLength, backward.ScratchLength));
+        }
+
+        var size = Bytes.Max(head, programs.RecomputeKv().ScratchLength);
         TensorSet[] sets = residency.ResidentGroups > 0 ? [residency.Travelling, TensorSet.All] : [residency.Travelling];
         foreach (var saved in sets)
         {
@@ -100,19 +122,5 @@ internal static class DevicePools
 
         pools.Add(new Pool(PoolNames.ResidentActivations, whole, resident));
         pools.Add(new Pool(PoolNames.Activations, programs.ActivationsSize(residency.Travelling), Math.Min(residency.ActivationSlots, travelling)));
-    }
-
-    private static void AddVocabulary(List<Pool> pools, char what, DType type, ModelConfig model, BlockPrograms programs, Residency residency)
-    {
-        var (table, head) = (programs.EmbeddingLayout.Size(type), programs.HeadLayout.Size(type));
-        if (model.TiedEmbedding)
-        {
-            // A tied head is a single norm vector: it gets a slot of its own, and the table too.
-            pools.Add(new Pool(PoolNames.Vocabulary(what, true, "embed"), table, 1));
-            pools.Add(new Pool(PoolNames.Vocabulary(what, true, "head"), head, 1));
-            return;
-        }
-
-        pools.Add(new Pool(PoolNames.Vocabulary(what, false, ""), Bytes.Max(table, head), residency.VocabularyResident ? 2 : 1));
     }
 }

@@ -21,32 +21,38 @@ internal sealed record Footprint(Bytes Device, Bytes Host)
         var (model, geometry, recipe) = (workload.Model, workload.Geometry, workload.Recipe);
         int layers = model.LayerCount, chunks = geometry.ChunksPerRound;
         var host = (geometry.TableSize.Aligned * ((long)chunks * geometry.Rounds)) + DevicePools.LossSize(geometry).Aligned;
-        host += workload.Kind == WorkloadKind.ClippedTraining ? DevicePools.NormSize(model).Aligned : Bytes.Zero;
+        host += workload.Kind == WorkloadKind.ClippedTraining ? DevicePools.NormSize(model, programs).Aligned : Bytes.Zero;
 
         // A ring that turns around fetches its missing layers once each way: the first on the way back, the last on the way out.
         int weights = Slots(PoolNames.Weights);
         // A third pass, for updates that wait for the norm, fetches the others too.
         bool turns = workload.Kind != WorkloadKind.ClippedTraining;
         host += programs.BlockLayout.Size(recipe.Parameters).Aligned * (turns ? Math.Min(layers, 2 * (layers - weights)) : weights < layers ? layers : 0);
-        host += Vocabulary(model, programs, recipe.Parameters, !model.TiedEmbedding && !residency.VocabularyResident);
+        host += VocabularyMemory.WeightHomes(workload, programs, residency);
         host += Gradients(workload, programs, residency, Slots(PoolNames.Gradients));
         host += Moments(workload, programs, residency, Slots(PoolNames.Moments));
 
         // Forward needs the streams of the layer's remaining chunks and of the next layer's first ones at once.
         int streams = Slots(PoolNames.Streams), allStreams = (layers + 1) * chunks;
-        int kept = streams > chunks ? streams : geometry.GroupsPerRound == 1 ? streams - 1 : 0;
+        // Blocks of the vocabulary pass the chunks of the first and the last layer again and again: fewer slots than chunks keep none.
+        int kept = streams > chunks ? streams : geometry.GroupsPerRound == 1 && (streams == chunks || !programs.Vocabulary.AreCut) ? streams - 1 : 0;
         host += programs.StreamSize.Aligned * (allStreams - kept);
 
         int resident = residency.ResidentGroups * geometry.ChunksPerGroup;
         int travelling = residency.Travelling == TensorSet.All ? layers * chunks : (layers * chunks) - resident;
         host += programs.ActivationsSize(residency.Travelling).Aligned * Travelling(travelling, Slots(PoolNames.Activations), geometry.GroupsPerRound == 1 ? 1 : chunks);
-        if (residency.Travelling.HasFlag(TensorSet.Kv))
+        if (residency.WindowSegments > 1)
+        {
+            host += Segments(workload, programs, residency, Slots(PoolNames.Windows), Slots(PoolNames.GradWindows));
+        }
+        else if (residency.Travelling.HasFlag(TensorSet.Kv))
         {
             host += (programs.KvPieceSize * geometry.ChunksPerGroup).Aligned
                 * Travelling(layers * geometry.GroupsPerRound, Slots(PoolNames.Windows), geometry.GroupsPerRound);
         }
 
         host += programs.StreamSize.Aligned * (Slots(PoolNames.GradStreams) < chunks ? chunks : 0);
+        host += programs.GradHeadSize.Aligned * VocabularyMemory.GradHeadHomes(programs, chunks, Slots(PoolNames.GradHeads));
         return new Footprint(device, host);
     }
 
@@ -56,8 +62,26 @@ internal sealed record Footprint(Bytes Device, Bytes Host)
     /// </summary>
     private static int Travelling(int objects, int slots, int perTurn) => slots >= Math.Min(perTurn, objects) ? objects - slots : objects;
 
-    private static Bytes Vocabulary(ModelConfig model, BlockPrograms programs, DType type, bool travels) =>
-        travels ? programs.EmbeddingLayout.Size(type).Aligned + programs.HeadLayout.Size(type).Aligned : Bytes.Zero;
+    /// <summary>
+    /// Segments of windows pass in order again and again: all travel, unless one window's fit together. Gradients of windows take turns in
+    /// the homes of one.
+    /// </summary>
+    internal static Bytes Segments(Workload workload, BlockPrograms programs, Residency residency, int slots, int gradSlots)
+    {
+        var geometry = workload.Geometry;
+        int windows = workload.Model.LayerCount * geometry.GroupsPerRound;
+        int segments = residency.WindowSegments;
+        int Chunks(int segment) => geometry.RowsOf(new Segment(segment, segments)) / geometry.ChunkTokens;
+        Bytes First(int count, Bytes piece) =>
+            Enumerable.Range(0, count).Aggregate(Bytes.Zero, (sum, i) => sum + (piece * Chunks(i)).Aligned);
+
+        // The last window of the forward is the first of the backward where a round has but one.
+        int stay = slots >= segments && geometry.GroupsPerRound == 1 ? 1 : 0;
+
+        // A last segment of one chunk has had its use before another is wanted; the others may then be few enough to stay.
+        int travel = gradSlots >= segments ? 0 : Chunks(segments - 1) > 1 ? segments : gradSlots == segments - 1 ? 1 : segments - 1;
+        return (First(segments, programs.KvPieceSize) * (windows - stay)) + First(travel, programs.GradKvPieceSize);
+    }
 
     /// <summary>Gradients go home between rounds where slots are too few, and as results where they are what the step is for.</summary>
     private static Bytes Gradients(Workload workload, BlockPrograms programs, Residency residency, int slots)
@@ -66,17 +90,17 @@ internal sealed record Footprint(Bytes Device, Bytes Host)
         int layers = workload.Model.LayerCount;
         if (workload.Kind == WorkloadKind.Gradients)
         {
-            return (programs.BlockLayout.Size(type).Aligned * layers) + Vocabulary(workload.Model, programs, type, travels: true);
+            return (programs.BlockLayout.Size(type).Aligned * layers) + VocabularyMemory.All(programs, type);
         }
 
+        var vocabulary = VocabularyMemory.GradientHomes(workload, programs, residency);
         if (workload.Geometry.Rounds == 1 && workload.Kind == WorkloadKind.Training)
         {
-            return Bytes.Zero;
+            return vocabulary;
         }
 
         int ring = layers - residency.ResidentGradients;
-        return (programs.BlockLayout.Size(type).Aligned * (slots < ring ? ring : 0))
-            + Vocabulary(workload.Model, programs, type, !workload.Model.TiedEmbedding && !residency.VocabularyResident);
+        return (programs.BlockLayout.Size(type).Aligned * (slots < ring ? ring : 0)) + vocabulary;
     }
 
     private static Bytes Moments(Workload workload, BlockPrograms programs, Residency residency, int slots)
@@ -87,11 +111,10 @@ internal sealed record Footprint(Bytes Device, Bytes Host)
             return Bytes.Zero;
         }
 
-        // Updates run head, last layer to first, embedding; or the other way round where all wait for the norm.
+        // Updates run head to embedding, or the other way round where all wait for the norm.
         var sum = Bytes.Zero;
         int before = 0;
-        var order = new[] { (programs.HeadLayout, 1), (programs.BlockLayout, workload.Model.LayerCount), (programs.EmbeddingLayout, 1) };
-        foreach (var (layout, copies) in workload.Kind == WorkloadKind.ClippedTraining ? order.Reverse() : order)
+        foreach (var (layout, copies) in workload.Kind == WorkloadKind.ClippedTraining ? pieces.Order.Reverse() : pieces.Order)
         {
             int count = pieces.CountOf(layout);
             int resident = Math.Clamp(residency.ResidentPieces - before, 0, count * copies);

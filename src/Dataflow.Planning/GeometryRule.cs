@@ -4,7 +4,7 @@ namespace Dataflow.Planning;
 
 /// <summary>
 /// The geometries worth considering, best first: large chunks before small ones, because weights stream once per round and large
-/// products run faster. A function of model, workload and pins, never of budgets, which only decide how far down the list one has to go.
+/// products run faster, and the whole vocabulary at once before blocks of it, whose logits are computed twice. A function of model, workload and pins, never of budgets, which only decide how far down the list one has to go.
 /// </summary>
 public static class GeometryRule
 {
@@ -17,6 +17,9 @@ public static class GeometryRule
     private const int StepTokens = 8192;
     private const int LogitsElements = 1 << 25;
 
+    // Smaller blocks of the vocabulary save little beside a layer, and products with them run slower.
+    private const int SmallestVocabularyBlock = 8192;
+
     /// <summary>Candidates in order of preference. Pins that contradict each other or the rows are refused in one sentence.</summary>
     /// <exception cref="UserErrorException">The pinned geometry cannot hold the rows.</exception>
     public static IReadOnlyList<Geometry> Candidates(PlanRequest request)
@@ -25,23 +28,49 @@ public static class GeometryRule
         CheckPositive(pins.ChunkTokens, "--chunk");
         CheckPositive(pins.ChunksPerRound, "--chunks-per-round");
         CheckPositive(pins.Rounds, "--rounds");
-        if (pins.ChunkTokens is { } pinned)
-        {
-            return [Make(request, pinned)];
-        }
+        CheckPositive(pins.VocabularyBlocks, "--vocabulary-blocks");
 
-        var found = new List<Geometry>();
+        // A chunk larger than the step would be padding.
+        long most = (long?)request.Rows * request.Seqlen ?? int.MaxValue;
+        int[] chunks = pins.ChunkTokens is { } pinned ? [(int)Math.Min(pinned, most)] : [.. ChunkTokens(request)];
+        return [.. VocabularyBlocks(request).SelectMany(blocks => chunks.Select(tokens => Make(request, tokens, blocks)))];
+    }
+
+    /// <summary>From large to small.</summary>
+    private static List<int> ChunkTokens(PlanRequest request)
+    {
+        var found = new List<int>();
         long step = (long)request.Seqlen * (request.Rows ?? 1);
         for (int least = LargestChunk; least >= SmallestChunk && (least == LargestChunk || step / least <= MostChunks); least /= 2)
         {
             int tokens = ChunkTokens(request, least);
-            if (found.Count == 0 || tokens < found[^1].ChunkTokens)
+            if (found.Count == 0 || tokens < found[^1])
             {
-                found.Add(Make(request, tokens));
+                found.Add(tokens);
             }
         }
 
         return found;
+    }
+
+    /// <summary>All rows at once; then, of a large vocabulary, as many blocks as halving it yields before they are too small.</summary>
+    private static int[] VocabularyBlocks(PlanRequest request)
+    {
+        int vocabulary = request.Model.VocabSize;
+        if (request.Pins.VocabularyBlocks is { } pinned)
+        {
+            var rows = new VocabularyRows(vocabulary, pinned);
+            return rows.Count == pinned ? [pinned] : throw new UserErrorException(
+                $"--vocabulary-blocks is {pinned}, but {vocabulary} rows in blocks of {rows.PerBlock} (a multiple of 128) are {rows.Count}; give {rows.Count}");
+        }
+
+        int blocks = 1;
+        while (vocabulary / (2 * blocks) >= SmallestVocabularyBlock)
+        {
+            blocks *= 2;
+        }
+
+        return blocks == 1 ? [1] : [1, new VocabularyRows(vocabulary, blocks).Count];
     }
 
     /// <summary>
@@ -69,7 +98,7 @@ public static class GeometryRule
         return (seqlen + parts - 1) / parts;
     }
 
-    private static Geometry Make(PlanRequest request, int chunk)
+    private static Geometry Make(PlanRequest request, int chunk, int blocks)
     {
         int seqlen = request.Seqlen;
         var pins = request.Pins;
@@ -98,8 +127,8 @@ public static class GeometryRule
                 + $"not {rows}; change --rounds, --chunks-per-round or --global-batch, or leave one out");
         }
 
-        long head = Math.Max(64, LogitsElements / request.Model.VocabSize / 64 * 64);
-        return new Geometry(seqlen, rows, chunk, perRound, checked((int)rounds), (int)Math.Min(Math.Min(head, 1024), chunk));
+        long head = Math.Max(64, LogitsElements / new VocabularyRows(request.Model.VocabSize, blocks).PerBlock / 64 * 64);
+        return new Geometry(seqlen, rows, chunk, perRound, checked((int)rounds), (int)Math.Min(Math.Min(head, 1024), chunk), blocks);
     }
 
     private static int DefaultRows(PlanRequest request, int chunk, int perGroup, long rowsPerGroup)

@@ -53,6 +53,14 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
         return new Use(Roles.GradKv, id, Bytes.Zero, new Bytes(row * rows), mode);
     }
 
+    /// <summary>Rows of a segment of a group's context window.</summary>
+    public Use Segment(Layer l, Chunk c, Round r, Segment s, int firstRow, int rows, AccessMode mode) =>
+        SegmentRows(Roles.Kv, "KV", programs.KvPieceSize, PoolNames.Windows, l, c, r, s, firstRow, rows, mode);
+
+    /// <summary>The same rows of its gradient. Only one group's is alive at a time: all have one home.</summary>
+    public Use GradSegment(Layer l, Chunk c, Round r, Segment s, int firstRow, int rows, AccessMode mode) =>
+        SegmentRows(Roles.GradKv, "dKV", programs.GradKvPieceSize, PoolNames.GradWindows, l, c, r, s, firstRow, rows, mode);
+
     /// <summary>Saved activations; none where the save set needs no object.</summary>
     public ImmutableArray<Use> Activations(Layer l, Chunk c, Round r, AccessMode mode)
     {
@@ -71,13 +79,21 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
         Whole(Roles.Weights, Known(new Key("W", l.Index), out var key)
             ?? New(key, $"W/{l}", $"W/{l}", programs.BlockLayout.Size(recipe.Parameters), PoolNames.Weights, Lifetime.State), mode);
 
-    public Use EmbeddingWeights(string role, AccessMode mode) => Whole(role, Vocabulary("W/embed", programs.EmbeddingLayout, recipe.Parameters, Lifetime.State), mode);
+    /// <summary>Parameters of embedding or head, or of a block of either.</summary>
+    public Use VocabularyWeights(string role, ParameterOwner owner, AccessMode mode) => Whole(role, Vocabulary('W', owner, recipe.Parameters, Lifetime.State), mode);
 
-    public Use HeadWeights(AccessMode mode) => Whole(Roles.Weights, Vocabulary("W/head", programs.HeadLayout, recipe.Parameters, Lifetime.State), mode);
+    /// <summary>Gradients of embedding or head, or of a block of either.</summary>
+    public Use VocabularyGradients(string role, ParameterOwner owner, AccessMode mode) => Whole(role, Vocabulary('G', owner, recipe.Gradients, GradientLife), mode);
 
-    public Use EmbeddingGradients(string role, AccessMode mode) => Whole(role, Vocabulary("G/embed", programs.EmbeddingLayout, recipe.Gradients, GradientLife), mode);
+    /// <summary>What the blocks of the vocabulary say of a chunk's rows of logits.</summary>
+    public Use LogitStatistics(Chunk c, Round r, AccessMode mode) =>
+        Whole(Roles.LogitStatistics, Known(new Key("stats", Chunk: c.Index, Round: r.Index), out var key)
+            ?? New(key, $"stats/{c}/{r}", $"stats/{c}", programs.LogitStatisticsSize, PoolNames.LogitStatistics, Lifetime.Transient), mode);
 
-    public Use HeadGradients(AccessMode mode) => Whole(Roles.Gradients, Vocabulary("G/head", programs.HeadLayout, recipe.Gradients, GradientLife), mode);
+    /// <summary>Gradient of a chunk's normed head input, summed over the blocks of the vocabulary.</summary>
+    public Use GradHead(Chunk c, Round r, AccessMode mode) =>
+        Whole(Roles.GradHead, Known(new Key("dH", Chunk: c.Index, Round: r.Index), out var key)
+            ?? New(key, $"dH/{c}/{r}", $"dH/{c}", programs.GradHeadSize, PoolNames.GradHeads, Lifetime.Transient), mode);
 
     public Use Gradients(Layer l, AccessMode mode)
     {
@@ -100,8 +116,8 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
         return new Use(Roles.Loss, id, new Bytes(4L * ((r.Index * geometry.ChunksPerRound) + c.Index)), new Bytes(4), AccessMode.Write);
     }
 
-    /// <summary>The sum of squares of one parameter object's gradient: embedding, blocks, head.</summary>
-    public Use Norm(int index) => new(Roles.Norm, NormObject(), new Bytes(8L * index), new Bytes(8), AccessMode.Write);
+    /// <summary>The sum of squares of one parameter object's gradient.</summary>
+    public Use Norm(ParameterOwner owner) => new(Roles.Norm, NormObject(), new Bytes(8L * owner.Index(model, programs)), new Bytes(8), AccessMode.Write);
 
     /// <summary>All sums of squares.</summary>
     public Use Norms() => Whole(Roles.Norm, NormObject(), AccessMode.Read);
@@ -110,13 +126,23 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
         ? []
         : [new Use(Roles.Scratch, Get("scratch", scratch, PoolNames.Scratch, Lifetime.Transient), Bytes.Zero, length, mode)];
 
-    private int NormObject() => Get("norm", DevicePools.NormSize(model), PoolNames.Norm, Lifetime.Output);
+    private int NormObject() => Get("norm", DevicePools.NormSize(model, programs), PoolNames.Norm, Lifetime.Output);
 
     private bool IsResident(Layer l, Chunk c) =>
         (l.Index * geometry.GroupsPerRound) + (c.Index / geometry.ChunksPerGroup) >= Groups - residency.ResidentGroups;
 
-    private int Vocabulary(string name, ParameterLayout layout, DType type, Lifetime life) =>
-        Known(new Key(name), out var key) ?? New(key, name, name, layout.Size(type), PoolNames.Vocabulary(name[0], model.TiedEmbedding, name[2..]), life);
+    private int Vocabulary(char what, ParameterOwner owner, DType type, Lifetime life)
+    {
+        string kind = (what, owner.IsHead) switch { ('W', false) => "W/embed", ('W', true) => "W/head", (_, false) => "G/embed", _ => "G/head" };
+        if (Known(new Key(kind, Chunk: owner.Block?.Index ?? -1), out var key) is { } id)
+        {
+            return id;
+        }
+
+        bool norm = owner.IsHead && owner.Block is null && programs.Vocabulary.AreCut;
+        string name = $"{what}/{owner}", pool = PoolNames.Vocabulary(what, apart: model.TiedEmbedding || norm, owner.IsHead ? "head" : "embed");
+        return New(key, name, name, owner.Layout(programs).Size(type), pool, life);
+    }
 
     private Use Whole(string role, int id, AccessMode mode) => new(role, id, Bytes.Zero, objects[id].Length, mode);
 
@@ -130,6 +156,20 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
 
         string name = string.Create(CultureInfo.InvariantCulture, $"{kind}/{l}/G{group}");
         return New(key, $"{name}/{r}", name, new Bytes(row * geometry.WindowRows), pool, Lifetime.Transient);
+    }
+
+    private Use SegmentRows(
+        string role, string kind, Bytes pieceSize, string pool, Layer l, Chunk c, Round r, Segment s, int firstRow, int rows, AccessMode mode)
+    {
+        long row = pieceSize.Value / geometry.ChunkTokens;
+        int group = c.Index / geometry.ChunksPerGroup;
+        if (Known(new Key(kind, l.Index, group, r.Index, s.Index), out var key) is not { } id)
+        {
+            string name = string.Create(CultureInfo.InvariantCulture, $"{kind}/{l}/G{group}/{s}");
+            id = New(key, $"{name}/{r}", role == Roles.GradKv ? $"{kind}/{s}" : name, new Bytes(row * geometry.RowsOf(s)), pool, Lifetime.Transient);
+        }
+
+        return new Use(role, id, new Bytes(row * firstRow), new Bytes(row * rows), mode);
     }
 
     private int Get(string name, Bytes length, string pool, Lifetime life) => Known(new Key(name), out var key) ?? New(key, name, name, length, pool, life);
@@ -148,5 +188,5 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     }
 
     /// <summary>What a name is made of: names are written once an object, and objects are asked for at every use.</summary>
-    private readonly record struct Key(string Kind, int Layer = -1, int Chunk = -1, int Round = -1);
+    private readonly record struct Key(string Kind, int Layer = -1, int Chunk = -1, int Round = -1, int Segment = -1);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Dataflow.Model;
 
 namespace Dataflow.Planning;
@@ -20,10 +21,18 @@ internal sealed class OptimizerPieces
         long block = programs.BlockLayout.ElementCount;
         long piece = (block + PiecesPerBlock - 1) / PiecesPerBlock;
         pieceElements = Math.Min(Math.Max((piece + 127) / 128 * 128, SmallestPiece), Math.Max(block, SmallestPiece));
-        Total = (workload.Model.LayerCount * CountOf(programs.BlockLayout)) + CountOf(programs.EmbeddingLayout) + CountOf(programs.HeadLayout);
-        long largest = new[] { programs.BlockLayout, programs.EmbeddingLayout, programs.HeadLayout }.Max(l => l.ElementCount);
+        Order =
+        [
+            .. programs.HeadBlockLayouts.Reverse().Select(l => (l, 1)), (programs.HeadLayout, 1),
+            (programs.BlockLayout, workload.Model.LayerCount), .. programs.EmbeddingLayouts.Select(l => (l, 1)),
+        ];
+        Total = Order.Sum(o => o.Copies * CountOf(o.Layout));
+        long largest = Order.Max(o => o.Layout.ElementCount);
         SlotSize = Size(Math.Min(pieceElements, largest));
     }
+
+    /// <summary>The parameter objects in the order in which their gradients become final: the head's blocks from the last, head, layers, embedding.</summary>
+    public ImmutableArray<(ParameterLayout Layout, int Copies)> Order { get; }
 
     /// <summary>Pieces of the whole model.</summary>
     public int Total { get; }

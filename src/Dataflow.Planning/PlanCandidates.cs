@@ -32,14 +32,21 @@ internal sealed class PlanCandidates
             .Select(w => (Workload: w, Programs: new BlockPrograms(w.Model, w.Recipe, w.Geometry))).ToArray();
         TensorSet[] sets = request.SaveSet is { } pinned ? [pinned] : SaveSets;
 
-        // Copies beside compute matter more than large chunks; large chunks more than what is recomputed.
+        // Copies beside compute matter more than whole windows, whose segments would travel for every chunk; whole windows more than
+        // large chunks; large chunks more than what is recomputed.
         foreach (Tier[] tiers in new Tier[][] { [Tier.WholeRound, Tier.Doubled], [Tier.Bare] })
         {
-            foreach (var (workload, programs) in workloads)
+            foreach (bool streamed in new[] { false, true })
             {
-                foreach (var saved in sets)
+                foreach (var (workload, programs) in workloads)
                 {
-                    chains.AddRange(tiers.Select(t => (workload, programs, new ResidencyChain(workload, programs, saved, t))));
+                    foreach (var saved in sets)
+                    {
+                        foreach (int segments in streamed ? SegmentRule.Counts(workload, saved) : [1])
+                        {
+                            chains.AddRange(tiers.Select(t => (workload, programs, new ResidencyChain(workload, programs, saved, t, segments))));
+                        }
+                    }
                 }
             }
         }

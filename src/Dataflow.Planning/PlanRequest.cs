@@ -1,9 +1,10 @@
+using System.Collections.Immutable;
 using Dataflow.Model;
 
 namespace Dataflow.Planning;
 
 /// <summary>What a user may fix of the geometry; null is the planner's choice.</summary>
-public sealed record GeometryPins(int? ChunkTokens = null, int? ChunksPerRound = null, int? Rounds = null);
+public sealed record GeometryPins(int? ChunkTokens = null, int? ChunksPerRound = null, int? Rounds = null, int? VocabularyBlocks = null);
 
 /// <summary>Everything that a plan depends on.</summary>
 /// <param name="Seqlen">Tokens of a row.</param>
@@ -29,7 +30,8 @@ public abstract record PlanResult
     /// <summary>
     /// No plan fits. Reason is a sentence for people: the memory that binds and the smallest budget that works.
     /// SmallestDevice is the least device memory that works at the given host memory, or, if none does, at unlimited host memory;
-    /// SmallestHost the other way round.
+    /// SmallestHost the other way round. Pairs are budgets that work and of which neither memory can be less: two where more of
+    /// either memory alone would do, otherwise one.
     /// </summary>
-    public sealed record Infeasible(string Reason, Bytes SmallestDevice, Bytes SmallestHost) : PlanResult;
+    public sealed record Infeasible(string Reason, Bytes SmallestDevice, Bytes SmallestHost, ImmutableArray<MemoryBudget> Pairs) : PlanResult;
 }

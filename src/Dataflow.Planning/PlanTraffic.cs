@@ -14,7 +14,7 @@ public sealed record PlanTraffic(ImmutableArray<Traffic> Copies, ImmutableArray<
     private static readonly (string Prefix, string Kind)[] Kinds =
     [
         ("W", "parameters"), ("G", "gradients"), ("O", "optimizer state"), ("A", "activations"), ("X", "residual stream"),
-        ("KV", "keys and values"), ("KVr", "keys and values"), ("dX", "stream gradients"),
+        ("KV", "keys and values"), ("KVr", "keys and values"), ("dX", "stream gradients"), ("dH", "head gradients"), ("stats", "logit statistics"),
         ("dKV", "gradients of keys and values"), ("T", "tokens"), ("loss", "losses"), ("scratch", "scratch"),
     ];
 

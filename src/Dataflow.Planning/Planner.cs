@@ -87,6 +87,7 @@ public static class Planner
             new("chunks_per_round", Text(g.ChunksPerRound)),
             new("rounds_per_step", Text(g.Rounds)),
             new("head_tokens", Text(g.HeadTokens)),
+            new("vocabulary_blocks", Text(g.VocabularyBlocks)),
         ];
     }
 }

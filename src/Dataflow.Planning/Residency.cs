@@ -30,8 +30,11 @@ public sealed record Residency
     /// <summary>Pieces of optimizer state that never leave (the first in order of use).</summary>
     public required int ResidentPieces { get; init; }
 
-    /// <summary>Embedding and head have parameters and gradients of their own on the device; otherwise they take turns in one slot.</summary>
+    /// <summary>Embedding and head have parameters and gradients of their own on the device; otherwise they take turns.</summary>
     public required bool VocabularyResident { get; init; }
+
+    /// <summary>Slots in which the blocks of embedding and head take turns, where the vocabulary is cut; whole, they take turns in one.</summary>
+    public int VocabularySlots { get; init; } = 1;
 
     /// <summary>Slots for residual streams besides those that resident groups need.</summary>
     public required int StreamSlots { get; init; }
@@ -42,6 +45,13 @@ public sealed record Residency
     /// <summary>Context windows besides those that resident groups need.</summary>
     public required int WindowSlots { get; init; }
 
-    /// <summary>Slots for the gradients of residual streams; one a chunk unless they travel.</summary>
+    /// <summary>
+    /// Segments that context windows and their gradients are streamed by; 1: whole windows. A streamed window has
+    /// <see cref="WindowSlots"/> slots of one segment each, for keys and values as for their gradients. Then no group is resident (its
+    /// activations are larger than the windows that did not fit), and what travels is such that <see cref="BlockPrograms.MayStream"/>.
+    /// </summary>
+    public int WindowSegments { get; init; } = 1;
+
+    /// <summary>Slots for the gradients of residual streams, and as many for those of the head's input; one a chunk unless they travel.</summary>
     public required int GradStreamSlots { get; init; }
 }

@@ -27,13 +27,16 @@ internal sealed class ResidencyChain
     private readonly Residency start;
     private readonly int[] stages;
 
-    public ResidencyChain(Workload workload, BlockPrograms programs, TensorSet saved, Tier tier)
+    /// <param name="segments">Segments that windows are streamed by; 1: whole windows.</param>
+    public ResidencyChain(Workload workload, BlockPrograms programs, TensorSet saved, Tier tier, int segments = 1)
     {
         (this.workload, this.programs, Tier) = (workload, programs, tier);
         var geometry = workload.Geometry;
         bool training = workload.Kind.Updates();
         int layers = workload.Model.LayerCount, chunks = geometry.ChunksPerRound;
         int ring = tier == Tier.Bare ? 1 : 2;
+        int blocks = VocabularyMemory.BlockCount(programs);
+        bool cut = programs.Vocabulary.AreCut;
         start = new Residency
         {
             Travelling = saved,
@@ -43,19 +46,21 @@ internal sealed class ResidencyChain
             ResidentGradients = 0,
             OptimizerSlots = ring,
             ResidentPieces = 0,
-            VocabularyResident = false,
+            VocabularyResident = cut && ring >= blocks,
+            VocabularySlots = cut ? Math.Min(ring, blocks) : 1,
             StreamSlots = tier == Tier.WholeRound ? chunks + 2 : ring + 1,
             ActivationSlots = ring,
             WindowSlots = ring,
+            WindowSegments = segments,
             GradStreamSlots = tier == Tier.WholeRound ? chunks : Math.Min(ring, chunks),
         };
         stages =
         [
-            layers * geometry.GroupsPerRound,
+            segments > 1 ? 0 : layers * geometry.GroupsPerRound,
             layers - start.WeightSlots,
             training && (geometry.Rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining) ? layers : 0,
             training ? new OptimizerPieces(workload, programs).Total : 0,
-            workload.Model.TiedEmbedding ? 0 : 1,
+            (cut ? ring < blocks : !workload.Model.TiedEmbedding) ? 1 : 0,
         ];
     }
 
@@ -83,7 +88,7 @@ internal sealed class ResidencyChain
                 WeightSlots = start.WeightSlots + Take(1),
                 ResidentGradients = Take(2),
                 ResidentPieces = Take(3),
-                VocabularyResident = Take(4) == 1,
+                VocabularyResident = start.VocabularyResident || Take(4) == 1,
             };
         }
     }

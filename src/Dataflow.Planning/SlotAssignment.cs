@@ -142,8 +142,10 @@ internal static class SlotAssignment
         Kind = op.Kind,
         Stream = Compute,
         Layer = op.Layer,
+        Block = op.Block,
         Chunk = op.Chunk,
         Round = op.Round,
+        Segment = op.Segment,
         Piece = op.Piece,
         Saved = op.Saved,
         Wanted = op.Wanted,
@@ -155,6 +157,7 @@ internal static class SlotAssignment
         Kind = copy.Fetch ? OpKind.Fetch : OpKind.Save,
         Stream = copy.Fetch ? HostToDevice : DeviceToHost,
         Layer = cause.Layer,
+        Block = cause.Block,
         Chunk = cause.Chunk,
         Round = cause.Round,
         Accesses =

@@ -6,10 +6,10 @@ namespace Dataflow.Planning;
 
 /// <summary>
 /// The computation of a step in program order. Per round: embedding; every layer over all chunks; head; every layer back over all
-/// chunks (<see cref="Geometry.BackwardOrder"/>); embedding back. In the last round each parameter object is updated as soon as its
+/// chunks (<see cref="Geometry.BackwardOrder"/>); embedding back. A vocabulary that is cut passes embedding and head block by block. In the last round each parameter object is updated as soon as its
 /// gradient is final.
 /// </summary>
-internal sealed class StepLowering
+internal sealed partial class StepLowering
 {
     private readonly Workload workload;
     private readonly Geometry geometry;
@@ -18,6 +18,7 @@ internal sealed class StepLowering
     private readonly OptimizerPieces pieces;
     private readonly ImmutableArray<Pool> pools;
     private readonly ObjectTable table;
+    private readonly int segments;
     private readonly List<StepOp> ops = [];
     private int piecesUsed;
 
@@ -28,6 +29,12 @@ internal sealed class StepLowering
         (model, geometry) = (workload.Model, workload.Geometry);
         pieces = new OptimizerPieces(workload, programs);
         this.pools = pools;
+        segments = residency.WindowSegments;
+        if (segments > 1 && (segments != geometry.SegmentsUpTo(segments) || residency.ResidentGroups > 0 || !BlockPrograms.MayStream(residency.Travelling)))
+        {
+            throw new ArgumentException($"windows cannot be streamed under {residency}", nameof(residency));
+        }
+
         table = new ObjectTable(workload, programs, residency, pools);
     }
 
@@ -54,55 +61,63 @@ internal sealed class StepLowering
     private void LowerRound(Round r)
     {
         bool last = r.Index == geometry.Rounds - 1;
-        foreach (var c in Chunks)
-        {
-            Add(OpKind.Embed, null, c, r, [table.Table(c, r), table.EmbeddingWeights(Roles.Weights, AccessMode.Read), table.Stream(Roles.Output, new Layer(0), c, r, AccessMode.Write)]);
-        }
-
+        Embed(r);
         for (int l = 0; l < model.LayerCount; l++)
         {
             foreach (var c in Chunks)
             {
-                Forward(new Layer(l), c, r);
+                if (segments > 1)
+                {
+                    StreamedForward(new Layer(l), c, r);
+                }
+                else
+                {
+                    Forward(new Layer(l), c, r);
+                }
             }
         }
 
-        bool first = r.Index == 0;
-        foreach (var c in geometry.BackwardOrder())
-        {
-            Head(c, r, first);
-            first = false;
-        }
-
+        Head(r, last);
         if (!workload.Kind.HasBackward())
         {
             return;
         }
 
-        GradientIsFinal(last, Owner.Head);
         for (int l = model.LayerCount - 1; l >= 0; l--)
         {
             BackwardLayer(new Layer(l), r);
-            GradientIsFinal(last, new Owner(new Layer(l)));
+            GradientIsFinal(last, new ParameterOwner(new Layer(l)));
         }
 
-        EmbedBackward(r);
-        GradientIsFinal(last, Owner.Embedding);
+        EmbedBackward(r, last);
         if (last && workload.Kind == WorkloadKind.ClippedTraining)
         {
-            // The last gradients to become final are still here: start with them.
-            Update(Owner.Embedding);
-            for (int l = 0; l < model.LayerCount; l++)
-            {
-                Update(new Owner(new Layer(l)));
-            }
+            UpdateAll();
+        }
+    }
 
-            Update(Owner.Head);
+    /// <summary>Updates that waited for the norm. The last gradients to become final are still here: start with them.</summary>
+    private void UpdateAll()
+    {
+        foreach (var b in TableBlocks.Reverse())
+        {
+            Update(ParameterOwner.Embedding(b));
+        }
+
+        for (int l = 0; l < model.LayerCount; l++)
+        {
+            Update(new ParameterOwner(new Layer(l)));
+        }
+
+        Update(ParameterOwner.Head);
+        for (int b = 0; b < programs.HeadBlockLayouts.Length; b++)
+        {
+            Update(ParameterOwner.HeadBlock(new VocabularyBlock(b)));
         }
     }
 
     /// <summary>In the last round a gradient is used at once: for the update or, where all must wait, for the norm.</summary>
-    private void GradientIsFinal(bool lastRound, Owner owner)
+    private void GradientIsFinal(bool lastRound, ParameterOwner owner)
     {
         if (lastRound && workload.Kind == WorkloadKind.Training)
         {
@@ -110,8 +125,8 @@ internal sealed class StepLowering
         }
         else if (lastRound && workload.Kind == WorkloadKind.ClippedTraining)
         {
-            var (_, gradients, _) = Parameters(owner);
-            ops.Add(new StepOp(OpKind.Norm, [gradients, table.Norm(owner.Index(model))]) { Layer = owner.Layer });
+            var (gradients, _) = Parameters(owner);
+            ops.Add(new StepOp(OpKind.Norm, [gradients, table.Norm(owner)]) { Layer = owner.Layer, Block = owner.Block });
         }
     }
 
@@ -131,35 +146,6 @@ internal sealed class StepLowering
         ], saved);
     }
 
-    private void Head(Chunk c, Round r, bool first)
-    {
-        var uses = new List<Use>
-        {
-            table.Table(c, r),
-            table.Stream(Roles.Input, HeadEntry, c, r, AccessMode.Read),
-            table.HeadWeights(AccessMode.Read),
-            table.Loss(c, r),
-        };
-        if (model.TiedEmbedding)
-        {
-            uses.Add(table.EmbeddingWeights(Roles.TiedWeights, AccessMode.Read));
-        }
-
-        if (workload.Kind.HasBackward())
-        {
-            var gradients = first ? AccessMode.Write : AccessMode.ReadWrite;
-            uses.Add(table.GradStream(c, r, AccessMode.Write));
-            uses.Add(table.HeadGradients(gradients));
-            if (model.TiedEmbedding)
-            {
-                uses.Add(table.EmbeddingGradients(Roles.TiedGradients, gradients));
-            }
-        }
-
-        uses.AddRange(table.Scratch(programs.Head().ScratchLength, AccessMode.Write));
-        Add(OpKind.Head, null, c, r, [.. uses]);
-    }
-
     private void BackwardLayer(Layer l, Round r)
     {
         bool first = r.Index == 0;
@@ -167,6 +153,13 @@ internal sealed class StepLowering
         {
             var saved = table.Saved(l, c);
             bool lastOfGroup = c.Index % geometry.ChunksPerGroup == geometry.ChunksPerGroup - 1;
+            if (segments > 1)
+            {
+                StreamedBackward(l, c, r, saved, lastOfGroup, first);
+                first = false;
+                continue;
+            }
+
             if (lastOfGroup && geometry.ChunksPerGroup > 1 && !saved.HasFlag(TensorSet.Kv))
             {
                 RecomputeWindow(l, c, r);
@@ -234,30 +227,14 @@ internal sealed class StepLowering
         ], saved);
     }
 
-    private void EmbedBackward(Round r)
-    {
-        if (r.Index == 0 && !model.TiedEmbedding)
-        {
-            Add(OpKind.Zero, null, null, r, [table.EmbeddingGradients(Roles.Gradients, AccessMode.Write)]);
-        }
+    private (Use Gradients, Use Weights) Parameters(ParameterOwner owner) => owner.Layer is { } l
+        ? (table.Gradients(l, AccessMode.Read), table.Weights(l, AccessMode.ReadWrite))
+        : (table.VocabularyGradients(Roles.Gradients, owner, AccessMode.Read), table.VocabularyWeights(Roles.Weights, owner, AccessMode.ReadWrite));
 
-        foreach (var c in geometry.BackwardOrder())
-        {
-            Add(OpKind.EmbedBackward, null, c, r,
-                [table.Table(c, r), table.GradStream(c, r, AccessMode.Read), table.EmbeddingGradients(Roles.Gradients, AccessMode.ReadWrite)]);
-        }
-    }
-
-    private (ParameterLayout Layout, Use Gradients, Use Weights) Parameters(Owner owner) => owner switch
+    private void Update(ParameterOwner owner)
     {
-        { Layer: { } l } => (programs.BlockLayout, table.Gradients(l, AccessMode.Read), table.Weights(l, AccessMode.ReadWrite)),
-        { IsHead: true } => (programs.HeadLayout, table.HeadGradients(AccessMode.Read), table.HeadWeights(AccessMode.ReadWrite)),
-        _ => (programs.EmbeddingLayout, table.EmbeddingGradients(Roles.Gradients, AccessMode.Read), table.EmbeddingWeights(Roles.Weights, AccessMode.ReadWrite)),
-    };
-
-    private void Update(Owner owner)
-    {
-        var (layout, gradients, weights) = Parameters(owner);
+        var layout = owner.Layout(programs);
+        var (gradients, weights) = Parameters(owner);
         long g = workload.Recipe.Gradients.Size(), w = workload.Recipe.Parameters.Size();
         for (int p = 0; p < pieces.CountOf(layout); p++)
         {
@@ -268,26 +245,13 @@ internal sealed class StepLowering
                 weights with { Offset = new Bytes(first * w), Length = new Bytes(count * w) },
                 table.Moments(owner.ToString(), p, piecesUsed++, pieces.Size(count)),
                 .. workload.Kind == WorkloadKind.ClippedTraining ? [table.Norms()] : ImmutableArray<Use>.Empty,
-            ]) { Layer = owner.Layer, Piece = p });
+            ]) { Layer = owner.Layer, Block = owner.Block, Piece = p });
         }
-    }
-
-    /// <summary>Whose parameters: a block's, the head's or the embedding's.</summary>
-    private readonly record struct Owner(Layer? Layer, bool IsHead = false)
-    {
-        public static Owner Head => new(null, IsHead: true);
-
-        public static Owner Embedding => default;
-
-        /// <summary>Place among all parameter objects: embedding, blocks, head.</summary>
-        public int Index(ModelConfig model) => Layer is { } l ? l.Index + 1 : IsHead ? model.LayerCount + 1 : 0;
-
-        public override string ToString() => Layer is { } l ? l.ToString() : IsHead ? "head" : "embed";
     }
 
     private ImmutableArray<Use> Context(Layer l, Chunk c, Round r, bool recomputed) =>
         geometry.WindowRow(c) == 0 ? [] : [table.Window(l, c, r, recomputed, 0, geometry.WindowRow(c), AccessMode.Read)];
 
-    private void Add(OpKind kind, Layer? l, Chunk? c, Round r, ImmutableArray<Use> uses, TensorSet saved = default, TensorSet wanted = default) =>
-        ops.Add(new StepOp(kind, uses) { Layer = l, Chunk = c, Round = r, Saved = saved, Wanted = wanted });
+    private void Add(OpKind kind, Layer? l, Chunk? c, Round r, ImmutableArray<Use> uses, TensorSet saved = default, TensorSet wanted = default, Segment? segment = null) =>
+        ops.Add(new StepOp(kind, uses) { Layer = l, Chunk = c, Round = r, Segment = segment, Saved = saved, Wanted = wanted });
 }

@@ -53,9 +53,13 @@ public sealed record StepOp(OpKind Kind, ImmutableArray<Use> Uses)
 {
     public Layer? Layer { get; init; }
 
+    public VocabularyBlock? Block { get; init; }
+
     public Chunk? Chunk { get; init; }
 
     public Round? Round { get; init; }
+
+    public Segment? Segment { get; init; }
 
     public int Piece { get; init; }
 

@@ -34,6 +34,7 @@ internal sealed class Tenancy
     private readonly int[] firstUse;
     private readonly int[] lastUse;
     private readonly int[][] nextUse;
+    private readonly Bytes[][] laterEnd;
     private readonly PoolState[] pools;
     private readonly ObjectState[] states;
     private readonly List<(long Time, Travel Copy)> copies = [];
@@ -54,6 +55,7 @@ internal sealed class Tenancy
         }
 
         nextUse = NextUses(program, firstUse);
+        laterEnd = LaterEnds(program);
         int slot = 0;
         pools = [.. program.Pools.Select(p =>
         {
@@ -171,7 +173,7 @@ internal sealed class Tenancy
 
             for (int u = 0; u < uses.Length; u++)
             {
-                slots[i][u] = Enter(uses[u], i, nextUse[i][u], start);
+                slots[i][u] = Enter(uses, u, i, start);
             }
 
             foreach (var use in uses)
@@ -192,8 +194,9 @@ internal sealed class Tenancy
         }
     }
 
-    private int Enter(in Use use, int op, int next, long start)
+    private int Enter(ImmutableArray<Use> uses, int index, int op, long start)
     {
+        var use = uses[index];
         var state = states[use.Object];
         var pool = pools[program.Objects[use.Object].Pool];
         long now = start + op;
@@ -205,17 +208,31 @@ internal sealed class Tenancy
             if (life is Lifetime.State or Lifetime.Input || firstUse[use.Object] < op)
             {
                 long issue = Math.Max(Math.Max(free, state.SavedAt), start - 1) - start;
-                copies.Add((now, new Travel(true, use.Object, slot, Bytes.Zero, program.Objects[use.Object].Length, (int)issue, op)));
+                var length = life == Lifetime.Transient ? Wanted(state, uses, use.Object, laterEnd[op][index]) : program.Objects[use.Object].Length;
+                copies.Add((now, new Travel(true, use.Object, slot, Bytes.Zero, length, (int)issue, op)));
             }
         }
 
-        pool.Touch(use.Object, state, now, start + next);
+        state.WantedEnd = laterEnd[op][index];
+        pool.Touch(use.Object, state, now, start + nextUse[op][index]);
         if (use.Mode != Schedules.AccessMode.Read)
         {
             state.MarkDirty(use.Offset, use.Length, now);
         }
 
         return state.Slot;
+    }
+
+    /// <summary>Bytes from the start of an object that are defined and wanted by this op or a later one.</summary>
+    private static Bytes Wanted(ObjectState state, ImmutableArray<Use> uses, int o, Bytes later)
+    {
+        var end = later;
+        foreach (var use in uses)
+        {
+            end = use.Object == o ? Bytes.Max(end, use.Offset + use.Length) : end;
+        }
+
+        return end < state.WrittenEnd ? end : state.WrittenEnd;
     }
 
     private (int Slot, long FreeSince) Acquire(PoolState pool, long now, int poolId)
@@ -243,7 +260,11 @@ internal sealed class Tenancy
         var state = states[o];
         foreach (var (offset, length, time) in state.Dirty)
         {
-            AddSave(o, state.Slot, offset, length, time);
+            var wanted = offset + length < state.WantedEnd ? length : state.WantedEnd - offset;
+            if (wanted > Bytes.Zero)
+            {
+                AddSave(o, state.Slot, offset, wanted, time);
+            }
         }
 
         state.Dirty.Clear();
@@ -264,6 +285,7 @@ internal sealed class Tenancy
         }
 
         state.Dirty.Clear();
+        state.WrittenEnd = Bytes.Zero;
         state.SavedAt = -1;
         pools[program.Objects[o].Pool].Release(o, state);
     }
@@ -288,6 +310,24 @@ internal sealed class Tenancy
             foreach (var use in uses)
             {
                 next[use.Object] = i;
+            }
+        }
+
+        return result;
+    }
+
+    /// <summary>For every use, one past the last byte of the object that a later op of the step uses; the whole of what outlives the step.</summary>
+    private static Bytes[][] LaterEnds(StepProgram program)
+    {
+        Bytes[] later = [.. program.Objects.Select(o => o.Life == Lifetime.Transient ? Bytes.Zero : o.Length)];
+        var result = new Bytes[program.Ops.Length][];
+        for (int i = result.Length - 1; i >= 0; i--)
+        {
+            var uses = program.Ops[i].Uses;
+            result[i] = [.. uses.Select(u => later[u.Object])];
+            foreach (var use in uses)
+            {
+                later[use.Object] = Bytes.Max(later[use.Object], use.Offset + use.Length);
             }
         }
 

@@ -19,6 +19,12 @@ internal sealed class ObjectState
     /// <summary>The op after which its home was written last.</summary>
     public long SavedAt { get; set; } = -1;
 
+    /// <summary>One past the last byte that was written in this step: the rest is undefined.</summary>
+    public Bytes WrittenEnd { get; set; }
+
+    /// <summary>One past the last byte that any later op wants: what lies beyond need not travel.</summary>
+    public Bytes WantedEnd { get; set; }
+
     /// <summary>Its bytes are nowhere else: it may not leave.</summary>
     public bool Pinned { get; init; }
 
@@ -37,7 +43,27 @@ internal sealed class ObjectState
             }
         }
 
+        for (int i = Dirty.Count - 1; i >= 0; i--)
+        {
+            var (from, old, at) = Dirty[i];
+            if (from < offset + length && offset < from + old)
+            {
+                Dirty.RemoveAt(i);
+                AddDirty(from, offset, at);
+                AddDirty(offset + length, from + old, at);
+            }
+        }
+
         Dirty.Add((offset, length, time));
+        WrittenEnd = Bytes.Max(WrittenEnd, offset + length);
+    }
+
+    private void AddDirty(Bytes from, Bytes to, long time)
+    {
+        if (from < to)
+        {
+            Dirty.Add((from, to - from, time));
+        }
     }
 }
 

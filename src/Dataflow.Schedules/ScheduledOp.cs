@@ -9,6 +9,8 @@ public enum OpKind
     Embed,
     Forward,
     Head,
+    HeadLoss,
+    HeadBackward,
     Recompute,
     Backward,
     EmbedBackward,
@@ -17,6 +19,24 @@ public enum OpKind
     Fetch,
     Save,
     Zero,
+
+    /// <summary>The forward up to attention, where attention takes its window segment by segment.</summary>
+    Project,
+
+    /// <summary>Attention to one segment; what it finds is carried in scratch.</summary>
+    Attend,
+
+    /// <summary>The forward from attention's output on.</summary>
+    Combine,
+
+    /// <summary>The backward down to the gradient of attention's output.</summary>
+    CombineBackward,
+
+    /// <summary>One segment's gradients of K and V, and its part of the query's.</summary>
+    AttendBackward,
+
+    /// <summary>The backward from the gradients of query, K and V on.</summary>
+    ProjectBackward,
 }
 
 /// <summary>How an op uses bytes. Write promises to overwrite all of them without looking; ReadWrite updates or accumulates.</summary>
@@ -53,16 +73,22 @@ public sealed record ScheduledOp
     /// <summary>The block, where there is one.</summary>
     public Layer? Layer { get; init; }
 
+    /// <summary>The block of the vocabulary, where it is cut into several.</summary>
+    public VocabularyBlock? Block { get; init; }
+
     /// <summary>The chunk, where there is one.</summary>
     public Chunk? Chunk { get; init; }
 
     /// <summary>The round, where there is one.</summary>
     public Round? Round { get; init; }
 
+    /// <summary>Where the window is streamed: the segment attended to, or that of the chunk's own K and V.</summary>
+    public Segment? Segment { get; init; }
+
     /// <summary>Which of an object's equal pieces (optimizer updates), 0 if whole.</summary>
     public int Piece { get; init; }
 
-    /// <summary>Forward, Recompute, Backward: the tensors that are kept; the others pass through scratch.</summary>
+    /// <summary>Forward, Recompute, Backward and their parts: the tensors that are kept; the others pass through scratch.</summary>
     public TensorSet Saved { get; init; }
 
     /// <summary>Recompute: the tensors wanted.</summary>
@@ -77,8 +103,8 @@ public sealed record ScheduledOp
     /// <summary>Equality of values, operands and waits in order (a default array counts as empty).</summary>
     public bool Equals(ScheduledOp? other) =>
         ReferenceEquals(this, other) || (other is not null
-        && Kind == other.Kind && Stream == other.Stream && Layer == other.Layer && Chunk == other.Chunk && Round == other.Round
-        && Piece == other.Piece && Saved == other.Saved && Wanted == other.Wanted
+        && Kind == other.Kind && Stream == other.Stream && Layer == other.Layer && Block == other.Block && Chunk == other.Chunk && Round == other.Round
+        && Segment == other.Segment && Piece == other.Piece && Saved == other.Saved && Wanted == other.Wanted
         && Accesses.AsSpan().SequenceEqual(other.Accesses.AsSpan())
         && Waits.AsSpan().SequenceEqual(other.Waits.AsSpan()));
 
@@ -87,6 +113,8 @@ public sealed record ScheduledOp
     {
         var hash = new HashCode();
         hash.Add(HashCode.Combine(Kind, Stream, Layer, Chunk, Round, Piece, Saved, Wanted));
+        hash.Add(Segment);
+        hash.Add(Block);
         foreach (Access access in Accesses.AsSpan())
         {
             hash.Add(access);

@@ -34,6 +34,7 @@ public sealed class Trainer
     private readonly float[] losses;
     private readonly double[] squaredSums;
     private readonly Executor? evaluation;
+    private readonly ObjectWeights parameters;
     private readonly ObjectMoments firstMoments;
     private readonly ObjectMoments secondMoments;
 
@@ -41,7 +42,7 @@ public sealed class Trainer
     public Trainer(Workload workload, Schedule schedule, IDevice device, Executor? evaluation = null)
     {
         this.evaluation = evaluation;
-        squaredSums = new double[workload.Model.LayerCount + 2];
+        squaredSums = new double[(schedule.Objects.FirstOrDefault(o => o.Name == "norm")?.Length.Value ?? 0) / sizeof(double)];
         (this.workload, this.schedule) = (workload, schedule);
         state = new StepState(schedule, device);
         executor = new Executor(schedule, device);
@@ -51,10 +52,11 @@ public sealed class Trainer
         tableNames = [.. Enumerable.Range(0, geometry.Rounds)
             .SelectMany(r => Enumerable.Range(0, geometry.ChunksPerRound).Select(c => $"T/{new Chunk(c)}/{new Round(r)}"))];
         losses = new float[geometry.ChunksPerRound * geometry.Rounds];
-        Weights = new ObjectWeights(state, workload.Model, workload.Recipe.Parameters, "W");
-        FirstMoments = firstMoments = new ObjectMoments(schedule, state, workload.Model, workload.Recipe.Moments, second: false);
-        SecondMoments = secondMoments = new ObjectMoments(schedule, state, workload.Model, workload.Recipe.Moments, second: true);
-        Gradients = new ObjectWeights(state, workload.Model, workload.Recipe.Gradients, "G");
+        var objects = new StoredObjects(workload);
+        Weights = parameters = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Parameters, "W");
+        FirstMoments = firstMoments = new ObjectMoments(schedule, state, workload.Model, objects, workload.Recipe.Moments, second: false);
+        SecondMoments = secondMoments = new ObjectMoments(schedule, state, workload.Model, objects, workload.Recipe.Moments, second: true);
+        Gradients = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Gradients, "G");
     }
 
     /// <summary>Steps done.</summary>
@@ -102,7 +104,7 @@ public sealed class Trainer
         {
             var bytes = staging.AsSpan(0, checked((int)(piece.Count * type.Size())));
             weights.Read(piece.Object, piece.First, bytes, type);
-            state.Write(ObjectWeights.NameOf("W", piece.Object), new Bytes(piece.First * type.Size()), bytes);
+            parameters.Write(piece.Object, piece.First, bytes);
             return staging;
         }, _ => { });
         ClearOptimizer();

@@ -16,7 +16,7 @@ public class DiagnosisTests
         MemInfo = MemInfo,
         Limits = "Max locked memory         unlimited            unlimited            bytes",
         Status = "CapEff:\t0000000000000000",
-        Pinned = new PinnedMemory(new Bytes(2L << 30), new Bytes(2L << 30), null),
+        Pinned = new PinningTrial(new Bytes(2L << 30), new Bytes(2L << 30), null),
         HugePages = "[always] madvise never",
         Libraries = [new LibraryFinding("driver", "any GPU run", ["libcuda.so.1"], null), new LibraryFinding("nvrtc", "compiling", ["libnvrtc.so.13", "libnvrtc.so.12"], null)],
         Gpus = new GpuReading([], null, "no driver"),
@@ -40,7 +40,7 @@ public class DiagnosisTests
         {
             Processors = 1,
             VectorBits = 128,
-            Pinned = new PinnedMemory(Bytes.Zero, Bytes.Zero, "no"),
+            Pinned = new PinningTrial(Bytes.Zero, Bytes.Zero, "no"),
             Libraries = Plain.Libraries,
             Gpus = Plain.Gpus,
             Profiles = [],
@@ -105,8 +105,8 @@ public class DiagnosisTests
     {
         Expect(CheckStatus.Ok, "2.000 GiB were locked", Look("pinning", Plain));
         Expect(CheckStatus.Warn, "8.00 MiB of 16.00 MiB could be locked (Cannot allocate memory)",
-            Look("pinning", Plain with { Pinned = new PinnedMemory(new Bytes(8 << 20), new Bytes(16 << 20), "Cannot allocate memory") }));
-        Expect(CheckStatus.Missing, "0 bytes", Look("pinning", Plain with { Pinned = new PinnedMemory(Bytes.Zero, Bytes.Zero, "the limit allows none") }));
+            Look("pinning", Plain with { Pinned = new PinningTrial(new Bytes(8 << 20), new Bytes(16 << 20), "Cannot allocate memory") }));
+        Expect(CheckStatus.Missing, "0 bytes", Look("pinning", Plain with { Pinned = new PinningTrial(Bytes.Zero, Bytes.Zero, "the limit allows none") }));
     }
 
     [Fact]
@@ -123,7 +123,8 @@ public class DiagnosisTests
         Expect(CheckStatus.Missing, "no libcuda.so.1", Look("driver", Plain));
         Expect(CheckStatus.Missing, "none can be used: no driver", Look("gpu", Plain));
         Expect(CheckStatus.Missing, "none of libnvrtc.so.13, libnvrtc.so.12", Look("nvrtc", Plain));
-        Expect(CheckStatus.Missing, "none in this build", Look("cubins", Plain));
+        Expect(CheckStatus.Missing, "no compiled kernels", Look("cubins", Plain));
+        Expect(CheckStatus.Ok, "11 for sm_80, 11 for compute_80", Look("cubins", Plain with { Kernels = [("sm_80", 11), ("compute_80", 11)] }));
     }
 
     [Fact]

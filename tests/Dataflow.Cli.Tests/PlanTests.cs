@@ -38,6 +38,18 @@ public class PlanTests
     }
 
     [Fact]
+    public void The_vocabulary_can_be_cut_into_blocks_and_every_report_says_so()
+    {
+        Assert.Equal(2, Json(Programs.Good(Programs.Dataflow($"plan {Nano} --vocabulary-blocks 2 --json"))).GetProperty("vocabulary_blocks").GetInt32());
+        Assert.Equal(1, Json(Programs.Good(Programs.Dataflow($"plan {Nano} --json"))).GetProperty("vocabulary_blocks").GetInt32());
+        Assert.Contains("the vocabulary in 2 blocks of 128 rows", Programs.Good(Programs.Dataflow($"plan {Nano} --vocabulary-blocks 2")), StringComparison.Ordinal);
+        string schedule = Programs.Good(Programs.Dataflow($"show {Nano} --vocabulary-blocks 2 --schedule"));
+        Assert.Contains("fact vocabulary_blocks 2\n", schedule, StringComparison.Ordinal);
+        Assert.Contains(" HeadBackward B1 C0 R0 ", schedule, StringComparison.Ordinal);
+        Assert.Contains("give 2", Programs.Refused(2, Programs.Dataflow($"plan {Nano} --vocabulary-blocks 3")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_does_not_fit_ends_with_3_and_the_smallest_that_does_is_true()
     {
         const string request = "plan models/nano.json --seqlen 128 --chunk 128 --global-batch 1024 --json --host-memory 64MiB";

@@ -10,6 +10,7 @@ public class ResumeTests
     [Theory]
     [InlineData("")]
     [InlineData("--clip 0.5 --dtype bf16")]
+    [InlineData("--vocabulary-blocks 2 --dtype bf16")]
     public void Stopping_and_resuming_gives_the_bits_of_the_unbroken_run(string more)
     {
         using var scratch = new ScratchFolder();
@@ -38,6 +39,7 @@ public class ResumeTests
         Assert.Contains("--seed 0", Refuse($"--resume {saved} --seed 9"), StringComparison.Ordinal);
         string other = Run.Replace("--chunk 128", "--chunk 64", StringComparison.Ordinal);
         Assert.Contains("another geometry", Programs.Refused(2, Programs.Demo($"64MiB 8MiB {other} --steps 4 --resume {saved}")), StringComparison.Ordinal);
+        Assert.Contains("--vocabulary-blocks 1", Refuse($"--resume {saved} --vocabulary-blocks 2"), StringComparison.Ordinal);
         string moments = Path.Combine(saved, "step-00000002", "second_moments.safetensors");
         File.WriteAllBytes(moments, File.ReadAllBytes(moments)[..^100]);
         Assert.Contains("second_moments", Refuse($"--resume {saved}"), StringComparison.Ordinal);

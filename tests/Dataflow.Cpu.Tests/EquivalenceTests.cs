@@ -14,18 +14,19 @@ public class EquivalenceTests
         TensorSet.All, TensorSet.All & ~TensorSet.Kv, TensorSet.Kv | TensorSet.GateUp, TensorSet.Query, TensorSet.Residual,
     ];
 
-    public static TheoryData<string, string, int, int> Geometries => new()
+    public static TheoryData<string, string, int, int, int> Geometries => new()
     {
-        { "llama-small", "fp32", 32, 2 }, { "llama-small", "bf16", 64, 2 }, { "qwen3-small", "fp32", 32, 3 }, { "qwen3-small", "bf16", 96, 1 },
-        { "llama-documents", "fp32", 64, 2 }, { "llama-long", "fp32", 256, 4 }, { "qwen3-hd128", "fp32", 64, 5 }, { "llama-hd64", "bf16", 48, 4 },
+        { "llama-small", "fp32", 32, 2, 1 }, { "llama-small", "bf16", 64, 2, 1 }, { "qwen3-small", "fp32", 32, 3, 1 }, { "qwen3-small", "bf16", 96, 1, 1 },
+        { "llama-documents", "fp32", 64, 2, 1 }, { "llama-long", "fp32", 256, 4, 1 }, { "qwen3-hd128", "fp32", 64, 5, 1 }, { "llama-hd64", "bf16", 48, 4, 1 },
+        { "llama-small", "bf16", 32, 2, 2 }, { "llama-small", "fp32", 64, 3, 3 }, { "qwen3-small", "bf16", 32, 3, 2 }, { "qwen3-small", "fp32", 96, 1, 3 },
     };
 
     [Theory]
     [MemberData(nameof(Geometries))]
-    public void Budgets_and_save_sets_do_not_change_a_bit(string name, string dtype, int chunk, int chunksPerRound)
+    public void Budgets_and_save_sets_do_not_change_a_bit(string name, string dtype, int chunk, int chunksPerRound, int blocks)
     {
         var golden = new GoldenCase(name);
-        var request = Request(golden, dtype, chunk, chunksPerRound);
+        var request = Request(golden, dtype, chunk, chunksPerRound, blocks);
         byte[] want = Bits(golden.Gradients(GoldenCase.Plan(request)));
         foreach (var saved in SaveSets)
         {
@@ -45,13 +46,15 @@ public class EquivalenceTests
     }
 
     [Theory]
-    [InlineData("llama-long", 128, 8)]
-    [InlineData("llama-documents", 64, 2)]
-    [InlineData("qwen3-small", 32, 3)]
-    public void Fifty_adversarial_interleavings_do_not_change_a_bit(string name, int chunk, int chunksPerRound)
+    [InlineData("llama-long", 128, 8, 1)]
+    [InlineData("llama-documents", 64, 2, 1)]
+    [InlineData("qwen3-small", 32, 3, 1)]
+    [InlineData("qwen3-small", 32, 3, 3)]
+    [InlineData("llama-small", 32, 2, 2)]
+    public void Fifty_adversarial_interleavings_do_not_change_a_bit(string name, int chunk, int chunksPerRound, int blocks)
     {
         var golden = new GoldenCase(name);
-        var plan = GoldenCase.Tight(Request(golden, "fp32", chunk, chunksPerRound));
+        var plan = GoldenCase.Tight(Request(golden, "fp32", chunk, chunksPerRound, blocks));
         byte[] want = Bits(golden.Gradients(plan, threads: 1));
         for (int seed = 0; seed < 50; seed++)
         {
@@ -59,11 +62,15 @@ public class EquivalenceTests
         }
     }
 
-    [Fact]
-    public void Training_is_the_same_to_the_bit_over_budgets_interleavings_and_threads()
+    [Theory]
+    [InlineData("llama-small", 2, 3, 1)]
+    [InlineData("llama-small", 2, 3, 3)]
+    [InlineData("qwen3-small", 3, 2, 2)]
+    [InlineData("qwen3-small", 6, 1, 3)]
+    public void Training_is_the_same_to_the_bit_over_budgets_interleavings_and_threads(string name, int chunksPerRound, int rounds, int blocks)
     {
-        var golden = new GoldenCase("llama-small");
-        var request = golden.Request(Recipe.Bf16, WorkloadKind.Training, pins: new GeometryPins(32, 2, 3));
+        var golden = new GoldenCase(name);
+        var request = golden.Request(Recipe.Bf16, WorkloadKind.Training, pins: new GeometryPins(32, chunksPerRound, rounds, blocks));
         byte[] want = Train(golden, GoldenCase.Plan(request), null, 2);
         var tight = GoldenCase.Tight(request);
         Assert.Equal(want, Train(golden, tight, null, 1));
@@ -89,8 +96,8 @@ public class EquivalenceTests
         return Bits((loss, GoldenCase.Tensors(trainer.Weights)));
     }
 
-    private static PlanRequest Request(GoldenCase golden, string dtype, int chunk, int chunksPerRound) => golden.Request(
-        Recipe.All.Single(r => r.Name == dtype), WorkloadKind.Gradients, pins: new GeometryPins(chunk, chunksPerRound));
+    private static PlanRequest Request(GoldenCase golden, string dtype, int chunk, int chunksPerRound, int blocks) => golden.Request(
+        Recipe.All.Single(r => r.Name == dtype), WorkloadKind.Gradients, pins: new GeometryPins(chunk, chunksPerRound, VocabularyBlocks: blocks));
 
     private static TrainingPlan Verified(TrainingPlan plan)
     {

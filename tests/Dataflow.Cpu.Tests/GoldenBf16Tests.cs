@@ -21,6 +21,14 @@ public class GoldenBf16Tests
     public void Chunks_of_32(string name) =>
         Check(name, c => GoldenCase.Plan(c.Request(Recipe.Bf16, WorkloadKind.Gradients, pins: new GeometryPins(32))));
 
+    [Theory]
+    [MemberData(nameof(GoldenCase.Cut), MemberType = typeof(GoldenCase))]
+    public void With_the_vocabulary_in_blocks(string name, int blocks)
+    {
+        Check(name, c => GoldenCase.Tight(c.Request(Recipe.Bf16, WorkloadKind.Gradients, pins: new GeometryPins(VocabularyBlocks: blocks))));
+        Check(name, c => GoldenCase.Plan(c.Request(Recipe.Bf16, WorkloadKind.Gradients, pins: new GeometryPins(32, VocabularyBlocks: blocks))));
+    }
+
     private static void Check(string name, Func<GoldenCase, TrainingPlan> planOf)
     {
         var golden = new GoldenCase(name);

@@ -10,6 +10,23 @@ namespace Dataflow.Cpu.Tests;
 internal sealed class GoldenCase
 {
     public static readonly string[] Names = ["llama-small", "qwen3-small", "llama-long", "llama-hd64", "qwen3-hd128", "llama-documents"];
+
+    /// <summary>Cases whose vocabulary has room for blocks of 128 rows, tied and untied, each in two and three of them; the last one may be a single row.</summary>
+    public static TheoryData<string, int> Cut
+    {
+        get
+        {
+            var data = new TheoryData<string, int>();
+            foreach (string name in new[] { "llama-small", "qwen3-small", "llama-long", "llama-documents" })
+            {
+                data.Add(name, 2);
+                data.Add(name, 3);
+            }
+
+            return data;
+        }
+    }
+
     private readonly JsonElement expected;
 
     public GoldenCase(string name)

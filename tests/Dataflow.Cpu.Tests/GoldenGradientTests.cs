@@ -22,6 +22,16 @@ public class GoldenGradientTests
     public void Fp32_chunks_of_32(string name) =>
         CheckFp32(name, c => GoldenCase.Tight(c.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(32))));
 
+    [Theory]
+    [MemberData(nameof(GoldenCase.Cut), MemberType = typeof(GoldenCase))]
+    public void Fp32_with_the_vocabulary_in_blocks(string name, int blocks)
+    {
+        PlanRequest Request(GoldenCase c, int? chunk) => c.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(chunk, VocabularyBlocks: blocks));
+        CheckFp32(name, c => GoldenCase.Plan(Request(c, null)));
+        CheckFp32(name, c => GoldenCase.Tight(Request(c, null)));
+        CheckFp32(name, c => GoldenCase.Tight(Request(c, 32)));
+    }
+
     /// <summary>Documents that cross chunk borders, and a chunk that rows do not divide.</summary>
     [Theory]
     [InlineData(16)]

@@ -21,6 +21,15 @@ public class GoldenTrajectoryTests
     public void One_row_a_round(string name) => Check(name, c => GoldenCase.Tight(
         c.Request(Recipe.Fp32, WorkloadKind.Training, pins: new GeometryPins(32, c.Seqlen / 32, c.Rows))));
 
+    [Theory]
+    [MemberData(nameof(GoldenCase.Cut), MemberType = typeof(GoldenCase))]
+    public void With_the_vocabulary_in_blocks(string name, int blocks)
+    {
+        Check(name, c => GoldenCase.Plan(c.Request(Recipe.Fp32, WorkloadKind.Training, pins: new GeometryPins(VocabularyBlocks: blocks))));
+        Check(name, c => GoldenCase.Tight(c.Request(
+            Recipe.Fp32, WorkloadKind.Training, pins: new GeometryPins(32, c.Seqlen / 32, c.Rows, blocks))));
+    }
+
     private static void Check(string name, Func<GoldenCase, TrainingPlan> planOf)
     {
         var golden = new GoldenCase(name);

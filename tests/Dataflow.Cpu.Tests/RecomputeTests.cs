@@ -1,5 +1,6 @@
 using Dataflow.Model;
 using Dataflow.Planning;
+using Dataflow.Runtime;
 using Dataflow.Schedules;
 
 namespace Dataflow.Cpu.Tests;
@@ -23,6 +24,11 @@ public class RecomputeTests
         {
             var request = golden.Request(Recipe.All.Single(r => r.Name == dtype), WorkloadKind.Gradients, pins: new GeometryPins(chunk, chunksPerRound), saved: saved);
             compared.UnionWith(Compare(golden, GoldenCase.Tight(request)));
+            if (BlockPrograms.MayStream(saved) && GoldenCase.Plan(request).Workload is { Geometry.ChunksPerGroup: > 1 } workload)
+            {
+                var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
+                Compare(golden, Planner.PlanFor(workload, new ResidencyChain(workload, programs, saved, Tier.Bare, segments: 2)[0]));
+            }
         }
 
         TensorName[] expected =
@@ -41,11 +47,11 @@ public class RecomputeTests
         device.CallCompleted = (op, call, operands) =>
         {
             bool repeats = op.Kind == OpKind.Recompute
-                || (op.Kind == OpKind.Backward && call.Kernel is Kernel.RmsNormForward or Kernel.QkNormRopeForward);
+                || (op.Kind is OpKind.Backward or OpKind.CombineBackward && call.Kernel is Kernel.RmsNormForward or Kernel.QkNormRopeForward);
             foreach (var operand in call.Writes)
             {
                 var key = (op.Layer, op.Chunk, op.Round, operand.Tensor);
-                if (op.Kind == OpKind.Forward)
+                if (op.Kind is OpKind.Forward or OpKind.Project or OpKind.Combine)
                 {
                     forward[key] = Bytes(operands, operand);
                 }
@@ -61,5 +67,5 @@ public class RecomputeTests
     }
 
     private static unsafe byte[] Bytes(OpOperands operands, Operand operand) =>
-        new ReadOnlySpan<byte>(operands.Pointer(operand), checked((int)operands.SizeOf(operand).Value)).ToArray();
+        new ReadOnlySpan<byte>((void*)operands.Pointer(operand), checked((int)operands.SizeOf(operand).Value)).ToArray();
 }

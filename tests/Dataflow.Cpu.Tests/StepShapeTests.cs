@@ -9,17 +9,18 @@ namespace Dataflow.Cpu.Tests;
 /// <summary>The other shapes of a step: clipped by global norm, and evaluation between two training steps.</summary>
 public class StepShapeTests
 {
-    public static TheoryData<string, int, int> Cases => new()
+    public static TheoryData<string, int, int, int> Cases => new()
     {
-        { "llama-small", 64, 1 }, { "qwen3-small", 32, 3 }, { "llama-long", 256, 4 }, { "llama-documents", 64, 2 },
+        { "llama-small", 64, 1, 1 }, { "qwen3-small", 32, 3, 1 }, { "llama-long", 256, 4, 1 }, { "llama-documents", 64, 2, 1 },
+        { "llama-small", 64, 1, 3 }, { "qwen3-small", 32, 3, 3 }, { "llama-documents", 64, 2, 2 },
     };
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void A_clipped_step_is_AdamW_on_scaled_gradients(string name, int chunk, int chunksPerRound)
+    public void A_clipped_step_is_AdamW_on_scaled_gradients(string name, int chunk, int chunksPerRound, int blocks)
     {
         var golden = new GoldenCase(name);
-        var pins = new GeometryPins(chunk, chunksPerRound);
+        var pins = new GeometryPins(chunk, chunksPerRound, VocabularyBlocks: blocks);
         var gradients = golden.File("gradients.safetensors");
         double norm = Math.Sqrt(gradients.Values.Sum(g => g.Sum(x => (double)x * x)));
         float clip = (float)(norm / 3);
@@ -54,12 +55,12 @@ public class StepShapeTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Evaluation_between_steps_gives_the_loss_and_changes_nothing(string name, int chunk, int chunksPerRound)
+    public void Evaluation_between_steps_gives_the_loss_and_changes_nothing(string name, int chunk, int chunksPerRound, int blocks)
     {
         var golden = new GoldenCase(name);
         foreach (var kind in new[] { WorkloadKind.Training, WorkloadKind.ClippedTraining })
         {
-            var request = golden.Request(Recipe.Fp32, kind, pins: new GeometryPins(chunk, chunksPerRound));
+            var request = golden.Request(Recipe.Fp32, kind, pins: new GeometryPins(chunk, chunksPerRound, VocabularyBlocks: blocks));
             var least = GoldenCase.Tight(request);
             var middle = GoldenCase.Plan(request with { Budget = request.Budget with { Device = new Bytes(least.DevicePeak.Value * 3 / 2) } });
             foreach (var plan in new[] { GoldenCase.Plan(request), least, middle })

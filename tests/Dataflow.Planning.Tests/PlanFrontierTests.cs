@@ -53,6 +53,19 @@ public class PlanFrontierTests
         Assert.True(point.Residency.ActivationSlots >= 2 && point.Residency.WindowSlots >= 2 && point.Residency.StreamSlots >= 2);
     }
 
+    /// <summary>Whole, one table and its gradient are 1002 MiB each: block by block a quarter of both is the most that two of eight blocks take.</summary>
+    [Fact]
+    public void A_large_vocabulary_need_never_be_on_the_device_at_once()
+    {
+        var request = Request("8b", 8192);
+        var (blocks, whole) = (PlanFrontier.Of(request), PlanFrontier.Of(request with { Pins = new GeometryPins(VocabularyBlocks: 1) }));
+        foreach (var (cut, full) in new[] { (blocks.LeastDevice, whole.LeastDevice), (blocks.BesideCompute, whole.BesideCompute) })
+        {
+            Assert.Equal((8, 1), (cut.Workload.Geometry.VocabularyBlocks, full.Workload.Geometry.VocabularyBlocks));
+            Assert.True((full.Memory.Device - cut.Memory.Device).Value > 1450L << 20, $"{cut.Memory.Device}, whole {full.Memory.Device}");
+        }
+    }
+
     private static bool Fits(PlanRequest request, MemoryBudget budget) => new PlanCandidates(request).Best(budget) is not null;
 
     private static PlanRequest Request(string model, int seqlen) => new(

@@ -2,7 +2,7 @@ using Dataflow.Model;
 
 namespace Dataflow.Planning.Tests;
 
-/// <summary>Requests of all shapes: tied or not, QK-norm or not, packed rows, long rows, rows that chunks do not divide, tight or roomy budgets.</summary>
+/// <summary>Requests of all shapes: tied or not, the vocabulary cut or not, QK-norm or not, packed rows, long rows, rows that chunks do not divide, tight or roomy budgets.</summary>
 internal static class RandomRequests
 {
     public static PlanRequest Make(int seed, bool small = false)
@@ -23,6 +23,11 @@ internal static class RandomRequests
         var kind = random.Next(4) switch { 0 => WorkloadKind.Gradients, 1 => WorkloadKind.ClippedTraining, _ => WorkloadKind.Training };
         var recipe = random.Next(2) == 0 ? Recipe.Fp32 : Recipe.Bf16;
         var budget = new MemoryBudget(new Bytes(random.NextInt64(1 << 16, 8 << 20)), new Bytes(random.NextInt64(1 << 15, 4 << 20)));
+        if (random.Next(2) == 0)
+        {
+            pins = pins with { VocabularyBlocks = new VocabularyRows(model.VocabSize, random.Next(1, 5)).Count };
+        }
+
         return new PlanRequest(model, recipe, kind, seqlen, rows, pins, budget, saved);
     }
 }

@@ -38,14 +38,66 @@ public class SmallestBudgetTests
     [MemberData(nameof(Cases))]
     public void Both_bound(string model, int seqlen) => Check(Request(model, seqlen, new MemoryBudget(Nothing, Nothing)));
 
+    /// <summary>One MiB less of both than a budget that is tight in both: more of either alone may do, and each way is tight again.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Either_would_do(string model, int seqlen)
+    {
+        var request = Request(model, seqlen, new MemoryBudget(Plenty, Nothing));
+        var least = Assert.IsType<PlanResult.Infeasible>(Planner.Plan(request)).Pairs.Single();
+        var device = least.Device + new Bytes(least.Device.Value / 2);
+        var host = new PlanCandidates(request).LeastHost(device)!.Value;
+        request = request with { Budget = new MemoryBudget(host - MiB, device) };
+        var refused = Assert.IsType<PlanResult.Infeasible>(Planner.Plan(request));
+        Assert.Equal(2, refused.Pairs.Length);
+        Assert.Equal(host, refused.SmallestHost);
+        Assert.Equal((refused.SmallestDevice, refused.SmallestHost), (refused.Pairs[0].Device, refused.Pairs[1].Host));
+        Assert.True(refused.Pairs[0].Host <= request.Budget.Host && refused.Pairs[1].Device <= request.Budget.Device);
+        Assert.All(refused.Pairs, pair => CheckPair(request, pair));
+    }
+
+    [Theory]
+    [InlineData("nano", 512, 2)]
+    [InlineData("1b", 8192, 1)]
+    [InlineData("8b", 8192, 4)]
+    [InlineData("32b", 512, 16)]
+    public void With_the_vocabulary_in_so_many_blocks(string model, int seqlen, int blocks)
+    {
+        foreach (var budget in new[] { new MemoryBudget(Plenty, Nothing), new MemoryBudget(Nothing, Plenty), new MemoryBudget(Nothing, Nothing) })
+        {
+            Check(Request(model, seqlen, budget) with { Pins = new GeometryPins(VocabularyBlocks: blocks) });
+        }
+    }
+
+    /// <summary>Contexts so long that only segments of their windows fit.</summary>
+    [Theory]
+    [InlineData("8b", 1048576)]
+    [InlineData("1b", 524288)]
+    [InlineData("nano", 131072)]
+    public void Segments_bind(string model, int seqlen)
+    {
+        var request = Request(model, seqlen, new MemoryBudget(Plenty, Nothing));
+        Check(request);
+        var refused = Assert.IsType<PlanResult.Infeasible>(Planner.Plan(request));
+        var (_, _, residency) = new PlanCandidates(request).Best(new MemoryBudget(Plenty, refused.SmallestDevice))!.Value;
+        Assert.True(residency.WindowSegments > 1, $"{residency}");
+        Check(request with { Budget = new MemoryBudget(refused.SmallestHost, Nothing) });
+    }
+
     private static void Check(PlanRequest request)
     {
         var refused = Assert.IsType<PlanResult.Infeasible>(Planner.Plan(request));
-        var pair = new MemoryBudget(refused.SmallestHost, refused.SmallestDevice);
+        var pair = Assert.Single(refused.Pairs);
+        Assert.Equal((refused.SmallestDevice, refused.SmallestHost), (pair.Device, pair.Host));
+        Assert.Matches(@"give at least \d+ MiB of (device|host) memory", refused.Reason);
+        CheckPair(request, pair);
+    }
+
+    private static void CheckPair(PlanRequest request, MemoryBudget pair)
+    {
         Assert.True(Fits(request, pair), $"{pair} does not fit");
         Assert.False(Fits(request, pair with { Device = pair.Device - MiB }), $"less device memory than {pair} fits");
         Assert.False(Fits(request, pair with { Host = pair.Host - MiB }), $"less host memory than {pair} fits");
-        Assert.Matches(@"give at least \d+ MiB of (device|host) memory", refused.Reason);
     }
 
     private static bool Fits(PlanRequest request, MemoryBudget budget) => new PlanCandidates(request).Best(budget) is not null;

@@ -19,6 +19,18 @@ public sealed class ScheduleTextTests
     }
 
     [Fact]
+    public void A_segment_is_printed_with_the_number_of_segments()
+    {
+        const string update = "op 3 Update L00 piece=1", attend = "op 3 Attend L00 C1 R2 S1/4 piece=1";
+        string text = Samples.Step.Replace(update, attend, StringComparison.Ordinal);
+        Schedule schedule = ScheduleText.Parse(text);
+        Assert.Equal((OpKind.Attend, new Segment(1, 4)), (schedule.Ops[3].Kind, schedule.Ops[3].Segment));
+        Assert.Null(schedule.Ops[2].Segment);
+        Assert.Equal(text, ScheduleText.Print(schedule));
+        Assert.NotEqual(schedule, ScheduleText.Parse(text.Replace("S1/4", "S1/3", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void Parse_inverts_Print_on_any_value()
     {
         for (int seed = 0; seed < 500; seed++)
@@ -85,6 +97,7 @@ public sealed class ScheduleTextTests
     [InlineData("op 2 Forward", "op 3 Forward", "line 18, column 4: found '3', expected 2, the number of the op")]
     [InlineData("op 2 Forward", "op 2 Forwards", "line 18, column 6: found 'Forwards', expected the kind of an op (Embed, Forward")]
     [InlineData("on compute save", "save", "expected")]
+    [InlineData("op 3 Update L00", "op 3 Update L00 S1/x", "line 19, column 20: found 'x', expected the number of segments")]
     [InlineData("x=X/C1@X[128+256]:rw", "x=X/C1@X[128+256]:q", "line 18, column 85: found 'q', expected a mode (r, w, rw)")]
     [InlineData("object X/C1 512", "object X/C1 many", "line 11, column 13: found 'many', expected the length of an object")]
     [InlineData("Kv,Attention", "Kv,Head", "found 'Kv,Head', expected tensors joined by commas (None, Kv")]

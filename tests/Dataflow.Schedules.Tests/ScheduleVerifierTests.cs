@@ -43,6 +43,8 @@ public sealed class ScheduleVerifierTests
     [InlineData("slot W.dev device 0+40", "slot W.dev #7 0+40", null, "slot W.dev is in arena 7, there are 2")]
     [InlineData("slot W.dev device 0+40", "slot W.dev device 1+40", null, "slots W.dev at 1+40 and A.dev at 40+40 overlap")]
     [InlineData("object A 40", "object A 41", 1, "op 1 Forward places A of 41 bytes in slot A.dev of 40")]
+    [InlineData("object T 10", "object T 10\nobject T 12", null, "more than one object is called T")]
+    [InlineData("slot A.dev device 40+40", "slot A.dev device 40+40\nslot B device 80+5\nslot B device 85+5", null, "more than one slot is called B")]
     [InlineData("arena device 100", "arena device -1", null, "arena device has length -1")]
     [InlineData("object T 10", "object T -1", null, "object T has length -1")]
     [InlineData("state W@W.host", "state W@W.host\nstate W@#9", null, "names object 0 in slot 9; there are 3 objects and 4 slots")]

@@ -1,3 +1,4 @@
+using Dataflow.Cuda;
 using Dataflow.Model;
 
 namespace Dataflow.Cli;
@@ -5,6 +6,9 @@ namespace Dataflow.Cli;
 /// <summary>What the facts about a machine mean for training on it, and what to do: a function of the facts alone.</summary>
 internal static class Diagnosis
 {
+    /// <summary>The driver's name among the libraries.</summary>
+    public const string DriverLibrary = "driver";
+
     private const string RaiseLimit =
         "for GPU runs raise it: `ulimit -l unlimited` as root, memlock in /etc/security/limits.conf, or --ulimit memlock=-1 for a container; CPU runs pin nothing";
 
@@ -15,8 +19,8 @@ internal static class Diagnosis
     public static IReadOnlyList<Check> Of(MachineFacts facts) =>
     [
         Cores(facts), Memory(facts), LockLimit(facts), Pinning(facts), HugePages(facts), Driver(facts), .. Gpus(facts),
-        .. facts.Libraries.Where(l => l.Name != CudaLibraries.Driver).Select(Library),
-        new Check("cubins", CheckStatus.Missing, "none in this build", "this build trains on the CPU device, whatever GPU there is"),
+        .. facts.Libraries.Where(l => l.Name != DriverLibrary).Select(Library),
+        Kernels(facts),
         DemoText(facts), Profiles(facts),
     ];
 
@@ -98,7 +102,7 @@ internal static class Diagnosis
 
     private static Check Driver(MachineFacts facts)
     {
-        var library = facts.Libraries.FirstOrDefault(l => l.Name == CudaLibraries.Driver);
+        var library = facts.Libraries.FirstOrDefault(l => l.Name == DriverLibrary);
         string? version = ProcText.DriverVersion(facts.DriverText);
         string module = version is null ? "no kernel module" : $"kernel module {version}";
         string cuda = facts.Gpus.CudaVersion is { } newest ? $", runs CUDA up to {newest}" : "";
@@ -138,6 +142,10 @@ internal static class Diagnosis
         ? new Check(library.Name, CheckStatus.Ok, found)
         : new Check(library.Name, CheckStatus.Missing, $"none of {string.Join(", ", library.Candidates)}",
             $"for {library.Purpose} install it, or name its folder in {CudaLibraries.FoldersVariable}");
+
+    private static Check Kernels(MachineFacts facts) => facts.Kernels.Count > 0
+        ? new Check("cubins", CheckStatus.Ok, string.Join(", ", facts.Kernels.Select(k => $"{k.Images} for {k.Target}")))
+        : new Check("cubins", CheckStatus.Missing, "no compiled kernels", "`make kernels` compiles them; no GPU is needed for that");
 
     private static Check DemoText(MachineFacts facts) => facts.DemoText is { } path
         ? new Check("demo-text", CheckStatus.Ok, path + (string.IsNullOrEmpty(facts.DemoTextSource) ? "" : $": {facts.DemoTextSource}"))

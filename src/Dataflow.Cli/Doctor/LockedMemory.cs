@@ -22,22 +22,22 @@ internal static partial class LockedMemory
         new(Math.Min(Math.Min(limit.Value, Largest), (long)(available.Value * LargestShare)) / SmallestStep * SmallestStep);
 
     /// <summary>Locks more and more, at most <paramref name="bound"/> bytes, and gives everything back.</summary>
-    public static PinnedMemory Probe(Bytes bound)
+    public static PinningTrial Probe(Bytes bound)
     {
         if (!OperatingSystem.IsLinux())
         {
-            return new PinnedMemory(Bytes.Zero, bound, "this is tried on Linux only");
+            return new PinningTrial(Bytes.Zero, bound, "this is tried on Linux only");
         }
 
         if (bound <= Bytes.Zero)
         {
-            return new PinnedMemory(Bytes.Zero, bound, "the limit allows none");
+            return new PinningTrial(Bytes.Zero, bound, "the limit allows none");
         }
 
         nint start = Map(0, (nuint)bound.Value, ReadAndWrite, PrivateAnonymousUnreserved, -1, 0);
         if (start == -1)
         {
-            return new PinnedMemory(Bytes.Zero, bound, Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError()));
+            return new PinningTrial(Bytes.Zero, bound, Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError()));
         }
 
         try
@@ -50,7 +50,7 @@ internal static partial class LockedMemory
         }
     }
 
-    private static PinnedMemory Grow(nint start, Bytes bound)
+    private static PinningTrial Grow(nint start, Bytes bound)
     {
         var clock = Stopwatch.StartNew();
         long locked = 0;
@@ -59,7 +59,7 @@ internal static partial class LockedMemory
         {
             if (clock.Elapsed > s_patience)
             {
-                return new PinnedMemory(new Bytes(locked), new Bytes(locked), null);
+                return new PinningTrial(new Bytes(locked), new Bytes(locked), null);
             }
 
             if (Lock(start + (nint)locked, (nuint)step) == 0)
@@ -74,7 +74,7 @@ internal static partial class LockedMemory
             }
         }
 
-        return new PinnedMemory(new Bytes(locked), bound, locked < bound.Value ? failure : null);
+        return new PinningTrial(new Bytes(locked), bound, locked < bound.Value ? failure : null);
     }
 
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]

@@ -29,7 +29,7 @@ internal sealed record MachineFacts
     public string? Status { get; init; }
 
     /// <summary>How much could be locked in memory.</summary>
-    public required PinnedMemory Pinned { get; init; }
+    public required PinningTrial Pinned { get; init; }
 
     /// <summary>/sys/kernel/mm/transparent_hugepage/enabled.</summary>
     public string? HugePages { get; init; }
@@ -42,6 +42,9 @@ internal sealed record MachineFacts
 
     /// <summary>The GPUs.</summary>
     public required GpuReading Gpus { get; init; }
+
+    /// <summary>Files of compiled kernels by what they are compiled for; empty where there are none.</summary>
+    public IReadOnlyList<(string Target, int Images)> Kernels { get; init; } = [];
 
     /// <summary>The text that the demo trains on; null if it was not fetched.</summary>
     public string? DemoText { get; init; }
@@ -66,7 +69,7 @@ internal sealed record GroupLimit(string Group, Bytes Limit, Bytes Used);
 /// <param name="Locked">The most that was locked at once.</param>
 /// <param name="Tried">The most that was to be tried.</param>
 /// <param name="Failure">Why more could not be locked; null if all that was tried could.</param>
-internal sealed record PinnedMemory(Bytes Locked, Bytes Tried, string? Failure);
+internal sealed record PinningTrial(Bytes Locked, Bytes Tried, string? Failure);
 
 /// <summary>A native library that was looked for.</summary>
 /// <param name="Name">What it is: "NVRTC".</param>

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using Dataflow.Cuda;
 using Dataflow.Model;
 
 namespace Dataflow.Cli;
@@ -18,6 +19,7 @@ internal static class MachineSurvey
                 .Select(g => ProcText.LimitOf(g.Group, Text(g.LimitFile), Text(g.UsedFile)))
                 .OfType<GroupLimit>(),
         ];
+        KernelFolders.UseFetchedLibraries();
         string? demoText = Checkout.Find("data", "kjv.txt");
         var (profiles, fault) = Profiles();
         return new MachineFacts
@@ -32,13 +34,33 @@ internal static class MachineSurvey
             Pinned = LockedMemory.Probe(LockedMemory.Bound(Diagnosis.LockLimit(limits, status), Diagnosis.Available(memInfo, groups))),
             HugePages = Text("/sys/kernel/mm/transparent_hugepage/enabled"),
             DriverText = Text("/proc/driver/nvidia/version"),
-            Libraries = CudaLibraries.Find(),
+            Libraries = Libraries(),
             Gpus = GpuSurvey.Read(),
+            Kernels = Kernels(),
             DemoText = demoText,
             DemoTextSource = Text(demoText + ".source")?.Trim(),
             Profiles = profiles,
             ProfilesFault = fault,
         };
+    }
+
+    private static LibraryFinding[] Libraries() =>
+    [
+        Look(CudaLibrary.Driver, Diagnosis.DriverLibrary, "any GPU run"),
+        Look(CudaLibrary.Nvrtc, "nvrtc", "compiling changed kernels"),
+        Look(CudaLibrary.CublasLt, "cublaslt", "matrix products on a GPU"),
+        Look(CudaLibrary.Cudnn, "cudnn", "the fused attention of cuDNN (optional)"),
+    ];
+
+    private static LibraryFinding Look(CudaLibrary library, string name, string purpose) =>
+        new(name, purpose, CudaLibraries.FileNames(library), CudaLibraries.Locate(library));
+
+    private static List<(string Target, int Images)> Kernels()
+    {
+        var store = KernelFolders.Store;
+        return [.. KernelTarget.Shipped
+            .Select(t => (t.Name, Directory.Exists(Path.Combine(store.Folder, t.Name)) ? Directory.GetFiles(Path.Combine(store.Folder, t.Name), "*." + t.Extension).Length : 0))
+            .Where(t => t.Item2 > 0)];
     }
 
     private static (IReadOnlyList<HardwareProfile> Profiles, string? Fault) Profiles()

@@ -14,6 +14,7 @@ internal sealed class GeometryOptions
     private readonly Option<int?> chunk = Values.Option("--chunk", "TOKENS", "tokens processed together", Values.OptionalCount(1, Most));
     private readonly Option<int?> chunksPerRound = Values.Option("--chunks-per-round", "N", "chunks that pass a layer before any passes the next", Values.OptionalCount(1, Most));
     private readonly Option<int?> rounds = Values.Option("--rounds", "N", "rounds of a step", Values.OptionalCount(1, Most));
+    private readonly Option<int?> vocabularyBlocks = Values.Option("--vocabulary-blocks", "N", "blocks of rows in which embedding and head are computed and travel", Values.OptionalCount(1, Most));
     private readonly Option<string?> hardware = Values.Option<string?>("--hardware", "NAME", "plan for that machine: a name in profiling/hardware or a profile's file [default: this machine's CPU]", Values.FilePath);
     private readonly Option<TensorSet?> saveSet = Values.Option<TensorSet?>("--save-set", "SET", $"what travelling activations keep: {SaveSets.Choices}", t => SaveSets.Parse(t));
 
@@ -31,6 +32,7 @@ internal sealed class GeometryOptions
         command.Options.Add(chunk);
         command.Options.Add(chunksPerRound);
         command.Options.Add(rounds);
+        command.Options.Add(vocabularyBlocks);
         command.Options.Add(saveSet);
         command.Options.Add(hardware);
     }
@@ -39,6 +41,6 @@ internal sealed class GeometryOptions
     public PlanSettings Bind(ParseResult parsed, string model, int seqlen, Bytes? device, Bytes? host) => new(
         model, seqlen, device, host, parsed.GetValue(recipe) ?? Recipe.Fp32,
         parsed.CommandResult.Command.Options.Contains(globalBatch) ? parsed.GetValue(globalBatch) : null,
-        new GeometryPins(parsed.GetValue(chunk), parsed.GetValue(chunksPerRound), parsed.GetValue(rounds)),
+        new GeometryPins(parsed.GetValue(chunk), parsed.GetValue(chunksPerRound), parsed.GetValue(rounds), parsed.GetValue(vocabularyBlocks)),
         parsed.GetValue(saveSet), parsed.GetValue(hardware) is { } name ? HardwareFiles.Load(name) : null);
 }

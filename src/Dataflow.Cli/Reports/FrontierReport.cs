@@ -32,7 +32,7 @@ internal static class FrontierReport
         TextWriter output, IReadOnlyList<FrontierRow> rows, int index, Func<FrontierRow, FrontierPoint> pointOf, bool markdown, string title, string meaning)
     {
         bool hashes = rows.Any(r => r.Hashes[index] is not null);
-        var table = new TextTable(["model", "seqlen", "model state", "device", "x least", "host", "chunk", "keeps", "largest on the device", .. hashes ? ["plan"] : Array.Empty<string>()]);
+        var table = new TextTable(["model", "seqlen", "model state", "device", "x least", "host", "chunk", "vocabulary blocks", "keeps", "windows", "largest on the device", .. hashes ? ["plan"] : Array.Empty<string>()]);
         foreach (var row in rows)
         {
             var point = pointOf(row);
@@ -40,7 +40,7 @@ internal static class FrontierReport
             [
                 row.Request.Model.Name, $"{row.Request.Seqlen}", Short(row.ModelState),
                 Short(point.Memory.Device), PlanReport.Ratio(point.Memory.Device, row.Frontier.LeastDevice.Memory.Device), Short(point.Memory.Host),
-                $"{point.Workload.Geometry.ChunkTokens}", SaveSets.NameOf(point.Residency.Travelling), Largest(point),
+                $"{point.Workload.Geometry.ChunkTokens}", $"{point.Workload.Geometry.VocabularyBlocks}", SaveSets.NameOf(point.Residency.Travelling), PlanReport.Windows(point.Residency), Largest(point),
                 .. hashes ? [row.Hashes[index]![..HashShown]] : Array.Empty<string>(),
             ]);
         }

@@ -45,7 +45,9 @@ internal sealed record FrontierRow(PlanRequest Request, PlanFrontier Frontier, s
             ["chunk_tokens"] = geometry.ChunkTokens,
             ["chunks_per_round"] = geometry.ChunksPerRound,
             ["rounds_per_step"] = geometry.Rounds,
+            ["vocabulary_blocks"] = geometry.VocabularyBlocks,
             ["save_set"] = SaveSets.NameOf(point.Residency.Travelling),
+            ["window_segments"] = point.Residency.WindowSegments,
             ["on_device"] = new JsonArray([.. point.OnDevice.Select(s => new JsonObject { ["kind"] = s.Kind, ["bytes"] = s.Bytes.Value })]),
             ["plan_hash"] = hash,
         };

@@ -27,9 +27,11 @@ internal static class PlanJson
             ["chunk_tokens"] = geometry?.ChunkTokens,
             ["chunks_per_round"] = geometry?.ChunksPerRound,
             ["rounds_per_step"] = geometry?.Rounds,
+            ["vocabulary_blocks"] = geometry?.VocabularyBlocks,
             ["rows_per_step"] = geometry?.Rows,
             ["tokens_per_step"] = geometry?.TokensPerStep,
             ["save_set"] = plan is null ? null : SaveSets.NameOf(plan.Residency.Travelling),
+            ["window_segments"] = plan?.Residency.WindowSegments,
             ["device_peak_bytes"] = plan?.DevicePeak.Value,
             ["host_peak_bytes"] = plan?.HostPeak.Value,
             ["model_state_bytes"] = plan is null ? null : PlanReport.ModelState(plan).Value,
@@ -40,6 +42,11 @@ internal static class PlanJson
         {
             answer["smallest_device_bytes"] = infeasible?.SmallestDevice.Value ?? smallest?.Device?.Value;
             answer["smallest_host_bytes"] = infeasible?.SmallestHost.Value ?? smallest?.Host?.Value;
+        }
+
+        if (infeasible is not null)
+        {
+            answer["smallest_pairs"] = new JsonArray([.. infeasible.Pairs.Select(p => new JsonObject { ["device_bytes"] = p.Device.Value, ["host_bytes"] = p.Host.Value })]);
         }
 
         if (plan is not null)

@@ -32,8 +32,8 @@ internal static class PlanReport
     public static void WriteGeometry(TextWriter output, TrainingPlan plan)
     {
         var g = plan.Workload.Geometry;
-        output.WriteLine($"Step: {g.Rows} rows of {g.Seqlen} tokens = {g.TokensPerStep:N0} tokens");
-        output.WriteLine($"  chunks of {g.ChunkTokens:N0} tokens, {g.ChunksPerRound} a round, {g.Rounds} {(g.Rounds == 1 ? "round" : "rounds")}; logits of {g.HeadTokens} tokens at a time");
+        output.WriteLine($"Step: {g.Rows} row{(g.Rows == 1 ? "" : "s")} of {g.Seqlen} tokens = {g.TokensPerStep:N0} tokens");
+        output.WriteLine($"  chunks of {g.ChunkTokens:N0} tokens, {g.ChunksPerRound} a round, {g.Rounds} {(g.Rounds == 1 ? "round" : "rounds")}; logits of {g.HeadTokens} tokens at a time{Blocks(plan.Workload)}");
     }
 
     /// <summary>Both arenas against their budgets, by kind of object.</summary>
@@ -60,8 +60,9 @@ internal static class PlanReport
         var (r, model, g) = (plan.Residency, plan.Workload.Model, plan.Workload.Geometry);
         int groups = model.LayerCount * g.GroupsPerRound;
         output.WriteLine("Residency:");
-        output.WriteLine($"  parameters     {(r.WeightSlots >= model.LayerCount ? $"all {model.LayerCount} layers stay" : $"{r.WeightSlots} of {model.LayerCount} layers on the device at a time")}; embedding and head {(r.VocabularyResident ? "stay" : "take turns")}");
+        output.WriteLine($"  parameters     {(r.WeightSlots >= model.LayerCount ? $"all {model.LayerCount} layers stay" : $"{r.WeightSlots} of {model.LayerCount} layers on the device at a time")}; embedding and head {(g.VocabularyBlocks > 1 ? "in blocks, which " : "")}{(r.VocabularyResident ? "stay" : "take turns")}");
         output.WriteLine($"  activations    {Stay(r.ResidentGroups, groups, "groups of chunks")}; the others keep {SaveSets.NameOf(r.Travelling)} (input,{SaveSets.ListOf(r.Travelling)})");
+        output.WriteLine($"  windows        {Windows(r)}");
         if (plan.Workload.Kind == WorkloadKind.Training)
         {
             output.WriteLine($"  gradients      {(g.Rounds == 1 ? "are consumed where they are made" : Stay(r.ResidentGradients, model.LayerCount, "layers"))}");
@@ -104,6 +105,15 @@ internal static class PlanReport
 
     /// <summary>How many times one is the other.</summary>
     public static string Ratio(Bytes size, Bytes budget) => $"{(double)size.Value / budget.Value:0.0}";
+
+    /// <summary>How the keys and values of a context, and their gradients, are on the device: "whole", "in 8 segments".</summary>
+    public static string Windows(Residency residency) => residency.WindowSegments == 1 ? "whole" : $"in {residency.WindowSegments} segments";
+
+    private static string Blocks(Workload workload)
+    {
+        var rows = new VocabularyRows(workload.Model.VocabSize, workload.Geometry.VocabularyBlocks);
+        return rows.AreCut ? $", the vocabulary in {rows.Count} blocks of {rows.PerBlock:N0} rows" : "";
+    }
 
     private static string Stay(int resident, int all, string what) => resident switch
     {

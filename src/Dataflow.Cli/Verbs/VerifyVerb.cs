@@ -37,8 +37,8 @@ internal static class VerifyVerb
             return Verify(Parse(path, text), device, host, hash: null);
         }
 
-        var settings = options.Bind(parsed);
         using var source = ModelSource.Open(path);
+        var settings = options.Bind(parsed);
         var budgets = Budgets.Choose(settings);
         return Plans.Make(settings.Request(source.Model, WorkloadKind.Training, budgets.Memory)) switch
         {
@@ -63,7 +63,7 @@ internal static class VerifyVerb
         }
 
         Console.Out.WriteLine(errors.Count == 0 ? "verified: no error"
-            : $"refused: {errors.Count}{(errors.Count == ScheduleVerifier.MaxErrors ? " or more" : "")} errors");
+            : $"refused: {errors.Count}{(errors.Count == ScheduleVerifier.MaxErrors ? " or more" : "")} error{(errors.Count == 1 ? "" : "s")}");
         Console.Out.WriteLine($"hash {hash ?? ScheduleHash.Of(schedule)}");
         return errors.Count == 0 ? ExitCode.Ok : ExitCode.Failed;
     }

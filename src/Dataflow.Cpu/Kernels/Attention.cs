@@ -11,50 +11,66 @@ namespace Dataflow.Cpu.Kernels;
 /// own row. Scores are scaled by 1 / sqrt(head_dim); query head h reads key/value head h / (heads / kvHeads). fp32 arithmetic,
 /// each output rounded once. head_dim goes up to 256.
 /// </summary>
-public static unsafe class Attention
+public static unsafe partial class Attention
 {
     /// <summary>
-    /// q, o: T x H hd; kv: window rows x 2K hd (keys, values), of which rows 0 to rowOffset + T - 1 are read; firstKey: T;
+    /// q, o: T x H hd; keys: from row 0 on, 2K hd columns (keys, values), of which rows 0 to rowOffset + T - 1 are read; firstKey: T;
     /// lse: H x T, natural logarithm of the sum of exponentials of scaled scores. o and lse are overwritten.
     /// </summary>
     public static void Forward(
-        ThreadTeam team, Matrix q, Matrix kv, int* firstKey, int rowOffset, int heads, int kvHeads, int headDim, Matrix o, float* lse)
+        ThreadTeam team, Matrix q, KeyRows keys, int* firstKey, int rowOffset, int heads, int kvHeads, int headDim, Matrix o, float* lse)
     {
-        AttentionShape shape = new(q, kv, firstKey, rowOffset, heads, kvHeads, headDim);
+        AttentionShape shape = new(q, keys, firstKey, rowOffset, heads, kvHeads, headDim);
+        shape.ExpectWhole();
         o.Expect(q.Rows, q.Columns, nameof(o));
-        if (Vector512.IsHardwareAccelerated)
-        {
-            Forward<MicroKernel512>(team, shape, o, lse);
-        }
-        else if (Vector256.IsHardwareAccelerated)
-        {
-            Forward<MicroKernel256>(team, shape, o, lse);
-        }
-        else
-        {
-            Forward<MicroKernelScalar>(team, shape, o, lse);
-        }
+        Forward(team, shape, new AttentionResult(o, lse));
     }
 
     /// <summary>
-    /// q, kv, firstKey, o, lse: as the forward had and gave them; dO: T x H hd; dq: T x H hd, overwritten; dkv: window rows x
+    /// q, keys, firstKey, o, lse: as the forward had and gave them; dO: T x H hd; dq: T x H hd, overwritten; dkv: window rows x
     /// 2K hd, fp32, of which rows 0 to rowOffset + T - 1 are overwritten or, under <paramref name="accumulate"/>, added to.
     /// Each gradient is one chain of sums: dq over keys ascending; dkv over heads of the group, then queries, ascending.
     /// </summary>
     public static void Backward(
-        ThreadTeam team, Matrix q, Matrix kv, int* firstKey, int rowOffset, int heads, int kvHeads, int headDim, Matrix o, float* lse, Matrix dO, Matrix dq, Matrix dkv, bool accumulate)
+        ThreadTeam team, Matrix q, KeyRows keys, int* firstKey, int rowOffset, int heads, int kvHeads, int headDim, Matrix o, float* lse, Matrix dO, Matrix dq, Matrix dkv, bool accumulate)
     {
-        AttentionShape shape = new(q, kv, firstKey, rowOffset, heads, kvHeads, headDim);
-        o.Expect(q.Rows, q.Columns, nameof(o));
-        dO.Expect(q.Rows, q.Columns, nameof(dO));
-        dq.Expect(q.Rows, q.Columns, nameof(dq));
-        if (dkv.Type != DType.Float32 || dkv.Rows < shape.WindowRows || dkv.Columns != kv.Columns)
-        {
-            throw new ArgumentException(
-                $"dkv is {dkv.Type.Name()} {dkv.Rows} x {dkv.Columns}, expected fp32 with {shape.WindowRows} rows of {kv.Columns}", nameof(dkv));
-        }
+        AttentionShape shape = new(q, keys, firstKey, rowOffset, heads, kvHeads, headDim);
+        shape.ExpectWhole();
+        Backward(team, shape, new AttentionGradients(o, lse, dO, dq, dkv, accumulate));
+    }
 
-        AttentionGradients gradients = new(o, lse, dO, dq, dkv, accumulate);
+    /// <summary>The forward with a chosen micro-kernel.</summary>
+    internal static void Forward<TKernel>(ThreadTeam team, AttentionShape shape, AttentionResult result)
+        where TKernel : struct, IMicroKernel =>
+        team.For(shape.QueryBlocks * shape.KvHeads, new AttentionForward<TKernel>(team, shape, result));
+
+    /// <summary>The backward with a chosen micro-kernel: keys and values, then queries, each of which recomputes the probabilities.</summary>
+    internal static void Backward<TKernel>(ThreadTeam team, AttentionShape shape, AttentionGradients gradients)
+        where TKernel : struct, IMicroKernel
+    {
+        team.For(shape.KeyBlocks * shape.KvHeads, new AttentionKeyGradient<TKernel>(team, shape, gradients));
+        team.For(shape.QueryBlocks * shape.KvHeads, new AttentionQueryGradient<TKernel>(team, shape, gradients));
+    }
+
+    private static void Forward(ThreadTeam team, AttentionShape shape, AttentionResult result)
+    {
+        if (Vector512.IsHardwareAccelerated)
+        {
+            Forward<MicroKernel512>(team, shape, result);
+        }
+        else if (Vector256.IsHardwareAccelerated)
+        {
+            Forward<MicroKernel256>(team, shape, result);
+        }
+        else
+        {
+            Forward<MicroKernelScalar>(team, shape, result);
+        }
+    }
+
+    private static void Backward(ThreadTeam team, AttentionShape shape, AttentionGradients gradients)
+    {
+        gradients.Expect(shape);
         if (Vector512.IsHardwareAccelerated)
         {
             Backward<MicroKernel512>(team, shape, gradients);
@@ -67,18 +83,5 @@ public static unsafe class Attention
         {
             Backward<MicroKernelScalar>(team, shape, gradients);
         }
-    }
-
-    /// <summary>The forward with a chosen micro-kernel.</summary>
-    internal static void Forward<TKernel>(ThreadTeam team, AttentionShape shape, Matrix o, float* lse)
-        where TKernel : struct, IMicroKernel =>
-        team.For(shape.QueryBlocks * shape.KvHeads, new AttentionForward<TKernel>(team, shape, o, lse));
-
-    /// <summary>The backward with a chosen micro-kernel: keys and values, then queries, each of which recomputes the probabilities.</summary>
-    internal static void Backward<TKernel>(ThreadTeam team, AttentionShape shape, AttentionGradients gradients)
-        where TKernel : struct, IMicroKernel
-    {
-        team.For(shape.WindowBlocks * shape.KvHeads, new AttentionKeyGradient<TKernel>(team, shape, gradients));
-        team.For(shape.QueryBlocks * shape.KvHeads, new AttentionQueryGradient<TKernel>(team, shape, gradients));
     }
 }

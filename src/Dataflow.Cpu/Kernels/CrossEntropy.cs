@@ -5,10 +5,13 @@ using Dataflow.Model;
 namespace Dataflow.Cpu.Kernels;
 
 /// <summary>Softmax cross-entropy fused with its gradient. fp32 exponentials; sums over a row continue in double.</summary>
-public static unsafe class CrossEntropy
+public static unsafe partial class CrossEntropy
 {
     /// <summary>Columns summed in fp32 lanes before they join a double.</summary>
     private const int BlockColumns = 1024;
+
+    /// <summary>Rows whose losses fit the team's scratch.</summary>
+    private const int MaxRows = ThreadTeam.SharedScratchBytes / sizeof(double);
 
     /// <summary>
     /// logits: T x V, fp32; targets: T, -1 where not counted; dlogits: T x V, overwritten with scale (softmax - onehot), zero in
@@ -20,11 +23,7 @@ public static unsafe class CrossEntropy
     public static void Run(
         ThreadTeam team, Matrix logits, int* targets, float scale, Matrix dlogits, float* loss, bool accumulateLoss)
     {
-        if (logits.Type != DType.Float32)
-        {
-            throw new ArgumentException($"logits are {logits.Type.Name()}, expected fp32", nameof(logits));
-        }
-
+        ExpectFloats(logits);
         dlogits.Expect(logits.Rows, logits.Columns, nameof(dlogits));
         for (int t = 0; t < logits.Rows; t++)
         {
@@ -36,7 +35,6 @@ public static unsafe class CrossEntropy
 
         double total = accumulateLoss ? *loss : 0;
         double* rowLoss = (double*)team.SharedScratch;
-        const int MaxRows = ThreadTeam.SharedScratchBytes / sizeof(double);
         for (int first = 0; first < logits.Rows; first += MaxRows)
         {
             int rows = Math.Min(MaxRows, logits.Rows - first);
@@ -48,6 +46,78 @@ public static unsafe class CrossEntropy
         }
 
         *loss = (float)total;
+    }
+
+    private static void ExpectFloats(Matrix logits)
+    {
+        if (logits.Type != DType.Float32)
+        {
+            throw new ArgumentException($"logits are {logits.Type.Name()}, expected fp32", nameof(logits));
+        }
+    }
+
+    /// <summary>One row of the gradient, from the row's largest logit and its sum of exponentials.</summary>
+    /// <param name="target">Column of the target; any other number where it is not among them.</param>
+    private static void WriteGradient(float* from, Row to, int columns, int target, float max, double sum, float scale)
+    {
+        Vector512<float> factor = Vector512.Create((float)(scale / sum));
+        float atTarget = (uint)target < (uint)columns ? (float)(((Math.Exp((double)from[target] - max) / sum) - 1) * scale) : 0;
+        for (int j = 0; j < columns; j += Lanes.Count)
+        {
+            int lanes = columns - j;
+            Vector512<float> value = VectorMath.Exp(Lanes.Load(from + j, lanes) - Vector512.Create(max)) * factor;
+            if ((uint)(target - j) < Lanes.Count)
+            {
+                value = value.WithElement(target - j, atTarget);
+            }
+
+            to.Store(j, value, lanes);
+        }
+    }
+
+    private static void WriteZeros(Row to, int columns)
+    {
+        for (int j = 0; j < columns; j += Lanes.Count)
+        {
+            to.Store(j, default, columns - j);
+        }
+    }
+
+    private static float Max(float* from, int columns)
+    {
+        Vector512<float> max = Vector512.Create(from[0]);
+        int j = 0;
+        for (; j + Lanes.Count <= columns; j += Lanes.Count)
+        {
+            max = Vector512.Max(max, Vector512.Load(from + j));
+        }
+
+        float largest = Lanes.Max(max);
+        for (; j < columns; j++)
+        {
+            largest = MathF.Max(largest, from[j]);
+        }
+
+        return largest;
+    }
+
+    private static double SumOfExp(float* from, int columns, float max)
+    {
+        double sum = 0;
+        for (int block = 0; block < columns; block += BlockColumns)
+        {
+            Vector512<float> part = default;
+            int end = Math.Min(columns, block + BlockColumns);
+            for (int j = block; j < end; j += Lanes.Count)
+            {
+                Vector512<float> e = VectorMath.Exp(Lanes.Load(from + j, end - j) - Vector512.Create(max));
+                part += end - j >= Lanes.Count ? e : Lanes.Replace(e, end - j, 0f);
+            }
+
+            sum += Lanes.Sum(part);
+        }
+
+        return sum;
     }
 
     private readonly struct RowJob(Matrix logits, int* targets, float scale, Matrix dlogits, double* rowLoss, int first) : IJob
@@ -62,68 +132,14 @@ public static unsafe class CrossEntropy
             if (target < 0)
             {
                 rowLoss[index] = 0;
-                for (int j = 0; j < columns; j += Lanes.Count)
-                {
-                    to.Store(j, default, columns - j);
-                }
-
+                WriteZeros(to, columns);
                 return;
             }
 
             float max = Max(from, columns);
             double sum = SumOfExp(from, columns, max);
             rowLoss[index] = max + Math.Log(sum) - from[target];
-
-            Vector512<float> factor = Vector512.Create((float)(scale / sum));
-            float atTarget = (float)(((Math.Exp((double)from[target] - max) / sum) - 1) * scale);
-            for (int j = 0; j < columns; j += Lanes.Count)
-            {
-                int lanes = columns - j;
-                Vector512<float> value = VectorMath.Exp(Lanes.Load(from + j, lanes) - Vector512.Create(max)) * factor;
-                if ((uint)(target - j) < Lanes.Count)
-                {
-                    value = value.WithElement(target - j, atTarget);
-                }
-
-                to.Store(j, value, lanes);
-            }
-        }
-
-        private static float Max(float* from, int columns)
-        {
-            Vector512<float> max = Vector512.Create(from[0]);
-            int j = 0;
-            for (; j + Lanes.Count <= columns; j += Lanes.Count)
-            {
-                max = Vector512.Max(max, Vector512.Load(from + j));
-            }
-
-            float largest = Lanes.Max(max);
-            for (; j < columns; j++)
-            {
-                largest = MathF.Max(largest, from[j]);
-            }
-
-            return largest;
-        }
-
-        private static double SumOfExp(float* from, int columns, float max)
-        {
-            double sum = 0;
-            for (int block = 0; block < columns; block += BlockColumns)
-            {
-                Vector512<float> part = default;
-                int end = Math.Min(columns, block + BlockColumns);
-                for (int j = block; j < end; j += Lanes.Count)
-                {
-                    Vector512<float> e = VectorMath.Exp(Lanes.Load(from + j, end - j) - Vector512.Create(max));
-                    part += end - j >= Lanes.Count ? e : Lanes.Replace(e, end - j, 0f);
-                }
-
-                sum += Lanes.Sum(part);
-            }
-
-            return sum;
+            WriteGradient(from, to, columns, target, max, sum, scale);
         }
     }
 }

@@ -15,7 +15,17 @@ public static unsafe class Embedding
     {
         x.Expect(x.Rows, table.Columns, nameof(x));
         CheckIds(ids, x.Rows, table.Rows);
-        team.For(x.Rows, new GatherJob(ids, table, x));
+        team.For(x.Rows, new GatherJob(ids, table, 0, x, zeroOthers: false));
+    }
+
+    /// <summary>
+    /// The same where table holds the rows of the ids from <paramref name="firstId"/> on only. Rows of x with other ids are set to zero
+    /// under <paramref name="zeroOthers"/>, else left alone: over all blocks of a table, the first with zeros, x becomes what the whole gives.
+    /// </summary>
+    public static void ForwardBlock(ThreadTeam team, int* ids, Matrix table, int firstId, Matrix x, bool zeroOthers)
+    {
+        x.Expect(x.Rows, table.Columns, nameof(x));
+        team.For(x.Rows, new GatherJob(ids, table, firstId, x, zeroOthers));
     }
 
     /// <summary>
@@ -32,7 +42,29 @@ public static unsafe class Embedding
             CheckIds(ids + order[i], 1, dTable.Rows);
         }
 
-        team.For((tokens + BlockPositions - 1) / BlockPositions, new ScatterJob(ids, order, tokens, dx, dTable));
+        team.For((tokens + BlockPositions - 1) / BlockPositions, new ScatterJob(ids, order, tokens, 0, dx, dTable));
+    }
+
+    /// <summary>The same where dTable holds the rows of the ids from <paramref name="firstId"/> on only: a run of the order, the same bits.</summary>
+    public static void BackwardBlock(ThreadTeam team, int* ids, int* order, int tokens, int firstId, Matrix dx, Matrix dTable)
+    {
+        dx.Expect(dx.Rows, dTable.Columns, nameof(dx));
+        int begin = FirstAtLeast(ids, order, tokens, firstId);
+        int count = FirstAtLeast(ids, order, tokens, (long)firstId + dTable.Rows) - begin;
+        team.For((count + BlockPositions - 1) / BlockPositions, new ScatterJob(ids, order + begin, count, firstId, dx, dTable));
+    }
+
+    /// <summary>The first place in the sorted order whose id is not below that one.</summary>
+    private static int FirstAtLeast(int* ids, int* order, int tokens, long id)
+    {
+        int low = 0, high = tokens;
+        while (low < high)
+        {
+            int middle = low + ((high - low) / 2);
+            (low, high) = ids[order[middle]] >= id ? (low, middle) : (middle + 1, high);
+        }
+
+        return low;
     }
 
     private static void CheckIds(int* ids, int count, int rows)
@@ -46,12 +78,23 @@ public static unsafe class Embedding
         }
     }
 
-    private readonly struct GatherJob(int* ids, Matrix table, Matrix x) : IJob
+    private readonly struct GatherJob(int* ids, Matrix table, int firstId, Matrix x, bool zeroOthers) : IJob
     {
         public void Run(int index, int worker)
         {
-            Row from = new(table, ids[index]);
+            int row = ids[index] - firstId;
             Row to = new(x, index);
+            if ((uint)row >= (uint)table.Rows)
+            {
+                for (int j = 0; zeroOthers && j < x.Columns; j += Lanes.Count)
+                {
+                    to.Store(j, default, x.Columns - j);
+                }
+
+                return;
+            }
+
+            Row from = new(table, row);
             for (int j = 0; j < x.Columns; j += Lanes.Count)
             {
                 to.Store(j, from.Load(j, x.Columns - j), x.Columns - j);
@@ -60,7 +103,7 @@ public static unsafe class Embedding
     }
 
     /// <summary>A job sums the segments that start in its positions, wherever they end.</summary>
-    private readonly struct ScatterJob(int* ids, int* order, int tokens, Matrix dx, Matrix dTable) : IJob
+    private readonly struct ScatterJob(int* ids, int* order, int tokens, int firstId, Matrix dx, Matrix dTable) : IJob
     {
         public void Run(int index, int worker)
         {
@@ -85,7 +128,7 @@ public static unsafe class Embedding
 
         private void AddSegment(int id, int first, int end)
         {
-            Row to = new(dTable, id);
+            Row to = new(dTable, id - firstId);
             for (int j = 0; j < dx.Columns; j += Lanes.Count)
             {
                 int lanes = dx.Columns - j;

@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using Dataflow.Cpu.Kernels.Internals;
+using Dataflow.Model;
 
 namespace Dataflow.Cpu.Kernels;
 

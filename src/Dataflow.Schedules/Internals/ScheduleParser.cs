@@ -135,14 +135,16 @@ internal sealed class ScheduleParser
         ExpectOpNumber(ref line, "the number of the op");
         OpKind kind = ReadEnum<OpKind>(ref line, "the kind of an op");
         int? layer = line.TryReadLabel("L") ? line.ReadInt("a layer") : null;
+        int? block = line.TryReadLabel("B") ? line.ReadInt("a block of the vocabulary") : null;
         int? chunk = line.TryReadLabel("C") ? line.ReadInt("a chunk") : null;
         int? round = line.TryReadLabel("R") ? line.ReadInt("a round") : null;
+        Segment? segment = line.TryReadLabel("S") ? ReadSegment(ref line) : null;
         int piece = line.TryReadLabel("piece=") ? line.ReadInt("a piece") : 0;
         TensorSet saved = line.TryReadLabel("save=") ? ReadSet(ref line) : TensorSet.None;
         TensorSet wanted = line.TryReadLabel("want=") ? ReadSet(ref line) : TensorSet.None;
         if (!line.TryReadKeyword("on"))
         {
-            throw line.Error("a layer, chunk, round, piece, save, want (in this order), or 'on' and a stream");
+            throw line.Error("a layer, block, chunk, round, segment, piece, save, want (in this order), or 'on' and a stream");
         }
 
         int stream = streamNames.Read(ref line);
@@ -163,8 +165,10 @@ internal sealed class ScheduleParser
             Kind = kind,
             Stream = stream,
             Layer = layer is { } l ? new Layer(l) : null,
+            Block = block is { } b ? new VocabularyBlock(b) : null,
             Chunk = chunk is { } c ? new Chunk(c) : null,
             Round = round is { } r ? new Round(r) : null,
+            Segment = segment,
             Piece = piece,
             Saved = saved,
             Wanted = wanted,
@@ -222,6 +226,13 @@ internal sealed class ScheduleParser
         }
 
         return op is >= int.MinValue and <= int.MaxValue ? new Wait((int)op, distance) : throw line.ErrorAt(start, "an op to wait for");
+    }
+
+    private static Segment ReadSegment(ref LineReader line)
+    {
+        int index = line.ReadInt("a segment");
+        line.Expect('/', "'/' and the number of segments");
+        return new Segment(index, line.ReadInt("the number of segments"));
     }
 
     private Placement ReadPlacement(ref LineReader line)

@@ -109,6 +109,11 @@ internal sealed class ScheduleWriter(Schedule schedule)
             text.Append(CultureInfo.InvariantCulture, $" L{layer.Index:00}");
         }
 
+        if (op.Block is { } block)
+        {
+            text.Append(CultureInfo.InvariantCulture, $" B{block.Index}");
+        }
+
         if (op.Chunk is { } chunk)
         {
             text.Append(CultureInfo.InvariantCulture, $" C{chunk.Index}");
@@ -117,6 +122,11 @@ internal sealed class ScheduleWriter(Schedule schedule)
         if (op.Round is { } round)
         {
             text.Append(CultureInfo.InvariantCulture, $" R{round.Index}");
+        }
+
+        if (op.Segment is { } segment)
+        {
+            text.Append(CultureInfo.InvariantCulture, $" S{segment.Index}/{segment.Count}");
         }
 
         if (op.Piece != 0)

@@ -3,7 +3,8 @@ using System.Collections.Immutable;
 namespace Dataflow.Schedules.Internals;
 
 /// <summary>
-/// Rule <c>structure</c>: what has to hold for the other rules to make sense. Indices name things that exist; slots lie inside their arenas
+/// Rule <c>structure</c>: what has to hold for the other rules to make sense. Indices name things that exist; no two slots or
+/// objects have one name; slots lie inside their arenas
 /// and apart; an object fits the slot it is in and an access the object; at most one object is in a slot at the start of a step; a copy has
 /// a "from" and a "to" with the same bytes of the same object in different slots; no other op accesses a byte it writes twice; a wait names
 /// an earlier op of this step or any op of the step before, on another stream.
@@ -34,11 +35,26 @@ internal sealed class StructureRule(Schedule schedule, ErrorList errors)
             }
         }
 
+        CheckNames("slot", schedule.Slots.AsSpan(), s => s.Name);
+        CheckNames("object", schedule.Objects.AsSpan(), o => o.Name);
         CheckSlots();
         CheckPlacements();
         for (int i = 0; i < opCount && !errors.IsFull; i++)
         {
             CheckOp(i, schedule.Ops[i]);
+        }
+    }
+
+    /// <summary>The runtime finds objects by name, and a printed schedule slots.</summary>
+    private void CheckNames<T>(string kind, ReadOnlySpan<T> items, Func<T, string> nameOf)
+    {
+        var names = new HashSet<string>(items.Length);
+        foreach (T item in items)
+        {
+            if (!names.Add(nameOf(item)))
+            {
+                Add(null, $"more than one {kind} is called {nameOf(item)}");
+            }
         }
     }
 

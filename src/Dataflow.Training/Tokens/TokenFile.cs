@@ -49,7 +49,7 @@ public sealed class TokenFile : ITokenSource, IDisposable
             int rows = RowFile.RowCount(path, file.Length / IdBytes, seqlen);
             CheckIds(file, rows * (seqlen + 1L), vocabSize);
             string documents = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, DocumentLengths.FileName);
-            return new TokenFile(file, rows, seqlen + 1, vocabSize, File.Exists(documents) ? DocumentLengths.Load(documents, rows, seqlen) : null);
+            return new TokenFile(file, rows, seqlen + 1, vocabSize, Path.Exists(documents) ? DocumentLengths.Load(documents, rows, seqlen) : null);
         }
         catch
         {

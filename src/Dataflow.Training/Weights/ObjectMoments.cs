@@ -14,15 +14,16 @@ internal sealed class ObjectMoments : IWeightSource
     private readonly StepState state;
     private readonly DType stored;
     private readonly bool second;
+    private readonly StoredObjects objects;
     private readonly Dictionary<string, long[]> pieces;
 
-    public ObjectMoments(Schedule schedule, StepState state, ModelConfig model, DType stored, bool second)
+    public ObjectMoments(Schedule schedule, StepState state, ModelConfig model, StoredObjects objects, DType stored, bool second)
     {
-        (this.state, Model, this.stored, this.second) = (state, model, stored, second);
+        (this.state, Model, this.objects, this.stored, this.second) = (state, model, objects, stored, second);
         pieces = schedule.Objects.Where(o => o.Name.StartsWith("O/", StringComparison.Ordinal))
             .Select(o => (Parts: o.Name.Split('/'), Elements: o.Length.Value / 2 / stored.Size()))
-            .GroupBy(o => o.Parts[1])
-            .ToDictionary(g => g.Key, g => g.OrderBy(o => int.Parse(o.Parts[2].AsSpan(1), CultureInfo.InvariantCulture)).Select(o => o.Elements).ToArray());
+            .GroupBy(o => string.Join('/', o.Parts[1..^1]))
+            .ToDictionary(g => g.Key, g => g.OrderBy(o => int.Parse(o.Parts[^1].AsSpan(1), CultureInfo.InvariantCulture)).Select(o => o.Elements).ToArray());
     }
 
     /// <inheritdoc/>
@@ -53,19 +54,21 @@ internal sealed class ObjectMoments : IWeightSource
 
     private IEnumerable<(string Name, Bytes Offset, int Position, int Count)> Parts(ParameterObject weights, long first, int count)
     {
-        string owner = ObjectWeights.NameOf("O", weights)[2..];
-        long begin = 0;
-        for (int p = 0; p < pieces[owner].Length; p++)
+        foreach (var item in objects.Of(weights))
         {
-            long length = pieces[owner][p];
-            long from = Math.Max(first, begin), to = Math.Min(first + count, begin + length);
-            if (from < to)
+            long begin = item.FirstElement;
+            for (int p = 0; p < pieces[item.Name].Length; p++)
             {
-                long element = from - begin + (second ? length : 0);
-                yield return (string.Create(CultureInfo.InvariantCulture, $"O/{owner}/P{p}"), new Bytes(element * stored.Size()), (int)(from - first), (int)(to - from));
-            }
+                long length = pieces[item.Name][p];
+                long from = Math.Max(first, begin), to = Math.Min(first + count, begin + length);
+                if (from < to)
+                {
+                    long element = from - begin + (second ? length : 0);
+                    yield return (string.Create(CultureInfo.InvariantCulture, $"O/{item.Name}/P{p}"), new Bytes(element * stored.Size()), (int)(from - first), (int)(to - from));
+                }
 
-            begin += length;
+                begin += length;
+            }
         }
     }
 }

@@ -5,28 +5,19 @@ using Dataflow.Runtime;
 namespace Dataflow.Training;
 
 /// <summary>Parameters or gradients as the arenas hold them, padding included.</summary>
-internal sealed class ObjectWeights(StepState state, ModelConfig model, DType stored, string prefix) : IWeightSource
+/// <param name="prefix">"W" or "G": objects are called "W/L05", "G/embed".</param>
+internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredObjects objects, DType stored, string prefix) : IWeightSource
 {
     /// <inheritdoc/>
     public ModelConfig Model => model;
 
-    /// <summary>Name of the schedule's object: "W/L05", "G/embed".</summary>
-    public static string NameOf(string prefix, ParameterObject weights) => weights.Kind switch
-    {
-        ParameterObjectKind.Embedding => prefix + "/embed",
-        ParameterObjectKind.Head => prefix + "/head",
-        _ => $"{prefix}/{weights.Layer}",
-    };
-
     /// <inheritdoc/>
     public void Read(ParameterObject weights, long firstElement, Span<byte> destination, DType type)
     {
-        string name = NameOf(prefix, weights);
         int count = destination.Length / (int)type.Size();
-        var offset = new Bytes(firstElement * stored.Size());
         if (type == stored)
         {
-            state.Read(name, offset, destination);
+            ReadStored(weights, firstElement, destination);
             return;
         }
 
@@ -34,12 +25,39 @@ internal sealed class ObjectWeights(StepState state, ModelConfig model, DType st
         byte[] staging = ArrayPool<byte>.Shared.Rent(length);
         try
         {
-            state.Read(name, offset, staging.AsSpan(0, length));
+            ReadStored(weights, firstElement, staging.AsSpan(0, length));
             ElementConversion.Convert(staging.AsSpan(0, length), stored.Stored(), destination, type);
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(staging);
+        }
+    }
+
+    /// <summary>Sets consecutive elements, given in the stored type.</summary>
+    public void Write(ParameterObject weights, long firstElement, ReadOnlySpan<byte> elements)
+    {
+        int size = (int)stored.Size();
+        foreach (var item in objects.Of(weights))
+        {
+            var (first, count) = item.Within(firstElement, elements.Length / size);
+            if (count > 0)
+            {
+                state.Write($"{prefix}/{item.Name}", new Bytes((first - item.FirstElement) * size), elements.Slice((int)(first - firstElement) * size, count * size));
+            }
+        }
+    }
+
+    private void ReadStored(ParameterObject weights, long firstElement, Span<byte> destination)
+    {
+        int size = (int)stored.Size();
+        foreach (var item in objects.Of(weights))
+        {
+            var (first, count) = item.Within(firstElement, destination.Length / size);
+            if (count > 0)
+            {
+                state.Read($"{prefix}/{item.Name}", new Bytes((first - item.FirstElement) * size), destination.Slice((int)(first - firstElement) * size, count * size));
+            }
         }
     }
 }

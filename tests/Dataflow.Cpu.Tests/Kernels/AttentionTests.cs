@@ -6,6 +6,8 @@ namespace Dataflow.Cpu.Tests.Kernels;
 
 public sealed unsafe class AttentionTests : KernelTest
 {
+    private const int PieceRows = 50;
+
     /// <summary>tokens, rowOffset, heads, kvHeads, headDim, document starts, pads, storage.</summary>
     public static TheoryData<int, int, int, int, int, int[], int, DType> Cases => new()
     {
@@ -71,20 +73,21 @@ public sealed unsafe class AttentionTests : KernelTest
         foreach (int threads in ThreadCounts)
         {
             var x = new Inputs(this, 130, 70, 4, 2, 20, [40, 90, 120], 4, DType.Float32);
-            AttentionShape shape = new(x.Q.M, x.Kv.M, x.FirstKeys, 70, 4, 2, 20);
+            AttentionShape shape = new(x.Q.M, x.Keys, x.FirstKeys, 70, 4, 2, 20);
+            AttentionResult result = new(x.O.M, x.Lse.Floats);
             AttentionGradients gradients = new(x.O.M, x.Lse.Floats, x.DO.M, x.Dq.M, x.Dkv.M, accumulate: false);
             switch (kernel)
             {
                 case "512":
-                    Attention.Forward<MicroKernel512>(Team(threads), shape, x.O.M, x.Lse.Floats);
+                    Attention.Forward<MicroKernel512>(Team(threads), shape, result);
                     Attention.Backward<MicroKernel512>(Team(threads), shape, gradients);
                     break;
                 case "256":
-                    Attention.Forward<MicroKernel256>(Team(threads), shape, x.O.M, x.Lse.Floats);
+                    Attention.Forward<MicroKernel256>(Team(threads), shape, result);
                     Attention.Backward<MicroKernel256>(Team(threads), shape, gradients);
                     break;
                 default:
-                    Attention.Forward<MicroKernelScalar>(Team(threads), shape, x.O.M, x.Lse.Floats);
+                    Attention.Forward<MicroKernelScalar>(Team(threads), shape, result);
                     Attention.Backward<MicroKernelScalar>(Team(threads), shape, gradients);
                     break;
             }
@@ -105,7 +108,7 @@ public sealed unsafe class AttentionTests : KernelTest
         {
             Tensor o = New(count, 64).Poison();
             Tensor lse = New(4, count).Poison();
-            Attention.Forward(Team(), whole.Q.M.RowRange(first, count), whole.Kv.M, whole.FirstKeys + first, first, 4, 2, 16, o.M, lse.Floats);
+            Attention.Forward(Team(), whole.Q.M.RowRange(first, count), whole.Keys, whole.FirstKeys + first, first, 4, 2, 16, o.M, lse.Floats);
             o.AssertSameBits(Own(Rows(whole.O, first, count)));
             for (int h = 0; h < 4; h++)
             {
@@ -139,8 +142,8 @@ public sealed unsafe class AttentionTests : KernelTest
         Tensor kv = New(8, 32);
         Tensor lse = New(4, 4);
         int* firstKeys = Table(5, 5, 5, 5);
-        Assert.Throws<ArgumentException>(() => Attention.Forward(Team(), q.M, kv.M, firstKeys, 5, 4, 2, 8, q.M, lse.Floats));
-        Assert.Throws<ArgumentException>(() => Attention.Forward(Team(), q.M, kv.M, firstKeys, 0, 4, 3, 8, q.M, lse.Floats));
+        Assert.Throws<ArgumentException>(() => Attention.Forward(Team(), q.M, new KeyRows(kv.M, 0, 4), firstKeys, 5, 4, 2, 8, q.M, lse.Floats));
+        Assert.Throws<ArgumentException>(() => Attention.Forward(Team(), q.M, new KeyRows(kv.M, 0, 4), firstKeys, 0, 4, 3, 8, q.M, lse.Floats));
     }
 
     private static double[,] Rows(double[,] from, int count)
@@ -195,6 +198,9 @@ public sealed unsafe class AttentionTests : KernelTest
 
         public Tensor Kv { get; }
 
+        /// <summary>The whole window, in pieces that blocks of keys do not divide.</summary>
+        public KeyRows Keys => new(Kv.M, 0, PieceRows);
+
         public Tensor O { get; }
 
         public Tensor Lse { get; }
@@ -206,10 +212,10 @@ public sealed unsafe class AttentionTests : KernelTest
         public Tensor Dkv { get; }
 
         public void Forward(ThreadTeam team) =>
-            Attention.Forward(team, Q.M, Kv.M, FirstKeys, Definition.RowOffset, Definition.Heads, Definition.KvHeads, Definition.HeadDim, O.M, Lse.Floats);
+            Attention.Forward(team, Q.M, Keys, FirstKeys, Definition.RowOffset, Definition.Heads, Definition.KvHeads, Definition.HeadDim, O.M, Lse.Floats);
 
         public void Backward(ThreadTeam team, bool accumulate) =>
             Attention.Backward(
-                team, Q.M, Kv.M, FirstKeys, Definition.RowOffset, Definition.Heads, Definition.KvHeads, Definition.HeadDim, O.M, Lse.Floats, DO.M, Dq.M, Dkv.M, accumulate);
+                team, Q.M, Keys, FirstKeys, Definition.RowOffset, Definition.Heads, Definition.KvHeads, Definition.HeadDim, O.M, Lse.Floats, DO.M, Dq.M, Dkv.M, accumulate);
     }
 }

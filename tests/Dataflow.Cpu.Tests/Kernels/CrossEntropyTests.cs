@@ -83,6 +83,70 @@ public sealed unsafe class CrossEntropyTests : KernelTest
         Assert.Throws<ArgumentException>(() => CrossEntropy.Run(Team(), logits.M, Table(4), 1f, logits.M, loss.Floats, accumulateLoss: false));
     }
 
+    /// <summary>Blocks down to one column, a larger and a smaller maximum in later ones, targets in each.</summary>
+    [Theory]
+    [InlineData(7, 50, 16, DType.Float32)]
+    [InlineData(9, 33, 32, DType.Float32)]
+    [InlineData(5, 2500, 1100, DType.Float32)]
+    [InlineData(6, 300, 128, DType.BFloat16)]
+    public void Blocks_of_columns_agree_with_the_definition(int rows, int columns, int block, DType type)
+    {
+        Tensor logits = New(rows, columns, gap: 3).Random(1, scale: 5, offset: 20);
+        int[] targets = Targets(rows, columns);
+        int* table = Table(targets);
+        int stride = rows + 2;
+        Tensor? first = null;
+        float? firstLoss = null;
+        foreach (int threads in ThreadCounts)
+        {
+            Tensor statistics = New(3, stride).Poison();
+            for (int at = 0; at < columns; at += block)
+            {
+                Matrix part = logits.M.ColumnRange(at, Math.Min(block, columns - at));
+                CrossEntropy.Statistics(Team(threads), part, table, at, statistics.Floats, stride, fold: at > 0);
+            }
+
+            float loss = float.NaN;
+            CrossEntropy.Loss(Team(threads), table, rows, statistics.Floats, stride, &loss);
+            double expected = Loss(logits.Values(), targets);
+            Assert.Equal(expected, loss, 1e-6 * expected);
+            Tensor dlogits = New(rows, columns, type, 2).Poison();
+            for (int at = 0; at < columns; at += block)
+            {
+                int count = Math.Min(block, columns - at);
+                CrossEntropy.Gradient(Team(threads), logits.M.ColumnRange(at, count), table, at, statistics.Floats, stride, 0.25f, dlogits.M.ColumnRange(at, count));
+            }
+
+            dlogits.AssertClose(Gradient(logits.Values(), targets, 0.25));
+            (first ??= dlogits).AssertSameBits(dlogits);
+            Assert.Equal(firstLoss ??= loss, loss);
+        }
+    }
+
+    [Fact]
+    public void One_block_gives_the_bits_of_the_whole_gradient()
+    {
+        Tensor logits = New(6, 77).Random(1);
+        int* targets = Table(Targets(6, 77));
+        var (whole, block, statistics) = (New(6, 77, DType.BFloat16), New(6, 77, DType.BFloat16), New(3, 6));
+        float loss;
+        CrossEntropy.Run(Team(), logits.M, targets, 0.5f, whole.M, &loss, accumulateLoss: false);
+        CrossEntropy.Statistics(Team(), logits.M, targets, 0, statistics.Floats, 6, fold: false);
+        CrossEntropy.Gradient(Team(), logits.M, targets, 0, statistics.Floats, 6, 0.5f, block.M);
+        block.AssertSameBits(whole);
+    }
+
+    [Fact]
+    public void A_target_in_no_block_makes_the_loss_no_number()
+    {
+        Tensor logits = New(1, 4);
+        Tensor statistics = New(3, 1);
+        CrossEntropy.Statistics(Team(), logits.M, Table(4), 0, statistics.Floats, 1, fold: false);
+        float loss = 0;
+        CrossEntropy.Loss(Team(), Table(4), 1, statistics.Floats, 1, &loss);
+        Assert.True(float.IsNaN(loss));
+    }
+
     private static int[] Targets(int rows, int columns) =>
         [.. Enumerable.Range(0, rows).Select(t => t % 3 == 1 ? -1 : ((t * 31) + 4) % columns)];
 

@@ -51,6 +51,30 @@ public sealed unsafe class EmbeddingTests : KernelTest
         }
     }
 
+    [Theory]
+    [InlineData(4)]
+    [InlineData(10)]
+    public void Blocks_of_rows_give_the_bits_of_the_whole_table(int block)
+    {
+        Tensor table = New(11, 37, DType.BFloat16).Random(1);
+        Tensor dx = New(Ids.Length, 37, DType.BFloat16).Random(2);
+        Tensor dTable = New(11, 37, DType.BFloat16).Random(3);
+        Tensor cut = Own(dTable.Copy());
+        var (whole, x) = (New(Ids.Length, 37, DType.BFloat16), New(Ids.Length, 37, DType.BFloat16).Poison());
+        int* order = Table([.. Enumerable.Range(0, Ids.Length).OrderBy(t => Ids[t])]);
+        Embedding.Forward(Team(), Table(Ids), table.M, whole.M);
+        Embedding.Backward(Team(), Table(Ids), order, Ids.Length, dx.M, dTable.M);
+        for (int first = 0; first < 11; first += block)
+        {
+            int rows = Math.Min(block, 11 - first);
+            Embedding.ForwardBlock(Team(), Table(Ids), table.M.RowRange(first, rows), first, x.M, zeroOthers: first == 0);
+            Embedding.BackwardBlock(Team(), Table(Ids), order, Ids.Length, first, dx.M, cut.M.RowRange(first, rows));
+        }
+
+        x.AssertSameBits(whole);
+        cut.AssertSameBits(dTable);
+    }
+
     [Fact]
     public void An_id_outside_the_table_is_refused()
     {

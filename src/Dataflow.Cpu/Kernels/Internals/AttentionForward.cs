@@ -6,10 +6,10 @@ namespace Dataflow.Cpu.Kernels.Internals;
 
 /// <summary>
 /// One block of tokens and all heads of a group. Queries are lanes: scores are keys x queries, so that maxima, sums and rescaling
-/// of the online softmax go down columns, and the output is kept as hd x queries. Key blocks lie at multiples of
-/// <see cref="AttentionShape.StreamBlock"/> of the window, so a token's result does not depend on its place in the chunk.
+/// of the online softmax go down columns, and the output is kept as hd x queries. Key blocks lie at fixed places of the window (see
+/// <see cref="KeyRows"/>), so a token's result depends neither on its place in the chunk nor on how the window is cut into segments.
 /// </summary>
-internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, AttentionShape shape, Matrix o, float* lse) : IJob
+internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, AttentionShape shape, AttentionResult result) : IJob
     where TKernel : struct, IMicroKernel
 {
     /// <summary>Running maximum before the first key.</summary>
@@ -48,15 +48,26 @@ internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, Atten
             HeadPanels.Across(head, token, tokens, queries + (g * panels * queryPanel), TKernel.Columns);
         }
 
+        if (result.Continues)
+        {
+            for (int p = 0; p < shape.Group * panels; p++)
+            {
+                int first = token + (p % panels * TKernel.Columns);
+                int lanes = Math.Min(TKernel.Columns, token + tokens - first);
+                int head = (kvHead * shape.Group) + (p / panels);
+                Continue(head, first, lanes, outputs + (p * outputPanel), maxima + (p * TKernel.Columns), totals + (p * TKernel.Columns));
+            }
+        }
+
         Matrix keyHead = shape.Keys(kvHead);
         Matrix valueHead = shape.Values(kvHead);
-        int end = shape.RowOffset + token + tokens;
-        int start = shape.FirstKey[token] / AttentionShape.StreamBlock * AttentionShape.StreamBlock;
-        for (int key = start; key < end; key += AttentionShape.StreamBlock)
+        int end = Math.Min(shape.EndRow, shape.RowOffset + token + tokens);
+        for (int key = shape.FirstBlock(token), next; key < end; key = next)
         {
-            int count = Math.Min(AttentionShape.StreamBlock, end - key);
-            HeadPanels.Across(keyHead, key, count, keys, TKernel.Rows);
-            HeadPanels.Along<TKernel>(valueHead, key, count, values);
+            next = shape.BlockEnd(key);
+            int count = Math.Min(next, end) - key;
+            HeadPanels.Across(keyHead, key - shape.FirstRow, count, keys, TKernel.Rows);
+            HeadPanels.Along<TKernel>(valueHead, key - shape.FirstRow, count, values);
             for (int p = 0; p < shape.Group * panels; p++)
             {
                 int first = token + (p % panels * TKernel.Columns);
@@ -142,20 +153,38 @@ internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, Atten
         }
     }
 
+    private void Continue(int head, int token, int lanes, float* output, float* maxima, float* totals)
+    {
+        HeadPanels.Across(shape.Head(result.O, head), token, lanes, output, TKernel.Columns);
+        long at = ((long)head * shape.Tokens) + token;
+        for (int i = 0; i < lanes; i++)
+        {
+            maxima[i] = result.Maxima[at + i];
+            totals[i] = result.Totals[at + i];
+        }
+    }
+
     private void Finish(int head, int token, int lanes, float* output, float* maxima, float* totals, float* upright)
     {
         HeadPanels.Upright(output, shape.HeadDim, lanes, upright, TKernel.Columns);
+        long at = ((long)head * shape.Tokens) + token;
         for (int i = 0; i < lanes; i++)
         {
             Row from = new((byte*)(upright + (i * shape.HeadDim)), DType.Float32);
-            Row to = new(o, token + i, head * shape.HeadDim);
-            Vector512<float> total = Vector512.Create(totals[i]);
-            for (int j = 0; j < shape.HeadDim; j += Lanes.Count)
+            Row to = new(result.O, token + i, head * shape.HeadDim);
+            if (!result.IsCarried)
             {
-                to.Store(j, from.Load(j, shape.HeadDim - j) / total, shape.HeadDim - j);
+                result.Lse[at + i] = AttentionNormalize.Token(from, maxima[i], totals[i], shape.HeadDim, to);
+                continue;
             }
 
-            lse[((long)head * shape.Tokens) + token + i] = (float)(maxima[i] + Math.Log(totals[i]));
+            for (int j = 0; j < shape.HeadDim; j += Lanes.Count)
+            {
+                to.Store(j, from.Load(j, shape.HeadDim - j), shape.HeadDim - j);
+            }
+
+            result.Maxima[at + i] = maxima[i];
+            result.Totals[at + i] = totals[i];
         }
     }
 }

@@ -15,8 +15,7 @@ internal readonly unsafe struct AttentionKeyGradient<TKernel>(ThreadTeam team, A
     public void Run(int index, int worker)
     {
         int kvHead = index % shape.KvHeads;
-        int key = index / shape.KvHeads * AttentionShape.WindowBlock;
-        int count = Math.Min(AttentionShape.WindowBlock, shape.WindowRows - key);
+        var (key, count) = shape.KeyBlock(index / shape.KvHeads);
         int panels = (count + TKernel.Columns - 1) / TKernel.Columns;
         int padded = HeadPanels.PaddedDim<TKernel>(shape.HeadDim);
         int panelSize = padded * TKernel.Columns;
@@ -39,8 +38,9 @@ internal readonly unsafe struct AttentionKeyGradient<TKernel>(ThreadTeam team, A
         {
             int first = p * TKernel.Columns;
             int lanes = Math.Min(TKernel.Columns, count - first);
-            HeadPanels.Across(shape.Keys(kvHead), key + first, lanes, keys + (p * panelSize), TKernel.Columns);
-            HeadPanels.Across(shape.Values(kvHead), key + first, lanes, values + (p * panelSize), TKernel.Columns);
+            int row = key + first - shape.FirstRow;
+            HeadPanels.Across(shape.Keys(kvHead), row, lanes, keys + (p * panelSize), TKernel.Columns);
+            HeadPanels.Across(shape.Values(kvHead), row, lanes, values + (p * panelSize), TKernel.Columns);
         }
 
         int start = Math.Max(0, key - shape.RowOffset);
@@ -89,8 +89,9 @@ internal readonly unsafe struct AttentionKeyGradient<TKernel>(ThreadTeam team, A
         {
             int first = p * TKernel.Columns;
             int lanes = Math.Min(TKernel.Columns, count - first);
-            Finish(key + first, lanes, kvHead * shape.HeadDim, keySums + (p * panelSize), queriesAcross);
-            Finish(key + first, lanes, (shape.KvHeads + kvHead) * shape.HeadDim, valueSums + (p * panelSize), queriesAcross);
+            int row = key + first - shape.FirstRow;
+            Finish(row, lanes, kvHead * shape.HeadDim, keySums + (p * panelSize), queriesAcross);
+            Finish(row, lanes, (shape.KvHeads + kvHead) * shape.HeadDim, valueSums + (p * panelSize), queriesAcross);
         }
     }
 

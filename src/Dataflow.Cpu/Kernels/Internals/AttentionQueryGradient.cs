@@ -6,7 +6,7 @@ namespace Dataflow.Cpu.Kernels.Internals;
 
 /// <summary>
 /// dq of one block of tokens and all heads of a group, laid out as the forward: P = exp(S - lse), dS = P (dO V^T - delta) scale,
-/// dq = dS K, summed over keys ascending.
+/// dq = dS K, summed over keys ascending, block by block (see <see cref="KeyRows"/>).
 /// </summary>
 internal readonly unsafe struct AttentionQueryGradient<TKernel>(ThreadTeam team, AttentionShape shape, AttentionGradients gradients) : IJob
     where TKernel : struct, IMicroKernel
@@ -42,6 +42,11 @@ internal readonly unsafe struct AttentionQueryGradient<TKernel>(ThreadTeam team,
             int head = (kvHead * shape.Group) + (p / panels);
             HeadPanels.Across(shape.Head(shape.Q, head), first, lanes, queries + (p * panelSize), TKernel.Columns);
             HeadPanels.Across(shape.Head(gradients.DO, head), first, lanes, outputGradients + (p * panelSize), TKernel.Columns);
+            if (gradients.DqContinues)
+            {
+                HeadPanels.Across(shape.Head(gradients.Dq, head), first, lanes, sums + (p * panelSize), TKernel.Columns);
+            }
+
             for (int i = 0; i < TKernel.Columns; i++)
             {
                 lse[(p * TKernel.Columns) + i] = i < lanes ? gradients.Lse[((long)head * shape.Tokens) + first + i] : 0f;
@@ -51,13 +56,14 @@ internal readonly unsafe struct AttentionQueryGradient<TKernel>(ThreadTeam team,
 
         Matrix keyHead = shape.Keys(kvHead);
         Matrix valueHead = shape.Values(kvHead);
-        int end = shape.RowOffset + token + tokens;
-        for (int key = shape.FirstKey[token]; key < end; key += AttentionShape.StreamBlock)
+        int end = Math.Min(shape.EndRow, shape.RowOffset + token + tokens);
+        for (int key = shape.FirstBlock(token), next; key < end; key = next)
         {
-            int count = Math.Min(AttentionShape.StreamBlock, end - key);
-            HeadPanels.Across(keyHead, key, count, keysAcross, TKernel.Rows);
-            HeadPanels.Across(valueHead, key, count, valuesAcross, TKernel.Rows);
-            HeadPanels.Along<TKernel>(keyHead, key, count, keysAlong);
+            next = shape.BlockEnd(key);
+            int count = Math.Min(next, end) - key;
+            HeadPanels.Across(keyHead, key - shape.FirstRow, count, keysAcross, TKernel.Rows);
+            HeadPanels.Across(valueHead, key - shape.FirstRow, count, valuesAcross, TKernel.Rows);
+            HeadPanels.Along<TKernel>(keyHead, key - shape.FirstRow, count, keysAlong);
             for (int p = 0; p < all; p++)
             {
                 int first = token + (p % panels * TKernel.Columns);

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using Dataflow.Model;
 
 namespace Dataflow.Cpu.Kernels.Internals;
 
@@ -14,8 +15,11 @@ internal readonly unsafe struct AttentionShape
     /// <summary>Scratch memory holds this many head elements, padding counted, of each token of a query block.</summary>
     private const int MaxGroupElements = 16384;
 
-    public AttentionShape(Matrix q, Matrix kv, int* firstKey, int rowOffset, int heads, int kvHeads, int headDim)
+    private readonly int pieceRows;
+
+    public AttentionShape(Matrix q, KeyRows keys, int* firstKey, int rowOffset, int heads, int kvHeads, int headDim)
     {
+        Matrix kv = keys.Kv;
         if (headDim is < 1 or > 256 || kvHeads < 1 || heads % kvHeads != 0 || heads / kvHeads * (headDim + 12) > MaxGroupElements)
         {
             throw new ArgumentException($"cannot attend with {heads} heads on {kvHeads} key/value heads of {headDim}", nameof(heads));
@@ -23,12 +27,19 @@ internal readonly unsafe struct AttentionShape
 
         q.Expect(q.Rows, heads * headDim, nameof(q));
         kv.Expect(kv.Rows, 2 * kvHeads * headDim, nameof(kv));
-        if (rowOffset < 0 || (long)rowOffset + q.Rows > kv.Rows)
+        if (keys.PieceRows < 1 || keys.FirstRow < 0 || keys.FirstRow % keys.PieceRows != 0)
         {
-            throw new ArgumentException($"{q.Rows} tokens from window row {rowOffset} on do not fit {kv.Rows} rows", nameof(rowOffset));
+            throw new ArgumentException($"row {keys.FirstRow} starts no piece of {keys.PieceRows} rows", nameof(keys));
+        }
+
+        if (rowOffset < 0 || keys.FirstRow >= rowOffset + q.Rows)
+        {
+            throw new ArgumentException($"{q.Rows} tokens from window row {rowOffset} on see no key from row {keys.FirstRow} on", nameof(rowOffset));
         }
 
         (Q, Kv, RowOffset, KvHeads, HeadDim) = (q, kv, rowOffset, kvHeads, headDim);
+        (FirstRow, pieceRows) = (keys.FirstRow, keys.PieceRows);
+        EndRow = (int)Math.Min((long)keys.FirstRow + kv.Rows, rowOffset + q.Rows);
         FirstKey = firstKey;
         Group = heads / kvHeads;
         Scale = (float)(1 / Math.Sqrt(headDim));
@@ -57,12 +68,53 @@ internal readonly unsafe struct AttentionShape
 
     public int Tokens => Q.Rows;
 
-    /// <summary>Window rows that exist for this chunk.</summary>
-    public int WindowRows => RowOffset + Tokens;
+    /// <summary>Window row of the first row at hand.</summary>
+    public int FirstRow { get; }
+
+    /// <summary>One past the last window row that is at hand and exists for this chunk.</summary>
+    public int EndRow { get; }
 
     public int QueryBlocks => (Tokens + QueryBlock - 1) / QueryBlock;
 
-    public int WindowBlocks => (WindowRows + WindowBlock - 1) / WindowBlock;
+    /// <summary>Jobs of the gradient of keys and values.</summary>
+    public int KeyBlocks
+    {
+        get
+        {
+            int rows = EndRow - FirstRow;
+            return (rows / pieceRows * KeyBlocksPerPiece) + (((rows % pieceRows) + WindowBlock - 1) / WindowBlock);
+        }
+    }
+
+    private int KeyBlocksPerPiece => (pieceRows + WindowBlock - 1) / WindowBlock;
+
+    /// <summary>First window row and number of rows of such a job.</summary>
+    public (int Row, int Count) KeyBlock(int index)
+    {
+        int piece = FirstRow + (index / KeyBlocksPerPiece * pieceRows);
+        int row = piece + (index % KeyBlocksPerPiece * WindowBlock);
+        return (row, Math.Min(Math.Min(row + WindowBlock, piece + pieceRows), EndRow) - row);
+    }
+
+    /// <summary>Start of the first block of keys at hand that queries from <paramref name="token"/> on may see.</summary>
+    public int FirstBlock(int token)
+    {
+        int row = Math.Max(FirstKey[token], FirstRow);
+        int inPiece = row % pieceRows;
+        return row - inPiece + (inPiece / StreamBlock * StreamBlock);
+    }
+
+    /// <summary>One past the last key of the block that starts at <paramref name="row"/>: pieces end blocks.</summary>
+    public int BlockEnd(int row) => Math.Min(row + StreamBlock, row - (row % pieceRows) + pieceRows);
+
+    /// <summary>Throws unless all keys of the chunk are at hand.</summary>
+    public void ExpectWhole()
+    {
+        if (FirstRow != 0 || EndRow != RowOffset + Tokens)
+        {
+            throw new ArgumentException($"{Tokens} tokens from window row {RowOffset} on do not fit rows {FirstRow} to {EndRow}");
+        }
+    }
 
     /// <summary>hd columns of key head <paramref name="kvHead"/>.</summary>
     public Matrix Keys(int kvHead) => Kv.ColumnRange(kvHead * HeadDim, HeadDim);
@@ -134,4 +186,20 @@ internal readonly unsafe struct AttentionGradients(Matrix o, float* lse, Matrix 
     public Matrix Dkv { get; } = dkv;
 
     public bool Accumulate { get; } = accumulate;
+
+    /// <summary>dq holds the sum over the keys before those at hand.</summary>
+    public bool DqContinues { get; init; }
+
+    /// <summary>Throws unless the sizes fit.</summary>
+    public void Expect(in AttentionShape shape)
+    {
+        O.Expect(shape.Tokens, shape.Q.Columns, nameof(O));
+        DO.Expect(shape.Tokens, shape.Q.Columns, nameof(DO));
+        Dq.Expect(shape.Tokens, shape.Q.Columns, nameof(Dq));
+        if (Dkv.Type != DType.Float32 || Dkv.Rows < shape.EndRow - shape.FirstRow || Dkv.Columns != shape.Kv.Columns)
+        {
+            throw new ArgumentException(
+                $"dkv is {Dkv.Type.Name()} {Dkv.Rows} x {Dkv.Columns}, expected fp32 with {shape.EndRow - shape.FirstRow} rows of {shape.Kv.Columns}");
+        }
+    }
 }

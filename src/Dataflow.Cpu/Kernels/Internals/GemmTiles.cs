@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using Dataflow.Model;
 
 namespace Dataflow.Cpu.Kernels.Internals;
 

@@ -1,4 +1,4 @@
-namespace Dataflow.Cpu.Kernels;
+namespace Dataflow.Model;
 
 /// <summary>Whether a matrix product takes an operand as stored or transposed.</summary>
 public enum Transpose

@@ -1,14 +1,13 @@
-using Dataflow.Cpu.Kernels;
 using Dataflow.Model;
 using Dataflow.Schedules;
 
-namespace Dataflow.Cpu;
+namespace Dataflow.Runtime;
 
 /// <summary>
 /// The operands of one op, found by role: turns the names of a block program into addresses. A value without allocations, made anew for
 /// each op that runs.
 /// </summary>
-internal readonly unsafe struct OpOperands(Schedule schedule, CpuArena[] arenas, Geometry geometry, ScheduledOp op, BlockProgram program)
+public readonly struct OpOperands(Schedule schedule, nuint[] arenas, Geometry geometry, ScheduledOp op, BlockProgram program)
 {
     /// <summary>Whether the op has an operand of that role.</summary>
     public bool Has(string role) => Find(role) >= 0;
@@ -17,34 +16,41 @@ internal readonly unsafe struct OpOperands(Schedule schedule, CpuArena[] arenas,
     public bool Overwrites(string role) => op.Accesses[Find(role)].Mode == AccessMode.Write;
 
     /// <summary>Address of the first accessed byte of the operand.</summary>
-    public byte* Accessed(string role)
+    public nuint Accessed(string role)
     {
         var access = op.Accesses[Find(role)];
-        return Object(access) + access.Offset.Value;
+        return Object(access) + (nuint)access.Offset.Value;
     }
 
     /// <summary>Bytes accessed through the operand.</summary>
     public long AccessedLength(string role) => op.Accesses[Find(role)].Length.Value;
 
     /// <summary>Address of a tensor.</summary>
-    public byte* Pointer(Operand operand)
+    public nuint Pointer(Operand operand)
     {
         var place = program.Places[operand];
-        byte* start = Object(op.Accesses[Find(place.Role)]) + place.Offset.Value;
+        nuint start = Object(op.Accesses[Find(place.Role)]) + (nuint)place.Offset.Value;
         return operand.Tensor switch
         {
             // The loss operand is the chunk's own four bytes.
             TensorName.Loss => Accessed(Roles.Loss),
-            TensorName.KvPiece or TensorName.GradKvPiece => start + (geometry.WindowRow(op.Chunk!.Value) * place.Columns * place.Type.Size()),
+            TensorName.KvPiece or TensorName.GradKvPiece => start + (nuint)(PieceRow * place.Columns * place.Type.Size()),
             _ => start,
         };
     }
 
     /// <summary>A tensor of floating-point numbers, dense.</summary>
-    public Matrix Matrix(Operand operand)
+    public Tensor Tensor(Operand operand)
     {
         var place = program.Places[operand];
-        return new Matrix(Pointer(operand), place.Type, (int)place.Rows, (int)place.Columns);
+        return new Tensor(Pointer(operand), place.Type, (int)place.Rows, (int)place.Columns);
+    }
+
+    /// <summary>The rows that the op accesses of a tensor that is an object of its own.</summary>
+    public Tensor AccessedRows(Operand operand)
+    {
+        var place = program.Places[operand];
+        return new Tensor(Accessed(place.Role), place.Type, checked((int)(AccessedLength(place.Role) / (place.Columns * place.Type.Size()))), (int)place.Columns);
     }
 
     /// <summary>Bytes of a tensor.</summary>
@@ -53,10 +59,13 @@ internal readonly unsafe struct OpOperands(Schedule schedule, CpuArena[] arenas,
     /// <summary>Role of a tensor's operand.</summary>
     public string Role(Operand operand) => program.Places[operand].Role;
 
-    private byte* Object(in Access access)
+    /// <summary>First row of the chunk in the object that holds its K and V: the window, or a segment of it.</summary>
+    private long PieceRow => geometry.WindowRow(op.Chunk!.Value) - (op.Segment is { } segment ? geometry.FirstRow(segment) : 0);
+
+    private nuint Object(in Access access)
     {
         var slot = schedule.Slots[access.Slot];
-        return arenas[slot.Arena].Start + slot.Offset.Value;
+        return arenas[slot.Arena] + (nuint)slot.Offset.Value;
     }
 
     private int Find(string role)

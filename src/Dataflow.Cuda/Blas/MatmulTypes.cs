@@ -1,0 +1,98 @@
+using System.Runtime.CompilerServices;
+
+namespace Dataflow.Cuda;
+
+/// <summary>cudaDataType_t: the types that matrices have here.</summary>
+public enum BlasType
+{
+    Float32 = 0,
+    Float64 = 1,
+    Float16 = 2,
+    Int8 = 3,
+    Int32 = 10,
+    BFloat16 = 14,
+}
+
+/// <summary>cublasComputeType_t: in what products are accumulated.</summary>
+public enum ComputeType
+{
+    /// <summary>fp32 without a reduced-precision mode for fp32 operands; bf16 operands use tensor cores.</summary>
+    Float32 = 68,
+
+    /// <summary>As above, and no algorithm may change the order or the type of a step for speed.</summary>
+    Float32Pedantic = 69,
+
+    /// <summary>fp32 operands rounded to TF32. No recipe of this project uses it.</summary>
+    Float32FastTf32 = 77,
+
+    /// <summary>fp64.</summary>
+    Float64 = 70,
+}
+
+/// <summary>cublasOperation_t.</summary>
+public enum MatrixOperation
+{
+    None = 0,
+    Transpose = 1,
+}
+
+/// <summary>cublasLtOrder_t.</summary>
+public enum MatrixOrder
+{
+    ColumnMajor = 0,
+    RowMajor = 1,
+}
+
+/// <summary>cublasLtReductionScheme_t: how parts of a sum over k that was split are put together.</summary>
+[Flags]
+public enum ReductionSchemes : uint
+{
+    /// <summary>The sum is not split.</summary>
+    None = 0,
+
+    /// <summary>One part after the other into the output, in whatever order they end: not repeatable.</summary>
+    InPlace = 1,
+
+    /// <summary>Parts in the compute type in the workspace, added by a second kernel.</summary>
+    ComputeType = 2,
+
+    /// <summary>Parts in the output's type in the workspace, added by a second kernel.</summary>
+    OutputType = 4,
+}
+
+/// <summary>cublasLtNumericalImplFlags_t: what an algorithm computes with. Three groups; a mask must allow one of each.</summary>
+[Flags]
+public enum NumericalFlags : ulong
+{
+    None = 0,
+    FusedMultiplyAdd = 0x01,
+    TensorCoresHalf = 0x02,
+    TensorCoresInteger = 0x04,
+    TensorCoresDouble = 0x08,
+    AccumulatorFloat16 = 0x01 << 8,
+    AccumulatorFloat32 = 0x02 << 8,
+    AccumulatorFloat64 = 0x04 << 8,
+    AccumulatorInt32 = 0x08 << 8,
+    InputFloat16 = 0x01 << 16,
+    InputBFloat16 = 0x02 << 16,
+    InputTf32 = 0x04 << 16,
+    InputFloat32 = 0x08 << 16,
+    InputFloat64 = 0x10 << 16,
+}
+
+/// <summary>cublasLtMatmulAlgo_t: an algorithm with all its settings, 64 bytes that only the library reads. They may be kept for later runs
+/// on the same device with the same library version, and for nothing else.</summary>
+[InlineArray(8)]
+public struct MatmulAlgorithm
+{
+    private ulong first;
+}
+
+/// <summary>An algorithm that the library proposes for a product.</summary>
+/// <param name="Workspace">Bytes of device memory that it needs.</param>
+/// <param name="Waves">Blocks over what the device runs at once.</param>
+public readonly record struct MatmulCandidate(MatmulAlgorithm Algorithm, Model.Bytes Workspace, float Waves);
+
+/// <summary>An algorithm's settings, for reports and for asking whether it is repeatable.</summary>
+public sealed record AlgorithmSettings(
+    int Id, uint Tile, uint Stages, int SplitK, ReductionSchemes Reduction, uint Swizzling, uint CustomOption, ushort InnerShape, ushort ClusterShape, NumericalFlags Numerics);

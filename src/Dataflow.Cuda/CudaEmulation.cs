@@ -1,0 +1,115 @@
+using Dataflow.Cuda.Interop;
+using Dataflow.Model;
+
+namespace Dataflow.Cuda;
+
+/// <summary>Whether bytes are read, written or both.</summary>
+[Flags]
+public enum MemoryAccess
+{
+    None = 0,
+    Read = 1,
+    Write = 2,
+}
+
+/// <summary>A range of device memory that an op declares.</summary>
+public readonly record struct DeclaredRange(DevicePointer Start, Bytes Length, MemoryAccess Access);
+
+/// <summary>
+/// What the emulated driver can do beyond the real one. With the real driver nothing here may be called but <see cref="LastError"/>.
+/// </summary>
+public static unsafe class CudaEmulation
+{
+    private const int MostRanges = 64;
+
+    /// <summary>Whether the driver is the emulated one.</summary>
+    public static bool IsOn => CudaLibraries.Emulation is not null;
+
+    /// <summary>The first thing that it found wrong, in words; null where nothing, or where the driver is the real one.</summary>
+    public static string? LastError() => IsOn && NativeText.Read(EmulationApi.dataflowEmulationLastError()) is { Length: > 0 } text ? text : null;
+
+    /// <summary>Forgets what it found and goes on: for tests that plant a fault.</summary>
+    public static void ClearError()
+    {
+        Demand();
+        EmulationApi.dataflowEmulationClearError();
+    }
+
+    /// <summary>Chooses among the orders that streams, warps and lanes may legally run in.</summary>
+    public static void Seed(ulong seed)
+    {
+        Demand();
+        EmulationApi.dataflowEmulationSeed(seed);
+    }
+
+    /// <summary>What is launched on a stream from now on may touch these ranges and nothing else.</summary>
+    public static void Declare(CudaStream stream, params ReadOnlySpan<DeclaredRange> ranges)
+    {
+        Demand();
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ranges.Length, MostRanges);
+        var declared = stackalloc EmulatedRange[MostRanges];
+        for (int i = 0; i < ranges.Length; i++)
+        {
+            declared[i] = new EmulatedRange { Address = ranges[i].Start.Address, Bytes = (ulong)ranges[i].Length.Value, Access = (uint)ranges[i].Access };
+        }
+
+        Accept(EmulationApi.dataflowEmulationDeclareRanges(stream, declared, ranges.Length), "declaring what an op touches");
+    }
+
+    /// <summary>What is launched on a stream from now on may touch anything again.</summary>
+    public static void DeclareNothing(CudaStream stream)
+    {
+        Demand();
+        Accept(EmulationApi.dataflowEmulationDeclareRanges(stream, null, -1), "declaring nothing");
+    }
+
+    /// <summary>Appends to a stream that the bytes' tenant is gone: they are poisoned, and reading them before writing them is a fault.</summary>
+    public static void Forget(CudaStream stream, DevicePointer start, Bytes length)
+    {
+        Demand();
+        Accept(EmulationApi.dataflowEmulationForget(stream, start, (ulong)length.Value), "forgetting bytes of device memory");
+    }
+
+    /// <summary>The host reads or writes pinned memory by itself now: a copy that it has not waited for is a fault.</summary>
+    public static void HostAccess(PinnedMemory memory, Bytes offset, Bytes length, MemoryAccess access)
+    {
+        Demand();
+        Accept(EmulationApi.dataflowEmulationHostAccess(memory.At(offset), (ulong)length.Value, (int)access), "touching pinned memory");
+    }
+
+    /// <summary>Sets an option of native/emulation/README.md.</summary>
+    public static void Set(string option, long value)
+    {
+        Demand();
+        fixed (byte* name = NativeText.Of(option))
+        {
+            Accept(EmulationApi.dataflowEmulationSet(name, value), $"setting {option} of the emulation");
+        }
+    }
+
+    /// <summary>A figure of native/emulation/README.md.</summary>
+    public static long Get(string figure)
+    {
+        Demand();
+        fixed (byte* name = NativeText.Of(figure))
+        {
+            return EmulationApi.dataflowEmulationGet(name) is var value and >= 0 ? value : throw new ArgumentException($"the emulation has no figure {figure}", nameof(figure));
+        }
+    }
+
+    private static void Demand()
+    {
+        if (!IsOn)
+        {
+            throw new InvalidOperationException("only the emulated driver can do this");
+        }
+    }
+
+    private static void Accept(int status, string attempt)
+    {
+        if (status != 0)
+        {
+            throw new CudaException($"{attempt} failed: {LastError() ?? "the emulation refuses it"}", "DATAFLOW_EMULATION");
+        }
+    }
+}

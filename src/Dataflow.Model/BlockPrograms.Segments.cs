@@ -1,0 +1,56 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Model;
+
+/// <summary>
+/// The parts of a forward and of a backward whose window is streamed by segment: up to attention, attention to one segment (run for each),
+/// and from attention on. The parts of one chunk share a scratch, where what one leaves the next finds.
+/// </summary>
+public sealed partial class BlockPrograms
+{
+    /// <summary>
+    /// Where a window may be streamed: K, V and attention's output are kept, so that a backward recomputes nothing that needs other chunks.
+    /// </summary>
+    public static bool MayStream(TensorSet saved) => saved.HasFlag(TensorSet.Kv | TensorSet.Attention);
+
+    /// <summary>Norm, projections and rotation: the chunk's query, and its K and V.</summary>
+    public BlockProgram Project(TensorSet saved) => ForwardPart("project", saved, p => p.Before);
+
+    /// <summary>The chunk's attention to one segment.</summary>
+    public BlockProgram Attend(TensorSet saved) => ForwardPart("attend", saved, p => p.Attention);
+
+    /// <summary>From attention's output to the block's.</summary>
+    public BlockProgram Combine(TensorSet saved) => ForwardPart("combine", saved, p => p.After);
+
+    /// <summary>What the backward of a streamed window lacks.</summary>
+    public BlockProgram StreamedRecompute(TensorSet saved) => BackwardPart("streamed-recompute", saved, p => p.Recompute);
+
+    /// <summary>From the output's gradient to that of attention's output.</summary>
+    public BlockProgram CombineBackward(TensorSet saved) =>
+        BackwardPart("combine-backward", saved, p => NeedsRecompute(saved) ? p.Parts.Before : [.. p.Recompute, .. p.Parts.Before]);
+
+    /// <summary>One segment's gradients of K and V, and its part of the query's.</summary>
+    public BlockProgram AttendBackward(TensorSet saved) => BackwardPart("attend-backward", saved, p => p.Parts.Attention);
+
+    /// <summary>From the gradients of query, K and V to the input's.</summary>
+    public BlockProgram ProjectBackward(TensorSet saved) => BackwardPart("project-backward", saved, p => p.Parts.After);
+
+    /// <summary>Bytes of the saved activations that are written before attention; the others follow.</summary>
+    public Bytes SavedBeforeAttention(TensorSet saved) => ActivationsSize(saved & TensorSet.Query);
+
+    /// <summary>Bytes of a block's gradients that a backward writes after attention's; the others follow.</summary>
+    public Bytes GradientsBeforeAttention => new(BlockLayout[WeightName.AttentionOut].ElementOffset * recipe.Gradients.Size());
+
+    private BlockProgram ForwardPart(string name, TensorSet saved, Func<StreamedCalls, ImmutableArray<KernelCall>> part) => Cached(name, saved, () =>
+    {
+        var parts = BlockCalls.StreamedForward(model);
+        return Lay(part(parts), [.. parts.Before, .. parts.Attention, .. parts.After], Layout(saved).Offsets);
+    });
+
+    private BlockProgram BackwardPart(
+        string name, TensorSet saved, Func<(ImmutableArray<KernelCall> Recompute, StreamedCalls Parts), ImmutableArray<KernelCall>> part) => Cached(name, saved, () =>
+    {
+        var (recompute, parts) = (Halves(saved).Recompute, BlockCalls.StreamedBackward(model));
+        return Lay(part((recompute, parts)), [.. recompute, .. parts.Before, .. parts.Attention, .. parts.After], Layout(saved).Offsets);
+    });
+}

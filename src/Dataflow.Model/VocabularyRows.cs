@@ -1,0 +1,33 @@
+namespace Dataflow.Model;
+
+/// <summary>
+/// The rows of the embedding table and of the head's matrix, cut into blocks that are computed and travel one by one: equal numbers of
+/// rows, a multiple of <see cref="RowAlignment"/> so that a block of any width starts aligned, and a shorter last one.
+/// </summary>
+/// <param name="VocabSize">Rows of the whole table.</param>
+/// <param name="Wanted">Blocks asked for; <see cref="Count"/> is how many there are.</param>
+public readonly record struct VocabularyRows(int VocabSize, int Wanted)
+{
+    private const int RowAlignment = 128;
+
+    /// <summary>Rows of every block but the last.</summary>
+    public int PerBlock => Wanted == 1 ? VocabSize : Math.Min(VocabSize, checked((((VocabSize + Wanted - 1) / Wanted) + RowAlignment - 1) / RowAlignment * RowAlignment));
+
+    /// <summary>Blocks there are: fewer than asked for where rounding up leaves nothing for the last ones.</summary>
+    public int Count => (VocabSize + PerBlock - 1) / PerBlock;
+
+    /// <summary>The table is in more than one piece.</summary>
+    public bool AreCut => Count > 1;
+
+    /// <summary>In order of rows.</summary>
+    public IEnumerable<VocabularyBlock> Blocks => Enumerable.Range(0, Count).Select(b => new VocabularyBlock(b));
+
+    /// <summary>The block with the highest ids.</summary>
+    public VocabularyBlock Last => new(Count - 1);
+
+    /// <summary>Id of the block's first row.</summary>
+    public int First(VocabularyBlock block) => block.Index * PerBlock;
+
+    /// <summary>Rows of the block.</summary>
+    public int RowsOf(VocabularyBlock block) => Math.Min(PerBlock, VocabSize - First(block));
+}

@@ -1,0 +1,34 @@
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>
+/// How many segments a context window may be streamed by: powers of two, as long as the schedule stays within what planning and
+/// launching take easily. A function of model, geometry and save set, never of budgets.
+/// </summary>
+internal static class SegmentRule
+{
+    private const long MostAttentionOps = 60_000;
+
+    /// <summary>Fewest first; none where the window is one chunk's, or the save set would make a backward repeat attention.</summary>
+    public static IEnumerable<int> Counts(Workload workload, TensorSet saved)
+    {
+        var geometry = workload.Geometry;
+        if (geometry.ChunksPerGroup == 1 || !BlockPrograms.MayStream(saved))
+        {
+            yield break;
+        }
+
+        // Chunks see half of the segments on average, once forward and once backward.
+        long chunks = (long)workload.Model.LayerCount * geometry.ChunksPerRound * geometry.Rounds;
+        int last = 1;
+        for (int wanted = 2; wanted <= geometry.ChunksPerGroup && (wanted == 2 || chunks * (wanted + 1) <= MostAttentionOps); wanted *= 2)
+        {
+            int count = geometry.SegmentsUpTo(wanted);
+            if (count > last)
+            {
+                yield return last = count;
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+using Dataflow.Schedules;
+
+namespace Dataflow.Planning;
+
+/// <summary>
+/// A layer whose context windows are streamed. A chunk takes its window segment by segment, ascending, forward as backward: attention's
+/// sums and the query's gradient stay in scratch from one to the next, the segments come and go.
+/// </summary>
+internal sealed partial class StepLowering
+{
+    private void StreamedForward(Layer l, Chunk c, Round r)
+    {
+        var saved = table.Saved(l, c);
+        var (project, attend, combine) = (programs.Project(saved), programs.Attend(saved), programs.Combine(saved));
+        var own = geometry.SegmentOf(c, segments);
+        var split = programs.SavedBeforeAttention(saved);
+        Add(OpKind.Project, l, c, r,
+        [
+            table.Table(c, r),
+            table.Weights(l, AccessMode.Read),
+            table.Stream(Roles.Input, l, c, r, AccessMode.Read),
+            table.Segment(l, c, r, own, geometry.WindowRow(c) - geometry.FirstRow(own), geometry.ChunkTokens, AccessMode.Write),
+            .. table.Activations(l, c, r, AccessMode.Write).Where(_ => split > Bytes.Zero).Select(a => a with { Length = split }),
+            .. table.Scratch(project.ScratchLength, AccessMode.Write),
+        ], saved, segment: own);
+        foreach (var s in SegmentsUpTo(own))
+        {
+            Add(OpKind.Attend, l, c, r,
+            [
+                table.Table(c, r),
+                table.Segment(l, c, r, s, 0, geometry.RowsUpTo(c, s), AccessMode.Read),
+                .. table.Activations(l, c, r, AccessMode.Read).Where(_ => Names(attend, Roles.Activations)).Select(a => a with { Length = split }),
+                .. table.Scratch(attend.ScratchLength, AccessMode.ReadWrite),
+            ], saved, segment: s);
+        }
+
+        Add(OpKind.Combine, l, c, r,
+        [
+            table.Weights(l, AccessMode.Read),
+            table.Stream(Roles.Input, l, c, r, AccessMode.Read),
+            .. table.Activations(l, c, r, AccessMode.Write).Select(a => a with { Offset = split, Length = a.Length - split }),
+            table.Stream(Roles.Output, new Layer(l.Index + 1), c, r, AccessMode.Write),
+            .. table.Scratch(combine.ScratchLength, AccessMode.ReadWrite),
+        ], saved, segment: own);
+    }
+
+    private void StreamedBackward(Layer l, Chunk c, Round r, TensorSet saved, bool lastOfGroup, bool firstOfStep)
+    {
+        var (combine, project) = (programs.CombineBackward(saved), programs.ProjectBackward(saved));
+        var own = geometry.SegmentOf(c, segments);
+        var gradients = table.Gradients(l, firstOfStep ? AccessMode.Write : AccessMode.ReadWrite);
+        var split = programs.GradientsBeforeAttention;
+        bool recomputes = programs.NeedsRecompute(saved);
+        if (recomputes)
+        {
+            Add(OpKind.Recompute, l, c, r,
+            [
+                table.Table(c, r),
+                table.Weights(l, AccessMode.Read),
+                table.Stream(Roles.Input, l, c, r, AccessMode.Read),
+                .. table.Activations(l, c, r, AccessMode.Read),
+                .. table.Scratch(combine.ScratchLength, AccessMode.Write),
+            ], saved, programs.Missing(saved), own);
+        }
+
+        Add(OpKind.CombineBackward, l, c, r,
+        [
+            .. Names(combine, Roles.Table) ? [table.Table(c, r)] : ImmutableArray<Use>.Empty,
+            table.Weights(l, AccessMode.Read),
+            .. Names(combine, Roles.Input) ? [table.Stream(Roles.Input, l, c, r, AccessMode.Read)] : ImmutableArray<Use>.Empty,
+            .. table.Activations(l, c, r, saved.HasFlag(TensorSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read),
+            table.GradStream(c, r, AccessMode.ReadWrite),
+            gradients with { Offset = split, Length = gradients.Length - split },
+            .. table.Scratch(combine.ScratchLength, recomputes ? AccessMode.ReadWrite : AccessMode.Write),
+        ], saved, segment: own);
+        foreach (var s in SegmentsUpTo(own))
+        {
+            int rows = geometry.RowsUpTo(c, s);
+            Add(OpKind.AttendBackward, l, c, r,
+            [
+                table.Table(c, r),
+                table.Segment(l, c, r, s, 0, rows, AccessMode.Read),
+                .. table.Activations(l, c, r, AccessMode.Read),
+                table.GradSegment(l, c, r, s, 0, rows, lastOfGroup ? AccessMode.Write : AccessMode.ReadWrite),
+                .. table.Scratch(combine.ScratchLength, AccessMode.ReadWrite),
+            ], saved, segment: s);
+        }
+
+        Add(OpKind.ProjectBackward, l, c, r,
+        [
+            table.Table(c, r),
+            table.Weights(l, AccessMode.Read),
+            table.Stream(Roles.Input, l, c, r, AccessMode.Read),
+            .. table.Activations(l, c, r, AccessMode.Read).Where(_ => Names(project, Roles.Activations)),
+            table.GradStream(c, r, AccessMode.ReadWrite),
+            table.GradSegment(l, c, r, own, geometry.WindowRow(c) - geometry.FirstRow(own), geometry.ChunkTokens, AccessMode.Read),
+            gradients with { Length = split },
+            .. table.Scratch(combine.ScratchLength, AccessMode.ReadWrite),
+        ], saved, segment: own);
+    }
+
+    private static IEnumerable<Segment> SegmentsUpTo(Segment last) => Enumerable.Range(0, last.Index + 1).Select(i => last with { Index = i });
+
+    private static bool Names(BlockProgram program, string role) => program.Places.Values.Any(p => p.Role == role);
+}

@@ -1,0 +1,169 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+using Dataflow.Schedules;
+
+namespace Dataflow.Planning;
+
+/// <summary>
+/// Embedding and head. Blocks outside, chunks inside, so that a block comes once a pass; every pass over the blocks begins with the one that
+/// the pass before ended with: embedding down, loss up, head's backward down, embedding's backward up.
+/// </summary>
+internal sealed partial class StepLowering
+{
+    /// <summary>The blocks of the embedding table; a single null where it is not cut.</summary>
+    private ImmutableArray<VocabularyBlock?> TableBlocks => programs.Vocabulary.AreCut ? [.. programs.Vocabulary.Blocks.Select(b => (VocabularyBlock?)b)] : [null];
+
+    private void Embed(Round r)
+    {
+        // The first one writes every row of the chunk, the others those of their ids.
+        var mode = AccessMode.Write;
+        foreach (var b in TableBlocks.Reverse())
+        {
+            foreach (var c in Chunks)
+            {
+                AddBlock(OpKind.Embed, b, c, r,
+                [
+                    table.Table(c, r),
+                    table.VocabularyWeights(Roles.Weights, ParameterOwner.Embedding(b), AccessMode.Read),
+                    table.Stream(Roles.Output, new Layer(0), c, r, mode),
+                ]);
+            }
+
+            mode = AccessMode.ReadWrite;
+        }
+    }
+
+    private void EmbedBackward(Round r, bool last)
+    {
+        foreach (var b in TableBlocks)
+        {
+            var owner = ParameterOwner.Embedding(b);
+            if (r.Index == 0 && !model.TiedEmbedding)
+            {
+                AddBlock(OpKind.Zero, b, null, r, [table.VocabularyGradients(Roles.Gradients, owner, AccessMode.Write)]);
+            }
+
+            foreach (var c in geometry.BackwardOrder())
+            {
+                AddBlock(OpKind.EmbedBackward, b, c, r,
+                    [table.Table(c, r), table.GradStream(c, r, AccessMode.Read), table.VocabularyGradients(Roles.Gradients, owner, AccessMode.ReadWrite)]);
+            }
+
+            GradientIsFinal(last, owner);
+        }
+    }
+
+    private void Head(Round r, bool last)
+    {
+        if (!programs.Vocabulary.AreCut)
+        {
+            bool first = r.Index == 0;
+            foreach (var c in geometry.BackwardOrder())
+            {
+                WholeHead(c, r, first);
+                first = false;
+            }
+        }
+        else
+        {
+            HeadLoss(r);
+            if (workload.Kind.HasBackward())
+            {
+                HeadBackward(r, last);
+            }
+        }
+
+        if (workload.Kind.HasBackward())
+        {
+            GradientIsFinal(last, ParameterOwner.Head);
+        }
+    }
+
+    private void WholeHead(Chunk c, Round r, bool first)
+    {
+        var uses = new List<Use>
+        {
+            table.Table(c, r),
+            table.Stream(Roles.Input, HeadEntry, c, r, AccessMode.Read),
+            table.VocabularyWeights(Roles.Weights, ParameterOwner.Head, AccessMode.Read),
+            table.Loss(c, r),
+        };
+        if (model.TiedEmbedding)
+        {
+            uses.Add(table.VocabularyWeights(Roles.TiedWeights, ParameterOwner.Embedding(null), AccessMode.Read));
+        }
+
+        if (workload.Kind.HasBackward())
+        {
+            var gradients = first ? AccessMode.Write : AccessMode.ReadWrite;
+            uses.Add(table.GradStream(c, r, AccessMode.Write));
+            uses.Add(table.VocabularyGradients(Roles.Gradients, ParameterOwner.Head, gradients));
+            if (model.TiedEmbedding)
+            {
+                uses.Add(table.VocabularyGradients(Roles.TiedGradients, ParameterOwner.Embedding(null), gradients));
+            }
+        }
+
+        uses.AddRange(table.Scratch(programs.Head().ScratchLength, AccessMode.Write));
+        Add(OpKind.Head, null, c, r, [.. uses]);
+    }
+
+    /// <summary>Every block's logits into the statistics of their rows; with the last block they become the loss.</summary>
+    private void HeadLoss(Round r)
+    {
+        foreach (var b in programs.Vocabulary.Blocks)
+        {
+            foreach (var c in geometry.BackwardOrder())
+            {
+                AddBlock(OpKind.HeadLoss, b, c, r,
+                [
+                    .. BlockOperands(b, c, r),
+                    table.LogitStatistics(c, r, b.Index == 0 ? AccessMode.Write : AccessMode.ReadWrite),
+                    .. b == programs.Vocabulary.Last ? [table.Loss(c, r)] : ImmutableArray<Use>.Empty,
+                    .. table.Scratch(programs.HeadLoss(b).ScratchLength, AccessMode.Write),
+                ]);
+            }
+        }
+    }
+
+    /// <summary>Every block's logits again, and its gradient; with the last one computed the norm is passed, too.</summary>
+    private void HeadBackward(Round r, bool last)
+    {
+        foreach (var b in programs.Vocabulary.Blocks.Reverse())
+        {
+            var gradients = r.Index == 0 ? AccessMode.Write : AccessMode.ReadWrite;
+            var owner = model.TiedEmbedding ? ParameterOwner.Embedding(b) : ParameterOwner.HeadBlock(b);
+            foreach (var c in geometry.BackwardOrder())
+            {
+                ImmutableArray<Use> stream = b.Index > 0 ? [] :
+                    [table.GradStream(c, r, AccessMode.Write), table.VocabularyGradients(Roles.Gradients, ParameterOwner.Head, gradients)];
+                AddBlock(OpKind.HeadBackward, b, c, r,
+                [
+                    .. BlockOperands(b, c, r),
+                    table.LogitStatistics(c, r, AccessMode.Read),
+                    table.GradHead(c, r, b == programs.Vocabulary.Last ? AccessMode.Write : AccessMode.ReadWrite),
+                    table.VocabularyGradients(Roles.HeadBlockGradients, owner, gradients),
+                    .. stream,
+                    .. table.Scratch(programs.HeadBackward(b).ScratchLength, AccessMode.Write),
+                ]);
+                gradients = AccessMode.ReadWrite;
+            }
+
+            if (!model.TiedEmbedding)
+            {
+                GradientIsFinal(last, owner);
+            }
+        }
+    }
+
+    private ImmutableArray<Use> BlockOperands(VocabularyBlock b, Chunk c, Round r) =>
+    [
+        table.Table(c, r),
+        table.Stream(Roles.Input, HeadEntry, c, r, AccessMode.Read),
+        table.VocabularyWeights(Roles.Weights, ParameterOwner.Head, AccessMode.Read),
+        table.VocabularyWeights(Roles.HeadBlock, model.TiedEmbedding ? ParameterOwner.Embedding(b) : ParameterOwner.HeadBlock(b), AccessMode.Read),
+    ];
+
+    private void AddBlock(OpKind kind, VocabularyBlock? b, Chunk? c, Round r, ImmutableArray<Use> uses) =>
+        ops.Add(new StepOp(kind, uses) { Block = b, Chunk = c, Round = r });
+}

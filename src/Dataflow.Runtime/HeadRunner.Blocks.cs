@@ -1,0 +1,64 @@
+using Dataflow.Model;
+
+namespace Dataflow.Runtime;
+
+/// <summary>A block of the vocabulary in the head of one chunk: first the loss over all blocks, then back.</summary>
+internal static partial class HeadRunner
+{
+    /// <summary>Logits of the block into the statistics of their rows; the chunk's loss where the op has one to write.</summary>
+    public static void RunLoss(IKernels kernels, ModelConfig model, Geometry geometry, int firstId, in OpOperands at)
+    {
+        int tokens = geometry.ChunkTokens;
+        nuint targets = at.Pointer(TensorName.Targets);
+        nuint statistics = at.Pointer(TensorName.LogitStatistics);
+        bool fold = !at.Overwrites(Roles.LogitStatistics);
+        for (int first = 0; first < tokens; first += geometry.HeadTokens)
+        {
+            int rows = Math.Min(geometry.HeadTokens, tokens - first);
+            var logits = BlockLogits(kernels, model, first, rows, at);
+            kernels.CrossEntropyStatistics(logits, targets + Words(first), firstId, statistics + Words(first), tokens, fold);
+        }
+
+        if (at.Has(Roles.Loss))
+        {
+            kernels.CrossEntropyLoss(targets, tokens, statistics, tokens, at.Pointer(TensorName.Loss));
+        }
+    }
+
+    /// <summary>The block's gradient and its share of the normed input's; where the op has the stream's gradient to write, that is complete.</summary>
+    public static void RunBackward(IKernels kernels, ModelConfig model, Geometry geometry, int firstId, in OpOperands at)
+    {
+        int tokens = geometry.ChunkTokens;
+        var matrix = model.HeadMatrix;
+        nuint targets = at.Pointer(TensorName.Targets);
+        nuint statistics = at.Pointer(TensorName.LogitStatistics);
+        var (x, norm, dLogits, dNorm) = (at.Tensor(TensorName.Input), at.Tensor(TensorName.HeadNorm), at.Tensor(TensorName.GradLogits), at.Tensor(TensorName.GradHeadSum));
+        var (w, dw, wNorm) = (at.Tensor(Operand.W(matrix)), at.Tensor(Operand.G(matrix)), at.Tensor(Operand.W(WeightName.FinalNorm)));
+        bool addNorm = !at.Overwrites(Roles.GradHead);
+        for (int first = 0; first < tokens; first += geometry.HeadTokens)
+        {
+            int rows = Math.Min(geometry.HeadTokens, tokens - first);
+            var logits = BlockLogits(kernels, model, first, rows, at);
+            var (dl, dn) = (dLogits.RowRange(0, rows), dNorm.RowRange(first, rows));
+            kernels.CrossEntropyGradient(logits, targets + Words(first), firstId, statistics + Words(first), tokens, dl);
+            kernels.Gemm(dl, Transpose.No, w, Transpose.No, dn, addNorm ? dn : null);
+            kernels.Gemm(dl, Transpose.Yes, norm.RowRange(0, rows), Transpose.No, dw, first > 0 || !at.Overwrites(Roles.HeadBlockGradients) ? dw : null);
+            if (at.Has(Roles.GradStream))
+            {
+                kernels.RmsNormBackward(dn, x.RowRange(first, rows), at.Pointer(TensorName.HeadRstd), wNorm, at.Tensor(TensorName.GradStream).RowRange(first, rows),
+                    null, at.Tensor(Operand.G(WeightName.FinalNorm)), first > 0 || !at.Overwrites(Roles.Gradients));
+            }
+        }
+    }
+
+    private static nuint Words(int count) => (nuint)count * sizeof(int);
+
+    private static Tensor BlockLogits(IKernels kernels, ModelConfig model, int first, int rows, in OpOperands at)
+    {
+        var norm = at.Tensor(TensorName.HeadNorm).RowRange(0, rows);
+        var logits = at.Tensor(TensorName.Logits).RowRange(0, rows);
+        kernels.RmsNormForward(at.Tensor(TensorName.Input).RowRange(first, rows), at.Tensor(Operand.W(WeightName.FinalNorm)), model.RmsNormEps, norm, at.Pointer(TensorName.HeadRstd));
+        kernels.Gemm(norm, Transpose.No, at.Tensor(Operand.W(model.HeadMatrix)), Transpose.Yes, logits, null);
+        return logits;
+    }
+}

@@ -1,0 +1,38 @@
+using Dataflow.Model;
+
+namespace Dataflow.Runtime;
+
+/// <summary>The head of one chunk, sub-chunk by sub-chunk, so that no tokens x vocabulary matrix exists.</summary>
+internal static partial class HeadRunner
+{
+    public static void Run(IKernels kernels, ModelConfig model, Geometry geometry, in OpOperands at)
+    {
+        var matrix = model.HeadMatrix;
+        var x = at.Tensor(TensorName.Input);
+        var (norm, logits, dLogits, dNorm) = (at.Tensor(TensorName.HeadNorm), at.Tensor(TensorName.Logits), at.Tensor(TensorName.GradLogits), at.Tensor(TensorName.GradHeadNorm));
+        var (w, wNorm) = (at.Tensor(Operand.W(matrix)), at.Tensor(Operand.W(WeightName.FinalNorm)));
+        var rstd = at.Pointer(TensorName.HeadRstd);
+        var targets = at.Pointer(TensorName.Targets);
+        for (int first = 0; first < geometry.ChunkTokens; first += geometry.HeadTokens)
+        {
+            int rows = Math.Min(geometry.HeadTokens, geometry.ChunkTokens - first);
+            bool later = first > 0;
+            var xs = x.RowRange(first, rows);
+            kernels.RmsNormForward(xs, wNorm, model.RmsNormEps, norm.RowRange(0, rows), rstd);
+            kernels.Gemm(norm.RowRange(0, rows), Transpose.No, w, Transpose.Yes, logits.RowRange(0, rows), null);
+            kernels.CrossEntropy(logits.RowRange(0, rows), targets + Words(first), dLogits.RowRange(0, rows), at.Pointer(TensorName.Loss), later);
+            if (!at.Has(Roles.Gradients))
+            {
+                // An evaluation wants the loss alone.
+                continue;
+            }
+
+            var (dx, dw, dwNorm) = (at.Tensor(TensorName.GradStream), at.Tensor(Operand.G(matrix)), at.Tensor(Operand.G(WeightName.FinalNorm)));
+            bool accumulate = later || !at.Overwrites(at.Role(Operand.G(matrix)));
+            bool accumulateNorm = later || !at.Overwrites(Roles.Gradients);
+            kernels.Gemm(dLogits.RowRange(0, rows), Transpose.No, w, Transpose.No, dNorm.RowRange(0, rows), null);
+            kernels.Gemm(dLogits.RowRange(0, rows), Transpose.Yes, norm.RowRange(0, rows), Transpose.No, dw, accumulate ? dw : null);
+            kernels.RmsNormBackward(dNorm.RowRange(0, rows), xs, rstd, wNorm, dx.RowRange(first, rows), null, dwNorm, accumulateNorm);
+        }
+    }
+}

@@ -1,0 +1,209 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+using Dataflow.Schedules;
+
+namespace Dataflow.Runtime;
+
+/// <summary>
+/// From an op of a schedule to kernel calls, the same on every device: copies, and block programs kernel by kernel. Which bytes a tensor
+/// is, what accumulates and what overwrites is decided here and in the schedule, never by a device.
+/// </summary>
+/// <param name="arenas">Address of each arena's first byte.</param>
+/// <param name="streams">The kernels of each stream.</param>
+public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArray<nuint> arenas, ImmutableArray<IKernels> streams)
+{
+    private readonly nuint[] starts = [.. arenas];
+    private readonly BlockPrograms programs = new(workload.Model, workload.Recipe, workload.Geometry);
+    private readonly ModelConfig model = workload.Model;
+    private readonly Geometry geometry = workload.Geometry;
+    private readonly HeadShape heads = new(workload.Model.HeadCount, workload.Model.KvHeadCount, workload.Model.HeadDim);
+
+    /// <summary>Called after each kernel of a block program; for tests that look at what it wrote.</summary>
+    public Action<ScheduledOp, KernelCall, OpOperands>? CallCompleted { get; set; }
+
+    /// <summary>Lays out the programs of all ops ahead, so that nothing is allocated once ops run.</summary>
+    public void Prepare()
+    {
+        foreach (var op in schedule.Ops)
+        {
+            ProgramOf(op);
+        }
+    }
+
+    /// <summary>Calls the op's kernels.</summary>
+    public void Run(int index)
+    {
+        var op = schedule.Ops[index];
+        var kernels = streams[op.Stream];
+        switch (op.Kind)
+        {
+            case OpKind.Fetch or OpKind.Save:
+                var copied = Operands(op, Empty);
+                kernels.Copy(copied.Accessed(Roles.From), copied.Accessed(Roles.To), new Bytes(copied.AccessedLength(Roles.From)));
+                break;
+            case OpKind.Zero:
+                var zeroed = Operands(op, Empty);
+                kernels.Zero(zeroed.Accessed(Roles.Gradients), new Bytes(zeroed.AccessedLength(Roles.Gradients)));
+                break;
+            case OpKind.Update:
+                Update(kernels, op);
+                break;
+            case OpKind.Norm:
+                Norm(kernels, op);
+                break;
+            case OpKind.Head:
+                HeadRunner.Run(kernels, model, geometry, Operands(op, programs.Head()));
+                break;
+            case OpKind.HeadLoss:
+                HeadRunner.RunLoss(kernels, model, geometry, FirstId(op), Operands(op, ProgramOf(op)!));
+                break;
+            case OpKind.HeadBackward:
+                HeadRunner.RunBackward(kernels, model, geometry, FirstId(op), Operands(op, ProgramOf(op)!));
+                break;
+            default:
+                RunProgram(kernels, op, ProgramOf(op)!);
+                break;
+        }
+    }
+
+    private static BlockProgram Empty { get; } = new([], ImmutableDictionary<Operand, TensorPlace>.Empty, Bytes.Zero);
+
+    private BlockProgram? ProgramOf(ScheduledOp op) => op.Kind switch
+    {
+        OpKind.Embed => programs.Embed(op.Block),
+        OpKind.EmbedBackward => programs.EmbedBackward(op.Block),
+        OpKind.HeadLoss => programs.HeadLoss(op.Block!.Value),
+        OpKind.HeadBackward => programs.HeadBackward(op.Block!.Value),
+        OpKind.Head => programs.Head(),
+        OpKind.Forward => programs.Forward(op.Saved),
+        // The window of a long context is recomputed ahead of the backward of its chunks, by ops that want K and V alone.
+        OpKind.Recompute when geometry.ChunksPerGroup > 1 && op.Wanted == TensorSet.Kv => programs.RecomputeKv(),
+        OpKind.Recompute => op.Segment is null ? programs.Recompute(op.Saved) : programs.StreamedRecompute(op.Saved),
+        OpKind.Backward => programs.Backward(op.Saved),
+        OpKind.Project => programs.Project(op.Saved),
+        OpKind.Attend => programs.Attend(op.Saved),
+        OpKind.Combine => programs.Combine(op.Saved),
+        OpKind.CombineBackward => programs.CombineBackward(op.Saved),
+        OpKind.AttendBackward => programs.AttendBackward(op.Saved),
+        OpKind.ProjectBackward => programs.ProjectBackward(op.Saved),
+        _ => null,
+    };
+
+    private OpOperands Operands(ScheduledOp op, BlockProgram program) => new(schedule, starts, geometry, op, program);
+
+    private void RunProgram(IKernels kernels, ScheduledOp op, BlockProgram program)
+    {
+        var operands = Operands(op, program);
+        foreach (var call in program.Calls)
+        {
+            RunCall(kernels, op, call, operands);
+            CallCompleted?.Invoke(op, call, operands);
+        }
+    }
+
+    private void RunCall(IKernels kernels, ScheduledOp op, KernelCall call, in OpOperands at)
+    {
+        var (reads, writes, updates) = (call.Reads, call.Writes, call.Updates);
+        var context = new ChunkContext(HasFirstKey(call) ? at.Pointer(TensorName.FirstKey) : 0, op.Chunk is { } chunk ? geometry.WindowRow(chunk) : 0);
+        switch (call.Kernel)
+        {
+            case Kernel.EmbeddingForward when op.Block is not null:
+                kernels.EmbeddingBlockForward(at.Pointer(reads[0]), at.Tensor(reads[1]), FirstId(op), at.Tensor(writes[0]), at.Overwrites(Roles.Output));
+                break;
+            case Kernel.EmbeddingBackward when op.Block is not null:
+                kernels.EmbeddingBlockBackward(at.Pointer(reads[0]), at.Pointer(reads[1]), FirstId(op), at.Tensor(reads[2]), at.Tensor(updates[0]));
+                break;
+            case Kernel.EmbeddingForward:
+                kernels.EmbeddingForward(at.Pointer(reads[0]), at.Tensor(reads[1]), at.Tensor(writes[0]));
+                break;
+            case Kernel.EmbeddingBackward:
+                kernels.EmbeddingBackward(at.Pointer(reads[0]), at.Pointer(reads[1]), at.Tensor(reads[2]), at.Tensor(updates[0]));
+                break;
+            case Kernel.RmsNormForward:
+                kernels.RmsNormForward(at.Tensor(reads[0]), at.Tensor(reads[1]), model.RmsNormEps, at.Tensor(writes[0]), at.Pointer(writes[1]));
+                break;
+            case Kernel.RmsNormBackward:
+                var stream = at.Tensor(updates[0]);
+                kernels.RmsNormBackward(at.Tensor(reads[0]), at.Tensor(reads[1]), at.Pointer(reads[2]), at.Tensor(reads[3]),
+                    stream, stream, at.Tensor(updates[1]), Accumulates(updates[1], at));
+                break;
+            case Kernel.GemmForward:
+                kernels.Gemm(at.Tensor(reads[0]), Transpose.No, at.Tensor(reads[1]), Transpose.Yes, at.Tensor(writes[0]),
+                    reads.Length > 2 ? at.Tensor(reads[2]) : null);
+                break;
+            case Kernel.GemmInputGradient:
+                kernels.Gemm(at.Tensor(reads[0]), Transpose.No, at.Tensor(reads[1]), Transpose.No, at.Tensor(writes[0]), null);
+                break;
+            case Kernel.GemmWeightGradient:
+                var gradient = at.Tensor(updates[0]);
+                kernels.Gemm(at.Tensor(reads[0]), Transpose.Yes, at.Tensor(reads[1]), Transpose.No, gradient, Accumulates(updates[0], at) ? gradient : null);
+                break;
+            case Kernel.QkNormRopeForward:
+                kernels.QkNormRopeForward(at.Tensor(reads[0]), Norm(reads, 2, at), Norm(reads, 3, at), model.RmsNormEps, context, model.RopeTheta,
+                    heads, Output(writes, TensorName.Query, at), Output(writes, TensorName.KvPiece, at));
+                break;
+            case Kernel.QkNormRopeBackward:
+                kernels.QkNormRopeBackward(at.Tensor(reads[0]), at.Tensor(reads[1]), Norm(reads, 3, at), Norm(reads, 4, at), Norm(reads, 5, at),
+                    model.RmsNormEps, context, model.RopeTheta, heads, at.Tensor(writes[0]),
+                    Norm(updates, 0, at), Norm(updates, 1, at), updates.Length > 0 && Accumulates(updates[0], at));
+                break;
+            case Kernel.AttentionForward or Kernel.AttentionBackward or Kernel.AttentionSegmentForward or Kernel.AttentionSegmentBackward or Kernel.AttentionNormalize:
+                AttentionRunner.Run(kernels, heads, geometry, op, call, at);
+                break;
+            case Kernel.Round:
+                kernels.Round(at.Tensor(reads[0]), at.Tensor(writes[0]));
+                break;
+            case Kernel.SwiGluForward:
+                kernels.SwiGluForward(at.Tensor(reads[0]), at.Tensor(writes[0]));
+                break;
+            case Kernel.SwiGluBackward:
+                kernels.SwiGluBackward(at.Tensor(updates[0]), at.Tensor(updates[1]));
+                break;
+            default:
+                throw new InvalidOperationException($"kernel {call.Kernel} does not belong to the program of {op.Kind}");
+        }
+    }
+
+    private static bool HasFirstKey(KernelCall call) => call.Reads.Contains(TensorName.FirstKey);
+
+    private static bool Accumulates(Operand operand, in OpOperands at) => !at.Overwrites(at.Role(operand));
+
+    private static Tensor? Norm(ImmutableArray<Operand> operands, int index, in OpOperands at) =>
+        index < operands.Length ? at.Tensor(operands[index]) : null;
+
+    private static Tensor? Output(ImmutableArray<Operand> writes, TensorName tensor, in OpOperands at) =>
+        writes.Contains(tensor) ? at.Tensor(tensor) : null;
+
+    /// <summary>The first id of the op's block of the vocabulary.</summary>
+    private int FirstId(ScheduledOp op) => programs.Vocabulary.First(op.Block!.Value);
+
+    /// <summary>The sum of squares of one parameter object's gradient; what lies between its tensors is not looked at.</summary>
+    private void Norm(IKernels kernels, ScheduledOp op)
+    {
+        var at = Operands(op, Empty);
+        var norm = op.Accesses.Single(a => a.Role == Roles.Norm);
+
+        // A block of the head's matrix lies as one of the table does.
+        var layout = op.Layer is not null ? programs.BlockLayout
+            : op.Block is { } block ? programs.EmbeddingLayouts[block.Index]
+            : norm.Offset == Bytes.Zero ? programs.EmbeddingLayouts[0] : programs.HeadLayout;
+        var type = workload.Recipe.Gradients;
+        bool later = false;
+        foreach (var tensor in layout.Tensors)
+        {
+            kernels.SquaredSum(at.Accessed(Roles.Gradients) + (nuint)(tensor.ElementOffset * type.Size()), type, tensor.Count, at.Accessed(Roles.Norm), later);
+            later = true;
+        }
+    }
+
+    /// <summary>A piece of a parameter object: the elements between its tensors are padding and are updated like the rest, unseen.</summary>
+    private void Update(IKernels kernels, ScheduledOp op)
+    {
+        var at = Operands(op, Empty);
+        long count = at.AccessedLength(Roles.Weights) / workload.Recipe.Parameters.Size();
+        nuint m = at.Accessed(Roles.Optimizer), v = m + (nuint)(at.AccessedLength(Roles.Optimizer) / 2);
+        bool clipped = at.Has(Roles.Norm);
+        kernels.AdamW(at.Accessed(Roles.Weights), at.Accessed(Roles.Gradients), m, v, workload.Recipe, count,
+            clipped ? at.Accessed(Roles.Norm) : 0, clipped ? (int)(at.AccessedLength(Roles.Norm) / sizeof(double)) : 0);
+    }
+}

@@ -1,0 +1,29 @@
+using Dataflow.Model;
+
+namespace Dataflow.Runtime;
+
+/// <summary>A dense row-major matrix in an arena, by its address there; what the address means is the device's affair.</summary>
+public readonly record struct Tensor(nuint Address, DType Type, int Rows, int Columns)
+{
+    /// <summary>Rows <paramref name="first"/> to <paramref name="first"/> + <paramref name="count"/> - 1.</summary>
+    public Tensor RowRange(int first, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)first + count, Rows, nameof(count));
+        return this with { Address = Address + (nuint)((long)first * Columns * Type.Size()), Rows = count };
+    }
+}
+
+/// <summary>The heads of attention: a query head h reads key and value head h / (Heads / KvHeads).</summary>
+public readonly record struct HeadShape(int Heads, int KvHeads, int HeadDim);
+
+/// <summary>Where the tokens of a chunk are: the first key of each (int32 window rows), and the window row of the chunk's first token.</summary>
+public readonly record struct ChunkContext(nuint FirstKey, int Row);
+
+/// <summary>
+/// Rows of a context window, the whole or a segment of it. Sums over keys start anew every <paramref name="PieceRows"/> rows of the window,
+/// so that their order is one however the window is cut.
+/// </summary>
+/// <param name="Kv">Keys, then values: row 0 is window row <paramref name="FirstRow"/>.</param>
+/// <param name="PieceRows">Tokens of a chunk.</param>
+public readonly record struct WindowRows(Tensor Kv, int FirstRow, int PieceRows);

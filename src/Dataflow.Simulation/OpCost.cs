@@ -1,0 +1,14 @@
+namespace Dataflow.Simulation;
+
+/// <summary>What an op takes of a machine: time of its stream, or bytes of a link.</summary>
+/// <param name="Nanoseconds">Of a compute op, all of it; of a copy, what passes before the first byte.</param>
+/// <param name="Link">The link that a copy uses, -1 for a compute op.</param>
+/// <param name="Bytes">That a copy moves.</param>
+public readonly record struct OpCost(long Nanoseconds, int Link, long Bytes)
+{
+    /// <summary>A compute op.</summary>
+    public static OpCost Compute(long nanoseconds) => new(nanoseconds, -1, 0);
+}
+
+/// <summary>Bytes a nanosecond (GB/s) of one direction, by whether the other one moves bytes too.</summary>
+public readonly record struct LinkRate(double Alone, double BothBusy);

@@ -1,0 +1,249 @@
+using System.Collections.Immutable;
+using Dataflow.Schedules;
+
+namespace Dataflow.Simulation;
+
+/// <summary>The state of a simulation: where each stream is, what runs on it, and when every op of every step has ended.</summary>
+internal sealed class VirtualClocks
+{
+    private const long Never = long.MaxValue;
+    private readonly Schedule schedule;
+    private readonly OpCost[] costs;
+    private readonly ImmutableArray<LinkRate> links;
+    private readonly int steps;
+    private readonly int shown;
+    private readonly int[] opsOf;
+    private readonly int[] firstOf;
+    private readonly int[] waitOps;
+    private readonly int[] waitFrom;
+    private readonly long[] ends;
+    private readonly OpTime[] times;
+    private readonly StreamClock[] streams;
+    private long now;
+
+    public VirtualClocks(Schedule schedule, ReadOnlySpan<OpCost> costs, ImmutableArray<LinkRate> links, int steps, int shown)
+    {
+        (this.schedule, this.costs, this.links, this.steps, this.shown) = (schedule, costs.ToArray(), links, steps, shown);
+        int count = schedule.Ops.Length;
+        ends = new long[checked(count * steps)];
+        ends.AsSpan().Fill(Never);
+        times = new OpTime[count];
+        streams = new StreamClock[schedule.Streams.Length];
+
+        // Ops of a stream one after the other, so that the loop below touches memory in order.
+        opsOf = new int[count];
+        firstOf = new int[streams.Length + 1];
+        int at = 0;
+        for (int s = 0; s < streams.Length; s++)
+        {
+            firstOf[s] = at;
+            for (int i = 0; i < count; i++)
+            {
+                if (schedule.Ops[i].Stream == s)
+                {
+                    opsOf[at++] = i;
+                }
+            }
+
+            streams[s] = new StreamClock { Next = firstOf[s], Running = -1 };
+        }
+
+        firstOf[streams.Length] = at;
+
+        // A wait as one number: the op, minus the number of ops for one of the step before.
+        waitFrom = new int[count + 1];
+        waitOps = new int[schedule.Ops.Sum(o => o.Waits.Length)];
+        for (int i = 0, w = 0; i < count; i++)
+        {
+            foreach (var wait in schedule.Ops[i].Waits)
+            {
+                waitOps[w++] = wait.Op - (wait.Distance * count);
+            }
+
+            waitFrom[i + 1] = w;
+        }
+    }
+
+    public Timeline Run()
+    {
+        while (true)
+        {
+            long next = Never;
+            for (int s = 0; s < streams.Length; s++)
+            {
+                TakeUp(s);
+            }
+
+            for (int s = 0; s < streams.Length; s++)
+            {
+                next = Math.Min(next, EventTime(s));
+            }
+
+            if (next == Never)
+            {
+                break;
+            }
+
+            Advance(next);
+        }
+
+        long end = StepEnd(shown);
+        long before = shown > 0 ? StepEnd(shown - 1) : 0;
+        return new Timeline([.. times.Select(t => t with { Start = t.Start - before, End = t.End - before })], end - before);
+    }
+
+    private long StepEnd(int step)
+    {
+        long end = 0;
+        foreach (long time in ends.AsSpan(step * times.Length, times.Length))
+        {
+            end = time == Never
+                ? throw new InvalidOperationException("deadlock: an op never ran, although issue order is a topological order")
+                : Math.Max(end, time);
+        }
+
+        return end;
+    }
+
+    /// <summary>Starts the stream's next op if the stream is free and the op's waits are satisfied.</summary>
+    private void TakeUp(int s)
+    {
+        ref var stream = ref streams[s];
+        if (stream.Running >= 0 || stream.Step == steps || stream.Next == firstOf[s + 1])
+        {
+            return;
+        }
+
+        int op = opsOf[stream.Next];
+        int origin = stream.Step * times.Length;
+        long ready = 0;
+        int awaited = -1;
+        for (int w = waitFrom[op]; w < waitFrom[op + 1]; w++)
+        {
+            int instance = origin + waitOps[w];
+            if (instance < 0)
+            {
+                continue; // Before the first step nothing has to be awaited.
+            }
+
+            long end = ends[instance];
+            if (end > now)
+            {
+                return;
+            }
+
+            if (end > ready)
+            {
+                (ready, awaited) = (end, w);
+            }
+        }
+
+        if (stream.Step == shown)
+        {
+            bool held = ready > stream.FreeSince;
+            times[op] = new OpTime(now, 0, now - stream.FreeSince, held ? WaitAt(op, awaited) : OpTime.Nothing);
+        }
+
+        stream.Running = op;
+        stream.StartedAt = now;
+        stream.Remaining = costs[op].Bytes;
+        stream.Moving = false;
+        stream.EventAt = now + costs[op].Nanoseconds;
+    }
+
+    private Wait WaitAt(int op, int index) => schedule.Ops[op].Waits[index - waitFrom[op]];
+
+    /// <summary>When the stream's op ends, or its first byte moves, if nothing changes before.</summary>
+    private long EventTime(int s)
+    {
+        ref readonly var stream = ref streams[s];
+        return stream.Running < 0 ? Never
+            : !stream.Moving ? stream.EventAt
+            : now + (long)Math.Ceiling(stream.Remaining / Rate(s));
+    }
+
+    private double Rate(int s)
+    {
+        var rate = links[costs[streams[s].Running].Link];
+        for (int other = 0; other < streams.Length; other++)
+        {
+            if (other != s && streams[other].Running >= 0 && streams[other].Moving)
+            {
+                return rate.BothBusy;
+            }
+        }
+
+        return rate.Alone;
+    }
+
+    /// <summary>Moves the clock to an event: bytes flow until then, and ops that are through end.</summary>
+    private void Advance(long to)
+    {
+        Span<double> rates = stackalloc double[streams.Length];
+        for (int s = 0; s < streams.Length; s++)
+        {
+            rates[s] = streams[s] is { Running: >= 0, Moving: true } ? Rate(s) : 0;
+        }
+
+        for (int s = 0; s < streams.Length; s++)
+        {
+            ref var stream = ref streams[s];
+            if (stream.Running < 0)
+            {
+                continue;
+            }
+
+            bool over;
+            if (stream.Moving)
+            {
+                stream.Remaining -= rates[s] * (to - now);
+                over = stream.Remaining <= 0;
+            }
+            else
+            {
+                bool due = stream.EventAt <= to;
+                over = due && stream.Remaining <= 0;
+                stream.Moving = due && !over;
+            }
+
+            if (over)
+            {
+                End(s, to);
+            }
+        }
+
+        now = to;
+    }
+
+    private void End(int s, long time)
+    {
+        ref var stream = ref streams[s];
+        ends[(stream.Step * times.Length) + stream.Running] = time;
+        if (stream.Step == shown)
+        {
+            times[stream.Running] = times[stream.Running] with { End = time };
+        }
+
+        stream.Running = -1;
+        stream.Moving = false;
+        stream.FreeSince = time;
+        if (++stream.Next == firstOf[s + 1])
+        {
+            stream.Next = firstOf[s];
+            stream.Step++;
+        }
+    }
+
+    /// <summary>A stream: which op is next, and what runs.</summary>
+    private struct StreamClock
+    {
+        public int Next;
+        public int Step;
+        public int Running;
+        public long StartedAt;
+        public long EventAt;
+        public double Remaining;
+        public bool Moving;
+        public long FreeSince;
+    }
+}
