@@ -31,7 +31,7 @@ namespace
 struct Doubt
 {
     uintptr_t address;
-    size_t bytes; // 0: none
+    size_t bytes;
     unsigned char before[16];
     SharedFound shared;
     Found global;
@@ -43,7 +43,7 @@ Doubt s_doubt;
 [[gnu::noinline]] void resolve_doubt()
 {
     const Doubt doubt = s_doubt;
-    s_doubt.bytes = 0;
+    access_state.doubt = false;
     if (std::memcmp(reinterpret_cast<const void*>(doubt.address), doubt.before, doubt.bytes) != 0)
     {
         doubt.shared != SharedFound::Nothing ? fail_shared(doubt.address, doubt.bytes, AccessMode::Write, doubt.shared, doubt.other)
@@ -59,8 +59,9 @@ bool doubt(uintptr_t address, size_t bytes, Epoch kind, SharedFound shared, Foun
         return false;
     }
 
-    if (s_doubt.bytes == 0)
+    if (!access_state.doubt)
     {
+        access_state.doubt = true;
         s_doubt = {address, bytes, {}, shared, global, other};
         std::memcpy(s_doubt.before, reinterpret_cast<const void*>(address), bytes);
     }
@@ -179,7 +180,10 @@ template <bool Writes> inline void touch(uintptr_t address, size_t bytes, size_t
         return;
     }
 
-    settle_accesses();
+    if (__builtin_expect(state.doubt, 0))
+    {
+        resolve_doubt();
+    }
 
     if (__builtin_expect((address & (alignment - 1)) != 0, 0))
     {
@@ -210,13 +214,11 @@ template <bool Writes> inline void touch(uintptr_t address, size_t bytes, size_t
 
 void settle_accesses()
 {
-    if (__builtin_expect(s_doubt.bytes != 0, 0))
+    if (__builtin_expect(access_state.doubt, 0))
     {
         resolve_doubt();
     }
 }
-
-void drop_accesses() { s_doubt.bytes = 0; }
 
 void check_read(uintptr_t address, size_t bytes) { touch<false>(address, bytes, bytes); }
 

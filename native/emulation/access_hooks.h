@@ -14,8 +14,6 @@ void check_write(uintptr_t address, size_t bytes, Epoch kind = Plain);
 
 // Before another thread runs: what is still in doubt about this thread's last access is decided.
 void settle_accesses();
-// A launch starts.
-void drop_accesses();
 
 // An atomic read and write: it does not conflict with other ones of the launch.
 void check_atomic(uintptr_t address, size_t bytes);

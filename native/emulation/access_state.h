@@ -13,6 +13,7 @@ struct AccessState
     Epoch operation_first = 0; // no earlier epoch belongs to the running operation
     Epoch block_first = 0;     // nor any earlier one to the running block
     DeclaredRanges* ranges = nullptr;
+    bool doubt = false; // about the thread's last access: access_hooks.cpp
     // The part of the address space where threads' stacks lie.
     uintptr_t stacks_begin = 0;
     size_t stacks_bytes = 0;

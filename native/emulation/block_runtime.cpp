@@ -45,7 +45,7 @@ void BlockRuntime::run(const Launch& launch, uint64_t seed)
     _thread_count = launch.block[0] * launch.block[1] * launch.block[2];
     prepare_threads();
     block_handover.start_launch();
-    drop_accesses();
+    access_state.doubt = false;
     const EmulationKernel& kernel = *launch.kernel;
     shared_shadow.dynamic.set(reinterpret_cast<uintptr_t>(_dynamic_shared), launch.dynamic_shared_bytes);
     shared_shadow.fixed.set(reinterpret_cast<uintptr_t>(kernel.shared_begin), static_cast<size_t>(kernel.shared_end - kernel.shared_begin));

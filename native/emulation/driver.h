@@ -54,6 +54,7 @@ struct Module
 struct Function
 {
     const EmulationKernel* kernel = nullptr;
+    uint32_t most_threads = 0; // of a block: __launch_bounds__
     int64_t max_dynamic_shared = 48 * 1024;
     uintptr_t image_begin = 0;
     size_t image_bytes = 0;

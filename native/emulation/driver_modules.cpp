@@ -92,6 +92,20 @@ size_t image_bytes(const void* image)
     return std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 ? header.e_shoff + static_cast<size_t>(header.e_shentsize) * header.e_shnum : 0;
 }
 
+uint32_t most_threads(const EmulationKernel& kernel)
+{
+    for (const uintptr_t* at = kernel.bounds_begin; at < kernel.bounds_end; at++)
+    {
+        if (*at < kernel.entry && kernel.entry - *at <= BlockRuntime::MaxThreads && std::none_of(kernel.bounds_begin, kernel.bounds_end,
+            [&](uintptr_t other) { return other > *at && other <= kernel.entry; }))
+        {
+            return static_cast<uint32_t>(kernel.entry - *at);
+        }
+    }
+
+    return BlockRuntime::MaxThreads;
+}
+
 enum FunctionAttribute
 {
     MaxThreadsPerBlock = 0,
@@ -161,6 +175,7 @@ DRIVER_API CUresult cuModuleGetFunction(CUfunction* function, CUmodule handle, c
         module->functions.push_back(std::make_unique<Function>());
         Function& made = *module->functions.back();
         made.kernel = kernel;
+        made.most_threads = most_threads(*kernel);
         Image image{kernel, 0, 0};
         dl_iterate_phdr(find_image, &image);
         made.image_begin = image.begin;
@@ -182,7 +197,7 @@ DRIVER_API CUresult cuFuncGetAttribute(int* value, int attribute, CUfunction han
 
         switch (attribute)
         {
-        case MaxThreadsPerBlock: *value = BlockRuntime::MaxThreads; return Success;
+        case MaxThreadsPerBlock: *value = static_cast<int>(function->most_threads); return Success;
         case SharedBytes: *value = static_cast<int>(function->kernel->shared_end - function->kernel->shared_begin); return Success;
         case BinaryVersion: *value = 90; return Success;
         case MaxDynamicSharedBytes: *value = static_cast<int>(function->max_dynamic_shared); return Success;
@@ -262,7 +277,7 @@ DRIVER_API CUresult cuLaunchKernel(CUfunction handle, unsigned grid_x, unsigned 
 
         const EmulationKernel& kernel = *function->kernel;
         const bool block_fits = block_x - 1 < 1024 && block_y - 1 < 1024 && block_z - 1 < 64 &&
-            static_cast<uint64_t>(block_x) * block_y * block_z <= BlockRuntime::MaxThreads;
+            static_cast<uint64_t>(block_x) * block_y * block_z <= function->most_threads;
         const bool grid_fits = grid_x - 1 < 0x7fffffff && grid_y - 1 < 65535 && grid_z - 1 < 65535;
         if (!block_fits || !grid_fits || dynamic_shared_bytes > function->max_dynamic_shared || (parameters == nullptr && kernel.parameters > 0))
         {

@@ -12,7 +12,8 @@
 #define __host__
 #define __constant__
 #define __forceinline__ inline __attribute__((always_inline))
-#define __launch_bounds__(...)
+// As many bytes before the function's entry as threads: the file's table of them tells the library where they start.
+#define __launch_bounds__(threads, ...) __attribute__((patchable_function_entry(threads, threads)))
 #define __align__(bytes) __attribute__((aligned(bytes)))
 // Blocks run one after the other, so that one copy serves all; the library poisons it before each.
 #define __shared__ static
@@ -84,6 +85,8 @@ template <typename... T> Signature<T...> signature(void (*)(T...));
 
 extern "C" __attribute__((visibility("hidden"))) char __bss_start[];
 extern "C" __attribute__((visibility("hidden"))) char _end[];
+extern "C" __attribute__((visibility("hidden"), weak)) const uintptr_t __start___patchable_function_entries[];
+extern "C" __attribute__((visibility("hidden"), weak)) const uintptr_t __stop___patchable_function_entries[];
 
 // Exports a kernel to the emulated driver under its own name; put it after the kernel's definition. A file of kernels has no
 // other variables than static shared memory, which is therefore all of its .bss.
@@ -94,7 +97,8 @@ extern "C" __attribute__((visibility("hidden"))) char _end[];
     }                                                                                                                     \
     extern "C" __attribute__((visibility("default"))) const EmulationKernel emulation_kernel_##kernel = {#kernel,         \
         kernel##_emulated, decltype(emulation::signature(kernel))::Count, decltype(emulation::signature(kernel))::Sizes,  \
-        __bss_start, _end};
+        __bss_start, _end, reinterpret_cast<uintptr_t>(kernel), __start___patchable_function_entries,                     \
+        __stop___patchable_function_entries};
 
 // Shared memory whose size the launch gives: a pointer named `name`, aligned to 1,024 bytes.
 #define DYNAMIC_SHARED(name) unsigned char* const name = emulation::dynamic_shared()

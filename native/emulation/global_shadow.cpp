@@ -36,17 +36,34 @@ Region& whole_region(uintptr_t address, size_t bytes, AccessMode mode)
 template <typename Touch> void for_granules(Region& region, uintptr_t address, size_t bytes, AccessMode mode, Touch touch)
 {
     const uintptr_t end = address + bytes;
-    uintptr_t at = address;
-    while (at < end)
-    {
-        const size_t length = std::min<size_t>(end - at, 4 - (at & 3));
+    auto part = [&](uintptr_t at, size_t length) {
         const Found found = touch(region.granule(at), granule_mask(at, length));
         if (found != Found::Nothing)
         {
             throw_fault(at, length, mode, found);
         }
-
+    };
+    uintptr_t at = address;
+    if ((at & 3) != 0)
+    {
+        const size_t length = std::min<size_t>(bytes, 4 - (at & 3));
+        part(at, length);
         at += length;
+    }
+
+    size_t granule = region.granule(at);
+    for (; at + 4 <= end; at += 4, granule++)
+    {
+        const Found found = touch(granule, WrittenBits);
+        if (__builtin_expect(found != Found::Nothing, 0))
+        {
+            throw_fault(at, 4, mode, found);
+        }
+    }
+
+    if (at < end)
+    {
+        part(at, end - at);
     }
 }
 
@@ -122,9 +139,16 @@ void read_range(uintptr_t address, size_t bytes, Demand demand)
 
     Region& region = whole_region(address, bytes, AccessMode::Read);
     const Epoch as = access_state.operation_first;
-    for_granules(region, address, bytes, AccessMode::Read, [&](size_t granule, uint32_t mask) {
-        return demand == Demand::Written ? read_granule<Demand::Written>(region, granule, mask, as) : read_granule<Demand::Any>(region, granule, mask, as);
-    });
+    if (demand == Demand::Written)
+    {
+        for_granules(region, address, bytes, AccessMode::Read,
+            [&](size_t granule, uint32_t mask) { return read_granule<Demand::Written>(region, granule, mask, as); });
+    }
+    else
+    {
+        for_granules(region, address, bytes, AccessMode::Read,
+            [&](size_t granule, uint32_t mask) { return read_granule<Demand::Any>(region, granule, mask, as); });
+    }
 }
 
 void write_range(uintptr_t address, size_t bytes)

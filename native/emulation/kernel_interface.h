@@ -59,6 +59,11 @@ extern "C"
         const uint32_t* sizes; // of each parameter, in bytes
         char* shared_begin;    // static shared memory of the whole file
         char* shared_end;
+        // Where the kernel starts, and where the bytes before it and its neighbours do, of which there is one for each thread that a
+        // block may have.
+        uintptr_t entry;
+        const uintptr_t* bounds_begin;
+        const uintptr_t* bounds_end;
     };
 }
 

@@ -10,6 +10,8 @@ namespace
 
 constexpr uint32_t Lanes = BlockRuntime::WarpSize;
 
+typedef float Row __attribute__((vector_size(32), may_alias));
+
 float widen(uint32_t bf16_bits)
 {
     const uint32_t bits = bf16_bits << 16;
@@ -68,7 +70,7 @@ void matrix_product(Thread* lanes)
 {
     float a[16][16];
     float b[16][8];
-    float d[16][8];
+    alignas(sizeof(Row)) float d[16][8];
     for (uint32_t lane = 0; lane < Lanes; lane++)
     {
         const WarpArgument& argument = *lanes[lane].argument;
@@ -91,21 +93,18 @@ void matrix_product(Thread* lanes)
         }
     }
 
+    Row columns[16];
+    std::memcpy(columns, b, sizeof(b));
     for (uint32_t row = 0; row < 16; row++)
     {
-        float sum[8] = {};
+        Row sum = {};
         for (uint32_t k = 0; k < 16; k++)
         {
-            for (uint32_t column = 0; column < 8; column++)
-            {
-                sum[column] += a[row][k] * b[k][column];
-            }
+            sum += a[row][k] * columns[k];
         }
 
-        for (uint32_t column = 0; column < 8; column++)
-        {
-            d[row][column] += sum[column];
-        }
+        Row& result = *reinterpret_cast<Row*>(d[row]);
+        result += sum;
     }
 
     for (uint32_t lane = 0; lane < Lanes; lane++)

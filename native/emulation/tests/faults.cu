@@ -26,6 +26,16 @@ extern "C" __global__ void fill(float* y, int32 count, int32 all)
 
 EXPORT_KERNEL(fill)
 
+template <int Warps> DEVICE void ones(float* y) { y[threadIdx.x] = 1.0f; }
+
+#define BOUNDED(threads)                                                                                 \
+    extern "C" __global__ void __launch_bounds__(threads, 2) bounded_##threads(float* y) { ones<1>(y); } \
+    EXPORT_KERNEL(bounded_##threads)
+
+BOUNDED(32)
+BOUNDED(96)
+BOUNDED(1024)
+
 extern "C" __global__ void reverse(const float* x, float* y, int32 barrier)
 {
     __shared__ float shared[256];

@@ -113,6 +113,17 @@ TEST(Launches_beyond_the_limits_are_refused)
     check_fails([&] { Kernel(kernel_file("no_such_file"), "scale"); }, {"file not found"});
 }
 
+TEST(Blocks_are_no_larger_than_launch_bounds_say)
+{
+    Array<float> y(1024);
+    for (uint32_t threads : {32u, 96u, 1024u})
+    {
+        const Kernel kernel(kernel_file("faults"), "bounded_" + std::to_string(threads));
+        kernel.run({1}, {threads}, 0, y.device());
+        check_fails([&] { kernel.run({1}, {threads + 1}, 0, y.device()); }, {"invalid argument"});
+    }
+}
+
 TEST(A_module_may_come_from_memory)
 {
     use_device();
