@@ -3,21 +3,26 @@
 // embedding_forward_<f32|bf16>: ids [rows] int32, table [vocab, columns]; x [rows, columns] = table[ids], overwritten.
 //   grid rows; block clamp(ceil(columns / Count / 2) rounded up to 32, 32, 512), Count elements in 16 bytes.
 //
+// embedding_block_forward_<f32|bf16>: block [block_rows, columns] holds the rows of the ids from first_id on. Rows of x with other ids are
+//   zeroed where zero_others is not 0, else not touched: over all blocks of a table, the first with zeros, x is what the whole gives.
+//   Launched as embedding_forward.
+//
 // embedding_backward_<f32|bf16|bf16_f32>: ids of all rows of dx [.., columns]; order [tokens] int32, the rows that count, sorted by
 //   (id, row); dtable [vocab, columns]. For each distinct id the rows of dx are summed in fp32 in that order; the sum is added to the
 //   id's row of dtable and rounded once. Other rows are not touched.
 //   grid ceil(ceil(tokens / 8) * ceil(columns / Count / 32) / 4); block 128. A warp owns 8 positions of the order and 32 packs of the
 //   columns: it sums the segments that start in its positions, wherever they end.
 //
+// embedding_block_backward_<f32|bf16|bf16_f32>: the same for the ids of dblock [block_rows, columns], which holds those from first_id on;
+//   rows with other ids are not read. The same bits as the whole's. Launched as embedding_backward.
+//
 // columns a multiple of Count. No dynamic shared memory.
 #include "device.cuh"
 
-template <typename T> DEVICE void gather(const int32* ids, const T* table, T* x, int32 columns)
+template <typename T> DEVICE void copy_row(const T* from, T* to, int32 columns)
 {
     const int count = Pack<T>::Count;
     const int batch = 2;
-    const T* from = table + (int64)ids[blockIdx.x] * columns;
-    T* to = x + (int64)blockIdx.x * columns;
     const int step = blockDim.x * count;
     for (int start = threadIdx.x * count; start < columns; start += batch * step)
     {
@@ -42,17 +47,57 @@ template <typename T> DEVICE void gather(const int32* ids, const T* table, T* x,
     }
 }
 
-const uint32 None = 0xffffffffu;
+template <typename T> DEVICE void gather(const int32* ids, const T* table, T* x, int32 columns)
+{
+    copy_row(table + (int64)ids[blockIdx.x] * columns, x + (int64)blockIdx.x * columns, columns);
+}
 
-// Position `index` of the order, and the id there; None for both beyond the end.
-DEVICE void look_up(const int32* ids, const int32* order, int32 tokens, int64 index, uint32& row, uint32& id)
+template <typename T> DEVICE void gather_block(const int32* ids, const T* block, T* x, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)
+{
+    const int count = Pack<T>::Count;
+    const int32 row = ids[blockIdx.x] - first_id;
+    T* to = x + (int64)blockIdx.x * columns;
+    if (row >= 0 && row < block_rows)
+    {
+        copy_row(block + (int64)row * columns, to, columns);
+    }
+    else if (zero_others != 0)
+    {
+        for (int at = threadIdx.x * count; at < columns; at += blockDim.x * count)
+        {
+            *reinterpret_cast<uint4*>(to + at) = make_uint4(0, 0, 0, 0);
+        }
+    }
+}
+
+const uint32 None = 0xffffffffu;
+const int32 All = 0x7fffffff;
+
+// The rows of dx sorted by id, and the ids that a table holds: `count` from `first` on.
+struct Order
+{
+    const int32* ids;
+    const int32* rows;
+    int32 tokens;
+    int32 first;
+    int32 count;
+};
+
+// Position `index` of the order, and the row of the table for the id there; None for both beyond the end and where the table has no
+// such row. The order being sorted, what the table has is one run of it.
+DEVICE void look_up(const Order& order, int64 index, uint32& row, uint32& id)
 {
     row = None;
     id = None;
-    if (index >= 0 && index < tokens)
+    if (index >= 0 && index < order.tokens)
     {
-        row = (uint32)order[index];
-        id = (uint32)ids[row];
+        const uint32 from = (uint32)order.rows[index];
+        const uint32 to = (uint32)(order.ids[from] - order.first);
+        if (to < (uint32)order.count)
+        {
+            row = from;
+            id = to;
+        }
     }
 }
 
@@ -67,14 +112,14 @@ template <int Width> DEVICE void add(float (&sum)[Width], const float (&value)[W
 
 // The rest of a segment that goes on from position `index`: 32 positions at a time, 8 rows under way at once.
 template <int Width, typename T>
-DEVICE void add_rest(const int32* ids, const int32* order, int32 tokens, int64 index, uint32 segment, const T* dx, int32 columns, bool valid, float (&sum)[Width])
+DEVICE void add_rest(const Order& order, int64 index, uint32 segment, const T* dx, int32 columns, bool valid, float (&sum)[Width])
 {
     const int batch = 8;
     for (bool going = true; going; index += 32)
     {
         uint32 row;
         uint32 id;
-        look_up(ids, order, tokens, index + threadIdx.x % 32, row, id);
+        look_up(order, index + threadIdx.x % 32, row, id);
         row = id == segment ? row : None;
         for (int first = 0; first < 32 && going; first += batch)
         {
@@ -105,8 +150,7 @@ DEVICE void add_rest(const int32* ids, const int32* order, int32 tokens, int64 i
     }
 }
 
-template <typename T, typename G>
-DEVICE void scatter(const int32* ids, const int32* order, const T* dx, G* dtable, int32 tokens, int32 columns)
+template <typename T, typename G> DEVICE void scatter(const Order& order, const T* dx, G* dtable, int32 columns)
 {
     const int width = Pack<T>::Count;
     const int positions = 8;
@@ -121,7 +165,7 @@ DEVICE void scatter(const int32* ids, const int32* order, const T* dx, G* dtable
     // Lane l holds position begin - 1 + l: the one before this warp's, its own, and the one after.
     uint32 row;
     uint32 id;
-    look_up(ids, order, tokens, begin - 1 + threadIdx.x % 32, row, id);
+    look_up(order, begin - 1 + threadIdx.x % 32, row, id);
 
     uint32 segments[positions + 1];
     uint4 raw[positions];
@@ -171,7 +215,7 @@ DEVICE void scatter(const int32* ids, const int32* order, const T* dx, G* dtable
 
     if (begun && segments[positions] != None && segments[positions] == segments[positions - 1])
     {
-        add_rest(ids, order, tokens, begin + positions, segments[positions], dx, columns, valid, sum);
+        add_rest(order, begin + positions, segments[positions], dx, columns, valid, sum);
         if (valid)
         {
             float gradient[width];
@@ -194,23 +238,58 @@ extern "C" __global__ void __launch_bounds__(512) embedding_forward_bf16(const i
 }
 EXPORT_KERNEL(embedding_forward_bf16)
 
+extern "C" __global__ void __launch_bounds__(512)
+embedding_block_forward_f32(const int32* ids, const float* block, float* x, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)
+{
+    gather_block(ids, block, x, first_id, block_rows, columns, zero_others);
+}
+EXPORT_KERNEL(embedding_block_forward_f32)
+
+extern "C" __global__ void __launch_bounds__(512)
+embedding_block_forward_bf16(const int32* ids, const bf16* block, bf16* x, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)
+{
+    gather_block(ids, block, x, first_id, block_rows, columns, zero_others);
+}
+EXPORT_KERNEL(embedding_block_forward_bf16)
+
 extern "C" __global__ void __launch_bounds__(128)
 embedding_backward_f32(const int32* ids, const int32* order, const float* dx, float* dtable, int32 tokens, int32 columns)
 {
-    scatter(ids, order, dx, dtable, tokens, columns);
+    scatter(Order{ids, order, tokens, 0, All}, dx, dtable, columns);
 }
 EXPORT_KERNEL(embedding_backward_f32)
 
 extern "C" __global__ void __launch_bounds__(128)
 embedding_backward_bf16(const int32* ids, const int32* order, const bf16* dx, bf16* dtable, int32 tokens, int32 columns)
 {
-    scatter(ids, order, dx, dtable, tokens, columns);
+    scatter(Order{ids, order, tokens, 0, All}, dx, dtable, columns);
 }
 EXPORT_KERNEL(embedding_backward_bf16)
 
 extern "C" __global__ void __launch_bounds__(128)
 embedding_backward_bf16_f32(const int32* ids, const int32* order, const bf16* dx, float* dtable, int32 tokens, int32 columns)
 {
-    scatter(ids, order, dx, dtable, tokens, columns);
+    scatter(Order{ids, order, tokens, 0, All}, dx, dtable, columns);
 }
 EXPORT_KERNEL(embedding_backward_bf16_f32)
+
+extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_f32(const int32* ids, const int32* order, const float* dx, float* dblock,
+    int32 tokens, int32 first_id, int32 block_rows, int32 columns)
+{
+    scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, columns);
+}
+EXPORT_KERNEL(embedding_block_backward_f32)
+
+extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_bf16(const int32* ids, const int32* order, const bf16* dx, bf16* dblock,
+    int32 tokens, int32 first_id, int32 block_rows, int32 columns)
+{
+    scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, columns);
+}
+EXPORT_KERNEL(embedding_block_backward_bf16)
+
+extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_bf16_f32(const int32* ids, const int32* order, const bf16* dx, float* dblock,
+    int32 tokens, int32 first_id, int32 block_rows, int32 columns)
+{
+    scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, columns);
+}
+EXPORT_KERNEL(embedding_block_backward_bf16_f32)

@@ -18,7 +18,7 @@
 // which the GPU starts blocks and however few of them are resident: there is no deadlock.
 //
 // Variants: hd64 has query blocks of 128 and key blocks of 128, hd128 64 and 128; for GPUs with less than 163 KiB of shared memory
-// a block (sm_86, sm_89): hd64_small 64 and 128, hd128_small 64 and 64. With Q, K for these rows and W = 8 warps (4 for hd128_small):
+// a block (sm_86, sm_89): hd64_small 64 and 128, hd128_small 32 and 64. With Q, K for these rows and W = 8 warps (4 for hd128_small):
 //
 //   workspace: stats ceil(T / Q) Q heads 8 bytes; bounds ceil(T / Q) 16 bytes; turns (1 + heads ceil(T / Q)) 4 bytes;
 //              dq_sums ceil(T / Q) Q heads hd 4 bytes. Each starts on 16 bytes; nothing need be cleared.
@@ -492,4 +492,4 @@ FLASH_ATTENTION_BACKWARD(hd128, 128, 64, 128, 8, 8)
 
 FLASH_ATTENTION_BACKWARD(hd64_small, 64, 64, 128, 8, 8)
 
-FLASH_ATTENTION_BACKWARD(hd128_small, 128, 64, 64, 4, 2)
+FLASH_ATTENTION_BACKWARD(hd128_small, 128, 32, 64, 4, 8)

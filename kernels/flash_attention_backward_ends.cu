@@ -115,4 +115,4 @@ FINISH(hd128, 128, 64, 8)
 
 FINISH(hd64_small, 64, 64, 8)
 
-FINISH(hd128_small, 128, 64, 4)
+FINISH(hd128_small, 128, 32, 4)

@@ -13,7 +13,7 @@
 // positions of a million. The rest is fp32, each output rounded once.
 //   grid ceil(rows / 16); block 256; dynamic shared memory 68 hd bytes; qk_norm_rope_backward: 68 hd + 1,024 hd / L, with L the lanes
 //   of a head: ceil(hd / 2 / Count) rounded up to a power of two, Count elements in 16 bytes; workspace of each partials 4 hd grid
-//   bytes. hd even, at most 256, a multiple of Count; where half of it is none, elements are accessed one by one.
+//   bytes. hd even, at most 256, a multiple of Count; where half of it is none, the entry points ending in _unaligned.
 #include "device.cuh"
 
 const int Tokens = 16; // of a block
@@ -371,30 +371,31 @@ DEVICE void backward(const T* dq, const float* dkv, const int32* first_key, cons
 #define SHAPE_PARAMETERS int32 rows, int32 row_offset, int32 heads, int32 kv_heads, int32 head_dim
 #define SHAPE (Shape{rows, row_offset, heads, kv_heads, head_dim})
 
-// The four entry points of one type, which differ in name alone from type to type and where half a head is not made of packs.
-#define ENTRY_POINTS(type, suffix, whole)                                                                                             \
-    extern "C" __global__ void __launch_bounds__(256)                                                                                 \
+// The four entry points of one type, which differ in name alone from type to type and where half a head is not made of packs. Last the
+// launch bounds: a least number of blocks frees the compiler to spend registers, which it would else save and spill.
+#define ENTRY_POINTS(type, suffix, whole, ...)                                                                                        \
+    extern "C" __global__ void __launch_bounds__(__VA_ARGS__)                                                                         \
     qk_norm_rope_forward_##suffix(const type* qkv, const int32* first_key, const type* q_norm, const type* k_norm, type* q, type* kv, \
         double log2_ratio, float eps, SHAPE_PARAMETERS)                                                                               \
     {                                                                                                                                 \
         forward<true, whole, type>(qkv, first_key, q_norm, k_norm, q, kv, log2_ratio, eps, SHAPE);                                    \
     }                                                                                                                                 \
     EXPORT_KERNEL(qk_norm_rope_forward_##suffix)                                                                                      \
-    extern "C" __global__ void __launch_bounds__(256)                                                                                 \
+    extern "C" __global__ void __launch_bounds__(__VA_ARGS__)                                                                         \
     qk_norm_rope_backward_##suffix(const type* dq, const float* dkv, const int32* first_key, const type* qkv, const type* q_norm,     \
         const type* k_norm, type* dqkv, float* q_partials, float* k_partials, double log2_ratio, float eps, SHAPE_PARAMETERS)         \
     {                                                                                                                                 \
         backward<true, whole, type>(dq, dkv, first_key, qkv, q_norm, k_norm, dqkv, q_partials, k_partials, log2_ratio, eps, SHAPE);   \
     }                                                                                                                                 \
     EXPORT_KERNEL(qk_norm_rope_backward_##suffix)                                                                                     \
-    extern "C" __global__ void __launch_bounds__(256)                                                                                 \
+    extern "C" __global__ void __launch_bounds__(__VA_ARGS__)                                                                         \
     rope_forward_##suffix(const type* qkv, const int32* first_key, type* q, type* kv, double log2_ratio,                              \
         SHAPE_PARAMETERS)                                                                                                             \
     {                                                                                                                                 \
         forward<false, whole, type>(qkv, first_key, nullptr, nullptr, q, kv, log2_ratio, 0, SHAPE);                                   \
     }                                                                                                                                 \
     EXPORT_KERNEL(rope_forward_##suffix)                                                                                              \
-    extern "C" __global__ void __launch_bounds__(256)                                                                                 \
+    extern "C" __global__ void __launch_bounds__(__VA_ARGS__)                                                                         \
     rope_backward_##suffix(const type* dq, const float* dkv, const int32* first_key, type* dqkv, double log2_ratio,                   \
         SHAPE_PARAMETERS)                                                                                                             \
     {                                                                                                                                 \
@@ -402,7 +403,7 @@ DEVICE void backward(const T* dq, const float* dkv, const int32* first_key, cons
     }                                                                                                                                 \
     EXPORT_KERNEL(rope_backward_##suffix)
 
-ENTRY_POINTS(float, f32, true)
-ENTRY_POINTS(bf16, bf16, true)
-ENTRY_POINTS(float, f32_unaligned, false)
-ENTRY_POINTS(bf16, bf16_unaligned, false)
+ENTRY_POINTS(float, f32, true, 256)
+ENTRY_POINTS(bf16, bf16, true, 256)
+ENTRY_POINTS(float, f32_unaligned, false, 256, 1)
+ENTRY_POINTS(bf16, bf16_unaligned, false, 256, 1)

@@ -9,6 +9,7 @@
 //   group_rows = max(4, min(ceil(rows / 256), ceil(rows * columns / 2^20))), groups = ceil(rows / group_rows): functions of the
 //   shape, so that the sum is.
 //   grid groups; block B = clamp(ceil(columns / Count / 2) rounded up to 32, 64, 768); workspace groups * columns * 4 bytes.
+//   rms_norm_backward_bf16_f32: all in bf16 but dy, which is fp32, so that dx may not be dy.
 //
 // Both: columns a multiple of Count, any length: what a block cannot hold in registers it reads again. No dynamic shared memory.
 #include "device.cuh"
@@ -122,11 +123,38 @@ template <typename T> DEVICE Pack<T> input_gradient(const Pack<T>& dy, const Pac
     return dx;
 }
 
-template <typename T>
-DEVICE void backward(const T* dy, const T* x, const float* rstd, const T* w, const T* addend, T* dx, float* partials, int32 rows, int32 columns, int32 group_rows)
+// As many elements of G as a pack of T has, as floats.
+template <typename T, typename G> DEVICE Pack<T> unpack_as(const uint4 (&raw)[sizeof(G) / sizeof(T)])
+{
+    Pack<T> pack;
+#pragma unroll
+    for (int i = 0; i < (int)(sizeof(G) / sizeof(T)); i++)
+    {
+        const Pack<G> part = unpack<G>(raw[i]);
+#pragma unroll
+        for (int c = 0; c < Pack<G>::Count; c++)
+        {
+            pack.v[i * Pack<G>::Count + c] = part.v[c];
+        }
+    }
+
+    return pack;
+}
+
+template <typename T, typename G> DEVICE Pack<T> load_as(const G* at)
+{
+    Pack<T> pack;
+    load_elements(at, pack.v);
+    return pack;
+}
+
+template <typename T, typename G>
+DEVICE void backward(const G* dy, const T* x, const float* rstd, const T* w, const T* addend, T* dx, float* partials,
+    int32 rows, int32 columns, int32 group_rows)
 {
     const int count = Pack<T>::Count;
     const int held = 2;
+    const int parts = sizeof(G) / sizeof(T);
     __shared__ float scratch[32];
     const int step = blockDim.x * count;
     const int first = threadIdx.x * count;
@@ -141,22 +169,29 @@ DEVICE void backward(const T* dy, const T* x, const float* rstd, const T* w, con
         // All loads of the row stand before the first use: they are under way together.
         const int64 start = (int64)row * columns;
         const float scale = rstd[row];
-        uint4 raw_dy[held];
+        uint4 raw_dy[held][parts];
         uint4 raw_x[held];
         uint4 raw_addend[held];
-        uint4 weight[held];
 #pragma unroll
         for (int i = 0; i < held; i++)
         {
             const int at = first + i * step;
-            raw_dy[i] = make_uint4(0, 0, 0, 0);
-            raw_x[i] = raw_dy[i];
-            raw_addend[i] = raw_dy[i];
-            weight[i] = raw_dy[i];
+            raw_x[i] = make_uint4(0, 0, 0, 0);
+            raw_addend[i] = raw_x[i];
+#pragma unroll
+            for (int p = 0; p < parts; p++)
+            {
+                raw_dy[i][p] = raw_x[i];
+            }
+
             if (at < columns)
             {
-                weight[i] = load_raw(w + at);
-                raw_dy[i] = load_raw(dy + start + at);
+#pragma unroll
+                for (int p = 0; p < parts; p++)
+                {
+                    raw_dy[i][p] = load_raw(dy + start + at + p * Pack<G>::Count);
+                }
+
                 raw_x[i] = load_raw(x + start + at);
                 if (addend != nullptr)
                 {
@@ -169,12 +204,16 @@ DEVICE void backward(const T* dy, const T* x, const float* rstd, const T* w, con
 #pragma unroll
         for (int i = 0; i < held; i++)
         {
-            dot = add_dot(unpack<T>(raw_dy[i]), unpack<T>(raw_x[i]), unpack<T>(weight[i]), dot);
+            // The weight is read twice, from the first-level cache: registers decide how many blocks a multiprocessor holds.
+            if (first + i * step < columns)
+            {
+                dot = add_dot(unpack_as<T, G>(raw_dy[i]), unpack<T>(raw_x[i]), load_pack(w + first + i * step), dot);
+            }
         }
 
         for (int at = first + held * step; at < columns; at += step)
         {
-            dot = add_dot(load_pack(dy + start + at), load_pack(x + start + at), load_pack(w + at), dot);
+            dot = add_dot(load_as<T>(dy + start + at), load_pack(x + start + at), load_pack(w + at), dot);
         }
 
         dot = block_sum(dot, scratch);
@@ -182,7 +221,7 @@ DEVICE void backward(const T* dy, const T* x, const float* rstd, const T* w, con
 #pragma unroll
         for (int i = 0; i < held; i++)
         {
-            const Pack<T> gradient = unpack<T>(raw_dy[i]);
+            const Pack<T> gradient = unpack_as<T, G>(raw_dy[i]);
             const Pack<T> from = unpack<T>(raw_x[i]);
 #pragma unroll
             for (int c = 0; c < count; c++)
@@ -193,13 +232,13 @@ DEVICE void backward(const T* dy, const T* x, const float* rstd, const T* w, con
             if (first + i * step < columns)
             {
                 store_pack(dx + start + first + i * step,
-                    input_gradient(gradient, from, unpack<T>(weight[i]), unpack<T>(raw_addend[i]), scale, pull));
+                    input_gradient(gradient, from, load_pack(w + first + i * step), unpack<T>(raw_addend[i]), scale, pull));
             }
         }
 
         for (int at = first + held * step; at < columns; at += step)
         {
-            const Pack<T> gradient = load_pack(dy + start + at);
+            const Pack<T> gradient = load_as<T>(dy + start + at);
             const Pack<T> from = load_pack(x + start + at);
             const Pack<T> plus = addend != nullptr ? load_pack(addend + start + at) : unpack<T>(make_uint4(0, 0, 0, 0));
             float sums[count] = {};
@@ -258,3 +297,11 @@ rms_norm_backward_bf16(const bf16* dy, const bf16* x, const float* rstd, const b
     backward(dy, x, rstd, w, addend, dx, partials, rows, columns, group_rows);
 }
 EXPORT_KERNEL(rms_norm_backward_bf16)
+
+extern "C" __global__ void __launch_bounds__(768)
+rms_norm_backward_bf16_f32(const float* dy, const bf16* x, const float* rstd, const bf16* w, const bf16* addend, bf16* dx, float* partials,
+    int32 rows, int32 columns, int32 group_rows)
+{
+    backward(dy, x, rstd, w, addend, dx, partials, rows, columns, group_rows);
+}
+EXPORT_KERNEL(rms_norm_backward_bf16_f32)

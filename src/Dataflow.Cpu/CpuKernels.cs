@@ -36,7 +36,7 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
         RmsNorm.Forward(team, At(x), At(weight), epsilon, At(y), (float*)rstd);
 
     /// <inheritdoc/>
-    public void RmsNormBackward(Tensor dy, Tensor x, nuint rstd, Tensor weight, Tensor dx, Tensor? addend, Tensor dWeight, bool accumulate) =>
+    public void RmsNormBackward(Tensor dy, Tensor x, nuint rstd, Tensor weight, Tensor dx, Tensor? addend, Tensor dWeight, bool accumulate, nuint workspace) =>
         RmsNorm.Backward(team, At(dy), At(x), (float*)rstd, At(weight), At(dx), At(addend), At(dWeight), accumulate);
 
     /// <inheritdoc/>
@@ -51,7 +51,7 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     /// <inheritdoc/>
     public void QkNormRopeBackward(
         Tensor dq, Tensor dkv, Tensor? qkv, Tensor? qNorm, Tensor? kNorm, float epsilon, ChunkContext at, double theta, HeadShape heads,
-        Tensor dqkv, Tensor? dqNorm, Tensor? dkNorm, bool accumulate) =>
+        Tensor dqkv, Tensor? dqNorm, Tensor? dkNorm, bool accumulate, nuint workspace) =>
         QkNormRope.Backward(team, At(dq), At(dkv), At(qkv), At(qNorm), At(kNorm), epsilon, (int*)at.FirstKey, at.Row, theta,
             heads.Heads, heads.KvHeads, heads.HeadDim, At(dqkv), At(dqNorm), At(dkNorm), accumulate);
 
@@ -61,27 +61,27 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
 
     /// <inheritdoc/>
     public void AttentionBackward(
-        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, Tensor dq, Tensor dkv, bool accumulate) =>
+        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, Tensor dq, Tensor dkv, bool accumulate, nuint workspace) =>
         Attention.Backward(team, At(q), At(keys), (int*)at.FirstKey, at.Row, heads.Heads, heads.KvHeads, heads.HeadDim,
             At(o), (float*)lse, At(dO), At(dq), At(dkv), accumulate);
 
     /// <inheritdoc/>
-    public void AttentionSegmentForward(Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor sums, nuint maxima, nuint totals, bool continues) =>
+    public void AttentionSegmentForward(Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, nuint sums, nuint maxima, nuint totals, bool continues) =>
         Attention.ForwardSegment(team, At(q), At(keys), (int*)at.FirstKey, at.Row, heads.Heads, heads.KvHeads, heads.HeadDim,
-            At(sums), (float*)maxima, (float*)totals, continues);
+            Sums(sums, q), (float*)maxima, (float*)totals, continues);
 
     /// <inheritdoc/>
-    public void AttentionNormalize(Tensor sums, nuint maxima, nuint totals, HeadShape heads, Tensor o, nuint lse) =>
-        Attention.Normalize(team, At(sums), (float*)maxima, (float*)totals, heads.Heads, heads.HeadDim, At(o), (float*)lse);
+    public void AttentionNormalize(nuint sums, nuint maxima, nuint totals, HeadShape heads, Tensor o, nuint lse) =>
+        Attention.Normalize(team, Sums(sums, o), (float*)maxima, (float*)totals, heads.Heads, heads.HeadDim, At(o), (float*)lse);
 
     /// <inheritdoc/>
     public void AttentionSegmentBackward(
-        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, Tensor dqSums, bool continues, Tensor dkv, bool accumulate) =>
+        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, nuint dqSums, bool continues, Tensor dkv, bool accumulate) =>
         Attention.BackwardSegment(team, At(q), At(keys), (int*)at.FirstKey, at.Row, heads.Heads, heads.KvHeads, heads.HeadDim,
-            At(o), (float*)lse, At(dO), At(dqSums), continues, At(dkv), accumulate);
+            At(o), (float*)lse, At(dO), Sums(dqSums, q), continues, At(dkv), accumulate);
 
     /// <inheritdoc/>
-    public void Round(Tensor from, Tensor to) => Fill.Round(team, At(from), At(to));
+    public void AttentionRound(nuint dqSums, HeadShape heads, Tensor dq) => Fill.Round(team, Sums(dqSums, dq), At(dq));
 
     /// <inheritdoc/>
     public void SwiGluForward(Tensor gateUp, Tensor ffn) => SwiGlu.Forward(team, At(gateUp), At(ffn));
@@ -90,7 +90,7 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     public void SwiGluBackward(Tensor dffn, Tensor gateUp) => SwiGlu.Backward(team, At(dffn), At(gateUp));
 
     /// <inheritdoc/>
-    public void CrossEntropy(Tensor logits, nuint targets, Tensor dlogits, nuint loss, bool accumulate) =>
+    public void CrossEntropy(Tensor logits, nuint targets, Tensor dlogits, nuint loss, bool accumulate, nuint workspace) =>
         Kernels.CrossEntropy.Run(team, At(logits), (int*)targets, Arguments.LossScale, At(dlogits), (float*)loss, accumulate);
 
     /// <inheritdoc/>
@@ -106,10 +106,15 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
         Kernels.CrossEntropy.Gradient(team, At(logits), (int*)targets, firstId, (float*)statistics, stride, Arguments.LossScale, At(dlogits));
 
     /// <inheritdoc/>
-    public void SquaredSum(nuint gradient, DType type, long count, nuint sum, bool accumulate)
+    public void SquaredSum(nuint gradient, DType type, ParameterLayout layout, nuint sum, nuint workspace)
     {
-        double value = Kernels.SquaredSum.Run(team, (byte*)gradient, type, count);
-        *(double*)sum = accumulate ? *(double*)sum + value : value;
+        double total = 0;
+        foreach (var tensor in layout.Tensors)
+        {
+            total += Kernels.SquaredSum.Run(team, (byte*)gradient + (tensor.ElementOffset * type.Size()), type, tensor.Count);
+        }
+
+        *(double*)sum = total;
     }
 
     /// <inheritdoc/>
@@ -130,6 +135,9 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     }
 
     private static Matrix At(in Tensor tensor) => new((void*)tensor.Address, tensor.Type, tensor.Rows, tensor.Columns);
+
+    /// <summary>fp32 sums of the shape of another tensor.</summary>
+    private static Matrix Sums(nuint address, in Tensor like) => new((void*)address, DType.Float32, like.Rows, like.Columns);
 
     private static KeyRows At(in WindowRows rows) => new(At(rows.Kv), rows.FirstRow, rows.PieceRows);
 

@@ -35,19 +35,19 @@ internal static class BlockCalls
         new(Kernel.GemmWeightGradient, [TensorName.GradStream, TensorName.GradFfn], None, [Operand.G(WeightName.Down)]),
         new(Kernel.GemmInputGradient, [TensorName.GateUp, Operand.W(WeightName.GateUp)], [TensorName.GradNorm2], None),
         new(Kernel.GemmWeightGradient, [TensorName.GateUp, TensorName.Norm2], None, [Operand.G(WeightName.GateUp)]),
-        new(Kernel.RmsNormBackward, [TensorName.GradNorm2, TensorName.Residual, TensorName.Rstd2, Operand.W(WeightName.FfnNorm)], None,
+        new(Kernel.RmsNormBackward, [TensorName.GradNorm2, TensorName.Residual, TensorName.Rstd2, Operand.W(WeightName.FfnNorm)], [TensorName.Partials],
             [TensorName.GradStream, Operand.G(WeightName.FfnNorm)]),
         new(Kernel.GemmInputGradient, [TensorName.GradStream, Operand.W(WeightName.AttentionOut)], [TensorName.GradAttention], None),
         new(Kernel.GemmWeightGradient, [TensorName.GradStream, TensorName.AttentionOut], None, [Operand.G(WeightName.AttentionOut)]),
         new(Kernel.AttentionBackward,
             [TensorName.Query, TensorName.KvWindow, TensorName.FirstKey, TensorName.AttentionOut, TensorName.Lse, TensorName.GradAttention],
-            [TensorName.GradQuery], [TensorName.GradKvWindow]),
+            [TensorName.GradQuery, TensorName.GradQuerySums], [TensorName.GradKvWindow]),
         new(Kernel.QkNormRopeBackward,
             [TensorName.GradQuery, TensorName.GradKvPiece, TensorName.FirstKey, .. RawQkv(model), .. QkNorms(model, Operand.W)],
-            [TensorName.GradQkv], QkNorms(model, Operand.G)),
+            [TensorName.GradQkv, .. NormPartials(model)], QkNorms(model, Operand.G)),
         new(Kernel.GemmInputGradient, [TensorName.GradQkv, Operand.W(WeightName.Qkv)], [TensorName.GradNorm1], None),
         new(Kernel.GemmWeightGradient, [TensorName.GradQkv, TensorName.Norm1], None, [Operand.G(WeightName.Qkv)]),
-        new(Kernel.RmsNormBackward, [TensorName.GradNorm1, TensorName.Input, TensorName.Rstd1, Operand.W(WeightName.AttentionNorm)], None,
+        new(Kernel.RmsNormBackward, [TensorName.GradNorm1, TensorName.Input, TensorName.Rstd1, Operand.W(WeightName.AttentionNorm)], [TensorName.Partials],
             [TensorName.GradStream, Operand.G(WeightName.AttentionNorm)]),
     ];
 
@@ -72,7 +72,7 @@ internal static class BlockCalls
                 new(Kernel.AttentionSegmentBackward, [.. attention.Reads.Select(r => r == TensorName.KvWindow ? TensorName.KvSegment : r)], None,
                     [TensorName.GradQuerySums, TensorName.GradKvSegment]),
             ],
-            [new(Kernel.Round, [TensorName.GradQuerySums], attention.Writes, None), .. after]);
+            [new(Kernel.AttentionRound, [TensorName.GradQuerySums], [TensorName.GradQuery], None), .. after]);
     }
 
     /// <summary>Rows of the embedding table. Where it is cut, the first block computed also zeroes the rows of other ids, and later ones leave them alone.</summary>
@@ -91,11 +91,11 @@ internal static class BlockCalls
         [
             new(Kernel.RmsNormForward, [TensorName.Input, Operand.W(WeightName.FinalNorm)], [TensorName.HeadNorm, TensorName.HeadRstd], None),
             new(Kernel.GemmForward, [TensorName.HeadNorm, Operand.W(matrix)], [TensorName.Logits], None),
-            new(Kernel.CrossEntropy, [TensorName.Logits, TensorName.Targets], [TensorName.GradLogits], [TensorName.Loss]),
+            new(Kernel.CrossEntropy, [TensorName.Logits, TensorName.Targets], [TensorName.GradLogits, TensorName.Partials], [TensorName.Loss]),
             new(Kernel.GemmInputGradient, [TensorName.GradLogits, Operand.W(matrix)], [TensorName.GradHeadNorm], None),
             new(Kernel.GemmWeightGradient, [TensorName.GradLogits, TensorName.HeadNorm], None, [Operand.G(matrix)]),
             new(Kernel.RmsNormBackward, [TensorName.GradHeadNorm, TensorName.Input, TensorName.HeadRstd, Operand.W(WeightName.FinalNorm)],
-                [TensorName.GradStream], [Operand.G(WeightName.FinalNorm)]),
+                [TensorName.GradStream, TensorName.Partials], [Operand.G(WeightName.FinalNorm)]),
         ];
     }
 
@@ -115,7 +115,7 @@ internal static class BlockCalls
         new(Kernel.GemmInputGradient, [TensorName.GradLogits, Operand.W(model.HeadMatrix)], None, [TensorName.GradHeadSum]),
         new(Kernel.GemmWeightGradient, [TensorName.GradLogits, TensorName.HeadNorm], None, [Operand.G(model.HeadMatrix)]),
         new(Kernel.RmsNormBackward, [TensorName.GradHeadSum, TensorName.Input, TensorName.HeadRstd, Operand.W(WeightName.FinalNorm)],
-            [TensorName.GradStream], [Operand.G(WeightName.FinalNorm)]),
+            [TensorName.GradStream, TensorName.Partials], [Operand.G(WeightName.FinalNorm)]),
     ];
 
     private static ImmutableArray<KernelCall> BlockLogits(ModelConfig model) =>
@@ -164,6 +164,8 @@ internal static class BlockCalls
 
     private static ImmutableArray<Operand> QkNorms(ModelConfig model, Func<WeightName, Operand> of) =>
         model.QkNorm ? [of(WeightName.QNorm), of(WeightName.KNorm)] : [];
+
+    private static ImmutableArray<Operand> NormPartials(ModelConfig model) => model.QkNorm ? [TensorName.Partials] : [];
 
     private static ImmutableArray<Operand> RawQkv(ModelConfig model) => model.QkNorm ? [TensorName.Qkv] : [];
 }

@@ -45,6 +45,9 @@ public sealed partial class BlockPrograms
     /// <summary>Bytes of the gradient of a chunk's normed head input (fp32).</summary>
     public Bytes GradHeadSize => Shape(TensorName.GradHeadSum).Size;
 
+    /// <summary>Bytes of scratch of a norm over any parameter object's gradient.</summary>
+    public Bytes NormScratch => EmbeddingLayouts.Append(BlockLayout).Append(HeadLayout).Select(KernelWorkspace.SquaredSum).Aggregate(Bytes.Max);
+
     /// <summary>Bytes of a chunk's residual stream (and of its gradient).</summary>
     public Bytes StreamSize => Shape(TensorName.Input).Size;
 
@@ -224,6 +227,18 @@ public sealed partial class BlockPrograms
         return new TensorPlace(tied ? tiedRole : role, new Bytes(tensor.ElementOffset * type.Size()), type, tensor.Rows, tensor.Columns);
     }
 
+    /// <summary>The most that a kernel in stages keeps, of a chunk or of a head sub-chunk.</summary>
+    private Bytes PartialsSize
+    {
+        get
+        {
+            var (t, th, d) = (geometry.ChunkTokens, geometry.HeadTokens, model.ModelDim);
+            var norms = Bytes.Max(KernelWorkspace.RmsNorm(t, d), KernelWorkspace.RmsNorm(th, d));
+            var rows = Bytes.Max(KernelWorkspace.CrossEntropy(th), model.QkNorm ? KernelWorkspace.QkNorm(t, model.HeadDim) : Bytes.Zero);
+            return Bytes.Max(norms, rows);
+        }
+    }
+
     /// <summary>Shape, dtype and home role of a tensor; scratch unless it is an object of its own.</summary>
     /// <param name="rows">Of the vocabulary, where the program's block has them.</param>
     private TensorPlace Shape(TensorName tensor, int rows = 0)
@@ -253,7 +268,9 @@ public sealed partial class BlockPrograms
             TensorName.Rstd1 or TensorName.Rstd2 => Scratch(DType.Float32, t, 1),
             TensorName.Qkv or TensorName.GradQkv => Scratch(a, t, q + kv),
             TensorName.Query or TensorName.AttentionOut or TensorName.GradAttention or TensorName.GradQuery => Scratch(a, t, q),
-            TensorName.AttentionSums or TensorName.GradQuerySums => Scratch(DType.Float32, t, q),
+            TensorName.AttentionSums => Scratch(DType.Float32, KernelWorkspace.AttentionForward(t, model.HeadCount, model.HeadDim).Value / sizeof(float), 1),
+            TensorName.GradQuerySums => Scratch(DType.Float32, KernelWorkspace.AttentionBackward(t, model.HeadCount, model.HeadDim).Value / sizeof(float), 1),
+            TensorName.Partials => Scratch(DType.Float32, PartialsSize.Value / sizeof(float), 1),
             TensorName.Lse or TensorName.AttentionMaxima or TensorName.AttentionTotals => Scratch(DType.Float32, model.HeadCount, t),
             TensorName.GateUp => Scratch(a, t, 2 * f),
             TensorName.Ffn or TensorName.GradFfn => Scratch(a, t, f),

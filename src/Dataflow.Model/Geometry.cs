@@ -64,6 +64,26 @@ public sealed record Geometry(int Seqlen, int Rows, int ChunkTokens, int ChunksP
     public int RowsUpTo(Chunk chunk, Segment segment) => Math.Min(RowsOf(segment), WindowRow(chunk) + ChunkTokens - FirstRow(segment));
 
     /// <summary>
+    /// Pairs of a query of the chunk and a key that it sees, if every row is one document (the most there can be): a token sees itself
+    /// and what came before it in its row. Padding counts like the row that it would be.
+    /// </summary>
+    public double AttendedPairs(Chunk chunk)
+    {
+        double pairs = 0;
+        long first = (long)chunk.Index * ChunkTokens;
+        for (long token = first; token < first + ChunkTokens;)
+        {
+            // A run of tokens of one row: p, p + 1, ... keys each.
+            long place = token % Seqlen;
+            long count = Math.Min(Seqlen - place, first + ChunkTokens - token);
+            pairs += count * (place + 1 + place + count) / 2.0;
+            token += count;
+        }
+
+        return pairs;
+    }
+
+    /// <summary>
     /// The order of chunks in head and backward: groups ascending, so that whole sequences accumulate in ascending order; within a
     /// group descending, because K and V of a chunk receive gradients from every later one.
     /// </summary>

@@ -32,8 +32,8 @@ public enum Kernel
     /// <summary>Attention's backward against one segment: its dK and dV, and its part of dQ, which is carried in fp32.</summary>
     AttentionSegmentBackward,
 
-    /// <summary>b = a, from fp32 to b's type.</summary>
-    Round,
+    /// <summary>dQ from what was carried over all segments, rounded from fp32.</summary>
+    AttentionRound,
     SwiGluForward,
     SwiGluBackward,
     CrossEntropy,
@@ -104,7 +104,7 @@ public enum TensorName
     /// <summary>[heads, T] fp32.</summary>
     Lse,
 
-    /// <summary>[T, q] fp32, the output before it is divided by <see cref="AttentionTotals"/>: carried over segments.</summary>
+    /// <summary>At least [T, q] fp32, the output before it is divided by <see cref="AttentionTotals"/>: carried over segments.</summary>
     AttentionSums,
 
     /// <summary>[heads, T] fp32, running maximum of the scores.</summary>
@@ -146,7 +146,7 @@ public enum TensorName
     /// <summary>[T, q].</summary>
     GradQuery,
 
-    /// <summary>[T, q] fp32, the gradient of the query before it is rounded: carried over segments.</summary>
+    /// <summary>At least [T, q] fp32, the gradient of the query before it is rounded: carried over key blocks and segments.</summary>
     GradQuerySums,
 
     /// <summary>[T, 2 kv] fp32, this chunk's rows of GradKvWindow.</summary>
@@ -184,6 +184,9 @@ public enum TensorName
 
     /// <summary>[head tokens, D].</summary>
     GradHeadNorm,
+
+    /// <summary>What kernels that work in stages keep between them; the most that any of a program's calls needs (<see cref="KernelWorkspace"/>).</summary>
+    Partials,
 
     /// <summary>One fp32: the sum of the chunk's token losses.</summary>
     Loss,

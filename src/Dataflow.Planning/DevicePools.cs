@@ -56,7 +56,7 @@ internal static class DevicePools
         var inTurn = segments == 1 ? Replacement.FarthestUse : Replacement.LongestIdle;
         var pools = new List<Pool>
         {
-            new(PoolNames.Scratch, ScratchSize(programs, residency), 1),
+            new(PoolNames.Scratch, ScratchSize(programs, residency, workload.Kind), 1),
             new(PoolNames.Tables, geometry.TableSize, chunks),
             new(PoolNames.Loss, LossSize(geometry), 1),
             new(PoolNames.Norm, NormSize(model, programs), clipped ? 1 : 0),
@@ -89,12 +89,17 @@ internal static class DevicePools
     public static Bytes NormSize(ModelConfig model, BlockPrograms programs) => new(8L * ParameterOwner.Count(model, programs));
 
     /// <summary>Bytes of scratch: the most that any op needs.</summary>
-    public static Bytes ScratchSize(BlockPrograms programs, Residency residency)
+    public static Bytes ScratchSize(BlockPrograms programs, Residency residency, WorkloadKind kind)
     {
         var first = new VocabularyBlock(0);
         var head = programs.Vocabulary.AreCut
             ? Bytes.Max(programs.HeadLoss(first).ScratchLength, programs.HeadBackward(first).ScratchLength)
             : programs.Head().ScratchLength;
+        if (kind == WorkloadKind.ClippedTraining)
+        {
+            head = Bytes.Max(head, programs.NormScratch);
+        }
+
         if (residency.WindowSegments > 1)
         {
             var (forward, backward) = (programs.Combine(residency.Travelling), programs.CombineBackward(residency.Travelling));

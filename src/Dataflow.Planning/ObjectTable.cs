@@ -14,7 +14,7 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     private readonly List<StepObject> objects = [];
     private readonly Dictionary<Key, int> ids = [];
     private readonly Dictionary<string, int> poolIds = pools.Select((p, i) => (p.Name, Index: i)).ToDictionary(p => p.Name, p => p.Index);
-    private readonly Bytes scratch = DevicePools.ScratchSize(programs, residency);
+    private readonly Bytes scratch = DevicePools.ScratchSize(programs, residency, workload.Kind);
 
     public ImmutableArray<StepObject> Objects => [.. objects];
 

@@ -126,7 +126,7 @@ internal sealed partial class StepLowering
         else if (lastRound && workload.Kind == WorkloadKind.ClippedTraining)
         {
             var (gradients, _) = Parameters(owner);
-            ops.Add(new StepOp(OpKind.Norm, [gradients, table.Norm(owner)]) { Layer = owner.Layer, Block = owner.Block });
+            ops.Add(new StepOp(OpKind.Norm, [gradients, table.Norm(owner), .. table.Scratch(programs.NormScratch, AccessMode.Write)]) { Layer = owner.Layer, Block = owner.Block });
         }
     }
 

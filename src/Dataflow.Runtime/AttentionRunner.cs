@@ -11,7 +11,13 @@ internal static class AttentionRunner
         var (reads, writes, updates) = (call.Reads, call.Writes, call.Updates);
         if (call.Kernel == Kernel.AttentionNormalize)
         {
-            kernels.AttentionNormalize(at.Tensor(reads[0]), at.Pointer(reads[1]), at.Pointer(reads[2]), heads, at.Tensor(writes[0]), at.Pointer(writes[1]));
+            kernels.AttentionNormalize(at.Pointer(reads[0]), at.Pointer(reads[1]), at.Pointer(reads[2]), heads, at.Tensor(writes[0]), at.Pointer(writes[1]));
+            return;
+        }
+
+        if (call.Kernel == Kernel.AttentionRound)
+        {
+            kernels.AttentionRound(at.Pointer(reads[0]), heads, at.Tensor(writes[0]));
             return;
         }
 
@@ -28,14 +34,14 @@ internal static class AttentionRunner
                 break;
             case Kernel.AttentionBackward:
                 kernels.AttentionBackward(q, keys, context, heads, at.Tensor(reads[3]), at.Pointer(reads[4]), at.Tensor(reads[5]),
-                    at.Tensor(writes[0]), at.Tensor(updates[0]), Accumulates(updates[0], at));
+                    at.Tensor(writes[0]), at.Tensor(updates[0]), Accumulates(updates[0], at), at.Pointer(writes[1]));
                 break;
             case Kernel.AttentionSegmentForward:
-                kernels.AttentionSegmentForward(q, keys, context, heads, at.Tensor(updates[0]), at.Pointer(updates[1]), at.Pointer(updates[2]), continued);
+                kernels.AttentionSegmentForward(q, keys, context, heads, at.Pointer(updates[0]), at.Pointer(updates[1]), at.Pointer(updates[2]), continued);
                 break;
             default:
                 kernels.AttentionSegmentBackward(q, keys, context, heads, at.Tensor(reads[3]), at.Pointer(reads[4]), at.Tensor(reads[5]),
-                    at.Tensor(updates[0]), continued, at.AccessedRows(updates[1]), Accumulates(updates[1], at));
+                    at.Pointer(updates[0]), continued, at.AccessedRows(updates[1]), Accumulates(updates[1], at));
                 break;
         }
     }

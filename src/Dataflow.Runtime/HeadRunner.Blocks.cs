@@ -46,7 +46,7 @@ internal static partial class HeadRunner
             if (at.Has(Roles.GradStream))
             {
                 kernels.RmsNormBackward(dn, x.RowRange(first, rows), at.Pointer(TensorName.HeadRstd), wNorm, at.Tensor(TensorName.GradStream).RowRange(first, rows),
-                    null, at.Tensor(Operand.G(WeightName.FinalNorm)), first > 0 || !at.Overwrites(Roles.Gradients));
+                    null, at.Tensor(Operand.G(WeightName.FinalNorm)), first > 0 || !at.Overwrites(Roles.Gradients), at.Pointer(TensorName.Partials));
             }
         }
     }

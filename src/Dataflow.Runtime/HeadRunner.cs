@@ -20,7 +20,7 @@ internal static partial class HeadRunner
             var xs = x.RowRange(first, rows);
             kernels.RmsNormForward(xs, wNorm, model.RmsNormEps, norm.RowRange(0, rows), rstd);
             kernels.Gemm(norm.RowRange(0, rows), Transpose.No, w, Transpose.Yes, logits.RowRange(0, rows), null);
-            kernels.CrossEntropy(logits.RowRange(0, rows), targets + Words(first), dLogits.RowRange(0, rows), at.Pointer(TensorName.Loss), later);
+            kernels.CrossEntropy(logits.RowRange(0, rows), targets + Words(first), dLogits.RowRange(0, rows), at.Pointer(TensorName.Loss), later, at.Pointer(TensorName.Partials));
             if (!at.Has(Roles.Gradients))
             {
                 // An evaluation wants the loss alone.
@@ -32,7 +32,7 @@ internal static partial class HeadRunner
             bool accumulateNorm = later || !at.Overwrites(Roles.Gradients);
             kernels.Gemm(dLogits.RowRange(0, rows), Transpose.No, w, Transpose.No, dNorm.RowRange(0, rows), null);
             kernels.Gemm(dLogits.RowRange(0, rows), Transpose.Yes, norm.RowRange(0, rows), Transpose.No, dw, accumulate ? dw : null);
-            kernels.RmsNormBackward(dNorm.RowRange(0, rows), xs, rstd, wNorm, dx.RowRange(first, rows), null, dwNorm, accumulateNorm);
+            kernels.RmsNormBackward(dNorm.RowRange(0, rows), xs, rstd, wNorm, dx.RowRange(first, rows), null, dwNorm, accumulateNorm, at.Pointer(TensorName.Partials));
         }
     }
 }

@@ -4,7 +4,7 @@ namespace Dataflow.Runtime;
 
 /// <summary>
 /// The kernels of the catalog on one device, in the order of one of its streams. A call may return before the kernel has run; kernels
-/// of one stream run in order. Shapes and roundings are those of <see cref="Kernel"/>: the same on every device.
+/// of one stream run in order. A workspace holds what <see cref="KernelWorkspace"/> says of that kernel. Shapes and roundings are those of <see cref="Kernel"/>: the same on every device.
 /// </summary>
 public interface IKernels
 {
@@ -30,7 +30,7 @@ public interface IKernels
     void RmsNormForward(Tensor x, Tensor weight, float epsilon, Tensor y, nuint rstd);
 
     /// <summary>dx = its gradient + addend; dw (+)= its gradient, summed over tokens.</summary>
-    void RmsNormBackward(Tensor dy, Tensor x, nuint rstd, Tensor weight, Tensor dx, Tensor? addend, Tensor dWeight, bool accumulate);
+    void RmsNormBackward(Tensor dy, Tensor x, nuint rstd, Tensor weight, Tensor dx, Tensor? addend, Tensor dWeight, bool accumulate, nuint workspace);
 
     /// <summary>c = op(a) op(b) + addend; the addend may be c itself.</summary>
     void Gemm(Tensor a, Transpose ta, Tensor b, Transpose tb, Tensor c, Tensor? addend);
@@ -41,30 +41,30 @@ public interface IKernels
     /// <summary>Gradient of the raw projections from those of queries and (fp32) keys and values.</summary>
     void QkNormRopeBackward(
         Tensor dq, Tensor dkv, Tensor? qkv, Tensor? qNorm, Tensor? kNorm, float epsilon, ChunkContext at, double theta, HeadShape heads,
-        Tensor dqkv, Tensor? dqNorm, Tensor? dkNorm, bool accumulate);
+        Tensor dqkv, Tensor? dqNorm, Tensor? dkNorm, bool accumulate, nuint workspace);
 
     /// <summary>o [T, q] and lse [heads, T] fp32 of causal attention within documents, over the window.</summary>
     void AttentionForward(Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse);
 
     /// <summary>dq, and dkv (+)= over the window's rows up to this chunk's last.</summary>
     void AttentionBackward(
-        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, Tensor dq, Tensor dkv, bool accumulate);
+        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, Tensor dq, Tensor dkv, bool accumulate, nuint workspace);
 
     /// <summary>
     /// Attention against one segment of the window, segments ascending: fp32 sums [T, q] of the output, running maxima and totals of
     /// exponentials [heads, T], overwritten or, where it continues, updated.
     /// </summary>
-    void AttentionSegmentForward(Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor sums, nuint maxima, nuint totals, bool continues);
+    void AttentionSegmentForward(Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, nuint sums, nuint maxima, nuint totals, bool continues);
 
     /// <summary>o and lse from what was carried over all segments.</summary>
-    void AttentionNormalize(Tensor sums, nuint maxima, nuint totals, HeadShape heads, Tensor o, nuint lse);
+    void AttentionNormalize(nuint sums, nuint maxima, nuint totals, HeadShape heads, Tensor o, nuint lse);
 
     /// <summary>dkv (+)= of one segment's rows, and its part of dq, carried over segments as fp32 sums [T, q].</summary>
     void AttentionSegmentBackward(
-        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, Tensor dqSums, bool continues, Tensor dkv, bool accumulate);
+        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, nuint dqSums, bool continues, Tensor dkv, bool accumulate);
 
-    /// <summary>The same numbers, rounded from fp32 to the type of the result.</summary>
-    void Round(Tensor from, Tensor to);
+    /// <summary>dq from what was carried over all segments.</summary>
+    void AttentionRound(nuint dqSums, HeadShape heads, Tensor dq);
 
     /// <summary>ffn [T, F] = silu(gate) up.</summary>
     void SwiGluForward(Tensor gateUp, Tensor ffn);
@@ -73,7 +73,7 @@ public interface IKernels
     void SwiGluBackward(Tensor dffn, Tensor gateUp);
 
     /// <summary>dlogits = (softmax - onehot) x the step's loss scale; loss (+)= the sum of the counted tokens' losses, scaled.</summary>
-    void CrossEntropy(Tensor logits, nuint targets, Tensor dlogits, nuint loss, bool accumulate);
+    void CrossEntropy(Tensor logits, nuint targets, Tensor dlogits, nuint loss, bool accumulate, nuint workspace);
 
     /// <summary>
     /// Logits of a block of the vocabulary into their rows' statistics, three fp32 arrays <paramref name="stride"/> apart: largest logit, sum of
@@ -87,8 +87,8 @@ public interface IKernels
     /// <summary>A block's columns of the gradient that <see cref="CrossEntropy"/> gives.</summary>
     void CrossEntropyGradient(Tensor logits, nuint targets, int firstId, nuint statistics, int stride, Tensor dlogits);
 
-    /// <summary>One fp64: (+)= the sum of squares of a gradient.</summary>
-    void SquaredSum(nuint gradient, DType type, long count, nuint sum, bool accumulate);
+    /// <summary>One fp64: the sum of squares of a parameter object's gradient; what lies between its tensors is not looked at.</summary>
+    void SquaredSum(nuint gradient, DType type, ParameterLayout layout, nuint sum, nuint workspace);
 
     /// <summary>
     /// The step's update of <paramref name="count"/> elements; norms: the sums of squares (fp64) from which the gradients' global norm

@@ -21,14 +21,11 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     /// <summary>Called after each kernel of a block program; for tests that look at what it wrote.</summary>
     public Action<ScheduledOp, KernelCall, OpOperands>? CallCompleted { get; set; }
 
-    /// <summary>Lays out the programs of all ops ahead, so that nothing is allocated once ops run.</summary>
-    public void Prepare()
-    {
-        foreach (var op in schedule.Ops)
-        {
-            ProgramOf(op);
-        }
-    }
+    /// <summary>The block programs of all ops, each once; they are laid out by this, so that nothing is allocated once ops run.</summary>
+    public ImmutableArray<BlockProgram> Programs { get; private set; } = [];
+
+    /// <summary>Lays out <see cref="Programs"/>.</summary>
+    public void Prepare() => Programs = [.. schedule.Ops.Select(ProgramOf).OfType<BlockProgram>().Distinct()];
 
     /// <summary>Calls the op's kernels.</summary>
     public void Run(int index)
@@ -125,7 +122,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
             case Kernel.RmsNormBackward:
                 var stream = at.Tensor(updates[0]);
                 kernels.RmsNormBackward(at.Tensor(reads[0]), at.Tensor(reads[1]), at.Pointer(reads[2]), at.Tensor(reads[3]),
-                    stream, stream, at.Tensor(updates[1]), Accumulates(updates[1], at));
+                    stream, stream, at.Tensor(updates[1]), Accumulates(updates[1], at), at.Pointer(TensorName.Partials));
                 break;
             case Kernel.GemmForward:
                 kernels.Gemm(at.Tensor(reads[0]), Transpose.No, at.Tensor(reads[1]), Transpose.Yes, at.Tensor(writes[0]),
@@ -145,13 +142,11 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
             case Kernel.QkNormRopeBackward:
                 kernels.QkNormRopeBackward(at.Tensor(reads[0]), at.Tensor(reads[1]), Norm(reads, 3, at), Norm(reads, 4, at), Norm(reads, 5, at),
                     model.RmsNormEps, context, model.RopeTheta, heads, at.Tensor(writes[0]),
-                    Norm(updates, 0, at), Norm(updates, 1, at), updates.Length > 0 && Accumulates(updates[0], at));
+                    Norm(updates, 0, at), Norm(updates, 1, at), updates.Length > 0 && Accumulates(updates[0], at), model.QkNorm ? at.Pointer(TensorName.Partials) : 0);
                 break;
-            case Kernel.AttentionForward or Kernel.AttentionBackward or Kernel.AttentionSegmentForward or Kernel.AttentionSegmentBackward or Kernel.AttentionNormalize:
+            case Kernel.AttentionForward or Kernel.AttentionBackward or Kernel.AttentionSegmentForward or Kernel.AttentionSegmentBackward or Kernel.AttentionNormalize
+                or Kernel.AttentionRound:
                 AttentionRunner.Run(kernels, heads, geometry, op, call, at);
-                break;
-            case Kernel.Round:
-                kernels.Round(at.Tensor(reads[0]), at.Tensor(writes[0]));
                 break;
             case Kernel.SwiGluForward:
                 kernels.SwiGluForward(at.Tensor(reads[0]), at.Tensor(writes[0]));
@@ -181,29 +176,41 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     private void Norm(IKernels kernels, ScheduledOp op)
     {
         var at = Operands(op, Empty);
-        var norm = op.Accesses.Single(a => a.Role == Roles.Norm);
-
-        // A block of the head's matrix lies as one of the table does.
-        var layout = op.Layer is not null ? programs.BlockLayout
-            : op.Block is { } block ? programs.EmbeddingLayouts[block.Index]
-            : norm.Offset == Bytes.Zero ? programs.EmbeddingLayouts[0] : programs.HeadLayout;
-        var type = workload.Recipe.Gradients;
-        bool later = false;
-        foreach (var tensor in layout.Tensors)
-        {
-            kernels.SquaredSum(at.Accessed(Roles.Gradients) + (nuint)(tensor.ElementOffset * type.Size()), type, tensor.Count, at.Accessed(Roles.Norm), later);
-            later = true;
-        }
+        var layout = LayoutOf(op, op.Accesses.Single(a => a.Role == Roles.Gradients));
+        kernels.SquaredSum(at.Accessed(Roles.Gradients), workload.Recipe.Gradients, layout, at.Accessed(Roles.Norm), at.Accessed(Roles.Scratch));
     }
 
-    /// <summary>A piece of a parameter object: the elements between its tensors are padding and are updated like the rest, unseen.</summary>
+    /// <summary>A piece of a parameter object, tensor by tensor: what lies between them is not looked at.</summary>
     private void Update(IKernels kernels, ScheduledOp op)
     {
         var at = Operands(op, Empty);
-        long count = at.AccessedLength(Roles.Weights) / workload.Recipe.Parameters.Size();
+        var recipe = workload.Recipe;
+        var weights = op.Accesses.Single(a => a.Role == Roles.Weights);
+        long first = weights.Offset.Value / recipe.Parameters.Size();
+        long end = first + (weights.Length.Value / recipe.Parameters.Size());
         nuint m = at.Accessed(Roles.Optimizer), v = m + (nuint)(at.AccessedLength(Roles.Optimizer) / 2);
         bool clipped = at.Has(Roles.Norm);
-        kernels.AdamW(at.Accessed(Roles.Weights), at.Accessed(Roles.Gradients), m, v, workload.Recipe, count,
-            clipped ? at.Accessed(Roles.Norm) : 0, clipped ? (int)(at.AccessedLength(Roles.Norm) / sizeof(double)) : 0);
+        foreach (var tensor in LayoutOf(op, weights).Tensors)
+        {
+            long from = Math.Max(first, tensor.ElementOffset);
+            long count = Math.Min(end, tensor.ElementOffset + tensor.Count) - from;
+            if (count <= 0)
+            {
+                continue;
+            }
+
+            nuint Skip(DType type) => (nuint)((from - first) * type.Size());
+            kernels.AdamW(at.Accessed(Roles.Weights) + Skip(recipe.Parameters), at.Accessed(Roles.Gradients) + Skip(recipe.Gradients),
+                m + Skip(recipe.Moments), v + Skip(recipe.Moments), recipe, count,
+                clipped ? at.Accessed(Roles.Norm) : 0, clipped ? (int)(at.AccessedLength(Roles.Norm) / sizeof(double)) : 0);
+        }
     }
+
+    /// <summary>How a block's, the embedding's or the head's parameters lie. A block of the head's matrix lies as one of the table does.</summary>
+    private ParameterLayout LayoutOf(ScheduledOp op, in Access parameters) =>
+        op.Layer is not null ? programs.BlockLayout
+        : op.Block is { } block ? programs.EmbeddingLayouts[block.Index]
+        : schedule.Objects[parameters.Object].Length == programs.HeadLayout.Size(parameters.Role == Roles.Weights ? workload.Recipe.Parameters : workload.Recipe.Gradients)
+            ? programs.HeadLayout
+            : programs.EmbeddingLayouts[0];
 }

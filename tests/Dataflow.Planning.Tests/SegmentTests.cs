@@ -32,6 +32,34 @@ public class SegmentTests
     }
 
     [Fact]
+    public void Random_requests_are_planned_at_their_least_device_memory_by_segment_where_that_takes_less()
+    {
+        int planned = 0, streamed = 0;
+        for (int seed = 0; seed < 400; seed++)
+        {
+            var request = RandomRequests.Make(seed, small: true) with { SaveSet = null, Budget = new MemoryBudget(Bytes.FromGiB(1), Bytes.Zero) };
+            PlanCandidates candidates;
+            try
+            {
+                candidates = new PlanCandidates(request);
+            }
+            catch (UserErrorException)
+            {
+                continue;
+            }
+
+            var budget = request.Budget with { Device = candidates.LeastDevice(request.Budget.Host)!.Value };
+            var plan = Assert.IsType<PlanResult.Feasible>(Planner.Plan(request with { Budget = budget })).Plan;
+            Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets));
+            Assert.Equal(budget.Device, plan.DevicePeak);
+            Assert.Null(candidates.Best(budget with { Device = budget.Device - new Bytes(1) }));
+            (planned, streamed) = (planned + 1, streamed + (plan.Residency.WindowSegments > 1 ? 1 : 0));
+        }
+
+        Assert.True(planned > 200 && streamed > 40, $"{planned} planned, {streamed} of them by segment");
+    }
+
+    [Fact]
     public void Deleting_any_needed_wait_of_a_streamed_plan_is_flagged()
     {
         int trials = 0, needed = 0;

@@ -25,8 +25,43 @@ template <typename T> void check_forward(int rows, int columns)
     check_same(x.host(), expected, "gathered rows of " + std::to_string(columns));
 }
 
-// Bit for bit: the order of the sums is the definition.
-template <typename T, typename G> void check_backward(int rows, int tokens, int columns, int vocab, uint64_t seed = 1)
+// Over the blocks of a table, whose rows begin there, the first with zeros for the others.
+template <typename T> void check_block_forward(int rows, int columns, const std::vector<int>& starts)
+{
+    Numbers numbers(columns);
+    const int vocab = 50;
+    const std::vector<T> table = numbers.many<T>(static_cast<size_t>(vocab) * columns);
+    std::vector<int> ids(rows);
+    for (int r = 0; r < rows; r++)
+    {
+        // The ends of blocks among them.
+        ids[r] = r < static_cast<int>(starts.size()) ? starts[r] : r == rows - 1 ? vocab - 1 : numbers.below(vocab);
+    }
+
+    Array<T> x(static_cast<size_t>(rows) * columns);
+    Array<int> device_ids(ids);
+    std::vector<T> expected(static_cast<size_t>(rows) * columns);
+    for (size_t b = 0; b < starts.size(); b++)
+    {
+        const int first = starts[b], end = b + 1 < starts.size() ? starts[b + 1] : vocab;
+        Array<T> block(std::vector<T>(table.begin() + static_cast<long>(first) * columns, table.begin() + static_cast<long>(end) * columns));
+        kernel("embedding", std::string("embedding_block_forward_") + Type<T>::Name).run({static_cast<uint32_t>(rows)},
+            {block_for(divided_up(columns / PackCount<T>, 2), 32, 512)}, 0, device_ids.device(), block.device(), x.device(), first, end - first, columns,
+            b == 0 ? 1 : 0);
+        for (int r = 0; r < rows; r++)
+        {
+            if (ids[r] >= first && ids[r] < end)
+            {
+                std::copy_n(table.begin() + static_cast<long>(ids[r]) * columns, columns, expected.begin() + static_cast<long>(r) * columns);
+            }
+        }
+
+        check_same(x.host(), expected, "rows of " + std::to_string(columns) + " after block " + std::to_string(b));
+    }
+}
+
+// Bit for bit: the order of the sums is the definition. With starts of blocks, each block of the table is its own.
+template <typename T, typename G> void check_backward(int rows, int tokens, int columns, int vocab, uint64_t seed = 1, const std::vector<int>& starts = {})
 {
     Numbers numbers(columns + tokens);
     const std::vector<T> dx = numbers.many<T>(static_cast<size_t>(rows) * columns);
@@ -62,13 +97,27 @@ template <typename T, typename G> void check_backward(int rows, int tokens, int 
     }
 
     const std::string name = sizeof(T) == sizeof(G) ? Type<T>::Name : "bf16_f32";
+    const std::string what = "sums of " + std::to_string(tokens) + " tokens of " + std::to_string(columns) + ", " + name + ", and the definition";
     Array<T> device_dx(dx);
-    Array<G> dtable(old);
     Array<int> device_ids(ids), device_order(order);
     const uint32_t units = divided_up(tokens, 8) * divided_up(columns / PackCount<T>, 32);
-    kernel("embedding", "embedding_backward_" + name, seed).run({divided_up(units, 4)}, {128}, 0, device_ids.device(), device_order.device(),
-        device_dx.device(), dtable.device(), tokens, columns);
-    check_same(dtable.host(), expected, "sums of " + std::to_string(tokens) + " tokens of " + std::to_string(columns) + ", " + name + ", and the definition");
+    if (starts.empty())
+    {
+        Array<G> dtable(old);
+        kernel("embedding", "embedding_backward_" + name, seed).run({divided_up(units, 4)}, {128}, 0, device_ids.device(), device_order.device(),
+            device_dx.device(), dtable.device(), tokens, columns);
+        check_same(dtable.host(), expected, what);
+    }
+
+    for (size_t b = 0; b < starts.size(); b++)
+    {
+        const int first = starts[b], end = b + 1 < starts.size() ? starts[b + 1] : vocab;
+        const long from = static_cast<long>(first) * columns, to = static_cast<long>(end) * columns;
+        Array<G> dblock(std::vector<G>(old.begin() + from, old.begin() + to));
+        kernel("embedding", "embedding_block_backward_" + name, seed).run({divided_up(units, 4)}, {128}, 0, device_ids.device(), device_order.device(),
+            device_dx.device(), dblock.device(), tokens, first, end - first, columns);
+        check_same(dblock.host(), std::vector<G>(expected.begin() + from, expected.begin() + to), what + ", block " + std::to_string(b));
+    }
 }
 
 } // namespace
@@ -79,6 +128,16 @@ TEST(EmbeddingForwardGathersRows)
     {
         check_forward<float>(9, columns);
         check_forward<Bf16>(9, columns);
+    }
+}
+
+TEST(EmbeddingForwardOfBlocksIsThatOfTheWhole)
+{
+    for (int columns : {8, 48, 264, 8200})
+    {
+        check_block_forward<float>(19, columns, {0, 21});
+        check_block_forward<Bf16>(19, columns, {0, 21, 42});
+        check_block_forward<Bf16>(19, columns, {0, 1, 49});
     }
 }
 
@@ -98,10 +157,29 @@ TEST(EmbeddingBackwardSumsEachRowInOrder)
     check_backward<float, float>(60, 41, 8, 20);
 }
 
+// The segment of id 7, longer than others, lies now in the middle of a block, now at either end of it, now in a block of its own.
+TEST(EmbeddingBackwardOfBlocksHasTheBitsOfTheWhole)
+{
+    for (int tokens : {1, 7, 8, 9, 33, 64, 129, 400})
+    {
+        for (const std::vector<int>& starts : {std::vector<int>{0, 20}, {0, 7, 8}, {0, 3, 7}, {0, 8, 39}, {0}})
+        {
+            check_backward<float, float>(tokens, tokens, 48, 40, 1, starts);
+            check_backward<Bf16, Bf16>(tokens, tokens, 264, 40, 1, starts);
+            check_backward<Bf16, float>(tokens, tokens, 64, 40, 1, starts);
+        }
+    }
+
+    // Ids that hardly occur, and rows that do not count.
+    check_backward<Bf16, Bf16>(60, 60, 2056, 5000, 1, {0, 1024, 4096});
+    check_backward<float, float>(60, 41, 8, 20, 1, {0, 9});
+}
+
 TEST(EmbeddingBackwardDoesNotDependOnTheOrderOfThreads)
 {
     for (uint64_t seed : {5, 6, 7})
     {
         check_backward<Bf16, Bf16>(100, 100, 64, 9, seed);
+        check_backward<Bf16, Bf16>(100, 100, 64, 9, seed, {0, 4, 8});
     }
 }

@@ -57,11 +57,15 @@ template <typename T> void check_forward(const Shape& shape)
 
 enum class Addend { None, InPlace, GradientInPlace };
 
-template <typename T, typename W> void check_backward(const Shape& shape, Addend addend, bool accumulate, uint64_t seed = 1, std::vector<W>* weights = nullptr)
+// G: the type of dy.
+template <typename T, typename W, typename G = T>
+void check_backward(const Shape& shape, Addend addend, bool accumulate, uint64_t seed = 1, std::vector<W>* weights = nullptr)
 {
+    constexpr bool Wide = sizeof(G) > sizeof(T);
     Numbers numbers(shape.columns + 1);
     const size_t count = static_cast<size_t>(shape.rows) * shape.columns;
-    const std::vector<T> dy = numbers.many<T>(count), x = numbers.many<T>(count, 3), w = numbers.many<T>(shape.columns, 2), stream = numbers.many<T>(count);
+    const std::vector<G> dy = numbers.many<G>(count);
+    const std::vector<T> x = numbers.many<T>(count, 3), w = numbers.many<T>(shape.columns, 2), stream = numbers.many<T>(count);
     const std::vector<W> old = numbers.many<W>(shape.columns);
     std::vector<float> rstd(shape.rows);
     for (int r = 0; r < shape.rows; r++)
@@ -78,13 +82,21 @@ template <typename T, typename W> void check_backward(const Shape& shape, Addend
     const int64_t by_size = divided_up(static_cast<int64_t>(count), 1 << 20), by_rows = divided_up(shape.rows, 256);
     const int group_rows = static_cast<int>(std::max<int64_t>(4, std::min(by_size, by_rows)));
     const uint32_t groups = divided_up(shape.rows, group_rows);
-    Array<T> device_dy(dy), device_x(x), device_w(w), device_stream(stream), output(count);
+    Array<G> device_dy(dy);
+    Array<T> device_x(x), device_w(w), device_stream(stream), output(count);
     Array<float> device_rstd(rstd), partials(static_cast<size_t>(groups) * shape.columns);
     T* plus = addend == Addend::InPlace ? device_stream.device() : nullptr;
-    T* dx = addend == Addend::InPlace ? device_stream.device() : addend == Addend::None ? output.device() : device_dy.device();
-    kernel("rms_norm", std::string("rms_norm_backward_") + Type<T>::Name, seed).run({groups}, {block_for(divided_up(shape.columns / PackCount<T>, 2), 64, 768)}, 0,
+    T* dx = addend == Addend::InPlace ? device_stream.device() : addend == Addend::None ? output.device() : reinterpret_cast<T*>(device_dy.device());
+    const std::string name = Wide ? "bf16_f32" : Type<T>::Name;
+    kernel("rms_norm", "rms_norm_backward_" + name, seed).run({groups}, {block_for(divided_up(shape.columns / PackCount<T>, 2), 64, 768)}, 0,
         device_dy.device(), device_x.device(), device_rstd.device(), device_w.device(), plus, dx, partials.device(), shape.rows, shape.columns, group_rows);
-    const std::vector<T> result = addend == Addend::InPlace ? device_stream.host() : addend == Addend::None ? output.host() : device_dy.host();
+    std::vector<T> result = addend == Addend::InPlace ? device_stream.host() : std::vector<T>();
+    if constexpr (!Wide)
+    {
+        result = addend == Addend::GradientInPlace ? device_dy.host() : result;
+    }
+
+    result = addend == Addend::None ? output.host() : result;
     const std::vector<W> dw = column_sum(partials, old, static_cast<int>(groups), accumulate);
 
     std::vector<double> sums(shape.columns), sizes(shape.columns);
@@ -162,10 +174,27 @@ TEST(RmsNormBackwardAddsUpInMemoryWhatRegistersDoNotHold)
 
 TEST(RmsNormBackwardOfManyRowsIsItsDefinition) { check_backward<Bf16, float>({1301, 64}, Addend::InPlace, true); }
 
+TEST(RmsNormBackwardOfAGradientInFp32IsItsDefinition)
+{
+    for (const Shape& shape : Small)
+    {
+        check_backward<Bf16, Bf16, float>(shape, Addend::None, false);
+        check_backward<Bf16, float, float>(shape, Addend::None, true);
+        check_backward<Bf16, Bf16, float>(shape, Addend::InPlace, true);
+    }
+
+    check_backward<Bf16, Bf16, float>({6, 16408}, Addend::InPlace, true);
+    check_backward<Bf16, float, float>({6, 16408}, Addend::None, false);
+    check_backward<Bf16, float, float>({1301, 64}, Addend::None, true);
+}
+
 TEST(RmsNormBackwardDoesNotDependOnTheOrderOfThreads)
 {
     std::vector<Bf16> first, second;
     check_backward<Bf16, Bf16>({67, 512}, Addend::InPlace, true, 11, &first);
     check_backward<Bf16, Bf16>({67, 512}, Addend::InPlace, true, 12, &second);
     check_same(first, second, "weight gradients");
+    check_backward<Bf16, Bf16, float>({67, 512}, Addend::None, true, 11, &first);
+    check_backward<Bf16, Bf16, float>({67, 512}, Addend::None, true, 12, &second);
+    check_same(first, second, "weight gradients of a gradient in fp32");
 }

@@ -1,0 +1,161 @@
+using System.Collections.Immutable;
+using Dataflow.Cuda.Kernels;
+using Dataflow.Model;
+using Dataflow.Runtime;
+using Dataflow.Schedules;
+
+namespace Dataflow.Cuda;
+
+/// <summary>
+/// A GPU: the device arena in one allocation, the host arena pinned, a CUDA stream for every stream of the schedule and an event for
+/// every op that another stream waits for. Launches only append; nothing is allocated and nobody waits within a step.
+/// </summary>
+public sealed class CudaDevice : IDevice
+{
+    private const int ComputeStream = 0;
+    private static readonly Bytes StepBlockLength = new(Bytes.Alignment);
+
+    private readonly Schedule schedule;
+    private readonly Shared shared;
+    private readonly OpRunner runner;
+    private readonly CudaEvent?[] events;
+    private readonly bool owns;
+
+    /// <summary>Takes the memory, loads the kernels and chooses algorithms; what it returns is ready to run.</summary>
+    /// <param name="images">Where the compiled kernels are.</param>
+    /// <param name="seed">Of stochastic rounding.</param>
+    /// <exception cref="MachineException">The GPU, its libraries or the host lack something; the sentence says what.</exception>
+    public CudaDevice(Schedule schedule, Workload workload, CudaContext context, KernelImages images, ulong seed = 0)
+        : this(schedule, workload, new Shared(schedule, workload, context, images, seed), owns: true)
+    {
+    }
+
+    private CudaDevice(Schedule schedule, Workload workload, Shared shared, bool owns)
+    {
+        (this.schedule, this.shared, this.owns) = (schedule, shared, owns);
+        CheckModel(workload);
+        ImmutableArray<nuint> starts = [shared.Arenas.Start(0), shared.Arenas.Start(1)];
+        runner = new OpRunner(schedule, workload, starts, [.. shared.Streams.Select(s => new CudaKernels(s, shared.Arenas, shared.Kernels))]);
+        runner.Prepare();
+        foreach (var product in runner.Programs.SelectMany(p => Products.Of(p, workload.Geometry)))
+        {
+            shared.Kernels.Gemm.Prepare(product);
+        }
+
+        events = new CudaEvent?[schedule.Ops.Length];
+        foreach (var wait in schedule.Ops.SelectMany(o => o.Waits))
+        {
+            events[wait.Op] ??= CudaEvent.Create(shared.Context);
+        }
+    }
+
+    /// <inheritdoc/>
+    public string Name => $"cuda, {shared.Context.Gpu.Name}";
+
+    /// <inheritdoc/>
+    public IDevice For(Schedule schedule, Workload workload) => new CudaDevice(schedule, workload, shared, owns: false);
+
+    /// <inheritdoc/>
+    public void BeginStep(in StepArguments arguments) => shared.WriteStepBlock(arguments);
+
+    /// <inheritdoc/>
+    public void Wait(int stream, Wait wait) => shared.Streams[stream].Wait(events[wait.Op]!);
+
+    /// <inheritdoc/>
+    public void Launch(int op)
+    {
+        runner.Run(op);
+        if (events[op] is { } completion)
+        {
+            shared.Streams[schedule.Ops[op].Stream].Record(completion);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Synchronize() => shared.Context.Synchronize();
+
+    /// <inheritdoc/>
+    public void Write(int slot, Bytes offset, ReadOnlySpan<byte> source) => shared.Arenas.Write(schedule.Slots[slot], offset, source);
+
+    /// <inheritdoc/>
+    public void Read(int slot, Bytes offset, Span<byte> destination) => shared.Arenas.Read(schedule.Slots[slot], offset, destination);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var completion in events)
+        {
+            completion?.Dispose();
+        }
+
+        if (owns)
+        {
+            shared.Dispose();
+        }
+    }
+
+    private static void CheckModel(Workload workload)
+    {
+        var model = workload.Model;
+        foreach (var (name, size) in new[] { ("model_dim", model.ModelDim), ("head_dim", model.HeadDim), ("ffn_dim", model.FfnDim) })
+        {
+            if (size % 8 != 0)
+            {
+                throw new UserErrorException($"{name} is {size}, and CUDA kernels need a multiple of 8; train this model with --device cpu");
+            }
+        }
+    }
+
+    /// <summary>What devices over the same arenas have in common.</summary>
+    private sealed class Shared : IDisposable
+    {
+        private readonly KernelLibrary library;
+        private readonly CublasLt blas;
+        private readonly PinnedMemory staging;
+        private readonly ulong seed;
+        private readonly DevicePointer stepBlock;
+
+        public Shared(Schedule schedule, Workload workload, CudaContext context, KernelImages images, ulong seed)
+        {
+            (Context, this.seed) = (context, seed);
+            blas = CublasLt.Open(context);
+            library = new KernelLibrary(context, images);
+            Arenas = new CudaArenas(context, schedule, Gemm.Workspace + StepBlockLength);
+            staging = PinnedMemory.Allocate(context, StepBlockLength, PinnedMemoryOptions.For("the step's arguments"));
+            stepBlock = Arenas.Beside + Gemm.Workspace;
+            Streams = [.. schedule.Streams.Select(_ => CudaStream.Create(context))];
+            Kernels = new KernelSet(library, new Gemm(blas, Arenas.Beside), new Attention(library, context.Gpu, workload), stepBlock);
+        }
+
+        public CudaContext Context { get; }
+
+        public CudaArenas Arenas { get; }
+
+        public ImmutableArray<CudaStream> Streams { get; }
+
+        public KernelSet Kernels { get; }
+
+        /// <summary>All earlier ops have completed: the staging memory may be overwritten.</summary>
+        public void WriteStepBlock(in StepArguments arguments)
+        {
+            var block = new StepBlock(arguments, seed);
+            var bytes = System.Runtime.InteropServices.MemoryMarshal.AsBytes(new ReadOnlySpan<StepBlock>(in block));
+            bytes.CopyTo(staging.Range(Bytes.Zero, bytes.Length));
+            Streams[ComputeStream].CopyToDevice(stepBlock, staging, Bytes.Zero, new Bytes(bytes.Length));
+        }
+
+        public void Dispose()
+        {
+            foreach (var stream in Streams)
+            {
+                stream.Dispose();
+            }
+
+            Kernels.Gemm.Dispose();
+            staging.Dispose();
+            Arenas.Dispose();
+            library.Dispose();
+            blas.Dispose();
+        }
+    }
+}

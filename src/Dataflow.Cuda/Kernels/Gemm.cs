@@ -1,0 +1,85 @@
+using Dataflow.Model;
+using Dataflow.Runtime;
+using static Dataflow.Cuda.Kernels.Launches;
+
+namespace Dataflow.Cuda.Kernels;
+
+/// <summary>
+/// Matrix products by cuBLASLt, accumulated in fp32. Which algorithm a product gets depends on its shape, the device and the library's
+/// version, and on nothing else: results must not depend on a plan. Split sums are put together by a second kernel, never in the order
+/// in which parts happen to end.
+/// </summary>
+internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposable
+{
+    /// <summary>Bytes of device memory that algorithms may use.</summary>
+    public static readonly Bytes Workspace = new(32L << 20);
+
+    private readonly MatmulPreference preference = MatmulPreference.Create(Workspace);
+    private readonly Dictionary<ProductShape, Plan> plans = [];
+
+    /// <summary>Chooses the algorithm of a product, so that nothing is chosen or allocated once steps run.</summary>
+    public void Prepare(in Product product)
+    {
+        var shape = ProductShape.Of(product.A, product.TransposeA, product.B, product.TransposeB, product.C, product.Adds);
+        if (!plans.ContainsKey(shape))
+        {
+            plans[shape] = Choose(shape);
+        }
+    }
+
+    /// <inheritdoc cref="IKernels.Gemm"/>
+    public void Run(CudaStream stream, Tensor a, Transpose ta, Tensor b, Transpose tb, Tensor c, Tensor? addend)
+    {
+        var plan = plans[ProductShape.Of(a, ta, b, tb, c, addend is not null)];
+
+        // Row-major c = op(a) op(b) is, read by columns, c^T = op(b)^T op(a)^T: the operands change places.
+        library.Multiply(stream, plan.Problem, plan.Algorithm, 1, At(b), At(a), addend is null ? 0 : 1, At(addend ?? c), At(c), workspace, Workspace);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var plan in plans.Values)
+        {
+            plan.Problem.Dispose();
+        }
+
+        preference.Dispose();
+    }
+
+    private Plan Choose(ProductShape product)
+    {
+        var problem = product.Describe();
+        var candidates = library.Propose(problem, preference, 1);
+        return candidates.Count > 0
+            ? new Plan(problem, candidates[0].Algorithm)
+            : throw new MachineException($"cuBLASLt {CublasLt.LibraryVersion} has no repeatable algorithm for {problem}");
+    }
+
+    private sealed record Plan(MatmulProblem Problem, MatmulAlgorithm Algorithm);
+
+    /// <summary>What distinguishes one product from another: the stored shapes, what is transposed, the types, and whether something is added.</summary>
+    private readonly record struct ProductShape(
+        int ARows, int AColumns, Transpose TransposeA, int BRows, int BColumns, Transpose TransposeB, int Rows, int Columns, DType Operands, DType Result, bool Adds)
+    {
+        public static ProductShape Of(in Tensor a, Transpose ta, in Tensor b, Transpose tb, in Tensor c, bool adds) =>
+            new(a.Rows, a.Columns, ta, b.Rows, b.Columns, tb, c.Rows, c.Columns, a.Type, c.Type, adds);
+
+        public MatmulProblem Describe()
+        {
+            // A row-major matrix of r rows and n columns is a column-major one of n rows and r columns.
+            var operand = TypeOf(Operands);
+            var result = TypeOf(Result);
+            return new MatmulProblem(
+                MatmulDescription.Create(ComputeType.Float32, OperationOf(TransposeB), OperationOf(TransposeA)),
+                MatrixLayout.Create(operand, BColumns, BRows, BColumns),
+                MatrixLayout.Create(operand, AColumns, ARows, AColumns),
+                MatrixLayout.Create(result, Columns, Rows, Columns),
+                MatrixLayout.Create(result, Columns, Rows, Columns));
+        }
+
+        private static MatrixOperation OperationOf(Transpose transpose) => transpose == Transpose.Yes ? MatrixOperation.Transpose : MatrixOperation.None;
+
+        private static BlasType TypeOf(DType type) => type == DType.Float32 ? BlasType.Float32 : BlasType.BFloat16;
+    }
+}

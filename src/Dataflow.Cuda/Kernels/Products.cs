@@ -1,0 +1,41 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+using Dataflow.Runtime;
+
+namespace Dataflow.Cuda.Kernels;
+
+/// <summary>A matrix product as a step will ask for it; the addresses do not count.</summary>
+internal readonly record struct Product(Tensor A, Transpose TransposeA, Tensor B, Transpose TransposeB, Tensor C, bool Adds);
+
+/// <summary>All matrix products of block programs, so that algorithms are chosen before the first step.</summary>
+internal static class Products
+{
+    /// <summary>Those of a program, in every shape in which it may run: the head's last sub-chunk may be shorter than the others.</summary>
+    public static IEnumerable<Product> Of(BlockProgram program, Geometry geometry)
+    {
+        bool inHead = program.Calls.Any(c => c.Kernel is Kernel.CrossEntropy or Kernel.CrossEntropyStatistics or Kernel.CrossEntropyGradient);
+        int last = geometry.ChunkTokens % geometry.HeadTokens;
+        ImmutableArray<int> tokens = !inHead ? [geometry.ChunkTokens] : last == 0 ? [geometry.HeadTokens] : [geometry.HeadTokens, last];
+        return tokens.SelectMany(t => program.Calls.SelectMany(c => Of(c, program, t)));
+    }
+
+    private static IEnumerable<Product> Of(KernelCall call, BlockProgram program, int tokens)
+    {
+        Tensor At(Operand operand)
+        {
+            var place = program.Places[operand];
+            bool weight = operand.Tensor is TensorName.Weight or TensorName.WeightGradient;
+            return new Tensor(0, place.Type, weight ? (int)place.Rows : tokens, (int)place.Columns);
+        }
+
+        bool[] addsOrNot = [false, true];
+        return call.Kernel switch
+        {
+            Kernel.GemmForward => [new(At(call.Reads[0]), Transpose.No, At(call.Reads[1]), Transpose.Yes, At(call.Writes[0]), call.Reads.Length > 2)],
+            Kernel.GemmInputGradient when call.Updates.IsEmpty => [new(At(call.Reads[0]), Transpose.No, At(call.Reads[1]), Transpose.No, At(call.Writes[0]), false)],
+            Kernel.GemmInputGradient => addsOrNot.Select(adds => new Product(At(call.Reads[0]), Transpose.No, At(call.Reads[1]), Transpose.No, At(call.Updates[0]), adds)),
+            Kernel.GemmWeightGradient => addsOrNot.Select(adds => new Product(At(call.Reads[0]), Transpose.Yes, At(call.Reads[1]), Transpose.No, At(call.Updates[0]), adds)),
+            _ => [],
+        };
+    }
+}

@@ -1,0 +1,61 @@
+namespace Dataflow.Model;
+
+/// <summary>
+/// What kernels that work in stages keep between them: partial sums, and sums that are carried from launch to launch. Functions of the
+/// shape alone, so that a plan can give them their bytes and no result depends on a device's size. The heads of kernels/*.cu say the
+/// same; devices that sum in one go leave them unused.
+/// </summary>
+public static class KernelWorkspace
+{
+    private const long Alignment = 16;
+    private const long TileElements = 65536;
+    private const int QkNormRows = 16;
+    private const int AttentionRows = 128;
+
+    /// <summary>Rows whose contributions to a norm's gradient one block adds up.</summary>
+    public static int RmsNormGroupRows(long rows, long columns) => (int)Math.Max(4, Math.Min(Up(rows, 256), Up(rows * columns, 1 << 20)));
+
+    /// <summary>Of RmsNormBackward: a row of fp32 sums per group.</summary>
+    public static Bytes RmsNorm(long rows, long columns) => new(Up(rows, RmsNormGroupRows(rows, columns)) * columns * sizeof(float));
+
+    /// <summary>Groups of rows of QkNormRope.</summary>
+    public static int QkNormGroups(long rows) => (int)Up(rows, QkNormRows);
+
+    /// <summary>Of QkNormRopeBackward with norms: fp32 sums of both norms' gradients per group.</summary>
+    public static Bytes QkNorm(long rows, int headDim) => new(2L * QkNormGroups(rows) * headDim * sizeof(float));
+
+    /// <summary>Of CrossEntropy: an fp64 loss a row.</summary>
+    public static Bytes CrossEntropy(long rows) => new(rows * sizeof(double));
+
+    /// <summary>Tiles of a tensor whose squares are summed.</summary>
+    public static int SquaredSumTiles(long count) => checked((int)Up(count, TileElements));
+
+    /// <summary>Of SquaredSum over a parameter object: an fp64 sum a tile.</summary>
+    public static Bytes SquaredSum(ParameterLayout layout) => new(layout.Tensors.Sum(t => (long)SquaredSumTiles(t.Count)) * sizeof(double));
+
+    /// <summary>
+    /// Of AttentionSegmentForward: per head and token the output's fp32 sums, a maximum and a total. The tensor-core kernels fill blocks of
+    /// 128 tokens up and keep the last two in four lanes; the plain ones have room for the widest heads of their kind.
+    /// </summary>
+    public static Bytes AttentionForward(long tokens, int heads, int headDim)
+    {
+        long tensorCores = Up(tokens, AttentionRows) * AttentionRows * (headDim + 8) * sizeof(float);
+        long plain = headDim <= 128 ? Up(tokens, 64) * 40960 : Up(tokens, 32) * 40960;
+        return new(Math.Max(tensorCores, plain) * heads);
+    }
+
+    /// <summary>
+    /// Of AttentionBackward: per head and token dq as fp32 sums and one or two row statistics. The tensor-core kernels fill blocks of 128
+    /// tokens up and have two words for every block of 64 queries and head; the plain ones have room for the widest heads of their kind.
+    /// </summary>
+    public static Bytes AttentionBackward(long tokens, int heads, int headDim)
+    {
+        long rows = Up(tokens, AttentionRows) * AttentionRows;
+        long blocks = rows / (AttentionRows / 2);
+        long tensorCores = (rows * heads * 8) + (blocks * 16) + (Up((1 + (heads * blocks)) * 4, Alignment) * Alignment) + (rows * heads * headDim * 4);
+        long plain = (Up(4 * tokens * heads, Alignment) * Alignment) + ((headDim <= 128 ? Up(tokens, 32) : Up(tokens, 16)) * heads * 16384);
+        return new(Math.Max(tensorCores, plain));
+    }
+
+    private static long Up(long a, long b) => (a + b - 1) / b;
+}
