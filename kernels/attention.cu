@@ -19,7 +19,8 @@
 // A window in segments: forward, backward_kv and backward_q are launched for each, in ascending order, with kv and dkv at the
 // segment's first row, segment_start and segment_end in window rows (multiples of 64; the last end may be anything from
 // row_offset + T up), first and last 1 for the first and the last segment. Sums travel in `state`, exactly: ceil(T / F) heads 40,960
-// bytes (forward) or ceil(T / B) heads 16,384 bytes (backward_q). A window in one piece: 0, row_offset + T, 1, 1 and any state.
+// bytes (forward) or ceil(T / B) heads 16,384 bytes (backward_q). A window in one piece: 0, row_offset + T, 1, 1 and any state. A
+// segment from 0 to 0 that is the last but not the first has no keys: only state, o, lse or dq are looked at.
 #include "device.cuh"
 
 const int Threads = 256;
@@ -36,6 +37,7 @@ struct Arguments
     __device__ float scale() const { return (float)(1.0 / sqrt((double)head_dim)); }
     __device__ int32 stride() const { return heads * head_dim; }
     __device__ int32 kv_stride() const { return 2 * kv_heads * head_dim; }
+    __device__ bool has_keys() const { return segment_end > segment_start; }
     __device__ int32 end() const { return min(segment_end, row_offset + tokens); }
     __device__ int32 fours() const { return (head_dim + 3) / 4; }      // groups of 4 columns
     __device__ int32 row_floats() const { return 4 * (fours() | 1); }   // an odd number of 16 bytes: no bank conflicts down a column
@@ -217,7 +219,10 @@ DEVICE void attention_forward(const Arguments& at, const T* q, const T* kv, cons
     const int32 valid = min(tile, at.tokens - token);
     const int64 place = ((int64)block * at.heads + head) * 40;
     const T* kv_head = kv + head / (at.heads / at.kv_heads) * at.head_dim;
-    load_rows(queries, at, q + (int64)token * at.stride() + head * at.head_dim, at.stride(), tile, valid);
+    if (at.has_keys())
+    {
+        load_rows(queries, at, q + (int64)token * at.stride() + head * at.head_dim, at.stride(), tile, valid);
+    }
 
     float sums[Rows][Groups][4] = {};
     OnlineSoftmax<Rows> softmax;
@@ -230,7 +235,7 @@ DEVICE void attention_forward(const Arguments& at, const T* q, const T* kv, cons
     }
 
     const int32 end = min(at.end(), at.row_offset + token + valid);
-    for (int32 key = max(at.segment_start, first_key[token] / tile * tile); key < end; key += tile)
+    for (int32 key = at.has_keys() ? max(at.segment_start, first_key[token] / tile * tile) : end; key < end; key += tile)
     {
         const T* from = kv_head + (int64)(key - at.segment_start) * at.kv_stride();
         block_barrier();
@@ -382,8 +387,11 @@ DEVICE void attention_backward_q(const Arguments& at, const T* q, const T* kv, c
     const int32 valid = min(tile, at.tokens - token);
     const int64 place = ((int64)block * at.heads + head) * 16;
     const int64 offset = (int64)token * at.stride() + head * at.head_dim;
-    load_rows(queries, at, q + offset, at.stride(), tile, valid);
-    load_rows(gradients, at, o_gradient + offset, at.stride(), tile, valid);
+    if (at.has_keys())
+    {
+        load_rows(queries, at, q + offset, at.stride(), tile, valid);
+        load_rows(gradients, at, o_gradient + offset, at.stride(), tile, valid);
+    }
 
     float sums[Rows][Groups][4] = {};
     if (!at.first)
@@ -392,7 +400,7 @@ DEVICE void attention_backward_q(const Arguments& at, const T* q, const T* kv, c
     }
 
     const int32 end = min(at.end(), at.row_offset + token + valid);
-    for (int32 key = max(at.segment_start, first_key[token] / tile * tile); key < end; key += tile)
+    for (int32 key = at.has_keys() ? max(at.segment_start, first_key[token] / tile * tile) : end; key < end; key += tile)
     {
         const T* from = kv + (int64)(key - at.segment_start) * at.kv_stride() + head / (at.heads / at.kv_heads) * at.head_dim;
         block_barrier();

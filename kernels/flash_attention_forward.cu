@@ -19,7 +19,8 @@
 //   is the segment's first row, segment_start and segment_end are window rows, multiples of 64 (the last end may be anything from
 //   row_offset + T up), which together cover what is attended to. `first` and `last` are 1 for the first and last segment.
 //   Unnormalised o, maxima and sums travel in `state`, ceil(T / 128) heads 128 (hd + 8) 4 bytes, exactly: any cutting gives the
-//   bits of the single launch. o and lse are written by the last one.
+//   bits of the single launch. o and lse are written by the last one, or from
+//   the state by flash_attention_forward_finish_hd64, _hd128, launched like it.
 #include "device.cuh"
 
 const int QueryRows = 128;
@@ -437,6 +438,21 @@ DEVICE void flash_attention_forward(const bf16* q, const bf16* kv, const int32* 
     store_output<HeadDim>(out, peak, sum, shared, warp->token, tokens, heads * HeadDim, o + warp->head * HeadDim, lse + (int64)warp->head * tokens);
 }
 
+// o and lse from the state alone, where the last segment's launch left it.
+template <int HeadDim> DEVICE void flash_attention_forward_finish(float4* state, bf16* o, float* lse, int32 tokens, int32 heads)
+{
+    DYNAMIC_SHARED(shared);
+    const int32 head = blockIdx.x % heads;
+    const int32 block = gridDim.x / heads - 1 - blockIdx.x / heads;
+    const int32 warp_token = block * QueryRows + thread_index() / 32 * 32;
+    const Segment segment = {state, 0, 0, false, true};
+    float out[2][HeadDim / 8][4];
+    float peak[4];
+    float sum[4];
+    load_state<HeadDim>(segment.state_of<HeadDim>(block, head, heads), out, peak, sum);
+    store_output<HeadDim>(out, peak, sum, shared, warp_token, tokens, heads * HeadDim, o + head * HeadDim, lse + (int64)head * tokens);
+}
+
 #define FLASH_ATTENTION_FORWARD(head_dim)                                                                                            \
     extern "C" __global__ void __launch_bounds__(128, 2) flash_attention_forward_hd##head_dim(const bf16* q, const bf16* kv,          \
         const int32* first_key, bf16* o, float* lse, int32 tokens, int32 row_offset, int32 heads, int32 kv_heads)                     \
@@ -451,7 +467,13 @@ DEVICE void flash_attention_forward(const bf16* q, const bf16* kv, const int32* 
         const Segment segment = {reinterpret_cast<float4*>(state), segment_start, segment_end, first != 0, last != 0};                \
         flash_attention_forward<head_dim, true>(q, kv, first_key, o, lse, tokens, row_offset, heads, kv_heads, segment);              \
     }                                                                                                                                \
-    EXPORT_KERNEL(flash_attention_forward_segment_hd##head_dim)
+    EXPORT_KERNEL(flash_attention_forward_segment_hd##head_dim)                                                                       \
+    extern "C" __global__ void __launch_bounds__(128, 2) flash_attention_forward_finish_hd##head_dim(float* state, bf16* o,           \
+        float* lse, int32 tokens, int32 heads)                                                                                       \
+    {                                                                                                                                \
+        flash_attention_forward_finish<head_dim>(reinterpret_cast<float4*>(state), o, lse, tokens, heads);                            \
+    }                                                                                                                                \
+    EXPORT_KERNEL(flash_attention_forward_finish_hd##head_dim)
 
 FLASH_ATTENTION_FORWARD(64)
 

@@ -75,10 +75,19 @@ public sealed class CudaDevice : IDevice
     public void Synchronize() => shared.Context.Synchronize();
 
     /// <inheritdoc/>
-    public void Write(int slot, Bytes offset, ReadOnlySpan<byte> source) => shared.Arenas.Write(schedule.Slots[slot], offset, source);
+    public void Write(int slot, Bytes offset, ReadOnlySpan<byte> source)
+    {
+        // Weights come from several threads at once, and the driver's calls go to the context of their thread.
+        shared.Context.MakeCurrent();
+        shared.Arenas.Write(schedule.Slots[slot], offset, source);
+    }
 
     /// <inheritdoc/>
-    public void Read(int slot, Bytes offset, Span<byte> destination) => shared.Arenas.Read(schedule.Slots[slot], offset, destination);
+    public void Read(int slot, Bytes offset, Span<byte> destination)
+    {
+        shared.Context.MakeCurrent();
+        shared.Arenas.Read(schedule.Slots[slot], offset, destination);
+    }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -46,12 +46,12 @@ public static class KernelWorkspace
 
     /// <summary>
     /// Of AttentionBackward: per head and token dq as fp32 sums and one or two row statistics. The tensor-core kernels fill blocks of 128
-    /// tokens up and have two words for every block of 64 queries and head; the plain ones have room for the widest heads of their kind.
+    /// tokens up and have two words for every block of 32 queries and head; the plain ones have room for the widest heads of their kind.
     /// </summary>
     public static Bytes AttentionBackward(long tokens, int heads, int headDim)
     {
         long rows = Up(tokens, AttentionRows) * AttentionRows;
-        long blocks = rows / (AttentionRows / 2);
+        long blocks = rows / (AttentionRows / 4);
         long tensorCores = (rows * heads * 8) + (blocks * 16) + (Up((1 + (heads * blocks)) * 4, Alignment) * Alignment) + (rows * heads * headDim * 4);
         long plain = (Up(4 * tokens * heads, Alignment) * Alignment) + ((headDim <= 128 ? Up(tokens, 32) : Up(tokens, 16)) * heads * 16384);
         return new(Math.Max(tensorCores, plain));

@@ -4,11 +4,12 @@ namespace Dataflow.Planning;
 
 /// <summary>
 /// How many segments a context window may be streamed by: powers of two, as long as the schedule stays within what planning and
-/// launching take easily. A function of model, geometry and save set, never of budgets.
+/// launching take easily. Segments begin at multiples of 128 rows, where the tensor-core kernels cut keys. A function of model, geometry and save set, never of budgets.
 /// </summary>
 internal static class SegmentRule
 {
     private const long MostAttentionOps = 60_000;
+    private const int KeyRows = 128;
 
     /// <summary>Fewest first; none where the window is one chunk's, or the save set would make a backward repeat attention.</summary>
     public static IEnumerable<int> Counts(Workload workload, TensorSet saved)
@@ -25,7 +26,7 @@ internal static class SegmentRule
         for (int wanted = 2; wanted <= geometry.ChunksPerGroup && (wanted == 2 || chunks * (wanted + 1) <= MostAttentionOps); wanted *= 2)
         {
             int count = geometry.SegmentsUpTo(wanted);
-            if (count > last)
+            if (count > last && (long)per * geometry.ChunkTokens % KeyRows == 0)
             {
                 yield return last = count;
             }

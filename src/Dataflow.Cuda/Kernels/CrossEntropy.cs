@@ -25,11 +25,11 @@ internal sealed class CrossEntropy(KernelLibrary library)
 
     /// <inheritdoc cref="IKernels.CrossEntropyLoss"/>
     public void Loss(CudaStream stream, nuint targets, int rows, nuint rowStatistics, int stride, nuint loss) =>
-        statisticsLoss.Launch(stream, new(1, 256), At(targets), At(rowStatistics), (long)stride, At(loss), rows);
+        statisticsLoss.Launch(stream, new(1, 1024), At(targets), At(rowStatistics), At(loss), rows, (long)stride);
 
     /// <inheritdoc cref="IKernels.CrossEntropyGradient"/>
     public void Gradient(CudaStream stream, Tensor logits, nuint targets, DevicePointer step, int firstId, nuint rowStatistics, int stride, Tensor dlogits) =>
-        blockGradient[dlogits.Type].Launch(stream, RowShape(logits), At(logits), At(targets), step, At(rowStatistics), (long)stride, At(dlogits), firstId, logits.Columns);
+        blockGradient[dlogits.Type].Launch(stream, RowShape(logits), At(logits), At(targets), step, At(rowStatistics), At(dlogits), firstId, logits.Columns, (long)stride);
 
     private static LaunchShape RowShape(Tensor logits) => new(logits.Rows, Threads(Up(logits.Columns, 16), 64, 512));
 }

@@ -18,6 +18,7 @@ internal sealed class FlashAttention
     private readonly int forwardShared;
     private readonly CudaFunction forward;
     private readonly CudaFunction forwardSegment;
+    private readonly CudaFunction forwardFinish;
     private readonly CudaFunction prepare;
     private readonly CudaFunction backward;
     private readonly CudaFunction finish;
@@ -33,22 +34,24 @@ internal sealed class FlashAttention
             (64, false) => (128, 128, 8),
             (64, true) => (64, 128, 8),
             (128, false) => (64, 128, 8),
-            (128, true) => (64, 64, 4),
+            (128, true) => (32, 64, 4),
             _ => throw new ArgumentOutOfRangeException(nameof(headDim), headDim, "tensor-core attention has heads of 64 or 128"),
         };
         string variant = $"hd{headDim}{(small ? "_small" : "")}";
         forward = library.Function("flash_attention_forward", $"flash_attention_forward_hd{headDim}");
         forwardSegment = library.Function("flash_attention_forward", $"flash_attention_forward_segment_hd{headDim}");
+        forwardFinish = library.Function("flash_attention_forward", $"flash_attention_forward_finish_hd{headDim}");
         prepare = library.Function("flash_attention_backward_ends", $"flash_attention_backward_prepare_hd{headDim}");
         backward = library.Function("flash_attention_backward", $"flash_attention_backward_{variant}");
         finish = library.Function("flash_attention_backward_ends", $"flash_attention_backward_finish_{variant}");
-        forwardShared = headDim == 64 ? 65536 : 81920;
+        forwardShared = (640 * headDim) + 192;
         forward.AllowDynamicShared(new Bytes(forwardShared));
         forwardSegment.AllowDynamicShared(new Bytes(forwardShared));
+        forwardFinish.AllowDynamicShared(new Bytes(forwardShared));
         backward.AllowDynamicShared(new Bytes(BackwardShared));
     }
 
-    private int BackwardShared => (4 * keyRows * headDim) + (8 * queryRows * headDim) + (4 * queryRows * keyRows) + (16 * queryRows) + 32;
+    private int BackwardShared => (4 * keyRows * headDim) + (8 * queryRows * headDim) + (4 * queryRows * keyRows) + (16 * queryRows) + 64;
 
     /// <inheritdoc cref="IKernels.AttentionForward"/>
     public void Forward(CudaStream stream, Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse) =>
@@ -97,8 +100,7 @@ internal sealed class FlashAttention
 
     /// <summary>The forward's last word: o and lse from the state, with no keys left.</summary>
     public void Normalize(CudaStream stream, nuint state, HeadShape heads, Tensor o, nuint lse) =>
-        forwardSegment.Launch(stream, ForwardShape(o.Rows, heads), DevicePointer.Null, DevicePointer.Null, DevicePointer.Null, At(o), At(lse), At(state),
-            o.Rows, 0, heads.Heads, heads.KvHeads, 0, 0, 0, 1);
+        forwardFinish.Launch(stream, ForwardShape(o.Rows, heads), At(state), At(o), At(lse), o.Rows, heads.Heads);
 
     private LaunchShape ForwardShape(int tokens, HeadShape heads) => new(checked((int)Up(tokens, ForwardRows) * heads.Heads), 128, forwardShared);
 
