@@ -26,7 +26,7 @@ internal static class SegmentRule
         for (int wanted = 2; wanted <= geometry.ChunksPerGroup && (wanted == 2 || chunks * (wanted + 1) <= MostAttentionOps); wanted *= 2)
         {
             int count = geometry.SegmentsUpTo(wanted);
-            if (count > last && (long)per * geometry.ChunkTokens % KeyRows == 0)
+            if (count > last && geometry.FirstRow(new Segment(1, count)) % KeyRows == 0)
             {
                 yield return last = count;
             }

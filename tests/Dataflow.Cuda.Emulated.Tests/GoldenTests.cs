@@ -45,7 +45,7 @@ public class GoldenTests
         var (_, gradients) = Gradients(golden, GoldenCase.Plan(Request(golden, Recipe.Bf16, chunk)));
         foreach (var (tensor, want) in golden.File("gradients.safetensors"))
         {
-            double bound = Bf16Factor * golden.PyTorchError("bf16", "gradient_relative_l2", tensor);
+            double bound = Bf16Factor * golden.PyTorchError("pytorch_bfloat16", "gradient_relative_l2", tensor);
             Assert.InRange(GoldenCase.RelativeL2(gradients[tensor], want), 0, bound);
         }
     }
