@@ -22,6 +22,7 @@ public sealed class CudaDevice : IDevice
     private readonly bool owns;
 
     /// <summary>Takes the memory, loads the kernels and chooses algorithms; what it returns is ready to run.</summary>
+    /// <param name="context">Of the GPU; the device disposes of it.</param>
     /// <param name="images">Where the compiled kernels are.</param>
     /// <param name="seed">Of stochastic rounding.</param>
     /// <exception cref="MachineException">The GPU, its libraries or the host lack something; the sentence says what.</exception>
@@ -165,6 +166,7 @@ public sealed class CudaDevice : IDevice
             Arenas.Dispose();
             library.Dispose();
             blas.Dispose();
+            Context.Dispose();
         }
     }
 }

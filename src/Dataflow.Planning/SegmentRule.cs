@@ -9,10 +9,11 @@ namespace Dataflow.Planning;
 internal static class SegmentRule
 {
     private const long MostAttentionOps = 60_000;
-    private const int KeyRows = 128;
+    /// <summary>Rows at whose multiples segments begin.</summary>
+    public const int KeyRows = 128;
 
     /// <summary>Fewest first; none where the window is one chunk's, or the save set would make a backward repeat attention.</summary>
-    public static IEnumerable<int> Counts(Workload workload, TensorSet saved)
+    public static IEnumerable<int> Counts(Workload workload, TensorSet saved, int keyRows = KeyRows)
     {
         var geometry = workload.Geometry;
         if (geometry.ChunksPerGroup == 1 || !BlockPrograms.MayStream(saved))
@@ -26,7 +27,7 @@ internal static class SegmentRule
         for (int wanted = 2; wanted <= geometry.ChunksPerGroup && (wanted == 2 || chunks * (wanted + 1) <= MostAttentionOps); wanted *= 2)
         {
             int count = geometry.SegmentsUpTo(wanted);
-            if (count > last && geometry.FirstRow(new Segment(1, count)) % KeyRows == 0)
+            if (count > last && geometry.FirstRow(new Segment(1, count)) % keyRows == 0)
             {
                 yield return last = count;
             }

@@ -36,7 +36,7 @@ public class BadInputTests
     [InlineData("show nano --seqlen 64 --ops 5", "range of ops")]
     [InlineData("verify nosuch.txt", "nosuch.txt does not exist")]
     [InlineData("train nano --seqlen 64", "--data")]
-    [InlineData("train nano --seqlen 64 --data README.md --device cuda", "not in this build yet")]
+    [InlineData("train nano --seqlen 64 --data README.md --device cuda", "libcuda.so.1")]
     [InlineData("train nano --seqlen 64 --data README.md --tokens README.md", "leave one out")]
     [InlineData("train nano --seqlen 64 --data README.md --steps 0", "at least 1")]
     [InlineData("train nano --seqlen 64 --data README.md --lr NaN", "--lr")]

@@ -37,7 +37,10 @@ public class SegmentTests
         int planned = 0, streamed = 0;
         for (int seed = 0; seed < 400; seed++)
         {
-            var request = RandomRequests.Make(seed, small: true) with { SaveSet = null, Budget = new MemoryBudget(Bytes.FromGiB(1), Bytes.Zero) };
+            // The same shapes in units of the rows at which segments may begin.
+            var request = RandomRequests.Make(seed, small: true) with { SaveSet = null, Budget = new MemoryBudget(Bytes.FromGiB(64), Bytes.Zero) };
+            int chunk = request.Pins.ChunkTokens ?? Math.Max(1, request.Seqlen / 3);
+            request = request with { Seqlen = request.Seqlen * SegmentRule.KeyRows, Pins = request.Pins with { ChunkTokens = chunk * SegmentRule.KeyRows } };
             PlanCandidates candidates;
             try
             {
@@ -172,7 +175,7 @@ public class SegmentTests
         var workload = new Workload(request.Model, request.Recipe, geometries[random.Next(geometries.Count)], request.Kind);
         var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
         var saved = (TensorSet)random.Next((int)TensorSet.All + 1) | TensorSet.Kv | TensorSet.Attention;
-        foreach (int segments in SegmentRule.Counts(workload, saved))
+        foreach (int segments in SegmentRule.Counts(workload, saved, keyRows: 1))
         {
             var chain = new ResidencyChain(workload, programs, saved, (Tier)random.Next(3), segments);
             yield return (workload, chain[random.Next(chain.Count)]);

@@ -1,27 +1,68 @@
 using System.CommandLine;
 using Dataflow.Cpu;
+using Dataflow.Cuda;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Runtime;
 
 namespace Dataflow.Cli;
 
+/// <summary>What a plan runs on.</summary>
+internal enum DeviceKind
+{
+    /// <summary>The CPU, with both arenas in its memory.</summary>
+    Cpu,
+
+    /// <summary>The first NVIDIA GPU.</summary>
+    Cuda,
+
+    /// <summary>The same device code over the emulated driver: for checks, in a checkout.</summary>
+    CudaEmulated,
+}
+
 /// <summary>Where a plan runs.</summary>
 /// <param name="Threads">Threads of the CPU's kernels.</param>
-/// <param name="Interleaving">Seed of the adversarial device; null is the ordinary one.</param>
-internal sealed record DeviceSettings(int Threads, int? Interleaving)
+/// <param name="Interleaving">Seed of the adversarial device, or of the emulated driver's order; null is the ordinary one.</param>
+internal sealed record DeviceSettings(DeviceKind Kind, int Threads, int? Interleaving)
 {
     /// <summary>Makes the device, with the arenas of the plan.</summary>
-    public IDevice Create(TrainingPlan plan) => Interleaving is { } seed
-        ? new InterleavedCpuDevice(plan.Schedule, plan.Workload, Threads, seed)
-        : new CpuDevice(plan.Schedule, plan.Workload, Threads);
+    /// <exception cref="MachineException">The machine lacks what it takes.</exception>
+    public IDevice Create(TrainingPlan plan) => Kind switch
+    {
+        DeviceKind.Cuda => OnGpu(plan),
+        DeviceKind.CudaEmulated => Emulated(plan),
+        _ => Interleaving is { } seed
+            ? new InterleavedCpuDevice(plan.Schedule, plan.Workload, Threads, seed)
+            : new CpuDevice(plan.Schedule, plan.Workload, Threads),
+    };
+
+    private static CudaDevice OnGpu(TrainingPlan plan)
+    {
+        KernelFolders.UseFetchedLibraries();
+        var gpu = CudaGpu.All()[0];
+        if (plan.Reserved == Bytes.Zero)
+        {
+            throw new UserErrorException(
+                $"--device cuda needs --hardware with the profile of this GPU ({gpu.Name}): its device budget also covers what the driver and libraries take");
+        }
+
+        var sources = KernelFolders.Sources is null ? null : KernelFolders.ReadSources();
+        return new CudaDevice(plan.Schedule, plan.Workload, CudaContext.Open(gpu), KernelImages.For(gpu.Capability, KernelFolders.Store, sources));
+    }
+
+    private CudaDevice Emulated(TrainingPlan plan)
+    {
+        CudaLibraries.UseEmulation(Path.Combine(KernelFolders.Emulation, "libdataflow-emulation.so"));
+        CudaEmulation.Seed((ulong)(Interleaving ?? 0));
+        return new CudaDevice(plan.Schedule, plan.Workload, CudaContext.Open(CudaGpu.All()[0]), KernelImages.Emulated(KernelFolders.Emulation));
+    }
 }
 
 /// <summary>The options that choose a device.</summary>
 internal sealed class DeviceOptions
 {
     private const int MostThreads = 1024;
-    private readonly Option<string?> device = Values.Option<string?>("--device", "cpu|auto", "where to run; auto is the fastest that this machine has", DeviceNamed);
+    private readonly Option<string?> device = Values.Option<string?>("--device", "cpu|cuda|cuda-emulated|auto", "where to run: cuda is the first NVIDIA GPU, cuda-emulated the same code checked on the CPU (slow; in a checkout); auto is cpu, until cuda has been proven on a GPU", DeviceNamed);
     private readonly Option<int?> threads = Values.Option("--threads", "N", "threads of the CPU; results do not depend on it [default: all processors]", Values.OptionalCount(1, MostThreads));
     private readonly Option<int?> interleaving = Values.Option("--interleaving", "SEED", "run ops one at a time in an adversarial order, with unused memory poisoned; for checks", Values.OptionalCount(0, int.MaxValue));
 
@@ -34,12 +75,18 @@ internal sealed class DeviceOptions
     }
 
     /// <summary>What was given.</summary>
-    public DeviceSettings Bind(ParseResult parsed) => new(parsed.GetValue(threads) ?? Environment.ProcessorCount, parsed.GetValue(interleaving));
+    public DeviceSettings Bind(ParseResult parsed) => new(KindOf(parsed.GetValue(device)), parsed.GetValue(threads) ?? Environment.ProcessorCount, parsed.GetValue(interleaving));
 
     private static string DeviceNamed(string text) => text switch
     {
-        "cpu" or "auto" => text,
-        "cuda" => throw new UserErrorException("cuda is not in this build yet; use --device cpu"),
-        _ => throw new UserErrorException($"'{text}' is no device; choose cpu or auto"),
+        "cpu" or "auto" or "cuda" or "cuda-emulated" => text,
+        _ => throw new UserErrorException($"'{text}' is no device; choose cpu, cuda, cuda-emulated or auto"),
+    };
+
+    private static DeviceKind KindOf(string? text) => text switch
+    {
+        "cuda" => DeviceKind.Cuda,
+        "cuda-emulated" => DeviceKind.CudaEmulated,
+        _ => DeviceKind.Cpu,
     };
 }
