@@ -75,7 +75,18 @@ internal sealed class DeviceOptions
     }
 
     /// <summary>What was given.</summary>
-    public DeviceSettings Bind(ParseResult parsed) => new(KindOf(parsed.GetValue(device)), parsed.GetValue(threads) ?? Environment.ProcessorCount, parsed.GetValue(interleaving));
+    /// <exception cref="MachineException">A GPU was asked for, and there is none that can be used.</exception>
+    public DeviceSettings Bind(ParseResult parsed)
+    {
+        var kind = KindOf(parsed.GetValue(device));
+        if (kind == DeviceKind.Cuda)
+        {
+            // Said before anything is planned or read.
+            _ = CudaGpu.All();
+        }
+
+        return new DeviceSettings(kind, parsed.GetValue(threads) ?? Environment.ProcessorCount, parsed.GetValue(interleaving));
+    }
 
     private static string DeviceNamed(string text) => text switch
     {
