@@ -36,7 +36,6 @@ public class BadInputTests
     [InlineData("show nano --seqlen 64 --ops 5", "range of ops")]
     [InlineData("verify nosuch.txt", "nosuch.txt does not exist")]
     [InlineData("train nano --seqlen 64", "--data")]
-    [InlineData("train nano --seqlen 64 --data README.md --device cuda", "libcuda.so.1")]
     [InlineData("train nano --seqlen 64 --data README.md --tokens README.md", "leave one out")]
     [InlineData("train nano --seqlen 64 --data README.md --steps 0", "at least 1")]
     [InlineData("train nano --seqlen 64 --data README.md --lr NaN", "--lr")]
@@ -55,6 +54,10 @@ public class BadInputTests
     [InlineData("gradients nano --seqlen 64 --out x " + Budgets, "no tokens.bin")]
     public void Dataflow_says_what_is_wrong(string arguments, string part) =>
         Assert.Contains(part, Programs.Refused(2, Programs.Dataflow(arguments)), StringComparison.Ordinal);
+
+    [Fact]
+    public void Without_a_driver_a_GPU_is_refused_before_anything_is_planned() =>
+        Assert.Contains("libcuda.so.1", Programs.Refused(1, Programs.Dataflow("train nano --seqlen 64 --data README.md --device cuda")), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("0.25 0.03 256", "<model> is missing")]
