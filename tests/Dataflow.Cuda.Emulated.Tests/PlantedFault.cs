@@ -28,6 +28,7 @@ public class PlantedFault : DispatchProxy
         Tensor tensor => tensor with { Address = tensor.Address + (nuint)(nint)bytes },
         WindowRows rows => rows with { Kv = rows.Kv with { Address = rows.Kv.Address + (nuint)(nint)bytes } },
         ChunkContext at when at.FirstKey != 0 => at with { FirstKey = at.FirstKey + (nuint)(nint)bytes },
+        UpdateRange range => range with { Gradient = range.Gradient + (nuint)(nint)bytes },
         _ => null,
     };
 

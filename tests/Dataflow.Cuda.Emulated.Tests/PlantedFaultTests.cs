@@ -152,7 +152,7 @@ public sealed class PlantedFaultTests
     private static KernelImages Whole => KernelImages.Emulated(EmulatedDriver.Folder);
 
     private static bool IsOperand(Type type) =>
-        (Nullable.GetUnderlyingType(type) ?? type) is var t && (t == typeof(nuint) || t == typeof(Tensor) || t == typeof(WindowRows) || t == typeof(ChunkContext));
+        (Nullable.GetUnderlyingType(type) ?? type.GetElementType() ?? type) is var t && (t == typeof(UpdateRange) || t == typeof(nuint) || t == typeof(Tensor) || t == typeof(WindowRows) || t == typeof(ChunkContext));
 
     /// <summary>A change of the first call only.</summary>
     private static Func<object?[], bool> Once(Func<object?[], bool> change)
