@@ -57,8 +57,10 @@ internal static class TrainingRun
             return 0;
         });
 
+        using var trace = StepTrace.Open(settings, device, plan.Schedule, trainer.StepsDone + 1);
         using var interruption = new Interruption();
-        var summary = Steps(settings, plan, trainer, data.Tokens, validation, report, interruption);
+        var summary = Steps(settings, plan, trainer, data.Tokens, validation, trace, report, interruption);
+        summary = summary with { Trace = trace is { Count: > 0 } ? trace.Write() : null };
         Resumption.Save(settings, trainer, progress, recipe);
         if (settings.Export is not null)
         {
@@ -71,7 +73,7 @@ internal static class TrainingRun
     }
 
     private static RunSummary Steps(
-        TrainingSettings settings, TrainingPlan plan, Trainer trainer, ITokenSource tokens, Validation? validation, TrainingReport report, Interruption interruption)
+        TrainingSettings settings, TrainingPlan plan, Trainer trainer, ITokenSource tokens, Validation? validation, StepTrace? trace, TrainingReport report, Interruption interruption)
     {
         var geometry = plan.Workload.Geometry;
         double flops = plan.Workload.Model.ModelFlops(geometry.Seqlen) * geometry.Rows;
@@ -86,7 +88,9 @@ internal static class TrainingRun
                 rows[i] = order.RowAt(((long)step * rows.Length) + i);
             }
 
+            trace?.Before(step + 1);
             var done = trainer.Step(tokens, rows, settings.Optimizer, settings.ClipNorm ?? float.PositiveInfinity);
+            trace?.After(done.Step);
             report.Stepped(new StepLine(done, settings.Steps, flops, settings.Optimizer.LearningRate, validation?.After(done.Step, settings.Steps, trainer)));
             summary = summary with
             {

@@ -9,7 +9,7 @@ namespace Dataflow.Cpu;
 /// Two arenas in RAM of the plan's sizes and real math. Every stream is a thread of its own, so copies run beside compute; kernels
 /// spread over a team of threads.
 /// </summary>
-public sealed class CpuDevice : IDevice
+public sealed class CpuDevice : ITimedDevice
 {
     private readonly CpuMemory memory;
     private readonly CpuKernels kernels;
@@ -17,6 +17,7 @@ public sealed class CpuDevice : IDevice
     private readonly ThreadTeam team;
     private readonly CpuStream[] streams;
     private readonly StepClock clock;
+    private readonly StepStopwatch stopwatch;
     private readonly bool ownsTeam;
     private int step;
 
@@ -35,7 +36,9 @@ public sealed class CpuDevice : IDevice
         runner.Prepare();
         clock = new StepClock(schedule.Ops.Length);
         int waits = schedule.Ops.Sum(o => o.Waits.Length);
-        streams = [.. schedule.Streams.Select(name => new CpuStream(name, schedule.Ops.Length + waits, clock, runner.Run))];
+        stopwatch = new StepStopwatch(schedule);
+        runner.CallCompleted = stopwatch.CallCompleted;
+        streams = [.. schedule.Streams.Select(name => new CpuStream(name, schedule.Ops.Length + waits, clock, Run))];
     }
 
     /// <inheritdoc/>
@@ -49,6 +52,7 @@ public sealed class CpuDevice : IDevice
     {
         step++;
         kernels.Arguments = arguments;
+        stopwatch.BeginStep();
     }
 
     /// <inheritdoc/>
@@ -65,8 +69,18 @@ public sealed class CpuDevice : IDevice
             stream.Drain();
         }
 
+        stopwatch.EndStep();
         clock.ThrowIfFailed();
     }
+
+    /// <inheritdoc/>
+    public void MeasureNextStep(StepDetail detail) => stopwatch.MeasureNextStep(detail);
+
+    /// <inheritdoc/>
+    public Timeline MeasuredStep() => stopwatch.MeasuredStep();
+
+    /// <inheritdoc/>
+    public IReadOnlyList<KernelTime> MeasuredKernels() => stopwatch.Kernels;
 
     /// <inheritdoc/>
     public void Write(int slot, Bytes offset, ReadOnlySpan<byte> source) => source.CopyTo(memory.Slot(slot, offset, source.Length));
@@ -88,5 +102,12 @@ public sealed class CpuDevice : IDevice
         }
 
         memory.Dispose();
+    }
+
+    private void Run(int op)
+    {
+        stopwatch.Started(op);
+        runner.Run(op);
+        stopwatch.Ended(op);
     }
 }

@@ -10,7 +10,7 @@ namespace Dataflow.Cuda;
 /// A GPU: the device arena in one allocation, the host arena pinned, a CUDA stream for every stream of the schedule and an event for
 /// every op that another stream waits for. Launches only append; nothing is allocated and nobody waits within a step.
 /// </summary>
-public sealed class CudaDevice : IDevice
+public sealed class CudaDevice : ITimedDevice
 {
     private const int ComputeStream = 0;
     private static readonly Bytes StepBlockLength = new(Bytes.Alignment);
@@ -19,6 +19,7 @@ public sealed class CudaDevice : IDevice
     private readonly Shared shared;
     private readonly OpRunner runner;
     private readonly CudaEvent?[] events;
+    private readonly StepEvents measurement;
     private readonly bool owns;
 
     /// <summary>Takes the memory, loads the kernels and chooses algorithms; what it returns is ready to run.</summary>
@@ -48,6 +49,9 @@ public sealed class CudaDevice : IDevice
         {
             events[wait.Op] ??= CudaEvent.Create(shared.Context);
         }
+
+        measurement = new StepEvents(schedule, shared.Context);
+        runner.CallCompleted = (op, call, _) => measurement.CallLaunched(call, shared.Streams[op.Stream]);
     }
 
     /// <inheritdoc/>
@@ -57,7 +61,11 @@ public sealed class CudaDevice : IDevice
     public IDevice For(Schedule schedule, Workload workload) => new CudaDevice(schedule, workload, shared, owns: false);
 
     /// <inheritdoc/>
-    public void BeginStep(in StepArguments arguments) => shared.WriteStepBlock(arguments);
+    public void BeginStep(in StepArguments arguments)
+    {
+        shared.WriteStepBlock(arguments);
+        measurement.BeginStep(shared.Streams[ComputeStream]);
+    }
 
     /// <inheritdoc/>
     public void Wait(int stream, Wait wait) => shared.Streams[stream].Wait(events[wait.Op]!);
@@ -65,12 +73,24 @@ public sealed class CudaDevice : IDevice
     /// <inheritdoc/>
     public void Launch(int op)
     {
+        var stream = shared.Streams[schedule.Ops[op].Stream];
+        measurement.Started(op, stream);
         runner.Run(op);
+        measurement.Ended(op, stream);
         if (events[op] is { } completion)
         {
-            shared.Streams[schedule.Ops[op].Stream].Record(completion);
+            stream.Record(completion);
         }
     }
+
+    /// <inheritdoc/>
+    public void MeasureNextStep(StepDetail detail) => measurement.MeasureNextStep(detail);
+
+    /// <inheritdoc/>
+    public Timeline MeasuredStep() => measurement.MeasuredStep();
+
+    /// <inheritdoc/>
+    public IReadOnlyList<KernelTime> MeasuredKernels() => measurement.Kernels();
 
     /// <inheritdoc/>
     public void Synchronize() => shared.Context.Synchronize();
@@ -93,6 +113,7 @@ public sealed class CudaDevice : IDevice
     /// <inheritdoc/>
     public void Dispose()
     {
+        measurement.Dispose();
         foreach (var completion in events)
         {
             completion?.Dispose();

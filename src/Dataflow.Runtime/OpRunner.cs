@@ -18,7 +18,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     private readonly Geometry geometry = workload.Geometry;
     private readonly HeadShape heads = new(workload.Model.HeadCount, workload.Model.KvHeadCount, workload.Model.HeadDim);
 
-    /// <summary>Called after each kernel of a block program; for tests that look at what it wrote.</summary>
+    /// <summary>Called after each kernel of a block program: for measuring, and for tests that look at what it wrote.</summary>
     public Action<ScheduledOp, KernelCall, OpOperands>? CallCompleted { get; set; }
 
     /// <summary>The block programs of all ops, each once; they are laid out by this, so that nothing is allocated once ops run.</summary>
@@ -49,13 +49,16 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                 Norm(kernels, op);
                 break;
             case OpKind.Head:
-                HeadRunner.Run(kernels, model, geometry, Operands(op, programs.Head()));
+                var head = Operands(op, programs.Head());
+                HeadRunner.Run(kernels, model, geometry, head, new CompletedCalls(CallCompleted, op, programs.Head(), head));
                 break;
             case OpKind.HeadLoss:
-                HeadRunner.RunLoss(kernels, model, geometry, FirstId(op), Operands(op, ProgramOf(op)!));
+                var loss = Operands(op, ProgramOf(op)!);
+                HeadRunner.RunLoss(kernels, model, geometry, FirstId(op), loss, new CompletedCalls(CallCompleted, op, ProgramOf(op)!, loss));
                 break;
             case OpKind.HeadBackward:
-                HeadRunner.RunBackward(kernels, model, geometry, FirstId(op), Operands(op, ProgramOf(op)!));
+                var back = Operands(op, ProgramOf(op)!);
+                HeadRunner.RunBackward(kernels, model, geometry, FirstId(op), back, new CompletedCalls(CallCompleted, op, ProgramOf(op)!, back));
                 break;
             default:
                 RunProgram(kernels, op, ProgramOf(op)!);

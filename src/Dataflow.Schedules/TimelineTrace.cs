@@ -48,9 +48,11 @@ public static class TimelineTrace
         ArgumentNullException.ThrowIfNull(schedule);
         var op = schedule.Ops[index];
         return op.Kind is OpKind.Fetch or OpKind.Save or OpKind.Update or OpKind.Norm or OpKind.Zero
-            ? $"{op.Kind} {schedule.Objects[op.Accesses[0].Object].Name}" + (op.Piece > 0 ? $" piece={op.Piece}" : "")
+            ? $"{op.Kind} {schedule.Objects[ObjectOf(op)].Name}" + (op.Piece > 0 ? $" piece={op.Piece}" : "")
             : ScheduleText.NameOf(schedule, index).Split(' ', 3)[2];
     }
+
+    private static int ObjectOf(ScheduledOp op) => op.Accesses.FirstOrDefault(a => a.Role == Roles.Weights, op.Accesses[0]).Object;
 
     private static long FirstStart(TracedStep step) =>
         step.StartNanoseconds + Math.Min(0, step.Timeline.Ops.Select(o => o.Start - o.Stall).DefaultIfEmpty(0).Min());

@@ -16,6 +16,9 @@ internal readonly record struct StepLine(StepReport Step, int Steps, double Flop
 /// <param name="Seconds">Time in steps; loading, planning and saving are not in it.</param>
 internal sealed record RunSummary(TrainingPlan Plan, int Steps, double FirstLoss, double LastLoss, long Tokens, double Seconds, double Flops, string? Exported)
 {
+    /// <summary>The trace that was written; null if none was.</summary>
+    public string? Trace { get; init; }
+
     /// <summary>Mean over all steps.</summary>
     public double TokensPerSecond => Tokens / Seconds;
 }
@@ -84,6 +87,11 @@ internal abstract class TrainingReport(TextWriter output)
             {
                 Output.WriteLine($"Exported to {folder}");
             }
+
+            if (summary.Trace is { } trace)
+            {
+                Output.WriteLine($"Trace in {trace}: open it in https://ui.perfetto.dev");
+            }
         }
     }
 
@@ -136,6 +144,7 @@ internal abstract class TrainingReport(TextWriter output)
             ["recomputed_per_step"] = PlanJson.Recomputed(summary.Plan.Traffic),
             ["plan_hash"] = summary.Plan.Hash,
             ["exported"] = summary.Exported,
+            ["trace"] = summary.Trace,
         });
 
         private void Write(string kind, JsonObject fields)
