@@ -64,12 +64,15 @@ internal sealed class StepTrace : IDisposable
         }
     }
 
-    /// <summary>Writes the file.</summary>
+    /// <summary>Writes the file, with the prediction beside the measured steps if there is one.</summary>
     /// <returns>Its name.</returns>
-    public string Write()
+    public string Write(Prediction? prediction)
     {
         using var text = new MemoryStream();
-        TimelineTrace.Write(text, new TracedRun($"measured on {device.Name}", schedule, [.. steps]));
+        var measured = new TracedRun($"measured on {device.Name}", schedule, [.. steps]);
+        TimelineTrace.Write(text, prediction is null
+            ? [measured]
+            : [measured, new TracedRun($"predicted for {prediction.Machine.Name}", schedule, [.. steps.Select(s => s with { Timeline = prediction.Timeline })])]);
         file.Write(text.GetBuffer().AsSpan(0, (int)text.Length));
         file.Commit();
         return file.Path;

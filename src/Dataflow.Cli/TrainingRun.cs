@@ -41,6 +41,8 @@ internal static class TrainingRun
         using var validation = Validation.Open(settings, plan, device);
         var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor);
         report.Starting(device.Name, data.Description, resumed.Folder ?? source.Folder ?? $"initial values from seed {settings.Seed}");
+        var prediction = Prediction.For(plan, settings.Device, settings.Plan.Hardware);
+        report.Predicted(prediction);
         var progress = new TrainingProgress(0, settings.Seed, recipe.Name, plan.Workload.Geometry);
         Resumption.Check(resumed.Progress, progress, settings.Steps);
         Startup.Show("loading the weights", () =>
@@ -59,8 +61,8 @@ internal static class TrainingRun
 
         using var trace = StepTrace.Open(settings, device, plan.Schedule, trainer.StepsDone + 1);
         using var interruption = new Interruption();
-        var summary = Steps(settings, plan, trainer, data.Tokens, validation, trace, report, interruption);
-        summary = summary with { Trace = trace is { Count: > 0 } ? trace.Write() : null };
+        var summary = Steps(settings, plan, trainer, data.Tokens, validation, trace, prediction, report, interruption);
+        summary = summary with { Trace = trace is { Count: > 0 } ? trace.Write(prediction) : null };
         Resumption.Save(settings, trainer, progress, recipe);
         if (settings.Export is not null)
         {
@@ -73,7 +75,7 @@ internal static class TrainingRun
     }
 
     private static RunSummary Steps(
-        TrainingSettings settings, TrainingPlan plan, Trainer trainer, ITokenSource tokens, Validation? validation, StepTrace? trace, TrainingReport report, Interruption interruption)
+        TrainingSettings settings, TrainingPlan plan, Trainer trainer, ITokenSource tokens, Validation? validation, StepTrace? trace, Prediction? prediction, TrainingReport report, Interruption interruption)
     {
         var geometry = plan.Workload.Geometry;
         double flops = plan.Workload.Model.ModelFlops(geometry.Seqlen) * geometry.Rows;
@@ -81,6 +83,7 @@ internal static class TrainingRun
         int[] rows = new int[geometry.Rows];
         var summary = new RunSummary(plan, 0, 0, 0, 0, 0, 0, null);
         int first = trainer.StepsDone;
+        var seconds = new List<double>();
         for (int step = first; step < settings.Steps && !interruption.Asked; step++)
         {
             for (int i = 0; i < rows.Length; i++)
@@ -91,7 +94,8 @@ internal static class TrainingRun
             trace?.Before(step + 1);
             var done = trainer.Step(tokens, rows, settings.Optimizer, settings.ClipNorm ?? float.PositiveInfinity);
             trace?.After(done.Step);
-            report.Stepped(new StepLine(done, settings.Steps, flops, settings.Optimizer.LearningRate, validation?.After(done.Step, settings.Steps, trainer)));
+            report.Stepped(new StepLine(done, settings.Steps, flops, settings.Optimizer.LearningRate, validation?.After(done.Step, settings.Steps, trainer), prediction?.Seconds));
+            seconds.Add(done.Duration.TotalSeconds);
             summary = summary with
             {
                 Steps = done.Step,
@@ -107,6 +111,6 @@ internal static class TrainingRun
             }
         }
 
-        return summary;
+        return summary with { Predicted = prediction, MeasuredSeconds = RunSummary.TypicalStep(seconds) };
     }
 }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Dataflow.Model;
 using Dataflow.Runtime;
 using Dataflow.Schedules;
+using Dataflow.Simulation;
 
 namespace Dataflow.Cli;
 
@@ -22,26 +23,26 @@ internal sealed class KernelSamples
         foreach (var time in device.MeasuredKernels())
         {
             var program = OpPrograms.Of(time.Op, programs, workload.Geometry)!;
-            Add(time.Call.Kernel, KernelWork.Of(time.Call, program, workload.Model, workload.Geometry, time.Op.Chunk!.Value, time.Op.Segment), time.Nanoseconds);
+            var segment = time.Op.Kind is OpKind.Attend or OpKind.AttendBackward ? time.Op.Segment : null;
+            Add(time.Call.Kernel, KernelWork.Of(time.Call, program, workload.Model, workload.Geometry, time.Op.Chunk ?? new Chunk(0), segment), time.Nanoseconds);
         }
 
+        var works = new OpWork(workload);
         var ops = device.MeasuredStep().Ops;
         for (int i = 0; i < ops.Length; i++)
         {
-            var op = schedule.Ops[i];
-            Kernel? kernel = op.Kind switch
+            if (schedule.Ops[i].Kind is OpKind.Update or OpKind.Norm or OpKind.Zero)
             {
-                OpKind.Update => Kernel.AdamW,
-                OpKind.Norm => Kernel.SquaredSum,
-                OpKind.Zero => Kernel.Zero,
-                _ => null,
-            };
-            if (kernel is { } alone)
-            {
-                Add(alone, KernelWork.Memory(op.Accesses.Sum(a => (double)a.Length.Value * (a.Mode == AccessMode.ReadWrite ? 2 : 1))), ops[i].Duration);
+                var run = works.Of(schedule.Ops[i])[0];
+                Add(run.Kernel, run.Work, ops[i].Duration);
             }
         }
     }
+
+    /// <summary>The best rate of a class at any shape that was measured: FLOPs a second, or bytes.</summary>
+    public double Best(KernelClass @class, double launchSeconds) => all
+        .Where(s => KernelWork.ClassOf(s.Key.Kernel) == @class)
+        .Max(s => s.Value.Work / Alone(s.Value.Seconds / s.Value.Count, launchSeconds));
 
     /// <summary>The rates.</summary>
     /// <param name="launchSeconds">What each launch takes besides: rates are without it.</param>
@@ -58,7 +59,7 @@ internal sealed class KernelSamples
     private void Add(Kernel kernel, in KernelWork work, long nanoseconds)
     {
         bool memory = work.Class == KernelClass.Memory;
-        var key = memory ? (kernel, 1, 1, 1, work.Bytes) : (kernel, work.Rows, work.Columns, work.Depth, 1);
+        (Kernel, double, double, double, double) key = memory ? (kernel, 1, 1, 1, work.Bytes) : (kernel, work.Rows, work.Columns, work.Depth, 1);
         var (_, seconds, count) = all.GetValueOrDefault(key);
         all[key] = (memory ? work.Bytes : work.Flops, seconds + (nanoseconds / 1e9), count + 1);
     }

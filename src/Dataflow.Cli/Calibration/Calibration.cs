@@ -1,0 +1,135 @@
+using System.Diagnostics;
+using Dataflow.Cuda;
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Runtime;
+using Dataflow.Schedules;
+using Dataflow.Training;
+
+namespace Dataflow.Cli;
+
+/// <summary>
+/// Measures a machine through the device that trains on it: real steps of a few layers of the models, kernel by kernel, with weights as they are
+/// initialised and under sustained load; copies of the size of objects; launches. One code path for every device.
+/// </summary>
+/// <param name="Device">What to measure.</param>
+/// <param name="Recipe">Whose kernels.</param>
+/// <param name="Seconds">For all of it, about.</param>
+internal sealed record Calibration(DeviceSettings Device, Recipe Recipe, double Seconds)
+{
+    private const double LinkShare = 0.2;
+    private const double ArenaShare = 0.4;
+    private const int Passes = 2;
+    private static readonly Bytes OnCpu = new(4L << 20);
+    private static readonly Bytes OnGpu = new(128L << 20);
+    private static readonly Bytes AssumedReserve = new(3L << 29);
+
+    private IReadOnlyList<CalibrationCase> Cases => Device.Kind switch
+    {
+        DeviceKind.Cuda => CalibrationCase.Gpu,
+        DeviceKind.CudaEmulated => CalibrationCase.Emulated,
+        _ => CalibrationCase.Cpu,
+    };
+
+    /// <summary>Measures.</summary>
+    /// <param name="tell">Called with what is measured next and how far it is, in percent.</param>
+    public MachineMeasurement Run(Action<string, int> tell)
+    {
+        var (samples, others) = (new KernelSamples(), new KernelSamples());
+        var reserve = new ReservedMemory(Device.Kind);
+        reserve.Begin();
+        tell("copies and launches", 0);
+        var link = Links();
+        var cases = Enumerable.Range(0, Passes).SelectMany(_ => Cases).ToList();
+        var clock = Stopwatch.StartNew();
+        double all = Seconds * (1 - LinkShare);
+
+        // The peak of the other number format takes one case; plans in it go by constants.
+        string? skipped = Measure(Cases[0], all / (cases.Count + 1), others, reserve, Other);
+        for (int c = 0; c < cases.Count; c++)
+        {
+            tell(cases[c].ToString(), (int)(100 * (LinkShare + ((1 - LinkShare) * c / cases.Count))));
+
+            // What earlier cases left over or took too long is shared by those that follow; on a slow machine the second pass falls away.
+            double left = all - clock.Elapsed.TotalSeconds;
+            if (left <= 0 && c >= Cases.Count)
+            {
+                break;
+            }
+
+            skipped = Measure(cases[c], Math.Max(0, left / (cases.Count - c)), samples, reserve, Recipe) ?? skipped;
+        }
+
+        return new MachineMeasurement(samples, others, link, reserve.Peak, skipped);
+    }
+
+    private LinkFigures Links()
+    {
+        var model = ModelOf("nano");
+        var workload = new Workload(model, Recipe, new Geometry(32, 1, 32, 1, 1, 32), WorkloadKind.Training);
+        bool gpu = Device.Kind == DeviceKind.Cuda;
+        double seconds = Device.Kind == DeviceKind.CudaEmulated ? 0 : Seconds * LinkShare;
+        return LinkFigures.Measure(s => (ITimedDevice)Device.Create(s, workload), gpu ? OnGpu : OnCpu, Device.Kind == DeviceKind.CudaEmulated ? 2 : 16, seconds);
+    }
+
+    /// <summary>Steps of one case: the first warms up, at least one is measured.</summary>
+    /// <returns>Why it cannot run here; null if it did.</returns>
+    private string? Measure(CalibrationCase what, double seconds, KernelSamples samples, ReservedMemory reserve, Recipe recipe)
+    {
+        var started = Stopwatch.StartNew();
+        var model = what.Cut(ModelOf(what.Model));
+        var pins = new GeometryPins(what.ChunkTokens, what.ChunksPerRound, 1);
+        var request = new PlanRequest(model, recipe, WorkloadKind.Training, what.Seqlen, what.Rows, pins, Memory()) { Reserved = Device.Kind == DeviceKind.Cpu ? Bytes.Zero : AssumedReserve };
+        if (recipe != Recipe && Device.Kind == DeviceKind.CudaEmulated)
+        {
+            return null; // proves nothing that the first format does not
+        }
+
+        if (Planner.Plan(request) is not PlanResult.Feasible { Plan: var plan })
+        {
+            return $"{what} does not fit this machine and was left out";
+        }
+
+        using var device = (ITimedDevice)Device.Create(plan.Schedule, plan.Workload);
+        var trainer = new Trainer(plan.Workload, plan.Schedule, device);
+        trainer.Load(WeightInitialiser.Weights(model, 1));
+        var tokens = new RandomTokens(what.Rows, what.Seqlen + 1, model.VocabSize);
+        int[] rows = [.. Enumerable.Range(0, what.Rows)];
+        var programs = new BlockPrograms(model, recipe, plan.Workload.Geometry);
+        trainer.Step(tokens, rows, AdamWSettings.Default);
+        reserve.Look(plan.Schedule.Arenas[0].Length);
+        do
+        {
+            device.MeasureNextStep(StepDetail.Kernels);
+            trainer.Step(tokens, rows, AdamWSettings.Default);
+            samples.Add(plan.Schedule, plan.Workload, programs, device);
+        }
+        while (started.Elapsed.TotalSeconds < seconds);
+        return null;
+    }
+
+    private Recipe Other => Recipe == Recipe.Fp32 ? Recipe.Bf16 : Recipe.Fp32;
+
+    private static ModelConfig ModelOf(string name)
+    {
+        using var source = ModelSource.Open(name);
+        return source.Model;
+    }
+
+    private MemoryBudget Memory()
+    {
+        var available = MachineMemory.Read().Available;
+        var share = new Bytes((long)(available.Value * ArenaShare));
+        return Device.Kind switch
+        {
+            DeviceKind.Cuda => new MemoryBudget(share, new Bytes((long)(CudaGpu.All()[0].Memory.Value * 0.9))),
+            _ => new MemoryBudget(share, share),
+        };
+    }
+}
+
+/// <summary>What was measured of a machine.</summary>
+/// <param name="Others">Kernels of the other number format, at one shape.</param>
+/// <param name="Reserved">Device memory besides the arena, at its peak.</param>
+/// <param name="Skipped">What could not be measured here; null if all could.</param>
+internal sealed record MachineMeasurement(KernelSamples Kernels, KernelSamples Others, LinkFigures Link, Bytes Reserved, string? Skipped);
