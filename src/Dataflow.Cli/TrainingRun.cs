@@ -1,3 +1,4 @@
+using Dataflow.Cuda;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Training;
@@ -92,7 +93,17 @@ internal static class TrainingRun
             }
 
             trace?.Before(step + 1);
+            if (settings.Profiled?.First == step + 1)
+            {
+                CudaContext.StartProfiler();
+            }
+
             var done = trainer.Step(tokens, rows, settings.Optimizer, settings.ClipNorm ?? float.PositiveInfinity);
+            if (settings.Profiled?.Last == done.Step)
+            {
+                CudaContext.StopProfiler();
+            }
+
             trace?.After(done.Step);
             report.Stepped(new StepLine(done, settings.Steps, flops, settings.Optimizer.LearningRate, validation?.After(done.Step, settings.Steps, trainer), prediction?.Seconds));
             seconds.Add(done.Duration.TotalSeconds);

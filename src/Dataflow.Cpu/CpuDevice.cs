@@ -18,6 +18,7 @@ public sealed class CpuDevice : ITimedDevice
     private readonly CpuStream[] streams;
     private readonly StepClock clock;
     private readonly StepStopwatch stopwatch;
+    private readonly VirtualClock? time;
     private readonly bool ownsTeam;
     private int step;
 
@@ -28,17 +29,24 @@ public sealed class CpuDevice : ITimedDevice
     {
     }
 
-    private CpuDevice(Schedule schedule, Workload workload, CpuMemory memory, ThreadTeam team, bool owns)
+    /// <summary>The same on a virtual clock, where each op takes what a machine that is only thought of gives it.</summary>
+    internal CpuDevice(Schedule schedule, Workload workload, int threads, IVirtualMachine machine)
+        : this(schedule, workload, new CpuMemory(schedule), new ThreadTeam(threads), owns: true, new VirtualClock(machine, schedule.Streams.Length + 1))
     {
+    }
+
+    private CpuDevice(Schedule schedule, Workload workload, CpuMemory memory, ThreadTeam team, bool owns, VirtualClock? time = null)
+    {
+        this.time = time;
         (this.memory, this.team, ownsTeam) = (memory, team, owns);
         kernels = new CpuKernels(team);
         runner = memory.Runner(workload, kernels);
         runner.Prepare();
         clock = new StepClock(schedule.Ops.Length);
         int waits = schedule.Ops.Sum(o => o.Waits.Length);
-        stopwatch = new StepStopwatch(schedule);
+        stopwatch = new StepStopwatch(schedule, time is null ? StepStopwatch.SystemClock : () => time.Now);
         runner.CallCompleted = stopwatch.CallCompleted;
-        streams = [.. schedule.Streams.Select(name => new CpuStream(name, schedule.Ops.Length + waits, clock, Run))];
+        streams = [.. schedule.Streams.Select(name => new CpuStream(name, schedule.Ops.Length + waits, clock, Run, time))];
     }
 
     /// <inheritdoc/>
@@ -108,6 +116,7 @@ public sealed class CpuDevice : ITimedDevice
     {
         stopwatch.Started(op);
         runner.Run(op);
+        time?.Occupy(op);
         stopwatch.Ended(op);
     }
 }

@@ -5,8 +5,9 @@ using Dataflow.Schedules;
 
 namespace Dataflow.Cpu;
 
-/// <summary>The clock at the start and the end of each op of the steps that are to be measured. Each op writes its own two numbers.</summary>
-internal sealed class StepStopwatch(Schedule schedule)
+/// <summary>What a clock shows at the start and the end of each op of the steps that are to be measured. Each op writes its own two numbers.</summary>
+/// <param name="clock">Nanoseconds from any origin.</param>
+internal sealed class StepStopwatch(Schedule schedule, Func<long> clock)
 {
     private const double NanosecondsPerSecond = 1e9;
     private long[] starts = [];
@@ -34,7 +35,7 @@ internal sealed class StepStopwatch(Schedule schedule)
     public void BeginStep()
     {
         (measuring, wanted) = (wanted, false);
-        begin = Stopwatch.GetTimestamp();
+        begin = clock();
     }
 
     /// <summary>An op begins, on its stream's thread.</summary>
@@ -42,7 +43,7 @@ internal sealed class StepStopwatch(Schedule schedule)
     {
         if (measuring)
         {
-            starts[op] = Stopwatch.GetTimestamp();
+            starts[op] = clock();
             if (IsCompute(op))
             {
                 lastCall = starts[op];
@@ -55,8 +56,8 @@ internal sealed class StepStopwatch(Schedule schedule)
     {
         if (measuring && detail == StepDetail.Kernels)
         {
-            long now = Stopwatch.GetTimestamp();
-            kernels.Add(new KernelTime(op, call, Nanoseconds(now - lastCall)));
+            long now = clock();
+            kernels.Add(new KernelTime(op, call, now - lastCall));
             lastCall = now;
         }
     }
@@ -66,7 +67,7 @@ internal sealed class StepStopwatch(Schedule schedule)
     {
         if (measuring)
         {
-            ends[op] = Stopwatch.GetTimestamp();
+            ends[op] = clock();
         }
     }
 
@@ -75,7 +76,7 @@ internal sealed class StepStopwatch(Schedule schedule)
     {
         if (measuring)
         {
-            step = Stopwatch.GetTimestamp() - begin;
+            step = clock() - begin;
             measuring = false;
         }
     }
@@ -93,10 +94,11 @@ internal sealed class StepStopwatch(Schedule schedule)
 
         long first = begin;
         return MeasuredTimeline.Of(
-            schedule, [.. starts.Select(t => Nanoseconds(t - first))], [.. ends.Select(t => Nanoseconds(t - first))], Nanoseconds(step));
+            schedule, [.. starts.Select(t => t - first)], [.. ends.Select(t => t - first)], step);
     }
 
     private bool IsCompute(int op) => schedule.Ops[op].Kind is not (OpKind.Fetch or OpKind.Save);
 
-    private static long Nanoseconds(long ticks) => (long)(ticks * (NanosecondsPerSecond / Stopwatch.Frequency));
+    /// <summary>The machine's own clock.</summary>
+    public static long SystemClock() => (long)(Stopwatch.GetTimestamp() * (NanosecondsPerSecond / Stopwatch.Frequency));
 }

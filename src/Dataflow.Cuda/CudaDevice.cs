@@ -155,6 +155,11 @@ public sealed class CudaDevice : ITimedDevice
             staging = PinnedMemory.Allocate(context, StepBlockLength, PinnedMemoryOptions.For("the step's arguments"));
             stepBlock = Arenas.Beside + Gemm.Workspace;
             Streams = [.. schedule.Streams.Select(_ => CudaStream.Create(context))];
+            foreach (var (stream, name) in Nvtx.Listening is null ? [] : Streams.Zip(schedule.Streams))
+            {
+                Nvtx.Listening.Api.NameStream(stream, name);
+            }
+
             Kernels = new KernelSet(library, new Gemm(blas, Arenas.Beside), new Attention(library, context.Gpu, workload), stepBlock);
         }
 

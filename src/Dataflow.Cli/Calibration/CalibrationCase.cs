@@ -21,7 +21,7 @@ internal sealed record CalibrationCase(string Model, int Layers, int Vocabulary,
         new("micro", 2, 256, 1024, 1024),
         new("nano", 2, 256, 128, 128),
         new("nano", 2, 256, 128, 512),
-        new("1b", 1, 2048, 128, 128),
+        new("1b", 1, 2048, 64, 64),
     ];
 
     /// <summary>What is measured on a GPU: one layer of each model at the chunks that plans choose, short and long sequences, and one full vocabulary.</summary>

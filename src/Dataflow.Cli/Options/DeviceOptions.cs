@@ -37,10 +37,18 @@ internal sealed record DeviceSettings(DeviceKind Kind, int Threads, int? Interle
     /// <exception cref="MachineException">The machine lacks what it takes.</exception>
     public IDevice Create(Schedule schedule, Workload workload) => Kind switch
     {
-        DeviceKind.Cuda => OnGpu(schedule, workload),
-        DeviceKind.CudaEmulated => Emulated(schedule, workload),
+        DeviceKind.Cuda => Annotated(schedule, () => OnGpu(schedule, workload)),
+        DeviceKind.CudaEmulated => Annotated(schedule, () => Emulated(schedule, workload)),
         _ => Interleaving is { } seed ? new InterleavedCpuDevice(schedule, workload, Threads, seed) : new CpuDevice(schedule, workload, Threads),
     };
+
+    /// <summary>Where a profiler listens, it is told what is launched; it is looked for before streams are made, which get names.</summary>
+    private static ITimedDevice Annotated(Schedule schedule, Func<CudaDevice> create)
+    {
+        var profiler = Nvtx.Listen(KernelFolders.NvtxShim);
+        profiler?.NameThread("launches");
+        return profiler is null ? create() : new AnnotatedDevice(create(), schedule, profiler);
+    }
 
     private static CudaDevice OnGpu(Schedule schedule, Workload workload)
     {

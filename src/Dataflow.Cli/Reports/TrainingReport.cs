@@ -151,6 +151,11 @@ internal abstract class TrainingReport(TextWriter output)
                 step["validation_loss"] = loss;
             }
 
+            if (line.PredictedSeconds is { } predicted)
+            {
+                step["predicted_seconds"] = predicted;
+            }
+
             return step;
         }
 
