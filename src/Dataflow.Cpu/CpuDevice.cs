@@ -82,7 +82,7 @@ public sealed class CpuDevice : ITimedDevice
     }
 
     /// <inheritdoc/>
-    public void MeasureNextStep(StepDetail detail) => stopwatch.MeasureNextStep(detail);
+    public void MeasureNextStep(StepDetail detail = StepDetail.Ops) => stopwatch.MeasureNextStep(detail);
 
     /// <inheritdoc/>
     public Timeline MeasuredStep() => stopwatch.MeasuredStep();

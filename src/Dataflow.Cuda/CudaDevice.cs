@@ -84,7 +84,7 @@ public sealed class CudaDevice : ITimedDevice
     }
 
     /// <inheritdoc/>
-    public void MeasureNextStep(StepDetail detail) => measurement.MeasureNextStep(detail);
+    public void MeasureNextStep(StepDetail detail = StepDetail.Ops) => measurement.MeasureNextStep(detail);
 
     /// <inheritdoc/>
     public Timeline MeasuredStep() => measurement.MeasuredStep();
@@ -155,9 +155,9 @@ public sealed class CudaDevice : ITimedDevice
             staging = PinnedMemory.Allocate(context, StepBlockLength, PinnedMemoryOptions.For("the step's arguments"));
             stepBlock = Arenas.Beside + Gemm.Workspace;
             Streams = [.. schedule.Streams.Select(_ => CudaStream.Create(context))];
-            foreach (var (stream, name) in Nvtx.Listening is null ? [] : Streams.Zip(schedule.Streams))
+            for (int i = 0; i < Streams.Length && Nvtx.Listening is { } profiler; i++)
             {
-                Nvtx.Listening.Api.NameStream(stream, name);
+                profiler.Api.NameStream(Streams[i], schedule.Streams[i]);
             }
 
             Kernels = new KernelSet(library, new Gemm(blas, Arenas.Beside), new Attention(library, context.Gpu, workload), stepBlock);

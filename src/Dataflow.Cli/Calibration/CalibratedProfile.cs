@@ -12,7 +12,7 @@ internal static class CalibratedProfile
     /// <param name="conditions">Machine, load and date, for every source.</param>
     public static HardwareProfile Of(MachineMeasurement measured, Calibration how, string conditions)
     {
-        var (kernels, link) = (measured.Kernels, measured.Link);
+        var (kernels, link) = (measured.Kernels, measured.Link!);
         Figure Measured(double value, string source) => new(value, FigureKind.Measured, $"{source}; {conditions}");
         LinkProfile Link(double alone, double both, double latency) => new(
             Measured(Whole(alone), "copies of the size of objects one after the other, mean"),

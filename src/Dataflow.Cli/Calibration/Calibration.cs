@@ -35,35 +35,42 @@ internal sealed record Calibration(DeviceSettings Device, Recipe Recipe, double 
     /// <param name="tell">Called with what is measured next and how far it is, in percent.</param>
     public MachineMeasurement Run(Action<string, int> tell)
     {
-        var (samples, others) = (new KernelSamples(), new KernelSamples());
+        var measured = new MachineMeasurement();
         var reserve = new ReservedMemory(Device.Kind);
         reserve.Begin();
         tell("copies and launches", 0);
-        var link = Links();
-        var cases = Enumerable.Range(0, Passes).SelectMany(_ => Cases).ToList();
-        var clock = Stopwatch.StartNew();
+        measured.Link = Links();
         double all = Seconds * (1 - LinkShare);
 
         // The peak of the other number format takes one case; plans in it go by constants.
-        string? skipped = Measure(Cases[0], all / (cases.Count + 1), others, reserve, Other);
+        measured.Skipped = Measure(Cases[0], all / (1 + (Passes * Cases.Count)), measured.Others, reserve, Other);
+        Kernels(measured, reserve, all, tell);
+        measured.Reserved = reserve.Peak;
+        return measured;
+    }
+
+    /// <summary>Measures kernels alone, and adds to what was measured before.</summary>
+    public void Kernels(MachineMeasurement measured, ReservedMemory reserve, double seconds, Action<string, int> tell)
+    {
+        var cases = Enumerable.Range(0, Passes).SelectMany(_ => Cases).ToList();
+        var clock = Stopwatch.StartNew();
         for (int c = 0; c < cases.Count; c++)
         {
             tell(cases[c].ToString(), (int)(100 * (LinkShare + ((1 - LinkShare) * c / cases.Count))));
 
             // What earlier cases left over or took too long is shared by those that follow; on a slow machine the second pass falls away.
-            double left = all - clock.Elapsed.TotalSeconds;
+            double left = seconds - clock.Elapsed.TotalSeconds;
             if (left <= 0 && c >= Cases.Count)
             {
                 break;
             }
 
-            skipped = Measure(cases[c], Math.Max(0, left / (cases.Count - c)), samples, reserve, Recipe) ?? skipped;
+            measured.Skipped = Measure(cases[c], Math.Max(0, left / (cases.Count - c)), measured.Kernels, reserve, Recipe) ?? measured.Skipped;
         }
-
-        return new MachineMeasurement(samples, others, link, reserve.Peak, skipped);
     }
 
-    private LinkFigures Links()
+    /// <summary>Measures copies and launches.</summary>
+    public LinkFigures Links()
     {
         var model = ModelOf("nano");
         var workload = new Workload(model, Recipe, new Geometry(32, 1, 32, 1, 1, 32), WorkloadKind.Training);
@@ -128,8 +135,21 @@ internal sealed record Calibration(DeviceSettings Device, Recipe Recipe, double 
     }
 }
 
-/// <summary>What was measured of a machine.</summary>
-/// <param name="Others">Kernels of the other number format, at one shape.</param>
-/// <param name="Reserved">Device memory besides the arena, at its peak.</param>
-/// <param name="Skipped">What could not be measured here; null if all could.</param>
-internal sealed record MachineMeasurement(KernelSamples Kernels, KernelSamples Others, LinkFigures Link, Bytes Reserved, string? Skipped);
+/// <summary>What was measured of a machine so far.</summary>
+internal sealed class MachineMeasurement
+{
+    /// <summary>Kernels of the number format that was asked for.</summary>
+    public KernelSamples Kernels { get; } = new();
+
+    /// <summary>Kernels of the other number format, at one shape.</summary>
+    public KernelSamples Others { get; } = new();
+
+    /// <summary>Copies and launches.</summary>
+    public LinkFigures? Link { get; set; }
+
+    /// <summary>Device memory besides the arena, at its peak.</summary>
+    public Bytes Reserved { get; set; }
+
+    /// <summary>What could not be measured here; null if all could.</summary>
+    public string? Skipped { get; set; }
+}

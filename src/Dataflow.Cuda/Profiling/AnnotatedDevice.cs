@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Dataflow.Cuda.Interop;
 using Dataflow.Model;
 using Dataflow.Runtime;
@@ -91,7 +92,7 @@ public sealed class AnnotatedDevice : ITimedDevice
     public void Dispose() => device.Dispose();
 
     /// <summary>Compute ops have all their ranges; those of a copy say its object and nothing else.</summary>
-    private IEnumerable<string> RangesOf(int op) => schedule.Ops[op].Stream == 0 ? OpRanges.Of(schedule, op) : [TimelineTrace.NameOf(schedule, op)];
+    private ImmutableArray<string> RangesOf(int op) => schedule.Ops[op].Stream == 0 ? OpRanges.Of(schedule, op) : [TimelineTrace.NameOf(schedule, op)];
 
     private static int Keep(Dictionary<(int, string), int> known, int stream, string text)
     {
@@ -130,7 +131,7 @@ public sealed class AnnotatedDevice : ITimedDevice
         while (open.Count > depth)
         {
             Api.Pop(domains[0]);
-            open.Pop();
+            _ = open.Pop();
         }
     }
 
