@@ -76,8 +76,8 @@ kernels: build ## compile the CUDA kernels for all GPUs (none is needed); prints
 test: build ## run every test (ONLY=part of a project's name runs a part)
 	@sh tests/run.sh $(ONLY)
 
-bench: build ## measure planning, kernels and what planning costs; writes bench/results
-	@"$(DOTNET)" $(BENCHMARKS) planning kernels costs --out $(RESULTS)
+bench: build ## measure planning, kernels, what planning costs and predictions; writes bench/results
+	@"$(DOTNET)" $(BENCHMARKS) planning kernels costs prediction --out $(RESULTS)
 
 frontier: build ## how little memory each model needs; writes bench/results
 	@note="Commit $$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD -- src models || echo ' with changes'). A function of the sources: the machine plays no part."; \

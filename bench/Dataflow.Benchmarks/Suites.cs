@@ -9,10 +9,10 @@ using BenchmarkDotNet.Toolchains.InProcess.Emit;
 
 namespace Dataflow.Benchmarks;
 
-/// <summary>Runs suites by name: planning, kernels, costs. What is not an option of this program goes to BenchmarkDotNet.</summary>
+/// <summary>Runs suites by name: planning, kernels, costs, prediction. What is not an option of this program goes to BenchmarkDotNet.</summary>
 internal static class Suites
 {
-    private const string Usage = "usage: Dataflow.Benchmarks [planning] [kernels] [costs] [--out DIR] [--long] [options of BenchmarkDotNet, such as --filter '*Waits*']";
+    private const string Usage = "usage: Dataflow.Benchmarks [planning] [kernels] [costs] [prediction] [--out DIR] [--long] [options of BenchmarkDotNet, such as --filter '*Waits*']";
     private static readonly string[] All = ["planning", "kernels", "costs", "prediction"];
 
     /// <summary>Runs what the arguments name, all of it if they name nothing.</summary>
