@@ -40,7 +40,7 @@ internal static class TrainingRun
 
         using var device = settings.Device.Create(plan);
         using var validation = Validation.Open(settings, plan, device);
-        var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor);
+        var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor, settings.Seed);
         report.Starting(device.Name, data.Description, resumed.Folder ?? source.Folder ?? $"initial values from seed {settings.Seed}");
         var prediction = Prediction.For(plan, settings.Device, settings.Plan.Hardware);
         report.Predicted(prediction);

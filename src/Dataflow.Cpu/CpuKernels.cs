@@ -118,9 +118,10 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     }
 
     /// <inheritdoc/>
-    public void AdamW(nuint weights, nuint gradient, nuint firstMoment, nuint secondMoment, Recipe recipe, long count, nuint norms, int normCount) =>
-        Kernels.AdamW.Run(team, Arguments.Optimizer, Arguments.Step, decay: true, (byte*)weights, recipe.Parameters, (byte*)gradient, recipe.Gradients,
-            (byte*)firstMoment, (byte*)secondMoment, recipe.Moments, count, ClipScale((double*)norms, normCount));
+    public void AdamW(in UpdateRange range, Recipe recipe, nuint norms, int normCount) =>
+        Kernels.AdamW.Run(team, Arguments.Optimizer, Arguments.Step, decay: true, (byte*)range.Weights, recipe.Parameters, (byte*)range.Gradient, recipe.Gradients,
+            (byte*)range.FirstMoment, (byte*)range.SecondMoment, recipe.Moments, range.Count, ClipScale((double*)norms, normCount), (byte*)range.Master,
+            recipe.RoundsStochastically ? new StochasticRounding(Arguments.Seed, Arguments.Step, range.Object, range.FirstElement) : null);
 
     /// <summary>min(1, clip / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ has it; 1 where there are no norms.</summary>
     private float ClipScale(double* norms, int count)

@@ -25,10 +25,9 @@ public sealed class CudaDevice : ITimedDevice
     /// <summary>Takes the memory, loads the kernels and chooses algorithms; what it returns is ready to run.</summary>
     /// <param name="context">Of the GPU; the device disposes of it.</param>
     /// <param name="images">Where the compiled kernels are.</param>
-    /// <param name="seed">Of stochastic rounding.</param>
     /// <exception cref="MachineException">The GPU, its libraries or the host lack something; the sentence says what.</exception>
-    public CudaDevice(Schedule schedule, Workload workload, CudaContext context, KernelImages images, ulong seed = 0)
-        : this(schedule, workload, new Shared(schedule, workload, context, images, seed), owns: true)
+    public CudaDevice(Schedule schedule, Workload workload, CudaContext context, KernelImages images)
+        : this(schedule, workload, new Shared(schedule, workload, context, images), owns: true)
     {
     }
 
@@ -143,12 +142,11 @@ public sealed class CudaDevice : ITimedDevice
         private readonly KernelLibrary library;
         private readonly CublasLt blas;
         private readonly PinnedMemory staging;
-        private readonly ulong seed;
         private readonly DevicePointer stepBlock;
 
-        public Shared(Schedule schedule, Workload workload, CudaContext context, KernelImages images, ulong seed)
+        public Shared(Schedule schedule, Workload workload, CudaContext context, KernelImages images)
         {
-            (Context, this.seed) = (context, seed);
+            Context = context;
             blas = CublasLt.Open(context);
             library = new KernelLibrary(context, images);
             Arenas = new CudaArenas(context, schedule, Gemm.Workspace + StepBlockLength);
@@ -174,7 +172,7 @@ public sealed class CudaDevice : ITimedDevice
         /// <summary>All earlier ops have completed: the staging memory may be overwritten.</summary>
         public void WriteStepBlock(in StepArguments arguments)
         {
-            var block = new StepBlock(arguments, seed);
+            var block = new StepBlock(arguments);
             var bytes = System.Runtime.InteropServices.MemoryMarshal.AsBytes(new ReadOnlySpan<StepBlock>(in block));
             bytes.CopyTo(staging.Range(Bytes.Zero, bytes.Length));
             Streams[ComputeStream].CopyToDevice(stepBlock, staging, Bytes.Zero, new Bytes(bytes.Length));

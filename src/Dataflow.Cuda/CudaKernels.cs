@@ -128,6 +128,5 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
         kernels.SquaredSum.Run(stream, gradient, type, layout, sum, workspace);
 
     /// <inheritdoc/>
-    public void AdamW(nuint weights, nuint gradient, nuint firstMoment, nuint secondMoment, Recipe recipe, long count, nuint norms, int normCount) =>
-        kernels.AdamW.Run(stream, weights, gradient, firstMoment, secondMoment, recipe, count, norms, normCount, kernels.Step);
+    public void AdamW(in UpdateRange range, Recipe recipe, nuint norms, int normCount) => kernels.AdamW.Run(stream, range, recipe, norms, normCount, kernels.Step);
 }

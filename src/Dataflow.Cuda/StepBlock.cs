@@ -22,7 +22,7 @@ internal readonly struct StepBlock
     private readonly float oneMinusBeta1;
     private readonly float oneMinusBeta2;
 
-    public StepBlock(in StepArguments arguments, ulong seed)
+    public StepBlock(in StepArguments arguments)
     {
         var optimizer = arguments.Optimizer;
         (learningRate, beta1, beta2) = (optimizer.LearningRate, optimizer.Beta1, optimizer.Beta2);
@@ -30,7 +30,7 @@ internal readonly struct StepBlock
         biasCorrection1 = (float)(1 - Math.Pow(Written(optimizer.Beta1), arguments.Step));
         biasCorrection2 = (float)(1 - Math.Pow(Written(optimizer.Beta2), arguments.Step));
         (lossScale, clipNorm, step) = (arguments.LossScale, arguments.ClipNorm, arguments.Step);
-        this.seed = seed;
+        seed = arguments.Seed;
         (oneMinusBeta1, oneMinusBeta2) = ((float)(1 - Written(optimizer.Beta1)), (float)(1 - Written(optimizer.Beta2)));
     }
 

@@ -14,6 +14,45 @@ public sealed record Recipe(string Name, DType Parameters, DType Gradients, DTyp
     /// <summary>Everything bf16, 8 bytes a parameter: the recipe of the published benchmarks.</summary>
     public static Recipe Bf16 { get; } = new("bf16", DType.BFloat16, DType.BFloat16, DType.BFloat16, DType.BFloat16);
 
+    /// <summary>bf16 state whose updates are rounded stochastically, so that small ones are not lost; gradients accumulate in fp32: 10 bytes a parameter.</summary>
+    public static Recipe Bf16Stochastic { get; } = new("bf16-sr", DType.BFloat16, DType.Float32, DType.BFloat16, DType.BFloat16) { RoundsStochastically = true };
+
+    /// <summary>bf16 arithmetic on fp32 master weights, moments and gradients: 18 bytes a parameter.</summary>
+    public static Recipe Bf16Master { get; } = new("bf16-master", DType.BFloat16, DType.Float32, DType.Float32, DType.BFloat16) { Master = DType.Float32 };
+
     /// <summary>All recipes, by <see cref="Name"/>.</summary>
-    public static IReadOnlyList<Recipe> All { get; } = [Fp32, Bf16];
+    public static IReadOnlyList<Recipe> All { get; } = [Fp32, Bf16, Bf16Stochastic, Bf16Master];
+
+    /// <summary>Type of the weights that updates add to, where the parameters are but these rounded; they lie with the moments. Null where updates add to the parameters.</summary>
+    public DType? Master { get; init; }
+
+    /// <summary>Whether an update rounds parameters and moments up or down with the probability that makes the mean exact.</summary>
+    public bool RoundsStochastically { get; init; }
+
+    /// <summary>Bytes of optimizer state: both moments and the master weight.</summary>
+    public long OptimizerBytesPerParameter => OffsetOf(OptimizerPart.Master) + (Master?.Size() ?? 0);
+
+    /// <summary>Bytes of all that a parameter has: itself, its gradient, its optimizer state.</summary>
+    public long BytesPerParameter => Parameters.Size() + Gradients.Size() + OptimizerBytesPerParameter;
+
+    /// <summary>Type of one part of the optimizer's state.</summary>
+    /// <exception cref="InvalidOperationException">The recipe has no such part.</exception>
+    public DType TypeOf(OptimizerPart part) =>
+        part == OptimizerPart.Master ? Master ?? throw new InvalidOperationException($"{Name} has no master weights") : Moments;
+
+    /// <summary>Where a part begins in a piece of optimizer state, in bytes for each element of the piece: parts lie one after the other.</summary>
+    public long OffsetOf(OptimizerPart part) => (int)part * Moments.Size();
+}
+
+/// <summary>What an optimizer keeps of each parameter, in the order in which it lies in memory.</summary>
+public enum OptimizerPart
+{
+    /// <summary>Running mean of the gradient.</summary>
+    FirstMoment,
+
+    /// <summary>Running mean of its square.</summary>
+    SecondMoment,
+
+    /// <summary>The weight itself, more precise than the kernels read it.</summary>
+    Master,
 }

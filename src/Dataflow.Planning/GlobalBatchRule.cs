@@ -15,7 +15,7 @@ public static class GlobalBatchRule
     /// <summary>Rows of a step on that hardware; at least 1, at most 524,288 tokens unless one row is longer.</summary>
     public static int Rows(ModelConfig model, Recipe recipe, int seqlen, HardwareProfile hardware)
     {
-        double state = 2.0 * model.ParameterCount * recipe.Moments.Size();
+        double state = (double)model.ParameterCount * recipe.OptimizerBytesPerParameter;
         double rate = Math.Min(hardware.HostToDevice.BytesPerSecondBothBusy.Value, hardware.DeviceToHost.BytesPerSecondBothBusy.Value);
         double secondsPerRow = model.ModelFlops(seqlen) / (Efficiency * hardware.PeakFlopsPerSecond(recipe.Parameters));
         double rows = Math.Round(state / rate / Overhead / secondsPerRow);

@@ -102,7 +102,7 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
         return Whole(Roles.Gradients, id, mode);
     }
 
-    /// <summary>Both moments of a piece; pieces count in the order of their updates.</summary>
+    /// <summary>Optimizer state of a piece; pieces count in the order of their updates.</summary>
     public Use Moments(string owner, int piece, int order, Bytes size)
     {
         string name = string.Create(CultureInfo.InvariantCulture, $"O/{owner}/P{piece}");

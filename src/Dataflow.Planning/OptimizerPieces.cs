@@ -50,6 +50,6 @@ internal sealed class OptimizerPieces
         return (first, Math.Min(pieceElements, layout.ElementCount - first));
     }
 
-    /// <summary>Bytes of both moments of that many elements.</summary>
-    public Bytes Size(long elements) => new(2 * elements * recipe.Moments.Size());
+    /// <summary>Bytes of the optimizer state of that many elements.</summary>
+    public Bytes Size(long elements) => new(elements * recipe.OptimizerBytesPerParameter);
 }

@@ -50,7 +50,7 @@ internal static class Refusal
     private static string Changes(PlanRequest request)
     {
         var changes = new List<string>();
-        if (request.Recipe == Recipe.Fp32)
+        if (request.Recipe.BytesPerParameter > Recipe.Bf16.BytesPerParameter)
         {
             changes.Add("--dtype bf16");
         }

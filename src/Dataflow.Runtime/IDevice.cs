@@ -8,7 +8,8 @@ namespace Dataflow.Runtime;
 /// <param name="Optimizer">Learning rate and the other settings of the update.</param>
 /// <param name="LossScale">1 / counted targets of the step: the loss is their mean.</param>
 /// <param name="ClipNorm">Where the schedule computes the gradients' global norm: it is scaled down to this.</param>
-public readonly record struct StepArguments(int Step, AdamWSettings Optimizer, float LossScale, float ClipNorm = float.PositiveInfinity);
+/// <param name="Seed">Of stochastic rounding.</param>
+public readonly record struct StepArguments(int Step, AdamWSettings Optimizer, float LossScale, float ClipNorm = float.PositiveInfinity, ulong Seed = 0);
 
 /// <summary>
 /// Where the verbs of a schedule land. A device is made for one schedule and workload; it owns the arenas. Ops of one stream run in

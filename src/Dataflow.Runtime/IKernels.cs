@@ -91,8 +91,8 @@ public interface IKernels
     void SquaredSum(nuint gradient, DType type, ParameterLayout layout, nuint sum, nuint workspace);
 
     /// <summary>
-    /// The step's update of <paramref name="count"/> elements; norms: the sums of squares (fp64) from which the gradients' global norm
-    /// follows, none where it is not clipped.
+    /// The step's update of a run of elements; norms: the sums of squares (fp64) from which the gradients' global norm follows, none where it
+    /// is not clipped.
     /// </summary>
-    void AdamW(nuint weights, nuint gradient, nuint firstMoment, nuint secondMoment, Recipe recipe, long count, nuint norms, int normCount);
+    void AdamW(in UpdateRange range, Recipe recipe, nuint norms, int normCount);
 }

@@ -14,6 +14,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
 {
     private readonly nuint[] starts = [.. arenas];
     private readonly BlockPrograms programs = new(workload.Model, workload.Recipe, workload.Geometry);
+    private readonly Dictionary<int, int> parameterObjects = NumberParameters(schedule);
     private readonly ModelConfig model = workload.Model;
     private readonly Geometry geometry = workload.Geometry;
     private readonly HeadShape heads = new(workload.Model.HeadCount, workload.Model.KvHeadCount, workload.Model.HeadDim);
@@ -172,7 +173,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
         var weights = op.Accesses.Single(a => a.Role == Roles.Weights);
         long first = weights.Offset.Value / recipe.Parameters.Size();
         long end = first + (weights.Length.Value / recipe.Parameters.Size());
-        nuint m = at.Accessed(Roles.Optimizer), v = m + (nuint)(at.AccessedLength(Roles.Optimizer) / 2);
+        nuint state = at.Accessed(Roles.Optimizer);
         bool clipped = at.Has(Roles.Norm);
         foreach (var tensor in LayoutOf(op, weights).Tensors)
         {
@@ -184,11 +185,18 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
             }
 
             nuint Skip(DType type) => (nuint)((from - first) * type.Size());
-            kernels.AdamW(at.Accessed(Roles.Weights) + Skip(recipe.Parameters), at.Accessed(Roles.Gradients) + Skip(recipe.Gradients),
-                m + Skip(recipe.Moments), v + Skip(recipe.Moments), recipe, count,
-                clipped ? at.Accessed(Roles.Norm) : 0, clipped ? (int)(at.AccessedLength(Roles.Norm) / sizeof(double)) : 0);
+            nuint Part(OptimizerPart part) => state + (nuint)((end - first) * recipe.OffsetOf(part)) + Skip(recipe.TypeOf(part));
+            var range = new UpdateRange(at.Accessed(Roles.Weights) + Skip(recipe.Parameters), at.Accessed(Roles.Gradients) + Skip(recipe.Gradients),
+                Part(OptimizerPart.FirstMoment), Part(OptimizerPart.SecondMoment), recipe.Master is null ? 0 : Part(OptimizerPart.Master),
+                parameterObjects[weights.Object], from, count);
+            kernels.AdamW(range, recipe, clipped ? at.Accessed(Roles.Norm) : 0, clipped ? (int)(at.AccessedLength(Roles.Norm) / sizeof(double)) : 0);
         }
     }
+
+    /// <summary>Parameter objects numbered by name, so that a number does not depend on how a plan places or orders them.</summary>
+    private static Dictionary<int, int> NumberParameters(Schedule schedule) =>
+        schedule.Objects.Select((o, id) => (o.Name, Id: id)).Where(o => o.Name.StartsWith("W/", StringComparison.Ordinal))
+            .OrderBy(o => o.Name, StringComparer.Ordinal).Select((o, number) => (o.Id, number)).ToDictionary();
 
     /// <summary>How a block's, the embedding's or the head's parameters lie. A block of the head's matrix lies as one of the table does.</summary>
     private ParameterLayout LayoutOf(ScheduledOp op, in Access parameters) =>

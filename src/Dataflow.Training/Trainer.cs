@@ -35,13 +35,16 @@ public sealed class Trainer
     private readonly double[] squaredSums;
     private readonly Executor? evaluation;
     private readonly ObjectWeights parameters;
-    private readonly ObjectMoments firstMoments;
-    private readonly ObjectMoments secondMoments;
+    private readonly OptimizerWeights firstMoments;
+    private readonly OptimizerWeights secondMoments;
+    private readonly OptimizerWeights? master;
+    private readonly ulong seed;
 
     /// <param name="evaluation">The plan's evaluation step on the same arenas, if rows are to be evaluated.</param>
-    public Trainer(Workload workload, Schedule schedule, IDevice device, Executor? evaluation = null)
+    /// <param name="seed">Of stochastic rounding.</param>
+    public Trainer(Workload workload, Schedule schedule, IDevice device, Executor? evaluation = null, ulong seed = 0)
     {
-        this.evaluation = evaluation;
+        (this.evaluation, this.seed) = (evaluation, seed);
         squaredSums = new double[(schedule.Objects.FirstOrDefault(o => o.Name == "norm")?.Length.Value ?? 0) / sizeof(double)];
         (this.workload, this.schedule) = (workload, schedule);
         state = new StepState(schedule, device);
@@ -54,8 +57,10 @@ public sealed class Trainer
         losses = new float[geometry.ChunksPerRound * geometry.Rounds];
         var objects = new StoredObjects(workload);
         Weights = parameters = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Parameters, "W");
-        FirstMoments = firstMoments = new ObjectMoments(schedule, state, workload.Model, objects, workload.Recipe.Moments, second: false);
-        SecondMoments = secondMoments = new ObjectMoments(schedule, state, workload.Model, objects, workload.Recipe.Moments, second: true);
+        OptimizerWeights Optimizer(OptimizerPart part) => new(schedule, state, workload.Model, objects, workload.Recipe, part);
+        FirstMoments = firstMoments = Optimizer(OptimizerPart.FirstMoment);
+        SecondMoments = secondMoments = Optimizer(OptimizerPart.SecondMoment);
+        MasterWeights = master = workload.Recipe.Master is null ? null : Optimizer(OptimizerPart.Master);
         Gradients = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Gradients, "G");
     }
 
@@ -74,7 +79,10 @@ public sealed class Trainer
     /// <summary>AdamW's second moments, by weight; between steps.</summary>
     public IWeightSource SecondMoments { get; }
 
-    /// <summary>Sets the optimizer's state as it was after that many steps.</summary>
+    /// <summary>The weights that updates add to, where the parameters are these rounded; between steps. Null where the recipe has none.</summary>
+    public IWeightSource? MasterWeights { get; }
+
+    /// <summary>Sets the moments as they were after that many steps.</summary>
     public void LoadMoments(IWeightSource first, IWeightSource second, int stepsDone)
     {
         var type = workload.Recipe.Moments;
@@ -94,20 +102,16 @@ public sealed class Trainer
         StepsDone = stepsDone;
     }
 
-    /// <summary>Writes all parameters into the arenas, on all cores, and clears the optimizer's state.</summary>
+    /// <summary>Writes all parameters, and the master weights, into the arenas, on all cores, and clears the rest of the optimizer's state.</summary>
     public void Load(IWeightSource weights)
     {
-        var type = workload.Recipe.Parameters;
-        var pieces = ParameterObject.All(workload.Model)
-            .SelectMany(o => Pieces(o.Layout(workload.Model).ElementCount).Select(p => (Object: o, p.First, p.Count)));
-        Parallel.ForEach(pieces, () => new byte[PieceElements * type.Size()], (piece, _, staging) =>
-        {
-            var bytes = staging.AsSpan(0, checked((int)(piece.Count * type.Size())));
-            weights.Read(piece.Object, piece.First, bytes, type);
-            parameters.Write(piece.Object, piece.First, bytes);
-            return staging;
-        }, _ => { });
         ClearOptimizer();
+        Load(weights, workload.Recipe.Parameters, parameters.Write);
+        if (master is not null)
+        {
+            Load(weights, workload.Recipe.TypeOf(OptimizerPart.Master), master.Write);
+        }
+
         StepsDone = 0;
     }
 
@@ -119,7 +123,7 @@ public sealed class Trainer
     {
         var clock = Stopwatch.StartNew();
         int counted = WriteTables(source, rows);
-        double loss = Run(executor, new StepArguments(++StepsDone, optimizer, 1f / counted, clipNorm), counted);
+        double loss = Run(executor, new StepArguments(++StepsDone, optimizer, 1f / counted, clipNorm, seed), counted);
         if (!double.IsFinite(loss))
         {
             throw StepsDone == 1
@@ -136,6 +140,19 @@ public sealed class Trainer
     {
         int counted = WriteTables(source, rows);
         return Run(evaluation ?? throw new InvalidOperationException("made without an evaluation step"), new StepArguments(1, default, 1f / counted), counted);
+    }
+
+    private void Load(IWeightSource weights, DType type, ElementWriter write)
+    {
+        var pieces = ParameterObject.All(workload.Model)
+            .SelectMany(o => Pieces(o.Layout(workload.Model).ElementCount).Select(p => (Object: o, p.First, p.Count)));
+        Parallel.ForEach(pieces, () => new byte[PieceElements * type.Size()], (piece, _, staging) =>
+        {
+            var bytes = staging.AsSpan(0, checked((int)(piece.Count * type.Size())));
+            weights.Read(piece.Object, piece.First, bytes, type);
+            write(piece.Object, piece.First, bytes);
+            return staging;
+        }, _ => { });
     }
 
     private double Run(Executor steps, in StepArguments arguments, int counted)
@@ -191,6 +208,8 @@ public sealed class Trainer
             }
         }
     }
+
+    private delegate void ElementWriter(ParameterObject weights, long firstElement, ReadOnlySpan<byte> elements);
 
     private static IEnumerable<(long First, long Count)> Pieces(long elements)
     {

@@ -11,6 +11,8 @@ public class ResumeTests
     [InlineData("")]
     [InlineData("--clip 0.5 --dtype bf16")]
     [InlineData("--vocabulary-blocks 2 --dtype bf16")]
+    [InlineData("--clip 0.5 --dtype bf16-master")]
+    [InlineData("--vocabulary-blocks 2 --dtype bf16-sr")]
     public void Stopping_and_resuming_gives_the_bits_of_the_unbroken_run(string more)
     {
         using var scratch = new ScratchFolder();

@@ -90,12 +90,12 @@ internal static class PlanReport
             + string.Join("; ", traffic.Recomputed.Select(r => $"{r.Tensors.Replace(", ", ",", StringComparison.Ordinal).ToLowerInvariant()} {r.Ops} times")));
     }
 
-    /// <summary>Parameters, gradients and both moments.</summary>
+    /// <summary>Parameters, gradients and optimizer state.</summary>
     public static Bytes ModelState(TrainingPlan plan) => ModelState(plan.Workload.Model, plan.Workload.Recipe);
 
-    /// <summary>Parameters, gradients and both moments.</summary>
+    /// <summary>Parameters, gradients and optimizer state.</summary>
     public static Bytes ModelState(ModelConfig model, Recipe recipe) =>
-        new(model.ParameterCount * (recipe.Parameters.Size() + recipe.Gradients.Size() + (2 * recipe.Moments.Size())));
+        new(model.ParameterCount * recipe.BytesPerParameter);
 
     /// <summary>"28.61 MiB of 30.72 MiB (93.1%)".</summary>
     public static string Against(Bytes used, Bytes budget) => $"{used} of {budget} ({100.0 * used.Value / budget.Value:0.0}%)";

@@ -7,7 +7,8 @@ namespace Dataflow.Cpu.Kernels;
 /// <summary>
 /// One decoupled AdamW update (<see cref="AdamWSettings"/>), in fp32 and in the order of PyTorch's: w *= 1 - lr weight_decay;
 /// m += (1 - beta1) (g - m); v = beta2 v + (1 - beta2) g^2; w -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps).
-/// The new weights use the moments before these are rounded to their storage type; each stored value is rounded once.
+/// The new weights use the moments before these are rounded to their storage type; each stored value is rounded once, to nearest even or
+/// stochastically. With master weights these are what is updated, and w is overwritten with them, rounded.
 /// </summary>
 public static unsafe class AdamW
 {
@@ -18,7 +19,8 @@ public static unsafe class AdamW
     /// <paramref name="decay"/> is whether weight decay applies to this tensor.
     /// </summary>
     public static void Run(
-        ThreadTeam team, AdamWSettings s, int step, bool decay, byte* w, DType wType, byte* g, DType gType, byte* m, byte* v, DType momentType, long count, float gradientScale = 1)
+        ThreadTeam team, AdamWSettings s, int step, bool decay, byte* w, DType wType, byte* g, DType gType, byte* m, byte* v, DType momentType, long count, float gradientScale = 1,
+        byte* master = null, StochasticRounding? rounding = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
         Factors factors = Factors.Of(s, step, decay);
@@ -27,7 +29,8 @@ public static unsafe class AdamW
         Row first = new(m, momentType);
         Row second = new(v, momentType);
         int blocks = checked((int)((count + BlockElements - 1) / BlockElements));
-        team.For(blocks, new UpdateJob(factors, gradientScale, weights, gradient, first, second, count));
+        Row updated = master is null ? weights : new(master, DType.Float32);
+        team.For(blocks, new UpdateJob(factors, gradientScale, updated, gradient, first, second, count, master is null ? null : weights, rounding));
     }
 
     /// <summary>What is the same for all elements: computed in double, then rounded.</summary>
@@ -52,7 +55,7 @@ public static unsafe class AdamW
         private static double Written(float value) => (double)(decimal)value;
     }
 
-    private readonly struct UpdateJob(Factors f, float gradientScale, Row w, Row g, Row m, Row v, long count) : IJob
+    private readonly struct UpdateJob(Factors f, float gradientScale, Row w, Row g, Row m, Row v, long count, Row? copy, StochasticRounding? rounding) : IJob
     {
         public void Run(int index, int worker)
         {
@@ -67,9 +70,19 @@ public static unsafe class AdamW
                 second = (second * Vector512.Create(f.Beta2)) + (gradient * gradient * Vector512.Create(f.OneMinusBeta2));
                 Vector512<float> divisor = (Vector512.Sqrt(second) / Vector512.Create(f.Correction)) + Vector512.Create(f.Epsilon);
                 Vector512<float> weight = w.Load(j, lanes) * Vector512.Create(f.Keep);
-                w.Store(j, weight - (Vector512.Create(f.Rate) * first / divisor), lanes);
+                weight -= Vector512.Create(f.Rate) * first / divisor;
+                if (rounding is { } stochastic)
+                {
+                    w.StoreRounded(j, stochastic.Narrow(weight, j, 0), lanes);
+                    m.StoreRounded(j, stochastic.Narrow(first, j, 1), lanes);
+                    v.StoreRounded(j, stochastic.Narrow(second, j, 2), lanes);
+                    continue;
+                }
+
+                w.Store(j, weight, lanes);
                 m.Store(j, first, lanes);
                 v.Store(j, second, lanes);
+                copy?.Store(j, weight, lanes);
             }
         }
     }

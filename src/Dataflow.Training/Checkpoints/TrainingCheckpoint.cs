@@ -12,7 +12,7 @@ public sealed record TrainingProgress(int Step, ulong Seed, string Recipe, Geome
 
 /// <summary>
 /// The whole state of a run in a folder "step-00000010": a model folder as other programs read it (config.json, model.safetensors), both
-/// moments under the weights' names, and state.json. It is written under another name and renamed when complete, so that a run killed
+/// moments and the master weights if there are any under the weights' names, and state.json. It is written under another name and renamed when complete, so that a run killed
 /// while saving leaves the one before; the last two are kept.
 /// </summary>
 public static class TrainingCheckpoint
@@ -21,6 +21,7 @@ public static class TrainingCheckpoint
     private const string PartialPrefix = ".partial-";
     private const string FirstMoments = "first_moments.safetensors";
     private const string SecondMoments = "second_moments.safetensors";
+    private const string MasterWeights = "master_weights.safetensors";
     private const string StateName = "state.json";
     private const int Kept = 2;
 
@@ -67,6 +68,11 @@ public static class TrainingCheckpoint
             CheckpointWriter.WriteFolder(partial, trainer.Weights, recipe.Parameters);
             CheckpointWriter.Write(Path.Combine(partial, FirstMoments), trainer.FirstMoments, recipe.Moments);
             CheckpointWriter.Write(Path.Combine(partial, SecondMoments), trainer.SecondMoments, recipe.Moments);
+            if (trainer.MasterWeights is { } master)
+            {
+                CheckpointWriter.Write(Path.Combine(partial, MasterWeights), master, recipe.TypeOf(OptimizerPart.Master));
+            }
+
             AtomicFile.WriteText(Path.Combine(partial, StateName), JsonSerializer.Serialize(progress, Format));
             if (Directory.Exists(final))
             {
@@ -111,7 +117,7 @@ public static class TrainingCheckpoint
     public static void Load(string folder, Trainer trainer, TrainingProgress progress)
     {
         var model = trainer.Weights.Model;
-        using var weights = Checkpoint.Open(folder);
+        using var weights = Checkpoint.Open(trainer.MasterWeights is null ? folder : Path.Combine(folder, MasterWeights));
         using var first = Checkpoint.Open(Path.Combine(folder, FirstMoments));
         using var second = Checkpoint.Open(Path.Combine(folder, SecondMoments));
         trainer.Load(weights.WeightsOf(model));

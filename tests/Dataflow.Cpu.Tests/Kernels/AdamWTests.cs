@@ -61,6 +61,81 @@ public sealed unsafe class AdamWTests : KernelTest
         }
     }
 
+    [Fact]
+    public void Master_weights_are_updated_as_fp32_ones_and_the_weights_are_these_rounded()
+    {
+        Tensor plain = New(1, Count).Random(1), master = New(1, Count).Random(1), w = New(1, Count, DType.BFloat16);
+        Tensor m = New(1, Count), v = New(1, Count), plainM = New(1, Count), plainV = New(1, Count);
+        for (int step = 1; step <= 3; step++)
+        {
+            Tensor g = New(1, Count).Random(10 + step);
+            Update(plain, g, plainM, plainV, AdamWSettings.Default, step, true, Team());
+            AdamW.Run(Team(), AdamWSettings.Default, step, true, w.M.Data, w.M.Type, g.M.Data, g.M.Type, m.M.Data, v.M.Data, m.M.Type, Count, master: master.M.Data);
+        }
+
+        Tensor rounded = New(1, Count, DType.BFloat16);
+        for (int j = 0; j < Count; j++)
+        {
+            rounded[0, j] = plain[0, j];
+            Assert.Equal(plain[0, j], master[0, j]);
+            Assert.Equal(rounded[0, j], w[0, j]);
+        }
+    }
+
+    [Fact]
+    public void Stochastic_rounding_gives_a_neighbour_and_the_right_mean_whatever_the_cut()
+    {
+        const int count = 1 << 16, cut = 4_096 + 8;
+        Tensor g = New(1, count).Random(2);
+        var whole = Stochastic(g, 0, count, seed: 7);
+        Tensor exact = New(1, count).Random(1), exactM = New(1, count), exactV = New(1, count);
+        for (int j = 0; j < count; j++)
+        {
+            exact[0, j] = New(1, 1, DType.BFloat16).Random(1)[0, 0];
+        }
+
+        Update(exact, g, exactM, exactV, AdamWSettings.Default, 1, true, Team());
+        double sum = 0, squares = 0;
+        for (int j = 0; j < count; j++)
+        {
+            double error = whole.W[0, j] - exact[0, j], step = Math.ScaleB(1, Math.ILogB(exact[0, j]) - 7);
+            Assert.InRange(Math.Abs(error), 0, step * 0.999_999);
+            sum += error / step;
+            squares += error / step * (error / step);
+        }
+
+        // The mean of count independent errors lies within five of its deviations of 0.
+        Assert.InRange(Math.Abs(sum / count), 0, 5 * Math.Sqrt(squares / count / count));
+        Assert.True(squares > 0.01 * count, "nothing was rounded");
+
+        var (first, second) = (Stochastic(g, 0, cut, seed: 7), Stochastic(g, cut, count - cut, seed: 7));
+        int others = 0;
+        var other = Stochastic(g, 0, count, seed: 8);
+        for (int j = 0; j < count; j++)
+        {
+            var (part, at) = j < cut ? (first, j) : (second, j - cut);
+            Assert.Equal((whole.W[0, j], whole.M[0, j], whole.V[0, j]), (part.W[0, at], part.M[0, at], part.V[0, at]));
+            others += other.W[0, j] != whole.W[0, j] || other.M[0, j] != whole.M[0, j] ? 1 : 0;
+        }
+
+        Assert.InRange(others, count / 4, count);
+    }
+
+    /// <summary>One step from equal weights over a range of the gradient's elements.</summary>
+    private (Tensor W, Tensor M, Tensor V) Stochastic(Tensor g, int from, int count, ulong seed)
+    {
+        Tensor w = New(1, count, DType.BFloat16), m = New(1, count, DType.BFloat16), v = New(1, count, DType.BFloat16);
+        double start = New(1, 1, DType.BFloat16).Random(1)[0, 0];
+        for (int j = 0; j < count; j++)
+        {
+            w[0, j] = start;
+        }
+
+        AdamW.Run(Team(), AdamWSettings.Default, 1, true, w.M.Data, w.M.Type, g.M.Data + (4L * from), g.M.Type, m.M.Data, v.M.Data, m.M.Type, count,
+            rounding: new StochasticRounding(seed, 1, 3, from));
+        return (w, m, v);
+    }
+
     private static void Update(Tensor w, Tensor g, Tensor m, Tensor v, AdamWSettings s, int step, bool decay, ThreadTeam team) =>
         AdamW.Run(team, s, step, decay, w.M.Data, w.M.Type, g.M.Data, g.M.Type, m.M.Data, v.M.Data, m.M.Type, w.M.Columns);
 

@@ -64,6 +64,20 @@ internal static unsafe class Lanes
         }
     }
 
+    /// <summary>Stores the first <paramref name="lanes"/> bf16 values (all, if 16 or more).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(ushort* p, Vector256<ushort> value, int lanes)
+    {
+        if (lanes >= Count)
+        {
+            value.Store(p);
+        }
+        else
+        {
+            StoreSome(p, Widen(value), lanes);
+        }
+    }
+
     /// <summary>bf16 to fp32, exact.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Widen(Vector256<ushort> value)

@@ -38,6 +38,10 @@ internal readonly unsafe struct Row
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store(long j, Vector512<float> value, int lanes) => Lanes.Store(At(j), type, value, lanes);
 
+    /// <summary>As <see cref="Store"/>, of values that are bf16 already.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StoreRounded(long j, Vector256<ushort> value, int lanes) => Lanes.Store((ushort*)At(j), value, lanes);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private byte* At(long j) => data + (type == DType.Float32 ? j * 4 : j * 2);
 }

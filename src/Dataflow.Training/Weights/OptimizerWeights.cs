@@ -6,22 +6,23 @@ using Dataflow.Schedules;
 namespace Dataflow.Training;
 
 /// <summary>
-/// First or second moments by weight, wherever the plan keeps the pieces of optimizer state ("O/L05/P3": the piece's first moments, then
-/// its second). Elements are those of the parameter object.
+/// One part of the optimizer's state by weight, wherever the plan keeps its pieces ("O/L05/P3": the piece's first moments, then its second,
+/// then its master weights if the recipe has them). Elements are those of the parameter object.
 /// </summary>
-internal sealed class ObjectMoments : IWeightSource
+internal sealed class OptimizerWeights : IWeightSource
 {
     private readonly StepState state;
     private readonly DType stored;
-    private readonly bool second;
+    private readonly long before;
     private readonly StoredObjects objects;
     private readonly Dictionary<string, long[]> pieces;
 
-    public ObjectMoments(Schedule schedule, StepState state, ModelConfig model, StoredObjects objects, DType stored, bool second)
+    public OptimizerWeights(Schedule schedule, StepState state, ModelConfig model, StoredObjects objects, Recipe recipe, OptimizerPart part)
     {
-        (this.state, Model, this.objects, this.stored, this.second) = (state, model, objects, stored, second);
+        (this.state, Model, this.objects) = (state, model, objects);
+        (stored, before) = (recipe.TypeOf(part), recipe.OffsetOf(part));
         pieces = schedule.Objects.Where(o => o.Name.StartsWith("O/", StringComparison.Ordinal))
-            .Select(o => (Parts: o.Name.Split('/'), Elements: o.Length.Value / 2 / stored.Size()))
+            .Select(o => (Parts: o.Name.Split('/'), Elements: o.Length.Value / recipe.OptimizerBytesPerParameter))
             .GroupBy(o => string.Join('/', o.Parts[1..^1]))
             .ToDictionary(g => g.Key, g => g.OrderBy(o => int.Parse(o.Parts[^1].AsSpan(1), CultureInfo.InvariantCulture)).Select(o => o.Elements).ToArray());
     }
@@ -63,8 +64,8 @@ internal sealed class ObjectMoments : IWeightSource
                 long from = Math.Max(first, begin), to = Math.Min(first + count, begin + length);
                 if (from < to)
                 {
-                    long element = from - begin + (second ? length : 0);
-                    yield return (string.Create(CultureInfo.InvariantCulture, $"O/{item.Name}/P{p}"), new Bytes(element * stored.Size()), (int)(from - first), (int)(to - from));
+                    var offset = new Bytes((length * before) + ((from - begin) * stored.Size()));
+                    yield return (string.Create(CultureInfo.InvariantCulture, $"O/{item.Name}/P{p}"), offset, (int)(from - first), (int)(to - from));
                 }
 
                 begin += length;

@@ -1,0 +1,35 @@
+using System.Runtime.Intrinsics;
+using Dataflow.Cpu.Kernels.Internals;
+
+namespace Dataflow.Cpu.Kernels;
+
+/// <summary>
+/// fp32 to bf16, up in magnitude with the probability of the part cut off. The 16 random bits of a value are a function of seed, step, object,
+/// element and which value of the element it is, so that neither cuts nor threads change a result; the bits are those of kernels/adam_w.cu.
+/// </summary>
+/// <param name="Step">Optimizer step, from 1.</param>
+/// <param name="Object">Number of the parameter object.</param>
+/// <param name="FirstElement">Of the object, that element 0 here is; a multiple of 8.</param>
+public readonly record struct StochasticRounding(ulong Seed, int Step, int Object, long FirstElement)
+{
+    private const int ValuesAnElement = 4; // of which three are used
+    private const int Octet = 8; // elements that share one counter
+
+    /// <summary>Sixteen values, the first of which is element <paramref name="j"/>, a multiple of 8; infinities and NaNs as they are.</summary>
+    internal Vector256<ushort> Narrow(Vector512<float> value, long j, uint which)
+    {
+        Vector512<uint> bits = value.AsUInt32();
+        Vector256<ushort> random = Vector256.Create(Random(j, which), Random(j + Octet, which)).AsUInt16();
+        Vector512<uint> wide = Vector512.Create(Vector256.WidenLower(random), Vector256.WidenUpper(random));
+        Vector512<uint> exponent = Vector512.Create(0x7f800000u);
+        Vector512<uint> isFinite = ~Vector512.Equals(bits & exponent, exponent);
+        Vector512<uint> rounded = Vector512.ShiftRightLogical(bits + (wide & isFinite), 16);
+        return Vector256.Narrow(rounded.GetLower(), rounded.GetUpper());
+    }
+
+    private Vector128<uint> Random(long j, uint which)
+    {
+        ulong octet = (ulong)((FirstElement + j) / Octet);
+        return Philox.At((uint)octet, (uint)(octet >> 32), (uint)Step, ((uint)Object * ValuesAnElement) + which, Seed);
+    }
+}
