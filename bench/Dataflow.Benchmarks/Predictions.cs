@@ -10,14 +10,13 @@ using Dataflow.Training;
 namespace Dataflow.Benchmarks;
 
 /// <summary>
-/// Steps of models/micro.json on this CPU under three budgets: what the simulator says after calibration, and what they take. Calibration and steps take
-/// turns, so that what else the machine does meets both alike.
+/// Steps of models/micro.json on this CPU under three budgets: what the simulator says after calibration, and what they take. Steps of the cases of
+/// calibration and steps of the budgets take turns one by one, so that what else the machine does meets both alike.
 /// </summary>
 internal static class Predictions
 {
-    private const int Rounds = 6;
-    private const int StepsOfRound = 4;
-    private const double SecondsOfCalibration = 20;
+    private const int Rounds = 40;
+    private const double SecondsOfLinks = 6;
     private const double Bound = 0.10;
     private const int Seqlen = 256;
     private const int Rows = 4;
@@ -30,17 +29,21 @@ internal static class Predictions
     {
         using var source = ModelSource.Open("micro");
         var device = new DeviceSettings(DeviceKind.Cpu, Environment.ProcessorCount, null);
-        var calibration = new Calibration(device, Recipe.Fp32, SecondsOfCalibration);
+        var calibration = new Calibration(device, Recipe.Fp32, SecondsOfLinks * 5);
         var runs = Budgets.Select(b => new Run(b.Name, source.Model, new MemoryBudget(Bytes.FromGiB(b.Host), Bytes.FromGiB(b.Device)), device)).ToList();
-        var measured = new MachineMeasurement();
+        var cases = CalibrationCase.Cpu.Select(c => CaseRun.Open(c, device, Recipe.Fp32)!).ToList();
         string load = CalibratedProfile.Load();
+        var measured = new MachineMeasurement { Link = calibration.Links() };
         for (int round = 0; round < Rounds; round++)
         {
-            measured.Link = calibration.Links();
-            calibration.Kernels(measured, new ReservedMemory(DeviceKind.Cpu), SecondsOfCalibration, (_, _) => { });
-            foreach (var run in runs)
+            // A budget's step after every few of the cases', each time in another order.
+            for (int c = 0; c < cases.Count; c++)
             {
-                run.Steps(StepsOfRound, first: round == 0);
+                cases[(c + round) % cases.Count].Measure(measured.Kernels);
+                if (c % 3 == 2)
+                {
+                    runs[((c / 3) + round) % runs.Count].Step();
+                }
             }
 
             Console.Error.WriteLine($"round {round + 1} of {Rounds}, load average {CalibratedProfile.Load()}");
@@ -49,11 +52,12 @@ internal static class Predictions
         var profile = CalibratedProfile.Of(measured, calibration, CalibratedProfile.Conditions(device, load));
         var rows = runs.Select(r => r.Row(profile)).ToList();
         runs.ForEach(r => r.Dispose());
+        cases.ForEach(c => c.Dispose());
         return new Result(
             "Predicted and measured steps on this CPU",
-            $"models/micro.json, {Rows} rows of {Seqlen} tokens a step, fp32. {Rounds} times in turn: `dataflow calibrate`'s measurements ({SecondsOfCalibration} s of kernels, {measured.Kernels.Count:N0} kernels in all), "
-                + $"then {StepsOfRound} steps under each budget. Predicted: the simulator with the rates of all calibrations, which are means; measured: the mean of all steps but the very first of each budget, and their median. "
-                + $"Load average of each round is part of neither. Within: mean and prediction differ by at most {Bound:P0}.",
+            $"models/micro.json, {Rows} rows of {Seqlen} tokens a step, fp32. The steps that `dataflow calibrate` measures kernel by kernel and the steps under each budget took turns, {Rounds} rounds "
+                + $"({measured.Kernels.Count:N0} kernels measured). Predicted: the simulator with the rates of all rounds, which are means; measured: the mean of all {Rounds} steps of a budget, and their median. "
+                + $"Within: mean and prediction differ by at most {Bound:P0}.",
             ["budget", "device", "host", "ops", "predicted", "measured, mean", "median", "measured / predicted", "within"],
             rows);
     }
@@ -65,6 +69,7 @@ internal static class Predictions
         private readonly IDevice device;
         private readonly Trainer trainer;
         private readonly RandomTokens tokens;
+        private readonly int[] rows;
         private readonly List<double> seconds = [];
 
         public Run(string name, ModelConfig model, MemoryBudget budget, DeviceSettings where)
@@ -76,19 +81,15 @@ internal static class Predictions
             trainer = new Trainer(plan.Workload, plan.Schedule, device);
             trainer.Load(WeightInitialiser.Weights(model, 1));
             tokens = new RandomTokens(Rows, Seqlen + 1, model.VocabSize);
+            rows = [.. Enumerable.Range(0, Rows)];
+            trainer.Step(tokens, rows, AdamWSettings.Default);
         }
 
-        public void Steps(int count, bool first)
+        public void Step()
         {
-            for (int i = 0; i < count; i++)
-            {
-                var clock = Stopwatch.StartNew();
-                trainer.Step(tokens, [0, 1, 2, 3], AdamWSettings.Default);
-                if (!first || i > 0)
-                {
-                    seconds.Add(clock.Elapsed.TotalSeconds);
-                }
-            }
+            var clock = Stopwatch.StartNew();
+            trainer.Step(tokens, rows, AdamWSettings.Default);
+            seconds.Add(clock.Elapsed.TotalSeconds);
         }
 
         public (string[] Cells, JsonObject Fields) Row(HardwareProfile machine)

@@ -1,10 +1,6 @@
 using System.Diagnostics;
-using Dataflow.Cuda;
 using Dataflow.Model;
-using Dataflow.Planning;
 using Dataflow.Runtime;
-using Dataflow.Schedules;
-using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
@@ -18,11 +14,11 @@ namespace Dataflow.Cli;
 internal sealed record Calibration(DeviceSettings Device, Recipe Recipe, double Seconds)
 {
     private const double LinkShare = 0.2;
-    private const double ArenaShare = 0.4;
-    private const int Passes = 2;
     private static readonly Bytes OnCpu = new(4L << 20);
     private static readonly Bytes OnGpu = new(128L << 20);
-    private static readonly Bytes AssumedReserve = new(3L << 29);
+
+    // A CPU is often busy with other things, which two visits to each case even out; a GPU's cases take long to load.
+    private int Passes => Device.Kind == DeviceKind.Cpu ? 2 : 1;
 
     private IReadOnlyList<CalibrationCase> Cases => Device.Kind switch
     {
@@ -49,8 +45,7 @@ internal sealed record Calibration(DeviceSettings Device, Recipe Recipe, double 
         return measured;
     }
 
-    /// <summary>Measures kernels alone, and adds to what was measured before.</summary>
-    public void Kernels(MachineMeasurement measured, ReservedMemory reserve, double seconds, Action<string, int> tell)
+    private void Kernels(MachineMeasurement measured, ReservedMemory reserve, double seconds, Action<string, int> tell)
     {
         var cases = Enumerable.Range(0, Passes).SelectMany(_ => Cases).ToList();
         var clock = Stopwatch.StartNew();
@@ -72,67 +67,39 @@ internal sealed record Calibration(DeviceSettings Device, Recipe Recipe, double 
     /// <summary>Measures copies and launches.</summary>
     public LinkFigures Links()
     {
-        var model = ModelOf("nano");
-        var workload = new Workload(model, Recipe, new Geometry(32, 1, 32, 1, 1, 32), WorkloadKind.Training);
+        using var source = ModelSource.Open("nano");
+        var workload = new Workload(source.Model, Recipe, new Geometry(32, 1, 32, 1, 1, 32), WorkloadKind.Training);
         bool gpu = Device.Kind == DeviceKind.Cuda;
         double seconds = Device.Kind == DeviceKind.CudaEmulated ? 0 : Seconds * LinkShare;
         return LinkFigures.Measure(s => (ITimedDevice)Device.Create(s, workload), gpu ? OnGpu : OnCpu, Device.Kind == DeviceKind.CudaEmulated ? 2 : 16, seconds);
     }
 
-    /// <summary>Steps of one case: the first warms up, at least one is measured.</summary>
+    /// <summary>Steps of one case: at least one is measured after the one that warms up.</summary>
     /// <returns>Why it cannot run here; null if it did.</returns>
     private string? Measure(CalibrationCase what, double seconds, KernelSamples samples, ReservedMemory reserve, Recipe recipe)
     {
-        var started = Stopwatch.StartNew();
-        var model = what.Cut(ModelOf(what.Model));
-        var pins = new GeometryPins(what.ChunkTokens, what.ChunksPerRound, 1);
-        var request = new PlanRequest(model, recipe, WorkloadKind.Training, what.Seqlen, what.Rows, pins, Memory()) { Reserved = Device.Kind == DeviceKind.Cpu ? Bytes.Zero : AssumedReserve };
         if (recipe != Recipe && Device.Kind == DeviceKind.CudaEmulated)
         {
             return null; // proves nothing that the first format does not
         }
 
-        if (Planner.Plan(request) is not PlanResult.Feasible { Plan: var plan })
+        var started = Stopwatch.StartNew();
+        using var run = CaseRun.Open(what, Device, recipe);
+        if (run is null)
         {
             return $"{what} does not fit this machine and was left out";
         }
 
-        using var device = (ITimedDevice)Device.Create(plan.Schedule, plan.Workload);
-        var trainer = new Trainer(plan.Workload, plan.Schedule, device);
-        trainer.Load(WeightInitialiser.Weights(model, 1));
-        var tokens = new RandomTokens(what.Rows, what.Seqlen + 1, model.VocabSize);
-        int[] rows = [.. Enumerable.Range(0, what.Rows)];
-        var programs = new BlockPrograms(model, recipe, plan.Workload.Geometry);
-        trainer.Step(tokens, rows, AdamWSettings.Default);
-        reserve.Look(plan.Schedule.Arenas[0].Length);
+        reserve.Look(run.Arena);
         do
         {
-            device.MeasureNextStep(StepDetail.Kernels);
-            trainer.Step(tokens, rows, AdamWSettings.Default);
-            samples.Add(plan.Schedule, plan.Workload, programs, device);
+            run.Measure(samples);
         }
         while (started.Elapsed.TotalSeconds < seconds);
         return null;
     }
 
     private Recipe Other => Recipe == Recipe.Fp32 ? Recipe.Bf16 : Recipe.Fp32;
-
-    private static ModelConfig ModelOf(string name)
-    {
-        using var source = ModelSource.Open(name);
-        return source.Model;
-    }
-
-    private MemoryBudget Memory()
-    {
-        var available = MachineMemory.Read().Available;
-        var share = new Bytes((long)(available.Value * ArenaShare));
-        return Device.Kind switch
-        {
-            DeviceKind.Cuda => new MemoryBudget(share, new Bytes((long)(CudaGpu.All()[0].Memory.Value * 0.9))),
-            _ => new MemoryBudget(share, share),
-        };
-    }
 }
 
 /// <summary>What was measured of a machine so far.</summary>
