@@ -37,7 +37,7 @@ PROGRAMS := dataflow transformerDemo
 QUIET    := -nologo -verbosity:quiet -tl:off
 
 .DEFAULT_GOAL := help
-.PHONY: help setup restore lock build emulation kernels test bench frontier demo text clean sdk
+.PHONY: help setup restore lock build emulation nvtx kernels test bench frontier demo text clean sdk
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,7 +57,10 @@ lock: sdk ## write the lock files anew, after a change of packages or references
 emulation: ## compile the emulated driver and the kernels for machines without a GPU
 	@$(MAKE) --no-print-directory -C native/emulation -j2
 
-build: restore emulation ## build all projects; leaves bin/dataflow and bin/transformerDemo
+nvtx: ## compile what names ranges for NVIDIA's profilers
+	@$(MAKE) --no-print-directory -C native/nvtx
+
+build: restore emulation nvtx ## build all projects; leaves bin/dataflow and bin/transformerDemo
 	@"$(DOTNET)" msbuild $(SOLUTION) -p:Configuration=Release -m $(QUIET)
 	@mkdir -p bin
 	@set -e; for program in $(PROGRAMS); do \
@@ -73,8 +76,8 @@ kernels: build ## compile the CUDA kernels for all GPUs (none is needed); prints
 test: build ## run every test (ONLY=part of a project's name runs a part)
 	@sh tests/run.sh $(ONLY)
 
-bench: build ## measure planning, kernels and what planning costs; writes bench/results
-	@"$(DOTNET)" $(BENCHMARKS) planning kernels costs --out $(RESULTS)
+bench: build ## measure planning, kernels, what planning costs and predictions; writes bench/results
+	@"$(DOTNET)" $(BENCHMARKS) planning kernels costs prediction --out $(RESULTS)
 
 frontier: build ## how little memory each model needs; writes bench/results
 	@note="Commit $$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD -- src models || echo ' with changes'). A function of the sources: the machine plays no part."; \

@@ -9,11 +9,11 @@ using BenchmarkDotNet.Toolchains.InProcess.Emit;
 
 namespace Dataflow.Benchmarks;
 
-/// <summary>Runs suites by name: planning, kernels, costs. What is not an option of this program goes to BenchmarkDotNet.</summary>
+/// <summary>Runs suites by name: planning, kernels, costs, prediction. What is not an option of this program goes to BenchmarkDotNet.</summary>
 internal static class Suites
 {
-    private const string Usage = "usage: Dataflow.Benchmarks [planning] [kernels] [costs] [--out DIR] [--long] [options of BenchmarkDotNet, such as --filter '*Waits*']";
-    private static readonly string[] All = ["planning", "kernels", "costs"];
+    private const string Usage = "usage: Dataflow.Benchmarks [planning] [kernels] [costs] [prediction] [--out DIR] [--long] [options of BenchmarkDotNet, such as --filter '*Waits*']";
+    private static readonly string[] All = ["planning", "kernels", "costs", "prediction"];
 
     /// <summary>Runs what the arguments name, all of it if they name nothing.</summary>
     public static int Run(string[] arguments)
@@ -51,10 +51,11 @@ internal static class Suites
             var result = name switch
             {
                 "planning" => PlanningBenchmarks.Result(Measure(typeof(PlanningBenchmarks), patient, rest)),
+                "prediction" => Predictions.Measure(),
                 "kernels" => KernelBenchmarks.Result(Measure(typeof(KernelBenchmarks), patient, rest)),
                 _ => PlanCosts.Measure(),
             };
-            string how = name == "costs" ? result.How : $"{result.How} BenchmarkDotNet {typeof(Job).Assembly.GetName().Version?.ToString(3)}, {(patient ? "default" : "short")} job in one process.";
+            string how = name is "costs" or "prediction" ? result.How : $"{result.How} BenchmarkDotNet {typeof(Job).Assembly.GetName().Version?.ToString(3)}, {(patient ? "default" : "short")} job in one process.";
             result = result with { How = how };
             result.Write(Console.Out, conditions);
             if (folder is not null)

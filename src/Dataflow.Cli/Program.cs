@@ -3,7 +3,8 @@ using Dataflow.Cli;
 
 var (plan, show, verify, frontier) = (PlanVerb.Command(), ShowVerb.Command(), VerifyVerb.Command(), FrontierVerb.Command());
 var (train, gradients, kernels, doctor) = (TrainVerb.Command(), GradientsVerb.Command(), KernelsVerb.Command(), DoctorVerb.Command());
-var root = new RootCommand("Trains Llama- and Qwen3-style transformers whose state does not fit the device, inside two memory budgets.") { plan, show, verify, frontier, train, gradients, kernels, doctor };
+var calibrate = CalibrateVerb.Command();
+var root = new RootCommand("Trains Llama- and Qwen3-style transformers whose state does not fit the device, inside two memory budgets.") { plan, show, verify, frontier, train, gradients, calibrate, kernels, doctor };
 return Invocation.Run(
     root,
     new Dictionary<Command, string[]>
@@ -15,6 +16,7 @@ return Invocation.Run(
         [frontier] = FrontierVerb.Examples,
         [train] = TrainVerb.Examples,
         [gradients] = GradientsVerb.Examples,
+        [calibrate] = CalibrateVerb.Examples,
         [kernels] = KernelsVerb.Examples,
         [doctor] = DoctorVerb.Examples,
     },

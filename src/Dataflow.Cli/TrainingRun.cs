@@ -1,3 +1,4 @@
+using Dataflow.Cuda;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Training;
@@ -41,6 +42,8 @@ internal static class TrainingRun
         using var validation = Validation.Open(settings, plan, device);
         var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor, settings.Seed);
         report.Starting(device.Name, data.Description, resumed.Folder ?? source.Folder ?? $"initial values from seed {settings.Seed}");
+        var prediction = Prediction.For(plan, settings.Device, settings.Plan.Hardware);
+        report.Predicted(prediction);
         var progress = new TrainingProgress(0, settings.Seed, recipe.Name, plan.Workload.Geometry);
         Resumption.Check(resumed.Progress, progress, settings.Steps);
         Startup.Show("loading the weights", () =>
@@ -57,8 +60,10 @@ internal static class TrainingRun
             return 0;
         });
 
+        using var trace = StepTrace.Open(settings, device, plan.Schedule, trainer.StepsDone + 1);
         using var interruption = new Interruption();
-        var summary = Steps(settings, plan, trainer, data.Tokens, validation, report, interruption);
+        var summary = Steps(settings, plan, trainer, data.Tokens, validation, trace, prediction, report, interruption);
+        summary = summary with { Trace = trace is { Count: > 0 } ? trace.Write(prediction) : null };
         Resumption.Save(settings, trainer, progress, recipe);
         if (settings.Export is not null)
         {
@@ -71,7 +76,7 @@ internal static class TrainingRun
     }
 
     private static RunSummary Steps(
-        TrainingSettings settings, TrainingPlan plan, Trainer trainer, ITokenSource tokens, Validation? validation, TrainingReport report, Interruption interruption)
+        TrainingSettings settings, TrainingPlan plan, Trainer trainer, ITokenSource tokens, Validation? validation, StepTrace? trace, Prediction? prediction, TrainingReport report, Interruption interruption)
     {
         var geometry = plan.Workload.Geometry;
         double flops = plan.Workload.Model.ModelFlops(geometry.Seqlen) * geometry.Rows;
@@ -79,6 +84,7 @@ internal static class TrainingRun
         int[] rows = new int[geometry.Rows];
         var summary = new RunSummary(plan, 0, 0, 0, 0, 0, 0, null);
         int first = trainer.StepsDone;
+        var seconds = new List<double>();
         for (int step = first; step < settings.Steps && !interruption.Asked; step++)
         {
             for (int i = 0; i < rows.Length; i++)
@@ -86,8 +92,21 @@ internal static class TrainingRun
                 rows[i] = order.RowAt(((long)step * rows.Length) + i);
             }
 
+            trace?.Before(step + 1);
+            if (settings.Profiled?.First == step + 1)
+            {
+                CudaContext.StartProfiler();
+            }
+
             var done = trainer.Step(tokens, rows, settings.Optimizer, settings.ClipNorm ?? float.PositiveInfinity);
-            report.Stepped(new StepLine(done, settings.Steps, flops, settings.Optimizer.LearningRate, validation?.After(done.Step, settings.Steps, trainer)));
+            if (settings.Profiled?.Last == done.Step)
+            {
+                CudaContext.StopProfiler();
+            }
+
+            trace?.After(done.Step);
+            report.Stepped(new StepLine(done, settings.Steps, flops, settings.Optimizer.LearningRate, validation?.After(done.Step, settings.Steps, trainer), prediction?.Seconds));
+            seconds.Add(done.Duration.TotalSeconds);
             summary = summary with
             {
                 Steps = done.Step,
@@ -103,6 +122,6 @@ internal static class TrainingRun
             }
         }
 
-        return summary;
+        return summary with { Predicted = prediction, MeasuredSeconds = RunSummary.TypicalStep(seconds) };
     }
 }

@@ -9,7 +9,7 @@ namespace Dataflow.Cpu;
 /// Two arenas in RAM of the plan's sizes and real math. Every stream is a thread of its own, so copies run beside compute; kernels
 /// spread over a team of threads.
 /// </summary>
-public sealed class CpuDevice : IDevice
+public sealed class CpuDevice : ITimedDevice
 {
     private readonly CpuMemory memory;
     private readonly CpuKernels kernels;
@@ -17,6 +17,8 @@ public sealed class CpuDevice : IDevice
     private readonly ThreadTeam team;
     private readonly CpuStream[] streams;
     private readonly StepClock clock;
+    private readonly StepStopwatch stopwatch;
+    private readonly VirtualClock? time;
     private readonly bool ownsTeam;
     private int step;
 
@@ -27,15 +29,24 @@ public sealed class CpuDevice : IDevice
     {
     }
 
-    private CpuDevice(Schedule schedule, Workload workload, CpuMemory memory, ThreadTeam team, bool owns)
+    /// <summary>The same on a virtual clock, where each op takes what a machine that is only thought of gives it.</summary>
+    internal CpuDevice(Schedule schedule, Workload workload, int threads, IVirtualMachine machine)
+        : this(schedule, workload, new CpuMemory(schedule), new ThreadTeam(threads), owns: true, new VirtualClock(machine, schedule.Streams.Length + 1))
     {
+    }
+
+    private CpuDevice(Schedule schedule, Workload workload, CpuMemory memory, ThreadTeam team, bool owns, VirtualClock? time = null)
+    {
+        this.time = time;
         (this.memory, this.team, ownsTeam) = (memory, team, owns);
         kernels = new CpuKernels(team);
         runner = memory.Runner(workload, kernels);
         runner.Prepare();
         clock = new StepClock(schedule.Ops.Length);
         int waits = schedule.Ops.Sum(o => o.Waits.Length);
-        streams = [.. schedule.Streams.Select(name => new CpuStream(name, schedule.Ops.Length + waits, clock, runner.Run))];
+        stopwatch = new StepStopwatch(schedule, time is null ? StepStopwatch.SystemClock : () => time.Now);
+        runner.CallCompleted = stopwatch.CallCompleted;
+        streams = [.. schedule.Streams.Select(name => new CpuStream(name, schedule.Ops.Length + waits, clock, Run, time))];
     }
 
     /// <inheritdoc/>
@@ -49,6 +60,7 @@ public sealed class CpuDevice : IDevice
     {
         step++;
         kernels.Arguments = arguments;
+        stopwatch.BeginStep();
     }
 
     /// <inheritdoc/>
@@ -65,8 +77,18 @@ public sealed class CpuDevice : IDevice
             stream.Drain();
         }
 
+        stopwatch.EndStep();
         clock.ThrowIfFailed();
     }
+
+    /// <inheritdoc/>
+    public void MeasureNextStep(StepDetail detail = StepDetail.Ops) => stopwatch.MeasureNextStep(detail);
+
+    /// <inheritdoc/>
+    public Timeline MeasuredStep() => stopwatch.MeasuredStep();
+
+    /// <inheritdoc/>
+    public IReadOnlyList<KernelTime> MeasuredKernels() => stopwatch.Kernels;
 
     /// <inheritdoc/>
     public void Write(int slot, Bytes offset, ReadOnlySpan<byte> source) => source.CopyTo(memory.Slot(slot, offset, source.Length));
@@ -88,5 +110,13 @@ public sealed class CpuDevice : IDevice
         }
 
         memory.Dispose();
+    }
+
+    private void Run(int op)
+    {
+        stopwatch.Started(op);
+        runner.Run(op);
+        time?.Occupy(op);
+        stopwatch.Ended(op);
     }
 }

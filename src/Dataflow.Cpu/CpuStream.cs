@@ -9,16 +9,18 @@ internal sealed class CpuStream : IDisposable
     private readonly CpuCommand[] queue;
     private readonly StepClock clock;
     private readonly Action<int> run;
+    private readonly VirtualClock? time;
     private readonly object gate = new();
     private readonly Thread thread;
     private long head;
     private long tail;
-    private bool stopped;
+    private volatile bool stopped;
 
-    public CpuStream(string name, int capacity, StepClock clock, Action<int> run)
+    /// <param name="time">The clock that waits are told to, where time is virtual.</param>
+    public CpuStream(string name, int capacity, StepClock clock, Action<int> run, VirtualClock? time = null)
     {
         queue = new CpuCommand[capacity + 1];
-        (this.clock, this.run) = (clock, run);
+        (this.clock, this.run, this.time) = (clock, run, time);
         thread = new Thread(Work) { IsBackground = true, Name = name };
         thread.Start();
     }
@@ -35,11 +37,14 @@ internal sealed class CpuStream : IDisposable
             queue[tail++ % queue.Length] = command;
             Monitor.PulseAll(gate);
         }
+
+        time?.Changed();
     }
 
     /// <summary>Blocks until every command has been worked off.</summary>
     public void Drain()
     {
+        time?.WaitUntil(() => IsEmpty);
         lock (gate)
         {
             while (head < tail)
@@ -57,13 +62,27 @@ internal sealed class CpuStream : IDisposable
             Monitor.PulseAll(gate);
         }
 
+        time?.Changed();
+
         thread.Join();
+    }
+
+    private bool IsEmpty
+    {
+        get
+        {
+            lock (gate)
+            {
+                return head == tail;
+            }
+        }
     }
 
     private void Work()
     {
         while (true)
         {
+            time?.WaitUntil(() => !IsEmpty || stopped);
             CpuCommand command;
             lock (gate)
             {
@@ -86,6 +105,8 @@ internal sealed class CpuStream : IDisposable
                 head++;
                 Monitor.PulseAll(gate);
             }
+
+            time?.Changed();
         }
     }
 
@@ -93,6 +114,7 @@ internal sealed class CpuStream : IDisposable
     {
         if (command.IsWait)
         {
+            time?.WaitUntil(() => clock.HasCompleted(command.Op, command.Step) || clock.HasFailed);
             clock.Await(command.Op, command.Step);
             return;
         }

@@ -9,10 +9,13 @@ internal sealed class StepClock(int ops)
     private readonly object gate = new();
     private ExceptionDispatchInfo? failure;
 
+    /// <summary>Whether the op has completed in that many steps.</summary>
+    public bool HasCompleted(int op, int steps) => Volatile.Read(ref completed[op]) >= steps;
+
     /// <summary>Blocks until the op has completed in that many steps, or something failed.</summary>
     public void Await(int op, int steps)
     {
-        if (Volatile.Read(ref completed[op]) >= steps)
+        if (HasCompleted(op, steps))
         {
             return;
         }

@@ -10,7 +10,7 @@ namespace Dataflow.Cuda;
 /// A GPU: the device arena in one allocation, the host arena pinned, a CUDA stream for every stream of the schedule and an event for
 /// every op that another stream waits for. Launches only append; nothing is allocated and nobody waits within a step.
 /// </summary>
-public sealed class CudaDevice : IDevice
+public sealed class CudaDevice : ITimedDevice
 {
     private const int ComputeStream = 0;
     private static readonly Bytes StepBlockLength = new(Bytes.Alignment);
@@ -20,6 +20,7 @@ public sealed class CudaDevice : IDevice
     private readonly OpRunner runner;
     private readonly CudaEvent?[] events;
     private readonly ImmutableArray<OpDeclaration> declarations;
+    private readonly StepEvents measurement;
     private readonly bool owns;
 
     /// <summary>Takes the memory, loads the kernels and chooses algorithms; what it returns is ready to run.</summary>
@@ -60,6 +61,9 @@ public sealed class CudaDevice : IDevice
         {
             events[wait.Op] ??= CudaEvent.Create(shared.Context);
         }
+
+        measurement = new StepEvents(schedule, shared.Context);
+        runner.CallCompleted = (op, call, _) => measurement.CallLaunched(call, shared.Streams[op.Stream]);
     }
 
     /// <inheritdoc/>
@@ -69,7 +73,11 @@ public sealed class CudaDevice : IDevice
     public IDevice For(Schedule schedule, Workload workload) => new CudaDevice(schedule, workload, shared, owns: false, planted: null);
 
     /// <inheritdoc/>
-    public void BeginStep(in StepArguments arguments) => shared.WriteStepBlock(arguments);
+    public void BeginStep(in StepArguments arguments)
+    {
+        shared.WriteStepBlock(arguments);
+        measurement.BeginStep(shared.Streams[ComputeStream]);
+    }
 
     /// <inheritdoc/>
     public void Wait(int stream, Wait wait) => shared.Streams[stream].Wait(events[wait.Op]!);
@@ -77,23 +85,35 @@ public sealed class CudaDevice : IDevice
     /// <inheritdoc/>
     public void Launch(int op)
     {
-        int stream = schedule.Ops[op].Stream;
+        int lane = schedule.Ops[op].Stream;
+        var stream = shared.Streams[lane];
+        measurement.Started(op, stream);
         if (declarations.IsEmpty)
         {
             runner.Run(op);
         }
         else
         {
-            declarations[stream].Begin(op);
+            declarations[lane].Begin(op);
             runner.Run(op);
-            declarations[stream].End();
+            declarations[lane].End();
         }
 
+        measurement.Ended(op, stream);
         if (events[op] is { } completion)
         {
-            shared.Streams[stream].Record(completion);
+            stream.Record(completion);
         }
     }
+
+    /// <inheritdoc/>
+    public void MeasureNextStep(StepDetail detail = StepDetail.Ops) => measurement.MeasureNextStep(detail);
+
+    /// <inheritdoc/>
+    public Timeline MeasuredStep() => measurement.MeasuredStep();
+
+    /// <inheritdoc/>
+    public IReadOnlyList<KernelTime> MeasuredKernels() => measurement.Kernels();
 
     /// <inheritdoc/>
     public void Synchronize() => shared.Context.Synchronize();
@@ -116,6 +136,7 @@ public sealed class CudaDevice : IDevice
     /// <inheritdoc/>
     public void Dispose()
     {
+        measurement.Dispose();
         foreach (var completion in events)
         {
             completion?.Dispose();
@@ -156,6 +177,11 @@ public sealed class CudaDevice : IDevice
             staging = PinnedMemory.Allocate(context, StepBlockLength, PinnedMemoryOptions.For("the step's arguments"));
             stepBlock = Arenas.Beside + Gemm.Workspace;
             Streams = [.. schedule.Streams.Select(_ => CudaStream.Create(context))];
+            for (int i = 0; i < Streams.Length && Nvtx.Listening is { } profiler; i++)
+            {
+                profiler.Api.NameStream(Streams[i], schedule.Streams[i]);
+            }
+
             Kernels = new KernelSet(library, new Gemm(blas, Arenas.Beside), new Attention(library, context.Gpu, workload), stepBlock);
         }
 

@@ -6,7 +6,7 @@ namespace Dataflow.Runtime;
 internal static partial class HeadRunner
 {
     /// <summary>Logits of the block into the statistics of their rows; the chunk's loss where the op has one to write.</summary>
-    public static void RunLoss(IKernels kernels, ModelConfig model, Geometry geometry, int firstId, in OpOperands at)
+    public static void RunLoss(IKernels kernels, ModelConfig model, Geometry geometry, int firstId, in OpOperands at, in CompletedCalls completed)
     {
         int tokens = geometry.ChunkTokens;
         nuint targets = at.Pointer(TensorName.Targets);
@@ -15,18 +15,20 @@ internal static partial class HeadRunner
         for (int first = 0; first < tokens; first += geometry.HeadTokens)
         {
             int rows = Math.Min(geometry.HeadTokens, tokens - first);
-            var logits = BlockLogits(kernels, model, first, rows, at);
+            var logits = BlockLogits(kernels, model, first, rows, at, completed);
             kernels.CrossEntropyStatistics(logits, targets + Words(first), firstId, statistics + Words(first), tokens, fold);
+            completed.Tell(2);
         }
 
         if (at.Has(Roles.Loss))
         {
             kernels.CrossEntropyLoss(targets, tokens, statistics, tokens, at.Pointer(TensorName.Loss));
+            completed.Tell(3);
         }
     }
 
     /// <summary>The block's gradient and its share of the normed input's; where the op has the stream's gradient to write, that is complete.</summary>
-    public static void RunBackward(IKernels kernels, ModelConfig model, Geometry geometry, int firstId, in OpOperands at)
+    public static void RunBackward(IKernels kernels, ModelConfig model, Geometry geometry, int firstId, in OpOperands at, in CompletedCalls completed)
     {
         int tokens = geometry.ChunkTokens;
         var matrix = model.HeadMatrix;
@@ -38,27 +40,33 @@ internal static partial class HeadRunner
         for (int first = 0; first < tokens; first += geometry.HeadTokens)
         {
             int rows = Math.Min(geometry.HeadTokens, tokens - first);
-            var logits = BlockLogits(kernels, model, first, rows, at);
+            var logits = BlockLogits(kernels, model, first, rows, at, completed);
             var (dl, dn) = (dLogits.RowRange(0, rows), dNorm.RowRange(first, rows));
             kernels.CrossEntropyGradient(logits, targets + Words(first), firstId, statistics + Words(first), tokens, dl);
+            completed.Tell(2);
             kernels.Gemm(dl, Transpose.No, w, Transpose.No, dn, addNorm ? dn : null);
+            completed.Tell(3);
             kernels.Gemm(dl, Transpose.Yes, norm.RowRange(0, rows), Transpose.No, dw, first > 0 || !at.Overwrites(Roles.HeadBlockGradients) ? dw : null);
+            completed.Tell(4);
             if (at.Has(Roles.GradStream))
             {
                 kernels.RmsNormBackward(dn, x.RowRange(first, rows), at.Pointer(TensorName.HeadRstd), wNorm, at.Tensor(TensorName.GradStream).RowRange(first, rows),
                     null, at.Tensor(Operand.G(WeightName.FinalNorm)), first > 0 || !at.Overwrites(Roles.Gradients), at.Pointer(TensorName.Partials));
+                completed.Tell(5);
             }
         }
     }
 
     private static nuint Words(int count) => (nuint)count * sizeof(int);
 
-    private static Tensor BlockLogits(IKernels kernels, ModelConfig model, int first, int rows, in OpOperands at)
+    private static Tensor BlockLogits(IKernels kernels, ModelConfig model, int first, int rows, in OpOperands at, in CompletedCalls completed)
     {
         var norm = at.Tensor(TensorName.HeadNorm).RowRange(0, rows);
         var logits = at.Tensor(TensorName.Logits).RowRange(0, rows);
         kernels.RmsNormForward(at.Tensor(TensorName.Input).RowRange(first, rows), at.Tensor(Operand.W(WeightName.FinalNorm)), model.RmsNormEps, norm, at.Pointer(TensorName.HeadRstd));
+        completed.Tell(0);
         kernels.Gemm(norm, Transpose.No, at.Tensor(Operand.W(model.HeadMatrix)), Transpose.Yes, logits, null);
+        completed.Tell(1);
         return logits;
     }
 }

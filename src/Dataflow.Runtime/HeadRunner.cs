@@ -1,11 +1,12 @@
 using Dataflow.Model;
+using Dataflow.Schedules;
 
 namespace Dataflow.Runtime;
 
 /// <summary>The head of one chunk, sub-chunk by sub-chunk, so that no tokens x vocabulary matrix exists.</summary>
 internal static partial class HeadRunner
 {
-    public static void Run(IKernels kernels, ModelConfig model, Geometry geometry, in OpOperands at)
+    public static void Run(IKernels kernels, ModelConfig model, Geometry geometry, in OpOperands at, in CompletedCalls completed)
     {
         var matrix = model.HeadMatrix;
         var x = at.Tensor(TensorName.Input);
@@ -19,8 +20,11 @@ internal static partial class HeadRunner
             bool later = first > 0;
             var xs = x.RowRange(first, rows);
             kernels.RmsNormForward(xs, wNorm, model.RmsNormEps, norm.RowRange(0, rows), rstd);
+            completed.Tell(0);
             kernels.Gemm(norm.RowRange(0, rows), Transpose.No, w, Transpose.Yes, logits.RowRange(0, rows), null);
+            completed.Tell(1);
             kernels.CrossEntropy(logits.RowRange(0, rows), targets + Words(first), dLogits.RowRange(0, rows), at.Pointer(TensorName.Loss), later, at.Pointer(TensorName.Partials));
+            completed.Tell(2);
             if (!at.Has(Roles.Gradients))
             {
                 // An evaluation wants the loss alone.
@@ -31,8 +35,17 @@ internal static partial class HeadRunner
             bool accumulate = later || !at.Overwrites(at.Role(Operand.G(matrix)));
             bool accumulateNorm = later || !at.Overwrites(Roles.Gradients);
             kernels.Gemm(dLogits.RowRange(0, rows), Transpose.No, w, Transpose.No, dNorm.RowRange(0, rows), null);
+            completed.Tell(3);
             kernels.Gemm(dLogits.RowRange(0, rows), Transpose.Yes, norm.RowRange(0, rows), Transpose.No, dw, accumulate ? dw : null);
+            completed.Tell(4);
             kernels.RmsNormBackward(dNorm.RowRange(0, rows), xs, rstd, wNorm, dx.RowRange(first, rows), null, dwNorm, accumulateNorm, at.Pointer(TensorName.Partials));
+            completed.Tell(5);
         }
     }
+}
+
+/// <summary>Tells whoever wants to know that a call of the head's program has been made, once for each sub-chunk.</summary>
+internal readonly struct CompletedCalls(Action<ScheduledOp, KernelCall, OpOperands>? listener, ScheduledOp op, BlockProgram program, OpOperands at)
+{
+    public void Tell(int call) => listener?.Invoke(op, program.Calls[call], at);
 }

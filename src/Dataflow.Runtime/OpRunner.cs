@@ -19,7 +19,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     private readonly Geometry geometry = workload.Geometry;
     private readonly HeadShape heads = new(workload.Model.HeadCount, workload.Model.KvHeadCount, workload.Model.HeadDim);
 
-    /// <summary>Called after each kernel of a block program; for tests that look at what it wrote.</summary>
+    /// <summary>Called after each kernel of a block program: for measuring, and for tests that look at what it wrote.</summary>
     public Action<ScheduledOp, KernelCall, OpOperands>? CallCompleted { get; set; }
 
     /// <summary>The block programs of all ops, each once; they are laid out by this, so that nothing is allocated once ops run.</summary>
@@ -50,13 +50,16 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                 Norm(kernels, op);
                 break;
             case OpKind.Head:
-                HeadRunner.Run(kernels, model, geometry, Operands(op, programs.Head()));
+                var head = Operands(op, programs.Head());
+                HeadRunner.Run(kernels, model, geometry, head, new CompletedCalls(CallCompleted, op, programs.Head(), head));
                 break;
             case OpKind.HeadLoss:
-                HeadRunner.RunLoss(kernels, model, geometry, FirstId(op), Operands(op, ProgramOf(op)!));
+                var loss = Operands(op, ProgramOf(op)!);
+                HeadRunner.RunLoss(kernels, model, geometry, FirstId(op), loss, new CompletedCalls(CallCompleted, op, ProgramOf(op)!, loss));
                 break;
             case OpKind.HeadBackward:
-                HeadRunner.RunBackward(kernels, model, geometry, FirstId(op), Operands(op, ProgramOf(op)!));
+                var back = Operands(op, ProgramOf(op)!);
+                HeadRunner.RunBackward(kernels, model, geometry, FirstId(op), back, new CompletedCalls(CallCompleted, op, ProgramOf(op)!, back));
                 break;
             default:
                 RunProgram(kernels, op, ProgramOf(op)!);
@@ -66,26 +69,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
 
     private static BlockProgram Empty { get; } = new([], ImmutableDictionary<Operand, TensorPlace>.Empty, Bytes.Zero);
 
-    private BlockProgram? ProgramOf(ScheduledOp op) => op.Kind switch
-    {
-        OpKind.Embed => programs.Embed(op.Block),
-        OpKind.EmbedBackward => programs.EmbedBackward(op.Block),
-        OpKind.HeadLoss => programs.HeadLoss(op.Block!.Value),
-        OpKind.HeadBackward => programs.HeadBackward(op.Block!.Value),
-        OpKind.Head => programs.Head(),
-        OpKind.Forward => programs.Forward(op.Saved),
-        // The window of a long context is recomputed ahead of the backward of its chunks, by ops that want K and V alone.
-        OpKind.Recompute when geometry.ChunksPerGroup > 1 && op.Wanted == TensorSet.Kv => programs.RecomputeKv(),
-        OpKind.Recompute => op.Segment is null ? programs.Recompute(op.Saved) : programs.StreamedRecompute(op.Saved),
-        OpKind.Backward => programs.Backward(op.Saved),
-        OpKind.Project => programs.Project(op.Saved),
-        OpKind.Attend => programs.Attend(op.Saved),
-        OpKind.Combine => programs.Combine(op.Saved),
-        OpKind.CombineBackward => programs.CombineBackward(op.Saved),
-        OpKind.AttendBackward => programs.AttendBackward(op.Saved),
-        OpKind.ProjectBackward => programs.ProjectBackward(op.Saved),
-        _ => null,
-    };
+    private BlockProgram? ProgramOf(ScheduledOp op) => OpPrograms.Of(op, programs, geometry);
 
     private OpOperands Operands(ScheduledOp op, BlockProgram program) => new(schedule, starts, geometry, op, program);
 

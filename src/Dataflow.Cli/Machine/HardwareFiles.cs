@@ -24,6 +24,11 @@ internal static class HardwareFiles
             return Read(own);
         }
 
+        if (Calibrated(nameOrPath.ToLowerInvariant()) is { } measured && File.Exists(measured))
+        {
+            return Read(measured);
+        }
+
         var known = All();
         return known.FirstOrDefault(p => p.IsCalled(nameOrPath))
             ?? throw new UserErrorException($"there is no hardware profile '{nameOrPath}'; choose {NamesOf(known)}, or give the path of a profile (profiling/README.md says how to make one)");
@@ -34,6 +39,28 @@ internal static class HardwareFiles
     public static IReadOnlyList<HardwareProfile> All() => Folder is { } folder
         ? [.. Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal).Select(Read)]
         : throw new UserErrorException("the hardware profiles are missing: neither profiling/hardware of the checkout nor hardware beside the program is there; run `make build`");
+
+    /// <summary>Where `dataflow calibrate` leaves the profile of this machine: in the checkout's cache, else beside the program.</summary>
+    public static string Calibrated(string name) => Path.Combine(
+        Checkout.Find("Dataflow.sln") is { } solution ? Path.Combine(Path.GetDirectoryName(solution)!, ".cache", "hardware") : Path.Combine(AppContext.BaseDirectory, "hardware"),
+        name + ".json");
+
+    /// <summary>The profile of the machine that a run takes place on; null if it was not measured and none was named.</summary>
+    /// <param name="named">What --hardware says, which may be another machine that the plan is made for.</param>
+    public static HardwareProfile? ThisMachine(DeviceKind device, HardwareProfile? named)
+    {
+        if (device == DeviceKind.CudaEmulated)
+        {
+            return null; // its times say nothing about a machine
+        }
+
+        var kind = device == DeviceKind.Cpu ? HardwareKind.Cpu : HardwareKind.Gpu;
+        string measured = Calibrated(CalibratedName(kind));
+        return named?.Kind == kind ? named : File.Exists(measured) ? Read(measured) : null;
+    }
+
+    /// <summary>The name of the profile that `dataflow calibrate` writes.</summary>
+    public static string CalibratedName(HardwareKind kind) => kind == HardwareKind.Cpu ? "this-cpu" : "this-gpu";
 
     private static string? Folder => Checkout.Find("profiling", "hardware") ?? Checkout.Find("hardware");
 

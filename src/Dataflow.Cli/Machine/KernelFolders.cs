@@ -17,6 +17,9 @@ internal static class KernelFolders
     /// <summary>Kernels compiled for the emulated driver, and that driver.</summary>
     public static string Emulation => Beside("emulation");
 
+    /// <summary>What tells profilers the names of ranges; it may be missing.</summary>
+    public static string NvtxShim => Path.Combine(Beside("nvtx"), "libdataflow-nvtx.so");
+
     /// <summary>The sources.</summary>
     /// <exception cref="MachineException">There are none.</exception>
     public static KernelSources ReadSources() => KernelSources.Read(Sources

@@ -4,6 +4,7 @@ using Dataflow.Cuda;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Runtime;
+using Dataflow.Schedules;
 
 namespace Dataflow.Cli;
 
@@ -27,34 +28,41 @@ internal sealed record DeviceSettings(DeviceKind Kind, int Threads, int? Interle
 {
     /// <summary>Makes the device, with the arenas of the plan.</summary>
     /// <exception cref="MachineException">The machine lacks what it takes.</exception>
-    public IDevice Create(TrainingPlan plan) => Kind switch
+    public IDevice Create(TrainingPlan plan) => Kind == DeviceKind.Cuda && plan.Reserved == Bytes.Zero
+        ? throw new UserErrorException(
+            $"--device cuda needs --hardware with the profile of this GPU ({CudaGpu.All()[0].Name}): its device budget also covers what the driver and libraries take")
+        : Create(plan.Schedule, plan.Workload);
+
+    /// <summary>Makes the device with the arenas of a schedule.</summary>
+    /// <exception cref="MachineException">The machine lacks what it takes.</exception>
+    public IDevice Create(Schedule schedule, Workload workload) => Kind switch
     {
-        DeviceKind.Cuda => OnGpu(plan),
-        DeviceKind.CudaEmulated => Emulated(plan),
-        _ => Interleaving is { } seed
-            ? new InterleavedCpuDevice(plan.Schedule, plan.Workload, Threads, seed)
-            : new CpuDevice(plan.Schedule, plan.Workload, Threads),
+        DeviceKind.Cuda => Annotated(schedule, () => OnGpu(schedule, workload)),
+        DeviceKind.CudaEmulated => Annotated(schedule, () => Emulated(schedule, workload)),
+        _ => Interleaving is { } seed ? new InterleavedCpuDevice(schedule, workload, Threads, seed) : new CpuDevice(schedule, workload, Threads),
     };
 
-    private static CudaDevice OnGpu(TrainingPlan plan)
+    /// <summary>Where a profiler listens, it is told what is launched; it is looked for before streams are made, which get names.</summary>
+    private static ITimedDevice Annotated(Schedule schedule, Func<CudaDevice> create)
+    {
+        var profiler = Nvtx.Listen(KernelFolders.NvtxShim);
+        profiler?.NameThread("launches");
+        return profiler is null ? create() : new AnnotatedDevice(create(), schedule, profiler);
+    }
+
+    private static CudaDevice OnGpu(Schedule schedule, Workload workload)
     {
         KernelFolders.UseFetchedLibraries();
         var gpu = CudaGpu.All()[0];
-        if (plan.Reserved == Bytes.Zero)
-        {
-            throw new UserErrorException(
-                $"--device cuda needs --hardware with the profile of this GPU ({gpu.Name}): its device budget also covers what the driver and libraries take");
-        }
-
         var sources = KernelFolders.Sources is null ? null : KernelFolders.ReadSources();
-        return new CudaDevice(plan.Schedule, plan.Workload, CudaContext.Open(gpu), KernelImages.For(gpu.Capability, KernelFolders.Store, sources));
+        return new CudaDevice(schedule, workload, CudaContext.Open(gpu), KernelImages.For(gpu.Capability, KernelFolders.Store, sources));
     }
 
-    private CudaDevice Emulated(TrainingPlan plan)
+    private CudaDevice Emulated(Schedule schedule, Workload workload)
     {
         CudaLibraries.UseEmulation(Path.Combine(KernelFolders.Emulation, "libdataflow-emulation.so"));
         CudaEmulation.Seed((ulong)(Interleaving ?? 0));
-        return new CudaDevice(plan.Schedule, plan.Workload, CudaContext.Open(CudaGpu.All()[0]), KernelImages.Emulated(KernelFolders.Emulation));
+        return new CudaDevice(schedule, workload, CudaContext.Open(CudaGpu.All()[0]), KernelImages.Emulated(KernelFolders.Emulation));
     }
 }
 

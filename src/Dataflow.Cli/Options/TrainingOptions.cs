@@ -16,6 +16,12 @@ internal sealed record TrainingSettings(
     /// <summary>Where a run was saved that is to go on.</summary>
     public string? Resume { get; init; }
 
+    /// <summary>Where to write a trace, and of which steps; null steps are the program's choice.</summary>
+    public (string Path, int[]? Steps)? Trace { get; init; }
+
+    /// <summary>The first and the last step that an attached CUDA profiler records; null leaves that to the profiler.</summary>
+    public (int First, int Last)? Profiled { get; init; }
+
     /// <summary>What to measure the loss on besides, and every how many steps.</summary>
     public (string Path, int Every)? Validation { get; init; }
 }
@@ -40,12 +46,15 @@ internal sealed class TrainingOptions(int defaultSteps)
     private readonly Option<string?> checkpoint = Values.Option<string?>("--checkpoint", "DIR", "save the whole run there, at the end and when interrupted", Values.FilePath);
     private readonly Option<int?> checkpointEvery = Values.Option("--checkpoint-every", "N", "and every N steps", Values.OptionalCount(1, int.MaxValue));
     private readonly Option<string?> resume = Values.Option<string?>("--resume", "DIR", "go on from the newest checkpoint there, to the same bits as without the break", Values.FilePath);
+    private readonly Option<string?> trace = Values.Option<string?>("--trace", "FILE", "measure some steps op by op and write them there, for https://ui.perfetto.dev or chrome://tracing", Values.FilePath);
+    private readonly Option<int[]?> traceSteps = Values.Option<int[]?>("--trace-steps", "N,N", "which steps [default: the second and the third]", t => Values.Steps(t));
+    private readonly Option<int[]?> profile = Values.Option<int[]?>("--profile-steps", "FIRST,LAST", "let an attached CUDA profiler record these steps alone (profiling/nsys.sh)", t => Values.Steps(t));
     private readonly Option<bool> json = Values.Flag("--json", "print one JSON object a line: the plan, each step, a summary");
 
     /// <summary>Adds them to a command.</summary>
     public void AddTo(Command command)
     {
-        Option[] all = [text, tokens, steps, seed, learningRate, beta1, beta2, epsilon, weightDecay, clip, validation, validateEvery, checkpoint, checkpointEvery, resume, export, json];
+        Option[] all = [text, tokens, steps, seed, learningRate, beta1, beta2, epsilon, weightDecay, clip, validation, validateEvery, checkpoint, checkpointEvery, resume, export, trace, traceSteps, profile, json];
         foreach (var option in all)
         {
             command.Options.Add(option);
@@ -71,6 +80,13 @@ internal sealed class TrainingOptions(int defaultSteps)
             ClipNorm = parsed.GetValue(clip),
             Checkpoint = parsed.GetValue(checkpoint) is { } folder ? (folder, parsed.GetValue(checkpointEvery) ?? 0) : null,
             Resume = parsed.GetValue(resume),
+            Profiled = parsed.GetValue(profile) switch
+            {
+                null or { Length: 0 } => null,
+                [var first, var last] when first <= last => device.Kind == DeviceKind.Cpu ? throw new UserErrorException("--profile-steps is for a CUDA profiler; give --device cuda") : (first, last),
+                _ => throw new UserErrorException("--profile-steps takes the first and the last step, as in --profile-steps 3,5"),
+            },
+            Trace = parsed.GetValue(trace) is { } file ? (file, parsed.GetValue(traceSteps)) : null,
             Validation = parsed.GetValue(validation) is { } path ? (path, parsed.GetValue(validateEvery) ?? 10) : null,
         };
     }

@@ -66,6 +66,9 @@ internal static class Values
     /// <summary>Tokens of a row, one or several.</summary>
     public static int[] Seqlens(string text) => [.. text.Split(',').Select(Seqlen)];
 
+    /// <summary>Numbers of steps, from 1.</summary>
+    public static int[] Steps(string text) => [.. text.Split(',').Select(t => (int)Whole(t, 1, int.MaxValue))];
+
     /// <summary>A whole number within limits.</summary>
     public static Func<string, int> Count(int least, int most) => text => (int)Whole(text, least, most);
 

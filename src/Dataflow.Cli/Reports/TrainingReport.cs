@@ -6,7 +6,7 @@ using Dataflow.Training;
 namespace Dataflow.Cli;
 
 /// <summary>A step as it is reported.</summary>
-internal readonly record struct StepLine(StepReport Step, int Steps, double Flops, float LearningRate, double? ValidationLoss = null)
+internal readonly record struct StepLine(StepReport Step, int Steps, double Flops, float LearningRate, double? ValidationLoss = null, double? PredictedSeconds = null)
 {
     /// <summary>Model FLOPs a second.</summary>
     public double FlopsPerSecond => Flops / Step.Duration.TotalSeconds;
@@ -16,6 +16,22 @@ internal readonly record struct StepLine(StepReport Step, int Steps, double Flop
 /// <param name="Seconds">Time in steps; loading, planning and saving are not in it.</param>
 internal sealed record RunSummary(TrainingPlan Plan, int Steps, double FirstLoss, double LastLoss, long Tokens, double Seconds, double Flops, string? Exported)
 {
+    /// <summary>What the simulator said; null where the machine has no profile.</summary>
+    public Prediction? Predicted { get; init; }
+
+    /// <summary>Median of the steps after the first, which finds cold caches; 0 if there is none.</summary>
+    public double MeasuredSeconds { get; init; }
+
+    /// <summary>The median of all but the first.</summary>
+    public static double TypicalStep(IEnumerable<double> seconds)
+    {
+        double[] warm = [.. seconds.Skip(1).Order()];
+        return warm.Length == 0 ? 0 : (warm[warm.Length / 2] + warm[(warm.Length - 1) / 2]) / 2;
+    }
+
+    /// <summary>The trace that was written; null if none was.</summary>
+    public string? Trace { get; init; }
+
     /// <summary>Mean over all steps.</summary>
     public double TokensPerSecond => Tokens / Seconds;
 }
@@ -34,6 +50,11 @@ internal abstract class TrainingReport(TextWriter output)
 
     /// <summary>Where the run takes place and what it trains on.</summary>
     public virtual void Starting(string device, string data, string weights)
+    {
+    }
+
+    /// <summary>What the simulator says a step takes; null where the machine has no profile.</summary>
+    public virtual void Predicted(Prediction? prediction)
     {
     }
 
@@ -60,11 +81,16 @@ internal abstract class TrainingReport(TextWriter output)
             Output.WriteLine($"Weights: {weights}");
         }
 
+        public override void Predicted(Prediction? prediction) => Output.WriteLine(prediction is null
+            ? "Predicted: nothing, as this machine has no profile; `dataflow calibrate` measures it"
+            : $"Predicted: {prediction.Seconds:0.00} s a step, by the profile {prediction.Machine.Name}");
+
         public override void Stepped(StepLine line)
         {
             string step = $"{line.Step.Step}".PadLeft($"{line.Steps}".Length);
             Output.WriteLine($"step {step}/{line.Steps}  loss {line.Step.Loss:0.0000}  {line.Step.TokensPerSecond,7:N0} tok/s  "
                 + $"{line.FlopsPerSecond / 1e9,6:N1} GFLOP/s  {line.Step.Duration.TotalSeconds:0.00} s"
+                + (line.PredictedSeconds is { } seconds ? $" = {line.Step.Duration.TotalSeconds / seconds:0.00} x predicted" : "")
                 + (line.Step.GradientNorm is { } norm ? $"  norm {norm:0.000}" : "")
                 + (line.ValidationLoss is { } loss ? $"  validation {loss:0.0000}" : ""));
         }
@@ -75,6 +101,11 @@ internal abstract class TrainingReport(TextWriter output)
             Output.WriteLine();
             Output.WriteLine($"Loss {summary.FirstLoss:0.0000} -> {summary.LastLoss:0.0000} nats in {summary.Steps} steps, {summary.Tokens:N0} tokens, {summary.Seconds:0.0} s");
             Output.WriteLine($"Speed: mean {summary.TokensPerSecond:N0} tok/s, {summary.Flops / summary.Seconds / 1e9:N1} GFLOP/s (model FLOPs; recomputation not counted)");
+            if (summary is { Predicted: { } prediction, MeasuredSeconds: > 0 and var measured })
+            {
+                Output.WriteLine($"Step: predicted {prediction.Seconds:0.000} s, measured {measured:0.000} s (median after the first), measured / predicted {measured / prediction.Seconds:0.00}");
+            }
+
             Output.WriteLine($"Peak memory: device {PlanReport.Against(plan.DevicePeak, plan.Budget.Device)}, host {PlanReport.Against(plan.HostPeak, plan.Budget.Host)}");
             var state = PlanReport.ModelState(plan);
             Output.WriteLine($"Offload: model state {PlanReport.Megabytes(state)} = {PlanReport.Ratio(state, plan.Budget.Device)} x the device budget");
@@ -83,6 +114,11 @@ internal abstract class TrainingReport(TextWriter output)
             if (summary.Exported is { } folder)
             {
                 Output.WriteLine($"Exported to {folder}");
+            }
+
+            if (summary.Trace is { } trace)
+            {
+                Output.WriteLine($"Trace in {trace}: open it in https://ui.perfetto.dev");
             }
         }
     }
@@ -115,6 +151,11 @@ internal abstract class TrainingReport(TextWriter output)
                 step["validation_loss"] = loss;
             }
 
+            if (line.PredictedSeconds is { } predicted)
+            {
+                step["predicted_seconds"] = predicted;
+            }
+
             return step;
         }
 
@@ -127,6 +168,10 @@ internal abstract class TrainingReport(TextWriter output)
             ["seconds"] = summary.Seconds,
             ["mean_tok_per_sec"] = summary.TokensPerSecond,
             ["mean_tflops"] = summary.Flops / summary.Seconds / 1e12,
+            ["predicted_step_seconds"] = summary.Predicted?.Seconds,
+            ["measured_step_seconds"] = summary.MeasuredSeconds > 0 ? summary.MeasuredSeconds : null,
+            ["measured_per_predicted"] = summary is { Predicted: { } prediction, MeasuredSeconds: > 0 and var measured } ? measured / prediction.Seconds : null,
+            ["hardware"] = summary.Predicted?.Machine.Name,
             ["device_peak_bytes"] = summary.Plan.DevicePeak.Value,
             ["device_budget_bytes"] = summary.Plan.Budget.Device.Value,
             ["host_peak_bytes"] = summary.Plan.HostPeak.Value,
@@ -136,6 +181,7 @@ internal abstract class TrainingReport(TextWriter output)
             ["recomputed_per_step"] = PlanJson.Recomputed(summary.Plan.Traffic),
             ["plan_hash"] = summary.Plan.Hash,
             ["exported"] = summary.Exported,
+            ["trace"] = summary.Trace,
         });
 
         private void Write(string kind, JsonObject fields)

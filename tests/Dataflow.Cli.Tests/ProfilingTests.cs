@@ -1,0 +1,134 @@
+using System.Text.Json;
+
+namespace Dataflow.Cli.Tests;
+
+/// <summary>What a run tells of its time: traces, a profiler's ranges, calibration and prediction.</summary>
+public class ProfilingTests
+{
+    private static readonly GoldenFolder Golden = new("llama-small");
+
+    private static string Training(string options, int steps = 2) =>
+        $"train {Golden.Path} --seqlen {Golden.Seqlen} --host-memory 64MiB --device-memory 1300KiB --chunk 32 --steps {steps} {options}";
+
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("cuda-emulated")]
+    public void A_trace_has_every_op_of_the_steps_asked_for(string device)
+    {
+        using var scratch = new ScratchFolder();
+        string file = scratch.File("trace.json");
+        string output = Programs.Good(Programs.Dataflow(Training($"--device {device} --trace {file} --trace-steps 2")));
+        Assert.Contains($"Trace in {file}", output, StringComparison.Ordinal);
+        var events = JsonDocument.Parse(File.ReadAllText(file)).RootElement.GetProperty("traceEvents").EnumerateArray().ToList();
+        string Name(JsonElement e) => e.GetProperty("name").GetString()!;
+        
+        // A second process is the prediction, where this machine has a profile.
+        var slices = events.Where(e => e.GetProperty("ph").GetString() == "X" && e.GetProperty("pid").GetInt32() == 1).ToList();
+        Assert.Equal(["step 2"], slices.Where(e => Name(e).StartsWith("step ", StringComparison.Ordinal)).Select(Name));
+        int ops = slices.Where(e => e.TryGetProperty("args", out var a) && a.TryGetProperty("op", out _)).Select(e => e.GetProperty("args").GetProperty("op").GetInt32()).Distinct().Count();
+        Assert.Contains($": {ops} ops a step", output, StringComparison.Ordinal);
+        var fetch = slices.First(e => Name(e) == "Fetch W/L00");
+        Assert.True(fetch.GetProperty("args").GetProperty("bytes").GetInt64() > 0);
+        Assert.Contains(events, e => Name(e) == "device memory in use");
+
+        // No slice of a lane begins before the one before it has ended.
+        foreach (var lane in slices.GroupBy(e => e.GetProperty("tid").GetInt32()))
+        {
+            decimal end = 0;
+            foreach (var slice in lane.OrderBy(e => e.GetProperty("ts").GetDecimal()).ThenBy(e => e.GetProperty("dur").GetDecimal()))
+            {
+                Assert.True(slice.GetProperty("ts").GetDecimal() >= end, Name(slice));
+                end = slice.GetProperty("ts").GetDecimal() + slice.GetProperty("dur").GetDecimal();
+            }
+        }
+    }
+
+    [Fact]
+    public void Traces_that_cannot_be_made_are_refused_before_training()
+    {
+        Assert.Contains("--interleaving", Programs.Refused(2, Programs.Dataflow(Training("--trace trace.json --interleaving 1"))), StringComparison.Ordinal);
+        Assert.Contains("step 9", Programs.Refused(2, Programs.Dataflow(Training("--trace trace.json --trace-steps 1,9"))), StringComparison.Ordinal);
+        Assert.Contains("no-such-folder", Programs.Refused(2, Programs.Dataflow(Training("--trace no-such-folder/trace.json"))), StringComparison.Ordinal);
+        Assert.Contains("--device cuda", Programs.Refused(2, Programs.Dataflow(Training("--profile-steps 1,2"))), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_profiler_is_told_steps_rounds_passes_layers_and_chunks_and_copies_by_object()
+    {
+        using var scratch = new ScratchFolder();
+        string record = scratch.File("record");
+        var told = new Dictionary<string, string?>
+        {
+            ["NVTX_INJECTION64_PATH"] = Path.Combine(Programs.Root, "artifacts", "nvtx", "libnvtx-recorder.so"),
+            ["NVTX_RECORD"] = record,
+        };
+        string[] arguments = Training("--device cuda-emulated --profile-steps 2,2").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        Programs.Good(Programs.Run(Path.Combine(Programs.Root, "bin", "dataflow"), arguments, environment: told));
+        string[] lines = File.ReadAllLines(record);
+        Assert.Equal(["thread launches", "stream compute", "stream h2d", "stream d2h", "domain Dataflow", "domain Dataflow h2d", "domain Dataflow d2h"], lines[..7]);
+
+        var open = new Dictionary<string, Stack<string>>();
+        var paths = new HashSet<string>();
+        foreach (string line in lines[7..])
+        {
+            string[] parts = line.Split(": ", 2);
+            string domain = parts[0].Split(' ', 2)[1];
+            var stack = open.TryGetValue(domain, out var known) ? known : open[domain] = new Stack<string>();
+            if (line.StartsWith("pop ", StringComparison.Ordinal))
+            {
+                stack.Pop();
+                continue;
+            }
+
+            stack.Push(parts[1]);
+            paths.Add($"{domain}: {string.Join(" > ", stack.Reverse())}");
+        }
+
+        Assert.All(open.Values, Assert.Empty);
+        Assert.All(
+            [
+                "Dataflow: step 2 (not kept) > round R0 > forward > layer L01 > Forward L01 C0 R0", "Dataflow: step 1 (not kept) > round R0 > backward > layer L00 > Backward L00 C0 R0",
+                "Dataflow: step 2 (not kept) > update > layer L01 > Update W/L01", "Dataflow h2d: Fetch W/L01", "Dataflow d2h: Save W/L00",
+            ],
+            path => Assert.Contains(path, paths));
+        Assert.DoesNotContain("not valid", string.Concat(paths), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_a_profiler_or_with_a_broken_one_training_is_the_same()
+    {
+        string[] arguments = Training("--device cuda-emulated --json", steps: 1).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        string Run(string? tool) => Programs.Good(Programs.Run(Path.Combine(Programs.Root, "bin", "dataflow"), arguments, environment: new Dictionary<string, string?> { ["NVTX_INJECTION64_PATH"] = tool }));
+        double Loss(string output) => JsonDocument.Parse(output.Split('\n')[1]).RootElement.GetProperty("loss").GetDouble();
+        Assert.Equal(Loss(Run(null)), Loss(Run("/no/such/library.so")));
+    }
+
+    [Theory]
+    [InlineData("cuda-emulated", "--dtype fp32", "gpu")]
+    [InlineData("cpu", "", "cpu")]
+    public void Calibration_writes_a_profile_that_says_what_was_measured(string device, string options, string kind)
+    {
+        using var scratch = new ScratchFolder();
+        string file = scratch.File("machine.json");
+        var outcome = Programs.Dataflow($"calibrate --device {device} --seconds 1 --out {file} --json {options}");
+        Assert.True(outcome.Status == 0, outcome.Errors);
+        var profile = JsonDocument.Parse(File.ReadAllText(file)).RootElement;
+        Assert.Equal(kind, profile.GetProperty("kind").GetString());
+        Assert.All(Figures(profile), f => Assert.Equal("measured", f.GetProperty("kind").GetString()));
+        Assert.Contains("load average", profile.GetProperty("kernels").GetProperty("source").GetString(), StringComparison.Ordinal);
+        var rates = profile.GetProperty("kernels").GetProperty("rates");
+        Assert.All(["GemmForward", "GemmInputGradient", "GemmWeightGradient", "AttentionForward", "AttentionBackward", "RmsNormBackward", "CrossEntropy", "AdamW"], k => Assert.True(rates.TryGetProperty(k, out _), k));
+        if (device == "cpu")
+        {
+            var lines = Programs.Good(Programs.Dataflow(Training($"--hardware {file} --json", steps: 3))).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement).ToList();
+            double predicted = lines[^1].GetProperty("predicted_step_seconds").GetDouble(), measured = lines[^1].GetProperty("measured_step_seconds").GetDouble();
+            Assert.Equal(predicted, lines[1].GetProperty("predicted_seconds").GetDouble());
+            Assert.Equal(measured / predicted, lines[^1].GetProperty("measured_per_predicted").GetDouble(), 1e-9);
+            Assert.InRange(predicted, 1e-6, 1e6);
+        }
+    }
+
+    private static IEnumerable<JsonElement> Figures(JsonElement profile) => profile.EnumerateObject()
+        .Where(p => p.Value.ValueKind == JsonValueKind.Object && p.Name != "kernels")
+        .SelectMany(p => p.Value.TryGetProperty("value", out _) ? [p.Value] : p.Value.EnumerateObject().Select(f => f.Value));
+}
