@@ -42,6 +42,7 @@ public sealed class CudaDevice : ITimedDevice
     {
         (this.schedule, this.shared, this.owns) = (schedule, shared, owns);
         CheckModel(workload);
+        CheckSegments(schedule, workload.Geometry, shared.Kernels.Attention.SegmentRows);
         ImmutableArray<nuint> starts = [shared.Arenas.Start(0), shared.Arenas.Start(1)];
         IEnumerable<IKernels> kernels = shared.Streams.Select(s => new CudaKernels(s, shared.Arenas, shared.Kernels));
         kernels = planted is null ? kernels : kernels.Select(planted);
@@ -156,6 +157,17 @@ public sealed class CudaDevice : ITimedDevice
             if (size % 8 != 0)
             {
                 throw new UserErrorException($"{name} is {size}, and CUDA kernels need a multiple of 8; train this model with --device cpu");
+            }
+        }
+    }
+
+    private static void CheckSegments(Schedule schedule, Geometry geometry, int rows)
+    {
+        foreach (var op in schedule.Ops)
+        {
+            if (op.Segment is { } segment && geometry.FirstRow(segment) % rows != 0)
+            {
+                throw new ArgumentException($"segment {segment.Index} of {segment.Count} begins at row {geometry.FirstRow(segment)} of its window, and kernels need multiples of {rows}", nameof(schedule));
             }
         }
     }
