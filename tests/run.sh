@@ -28,8 +28,8 @@ figure() {
     echo "${number:-0}"
 }
 
-# Test projects, and the programs that test the emulation and the kernels on it.
-for project in tests/*/*.csproj artifacts/emulation/tests/emulation-tests artifacts/emulation/tests/kernel-tests; do
+# Test projects (the conformance suite itself is a library), and the programs that test the emulation and the kernels on it.
+for project in tests/*/*.Tests.csproj artifacts/emulation/tests/emulation-tests artifacts/emulation/tests/kernel-tests; do
     name=$(basename "$project" .csproj)
     wanted "$name" "$@" || continue
     case $project in

@@ -325,7 +325,7 @@ void BlockRuntime::warp_operation(WarpOperation operation, WarpArgument& argumen
 void BlockRuntime::fail(FaultKind kind, const std::string& what)
 {
     _failure_kind = kind;
-    _failure = "In kernel '" + std::string(_launch->kernel->name) + "' (" + operation_order.describe_running_place() + "), block " +
+    _failure = "In " + operation_order.describe(operation_order.running().first) + ", block " +
         triple(emulation_indices.block) + ", " + name(*_current) + what;
     return_to_scheduler();
 }
@@ -348,7 +348,7 @@ void BlockRuntime::mixed_states(uint32_t first, uint32_t count, const char* plac
     if (unlike != nullptr)
     {
         _failure_kind = FaultKind::LaunchFailed;
-        _failure = "In kernel '" + std::string(_launch->kernel->name) + "' (" + operation_order.describe_running_place() + "), block " +
+        _failure = "In " + operation_order.describe(operation_order.running().first) + ", block " +
             triple(emulation_indices.block) + ", " + std::to_string(alike) +
             " of " + std::to_string(count) + " threads (" + name(*like) + " first) " + place + " (" + name(*unlike) + " first).";
     }

@@ -34,6 +34,11 @@ extern "C"
     // Operations queued on the stream from now on may touch nothing but these ranges; a negative count lifts it.
     int dataflowEmulationDeclareRanges(void* stream, const DataflowEmulationRange* ranges, int count);
 
+    // Queues the start of an operation of the caller's, which is many launches or one: what it reads, overwrites (write alone) and updates
+    // (both). A conflict of these ranges with what is not ordered before is a finding, whether or not a launch touches the very bytes; those
+    // that it overwrites become unwritten and poisoned. Lifts what was declared before; what follows on the stream is called by the name too.
+    int dataflowEmulationBegin(void* stream, const char* name, const DataflowEmulationRange* ranges, int count);
+
     // Queues an operation that makes the bytes unwritten and poisons them: their old tenant is gone.
     int dataflowEmulationForget(void* stream, uint64_t address, uint64_t bytes);
 

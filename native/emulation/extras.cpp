@@ -1,13 +1,52 @@
 // What the emulation exports beside the driver's functions.
 #include "dataflow_emulation.h"
 
+#include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "driver.h"
 #include "global_shadow.h"
 #include "options.h"
 
 using namespace emulation;
+
+namespace
+{
+
+// Host memory is registered piece by piece: a range of the caller's may span several.
+template <typename Touch> void by_region(uintptr_t address, size_t bytes, Touch touch)
+{
+    while (bytes > 0)
+    {
+        const Region* region = regions.find(address);
+        const size_t part = region == nullptr ? bytes : std::min<size_t>(bytes, region->begin + region->bytes - address);
+        touch(address, part);
+        address += part;
+        bytes -= part;
+    }
+}
+
+void forget(uintptr_t address, size_t bytes)
+{
+    write_range(address, bytes);
+    forget_range(address, bytes);
+    std::memset(reinterpret_cast<void*>(address), 0xff, bytes);
+}
+
+void begin(const DataflowEmulationRange& range)
+{
+    by_region(range.address, range.bytes, [&](uintptr_t address, size_t bytes) {
+        switch (range.access)
+        {
+        case DATAFLOW_EMULATION_READ: return read_range(address, bytes, Demand::Any);
+        case DATAFLOW_EMULATION_WRITE: return forget(address, bytes);
+        default: return update_range(address, bytes);
+        }
+    });
+}
+
+} // namespace
 
 const char* dataflowEmulationLastError()
 {
@@ -35,14 +74,25 @@ int dataflowEmulationDeclareRanges(void* stream, const DataflowEmulationRange* r
     });
 }
 
+int dataflowEmulationBegin(void* stream, const char* name, const DataflowEmulationRange* ranges, int count)
+{
+    return with_stream(static_cast<CUstream>(stream), [&](Stream& s) {
+        s.caller = name;
+        s.ranges = nullptr;
+        scheduler.queue(s, "start", [touched = std::vector<DataflowEmulationRange>(ranges, ranges + count)] {
+            for (const DataflowEmulationRange& range : touched)
+            {
+                begin(range);
+            }
+        });
+        return Success;
+    });
+}
+
 int dataflowEmulationForget(void* stream, uint64_t address, uint64_t bytes)
 {
     return with_stream(static_cast<CUstream>(stream), [&](Stream& s) {
-        scheduler.queue(s, "change of tenant", [=] {
-            write_range(address, bytes);
-            forget_range(address, bytes);
-            std::memset(reinterpret_cast<void*>(address), 0xff, bytes);
-        });
+        scheduler.queue(s, "change of tenant", [=] { by_region(address, bytes, forget); });
         return Success;
     });
 }
@@ -54,12 +104,12 @@ int dataflowEmulationHostAccess(const void* address, uint64_t bytes, int access)
         scheduler.host_access([&] {
             if ((access & DATAFLOW_EMULATION_READ) != 0)
             {
-                read_range(at, bytes, Demand::Written);
+                by_region(at, bytes, [](uintptr_t address, size_t part) { read_range(address, part, Demand::Written); });
             }
 
             if ((access & DATAFLOW_EMULATION_WRITE) != 0)
             {
-                write_range(at, bytes);
+                by_region(at, bytes, write_range);
             }
         });
         return scheduler.error();

@@ -163,6 +163,18 @@ void write_range(uintptr_t address, size_t bytes)
     for_granules(region, address, bytes, AccessMode::Write, [&](size_t granule, uint32_t mask) { return write_granule(region, granule, mask, as); });
 }
 
+void update_range(uintptr_t address, size_t bytes)
+{
+    if (bytes == 0)
+    {
+        return;
+    }
+
+    Region& region = whole_region(address, bytes, AccessMode::Write);
+    const Epoch as = access_state.operation_first;
+    for_granules(region, address, bytes, AccessMode::Write, [&](size_t granule, uint32_t) { return write_granule(region, granule, 0, as); });
+}
+
 void copy_written(uintptr_t to, uintptr_t from, size_t bytes)
 {
     if (bytes == 0)

@@ -158,6 +158,8 @@ inline uint32_t granule_mask(uintptr_t address, size_t bytes) { return ((1u << b
 // Ranges, as whole operations touch them. They throw a Fault that names `what` (`reads`, `writes`) they found.
 void read_range(uintptr_t address, size_t bytes, Demand demand);
 void write_range(uintptr_t address, size_t bytes);
+// Written as far as order goes: which bytes are written stays as it is.
+void update_range(uintptr_t address, size_t bytes);
 // Bytes become written where those of the source are; both ranges were read and written before.
 void copy_written(uintptr_t to, uintptr_t from, size_t bytes);
 // Nothing is written there any more.

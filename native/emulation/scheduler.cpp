@@ -102,7 +102,7 @@ void Scheduler::queue(Stream& stream, const std::string& label, std::function<vo
     operation.before = snapshot(stream);
     operation.clock = ++stream.clock;
     operation.run = std::move(run);
-    operation.label = interned(label);
+    operation.label = interned(stream.caller.empty() ? label : label + " of " + stream.caller);
     operation.ranges = stream.ranges;
     stream.after[stream.number] = stream.clock;
     stream.queue.push_back(std::move(operation));

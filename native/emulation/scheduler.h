@@ -59,6 +59,7 @@ struct Stream
     std::shared_ptr<const VectorClock> snapshot;
     std::deque<Operation> queue;
     std::shared_ptr<DeclaredRanges> ranges;
+    std::string caller; // what the caller says that it is doing
 };
 
 class Scheduler

@@ -70,6 +70,7 @@ internal sealed unsafe class CudaArenas : IDisposable
         }
         else
         {
+            Announce(slot.Offset + offset, source.Length, MemoryAccess.Write);
             source.CopyTo(host.Range(slot.Offset + offset, source.Length));
         }
     }
@@ -84,6 +85,7 @@ internal sealed unsafe class CudaArenas : IDisposable
         }
         else
         {
+            Announce(slot.Offset + offset, destination.Length, MemoryAccess.Read);
             host.Range(slot.Offset + offset, destination.Length).CopyTo(destination);
         }
     }
@@ -93,6 +95,15 @@ internal sealed unsafe class CudaArenas : IDisposable
     {
         host.Dispose();
         device.Dispose();
+    }
+
+    // The emulated driver cannot see what the host does by itself.
+    private void Announce(Bytes offset, int length, MemoryAccess access)
+    {
+        if (CudaEmulation.IsOn && length > 0)
+        {
+            CudaEmulation.HostAccess(host, offset, new Bytes(length), access);
+        }
     }
 
     private bool IsHost(nuint address) => address >= Start(1) && address - Start(1) < (nuint)host.Length.Value;

@@ -20,6 +20,7 @@ public sealed class CudaDevice : ITimedDevice
     private readonly OpRunner runner;
     private readonly CudaEvent?[] events;
     private readonly StepEvents measurement;
+    private readonly ImmutableArray<OpDeclaration> declarations;
     private readonly bool owns;
 
     /// <summary>Takes the memory, loads the kernels and chooses algorithms; what it returns is ready to run.</summary>
@@ -27,16 +28,28 @@ public sealed class CudaDevice : ITimedDevice
     /// <param name="images">Where the compiled kernels are.</param>
     /// <exception cref="MachineException">The GPU, its libraries or the host lack something; the sentence says what.</exception>
     public CudaDevice(Schedule schedule, Workload workload, CudaContext context, KernelImages images)
-        : this(schedule, workload, new Shared(schedule, workload, context, images), owns: true)
+        : this(schedule, workload, new Shared(schedule, workload, context, images), owns: true, planted: null)
     {
     }
 
-    private CudaDevice(Schedule schedule, Workload workload, Shared shared, bool owns)
+    /// <summary>A device with a fault, for tests: what is given stands between the ops' calls and the kernels of their streams.</summary>
+    internal CudaDevice(Schedule schedule, Workload workload, CudaContext context, KernelImages images, Func<IKernels, IKernels> planted)
+        : this(schedule, workload, new Shared(schedule, workload, context, images), owns: true, planted)
+    {
+    }
+
+    private CudaDevice(Schedule schedule, Workload workload, Shared shared, bool owns, Func<IKernels, IKernels>? planted)
     {
         (this.schedule, this.shared, this.owns) = (schedule, shared, owns);
         CheckModel(workload);
         ImmutableArray<nuint> starts = [shared.Arenas.Start(0), shared.Arenas.Start(1)];
-        runner = new OpRunner(schedule, workload, starts, [.. shared.Streams.Select(s => new CudaKernels(s, shared.Arenas, shared.Kernels))]);
+        IEnumerable<IKernels> kernels = shared.Streams.Select(s => new CudaKernels(s, shared.Arenas, shared.Kernels));
+        kernels = planted is null ? kernels : kernels.Select(planted);
+
+        // What the emulated driver checks by it the real one would not know what to do with.
+        declarations = CudaEmulation.IsOn ? [.. shared.Streams.Select(s => new OpDeclaration(schedule, shared.Arenas, s))] : [];
+        kernels = CudaEmulation.IsOn ? kernels.Zip(declarations, (k, op) => new DeclaringKernels(k, op, shared.ProductMemory, shared.StepMemory)) : kernels;
+        runner = new OpRunner(schedule, workload, starts, [.. kernels]);
         runner.Prepare();
         foreach (var product in runner.Programs.SelectMany(p => Products.Of(p, workload.Geometry)))
         {
@@ -57,7 +70,7 @@ public sealed class CudaDevice : ITimedDevice
     public string Name => $"cuda, {shared.Context.Gpu.Name}";
 
     /// <inheritdoc/>
-    public IDevice For(Schedule schedule, Workload workload) => new CudaDevice(schedule, workload, shared, owns: false);
+    public IDevice For(Schedule schedule, Workload workload) => new CudaDevice(schedule, workload, shared, owns: false, planted: null);
 
     /// <inheritdoc/>
     public void BeginStep(in StepArguments arguments)
@@ -72,9 +85,20 @@ public sealed class CudaDevice : ITimedDevice
     /// <inheritdoc/>
     public void Launch(int op)
     {
-        var stream = shared.Streams[schedule.Ops[op].Stream];
+        int index = schedule.Ops[op].Stream;
+        var stream = shared.Streams[index];
         measurement.Started(op, stream);
-        runner.Run(op);
+        if (declarations.IsEmpty)
+        {
+            runner.Run(op);
+        }
+        else
+        {
+            declarations[index].Begin(op);
+            runner.Run(op);
+            declarations[index].End();
+        }
+
         measurement.Ended(op, stream);
         if (events[op] is { } completion)
         {
@@ -169,11 +193,22 @@ public sealed class CudaDevice : ITimedDevice
 
         public KernelSet Kernels { get; }
 
+        /// <summary>What matrix products may write and read besides their operands.</summary>
+        public DeclaredRange ProductMemory => new(Arenas.Beside, Gemm.Workspace, MemoryAccess.Read | MemoryAccess.Write);
+
+        /// <summary>The step's arguments, for kernels that read them.</summary>
+        public DeclaredRange StepMemory => new(stepBlock, new Bytes(System.Runtime.CompilerServices.Unsafe.SizeOf<StepBlock>()), MemoryAccess.Read);
+
         /// <summary>All earlier ops have completed: the staging memory may be overwritten.</summary>
         public void WriteStepBlock(in StepArguments arguments)
         {
             var block = new StepBlock(arguments);
             var bytes = System.Runtime.InteropServices.MemoryMarshal.AsBytes(new ReadOnlySpan<StepBlock>(in block));
+            if (CudaEmulation.IsOn)
+            {
+                CudaEmulation.HostAccess(staging, Bytes.Zero, new Bytes(bytes.Length), MemoryAccess.Write);
+            }
+
             bytes.CopyTo(staging.Range(Bytes.Zero, bytes.Length));
             Streams[ComputeStream].CopyToDevice(stepBlock, staging, Bytes.Zero, new Bytes(bytes.Length));
         }

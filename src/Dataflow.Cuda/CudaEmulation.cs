@@ -20,8 +20,6 @@ public readonly record struct DeclaredRange(DevicePointer Start, Bytes Length, M
 /// </summary>
 public static unsafe class CudaEmulation
 {
-    private const int MostRanges = 64;
-
     /// <summary>Whether the driver is the emulated one.</summary>
     public static bool IsOn => CudaLibraries.Emulation is not null;
 
@@ -46,14 +44,25 @@ public static unsafe class CudaEmulation
     public static void Declare(CudaStream stream, params ReadOnlySpan<DeclaredRange> ranges)
     {
         Demand();
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(ranges.Length, MostRanges);
-        var declared = stackalloc EmulatedRange[MostRanges];
-        for (int i = 0; i < ranges.Length; i++)
+        fixed (EmulatedRange* declared = Native(ranges))
         {
-            declared[i] = new EmulatedRange { Address = ranges[i].Start.Address, Bytes = (ulong)ranges[i].Length.Value, Access = (uint)ranges[i].Access };
+            Accept(EmulationApi.dataflowEmulationDeclareRanges(stream, declared, ranges.Length), "declaring what a kernel touches");
         }
+    }
 
-        Accept(EmulationApi.dataflowEmulationDeclareRanges(stream, declared, ranges.Length), "declaring what an op touches");
+    /// <summary>
+    /// Appends the start of an op to a stream: what it reads, overwrites (<see cref="MemoryAccess.Write"/> alone) and updates. To conflict with
+    /// what is not ordered before is a fault, whether or not a launch touches the very bytes; those that it overwrites are poisoned, and
+    /// reading them before writing them is a fault. Lifts what was declared before; what follows on the stream is reported under the name.
+    /// </summary>
+    public static void Begin(CudaStream stream, string name, params ReadOnlySpan<DeclaredRange> ranges)
+    {
+        Demand();
+        fixed (byte* text = NativeText.Of(name))
+        fixed (EmulatedRange* declared = Native(ranges))
+        {
+            Accept(EmulationApi.dataflowEmulationBegin(stream, text, declared, ranges.Length), $"starting {name}");
+        }
     }
 
     /// <summary>What is launched on a stream from now on may touch anything again.</summary>
@@ -95,6 +104,17 @@ public static unsafe class CudaEmulation
         {
             return EmulationApi.dataflowEmulationGet(name) is var value and >= 0 ? value : throw new ArgumentException($"the emulation has no figure {figure}", nameof(figure));
         }
+    }
+
+    private static EmulatedRange[] Native(ReadOnlySpan<DeclaredRange> ranges)
+    {
+        var native = new EmulatedRange[ranges.Length];
+        for (int i = 0; i < native.Length; i++)
+        {
+            native[i] = new EmulatedRange { Address = ranges[i].Start.Address, Bytes = (ulong)ranges[i].Length.Value, Access = (uint)ranges[i].Access };
+        }
+
+        return native;
     }
 
     private static void Demand()

@@ -1,3 +1,4 @@
+using Dataflow.Conformance;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Runtime;

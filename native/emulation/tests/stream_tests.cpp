@@ -205,6 +205,32 @@ TEST(A_change_of_tenant_makes_bytes_unwritten)
     check_fails(finish, {"reads 16 bytes", "which nothing has written"});
 }
 
+TEST(An_operation_of_the_callers_conflicts_by_what_it_says_that_it_touches)
+{
+    // The launches touch bytes apart; what their operations read and update overlaps.
+    Pipeline p;
+    const DataflowEmulationRange reads{address(p.input), Count * 4, DATAFLOW_EMULATION_READ, 0};
+    const DataflowEmulationRange updates{address(p.input) + Count * 4 - 4, 4, DATAFLOW_EMULATION_READ | DATAFLOW_EMULATION_WRITE, 0};
+    dataflowEmulationBegin(p.first, "op 1", &reads, 1);
+    p.launch(p.first, p.input, p.middle);
+    cuEventRecord(p.done, p.first);
+    cuStreamWaitEvent(p.second, p.done, 0);
+    dataflowEmulationBegin(p.second, "op 2", &updates, 1);
+    finish();
+    dataflowEmulationBegin(p.first, "op 1", &reads, 1);
+    dataflowEmulationBegin(p.second, "op 2", &updates, 1);
+    check_fails(finish, {"start of op ", "nothing orders the two"});
+}
+
+TEST(What_an_operation_of_the_callers_overwrites_becomes_unwritten)
+{
+    Pipeline p;
+    const DataflowEmulationRange overwrites{address(p.input), 1024, DATAFLOW_EMULATION_WRITE, 0};
+    dataflowEmulationBegin(p.first, "op 1", &overwrites, 1);
+    p.launch(p.first, p.input, p.middle);
+    check_fails(finish, {"kernel 'scale' of op 1", "reads 16 bytes", "which nothing has written"});
+}
+
 TEST(Unwritten_bytes_stay_so_through_copies)
 {
     Pipeline p;

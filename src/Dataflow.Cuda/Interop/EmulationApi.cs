@@ -30,6 +30,9 @@ internal static unsafe partial class EmulationApi
     public static partial int dataflowEmulationDeclareRanges(CudaStream stream, EmulatedRange* ranges, int count);
 
     [LibraryImport(LibraryFile.Driver)]
+    public static partial int dataflowEmulationBegin(CudaStream stream, byte* name, EmulatedRange* ranges, int count);
+
+    [LibraryImport(LibraryFile.Driver)]
     public static partial int dataflowEmulationForget(CudaStream stream, DevicePointer address, ulong bytes);
 
     [LibraryImport(LibraryFile.Driver)]

@@ -72,7 +72,7 @@ internal static unsafe class StatusChecks
     private static CudaException Failure(BlasStatus status, string attempt)
     {
         string code = NativeText.Read(CublasLtApi.cublasLtGetStatusName(status));
-        return new CudaException($"{attempt} failed: {NativeText.Read(CublasLtApi.cublasLtGetStatusString(status))} ({code}){Rest(null)}", code);
+        return new CudaException($"{attempt} failed: {NativeText.Read(CublasLtApi.cublasLtGetStatusString(status))} ({code}){Rest(Advice(status))}", code);
     }
 
     private static string Rest(string? advice)
@@ -80,6 +80,14 @@ internal static unsafe class StatusChecks
         string? said = CudaEmulation.LastError();
         return (said is null ? "" : $": {said}") + (advice is null ? "" : $"; {advice}");
     }
+
+    private static string? Advice(BlasStatus status) => status switch
+    {
+        BlasStatus.NotInitialized or BlasStatus.AllocationFailed =>
+            "cuBLASLt needs some free memory of the GPU and a driver that is not older than the library: end what fills the GPU, install a newer driver, or fetch an older library (sh kernels/fetch-cuda.sh cublas)",
+        BlasStatus.ArchitectureMismatch => "this library does not support the GPU: install a newer cuBLAS",
+        _ => null,
+    };
 
     private static string? Advice(DriverStatus status) => status switch
     {

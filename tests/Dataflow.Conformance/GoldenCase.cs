@@ -4,52 +4,61 @@ using Dataflow.Planning;
 using Dataflow.Runtime;
 using Dataflow.Training;
 
-namespace Dataflow.Cpu.Tests;
+namespace Dataflow.Conformance;
 
 /// <summary>One folder of tests/golden: a model, its tokens, and what PyTorch made of them in float64.</summary>
-internal sealed class GoldenCase
+public sealed class GoldenCase
 {
+    /// <summary>All folders.</summary>
     public static readonly string[] Names = ["llama-small", "qwen3-small", "llama-long", "llama-hd64", "qwen3-hd128", "llama-documents"];
-
-    /// <summary>Cases whose vocabulary has room for blocks of 128 rows, tied and untied, each in two and three of them; the last one may be a single row.</summary>
-    public static TheoryData<string, int> Cut
-    {
-        get
-        {
-            var data = new TheoryData<string, int>();
-            foreach (string name in new[] { "llama-small", "qwen3-small", "llama-long", "llama-documents" })
-            {
-                data.Add(name, 2);
-                data.Add(name, 3);
-            }
-
-            return data;
-        }
-    }
 
     private readonly JsonElement expected;
 
+    /// <summary>Opens the case of that name.</summary>
     public GoldenCase(string name)
     {
-        Folder = Path.Combine(Root(), "tests", "golden", name);
+        Folder = Path.Combine(Cases(), name);
         Model = ModelFiles.LoadConfig(Folder);
         expected = JsonDocument.Parse(System.IO.File.ReadAllText(Path.Combine(Folder, "expected.json"))).RootElement;
         Seqlen = expected.GetProperty("seqlen").GetInt32();
         Rows = expected.GetProperty("sequences").GetInt32();
     }
 
+    /// <summary>Cases whose vocabulary has room for blocks of 128 rows, tied and untied, each in two and three of them; the last one may be a single row.</summary>
+    public static TheoryData<string, int> CutFor(Func<string, bool> wanted)
+    {
+        var data = new TheoryData<string, int>();
+        foreach (string name in new[] { "llama-small", "qwen3-small", "llama-long", "llama-documents" }.Where(wanted))
+        {
+            data.Add(name, 2);
+            data.Add(name, 3);
+        }
+
+        return data;
+    }
+
+    /// <summary>Of the checkpoint, the tokens and the results.</summary>
     public string Folder { get; }
 
+    /// <summary>The case's config.json.</summary>
     public ModelConfig Model { get; }
 
+    /// <summary>Tokens of a row.</summary>
     public int Seqlen { get; }
 
+    /// <summary>Rows of the step.</summary>
     public int Rows { get; }
 
+    /// <summary>Their numbers.</summary>
+    public int[] AllRows => [.. Enumerable.Range(0, Rows)];
+
+    /// <summary>Of the first step.</summary>
     public double Loss => expected.GetProperty("loss").GetDouble();
 
+    /// <summary>Before each of five steps.</summary>
     public double[] Losses => [.. expected.GetProperty("losses_before_each_step").EnumerateArray().Select(l => l.GetDouble())];
 
+    /// <summary>Of the five steps.</summary>
     public AdamWSettings AdamW
     {
         get
@@ -64,13 +73,17 @@ internal sealed class GoldenCase
     public double PyTorchError(string precision, string what, string tensor) =>
         expected.GetProperty(precision).GetProperty(what).GetProperty("per_tensor").GetProperty(tensor).GetDouble();
 
+    /// <summary>The case's own.</summary>
     public ITokenSource Tokens() => TokenSources.Open(Folder, Seqlen, Model.VocabSize);
 
+    /// <summary>What a plan for the case depends on.</summary>
     public PlanRequest Request(Recipe recipe, WorkloadKind kind, MemoryBudget? budget = null, GeometryPins? pins = null, TensorSet? saved = null) =>
         new(Model, recipe, kind, Seqlen, Rows, pins ?? new GeometryPins(), budget ?? Roomy, saved);
 
+    /// <summary>More than any case needs.</summary>
     public static MemoryBudget Roomy { get; } = new(Bytes.FromGiB(4), Bytes.FromGiB(4));
 
+    /// <summary>The plan, which there is.</summary>
     public static TrainingPlan Plan(PlanRequest request) => Planner.Plan(request) switch
     {
         PlanResult.Feasible f => f.Plan,
@@ -85,17 +98,7 @@ internal sealed class GoldenCase
         return Plan(request with { Budget = request.Budget with { Device = device!.Value } });
     }
 
-    /// <summary>Loss and gradients of one step, under the checkpoint's names.</summary>
-    public (double Loss, Dictionary<string, float[]> Gradients) Gradients(TrainingPlan plan, int? interleaving = null, int threads = 2)
-    {
-        using IDevice device = interleaving is { } seed
-            ? new InterleavedCpuDevice(plan.Schedule, plan.Workload, threads, seed)
-            : new CpuDevice(plan.Schedule, plan.Workload, threads);
-        var trainer = Trainer(plan, device);
-        var report = trainer.Step(Tokens(), [.. Enumerable.Range(0, Rows)], AdamW);
-        return (report.Loss, Tensors(trainer.Gradients));
-    }
-
+    /// <summary>A trainer with the case's weights.</summary>
     public Trainer Trainer(TrainingPlan plan, IDevice device, Executor? evaluation = null)
     {
         using var checkpoint = Checkpoint.Open(Folder);
@@ -105,6 +108,7 @@ internal sealed class GoldenCase
         return trainer;
     }
 
+    /// <summary>The tensors of one of the case's files.</summary>
     public Dictionary<string, float[]> File(string name)
     {
         using var file = SafetensorsFile.Open(Path.Combine(Folder, name));
@@ -116,6 +120,7 @@ internal sealed class GoldenCase
         });
     }
 
+    /// <summary>All weights of a source under the checkpoint's names.</summary>
     public static Dictionary<string, float[]> Tensors(IWeightSource source) =>
         WeightNames.Enumerate(source.Model).ToDictionary(b => b.Name, b =>
         {
@@ -137,14 +142,20 @@ internal sealed class GoldenCase
         return Math.Sqrt(difference / norm);
     }
 
-    public static string Root()
+    /// <summary>The folder of the cases: beside the program, or tests/golden of the checkout that it was built in.</summary>
+    private static string Cases()
     {
-        string folder = AppContext.BaseDirectory;
-        while (!System.IO.File.Exists(Path.Combine(folder, "Dataflow.sln")))
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("no Dataflow.sln above the tests");
+            foreach (string place in new[] { "golden", Path.Combine("tests", "golden") })
+            {
+                if (System.IO.File.Exists(Path.Combine(folder.FullName, place, Names[0], "expected.json")))
+                {
+                    return Path.Combine(folder.FullName, place);
+                }
+            }
         }
 
-        return folder;
+        throw new InvalidOperationException($"no folder golden with the case {Names[0]} beside {AppContext.BaseDirectory} or in a folder above: copy tests/golden there");
     }
 }

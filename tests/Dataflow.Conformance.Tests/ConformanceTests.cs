@@ -1,0 +1,13 @@
+namespace Dataflow.Conformance.Tests;
+
+public sealed class GradientTests : GradientConformance<SelectedDevice>;
+
+public sealed class TrajectoryTests : TrajectoryConformance<SelectedDevice>;
+
+public sealed class StepShapeTests : StepShapeConformance<SelectedDevice>;
+
+public sealed class EquivalenceTests : EquivalenceConformance<SelectedDevice>;
+
+public sealed class SegmentTests : SegmentConformance<SelectedDevice>;
+
+public sealed class VocabularyTests : VocabularyConformance<SelectedDevice>;

@@ -1,0 +1,82 @@
+using Dataflow.Cli;
+using Dataflow.Cpu.Tests;
+using Dataflow.Cuda;
+using Dataflow.Model;
+using Dataflow.Runtime;
+using Dataflow.Schedules;
+
+namespace Dataflow.Conformance.Tests;
+
+/// <summary>
+/// The device that the environment variable DATAFLOW_DEVICE names: cuda, the first GPU, if it names none; cuda-emulated; cpu. The first
+/// that is opened says on the console what it is.
+/// </summary>
+public sealed class SelectedDevice : DeviceUnderTest
+{
+    private static readonly string s_kind = Environment.GetEnvironmentVariable("DATAFLOW_DEVICE") is { Length: > 0 } kind ? kind : "cuda";
+    private static readonly CpuDevices s_cpu = new();
+    private static readonly Lazy<CudaGpu> s_gpu = new(FindGpu);
+    private static int s_said;
+
+    public override bool IsSlow => s_kind == "cuda-emulated";
+
+    public override string? Lack { get; } = FindLack();
+
+    public override IDevice Open(Schedule schedule, Workload workload, int order)
+    {
+        var device = s_kind == "cpu" ? s_cpu.Open(schedule, workload, order) : OnGpu(schedule, workload, order);
+        Say(device.Name);
+        return device;
+    }
+
+    private static CudaDevice OnGpu(Schedule schedule, Workload workload, int order)
+    {
+        var gpu = s_gpu.Value;
+        if (CudaEmulation.IsOn)
+        {
+            CudaEmulation.Seed((ulong)order);
+        }
+
+        var images = CudaEmulation.IsOn ? KernelImages.Emulated(KernelFolders.Emulation)
+            : KernelImages.For(gpu.Capability, KernelFolders.Store, KernelFolders.Sources is null ? null : KernelFolders.ReadSources());
+        return new CudaDevice(schedule, workload, CudaContext.Open(gpu), images);
+    }
+
+    private static CudaGpu FindGpu()
+    {
+        KernelFolders.UseFetchedLibraries();
+        if (s_kind == "cuda-emulated")
+        {
+            CudaLibraries.UseEmulation(Path.Combine(KernelFolders.Emulation, "libdataflow-emulation.so"));
+        }
+
+        return CudaGpu.All()[0];
+    }
+
+    private static string? FindLack()
+    {
+        if (s_kind is not ("cuda" or "cuda-emulated" or "cpu"))
+        {
+            throw new UserErrorException($"DATAFLOW_DEVICE is '{s_kind}', which is no device; set it to cuda, cuda-emulated or cpu");
+        }
+
+        try
+        {
+            _ = s_kind == "cpu" ? null : s_gpu.Value;
+            return null;
+        }
+        catch (MachineException e)
+        {
+            Say($"none, all is skipped: {e.Message}");
+            return e.Message;
+        }
+    }
+
+    private static void Say(string device)
+    {
+        if (Interlocked.Exchange(ref s_said, 1) == 0)
+        {
+            Console.WriteLine($"device: {device}");
+        }
+    }
+}

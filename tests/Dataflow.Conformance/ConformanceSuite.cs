@@ -1,0 +1,52 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Schedules;
+
+namespace Dataflow.Conformance;
+
+/// <summary>What the suites have in common: a device, and results of steps on it.</summary>
+public abstract class ConformanceSuite<TDevice>
+    where TDevice : DeviceUnderTest, new()
+{
+    /// <summary>Skips every test, with the reason, where there is no such device.</summary>
+    protected ConformanceSuite() => Assert.SkipWhen(Device.Lack is not null, Device.Lack ?? "");
+
+    /// <summary>What is under test.</summary>
+    protected static TDevice Device { get; } = new();
+
+    /// <summary>The long rows, which a slow device does not go through again and again.</summary>
+    protected static bool Affords(string name) => !Device.IsSlow || name != "llama-long";
+
+    /// <summary>All choices; on a slow device that many of them, evenly spread, and others for another case.</summary>
+    protected static ImmutableArray<T> Some<T>(IReadOnlyList<T> choices, int count, string name, int number) =>
+        !Device.IsSlow || count >= choices.Count
+            ? [.. choices]
+            : [.. Enumerable.Range(0, count).Select(i => choices[(name.Sum(c => c) + number + (i * choices.Count / count)) % choices.Count])];
+
+    /// <summary>The recipe of that name.</summary>
+    protected static Recipe Named(string recipe) => Recipe.All.Single(r => r.Name == recipe);
+
+    /// <summary>The plan, of which the verifier has nothing to say.</summary>
+    protected static TrainingPlan Verified(TrainingPlan plan)
+    {
+        Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, [plan.Budget.Device, plan.Budget.Host]));
+        return plan;
+    }
+
+    /// <summary>Loss and gradients of one step, under the checkpoint's names.</summary>
+    protected static (double Loss, Dictionary<string, float[]> Tensors) Gradients(GoldenCase golden, TrainingPlan plan, int order = 0)
+    {
+        using var device = Device.Open(plan.Schedule, plan.Workload, order);
+        var trainer = golden.Trainer(plan, device);
+        var report = trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW);
+        return (report.Loss, GoldenCase.Tensors(trainer.Gradients));
+    }
+
+    /// <summary>Every bit of a loss and of tensors.</summary>
+    protected static byte[] Bits((double Loss, Dictionary<string, float[]> Tensors) result) =>
+        [.. BitConverter.GetBytes(result.Loss), .. result.Tensors.OrderBy(t => t.Key, StringComparer.Ordinal).SelectMany(t => t.Value.SelectMany(BitConverter.GetBytes))];
+
+    /// <summary>Fails, with what made the difference, where bits differ.</summary>
+    protected static void AssertSame(byte[] want, byte[] got, string made) => Assert.True(want.AsSpan().SequenceEqual(got), $"{made} changes the result");
+}

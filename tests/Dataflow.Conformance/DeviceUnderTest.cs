@@ -1,0 +1,19 @@
+using Dataflow.Model;
+using Dataflow.Runtime;
+using Dataflow.Schedules;
+
+namespace Dataflow.Conformance;
+
+/// <summary>A kind of device that the suite runs on.</summary>
+public abstract class DeviceUnderTest
+{
+    /// <summary>A step takes seconds where the CPU device takes milliseconds: of plans that multiply, each case takes some.</summary>
+    public virtual bool IsSlow => false;
+
+    /// <summary>Why there is no such device here, for people; null where there is one.</summary>
+    public virtual string? Lack => null;
+
+    /// <summary>Makes a device.</summary>
+    /// <param name="order">Which of the orders that are legal, as far as the device can choose; 0 is its own.</param>
+    public abstract IDevice Open(Schedule schedule, Workload workload, int order);
+}

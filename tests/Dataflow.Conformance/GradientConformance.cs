@@ -1,0 +1,143 @@
+using Dataflow.Model;
+using Dataflow.Planning;
+
+namespace Dataflow.Conformance;
+
+/// <summary>Losses and gradients of planned, offloaded, chunked, recomputed steps against PyTorch in float64.</summary>
+public abstract class GradientConformance<TDevice> : ConformanceSuite<TDevice>
+    where TDevice : DeviceUnderTest, new()
+{
+    private static readonly string[] s_shapes = ["roomy", "tight", "chunks of 32"];
+
+    /// <summary>Golden cases and shapes of a plan.</summary>
+    public static TheoryData<string, string> Fp32Cases => Cases(name => Affords(name) ? Some(s_shapes, 2, name, 1) : []);
+
+    /// <summary>The same in bf16.</summary>
+    public static TheoryData<string, string> Bf16Cases => Cases(name => Affords(name) ? Some(s_shapes, 2, name, 0) : []);
+
+    /// <summary>Cases with their vocabulary in blocks.</summary>
+    public static TheoryData<string, int> Cut => GoldenCase.CutFor(Affords);
+
+    /// <summary>fp32: the bounds are rounding.</summary>
+    [Theory]
+    [MemberData(nameof(Fp32Cases))]
+    public void Gradients_in_fp32_are_those_of_PyTorch(string name, string shape)
+    {
+        var golden = new GoldenCase(name);
+        CheckFp32(golden, Shaped(golden, Recipe.Fp32, shape, 1));
+    }
+
+    /// <summary>bf16 storage against float64, with PyTorch's own bfloat16 error as the yardstick.</summary>
+    [Theory]
+    [MemberData(nameof(Bf16Cases))]
+    public void Gradients_in_bf16_err_at_most_twice_as_much_as_those_of_PyTorch_in_bf16(string name, string shape)
+    {
+        var golden = new GoldenCase(name);
+        CheckBf16(golden, Shaped(golden, Recipe.Bf16, shape, 1));
+    }
+
+    /// <summary>The head's and the embedding's matrices by blocks of rows.</summary>
+    [Theory]
+    [MemberData(nameof(Cut))]
+    public void Blocks_of_the_vocabulary_in_fp32(string name, int blocks)
+    {
+        var golden = new GoldenCase(name);
+        foreach (string shape in Some(s_shapes, 1, name, blocks))
+        {
+            CheckFp32(golden, Shaped(golden, Recipe.Fp32, shape, blocks));
+        }
+    }
+
+    /// <summary>The same in bf16.</summary>
+    [Theory]
+    [MemberData(nameof(Cut))]
+    public void Blocks_of_the_vocabulary_in_bf16(string name, int blocks)
+    {
+        var golden = new GoldenCase(name);
+        foreach (string shape in Some(s_shapes, 1, name, blocks + 1))
+        {
+            CheckBf16(golden, Shaped(golden, Recipe.Bf16, shape, blocks));
+        }
+    }
+
+    /// <summary>Documents that cross chunk borders, and a chunk that rows do not divide.</summary>
+    [Theory]
+    [InlineData(16)]
+    [InlineData(32)]
+    [InlineData(48)]
+    [InlineData(128)]
+    public void Packed_documents_may_cross_chunk_borders(int chunk)
+    {
+        var golden = new GoldenCase("llama-documents");
+        var request = golden.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(chunk));
+        foreach (var planOf in Some<Func<PlanRequest, TrainingPlan>>([GoldenCase.Plan, GoldenCase.Tight], 1, "", chunk / 16))
+        {
+            CheckFp32(golden, planOf(request));
+        }
+    }
+
+    private static TheoryData<string, string> Cases(Func<string, IEnumerable<string>> shapesOf)
+    {
+        var data = new TheoryData<string, string>();
+        foreach (string name in GoldenCase.Names)
+        {
+            foreach (string shape in shapesOf(name))
+            {
+                data.Add(name, shape);
+            }
+        }
+
+        return data;
+    }
+
+    private static TrainingPlan Shaped(GoldenCase golden, Recipe recipe, string shape, int blocks)
+    {
+        PlanRequest Request(int? chunk) => golden.Request(recipe, WorkloadKind.Gradients, pins: new GeometryPins(chunk, VocabularyBlocks: blocks > 1 ? blocks : null));
+        return shape switch
+        {
+            "roomy" => GoldenCase.Plan(Request(null)),
+            "tight" => GoldenCase.Tight(Request(null)),
+            _ => GoldenCase.Tight(Request(32)),
+        };
+    }
+
+    private static void CheckFp32(GoldenCase golden, TrainingPlan plan)
+    {
+        var (loss, gradients) = Gradients(golden, Verified(plan));
+        Assert.Equal(0, (loss - golden.Loss) / golden.Loss, 1e-6);
+        foreach (var (tensor, want) in golden.File("gradients.safetensors"))
+        {
+            double error = GoldenCase.RelativeL2(gradients[tensor], want);
+            Assert.True(error <= 1e-5, $"{tensor}: relative error {error:g3}");
+        }
+    }
+
+    private static void CheckBf16(GoldenCase golden, TrainingPlan plan)
+    {
+        var (_, gradients) = Gradients(golden, Verified(plan));
+        var want = golden.File("gradients.safetensors");
+        foreach (var (tensor, values) in want)
+        {
+            double error = GoldenCase.RelativeL2(gradients[tensor], values);
+            double bound = 2 * golden.PyTorchError("pytorch_bfloat16", "gradient_relative_l2", tensor);
+            Assert.True(error <= bound, $"{tensor}: relative error {error:g3}, PyTorch's bound {bound:g3}");
+        }
+
+        float[] all = [.. want.Keys.SelectMany(k => gradients[k])], allWanted = [.. want.Values.SelectMany(v => v)];
+        Assert.True(GoldenCase.RelativeL2(all, allWanted) < 2e-2);
+        Assert.True(Cosine(all, allWanted) > 0.999);
+    }
+
+    private static double Cosine(float[] a, float[] b)
+    {
+        double ab = 0, aa = 0, bb = 0;
+        for (int i = 0; i < a.Length; i++)
+        {
+            ab += (double)a[i] * b[i];
+            aa += (double)a[i] * a[i];
+            bb += (double)b[i] * b[i];
+        }
+
+        return ab / Math.Sqrt(aa * bb);
+    }
+}

@@ -1,0 +1,82 @@
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Training;
+
+namespace Dataflow.Conformance;
+
+/// <summary>Blocks of the vocabulary are a matter of the plan alone: files know nothing of them.</summary>
+public abstract class VocabularyConformance<TDevice> : ConformanceSuite<TDevice>
+    where TDevice : DeviceUnderTest, new()
+{
+    /// <summary>Of numbers of blocks.</summary>
+    public static TheoryData<string, int, int> Pairs => [.. Some<(string, int, int)>([("llama-small", 3, 1), ("llama-small", 1, 2), ("qwen3-small", 3, 1), ("qwen3-small", 2, 3)], 2, "", 1)];
+
+    /// <summary>Case, blocks when the checkpoint is made, blocks when it is loaded.</summary>
+    [Theory]
+    [MemberData(nameof(Pairs))]
+    public void A_checkpoint_made_with_some_blocks_loads_with_others(string name, int saved, int loaded)
+    {
+        string folder = Directory.CreateTempSubdirectory("vocabulary-").FullName;
+        try
+        {
+            Check(new GoldenCase(name), folder, saved, loaded);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>But for rounding.</summary>
+    [Fact]
+    public void Loss_and_gradients_are_those_of_the_whole_vocabulary()
+    {
+        var golden = new GoldenCase("llama-small");
+        var (whole, cut) = (OfBlocks(golden, 1), OfBlocks(golden, 3));
+        Assert.Equal(whole.Loss, cut.Loss, 1e-6 * whole.Loss);
+        foreach (var (tensor, values) in whole.Tensors)
+        {
+            Assert.True(GoldenCase.RelativeL2(cut.Tensors[tensor], values) <= 1e-6, tensor);
+        }
+    }
+
+    private static void Check(GoldenCase golden, string folder, int saved, int loaded)
+    {
+        var (before, after) = (Plan(golden, saved), Plan(golden, loaded));
+        using var device = Device.Open(before.Schedule, before.Workload, 0);
+        var trainer = golden.Trainer(before, device);
+        for (int i = 0; i < 2; i++)
+        {
+            trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW);
+        }
+
+        TrainingCheckpoint.Save(folder, trainer, new TrainingProgress(2, 0, "fp32", before.Workload.Geometry), Recipe.Fp32);
+        var (newest, progress) = TrainingCheckpoint.Newest(folder);
+        Assert.Equal(before.Workload.Geometry, progress.Geometry);
+        using var other = Device.Open(after.Schedule, after.Workload, 0);
+        var resumed = golden.Trainer(after, other);
+        TrainingCheckpoint.Load(newest, resumed, progress);
+        AssertSame(trainer.Weights, resumed.Weights);
+        AssertSame(trainer.FirstMoments, resumed.FirstMoments);
+        AssertSame(trainer.SecondMoments, resumed.SecondMoments);
+
+        double want = trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW).Loss, got = resumed.Step(golden.Tokens(), golden.AllRows, golden.AdamW).Loss;
+        Assert.Equal(0, (got - want) / want, 1e-6);
+    }
+
+    private static (double Loss, Dictionary<string, float[]> Tensors) OfBlocks(GoldenCase golden, int blocks) =>
+        Gradients(golden, GoldenCase.Plan(golden.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(VocabularyBlocks: blocks))));
+
+    private static TrainingPlan Plan(GoldenCase golden, int blocks) =>
+        GoldenCase.Tight(golden.Request(Recipe.Fp32, WorkloadKind.Training, pins: new GeometryPins(32, VocabularyBlocks: blocks)));
+
+    private static void AssertSame(IWeightSource want, IWeightSource got)
+    {
+        var tensors = GoldenCase.Tensors(got);
+        foreach (var (name, values) in GoldenCase.Tensors(want))
+        {
+            Assert.Equal(values, tensors[name]);
+            Assert.Contains(values, v => v != 0);
+        }
+    }
+}

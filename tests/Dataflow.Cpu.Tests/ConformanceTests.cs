@@ -1,0 +1,15 @@
+using Dataflow.Conformance;
+
+namespace Dataflow.Cpu.Tests;
+
+public sealed class GradientTests : GradientConformance<CpuDevices>;
+
+public sealed class TrajectoryTests : TrajectoryConformance<CpuDevices>;
+
+public sealed class StepShapeTests : StepShapeConformance<CpuDevices>;
+
+public sealed class EquivalenceTests : EquivalenceConformance<CpuDevices>;
+
+public sealed class SegmentTests : SegmentConformance<CpuDevices>;
+
+public sealed class VocabularyTests : VocabularyConformance<CpuDevices>;

@@ -1,0 +1,19 @@
+using Dataflow.Conformance;
+using Dataflow.Model;
+using Dataflow.Runtime;
+using Dataflow.Schedules;
+
+namespace Dataflow.Cuda.Emulated.Tests;
+
+/// <summary>The CUDA device over the emulated driver, which checks every access and every order; an order seeds its scheduler.</summary>
+public sealed class EmulatedDevices : DeviceUnderTest
+{
+    public override bool IsSlow => true;
+
+    public override IDevice Open(Schedule schedule, Workload workload, int order)
+    {
+        var gpu = EmulatedDriver.Gpu;
+        CudaEmulation.Seed((ulong)order);
+        return new CudaDevice(schedule, workload, CudaContext.Open(gpu), KernelImages.Emulated(EmulatedDriver.Folder));
+    }
+}
