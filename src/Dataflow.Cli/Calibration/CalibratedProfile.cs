@@ -32,7 +32,9 @@ internal static class CalibratedProfile
             ComputeCapability = gpu?.Capability,
             SmCount = gpu is null ? null : Measured(gpu.Multiprocessors, "as the driver reports it"),
             DeviceMemoryBytes = gpu is null ? null : Measured(gpu.Memory.Value, "as the driver reports it"),
-            ReservedDeviceBytes = Measured(measured.Reserved.Value, gpu is null ? "the arena is ordinary memory: nothing is set aside" : "device memory in use besides the arena, by NVML, the most of all cases"),
+            ReservedDeviceBytes = measured.Reserved is { } reserved
+                ? Measured(reserved.Value, gpu is null ? "the arena is ordinary memory: nothing is set aside" : "device memory that the process takes besides the arena, by NVML, the most of all cases")
+                : new Figure(CaseRun.AssumedReserve.Value, FigureKind.Estimate, "NVML did not say what the process takes: assumed"),
             Bf16FlopsPerSecond = bf16 ? own : other,
             Fp32FlopsPerSecond = bf16 ? other : own,
             MemoryBandwidthBytesPerSecond = Measured(Whole(kernels.Best(KernelClass.Memory, link.Launch)), $"the best of all kernels that read and write their operands once: {steps}"),

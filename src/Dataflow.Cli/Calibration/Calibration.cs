@@ -32,8 +32,7 @@ internal sealed record Calibration(DeviceSettings Device, Recipe Recipe, double 
     public MachineMeasurement Run(Action<string, int> tell)
     {
         var measured = new MachineMeasurement();
-        var reserve = new ReservedMemory(Device.Kind);
-        reserve.Begin();
+        using var reserve = new ReservedMemory(Device.Kind);
         tell("copies and launches", 0);
         measured.Link = Links();
         double all = Seconds * (1 - LinkShare);
@@ -114,8 +113,8 @@ internal sealed class MachineMeasurement
     /// <summary>Copies and launches.</summary>
     public LinkFigures? Link { get; set; }
 
-    /// <summary>Device memory besides the arena, at its peak.</summary>
-    public Bytes Reserved { get; set; }
+    /// <summary>Device memory besides the arena, at its peak; null where it could not be asked for.</summary>
+    public Bytes? Reserved { get; set; }
 
     /// <summary>What could not be measured here; null if all could.</summary>
     public string? Skipped { get; set; }

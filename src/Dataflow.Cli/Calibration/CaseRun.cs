@@ -11,7 +11,10 @@ internal sealed class CaseRun : IDisposable
 {
     private const double HostShare = 0.4;
     private const double GpuShare = 0.9;
-    private static readonly Bytes AssumedReserve = new(3L << 29);
+
+    /// <summary>What cases leave free of a GPU for context and libraries, before it is known what these take.</summary>
+    public static readonly Bytes AssumedReserve = new(3L << 29);
+
     private readonly TrainingPlan plan;
     private readonly ITimedDevice device;
     private readonly Trainer trainer;

@@ -6,13 +6,20 @@ using Dataflow.Simulation;
 
 namespace Dataflow.Cli;
 
+/// <summary>What stands for all samples of a kernel at a shape.</summary>
+internal enum SampleStatistic
+{
+    Mean,
+    Least,
+}
+
 /// <summary>
 /// What kernels took, by kernel and shape. A rate comes from the mean and not from the best: steps are sums, and what a machine loses
 /// now and then (clocks under a power limit, other work) is lost in steps, too.
 /// </summary>
 internal sealed class KernelSamples
 {
-    private readonly Dictionary<(Kernel Kernel, double Rows, double Columns, double Depth, double Bytes), (double Work, double Seconds, int Count)> all = [];
+    private readonly Dictionary<(Kernel Kernel, double Rows, double Columns, double Depth, double Bytes), (double Work, double Seconds, int Count, double Least)> all = [];
 
     /// <summary>Kernels measured so far.</summary>
     public int Count => all.Values.Sum(s => s.Count);
@@ -46,10 +53,11 @@ internal sealed class KernelSamples
 
     /// <summary>The rates.</summary>
     /// <param name="launchSeconds">What each launch takes besides: rates are without it.</param>
-    public KernelRates Rates(DType operands, string source, double launchSeconds) => new(operands, source, all
+    /// <param name="statistic">The mean for predictions; the least for a look past a machine that others use.</param>
+    public KernelRates Rates(DType operands, string source, double launchSeconds, SampleStatistic statistic = SampleStatistic.Mean) => new(operands, source, all
         .GroupBy(s => s.Key.Kernel)
         .ToImmutableSortedDictionary(g => g.Key, g => g
-            .Select(s => new KernelRate(s.Key.Rows, s.Key.Columns, s.Key.Depth, s.Key.Bytes, s.Value.Work / Alone(s.Value.Seconds / s.Value.Count, launchSeconds)))
+            .Select(s => new KernelRate(s.Key.Rows, s.Key.Columns, s.Key.Depth, s.Key.Bytes, s.Value.Work / Alone(statistic == SampleStatistic.Least ? s.Value.Least : s.Value.Seconds / s.Value.Count, launchSeconds)))
             .OrderBy(r => r.Rows).ThenBy(r => r.Columns).ThenBy(r => r.Depth).ThenBy(r => r.Bytes)
             .ToImmutableArray()));
 
@@ -60,7 +68,8 @@ internal sealed class KernelSamples
     {
         bool memory = work.Class == KernelClass.Memory;
         (Kernel, double, double, double, double) key = memory ? (kernel, 1, 1, 1, work.Bytes) : (kernel, work.Rows, work.Columns, work.Depth, 1);
-        var (_, seconds, count) = all.GetValueOrDefault(key);
-        all[key] = (memory ? work.Bytes : work.Flops, seconds + (nanoseconds / 1e9), count + 1);
+        double now = nanoseconds / 1e9;
+        var (_, seconds, count, least) = all.GetValueOrDefault(key, (0, 0, 0, double.PositiveInfinity));
+        all[key] = (memory ? work.Bytes : work.Flops, seconds + now, count + 1, Math.Min(least, now));
     }
 }

@@ -4,32 +4,23 @@ using Dataflow.Model;
 namespace Dataflow.Cli;
 
 /// <summary>Device memory that a run takes besides its arena: context, modules, library workspaces. NVML counts it; a CPU has none.</summary>
-internal sealed class ReservedMemory(DeviceKind device)
+/// <remarks>Made before the process opens the GPU: what others hold then is theirs.</remarks>
+internal sealed class ReservedMemory(DeviceKind device) : IDisposable
 {
-    private Bytes? before;
+    private readonly GpuMemoryUse? use = device == DeviceKind.Cuda ? GpuMemoryUse.Begin(CudaGpu.All()[0]) : null;
 
-    /// <summary>The most that was seen.</summary>
-    public Bytes Peak { get; private set; }
+    /// <summary>The most that was seen; null where the GPU could not be asked.</summary>
+    public Bytes? Peak { get; private set; } = device == DeviceKind.Cuda ? null : Bytes.Zero;
 
-    /// <summary>What is taken now besides an arena. What others held when it was first asked is theirs.</summary>
+    /// <summary>Looks at what is taken now besides an arena.</summary>
     public void Look(Bytes arena)
     {
-        if (device != DeviceKind.Cuda)
+        if (use is not null)
         {
-            return;
-        }
-
-        using var monitor = GpuMonitor.Open(CudaGpu.All()[0]);
-        Peak = Bytes.Max(Peak, monitor.Memory().Used - arena - (before ?? Bytes.Zero));
-    }
-
-    /// <summary>Remembers what is in use before the first context.</summary>
-    public void Begin()
-    {
-        if (device == DeviceKind.Cuda)
-        {
-            using var monitor = GpuMonitor.Open(CudaGpu.All()[0]);
-            before = monitor.Memory().Used;
+            Peak = Bytes.Max(Peak ?? Bytes.Zero, use.Now() - arena);
         }
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => use?.Dispose();
 }
