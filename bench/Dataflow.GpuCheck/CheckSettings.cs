@@ -12,8 +12,8 @@ namespace Dataflow.GpuCheck;
 /// <param name="Folder">Where results go; null: a folder of the GPU's name in $OUT or bench/results.</param>
 internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyList<string> Wanted, string? Folder)
 {
-    /// <summary>Chooses the device: cuda or cuda-emulated.</summary>
-    public const string DeviceVariable = "DATAFLOW_CHECK_DEVICE";
+    /// <summary>Chooses the device: cuda or cuda-emulated. The conformance tests know it, too.</summary>
+    public const string DeviceVariable = "DATAFLOW_DEVICE";
 
     private const int UsualSeconds = 540;
 

@@ -31,7 +31,7 @@ internal static class StageList
     /// <summary>The order matters: what is cheap and decisive comes first, and calibration before what plans with its profile.</summary>
     public static IReadOnlyList<Stage> All { get; } =
     [
-        new MachineStage(), new KernelStage(), new GoldenStage(), new BitsStage(), new MemoryStage(), new CalibrateStage(), new SpeedStage(), new MarksStage(), new PeerStage(),
+        new MachineStage(), new KernelStage(), new GoldenStage(), new BitsStage(), new MemoryStage(), new CalibrateStage(), new SpeedStage(), new MarksStage(), new ConformanceStage(), new PeerStage(),
     ];
 
     /// <summary>Their names.</summary>

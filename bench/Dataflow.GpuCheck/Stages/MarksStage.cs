@@ -106,8 +106,8 @@ internal sealed class MarksStage : Stage
         var counted = steps.Skip(1).ToList();
         double speed = counted.Sum(s => (double)s["tokens"]!) / counted.Sum(s => (double)s["seconds"]!);
 
-        // What the plan foretells: the verb says so as soon as it knows.
-        double? predicted = (double?)plan?["predicted_tok_per_sec"];
+        // Said beside each step by a program that can tell.
+        double? predicted = counted.All(s => s["predicted_seconds"] is not null) ? counted.Sum(s => (double)s["tokens"]!) / counted.Sum(s => (double)s["predicted_seconds"]!) : null;
         var figures = new JsonObject
         {
             ["tok_per_sec"] = speed,
@@ -120,7 +120,7 @@ internal sealed class MarksStage : Stage
             ["plan"] = plan?.DeepClone(),
             ["steps"] = new JsonArray([.. steps.Select(s => (JsonNode)s.DeepClone())]),
         };
-        string foretold = predicted is { } p ? $"predicted {p:0} ({(speed / p) - 1:+0.0%;-0.0%})" : "no prediction in the plan";
+        string foretold = predicted is { } p ? $"predicted {p:0} ({(speed / p) - 1:+0.0%;-0.0%})" : "no prediction";
         string detail = $"{speed:0} tok/s over {counted.Count} steps, mark {row.TokensPerSecond} ({speed / Math.Max(row.TokensPerSecond, 1):0%}), {foretold}, NVML peak {new Model.Bytes(peak)} of {row.DeviceGiB} GiB";
         return settings.Emulated ? CaseResult.Of(true, $"{counted.Count + 1} steps ran; their times on the emulation mean nothing", figures)
             : peak > Model.Bytes.FromGiB(row.DeviceGiB).Value ? new CaseResult(Verdict.Failed, $"beyond its device budget: {detail}", figures)
