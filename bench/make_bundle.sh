@@ -29,7 +29,7 @@ copy_program() { # folder of a build, name
 copy_program artifacts/dataflow dataflow
 copy_program artifacts/transformerDemo transformerDemo
 copy_program bench/Dataflow.GpuCheck/bin/Release/net10.0 Dataflow.GpuCheck
-for project in tests/Dataflow.Conformance.Tests tests/Dataflow.Cuda.Tests; do
+for project in tests/Dataflow.Conformance.Tests tests/Dataflow.Cuda.Emulated.Tests tests/Dataflow.Cuda.Tests; do
     [ ! -d "$project" ] || copy_program "$project/bin/Release/net10.0" "$(basename "$project")"
 done
 

@@ -7,7 +7,7 @@ namespace Dataflow.GpuCheck;
 
 /// <summary>What is checked, on what, and where results go.</summary>
 /// <param name="Emulated">A dry run over the emulated driver, with sizes that a CPU can do.</param>
-/// <param name="Limit">Of all stages together.</param>
+/// <param name="Limit">Of all stages together; in the process of a case, of that.</param>
 /// <param name="Wanted">`stage` or `stage/case`; empty for the usual ones.</param>
 /// <param name="Folder">Where results go; null: a folder of the GPU's name in $OUT or bench/results.</param>
 internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyList<string> Wanted, string? Folder)
@@ -61,7 +61,8 @@ internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyLis
     }
 
     /// <summary>The same as arguments, for a process of one case.</summary>
-    public IEnumerable<string> Arguments(string folder) => ["--device", DeviceName, "--out", folder];
+    /// <param name="limit">Of the case: it may make do with less than it would take.</param>
+    public IEnumerable<string> Arguments(string folder, TimeSpan limit) => ["--device", DeviceName, "--out", folder, "--limit", $"{Math.Max(1, (int)limit.TotalSeconds)}"];
 
     /// <summary>As the options of dataflow call it.</summary>
     public string DeviceName => Emulated ? "cuda-emulated" : "cuda";

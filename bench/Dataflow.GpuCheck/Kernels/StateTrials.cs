@@ -84,7 +84,7 @@ internal static class StateTrials
         var o = AdamWSettings.Default;
         const int step = 3;
         return new KernelTrial("adam_w", 0, 7.0 * count * bench.Type.Size(),
-            () => bench.Kernels.AdamW.Run(bench.Stream, w.Tensor.Address, g.Tensor.Address, m.Tensor.Address, v.Tensor.Address, bench.Recipe, count, 0, 0, bench.Kernels.Step),
+            () => bench.Kernels.AdamW.Run(bench.Stream, new UpdateRange(w.Tensor.Address, g.Tensor.Address, m.Tensor.Address, v.Tensor.Address, 0, 0, 0, count), bench.Recipe, 0, 0, bench.Kernels.Step),
             compare =>
             {
                 int[] at = RowTrials.Samples(count);

@@ -30,12 +30,12 @@ internal sealed class CalibrateStage : Stage
         string file = Path.Combine(settings.ResultFolder(settings.OpenGpu()), ProfileFile);
         string unproved = file + ".tmp";
         var outcome = ChildProcess.Run(
-            dataflow, ["calibrate", "--device", settings.DeviceName, "--seconds", settings.Emulated ? "5" : Seconds, "--out", unproved], CaseLimit - s_reserve, say);
+            dataflow, ["calibrate", "--device", settings.DeviceName, "--seconds", settings.Emulated ? "5" : Seconds, "--out", unproved], settings.Limit - s_reserve, say);
         if (outcome.Status != 0 || !File.Exists(unproved))
         {
             File.Delete(unproved);
             var verdict = outcome.Status is null ? Verdict.OutOfTime : outcome.LastLine.Contains("is no verb", StringComparison.Ordinal) ? Verdict.Missing : Verdict.Failed;
-            return new CaseResult(verdict, outcome.Status is null ? $"`dataflow calibrate` was not done in {(CaseLimit - s_reserve).TotalSeconds:0} s" : outcome.LastLine);
+            return new CaseResult(verdict, outcome.Status is null ? $"`dataflow calibrate` was not done in {(settings.Limit - s_reserve).TotalSeconds:0} s" : outcome.LastLine);
         }
 
         File.Move(unproved, file, overwrite: true);

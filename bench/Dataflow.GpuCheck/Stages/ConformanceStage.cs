@@ -33,7 +33,7 @@ internal sealed partial class ConformanceStage : Stage
         }
 
         var outcome = ChildProcess.Run(
-            Environment.ProcessPath!, [program, "-noLogo", "-noColor"], CaseLimit, say, new Dictionary<string, string> { [CheckSettings.DeviceVariable] = settings.DeviceName });
+            Environment.ProcessPath!, [program, "-noLogo", "-noColor"], settings.Limit, say, new Dictionary<string, string> { [CheckSettings.DeviceVariable] = settings.DeviceName });
         var summary = Summary().Match(outcome.Output);
         if (!summary.Success)
         {

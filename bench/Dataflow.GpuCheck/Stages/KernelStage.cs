@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Dataflow.Cuda;
 
 namespace Dataflow.GpuCheck;
 
@@ -54,12 +55,8 @@ internal sealed partial class KernelStage : Stage
             return new CaseResult(Verdict.Missing, $"{Path.GetFileName(Tests)} is not there: `make emulation` builds it in a checkout");
         }
 
-        var environment = new Dictionary<string, string>();
-        if (settings.Emulated)
-        {
-            environment["DATAFLOW_TEST_DRIVER"] = Path.Combine(Cli.KernelFolders.Emulation, "libdataflow-emulation.so");
-        }
-
+        _ = settings.OpenGpu();
+        var environment = new Dictionary<string, string> { ["DATAFLOW_TEST_DRIVER"] = CudaLibraries.Locate(CudaLibrary.Driver)! };
         var outcome = ChildProcess.Run(Tests, [file + "_tests.cpp"], CaseLimit, say, environment);
         var summary = Summary().Match(outcome.Output);
         int total = summary.Success ? int.Parse(summary.Groups[1].Value) : 0;

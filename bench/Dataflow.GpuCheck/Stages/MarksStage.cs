@@ -49,6 +49,7 @@ internal sealed class MarksStage : Stage
     public override CaseResult Run(string name, CheckSettings settings, Action<string> say)
     {
         var clock = Stopwatch.StartNew();
+        var time = settings.Limit - Reserve;
         var row = settings.Emulated ? new Row("nano", 32, 0, 0) : s_rows.Single(r => r.Name == name);
         var gpu = settings.OpenGpu();
         var (_, profile) = settings.ProfileFor(gpu);
@@ -69,7 +70,7 @@ internal sealed class MarksStage : Stage
                         steps.Add(message);
                         say($"step {steps.Count}: {(double)message["tok_per_sec"]!:0} tok/s, loss {(double)message["loss"]!:0.0000}, {(double)message["seconds"]!:0.0} s");
                         double next = (double)message["seconds"]!;
-                        return steps.Count <= MostCounted && (clock.Elapsed + TimeSpan.FromSeconds(next) < CaseLimit - Reserve || steps.Count < 2);
+                        return steps.Count <= MostCounted && (clock.Elapsed + TimeSpan.FromSeconds(next) < time || steps.Count < 2);
                     }
                 }
 
@@ -85,7 +86,7 @@ internal sealed class MarksStage : Stage
                 Path.Combine(CheckSettings.Root, "bin", "dataflow"),
                 ["train", source.Folder ?? Path.Combine(CheckSettings.Root, "models", row.Model + ".json"), "--seqlen", $"{row.Seqlen}", .. memory, "--dtype", "bf16", "--device", settings.DeviceName,
                     "--tokens", tokens, "--steps", settings.Emulated ? "3" : "1000", "--json"],
-                CaseLimit - Reserve - clock.Elapsed, Take);
+                time - clock.Elapsed, Take);
             long peak = watch.Stop() - before;
             return Judge(row, plan, steps, outcome, peak, monitor, settings);
         }

@@ -35,8 +35,8 @@ internal sealed class PeerStage : Stage
         var outcome = ChildProcess.Run(
             "python3",
             [Path.Combine(CheckSettings.Root, "bench", "peers", "pytorch_llama.py"), Path.Combine(CheckSettings.Root, "models", parts[0] + ".json"), "--seqlen", parts[1], .. sizes,
-                "--seconds", $"{(CaseLimit - Reserve).TotalSeconds - 25:0}"],
-            CaseLimit - Reserve, say);
+                "--seconds", $"{(settings.Limit - Reserve).TotalSeconds - 25:0}"],
+            settings.Limit - Reserve, say);
         if (outcome.Status != 0)
         {
             return new CaseResult(outcome.Status is null ? Verdict.OutOfTime : Verdict.Failed, outcome.LastLine);

@@ -38,12 +38,19 @@ std::map<std::string, void*> s_modules;
 void* library()
 {
     static void* const loaded = [] {
-        // DATAFLOW_TEST_DRIVER: another library that plays the driver, such as the emulation.
+        // DATAFLOW_TEST_DRIVER: the driver's file where the system does not know it, or another library that plays the driver.
         const char* named = std::getenv("DATAFLOW_TEST_DRIVER");
         void* handle = dlopen(named == nullptr ? "libcuda.so.1" : named, RTLD_NOW);
         return handle != nullptr ? handle : (give_up(std::string("there is no NVIDIA driver: ") + dlerror()), nullptr);
     }();
     return loaded;
+}
+
+// The emulation in the driver's place: it has its own images, guard zones, and rules on what may be read.
+bool is_emulated()
+{
+    static const bool emulated = dlsym(library(), "dataflowEmulationLastError") != nullptr;
+    return emulated;
 }
 
 template <typename... T> int call(const char* name, T... arguments)
@@ -150,8 +157,7 @@ extern "C"
 
     int cuMemAlloc_v2(Address* address, size_t bytes)
     {
-        // Guards are looked at only on the real driver: the emulation has its own and refuses reads of unwritten bytes.
-        const bool guarded = std::getenv("DATAFLOW_TEST_DRIVER") == nullptr;
+        const bool guarded = !is_emulated();
         const int status = call("cuMemAlloc_v2", address, guarded ? bytes + Guard : bytes);
         if (status == 0 && guarded)
         {
@@ -184,7 +190,7 @@ extern "C"
         void*& loaded = s_modules[kernel];
         if (loaded == nullptr)
         {
-            const std::string file = std::getenv("DATAFLOW_TEST_DRIVER") == nullptr ? image(kernel) : path;
+            const std::string file = is_emulated() ? path : image(kernel);
             const int status = file.empty() ? NotFound : call("cuModuleLoad", &loaded, file.c_str());
             if (status != 0)
             {
