@@ -29,7 +29,7 @@ copy_program() { # folder of a build, name
 copy_program artifacts/dataflow dataflow
 copy_program artifacts/transformerDemo transformerDemo
 copy_program bench/Dataflow.GpuCheck/bin/Release/net10.0 Dataflow.GpuCheck
-for project in tests/Dataflow.Conformance.Tests tests/Dataflow.Cuda.Emulated.Tests tests/Dataflow.Cuda.Tests; do
+for project in tests/Dataflow.Conformance.Tests tests/Dataflow.Cuda.Emulated.Tests; do
     [ ! -d "$project" ] || copy_program "$project/bin/Release/net10.0" "$(basename "$project")"
 done
 
@@ -66,6 +66,9 @@ git describe --always --dirty --abbrev=12 --exclude='*' >"$root/COMMIT"
 # The same files give the same archive; like files beside each other make it smaller.
 (cd "$out" && find "$name" -type f | LC_ALL=C sort |
     tar --create --no-recursion --files-from=- --owner=0 --group=0 --numeric-owner --mtime=@0 --format=gnu | xz -9 --threads=1 >"$name.tar.xz")
+unpacked=$(du -sk "$root" | cut -f 1)
+commit=$(cat "$root/COMMIT")
+rm -rf "$root"
 size=$(stat -c %s "$out/$name.tar.xz")
-echo "$out/$name.tar.xz: $((size / 1024)) KiB, commit $(cat "$root/COMMIT"); unpacked $(du -sk "$root" | cut -f 1) KiB"
+echo "$out/$name.tar.xz: $((size / 1024)) KiB, commit $commit; unpacked $unpacked KiB"
 [ "$size" -le "$limit" ] || fail "the archive is larger than $((limit / 1024)) KiB"

@@ -7,8 +7,6 @@ namespace Dataflow.GpuCheck;
 /// <summary>Runs the stages that were asked for, each case once a commit, within the time there is.</summary>
 internal static class CheckLoop
 {
-    private static readonly TimeSpan s_least = TimeSpan.FromSeconds(3);
-
     /// <summary>0 where everything that was asked for passed, now or earlier for the same sources; else 1.</summary>
     public static int Run(CheckSettings settings)
     {
@@ -29,16 +27,16 @@ internal static class CheckLoop
             }
 
             var left = settings.Limit - clock.Elapsed;
-            if (left < s_least)
+            if (left < stage.CaseLeast(settings))
             {
-                Say($"{title}: not begun, the {settings.Limit.TotalSeconds:0} s were over; the same command goes on from here");
+                Say($"{title}: not begun, of {settings.Limit.TotalSeconds:0} s too few were left; the same command goes on from here");
                 verdicts.Add(Verdict.OutOfTime);
                 continue;
             }
 
             Say($"{title} ...");
             var begun = clock.Elapsed;
-            var result = CaseProcess.Start(settings, folder, stage, name, left < stage.CaseLimit ? left : stage.CaseLimit, line => Say("    " + line));
+            var result = CaseProcess.Start(settings, folder, stage, name, left < stage.LimitOf(name) ? left : stage.LimitOf(name), line => Say("    " + line));
             double seconds = (clock.Elapsed - begun).TotalSeconds;
             string now = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
             file.Keep(new KeptResult(stage.Name, name, CheckSettings.Commit, now, seconds, result));

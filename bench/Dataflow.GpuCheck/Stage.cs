@@ -14,6 +14,12 @@ internal abstract class Stage
     /// <summary>The most that a case may take.</summary>
     public abstract TimeSpan CaseLimit { get; }
 
+    /// <summary>The same of one case, where it differs.</summary>
+    public virtual TimeSpan LimitOf(string name) => CaseLimit;
+
+    /// <summary>With less time than that a case is not begun.</summary>
+    public virtual TimeSpan CaseLeast(CheckSettings settings) => TimeSpan.FromSeconds(3);
+
     /// <summary>All that it has.</summary>
     public abstract IReadOnlyList<string> Cases(CheckSettings settings);
 

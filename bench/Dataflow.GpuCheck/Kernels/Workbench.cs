@@ -107,9 +107,9 @@ internal sealed class Workbench : IDisposable
     }
 
     /// <summary>Seconds of one launch: the mean of many in a row, after others of the same that bring clocks to where they stay.</summary>
-    public double Seconds(Action launch)
+    /// <param name="measuredSeconds">How long to measure, and as long before that to warm up.</param>
+    public double Seconds(Action launch, double measuredSeconds = 0.15)
     {
-        const double warmSeconds = 0.15, measuredSeconds = 0.15;
         using var start = CudaEvent.Create(Context, EventTiming.On);
         using var end = CudaEvent.Create(Context, EventTiming.On);
         double Time(int count)
@@ -131,8 +131,8 @@ internal sealed class Workbench : IDisposable
             return once;
         }
 
-        once = Math.Max(Time(Count(warmSeconds / 10)) / Count(warmSeconds / 10), 1e-6);
-        Time(Count(warmSeconds));
+        once = Math.Max(Time(Count(measuredSeconds / 10)) / Count(measuredSeconds / 10), 1e-6);
+        Time(Count(measuredSeconds));
         int count = Count(measuredSeconds);
         return Time(count) / count;
 

@@ -8,7 +8,7 @@ namespace Dataflow.GpuCheck;
 /// <summary>The same bits under other budgets and save sets, and in every run: losses and gradients, or weights after steps of training.</summary>
 internal sealed class BitsStage : Stage
 {
-    private const int Steps = 3;
+    private const int Steps = 2;
 
     /// <inheritdoc/>
     public override string Name => "bits";
@@ -42,7 +42,7 @@ internal sealed class BitsStage : Stage
         var request = new PlanRequest(
             config, recipe, WorkloadKind.Training, seqlen, settings.Emulated ? 2 : 8, new GeometryPins(settings.Emulated ? 32 : 4096),
             new MemoryBudget(Bytes.FromGiB(settings.Emulated ? 1 : 48), Bytes.FromGiB(settings.Emulated ? 1 : 32)));
-        return Compare(settings, request, WeightInitialiser.Weights(config, 1), tokens, settings.Emulated ? 2 : Steps, t => StepRun.Tensors(t.Weights), say);
+        return Compare(settings, request, WeightInitialiser.Weights(config, 1), tokens, Steps, t => StepRun.Tensors(t.Weights), say);
     }
 
     // Layers of the published sizes, few of them: all shapes and none of the waiting.

@@ -16,6 +16,7 @@ internal sealed class MarksStage : Stage
     public const string UsualRow = "8b-8192-24";
 
     private const int MostStepTokens = 524288;
+    private const int MostStepSeconds = 40;
     private const int MostCounted = 5;
     private const string HostGiB = "110";
 
@@ -37,6 +38,13 @@ internal sealed class MarksStage : Stage
     /// <inheritdoc/>
     public override TimeSpan CaseLimit => TimeSpan.FromSeconds(175);
 
+    /// <summary>Where one row of tokens is a step of minutes, two steps take longer than the other cases.</summary>
+    public override TimeSpan LimitOf(string name) => s_rows.FirstOrDefault(r => r.Name == name) is { } row && row.StepSeconds > MostStepSeconds + 10
+        ? TimeSpan.FromSeconds((2 * row.StepSeconds) + 60) : CaseLimit;
+
+    /// <summary>Weights, a first step and one that counts.</summary>
+    public override TimeSpan CaseLeast(CheckSettings settings) => TimeSpan.FromSeconds(settings.Emulated ? 15 : 120);
+
     private static TimeSpan Reserve => TimeSpan.FromSeconds(5);
 
     /// <inheritdoc/>
@@ -57,7 +65,7 @@ internal sealed class MarksStage : Stage
         string tokens = Path.GetTempFileName();
         try
         {
-            WriteTokens(tokens, settings.Emulated ? 2 : Math.Max(1, MostStepTokens / row.Seqlen), row.Seqlen, source.Model.VocabSize);
+            WriteTokens(tokens, settings.Emulated ? 2 : row.StepRows, row.Seqlen, source.Model.VocabSize);
             var steps = new List<JsonObject>();
             JsonObject? plan = null;
             bool Take(string line)
@@ -155,5 +163,11 @@ internal sealed class MarksStage : Stage
     private sealed record Row(string Model, int Seqlen, int DeviceGiB, int TokensPerSecond)
     {
         public string Name => $"{Model}-{Seqlen}-{DeviceGiB}";
+
+        /// <summary>Rows of data, and so the most that a step has: no more than take so many seconds at the mark.</summary>
+        public int StepRows => Math.Max(1, Math.Min(MostStepTokens, TokensPerSecond * MostStepSeconds) / Seqlen);
+
+        /// <summary>What a step takes at the mark.</summary>
+        public double StepSeconds => (double)StepRows * Seqlen / TokensPerSecond;
     }
 }

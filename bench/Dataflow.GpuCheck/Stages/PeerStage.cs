@@ -31,7 +31,7 @@ internal sealed class PeerStage : Stage
             return new CaseResult(Verdict.Missing, $"python3 has no PyTorch: {without.LastLine}");
         }
 
-        string[] sizes = settings.Emulated ? ["--device", "cpu", "--step-tokens", "64", "--micro-tokens", "32"] : ["--device", "cuda", "--best"];
+        string[] sizes = settings.Emulated ? ["--device", "cpu", "--step-tokens", "64", "--micro-tokens", "32"] : ["--device", "cuda", "--best", "--step-tokens", "131072"];
         var outcome = ChildProcess.Run(
             "python3",
             [Path.Combine(CheckSettings.Root, "bench", "peers", "pytorch_llama.py"), Path.Combine(CheckSettings.Root, "models", parts[0] + ".json"), "--seqlen", parts[1], .. sizes,
