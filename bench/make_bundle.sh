@@ -29,9 +29,7 @@ copy_program() { # folder of a build, name
 copy_program artifacts/dataflow dataflow
 copy_program artifacts/transformerDemo transformerDemo
 copy_program bench/Dataflow.GpuCheck/bin/Release/net10.0 Dataflow.GpuCheck
-for project in tests/Dataflow.Conformance.Tests tests/Dataflow.Cuda.Emulated.Tests; do
-    [ ! -d "$project" ] || copy_program "$project/bin/Release/net10.0" "$(basename "$project")"
-done
+copy_program tests/Dataflow.Conformance.Tests/bin/Release/net10.0 Dataflow.Conformance.Tests
 
 # The runtime: what its debuggers and tracers need is left out.
 home=$(dirname "$(readlink -f "$dotnet")")
@@ -55,7 +53,7 @@ cp -p artifacts/emulation/*.so "$root/artifacts/emulation/"
 cp -p artifacts/emulation/tests/kernel-tests-gpu "$root/artifacts/emulation/tests/"
 strip --strip-debug "$root"/artifacts/emulation/*.so "$root/artifacts/emulation/tests/kernel-tests-gpu"
 
-cp -Rp kernels models LICENSE README.md Dataflow.sln "$root/"
+cp -Rp kernels models LICENSE README.md "$root/"
 cp -Rp profiling/. "$root/profiling/"
 cp -Rp tests/golden "$root/tests/"
 cp -p bench/README.md bench/gpu_check.sh "$root/bench/"
