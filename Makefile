@@ -33,11 +33,11 @@ export MSBUILDDISABLENODEREUSE := 1
 export UseSharedCompilation := false
 
 SOLUTION := Dataflow.sln
-PROGRAMS := dataflow transformerDemo
+PROGRAMS := dataflow transformerDemo Dataflow.GpuCheck
 QUIET    := -nologo -verbosity:quiet -tl:off
 
 .DEFAULT_GOAL := help
-.PHONY: help setup restore lock build emulation nvtx kernels test bench frontier demo text clean sdk
+.PHONY: help setup restore lock build emulation nvtx kernels test bench frontier bundle check-published fit-published demo text clean sdk
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,9 +64,9 @@ build: restore emulation nvtx ## build all projects; leaves bin/dataflow and bin
 	@"$(DOTNET)" msbuild $(SOLUTION) -p:Configuration=Release -m $(QUIET)
 	@mkdir -p bin
 	@set -e; for program in $(PROGRAMS); do \
-	  case $$program in dataflow) project=Dataflow.Cli ;; *) project=TransformerDemo ;; esac; \
+	  case $$program in dataflow) project=src/Dataflow.Cli ;; transformerDemo) project=src/TransformerDemo ;; *) project=bench/$$program ;; esac; \
 	  rm -rf artifacts/$$program; mkdir -p artifacts/$$program; \
-	  cp -R src/$$project/bin/Release/net10.0/. artifacts/$$program/; \
+	  cp -R $$project/bin/Release/net10.0/. artifacts/$$program/; \
 	  cp src/launcher.sh bin/$$program; chmod 755 bin/$$program; \
 	done
 
@@ -84,6 +84,9 @@ frontier: build ## how little memory each model needs; writes bench/results
 	bin/dataflow frontier $(FRONTIER) --note "$$note" --out $(RESULTS)/frontier.md && \
 	bin/dataflow frontier $(FRONTIER) --note "$$note Chunks of $(CHUNK) tokens; every point was planned." --chunk $(CHUNK) --hashes --out $(RESULTS)/frontier-chunk-$(CHUNK).md
 
+bundle: kernels ## pack all that a GPU machine without .NET needs into .bundle
+	@sh bench/make_bundle.sh
+
 text: ## fetch the text that the demo trains on
 	@sh src/TransformerDemo/fetch-text.sh $(TEXT)
 
@@ -92,4 +95,4 @@ demo: build text ## build, fetch the text and train on it within small memory bu
 	bin/transformerDemo $(HOST_GIB) $(DEVICE_GIB) $(SEQLEN) $(MODEL) --data $(TEXT) $(DEMO_FLAGS)
 
 clean: ## remove what was built; fetched text and packages stay
-	@rm -rf bin artifacts src/*/bin src/*/obj tests/*/bin tests/*/obj bench/*/bin bench/*/obj
+	@rm -rf bin artifacts .bundle src/*/bin src/*/obj tests/*/bin tests/*/obj bench/*/bin bench/*/obj
