@@ -78,6 +78,17 @@ internal sealed class FigureFields
             : Wrong(key, "a list of texts", ImmutableArray<string>.Empty);
     }
 
+    /// <summary>A table of positive numbers, <paramref name="columns"/> in a row; no rows after a fault.</summary>
+    public ImmutableArray<double[]> Table(string key, int columns)
+    {
+        string expected = string.Create(CultureInfo.InvariantCulture, $"a list of rows of {columns} numbers above 0");
+        static bool IsNumber(JsonElement e) => e.ValueKind == JsonValueKind.Number && e.TryGetDouble(out double value) && double.IsFinite(value) && value > 0;
+        return fields.Find(key) is { ValueKind: JsonValueKind.Array } list && list.GetArrayLength() > 0
+            && list.EnumerateArray().All(row => row.ValueKind == JsonValueKind.Array && row.GetArrayLength() == columns && row.EnumerateArray().All(IsNumber))
+            ? [.. list.EnumerateArray().Select(row => row.EnumerateArray().Select(e => e.GetDouble()).ToArray())]
+            : Wrong(key, expected, ImmutableArray<double[]>.Empty);
+    }
+
     /// <summary>One of some words; the first one's value after a fault.</summary>
     public T OneOf<T>(string key, params (string Word, T Value)[] choices)
     {

@@ -83,6 +83,20 @@ public sealed record Geometry(int Seqlen, int Rows, int ChunkTokens, int ChunksP
         return pairs;
     }
 
+    /// <summary>Those of the pairs whose key is in one segment of the chunk's window.</summary>
+    public double AttendedPairs(Chunk chunk, Segment segment)
+    {
+        double pairs = 0;
+        long row = WindowRow(chunk), end = FirstRow(segment) + RowsOf(segment);
+        for (long token = row; token < row + ChunkTokens; token++)
+        {
+            long first = token - (token % Seqlen);
+            pairs += Math.Max(0, Math.Min(token + 1, end) - Math.Max(first, FirstRow(segment)));
+        }
+
+        return pairs;
+    }
+
     /// <summary>
     /// The order of chunks in head and backward: groups ascending, so that whole sequences accumulate in ascending order; within a
     /// group descending, because K and V of a chunk receive gradients from every later one.

@@ -96,6 +96,9 @@ public sealed record HardwareProfile
     /// <summary>Fitted constants of a cost model by its own names; empty where nothing was fitted.</summary>
     public required ImmutableSortedDictionary<string, Figure> Efficiency { get; init; }
 
+    /// <summary>Measured rates of kernels, which count more than fitted constants; null where nothing was measured.</summary>
+    public required KernelRates? Kernels { get; init; }
+
     /// <summary><see cref="DeviceMemoryBytes"/> as a size.</summary>
     public Bytes? DeviceMemory => DeviceMemoryBytes is { } figure ? new Bytes((long)figure.Value) : null;
 

@@ -15,7 +15,7 @@ public static class HardwareProfileReader
     [
         "name", "aliases", "device_names", "kind", "compute_capability", "sm_count", "device_memory_bytes", "reserved_device_bytes",
         "peak_flops_per_s", "memory_bandwidth_bytes_per_s", "host_to_device", "device_to_host", "kernel_launch_s",
-        "reference_min_chunk_tokens", "power_limit_w", "host_memory_bandwidth_bytes_per_s", "efficiency",
+        "reference_min_chunk_tokens", "power_limit_w", "host_memory_bandwidth_bytes_per_s", "efficiency", "kernels",
     ];
 
     /// <summary>The profile in <paramref name="json"/>.</summary>
@@ -58,6 +58,7 @@ public static class HardwareProfileReader
             PowerLimitWatts = fields.Has("power_limit_w") ? fields.Positive("power_limit_w") : null,
             HostMemoryBandwidthBytesPerSecond = fields.Has("host_memory_bandwidth_bytes_per_s") ? fields.Positive("host_memory_bandwidth_bytes_per_s") : null,
             Efficiency = fields.Has("efficiency") ? Efficiency(fields) : ImmutableSortedDictionary<string, Figure>.Empty,
+            Kernels = fields.Has("kernels") ? KernelRatesReader.Read(fields.Inner("kernels", "operands", "source", "rates")) : null,
         };
     }
 

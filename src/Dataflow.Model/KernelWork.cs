@@ -24,31 +24,79 @@ public enum KernelClass
 /// <param name="Depth">K of a product; of attention the width of a head.</param>
 public readonly record struct KernelWork(KernelClass Class, double Flops, double Bytes, double Rows, double Columns, double Depth)
 {
-    /// <summary>The work of a call of a block program of one chunk.</summary>
-    public static KernelWork Of(KernelCall call, BlockProgram program, ModelConfig model, Geometry geometry, Chunk chunk)
+    // Multiplications and additions for a pair of query and key and an element of the head: forward scores and their product with the
+    // values; backward the scores again and the gradients of all four operands.
+    private const double ForwardFlops = 4;
+    private const double BackwardFlops = 10;
+
+    /// <summary>The class of a kernel of the catalog.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">No kernel of the catalog.</exception>
+    public static KernelClass ClassOf(Kernel kernel) => kernel switch
     {
-        double bytes = call.Operands.Sum(o => (double)program.Places[o].Size.Value) + call.Updates.Sum(o => (double)program.Places[o].Size.Value);
+        Kernel.GemmForward or Kernel.GemmInputGradient or Kernel.GemmWeightGradient => KernelClass.Gemm,
+        Kernel.AttentionForward or Kernel.AttentionSegmentForward => KernelClass.AttentionForward,
+        Kernel.AttentionBackward or Kernel.AttentionSegmentBackward => KernelClass.AttentionBackward,
+        Kernel.EmbeddingForward or Kernel.EmbeddingBackward or Kernel.RmsNormForward or Kernel.RmsNormBackward
+            or Kernel.QkNormRopeForward or Kernel.QkNormRopeBackward or Kernel.AttentionNormalize or Kernel.AttentionRound
+            or Kernel.SwiGluForward or Kernel.SwiGluBackward
+            or Kernel.CrossEntropy or Kernel.CrossEntropyStatistics or Kernel.CrossEntropyLoss or Kernel.CrossEntropyGradient
+            or Kernel.AdamW or Kernel.SquaredSum or Kernel.Zero => KernelClass.Memory,
+        _ => throw new ArgumentOutOfRangeException(nameof(kernel), kernel, "no kernel of the catalog"),
+    };
+
+    /// <summary>A product of [rows, depth] and [depth, columns].</summary>
+    /// <param name="bytes">Of all operands.</param>
+    public static KernelWork Gemm(double rows, double columns, double depth, double bytes) =>
+        new(KernelClass.Gemm, 2 * rows * columns * depth, bytes, rows, columns, depth);
+
+    /// <summary>Attention of some queries.</summary>
+    /// <param name="pairs">Of a query and a key that it sees.</param>
+    /// <param name="width">Of all query heads together.</param>
+    public static KernelWork Attention(bool forward, double pairs, double queries, double width, double headDim) => new(
+        forward ? KernelClass.AttentionForward : KernelClass.AttentionBackward,
+        (forward ? ForwardFlops : BackwardFlops) * pairs * width, 0, queries, pairs / queries, headDim);
+
+    /// <summary>A kernel that only moves so many bytes of device memory.</summary>
+    public static KernelWork Memory(double bytes) => new(KernelClass.Memory, 0, bytes, 1, 1, 1);
+
+    /// <summary>The work of a call of a block program of one chunk; of a head's call, that for one full sub-chunk.</summary>
+    /// <param name="segment">Where the window is streamed, the segment attended to.</param>
+    public static KernelWork Of(KernelCall call, BlockProgram program, ModelConfig model, Geometry geometry, Chunk chunk, Segment? segment = null)
+    {
+        double bytes = Traffic(call, program, geometry);
         switch (call.Kernel)
         {
             case Kernel.GemmForward or Kernel.GemmInputGradient:
-                var (a, c) = (program.Places[call.Reads[0]], program.Places[call.Writes[0]]);
-                return new KernelWork(KernelClass.Gemm, 2.0 * c.Rows * c.Columns * a.Columns, bytes, c.Rows, c.Columns, a.Columns);
+                var (a, c) = (program.Places[call.Reads[0]], program.Places[call.Writes.Concat(call.Updates).First()]);
+                return Gemm(a.Rows, c.Columns, a.Columns, bytes);
             case Kernel.GemmWeightGradient:
                 var (g, tokens) = (program.Places[call.Updates[0]], program.Places[call.Reads[0]]);
-                return new KernelWork(KernelClass.Gemm, 2.0 * g.Rows * g.Columns * tokens.Rows, bytes, g.Rows, g.Columns, tokens.Rows);
-            case Kernel.AttentionForward or Kernel.AttentionBackward:
-                // Scores and their product with the values; backward: scores again, and the gradients of all four operands.
-                double pairs = geometry.AttendedPairs(chunk);
-                bool forward = call.Kernel == Kernel.AttentionForward;
-                double flops = (forward ? 4 : 10) * pairs * model.QueryDim;
-                return new KernelWork(forward ? KernelClass.AttentionForward : KernelClass.AttentionBackward, flops, 0,
-                    geometry.ChunkTokens, pairs / geometry.ChunkTokens, model.HeadDim);
+                return Gemm(g.Rows, g.Columns, tokens.Rows, bytes);
+            case Kernel.AttentionForward or Kernel.AttentionBackward or Kernel.AttentionSegmentForward or Kernel.AttentionSegmentBackward:
+                bool forward = ClassOf(call.Kernel) == KernelClass.AttentionForward;
+                double pairs = segment is { } s ? geometry.AttendedPairs(chunk, s) : geometry.AttendedPairs(chunk);
+                return Attention(forward, pairs, geometry.ChunkTokens, model.QueryDim, model.HeadDim);
             case Kernel.EmbeddingForward or Kernel.EmbeddingBackward:
                 // Of the table, the rows of these tokens at most.
                 var stream = program.Places[call.Kernel == Kernel.EmbeddingForward ? call.Writes[0] : call.Reads[2]];
-                return new KernelWork(KernelClass.Memory, 0, (call.Kernel == Kernel.EmbeddingForward ? 2.0 : 3.0) * stream.Size.Value, stream.Rows, 1, 1);
+                return Memory((call.Kernel == Kernel.EmbeddingForward ? 2.0 : 3.0) * stream.Size.Value);
             default:
-                return new KernelWork(KernelClass.Memory, 0, bytes, geometry.ChunkTokens, 1, 1);
+                return Memory(bytes);
         }
+    }
+
+    // Updates are read and written. Of a chunk's stream a head's sub-chunk takes its own tokens.
+    private static double Traffic(KernelCall call, BlockProgram program, Geometry geometry)
+    {
+        bool inHead = call.Operands.Any(o => o.Tensor is TensorName.HeadNorm or TensorName.Logits or TensorName.GradHeadNorm or TensorName.GradHeadSum);
+        double share = inHead ? (double)geometry.HeadTokens / geometry.ChunkTokens : 1;
+        double Size(Operand operand)
+        {
+            var place = program.Places[operand];
+            bool ofChunk = place.Role is Roles.Input or Roles.GradStream or Roles.Table or Roles.LogitStatistics or Roles.GradHead;
+            return place.Size.Value * (ofChunk ? share : 1);
+        }
+
+        return call.Operands.Concat(call.Updates).Where(o => o.Tensor != TensorName.Partials).Sum(Size);
     }
 }

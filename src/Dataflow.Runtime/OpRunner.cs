@@ -66,26 +66,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
 
     private static BlockProgram Empty { get; } = new([], ImmutableDictionary<Operand, TensorPlace>.Empty, Bytes.Zero);
 
-    private BlockProgram? ProgramOf(ScheduledOp op) => op.Kind switch
-    {
-        OpKind.Embed => programs.Embed(op.Block),
-        OpKind.EmbedBackward => programs.EmbedBackward(op.Block),
-        OpKind.HeadLoss => programs.HeadLoss(op.Block!.Value),
-        OpKind.HeadBackward => programs.HeadBackward(op.Block!.Value),
-        OpKind.Head => programs.Head(),
-        OpKind.Forward => programs.Forward(op.Saved),
-        // The window of a long context is recomputed ahead of the backward of its chunks, by ops that want K and V alone.
-        OpKind.Recompute when geometry.ChunksPerGroup > 1 && op.Wanted == TensorSet.Kv => programs.RecomputeKv(),
-        OpKind.Recompute => op.Segment is null ? programs.Recompute(op.Saved) : programs.StreamedRecompute(op.Saved),
-        OpKind.Backward => programs.Backward(op.Saved),
-        OpKind.Project => programs.Project(op.Saved),
-        OpKind.Attend => programs.Attend(op.Saved),
-        OpKind.Combine => programs.Combine(op.Saved),
-        OpKind.CombineBackward => programs.CombineBackward(op.Saved),
-        OpKind.AttendBackward => programs.AttendBackward(op.Saved),
-        OpKind.ProjectBackward => programs.ProjectBackward(op.Saved),
-        _ => null,
-    };
+    private BlockProgram? ProgramOf(ScheduledOp op) => OpPrograms.Of(op, programs, geometry);
 
     private OpOperands Operands(ScheduledOp op, BlockProgram program) => new(schedule, starts, geometry, op, program);
 

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Dataflow.Simulation;
 
 /// <summary>What an op takes of a machine: time of its stream, or bytes of a link.</summary>
@@ -12,3 +14,8 @@ public readonly record struct OpCost(long Nanoseconds, int Link, long Bytes)
 
 /// <summary>Bytes a nanosecond (GB/s) of one direction, by whether the other one moves bytes too.</summary>
 public readonly record struct LinkRate(double Alone, double BothBusy);
+
+/// <summary>What copies share.</summary>
+/// <param name="Links">Per link that costs name.</param>
+/// <param name="HostMemory">Bytes a nanosecond that host memory gives all copies together.</param>
+public sealed record LinkRates(ImmutableArray<LinkRate> Links, double HostMemory = double.PositiveInfinity);

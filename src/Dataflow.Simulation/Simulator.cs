@@ -1,12 +1,10 @@
-using System.Collections.Immutable;
 using Dataflow.Schedules;
 
 namespace Dataflow.Simulation;
 
 /// <summary>
 /// Runs a schedule on virtual clocks: every stream takes up its ops in order, each as soon as the stream is free and its waits are
-/// satisfied. A compute op takes its time; copies share the machine, so a copy's rate changes when one in the other direction starts or
-/// ends. Times are whole nanoseconds. A function: the same arguments give the same timeline.
+/// satisfied. A compute op takes its time; copies share the machine, so a copy's rate changes when another one starts or ends. Times are whole nanoseconds. A function: the same arguments give the same timeline.
 /// </summary>
 public static class Simulator
 {
@@ -19,15 +17,15 @@ public static class Simulator
     /// one before still computes, as its waits allow.
     /// </summary>
     /// <param name="costs">Per op.</param>
-    /// <param name="links">Per link that costs name.</param>
-    public static Timeline Steady(Schedule schedule, ReadOnlySpan<OpCost> costs, ImmutableArray<LinkRate> links) =>
+    /// <param name="links">The links that costs name.</param>
+    public static Timeline Steady(Schedule schedule, ReadOnlySpan<OpCost> costs, LinkRates links) =>
         Run(schedule, costs, links, SteadySteps, SteadyStep);
 
     /// <summary>The timeline of a step that starts on an idle machine and has it for itself.</summary>
-    public static Timeline Alone(Schedule schedule, ReadOnlySpan<OpCost> costs, ImmutableArray<LinkRate> links) =>
+    public static Timeline Alone(Schedule schedule, ReadOnlySpan<OpCost> costs, LinkRates links) =>
         Run(schedule, costs, links, 1, 0);
 
-    private static Timeline Run(Schedule schedule, ReadOnlySpan<OpCost> costs, ImmutableArray<LinkRate> links, int steps, int shown)
+    private static Timeline Run(Schedule schedule, ReadOnlySpan<OpCost> costs, LinkRates links, int steps, int shown)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(costs.Length, schedule.Ops.Length);
         return new VirtualClocks(schedule, costs, links, steps, shown).Run();

@@ -10,6 +10,9 @@ internal sealed class VirtualClocks
     private readonly Schedule schedule;
     private readonly OpCost[] costs;
     private readonly ImmutableArray<LinkRate> links;
+    private readonly double hostRate;
+    private readonly double[] rates;
+    private readonly int[] movers;
     private readonly int steps;
     private readonly int shown;
     private readonly int[] opsOf;
@@ -21,14 +24,16 @@ internal sealed class VirtualClocks
     private readonly StreamClock[] streams;
     private long now;
 
-    public VirtualClocks(Schedule schedule, ReadOnlySpan<OpCost> costs, ImmutableArray<LinkRate> links, int steps, int shown)
+    public VirtualClocks(Schedule schedule, ReadOnlySpan<OpCost> costs, LinkRates links, int steps, int shown)
     {
-        (this.schedule, this.costs, this.links, this.steps, this.shown) = (schedule, costs.ToArray(), links, steps, shown);
+        (this.schedule, this.costs, this.steps, this.shown) = (schedule, costs.ToArray(), steps, shown);
+        (this.links, hostRate, movers) = (links.Links, links.HostMemory, new int[links.Links.Length]);
         int count = schedule.Ops.Length;
         ends = new long[checked(count * steps)];
         ends.AsSpan().Fill(Never);
         times = new OpTime[count];
         streams = new StreamClock[schedule.Streams.Length];
+        rates = new double[streams.Length];
 
         // Ops of a stream one after the other, so that the loop below touches memory in order.
         opsOf = new int[count];
@@ -74,6 +79,7 @@ internal sealed class VirtualClocks
                 TakeUp(s);
             }
 
+            ShareLinks();
             for (int s = 0; s < streams.Length; s++)
             {
                 next = Math.Min(next, EventTime(s));
@@ -159,32 +165,54 @@ internal sealed class VirtualClocks
         ref readonly var stream = ref streams[s];
         return stream.Running < 0 ? Never
             : !stream.Moving ? stream.EventAt
-            : now + (long)Math.Ceiling(stream.Remaining / Rate(s));
+            : now + (long)Math.Ceiling(stream.Remaining / rates[s]);
     }
 
-    private double Rate(int s)
+    /// <summary>
+    /// Copies in one direction share it, copies in both slow each other down, and all together get what host memory gives.
+    /// </summary>
+    private void ShareLinks()
     {
-        var rate = links[costs[streams[s].Running].Link];
-        for (int other = 0; other < streams.Length; other++)
+        Array.Clear(movers);
+        int moving = 0;
+        for (int s = 0; s < streams.Length; s++)
         {
-            if (other != s && streams[other].Running >= 0 && streams[other].Moving)
+            rates[s] = 0;
+            if (streams[s] is { Running: >= 0, Moving: true })
             {
-                return rate.BothBusy;
+                movers[costs[streams[s].Running].Link]++;
+                moving++;
             }
         }
 
-        return rate.Alone;
+        if (moving == 0)
+        {
+            return;
+        }
+
+        double total = 0;
+        for (int s = 0; s < streams.Length; s++)
+        {
+            if (streams[s] is { Running: >= 0, Moving: true })
+            {
+                int link = costs[streams[s].Running].Link;
+                rates[s] = (movers[link] < moving ? links[link].BothBusy : links[link].Alone) / movers[link];
+                total += rates[s];
+            }
+        }
+
+        if (total > hostRate)
+        {
+            for (int s = 0; s < streams.Length; s++)
+            {
+                rates[s] *= hostRate / total;
+            }
+        }
     }
 
     /// <summary>Moves the clock to an event: bytes flow until then, and ops that are through end.</summary>
     private void Advance(long to)
     {
-        Span<double> rates = stackalloc double[streams.Length];
-        for (int s = 0; s < streams.Length; s++)
-        {
-            rates[s] = streams[s] is { Running: >= 0, Moving: true } ? Rate(s) : 0;
-        }
-
         for (int s = 0; s < streams.Length; s++)
         {
             ref var stream = ref streams[s];

@@ -1,0 +1,101 @@
+using Dataflow.Model;
+
+namespace Dataflow.Simulation;
+
+/// <summary>The two directions of the link between host and device, as indices of <see cref="CostModel.Links"/>.</summary>
+public enum LinkDirection
+{
+    HostToDevice,
+    DeviceToHost,
+}
+
+/// <summary>
+/// How long kernels and copies take on a machine. A kernel that was measured runs at its measured rate; every other at the ceiling of its
+/// class (peak FLOPs or memory bandwidth, whichever takes longer) times an efficiency, which is a constant of the machine times a
+/// curve over shape that all machines share. To both comes the launch.
+/// </summary>
+public sealed class CostModel
+{
+    // A product's pipeline has to fill: as much of K is lost.
+    private const double GemmFillDepth = 64;
+
+    // Products are cut into tiles of that many elements, one a multiprocessor at a time; the last wave of tiles is partly empty: a
+    // quarter of a wave on average, since narrower tiles are taken where it would be more.
+    private const double GemmTile = 128 * 128;
+    private const double GemmLostWaves = 0.25;
+
+    // Keys at which attention reaches half of its rate: from the tables of FlashAttention-3 and cuDNN on an H100, 512 to 16k tokens.
+    private const double AttentionHalfKeys = 400;
+
+    // Of the memory bandwidth: kernels that read and write long rows once.
+    private const double MemoryShare = 0.85;
+    private const double WideHead = 128;
+
+    private readonly HardwareProfile profile;
+    private readonly EfficiencyConstants constants;
+    private readonly KernelRates? measured;
+    private readonly double peak;
+    private readonly double bandwidth;
+    private readonly double launch;
+    private readonly double sms;
+
+    /// <summary>Of the machine's own constants.</summary>
+    /// <param name="profile">The machine.</param>
+    /// <param name="operands">The type of matrices, which decides the peak.</param>
+    public CostModel(HardwareProfile profile, DType operands)
+        : this(profile, operands, EfficiencyConstants.Of(profile))
+    {
+    }
+
+    /// <summary>Of other constants than the profile's: for fitting.</summary>
+    public CostModel(HardwareProfile profile, DType operands, EfficiencyConstants constants)
+    {
+        (this.profile, this.constants) = (profile, constants);
+        measured = profile.Kernels is { } kernels && kernels.Operands == operands ? kernels : null;
+        peak = profile.PeakFlopsPerSecond(operands);
+        bandwidth = profile.MemoryBandwidthBytesPerSecond.Value;
+        launch = profile.KernelLaunchSeconds.Value;
+        sms = profile.SmCount?.Value ?? 1;
+        Links = new LinkRates(
+            [Rate(profile.HostToDevice, constants.HostToDevice), Rate(profile.DeviceToHost, constants.DeviceToHost)],
+            (profile.HostMemoryBandwidthBytesPerSecond?.Value ?? double.PositiveInfinity) / 1e9);
+    }
+
+    /// <summary>Both directions, by <see cref="LinkDirection"/>, and the host memory behind them.</summary>
+    public LinkRates Links { get; }
+
+    /// <summary>A kernel call.</summary>
+    public double Seconds(Kernel kernel, in KernelWork work) => measured?.PerSecond(kernel, work) is { } rate
+        ? launch + ((work.Class == KernelClass.Memory ? work.Bytes : work.Flops) / rate)
+        : Seconds(work);
+
+    /// <summary>A kernel of which only the class is known.</summary>
+    public double Seconds(in KernelWork work) => launch + Math.Max(work.Flops / (peak * Efficiency(work)), work.Bytes / (bandwidth * MemoryShare));
+
+    /// <summary>The same at the ceilings: no curve, no constant, no launch.</summary>
+    public double CeilingSeconds(in KernelWork work) => Math.Max(work.Flops / peak, work.Bytes / bandwidth);
+
+    /// <summary>A copy.</summary>
+    public OpCost Copy(LinkDirection direction, long bytes)
+    {
+        var link = direction == LinkDirection.HostToDevice ? profile.HostToDevice : profile.DeviceToHost;
+        return new OpCost(Nanoseconds(link.LatencySeconds.Value), (int)direction, bytes);
+    }
+
+    /// <summary>Whole nanoseconds, at least 0.</summary>
+    public static long Nanoseconds(double seconds) => (long)Math.Round(seconds * 1e9);
+
+    private static LinkRate Rate(LinkProfile link, double share) =>
+        new(link.BytesPerSecond.Value * share / 1e9, Math.Min(link.BytesPerSecond.Value, link.BytesPerSecondBothBusy.Value) * share / 1e9);
+
+    private double Efficiency(in KernelWork work) => work.Class switch
+    {
+        KernelClass.Gemm => constants.Gemm / (1 + (GemmFillDepth / work.Depth)) / (1 + (GemmLostWaves * sms * GemmTile / (work.Rows * work.Columns))),
+        KernelClass.AttentionForward => constants.AttentionForward * AttentionCurve(work),
+        KernelClass.AttentionBackward => constants.AttentionBackward * AttentionCurve(work),
+        _ => 1,
+    };
+
+    private double AttentionCurve(in KernelWork work) =>
+        Math.Pow(constants.AttentionHeadDim, Math.Log2(WideHead / work.Depth)) / (1 + (AttentionHalfKeys / work.Columns));
+}

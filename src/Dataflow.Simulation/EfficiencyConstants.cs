@@ -1,0 +1,49 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+
+namespace Dataflow.Simulation;
+
+/// <summary>
+/// What kernels and copies reach of a machine's ceilings: the constants of <see cref="HardwareProfile.Efficiency"/>, at most six a machine, each
+/// with a default for machines of which nothing is known. What all machines have in common is in <see cref="CostModel"/>.
+/// </summary>
+/// <param name="Gemm">Of the peak: large products, at the clocks that the power limit leaves them.</param>
+/// <param name="AttentionForward">Of the peak: long attention with heads of 128.</param>
+/// <param name="AttentionBackward">The same, backward; its FLOPs count the scores that it computes again.</param>
+/// <param name="AttentionHeadDim">Factor of both at heads of 64; of other widths its power, log2(128 / head_dim).</param>
+/// <param name="HostToDevice">Of the link's rates, alone and with both directions busy.</param>
+/// <param name="DeviceToHost">The same in the other direction.</param>
+public sealed record EfficiencyConstants(
+    double Gemm, double AttentionForward, double AttentionBackward, double AttentionHeadDim, double HostToDevice, double DeviceToHost)
+{
+    /// <summary>The most that a profile may have.</summary>
+    public const int Most = 6;
+
+    /// <summary>Middle values of the machines that were fitted.</summary>
+    public static EfficiencyConstants Default { get; } = new(0.7, 0.5, 0.5, 0.75, 0.95, 0.95);
+
+    /// <summary>The names that profiles give them, in the order of the parameters.</summary>
+    public static ImmutableArray<string> Names { get; } =
+        ["gemm", "attention_forward", "attention_backward", "attention_head_dim", "host_to_device", "device_to_host"];
+
+    /// <summary>The values in the order of the names.</summary>
+    public ImmutableArray<double> Values => [Gemm, AttentionForward, AttentionBackward, AttentionHeadDim, HostToDevice, DeviceToHost];
+
+    /// <summary>From values in the order of the names.</summary>
+    public static EfficiencyConstants Of(ReadOnlySpan<double> values) => new(values[0], values[1], values[2], values[3], values[4], values[5]);
+
+    /// <summary>Those of a profile; defaults for what it does not have.</summary>
+    /// <exception cref="UserErrorException">The profile has one that does not exist.</exception>
+    public static EfficiencyConstants Of(HardwareProfile profile)
+    {
+        var strange = profile.Efficiency.Keys.Where(name => !Names.Contains(name)).ToList();
+        if (strange.Count > 0)
+        {
+            throw new UserErrorException(
+                $"hardware profile {profile.Name} has efficiency.{strange[0]}, which the cost model does not have (here: {string.Join(", ", Names)})");
+        }
+
+        var defaults = Default.Values;
+        return Of([.. Names.Select((name, i) => profile.Efficiency.TryGetValue(name, out var figure) ? figure.Value : defaults[i])]);
+    }
+}

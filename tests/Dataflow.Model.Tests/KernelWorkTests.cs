@@ -1,0 +1,97 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Model.Tests;
+
+/// <summary>Every kernel of the catalog has a class and a work that follows from its operands' shapes.</summary>
+public class KernelWorkTests
+{
+    private static readonly ModelConfig Model = ModelConfigReader.Parse(Repository.Read("models", "micro.json"), "micro");
+
+    // Rows of 96 tokens in chunks of 64, so that documents cross borders; sub-chunks of the head; two blocks of the vocabulary.
+    private static readonly Geometry Uncut = new(Seqlen: 32, Rows: 8, ChunkTokens: 64, ChunksPerRound: 2, Rounds: 2, HeadTokens: 16);
+    private static readonly Geometry Cut = new(Seqlen: 256, Rows: 2, ChunkTokens: 64, ChunksPerRound: 4, Rounds: 2, HeadTokens: 16, VocabularyBlocks: 2);
+
+    private static IEnumerable<(BlockProgram Program, Geometry Geometry, Segment? Segment)> Programs()
+    {
+        foreach (var geometry in new[] { Uncut, Cut })
+        {
+            var programs = new BlockPrograms(Model, Recipe.Bf16, geometry);
+            const TensorSet saved = TensorSet.Kv | TensorSet.Attention;
+            var (segment, block) = (new Segment(0, 2), new VocabularyBlock(0));
+            BlockProgram[] all =
+            [
+                programs.Forward(saved), programs.Recompute(saved), programs.Backward(saved), programs.Embed(block), programs.EmbedBackward(block),
+                .. geometry == Cut
+                    ? [programs.HeadLoss(block), programs.HeadBackward(block), programs.Project(saved), programs.Attend(saved), programs.Combine(saved),
+                        programs.CombineBackward(saved), programs.AttendBackward(saved), programs.ProjectBackward(saved), programs.RecomputeKv()]
+                    : new[] { programs.Head() },
+            ];
+            foreach (var program in all)
+            {
+                yield return (program, geometry, geometry == Cut ? segment : null);
+            }
+        }
+    }
+
+    [Fact]
+    public void Every_kernel_has_a_class() => Assert.All(Enum.GetValues<Kernel>(), k => Assert.True(Enum.IsDefined(KernelWork.ClassOf(k))));
+
+    [Fact]
+    public void Every_kernel_of_every_program_has_work_of_its_class()
+    {
+        var seen = new HashSet<Kernel>();
+        foreach (var (program, geometry, segment) in Programs())
+        {
+            foreach (var call in program.Calls)
+            {
+                bool segmented = call.Kernel is Kernel.AttentionSegmentForward or Kernel.AttentionSegmentBackward;
+                var work = KernelWork.Of(call, program, Model, geometry, new Chunk(1), segmented ? segment : null);
+                seen.Add(call.Kernel);
+                Assert.Equal(KernelWork.ClassOf(call.Kernel), work.Class);
+                Assert.True((work.Class == KernelClass.Memory ? work.Bytes : work.Flops) > 0, $"{call.Kernel} does nothing");
+                Assert.True(work is { Rows: > 0, Columns: > 0, Depth: > 0 }, $"{call.Kernel} has no shape");
+            }
+        }
+
+        // Updates, norms of gradients and zeroing are ops of one kernel without a program.
+        Assert.Equal(Enum.GetValues<Kernel>().Except([Kernel.AdamW, Kernel.SquaredSum, Kernel.Zero]).Order(), seen.Order());
+    }
+
+    [Fact]
+    public void A_layers_products_are_six_times_its_parameters_a_token()
+    {
+        var programs = new BlockPrograms(Model, Recipe.Bf16, Uncut);
+        double Flops(BlockProgram p) => p.Calls.Select(c => KernelWork.Of(c, p, Model, Uncut, new Chunk(0))).Where(w => w.Class == KernelClass.Gemm).Sum(w => w.Flops);
+        double matrices = programs.BlockLayout.Tensors.Where(t => t.Rows > 1).Sum(t => (double)t.Rows * t.Columns);
+        Assert.Equal(2 * Uncut.ChunkTokens * matrices, Flops(programs.Forward(TensorSet.All)));
+        Assert.Equal(4 * Uncut.ChunkTokens * matrices, Flops(programs.Backward(TensorSet.All)));
+    }
+
+    [Fact]
+    public void Attention_counts_the_pairs_that_are_seen()
+    {
+        var programs = new BlockPrograms(Model, Recipe.Bf16, Cut);
+        KernelWork Attention(BlockProgram p, Kernel kernel, int chunk, Segment? s = null) =>
+            KernelWork.Of(p.Calls.Single(c => c.Kernel == kernel), p, Model, Cut, new Chunk(chunk), s);
+
+        // The second chunk of a row: its 64 queries see 65 to 128 keys, 64 * 96.5 pairs.
+        var forward = Attention(programs.Forward(TensorSet.All), Kernel.AttentionForward, 1);
+        Assert.Equal(4 * 64 * 96.5 * Model.QueryDim, forward.Flops);
+        Assert.Equal((64, 96.5, Model.HeadDim), (forward.Rows, forward.Columns, forward.Depth));
+        Assert.Equal(2.5, Attention(programs.Backward(TensorSet.All), Kernel.AttentionBackward, 1).Flops / forward.Flops);
+
+        // The fourth chunk and segments of two chunks: all of the first segment's 128 keys, and 65 to 128 of the second's.
+        const TensorSet saved = TensorSet.Kv | TensorSet.Attention;
+        Assert.Equal(4.0 * 64 * 128 * Model.QueryDim, Attention(programs.Attend(saved), Kernel.AttentionSegmentForward, 3, new Segment(0, 2)).Flops);
+        Assert.Equal(4.0 * 64 * 96.5 * Model.QueryDim, Attention(programs.Attend(saved), Kernel.AttentionSegmentForward, 3, new Segment(1, 2)).Flops);
+    }
+
+    [Fact]
+    public void A_heads_sub_chunk_moves_its_own_tokens_only()
+    {
+        // x of 16 tokens, the norm's weight, the norm and a reciprocal root each.
+        var head = new BlockPrograms(Model, Recipe.Bf16, Uncut).Head();
+        var norm = KernelWork.Of(head.Calls[0], head, Model, Uncut, new Chunk(0));
+        Assert.Equal((16 * Model.ModelDim * 2) + (Model.ModelDim * 2) + (16 * Model.ModelDim * 2) + (16 * 4), norm.Bytes);
+    }
+}

@@ -1,0 +1,68 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+
+namespace Dataflow.Simulation.Tests;
+
+/// <summary>Durations from a profile: few constants, ceilings respected, curves monotone.</summary>
+public class CostModelTests
+{
+    private static readonly CostModel H100 = new(Checkout.Profile("h100-sxm"), DType.BFloat16);
+
+    public static TheoryData<string> Machines => new(Checkout.ProfileNames);
+
+    [Theory, MemberData(nameof(Machines))]
+    public void A_machine_has_six_efficiency_constants_at_most_all_of_them_known(string name)
+    {
+        var profile = Checkout.Profile(name);
+        Assert.InRange(profile.Efficiency.Count, 0, 6);
+        Assert.Equal(6, EfficiencyConstants.Most);
+        Assert.Equal(EfficiencyConstants.Most, EfficiencyConstants.Names.Length);
+        Assert.All(EfficiencyConstants.Of(profile).Values, v => Assert.InRange(v, 0.05, 2));
+    }
+
+    [Fact]
+    public void A_constant_that_does_not_exist_is_refused()
+    {
+        var profile = Checkout.Profile("h100-sxm");
+        profile = profile with { Efficiency = ImmutableSortedDictionary<string, Figure>.Empty.Add("gem", new Figure(1, FigureKind.Estimate, "a slip")) };
+        Assert.Contains("efficiency.gem,", Assert.Throws<UserErrorException>(() => new CostModel(profile, DType.BFloat16)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory, MemberData(nameof(Machines))]
+    public void No_kernel_is_faster_than_its_ceiling(string name)
+    {
+        var profile = Checkout.Profile(name);
+        var machine = new CostModel(profile, profile.Kind == HardwareKind.Cpu ? DType.Float32 : DType.BFloat16);
+        KernelWork[] works =
+        [
+            KernelWork.Gemm(16384, 4096, 4096, 2e8), KernelWork.Gemm(128, 128, 128, 1e5), KernelWork.Memory(1e9),
+            KernelWork.Attention(true, 1e9, 16384, 4096, 128), KernelWork.Attention(false, 1e9, 16384, 4096, 64),
+        ];
+        Assert.All(works, w => Assert.True(machine.Seconds(w) > machine.CeilingSeconds(w), $"{w}"));
+    }
+
+    [Fact]
+    public void Products_gain_with_every_side_and_attention_with_keys()
+    {
+        double Rate(KernelWork work) => work.Flops / H100.Seconds(work);
+        Assert.True(Rate(KernelWork.Gemm(16384, 4096, 4096, 0)) > Rate(KernelWork.Gemm(4096, 4096, 4096, 0)));
+        Assert.True(Rate(KernelWork.Gemm(16384, 4096, 4096, 0)) > Rate(KernelWork.Gemm(16384, 1024, 4096, 0)));
+        Assert.True(Rate(KernelWork.Gemm(16384, 4096, 4096, 0)) > Rate(KernelWork.Gemm(16384, 4096, 512, 0)));
+        Assert.True(Rate(KernelWork.Attention(true, 16384 * 8192.0, 16384, 4096, 128)) > Rate(KernelWork.Attention(true, 16384 * 256.0, 16384, 4096, 128)));
+    }
+
+    [Fact]
+    public void A_measured_rate_counts_more_than_constants_and_the_launch_comes_on_top()
+    {
+        var profile = Checkout.Profile("h100-sxm");
+        var rates = new KernelRates(DType.BFloat16, "made up", ImmutableSortedDictionary<Kernel, ImmutableArray<KernelRate>>.Empty
+            .Add(Kernel.AdamW, [new KernelRate(1, 1, 1, 1e6, 1e12)]));
+        var measured = new CostModel(profile with { Kernels = rates }, DType.BFloat16);
+        Assert.Equal(1e-3 + profile.KernelLaunchSeconds.Value, measured.Seconds(Kernel.AdamW, KernelWork.Memory(1e9)), 1e-12);
+        Assert.Equal(H100.Seconds(KernelWork.Memory(1e9)), measured.Seconds(Kernel.SwiGluForward, KernelWork.Memory(1e9)));
+
+        // Rates at one type say nothing of another.
+        var other = new CostModel(profile with { Kernels = rates }, DType.Float32);
+        Assert.NotEqual(1e-3 + profile.KernelLaunchSeconds.Value, other.Seconds(Kernel.AdamW, KernelWork.Memory(1e9)), 1e-12);
+    }
+}
