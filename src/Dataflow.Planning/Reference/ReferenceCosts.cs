@@ -41,6 +41,13 @@ public static class ReferenceCosts
         }
     }
 
+    /// <summary>The compute ops with every kernel at its ceiling, one after the other.</summary>
+    public static double CeilingSeconds(ReferencePlan plan, Schedule schedule, CostModel machine)
+    {
+        var kernels = new ReferenceKernels(plan);
+        return schedule.Ops.Where(o => o.Kind is not (OpKind.Fetch or OpKind.Save)).Sum(o => kernels.Of(o).Sum(w => machine.CeilingSeconds(w)));
+    }
+
     private static OpCost Copy(ScheduledOp op, Schedule schedule, Bytes kv, CostModel machine)
     {
         var from = op.Accesses[0];

@@ -44,10 +44,10 @@ internal sealed class ReferenceMemory
 
         Weights = AddObjects("W", layers, _ => blocks.Block, Host, out WeightHome);
         Gradients = AddObjects("G", layers, _ => blocks.Block, Host, out GradientHome);
-        First = AddObjects("M", layers, _ => blocks.Block, Host, out FirstHome);
-        Second = AddObjects("V", layers, _ => blocks.Block, Host, out SecondHome);
+        First = AddObjects("O/M", layers, _ => blocks.Block, Host, out FirstHome);
+        Second = AddObjects("O/V", layers, _ => blocks.Block, Host, out SecondHome);
         Resident = AddResident(blocks);
-        Tokens = Add("tokens", new Bytes(12L * chunking.ChunkTokens * chunks), Device, out TokensSlot);
+        Tokens = Add("T/tokens", new Bytes(12L * chunking.ChunkTokens * chunks), Device, out TokensSlot);
         Activations = objects.Count;
         ActivationHome = slots.Count;
         for (int pair = 0; pair < layers * chunks; pair++)
@@ -98,7 +98,7 @@ internal sealed class ReferenceMemory
     private (int, int)[] AddResident(BlockSizes blocks)
     {
         var items = new List<(int, int)>();
-        foreach (string kind in new[] { "W", "G", "M", "V" })
+        foreach (string kind in new[] { "W", "G", "O/M", "O/V" })
         {
             items.Add((Add($"{kind}/embed", blocks.Embedding, Device, out int embed), embed));
             items.Add((Add($"{kind}/head", blocks.Head, Device, out int head), head));

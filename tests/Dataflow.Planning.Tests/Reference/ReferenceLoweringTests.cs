@@ -51,7 +51,7 @@ public class ReferenceLoweringTests
         Assert.Equal((rounds * home, rounds * home), (Count(OpKind.Save, "A", inRounds: true), Count(OpKind.Fetch, "A", inRounds: true)));
 
         // The optimizer's phase takes every layer's moments in, and these and the parameters out.
-        Assert.Equal((layers, layers, layers), (Count(OpKind.Fetch, "M", inRounds: false), Count(OpKind.Save, "V", inRounds: false), Count(OpKind.Save, "W", inRounds: false)));
+        Assert.Equal((layers, layers, layers), (Count(OpKind.Fetch, "O/M", inRounds: false), Count(OpKind.Save, "O/V", inRounds: false), Count(OpKind.Save, "W", inRounds: false)));
     }
 
     [Fact]
