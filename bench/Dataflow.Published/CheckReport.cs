@@ -68,14 +68,14 @@ internal sealed record CheckReport(IReadOnlyList<Comparison> All, double Seconds
 
     private static double Digits(double value) => Math.Round(value, 4);
 
-    private static string Percent(double value) => value.ToString("+0.0%;-0.0%", CultureInfo.InvariantCulture);
+    private static string Percent(double value) => (Math.Round(value, 3) is 0 ? 0 : value).ToString("+0.0%;-0.0%;0.0%", CultureInfo.InvariantCulture);
 
     private static void Table(StringWriter text, string part, IReadOnlyList<Accuracy> rows)
     {
         text.WriteLine($"| {part} | rows | median error | 95th percentile | largest | mean, signed | within limits |\n|---|---:|---:|---:|---:|---:|---|");
         foreach (var a in rows)
         {
-            text.WriteLine($"| {a.Name} | {a.Rows} | {a.Median:P1} | {a.Percentile95:P1} | {a.Most:P1} | {Percent(a.Mean)} | {(a.IsMet ? "yes" : "NO")} |");
+            text.WriteLine($"| {a.Name} | {a.Rows} | {a.Median:0.0%} | {a.Percentile95:0.0%} | {a.Most:0.0%} | {Percent(a.Mean)} | {(a.IsMet ? "yes" : "NO")} |");
         }
     }
 }

@@ -57,7 +57,7 @@ internal sealed class Fit
 
                 bool done = cost - nextCost < 1e-4 * cost;
                 (at, residuals, cost, damping) = (next, found, nextCost, damping / 4);
-                log.WriteLine($"  {iteration}: rms {Math.Sqrt(residuals.Average(r => r * r)):P2} at {string.Join(" ", at.Select((double x) => Math.Exp(x).ToString("F3")))}");
+                log.WriteLine($"  {iteration}: rms {Math.Sqrt(residuals.Average(r => r * r)):0.00%} at {string.Join(" ", at.Select((double x) => Math.Exp(x).ToString("F3")))}");
                 if (done)
                 {
                     return Constants(at);

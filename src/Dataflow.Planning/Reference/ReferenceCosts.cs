@@ -11,7 +11,7 @@ public static class ReferenceCosts
     public static OpCost[] Of(ReferencePlan plan, Schedule schedule, CostModel machine)
     {
         var kernels = new ReferenceKernels(plan);
-        var known = new Dictionary<(OpKind, Chunk?, TensorSet, Bytes), OpCost>();
+        var known = new Dictionary<(OpKind, int, Chunk?, TensorSet, Bytes), OpCost>();
         var kv = new Bytes(4L * plan.Chunking.ChunkTokens * plan.Request.Model.KvDim);
         var costs = new OpCost[schedule.Ops.Length];
         for (int i = 0; i < costs.Length; i++)
@@ -25,7 +25,7 @@ public static class ReferenceCosts
         OpCost Compute(ScheduledOp op)
         {
             // An update's work is its parameters', the others' is their chunk's and level's.
-            var key = (op.Kind, op.Chunk, op.Saved, op.Kind == OpKind.Update ? op.Accesses[0].Length : Bytes.Zero);
+            var key = (op.Kind, op.Piece, op.Chunk, op.Saved, op.Kind == OpKind.Update ? op.Accesses[0].Length : Bytes.Zero);
             if (!known.TryGetValue(key, out var cost))
             {
                 double seconds = 0;

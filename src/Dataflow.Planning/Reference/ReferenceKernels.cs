@@ -33,14 +33,16 @@ internal sealed class ReferenceKernels(ReferencePlan plan)
             Memory(2 * d), Gemm(d, d), Memory(2 * d), .. op.Saved.HasFlag(TensorSet.Attention) ? ImmutableArray<KernelWork>.Empty : AttentionForward(op.Chunk!.Value),
             Gemm(d, d, d), .. Ffn(),
         ],
+        OpKind.Backward when op.Piece == ReferenceLowering.WeightGradients =>
+        [
+            WeightGradient(d, f), WeightGradient(f, d), WeightGradient(f, d), WeightGradient(d, d),
+            WeightGradient(d, d), WeightGradient(kv, d), WeightGradient(kv, d),
+        ],
         OpKind.Backward =>
         [
-            Gemm(f, d), Memory(6 * f), WeightGradient(d, f),
-            Gemm(d, f), Gemm(d, f, d), WeightGradient(f, d), WeightGradient(f, d), Memory(6 * d),
-            Gemm(d, d), WeightGradient(d, d),
+            Gemm(f, d), Memory(6 * f), Gemm(d, f), Gemm(d, f, d), Memory(6 * d), Gemm(d, d),
             KernelWork.Attention(forward: false, plan.Geometry.AttendedPairs(op.Chunk!.Value), t, model.QueryDim, model.HeadDim),
-            Memory(2 * (d + kv)),
-            Gemm(d, d), Gemm(d, kv, d), Gemm(d, kv, d), WeightGradient(d, d), WeightGradient(kv, d), WeightGradient(kv, d), Memory(6 * d),
+            Memory(2 * (d + kv)), Gemm(d, d), Gemm(d, kv, d), Gemm(d, kv, d), Memory(6 * d),
         ],
         OpKind.EmbedBackward => [Memory(3 * d)],
         // W, G and both moments are read, all but G written.

@@ -61,9 +61,9 @@ public sealed partial class ReferenceLowering
         }
     }
 
-    private int Run(OpKind kind, Layer? l, Chunk? c, Round? r, ReadOnlySpan<Access> accesses, TensorSet saved = default)
+    private int Run(OpKind kind, Layer? l, Chunk? c, Round? r, ReadOnlySpan<Access> accesses, TensorSet saved = default, int piece = 0)
     {
-        ops.Add(new ScheduledOp { Kind = kind, Stream = Compute, Layer = l, Chunk = c, Round = r, Saved = saved, Accesses = [.. accesses] });
+        ops.Add(new ScheduledOp { Kind = kind, Stream = Compute, Layer = l, Chunk = c, Round = r, Piece = piece, Saved = saved, Accesses = [.. accesses] });
         return ops.Count - 1;
     }
 

@@ -8,8 +8,9 @@ namespace Dataflow.Planning.Reference;
 /// <summary>
 /// A plan's step as the published system runs it. Forward: every layer over all chunks; activations that go home leave from their slot, which
 /// the pair that comes as many pairs later as there are slots takes over; after a layer the next missing parameters are fetched into its slot,
-/// and when none are missing gradients from the top. Backward: layers down, chunks reversed; behind each chunk its position of the window gets
-/// the K and V of the layer below, on a stream of its own, and its slot the next older activations; behind each layer its gradients go home and
+/// and when none are missing gradients from the top. Backward: layers down, chunks reversed, a chunk's input gradients before its weight gradients;
+/// behind the former its position of the window gets the K and V of the layer below, on a stream of its own, behind the latter its slot the next
+/// older activations; behind each layer its gradients go home and
 /// the next parameters and gradients come. One inbound queue has all of these in that order. The optimizer's phase comes after the last
 /// backward and layer by layer: fetch, update, save, and nothing overlaps with it.
 /// </summary>
@@ -19,6 +20,9 @@ public sealed partial class ReferenceLowering
     private const int Inbound = 1;
     private const int Outbound = 2;
     private const int InboundKv = 3;
+
+    /// <summary>The piece of a chunk's backward that adds to the weights' gradients; the other is 0.</summary>
+    internal const int WeightGradients = 1;
 
     private readonly ReferencePlan plan;
     private readonly ReferenceMemory memory;
@@ -194,6 +198,7 @@ public sealed partial class ReferenceLowering
             ], Saved(level));
         }
 
+        bool full = level == SaveLevel.Full;
         Run(OpKind.Backward, l, c, r,
         [
             Weights(l, AccessMode.Read),
@@ -201,8 +206,9 @@ public sealed partial class ReferenceLowering
             .. Window(l, 0, c.Index + 1),
             Stream(Roles.GradStream, layers + 1, c, AccessMode.ReadWrite),
             new Access(Roles.GradKv, memory.GradWindow, memory.GradWindowSlot, Bytes.Zero, memory.Kv * (c.Index + 1), c.Index == chunks - 1 ? AccessMode.Write : AccessMode.ReadWrite),
-            Gradients(l, First(r, c, chunks - 1) ? AccessMode.Write : AccessMode.ReadWrite),
-            Whole(Roles.Scratch, memory.GradActivations, memory.GradActivationsSlot, level == SaveLevel.Full ? AccessMode.Write : AccessMode.ReadWrite),
+            // A chunk waits for its layer's gradients before anything else; the first one of a step zeroes them.
+            Gradients(l, First(r, c, chunks - 1) ? AccessMode.Write : AccessMode.Read),
+            Whole(Roles.Scratch, memory.GradActivations, memory.GradActivationsSlot, full ? AccessMode.Write : AccessMode.ReadWrite),
         ], Saved(level));
 
         if (l.Index > 0)
@@ -211,6 +217,13 @@ public sealed partial class ReferenceLowering
             bool stays = below >= plan.Device.HomePairs;
             Copy(OpKind.Fetch, InboundKv, new Layer(l.Index - 1), c, r, KvObject(below), stays ? KvSlot(below) : HomeOf(below) + 1, memory.WindowSlot + c.Index);
         }
+
+        Run(OpKind.Backward, l, c, r,
+        [
+            Activations(pair, AccessMode.Read),
+            Gradients(l, AccessMode.ReadWrite),
+            Whole(Roles.Scratch, memory.GradActivations, memory.GradActivationsSlot, AccessMode.Read),
+        ], Saved(level), WeightGradients);
 
         int older = pair - plan.Device.DevicePairs;
         if (older >= 0)
