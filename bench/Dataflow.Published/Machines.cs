@@ -23,12 +23,12 @@ internal sealed partial class Machines(string checkout)
 
     /// <summary>Replaces a profile's efficiency constants, and leaves the rest of its text as it is.</summary>
     /// <param name="file">The profile's name.</param>
-    /// <param name="source">What they were fitted on.</param>
-    public static void Write(string checkout, string file, EfficiencyConstants constants, string source)
+    /// <param name="sourceOf">What a constant was fitted on, by its name.</param>
+    public static void Write(string checkout, string file, EfficiencyConstants constants, Func<string, string> sourceOf)
     {
         string path = PathOf(checkout, file);
         var lines = EfficiencyConstants.Names.Zip(constants.Values, (name, value) => string.Create(
-            CultureInfo.InvariantCulture, $"    \"{name}\": {{ \"value\": {value:0.####}, \"kind\": \"estimate\", \"source\": \"{source}\" }}"));
+            CultureInfo.InvariantCulture, $"    \"{name}\": {{ \"value\": {value:0.####}, \"kind\": \"estimate\", \"source\": \"{sourceOf(name)}\" }}"));
         string text = Efficiency().Replace(File.ReadAllText(path), $"\"efficiency\": {{\n{string.Join(",\n", lines)}\n  }}", 1);
         HardwareProfileReader.Parse(text, path);
         File.WriteAllText(path, text);
