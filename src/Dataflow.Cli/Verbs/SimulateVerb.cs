@@ -29,7 +29,7 @@ internal static class SimulateVerb
         var hardware = Values.Option<string?>("--hardware", "NAME", "the machine: a name in profiling/hardware or a profile's file", Values.FilePath);
         var policy = Values.Option<PlanPolicy?>("--policy", "simple|reference", "who plans: this planner's rules, or the published reference system's, with its own step [default: simple]", t => SimulationRequest.PolicyNamed(t));
         var globalBatch = Values.Option<long?>("--global-batch", "TOKENS", "tokens of a step [default: the policy's choice]", t => Values.Whole(t, 1, GeometryOptions.LargestStep));
-        var recipe = Values.Option("--dtype", "fp32|bf16", "number format [default: bf16 on a GPU, fp32 on a CPU]", Values.RecipeNamed);
+        var recipe = Values.Option("--dtype", "fp32|bf16|bf16-sr|bf16-master", "how numbers are stored [default: bf16 on a GPU, fp32 on a CPU]", Values.RecipeNamed);
         var batch = Values.Option<string?>("--batch", "FILE", "answer the requests of a file of JSON lines (- for the input) with JSON lines, in order, on all cores; memory in GiB", Values.FilePath);
         var trace = Values.Option<string?>("--trace", "FILE", "write the step's timeline there, for Perfetto", Values.FilePath);
         var json = Values.Flag("--json", "print one JSON object");
