@@ -18,7 +18,8 @@ internal static class TrainingRun
         var recipe = settings.Plan.Recipe;
         var budgets = Budgets.Choose(settings.Plan);
         var machine = MachineMemory.Read();
-        budgets.CheckAgainst(machine);
+        var gpu = settings.Device.Gpu?.Memory;
+        budgets.CheckAgainst(machine, gpu);
         using var data = TrainingData.Open(settings, source);
         var weights = source.Weights(settings.Seed);
         var resumed = settings.Resume is { } saved ? TrainingCheckpoint.Newest(saved) : default;
@@ -27,7 +28,7 @@ internal static class TrainingRun
         var report = TrainingReport.To(Console.Out, settings.Json);
         report.Planned(request, result, budgets);
         var plan = Plans.Require(result);
-        Budgets.CheckArenas(plan, machine);
+        Budgets.CheckArenas(plan, machine, gpu);
         if (settings.Export is { } folder)
         {
             CheckpointWriter.PrepareFolder(folder, model, recipe.Parameters);
@@ -38,7 +39,9 @@ internal static class TrainingRun
             TrainingCheckpoint.Prepare(checkpoints, resumed.Folder is null ? 0 : resumed.Progress.Step);
         }
 
+        using var memory = GpuBudget.Watch(settings.Device, plan);
         using var device = settings.Device.Create(plan);
+        memory?.Check(plan);
         using var validation = Validation.Open(settings, plan, device);
         var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor, settings.Seed);
         report.Starting(device.Name, data.Description, resumed.Folder ?? source.Folder ?? $"initial values from seed {settings.Seed}");
@@ -71,7 +74,8 @@ internal static class TrainingRun
             summary = summary with { Exported = settings.Export };
         }
 
-        report.Finished(summary);
+        report.Finished(summary with { DeviceTaken = memory?.Used });
+        memory?.Check(plan);
         return interruption.Asked ? ExitCode.Interrupted : ExitCode.Ok;
     }
 

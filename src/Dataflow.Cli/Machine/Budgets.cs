@@ -44,17 +44,23 @@ internal sealed record Budgets(MemoryBudget Memory, string? Note)
     }
 
     /// <summary>Refuses budgets that this machine cannot honour: on the CPU device both memories are RAM.</summary>
+    /// <param name="gpu">All memory of the GPU that runs the plan; null for the CPU.</param>
     /// <exception cref="UserErrorException">One is larger than the machine's memory.</exception>
-    public void CheckAgainst(MachineMemory machine)
+    public void CheckAgainst(MachineMemory machine, Bytes? gpu)
     {
-        Check("device", Memory.Device, machine);
-        Check("host", Memory.Host, machine);
+        Check("device", Memory.Device, gpu ?? machine.Total, gpu is null ? "this machine" : "this GPU");
+        Check("host", Memory.Host, machine.Total, "this machine");
     }
 
     /// <summary>Refuses a plan whose arenas together are larger than the machine's memory.</summary>
     /// <exception cref="UserErrorException">They are.</exception>
-    public static void CheckArenas(TrainingPlan plan, MachineMemory machine)
+    public static void CheckArenas(TrainingPlan plan, MachineMemory machine, Bytes? gpu)
     {
+        if (gpu is not null)
+        {
+            return; // each memory is one arena's own, and its budget was held against it
+        }
+
         var sum = plan.DevicePeak + plan.HostPeak;
         if (sum > machine.Total)
         {
@@ -62,11 +68,11 @@ internal sealed record Budgets(MemoryBudget Memory, string? Note)
         }
     }
 
-    private static void Check(string which, Bytes budget, MachineMemory machine)
+    private static void Check(string which, Bytes budget, Bytes total, string what)
     {
-        if (budget > machine.Total)
+        if (budget > total)
         {
-            throw new UserErrorException($"the {which} memory budget is {budget}, and this machine has {machine.Total}; give a budget that it can hold");
+            throw new UserErrorException($"the {which} memory budget is {budget}, and {what} has {total}; give a budget that it can hold");
         }
     }
 }

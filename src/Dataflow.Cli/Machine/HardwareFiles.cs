@@ -45,6 +45,16 @@ internal static class HardwareFiles
         Checkout.Find("Dataflow.sln") is { } solution ? Path.Combine(Path.GetDirectoryName(solution)!, ".cache", "hardware") : Path.Combine(AppContext.BaseDirectory, "hardware"),
         name + ".json");
 
+    /// <summary>The profile of this machine's GPU: the one that was measured here, else the one that names it.</summary>
+    /// <param name="gpu">As the driver calls it.</param>
+    /// <exception cref="UserErrorException">There is none.</exception>
+    public static HardwareProfile OfGpu(string gpu)
+    {
+        string measured = Calibrated(CalibratedName(HardwareKind.Gpu));
+        return (File.Exists(measured) && Read(measured) is var own && own.DeviceNames.Contains(gpu) ? own : All().FirstOrDefault(p => p.DeviceNames.Contains(gpu)))
+            ?? throw new UserErrorException($"no hardware profile is of this GPU ({gpu}); measure it with `dataflow calibrate --device cuda`, or name the nearest with --hardware");
+    }
+
     /// <summary>The profile of the machine that a run takes place on; null if it was not measured and none was named.</summary>
     /// <param name="named">What --hardware says, which may be another machine that the plan is made for.</param>
     public static HardwareProfile? ThisMachine(DeviceKind device, HardwareProfile? named)

@@ -26,12 +26,29 @@ internal enum DeviceKind
 /// <param name="Interleaving">Seed of the adversarial device, or of the emulated driver's order; null is the ordinary one.</param>
 internal sealed record DeviceSettings(DeviceKind Kind, int Threads, int? Interleaving)
 {
+    /// <summary>The GPU that it is; null for the CPU.</summary>
+    /// <exception cref="MachineException">There is none that can be used.</exception>
+    public CudaGpu? Gpu
+    {
+        get
+        {
+            if (Kind == DeviceKind.CudaEmulated)
+            {
+                CudaLibraries.UseEmulation(Path.Combine(KernelFolders.Emulation, "libdataflow-emulation.so"));
+            }
+
+            return Kind == DeviceKind.Cpu ? null : CudaGpu.All()[0];
+        }
+    }
+
+    /// <summary>The settings of a plan for this device: those of a GPU have its profile, where none was named.</summary>
+    /// <exception cref="UserErrorException">There is no profile of the GPU.</exception>
+    public PlanSettings Complete(PlanSettings plan) =>
+        Kind == DeviceKind.Cuda && plan.Hardware is null ? plan with { Hardware = HardwareFiles.OfGpu(Gpu!.Name) } : plan;
+
     /// <summary>Makes the device, with the arenas of the plan.</summary>
     /// <exception cref="MachineException">The machine lacks what it takes.</exception>
-    public IDevice Create(TrainingPlan plan) => Kind == DeviceKind.Cuda && plan.Reserved == Bytes.Zero
-        ? throw new UserErrorException(
-            $"--device cuda needs --hardware with the profile of this GPU ({CudaGpu.All()[0].Name}): its device budget also covers what the driver and libraries take")
-        : Create(plan.Schedule, plan.Workload);
+    public IDevice Create(TrainingPlan plan) => Create(plan.Schedule, plan.Workload);
 
     /// <summary>Makes the device with the arenas of a schedule.</summary>
     /// <exception cref="MachineException">The machine lacks what it takes.</exception>
@@ -50,19 +67,19 @@ internal sealed record DeviceSettings(DeviceKind Kind, int Threads, int? Interle
         return profiler is null ? create() : new AnnotatedDevice(create(), schedule, profiler);
     }
 
-    private static CudaDevice OnGpu(Schedule schedule, Workload workload)
+    private CudaDevice OnGpu(Schedule schedule, Workload workload)
     {
         KernelFolders.UseFetchedLibraries();
-        var gpu = CudaGpu.All()[0];
+        var gpu = Gpu!;
         var sources = KernelFolders.Sources is null ? null : KernelFolders.ReadSources();
         return new CudaDevice(schedule, workload, CudaContext.Open(gpu), KernelImages.For(gpu.Capability, KernelFolders.Store, sources));
     }
 
     private CudaDevice Emulated(Schedule schedule, Workload workload)
     {
-        CudaLibraries.UseEmulation(Path.Combine(KernelFolders.Emulation, "libdataflow-emulation.so"));
+        var gpu = Gpu!;
         CudaEmulation.Seed((ulong)(Interleaving ?? 0));
-        return new CudaDevice(schedule, workload, CudaContext.Open(CudaGpu.All()[0]), KernelImages.Emulated(KernelFolders.Emulation));
+        return new CudaDevice(schedule, workload, CudaContext.Open(gpu), KernelImages.Emulated(KernelFolders.Emulation));
     }
 }
 
@@ -70,7 +87,7 @@ internal sealed record DeviceSettings(DeviceKind Kind, int Threads, int? Interle
 internal sealed class DeviceOptions
 {
     private const int MostThreads = 1024;
-    private readonly Option<string?> device = Values.Option<string?>("--device", "cpu|cuda|cuda-emulated|auto", "where to run: cuda is the first NVIDIA GPU, cuda-emulated the same code checked on the CPU (slow; in a checkout); auto is cpu, until cuda has been proven on a GPU", DeviceNamed);
+    private readonly Option<string?> device = Values.Option<string?>("--device", "cpu|cuda|cuda-emulated|auto", "where to run: cuda is the first NVIDIA GPU, cuda-emulated the same code checked on the CPU (slow; in a checkout); auto is cuda where there is one, else cpu", DeviceNamed);
     private readonly Option<int?> threads = Values.Option("--threads", "N", "threads of the CPU; results do not depend on it [default: all processors]", Values.OptionalCount(1, MostThreads));
     private readonly Option<int?> interleaving = Values.Option("--interleaving", "SEED", "run ops one at a time in an adversarial order, with unused memory poisoned; for checks", Values.OptionalCount(0, int.MaxValue));
 
@@ -106,6 +123,19 @@ internal sealed class DeviceOptions
     {
         "cuda" => DeviceKind.Cuda,
         "cuda-emulated" => DeviceKind.CudaEmulated,
-        _ => DeviceKind.Cpu,
+        "cpu" => DeviceKind.Cpu,
+        _ => HasGpu() ? DeviceKind.Cuda : DeviceKind.Cpu,
     };
+
+    private static bool HasGpu()
+    {
+        try
+        {
+            return CudaLibraries.Locate(CudaLibrary.Driver) is not null && CudaGpu.All().Count > 0;
+        }
+        catch (MachineException)
+        {
+            return false; // what is wrong with it is said to those who ask for it by name
+        }
+    }
 }

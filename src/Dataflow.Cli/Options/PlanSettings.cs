@@ -5,10 +5,13 @@ namespace Dataflow.Cli;
 
 /// <summary>What a user asked to have planned. Null is left to the program.</summary>
 internal sealed record PlanSettings(
-    string ModelPath, int Seqlen, Bytes? Device, Bytes? Host, Recipe Recipe, long? GlobalBatch, GeometryPins Pins, TensorSet? SaveSet,
+    string ModelPath, int Seqlen, Bytes? Device, Bytes? Host, Recipe? GivenRecipe, long? GlobalBatch, GeometryPins Pins, TensorSet? SaveSet,
     HardwareProfile? Hardware = null)
 {
     private const int DefaultStepTokens = 8192;
+
+    /// <summary>What was given, else bf16 on a GPU and fp32 on a CPU.</summary>
+    public Recipe Recipe => GivenRecipe ?? (Hardware is { Kind: HardwareKind.Gpu } ? Recipe.Bf16 : Recipe.Fp32);
 
     /// <summary>The request to the planner.</summary>
     /// <param name="sourceRows">Rows that the data has, if there is data.</param>

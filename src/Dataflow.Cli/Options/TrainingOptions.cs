@@ -65,6 +65,7 @@ internal sealed class TrainingOptions(int defaultSteps)
     /// <exception cref="UserErrorException">Options contradict each other.</exception>
     public TrainingSettings Bind(ParseResult parsed, PlanSettings plan, DeviceSettings device)
     {
+        plan = device.Complete(plan);
         var (textPath, tokensPath) = (parsed.GetValue(text), parsed.GetValue(tokens));
         if (textPath is not null && tokensPath is not null)
         {

@@ -29,6 +29,9 @@ internal sealed record RunSummary(TrainingPlan Plan, int Steps, double FirstLoss
         return warm.Length == 0 ? 0 : (warm[warm.Length / 2] + warm[(warm.Length - 1) / 2]) / 2;
     }
 
+    /// <summary>What the run took of the GPU's memory as the driver counts it; null on the CPU.</summary>
+    public Bytes? DeviceTaken { get; init; }
+
     /// <summary>The trace that was written; null if none was.</summary>
     public string? Trace { get; init; }
 
@@ -107,6 +110,11 @@ internal abstract class TrainingReport(TextWriter output)
             }
 
             Output.WriteLine($"Peak memory: device {PlanReport.Against(plan.DevicePeak, plan.Budget.Device)}, host {PlanReport.Against(plan.HostPeak, plan.Budget.Host)}");
+            if (summary.DeviceTaken is { } taken)
+            {
+                Output.WriteLine($"GPU memory: {PlanReport.Against(taken, plan.Budget.Device)}, by the driver's count: the arena of {plan.DevicePeak - plan.Reserved}, and {taken - plan.DevicePeak + plan.Reserved} for context, kernels and libraries ({plan.Reserved} were reserved)");
+            }
+
             var state = PlanReport.ModelState(plan);
             Output.WriteLine($"Offload: model state {PlanReport.Megabytes(state)} = {PlanReport.Ratio(state, plan.Budget.Device)} x the device budget");
             PlanReport.WriteTraffic(Output, plan);
@@ -173,6 +181,7 @@ internal abstract class TrainingReport(TextWriter output)
             ["measured_per_predicted"] = summary is { Predicted: { } prediction, MeasuredSeconds: > 0 and var measured } ? measured / prediction.Seconds : null,
             ["hardware"] = summary.Predicted?.Machine.Name,
             ["device_peak_bytes"] = summary.Plan.DevicePeak.Value,
+            ["device_taken_bytes"] = summary.DeviceTaken?.Value,
             ["device_budget_bytes"] = summary.Plan.Budget.Device.Value,
             ["host_peak_bytes"] = summary.Plan.HostPeak.Value,
             ["host_budget_bytes"] = summary.Plan.Budget.Host.Value,

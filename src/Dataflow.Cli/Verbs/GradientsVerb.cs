@@ -28,9 +28,11 @@ internal static class GradientsVerb
     private static ExitCode Execute(PlanSettings settings, DeviceSettings where, string output)
     {
         using var source = ModelSource.Open(settings.ModelPath);
+        settings = where.Complete(settings);
         var budgets = Budgets.Choose(settings);
         var machine = MachineMemory.Read();
-        budgets.CheckAgainst(machine);
+        var gpu = where.Gpu?.Memory;
+        budgets.CheckAgainst(machine, gpu);
         string path = source.Tokens ?? throw new UserErrorException($"{settings.ModelPath} holds no tokens.bin to compute gradients on; give a folder that does");
         using var tokens = TokenFile.Open(path, settings.Seqlen, source.Model.VocabSize);
         var weights = source.Weights(seed: 0);
@@ -39,8 +41,10 @@ internal static class GradientsVerb
 
         var request = settings.Request(source.Model, WorkloadKind.Gradients, budgets.Memory) with { Rows = tokens.RowCount };
         var plan = Plans.Require(Plans.Make(request));
-        Budgets.CheckArenas(plan, machine);
+        Budgets.CheckArenas(plan, machine, gpu);
+        using var memory = GpuBudget.Watch(where, plan);
         using var device = where.Create(plan);
+        memory?.Check(plan);
         var trainer = new Trainer(plan.Workload, plan.Schedule, device);
         trainer.Load(weights);
         var report = trainer.Step(tokens, [.. Enumerable.Range(0, tokens.RowCount)], AdamWSettings.Default);
