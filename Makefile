@@ -16,6 +16,7 @@ DEMO_FLAGS ?= --global-batch 1024 --chunk 128 --rounds 2 --lr 2e-3 --steps 260
 # What is measured, and where the results go.
 RESULTS    := bench/results
 BENCHMARKS := bench/Dataflow.Benchmarks/bin/Release/net10.0/Dataflow.Benchmarks.dll
+PUBLISHED  := bench/Dataflow.Published/bin/Release/net10.0/Dataflow.Published.dll
 FRONTIER   := nano micro 1b 8b 32b 70b 8b@1048576 --seqlen 512,8192,131072 --dtype bf16
 CHUNK      := 2048
 
@@ -33,14 +34,14 @@ export MSBUILDDISABLENODEREUSE := 1
 export UseSharedCompilation := false
 
 SOLUTION := Dataflow.sln
-PROGRAMS := dataflow transformerDemo
+PROGRAMS := dataflow transformerDemo Dataflow.GpuCheck
 QUIET    := -nologo -verbosity:quiet -tl:off
 
 .DEFAULT_GOAL := help
-.PHONY: help setup restore lock build emulation nvtx kernels test bench frontier demo text clean sdk
+.PHONY: help setup restore lock build emulation nvtx kernels test bench frontier bundle check-published fit-published demo text clean sdk
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what a new machine lacks (the .NET SDK and g++ apart)
 	@sh .ci/setup
@@ -64,9 +65,9 @@ build: restore emulation nvtx ## build all projects; leaves bin/dataflow and bin
 	@"$(DOTNET)" msbuild $(SOLUTION) -p:Configuration=Release -m $(QUIET)
 	@mkdir -p bin
 	@set -e; for program in $(PROGRAMS); do \
-	  case $$program in dataflow) project=Dataflow.Cli ;; *) project=TransformerDemo ;; esac; \
+	  case $$program in dataflow) project=src/Dataflow.Cli ;; transformerDemo) project=src/TransformerDemo ;; *) project=bench/$$program ;; esac; \
 	  rm -rf artifacts/$$program; mkdir -p artifacts/$$program; \
-	  cp -R src/$$project/bin/Release/net10.0/. artifacts/$$program/; \
+	  cp -R $$project/bin/Release/net10.0/. artifacts/$$program/; \
 	  cp src/launcher.sh bin/$$program; chmod 755 bin/$$program; \
 	done
 
@@ -76,20 +77,30 @@ kernels: build ## compile the CUDA kernels for all GPUs (none is needed); prints
 test: build ## run every test (ONLY=part of a project's name runs a part)
 	@sh tests/run.sh $(ONLY)
 
-bench: build ## measure planning, kernels, what planning costs and predictions; writes bench/results
-	@"$(DOTNET)" $(BENCHMARKS) planning kernels costs prediction --out $(RESULTS)
+bench: build ## measure planning, simulation, kernels, what planning costs and predictions; writes bench/results
+	@"$(DOTNET)" $(BENCHMARKS) planning simulation kernels costs prediction --out $(RESULTS)
 
 frontier: build ## how little memory each model needs; writes bench/results
 	@note="Commit $$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD -- src models || echo ' with changes'). A function of the sources: the machine plays no part."; \
 	bin/dataflow frontier $(FRONTIER) --note "$$note" --out $(RESULTS)/frontier.md && \
 	bin/dataflow frontier $(FRONTIER) --note "$$note Chunks of $(CHUNK) tokens; every point was planned." --chunk $(CHUNK) --hashes --out $(RESULTS)/frontier-chunk-$(CHUNK).md
 
+bundle: kernels ## pack all that a GPU machine without .NET needs into .bundle
+	@sh bench/make_bundle.sh
+
 text: ## fetch the text that the demo trains on
 	@sh src/TransformerDemo/fetch-text.sh $(TEXT)
+
+check-published: build ## hold policy reference and the simulator against the published sweeps; writes bench/results
+	@"$(DOTNET)" $(PUBLISHED) check --out $(RESULTS) \
+	  --note "Commit $$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD -- src models profiling || echo ' with changes')."
+
+fit-published: build ## fit the machines' constants on half of the published sweeps; writes profiling/hardware
+	@"$(DOTNET)" $(PUBLISHED) fit
 
 demo: build text ## build, fetch the text and train on it within small memory budgets
 	@printf 'Text: '; cat $(TEXT).source 2>/dev/null || echo $(TEXT)
 	bin/transformerDemo $(HOST_GIB) $(DEVICE_GIB) $(SEQLEN) $(MODEL) --data $(TEXT) $(DEMO_FLAGS)
 
 clean: ## remove what was built; fetched text and packages stay
-	@rm -rf bin artifacts src/*/bin src/*/obj tests/*/bin tests/*/obj bench/*/bin bench/*/obj
+	@rm -rf bin artifacts .bundle src/*/bin src/*/obj tests/*/bin tests/*/obj bench/*/bin bench/*/obj

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Copied by `make build` to bin/dataflow and bin/transformerDemo: starts the program of its own name from artifacts/.
+# Copied by `make build` to bin/<program>: starts the program of its own name, from artifacts/ of a checkout or programs/ of the bundle, which
+# has a runtime of its own.
 self=$0
 while [ -L "$self" ]; do
     target=$(readlink "$self")
@@ -11,11 +12,12 @@ done
 name=$(basename "$self")
 root=$(CDPATH= cd -P "$(dirname "$self")/.." && pwd -P) || exit 1
 program=$root/artifacts/$name/$name.dll
+[ -f "$program" ] || [ ! -d "$root/programs" ] || program=$root/programs/$name.dll
 if [ ! -f "$program" ]; then
     echo "$name: $program is missing: run \`make build\` in $root." >&2
     exit 1
 fi
-dotnet=$(command -v dotnet) || dotnet=
+if [ -x "$root/runtime/dotnet" ]; then dotnet=$root/runtime/dotnet; else dotnet=$(command -v dotnet) || dotnet=; fi
 for folder in "${DOTNET_ROOT:-}" /usr/share/dotnet /usr/lib/dotnet "${HOME:-}/.dotnet"; do
     [ -n "$dotnet" ] && break
     [ -n "$folder" ] && [ -x "$folder/dotnet" ] && dotnet=$folder/dotnet

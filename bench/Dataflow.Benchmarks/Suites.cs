@@ -9,11 +9,11 @@ using BenchmarkDotNet.Toolchains.InProcess.Emit;
 
 namespace Dataflow.Benchmarks;
 
-/// <summary>Runs suites by name: planning, kernels, costs, prediction. What is not an option of this program goes to BenchmarkDotNet.</summary>
+/// <summary>Runs suites by name: planning, simulation, kernels, costs, prediction. What is not an option of this program goes to BenchmarkDotNet.</summary>
 internal static class Suites
 {
-    private const string Usage = "usage: Dataflow.Benchmarks [planning] [kernels] [costs] [prediction] [--out DIR] [--long] [options of BenchmarkDotNet, such as --filter '*Waits*']";
-    private static readonly string[] All = ["planning", "kernels", "costs", "prediction"];
+    private const string Usage = "usage: Dataflow.Benchmarks [planning] [simulation] [kernels] [costs] [prediction] [--out DIR] [--long] [options of BenchmarkDotNet, such as --filter '*Waits*']";
+    private static readonly string[] All = ["planning", "simulation", "kernels", "costs", "prediction"];
 
     /// <summary>Runs what the arguments name, all of it if they name nothing.</summary>
     public static int Run(string[] arguments)
@@ -52,6 +52,7 @@ internal static class Suites
             {
                 "planning" => PlanningBenchmarks.Result(Measure(typeof(PlanningBenchmarks), patient, rest)),
                 "prediction" => Predictions.Measure(),
+                "simulation" => SimulationBenchmarks.Result(Measure(typeof(SimulationBenchmarks), patient, rest)),
                 "kernels" => KernelBenchmarks.Result(Measure(typeof(KernelBenchmarks), patient, rest)),
                 _ => PlanCosts.Measure(),
             };

@@ -19,6 +19,7 @@ extern "C"
 {
     int cuInit(unsigned);
     int cuDevicePrimaryCtxRetain(void**, int);
+    int cuDeviceGetAttribute(int*, int, int);
     int cuCtxSetCurrent(void*);
     int cuCtxSynchronize();
     int cuMemAlloc_v2(unsigned long long*, size_t);
@@ -61,6 +62,16 @@ inline void use_device()
         return made;
     }();
     check_status(cuCtxSetCurrent(context), "cuCtxSetCurrent");
+}
+
+// The most shared memory that a block may have by opting in, in bytes.
+inline int shared_memory_per_block()
+{
+    constexpr int MaxSharedOptIn = 97;
+    use_device();
+    int bytes = 0;
+    check_status(cuDeviceGetAttribute(&bytes, MaxSharedOptIn, 0), "cuDeviceGetAttribute");
+    return bytes;
 }
 
 // Memory of the device. Without values, nothing in it is written: reading it is a fault.

@@ -1,10 +1,10 @@
 using System.CommandLine;
 using Dataflow.Cli;
 
-var (plan, show, verify, frontier) = (PlanVerb.Command(), ShowVerb.Command(), VerifyVerb.Command(), FrontierVerb.Command());
+var (plan, show, verify, simulate, frontier) = (PlanVerb.Command(), ShowVerb.Command(), VerifyVerb.Command(), SimulateVerb.Command(), FrontierVerb.Command());
 var (train, gradients, kernels, doctor) = (TrainVerb.Command(), GradientsVerb.Command(), KernelsVerb.Command(), DoctorVerb.Command());
 var calibrate = CalibrateVerb.Command();
-var root = new RootCommand("Trains Llama- and Qwen3-style transformers whose state does not fit the device, inside two memory budgets.") { plan, show, verify, frontier, train, gradients, calibrate, kernels, doctor };
+var root = new RootCommand("Trains Llama- and Qwen3-style transformers whose state does not fit the device, inside two memory budgets.") { plan, show, verify, simulate, frontier, train, gradients, calibrate, kernels, doctor };
 return Invocation.Run(
     root,
     new Dictionary<Command, string[]>
@@ -13,6 +13,7 @@ return Invocation.Run(
         [plan] = PlanVerb.Examples,
         [show] = ShowVerb.Examples,
         [verify] = VerifyVerb.Examples,
+        [simulate] = SimulateVerb.Examples,
         [frontier] = FrontierVerb.Examples,
         [train] = TrainVerb.Examples,
         [gradients] = GradientsVerb.Examples,

@@ -19,8 +19,8 @@ public sealed class CudaDevice : ITimedDevice
     private readonly Shared shared;
     private readonly OpRunner runner;
     private readonly CudaEvent?[] events;
-    private readonly StepEvents measurement;
     private readonly ImmutableArray<OpDeclaration> declarations;
+    private readonly StepEvents measurement;
     private readonly bool owns;
 
     /// <summary>Takes the memory, loads the kernels and chooses algorithms; what it returns is ready to run.</summary>
@@ -42,6 +42,7 @@ public sealed class CudaDevice : ITimedDevice
     {
         (this.schedule, this.shared, this.owns) = (schedule, shared, owns);
         CheckModel(workload);
+        CheckSegments(schedule, workload.Geometry, shared.Kernels.Attention.SegmentRows);
         ImmutableArray<nuint> starts = [shared.Arenas.Start(0), shared.Arenas.Start(1)];
         IEnumerable<IKernels> kernels = shared.Streams.Select(s => new CudaKernels(s, shared.Arenas, shared.Kernels));
         kernels = planted is null ? kernels : kernels.Select(planted);
@@ -85,8 +86,8 @@ public sealed class CudaDevice : ITimedDevice
     /// <inheritdoc/>
     public void Launch(int op)
     {
-        int index = schedule.Ops[op].Stream;
-        var stream = shared.Streams[index];
+        int lane = schedule.Ops[op].Stream;
+        var stream = shared.Streams[lane];
         measurement.Started(op, stream);
         if (declarations.IsEmpty)
         {
@@ -94,9 +95,9 @@ public sealed class CudaDevice : ITimedDevice
         }
         else
         {
-            declarations[index].Begin(op);
+            declarations[lane].Begin(op);
             runner.Run(op);
-            declarations[index].End();
+            declarations[lane].End();
         }
 
         measurement.Ended(op, stream);
@@ -156,6 +157,17 @@ public sealed class CudaDevice : ITimedDevice
             if (size % 8 != 0)
             {
                 throw new UserErrorException($"{name} is {size}, and CUDA kernels need a multiple of 8; train this model with --device cpu");
+            }
+        }
+    }
+
+    private static void CheckSegments(Schedule schedule, Geometry geometry, int rows)
+    {
+        foreach (var op in schedule.Ops)
+        {
+            if (op.Segment is { } segment && geometry.FirstRow(segment) % rows != 0)
+            {
+                throw new ArgumentException($"segment {segment.Index} of {segment.Count} begins at row {geometry.FirstRow(segment)} of its window, and kernels need multiples of {rows}", nameof(schedule));
             }
         }
     }

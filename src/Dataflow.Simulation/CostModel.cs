@@ -72,8 +72,8 @@ public sealed class CostModel
     /// <summary>A kernel of which only the class is known.</summary>
     public double Seconds(in KernelWork work) => launch + Math.Max(work.Flops / (peak * Efficiency(work)), work.Bytes / (bandwidth * MemoryShare));
 
-    /// <summary>The same at the ceilings: no curve, no constant, no launch.</summary>
-    public double CeilingSeconds(in KernelWork work) => Math.Max(work.Flops / peak, work.Bytes / bandwidth);
+    /// <summary>The same at the ceilings: no curve, no launch, and the peak, or what was reached where a chip clocks above the clock of its peak.</summary>
+    public double CeilingSeconds(in KernelWork work) => Math.Max(work.Flops / (peak * Math.Max(1, constants.Gemm)), work.Bytes / bandwidth);
 
     /// <summary>A copy.</summary>
     public OpCost Copy(LinkDirection direction, long bytes)

@@ -4,7 +4,7 @@ using Dataflow.Schedules;
 namespace Dataflow.Simulation;
 
 /// <summary>The state of a simulation: where each stream is, what runs on it, and when every op of every step has ended.</summary>
-internal sealed class VirtualClocks
+internal sealed partial class VirtualClocks
 {
     private const long Never = long.MaxValue;
     private readonly Schedule schedule;
@@ -24,7 +24,7 @@ internal sealed class VirtualClocks
     private readonly StreamClock[] streams;
     private long now;
 
-    public VirtualClocks(Schedule schedule, ReadOnlySpan<OpCost> costs, LinkRates links, int steps, int shown)
+    public VirtualClocks(Schedule schedule, ReadOnlySpan<OpCost> costs, LinkRates links, int steps, int shown, bool fold)
     {
         (this.schedule, this.costs, this.steps, this.shown) = (schedule, costs.ToArray(), steps, shown);
         (this.links, hostRate, movers) = (links.Links, links.HostMemory, new int[links.Links.Length]);
@@ -34,6 +34,8 @@ internal sealed class VirtualClocks
         times = new OpTime[count];
         streams = new StreamClock[schedule.Streams.Length];
         rates = new double[streams.Length];
+        period = fold ? StepPeriod.Of(schedule, costs) : null;
+        (opsOfPeriod, anchorOp, lookBack) = Measure(schedule, period);
 
         // Ops of a stream one after the other, so that the loop below touches memory in order.
         opsOf = new int[count];
@@ -77,6 +79,11 @@ internal sealed class VirtualClocks
             for (int s = 0; s < streams.Length; s++)
             {
                 TakeUp(s);
+            }
+
+            if (atAnchor)
+            {
+                Fold(period!.Value);
             }
 
             ShareLinks();
@@ -150,8 +157,8 @@ internal sealed class VirtualClocks
             times[op] = new OpTime(now, 0, now - stream.FreeSince, held ? WaitAt(op, awaited) : OpTime.Nothing);
         }
 
+        atAnchor |= IsAnchor(s, op);
         stream.Running = op;
-        stream.StartedAt = now;
         stream.Remaining = costs[op].Bytes;
         stream.Moving = false;
         stream.EventAt = now + costs[op].Nanoseconds;
@@ -268,7 +275,6 @@ internal sealed class VirtualClocks
         public int Next;
         public int Step;
         public int Running;
-        public long StartedAt;
         public long EventAt;
         public double Remaining;
         public bool Moving;

@@ -53,6 +53,22 @@ public class LauncherTests
     }
 
     [Fact]
+    public void In_the_bundle_it_starts_the_program_with_the_runtime_that_lies_beside_it()
+    {
+        using var scratch = new ScratchFolder();
+        foreach (string folder in new[] { "bin", "programs", "runtime" })
+        {
+            Directory.CreateDirectory(scratch.File(folder));
+        }
+
+        File.Copy(Program("dataflow"), scratch.File("bin/dataflow"));
+        File.WriteAllText(scratch.File("programs/dataflow.dll"), "");
+        File.CreateSymbolicLink(scratch.File("runtime/dotnet"), "/bin/echo");
+        var outcome = Programs.Run(scratch.File("bin/dataflow"), ["plan", "8b"]);
+        Assert.Equal($"{scratch.File("programs/dataflow.dll")} plan 8b\n", Programs.Good(outcome));
+    }
+
+    [Fact]
     public void Without_a_build_it_names_the_command_to_run()
     {
         using var scratch = new ScratchFolder();

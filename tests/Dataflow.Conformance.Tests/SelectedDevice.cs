@@ -20,6 +20,8 @@ public sealed class SelectedDevice : DeviceUnderTest
 
     public override bool IsSlow => s_kind == "cuda-emulated";
 
+    public override int SegmentRows => s_kind == "cpu" ? 1 : 64;
+
     public override string? Lack { get; } = FindLack();
 
     public override IDevice Open(Schedule schedule, Workload workload, int order)

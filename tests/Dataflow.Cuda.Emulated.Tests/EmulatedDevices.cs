@@ -10,6 +10,8 @@ public sealed class EmulatedDevices : DeviceUnderTest
 {
     public override bool IsSlow => true;
 
+    public override int SegmentRows => 64;
+
     public override IDevice Open(Schedule schedule, Workload workload, int order)
     {
         var gpu = EmulatedDriver.Gpu;

@@ -22,7 +22,8 @@ public class HardwareProfileReaderTests
         Assert.Equal(FigureKind.Datasheet, profile.Bf16FlopsPerSecond.Kind);
         Assert.Equal(FigureKind.Estimate, profile.ReservedDeviceBytes.Kind);
         Assert.Contains("H100 SXM", profile.Bf16FlopsPerSecond.Source, StringComparison.Ordinal);
-        Assert.Empty(profile.Efficiency);
+        Assert.Equal(6, profile.Efficiency.Count);
+        Assert.Null(profile.Kernels);
     }
 
     [Fact]

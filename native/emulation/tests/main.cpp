@@ -1,7 +1,9 @@
-// Runs all tests, or those whose name holds the first argument, and prints the summary that tests/run.sh reads.
+// Runs all tests, or those whose name holds the first argument or that are in the file it names, and prints the summary that tests/run.sh reads. --list
+// prints the files' names instead, each once.
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <set>
 
 #include "test.h"
 
@@ -34,15 +36,48 @@ void check_fails(const std::function<void()>& action, std::initializer_list<cons
     }
 }
 
+static std::string file_of(const Test& test)
+{
+    const std::string path = test.file;
+    return path.substr(path.rfind('/') + 1);
+}
+
+static int list()
+{
+    std::set<std::string> files;
+    for (const Test& test : tests())
+    {
+        files.insert(file_of(test));
+    }
+
+    for (const std::string& file : files)
+    {
+        std::printf("%s\n", file.c_str());
+    }
+
+    return 0;
+}
+
+// A whole file name is taken as it is: attention_tests.cpp is not flash_attention_tests.cpp.
+static bool wanted(const Test& test, const std::string& part)
+{
+    return std::strstr(test.name, part.c_str()) != nullptr || file_of(test) == part;
+}
+
 int main(int count, char** arguments)
 {
+    if (count > 1 && std::string(arguments[1]) == "--list")
+    {
+        return list();
+    }
+
     const std::string program = arguments[0];
     s_folder = program.substr(0, program.rfind('/') + 1);
     int failed = 0;
     int total = 0;
     for (const Test& test : tests())
     {
-        if (count > 1 && std::strstr(test.name, arguments[1]) == nullptr)
+        if (count > 1 && !wanted(test, arguments[1]))
         {
             continue;
         }

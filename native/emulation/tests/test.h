@@ -9,6 +9,7 @@
 struct Test
 {
     const char* name;
+    const char* file;
     void (*run)();
 };
 
@@ -16,12 +17,12 @@ std::vector<Test>& tests();
 
 struct Registration
 {
-    Registration(const char* name, void (*run)()) { tests().push_back({name, run}); }
+    Registration(const char* name, const char* file, void (*run)()) { tests().push_back({name, file, run}); }
 };
 
-#define TEST(name)                                        \
-    static void name();                                   \
-    static const Registration name##_registered(#name, name); \
+#define TEST(name)                                                      \
+    static void name();                                                 \
+    static const Registration name##_registered(#name, __FILE__, name); \
     static void name()
 
 // The folder of the test kernels.

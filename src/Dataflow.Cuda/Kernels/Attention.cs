@@ -24,6 +24,9 @@ internal sealed class Attention
         }
     }
 
+    /// <summary>Rows of a window at whose multiples segments begin: kernels cut keys there, and would take others' for theirs.</summary>
+    public int SegmentRows => flash is null ? 64 : 128;
+
     /// <inheritdoc cref="IKernels.AttentionForward"/>
     public void Forward(CudaStream stream, Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse)
     {

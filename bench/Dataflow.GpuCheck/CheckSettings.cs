@@ -1,0 +1,121 @@
+using System.Globalization;
+using Dataflow.Cli;
+using Dataflow.Cuda;
+using Dataflow.Model;
+
+namespace Dataflow.GpuCheck;
+
+/// <summary>What is checked, on what, and where results go.</summary>
+/// <param name="Emulated">A dry run over the emulated driver, with sizes that a CPU can do.</param>
+/// <param name="Limit">Of all stages together; in the process of a case, of that.</param>
+/// <param name="Wanted">`stage` or `stage/case`; empty for the usual ones.</param>
+/// <param name="Folder">Where results go; null: a folder of the GPU's name in $OUT or bench/results.</param>
+internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyList<string> Wanted, string? Folder)
+{
+    /// <summary>Chooses the device: cuda or cuda-emulated. The conformance tests know it, too.</summary>
+    public const string DeviceVariable = "DATAFLOW_DEVICE";
+
+    private const int UsualSeconds = 540;
+
+    /// <summary>The checkout, or the folder that the bundle was unpacked in.</summary>
+    public static string Root { get; } = Path.GetDirectoryName(Checkout.Find("models"))
+        ?? throw new MachineException("models/ is not above this program: run it in a checkout or in the unpacked bundle");
+
+    /// <summary>Of the sources: as the bundle notes it, else as git does.</summary>
+    public static string Commit { get; } = ReadCommit();
+
+    /// <summary>--device NAME --limit SECONDS --out DIR stage...</summary>
+    /// <exception cref="UserErrorException">One of them cannot be used.</exception>
+    public static CheckSettings Parse(IReadOnlyList<string> arguments)
+    {
+        string device = Environment.GetEnvironmentVariable(DeviceVariable) ?? "cuda";
+        int seconds = UsualSeconds;
+        string? folder = null;
+        var wanted = new List<string>();
+        for (int i = 0; i < arguments.Count; i++)
+        {
+            string Value() => ++i < arguments.Count ? arguments[i] : throw new UserErrorException($"{arguments[i - 1]} needs a value");
+            switch (arguments[i])
+            {
+                case "--device":
+                    device = Value();
+                    break;
+                case "--limit":
+                    seconds = int.TryParse(Value(), NumberStyles.None, CultureInfo.InvariantCulture, out int s) && s > 0 ? s : throw new UserErrorException("--limit is no number of seconds");
+                    break;
+                case "--out":
+                    folder = Value();
+                    break;
+                case var option when option.StartsWith('-'):
+                    throw new UserErrorException($"unknown option {option}; there are --device cuda|cuda-emulated, --limit SECONDS and --out DIR, and the stages {StageList.Names}");
+                case var name:
+                    StageList.CheckName(name);
+                    wanted.Add(name);
+                    break;
+            }
+        }
+
+        return device is "cuda" or "cuda-emulated"
+            ? new CheckSettings(device == "cuda-emulated", TimeSpan.FromSeconds(seconds), wanted, folder)
+            : throw new UserErrorException($"'{device}' is no device to check; choose cuda or cuda-emulated");
+    }
+
+    /// <summary>The same as arguments, for a process of one case.</summary>
+    /// <param name="limit">Of the case: it may make do with less than it would take.</param>
+    public IEnumerable<string> Arguments(string folder, TimeSpan limit) => ["--device", DeviceName, "--out", folder, "--limit", $"{Math.Max(1, (int)limit.TotalSeconds)}"];
+
+    /// <summary>As the options of dataflow call it.</summary>
+    public string DeviceName => Emulated ? "cuda-emulated" : "cuda";
+
+    /// <summary>The GPU, or the emulated one.</summary>
+    /// <exception cref="MachineException">There is none.</exception>
+    public CudaGpu OpenGpu()
+    {
+        if (Emulated)
+        {
+            CudaLibraries.UseEmulation(Path.Combine(KernelFolders.Emulation, "libdataflow-emulation.so"));
+        }
+
+        KernelFolders.UseFetchedLibraries();
+        return CudaGpu.All()[0];
+    }
+
+    /// <summary>Kernels for it.</summary>
+    public KernelImages Images(CudaGpu gpu) => Emulated ? KernelImages.Emulated(KernelFolders.Emulation)
+        : KernelImages.For(gpu.Capability, KernelFolders.Store, KernelFolders.Sources is null ? null : KernelFolders.ReadSources());
+
+    /// <summary>The measured profile of an earlier stage, else the shipped one of a GPU of that name.</summary>
+    /// <exception cref="UserErrorException">There is none.</exception>
+    public (HardwareProfile Profile, string File) ProfileFor(CudaGpu gpu)
+    {
+        string measured = Path.Combine(ResultFolder(gpu), CalibrateStage.ProfileFile);
+        if (File.Exists(measured))
+        {
+            return (HardwareFiles.Load(measured), measured);
+        }
+
+        var known = HardwareFiles.All().FirstOrDefault(p => p.DeviceNames.Contains(gpu.Name) || (Emulated && p.IsCalled("h200")));
+        return known is not null ? (known, known.Name)
+            : throw new UserErrorException($"there is no hardware profile of {gpu.Name}: run the stage calibrate first, or add one to profiling/hardware");
+    }
+
+    /// <summary>Where this GPU's results go.</summary>
+    public string ResultFolder(CudaGpu gpu)
+    {
+        string name = string.Concat(gpu.Name.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-'));
+        string? outside = Environment.GetEnvironmentVariable("OUT");
+        return Folder ?? Path.Combine(string.IsNullOrEmpty(outside) ? Path.Combine(Root, "bench", "results") : outside, name);
+    }
+
+    private static string ReadCommit()
+    {
+        string noted = Path.Combine(Root, "COMMIT");
+        if (File.Exists(noted))
+        {
+            return File.ReadAllText(noted).Trim();
+        }
+
+        var git = ChildProcess.Run("git", ["-C", Root, "-c", "safe.directory=*", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"], TimeSpan.FromSeconds(10), _ => { });
+        return git.Status == 0 ? git.Output.Trim() : "unknown";
+    }
+}

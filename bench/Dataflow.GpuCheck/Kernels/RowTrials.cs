@@ -1,0 +1,168 @@
+using Dataflow.Model;
+using Dataflow.Runtime;
+
+namespace Dataflow.GpuCheck;
+
+/// <summary>Kernels that work row by row: norms, rotation, gated units.</summary>
+internal static class RowTrials
+{
+    private const float Epsilon = 1e-5f;
+    private const double Theta = 500000;
+
+    /// <summary>rms_norm.cu forward.</summary>
+    public static KernelTrial NormForward(Workbench bench)
+    {
+        var (t, d) = (bench.Tokens, bench.Model.ModelDim);
+        var x = bench.Random(t, d, scale: 2);
+        var w = bench.Random(1, d, scale: 0.1f, offset: 1);
+        var y = bench.Room(t, d);
+        var rstd = bench.Room(1, t, DType.Float32);
+        return new KernelTrial("rms_norm forward", 0, 2.0 * t * d * bench.Type.Size(),
+            () => bench.Kernels.RmsNorm.Forward(bench.Stream, x.Tensor, w.Tensor, Epsilon, y, rstd.Address),
+            compare =>
+            {
+                foreach (int row in Samples(t))
+                {
+                    double scale = Reciprocal(x, row);
+                    compare.Add("rstd", [bench.Read(rstd, row, 1)[0]], [scale], Comparison.Single);
+                    compare.Add("y", Row(bench, y, row), [.. Enumerable.Range(0, d).Select(c => x[row, c] * scale * w[0, c])], Comparison.BoundOf(bench.Type));
+                }
+            });
+    }
+
+    /// <summary>rms_norm.cu backward into the residual stream's gradient, dw accumulated.</summary>
+    public static KernelTrial NormBackward(Workbench bench)
+    {
+        var (t, d) = (bench.Tokens, bench.Model.ModelDim);
+        Numbers dy = bench.Random(t, d), x = bench.Random(t, d, scale: 2), stream = bench.Random(t, d);
+        Numbers w = bench.Random(1, d, scale: 0.1f, offset: 1), dw = bench.Random(1, d);
+        float[] scales = [.. Enumerable.Range(0, t).Select(r => (float)Reciprocal(x, r))];
+        nuint rstd = bench.Integers(System.Runtime.InteropServices.MemoryMarshal.Cast<float, int>(scales));
+        nuint workspace = bench.Room(KernelWorkspace.RmsNorm(t, d));
+        return new KernelTrial("rms_norm backward", 0, 4.0 * t * d * bench.Type.Size(),
+            () => bench.Kernels.RmsNorm.Backward(bench.Stream, dy.Tensor, x.Tensor, rstd, w.Tensor, stream.Tensor, stream.Tensor, dw.Tensor, true, workspace),
+            compare =>
+            {
+                foreach (int row in Samples(t))
+                {
+                    double mean = Enumerable.Range(0, d).Sum(c => dy[row, c] * w[0, c] * x[row, c] * scales[row]) / d;
+                    compare.Add("dx", Row(bench, stream.Tensor, row),
+                        [.. Enumerable.Range(0, d).Select(c => stream[row, c] + (scales[row] * ((dy[row, c] * w[0, c]) - (x[row, c] * scales[row] * mean))))], Comparison.BoundOf(bench.Type));
+                }
+
+                int[] columns = Samples(d);
+                compare.Add("dw", [.. columns.Select(c => (double)bench.Read(dw.Tensor, c, 1)[0])],
+                    [.. columns.Select(c => dw[0, c] + Enumerable.Range(0, t).Sum(r => dy[r, c] * x[r, c] * scales[r]))], Comparison.BoundOf(bench.Type));
+            });
+    }
+
+    /// <summary>swi_glu.cu forward.</summary>
+    public static KernelTrial GateForward(Workbench bench)
+    {
+        var (t, f) = (bench.Tokens, bench.Model.FfnDim);
+        var gateUp = bench.Random(t, 2 * f);
+        var ffn = bench.Room(t, f);
+        return new KernelTrial("swi_glu forward", 0, 3.0 * t * f * bench.Type.Size(),
+            () => bench.Kernels.SwiGlu.Forward(bench.Stream, gateUp.Tensor, ffn),
+            compare =>
+            {
+                foreach (int row in Samples(t))
+                {
+                    compare.Add("ffn", Row(bench, ffn, row), [.. Enumerable.Range(0, f).Select(c => Silu(gateUp[row, c]) * gateUp[row, f + c])], Comparison.BoundOf(bench.Type));
+                }
+            });
+    }
+
+    /// <summary>swi_glu.cu backward, in place: from its second launch on it works on its own results.</summary>
+    public static KernelTrial GateBackward(Workbench bench)
+    {
+        var (t, f) = (bench.Tokens, bench.Model.FfnDim);
+        Numbers gateUp = bench.Random(t, 2 * f), gradient = bench.Random(t, f);
+        return new KernelTrial("swi_glu backward", 0, 6.0 * t * f * bench.Type.Size(),
+            () => bench.Kernels.SwiGlu.Backward(bench.Stream, gradient.Tensor, gateUp.Tensor),
+            compare =>
+            {
+                foreach (int row in Samples(t))
+                {
+                    double Gate(int c) => gateUp[row, c];
+                    double Slope(int c) => (1 / (1 + Math.Exp(-Gate(c)))) is var s ? s * (1 + (Gate(c) * (1 - s))) : 0;
+                    double[] both = Row(bench, gateUp.Tensor, row);
+                    compare.Add("ffn", Row(bench, gradient.Tensor, row), [.. Enumerable.Range(0, f).Select(c => Silu(Gate(c)) * gateUp[row, f + c])], Comparison.BoundOf(bench.Type));
+                    compare.Add("dgate", both[..f], [.. Enumerable.Range(0, f).Select(c => gradient[row, c] * gateUp[row, f + c] * Slope(c))], Comparison.BoundOf(bench.Type));
+                    compare.Add("dup", both[f..], [.. Enumerable.Range(0, f).Select(c => gradient[row, c] * Silu(Gate(c)))], Comparison.BoundOf(bench.Type));
+                }
+            });
+    }
+
+    /// <summary>qk_norm_rope.cu forward without norms.</summary>
+    public static KernelTrial RotateForward(Workbench bench)
+    {
+        var heads = Heads(bench);
+        int t = bench.Tokens, width = (heads.Heads + (2 * heads.KvHeads)) * heads.HeadDim, queries = heads.Heads * heads.HeadDim;
+        var qkv = bench.Random(t, width);
+        Tensor q = bench.Room(t, queries), kv = bench.Room(t, width - queries);
+        var at = new ChunkContext(bench.Integers(new int[t]), 0);
+        return new KernelTrial("rope forward", 0, 2.0 * t * width * bench.Type.Size(),
+            () => bench.Kernels.QkNormRope.Forward(bench.Stream, qkv.Tensor, null, null, Epsilon, at, Theta, heads, q, kv),
+            compare =>
+            {
+                foreach (int row in Samples(t))
+                {
+                    double[] got = [.. Row(bench, q, row), .. Row(bench, kv, row)];
+                    compare.Add("q and kv", got, Turned(heads, row, +1, c => qkv[row, c]), Comparison.BoundOf(bench.Type));
+                }
+            });
+    }
+
+    /// <summary>qk_norm_rope.cu backward without norms.</summary>
+    public static KernelTrial RotateBackward(Workbench bench)
+    {
+        var heads = Heads(bench);
+        int t = bench.Tokens, width = (heads.Heads + (2 * heads.KvHeads)) * heads.HeadDim, queries = heads.Heads * heads.HeadDim;
+        Numbers dq = bench.Random(t, queries), dkv = bench.Random(t, width - queries, DType.Float32);
+        var dqkv = bench.Room(t, width);
+        var at = new ChunkContext(bench.Integers(new int[t]), 0);
+        double bytes = t * (((double)(queries + width) * bench.Type.Size()) + ((width - queries) * 4.0));
+        return new KernelTrial("rope backward", 0, bytes,
+            () => bench.Kernels.QkNormRope.Backward(bench.Stream, dq.Tensor, dkv.Tensor, null, null, null, Epsilon, at, Theta, heads, dqkv, null, null, false, 0),
+            compare =>
+            {
+                foreach (int row in Samples(t))
+                {
+                    compare.Add("dqkv", Row(bench, dqkv, row), Turned(heads, row, -1, c => c < queries ? dq[row, c] : dkv[row, c - queries]), Comparison.BoundOf(bench.Type));
+                }
+            });
+    }
+
+    /// <summary>A few of so many, the first and the last among them.</summary>
+    public static int[] Samples(int count) => [.. new[] { 0, 1, count / 3, count / 2, count - 2, count - 1 }.Select(i => Math.Clamp(i, 0, count - 1)).Distinct()];
+
+    /// <summary>A row of a result.</summary>
+    public static double[] Row(Workbench bench, Tensor tensor, int row) => [.. bench.Read(tensor, (long)row * tensor.Columns, tensor.Columns).Select(v => (double)v)];
+
+    /// <summary>The heads of a bench's model.</summary>
+    public static HeadShape Heads(Workbench bench) => new(bench.Model.HeadCount, bench.Model.KvHeadCount, bench.Model.HeadDim);
+
+    private static double Silu(double g) => g / (1 + Math.Exp(-g));
+
+    private static double Reciprocal(Numbers x, int row) =>
+        1 / Math.Sqrt((Enumerable.Range(0, x.Tensor.Columns).Sum(c => x[row, c] * x[row, c]) / x.Tensor.Columns) + Epsilon);
+
+    // Query and key heads turned by their position, one way or back; values as they are.
+    private static double[] Turned(HeadShape heads, int position, int direction, Func<int, double> value)
+    {
+        int hd = heads.HeadDim, half = hd / 2;
+        double[] result = new double[(heads.Heads + (2 * heads.KvHeads)) * hd];
+        for (int c = 0; c < result.Length; c++)
+        {
+            int head = c / hd, i = c % hd % half;
+            double angle = direction * position * Math.Pow(Theta, -2.0 * i / hd);
+            double first = value((head * hd) + i), second = value((head * hd) + i + half);
+            result[c] = head >= heads.Heads + heads.KvHeads ? value(c)
+                : c % hd < half ? (first * Math.Cos(angle)) - (second * Math.Sin(angle))
+                : (second * Math.Cos(angle)) + (first * Math.Sin(angle));
+        }
+
+        return result;
+    }
+}

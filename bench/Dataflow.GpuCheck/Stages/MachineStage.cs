@@ -1,0 +1,67 @@
+using System.Text.Json.Nodes;
+using Dataflow.Cli;
+using Dataflow.Cuda;
+
+namespace Dataflow.GpuCheck;
+
+/// <summary>What everything else was measured on: GPU, driver, libraries, host.</summary>
+internal sealed class MachineStage : Stage
+{
+    /// <inheritdoc/>
+    public override string Name => "machine";
+
+    /// <inheritdoc/>
+    public override string Title => "machine and versions";
+
+    /// <inheritdoc/>
+    public override TimeSpan CaseLimit => TimeSpan.FromSeconds(40);
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> Cases(CheckSettings settings) => ["versions"];
+
+    /// <inheritdoc/>
+    public override CaseResult Run(string name, CheckSettings settings, Action<string> say)
+    {
+        var gpu = settings.OpenGpu();
+        using var monitor = GpuMonitor.Open(gpu);
+        string cuda = CudaGpu.DriverVersion().ToString();
+        string blas = CublasLt.LibraryVersion.ToString();
+        var libraries = new JsonObject();
+        foreach (var library in Enum.GetValues<CudaLibrary>())
+        {
+            // Names of files, not of folders: results are shared, machines are not.
+            libraries[library.ToString()] = CudaLibraries.Locate(library) is { } file ? Path.GetFileName(file) : "missing";
+            say($"{library}: {CudaLibraries.Locate(library) ?? CudaLibraries.Lack(library)}");
+        }
+
+        var memory = monitor.Memory();
+        var figures = new JsonObject
+        {
+            ["gpu"] = gpu.Name,
+            ["compute_capability"] = gpu.Capability.ToString(),
+            ["multiprocessors"] = gpu.Multiprocessors,
+            ["device_memory_bytes"] = gpu.Memory.Value,
+            ["device_memory_used_before_bytes"] = memory.Used.Value,
+            ["shared_memory_per_block_bytes"] = gpu.SharedMemoryPerBlock.Value,
+            ["l2_bytes"] = gpu.L2Cache.Value,
+            ["copy_engines"] = gpu.CopyEngines,
+            ["numa_node"] = gpu.NumaNode,
+            ["driver"] = monitor.DriverVersion(),
+            ["cuda"] = cuda,
+            ["cublaslt"] = blas,
+            ["libraries"] = libraries,
+            ["kernels"] = settings.Images(gpu).Description,
+            ["clock_mhz"] = monitor.Clock(),
+            ["max_clock_mhz"] = monitor.MaxClock(),
+            ["memory_clock_mhz"] = monitor.MemoryClock(),
+            ["watts"] = monitor.Watts(),
+            ["watts_limit"] = monitor.WattsLimit(),
+            ["cores"] = Environment.ProcessorCount,
+            ["host_memory_bytes"] = MachineMemory.Read().Total.Value,
+            ["runtime"] = System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription,
+            ["doctor"] = JsonNode.Parse(DoctorReport.Json(Diagnosis.Of(MachineSurvey.Take()))),
+        };
+        return CaseResult.Of(true, $"{gpu.Name}, {gpu.Multiprocessors} multiprocessors, {gpu.Memory}, driver {monitor.DriverVersion()}, CUDA {cuda}, cuBLASLt {blas}; "
+            + $"{Environment.ProcessorCount} cores, {MachineMemory.Read().Total} of host memory", figures);
+    }
+}

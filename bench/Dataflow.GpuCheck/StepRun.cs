@@ -1,0 +1,80 @@
+using System.Runtime.InteropServices;
+using Dataflow.Cuda;
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Training;
+
+namespace Dataflow.GpuCheck;
+
+/// <summary>Tokens that depend on the seed alone.</summary>
+internal sealed class SyntheticTokens(int rows, int seqlen, int vocabulary, ulong seed) : ITokenSource
+{
+    /// <inheritdoc/>
+    public int RowCount => rows;
+
+    /// <inheritdoc/>
+    public int RowLength => seqlen + 1;
+
+    /// <inheritdoc/>
+    public void Read(int row, Span<int> destination)
+    {
+        ulong state = seed + ((ulong)row * 0x9e3779b97f4a7c15);
+        foreach (ref int id in destination)
+        {
+            state += 0x9e3779b97f4a7c15;
+            ulong z = (state ^ (state >> 30)) * 0xbf58476d1ce4e5b9;
+            z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+            id = (int)((z ^ (z >> 31)) % (ulong)vocabulary);
+        }
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<int>? Documents(int row) => null;
+}
+
+/// <summary>Plans, proved ones, and steps of them on the device that is checked.</summary>
+internal static class StepRun
+{
+    /// <summary>The plan of a request.</summary>
+    public static TrainingPlan Plan(PlanRequest request) => Cli.Plans.Require(Cli.Plans.Make(request));
+
+    /// <summary>That of the least device memory that works with the geometry of a plan.</summary>
+    public static TrainingPlan Tight(PlanRequest request)
+    {
+        var (device, _) = Planner.Smallest(request);
+        return Plan(request with { Budget = request.Budget with { Device = device!.Value } });
+    }
+
+    /// <summary>The geometry of a plan, pinned, so that other budgets give the same bits.</summary>
+    public static PlanRequest Pinned(PlanRequest request, TrainingPlan plan)
+    {
+        var g = plan.Workload.Geometry;
+        return request with { Rows = g.Rows, Pins = new GeometryPins(g.ChunkTokens, g.ChunksPerRound, g.Rounds, g.VocabularyBlocks) };
+    }
+
+    /// <summary>Runs steps of a plan on a device of its own.</summary>
+    /// <param name="yields">What to take from the trainer after the last step.</param>
+    public static (double[] Losses, T Result) Steps<T>(
+        CheckSettings settings, CudaGpu gpu, TrainingPlan plan, IWeightSource weights, ITokenSource tokens, AdamWSettings optimizer, int steps, Func<Trainer, T> yields)
+    {
+        using var device = new CudaDevice(plan.Schedule, plan.Workload, CudaContext.Open(gpu), settings.Images(gpu));
+        var trainer = new Trainer(plan.Workload, plan.Schedule, device);
+        trainer.Load(weights);
+        int rows = plan.Workload.Geometry.Rows;
+        double[] losses = [.. Enumerable.Range(0, steps).Select(s => trainer.Step(tokens, [.. Enumerable.Range(0, rows).Select(r => ((s * rows) + r) % tokens.RowCount)], optimizer).Loss)];
+        return (losses, yields(trainer));
+    }
+
+    /// <summary>All tensors by their names in checkpoints.</summary>
+    public static Dictionary<string, float[]> Tensors(IWeightSource source) =>
+        WeightNames.Enumerate(source.Model).ToDictionary(b => b.Name, b =>
+        {
+            var values = new float[b.ElementCount];
+            source.Read(b.Object, b.ElementOffset, MemoryMarshal.AsBytes(values.AsSpan()), DType.Float32);
+            return values;
+        });
+
+    /// <summary>The names of tensors whose bits differ.</summary>
+    public static IReadOnlyList<string> Differences(Dictionary<string, float[]> a, Dictionary<string, float[]> b) =>
+        [.. a.Where(t => !MemoryMarshal.AsBytes<float>(t.Value).SequenceEqual(MemoryMarshal.AsBytes<float>(b[t.Key]))).Select(t => t.Key)];
+}

@@ -1,0 +1,72 @@
+#!/bin/sh
+# `make bundle`: one archive that runs on a Linux x86-64 machine with an NVIDIA driver and CUDA libraries and without .NET. It has the layout
+# of a checkout, as far as it goes, so that programs find everything where they find it there; the runtime is the one that the SDK of this
+# machine has. Needs the results of `make build` and `make kernels`.
+set -eu
+cd "$(dirname "$0")/.."
+dotnet=${DOTNET:-$(command -v dotnet)}
+out=.bundle
+name=dataflow-linux-x64
+limit=$((40 * 1024 * 1024))
+rm -rf "$out"
+root=$out/$name
+mkdir -p "$root/bin" "$root/programs" "$root/runtime/shared" "$root/artifacts/emulation/tests" "$root/bench/results" "$root/tests" "$root/profiling"
+
+fail() {
+    echo "bundle: $1" >&2
+    exit 1
+}
+
+copy_program() { # folder of a build, name
+    [ -f "$1/$2.dll" ] || fail "$1/$2.dll is missing: run \`make build\`"
+    # All programs lie in one folder: what they share is there once. Symbols, other systems' libraries and hosts stay behind.
+    (cd "$1" && find . -maxdepth 1 -type f ! -name '*.pdb' \( -name '*.dll' -o -name '*.json' \) -exec cp -p {} "$OLDPWD/$root/programs/" \;)
+    cp src/launcher.sh "$root/bin/$2"
+    chmod 755 "$root/bin/$2"
+}
+
+# The benchmarks of the CPU need a compiler's libraries and stay in the checkout; those of the GPU are stages of Dataflow.GpuCheck.
+copy_program artifacts/dataflow dataflow
+copy_program artifacts/transformerDemo transformerDemo
+copy_program bench/Dataflow.GpuCheck/bin/Release/net10.0 Dataflow.GpuCheck
+copy_program tests/Dataflow.Conformance.Tests/bin/Release/net10.0 Dataflow.Conformance.Tests
+
+# The runtime: what its debuggers and tracers need is left out.
+home=$(dirname "$(readlink -f "$dotnet")")
+version=$(sed -n 's/.*"version": *"\([0-9.]*\)".*/\1/p' "$root/programs/dataflow.runtimeconfig.json" | head -n 1)
+shared=$(ls -d "$home/shared/Microsoft.NETCore.App/${version%.*}".* 2>/dev/null | sort -V | tail -n 1)
+[ -n "$shared" ] || fail "$home has no Microsoft.NETCore.App $version"
+host=$home/host/fxr/$(basename "$shared")
+[ -d "$host" ] || fail "$host is missing: the runtime and its host must be of one version"
+mkdir -p "$root/runtime/host/fxr" "$root/runtime/shared/Microsoft.NETCore.App"
+cp -p "$home/dotnet" "$home/LICENSE.txt" "$home/ThirdPartyNotices.txt" "$root/runtime/"
+cp -Rp "$host" "$root/runtime/host/fxr/"
+cp -Rp "$shared" "$root/runtime/shared/Microsoft.NETCore.App/"
+for unused in libmscordbi.so libmscordaccore.so libcoreclrtraceptprovider.so libclrgcexp.so createdump; do
+    rm -f "$root/runtime/shared/Microsoft.NETCore.App/$(basename "$shared")/$unused"
+done
+
+# Kernels, compiled and not; the emulated driver, so that the check can be rehearsed where there is no GPU.
+[ -f artifacts/kernels/sm_90a/zero.cubin ] || fail "artifacts/kernels is missing: run \`make kernels\`"
+cp -Rp artifacts/kernels "$root/artifacts/"
+cp -p artifacts/emulation/*.so "$root/artifacts/emulation/"
+cp -p artifacts/emulation/tests/kernel-tests-gpu "$root/artifacts/emulation/tests/"
+strip --strip-debug "$root"/artifacts/emulation/*.so "$root/artifacts/emulation/tests/kernel-tests-gpu"
+
+cp -Rp kernels models LICENSE README.md "$root/"
+cp -Rp profiling/. "$root/profiling/"
+cp -Rp tests/golden "$root/tests/"
+cp -p bench/README.md bench/gpu_check.sh "$root/bench/"
+cp -Rp bench/peers "$root/bench/"
+find "$root" -name __pycache__ -prune -exec rm -rf {} +
+git describe --always --dirty --abbrev=12 --exclude='*' >"$root/COMMIT"
+
+# The same files give the same archive; like files beside each other make it smaller.
+(cd "$out" && find "$name" -type f | LC_ALL=C sort |
+    tar --create --no-recursion --files-from=- --owner=0 --group=0 --numeric-owner --mtime=@0 --format=gnu | xz -9 --threads=1 >"$name.tar.xz")
+unpacked=$(du -sk "$root" | cut -f 1)
+commit=$(cat "$root/COMMIT")
+rm -rf "$root"
+size=$(stat -c %s "$out/$name.tar.xz")
+echo "$out/$name.tar.xz: $((size / 1024)) KiB, commit $commit; unpacked $unpacked KiB"
+[ "$size" -le "$limit" ] || fail "the archive is larger than $((limit / 1024)) KiB"

@@ -1,0 +1,79 @@
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Schedules;
+using Dataflow.Simulation;
+
+namespace Dataflow.Cli;
+
+/// <summary>A simulated step for people.</summary>
+internal static class SimulationReport
+{
+    private const int HashShown = 16;
+
+    /// <summary>Summary, links and stalls.</summary>
+    public static void Write(TextWriter output, SimulationRequest request, SimulatedStep step)
+    {
+        var (g, t) = (step.Geometry, step.Throughput);
+        output.WriteLine($"{request.Model.Name} at seqlen {request.Seqlen:N0} on {request.Hardware.Name}, policy {SimulationRequest.NameOf(request.Policy)}, {request.ChosenRecipe.Name}: simulated, nothing ran");
+        output.WriteLine($"Step: {g.TokensPerStep:N0} tokens in {step.Seconds:0.000} s; chunks of {g.ChunkTokens:N0} tokens, {g.ChunksPerRound} a round, {g.Rounds} {(g.Rounds == 1 ? "round" : "rounds")}");
+        output.WriteLine($"  {t.TokensPerSecond:N0} tok/s, {t.FlopsPerSecond / 1e12:0.0} TFLOP/s, MFU {t.Mfu:0.0%}, HFU {t.Hfu:0.0%}; speed of light {step.SpeedOfLight:0.000} s, reached to {step.SpeedOfLight / step.Seconds:0.0%}");
+        output.WriteLine($"Memory: device {PlanReport.Against(step.Device, request.Budget.Device)}, host {PlanReport.Against(step.Host, request.Budget.Host)}");
+        output.WriteLine("Streams:");
+        var table = new TextTable("", "busy", "of the step", "copies", "bytes", "rate");
+        long compute = step.Timeline.Busy(step.Schedule, 0);
+        table.Add("compute", Seconds(compute), Share(compute, step), "", "", "");
+        foreach (var use in LinkUse.Of(step.Timeline, step.Costs.AsSpan()))
+        {
+            table.Add(use.Direction == LinkDirection.HostToDevice ? "to device" : "to host", Seconds(use.BusyNanoseconds), Share(use.BusyNanoseconds, step),
+                $"{use.Copies:N0}", new Bytes(use.Bytes).ToString(), $"{use.BytesPerSecond / 1e9:0.0} GB/s");
+        }
+
+        table.WriteTo(output);
+        var stalls = Stalls(step);
+        output.WriteLine(stalls.Count == 0 ? "Compute never waits" : "Compute waits for:");
+        var reasons = new TextTable("", "stalled", "of the step", "ops");
+        foreach (var (reason, nanoseconds, times) in stalls)
+        {
+            reasons.Add(reason, Seconds(nanoseconds), Share(nanoseconds, step), $"{times:N0}");
+        }
+
+        if (stalls.Count > 0)
+        {
+            reasons.WriteTo(output);
+        }
+
+        output.WriteLine($"Plan {step.Hash[..HashShown]}: {step.Schedule.Ops.Length:N0} ops a step");
+    }
+
+    /// <summary>What compute waited for, longest first.</summary>
+    public static IReadOnlyList<(string Reason, long Nanoseconds, int Times)> Stalls(SimulatedStep step)
+    {
+        var kinds = new Dictionary<string, int>();
+        var names = new List<string>();
+        int KindOf(int item)
+        {
+            string kind = PlanTraffic.KindOf(step.Schedule.Objects[item].Name);
+            if (!kinds.TryGetValue(kind, out int id))
+            {
+                kinds[kind] = id = names.Count;
+                names.Add(kind);
+            }
+
+            return id;
+        }
+
+        return [.. StallReport.Of(step.Schedule, step.Timeline, stream: 0, KindOf).Select(s => (Reason(s, names), s.Nanoseconds, s.Times))];
+    }
+
+    private static string Reason(Stall stall, List<string> names) => stall.Awaited switch
+    {
+        null => "nothing (the step before)",
+        OpKind.Fetch => $"{names[stall.Object]} to come",
+        OpKind.Save => $"{names[stall.Object]} to leave",
+        var kind => $"{kind}",
+    };
+
+    private static string Seconds(long nanoseconds) => $"{nanoseconds / 1e9:0.000} s";
+
+    private static string Share(long nanoseconds, SimulatedStep step) => $"{nanoseconds / 1e9 / step.Seconds:0.0%}";
+}

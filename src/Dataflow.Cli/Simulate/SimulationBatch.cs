@@ -1,0 +1,73 @@
+using System.Text.Json.Nodes;
+using Dataflow.Model;
+
+namespace Dataflow.Cli;
+
+/// <summary>Requests as JSON lines in, answers as JSON lines out: in order, on all cores.</summary>
+internal static class SimulationBatch
+{
+    /// <summary>Answers a file. All lines are read before the first is answered, so that a mistake costs no time.</summary>
+    /// <exception cref="UserErrorException">The file cannot be read, or a line is no request.</exception>
+    public static void Run(string path, TextWriter output)
+    {
+        var reader = new SimulationRequestReader();
+        var requests = new List<SimulationRequest>();
+        int number = 0;
+        foreach (string line in Lines(path))
+        {
+            number++;
+            try
+            {
+                if (!string.IsNullOrWhiteSpace(line))
+                {
+                    requests.Add(reader.Read(line));
+                }
+            }
+            catch (UserErrorException e)
+            {
+                throw new UserErrorException($"{path}, line {number}: {e.Message}");
+            }
+        }
+
+        foreach (string answer in requests.AsParallel().AsOrdered().WithMergeOptions(ParallelMergeOptions.NotBuffered).Select(r => Answer(r).ToJsonString()))
+        {
+            output.WriteLine(answer);
+        }
+    }
+
+    /// <summary>A request that a policy refuses to look at is one without a plan: the others go on.</summary>
+    private static JsonObject Answer(SimulationRequest request)
+    {
+        try
+        {
+            return SimulationJson.Of(SimulationAnswer.Of(request));
+        }
+        catch (UserErrorException e)
+        {
+            return SimulationJson.Of(new SimulationAnswer.Infeasible(request, e.Message));
+        }
+    }
+
+    private static IEnumerable<string> Lines(string path)
+    {
+        try
+        {
+            return path == "-" ? ReadInput() : File.ReadAllLines(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"{path} cannot be read: {e.Message}");
+        }
+    }
+
+    private static List<string> ReadInput()
+    {
+        var lines = new List<string>();
+        while (Console.In.ReadLine() is { } line)
+        {
+            lines.Add(line);
+        }
+
+        return lines;
+    }
+}

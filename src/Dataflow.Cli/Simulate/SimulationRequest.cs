@@ -1,0 +1,112 @@
+using System.Text.Json;
+using Dataflow.Model;
+using Dataflow.Planning;
+
+namespace Dataflow.Cli;
+
+/// <summary>How a plan is made.</summary>
+internal enum PlanPolicy
+{
+    /// <summary>The planner's own rules.</summary>
+    Simple,
+
+    /// <summary>The published reference system's decisions and its own step.</summary>
+    Reference,
+}
+
+/// <summary>What is to be simulated: everything that the answer depends on.</summary>
+/// <param name="ModelPath">As the user gave it.</param>
+/// <param name="GlobalBatch">Tokens of a step; null: the policy's choice.</param>
+/// <param name="Recipe">Null: bf16 on a GPU, fp32 on a CPU. The published system has bf16 only.</param>
+internal sealed record SimulationRequest(
+    string ModelPath, ModelConfig Model, int Seqlen, MemoryBudget Budget, HardwareProfile Hardware, PlanPolicy Policy, long? GlobalBatch = null, Recipe? Recipe = null)
+{
+    /// <summary>The recipe, chosen if it was not given.</summary>
+    public Recipe ChosenRecipe => Recipe ?? (Hardware.Kind == HardwareKind.Gpu ? Recipe.Bf16 : Recipe.Fp32);
+
+    /// <summary>A policy by its name.</summary>
+    /// <exception cref="UserErrorException">There is none of that name.</exception>
+    public static PlanPolicy PolicyNamed(string text) => text switch
+    {
+        "simple" => PlanPolicy.Simple,
+        "reference" => PlanPolicy.Reference,
+        _ => throw new UserErrorException($"'{text}' is no policy; choose simple or reference"),
+    };
+
+    /// <summary>A policy's name.</summary>
+    public static string NameOf(PlanPolicy policy) => policy == PlanPolicy.Simple ? "simple" : "reference";
+}
+
+/// <summary>Reads requests from JSON lines; models and profiles are read once.</summary>
+internal sealed class SimulationRequestReader
+{
+    private static readonly string[] Keys = ["model", "seqlen", "device_memory", "host_memory", "hardware", "policy", "global_batch", "dtype"];
+    private readonly Dictionary<string, ModelConfig> models = [];
+    private readonly Dictionary<string, HardwareProfile> machines = [];
+
+    /// <summary>One line.</summary>
+    /// <exception cref="UserErrorException">It is no request; the message says what is wrong, not where.</exception>
+    public SimulationRequest Read(string line)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(line);
+            return Read(document.RootElement);
+        }
+        catch (JsonException e)
+        {
+            throw new UserErrorException($"it is not valid JSON: {e.Message}");
+        }
+    }
+
+    private SimulationRequest Read(JsonElement root)
+    {
+        if (root.ValueKind != JsonValueKind.Object)
+        {
+            throw new UserErrorException("a JSON object was expected");
+        }
+
+        if (root.EnumerateObject().Select(p => p.Name).FirstOrDefault(name => !Keys.Contains(name)) is { } strange)
+        {
+            throw new UserErrorException($"\"{strange}\" is not a key of a request (here: {string.Join(", ", Keys)})");
+        }
+
+        string model = Text(root, "model") ?? throw Missing("model");
+        string hardware = Text(root, "hardware") ?? throw Missing("hardware");
+        if (!models.TryGetValue(model, out var config))
+        {
+            using var source = ModelSource.Open(model);
+            models[model] = config = source.Model;
+        }
+
+        if (!machines.TryGetValue(hardware, out var machine))
+        {
+            machines[hardware] = machine = HardwareFiles.Load(hardware);
+        }
+
+        return new SimulationRequest(
+            model, config,
+            Values.Seqlen(Number(root, "seqlen") ?? throw Missing("seqlen")),
+            new MemoryBudget(Values.Size(Number(root, "host_memory") ?? throw Missing("host_memory")), Values.Size(Number(root, "device_memory") ?? throw Missing("device_memory"))),
+            machine,
+            SimulationRequest.PolicyNamed(Text(root, "policy") ?? "simple"),
+            Number(root, "global_batch") is { } tokens ? Values.Whole(tokens, 1, GeometryOptions.LargestStep) : null,
+            Text(root, "dtype") is { } dtype ? Values.RecipeNamed(dtype) : null);
+    }
+
+    private static UserErrorException Missing(string key) => new($"\"{key}\" is missing");
+
+    private static string? Text(JsonElement root, string key) => root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null
+        ? value.ValueKind == JsonValueKind.String ? value.GetString() : throw new UserErrorException($"\"{key}\" must be a text, found {value.GetRawText()}")
+        : null;
+
+    /// <summary>The digits of a number, or a text such as "24GiB".</summary>
+    private static string? Number(JsonElement root, string key) => root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null
+        ? value.ValueKind switch
+        {
+            JsonValueKind.Number => value.GetRawText(),
+            JsonValueKind.String => value.GetString(),
+            _ => throw new UserErrorException($"\"{key}\" must be a number, found {value.GetRawText()}"),
+        }
+        : null;
+}

@@ -1,0 +1,101 @@
+using System.CommandLine;
+using Dataflow.Model;
+using Dataflow.Planning;
+
+namespace Dataflow.Cli;
+
+/// <summary>dataflow simulate: how fast a plan would be on a machine, without the machine.</summary>
+internal static class SimulateVerb
+{
+    /// <summary>What --help shows.</summary>
+    public static readonly string[] Examples =
+    [
+        "dataflow simulate 8b --seqlen 8192 --device-memory 24 --host-memory 75 --hardware h100 --policy reference",
+        "dataflow simulate 8b --seqlen 8192 --device-memory 24 --host-memory 110 --hardware h200 --trace step.json",
+        "dataflow simulate --batch requests.jsonl > answers.jsonl",
+    ];
+
+    /// <summary>What was asked for.</summary>
+    private sealed record Wanted(string? Batch, string? Trace, bool Json);
+
+    /// <summary>The command.</summary>
+    public static Command Command()
+    {
+        var command = new Command("simulate", "Predicts the throughput of a plan on a machine: step time, stalls and what is awaited. No GPU is needed.");
+        var model = new Argument<string?>("model") { Description = "a JSON config, a folder with a config.json, or a name in models/", Arity = ArgumentArity.ZeroOrOne };
+        var seqlen = Values.Option<int?>("--seqlen", "N", "tokens of a sequence", t => Values.Seqlen(t));
+        var device = Values.Option<Bytes?>("--device-memory", "SIZE", "device memory budget, e.g. 24GiB; a plain number is GiB", t => Values.Size(t));
+        var host = Values.Option<Bytes?>("--host-memory", "SIZE", "host memory budget", t => Values.Size(t));
+        var hardware = Values.Option<string?>("--hardware", "NAME", "the machine: a name in profiling/hardware or a profile's file", Values.FilePath);
+        var policy = Values.Option<PlanPolicy?>("--policy", "simple|reference", "who plans: this planner's rules, or the published reference system's, with its own step [default: simple]", t => SimulationRequest.PolicyNamed(t));
+        var globalBatch = Values.Option<long?>("--global-batch", "TOKENS", "tokens of a step [default: the policy's choice]", t => Values.Whole(t, 1, GeometryOptions.LargestStep));
+        var recipe = Values.Option("--dtype", "fp32|bf16|bf16-sr|bf16-master", "how numbers are stored [default: bf16 on a GPU, fp32 on a CPU]", Values.RecipeNamed);
+        var batch = Values.Option<string?>("--batch", "FILE", "answer the requests of a file of JSON lines (- for the input) with JSON lines, in order, on all cores; memory in GiB", Values.FilePath);
+        var trace = Values.Option<string?>("--trace", "FILE", "write the step's timeline there, for Perfetto", Values.FilePath);
+        var json = Values.Flag("--json", "print one JSON object");
+        command.Arguments.Add(model);
+        Option[] options = [seqlen, device, host, hardware, policy, globalBatch, recipe, batch, trace, json];
+        foreach (var option in options)
+        {
+            command.Options.Add(option);
+        }
+
+        command.SetAction(parsed =>
+        {
+            var wanted = new Wanted(parsed.GetValue(batch), parsed.GetValue(trace), parsed.GetValue(json));
+            if (wanted.Batch is not null)
+            {
+                return (int)Batch(wanted, parsed.GetValue(model) is not null || parsed.GetValue(seqlen) is not null || parsed.GetValue(hardware) is not null);
+            }
+
+            string path = parsed.GetValue(model) ?? throw new UserErrorException("<model> is missing; give a JSON config or a name in models/, or --batch FILE");
+            int tokens = parsed.GetValue(seqlen) ?? throw new UserErrorException("--seqlen is missing; give the tokens of a sequence, for example --seqlen 8192");
+            var budget = new MemoryBudget(
+                parsed.GetValue(host) ?? throw new UserErrorException("--host-memory is missing; give the budget on that machine, for example --host-memory 75GiB"),
+                parsed.GetValue(device) ?? throw new UserErrorException("--device-memory is missing; give the budget on that machine, for example --device-memory 24GiB"));
+            string machine = parsed.GetValue(hardware) ?? throw new UserErrorException("--hardware is missing; give a name in profiling/hardware, for example --hardware h100");
+            using var source = ModelSource.Open(path);
+            return (int)One(wanted, new SimulationRequest(
+                path, source.Model, tokens, budget, HardwareFiles.Load(machine), parsed.GetValue(policy) ?? PlanPolicy.Simple, parsed.GetValue(globalBatch), parsed.GetValue(recipe)));
+        });
+        return command;
+    }
+
+    private static ExitCode One(Wanted wanted, SimulationRequest request)
+    {
+        var answer = Startup.Show("simulating", () => SimulationAnswer.Of(request));
+        if (wanted.Json)
+        {
+            Console.Out.WriteLine(SimulationJson.Of(answer).ToJsonString());
+        }
+
+        if (answer is SimulationAnswer.Infeasible infeasible)
+        {
+            throw new InfeasibleException(infeasible.Reason);
+        }
+
+        var step = ((SimulationAnswer.Feasible)answer).Step;
+        if (wanted.Trace is { } path)
+        {
+            PerfettoTrace.WriteTo(path, step.Schedule, step.Timeline);
+        }
+
+        if (!wanted.Json)
+        {
+            SimulationReport.Write(Console.Out, request, step);
+        }
+
+        return ExitCode.Ok;
+    }
+
+    private static ExitCode Batch(Wanted wanted, bool hasRequest)
+    {
+        if (hasRequest || wanted.Trace is not null)
+        {
+            throw new UserErrorException("--batch takes its requests from the file: leave out <model>, --seqlen, --hardware and --trace");
+        }
+
+        SimulationBatch.Run(wanted.Batch!, Console.Out);
+        return ExitCode.Ok;
+    }
+}

@@ -1,0 +1,30 @@
+using Dataflow.Model;
+using Dataflow.Schedules;
+using Dataflow.Simulation;
+
+namespace Dataflow.Planning.Reference;
+
+/// <summary>How fast the published system would run a plan.</summary>
+/// <param name="Timeline">One step that starts with its first parameters in place.</param>
+/// <param name="StepSeconds">As that system measures it: from the first compute of a step until the last update is home.</param>
+public sealed record ReferencePrediction(Schedule Schedule, Timeline Timeline, double StepSeconds)
+{
+    /// <summary>Lowers and simulates a plan.</summary>
+    public static ReferencePrediction Of(ReferencePlan plan, CostModel machine) => Of(plan, ReferenceLowering.Lower(plan), machine);
+
+    /// <summary>Simulates a plan that was lowered.</summary>
+    public static ReferencePrediction Of(ReferencePlan plan, Schedule schedule, CostModel machine)
+    {
+        var timeline = Simulator.Alone(schedule, ReferenceCosts.Of(plan, schedule, machine), machine.Links);
+        long end = 0;
+        for (int i = 0; i < timeline.Ops.Length; i++)
+        {
+            if (schedule.Ops[i].Kind is OpKind.Save or OpKind.Update)
+            {
+                end = Math.Max(end, timeline.Ops[i].End);
+            }
+        }
+
+        return new ReferencePrediction(schedule, timeline, end / 1e9);
+    }
+}
