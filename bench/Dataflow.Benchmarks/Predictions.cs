@@ -60,7 +60,7 @@ internal static class Predictions
             $"models/micro.json, {Rows} rows of {Seqlen} tokens a step, fp32. The steps that `dataflow calibrate` measures kernel by kernel and the steps under each budget took turns, {Rounds} rounds "
                 + $"({measured.Kernels.Count:N0} kernels measured). Predicted: the simulator with the rates of all rounds, which are means; measured: the mean of all {Rounds} steps of a budget, and their median. "
                 + $"Within: mean and prediction differ by at most {Bound:P0}. Shortest: the same with every kernel and every op at the shortest of all its runs, "
-                + "which is what they take when nothing else runs: an estimate of both on an idle machine, from a busy one.",
+                + "closer to an idle machine; an op is longer than a kernel and is left undisturbed less often, so that on a busy machine this ratio is too high.",
             ["budget", "device", "host", "ops", "predicted", "measured, mean", "median", "measured / predicted", "within", "shortest: predicted", "measured", "ratio"],
             rows);
     }

@@ -68,7 +68,8 @@ internal sealed class KernelSamples
     {
         bool memory = work.Class == KernelClass.Memory;
         (Kernel, double, double, double, double) key = memory ? (kernel, 1, 1, 1, work.Bytes) : (kernel, work.Rows, work.Columns, work.Depth, 1);
-        double now = nanoseconds / 1e9;
+        // Clocks of devices have steps of up to half a microsecond: what is shorter may seem to take nothing.
+        double now = Math.Max(nanoseconds, 1) / 1e9;
         var (_, seconds, count, least) = all.GetValueOrDefault(key, (0, 0, 0, double.PositiveInfinity));
         all[key] = (memory ? work.Bytes : work.Flops, seconds + now, count + 1, Math.Min(least, now));
     }

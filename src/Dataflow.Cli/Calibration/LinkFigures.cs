@@ -47,7 +47,8 @@ internal sealed record LinkFigures(double ToDevice, double ToDeviceBoth, double 
     private static double[] MeanRates(Executor executor, ITimedDevice device, double seconds)
     {
         var schedule = executor.Schedule;
-        double[] bytes = new double[schedule.Streams.Length], busy = new double[schedule.Streams.Length];
+        int streams = schedule.Streams.Length;
+        var (all, beside) = (new (double Bytes, double Seconds)[streams], new (double Bytes, double Seconds)[streams]);
         executor.RunStep(default);
         var clock = Stopwatch.StartNew();
         do
@@ -57,19 +58,22 @@ internal sealed record LinkFigures(double ToDevice, double ToDeviceBoth, double 
             var times = device.MeasuredStep().Ops;
 
             // Where both directions run, only what ran beside the other one counts.
-            long common = Enumerable.Range(0, schedule.Streams.Length)
+            long common = Enumerable.Range(0, streams)
                 .Select(s => Enumerable.Range(0, times.Length).Where(i => schedule.Ops[i].Stream == s).Select(i => times[i].End).DefaultIfEmpty(long.MaxValue).Max()).Min();
             for (int i = 0; i < times.Length; i++)
             {
+                var (stream, bytes, busy) = (schedule.Ops[i].Stream, schedule.Ops[i].Accesses[0].Length.Value, Math.Max(times[i].Duration, 1) / 1e9);
+                all[stream] = (all[stream].Bytes + bytes, all[stream].Seconds + busy);
                 if (times[i].End <= common)
                 {
-                    bytes[schedule.Ops[i].Stream] += schedule.Ops[i].Accesses[0].Length.Value;
-                    busy[schedule.Ops[i].Stream] += times[i].Duration / 1e9;
+                    beside[stream] = (beside[stream].Bytes + bytes, beside[stream].Seconds + busy);
                 }
             }
         }
         while (clock.Elapsed.TotalSeconds < seconds);
-        return [.. bytes.Zip(busy, (b, t) => b / t)];
+
+        // Where one direction was through before the other began (the emulated driver may do so), there is nothing beside.
+        return [.. beside.Zip(all, (b, a) => b.Bytes > 0 ? b.Bytes / b.Seconds : a.Bytes / a.Seconds)];
     }
 
     private static double MedianStep(Executor executor, double seconds)
