@@ -29,6 +29,25 @@ public sealed class GpuFaultTests
         Assert.Contains(remedy, said, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_run_says_what_it_took_of_the_GPU_and_stays_within_its_budget()
+    {
+        string output = Programs.Good(Emulated("seed=1"));
+        Assert.Matches(@"GPU memory: \d+\.\d+ MiB of 1\.367 GiB \(\d+\.\d%\), by the driver's count: the arena of .*1\.100 GiB were reserved", output);
+    }
+
+    [Fact]
+    public void A_driver_that_takes_more_than_the_profile_reserves_is_refused_where_that_breaks_the_budget()
+    {
+        string said = Programs.Refused(1, Emulated("context_memory=1500000000"));
+        Assert.Contains("more than the device budget of 1.367 GiB", said, StringComparison.Ordinal);
+        Assert.Contains("dataflow calibrate", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_budget_beyond_the_GPU_is_refused() =>
+        Assert.Contains("this GPU has 953.67 MiB", Programs.Refused(2, Emulated("total_memory=1000000000")), StringComparison.Ordinal);
+
     private static Outcome Emulated(string fault) => Programs.Run(
         Path.Combine(Programs.Root, "bin", "dataflow"), Train.Split(' '), environment: new Dictionary<string, string?> { ["DATAFLOW_EMULATION"] = fault });
 }
