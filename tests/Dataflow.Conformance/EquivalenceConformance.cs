@@ -101,14 +101,18 @@ public abstract class EquivalenceConformance<TDevice> : ConformanceSuite<TDevice
 
     /// <summary>What one step leaves behind is what the next one starts from.</summary>
     [Theory]
-    [InlineData("llama-small", 2, 3, 1)]
-    [InlineData("llama-small", 2, 3, 3)]
-    [InlineData("qwen3-small", 3, 2, 2)]
-    [InlineData("qwen3-small", 6, 1, 3)]
-    public void Training_is_the_same_to_the_bit_over_budgets_and_orders(string name, int chunksPerRound, int rounds, int blocks)
+    [InlineData("llama-small", "bf16", 2, 3, 1)]
+    [InlineData("llama-small", "bf16", 2, 3, 3)]
+    [InlineData("qwen3-small", "bf16", 3, 2, 2)]
+    [InlineData("qwen3-small", "bf16", 6, 1, 3)]
+    [InlineData("llama-small", "bf16-sr", 2, 3, 3)]
+    [InlineData("qwen3-small", "bf16-sr", 3, 2, 1)]
+    [InlineData("llama-small", "bf16-master", 2, 3, 1)]
+    [InlineData("qwen3-small", "bf16-master", 6, 1, 2)]
+    public void Training_is_the_same_to_the_bit_over_budgets_and_orders(string name, string dtype, int chunksPerRound, int rounds, int blocks)
     {
         var golden = new GoldenCase(name);
-        var request = golden.Request(Recipe.Bf16, WorkloadKind.Training, pins: new GeometryPins(32, chunksPerRound, rounds, blocks));
+        var request = golden.Request(Named(dtype), WorkloadKind.Training, pins: new GeometryPins(32, chunksPerRound, rounds, blocks));
         byte[] want = Train(golden, GoldenCase.Plan(request), 0);
         var tight = GoldenCase.Tight(request);
         foreach (int order in Some([.. Enumerable.Range(1, 12)], 1, name, blocks))

@@ -46,6 +46,32 @@ public abstract class TrajectoryConformance<TDevice> : ConformanceSuite<TDevice>
         }
     }
 
+    /// <summary>fp32 master weights end closer to float64's than weights that round to bf16 at each step, and stochastic rounding does not lose the way.</summary>
+    [Theory]
+    [InlineData("llama-small", null)]
+    [InlineData("qwen3-small", 2)]
+    public void Better_recipes_follow_PyTorch_more_closely(string name, int? blocks)
+    {
+        var golden = new GoldenCase(name);
+        double Error(Recipe recipe)
+        {
+            var plan = GoldenCase.Tight(golden.Request(recipe, WorkloadKind.Training, pins: new GeometryPins(VocabularyBlocks: blocks)));
+            using var device = Device.Open(plan.Schedule, plan.Workload, 0);
+            var trainer = golden.Trainer(plan, device);
+            foreach (double want in golden.Losses)
+            {
+                Assert.Equal(0, (trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW).Loss - want) / want, 1e-2);
+            }
+
+            var start = golden.File("model.safetensors");
+            var trained = GoldenCase.Tensors(trainer.MasterWeights ?? trainer.Weights);
+            return golden.File("trained.safetensors").Average(t => RelativeChange(trained[t.Key], t.Value, start[t.Key]));
+        }
+
+        var (plain, master, stochastic) = (Error(Recipe.Bf16), Error(Recipe.Bf16Master), Error(Recipe.Bf16Stochastic));
+        Assert.True(master < plain / 2 && stochastic < 2 * plain, $"off by {plain:g3} in bf16, {master:g3} with master weights, {stochastic:g3} with stochastic rounding");
+    }
+
     private static void Check(string name, string shape, int? blocks)
     {
         var golden = new GoldenCase(name);
