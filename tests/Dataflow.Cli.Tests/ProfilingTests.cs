@@ -10,6 +10,14 @@ public class ProfilingTests
     private static string Training(string options, int steps = 2) =>
         $"train {Golden.Path} --seqlen {Golden.Seqlen} --host-memory 64MiB --device-memory 1300KiB --chunk 32 --steps {steps} {options}";
 
+    [Fact]
+    public void A_run_on_a_machine_that_was_never_measured_prints_a_prediction_and_says_what_it_is_worth()
+    {
+        string output = Programs.Good(Programs.Demo("64MiB 8MiB 64 models/nano.json --data README.md --global-batch 512 --steps 2 --hardware cpu"));
+        Assert.Matches(@"Predicted: \d+\.\d+ s a step, by the profile cpu, whose kernels were not measured: `dataflow calibrate`", output);
+        Assert.Matches(@"Step: predicted \d+\.\d+ s, measured \d+\.\d+ s \(median after the first\), measured / predicted \d+", output);
+    }
+
     [Theory]
     [InlineData("cpu")]
     [InlineData("cuda-emulated")]

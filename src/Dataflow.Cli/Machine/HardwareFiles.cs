@@ -6,6 +6,7 @@ namespace Dataflow.Cli;
 internal static class HardwareFiles
 {
     private const int LargestProfile = 1 << 20;
+    private const string AnyCpu = "cpu";
 
     /// <summary>A profile by its name, an alias (in any case) or the path of its file.</summary>
     /// <exception cref="UserErrorException">There is none of that name, or the file is not a complete profile.</exception>
@@ -55,7 +56,10 @@ internal static class HardwareFiles
             ?? throw new UserErrorException($"no hardware profile is of this GPU ({gpu}); measure it with `dataflow calibrate --device cuda`, or name the nearest with --hardware");
     }
 
-    /// <summary>The profile of the machine that a run takes place on; null if it was not measured and none was named.</summary>
+    /// <summary>
+    /// The profile of the machine that a run takes place on: the one that was named, else the one that was measured here, else, of a CPU, that of
+    /// one like it; null if there is none.
+    /// </summary>
     /// <param name="named">What --hardware says, which may be another machine that the plan is made for.</param>
     public static HardwareProfile? ThisMachine(DeviceKind device, HardwareProfile? named)
     {
@@ -66,7 +70,9 @@ internal static class HardwareFiles
 
         var kind = device == DeviceKind.Cpu ? HardwareKind.Cpu : HardwareKind.Gpu;
         string measured = Calibrated(CalibratedName(kind));
-        return named?.Kind == kind ? named : File.Exists(measured) ? Read(measured) : null;
+        return named?.Kind == kind ? named
+            : File.Exists(measured) ? Read(measured)
+            : kind == HardwareKind.Cpu && Folder is not null ? Load(AnyCpu) : null;
     }
 
     /// <summary>The name of the profile that `dataflow calibrate` writes.</summary>

@@ -86,7 +86,8 @@ internal abstract class TrainingReport(TextWriter output)
 
         public override void Predicted(Prediction? prediction) => Output.WriteLine(prediction is null
             ? "Predicted: nothing, as this machine has no profile; `dataflow calibrate` measures it"
-            : $"Predicted: {prediction.Seconds:0.00} s a step, by the profile {prediction.Machine.Name}");
+            : $"Predicted: {prediction.Seconds:0.00} s a step, by the profile {prediction.Machine.Name}"
+                + (prediction.Machine.Kernels is null ? ", whose kernels were not measured: `dataflow calibrate` measures this machine's" : ""));
 
         public override void Stepped(StepLine line)
         {
