@@ -69,20 +69,7 @@ internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyLis
 
     /// <summary>The GPU, or the emulated one.</summary>
     /// <exception cref="MachineException">There is none.</exception>
-    public CudaGpu OpenGpu()
-    {
-        if (Emulated)
-        {
-            CudaLibraries.UseEmulation(Path.Combine(KernelFolders.Emulation, "libdataflow-emulation.so"));
-        }
-
-        KernelFolders.UseFetchedLibraries();
-        return CudaGpu.All()[0];
-    }
-
-    /// <summary>Kernels for it.</summary>
-    public KernelImages Images(CudaGpu gpu) => Emulated ? KernelImages.Emulated(KernelFolders.Emulation)
-        : KernelImages.For(gpu.Capability, KernelFolders.Store, KernelFolders.Sources is null ? null : KernelFolders.ReadSources());
+    public CudaGpu OpenGpu() => GpuAccess.First(Emulated);
 
     /// <summary>The measured profile of an earlier stage, else the shipped one of a GPU of that name.</summary>
     /// <exception cref="UserErrorException">There is none.</exception>

@@ -57,7 +57,7 @@ internal static class StepRun
     public static (double[] Losses, T Result) Steps<T>(
         CheckSettings settings, CudaGpu gpu, TrainingPlan plan, IWeightSource weights, ITokenSource tokens, AdamWSettings optimizer, int steps, Func<Trainer, T> yields)
     {
-        using var device = new CudaDevice(plan.Schedule, plan.Workload, CudaContext.Open(gpu), settings.Images(gpu));
+        using var device = new CudaDevice(plan.Schedule, plan.Workload, CudaContext.Open(gpu), Cli.GpuAccess.KernelsFor(gpu));
         var trainer = new Trainer(plan.Workload, plan.Schedule, device);
         trainer.Load(weights);
         int rows = plan.Workload.Geometry.Rows;

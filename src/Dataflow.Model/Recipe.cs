@@ -23,6 +23,9 @@ public sealed record Recipe(string Name, DType Parameters, DType Gradients, DTyp
     /// <summary>All recipes, by <see cref="Name"/>.</summary>
     public static IReadOnlyList<Recipe> All { get; } = [Fp32, Bf16, Bf16Stochastic, Bf16Master];
 
+    /// <summary>What a run uses where none is named: bf16 on a GPU, fp32 on a CPU, which has no faster type.</summary>
+    public static Recipe DefaultOn(HardwareKind machine) => machine == HardwareKind.Gpu ? Bf16 : Fp32;
+
     /// <summary>Type of the weights that updates add to, where the parameters are but these rounded; they lie with the moments. Null where updates add to the parameters.</summary>
     public DType? Master { get; init; }
 

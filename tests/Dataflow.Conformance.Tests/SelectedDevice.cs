@@ -15,7 +15,7 @@ public sealed class SelectedDevice : DeviceUnderTest
 {
     private static readonly string s_kind = Environment.GetEnvironmentVariable("DATAFLOW_DEVICE") is { Length: > 0 } kind ? kind : "cuda";
     private static readonly CpuDevices s_cpu = new();
-    private static readonly Lazy<CudaGpu> s_gpu = new(FindGpu);
+    private static readonly Lazy<CudaGpu> s_gpu = new(() => GpuAccess.First(s_kind == "cuda-emulated"));
     private static int s_said;
 
     public override bool IsSlow => s_kind == "cuda-emulated";
@@ -39,20 +39,7 @@ public sealed class SelectedDevice : DeviceUnderTest
             CudaEmulation.Seed((ulong)order);
         }
 
-        var images = CudaEmulation.IsOn ? KernelImages.Emulated(KernelFolders.Emulation)
-            : KernelImages.For(gpu.Capability, KernelFolders.Store, KernelFolders.Sources is null ? null : KernelFolders.ReadSources());
-        return new CudaDevice(schedule, workload, CudaContext.Open(gpu), images);
-    }
-
-    private static CudaGpu FindGpu()
-    {
-        KernelFolders.UseFetchedLibraries();
-        if (s_kind == "cuda-emulated")
-        {
-            CudaLibraries.UseEmulation(Path.Combine(KernelFolders.Emulation, "libdataflow-emulation.so"));
-        }
-
-        return CudaGpu.All()[0];
+        return new CudaDevice(schedule, workload, CudaContext.Open(gpu), GpuAccess.KernelsFor(gpu));
     }
 
     private static string? FindLack()

@@ -50,7 +50,7 @@ internal sealed class MachineStage : Stage
             ["cuda"] = cuda,
             ["cublaslt"] = blas,
             ["libraries"] = libraries,
-            ["kernels"] = settings.Images(gpu).Description,
+            ["kernels"] = GpuAccess.KernelsFor(gpu).Description,
             ["clock_mhz"] = monitor.Clock(),
             ["max_clock_mhz"] = monitor.MaxClock(),
             ["memory_clock_mhz"] = monitor.MemoryClock(),

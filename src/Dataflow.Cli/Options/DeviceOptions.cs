@@ -28,18 +28,7 @@ internal sealed record DeviceSettings(DeviceKind Kind, int Threads, int? Interle
 {
     /// <summary>The GPU that it is; null for the CPU.</summary>
     /// <exception cref="MachineException">There is none that can be used.</exception>
-    public CudaGpu? Gpu
-    {
-        get
-        {
-            if (Kind == DeviceKind.CudaEmulated)
-            {
-                CudaLibraries.UseEmulation(Path.Combine(KernelFolders.Emulation, "libdataflow-emulation.so"));
-            }
-
-            return Kind == DeviceKind.Cpu ? null : CudaGpu.All()[0];
-        }
-    }
+    public CudaGpu? Gpu => Kind == DeviceKind.Cpu ? null : GpuAccess.First(Kind == DeviceKind.CudaEmulated);
 
     /// <summary>The settings of a plan for this device: those of a GPU have its profile, where none was named.</summary>
     /// <exception cref="UserErrorException">There is no profile of the GPU.</exception>
@@ -54,8 +43,7 @@ internal sealed record DeviceSettings(DeviceKind Kind, int Threads, int? Interle
     /// <exception cref="MachineException">The machine lacks what it takes.</exception>
     public IDevice Create(Schedule schedule, Workload workload) => Kind switch
     {
-        DeviceKind.Cuda => Annotated(schedule, () => OnGpu(schedule, workload)),
-        DeviceKind.CudaEmulated => Annotated(schedule, () => Emulated(schedule, workload)),
+        DeviceKind.Cuda or DeviceKind.CudaEmulated => Annotated(schedule, () => OnGpu(schedule, workload)),
         _ => Interleaving is { } seed ? new InterleavedCpuDevice(schedule, workload, Threads, seed) : new CpuDevice(schedule, workload, Threads),
     };
 
@@ -69,17 +57,13 @@ internal sealed record DeviceSettings(DeviceKind Kind, int Threads, int? Interle
 
     private CudaDevice OnGpu(Schedule schedule, Workload workload)
     {
-        KernelFolders.UseFetchedLibraries();
         var gpu = Gpu!;
-        var sources = KernelFolders.Sources is null ? null : KernelFolders.ReadSources();
-        return new CudaDevice(schedule, workload, CudaContext.Open(gpu), KernelImages.For(gpu.Capability, KernelFolders.Store, sources));
-    }
+        if (CudaEmulation.IsOn)
+        {
+            CudaEmulation.Seed((ulong)(Interleaving ?? 0));
+        }
 
-    private CudaDevice Emulated(Schedule schedule, Workload workload)
-    {
-        var gpu = Gpu!;
-        CudaEmulation.Seed((ulong)(Interleaving ?? 0));
-        return new CudaDevice(schedule, workload, CudaContext.Open(gpu), KernelImages.Emulated(KernelFolders.Emulation));
+        return new CudaDevice(schedule, workload, CudaContext.Open(gpu), GpuAccess.KernelsFor(gpu));
     }
 }
 

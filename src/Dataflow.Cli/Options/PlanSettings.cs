@@ -10,8 +10,8 @@ internal sealed record PlanSettings(
 {
     private const int DefaultStepTokens = 8192;
 
-    /// <summary>What was given, else bf16 on a GPU and fp32 on a CPU.</summary>
-    public Recipe Recipe => GivenRecipe ?? (Hardware is { Kind: HardwareKind.Gpu } ? Recipe.Bf16 : Recipe.Fp32);
+    /// <summary>What was given, else the machine's default.</summary>
+    public Recipe Recipe => GivenRecipe ?? Recipe.DefaultOn(Hardware?.Kind ?? HardwareKind.Cpu);
 
     /// <summary>The request to the planner.</summary>
     /// <param name="sourceRows">Rows that the data has, if there is data.</param>

@@ -22,7 +22,7 @@ internal sealed record SimulationRequest(
     string ModelPath, ModelConfig Model, int Seqlen, MemoryBudget Budget, HardwareProfile Hardware, PlanPolicy Policy, long? GlobalBatch = null, Recipe? Recipe = null)
 {
     /// <summary>The recipe, chosen if it was not given.</summary>
-    public Recipe ChosenRecipe => Recipe ?? (Hardware.Kind == HardwareKind.Gpu ? Recipe.Bf16 : Recipe.Fp32);
+    public Recipe ChosenRecipe => Recipe ?? Recipe.DefaultOn(Hardware.Kind);
 
     /// <summary>A policy by its name.</summary>
     /// <exception cref="UserErrorException">There is none of that name.</exception>

@@ -40,7 +40,8 @@ internal static class CalibrateVerb
             throw new UserErrorException("--interleaving runs one op at a time: there is nothing to measure; leave it out");
         }
 
-        string path = output ?? HardwareFiles.Calibrated(HardwareFiles.CalibratedName(device.Kind == DeviceKind.Cpu ? HardwareKind.Cpu : HardwareKind.Gpu));
+        var kind = device.Kind == DeviceKind.Cpu ? HardwareKind.Cpu : HardwareKind.Gpu;
+        string path = output ?? HardwareFiles.Calibrated(HardwareFiles.CalibratedName(kind));
         if (output is null)
         {
             if (device.Kind == DeviceKind.CudaEmulated)
@@ -52,7 +53,7 @@ internal static class CalibrateVerb
         }
 
         using var file = AtomicFile.Create(path);
-        var calibration = new Calibration(device, recipe ?? (device.Kind == DeviceKind.Cpu ? Recipe.Fp32 : Recipe.Bf16), seconds);
+        var calibration = new Calibration(device, recipe ?? Recipe.DefaultOn(kind), seconds);
         string load = CalibratedProfile.Load();
         var measured = calibration.Run((what, percent) => Console.Error.WriteLine($"{percent,3}%  {what}"));
         var profile = CalibratedProfile.Of(measured, calibration, CalibratedProfile.Conditions(device, load));
