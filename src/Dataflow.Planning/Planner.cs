@@ -31,6 +31,14 @@ public static class Planner
         return (candidates.LeastDevice(request.Budget.Host), candidates.LeastHost(request.Budget.Device));
     }
 
+    /// <summary>The plan of a choice that <see cref="PlanSearch"/> made for the request.</summary>
+    public static TrainingPlan PlanFor(PlanRequest request, PlanChoice choice)
+    {
+        var workload = new Workload(request.Model, request.Recipe, choice.Geometry, request.Kind);
+        var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
+        return Finish(workload, programs, choice.Residency, request.Budget, request.Reserved);
+    }
+
     /// <summary>The plan of a residency that was chosen elsewhere; its budget is what it needs.</summary>
     internal static TrainingPlan PlanFor(Workload workload, Residency residency)
     {
