@@ -47,7 +47,9 @@ internal static class DevicePools
         bool clipped = workload.Kind == WorkloadKind.ClippedTraining;
         int layers = model.LayerCount, chunks = geometry.ChunksPerRound;
         int groups = layers * geometry.GroupsPerRound;
-        int resident = residency.ResidentGroups * geometry.ChunksPerGroup;
+        int resident = residency.ResidentChunks;
+        var pattern = new SavePattern(model, geometry, workload.Kind, residency);
+        int alive = pattern.Interleaves ? 2 : 1;
         var pieces = new OptimizerPieces(workload, programs);
         int segments = residency.WindowSegments;
         int windows = geometry.ChunksPerSegment(segments);
@@ -56,8 +58,8 @@ internal static class DevicePools
         var inTurn = segments == 1 ? Replacement.FarthestUse : Replacement.LongestIdle;
         var pools = new List<Pool>
         {
-            new(PoolNames.Scratch, ScratchSize(programs, residency, workload.Kind), 1),
-            new(PoolNames.Tables, geometry.TableSize, chunks),
+            new(PoolNames.Scratch, ScratchSize(workload, programs, residency), 1),
+            new(PoolNames.Tables, geometry.TableSize, Math.Min(alive * alive, geometry.Rounds) * chunks),
             new(PoolNames.Loss, LossSize(geometry), 1),
             new(PoolNames.Norm, NormSize(model, programs), clipped ? 1 : 0),
             new(PoolNames.Weights, programs.BlockLayout.Size(recipe.Parameters), Math.Min(residency.WeightSlots, layers)),
@@ -65,10 +67,10 @@ internal static class DevicePools
             new(PoolNames.Gradients, programs.BlockLayout.Size(recipe.Gradients), Math.Min(residency.GradientSlots, layers - residency.ResidentGradients), Replacement.LongestIdle),
             new(PoolNames.ResidentMoments, pieces.SlotSize, training ? residency.ResidentPieces : 0),
             new(PoolNames.Moments, pieces.SlotSize, training ? Math.Min(residency.OptimizerSlots, pieces.Total - residency.ResidentPieces) : 0, Replacement.LongestIdle),
-            new(PoolNames.Streams, programs.StreamSize, Math.Min(residency.StreamSlots + resident, (layers + 1) * chunks)),
-            new(PoolNames.Windows, programs.KvPieceSize * windows, Math.Min(residency.WindowSlots + residency.ResidentGroups, groups * segments), inTurn),
+            new(PoolNames.Streams, programs.StreamSize, Math.Min(residency.StreamSlots + resident, (layers + 1) * chunks * alive)),
+            new(PoolNames.Windows, programs.KvPieceSize * windows, Math.Min(residency.WindowSlots + (resident / geometry.ChunksPerGroup), groups * segments * alive), inTurn),
             new(PoolNames.GradWindows, programs.GradKvPieceSize * windows, segments == 1 ? 1 : Math.Min(residency.WindowSlots, segments), inTurn),
-            new(PoolNames.GradStreams, programs.StreamSize, Math.Min(residency.GradStreamSlots, chunks), Replacement.LongestIdle),
+            new(PoolNames.GradStreams, programs.StreamSize, Math.Min(residency.GradStreamSlots, alive * chunks), Replacement.LongestIdle),
         };
         if (programs.Vocabulary.AreCut)
         {
@@ -76,11 +78,14 @@ internal static class DevicePools
             pools.Add(new Pool(PoolNames.GradHeads, programs.GradHeadSize, workload.Kind.HasBackward() ? Math.Min(residency.GradStreamSlots, chunks) : 0, Replacement.LongestIdle));
         }
 
-        AddActivations(pools, programs, residency, resident, (layers * chunks) - resident);
+        AddActivations(pools, programs, residency, pattern);
         pools.AddRange(VocabularyMemory.Pools('W', recipe.Parameters, workload, programs, residency));
         pools.AddRange(VocabularyMemory.Pools('G', recipe.Gradients, workload, programs, residency));
         return [.. pools.Where(p => p.SlotCount > 0 && p.SlotLength > Bytes.Zero).Select(p => p with { SlotLength = p.SlotLength.Aligned })];
     }
+
+    /// <summary>Activations that travel and those that stay are alike and share their slots.</summary>
+    public static bool OnePool(Residency residency) => residency.Travelling == residency.ResidentSet && residency.MoreSixteenths == 0 && !residency.Interleaved && !residency.ResidentsSpread;
 
     /// <summary>Bytes of the losses of a step: one fp32 for every chunk.</summary>
     public static Bytes LossSize(Geometry geometry) => new(4L * geometry.ChunksPerRound * geometry.Rounds);
@@ -89,13 +94,13 @@ internal static class DevicePools
     public static Bytes NormSize(ModelConfig model, BlockPrograms programs) => new(8L * ParameterOwner.Count(model, programs));
 
     /// <summary>Bytes of scratch: the most that any op needs.</summary>
-    public static Bytes ScratchSize(BlockPrograms programs, Residency residency, WorkloadKind kind)
+    public static Bytes ScratchSize(Workload workload, BlockPrograms programs, Residency residency)
     {
         var first = new VocabularyBlock(0);
         var head = programs.Vocabulary.AreCut
             ? Bytes.Max(programs.HeadLoss(first).ScratchLength, programs.HeadBackward(first).ScratchLength)
             : programs.Head().ScratchLength;
-        if (kind == WorkloadKind.ClippedTraining)
+        if (workload.Kind == WorkloadKind.ClippedTraining)
         {
             head = Bytes.Max(head, programs.NormScratch);
         }
@@ -107,8 +112,7 @@ internal static class DevicePools
         }
 
         var size = Bytes.Max(head, programs.RecomputeKv().ScratchLength);
-        TensorSet[] sets = residency.ResidentGroups > 0 ? [residency.Travelling, TensorSet.All] : [residency.Travelling];
-        foreach (var saved in sets)
+        foreach (var saved in new SavePattern(workload.Model, workload.Geometry, workload.Kind, residency).Sets)
         {
             size = Bytes.Max(size, Bytes.Max(programs.Forward(saved).ScratchLength, programs.Backward(saved).ScratchLength));
         }
@@ -116,16 +120,17 @@ internal static class DevicePools
         return size;
     }
 
-    private static void AddActivations(List<Pool> pools, BlockPrograms programs, Residency residency, int resident, int travelling)
+    private static void AddActivations(List<Pool> pools, BlockPrograms programs, Residency residency, SavePattern pattern)
     {
-        var whole = programs.ActivationsSize(TensorSet.All);
-        if (residency.Travelling == TensorSet.All)
+        var (whole, most) = (programs.ActivationsSize(residency.ResidentSet), programs.ActivationsSize(pattern.Most));
+        int resident = residency.ResidentChunks, travelling = pattern.Travelling;
+        if (OnePool(residency))
         {
             pools.Add(new Pool(PoolNames.Activations, whole, Math.Min(residency.ActivationSlots + resident, travelling + resident)));
             return;
         }
 
         pools.Add(new Pool(PoolNames.ResidentActivations, whole, resident));
-        pools.Add(new Pool(PoolNames.Activations, programs.ActivationsSize(residency.Travelling), Math.Min(residency.ActivationSlots, travelling)));
+        pools.Add(new Pool(PoolNames.Activations, most, Math.Min(residency.ActivationSlots, travelling)));
     }
 }

@@ -25,9 +25,10 @@ internal sealed record Footprint(Bytes Device, Bytes Host)
 
         // A ring that turns around fetches its missing layers once each way: the first on the way back, the last on the way out.
         int weights = Slots(PoolNames.Weights);
-        // A third pass, for updates that wait for the norm, fetches the others too.
-        bool turns = workload.Kind != WorkloadKind.ClippedTraining;
-        host += programs.BlockLayout.Size(recipe.Parameters).Aligned * (turns ? Math.Min(layers, 2 * (layers - weights)) : weights < layers ? layers : 0);
+        // A third pass, for updates that wait for the norm, fetches the others too; where rounds interleave they pass in pairs from both ends.
+        var pattern = new SavePattern(model, geometry, workload.Kind, residency);
+        bool turn = workload.Kind != WorkloadKind.ClippedTraining && !pattern.Interleaves;
+        host += programs.BlockLayout.Size(recipe.Parameters).Aligned * (turn ? Math.Min(layers, 2 * (layers - weights)) : weights < layers ? layers : 0);
         host += VocabularyMemory.WeightHomes(workload, programs, residency);
         host += Gradients(workload, programs, residency, Slots(PoolNames.Gradients));
         host += Moments(workload, programs, residency, Slots(PoolNames.Moments));
@@ -36,11 +37,8 @@ internal sealed record Footprint(Bytes Device, Bytes Host)
         int streams = Slots(PoolNames.Streams), allStreams = (layers + 1) * chunks;
         // Blocks of the vocabulary pass the chunks of the first and the last layer again and again: fewer slots than chunks keep none.
         int kept = streams > chunks ? streams : geometry.GroupsPerRound == 1 && (streams == chunks || !programs.Vocabulary.AreCut) ? streams - 1 : 0;
-        host += programs.StreamSize.Aligned * (allStreams - kept);
-
-        int resident = residency.ResidentGroups * geometry.ChunksPerGroup;
-        int travelling = residency.Travelling == TensorSet.All ? layers * chunks : (layers * chunks) - resident;
-        host += programs.ActivationsSize(residency.Travelling).Aligned * Travelling(travelling, Slots(PoolNames.Activations), geometry.GroupsPerRound == 1 ? 1 : chunks);
+        host += programs.StreamSize.Aligned * (pattern.Interleaves ? TwoRoundsStreams(pattern, layers, chunks) : allStreams - kept);
+        host += Activations(programs, geometry, residency, pattern, Slots(PoolNames.Activations));
         if (residency.WindowSegments > 1)
         {
             host += Segments(workload, programs, residency, Slots(PoolNames.Windows), Slots(PoolNames.GradWindows));
@@ -48,7 +46,9 @@ internal sealed record Footprint(Bytes Device, Bytes Host)
         else if (residency.Travelling.HasFlag(TensorSet.Kv))
         {
             host += (programs.KvPieceSize * geometry.ChunksPerGroup).Aligned
-                * Travelling(layers * geometry.GroupsPerRound, Slots(PoolNames.Windows), geometry.GroupsPerRound);
+                * (pattern.Interleaves
+                    ? TwoRounds(pattern.Travelling + geometry.ChunksPerGroup - 1, layers, chunks) / geometry.ChunksPerGroup
+                    : Travelling(layers * geometry.GroupsPerRound, Slots(PoolNames.Windows), geometry.GroupsPerRound));
         }
 
         host += programs.StreamSize.Aligned * (Slots(PoolNames.GradStreams) < chunks ? chunks : 0);
@@ -61,6 +61,26 @@ internal sealed record Footprint(Bytes Device, Bytes Host)
     /// order in which they went, so that fewer slots than a layer has objects save none.
     /// </summary>
     private static int Travelling(int objects, int slots, int perTurn) => slots >= Math.Min(perTurn, objects) ? objects - slots : objects;
+
+    /// <summary>
+    /// Saved activations of the pairs that travel. Those of the last ones stay in the slots, where a layer's fit them; where all pairs share one
+    /// pool, those that stay count as slots.
+    /// </summary>
+    private static Bytes Activations(BlockPrograms programs, Geometry geometry, Residency residency, SavePattern pattern, int slots)
+    {
+        bool onePool = DevicePools.OnePool(residency);
+        int perTurn = geometry.GroupsPerRound == 1 ? 1 : geometry.ChunksPerRound;
+        int objects = pattern.Travelling + (onePool ? residency.ResidentChunks : 0);
+        int stay = !pattern.Interleaves && slots >= Math.Min(perTurn, objects) ? slots : 0;
+        var (pairs, more) = pattern.Homes(onePool ? Math.Max(0, stay - residency.ResidentChunks) : stay);
+        var (less, most) = (programs.ActivationsSize(residency.Travelling).Aligned, programs.ActivationsSize(pattern.Most).Aligned);
+        return (less * (pairs - more)) + (most * more);
+    }
+
+    /// <summary>Homes of so many pairs at the beginning and, of the other round, at the end (<see cref="SavePattern.HomeOf"/>).</summary>
+    private static long TwoRounds(int pairs, int layers, int chunks) => Math.Min(2L * pairs, (layers + 1L) * chunks);
+
+    private static long TwoRoundsStreams(SavePattern pattern, int layers, int chunks) => TwoRounds(pattern.Travelling + chunks, layers + 1, chunks) + (SavePattern.RoundsEmbedded * chunks);
 
     /// <summary>
     /// Segments of windows pass in order again and again: all travel, unless one window's fit together. Gradients of windows take turns in

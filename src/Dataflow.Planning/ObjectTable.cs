@@ -14,16 +14,15 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     private readonly List<StepObject> objects = [];
     private readonly Dictionary<Key, int> ids = [];
     private readonly Dictionary<string, int> poolIds = pools.Select((p, i) => (p.Name, Index: i)).ToDictionary(p => p.Name, p => p.Index);
-    private readonly Bytes scratch = DevicePools.ScratchSize(programs, residency, workload.Kind);
+    private readonly Bytes scratch = DevicePools.ScratchSize(workload, programs, residency);
+    private readonly SavePattern pattern = new(workload.Model, workload.Geometry, workload.Kind, residency);
 
     public ImmutableArray<StepObject> Objects => [.. objects];
 
     private Lifetime GradientLife => workload.Kind == WorkloadKind.Gradients ? Lifetime.Output : Lifetime.Transient;
 
-    private int Groups => model.LayerCount * geometry.GroupsPerRound;
-
     /// <summary>What the forward of that chunk keeps.</summary>
-    public TensorSet Saved(Layer l, Chunk c) => IsResident(l, c) ? TensorSet.All : residency.Travelling;
+    public TensorSet Saved(Layer l, Chunk c, Round r) => pattern.Saved(l, c, r);
 
     public Use Table(Chunk c, Round r) =>
         Whole(Roles.Table, Known(new Key("T", Chunk: c.Index, Round: r.Index), out var key)
@@ -32,7 +31,7 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     /// <summary>Residual stream at the entry of a layer; the layer after the last is the head.</summary>
     public Use Stream(string role, Layer l, Chunk c, Round r, AccessMode mode) =>
         Whole(role, Known(new Key("X", l.Index, c.Index, r.Index), out var key)
-            ?? New(key, $"X/{l}/{c}/{r}", $"X/{l}/{c}", programs.StreamSize, PoolNames.Streams, Lifetime.Transient), mode);
+            ?? New(key, $"X/{l}/{c}/{r}", $"X/{new Layer(pattern.HomeOfStream(l, r))}/{c}", programs.StreamSize, PoolNames.Streams, Lifetime.Transient, pattern.LeavesAtOnce(l, c)), mode);
 
     public Use GradStream(Chunk c, Round r, AccessMode mode) =>
         Whole(Roles.GradStream, Known(new Key("dX", Chunk: c.Index, Round: r.Index), out var key)
@@ -64,14 +63,15 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     /// <summary>Saved activations; none where the save set needs no object.</summary>
     public ImmutableArray<Use> Activations(Layer l, Chunk c, Round r, AccessMode mode)
     {
-        var size = programs.ActivationsSize(Saved(l, c));
+        var size = programs.ActivationsSize(Saved(l, c, r));
         if (size == Bytes.Zero)
         {
             return [];
         }
 
-        string pool = IsResident(l, c) && residency.Travelling != TensorSet.All ? PoolNames.ResidentActivations : PoolNames.Activations;
-        int id = Known(new Key("A", l.Index, c.Index, r.Index), out var key) ?? New(key, $"A/{l}/{c}/{r}", $"A/{l}/{c}", size, pool, Lifetime.Transient);
+        string pool = pattern.IsResident(l, c) && !DevicePools.OnePool(residency) ? PoolNames.ResidentActivations : PoolNames.Activations;
+        int id = Known(new Key("A", l.Index, c.Index, r.Index), out var key)
+            ?? New(key, $"A/{l}/{c}/{r}", $"A/{new Layer(pattern.HomeOf(l, r))}/{c}", size, pool, Lifetime.Transient, pattern.LeavesAtOnce(l, c));
         return [Whole(Roles.Activations, id, mode)];
     }
 
@@ -128,9 +128,6 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
 
     private int NormObject() => Get("norm", DevicePools.NormSize(model, programs), PoolNames.Norm, Lifetime.Output);
 
-    private bool IsResident(Layer l, Chunk c) =>
-        (l.Index * geometry.GroupsPerRound) + (c.Index / geometry.ChunksPerGroup) >= Groups - residency.ResidentGroups;
-
     private int Vocabulary(char what, ParameterOwner owner, DType type, Lifetime life)
     {
         string kind = (what, owner.IsHead) switch { ('W', false) => "W/embed", ('W', true) => "W/head", (_, false) => "G/embed", _ => "G/head" };
@@ -154,8 +151,9 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
             return id;
         }
 
-        string name = string.Create(CultureInfo.InvariantCulture, $"{kind}/{l}/G{group}");
-        return New(key, $"{name}/{r}", name, new Bytes(row * geometry.WindowRows), pool, Lifetime.Transient);
+        string name = string.Create(CultureInfo.InvariantCulture, $"{kind}/{l}/G{group}/{r}");
+        string home = string.Create(CultureInfo.InvariantCulture, $"{kind}/{new Layer(pattern.HomeOf(l, r))}/G{group}");
+        return New(key, name, home, new Bytes(row * geometry.WindowRows), pool, Lifetime.Transient, kind == "KV" && pattern.LeavesAtOnce(l, c));
     }
 
     private Use SegmentRows(
@@ -180,10 +178,10 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
         return ids.TryGetValue(wanted, out int id) ? id : null;
     }
 
-    private int New(Key key, string name, string home, Bytes length, string pool, Lifetime life)
+    private int New(Key key, string name, string home, Bytes length, string pool, Lifetime life, bool leavesAtOnce = false)
     {
         int id = ids[key] = objects.Count;
-        objects.Add(new StepObject(name, home, length, poolIds[pool], life));
+        objects.Add(new StepObject(name, home, length, poolIds[pool], life, leavesAtOnce));
         return id;
     }
 

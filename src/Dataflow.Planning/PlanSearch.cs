@@ -52,7 +52,7 @@ public sealed class PlanSearch(PlanRequest request, CostModel machine)
             return new SearchResult.None(Refusal.Explain(wanted, candidates));
         }
 
-        var plan = Planner.PlanFor(wanted, new PlanChoice(best.Workload.Geometry, best.Residency));
+        var plan = Planner.PlanFor(wanted, new PlanChoice(best.Workload.Geometry, best.Residency), machine);
         var costs = OpCosts.Of(plan.Schedule, plan.Workload, machine);
         var timeline = Simulator.Steady(plan.Schedule, costs, machine.Links);
         return new SearchResult.Found(

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Dataflow.Model;
 using Dataflow.Schedules;
+using Dataflow.Simulation;
 
 namespace Dataflow.Planning;
 
@@ -32,19 +33,20 @@ public static class Planner
     }
 
     /// <summary>The plan of a choice that <see cref="PlanSearch"/> made for the request.</summary>
-    public static TrainingPlan PlanFor(PlanRequest request, PlanChoice choice)
+    /// <param name="machine">The machine that it is for.</param>
+    public static TrainingPlan PlanFor(PlanRequest request, PlanChoice choice, CostModel machine)
     {
         var workload = new Workload(request.Model, request.Recipe, choice.Geometry, request.Kind);
         var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
-        return Finish(workload, programs, choice.Residency, request.Budget, request.Reserved);
+        return Finish(workload, programs, choice.Residency, request.Budget, request.Reserved, machine);
     }
 
     /// <summary>The plan of a residency that was chosen elsewhere; its budget is what it needs.</summary>
-    internal static TrainingPlan PlanFor(Workload workload, Residency residency)
+    internal static TrainingPlan PlanFor(Workload workload, Residency residency, CostModel? machine = null)
     {
         var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
         var footprint = Footprint.Of(workload, programs, residency);
-        return Finish(workload, programs, residency, new MemoryBudget(footprint.Host, footprint.Device), Bytes.Zero);
+        return Finish(workload, programs, residency, new MemoryBudget(footprint.Host, footprint.Device), Bytes.Zero, machine);
     }
 
     /// <summary>
@@ -67,10 +69,10 @@ public static class Planner
         return WaitInference.Infer(SlotAssignment.Within(plan.Schedule, program, tenancy, Facts(workload)));
     }
 
-    private static TrainingPlan Finish(Workload workload, BlockPrograms programs, Residency residency, MemoryBudget budget, Bytes reserved)
+    private static TrainingPlan Finish(Workload workload, BlockPrograms programs, Residency residency, MemoryBudget budget, Bytes reserved, CostModel? machine = null)
     {
         var program = StepLowering.Lower(workload, programs, residency);
-        var schedule = WaitInference.Infer(SlotAssignment.Assign(program, Tenancy.Settle(program), Facts(workload)));
+        var schedule = WaitInference.Infer(SlotAssignment.Assign(program, Tenancy.Settle(program), Facts(workload), machine is null ? null : new OpTimer(workload, machine)));
         if (schedule.Arenas[0].Length + reserved > budget.Device || schedule.Arenas[1].Length > budget.Host)
         {
             throw new InvalidOperationException(

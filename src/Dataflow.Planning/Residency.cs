@@ -12,8 +12,32 @@ public sealed record Residency
     /// <summary>Tensors that travelling activations consist of.</summary>
     public required TensorSet Travelling { get; init; }
 
-    /// <summary>Groups (layer and chunk group) at the end of the forward whose activations are kept whole and never leave.</summary>
-    public required int ResidentGroups { get; init; }
+    /// <summary>Tensors of those that keep more; K and V among them exactly if the others keep these.</summary>
+    public TensorSet TravellingMore { get; init; }
+
+    /// <summary>Sixteenths of the pairs of layer and chunk that keep more, spread over all layers (<see cref="SavePattern"/>); 0: none.</summary>
+    public int MoreSixteenths { get; init; }
+
+    /// <summary>
+    /// In the last round none keeps more: its backward shares the link with the optimizer's state, and repeating some computation can
+    /// take less time than what it would wait for.
+    /// </summary>
+    public bool LastRoundKeepsLess { get; init; }
+
+    /// <summary>Pairs of layer and chunk whose activations never leave.</summary>
+    public required int ResidentChunks { get; init; }
+
+    /// <summary>These pairs are spread over all layers; otherwise they are the last ones of the forward.</summary>
+    public bool ResidentsSpread { get; init; }
+
+    /// <summary>What these keep; where chunks share a window, K and V exactly if the others keep these.</summary>
+    public TensorSet ResidentSet { get; init; } = TensorSet.All;
+
+    /// <summary>
+    /// A round's backward alternates, chunk by chunk, with the next one's forward, so that copies in both directions run all the time.
+    /// The order in which gradients accumulate stays.
+    /// </summary>
+    public bool Interleaved { get; init; }
 
     /// <summary>Slots for blocks' parameters: a ring that turns around with the pass, or all of them.</summary>
     public required int WeightSlots { get; init; }
@@ -47,11 +71,25 @@ public sealed record Residency
 
     /// <summary>
     /// Segments that context windows and their gradients are streamed by; 1: whole windows. A streamed window has
-    /// <see cref="WindowSlots"/> slots of one segment each, for keys and values as for their gradients. Then no group is resident (its
+    /// <see cref="WindowSlots"/> slots of one segment each, for keys and values as for their gradients. Then nothing is resident (its
     /// activations are larger than the windows that did not fit), and what travels is such that <see cref="BlockPrograms.MayStream"/>.
     /// </summary>
     public int WindowSegments { get; init; } = 1;
 
     /// <summary>Slots for the gradients of residual streams, and as many for those of the head's input; one a chunk unless they travel.</summary>
     public required int GradStreamSlots { get; init; }
+
+    /// <summary>
+    /// The same with rounds that interleave: of what travels, the slots that a forward fills and those that a backward empties at the same
+    /// time; of weights, two for each pass.
+    /// </summary>
+    public Residency Interleaving(Workload workload) => this with
+    {
+        Interleaved = true,
+        WeightSlots = Math.Min(Math.Max(WeightSlots, 4), workload.Model.LayerCount),
+        StreamSlots = StreamSlots + workload.Geometry.ChunksPerRound + 2,
+        GradStreamSlots = 2 * workload.Geometry.ChunksPerRound,
+        ActivationSlots = 2 * ActivationSlots,
+        WindowSlots = 2 * WindowSlots,
+    };
 }

@@ -40,7 +40,7 @@ internal sealed class ResidencyChain
         start = new Residency
         {
             Travelling = saved,
-            ResidentGroups = 0,
+            ResidentChunks = 0,
             WeightSlots = Math.Min(ring, layers),
             GradientSlots = geometry.Rounds == 1 && workload.Kind == WorkloadKind.Training ? 1 : ring,
             ResidentGradients = 0,
@@ -84,7 +84,7 @@ internal sealed class ResidencyChain
 
             return start with
             {
-                ResidentGroups = Take(0),
+                ResidentChunks = Take(0) * workload.Geometry.ChunksPerGroup,
                 WeightSlots = start.WeightSlots + Take(1),
                 ResidentGradients = Take(2),
                 ResidentPieces = Take(3),

@@ -2,13 +2,13 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Dataflow.Model;
 using Dataflow.Schedules;
+using Dataflow.Simulation;
 
 namespace Dataflow.Planning;
 
 /// <summary>
 /// Gives every pool slot and every home its bytes, puts the copies between the compute ops, and yields the schedule without waits.
-/// Fetches are issued in order of their consumers, each as early as its slot allows: a copy queue is first in, first out, so this is
-/// earliest deadline first. Saves are issued in order of production.
+/// Fetches are issued in their <see cref="FetchOrder"/>, each as early as its slot allows; saves in order of production.
 /// </summary>
 internal static class SlotAssignment
 {
@@ -18,11 +18,16 @@ internal static class SlotAssignment
     private const int HostToDevice = 1;
     private const int DeviceToHost = 2;
 
-    public static Schedule Assign(StepProgram program, TenancyResult tenancy, ImmutableArray<KeyValuePair<string, string>> facts)
+    /// <param name="timer">What ops take, if that is known: then fetches are put in an order that keeps the link busy.</param>
+    public static Schedule Assign(StepProgram program, TenancyResult tenancy, ImmutableArray<KeyValuePair<string, string>> facts, OpTimer? timer = null)
     {
         var (slots, deviceEnd) = DeviceSlots(program);
         var (homes, hostEnd) = Homes(program, tenancy, slots);
-        return Make(program, tenancy, facts, homes, [new Arena("device", deviceEnd), new Arena("host", hostEnd)], [.. slots]);
+        ScheduledOp[] compute = [.. program.Ops.Select((op, i) => ComputeOp(op, tenancy.Slots[i]))];
+        var fetches = timer is null
+            ? FetchOrder.ByDeadline(tenancy.Copies)
+            : FetchOrder.ByTime(tenancy.Copies, [.. compute.Select(op => timer.Of(op).Nanoseconds)], timer.Links);
+        return Make(program, tenancy, compute, fetches, facts, homes, [new Arena("device", deviceEnd), new Arena("host", hostEnd)], [.. slots]);
     }
 
     /// <summary>The same in the arenas and slots of another schedule over the same pools, whose homes it shares.</summary>
@@ -33,7 +38,8 @@ internal static class SlotAssignment
         var homes = Enumerable.Range(0, program.Objects.Length)
             .Where(o => travels.Contains(o) || byName.ContainsKey(HomeName(program.Objects[o])))
             .ToDictionary(o => o, o => byName[HomeName(program.Objects[o])]);
-        return Make(program, tenancy, facts, homes, other.Arenas, other.Slots);
+        ScheduledOp[] compute = [.. program.Ops.Select((op, i) => ComputeOp(op, tenancy.Slots[i]))];
+        return Make(program, tenancy, compute, FetchOrder.ByDeadline(tenancy.Copies), facts, homes, other.Arenas, other.Slots);
     }
 
     private static (List<Slot> Slots, Bytes End) DeviceSlots(StepProgram program)
@@ -56,7 +62,7 @@ internal static class SlotAssignment
     private static string HomeName(StepObject item) => "home/" + item.Home;
 
     private static Schedule Make(
-        StepProgram program, TenancyResult tenancy, ImmutableArray<KeyValuePair<string, string>> facts,
+        StepProgram program, TenancyResult tenancy, ScheduledOp[] compute, IEnumerable<Travel> fetches, ImmutableArray<KeyValuePair<string, string>> facts,
         Dictionary<int, int> homes, ImmutableArray<Arena> arenas, ImmutableArray<Slot> slots)
     {
         var state = tenancy.Resident.Select(r => new Placement(r.Object, r.Slot))
@@ -71,7 +77,7 @@ internal static class SlotAssignment
             Inputs = Placements(program, homes, Lifetime.Input),
             State = [.. state],
             Outputs = Placements(program, homes, Lifetime.Output),
-            Ops = Ops(program, tenancy, homes),
+            Ops = Ops(program, tenancy, compute, fetches, homes),
         };
     }
 
@@ -105,7 +111,8 @@ internal static class SlotAssignment
     private static ImmutableArray<Placement> Placements(StepProgram program, Dictionary<int, int> homes, Lifetime life) =>
         [.. Enumerable.Range(0, program.Objects.Length).Where(o => program.Objects[o].Life == life).Select(o => new Placement(o, homes[o]))];
 
-    private static ImmutableArray<ScheduledOp> Ops(StepProgram program, TenancyResult tenancy, Dictionary<int, int> homes)
+    private static ImmutableArray<ScheduledOp> Ops(
+        StepProgram program, TenancyResult tenancy, ScheduledOp[] compute, IEnumerable<Travel> fetches, Dictionary<int, int> homes)
     {
         var copiesAfter = new List<Travel>[program.Ops.Length + 1];
         foreach (var save in tenancy.Copies.Where(c => !c.Fetch).OrderBy(c => c.Object))
@@ -114,7 +121,7 @@ internal static class SlotAssignment
         }
 
         int issue = -1;
-        foreach (var fetch in tenancy.Copies.Where(c => c.Fetch).OrderBy(c => c.Deadline))
+        foreach (var fetch in fetches)
         {
             issue = Math.Max(issue, fetch.IssueAfter);
             (copiesAfter[issue + 1] ??= []).Add(fetch);
@@ -125,7 +132,7 @@ internal static class SlotAssignment
         {
             if (i >= 0)
             {
-                ops.Add(ComputeOp(program.Ops[i], tenancy.Slots[i]));
+                ops.Add(compute[i]);
             }
 
             foreach (var copy in copiesAfter[i + 1] ?? [])

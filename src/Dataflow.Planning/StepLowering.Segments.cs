@@ -12,7 +12,7 @@ internal sealed partial class StepLowering
 {
     private void StreamedForward(Layer l, Chunk c, Round r)
     {
-        var saved = table.Saved(l, c);
+        var saved = table.Saved(l, c, r);
         var (project, attend, combine) = (programs.Project(saved), programs.Attend(saved), programs.Combine(saved));
         var own = geometry.SegmentOf(c, segments);
         var split = programs.SavedBeforeAttention(saved);

@@ -30,7 +30,7 @@ internal sealed partial class StepLowering
         pieces = new OptimizerPieces(workload, programs);
         this.pools = pools;
         segments = residency.WindowSegments;
-        if (segments > 1 && (segments != geometry.SegmentsUpTo(segments) || residency.ResidentGroups > 0 || !BlockPrograms.MayStream(residency.Travelling)))
+        if (segments > 1 && (segments != geometry.SegmentsUpTo(segments) || residency.ResidentChunks > 0 || !BlockPrograms.MayStream(residency.Travelling)))
         {
             throw new ArgumentException($"windows cannot be streamed under {residency}", nameof(residency));
         }
@@ -46,11 +46,7 @@ internal sealed partial class StepLowering
     public static StepProgram Lower(Workload workload, BlockPrograms programs, Residency residency, ImmutableArray<Pool> pools)
     {
         var lowering = new StepLowering(workload, programs, residency, pools);
-        for (int r = 0; r < workload.Geometry.Rounds; r++)
-        {
-            lowering.LowerRound(new Round(r));
-        }
-
+        lowering.LowerRounds(new SavePattern(workload.Model, workload.Geometry, workload.Kind, residency).Interleaves);
         return new StepProgram([.. lowering.ops], lowering.table.Objects, lowering.pools);
     }
 
@@ -58,41 +54,106 @@ internal sealed partial class StepLowering
 
     private IEnumerable<Chunk> Chunks => Enumerable.Range(0, geometry.ChunksPerRound).Select(c => new Chunk(c));
 
-    private void LowerRound(Round r)
+    private bool IsLast(Round r) => r.Index == geometry.Rounds - 1;
+
+    private void LowerRounds(bool interleaved)
     {
-        bool last = r.Index == geometry.Rounds - 1;
-        Embed(r);
+        for (int i = 0; i < geometry.Rounds; i++)
+        {
+            var r = new Round(i);
+            if (i == 0 || !interleaved)
+            {
+                Embed(r);
+                if (interleaved)
+                {
+                    Embed(new Round(1));
+                }
+
+                ForwardPass(r);
+            }
+
+            Head(r, IsLast(r));
+            if (interleaved && !IsLast(r))
+            {
+                BackwardBesideForward(r, new Round(i + 1));
+            }
+            else if (workload.Kind.HasBackward())
+            {
+                BackwardPass(r, interleaved);
+            }
+        }
+    }
+
+    private void ForwardPass(Round r)
+    {
         for (int l = 0; l < model.LayerCount; l++)
         {
             foreach (var c in Chunks)
             {
-                if (segments > 1)
+                Forward(new Layer(l), c, r);
+            }
+        }
+    }
+
+    private void BackwardPass(Round r, bool interleaved)
+    {
+        for (int l = model.LayerCount - 1; l >= 0; l--)
+        {
+            if (interleaved && l == model.LayerCount / 2 && EmbedsLate)
+            {
+                EmbedBackward(new Round(r.Index - 1), last: false);
+            }
+
+            foreach (var c in geometry.BackwardOrder())
+            {
+                Backward(new Layer(l), c, r);
+            }
+
+            GradientIsFinal(IsLast(r), new ParameterOwner(new Layer(l)));
+        }
+
+        EmbedBackward(r, IsLast(r));
+        if (IsLast(r) && workload.Kind == WorkloadKind.ClippedTraining)
+        {
+            UpdateAll();
+        }
+    }
+
+    // A tied table's gradient also comes from the head, in the order of the rounds.
+    private bool EmbedsLate => !model.TiedEmbedding;
+
+    /// <summary>
+    /// Chunk by chunk in turn: the one round from the last layer to the first, the next from the first to the last. Head and embedding
+    /// would follow each other where rounds meet, and wait for each other's parameters and gradients; so the embedding has its turn in the
+    /// middle, forward for the round after, backward for the round before.
+    /// </summary>
+    private void BackwardBesideForward(Round back, Round next)
+    {
+        for (int l = 0; l < model.LayerCount; l++)
+        {
+            if (l == model.LayerCount / 2)
+            {
+                if (EmbedsLate && back.Index > 0)
                 {
-                    StreamedForward(new Layer(l), c, r);
+                    EmbedBackward(new Round(back.Index - 1), last: false);
                 }
-                else
+
+                if (!IsLast(next))
                 {
-                    Forward(new Layer(l), c, r);
+                    Embed(new Round(next.Index + 1));
                 }
+            }
+
+            foreach (var (b, f) in geometry.BackwardOrder().Zip(Chunks))
+            {
+                Backward(new Layer(model.LayerCount - 1 - l), b, back);
+                Forward(new Layer(l), f, next);
             }
         }
 
-        Head(r, last);
-        if (!workload.Kind.HasBackward())
+        if (!EmbedsLate)
         {
-            return;
-        }
-
-        for (int l = model.LayerCount - 1; l >= 0; l--)
-        {
-            BackwardLayer(new Layer(l), r);
-            GradientIsFinal(last, new ParameterOwner(new Layer(l)));
-        }
-
-        EmbedBackward(r, last);
-        if (last && workload.Kind == WorkloadKind.ClippedTraining)
-        {
-            UpdateAll();
+            EmbedBackward(back, last: false);
         }
     }
 
@@ -132,7 +193,13 @@ internal sealed partial class StepLowering
 
     private void Forward(Layer l, Chunk c, Round r)
     {
-        var saved = table.Saved(l, c);
+        if (segments > 1)
+        {
+            StreamedForward(l, c, r);
+            return;
+        }
+
+        var saved = table.Saved(l, c, r);
         Add(OpKind.Forward, l, c, r,
         [
             table.Table(c, r),
@@ -146,33 +213,28 @@ internal sealed partial class StepLowering
         ], saved);
     }
 
-    private void BackwardLayer(Layer l, Round r)
+    private void Backward(Layer l, Chunk c, Round r)
     {
-        bool first = r.Index == 0;
-        foreach (var c in geometry.BackwardOrder())
+        var saved = table.Saved(l, c, r);
+        bool first = r.Index == 0 && c == geometry.BackwardOrder().First();
+        bool lastOfGroup = c.Index % geometry.ChunksPerGroup == geometry.ChunksPerGroup - 1;
+        if (segments > 1)
         {
-            var saved = table.Saved(l, c);
-            bool lastOfGroup = c.Index % geometry.ChunksPerGroup == geometry.ChunksPerGroup - 1;
-            if (segments > 1)
-            {
-                StreamedBackward(l, c, r, saved, lastOfGroup, first);
-                first = false;
-                continue;
-            }
-
-            if (lastOfGroup && geometry.ChunksPerGroup > 1 && !saved.HasFlag(TensorSet.Kv))
-            {
-                RecomputeWindow(l, c, r);
-            }
-
-            if (programs.NeedsRecompute(saved))
-            {
-                Recompute(l, c, r, saved);
-            }
-
-            Backward(l, c, r, saved, lastOfGroup, first);
-            first = false;
+            StreamedBackward(l, c, r, saved, lastOfGroup, first);
+            return;
         }
+
+        if (lastOfGroup && geometry.ChunksPerGroup > 1 && !saved.HasFlag(TensorSet.Kv))
+        {
+            RecomputeWindow(l, c, r);
+        }
+
+        if (programs.NeedsRecompute(saved))
+        {
+            Recompute(l, c, r, saved);
+        }
+
+        Backward(l, c, r, saved, lastOfGroup, first);
     }
 
     /// <summary>K and V of every chunk of the group, ascending, before the backward of its last chunk reads them all.</summary>
@@ -188,7 +250,7 @@ internal sealed partial class StepLowering
                 table.Stream(Roles.Input, l, c, r, AccessMode.Read),
                 table.Window(l, c, r, recomputed: true, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write),
                 .. table.Scratch(programs.RecomputeKv().ScratchLength, AccessMode.Write),
-            ], table.Saved(l, c), TensorSet.Kv);
+            ], table.Saved(l, c, r), TensorSet.Kv);
         }
     }
 

@@ -43,7 +43,8 @@ public sealed record Pool(string Name, Bytes SlotLength, int SlotCount, Replacem
 
 /// <summary>An object of the step, before it has a place.</summary>
 /// <param name="Home">Objects with the same home share one slot on the host, if they ever travel (the same chunk in different rounds).</param>
-public sealed record StepObject(string Name, string Home, Bytes Length, int Pool, Lifetime Life);
+/// <param name="LeavesAtOnce">It gives its slot up once its forward is over, although nobody wants the slot yet.</param>
+public sealed record StepObject(string Name, string Home, Bytes Length, int Pool, Lifetime Life, bool LeavesAtOnce = false);
 
 /// <summary>An operand of a compute op, before its object has a place.</summary>
 public readonly record struct Use(string Role, int Object, Bytes Offset, Bytes Length, AccessMode Mode);

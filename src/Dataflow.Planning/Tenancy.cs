@@ -176,11 +176,16 @@ internal sealed class Tenancy
                 slots[i][u] = Enter(uses, u, i, start);
             }
 
-            foreach (var use in uses)
+            for (int u = 0; u < uses.Length; u++)
             {
-                if (lastUse[use.Object] == i && states[use.Object].Slot >= 0)
+                int o = uses[u].Object;
+                if (states[o].Slot >= 0 && lastUse[o] == i)
                 {
-                    Leave(use.Object, now);
+                    Leave(o, now);
+                }
+                else if (states[o].Slot >= 0 && program.Objects[o].LeavesAtOnce && IsForward(i) && !IsForward(nextUse[i][u]))
+                {
+                    Evict(pools[program.Objects[o].Pool], o);
                 }
             }
         }
@@ -193,6 +198,9 @@ internal sealed class Tenancy
             }
         }
     }
+
+    private bool IsForward(int op) =>
+        program.Ops[op].Kind is Schedules.OpKind.Embed or Schedules.OpKind.Forward or Schedules.OpKind.Project or Schedules.OpKind.Attend or Schedules.OpKind.Combine;
 
     private int Enter(ImmutableArray<Use> uses, int index, int op, long start)
     {

@@ -39,7 +39,7 @@ public class HandScheduleTests
     private static Residency Residency { get; } = new()
     {
         Travelling = TensorSet.All,
-        ResidentGroups = 0,
+        ResidentChunks = 0,
         WeightSlots = 1,
         GradientSlots = 1,
         ResidentGradients = 0,

@@ -154,7 +154,7 @@ public class SegmentTests
         };
         var workload = new Workload(model, Recipe.Fp32, geometry, WorkloadKind.Training);
         var programs = new BlockPrograms(model, workload.Recipe, geometry);
-        return Planner.PlanFor(workload, new ResidencyChain(workload, programs, saved, Tier.Bare, segments)[0] with { ResidentGroups = resident });
+        return Planner.PlanFor(workload, new ResidencyChain(workload, programs, saved, Tier.Bare, segments)[0] with { ResidentChunks = resident });
     }
 
     /// <summary>For each number of segments that a random request may have, one of its residencies.</summary>

@@ -58,10 +58,15 @@ internal static class PlanReport
     public static void WriteResidency(TextWriter output, TrainingPlan plan)
     {
         var (r, model, g) = (plan.Residency, plan.Workload.Model, plan.Workload.Geometry);
-        int groups = model.LayerCount * g.GroupsPerRound;
+        int pairs = model.LayerCount * g.ChunksPerRound;
         output.WriteLine("Residency:");
         output.WriteLine($"  parameters     {(r.WeightSlots >= model.LayerCount ? $"all {model.LayerCount} layers stay" : $"{r.WeightSlots} of {model.LayerCount} layers on the device at a time")}; embedding and head {(g.VocabularyBlocks > 1 ? "in blocks, which " : "")}{(r.VocabularyResident ? "stay" : "take turns")}");
-        output.WriteLine($"  activations    {Stay(r.ResidentGroups, groups, "groups of chunks")}; the others keep {SaveSets.NameOf(r.Travelling)} (input,{SaveSets.ListOf(r.Travelling)})");
+        output.WriteLine($"  activations    {Stay(r.ResidentChunks, pairs, "pairs of layer and chunk")}; the others keep {SaveSets.NameOf(r.Travelling)} (input,{SaveSets.ListOf(r.Travelling)}){(r.MoreSixteenths > 0 ? $", {r.MoreSixteenths} in 16 of them {SaveSets.NameOf(r.TravellingMore)}" : "")}");
+        if (r.Interleaved)
+        {
+            output.WriteLine("  rounds         a round's backward alternates with the next one's forward");
+        }
+
         output.WriteLine($"  windows        {Windows(r)}");
         if (plan.Workload.Kind == WorkloadKind.Training)
         {
