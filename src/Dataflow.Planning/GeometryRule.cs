@@ -17,6 +17,10 @@ public static class GeometryRule
     private const int StepTokens = 8192;
     private const int LogitsElements = 1 << 25;
 
+    // What a search looks at: chunks of at least so many tokens, and rounds of up to so many groups of chunks besides the whole step and its half.
+    private static readonly int[] SearchedChunks = [32768, 16384, 8192, 4096, 2048];
+    private const int SearchedGroups = 8;
+
     // Smaller blocks of the vocabulary save little beside a layer, and products with them run slower.
     private const int SmallestVocabularyBlock = 8192;
 
@@ -34,6 +38,64 @@ public static class GeometryRule
         long most = (long?)request.Rows * request.Seqlen ?? int.MaxValue;
         int[] chunks = pins.ChunkTokens is { } pinned ? [(int)Math.Min(pinned, most)] : [.. ChunkTokens(request)];
         return [.. VocabularyBlocks(request).SelectMany(blocks => chunks.Select(tokens => Make(request, tokens, blocks)))];
+    }
+
+    /// <summary>
+    /// What a search chooses from: fewer sizes of chunks, larger ones among them, each with rounds from one chunk group to the whole step;
+    /// the vocabulary whole. The head takes as many tokens at a time as the scratch of a block's backward has room for.
+    /// </summary>
+    /// <exception cref="UserErrorException">The pinned geometry cannot hold the rows.</exception>
+    public static IReadOnlyList<Geometry> SearchCandidates(PlanRequest request)
+    {
+        var pins = request.Pins;
+        var found = new List<Geometry>();
+        long most = (long?)request.Rows * request.Seqlen ?? int.MaxValue;
+        int[] chunks = pins.ChunkTokens is { } pinned ? [(int)Math.Min(pinned, most)]
+            : [.. SearchedChunks.Select(least => (int)Math.Min(ChunkTokens(request, least), most)).Distinct()];
+        foreach (int tokens in chunks)
+        {
+            if (pins.ChunksPerRound is not null || pins.Rounds is not null || request.Rows is null)
+            {
+                found.Add(Make(request, tokens, pins.VocabularyBlocks ?? 1));
+                continue;
+            }
+
+            var one = Make(request with { Pins = pins with { ChunkTokens = tokens, Rounds = 1 } }, tokens, pins.VocabularyBlocks ?? 1);
+            int groups = one.GroupsPerRound, last = 0;
+            for (int perRound = 1; perRound <= groups; perRound++)
+            {
+                int rounds = (groups + perRound - 1) / perRound;
+                bool few = perRound <= SearchedGroups || rounds <= 2;
+                if (rounds == last || !few)
+                {
+                    continue;
+                }
+
+                last = rounds;
+                found.Add(Make(request with { Pins = pins with { ChunkTokens = tokens, ChunksPerRound = perRound * one.ChunksPerGroup, Rounds = rounds } }, tokens, pins.VocabularyBlocks ?? 1));
+            }
+        }
+
+        return [.. found.Select(g => g with { HeadTokens = HeadTokens(request, g) }).Distinct()];
+    }
+
+    private static int HeadTokens(PlanRequest request, Geometry geometry)
+    {
+        var room = new BlockPrograms(request.Model, request.Recipe, geometry).Backward(TensorSet.Kv | TensorSet.Attention | TensorSet.Query | TensorSet.Residual).ScratchLength;
+        int tokens = geometry.HeadTokens;
+        while (tokens * 2 <= geometry.ChunkTokens && geometry.ChunkTokens % (tokens * 2) == 0)
+        {
+            var head = new BlockPrograms(request.Model, request.Recipe, geometry with { HeadTokens = tokens * 2 });
+            bool fits = (head.Vocabulary.AreCut ? head.HeadBackward(new VocabularyBlock(0)) : head.Head()).ScratchLength <= room;
+            if (!fits)
+            {
+                break;
+            }
+
+            tokens *= 2;
+        }
+
+        return tokens;
     }
 
     /// <summary>From large to small.</summary>

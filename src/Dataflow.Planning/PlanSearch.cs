@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Dataflow.Model;
 using Dataflow.Simulation;
@@ -9,10 +10,11 @@ public sealed record PlanChoice(Geometry Geometry, Residency Residency);
 
 /// <summary>A choice that was simulated.</summary>
 /// <param name="Device">Device memory that it takes, reserve included.</param>
-/// <param name="Host">Host memory that it takes.</param>
+/// <param name="Host">Host memory that it takes, at most.</param>
 /// <param name="StepNanoseconds">A step in the steady state of the loop.</param>
 /// <param name="ComputeNanoseconds">Of these, the compute stream works.</param>
-public sealed record PlanCandidate(PlanChoice Choice, Bytes Device, Bytes Host, long StepNanoseconds, long ComputeNanoseconds)
+/// <param name="FloorNanoseconds">A step of the same geometry in which nothing is repeated and nothing waits.</param>
+public sealed record PlanCandidate(PlanChoice Choice, Bytes Device, Bytes Host, long StepNanoseconds, long ComputeNanoseconds, long FloorNanoseconds)
 {
     /// <summary>Tokens a second.</summary>
     public double TokensPerSecond => Choice.Geometry.TokensPerStep * 1e9 / StepNanoseconds;
@@ -36,26 +38,102 @@ public abstract record SearchResult
 /// <summary>
 /// Policy auto: the fastest plan on a machine. One object answers for one model, workload and machine at any number of budgets; what
 /// it has simulated for one it knows for the next. The same request has the same answer on any machine and any number of cores.
+///
+/// In two steps. A shortlist is drawn up without regard to the budget: for every pair of <see cref="BudgetLevels"/> the plan that the estimate likes best.
+/// A budget then has the fastest, as simulated, of all on the list that it has room for. More memory has room for more of them: so
+/// it never makes a plan slower, whatever the estimate is worth. What cannot beat the fastest one so far, by its bound, is not simulated.
 /// </summary>
-/// <param name="request">The request; its budget is ignored.</param>
-/// <param name="machine">What kernels and copies take.</param>
-public sealed class PlanSearch(PlanRequest request, CostModel machine)
+public sealed class PlanSearch
 {
-    /// <summary>The fastest plan within a budget.</summary>
+    // Simulated side by side; fixed, so that what is simulated does not depend on the number of cores.
+    private const int Batch = 4;
+    private readonly PlanRequest request;
+    private readonly CostModel machine;
+    private readonly List<PlanFamily> families;
+    private readonly ConcurrentDictionary<(int Family, int Index), Lazy<PlanCandidate>> simulated = new();
+    private Shortlist? shortlist;
+
+    /// <param name="request">The request; its budget is ignored.</param>
+    /// <param name="machine">What kernels and copies take.</param>
     /// <exception cref="UserErrorException">The request contradicts itself.</exception>
+    public PlanSearch(PlanRequest request, CostModel machine)
+    {
+        (this.request, this.machine) = (request, machine);
+        families = SearchSpace.Of(request, machine);
+    }
+
+    /// <summary>Plans simulated so far.</summary>
+    public int Simulated => simulated.Count;
+
+    /// <summary>The fastest plan within a budget. May be asked from several threads.</summary>
     public SearchResult Find(MemoryBudget budget)
+    {
+        var entries = ShortlistFor(budget).Within(budget);
+        if (entries.Count == 0)
+        {
+            return Last(budget);
+        }
+
+        var found = new List<PlanCandidate>();
+        long best = long.MaxValue;
+        int at = 0;
+        while (at < entries.Count)
+        {
+            var batch = new List<ShortlistEntry>();
+            for (; at < entries.Count && batch.Count < Batch; at++)
+            {
+                if (entries[at].Bound <= best)
+                {
+                    batch.Add(entries[at]);
+                }
+            }
+
+            var results = new PlanCandidate[batch.Count];
+            Parallel.For(0, batch.Count, i => results[i] = Simulate(batch[i]));
+            foreach (var result in results)
+            {
+                best = Math.Min(best, result.StepNanoseconds);
+                found.Add(result);
+            }
+        }
+
+        var ordered = found.OrderBy(c => c.StepNanoseconds).ThenBy(c => c.Device).ThenBy(c => c.Host).ToList();
+        return new SearchResult.Found(ordered[0], [.. ordered.Skip(1)]);
+    }
+
+    private Shortlist ShortlistFor(MemoryBudget budget)
+    {
+        lock (families)
+        {
+            return shortlist is { } known && known.Covers(budget) ? known : shortlist = Shortlist.Of(families, request.Reserved, budget);
+        }
+    }
+
+    private PlanCandidate Simulate(ShortlistEntry entry) =>
+        simulated.GetOrAdd((entry.Family, entry.Index), key => new Lazy<PlanCandidate>(() =>
+        {
+            var family = families[key.Family];
+            return Simulate(family.Geometry, family[key.Index], new Footprint(entry.Device, entry.Host));
+        })).Value;
+
+    private PlanCandidate Simulate(SearchGeometry geometry, Residency residency, Footprint memory)
+    {
+        var (step, compute) = StepSimulation.Of(geometry.Workload, residency, machine);
+        return new PlanCandidate(new PlanChoice(geometry.Workload.Geometry, residency), memory.Device, memory.Host, step, compute, geometry.FloorNanoseconds);
+    }
+
+    /// <summary>Between the least budget that works at all and the first level above it: what the simple rules would do.</summary>
+    private SearchResult Last(MemoryBudget budget)
     {
         var wanted = request with { Budget = budget };
         var candidates = new PlanCandidates(wanted);
-        if (candidates.Best(budget) is not { } best)
+        if (candidates.Best(budget) is not var (workload, programs, residency))
         {
             return new SearchResult.None(Refusal.Explain(wanted, candidates));
         }
 
-        var plan = Planner.PlanFor(wanted, new PlanChoice(best.Workload.Geometry, best.Residency), machine);
-        var costs = OpCosts.Of(plan.Schedule, plan.Workload, machine);
-        var timeline = Simulator.Steady(plan.Schedule, costs, machine.Links);
+        var memory = Footprint.Of(workload, programs, residency);
         return new SearchResult.Found(
-            new PlanCandidate(new PlanChoice(best.Workload.Geometry, best.Residency), plan.DevicePeak, plan.HostPeak, timeline.StepNanoseconds, costs.Where(c => c.Link < 0).Sum(c => c.Nanoseconds)), []);
+            Simulate(new SearchGeometry(workload, machine), residency, memory with { Device = memory.Device + request.Reserved }), []);
     }
 }

@@ -41,6 +41,13 @@ public static class Planner
         return Finish(workload, programs, choice.Residency, request.Budget, request.Reserved, machine);
     }
 
+    /// <summary>The schedule of a residency, without proof that it fits anything.</summary>
+    internal static Schedule Lower(Workload workload, BlockPrograms programs, Residency residency, CostModel machine)
+    {
+        var program = StepLowering.Lower(workload, programs, residency);
+        return WaitInference.Infer(SlotAssignment.Assign(program, Tenancy.Settle(program), [], new OpTimer(workload, machine)));
+    }
+
     /// <summary>The plan of a residency that was chosen elsewhere; its budget is what it needs.</summary>
     internal static TrainingPlan PlanFor(Workload workload, Residency residency, CostModel? machine = null)
     {

@@ -23,14 +23,14 @@ internal enum Tier
 internal sealed class ResidencyChain
 {
     private readonly Workload workload;
-    private readonly BlockPrograms programs;
+    private readonly MemorySizes sizes;
     private readonly Residency start;
     private readonly int[] stages;
 
     /// <param name="segments">Segments that windows are streamed by; 1: whole windows.</param>
     public ResidencyChain(Workload workload, BlockPrograms programs, TensorSet saved, Tier tier, int segments = 1)
     {
-        (this.workload, this.programs, Tier) = (workload, programs, tier);
+        (this.workload, sizes, Tier) = (workload, new MemorySizes(workload, programs), tier);
         var geometry = workload.Geometry;
         bool training = workload.Kind.Updates();
         int layers = workload.Model.LayerCount, chunks = geometry.ChunksPerRound;
@@ -59,7 +59,7 @@ internal sealed class ResidencyChain
             segments > 1 ? 0 : layers * geometry.GroupsPerRound,
             layers - start.WeightSlots,
             training && (geometry.Rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining) ? layers : 0,
-            training ? new OptimizerPieces(workload, programs).Total : 0,
+            training ? sizes.Pieces : 0,
             (cut ? ring < blocks : !workload.Model.TiedEmbedding) ? 1 : 0,
         ];
     }
@@ -94,7 +94,7 @@ internal sealed class ResidencyChain
     }
 
     /// <summary>Memory of the residency at that place.</summary>
-    public Footprint FootprintAt(int index) => Footprint.Of(workload, programs, this[index]);
+    public Footprint FootprintAt(int index) => sizes.Of(this[index]);
 
     /// <summary>The last place with at most that much device memory, -1 if there is none.</summary>
     public int LastWithin(Bytes device) => FirstWhere(i => FootprintAt(i).Device > device) - 1;

@@ -1,0 +1,234 @@
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>
+/// The memory of any residency of one workload, known without lowering it. What does not depend on the residency is looked up once, since a search asks
+/// for thousands. The device figure is exact: <see cref="DevicePools"/> to the byte. The host figure is what the tenancy pass will need or slightly more, never
+/// less, and feasibility is decided by it; tests hold both to the lowered plan.
+/// </summary>
+internal sealed class MemorySizes
+{
+    private readonly Workload workload;
+    private readonly BlockPrograms programs;
+    private readonly Geometry geometry;
+    private readonly OptimizerPieces pieces;
+    private readonly Bytes[] momentsBefore;
+    private readonly Bytes?[] scratch = new Bytes?[(int)TensorSet.All + 1];
+    private readonly Dictionary<(bool, int), Bytes[]> vocabulary = [];
+    private readonly int layers;
+    private readonly int chunks;
+    private readonly bool clipped;
+    private readonly Bytes weights;
+    private readonly Bytes gradients;
+    private readonly Bytes streams;
+
+    public MemorySizes(Workload workload, BlockPrograms programs)
+    {
+        (this.workload, this.programs, geometry) = (workload, programs, workload.Geometry);
+        (layers, chunks) = (workload.Model.LayerCount, geometry.ChunksPerRound);
+        clipped = workload.Kind == WorkloadKind.ClippedTraining;
+        pieces = new OptimizerPieces(workload, programs);
+        momentsBefore = MomentsBefore();
+        weights = programs.BlockLayout.Size(workload.Recipe.Parameters).Aligned;
+        gradients = programs.BlockLayout.Size(workload.Recipe.Gradients).Aligned;
+        streams = programs.StreamSize.Aligned;
+    }
+
+    /// <summary>Pieces of optimizer state.</summary>
+    public int Pieces => pieces.Total;
+
+    /// <summary>Both memories of a residency.</summary>
+    public Footprint Of(Residency residency)
+    {
+        var pattern = new SavePattern(workload.Model, geometry, workload.Kind, residency);
+        return new Footprint(Device(residency, pattern), Host(residency, pattern));
+    }
+
+    private bool Training => workload.Kind.Updates();
+
+    /// <summary>No gradient outlives the layer that it is made in.</summary>
+    private bool UsedAtOnce => geometry.Rounds == 1 && workload.Kind == WorkloadKind.Training;
+
+    private Bytes Device(Residency residency, SavePattern pattern)
+    {
+        int alive = pattern.Interleaves ? 2 : 1, resident = residency.ResidentChunks, segments = residency.WindowSegments;
+        int windows = geometry.ChunksPerSegment(segments);
+        var size = Scratch(residency).Aligned
+            + (geometry.TableSize.Aligned * (Math.Min(alive * alive, geometry.Rounds) * chunks))
+            + DevicePools.LossSize(geometry).Aligned
+            + (clipped ? DevicePools.NormSize(workload.Model, programs).Aligned : Bytes.Zero);
+        size += weights * Math.Min(residency.WeightSlots, layers);
+        size += gradients * (residency.ResidentGradients + GradientRing(residency));
+        size += Training ? pieces.SlotSize.Aligned * (residency.ResidentPieces + MomentsRing(residency)) : Bytes.Zero;
+        size += streams * (StreamSlots(residency, alive) + GradStreamSlots(residency, alive));
+        size += (programs.KvPieceSize * windows).Aligned * WindowSlots(residency, alive);
+        size += (programs.GradKvPieceSize * windows).Aligned * GradWindowSlots(residency);
+        if (programs.Vocabulary.AreCut)
+        {
+            size += programs.LogitStatisticsSize.Aligned * chunks;
+            size += workload.Kind.HasBackward() ? programs.GradHeadSize.Aligned * Math.Min(residency.GradStreamSlots, chunks) : Bytes.Zero;
+        }
+
+        var whole = programs.ActivationsSize(residency.ResidentSet).Aligned;
+        size += DevicePools.OnePool(residency)
+            ? whole * ActivationSlots(residency, pattern)
+            : (whole * resident) + (programs.ActivationsSize(pattern.Most).Aligned * ActivationSlots(residency, pattern));
+        return size + Vocabulary(residency)[0];
+    }
+
+    private Bytes Host(Residency residency, SavePattern pattern)
+    {
+        var host = (geometry.TableSize.Aligned * ((long)chunks * geometry.Rounds)) + DevicePools.LossSize(geometry).Aligned;
+        host += clipped ? DevicePools.NormSize(workload.Model, programs).Aligned : Bytes.Zero;
+
+        // A ring that turns around fetches its missing layers once each way: the first on the way back, the last on the way out.
+        // A third pass, for updates that wait for the norm, fetches the others too; where rounds interleave they pass in pairs from both ends.
+        int alive = pattern.Interleaves ? 2 : 1, weightSlots = Math.Min(residency.WeightSlots, layers);
+        bool turn = !clipped && !pattern.Interleaves;
+        host += weights * (turn ? Math.Min(layers, 2 * (layers - weightSlots)) : weightSlots < layers ? layers : 0);
+        host += Vocabulary(residency)[1];
+        host += Gradients(residency);
+        host += Training && MomentsRing(residency) < pieces.Total - residency.ResidentPieces
+            ? momentsBefore[^1] - momentsBefore[residency.ResidentPieces] : Bytes.Zero;
+        host += streams * (pattern.Interleaves
+            ? TwoRounds(pattern.Travelling + chunks, layers + 1) + (SavePattern.RoundsEmbedded * chunks)
+            : ((layers + 1) * chunks) - StreamsKept(StreamSlots(residency, alive)));
+        host += Activations(residency, pattern);
+        if (residency.WindowSegments > 1)
+        {
+            host += Footprint.Segments(workload, programs, residency, WindowSlots(residency, alive), GradWindowSlots(residency));
+        }
+        else if (residency.Travelling.HasFlag(TensorSet.Kv))
+        {
+            host += (programs.KvPieceSize * geometry.ChunksPerGroup).Aligned
+                * (pattern.Interleaves
+                    ? TwoRounds(pattern.Travelling + geometry.ChunksPerGroup - 1, layers) / geometry.ChunksPerGroup
+                    : Leaving(layers * geometry.GroupsPerRound, WindowSlots(residency, alive), geometry.GroupsPerRound));
+        }
+
+        int gradStreams = GradStreamSlots(residency, alive);
+        host += streams * (gradStreams < chunks ? chunks : 0);
+        int gradHeads = programs.Vocabulary.AreCut && workload.Kind.HasBackward() && programs.GradHeadSize > Bytes.Zero ? Math.Min(residency.GradStreamSlots, chunks) : 0;
+        return host + (programs.GradHeadSize.Aligned * VocabularyMemory.GradHeadHomes(programs, chunks, gradHeads));
+    }
+
+    private int GradientRing(Residency residency) => Math.Min(residency.GradientSlots, layers - residency.ResidentGradients);
+
+    private int MomentsRing(Residency residency) => Math.Min(residency.OptimizerSlots, pieces.Total - residency.ResidentPieces);
+
+    private int StreamSlots(Residency residency, int alive) => Math.Min(residency.StreamSlots + residency.ResidentChunks, (layers + 1) * chunks * alive);
+
+    private int GradStreamSlots(Residency residency, int alive) => Math.Min(residency.GradStreamSlots, alive * chunks);
+
+    private int WindowSlots(Residency residency, int alive) =>
+        Math.Min(residency.WindowSlots + (residency.ResidentChunks / geometry.ChunksPerGroup), layers * geometry.GroupsPerRound * residency.WindowSegments * alive);
+
+    private static int GradWindowSlots(Residency residency) =>
+        residency.WindowSegments == 1 ? 1 : Math.Min(residency.WindowSlots, residency.WindowSegments);
+
+    private int ActivationSlots(Residency residency, SavePattern pattern)
+    {
+        bool onePool = DevicePools.OnePool(residency);
+        if (programs.ActivationsSize(onePool ? residency.ResidentSet : pattern.Most) == Bytes.Zero)
+        {
+            return 0;
+        }
+
+        return onePool
+            ? Math.Min(residency.ActivationSlots + residency.ResidentChunks, layers * chunks)
+            : Math.Min(residency.ActivationSlots, pattern.Travelling);
+    }
+
+    private Bytes Scratch(Residency residency)
+    {
+        if (residency.WindowSegments > 1)
+        {
+            return DevicePools.ScratchSize(workload, programs, residency);
+        }
+
+        Bytes Of(TensorSet saved) => scratch[(int)saved] ??= DevicePools.ScratchSize(workload, programs, residency with { Travelling = saved, MoreSixteenths = 0, ResidentChunks = 0 });
+        var size = Of(residency.Travelling);
+        size = residency.MoreSixteenths > 0 ? Bytes.Max(size, Of(residency.TravellingMore)) : size;
+        return residency.ResidentChunks > 0 ? Bytes.Max(size, Of(residency.ResidentSet)) : size;
+    }
+
+    /// <summary>Device and host memory of embedding and head: parameters on both, and what gradients need at home.</summary>
+    private Bytes[] Vocabulary(Residency residency)
+    {
+        var key = (residency.VocabularyResident, residency.VocabularySlots);
+        if (!vocabulary.TryGetValue(key, out var found))
+        {
+            var recipe = workload.Recipe;
+            var device = VocabularyMemory.Pools('W', recipe.Parameters, workload, programs, residency)
+                .Concat(VocabularyMemory.Pools('G', recipe.Gradients, workload, programs, residency))
+                .Aggregate(Bytes.Zero, (sum, p) => sum + (p.SlotLength.Aligned * p.SlotCount));
+            vocabulary[key] = found =
+            [
+                device, VocabularyMemory.WeightHomes(workload, programs, residency), VocabularyMemory.GradientHomes(workload, programs, residency),
+            ];
+        }
+
+        return found;
+    }
+
+    /// <summary>Forward needs the streams of the layer's remaining chunks and of the next layer's first ones at once.</summary>
+    private int StreamsKept(int slots)
+    {
+        // Blocks of the vocabulary pass the chunks of the first and the last layer again and again: fewer slots than chunks keep none.
+        return slots > chunks ? slots : geometry.GroupsPerRound == 1 && (slots == chunks || !programs.Vocabulary.AreCut) ? slots - 1 : 0;
+    }
+
+    /// <summary>
+    /// Saved activations of the pairs that travel. Those of the last ones stay in the slots, where a layer's fit them; where all pairs share one
+    /// pool, those that stay count as slots.
+    /// </summary>
+    private Bytes Activations(Residency residency, SavePattern pattern)
+    {
+        bool onePool = DevicePools.OnePool(residency);
+        int slots = ActivationSlots(residency, pattern);
+        int perTurn = geometry.GroupsPerRound == 1 ? 1 : chunks;
+        int objects = pattern.Travelling + (onePool ? residency.ResidentChunks : 0);
+        int stay = !pattern.Interleaves && slots >= Math.Min(perTurn, objects) ? slots : 0;
+        var (pairs, more) = onePool ? (objects - stay, 0) : pattern.Homes(stay);
+        return (programs.ActivationsSize(residency.Travelling).Aligned * (pairs - more)) + (programs.ActivationsSize(pattern.Most).Aligned * more);
+    }
+
+    /// <summary>Homes of so many pairs at the beginning and, of the other round, at the end (<see cref="SavePattern.HomeOf"/>).</summary>
+    private long TwoRounds(int pairs, int homeLayers) => Math.Min(2L * pairs, (homeLayers + 1L) * chunks);
+
+    /// <summary>
+    /// Objects that leave a pool in which the last ones produced are the first ones wanted back. Within a layer the groups come back in the
+    /// order in which they went, so that fewer slots than a layer has objects save none.
+    /// </summary>
+    private static int Leaving(int objects, int slots, int perTurn) => slots >= Math.Min(perTurn, objects) ? objects - slots : objects;
+
+    /// <summary>Gradients go home between rounds where slots are too few, and as results where they are what the step is for.</summary>
+    private Bytes Gradients(Residency residency)
+    {
+        if (workload.Kind == WorkloadKind.Gradients)
+        {
+            return (gradients * layers) + VocabularyMemory.All(programs, workload.Recipe.Gradients);
+        }
+
+        var homes = Vocabulary(residency)[2];
+        int ring = layers - residency.ResidentGradients;
+        return UsedAtOnce ? homes : (gradients * (GradientRing(residency) < ring ? ring : 0)) + homes;
+    }
+
+    /// <summary>State of the first so many pieces: updates run head to embedding, or the other way round where all wait for the norm.</summary>
+    private Bytes[] MomentsBefore()
+    {
+        var before = new Bytes[pieces.Total + 1];
+        int at = 0;
+        foreach (var (layout, copies) in clipped ? pieces.Order.Reverse() : pieces.Order)
+        {
+            for (int i = 0; i < pieces.CountOf(layout) * copies; i++, at++)
+            {
+                before[at + 1] = before[at] + pieces.Size(pieces.Elements(layout, i % pieces.CountOf(layout)).Count).Aligned;
+            }
+        }
+
+        return before;
+    }
+}

@@ -1,0 +1,111 @@
+using Dataflow.Model;
+using Dataflow.Simulation;
+
+namespace Dataflow.Planning;
+
+/// <summary>
+/// Everything that a search may choose, as families of residencies. A function of model, workload and pins, never of budgets. First the
+/// families that run copies beside compute; then those for memories in which little fits: small chunks, cut vocabularies, streamed windows, one slot of each.
+/// </summary>
+internal static class SearchSpace
+{
+    private const TensorSet Attention = TensorSet.Kv | TensorSet.Attention;
+    private const TensorSet Residual = Attention | TensorSet.Query | TensorSet.Residual;
+
+    // From this length on attention is so much of the work that its output is worth keeping where nothing else is.
+    private const int LongSequence = 32768;
+    private const int MostInterleavedTokens = 65536;
+
+    /// <summary>What travelling activations keep, from least to most; between two neighbours lie mixes.</summary>
+    private static readonly TensorSet[] Ladder = [TensorSet.Kv, Attention, Residual, TensorSet.All];
+
+    private static readonly Spending[][] Orders =
+    [
+        [Spending.OptimizerRing, Spending.Activations, Spending.Weights, Spending.Gradients, Spending.Moments, Spending.Vocabulary],
+        [Spending.OptimizerRing, Spending.Vocabulary, Spending.Activations, Spending.Weights, Spending.Gradients, Spending.Moments],
+        [Spending.OptimizerRing, Spending.Weights, Spending.Activations, Spending.Gradients, Spending.Moments, Spending.Vocabulary],
+        [Spending.OptimizerRing, Spending.Vocabulary, Spending.Weights, Spending.Gradients, Spending.Moments, Spending.Activations],
+    ];
+
+    /// <summary>All families, in an order that decides between equals.</summary>
+    public static List<PlanFamily> Of(PlanRequest request, CostModel machine)
+    {
+        var families = new List<PlanFamily>();
+        foreach (var geometry in GeometryRule.SearchCandidates(request))
+        {
+            AddMain(families, request, new SearchGeometry(new Workload(request.Model, request.Recipe, geometry, request.Kind), machine));
+        }
+
+        foreach (var geometry in GeometryRule.Candidates(request))
+        {
+            AddSmall(families, request, new SearchGeometry(new Workload(request.Model, request.Recipe, geometry, request.Kind), machine));
+        }
+
+        return families;
+    }
+
+    private static void AddMain(List<PlanFamily> families, PlanRequest request, SearchGeometry geometry)
+    {
+        var g = geometry.Workload.Geometry;
+        bool interleaves = g.Rounds > 3 && geometry.Workload.Kind.HasBackward() && (long)g.ChunkTokens * g.ChunksPerRound <= MostInterleavedTokens;
+        TensorSet[] stays = g.Seqlen >= LongSequence ? [TensorSet.All, Residual, Attention] : [TensorSet.All];
+        foreach (var (less, more, share) in Mixes(request))
+        {
+            foreach (var tier in g.ChunksPerRound > 4 ? new[] { Tier.WholeRound, Tier.Doubled } : [Tier.WholeRound])
+            {
+                var start = new ResidencyChain(geometry.Workload, geometry.Programs, less, tier)[0] with
+                {
+                    TravellingMore = more, MoreSixteenths = share, ResidentsSpread = true, LastRoundKeepsLess = share > 0,
+                };
+                foreach (var stay in stays)
+                {
+                    var plain = start with { ResidentSet = g.ChunksPerGroup > 1 ? (stay & ~TensorSet.Kv) | (less & TensorSet.Kv) : stay };
+                    foreach (var order in Orders)
+                    {
+                        families.Add(new PlanFamily(geometry, plain, order));
+                        if (interleaves && tier == Tier.WholeRound)
+                        {
+                            families.Add(new PlanFamily(geometry, plain.Interleaving(geometry.Workload), order));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private static void AddSmall(List<PlanFamily> families, PlanRequest request, SearchGeometry geometry)
+    {
+        TensorSet[] sets = request.SaveSet is { } pinned ? [pinned] : [TensorSet.None, .. Ladder];
+        foreach (var saved in sets)
+        {
+            foreach (var tier in new[] { Tier.Doubled, Tier.Bare })
+            {
+                foreach (int segments in SegmentRule.Counts(geometry.Workload, saved).Prepend(1))
+                {
+                    families.Add(new PlanFamily(geometry, new ResidencyChain(geometry.Workload, geometry.Programs, saved, tier, segments)[0], Orders[0]));
+                }
+            }
+        }
+    }
+
+    /// <summary>Pairs of neighbours on the ladder with the share of the larger, in sixteenths.</summary>
+    private static IEnumerable<(TensorSet Less, TensorSet More, int Share)> Mixes(PlanRequest request)
+    {
+        if (request.SaveSet is { } pinned)
+        {
+            yield return (pinned, pinned, 0);
+            yield break;
+        }
+
+        yield return (TensorSet.None, TensorSet.None, 0);
+        for (int i = 0; i + 1 < Ladder.Length; i++)
+        {
+            for (int share = 0; share < 16; share++)
+            {
+                yield return (Ladder[i], Ladder[i + 1], share);
+            }
+        }
+
+        yield return (Ladder[^1], Ladder[^1], 0);
+    }
+}

@@ -1,0 +1,144 @@
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>A plan worth simulating.</summary>
+/// <param name="Family">Its family.</param>
+/// <param name="Index">Its place in the family.</param>
+/// <param name="Estimate">Nanoseconds of a step, roughly.</param>
+/// <param name="Bound">Nanoseconds of a step, at least.</param>
+internal readonly record struct ShortlistEntry(int Family, int Index, Bytes Device, Bytes Host, double Estimate, double Bound)
+{
+    /// <summary>Whether it comes before another: the smaller estimate, then the earlier family, then less memory.</summary>
+    public bool Precedes(in ShortlistEntry other) =>
+        (Estimate, Family, Index).CompareTo((other.Estimate, other.Family, other.Index)) < 0;
+}
+
+/// <summary>
+/// For every pair of levels of device and host memory the plan with the smallest estimate among those that fit it. Levels are the same for all
+/// requests, so that a larger budget has all entries of a smaller one.
+/// </summary>
+internal sealed class Shortlist
+{
+    private readonly MemoryBudget covered;
+    private readonly List<(int DeviceLevel, int HostLevel, ShortlistEntry Entry)> entries;
+
+    private Shortlist(MemoryBudget covered, List<(int, int, ShortlistEntry)> entries) => (this.covered, this.entries) = (covered, entries);
+
+    /// <summary>All entries of a budget are in it.</summary>
+    public bool Covers(MemoryBudget budget) =>
+        BudgetLevels.Within(budget.Device) <= BudgetLevels.Within(covered.Device) && BudgetLevels.Within(budget.Host) <= BudgetLevels.Within(covered.Host);
+
+    /// <summary>The entries that a budget has room for, smallest estimate first.</summary>
+    public List<ShortlistEntry> Within(MemoryBudget budget)
+    {
+        int device = BudgetLevels.Within(budget.Device), host = BudgetLevels.Within(budget.Host);
+        var found = entries.Where(e => e.DeviceLevel < device && e.HostLevel < host).Select(e => e.Entry).DistinctBy(e => (e.Family, e.Index)).ToList();
+        found.Sort((a, b) => a.Precedes(b) ? -1 : b.Precedes(a) ? 1 : 0);
+        return found;
+    }
+
+    /// <summary>The list for all budgets up to one.</summary>
+    public static Shortlist Of(List<PlanFamily> families, Bytes reserved, MemoryBudget budget)
+    {
+        int devices = BudgetLevels.Within(budget.Device), hosts = BudgetLevels.Within(budget.Host);
+        var best = new ShortlistEntry?[devices, hosts];
+        object merging = new();
+        var geometries = Enumerable.Range(0, families.Count).GroupBy(i => families[i].Geometry).ToArray();
+        Parallel.ForEach(
+            geometries, () => new ShortlistEntry?[devices, hosts],
+            (group, _, mine) =>
+            {
+                foreach (int i in group)
+                {
+                    Enter(mine, families[i], i, reserved);
+                }
+
+                return mine;
+            },
+            mine =>
+            {
+                lock (merging)
+                {
+                    Merge(best, mine);
+                }
+            });
+
+        // More memory has what less has.
+        var entries = new List<(int, int, ShortlistEntry)>();
+        for (int d = 0; d < devices; d++)
+        {
+            for (int h = 0; h < hosts; h++)
+            {
+                bool own = best[d, h] is not null;
+                if (d > 0)
+                {
+                    own &= !Take(ref best[d, h], best[d - 1, h]);
+                }
+
+                if (h > 0)
+                {
+                    own &= !Take(ref best[d, h], best[d, h - 1]);
+                }
+
+                if (own)
+                {
+                    entries.Add((d, h, best[d, h]!.Value));
+                }
+            }
+        }
+
+        return new Shortlist(budget, entries);
+    }
+
+    private static void Merge(ShortlistEntry?[,] all, ShortlistEntry?[,] some)
+    {
+        for (int d = 0; d < all.GetLength(0); d++)
+        {
+            for (int h = 0; h < all.GetLength(1); h++)
+            {
+                Take(ref all[d, h], some[d, h]);
+            }
+        }
+    }
+
+    /// <summary>The better of two.</summary>
+    private static bool Take(ref ShortlistEntry? place, ShortlistEntry? other)
+    {
+        bool better = other is { } o && (place is not { } p || o.Precedes(p));
+        place = better ? other : place;
+        return better;
+    }
+
+    /// <summary>A family's residencies: at each level of device memory the last one that fits.</summary>
+    private static void Enter(ShortlistEntry?[,] best, PlanFamily family, int number, Bytes reserved)
+    {
+        int devices = best.GetLength(0), hosts = best.GetLength(1);
+        var sizes = family.Geometry.Sizes;
+        int level = -1;
+        (int Index, Residency Residency, Footprint Memory)? fits = null;
+        for (int i = 0; i <= family.Count; i++)
+        {
+            var residency = i < family.Count ? family[i] : null;
+            var memory = residency is null ? null : sizes.Of(residency);
+            int needs = memory is null ? devices : BudgetLevels.For(memory.Device + reserved);
+            if (fits is { } last && needs > level)
+            {
+                int host = BudgetLevels.For(last.Memory.Host);
+                if (level < devices && host < hosts)
+                {
+                    var time = family.Geometry.Estimate.Of(last.Residency);
+                    Take(ref best[level, host], new ShortlistEntry(number, last.Index, last.Memory.Device + reserved, last.Memory.Host, time.Nanoseconds, time.Bound));
+                }
+            }
+
+            if (needs >= devices)
+            {
+                return;
+            }
+
+            level = needs;
+            fits = (i, residency!, memory!);
+        }
+    }
+}

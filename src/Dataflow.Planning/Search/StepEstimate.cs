@@ -1,0 +1,247 @@
+using Dataflow.Model;
+using Dataflow.Simulation;
+
+namespace Dataflow.Planning;
+
+/// <summary>How long a step takes, as far as sums over its work can say.</summary>
+/// <param name="Nanoseconds">The best guess.</param>
+/// <param name="Bound">No schedule of this work is faster.</param>
+internal readonly record struct StepTime(double Nanoseconds, double Bound);
+
+/// <summary>
+/// The time of a step from what its rounds compute and copy, without an order of ops: what each pass computes, and what crosses the link in it in
+/// each direction. A pass takes as long as the slowest of the three, a little more where two are close, since then one now and then
+/// waits for the other. Only the order in which plans are tried rests on the guess; what is left out is left out by the bound.
+/// </summary>
+internal sealed class StepEstimate
+{
+    // What a bound must not count: bytes that slots hold over the border of two passes, and rounding.
+    private const double Slack = 0.95;
+    private readonly Workload workload;
+    private readonly Geometry geometry;
+    private readonly BlockPrograms programs;
+    private readonly CostModel machine;
+    private readonly OptimizerPieces pieces;
+    private readonly int layers;
+    private readonly int chunks;
+    private readonly int positions;
+    private readonly double[] forward;
+    private readonly double[]?[] backward = new double[]?[(int)TensorSet.All + 1];
+    private readonly double ends;
+    private readonly double update;
+    private readonly (double Alone, double Both) toDevice;
+    private readonly (double Alone, double Both) toHost;
+
+    public StepEstimate(Workload workload, BlockPrograms programs, CostModel machine)
+    {
+        (this.workload, this.programs, this.machine, geometry) = (workload, programs, machine, workload.Geometry);
+        (layers, chunks, positions) = (workload.Model.LayerCount, geometry.ChunksPerRound, geometry.ChunksPerGroup);
+        pieces = new OptimizerPieces(workload, programs);
+        forward = Times(programs.Forward(TensorSet.All));
+        ends = Ends();
+        var recipe = workload.Recipe;
+        double perParameter = recipe.Gradients.Size() + (2 * (recipe.Parameters.Size() + recipe.OptimizerBytesPerParameter));
+        update = workload.Kind.Updates()
+            ? 1e9 * machine.Seconds(Kernel.AdamW, KernelWork.Memory(perParameter * workload.Model.ParameterCount / pieces.Total)) * pieces.Total : 0;
+        var links = machine.Links;
+        double both = links.Links[0].BothBusy + links.Links[1].BothBusy, share = Math.Min(1, links.HostMemory / both);
+        (double, double) Rate(LinkDirection d) => (Math.Min(links.Links[(int)d].Alone, links.HostMemory), links.Links[(int)d].BothBusy * share);
+        (toDevice, toHost) = (Rate(LinkDirection.HostToDevice), Rate(LinkDirection.DeviceToHost));
+    }
+
+    /// <summary>Nanoseconds of a step in which nothing is repeated and nothing waits: no plan of this geometry is faster.</summary>
+    public double Floor => (geometry.Rounds * ((layers * (forward.Sum() + Backward(TensorSet.All).Sum()) * geometry.GroupsPerRound) + ends)) + update;
+
+    /// <summary>A residency's step.</summary>
+    public StepTime Of(Residency r)
+    {
+        var (recipe, rounds) = (workload.Recipe, geometry.Rounds);
+        int pairs = layers * chunks, travelling = pairs - r.ResidentChunks;
+        double away = (double)travelling / pairs, more = r.MoreSixteenths / 16.0;
+
+        // Compute: of all positions of a sequence, the last ones keep more.
+        double forwards = layers * forward.Sum() * geometry.GroupsPerRound;
+        double backwards = layers * geometry.GroupsPerRound
+            * (((1 - away) * Backward(r.ResidentSet).Sum()) + (away * Mixed(Backward(r.Travelling), Backward(r.MoreSixteenths > 0 ? r.TravellingMore : r.Travelling), more)));
+
+        // Copies of a round.
+        double block = programs.BlockLayout.Size(recipe.Parameters).Value, blockGradients = programs.BlockLayout.Size(recipe.Gradients).Value;
+        double weights = Math.Max(0, layers - r.WeightSlots) * block;
+        bool accumulates = rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining;
+        int ring = layers - r.ResidentGradients;
+        double gradients = accumulates && ring > r.GradientSlots ? ring * blockGradients : 0;
+        double saved = ((1 - more) * programs.ActivationsSize(r.Travelling).Value) + (more * programs.ActivationsSize(r.MoreSixteenths > 0 ? r.TravellingMore : r.Travelling).Value);
+        double window = (double)programs.KvPieceSize.Value * chunks * layers;
+        double windows = r.Travelling.HasFlag(TensorSet.Kv) ? window / pairs : 0;
+        int windowsKept = (r.WindowSlots * positions) + r.ResidentChunks;
+        double activations = (travelling * (saved + programs.StreamSize.Value)) + (Math.Max(0, pairs - windowsKept) * windows);
+
+        // Where a pass turns around, or a round is small, slots keep some of it.
+        double kept = activations
+            - (Math.Max(0, travelling - r.ActivationSlots) * saved) - (Math.Max(0, travelling - r.StreamSlots) * (double)programs.StreamSize.Value)
+            - (Math.Max(0, pairs - windowsKept) * windows);
+        double segments = r.WindowSegments > 1 ? window * positions / 2 : 0;
+        bool gradStreams = r.GradStreamSlots < chunks;
+        double streams = (gradStreams ? (double)pairs * programs.StreamSize.Value : 0) + (r.StreamSlots < chunks ? (double)pairs * programs.StreamSize.Value : 0);
+        var (table, tableGradients) = Vocabulary(r);
+
+        double forwardIn = weights + segments + (table / 2), forwardOut = activations;
+        double backwardIn = weights + gradients + activations + (2 * segments) + (table / 2) + (accumulates ? tableGradients : 0) + streams;
+        double backwardOut = gradients + (accumulates ? tableGradients : 0) + streams + segments;
+
+        // Once a step.
+        double moments = 0, written = 0;
+        if (workload.Kind.Updates())
+        {
+            double state = (double)workload.Model.ParameterCount * recipe.OptimizerBytesPerParameter;
+            moments = pieces.Total - r.ResidentPieces > r.OptimizerSlots ? state * (pieces.Total - r.ResidentPieces) / pieces.Total : 0;
+            written = (weights > 0 ? layers * block : 0) + table;
+        }
+
+        // The last round's gradients are used, not saved; the first round's are not fetched.
+        double lastOut = backwardOut - gradients - (accumulates ? tableGradients : 0) + moments + written;
+        double lastIn = backwardIn + moments;
+        double half = ends / 2;
+        var f = new Pass(forwards + half, forwardIn, forwardOut);
+        var b = new Pass(backwards + half, backwardIn, backwardOut);
+        var last = new Pass(backwards + half + update, lastIn, lastOut);
+        bool bare = r.StreamSlots < 3 || r.OptimizerSlots < 2;
+        double compute = (rounds * (f.Compute + b.Compute)) + update;
+        double total = Math.Max(compute, Math.Max(
+            Slack * ((rounds * (f.In + b.In - kept)) - gradients + moments) / toDevice.Alone,
+            Slack * ((rounds * (f.Out - kept)) + ((rounds - 1) * b.Out) + last.Out) / toHost.Alone));
+        if (bare)
+        {
+            return new StepTime((rounds * Serial(f)) + ((rounds - 1) * Serial(b)) + Serial(last), total);
+        }
+
+        if (r.Interleaved && rounds > 1)
+        {
+            var both = new Pass(f.Compute + b.Compute, f.In + b.In, f.Out + b.Out);
+            return new StepTime(Likely(f) + ((rounds - 1) * Likely(both)) + Likely(last), total);
+        }
+
+        double likely = (rounds * Likely(f)) + ((rounds - 1) * Likely(b)) + Likely(last);
+        f = f with { Out = f.Out - kept };
+        b = b with { In = b.In - kept };
+        double phases = (rounds * Least(f)) + ((rounds - 1) * Least(b)) + Math.Max(last.Compute, Least(b));
+        return new StepTime(likely, Math.Max(total, phases));
+    }
+
+    private readonly record struct Pass(double Compute, double In, double Out);
+
+    private double Serial(Pass p) => p.Compute + (p.In / toDevice.Alone) + (p.Out / toHost.Alone);
+
+    private double Least(Pass p) => Math.Max(p.Compute, Slack * Math.Max(p.In / toDevice.Alone, p.Out / toHost.Alone));
+
+    /// <summary>The largest of three, more by up to a fourteenth if they are alike: the norm of order 16.</summary>
+    private double Likely(Pass p)
+    {
+        double i = p.In / toDevice.Both, o = p.Out / toHost.Both, largest = Math.Max(p.Compute, Math.Max(i, o));
+        return largest * Math.Sqrt(Math.Sqrt(Math.Sqrt(Math.Sqrt(Sixteenth(p.Compute / largest) + Sixteenth(i / largest) + Sixteenth(o / largest)))));
+    }
+
+    private static double Sixteenth(double x)
+    {
+        double two = x * x, four = two * two, eight = four * four;
+        return eight * eight;
+    }
+
+    /// <summary>A sequence's sum where the last positions, that share of all, have the second of two times.</summary>
+    private double Mixed(double[] less, double[] more, double share)
+    {
+        double sum = 0, from = positions * (1 - share);
+        for (int p = 0; p < positions; p++)
+        {
+            double of = Math.Clamp(p + 1 - from, 0, 1);
+            sum += ((1 - of) * less[p]) + (of * more[p]);
+        }
+
+        return sum;
+    }
+
+    /// <summary>Backward of each position of a sequence with what has to be repeated for it.</summary>
+    private double[] Backward(TensorSet saved)
+    {
+        if (backward[(int)saved] is { } known)
+        {
+            return known;
+        }
+
+        double[] times = Times(programs.Backward(saved));
+        void Add(BlockProgram program)
+        {
+            double[] more = Times(program);
+            for (int p = 0; p < positions; p++)
+            {
+                times[p] += more[p];
+            }
+        }
+
+        if (programs.NeedsRecompute(saved))
+        {
+            Add(programs.Recompute(saved));
+        }
+
+        if (positions > 1 && !saved.HasFlag(TensorSet.Kv))
+        {
+            Add(programs.RecomputeKv());
+        }
+
+        return backward[(int)saved] = times;
+    }
+
+    private double[] Times(BlockProgram program)
+    {
+        var times = new double[positions];
+        foreach (var call in program.Calls)
+        {
+            bool attends = KernelWork.ClassOf(call.Kernel) is KernelClass.AttentionForward or KernelClass.AttentionBackward;
+            double same = attends ? 0 : Nanoseconds(call, program, new Chunk(0));
+            for (int p = 0; p < positions; p++)
+            {
+                times[p] += attends ? Nanoseconds(call, program, new Chunk(p)) : same;
+            }
+        }
+
+        return times;
+    }
+
+    private double Nanoseconds(KernelCall call, BlockProgram program, Chunk chunk) =>
+        1e9 * machine.Seconds(call.Kernel, KernelWork.Of(call, program, workload.Model, geometry, chunk));
+
+    /// <summary>Head and embedding of a round.</summary>
+    private double Ends()
+    {
+        double subChunks = (double)geometry.ChunkTokens / geometry.HeadTokens;
+
+        // The loss comes with the last block of the vocabulary, the norm's gradient with the first.
+        double Times(Kernel kernel, VocabularyBlock? block) => kernel switch
+        {
+            Kernel.CrossEntropyLoss => block is null || block == programs.Vocabulary.Last ? 1 : 0,
+            Kernel.RmsNormBackward => block is null or { Index: 0 } ? subChunks : 0,
+            _ => subChunks,
+        };
+        double Head(BlockProgram p, VocabularyBlock? block) => p.Calls.Sum(c => Nanoseconds(c, p, new Chunk(0)) * Times(c.Kernel, block));
+        double Plain(BlockProgram p) => p.Calls.Sum(c => Nanoseconds(c, p, new Chunk(0)));
+        var blocks = programs.Vocabulary.AreCut ? programs.Vocabulary.Blocks.Select(b => (VocabularyBlock?)b) : [null];
+        double sum = blocks.Sum(b => Plain(programs.Embed(b)) + Plain(programs.EmbedBackward(b)));
+        sum += programs.Vocabulary.AreCut
+            ? programs.Vocabulary.Blocks.Sum(b => Head(programs.HeadLoss(b), b) + Head(programs.HeadBackward(b), b))
+            : Head(programs.Head(), null);
+        return chunks * sum;
+    }
+
+    /// <summary>Bytes of embedding's and head's parameters that come in a round, and of their gradients that go and come.</summary>
+    private (double Weights, double Gradients) Vocabulary(Residency r)
+    {
+        if (r.VocabularyResident || (workload.Model.TiedEmbedding && !programs.Vocabulary.AreCut))
+        {
+            return (0, 0);
+        }
+
+        double rows = 2.0 * workload.Model.VocabSize * workload.Model.ModelDim;
+        double passes = programs.Vocabulary.AreCut ? 1.5 : 1;
+        return (passes * rows * workload.Recipe.Parameters.Size(), rows * workload.Recipe.Gradients.Size());
+    }
+}

@@ -1,0 +1,144 @@
+using Dataflow.Model;
+using Dataflow.Schedules;
+using Dataflow.Simulation;
+
+namespace Dataflow.Planning.Tests;
+
+/// <summary>Policy auto: what it finds is a plan within its budget, as fast as it says, and never slower for more memory.</summary>
+public class PlanSearchTests
+{
+    private static readonly string[] Machines = ["h100-sxm", "rtx5090", "rtx3090", "a100-80gb", "cpu"];
+
+    [Fact]
+    public void What_is_found_verifies_fits_and_takes_as_long_as_the_search_said()
+    {
+        int found = 0;
+        for (int seed = 0; seed < 60; seed++)
+        {
+            var (request, machine) = Request(seed);
+            var search = new PlanSearch(request, machine);
+            foreach (var budget in Budgets(seed, 3))
+            {
+                if (search.Find(budget) is not SearchResult.Found result)
+                {
+                    continue;
+                }
+
+                found++;
+                var best = result.Best;
+                var plan = Planner.PlanFor(request with { Budget = budget }, best.Choice, machine);
+                Assert.True(plan.DevicePeak <= budget.Device && plan.HostPeak <= budget.Host, $"seed {seed}: {plan.DevicePeak} and {plan.HostPeak} in {budget}");
+                Assert.True(best.Device <= budget.Device && best.Host <= budget.Host);
+                Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets));
+                var costs = OpCosts.Of(plan.Schedule, plan.Workload, machine);
+                Assert.Equal(Simulator.Steady(plan.Schedule, costs, machine.Links).StepNanoseconds, best.StepNanoseconds);
+                Assert.Equal(costs.Where(c => c.Link < 0).Sum(c => c.Nanoseconds), best.ComputeNanoseconds);
+                Assert.True(best.FloorNanoseconds <= best.StepNanoseconds, $"seed {seed}: {best}");
+                Assert.All(result.Others, o => Assert.True(o.StepNanoseconds >= best.StepNanoseconds));
+            }
+        }
+
+        Assert.True(found > 60, $"{found} found");
+    }
+
+    [Fact]
+    public void More_memory_is_never_slower()
+    {
+        int compared = 0;
+        for (int seed = 0; seed < 40; seed++)
+        {
+            var (request, machine) = Request(seed);
+            var search = new PlanSearch(request, machine);
+            var known = new List<(MemoryBudget Budget, double Rate)>();
+            foreach (var budget in Budgets(seed, 12))
+            {
+                double rate = search.Find(budget) is SearchResult.Found f ? f.Best.TokensPerSecond : 0;
+                foreach (var (other, otherRate) in known)
+                {
+                    bool more = budget.Device >= other.Device && budget.Host >= other.Host, less = budget.Device <= other.Device && budget.Host <= other.Host;
+                    Assert.True(!more || rate >= otherRate, $"seed {seed}: {budget} {rate}, {other} {otherRate}");
+                    Assert.True(!less || rate <= otherRate, $"seed {seed}: {budget} {rate}, {other} {otherRate}");
+                    compared += more || less ? 1 : 0;
+                }
+
+                known.Add((budget, rate));
+            }
+        }
+
+        Assert.True(compared > 500, $"{compared} compared");
+    }
+
+    [Fact]
+    public void What_was_asked_before_changes_nothing()
+    {
+        for (int seed = 0; seed < 10; seed++)
+        {
+            var (request, machine) = Request(seed);
+            var asked = new PlanSearch(request, machine);
+            foreach (var budget in Budgets(seed, 4))
+            {
+                var one = asked.Find(budget);
+                var other = new PlanSearch(request, machine).Find(budget);
+                Assert.Equal((one as SearchResult.Found)?.Best, (other as SearchResult.Found)?.Best);
+                Assert.Equal((one as SearchResult.Found)?.Others.AsEnumerable(), (other as SearchResult.Found)?.Others.AsEnumerable());
+            }
+        }
+    }
+
+    [Fact]
+    public void The_bound_holds_for_every_residency()
+    {
+        int held = 0;
+        for (int seed = 0; seed < 150; seed++)
+        {
+            var (request, machine) = Request(seed);
+            var random = new Random(seed);
+            var families = SearchSpace.Of(request, machine);
+            for (int i = 0; i < 4; i++)
+            {
+                var family = families[random.Next(families.Count)];
+                var residency = family[random.Next(family.Count)];
+                var (step, _) = StepSimulation.Of(family.Geometry.Workload, residency, machine);
+                double bound = family.Geometry.Estimate.Of(residency).Bound;
+                Assert.True(bound <= step * 1.0001, $"seed {seed}: bound {bound} above {step} for {family.Geometry.Workload.Geometry} {residency}");
+                held++;
+            }
+        }
+
+        Assert.True(held > 500);
+    }
+
+    private static (PlanRequest Request, CostModel Machine) Request(int seed)
+    {
+        var random = new Random(seed);
+        var request = RandomRequests.Make(seed) with { Rows = random.Next(1, 24) };
+        if (random.Next(3) > 0)
+        {
+            request = request with { Pins = new GeometryPins(), SaveSet = null };
+        }
+
+        try
+        {
+            GeometryRule.SearchCandidates(request);
+            GeometryRule.Candidates(request);
+        }
+        catch (UserErrorException)
+        {
+            request = request with { Pins = new GeometryPins() };
+        }
+
+        string name = Machines[random.Next(Machines.Length)];
+        var profile = HardwareProfileReader.Parse(Checkout.Read("profiling", "hardware", name + ".json"), name);
+        return (request, new CostModel(profile, request.Recipe.Parameters));
+    }
+
+    private static IEnumerable<MemoryBudget> Budgets(int seed, int count)
+    {
+        var random = new Random(seed);
+        Bytes Size(int least, int most) => new((long)Math.Exp((random.NextDouble() * (most - least) + least) * Math.Log(2)));
+        for (int i = 0; i < count; i++)
+        {
+            yield return new MemoryBudget(Size(16, 25), Size(15, 24));
+        }
+    }
+}
