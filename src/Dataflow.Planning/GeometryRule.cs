@@ -17,9 +17,13 @@ public static class GeometryRule
     private const int StepTokens = 8192;
     private const int LogitsElements = 1 << 25;
 
-    // What a search looks at: chunks of at least so many tokens, and rounds of up to so many groups of chunks besides the whole step and its half.
-    private static readonly int[] SearchedChunks = [32768, 16384, 8192, 4096, 2048];
+    // What a search looks at: chunks of at least so many tokens, and rounds of up to so many groups of chunks and tokens besides the whole step and its half.
+    private static readonly int[] SearchedChunks = [32768, 16384, 8192, 4096];
     private const int SearchedGroups = 8;
+    private const int SearchedTokens = 65536;
+
+    // Of a sequence: shorter chunks than that make it slower and save little.
+    private const int MostSearchedChunks = 128;
 
     // Smaller blocks of the vocabulary save little beside a layer, and products with them run slower.
     private const int SmallestVocabularyBlock = 8192;
@@ -51,7 +55,7 @@ public static class GeometryRule
         var found = new List<Geometry>();
         long most = (long?)request.Rows * request.Seqlen ?? int.MaxValue;
         int[] chunks = pins.ChunkTokens is { } pinned ? [(int)Math.Min(pinned, most)]
-            : [.. SearchedChunks.Select(least => (int)Math.Min(ChunkTokens(request, least), most)).Distinct()];
+            : [.. SearchedChunks.Where((least, i) => i == 0 || request.Seqlen / least <= MostSearchedChunks).Select(least => (int)Math.Min(ChunkTokens(request, least), most)).Distinct()];
         foreach (int tokens in chunks)
         {
             if (pins.ChunksPerRound is not null || pins.Rounds is not null || request.Rows is null)
@@ -65,7 +69,7 @@ public static class GeometryRule
             for (int perRound = 1; perRound <= groups; perRound++)
             {
                 int rounds = (groups + perRound - 1) / perRound;
-                bool few = perRound <= SearchedGroups || rounds <= 2;
+                bool few = rounds <= 2 || (perRound <= SearchedGroups && perRound is not (5 or 7) && (long)perRound * one.WindowRows <= SearchedTokens) || perRound == 1;
                 if (rounds == last || !few)
                 {
                     continue;

@@ -30,13 +30,15 @@ internal enum Spending
 /// </summary>
 internal sealed class PlanFamily
 {
-    private const int MostStops = 32;
+    private readonly int most;
     private readonly Residency start;
     private readonly (Spending Kind, int[] Stops)[] stages;
 
-    public PlanFamily(SearchGeometry geometry, Residency start, params Spending[] order)
+    /// <param name="most">Stops of the kind of spending that has most.</param>
+    /// <param name="order">Of the kinds of spending.</param>
+    public PlanFamily(SearchGeometry geometry, Residency start, int most, params Spending[] order)
     {
-        (Geometry, this.start) = (geometry, start);
+        (Geometry, this.start, this.most) = (geometry, start, most);
         stages = [.. order.Select(kind => (kind, Stops(kind)))];
         Count = 1 + stages.Sum(s => s.Stops.Length);
     }
@@ -82,10 +84,10 @@ internal sealed class PlanFamily
         return kind switch
         {
             Spending.OptimizerRing => training ? [.. new[] { 4, 8, 16 }.Where(n => n > start.OptimizerSlots && n <= Geometry.Sizes.Pieces)] : [],
-            Spending.Activations => start.WindowSegments > 1 ? [] : Even(0, layers * workload.Geometry.ChunksPerRound, MostStops),
-            Spending.Weights => Even(start.WeightSlots, layers, MostStops / 2),
-            Spending.Gradients => training && (workload.Geometry.Rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining) ? Even(0, layers, MostStops / 2) : [],
-            Spending.Moments => training ? Even(0, Geometry.Sizes.Pieces, MostStops / 2) : [],
+            Spending.Activations => start.WindowSegments > 1 ? [] : Even(0, layers * workload.Geometry.ChunksPerRound, most),
+            Spending.Weights => Even(start.WeightSlots, layers, most / 2),
+            Spending.Gradients => training && (workload.Geometry.Rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining) ? Even(0, layers, most / 2) : [],
+            Spending.Moments => training ? Even(0, Geometry.Sizes.Pieces, most / 2) : [],
             Spending.Vocabulary => Geometry.VocabularyMayStay && !start.VocabularyResident ? [1] : [],
             _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no kind of spending"),
         };

@@ -14,7 +14,12 @@ internal static class SearchSpace
 
     // From this length on attention is so much of the work that its output is worth keeping where nothing else is.
     private const int LongSequence = 32768;
+    private const int ManyStops = 32;
+    private const int FewStops = 8;
     private const int MostInterleavedTokens = 65536;
+
+    // With fewer, first and last rounds are most of the step.
+    private const int FewRounds = 3;
 
     /// <summary>What travelling activations keep, from least to most; between two neighbours lie mixes.</summary>
     private static readonly TensorSet[] Ladder = [TensorSet.Kv, Attention, Residual, TensorSet.All];
@@ -23,7 +28,6 @@ internal static class SearchSpace
     [
         [Spending.OptimizerRing, Spending.Activations, Spending.Weights, Spending.Gradients, Spending.Moments, Spending.Vocabulary],
         [Spending.OptimizerRing, Spending.Vocabulary, Spending.Activations, Spending.Weights, Spending.Gradients, Spending.Moments],
-        [Spending.OptimizerRing, Spending.Weights, Spending.Activations, Spending.Gradients, Spending.Moments, Spending.Vocabulary],
         [Spending.OptimizerRing, Spending.Vocabulary, Spending.Weights, Spending.Gradients, Spending.Moments, Spending.Activations],
     ];
 
@@ -47,7 +51,7 @@ internal static class SearchSpace
     private static void AddMain(List<PlanFamily> families, PlanRequest request, SearchGeometry geometry)
     {
         var g = geometry.Workload.Geometry;
-        bool interleaves = g.Rounds > 3 && geometry.Workload.Kind.HasBackward() && (long)g.ChunkTokens * g.ChunksPerRound <= MostInterleavedTokens;
+        bool interleaves = g.Rounds > FewRounds && geometry.Workload.Kind.HasBackward() && (long)g.ChunkTokens * g.ChunksPerRound <= MostInterleavedTokens;
         TensorSet[] stays = g.Seqlen >= LongSequence ? [TensorSet.All, Residual, Attention] : [TensorSet.All];
         foreach (var (less, more, share) in Mixes(request))
         {
@@ -55,17 +59,17 @@ internal static class SearchSpace
             {
                 var start = new ResidencyChain(geometry.Workload, geometry.Programs, less, tier)[0] with
                 {
-                    TravellingMore = more, MoreSixteenths = share, ResidentsSpread = true, LastRoundKeepsLess = share > 0,
+                    TravellingMore = more, MoreSixteenths = share, ResidentsSpread = true, LastRoundKeepsLess = share > 0 && g.Rounds > FewRounds,
                 };
                 foreach (var stay in stays)
                 {
                     var plain = start with { ResidentSet = g.ChunksPerGroup > 1 ? (stay & ~TensorSet.Kv) | (less & TensorSet.Kv) : stay };
                     foreach (var order in Orders)
                     {
-                        families.Add(new PlanFamily(geometry, plain, order));
+                        families.Add(new PlanFamily(geometry, plain, ManyStops, order));
                         if (interleaves && tier == Tier.WholeRound)
                         {
-                            families.Add(new PlanFamily(geometry, plain.Interleaving(geometry.Workload), order));
+                            families.Add(new PlanFamily(geometry, plain.Interleaving(geometry.Workload), ManyStops, order));
                         }
                     }
                 }
@@ -82,7 +86,7 @@ internal static class SearchSpace
             {
                 foreach (int segments in SegmentRule.Counts(geometry.Workload, saved).Prepend(1))
                 {
-                    families.Add(new PlanFamily(geometry, new ResidencyChain(geometry.Workload, geometry.Programs, saved, tier, segments)[0], Orders[0]));
+                    families.Add(new PlanFamily(geometry, new ResidencyChain(geometry.Workload, geometry.Programs, saved, tier, segments)[0], FewStops, Orders[0]));
                 }
             }
         }

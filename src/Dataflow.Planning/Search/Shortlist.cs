@@ -20,6 +20,8 @@ internal readonly record struct ShortlistEntry(int Family, int Index, Bytes Devi
 /// </summary>
 internal sealed class Shortlist
 {
+    // The estimate cannot tell smaller differences.
+    private const double Gain = 0.001;
     private readonly MemoryBudget covered;
     private readonly List<(int DeviceLevel, int HostLevel, ShortlistEntry Entry)> entries;
 
@@ -64,27 +66,25 @@ internal sealed class Shortlist
                 }
             });
 
-        // More memory has what less has.
+        // More memory has what less has, and is on the list itself only where it gains something.
         var entries = new List<(int, int, ShortlistEntry)>();
         for (int d = 0; d < devices; d++)
         {
             for (int h = 0; h < hosts; h++)
             {
-                bool own = best[d, h] is not null;
-                if (d > 0)
-                {
-                    own &= !Take(ref best[d, h], best[d - 1, h]);
-                }
-
+                ShortlistEntry? less = d > 0 ? best[d - 1, h] : null;
                 if (h > 0)
                 {
-                    own &= !Take(ref best[d, h], best[d, h - 1]);
+                    Take(ref less, best[d, h - 1]);
                 }
 
-                if (own)
+                if (best[d, h] is not { } own || (less is { } l && own.Estimate > l.Estimate * (1 - Gain)))
                 {
-                    entries.Add((d, h, best[d, h]!.Value));
+                    best[d, h] = less;
+                    continue;
                 }
+
+                entries.Add((d, h, own));
             }
         }
 

@@ -17,6 +17,9 @@ internal sealed class StepEstimate
 {
     // What a bound must not count: bytes that slots hold over the border of two passes, and rounding.
     private const double Slack = 0.95;
+
+    // Where chunks of a sequence keep different sets, whole chunks do, layer by layer: the shares are met nearly.
+    private const double Shares = 0.998;
     private readonly Workload workload;
     private readonly Geometry geometry;
     private readonly BlockPrograms programs;
@@ -64,6 +67,9 @@ internal sealed class StepEstimate
         double backwards = layers * geometry.GroupsPerRound
             * (((1 - away) * Backward(r.ResidentSet).Sum()) + (away * Mixed(Backward(r.Travelling), Backward(r.MoreSixteenths > 0 ? r.TravellingMore : r.Travelling), more)));
 
+        double lastBackwards = r.LastRoundKeepsLess
+            ? layers * geometry.GroupsPerRound * (((1 - away) * Backward(r.ResidentSet).Sum()) + (away * Backward(r.Travelling).Sum())) : backwards;
+
         // Copies of a round.
         double block = programs.BlockLayout.Size(recipe.Parameters).Value, blockGradients = programs.BlockLayout.Size(recipe.Gradients).Value;
         double weights = Math.Max(0, layers - r.WeightSlots) * block;
@@ -104,10 +110,10 @@ internal sealed class StepEstimate
         double half = ends / 2;
         var f = new Pass(forwards + half, forwardIn, forwardOut);
         var b = new Pass(backwards + half, backwardIn, backwardOut);
-        var last = new Pass(backwards + half + update, lastIn, lastOut);
+        var last = new Pass(lastBackwards + half + update, lastIn, lastOut);
         bool bare = r.StreamSlots < 3 || r.OptimizerSlots < 2;
-        double compute = (rounds * (f.Compute + b.Compute)) + update;
-        double total = Math.Max(compute, Math.Max(
+        double compute = (rounds * f.Compute) + ((rounds - 1) * b.Compute) + last.Compute;
+        double total = Math.Max(positions > 1 ? compute * Shares : compute, Math.Max(
             Slack * ((rounds * (f.In + b.In - kept)) - gradients + moments) / toDevice.Alone,
             Slack * ((rounds * (f.Out - kept)) + ((rounds - 1) * b.Out) + last.Out) / toHost.Alone));
         if (bare)
@@ -124,7 +130,7 @@ internal sealed class StepEstimate
         double likely = (rounds * Likely(f)) + ((rounds - 1) * Likely(b)) + Likely(last);
         f = f with { Out = f.Out - kept };
         b = b with { In = b.In - kept };
-        double phases = (rounds * Least(f)) + ((rounds - 1) * Least(b)) + Math.Max(last.Compute, Least(b));
+        double phases = (rounds * Least(f)) + ((rounds - 1) * Least(b)) + Math.Max(Least(last with { In = 0, Out = 0 }), Least(b));
         return new StepTime(likely, Math.Max(total, phases));
     }
 
@@ -132,7 +138,7 @@ internal sealed class StepEstimate
 
     private double Serial(Pass p) => p.Compute + (p.In / toDevice.Alone) + (p.Out / toHost.Alone);
 
-    private double Least(Pass p) => Math.Max(p.Compute, Slack * Math.Max(p.In / toDevice.Alone, p.Out / toHost.Alone));
+    private double Least(Pass p) => Math.Max(positions > 1 ? p.Compute * Shares : p.Compute, Slack * Math.Max(p.In / toDevice.Alone, p.Out / toHost.Alone));
 
     /// <summary>The largest of three, more by up to a fourteenth if they are alike: the norm of order 16.</summary>
     private double Likely(Pass p)
