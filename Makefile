@@ -70,6 +70,7 @@ build: restore emulation nvtx ## build all projects; leaves bin/dataflow and bin
 	  cp -R $$project/bin/Release/net10.0/. artifacts/$$program/; \
 	  cp src/launcher.sh bin/$$program; chmod 755 bin/$$program; \
 	done
+	@sh src/ReadyToRun/compile.sh dataflow transformerDemo
 
 kernels: build ## compile the CUDA kernels for all GPUs (none is needed); prints what each takes
 	@sh kernels/fetch-cuda.sh nvrtc && bin/dataflow kernels

@@ -27,7 +27,9 @@ public sealed partial class BlockPrograms
 
     /// <summary>From the output's gradient to that of attention's output.</summary>
     public BlockProgram CombineBackward(TensorSet saved) =>
-        BackwardPart("combine-backward", saved, p => NeedsRecompute(saved) ? p.Parts.Before : [.. p.Recompute, .. p.Parts.Before]);
+        NeedsRecompute(saved)
+        ? BackwardPart("combine-backward", saved, p => p.Parts.Before)
+        : BackwardPart("combine-backward", saved, p => [.. p.Recompute, .. p.Parts.Before]);
 
     /// <summary>One segment's gradients of K and V, and its part of the query's.</summary>
     public BlockProgram AttendBackward(TensorSet saved) => BackwardPart("attend-backward", saved, p => p.Parts.Attention);
@@ -41,16 +43,23 @@ public sealed partial class BlockPrograms
     /// <summary>Bytes of a block's gradients that a backward writes after attention's; the others follow.</summary>
     public Bytes GradientsBeforeAttention => new(BlockLayout[WeightName.AttentionOut].ElementOffset * recipe.Gradients.Size());
 
-    private BlockProgram ForwardPart(string name, TensorSet saved, Func<StreamedCalls, ImmutableArray<KernelCall>> part) => Cached(name, saved, () =>
+    private BlockProgram ForwardPart(string name, TensorSet saved, Func<StreamedCalls, ImmutableArray<KernelCall>> part) =>
+        cache.TryGetValue((name, saved, 0), out var program) ? program : cache[(name, saved, 0)] = LayForwardPart(saved, part);
+
+    private BlockProgram LayForwardPart(TensorSet saved, Func<StreamedCalls, ImmutableArray<KernelCall>> part)
     {
         var parts = BlockCalls.StreamedForward(model);
         return Lay(part(parts), [.. parts.Before, .. parts.Attention, .. parts.After], Layout(saved).Offsets);
-    });
+    }
 
     private BlockProgram BackwardPart(
-        string name, TensorSet saved, Func<(ImmutableArray<KernelCall> Recompute, StreamedCalls Parts), ImmutableArray<KernelCall>> part) => Cached(name, saved, () =>
+        string name, TensorSet saved, Func<(ImmutableArray<KernelCall> Recompute, StreamedCalls Parts), ImmutableArray<KernelCall>> part) =>
+        cache.TryGetValue((name, saved, 0), out var program) ? program : cache[(name, saved, 0)] = LayBackwardPart(saved, part);
+
+    private BlockProgram LayBackwardPart(
+        TensorSet saved, Func<(ImmutableArray<KernelCall> Recompute, StreamedCalls Parts), ImmutableArray<KernelCall>> part)
     {
         var (recompute, parts) = (Halves(saved).Recompute, BlockCalls.StreamedBackward(model));
         return Lay(part((recompute, parts)), [.. recompute, .. parts.Before, .. parts.Attention, .. parts.After], Layout(saved).Offsets);
-    });
+    }
 }

@@ -22,6 +22,9 @@ public sealed partial class BlockPrograms
         BlockLayout = ParameterLayout.Block(model);
         HeadLayout = Vocabulary.AreCut ? ParameterLayout.HeadNorm(model) : ParameterLayout.Head(model);
         HeadBlockLayouts = Vocabulary.AreCut && !model.TiedEmbedding ? RowLayouts(WeightName.HeadMatrix) : [];
+        StreamSize = Shape(TensorName.Input).Size;
+        KvPieceSize = Shape(TensorName.KvPiece).Size;
+        GradKvPieceSize = Shape(TensorName.GradKvPiece).Size;
     }
 
     /// <summary>How the rows of embedding and head are cut.</summary>
@@ -49,13 +52,13 @@ public sealed partial class BlockPrograms
     public Bytes NormScratch => EmbeddingLayouts.Append(BlockLayout).Append(HeadLayout).Select(KernelWorkspace.SquaredSum).Aggregate(Bytes.Max);
 
     /// <summary>Bytes of a chunk's residual stream (and of its gradient).</summary>
-    public Bytes StreamSize => Shape(TensorName.Input).Size;
+    public Bytes StreamSize { get; }
 
     /// <summary>Bytes of one chunk's K and V.</summary>
-    public Bytes KvPieceSize => Shape(TensorName.KvPiece).Size;
+    public Bytes KvPieceSize { get; }
 
     /// <summary>Bytes of one chunk's dK and dV (fp32).</summary>
-    public Bytes GradKvPieceSize => Shape(TensorName.GradKvPiece).Size;
+    public Bytes GradKvPieceSize { get; }
 
     /// <summary>Bytes of the activation object (input and K,V are objects of their own).</summary>
     public Bytes ActivationsSize(TensorSet saved) => activationsSizes[(int)saved] ??= Layout(saved).Length;
@@ -67,68 +70,64 @@ public sealed partial class BlockPrograms
     public TensorSet Missing(TensorSet saved) => TensorSet.All & ~saved & ~(geometry.ChunksPerGroup > 1 ? TensorSet.Kv : TensorSet.None);
 
     /// <summary>A block's forward.</summary>
-    public BlockProgram Forward(TensorSet saved) => Cached("forward", saved, () =>
+    public BlockProgram Forward(TensorSet saved) => Cached("forward", saved, static (p, saved) =>
     {
-        var calls = BlockCalls.Forward(model);
-        return Lay(calls, calls, Layout(saved).Offsets);
+        var calls = BlockCalls.Forward(p.model);
+        return p.Lay(calls, calls, p.Layout(saved).Offsets);
     });
 
     /// <summary>What the backward lacks, left in the scratch that the backward reads.</summary>
-    public BlockProgram Recompute(TensorSet saved) => Cached("recompute", saved, () =>
+    public BlockProgram Recompute(TensorSet saved) => Cached("recompute", saved, static (p, saved) =>
     {
-        var (recompute, backward) = Halves(saved);
-        return Lay(recompute, [.. recompute, .. backward], Layout(saved).Offsets);
+        var (recompute, backward) = p.Halves(saved);
+        return p.Lay(recompute, [.. recompute, .. backward], p.Layout(saved).Offsets);
     });
 
     /// <summary>K and V of one chunk alone, into the window, before the backward of its group.</summary>
-    public BlockProgram RecomputeKv() => Cached("recompute-kv", TensorSet.None, () =>
+    public BlockProgram RecomputeKv() => Cached("recompute-kv", TensorSet.None, static (p, _) =>
     {
-        var calls = BlockCalls.Recompute(model, [TensorName.KvPiece], new HashSet<TensorName> { TensorName.Input });
-        return Lay(calls, calls, ImmutableDictionary<TensorName, Bytes>.Empty);
+        var calls = BlockCalls.Recompute(p.model, [TensorName.KvPiece], new HashSet<TensorName> { TensorName.Input });
+        return p.Lay(calls, calls, ImmutableDictionary<TensorName, Bytes>.Empty);
     });
 
     /// <summary>A block's backward; it finds what was recomputed in scratch.</summary>
-    public BlockProgram Backward(TensorSet saved) => Cached("backward", saved, () =>
+    public BlockProgram Backward(TensorSet saved) => Cached("backward", saved, static (p, saved) =>
     {
-        var (recompute, backward) = Halves(saved);
+        var (recompute, backward) = p.Halves(saved);
         ImmutableArray<KernelCall> all = [.. recompute, .. backward];
-        return Lay(NeedsRecompute(saved) ? backward : all, all, Layout(saved).Offsets);
+        return p.Lay(p.NeedsRecompute(saved) ? backward : all, all, p.Layout(saved).Offsets);
     });
 
     /// <summary>Token ids to the first block's input, for ids in a block of the vocabulary if it is cut.</summary>
-    public BlockProgram Embed(VocabularyBlock? block) => Simple("embed", BlockCalls.Embed(), block);
+    public BlockProgram Embed(VocabularyBlock? block) => Simple("embed", static _ => BlockCalls.Embed(), block);
 
     /// <summary>Stream gradient to the table's gradient, or to a block of it.</summary>
-    public BlockProgram EmbedBackward(VocabularyBlock? block) => Simple("embed-backward", BlockCalls.EmbedBackward(), block);
+    public BlockProgram EmbedBackward(VocabularyBlock? block) => Simple("embed-backward", static _ => BlockCalls.EmbedBackward(), block);
 
     /// <summary>The head over one sub-chunk; Input, Targets and GradStream are advanced by the device from one to the next.</summary>
-    public BlockProgram Head() => Simple("head", BlockCalls.Head(model), null);
+    public BlockProgram Head() => Simple("head", BlockCalls.Head, null);
 
     /// <summary>A block of the vocabulary in the loss of one sub-chunk; the device advances Input, Targets and LogitStatistics.</summary>
-    public BlockProgram HeadLoss(VocabularyBlock block) => Simple("head-loss", BlockCalls.HeadLoss(model), block);
+    public BlockProgram HeadLoss(VocabularyBlock block) => Simple("head-loss", BlockCalls.HeadLoss, block);
 
     /// <summary>The same back; the device advances GradHeadSum and GradStream, too.</summary>
-    public BlockProgram HeadBackward(VocabularyBlock block) => Simple("head-backward", BlockCalls.HeadBackward(model), block);
+    public BlockProgram HeadBackward(VocabularyBlock block) => Simple("head-backward", BlockCalls.HeadBackward, block);
 
     private ImmutableArray<ParameterLayout> RowLayouts(WeightName name) => Vocabulary.AreCut
         ? [.. Vocabulary.Blocks.Select(b => ParameterLayout.RowBlock(model, name, Vocabulary.RowsOf(b)))]
         : [ParameterLayout.Embedding(model)];
 
-    private BlockProgram Simple(string name, ImmutableArray<KernelCall> calls, VocabularyBlock? block)
+    private BlockProgram Simple(string name, Func<ModelConfig, ImmutableArray<KernelCall>> callsOf, VocabularyBlock? block)
     {
         int rows = block is { } b ? Vocabulary.RowsOf(b) : model.VocabSize;
-        return Cached(name, TensorSet.None, () => Lay(calls, calls, ImmutableDictionary<TensorName, Bytes>.Empty, rows), rows);
+        return cache.TryGetValue((name, TensorSet.None, rows), out var program) ? program : cache[(name, TensorSet.None, rows)] = LaySimple(callsOf(model), rows);
     }
 
-    private BlockProgram Cached(string name, TensorSet saved, Func<BlockProgram> make, int rows = 0)
-    {
-        if (!cache.TryGetValue((name, saved, rows), out var program))
-        {
-            cache[(name, saved, rows)] = program = make();
-        }
+    private BlockProgram LaySimple(ImmutableArray<KernelCall> calls, int rows) => Lay(calls, calls, ImmutableDictionary<TensorName, Bytes>.Empty, rows);
 
-        return program;
-    }
+    // What makes a program captures nothing: planning asks for one at every op.
+    private BlockProgram Cached(string name, TensorSet saved, Func<BlockPrograms, TensorSet, BlockProgram> make) =>
+        cache.TryGetValue((name, saved, 0), out var program) ? program : cache[(name, saved, 0)] = make(this, saved);
 
     private (ImmutableArray<KernelCall> Recompute, ImmutableArray<KernelCall> Backward) Halves(TensorSet saved)
     {

@@ -88,10 +88,19 @@ public sealed record Geometry(int Seqlen, int Rows, int ChunkTokens, int ChunksP
     {
         double pairs = 0;
         long row = WindowRow(chunk), end = FirstRow(segment) + RowsOf(segment);
-        for (long token = row; token < row + ChunkTokens; token++)
+        for (long token = row; token < row + ChunkTokens;)
         {
-            long first = token - (token % Seqlen);
-            pairs += Math.Max(0, Math.Min(token + 1, end) - Math.Max(first, FirstRow(segment)));
+            // A run of tokens of one row: one key more each up to the segment's end, then all of its keys.
+            long place = token % Seqlen, count = Math.Min(Seqlen - place, row + ChunkTokens - token);
+            long first = Math.Max(token - place, FirstRow(segment)), after = token + count;
+            long from = Math.Max(token, first), to = Math.Min(after, end);
+            if (from < to)
+            {
+                pairs += (to - from) * (from - first + 1 + to - first) / 2.0;
+            }
+
+            pairs += Math.Max(0, after - Math.Max(token, end)) * (double)Math.Max(0, end - first);
+            token = after;
         }
 
         return pairs;

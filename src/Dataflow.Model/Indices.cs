@@ -5,19 +5,19 @@ namespace Dataflow.Model;
 /// <summary>A transformer block, counted from the input, from 0.</summary>
 public readonly record struct Layer(int Index)
 {
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"L{Index:00}");
+    public override string ToString() => "L" + Index.ToString("D2", CultureInfo.InvariantCulture);
 }
 
 /// <summary>A chunk within its round, in token order, from 0.</summary>
 public readonly record struct Chunk(int Index)
 {
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"C{Index}");
+    public override string ToString() => "C" + Index.ToString(CultureInfo.InvariantCulture);
 }
 
 /// <summary>A round within its step, from 0.</summary>
 public readonly record struct Round(int Index)
 {
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"R{Index}");
+    public override string ToString() => "R" + Index.ToString(CultureInfo.InvariantCulture);
 }
 
 /// <summary>
@@ -27,11 +27,11 @@ public readonly record struct Round(int Index)
 /// <param name="Index">From the window's start, from 0.</param>
 public readonly record struct Segment(int Index, int Count)
 {
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"S{Index}");
+    public override string ToString() => "S" + Index.ToString(CultureInfo.InvariantCulture);
 }
 
 /// <summary>A block of rows of the vocabulary, from id 0 on, from 0.</summary>
 public readonly record struct VocabularyBlock(int Index)
 {
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"B{Index}");
+    public override string ToString() => "B" + Index.ToString(CultureInfo.InvariantCulture);
 }

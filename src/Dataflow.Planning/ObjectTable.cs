@@ -25,58 +25,58 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     public TensorSet Saved(Layer l, Chunk c, Round r) => pattern.Saved(l, c, r);
 
     public Use Table(Chunk c, Round r) =>
-        Whole(Roles.Table, Known(new Key("T", Chunk: c.Index, Round: r.Index), out var key)
+        Whole(Roles.Table, Known(new Key(ObjectKind.Table, Chunk: c.Index, Round: r.Index), out var key)
             ?? New(key, $"T/{c}/{r}", $"T/{c}/{r}", geometry.TableSize, PoolNames.Tables, Lifetime.Input), AccessMode.Read);
 
     /// <summary>Residual stream at the entry of a layer; the layer after the last is the head.</summary>
     public Use Stream(string role, Layer l, Chunk c, Round r, AccessMode mode) =>
-        Whole(role, Known(new Key("X", l.Index, c.Index, r.Index), out var key)
+        Whole(role, Known(new Key(ObjectKind.Stream, l.Index, c.Index, r.Index), out var key)
             ?? New(key, $"X/{l}/{c}/{r}", $"X/{new Layer(pattern.HomeOfStream(l, r))}/{c}", programs.StreamSize, PoolNames.Streams, Lifetime.Transient, pattern.LeavesAtOnce(l, c)), mode);
 
     public Use GradStream(Chunk c, Round r, AccessMode mode) =>
-        Whole(Roles.GradStream, Known(new Key("dX", Chunk: c.Index, Round: r.Index), out var key)
+        Whole(Roles.GradStream, Known(new Key(ObjectKind.GradStream, Chunk: c.Index, Round: r.Index), out var key)
             ?? New(key, $"dX/{c}/{r}", $"dX/{c}", programs.StreamSize, PoolNames.GradStreams, Lifetime.Transient), mode);
 
     /// <summary>Rows of a group's context window. The window that a backward recomputes is an object of its own.</summary>
     public Use Window(Layer l, Chunk c, Round r, bool recomputed, int firstRow, int rows, AccessMode mode)
     {
         long row = programs.KvPieceSize.Value / geometry.ChunkTokens;
-        int id = OfGroup(recomputed ? "KVr" : "KV", l, c, r, row, PoolNames.Windows);
+        int id = OfGroup(recomputed ? ObjectKind.RecomputedWindow : ObjectKind.Window, recomputed ? "KVr" : "KV", l, c, r, row, PoolNames.Windows);
         return new Use(Roles.Kv, id, new Bytes(row * firstRow), new Bytes(row * rows), mode);
     }
 
     public Use GradWindow(Layer l, Chunk c, Round r, int rows, AccessMode mode)
     {
         long row = programs.GradKvPieceSize.Value / geometry.ChunkTokens;
-        int id = OfGroup("dKV", l, c, r, row, PoolNames.GradWindows);
+        int id = OfGroup(ObjectKind.GradWindow, "dKV", l, c, r, row, PoolNames.GradWindows);
         return new Use(Roles.GradKv, id, Bytes.Zero, new Bytes(row * rows), mode);
     }
 
     /// <summary>Rows of a segment of a group's context window.</summary>
     public Use Segment(Layer l, Chunk c, Round r, Segment s, int firstRow, int rows, AccessMode mode) =>
-        SegmentRows(Roles.Kv, "KV", programs.KvPieceSize, PoolNames.Windows, l, c, r, s, firstRow, rows, mode);
+        SegmentRows(Roles.Kv, ObjectKind.Window, "KV", programs.KvPieceSize, PoolNames.Windows, l, c, r, s, firstRow, rows, mode);
 
     /// <summary>The same rows of its gradient. Only one group's is alive at a time: all have one home.</summary>
     public Use GradSegment(Layer l, Chunk c, Round r, Segment s, int firstRow, int rows, AccessMode mode) =>
-        SegmentRows(Roles.GradKv, "dKV", programs.GradKvPieceSize, PoolNames.GradWindows, l, c, r, s, firstRow, rows, mode);
+        SegmentRows(Roles.GradKv, ObjectKind.GradWindow, "dKV", programs.GradKvPieceSize, PoolNames.GradWindows, l, c, r, s, firstRow, rows, mode);
 
-    /// <summary>Saved activations; none where the save set needs no object.</summary>
-    public ImmutableArray<Use> Activations(Layer l, Chunk c, Round r, AccessMode mode)
+    /// <summary>Saved activations; no use where the save set needs no object.</summary>
+    public Use Activations(Layer l, Chunk c, Round r, AccessMode mode)
     {
         var size = programs.ActivationsSize(Saved(l, c, r));
         if (size == Bytes.Zero)
         {
-            return [];
+            return default;
         }
 
         string pool = pattern.IsResident(l, c) && !DevicePools.OnePool(residency) ? PoolNames.ResidentActivations : PoolNames.Activations;
-        int id = Known(new Key("A", l.Index, c.Index, r.Index), out var key)
+        int id = Known(new Key(ObjectKind.Activations, l.Index, c.Index, r.Index), out var key)
             ?? New(key, $"A/{l}/{c}/{r}", $"A/{new Layer(pattern.HomeOf(l, r))}/{c}", size, pool, Lifetime.Transient, pattern.LeavesAtOnce(l, c));
-        return [Whole(Roles.Activations, id, mode)];
+        return Whole(Roles.Activations, id, mode);
     }
 
     public Use Weights(Layer l, AccessMode mode) =>
-        Whole(Roles.Weights, Known(new Key("W", l.Index), out var key)
+        Whole(Roles.Weights, Known(new Key(ObjectKind.Weights, l.Index), out var key)
             ?? New(key, $"W/{l}", $"W/{l}", programs.BlockLayout.Size(recipe.Parameters), PoolNames.Weights, Lifetime.State), mode);
 
     /// <summary>Parameters of embedding or head, or of a block of either.</summary>
@@ -87,18 +87,18 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
 
     /// <summary>What the blocks of the vocabulary say of a chunk's rows of logits.</summary>
     public Use LogitStatistics(Chunk c, Round r, AccessMode mode) =>
-        Whole(Roles.LogitStatistics, Known(new Key("stats", Chunk: c.Index, Round: r.Index), out var key)
+        Whole(Roles.LogitStatistics, Known(new Key(ObjectKind.LogitStatistics, Chunk: c.Index, Round: r.Index), out var key)
             ?? New(key, $"stats/{c}/{r}", $"stats/{c}", programs.LogitStatisticsSize, PoolNames.LogitStatistics, Lifetime.Transient), mode);
 
     /// <summary>Gradient of a chunk's normed head input, summed over the blocks of the vocabulary.</summary>
     public Use GradHead(Chunk c, Round r, AccessMode mode) =>
-        Whole(Roles.GradHead, Known(new Key("dH", Chunk: c.Index, Round: r.Index), out var key)
+        Whole(Roles.GradHead, Known(new Key(ObjectKind.GradHead, Chunk: c.Index, Round: r.Index), out var key)
             ?? New(key, $"dH/{c}/{r}", $"dH/{c}", programs.GradHeadSize, PoolNames.GradHeads, Lifetime.Transient), mode);
 
     public Use Gradients(Layer l, AccessMode mode)
     {
         string pool = l.Index < residency.ResidentGradients ? PoolNames.ResidentGradients : PoolNames.Gradients;
-        int id = Known(new Key("G", l.Index), out var key) ?? New(key, $"G/{l}", $"G/{l}", programs.BlockLayout.Size(recipe.Gradients), pool, GradientLife);
+        int id = Known(new Key(ObjectKind.Gradients, l.Index), out var key) ?? New(key, $"G/{l}", $"G/{l}", programs.BlockLayout.Size(recipe.Gradients), pool, GradientLife);
         return Whole(Roles.Gradients, id, mode);
     }
 
@@ -107,12 +107,12 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     {
         string name = string.Create(CultureInfo.InvariantCulture, $"O/{owner}/P{piece}");
         string pool = order < residency.ResidentPieces ? PoolNames.ResidentMoments : PoolNames.Moments;
-        return Whole(Roles.Optimizer, Get(name, size, pool, Lifetime.State), AccessMode.ReadWrite);
+        return Whole(Roles.Optimizer, Get(new Key(ObjectKind.Moments, Chunk: order), name, size, pool, Lifetime.State), AccessMode.ReadWrite);
     }
 
     public Use Loss(Chunk c, Round r)
     {
-        int id = Get("loss", DevicePools.LossSize(geometry), PoolNames.Loss, Lifetime.Output);
+        int id = Get(new Key(ObjectKind.Loss), "loss", DevicePools.LossSize(geometry), PoolNames.Loss, Lifetime.Output);
         return new Use(Roles.Loss, id, new Bytes(4L * ((r.Index * geometry.ChunksPerRound) + c.Index)), new Bytes(4), AccessMode.Write);
     }
 
@@ -122,15 +122,22 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     /// <summary>All sums of squares.</summary>
     public Use Norms() => Whole(Roles.Norm, NormObject(), AccessMode.Read);
 
-    public ImmutableArray<Use> Scratch(Bytes length, AccessMode mode) => length == Bytes.Zero
-        ? []
-        : [new Use(Roles.Scratch, Get("scratch", scratch, PoolNames.Scratch, Lifetime.Transient), Bytes.Zero, length, mode)];
+    /// <summary>Bytes of scratch; no use where there are none.</summary>
+    public Use Scratch(Bytes length, AccessMode mode) => length == Bytes.Zero
+        ? default
+        : new Use(Roles.Scratch, Get(new Key(ObjectKind.Scratch), "scratch", scratch, PoolNames.Scratch, Lifetime.Transient), Bytes.Zero, length, mode);
 
-    private int NormObject() => Get("norm", DevicePools.NormSize(model, programs), PoolNames.Norm, Lifetime.Output);
+    private int NormObject() => Get(new Key(ObjectKind.Norm), "norm", DevicePools.NormSize(model, programs), PoolNames.Norm, Lifetime.Output);
 
     private int Vocabulary(char what, ParameterOwner owner, DType type, Lifetime life)
     {
-        string kind = (what, owner.IsHead) switch { ('W', false) => "W/embed", ('W', true) => "W/head", (_, false) => "G/embed", _ => "G/head" };
+        var kind = (what, owner.IsHead) switch
+        {
+            ('W', false) => ObjectKind.EmbeddingWeights,
+            ('W', true) => ObjectKind.HeadWeights,
+            (_, false) => ObjectKind.EmbeddingGradients,
+            _ => ObjectKind.HeadGradients,
+        };
         if (Known(new Key(kind, Chunk: owner.Block?.Index ?? -1), out var key) is { } id)
         {
             return id;
@@ -143,7 +150,7 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
 
     private Use Whole(string role, int id, AccessMode mode) => new(role, id, Bytes.Zero, objects[id].Length, mode);
 
-    private int OfGroup(string kind, Layer l, Chunk c, Round r, long row, string pool)
+    private int OfGroup(ObjectKind kind, string prefix, Layer l, Chunk c, Round r, long row, string pool)
     {
         int group = c.Index / geometry.ChunksPerGroup;
         if (Known(new Key(kind, l.Index, group, r.Index), out var key) is { } id)
@@ -151,26 +158,26 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
             return id;
         }
 
-        string name = string.Create(CultureInfo.InvariantCulture, $"{kind}/{l}/G{group}/{r}");
-        string home = string.Create(CultureInfo.InvariantCulture, $"{kind}/{new Layer(pattern.HomeOf(l, r))}/G{group}");
-        return New(key, name, home, new Bytes(row * geometry.WindowRows), pool, Lifetime.Transient, kind == "KV" && pattern.LeavesAtOnce(l, c));
+        string name = string.Create(CultureInfo.InvariantCulture, $"{prefix}/{l}/G{group}/{r}");
+        string home = string.Create(CultureInfo.InvariantCulture, $"{prefix}/{new Layer(pattern.HomeOf(l, r))}/G{group}");
+        return New(key, name, home, new Bytes(row * geometry.WindowRows), pool, Lifetime.Transient, kind == ObjectKind.Window && pattern.LeavesAtOnce(l, c));
     }
 
     private Use SegmentRows(
-        string role, string kind, Bytes pieceSize, string pool, Layer l, Chunk c, Round r, Segment s, int firstRow, int rows, AccessMode mode)
+        string role, ObjectKind kind, string prefix, Bytes pieceSize, string pool, Layer l, Chunk c, Round r, Segment s, int firstRow, int rows, AccessMode mode)
     {
         long row = pieceSize.Value / geometry.ChunkTokens;
         int group = c.Index / geometry.ChunksPerGroup;
         if (Known(new Key(kind, l.Index, group, r.Index, s.Index), out var key) is not { } id)
         {
-            string name = string.Create(CultureInfo.InvariantCulture, $"{kind}/{l}/G{group}/{s}");
-            id = New(key, $"{name}/{r}", role == Roles.GradKv ? $"{kind}/{s}" : name, new Bytes(row * geometry.RowsOf(s)), pool, Lifetime.Transient);
+            string name = string.Create(CultureInfo.InvariantCulture, $"{prefix}/{l}/G{group}/{s}");
+            id = New(key, $"{name}/{r}", role == Roles.GradKv ? $"{prefix}/{s}" : name, new Bytes(row * geometry.RowsOf(s)), pool, Lifetime.Transient);
         }
 
         return new Use(role, id, new Bytes(row * firstRow), new Bytes(row * rows), mode);
     }
 
-    private int Get(string name, Bytes length, string pool, Lifetime life) => Known(new Key(name), out var key) ?? New(key, name, name, length, pool, life);
+    private int Get(Key wanted, string name, Bytes length, string pool, Lifetime life) => Known(wanted, out var key) ?? New(key, name, name, length, pool, life);
 
     private int? Known(Key wanted, out Key key)
     {
@@ -185,6 +192,29 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
         return id;
     }
 
+    private enum ObjectKind
+    {
+        Table,
+        Stream,
+        GradStream,
+        Window,
+        RecomputedWindow,
+        GradWindow,
+        Activations,
+        Weights,
+        Gradients,
+        Moments,
+        EmbeddingWeights,
+        EmbeddingGradients,
+        HeadWeights,
+        HeadGradients,
+        LogitStatistics,
+        GradHead,
+        Loss,
+        Norm,
+        Scratch,
+    }
+
     /// <summary>What a name is made of: names are written once an object, and objects are asked for at every use.</summary>
-    private readonly record struct Key(string Kind, int Layer = -1, int Chunk = -1, int Round = -1, int Segment = -1);
+    private readonly record struct Key(ObjectKind Kind, int Layer = -1, int Chunk = -1, int Round = -1, int Segment = -1);
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using Dataflow.Model;
 using Dataflow.Schedules;
 using Dataflow.Simulation;
@@ -17,13 +18,14 @@ internal static class SlotAssignment
     private const int Compute = 0;
     private const int HostToDevice = 1;
     private const int DeviceToHost = 2;
+    private const int Nowhere = -1;
 
     /// <param name="timer">What ops take, if that is known: then fetches are put in an order that keeps the link busy.</param>
     public static Schedule Assign(StepProgram program, TenancyResult tenancy, ImmutableArray<KeyValuePair<string, string>> facts, OpTimer? timer = null)
     {
         var (slots, deviceEnd) = DeviceSlots(program);
         var (homes, hostEnd) = Homes(program, tenancy, slots);
-        ScheduledOp[] compute = [.. program.Ops.Select((op, i) => ComputeOp(op, tenancy.Slots[i]))];
+        var compute = ComputeOps(program, tenancy);
         var fetches = timer is null
             ? FetchOrder.ByDeadline(tenancy.Copies)
             : FetchOrder.ByTime(tenancy.Copies, [.. compute.Select(op => timer.Of(op).Nanoseconds)], timer.Links);
@@ -34,12 +36,11 @@ internal static class SlotAssignment
     public static Schedule Within(Schedule other, StepProgram program, TenancyResult tenancy, ImmutableArray<KeyValuePair<string, string>> facts)
     {
         var byName = other.Slots.Select((s, i) => (s.Name, Index: i)).ToDictionary(s => s.Name, s => s.Index);
-        var travels = tenancy.Copies.Select(c => c.Object).ToHashSet();
-        var homes = Enumerable.Range(0, program.Objects.Length)
-            .Where(o => travels.Contains(o) || byName.ContainsKey(HomeName(program.Objects[o])))
-            .ToDictionary(o => o, o => byName[HomeName(program.Objects[o])]);
-        ScheduledOp[] compute = [.. program.Ops.Select((op, i) => ComputeOp(op, tenancy.Slots[i]))];
-        return Make(program, tenancy, compute, FetchOrder.ByDeadline(tenancy.Copies), facts, homes, other.Arenas, other.Slots);
+        bool[] travels = Travels(program, tenancy);
+        int[] homes = [.. program.Objects.Select((item, o) =>
+            byName.TryGetValue(HomeName(item), out int slot) ? slot
+            : travels[o] ? throw new InvalidOperationException($"{item.Name} travels, but the other schedule has no home for it") : Nowhere)];
+        return Make(program, tenancy, ComputeOps(program, tenancy), FetchOrder.ByDeadline(tenancy.Copies), facts, homes, other.Arenas, other.Slots);
     }
 
     private static (List<Slot> Slots, Bytes End) DeviceSlots(StepProgram program)
@@ -63,10 +64,10 @@ internal static class SlotAssignment
 
     private static Schedule Make(
         StepProgram program, TenancyResult tenancy, ScheduledOp[] compute, IEnumerable<Travel> fetches, ImmutableArray<KeyValuePair<string, string>> facts,
-        Dictionary<int, int> homes, ImmutableArray<Arena> arenas, ImmutableArray<Slot> slots)
+        int[] homes, ImmutableArray<Arena> arenas, ImmutableArray<Slot> slots)
     {
         var state = tenancy.Resident.Select(r => new Placement(r.Object, r.Slot))
-            .Concat(tenancy.HomeValid.Order().Where(homes.ContainsKey).Select(o => new Placement(o, homes[o])));
+            .Concat(tenancy.HomeValid.Where(o => homes[o] != Nowhere).Select(o => new Placement(o, homes[o])));
         return new Schedule
         {
             Facts = facts,
@@ -81,70 +82,127 @@ internal static class SlotAssignment
         };
     }
 
-    private static (Dictionary<int, int> Homes, Bytes End) Homes(StepProgram program, TenancyResult tenancy, List<Slot> slots)
+    /// <summary>The host slot of every object that travels, or <see cref="Nowhere"/>; adds these slots to those of the device.</summary>
+    private static (int[] Homes, Bytes End) Homes(StepProgram program, TenancyResult tenancy, List<Slot> slots)
     {
-        var travels = tenancy.Copies.Select(c => c.Object).ToHashSet();
+        bool[] travels = Travels(program, tenancy);
         var byName = new Dictionary<string, int>();
-        var homes = new Dictionary<int, int>();
+        int[] homes = new int[travels.Length];
         var end = Bytes.Zero;
-        for (int o = 0; o < program.Objects.Length; o++)
+        for (int o = 0; o < homes.Length; o++)
         {
-            var item = program.Objects[o];
-            if (!travels.Contains(o))
+            homes[o] = Nowhere;
+            if (!travels[o])
             {
                 continue;
             }
 
-            if (!byName.TryGetValue(item.Home, out int slot))
+            var item = program.Objects[o];
+            if (!byName.TryGetValue(item.Home, out homes[o]))
             {
-                byName[item.Home] = slot = slots.Count;
+                byName[item.Home] = homes[o] = slots.Count;
                 slots.Add(new Slot(HomeName(item), Host, end, item.Length.Aligned));
                 end += item.Length.Aligned;
             }
-
-            homes[o] = slot;
         }
 
         return (homes, end);
     }
 
-    private static ImmutableArray<Placement> Placements(StepProgram program, Dictionary<int, int> homes, Lifetime life) =>
-        [.. Enumerable.Range(0, program.Objects.Length).Where(o => program.Objects[o].Life == life).Select(o => new Placement(o, homes[o]))];
+    private static bool[] Travels(StepProgram program, TenancyResult tenancy)
+    {
+        bool[] travels = new bool[program.Objects.Length];
+        foreach (var copy in tenancy.Copies)
+        {
+            travels[copy.Object] = true;
+        }
+
+        return travels;
+    }
+
+    private static ImmutableArray<Placement> Placements(StepProgram program, int[] homes, Lifetime life)
+    {
+        var placements = ImmutableArray.CreateBuilder<Placement>();
+        for (int o = 0; o < homes.Length; o++)
+        {
+            if (program.Objects[o].Life == life)
+            {
+                placements.Add(new Placement(o, homes[o]));
+            }
+        }
+
+        return placements.ToImmutable();
+    }
 
     private static ImmutableArray<ScheduledOp> Ops(
-        StepProgram program, TenancyResult tenancy, ScheduledOp[] compute, IEnumerable<Travel> fetches, Dictionary<int, int> homes)
+        StepProgram program, TenancyResult tenancy, ScheduledOp[] compute, IEnumerable<Travel> orderedFetches, int[] homes)
     {
-        var copiesAfter = new List<Travel>[program.Ops.Length + 1];
-        foreach (var save in tenancy.Copies.Where(c => !c.Fetch).OrderBy(c => c.Object))
-        {
-            (copiesAfter[save.IssueAfter + 1] ??= []).Add(save);
-        }
-
-        int issue = -1;
-        foreach (var fetch in fetches)
-        {
-            issue = Math.Max(issue, fetch.IssueAfter);
-            (copiesAfter[issue + 1] ??= []).Add(fetch);
-        }
-
-        var ops = ImmutableArray.CreateBuilder<ScheduledOp>();
-        for (int i = -1; i < program.Ops.Length; i++)
+        int count = program.Ops.Length;
+        var saves = InOrder(tenancy.Copies.Where(c => !c.Fetch).OrderBy(c => c.Object), c => c.IssueAfter, count);
+        Travel[] fetches = [.. orderedFetches];
+        var ops = new ScheduledOp[count + tenancy.Copies.Length];
+        int next = 0, save = 0, fetch = 0;
+        for (int i = -1; i < count; i++)
         {
             if (i >= 0)
             {
-                ops.Add(compute[i]);
+                ops[next++] = compute[i];
             }
 
-            foreach (var copy in copiesAfter[i + 1] ?? [])
+            for (; save < saves.Length && saves[save].IssueAfter == i; save++)
             {
-                ops.Add(CopyOp(copy, program.Ops[copy.Deadline], homes[copy.Object]));
+                ops[next++] = CopyOp(saves[save], program.Ops[saves[save].Deadline], homes[saves[save].Object]);
+            }
+
+            // A fetch that must wait holds up those behind it.
+            for (; fetch < fetches.Length && fetches[fetch].IssueAfter <= i; fetch++)
+            {
+                ops[next++] = CopyOp(fetches[fetch], program.Ops[fetches[fetch].Deadline], homes[fetches[fetch].Object]);
             }
         }
 
-        return ops.ToImmutable();
+        return ImmutableCollectionsMarshal.AsImmutableArray(ops);
     }
 
-    private static ScheduledOp ComputeOp(StepOp op, ImmutableArray<int> slots) => new()
+    /// <summary>Copies by an op of theirs, from -1 to count; those of the same op stay in order.</summary>
+    private static Travel[] InOrder(IEnumerable<Travel> copies, Func<Travel, int> opOf, int count)
+    {
+        Travel[] given = [.. copies];
+        int[] at = new int[count + 2];
+        foreach (ref readonly var copy in given.AsSpan())
+        {
+            at[opOf(copy) + 2]++;
+        }
+
+        for (int i = 1; i < at.Length; i++)
+        {
+            at[i] += at[i - 1];
+        }
+
+        var ordered = new Travel[given.Length];
+        foreach (ref readonly var copy in given.AsSpan())
+        {
+            ordered[at[opOf(copy) + 1]++] = copy;
+        }
+
+        return ordered;
+    }
+
+    private static ScheduledOp[] ComputeOps(StepProgram program, TenancyResult tenancy)
+    {
+        var ops = new ScheduledOp[program.Ops.Length];
+        int use = 0;
+        for (int i = 0; i < ops.Length; i++)
+        {
+            int uses = program.Ops[i].Uses.Length;
+            ops[i] = ComputeOp(program.Ops[i], tenancy.Slots.AsSpan(use, uses));
+            use += uses;
+        }
+
+        return ops;
+    }
+
+    private static ScheduledOp ComputeOp(StepOp op, ReadOnlySpan<int> slots) => new()
     {
         Kind = op.Kind,
         Stream = Compute,
@@ -156,8 +214,20 @@ internal static class SlotAssignment
         Piece = op.Piece,
         Saved = op.Saved,
         Wanted = op.Wanted,
-        Accesses = [.. op.Uses.Select((u, i) => new Access(u.Role, u.Object, slots[i], u.Offset, u.Length, u.Mode))],
+        Accesses = Accesses(op.Uses.AsSpan(), slots),
     };
+
+    private static ImmutableArray<Access> Accesses(ReadOnlySpan<Use> uses, ReadOnlySpan<int> slots)
+    {
+        var accesses = new Access[uses.Length];
+        for (int i = 0; i < accesses.Length; i++)
+        {
+            ref readonly var use = ref uses[i];
+            accesses[i] = new Access(use.Role, use.Object, slots[i], use.Offset, use.Length, use.Mode);
+        }
+
+        return ImmutableCollectionsMarshal.AsImmutableArray(accesses);
+    }
 
     private static ScheduledOp CopyOp(Travel copy, StepOp cause, int home) => new()
     {

@@ -22,8 +22,8 @@ internal sealed partial class StepLowering
             table.Weights(l, AccessMode.Read),
             table.Stream(Roles.Input, l, c, r, AccessMode.Read),
             table.Segment(l, c, r, own, geometry.WindowRow(c) - geometry.FirstRow(own), geometry.ChunkTokens, AccessMode.Write),
-            .. table.Activations(l, c, r, AccessMode.Write).Where(_ => split > Bytes.Zero).Select(a => a with { Length = split }),
-            .. table.Scratch(project.ScratchLength, AccessMode.Write),
+            Where(split > Bytes.Zero, table.Activations(l, c, r, AccessMode.Write) with { Length = split }),
+            table.Scratch(project.ScratchLength, AccessMode.Write),
         ], saved, segment: own);
         foreach (var s in SegmentsUpTo(own))
         {
@@ -31,18 +31,19 @@ internal sealed partial class StepLowering
             [
                 table.Table(c, r),
                 table.Segment(l, c, r, s, 0, geometry.RowsUpTo(c, s), AccessMode.Read),
-                .. table.Activations(l, c, r, AccessMode.Read).Where(_ => Names(attend, Roles.Activations)).Select(a => a with { Length = split }),
-                .. table.Scratch(attend.ScratchLength, AccessMode.ReadWrite),
+                Where(Names(attend, Roles.Activations), table.Activations(l, c, r, AccessMode.Read) with { Length = split }),
+                table.Scratch(attend.ScratchLength, AccessMode.ReadWrite),
             ], saved, segment: s);
         }
 
+        var kept = table.Activations(l, c, r, AccessMode.Write);
         Add(OpKind.Combine, l, c, r,
         [
             table.Weights(l, AccessMode.Read),
             table.Stream(Roles.Input, l, c, r, AccessMode.Read),
-            .. table.Activations(l, c, r, AccessMode.Write).Select(a => a with { Offset = split, Length = a.Length - split }),
+            kept with { Offset = split, Length = kept.Length - split },
             table.Stream(Roles.Output, new Layer(l.Index + 1), c, r, AccessMode.Write),
-            .. table.Scratch(combine.ScratchLength, AccessMode.ReadWrite),
+            table.Scratch(combine.ScratchLength, AccessMode.ReadWrite),
         ], saved, segment: own);
     }
 
@@ -60,20 +61,20 @@ internal sealed partial class StepLowering
                 table.Table(c, r),
                 table.Weights(l, AccessMode.Read),
                 table.Stream(Roles.Input, l, c, r, AccessMode.Read),
-                .. table.Activations(l, c, r, AccessMode.Read),
-                .. table.Scratch(combine.ScratchLength, AccessMode.Write),
+                table.Activations(l, c, r, AccessMode.Read),
+                table.Scratch(combine.ScratchLength, AccessMode.Write),
             ], saved, programs.Missing(saved), own);
         }
 
         Add(OpKind.CombineBackward, l, c, r,
         [
-            .. Names(combine, Roles.Table) ? [table.Table(c, r)] : ImmutableArray<Use>.Empty,
+            Where(Names(combine, Roles.Table), table.Table(c, r)),
             table.Weights(l, AccessMode.Read),
-            .. Names(combine, Roles.Input) ? [table.Stream(Roles.Input, l, c, r, AccessMode.Read)] : ImmutableArray<Use>.Empty,
-            .. table.Activations(l, c, r, saved.HasFlag(TensorSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read),
+            Where(Names(combine, Roles.Input), table.Stream(Roles.Input, l, c, r, AccessMode.Read)),
+            table.Activations(l, c, r, saved.HasFlag(TensorSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read),
             table.GradStream(c, r, AccessMode.ReadWrite),
             gradients with { Offset = split, Length = gradients.Length - split },
-            .. table.Scratch(combine.ScratchLength, recomputes ? AccessMode.ReadWrite : AccessMode.Write),
+            table.Scratch(combine.ScratchLength, recomputes ? AccessMode.ReadWrite : AccessMode.Write),
         ], saved, segment: own);
         foreach (var s in SegmentsUpTo(own))
         {
@@ -82,9 +83,9 @@ internal sealed partial class StepLowering
             [
                 table.Table(c, r),
                 table.Segment(l, c, r, s, 0, rows, AccessMode.Read),
-                .. table.Activations(l, c, r, AccessMode.Read),
+                table.Activations(l, c, r, AccessMode.Read),
                 table.GradSegment(l, c, r, s, 0, rows, lastOfGroup ? AccessMode.Write : AccessMode.ReadWrite),
-                .. table.Scratch(combine.ScratchLength, AccessMode.ReadWrite),
+                table.Scratch(combine.ScratchLength, AccessMode.ReadWrite),
             ], saved, segment: s);
         }
 
@@ -93,13 +94,15 @@ internal sealed partial class StepLowering
             table.Table(c, r),
             table.Weights(l, AccessMode.Read),
             table.Stream(Roles.Input, l, c, r, AccessMode.Read),
-            .. table.Activations(l, c, r, AccessMode.Read).Where(_ => Names(project, Roles.Activations)),
+            Where(Names(project, Roles.Activations), table.Activations(l, c, r, AccessMode.Read)),
             table.GradStream(c, r, AccessMode.ReadWrite),
             table.GradSegment(l, c, r, own, geometry.WindowRow(c) - geometry.FirstRow(own), geometry.ChunkTokens, AccessMode.Read),
             gradients with { Length = split },
-            .. table.Scratch(combine.ScratchLength, AccessMode.ReadWrite),
+            table.Scratch(combine.ScratchLength, AccessMode.ReadWrite),
         ], saved, segment: own);
     }
+
+    private static Use Where(bool holds, Use use) => holds ? use : default;
 
     private static IEnumerable<Segment> SegmentsUpTo(Segment last) => Enumerable.Range(0, last.Index + 1).Select(i => last with { Index = i });
 

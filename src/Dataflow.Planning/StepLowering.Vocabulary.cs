@@ -104,7 +104,7 @@ internal sealed partial class StepLowering
             }
         }
 
-        uses.AddRange(table.Scratch(programs.Head().ScratchLength, AccessMode.Write));
+        uses.Add(table.Scratch(programs.Head().ScratchLength, AccessMode.Write));
         Add(OpKind.Head, null, c, r, [.. uses]);
     }
 
@@ -119,8 +119,8 @@ internal sealed partial class StepLowering
                 [
                     .. BlockOperands(b, c, r),
                     table.LogitStatistics(c, r, b.Index == 0 ? AccessMode.Write : AccessMode.ReadWrite),
-                    .. b == programs.Vocabulary.Last ? [table.Loss(c, r)] : ImmutableArray<Use>.Empty,
-                    .. table.Scratch(programs.HeadLoss(b).ScratchLength, AccessMode.Write),
+                    b == programs.Vocabulary.Last ? table.Loss(c, r) : default,
+                    table.Scratch(programs.HeadLoss(b).ScratchLength, AccessMode.Write),
                 ]);
             }
         }
@@ -144,7 +144,7 @@ internal sealed partial class StepLowering
                     table.GradHead(c, r, b == programs.Vocabulary.Last ? AccessMode.Write : AccessMode.ReadWrite),
                     table.VocabularyGradients(Roles.HeadBlockGradients, owner, gradients),
                     .. stream,
-                    .. table.Scratch(programs.HeadBackward(b).ScratchLength, AccessMode.Write),
+                    table.Scratch(programs.HeadBackward(b).ScratchLength, AccessMode.Write),
                 ]);
                 gradients = AccessMode.ReadWrite;
             }
@@ -164,6 +164,6 @@ internal sealed partial class StepLowering
         table.VocabularyWeights(Roles.HeadBlock, model.TiedEmbedding ? ParameterOwner.Embedding(b) : ParameterOwner.HeadBlock(b), AccessMode.Read),
     ];
 
-    private void AddBlock(OpKind kind, VocabularyBlock? b, Chunk? c, Round r, ImmutableArray<Use> uses) =>
-        ops.Add(new StepOp(kind, uses) { Block = b, Chunk = c, Round = r });
+    private void AddBlock(OpKind kind, VocabularyBlock? b, Chunk? c, Round r, ReadOnlySpan<Use> uses) =>
+        Add(new StepOp(kind) { Block = b, Chunk = c, Round = r }, uses);
 }

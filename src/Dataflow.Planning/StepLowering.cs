@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using Dataflow.Model;
 using Dataflow.Schedules;
 
@@ -187,7 +188,7 @@ internal sealed partial class StepLowering
         else if (lastRound && workload.Kind == WorkloadKind.ClippedTraining)
         {
             var (gradients, _) = Parameters(owner);
-            ops.Add(new StepOp(OpKind.Norm, [gradients, table.Norm(owner), .. table.Scratch(programs.NormScratch, AccessMode.Write)]) { Layer = owner.Layer, Block = owner.Block });
+            Add(new StepOp(OpKind.Norm) { Layer = owner.Layer, Block = owner.Block }, [gradients, table.Norm(owner), table.Scratch(programs.NormScratch, AccessMode.Write)]);
         }
     }
 
@@ -205,11 +206,11 @@ internal sealed partial class StepLowering
             table.Table(c, r),
             table.Weights(l, AccessMode.Read),
             table.Stream(Roles.Input, l, c, r, AccessMode.Read),
-            .. Context(l, c, r, recomputed: false),
+            Context(l, c, r, recomputed: false),
             table.Window(l, c, r, recomputed: false, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write),
-            .. table.Activations(l, c, r, AccessMode.Write),
+            table.Activations(l, c, r, AccessMode.Write),
             table.Stream(Roles.Output, new Layer(l.Index + 1), c, r, AccessMode.Write),
-            .. table.Scratch(programs.Forward(saved).ScratchLength, AccessMode.Write),
+            table.Scratch(programs.Forward(saved).ScratchLength, AccessMode.Write),
         ], saved);
     }
 
@@ -249,7 +250,7 @@ internal sealed partial class StepLowering
                 table.Weights(l, AccessMode.Read),
                 table.Stream(Roles.Input, l, c, r, AccessMode.Read),
                 table.Window(l, c, r, recomputed: true, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write),
-                .. table.Scratch(programs.RecomputeKv().ScratchLength, AccessMode.Write),
+                table.Scratch(programs.RecomputeKv().ScratchLength, AccessMode.Write),
             ], table.Saved(l, c, r), TensorSet.Kv);
         }
     }
@@ -267,8 +268,8 @@ internal sealed partial class StepLowering
             ownKv
                 ? table.Window(l, c, r, recomputedWindow, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write)
                 : table.Window(l, c, r, recomputedWindow, 0, geometry.WindowRow(c) + geometry.ChunkTokens, AccessMode.Read),
-            .. table.Activations(l, c, r, AccessMode.Read),
-            .. table.Scratch(programs.Backward(saved).ScratchLength, AccessMode.Write),
+            table.Activations(l, c, r, AccessMode.Read),
+            table.Scratch(programs.Backward(saved).ScratchLength, AccessMode.Write),
         ], saved, missing);
     }
 
@@ -281,11 +282,11 @@ internal sealed partial class StepLowering
             table.Weights(l, AccessMode.Read),
             table.Stream(Roles.Input, l, c, r, AccessMode.Read),
             table.Window(l, c, r, !saved.HasFlag(TensorSet.Kv), 0, rows, AccessMode.Read),
-            .. table.Activations(l, c, r, saved.HasFlag(TensorSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read),
+            table.Activations(l, c, r, saved.HasFlag(TensorSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read),
             table.GradStream(c, r, AccessMode.ReadWrite),
             table.GradWindow(l, c, r, rows, lastOfGroup ? AccessMode.Write : AccessMode.ReadWrite),
             table.Gradients(l, firstOfStep ? AccessMode.Write : AccessMode.ReadWrite),
-            .. table.Scratch(programs.Backward(saved).ScratchLength, programs.NeedsRecompute(saved) ? AccessMode.ReadWrite : AccessMode.Write),
+            table.Scratch(programs.Backward(saved).ScratchLength, programs.NeedsRecompute(saved) ? AccessMode.ReadWrite : AccessMode.Write),
         ], saved);
     }
 
@@ -301,19 +302,41 @@ internal sealed partial class StepLowering
         for (int p = 0; p < pieces.CountOf(layout); p++)
         {
             var (first, count) = pieces.Elements(layout, p);
-            ops.Add(new StepOp(OpKind.Update,
+            Add(new StepOp(OpKind.Update) { Layer = owner.Layer, Block = owner.Block, Piece = p },
             [
                 gradients with { Offset = new Bytes(first * g), Length = new Bytes(count * g) },
                 weights with { Offset = new Bytes(first * w), Length = new Bytes(count * w) },
                 table.Moments(owner.ToString(), p, piecesUsed++, pieces.Size(count)),
-                .. workload.Kind == WorkloadKind.ClippedTraining ? [table.Norms()] : ImmutableArray<Use>.Empty,
-            ]) { Layer = owner.Layer, Block = owner.Block, Piece = p });
+                workload.Kind == WorkloadKind.ClippedTraining ? table.Norms() : default,
+            ]);
         }
     }
 
-    private ImmutableArray<Use> Context(Layer l, Chunk c, Round r, bool recomputed) =>
-        geometry.WindowRow(c) == 0 ? [] : [table.Window(l, c, r, recomputed, 0, geometry.WindowRow(c), AccessMode.Read)];
+    private Use Context(Layer l, Chunk c, Round r, bool recomputed) =>
+        geometry.WindowRow(c) == 0 ? default : table.Window(l, c, r, recomputed, 0, geometry.WindowRow(c), AccessMode.Read);
 
-    private void Add(OpKind kind, Layer? l, Chunk? c, Round r, ImmutableArray<Use> uses, TensorSet saved = default, TensorSet wanted = default, Segment? segment = null) =>
-        ops.Add(new StepOp(kind, uses) { Layer = l, Chunk = c, Round = r, Segment = segment, Saved = saved, Wanted = wanted });
+    private void Add(OpKind kind, Layer? l, Chunk? c, Round r, ReadOnlySpan<Use> uses, TensorSet saved = default, TensorSet wanted = default, Segment? segment = null) =>
+        Add(new StepOp(kind) { Layer = l, Chunk = c, Round = r, Segment = segment, Saved = saved, Wanted = wanted }, uses);
+
+    /// <summary>An op with those of the uses that exist.</summary>
+    private void Add(StepOp op, ReadOnlySpan<Use> uses)
+    {
+        int count = 0;
+        foreach (ref readonly var use in uses)
+        {
+            count += use.Exists ? 1 : 0;
+        }
+
+        var existing = new Use[count];
+        count = 0;
+        foreach (ref readonly var use in uses)
+        {
+            if (use.Exists)
+            {
+                existing[count++] = use;
+            }
+        }
+
+        ops.Add(op with { Uses = ImmutableCollectionsMarshal.AsImmutableArray(existing) });
+    }
 }

@@ -44,14 +44,20 @@ public sealed record Pool(string Name, Bytes SlotLength, int SlotCount, Replacem
 /// <summary>An object of the step, before it has a place.</summary>
 /// <param name="Home">Objects with the same home share one slot on the host, if they ever travel (the same chunk in different rounds).</param>
 /// <param name="LeavesAtOnce">It gives its slot up once its forward is over, although nobody wants the slot yet.</param>
-public sealed record StepObject(string Name, string Home, Bytes Length, int Pool, Lifetime Life, bool LeavesAtOnce = false);
+public readonly record struct StepObject(string Name, string Home, Bytes Length, int Pool, Lifetime Life, bool LeavesAtOnce = false);
 
-/// <summary>An operand of a compute op, before its object has a place.</summary>
-public readonly record struct Use(string Role, int Object, Bytes Offset, Bytes Length, AccessMode Mode);
+/// <summary>An operand of a compute op, before its object has a place; the default is no use.</summary>
+public readonly record struct Use(string Role, int Object, Bytes Offset, Bytes Length, AccessMode Mode)
+{
+    /// <summary>There is one.</summary>
+    public bool Exists => Role is not null;
+}
 
 /// <summary>A compute op, before its objects have places.</summary>
-public sealed record StepOp(OpKind Kind, ImmutableArray<Use> Uses)
+public readonly record struct StepOp(OpKind Kind)
 {
+    public ImmutableArray<Use> Uses { get; init; } = [];
+
     public Layer? Layer { get; init; }
 
     public VocabularyBlock? Block { get; init; }

@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using Dataflow.Model;
+using Dataflow.Schedules;
 
 namespace Dataflow.Planning;
 
@@ -9,15 +11,15 @@ namespace Dataflow.Planning;
 internal readonly record struct Travel(bool Fetch, int Object, int Slot, Bytes Offset, Bytes Length, int IssueAfter, int Deadline);
 
 /// <summary>Where every object is, op by op, in the steady state of the loop.</summary>
-/// <param name="Slots">For every op, for every use, the slot (counted over all pools, in pool order).</param>
-/// <param name="Copies">All travels of a step.</param>
+/// <param name="Slots">For every use, op after op, the slot (counted over all pools, in pool order).</param>
+/// <param name="Copies">All travels of a step; fetches by the op that needs them.</param>
 /// <param name="Resident">State objects on the device at the step's border, with their slot.</param>
-/// <param name="HomeValid">State objects whose home holds their current bytes at the step's border.</param>
+/// <param name="HomeValid">State objects whose home holds their current bytes at the step's border, ascending.</param>
 internal sealed record TenancyResult(
-    ImmutableArray<ImmutableArray<int>> Slots,
+    ImmutableArray<int> Slots,
     ImmutableArray<Travel> Copies,
     ImmutableArray<(int Object, int Slot)> Resident,
-    ImmutableHashSet<int> HomeValid);
+    ImmutableArray<int> HomeValid);
 
 /// <summary>
 /// Decides, for a program and its pools, which object is in which slot when, and hence what travels. Objects enter a slot at the op that
@@ -31,63 +33,65 @@ internal sealed class Tenancy
 {
     private const int StepsToSettle = 4;
     private readonly StepProgram program;
-    private readonly int[] firstUse;
-    private readonly int[] lastUse;
-    private readonly int[][] nextUse;
-    private readonly Bytes[][] laterEnd;
     private readonly PoolState[] pools;
     private readonly ObjectState[] states;
+    private readonly DirtyRanges[] dirty; // by slot
+    private readonly int[] slots; // by use
+    private readonly int[] nextOp; // by use: the op that uses the object next; beyond the step's end for the next step
+    private readonly Bytes[] laterEnd; // by use: one past the last byte of the object that a later op of the step uses; all of what outlives the step
     private readonly List<(long Time, Travel Copy)> copies = [];
-    private readonly int[][] slots;
 
     private Tenancy(StepProgram program)
     {
         this.program = program;
-        firstUse = Enumerable.Repeat(int.MaxValue, program.Objects.Length).ToArray();
-        lastUse = Enumerable.Repeat(-1, program.Objects.Length).ToArray();
+        pools = new PoolState[program.Pools.Length];
+        int slot = 0;
+        for (int p = 0; p < pools.Length; p++)
+        {
+            pools[p] = new PoolState(program.Pools[p], slot);
+            slot += program.Pools[p].SlotCount;
+        }
+
+        dirty = [.. Enumerable.Range(0, slot).Select(_ => new DirtyRanges())];
+        states = [.. program.Objects.Select((o, id) => new ObjectState(id, o, pools[o.Pool]))];
+        int uses = 0;
         for (int i = 0; i < program.Ops.Length; i++)
         {
-            foreach (var use in program.Ops[i].Uses)
+            foreach (ref readonly var use in program.Ops[i].Uses.AsSpan())
             {
-                firstUse[use.Object] = Math.Min(firstUse[use.Object], i);
-                lastUse[use.Object] = i;
+                var state = states[use.Object];
+                state.FirstOp = Math.Min(state.FirstOp, i);
+                state.LastOp = i;
+                uses++;
             }
         }
 
-        nextUse = NextUses(program, firstUse);
-        laterEnd = LaterEnds(program);
-        int slot = 0;
-        pools = [.. program.Pools.Select(p =>
-        {
-            var state = new PoolState(slot, p.SlotCount, p.Replacement);
-            slot += p.SlotCount;
-            return state;
-        })];
-        states = [.. program.Objects.Select(_ => new ObjectState())];
-        slots = [.. program.Ops.Select(op => new int[op.Uses.Length])];
+        (slots, nextOp, laterEnd) = (new int[uses], new int[uses], new Bytes[uses]);
+        LookAhead();
     }
 
     /// <summary>The steady state of the program; throws if a pool has fewer slots than one op uses at once.</summary>
     public static TenancyResult Settle(StepProgram program)
     {
         var tenancy = new Tenancy(program);
+        long[][] before = tenancy.Conditions();
         for (int step = 0; ; step++)
         {
-            var before = tenancy.Signatures();
             tenancy.copies.Clear();
             tenancy.RunStep(step);
-            var after = tenancy.Signatures();
-            var unsettled = Enumerable.Range(0, before.Length).Where(p => before[p] != after[p]).ToArray();
+            long[][] after = tenancy.Conditions();
+            var unsettled = tenancy.pools.Where((_, p) => !before[p].AsSpan().SequenceEqual(after[p])).ToArray();
             if (step > 0 && unsettled.Length == 0)
             {
                 return tenancy.Collect(step);
             }
 
+            before = after;
             if (step >= StepsToSettle)
             {
-                foreach (int p in unsettled)
+                foreach (var pool in unsettled)
                 {
-                    tenancy.pools[p].EmptiedEachStep = true;
+                    pool.EmptiedEachStep = true;
                 }
             }
         }
@@ -100,62 +104,61 @@ internal sealed class Tenancy
     public static TenancyResult Between(StepProgram program, IReadOnlyDictionary<string, int> resident, IReadOnlySet<string> homeValid)
     {
         var tenancy = new Tenancy(program);
-        for (int o = 0; o < program.Objects.Length; o++)
+        foreach (var state in tenancy.states.Where(s => s.Life == Lifetime.State))
         {
-            var item = program.Objects[o];
-            if (item.Life == Lifetime.State && resident.TryGetValue(item.Name, out int slot))
+            string name = program.Objects[state.Id].Name;
+            if (resident.TryGetValue(name, out int slot))
             {
-                tenancy.states[o] = new ObjectState { Pinned = !homeValid.Contains(item.Name) };
-                tenancy.pools[item.Pool].Place(o, tenancy.states[o], slot);
+                state.Pinned = !homeValid.Contains(name);
+                state.Pool.Place(state, slot);
             }
         }
 
         tenancy.RunStep(0);
         tenancy.Restore(resident);
-        var state = Enumerable.Range(0, program.Objects.Length).Where(o => program.Objects[o].Life == Lifetime.State).ToArray();
+        var kept = Enumerable.Range(0, program.Objects.Length).Where(o => program.Objects[o].Life == Lifetime.State).ToArray();
         return new TenancyResult(
-            [.. tenancy.slots.Select(s => s.ToImmutableArray())],
+            ImmutableCollectionsMarshal.AsImmutableArray(tenancy.slots),
             [.. tenancy.copies.Select(c => c.Copy)],
-            [.. state.Where(o => resident.ContainsKey(program.Objects[o].Name)).Select(o => (o, resident[program.Objects[o].Name]))],
-            [.. state.Where(o => homeValid.Contains(program.Objects[o].Name))]);
+            [.. kept.Where(o => resident.ContainsKey(program.Objects[o].Name)).Select(o => (o, resident[program.Objects[o].Name]))],
+            [.. kept.Where(o => homeValid.Contains(program.Objects[o].Name))]);
     }
 
     /// <summary>Fetches what the step displaced back into its slot, after the slot's last use.</summary>
     private void Restore(IReadOnlyDictionary<string, int> resident)
     {
         int last = program.Ops.Length - 1;
-        for (int o = 0; o < states.Length; o++)
+        foreach (var state in states.Where(s => s.Life == Lifetime.State))
         {
-            if (program.Objects[o].Life == Lifetime.State && resident.TryGetValue(program.Objects[o].Name, out int slot) && states[o].Slot != slot)
+            if (resident.TryGetValue(program.Objects[state.Id].Name, out int slot) && state.Slot != slot)
             {
-                int tenant = Array.FindIndex(states, s => s.Slot == slot);
-                int issue = tenant >= 0 ? (int)Math.Max(states[tenant].LastUse, -1) : last;
-                copies.Add((last, new Travel(true, o, slot, Bytes.Zero, program.Objects[o].Length, issue, last)));
+                var tenant = Array.Find(states, s => s.Slot == slot);
+                int issue = tenant is null ? last : (int)Math.Max(tenant.LastUse, -1);
+                copies.Add((last, new Travel(true, state.Id, slot, Bytes.Zero, state.Length, issue, last)));
             }
         }
     }
 
     private TenancyResult Collect(int step)
     {
-        var body = slots.Select(s => s.ToImmutableArray()).ToImmutableArray();
-        var state = Enumerable.Range(0, states.Length).Where(o => program.Objects[o].Life == Lifetime.State).ToArray();
-        var resident = state.Where(o => states[o].Slot >= 0).Select(o => (o, states[o].Slot)).ToImmutableArray();
-        var dirtyAtEnd = state.Where(o => states[o].Dirty.Count > 0).ToHashSet();
-        var body0 = copies.ToArray();
-        copies.Clear();
+        long begin = (long)step * program.Ops.Length, before = begin - program.Ops.Length;
 
-        // What the next step evicts may have been written in this one: such saves belong to this step's body.
-        RunStep(step + 1);
-        long begin = (long)step * program.Ops.Length, end = begin + program.Ops.Length;
-        var late = copies.Where(c => !c.Copy.Fetch && c.Time >= begin && c.Time < end).ToArray();
-        dirtyAtEnd.ExceptWith(late.Select(c => c.Copy.Object));
-        var all = body0.Where(c => c.Time >= begin).Concat(late).Select(c => c.Copy).ToImmutableArray();
-        return new TenancyResult(body, all, resident, [.. state.Where(o => !dirtyAtEnd.Contains(o))]);
+        // What this step evicts may have been written in the one before. The next step does the same, and such saves belong to this step's body.
+        var body = copies.Where(c => c.Time >= begin).Select(c => c.Copy);
+        var late = copies.Where(c => !c.Copy.Fetch && c.Time >= before && c.Time < begin).Select(c => c.Copy).ToArray();
+        var savedLate = late.Select(c => c.Object).ToHashSet();
+        var kept = states.Where(s => s.Life == Lifetime.State).ToArray();
+        bool HomeIsValid(ObjectState state) => state.Slot < 0 || dirty[state.Slot].Count == 0 || savedLate.Contains(state.Id);
+        return new TenancyResult(
+            ImmutableCollectionsMarshal.AsImmutableArray(slots),
+            [.. body, .. late],
+            [.. kept.Where(s => s.Slot >= 0).Select(s => (s.Id, s.Slot))],
+            [.. kept.Where(HomeIsValid).Select(s => s.Id)]);
     }
 
     private void RunStep(int step)
     {
-        int count = program.Ops.Length;
+        int count = program.Ops.Length, first = 0;
         long start = (long)step * count;
         foreach (var pool in pools)
         {
@@ -164,183 +167,164 @@ internal sealed class Tenancy
 
         for (int i = 0; i < count; i++)
         {
-            var uses = program.Ops[i].Uses;
+            var uses = program.Ops[i].Uses.AsSpan();
             long now = start + i;
-            foreach (var use in uses)
+            foreach (ref readonly var use in uses)
             {
                 states[use.Object].InUse = now;
             }
 
             for (int u = 0; u < uses.Length; u++)
             {
-                slots[i][u] = Enter(uses, u, i, start);
+                slots[first + u] = Enter(uses, u, first + u, i, start);
             }
 
             for (int u = 0; u < uses.Length; u++)
             {
-                int o = uses[u].Object;
-                if (states[o].Slot >= 0 && lastUse[o] == i)
+                var state = states[uses[u].Object];
+                if (state.LastOp == i && state.Slot >= 0)
                 {
-                    Leave(o, now);
+                    Leave(state, now);
                 }
-                else if (states[o].Slot >= 0 && program.Objects[o].LeavesAtOnce && IsForward(i) && !IsForward(nextUse[i][u]))
+                else if (state.LeavesAtOnce && state.Slot >= 0 && IsForward(i) && !IsForward(nextOp[first + u]))
                 {
-                    Evict(pools[program.Objects[o].Pool], o);
+                    Evict(state);
                 }
             }
+
+            first += uses.Length;
         }
 
-        foreach (var pool in pools.Where(p => p.EmptiedEachStep))
+        foreach (var pool in pools)
         {
-            while (pool.Tenants.Count > 0)
+            while (pool.EmptiedEachStep && pool.Count > 0)
             {
-                Evict(pool, pool.Tenants.Max.Object);
+                Evict(pool.First);
             }
         }
     }
 
     private bool IsForward(int op) =>
-        program.Ops[op].Kind is Schedules.OpKind.Embed or Schedules.OpKind.Forward or Schedules.OpKind.Project or Schedules.OpKind.Attend or Schedules.OpKind.Combine;
+        program.Ops[op].Kind is OpKind.Embed or OpKind.Forward or OpKind.Project or OpKind.Attend or OpKind.Combine;
 
-    private int Enter(ImmutableArray<Use> uses, int index, int op, long start)
+    /// <summary>One use of an op: its object is in a slot from now on.</summary>
+    /// <param name="index">Of the use in its op.</param>
+    /// <param name="at">Of the use in the program.</param>
+    private int Enter(ReadOnlySpan<Use> uses, int index, int at, int op, long start)
     {
-        var use = uses[index];
+        ref readonly var use = ref uses[index];
         var state = states[use.Object];
-        var pool = pools[program.Objects[use.Object].Pool];
+        var pool = state.Pool;
         long now = start + op;
         if (state.Slot < 0)
         {
-            var (slot, free) = Acquire(pool, now, program.Objects[use.Object].Pool);
-            state.Slot = slot;
-            var life = program.Objects[use.Object].Life;
-            if (life is Lifetime.State or Lifetime.Input || firstUse[use.Object] < op)
+            if (pool.Free.Count == 0)
+            {
+                Evict(pool.FirstToLeave(now) ?? throw TooFewSlots(state.Id));
+            }
+
+            long free = pool.Enter(state);
+            if (state.Life is Lifetime.State or Lifetime.Input || state.FirstOp < op)
             {
                 long issue = Math.Max(Math.Max(free, state.SavedAt), start - 1) - start;
-                var length = life == Lifetime.Transient ? Wanted(state, uses, use.Object, laterEnd[op][index]) : program.Objects[use.Object].Length;
-                copies.Add((now, new Travel(true, use.Object, slot, Bytes.Zero, length, (int)issue, op)));
+                var length = state.Life == Lifetime.Transient ? Wanted(state, uses, laterEnd[at]) : state.Length;
+                copies.Add((now, new Travel(true, state.Id, state.Slot, Bytes.Zero, length, (int)issue, op)));
             }
         }
 
-        state.WantedEnd = laterEnd[op][index];
-        pool.Touch(use.Object, state, now, start + nextUse[op][index]);
-        if (use.Mode != Schedules.AccessMode.Read)
+        state.WantedEnd = laterEnd[at];
+        pool.Touch(state, now, start + nextOp[at]);
+        if (use.Mode != AccessMode.Read)
         {
-            state.MarkDirty(use.Offset, use.Length, now);
+            dirty[state.Slot].Mark(use.Offset, use.Length, now);
+            state.WrittenEnd = Bytes.Max(state.WrittenEnd, use.Offset + use.Length);
         }
 
         return state.Slot;
     }
 
     /// <summary>Bytes from the start of an object that are defined and wanted by this op or a later one.</summary>
-    private static Bytes Wanted(ObjectState state, ImmutableArray<Use> uses, int o, Bytes later)
+    private static Bytes Wanted(ObjectState state, ReadOnlySpan<Use> uses, Bytes later)
     {
         var end = later;
-        foreach (var use in uses)
+        foreach (ref readonly var use in uses)
         {
-            end = use.Object == o ? Bytes.Max(end, use.Offset + use.Length) : end;
+            end = use.Object == state.Id ? Bytes.Max(end, use.Offset + use.Length) : end;
         }
 
         return end < state.WrittenEnd ? end : state.WrittenEnd;
     }
 
-    private (int Slot, long FreeSince) Acquire(PoolState pool, long now, int poolId)
+    private InvalidOperationException TooFewSlots(int o)
     {
-        if (pool.Free.Count == 0)
-        {
-            foreach (var (_, tenant) in pool.Tenants.Reverse())
-            {
-                if (states[tenant].InUse != now && !states[tenant].Pinned)
-                {
-                    Evict(pool, tenant);
-                    return pool.Free.Dequeue();
-                }
-            }
-
-            throw new InvalidOperationException($"pool {program.Pools[poolId].Name} has {program.Pools[poolId].SlotCount} slots, fewer than one op uses at once");
-        }
-
-        return pool.Free.Dequeue();
+        var pool = program.Pools[program.Objects[o].Pool];
+        return new($"pool {pool.Name} has {pool.SlotCount} slots, fewer than one op uses at once");
     }
 
     /// <summary>Takes an object that is still wanted out of its slot; what changed is saved.</summary>
-    private void Evict(PoolState pool, int o)
+    private void Evict(ObjectState state)
     {
-        var state = states[o];
-        foreach (var (offset, length, time) in state.Dirty)
+        foreach (var (offset, length, time) in dirty[state.Slot].All)
         {
             var wanted = offset + length < state.WantedEnd ? length : state.WantedEnd - offset;
             if (wanted > Bytes.Zero)
             {
-                AddSave(o, state.Slot, offset, wanted, time);
+                AddSave(state, offset, wanted, time);
             }
         }
 
-        state.Dirty.Clear();
-        pool.Release(o, state);
+        dirty[state.Slot].Clear();
+        state.Pool.Release(state);
     }
 
     /// <summary>The last use of a step: transient bytes die, results go home.</summary>
-    private void Leave(int o, long now)
+    private void Leave(ObjectState state, long now)
     {
-        var state = states[o];
-        switch (program.Objects[o].Life)
+        switch (state.Life)
         {
             case Lifetime.State:
                 return;
             case Lifetime.Output:
-                AddSave(o, state.Slot, Bytes.Zero, program.Objects[o].Length, now);
+                AddSave(state, Bytes.Zero, state.Length, now);
                 break;
         }
 
-        state.Dirty.Clear();
         state.WrittenEnd = Bytes.Zero;
         state.SavedAt = -1;
-        pools[program.Objects[o].Pool].Release(o, state);
+        dirty[state.Slot].Clear();
+        state.Pool.Release(state);
     }
 
-    private void AddSave(int o, int slot, Bytes offset, Bytes length, long time)
+    private void AddSave(ObjectState state, Bytes offset, Bytes length, long time)
     {
         int op = (int)(time % program.Ops.Length);
-        copies.Add((time, new Travel(false, o, slot, offset, length, op, op)));
-        states[o].SavedAt = Math.Max(states[o].SavedAt, time);
+        copies.Add((time, new Travel(false, state.Id, state.Slot, offset, length, op, op)));
+        state.SavedAt = Math.Max(state.SavedAt, time);
     }
 
-    /// <summary>For every use, the op that uses the object next; beyond the step's end for the next step.</summary>
-    private static int[][] NextUses(StepProgram program, int[] firstUse)
+    /// <summary>What later ops want, found from the last op to the first.</summary>
+    private void LookAhead()
     {
         int count = program.Ops.Length;
-        int[] next = [.. firstUse.Select(f => count + f)];
-        var result = new int[count][];
+        int[] next = [.. states.Select(s => count + s.FirstOp)];
+        Bytes[] later = [.. states.Select(s => s.Life == Lifetime.Transient ? Bytes.Zero : s.Length)];
+        int first = slots.Length;
         for (int i = count - 1; i >= 0; i--)
         {
-            var uses = program.Ops[i].Uses;
-            result[i] = [.. uses.Select(u => next[u.Object])];
-            foreach (var use in uses)
+            var uses = program.Ops[i].Uses.AsSpan();
+            first -= uses.Length;
+            for (int u = 0; u < uses.Length; u++)
+            {
+                (nextOp[first + u], laterEnd[first + u]) = (next[uses[u].Object], later[uses[u].Object]);
+            }
+
+            foreach (ref readonly var use in uses)
             {
                 next[use.Object] = i;
-            }
-        }
-
-        return result;
-    }
-
-    /// <summary>For every use, one past the last byte of the object that a later op of the step uses; the whole of what outlives the step.</summary>
-    private static Bytes[][] LaterEnds(StepProgram program)
-    {
-        Bytes[] later = [.. program.Objects.Select(o => o.Life == Lifetime.Transient ? Bytes.Zero : o.Length)];
-        var result = new Bytes[program.Ops.Length][];
-        for (int i = result.Length - 1; i >= 0; i--)
-        {
-            var uses = program.Ops[i].Uses;
-            result[i] = [.. uses.Select(u => later[u.Object])];
-            foreach (var use in uses)
-            {
                 later[use.Object] = Bytes.Max(later[use.Object], use.Offset + use.Length);
             }
         }
-
-        return result;
     }
 
-    private string[] Signatures() => [.. pools.Select(p => p.Signature(states, program.Ops.Length))];
+    private long[][] Conditions() => [.. pools.Select(p => p.Condition(dirty, program.Ops.Length))];
 }

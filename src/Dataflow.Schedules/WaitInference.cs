@@ -36,13 +36,14 @@ public static class WaitInference
         private readonly SegmentedAccesses accesses;
         private readonly int opCount;
         private readonly int streamCount;
+        private readonly int[] streamOf; // [op]
         private readonly int[] indexInStream;
         private readonly int[][] opsOfStream;
         private readonly int[] clocks; // [node, stream], node = step * opCount + op, at the node's completion
         private readonly int[] sameStep; // [op, stream]: position waited for at distance 0, or -1
         private readonly int[] writerStream; // [segment]: the stream of the last writer, or -1
         private readonly int[] writerPosition; // [segment]
-        private readonly int[] readers; // [segment, stream]: last reader, or -1
+        private readonly int[][] readers; // [stream][segment]: last reader, or -1
         private readonly long[] sortKeys;
 
         public Pass(Schedule schedule)
@@ -55,28 +56,29 @@ public static class WaitInference
             sameStep = new int[opCount * streamCount];
             writerStream = new int[accesses.SegmentCount];
             writerPosition = new int[accesses.SegmentCount];
-            readers = new int[accesses.SegmentCount * streamCount];
+            readers = [.. Enumerable.Range(0, streamCount).Select(_ => new int[accesses.SegmentCount])];
             sortKeys = new long[2 * streamCount];
             Array.Fill(writerStream, -1);
-            Array.Fill(readers, -1);
+            Array.ForEach(readers, r => Array.Fill(r, -1));
 
-            indexInStream = new int[opCount];
+            (streamOf, indexInStream) = (new int[opCount], new int[opCount]);
             var perStream = new int[streamCount];
             for (int i = 0; i < opCount; i++)
             {
-                indexInStream[i] = perStream[schedule.Ops[i].Stream]++;
+                streamOf[i] = schedule.Ops[i].Stream;
+                indexInStream[i] = perStream[streamOf[i]]++;
             }
 
             opsOfStream = [.. perStream.Select(count => new int[count])];
             for (int i = 0; i < opCount; i++)
             {
-                opsOfStream[schedule.Ops[i].Stream][indexInStream[i]] = i;
+                opsOfStream[streamOf[i]][indexInStream[i]] = i;
             }
         }
 
         public ImmutableArray<ScheduledOp> Run()
         {
-            var result = ImmutableArray.CreateBuilder<ScheduledOp>(opCount);
+            var result = new ScheduledOp[opCount];
             var lastOfStream = new int[streamCount];
             Array.Fill(lastOfStream, -1);
             Span<int> needs = new int[streamCount];
@@ -86,7 +88,7 @@ public static class WaitInference
                 for (int i = 0; i < opCount; i++)
                 {
                     int node = (step * opCount) + i;
-                    int stream = schedule.Ops[i].Stream;
+                    int stream = streamOf[i];
                     Span<int> clock = Clock(node);
                     StartClock(clock, lastOfStream[stream]);
                     Span<int> waits = sameStep.AsSpan(i * streamCount, streamCount);
@@ -108,12 +110,12 @@ public static class WaitInference
                     else
                     {
                         // What a step's own waits do not cover can only lie in the step before.
-                        result.Add(schedule.Ops[i] with { Waits = ToWaits(waits, kept) });
+                        result[i] = schedule.Ops[i] with { Waits = ToWaits(waits, kept) };
                     }
                 }
             }
 
-            return result.MoveToImmutable();
+            return ImmutableCollectionsMarshal.AsImmutableArray(result);
         }
 
         private Span<int> Clock(int node) => clocks.AsSpan(node * streamCount, streamCount);
@@ -158,30 +160,32 @@ public static class WaitInference
             needs.Fill(-1);
             for (int a = accesses.OpStart[op]; a < accesses.OpStart[op + 1]; a++)
             {
-                bool writes = accesses.Writes[a];
-                for (int segment = accesses.First[a]; segment < accesses.End[a]; segment++)
+                int first = accesses.First[a], count = accesses.End[a] - first;
+                Span<int> writers = writerStream.AsSpan(first, count), positions = writerPosition.AsSpan(first, count);
+                for (int i = 0; i < count; i++)
                 {
-                    int writer = writerStream[segment];
-                    if (writer >= 0)
+                    int writer = writers[i];
+                    if (writer >= 0 && needs[writer] < positions[i])
                     {
-                        needs[writer] = Math.Max(needs[writer], writerPosition[segment]);
+                        needs[writer] = positions[i];
                     }
+                }
 
-                    Span<int> segmentReaders = readers.AsSpan(segment * streamCount, streamCount);
-                    if (!writes)
+                if (!accesses.Writes[a])
+                {
+                    readers[stream].AsSpan(first, count).Fill(position);
+                    continue;
+                }
+
+                // Its readers may stay: they precede this write, so reduction drops them beside it.
+                writers.Fill(stream);
+                positions.Fill(position);
+                for (int s = 0; s < needs.Length; s++)
+                {
+                    foreach (int reader in readers[s].AsSpan(first, count))
                     {
-                        segmentReaders[stream] = position;
-                        continue;
+                        needs[s] = Math.Max(needs[s], reader);
                     }
-
-                    for (int s = 0; s < needs.Length; s++)
-                    {
-                        needs[s] = Math.Max(needs[s], segmentReaders[s]);
-                    }
-
-                    // Its readers may stay: they precede this write, so reduction drops them beside it.
-                    writerStream[segment] = stream;
-                    writerPosition[segment] = position;
                 }
             }
 

@@ -1,12 +1,21 @@
+using System.Collections.Immutable;
 using Dataflow.Model;
 using Dataflow.Schedules;
 
 namespace Dataflow.Simulation;
 
-/// <summary>What single ops of a workload take of a machine.</summary>
-public sealed class OpTimer(Workload workload, CostModel machine)
+/// <summary>What single ops of a workload take of a machine. One timer serves many schedules: kernels that ops share are priced once.</summary>
+/// <param name="programs">Of the same workload.</param>
+public sealed class OpTimer(Workload workload, BlockPrograms programs, CostModel machine)
 {
-    private readonly OpWork work = new(workload);
+    private readonly OpWork work = new(workload, programs);
+    private readonly Dictionary<ImmutableArray<KernelRun>, OpCost> known = [];
+
+    /// <summary>Of block programs of its own.</summary>
+    public OpTimer(Workload workload, CostModel machine)
+        : this(workload, new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry), machine)
+    {
+    }
 
     /// <summary>The links, as copies share them.</summary>
     public LinkRates Links => machine.Links;
@@ -16,12 +25,35 @@ public sealed class OpTimer(Workload workload, CostModel machine)
     {
         if (op.Kind is OpKind.Fetch or OpKind.Save)
         {
-            var direction = op.Kind == OpKind.Fetch ? LinkDirection.HostToDevice : LinkDirection.DeviceToHost;
-            return machine.Copy(direction, op.Accesses.Single(a => a.Role == Roles.From).Length.Value);
+            return Copy(op);
         }
 
+        var runs = work.Of(op);
+        if (OpWork.IsOneKernel(op))
+        {
+            return Sum(runs);
+        }
+
+        return known.TryGetValue(runs, out var cost) ? cost : known[runs] = Sum(runs);
+    }
+
+    private OpCost Copy(ScheduledOp op)
+    {
+        foreach (ref readonly var access in op.Accesses.AsSpan())
+        {
+            if (access.Role == Roles.From)
+            {
+                return machine.Copy(op.Kind == OpKind.Fetch ? LinkDirection.HostToDevice : LinkDirection.DeviceToHost, access.Length.Value);
+            }
+        }
+
+        throw new ArgumentException("a copy from nowhere", nameof(op));
+    }
+
+    private OpCost Sum(ImmutableArray<KernelRun> runs)
+    {
         double seconds = 0;
-        foreach (var run in work.Of(op))
+        foreach (ref readonly var run in runs.AsSpan())
         {
             seconds += run.Times * machine.Seconds(run.Kernel, run.Work);
         }

@@ -9,11 +9,17 @@ namespace Dataflow.Simulation;
 public readonly record struct KernelRun(Kernel Kernel, KernelWork Work, double Times);
 
 /// <summary>The kernel calls of a schedule's compute ops. Ops that do the same share one list.</summary>
-public sealed class OpWork(Workload workload)
+/// <param name="programs">Of the same workload.</param>
+public sealed class OpWork(Workload workload, BlockPrograms programs)
 {
-    private readonly BlockPrograms programs = new(workload.Model, workload.Recipe, workload.Geometry);
     private readonly Geometry geometry = workload.Geometry;
     private readonly Dictionary<Key, ImmutableArray<KernelRun>> known = [];
+
+    /// <summary>Of block programs of its own.</summary>
+    public OpWork(Workload workload)
+        : this(workload, new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry))
+    {
+    }
 
     /// <summary>What the op runs; empty for a copy.</summary>
     public ImmutableArray<KernelRun> Of(ScheduledOp op)
@@ -21,7 +27,12 @@ public sealed class OpWork(Workload workload)
         if (OneKernel(op) is { } kernel)
         {
             // One pass over the operands; what is updated is read and written.
-            double bytes = op.Accesses.Where(a => a.Role != Roles.Scratch).Sum(a => (double)a.Length.Value * (a.Reads && a.Writes ? 2 : 1));
+            double bytes = 0;
+            foreach (ref readonly var access in op.Accesses.AsSpan())
+            {
+                bytes += access.Role == Roles.Scratch ? 0 : (double)access.Length.Value * (access.Reads && access.Writes ? 2 : 1);
+            }
+
             return [new KernelRun(kernel, KernelWork.Memory(bytes), 1)];
         }
 
@@ -30,10 +41,15 @@ public sealed class OpWork(Workload workload)
             return [];
         }
 
-        bool complete = op.Accesses.Any(a => a.Role is Roles.GradStream or Roles.Loss);
-        var key = new Key(op.Kind, op.Block?.Index ?? -1, op.Chunk?.Index ?? -1, op.Segment, op.Saved, op.Wanted, complete, op.Accesses.Any(a => a.Role == Roles.Gradients));
+        bool isHead = IsHead(op), complete = isHead && (Has(op, Roles.GradStream) || Has(op, Roles.Loss));
+        var key = new Key(
+            op.Kind, op.Block?.Index ?? -1, op.Chunk?.Index ?? -1, op.Segment?.Index ?? -1, op.Segment?.Count ?? 1, op.Saved, op.Wanted,
+            complete, isHead && Has(op, Roles.Gradients));
         return known.TryGetValue(key, out var runs) ? runs : known[key] = Runs(op);
     }
+
+    /// <summary>An op whose list nobody shares: one pass over its own operands.</summary>
+    internal static bool IsOneKernel(ScheduledOp op) => OneKernel(op) is not null;
 
     private static Kernel? OneKernel(ScheduledOp op) => op.Kind switch
     {
@@ -46,7 +62,7 @@ public sealed class OpWork(Workload workload)
     private ImmutableArray<KernelRun> Runs(ScheduledOp op)
     {
         var program = OpPrograms.Of(op, programs, geometry)!;
-        bool isHead = op.Kind is OpKind.Head or OpKind.HeadLoss or OpKind.HeadBackward;
+        bool isHead = IsHead(op);
         double subChunks = (double)geometry.ChunkTokens / geometry.HeadTokens;
         var chunk = op.Chunk ?? new Chunk(0);
         var segment = op.Kind is OpKind.Attend or OpKind.AttendBackward ? op.Segment : null;
@@ -59,19 +75,30 @@ public sealed class OpWork(Workload workload)
         ];
     }
 
+    private static bool IsHead(ScheduledOp op) => op.Kind is OpKind.Head or OpKind.HeadLoss or OpKind.HeadBackward;
+
     /// <summary>An evaluation's head ends with the loss; a block's with its own part, unless it is the last of its pass.</summary>
-    private static bool RunsInHead(ScheduledOp op, Kernel kernel)
+    private static bool RunsInHead(ScheduledOp op, Kernel kernel) => kernel switch
     {
-        bool Has(string role) => op.Accesses.Any(a => a.Role == role);
-        return kernel switch
+        Kernel.CrossEntropyLoss => Has(op, Roles.Loss),
+        Kernel.RmsNormBackward => Has(op, Roles.GradStream),
+        Kernel.GemmInputGradient or Kernel.GemmWeightGradient => op.Kind == OpKind.HeadBackward || Has(op, Roles.Gradients),
+        _ => true,
+    };
+
+    private static bool Has(ScheduledOp op, string role)
+    {
+        foreach (ref readonly var access in op.Accesses.AsSpan())
         {
-            Kernel.CrossEntropyLoss => Has(Roles.Loss),
-            Kernel.RmsNormBackward => Has(Roles.GradStream),
-            Kernel.GemmInputGradient or Kernel.GemmWeightGradient => op.Kind == OpKind.HeadBackward || Has(Roles.Gradients),
-            _ => true,
-        };
+            if (access.Role == role)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private readonly record struct Key(
-        OpKind Kind, int Block, int Chunk, Segment? Segment, TensorSet Saved, TensorSet Wanted, bool Complete, bool WithGradients);
+        OpKind Kind, int Block, int Chunk, int Segment, int Segments, TensorSet Saved, TensorSet Wanted, bool Complete, bool WithGradients);
 }

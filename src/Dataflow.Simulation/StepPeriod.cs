@@ -15,7 +15,12 @@ internal readonly record struct StepPeriod(int First, int Length, int End)
     public static StepPeriod? Of(Schedule schedule, ReadOnlySpan<OpCost> costs)
     {
         var ops = schedule.Ops;
-        int rounds = 1 + ops.Select(o => o.Round?.Index ?? -1).DefaultIfEmpty(-1).Max();
+        int rounds = 0;
+        foreach (var op in ops)
+        {
+            rounds = Math.Max(rounds, 1 + (op.Round?.Index ?? -1));
+        }
+
         if (rounds < LeastRounds)
         {
             return null;

@@ -144,6 +144,7 @@ internal sealed partial class VirtualClocks
         for (int s = 0; s < streams.Length; s++)
         {
             ref var stream = ref streams[s];
+            stream.BlockedBy = -1;
             if (opsOfPeriod[s] == 0)
             {
                 continue;

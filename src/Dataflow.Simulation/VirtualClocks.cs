@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using Dataflow.Schedules;
 
 namespace Dataflow.Simulation;
@@ -22,6 +23,7 @@ internal sealed partial class VirtualClocks
     private readonly long[] ends;
     private readonly OpTime[] times;
     private readonly StreamClock[] streams;
+    private bool moversChanged = true;
     private long now;
 
     public VirtualClocks(Schedule schedule, ReadOnlySpan<OpCost> costs, LinkRates links, int steps, int shown, bool fold)
@@ -40,29 +42,28 @@ internal sealed partial class VirtualClocks
         // Ops of a stream one after the other, so that the loop below touches memory in order.
         opsOf = new int[count];
         firstOf = new int[streams.Length + 1];
-        int at = 0;
-        for (int s = 0; s < streams.Length; s++)
+        int waits = 0;
+        foreach (var op in schedule.Ops)
         {
-            firstOf[s] = at;
-            for (int i = 0; i < count; i++)
-            {
-                if (schedule.Ops[i].Stream == s)
-                {
-                    opsOf[at++] = i;
-                }
-            }
-
-            streams[s] = new StreamClock { Next = firstOf[s], Running = -1 };
+            firstOf[op.Stream + 1]++;
+            waits += op.Waits.Length;
         }
 
-        firstOf[streams.Length] = at;
+        for (int s = 0; s < streams.Length; s++)
+        {
+            firstOf[s + 1] += firstOf[s];
+            streams[s] = new StreamClock { Next = firstOf[s], Running = -1, BlockedBy = -1 };
+        }
 
         // A wait as one number: the op, minus the number of ops for one of the step before.
         waitFrom = new int[count + 1];
-        waitOps = new int[schedule.Ops.Sum(o => o.Waits.Length)];
+        waitOps = new int[waits];
+        int[] next = firstOf.AsSpan(0, streams.Length).ToArray();
         for (int i = 0, w = 0; i < count; i++)
         {
-            foreach (var wait in schedule.Ops[i].Waits)
+            var op = schedule.Ops[i];
+            opsOf[next[op.Stream]++] = i;
+            foreach (var wait in op.Waits)
             {
                 waitOps[w++] = wait.Op - (wait.Distance * count);
             }
@@ -73,7 +74,7 @@ internal sealed partial class VirtualClocks
 
     public Timeline Run()
     {
-        while (true)
+        while (!ShownIsOver())
         {
             long next = Never;
             for (int s = 0; s < streams.Length; s++)
@@ -86,7 +87,11 @@ internal sealed partial class VirtualClocks
                 Fold(period!.Value);
             }
 
-            ShareLinks();
+            if (moversChanged)
+            {
+                ShareLinks();
+            }
+
             for (int s = 0; s < streams.Length; s++)
             {
                 next = Math.Min(next, EventTime(s));
@@ -102,7 +107,26 @@ internal sealed partial class VirtualClocks
 
         long end = StepEnd(shown);
         long before = shown > 0 ? StepEnd(shown - 1) : 0;
-        return new Timeline([.. times.Select(t => t with { Start = t.Start - before, End = t.End - before })], end - before);
+        foreach (ref var time in times.AsSpan())
+        {
+            time = time with { Start = time.Start - before, End = time.End - before };
+        }
+
+        return new Timeline(ImmutableCollectionsMarshal.AsImmutableArray(times), end - before);
+    }
+
+    /// <summary>What comes after the step that is looked at changes nothing of it.</summary>
+    private bool ShownIsOver()
+    {
+        for (int s = 0; s < streams.Length; s++)
+        {
+            if (streams[s].Step <= shown && firstOf[s] < firstOf[s + 1])
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private long StepEnd(int step)
@@ -122,7 +146,7 @@ internal sealed partial class VirtualClocks
     private void TakeUp(int s)
     {
         ref var stream = ref streams[s];
-        if (stream.Running >= 0 || stream.Step == steps || stream.Next == firstOf[s + 1])
+        if (stream.Running >= 0 || stream.Step == steps || stream.Next == firstOf[s + 1] || (stream.BlockedBy >= 0 && ends[stream.BlockedBy] > now))
         {
             return;
         }
@@ -142,6 +166,7 @@ internal sealed partial class VirtualClocks
             long end = ends[instance];
             if (end > now)
             {
+                stream.BlockedBy = instance;
                 return;
             }
 
@@ -158,6 +183,7 @@ internal sealed partial class VirtualClocks
         }
 
         atAnchor |= IsAnchor(s, op);
+        stream.BlockedBy = -1;
         stream.Running = op;
         stream.Remaining = costs[op].Bytes;
         stream.Moving = false;
@@ -180,6 +206,7 @@ internal sealed partial class VirtualClocks
     /// </summary>
     private void ShareLinks()
     {
+        moversChanged = false;
         Array.Clear(movers);
         int moving = 0;
         for (int s = 0; s < streams.Length; s++)
@@ -239,6 +266,7 @@ internal sealed partial class VirtualClocks
                 bool due = stream.EventAt <= to;
                 over = due && stream.Remaining <= 0;
                 stream.Moving = due && !over;
+                moversChanged |= stream.Moving;
             }
 
             if (over)
@@ -259,6 +287,7 @@ internal sealed partial class VirtualClocks
             times[stream.Running] = times[stream.Running] with { End = time };
         }
 
+        moversChanged |= stream.Moving;
         stream.Running = -1;
         stream.Moving = false;
         stream.FreeSince = time;
@@ -275,6 +304,7 @@ internal sealed partial class VirtualClocks
         public int Next;
         public int Step;
         public int Running;
+        public int BlockedBy; // An op of a step that was not over when it was last looked at, or -1.
         public long EventAt;
         public double Remaining;
         public bool Moving;

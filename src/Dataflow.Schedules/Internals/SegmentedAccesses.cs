@@ -1,8 +1,8 @@
 namespace Dataflow.Schedules.Internals;
 
 /// <summary>
-/// The accesses of all ops, flat, with their byte ranges as runs of elementary segments: the bytes of all arenas cut at every first and
-/// last byte of an access. Two accesses overlap exactly if their runs do, and a slot that is only ever used whole is one segment.
+/// The accesses of all ops, flat, with their byte ranges as runs of elementary segments: every slot cut at every first and last byte
+/// of an access. Slots lie apart, so that two accesses overlap exactly if their runs do, and a slot that is only ever used whole is one segment.
 /// </summary>
 internal sealed class SegmentedAccesses
 {
@@ -39,65 +39,74 @@ internal sealed class SegmentedAccesses
             count += op.Accesses.AsSpan().Length;
         }
 
-        long[] slotStart = SlotStarts(schedule);
+        var cuts = new SlotCuts[schedule.Slots.AsSpan().Length];
         var result = new SegmentedAccesses(count, ops.Length);
-        var starts = new long[count];
-        var ends = new long[count];
         int next = 0;
         for (int i = 0; i < ops.Length; i++)
         {
             result.OpStart[i] = next;
             foreach (ref readonly Access access in ops[i].Accesses.AsSpan())
             {
-                starts[next] = slotStart[access.Slot] + access.Offset.Value;
-                ends[next] = starts[next] + access.Length.Value;
                 result.Writes[next++] = access.Writes;
+                cuts[access.Slot].Add(access.Offset.Value);
+                cuts[access.Slot].Add(access.Offset.Value + access.Length.Value);
             }
         }
 
         result.OpStart[ops.Length] = next;
-        ReadOnlySpan<long> cuts = DistinctSorted(starts, ends);
-        for (int a = 0; a < count; a++)
+        foreach (ref SlotCuts slot in cuts.AsSpan())
         {
-            result.First[a] = cuts.BinarySearch(starts[a]);
-            result.End[a] = cuts.BinarySearch(ends[a]);
+            slot.First = result.SegmentCount;
+            result.SegmentCount += Math.Max(0, slot.Count - 1);
         }
 
-        result.SegmentCount = cuts.Length;
-        return result;
-    }
-
-    /// <summary>First bytes of the slots on one line on which the arenas lie end to end, so that one sort serves all arenas.</summary>
-    private static long[] SlotStarts(Schedule schedule)
-    {
-        var arenaStart = new long[schedule.Arenas.AsSpan().Length];
-        for (int a = 1; a < arenaStart.Length; a++)
+        next = 0;
+        foreach (ScheduledOp op in ops)
         {
-            arenaStart[a] = checked(arenaStart[a - 1] + schedule.Arenas[a - 1].Length.Value);
-        }
-
-        var starts = new long[schedule.Slots.AsSpan().Length];
-        for (int s = 0; s < starts.Length; s++)
-        {
-            starts[s] = checked(arenaStart[schedule.Slots[s].Arena] + schedule.Slots[s].Offset.Value);
-        }
-
-        return starts;
-    }
-
-    private static ReadOnlySpan<long> DistinctSorted(long[] starts, long[] ends)
-    {
-        long[] points = [.. starts, .. ends];
-        Array.Sort(points);
-        int kept = 0;
-        for (int i = 0; i < points.Length; i++)
-        {
-            if (kept == 0 || points[i] != points[kept - 1])
+            foreach (ref readonly Access access in op.Accesses.AsSpan())
             {
-                points[kept++] = points[i];
+                ref SlotCuts slot = ref cuts[access.Slot];
+                result.First[next] = slot.First + slot.Find(access.Offset.Value);
+                result.End[next++] = slot.First + slot.Find(access.Offset.Value + access.Length.Value);
             }
         }
 
-        return points.AsSpan(0, kept);
+        return result;
+    }
+
+    /// <summary>Where a slot is cut, ascending. Most slots are cut in two or three places, and most accesses are to a whole slot.</summary>
+    private struct SlotCuts
+    {
+        private long[]? cuts;
+
+        /// <summary>The slot's first segment.</summary>
+        public int First { get; set; }
+
+        public int Count { get; private set; }
+
+        public readonly int Find(long cut) =>
+            Count == 0 || cut < cuts![0] ? ~0
+            : cut == cuts[0] ? 0
+            : cut == cuts[Count - 1] ? Count - 1
+            : cuts.AsSpan(0, Count).BinarySearch(cut);
+
+        public void Add(long cut)
+        {
+            int place = Find(cut);
+            if (place >= 0)
+            {
+                return;
+            }
+
+            cuts ??= new long[2];
+            if (Count == cuts.Length)
+            {
+                Array.Resize(ref cuts, 2 * Count);
+            }
+
+            place = ~place;
+            Array.Copy(cuts, place, cuts, place + 1, Count++ - place);
+            cuts[place] = cut;
+        }
     }
 }
