@@ -4,10 +4,10 @@ using Dataflow.Model;
 using Dataflow.Planning.Reference;
 using Dataflow.Published;
 
-const string usage = "usage: Dataflow.Published check [--out DIR] [--note TEXT] | fit [MACHINE]...; from the checkout's folder";
+const string usage = "usage: Dataflow.Published check [--out DIR] [--note TEXT] | search [MACHINE MODEL SEQLEN] [--out DIR] [--note TEXT] | fit [MACHINE]...; from the checkout's folder";
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 string sweeps = Path.Combine("bench", "published", "published_sweeps.csv");
-if (args.Length == 0 || args[0] is not ("check" or "fit") || !File.Exists(sweeps))
+if (args.Length == 0 || args[0] is not ("check" or "search" or "fit") || !File.Exists(sweeps))
 {
     Console.Error.WriteLine(usage);
     return 2;
@@ -16,7 +16,12 @@ if (args.Length == 0 || args[0] is not ("check" or "fit") || !File.Exists(sweeps
 var rows = PublishedRow.Read(sweeps);
 var models = rows.Select(r => r.Model).Distinct().ToDictionary(m => m, m => ModelConfigReader.Parse(File.ReadAllText(Path.Combine("models", m + ".json")), m));
 var machines = new Machines(".");
-return args[0] == "fit" ? FitAll(args.Length > 1 ? args[1..] : [.. Machines.Names]) : Check(Option("--out"), Option("--note") ?? "");
+return args[0] switch
+{
+    "fit" => FitAll(args.Length > 1 ? args[1..] : [.. Machines.Names]),
+    "search" => Search(args.Length > 3 && args[1][0] != '-' ? args[1..4] : null, Option("--out"), Option("--note") ?? ""),
+    _ => Check(Option("--out"), Option("--note") ?? ""),
+};
 
 string? Option(string name) => Array.IndexOf(args, name) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : null;
 
@@ -42,6 +47,32 @@ int FitAll(string[] names)
 }
 
 ReferencePlan PlanOf(PublishedRow row) => ((ReferenceResult.Feasible)ReferencePlanner.Plan(row.Request(models[row.Model]))).Plan;
+
+int Search(string[]? only, string? folder, string note)
+{
+    var watch = Stopwatch.StartNew();
+    var groups = rows.GroupBy(r => (r.Machine, r.Model, Seqlen: r["seq_len"])).Where(g => only is null || only.SequenceEqual([g.Key.Machine, g.Key.Model, g.Key.Seqlen])).ToList();
+    var found = new IReadOnlyList<SearchedRow>[groups.Count];
+    int done = 0;
+    Parallel.For(0, groups.Count, new ParallelOptions { MaxDegreeOfParallelism = 2 }, i =>
+    {
+        found[i] = SearchedRow.OfGroup([.. groups[i]], models[groups[i].Key.Model], machines[groups[i].Key.Machine]);
+        Console.Error.WriteLine($"{Interlocked.Increment(ref done)} of {groups.Count}: {groups[i].Key.Machine} {groups[i].Key.Model} {groups[i].Key.Seqlen}, {watch.Elapsed.TotalSeconds:F0} s");
+    });
+    using var process = Process.GetCurrentProcess();
+    var report = new SearchReport(
+        [.. found.SelectMany(f => f)], watch.Elapsed.TotalSeconds, new Bytes(process.PeakWorkingSet64), $"{note}{(note.Length > 0 ? " " : "")}{Environment.ProcessorCount} cores.");
+    Console.Out.Write(report.Markdown());
+    if (folder is not null)
+    {
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, "search.md"), report.Markdown());
+        File.WriteAllText(Path.Combine(folder, "search.csv"), report.Csv());
+        File.WriteAllText(Path.Combine(folder, "search.json"), report.Json());
+    }
+
+    return report.IsMet ? 0 : 1;
+}
 
 int Check(string? folder, string note)
 {

@@ -101,6 +101,9 @@ public sealed class PlanSearch
         return new SearchResult.Found(ordered[0], [.. ordered.Skip(1)]);
     }
 
+    /// <summary>Draws up the list for all budgets up to one at once, where many are to follow.</summary>
+    public void Prepare(MemoryBudget largest) => ShortlistFor(largest);
+
     private Shortlist ShortlistFor(MemoryBudget budget)
     {
         lock (families)

@@ -12,7 +12,7 @@ public sealed record Residency
     /// <summary>Tensors that travelling activations consist of.</summary>
     public required TensorSet Travelling { get; init; }
 
-    /// <summary>Tensors of those that keep more; K and V among them exactly if the others keep these.</summary>
+    /// <summary>Tensors of those that keep more: all that the others keep and some, but K and V only if the others keep these.</summary>
     public TensorSet TravellingMore { get; init; }
 
     /// <summary>Sixteenths of the pairs of layer and chunk that keep more, spread over all layers (<see cref="SavePattern"/>); 0: none.</summary>

@@ -20,11 +20,13 @@ internal sealed class SavePattern
     private readonly Geometry geometry;
     private readonly int layers;
     private readonly int chunks;
+    private readonly bool bothWays;
 
     public SavePattern(ModelConfig model, Geometry geometry, WorkloadKind kind, Residency residency)
     {
         (this.residency, this.geometry, layers, chunks) = (residency, geometry, model.LayerCount, geometry.ChunksPerRound);
-        Interleaves = residency.Interleaved && geometry.Rounds > 1 && kind.HasBackward();
+        bothWays = residency.Interleaved && geometry.Rounds > 1;
+        Interleaves = bothWays && kind.HasBackward();
     }
 
     /// <summary>A round's backward alternates with the next one's forward.</summary>
@@ -77,11 +79,11 @@ internal sealed class SavePattern
         : residency.Travelling;
 
     /// <summary>The layer of homes that a layer's activations have in that round.</summary>
-    public int HomeOf(Layer l, Round r) => Interleaves && r.Index % 2 == 1 ? layers - l.Index : l.Index;
+    public int HomeOf(Layer l, Round r) => bothWays && r.Index % 2 == 1 ? layers - l.Index : l.Index;
 
     /// <summary>The same for residual streams, of which there is one more: the head's input.</summary>
     public int HomeOfStream(Layer l, Round r) =>
-        !Interleaves ? l.Index
+        !bothWays ? l.Index
         : l.Index == 0 ? layers + 2 + (r.Index % RoundsEmbedded)
         : r.Index % 2 == 1 ? layers + 1 - l.Index : l.Index;
 

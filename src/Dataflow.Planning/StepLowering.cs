@@ -36,6 +36,11 @@ internal sealed partial class StepLowering
             throw new ArgumentException($"windows cannot be streamed under {residency}", nameof(residency));
         }
 
+        if (residency.MoreSixteenths > 0 && (residency.TravellingMore & residency.Travelling) != residency.Travelling)
+        {
+            throw new ArgumentException($"what keeps more does not keep what the others keep under {residency}", nameof(residency));
+        }
+
         table = new ObjectTable(workload, programs, residency, pools);
     }
 

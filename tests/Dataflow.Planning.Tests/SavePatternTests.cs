@@ -23,6 +23,11 @@ public class SavePatternTests
             Assert.True(plan.HostPeak <= want.Host, $"seed {seed}: host {plan.HostPeak} above {want.Host}: {residency} {workload.Geometry}");
             var errors = ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets);
             Assert.True(errors.Count == 0, $"seed {seed}: {(errors.Count > 0 ? errors[0].Message : "")} {residency} {workload.Geometry}");
+            if (workload.Kind.Updates())
+            {
+                Assert.Empty(ScheduleVerifier.Verify(Planner.Evaluation(plan), plan.ArenaBudgets));
+            }
+
             interleaved += new SavePattern(workload.Model, workload.Geometry, workload.Kind, residency).Interleaves ? 1 : 0;
             mixed += residency.MoreSixteenths > 0 ? 1 : 0;
         }

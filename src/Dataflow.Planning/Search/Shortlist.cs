@@ -6,7 +6,7 @@ namespace Dataflow.Planning;
 /// <param name="Family">Its family.</param>
 /// <param name="Index">Its place in the family.</param>
 /// <param name="Estimate">Nanoseconds of a step, roughly.</param>
-/// <param name="Bound">Nanoseconds of a step, at least.</param>
+/// <param name="Bound">Nanoseconds of a step, at least; 0 until it is on a list.</param>
 internal readonly record struct ShortlistEntry(int Family, int Index, Bytes Device, Bytes Host, double Estimate, double Bound)
 {
     /// <summary>Whether it comes before another: the smaller estimate, then the earlier family, then less memory.</summary>
@@ -84,7 +84,7 @@ internal sealed class Shortlist
                     continue;
                 }
 
-                entries.Add((d, h, own));
+                entries.Add((d, h, own with { Bound = families[own.Family].Geometry.Estimate.BoundOf(families[own.Family][own.Index]) }));
             }
         }
 
@@ -128,7 +128,7 @@ internal sealed class Shortlist
                 if (level < devices && host < hosts)
                 {
                     var time = family.Geometry.Estimate.Of(last.Residency);
-                    Take(ref best[level, host], new ShortlistEntry(number, last.Index, last.Memory.Device + reserved, last.Memory.Host, time.Nanoseconds, time.Bound));
+                    Take(ref best[level, host], new ShortlistEntry(number, last.Index, last.Memory.Device + reserved, last.Memory.Host, time.Nanoseconds, 0));
                 }
             }
 

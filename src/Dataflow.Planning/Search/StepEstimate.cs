@@ -5,7 +5,7 @@ namespace Dataflow.Planning;
 
 /// <summary>How long a step takes, as far as sums over its work can say.</summary>
 /// <param name="Nanoseconds">The best guess.</param>
-/// <param name="Bound">No schedule of this work is faster.</param>
+/// <param name="Bound">No schedule of this work is faster, as far as sums say; <see cref="StepEstimate.BoundOf"/> is sharper.</param>
 internal readonly record struct StepTime(double Nanoseconds, double Bound);
 
 /// <summary>
@@ -18,8 +18,8 @@ internal sealed class StepEstimate
     // What a bound must not count: bytes that slots hold over the border of two passes, and rounding.
     private const double Slack = 0.95;
 
-    // Where chunks of a sequence keep different sets, whole chunks do, layer by layer: the shares are met nearly.
-    private const double Shares = 0.998;
+    // Whole chunks keep more or less, layer by layer: in a pass the shares are met nearly.
+    private const double Shares = 0.97;
     private readonly Workload workload;
     private readonly Geometry geometry;
     private readonly BlockPrograms programs;
@@ -113,7 +113,7 @@ internal sealed class StepEstimate
         var last = new Pass(lastBackwards + half + update, lastIn, lastOut);
         bool bare = r.StreamSlots < 3 || r.OptimizerSlots < 2;
         double compute = (rounds * f.Compute) + ((rounds - 1) * b.Compute) + last.Compute;
-        double total = Math.Max(positions > 1 ? compute * Shares : compute, Math.Max(
+        double total = Math.Max(compute * Shares, Math.Max(
             Slack * ((rounds * (f.In + b.In - kept)) - gradients + moments) / toDevice.Alone,
             Slack * ((rounds * (f.Out - kept)) + ((rounds - 1) * b.Out) + last.Out) / toHost.Alone));
         if (bare)
@@ -134,11 +134,35 @@ internal sealed class StepEstimate
         return new StepTime(likely, Math.Max(total, phases));
     }
 
+    /// <summary>No schedule of a residency's step is faster: what it computes, pair by pair, or its link's bound.</summary>
+    public double BoundOf(Residency residency)
+    {
+        var pattern = new SavePattern(workload.Model, geometry, workload.Kind, residency);
+        double Backwards(Round round)
+        {
+            double sum = 0;
+            for (int l = 0; l < layers; l++)
+            {
+                for (int c = 0; c < chunks; c++)
+                {
+                    sum += Backward(pattern.Saved(new Layer(l), new Chunk(c), round))[c % positions];
+                }
+            }
+
+            return sum;
+        }
+
+        int last = geometry.Rounds - 1;
+        double compute = update + (geometry.Rounds * ((layers * forward.Sum() * geometry.GroupsPerRound) + ends)) + Backwards(new Round(last))
+            + (last > 0 ? last * Backwards(new Round(0)) : 0);
+        return Math.Max(compute, Of(residency).Bound);
+    }
+
     private readonly record struct Pass(double Compute, double In, double Out);
 
     private double Serial(Pass p) => p.Compute + (p.In / toDevice.Alone) + (p.Out / toHost.Alone);
 
-    private double Least(Pass p) => Math.Max(positions > 1 ? p.Compute * Shares : p.Compute, Slack * Math.Max(p.In / toDevice.Alone, p.Out / toHost.Alone));
+    private double Least(Pass p) => Math.Max(p.Compute * Shares, Slack * Math.Max(p.In / toDevice.Alone, p.Out / toHost.Alone));
 
     /// <summary>The largest of three, more by up to a fourteenth if they are alike: the norm of order 16.</summary>
     private double Likely(Pass p)
