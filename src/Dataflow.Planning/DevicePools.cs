@@ -64,7 +64,7 @@ internal static class DevicePools
             new(PoolNames.Norm, NormSize(model, programs), clipped ? 1 : 0),
             new(PoolNames.Weights, programs.BlockLayout.Size(recipe.Parameters), Math.Min(residency.WeightSlots, layers)),
             new(PoolNames.ResidentGradients, programs.BlockLayout.Size(recipe.Gradients), residency.ResidentGradients),
-            new(PoolNames.Gradients, programs.BlockLayout.Size(recipe.Gradients), Math.Min(residency.GradientSlots, layers - residency.ResidentGradients), Replacement.LongestIdle),
+            new(PoolNames.Gradients, programs.BlockLayout.Size(recipe.Gradients), Math.Min(residency.GradientSlots, layers - residency.ResidentGradients), residency.GradientsRotate ? Replacement.Rotation : Replacement.LongestIdle),
             new(PoolNames.ResidentMoments, pieces.SlotSize, training ? residency.ResidentPieces : 0),
             new(PoolNames.Moments, pieces.SlotSize, training ? Math.Min(residency.OptimizerSlots, pieces.Total - residency.ResidentPieces) : 0, Replacement.LongestIdle),
             new(PoolNames.Streams, programs.StreamSize, Math.Min(residency.StreamSlots + resident, (layers + 1) * chunks * alive)),

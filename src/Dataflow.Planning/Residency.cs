@@ -45,6 +45,9 @@ public sealed record Residency
     /// <summary>Slots for blocks' gradients in the ring of those that travel.</summary>
     public required int GradientSlots { get; init; }
 
+    /// <summary>That ring turns in the last round too, in which gradients are used up (<see cref="Replacement.Rotation"/>).</summary>
+    public bool GradientsRotate { get; init; }
+
     /// <summary>Blocks whose gradients never leave (the first ones).</summary>
     public required int ResidentGradients { get; init; }
 

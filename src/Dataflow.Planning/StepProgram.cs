@@ -31,6 +31,12 @@ public enum Replacement
     /// keep all but one slot still and push everything through that one, where save, fetch and compute wait in turn.
     /// </summary>
     LongestIdle,
+
+    /// <summary>
+    /// The same, and a slot that has become free does not go before one whose tenant has been idle for longer: otherwise, once objects
+    /// have their last use, a slot that was just left is taken again and again, and fetches wait for it.
+    /// </summary>
+    Rotation,
 }
 
 /// <summary>Slots of one length that take turns holding objects.</summary>

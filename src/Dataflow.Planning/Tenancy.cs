@@ -222,6 +222,11 @@ internal sealed class Tenancy
             {
                 Evict(pool.FirstToLeave(now) ?? throw TooFewSlots(state.Id));
             }
+            else if (pool.IdleLongerThanFree(now) is { } idle)
+            {
+                Evict(idle);
+                pool.FreeInOrder();
+            }
 
             long free = pool.Enter(state);
             if (state.Life is Lifetime.State or Lifetime.Input || state.FirstOp < op)

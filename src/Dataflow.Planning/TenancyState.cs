@@ -172,6 +172,13 @@ internal sealed class PoolState(Pool pool, int firstSlot)
         state.Slot = -1;
     }
 
+    /// <summary>Where slots rotate, the tenant that has been idle for longer than any slot has been free.</summary>
+    public ObjectState? IdleLongerThanFree(long now) =>
+        pool.Replacement == Replacement.Rotation && FirstToLeave(now) is { } tenant && tenant.LastUse < Free.Peek().Since ? tenant : null;
+
+    /// <summary>The slot whose tenant has just left, although it was idle longest, comes first again.</summary>
+    public void FreeInOrder() => Free = new Queue<(int, long)>(Free.OrderBy(f => f.Since));
+
     /// <summary>The first to leave of those that may; null if none may.</summary>
     public ObjectState? FirstToLeave(long now) => FirstToLeave(0, now);
 

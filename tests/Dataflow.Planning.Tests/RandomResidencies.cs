@@ -44,6 +44,7 @@ internal static class RandomResidencies
             TravellingMore = Alike(travelling | Set()),
             MoreSixteenths = random.Next(2) == 0 ? 0 : random.Next(1, 16),
             ResidentChunks = random.Next(3) switch { 0 => 0, 1 => pairs, _ => random.Next(pairs + 1) },
+            GradientsRotate = random.Next(2) == 0,
             ResidentsSpread = random.Next(2) == 0,
             LastRoundKeepsLess = random.Next(2) == 0,
             ResidentSet = random.Next(2) == 0 && geometry.ChunksPerGroup == 1 ? TensorSet.All : Alike(Set()),

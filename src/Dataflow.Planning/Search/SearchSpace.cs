@@ -59,7 +59,7 @@ internal static class SearchSpace
             {
                 var start = new ResidencyChain(geometry.Workload, geometry.Programs, less, tier)[0] with
                 {
-                    TravellingMore = more, MoreSixteenths = share, ResidentsSpread = true, LastRoundKeepsLess = share > 0 && g.Rounds > FewRounds,
+                    TravellingMore = more, MoreSixteenths = share, ResidentsSpread = true, GradientsRotate = true, LastRoundKeepsLess = share > 0 && g.Rounds > FewRounds,
                 };
                 foreach (var stay in stays)
                 {
