@@ -72,7 +72,7 @@ internal sealed class BudgetSearch(PlanRequest request, HardwareProfile machine,
             var plan = Planner.PlanFor(wanted, known.Choice, costs);
             return plan.Hash == known.Hash ? plan : null;
         }
-        catch (Exception e) when (e is InvalidOperationException or ArgumentException or ArithmeticException or IndexOutOfRangeException or UserErrorException)
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
             return null; // whatever it is, no search made it
         }

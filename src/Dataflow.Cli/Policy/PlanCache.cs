@@ -22,6 +22,10 @@ internal sealed class PlanCache(string? folder)
     private const int Version = 1;
     private const int LargestFile = 1 << 22;
 
+    // Budgets that follow from free memory differ each time: what they leave here is never asked for again.
+    private const int MostFiles = 10_000;
+    private bool isShort;
+
     /// <summary>One that knows nothing and keeps nothing.</summary>
     public static PlanCache None { get; } = new(null);
 
@@ -58,11 +62,28 @@ internal sealed class PlanCache(string? folder)
         try
         {
             Directory.CreateDirectory(folder);
+            Shorten();
             AtomicFile.WriteText(FileOf(key), Text(key, found));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or UserErrorException or MachineException)
         {
             // A cache that cannot be written is none.
+        }
+    }
+
+    /// <summary>Once in a program's life: of too many files the older half goes.</summary>
+    private void Shorten()
+    {
+        if (isShort)
+        {
+            return;
+        }
+
+        isShort = true;
+        var files = new DirectoryInfo(folder!).GetFiles("*.json");
+        foreach (var file in files.Length > MostFiles ? files.OrderBy(f => f.LastWriteTimeUtc).Take(files.Length - (MostFiles / 2)) : [])
+        {
+            file.Delete();
         }
     }
 

@@ -22,7 +22,7 @@ internal static class ExplanationReport
         output.WriteLine($"  floor         {why.FloorTokensPerSecond:N0} tok/s in this geometry if nothing were recomputed and nothing waited for; the plan reaches {why.TokensPerSecond / why.FloorTokensPerSecond:0.0%} of it");
         if (why is { MoreDevice: { } device, MoreHost: { } host })
         {
-            output.WriteLine($"  {device.More} more    of device memory {Gain(device)}, of host memory {Gain(host)}");
+            output.WriteLine($"  more memory   {device.More.GiB:0.#} GiB more of device memory {Gain(device)}, {host.More.GiB:0.#} GiB more of host memory {Gain(host)}");
         }
 
         WriteOthers(output, why);
