@@ -6,7 +6,7 @@ namespace Dataflow.Cli.Tests;
 /// <summary>Who plans: auto wherever there is a machine to plan for, within what the user fixed.</summary>
 public class PolicyTests
 {
-    private const string Nano = "nano --seqlen 128 --device-memory 8MiB --host-memory 64MiB";
+    private const string Nano = "nano --seqlen 128 --device-memory 8MiB --host-memory 64MiB --global-batch 1024";
 
     private static JsonElement Json(string output) => JsonDocument.Parse(output.Split('\n')[0]).RootElement;
 
@@ -18,7 +18,7 @@ public class PolicyTests
         var own = Json(Programs.Good(Programs.Dataflow($"plan {Nano} --json")));
         Assert.Equal("auto", Text(own, "policy"));
         Assert.Equal(HardwareFiles.ThisMachine(DeviceKind.Cpu, named: null)!.Name, Text(own, "planned_for"));
-        var named = Json(Programs.Good(Programs.Dataflow("plan nano --seqlen 128 --device-memory 2 --host-memory 2 --hardware h200 --json")));
+        var named = Json(Programs.Good(Programs.Dataflow("plan nano --seqlen 128 --device-memory 2 --host-memory 2 --global-batch 1024 --hardware h200 --json")));
         Assert.Equal(("auto", "h200-sxm"), (Text(named, "policy"), Text(named, "planned_for")));
         var simple = Json(Programs.Good(Programs.Dataflow($"plan {Nano} --policy simple --json")));
         Assert.Equal(("simple", null), (Text(simple, "policy"), Text(simple, "planned_for")));
@@ -42,10 +42,10 @@ public class PolicyTests
     [InlineData("", "auto")]
     [InlineData("--policy auto", "auto")]
     [InlineData("--policy simple", "simple")]
-    [InlineData("--device cuda-emulated --global-batch 128 --dtype fp32", "simple")] // its times say nothing about a machine
+    [InlineData("--device cuda-emulated --dtype fp32", "simple")] // its times say nothing about a machine
     public void Training_takes_auto_where_the_device_has_a_profile(string options, string policy)
     {
-        string run = $"{options} --data README.md --steps 1 --json";
+        string run = $"{options} --data README.md --global-batch 128 --steps 1 --json";
         Assert.Equal(policy, Text(Json(Programs.Good(Programs.Demo($"64MiB 8MiB 64 models/nano.json {run}"))), "policy"));
     }
 
@@ -72,8 +72,8 @@ public class PolicyTests
     public void What_is_pinned_holds_for_auto_too()
     {
         var plan = Json(Programs.Good(Programs.Dataflow(
-            $"plan {Nano} --policy auto --global-batch 4096 --chunk 256 --chunks-per-round 4 --rounds 4 --vocabulary-blocks 2 --save-set residual --json")));
-        Assert.Equal([256, 4, 4, 2, 4096], new[] { "chunk_tokens", "chunks_per_round", "rounds_per_step", "vocabulary_blocks", "tokens_per_step" }.Select(key => plan.GetProperty(key).GetInt32()));
+            $"plan {Nano} --policy auto --chunk 128 --chunks-per-round 4 --rounds 2 --vocabulary-blocks 2 --save-set residual --json")));
+        Assert.Equal([128, 4, 2, 2, 1024], new[] { "chunk_tokens", "chunks_per_round", "rounds_per_step", "vocabulary_blocks", "tokens_per_step" }.Select(key => plan.GetProperty(key).GetInt32()));
         Assert.Equal("residual", Text(plan, "save_set"));
         Assert.Contains("multiple of 2", Programs.Refused(2, Programs.Dataflow($"plan {Nano} --policy auto --chunk 64 --chunks-per-round 3")), StringComparison.Ordinal);
     }

@@ -44,7 +44,7 @@ public class PlanExplanationTests
     [Fact]
     public void Shares_and_floor_follow_from_the_timeline()
     {
-        var plan = Assert.IsType<PlanResult.Feasible>(Planner.Plan(Request with { SaveSet = TensorSet.Kv, Budget = new MemoryBudget(new Bytes(64 << 20), new Bytes(7 << 19)) })).Plan;
+        var plan = Assert.IsType<PlanResult.Feasible>(Planner.Plan(Request with { SaveSet = TensorSet.Kv, Budget = new MemoryBudget(new Bytes(64 << 20), new Bytes(4 << 20)) })).Plan;
         var costs = StepCosts.Of(plan.Schedule, plan.Workload, Machine);
         Assert.Equal(OpCosts.Of(plan.Schedule, plan.Workload, Machine), costs.Ops.ToArray());
         Assert.True(costs.Flops >= plan.Workload.Model.ModelFlops(64) * 16);
