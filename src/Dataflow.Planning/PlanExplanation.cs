@@ -47,8 +47,11 @@ public sealed record PlanExplanation(
 {
     private const int MostOthers = 5;
 
-    // Shares below this are not what bounds a step.
-    private const double Least = 0.01;
+    /// <summary>Shares of the step below this are not what bounds it.</summary>
+    public const double LeastShare = 0.03;
+
+    // Memory that brings less than this does not bound a step.
+    private const double LeastGain = 0.01;
 
     // A link that rests more than this is not full, and one that rests less than that is.
     private const double NotFull = 0.7;
@@ -74,13 +77,13 @@ public sealed record PlanExplanation(
         get
         {
             double recomputed = RecomputedShare * ComputeShare;
-            if (Math.Max(recomputed, ExposedShare) < Least)
+            if (Math.Max(recomputed, ExposedShare) < LeastShare)
             {
                 return StepBound.Compute;
             }
 
             var memory = MoreHost?.Gain > MoreDevice?.Gain ? StepBound.HostMemory : StepBound.DeviceMemory;
-            bool memoryHelps = Math.Max(MoreDevice?.Gain ?? 0, MoreHost?.Gain ?? 0) >= Least;
+            bool memoryHelps = Math.Max(MoreDevice?.Gain ?? 0, MoreHost?.Gain ?? 0) >= LeastGain;
             if (recomputed >= ExposedShare)
             {
                 // Where no memory at hand changes it, what is computed twice is work like any other.

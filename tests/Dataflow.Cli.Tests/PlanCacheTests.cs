@@ -101,6 +101,23 @@ public class PlanCacheTests
     }
 
     [Fact]
+    public void Of_too_many_files_the_older_ones_go()
+    {
+        using var scratch = new ScratchFolder();
+        for (int i = 0; i < 9; i++)
+        {
+            File.WriteAllText(scratch.File($"{i}.json"), "");
+            File.SetLastWriteTimeUtc(scratch.File($"{i}.json"), DateTime.UnixEpoch.AddDays(i));
+        }
+
+        var plan = Plan(PlanCache.None);
+        new PlanCache(scratch.Path, mostFiles: 9).Write("full", new CachedChoice(ChoiceOf(plan), plan.Hash));
+        Assert.Equal(10, Directory.GetFiles(scratch.Path).Length);
+        new PlanCache(scratch.Path, mostFiles: 9).Write("more", new CachedChoice(ChoiceOf(plan), plan.Hash));
+        Assert.Equal(["6.json", "7.json", "8.json", "full.json", "more.json"], Directory.GetFiles(scratch.Path).Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
     public void The_key_is_all_that_an_answer_depends_on()
     {
         using var micro = ModelSource.Open("micro");

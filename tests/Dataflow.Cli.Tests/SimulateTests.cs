@@ -49,6 +49,19 @@ public class SimulateTests
     }
 
     [Fact]
+    public void Lines_come_in_their_order_as_soon_as_they_can()
+    {
+        using var output = new StringWriter { NewLine = " " };
+        var lines = new OrderedLines(output, 4);
+        string[] soFar = [.. new[] { 2, 0, 1, 3 }.Select(i =>
+        {
+            lines.Put(i, $"{i}");
+            return output.ToString();
+        })];
+        Assert.Equal(["", "0 ", "0 1 2 ", "0 1 2 3 "], soFar);
+    }
+
+    [Fact]
     public void Requests_that_share_a_search_are_answered_as_each_by_itself()
     {
         // Two groups that differ in their budgets alone, mixed; one cell of each does not fit, and of the last the step is no whole number of rows.

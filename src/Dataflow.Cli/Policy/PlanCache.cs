@@ -17,13 +17,11 @@ internal sealed record CachedChoice(PlanChoice Choice, string Hash);
 /// there, what cannot be written is left, and nothing is said of either. The folder may be deleted at any time.
 /// </summary>
 /// <param name="folder">Where the files are; null: nowhere.</param>
-internal sealed class PlanCache(string? folder)
+/// <param name="mostFiles">Of more than that the older ones go.</param>
+internal sealed class PlanCache(string? folder, int mostFiles = 10_000)
 {
     private const int Version = 1;
     private const int LargestFile = 1 << 22;
-
-    // Budgets that follow from free memory differ each time: what they leave here is never asked for again.
-    private const int MostFiles = 10_000;
     private bool isShort;
 
     /// <summary>One that knows nothing and keeps nothing.</summary>
@@ -71,7 +69,10 @@ internal sealed class PlanCache(string? folder)
         }
     }
 
-    /// <summary>Once in a program's life: of too many files the older half goes.</summary>
+    /// <summary>
+    /// Once in a program's life: of too many files the older half goes. Budgets that follow from free memory differ each time, and what they leave here is
+    /// never asked for again.
+    /// </summary>
     private void Shorten()
     {
         if (isShort)
@@ -81,7 +82,7 @@ internal sealed class PlanCache(string? folder)
 
         isShort = true;
         var files = new DirectoryInfo(folder!).GetFiles("*.json");
-        foreach (var file in files.Length > MostFiles ? files.OrderBy(f => f.LastWriteTimeUtc).Take(files.Length - (MostFiles / 2)) : [])
+        foreach (var file in files.Length > mostFiles ? files.OrderBy(f => f.LastWriteTimeUtc).Take(files.Length - (mostFiles / 2)) : [])
         {
             file.Delete();
         }

@@ -11,12 +11,15 @@ internal static class Explanations
     /// <summary>What the option does.</summary>
     public const string Help = "say what bounds the step, what is recomputed and waited for, what more memory would bring, and which other plans come near";
 
+    // Smaller shares are not worth a word.
+    private const double Shown = 0.005;
+
     /// <summary>What bounds a step, as one sentence.</summary>
     public static string Sentence(PlanExplanation why) => why.Bound switch
     {
-        StepBound.Compute when why.RecomputedShare >= 0.01 =>
-            $"Compute bounds the step: it works {why.ComputeShare:0.0%} of the time, and no more memory would spare it the {why.RecomputedShare:0.0%} that is recomputation",
-        StepBound.Compute => $"Compute bounds the step: it works {why.ComputeShare:0.0%} of the time and computes next to nothing twice; only faster kernels would help",
+        StepBound.Compute when why.RecomputedShare >= PlanExplanation.LeastShare =>
+            $"Compute bounds the step: it works {why.ComputeShare:0.0%} of the time, {why.RecomputedShare:0.0%} of that on recomputation",
+        StepBound.Compute => $"Compute bounds the step: it works {why.ComputeShare:0.0%} of the time and repeats next to nothing; only faster kernels would help",
         StepBound.HostToDevice => Link(why, LinkDirection.HostToDevice),
         StepBound.DeviceToHost => Link(why, LinkDirection.DeviceToHost),
         StepBound.DeviceMemory => Memory(why, "Device"),
@@ -61,8 +64,8 @@ internal static class Explanations
 
     private static string Memory(PlanExplanation why, string which)
     {
-        double recomputed = why.RecomputedShare * why.ComputeShare;
-        return $"{which} memory bounds the step: for lack of it {recomputed:0.0%} of the time goes into recomputation and {why.ExposedShare:0.0%} into waits for copies";
+        (double Share, string Of)[] losses = [(why.RecomputedShare * why.ComputeShare, "recomputation"), (why.ExposedShare, "waits for copies")];
+        return $"{which} memory bounds the step: for lack of it {string.Join(" and ", losses.Where(l => l.Share >= Shown).Select(l => $"{l.Share:0.0%} of the time goes into {l.Of}"))}";
     }
 
     private static string Text(JsonNode? value) => value is JsonValue plain ? plain.ToString() : value?.ToJsonString() ?? "none";
