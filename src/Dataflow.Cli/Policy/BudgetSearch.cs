@@ -5,17 +5,16 @@ using Dataflow.Simulation;
 namespace Dataflow.Cli;
 
 /// <summary>
-/// Policy auto for requests that differ in their budgets alone: one search behind a cache. It may be asked from several threads; they search one
-/// after the other and lower side by side.
+/// Policy auto for requests that differ in their budgets alone: one search behind a cache, begun when the cache does not know an answer. It may be asked
+/// from several threads.
 /// </summary>
 /// <param name="request">The request; its budget is ignored.</param>
 /// <param name="machine">The machine that the plan is made for.</param>
 /// <param name="cache">What was found before.</param>
 internal sealed class BudgetSearch(PlanRequest request, HardwareProfile machine, PlanCache cache)
 {
-    private readonly Lock gate = new();
     private readonly CostModel costs = Plans.CostsOn(machine, request.Recipe);
-    private PlanSearch? search;
+    private readonly Lazy<PlanSearch> search = new(() => new PlanSearch(request, Plans.CostsOn(machine, request.Recipe)));
 
     /// <summary>The fastest plan within the budget, searched for unless the cache knows it.</summary>
     /// <exception cref="UserErrorException">The request contradicts itself, or its sizes are beyond counting.</exception>
@@ -37,14 +36,7 @@ internal sealed class BudgetSearch(PlanRequest request, HardwareProfile machine,
 
     /// <summary>What the search says.</summary>
     /// <exception cref="UserErrorException">The request contradicts itself, or its sizes are beyond counting.</exception>
-    public SearchResult Find(MemoryBudget budget)
-    {
-        lock (gate)
-        {
-            search ??= new PlanSearch(request, costs);
-            return search.Find(budget);
-        }
-    }
+    public SearchResult Find(MemoryBudget budget) => search.Value.Find(budget);
 
     private PlanResult Lower(PlanRequest wanted, string key, SearchResult result)
     {

@@ -35,14 +35,11 @@ internal static class ExplanationReport
             return;
         }
 
-        output.WriteLine("Next best:");
-        var table = new TextTable("", "tok/s", "slower", "because of");
+        output.WriteLine("Next best, and why not:");
         foreach (var (candidate, reason, slower) in why.Others)
         {
-            table.Add(Explanations.Changes(candidate.Choice, chosen), $"{candidate.TokensPerSecond:N0}", $"{slower:0.0%}", Explanations.NameOf(reason));
+            output.WriteLine($"  {candidate.TokensPerSecond,7:N0} tok/s, {slower:0.0%} slower: {Explanations.NameOf(reason)} with {Explanations.Changes(candidate.Choice, chosen)}");
         }
-
-        table.WriteTo(output);
     }
 
     private static string Gain(MemoryGain gain) => gain.Gain < LeastGain ? "brings nothing" : $"brings +{gain.Gain:0.0%} ({gain.TokensPerSecond:N0} tok/s)";
