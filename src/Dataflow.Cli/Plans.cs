@@ -1,6 +1,7 @@
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Schedules;
+using Dataflow.Simulation;
 
 namespace Dataflow.Cli;
 
@@ -25,13 +26,49 @@ internal static class Plans
             $"the plan has {errors.Count} errors and will not run: {string.Join("; ", errors.Take(MostListed).Select(e => $"[{e.Rule}] {e.Message}"))}");
     }
 
-    /// <summary>Plans, with a word to a terminal that waits.</summary>
+    /// <summary>Plans by the simple rules, with a word to a terminal that waits.</summary>
     /// <exception cref="UserErrorException">The request contradicts itself, or its sizes are beyond counting.</exception>
-    public static PlanResult Make(PlanRequest request)
+    public static PlanResult Make(PlanRequest request) => Make(request, PolicySettings.Simple);
+
+    /// <summary>Plans as the policy says.</summary>
+    /// <exception cref="UserErrorException">The request contradicts itself, or its sizes are beyond counting.</exception>
+    public static PlanResult Make(PlanRequest request, PolicySettings by) => Counted(() => by.Policy == PlanPolicy.Auto
+        ? Startup.Show("searching for the fastest plan", () => new BudgetSearch(request, by.Machine!, by.Cache).Plan(request.Budget))
+        : Startup.Show("planning", () => Planner.Plan(request)));
+
+    /// <summary>Plans as the policy says, and says why it is this plan.</summary>
+    /// <returns>Why is null if there is no plan.</returns>
+    /// <exception cref="UserErrorException">There is no machine to say it of, the request contradicts itself, or its sizes are beyond counting.</exception>
+    public static (PlanResult Result, PlanExplanation? Why) Explain(PlanRequest request, PolicySettings by)
+    {
+        var machine = by.Machine ?? throw new UserErrorException("--explain says what a machine makes of a plan, and this one has no profile: measure it with `dataflow calibrate`, or name one with --hardware");
+        return Counted(() => Startup.Show("searching for the fastest plan", () =>
+        {
+            var search = by.Policy == PlanPolicy.Auto ? new BudgetSearch(request, machine, by.Cache) : null;
+            var (result, found) = search?.Search(request.Budget) ?? (Planner.Plan(request), null);
+            if (result is not PlanResult.Feasible { Plan: var plan })
+            {
+                return (result, (PlanExplanation?)null);
+            }
+
+            var model = CostsOn(machine, request.Recipe);
+            var costs = StepCosts.Of(plan.Schedule, plan.Workload, model);
+            var timeline = Simulator.Steady(plan.Schedule, costs.Ops.AsSpan(), model.Links);
+            var why = PlanExplanation.Of(plan.Schedule, timeline, costs.Ops.AsSpan(), plan.Workload.Geometry.TokensPerStep);
+            return (result, found is null ? why : why.With(found, request.Budget, search!.Find));
+        }));
+    }
+
+    /// <summary>What kernels and copies take on a machine.</summary>
+    public static CostModel CostsOn(HardwareProfile machine, Recipe recipe) => new(machine, recipe.Activations);
+
+    /// <summary>What is too large to be counted is the user's to mend.</summary>
+    /// <exception cref="UserErrorException">It is.</exception>
+    public static T Counted<T>(Func<T> plan)
     {
         try
         {
-            return Startup.Show("planning", () => Planner.Plan(request));
+            return plan();
         }
         catch (OverflowException)
         {

@@ -19,7 +19,7 @@ internal sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
     /// <summary>For a machine.</summary>
     public static Prediction For(TrainingPlan plan, HardwareProfile machine)
     {
-        var model = new CostModel(machine, plan.Workload.Recipe.Activations);
+        var model = Plans.CostsOn(machine, plan.Workload.Recipe);
         return new Prediction(machine, Simulator.Alone(plan.Schedule, OpCosts.Of(plan.Schedule, plan.Workload, model), model.Links));
     }
 }

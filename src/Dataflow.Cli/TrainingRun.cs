@@ -16,18 +16,20 @@ internal static class TrainingRun
         using var source = ModelSource.Open(settings.Plan.ModelPath);
         var model = source.Model;
         var recipe = settings.Plan.Recipe;
+        var resumed = settings.Resume is { } saved ? TrainingCheckpoint.Newest(saved) : default;
+        settings = Resumption.Continue(settings, resumed.Progress);
         var budgets = Budgets.Choose(settings.Plan);
         var machine = MachineMemory.Read();
         var gpu = settings.Device.Gpu?.Memory;
         budgets.CheckAgainst(machine, gpu);
         using var data = TrainingData.Open(settings, source);
         var weights = source.Weights(settings.Seed);
-        var resumed = settings.Resume is { } saved ? TrainingCheckpoint.Newest(saved) : default;
         var request = settings.Plan.Request(model, settings.ClipNorm is null ? WorkloadKind.Training : WorkloadKind.ClippedTraining, budgets.Memory, data.Tokens.RowCount);
-        var result = Plans.Make(request);
+        var result = Plans.Make(request, settings.Policy);
         var report = TrainingReport.To(Console.Out, settings.Json);
-        report.Planned(request, result, budgets);
+        report.Planned(request, result, budgets, settings.Policy);
         var plan = Plans.Require(result);
+        Resumption.Check(resumed.Progress, plan.Workload.Geometry);
         Budgets.CheckArenas(plan, machine, gpu);
         if (settings.Export is { } folder)
         {
@@ -48,7 +50,6 @@ internal static class TrainingRun
         var prediction = Prediction.For(plan, settings.Device, settings.Plan.Hardware);
         report.Predicted(prediction);
         var progress = new TrainingProgress(0, settings.Seed, recipe.Name, plan.Workload.Geometry);
-        Resumption.Check(resumed.Progress, progress, settings.Steps);
         Startup.Show("loading the weights", () =>
         {
             if (resumed.Folder is { } folder)

@@ -21,14 +21,19 @@ public sealed class OpTimer(Workload workload, BlockPrograms programs, CostModel
     public LinkRates Links => machine.Links;
 
     /// <summary>A copy its bytes on a link, by the arenas it goes between; a compute op the sum over its kernels.</summary>
-    public OpCost Of(ScheduledOp op)
+    public OpCost Of(ScheduledOp op) => Of(op, Kernels(op));
+
+    /// <summary>The kernel calls of an op; none for a copy.</summary>
+    public ImmutableArray<KernelRun> Kernels(ScheduledOp op) => work.Of(op);
+
+    /// <summary>Of an op whose kernel calls are known.</summary>
+    public OpCost Of(ScheduledOp op, ImmutableArray<KernelRun> runs)
     {
         if (op.Kind is OpKind.Fetch or OpKind.Save)
         {
             return Copy(op);
         }
 
-        var runs = work.Of(op);
         if (OpWork.IsOneKernel(op))
         {
             return Sum(runs);

@@ -8,14 +8,15 @@ var device = Values.Argument<Bytes>("dev_gb", "device memory budget: GiB, or wit
 var seqlen = Values.Argument<int>("seqlen", "tokens of a sequence", Values.Seqlen);
 var model = Values.Argument("model", "a JSON config, a folder with config.json and weights, or a name in models/", Values.FilePath);
 var root = new RootCommand("Trains a transformer within a host and a device memory budget and shows what it takes.") { host, device, seqlen, model };
-var (geometry, training, where) = (new GeometryOptions(), new TrainingOptions(defaultSteps: 100), new DeviceOptions());
+var (geometry, policy, training, where) = (new GeometryOptions(), PolicyOptions.OfPlans, new TrainingOptions(defaultSteps: 100), new DeviceOptions());
 geometry.AddTo(root);
+policy.AddTo(root);
 training.AddTo(root);
 where.AddTo(root);
 root.SetAction(parsed =>
 {
     var plan = geometry.Bind(parsed, parsed.GetRequiredValue(model), parsed.GetValue(seqlen), parsed.GetValue(device), parsed.GetValue(host));
-    return (int)TrainingRun.Execute(DemoText.Supply(training.Bind(parsed, plan, where.Bind(parsed))));
+    return (int)TrainingRun.Execute(DemoText.Supply(training.Bind(parsed, plan, policy, where.Bind(parsed))));
 });
 return Invocation.Run(
     root,

@@ -19,10 +19,11 @@ public class FrontierVerbTests
         Assert.Equal([128, 512], rows.Select(r => r.GetProperty("seqlen").GetInt32()));
         foreach (var row in rows)
         {
+            // A frontier is that of the simple rules.
             foreach (var point in new[] { "least_device", "copies_beside_compute", "least_host" }.Select(row.GetProperty))
             {
                 var planned = Dataflow(
-                    "plan", "nano", "--seqlen", $"{row.GetProperty("seqlen")}", "--dtype", "bf16", "--json",
+                    "plan", "nano", "--seqlen", $"{row.GetProperty("seqlen")}", "--dtype", "bf16", "--policy", "simple", "--json",
                     "--device-memory", $"{point.GetProperty("device_bytes")}B", "--host-memory", $"{point.GetProperty("host_bytes")}B");
                 Assert.Equal(0, planned.Status);
                 using var plan = JsonDocument.Parse(planned.Output);

@@ -111,7 +111,7 @@ public class PlanTests
     {
         string all = Programs.Good(Programs.Dataflow($"show {Nano}"));
         Assert.All(["Sizing: device", "pool", "Residency:", "op 0 ", "20 of "], part => Assert.Contains(part, all, StringComparison.Ordinal));
-        string slice = Programs.Good(Programs.Dataflow($"show {Nano} --layer 2 --chunk-index 1 --ops 0..400"));
+        string slice = Programs.Good(Programs.Dataflow($"show {Nano} --chunk 128 --chunks-per-round 4 --layer 2 --chunk-index 1 --ops 0..400"));
         var ops = slice.Split('\n').Where(l => l.StartsWith("op ", StringComparison.Ordinal)).ToList();
         Assert.NotEmpty(ops);
         Assert.All(ops, o => Assert.Contains(" L02 C1 ", o, StringComparison.Ordinal));

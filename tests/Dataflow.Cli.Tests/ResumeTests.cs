@@ -30,6 +30,25 @@ public class ResumeTests
         Assert.False(Directory.Exists(scratch.File("saved/.partial-step-00000004")));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("--policy simple")]
+    public void A_run_keeps_the_geometry_it_began_with_although_larger_budgets_would_have_another(string policy)
+    {
+        using var scratch = new ScratchFolder();
+        File.WriteAllText(scratch.File("text"), File.ReadAllText(Path.Combine(Programs.Root, "LICENSE"))[..2000]);
+        string run = $"64 models/nano.json --data {scratch.File("text")} --lr 3e-3 --json";
+        string Tight(string more) => Programs.Good(Programs.Demo($"64MiB 3200KiB {run} {policy} {more}"));
+        string straight = Tight("--steps 4");
+        Tight($"--steps 2 --checkpoint {scratch.File("saved")}");
+        string rest = Programs.Good(Programs.Demo($"512MiB 256MiB {run} {policy} --steps 4 --resume {scratch.File("saved")}"));
+        Assert.Equal(Losses(straight)[2..], Losses(rest));
+        Assert.Equal(Cut(straight), Cut(rest));
+
+        // Without the checkpoint the larger budgets have larger chunks.
+        Assert.NotEqual(Cut(straight), Cut(Programs.Good(Programs.Demo($"512MiB 256MiB {run} {policy} --steps 1"))));
+    }
+
     [Fact]
     public void What_cannot_be_resumed_is_refused_in_a_sentence()
     {
@@ -74,6 +93,12 @@ public class ResumeTests
         Assert.All(lines, l => Assert.True(l.GetProperty("gradient_norm").GetDouble() > 0));
         Assert.Equal([false, true, false, true], lines.Select(l => l.TryGetProperty("validation_loss", out _)));
         Assert.True(lines[3].GetProperty("validation_loss").GetDouble() < lines[1].GetProperty("validation_loss").GetDouble());
+    }
+
+    private static string Cut(string output)
+    {
+        var plan = JsonDocument.Parse(output.Split('\n')[0]).RootElement;
+        return string.Join(' ', new[] { "rows_per_step", "chunk_tokens", "chunks_per_round", "rounds_per_step", "vocabulary_blocks" }.Select(key => plan.GetProperty(key).GetInt32()));
     }
 
     private static double[] Losses(string output) =>

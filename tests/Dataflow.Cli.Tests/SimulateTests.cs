@@ -37,14 +37,43 @@ public class SimulateTests
             """{"model":"models/8b.json","seqlen":8192,"device_memory":4,"host_memory":75,"hardware":"h100","policy":"reference"}""",
             """{"model":"nano","seqlen":128,"device_memory":0.01,"host_memory":0.1,"hardware":"cpu"}""",
             """{"model":"nano","seqlen":128,"device_memory":0.01,"host_memory":0.1,"hardware":"cpu","policy":"reference","dtype":"bf16"}""",
+            """{"model":"nano","seqlen":128,"device_memory":0.01,"host_memory":0.1,"hardware":"cpu","policy":"simple"}""",
         ];
         File.WriteAllLines(scratch.File("requests.jsonl"), requests);
         var answers = Programs.Good(Programs.Dataflow($"simulate --batch {scratch.File("requests.jsonl")}")).TrimEnd('\n').Split('\n').Select(l => JsonDocument.Parse(l).RootElement).ToList();
-        Assert.Equal([true, false, true, false], answers.Select(a => a.GetProperty("feasible").GetBoolean()));
+        Assert.Equal([true, false, true, false, true], answers.Select(a => a.GetProperty("feasible").GetBoolean()));
         Assert.Equal(Json(Reference).GetRawText(), answers[0].GetRawText());
         Assert.Contains("stays there during the whole step", answers[1].GetProperty("reason").GetString(), StringComparison.Ordinal);
-        Assert.Equal("simple", answers[2].GetProperty("policy").GetString());
+        Assert.Equal(["reference", "reference", "auto", "reference", "simple"], answers.Select(a => a.GetProperty("policy").GetString()));
         Assert.Contains("policy reference knows the machines", answers[3].GetProperty("reason").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Lines_come_in_their_order_as_soon_as_they_can()
+    {
+        using var output = new StringWriter { NewLine = " " };
+        var lines = new OrderedLines(output, 4);
+        string[] soFar = [.. new[] { 2, 0, 1, 3 }.Select(i =>
+        {
+            lines.Put(i, $"{i}");
+            return output.ToString();
+        })];
+        Assert.Equal(["", "0 ", "0 1 2 ", "0 1 2 3 "], soFar);
+    }
+
+    [Fact]
+    public void Requests_that_share_a_search_are_answered_as_each_by_itself()
+    {
+        // Two groups that differ in their budgets alone, mixed; one cell of each does not fit, and of the last the step is no whole number of rows.
+        using var scratch = new ScratchFolder();
+        string[] cells = [.. from memory in new[] { "8MiB", "1KiB", "64MiB" } from seqlen in new[] { 64, 128 } select $"nano --seqlen {seqlen} --device-memory {memory} --host-memory 0.1 --hardware cpu --global-batch 2048"];
+        string[] lines = [.. cells.Select(c => c.Split(' ')).Select(c => $$"""{"model":"{{c[0]}}","seqlen":{{c[2]}},"device_memory":"{{c[4]}}","host_memory":{{c[6]}},"hardware":"{{c[8]}}","global_batch":{{c[10]}}}""")];
+        File.WriteAllLines(scratch.File("requests.jsonl"), [.. lines, lines[^1].Replace("2048", "2049", StringComparison.Ordinal)]);
+        string[] answers = Programs.Good(Programs.Dataflow($"simulate --batch {scratch.File("requests.jsonl")} --no-cache")).TrimEnd('\n').Split('\n');
+        var reader = new SimulationRequestReader();
+        Assert.Equal(lines.Select(reader.Read).Select(r => SimulationJson.Of(SimulationAnswer.Of(r, SimulationAnswer.SearchFor(r, PlanCache.None))).ToJsonString()), answers[..^1]);
+        Assert.Equal([true, true, false, false, true, true, false], answers.Select(a => JsonDocument.Parse(a).RootElement.GetProperty("feasible").GetBoolean()));
+        Assert.Contains("no multiple of seqlen", answers[^1], StringComparison.Ordinal);
     }
 
     [Theory]
@@ -67,10 +96,11 @@ public class SimulateTests
     [InlineData("simulate nano", "--seqlen is missing")]
     [InlineData("simulate nano --seqlen 128 --device-memory 1", "--host-memory is missing")]
     [InlineData("simulate nano --seqlen 128 --device-memory 1 --host-memory 1", "--hardware is missing")]
-    [InlineData("simulate nano --seqlen 128 --device-memory 1 --host-memory 1 --hardware cpu --policy auto", "'auto' is no policy; choose simple or reference")]
+    [InlineData("simulate nano --seqlen 128 --device-memory 1 --host-memory 1 --hardware cpu --policy best", "'best' is no policy; choose auto, simple or reference")]
     [InlineData("simulate nano --seqlen 128 --device-memory 1 --host-memory 1 --hardware h100 --policy reference --dtype fp32", "policy reference has bf16 only")]
     [InlineData("simulate 8b --seqlen 8192 --device-memory 24 --host-memory 75 --hardware h100 --policy reference --global-batch 8192", "whole rounds of 16384 tokens")]
     [InlineData("simulate nano --batch nothing.jsonl", "leave out <model>")]
+    [InlineData("simulate --batch nothing.jsonl --explain", "leave out <model>, --seqlen, --hardware, --trace and --explain")]
     [InlineData("simulate --batch nothing.jsonl", "nothing.jsonl cannot be read")]
     public void What_is_missing_or_wrong_is_one_sentence(string arguments, string message) =>
         Assert.Contains(message, Programs.Refused(2, Programs.Dataflow(arguments)), StringComparison.Ordinal);

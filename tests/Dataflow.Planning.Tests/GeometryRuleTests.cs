@@ -27,6 +27,37 @@ public class GeometryRuleTests
         Assert.Throws<UserErrorException>(() => GeometryRule.Candidates(Request("nano", new GeometryPins(VocabularyBlocks: 0))));
     }
 
+    [Fact]
+    public void A_geometry_that_is_pinned_whole_is_the_only_one()
+    {
+        // What a resumed run relies on: the same rows and pins from a geometry give that geometry, whatever request it came from.
+        int seen = 0;
+        for (int seed = 0; seed < 200; seed++)
+        {
+            var request = RandomRequests.Make(seed);
+            foreach (var g in Candidates(request))
+            {
+                var pinned = request with { Rows = g.Rows, Pins = new GeometryPins(g.ChunkTokens, g.ChunksPerRound, g.Rounds, g.VocabularyBlocks) };
+                Assert.Equal(g, Assert.Single(GeometryRule.Candidates(pinned)));
+                seen++;
+            }
+        }
+
+        Assert.True(seen > 100, $"{seen} geometries");
+
+        static IReadOnlyList<Geometry> Candidates(PlanRequest request)
+        {
+            try
+            {
+                return GeometryRule.Candidates(request);
+            }
+            catch (UserErrorException)
+            {
+                return []; // its pins contradict each other
+            }
+        }
+    }
+
     private static PlanRequest Request(string model, GeometryPins pins) =>
         new(Models.Load(model), Recipe.Bf16, WorkloadKind.Training, 8192, null, pins, new MemoryBudget(Bytes.Zero, Bytes.Zero));
 }

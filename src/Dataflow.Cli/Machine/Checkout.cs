@@ -15,6 +15,11 @@ internal static class Checkout
             .FirstOrDefault(candidate => File.Exists(candidate) || Directory.Exists(candidate));
     }
 
+    /// <summary>Where the program keeps what it measured or found: in the checkout's cache, else beside the program. It may not be there yet.</summary>
+    public static string Cache(string name) => Find("Dataflow.sln") is { } solution
+        ? Path.Combine(Path.GetDirectoryName(solution)!, ".cache", name)
+        : Path.Combine(AppContext.BaseDirectory, name);
+
     private static IEnumerable<DirectoryInfo> Above(DirectoryInfo? folder)
     {
         for (; folder is not null; folder = folder.Parent)

@@ -42,9 +42,7 @@ internal static class HardwareFiles
         : throw new UserErrorException("the hardware profiles are missing: neither profiling/hardware of the checkout nor hardware beside the program is there; run `make build`");
 
     /// <summary>Where `dataflow calibrate` leaves the profile of this machine: in the checkout's cache, else beside the program.</summary>
-    public static string Calibrated(string name) => Path.Combine(
-        Checkout.Find("Dataflow.sln") is { } solution ? Path.Combine(Path.GetDirectoryName(solution)!, ".cache", "hardware") : Path.Combine(AppContext.BaseDirectory, "hardware"),
-        name + ".json");
+    public static string Calibrated(string name) => Path.Combine(Checkout.Cache("hardware"), name + ".json");
 
     /// <summary>The profile of this machine's GPU: the one that was measured here, else the one that names it.</summary>
     /// <param name="gpu">As the driver calls it.</param>

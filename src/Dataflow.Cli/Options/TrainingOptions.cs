@@ -7,6 +7,9 @@ namespace Dataflow.Cli;
 internal sealed record TrainingSettings(
     PlanSettings Plan, DeviceSettings Device, string? TextPath, string? TokensPath, int Steps, ulong Seed, AdamWSettings Optimizer, string? Export, bool Json)
 {
+    /// <summary>Who plans.</summary>
+    public required PolicySettings Policy { get; init; }
+
     /// <summary>The most that the gradients' global norm may be; null leaves them alone.</summary>
     public float? ClipNorm { get; init; }
 
@@ -63,7 +66,7 @@ internal sealed class TrainingOptions(int defaultSteps)
 
     /// <summary>What was given.</summary>
     /// <exception cref="UserErrorException">Options contradict each other.</exception>
-    public TrainingSettings Bind(ParseResult parsed, PlanSettings plan, DeviceSettings device)
+    public TrainingSettings Bind(ParseResult parsed, PlanSettings plan, PolicyOptions policy, DeviceSettings device)
     {
         plan = device.Complete(plan);
         var (textPath, tokensPath) = (parsed.GetValue(text), parsed.GetValue(tokens));
@@ -78,6 +81,7 @@ internal sealed class TrainingOptions(int defaultSteps)
         return new TrainingSettings(
             plan, device, textPath, tokensPath, parsed.GetValue(steps) ?? defaultSteps, parsed.GetValue(seed), optimizer, parsed.GetValue(export), parsed.GetValue(json))
         {
+            Policy = policy.Bind(parsed, plan.Hardware, device.Kind),
             ClipNorm = parsed.GetValue(clip),
             Checkpoint = parsed.GetValue(checkpoint) is { } folder ? (folder, parsed.GetValue(checkpointEvery) ?? 0) : null,
             Resume = parsed.GetValue(resume),

@@ -9,7 +9,8 @@ internal static class PlanJson
 {
     /// <summary>One object; what an infeasible request has not is null.</summary>
     /// <param name="smallest">The least device and host memory that would do, each at the other's given budget; null where none would.</param>
-    public static JsonObject Of(PlanRequest request, PlanResult result, (Bytes? Device, Bytes? Host)? smallest)
+    /// <param name="by">Who planned.</param>
+    public static JsonObject Of(PlanRequest request, PlanResult result, (Bytes? Device, Bytes? Host)? smallest, PolicySettings by)
     {
         var plan = (result as PlanResult.Feasible)?.Plan;
         var geometry = plan?.Workload.Geometry;
@@ -21,6 +22,8 @@ internal static class PlanJson
             ["model"] = request.Model.Name,
             ["parameters"] = request.Model.ParameterCount,
             ["dtype"] = request.Recipe.Name,
+            ["policy"] = PlanPolicies.NameOf(by.Policy),
+            ["planned_for"] = by.Policy == PlanPolicy.Auto ? by.Machine!.Name : null,
             ["seqlen"] = request.Seqlen,
             ["device_budget_bytes"] = request.Budget.Device.Value,
             ["host_budget_bytes"] = request.Budget.Host.Value,

@@ -9,13 +9,14 @@ internal static class PlanReport
     private const int HashShown = 16;
 
     /// <summary>All of it, but what travels in a step.</summary>
-    public static void Write(TextWriter output, TrainingPlan plan, Budgets budgets)
+    public static void Write(TextWriter output, TrainingPlan plan, Budgets budgets, PolicySettings by)
     {
         WriteModel(output, plan);
         WriteGeometry(output, plan);
         WriteMemory(output, plan, budgets);
         WriteResidency(output, plan);
-        output.WriteLine($"Plan {plan.Hash[..HashShown]}: {plan.Schedule.Ops.Length:N0} ops a step, {plan.Schedule.Ops.Sum(o => o.Waits.Length):N0} waits");
+        output.WriteLine($"Plan {plan.Hash[..HashShown]}: {plan.Schedule.Ops.Length:N0} ops a step, {plan.Schedule.Ops.Sum(o => o.Waits.Length):N0} waits; "
+            + (by.Policy == PlanPolicy.Auto ? $"policy auto, the fastest found for {by.Machine!.Name}" : "policy simple"));
     }
 
     /// <summary>The model and the recipe.</summary>

@@ -20,7 +20,7 @@ internal static class SimulationJson
             ["model"] = request.Model.Name,
             ["seqlen"] = request.Seqlen,
             ["hardware"] = request.Hardware.Name,
-            ["policy"] = SimulationRequest.NameOf(request.Policy),
+            ["policy"] = PlanPolicies.NameOf(request.Policy),
             ["dtype"] = request.ChosenRecipe.Name,
             ["device_budget_bytes"] = request.Budget.Device.Value,
             ["host_budget_bytes"] = request.Budget.Host.Value,

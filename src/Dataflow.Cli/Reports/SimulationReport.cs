@@ -14,7 +14,7 @@ internal static class SimulationReport
     public static void Write(TextWriter output, SimulationRequest request, SimulatedStep step)
     {
         var (g, t) = (step.Geometry, step.Throughput);
-        output.WriteLine($"{request.Model.Name} at seqlen {request.Seqlen:N0} on {request.Hardware.Name}, policy {SimulationRequest.NameOf(request.Policy)}, {request.ChosenRecipe.Name}: simulated, nothing ran");
+        output.WriteLine($"{request.Model.Name} at seqlen {request.Seqlen:N0} on {request.Hardware.Name}, policy {PlanPolicies.NameOf(request.Policy)}, {request.ChosenRecipe.Name}: simulated, nothing ran");
         output.WriteLine($"Step: {g.TokensPerStep:N0} tokens in {step.Seconds:0.000} s; chunks of {g.ChunkTokens:N0} tokens, {g.ChunksPerRound} a round, {g.Rounds} {(g.Rounds == 1 ? "round" : "rounds")}");
         output.WriteLine($"  {t.TokensPerSecond:N0} tok/s, {t.FlopsPerSecond / 1e12:0.0} TFLOP/s, MFU {t.Mfu:0.0%}, HFU {t.Hfu:0.0%}; speed of light {step.SpeedOfLight:0.000} s, reached to {step.SpeedOfLight / step.Seconds:0.0%}");
         output.WriteLine($"Memory: device {PlanReport.Against(step.Device, request.Budget.Device)}, host {PlanReport.Against(step.Host, request.Budget.Host)}");
@@ -46,30 +46,14 @@ internal static class SimulationReport
     }
 
     /// <summary>What compute waited for, longest first.</summary>
-    public static IReadOnlyList<(string Reason, long Nanoseconds, int Times)> Stalls(SimulatedStep step)
-    {
-        var kinds = new Dictionary<string, int>();
-        var names = new List<string>();
-        int KindOf(int item)
-        {
-            string kind = PlanTraffic.KindOf(step.Schedule.Objects[item].Name);
-            if (!kinds.TryGetValue(kind, out int id))
-            {
-                kinds[kind] = id = names.Count;
-                names.Add(kind);
-            }
+    public static IReadOnlyList<(string Reason, long Nanoseconds, int Times)> Stalls(SimulatedStep step) =>
+        [.. ComputeStalls.Of(step.Schedule, step.Timeline).Select(s => (Reason(s), s.Nanoseconds, s.Ops))];
 
-            return id;
-        }
-
-        return [.. StallReport.Of(step.Schedule, step.Timeline, stream: 0, KindOf).Select(s => (Reason(s, names), s.Nanoseconds, s.Times))];
-    }
-
-    private static string Reason(Stall stall, List<string> names) => stall.Awaited switch
+    private static string Reason(ComputeStall stall) => stall.Awaited switch
     {
         null => "nothing (the step before)",
-        OpKind.Fetch => $"{names[stall.Object]} to come",
-        OpKind.Save => $"{names[stall.Object]} to leave",
+        OpKind.Fetch => $"{stall.Kind} to come",
+        OpKind.Save => $"{stall.Kind} to leave",
         var kind => $"{kind}",
     };
 

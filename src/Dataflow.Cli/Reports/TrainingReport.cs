@@ -49,7 +49,7 @@ internal abstract class TrainingReport(TextWriter output)
     public static TrainingReport To(TextWriter output, bool json) => json ? new JsonLines(output) : new Lines(output);
 
     /// <summary>Before anything runs. Not called if the result is infeasible, except for machines.</summary>
-    public abstract void Planned(PlanRequest request, PlanResult result, Budgets budgets);
+    public abstract void Planned(PlanRequest request, PlanResult result, Budgets budgets, PolicySettings by);
 
     /// <summary>Where the run takes place and what it trains on.</summary>
     public virtual void Starting(string device, string data, string weights)
@@ -69,11 +69,11 @@ internal abstract class TrainingReport(TextWriter output)
 
     private sealed class Lines(TextWriter output) : TrainingReport(output)
     {
-        public override void Planned(PlanRequest request, PlanResult result, Budgets budgets)
+        public override void Planned(PlanRequest request, PlanResult result, Budgets budgets, PolicySettings by)
         {
             if (result is PlanResult.Feasible feasible)
             {
-                PlanReport.Write(Output, feasible.Plan, budgets);
+                PlanReport.Write(Output, feasible.Plan, budgets, by);
             }
         }
 
@@ -134,7 +134,7 @@ internal abstract class TrainingReport(TextWriter output)
 
     private sealed class JsonLines(TextWriter output) : TrainingReport(output)
     {
-        public override void Planned(PlanRequest request, PlanResult result, Budgets budgets) => Write("plan", PlanJson.Of(request, result, null));
+        public override void Planned(PlanRequest request, PlanResult result, Budgets budgets, PolicySettings by) => Write("plan", PlanJson.Of(request, result, null, by));
 
         public override void Stepped(StepLine line) => Write("step", Measured(line, new JsonObject
         {

@@ -17,17 +17,25 @@ internal abstract record SimulationAnswer(SimulationRequest Request)
     internal sealed record Feasible(SimulationRequest Request, SimulatedStep Step) : SimulationAnswer(Request);
 
     /// <summary>Plans, lowers and simulates.</summary>
-    public static SimulationAnswer Of(SimulationRequest request)
+    /// <param name="search">What policy auto asks: one of the same request but for the budgets. The other policies ask none.</param>
+    /// <param name="explain">Whether to say why the step takes as long as it does.</param>
+    /// <exception cref="UserErrorException">The request contradicts itself, or the policy does not know the machine or the model.</exception>
+    public static SimulationAnswer Of(SimulationRequest request, BudgetSearch? search, bool explain = false)
     {
         try
         {
-            return request.Policy == PlanPolicy.Reference ? SimulatedStep.OfReference(request) : SimulatedStep.OfSimple(request);
+            return request.Policy == PlanPolicy.Reference ? SimulatedStep.OfReference(request, explain) : SimulatedStep.OfPlan(request, search, explain);
         }
         catch (OverflowException)
         {
             throw new UserErrorException("seqlen and step of this size take more memory than can be counted; give smaller ones");
         }
     }
+
+    /// <summary>The search that answers a request and all that differ from it in budgets alone; null if its policy does not search.</summary>
+    /// <exception cref="UserErrorException">The step is no whole number of rows.</exception>
+    public static BudgetSearch? SearchFor(SimulationRequest request, PlanCache cache) =>
+        request.Policy == PlanPolicy.Auto ? new BudgetSearch(request.ToPlan(), request.Hardware, cache) : null;
 }
 
 /// <summary>A simulated step and what it says.</summary>
@@ -39,45 +47,38 @@ internal sealed record SimulatedStep(
     /// <summary>The plan's hash.</summary>
     public string Hash => ScheduleHash.Of(Schedule);
 
-    /// <summary>The planner's own plan, in the steady state of its steps.</summary>
+    /// <summary>Why it takes as long as it does; null where that was not asked.</summary>
+    public PlanExplanation? Why { get; private init; }
+
+    /// <summary>The planner's own plan, found by a search or by the simple rules, in the steady state of its steps.</summary>
     /// <exception cref="UserErrorException">The request contradicts itself.</exception>
-    public static SimulationAnswer OfSimple(SimulationRequest request)
+    public static SimulationAnswer OfPlan(SimulationRequest request, BudgetSearch? search, bool explain)
     {
-        var settings = new PlanSettings(
-            request.ModelPath, request.Seqlen, request.Budget.Device, request.Budget.Host, request.ChosenRecipe, request.GlobalBatch, new GeometryPins(), null, request.Hardware);
-        var result = Planner.Plan(settings.Request(request.Model, WorkloadKind.Training, request.Budget));
+        var (result, found) = search is null ? (Planner.Plan(request.ToPlan()), null)
+            : explain ? search.Search(request.Budget)
+            : (search.Plan(request.Budget), null);
         if (result is PlanResult.Infeasible infeasible)
         {
             return new SimulationAnswer.Infeasible(request, infeasible.Reason);
         }
 
         var plan = ((PlanResult.Feasible)result).Plan;
-        var machine = new CostModel(request.Hardware, request.ChosenRecipe.Parameters);
-        var costs = OpCosts.Of(plan.Schedule, plan.Workload, machine);
-        var timeline = Simulator.Steady(plan.Schedule, costs, machine.Links);
+        var machine = Plans.CostsOn(request.Hardware, request.ChosenRecipe);
+        var costs = StepCosts.Of(plan.Schedule, plan.Workload, machine);
+        var timeline = Simulator.Steady(plan.Schedule, costs.Ops.AsSpan(), machine.Links);
         double seconds = timeline.StepNanoseconds / 1e9;
         var geometry = plan.Workload.Geometry;
-        var work = new OpWork(plan.Workload);
-        double flops = 0, ceiling = 0;
-        foreach (var op in plan.Schedule.Ops)
-        {
-            foreach (var run in work.Of(op))
-            {
-                flops += run.Times * run.Work.Flops;
-                ceiling += run.Times * machine.CeilingSeconds(run.Work);
-            }
-        }
-
-        double model = request.Model.ModelFlops(request.Seqlen) * geometry.Rows;
+        double recomputed = Math.Max(0, costs.Flops - (request.Model.ModelFlops(request.Seqlen) * geometry.Rows));
         var throughput = Throughput.Of(
-            request.Model, request.Seqlen, geometry.Rows, Math.Max(0, flops - model), seconds, request.Hardware.PeakFlopsPerSecond(request.ChosenRecipe.Parameters));
-        return new SimulationAnswer.Feasible(request, new SimulatedStep(
-            plan.Schedule, timeline, [.. costs], geometry, plan.DevicePeak, plan.HostPeak, seconds, Bound(ceiling, costs, machine), throughput));
+            request.Model, request.Seqlen, geometry.Rows, recomputed, seconds, request.Hardware.PeakFlopsPerSecond(request.ChosenRecipe.Activations));
+        var step = new SimulatedStep(
+            plan.Schedule, timeline, costs.Ops, geometry, plan.DevicePeak, plan.HostPeak, seconds, Bound(costs.CeilingSeconds, costs.Ops, machine), throughput);
+        return new SimulationAnswer.Feasible(request, !explain ? step : step with { Why = found is null ? step.Explained() : step.Explained().With(found, request.Budget, search!.Find) });
     }
 
     /// <summary>The published system's plan; a step is as long as that system measures it.</summary>
     /// <exception cref="UserErrorException">A machine or a model that it does not have.</exception>
-    public static SimulationAnswer OfReference(SimulationRequest request)
+    public static SimulationAnswer OfReference(SimulationRequest request, bool explain)
     {
         if (request.ChosenRecipe != Recipe.Bf16)
         {
@@ -93,11 +94,13 @@ internal sealed record SimulatedStep(
         var plan = WithBatch(((ReferenceResult.Feasible)result).Plan, request.GlobalBatch);
         var machine = new CostModel(request.Hardware, DType.BFloat16);
         var (schedule, timeline, seconds) = ReferencePrediction.Of(plan, machine);
-        var costs = ReferenceCosts.Of(plan, schedule, machine);
+        ImmutableArray<OpCost> costs = [.. ReferenceCosts.Of(plan, schedule, machine)];
         double bound = Bound(ReferenceCosts.CeilingSeconds(plan, schedule, machine), costs, machine);
-        return new SimulationAnswer.Feasible(request, new SimulatedStep(
-            schedule, timeline, [.. costs], plan.Geometry, plan.UsedDevice, plan.UsedHost, seconds, bound, plan.ThroughputAt(seconds)));
+        var step = new SimulatedStep(schedule, timeline, costs, plan.Geometry, plan.UsedDevice, plan.UsedHost, seconds, bound, plan.ThroughputAt(seconds));
+        return new SimulationAnswer.Feasible(request, explain ? step with { Why = step.Explained() } : step);
     }
+
+    private PlanExplanation Explained() => PlanExplanation.Of(Schedule, Timeline, Costs.AsSpan(), Geometry.TokensPerStep);
 
     private static ReferencePlan WithBatch(ReferencePlan plan, long? tokens)
     {
@@ -113,7 +116,7 @@ internal sealed record SimulatedStep(
                 $"--global-batch is {wanted} tokens, and policy reference has whole rounds of {round} tokens here; give a multiple, for example {Math.Max(1, wanted / round) * round}");
     }
 
-    private static double Bound(double computeSeconds, OpCost[] costs, CostModel machine)
+    private static double Bound(double computeSeconds, ImmutableArray<OpCost> costs, CostModel machine)
     {
         double bound = computeSeconds;
         for (int link = 0; link < machine.Links.Links.Length; link++)

@@ -4,16 +4,6 @@ using Dataflow.Planning;
 
 namespace Dataflow.Cli;
 
-/// <summary>How a plan is made.</summary>
-internal enum PlanPolicy
-{
-    /// <summary>The planner's own rules.</summary>
-    Simple,
-
-    /// <summary>The published reference system's decisions and its own step.</summary>
-    Reference,
-}
-
 /// <summary>What is to be simulated: everything that the answer depends on.</summary>
 /// <param name="ModelPath">As the user gave it.</param>
 /// <param name="GlobalBatch">Tokens of a step; null: the policy's choice.</param>
@@ -24,17 +14,10 @@ internal sealed record SimulationRequest(
     /// <summary>The recipe, chosen if it was not given.</summary>
     public Recipe ChosenRecipe => Recipe ?? Recipe.DefaultOn(Hardware.Kind);
 
-    /// <summary>A policy by its name.</summary>
-    /// <exception cref="UserErrorException">There is none of that name.</exception>
-    public static PlanPolicy PolicyNamed(string text) => text switch
-    {
-        "simple" => PlanPolicy.Simple,
-        "reference" => PlanPolicy.Reference,
-        _ => throw new UserErrorException($"'{text}' is no policy; choose simple or reference"),
-    };
-
-    /// <summary>A policy's name.</summary>
-    public static string NameOf(PlanPolicy policy) => policy == PlanPolicy.Simple ? "simple" : "reference";
+    /// <summary>What the planner is asked; policy reference plans by itself.</summary>
+    /// <exception cref="UserErrorException">The step is no whole number of rows.</exception>
+    public PlanRequest ToPlan() => new PlanSettings(
+        ModelPath, Seqlen, Budget.Device, Budget.Host, ChosenRecipe, GlobalBatch, new GeometryPins(), null, Hardware).Request(Model, WorkloadKind.Training, Budget);
 }
 
 /// <summary>Reads requests from JSON lines; models and profiles are read once.</summary>
@@ -89,7 +72,7 @@ internal sealed class SimulationRequestReader
             Values.Seqlen(Number(root, "seqlen") ?? throw Missing("seqlen")),
             new MemoryBudget(Values.Size(Number(root, "host_memory") ?? throw Missing("host_memory")), Values.Size(Number(root, "device_memory") ?? throw Missing("device_memory"))),
             machine,
-            SimulationRequest.PolicyNamed(Text(root, "policy") ?? "simple"),
+            Text(root, "policy") is { } policy ? PlanPolicies.Named(policy, PlanPolicies.All) : PlanPolicy.Auto,
             Number(root, "global_batch") is { } tokens ? Values.Whole(tokens, 1, GeometryOptions.LargestStep) : null,
             Text(root, "dtype") is { } dtype ? Values.RecipeNamed(dtype) : null);
     }

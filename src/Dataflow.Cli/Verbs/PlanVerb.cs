@@ -12,37 +12,55 @@ internal static class PlanVerb
     [
         "dataflow plan models/micro.json --seqlen 256 --device-memory 0.03 --host-memory 0.25",
         "dataflow plan 8b --seqlen 4096 --device-memory 24GiB --host-memory 192GiB --dtype bf16 --json",
+        "dataflow plan 8b --seqlen 8192 --device-memory 24 --host-memory 110 --hardware h100 --explain",
     ];
 
     /// <summary>The command.</summary>
     public static Command Command()
     {
         var command = new Command("plan", "Plans a training run within two memory budgets and says what it would do.");
-        var options = new PlanOptions();
+        var (options, policy) = (new PlanOptions(), PolicyOptions.OfPlans);
+        var explain = Values.Flag("--explain", Explanations.Help);
         var json = Values.Flag("--json", "print one JSON object");
         options.AddTo(command);
+        policy.AddTo(command);
+        command.Options.Add(explain);
         command.Options.Add(json);
-        command.SetAction(parsed => (int)Execute(options.Bind(parsed), parsed.GetValue(json)));
+        command.SetAction(parsed =>
+        {
+            var settings = options.Bind(parsed);
+            return (int)Execute(settings, policy.Bind(parsed, settings.Hardware), parsed.GetValue(explain), parsed.GetValue(json));
+        });
         return command;
     }
 
-    private static ExitCode Execute(PlanSettings settings, bool json)
+    private static ExitCode Execute(PlanSettings settings, PolicySettings by, bool explain, bool json)
     {
         using var source = ModelSource.Open(settings.ModelPath);
         var budgets = Budgets.Choose(settings);
         var request = settings.Request(source.Model, WorkloadKind.Training, budgets.Memory);
-        var result = Plans.Make(request);
+        var (result, why) = explain ? Plans.Explain(request, by) : (Plans.Make(request, by), null);
         if (json)
         {
             var smallest = result is PlanResult.Feasible ? Startup.Show("finding the smallest budgets", () => Planner.Smallest(request)) : default;
-            Console.Out.WriteLine(PlanJson.Of(request, result, smallest).ToJsonString());
+            var answer = PlanJson.Of(request, result, smallest, by);
+            if (explain)
+            {
+                answer["explain"] = why is null ? null : ExplanationJson.Of(why, by.Machine!);
+            }
+
+            Console.Out.WriteLine(answer.ToJsonString());
         }
 
         var plan = Plans.Require(result);
         if (!json)
         {
-            PlanReport.Write(Console.Out, plan, budgets);
+            PlanReport.Write(Console.Out, plan, budgets, by);
             PlanReport.WriteTraffic(Console.Out, plan);
+            if (why is not null)
+            {
+                ExplanationReport.Write(Console.Out, why, by.Machine!);
+            }
         }
 
         return ExitCode.Ok;

@@ -29,7 +29,7 @@ internal static class ShowVerb
     public static Command Command()
     {
         var command = new Command("show", "Prints a plan's sizing, residency, memory map and schedule; without a choice, the first two and the first ops.");
-        var options = new PlanOptions();
+        var (options, policy) = (new PlanOptions(), PolicyOptions.OfPlans);
         var (sizing, residency) = (Values.Flag("--sizing", "slots of each pool on the device"), Values.Flag("--residency", "what stays, what travels, what is kept and recomputed"));
         var (schedule, memory) = (Values.Flag("--schedule", "the schedule; in full it is what verify reads"), Values.Flag("--memory", "every slot with its place in its arena"));
         var overTime = Values.Flag("--over-time", "what is alive on the device in the course of the step");
@@ -37,23 +37,28 @@ internal static class ShowVerb
         var chunk = Values.Option("--chunk-index", "N", "only ops of that chunk", Values.OptionalCount(0, int.MaxValue));
         var ops = Values.Option<Range?>("--ops", "A..B", "only ops A to B, both included", t => OpRange(t));
         options.AddTo(command);
+        policy.AddTo(command);
         Option[] own = [sizing, residency, schedule, memory, overTime, layer, chunk, ops];
         foreach (var option in own)
         {
             command.Options.Add(option);
         }
 
-        command.SetAction(parsed => (int)Execute(options.Bind(parsed), new Wanted(
-            parsed.GetValue(sizing), parsed.GetValue(residency), parsed.GetValue(schedule), parsed.GetValue(memory), parsed.GetValue(overTime),
-            parsed.GetValue(layer), parsed.GetValue(chunk), parsed.GetValue(ops))));
+        command.SetAction(parsed =>
+        {
+            var settings = options.Bind(parsed);
+            return (int)Execute(settings, policy.Bind(parsed, settings.Hardware), new Wanted(
+                parsed.GetValue(sizing), parsed.GetValue(residency), parsed.GetValue(schedule), parsed.GetValue(memory), parsed.GetValue(overTime),
+                parsed.GetValue(layer), parsed.GetValue(chunk), parsed.GetValue(ops)));
+        });
         return command;
     }
 
-    private static ExitCode Execute(PlanSettings settings, Wanted wanted)
+    private static ExitCode Execute(PlanSettings settings, PolicySettings by, Wanted wanted)
     {
         using var source = ModelSource.Open(settings.ModelPath);
         var budgets = Budgets.Choose(settings);
-        var plan = Plans.Require(Plans.Make(settings.Request(source.Model, WorkloadKind.Training, budgets.Memory)));
+        var plan = Plans.Require(Plans.Make(settings.Request(source.Model, WorkloadKind.Training, budgets.Memory), by));
         var output = Console.Out;
         if (wanted.Sizing || !wanted.Anything)
         {

@@ -11,12 +11,12 @@ internal static class SimulateVerb
     public static readonly string[] Examples =
     [
         "dataflow simulate 8b --seqlen 8192 --device-memory 24 --host-memory 75 --hardware h100 --policy reference",
-        "dataflow simulate 8b --seqlen 8192 --device-memory 24 --host-memory 110 --hardware h200 --trace step.json",
+        "dataflow simulate 8b --seqlen 8192 --device-memory 24 --host-memory 110 --hardware h200 --explain --trace step.json",
         "dataflow simulate --batch requests.jsonl > answers.jsonl",
     ];
 
     /// <summary>What was asked for.</summary>
-    private sealed record Wanted(string? Batch, string? Trace, bool Json);
+    private sealed record Wanted(string? Batch, string? Trace, PlanCache Cache, bool Explain, bool Json);
 
     /// <summary>The command.</summary>
     public static Command Command()
@@ -27,14 +27,16 @@ internal static class SimulateVerb
         var device = Values.Option<Bytes?>("--device-memory", "SIZE", "device memory budget, e.g. 24GiB; a plain number is GiB", t => Values.Size(t));
         var host = Values.Option<Bytes?>("--host-memory", "SIZE", "host memory budget", t => Values.Size(t));
         var hardware = Values.Option<string?>("--hardware", "NAME", "the machine: a name in profiling/hardware or a profile's file", Values.FilePath);
-        var policy = Values.Option<PlanPolicy?>("--policy", "simple|reference", "who plans: this planner's rules, or the published reference system's, with its own step [default: simple]", t => SimulationRequest.PolicyNamed(t));
+        var policy = PolicyOptions.OfSimulation;
         var globalBatch = Values.Option<long?>("--global-batch", "TOKENS", "tokens of a step [default: the policy's choice]", t => Values.Whole(t, 1, GeometryOptions.LargestStep));
         var recipe = Values.Option("--dtype", "fp32|bf16|bf16-sr|bf16-master", "how numbers are stored [default: bf16 on a GPU, fp32 on a CPU]", Values.RecipeNamed);
         var batch = Values.Option<string?>("--batch", "FILE", "answer the requests of a file of JSON lines (- for the input) with JSON lines, in order, on all cores; memory in GiB", Values.FilePath);
         var trace = Values.Option<string?>("--trace", "FILE", "write the step's timeline there, for Perfetto", Values.FilePath);
+        var explain = Values.Flag("--explain", Explanations.Help);
         var json = Values.Flag("--json", "print one JSON object");
         command.Arguments.Add(model);
-        Option[] options = [seqlen, device, host, hardware, policy, globalBatch, recipe, batch, trace, json];
+        policy.AddTo(command);
+        Option[] options = [seqlen, device, host, hardware, globalBatch, recipe, batch, trace, explain, json];
         foreach (var option in options)
         {
             command.Options.Add(option);
@@ -42,7 +44,7 @@ internal static class SimulateVerb
 
         command.SetAction(parsed =>
         {
-            var wanted = new Wanted(parsed.GetValue(batch), parsed.GetValue(trace), parsed.GetValue(json));
+            var wanted = new Wanted(parsed.GetValue(batch), parsed.GetValue(trace), policy.Cache(parsed), parsed.GetValue(explain), parsed.GetValue(json));
             if (wanted.Batch is not null)
             {
                 return (int)Batch(wanted, parsed.GetValue(model) is not null || parsed.GetValue(seqlen) is not null || parsed.GetValue(hardware) is not null);
@@ -56,17 +58,23 @@ internal static class SimulateVerb
             string machine = parsed.GetValue(hardware) ?? throw new UserErrorException("--hardware is missing; give a name in profiling/hardware, for example --hardware h100");
             using var source = ModelSource.Open(path);
             return (int)One(wanted, new SimulationRequest(
-                path, source.Model, tokens, budget, HardwareFiles.Load(machine), parsed.GetValue(policy) ?? PlanPolicy.Simple, parsed.GetValue(globalBatch), parsed.GetValue(recipe)));
+                path, source.Model, tokens, budget, HardwareFiles.Load(machine), policy.Given(parsed) ?? PlanPolicy.Auto, parsed.GetValue(globalBatch), parsed.GetValue(recipe)));
         });
         return command;
     }
 
     private static ExitCode One(Wanted wanted, SimulationRequest request)
     {
-        var answer = Startup.Show("simulating", () => SimulationAnswer.Of(request));
+        var answer = Startup.Show("simulating", () => SimulationAnswer.Of(request, SimulationAnswer.SearchFor(request, wanted.Cache), wanted.Explain));
         if (wanted.Json)
         {
-            Console.Out.WriteLine(SimulationJson.Of(answer).ToJsonString());
+            var line = SimulationJson.Of(answer);
+            if (wanted.Explain)
+            {
+                line["explain"] = answer is SimulationAnswer.Feasible { Step.Why: { } said } ? ExplanationJson.Of(said, request.Hardware) : null;
+            }
+
+            Console.Out.WriteLine(line.ToJsonString());
         }
 
         if (answer is SimulationAnswer.Infeasible infeasible)
@@ -83,6 +91,10 @@ internal static class SimulateVerb
         if (!wanted.Json)
         {
             SimulationReport.Write(Console.Out, request, step);
+            if (step.Why is { } why)
+            {
+                ExplanationReport.Write(Console.Out, why, request.Hardware);
+            }
         }
 
         return ExitCode.Ok;
@@ -90,12 +102,12 @@ internal static class SimulateVerb
 
     private static ExitCode Batch(Wanted wanted, bool hasRequest)
     {
-        if (hasRequest || wanted.Trace is not null)
+        if (hasRequest || wanted.Trace is not null || wanted.Explain)
         {
-            throw new UserErrorException("--batch takes its requests from the file: leave out <model>, --seqlen, --hardware and --trace");
+            throw new UserErrorException("--batch takes its requests from the file: leave out <model>, --seqlen, --hardware, --trace and --explain");
         }
 
-        SimulationBatch.Run(wanted.Batch!, Console.Out);
+        SimulationBatch.Run(wanted.Batch!, Console.Out, wanted.Cache);
         return ExitCode.Ok;
     }
 }

@@ -14,11 +14,12 @@ internal static class TrainVerb
     public static Command Command()
     {
         var command = new Command("train", "Trains a model on a text or on token ids.");
-        var (plan, training, device) = (new PlanOptions(), new TrainingOptions(DefaultSteps), new DeviceOptions());
+        var (plan, policy, training, device) = (new PlanOptions(), PolicyOptions.OfPlans, new TrainingOptions(DefaultSteps), new DeviceOptions());
         plan.AddTo(command);
+        policy.AddTo(command);
         training.AddTo(command);
         device.AddTo(command);
-        command.SetAction(parsed => (int)TrainingRun.Execute(training.Bind(parsed, plan.Bind(parsed), device.Bind(parsed))));
+        command.SetAction(parsed => (int)TrainingRun.Execute(training.Bind(parsed, plan.Bind(parsed), policy, device.Bind(parsed))));
         return command;
     }
 }

@@ -1,0 +1,40 @@
+using System.CommandLine;
+using Dataflow.Model;
+
+namespace Dataflow.Cli;
+
+/// <summary>The options that say who plans.</summary>
+internal sealed class PolicyOptions
+{
+    private readonly Option<PlanPolicy?> policy;
+    private readonly Option<bool> noCache = Values.Flag("--no-cache", "search for the plan even if an earlier search is remembered, and remember nothing");
+
+    private PolicyOptions(PlanPolicy[] among, string meaning) => policy = Values.Option<PlanPolicy?>(
+        "--policy", string.Join('|', among.Select(PlanPolicies.NameOf)), meaning, t => PlanPolicies.Named(t, among));
+
+    /// <summary>For plans that run.</summary>
+    public static PolicyOptions OfPlans => new(
+        PlanPolicies.Running, "who plans: auto searches for the fastest plan on the machine, simple takes the first that fits [default: auto where the machine has a profile]");
+
+    /// <summary>For plans that are simulated.</summary>
+    public static PolicyOptions OfSimulation => new(
+        PlanPolicies.All, "who plans: auto searches for the fastest plan, simple takes the first that fits, reference is the published reference system with its own step [default: auto]");
+
+    /// <summary>Adds them to a command.</summary>
+    public void AddTo(Command command)
+    {
+        command.Options.Add(policy);
+        command.Options.Add(noCache);
+    }
+
+    /// <summary>The policy alone; null if none was given.</summary>
+    public PlanPolicy? Given(ParseResult parsed) => parsed.GetValue(policy);
+
+    /// <summary>Where found plans are remembered.</summary>
+    public PlanCache Cache(ParseResult parsed) => parsed.GetValue(noCache) ? PlanCache.None : PlanCache.OfThisMachine;
+
+    /// <summary>Who plans for the machine that is named, else for the one at hand.</summary>
+    /// <exception cref="UserErrorException">Auto was asked for, and there is no profile.</exception>
+    public PolicySettings Bind(ParseResult parsed, HardwareProfile? named, DeviceKind device = DeviceKind.Cpu) =>
+        PolicySettings.Choose(Given(parsed), named ?? HardwareFiles.ThisMachine(device, named: null), Cache(parsed));
+}

@@ -1,0 +1,46 @@
+using Dataflow.Model;
+using Dataflow.Planning;
+
+namespace Dataflow.Cli;
+
+/// <summary>Why a plan is as fast as it is, for people.</summary>
+internal static class ExplanationReport
+{
+    private const int CopiesShown = 3;
+
+    // What changes less than this is printed as nothing.
+    private const double LeastGain = 0.0005;
+
+    /// <summary>All of it.</summary>
+    public static void Write(TextWriter output, PlanExplanation why, HardwareProfile machine)
+    {
+        output.WriteLine($"Why this plan, on {machine.Name}:");
+        output.WriteLine($"  {Explanations.Sentence(why)}");
+        output.WriteLine($"  recomputed    {why.RecomputedShare:0.0%} of the compute time");
+        string most = string.Join(", ", why.Exposed.Take(CopiesShown).Select(e => $"{e.Kind} to the {Explanations.NameOf(e.Direction)} {e.Nanoseconds / 1e9:0.000} s"));
+        output.WriteLine($"  copies        {why.ExposedShare:0.0%} of the step is waiting for them{(most.Length > 0 ? $": {most}" : "")}");
+        output.WriteLine($"  floor         {why.FloorTokensPerSecond:N0} tok/s in this geometry if nothing were recomputed and nothing waited for; the plan reaches {why.TokensPerSecond / why.FloorTokensPerSecond:0.0%} of it");
+        if (why is { MoreDevice: { } device, MoreHost: { } host })
+        {
+            output.WriteLine($"  more memory   {device.More.GiB:0.#} GiB more of device memory {Gain(device)}, {host.More.GiB:0.#} GiB more of host memory {Gain(host)}");
+        }
+
+        WriteOthers(output, why);
+    }
+
+    private static void WriteOthers(TextWriter output, PlanExplanation why)
+    {
+        if (why.Others.IsEmpty || why.Choice is not { } chosen)
+        {
+            return;
+        }
+
+        output.WriteLine("Next best, and why not:");
+        foreach (var (candidate, reason, slower) in why.Others)
+        {
+            output.WriteLine($"  {candidate.TokensPerSecond,7:N0} tok/s, {slower:0.0%} slower: {Explanations.NameOf(reason)} with {Explanations.Changes(candidate.Choice, chosen)}");
+        }
+    }
+
+    private static string Gain(MemoryGain gain) => gain.Gain < LeastGain ? "brings nothing" : $"brings +{gain.Gain:0.0%} ({gain.TokensPerSecond:N0} tok/s)";
+}

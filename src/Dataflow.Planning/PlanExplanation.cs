@@ -1,0 +1,162 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+using Dataflow.Schedules;
+using Dataflow.Simulation;
+
+namespace Dataflow.Planning;
+
+/// <summary>What a step would need more of to be shorter.</summary>
+public enum StepBound
+{
+    /// <summary>Faster kernels: next to nothing is awaited, and nothing that memory would save is computed twice.</summary>
+    Compute,
+
+    /// <summary>A faster link to the device.</summary>
+    HostToDevice,
+
+    /// <summary>A faster link to the host.</summary>
+    DeviceToHost,
+
+    /// <summary>More device memory.</summary>
+    DeviceMemory,
+
+    /// <summary>More host memory.</summary>
+    HostMemory,
+}
+
+/// <summary>Copies of one kind of object in one direction that compute waited for.</summary>
+/// <param name="Ops">Compute ops that were held up.</param>
+public sealed record ExposedCopies(string Kind, LinkDirection Direction, long Nanoseconds, int Ops);
+
+/// <summary>What the fastest plan does with more memory.</summary>
+/// <param name="More">By how much one of the budgets is larger.</param>
+/// <param name="Gain">Share by which tokens a second grow; 0 for nothing.</param>
+public sealed record MemoryGain(Bytes More, double TokensPerSecond, double Gain);
+
+/// <summary>Why a step takes as long as it does, and what would change that. Shares are of 1.</summary>
+/// <param name="TokensPerSecond">As simulated, one step after the other.</param>
+/// <param name="ComputeShare">Of the step: compute works.</param>
+/// <param name="RecomputedShare">Of the compute time: recomputation of what forwards did not keep.</param>
+/// <param name="Exposed">Copies that compute waited for, longest first.</param>
+/// <param name="ExposedShare">Of the step: compute waits for copies.</param>
+/// <param name="LinkShares">Of the step, by <see cref="LinkDirection"/>: the link is busy.</param>
+/// <param name="FloorTokensPerSecond">If nothing were recomputed and nothing waited for, in the same geometry.</param>
+public sealed record PlanExplanation(
+    double TokensPerSecond, double ComputeShare, double RecomputedShare, ImmutableArray<ExposedCopies> Exposed, double ExposedShare,
+    ImmutableArray<double> LinkShares, double FloorTokensPerSecond)
+{
+    private const int MostOthers = 5;
+
+    /// <summary>Shares of the step below this are not what bounds it.</summary>
+    public const double LeastShare = 0.03;
+
+    // Memory that brings less than this does not bound a step.
+    private const double LeastGain = 0.01;
+
+    // A link that rests more than this is not full, and one that rests less than that is.
+    private const double NotFull = 0.7;
+    private const double Full = 0.9;
+
+    private static readonly Bytes More = Bytes.FromGiB(1);
+
+    /// <summary>What the plan was made from; null where no search was asked.</summary>
+    public PlanChoice? Choice { get; init; }
+
+    /// <summary>One GiB more of device memory; null where no search was asked.</summary>
+    public MemoryGain? MoreDevice { get; init; }
+
+    /// <summary>One GiB more of host memory; null where no search was asked.</summary>
+    public MemoryGain? MoreHost { get; init; }
+
+    /// <summary>The fastest candidates that differ in kind from the plan and from each other, fastest first.</summary>
+    public ImmutableArray<LostCandidate> Others { get; init; } = [];
+
+    /// <summary>What bounds the step.</summary>
+    public StepBound Bound
+    {
+        get
+        {
+            double recomputed = RecomputedShare * ComputeShare;
+            if (Math.Max(recomputed, ExposedShare) < LeastShare)
+            {
+                return StepBound.Compute;
+            }
+
+            var memory = MoreHost?.Gain > MoreDevice?.Gain ? StepBound.HostMemory : StepBound.DeviceMemory;
+            bool memoryHelps = Math.Max(MoreDevice?.Gain ?? 0, MoreHost?.Gain ?? 0) >= LeastGain;
+            if (recomputed >= ExposedShare)
+            {
+                // Where no memory at hand changes it, what is computed twice is work like any other.
+                return memoryHelps || MoreDevice is null ? memory : StepBound.Compute;
+            }
+
+            var link = AwaitedLink;
+            return LinkShares[(int)link] < NotFull && memoryHelps ? memory
+                : link == LinkDirection.HostToDevice ? StepBound.HostToDevice : StepBound.DeviceToHost;
+        }
+    }
+
+    /// <summary>
+    /// The direction that compute waits for: what it waits for itself, unless that link has room and the other one has none, for then copies
+    /// wait for copies.
+    /// </summary>
+    private LinkDirection AwaitedLink
+    {
+        get
+        {
+            long To(LinkDirection direction) => Exposed.Where(e => e.Direction == direction).Sum(e => e.Nanoseconds);
+            var awaited = To(LinkDirection.DeviceToHost) > To(LinkDirection.HostToDevice) ? LinkDirection.DeviceToHost : LinkDirection.HostToDevice;
+            var other = awaited == LinkDirection.DeviceToHost ? LinkDirection.HostToDevice : LinkDirection.DeviceToHost;
+            return LinkShares[(int)awaited] < NotFull && LinkShares[(int)other] > Full ? other : awaited;
+        }
+    }
+
+    /// <summary>What a simulated step says by itself.</summary>
+    /// <param name="timeline">Of a step in the steady state.</param>
+    /// <param name="costs">Per op.</param>
+    /// <param name="tokens">Of a step.</param>
+    public static PlanExplanation Of(Schedule schedule, Timeline timeline, ReadOnlySpan<OpCost> costs, long tokens)
+    {
+        long compute = 0, recomputed = 0;
+        for (int i = 0; i < schedule.Ops.Length; i++)
+        {
+            compute += schedule.Ops[i].Stream == 0 ? timeline.Ops[i].Duration : 0;
+            recomputed += schedule.Ops[i].Kind == OpKind.Recompute ? timeline.Ops[i].Duration : 0;
+        }
+
+        var exposed = ComputeStalls.Of(schedule, timeline)
+            .Where(s => s.Kind is not null)
+            .Select(s => new ExposedCopies(s.Kind!, s.Awaited == OpKind.Fetch ? LinkDirection.HostToDevice : LinkDirection.DeviceToHost, s.Nanoseconds, s.Ops))
+            .ToImmutableArray();
+        double step = timeline.StepNanoseconds;
+        return new PlanExplanation(
+            tokens * 1e9 / step, compute / step, (double)recomputed / compute, exposed, exposed.Sum(e => e.Nanoseconds) / step,
+            [.. LinkUse.Of(timeline, costs).Select(u => u.BusyNanoseconds / step)], tokens * 1e9 / (compute - recomputed));
+    }
+
+    /// <summary>With what the search that found the plan knows.</summary>
+    /// <param name="found">What it found.</param>
+    /// <param name="budget">Within that.</param>
+    /// <param name="find">The same search.</param>
+    public PlanExplanation With(SearchResult.Found found, MemoryBudget budget, Func<MemoryBudget, SearchResult> find)
+    {
+        var kinds = new HashSet<object> { KindOf(found.Best) };
+        return this with
+        {
+            Choice = found.Best.Choice,
+            MoreDevice = GainOf(found.Best, find(budget with { Device = budget.Device + More })),
+            MoreHost = GainOf(found.Best, find(budget with { Host = budget.Host + More })),
+            Others = [.. found.Others.Where(o => kinds.Add(KindOf(o))).Take(MostOthers).Select(o => LostCandidate.Of(o, found.Best))],
+        };
+    }
+
+    /// <summary>Candidates that differ in slots alone are of one kind.</summary>
+    private static object KindOf(PlanCandidate candidate) =>
+        (candidate.Choice.Geometry, candidate.Choice.Residency.Travelling, candidate.Choice.Residency.WindowSegments, candidate.Choice.Residency.Interleaved);
+
+    private static MemoryGain GainOf(PlanCandidate best, SearchResult larger)
+    {
+        double rate = larger is SearchResult.Found found ? Math.Max(found.Best.TokensPerSecond, best.TokensPerSecond) : best.TokensPerSecond;
+        return new MemoryGain(More, rate, (rate / best.TokensPerSecond) - 1);
+    }
+}
