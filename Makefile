@@ -39,7 +39,7 @@ PROGRAMS := dataflow transformerDemo Dataflow.GpuCheck
 QUIET    := -nologo -verbosity:quiet -tl:off
 
 .DEFAULT_GOAL := help
-.PHONY: help setup restore lock build emulation nvtx kernels test bench frontier bundle check-published fit-published demo text clean sdk
+.PHONY: help setup restore lock build emulation nvtx kernels test bench frontier bundle check-published check-search fit-published demo text clean sdk
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,6 +96,10 @@ text: ## fetch the text that the demo trains on
 check-published: build ## hold policy reference and the simulator against the published sweeps; writes bench/results
 	@"$(DOTNET)" $(PUBLISHED) check --out $(RESULTS) \
 	  --note "Commit $$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD -- src models profiling || echo ' with changes')."
+
+check-search: build ## hold policy auto against policy reference in the published sweeps, and predict the marks; writes bench/results
+	@note="Commit $$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD -- src models profiling || echo ' with changes')."; \
+	"$(DOTNET)" $(PUBLISHED) search --out $(RESULTS) --note "$$note" && "$(DOTNET)" $(PUBLISHED) marks --out $(RESULTS) --note "$$note"
 
 fit-published: build ## fit the machines' constants on half of the published sweeps; writes profiling/hardware
 	@"$(DOTNET)" $(PUBLISHED) fit

@@ -4,10 +4,10 @@ using Dataflow.Model;
 using Dataflow.Planning.Reference;
 using Dataflow.Published;
 
-const string usage = "usage: Dataflow.Published check [--out DIR] [--note TEXT] | search [MACHINE MODEL SEQLEN] [--out DIR] [--note TEXT] | fit [MACHINE]...; from the checkout's folder";
+const string usage = "usage: Dataflow.Published check [--out DIR] [--note TEXT] | search [MACHINE MODEL SEQLEN] [--out DIR] [--note TEXT] | marks [--out DIR] [--note TEXT] | fit [MACHINE]...; from the checkout's folder";
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 string sweeps = Path.Combine("bench", "published", "published_sweeps.csv");
-if (args.Length == 0 || args[0] is not ("check" or "search" or "fit") || !File.Exists(sweeps))
+if (args.Length == 0 || args[0] is not ("check" or "search" or "marks" or "fit") || !File.Exists(sweeps))
 {
     Console.Error.WriteLine(usage);
     return 2;
@@ -19,6 +19,7 @@ var machines = new Machines(".");
 return args[0] switch
 {
     "fit" => FitAll(args.Length > 1 ? args[1..] : [.. Machines.Names]),
+    "marks" => Write(Marks.Markdown(".", Option("--note") ?? ""), Option("--out")),
     "search" => Search(args.Length > 3 && args[1][0] != '-' ? args[1..4] : null, Option("--out"), Option("--note") ?? ""),
     _ => Check(Option("--out"), Option("--note") ?? ""),
 };
@@ -47,6 +48,18 @@ int FitAll(string[] names)
 }
 
 ReferencePlan PlanOf(PublishedRow row) => ((ReferenceResult.Feasible)ReferencePlanner.Plan(row.Request(models[row.Model]))).Plan;
+
+int Write(string markdown, string? folder)
+{
+    Console.Out.Write(markdown);
+    if (folder is not null)
+    {
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, "marks.md"), markdown);
+    }
+
+    return 0;
+}
 
 int Search(string[]? only, string? folder, string note)
 {

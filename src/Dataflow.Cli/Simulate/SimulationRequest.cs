@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Dataflow.Model;
 using Dataflow.Planning;
+using Dataflow.Simulation;
 
 namespace Dataflow.Cli;
 
@@ -23,7 +24,7 @@ internal sealed record SimulationRequest(
 /// <summary>Reads requests from JSON lines; models and profiles are read once.</summary>
 internal sealed class SimulationRequestReader
 {
-    private static readonly string[] Keys = ["model", "seqlen", "device_memory", "host_memory", "hardware", "policy", "global_batch", "dtype"];
+    private static readonly string[] Keys = ["model", "seqlen", "device_memory", "host_memory", "hardware", "policy", "global_batch", "dtype", "deterministic"];
     private readonly Dictionary<string, ModelConfig> models = [];
     private readonly Dictionary<string, HardwareProfile> machines = [];
 
@@ -71,11 +72,18 @@ internal sealed class SimulationRequestReader
             model, config,
             Values.Seqlen(Number(root, "seqlen") ?? throw Missing("seqlen")),
             new MemoryBudget(Values.Size(Number(root, "host_memory") ?? throw Missing("host_memory")), Values.Size(Number(root, "device_memory") ?? throw Missing("device_memory"))),
-            machine,
+            Flag(root, "deterministic") ? EfficiencyConstants.Deterministic(machine) : machine,
             Text(root, "policy") is { } policy ? PlanPolicies.Named(policy, PlanPolicies.All) : PlanPolicy.Auto,
             Number(root, "global_batch") is { } tokens ? Values.Whole(tokens, 1, GeometryOptions.LargestStep) : null,
             Text(root, "dtype") is { } dtype ? Values.RecipeNamed(dtype) : null);
     }
+
+    private static bool Flag(JsonElement root, string key) => root.TryGetProperty(key, out var value) && value.ValueKind switch
+    {
+        JsonValueKind.True => true,
+        JsonValueKind.False or JsonValueKind.Null => false,
+        _ => throw new UserErrorException($"\"{key}\" must be true or false, found {value.GetRawText()}"),
+    };
 
     private static UserErrorException Missing(string key) => new($"\"{key}\" is missing");
 
