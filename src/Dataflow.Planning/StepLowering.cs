@@ -36,6 +36,12 @@ internal sealed partial class StepLowering
             throw new ArgumentException($"windows cannot be streamed under {residency}", nameof(residency));
         }
 
+        bool parts = geometry.ChunksPerGroup > 1 && (residency.ResidentsSpread || residency.ResidentChunks % geometry.ChunksPerGroup != 0);
+        if (parts && residency.ResidentChunks > 0 && ((residency.ResidentSet ^ residency.Travelling) & TensorSet.Kv) != 0)
+        {
+            throw new ArgumentException($"chunks of one window differ in K and V under {residency}", nameof(residency));
+        }
+
         if (residency.MoreSixteenths > 0 && (residency.TravellingMore & residency.Travelling) != residency.Travelling)
         {
             throw new ArgumentException($"what keeps more does not keep what the others keep under {residency}", nameof(residency));

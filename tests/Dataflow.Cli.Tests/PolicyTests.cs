@@ -50,6 +50,15 @@ public class PolicyTests
     }
 
     [Fact]
+    public void The_plan_does_not_depend_on_the_number_of_cores()
+    {
+        const string request = "plan 8b --seqlen 8192 --hardware h100 --device-memory 16 --host-memory 100 --json --no-cache";
+        string Hash(string cores) => Text(Json(Programs.Good(Programs.Run(
+            Path.Combine(Programs.Root, "bin", "dataflow"), request.Split(' '), environment: new Dictionary<string, string?> { ["DOTNET_PROCESSOR_COUNT"] = cores }))), "plan_hash")!;
+        Assert.Equal(Hash("1"), Hash("5"));
+    }
+
+    [Fact]
     public void Simulate_takes_auto()
     {
         string policy(string options) => Text(Json(Programs.Good(Programs.Dataflow($"simulate {Nano} --hardware cpu --json {options}"))), "policy")!;

@@ -68,6 +68,40 @@ public class PlanSearchTests
         Assert.True(compared > 500, $"{compared} compared");
     }
 
+    /// <summary>The whole published grid is held to the same by `make check-search`.</summary>
+    [Theory]
+    [InlineData("8b", "h100-sxm", 8192)]
+    [InlineData("1b", "rtx3090", 65536)]
+    [InlineData("32b", "a100-80gb", 4096)]
+    public void More_memory_is_never_slower_for_real_models(string name, string hardware, int seqlen)
+    {
+        var profile = HardwareProfileReader.Parse(Checkout.Read("profiling", "hardware", hardware + ".json"), hardware);
+        var model = Models.Load(name);
+        var request = new PlanRequest(
+            model, Recipe.Bf16, WorkloadKind.Training, seqlen, GlobalBatchRule.Rows(model, Recipe.Bf16, seqlen, profile), new GeometryPins(), new MemoryBudget(Bytes.Zero, Bytes.Zero))
+        {
+            Reserved = profile.ReservedDevice,
+        };
+        double[] devices = [3, 4.5, 10.3, 11, 23.7, 24, 79], hosts = [20, 75, 90, 260, 700];
+        var search = new PlanSearch(request, new CostModel(profile, DType.BFloat16));
+        search.Prepare(new MemoryBudget(Bytes.FromGiB(hosts[^1]), Bytes.FromGiB(devices[^1])));
+        var below = new double[hosts.Length];
+        bool any = false;
+        foreach (double device in devices)
+        {
+            double before = 0;
+            for (int h = 0; h < hosts.Length; h++)
+            {
+                double rate = search.Find(new MemoryBudget(Bytes.FromGiB(hosts[h]), Bytes.FromGiB(device))) is SearchResult.Found f ? f.Best.TokensPerSecond : 0;
+                Assert.True(rate >= before && rate >= below[h], $"{device} GiB of device and {hosts[h]} of host memory: {rate}, with less {before} and {below[h]}");
+                before = below[h] = rate;
+                any |= rate > 0;
+            }
+        }
+
+        Assert.True(any);
+    }
+
     [Fact]
     public void What_was_asked_before_changes_nothing()
     {

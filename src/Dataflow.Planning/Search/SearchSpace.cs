@@ -63,7 +63,7 @@ internal static class SearchSpace
                 };
                 foreach (var stay in stays)
                 {
-                    var plain = start with { ResidentSet = g.ChunksPerGroup > 1 ? (stay & ~TensorSet.Kv) | (less & TensorSet.Kv) : stay };
+                    var plain = start with { ResidentSet = Staying(stay, less, g) };
                     foreach (var order in Orders)
                     {
                         families.Add(new PlanFamily(geometry, plain, ManyStops, order));
@@ -82,15 +82,20 @@ internal static class SearchSpace
         TensorSet[] sets = request.SaveSet is { } pinned ? [pinned] : [TensorSet.None, .. Ladder];
         foreach (var saved in sets)
         {
-            foreach (var tier in new[] { Tier.Doubled, Tier.Bare })
+            foreach (var tier in new[] { Tier.WholeRound, Tier.Doubled, Tier.Bare })
             {
                 foreach (int segments in SegmentRule.Counts(geometry.Workload, saved).Prepend(1))
                 {
-                    families.Add(new PlanFamily(geometry, new ResidencyChain(geometry.Workload, geometry.Programs, saved, tier, segments)[0], FewStops, Orders[0]));
+                    var start = new ResidencyChain(geometry.Workload, geometry.Programs, saved, tier, segments)[0];
+                    families.Add(new PlanFamily(geometry, start with { ResidentSet = Staying(TensorSet.All, saved, geometry.Workload.Geometry) }, FewStops, Orders[0]));
                 }
             }
         }
     }
+
+    /// <summary>Chunks that share a window all keep K and V, or none does.</summary>
+    private static TensorSet Staying(TensorSet stays, TensorSet travels, Geometry geometry) =>
+        geometry.ChunksPerGroup > 1 ? (stays & ~TensorSet.Kv) | (travels & TensorSet.Kv) : stays;
 
     /// <summary>Pairs of neighbours on the ladder with the share of the larger, in sixteenths.</summary>
     private static IEnumerable<(TensorSet Less, TensorSet More, int Share)> Mixes(PlanRequest request)

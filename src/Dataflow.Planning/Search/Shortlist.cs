@@ -16,16 +16,16 @@ internal readonly record struct ShortlistEntry(int Family, int Index, Bytes Devi
 
 /// <summary>
 /// For every pair of levels of device and host memory the plan with the smallest estimate among those that fit it. Levels are the same for all
-/// requests, so that a larger budget has all entries of a smaller one.
+/// requests, and a budget has all entries that fit it: a larger one has all of a smaller one's.
 /// </summary>
 internal sealed class Shortlist
 {
     // The estimate cannot tell smaller differences.
     private const double Gain = 0.001;
     private readonly MemoryBudget covered;
-    private readonly List<(int DeviceLevel, int HostLevel, ShortlistEntry Entry)> entries;
+    private readonly List<ShortlistEntry> entries;
 
-    private Shortlist(MemoryBudget covered, List<(int, int, ShortlistEntry)> entries) => (this.covered, this.entries) = (covered, entries);
+    private Shortlist(MemoryBudget covered, List<ShortlistEntry> entries) => (this.covered, this.entries) = (covered, entries);
 
     /// <summary>All entries of a budget are in it.</summary>
     public bool Covers(MemoryBudget budget) =>
@@ -34,8 +34,7 @@ internal sealed class Shortlist
     /// <summary>The entries that a budget has room for, smallest estimate first.</summary>
     public List<ShortlistEntry> Within(MemoryBudget budget)
     {
-        int device = BudgetLevels.Within(budget.Device), host = BudgetLevels.Within(budget.Host);
-        var found = entries.Where(e => e.DeviceLevel < device && e.HostLevel < host).Select(e => e.Entry).DistinctBy(e => (e.Family, e.Index)).ToList();
+        var found = entries.Where(e => e.Device <= budget.Device && e.Host <= budget.Host).ToList();
         found.Sort((a, b) => a.Precedes(b) ? -1 : b.Precedes(a) ? 1 : 0);
         return found;
     }
@@ -43,7 +42,8 @@ internal sealed class Shortlist
     /// <summary>The list for all budgets up to one.</summary>
     public static Shortlist Of(List<PlanFamily> families, Bytes reserved, MemoryBudget budget)
     {
-        int devices = BudgetLevels.Within(budget.Device), hosts = BudgetLevels.Within(budget.Host);
+        // The level that the budget does not reach has plans that fit it.
+        int devices = BudgetLevels.Within(budget.Device) + 1, hosts = BudgetLevels.Within(budget.Host) + 1;
         var best = new ShortlistEntry?[devices, hosts];
         object merging = new();
         var geometries = Enumerable.Range(0, families.Count).GroupBy(i => families[i].Geometry).ToArray();
@@ -67,7 +67,7 @@ internal sealed class Shortlist
             });
 
         // More memory has what less has, and is on the list itself only where it gains something.
-        var entries = new List<(int, int, ShortlistEntry)>();
+        var entries = new List<ShortlistEntry>();
         for (int d = 0; d < devices; d++)
         {
             for (int h = 0; h < hosts; h++)
@@ -84,7 +84,7 @@ internal sealed class Shortlist
                     continue;
                 }
 
-                entries.Add((d, h, own with { Bound = families[own.Family].Geometry.Estimate.BoundOf(families[own.Family][own.Index]) }));
+                entries.Add(own with { Bound = families[own.Family].Geometry.Estimate.BoundOf(families[own.Family][own.Index]) });
             }
         }
 
