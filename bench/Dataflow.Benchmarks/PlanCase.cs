@@ -23,7 +23,7 @@ public sealed record PlanCase(string Model, int Seqlen, int DeviceGib, int HostG
     /// <summary>The verbs' options for it.</summary>
     public string[] Options =>
     [
-        Model, "--seqlen", $"{Seqlen}", "--device-memory", $"{DeviceGib}GiB", "--host-memory", $"{HostGib}GiB", "--dtype", "bf16", "--no-cache",
+        Model, "--seqlen", $"{Seqlen}", "--device-memory", $"{DeviceGib}GiB", "--host-memory", $"{HostGib}GiB", "--dtype", "bf16", "--hardware", "h100", "--no-cache",
         .. ChunkTokens is { } chunk ? ["--chunk", $"{chunk}"] : Array.Empty<string>(),
     ];
 

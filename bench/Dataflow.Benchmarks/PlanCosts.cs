@@ -7,11 +7,12 @@ using Dataflow.Model;
 
 namespace Dataflow.Benchmarks;
 
-/// <summary>What a user waits for and how much memory that takes: `dataflow plan` and `dataflow verify` as processes of their own.</summary>
+/// <summary>What a user waits for and how much memory that takes: `dataflow plan`, `dataflow verify` and a heatmap by `dataflow simulate --batch` as processes of their own.</summary>
 internal static partial class PlanCosts
 {
     private const int Runs = 3;
     private const int PollMilliseconds = 2;
+    private const double HeatmapLimit = 30;
     private static readonly Bytes MemoryLimit = new(1L << 30);
 
     private sealed record Run(double Seconds, double ProcessorSeconds, Bytes Peak);
@@ -26,32 +27,52 @@ internal static partial class PlanCosts
             foreach (string verb in new[] { "plan", "verify" })
             {
                 var runs = Enumerable.Range(0, Runs).Select(_ => Once(program, [verb, .. plan.Options])).ToList();
-                rows.Add(Row(plan, verb, runs));
+                rows.Add(Row(plan.ToString(), verb, plan.Limit, runs));
             }
         }
 
+        rows.Add(Heatmap(program));
+
         return new Result(
             "What planning costs",
-            $"`dataflow plan` and `dataflow verify` in bf16 as a user runs them: start of the runtime, compilation of its code, planning, proof and output. Of {Runs} runs the shortest, "
+            $"`dataflow plan` and `dataflow verify` in bf16 by policy auto for an H100, and a heatmap of 42 budgets, as a user runs them, nothing remembered: start of the runtime, compilation of its code, planning, proof and output. Of {Runs} runs the shortest, "
                 + $"and the largest peak of resident memory (VmHWM, read every {PollMilliseconds} ms until the end). Processor time is user and system of the shortest run; it is close to what an idle machine takes.",
             ["case", "verb", "time", "processor time", "limit", "peak memory", "limit", "within"],
             rows);
     }
 
-    private static (string[], JsonObject) Row(PlanCase plan, string verb, List<Run> runs)
+    /// <summary>8b at 8,192 over six budgets of host and seven of device memory.</summary>
+    private static (string[], JsonObject) Heatmap(string program)
+    {
+        int[] hosts = [48, 64, 80, 96, 112, 144], devices = [8, 12, 16, 24, 40, 60, 78];
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllLines(file, hosts.SelectMany(h => devices.Select(d =>
+                $$"""{"model": "8b", "seqlen": 8192, "host_memory": {{h}}, "device_memory": {{d}}, "hardware": "h100"}""")));
+            var runs = Enumerable.Range(0, Runs).Select(_ => Once(program, ["simulate", "--batch", file, "--no-cache"])).ToList();
+            return Row("heatmap of 8b at 8192 on an H100, 42 cells", "simulate", HeatmapLimit, runs);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    private static (string[], JsonObject) Row(string name, string verb, double limit, List<Run> runs)
     {
         var shortest = runs.MinBy(r => r.Seconds)!;
         var peak = runs.Max(r => r.Peak);
-        bool within = shortest.Seconds < plan.Limit && peak < MemoryLimit;
-        string[] cells = [plan.ToString(), verb, $"{shortest.Seconds:0.00} s", $"{shortest.ProcessorSeconds:0.00} s", $"{plan.Limit:0} s", peak.ToString(), MemoryLimit.ToString(), within ? "yes" : "no"];
+        bool within = shortest.Seconds < limit && peak < MemoryLimit;
+        string[] cells = [name, verb, $"{shortest.Seconds:0.00} s", $"{shortest.ProcessorSeconds:0.00} s", $"{limit:0} s", peak.ToString(), MemoryLimit.ToString(), within ? "yes" : "no"];
         return (cells, new JsonObject
         {
-            ["case"] = plan.ToString(),
+            ["case"] = name,
             ["verb"] = verb,
             ["seconds"] = Math.Round(shortest.Seconds, 3),
             ["processor_seconds"] = Math.Round(shortest.ProcessorSeconds, 3),
             ["seconds_of_all_runs"] = new JsonArray([.. runs.Select(r => JsonValue.Create(Math.Round(r.Seconds, 3)))]),
-            ["limit_seconds"] = plan.Limit,
+            ["limit_seconds"] = limit,
             ["peak_bytes"] = peak.Value,
             ["limit_bytes"] = MemoryLimit.Value,
             ["within"] = within,
