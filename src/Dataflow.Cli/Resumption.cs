@@ -33,7 +33,7 @@ internal static class Resumption
             : saved.Step >= settings.Steps ? throw new UserErrorException($"the checkpoint is of step {saved.Step} and --steps is {settings.Steps}; give more steps to go on")
             : settings with
             {
-                Plan = plan with { GlobalBatch = g.TokensPerStep, Pins = new GeometryPins(g.ChunkTokens, g.ChunksPerRound, g.Rounds, g.VocabularyBlocks) },
+                Plan = plan with { GlobalBatch = g.TokensPerStep, Pins = new GeometryPins(g.ChunkTokens, g.ChunksPerRound, g.Rounds, g.VocabularyBlocks, g.HeadTokens) },
             };
     }
 

@@ -45,8 +45,15 @@ public static class GeometryRule
     }
 
     /// <summary>
-    /// What a search chooses from: fewer sizes of chunks, larger ones among them, each with rounds from one chunk group to the whole step;
-    /// the vocabulary whole. The head takes as many tokens at a time as the scratch of a block's backward has room for.
+    /// What a search chooses from where little fits: the same, but the head takes as many tokens at a time as the scratch of a block's backward
+    /// has room for.
+    /// </summary>
+    /// <exception cref="UserErrorException">The pinned geometry cannot hold the rows.</exception>
+    public static IReadOnlyList<Geometry> SmallCandidates(PlanRequest request) => [.. Candidates(request).Select(g => g with { HeadTokens = HeadTokens(request, g) })];
+
+    /// <summary>
+    /// What a search chooses from where there is room: fewer sizes of chunks, larger ones among them, each with rounds from one chunk group to the
+    /// whole step; the vocabulary whole.
     /// </summary>
     /// <exception cref="UserErrorException">The pinned geometry cannot hold the rows.</exception>
     public static IReadOnlyList<Geometry> SearchCandidates(PlanRequest request)
@@ -83,8 +90,14 @@ public static class GeometryRule
         return [.. found.Select(g => g with { HeadTokens = HeadTokens(request, g) }).Distinct()];
     }
 
+    /// <summary>As many tokens of the head at a time as the scratch of a block's backward has room for, whatever the budgets.</summary>
     private static int HeadTokens(PlanRequest request, Geometry geometry)
     {
+        if (request.Pins.HeadTokens is not null)
+        {
+            return geometry.HeadTokens;
+        }
+
         var room = new BlockPrograms(request.Model, request.Recipe, geometry).Backward(TensorSet.Kv | TensorSet.Attention | TensorSet.Query | TensorSet.Residual).ScratchLength;
         int tokens = geometry.HeadTokens;
         while (tokens * 2 <= geometry.ChunkTokens && geometry.ChunkTokens % (tokens * 2) == 0)
@@ -194,7 +207,7 @@ public static class GeometryRule
         }
 
         long head = Math.Max(64, LogitsElements / new VocabularyRows(request.Model.VocabSize, blocks).PerBlock / 64 * 64);
-        return new Geometry(seqlen, rows, chunk, perRound, checked((int)rounds), (int)Math.Min(Math.Min(head, 1024), chunk), blocks);
+        return new Geometry(seqlen, rows, chunk, perRound, checked((int)rounds), (int)Math.Min(pins.HeadTokens ?? Math.Min(head, 1024), chunk), blocks);
     }
 
     private static int DefaultRows(PlanRequest request, int chunk, int perGroup, long rowsPerGroup)

@@ -4,7 +4,8 @@ using Dataflow.Model;
 namespace Dataflow.Planning;
 
 /// <summary>What a user may fix of the geometry; null is the planner's choice.</summary>
-public sealed record GeometryPins(int? ChunkTokens = null, int? ChunksPerRound = null, int? Rounds = null, int? VocabularyBlocks = null);
+public sealed record GeometryPins(
+    int? ChunkTokens = null, int? ChunksPerRound = null, int? Rounds = null, int? VocabularyBlocks = null, int? HeadTokens = null);
 
 /// <summary>Everything that a plan depends on.</summary>
 /// <param name="Seqlen">Tokens of a row.</param>

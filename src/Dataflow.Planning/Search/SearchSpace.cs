@@ -40,7 +40,7 @@ internal static class SearchSpace
             AddMain(families, request, new SearchGeometry(new Workload(request.Model, request.Recipe, geometry, request.Kind), machine));
         }
 
-        foreach (var geometry in GeometryRule.Candidates(request))
+        foreach (var geometry in GeometryRule.SmallCandidates(request))
         {
             AddSmall(families, request, new SearchGeometry(new Workload(request.Model, request.Recipe, geometry, request.Kind), machine));
         }
