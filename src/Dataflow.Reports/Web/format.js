@@ -8,6 +8,7 @@ const significant = (value, digits) => {
 
 const formatTime = ns => {
   const size = Math.abs(ns);
+  if (size === 0) return '0';
   if (size < 1e3) return `${Math.round(ns)} ns`;
   if (size < 1e6) return `${significant(ns / 1e3, 4)} µs`;
   if (size < 1e9) return `${significant(ns / 1e6, 4)} ms`;

@@ -101,13 +101,13 @@ const readWaiters = model => {
   return waiters;
 };
 
-// A stream's stalls by what they waited for, longest first: {stream, what, time, times, longest}.
+// Stalls by stream and by what they waited for, the computing stream's first, then the longest first: {stream, what, time, times, longest}.
 const sumStalls = (model, step) => {
   const sums = new Map();
   for (let op = 0; op < model.count; op++) {
     if (step.stall[op] <= 0) continue;
     const awaited = awaitedBy(op, step.awaited[op]);
-    const what = awaited === null ? 'its first op' : model.names[awaited.op].replace(/\/.*| [A-Z]\d.*/, '');
+    const what = awaited === null ? 'no other op' : model.names[awaited.op].replace(/\/.*| [A-Z]\d.*/, '');
     const key = `${model.stream[op]} ${what}`;
     const sum = sums.get(key) ?? { stream: model.stream[op], what, time: 0, times: 0, longest: op };
     sum.time += step.stall[op];
@@ -115,5 +115,5 @@ const sumStalls = (model, step) => {
     if (step.stall[op] > step.stall[sum.longest]) sum.longest = op;
     sums.set(key, sum);
   }
-  return [...sums.values()].sort((a, b) => b.time - a.time);
+  return [...sums.values()].sort((a, b) => (a.stream > 0) - (b.stream > 0) || b.time - a.time);
 };

@@ -16,7 +16,7 @@ const heading = 24;
 const laneHeight = 30;
 const barHeight = 22;
 const memoryHeight = 58;
-const arrowsShown = 400;
+const arrowsShown = 200;
 
 const styleOf = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -42,7 +42,7 @@ class Drawing {
     const ratio = window.devicePixelRatio || 1;
     this.canvas.style.height = `${this.height + 2}px`;
     this.width = this.canvas.clientWidth;
-    this.gutter = this.width < 600 ? 58 : 84;
+    this.gutter = this.width < 600 ? 66 : 84;
     this.canvas.width = Math.round(this.width * ratio);
     this.canvas.height = Math.round(this.height * ratio);
     this.ratio = ratio;
@@ -142,11 +142,8 @@ class Drawing {
       c.fillText(this.cut(name, this.gutter - 10), 6, this.laneTop(at, lane) + laneHeight / 2);
     });
     this.model.arenas.forEach((name, arena) => {
-      const top = this.memoryTop(at, arena);
       c.fillStyle = colours.text;
-      c.fillText(this.cut(name, this.gutter - 10), 6, top + 16);
-      c.fillStyle = colours.quiet;
-      c.fillText(this.cut(formatBytes(step.memory[arena].peak), this.gutter - 8), 6, top + 32);
+      c.fillText(this.cut(name, this.gutter - 10), 6, this.memoryTop(at, arena) + memoryHeight / 2);
     });
   }
 
@@ -168,7 +165,7 @@ class Drawing {
       if (right - left >= 2) {
         flush();
         this.bar(op, left, right, top, state);
-        shown.push(op);
+        if (right - left >= 6) shown.push(op);
       } else if (run && left < run.left + 1) {
         run.right = Math.max(run.right, right);
         const better = state.matching ? state.matching[op] - state.matching[run.op] : 0;
@@ -252,9 +249,13 @@ class Drawing {
     c.strokeStyle = colours['memory-line'];
     c.lineWidth = 1;
     c.stroke();
-    c.fillStyle = colours.quiet;
+    const text = `peak ${formatBytes(step.memory[arena].peak)} of ${formatBytes(limit)}`;
+    const wide = c.measureText(text).width;
+    c.fillStyle = colours.page;
+    c.fillRect(this.width - wide - 10, top + height - 18, wide + 8, 16);
+    c.fillStyle = colours.text;
     c.textAlign = 'right';
-    c.fillText(`of ${formatBytes(limit)}`, this.width - 6, top + 9);
+    c.fillText(text, this.width - 6, top + height - 10);
   }
 
   // Arrows from what was awaited to what waited: of the selected op all, of others those that held them up, or all if that is asked.

@@ -121,7 +121,7 @@ const fillLegend = () => {
 
 const fillStalls = () => {
   byId('stalls').replaceChildren(element('h2', {}, 'What streams waited for'), ...model.steps.map((step, at) => {
-    const sums = sumStalls(model, step).slice(0, 10);
+    const sums = sumStalls(model, step).slice(0, 12);
     if (sums.length === 0) return element('p', { class: 'quiet' }, `${step.name}: nothing stalled.`);
     return element('div', { class: 'scroll' }, model.steps.length > 1 ? element('p', { class: 'quiet' }, step.name) : null, element('table', {},
       element('tr', {}, ...['stream', 'waited for', 'time', 'of step', 'times'].map((t, i) => element('th', { class: i > 1 && 'number' }, t))),
