@@ -43,7 +43,7 @@ internal sealed class StepTrace : IDisposable
         int[] wanted = settings.TracedSteps is { Length: > 0 } named ? named : [.. Enumerable.Range(Math.Min(firstStep + 1, last), 2).Where(s => s <= last)];
         return wanted.FirstOrDefault(s => s < firstStep || s > last) is var outside and > 0
             ? throw new UserErrorException($"--trace-steps names step {outside}, and this run has steps {firstStep} to {last}")
-            : new StepTrace(timed, schedule, FileFor(settings.Trace), FileFor(settings.Page), wanted);
+            : Create(settings, timed, schedule, wanted);
     }
 
     /// <summary>Steps that were measured.</summary>
@@ -101,5 +101,17 @@ internal sealed class StepTrace : IDisposable
         page?.Dispose();
     }
 
-    private static AtomicFile? FileFor(string? path) => path is null ? null : AtomicFile.Create(path);
+    private static StepTrace Create(TrainingSettings settings, ITimedDevice device, Schedule schedule, int[] wanted)
+    {
+        var trace = settings.Trace is { } file ? AtomicFile.Create(file) : null;
+        try
+        {
+            return new StepTrace(device, schedule, trace, settings.Page is { } page ? AtomicFile.Create(page) : null, wanted);
+        }
+        catch
+        {
+            trace?.Dispose();
+            throw;
+        }
+    }
 }

@@ -52,7 +52,8 @@ const heatmapCells = (set, metric, against) => {
 
 const heatmapSize = (set, available) => {
   const { hosts, devices } = heatmapCells(set, 'tokens', null);
-  return { width: Math.max(available, 84 + hosts.length * 54), height: 118 + devices.length * 34 };
+  const columns = Math.max(hosts.length, 4);
+  return { width: Math.max(Math.min(available, 84 + columns * 120), 84 + columns * 54), height: 118 + devices.length * 34 };
 };
 
 // An ECharts option. colours: {page, text, quiet, line}; heading: whether the picture has its title in itself.
@@ -73,7 +74,7 @@ const heatmapOption = (set, metric, against, colours, heading) => {
   return {
     animation: false,
     backgroundColor: colours.page,
-    textStyle: { fontFamily: 'system-ui, "DejaVu Sans", sans-serif' },
+    textStyle: { fontFamily: 'system-ui, DejaVu Sans, sans-serif' },
     title: heading ? { text: titleOf(set), subtext: `${subtitleOf(set, against)} · ${metrics[metric].name}, ${unit}`, left: 8, top: 6, textStyle: { ...text, fontSize: 15 }, subtextStyle: { color: colours.quiet } } : undefined,
     grid: { left: 62, right: 14, top: heading ? 58 : 10, bottom: 100 },
     xAxis: axis('host memory, GiB', hosts, 26),

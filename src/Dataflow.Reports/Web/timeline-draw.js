@@ -63,8 +63,13 @@ class Drawing {
     return this.context.createPattern(tile, 'repeat');
   }
 
-  x(time) { return this.gutter + (time - this.from) * this.scale; }
+  x(time) { return this.gutter + (time - this.offset - this.from) * this.scale; }
   time(x) { return this.from + (x - this.gutter) / this.scale; }
+  // How far a timeline is moved so that the selected op begins where it does in the first.
+  offsetOf(step, state) {
+    return state.aligned && state.selected !== null ? step.start[state.selected] - this.model.steps[0].start[state.selected] : 0;
+  }
+
   stepTop(step) { return ruler + step * this.stepHeight; }
   laneTop(step, lane) { return this.stepTop(step) + heading + lane * laneHeight; }
   memoryTop(step, arena) { return this.laneTop(step, this.model.streams.length) + arena * memoryHeight; }
@@ -81,7 +86,7 @@ class Drawing {
     return arena < this.model.arenas.length ? { step, arena } : null;
   }
 
-  // state: {from, to, selected, hovered, matching (or null), allWaits}
+  // state: {from, to, selected, hovered, matching (or null), waiters, allWaits, aligned}
   draw(state) {
     const { context: c, colours } = this;
     this.from = state.from;
@@ -91,8 +96,10 @@ class Drawing {
     c.fillRect(0, 0, this.width, this.height);
     c.font = '12px system-ui, "DejaVu Sans", sans-serif';
     c.textBaseline = 'middle';
+    this.offset = 0;
     this.ticks(state);
     this.model.steps.forEach((step, at) => {
+      this.offset = this.offsetOf(step, state);
       this.title(step, at);
       c.save();
       c.beginPath();
@@ -154,38 +161,42 @@ class Drawing {
     const shown = [];
     c.fillStyle = colours.lane;
     c.fillRect(this.gutter, top, this.width - this.gutter, barHeight);
-    let run = null; // ops that share a pixel: the longest gives its colour
+    let run = null; // ops that begin in one pixel: the longest gives its colour, the share that they fill its strength
     const flush = () => {
-      if (run) this.bar(run.op, run.left, Math.max(run.right, run.left + 1), top, state);
+      if (run) this.bar(run.op, run.pixel, Math.max(Math.floor(run.right), run.pixel + 1), top, state, Math.max(0.2, Math.min(1, run.busy)));
       run = null;
     };
-    visitOps(step, lane, state.from, state.to, op => {
+    visitOps(step, lane, state.from + this.offset, state.to + this.offset, op => {
       const [left, right] = [this.x(step.start[op]), this.x(step.end[op])];
       if (step.stall[op] > 0) this.stall(step, op, left, top);
       if (right - left >= 2) {
         flush();
-        this.bar(op, left, right, top, state);
+        this.bar(op, left, right, top, state, 1);
         if (right - left >= 6) shown.push(op);
-      } else if (run && left < run.left + 1) {
-        run.right = Math.max(run.right, right);
-        const better = state.matching ? state.matching[op] - state.matching[run.op] : 0;
-        if (better > 0 || (better === 0 && step.end[op] - step.start[op] > step.end[run.op] - step.start[run.op])) run.op = op;
-      } else {
-        flush();
-        run = { op, left, right };
+        return;
       }
+      const pixel = Math.floor(left);
+      if (run?.pixel !== pixel) {
+        flush();
+        run = { op, pixel, right, busy: right - left };
+        return;
+      }
+      run.right = right;
+      run.busy += right - left;
+      const better = state.matching ? state.matching[op] - state.matching[run.op] : 0;
+      if (better > 0 || (better === 0 && step.end[op] - step.start[op] > step.end[run.op] - step.start[run.op])) run.op = op;
     });
     flush();
     return shown;
   }
 
-  bar(op, left, right, top, state) {
+  bar(op, left, right, top, state, strength) {
     const { context: c, colours, model } = this;
     const colour = colourOf(model.kinds[model.kind[op]]);
     [left, right] = [Math.max(left, this.gutter - 4), Math.min(right, this.width + 4)];
     const width = right - left > 3 ? right - left - 0.5 : right - left;
     const faded = state.matching && !state.matching[op];
-    c.globalAlpha = faded ? 0.22 : 1;
+    c.globalAlpha = faded ? 0.22 : state.matching ? 1 : strength;
     c.fillStyle = colour;
     c.fillRect(left, top, width, barHeight);
     if (width > 34 && !faded) {
@@ -209,7 +220,7 @@ class Drawing {
     c.fillStyle = this.hatch;
     c.fillRect(left, top + 3, width, barHeight - 6);
     const awaited = awaitedBy(op, step.awaited[op]);
-    if (width > 70 && awaited) {
+    if (width > 110 && awaited) {
       const text = this.cut(`waits for ${model.names[awaited.op]}${awaited.before ? ' (step before)' : ''}`, width - 14);
       c.fillStyle = colours.page;
       c.fillRect(left + 4, top + 4, c.measureText(text).width + 6, barHeight - 8);
@@ -227,12 +238,13 @@ class Drawing {
     const y = b => top + height - (b / limit) * height;
     c.fillStyle = colours.lane;
     c.fillRect(this.gutter, top, this.width - this.gutter, height);
-    let k = lowerBound(time.length, i => time[i] < state.from);
+    let k = lowerBound(time.length, i => time[i] < state.from + this.offset);
     let level = k > 0 ? bytes[k - 1] : 0;
     c.beginPath();
-    c.moveTo(this.gutter, top + height);
-    c.lineTo(this.gutter, y(level));
-    while (k < time.length && time[k] <= state.to) {
+    const begin = Math.max(this.gutter, this.x(Math.min(step.first, time[0] ?? 0)));
+    c.moveTo(begin, top + height);
+    c.lineTo(begin, y(level));
+    while (k < time.length && time[k] <= state.to + this.offset) {
       // Changes that share a pixel: the most of them is what counts.
       const x = this.x(time[k]);
       let most = Math.max(level, bytes[k]);

@@ -6,7 +6,7 @@ const whole = {
   from: Math.min(...model.steps.map(s => s.first)),
   to: Math.max(...model.steps.map(s => s.last), 1),
 };
-const state = { from: whole.from, to: whole.to, selected: null, hovered: null, matching: null, allWaits: false, waiters: readWaiters(model) };
+const state = { from: whole.from, to: whole.to, selected: null, hovered: null, matching: null, allWaits: false, aligned: false, waiters: readWaiters(model) };
 const canvas = byId('view');
 const drawing = new Drawing(canvas, model);
 let matches = [];
@@ -36,11 +36,12 @@ const pan = share => show(state.from + share * (state.to - state.from), state.to
 const fit = () => show(whole.from, whole.to);
 
 const reveal = (op, at = 0) => {
-  const step = model.steps[at];
-  const from = step.start[op] - step.stall[op];
-  const length = Math.max(step.end[op] - from, 100);
   select(op);
-  show(from - 4 * length, step.end[op] + 4 * length);
+  const step = model.steps[at];
+  const offset = drawing.offsetOf(step, state);
+  const [from, to] = [step.start[op] - step.stall[op] - offset, step.end[op] - offset];
+  const length = Math.max(to - from, 100);
+  show(from - 4 * length, to + 4 * length);
 };
 
 const opLink = (op, suffix = '') => element('button', { class: 'link', click: () => reveal(op) }, `${model.names[op]}${suffix}`);
@@ -151,7 +152,7 @@ const hover = (x, y, pageX, pageY) => {
   state.hovered = null;
   if (part) {
     const step = model.steps[part.step];
-    const time = drawing.time(x);
+    const time = drawing.time(x) + drawing.offsetOf(step, state);
     if (part.lane !== undefined) {
       const hit = opAt(step, part.lane, time, 2 / drawing.scale);
       if (hit && !hit.stalled) {
@@ -211,7 +212,8 @@ canvas.addEventListener('pointerup', event => {
   const [x, y] = inside(event);
   const part = drawing.partAt(x, y);
   if (travelled > 4 || pointers.size > 0) return;
-  select(part?.lane === undefined ? null : opAt(model.steps[part.step], part.lane, drawing.time(x), 3 / drawing.scale)?.op ?? null);
+  const time = part && drawing.time(x) + drawing.offsetOf(model.steps[part.step], state);
+  select(part?.lane === undefined ? null : opAt(model.steps[part.step], part.lane, time, 3 / drawing.scale)?.op ?? null);
 });
 canvas.addEventListener('pointercancel', event => pointers.delete(event.pointerId));
 canvas.addEventListener('pointerleave', () => {
@@ -248,6 +250,11 @@ const clicks = { previous: () => step(-1), next: () => step(1), in: () => zoom(0
 for (const [id, act] of Object.entries(clicks)) byId(id).addEventListener('click', act);
 byId('waits').addEventListener('change', event => {
   state.allWaits = event.target.checked;
+  redraw();
+});
+byId('alignment').style.display = model.steps.length > 1 ? '' : 'none';
+byId('align').addEventListener('change', event => {
+  state.aligned = event.target.checked;
   redraw();
 });
 new ResizeObserver(() => {

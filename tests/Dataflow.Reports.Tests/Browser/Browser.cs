@@ -5,6 +5,8 @@ namespace Dataflow.Reports.Tests;
 /// <summary>Runs the scripts of this folder in node, which drives Chromium by Playwright. A test that needs what is not there is skipped and says so.</summary>
 internal static class Browser
 {
+    private const int OldestNode = 20;
+
     private static string Root { get; } = FindRoot();
 
     private static string Playwright => Path.Combine(Root, ".cache", "web", "node_modules", "playwright-core");
@@ -19,6 +21,7 @@ internal static class Browser
     {
         RequireNode();
         Require("chromium");
+        Assert.SkipUnless(NodeVersion() >= OldestNode, $"Playwright needs node {OldestNode} or later, and this is node {NodeVersion()}");
         Assert.SkipUnless(Directory.Exists(Playwright), "Playwright is not in .cache/web: `make pages-deps` fetches it");
         var start = new ProcessStartInfo("node", [Path.Combine(Root, "tests", "Dataflow.Reports.Tests", "Browser", script), page, Playwright, Find("chromium")!])
         {
@@ -31,6 +34,14 @@ internal static class Browser
         node.WaitForExit();
         Assert.True(node.ExitCode == 0, $"{script} ended with {node.ExitCode}:\n{output}{errors.Result}");
         return output;
+    }
+
+    private static int NodeVersion()
+    {
+        using var node = Process.Start(new ProcessStartInfo("node", ["--version"]) { RedirectStandardOutput = true })!;
+        string text = node.StandardOutput.ReadToEnd(); // v20.20.2
+        node.WaitForExit();
+        return int.Parse(text.TrimStart('v').Split('.')[0]);
     }
 
     private static string? Find(string program) =>

@@ -24,7 +24,13 @@ await inBrowser(async (page, opened) => {
   expect('both its times', await page.textContent('#selected'), /simulated1.000 µs from .*measured1.100 µs from .*difference\+10.0%/);
   const length = () => page.evaluate('state.to - state.from');
   expect('the view is about the op', await length() < 30000, true);
+  await page.check('#align');
+  expect('the measured op is where the predicted one is', await page.evaluate(() => {
+    const [op, step] = [state.selected, model.steps[1]];
+    return step.start[op] - drawing.offsetOf(step, state) === model.steps[0].start[op];
+  }), true);
   await look(page, 'found');
+  await page.uncheck('#align');
 
   const before = await length();
   await page.focus('#view');
