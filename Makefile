@@ -39,7 +39,7 @@ PROGRAMS := dataflow transformerDemo Dataflow.GpuCheck
 QUIET    := -nologo -verbosity:quiet -tl:off
 
 .DEFAULT_GOAL := help
-.PHONY: help setup restore lock build emulation nvtx kernels test bench frontier bundle check-published check-search fit-published demo text clean sdk
+.PHONY: help setup restore lock build emulation nvtx pages-deps kernels test bench frontier bundle check-published check-search fit-published demo text clean sdk
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,7 +62,10 @@ emulation: ## compile the emulated driver and the kernels for machines without a
 nvtx: ## compile what names ranges for NVIDIA's profilers
 	@$(MAKE) --no-print-directory -C native/nvtx
 
-build: restore emulation nvtx ## build all projects; leaves bin/dataflow and bin/transformerDemo
+pages-deps: ## fetch and bundle what pages draw charts with (npm; into .cache/web)
+	@sh src/Dataflow.Reports/Web/fetch-charts.sh
+
+build: restore emulation nvtx pages-deps ## build all projects; leaves bin/dataflow and bin/transformerDemo
 	@"$(DOTNET)" msbuild $(SOLUTION) -p:Configuration=Release -m $(QUIET)
 	@mkdir -p bin
 	@set -e; for program in $(PROGRAMS); do \

@@ -67,7 +67,12 @@ internal static class TrainingRun
         using var trace = StepTrace.Open(settings, device, plan.Schedule, trainer.StepsDone + 1);
         using var interruption = new Interruption();
         var summary = Steps(settings, plan, trainer, data.Tokens, validation, trace, prediction, report, interruption);
-        summary = summary with { Trace = trace is { Count: > 0 } ? trace.Write(prediction) : null };
+        if (trace is { Count: > 0 })
+        {
+            trace.Write($"{Path.GetFileNameWithoutExtension(settings.Plan.ModelPath)}, sequences of {plan.Workload.Geometry.Seqlen}: {plan.Budget.Device} of device memory, {plan.Budget.Host} of host memory", prediction);
+            summary = summary with { Trace = settings.Trace, Page = settings.Page };
+        }
+
         Resumption.Save(settings, trainer, progress, recipe);
         if (settings.Export is not null)
         {

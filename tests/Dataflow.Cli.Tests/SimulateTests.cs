@@ -100,7 +100,7 @@ public class SimulateTests
     [InlineData("simulate nano --seqlen 128 --device-memory 1 --host-memory 1 --hardware h100 --policy reference --dtype fp32", "policy reference has bf16 only")]
     [InlineData("simulate 8b --seqlen 8192 --device-memory 24 --host-memory 75 --hardware h100 --policy reference --global-batch 8192", "whole rounds of 16384 tokens")]
     [InlineData("simulate nano --batch nothing.jsonl", "leave out <model>")]
-    [InlineData("simulate --batch nothing.jsonl --explain", "leave out <model>, --seqlen, --hardware, --trace and --explain")]
+    [InlineData("simulate --batch nothing.jsonl --explain", "leave out <model>, --seqlen, --hardware, --trace, --page and --explain")]
     [InlineData("simulate --batch nothing.jsonl", "nothing.jsonl cannot be read")]
     public void What_is_missing_or_wrong_is_one_sentence(string arguments, string message) =>
         Assert.Contains(message, Programs.Refused(2, Programs.Dataflow(arguments)), StringComparison.Ordinal);

@@ -19,8 +19,14 @@ internal sealed record TrainingSettings(
     /// <summary>Where a run was saved that is to go on.</summary>
     public string? Resume { get; init; }
 
-    /// <summary>Where to write a trace, and of which steps; null steps are the program's choice.</summary>
-    public (string Path, int[]? Steps)? Trace { get; init; }
+    /// <summary>Where to write a trace of the measured steps.</summary>
+    public string? Trace { get; init; }
+
+    /// <summary>Where to write the last measured step as a page, below its prediction.</summary>
+    public string? Page { get; init; }
+
+    /// <summary>Which steps to measure for a trace or a page; null is the program's choice.</summary>
+    public int[]? TracedSteps { get; init; }
 
     /// <summary>The first and the last step that an attached CUDA profiler records; null leaves that to the profiler.</summary>
     public (int First, int Last)? Profiled { get; init; }
@@ -50,14 +56,15 @@ internal sealed class TrainingOptions(int defaultSteps)
     private readonly Option<int?> checkpointEvery = Values.Option("--checkpoint-every", "N", "and every N steps", Values.OptionalCount(1, int.MaxValue));
     private readonly Option<string?> resume = Values.Option<string?>("--resume", "DIR", "go on from the newest checkpoint there, to the same bits as without the break", Values.FilePath);
     private readonly Option<string?> trace = Values.Option<string?>("--trace", "FILE", "measure some steps op by op and write them there, for https://ui.perfetto.dev or chrome://tracing", Values.FilePath);
-    private readonly Option<int[]?> traceSteps = Values.Option<int[]?>("--trace-steps", "N,N", "which steps [default: the second and the third]", t => Values.Steps(t));
+    private readonly Option<string?> page = Values.Option<string?>("--page", "FILE", "write the last of these steps there, below its prediction, as a page for a browser", Values.FilePath);
+    private readonly Option<int[]?> traceSteps = Values.Option<int[]?>("--trace-steps", "N,N", "which steps --trace and --page measure [default: the second and the third]", t => Values.Steps(t));
     private readonly Option<int[]?> profile = Values.Option<int[]?>("--profile-steps", "FIRST,LAST", "let an attached CUDA profiler record these steps alone (profiling/nsys.sh)", t => Values.Steps(t));
     private readonly Option<bool> json = Values.Flag("--json", "print one JSON object a line: the plan, each step, a summary");
 
     /// <summary>Adds them to a command.</summary>
     public void AddTo(Command command)
     {
-        Option[] all = [text, tokens, steps, seed, learningRate, beta1, beta2, epsilon, weightDecay, clip, validation, validateEvery, checkpoint, checkpointEvery, resume, export, trace, traceSteps, profile, json];
+        Option[] all = [text, tokens, steps, seed, learningRate, beta1, beta2, epsilon, weightDecay, clip, validation, validateEvery, checkpoint, checkpointEvery, resume, export, trace, page, traceSteps, profile, json];
         foreach (var option in all)
         {
             command.Options.Add(option);
@@ -91,7 +98,9 @@ internal sealed class TrainingOptions(int defaultSteps)
                 [var first, var last] when first <= last => device.Kind == DeviceKind.Cpu ? throw new UserErrorException("--profile-steps is for a CUDA profiler; give --device cuda") : (first, last),
                 _ => throw new UserErrorException("--profile-steps takes the first and the last step, as in --profile-steps 3,5"),
             },
-            Trace = parsed.GetValue(trace) is { } file ? (file, parsed.GetValue(traceSteps)) : null,
+            Trace = parsed.GetValue(trace),
+            Page = parsed.GetValue(page),
+            TracedSteps = parsed.GetValue(traceSteps),
             Validation = parsed.GetValue(validation) is { } path ? (path, parsed.GetValue(validateEvery) ?? 10) : null,
         };
     }

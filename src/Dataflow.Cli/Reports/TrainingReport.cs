@@ -35,6 +35,9 @@ internal sealed record RunSummary(TrainingPlan Plan, int Steps, double FirstLoss
     /// <summary>The trace that was written; null if none was.</summary>
     public string? Trace { get; init; }
 
+    /// <summary>The page that was written; null if none was.</summary>
+    public string? Page { get; init; }
+
     /// <summary>Mean over all steps.</summary>
     public double TokensPerSecond => Tokens / Seconds;
 }
@@ -129,6 +132,11 @@ internal abstract class TrainingReport(TextWriter output)
             {
                 Output.WriteLine($"Trace in {trace}: open it in https://ui.perfetto.dev");
             }
+
+            if (summary.Page is { } page)
+            {
+                Output.WriteLine($"Timeline in {page}: open it in a browser");
+            }
         }
     }
 
@@ -192,6 +200,7 @@ internal abstract class TrainingReport(TextWriter output)
             ["plan_hash"] = summary.Plan.Hash,
             ["exported"] = summary.Exported,
             ["trace"] = summary.Trace,
+            ["page"] = summary.Page,
         });
 
         private void Write(string kind, JsonObject fields)

@@ -1,7 +1,11 @@
 using System.CommandLine;
+using System.Text;
 using Dataflow.Model;
 using Dataflow.Planning;
+using Dataflow.Reports;
+using Dataflow.Reports.Pages;
 using Dataflow.Simulation;
+using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
@@ -12,12 +16,12 @@ internal static class SimulateVerb
     public static readonly string[] Examples =
     [
         "dataflow simulate 8b --seqlen 8192 --device-memory 24 --host-memory 75 --hardware h100 --policy reference",
-        "dataflow simulate 8b --seqlen 8192 --device-memory 24 --host-memory 110 --hardware h200 --explain --trace step.json",
+        "dataflow simulate 8b --seqlen 8192 --device-memory 24 --host-memory 110 --hardware h200 --explain --page step.html",
         "dataflow simulate --batch requests.jsonl > answers.jsonl",
     ];
 
     /// <summary>What was asked for.</summary>
-    private sealed record Wanted(string? Batch, string? Trace, PlanCache Cache, bool Explain, bool Json);
+    private sealed record Wanted(string? Batch, string? Trace, string? Page, PlanCache Cache, bool Explain, bool Json);
 
     /// <summary>The command.</summary>
     public static Command Command()
@@ -33,12 +37,13 @@ internal static class SimulateVerb
         var recipe = Values.Option("--dtype", "fp32|bf16|bf16-sr|bf16-master", "how numbers are stored [default: bf16 on a GPU, fp32 on a CPU]", Values.RecipeNamed);
         var batch = Values.Option<string?>("--batch", "FILE", "answer the requests of a file of JSON lines (- for the input) with JSON lines, in order, on all cores; memory in GiB", Values.FilePath);
         var trace = Values.Option<string?>("--trace", "FILE", "write the step's timeline there, for Perfetto", Values.FilePath);
+        var page = Values.Option<string?>("--page", "FILE", "write the step's timeline there as a page for a browser", Values.FilePath);
         var deterministic = Values.Flag("--deterministic", "with a bit-reproducible attention where the profile's constants are of a faster one: 0.86 of its backward's rate");
         var explain = Values.Flag("--explain", Explanations.Help);
         var json = Values.Flag("--json", "print one JSON object");
         command.Arguments.Add(model);
         policy.AddTo(command);
-        Option[] options = [seqlen, device, host, hardware, globalBatch, recipe, deterministic, batch, trace, explain, json];
+        Option[] options = [seqlen, device, host, hardware, globalBatch, recipe, deterministic, batch, trace, page, explain, json];
         foreach (var option in options)
         {
             command.Options.Add(option);
@@ -46,7 +51,7 @@ internal static class SimulateVerb
 
         command.SetAction(parsed =>
         {
-            var wanted = new Wanted(parsed.GetValue(batch), parsed.GetValue(trace), policy.Cache(parsed), parsed.GetValue(explain), parsed.GetValue(json));
+            var wanted = new Wanted(parsed.GetValue(batch), parsed.GetValue(trace), parsed.GetValue(page), policy.Cache(parsed), parsed.GetValue(explain), parsed.GetValue(json));
             if (wanted.Batch is not null)
             {
                 return (int)Batch(wanted, parsed.GetValue(model) is not null || parsed.GetValue(seqlen) is not null || parsed.GetValue(hardware) is not null);
@@ -90,6 +95,13 @@ internal static class SimulateVerb
             PerfettoTrace.WriteTo(path, step.Schedule, step.Timeline);
         }
 
+        if (wanted.Page is { } page)
+        {
+            using var file = AtomicFile.Create(page);
+            file.Write(Encoding.UTF8.GetBytes(TimelinePage.Of(TitleOf(request), step.Schedule, new ShownStep($"for {request.Hardware.Name}", ResultSource.Simulated, step.Timeline))));
+            file.Commit();
+        }
+
         if (!wanted.Json)
         {
             SimulationReport.Write(Console.Out, request, step);
@@ -102,11 +114,14 @@ internal static class SimulateVerb
         return ExitCode.Ok;
     }
 
+    private static string TitleOf(SimulationRequest request) =>
+        $"{Path.GetFileNameWithoutExtension(request.ModelPath)}, sequences of {request.Seqlen} on {request.Hardware.Name}: {request.Budget.Device} of device memory, {request.Budget.Host} of host memory";
+
     private static ExitCode Batch(Wanted wanted, bool hasRequest)
     {
-        if (hasRequest || wanted.Trace is not null || wanted.Explain)
+        if (hasRequest || wanted.Trace is not null || wanted.Page is not null || wanted.Explain)
         {
-            throw new UserErrorException("--batch takes its requests from the file: leave out <model>, --seqlen, --hardware, --trace and --explain");
+            throw new UserErrorException("--batch takes its requests from the file: leave out <model>, --seqlen, --hardware, --trace, --page and --explain");
         }
 
         SimulationBatch.Run(wanted.Batch!, Console.Out, wanted.Cache);

@@ -1,0 +1,64 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Reports.Pages;
+
+/// <summary>One pair of budgets: what it brings, or why nothing fits. The same pair is one cell of a map.</summary>
+public sealed record HeatmapCell(double HostGiB, double DeviceGiB, ResultSource Source)
+{
+    /// <summary>tok/s; null where it is not known.</summary>
+    public double? TokensPerSecond { get; init; }
+
+    /// <summary>TFLOP/s (10^12).</summary>
+    public double? TeraflopsPerSecond { get; init; }
+
+    /// <summary>Model FLOPs utilization of the dense peak, 0 to 1.</summary>
+    public double? Mfu { get; init; }
+
+    /// <summary>Hardware FLOPs utilization, recomputation included, 0 to 1.</summary>
+    public double? Hfu { get; init; }
+
+    /// <summary>Why nothing fits; null where something does.</summary>
+    public string? Infeasible { get; init; }
+
+    /// <summary>The plan in a few lines, for people.</summary>
+    public string? Plan { get; init; }
+
+    /// <summary>The cell's timeline, as a link relative to the page.</summary>
+    public string? Timeline { get; init; }
+}
+
+/// <summary>Results over host and device memory, for one machine, model and sequence length.</summary>
+/// <param name="Name">Says whose results these are: "predicted, policy auto", "published".</param>
+public sealed record Heatmap(string Name, string Machine, string Model, int Seqlen, ImmutableArray<HeatmapCell> Cells)
+{
+    /// <summary>Refuses what cannot be drawn.</summary>
+    /// <exception cref="ArgumentException">There is no cell, two have the same budgets, one has neither a figure nor a reason, or a figure is no finite number.</exception>
+    public void Check()
+    {
+        if (Cells.IsDefaultOrEmpty)
+        {
+            throw new ArgumentException($"{Name} has no cell to draw");
+        }
+
+        var seen = new HashSet<(double, double)>();
+        foreach (var cell in Cells)
+        {
+            string place = $"{Name}, host {cell.HostGiB} GiB and device {cell.DeviceGiB} GiB";
+            double?[] figures = [cell.TokensPerSecond, cell.TeraflopsPerSecond, cell.Mfu, cell.Hfu];
+            if (!double.IsFinite(cell.HostGiB) || !double.IsFinite(cell.DeviceGiB) || figures.Any(f => f is { } figure && !double.IsFinite(figure)))
+            {
+                throw new ArgumentException($"{place}: a figure is no finite number");
+            }
+
+            if (!seen.Add((cell.HostGiB, cell.DeviceGiB)))
+            {
+                throw new ArgumentException($"{place}: there are two cells with these budgets");
+            }
+
+            if (cell.Infeasible is null && figures.All(f => f is null))
+            {
+                throw new ArgumentException($"{place}: the cell has neither a figure nor a reason why nothing fits");
+            }
+        }
+    }
+}

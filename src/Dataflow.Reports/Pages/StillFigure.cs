@@ -1,0 +1,70 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Text;
+using Dataflow.Model;
+
+namespace Dataflow.Reports.Pages;
+
+/// <summary>
+/// Figures for paper and slides, drawn from the same specification as the pages: SVG by node, and PNG and PDF from the SVG by rsvg-convert.
+/// Pages need neither program.
+/// </summary>
+public static class StillFigure
+{
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(1);
+
+    /// <summary>A heatmap as SVG.</summary>
+    /// <param name="against">Draws the difference from it, if given.</param>
+    /// <exception cref="UserErrorException">node is missing or failed; the message says what to do.</exception>
+    public static string Svg(Heatmap map, HeatmapMetric metric, Heatmap? against = null) =>
+        Encoding.UTF8.GetString(Run("node", ["-"], Encoding.UTF8.GetBytes(HeatmapPage.Program(map, metric, against)), "node (on Debian: apt-get install nodejs); the pages themselves need none"));
+
+    /// <summary>A figure as PNG, two pixels to each of the SVG's.</summary>
+    /// <exception cref="UserErrorException">rsvg-convert is missing or failed; the message says what to do.</exception>
+    public static byte[] Png(string svg) => Convert(svg, "png", "--zoom", "2");
+
+    /// <summary>A figure as PDF.</summary>
+    /// <exception cref="UserErrorException">rsvg-convert is missing or failed; the message says what to do.</exception>
+    public static byte[] Pdf(string svg) => Convert(svg, "pdf");
+
+    private static byte[] Convert(string svg, string format, params string[] more) =>
+        Run("rsvg-convert", ["--format", format, .. more], Encoding.UTF8.GetBytes(svg), "rsvg-convert (on Debian: apt-get install librsvg2-bin), or take the SVG");
+
+    private static byte[] Run(string program, string[] arguments, byte[] input, string remedy)
+    {
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        try
+        {
+            using var process = Process.Start(start)!;
+            var errors = process.StandardError.ReadToEndAsync();
+            using var output = new MemoryStream();
+            var reading = process.StandardOutput.BaseStream.CopyToAsync(output);
+            try
+            {
+                process.StandardInput.BaseStream.Write(input);
+                process.StandardInput.Close();
+            }
+            catch (IOException)
+            {
+                // It ended without reading everything: its exit status and its message say why.
+            }
+
+            if (!process.WaitForExit(s_limit))
+            {
+                process.Kill(entireProcessTree: true);
+                throw new UserErrorException($"{program} did not draw the figure within {s_limit.TotalSeconds} seconds");
+            }
+
+            reading.Wait();
+            return process.ExitCode == 0 && output.Length > 0
+                ? output.ToArray()
+                : throw new UserErrorException($"{program} could not draw the figure and says: {FirstLine(errors.Result)}");
+        }
+        catch (Win32Exception)
+        {
+            throw new UserErrorException($"a still figure is drawn by {program}, which was not found: install {remedy}");
+        }
+    }
+
+    private static string FirstLine(string text) => text.Split('\n').FirstOrDefault(l => l.Contains("rror", StringComparison.Ordinal)) ?? text.Trim().Split('\n')[0];
+}

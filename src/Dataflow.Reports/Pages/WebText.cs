@@ -1,0 +1,49 @@
+using System.Text;
+using System.Text.Encodings.Web;
+
+namespace Dataflow.Reports.Pages;
+
+/// <summary>Pages as one text: a frame with its styles, scripts and data inside, so that a page needs neither network nor neighbours.</summary>
+internal static class WebText
+{
+    private const string Prefix = "Dataflow.Reports.Web.";
+
+    /// <summary>A text that the assembly carries.</summary>
+    /// <exception cref="InvalidOperationException">The build left it out.</exception>
+    public static string Load(string name)
+    {
+        using var stream = typeof(WebText).Assembly.GetManifestResourceStream(Prefix + name)
+            ?? throw new InvalidOperationException($"{name} is not part of this build: run `make pages-deps build`");
+        using var reader = new StreamReader(stream, Encoding.UTF8);
+        return reader.ReadToEnd();
+    }
+
+    /// <summary>Several texts, one after the other.</summary>
+    public static string Load(params ReadOnlySpan<string> names)
+    {
+        var text = new StringBuilder();
+        foreach (string name in names)
+        {
+            text.Append(Load(name)).Append('\n');
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>The frame with everything in its place.</summary>
+    /// <param name="frame">Has the marks <c>{{title}}</c>, <c>{{style}}</c>, <c>{{data}}</c> and <c>{{script}}</c>, each once and in this order.</param>
+    /// <param name="json">Data for the script, which holds no <c>&lt;</c>: System.Text.Json escapes it unless told otherwise.</param>
+    public static string Page(string frame, string title, string style, string json, string script)
+    {
+        var page = new StringBuilder(frame.Length + style.Length + json.Length + script.Length);
+        int from = 0;
+        foreach (var (mark, text) in new[] { ("{{title}}", HtmlEncoder.Default.Encode(title)), ("{{style}}", style), ("{{data}}", json), ("{{script}}", script) })
+        {
+            int at = frame.IndexOf(mark, from, StringComparison.Ordinal);
+            page.Append(frame, from, at - from).Append(text);
+            from = at + mark.Length;
+        }
+
+        return page.Append(frame, from, frame.Length - from).ToString();
+    }
+}

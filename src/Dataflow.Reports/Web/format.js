@@ -1,0 +1,41 @@
+// Quantities for people, in the units of the rest of the project.
+
+const significant = (value, digits) => {
+  if (value === 0) return '0';
+  const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value))));
+  return value.toFixed(Math.min(decimals, 9));
+};
+
+const formatTime = ns => {
+  const size = Math.abs(ns);
+  if (size === 0) return '0';
+  if (size < 1e3) return `${Math.round(ns)} ns`;
+  if (size < 1e6) return `${significant(ns / 1e3, 4)} µs`;
+  if (size < 1e9) return `${significant(ns / 1e6, 4)} ms`;
+  return `${significant(ns / 1e9, 4)} s`;
+};
+
+const formatBytes = bytes => {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let at = 0;
+  while (Math.abs(bytes) >= 1024 && at < units.length - 1) {
+    bytes /= 1024;
+    at++;
+  }
+  return `${at === 0 ? bytes : significant(bytes, 3)} ${units[at]}`;
+};
+
+const formatPercent = share => `${significant(100 * share, 3)}%`;
+
+const formatCount = (count, one, many) => `${count.toLocaleString('en')} ${count === 1 ? one : many ?? one + 's'}`;
+
+// An element with attributes (functions become listeners) and children (strings become text: nothing is ever parsed as HTML).
+const element = (tag, attributes = {}, ...children) => {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === 'function') made.addEventListener(name, value);
+    else if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value === true ? '' : value);
+  }
+  made.append(...children.filter(c => c !== null && c !== undefined));
+  return made;
+};

@@ -1,0 +1,49 @@
+// Opens pages in Debian's Chromium: node SCRIPT.mjs PAGE PLAYWRIGHT CHROMIUM. A script throws at the first thing that is not as it should be.
+// With SCREENSHOTS=DIR each `look` writes the page at two widths, in light and in dark.
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+
+const [file, playwright, executablePath] = process.argv.slice(2);
+const { chromium } = createRequire(import.meta.url)(playwright);
+
+// No network: a page that asks for anything but files is at fault.
+export const inBrowser = async script => {
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--no-first-run'] });
+  try {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    const faults = [];
+    page.on('console', message => ['error', 'warning'].includes(message.type()) && faults.push(message.text()));
+    page.on('pageerror', error => faults.push(error.stack));
+    page.on('request', request => /^(file|data|about):/.test(request.url()) || faults.push(`asked for ${request.url()}`));
+    const begun = performance.now();
+    await page.goto(pathToFileURL(file).href);
+    await page.evaluate(() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+    const opened = performance.now() - begun;
+    await script(page, opened);
+    if (faults.length > 0) throw new Error(`the browser's console says:\n${faults.join('\n')}`);
+  } finally {
+    await browser.close();
+  }
+};
+
+export const expect = (what, seen, wanted) => {
+  const good = wanted instanceof RegExp ? wanted.test(seen) : Object.is(seen, wanted);
+  if (!good) throw new Error(`${what}: expected ${wanted}, found ${seen}`);
+};
+
+export const look = async (page, name) => {
+  const folder = process.env.SCREENSHOTS;
+  for (const width of [1280, 400]) {
+    await page.setViewportSize({ width, height: 900 });
+    await page.waitForTimeout(60); // for the observers of size
+    expect(`${name} at ${width} pixels needs no scrolling sideways`, await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), true);
+    for (const colorScheme of folder ? ['light', 'dark'] : []) {
+      await page.emulateMedia({ colorScheme });
+      await page.waitForTimeout(60);
+      await page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
+    }
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.waitForTimeout(60);
+};

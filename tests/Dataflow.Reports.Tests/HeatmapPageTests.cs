@@ -1,0 +1,74 @@
+using Dataflow.Reports.Pages;
+
+namespace Dataflow.Reports.Tests;
+
+/// <summary>A heatmap's page, and its figure for paper, hold each cell's figures.</summary>
+public class HeatmapPageTests
+{
+    [Fact]
+    public void The_same_map_is_the_same_page_and_nothing_breaks_out_of_it()
+    {
+        var map = SampleMap.Make("</script><img src=x>");
+        string page = HeatmapPage.Of(map, SampleMap.Make("published", 0.9, ResultSource.Published));
+        Assert.Equal(page, HeatmapPage.Of(SampleMap.Make("</script><img src=x>"), SampleMap.Make("published", 0.9, ResultSource.Published)));
+        Assert.Equal(2, page.Split("</script>").Length - 1);
+        Assert.DoesNotContain("<img", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("src=\"http", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("href=\"http", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_cannot_be_drawn_is_refused()
+    {
+        var map = SampleMap.Make();
+        var cell = map.Cells[^1];
+        Refused("no cell", map with { Cells = [] });
+        Refused("two cells with these budgets", map with { Cells = [cell, cell] });
+        Refused("no finite number", map with { Cells = [cell with { Mfu = double.NaN }] });
+        Refused("neither a figure nor a reason", map with { Cells = [new(1, 2, ResultSource.Measured)] });
+        Assert.Contains("compare results of one model", Assert.Throws<ArgumentException>(() => HeatmapPage.Of(map, map with { Seqlen = 512 })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Each_annotated_cell_of_a_figure_is_its_value()
+    {
+        Browser.RequireNode();
+        string svg = StillFigure.Svg(SampleMap.Make(), HeatmapMetric.Tokens);
+        Assert.StartsWith("<svg", svg, StringComparison.Ordinal);
+        foreach (double device in SampleMap.Devices)
+        {
+            foreach (double host in SampleMap.Hosts.Where(h => SampleMap.Fits(h, device)))
+            {
+                double value = SampleMap.Tokens(host, device);
+                Assert.Contains(value >= 1000 ? $">{value:0}</text>" : $">{value:0.0}</text>", svg, StringComparison.Ordinal);
+            }
+        }
+
+        int misfits = SampleMap.Devices.Sum(d => SampleMap.Hosts.Count(h => !SampleMap.Fits(h, d)));
+        Assert.Equal(misfits, svg.Split(">no fit</text>").Length - 1);
+        Assert.Contains("tok/s", svg, StringComparison.Ordinal);
+        Assert.Contains("host memory, GiB", svg, StringComparison.Ordinal);
+        Assert.Equal(svg, StillFigure.Svg(SampleMap.Make(), HeatmapMetric.Tokens));
+    }
+
+    [Fact]
+    public void A_difference_is_in_percent_of_the_other()
+    {
+        Browser.RequireNode();
+        string svg = StillFigure.Svg(SampleMap.Make(), HeatmapMetric.Mfu, SampleMap.Make("published", 0.8, ResultSource.Published));
+        Assert.Equal(SampleMap.Devices.Sum(d => SampleMap.Hosts.Count(h => SampleMap.Fits(h, d))), svg.Split(">+25.0</text>").Length - 1);
+    }
+
+    [Fact]
+    public void A_figure_becomes_png_and_pdf()
+    {
+        Browser.RequireNode();
+        Browser.Require("rsvg-convert");
+        string svg = StillFigure.Svg(SampleMap.Make(), HeatmapMetric.Hfu);
+        Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G'], StillFigure.Png(svg)[..4]);
+        Assert.Equal("%PDF"u8.ToArray(), StillFigure.Pdf(svg)[..4]);
+    }
+
+    private static void Refused(string why, Heatmap map) =>
+        Assert.Contains(why, Assert.Throws<ArgumentException>(() => HeatmapPage.Of(map)).Message, StringComparison.Ordinal);
+}
