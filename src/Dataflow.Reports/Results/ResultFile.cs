@@ -1,0 +1,55 @@
+using Dataflow.Model;
+
+namespace Dataflow.Reports;
+
+/// <summary>What kind of file it is.</summary>
+public enum ResultFormat
+{
+    /// <summary>A result file of this program.</summary>
+    Own,
+
+    /// <summary>The published reference system's columns alone.</summary>
+    Published,
+
+    /// <summary>Another program's.</summary>
+    Generic,
+}
+
+/// <summary>The rows of a result file.</summary>
+/// <param name="StatesSource">Whether it says where its numbers come from; a generic file that does not counts as measured.</param>
+public sealed record ResultFile(string Path, ResultFormat Format, IReadOnlyList<ResultRow> Rows, bool StatesSource)
+{
+    /// <summary>Rows of a published file that a later row of it, the same cell run again, takes the place of.</summary>
+    public IReadOnlyList<ResultRow> Superseded { get; init; } = [];
+
+    /// <summary>Reads a file.</summary>
+    /// <param name="mapping">Of files that are neither ours nor published; others have their own names.</param>
+    /// <exception cref="UserErrorException">It cannot be read or is no result file; the message has file and line.</exception>
+    public static ResultFile Read(string path, ColumnMapping? mapping = null) => ResultReader.Read(path, mapping ?? ColumnMapping.None);
+
+    /// <summary>Reads several files. No cell may be in two of them, unless sources or commits differ.</summary>
+    /// <exception cref="UserErrorException">As above.</exception>
+    public static IReadOnlyList<ResultFile> ReadAll(IEnumerable<string> paths, ColumnMapping? mapping = null)
+    {
+        var files = paths.Select(p => Read(p, mapping)).ToList();
+        var seen = new Dictionary<ResultKey, ResultRow>();
+        foreach (var row in files.SelectMany(f => f.Rows.Select(r => (Row: r, Key: ResultKey.Of(r, f.Format) with { Commit = r.Commit }))))
+        {
+            if (!seen.TryAdd(row.Key, row.Row))
+            {
+                throw new UserErrorException($"{row.Row.Place}: the same cell as {seen[row.Key].Place} ({row.Row.Cell}); give each cell once");
+            }
+        }
+
+        return files;
+    }
+}
+
+/// <summary>What tells a row from all others of its file.</summary>
+internal readonly record struct ResultKey(
+    string? Machine, string? Model, long? Seqlen, double? Host, double? Device, ResultSource Source, string? Policy, string? Dtype, string? System, long? Gpus, long? Nodes, long? Batch, string? Commit)
+{
+    /// <summary>Of a row. A generic file's batch is what was asked for; in others it follows.</summary>
+    public static ResultKey Of(ResultRow r, ResultFormat format) => new(
+        r.Machine, r.Model, r.Seqlen, r.HostGiB, r.DeviceGiB, r.Source, r.Policy, r.Dtype, r.System, r.Gpus, r.Nodes, format == ResultFormat.Generic ? r.SequencesPerStep : null, null);
+}
