@@ -10,12 +10,15 @@ namespace Dataflow.Simulation;
 /// <param name="CeilingSeconds">Of all kernels one after the other, each at the ceilings of the machine.</param>
 public sealed record StepCosts(ImmutableArray<OpCost> Ops, double Flops, double CeilingSeconds)
 {
+    /// <summary>Of <see cref="Flops"/>, those of attention, with what is done again.</summary>
+    public double AttentionFlops { get; private init; }
+
     /// <summary>Of a schedule; each op's kernels are looked at once.</summary>
     public static StepCosts Of(Schedule schedule, Workload workload, CostModel machine)
     {
         var timer = new OpTimer(workload, machine);
         var costs = ImmutableArray.CreateBuilder<OpCost>(schedule.Ops.Length);
-        double flops = 0, ceiling = 0;
+        double flops = 0, attention = 0, ceiling = 0;
         foreach (var op in schedule.Ops)
         {
             var runs = timer.Kernels(op);
@@ -23,10 +26,11 @@ public sealed record StepCosts(ImmutableArray<OpCost> Ops, double Flops, double 
             foreach (var run in runs)
             {
                 flops += run.Times * run.Work.Flops;
+                attention += run.Work.Class is KernelClass.AttentionForward or KernelClass.AttentionBackward ? run.Times * run.Work.Flops : 0;
                 ceiling += run.Times * machine.CeilingSeconds(run.Work);
             }
         }
 
-        return new StepCosts(costs.MoveToImmutable(), flops, ceiling);
+        return new StepCosts(costs.MoveToImmutable(), flops, ceiling) { AttentionFlops = attention };
     }
 }

@@ -1,3 +1,6 @@
+using System.ComponentModel;
+using System.Diagnostics;
+
 namespace Dataflow.Cli;
 
 /// <summary>The checkout that the program was built in, if it still runs from there: it holds models and the demo's text.</summary>
@@ -19,6 +22,34 @@ internal static class Checkout
     public static string Cache(string name) => Find("Dataflow.sln") is { } solution
         ? Path.Combine(Path.GetDirectoryName(solution)!, ".cache", name)
         : Path.Combine(AppContext.BaseDirectory, name);
+
+    /// <summary>The commit of the checkout, with a plus sign where sources differ from it; null where git does not say.</summary>
+    public static string? Commit()
+    {
+        if (Find("Dataflow.sln") is not { } solution)
+        {
+            return null;
+        }
+
+        string folder = Path.GetDirectoryName(solution)!;
+        return Git(folder, "rev-parse", "--short=12", "HEAD") is not { Length: > 0 } commit ? null
+            : commit + (Git(folder, "status", "--porcelain", "--untracked-files=no", "--", "src", "models", "profiling", "kernels", "native") is { Length: > 0 } ? "+" : "");
+    }
+
+    private static string? Git(string folder, params string[] arguments)
+    {
+        try
+        {
+            using var git = Process.Start(new ProcessStartInfo("git", arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true })!;
+            string output = git.StandardOutput.ReadToEnd();
+            git.WaitForExit();
+            return git.ExitCode == 0 ? output.Trim() : null;
+        }
+        catch (Win32Exception)
+        {
+            return null; // there is no git here
+        }
+    }
 
     private static IEnumerable<DirectoryInfo> Above(DirectoryInfo? folder)
     {

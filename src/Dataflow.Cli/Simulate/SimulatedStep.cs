@@ -11,7 +11,8 @@ namespace Dataflow.Cli;
 internal abstract record SimulationAnswer(SimulationRequest Request)
 {
     /// <summary>It does not fit, and why.</summary>
-    internal sealed record Infeasible(SimulationRequest Request, string Reason) : SimulationAnswer(Request);
+    /// <param name="Smallest">The least device memory at the host budget and the least host memory at the device budget; null where that is not known.</param>
+    internal sealed record Infeasible(SimulationRequest Request, string Reason, (Bytes Device, Bytes Host)? Smallest = null) : SimulationAnswer(Request);
 
     /// <summary>It fits.</summary>
     internal sealed record Feasible(SimulationRequest Request, SimulatedStep Step) : SimulationAnswer(Request);
@@ -47,6 +48,12 @@ internal sealed record SimulatedStep(
     /// <summary>The plan's hash.</summary>
     public string Hash => ScheduleHash.Of(Schedule);
 
+    /// <summary>What becomes of activations.</summary>
+    public required SaveCounts Saved { get; init; }
+
+    /// <summary>Of model and recomputed FLOPs, the fractions that are recomputed and that are attention.</summary>
+    public required FlopShares Shares { get; init; }
+
     /// <summary>Why it takes as long as it does; null where that was not asked.</summary>
     public PlanExplanation? Why { get; private init; }
 
@@ -59,7 +66,7 @@ internal sealed record SimulatedStep(
             : (search.Plan(request.Budget), null);
         if (result is PlanResult.Infeasible infeasible)
         {
-            return new SimulationAnswer.Infeasible(request, infeasible.Reason);
+            return new SimulationAnswer.Infeasible(request, infeasible.Reason, (infeasible.SmallestDevice, infeasible.SmallestHost));
         }
 
         var plan = ((PlanResult.Feasible)result).Plan;
@@ -72,7 +79,10 @@ internal sealed record SimulatedStep(
         var throughput = Throughput.Of(
             request.Model, request.Seqlen, geometry.Rows, recomputed, seconds, request.Hardware.PeakFlopsPerSecond(request.ChosenRecipe.Activations));
         var step = new SimulatedStep(
-            plan.Schedule, timeline, costs.Ops, geometry, plan.DevicePeak, plan.HostPeak, seconds, Bound(costs.CeilingSeconds, costs.Ops, machine), throughput);
+            plan.Schedule, timeline, costs.Ops, geometry, plan.DevicePeak, plan.HostPeak, seconds, Bound(costs.CeilingSeconds, costs.Ops, machine), throughput)
+        {
+            Saved = SaveCounts.Of(plan), Shares = new FlopShares(recomputed / costs.Flops, costs.AttentionFlops / costs.Flops),
+        };
         return new SimulationAnswer.Feasible(request, !explain ? step : step with { Why = found is null ? step.Explained() : step.Explained().With(found, request.Budget, search!.Find) });
     }
 
@@ -96,7 +106,7 @@ internal sealed record SimulatedStep(
         var (schedule, timeline, seconds) = ReferencePrediction.Of(plan, machine);
         ImmutableArray<OpCost> costs = [.. ReferenceCosts.Of(plan, schedule, machine)];
         double bound = Bound(ReferenceCosts.CeilingSeconds(plan, schedule, machine), costs, machine);
-        var step = new SimulatedStep(schedule, timeline, costs, plan.Geometry, plan.UsedDevice, plan.UsedHost, seconds, bound, plan.ThroughputAt(seconds));
+        var step = new SimulatedStep(schedule, timeline, costs, plan.Geometry, plan.UsedDevice, plan.UsedHost, seconds, bound, plan.ThroughputAt(seconds)) { Saved = SaveCounts.Of(plan), Shares = FlopShares.Of(plan) };
         return new SimulationAnswer.Feasible(request, explain ? step with { Why = step.Explained() } : step);
     }
 

@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-using System.Text.Json.Nodes;
 using Dataflow.Model;
 
 namespace Dataflow.Cli;
@@ -30,50 +28,8 @@ internal static class SimulationBatch
             }
         }
 
-        Answer(requests, output, cache);
-    }
-
-    /// <summary>
-    /// Requests that differ in budgets alone share one search, which is let go with the last of them. Groups are answered side by side; where there are fewer
-    /// of them than cores, so are the requests of a group.
-    /// </summary>
-    private static void Answer(List<SimulationRequest> requests, TextWriter output, PlanCache cache)
-    {
-        int[][] groups = [.. requests.Select((request, i) => (Key: GroupOf(request) ?? $"{i}", i)).GroupBy(r => r.Key, (_, all) => all.Select(r => r.i).ToArray())];
         var lines = new OrderedLines(output, requests.Count);
-        int cores = Environment.ProcessorCount;
-        var within = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, cores / Math.Max(1, groups.Length)) };
-        Parallel.ForEach(Partitioner.Create(groups, EnumerablePartitionerOptions.NoBuffering), new ParallelOptions { MaxDegreeOfParallelism = cores }, group =>
-        {
-            var search = new Lazy<BudgetSearch?>(() => SimulationAnswer.SearchFor(requests[group[0]], cache));
-            Parallel.ForEach(Partitioner.Create(group, EnumerablePartitionerOptions.NoBuffering), within, i => lines.Put(i, Answer(requests[i], search).ToJsonString()));
-        });
-    }
-
-    /// <summary>What requests have in common that one search answers; null for a request that none does.</summary>
-    private static string? GroupOf(SimulationRequest request)
-    {
-        try
-        {
-            return request.Policy == PlanPolicy.Auto ? PlanKey.OfSearch(request.ToPlan(), request.Hardware) : null;
-        }
-        catch (Exception e) when (e is UserErrorException or OverflowException)
-        {
-            return null; // its answer will say so
-        }
-    }
-
-    /// <summary>A request that a policy refuses to look at is one without a plan: the others go on.</summary>
-    private static JsonObject Answer(SimulationRequest request, Lazy<BudgetSearch?> search)
-    {
-        try
-        {
-            return SimulationJson.Of(SimulationAnswer.Of(request, search.Value));
-        }
-        catch (UserErrorException e)
-        {
-            return SimulationJson.Of(new SimulationAnswer.Infeasible(request, e.Message));
-        }
+        SimulationGroups.Answer(requests, cache, (i, answer) => lines.Put(i, SimulationJson.Of(answer).ToJsonString()));
     }
 
     private static IEnumerable<string> Lines(string path)
