@@ -207,7 +207,16 @@ public class SweepTests
 
         Assert.True(experiments >= 16 + 8 + 3);
         var published = ResultFile.Read(Path.Combine(Programs.Root, "bench", "published", "published_sweeps.csv")).Rows;
-        Assert.Empty(published.Select(r => (r.Machine!, r.Model!, r.Seqlen!.Value, r.HostGiB!.Value, r.DeviceGiB!.Value)).Where(k => !cells.Contains(k)));
+        Assert.All(published, r => Assert.True(cells.Contains((r.Machine!, r.Model!, r.Seqlen!.Value, r.HostGiB!.Value, r.DeviceGiB!.Value)), r.Cell));
+    }
+
+    [Fact]
+    public void Two_sweeps_do_not_write_one_file()
+    {
+        using var scratch = new ScratchFolder();
+        Programs.Good(Sweep(scratch, "reference"));
+        using var other = new FileStream(scratch.File("out.csv.sweep.json"), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+        Assert.Contains("out.csv is being written by another sweep", Programs.Refused(2, Sweep(scratch, "reference")), StringComparison.Ordinal);
     }
 
     private static int Lines(string path)

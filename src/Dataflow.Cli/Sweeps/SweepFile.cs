@@ -15,9 +15,11 @@ internal sealed class SweepFile : IDisposable
 {
     private readonly string path;
     private readonly FileStream file;
+    private readonly FileStream claim;
     private readonly Lock gate = new();
 
-    private SweepFile(string path, FileStream file, HashSet<(string, string, long, double, double)> done) => (this.path, this.file, Done) = (path, file, done);
+    private SweepFile(string path, FileStream file, FileStream claim, HashSet<(string, string, long, double, double)> done) =>
+        (this.path, this.file, this.claim, Done) = (path, file, claim, done);
 
     /// <summary>Cells that it already had.</summary>
     public HashSet<(string, string, long, double, double)> Done { get; }
@@ -36,14 +38,18 @@ internal sealed class SweepFile : IDisposable
                 AtomicFile.WriteText(Sidecar(path), fingerprint.ToJsonString() + "\n");
             }
 
-            var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+            var claim = Claim(path);
+            FileStream? file = null;
             try
             {
-                return new SweepFile(path, file, GoOn(path, file, fingerprint, cells));
+                CheckExperiment(path, claim, fingerprint);
+                file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+                return new SweepFile(path, file, claim, GoOn(path, file, cells));
             }
             catch
             {
-                file.Dispose();
+                file?.Dispose();
+                claim.Dispose();
                 throw;
             }
         }
@@ -80,12 +86,32 @@ internal sealed class SweepFile : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => file.Dispose();
+    public void Dispose()
+    {
+        file.Dispose();
+        claim.Dispose();
+    }
+
+    /// <summary>One sweep at a time: the file beside the results is locked for as long as the process lives.</summary>
+    private static FileStream Claim(string path)
+    {
+        try
+        {
+            return new FileStream(Sidecar(path), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (FileNotFoundException)
+        {
+            throw new UserErrorException($"{path} is there, and {Sidecar(path)} does not say which experiment it is of; give another --out");
+        }
+        catch (IOException) when (File.Exists(Sidecar(path)))
+        {
+            throw new UserErrorException($"{path} is being written by another sweep; wait for its end, or give another --out");
+        }
+    }
 
     /// <summary>The cells that are there, after the torn line is gone.</summary>
-    private static HashSet<(string, string, long, double, double)> GoOn(string path, FileStream file, JsonObject fingerprint, IReadOnlyList<SweepCell> cells)
+    private static HashSet<(string, string, long, double, double)> GoOn(string path, FileStream file, IReadOnlyList<SweepCell> cells)
     {
-        CheckExperiment(path, fingerprint);
         byte[] content = new byte[file.Length];
         file.ReadExactly(content);
         int whole = Array.LastIndexOf(content, (byte)'\n') + 1;
@@ -120,13 +146,12 @@ internal sealed class SweepFile : IDisposable
             : rows.Select(KeyOf).ToHashSet();
     }
 
-    private static void CheckExperiment(string path, JsonObject fingerprint)
+    private static void CheckExperiment(string path, FileStream claim, JsonObject fingerprint)
     {
-        string sidecar = Sidecar(path);
         JsonNode? before;
         try
         {
-            before = File.Exists(sidecar) ? JsonNode.Parse(File.ReadAllText(sidecar)) : null;
+            before = JsonNode.Parse(claim);
         }
         catch (JsonException)
         {
@@ -135,7 +160,7 @@ internal sealed class SweepFile : IDisposable
 
         if (before is not JsonObject)
         {
-            throw new UserErrorException($"{path} is there, and {sidecar} does not say which experiment it is of; give another --out");
+            throw new UserErrorException($"{path} is there, and {Sidecar(path)} does not say which experiment it is of; give another --out");
         }
 
         string[] changed = [.. fingerprint.Where(part => !JsonNode.DeepEquals(part.Value, before[part.Key])).Select(part => part.Key)];

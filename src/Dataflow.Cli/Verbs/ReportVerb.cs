@@ -53,7 +53,8 @@ internal static class ReportVerb
             }
 
             var settings = new ReportSettings(
-                parsed.GetValue(all), parsed.GetValue(nodes) ?? ReportSettings.Default.Nodes, parsed.GetValue(efficiencies) ?? ReportSettings.Default.Efficiencies,
+                parsed.GetValue(all), parsed.GetValue(nodes) is { Length: > 0 } some ? some : ReportSettings.Default.Nodes,
+                parsed.GetValue(efficiencies) is { Length: > 0 } fractions ? fractions : ReportSettings.Default.Efficiencies,
                 t is { } wanted ? new RunLength.Tokens(wanted) : n is { } sequences ? new RunLength.Samples(sequences) : s is { } count ? new RunLength.Steps(count) : ReportSettings.Default.Length,
                 parsed.GetValue(batch), parsed.GetValue(price));
             string folder = parsed.GetValue(output) ?? throw new UserErrorException("--out is missing; name the folder to write, for example --out report");
