@@ -6,7 +6,7 @@ public class FolderTests
     private const int LongestSource = 500;
     private const int LongestReadme = 60;
 
-    private static readonly string[] s_sources = [".cs", ".cu", ".cuh", ".c", ".cpp", ".h"];
+    private static readonly string[] s_sources = [".cs", ".cu", ".cuh", ".c", ".cpp", ".h", ".js", ".mjs"];
 
     [Fact]
     public void Sources_are_short() => Report.None(

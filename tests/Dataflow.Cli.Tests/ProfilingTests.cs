@@ -53,11 +53,24 @@ public class ProfilingTests
     }
 
     [Fact]
+    public void A_page_shows_the_measured_step_below_its_prediction()
+    {
+        using var scratch = new ScratchFolder();
+        string file = scratch.File("step.html");
+        string output = Programs.Good(Programs.Dataflow(Training($"--device cpu --hardware cpu --page {file} --trace-steps 2")));
+        Assert.Contains($"Timeline in {file}", output, StringComparison.Ordinal);
+        string page = File.ReadAllText(file);
+        int predicted = page.IndexOf("\"source\":\"Simulated\"", StringComparison.Ordinal);
+        Assert.InRange(predicted, 0, page.IndexOf("\"name\":\"step 2 on cpu", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Traces_that_cannot_be_made_are_refused_before_training()
     {
         Assert.Contains("--interleaving", Programs.Refused(2, Programs.Dataflow(Training("--trace trace.json --interleaving 1"))), StringComparison.Ordinal);
         Assert.Contains("step 9", Programs.Refused(2, Programs.Dataflow(Training("--trace trace.json --trace-steps 1,9"))), StringComparison.Ordinal);
         Assert.Contains("no-such-folder", Programs.Refused(2, Programs.Dataflow(Training("--trace no-such-folder/trace.json"))), StringComparison.Ordinal);
+        Assert.Contains("no-such-folder", Programs.Refused(2, Programs.Dataflow(Training("--page no-such-folder/step.html"))), StringComparison.Ordinal);
         Assert.Contains("--device cuda", Programs.Refused(2, Programs.Dataflow(Training("--profile-steps 1,2"))), StringComparison.Ordinal);
     }
 

@@ -100,6 +100,7 @@ public class SimulateTests
     [InlineData("simulate nano --seqlen 128 --device-memory 1 --host-memory 1 --hardware h100 --policy reference --dtype fp32", "policy reference has bf16 only")]
     [InlineData("simulate 8b --seqlen 8192 --device-memory 24 --host-memory 75 --hardware h100 --policy reference --global-batch 8192", "whole rounds of 16384 tokens")]
     [InlineData("simulate nano --batch nothing.jsonl", "leave out <model>")]
+    [InlineData("simulate --batch nothing.jsonl --page step.html", "leave out <model>, --seqlen, --hardware, --trace, --page and --explain")]
     [InlineData("simulate --batch nothing.jsonl --explain", "leave out <model>, --seqlen, --hardware, --trace, --page and --explain")]
     [InlineData("simulate --batch nothing.jsonl", "nothing.jsonl cannot be read")]
     public void What_is_missing_or_wrong_is_one_sentence(string arguments, string message) =>
@@ -113,7 +114,7 @@ public class SimulateTests
     public void The_summary_names_stalls_and_the_trace_has_every_op()
     {
         using var scratch = new ScratchFolder();
-        string text = Programs.Good(Programs.Dataflow($"{Reference} --global-batch 65536 --trace {scratch.File("trace.json")}"));
+        string text = Programs.Good(Programs.Dataflow($"{Reference} --global-batch 65536 --trace {scratch.File("trace.json")} --page {scratch.File("step.html")}"));
         Assert.Contains("65,536 tokens", text, StringComparison.Ordinal);
         Assert.Contains("Compute waits for:", text, StringComparison.Ordinal);
         Assert.Contains("speed of light", text, StringComparison.Ordinal);
@@ -122,6 +123,7 @@ public class SimulateTests
         string ops = summary[(summary.IndexOf(": ", StringComparison.Ordinal) + 2)..].Split(' ')[0].Replace(",", "", StringComparison.Ordinal);
         Assert.Equal(ops, $"{events.Count(e => e.GetProperty("ph").GetString() == "X")}");
         Assert.All(events.Where(e => e.GetProperty("ph").GetString() == "X"), e => Assert.True(e.GetProperty("ts").GetDouble() >= 0 && e.GetProperty("dur").GetDouble() >= 0));
+        Assert.Contains("\"source\":\"Simulated\"", File.ReadAllText(scratch.File("step.html")), StringComparison.Ordinal);
         Assert.Equal(["compute", "h2d", "d2h", "h2d-kv"], events.Where(e => e.GetProperty("ph").GetString() == "M").Select(e => e.GetProperty("args").GetProperty("name").GetString()));
     }
 }

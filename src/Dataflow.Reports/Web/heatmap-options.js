@@ -80,7 +80,7 @@ const heatmapOption = (set, metric, against, colours, heading) => {
     xAxis: axis('host memory, GiB', hosts, 26),
     yAxis: axis('device memory, GiB', devices, 42),
     visualMap: {
-      type: 'continuous', orient: 'horizontal', left: 62, bottom: 4, itemWidth: 14, itemHeight: 180, min: low, max: high, inRange: { color: stops },
+      type: 'continuous', orient: 'horizontal', left: 8, bottom: 4, itemWidth: 14, itemHeight: 150, min: low, max: high, inRange: { color: stops },
       text: [`${legend(high)} ${against ? '' : unit}`, legend(low)], textStyle: text, hoverLink: false, show: values.length > 0,
     },
     series: [{

@@ -10,10 +10,11 @@ const coloursNow = () => Object.fromEntries(['page', 'text', 'quiet', 'line'].ma
 const placeOf = cell => `host ${cell.host} GiB, device ${cell.device} GiB`;
 const shown = Object.keys(metrics).filter(m => main.cells.some(c => valueOf(c, m) !== null));
 
-// All that is known of a cell, as rows of a list.
-const rowsOf = (cell, source) => cell.infeasible
+// All that is known of a cell, as rows of a list; the panel has the digits that annotations leave out.
+const exact = value => String(Number(value.toPrecision(10)));
+const rowsOf = (cell, source, digits = m => metrics[m].format) => cell.infeasible
   ? [[source, `does not fit: ${cell.infeasible}`]]
-  : shown.filter(m => valueOf(cell, m) !== null).map(m => [metrics[m].unit, `${metrics[m].format(valueOf(cell, m))} (${source})`]);
+  : shown.filter(m => valueOf(cell, m) !== null).map(m => [metrics[m].unit, `${digits(m)(valueOf(cell, m))} (${source})`]);
 const listOfRows = rows => element('dl', {}, ...rows.flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, value)]));
 
 const tooltipOf = ({ cell, other }) => element('div', { style: 'max-width:320px;white-space:normal;font-size:13px' },
@@ -27,7 +28,7 @@ const openCell = ({ cell, other }) => {
     element('iframe', { src: cell.page, title: `Timeline: ${placeOf(cell)}` })] : [];
   byId('plan').replaceChildren(
     element('h2', {}, placeOf(cell)),
-    listOfRows([...rowsOf(cell, cell.source), ...(other ? rowsOf(other, `${state.against.name}, ${other.source}`) : [])]),
+    listOfRows([...rowsOf(cell, cell.source, () => exact), ...(other ? rowsOf(other, `${state.against.name}, ${other.source}`, () => exact) : [])]),
     ...(cell.plan ? [element('pre', {}, cell.plan)] : []), ...timeline);
 };
 

@@ -312,13 +312,13 @@ class Drawing {
     c.fill();
   }
 
-  // The text, without its first words or shortened where it is too wide.
+  // The text; where it is too wide, without its kind, which the colour says, and then shortened.
   cut(text, width, kind) {
     const { context: c } = this;
     if (c.measureText(text).width <= width) return text;
-    const short = kind ? text.slice(kind.length + 1) : '';
-    if (short && c.measureText(short).width <= width) return short;
-    const fits = lowerBound(text.length, i => c.measureText(`${text.slice(0, i + 1)}…`).width <= width);
-    return fits > 0 ? `${text.slice(0, fits)}…` : '';
+    const short = kind ? text.slice(kind.length + 1) || text : text;
+    if (c.measureText(short).width <= width) return short;
+    const fits = lowerBound(short.length, i => c.measureText(`${short.slice(0, i + 1)}…`).width <= width);
+    return fits > 1 ? `${short.slice(0, fits)}…` : '';
   }
 }

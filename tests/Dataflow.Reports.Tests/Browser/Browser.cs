@@ -7,7 +7,7 @@ internal static class Browser
 {
     private const int OldestNode = 20;
 
-    private static string Root { get; } = FindRoot();
+    public static string Root { get; } = FindRoot();
 
     private static string Playwright => Path.Combine(Root, ".cache", "web", "node_modules", "playwright-core");
 

@@ -19,6 +19,7 @@ await inBrowser(async (page, opened) => {
   await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
   expect('the plan of the cell', await page.textContent('#plan h2'), 'host 96 GiB, device 24 GiB');
   expect('its text', await page.textContent('#plan pre'), /parameters of 16 layers stay, 16 travel\nsaves <all> for 24 GiB/);
+  expect('its figure, unrounded', await page.textContent('#plan dl'), /3072\.25 \(simulated\)/);
   await page.frameLocator('#plan iframe').locator('h1', { hasText: 'sample' }).waitFor();
   await look(page, 'plan');
 
