@@ -58,8 +58,8 @@ const draw = () => {
   byId('chart').setAttribute('aria-label', `Heatmap of ${metrics[state.metric].name}: ${hosts.length} host by ${devices.length} device memories; the table below has the same values.`);
   byId('subtitle').textContent = `${subtitleOf(main, state.against)} · ${metrics[state.metric].name}, ${state.against ? 'difference in %' : metrics[state.metric].unit}`;
   byId('key').textContent = state.against
-    ? `Difference in ${metrics[state.metric].unit}, in % of ${state.against.name}. Black: fits in neither; uncoloured: fits in one of them alone.`
-    : `${metrics[state.metric].unit}, by colour and figure. Black: does not fit in these memories. Hover for the plan's summary, click for the plan.`;
+    ? `Difference in ${metrics[state.metric].unit}, in % of ${state.against.name}. Black: fits in neither; uncoloured: fits in one of them alone; blank: no result.`
+    : `${metrics[state.metric].unit}, by colour and figure. Black: does not fit in these memories; blank: no result. Hover for the plan's summary, click for the plan.`;
   fillTable();
 };
 
