@@ -7,7 +7,7 @@ cache=$web/../../../.cache/web
 mkdir -p "$cache"
 cache=$(cd "$cache" && pwd)
 
-stamp=$(cat "$web/package.json" "$web/package-lock.json" "$web/charts.entry.mjs" | cksum)
+stamp=$(cat "$web/package.json" "$web/package-lock.json" "$web/charts.entry.mjs" "$0" | cksum)
 if [ -f "$cache/charts.js" ] && [ "$(cat "$cache/stamp" 2>/dev/null)" = "$stamp" ]; then
     exit 0
 fi
@@ -21,7 +21,15 @@ if ! (cd "$cache" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=err
     exit 1
 fi
 NODE_PATH=$cache/node_modules "$cache/node_modules/.bin/esbuild" "$web/charts.entry.mjs" --bundle --minify --format=iife --global-name=echarts \
-    --legal-comments=inline --log-level=warning --outfile="$cache/charts.js.tmp"
+    --log-level=warning --outfile="$cache/bundle.tmp"
+# Pages are given away with the library inside them: its licences go along.
+{
+    echo '/*'
+    (cd "$cache/node_modules" && cat echarts/LICENSE echarts/NOTICE zrender/LICENSE tslib/LICENSE.txt | sed 's#\*/#* /#g; s#</#< /#g')
+    echo '*/'
+    cat "$cache/bundle.tmp"
+} >"$cache/charts.js.tmp"
+rm "$cache/bundle.tmp"
 mv "$cache/charts.js.tmp" "$cache/charts.js"
 printf '%s\n' "$stamp" >"$cache/stamp"
 echo "fetch-charts: $(wc -c <"$cache/charts.js") bytes of charts' library in .cache/web." >&2
