@@ -47,6 +47,10 @@ public sealed class PlanSearch
 {
     // Simulated side by side; fixed, so that what is simulated does not depend on the number of cores.
     private const int Batch = 4;
+
+    // No plan was found to be faster than its estimate by as much: those beyond are left out although their bound, which knows nothing of waiting, would
+    // let them in. They are the ones of many small chunks, which take longest to simulate.
+    private const double FarOff = 1.2;
     private readonly PlanRequest request;
     private readonly CostModel machine;
     private readonly List<PlanFamily> families;
@@ -82,7 +86,7 @@ public sealed class PlanSearch
             var batch = new List<ShortlistEntry>();
             for (; at < entries.Count && batch.Count < Batch; at++)
             {
-                if (entries[at].Bound <= best)
+                if (entries[at].Bound <= best && entries[at].Estimate / FarOff <= best)
                 {
                     batch.Add(entries[at]);
                 }
