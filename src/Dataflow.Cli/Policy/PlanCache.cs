@@ -9,8 +9,8 @@ using Dataflow.Training;
 namespace Dataflow.Cli;
 
 /// <summary>What a search chose.</summary>
-/// <param name="Hash">Of the plan that it is lowered to.</param>
-internal sealed record CachedChoice(PlanChoice Choice, string Hash);
+/// <param name="Hash">Of the plan that it is lowered to; null as long as it was not.</param>
+internal sealed record CachedChoice(PlanChoice Choice, string? Hash);
 
 /// <summary>
 /// Choices of earlier searches, a file each, named by all that the search depended on. It only saves time: what cannot be read counts as not

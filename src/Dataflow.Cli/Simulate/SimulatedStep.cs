@@ -37,6 +37,9 @@ internal abstract record SimulationAnswer(SimulationRequest Request)
     /// <exception cref="UserErrorException">The step is no whole number of rows.</exception>
     public static BudgetSearch? SearchFor(SimulationRequest request, PlanCache cache) =>
         request.Policy == PlanPolicy.Auto ? new BudgetSearch(request.ToPlan(), request.Hardware, cache) : null;
+
+    /// <summary>Why a request has no answer.</summary>
+    public static Infeasible Of(SimulationRequest request, PlanResult.Infeasible why) => new(request, why.Reason, (why.SmallestDevice, why.SmallestHost));
 }
 
 /// <summary>A simulated step and what it says.</summary>
@@ -46,7 +49,7 @@ internal sealed record SimulatedStep(
     Schedule Schedule, Timeline Timeline, ImmutableArray<OpCost> Costs, Geometry Geometry, Bytes Device, Bytes Host, double Seconds, double SpeedOfLight, Throughput Throughput)
 {
     /// <summary>The plan's hash.</summary>
-    public string Hash => ScheduleHash.Of(Schedule);
+    public required string Hash { get; init; }
 
     /// <summary>What becomes of activations.</summary>
     public required SaveCounts Saved { get; init; }
@@ -66,10 +69,16 @@ internal sealed record SimulatedStep(
             : (search.Plan(request.Budget), null);
         if (result is PlanResult.Infeasible infeasible)
         {
-            return new SimulationAnswer.Infeasible(request, infeasible.Reason, (infeasible.SmallestDevice, infeasible.SmallestHost));
+            return SimulationAnswer.Of(request, infeasible);
         }
 
-        var plan = ((PlanResult.Feasible)result).Plan;
+        var step = Of(request, ((PlanResult.Feasible)result).Plan);
+        return new SimulationAnswer.Feasible(request, !explain ? step : step with { Why = found is null ? step.Explained() : step.Explained().With(found, request.Budget, search!.Find) });
+    }
+
+    /// <summary>A plan for a request, in the steady state of its steps.</summary>
+    public static SimulatedStep Of(SimulationRequest request, TrainingPlan plan)
+    {
         var machine = Plans.CostsOn(request.Hardware, request.ChosenRecipe);
         var costs = StepCosts.Of(plan.Schedule, plan.Workload, machine);
         var timeline = Simulator.Steady(plan.Schedule, costs.Ops.AsSpan(), machine.Links);
@@ -78,12 +87,11 @@ internal sealed record SimulatedStep(
         double recomputed = Math.Max(0, costs.Flops - (request.Model.ModelFlops(request.Seqlen) * geometry.Rows));
         var throughput = Throughput.Of(
             request.Model, request.Seqlen, geometry.Rows, recomputed, seconds, request.Hardware.PeakFlopsPerSecond(request.ChosenRecipe.Activations));
-        var step = new SimulatedStep(
+        return new SimulatedStep(
             plan.Schedule, timeline, costs.Ops, geometry, plan.DevicePeak, plan.HostPeak, seconds, Bound(costs.CeilingSeconds, costs.Ops, machine), throughput)
         {
-            Saved = SaveCounts.Of(plan), Shares = new FlopShares(recomputed / costs.Flops, costs.AttentionFlops / costs.Flops),
+            Hash = plan.Hash, Saved = SaveCounts.Of(plan), Shares = new FlopShares(recomputed / costs.Flops, costs.AttentionFlops / costs.Flops),
         };
-        return new SimulationAnswer.Feasible(request, !explain ? step : step with { Why = found is null ? step.Explained() : step.Explained().With(found, request.Budget, search!.Find) });
     }
 
     /// <summary>The published system's plan; a step is as long as that system measures it.</summary>
@@ -106,7 +114,7 @@ internal sealed record SimulatedStep(
         var (schedule, timeline, seconds) = ReferencePrediction.Of(plan, machine);
         ImmutableArray<OpCost> costs = [.. ReferenceCosts.Of(plan, schedule, machine)];
         double bound = Bound(ReferenceCosts.CeilingSeconds(plan, schedule, machine), costs, machine);
-        var step = new SimulatedStep(schedule, timeline, costs, plan.Geometry, plan.UsedDevice, plan.UsedHost, seconds, bound, plan.ThroughputAt(seconds)) { Saved = SaveCounts.Of(plan), Shares = FlopShares.Of(plan) };
+        var step = new SimulatedStep(schedule, timeline, costs, plan.Geometry, plan.UsedDevice, plan.UsedHost, seconds, bound, plan.ThroughputAt(seconds)) { Hash = ScheduleHash.Of(schedule), Saved = SaveCounts.Of(plan), Shares = FlopShares.Of(plan) };
         return new SimulationAnswer.Feasible(request, explain ? step with { Why = step.Explained() } : step);
     }
 

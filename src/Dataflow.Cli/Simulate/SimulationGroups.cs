@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Dataflow.Model;
+using Dataflow.Planning;
 
 namespace Dataflow.Cli;
 
@@ -7,8 +8,8 @@ namespace Dataflow.Cli;
 internal static class SimulationGroups
 {
     /// <summary>
-    /// Requests that differ in budgets alone share one search, which is let go with the last of them. Groups are answered side by side; where there are fewer
-    /// of them than cores, so are the requests of a group.
+    /// Requests that differ in budgets alone share one search, which is let go with the last of them, and those of them that have the same plan share its
+    /// simulation. Groups are answered side by side; where there are fewer of them than cores, so are the requests of a group.
     /// </summary>
     /// <param name="answered">Called once a request with its number, from several threads and in any order.</param>
     public static void Answer(IReadOnlyList<SimulationRequest> requests, PlanCache cache, Action<int, SimulationAnswer> answered)
@@ -18,9 +19,31 @@ internal static class SimulationGroups
         var within = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, cores / Math.Max(1, groups.Length)) };
         Parallel.ForEach(Partitioner.Create(groups, EnumerablePartitionerOptions.NoBuffering), new ParallelOptions { MaxDegreeOfParallelism = cores }, group =>
         {
-            var search = new Lazy<BudgetSearch?>(() => SimulationAnswer.SearchFor(requests[group[0]], cache));
-            Parallel.ForEach(Partitioner.Create(group, EnumerablePartitionerOptions.NoBuffering), within, i => answered(i, Answer(requests[i], search)));
+            if (group.Length == 1)
+            {
+                answered(group[0], Alone(requests[group[0]], cache));
+                return;
+            }
+
+            Together([.. group.Select(i => requests[i])], cache, within, (i, answer) => answered(group[i], answer));
         });
+    }
+
+    private static void Together(IReadOnlyList<SimulationRequest> group, PlanCache cache, ParallelOptions within, Action<int, SimulationAnswer> answered)
+    {
+        var budgets = group.Select(r => r.Budget).ToList();
+        var largest = new MemoryBudget(budgets.Select(b => b.Host).Max(), budgets.Select(b => b.Device).Max());
+        new BudgetSearch(group[0].ToPlan(), group[0].Hardware, cache, largest).PlanAll(
+            budgets, within,
+            (result, numbers) =>
+            {
+                var step = result is PlanResult.Feasible feasible ? SimulatedStep.Of(group[numbers[0]], feasible.Plan) : null;
+                foreach (int i in numbers)
+                {
+                    answered(i, step is null ? SimulationAnswer.Of(group[i], (PlanResult.Infeasible)result) : new SimulationAnswer.Feasible(group[i], step));
+                }
+            },
+            (i, why) => answered(i, new SimulationAnswer.Infeasible(group[i], why)));
     }
 
     /// <summary>What requests have in common that one search answers; null for a request that none does.</summary>
@@ -37,11 +60,11 @@ internal static class SimulationGroups
     }
 
     /// <summary>A request that a policy refuses to look at is one without a plan: the others go on.</summary>
-    private static SimulationAnswer Answer(SimulationRequest request, Lazy<BudgetSearch?> search)
+    private static SimulationAnswer Alone(SimulationRequest request, PlanCache cache)
     {
         try
         {
-            return SimulationAnswer.Of(request, search.Value);
+            return SimulationAnswer.Of(request, SimulationAnswer.SearchFor(request, cache));
         }
         catch (UserErrorException e)
         {
