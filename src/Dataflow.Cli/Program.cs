@@ -4,7 +4,8 @@ using Dataflow.Cli;
 var (plan, show, verify, simulate, frontier) = (PlanVerb.Command(), ShowVerb.Command(), VerifyVerb.Command(), SimulateVerb.Command(), FrontierVerb.Command());
 var (train, gradients, kernels, doctor) = (TrainVerb.Command(), GradientsVerb.Command(), KernelsVerb.Command(), DoctorVerb.Command());
 var (calibrate, sweep, report) = (CalibrateVerb.Command(), SweepVerb.Command(), ReportVerb.Command());
-var root = new RootCommand("Trains Llama- and Qwen3-style transformers whose state does not fit the device, inside two memory budgets.") { plan, show, verify, simulate, sweep, report, frontier, train, gradients, calibrate, kernels, doctor };
+var (map, atlas) = (MapVerb.Command(), AtlasVerb.Command());
+var root = new RootCommand("Trains Llama- and Qwen3-style transformers whose state does not fit the device, inside two memory budgets.") { plan, show, verify, simulate, sweep, map, atlas, report, frontier, train, gradients, calibrate, kernels, doctor };
 return Invocation.Run(
     root,
     new Dictionary<Command, string[]>
@@ -15,6 +16,8 @@ return Invocation.Run(
         [verify] = VerifyVerb.Examples,
         [simulate] = SimulateVerb.Examples,
         [sweep] = SweepVerb.Examples,
+        [map] = MapVerb.Examples,
+        [atlas] = AtlasVerb.Examples,
         [report] = ReportVerb.Examples,
         [frontier] = FrontierVerb.Examples,
         [train] = TrainVerb.Examples,

@@ -26,7 +26,9 @@ public class HeatmapPageTests
         Refused("two cells with these budgets", map with { Cells = [cell, cell] });
         Refused("no finite number", map with { Cells = [cell with { Mfu = double.NaN }] });
         Refused("neither a figure nor a reason", map with { Cells = [new(1, 2, ResultSource.Measured)] });
-        Assert.Contains("compare results of one model", Assert.Throws<ArgumentException>(() => HeatmapPage.Of(map, map with { Seqlen = 512 })).Message, StringComparison.Ordinal);
+        Refused("maps of one model", map, map with { Model = "1b" });
+        Refused("two maps 'predicted, policy auto' of 8b", map, map);
+        Refused("at least one");
     }
 
     [Fact]
@@ -69,6 +71,6 @@ public class HeatmapPageTests
         Assert.Equal("%PDF"u8.ToArray(), StillFigure.Pdf(svg)[..4]);
     }
 
-    private static void Refused(string why, Heatmap map) =>
-        Assert.Contains(why, Assert.Throws<ArgumentException>(() => HeatmapPage.Of(map)).Message, StringComparison.Ordinal);
+    private static void Refused(string why, params Heatmap[] maps) =>
+        Assert.Contains(why, Assert.Throws<ArgumentException>(() => HeatmapPage.Of([.. maps])).Message, StringComparison.Ordinal);
 }

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text.Json;
 using Dataflow.Reports.Pages;
 using Dataflow.Schedules;
@@ -84,7 +85,9 @@ public class TimelinePageTests
     {
         const string Mark = "id=\"data\">";
         int from = page.IndexOf(Mark, StringComparison.Ordinal) + Mark.Length;
-        return JsonDocument.Parse(page[from..page.IndexOf("</script>", from, StringComparison.Ordinal)]);
+        byte[] packed = Convert.FromBase64String(page[from..page.IndexOf("</script>", from, StringComparison.Ordinal)]);
+        using var data = new DeflateStream(new MemoryStream(packed), CompressionMode.Decompress);
+        return JsonDocument.Parse(data);
     }
 
     private static long[] Numbers(JsonElement parent, string name) => Numbers(parent.GetProperty(name));

@@ -13,7 +13,7 @@ internal static class MeasuredCell
     private const double GiB = 1L << 30;
 
     /// <summary>Measures a cell. Whatever goes wrong with it becomes its row.</summary>
-    public static ResultRow Run(SweepCell cell, SimulationRequest request, SweepMeasurement how, PlanCache cache, string? commit)
+    public static ResultRow Run(SweepCell cell, SimulationRequest request, SweepMeasurement how, PlanCache cache, string? commit, SweepTimelines? timelines)
     {
         SimulationAnswer answer;
         try
@@ -31,7 +31,7 @@ internal static class MeasuredCell
             return predicted;
         }
 
-        var outcome = TrainingProcess.Run(Arguments(cell, request, how, predicted), TimeSpan.FromSeconds(how.LimitSeconds));
+        var outcome = TrainingProcess.Run([.. Arguments(cell, request, how, predicted), .. timelines is null ? Array.Empty<string>() : ["--page", timelines.PageOf(predicted)]], TimeSpan.FromSeconds(how.LimitSeconds));
         try
         {
             return outcome.Status == (int)ExitCode.Ok ? Measured(predicted, request, how, outcome) : Failed(predicted, outcome.Fault);

@@ -14,15 +14,22 @@ internal static class SweepConfig
 
     /// <summary>The experiment of that name.</summary>
     /// <exception cref="UserErrorException">The file is no config or has no such experiment.</exception>
-    public static SweepExperiment Read(string path, string name)
+    public static SweepExperiment Read(string path, string name) => Read(path, all => all.TryGetProperty(name, out var experiment) ? Experiment(name, experiment)
+        : throw new UserErrorException($"there is no experiment '{name}'; choose {string.Join(", ", all.EnumerateObject().Select(p => p.Name))}"));
+
+    /// <summary>All experiments.</summary>
+    /// <exception cref="UserErrorException">The file is no config or has no experiment.</exception>
+    public static IReadOnlyList<SweepExperiment> ReadAll(string path) => Read(path, all => all.EnumerateObject().Select(e => Experiment(e.Name, e.Value)).ToList() is { Count: > 0 } experiments
+        ? experiments
+        : throw new UserErrorException("\"experiments\" has none"));
+
+    private static T Read<T>(string path, Func<JsonElement, T> read)
     {
         try
         {
             using var document = JsonDocument.Parse(File.ReadAllText(path), new JsonDocumentOptions { AllowDuplicateProperties = false });
             Known(document.RootElement, Keys, "the config");
-            var all = Member(document.RootElement, "experiments", JsonValueKind.Object, "an object of experiments by name");
-            return all.TryGetProperty(name, out var experiment) ? Experiment(name, experiment)
-                : throw new UserErrorException($"there is no experiment '{name}'; choose {string.Join(", ", all.EnumerateObject().Select(p => p.Name))}");
+            return read(Member(document.RootElement, "experiments", JsonValueKind.Object, "an object of experiments by name"));
         }
         catch (JsonException e)
         {

@@ -47,9 +47,11 @@ internal sealed class SweepProgress(string name, int total, int before) : IDispo
     /// <inheritdoc/>
     public void Dispose()
     {
+        clock.Stop();
         if (shown > 0)
         {
             Console.Error.Write("\r" + new string(' ', shown) + "\r");
+            shown = 0;
         }
     }
 }

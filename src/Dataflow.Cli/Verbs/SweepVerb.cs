@@ -22,11 +22,12 @@ internal static class SweepVerb
         var config = Values.Argument("config", "a JSON file of experiments (bench/sweeps/README.md)", Values.FilePath);
         var experiment = Values.Argument("experiment", "one of its experiments", Values.FilePath);
         var output = Values.Option<string?>("--out", "FILE", "the result file; of an earlier sweep of the same experiment the missing cells alone are made", Values.FilePath);
+        var timelines = Values.Flag("--timelines", "write each cell's timeline as a page, into a folder beside the result file; dataflow map links to them");
         var noCache = Values.Flag("--no-cache", "search for plans even if an earlier search is remembered, and remember nothing");
         var json = Values.Flag("--json", "print one JSON object at the end");
         command.Arguments.Add(config);
         command.Arguments.Add(experiment);
-        Option[] options = [output, noCache, json];
+        Option[] options = [output, timelines, noCache, json];
         foreach (var option in options)
         {
             command.Options.Add(option);
@@ -35,51 +36,24 @@ internal static class SweepVerb
         command.SetAction(parsed => (int)Execute(
             parsed.GetRequiredValue(config), parsed.GetRequiredValue(experiment),
             parsed.GetValue(output) ?? throw new UserErrorException("--out is missing; name the CSV to write, for example --out results.csv"),
-            parsed.GetValue(noCache) ? PlanCache.None : PlanCache.OfThisMachine, parsed.GetValue(json)));
+            parsed.GetValue(timelines), parsed.GetValue(noCache) ? PlanCache.None : PlanCache.OfThisMachine, parsed.GetValue(json)));
         return command;
     }
 
-    private static ExitCode Execute(string config, string name, string path, PlanCache cache, bool json)
+    private static ExitCode Execute(string config, string name, string path, bool timelines, PlanCache cache, bool json)
     {
-        var experiment = SweepConfig.Read(config, name);
-        var cells = experiment.Cells();
-        var requests = new SweepRequests(experiment);
-        using var file = SweepFile.Open(path, requests.Fingerprint(), cells);
-        var left = cells.Where(c => !file.Done.Contains(c.Key)).ToList();
-        TimeSpan elapsed;
-        using (var progress = new SweepProgress(name, cells.Count, file.Done.Count))
-        {
-            void Done(ResultRow row)
-            {
-                file.Append(row);
-                progress.Count(row.Feasible);
-            }
-
-            string? commit = Checkout.Commit();
-            if (experiment.Measurement is { } how)
-            {
-                foreach (var cell in left)
-                {
-                    Done(MeasuredCell.Run(cell, requests.Of(cell), how, cache, commit));
-                }
-            }
-            else
-            {
-                SimulationGroups.Answer([.. left.Select(requests.Of)], cache, (i, answer) => Done(SweepRow.Of(left[i], answer, commit)));
-            }
-
-            elapsed = progress.Elapsed;
-        }
-
-        var rows = file.Finish(cells);
+        using var run = new SweepRun(SweepConfig.Read(config, name), path, timelines);
+        using var progress = new SweepProgress(name, run.Cells, run.Before);
+        var rows = run.Finish(cache, progress.Count);
+        progress.Dispose();
         int feasible = rows.Count(r => r.Feasible);
         Console.Out.WriteLine(json
             ? new JsonObject
             {
-                ["experiment"] = name, ["out"] = path, ["cells"] = cells.Count, ["done_before"] = file.Done.Count, ["feasible"] = feasible, ["infeasible"] = cells.Count - feasible,
-                ["source"] = ResultColumns.NameOf(rows[0].Source), ["seconds"] = elapsed.TotalSeconds,
+                ["experiment"] = name, ["out"] = path, ["cells"] = run.Cells, ["done_before"] = run.Before, ["feasible"] = feasible, ["infeasible"] = run.Cells - feasible,
+                ["source"] = ResultColumns.NameOf(rows[0].Source), ["seconds"] = progress.Elapsed.TotalSeconds,
             }.ToJsonString()
-            : $"{path}: {cells.Count:N0} cells {ResultColumns.NameOf(rows[0].Source)}, {feasible:N0} feasible, {cells.Count - feasible:N0} not; {left.Count:N0} of them now, in {elapsed.TotalSeconds:0.0} s");
+            : $"{path}: {run.Cells:N0} cells {ResultColumns.NameOf(rows[0].Source)}, {feasible:N0} feasible, {run.Cells - feasible:N0} not; {run.Cells - run.Before:N0} of them now, in {progress.Elapsed.TotalSeconds:0.0} s");
         return ExitCode.Ok;
     }
 }

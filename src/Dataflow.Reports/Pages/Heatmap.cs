@@ -31,6 +31,16 @@ public sealed record HeatmapCell(double HostGiB, double DeviceGiB, ResultSource 
 /// <param name="Name">Says whose results these are: "predicted, policy auto", "published".</param>
 public sealed record Heatmap(string Name, string Machine, string Model, int Seqlen, ImmutableArray<HeatmapCell> Cells)
 {
+    /// <summary>The fastest cell; null where none has a speed.</summary>
+    public HeatmapCell? Best => Cells.Where(c => c.TokensPerSecond is not null).MaxBy(c => c.TokensPerSecond);
+
+    /// <summary>Speeds as ratios to those of another map, in the cells in which both have one, in rising order.</summary>
+    public double[] Ratios(Heatmap other)
+    {
+        var theirs = other.Cells.ToDictionary(c => (c.HostGiB, c.DeviceGiB), c => c.TokensPerSecond);
+        return [.. Cells.Select(c => c.TokensPerSecond / theirs.GetValueOrDefault((c.HostGiB, c.DeviceGiB))).OfType<double>().Where(double.IsFinite).Order()];
+    }
+
     /// <summary>Refuses what cannot be drawn.</summary>
     /// <exception cref="ArgumentException">There is no cell, two have the same budgets, one has neither a figure nor a reason, or a figure is no finite number.</exception>
     public void Check()

@@ -14,17 +14,44 @@ public enum HeatmapMetric
 }
 
 /// <summary>
-/// A heatmap as one page of HTML with nothing to fetch: the figures to choose from, hover for the plan's summary, click for the plan and its
-/// timeline, and the difference from other results of the same machine, model and sequence length. Its text is a function of its arguments alone.
+/// Heatmaps of a model on a machine as one page of HTML with nothing to fetch: the sequence length, the results and the figure to choose from, hover for the
+/// plan's summary, click for the plan and its timeline, and differences between results of the same length. Its text is a function of its arguments alone.
 /// </summary>
 public static class HeatmapPage
 {
     /// <summary>The page.</summary>
-    /// <param name="others">What the map can be compared with; cells are matched by their budgets.</param>
-    /// <exception cref="ArgumentException">A map cannot be drawn, or they are not about the same.</exception>
-    public static string Of(Heatmap map, params ImmutableArray<Heatmap> others) => WebText.Page(
-        WebText.Load("heatmap.html"), TitleOf(map), WebText.Load("page.css", "heatmap.css"), Data(null, [map, .. others]),
-        WebText.Load("charts.js", "format.js", "heatmap-options.js", "heatmap.js"));
+    /// <param name="maps">Of one model. The first of a length is what is shown, and the others of that length what it can be compared with: cells are matched by their budgets.</param>
+    /// <exception cref="ArgumentException">There is no map, one cannot be drawn, or they are not about the same.</exception>
+    public static string Of(params ImmutableArray<Heatmap> maps) => Of(null, maps);
+
+    /// <summary>The page, with a way back.</summary>
+    /// <param name="index">The page that leads to this one, as a link relative to it; null: none.</param>
+    /// <param name="maps">As above.</param>
+    /// <exception cref="ArgumentException">As above.</exception>
+    public static string Of(string? index, ImmutableArray<Heatmap> maps)
+    {
+        if (maps.IsDefaultOrEmpty || maps.FirstOrDefault(m => m.Model != maps[0].Model) is not null)
+        {
+            throw new ArgumentException("a page has maps of one model, and at least one");
+        }
+
+        return WebText.Page(
+            WebText.Load("heatmap.html"), $"{maps[0].Model} on {maps[0].Machine}", WebText.Load("page.css", "heatmap.css"),
+            WebText.Json(json =>
+            {
+                Words(json, "index", index);
+                json.WriteStartArray("lengths");
+                foreach (var length in maps.GroupBy(m => m.Seqlen))
+                {
+                    json.WriteStartObject();
+                    Sets(json, [.. length]);
+                    json.WriteEndObject();
+                }
+
+                json.WriteEndArray();
+            }),
+            WebText.Load("charts.js", "format.js", "heatmap-options.js", "heatmap.js"));
+    }
 
     /// <summary>A program for node that prints the figure as SVG.</summary>
     /// <param name="against">Draws the difference from it, if given.</param>
@@ -35,34 +62,34 @@ public static class HeatmapPage
 
     private static string TitleOf(Heatmap map) => $"{map.Model} on {map.Machine}, sequences of {map.Seqlen} tokens";
 
-    private static string Data(HeatmapMetric? metric, ImmutableArray<Heatmap> sets)
+    private static string Data(HeatmapMetric metric, ImmutableArray<Heatmap> sets) => WebText.Json(json =>
     {
-        using var text = new MemoryStream();
-        using (var json = new Utf8JsonWriter(text))
+        json.WriteString("metric", metric.ToString().ToLowerInvariant());
+        Sets(json, sets);
+    });
+
+    /// <summary>What may be compared: of one model and length, each under a name of its own.</summary>
+    private static void Sets(Utf8JsonWriter json, ImmutableArray<Heatmap> sets)
+    {
+        json.WriteStartArray("sets");
+        var names = new HashSet<string>();
+        foreach (var set in sets)
         {
-            json.WriteStartObject();
-            if (metric is { } shown)
+            set.Check();
+            if ((set.Model, set.Seqlen) != (sets[0].Model, sets[0].Seqlen))
             {
-                json.WriteString("metric", shown.ToString().ToLowerInvariant());
+                throw new ArgumentException($"{set.Name} is about {TitleOf(set)}, and {sets[0].Name} about {TitleOf(sets[0])}: compare results of one model and sequence length");
             }
 
-            json.WriteStartArray("sets");
-            foreach (var set in sets)
+            if (!names.Add(set.Name))
             {
-                set.Check();
-                if ((set.Model, set.Seqlen) != (sets[0].Model, sets[0].Seqlen))
-                {
-                    throw new ArgumentException($"{set.Name} is about {TitleOf(set)}, and {sets[0].Name} about {TitleOf(sets[0])}: compare results of one model and sequence length");
-                }
-
-                Set(json, set);
+                throw new ArgumentException($"there are two maps '{set.Name}' of {TitleOf(set)}; give them names of their own");
             }
 
-            json.WriteEndArray();
-            json.WriteEndObject();
+            Set(json, set);
         }
 
-        return Encoding.UTF8.GetString(text.GetBuffer().AsSpan(0, (int)text.Length));
+        json.WriteEndArray();
     }
 
     private static void Set(Utf8JsonWriter json, Heatmap set)

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Text;
 using System.Text.Json;
 using Dataflow.Model;
 using Dataflow.Schedules;
@@ -30,34 +29,26 @@ public static class TimelinePage
 
         return WebText.Page(
             WebText.Load("timeline.html"), title, WebText.Load("page.css", "timeline.css"), Data(title, schedule, steps),
-            WebText.Load("format.js", "timeline-data.js", "timeline-draw.js", "timeline.js"));
+            WebText.Load("format.js", "unpack.js", "timeline-data.js", "timeline-draw.js", "timeline.js"));
     }
 
-    private static string Data(string title, Schedule schedule, ImmutableArray<ShownStep> steps)
+    private static string Data(string title, Schedule schedule, ImmutableArray<ShownStep> steps) => WebText.Packed(json =>
     {
-        using var text = new MemoryStream();
-        using (var json = new Utf8JsonWriter(text))
+        json.WriteString("title", title);
+        Strings(json, "facts", schedule.Facts.Select(f => $"{f.Key} {f.Value}"));
+        Strings(json, "streams", schedule.Streams);
+        Strings(json, "kinds", Enum.GetNames<OpKind>());
+        Strings(json, "arenas", schedule.Arenas.Select(a => a.Name));
+        Numbers(json, "lengths", schedule.Arenas.Select(a => a.Length.Value));
+        Ops(json, schedule);
+        json.WriteStartArray("steps");
+        foreach (var step in steps)
         {
-            json.WriteStartObject();
-            json.WriteString("title", title);
-            Strings(json, "facts", schedule.Facts.Select(f => $"{f.Key} {f.Value}"));
-            Strings(json, "streams", schedule.Streams);
-            Strings(json, "kinds", Enum.GetNames<OpKind>());
-            Strings(json, "arenas", schedule.Arenas.Select(a => a.Name));
-            Numbers(json, "lengths", schedule.Arenas.Select(a => a.Length.Value));
-            Ops(json, schedule);
-            json.WriteStartArray("steps");
-            foreach (var step in steps)
-            {
-                Step(json, schedule, step);
-            }
-
-            json.WriteEndArray();
-            json.WriteEndObject();
+            Step(json, schedule, step);
         }
 
-        return Encoding.UTF8.GetString(text.GetBuffer().AsSpan(0, (int)text.Length));
-    }
+        json.WriteEndArray();
+    });
 
     private static void Ops(Utf8JsonWriter json, Schedule schedule)
     {

@@ -1,5 +1,7 @@
+using System.IO.Compression;
 using System.Text;
 using System.Text.Encodings.Web;
+using System.Text.Json;
 
 namespace Dataflow.Reports.Pages;
 
@@ -30,9 +32,29 @@ internal static class WebText
         return text.ToString();
     }
 
+    /// <summary>An object, written by its members.</summary>
+    public static string Json(Action<Utf8JsonWriter> members)
+    {
+        using var text = JsonBytes(members);
+        return Encoding.UTF8.GetString(text.GetBuffer().AsSpan(0, (int)text.Length));
+    }
+
+    /// <summary>An object for a page's script to unpack: deflated, in base64.</summary>
+    public static string Packed(Action<Utf8JsonWriter> members)
+    {
+        using var text = JsonBytes(members);
+        using var packed = new MemoryStream();
+        using (var deflate = new DeflateStream(packed, CompressionLevel.Optimal, leaveOpen: true))
+        {
+            text.WriteTo(deflate);
+        }
+
+        return Convert.ToBase64String(packed.GetBuffer().AsSpan(0, (int)packed.Length));
+    }
+
     /// <summary>The frame with everything in its place.</summary>
     /// <param name="frame">Has the marks <c>{{title}}</c>, <c>{{style}}</c>, <c>{{data}}</c> and <c>{{script}}</c>, each once and in this order.</param>
-    /// <param name="json">Data for the script, which holds no <c>&lt;</c>: System.Text.Json escapes it unless told otherwise.</param>
+    /// <param name="json">Data for the script (<see cref="Json"/>, <see cref="Packed"/>), which holds no <c>&lt;</c>: System.Text.Json escapes it unless told otherwise.</param>
     public static string Page(string frame, string title, string style, string json, string script)
     {
         var page = new StringBuilder(frame.Length + style.Length + json.Length + script.Length);
@@ -45,5 +67,18 @@ internal static class WebText
         }
 
         return page.Append(frame, from, frame.Length - from).ToString();
+    }
+
+    private static MemoryStream JsonBytes(Action<Utf8JsonWriter> members)
+    {
+        var text = new MemoryStream();
+        using (var json = new Utf8JsonWriter(text))
+        {
+            json.WriteStartObject();
+            members(json);
+            json.WriteEndObject();
+        }
+
+        return text;
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Dataflow.Reports.Pages;
 
 namespace Dataflow.Reports.Tests;
@@ -28,6 +29,44 @@ public sealed class BrowserTests : IDisposable
         string output = Browser.Run("timeline.mjs", Write("step.html", TimelinePage.Of(
             "sample", schedule, new ShownStep("for h100-sxm", ResultSource.Simulated, SampleStep.Run(schedule)), new ShownStep("step 2", ResultSource.Measured, SampleStep.Run(schedule, 110)))));
         TestContext.Current.TestOutputHelper?.WriteLine(output);
+    }
+
+    [Fact]
+    public void An_atlas_leads_from_its_index_to_one_op()
+    {
+        string config = Write("config.json", """
+            {
+              "experiments": {
+                "small": { "machines": { "mine": "cpu" }, "models": ["nano"], "dtype": "fp32", "step_tokens": 2048, "grids": [ { "seqlens": [64, 128], "host_gib": [0.05, 0.1], "device_gib": [0.002, 0.008, 0.0625] } ] },
+                "other": { "machines": { "H200": "h200-sxm" }, "models": ["nano"], "grids": [ { "seqlens": [64], "host_gib": [1], "device_gib": [1.2, 1.5] } ] }
+              }
+            }
+            """);
+        string published = Write("published.csv", """
+            machine,model,seq_len,host_mem_gb,dev_mem_gb,source,tok_per_sec
+            mine,nano,64,0.1,0.008,published,1000.5
+            mine,nano,128,0.1,0.008,published,900
+            mine,nano,128,0.1,0.0625,published,950
+            """);
+        Browser.RequireNode();
+        using var atlas = Process.Start(new ProcessStartInfo(Path.Combine(Browser.Root, "bin", "dataflow"), ["atlas", config, "--against", published, "--out", folder.FullName]) { RedirectStandardOutput = true })!;
+        string said = atlas.StandardOutput.ReadToEnd();
+        atlas.WaitForExit();
+        Assert.Contains("5 maps of 2 experiments, 14 cells; 14 of them now", said, StringComparison.Ordinal);
+        TestContext.Current.TestOutputHelper?.WriteLine(Browser.Run("atlas.mjs", Path.Combine(folder.FullName, "index.html")));
+    }
+
+    [Fact]
+    public void Every_published_table_is_drawn_as_its_file_has_it()
+    {
+        var rows = ResultFile.Read(Path.Combine(Browser.Root, "bench", "published", "published_sweeps.csv")).Rows;
+        string index = "";
+        foreach (var (name, text) in HeatmapSite.Of("Published", [], ResultMaps.Of(rows, _ => null)))
+        {
+            index = Write(name, text);
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine(Browser.Run("published.mjs", index));
     }
 
     private string Write(string name, string text)

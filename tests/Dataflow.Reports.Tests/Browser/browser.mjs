@@ -17,6 +17,7 @@ export const inBrowser = async script => {
     page.on('request', request => /^(file|data|about):/.test(request.url()) || faults.push(`asked for ${request.url()}`));
     const begun = performance.now();
     await page.goto(pathToFileURL(file).href);
+    await ready(page);
     await page.evaluate(() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     const opened = performance.now() - begun;
     await script(page, opened);
@@ -25,6 +26,9 @@ export const inBrowser = async script => {
     await browser.close();
   }
 };
+
+// Scripts say when they are done: a module may still be unpacking when its page has loaded.
+export const ready = page => page.waitForFunction(() => 'ready' in document.documentElement.dataset);
 
 export const expect = (what, seen, wanted) => {
   const good = wanted instanceof RegExp ? wanted.test(seen) : Object.is(seen, wanted);

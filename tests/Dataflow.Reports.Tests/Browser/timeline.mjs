@@ -3,7 +3,7 @@ import { expect, inBrowser, look } from './browser.mjs';
 
 await inBrowser(async (page, opened) => {
   const frames = await page.evaluate(async () => {
-    const times = [];
+    const [{ zoom, drawing, state }, times] = [window.timeline, []];
     for (let i = 0; i < 40; i++) {
       const begun = performance.now();
       zoom(i < 20 ? 0.7 : 1 / 0.7);
@@ -13,7 +13,7 @@ await inBrowser(async (page, opened) => {
     }
     return times.sort((a, b) => a - b);
   });
-  console.log(`timeline of ${await page.evaluate('model.count')} ops opened in ${Math.round(opened)} ms; a frame took ${frames[20].toFixed(1)} ms, at most ${frames[39].toFixed(1)} ms`);
+  console.log(`timeline of ${await page.evaluate('timeline.model.count')} ops opened in ${Math.round(opened)} ms; a frame took ${frames[20].toFixed(1)} ms, at most ${frames[39].toFixed(1)} ms`);
   await page.click('#fit');
   await look(page, 'timeline');
 
@@ -22,10 +22,11 @@ await inBrowser(async (page, opened) => {
   await page.press('#search', 'Enter');
   expect('the op found', await page.textContent('#selected h2'), 'Forward L4167 C0 R0');
   expect('both its times', await page.textContent('#selected'), /simulated1.000 µs from .*measured1.100 µs from .*difference\+10.0%/);
-  const length = () => page.evaluate('state.to - state.from');
+  const length = () => page.evaluate('timeline.state.to - timeline.state.from');
   expect('the view is about the op', await length() < 30000, true);
   await page.check('#align');
   expect('the measured op is where the predicted one is', await page.evaluate(() => {
+    const { drawing, model, state } = window.timeline;
     const [op, step] = [state.selected, model.steps[1]];
     return step.start[op] - drawing.offsetOf(step, state) === model.steps[0].start[op];
   }), true);
@@ -40,12 +41,12 @@ await inBrowser(async (page, opened) => {
   await page.mouse.move(box.x + 600, box.y + 60);
   const near = await length();
   await page.mouse.wheel(0, 300);
-  await page.waitForFunction(was => state.to - state.from > was, near);
-  const from = await page.evaluate('state.from');
+  await page.waitForFunction(was => timeline.state.to - timeline.state.from > was, near);
+  const from = await page.evaluate('timeline.state.from');
   await page.mouse.down();
   await page.mouse.move(box.x + 500, box.y + 60, { steps: 4 });
   await page.mouse.up();
-  expect('dragging to the left goes on in time', await page.evaluate('state.from') > from, true);
+  expect('dragging to the left goes on in time', await page.evaluate('timeline.state.from') > from, true);
 
   await page.fill('#search', '');
   await page.click('#selected button >> nth=0');

@@ -1,0 +1,82 @@
+using Dataflow.Model;
+using Dataflow.Reports;
+using Dataflow.Reports.Pages;
+using Dataflow.Training;
+
+namespace Dataflow.Cli;
+
+/// <summary>Heatmaps of result files as a folder of pages.</summary>
+internal static class MapFolder
+{
+    /// <summary>Writes the pages; the index is the last.</summary>
+    /// <param name="against">What cells are held against; of what the first files do not have nothing is shown.</param>
+    /// <returns>The index and how many maps there are.</returns>
+    /// <exception cref="UserErrorException">No row has a place on a map, or the folder cannot be written.</exception>
+    public static (string Index, IReadOnlyList<Heatmap> Maps) Write(string folder, string title, IReadOnlyList<ResultFile> files, IReadOnlyList<ResultFile> against)
+    {
+        Make(folder);
+        var maps = ResultMaps.Of(files.SelectMany(f => f.Rows), row => LinkTo(SweepTimelines.FileOf(row), folder)).ToList();
+        if (maps.Count == 0)
+        {
+            throw new UserErrorException($"{string.Join(", ", files.Select(f => f.Path))}: no row has machine, model, seq_len, host_mem_gb, dev_mem_gb and a speed, and a map needs all of them");
+        }
+
+        var shown = maps.Select(WorkOf).ToHashSet();
+        maps.AddRange(ResultMaps.Of(against.SelectMany(f => f.Rows), _ => null).Where(m => shown.Contains(WorkOf(m))));
+        string last = "";
+        foreach (var (file, text) in HeatmapSite.Of(title, Notes([.. files, .. against]), Named(maps)))
+        {
+            AtomicFile.WriteText(last = Path.Combine(folder, file), text);
+        }
+
+        return (last, maps);
+    }
+
+    /// <summary>Makes a folder.</summary>
+    /// <exception cref="UserErrorException">It cannot be made.</exception>
+    public static void Make(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new UserErrorException($"{folder} cannot be made: {e.Message}");
+        }
+    }
+
+    private static (string Machine, string Model, int Seqlen) WorkOf(Heatmap map) => (map.Machine, map.Model, map.Seqlen);
+
+    /// <summary>Files may hold results of one name, as of two commits: each but the first gets a number.</summary>
+    private static List<Heatmap> Named(List<Heatmap> maps) =>
+        [.. maps.GroupBy(m => (WorkOf(m), m.Name)).SelectMany(g => g.Select((m, i) => (Map: i == 0 ? m : m with { Name = $"{m.Name} ({i + 1})" }, At: maps.IndexOf(m)))).OrderBy(m => m.At).Select(m => m.Map)];
+
+    private static string? LinkTo(string? timeline, string folder) => timeline is null || !File.Exists(timeline) ? null
+        : string.Join('/', Path.GetRelativePath(folder, timeline).Split(Path.DirectorySeparatorChar).Select(part => part == ".." ? part : Uri.EscapeDataString(part)));
+
+    /// <summary>Where figures come from, a sentence a kind.</summary>
+    private static List<string> Notes(IReadOnlyList<ResultFile> files) =>
+    [
+        .. files.SelectMany(f => f.Rows.Select(r => (File: f, Row: r))).GroupBy(r => ResultMaps.NameOf(r.Row)).Select(g =>
+        {
+            string rows = $"{g.Count():N0} rows of {Listed(g.Select(r => Path.GetFileName(r.File.Path)))}";
+            string commits = Listed(g.Select(r => r.Row.Commit));
+            string profiles = Listed(g.Select(r => r.Row.Hardware));
+            string how = g.First().Row.Source switch
+            {
+                ResultSource.Simulated => $"simulated{(profiles.Length > 0 ? $" with the constants of {profiles}" : "")}; nothing ran",
+                ResultSource.Measured => "measured",
+                _ => "measured and published by others",
+            };
+            return $"{char.ToUpperInvariant(g.Key[0])}{g.Key[1..]}: {how}; {rows}{(commits.Length > 0 ? $", commit {commits}" : "")}.";
+        }),
+    ];
+
+    private static string Listed(IEnumerable<string?> texts)
+    {
+        const int Most = 6;
+        string[] all = [.. texts.OfType<string>().Distinct().Order(StringComparer.Ordinal)];
+        return all.Length <= Most ? string.Join(", ", all) : $"{string.Join(", ", all[..Most])} and {all.Length - Most} more";
+    }
+}

@@ -1,0 +1,74 @@
+using Dataflow.Model;
+using Dataflow.Reports;
+
+namespace Dataflow.Cli;
+
+/// <summary>An experiment and its result file, claimed until this is let go.</summary>
+internal sealed class SweepRun : IDisposable
+{
+    private readonly SweepExperiment experiment;
+    private readonly IReadOnlyList<SweepCell> cells;
+    private readonly SweepRequests requests;
+    private readonly SweepFile file;
+    private readonly SweepTimelines? timelines;
+
+    /// <summary>Starts a result file or goes on with it.</summary>
+    /// <param name="timelines">Whether pages with timelines are written beside it.</param>
+    /// <exception cref="UserErrorException">A model or a profile is not there, or the file is of something else.</exception>
+    public SweepRun(SweepExperiment experiment, string path, bool timelines)
+    {
+        this.experiment = experiment;
+        cells = experiment.Cells();
+        requests = new SweepRequests(experiment);
+        var fingerprint = requests.Fingerprint();
+        if (timelines)
+        {
+            fingerprint["timelines"] = true;
+        }
+
+        file = SweepFile.Open(path, fingerprint, cells);
+        this.timelines = timelines ? new SweepTimelines(path) : null;
+    }
+
+    /// <summary>Cells of the experiment.</summary>
+    public int Cells => cells.Count;
+
+    /// <summary>Cells that the file had before.</summary>
+    public int Before => file.Done.Count;
+
+    /// <summary>Makes what is missing.</summary>
+    /// <param name="done">Told of each cell whether it is feasible, from several threads.</param>
+    /// <returns>All rows, in the experiment's order.</returns>
+    public IReadOnlyList<ResultRow> Finish(PlanCache cache, Action<bool> done)
+    {
+        var left = cells.Where(c => !file.Done.Contains(c.Key)).ToList();
+        string? commit = Checkout.Commit();
+        void Done(ResultRow row)
+        {
+            file.Append(row);
+            done(row.Feasible);
+        }
+
+        if (experiment.Measurement is { } how)
+        {
+            foreach (var cell in left)
+            {
+                Done(MeasuredCell.Run(cell, requests.Of(cell), how, cache, commit, timelines));
+            }
+        }
+        else
+        {
+            SimulationGroups.Answer([.. left.Select(requests.Of)], cache, (i, answer) =>
+            {
+                var row = SweepRow.Of(left[i], answer, commit);
+                timelines?.Write(row, answer);
+                Done(row);
+            });
+        }
+
+        return file.Finish(cells);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => file.Dispose();
+}

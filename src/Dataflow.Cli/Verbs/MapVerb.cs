@@ -1,0 +1,49 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Dataflow.Model;
+using Dataflow.Reports;
+
+namespace Dataflow.Cli;
+
+/// <summary>dataflow map: result files as heatmaps.</summary>
+internal static class MapVerb
+{
+    /// <summary>What --help shows.</summary>
+    public static readonly string[] Examples =
+    [
+        "dataflow map h100-8b.csv --out maps",
+        "dataflow map h100-8b.csv --against bench/published/published_sweeps.csv --out maps",
+    ];
+
+    /// <summary>The command.</summary>
+    public static Command Command()
+    {
+        var command = new Command("map", "Draws result files as heatmaps over host and device memory: a folder of pages for a browser, with plans, timelines and differences.");
+        var files = new Argument<string[]>("files") { Description = "result files: of dataflow sweep, with the published columns alone, or another program's CSV", Arity = ArgumentArity.OneOrMore };
+        var output = Values.Option<string?>("--out", "DIR", "write index.html and a page a machine and model there", Values.FilePath);
+        var against = new Option<string[]>("--against") { HelpName = "FILE", Description = "a result file to hold them against, cell by cell; may be given several times", Arity = ArgumentArity.OneOrMore };
+        var columns = Values.Option<ColumnMapping?>("--columns", "OURS=THEIRS,...", "what the columns of another program's CSV are", ColumnMapping.Parse);
+        var title = Values.Option<string?>("--title", "TEXT", "heads the index [default: Heatmaps]", t => t);
+        var json = Values.Flag("--json", "print one JSON object at the end");
+        command.Arguments.Add(files);
+        Option[] options = [output, against, columns, title, json];
+        foreach (var option in options)
+        {
+            command.Options.Add(option);
+        }
+
+        command.SetAction(parsed =>
+        {
+            string folder = parsed.GetValue(output) ?? throw new UserErrorException("--out is missing; name the folder to write, for example --out maps");
+            string[] main = parsed.GetRequiredValue(files);
+            var all = ResultFile.ReadAll([.. main, .. parsed.GetValue(against) ?? []], parsed.GetValue(columns));
+            var (index, maps) = MapFolder.Write(folder, parsed.GetValue(title) ?? "Heatmaps", [.. all.Take(main.Length)], [.. all.Skip(main.Length)]);
+            int cells = maps.Sum(m => m.Cells.Length);
+            Console.Out.WriteLine(parsed.GetValue(json)
+                ? new JsonObject { ["out"] = index, ["maps"] = maps.Count, ["cells"] = cells }.ToJsonString()
+                : $"{index}: {maps.Count:N0} maps, {cells:N0} cells");
+            return (int)ExitCode.Ok;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,122 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+
+namespace Dataflow.Reports.Pages;
+
+/// <summary>
+/// Many heatmaps as a folder of pages: one a machine and model, and an index of what is best at each sequence length. Pages need no network and no server. Their texts are
+/// functions of the arguments alone.
+/// </summary>
+public static class HeatmapSite
+{
+    private const string Index = "index.html";
+
+    /// <summary>File names, relative to the folder, and texts; the index comes last, when all that it leads to is there.</summary>
+    /// <param name="title">Of the index.</param>
+    /// <param name="notes">Sentences below it: where the figures come from.</param>
+    /// <param name="maps">The first of a machine, model and length is what is shown, the others are what it is compared with.</param>
+    /// <exception cref="ArgumentException">There is no map, or one cannot be drawn.</exception>
+    public static IEnumerable<(string File, string Text)> Of(string title, IReadOnlyList<string> notes, IReadOnlyList<Heatmap> maps)
+    {
+        ArgumentNullException.ThrowIfNull(maps);
+        var names = new HashSet<string> { Index };
+        var pages = maps.GroupBy(m => (m.Machine, m.Model)).Select(g => (File: FileOf(g.Key.Machine, g.Key.Model, names), Maps: g.OrderBy(m => m.Seqlen).ToImmutableArray())).ToList();
+        foreach (var (file, own) in pages)
+        {
+            yield return (file, HeatmapPage.Of(Index, own));
+        }
+
+        yield return (Index, WebText.Page(
+            WebText.Load("atlas.html"), title, WebText.Load("page.css", "atlas.css"),
+            WebText.Json(json =>
+            {
+                json.WriteString("title", title);
+                json.WriteStartArray("notes");
+                foreach (string note in notes)
+                {
+                    json.WriteStringValue(note);
+                }
+
+                json.WriteEndArray();
+                json.WriteStartArray("pages");
+                foreach (var (file, own) in pages)
+                {
+                    Entry(json, file, own);
+                }
+
+                json.WriteEndArray();
+            }),
+            WebText.Load("format.js", "atlas.js")));
+    }
+
+    /// <summary>Letters and digits of a text, in lower case, with hyphens between: part of a file's name on any system.</summary>
+    public static string NameOf(string text) => string.Join('-', new string([.. text.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) || c == '.' ? c : ' ')]).Split(' ', StringSplitOptions.RemoveEmptyEntries)).Trim('.');
+
+    private static string FileOf(string machine, string model, HashSet<string> taken)
+    {
+        string name = NameOf($"{machine} {model}");
+        for (int i = 1; ; i++)
+        {
+            string file = i == 1 ? $"{name}.html" : $"{name}-{i}.html";
+            if (taken.Add(file))
+            {
+                return file;
+            }
+        }
+    }
+
+    private static void Entry(Utf8JsonWriter json, string file, ImmutableArray<Heatmap> maps)
+    {
+        json.WriteStartObject();
+        json.WriteString("file", file);
+        json.WriteString("machine", maps[0].Machine);
+        json.WriteString("model", maps[0].Model);
+        json.WriteBoolean("prediction", maps.All(m => m.Cells.All(c => c.Source == ResultSource.Simulated)));
+        json.WriteStartArray("lengths");
+        foreach (var length in maps.GroupBy(m => m.Seqlen))
+        {
+            Length(json, [.. length]);
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    /// <summary>What is best at a length, and how that compares with the first of the others.</summary>
+    private static void Length(Utf8JsonWriter json, ImmutableArray<Heatmap> sets)
+    {
+        var map = sets[0];
+        json.WriteStartObject();
+        json.WriteNumber("seqlen", map.Seqlen);
+        json.WriteString("name", map.Name);
+        json.WriteNumber("cells", map.Cells.Length);
+        json.WriteNumber("feasible", map.Cells.Count(c => c.Infeasible is null));
+        if (map.Best is { } best)
+        {
+            json.WriteNumber("tokens", best.TokensPerSecond!.Value);
+            json.WriteNumber("host", best.HostGiB);
+            json.WriteNumber("device", best.DeviceGiB);
+            if (best.Mfu is { } mfu)
+            {
+                json.WriteNumber("mfu", mfu);
+            }
+        }
+
+        if (sets.Length > 1)
+        {
+            double[] ratios = map.Ratios(sets[1]);
+            var ran = map.Cells.Where(c => c.Infeasible is null).Select(c => (c.HostGiB, c.DeviceGiB)).ToHashSet();
+            json.WriteString("against", sets[1].Name);
+            json.WriteStartArray("ratios");
+            foreach (double ratio in ratios)
+            {
+                json.WriteNumberValue(Math.Round(ratio, 4));
+            }
+
+            json.WriteEndArray();
+            json.WriteNumber("gained", sets[1].Cells.Count(c => c.Infeasible is not null && ran.Contains((c.HostGiB, c.DeviceGiB))));
+        }
+
+        json.WriteEndObject();
+    }
+}

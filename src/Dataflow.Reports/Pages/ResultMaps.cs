@@ -1,0 +1,97 @@
+using System.Collections.Immutable;
+using System.Globalization;
+
+namespace Dataflow.Reports.Pages;
+
+/// <summary>Heatmaps of result rows.</summary>
+public static class ResultMaps
+{
+    private const int HashShown = 16;
+
+    /// <summary>
+    /// A map for each machine, model, sequence length, system and source, in the order in which the rows first have them. Of a generic file's rows with the same budgets the
+    /// fastest counts. Rows without budgets, length or model have no place on a map and are left out. A measured map that holds predictions is followed by a map of these.
+    /// </summary>
+    /// <param name="timelineOf">Where a row's timeline is, as a link relative to the page; null where it has none.</param>
+    public static IReadOnlyList<Heatmap> Of(IEnumerable<ResultRow> rows, Func<ResultRow, string?> timelineOf) =>
+    [
+        .. rows.Where(r => r is { Machine: not null, Model: not null, Seqlen: > 0 and <= int.MaxValue, HostGiB: not null, DeviceGiB: not null })
+            .GroupBy(r => (r.Machine, r.Model, r.Seqlen, Name: NameOf(r)))
+            .SelectMany(g => Maps(g.Key.Name, [.. g.GroupBy(r => (r.HostGiB, r.DeviceGiB)).Select(c => c.OrderByDescending(r => r.Feasible).ThenByDescending(r => r.TokensPerSecond).First())], timelineOf)),
+    ];
+
+    /// <summary>Whose results a row is one of: "predicted, policy auto", "published".</summary>
+    public static string NameOf(ResultRow row)
+    {
+        string source = row.Source switch { ResultSource.Simulated => "predicted", ResultSource.Measured => "measured", _ => "published" };
+        return row.System is { } system ? $"{system}, {source}" : row.Policy is { } policy ? $"{source}, policy {policy}" : source;
+    }
+
+    private static IEnumerable<Heatmap> Maps(string name, ResultRow[] rows, Func<ResultRow, string?> timelineOf)
+    {
+        var first = rows[0];
+        Heatmap Map(string named, IEnumerable<HeatmapCell> cells) => new(named, first.Machine!, first.Model!, (int)first.Seqlen!.Value, [.. cells]);
+        var cells = rows.Select(r => Cell(r, timelineOf)).Where(c => c.Infeasible is not null || c.TokensPerSecond is not null || c.Mfu is not null || c.Hfu is not null || c.TeraflopsPerSecond is not null).ToList();
+        if (cells.Count > 0)
+        {
+            yield return Map(name, cells);
+        }
+
+        var predicted = rows.Where(r => r is { Source: ResultSource.Measured, PredictedTokensPerSecond: > 0 }).Select(Predicted).ToList();
+        if (predicted.Count > 0)
+        {
+            yield return Map($"predicted for: {name}", predicted);
+        }
+    }
+
+    private static HeatmapCell Cell(ResultRow row, Func<ResultRow, string?> timelineOf) => row.Feasible
+        ? new HeatmapCell(row.HostGiB!.Value, row.DeviceGiB!.Value, row.Source)
+        {
+            TokensPerSecond = row.TokensPerSecond, TeraflopsPerSecond = row.Tflops, Mfu = row.Mfu, Hfu = row.Hfu, Plan = Plan(row), Timeline = timelineOf(row),
+        }
+        : new HeatmapCell(row.HostGiB!.Value, row.DeviceGiB!.Value, row.Source) { Infeasible = Why(row) };
+
+    /// <summary>What was predicted for a measured cell; its model FLOPs are those of the measurement.</summary>
+    private static HeatmapCell Predicted(ResultRow row)
+    {
+        double? ratio = row.PredictedTokensPerSecond / row.TokensPerSecond;
+        return new HeatmapCell(row.HostGiB!.Value, row.DeviceGiB!.Value, ResultSource.Simulated)
+        {
+            TokensPerSecond = row.PredictedTokensPerSecond, TeraflopsPerSecond = row.Tflops * ratio, Mfu = row.Mfu * ratio, Hfu = row.Hfu * ratio, Plan = Plan(row),
+        };
+    }
+
+    private static string Why(ResultRow row)
+    {
+        string[] least =
+        [
+            .. row.SmallestDeviceGiB is { } device ? [Text($"{device:0.###} GiB of device memory")] : Array.Empty<string>(),
+            .. row.SmallestHostGiB is { } host ? [Text($"{host:0.###} GiB of host memory")] : Array.Empty<string>(),
+        ];
+        string reason = row.Reason ?? "the file does not say why";
+        return least.Length == 0 ? reason : $"{reason.TrimEnd('.')}. The least that works, the other budget as it is if it can be: {string.Join(", ", least)}.";
+    }
+
+    /// <summary>The plan in a few lines; null where the row does not tell.</summary>
+    private static string? Plan(ResultRow r)
+    {
+        string?[] lines =
+        [
+            Line(Said(r.SequencesPerStep, "{0:#,0} sequences a step"), Said(r.StepSeconds, "{0:#,0.000} s a step"), Said(r.Rounds, "{0:#,0} rounds"), Said(r.ChunkTokens, "chunks of {0:#,0} tokens")),
+            Line(
+                Said(r.HomeActivations, "activations of a round: {0:#,0} go to the host"), Said(r.FullSaved, "{0:#,0} of them whole"), Said(r.AttentionSaved, "{0:#,0} with attention's output"),
+                Said(r.InputOnlySaved, "{0:#,0} without"), Said(r.DeviceActivations, "{0:#,0} stay on the device")),
+            Line(Said(r.UsedHostGiB, "takes {0:0.##} GiB of host"), Said(r.UsedDeviceGiB, "{0:0.##} GiB of device memory")),
+            Line(Said(100 * r.RecomputeFraction, "{0:0.0}% of FLOPs repeated"), Said(r.StallPercent, "compute waits {0:0.0}% of the time"), Said(r.ToDeviceGB, "{0:#,0.0} GB to the device"), Said(r.ToHostGB, "{0:#,0.0} GB to the host a step")),
+            Line(r.PlanHash is { } hash ? $"plan {hash[..Math.Min(HashShown, hash.Length)]}" : null, r.Policy is { } policy ? $"policy {policy}" : null, r.Hardware is { } profile ? $"constants of {profile}" : null, r.Dtype),
+        ];
+        string text = string.Join('\n', lines.OfType<string>());
+        return text.Length == 0 ? null : text;
+    }
+
+    private static string? Line(params string?[] parts) => parts.OfType<string>().ToArray() is { Length: > 0 } said ? string.Join(", ", said) : null;
+
+    private static string? Said(double? value, string format) => value is { } known ? string.Format(CultureInfo.InvariantCulture, format, known) : null;
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}
