@@ -21,6 +21,9 @@ PUBLISHED  := bench/Dataflow.Published/bin/Release/net10.0/Dataflow.Published.dl
 FRONTIER   := nano micro 1b 8b 32b 70b 8b@1048576 --seqlen 512,8192,131072 --dtype bf16
 CHUNK      := 2048
 
+# Where the atlas goes.
+ATLAS      ?= atlas
+
 export DOTNET
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
@@ -39,7 +42,7 @@ PROGRAMS := dataflow transformerDemo Dataflow.GpuCheck
 QUIET    := -nologo -verbosity:quiet -tl:off
 
 .DEFAULT_GOAL := help
-.PHONY: help setup restore lock build emulation nvtx pages-deps kernels test bench frontier bundle check-published check-search fit-published demo text clean sdk
+.PHONY: help setup restore lock build emulation nvtx pages-deps kernels test bench frontier bundle atlas check-published check-search fit-published demo text clean sdk
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,6 +106,9 @@ check-published: build ## hold policy reference and the simulator against the pu
 check-search: build ## hold policy auto against policy reference in the published sweeps, and predict the marks; writes bench/results
 	@note="Commit $$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD -- src models profiling || echo ' with changes')."; \
 	"$(DOTNET)" $(PUBLISHED) search --out $(RESULTS) --note "$$note" && "$(DOTNET)" $(PUBLISHED) marks --out $(RESULTS) --note "$$note"
+
+atlas: build ## predict every published table, and the H200 and B200, as pages of heatmaps with timelines; writes atlas/, and goes on where it was interrupted
+	@bin/dataflow atlas bench/sweeps/published.json bench/sweeps/predictions.json --against bench/published/published_sweeps.csv --out $(ATLAS)
 
 fit-published: build ## fit the machines' constants on half of the published sweeps; writes profiling/hardware
 	@"$(DOTNET)" $(PUBLISHED) fit

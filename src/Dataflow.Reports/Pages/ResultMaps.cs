@@ -77,12 +77,12 @@ public static class ResultMaps
     {
         string?[] lines =
         [
-            Line(Said(r.SequencesPerStep, "{0:#,0} sequences a step"), Said(r.StepSeconds, "{0:#,0.000} s a step"), Said(r.Rounds, "{0:#,0} rounds"), Said(r.ChunkTokens, "chunks of {0:#,0} tokens")),
+            Line(Said(r.SequencesPerStep, r.SequencesPerStep == 1 ? "one sequence a step" : "{0:#,0} sequences a step"), Said(r.StepSeconds, "{0:#,0.000} s a step"), Said(r.Rounds, r.Rounds == 1 ? "one round" : "{0:#,0} rounds"), Said(r.ChunkTokens, "chunks of {0:#,0} tokens")),
             Line(
                 Said(r.HomeActivations, "activations of a round: {0:#,0} go to the host"), Said(r.FullSaved, "{0:#,0} of them whole"), Said(r.AttentionSaved, "{0:#,0} with attention's output"),
                 Said(r.InputOnlySaved, "{0:#,0} without"), Said(r.DeviceActivations, "{0:#,0} stay on the device")),
             Line(Said(r.UsedHostGiB, "takes {0:0.##} GiB of host"), Said(r.UsedDeviceGiB, "{0:0.##} GiB of device memory")),
-            Line(Said(100 * r.RecomputeFraction, "{0:0.0}% of FLOPs repeated"), Said(r.StallPercent, "compute waits {0:0.0}% of the time"), Said(r.ToDeviceGB, "{0:#,0.0} GB to the device"), Said(r.ToHostGB, "{0:#,0.0} GB to the host a step")),
+            Line(Said(100 * r.RecomputeFraction, "{0:0.0}% of FLOPs repeated"), Said(r.StallPercent, "compute waits {0:0.0}% of the time"), Said(r.ToDeviceGB, "{0:#,0.###} GB to the device"), Said(r.ToHostGB, "{0:#,0.###} GB to the host a step")),
             Line(r.PlanHash is { } hash ? $"plan {hash[..Math.Min(HashShown, hash.Length)]}" : null, r.Policy is { } policy ? $"policy {policy}" : null, r.Hardware is { } profile ? $"constants of {profile}" : null, r.Dtype),
         ];
         string text = string.Join('\n', lines.OfType<string>());

@@ -53,7 +53,7 @@ const heatmapCells = (set, metric, against) => {
 const heatmapSize = (set, available) => {
   const { hosts, devices } = heatmapCells(set, 'tokens', null);
   const columns = Math.max(hosts.length, 4);
-  return { width: Math.max(Math.min(available, 84 + columns * 120), 84 + columns * 54), height: 118 + devices.length * 34 };
+  return { width: Math.max(Math.min(available, 84 + columns * 120), 84 + columns * 54), height: 118 + Math.max(devices.length, 4) * 34 };
 };
 
 // An ECharts option. colours: {page, text, quiet, line}; heading: whether the picture has its title in itself.
