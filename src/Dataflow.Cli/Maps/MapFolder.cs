@@ -8,11 +8,14 @@ namespace Dataflow.Cli;
 /// <summary>Heatmaps of result files as a folder of pages.</summary>
 internal static class MapFolder
 {
+    private const int MostListed = 6;
+
     /// <summary>Writes the pages; the index is the last.</summary>
     /// <param name="against">What cells are held against; of what the first files do not have nothing is shown.</param>
+    /// <param name="note">A sentence of the user's for the index.</param>
     /// <returns>The index and how many maps there are.</returns>
     /// <exception cref="UserErrorException">No row has a place on a map, or the folder cannot be written.</exception>
-    public static (string Index, IReadOnlyList<Heatmap> Maps) Write(string folder, string title, IReadOnlyList<ResultFile> files, IReadOnlyList<ResultFile> against)
+    public static (string Index, IReadOnlyList<Heatmap> Maps) Write(string folder, string title, IReadOnlyList<ResultFile> files, IReadOnlyList<ResultFile> against, string? note = null)
     {
         Make(folder);
         var maps = ResultMaps.Of(files.SelectMany(f => f.Rows), row => LinkTo(SweepTimelines.FileOf(row), folder)).ToList();
@@ -24,7 +27,7 @@ internal static class MapFolder
         var shown = maps.Select(WorkOf).ToHashSet();
         maps.AddRange(ResultMaps.Of(against.SelectMany(f => f.Rows), _ => null).Where(m => shown.Contains(WorkOf(m))));
         string last = "";
-        foreach (var (file, text) in HeatmapSite.Of(title, Notes([.. files, .. against]), Named(maps)))
+        foreach (var (file, text) in HeatmapSite.Of(title, [.. Notes([.. files, .. against]), .. note is null ? Array.Empty<string>() : [note]], Named(maps)))
         {
             AtomicFile.WriteText(last = Path.Combine(folder, file), text);
         }
@@ -60,7 +63,8 @@ internal static class MapFolder
     [
         .. files.SelectMany(f => f.Rows.Select(r => (File: f, Row: r))).GroupBy(r => ResultMaps.NameOf(r.Row)).Select(g =>
         {
-            string rows = $"{g.Count():N0} rows of {Listed(g.Select(r => Path.GetFileName(r.File.Path)))}";
+            string[] named = [.. g.Select(r => Path.GetFileName(r.File.Path)).Distinct()];
+            string rows = $"{g.Count():N0} rows of {(named.Length <= MostListed ? string.Join(", ", named) : $"{named.Length} files")}";
             string commits = Listed(g.Select(r => r.Row.Commit));
             string profiles = Listed(g.Select(r => r.Row.Hardware));
             string how = g.First().Row.Source switch
@@ -75,8 +79,7 @@ internal static class MapFolder
 
     private static string Listed(IEnumerable<string?> texts)
     {
-        const int Most = 6;
         string[] all = [.. texts.OfType<string>().Distinct().Order(StringComparer.Ordinal)];
-        return all.Length <= Most ? string.Join(", ", all) : $"{string.Join(", ", all[..Most])} and {all.Length - Most} more";
+        return all.Length <= MostListed ? string.Join(", ", all) : $"{string.Join(", ", all[..MostListed])} and {all.Length - MostListed} more";
     }
 }

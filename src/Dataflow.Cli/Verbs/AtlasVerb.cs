@@ -22,9 +22,10 @@ internal static class AtlasVerb
         var configs = new Argument<string[]>("configs") { Description = "JSON files of experiments (bench/sweeps/README.md)", Arity = ArgumentArity.OneOrMore };
         var output = Values.Option<string?>("--out", "DIR", "write index.html, a page a machine and model, and results/ there", Values.FilePath);
         var against = new Option<string[]>("--against") { HelpName = "FILE", Description = "a result file to hold them against, cell by cell; may be given several times", Arity = ArgumentArity.OneOrMore };
+        var note = Values.Option<string?>("--note", "TEXT", "a sentence for the index", t => t);
         var json = Values.Flag("--json", "print one JSON object at the end");
         command.Arguments.Add(configs);
-        Option[] options = [output, against, json];
+        Option[] options = [output, against, note, json];
         foreach (var option in options)
         {
             command.Options.Add(option);
@@ -32,11 +33,11 @@ internal static class AtlasVerb
 
         command.SetAction(parsed => (int)Execute(
             parsed.GetRequiredValue(configs), parsed.GetValue(against) ?? [],
-            parsed.GetValue(output) ?? throw new UserErrorException("--out is missing; name the folder to write, for example --out atlas"), parsed.GetValue(json)));
+            parsed.GetValue(output) ?? throw new UserErrorException("--out is missing; name the folder to write, for example --out atlas"), parsed.GetValue(note), parsed.GetValue(json)));
         return command;
     }
 
-    private static ExitCode Execute(string[] configs, string[] against, string folder, bool json)
+    private static ExitCode Execute(string[] configs, string[] against, string folder, string? note, bool json)
     {
         var others = ResultFile.ReadAll(against); // before the work of minutes, not after it
         var experiments = Experiments(configs);
@@ -60,7 +61,7 @@ internal static class AtlasVerb
             }
 
             progress.Dispose();
-            var (index, maps) = MapFolder.Write(folder, "Atlas of memory budgets", ResultFile.ReadAll(runs.Select(r => r.Path)), others);
+            var (index, maps) = MapFolder.Write(folder, "Atlas of memory budgets", ResultFile.ReadAll(runs.Select(r => r.Path)), others, note);
             Console.Out.WriteLine(json
                 ? new JsonObject { ["out"] = index, ["experiments"] = runs.Count, ["cells"] = cells, ["done_before"] = before, ["maps"] = maps.Count, ["seconds"] = progress.Elapsed.TotalSeconds }.ToJsonString()
                 : $"{index}: {maps.Count:N0} maps of {runs.Count} experiments, {cells:N0} cells; {cells - before:N0} of them now, in {progress.Elapsed.TotalSeconds:0.0} s");

@@ -24,9 +24,10 @@ internal static class MapVerb
         var against = new Option<string[]>("--against") { HelpName = "FILE", Description = "a result file to hold them against, cell by cell; may be given several times", Arity = ArgumentArity.OneOrMore };
         var columns = Values.Option<ColumnMapping?>("--columns", "OURS=THEIRS,...", "what the columns of another program's CSV are", ColumnMapping.Parse);
         var title = Values.Option<string?>("--title", "TEXT", "heads the index [default: Heatmaps]", t => t);
+        var note = Values.Option<string?>("--note", "TEXT", "a sentence for the index", t => t);
         var json = Values.Flag("--json", "print one JSON object at the end");
         command.Arguments.Add(files);
-        Option[] options = [output, against, columns, title, json];
+        Option[] options = [output, against, columns, title, note, json];
         foreach (var option in options)
         {
             command.Options.Add(option);
@@ -37,7 +38,7 @@ internal static class MapVerb
             string folder = parsed.GetValue(output) ?? throw new UserErrorException("--out is missing; name the folder to write, for example --out maps");
             string[] main = parsed.GetRequiredValue(files);
             var all = ResultFile.ReadAll([.. main, .. parsed.GetValue(against) ?? []], parsed.GetValue(columns));
-            var (index, maps) = MapFolder.Write(folder, parsed.GetValue(title) ?? "Heatmaps", [.. all.Take(main.Length)], [.. all.Skip(main.Length)]);
+            var (index, maps) = MapFolder.Write(folder, parsed.GetValue(title) ?? "Heatmaps", [.. all.Take(main.Length)], [.. all.Skip(main.Length)], parsed.GetValue(note));
             int cells = maps.Sum(m => m.Cells.Length);
             Console.Out.WriteLine(parsed.GetValue(json)
                 ? new JsonObject { ["out"] = index, ["maps"] = maps.Count, ["cells"] = cells }.ToJsonString()

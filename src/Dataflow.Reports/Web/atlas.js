@@ -15,8 +15,8 @@ const cellOf = (page, length) => {
     ? `${place}: fits in none of ${formatCount(length.cells, 'pair')} of budgets`
     : `${place}: best with host ${length.host} GiB and device ${length.device} GiB (${length.name}); ${length.feasible} of ${formatCount(length.cells, 'cell')} fit${against}`;
   return element('td', {}, element('a', { href: `${page.file}#seqlen=${length.seqlen}`, title, class: length.tokens === undefined && 'infeasible' },
-    ...(length.tokens === undefined ? ['no fit'] : [formatSpeed(length.tokens), element('small', {}, length.mfu === undefined ? ' ' : `${formatPercent(length.mfu)} MFU`)]),
-    length.ratios?.length > 0 ? element('small', {}, formatRatio(medianOf(length.ratios))) : element('small', {}, length.against ? 'no common' : ' ')));
+    ...(length.tokens === undefined ? ['no fit', element('small', {}, '\u00a0')] : [formatSpeed(length.tokens), element('small', {}, length.mfu === undefined ? '\u00a0' : `${formatPercent(length.mfu)} MFU`)]),
+    length.ratios?.length > 0 ? element('small', {}, formatRatio(medianOf(length.ratios))) : element('small', {}, length.against ? 'no common' : '\u00a0')));
 };
 
 const tableOf = pages => {

@@ -44,6 +44,7 @@ await inBrowser(async (page, opened) => {
   const box = await cell.nth(at).boundingBox();
   await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
   expect('the plan of a cell', await page.textContent('#plan'), /sequences? a step.*round.*plan [0-9a-f]{16}, policy auto/s);
+  await page.frameLocator('#plan iframe').locator('h1', { hasText: 'plan' }).waitFor();
   await look(page, 'cell');
   await follow('#timeline');
   await look(page, 'cell-timeline');
