@@ -89,7 +89,7 @@ const scalingDrawing = (figure, metric, colours, width, heading) => {
   return {
     width, height: top + bottom + 300,
     option: {
-      ...chartBase(colours, width, heading && { title: `Projection to more nodes: ${figure.label}`, subtitle: `from ${shortNumber(origin[1])} tok/s, ${sourceName}; nothing was measured on more nodes` }),
+      ...chartBase(colours, width, heading && { title: `Projection to more nodes: ${figure.label}`, subtitle: `from ${shortNumber(origin[1])} tok/s, ${sourceName}; a projection, not a measurement` }),
       grid: { left: 88, right: 22, top, bottom, outerBoundsMode: 'none' },
       legend,
       xAxis: axisOf(colours, 'nodes', 26, {
