@@ -146,7 +146,7 @@ public class ReportTests
     [InlineData("", "<files> is missing")]
     [InlineData("runs.csv", "--out is missing")]
     [InlineData("nothing.csv --out out", "nothing.csv does not exist")]
-    [InlineData("runs.csv --out out", "runs.csv, line 3: tok_per_sec is 'NaN', and 0 or a number from 1e-18 to 1e18 was expected")]
+    [InlineData("runs.csv --out out", "runs.csv, line 3: tok_per_sec is 'NaN', and 0 or a number from 1e-30 to 1e18 was expected")]
     [InlineData("runs.csv --out out --columns speed=x", "'speed' is no result column")]
     [InlineData("runs.csv --out out --columns machine=x", "runs.csv, line 1: --columns has machine=x, and there is no column 'x'")]
     [InlineData("runs.csv --out out --efficiency 1.2", "--efficiency: '1.2' will not do")]

@@ -6,7 +6,7 @@ namespace Dataflow.Reports;
 public static class ResultColumns
 {
     // Wider than anything that was ever measured, and narrow enough that no product or quotient of them overflows.
-    private const double LeastReal = 1e-18, MostReal = 1e18;
+    private const double LeastReal = 1e-30, MostReal = 1e18;
 
     // The GPUs that hold a batch are a whole number too: of as many sequences on as many GPUs it still is one.
     private const long MostWhole = 1_000_000_000_000_000, MostSequences = 1_000_000_000_000, MostGpus = 1_000_000;
@@ -106,7 +106,7 @@ public static class ResultColumns
         {
             Write = r => get(r)?.ToString("R", Invariant) ?? "",
             Read = (r, v) => double.TryParse(v, NumberStyles.Float, Invariant, out double number) && number is 0 or (>= LeastReal and <= MostReal) ? set(r, number) : null,
-            Expected = "0 or a number from 1e-18 to 1e18",
+            Expected = "0 or a number from 1e-30 to 1e18",
         };
 
     private static ResultColumn Whole(ColumnGroup group, string name, string unit, string meaning, Func<ResultRow, long?> get, Func<ResultRow, long, ResultRow> set, long least = 0, long most = MostWhole) =>

@@ -33,7 +33,7 @@ internal static class SpeedTables
     public static ReportTable Scaling(IReadOnlyList<ScalingPoint> points) => new(
         "scaling", "Scaling: projections to more nodes",
         "Nothing here was measured on so many nodes: the best configuration times the nodes, as the linear bound that no run exceeds, and at efficiencies below it. The source is that of the figure it is projected from.",
-        "No peak of these files has fewer nodes than --nodes asks for.",
+        "No peak of these files has fewer nodes than it would be projected to.",
         [
             .. What, new("seq_len", "seqlen"), new("from_gpus", "from GPUs"), new("from_nodes", "from nodes"), new("from_tok_per_sec", "from tok/s"), new("nodes", "nodes"), new("gpus", "GPUs"), new("kind", "kind"),
             new("efficiency", "efficiency", "0.##%"), new("tok_per_sec", "tok/s"),

@@ -47,7 +47,18 @@ const tickNumber = value => {
 // "512", "8K" (8,192), "1M" (1,048,576): where there is little room.
 const shortLength = tokens => tokens % 1048576 === 0 ? `${tokens / 1048576}M` : tokens % 1024 === 0 ? `${tokens / 1024}K` : tokens.toLocaleString('en');
 
-const clipped = (text, most) => text.length > most ? `${text.slice(0, Math.max(1, most - 1))}…` : text;
+// Cut in the middle: a name begins with its machine and ends with its source.
+const clipped = (text, most) => {
+  const tail = Math.floor(most * 0.55);
+  return text.length > most ? `${text.slice(0, Math.max(1, most - tail - 1))}…${text.slice(text.length - tail)}` : text;
+};
+
+// Lines of at most so many characters, cut between words where that can be.
+const wrapped = (text, most) => text.split(' ').reduce((lines, word) => {
+  const longer = lines.length > 0 ? `${lines.at(-1)} ${word}` : word;
+  return lines.length > 0 && longer.length <= most ? [...lines.slice(0, -1), longer] : [...lines, clipped(word, most)];
+}, []);
+
 const characterWidth = 6.9;
 
 const plainText = colours => ({ color: colours.text, fontSize: 12 });

@@ -39,22 +39,22 @@ const sourcesOf = records => joined(['measured', 'simulated', 'published'].filte
 // A part of a file's name: nothing but letters, digits, dots, hyphens and underscores, and never a hidden file.
 const slug = text => text.normalize('NFKD').replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[-.]+|[-.]+$/g, '').slice(0, 60) || 'unnamed';
 
-// All models together where that can be read, each model, and each of its machines where the model alone has too many lines.
-const cutByModel = (kind, records) => {
+// All models together where that can be read, each model, and each of its machines where the model alone has more than that many lines.
+const cutByModel = (kind, records, most) => {
   const models = groupedBy(records, 'model');
   const part = (label, names, some, withModel) => ({ label, figures: [{ kind, name: [kind, ...names].map(slug).join('-'), label, withModel, records: some }] });
   return [
     ...(models.length > 1 && runsOf(records).length <= mostLines ? [part('all models', [], records, true)] : []),
     ...models.flatMap(some => [
       part(some[0].model, [some[0].model], some, false),
-      ...(runsOf(some).length > mostLines
+      ...(runsOf(some).length > most
         ? groupedBy(some, 'machine').map(m => part(`${m[0].model} on ${m[0].machine}`, [m[0].machine, m[0].model], m, false)) : []),
     ]),
   ];
 };
 
 const cutPeaks = records => {
-  const choices = cutByModel('peaks', records);
+  const choices = cutByModel('peaks', records, Infinity);
   // Speeds of models of other sizes cannot be read on one scale: the model with most machines comes first.
   return choices.sort((a, b) => a.figures[0].withModel - b.figures[0].withModel || runsOf(b.figures[0].records).length - runsOf(a.figures[0].records).length);
 };
@@ -67,10 +67,9 @@ const cutUtilization = records => groupedBy(records, 'model').sort((a, b) => run
   const figures = runsOf(some).map(panel => ({
     kind: 'utilization', name: ['utilization', panel[0].machine, panel[0].model].map(slug).join('-'), label: runName(panel[0], true), records: panel, beside: some,
   }));
-  return [
-    ...(figures.length > 1 ? [{ label: `${some[0].model}: all machines`, figures }] : []),
-    ...figures.map(f => ({ label: f.label, figures: [f] })),
-  ];
+  const all = figures.length > 1 ? [{ label: `${some[0].model}: all machines`, figures }] : [];
+  const each = figures.map(f => ({ label: f.label, figures: [f] }));
+  return figures.length > mostLines ? [...each, ...all] : [...all, ...each];
 });
 
 // The sections with charts: {kind, heading, table, choices, empty}; a choice is {label, figures}, and no choice is left where nothing can be drawn.
@@ -78,7 +77,7 @@ const reportSections = tables => {
   const sections = [
     ['peaks', 'Peaks', cutPeaks, () => true, ''],
     ['scaling', 'Scaling: projections, not measurements', cutScaling, () => true, ''],
-    ['cost', 'Cost over sequence length', records => cutByModel('cost', records), r => r.seq_len > 0, 'These rows do not say their length (seq_len), so that there is nothing to draw over it.'],
+    ['cost', 'Cost over sequence length', records => cutByModel('cost', records, mostLines), r => r.seq_len > 0, 'These rows do not say their length (seq_len), so that there is nothing to draw over it.'],
     ['utilization', 'Utilization and latency over batch size', cutUtilization, () => true, ''],
   ];
   return sections.map(([kind, heading, cut, drawn, missing]) => {

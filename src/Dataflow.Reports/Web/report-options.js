@@ -11,11 +11,11 @@ const costMetrics = {
   nodeHours: { name: 'node-hours', value: r => r.node_hours },
   gpuHours: { name: 'GPU-hours', value: r => r.gpu_hours },
   hours: { name: 'hours', value: r => r.hours },
-  price: { name: 'price', value: r => r.price },
+  price: { name: 'price, in the currency of --price', value: r => r.price },
 };
 const utilizationMetrics = {
   mfu: { name: 'MFU, % of the dense peak', unit: '% MFU', value: r => r.mfu === null ? null : 100 * r.mfu, text: v => significant(v, 3) },
-  tokens: { name: 'tok/s', unit: 'tok/s', value: r => r.tok_per_sec, text: v => v >= 1e6 ? shortNumber(v) : v >= 1000 ? String(Math.round(v)) : significant(v, 3) },
+  tokens: { name: 'tok/s', unit: 'tok/s', value: r => r.tok_per_sec, text: v => v >= 1e6 ? shortNumber(v) : v >= 1e5 ? `${Math.round(v / 1000)}k` : v >= 1000 ? String(Math.round(v)) : significant(v, 3) },
 };
 const reportMetrics = { peaks: peakMetrics, scaling: { tokens: { name: 'tok/s, all GPUs together', value: r => r.tok_per_sec } }, cost: costMetrics, utilization: utilizationMetrics };
 
@@ -43,18 +43,17 @@ const peaksDrawing = (figure, metric, colours, width, heading) => {
   }).filter(b => b.high !== null).sort((a, b) => b.high - a.high);
   const sources = ['measured', 'simulated', 'published'].filter(s => bars.some(b => b.best.source === s));
   const room = Math.floor((width - 24) / characterWidth);
-  // Names stand above their bars, so that long ones find room on narrow pages; on a line of their own where that is not enough.
-  const names = bars.map(b => [runName(b.best, figure.withModel), b.low < b.high ? `${shortNumber(b.low)} to ${shortNumber(b.high)}` : shortNumber(b.high)]);
-  const lines = names.every(([of, is]) => of.length + is.length + 2 <= room) ? 1 : 2;
-  const labels = names.map(([of, is]) => `${clipped(of, room)}${lines === 1 ? ': ' : '\n'}${is}`);
+  // Names stand above their bars, so that long ones find room on narrow pages.
+  const labels = bars.map(b => wrapped(`${runName(b.best, figure.withModel)}: ${b.low < b.high ? `${shortNumber(b.low)}\u00a0to\u00a0` : ''}${shortNumber(b.high)}`, room).map(l => l.replaceAll('\u00a0', ' ')));
+  const lines = Math.max(...labels.map(l => l.length));
   const pitch = 32 + 14 * lines;
   const { legend, legendHeight } = legendsOf(colours, width, sources);
   const top = heading ? headingHeight : 4, bottom = legendHeight + 48;
   const part = (source, light) => ({
     type: 'bar', name: source, stack: 'all', barWidth: 16, cursor: 'default',
     itemStyle: { color: sourceColours[shadeOf(colours)][source], opacity: light ? 0.45 : 1 }, emphasis: { disabled: true },
-    label: { show: !light, position: [0, -14 * lines - 1], lineHeight: 14, ...plainText(colours), formatter: hit => labels[hit.dataIndex] },
-    data: bars.map(b => b.best.source !== source ? null : { value: light ? b.high - b.low : b.low, row: b.best.row }),
+    label: { show: !light, lineHeight: 14, ...plainText(colours), formatter: hit => labels[hit.dataIndex].join('\n') },
+    data: bars.map((b, i) => b.best.source !== source ? null : { value: light ? b.high - b.low : b.low, row: b.best.row, label: { position: [0, -14 * labels[i].length - 1] } }),
   });
   return {
     width, height: top + bottom + bars.length * pitch,
@@ -142,9 +141,9 @@ const utilizationDrawing = (figure, metric, colours, width, heading) => {
   const values = figure.beside.map(value).filter(v => v !== null);
   const [low, high] = values.length === 0 ? [0, 1] : Math.min(...values) < Math.max(...values) ? [Math.min(...values), Math.max(...values)] : [values[0] * 0.99, values[0] * 1.01 || 1];
   const timed = lengths.map((seqlen, i) => ({ seqlen, i, name: seqlen.toLocaleString('en'), points: figure.records.filter(r => r.seq_len === seqlen && r.latency_s !== null && r.seqs_per_step !== null) })).filter(l => l.points.length > 0);
-  const full = Math.max(width, 106 + batches.length * 44);
+  const full = Math.max(Math.min(width, 106 + Math.max(4, batches.length) * 130), 106 + batches.length * 44);
   const { legend, legendHeight } = legendsOf(colours, width, timed.map(l => l.name));
-  const top = heading ? headingHeight : 6, map = lengths.length * 30, scale = 74;
+  const top = heading ? headingHeight : 6, map = Math.max(96, lengths.length * 30), scale = 74;
   const below = timed.length > 0 ? 254 + legendHeight : 0;
   const height = top + map + scale + 24 + below;
   const cell = r => {

@@ -5,7 +5,7 @@ const byId = id => document.getElementById(id);
 const coloursNow = () => Object.fromEntries(['page', 'text', 'quiet', 'line'].map(n => [n, getComputedStyle(document.documentElement).getPropertyValue(`--${n}`).trim()]));
 
 const captions = {
-  peaks: 'A bar reaches from the slowest configuration that ran (solid) to the best (light), where speeds are shown; other figures are of the fastest. Colours say where numbers come from.',
+  peaks: 'Speeds: solid up to the slowest configuration that ran, light up to the best; other figures are of the fastest. Colours say where numbers come from.',
   scaling: 'Dashed: the linear bound, which no run exceeds. Lines and the band between them: projections at these efficiencies, not measurements. The diamond is what they are projected from.',
   cost: 'Each length at its fastest configuration, and at its own batch unless one was asked for: steps of other batches are other work. Solid lines: measured; dashed: simulated; dotted: published.',
   utilization: 'By colour and figure; one scale for all machines of a model. Black: out of memory (OOM); blank: no result. Below: seconds of a step, a line a seqlen. Solid lines: measured; dashed: simulated; dotted: published.',

@@ -40,7 +40,7 @@ await inBrowser(async (page, opened) => {
   expect('its legend', await texts('#scaling'), /measured on 1 node[^]*linear bound[^]*projection at 95%/);
   await page.selectOption('#cost-choice', { label: 'm' });
   expect('cost in node-hours', await texts('#cost'), /node-hours/);
-  await page.selectOption('#cost-metric', { label: 'price' });
+  await page.selectOption('#cost-metric', { label: 'price, in the currency of --price' });
   expect('cost in money', await texts('#cost'), /price/);
 
   expect('a heatmap a machine', await page.locator('#utilization figure').count(), 2);
