@@ -119,21 +119,41 @@ public class ReportTests
         Assert.Equal(("dataflow auto", "simulated", "published", 1), (system.GetProperty("system").GetString(), system.GetProperty("source").GetString(), system.GetProperty("against_source").GetString(), system.GetProperty("cells").GetInt32()));
         Assert.Equal(10662.28 / 9781, Number(system, "median"), 1e-3);
         Assert.Contains(Rows(tables, "machines"), m => m.GetProperty("machine").GetString() == "A100");
-        Assert.All(new[] { "report.md", "report.json", "peaks.csv", "scaling.csv", "cost.csv", "utilization.csv", "machines.csv", "systems.csv" }, name => Assert.True(File.Exists(scratch.File("out/" + name)), name));
+        Assert.All(new[] { "report.md", "report.json", "report.html", "peaks.csv", "scaling.csv", "cost.csv", "utilization.csv", "machines.csv", "systems.csv" }, name => Assert.True(File.Exists(scratch.File("out/" + name)), name));
         Assert.Contains("has 7 cells twice", File.ReadAllText(scratch.File("out/report.md")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Charts_are_written_as_a_page_and_as_figures()
+    {
+        using var scratch = new ScratchFolder();
+        File.WriteAllLines(scratch.File("runs.csv"), ["machine,model,seq_len,seqs_per_step,tok_per_sec,feasible,peak_tflops,gflop_per_token", "X,m/7,1024,1,5000,true,500,45", "X,m/7,2048,2,,false,500,45"]);
+        string output = Programs.Good(Programs.Dataflow($"report {scratch.File("runs.csv")} --out {scratch.File("out")} --figures svg,png,pdf,svg"));
+        Assert.EndsWith("systems.csv, and 12 figures\n", output, StringComparison.Ordinal);
+        Assert.Contains("<title>Report on runs.csv</title>", File.ReadAllText(scratch.File("out/report.html")), StringComparison.Ordinal);
+        foreach (string figure in new[] { "peaks-m-7", "scaling-X-m-7", "cost-m-7", "utilization-X-m-7" })
+        {
+            Assert.StartsWith("<svg", File.ReadAllText(scratch.File($"out/{figure}.svg")), StringComparison.Ordinal);
+            Assert.Equal((byte)'P', File.ReadAllBytes(scratch.File($"out/{figure}.png"))[1]);
+            Assert.Equal((byte)'P', File.ReadAllBytes(scratch.File($"out/{figure}.pdf"))[1]);
+        }
+
+        Assert.Contains(">OOM</text>", File.ReadAllText(scratch.File("out/utilization-X-m-7.svg")), StringComparison.Ordinal);
+        Assert.Contains("projection at 85%", File.ReadAllText(scratch.File("out/scaling-X-m-7.svg")), StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("", "<files> is missing")]
     [InlineData("runs.csv", "--out is missing")]
     [InlineData("nothing.csv --out out", "nothing.csv does not exist")]
-    [InlineData("runs.csv --out out", "runs.csv, line 3: tok_per_sec is 'NaN', and a finite number of at least 0 was expected")]
+    [InlineData("runs.csv --out out", "runs.csv, line 3: tok_per_sec is 'NaN', and 0 or a number from 1e-30 to 1e18 was expected")]
     [InlineData("runs.csv --out out --columns speed=x", "'speed' is no result column")]
     [InlineData("runs.csv --out out --columns machine=x", "runs.csv, line 1: --columns has machine=x, and there is no column 'x'")]
     [InlineData("runs.csv --out out --efficiency 1.2", "--efficiency: '1.2' will not do")]
     [InlineData("runs.csv --out out --efficiency 1", "--efficiency: '1' is no efficiency of a projection")]
     [InlineData("runs.csv --out out --steps 5 --tokens 5", "give one of them")]
     [InlineData("runs.csv --out out --peak 5", "'5' is no peak")]
+    [InlineData("runs.csv --out out --figures svg,gif", "--figures: 'gif' is no format of a figure; choose among svg, png, pdf")]
     public void What_is_wrong_is_one_sentence(string arguments, string message)
     {
         using var scratch = new ScratchFolder();

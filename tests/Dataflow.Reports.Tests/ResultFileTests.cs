@@ -88,7 +88,7 @@ public class ResultFileTests
         Assert.StartsWith("a.csv, line 3: 21 fields where the head has 22", Refused(folder.File("a.csv", s_published, s_ran, s_ran[..s_ran.LastIndexOf(',')])), StringComparison.Ordinal);
         Assert.StartsWith("a.csv, line 3: the head again", Refused(folder.File("a.csv", s_published, s_ran, s_published)), StringComparison.Ordinal);
         Assert.StartsWith("a.csv, line 3: the same cell as line 2 (H100 8b at seqlen 8192, host 75 GiB, device 24 GiB)", Refused(folder.File("a.csv", s_published, s_ran, s_ran)), StringComparison.Ordinal);
-        Assert.StartsWith("a.csv, line 2: tok_per_sec is 'NaN', and a finite number", Refused(folder.File("a.csv", s_published, s_ran.Replace("9781.1", "NaN", StringComparison.Ordinal))), StringComparison.Ordinal);
+        Assert.StartsWith("a.csv, line 2: tok_per_sec is 'NaN', and 0 or a number from 1e-30 to 1e18 was expected", Refused(folder.File("a.csv", s_published, s_ran.Replace("9781.1", "NaN", StringComparison.Ordinal))), StringComparison.Ordinal);
         Assert.StartsWith("a.csv, line 2: mfu is '-Infinity'", Refused(folder.File("a.csv", s_published, s_ran.Replace("0.509", "-Infinity", StringComparison.Ordinal))), StringComparison.Ordinal);
         Assert.StartsWith("a.csv, line 2: seq_len is '1e999'", Refused(folder.File("a.csv", s_published, s_ran.Replace("8192", "1e999", StringComparison.Ordinal))), StringComparison.Ordinal);
         Assert.StartsWith("a.csv, line 2: tok_per_sec is 'fast'", Refused(folder.File("a.csv", "machine,tok_per_sec", "x,fast")), StringComparison.Ordinal);
@@ -98,6 +98,33 @@ public class ResultFileTests
             ResultWriter.Head + ResultWriter.Line(s_row) + ResultWriter.Line(s_row with { DeviceGiB = 30, Source = ResultSource.Measured }).TrimEnd('\n'))), StringComparison.Ordinal);
         Assert.Contains("line 1", Refused(folder.File("a.csv", new string('x', 3 << 20))), StringComparison.Ordinal);
         Assert.Contains("line 1", Refused(folder.File("a.csv", "\0\u0001\u0002")), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("tok_per_sec", "1e308", "tok_per_sec is '1e308', and 0 or a number from 1e-30 to 1e18 was expected")]
+    [InlineData("tok_per_sec", "0", "nothing says how fast it was; if it did not run, say so in a column feasible (false)")]
+    [InlineData("tok_per_sec", "", "nothing says how fast it was")]
+    [InlineData("tok_per_sec,feasible", "5,false", "feasible is false, and there is a speed")]
+    [InlineData("tok_per_sec,seq_len", "5,0", "seq_len is '0', and a whole number from 1 to 1e15 was expected")]
+    [InlineData("tok_per_sec,gpus", "5,2000000", "gpus is '2000000', and a whole number from 1 to 1e6 was expected")]
+    [InlineData("tok_per_sec,gpus,nodes", "5,2,4", "2 gpus cannot be on 4 nodes")]
+    [InlineData("tok_per_sec,nodes", "5,4", "nodes is 4 and gpus says nothing")]
+    [InlineData("tok_per_sec,seqs_per_step", "5,0", "seqs_per_step is 0 in a row that ran")]
+    [InlineData("tok_per_sec,mfu", "5,55", "mfu and hfu are fractions; write 0.55 for 55%")]
+    public void A_row_that_cannot_be_true_is_refused(string columns, string fields, string message)
+    {
+        using var folder = new TemporaryFolder();
+        string good = string.Join(',', columns.Split(',').Select(c => c switch { "feasible" => "true", "mfu" => "0.5", "nodes" => "1", _ => "5" }));
+        Assert.StartsWith("a.csv, line 3: " + message, Refused(folder.File("a.csv", "machine,model," + columns, "y,m," + good, "x,m," + fields)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Other_separators_and_folders_are_named()
+    {
+        using var folder = new TemporaryFolder();
+        string file = folder.File("a.csv", "machine;tok_per_sec", "x;5");
+        Assert.StartsWith("a.csv, line 1: there is one column, 'machine;tok_per_sec'; fields of a result file are separated by commas", Refused(file), StringComparison.Ordinal);
+        Assert.EndsWith("is a folder; give a result file", Refused(Path.GetDirectoryName(file)!), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Dataflow.Model;
 using Dataflow.Reports;
+using Dataflow.Reports.Pages;
 using Dataflow.Training;
 
 namespace Dataflow.Cli;
@@ -15,7 +16,7 @@ internal static class ReportVerb
     [
         "dataflow report h100-8b.csv bench/published/published_sweeps.csv --out report",
         "dataflow report runs.csv --columns machine=gpu,tok_per_sec=throughput --peak MI300X=1307 --nodes 2,8 --out report",
-        "dataflow report h100-8b.csv --tokens 1e12 --global-batch 512 --price 2.5 --out report",
+        "dataflow report h100-8b.csv --tokens 1e12 --global-batch 512 --price 2.5 --figures svg,pdf --out report",
     ];
 
     private const double MostPeak = 1e9;
@@ -23,9 +24,9 @@ internal static class ReportVerb
     /// <summary>The command.</summary>
     public static Command Command()
     {
-        var command = new Command("report", "Says what result files come to: peaks, projections to more nodes, costs of runs, utilization, and comparisons, as Markdown, CSV and JSON.");
+        var command = new Command("report", "Says what result files come to: peaks, projections to more nodes, costs of runs, utilization, and comparisons, as a page with charts, Markdown, CSV and JSON.");
         var files = new Argument<string[]>("files") { Description = "result files: of dataflow sweep, with the published columns alone, or another program's CSV", Arity = ArgumentArity.OneOrMore };
-        var output = Values.Option<string?>("--out", "DIR", "write report.md, report.json and a CSV a table there", Values.FilePath);
+        var output = Values.Option<string?>("--out", "DIR", "write report.html, report.md, report.json and a CSV a table there", Values.FilePath);
         var columns = Values.Option<ColumnMapping?>("--columns", "OURS=THEIRS,...", "what the columns of another program's CSV are", ColumnMapping.Parse);
         var peaks = Values.Option<Dictionary<string, double>?>("--peak", "MACHINE=TFLOPS,...", "dense peaks of one GPU, in TFLOP/s, of machines that have no profile", Peaks);
         var all = Values.Flag("--all", "list every configuration, not the best of each machine and model alone");
@@ -36,9 +37,10 @@ internal static class ReportVerb
         var samples = Values.Option<double?>("--samples", "N", "cost of a run over so many sequences", t => Number(t, 1e18));
         var batch = Values.Option<long?>("--global-batch", "SEQUENCES", "of a step of that run [default: each row's own]", t => Values.Whole(t, 1, 1L << 40));
         var price = Values.Option<double?>("--price", "X", "of a GPU-hour", t => Number(t, 1e9));
+        var figures = Values.Option<FigureFormat[]?>("--figures", "FORMAT,...", "write each chart as a still figure too: svg, png, pdf", t => [.. t.Split(',').Select(Figure).Distinct()]);
         var json = Values.Flag("--json", "print the report as one JSON object instead of its files' names");
         command.Arguments.Add(files);
-        Option[] options = [output, columns, peaks, all, nodes, efficiencies, steps, tokens, samples, batch, price, json];
+        Option[] options = [output, columns, peaks, all, nodes, efficiencies, steps, tokens, samples, batch, price, figures, json];
         foreach (var option in options)
         {
             command.Options.Add(option);
@@ -59,14 +61,16 @@ internal static class ReportVerb
                 parsed.GetValue(batch), parsed.GetValue(price));
             string folder = parsed.GetValue(output) ?? throw new UserErrorException("--out is missing; name the folder to write, for example --out report");
             var report = Report.Of(ResultFile.ReadAll(parsed.GetRequiredValue(files), parsed.GetValue(columns)), Facts(parsed.GetValue(peaks) ?? []), settings);
-            Write(report, folder, parsed.GetValue(json));
+            Write(report, folder, parsed.GetValue(figures) ?? [], parsed.GetValue(json));
             return (int)ExitCode.Ok;
         });
         return command;
     }
 
-    private static void Write(Report report, string folder, bool json)
+    private static void Write(Report report, string folder, FigureFormat[] formats, bool json)
     {
+        List<(string Name, string Text)> files = [("report.md", report.Markdown()), ("report.html", ReportPage.Of(report)), ("report.json", report.Json()), .. report.Tables.Select(t => ($"{t.Name}.csv", t.Csv()))];
+        var figures = formats.Length > 0 ? Startup.Show("Drawing figures", () => StillFigure.Of(report, formats)) : [];
         try
         {
             Directory.CreateDirectory(folder);
@@ -76,10 +80,16 @@ internal static class ReportVerb
             throw new UserErrorException($"{folder} cannot be made: {e.Message}");
         }
 
-        List<(string Name, string Text)> files = [("report.md", report.Markdown()), ("report.json", report.Json()), .. report.Tables.Select(t => ($"{t.Name}.csv", t.Csv()))];
         foreach (var (name, text) in files)
         {
             AtomicFile.WriteText(Path.Combine(folder, name), text);
+        }
+
+        foreach (var (name, content) in figures)
+        {
+            using var file = AtomicFile.Create(Path.Combine(folder, name));
+            file.Write(content);
+            file.Commit();
         }
 
         if (json)
@@ -88,7 +98,7 @@ internal static class ReportVerb
         }
         else
         {
-            Console.Out.WriteLine($"{Path.Combine(folder, "report.md")}: {report.Files.Sum(f => f.Rows.Count):N0} rows of {report.Files.Count} {(report.Files.Count == 1 ? "file" : "files")}; beside it {string.Join(", ", files.Skip(1).Select(f => f.Name))}");
+            Console.Out.WriteLine($"{Path.Combine(folder, "report.md")}: {report.Files.Sum(f => f.Rows.Count):N0} rows of {report.Files.Count} {(report.Files.Count == 1 ? "file" : "files")}; beside it {string.Join(", ", files.Skip(1).Select(f => f.Name))}{(figures.Length > 0 ? $", and {figures.Length:N0} figures" : "")}");
         }
     }
 
@@ -139,6 +149,9 @@ internal static class ReportVerb
 
         return peaks;
     }
+
+    private static FigureFormat Figure(string text) => Enum.TryParse<FigureFormat>(text.Trim(), ignoreCase: true, out var format) && Enum.IsDefined(format) && !char.IsDigit(text.Trim()[0])
+        ? format : throw new UserErrorException($"'{text}' is no format of a figure; choose among svg, png, pdf");
 
     private static double Fraction(string text)
     {

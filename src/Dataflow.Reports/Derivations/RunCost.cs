@@ -21,16 +21,16 @@ public abstract record RunLength
 /// <param name="GlobalBatch">Sequences of a step.</param>
 /// <param name="Steps">Whole ones.</param>
 /// <param name="Gpus">That it takes to hold the batch at once, where the row says how many sequences its GPUs hold; else the row's.</param>
-/// <param name="Nodes">The same of nodes.</param>
+/// <param name="Nodes">The same of nodes; null where the row does not say on how many it ran.</param>
 /// <param name="Hours">At the row's speed, which is taken to be that of all GPUs that it takes.</param>
 /// <param name="Price">Of a GPU-hour; null: none was given.</param>
-public sealed record RunCost(ResultRow Row, string System, long GlobalBatch, long Steps, long Gpus, long Nodes, double Hours, double? Price)
+public sealed record RunCost(ResultRow Row, string System, long GlobalBatch, long Steps, long Gpus, long? Nodes, double Hours, double? Price)
 {
     /// <summary>GPUs times hours.</summary>
     public double GpuHours => Gpus * Hours;
 
-    /// <summary>Nodes times hours.</summary>
-    public double NodeHours => Nodes * Hours;
+    /// <summary>Nodes times hours; null where the nodes are not known.</summary>
+    public double? NodeHours => Nodes * Hours;
 
     /// <summary>All of it.</summary>
     public double? TotalPrice => GpuHours * Price;
@@ -58,7 +58,8 @@ public sealed record RunCost(ResultRow Row, string System, long GlobalBatch, lon
 
         long whole = (long)Math.Ceiling(exact - 1e-9);
         long times = row.SequencesAtOnce is > 0 and var held ? (batch + held - 1) / held : 1;
-        long gpus = row.Gpus is > 0 and var g ? g : 1, nodes = row.Nodes is > 0 and var n ? n : 1;
+        long gpus = row.Gpus is > 0 and var g ? g : 1;
+        long? nodes = row.Nodes is > 0 and var n ? n : null;
         return new RunCost(row, RunFigures.SystemOf(row), batch, whole, gpus * times, nodes * times, whole * (double)batch / speed / 3600, price);
     }
 

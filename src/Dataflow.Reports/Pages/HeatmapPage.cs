@@ -58,7 +58,7 @@ public static class HeatmapPage
     /// <exception cref="ArgumentException">A map cannot be drawn, or they are not about the same.</exception>
     internal static string Program(Heatmap map, HeatmapMetric metric, Heatmap? against) =>
         WebText.Load("charts.js", "format.js", "heatmap-options.js", "still.js")
-        + $"process.stdout.write(drawStill({Data(metric, against is null ? [map] : [map, against])}));\n";
+        + $"process.stdout.write(drawStill(heatmapStill({Data(metric, against is null ? [map] : [map, against])})));\n";
 
     private static string TitleOf(Heatmap map) => $"{map.Model} on {map.Machine}, sequences of {map.Seqlen} tokens";
 

@@ -1,9 +1,19 @@
+using System.Collections.Immutable;
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
+using System.Text.Json;
 using Dataflow.Model;
 
 namespace Dataflow.Reports.Pages;
+
+/// <summary>What a figure is kept as.</summary>
+public enum FigureFormat
+{
+    Svg,
+    Png,
+    Pdf,
+}
 
 /// <summary>
 /// Figures for paper and slides, drawn from the same specification as the pages: SVG by node, and PNG and PDF from the SVG by rsvg-convert.
@@ -16,8 +26,29 @@ public static class StillFigure
     /// <summary>A heatmap as SVG.</summary>
     /// <param name="against">Draws the difference from it, if given.</param>
     /// <exception cref="UserErrorException">node is missing or failed; the message says what to do.</exception>
-    public static string Svg(Heatmap map, HeatmapMetric metric, Heatmap? against = null) =>
-        Encoding.UTF8.GetString(Run("node", ["-"], Encoding.UTF8.GetBytes(HeatmapPage.Program(map, metric, against)), "node (on Debian: apt-get install nodejs); the pages themselves need none"));
+    public static string Svg(Heatmap map, HeatmapMetric metric, Heatmap? against = null) => Encoding.UTF8.GetString(Draw(HeatmapPage.Program(map, metric, against)));
+
+    /// <summary>All charts of a report as SVG, each with a name for a file without its ending.</summary>
+    /// <exception cref="UserErrorException">node is missing or failed; the message says what to do.</exception>
+    public static ImmutableArray<(string Name, string Svg)> Svgs(Report report)
+    {
+        using var figures = JsonDocument.Parse(Draw(ReportPage.Program(report)));
+        return [.. figures.RootElement.EnumerateArray().Select(f => (f.GetProperty("name").GetString()!, f.GetProperty("svg").GetString()!))];
+    }
+
+    /// <summary>The same in these formats, each with the name of its file.</summary>
+    /// <exception cref="UserErrorException">node or rsvg-convert is missing or failed; the message says what to do.</exception>
+    public static ImmutableArray<(string Name, byte[] Content)> Of(Report report, IReadOnlyList<FigureFormat> formats) =>
+    [
+        .. from figure in Svgs(report) from format in formats
+           select ($"{figure.Name}.{format.ToString().ToLowerInvariant()}", format switch
+           {
+               FigureFormat.Svg => Encoding.UTF8.GetBytes(figure.Svg),
+               FigureFormat.Png => Png(figure.Svg),
+               FigureFormat.Pdf => Pdf(figure.Svg),
+               _ => throw new ArgumentOutOfRangeException(nameof(formats), format, "no format"),
+           }),
+    ];
 
     /// <summary>A figure as PNG, two pixels to each of the SVG's.</summary>
     /// <exception cref="UserErrorException">rsvg-convert is missing or failed; the message says what to do.</exception>
@@ -26,6 +57,8 @@ public static class StillFigure
     /// <summary>A figure as PDF.</summary>
     /// <exception cref="UserErrorException">rsvg-convert is missing or failed; the message says what to do.</exception>
     public static byte[] Pdf(string svg) => Convert(svg, "pdf");
+
+    private static byte[] Draw(string program) => Run("node", ["-"], Encoding.UTF8.GetBytes(program), "node (on Debian: apt-get install nodejs); the pages themselves need none");
 
     private static byte[] Convert(string svg, string format, params string[] more) =>
         Run("rsvg-convert", ["--format", format, .. more], Encoding.UTF8.GetBytes(svg), "rsvg-convert (on Debian: apt-get install librsvg2-bin), or take the SVG");

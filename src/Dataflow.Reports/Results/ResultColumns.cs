@@ -5,6 +5,12 @@ namespace Dataflow.Reports;
 /// <summary>All columns of result files, in their order: the one place that knows their names.</summary>
 public static class ResultColumns
 {
+    // Wider than anything that was ever measured, and narrow enough that no product or quotient of them overflows.
+    private const double LeastReal = 1e-30, MostReal = 1e18;
+
+    // The GPUs that hold a batch are a whole number too: of as many sequences on as many GPUs it still is one.
+    private const long MostWhole = 1_000_000_000_000_000, MostSequences = 1_000_000_000_000, MostGpus = 1_000_000;
+
     private static readonly CultureInfo Invariant = CultureInfo.InvariantCulture;
 
     /// <summary>Published ones first, then ours, then those that may be added.</summary>
@@ -13,7 +19,7 @@ public static class ResultColumns
         Text(ColumnGroup.Published, "machine", "machine", r => r.Machine, (r, v) => r with { Machine = v }),
         Real(ColumnGroup.Published, "host_mem_gb", "GiB", "host budget", r => r.HostGiB, (r, v) => r with { HostGiB = v }),
         Real(ColumnGroup.Published, "dev_mem_gb", "GiB", "device budget", r => r.DeviceGiB, (r, v) => r with { DeviceGiB = v }),
-        Whole(ColumnGroup.Published, "seq_len", "tokens", "of a sequence", r => r.Seqlen, (r, v) => r with { Seqlen = v }),
+        Whole(ColumnGroup.Published, "seq_len", "tokens", "of a sequence", r => r.Seqlen, (r, v) => r with { Seqlen = v }, least: 1),
         Real(ColumnGroup.Published, "model_size", "10^9", "parameters", r => r.ModelSize, (r, v) => r with { ModelSize = v }),
         Real(ColumnGroup.Published, "used_host_mem_gb", "GiB", "host memory that the plan takes", r => r.UsedHostGiB, (r, v) => r with { UsedHostGiB = v }),
         Real(ColumnGroup.Published, "used_dev_mem_gb", "GiB", "device memory that the plan takes", r => r.UsedDeviceGiB, (r, v) => r with { UsedDeviceGiB = v }),
@@ -24,7 +30,7 @@ public static class ResultColumns
         Whole(ColumnGroup.Published, "num_full_saved", "", "of these, with everything", r => r.FullSaved, (r, v) => r with { FullSaved = v }),
         Whole(ColumnGroup.Published, "total_dev_acts", "", "pairs whose activations stay on the device", r => r.DeviceActivations, (r, v) => r with { DeviceActivations = v }),
         Whole(ColumnGroup.Published, "num_rounds_per_step", "", "rounds", r => r.Rounds, (r, v) => r with { Rounds = v }),
-        Whole(ColumnGroup.Published, "seqs_per_step", "", "sequences of a step, all GPUs together", r => r.SequencesPerStep, (r, v) => r with { SequencesPerStep = v }),
+        Whole(ColumnGroup.Published, "seqs_per_step", "", "sequences of a step, all GPUs together", r => r.SequencesPerStep, (r, v) => r with { SequencesPerStep = v }, most: MostSequences),
         Real(ColumnGroup.Published, "recompute_pct", "fraction", "recomputed, of model and recomputed FLOPs", r => r.RecomputeFraction, (r, v) => r with { RecomputeFraction = v }),
         Real(ColumnGroup.Published, "attn_flop_pct", "fraction", "attention, of the same", r => r.AttentionFraction, (r, v) => r with { AttentionFraction = v }),
         Real(ColumnGroup.Published, "avg_step_time", "s", "of a step", r => r.StepSeconds, (r, v) => r with { StepSeconds = v }),
@@ -66,9 +72,9 @@ public static class ResultColumns
         Text(ColumnGroup.Own, "hardware", "hardware profile", r => r.Hardware, (r, v) => r with { Hardware = v }),
         Text(ColumnGroup.Own, "dtype", "how numbers are stored", r => r.Dtype, (r, v) => r with { Dtype = v }),
         Text(ColumnGroup.Extra, "system", "the program, where it is another one", r => r.System, (r, v) => r with { System = v }),
-        Whole(ColumnGroup.Extra, "gpus", "", "GPUs of the run, all nodes together", r => r.Gpus, (r, v) => r with { Gpus = v }),
-        Whole(ColumnGroup.Extra, "nodes", "", "nodes of the run", r => r.Nodes, (r, v) => r with { Nodes = v }),
-        Whole(ColumnGroup.Extra, "seqs_at_once", "", "sequences that these GPUs hold at once", r => r.SequencesAtOnce, (r, v) => r with { SequencesAtOnce = v }),
+        Whole(ColumnGroup.Extra, "gpus", "", "GPUs of the run, all nodes together", r => r.Gpus, (r, v) => r with { Gpus = v }, least: 1, most: MostGpus),
+        Whole(ColumnGroup.Extra, "nodes", "", "nodes of the run", r => r.Nodes, (r, v) => r with { Nodes = v }, least: 1, most: MostGpus),
+        Whole(ColumnGroup.Extra, "seqs_at_once", "", "sequences that these GPUs hold at once", r => r.SequencesAtOnce, (r, v) => r with { SequencesAtOnce = v }, least: 1),
         Real(ColumnGroup.Extra, "gflop_per_token", "10^9 FLOPs", "model FLOPs a token, as the file counts them", r => r.GflopPerToken, (r, v) => r with { GflopPerToken = v }),
         Real(ColumnGroup.Extra, "peak_tflops", "TFLOP/s", "dense peak of one GPU", r => r.PeakTflops, (r, v) => r with { PeakTflops = v }),
         Real(ColumnGroup.Extra, "steps_per_sec", "1/s", "steps a second", r => r.StepsPerSecond, (r, v) => r with { StepsPerSecond = v }),
@@ -99,15 +105,15 @@ public static class ResultColumns
         new(name, group, unit, meaning)
         {
             Write = r => get(r)?.ToString("R", Invariant) ?? "",
-            Read = (r, v) => double.TryParse(v, NumberStyles.Float, Invariant, out double number) && double.IsFinite(number) && number >= 0 ? set(r, number) : null,
-            Expected = "a finite number of at least 0",
+            Read = (r, v) => double.TryParse(v, NumberStyles.Float, Invariant, out double number) && number is 0 or (>= LeastReal and <= MostReal) ? set(r, number) : null,
+            Expected = "0 or a number from 1e-30 to 1e18",
         };
 
-    private static ResultColumn Whole(ColumnGroup group, string name, string unit, string meaning, Func<ResultRow, long?> get, Func<ResultRow, long, ResultRow> set) =>
+    private static ResultColumn Whole(ColumnGroup group, string name, string unit, string meaning, Func<ResultRow, long?> get, Func<ResultRow, long, ResultRow> set, long least = 0, long most = MostWhole) =>
         new(name, group, unit, meaning)
         {
             Write = r => get(r)?.ToString(Invariant) ?? "",
-            Read = (r, v) => double.TryParse(v, NumberStyles.Float, Invariant, out double number) && number >= 0 && number <= 1e15 && number == Math.Floor(number) ? set(r, (long)number) : null,
-            Expected = "a whole number of at least 0",
+            Read = (r, v) => double.TryParse(v, NumberStyles.Float, Invariant, out double number) && number >= least && number <= most && number == Math.Floor(number) ? set(r, (long)number) : null,
+            Expected = string.Create(Invariant, $"a whole number from {least} to {most:0e0}"),
         };
 }

@@ -11,6 +11,9 @@ internal static class ResultReader
     private const int LargestFile = 1 << 28;
     private const int LongestShown = 40;
 
+    // Above 1 if a peak is stated too low; far above it, it was meant in percent.
+    private const double MostUtilization = 2;
+
     private static readonly CsvReaderOptions Csv = new()
     {
         HasHeader = false, Separator = ',', TrackLineNumbers = true, TrimWhitespace = true, AllowLineBreaksInQuotes = false,
@@ -24,6 +27,11 @@ internal static class ResultReader
     {
         try
         {
+            if (Directory.Exists(path))
+            {
+                throw new UserErrorException($"{path} is a folder; give a result file");
+            }
+
             if (new FileInfo(path) is { Exists: true, Length: > LargestFile })
             {
                 throw new UserErrorException($"{path} is longer than {new Bytes(LargestFile)}, too much for a result file");
@@ -115,6 +123,11 @@ internal static class ResultReader
             int strange = Array.IndexOf(columns, null);
             if (strange >= 0)
             {
+                if (names.Length == 1 && names[0].AsSpan().ContainsAny(";\t|"))
+                {
+                    throw new UserErrorException($"{path}, line {head}: there is one column, '{Shown(names[0])}'; fields of a result file are separated by commas");
+                }
+
                 throw new UserErrorException(
                     $"{path}, line {head}: unknown column '{Shown(names[strange])}'; if this is another program's file, say what its columns are, as in --columns machine=gpu,tok_per_sec=throughput");
             }
@@ -182,7 +195,23 @@ internal static class ResultReader
             : format == ResultFormat.Generic ? null
             : row.Seqlen is null ? "seq_len" : row.HostGiB is null ? "host_mem_gb" : row.DeviceGiB is null ? "dev_mem_gb" : row.Model is null ? "model"
             : row.Feasible && row.TokensPerSecond is null ? "tok_per_sec" : null;
-        return missing is null ? row : throw new UserErrorException($"{row.Place}: {missing} is empty; every {(missing == "tok_per_sec" ? "feasible " : "")}row needs it");
+        return missing is not null ? throw new UserErrorException($"{row.Place}: {missing} is empty; every {(missing == "tok_per_sec" ? "feasible " : "")}row needs it")
+            : Contradiction(row, format) is { } contradiction ? throw new UserErrorException($"{row.Place}: {contradiction}")
+            : row;
+    }
+
+    /// <summary>What cannot be true of a row, and would give figures that look as if it were; null if nothing.</summary>
+    private static string? Contradiction(ResultRow row, ResultFormat format)
+    {
+        double?[] rates = [row.TokensPerSecond, row.StepSeconds, row.StepsPerSecond, row.MeasuredTokensPerSecond, row.PredictedTokensPerSecond];
+        return row.Nodes > 1 && row.Gpus is null ? $"nodes is {row.Nodes} and gpus says nothing; give the GPUs of all nodes together"
+            : row.Nodes > row.Gpus ? $"{row.Gpus} gpus cannot be on {row.Nodes} nodes; gpus are those of all nodes together"
+            : row.Feasible && row.SequencesPerStep == 0 ? "seqs_per_step is 0 in a row that ran; leave it empty if it is not known"
+            : format != ResultFormat.Generic ? null
+            : row.Feasible && !rates.Any(r => r > 0) ? "nothing says how fast it was; if it did not run, say so in a column feasible (false)"
+            : !row.Feasible && rates.Any(r => r > 0) ? "feasible is false, and there is a speed; give one of the two"
+            : row.Mfu > MostUtilization || row.Hfu > MostUtilization ? "mfu and hfu are fractions; write 0.55 for 55%"
+            : null;
     }
 
     /// <summary>The published sweeps have a few cells twice, run again; no two runs take the same time, so equal figures are a copied line.</summary>

@@ -34,7 +34,7 @@ public sealed record Report(IReadOnlyList<ResultFile> Files, IReadOnlyList<Repor
         text.WriteLine("| file | source | rows | did not run |\n|---|---|---:|---:|");
         foreach (var file in Files)
         {
-            text.WriteLine($"| {Path.GetFileName(file.Path)} | {Sources(file)} | {file.Rows.Count:N0} | {file.Rows.Count(r => !r.Feasible):N0} |");
+            text.WriteLine($"| {Path.GetFileName(file.Path)} | {SourceOf(file)} | {file.Rows.Count:N0} | {file.Rows.Count(r => !r.Feasible):N0} |");
         }
 
         foreach (var file in Files.Where(f => f.Superseded.Count > 0))
@@ -61,5 +61,6 @@ public sealed record Report(IReadOnlyList<ResultFile> Files, IReadOnlyList<Repor
         ["tables"] = new JsonObject(Tables.Select(t => KeyValuePair.Create(t.Name, (JsonNode?)t.Json()))),
     }.ToJsonString(Indented) + "\n";
 
-    private static string Sources(ResultFile file) => ResultColumns.NameOf(file.Rows[0].Source) + (file.StatesSource ? "" : ", which the file does not state");
+    /// <summary>Where a file's numbers come from, and whether it says so.</summary>
+    internal static string SourceOf(ResultFile file) => ResultColumns.NameOf(file.Rows[0].Source) + (file.StatesSource ? "" : ", which the file does not state");
 }

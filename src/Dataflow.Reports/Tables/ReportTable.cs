@@ -12,8 +12,9 @@ public sealed record ReportColumn(string Name, string Title, string Format = "#,
 /// <summary>A table of a report: the same figures as Markdown, CSV and JSON.</summary>
 /// <param name="Name">Of its file.</param>
 /// <param name="Note">What is to be known of its figures.</param>
+/// <param name="Empty">Why there is no row, where there is none.</param>
 /// <param name="Rows">Texts, numbers and nulls, a value a column.</param>
-public sealed record ReportTable(string Name, string Title, string Note, IReadOnlyList<ReportColumn> Columns, IReadOnlyList<object?[]> Rows)
+public sealed record ReportTable(string Name, string Title, string Note, string Empty, IReadOnlyList<ReportColumn> Columns, IReadOnlyList<object?[]> Rows)
 {
     private static readonly CultureInfo Invariant = CultureInfo.InvariantCulture;
 
@@ -26,19 +27,25 @@ public sealed record ReportTable(string Name, string Title, string Note, IReadOn
         text.WriteLine();
         if (Rows.Count == 0)
         {
-            text.WriteLine("Nothing in these files.");
+            text.WriteLine(Empty);
             return text.ToString();
         }
 
         text.WriteLine($"| {string.Join(" | ", Columns.Select(c => c.Title))} |");
-        text.WriteLine($"|{string.Concat(Columns.Select((_, c) => Rows.All(r => r[c] is string or null) ? "---|" : "---:|"))}");
+        text.WriteLine($"|{string.Concat(Columns.Select((_, c) => IsText(c) ? "---|" : "---:|"))}");
         foreach (var row in Rows)
         {
-            text.WriteLine($"| {string.Join(" | ", row.Select((value, c) => Shown(value, Columns[c].Format)))} |");
+            text.WriteLine($"| {string.Join(" | ", Shown(row).Select(t => t.Replace("|", "\\|", StringComparison.Ordinal)))} |");
         }
 
         return text.ToString();
     }
+
+    /// <summary>Whether a column holds no number.</summary>
+    public bool IsText(int column) => Rows.All(r => r[column] is string or null);
+
+    /// <summary>A row for people.</summary>
+    public IEnumerable<string> Shown(object?[] row) => row.Select((value, c) => Shown(value, Columns[c].Format));
 
     /// <summary>The rows with a head.</summary>
     public string Csv() => string.Concat(Rows.Select(r => ResultWriter.Line(r.Select(Plain))).Prepend(ResultWriter.Line(Columns.Select(c => c.Name))));
@@ -55,7 +62,7 @@ public sealed record ReportTable(string Name, string Title, string Note, IReadOn
     {
         null => "",
         IFormattable number => number.ToString(format, Invariant),
-        var text => text.ToString()!.Replace("|", "\\|", StringComparison.Ordinal).ReplaceLineEndings(" "),
+        var text => text.ToString()!.ReplaceLineEndings(" "),
     };
 
     private static string Plain(object? value) => value switch

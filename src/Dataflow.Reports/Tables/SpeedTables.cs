@@ -13,6 +13,7 @@ internal static class SpeedTables
         "peaks", all ? "All configurations" : "Peaks: the best configuration of each machine and model",
         "Rates are of all GPUs of a row together unless they say a GPU. TFLOP/s are model FLOPs: as the file states them a token, by the formula (matrices and the causal half of attention, recomputation not counted), or as the file's "
         + "own rate; 6N counts 6 FLOPs a parameter and token and no attention. MFU is against the dense peak. A sample is a sequence of the row's length. Worst is the slowest configuration of the group that ran.",
+        "No row of these files ran with a speed in tokens.",
         [
             .. What, new("gpus", "GPUs"), new("nodes", "nodes"), new("seq_len", "seqlen"), new("host_mem_gb", "host GiB", "0.###"), new("dev_mem_gb", "device GiB", "0.###"), new("seqs_per_step", "sequences a step"),
             new("tok_per_sec", "tok/s"), new("tok_per_sec_per_gpu", "tok/s a GPU"), new("tflops", "TFLOP/s", "#,0.0"), new("tflops_by", "counted by"), new("tflops_per_gpu", "TFLOP/s a GPU", "#,0.0"),
@@ -32,11 +33,12 @@ internal static class SpeedTables
     public static ReportTable Scaling(IReadOnlyList<ScalingPoint> points) => new(
         "scaling", "Scaling: projections to more nodes",
         "Nothing here was measured on so many nodes: the best configuration times the nodes, as the linear bound that no run exceeds, and at efficiencies below it. The source is that of the figure it is projected from.",
+        "No peak of these files has fewer nodes than it would be projected to.",
         [
-            .. What, new("seq_len", "seqlen"), new("from_nodes", "from nodes"), new("from_tok_per_sec", "from tok/s"), new("nodes", "nodes"), new("gpus", "GPUs"), new("kind", "kind"),
+            .. What, new("seq_len", "seqlen"), new("from_gpus", "from GPUs"), new("from_nodes", "from nodes"), new("from_tok_per_sec", "from tok/s"), new("nodes", "nodes"), new("gpus", "GPUs"), new("kind", "kind"),
             new("efficiency", "efficiency", "0.##%"), new("tok_per_sec", "tok/s"),
         ],
-        [.. points.Select(p => (object?[])[.. Of(p.Base), p.Base.Row.Seqlen, p.Base.Nodes, p.Base.TokensPerSecond, p.Nodes, p.Gpus, p.Kind, p.Efficiency, p.TokensPerSecond])]);
+        [.. points.Select(p => (object?[])[.. Of(p.Base), p.Base.Row.Seqlen, p.Base.Gpus, p.Base.Nodes, p.Base.TokensPerSecond, p.Nodes, p.Gpus, p.Kind, p.Efficiency, p.TokensPerSecond])]);
 
     /// <summary>Who counted FLOPs.</summary>
     private static string? NameOf(FlopCount count) => count switch

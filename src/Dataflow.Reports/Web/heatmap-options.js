@@ -100,3 +100,9 @@ const heatmapOption = (set, metric, against, colours, heading) => {
     }],
   };
 };
+
+// The figure for paper: {option, width, height}, as still.js takes it.
+const heatmapStill = ({ sets: [set, against], metric }) => {
+  const { width, height } = heatmapSize(set, 640);
+  return { option: heatmapOption(set, metric, against ?? null, paperColours, true), width, height: height + 48 };
+};

@@ -69,6 +69,17 @@ public sealed class BrowserTests : IDisposable
         TestContext.Current.TestOutputHelper?.WriteLine(Browser.Run("published.mjs", index));
     }
 
+    [Fact]
+    public void A_report_is_looked_at_and_its_tables_opened()
+    {
+        string output = Browser.Run("report.mjs", Write("report.html", ReportPage.Of(SampleReport.Make())));
+        TestContext.Current.TestOutputHelper?.WriteLine(output);
+    }
+
+    [Fact]
+    public void A_report_without_results_says_what_is_missing() =>
+        Browser.Run("report-empty.mjs", Write("report.html", ReportPage.Of(SampleReport.Of(new ResultRow { Machine = "X", StepsPerSecond = 1, SequencesPerStep = 8 }))));
+
     private string Write(string name, string text)
     {
         string path = Path.Combine(folder.FullName, name);
