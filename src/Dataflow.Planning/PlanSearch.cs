@@ -126,7 +126,7 @@ public sealed class PlanSearch
     private PlanCandidate Simulate(SearchGeometry geometry, Residency residency, Footprint memory)
     {
         var (step, compute) = StepSimulation.Of(geometry.Workload, residency, machine);
-        return new PlanCandidate(new PlanChoice(geometry.Workload.Geometry, residency), memory.Device, memory.Host, step, compute, geometry.FloorNanoseconds);
+        return new PlanCandidate(new PlanChoice(geometry.Workload.Geometry, residency), memory.Device, memory.Host, step, compute, (long)geometry.Estimate.Floor);
     }
 
     /// <summary>Between the least budget that works at all and the first level above it: what the simple rules would do.</summary>
