@@ -35,6 +35,12 @@ internal sealed class MemorySizes
         streams = programs.StreamSize.Aligned;
     }
 
+    /// <summary>The workload.</summary>
+    public Workload Workload => workload;
+
+    /// <summary>Its programs.</summary>
+    public BlockPrograms Programs => programs;
+
     /// <summary>Pieces of optimizer state.</summary>
     public int Pieces => pieces.Total;
 
