@@ -38,7 +38,7 @@ internal sealed class BitsStage : Stage
 
         var config = Config(model);
         int seqlen = settings.Emulated ? 32 : 4096;
-        var tokens = new SyntheticTokens(settings.Emulated ? 4 : 16, seqlen, config.VocabSize, 1);
+        var tokens = new RandomTokens(settings.Emulated ? 4 : 16, seqlen, config.VocabSize);
         var request = new PlanRequest(
             config, recipe, WorkloadKind.Training, seqlen, settings.Emulated ? 2 : 8, new GeometryPins(settings.Emulated ? 32 : 4096),
             new MemoryBudget(Bytes.FromGiB(settings.Emulated ? 1 : 48), Bytes.FromGiB(settings.Emulated ? 1 : 32)));
