@@ -27,7 +27,7 @@ internal static class SearchedPlans
     /// <summary>Everything that some plan should show.</summary>
     public static IEnumerable<string> Traits => s_traits.Select(t => t.Name);
 
-    /// <summary>Up to so many plans, those that show most at once first; no two show the same.</summary>
+    /// <summary>Up to so many plans, each the one that shows most of what those before do not; no two show the same.</summary>
     /// <param name="request">With its geometry pinned; its budget is the largest.</param>
     public static IReadOnlyList<SearchedPlan> Of(PlanRequest request, int most)
     {
@@ -35,7 +35,7 @@ internal static class SearchedPlans
         var search = new PlanSearch(request, machine);
         search.Prepare(request.Budget);
         long least = Planner.Smallest(request).Device!.Value.Value;
-        var found = new Dictionary<string, (int Shown, MemoryBudget Budget, PlanChoice Choice)>();
+        var found = new Dictionary<string, (string[] Shown, MemoryBudget Budget, PlanChoice Choice)>();
         for (int i = 0; i < Budgets; i++)
         {
             var budget = request.Budget with { Device = new Bytes((long)(least * Math.Pow((double)request.Budget.Device.Value / least, (double)i / (Budgets - 1)))) };
@@ -44,15 +44,21 @@ internal static class SearchedPlans
                 foreach (var (geometry, residency) in result.Others.Prepend(result.Best).Select(c => c.Choice))
                 {
                     string[] traits = [.. s_traits.Where(t => t.Shows(new Workload(request.Model, request.Recipe, geometry, request.Kind), residency)).Select(t => t.Name)];
-                    found.TryAdd(string.Join(", ", traits), (traits.Length, budget, new PlanChoice(geometry, residency)));
+                    found.TryAdd(string.Join(", ", traits), (traits, budget, new PlanChoice(geometry, residency)));
                 }
             }
         }
 
-        return
-        [
-            .. found.Where(f => f.Value.Shown > 0).OrderByDescending(f => f.Value.Shown).ThenBy(f => f.Key, StringComparer.Ordinal).Take(most).Select(f => new SearchedPlan(
-                f.Key, Cli.Plans.Require(new PlanResult.Feasible(Planner.PlanFor(request with { Budget = f.Value.Budget }, f.Value.Choice, machine))))),
-        ];
+        var plans = new List<SearchedPlan>();
+        var seen = new HashSet<string>();
+        while (plans.Count < most && found.Values.Where(f => f.Shown.Length > 0).MaxBy(f => (f.Shown.Count(t => !seen.Contains(t)), f.Shown.Length)) is { Shown: not null } next)
+        {
+            string traits = string.Join(", ", next.Shown);
+            found.Remove(traits);
+            seen.UnionWith(next.Shown);
+            plans.Add(new SearchedPlan(traits, Cli.Plans.Require(new PlanResult.Feasible(Planner.PlanFor(request with { Budget = next.Budget }, next.Choice, machine)))));
+        }
+
+        return plans;
     }
 }
