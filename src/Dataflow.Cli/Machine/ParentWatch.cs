@@ -3,8 +3,9 @@ using System.Diagnostics;
 namespace Dataflow.Cli;
 
 /// <summary>
-/// A process that this program starts of itself ends with it, however that ends. Its standard input is a pipe that the parent holds open and never writes
-/// to: the system closes it with the parent, killed ones too. What else starts this program may close standard input at once, so a variable says which pipe it is.
+/// A process that this program starts of itself ends with it, however that ends. Its standard input is a pipe that the parent holds open and never
+/// writes to: the system closes it with the parent, a killed one too. Others that start this program may close its standard input at once, so a
+/// variable says that it is such a pipe.
 /// </summary>
 internal static class ParentWatch
 {
