@@ -85,7 +85,7 @@ internal static class Predictions
             least = [.. plan.Schedule.Ops.Select(_ => long.MaxValue)];
             trainer = new Trainer(plan.Workload, plan.Schedule, device);
             trainer.Load(WeightInitialiser.Weights(model, 1));
-            tokens = new RandomTokens(Rows, Seqlen + 1, model.VocabSize);
+            tokens = new RandomTokens(Rows, Seqlen, model.VocabSize);
             rows = [.. Enumerable.Range(0, Rows)];
             trainer.Step(tokens, rows, AdamWSettings.Default);
         }

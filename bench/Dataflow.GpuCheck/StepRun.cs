@@ -6,32 +6,6 @@ using Dataflow.Training;
 
 namespace Dataflow.GpuCheck;
 
-/// <summary>Tokens that depend on the seed alone.</summary>
-internal sealed class SyntheticTokens(int rows, int seqlen, int vocabulary, ulong seed) : ITokenSource
-{
-    /// <inheritdoc/>
-    public int RowCount => rows;
-
-    /// <inheritdoc/>
-    public int RowLength => seqlen + 1;
-
-    /// <inheritdoc/>
-    public void Read(int row, Span<int> destination)
-    {
-        ulong state = seed + ((ulong)row * 0x9e3779b97f4a7c15);
-        foreach (ref int id in destination)
-        {
-            state += 0x9e3779b97f4a7c15;
-            ulong z = (state ^ (state >> 30)) * 0xbf58476d1ce4e5b9;
-            z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-            id = (int)((z ^ (z >> 31)) % (ulong)vocabulary);
-        }
-    }
-
-    /// <inheritdoc/>
-    public IReadOnlyList<int>? Documents(int row) => null;
-}
-
 /// <summary>Plans, proved ones, and steps of them on the device that is checked.</summary>
 internal static class StepRun
 {

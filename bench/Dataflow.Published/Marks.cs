@@ -36,7 +36,7 @@ internal static class Marks
                 var budget = new MemoryBudget(Host, Bytes.FromGiB(double.Parse(row[2], CultureInfo.InvariantCulture)));
                 var (det, fast) = (Find(model, seqlen, budget, EfficiencyConstants.Deterministic(profile)), Find(model, seqlen, budget, profile));
                 string Rate(PlanCandidate? c) => c is null ? "does not fit" : $"{c.TokensPerSecond:N0}";
-                string Floor(PlanCandidate? c) => c is null ? "" : $"{c.Choice.Geometry.TokensPerStep * 1e9 / c.FloorNanoseconds:N0}";
+                string Floor(PlanCandidate? c) => c is null ? "" : $"{c.Choice.Geometry.TokensPerStep * 1e9 / c.GeometryFloorNanoseconds:N0}";
                 text.WriteLine(
                     $"| {row[0]}, {seqlen:N0} | {row[2]} | {Number(row[3])} | {Rate(det)} | {Floor(det)} | {(det is null ? "" : ((double)det.ComputeNanoseconds / det.StepNanoseconds).ToString("0.0%", CultureInfo.InvariantCulture))} "
                     + $"| {Number(row[4])} | {Rate(fast)} | {Floor(fast)} | {Number(row[5])} | {Plan(det)} |");

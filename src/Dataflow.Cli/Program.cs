@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Dataflow.Cli;
 
+ParentWatch.Begin();
 var (plan, show, verify, simulate, frontier) = (PlanVerb.Command(), ShowVerb.Command(), VerifyVerb.Command(), SimulateVerb.Command(), FrontierVerb.Command());
 var (train, gradients, kernels, doctor) = (TrainVerb.Command(), GradientsVerb.Command(), KernelsVerb.Command(), DoctorVerb.Command());
 var (calibrate, sweep, report) = (CalibrateVerb.Command(), SweepVerb.Command(), ReportVerb.Command());

@@ -43,14 +43,9 @@ internal static class DevicePools
     public static ImmutableArray<Pool> Of(Workload workload, BlockPrograms programs, Residency residency)
     {
         var (model, geometry, recipe) = (workload.Model, workload.Geometry, workload.Recipe);
-        bool training = workload.Kind.Updates();
-        bool clipped = workload.Kind == WorkloadKind.ClippedTraining;
-        int layers = model.LayerCount, chunks = geometry.ChunksPerRound;
-        int groups = layers * geometry.GroupsPerRound;
-        int resident = residency.ResidentChunks;
         var pattern = new SavePattern(model, geometry, workload.Kind, residency);
-        int alive = pattern.Interleaves ? 2 : 1;
         var pieces = new OptimizerPieces(workload, programs);
+        var slots = SlotCounts.Of(workload, programs, pieces.Total, residency, pattern);
         int segments = residency.WindowSegments;
         int windows = geometry.ChunksPerSegment(segments);
 
@@ -59,26 +54,27 @@ internal static class DevicePools
         var pools = new List<Pool>
         {
             new(PoolNames.Scratch, ScratchSize(workload, programs, residency), 1),
-            new(PoolNames.Tables, geometry.TableSize, Math.Min(alive * alive, geometry.Rounds) * chunks),
+            new(PoolNames.Tables, geometry.TableSize, slots.Tables),
             new(PoolNames.Loss, LossSize(geometry), 1),
-            new(PoolNames.Norm, NormSize(model, programs), clipped ? 1 : 0),
-            new(PoolNames.Weights, programs.BlockLayout.Size(recipe.Parameters), Math.Min(residency.WeightSlots, layers)),
+            new(PoolNames.Norm, NormSize(model, programs), workload.Kind == WorkloadKind.ClippedTraining ? 1 : 0),
+            new(PoolNames.Weights, programs.BlockLayout.Size(recipe.Parameters), slots.Weights),
             new(PoolNames.ResidentGradients, programs.BlockLayout.Size(recipe.Gradients), residency.ResidentGradients),
-            new(PoolNames.Gradients, programs.BlockLayout.Size(recipe.Gradients), Math.Min(residency.GradientSlots, layers - residency.ResidentGradients), residency.GradientsRotate ? Replacement.Rotation : Replacement.LongestIdle),
-            new(PoolNames.ResidentMoments, pieces.SlotSize, training ? residency.ResidentPieces : 0),
-            new(PoolNames.Moments, pieces.SlotSize, training ? Math.Min(residency.OptimizerSlots, pieces.Total - residency.ResidentPieces) : 0, Replacement.LongestIdle),
-            new(PoolNames.Streams, programs.StreamSize, Math.Min(residency.StreamSlots + resident, (layers + 1) * chunks * alive)),
-            new(PoolNames.Windows, programs.KvPieceSize * windows, Math.Min(residency.WindowSlots + (resident / geometry.ChunksPerGroup), groups * segments * alive), inTurn),
-            new(PoolNames.GradWindows, programs.GradKvPieceSize * windows, segments == 1 ? 1 : Math.Min(residency.WindowSlots, segments), inTurn),
-            new(PoolNames.GradStreams, programs.StreamSize, Math.Min(residency.GradStreamSlots, alive * chunks), Replacement.LongestIdle),
+            new(PoolNames.Gradients, programs.BlockLayout.Size(recipe.Gradients), slots.Gradients, residency.GradientsRotate ? Replacement.Rotation : Replacement.LongestIdle),
+            new(PoolNames.ResidentMoments, pieces.SlotSize, slots.ResidentMoments),
+            new(PoolNames.Moments, pieces.SlotSize, slots.Moments, Replacement.LongestIdle),
+            new(PoolNames.Streams, programs.StreamSize, slots.Streams),
+            new(PoolNames.Windows, programs.KvPieceSize * windows, slots.Windows, inTurn),
+            new(PoolNames.GradWindows, programs.GradKvPieceSize * windows, slots.GradWindows, inTurn),
+            new(PoolNames.GradStreams, programs.StreamSize, slots.GradStreams, Replacement.LongestIdle),
         };
         if (programs.Vocabulary.AreCut)
         {
-            pools.Add(new Pool(PoolNames.LogitStatistics, programs.LogitStatisticsSize, chunks));
-            pools.Add(new Pool(PoolNames.GradHeads, programs.GradHeadSize, workload.Kind.HasBackward() ? Math.Min(residency.GradStreamSlots, chunks) : 0, Replacement.LongestIdle));
+            pools.Add(new Pool(PoolNames.LogitStatistics, programs.LogitStatisticsSize, geometry.ChunksPerRound));
+            pools.Add(new Pool(PoolNames.GradHeads, programs.GradHeadSize, slots.GradHeads, Replacement.LongestIdle));
         }
 
-        AddActivations(pools, programs, residency, pattern);
+        pools.Add(new Pool(PoolNames.ResidentActivations, programs.ActivationsSize(residency.ResidentSet), slots.ResidentActivations));
+        pools.Add(new Pool(PoolNames.Activations, programs.ActivationsSize(pattern.Most), slots.Activations));
         pools.AddRange(VocabularyMemory.Pools('W', recipe.Parameters, workload, programs, residency));
         pools.AddRange(VocabularyMemory.Pools('G', recipe.Gradients, workload, programs, residency));
         return [.. pools.Where(p => p.SlotCount > 0 && p.SlotLength > Bytes.Zero).Select(p => p with { SlotLength = p.SlotLength.Aligned })];
@@ -118,19 +114,5 @@ internal static class DevicePools
         }
 
         return size;
-    }
-
-    private static void AddActivations(List<Pool> pools, BlockPrograms programs, Residency residency, SavePattern pattern)
-    {
-        var (whole, most) = (programs.ActivationsSize(residency.ResidentSet), programs.ActivationsSize(pattern.Most));
-        int resident = residency.ResidentChunks, travelling = pattern.Travelling;
-        if (OnePool(residency))
-        {
-            pools.Add(new Pool(PoolNames.Activations, whole, Math.Min(residency.ActivationSlots + resident, travelling + resident)));
-            return;
-        }
-
-        pools.Add(new Pool(PoolNames.ResidentActivations, whole, resident));
-        pools.Add(new Pool(PoolNames.Activations, most, Math.Min(residency.ActivationSlots, travelling)));
     }
 }

@@ -35,6 +35,12 @@ internal sealed class MemorySizes
         streams = programs.StreamSize.Aligned;
     }
 
+    /// <summary>The workload.</summary>
+    public Workload Workload => workload;
+
+    /// <summary>Its programs.</summary>
+    public BlockPrograms Programs => programs;
+
     /// <summary>Pieces of optimizer state.</summary>
     public int Pieces => pieces.Total;
 
@@ -42,102 +48,60 @@ internal sealed class MemorySizes
     public Footprint Of(Residency residency)
     {
         var pattern = new SavePattern(workload.Model, geometry, workload.Kind, residency);
-        return new Footprint(Device(residency, pattern), Host(residency, pattern));
+        var slots = SlotCounts.Of(workload, programs, pieces.Total, residency, pattern);
+        return new Footprint(Device(residency, pattern, slots), Host(residency, pattern, slots));
     }
-
-    private bool Training => workload.Kind.Updates();
 
     /// <summary>No gradient outlives the layer that it is made in.</summary>
     private bool UsedAtOnce => geometry.Rounds == 1 && workload.Kind == WorkloadKind.Training;
 
-    private Bytes Device(Residency residency, SavePattern pattern)
+    private Bytes Device(Residency residency, SavePattern pattern, in SlotCounts slots)
     {
-        int alive = pattern.Interleaves ? 2 : 1, resident = residency.ResidentChunks, segments = residency.WindowSegments;
-        int windows = geometry.ChunksPerSegment(segments);
-        var size = Scratch(residency).Aligned
-            + (geometry.TableSize.Aligned * (Math.Min(alive * alive, geometry.Rounds) * chunks))
-            + DevicePools.LossSize(geometry).Aligned
+        int windows = geometry.ChunksPerSegment(residency.WindowSegments);
+        var size = Scratch(residency).Aligned + (geometry.TableSize.Aligned * slots.Tables) + DevicePools.LossSize(geometry).Aligned
             + (clipped ? DevicePools.NormSize(workload.Model, programs).Aligned : Bytes.Zero);
-        size += weights * Math.Min(residency.WeightSlots, layers);
-        size += gradients * (residency.ResidentGradients + GradientRing(residency));
-        size += Training ? pieces.SlotSize.Aligned * (residency.ResidentPieces + MomentsRing(residency)) : Bytes.Zero;
-        size += streams * (StreamSlots(residency, alive) + GradStreamSlots(residency, alive));
-        size += (programs.KvPieceSize * windows).Aligned * WindowSlots(residency, alive);
-        size += (programs.GradKvPieceSize * windows).Aligned * GradWindowSlots(residency);
-        if (programs.Vocabulary.AreCut)
-        {
-            size += programs.LogitStatisticsSize.Aligned * chunks;
-            size += workload.Kind.HasBackward() ? programs.GradHeadSize.Aligned * Math.Min(residency.GradStreamSlots, chunks) : Bytes.Zero;
-        }
-
-        var whole = programs.ActivationsSize(residency.ResidentSet).Aligned;
-        size += DevicePools.OnePool(residency)
-            ? whole * ActivationSlots(residency, pattern)
-            : (whole * resident) + (programs.ActivationsSize(pattern.Most).Aligned * ActivationSlots(residency, pattern));
+        size += weights * slots.Weights;
+        size += gradients * (residency.ResidentGradients + slots.Gradients);
+        size += pieces.SlotSize.Aligned * (slots.ResidentMoments + slots.Moments);
+        size += streams * (slots.Streams + slots.GradStreams);
+        size += (programs.KvPieceSize * windows).Aligned * slots.Windows;
+        size += (programs.GradKvPieceSize * windows).Aligned * slots.GradWindows;
+        size += programs.Vocabulary.AreCut ? (programs.LogitStatisticsSize.Aligned * chunks) + (programs.GradHeadSize.Aligned * slots.GradHeads) : Bytes.Zero;
+        size += programs.ActivationsSize(residency.ResidentSet).Aligned * slots.ResidentActivations;
+        size += programs.ActivationsSize(pattern.Most).Aligned * slots.Activations;
         return size + Vocabulary(residency)[0];
     }
 
-    private Bytes Host(Residency residency, SavePattern pattern)
+    private Bytes Host(Residency residency, SavePattern pattern, in SlotCounts slots)
     {
         var host = (geometry.TableSize.Aligned * ((long)chunks * geometry.Rounds)) + DevicePools.LossSize(geometry).Aligned;
         host += clipped ? DevicePools.NormSize(workload.Model, programs).Aligned : Bytes.Zero;
 
         // A ring that turns around fetches its missing layers once each way: the first on the way back, the last on the way out.
         // A third pass, for updates that wait for the norm, fetches the others too; where rounds interleave they pass in pairs from both ends.
-        int alive = pattern.Interleaves ? 2 : 1, weightSlots = Math.Min(residency.WeightSlots, layers);
         bool turn = !clipped && !pattern.Interleaves;
-        host += weights * (turn ? Math.Min(layers, 2 * (layers - weightSlots)) : weightSlots < layers ? layers : 0);
+        host += weights * (turn ? Math.Min(layers, 2 * (layers - slots.Weights)) : slots.Weights < layers ? layers : 0);
         host += Vocabulary(residency)[1];
-        host += Gradients(residency);
-        host += Training && MomentsRing(residency) < pieces.Total - residency.ResidentPieces
-            ? momentsBefore[^1] - momentsBefore[residency.ResidentPieces] : Bytes.Zero;
+        host += Gradients(residency, slots);
+        host += slots.ResidentMoments + slots.Moments < pieces.Total && workload.Kind.Updates() ? momentsBefore[^1] - momentsBefore[residency.ResidentPieces] : Bytes.Zero;
         host += streams * (pattern.Interleaves
             ? TwoRounds(pattern.Travelling + chunks, layers + 1) + (SavePattern.RoundsEmbedded * chunks)
-            : ((layers + 1) * chunks) - StreamsKept(StreamSlots(residency, alive)));
-        host += Activations(residency, pattern);
+            : ((layers + 1) * chunks) - StreamsKept(slots.Streams));
+        host += Activations(residency, pattern, slots);
         if (residency.WindowSegments > 1)
         {
-            host += Footprint.Segments(workload, programs, residency, WindowSlots(residency, alive), GradWindowSlots(residency));
+            host += Footprint.Segments(workload, programs, residency, slots.Windows, slots.GradWindows);
         }
         else if (residency.Travelling.HasFlag(TensorSet.Kv))
         {
             host += (programs.KvPieceSize * geometry.ChunksPerGroup).Aligned
                 * (pattern.Interleaves
                     ? TwoRounds(pattern.Travelling + geometry.ChunksPerGroup - 1, layers) / geometry.ChunksPerGroup
-                    : Leaving(layers * geometry.GroupsPerRound, WindowSlots(residency, alive), geometry.GroupsPerRound));
+                    : Leaving(layers * geometry.GroupsPerRound, slots.Windows, geometry.GroupsPerRound));
         }
 
-        int gradStreams = GradStreamSlots(residency, alive);
-        host += streams * (gradStreams < chunks ? chunks : 0);
-        int gradHeads = programs.Vocabulary.AreCut && workload.Kind.HasBackward() && programs.GradHeadSize > Bytes.Zero ? Math.Min(residency.GradStreamSlots, chunks) : 0;
-        return host + (programs.GradHeadSize.Aligned * VocabularyMemory.GradHeadHomes(programs, chunks, gradHeads));
-    }
-
-    private int GradientRing(Residency residency) => Math.Min(residency.GradientSlots, layers - residency.ResidentGradients);
-
-    private int MomentsRing(Residency residency) => Math.Min(residency.OptimizerSlots, pieces.Total - residency.ResidentPieces);
-
-    private int StreamSlots(Residency residency, int alive) => Math.Min(residency.StreamSlots + residency.ResidentChunks, (layers + 1) * chunks * alive);
-
-    private int GradStreamSlots(Residency residency, int alive) => Math.Min(residency.GradStreamSlots, alive * chunks);
-
-    private int WindowSlots(Residency residency, int alive) =>
-        Math.Min(residency.WindowSlots + (residency.ResidentChunks / geometry.ChunksPerGroup), layers * geometry.GroupsPerRound * residency.WindowSegments * alive);
-
-    private static int GradWindowSlots(Residency residency) =>
-        residency.WindowSegments == 1 ? 1 : Math.Min(residency.WindowSlots, residency.WindowSegments);
-
-    private int ActivationSlots(Residency residency, SavePattern pattern)
-    {
-        bool onePool = DevicePools.OnePool(residency);
-        if (programs.ActivationsSize(onePool ? residency.ResidentSet : pattern.Most) == Bytes.Zero)
-        {
-            return 0;
-        }
-
-        return onePool
-            ? Math.Min(residency.ActivationSlots + residency.ResidentChunks, layers * chunks)
-            : Math.Min(residency.ActivationSlots, pattern.Travelling);
+        host += streams * (slots.GradStreams < chunks ? chunks : 0);
+        return host + (programs.GradHeadSize.Aligned * VocabularyMemory.GradHeadHomes(programs, chunks, slots.GradHeads));
     }
 
     private Bytes Scratch(Residency residency)
@@ -183,10 +147,10 @@ internal sealed class MemorySizes
     /// Saved activations of the pairs that travel. Those of the last ones stay in the slots, where a layer's fit them; where all pairs share one
     /// pool, those that stay count as slots.
     /// </summary>
-    private Bytes Activations(Residency residency, SavePattern pattern)
+    private Bytes Activations(Residency residency, SavePattern pattern, in SlotCounts counts)
     {
         bool onePool = DevicePools.OnePool(residency);
-        int slots = ActivationSlots(residency, pattern);
+        int slots = counts.Activations;
         int perTurn = geometry.GroupsPerRound == 1 ? 1 : chunks;
         int objects = pattern.Travelling + (onePool ? residency.ResidentChunks : 0);
         int stay = !pattern.Interleaves && slots >= Math.Min(perTurn, objects) ? slots : 0;
@@ -204,7 +168,7 @@ internal sealed class MemorySizes
     private static int Leaving(int objects, int slots, int perTurn) => slots >= Math.Min(perTurn, objects) ? objects - slots : objects;
 
     /// <summary>Gradients go home between rounds where slots are too few, and as results where they are what the step is for.</summary>
-    private Bytes Gradients(Residency residency)
+    private Bytes Gradients(Residency residency, in SlotCounts slots)
     {
         if (workload.Kind == WorkloadKind.Gradients)
         {
@@ -213,7 +177,7 @@ internal sealed class MemorySizes
 
         var homes = Vocabulary(residency)[2];
         int ring = layers - residency.ResidentGradients;
-        return UsedAtOnce ? homes : (gradients * (GradientRing(residency) < ring ? ring : 0)) + homes;
+        return UsedAtOnce ? homes : (gradients * (slots.Gradients < ring ? ring : 0)) + homes;
     }
 
     /// <summary>State of the first so many pieces: updates run head to embedding, or the other way round where all wait for the norm.</summary>

@@ -22,14 +22,14 @@ internal sealed class PlanCandidates
     ];
 
     private readonly Bytes reserved;
-    private readonly List<(Workload Workload, BlockPrograms Programs, ResidencyChain Chain)> chains = [];
+    private readonly List<ResidencyChain> chains = [];
 
     public PlanCandidates(PlanRequest request)
     {
         reserved = request.Reserved;
-        var workloads = GeometryRule.Candidates(request)
+        var geometries = GeometryRule.Candidates(request)
             .Select(g => new Workload(request.Model, request.Recipe, g, request.Kind))
-            .Select(w => (Workload: w, Programs: new BlockPrograms(w.Model, w.Recipe, w.Geometry))).ToArray();
+            .Select(w => new MemorySizes(w, new BlockPrograms(w.Model, w.Recipe, w.Geometry))).ToArray();
         TensorSet[] sets = request.SaveSet is { } pinned ? [pinned] : SaveSets;
 
         // Copies beside compute matter more than whole windows, whose segments would travel for every chunk; whole windows more than
@@ -38,13 +38,13 @@ internal sealed class PlanCandidates
         {
             foreach (bool streamed in new[] { false, true })
             {
-                foreach (var (workload, programs) in workloads)
+                foreach (var sizes in geometries)
                 {
                     foreach (var saved in sets)
                     {
-                        foreach (int segments in streamed ? SegmentRule.Counts(workload, saved) : [1])
+                        foreach (int segments in streamed ? SegmentRule.Counts(sizes.Workload, saved) : [1])
                         {
-                            chains.AddRange(tiers.Select(t => (workload, programs, new ResidencyChain(workload, programs, saved, t, segments))));
+                            chains.AddRange(tiers.Select(t => new ResidencyChain(sizes, saved, t, segments)));
                         }
                     }
                 }
@@ -56,12 +56,12 @@ internal sealed class PlanCandidates
     public (Workload Workload, BlockPrograms Programs, Residency Residency)? Best(MemoryBudget budget)
     {
         var arenas = budget with { Device = budget.Device - reserved };
-        foreach (var (workload, programs, chain) in chains)
+        foreach (var chain in chains)
         {
             int last = chain.LastWithin(arenas.Device);
             if (last >= 0 && chain.FootprintAt(last).Fits(arenas))
             {
-                return (workload, programs, chain[last]);
+                return (chain.Workload, chain.Programs, chain[last]);
             }
         }
 
@@ -70,15 +70,15 @@ internal sealed class PlanCandidates
 
     /// <summary>The least device memory that works with that much on the host, if any does, in that tier or a higher one.</summary>
     public Bytes? LeastDevice(Bytes host, Tier from = Tier.Bare) => Least(chains
-        .Where(c => c.Chain.Tier >= from)
-        .Select(c => (c.Chain, Index: c.Chain.FirstWithin(host)))
+        .Where(c => c.Tier >= from)
+        .Select(c => (Chain: c, Index: c.FirstWithin(host)))
         .Where(c => c.Index < c.Chain.Count)
         .Select(c => c.Chain.FootprintAt(c.Index).Device + reserved));
 
     /// <summary>The least host memory that works with that much on the device, if any does, in that tier or a higher one.</summary>
     public Bytes? LeastHost(Bytes device, Tier from = Tier.Bare) => Least(chains
-        .Where(c => c.Chain.Tier >= from)
-        .Select(c => (c.Chain, Index: c.Chain.LastWithin(device - reserved)))
+        .Where(c => c.Tier >= from)
+        .Select(c => (Chain: c, Index: c.LastWithin(device - reserved)))
         .Where(c => c.Index >= 0)
         .Select(c => c.Chain.FootprintAt(c.Index).Host));
 

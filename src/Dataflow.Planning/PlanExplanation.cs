@@ -40,10 +40,13 @@ public sealed record MemoryGain(Bytes More, double TokensPerSecond, double Gain)
 /// <param name="Exposed">Copies that compute waited for, longest first.</param>
 /// <param name="ExposedShare">Of the step: compute waits for copies.</param>
 /// <param name="LinkShares">Of the step, by <see cref="LinkDirection"/>: the link is busy.</param>
-/// <param name="FloorTokensPerSecond">If nothing were recomputed and nothing waited for, in the same geometry.</param>
+/// <param name="ComputeFloorTokensPerSecond">
+/// If the step took its compute time alone, without its recompute ops. Of any schedule, the reference's too; <see cref="PlanCandidate"/>'s floor is of all
+/// plans of a geometry, and up to 2% longer, since recompute ops hold norms that a backward without one repeats itself.
+/// </param>
 public sealed record PlanExplanation(
     double TokensPerSecond, double ComputeShare, double RecomputedShare, ImmutableArray<ExposedCopies> Exposed, double ExposedShare,
-    ImmutableArray<double> LinkShares, double FloorTokensPerSecond)
+    ImmutableArray<double> LinkShares, double ComputeFloorTokensPerSecond)
 {
     private const int MostOthers = 5;
 

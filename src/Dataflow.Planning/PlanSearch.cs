@@ -13,8 +13,8 @@ public sealed record PlanChoice(Geometry Geometry, Residency Residency);
 /// <param name="Host">Host memory that it takes, at most.</param>
 /// <param name="StepNanoseconds">A step in the steady state of the loop.</param>
 /// <param name="ComputeNanoseconds">Of these, the compute stream works.</param>
-/// <param name="FloorNanoseconds">A step of the same geometry in which nothing is repeated and nothing waits.</param>
-public sealed record PlanCandidate(PlanChoice Choice, Bytes Device, Bytes Host, long StepNanoseconds, long ComputeNanoseconds, long FloorNanoseconds)
+/// <param name="GeometryFloorNanoseconds">What a step of its geometry computes at least, whatever the plan: everything is kept, nothing waits.</param>
+public sealed record PlanCandidate(PlanChoice Choice, Bytes Device, Bytes Host, long StepNanoseconds, long ComputeNanoseconds, long GeometryFloorNanoseconds)
 {
     /// <summary>Tokens a second.</summary>
     public double TokensPerSecond => Choice.Geometry.TokensPerStep * 1e9 / StepNanoseconds;
@@ -126,7 +126,7 @@ public sealed class PlanSearch
     private PlanCandidate Simulate(SearchGeometry geometry, Residency residency, Footprint memory)
     {
         var (step, compute) = StepSimulation.Of(geometry.Workload, residency, machine);
-        return new PlanCandidate(new PlanChoice(geometry.Workload.Geometry, residency), memory.Device, memory.Host, step, compute, geometry.FloorNanoseconds);
+        return new PlanCandidate(new PlanChoice(geometry.Workload.Geometry, residency), memory.Device, memory.Host, step, compute, (long)geometry.Estimate.Floor);
     }
 
     /// <summary>Between the least budget that works at all and the first level above it: what the simple rules would do.</summary>

@@ -22,16 +22,16 @@ internal enum Tier
 /// </summary>
 internal sealed class ResidencyChain
 {
-    private readonly Workload workload;
     private readonly MemorySizes sizes;
     private readonly Residency start;
     private readonly int[] stages;
 
+    /// <param name="sizes">Of its workload; shared by all chains of it, for one thread at a time.</param>
     /// <param name="segments">Segments that windows are streamed by; 1: whole windows.</param>
-    public ResidencyChain(Workload workload, BlockPrograms programs, TensorSet saved, Tier tier, int segments = 1)
+    public ResidencyChain(MemorySizes sizes, TensorSet saved, Tier tier, int segments = 1)
     {
-        (this.workload, sizes, Tier) = (workload, new MemorySizes(workload, programs), tier);
-        var geometry = workload.Geometry;
+        (this.sizes, Tier) = (sizes, tier);
+        var (workload, programs, geometry) = (Workload, Programs, Workload.Geometry);
         bool training = workload.Kind.Updates();
         int layers = workload.Model.LayerCount, chunks = geometry.ChunksPerRound;
         int ring = tier == Tier.Bare ? 1 : 2;
@@ -64,6 +64,12 @@ internal sealed class ResidencyChain
         ];
     }
 
+    /// <summary>The workload of all its residencies.</summary>
+    public Workload Workload => sizes.Workload;
+
+    /// <summary>The programs of that.</summary>
+    public BlockPrograms Programs => sizes.Programs;
+
     /// <summary>The tier of all its residencies.</summary>
     public Tier Tier { get; }
 
@@ -84,7 +90,7 @@ internal sealed class ResidencyChain
 
             return start with
             {
-                ResidentChunks = Take(0) * workload.Geometry.ChunksPerGroup,
+                ResidentChunks = Take(0) * Workload.Geometry.ChunksPerGroup,
                 WeightSlots = start.WeightSlots + Take(1),
                 ResidentGradients = Take(2),
                 ResidentPieces = Take(3),

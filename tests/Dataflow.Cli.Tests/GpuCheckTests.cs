@@ -27,6 +27,15 @@ public class GpuCheckTests
     }
 
     [Fact]
+    public void Plans_of_a_search_show_what_only_a_search_chooses_and_give_the_same_bits()
+    {
+        using var scratch = new ScratchFolder();
+        string output = Programs.Good(Check("--out", scratch.Path, "bits/searched-32-nano-bf16"));
+        Assert.All(new[] { "interleaved rounds", "spread residents", "rotating gradients", "two save sets" }, trait => Assert.Contains(trait, output, StringComparison.Ordinal));
+        Assert.Equal(3, (int)Cases(scratch)[0]!["figures"]!["runs"]!);
+    }
+
+    [Fact]
     public void Cut_short_it_keeps_what_it_has_and_goes_on_from_there()
     {
         using var scratch = new ScratchFolder();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using Dataflow.Reports;
 
@@ -148,6 +149,46 @@ public class SweepTests
         Assert.StartsWith("failed: it took longer than", ResultFile.Read(scratch.File("slow.csv")).Rows[1].Reason, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_killed_sweep_takes_its_training_with_it_and_the_same_command_goes_on()
+    {
+        // The first cell does not fit; steps of the second take many seconds each, and going on ends at its limit.
+        const int seconds = 6;
+        string config = Config.Replace("\"step_tokens\": 512", "\"step_tokens\": 65536", StringComparison.Ordinal)
+            .Replace("\"steps\": 3", $"\"limit_seconds\": {seconds}, \"steps\": 1000", StringComparison.Ordinal);
+        using var scratch = new ScratchFolder();
+        var start = new ProcessStartInfo(Path.Combine(Programs.Root, "bin", "dataflow"), ["sweep", Write(scratch, config), "measured", "--out", scratch.File("out.csv")])
+        {
+            WorkingDirectory = Programs.Root, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+        using var sweep = Process.Start(start)!;
+        int? training = null;
+        while (!sweep.HasExited && (training = TrainingOf(sweep.Id)) is null)
+        {
+            Thread.Sleep(5);
+        }
+
+        Assert.True(training is not null, "no cell was trained");
+        while (Runs(training.Value) && !HasWorked(training.Value))
+        {
+            Thread.Sleep(5);
+        }
+
+        Assert.True(Runs(training.Value));
+        sweep.Kill();
+        sweep.WaitForExit();
+        var clock = Stopwatch.StartNew();
+        while (Runs(training.Value) && clock.Elapsed < TimeSpan.FromSeconds(seconds))
+        {
+            Thread.Sleep(5);
+        }
+
+        Assert.False(Runs(training.Value), "training went on without its sweep");
+        Assert.Equal(2, Lines(scratch.File("out.csv")));
+        Assert.Contains("2 cells measured, 0 feasible, 2 not; 1 of them now", Programs.Good(Sweep(scratch, "measured", config: config)), StringComparison.Ordinal);
+        Assert.StartsWith("failed: it took longer than", ResultFile.Read(scratch.File("out.csv")).Rows[1].Reason, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(0, 0, new double[] { 5, 1, 1, 1 })]
     [InlineData(1, 0, new double[] { 1, 1, 1 })]
@@ -217,6 +258,33 @@ public class SweepTests
         Programs.Good(Sweep(scratch, "reference"));
         using var other = new FileStream(scratch.File("out.csv.sweep.json"), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
         Assert.Contains("out.csv is being written by another sweep", Programs.Refused(2, Sweep(scratch, "reference")), StringComparison.Ordinal);
+    }
+
+    /// <summary>The training that a sweep has started; null while there is none.</summary>
+    private static int? TrainingOf(int sweep) => Directory.GetDirectories("/proc")
+        .Select(folder => int.TryParse(Path.GetFileName(folder), out int id) ? id : 0)
+        .Where(id => id > 0 && Stat(id) is [_, var parent, ..] && parent == $"{sweep}" && Read(id, "cmdline").Split('\0').Contains("train"))
+        .Cast<int?>().FirstOrDefault();
+
+    /// <summary>For half a second, of which the system counts hundredths: it is beyond its start.</summary>
+    private static bool HasWorked(int id) => Stat(id) is { Length: > 12 } stat && int.Parse(stat[11], CultureInfo.InvariantCulture) + int.Parse(stat[12], CultureInfo.InvariantCulture) > 50;
+
+    /// <summary>Neither gone nor waiting for its parent to notice.</summary>
+    private static bool Runs(int id) => Stat(id) is [not "Z" and not "X", ..];
+
+    /// <summary>What the system says of a process from its state on; the parent comes next.</summary>
+    private static string[] Stat(int id) => Read(id, "stat") is { Length: > 0 } text ? text[(text.LastIndexOf(')') + 2)..].Split(' ') : [];
+
+    private static string Read(int id, string what)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{id}/{what}");
+        }
+        catch (IOException)
+        {
+            return ""; // it has ended
+        }
     }
 
     private static int Lines(string path)

@@ -182,6 +182,6 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
     private static TrainingPlan Streamed(Workload workload, TensorSet saved, Tier tier, int segments)
     {
         var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
-        return Planner.PlanFor(workload, new ResidencyChain(workload, programs, saved, tier, workload.Geometry.SegmentsUpTo(segments))[0]);
+        return Planner.PlanFor(workload, new ResidencyChain(new MemorySizes(workload, programs), saved, tier, workload.Geometry.SegmentsUpTo(segments))[0]);
     }
 }

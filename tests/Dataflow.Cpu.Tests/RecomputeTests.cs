@@ -28,7 +28,7 @@ public class RecomputeTests
             if (BlockPrograms.MayStream(saved) && GoldenCase.Plan(request).Workload is { Geometry.ChunksPerGroup: > 1 } workload)
             {
                 var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
-                Compare(golden, Planner.PlanFor(workload, new ResidencyChain(workload, programs, saved, Tier.Bare, segments: 2)[0]));
+                Compare(golden, Planner.PlanFor(workload, new ResidencyChain(new MemorySizes(workload, programs), saved, Tier.Bare, segments: 2)[0]));
             }
         }
 

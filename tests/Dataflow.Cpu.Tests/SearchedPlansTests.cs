@@ -69,7 +69,7 @@ public class SearchedPlansTests
         var model = plan.Workload.Model;
         var trainer = new Trainer(plan.Workload, plan.Schedule, device);
         trainer.Load(WeightInitialiser.Weights(model, 7));
-        var report = trainer.Step(new RandomRows(model.VocabSize, plan.Workload.Geometry.Seqlen + 1), [.. Enumerable.Range(0, Rows)], new AdamWSettings(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f));
+        var report = trainer.Step(new RandomTokens(Rows, plan.Workload.Geometry.Seqlen, model.VocabSize), [.. Enumerable.Range(0, Rows)], new AdamWSettings(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f));
         IWeightSource[] sources = plan.Workload.Kind == WorkloadKind.Gradients ? [trainer.Gradients] : [trainer.Weights, trainer.FirstMoments, trainer.SecondMoments];
         return [.. BitConverter.GetBytes(report.Loss), .. sources.SelectMany(s => GoldenCase.Tensors(s).OrderBy(t => t.Key, StringComparer.Ordinal).SelectMany(t => System.Runtime.InteropServices.MemoryMarshal.AsBytes(t.Value.AsSpan()).ToArray()))];
     }
@@ -91,23 +91,5 @@ public class SearchedPlansTests
         }
 
         return File.ReadAllText(Path.Combine([folder, .. path]));
-    }
-
-    private sealed class RandomRows(int vocabulary, int rowLength) : ITokenSource
-    {
-        public int RowCount => Rows;
-
-        public int RowLength => rowLength;
-
-        public void Read(int row, Span<int> destination)
-        {
-            var random = new Random(row);
-            foreach (ref int id in destination)
-            {
-                id = random.Next(vocabulary);
-            }
-        }
-
-        public IReadOnlyList<int>? Documents(int row) => null;
     }
 }

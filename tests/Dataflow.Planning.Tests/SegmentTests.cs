@@ -154,7 +154,7 @@ public class SegmentTests
         };
         var workload = new Workload(model, Recipe.Fp32, geometry, WorkloadKind.Training);
         var programs = new BlockPrograms(model, workload.Recipe, geometry);
-        return Planner.PlanFor(workload, new ResidencyChain(workload, programs, saved, Tier.Bare, segments)[0] with { ResidentChunks = resident });
+        return Planner.PlanFor(workload, new ResidencyChain(new MemorySizes(workload, programs), saved, Tier.Bare, segments)[0] with { ResidentChunks = resident });
     }
 
     /// <summary>For each number of segments that a random request may have, one of its residencies.</summary>
@@ -177,7 +177,7 @@ public class SegmentTests
         var saved = (TensorSet)random.Next((int)TensorSet.All + 1) | TensorSet.Kv | TensorSet.Attention;
         foreach (int segments in SegmentRule.Counts(workload, saved, keyRows: 1))
         {
-            var chain = new ResidencyChain(workload, programs, saved, (Tier)random.Next(3), segments);
+            var chain = new ResidencyChain(new MemorySizes(workload, programs), saved, (Tier)random.Next(3), segments);
             yield return (workload, chain[random.Next(chain.Count)]);
         }
     }

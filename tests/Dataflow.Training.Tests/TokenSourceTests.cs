@@ -33,6 +33,20 @@ public sealed class TokenSourceTests : IDisposable
     }
 
     [Fact]
+    public void Random_rows_are_always_the_same_all_differ_and_every_id_occurs()
+    {
+        var tokens = new RandomTokens(rows: 3, seqlen: 999, vocabSize: 100);
+        int[][] rows = [.. Enumerable.Range(0, tokens.RowCount).Select(r => Row(tokens, r))];
+        Assert.Equal(rows, Enumerable.Range(0, 3).Select(r => Row(new RandomTokens(3, 999, 100), r)));
+
+        // Of 1,000 places two random rows agree in 10, and an id out of 100 has 10: 30 is six standard deviations away. A row is no shift of another.
+        Assert.InRange(rows[0].Zip(rows[1]).Count(p => p.First == p.Second), 0, 30);
+        Assert.InRange(rows[1].Zip(rows[0].Skip(1)).Count(p => p.First == p.Second), 0, 30);
+        Assert.All(rows, row => Assert.All(Enumerable.Range(0, 100), id => Assert.InRange(row.Count(i => i == id), 1, 30)));
+        Assert.All(rows, row => Assert.All(row, id => Assert.InRange(id, 0, 99)));
+    }
+
+    [Fact]
     public void Rows_are_consecutive_and_a_partial_one_at_the_end_is_left_out()
     {
         using var tokens = TokenFile.Open(_folder.PutIds("t.bin", [0, 1, 2, 3, 4, 5, 6, 999]), seqlen: 2, vocabSize: 7);

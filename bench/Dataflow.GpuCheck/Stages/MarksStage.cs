@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Dataflow.Cuda;
+using Dataflow.Training;
 
 namespace Dataflow.GpuCheck;
 
@@ -150,7 +151,7 @@ internal sealed class MarksStage : Stage
 
     private static void WriteTokens(string file, int rows, int seqlen, int vocabulary)
     {
-        var source = new SyntheticTokens(rows, seqlen, vocabulary, 1);
+        var source = new RandomTokens(rows, seqlen, vocabulary);
         using var stream = File.Create(file);
         int[] ids = new int[source.RowLength];
         for (int r = 0; r < rows; r++)

@@ -38,7 +38,7 @@ internal sealed class MemoryStage : Stage
         using var watch = new MemoryWatch(monitor);
         var model = plan.Workload.Model;
         int rows = plan.Workload.Geometry.Rows;
-        var tokens = new SyntheticTokens(rows, plan.Workload.Geometry.Seqlen, model.VocabSize, 1);
+        var tokens = new RandomTokens(rows, plan.Workload.Geometry.Seqlen, model.VocabSize);
         var (losses, _) = StepRun.Steps(settings, gpu, plan, WeightInitialiser.Weights(model, 0), tokens, AdamWSettings.Default, 2, _ => 0);
         long peak = watch.Stop() - before;
         var arena = plan.DevicePeak - plan.Reserved;

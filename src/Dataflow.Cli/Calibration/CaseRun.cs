@@ -29,7 +29,7 @@ internal sealed class CaseRun : IDisposable
         trainer = new Trainer(plan.Workload, plan.Schedule, device);
         trainer.Load(WeightInitialiser.Weights(model, 1));
         programs = new BlockPrograms(model, recipe, plan.Workload.Geometry);
-        tokens = new RandomTokens(what.Rows, what.Seqlen + 1, model.VocabSize);
+        tokens = new RandomTokens(what.Rows, what.Seqlen, model.VocabSize);
         rows = [.. Enumerable.Range(0, what.Rows)];
         trainer.Step(tokens, rows, AdamWSettings.Default);
     }

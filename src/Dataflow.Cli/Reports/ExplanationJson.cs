@@ -14,7 +14,7 @@ internal static class ExplanationJson
         ["bound"] = Explanations.NameOf(why.Bound),
         ["sentence"] = Explanations.Sentence(why),
         ["tok_per_sec"] = why.TokensPerSecond,
-        ["compute_floor_tok_per_sec"] = why.FloorTokensPerSecond,
+        ["compute_floor_tok_per_sec"] = why.ComputeFloorTokensPerSecond,
         ["compute_share_of_step"] = why.ComputeShare,
         ["recomputed_share_of_compute"] = why.RecomputedShare,
         ["exposed_copies_share_of_step"] = why.ExposedShare,

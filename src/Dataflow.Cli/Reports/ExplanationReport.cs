@@ -19,7 +19,7 @@ internal static class ExplanationReport
         output.WriteLine($"  recomputed    {why.RecomputedShare:0.0%} of the compute time");
         string most = string.Join(", ", why.Exposed.Take(CopiesShown).Select(e => $"{e.Kind} to the {Explanations.NameOf(e.Direction)} {e.Nanoseconds / 1e9:0.000} s"));
         output.WriteLine($"  copies        {why.ExposedShare:0.0%} of the step is waiting for them{(most.Length > 0 ? $": {most}" : "")}");
-        output.WriteLine($"  floor         {why.FloorTokensPerSecond:N0} tok/s in this geometry if nothing were recomputed and nothing waited for; the plan reaches {why.TokensPerSecond / why.FloorTokensPerSecond:0.0%} of it");
+        output.WriteLine($"  floor         {why.ComputeFloorTokensPerSecond:N0} tok/s if this plan recomputed nothing and waited for nothing; it reaches {why.TokensPerSecond / why.ComputeFloorTokensPerSecond:0.0%} of it");
         if (why is { MoreDevice: { } device, MoreHost: { } host })
         {
             output.WriteLine($"  more memory   {device.More.GiB:0.#} GiB more of device memory {Gain(device)}, {host.More.GiB:0.#} GiB more of host memory {Gain(host)}");

@@ -10,7 +10,7 @@ namespace Dataflow.Cli;
 /// <param name="PeakResidentBytes">Physical memory at its peak, as last seen while it ran; null where the system does not tell.</param>
 internal sealed record TrainingOutcome(int? Status, string[] Lines, string Fault, long? PeakResidentBytes);
 
-/// <summary>Runs a verb of this program in a process of its own.</summary>
+/// <summary>Runs a verb of this program in a process of its own, which does not outlive this one (<see cref="ParentWatch"/>).</summary>
 internal static class TrainingProcess
 {
     private const int PollMilliseconds = 20;
@@ -21,10 +21,10 @@ internal static class TrainingProcess
         string program = Path.Combine(AppContext.BaseDirectory, "dataflow.dll");
         var start = new ProcessStartInfo(Environment.ProcessPath ?? "dotnet", [program, .. arguments])
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardOutput = true, RedirectStandardError = true,
         };
+        ParentWatch.Ask(start);
         using var process = Process.Start(start)!;
-        process.StandardInput.Close();
         var errors = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEndAsync();
         var clock = Stopwatch.StartNew();

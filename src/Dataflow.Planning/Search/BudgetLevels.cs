@@ -28,9 +28,6 @@ internal static class BudgetLevels
         return found >= 0 ? found : ~found;
     }
 
-    /// <summary>The size of a level.</summary>
-    public static Bytes SizeOf(int level) => new(Sizes[level]);
-
     private static IEnumerable<long> All()
     {
         for (long size = First; size <= Largest; size += size / Step)

@@ -57,7 +57,7 @@ internal static class SearchSpace
         {
             foreach (var tier in g.ChunksPerRound > 4 ? new[] { Tier.WholeRound, Tier.Doubled } : [Tier.WholeRound])
             {
-                var start = new ResidencyChain(geometry.Workload, geometry.Programs, less, tier)[0] with
+                var start = new ResidencyChain(geometry.Sizes, less, tier)[0] with
                 {
                     TravellingMore = more, MoreSixteenths = share, ResidentsSpread = true, GradientsRotate = true, LastRoundKeepsLess = share > 0 && g.Rounds > FewRounds,
                 };
@@ -86,7 +86,7 @@ internal static class SearchSpace
             {
                 foreach (int segments in SegmentRule.Counts(geometry.Workload, saved).Prepend(1))
                 {
-                    var start = new ResidencyChain(geometry.Workload, geometry.Programs, saved, tier, segments)[0];
+                    var start = new ResidencyChain(geometry.Sizes, saved, tier, segments)[0];
                     families.Add(new PlanFamily(geometry, start with { ResidentSet = Staying(TensorSet.All, saved, geometry.Workload.Geometry) }, FewStops, Orders[0]));
                 }
             }
