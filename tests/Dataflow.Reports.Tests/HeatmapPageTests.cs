@@ -35,7 +35,8 @@ public class HeatmapPageTests
     public void Each_annotated_cell_of_a_figure_is_its_value()
     {
         Browser.RequireNode();
-        string svg = StillFigure.Svg(SampleMap.Make(), HeatmapMetric.Tokens);
+        var (name, svg) = Assert.Single(StillFigure.Svgs(SampleMap.Make()));
+        Assert.Equal("h100-sxm-8b-8192", name);
         Assert.StartsWith("<svg", svg, StringComparison.Ordinal);
         foreach (double device in SampleMap.Devices)
         {
@@ -47,18 +48,21 @@ public class HeatmapPageTests
         }
 
         int misfits = SampleMap.Devices.Sum(d => SampleMap.Hosts.Count(h => !SampleMap.Fits(h, d)));
-        Assert.Equal(misfits, svg.Split(">no fit</text>").Length - 1);
+        Assert.Equal(4 * misfits, svg.Split(">no fit</text>").Length - 1);
         Assert.Contains("tok/s", svg, StringComparison.Ordinal);
         Assert.Contains("host memory, GiB", svg, StringComparison.Ordinal);
-        Assert.Equal(svg, StillFigure.Svg(SampleMap.Make(), HeatmapMetric.Tokens));
+        Assert.Equal(svg, StillFigure.Svgs(SampleMap.Make())[0].Svg);
     }
 
     [Fact]
     public void A_difference_is_in_percent_of_the_other()
     {
         Browser.RequireNode();
-        string svg = StillFigure.Svg(SampleMap.Make(), HeatmapMetric.Mfu, SampleMap.Make("published", 0.8, ResultSource.Published));
-        Assert.Equal(SampleMap.Devices.Sum(d => SampleMap.Hosts.Count(h => SampleMap.Fits(h, d))), svg.Split(">+25.0</text>").Length - 1);
+        var figures = StillFigure.Svgs(SampleMap.Make(), SampleMap.Make("published <b>", 0.8, ResultSource.Published));
+        Assert.Equal(["h100-sxm-8b-8192", "h100-sxm-8b-8192-published-b", "h100-sxm-8b-8192-against-published-b"], figures.Select(f => f.Name));
+        string svg = figures[^1].Svg;
+        Assert.Contains("predicted, policy auto, against published &lt;b&gt;", svg, StringComparison.Ordinal);
+        Assert.Equal(4 * SampleMap.Devices.Sum(d => SampleMap.Hosts.Count(h => SampleMap.Fits(h, d))), svg.Split(">+25.0</text>").Length - 1);
     }
 
     [Fact]
@@ -66,7 +70,7 @@ public class HeatmapPageTests
     {
         Browser.RequireNode();
         Browser.Require("rsvg-convert");
-        string svg = StillFigure.Svg(SampleMap.Make(), HeatmapMetric.Hfu);
+        string svg = StillFigure.Svgs(SampleMap.Make())[0].Svg;
         Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G'], StillFigure.Png(svg)[..4]);
         Assert.Equal("%PDF"u8.ToArray(), StillFigure.Pdf(svg)[..4]);
     }

@@ -27,7 +27,8 @@ internal static class MapFolder
         var shown = maps.Select(WorkOf).ToHashSet();
         maps.AddRange(ResultMaps.Of(against.SelectMany(f => f.Rows), _ => null).Where(m => shown.Contains(WorkOf(m))));
         string last = "";
-        foreach (var (file, text) in HeatmapSite.Of(title, [.. Notes([.. files, .. against]), .. note is null ? Array.Empty<string>() : [note]], Named(maps)))
+        maps = Named(maps);
+        foreach (var (file, text) in HeatmapSite.Of(title, [.. Notes([.. files, .. against]), .. note is null ? Array.Empty<string>() : [note]], maps))
         {
             AtomicFile.WriteText(last = Path.Combine(folder, file), text);
         }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Dataflow.Model;
 using Dataflow.Reports;
+using Dataflow.Reports.Pages;
 
 namespace Dataflow.Cli;
 
@@ -12,7 +13,7 @@ internal static class MapVerb
     public static readonly string[] Examples =
     [
         "dataflow map h100-8b.csv --out maps",
-        "dataflow map h100-8b.csv --against bench/published/published_sweeps.csv --out maps",
+        "dataflow map h100-8b.csv --against bench/published/published_sweeps.csv --figures svg,pdf --out maps",
     ];
 
     /// <summary>The command.</summary>
@@ -25,9 +26,10 @@ internal static class MapVerb
         var columns = Values.Option<ColumnMapping?>("--columns", "OURS=THEIRS,...", "what the columns of another program's CSV are", ColumnMapping.Parse);
         var title = Values.Option<string?>("--title", "TEXT", "heads the index [default: Heatmaps]", t => t);
         var note = Values.Option<string?>("--note", "TEXT", "a sentence for the index", t => t);
+        var figures = new FigureOptions();
         var json = Values.Flag("--json", "print one JSON object at the end");
         command.Arguments.Add(files);
-        Option[] options = [output, against, columns, title, note, json];
+        Option[] options = [output, against, columns, title, note, figures.Option, json];
         foreach (var option in options)
         {
             command.Options.Add(option);
@@ -39,10 +41,11 @@ internal static class MapVerb
             string[] main = parsed.GetRequiredValue(files);
             var all = ResultFile.ReadAll([.. main, .. parsed.GetValue(against) ?? []], parsed.GetValue(columns));
             var (index, maps) = MapFolder.Write(folder, parsed.GetValue(title) ?? "Heatmaps", [.. all.Take(main.Length)], [.. all.Skip(main.Length)], parsed.GetValue(note));
+            int drawn = figures.Write(parsed, folder, () => StillFigure.Svgs(maps));
             int cells = maps.Sum(m => m.Cells.Length);
             Console.Out.WriteLine(parsed.GetValue(json)
-                ? new JsonObject { ["out"] = index, ["maps"] = maps.Count, ["cells"] = cells }.ToJsonString()
-                : $"{index}: {maps.Count:N0} maps, {cells:N0} cells");
+                ? new JsonObject { ["out"] = index, ["maps"] = maps.Count, ["cells"] = cells, ["figures"] = drawn }.ToJsonString()
+                : $"{index}: {maps.Count:N0} maps, {cells:N0} cells{(drawn > 0 ? $", {drawn:N0} figures" : "")}");
             return (int)ExitCode.Ok;
         });
         return command;

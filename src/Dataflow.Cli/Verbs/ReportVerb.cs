@@ -37,10 +37,10 @@ internal static class ReportVerb
         var samples = Values.Option<double?>("--samples", "N", "cost of a run over so many sequences", t => Number(t, 1e18));
         var batch = Values.Option<long?>("--global-batch", "SEQUENCES", "of a step of that run [default: each row's own]", t => Values.Whole(t, 1, 1L << 40));
         var price = Values.Option<double?>("--price", "X", "of a GPU-hour", t => Number(t, 1e9));
-        var figures = Values.Option<FigureFormat[]?>("--figures", "FORMAT,...", "write each chart as a still figure too: svg, png, pdf", t => [.. t.Split(',').Select(Figure).Distinct()]);
+        var figures = new FigureOptions();
         var json = Values.Flag("--json", "print the report as one JSON object instead of its files' names");
         command.Arguments.Add(files);
-        Option[] options = [output, columns, peaks, all, nodes, efficiencies, steps, tokens, samples, batch, price, figures, json];
+        Option[] options = [output, columns, peaks, all, nodes, efficiencies, steps, tokens, samples, batch, price, figures.Option, json];
         foreach (var option in options)
         {
             command.Options.Add(option);
@@ -61,44 +61,29 @@ internal static class ReportVerb
                 parsed.GetValue(batch), parsed.GetValue(price));
             string folder = parsed.GetValue(output) ?? throw new UserErrorException("--out is missing; name the folder to write, for example --out report");
             var report = Report.Of(ResultFile.ReadAll(parsed.GetRequiredValue(files), parsed.GetValue(columns)), Facts(parsed.GetValue(peaks) ?? []), settings);
-            Write(report, folder, parsed.GetValue(figures) ?? [], parsed.GetValue(json));
+            Write(report, folder, () => figures.Write(parsed, folder, () => StillFigure.Svgs(report)), parsed.GetValue(json));
             return (int)ExitCode.Ok;
         });
         return command;
     }
 
-    private static void Write(Report report, string folder, FigureFormat[] formats, bool json)
+    private static void Write(Report report, string folder, Func<int> figures, bool json)
     {
         List<(string Name, string Text)> files = [("report.md", report.Markdown()), ("report.html", ReportPage.Of(report)), ("report.json", report.Json()), .. report.Tables.Select(t => ($"{t.Name}.csv", t.Csv()))];
-        var figures = formats.Length > 0 ? Startup.Show("Drawing figures", () => StillFigure.Of(report, formats)) : [];
-        try
-        {
-            Directory.CreateDirectory(folder);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw new UserErrorException($"{folder} cannot be made: {e.Message}");
-        }
-
+        MapFolder.Make(folder);
         foreach (var (name, text) in files)
         {
             AtomicFile.WriteText(Path.Combine(folder, name), text);
         }
 
-        foreach (var (name, content) in figures)
-        {
-            using var file = AtomicFile.Create(Path.Combine(folder, name));
-            file.Write(content);
-            file.Commit();
-        }
-
+        int drawn = figures();
         if (json)
         {
             Console.Out.WriteLine(JsonNode.Parse(report.Json())!.ToJsonString());
         }
         else
         {
-            Console.Out.WriteLine($"{Path.Combine(folder, "report.md")}: {report.Files.Sum(f => f.Rows.Count):N0} rows of {report.Files.Count} {(report.Files.Count == 1 ? "file" : "files")}; beside it {string.Join(", ", files.Skip(1).Select(f => f.Name))}{(figures.Length > 0 ? $", and {figures.Length:N0} figures" : "")}");
+            Console.Out.WriteLine($"{Path.Combine(folder, "report.md")}: {report.Files.Sum(f => f.Rows.Count):N0} rows of {report.Files.Count} {(report.Files.Count == 1 ? "file" : "files")}; beside it {string.Join(", ", files.Skip(1).Select(f => f.Name))}{(drawn > 0 ? $", and {drawn:N0} figures" : "")}");
         }
     }
 
@@ -149,9 +134,6 @@ internal static class ReportVerb
 
         return peaks;
     }
-
-    private static FigureFormat Figure(string text) => Enum.TryParse<FigureFormat>(text.Trim(), ignoreCase: true, out var format) && Enum.IsDefined(format) && !char.IsDigit(text.Trim()[0])
-        ? format : throw new UserErrorException($"'{text}' is no format of a figure; choose among svg, png, pdf");
 
     private static double Fraction(string text)
     {

@@ -4,21 +4,14 @@ using System.Text.Json;
 
 namespace Dataflow.Reports.Pages;
 
-/// <summary>What a heatmap shows.</summary>
-public enum HeatmapMetric
-{
-    Tokens,
-    Teraflops,
-    Mfu,
-    Hfu,
-}
-
 /// <summary>
 /// Heatmaps of a model on a machine as one page of HTML with nothing to fetch: the sequence length, the results and the figure to choose from, hover for the
 /// plan's summary, click for the plan and its timeline, and differences between results of the same length. Its text is a function of its arguments alone.
 /// </summary>
 public static class HeatmapPage
 {
+    private static readonly string[] s_drawing = ["charts.js", "format.js", "heatmap-options.js"];
+
     /// <summary>The page.</summary>
     /// <param name="maps">Of one model. The first of a length is what is shown, and the others of that length what it can be compared with: cells are matched by their budgets.</param>
     /// <exception cref="ArgumentException">There is no map, one cannot be drawn, or they are not about the same.</exception>
@@ -36,7 +29,7 @@ public static class HeatmapPage
         }
 
         return WebText.Page(
-            WebText.Load("heatmap.html"), $"{maps[0].Model} on {maps[0].Machine}", WebText.Load("page.css", "heatmap.css"),
+            "heatmap", $"{maps[0].Model} on {maps[0].Machine}", WebText.Load("page.css", "heatmap.css"),
             WebText.Json(json =>
             {
                 Words(json, "index", index);
@@ -50,23 +43,40 @@ public static class HeatmapPage
 
                 json.WriteEndArray();
             }),
-            WebText.Load("charts.js", "format.js", "heatmap-options.js", "heatmap.js"));
+            WebText.Load([.. s_drawing, "heatmap.js"]));
     }
 
-    /// <summary>A program for node that prints the figure as SVG.</summary>
-    /// <param name="against">Draws the difference from it, if given.</param>
-    /// <exception cref="ArgumentException">A map cannot be drawn, or they are not about the same.</exception>
-    internal static string Program(Heatmap map, HeatmapMetric metric, Heatmap? against) =>
-        WebText.Load("charts.js", "format.js", "heatmap-options.js", "still.js")
-        + $"process.stdout.write(drawStill(heatmapStill({Data(metric, against is null ? [map] : [map, against])})));\n";
+    /// <summary>
+    /// A program for node that prints figures: an array of objects with a name for a file and SVG. Of a machine, model and length there is one figure for each
+    /// of its maps, and one for the difference of the first from each of the others; a figure has all metrics that are known.
+    /// </summary>
+    /// <exception cref="ArgumentException">A map cannot be drawn.</exception>
+    internal static string Program(IReadOnlyList<Heatmap> maps) => WebText.Load([.. s_drawing, "still.js"]) + "process.stdout.write(JSON.stringify(heatmapStills(" + WebText.Json(json =>
+    {
+        json.WriteStartArray("figures");
+        foreach (var work in maps.GroupBy(m => (m.Machine, m.Model, m.Seqlen)))
+        {
+            var (first, name) = (work.First(), HeatmapSite.NameOf($"{work.Key.Machine} {work.Key.Model} {work.Key.Seqlen}"));
+            Figure(json, name, first);
+            foreach (var other in work.Skip(1))
+            {
+                Figure(json, $"{name}-{HeatmapSite.NameOf(other.Name)}", other);
+                Figure(json, $"{name}-against-{HeatmapSite.NameOf(other.Name)}", first, other);
+            }
+        }
+
+        json.WriteEndArray();
+    }) + ")));\n";
+
+    private static void Figure(Utf8JsonWriter json, string name, params ImmutableArray<Heatmap> sets)
+    {
+        json.WriteStartObject();
+        json.WriteString("name", name);
+        Sets(json, sets);
+        json.WriteEndObject();
+    }
 
     private static string TitleOf(Heatmap map) => $"{map.Model} on {map.Machine}, sequences of {map.Seqlen} tokens";
-
-    private static string Data(HeatmapMetric metric, ImmutableArray<Heatmap> sets) => WebText.Json(json =>
-    {
-        json.WriteString("metric", metric.ToString().ToLowerInvariant());
-        Sets(json, sets);
-    });
 
     /// <summary>What may be compared: of one model and length, each under a name of its own.</summary>
     private static void Sets(Utf8JsonWriter json, ImmutableArray<Heatmap> sets)
@@ -106,10 +116,10 @@ public static class HeatmapPage
             json.WriteNumber("host", cell.HostGiB);
             json.WriteNumber("device", cell.DeviceGiB);
             json.WriteString("source", cell.Source.ToString().ToLowerInvariant());
-            Figure(json, "tokens", cell.TokensPerSecond);
-            Figure(json, "teraflops", cell.TeraflopsPerSecond);
-            Figure(json, "mfu", cell.Mfu);
-            Figure(json, "hfu", cell.Hfu);
+            Number(json, "tokens", cell.TokensPerSecond);
+            Number(json, "teraflops", cell.TeraflopsPerSecond);
+            Number(json, "mfu", cell.Mfu);
+            Number(json, "hfu", cell.Hfu);
             Words(json, "infeasible", cell.Infeasible);
             Words(json, "plan", cell.Plan);
             Words(json, "page", cell.Timeline);
@@ -120,7 +130,7 @@ public static class HeatmapPage
         json.WriteEndObject();
     }
 
-    private static void Figure(Utf8JsonWriter json, string name, double? value)
+    private static void Number(Utf8JsonWriter json, string name, double? value)
     {
         if (value is { } known)
         {

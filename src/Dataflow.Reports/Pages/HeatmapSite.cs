@@ -27,7 +27,7 @@ public static class HeatmapSite
         }
 
         yield return (Index, WebText.Page(
-            WebText.Load("atlas.html"), title, WebText.Load("page.css", "atlas.css"),
+            "atlas", title, WebText.Load("page.css", "atlas.css"),
             WebText.Json(json =>
             {
                 json.WriteString("title", title);

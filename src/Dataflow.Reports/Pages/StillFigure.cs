@@ -21,34 +21,32 @@ public enum FigureFormat
 /// </summary>
 public static class StillFigure
 {
-    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
 
-    /// <summary>A heatmap as SVG.</summary>
-    /// <param name="against">Draws the difference from it, if given.</param>
+    /// <summary>
+    /// Heatmaps as SVG, each with a name for a file without its ending: all metrics of a map in one figure, and the difference of the first map of a machine, model and length
+    /// from each of the others of it.
+    /// </summary>
     /// <exception cref="UserErrorException">node is missing or failed; the message says what to do.</exception>
-    public static string Svg(Heatmap map, HeatmapMetric metric, Heatmap? against = null) => Encoding.UTF8.GetString(Draw(HeatmapPage.Program(map, metric, against)));
+    /// <exception cref="ArgumentException">A map cannot be drawn.</exception>
+    public static ImmutableArray<(string Name, string Svg)> Svgs(params IReadOnlyList<Heatmap> maps) => Draw(HeatmapPage.Program(maps));
 
-    /// <summary>All charts of a report as SVG, each with a name for a file without its ending.</summary>
+    /// <summary>All charts of a report as SVG, likewise.</summary>
     /// <exception cref="UserErrorException">node is missing or failed; the message says what to do.</exception>
-    public static ImmutableArray<(string Name, string Svg)> Svgs(Report report)
-    {
-        using var figures = JsonDocument.Parse(Draw(ReportPage.Program(report)));
-        return [.. figures.RootElement.EnumerateArray().Select(f => (f.GetProperty("name").GetString()!, f.GetProperty("svg").GetString()!))];
-    }
+    public static ImmutableArray<(string Name, string Svg)> Svgs(Report report) => Draw(ReportPage.Program(report));
 
-    /// <summary>The same in these formats, each with the name of its file.</summary>
-    /// <exception cref="UserErrorException">node or rsvg-convert is missing or failed; the message says what to do.</exception>
-    public static ImmutableArray<(string Name, byte[] Content)> Of(Report report, IReadOnlyList<FigureFormat> formats) =>
-    [
-        .. from figure in Svgs(report) from format in formats
-           select ($"{figure.Name}.{format.ToString().ToLowerInvariant()}", format switch
-           {
-               FigureFormat.Svg => Encoding.UTF8.GetBytes(figure.Svg),
-               FigureFormat.Png => Png(figure.Svg),
-               FigureFormat.Pdf => Pdf(figure.Svg),
-               _ => throw new ArgumentOutOfRangeException(nameof(formats), format, "no format"),
-           }),
-    ];
+    /// <summary>Figures in these formats, each with the name of its file.</summary>
+    /// <exception cref="UserErrorException">rsvg-convert is missing or failed; the message says what to do.</exception>
+    public static IEnumerable<(string Name, byte[] Content)> In(IReadOnlyList<FigureFormat> formats, ImmutableArray<(string Name, string Svg)> figures) =>
+        from figure in figures
+        from format in formats
+        select ($"{figure.Name}.{format.ToString().ToLowerInvariant()}", format switch
+        {
+            FigureFormat.Svg => Encoding.UTF8.GetBytes(figure.Svg),
+            FigureFormat.Png => Png(figure.Svg),
+            FigureFormat.Pdf => Pdf(figure.Svg),
+            _ => throw new ArgumentOutOfRangeException(nameof(formats), format, "no format"),
+        });
 
     /// <summary>A figure as PNG, two pixels to each of the SVG's.</summary>
     /// <exception cref="UserErrorException">rsvg-convert is missing or failed; the message says what to do.</exception>
@@ -58,7 +56,11 @@ public static class StillFigure
     /// <exception cref="UserErrorException">rsvg-convert is missing or failed; the message says what to do.</exception>
     public static byte[] Pdf(string svg) => Convert(svg, "pdf");
 
-    private static byte[] Draw(string program) => Run("node", ["-"], Encoding.UTF8.GetBytes(program), "node (on Debian: apt-get install nodejs); the pages themselves need none");
+    private static ImmutableArray<(string Name, string Svg)> Draw(string program)
+    {
+        using var figures = JsonDocument.Parse(Run("node", ["-"], Encoding.UTF8.GetBytes(program), "node (on Debian: apt-get install nodejs); the pages themselves need none"));
+        return [.. figures.RootElement.EnumerateArray().Select(f => (f.GetProperty("name").GetString()!, f.GetProperty("svg").GetString()!))];
+    }
 
     private static byte[] Convert(string svg, string format, params string[] more) =>
         Run("rsvg-convert", ["--format", format, .. more], Encoding.UTF8.GetBytes(svg), "rsvg-convert (on Debian: apt-get install librsvg2-bin), or take the SVG");

@@ -28,8 +28,8 @@ public static class TimelinePage
         }
 
         return WebText.Page(
-            WebText.Load("timeline.html"), title, WebText.Load("page.css", "timeline.css"), Data(title, schedule, steps),
-            WebText.Load("format.js", "unpack.js", "timeline-data.js", "timeline-draw.js", "timeline.js"));
+            "timeline", title, WebText.Load("page.css", "timeline.css"), Data(title, schedule, steps),
+            WebText.Load("format.js", "unpack.js", "timeline-data.js", "timeline-draw.js", "timeline.js"), module: true);
     }
 
     private static string Data(string title, Schedule schedule, ImmutableArray<ShownStep> steps) => WebText.Packed(json =>

@@ -52,14 +52,19 @@ internal static class WebText
         return Convert.ToBase64String(packed.GetBuffer().AsSpan(0, (int)packed.Length));
     }
 
-    /// <summary>The frame with everything in its place.</summary>
-    /// <param name="frame">Has the marks <c>{{title}}</c>, <c>{{style}}</c>, <c>{{data}}</c> and <c>{{script}}</c>, each once and in this order.</param>
-    /// <param name="json">Data for the script (<see cref="Json"/>, <see cref="Packed"/>), which holds no <c>&lt;</c>: System.Text.Json escapes it unless told otherwise.</param>
-    public static string Page(string frame, string title, string style, string json, string script)
+    /// <summary>A page: the frame with everything in its place.</summary>
+    /// <param name="name">Of its body, <c>name.html</c>.</param>
+    /// <param name="data">For the script (<see cref="Json"/>, <see cref="Packed"/>), without <c>&lt;</c>: System.Text.Json escapes it unless told otherwise.</param>
+    /// <param name="module">Whether the script waits for something and is a module for that.</param>
+    public static string Page(string name, string title, string style, string data, string script, bool module = false)
     {
-        var page = new StringBuilder(frame.Length + style.Length + json.Length + script.Length);
+        string frame = Load("frame.html");
+        var page = new StringBuilder(frame.Length + style.Length + data.Length + script.Length);
         int from = 0;
-        foreach (var (mark, text) in new[] { ("{{title}}", HtmlEncoder.Default.Encode(title)), ("{{style}}", style), ("{{data}}", json), ("{{script}}", script) })
+        foreach (var (mark, text) in new[]
+        {
+            ("{{title}}", HtmlEncoder.Default.Encode(title)), ("{{style}}", style), ("{{body}}", Load(name + ".html")), ("{{data}}", data), ("{{kind}}", module ? "module" : "text/javascript"), ("{{script}}", script),
+        })
         {
             int at = frame.IndexOf(mark, from, StringComparison.Ordinal);
             page.Append(frame, from, at - from).Append(text);

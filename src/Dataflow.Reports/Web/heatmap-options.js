@@ -56,7 +56,7 @@ const heatmapSize = (set, available) => {
   return { width: Math.max(Math.min(available, 84 + columns * 120), 84 + columns * 54), height: 118 + Math.max(devices.length, 4) * 34 };
 };
 
-// An ECharts option. colours: {page, text, quiet, line}; heading: whether the picture has its title in itself.
+// An ECharts option. colours: {page, text, quiet, line}; heading: whether the picture names its metric in itself.
 const heatmapOption = (set, metric, against, colours, heading) => {
   const { hosts, devices, cells } = heatmapCells(set, metric, against);
   const values = cells.filter(c => c.value !== null).map(c => c.value);
@@ -64,19 +64,19 @@ const heatmapOption = (set, metric, against, colours, heading) => {
   if (against) [low, high] = [-1, 1].map(s => s * Math.max(0.1, ...values.map(Math.abs)));
   if (low === high) [low, high] = [low - (Math.abs(low) || 1) * 0.01, high + (Math.abs(high) || 1) * 0.01];
   const stops = against ? differenceRamp : ramp;
-  const unit = against ? `% of ${metrics[metric].unit}` : metrics[metric].unit;
+  const { name, unit } = metrics[metric];
   const legend = v => against ? `${v > 0 ? '+' : v < 0 ? '−' : ''}${significant(Math.abs(v), 3)}%` : metrics[metric].format(v);
   const text = { color: colours.text, fontSize: 12 };
-  const axis = (name, labels, gap) => ({
-    type: 'category', data: labels.map(String), name, nameLocation: 'middle', nameGap: gap, nameTextStyle: text, axisLabel: { ...text, interval: 0 },
+  const axis = (title, labels, gap) => ({
+    type: 'category', data: labels.map(String), name: title, nameLocation: 'middle', nameGap: gap, nameTextStyle: text, axisLabel: { ...text, interval: 0 },
     axisLine: { lineStyle: { color: colours.line } }, axisTick: { show: false }, splitArea: { show: false },
   });
   return {
     animation: false,
     backgroundColor: colours.page,
     textStyle: { fontFamily: 'system-ui, DejaVu Sans, sans-serif' },
-    title: heading ? { text: titleOf(set), subtext: `${subtitleOf(set, against)} · ${metrics[metric].name}, ${unit}`, left: 8, top: 6, textStyle: { ...text, fontSize: 15 }, subtextStyle: { color: colours.quiet } } : undefined,
-    grid: { left: 62, right: 14, top: heading ? 58 : 10, bottom: 100 },
+    title: heading ? { text: `${name}, ${against ? 'difference in %' : unit}`, left: 8, top: 6, textStyle: { ...text, fontSize: 13 } } : undefined,
+    grid: { left: 62, right: 14, top: heading ? 32 : 10, bottom: 100 },
     xAxis: axis('host memory, GiB', hosts, 26),
     yAxis: axis('device memory, GiB', devices, 42),
     visualMap: {
@@ -101,8 +101,11 @@ const heatmapOption = (set, metric, against, colours, heading) => {
   };
 };
 
-// The figure for paper: {option, width, height}, as still.js takes it.
-const heatmapStill = ({ sets: [set, against], metric }) => {
-  const { width, height } = heatmapSize(set, 640);
-  return { option: heatmapOption(set, metric, against ?? null, paperColours, true), width, height: height + 48 };
+// All known metrics of a map, or of its difference from another, as one figure for paper.
+const heatmapStill = ({ sets: [set, against = null] }) => {
+  const known = Object.keys(metrics).filter(m => heatmapCells(set, m, against).cells.some(c => c.value !== null));
+  const { width, height } = heatmapSize(set, 560);
+  return drawSheet(titleOf(set), subtitleOf(set, against), (known.length > 0 ? known : ['tokens']).map(metric => (
+    { option: heatmapOption(set, metric, against, paperColours, true), width, height: height + 22 })));
 };
+const heatmapStills = ({ figures }) => figures.map(figure => ({ name: figure.name, svg: heatmapStill(figure) }));
