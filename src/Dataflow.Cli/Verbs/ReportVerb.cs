@@ -71,15 +71,7 @@ internal static class ReportVerb
     {
         List<(string Name, string Text)> files = [("report.md", report.Markdown()), ("report.html", ReportPage.Of(report)), ("report.json", report.Json()), .. report.Tables.Select(t => ($"{t.Name}.csv", t.Csv()))];
         var figures = formats.Length > 0 ? Startup.Show("Drawing figures", () => StillFigure.Of(report, formats)) : [];
-        try
-        {
-            Directory.CreateDirectory(folder);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw new UserErrorException($"{folder} cannot be made: {e.Message}");
-        }
-
+        MapFolder.Make(folder);
         foreach (var (name, text) in files)
         {
             AtomicFile.WriteText(Path.Combine(folder, name), text);

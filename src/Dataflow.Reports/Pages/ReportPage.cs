@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 
 namespace Dataflow.Reports.Pages;
@@ -23,31 +22,23 @@ public static class ReportPage
     /// <summary>A program for node that prints all figures of the report: an array of objects with a name for a file, a title and SVG.</summary>
     internal static string Program(Report report) => WebText.Load([.. s_drawing, "still.js"]) + $"process.stdout.write(JSON.stringify(reportStills({Data(report)})));\n";
 
-    private static string Data(Report report)
+    private static string Data(Report report) => WebText.Json(json =>
     {
-        using var text = new MemoryStream();
-        using (var json = new Utf8JsonWriter(text))
+        json.WriteStartArray("files");
+        foreach (var file in report.Files)
         {
-            json.WriteStartObject();
-            json.WriteStartArray("files");
-            foreach (var file in report.Files)
-            {
-                File(json, file);
-            }
-
-            json.WriteEndArray();
-            json.WriteStartObject("tables");
-            foreach (var table in report.Tables)
-            {
-                Table(json, table);
-            }
-
-            json.WriteEndObject();
-            json.WriteEndObject();
+            File(json, file);
         }
 
-        return Encoding.UTF8.GetString(text.GetBuffer().AsSpan(0, (int)text.Length));
-    }
+        json.WriteEndArray();
+        json.WriteStartObject("tables");
+        foreach (var table in report.Tables)
+        {
+            Table(json, table);
+        }
+
+        json.WriteEndObject();
+    });
 
     private static void File(Utf8JsonWriter json, ResultFile file)
     {
