@@ -111,3 +111,4 @@ for (const [name, table] of Object.entries(tables).filter(([name]) => !sections.
   byId('sections').append(element('section', { id: name }, element('h2', {}, table.title),
     table.rows.length > 0 ? tableDetails(name, table) : element('p', { class: 'empty' }, table.empty)));
 }
+document.documentElement.dataset.ready = '';
