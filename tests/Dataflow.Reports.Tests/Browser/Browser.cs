@@ -5,7 +5,7 @@ namespace Dataflow.Reports.Tests;
 /// <summary>Runs the scripts of this folder in node, which drives Chromium by Playwright. A test that needs what is not there is skipped and says so.</summary>
 internal static class Browser
 {
-    private const int OldestNode = 20;
+    private const int OldestNode = 18;
 
     public static string Root { get; } = FindRoot();
 
