@@ -12,7 +12,7 @@ const captions = {
 };
 // What a tooltip says of a row.
 const tips = {
-  peaks: ['model', 'source', 'seq_len', 'host_mem_gb', 'dev_mem_gb', 'gpus', 'nodes', 'tok_per_sec', 'tok_per_sec_per_gpu', 'tflops_per_gpu', 'mfu', 'worst_tok_per_sec', 'best_per_worst', 'ran', 'tried'],
+  peaks: ['model', 'source', 'seq_len', 'host_mem_gb', 'dev_mem_gb', 'gpus', 'nodes', 'tok_per_sec', 'tok_per_sec_per_gpu', 'tflops_per_gpu', 'mfu'],
   scaling: ['model', 'source', 'from_nodes', 'from_tok_per_sec', 'kind', 'nodes', 'gpus', 'tok_per_sec'],
   cost: ['model', 'source', 'seq_len', 'global_batch', 'steps', 'gpus', 'nodes', 'hours', 'gpu_hours', 'node_hours', 'price'],
   utilization: ['source', 'seq_len', 'seqs_per_step', 'state', 'mfu', 'tok_per_sec', 'latency_s', 'reason'],
@@ -45,7 +45,8 @@ const gallery = (place, caption) => {
     for (const { figure, host, chart } of charts) {
       const { option, width, height } = reportDrawing(figure, metric, colours, Math.max(280, host.parentElement.clientWidth), null);
       option.tooltip = {
-        trigger: 'item', confine: true, backgroundColor: colours.page, borderColor: colours.line, textStyle: { color: colours.text },
+        trigger: 'item', confine: true, appendTo: document.body, // in its chart's own scrolling box it would be cut
+        backgroundColor: colours.page, borderColor: colours.line, textStyle: { color: colours.text },
         formatter: hit => hit.data?.row === undefined ? '' : tipOf(figure.kind, hit.data.row),
       };
       chart.resize({ width, height });

@@ -46,8 +46,8 @@ await inBrowser(async (page, opened) => {
   expect('a heatmap a machine', await page.locator('#utilization figure').count(), 2);
   const black = page.locator('#utilization figure >> nth=0').locator('text', { hasText: /^OOM$/ }).first();
   await black.hover();
-  await page.waitForSelector('#utilization dd >> text=out of memory');
-  expect('why', await page.textContent('#utilization figure >> nth=0'), /CUDA out of <memory>/);
+  await page.waitForSelector('dd >> text=out of memory');
+  expect('why', await page.locator('dd', { hasText: 'CUDA out of' }).first().textContent(), 'CUDA out of <memory>');
   await page.selectOption('#utilization-choice', { label: 'n on X · measured' });
   expect('one machine', await page.locator('#utilization figure').count(), 1);
   await page.selectOption('#utilization-metric', { label: 'tok/s' });
