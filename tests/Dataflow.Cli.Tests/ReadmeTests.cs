@@ -29,7 +29,7 @@ public class ReadmeTests
     public void It_runs(string command)
     {
         using var scratch = new ScratchFolder();
-        foreach (string name in new[] { "bin", "models", "tests", "README.md" })
+        foreach (string name in new[] { "bench", "bin", "models", "tests", "README.md" })
         {
             File.CreateSymbolicLink(scratch.File(name), Path.Combine(Programs.Root, name));
         }

@@ -66,6 +66,15 @@ public class ResultFileTests
         Assert.Equal([("MI300X", 87933.0, 2), ("B200", 90000.0, 4)], read.Rows.Select(r => (r.Machine!, r.TokensPerSecond!.Value, r.Line)));
     }
 
+    [Fact]
+    public void A_file_in_another_encoding_is_refused_at_its_line()
+    {
+        using var folder = new TemporaryFolder();
+        string file = folder.File("latin.csv", "");
+        File.WriteAllBytes(file, [.. "machine,tok_per_sec\nA,1\nB"u8, 0xE9, .. ",2\n"u8]);
+        Assert.StartsWith("latin.csv, line 3: it is not UTF-8", Refused(file), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("machine=gpu,speed=x", "'speed' is no result column")]
     [InlineData("machine", "'machine' maps no column")]

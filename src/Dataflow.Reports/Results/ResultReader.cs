@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Unicode;
 using CsvHelper;
 using Dataflow.Model;
 
@@ -37,6 +38,11 @@ internal static class ResultReader
                 throw new UserErrorException($"{path} is longer than {new Bytes(LargestFile)}, too much for a result file");
             }
 
+            if (OtherEncoding(path) is { } line)
+            {
+                throw new UserErrorException($"{path}, line {line}: it is not UTF-8; save the file in that encoding");
+            }
+
             using var reader = CsvReader.Create(File.OpenRead(path), Csv, false);
             return Parse(path, reader, mapping);
         }
@@ -52,6 +58,24 @@ internal static class ResultReader
         {
             throw new UserErrorException($"{path} cannot be read: {e.Message}");
         }
+    }
+
+    /// <summary>The first line that is not UTF-8; null if all are.</summary>
+    private static int? OtherEncoding(string path)
+    {
+        int line = 1;
+        ReadOnlySpan<byte> text = File.ReadAllBytes(path);
+        foreach (var range in text.Split((byte)'\n'))
+        {
+            if (!Utf8.IsValid(text[range]))
+            {
+                return line;
+            }
+
+            line++;
+        }
+
+        return null;
     }
 
     private static ResultFile Parse(string path, CsvReader reader, ColumnMapping mapping)
