@@ -231,15 +231,18 @@ def write_safetensors(path, tensors, metadata):
         file.write(struct.pack("<Q", len(text)) + text + b"".join(data))
 
 
-def synthetic_rows(rows, seqlen, vocabulary, seed):
-    """Rows of seqlen + 1 ids, those of bench/Dataflow.GpuCheck's SyntheticTokens: splitmix64 of the seed and the row."""
+def synthetic_rows(rows, seqlen, vocabulary):
+    """Rows of seqlen + 1 ids, those of src/Dataflow.Training's RandomTokens: outputs of splitmix64 from a key that is the row's own first output."""
     step = np.uint64(0x9E3779B97F4A7C15)
-    with np.errstate(over="ignore"):
-        start = np.uint64(seed) + np.arange(rows, dtype=np.uint64)[:, None] * step
-        z = start + np.arange(1, seqlen + 2, dtype=np.uint64)[None, :] * step
+
+    def mixed(z):
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return ((z ^ (z >> np.uint64(31))) % np.uint64(vocabulary)).astype(np.int64)
+        return z ^ (z >> np.uint64(31))
+
+    with np.errstate(over="ignore"):
+        key = mixed(np.arange(rows, dtype=np.uint64)[:, None] + step)
+        return (mixed(key + np.arange(1, seqlen + 2, dtype=np.uint64)[None, :] * step) % np.uint64(vocabulary)).astype(np.int64)
 
 
 def flops_per_row(c, seqlen):
@@ -274,7 +277,7 @@ def run(c, folder, o, device, dtype, deadline, steps):
             data = np.frombuffer(file.read(), np.int32).reshape(-1, o.seqlen + 1).astype(np.int64)
         o.step_tokens = data.shape[0] * o.seqlen
     else:
-        data = synthetic_rows(max(1, o.step_tokens // o.seqlen), o.seqlen, c["vocab_size"], 1)
+        data = synthetic_rows(max(1, o.step_tokens // o.seqlen), o.seqlen, c["vocab_size"])
     rows, micro = data.shape[0], max(1, o.micro_tokens // o.seqlen)
     training, optimizer = Training(model, o, device, dtype), Optimizer(model, o)
     batch = torch.from_numpy(data).to(device)

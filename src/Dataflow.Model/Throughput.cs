@@ -3,8 +3,8 @@ namespace Dataflow.Model;
 /// <summary>How fast a step was, by the field's measures.</summary>
 /// <param name="TokensPerSecond">Trained tokens, padding not counted.</param>
 /// <param name="FlopsPerSecond">Model FLOPs (<see cref="ModelConfig.ModelFlops"/>), recomputation not counted.</param>
-/// <param name="Mfu">Model FLOPs utilisation: <paramref name="FlopsPerSecond"/> as a fraction of the peak.</param>
-/// <param name="Hfu">Hardware FLOPs utilisation: the same with what was recomputed.</param>
+/// <param name="Mfu">Model FLOPs utilization: <paramref name="FlopsPerSecond"/> as a fraction of the peak.</param>
+/// <param name="Hfu">Hardware FLOPs utilization: the same with what was recomputed.</param>
 public sealed record Throughput(double TokensPerSecond, double FlopsPerSecond, double Mfu, double Hfu)
 {
     /// <summary>Of a step.</summary>

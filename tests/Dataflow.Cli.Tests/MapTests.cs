@@ -39,21 +39,29 @@ public partial class MapTests
         using var scratch = new ScratchFolder();
         Assert.Contains("index.html: 5 maps of 2 experiments, 16 cells; 16 of them now", Programs.Good(Atlas(scratch, "whole")), StringComparison.Ordinal);
         string whole = scratch.File("whole"), cut = scratch.File("cut");
-        var start = new ProcessStartInfo(Path.Combine(Programs.Root, "bin", "dataflow"), ["atlas", scratch.File("config.json"), "--against", Published, "--out", cut]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        using (var process = Process.Start(start)!)
+        string index = Path.Combine(cut, "index.html");
+        int Rows() => Directory.Exists(Path.Combine(cut, "results")) ? Directory.GetFiles(Path.Combine(cut, "results"), "*.csv").Sum(f => Math.Max(0, File.ReadLines(f).Count() - 1)) : 0;
+        int before = 0;
+        for (int attempt = 0; attempt < 5 && (before == 0 || File.Exists(index)); attempt++)
         {
-            string first = Path.Combine(cut, "results", "one.csv");
-            while (!process.HasExited && (!File.Exists(first) || File.ReadLines(first).Count() < 3))
+            if (Directory.Exists(cut))
+            {
+                Directory.Delete(cut, recursive: true); // it had ended before it was looked at
+            }
+
+            var start = new ProcessStartInfo(Path.Combine(Programs.Root, "bin", "dataflow"), ["atlas", scratch.File("config.json"), "--against", Published, "--out", cut]) { RedirectStandardOutput = true, RedirectStandardError = true };
+            using var process = Process.Start(start)!;
+            while (!process.HasExited && Rows() < 2)
             {
                 Thread.Sleep(5);
             }
 
             process.Kill(entireProcessTree: true);
             process.WaitForExit();
+            before = Rows();
         }
 
-        Assert.False(File.Exists(Path.Combine(cut, "index.html")), "it was not interrupted");
-        int before = File.ReadLines(Path.Combine(cut, "results", "one.csv")).Count() - 1;
+        Assert.False(File.Exists(index), "it was not interrupted");
         Assert.Contains($"{16 - before} of them now", Programs.Good(Atlas(scratch, "cut")), StringComparison.Ordinal);
         string[] files = [.. FilesOf(cut).Where(f => !f.EndsWith(".tmp", StringComparison.Ordinal))];
         Assert.Equal(FilesOf(whole), files);
@@ -78,7 +86,7 @@ public partial class MapTests
         string said = Programs.Good(Programs.Dataflow($"map {results} --against {other} --columns machine=gpu,model=m,seq_len=len,host_mem_gb=h,dev_mem_gb=d,tok_per_sec=speed --out {scratch.File("a/maps")} --json"));
         Assert.Contains("\"maps\":2,\"cells\":5", said, StringComparison.Ordinal); // of the other file's lengths one is in the first
         string page = File.ReadAllText(scratch.File("a/maps/b200-nano.html"));
-        Assert.Equal(["../../results.timelines"], Link().Matches(page).Select(m => Path.GetDirectoryName(m.Groups[1].Value)!).Distinct());
+        Assert.Equal(["../../results.csv.timelines"], Link().Matches(page).Select(m => Path.GetDirectoryName(m.Groups[1].Value)!).Distinct());
         Assert.Contains("\"name\":\"measured\"", page, StringComparison.Ordinal);
     }
 
@@ -91,11 +99,34 @@ public partial class MapTests
               "grids": [ { "seqlens": [64], "host_gib": [0.1], "device_gib": [0.001, 0.008] } ], "measure": { "data": "README.md", "steps": 2 } } } }
             """);
         Programs.Good(Programs.Dataflow($"sweep {config} run --out {scratch.File("run.csv")} --timelines"));
-        Assert.Equal(["mine-nano-64-host-0.1-device-0.008.html"], FilesOf(scratch.File("run.timelines")));
+        string timeline = Assert.Single(FilesOf(scratch.File("run.csv.timelines")));
+        Assert.Matches("^mine-nano-64-host-0.1-device-0.008-[0-9a-f]{8}.html$", timeline);
+        Assert.StartsWith("step 3 on cpu", PageData.Of(scratch.File($"run.csv.timelines/{timeline}")).GetProperty("steps")[1].GetProperty("name").GetString(), StringComparison.Ordinal); // one more, that does not count
         Assert.Contains("2 maps, 3 cells", Programs.Good(Programs.Dataflow($"map {scratch.File("run.csv")} --out {scratch.File("maps")}")), StringComparison.Ordinal);
         string page = File.ReadAllText(scratch.File("maps/mine-nano.html"));
         Assert.Contains("\"name\":\"predicted for: measured, policy simple\"", page, StringComparison.Ordinal);
-        Assert.Contains("\"page\":\"../run.timelines/mine-nano-64-host-0.1-device-0.008.html\"", page, StringComparison.Ordinal);
+        Assert.Contains($"\"page\":\"../run.csv.timelines/{timeline}\"", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Timelines_are_those_of_the_rows_and_all_or_none()
+    {
+        using var scratch = new ScratchFolder();
+        string profile = File.ReadAllText(Path.Combine(Programs.Root, "profiling", "hardware", "b200.json")), hardware = Write(scratch, "mine.json", profile);
+        string config = Write(scratch, "config.json", Config.Replace("\"b200\"", $"\"{hardware}\"", StringComparison.Ordinal)), results = scratch.File("results.csv");
+        string Sweep(string more) => Programs.Good(Programs.Dataflow($"sweep {config} two --out {results} --no-cache {more}"));
+        Sweep("--timelines");
+        string[] first = FilesOf(results + ".timelines");
+        Assert.Contains("timelines changed since", Programs.Refused(2, Programs.Dataflow($"sweep {config} two --out {results}")), StringComparison.Ordinal);
+
+        // On a machine of half the rates steps take other times, and so have other pages.
+        File.WriteAllText(hardware, profile.Replace("2.25e15", "1.1e15", StringComparison.Ordinal).Replace("7.7e12", "3.8e12", StringComparison.Ordinal));
+        Assert.Contains("hardware changed since", Programs.Refused(2, Programs.Dataflow($"sweep {config} two --out {results} --timelines")), StringComparison.Ordinal);
+        File.Delete(results);
+        Sweep("--timelines");
+        Assert.Empty(first.Intersect(FilesOf(results + ".timelines")));
+        var row = ResultFile.Read(results).Rows.First(r => r.Feasible);
+        Assert.Contains($"{row.PlanHash![..16]}-{1e9 * row.StepSeconds:0}ns.html", FilesOf(results + ".timelines"));
     }
 
     [Fact]

@@ -51,8 +51,9 @@ internal static class SearchedPlans
 
         var plans = new List<SearchedPlan>();
         var seen = new HashSet<string>();
-        while (plans.Count < most && found.Values.Where(f => f.Shown.Length > 0).MaxBy(f => (f.Shown.Count(t => !seen.Contains(t)), f.Shown.Length)) is { Shown: not null } next)
+        while (plans.Count < most && found.Values.Any(f => f.Shown.Length > 0))
         {
+            var next = found.Values.MaxBy(f => (f.Shown.Count(t => !seen.Contains(t)), f.Shown.Length));
             string traits = string.Join(", ", next.Shown);
             found.Remove(traits);
             seen.UnionWith(next.Shown);

@@ -13,9 +13,9 @@ internal static class MapFolder
     /// <summary>Writes the pages; the index is the last.</summary>
     /// <param name="against">What cells are held against; of what the first files do not have nothing is shown.</param>
     /// <param name="note">A sentence of the user's for the index.</param>
-    /// <returns>The index and how many maps there are.</returns>
+    /// <returns>The index, the maps, and how many rows of the first files have no place on one.</returns>
     /// <exception cref="UserErrorException">No row has a place on a map, or the folder cannot be written.</exception>
-    public static (string Index, IReadOnlyList<Heatmap> Maps) Write(string folder, string title, IReadOnlyList<ResultFile> files, IReadOnlyList<ResultFile> against, string? note = null)
+    public static (string Index, IReadOnlyList<Heatmap> Maps, int LeftOut) Write(string folder, string title, IReadOnlyList<ResultFile> files, IReadOnlyList<ResultFile> against, string? note = null)
     {
         Make(folder);
         var maps = ResultMaps.Of(files.SelectMany(f => f.Rows), row => LinkTo(SweepTimelines.FileOf(row), folder)).ToList();
@@ -33,7 +33,7 @@ internal static class MapFolder
             AtomicFile.WriteText(last = Path.Combine(folder, file), text);
         }
 
-        return (last, maps);
+        return (last, maps, files.Sum(f => f.Rows.Count(r => !ResultMaps.HasPlace(r))));
     }
 
     /// <summary>Makes a folder.</summary>
@@ -52,7 +52,7 @@ internal static class MapFolder
 
     private static (string Machine, string Model, int Seqlen) WorkOf(Heatmap map) => (map.Machine, map.Model, map.Seqlen);
 
-    /// <summary>Files may hold results of one name, as of two commits: each but the first gets a number.</summary>
+    /// <summary>What is held against others may have the name of one of them: each but the first gets a number.</summary>
     private static List<Heatmap> Named(List<Heatmap> maps) =>
         [.. maps.GroupBy(m => (WorkOf(m), m.Name)).SelectMany(g => g.Select((m, i) => (Map: i == 0 ? m : m with { Name = $"{m.Name} ({i + 1})" }, At: maps.IndexOf(m)))).OrderBy(m => m.At).Select(m => m.Map)];
 

@@ -31,7 +31,7 @@ internal static class MeasuredCell
             return predicted;
         }
 
-        var outcome = TrainingProcess.Run([.. Arguments(cell, request, how, predicted), .. timelines is null ? Array.Empty<string>() : ["--page", timelines.PageOf(predicted)]], TimeSpan.FromSeconds(how.LimitSeconds));
+        var outcome = TrainingProcess.Run(Arguments(cell, request, how, predicted, timelines?.PageOf(predicted)), TimeSpan.FromSeconds(how.LimitSeconds));
         try
         {
             return outcome.Status == (int)ExitCode.Ok ? Measured(predicted, request, how, outcome) : Failed(predicted, outcome.Fault);
@@ -42,11 +42,14 @@ internal static class MeasuredCell
         }
     }
 
-    private static string[] Arguments(SweepCell cell, SimulationRequest request, SweepMeasurement how, ResultRow predicted) =>
+    private static string[] Arguments(SweepCell cell, SimulationRequest request, SweepMeasurement how, ResultRow predicted, string? page) =>
     [
         "train", cell.Model, "--seqlen", $"{cell.Seqlen}", "--device-memory", $"{request.Budget.Device.Value}B", "--host-memory", $"{request.Budget.Host.Value}B",
         "--global-batch", $"{predicted.SequencesPerStep * cell.Seqlen}", "--dtype", request.ChosenRecipe.Name, "--policy", PlanPolicies.NameOf(request.Policy), "--hardware", cell.Hardware,
-        "--device", how.Device, how.Data.EndsWith(".bin", StringComparison.Ordinal) ? "--tokens" : "--data", how.Data, "--steps", $"{how.Steps}", "--json",
+        "--device", how.Device, how.Data.EndsWith(".bin", StringComparison.Ordinal) ? "--tokens" : "--data", how.Data, "--json",
+
+        // A step that is looked at takes longer: it is one more, the last, and does not count.
+        .. page is null ? ["--steps", $"{how.Steps}"] : new[] { "--steps", $"{how.Steps + 1}", "--page", page, "--trace-steps", $"{how.Steps + 1}" },
     ];
 
     /// <summary>The mean of the steps after warm-up, as the published sweeps have it.</summary>
@@ -54,7 +57,7 @@ internal static class MeasuredCell
     {
         var events = outcome.Lines.Select(l => JsonDocument.Parse(l).RootElement).ToList();
         double[] seconds = [.. events.Where(e => e.GetProperty("event").GetString() == "step").Select(e => e.GetProperty("seconds").GetDouble())];
-        double[] counted = Counted(seconds, how);
+        double[] counted = Counted([.. seconds.Take(how.Steps)], how);
         if (counted.Length == 0)
         {
             return Failed(predicted, $"all of its {seconds.Length} steps were warm-up; give more steps");

@@ -21,13 +21,26 @@ internal sealed class SweepRun : IDisposable
         cells = experiment.Cells();
         requests = new SweepRequests(experiment);
         var fingerprint = requests.Fingerprint();
-        if (timelines)
+        fingerprint["timelines"] = timelines ? true : null;
+        file = SweepFile.Open(path, fingerprint, cells);
+        if (!timelines)
         {
-            fingerprint["timelines"] = true;
+            return;
         }
 
-        file = SweepFile.Open(path, fingerprint, cells);
-        this.timelines = timelines ? new SweepTimelines(path) : null;
+        try
+        {
+            this.timelines = new SweepTimelines(path);
+            if (Before == 0)
+            {
+                this.timelines.Clear();
+            }
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Cells of the experiment.</summary>

@@ -61,10 +61,13 @@ internal static class AtlasVerb
             }
 
             progress.Dispose();
-            var (index, maps) = MapFolder.Write(folder, "Atlas of memory budgets", ResultFile.ReadAll(runs.Select(r => r.Path)), others, note);
+            var files = ResultFile.ReadAll(runs.Select(r => r.Path));
+            var (index, maps, _) = MapFolder.Write(folder, "Atlas of memory budgets", files, others, note);
+            string? commit = Checkout.Commit();
+            int older = files.Sum(f => f.Rows.Count(r => r.Commit != commit));
             Console.Out.WriteLine(json
-                ? new JsonObject { ["out"] = index, ["experiments"] = runs.Count, ["cells"] = cells, ["done_before"] = before, ["maps"] = maps.Count, ["seconds"] = progress.Elapsed.TotalSeconds }.ToJsonString()
-                : $"{index}: {maps.Count:N0} maps of {runs.Count} experiments, {cells:N0} cells; {cells - before:N0} of them now, in {progress.Elapsed.TotalSeconds:0.0} s");
+                ? new JsonObject { ["out"] = index, ["experiments"] = runs.Count, ["cells"] = cells, ["done_before"] = before, ["maps"] = maps.Count, ["cells_of_other_commits"] = older, ["seconds"] = progress.Elapsed.TotalSeconds }.ToJsonString()
+                : $"{index}: {maps.Count:N0} maps of {runs.Count} experiments, {cells:N0} cells; {cells - before:N0} of them now, in {progress.Elapsed.TotalSeconds:0.0} s{(older > 0 ? $"; {older:N0} are of other commits (delete {results} to make them anew)" : "")}");
             return ExitCode.Ok;
         }
         finally

@@ -40,12 +40,12 @@ internal static class MapVerb
             string folder = parsed.GetValue(output) ?? throw new UserErrorException("--out is missing; name the folder to write, for example --out maps");
             string[] main = parsed.GetRequiredValue(files);
             var all = ResultFile.ReadAll([.. main, .. parsed.GetValue(against) ?? []], parsed.GetValue(columns));
-            var (index, maps) = MapFolder.Write(folder, parsed.GetValue(title) ?? "Heatmaps", [.. all.Take(main.Length)], [.. all.Skip(main.Length)], parsed.GetValue(note));
+            var (index, maps, leftOut) = MapFolder.Write(folder, parsed.GetValue(title) ?? "Heatmaps", [.. all.Take(main.Length)], [.. all.Skip(main.Length)], parsed.GetValue(note));
             int drawn = figures.Write(parsed, folder, () => StillFigure.Svgs(maps));
             int cells = maps.Sum(m => m.Cells.Length);
             Console.Out.WriteLine(parsed.GetValue(json)
-                ? new JsonObject { ["out"] = index, ["maps"] = maps.Count, ["cells"] = cells, ["figures"] = drawn }.ToJsonString()
-                : $"{index}: {maps.Count:N0} maps, {cells:N0} cells{(drawn > 0 ? $", {drawn:N0} figures" : "")}");
+                ? new JsonObject { ["out"] = index, ["maps"] = maps.Count, ["cells"] = cells, ["figures"] = drawn, ["rows_left_out"] = leftOut }.ToJsonString()
+                : $"{index}: {maps.Count:N0} maps, {cells:N0} cells{(drawn > 0 ? $", {drawn:N0} figures" : "")}{(leftOut > 0 ? $"; {leftOut:N0} rows do not say their budgets, length or speed and are on none" : "")}");
             return (int)ExitCode.Ok;
         });
         return command;

@@ -41,7 +41,7 @@ public sealed record RunFigures(ResultRow Row, double TokensPerSecond, long Gpus
     /// <summary>10^12 model FLOPs a second and GPU.</summary>
     public double? TflopsPerGpu => Tflops / Gpus;
 
-    /// <summary>Model FLOPs utilisation against the dense peak.</summary>
+    /// <summary>Model FLOPs utilization against the dense peak.</summary>
     public double? Mfu => PeakTflops is > 0 and var peak ? TflopsPerGpu / peak : Row.Mfu;
 
     /// <summary>The same by 6N.</summary>
@@ -84,7 +84,8 @@ public sealed record RunFigures(ResultRow Row, double TokensPerSecond, long Gpus
     /// <summary>All that ran.</summary>
     public static IReadOnlyList<RunFigures> Of(IEnumerable<ResultRow> rows, ReportFacts facts) => [.. rows.Select(r => Of(r, facts)).OfType<RunFigures>()];
 
-    private static double? SpeedOf(ResultRow row) =>
+    /// <summary>Tokens a second, from whatever the row says; null where nothing follows.</summary>
+    internal static double? SpeedOf(ResultRow row) =>
         row.TokensPerSecond ?? row.MeasuredTokensPerSecond ?? row.PredictedTokensPerSecond
         ?? (StepsPerSecond(row) is { } steps ? steps * row.SequencesPerStep * row.Seqlen : null);
 

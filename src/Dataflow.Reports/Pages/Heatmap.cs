@@ -20,6 +20,9 @@ public sealed record HeatmapCell(double HostGiB, double DeviceGiB, ResultSource 
     /// <summary>Why nothing fits; null where something does.</summary>
     public string? Infeasible { get; init; }
 
+    /// <summary>Why a run did not end although it fits; null where none failed.</summary>
+    public string? Failed { get; init; }
+
     /// <summary>The plan in a few lines, for people.</summary>
     public string? Plan { get; init; }
 
@@ -65,9 +68,9 @@ public sealed record Heatmap(string Name, string Machine, string Model, int Seql
                 throw new ArgumentException($"{place}: there are two cells with these budgets");
             }
 
-            if (cell.Infeasible is null && figures.All(f => f is null))
+            if (cell.Infeasible is null && cell.Failed is null && figures.All(f => f is null))
             {
-                throw new ArgumentException($"{place}: the cell has neither a figure nor a reason why nothing fits");
+                throw new ArgumentException($"{place}: the cell has neither a figure nor a reason why there is none");
             }
         }
     }

@@ -54,14 +54,15 @@ public static class HeatmapPage
     internal static string Program(IReadOnlyList<Heatmap> maps) => WebText.Load([.. s_drawing, "still.js"]) + "process.stdout.write(JSON.stringify(heatmapStills(" + WebText.Json(json =>
     {
         json.WriteStartArray("figures");
+        var taken = new HashSet<string>();
         foreach (var work in maps.GroupBy(m => (m.Machine, m.Model, m.Seqlen)))
         {
-            var (first, name) = (work.First(), HeatmapSite.NameOf($"{work.Key.Machine} {work.Key.Model} {work.Key.Seqlen}"));
-            Figure(json, name, first);
+            var (first, name) = (work.First(), $"{work.Key.Machine} {work.Key.Model} {work.Key.Seqlen}");
+            Figure(json, HeatmapSite.NameOf(name, taken), first);
             foreach (var other in work.Skip(1))
             {
-                Figure(json, $"{name}-{HeatmapSite.NameOf(other.Name)}", other);
-                Figure(json, $"{name}-against-{HeatmapSite.NameOf(other.Name)}", first, other);
+                Figure(json, HeatmapSite.NameOf($"{name} {other.Name}", taken), other);
+                Figure(json, HeatmapSite.NameOf($"{name} against {other.Name}", taken), first, other);
             }
         }
 
@@ -121,6 +122,7 @@ public static class HeatmapPage
             Number(json, "mfu", cell.Mfu);
             Number(json, "hfu", cell.Hfu);
             Words(json, "infeasible", cell.Infeasible);
+            Words(json, "failed", cell.Failed);
             Words(json, "plan", cell.Plan);
             Words(json, "page", cell.Timeline);
             json.WriteEndObject();

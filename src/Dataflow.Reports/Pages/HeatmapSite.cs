@@ -9,7 +9,7 @@ namespace Dataflow.Reports.Pages;
 /// </summary>
 public static class HeatmapSite
 {
-    private const string Index = "index.html";
+    private const string Index = "index";
 
     /// <summary>File names, relative to the folder, and texts; the index comes last, when all that it leads to is there.</summary>
     /// <param name="title">Of the index.</param>
@@ -20,13 +20,13 @@ public static class HeatmapSite
     {
         ArgumentNullException.ThrowIfNull(maps);
         var names = new HashSet<string> { Index };
-        var pages = maps.GroupBy(m => (m.Machine, m.Model)).Select(g => (File: FileOf(g.Key.Machine, g.Key.Model, names), Maps: g.OrderBy(m => m.Seqlen).ToImmutableArray())).ToList();
+        var pages = maps.GroupBy(m => (m.Machine, m.Model)).Select(g => (File: NameOf($"{g.Key.Machine} {g.Key.Model}", names) + ".html", Maps: g.OrderBy(m => m.Seqlen).ToImmutableArray())).ToList();
         foreach (var (file, own) in pages)
         {
-            yield return (file, HeatmapPage.Of(Index, own));
+            yield return (file, HeatmapPage.Of($"{Index}.html", own));
         }
 
-        yield return (Index, WebText.Page(
+        yield return ($"{Index}.html", WebText.Page(
             "atlas", title, WebText.Load("page.css", "atlas.css"),
             WebText.Json(json =>
             {
@@ -52,15 +52,16 @@ public static class HeatmapSite
     /// <summary>Letters and digits of a text, in lower case, with hyphens between: part of a file's name on any system.</summary>
     public static string NameOf(string text) => string.Join('-', new string([.. text.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) || c == '.' ? c : ' ')]).Split(' ', StringSplitOptions.RemoveEmptyEntries)).Trim('.');
 
-    private static string FileOf(string machine, string model, HashSet<string> taken)
+    /// <summary>The same, with a number where another text has that name.</summary>
+    public static string NameOf(string text, ISet<string> taken)
     {
-        string name = NameOf($"{machine} {model}");
+        string name = NameOf(text);
         for (int i = 1; ; i++)
         {
-            string file = i == 1 ? $"{name}.html" : $"{name}-{i}.html";
-            if (taken.Add(file))
+            string own = i == 1 ? name : $"{name}-{i}";
+            if (taken.Add(own))
             {
-                return file;
+                return own;
             }
         }
     }
@@ -90,7 +91,7 @@ public static class HeatmapSite
         json.WriteNumber("seqlen", map.Seqlen);
         json.WriteString("name", map.Name);
         json.WriteNumber("cells", map.Cells.Length);
-        json.WriteNumber("feasible", map.Cells.Count(c => c.Infeasible is null));
+        json.WriteNumber("feasible", map.Cells.Count(c => c is { Infeasible: null, Failed: null }));
         if (map.Best is { } best)
         {
             json.WriteNumber("tokens", best.TokensPerSecond!.Value);
@@ -105,7 +106,7 @@ public static class HeatmapSite
         if (sets.Length > 1)
         {
             double[] ratios = map.Ratios(sets[1]);
-            var ran = map.Cells.Where(c => c.Infeasible is null).Select(c => (c.HostGiB, c.DeviceGiB)).ToHashSet();
+            var (ran, theirs) = (Ran(map), Ran(sets[1]));
             json.WriteString("against", sets[1].Name);
             json.WriteStartArray("ratios");
             foreach (double ratio in ratios)
@@ -115,8 +116,11 @@ public static class HeatmapSite
 
             json.WriteEndArray();
             json.WriteNumber("gained", sets[1].Cells.Count(c => c.Infeasible is not null && ran.Contains((c.HostGiB, c.DeviceGiB))));
+            json.WriteNumber("lost", map.Cells.Count(c => c.Infeasible is not null && theirs.Contains((c.HostGiB, c.DeviceGiB))));
         }
 
         json.WriteEndObject();
     }
+
+    private static HashSet<(double Host, double Device)> Ran(Heatmap map) => [.. map.Cells.Where(c => c is { Infeasible: null, Failed: null }).Select(c => (c.HostGiB, c.DeviceGiB))];
 }

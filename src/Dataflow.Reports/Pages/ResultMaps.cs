@@ -9,16 +9,18 @@ public static class ResultMaps
     private const int HashShown = 16;
 
     /// <summary>
-    /// A map for each machine, model, sequence length, system and source, in the order in which the rows first have them. Of a generic file's rows with the same budgets the
-    /// fastest counts. Rows without budgets, length or model have no place on a map and are left out. A measured map that holds predictions is followed by a map of these.
+    /// A map for each machine, model, sequence length, system and source, in the order in which the rows first have them; of dtypes, GPUs and nodes too, where there are several.
+    /// Files with the same cells have maps of their own, and each name says what tells its map from the others. A measured map that holds predictions is followed by a map of these.
+    /// Rows without a place (<see cref="HasPlace"/>) are left out. Of a generic file's rows that differ in their batch alone the fastest counts.
     /// </summary>
     /// <param name="timelineOf">Where a row's timeline is, as a link relative to the page; null where it has none.</param>
     public static IReadOnlyList<Heatmap> Of(IEnumerable<ResultRow> rows, Func<ResultRow, string?> timelineOf) =>
-    [
-        .. rows.Where(r => r is { Machine: not null, Model: not null, Seqlen: > 0 and <= int.MaxValue, HostGiB: not null, DeviceGiB: not null })
-            .GroupBy(r => (r.Machine, r.Model, r.Seqlen, Name: NameOf(r)))
-            .SelectMany(g => Maps(g.Key.Name, [.. g.GroupBy(r => (r.HostGiB, r.DeviceGiB)).Select(c => c.OrderByDescending(r => r.Feasible).ThenByDescending(r => r.TokensPerSecond).First())], timelineOf)),
-    ];
+        [.. rows.Where(HasPlace).GroupBy(r => (r.Machine, r.Model, r.Seqlen, Name: NameOf(r))).SelectMany(g => Apart(g.Key.Name, [.. g])).SelectMany(g => Maps(g.Name, g.Rows, timelineOf))];
+
+    /// <summary>Whether a row can be on a map: machine, model, length and budgets are known, and a figure or why there is none.</summary>
+    public static bool HasPlace(ResultRow r) =>
+        r is { Machine: not null, Model: not null, Seqlen: > 0 and <= int.MaxValue, HostGiB: not null, DeviceGiB: not null }
+        && (!r.Feasible || RunFigures.SpeedOf(r) is not null || r.Tflops is not null || r.Mfu is not null || r.Hfu is not null);
 
     /// <summary>Whose results a row is one of: "predicted, policy auto", "published".</summary>
     public static string NameOf(ResultRow row)
@@ -27,16 +29,34 @@ public static class ResultMaps
         return row.System is { } system ? $"{system}, {source}" : row.Policy is { } policy ? $"{source}, policy {policy}" : source;
     }
 
+    /// <summary>Rows that are not about the same, one from the other.</summary>
+    private static IEnumerable<(string Name, ResultRow[] Rows)> Apart(string name, ResultRow[] rows)
+    {
+        var kinds = rows.GroupBy(r => (r.Dtype, r.Gpus, r.Nodes)).ToList();
+        foreach (var kind in kinds)
+        {
+            string?[] said =
+            [
+                kinds.Any(k => k.Key.Dtype != kind.Key.Dtype) ? kind.Key.Dtype ?? "dtype not stated" : null,
+                kinds.Any(k => (k.Key.Gpus, k.Key.Nodes) != (kind.Key.Gpus, kind.Key.Nodes)) ? $"{kind.Key.Gpus ?? 1} GPUs{(kind.Key.Nodes is { } nodes ? $" on {nodes} nodes" : "")}" : null,
+            ];
+            string own = string.Join(", ", said.OfType<string>().Prepend(name));
+            var files = kind.GroupBy(r => r.File).ToList();
+            bool overlap = files.SelectMany(f => f.Select(CellOf).Distinct()).GroupBy(c => c).Any(c => c.Count() > 1);
+            foreach (var part in overlap ? files.Select(f => (Name: $"{own}, {Path.GetFileName(f.Key)}", Rows: f.AsEnumerable())) : [(own, kind)])
+            {
+                yield return (part.Name, [.. part.Rows.GroupBy(CellOf).Select(c => c.OrderByDescending(r => r.Feasible).ThenByDescending(RunFigures.SpeedOf).First())]);
+            }
+        }
+    }
+
+    private static (double?, double?) CellOf(ResultRow row) => (row.HostGiB, row.DeviceGiB);
+
     private static IEnumerable<Heatmap> Maps(string name, ResultRow[] rows, Func<ResultRow, string?> timelineOf)
     {
         var first = rows[0];
         Heatmap Map(string named, IEnumerable<HeatmapCell> cells) => new(named, first.Machine!, first.Model!, (int)first.Seqlen!.Value, [.. cells]);
-        var cells = rows.Select(r => Cell(r, timelineOf)).Where(c => c.Infeasible is not null || c.TokensPerSecond is not null || c.Mfu is not null || c.Hfu is not null || c.TeraflopsPerSecond is not null).ToList();
-        if (cells.Count > 0)
-        {
-            yield return Map(name, cells);
-        }
-
+        yield return Map(name, rows.Select(r => Cell(r, timelineOf)));
         var predicted = rows.Where(r => r is { Source: ResultSource.Measured, PredictedTokensPerSecond: > 0 }).Select(Predicted).ToList();
         if (predicted.Count > 0)
         {
@@ -47,9 +67,11 @@ public static class ResultMaps
     private static HeatmapCell Cell(ResultRow row, Func<ResultRow, string?> timelineOf) => row.Feasible
         ? new HeatmapCell(row.HostGiB!.Value, row.DeviceGiB!.Value, row.Source)
         {
-            TokensPerSecond = row.TokensPerSecond, TeraflopsPerSecond = row.Tflops, Mfu = row.Mfu, Hfu = row.Hfu, Plan = Plan(row), Timeline = timelineOf(row),
+            TokensPerSecond = RunFigures.SpeedOf(row), TeraflopsPerSecond = row.Tflops, Mfu = row.Mfu, Hfu = row.Hfu, Plan = Plan(row), Timeline = timelineOf(row),
         }
-        : new HeatmapCell(row.HostGiB!.Value, row.DeviceGiB!.Value, row.Source) { Infeasible = Why(row) };
+        : row.Reason is { } failed && failed.StartsWith("failed", StringComparison.Ordinal)
+            ? new HeatmapCell(row.HostGiB!.Value, row.DeviceGiB!.Value, row.Source) { Failed = failed }
+            : new HeatmapCell(row.HostGiB!.Value, row.DeviceGiB!.Value, row.Source) { Infeasible = Why(row) };
 
     /// <summary>What was predicted for a measured cell; its model FLOPs are those of the measurement.</summary>
     private static HeatmapCell Predicted(ResultRow row)
@@ -57,7 +79,8 @@ public static class ResultMaps
         double? ratio = row.PredictedTokensPerSecond / row.TokensPerSecond;
         return new HeatmapCell(row.HostGiB!.Value, row.DeviceGiB!.Value, ResultSource.Simulated)
         {
-            TokensPerSecond = row.PredictedTokensPerSecond, TeraflopsPerSecond = row.Tflops * ratio, Mfu = row.Mfu * ratio, Hfu = row.Hfu * ratio, Plan = Plan(row),
+            TokensPerSecond = row.PredictedTokensPerSecond, TeraflopsPerSecond = row.Tflops * ratio, Mfu = row.Mfu * ratio, Hfu = row.Hfu * ratio,
+            Plan = Plan(row with { StepSeconds = row.StepSeconds / ratio }),
         };
     }
 

@@ -72,10 +72,10 @@ public sealed record ResultRow
     /// <summary>10^12 model FLOPs a second.</summary>
     public double? Tflops { get; init; }
 
-    /// <summary>Model FLOPs utilisation, a fraction.</summary>
+    /// <summary>Model FLOPs utilization, a fraction.</summary>
     public double? Mfu { get; init; }
 
-    /// <summary>Hardware FLOPs utilisation, a fraction.</summary>
+    /// <summary>Hardware FLOPs utilization, a fraction.</summary>
     public double? Hfu { get; init; }
 
     /// <summary>Model by name.</summary>

@@ -6,7 +6,6 @@ const byId = id => document.getElementById(id);
 const medianOf = ratios => (ratios[ratios.length >> 1] + ratios[(ratios.length - 1) >> 1]) / 2;
 const formatRatio = ratio => `${ratio >= 1 ? '+' : '−'}${Math.abs(100 * (ratio - 1)).toFixed(1)}%`;
 const formatSpeed = tokens => tokens >= 100 ? Math.round(tokens).toLocaleString('en') : significant(tokens, 3);
-const shortLength = seqlen => seqlen >= 1024 && seqlen % 1024 === 0 ? `${(seqlen / 1024).toLocaleString('en')}k` : seqlen.toLocaleString('en');
 
 const cellOf = (page, length) => {
   const against = length.ratios?.length > 0 ? `; median of ${formatCount(length.ratios.length, 'cell')} against ${length.against}: ${formatRatio(medianOf(length.ratios))}` : '';
@@ -37,9 +36,9 @@ const summaryOf = pages => {
   const ratios = lengths.flatMap(l => l.ratios).sort((a, b) => a - b);
   if (ratios.length === 0) return '';
   const slower = ratios.filter(r => r < 1).length;
-  const gained = lengths.reduce((sum, l) => sum + l.gained, 0);
+  const [gained, lost] = ['gained', 'lost'].map(kind => lengths.reduce((sum, l) => sum + l[kind], 0));
   return `In ${ratios.length.toLocaleString('en')} cells both have a figure: the median is ${formatRatio(medianOf(ratios))}, from ${formatRatio(ratios[0])} to ${formatRatio(ratios[ratios.length - 1])}; ${slower} are slower. `
-    + `${formatCount(gained, 'cell')} fit that did not.`;
+    + `${formatCount(gained, 'cell')} fit that did not, and ${lost.toLocaleString('en')} that did do not.`;
 };
 
 const section = (heading, badge, text, pages) => pages.length === 0 ? [] : [element('section', {},
@@ -53,7 +52,7 @@ const compared = held(data.pages);
 const alone = data.pages.filter(p => !compared.includes(p));
 const against = [...new Set(compared.flatMap(p => p.lengths.map(l => l.against)).filter(a => a))];
 byId('sections').append(
-  ...section(`Held against ${against.join(' and ')}`, null, [`${key}; below it the median difference in the cells in which both have a figure. Columns are sequence lengths in tokens (k: 1,024).`, summaryOf(compared)], compared),
+  ...section(`Held against ${against.join(' and ')}`, null, [`${key}; below it the median difference in the cells in which both have a figure. Columns are sequence lengths in tokens (K: 1,024).`, summaryOf(compared)], compared),
   ...section('Predictions', 'Predictions: nothing in this table was measured or published.', [`${key}.`], alone.filter(p => p.prediction)),
   ...section('Results', null, [`${key}.`], alone.filter(p => !p.prediction)));
 document.documentElement.dataset.ready = '';

@@ -39,3 +39,9 @@ const element = (tag, attributes = {}, ...children) => {
   made.append(...children.filter(c => c !== null && c !== undefined));
   return made;
 };
+
+// "512", "8K" (8,192), "1M" (1,048,576): lengths where there is little room.
+const shortLength = tokens => tokens % 1048576 === 0 ? `${tokens / 1048576}M` : tokens % 1024 === 0 ? `${tokens / 1024}K` : tokens.toLocaleString('en');
+
+// What charts are drawn in: the page's own colours, as they are now.
+const coloursNow = () => Object.fromEntries(['page', 'text', 'quiet', 'line'].map(n => [n, getComputedStyle(document.documentElement).getPropertyValue(`--${n}`).trim()]));

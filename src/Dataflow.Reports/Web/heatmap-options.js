@@ -29,13 +29,14 @@ const cellAt = (set, host, device) => set.cells.find(c => c.host === host && c.d
 const titleOf = set => `${set.model} on ${set.machine}, sequences of ${set.seqlen.toLocaleString('en')} tokens`;
 const subtitleOf = (set, against) => against ? `${set.name}, against ${against.name}` : set.name;
 
-// What is drawn: axes, and cells {host, device, value, text, cell, other, state: 'value' | 'infeasible' | 'apart'}.
+// What is drawn: axes, and cells {host, device, value, text, cell, other, state: 'value' | 'infeasible' | 'failed' | 'apart'}.
 const heatmapCells = (set, metric, against) => {
   const cells = set.cells.map(cell => {
     const base = { host: cell.host, device: cell.device, cell, value: null };
     const mine = valueOf(cell, metric);
     if (!against) {
       if (cell.infeasible) return { ...base, state: 'infeasible', text: 'no fit' };
+      if (cell.failed) return { ...base, state: 'failed', text: 'failed' };
       return mine === null ? null : { ...base, state: 'value', value: mine, text: metrics[metric].format(mine) };
     }
     const other = cellAt(against, cell.host, cell.device);

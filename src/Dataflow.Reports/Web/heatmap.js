@@ -10,13 +10,13 @@ const seqlenOf = length => length.sets[0].seqlen;
 const metricsOf = set => Object.keys(metrics).filter(m => set.cells.some(c => valueOf(c, m) !== null));
 const chart = echarts.init(byId('chart'), null, { renderer: 'svg', ...heatmapSize(state.set, byId('chart').clientWidth) });
 
-const coloursNow = () => Object.fromEntries(['page', 'text', 'quiet', 'line'].map(n => [n, getComputedStyle(document.documentElement).getPropertyValue(`--${n}`).trim()]));
 const placeOf = cell => `host ${cell.host} GiB, device ${cell.device} GiB`;
 
 // All that is known of a cell, as rows of a list; the panel has the digits that annotations leave out.
 const exact = value => String(Number(value.toPrecision(10)));
 const rowsOf = (cell, source, digits = m => metrics[m].format) => cell.infeasible
   ? [[source, `does not fit: ${cell.infeasible}`]]
+  : cell.failed ? [[source, cell.failed]]
   : Object.keys(metrics).filter(m => valueOf(cell, m) !== null).map(m => [metrics[m].unit, `${digits(m)(valueOf(cell, m))} (${source})`]);
 const listOfRows = rows => element('dl', {}, ...rows.flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, value)]));
 
@@ -62,7 +62,7 @@ const draw = () => {
   byId('subtitle').textContent = `${subtitleOf(state.set, state.against)} · ${metrics[state.metric].name}, ${state.against ? 'difference in %' : metrics[state.metric].unit}`;
   byId('key').textContent = state.against
     ? `Difference in ${metrics[state.metric].unit}, in % of ${state.against.name}. Black: fits in neither; uncoloured: fits in one of them alone; blank: no result.`
-    : `${metrics[state.metric].unit}, by colour and figure. Black: does not fit in these memories; blank: no result. Hover for the plan's summary, click for the plan.`;
+    : `${metrics[state.metric].unit}, by colour and figure. Black: does not fit in these memories; ${state.set.cells.some(c => c.failed) ? 'failed: fits, and its run did not end well; ' : ''}blank: no result. Hover for the plan's summary, click for the plan.`;
   fillTable();
 };
 

@@ -44,8 +44,6 @@ const tickNumber = value => {
   return (value / size).toLocaleString('en', { maximumSignificantDigits: 6 }) + unit;
 };
 
-// "512", "8K" (8,192), "1M" (1,048,576): where there is little room.
-const shortLength = tokens => tokens % 1048576 === 0 ? `${tokens / 1048576}M` : tokens % 1024 === 0 ? `${tokens / 1024}K` : tokens.toLocaleString('en');
 
 // Cut in the middle: a name begins with its machine and ends with its source.
 const clipped = (text, most) => {

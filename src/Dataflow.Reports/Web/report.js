@@ -2,7 +2,6 @@
 
 const { files, tables } = JSON.parse(document.getElementById('data').textContent);
 const byId = id => document.getElementById(id);
-const coloursNow = () => Object.fromEntries(['page', 'text', 'quiet', 'line'].map(n => [n, getComputedStyle(document.documentElement).getPropertyValue(`--${n}`).trim()]));
 
 const captions = {
   peaks: 'Speeds: solid up to the slowest configuration that ran, light up to the best; other figures are of the fastest. Colours say where numbers come from.',
