@@ -7,7 +7,7 @@ const medianOf = ratios => (ratios[ratios.length >> 1] + ratios[(ratios.length -
 const formatRatio = ratio => `${ratio >= 1 ? '+' : '−'}${Math.abs(100 * (ratio - 1)).toFixed(1)}%`;
 const formatSpeed = tokens => tokens >= 100 ? Math.round(tokens).toLocaleString('en') : significant(tokens, 3);
 
-const cellOf = (page, length) => {
+const cellOf = (page, length, compared) => {
   const against = length.ratios?.length > 0 ? `; median of ${formatCount(length.ratios.length, 'cell')} against ${length.against}: ${formatRatio(medianOf(length.ratios))}` : '';
   const place = `${page.model} on ${page.machine}, sequences of ${length.seqlen.toLocaleString('en')}`;
   const title = length.tokens === undefined
@@ -15,10 +15,11 @@ const cellOf = (page, length) => {
     : `${place}: best with host ${length.host} GiB and device ${length.device} GiB (${length.name}); ${length.feasible} of ${formatCount(length.cells, 'cell')} fit${against}`;
   return element('td', {}, element('a', { href: `${page.file}#seqlen=${length.seqlen}`, title, class: length.tokens === undefined && 'infeasible' },
     ...(length.tokens === undefined ? ['no fit', element('small', {}, '\u00a0')] : [formatSpeed(length.tokens), element('small', {}, length.mfu === undefined ? '\u00a0' : `${formatPercent(length.mfu)} MFU`)]),
-    length.ratios?.length > 0 ? element('small', {}, formatRatio(medianOf(length.ratios))) : element('small', {}, length.against ? 'no common' : '\u00a0')));
+    compared ? element('small', {}, length.ratios?.length > 0 ? formatRatio(medianOf(length.ratios)) : length.against ? 'no common' : '\u00a0') : null));
 };
 
 const tableOf = pages => {
+  const compared = pages.some(p => p.lengths.some(l => l.against));
   const seqlens = [...new Set(pages.flatMap(p => p.lengths.map(l => l.seqlen)))].sort((a, b) => a - b);
   return element('div', { class: 'scroll' }, element('table', { class: 'maps' },
     element('thead', {}, element('tr', {}, element('th', {}), ...seqlens.map(s => element('th', { title: `sequences of ${s} tokens` }, shortLength(s))))),
@@ -26,7 +27,7 @@ const tableOf = pages => {
       element('th', {}, element('a', { href: page.file }, `${page.machine} · ${page.model}`)),
       ...seqlens.map(s => {
         const length = page.lengths.find(l => l.seqlen === s);
-        return length ? cellOf(page, length) : element('td', {});
+        return length ? cellOf(page, length, compared) : element('td', {});
       }))))));
 };
 
@@ -44,11 +45,10 @@ const summaryOf = pages => {
 const section = (heading, badge, text, pages) => pages.length === 0 ? [] : [element('section', {},
   element('h2', {}, heading), badge ? element('p', { class: 'badge' }, badge) : null, ...text.filter(t => t !== '').map(t => element('p', { class: 'quiet' }, t)), tableOf(pages))];
 
-const held = pages => pages.filter(p => p.lengths.some(l => l.against));
 const key = 'A cell has the best speed of its map in tok/s and the model FLOPs utilization there';
 byId('title').textContent = data.title;
 byId('notes').append(...data.notes.map(note => element('p', { class: 'quiet' }, note)));
-const compared = held(data.pages);
+const compared = data.pages.filter(p => p.lengths.some(l => l.against));
 const alone = data.pages.filter(p => !compared.includes(p));
 const against = [...new Set(compared.flatMap(p => p.lengths.map(l => l.against)).filter(a => a))];
 byId('sections').append(
