@@ -21,7 +21,7 @@ internal static class AtlasVerb
         var command = new Command("atlas", "Sweeps every experiment of some configs, with timelines, and draws all heatmaps as one folder of pages; interrupted, the same command goes on.");
         var configs = new Argument<string[]>("configs") { Description = "JSON files of experiments (bench/sweeps/README.md)", Arity = ArgumentArity.OneOrMore };
         var output = Values.Option<string?>("--out", "DIR", "write index.html, a page a machine and model, and results/ there", Values.FilePath);
-        var against = new Option<string[]>("--against") { HelpName = "FILE", Description = "a result file to hold them against, cell by cell; may be given several times", Arity = ArgumentArity.OneOrMore };
+        var against = AgainstOption.Make();
         var note = Values.Option<string?>("--note", "TEXT", "a sentence for the index", t => t);
         var json = Values.Flag("--json", "print one JSON object at the end");
         command.Arguments.Add(configs);

@@ -22,7 +22,7 @@ internal static class MapVerb
         var command = new Command("map", "Draws result files as heatmaps over host and device memory: a folder of pages for a browser, with plans, timelines and differences.");
         var files = new Argument<string[]>("files") { Description = "result files: of dataflow sweep, with the published columns alone, or another program's CSV", Arity = ArgumentArity.OneOrMore };
         var output = Values.Option<string?>("--out", "DIR", "write index.html and a page a machine and model there", Values.FilePath);
-        var against = new Option<string[]>("--against") { HelpName = "FILE", Description = "a result file to hold them against, cell by cell; may be given several times", Arity = ArgumentArity.OneOrMore };
+        var against = AgainstOption.Make();
         var columns = Values.Option<ColumnMapping?>("--columns", "OURS=THEIRS,...", "what the columns of another program's CSV are", ColumnMapping.Parse);
         var title = Values.Option<string?>("--title", "TEXT", "heads the index [default: Heatmaps]", t => t);
         var note = Values.Option<string?>("--note", "TEXT", "a sentence for the index", t => t);
