@@ -42,7 +42,7 @@ PROGRAMS := dataflow transformerDemo Dataflow.GpuCheck
 QUIET    := -nologo -verbosity:quiet -tl:off
 
 .DEFAULT_GOAL := help
-.PHONY: help setup restore lock build emulation nvtx pages-deps kernels test bench frontier bundle atlas check-published check-search fit-published demo text clean sdk
+.PHONY: help setup restore lock build emulation nvtx pages-deps kernels test check soak bench frontier bundle atlas check-published check-search fit-published demo text clean sdk
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,7 +83,13 @@ kernels: build ## compile the CUDA kernels for all GPUs (none is needed); prints
 	@sh kernels/fetch-cuda.sh nvrtc && bin/dataflow kernels
 
 test: build ## run every test (ONLY=part of a project's name runs a part)
-	@sh tests/run.sh $(ONLY)
+	@bash tests/run.sh $(ONLY)
+
+check: build ## run what is fast of the tests, for every commit (ONLY likewise)
+	@bash tests/run.sh --fast $(ONLY)
+
+soak: build ## run in full what the tests run a sample of: kills, mutations, flips (ONLY=part of a class's name)
+	@bash tests/soak.sh $(ONLY)
 
 bench: build ## measure planning, simulation, kernels, what planning costs and predictions; writes bench/results
 	@"$(DOTNET)" $(BENCHMARKS) planning simulation kernels costs prediction --out $(RESULTS)

@@ -1,19 +1,63 @@
-#!/bin/sh
-# Runs the built test programs one after the other: tests/run.sh [part of a project's name]...
-# One line a project, the full output of those that fail, and last the sum over all: `N passed, N failed`.
-# Each test project is a program, so no test host stands between this script and the tests.
+#!/usr/bin/env bash
+# Runs the built test programs: tests/run.sh [--fast] [part of a project's name]...
+# One line a program, the full output of those that fail, and last the sum over all: `N passed, N failed`.
+# Each test project is a program, so no test host stands between this script and the tests. As many run side by side as there are
+# processors. No test passes or fails by the clock; one that hangs is found, named and stopped (watch.sh), and the others go on.
+#
+#   --fast   leaves out what is marked [Trait("Slow", "true")], and the programs that test the emulation
 cd "$(dirname "$0")/.." || exit 1
 dotnet=${DOTNET:-dotnet}
-limit=1300 # seconds, for all projects together
-started=$(date +%s)
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+export DATAFLOW_HANG_SECONDS=${DATAFLOW_HANG_SECONDS:-600}
+work=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null; wait; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
-passed=0
-failed=0
+fast=
+[ "${1:-}" != --fast ] || { fast=yes; shift; }
+
+# The whole number behind "$2" in the runner's summary line "$1"; 0 where the line does not name it.
+figure() {
+    local number
+    number=$(sed -n "s/^.*[ ,]$2: \([0-9][0-9]*\).*\$/\1/p" <<<"$1")
+    echo "${number:-0}"
+}
+
+# Runs the program "$2" of the name "$1" and leaves a report for people in $1.report, and `passed failed` in $1.sum.
+run() {
+    local name=$1 program=$2 log=$work/$1.log begun=$SECONDS status summary total bad skipped good
+    case $program in
+        *.dll) bash tests/watch.sh "$log" "$dotnet" "$program" -noLogo -noColor -longRunning "$DATAFLOW_HANG_SECONDS" ${fast:+-trait- Slow=true} ;;
+        *) bash tests/watch.sh "$log" "$program" ;;
+    esac
+    status=$?
+    summary=$(sed -n '/^=== TEST EXECUTION SUMMARY ===/{n;p;}' "$log" | tail -n 1)
+    if [ -z "$summary" ]; then
+        cat "$log"
+        if [ -f "$log.hung" ]; then
+            echo "$name: stopped: no test began or ended for $DATAFLOW_HANG_SECONDS s or more while $(paste -sd, "$log.hung" | sed 's/,/, /g') ran"
+        else
+            echo "$name: ended with status $status before its summary"
+        fi
+        echo 0 1 >"$work/$name.sum"
+        return
+    fi
+    total=$(($(figure "$summary" Total) - $(figure "$summary" 'Not Run')))
+    bad=$(($(figure "$summary" Failed) + $(figure "$summary" Errors)))
+    skipped=$(figure "$summary" Skipped)
+    good=$((total - bad - skipped))
+    if [ "$bad" -eq 0 ] && [ "$status" -ne 0 ] && [ "$total" -gt 0 ]; then
+        bad=1 # the program says that it failed: believe it
+    fi
+    [ "$bad" -eq 0 ] || cat "$log"
+    if [ "$total" -eq 0 ]; then
+        echo "$name: no test yet"
+    else
+        echo "$name: $good passed, $bad failed, $skipped skipped, $((SECONDS - begun)) s"
+    fi
+    echo "$good $bad" >"$work/$name.sum"
+}
 
 wanted() { # name part...
-    name=$1
+    local name=$1 part
     shift
     [ $# -eq 0 ] && return 0
     for part; do
@@ -22,61 +66,42 @@ wanted() { # name part...
     return 1
 }
 
-# The whole number behind "$1" in the runner's summary line; 0 where the line does not name it.
-figure() {
-    number=$(printf '%s\n' "$summary" | sed -n "s/^.*[ ,]$1: \([0-9][0-9]*\).*\$/\1/p")
-    echo "${number:-0}"
-}
-
 # Test projects (the conformance suite itself is a library), and the programs that test the emulation and the kernels on it.
-for project in tests/*/*.Tests.csproj artifacts/emulation/tests/emulation-tests artifacts/emulation/tests/kernel-tests; do
+# Those that take longest come first: what is short fills the gaps at the end.
+programs=(artifacts/emulation/tests/{emulation,kernel}-tests)
+first=(Dataflow.Cuda.Emulated.Tests Dataflow.Cli.Tests)
+[ -z "$fast" ] || programs=()
+names=("${first[@]}" "${programs[@]##*/}")
+for project in tests/*/*.Tests.csproj; do
     name=$(basename "$project" .csproj)
+    case " ${first[*]} " in *" $name "*) ;; *) names+=("$name") ;; esac
+done
+
+running=0
+failed=0
+passed=0
+for name in "${names[@]}"; do
     wanted "$name" "$@" || continue
-    case $project in
-        *.csproj) program=tests/$name/bin/Release/net10.0/$name.dll ;;
-        *) program=$project ;;
+    case $name in
+        *.Tests) program=tests/$name/bin/Release/net10.0/$name.dll ;;
+        *) program=artifacts/emulation/tests/$name ;;
     esac
     if [ ! -f "$program" ]; then
         echo "$name: $program is missing: run \`make build\`." >&2
         failed=$((failed + 1))
         continue
     fi
-    left=$((limit - $(date +%s) + started))
-    [ "$left" -gt 0 ] || left=1
-    begun=$(date +%s)
-    case $program in
-        *.dll) timeout -k 10 "$left" "$dotnet" "$program" -noLogo -noColor >"$log" 2>&1 </dev/null ;;
-        *) timeout -k 10 "$left" "$program" >"$log" 2>&1 </dev/null ;;
-    esac
-    status=$?
-    seconds=$(($(date +%s) - begun))
-    summary=$(sed -n '/^=== TEST EXECUTION SUMMARY ===/{n;p;}' "$log" | tail -n 1)
-    if [ -z "$summary" ]; then
-        cat "$log"
-        case $status in
-            124 | 137) echo "$name: stopped, the tests' $limit seconds were over" ;;
-            *) echo "$name: ended with status $status before its summary" ;;
-        esac
-        failed=$((failed + 1))
-        continue
-    fi
-    total=$(figure Total)
-    bad=$(($(figure Failed) + $(figure Errors)))
-    skipped=$(($(figure Skipped) + $(figure 'Not Run')))
-    good=$((total - bad - skipped))
-    if [ "$bad" -eq 0 ] && [ "$status" -ne 0 ] && [ "$total" -gt 0 ]; then
-        bad=1 # the program says that it failed: believe it
-    fi
-    if [ "$bad" -gt 0 ]; then cat "$log"; fi
-    if [ "$total" -eq 0 ]; then
-        echo "$name: no test yet"
-    else
-        echo "$name: $good passed, $bad failed, $skipped skipped, $seconds s"
-    fi
+    if [ "$running" -ge "$(nproc)" ]; then wait -n; else running=$((running + 1)); fi
+    # A report is printed whole, when its program has ended.
+    { run "$name" "$program" >"$work/$name.report" 2>&1; cat "$work/$name.report"; } &
+done
+wait
+for sum in "$work"/*.sum; do
+    [ -f "$sum" ] || continue
+    read -r good bad <"$sum"
     passed=$((passed + good))
     failed=$((failed + bad))
 done
-
 [ $((passed + failed)) -gt 0 ] || echo "no test ran" >&2
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
