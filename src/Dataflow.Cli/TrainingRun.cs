@@ -1,6 +1,7 @@
 using Dataflow.Cuda;
 using Dataflow.Model;
 using Dataflow.Planning;
+using Dataflow.Runtime;
 using Dataflow.Training;
 
 namespace Dataflow.Cli;

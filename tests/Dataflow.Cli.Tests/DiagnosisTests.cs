@@ -1,4 +1,5 @@
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cli.Tests;
 
@@ -14,6 +15,7 @@ public class DiagnosisTests
         VectorBits = 256,
         CpuInfo = "processor\t: 0\nmodel name\t: A Processor @ 3 GHz\n",
         MemInfo = MemInfo,
+        Memory = MachineMemory.Of(new Bytes(32L << 30), new Bytes(16L << 30), [], null),
         Limits = "Max locked memory         unlimited            unlimited            bytes",
         Status = "CapEff:\t0000000000000000",
         Pinned = new PinningTrial(new Bytes(2L << 30), new Bytes(2L << 30), null),
@@ -66,10 +68,16 @@ public class DiagnosisTests
     public void The_tightest_control_group_decides_what_memory_there_is()
     {
         Expect(CheckStatus.Ok, "32.000 GiB in all, 16.000 GiB to be had; no control group limits it", Look("memory", Plain));
-        var limited = Plain with { GroupLimits = [new GroupLimit("/a/", new Bytes(4L << 30), new Bytes(3L << 30)), new GroupLimit("/", new Bytes(64L << 30), Bytes.Zero)] };
-        Expect(CheckStatus.Warn, "1.000 GiB to be had; the control group /a/ allows 4.000 GiB and uses 3.000 GiB", Look("memory", limited));
-        Assert.Equal(new Bytes(1L << 30), Diagnosis.Available(MemInfo, limited.GroupLimits));
-        Assert.Equal(Bytes.Zero, Diagnosis.Available(MemInfo, [new GroupLimit("/", new Bytes(5), new Bytes(6))]));
+        GroupLimit[] groups = [new("/a/", new Bytes(4L << 30), new Bytes(3L << 30)), new("/", new Bytes(64L << 30), Bytes.Zero)];
+        var limited = Plain with { Memory = MachineMemory.Of(new Bytes(32L << 30), new Bytes(16L << 30), groups, null) };
+        Expect(CheckStatus.Warn, "32.000 GiB in all, 1.000 GiB to be had; the control group /a/ allows 4.000 GiB and uses 3.000 GiB", Look("memory", limited));
+    }
+
+    [Fact]
+    public void Memory_that_grows_is_warned_of()
+    {
+        var growing = Plain with { Memory = MachineMemory.Of(new Bytes(32L << 30), new Bytes(16L << 30), [], new MemoryGrowth("a sign", null)) };
+        Expect(CheckStatus.Warn, "16.000 GiB to be had; no control group limits it; it may grow: a sign", Look("memory", growing));
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Dataflow.Cli;
 using Dataflow.Cuda;
+using Dataflow.Runtime;
 
 namespace Dataflow.GpuCheck;
 

@@ -15,6 +15,9 @@ internal sealed class CaseRun : IDisposable
     /// <summary>What cases leave free of a GPU for context and libraries, before it is known what these take.</summary>
     public static readonly Bytes AssumedReserve = new(3L << 29);
 
+    // More than any case takes of the host.
+    private static readonly Bytes s_largest = new(32L << 30);
+
     private readonly TrainingPlan plan;
     private readonly ITimedDevice device;
     private readonly Trainer trainer;
@@ -64,7 +67,13 @@ internal sealed class CaseRun : IDisposable
 
     private static MemoryBudget Memory(DeviceKind kind)
     {
-        var share = new Bytes((long)(MachineMemory.Read().Available.Value * HostShare));
+        var machine = MachineMemory.Read();
+        var share = new Bytes((long)(machine.Available.Value * HostShare));
+        if (machine.Growth is not null && kind == DeviceKind.Cuda)
+        {
+            share = Bytes.Max(share, s_largest); // it has this once it is asked for
+        }
+
         return new MemoryBudget(share, kind == DeviceKind.Cuda ? new Bytes((long)(CudaGpu.All()[0].Memory.Value * GpuShare)) : share);
     }
 }

@@ -1,5 +1,6 @@
 using Dataflow.Cuda;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cli;
 
@@ -28,13 +29,6 @@ internal static class Diagnosis
     public static Bytes LockLimit(string? limits, string? status) =>
         ProcText.MayLockAnyAmount(status) ? new Bytes(long.MaxValue) : ProcText.LockedMemoryLimit(limits) ?? Bytes.Zero;
 
-    /// <summary>What new programs may take within all limits; nothing where that is not known.</summary>
-    public static Bytes Available(string? memInfo, IReadOnlyList<GroupLimit> groups)
-    {
-        var free = ProcText.Memory(memInfo, "MemAvailable") ?? Bytes.Zero;
-        return groups.Select(g => Bytes.Max(g.Limit - g.Used, Bytes.Zero)).Append(free).Min();
-    }
-
     private static Check Cores(MachineFacts facts)
     {
         string cores = $"{facts.Processors} {(facts.Processors == 1 ? "core" : "cores")}{(ProcText.ProcessorName(facts.CpuInfo) is { } name ? $" of {name}" : "")}";
@@ -48,18 +42,18 @@ internal static class Diagnosis
 
     private static Check Memory(MachineFacts facts)
     {
-        if (ProcText.Memory(facts.MemInfo, "MemTotal") is not { } total)
+        const string name = "memory";
+        if (facts.Memory is not { } memory)
         {
-            return new Check("memory", CheckStatus.Warn, "/proc/meminfo does not say how much there is", "give both budgets by hand");
+            return new Check(name, CheckStatus.Warn, "/proc/meminfo does not say how much there is", "give both budgets by hand");
         }
 
-        var available = Available(facts.MemInfo, facts.GroupLimits);
-        var tightest = facts.GroupLimits.Where(g => g.Limit < total).MinBy(g => g.Limit);
-        string finding = $"{total} in all, {available} to be had"
-            + (tightest is null ? "; no control group limits it" : $"; the control group {tightest.Group} allows {tightest.Limit} and uses {tightest.Used}");
-        return available >= s_littleMemory
-            ? new Check("memory", CheckStatus.Ok, finding)
-            : new Check("memory", CheckStatus.Warn, finding, tightest is null ? "end other programs, or give small budgets" : "raise the limit of the control group (the container), or give small budgets");
+        string finding = $"{MemoryText.Memory(facts.MemInfo, "MemTotal") ?? memory.Total} in all, {memory.Available} to be had"
+            + (memory.Limit is { } limit ? $"; the control group {limit.Group} allows {limit.Limit} and uses {limit.Used}" : "; no control group limits it")
+            + (memory.Growth is { } growth ? $"; it may grow: {growth.Sign}" : "");
+        return memory.Growth is not null ? new Check(name, CheckStatus.Warn, finding, "give --host-memory by hand: what is free now is less than what a run may take")
+            : memory.Available >= s_littleMemory ? new Check(name, CheckStatus.Ok, finding)
+            : new Check(name, CheckStatus.Warn, finding, memory.Limit is null ? "end other programs, or give small budgets" : "raise the limit of the control group (the container), or give small budgets");
     }
 
     private static Check LockLimit(MachineFacts facts)
@@ -88,7 +82,7 @@ internal static class Diagnosis
 
     private static Check HugePages(MachineFacts facts)
     {
-        string reserved = ProcText.Count(facts.MemInfo, "HugePages_Total") is { } count && ProcText.Memory(facts.MemInfo, "Hugepagesize") is { } size
+        string reserved = MemoryText.Count(facts.MemInfo, "HugePages_Total") is { } count && MemoryText.Memory(facts.MemInfo, "Hugepagesize") is { } size
             ? $"; {count} of {size} reserved"
             : "";
         return ProcText.Chosen(facts.HugePages) switch

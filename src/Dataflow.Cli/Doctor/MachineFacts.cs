@@ -1,4 +1,5 @@
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cli;
 
@@ -19,8 +20,8 @@ internal sealed record MachineFacts
     /// <summary>/proc/meminfo.</summary>
     public string? MemInfo { get; init; }
 
-    /// <summary>The memory limits of this process's control groups and those above them.</summary>
-    public IReadOnlyList<GroupLimit> GroupLimits { get; init; } = [];
+    /// <summary>What memory there is, within the limits of control groups; null where the system does not say.</summary>
+    public MachineMemory? Memory { get; init; }
 
     /// <summary>/proc/self/limits.</summary>
     public string? Limits { get; init; }
@@ -58,12 +59,6 @@ internal sealed record MachineFacts
     /// <summary>Why not all profiles could be read; null if they could.</summary>
     public string? ProfilesFault { get; init; }
 }
-
-/// <summary>A control group that limits memory.</summary>
-/// <param name="Group">Its path below the controller.</param>
-/// <param name="Limit">Bytes that its processes may use together.</param>
-/// <param name="Used">Bytes that they use.</param>
-internal sealed record GroupLimit(string Group, Bytes Limit, Bytes Used);
 
 /// <summary>What an attempt to lock memory gave.</summary>
 /// <param name="Locked">The most that was locked at once.</param>

@@ -1,6 +1,7 @@
 using System.Runtime.Intrinsics;
 using Dataflow.Cuda;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cli;
 
@@ -13,12 +14,7 @@ internal static class MachineSurvey
         string? memInfo = Text("/proc/meminfo");
         string? limits = Text("/proc/self/limits");
         string? status = Text("/proc/self/status");
-        GroupLimit[] groups =
-        [
-            .. ProcText.GroupFiles(Text("/proc/self/cgroup"))
-                .Select(g => ProcText.LimitOf(g.Group, Text(g.LimitFile), Text(g.UsedFile)))
-                .OfType<GroupLimit>(),
-        ];
+        var memory = MachineMemory.Read();
         KernelFolders.UseFetchedLibraries();
         string? demoText = Checkout.Find("data", "kjv.txt");
         var (profiles, fault) = Profiles();
@@ -28,10 +24,10 @@ internal static class MachineSurvey
             VectorBits = Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128,
             CpuInfo = Text("/proc/cpuinfo"),
             MemInfo = memInfo,
-            GroupLimits = groups,
+            Memory = memory,
             Limits = limits,
             Status = status,
-            Pinned = LockedMemory.Probe(LockedMemory.Bound(Diagnosis.LockLimit(limits, status), Diagnosis.Available(memInfo, groups))),
+            Pinned = LockedMemory.Probe(LockedMemory.Bound(Diagnosis.LockLimit(limits, status), memory.Available)),
             HugePages = Text("/sys/kernel/mm/transparent_hugepage/enabled"),
             DriverText = Text("/proc/driver/nvidia/version"),
             Libraries = Libraries(),

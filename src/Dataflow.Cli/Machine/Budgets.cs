@@ -1,5 +1,6 @@
 using Dataflow.Model;
 using Dataflow.Planning;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cli;
 
@@ -25,7 +26,7 @@ internal sealed record Budgets(MemoryBudget Memory, string? Note)
             var all = settings.Device ?? new Bytes((long)(physical.Value * GpuShare));
             return new Budgets(
                 new MemoryBudget(settings.Host ?? new Bytes((long)(machine.Available.Value * HostShare)), all),
-                $"chosen for {settings.Hardware.Name}: device {all} (given, or 98% of its {physical}), host as given or 80% of the {machine.Available} that this machine has free");
+                $"chosen for {settings.Hardware.Name}: device {all} (given, or 98% of its {physical}), host as given or 80% of the {machine.Available} that this machine has free{MayGrow(machine, settings)}");
         }
 
         var device = settings.Device ?? new Bytes((long)(machine.Available.Value * DeviceShare));
@@ -40,16 +41,19 @@ internal sealed record Budgets(MemoryBudget Memory, string? Note)
             .. settings.Device is null ? [$"device {device} (25% of the {machine.Available} that are free)"] : Array.Empty<string>(),
             .. settings.Host is null ? [$"host {host} (80% of the {machine.Available} that are free, less the device budget)"] : Array.Empty<string>(),
         ];
-        return new Budgets(new MemoryBudget(host, device), $"chosen for this machine: {string.Join("; ", chosen)}");
+        return new Budgets(new MemoryBudget(host, device), $"chosen for this machine: {string.Join("; ", chosen)}{MayGrow(machine, settings)}");
     }
 
-    /// <summary>Refuses budgets that this machine cannot honour: on the CPU device both memories are RAM.</summary>
+    /// <summary>
+    /// Refuses budgets that this machine cannot honour: on the CPU device both memories are RAM. Where it may be given more memory than it has now, it
+    /// warns instead.
+    /// </summary>
     /// <param name="gpu">All memory of the GPU that runs the plan; null for the CPU.</param>
     /// <exception cref="UserErrorException">One is larger than the machine's memory.</exception>
     public void CheckAgainst(MachineMemory machine, Bytes? gpu)
     {
-        Check("device", Memory.Device, gpu ?? machine.Total, gpu is null ? "this machine" : "this GPU");
-        Check("host", Memory.Host, machine.Total, "this machine");
+        Check("device", Memory.Device, gpu ?? machine.Total, gpu is null ? "this machine" : "this GPU", gpu is null ? machine.Growth : null);
+        Check("host", Memory.Host, machine.Total, "this machine", machine.Growth);
     }
 
     /// <summary>Refuses a plan whose arenas together are larger than the machine's memory.</summary>
@@ -62,17 +66,30 @@ internal sealed record Budgets(MemoryBudget Memory, string? Note)
         }
 
         var sum = plan.DevicePeak + plan.HostPeak;
-        if (sum > machine.Total)
+        if (sum > machine.Total && !MayHold(sum, machine.Growth))
         {
             throw new UserErrorException($"the plan takes {plan.DevicePeak} of device and {plan.HostPeak} of host memory, {sum} together, and this machine has {machine.Total}; give smaller budgets");
         }
     }
 
-    private static void Check(string which, Bytes budget, Bytes total, string what)
+    private static void Check(string which, Bytes budget, Bytes total, string what, MemoryGrowth? growth)
     {
-        if (budget > total)
+        if (budget <= total)
+        {
+            return;
+        }
+
+        if (!MayHold(budget, growth))
         {
             throw new UserErrorException($"the {which} memory budget is {budget}, and {what} has {total}; give a budget that it can hold");
         }
+
+        Console.Error.WriteLine($"warning: the {which} memory budget is {budget}, and {what} has {total} now ({growth!.Sign}): the run fails where it does not grow that far");
     }
+
+    private static bool MayHold(Bytes budget, MemoryGrowth? growth) => growth is not null && !(growth.UpTo < budget);
+
+    private static string MayGrow(MachineMemory machine, PlanSettings settings) => machine.Growth is { } growth && settings.Host is null
+        ? $"; it may have more than it says ({growth.Sign}): give --host-memory to use it"
+        : "";
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Dataflow.Model;
+using Dataflow.Runtime;
 using Dataflow.Training;
 
 namespace Dataflow.Cli;

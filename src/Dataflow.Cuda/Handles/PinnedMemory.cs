@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Dataflow.Cuda.Interop;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cuda;
 
@@ -22,10 +23,13 @@ public sealed unsafe class PinnedMemory : CudaHandle
 {
     private const long HugePage = 2L << 20;
     private const int MostThreads = 16;
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
 
     private readonly nint context;
     private readonly long piece;
     private readonly string purpose;
+    private bool grows;
+    private int workers;
     private nuint mapped;
     private nint mapping;
     private int pinned;
@@ -103,9 +107,11 @@ public sealed unsafe class PinnedMemory : CudaHandle
 
     private void Map(CudaContext of)
     {
-        if (MemoryFacts.Available is { } available && Length > available)
+        var machine = MachineMemory.Read();
+        grows = machine.Growth is not null;
+        if (Length > machine.Available && !grows)
         {
-            throw new MachineException($"{purpose} takes {Length} of host memory, and {available} are free: end other programs, or give a smaller --host-memory");
+            throw new MachineException($"{purpose} takes {Length} of host memory, and {machine.Available} are free: end other programs, or give a smaller --host-memory");
         }
 
         mapped = (nuint)(Math.Max(Length.Value, 1) + HugePage);
@@ -127,10 +133,11 @@ public sealed unsafe class PinnedMemory : CudaHandle
         var state = new int[Pieces];
         Exception? failure = null;
         int next = -1;
-        var workers = new Thread[threads];
+        workers = threads;
+        var started = new Thread[threads];
         for (int t = 0; t < threads; t++)
         {
-            workers[t] = new Thread(() =>
+            started[t] = new Thread(() =>
             {
                 try
                 {
@@ -147,10 +154,10 @@ public sealed unsafe class PinnedMemory : CudaHandle
                 }
             })
             { IsBackground = true, Name = $"pin {t}" };
-            workers[t].Start();
+            started[t].Start();
         }
 
-        foreach (var worker in workers)
+        foreach (var worker in started)
         {
             worker.Join();
         }
@@ -167,6 +174,11 @@ public sealed unsafe class PinnedMemory : CudaHandle
     {
         byte* start = Start + (index * piece);
         long length = Math.Min(piece, Length.Value - (index * piece));
+        if (grows)
+        {
+            GrowingMemory.Await(new Bytes(length * workers), s_patience, () => MachineMemory.Read());
+        }
+
         if (LinuxApi.madvise((nint)start, (nuint)length, LinuxApi.AdvisePopulateWrite) != 0)
         {
             // Kernels before 5.14 do not know it: touching each page does the same.
