@@ -41,7 +41,7 @@ public static class GeometryRule
         // A chunk larger than the step would be padding.
         long most = (long?)request.Rows * request.Seqlen ?? int.MaxValue;
         int[] chunks = pins.ChunkTokens is { } pinned ? [(int)Math.Min(pinned, most)] : [.. ChunkTokens(request)];
-        return [.. VocabularyBlocks(request).SelectMany(blocks => chunks.Select(tokens => Make(request, tokens, blocks)))];
+        return Within(request.Model, VocabularyBlocks(request).SelectMany(blocks => chunks.Select(tokens => Make(request, tokens, blocks))));
     }
 
     /// <summary>
@@ -87,7 +87,15 @@ public static class GeometryRule
             }
         }
 
-        return [.. found.Select(g => g with { HeadTokens = HeadTokens(request, g) }).Distinct()];
+        return [.. Within(request.Model, found).Select(g => g with { HeadTokens = HeadTokens(request, g) }).Distinct()];
+    }
+
+    /// <summary>Those of the candidates that can be planned, some at least.</summary>
+    private static List<Geometry> Within(ModelConfig model, IEnumerable<Geometry> made)
+    {
+        var all = made.Select(g => (Geometry: g, Fault: GeometryLimits.Fault(g, model))).ToList();
+        var within = all.Where(g => g.Fault is null).Select(g => g.Geometry).ToList();
+        return within.Count > 0 ? within : throw new UserErrorException(all[0].Fault!);
     }
 
     /// <summary>As many tokens of the head at a time as the scratch of a block's backward has room for, whatever the budgets.</summary>

@@ -32,12 +32,24 @@ public static class Planner
         return (candidates.LeastDevice(request.Budget.Host), candidates.LeastHost(request.Budget.Device));
     }
 
-    /// <summary>The plan of a choice that <see cref="PlanSearch"/> made for the request.</summary>
+    /// <summary>The plan of a choice that <see cref="PlanSearch"/> made for the request, now or in an earlier run.</summary>
     /// <param name="machine">The machine that it is for.</param>
+    /// <exception cref="UserErrorException">The choice is none for the request: outside the limits, or larger than its budget.</exception>
     public static TrainingPlan PlanFor(PlanRequest request, PlanChoice choice, CostModel machine)
     {
         var workload = new Workload(request.Model, request.Recipe, choice.Geometry, request.Kind);
+        if ((GeometryLimits.Fault(choice.Geometry, request.Model) ?? ResidencyLimits.Fault(workload, choice.Residency)) is { } fault)
+        {
+            throw new UserErrorException($"the choice cannot be planned: {fault}");
+        }
+
         var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
+        var footprint = Footprint.Of(workload, programs, choice.Residency);
+        if (!footprint.Fits(request.Budget with { Device = request.Budget.Device - request.Reserved }))
+        {
+            throw new UserErrorException($"the choice takes {footprint.Device} of device and {footprint.Host} of host memory, more than its budget");
+        }
+
         return Finish(workload, programs, choice.Residency, request.Budget, request.Reserved, machine);
     }
 

@@ -66,6 +66,14 @@ public class PlanCacheTests
         { "no such save set", text => Sound(text, residency => residency["travelling"] = "most") },
         { "a save set that is a number", text => Sound(text, residency => residency["travelling"] = 3) },
         { "absurd slots", text => Sound(text, residency => residency["weight_slots"] = -7) },
+        { "endless segments", text => Sound(text, residency => residency["window_segments"] = int.MaxValue) },
+        { "endless residents", text => Sound(text, residency => residency["resident_chunks"] = int.MaxValue) },
+        { "endless pieces", text => Sound(text, residency => residency["resident_pieces"] = int.MaxValue) },
+        { "no head tokens", text => Sound(text, geometry => geometry.Remove("head_tokens"), "geometry") },
+        { "zero head tokens", text => Sound(text, geometry => geometry["head_tokens"] = 0, "geometry") },
+        { "negative head tokens", text => Sound(text, geometry => geometry["head_tokens"] = -1, "geometry") },
+        { "endless rounds", text => Sound(text, geometry => geometry["rounds"] = int.MaxValue, "geometry") },
+        { "endless chunks", text => Sound(text, geometry => geometry["chunks_per_round"] = 16777216, "geometry") },
     };
 
     [Theory]
@@ -201,11 +209,11 @@ public class PlanCacheTests
         return fields.Count;
     }
 
-    /// <summary>A file with another residency and the hash that goes with it.</summary>
-    private static string Sound(string text, Action<JsonObject> change)
+    /// <summary>A file with another residency (or geometry) and the hash that goes with it.</summary>
+    private static string Sound(string text, Action<JsonObject> change, string part = "residency")
     {
         var file = JsonNode.Parse(text)!.AsObject();
-        change(file["choice"]!["residency"]!.AsObject());
+        change(file["choice"]![part]!.AsObject());
         file["choice_hash"] = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(file["choice"]!.ToJsonString())));
         return file.ToJsonString();
     }

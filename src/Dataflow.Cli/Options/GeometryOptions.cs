@@ -7,10 +7,10 @@ namespace Dataflow.Cli;
 /// <summary>The options that every plan has: number format, step size, and what is fixed of the geometry.</summary>
 internal sealed class GeometryOptions
 {
-    private const int Most = 1 << 20;
+    private const int Most = GeometryLimits.Count;
 
     /// <summary>The most tokens of a step.</summary>
-    public const int LargestStep = 1 << 24;
+    public const int LargestStep = GeometryLimits.StepTokens;
 
     private readonly Option<Recipe?> recipe = Values.Option("--dtype", "fp32|bf16|bf16-sr|bf16-master", "how parameters, gradients, moments and activations are stored: bf16-sr rounds updates stochastically, bf16-master keeps fp32 weights and moments [default: bf16 on a GPU, fp32 on a CPU]", Values.RecipeNamed);
     private readonly Option<long?> globalBatch = Values.Option<long?>("--global-batch", "TOKENS", "tokens of a step, a multiple of seqlen [default: 8192, or what hides the update on --hardware, or all of shorter data]", t => Values.Whole(t, 1, LargestStep));

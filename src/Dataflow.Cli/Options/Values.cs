@@ -61,7 +61,7 @@ internal static class Values
     }
 
     /// <summary>Tokens of a row.</summary>
-    public static int Seqlen(string text) => (int)Whole(text, 2, 1 << 24);
+    public static int Seqlen(string text) => (int)Whole(text, 2, GeometryLimits.StepTokens);
 
     /// <summary>Tokens of a row, one or several.</summary>
     public static int[] Seqlens(string text) => [.. text.Split(',').Select(Seqlen)];
