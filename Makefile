@@ -32,22 +32,31 @@ export DOTNET_GENERATE_ASPNET_CERTIFICATE := false
 # Messages are the same everywhere, and the SDK needs no ICU.
 export DOTNET_CLI_UI_LANGUAGE := en
 export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT := 1
-# No compiler or build process stays behind once a command has ended.
+# No build process stays behind once a command has ended (the compiler: src/compile.sh).
 export DOTNET_CLI_USE_MSBUILD_SERVER := 0
 export MSBUILDDISABLENODEREUSE := 1
-export UseSharedCompilation := false
 
 SOLUTION := Dataflow.sln
 PROGRAMS := dataflow transformerDemo Dataflow.GpuCheck
 QUIET    := -nologo -verbosity:quiet -tl:off
+JOBS     := $(shell nproc 2>/dev/null || echo 2)
+
+# Leaves programs in artifacts/, and in bin/ what starts them: $(call install,program...).
+install = set -e; mkdir -p bin; for program in $(1); do \
+	case $$program in dataflow) project=src/Dataflow.Cli ;; transformerDemo) project=src/TransformerDemo ;; *) project=bench/$$program ;; esac; \
+	rm -rf artifacts/$$program; mkdir -p artifacts/$$program; \
+	cp -R $$project/bin/Release/net10.0/. artifacts/$$program/; \
+	cp src/launcher.sh bin/$$program; chmod 755 bin/$$program; \
+	done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup restore lock build emulation nvtx pages-deps kernels test check soak bench frontier bundle atlas check-published check-search fit-published demo text clean sdk
+.PHONY: help setup restore lock build programs demo-program emulation nvtx pages-deps nvrtc cublas kernels test check soak bench frontier \
+	bundle atlas check-published check-search fit-published demo text clean sdk
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## install what a new machine lacks (the .NET SDK and g++ apart)
+setup: ## install what a new machine lacks (the .NET SDK, make and g++ apart): `make test` does it by itself
 	@sh .ci/setup
 
 sdk:
@@ -60,32 +69,40 @@ lock: sdk ## write the lock files anew, after a change of packages or references
 	@"$(DOTNET)" restore $(SOLUTION) --force-evaluate $(QUIET)
 
 emulation: ## compile the emulated driver and the kernels for machines without a GPU
-	@$(MAKE) --no-print-directory -C native/emulation -j2
+	@MAKEFLAGS= $(MAKE) --no-print-directory -C native/emulation -j$(JOBS)
 
 nvtx: ## compile what names ranges for NVIDIA's profilers
-	@$(MAKE) --no-print-directory -C native/nvtx
+	@MAKEFLAGS= $(MAKE) --no-print-directory -C native/nvtx
 
 pages-deps: ## fetch and bundle what pages draw charts with (npm; into .cache/web)
 	@sh src/Dataflow.Reports/Web/fetch-charts.sh
 
-build: restore emulation nvtx pages-deps ## build all projects; leaves bin/dataflow and bin/transformerDemo
-	@"$(DOTNET)" msbuild $(SOLUTION) -p:Configuration=Release -m $(QUIET)
-	@mkdir -p bin
-	@set -e; for program in $(PROGRAMS); do \
-	  case $$program in dataflow) project=src/Dataflow.Cli ;; transformerDemo) project=src/TransformerDemo ;; *) project=bench/$$program ;; esac; \
-	  rm -rf artifacts/$$program; mkdir -p artifacts/$$program; \
-	  cp -R $$project/bin/Release/net10.0/. artifacts/$$program/; \
-	  cp src/launcher.sh bin/$$program; chmod 755 bin/$$program; \
-	done
+# What is fetched and what is compiled have nothing to wait for each other: side by side, one fills the gaps of the other.
+build: ## build all projects; leaves bin/dataflow and bin/transformerDemo
+	@$(MAKE) --no-print-directory -j$(JOBS) programs emulation nvtx
+
+programs: restore pages-deps
+	@sh src/compile.sh $(SOLUTION)
+	@$(call install,$(PROGRAMS))
 	@sh src/ReadyToRun/compile.sh dataflow transformerDemo
 
-kernels: build ## compile the CUDA kernels for all GPUs (none is needed); prints what each takes
-	@sh kernels/fetch-cuda.sh nvrtc && bin/dataflow kernels
+# The demo alone: it draws no charts, so that it needs neither node nor npm.
+demo-program: sdk
+	@"$(DOTNET)" restore src/TransformerDemo --locked-mode $(QUIET)
+	@sh src/compile.sh src/TransformerDemo/TransformerDemo.csproj -p:WithoutCharts=true
+	@$(call install,transformerDemo)
 
-test: build ## run every test (ONLY=part of a project's name runs a part)
+nvrtc cublas: ## fetch NVIDIA's compiler for kernels, and cuBLAS (into .cache)
+	@sh kernels/fetch-cuda.sh $@
+
+kernels: build nvrtc ## compile the CUDA kernels for all GPUs (none is needed); prints what each takes
+	@bin/dataflow kernels
+
+test: setup ## run every test, having installed what is missing (ONLY=part of a project's name runs a part)
+	@$(MAKE) --no-print-directory -j$(JOBS) build nvrtc cublas
 	@bash tests/run.sh $(ONLY)
 
-check: build ## run what is fast of the tests, for every commit (ONLY likewise)
+check: build nvrtc ## run what is fast of the tests, for every commit (ONLY likewise)
 	@bash tests/run.sh --fast $(ONLY)
 
 soak: build ## run in full what the tests run a sample of: kills, mutations, flips (ONLY=part of a class's name)
@@ -120,7 +137,9 @@ atlas: build ## predict every published table, and the H200 and B200, as pages o
 fit-published: build ## fit the machines' constants on half of the published sweeps; writes profiling/hardware
 	@"$(DOTNET)" $(PUBLISHED) fit
 
-demo: build text ## build, fetch the text and train on it within small memory budgets
+demo: ## build, fetch the text and train on it within small memory budgets
+	@sh .ci/setup demo
+	@$(MAKE) --no-print-directory -j2 demo-program text
 	@printf 'Text: '; cat $(TEXT).source 2>/dev/null || echo $(TEXT)
 	bin/transformerDemo $(HOST_GIB) $(DEVICE_GIB) $(SEQLEN) $(MODEL) --data $(TEXT) $(DEMO_FLAGS)
 

@@ -16,9 +16,14 @@ leave() {
 
 [ "$(uname -sm)" = 'Linux x86_64' ] || exit 0
 version=$(sed -n 's/.*crossgen2.linux-x64" Version="\[\(.*\)\]".*/\1/p' "$project")
-compiler=${NUGET_PACKAGES:-$HOME/.nuget/packages}/microsoft.netcore.app.crossgen2.linux-x64/$version/tools/crossgen2
+package=${NUGET_PACKAGES:-$HOME/.nuget/packages}/microsoft.netcore.app.crossgen2.linux-x64/$version
+compiler=$package/tools/crossgen2
 [ -f "$compiler" ] || "$dotnet" restore "$project" -nologo -verbosity:quiet -tl:off >/dev/null 2>&1
 [ -x "$compiler" ] || leave "crossgen2 $version could not be fetched"
+# What makes machine code of ours is what was pinned, byte for byte.
+pinned=$(sed -n 's/.*SHA-256 of its package: \([0-9a-f]*\).*/\1/p' "$project")
+fetched=$(sha256sum "$package"/*.nupkg 2>/dev/null | cut -d ' ' -f 1)
+[ "$fetched" = "$pinned" ] || leave "the package of crossgen2 $version is not the pinned one (SHA-256 ${fetched:-of nothing}): remove $package"
 framework=$("$dotnet" --list-runtimes | sed -n "s|^Microsoft.NETCore.App \(${version%.*}\.[^ ]*\) \[\(.*\)\]|\2/\1|p" | tail -n 1)
 [ -d "$framework" ] || leave "no runtime ${version%.*} was found"
 

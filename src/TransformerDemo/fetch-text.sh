@@ -23,7 +23,7 @@ trap 'rm -rf "$work" "$out.new" "$out.source.new"' EXIT
 trap 'exit 130' INT TERM
 
 apt() { # subcommand...: apt-get with its locks, cache and (given $lists) its lists in the temporary folder
-    timeout 150 apt-get -q -o Dir::Cache="$work/cache" -o Debug::NoLocking=1 -o APT::Sandbox::User=root \
+    timeout 600 apt-get -q -o Dir::Cache="$work/cache" -o Debug::NoLocking=1 -o APT::Sandbox::User=root \
         ${lists:+-o Dir::State="$lists" -o Dir::State::Lists="$lists/lists" -o Dir::State::status=/var/lib/dpkg/status} \
         -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false \
         -o Acquire::Retries=1 -o Acquire::http::Timeout=15 -o Acquire::https::Timeout=15 \
@@ -56,7 +56,7 @@ fetch_bible() {
     (
         cd "$(dirname "$data")" &&
         HOME=$work TERM=dumb LD_LIBRARY_PATH="$(dirname "$libraries")" \
-            timeout 60 "$work/root/usr/bin/bible" -f "Gen1:1-Rev22:21" </dev/null >"$work/text" 2>>"$work/log"
+            timeout 600 "$work/root/usr/bin/bible" -f "Gen1:1-Rev22:21" </dev/null >"$work/text" 2>>"$work/log"
     ) || { why='the packaged program that prints it did not run'; return 1; }
     found=$(wc -l <"$work/text")
     [ "$found" -eq $verses ] || { why="$found verses were printed where $verses were expected"; return 1; }

@@ -30,11 +30,13 @@ public class GeometryLimitsTests
         { "VocabularyBlocks", 3, "blocks of 128 are 2" },
     };
 
+    private static readonly JsonSerializerOptions s_written = new() { IgnoreReadOnlyProperties = true };
+
     [Theory]
     [MemberData(nameof(Faults))]
     public void A_field_outside_its_limits_is_a_fault(string field, int value, string part)
     {
-        var json = JsonSerializer.SerializeToNode(Sound, new JsonSerializerOptions { IgnoreReadOnlyProperties = true })!.AsObject();
+        var json = JsonSerializer.SerializeToNode(Sound, s_written)!.AsObject();
         Assert.True(json.ContainsKey(field));
         json[field] = value;
         Assert.Contains(part, GeometryLimits.Fault(json.Deserialize<Geometry>()!, Model()), StringComparison.Ordinal);

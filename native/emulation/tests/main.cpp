@@ -1,13 +1,33 @@
 // Runs all tests, or those whose name holds the first argument or that are in the file it names, and prints the summary that tests/run.sh reads. --list
-// prints the files' names instead, each once.
-#include <chrono>
+// prints the files' names instead, each once. A test that has run for DATAFLOW_HANG_SECONDS is said, as often as it takes that long: tests/watch.sh
+// reads it.
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <set>
+#include <unistd.h>
 
 #include "test.h"
 
 static std::string s_folder;
+static unsigned s_patience; // seconds; 0: for ever
+static char s_running[512];
+
+// In a signal's handler: nothing but what may be called there.
+static void say_what_runs(int)
+{
+    if (write(STDOUT_FILENO, s_running, std::strlen(s_running)) > 0)
+    {
+        alarm(s_patience);
+    }
+}
+
+static void begin(const char* name)
+{
+    std::snprintf(s_running, sizeof s_running, "[Long Running Test] '%s'\n", name);
+    alarm(s_patience);
+}
 
 std::vector<Test>& tests()
 {
@@ -73,6 +93,12 @@ int main(int count, char** arguments)
 
     const std::string program = arguments[0];
     s_folder = program.substr(0, program.rfind('/') + 1);
+    const char* patience = std::getenv("DATAFLOW_HANG_SECONDS");
+    s_patience = patience == nullptr ? 0 : static_cast<unsigned>(std::atoi(patience));
+    struct sigaction said = {};
+    said.sa_handler = say_what_runs;
+    said.sa_flags = SA_RESTART; // no call of a test is cut short by it
+    sigaction(SIGALRM, &said, nullptr);
     int failed = 0;
     int total = 0;
     for (const Test& test : tests())
@@ -83,6 +109,7 @@ int main(int count, char** arguments)
         }
 
         total++;
+        begin(test.name);
         try
         {
             test.run();

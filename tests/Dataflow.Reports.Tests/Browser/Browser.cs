@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Dataflow.Reports.Tests;
 
-/// <summary>Runs the scripts of this folder in node, which drives Chromium by Playwright. A test that needs what is not there is skipped and says so.</summary>
+/// <summary>Runs the scripts of this folder in node, which drives Chromium by Playwright. A test that needs what is not there fails and says what to do.</summary>
 internal static class Browser
 {
     private const int OldestNode = 18;
@@ -13,16 +13,16 @@ internal static class Browser
 
     public static void RequireNode() => Require("node");
 
-    /// <summary>Skips the test where a program is not on PATH.</summary>
-    public static void Require(string program) => Assert.SkipWhen(Find(program) is null, $"{program} is not on PATH: `make setup` installs it");
+    /// <summary>Fails where a program is not on PATH.</summary>
+    public static void Require(string program) => Assert.True(Find(program) is not null, $"{program} is not on PATH: `make setup` installs it");
 
     /// <summary>Runs a script with a page; it throws what it finds wrong.</summary>
     public static string Run(string script, string page)
     {
         RequireNode();
         Require("chromium");
-        Assert.SkipUnless(NodeVersion() >= OldestNode, $"Playwright needs node {OldestNode} or later, and this is node {NodeVersion()}");
-        Assert.SkipUnless(Directory.Exists(Playwright), "Playwright is not in .cache/web: `make pages-deps` fetches it");
+        Assert.True(NodeVersion() >= OldestNode, $"Playwright needs node {OldestNode} or later, and this is node {NodeVersion()}");
+        Assert.True(Directory.Exists(Playwright), "Playwright is not in .cache/web: `make pages-deps` fetches it");
         var start = new ProcessStartInfo("node", [Path.Combine(Root, "tests", "Dataflow.Reports.Tests", "Browser", script), page, Playwright, Find("chromium")!])
         {
             RedirectStandardOutput = true,

@@ -8,9 +8,10 @@ const { chromium } = createRequire(import.meta.url)(playwright);
 
 // No network: a page that asks for anything but files is at fault.
 export const inBrowser = async script => {
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--no-first-run'] });
+  const browser = await chromium.launch({ executablePath, timeout: 600_000, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--no-first-run'] });
   try {
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    page.setDefaultTimeout(600_000); // a loaded machine is no fault of a page's
     const faults = [];
     page.on('console', message => ['error', 'warning'].includes(message.type()) && faults.push(message.text()));
     page.on('pageerror', error => faults.push(error.stack));
@@ -35,19 +36,24 @@ export const expect = (what, seen, wanted) => {
   if (!good) throw new Error(`${what}: expected ${wanted}, found ${seen}`);
 };
 
+// What observes sizes and colours has been told, and has drawn: observers are called within a frame, and may ask for another one.
+const settled = page => page.evaluate(async () => {
+  for (let i = 0; i < 4; i++) await new Promise(requestAnimationFrame);
+});
+
 export const look = async (page, name) => {
   const folder = process.env.SCREENSHOTS;
   for (const width of [1280, 400]) {
     await page.setViewportSize({ width, height: 900 });
-    await page.waitForTimeout(60); // for the observers of size
+    await settled(page);
     expect(`${name} at ${width} pixels needs no scrolling sideways`, await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), true);
     for (const colorScheme of folder ? ['light', 'dark'] : []) {
       await page.emulateMedia({ colorScheme });
-      await page.waitForTimeout(60);
+      await settled(page);
       await page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
     }
   }
   await page.emulateMedia({ colorScheme: 'light' });
   await page.setViewportSize({ width: 1280, height: 900 });
-  await page.waitForTimeout(60);
+  await settled(page);
 };
