@@ -23,12 +23,12 @@ internal static class Invocation
         root.Directives.Clear();
         foreach (var option in root.Options.OfType<HelpOption>())
         {
-            option.Action = new HelpWithExamples((HelpAction)option.Action!, examples);
+            option.Action = new HelpWithExamples(examples);
         }
 
         try
         {
-            var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
+            var parsed = root.Parse(WithoutHelpVerb(arguments), new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
             return Fault(parsed) is { } fault
                 ? Fail(ExitCode.BadUsage, $"error: {fault}; see `{NameOf(parsed)} --help`")
                 : parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
@@ -80,19 +80,24 @@ internal static class Invocation
     private static string? Fault(ParseResult parsed)
     {
         var command = parsed.CommandResult.Command;
-        if (parsed.Action is HelpWithExamples || (parsed.Errors.Count == 0 && Misspelt(parsed) is null))
+        bool asksForHelp = parsed.Action is HelpWithExamples;
+        if (command is RootCommand { Subcommands.Count: > 0 } root && (!asksForHelp || parsed.UnmatchedTokens.Count > 0))
+        {
+            string[] verbs = [.. root.Subcommands.Select(c => c.Name)];
+            string all = string.Join(", ", verbs);
+            return parsed.UnmatchedTokens is [var strange, ..]
+                ? strange.StartsWith('-') ? $"unknown option {strange}{Spelling.DidYouMean(strange, command.Options.Select(o => o.Name))}"
+                : $"'{strange}' is no verb of {root.Name} ({all}){Spelling.DidYouMean(strange, verbs)}"
+                : parsed.Errors.Count == 0 ? null : $"{root.Name} needs a verb: {all}";
+        }
+
+        if (asksForHelp || (parsed.Errors.Count == 0 && Misspelt(parsed) is null))
         {
             return null;
         }
 
-        if (command is RootCommand root && root.Subcommands.Count > 0)
-        {
-            string verbs = string.Join(", ", root.Subcommands.Select(c => c.Name));
-            return parsed.UnmatchedTokens.Count > 0 ? $"'{parsed.UnmatchedTokens[0]}' is no verb of {root.Name} ({verbs})" : $"{root.Name} needs a verb: {verbs}";
-        }
-
         string[] missing = [.. command.Arguments.Where(a => parsed.GetResult(a) is null or { Tokens.Count: 0 }).Select(a => $"<{a.Name}>")];
-        return Misspelt(parsed) is { } option ? $"unknown option {option}"
+        return Misspelt(parsed) is { } option ? $"unknown option {option}{Spelling.DidYouMean(option, command.Options.Select(o => o.Name))}"
             : missing.Length > 0 ? $"{string.Join(' ', missing)} {(missing.Length == 1 ? "is" : "are")} missing"
             : parsed.Errors[0].Message.TrimEnd('.');
     }
@@ -109,25 +114,23 @@ internal static class Invocation
         return command == root ? root : $"{root} {command}";
     }
 
-    private sealed class HelpWithExamples(HelpAction help, IReadOnlyDictionary<Command, string[]> examples) : SynchronousCommandLineAction
+    /// <summary>"help" and "help VERB" are what --help prints.</summary>
+    private static string[] WithoutHelpVerb(string[] arguments) => arguments switch
+    {
+        ["help"] => ["--help"],
+        ["help", [not '-', ..] verb] => [verb, "--help"],
+        _ => arguments,
+    };
+
+    private sealed class HelpWithExamples(IReadOnlyDictionary<Command, string[]> examples) : SynchronousCommandLineAction
     {
         public override bool ClearsParseErrors => true;
 
         public override int Invoke(ParseResult parseResult)
         {
-            int status = help.Invoke(parseResult);
-            if (examples.TryGetValue(parseResult.CommandResult.Command, out string[]? lines))
-            {
-                Console.Out.WriteLine(lines.Length == 1 ? "Example:" : "Examples:");
-                foreach (string line in lines)
-                {
-                    Console.Out.WriteLine("  " + line);
-                }
-
-                Console.Out.WriteLine();
-            }
-
-            return status;
+            var command = parseResult.CommandResult.Command;
+            HelpText.OnConsole().Write(command, parseResult.RootCommandResult.Command.Name, examples.GetValueOrDefault(command, []));
+            return (int)ExitCode.Ok;
         }
     }
 }

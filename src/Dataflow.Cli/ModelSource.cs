@@ -21,12 +21,17 @@ internal sealed record ModelSource(ModelConfig Model, string? Folder) : IDisposa
             bool bare = path == Path.GetFileName(path) && path.Length > 0;
             known = (bare ? Checkout.Find("models", path + ".json") ?? Checkout.Find("models", path) : null)
                 ?? throw new UserErrorException(bare
-                    ? $"there is no model {path}: neither a file or folder here nor a name in models/"
+                    ? $"there is no model {path}: neither a file or folder here nor a name in models/{Spelling.DidYouMean(path, Known())}"
                     : $"{path} does not exist; give a JSON config or a folder with a config.json");
         }
 
         return new ModelSource(ModelFiles.LoadConfig(known), Directory.Exists(known) ? known : null);
     }
+
+    /// <summary>Names in models/.</summary>
+    private static IEnumerable<string> Known() => Checkout.Find("models") is { } folder
+        ? Directory.GetFiles(folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)
+        : [];
 
     /// <summary>The folder's weights, checked against the model; where there is no folder, initial values from the seed.</summary>
     /// <exception cref="UserErrorException">The weights do not fit.</exception>

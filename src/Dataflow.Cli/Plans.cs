@@ -30,6 +30,10 @@ internal static class Plans
     /// <exception cref="UserErrorException">The request contradicts itself, or its sizes are beyond counting.</exception>
     public static PlanResult Make(PlanRequest request) => Make(request, PolicySettings.Simple);
 
+    /// <summary>Plans as the policy says; where nothing fits, with the nearest changes that would.</summary>
+    /// <exception cref="UserErrorException">The request contradicts itself, or its sizes are beyond counting.</exception>
+    public static PlanResult Make(PlanQuestion question) => WithChanges(question, Make(question.Request, question.By));
+
     /// <summary>Plans as the policy says.</summary>
     /// <exception cref="UserErrorException">The request contradicts itself, or its sizes are beyond counting.</exception>
     public static PlanResult Make(PlanRequest request, PolicySettings by) => Counted(() => by.Policy == PlanPolicy.Auto
@@ -39,16 +43,17 @@ internal static class Plans
     /// <summary>Plans as the policy says, and says why it is this plan.</summary>
     /// <returns>Why is null if there is no plan.</returns>
     /// <exception cref="UserErrorException">There is no machine to say it of, the request contradicts itself, or its sizes are beyond counting.</exception>
-    public static (PlanResult Result, PlanExplanation? Why) Explain(PlanRequest request, PolicySettings by)
+    public static (PlanResult Result, PlanExplanation? Why) Explain(PlanQuestion question)
     {
+        var (request, by) = (question.Request, question.By);
         var machine = by.Machine ?? throw new UserErrorException("--explain says what a machine makes of a plan, and this one has no profile: measure it with `dataflow calibrate`, or name one with --hardware");
         return Counted(() => Startup.Show("searching for the fastest plan", () =>
         {
-            var search = by.Policy == PlanPolicy.Auto ? new BudgetSearch(request, machine, by.Cache) : null;
+            var search = by.Policy == PlanPolicy.Auto ? new BudgetSearch(request, machine, by.Cache, PlanExplanation.Largest(request.Budget)) : null;
             var (result, found) = search?.Search(request.Budget) ?? (Planner.Plan(request), null);
             if (result is not PlanResult.Feasible { Plan: var plan })
             {
-                return (result, (PlanExplanation?)null);
+                return (WithChanges(question, result), (PlanExplanation?)null);
             }
 
             var model = CostsOn(machine, request.Recipe);
@@ -57,6 +62,17 @@ internal static class Plans
             var why = PlanExplanation.Of(plan.Schedule, timeline, costs.Ops.AsSpan(), plan.Workload.Geometry.TokensPerStep);
             return (result, found is null ? why : why.With(found, request.Budget, search!.Find));
         }));
+    }
+
+    private static PlanResult WithChanges(PlanQuestion question, PlanResult result)
+    {
+        if (result is not PlanResult.Infeasible refused)
+        {
+            return result;
+        }
+
+        var changes = Startup.Show("looking for what fits", () => NearestChanges.Of(question));
+        return changes.Count == 0 ? refused : refused with { Changes = [.. changes], Reason = $"{refused.Reason}; within these budgets {NearestChanges.Listed(changes)}" };
     }
 
     /// <summary>What kernels and copies take on a machine.</summary>

@@ -12,9 +12,24 @@ internal sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
     /// <summary>Seconds of a step.</summary>
     public double Seconds => Timeline.StepNanoseconds / 1e9;
 
-    /// <summary>For the machine that a run takes place on; null where it has no profile, or where ops run in an order of the device's own.</summary>
-    public static Prediction? For(TrainingPlan plan, DeviceSettings device, HardwareProfile? named) =>
-        device.Interleaving is null && HardwareFiles.ThisMachine(device.Kind, named) is { } machine ? For(plan, machine) : null;
+    /// <summary>It is by a few seconds of measurement.</summary>
+    public bool IsQuick { get; private init; }
+
+    /// <summary>
+    /// For the machine that a run takes place on; null where it has no profile, or where ops run in an order of the device's own. A CPU that nobody
+    /// calibrated is measured for a few seconds.
+    /// </summary>
+    /// <param name="remember">Whether such a measurement may be kept, and one that was kept be used.</param>
+    public static Prediction? For(TrainingPlan plan, DeviceSettings device, HardwareProfile? named, bool remember)
+    {
+        if (device.Interleaving is not null || HardwareFiles.ThisMachine(device.Kind, named) is not { } machine)
+        {
+            return null;
+        }
+
+        bool quick = device.Kind == DeviceKind.Cpu && machine != named && machine.Kernels is null;
+        return For(plan, quick ? QuickMeasurement.Of(device, plan.Workload.Recipe, remember) : machine) with { IsQuick = quick };
+    }
 
     /// <summary>For a machine.</summary>
     public static Prediction For(TrainingPlan plan, HardwareProfile machine)

@@ -6,7 +6,10 @@ var (plan, show, verify, simulate, frontier) = (PlanVerb.Command(), ShowVerb.Com
 var (train, gradients, kernels, doctor) = (TrainVerb.Command(), GradientsVerb.Command(), KernelsVerb.Command(), DoctorVerb.Command());
 var (calibrate, sweep, report) = (CalibrateVerb.Command(), SweepVerb.Command(), ReportVerb.Command());
 var (map, atlas) = (MapVerb.Command(), AtlasVerb.Command());
-var root = new RootCommand("Trains Llama- and Qwen3-style transformers whose state does not fit the device, inside two memory budgets.") { plan, show, verify, simulate, sweep, map, atlas, report, frontier, train, gradients, calibrate, kernels, doctor };
+var root = new RootCommand("Trains Llama- and Qwen3-style transformers that do not fit a GPU's memory, within two budgets: device memory and host memory.") 
+{
+    plan, train, simulate, show, verify, sweep, map, atlas, report, frontier, gradients, calibrate, kernels, doctor, HelpVerb.Command(),
+};
 return Invocation.Run(
     root,
     new Dictionary<Command, string[]>

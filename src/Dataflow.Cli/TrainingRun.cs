@@ -25,10 +25,10 @@ internal static class TrainingRun
         budgets.CheckAgainst(machine, gpu);
         using var data = TrainingData.Open(settings, source);
         var weights = source.Weights(settings.Seed);
-        var request = settings.Plan.Request(model, settings.ClipNorm is null ? WorkloadKind.Training : WorkloadKind.ClippedTraining, budgets.Memory, data.Tokens.RowCount);
-        var result = Plans.Make(request, settings.Policy);
+        var question = new PlanQuestion(settings.Plan, model, budgets.Memory, settings.Policy, data.Tokens.RowCount, settings.Resume is not null);
+        var result = Plans.Make(question);
         var report = TrainingReport.To(Console.Out, settings.Json);
-        report.Planned(request, result, budgets, settings.Policy);
+        report.Planned(question.Request, result, budgets, settings.Policy, PlanNotes.Of(question, result));
         var plan = Plans.Require(result);
         Resumption.Check(resumed.Progress, plan.Workload.Geometry);
         Budgets.CheckArenas(plan, machine, gpu);
@@ -48,7 +48,7 @@ internal static class TrainingRun
         using var validation = Validation.Open(settings, plan, device);
         var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor, settings.Seed);
         report.Starting(device.Name, data.Description, resumed.Folder ?? source.Folder ?? $"initial values from seed {settings.Seed}");
-        var prediction = Prediction.For(plan, settings.Device, settings.Plan.Hardware);
+        var prediction = Prediction.For(plan, settings.Device, settings.Plan.Hardware, settings.Policy.Remembers);
         report.Predicted(prediction);
         var progress = new TrainingProgress(0, settings.Seed, recipe.Name, plan.Workload.Geometry);
         Startup.Show("loading the weights", () =>

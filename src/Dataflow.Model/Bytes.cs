@@ -14,6 +14,9 @@ public readonly record struct Bytes(long Value) : IComparable<Bytes>
     /// <summary>This size in GiB (2^30 bytes).</summary>
     public double GiB => Value / (double)(1L << 30);
 
+    /// <summary>Whether people read it in GiB: from a tenth of one on.</summary>
+    public bool IsGiB => Math.Abs((decimal)Value) * 10 >= 1L << 30;
+
     /// <summary>Rounded up to a multiple of <see cref="Alignment"/>.</summary>
     public Bytes Aligned => new(checked(Value + Alignment - 1) / Alignment * Alignment);
 
@@ -42,10 +45,15 @@ public readonly record struct Bytes(long Value) : IComparable<Bytes>
     /// <inheritdoc/>
     public int CompareTo(Bytes other) => Value.CompareTo(other.Value);
 
-    /// <summary>For people: "23.45 GiB", "12.0 MiB", "512 bytes".</summary>
+    /// <summary>For people to give back as it is printed: at least as much, in thousandths of a GiB, or in whole MiB of less than a tenth of one.</summary>
+    public string RoundedUp() => IsGiB
+        ? string.Create(CultureInfo.InvariantCulture, $"{Math.Ceiling(Value * 1000m / (1L << 30)) / 1000:0.000} GiB")
+        : string.Create(CultureInfo.InvariantCulture, $"{(Value + (1 << 20) - 1) >> 20} MiB");
+
+    /// <summary>For people: "23.450 GiB", "0.250 GiB", "12.00 MiB", "512 bytes".</summary>
     public override string ToString() => Math.Abs(Value) switch
     {
-        >= 1L << 30 => string.Create(CultureInfo.InvariantCulture, $"{GiB:0.000} GiB"),
+        _ when IsGiB => string.Create(CultureInfo.InvariantCulture, $"{GiB:0.000} GiB"),
         >= 1L << 20 => string.Create(CultureInfo.InvariantCulture, $"{Value / (double)(1 << 20):0.00} MiB"),
         >= 1L << 10 => string.Create(CultureInfo.InvariantCulture, $"{Value / (double)(1 << 10):0.0} KiB"),
         1 => "1 byte",

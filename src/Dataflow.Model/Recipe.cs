@@ -11,7 +11,7 @@ public sealed record Recipe(string Name, DType Parameters, DType Gradients, DTyp
     /// <summary>Everything fp32: 16 bytes a parameter.</summary>
     public static Recipe Fp32 { get; } = new("fp32", DType.Float32, DType.Float32, DType.Float32, DType.Float32);
 
-    /// <summary>Everything bf16, 8 bytes a parameter: the recipe of the published benchmarks.</summary>
+    /// <summary>Everything bf16, 8 bytes a parameter: the recipe of the published benchmarks. Updates smaller than half a step of a weight are lost.</summary>
     public static Recipe Bf16 { get; } = new("bf16", DType.BFloat16, DType.BFloat16, DType.BFloat16, DType.BFloat16);
 
     /// <summary>bf16 state whose updates are rounded stochastically, so that small ones are not lost; gradients accumulate in fp32: 10 bytes a parameter.</summary>
@@ -23,8 +23,10 @@ public sealed record Recipe(string Name, DType Parameters, DType Gradients, DTyp
     /// <summary>All recipes, by <see cref="Name"/>.</summary>
     public static IReadOnlyList<Recipe> All { get; } = [Fp32, Bf16, Bf16Stochastic, Bf16Master];
 
-    /// <summary>What a run uses where none is named: bf16 on a GPU, fp32 on a CPU, which has no faster type.</summary>
-    public static Recipe DefaultOn(HardwareKind machine) => machine == HardwareKind.Gpu ? Bf16 : Fp32;
+    /// <summary>
+    /// What a run uses where none is named, whatever its budgets: bf16-sr on a GPU, which loses no update on average; fp32 on a CPU, which has no faster type.
+    /// </summary>
+    public static Recipe DefaultOn(HardwareKind machine) => machine == HardwareKind.Gpu ? Bf16Stochastic : Fp32;
 
     /// <summary>Type of the weights that updates add to, where the parameters are but these rounded; they lie with the moments. Null where updates add to the parameters.</summary>
     public DType? Master { get; init; }

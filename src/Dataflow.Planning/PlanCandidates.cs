@@ -8,9 +8,6 @@ namespace Dataflow.Planning;
 /// </summary>
 internal sealed class PlanCandidates
 {
-    /// <summary>More than any machine has.</summary>
-    public static readonly Bytes Unlimited = new(long.MaxValue / 4);
-
     /// <summary>Save sets of travelling activations, most kept first.</summary>
     private static readonly TensorSet[] SaveSets =
     [
@@ -52,14 +49,19 @@ internal sealed class PlanCandidates
         }
     }
 
+    /// <summary>The budgets that these can do with.</summary>
+    public PlanLimits Limits => LimitsFrom(Tier.Bare);
+
+    /// <summary>The same in that tier or a higher one.</summary>
+    public PlanLimits LimitsFrom(Tier tier) => new(reserved, [.. chains.Where(c => c.Tier >= tier)]);
+
     /// <summary>The first chain that fits, as far along as it fits.</summary>
     public (Workload Workload, BlockPrograms Programs, Residency Residency)? Best(MemoryBudget budget)
     {
         var arenas = budget with { Device = budget.Device - reserved };
         foreach (var chain in chains)
         {
-            int last = chain.LastWithin(arenas.Device);
-            if (last >= 0 && chain.FootprintAt(last).Fits(arenas))
+            if (chain.LastWithin(arenas) is >= 0 and var last)
             {
                 return (chain.Workload, chain.Programs, chain[last]);
             }
@@ -67,20 +69,4 @@ internal sealed class PlanCandidates
 
         return null;
     }
-
-    /// <summary>The least device memory that works with that much on the host, if any does, in that tier or a higher one.</summary>
-    public Bytes? LeastDevice(Bytes host, Tier from = Tier.Bare) => Least(chains
-        .Where(c => c.Tier >= from)
-        .Select(c => (Chain: c, Index: c.FirstWithin(host)))
-        .Where(c => c.Index < c.Chain.Count)
-        .Select(c => c.Chain.FootprintAt(c.Index).Device + reserved));
-
-    /// <summary>The least host memory that works with that much on the device, if any does, in that tier or a higher one.</summary>
-    public Bytes? LeastHost(Bytes device, Tier from = Tier.Bare) => Least(chains
-        .Where(c => c.Tier >= from)
-        .Select(c => (Chain: c, Index: c.LastWithin(device - reserved)))
-        .Where(c => c.Index >= 0)
-        .Select(c => c.Chain.FootprintAt(c.Index).Host));
-
-    private static Bytes? Least(IEnumerable<Bytes> sizes) => sizes.Cast<Bytes?>().Min();
 }

@@ -40,13 +40,13 @@ public sealed record MemoryGain(Bytes More, double TokensPerSecond, double Gain)
 /// <param name="Exposed">Copies that compute waited for, longest first.</param>
 /// <param name="ExposedShare">Of the step: compute waits for copies.</param>
 /// <param name="LinkShares">Of the step, by <see cref="LinkDirection"/>: the link is busy.</param>
-/// <param name="ComputeFloorTokensPerSecond">
+/// <param name="ComputeCeilingTokensPerSecond">
 /// If the step took its compute time alone, without its recompute ops. Of any schedule, the reference's too; <see cref="PlanCandidate"/>'s floor is of all
 /// plans of a geometry, and up to 2% longer, since recompute ops hold norms that a backward without one repeats itself.
 /// </param>
 public sealed record PlanExplanation(
     double TokensPerSecond, double ComputeShare, double RecomputedShare, ImmutableArray<ExposedCopies> Exposed, double ExposedShare,
-    ImmutableArray<double> LinkShares, double ComputeFloorTokensPerSecond)
+    ImmutableArray<double> LinkShares, double ComputeCeilingTokensPerSecond)
 {
     private const int MostOthers = 5;
 
@@ -70,6 +70,12 @@ public sealed record PlanExplanation(
 
     /// <summary>One GiB more of host memory; null where no search was asked.</summary>
     public MemoryGain? MoreHost { get; init; }
+
+    /// <summary>
+    /// What the fastest plan in twice the host memory (1 GiB more at least) takes of it beyond the budget, and how fast it is; a gain of 0 where more host memory is of no
+    /// use. Null where no search was asked.
+    /// </summary>
+    public MemoryGain? AmpleHost { get; init; }
 
     /// <summary>The fastest candidates that differ in kind from the plan and from each other, fastest first.</summary>
     public ImmutableArray<LostCandidate> Others { get; init; } = [];
@@ -137,6 +143,9 @@ public sealed record PlanExplanation(
             [.. LinkUse.Of(timeline, costs).Select(u => u.BusyNanoseconds / step)], tokens * 1e9 / (compute - recomputed));
     }
 
+    /// <summary>The largest memories that an explanation of a plan within a budget asks the search for.</summary>
+    public static MemoryBudget Largest(MemoryBudget budget) => new(Bytes.Max(budget.Host * 2, budget.Host + More), budget.Device + More);
+
     /// <summary>With what the search that found the plan knows.</summary>
     /// <param name="found">What it found.</param>
     /// <param name="budget">Within that.</param>
@@ -149,6 +158,7 @@ public sealed record PlanExplanation(
             Choice = found.Best.Choice,
             MoreDevice = GainOf(found.Best, find(budget with { Device = budget.Device + More })),
             MoreHost = GainOf(found.Best, find(budget with { Host = budget.Host + More })),
+            AmpleHost = Ample(found.Best, budget, find(budget with { Host = Largest(budget).Host })),
             Others = [.. found.Others.Where(o => kinds.Add(KindOf(o))).Take(MostOthers).Select(o => LostCandidate.Of(o, found.Best))],
         };
     }
@@ -156,6 +166,11 @@ public sealed record PlanExplanation(
     /// <summary>Candidates that differ in slots alone are of one kind.</summary>
     private static object KindOf(PlanCandidate candidate) =>
         (candidate.Choice.Geometry, candidate.Choice.Residency.Travelling, candidate.Choice.Residency.WindowSegments, candidate.Choice.Residency.Interleaved);
+
+    private static MemoryGain Ample(PlanCandidate best, MemoryBudget budget, SearchResult larger) =>
+        larger is SearchResult.Found { Best: var other } && other.Host > budget.Host && other.TokensPerSecond > best.TokensPerSecond
+            ? new MemoryGain(other.Host - budget.Host, other.TokensPerSecond, (other.TokensPerSecond / best.TokensPerSecond) - 1)
+            : new MemoryGain(Bytes.Zero, best.TokensPerSecond, 0);
 
     private static MemoryGain GainOf(PlanCandidate best, SearchResult larger)
     {

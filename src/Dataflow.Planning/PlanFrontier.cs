@@ -23,17 +23,18 @@ public sealed record PlanFrontier(FrontierPoint LeastDevice, FrontierPoint Besid
     public static PlanFrontier Of(PlanRequest request)
     {
         var candidates = new PlanCandidates(request);
-        var host = candidates.LeastHost(PlanCandidates.Unlimited)!.Value;
+        var host = candidates.Limits.LeastHost(PlanLimits.Unlimited)!.Value;
         return new PlanFrontier(
             LeastDeviceIn(candidates, Tier.Bare),
             LeastDeviceIn(candidates, Tier.Doubled),
-            Point(candidates, new MemoryBudget(host, candidates.LeastDevice(host)!.Value)));
+            Point(candidates, new MemoryBudget(host, candidates.Limits.LeastDevice(host)!.Value)));
     }
 
     private static FrontierPoint LeastDeviceIn(PlanCandidates candidates, Tier from)
     {
-        var device = candidates.LeastDevice(PlanCandidates.Unlimited, from)!.Value;
-        return Point(candidates, new MemoryBudget(candidates.LeastHost(device, from)!.Value, device));
+        var limits = candidates.LimitsFrom(from);
+        var device = limits.LeastDevice(PlanLimits.Unlimited)!.Value;
+        return Point(candidates, new MemoryBudget(limits.LeastHost(device)!.Value, device));
     }
 
     private static FrontierPoint Point(PlanCandidates candidates, MemoryBudget memory)

@@ -34,5 +34,9 @@ public abstract record PlanResult
     /// SmallestHost the other way round. Pairs are budgets that work and of which neither memory can be less: two where more of
     /// either memory alone would do, otherwise one.
     /// </summary>
-    public sealed record Infeasible(string Reason, Bytes SmallestDevice, Bytes SmallestHost, ImmutableArray<MemoryBudget> Pairs) : PlanResult;
+    public sealed record Infeasible(string Reason, Bytes SmallestDevice, Bytes SmallestHost, ImmutableArray<MemoryBudget> Pairs) : PlanResult
+    {
+        /// <summary>What else could be asked for within the budgets, as written on the command line; each was tried. Empty where nobody looked.</summary>
+        public ImmutableArray<string> Changes { get; init; } = [];
+    }
 }

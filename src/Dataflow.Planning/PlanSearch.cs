@@ -56,6 +56,7 @@ public sealed class PlanSearch
     private readonly List<PlanFamily> families;
     private readonly ConcurrentDictionary<(int Family, int Index), Lazy<PlanCandidate>> simulated = new();
     private Shortlist? shortlist;
+    private PlanLimits? limits;
 
     /// <param name="request">The request; its budget is ignored.</param>
     /// <param name="machine">What kernels and copies take.</param>
@@ -129,18 +130,43 @@ public sealed class PlanSearch
         return new PlanCandidate(new PlanChoice(geometry.Workload.Geometry, residency), memory.Device, memory.Host, step, compute, (long)geometry.Estimate.Floor);
     }
 
-    /// <summary>Between the least budget that works at all and the first level above it: what the simple rules would do.</summary>
+    /// <summary>
+    /// Between the least budget that works at all and the first level above it: what the simple rules would do; where they have nothing, what the
+    /// estimate likes best.
+    /// </summary>
     private SearchResult Last(MemoryBudget budget)
     {
         var wanted = request with { Budget = budget };
         var candidates = new PlanCandidates(wanted);
-        if (candidates.Best(budget) is not var (workload, programs, residency))
+        if (candidates.Best(budget) is var (workload, _, residency))
         {
-            return new SearchResult.None(Refusal.Explain(wanted, candidates));
+            var rules = new SearchGeometry(workload, machine);
+            return new SearchResult.Found(Simulate(rules, residency, Physical(rules.Sizes.Of(residency))), []);
         }
 
-        var memory = Footprint.Of(workload, programs, residency);
-        return new SearchResult.Found(
-            Simulate(new SearchGeometry(workload, machine), residency, memory with { Device = memory.Device + request.Reserved }), []);
+        var arenas = budget with { Device = budget.Device - request.Reserved };
+        ShortlistEntry? least = null;
+        lock (families)
+        {
+            for (int i = 0; i < families.Count; i++)
+            {
+                if (families[i].LastWithin(arenas) is >= 0 and var index)
+                {
+                    var memory = Physical(families[i].FootprintAt(index));
+                    var entry = new ShortlistEntry(i, index, memory.Device, memory.Host, families[i].Geometry.Estimate.Of(families[i][index]).Nanoseconds, 0);
+                    least = least is { } known && known.Precedes(entry) ? known : entry;
+                }
+            }
+
+            if (least is null)
+            {
+                limits ??= candidates.Limits.And(families);
+                return new SearchResult.None(Refusal.Explain(wanted, limits));
+            }
+        }
+
+        return new SearchResult.Found(Simulate(least.Value), []);
     }
+
+    private Footprint Physical(Footprint arenas) => arenas with { Device = arenas.Device + request.Reserved };
 }

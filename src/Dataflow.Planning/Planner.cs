@@ -19,7 +19,7 @@ public static class Planner
         var candidates = new PlanCandidates(request);
         return candidates.Best(request.Budget) is { } best
             ? new PlanResult.Feasible(Finish(best.Workload, best.Programs, best.Residency, request.Budget, request.Reserved))
-            : Refusal.Explain(request, candidates);
+            : Refusal.Explain(request, candidates.Limits);
     }
 
     /// <summary>
@@ -28,8 +28,8 @@ public static class Planner
     /// </summary>
     public static (Bytes? Device, Bytes? Host) Smallest(PlanRequest request)
     {
-        var candidates = new PlanCandidates(request);
-        return (candidates.LeastDevice(request.Budget.Host), candidates.LeastHost(request.Budget.Device));
+        var limits = PlanLimits.OfRules(request);
+        return (limits.LeastDevice(request.Budget.Host), limits.LeastHost(request.Budget.Device));
     }
 
     /// <summary>The plan of a choice that <see cref="PlanSearch"/> made for the request, now or in an earlier run.</summary>

@@ -20,7 +20,7 @@ internal enum Tier
 /// ever more layers stay, then parameters, gradients and optimizer state, then embedding and head (the order in which a byte
 /// saves most time). Budgets only say how far along the chain a plan may go, so that more memory never plans less.
 /// </summary>
-internal sealed class ResidencyChain
+internal sealed class ResidencyChain : ResidencySequence
 {
     private readonly MemorySizes sizes;
     private readonly Residency start;
@@ -73,11 +73,11 @@ internal sealed class ResidencyChain
     /// <summary>The tier of all its residencies.</summary>
     public Tier Tier { get; }
 
-    /// <summary>Number of residencies.</summary>
-    public int Count => stages.Sum() + 1;
+    /// <inheritdoc/>
+    public override int Count => stages.Sum() + 1;
 
-    /// <summary>The residency at that place.</summary>
-    public Residency this[int index]
+    /// <inheritdoc/>
+    public override Residency this[int index]
     {
         get
         {
@@ -99,24 +99,6 @@ internal sealed class ResidencyChain
         }
     }
 
-    /// <summary>Memory of the residency at that place.</summary>
-    public Footprint FootprintAt(int index) => sizes.Of(this[index]);
-
-    /// <summary>The last place with at most that much device memory, -1 if there is none.</summary>
-    public int LastWithin(Bytes device) => FirstWhere(i => FootprintAt(i).Device > device) - 1;
-
-    /// <summary>The first place with at most that much host memory; Count if there is none.</summary>
-    public int FirstWithin(Bytes host) => FirstWhere(i => FootprintAt(i).Host <= host);
-
-    private int FirstWhere(Func<int, bool> holds)
-    {
-        int low = 0, high = Count;
-        while (low < high)
-        {
-            int middle = low + ((high - low) / 2);
-            (low, high) = holds(middle) ? (low, middle) : (middle + 1, high);
-        }
-
-        return low;
-    }
+    /// <inheritdoc/>
+    public override Footprint FootprintAt(int index) => sizes.Of(this[index]);
 }

@@ -60,7 +60,7 @@ public sealed class Trainer
         OptimizerWeights Optimizer(OptimizerPart part) => new(schedule, state, workload.Model, objects, workload.Recipe, part);
         FirstMoments = firstMoments = Optimizer(OptimizerPart.FirstMoment);
         SecondMoments = secondMoments = Optimizer(OptimizerPart.SecondMoment);
-        MasterWeights = master = workload.Recipe.Master is null ? null : Optimizer(OptimizerPart.Master);
+        MasterWeights = master = workload.Recipe.Master is null || !workload.Kind.Updates() ? null : Optimizer(OptimizerPart.Master);
         Gradients = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Gradients, "G");
     }
 
@@ -79,7 +79,7 @@ public sealed class Trainer
     /// <summary>AdamW's second moments, by weight; between steps.</summary>
     public IWeightSource SecondMoments { get; }
 
-    /// <summary>The weights that updates add to, where the parameters are these rounded; between steps. Null where the recipe has none.</summary>
+    /// <summary>The weights that updates add to, where the parameters are these rounded; between steps. Null where the recipe has none, or the workload updates nothing.</summary>
     public IWeightSource? MasterWeights { get; }
 
     /// <summary>Sets the moments as they were after that many steps.</summary>

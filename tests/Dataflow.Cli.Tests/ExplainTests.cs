@@ -22,7 +22,7 @@ public class ExplainTests
     {
         string text = Programs.Good(Programs.Dataflow(arguments + " --explain"));
         Assert.All(
-            ["Why this plan, on ", " bounds the step: ", "  recomputed    ", "% of the compute time", "% of the step is waiting for them", " tok/s if this plan recomputed nothing and waited for nothing; it reaches ", "1 GiB more of device memory brings ", "1 GiB more of host memory brings "],
+            ["Why this plan, on ", " bounds the step: ", "  recomputed    ", "  ceiling       ", "  host memory   ", "% of the compute time", "% of the step is waiting for them", " tok/s if this plan recomputed nothing and waited for nothing; it reaches ", "1 GiB more of device memory brings ", "1 GiB more of host memory brings "],
             part => Assert.Contains(part, text, StringComparison.Ordinal));
         Assert.DoesNotContain("Why this plan", Programs.Good(Programs.Dataflow(arguments)), StringComparison.Ordinal);
     }
@@ -40,9 +40,9 @@ public class ExplainTests
         Assert.InRange(recomputed, 0, 0.6);
         Assert.InRange(exposed, 0, 1.000001 - compute);
 
-        // The floor is the rate of the compute time alone, without what of it is recomputation.
-        double rate = Number(why, "tok_per_sec"), floor = Number(why, "compute_floor_tok_per_sec");
-        Assert.Equal(1, rate / (floor * compute * (1 - recomputed)), 1e-9);
+        // The ceiling is the rate of the compute time alone, without what of it is recomputation.
+        double rate = Number(why, "tok_per_sec"), ceiling = Number(why, "compute_ceiling_tok_per_sec");
+        Assert.Equal(1, rate / (ceiling * compute * (1 - recomputed)), 1e-9);
         double seconds = why.GetProperty("exposed_copies").EnumerateArray().Sum(e => Number(e, "seconds"));
         Assert.Equal(exposed, seconds * rate / 2048, 1e-9);
         Assert.All(new[] { "more_device_memory", "more_host_memory" }, key =>
@@ -73,7 +73,7 @@ public class ExplainTests
         var why = Explanation(arguments);
         Assert.Equal(JsonValueKind.Null, why.GetProperty("more_device_memory").ValueKind);
         Assert.Equal(0, why.GetProperty("others").GetArrayLength());
-        Assert.True(Number(why, "compute_floor_tok_per_sec") > Number(why, "tok_per_sec"));
+        Assert.True(Number(why, "compute_ceiling_tok_per_sec") > Number(why, "tok_per_sec"));
     }
 
     [Fact]

@@ -33,7 +33,7 @@ public sealed class GpuFaultTests
     public void A_run_says_what_it_took_of_the_GPU_and_stays_within_its_budget()
     {
         string output = Programs.Good(Emulated("seed=1"));
-        Assert.Matches(@"GPU memory: \d+\.\d+ MiB of 1\.367 GiB \(\d+\.\d%\), by the driver's count: the arena of .*1\.100 GiB were reserved", output);
+        Assert.Matches(@"GPU memory: \d+\.\d+ GiB of 1\.367 GiB \(\d+\.\d%\), by the driver's count: the arena of .*1\.100 GiB were reserved", output);
     }
 
     [Fact]
@@ -46,7 +46,7 @@ public sealed class GpuFaultTests
 
     [Fact]
     public void A_budget_beyond_the_GPU_is_refused() =>
-        Assert.Contains("this GPU has 953.67 MiB", Programs.Refused(2, Emulated("total_memory=1000000000")), StringComparison.Ordinal);
+        Assert.Contains("this GPU has 0.931 GiB", Programs.Refused(2, Emulated("total_memory=1000000000")), StringComparison.Ordinal);
 
     private static Outcome Emulated(string fault) => Programs.Run(
         Path.Combine(Programs.Root, "bin", "dataflow"), Train.Split(' '), environment: new Dictionary<string, string?> { ["DATAFLOW_EMULATION"] = fault });

@@ -36,14 +36,19 @@ public class GradientsTests
         Assert.All(files, f => Assert.True(files[0].Bytes.AsSpan().SequenceEqual(f.Bytes)));
     }
 
-    [Fact]
-    public void Bf16_gradients_are_close_and_carry_the_loss_as_metadata()
+    [Theory]
+    [InlineData("fp32")]
+    [InlineData("bf16")]
+    [InlineData("bf16-sr")]
+    [InlineData("bf16-master")]
+    public void Gradients_of_every_recipe_are_close_and_carry_the_loss_as_metadata(string recipe)
     {
         using var scratch = new ScratchFolder();
         var golden = new GoldenFolder("llama-hd64");
-        string line = Run(golden, "--device-memory 64MiB --dtype bf16", scratch.File("g"));
+        string line = Run(golden, $"--device-memory 64MiB --dtype {recipe}", scratch.File("g"));
         using var file = Dataflow.Training.SafetensorsFile.Open(scratch.File("g"));
         Assert.Equal(line[5..].Trim(), file.Metadata["loss"]);
         Assert.InRange(double.Parse(line[5..]), golden.Loss * 0.99, golden.Loss * 1.01);
+        Assert.InRange(GoldenFolder.Difference(GoldenFolder.Tensors(scratch.File("g")), GoldenFolder.Tensors(golden.FileOf("gradients.safetensors"))), 0, recipe == "fp32" ? Tolerance : 0.05);
     }
 }

@@ -11,11 +11,29 @@ public class ProfilingTests
         $"train {Golden.Path} --seqlen {Golden.Seqlen} --host-memory 64MiB --device-memory 1300KiB --chunk 32 --steps {steps} {options}";
 
     [Fact]
-    public void A_run_on_a_machine_that_was_never_measured_prints_a_prediction_and_says_what_it_is_worth()
+    public void A_run_by_a_profile_that_was_never_measured_prints_a_prediction_and_says_what_it_is_worth()
     {
         string output = Programs.Good(Programs.Demo("64MiB 8MiB 64 models/nano.json --data README.md --global-batch 512 --steps 2 --hardware cpu"));
         Assert.Matches(@"Predicted: \d+\.\d+ s a step, by the profile cpu, whose kernels were not measured: `dataflow calibrate`", output);
         Assert.Matches(@"Step: predicted \d+\.\d+ s, measured \d+\.\d+ s \(median after the first\), measured / predicted \d+", output);
+    }
+
+    [Fact]
+    public void A_CPU_that_was_never_calibrated_is_measured_once_for_predictions_and_never_for_plans()
+    {
+        const string run = "64MiB 8MiB 64 models/nano.json --data README.md --global-batch 512 --steps 2 --json";
+        JsonElement[] Lines() => [.. Programs.Good(Programs.Demo(run)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement)];
+        if (HardwareFiles.ThisMachine(DeviceKind.Cpu, named: null) is { Kernels: null } generic)
+        {
+            var (first, second) = (Lines(), Lines());
+            Assert.Equal("this-cpu-quick", first[^1].GetProperty("hardware").GetString());
+            Assert.Equal(first[^1].GetProperty("predicted_step_seconds").GetDouble(), second[^1].GetProperty("predicted_step_seconds").GetDouble());
+            Assert.Equal(generic.Name, first[0].GetProperty("planned_for").GetString());
+        }
+        else
+        {
+            Assert.Equal("this-cpu", Lines()[^1].GetProperty("hardware").GetString()); // somebody did calibrate it
+        }
     }
 
     [Theory]

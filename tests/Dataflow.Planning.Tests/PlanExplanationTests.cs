@@ -54,7 +54,7 @@ public class PlanExplanationTests
         Assert.Equal((double)compute / timeline.StepNanoseconds, why.ComputeShare, 1e-12);
         long stalled = ComputeStalls.Of(plan.Schedule, timeline).Where(s => s.Kind is not null).Sum(s => s.Nanoseconds);
         Assert.Equal((double)stalled / timeline.StepNanoseconds, why.ExposedShare, 1e-12);
-        Assert.Equal(1024e9 / (compute * (1 - why.RecomputedShare)), why.ComputeFloorTokensPerSecond, 1e-3);
+        Assert.Equal(1024e9 / (compute * (1 - why.RecomputedShare)), why.ComputeCeilingTokensPerSecond, 1e-3);
         Assert.True(why.RecomputedShare > 0 && !plan.Traffic.Recomputed.IsEmpty);
     }
 

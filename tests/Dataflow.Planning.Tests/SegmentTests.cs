@@ -51,7 +51,7 @@ public class SegmentTests
                 continue;
             }
 
-            var budget = request.Budget with { Device = candidates.LeastDevice(request.Budget.Host)!.Value };
+            var budget = request.Budget with { Device = candidates.Limits.LeastDevice(request.Budget.Host)!.Value };
             var plan = Assert.IsType<PlanResult.Feasible>(Planner.Plan(request with { Budget = budget })).Plan;
             Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets));
             Assert.Equal(budget.Device, plan.DevicePeak);

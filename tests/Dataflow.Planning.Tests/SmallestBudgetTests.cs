@@ -46,7 +46,7 @@ public class SmallestBudgetTests
         var request = Request(model, seqlen, new MemoryBudget(Plenty, Nothing));
         var least = Assert.IsType<PlanResult.Infeasible>(Planner.Plan(request)).Pairs.Single();
         var device = least.Device + new Bytes(least.Device.Value / 2);
-        var host = new PlanCandidates(request).LeastHost(device)!.Value;
+        var host = new PlanCandidates(request).Limits.LeastHost(device)!.Value;
         request = request with { Budget = new MemoryBudget(host - MiB, device) };
         var refused = Assert.IsType<PlanResult.Infeasible>(Planner.Plan(request));
         Assert.Equal(2, refused.Pairs.Length);
@@ -89,7 +89,7 @@ public class SmallestBudgetTests
         var refused = Assert.IsType<PlanResult.Infeasible>(Planner.Plan(request));
         var pair = Assert.Single(refused.Pairs);
         Assert.Equal((refused.SmallestDevice, refused.SmallestHost), (pair.Device, pair.Host));
-        Assert.Matches(@"give at least \d+ MiB of (device|host) memory", refused.Reason);
+        Assert.Matches(@"give at least (\d+ MiB|\d+\.\d{3} GiB) of (device|host) memory", refused.Reason);
         CheckPair(request, pair);
     }
 

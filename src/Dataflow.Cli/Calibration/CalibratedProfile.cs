@@ -51,10 +51,13 @@ internal static class CalibratedProfile
         };
     }
 
+    /// <summary>What the CPU calls itself.</summary>
+    public static string Processor => Line("/proc/cpuinfo", "model name") ?? "CPU";
+
     /// <summary>What the machine is and what else it was doing.</summary>
     public static string Conditions(DeviceSettings device, string loadBefore)
     {
-        string processor = Line("/proc/cpuinfo", "model name") ?? "CPU";
+        string processor = Processor;
         string machine = device.Kind == DeviceKind.Cpu
             ? $"{processor}, {device.Threads} threads on {Environment.ProcessorCount} cores"
             : $"{CudaGpu.All()[0].Name}{(device.Kind == DeviceKind.CudaEmulated ? " (emulated: these times say nothing)" : "")} in a machine with {processor}, {Environment.ProcessorCount} cores";

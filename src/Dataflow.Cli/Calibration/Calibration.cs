@@ -17,11 +17,15 @@ internal sealed record Calibration(DeviceSettings Device, Recipe Recipe, double 
     private static readonly Bytes OnCpu = new(4L << 20);
     private static readonly Bytes OnGpu = new(128L << 20);
 
+    /// <summary>A few seconds on a CPU: a few shapes in one number format.</summary>
+    public bool IsQuick { get; init; }
+
     // A CPU is often busy with other things, which two visits to each case even out; a GPU's cases take long to load.
-    private int Passes => Device.Kind == DeviceKind.Cpu ? 2 : 1;
+    private int Passes => Device.Kind == DeviceKind.Cpu && !IsQuick ? 2 : 1;
 
     private IReadOnlyList<CalibrationCase> Cases => Device.Kind switch
     {
+        _ when IsQuick => CalibrationCase.QuickCpu,
         DeviceKind.Cuda => CalibrationCase.Gpu,
         DeviceKind.CudaEmulated => CalibrationCase.Emulated,
         _ => CalibrationCase.Cpu,
@@ -38,7 +42,7 @@ internal sealed record Calibration(DeviceSettings Device, Recipe Recipe, double 
         double all = Seconds * (1 - LinkShare);
 
         // The peak of the other number format takes one case; plans in it go by constants.
-        measured.Skipped = Measure(Cases[0], all / (1 + (Passes * Cases.Count)), measured.Others, reserve, Other);
+        measured.Skipped = IsQuick ? null : Measure(Cases[0], all / (1 + (Passes * Cases.Count)), measured.Others, reserve, Other);
         Kernels(measured, reserve, all, tell);
         measured.Reserved = reserve.Peak;
         return measured;

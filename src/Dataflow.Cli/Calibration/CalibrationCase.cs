@@ -24,6 +24,9 @@ internal sealed record CalibrationCase(string Model, int Layers, int Vocabulary,
         new("1b", 1, 2048, 64, 64),
     ];
 
+    /// <summary>What says most of a CPU in a few seconds.</summary>
+    public static IReadOnlyList<CalibrationCase> QuickCpu { get; } = [new("nano", 2, 256, 128, 128), new("micro", 2, 256, 256, 128, 2), new("micro", 2, 256, 256, 512)];
+
     /// <summary>What is measured on a GPU: one layer of each model at the chunks that plans choose, short and long sequences, and one full vocabulary.</summary>
     public static IReadOnlyList<CalibrationCase> Gpu { get; } =
     [

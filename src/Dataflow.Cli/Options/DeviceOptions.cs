@@ -32,8 +32,11 @@ internal sealed record DeviceSettings(DeviceKind Kind, int Threads, int? Interle
 
     /// <summary>The settings of a plan for this device: those of a GPU have its profile, where none was named.</summary>
     /// <exception cref="UserErrorException">There is no profile of the GPU.</exception>
-    public PlanSettings Complete(PlanSettings plan) =>
-        Kind == DeviceKind.Cuda && plan.Hardware is null ? plan with { Hardware = HardwareFiles.OfGpu(Gpu!.Name) } : plan;
+    public PlanSettings Complete(PlanSettings plan) => plan with
+    {
+        OnGpu = Kind != DeviceKind.Cpu,
+        Hardware = Kind == DeviceKind.Cuda && plan.Hardware is null ? HardwareFiles.OfGpu(Gpu!.Name) : plan.Hardware,
+    };
 
     /// <summary>Makes the device, with the arenas of the plan.</summary>
     /// <exception cref="MachineException">The machine lacks what it takes.</exception>
@@ -82,6 +85,9 @@ internal sealed class DeviceOptions
         command.Options.Add(threads);
         command.Options.Add(interleaving);
     }
+
+    /// <summary>Adds to a command that plans what another one runs where it would run.</summary>
+    public void AddKindTo(Command command) => command.Options.Add(device);
 
     /// <summary>What was given.</summary>
     /// <exception cref="MachineException">A GPU was asked for, and there is none that can be used.</exception>

@@ -7,19 +7,19 @@ namespace Dataflow.Cli;
 internal sealed class PlanOptions
 {
     private readonly Argument<string> model = Values.Argument("model", "a JSON config, a folder with a config.json, or a name in models/", Values.FilePath);
-    private readonly Option<int?> seqlen = Values.Option<int?>("--seqlen", "N", "tokens of a sequence", t => Values.Seqlen(t));
-    private readonly Option<Bytes?> device = Values.Option<Bytes?>("--device-memory", "SIZE", "device memory budget, e.g. 24GiB; a plain number is GiB [default: a quarter of what is free]", t => Values.Size(t));
-    private readonly Option<Bytes?> host = Values.Option<Bytes?>("--host-memory", "SIZE", "host memory budget [default: 80% of what is free, less the device budget]", t => Values.Size(t));
+    private readonly Option<int?> seqlen = Values.Option<int?>("--seqlen", "N", "tokens of a sequence, for example 4096 or 4k", t => Values.Seqlen(t));
+    private readonly Option<Bytes?> device = Values.Option<Bytes?>("--device-memory", "SIZE", "device memory budget, for example 24GiB; a plain number is GiB [default: a GPU's own, or a quarter of the free memory of a CPU]", t => Values.Size(t));
+    private readonly Option<Bytes?> host = Values.Option<Bytes?>("--host-memory", "SIZE", "host memory budget [default: 80% of what is free; on a CPU less the device budget]", t => Values.Size(t));
     private readonly GeometryOptions geometry = new();
 
     /// <summary>Adds them to a command.</summary>
-    public void AddTo(Command command, bool withBatch = true)
+    public void AddTo(Command command, bool ofSteps = true)
     {
         command.Arguments.Add(model);
         command.Options.Add(seqlen);
         command.Options.Add(device);
         command.Options.Add(host);
-        geometry.AddTo(command, withBatch);
+        geometry.AddTo(command, ofSteps);
     }
 
     /// <summary>The positional argument alone.</summary>

@@ -10,8 +10,17 @@ internal sealed record PlanSettings(
 {
     private const int DefaultStepTokens = 8192;
 
-    /// <summary>What was given, else the machine's default.</summary>
-    public Recipe Recipe => GivenRecipe ?? Recipe.DefaultOn(Hardware?.Kind ?? HardwareKind.Cpu);
+    /// <summary>The most that the gradients' global norm may be; null leaves them alone.</summary>
+    public float? ClipNorm { get; init; }
+
+    /// <summary>The run takes place on a GPU, or on an emulated one.</summary>
+    public bool OnGpu { get; init; }
+
+    /// <summary>What was given, else the machine's default, whatever the budgets.</summary>
+    public Recipe Recipe => GivenRecipe ?? Recipe.DefaultOn(OnGpu ? HardwareKind.Gpu : Hardware?.Kind ?? HardwareKind.Cpu);
+
+    /// <summary>The steps of a run: those that clip need all gradients before the first update.</summary>
+    public WorkloadKind Kind => ClipNorm is null ? WorkloadKind.Training : WorkloadKind.ClippedTraining;
 
     /// <summary>The request to the planner.</summary>
     /// <param name="sourceRows">Rows that the data has, if there is data.</param>

@@ -11,7 +11,7 @@ internal sealed record TrainingSettings(
     public required PolicySettings Policy { get; init; }
 
     /// <summary>The most that the gradients' global norm may be; null leaves them alone.</summary>
-    public float? ClipNorm { get; init; }
+    public float? ClipNorm => Plan.ClipNorm;
 
     /// <summary>Where to save the run, and every how many steps (0: at the end alone).</summary>
     public (string Folder, int Every)? Checkpoint { get; init; }
@@ -49,7 +49,6 @@ internal sealed class TrainingOptions(int defaultSteps)
     private readonly Option<float?> epsilon = Real("--eps", "added to the root of the second moment", Default.Epsilon, 0, 1, false);
     private readonly Option<float?> weightDecay = Real("--weight-decay", "decoupled weight decay", Default.WeightDecay, 0, 1e3, true);
     private readonly Option<string?> export = Values.Option<string?>("--export", "DIR", "write the trained weights there: model.safetensors and config.json", Values.FilePath);
-    private readonly Option<float?> clip = Values.Option<float?>("--clip", "NORM", "scale gradients down to this global norm", t => Values.Real(0, 1e9f, false)(t));
     private readonly Option<string?> validation = Values.Option<string?>("--validation", "FILE", "a text or token file to measure the loss on, too", Values.FilePath);
     private readonly Option<int?> validateEvery = Values.Option("--validate-every", "N", "steps between two validations [default: 10]", Values.OptionalCount(1, int.MaxValue));
     private readonly Option<string?> checkpoint = Values.Option<string?>("--checkpoint", "DIR", "save the whole run there, at the end and when interrupted", Values.FilePath);
@@ -64,7 +63,7 @@ internal sealed class TrainingOptions(int defaultSteps)
     /// <summary>Adds them to a command.</summary>
     public void AddTo(Command command)
     {
-        Option[] all = [text, tokens, steps, seed, learningRate, beta1, beta2, epsilon, weightDecay, clip, validation, validateEvery, checkpoint, checkpointEvery, resume, export, trace, page, traceSteps, profile, json];
+        Option[] all = [text, tokens, steps, seed, learningRate, beta1, beta2, epsilon, weightDecay, validation, validateEvery, checkpoint, checkpointEvery, resume, export, trace, page, traceSteps, profile, json];
         foreach (var option in all)
         {
             command.Options.Add(option);
@@ -89,7 +88,6 @@ internal sealed class TrainingOptions(int defaultSteps)
             plan, device, textPath, tokensPath, parsed.GetValue(steps) ?? defaultSteps, parsed.GetValue(seed), optimizer, parsed.GetValue(export), parsed.GetValue(json))
         {
             Policy = policy.Bind(parsed, plan.Hardware, device.Kind),
-            ClipNorm = parsed.GetValue(clip),
             Checkpoint = parsed.GetValue(checkpoint) is { } folder ? (folder, parsed.GetValue(checkpointEvery) ?? 0) : null,
             Resume = parsed.GetValue(resume),
             Profiled = parsed.GetValue(profile) switch

@@ -61,7 +61,21 @@ internal static class Values
     }
 
     /// <summary>Tokens of a row.</summary>
-    public static int Seqlen(string text) => (int)Whole(text, 2, GeometryLimits.StepTokens);
+    public static int Seqlen(string text) => (int)Tokens(text, 2, GeometryLimits.StepTokens);
+
+    /// <summary>A number of tokens within limits: "4096", "4k" (k = 1,024), "1M" (M = 1,048,576), "1.5k".</summary>
+    public static long Tokens(string text, long least, long most)
+    {
+        string number = text.Trim();
+        long unit = number.Length == 0 ? 1 : number[^1] switch { 'k' or 'K' => 1L << 10, 'm' or 'M' => 1L << 20, _ => 1 };
+        if (!decimal.TryParse(unit == 1 ? number : number[..^1], NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal count)
+            || Math.Abs(count) > decimal.MaxValue / (1 << 20) || decimal.Truncate(count * unit) != count * unit)
+        {
+            throw new UserErrorException($"'{text}' is no whole number of tokens; write 4096, 4k (1k = 1,024) or 1M (1M = 1,048,576)");
+        }
+
+        return Limited(text, count * unit, least, most);
+    }
 
     /// <summary>Tokens of a row, one or several.</summary>
     public static int[] Seqlens(string text) => [.. text.Split(',').Select(Seqlen)];
@@ -96,10 +110,13 @@ internal static class Values
             throw new UserErrorException($"'{text}' is no whole number");
         }
 
-        return value < least ? throw new UserErrorException($"{text} is too small; give at least {least}")
-            : value > most ? throw new UserErrorException($"{text} is too large; give at most {most}")
-            : (long)value;
+        return Limited(text, value, least, most);
     }
+
+    private static long Limited(string text, decimal value, long least, long most) =>
+        value < least ? throw new UserErrorException($"{text} is too small; give at least {least}")
+        : value > most ? throw new UserErrorException($"{text} is too large; give at most {most}")
+        : (long)value;
 
     /// <summary>A number that random values follow from.</summary>
     public static ulong Seed(string text) => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong seed)

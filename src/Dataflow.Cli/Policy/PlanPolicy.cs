@@ -49,6 +49,9 @@ internal static class PlanPolicies
 /// <param name="Cache">What auto found before.</param>
 internal sealed record PolicySettings(PlanPolicy Policy, HardwareProfile? Machine, PlanCache Cache)
 {
+    /// <summary>Whether what was found or measured may be kept for later runs.</summary>
+    public bool Remembers { get; init; } = true;
+
     /// <summary>The rules that know no machine.</summary>
     public static PolicySettings Simple { get; } = new(PlanPolicy.Simple, null, PlanCache.None);
 
@@ -58,7 +61,7 @@ internal sealed record PolicySettings(PlanPolicy Policy, HardwareProfile? Machin
     {
         (PlanPolicy.Auto, null) => throw new UserErrorException(
             "policy auto plans for a machine, and this one has no profile: measure it with `dataflow calibrate`, name one with --hardware, or choose --policy simple"),
-        (PlanPolicy.Simple, _) or (null, null) => new PolicySettings(PlanPolicy.Simple, machine, PlanCache.None),
-        _ => new PolicySettings(PlanPolicy.Auto, machine, cache),
+        (PlanPolicy.Simple, _) or (null, null) => new PolicySettings(PlanPolicy.Simple, machine, PlanCache.None) { Remembers = cache != PlanCache.None },
+        _ => new PolicySettings(PlanPolicy.Auto, machine, cache) { Remembers = cache != PlanCache.None },
     };
 }

@@ -8,13 +8,14 @@ namespace Dataflow.Cli;
 internal static class ExplanationJson
 {
     /// <summary>One object; what only a search knows is null or empty where none was asked.</summary>
-    public static JsonObject Of(PlanExplanation why, HardwareProfile machine) => new()
+    /// <param name="recipe">What a better recipe would take; null where there is none.</param>
+    public static JsonObject Of(PlanExplanation why, HardwareProfile machine, string? recipe) => new()
     {
         ["hardware"] = machine.Name,
         ["bound"] = Explanations.NameOf(why.Bound),
         ["sentence"] = Explanations.Sentence(why),
         ["tok_per_sec"] = why.TokensPerSecond,
-        ["compute_floor_tok_per_sec"] = why.ComputeFloorTokensPerSecond,
+        ["compute_ceiling_tok_per_sec"] = why.ComputeCeilingTokensPerSecond,
         ["compute_share_of_step"] = why.ComputeShare,
         ["recomputed_share_of_compute"] = why.RecomputedShare,
         ["exposed_copies_share_of_step"] = why.ExposedShare,
@@ -24,6 +25,8 @@ internal static class ExplanationJson
         })]),
         ["more_device_memory"] = Of(why.MoreDevice),
         ["more_host_memory"] = Of(why.MoreHost),
+        ["ample_host_memory"] = Of(why.AmpleHost),
+        ["recipe"] = recipe,
         ["others"] = new JsonArray([.. why.Others.Select(o => new JsonObject
         {
             ["tok_per_sec"] = o.Candidate.TokensPerSecond,

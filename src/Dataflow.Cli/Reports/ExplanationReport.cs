@@ -12,17 +12,28 @@ internal static class ExplanationReport
     private const double LeastGain = 0.0005;
 
     /// <summary>All of it.</summary>
-    public static void Write(TextWriter output, PlanExplanation why, HardwareProfile machine)
+    /// <param name="recipe">What a better recipe would take; null where there is none.</param>
+    public static void Write(TextWriter output, PlanExplanation why, HardwareProfile machine, string? recipe)
     {
         output.WriteLine($"Why this plan, on {machine.Name}:");
         output.WriteLine($"  {Explanations.Sentence(why)}");
         output.WriteLine($"  recomputed    {why.RecomputedShare:0.0%} of the compute time");
         string most = string.Join(", ", why.Exposed.Take(CopiesShown).Select(e => $"{e.Kind} to the {Explanations.NameOf(e.Direction)} {e.Nanoseconds / 1e9:0.000} s"));
         output.WriteLine($"  copies        {why.ExposedShare:0.0%} of the step is waiting for them{(most.Length > 0 ? $": {most}" : "")}");
-        output.WriteLine($"  floor         {why.ComputeFloorTokensPerSecond:N0} tok/s if this plan recomputed nothing and waited for nothing; it reaches {why.TokensPerSecond / why.ComputeFloorTokensPerSecond:0.0%} of it");
+        output.WriteLine($"  ceiling       {why.ComputeCeilingTokensPerSecond:N0} tok/s if this plan recomputed nothing and waited for nothing; it reaches {why.TokensPerSecond / why.ComputeCeilingTokensPerSecond:0.0%} of it");
         if (why is { MoreDevice: { } device, MoreHost: { } host })
         {
             output.WriteLine($"  more memory   {device.More.GiB:0.#} GiB more of device memory {Gain(device)}, {host.More.GiB:0.#} GiB more of host memory {Gain(host)}");
+        }
+
+        if (why.AmpleHost is { } ample)
+        {
+            output.WriteLine($"  host memory   {(ample.Gain < LeastGain ? "no amount of it makes this faster" : $"{ample.More} more of it {Gain(ample)}, the most that twice the budget would bring")}");
+        }
+
+        if (recipe is not null)
+        {
+            output.WriteLine($"  recipe        {recipe}");
         }
 
         WriteOthers(output, why);

@@ -27,6 +27,22 @@ internal static class Explanations
         _ => throw new InvalidOperationException($"no sentence for {why.Bound}"),
     };
 
+    /// <summary>How much host memory would buy fp32 weights and moments; null for plans that have them, and for those of the published system.</summary>
+    public static string? Recipe(PlanQuestion question)
+    {
+        if (question.Settings.Recipe is not { Moments: DType.BFloat16 } || question.By.Policy == PlanPolicy.Reference)
+        {
+            return null;
+        }
+
+        var master = question.With(s => s with { GivenRecipe = Model.Recipe.Bf16Master });
+        var (host, budget) = (Startup.Show("looking at bf16-master", master.Limits).LeastHost(question.Budget.Device), question.Budget.Host);
+        string with = $"--dtype {Model.Recipe.Bf16Master.Name} (fp32 weights, moments and gradients)";
+        return host is not { } needs ? $"{with} does not fit this device budget, whatever the host has"
+            : needs <= budget ? $"{with} fits these budgets too"
+            : $"{with} fits with {needs.RoundedUp()} of host memory, {(needs - budget).RoundedUp()} more";
+    }
+
     /// <summary>"compute", "link to the device", ...</summary>
     public static string NameOf(StepBound bound) => bound switch
     {

@@ -10,7 +10,8 @@ internal static class PlanJson
     /// <summary>One object; what an infeasible request has not is null.</summary>
     /// <param name="smallest">The least device and host memory that would do, each at the other's given budget; null where none would.</param>
     /// <param name="by">Who planned.</param>
-    public static JsonObject Of(PlanRequest request, PlanResult result, (Bytes? Device, Bytes? Host)? smallest, PolicySettings by)
+    /// <param name="notes">What its recipe costs.</param>
+    public static JsonObject Of(PlanRequest request, PlanResult result, (Bytes? Device, Bytes? Host)? smallest, PolicySettings by, PlanNotes notes)
     {
         var plan = (result as PlanResult.Feasible)?.Plan;
         var geometry = plan?.Workload.Geometry;
@@ -22,6 +23,8 @@ internal static class PlanJson
             ["model"] = request.Model.Name,
             ["parameters"] = request.Model.ParameterCount,
             ["dtype"] = request.Recipe.Name,
+            ["bf16_master_fits"] = notes.MasterFits,
+            ["notes"] = new JsonArray([.. notes.Lines.Select(l => JsonValue.Create(l))]),
             ["policy"] = PlanPolicies.NameOf(by.Policy),
             ["planned_for"] = by.Policy == PlanPolicy.Auto ? by.Machine!.Name : null,
             ["seqlen"] = request.Seqlen,
@@ -49,6 +52,7 @@ internal static class PlanJson
 
         if (infeasible is not null)
         {
+            answer["changes"] = new JsonArray([.. infeasible.Changes.Select(c => JsonValue.Create(c))]);
             answer["smallest_pairs"] = new JsonArray([.. infeasible.Pairs.Select(p => new JsonObject { ["device_bytes"] = p.Device.Value, ["host_bytes"] = p.Host.Value })]);
         }
 

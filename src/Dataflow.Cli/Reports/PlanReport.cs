@@ -9,9 +9,14 @@ internal static class PlanReport
     private const int HashShown = 16;
 
     /// <summary>All of it, but what travels in a step.</summary>
-    public static void Write(TextWriter output, TrainingPlan plan, Budgets budgets, PolicySettings by)
+    public static void Write(TextWriter output, TrainingPlan plan, Budgets budgets, PolicySettings by, PlanNotes notes)
     {
         WriteModel(output, plan);
+        foreach (string note in notes.Lines)
+        {
+            output.WriteLine($"  note: {note}");
+        }
+
         WriteGeometry(output, plan);
         WriteMemory(output, plan, budgets);
         WriteResidency(output, plan);
@@ -25,7 +30,7 @@ internal static class PlanReport
         var (model, recipe) = (plan.Workload.Model, plan.Workload.Recipe);
         output.WriteLine($"Model {model.Name}: {model.ParameterCount:N0} parameters, {model.LayerCount} layers, model_dim {model.ModelDim}, "
             + $"{model.HeadCount} heads ({model.KvHeadCount} for keys and values) of {model.HeadDim}, ffn_dim {model.FfnDim}, vocabulary {model.VocabSize:N0}");
-        output.WriteLine($"  {recipe.Name}: model state {Megabytes(ModelState(plan))} ({ModelState(plan).Value / model.ParameterCount} bytes a parameter) = "
+        output.WriteLine($"  {recipe.Name}: model state {ModelState(plan)} ({ModelState(plan).Value / model.ParameterCount} bytes a parameter) = "
             + $"{Ratio(ModelState(plan), plan.Budget.Device)} x the device budget");
     }
 
@@ -47,11 +52,12 @@ internal static class PlanReport
         }
 
         var table = new TextTable("", "device slots", "device", "host slots", "host");
-        foreach (var kind in ObjectMemory.ByKind(plan.Schedule))
+        foreach (var kind in ObjectMemory.Of(plan))
         {
             table.Add(kind.Kind, Slots(kind.DeviceSlots), Size(kind.Device), Slots(kind.HostSlots), Size(kind.Host));
         }
 
+        table.Add("all", Slots(plan.Schedule.Slots.Count(s => s.Arena == 0)), plan.DevicePeak.ToString(), Slots(plan.Schedule.Slots.Count(s => s.Arena != 0)), plan.HostPeak.ToString());
         table.WriteTo(output);
     }
 
@@ -69,9 +75,9 @@ internal static class PlanReport
         }
 
         output.WriteLine($"  windows        {Windows(r)}");
-        if (plan.Workload.Kind == WorkloadKind.Training)
+        if (plan.Workload.Kind.Updates())
         {
-            output.WriteLine($"  gradients      {(g.Rounds == 1 ? "are consumed where they are made" : Stay(r.ResidentGradients, model.LayerCount, "layers"))}");
+            output.WriteLine($"  gradients      {(g.Rounds == 1 && plan.Workload.Kind == WorkloadKind.Training ? "are consumed where they are made" : Stay(r.ResidentGradients, model.LayerCount, "layers"))}");
             int pieces = plan.Schedule.Objects.Count(o => o.Name.StartsWith("O/", StringComparison.Ordinal));
             output.WriteLine($"  optimizer      {Stay(r.ResidentPieces, pieces, "pieces of state")}");
         }
@@ -105,9 +111,6 @@ internal static class PlanReport
 
     /// <summary>"28.61 MiB of 30.72 MiB (93.1%)".</summary>
     public static string Against(Bytes used, Bytes budget) => $"{used} of {budget} ({100.0 * used.Value / budget.Value:0.0}%)";
-
-    /// <summary>"96.5 MB", "128.5 GB".</summary>
-    public static string Megabytes(Bytes size) => size.Value >= 1e9 ? $"{size.Value / 1e9:N1} GB" : $"{size.Value / 1e6:0.0} MB";
 
     /// <summary>How many times one is the other.</summary>
     public static string Ratio(Bytes size, Bytes budget) => $"{(double)size.Value / budget.Value:0.0}";

@@ -52,7 +52,7 @@ internal abstract class TrainingReport(TextWriter output)
     public static TrainingReport To(TextWriter output, bool json) => json ? new JsonLines(output) : new Lines(output);
 
     /// <summary>Before anything runs. Not called if the result is infeasible, except for machines.</summary>
-    public abstract void Planned(PlanRequest request, PlanResult result, Budgets budgets, PolicySettings by);
+    public abstract void Planned(PlanRequest request, PlanResult result, Budgets budgets, PolicySettings by, PlanNotes notes);
 
     /// <summary>Where the run takes place and what it trains on.</summary>
     public virtual void Starting(string device, string data, string weights)
@@ -72,11 +72,11 @@ internal abstract class TrainingReport(TextWriter output)
 
     private sealed class Lines(TextWriter output) : TrainingReport(output)
     {
-        public override void Planned(PlanRequest request, PlanResult result, Budgets budgets, PolicySettings by)
+        public override void Planned(PlanRequest request, PlanResult result, Budgets budgets, PolicySettings by, PlanNotes notes)
         {
             if (result is PlanResult.Feasible feasible)
             {
-                PlanReport.Write(Output, feasible.Plan, budgets, by);
+                PlanReport.Write(Output, feasible.Plan, budgets, by, notes);
             }
         }
 
@@ -90,7 +90,8 @@ internal abstract class TrainingReport(TextWriter output)
         public override void Predicted(Prediction? prediction) => Output.WriteLine(prediction is null
             ? "Predicted: nothing, as this machine has no profile; `dataflow calibrate` measures it"
             : $"Predicted: {prediction.Seconds:0.00} s a step, by the profile {prediction.Machine.Name}"
-                + (prediction.Machine.Kernels is null ? ", whose kernels were not measured: `dataflow calibrate` measures this machine's" : ""));
+                + (prediction.IsQuick ? ", from a few seconds of measurement: `dataflow calibrate` measures this machine well"
+                    : prediction.Machine.Kernels is null ? ", whose kernels were not measured: `dataflow calibrate` measures this machine's" : ""));
 
         public override void Stepped(StepLine line)
         {
@@ -120,7 +121,7 @@ internal abstract class TrainingReport(TextWriter output)
             }
 
             var state = PlanReport.ModelState(plan);
-            Output.WriteLine($"Offload: model state {PlanReport.Megabytes(state)} = {PlanReport.Ratio(state, plan.Budget.Device)} x the device budget");
+            Output.WriteLine($"Offload: model state {state} = {PlanReport.Ratio(state, plan.Budget.Device)} x the device budget");
             PlanReport.WriteTraffic(Output, plan);
             Output.WriteLine($"Plan hash {plan.Hash}");
             if (summary.Exported is { } folder)
@@ -142,7 +143,8 @@ internal abstract class TrainingReport(TextWriter output)
 
     private sealed class JsonLines(TextWriter output) : TrainingReport(output)
     {
-        public override void Planned(PlanRequest request, PlanResult result, Budgets budgets, PolicySettings by) => Write("plan", PlanJson.Of(request, result, null, by));
+        public override void Planned(PlanRequest request, PlanResult result, Budgets budgets, PolicySettings by, PlanNotes notes) =>
+            Write("plan", PlanJson.Of(request, result, null, by, notes));
 
         public override void Stepped(StepLine line) => Write("step", Measured(line, new JsonObject
         {

@@ -12,7 +12,11 @@ internal abstract record SimulationAnswer(SimulationRequest Request)
 {
     /// <summary>It does not fit, and why.</summary>
     /// <param name="Smallest">The least device memory at the host budget and the least host memory at the device budget; null where that is not known.</param>
-    internal sealed record Infeasible(SimulationRequest Request, string Reason, (Bytes Device, Bytes Host)? Smallest = null) : SimulationAnswer(Request);
+    internal sealed record Infeasible(SimulationRequest Request, string Reason, (Bytes Device, Bytes Host)? Smallest = null) : SimulationAnswer(Request)
+    {
+        /// <summary>What else could be asked for within the budgets, as written on the command line; each was tried. Empty where nobody looked.</summary>
+        public IReadOnlyList<string> Changes { get; init; } = [];
+    }
 
     /// <summary>It fits.</summary>
     internal sealed record Feasible(SimulationRequest Request, SimulatedStep Step) : SimulationAnswer(Request);
@@ -35,8 +39,8 @@ internal abstract record SimulationAnswer(SimulationRequest Request)
 
     /// <summary>The search that answers a request and all that differ from it in budgets alone; null if its policy does not search.</summary>
     /// <exception cref="UserErrorException">The step is no whole number of rows.</exception>
-    public static BudgetSearch? SearchFor(SimulationRequest request, PlanCache cache) =>
-        request.Policy == PlanPolicy.Auto ? new BudgetSearch(request.ToPlan(), request.Hardware, cache) : null;
+    public static BudgetSearch? SearchFor(SimulationRequest request, PlanCache cache, bool explain = false) =>
+        request.Policy == PlanPolicy.Auto ? new BudgetSearch(request.ToPlan(), request.Hardware, cache, explain ? PlanExplanation.Largest(request.Budget) : null) : null;
 
     /// <summary>Why a request has no answer.</summary>
     public static Infeasible Of(SimulationRequest request, PlanResult.Infeasible why) => new(request, why.Reason, (why.SmallestDevice, why.SmallestHost));
@@ -98,6 +102,11 @@ internal sealed record SimulatedStep(
     /// <exception cref="UserErrorException">A machine or a model that it does not have.</exception>
     public static SimulationAnswer OfReference(SimulationRequest request, bool explain)
     {
+        if (request.Pins != new GeometryPins() || request.SaveSet is not null || request.ClipNorm is not null)
+        {
+            throw new UserErrorException("policy reference decides the geometry and what is saved by itself, and does not clip: leave out these options or choose another policy");
+        }
+
         if (request.ChosenRecipe != Recipe.Bf16)
         {
             throw new UserErrorException($"policy reference has bf16 only, and {request.ChosenRecipe.Name} was asked for: choose --dtype bf16 or another policy");

@@ -8,17 +8,30 @@ namespace Dataflow.Cli;
 /// <summary>What is to be simulated: everything that the answer depends on.</summary>
 /// <param name="ModelPath">As the user gave it.</param>
 /// <param name="GlobalBatch">Tokens of a step; null: the policy's choice.</param>
-/// <param name="Recipe">Null: bf16 on a GPU, fp32 on a CPU. The published system has bf16 only.</param>
+/// <param name="Recipe">Null: bf16-sr on a GPU, fp32 on a CPU. The published system has bf16 only, which is its default.</param>
 internal sealed record SimulationRequest(
     string ModelPath, ModelConfig Model, int Seqlen, MemoryBudget Budget, HardwareProfile Hardware, PlanPolicy Policy, long? GlobalBatch = null, Recipe? Recipe = null)
 {
+    /// <summary>What is fixed of the geometry.</summary>
+    public GeometryPins Pins { get; init; } = new();
+
+    /// <summary>What travelling activations keep; null is the policy's choice.</summary>
+    public TensorSet? SaveSet { get; init; }
+
+    /// <summary>The most that the gradients' norm may be; null leaves them alone.</summary>
+    public float? ClipNorm { get; init; }
+
     /// <summary>The recipe, chosen if it was not given.</summary>
-    public Recipe ChosenRecipe => Recipe ?? Recipe.DefaultOn(Hardware.Kind);
+    public Recipe ChosenRecipe => Recipe ?? (Policy == PlanPolicy.Reference ? Recipe.Bf16 : Recipe.DefaultOn(Hardware.Kind));
 
     /// <summary>What the planner is asked; policy reference plans by itself.</summary>
     /// <exception cref="UserErrorException">The step is no whole number of rows.</exception>
-    public PlanRequest ToPlan() => new PlanSettings(
-        ModelPath, Seqlen, Budget.Device, Budget.Host, ChosenRecipe, GlobalBatch, new GeometryPins(), null, Hardware).Request(Model, WorkloadKind.Training, Budget);
+    public PlanRequest ToPlan() => Question.Request;
+
+    /// <summary>The same with what else could be asked for.</summary>
+    public PlanQuestion Question => new(
+        new PlanSettings(ModelPath, Seqlen, Budget.Device, Budget.Host, ChosenRecipe, GlobalBatch, Pins, SaveSet, Hardware) { ClipNorm = ClipNorm },
+        Model, Budget, new PolicySettings(Policy, Hardware, PlanCache.None));
 }
 
 /// <summary>Reads requests from JSON lines; models and profiles are read once.</summary>
@@ -74,7 +87,7 @@ internal sealed class SimulationRequestReader
             new MemoryBudget(Values.Size(Number(root, "host_memory") ?? throw Missing("host_memory")), Values.Size(Number(root, "device_memory") ?? throw Missing("device_memory"))),
             Flag(root, "deterministic") ? EfficiencyConstants.Deterministic(machine) : machine,
             Text(root, "policy") is { } policy ? PlanPolicies.Named(policy, PlanPolicies.All) : PlanPolicy.Auto,
-            Number(root, "global_batch") is { } tokens ? Values.Whole(tokens, 1, GeometryOptions.LargestStep) : null,
+            Number(root, "global_batch") is { } tokens ? Values.Tokens(tokens, 1, GeometryOptions.LargestStep) : null,
             Text(root, "dtype") is { } dtype ? Values.RecipeNamed(dtype) : null);
     }
 

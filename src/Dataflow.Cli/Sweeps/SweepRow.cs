@@ -87,30 +87,11 @@ internal static class SweepRow
     {
         try
         {
-            var machine = ReferenceMachine.Of(request.Hardware);
-            bool Fits(MemoryBudget budget) => ReferencePlanner.Plan(new ReferenceRequest(request.Model, machine, request.Seqlen, budget)) is ReferenceResult.Feasible;
-            return (Least(b => Fits(request.Budget with { Device = b })), Least(b => Fits(request.Budget with { Host = b })));
+            return ReferenceLimits.Of(new ReferenceRequest(request.Model, ReferenceMachine.Of(request.Hardware), request.Seqlen, request.Budget));
         }
         catch (UserErrorException)
         {
             return null;
         }
-    }
-
-    private static Bytes? Least(Func<Bytes, bool> fits)
-    {
-        long below = 0, enough = 1L << 21; // MiB: 2 TiB
-        if (!fits(new Bytes(enough << 20)))
-        {
-            return null;
-        }
-
-        while (enough - below > 1)
-        {
-            long middle = (below + enough) / 2;
-            (below, enough) = fits(new Bytes(middle << 20)) ? (below, middle) : (middle, enough);
-        }
-
-        return new Bytes(enough << 20);
     }
 }

@@ -53,7 +53,7 @@ internal static class CalibrateVerb
         }
 
         using var file = AtomicFile.Create(path);
-        var calibration = new Calibration(device, recipe ?? Recipe.DefaultOn(kind), seconds);
+        var calibration = new Calibration(device, recipe ?? (kind == HardwareKind.Gpu ? Recipe.Bf16 : Recipe.Fp32), seconds);
         string load = CalibratedProfile.Load();
         var measured = calibration.Run((what, percent) => Console.Error.WriteLine($"{percent,3}%  {what}"));
         var profile = CalibratedProfile.Of(measured, calibration, CalibratedProfile.Conditions(device, load));

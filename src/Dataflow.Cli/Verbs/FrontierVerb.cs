@@ -61,7 +61,7 @@ internal static class FrontierVerb
         {
             var settings = bind(model, seqlen);
             using var source = ModelSource.Open(model);
-            var request = settings.Request(source.Model, WorkloadKind.Training, FrontierRow.NoBudget);
+            var request = settings.Request(source.Model, settings.Kind, FrontierRow.NoBudget);
             rows.Add(Startup.Show($"{model} at {seqlen}", () => FrontierRow.Of(request, wanted.Hashes)));
         }
 
@@ -101,7 +101,7 @@ internal static class FrontierVerb
     {
         int at = model.LastIndexOf('@');
         string length = model[(at + 1)..];
-        bool own = at >= 0 && length.Length > 0 && length.All(char.IsAsciiDigit);
+        bool own = at >= 0 && length.Length > 0 && char.IsAsciiDigit(length[0]) && length.All(char.IsAsciiLetterOrDigit);
         return own ? [(model[..at], Values.Seqlen(length))] : seqlens.Select(s => (model, s));
     }
 }

@@ -19,7 +19,7 @@ internal static class GradientsVerb
         var (plan, device) = (new PlanOptions(), new DeviceOptions());
         var output = Values.Option("--out", "FILE", "the safetensors file to write: gradients under the weights' names, the loss as metadata", Values.FilePath);
         output.Required = true;
-        plan.AddTo(command, withBatch: false);
+        plan.AddTo(command, ofSteps: false);
         device.AddTo(command);
         command.Options.Add(output);
         command.SetAction(parsed => (int)Execute(plan.Bind(parsed), device.Bind(parsed), parsed.GetRequiredValue(output)));

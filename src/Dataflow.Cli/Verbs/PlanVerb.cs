@@ -11,7 +11,7 @@ internal static class PlanVerb
     public static readonly string[] Examples =
     [
         "dataflow plan models/micro.json --seqlen 256 --device-memory 0.03 --host-memory 0.25",
-        "dataflow plan 8b --seqlen 4096 --device-memory 24GiB --host-memory 192GiB --dtype bf16 --json",
+        "dataflow plan 8b --seqlen 4k --device-memory 24GiB --host-memory 192GiB --hardware h100 --json",
         "dataflow plan 8b --seqlen 8192 --device-memory 24 --host-memory 110 --hardware h100 --explain",
     ];
 
@@ -19,17 +19,16 @@ internal static class PlanVerb
     public static Command Command()
     {
         var command = new Command("plan", "Plans a training run within two memory budgets and says what it would do.");
-        var (options, policy) = (new PlanOptions(), PolicyOptions.OfPlans);
+        var options = new RequestOptions();
         var explain = Values.Flag("--explain", Explanations.Help);
         var json = Values.Flag("--json", "print one JSON object");
         options.AddTo(command);
-        policy.AddTo(command);
         command.Options.Add(explain);
         command.Options.Add(json);
         command.SetAction(parsed =>
         {
-            var settings = options.Bind(parsed);
-            return (int)Execute(settings, policy.Bind(parsed, settings.Hardware), parsed.GetValue(explain), parsed.GetValue(json));
+            var (settings, by) = options.Bind(parsed);
+            return (int)Execute(settings, by, parsed.GetValue(explain), parsed.GetValue(json));
         });
         return command;
     }
@@ -38,15 +37,16 @@ internal static class PlanVerb
     {
         using var source = ModelSource.Open(settings.ModelPath);
         var budgets = Budgets.Choose(settings);
-        var request = settings.Request(source.Model, WorkloadKind.Training, budgets.Memory);
-        var (result, why) = explain ? Plans.Explain(request, by) : (Plans.Make(request, by), null);
+        var question = new PlanQuestion(settings, source.Model, budgets.Memory, by);
+        var (result, why) = explain ? Plans.Explain(question) : (Plans.Make(question), null);
+        var notes = PlanNotes.Of(question, result);
         if (json)
         {
-            var smallest = result is PlanResult.Feasible ? Startup.Show("finding the smallest budgets", () => Planner.Smallest(request)) : default;
-            var answer = PlanJson.Of(request, result, smallest, by);
+            var limits = result is PlanResult.Feasible ? Startup.Show("finding the smallest budgets", question.Limits) : null;
+            var answer = PlanJson.Of(question.Request, result, limits is null ? null : (limits.LeastDevice(budgets.Memory.Host), limits.LeastHost(budgets.Memory.Device)), by, notes);
             if (explain)
             {
-                answer["explain"] = why is null ? null : ExplanationJson.Of(why, by.Machine!);
+                answer["explain"] = why is null ? null : ExplanationJson.Of(why, by.Machine!, Explanations.Recipe(question));
             }
 
             Console.Out.WriteLine(answer.ToJsonString());
@@ -55,11 +55,11 @@ internal static class PlanVerb
         var plan = Plans.Require(result);
         if (!json)
         {
-            PlanReport.Write(Console.Out, plan, budgets, by);
+            PlanReport.Write(Console.Out, plan, budgets, by, notes);
             PlanReport.WriteTraffic(Console.Out, plan);
             if (why is not null)
             {
-                ExplanationReport.Write(Console.Out, why, by.Machine!);
+                ExplanationReport.Write(Console.Out, why, by.Machine!, Explanations.Recipe(question));
             }
         }
 

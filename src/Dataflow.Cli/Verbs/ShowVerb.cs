@@ -29,7 +29,7 @@ internal static class ShowVerb
     public static Command Command()
     {
         var command = new Command("show", "Prints a plan's sizing, residency, memory map and schedule; without a choice, the first two and the first ops.");
-        var (options, policy) = (new PlanOptions(), PolicyOptions.OfPlans);
+        var options = new RequestOptions();
         var (sizing, residency) = (Values.Flag("--sizing", "slots of each pool on the device"), Values.Flag("--residency", "what stays, what travels, what is kept and recomputed"));
         var (schedule, memory) = (Values.Flag("--schedule", "the schedule; in full it is what verify reads"), Values.Flag("--memory", "every slot with its place in its arena"));
         var overTime = Values.Flag("--over-time", "what is alive on the device in the course of the step");
@@ -37,7 +37,6 @@ internal static class ShowVerb
         var chunk = Values.Option("--chunk-index", "N", "only ops of that chunk", Values.OptionalCount(0, int.MaxValue));
         var ops = Values.Option<Range?>("--ops", "A..B", "only ops A to B, both included", t => OpRange(t));
         options.AddTo(command);
-        policy.AddTo(command);
         Option[] own = [sizing, residency, schedule, memory, overTime, layer, chunk, ops];
         foreach (var option in own)
         {
@@ -46,8 +45,8 @@ internal static class ShowVerb
 
         command.SetAction(parsed =>
         {
-            var settings = options.Bind(parsed);
-            return (int)Execute(settings, policy.Bind(parsed, settings.Hardware), new Wanted(
+            var (settings, by) = options.Bind(parsed);
+            return (int)Execute(settings, by, new Wanted(
                 parsed.GetValue(sizing), parsed.GetValue(residency), parsed.GetValue(schedule), parsed.GetValue(memory), parsed.GetValue(overTime),
                 parsed.GetValue(layer), parsed.GetValue(chunk), parsed.GetValue(ops)));
         });
@@ -58,7 +57,7 @@ internal static class ShowVerb
     {
         using var source = ModelSource.Open(settings.ModelPath);
         var budgets = Budgets.Choose(settings);
-        var plan = Plans.Require(Plans.Make(settings.Request(source.Model, WorkloadKind.Training, budgets.Memory), by));
+        var plan = Plans.Require(Plans.Make(new PlanQuestion(settings, source.Model, budgets.Memory, by)));
         var output = Console.Out;
         if (wanted.Sizing || !wanted.Anything)
         {

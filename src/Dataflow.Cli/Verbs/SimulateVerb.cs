@@ -28,33 +28,29 @@ internal static class SimulateVerb
     {
         var command = new Command("simulate", "Predicts the throughput of a plan on a machine: step time, stalls and what is awaited. No GPU is needed.");
         var model = new Argument<string?>("model") { Description = "a JSON config, a folder with a config.json, or a name in models/", Arity = ArgumentArity.ZeroOrOne };
-        var seqlen = Values.Option<int?>("--seqlen", "N", "tokens of a sequence", t => Values.Seqlen(t));
-        var device = Values.Option<Bytes?>("--device-memory", "SIZE", "device memory budget, e.g. 24GiB; a plain number is GiB", t => Values.Size(t));
+        var seqlen = Values.Option<int?>("--seqlen", "N", "tokens of a sequence, for example 4096 or 4k", t => Values.Seqlen(t));
+        var device = Values.Option<Bytes?>("--device-memory", "SIZE", "device memory budget, for example 24GiB; a plain number is GiB", t => Values.Size(t));
         var host = Values.Option<Bytes?>("--host-memory", "SIZE", "host memory budget", t => Values.Size(t));
-        var hardware = Values.Option<string?>("--hardware", "NAME", "the machine: a name in profiling/hardware or a profile's file", Values.FilePath);
-        var policy = PolicyOptions.OfSimulation;
-        var globalBatch = Values.Option<long?>("--global-batch", "TOKENS", "tokens of a step [default: the policy's choice]", t => Values.Whole(t, 1, GeometryOptions.LargestStep));
-        var recipe = Values.Option("--dtype", "fp32|bf16|bf16-sr|bf16-master", "how numbers are stored [default: bf16 on a GPU, fp32 on a CPU]", Values.RecipeNamed);
-        var batch = Values.Option<string?>("--batch", "FILE", "answer the requests of a file of JSON lines (- for the input) with JSON lines, in order, on all cores; memory in GiB", Values.FilePath);
+        var (geometry, policy) = (new GeometryOptions(), PolicyOptions.OfSimulation);
+        var batch = Values.Option<string?>("--batch", "FILE", "answer a file of requests, a JSON object a line (- for standard input), with as many lines in the same order; memory in GiB", Values.FilePath);
         var trace = Values.Option<string?>("--trace", "FILE", "write the step's timeline there, for Perfetto", Values.FilePath);
         var page = Values.Option<string?>("--page", "FILE", "write the step's timeline there as a page for a browser", Values.FilePath);
-        var deterministic = Values.Flag("--deterministic", "with a bit-reproducible attention where the profile's constants are of a faster one: 0.86 of its backward's rate");
+        var deterministic = Values.Flag("--deterministic", "assume a bit-reproducible attention where the profile has the rate of a faster one: its backward takes 1 / 0.86 of the time");
         var explain = Values.Flag("--explain", Explanations.Help);
         var json = Values.Flag("--json", "print one JSON object");
         command.Arguments.Add(model);
+        Option[] budgets = [seqlen, device, host], own = [deterministic, batch, trace, page, explain, json];
+        budgets.ToList().ForEach(command.Options.Add);
+        geometry.AddTo(command);
         policy.AddTo(command);
-        Option[] options = [seqlen, device, host, hardware, globalBatch, recipe, deterministic, batch, trace, page, explain, json];
-        foreach (var option in options)
-        {
-            command.Options.Add(option);
-        }
+        own.ToList().ForEach(command.Options.Add);
 
         command.SetAction(parsed =>
         {
             var wanted = new Wanted(parsed.GetValue(batch), parsed.GetValue(trace), parsed.GetValue(page), policy.Cache(parsed), parsed.GetValue(explain), parsed.GetValue(json));
             if (wanted.Batch is not null)
             {
-                return (int)Batch(wanted, parsed.GetValue(model) is not null || parsed.GetValue(seqlen) is not null || parsed.GetValue(hardware) is not null);
+                return (int)Batch(wanted, parsed.GetValue(model) is not null || parsed.GetValue(seqlen) is not null || geometry.NamesHardware(parsed));
             }
 
             string path = parsed.GetValue(model) ?? throw new UserErrorException("<model> is missing; give a JSON config or a name in models/, or --batch FILE");
@@ -62,23 +58,28 @@ internal static class SimulateVerb
             var budget = new MemoryBudget(
                 parsed.GetValue(host) ?? throw new UserErrorException("--host-memory is missing; give the budget on that machine, for example --host-memory 75GiB"),
                 parsed.GetValue(device) ?? throw new UserErrorException("--device-memory is missing; give the budget on that machine, for example --device-memory 24GiB"));
-            string machine = parsed.GetValue(hardware) ?? throw new UserErrorException("--hardware is missing; give a name in profiling/hardware, for example --hardware h100");
+            var settings = geometry.Bind(parsed, path, tokens, budget.Device, budget.Host);
+            var machine = settings.Hardware ?? throw new UserErrorException("--hardware is missing; give a name in profiling/hardware, for example --hardware h100");
             using var source = ModelSource.Open(path);
             return (int)One(wanted, new SimulationRequest(
-                path, source.Model, tokens, budget, parsed.GetValue(deterministic) ? EfficiencyConstants.Deterministic(HardwareFiles.Load(machine)) : HardwareFiles.Load(machine), policy.Given(parsed) ?? PlanPolicy.Auto, parsed.GetValue(globalBatch), parsed.GetValue(recipe)));
+                path, source.Model, tokens, budget, parsed.GetValue(deterministic) ? EfficiencyConstants.Deterministic(machine) : machine, policy.Given(parsed) ?? PlanPolicy.Auto, settings.GlobalBatch, settings.GivenRecipe)
+            {
+                Pins = settings.Pins, SaveSet = settings.SaveSet, ClipNorm = settings.ClipNorm,
+            });
         });
         return command;
     }
 
     private static ExitCode One(Wanted wanted, SimulationRequest request)
     {
-        var answer = Startup.Show("simulating", () => SimulationAnswer.Of(request, SimulationAnswer.SearchFor(request, wanted.Cache), wanted.Explain));
+        var answer = Startup.Show("simulating", () => SimulationChanges.WithChanges(
+            SimulationAnswer.Of(request, SimulationAnswer.SearchFor(request, wanted.Cache, wanted.Explain), wanted.Explain)));
         if (wanted.Json)
         {
             var line = SimulationJson.Of(answer);
             if (wanted.Explain)
             {
-                line["explain"] = answer is SimulationAnswer.Feasible { Step.Why: { } said } ? ExplanationJson.Of(said, request.Hardware) : null;
+                line["explain"] = answer is SimulationAnswer.Feasible { Step.Why: { } said } ? ExplanationJson.Of(said, request.Hardware, Explanations.Recipe(request.Question)) : null;
             }
 
             Console.Out.WriteLine(line.ToJsonString());
@@ -107,7 +108,7 @@ internal static class SimulateVerb
             SimulationReport.Write(Console.Out, request, step);
             if (step.Why is { } why)
             {
-                ExplanationReport.Write(Console.Out, why, request.Hardware);
+                ExplanationReport.Write(Console.Out, why, request.Hardware, Explanations.Recipe(request.Question));
             }
         }
 

@@ -22,14 +22,13 @@ internal static class VerifyVerb
     public static Command Command()
     {
         var command = new Command("verify", "Proves that a plan's schedule, or a printed one, may run: every hazard ordered, every value in place, both budgets held.");
-        var (options, policy) = (new PlanOptions(), PolicyOptions.OfPlans);
+        var options = new RequestOptions();
         options.AddTo(command);
-        policy.AddTo(command);
-        command.SetAction(parsed => (int)Execute(options, policy, parsed));
+        command.SetAction(parsed => (int)Execute(options, parsed));
         return command;
     }
 
-    private static ExitCode Execute(PlanOptions options, PolicyOptions policy, ParseResult parsed)
+    private static ExitCode Execute(RequestOptions options, ParseResult parsed)
     {
         string path = options.ModelPath(parsed);
         if (ReadSchedule(path) is { } text)
@@ -39,9 +38,9 @@ internal static class VerifyVerb
         }
 
         using var source = ModelSource.Open(path);
-        var settings = options.Bind(parsed);
+        var (settings, by) = options.Bind(parsed);
         var budgets = Budgets.Choose(settings);
-        return Plans.Make(settings.Request(source.Model, WorkloadKind.Training, budgets.Memory), policy.Bind(parsed, settings.Hardware)) switch
+        return Plans.Make(new PlanQuestion(settings, source.Model, budgets.Memory, by)) switch
         {
             PlanResult.Infeasible infeasible => throw new InfeasibleException(infeasible.Reason),
             PlanResult.Feasible { Plan: var plan } => Verify(plan.Schedule, budgets.Memory.Device, budgets.Memory.Host, plan.Hash),

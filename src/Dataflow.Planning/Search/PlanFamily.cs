@@ -28,7 +28,7 @@ internal enum Spending
 /// Residencies of one workload in a fixed order, each with at least the device memory and at most the host memory of the one before: from a start,
 /// spending goes through its kinds in an order of its own, each in a few stops until nothing of its kind is left to keep.
 /// </summary>
-internal sealed class PlanFamily
+internal sealed class PlanFamily : ResidencySequence
 {
     private readonly int most;
     private readonly Residency start;
@@ -46,11 +46,14 @@ internal sealed class PlanFamily
     /// <summary>The workload with what is known of it.</summary>
     public SearchGeometry Geometry { get; }
 
-    /// <summary>Number of residencies.</summary>
-    public int Count { get; }
+    /// <inheritdoc/>
+    public override int Count { get; }
 
-    /// <summary>The residency at that place.</summary>
-    public Residency this[int index]
+    /// <inheritdoc/>
+    public override Footprint FootprintAt(int index) => Geometry.Sizes.Of(this[index]);
+
+    /// <inheritdoc/>
+    public override Residency this[int index]
     {
         get
         {

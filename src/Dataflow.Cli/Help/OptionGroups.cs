@@ -1,0 +1,25 @@
+using System.CommandLine;
+
+namespace Dataflow.Cli;
+
+/// <summary>Which options a first run has no use for: --help lists them apart.</summary>
+internal static class OptionGroups
+{
+    private static readonly HashSet<string> s_advanced =
+    [
+        // The geometry, which the planner chooses well.
+        "--chunk", "--chunks-per-round", "--rounds", "--vocabulary-blocks", "--save-set", "--policy", "--no-cache", "--deterministic",
+
+        // The optimizer beyond its learning rate.
+        "--beta1", "--beta2", "--eps", "--weight-decay",
+
+        // Looking inside.
+        "--threads", "--interleaving", "--trace", "--trace-steps", "--profile-steps", "--page", "--over-time", "--ops", "--layer", "--chunk-index", "--hashes", "--note",
+
+        // Other people's files and figures.
+        "--columns", "--peak", "--efficiency", "--nodes", "--title", "--grace", "--overwrite",
+    ];
+
+    /// <summary>Whether it is one of them.</summary>
+    public static bool IsAdvanced(Option option) => s_advanced.Contains(option.Name);
+}
