@@ -70,7 +70,7 @@ public static class GeometryLimits
         var vocabulary = new VocabularyRows(model.VocabSize, geometry.VocabularyBlocks);
         if (vocabulary.Count != geometry.VocabularyBlocks)
         {
-            return $"vocabulary blocks are {geometry.VocabularyBlocks}, but {model.VocabSize} rows in blocks of {vocabulary.PerBlock} are {vocabulary.Count}";
+            return $"vocabulary blocks are {geometry.VocabularyBlocks}, but {model.VocabSize} rows in blocks of {vocabulary.PerBlock} are {vocabulary.Count}; give {vocabulary.Count}";
         }
 
         long chunks = (long)geometry.ChunksPerRound * geometry.Rounds;

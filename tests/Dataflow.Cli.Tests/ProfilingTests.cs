@@ -8,7 +8,7 @@ public class ProfilingTests
     private static readonly GoldenFolder Golden = new("llama-small");
 
     private static string Training(string options, int steps = 2) =>
-        $"train {Golden.Path} --seqlen {Golden.Seqlen} --host-memory 64MiB --device-memory 1300KiB --chunk 32 --steps {steps} {options}";
+        $"train {Golden.Path} --seqlen {Golden.Seqlen} --host-memory 64MiB --device-memory 1300KiB --chunk 32 --dtype fp32 --steps {steps} {options}";
 
     [Fact]
     public void A_run_by_a_profile_that_was_never_measured_prints_a_prediction_and_says_what_it_is_worth()

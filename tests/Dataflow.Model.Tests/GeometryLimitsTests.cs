@@ -6,6 +6,7 @@ namespace Dataflow.Model.Tests;
 /// <summary>No geometry outside the limits passes, whatever file it came from.</summary>
 public class GeometryLimitsTests
 {
+    private static readonly JsonSerializerOptions s_written = new() { IgnoreReadOnlyProperties = true };
     private static readonly Geometry Sound = new(Seqlen: 256, Rows: 4, ChunkTokens: 128, ChunksPerRound: 4, Rounds: 2, HeadTokens: 64);
 
     public static TheoryData<string, int, string> Faults => new()

@@ -69,10 +69,16 @@ public class PlanExplanationTests
             asked.Add(budget);
             return search.Find(budget);
         });
-        Assert.Equal([Request.Budget with { Device = new Bytes((4 << 20) + (1 << 30)) }, Request.Budget with { Host = new Bytes((64 << 20) + (1 << 30)) }], asked);
+
+        // A GiB more of each, and twice the host memory, which here is less than a GiB more of it.
+        var host = Request.Budget with { Host = new Bytes((64 << 20) + (1 << 30)) };
+        Assert.Equal([Request.Budget with { Device = new Bytes((4 << 20) + (1 << 30)) }, host, host], asked);
+        Assert.Equal(asked[1..].Select(b => (b.Host, b.Device)), [(PlanExplanation.Largest(Request.Budget).Host, Request.Budget.Device), (host.Host, host.Device)]);
         var larger = Assert.IsType<SearchResult.Found>(search.Find(asked[0]));
         Assert.Equal((larger.Best.TokensPerSecond / found.Best.TokensPerSecond) - 1, why.MoreDevice!.Gain, 1e-12);
         Assert.True(why.MoreDevice.Gain > 0 && why.MoreHost!.Gain >= 0);
+        Assert.Equal(why.MoreHost.Gain, why.AmpleHost!.Gain, 1e-12);
+        Assert.InRange(why.AmpleHost.More.Value, 0, 1 << 30);
         Assert.Equal(0, Step(0).With(larger, asked[0], _ => found).MoreDevice!.Gain);
     }
 
