@@ -70,7 +70,7 @@ internal static class TrainingRun
         var summary = Steps(settings, plan, trainer, data.Tokens, validation, trace, prediction, report, interruption);
         if (trace is { Count: > 0 })
         {
-            trace.Write($"{Path.GetFileNameWithoutExtension(settings.Plan.ModelPath)}, sequences of {plan.Workload.Geometry.Seqlen}: {plan.Budget.Device} of device memory, {plan.Budget.Host} of host memory", prediction);
+            trace.Write($"{Path.GetFileNameWithoutExtension(settings.Plan.ModelPath)}, sequences of {plan.Workload.Geometry.Seqlen:N0}: {plan.Budget.Device} of device memory, {plan.Budget.Host} of host memory", prediction);
             summary = summary with { Trace = settings.Trace, Page = settings.Page };
         }
 

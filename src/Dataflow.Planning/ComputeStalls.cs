@@ -22,7 +22,7 @@ public static class ComputeStalls
         var names = new List<string>();
         int NumberOf(int item)
         {
-            string kind = PlanTraffic.KindOf(schedule.Objects[item].Name);
+            string kind = ShownNames.KindOf(schedule.Objects[item].Name);
             if (numbers.TryAdd(kind, names.Count))
             {
                 names.Add(kind);

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Dataflow.Model;
+using Dataflow.Schedules;
 
 namespace Dataflow.Planning;
 
@@ -27,12 +28,12 @@ internal static class PoolNames
     /// <summary>Embedding and head: "W.vocabulary" shared by both, or one of each.</summary>
     public static string Vocabulary(char what, bool apart, string which) => apart ? $"{what}.{which}" : $"{what}.vocabulary";
 
-    /// <summary>What a pool holds, for people: as <see cref="PlanTraffic.KindOf"/> names objects, but embedding and head apart from layers.</summary>
+    /// <summary>What a pool holds, for people: as <see cref="ShownNames.KindOf"/> names objects, but embedding and head apart from layers.</summary>
     public static string KindOf(string pool)
     {
         string[] parts = pool.Split('.');
         bool vocabulary = parts is [_, "vocabulary" or "embed" or "head"];
-        return (vocabulary ? "vocabulary " : "") + PlanTraffic.KindOf(parts[0]);
+        return (vocabulary ? "vocabulary " : "") + ShownNames.KindOf(parts[0]);
     }
 }
 

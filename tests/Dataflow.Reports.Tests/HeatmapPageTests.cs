@@ -43,7 +43,7 @@ public class HeatmapPageTests
             foreach (double host in SampleMap.Hosts.Where(h => SampleMap.Fits(h, device)))
             {
                 double value = SampleMap.Tokens(host, device);
-                Assert.Contains(value >= 1000 ? $">{value:0}</text>" : $">{value:0.0}</text>", svg, StringComparison.Ordinal);
+                Assert.Contains(value >= 1000 ? $">{value:N0}</text>" : $">{value:0.0}</text>", svg, StringComparison.Ordinal);
             }
         }
 

@@ -26,7 +26,7 @@ public partial class PublishedMapTests
             Mfu = Number(l, "mfu") is > 0 and var share ? share : null,
             Infeasible = Number(l, "tok_per_sec") == 0 ? "it could not run" : null,
         })]);
-        var tokens = rows.Select(l => Number(l, "tok_per_sec") is var v && v == 0 ? "no fit" : v >= 1000 ? $"{Math.Round(v)}" : Digits(v, 4));
+        var tokens = rows.Select(l => Number(l, "tok_per_sec") is var v && v == 0 ? "no fit" : v >= 1000 ? $"{Math.Round(v):N0}" : Digits(v, 4));
         var shares = rows.Select(l => Number(l, "mfu") is var v && v == 0 ? "no fit" : Digits(100 * v, 3));
         Assert.Equal(Sorted([.. tokens, .. shares]), Sorted(Annotations(Assert.Single(StillFigure.Svgs(map)).Svg)));
     }

@@ -37,6 +37,17 @@ public class TimelinePageTests
     }
 
     [Fact]
+    public void It_says_the_words_of_the_command_line()
+    {
+        var counted = Sample with { Facts = [new("chunks_per_round", "8192"), new("recipe", "bf16")] };
+        using var data = Data(TimelinePage.Of("sample", counted, Predicted));
+        Assert.Equal(["compute", "to device", "to host"], data.RootElement.GetProperty("streams").EnumerateArray().Select(s => s.GetString()));
+        Assert.Equal(["chunks per round 8,192", "recipe bf16"], data.RootElement.GetProperty("facts").EnumerateArray().Select(s => s.GetString()));
+        Assert.Equal("parameters to come", data.RootElement.GetProperty("awaited").GetProperty("Fetch W").GetString());
+        Assert.Equal("activations to leave", data.RootElement.GetProperty("awaited").GetProperty("Save A").GetString());
+    }
+
+    [Fact]
     public void Waits_for_the_step_before_are_told_apart()
     {
         var looped = Sample with { Ops = Sample.Ops.SetItem(0, Sample.Ops[0] with { Waits = [new Wait(4, 1)] }) };

@@ -28,12 +28,12 @@ internal static class ObjectMemory
         string?[] kinds = new string?[schedule.Slots.Length];
         foreach (var access in schedule.Ops.SelectMany(o => o.Accesses))
         {
-            kinds[access.Slot] ??= PlanTraffic.KindOf(schedule.Objects[access.Object].Name);
+            kinds[access.Slot] ??= ShownNames.KindOf(schedule.Objects[access.Object].Name);
         }
 
         foreach (var placement in schedule.State.Concat(schedule.Inputs).Concat(schedule.Outputs))
         {
-            kinds[placement.Slot] ??= PlanTraffic.KindOf(schedule.Objects[placement.Object].Name);
+            kinds[placement.Slot] ??= ShownNames.KindOf(schedule.Objects[placement.Object].Name);
         }
 
         return

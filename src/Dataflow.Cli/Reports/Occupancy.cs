@@ -69,7 +69,7 @@ internal sealed class Occupancy
 
     private void Add(int obj, int first, int last)
     {
-        string kind = PlanTraffic.KindOf(schedule.Objects[obj].Name);
+        string kind = ShownNames.KindOf(schedule.Objects[obj].Name);
         long[] steps = changes.TryGetValue(kind, out long[]? known) ? known : changes[kind] = new long[schedule.Ops.Length + 1];
         steps[first] += schedule.Objects[obj].Length.Value;
         steps[last + 1] -= schedule.Objects[obj].Length.Value;

@@ -24,7 +24,7 @@ internal static class SimulationReport
         table.Add("compute", Seconds(compute), Share(compute, step), "", "", "");
         foreach (var use in LinkUse.Of(step.Timeline, step.Costs.AsSpan()))
         {
-            table.Add(use.Direction == LinkDirection.HostToDevice ? "to device" : "to host", Seconds(use.BusyNanoseconds), Share(use.BusyNanoseconds, step),
+            table.Add(use.Direction == LinkDirection.HostToDevice ? ShownNames.ToDevice : ShownNames.ToHost, Seconds(use.BusyNanoseconds), Share(use.BusyNanoseconds, step),
                 $"{use.Copies:N0}", new Bytes(use.Bytes).ToString(), $"{use.BytesPerSecond / 1e9:0.0} GB/s");
         }
 
@@ -49,13 +49,7 @@ internal static class SimulationReport
     public static IReadOnlyList<(string Reason, long Nanoseconds, int Times)> Stalls(SimulatedStep step) =>
         [.. ComputeStalls.Of(step.Schedule, step.Timeline).Select(s => (Reason(s), s.Nanoseconds, s.Ops))];
 
-    private static string Reason(ComputeStall stall) => stall.Awaited switch
-    {
-        null => "nothing (the step before)",
-        OpKind.Fetch => $"{stall.Kind} to come",
-        OpKind.Save => $"{stall.Kind} to leave",
-        var kind => $"{kind}",
-    };
+    private static string Reason(ComputeStall stall) => stall.Awaited is { } op ? ShownNames.Awaited(op, stall.Kind) : "nothing (the step before)";
 
     private static string Seconds(long nanoseconds) => $"{nanoseconds / 1e9:0.000} s";
 

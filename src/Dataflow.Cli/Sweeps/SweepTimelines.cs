@@ -54,7 +54,7 @@ internal sealed class SweepTimelines
             if (!File.Exists(path))
             {
                 AtomicFile.WriteText(path, TimelinePage.Of(
-                    $"{row.Model}, sequences of {request.Seqlen} on {request.Hardware.Name}: plan {step.Hash[..HashShown]}", step.Schedule,
+                    $"{row.Model}, sequences of {request.Seqlen:N0} on {request.Hardware.Name}: plan {step.Hash[..HashShown]}", step.Schedule,
                     new ShownStep($"for {request.Hardware.Name}", ResultSource.Simulated, step.Timeline)));
             }
 

@@ -77,7 +77,7 @@ public static class HeatmapPage
         json.WriteEndObject();
     }
 
-    private static string TitleOf(Heatmap map) => $"{map.Model} on {map.Machine}, sequences of {map.Seqlen} tokens";
+    private static string TitleOf(Heatmap map) => $"{map.Model} on {map.Machine}, sequences of {map.Seqlen:N0} tokens";
 
     /// <summary>What may be compared: of one model and length, each under a name of its own.</summary>
     private static void Sets(Utf8JsonWriter json, ImmutableArray<Heatmap> sets)

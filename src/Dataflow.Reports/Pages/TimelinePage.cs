@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Text.Json;
 using Dataflow.Model;
 using Dataflow.Schedules;
@@ -35,8 +36,9 @@ public static class TimelinePage
     private static string Data(string title, Schedule schedule, ImmutableArray<ShownStep> steps) => WebText.Packed(json =>
     {
         json.WriteString("title", title);
-        Strings(json, "facts", schedule.Facts.Select(f => $"{f.Key} {f.Value}"));
-        Strings(json, "streams", schedule.Streams);
+        Strings(json, "facts", schedule.Facts.Select(f => $"{f.Key.Replace('_', ' ')} {Grouped(f.Value)}"));
+        Strings(json, "streams", schedule.Streams.Select(ShownNames.OfStream));
+        Awaited(json, schedule);
         Strings(json, "kinds", Enum.GetNames<OpKind>());
         Strings(json, "arenas", schedule.Arenas.Select(a => a.Name));
         Numbers(json, "lengths", schedule.Arenas.Select(a => a.Length.Value));
@@ -49,6 +51,23 @@ public static class TimelinePage
 
         json.WriteEndArray();
     });
+
+    /// <summary>"8192" as "8,192"; anything but a whole number stays as it is.</summary>
+    private static string Grouped(string value) =>
+        long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number.ToString("N0", CultureInfo.InvariantCulture) : value;
+
+    /// <summary>What is said of a stream that waits for a copy, by the beginning of the copy's name: "Fetch W" is "parameters to come".</summary>
+    private static void Awaited(Utf8JsonWriter json, Schedule schedule)
+    {
+        json.WriteStartObject("awaited");
+        foreach (var (kind, first) in schedule.Ops.Where(o => o.Kind is OpKind.Fetch or OpKind.Save)
+            .Select(o => (o.Kind, schedule.Objects[o.Accesses[0].Object].Name.Split('/')[0])).Distinct())
+        {
+            json.WriteString($"{kind} {first}", ShownNames.Awaited(kind, ShownNames.KindOf(first)));
+        }
+
+        json.WriteEndObject();
+    }
 
     private static void Ops(Utf8JsonWriter json, Schedule schedule)
     {

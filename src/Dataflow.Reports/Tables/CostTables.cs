@@ -25,7 +25,7 @@ internal static class CostTables
     /// <summary>A table of cells by batch and length.</summary>
     public static ReportTable Utilization(IReadOnlyList<UtilizationCell> cells) => new(
         "utilization", "Utilization over batch and length",
-        "The fastest configuration of each batch (sequences a step) and length; latency is of a step. Cells in which nothing ran say so: they are out of memory unless the reason is another.",
+        "The fastest configuration of each batch (sequences a step) and length; latency is of a step. Cells in which nothing ran say so: they did not fit unless the reason is another.",
         "No row of these files says its length (seq_len).",
         [
             new("machine", "machine"), new("model", "model"), new("system", "system"), new("source", "source"), new("gpus", "GPUs"), new("nodes", "nodes"), new("seq_len", "seqlen"), new("seqs_per_step", "batch"), new("state", "state"),
@@ -34,7 +34,7 @@ internal static class CostTables
         [
             .. cells.Select(c => (object?[])
             [
-                c.Machine, c.Model, c.System, ResultColumns.NameOf(c.Source), c.Gpus, c.Nodes, c.Seqlen, c.Batch, c.Figures is not null ? "ran" : c.Reason?.StartsWith("failed", StringComparison.Ordinal) == true ? "failed" : "out of memory",
+                c.Machine, c.Model, c.System, ResultColumns.NameOf(c.Source), c.Gpus, c.Nodes, c.Seqlen, c.Batch, c.Figures is not null ? "ran" : c.Reason?.StartsWith("failed", StringComparison.Ordinal) == true ? "failed" : "did not fit",
                 c.Figures?.Mfu, c.Figures?.TokensPerSecond, c.LatencySeconds, c.Figures is null ? c.Reason : null,
             ]),
         ]);

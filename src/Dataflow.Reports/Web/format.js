@@ -15,14 +15,10 @@ const formatTime = ns => {
   return `${significant(ns / 1e9, 4)} s`;
 };
 
+// As the command line writes them: the same size is the same text everywhere.
 const formatBytes = bytes => {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let at = 0;
-  while (Math.abs(bytes) >= 1024 && at < units.length - 1) {
-    bytes /= 1024;
-    at++;
-  }
-  return `${at === 0 ? bytes : significant(bytes, 3)} ${units[at]}`;
+  const [unit, size, digits] = [['GiB', 2 ** 30, 3], ['MiB', 2 ** 20, 2], ['KiB', 2 ** 10, 1]].find(([, least]) => Math.abs(bytes) >= least) ?? [bytes === 1 ? 'byte' : 'bytes', 1, 0];
+  return `${(bytes / size).toFixed(digits)} ${unit}`;
 };
 
 const formatPercent = share => `${significant(100 * share, 3)}%`;

@@ -1,7 +1,7 @@
 // What a heatmap looks like, as a function of its data: the page and the still figures draw the same.
 
 const metrics = {
-  tokens: { name: 'Throughput', unit: 'tok/s', format: v => v >= 1000 ? String(Math.round(v)) : significant(v, 4) },
+  tokens: { name: 'Throughput', unit: 'tok/s', format: v => v >= 1000 ? Math.round(v).toLocaleString('en') : significant(v, 4) },
   teraflops: { name: 'Compute rate', unit: 'TFLOP/s', format: v => significant(v, 4) },
   mfu: { name: 'Model FLOPs utilization', unit: '% MFU', scale: 100, format: v => significant(v, 3) },
   hfu: { name: 'Hardware FLOPs utilization', unit: '% HFU', scale: 100, format: v => significant(v, 3) },
@@ -52,9 +52,10 @@ const heatmapCells = (set, metric, against) => {
 };
 
 const heatmapSize = (set, available) => {
-  const { hosts, devices } = heatmapCells(set, 'tokens', null);
+  const { hosts, devices, cells } = heatmapCells(set, 'tokens', null);
   const columns = Math.max(hosts.length, 4);
-  return { width: Math.max(Math.min(available, 84 + columns * 120), 84 + columns * 54), height: 118 + Math.max(devices.length, 4) * 34 };
+  const least = Math.max(40, 8 + 6.5 * Math.max(...cells.map(c => c.text.length))); // no annotation is cut
+  return { width: Math.max(Math.min(available, 84 + columns * 120), 84 + columns * least), height: 118 + Math.max(devices.length, 4) * 34 };
 };
 
 // An ECharts option. colours: {page, text, quiet, line}; heading: whether the picture names its metric in itself.

@@ -13,7 +13,7 @@ const chart = echarts.init(byId('chart'), null, { renderer: 'svg', ...heatmapSiz
 const placeOf = cell => `host ${cell.host} GiB, device ${cell.device} GiB`;
 
 // All that is known of a cell, as rows of a list; the panel has the digits that annotations leave out.
-const exact = value => String(Number(value.toPrecision(10)));
+const exact = value => Number(value.toPrecision(10)).toLocaleString('en', { maximumFractionDigits: 9 });
 const rowsOf = (cell, source, digits = m => metrics[m].format) => cell.infeasible
   ? [[source, `does not fit: ${cell.infeasible}`]]
   : cell.failed ? [[source, cell.failed]]
@@ -26,6 +26,7 @@ const tooltipOf = ({ cell, other }) => element('div', { style: 'max-width:320px;
   cell.plan ? element('div', { style: 'white-space:pre-line;margin-top:4px' }, cell.plan) : null);
 
 const openCell = ({ cell, other }) => {
+  byId('plan').hidden = false;
   const timeline = cell.page ? [
     element('p', {}, element('a', { href: cell.page, id: 'timeline' }, 'Open its timeline')),
     element('iframe', { src: cell.page, title: `Timeline: ${placeOf(cell)}` })] : [];
@@ -62,7 +63,7 @@ const draw = () => {
   byId('subtitle').textContent = `${subtitleOf(state.set, state.against)} · ${metrics[state.metric].name}, ${state.against ? 'difference in %' : metrics[state.metric].unit}`;
   byId('key').textContent = state.against
     ? `Difference in ${metrics[state.metric].unit}, in % of ${state.against.name}. Black: fits in neither; uncoloured: fits in one of them alone; blank: no result.`
-    : `${metrics[state.metric].unit}, by colour and figure. Black: does not fit in these memories; ${state.set.cells.some(c => c.failed) ? 'failed: fits, and its run did not end well; ' : ''}blank: no result. Hover for the plan's summary, click for the plan.`;
+    : `${metrics[state.metric].unit}, by colour and figure. Black: does not fit in these memories; ${state.set.cells.some(c => c.failed) ? 'failed: fits, and its run did not end well; ' : ''}blank: no result. Hover for the plan's summary; click a cell, or a value of the table below, for the plan.`;
   fillTable();
 };
 
@@ -89,7 +90,7 @@ const choose = ({ seqlen = String(seqlenOf(state.length)), metric = state.metric
   const simulated = data.lengths.every(l => l.sets.every(s => s.cells.every(c => c.source === 'simulated')));
   byId('badge').hidden = !simulated;
   byId('badge').textContent = 'Prediction: nothing on this page was measured or published.';
-  if (state.set !== before || byId('plan').childElementCount === 0) byId('plan').replaceChildren(element('h2', {}, 'No cell chosen'), element('p', { class: 'quiet' }, 'Click a cell, or a value of the table below, for its plan.'));
+  if (state.set !== before) byId('plan').hidden = true;
   draw();
 };
 const chosen = changes => {

@@ -15,7 +15,7 @@ const costMetrics = {
 };
 const utilizationMetrics = {
   mfu: { name: 'MFU, % of the dense peak', unit: '% MFU', value: r => r.mfu === null ? null : 100 * r.mfu, text: v => significant(v, 3) },
-  tokens: { name: 'tok/s', unit: 'tok/s', value: r => r.tok_per_sec, text: v => v >= 1e6 ? shortNumber(v) : v >= 1e5 ? `${Math.round(v / 1000)}k` : v >= 1000 ? String(Math.round(v)) : significant(v, 3) },
+  tokens: { name: 'tok/s', unit: 'tok/s', value: r => r.tok_per_sec, text: v => v >= 1e6 ? shortNumber(v) : v >= 1e5 ? `${Math.round(v / 1000)}k` : v >= 1000 ? Math.round(v).toLocaleString('en') : significant(v, 3) },
 };
 const reportMetrics = { peaks: peakMetrics, scaling: { tokens: { name: 'tok/s, all GPUs together', value: r => r.tok_per_sec } }, cost: costMetrics, utilization: utilizationMetrics };
 
@@ -151,10 +151,10 @@ const utilizationDrawing = (figure, metric, colours, width, heading) => {
     const v = value(r);
     const label = { show: true, fontSize: 11 };
     if (v !== null) return { value: [...at, v], row: r.row, label: { ...label, formatter: text(v), color: inkAt(ramp, (v - low) / (high - low)) } };
-    const black = r.state === 'out of memory';
+    const black = r.state === 'did not fit';
     return {
       value: [...at, low], row: r.row, visualMap: false, itemStyle: { color: black ? '#000000' : colours.page, borderColor: colours.line },
-      label: { ...label, fontSize: 10, formatter: black ? 'OOM' : r.state, color: black ? '#ffffff' : colours.text },
+      label: { ...label, fontSize: 10, formatter: black ? 'no fit' : r.state, color: black ? '#ffffff' : colours.text },
     };
   };
   const category = (data, title, gap, more) => axisOf(colours, title, gap, { type: 'category', data, splitLine: { show: false }, axisLabel: { ...plainText(colours), interval: 0 }, ...more });
@@ -162,7 +162,7 @@ const utilizationDrawing = (figure, metric, colours, width, heading) => {
   return {
     width: full, height,
     option: {
-      ...chartBase(colours, full, heading && { title: `Utilization: ${figure.label}`, subtitle: `${name || 'nothing ran'}, ${sources}; black: out of memory (OOM)` }),
+      ...chartBase(colours, full, heading && { title: `Utilization: ${figure.label}`, subtitle: `${name || 'nothing ran'}, ${sources}; black: did not fit` }),
       grid: [{ left: 96, right: 10, top, height: map, outerBoundsMode: 'none' }, ...(below > 0 ? [{ left: 96, right: 10, top: top + map + scale + 24, bottom: legendHeight + 48, outerBoundsMode: 'none' }] : [])],
       legend,
       xAxis: [category(batches, 'batch, sequences a step', 26), ...(below > 0 ? [category(batches, 'batch (lines: seqlen, tokens)', 26, { gridIndex: 1 })] : [])],

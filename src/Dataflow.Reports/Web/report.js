@@ -7,7 +7,7 @@ const captions = {
   peaks: 'Speeds: solid up to the slowest configuration that ran, light up to the best; other figures are of the fastest. Colours say where numbers come from.',
   scaling: 'Dashed: the linear bound, which no run exceeds. Lines and the band between them: projections at these efficiencies, not measurements. The diamond is what they are projected from.',
   cost: 'Each length at its fastest configuration, and at its own batch unless one was asked for: steps of other batches are other work. Solid lines: measured; dashed: simulated; dotted: published.',
-  utilization: 'By colour and figure; one scale for all machines of a model. Black: out of memory (OOM); blank: no result. Below: seconds of a step, a line a seqlen. Solid lines: measured; dashed: simulated; dotted: published.',
+  utilization: 'By colour and figure; one scale for all machines of a model. Black: did not fit (no fit); blank: no result. Below: seconds of a step, a line a seqlen. Solid lines: measured; dashed: simulated; dotted: published.',
 };
 // What a tooltip says of a row.
 const tips = {
@@ -28,9 +28,9 @@ const tableElement = (columns, rows) => element('table', {},
   element('tr', {}, ...columns.map(c => element('th', { class: c.text ? null : 'number' }, c.title))),
   ...rows.map(row => element('tr', {}, ...row.map((text, i) => element('td', { class: columns[i].text ? (text.length > 40 ? 'long' : null) : 'number' }, text)))));
 
-// A table is built when it is opened: most never are.
-const tableDetails = (name, table) => {
-  const details = element('details', { id: `${name}-table` }, element('summary', {}, `Table: ${table.title} (${formatCount(table.rows.length, 'row')})`));
+// A table is built when it is opened: most never are. Those that no chart stands above are open from the start.
+const tableDetails = (name, table, open) => {
+  const details = element('details', { id: `${name}-table`, open }, element('summary', {}, `Table: ${table.title} (${formatCount(table.rows.length, 'row')})`));
   details.addEventListener('toggle', () => details.append(
     element('p', { class: 'quiet' }, table.note), element('div', { class: 'scroll', tabindex: '0' }, tableElement(table.columns, table.shown))), { once: true });
   return details;
@@ -81,7 +81,7 @@ const chartSection = section => {
   const made = element('section', { id: kind }, element('h2', {}, heading));
   byId('sections').append(made);
   if (empty !== null) {
-    made.append(element('p', { class: 'empty' }, empty), ...(table.rows.length > 0 ? [tableDetails(kind, table)] : []));
+    made.append(element('p', { class: 'quiet' }, empty), ...(table.rows.length > 0 ? [tableDetails(kind, table)] : []));
     return;
   }
   const place = element('div', { class: choices.some(c => c.figures.length > 1) ? 'figures' : null });
@@ -109,6 +109,6 @@ const sections = reportSections(tables);
 for (const section of sections) chartSection(section);
 for (const [name, table] of Object.entries(tables).filter(([name]) => !sections.some(s => s.kind === name))) {
   byId('sections').append(element('section', { id: name }, element('h2', {}, table.title),
-    table.rows.length > 0 ? tableDetails(name, table) : element('p', { class: 'empty' }, table.empty)));
+    table.rows.length > 0 ? tableDetails(name, table, true) : element('p', { class: 'quiet' }, table.empty)));
 }
 document.documentElement.dataset.ready = '';

@@ -52,7 +52,7 @@ const readTimeline = data => {
   const lanes = data.streams.map(() => []);
   for (let i = 0; i < count; i++) lanes[data.stream[i]].push(i);
   return {
-    title: data.title, facts: data.facts, streams: data.streams, kinds: data.kinds, arenas: data.arenas, lengths: data.lengths,
+    title: data.title, facts: data.facts, said: data.awaited, streams: data.streams, kinds: data.kinds, arenas: data.arenas, lengths: data.lengths,
     count, names, kind: data.kind, stream: data.stream, bytes: data.bytes, waits: data.waits,
     steps: data.steps.map(step => readStep(step, count, lanes)),
   };
@@ -107,7 +107,8 @@ const sumStalls = (model, step) => {
   for (let op = 0; op < model.count; op++) {
     if (step.stall[op] <= 0) continue;
     const awaited = awaitedBy(op, step.awaited[op]);
-    const what = awaited === null ? 'no other op' : model.names[awaited.op].replace(/\/.*| [A-Z]\d.*/, '');
+    const name = awaited === null ? 'no other op' : model.names[awaited.op].replace(/\/.*| [A-Z]\d.*/, '');
+    const what = model.said[name] ?? name;
     const key = `${model.stream[op]} ${what}`;
     const sum = sums.get(key) ?? { stream: model.stream[op], what, time: 0, times: 0, longest: op };
     sum.time += step.stall[op];

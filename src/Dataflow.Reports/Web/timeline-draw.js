@@ -119,13 +119,15 @@ class Drawing {
     const rough = (state.to - state.from) / wanted;
     const power = 10 ** Math.floor(Math.log10(rough));
     const gap = power * [1, 2, 5, 10].find(m => m * power >= rough);
-    c.textAlign = 'left';
     for (let t = Math.ceil(state.from / gap) * gap; t <= state.to; t += gap) {
       const x = Math.round(this.x(t)) + 0.5;
       c.fillStyle = colours.line;
       c.fillRect(x, ruler - 6, 1, this.height);
       c.fillStyle = colours.quiet;
-      c.fillText(formatTime(Math.round(t)), x + 3, ruler / 2);
+      const label = formatTime(Math.round(t));
+      const inside = x + 3 + c.measureText(label).width <= this.width; // the last one stands on its line's other side where it would be cut
+      c.textAlign = inside ? 'left' : 'right';
+      c.fillText(label, inside ? x + 3 : x - 3, ruler / 2);
     }
   }
 
@@ -261,7 +263,7 @@ class Drawing {
     c.strokeStyle = colours['memory-line'];
     c.lineWidth = 1;
     c.stroke();
-    const text = `peak ${formatBytes(step.memory[arena].peak)} of ${formatBytes(limit)}`;
+    const text = `in use at most ${formatBytes(step.memory[arena].peak)} of ${formatBytes(limit)}`;
     const wide = c.measureText(text).width;
     c.fillStyle = colours.page;
     c.fillRect(this.width - wide - 10, top + height - 18, wide + 8, 16);

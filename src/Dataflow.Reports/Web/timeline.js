@@ -52,11 +52,11 @@ const select = op => {
   state.selected = op;
   const panel = byId('selected');
   if (op === null) {
-    panel.replaceChildren(element('h2', {}, 'Nothing selected'), element('p', { class: 'quiet' },
-      'Click an op to see what it waited for. Drag to move; wheel, pinch or + and − to zoom; 0 shows the whole step.'));
+    panel.hidden = true;
     redraw();
     return;
   }
+  panel.hidden = false;
   const rows = [['stream', model.streams[model.stream[op]]]];
   for (const step of model.steps) {
     const duration = step.end[op] - step.start[op];
@@ -105,6 +105,16 @@ const step = by => {
   reveal(matches[match]);
 };
 
+// What the ops do, in the words of a newcomer; shown where a pointer rests, and those of the copies below the lanes.
+const meanings = {
+  Embed: 'looks tokens up in the embedding', EmbedBackward: 'adds up the gradients of the embedding\'s rows', Forward: 'a layer\'s forward pass of a chunk',
+  Head: 'the loss of a chunk, and its gradient', Recompute: 'computes again what the forward did not save', Backward: 'a layer\'s backward pass of a chunk',
+  Norm: 'the global norm of the gradients', Update: 'the optimizer\'s update', Fetch: 'a copy from host to device memory', Save: 'a copy from device to host memory',
+  Zero: 'clears memory', Project: 'keys, values and queries of a chunk', Attend: 'attention of a chunk to one segment of its context', Combine: 'what follows attention in a layer',
+  HeadLoss: 'the loss over a part of the vocabulary', HeadBackward: 'gradients of a part of the vocabulary', ProjectBackward: 'backward of the projections',
+  AttendBackward: 'backward of attention to one segment', CombineBackward: 'backward of what follows attention',
+};
+
 const fillLegend = () => {
   const times = new Map();
   for (let op = 0; op < model.count; op++) {
@@ -112,12 +122,13 @@ const fillLegend = () => {
   }
   byId('legend').append(
     ...[...times].sort((a, b) => b[1] - a[1]).map(([kind, time]) => element('button', {
-      title: 'Search for these', click: () => {
+      title: `${meanings[model.kinds[kind]] ?? ''}; click to search for these`, click: () => {
         byId('search').value = model.kinds[kind].toLowerCase();
         search(byId('search').value);
       },
     }, element('span', { class: 'swatch', style: `background:${colourOf(model.kinds[kind])}` }), `${model.kinds[kind]} ${formatTime(time)}`)),
     element('span', { class: 'row quiet', style: 'margin:0' }, element('span', { class: 'swatch stalled' }), 'stalled'));
+  byId('key').textContent = `${[...times.keys()].map(k => model.kinds[k]).filter(k => k === 'Fetch' || k === 'Save').map(k => `${k}: ${meanings[k]}. `).join('')}Click an op to see what it waited for; drag to move; wheel, pinch or + and − to zoom; 0 shows the whole step.`;
 };
 
 const fillStalls = () => {
@@ -131,7 +142,7 @@ const fillStalls = () => {
         element('td', {}, element('button', { class: 'link', title: 'Show the longest', click: () => reveal(s.longest, at) }, s.what)),
         element('td', { class: 'number' }, formatTime(s.time)),
         element('td', { class: 'number' }, formatPercent(s.time / step.length)),
-        element('td', { class: 'number' }, String(s.times))))));
+        element('td', { class: 'number' }, s.times.toLocaleString('en'))))));
   }));
 };
 

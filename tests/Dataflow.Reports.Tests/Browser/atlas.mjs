@@ -48,7 +48,7 @@ await inBrowser(async (page, opened) => {
   await look(page, 'cell');
   await follow('#timeline');
   await look(page, 'cell-timeline');
-  expect('the timeline of that plan', await page.textContent('h1'), /sequences of \d+ on .*: plan [0-9a-f]{16}/);
+  expect('the timeline of that plan', await page.textContent('h1'), /sequences of [\d,]+ on .*: plan [0-9a-f]{16}/);
   await page.fill('#search', 'update');
   expect('updates are found', await page.textContent('#matches'), /^\d+ ops?, /);
   const length = () => page.evaluate('timeline.state.to - timeline.state.from');

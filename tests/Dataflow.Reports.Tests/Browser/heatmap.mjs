@@ -10,16 +10,20 @@ await inBrowser(async (page, opened) => {
   expect('luminance rises along the colours', rising, true);
   const cell = text => page.locator('#chart text', { hasText: new RegExp(`^${text}$`) }).first();
   await look(page, 'heatmap');
+  expect('no empty panel', await page.isVisible('#plan'), false);
+  await page.setViewportSize({ width: 400, height: 900 });
+  await page.waitForFunction(() => document.querySelector('#chart svg').getBoundingClientRect().width <= 400);
+  await page.setViewportSize({ width: 1280, height: 900 });
   expect('title', await page.textContent('h1'), '8b on h100-sxm, sequences of 8,192 tokens');
 
   // 24 GiB of device and 96 GiB of host memory: 100 * 24 + 7 * 96 + 0.25 tok/s.
-  const box = await cell('3072').boundingBox();
+  const box = await cell('3,072').boundingBox();
   await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
-  await page.waitForSelector('#chart dd >> text=3072 (simulated)');
+  await page.waitForSelector('#chart dd >> text=3,072 (simulated)');
   await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
   expect('the plan of the cell', await page.textContent('#plan h2'), 'host 96 GiB, device 24 GiB');
   expect('its text', await page.textContent('#plan pre'), /parameters of 16 layers stay, 16 travel\nsaves <all> for 24 GiB/);
-  expect('its figure, unrounded', await page.textContent('#plan dl'), /3072\.25 \(simulated\)/);
+  expect('its figure, unrounded', await page.textContent('#plan dl'), /3,072\.25 \(simulated\)/);
   await page.frameLocator('#plan iframe').locator('h1', { hasText: 'sample' }).waitFor();
   await look(page, 'plan');
 
@@ -36,7 +40,7 @@ await inBrowser(async (page, opened) => {
 
   await page.click('summary');
   await page.selectOption('#metric', 'tokens');
-  await page.click('#values button >> text=/^3072$/');
+  await page.click('#values button >> text=/^3,072$/');
   await page.click('#timeline');
   await page.waitForSelector('#view');
   await page.fill('#search', 'forward l07');

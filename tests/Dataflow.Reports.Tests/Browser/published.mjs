@@ -9,7 +9,7 @@ const [head, ...lines] = readFileSync(csv, 'utf8').trim().split(/\r?\n/).map(lin
 const rows = lines.map(line => Object.fromEntries(head.map((name, i) => [name, i === 0 ? line[i] : Number(line[i])])));
 const digits = (value, count) => value.toFixed(Math.max(0, count - 1 - Math.floor(Math.log10(value))));
 const wanted = {
-  tokens: row => row.tok_per_sec >= 1000 ? String(Math.round(row.tok_per_sec)) : digits(row.tok_per_sec, 4),
+  tokens: row => row.tok_per_sec >= 1000 ? Math.round(row.tok_per_sec).toLocaleString('en') : digits(row.tok_per_sec, 4),
   teraflops: row => digits(row.tflops, 4),
   mfu: row => digits(100 * row.mfu, 3),
   hfu: row => digits(100 * row.hfu, 3),

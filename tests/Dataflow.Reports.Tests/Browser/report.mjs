@@ -1,4 +1,4 @@
-// A report: its charts hold what its tables hold, choosers change them, cells that ran out of memory say so, tables open.
+// A report: its charts hold what its tables hold, choosers change them, cells that did not fit say so, tables open.
 import { expect, inBrowser, look } from './browser.mjs';
 
 await inBrowser(async (page, opened) => {
@@ -44,9 +44,9 @@ await inBrowser(async (page, opened) => {
   expect('cost in money', await texts('#cost'), /price/);
 
   expect('a heatmap a machine', await page.locator('#utilization figure').count(), 2);
-  const black = page.locator('#utilization figure >> nth=0').locator('text', { hasText: /^OOM$/ }).first();
+  const black = page.locator('#utilization figure >> nth=0').locator('text', { hasText: /^no fit$/ }).first();
   await black.hover();
-  await page.waitForSelector('dd >> text=out of memory');
+  await page.waitForSelector('dd >> text=did not fit');
   expect('why', await page.locator('dd', { hasText: 'CUDA out of' }).first().textContent(), 'CUDA out of <memory>');
   await page.selectOption('#utilization-choice', { label: 'n on X · measured' });
   expect('one machine', await page.locator('#utilization figure').count(), 1);
@@ -54,7 +54,7 @@ await inBrowser(async (page, opened) => {
   expect('its speed', await texts('#utilization'), /90\.0/);
 
   for (const name of await page.evaluate(() => Object.keys(tables).filter(t => tables[t].rows.length > 0))) {
-    await page.click(`#${name}-table summary`);
+    if (!await page.locator(`#${name}-table`).getAttribute('open').then(open => open !== null)) await page.click(`#${name}-table summary`);
     expect(`rows of ${name}`, await page.locator(`#${name}-table tr`).count(), 1 + await page.evaluate(n => tables[n].rows.length, name));
   }
   expect('what no file has', await page.textContent('#systems'), /No two systems of these files have a cell in common/);

@@ -16,6 +16,25 @@ await inBrowser(async (page, opened) => {
   console.log(`timeline of ${await page.evaluate('timeline.model.count')} ops opened in ${Math.round(opened)} ms; a frame took ${frames[20].toFixed(1)} ms, at most ${frames[39].toFixed(1)} ms`);
   await page.click('#fit');
   await look(page, 'timeline');
+  expect('what fetches and saves are', await page.textContent('#key'), /Fetch: a copy from host to device memory\. Save: a copy from device to host memory\./);
+  expect('no empty panel', await page.isVisible('#selected'), false);
+  expect('stalls in plain words', await page.textContent('#stalls'), /computeparameters to come/);
+  // Labels of the ruler and of the lanes are drawn within the canvas.
+  expect('labels that are cut', await page.evaluate(() => {
+    const { drawing, state } = window.timeline;
+    const c = drawing.context;
+    const fill = c.fillText;
+    const cut = [];
+    c.fillText = (text, x, y) => {
+      const width = c.measureText(text).width;
+      const left = c.textAlign === 'right' ? x - width : x;
+      if (left < 0 || left + width > drawing.width || text.endsWith('…')) cut.push(text);
+      fill.call(c, text, x, y);
+    };
+    drawing.draw(state);
+    c.fillText = fill;
+    return cut.join('; ');
+  }), '');
 
   await page.fill('#search', 'forward l4167');
   expect('matches', await page.textContent('#matches'), /^1 op, 1.000 µs/);

@@ -1,0 +1,48 @@
+namespace Dataflow.Schedules;
+
+/// <summary>What people are shown instead of a schedule's own names: one list for the command line and for pages, so that both say the same words.</summary>
+public static class ShownNames
+{
+    /// <summary>The direction of copies from host memory.</summary>
+    public const string ToDevice = "to device";
+
+    /// <summary>The direction of copies into host memory.</summary>
+    public const string ToHost = "to host";
+
+    /// <summary>Kinds of objects by the first part of their name, in the order in which they are listed.</summary>
+    private static readonly (string Prefix, string Kind)[] Kinds =
+    [
+        ("W", "parameters"), ("G", "gradients"), ("O", "optimizer state"), ("A", "activations"), ("X", "residual stream"),
+        ("KV", "keys and values"), ("KVr", "keys and values"), ("dX", "stream gradients"), ("dH", "head gradients"), ("stats", "logit statistics"),
+        ("dKV", "gradients of keys and values"), ("T", "tokens"), ("loss", "losses"), ("scratch", "scratch"),
+    ];
+
+    /// <summary>What an object of that name is: "W/L05" is of the kind "parameters".</summary>
+    public static string KindOf(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        string prefix = name.Split('/')[0];
+        return Array.Find(Kinds, k => k.Prefix == prefix).Kind ?? prefix;
+    }
+
+    /// <summary>The place of a kind in lists; -1 for one that has none.</summary>
+    public static int OrderOf(string kind) => Array.FindIndex(Kinds, k => k.Kind == kind);
+
+    /// <summary>What an op that is waited for does: "activations to leave", "parameters to come", or the op's own kind where it copies nothing.</summary>
+    /// <param name="kind">Of the object that is copied.</param>
+    public static string Awaited(OpKind op, string? kind) => op switch
+    {
+        OpKind.Fetch => $"{kind} to come",
+        OpKind.Save => $"{kind} to leave",
+        _ => $"{op}",
+    };
+
+    /// <summary>A stream: "to device", "to host", "to device (kv)"; "compute" is said as it is.</summary>
+    public static string OfStream(string stream)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        string[] parts = stream.Split('-', 2);
+        string? direction = parts[0] switch { "h2d" => ToDevice, "d2h" => ToHost, _ => null };
+        return direction is null ? stream : parts.Length > 1 ? $"{direction} ({parts[1]})" : direction;
+    }
+}
