@@ -17,7 +17,7 @@ const formatTime = ns => {
 
 // As the command line writes them: the same size is the same text everywhere.
 const formatBytes = bytes => {
-  const [unit, size, digits] = [['GiB', 2 ** 30, 3], ['MiB', 2 ** 20, 2], ['KiB', 2 ** 10, 1]].find(([, least]) => Math.abs(bytes) >= least) ?? [bytes === 1 ? 'byte' : 'bytes', 1, 0];
+  const [unit, size, digits] = [['GiB', 2 ** 30, 3, 0.1], ['MiB', 2 ** 20, 2, 1], ['KiB', 2 ** 10, 1, 1]].find(([, size, , least]) => Math.abs(bytes) >= least * size) ?? [bytes === 1 ? 'byte' : 'bytes', 1, 0];
   return `${(bytes / size).toFixed(digits)} ${unit}`;
 };
 
