@@ -31,8 +31,6 @@ public class GeometryLimitsTests
         { "VocabularyBlocks", 3, "blocks of 128 are 2" },
     };
 
-    private static readonly JsonSerializerOptions s_written = new() { IgnoreReadOnlyProperties = true };
-
     [Theory]
     [MemberData(nameof(Faults))]
     public void A_field_outside_its_limits_is_a_fault(string field, int value, string part)
