@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Dataflow.Model;
 using Dataflow.Runtime;
@@ -82,21 +83,35 @@ public sealed class Trainer
     /// <summary>The weights that updates add to, where the parameters are these rounded; between steps. Null where the recipe has none, or the workload updates nothing.</summary>
     public IWeightSource? MasterWeights { get; }
 
-    /// <summary>Sets the moments as they were after that many steps.</summary>
-    public void LoadMoments(IWeightSource first, IWeightSource second, int stepsDone)
+    /// <summary>All that a checkpoint holds of the run, where it is; between steps.</summary>
+    public TrainingState State => new(workload.Recipe, Weights, FirstMoments, SecondMoments, MasterWeights);
+
+    /// <summary>
+    /// Sets all state as it was after that many steps. The parts are read side by side, each in the order of its elements, once: so files are
+    /// read at the disk's rate and checked on the way.
+    /// </summary>
+    public void Load(TrainingState saved, int stepsDone)
     {
-        var type = workload.Recipe.Moments;
-        byte[] staging = new byte[PieceElements * type.Size()];
-        foreach (var weights in ParameterObject.All(workload.Model))
+        ClearOptimizer();
+        var recipe = workload.Recipe;
+        var parts = new List<Action>
         {
-            foreach (var (begin, count) in Pieces(weights.Layout(workload.Model).ElementCount))
-            {
-                var bytes = staging.AsSpan(0, checked((int)(count * type.Size())));
-                first.Read(weights, begin, bytes, type);
-                firstMoments.Write(weights, begin, bytes);
-                second.Read(weights, begin, bytes, type);
-                secondMoments.Write(weights, begin, bytes);
-            }
+            () => LoadInOrder(saved.Weights, recipe.Parameters, parameters.Write),
+            () => LoadInOrder(saved.FirstMoments, recipe.Moments, firstMoments.Write),
+            () => LoadInOrder(saved.SecondMoments, recipe.Moments, secondMoments.Write),
+        };
+        if (master is not null)
+        {
+            parts.Add(() => LoadInOrder(saved.MasterWeights!, recipe.TypeOf(OptimizerPart.Master), master.Write));
+        }
+
+        try
+        {
+            Parallel.Invoke([.. parts]);
+        }
+        catch (AggregateException e)
+        {
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
         }
 
         StepsDone = stepsDone;
@@ -153,6 +168,20 @@ public sealed class Trainer
             write(piece.Object, piece.First, bytes);
             return staging;
         }, _ => { });
+    }
+
+    private void LoadInOrder(IWeightSource source, DType type, ElementWriter write)
+    {
+        byte[] staging = new byte[PieceElements * type.Size()];
+        foreach (var weights in ParameterObject.All(workload.Model))
+        {
+            foreach (var (begin, count) in Pieces(weights.Layout(workload.Model).ElementCount))
+            {
+                var bytes = staging.AsSpan(0, checked((int)(count * type.Size())));
+                source.Read(weights, begin, bytes, type);
+                write(weights, begin, bytes);
+            }
+        }
     }
 
     private double Run(Executor steps, in StepArguments arguments, int counted)

@@ -66,6 +66,13 @@ public sealed class Checkpoint : IDisposable
         }
     }
 
+    /// <summary>An open safetensors file, which is closed with this, or now if it is none.</summary>
+    internal static Checkpoint Of(ReadOnlyFile file)
+    {
+        var tensors = SafetensorsFile.Of(file);
+        return new Checkpoint(file.Path, [tensors], tensors.Tensors.ToDictionary(t => t.Name));
+    }
+
     /// <summary>Refuses a checkpoint that does not hold exactly the tensors of a model, naming what is missing, unexpected or of a wrong shape.</summary>
     /// <remarks>A tied model's checkpoint may repeat the table as lm_head.weight, and old ones hold rotary frequencies: both are not read.</remarks>
     /// <exception cref="UserErrorException">It does not fit.</exception>

@@ -8,23 +8,44 @@ public static class CheckpointWriter
 {
     private const int PieceElements = 1 << 18;
 
-    /// <summary>Writes one safetensors file with the tensors of <see cref="WeightNames"/>. All or nothing, as <see cref="AtomicFile"/>.</summary>
+    /// <summary>
+    /// Writes one safetensors file with the tensors of <see cref="WeightNames"/>. All or nothing, as <see cref="AtomicFile"/>; values that
+    /// are not finite are of no use to anyone, and nothing is written of them.
+    /// </summary>
     /// <param name="path">Its final name; the folder must exist.</param>
     /// <param name="weights">The values.</param>
     /// <param name="type">Of the numbers in the file: fp32 or bf16.</param>
     /// <param name="metadata">Free text for the head.</param>
     /// <exception cref="UserErrorException">It cannot be written.</exception>
+    /// <exception cref="NotFiniteException">Some value is not finite.</exception>
     public static void Write(string path, IWeightSource weights, DType type, IReadOnlyDictionary<string, string>? metadata = null)
     {
-        var bindings = WeightNames.Enumerate(weights.Model);
-        using var writer = SafetensorsWriter.Create(path, [.. bindings.Select(b => new TensorToWrite(b.Name, b.Shape, type))], metadata);
+        using var writer = SafetensorsWriter.Create(path, Tensors(weights.Model, type), metadata);
+        Fill(writer, weights, type, CancellationToken.None);
+        if (writer.NotFinite.Count > 0)
+        {
+            throw new NotFiniteException($"{path} was not written: {NotFiniteException.Describe(writer.NotFinite)}; training has diverged, go on from an earlier checkpoint or with a smaller --lr");
+        }
+
+        writer.Complete();
+    }
+
+    /// <summary>The tensors of a model as a file of that type holds them.</summary>
+    internal static IReadOnlyList<TensorToWrite> Tensors(ModelConfig model, DType type) =>
+        [.. WeightNames.Enumerate(model).Select(b => new TensorToWrite(b.Name, b.Shape, type))];
+
+    /// <summary>Writes all tensors of a model, a piece at a time.</summary>
+    /// <exception cref="OperationCanceledException">That was asked for, between two pieces.</exception>
+    internal static void Fill(SafetensorsWriter writer, IWeightSource weights, DType type, CancellationToken cancel)
+    {
         byte[] piece = ArrayPool<byte>.Shared.Rent(PieceElements * (int)type.Size());
         try
         {
-            foreach (var binding in bindings)
+            foreach (var binding in WeightNames.Enumerate(weights.Model))
             {
                 for (long done = 0; done < binding.ElementCount; done += PieceElements)
                 {
+                    cancel.ThrowIfCancellationRequested();
                     int count = (int)Math.Min(PieceElements, binding.ElementCount - done);
                     var elements = piece.AsSpan(0, count * (int)type.Size());
                     weights.Read(binding.Object, binding.ElementOffset + done, elements, type);
@@ -36,8 +57,6 @@ public static class CheckpointWriter
         {
             ArrayPool<byte>.Shared.Return(piece);
         }
-
-        writer.Complete();
     }
 
     /// <summary>

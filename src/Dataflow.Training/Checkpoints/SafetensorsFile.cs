@@ -28,9 +28,11 @@ public sealed class SafetensorsFile : IDisposable
 
     /// <summary>Opens a file and checks its head, and that its tensors exactly fill it.</summary>
     /// <exception cref="Dataflow.Model.UserErrorException">No such file, not readable, not a safetensors file, or damaged.</exception>
-    public static SafetensorsFile Open(string path)
+    public static SafetensorsFile Open(string path) => Of(ReadOnlyFile.Open(path));
+
+    /// <summary>An open file, which is closed with this, or now if it is no such file.</summary>
+    internal static SafetensorsFile Of(ReadOnlyFile file)
     {
-        var file = ReadOnlyFile.Open(path);
         try
         {
             return new SafetensorsFile(file, SafetensorsHeader.Read(file));

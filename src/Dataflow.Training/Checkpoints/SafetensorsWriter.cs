@@ -23,6 +23,7 @@ public sealed class SafetensorsWriter : IDisposable
 
     private readonly AtomicFile _file;
     private readonly IReadOnlyList<TensorToWrite> _tensors;
+    private readonly List<string> _notFinite = [];
     private int _current;
     private long _written;
 
@@ -32,6 +33,13 @@ public sealed class SafetensorsWriter : IDisposable
         _tensors = tensors;
     }
 
+    /// <summary>Names of the tensors, of what is written so far, that hold an infinity or a NaN.</summary>
+    public IReadOnlyList<string> NotFinite => _notFinite;
+
+    /// <summary>Of the file as it will be.</summary>
+    internal static Bytes LengthOf(IReadOnlyList<TensorToWrite> tensors, IReadOnlyDictionary<string, string>? metadata = null) =>
+        new(Head(tensors, metadata).Length + DataLength(tensors));
+
     /// <summary>Starts a file.</summary>
     /// <param name="path">The final name; its folder must exist.</param>
     /// <param name="tensors">In file order; of type fp32 or bf16.</param>
@@ -40,11 +48,10 @@ public sealed class SafetensorsWriter : IDisposable
     public static SafetensorsWriter Create(string path, IReadOnlyList<TensorToWrite> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         byte[] head = Head(tensors, metadata);
-        var length = new Bytes(head.Length + tensors.Sum(t => t.Count * t.Type.Size()));
-        return Start(AtomicFile.Create(path, length), head, tensors);
+        return Start(AtomicFile.Create(path, new Bytes(head.Length + DataLength(tensors))), head, tensors);
     }
 
-    /// <summary>On a file of the caller's, for tests that make writes fail.</summary>
+    /// <summary>On a file of the caller's: one that is checksummed, or whose writes a test makes fail.</summary>
     internal static SafetensorsWriter Create(AtomicFile file, IReadOnlyList<TensorToWrite> tensors) => Start(file, Head(tensors, null), tensors);
 
     /// <summary>Appends elements of the tensor that is next; <paramref name="name"/> must be its name.</summary>
@@ -68,7 +75,7 @@ public sealed class SafetensorsWriter : IDisposable
 
         if (type == tensor.Type)
         {
-            _file.Write(elements);
+            WriteStored(elements, type);
         }
         else
         {
@@ -153,6 +160,8 @@ public sealed class SafetensorsWriter : IDisposable
         return head;
     }
 
+    private static long DataLength(IReadOnlyList<TensorToWrite> tensors) => tensors.Sum(t => checked(t.Count * t.Type.Size()));
+
     private static void WriteNumbers(Utf8JsonWriter json, string key, IReadOnlyList<long> numbers)
     {
         json.WriteStartArray(key);
@@ -174,6 +183,17 @@ public sealed class SafetensorsWriter : IDisposable
         }
     }
 
+    private void WriteStored(ReadOnlySpan<byte> elements, DType type)
+    {
+        string name = _tensors[_current].Name;
+        if ((_notFinite.Count == 0 || _notFinite[^1] != name) && !FiniteNumbers.AreAll(elements, type))
+        {
+            _notFinite.Add(name);
+        }
+
+        _file.Write(elements);
+    }
+
     private void WriteConverted(ReadOnlySpan<byte> elements, DType from, DType to)
     {
         int fromSize = (int)from.Size();
@@ -185,7 +205,7 @@ public sealed class SafetensorsWriter : IDisposable
                 int count = Math.Min(PieceElements, elements.Length / fromSize);
                 var converted = piece.AsSpan(0, count * (int)to.Size());
                 ElementConversion.Convert(elements[..(count * fromSize)], from.Stored(), converted, to);
-                _file.Write(converted);
+                WriteStored(converted, to);
                 elements = elements[(count * fromSize)..];
             }
         }

@@ -10,15 +10,15 @@ namespace Dataflow.Training;
 /// </summary>
 public sealed class AtomicFile : IDisposable
 {
-    private const int BufferBytes = 1 << 16;
-
+    private readonly IDisk _disk;
     private readonly string _final;
     private readonly string _temporary;
     private readonly Stream _content;
     private State _state = State.Writing;
 
-    private AtomicFile(string path, string final, string temporary, Stream content)
+    private AtomicFile(IDisk disk, string path, string final, string temporary, Stream content)
     {
+        _disk = disk;
         Path = path;
         _final = final;
         _temporary = temporary;
@@ -38,15 +38,23 @@ public sealed class AtomicFile : IDisposable
     /// <summary>Bytes written so far.</summary>
     public long Length { get; private set; }
 
+    /// <summary>Of the bytes written so far; computed only if it was asked for before the first.</summary>
+    internal FileChecksum? Checksum { get; set; }
+
     /// <summary>
     /// Starts a file. Leftovers of earlier writers of the same path that were killed are deleted.
     /// </summary>
     /// <param name="path">The final name; its folder must exist.</param>
     /// <param name="expected">If known, the final length: a disk without that much room is refused before anything is written.</param>
-    public static AtomicFile Create(string path, Bytes? expected = null) => Create(path, expected, OpenNew);
+    public static AtomicFile Create(string path, Bytes? expected = null) => Create(path, expected, Disk.Real);
+
+    /// <summary>On a disk that tests can make fail.</summary>
+    internal static AtomicFile Create(string path, Bytes? expected, IDisk disk) => Create(path, expected, disk, disk.CreateFile);
 
     /// <summary>With a way to open the temporary file of one's own, for tests that make writes fail.</summary>
-    internal static AtomicFile Create(string path, Bytes? expected, Func<string, Stream> open)
+    internal static AtomicFile Create(string path, Bytes? expected, Func<string, Stream> open) => Create(path, expected, Disk.Real, open);
+
+    private static AtomicFile Create(string path, Bytes? expected, IDisk disk, Func<string, Stream> open)
     {
         try
         {
@@ -63,14 +71,14 @@ public sealed class AtomicFile : IDisposable
 
             string folder = System.IO.Path.GetDirectoryName(final)!;
             string prefix = $".{System.IO.Path.GetFileName(final)}.";
-            DeleteLeftovers(folder, prefix);
+            DeleteLeftovers(disk, folder, prefix);
             if (expected is { } length && new DriveInfo(folder).AvailableFreeSpace is var free && length.Value > free)
             {
                 throw new UserErrorException($"{path} cannot be written: disk full; it needs {length} and {new Bytes(free)} are free");
             }
 
             string temporary = System.IO.Path.Combine(folder, $"{prefix}{Guid.NewGuid():N}.tmp");
-            return new AtomicFile(path, final, temporary, open(temporary));
+            return new AtomicFile(disk, path, final, temporary, open(temporary));
         }
         catch (Exception e) when (FileErrors.IsFileError(e) || e is ArgumentException)
         {
@@ -94,6 +102,7 @@ public sealed class AtomicFile : IDisposable
         {
             _content.Write(bytes);
             Length += bytes.Length;
+            Checksum?.Append(bytes);
         }
         catch (Exception e) when (FileErrors.IsFileError(e))
         {
@@ -108,19 +117,11 @@ public sealed class AtomicFile : IDisposable
         Require(State.Writing);
         try
         {
-            if (_content is FileStream file)
-            {
-                file.Flush(flushToDisk: true);
-            }
-            else
-            {
-                _content.Flush();
-            }
-
+            _disk.FlushFile(_content);
             _content.Dispose();
-            File.Move(_temporary, _final, overwrite: true);
+            _disk.RenameFile(_temporary, _final);
             _state = State.Committed;
-            FolderSync.Flush(System.IO.Path.GetDirectoryName(_final)!);
+            _disk.FlushFolder(System.IO.Path.GetDirectoryName(_final)!);
         }
         catch (Exception e) when (FileErrors.IsFileError(e))
         {
@@ -142,14 +143,8 @@ public sealed class AtomicFile : IDisposable
         }
     }
 
-    private static FileStream OpenNew(string temporary)
-    {
-        FileSizeLimit.MakeItAnError();
-        return new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, BufferBytes);
-    }
-
     /// <summary>A writer holds its temporary file locked, so one that can be opened alone has no writer any more.</summary>
-    private static void DeleteLeftovers(string folder, string prefix)
+    private static void DeleteLeftovers(IDisk disk, string folder, string prefix)
     {
         foreach (string leftover in Directory.EnumerateFiles(folder, prefix + "*.tmp"))
         {
@@ -159,7 +154,7 @@ public sealed class AtomicFile : IDisposable
                 {
                 }
 
-                File.Delete(leftover);
+                disk.DeleteFile(leftover);
             }
             catch (Exception e) when (FileErrors.IsFileError(e))
             {
@@ -182,7 +177,7 @@ public sealed class AtomicFile : IDisposable
 
         try
         {
-            File.Delete(_temporary);
+            _disk.DeleteFile(_temporary);
         }
         catch (Exception e) when (FileErrors.IsFileError(e))
         {

@@ -11,12 +11,14 @@ namespace Dataflow.Training;
 internal sealed class ReadOnlyFile : IDisposable
 {
     private readonly SafeFileHandle _handle;
+    private readonly InOrderChecksum? _checksum;
 
-    private ReadOnlyFile(string path, SafeFileHandle handle, long length)
+    private ReadOnlyFile(string path, SafeFileHandle handle, long length, InOrderChecksum? checksum)
     {
         Path = path;
         _handle = handle;
         Length = length;
+        _checksum = checksum;
     }
 
     /// <summary>As the user gave it.</summary>
@@ -26,7 +28,12 @@ internal sealed class ReadOnlyFile : IDisposable
     public long Length { get; }
 
     /// <summary>Opens a regular file.</summary>
-    public static ReadOnlyFile Open(string path)
+    public static ReadOnlyFile Open(string path) => Open(path, null);
+
+    /// <summary>Opens a regular file whose checksum is computed as it is read; reads should be in order.</summary>
+    public static ReadOnlyFile OpenChecked(string path) => Open(path, new InOrderChecksum());
+
+    private static ReadOnlyFile Open(string path, InOrderChecksum? checksum)
     {
         if (Directory.Exists(path))
         {
@@ -42,7 +49,7 @@ internal sealed class ReadOnlyFile : IDisposable
         try
         {
             handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            return new ReadOnlyFile(path, handle, RandomAccess.GetLength(handle));
+            return new ReadOnlyFile(path, handle, RandomAccess.GetLength(handle), checksum);
         }
         catch (Exception e) when (FileErrors.IsFileError(e) || e is ArgumentException)
         {
@@ -54,14 +61,7 @@ internal sealed class ReadOnlyFile : IDisposable
     /// <summary>The whole of a text file, which must be UTF-8 (a byte order mark is dropped) and at most <paramref name="most"/> long.</summary>
     public static string ReadText(string path, Bytes most)
     {
-        using var file = Open(path);
-        if (file.Length > most.Value)
-        {
-            throw new UserErrorException($"{path} has {new Bytes(file.Length)}, far too much for a file of this kind (at most {most})");
-        }
-
-        var bytes = new byte[file.Length];
-        file.Read(0, bytes);
+        byte[] bytes = ReadBytes(path, most);
         try
         {
             return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes).TrimStart('\uFEFF');
@@ -72,8 +72,41 @@ internal sealed class ReadOnlyFile : IDisposable
         }
     }
 
+    /// <summary>The whole of a file, which must be at most <paramref name="most"/> long.</summary>
+    public static byte[] ReadBytes(string path, Bytes most)
+    {
+        using var file = Open(path);
+        if (file.Length > most.Value)
+        {
+            throw new UserErrorException($"{path} has {new Bytes(file.Length)}, far too much for a file of this kind (at most {most})");
+        }
+
+        var bytes = new byte[file.Length];
+        file.Read(0, bytes);
+        return bytes;
+    }
+
     /// <summary>Fills <paramref name="destination"/> from the byte at <paramref name="offset"/> on.</summary>
     public void Read(long offset, Span<byte> destination)
+    {
+        if (_checksum is null)
+        {
+            ReadUnchecked(offset, destination);
+        }
+        else
+        {
+            _checksum.Read(offset, destination, ReadUnchecked);
+        }
+    }
+
+    /// <summary>Of a file opened by <see cref="OpenChecked"/>, after reading what has not been read.</summary>
+    /// <param name="pieceBytes">Read at a time.</param>
+    public string ChecksumToEnd(int pieceBytes) => _checksum!.ToEnd(Length, pieceBytes, ReadUnchecked);
+
+    /// <inheritdoc/>
+    public void Dispose() => _handle.Dispose();
+
+    private void ReadUnchecked(long offset, Span<byte> destination)
     {
         try
         {
@@ -94,7 +127,4 @@ internal sealed class ReadOnlyFile : IDisposable
             throw FileErrors.Unreadable(Path, e);
         }
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => _handle.Dispose();
 }

@@ -1,0 +1,117 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Dataflow.Model;
+
+namespace Dataflow.Training;
+
+/// <summary>Of one file of a checkpoint.</summary>
+/// <param name="Length">Bytes.</param>
+/// <param name="Checksum"><see cref="FileChecksum.Text"/>.</param>
+internal sealed record StoredFile(long Length, string Checksum);
+
+/// <summary>
+/// What state.json says. Its first member is the checksum of the text itself, in which that member's digits are zeros, so that no bit of it can
+/// change unnoticed; the text names its own folder, so that a copy under another name is no checkpoint of the run.
+/// </summary>
+internal sealed record CheckpointState(
+    string Checksum, string Format, string Folder, int Step, ulong Seed, string Recipe, Geometry Geometry, double? Score, IReadOnlyList<string> NotFinite,
+    IReadOnlyDictionary<string, string> Settings, IReadOnlyDictionary<string, StoredFile> Files)
+{
+    /// <summary>The member <see cref="Format"/> of what this program writes.</summary>
+    public const string CurrentFormat = "dataflow checkpoint 2";
+
+    private const int Block = 4096;
+    private const int MostNotFinite = 20;
+    private static ReadOnlySpan<byte> Head => "{\n  \"Checksum\": \""u8;
+
+    private static ReadOnlySpan<byte> EarlyHead => "{\n  \"Step\": "u8;
+
+    private static readonly string NoChecksum = new('0', FileChecksum.TextLength);
+    private static readonly Bytes Largest = new(16 << 20);
+
+    // What follows from a geometry is not part of the file.
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        IgnoreReadOnlyProperties = true,
+        WriteIndented = true,
+        NewLine = "\n",
+        AllowDuplicateProperties = false,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        RespectRequiredConstructorParameters = true,
+        RespectNullableAnnotations = true,
+    };
+
+    /// <summary>Where the run was.</summary>
+    [JsonIgnore]
+    public TrainingProgress Progress => new(Step, Seed, Recipe, Geometry) { Settings = Settings };
+
+    /// <summary>What is to be written with a save.</summary>
+    public static CheckpointState Of(
+        CheckpointName name, TrainingProgress progress, double? score, IReadOnlyList<string> notFinite, IReadOnlyDictionary<string, StoredFile> files) => new(
+            NoChecksum, CurrentFormat, name.ToString(), progress.Step, progress.Seed, progress.Recipe, progress.Geometry,
+            score is { } s && double.IsFinite(s) ? s : null, [.. notFinite.Take(MostNotFinite)], progress.Settings, files);
+
+    /// <summary>Whether a save would say the same.</summary>
+    public bool IsOf(TrainingProgress progress, double? score) => (Step, Seed, Recipe, Geometry) == (progress.Step, progress.Seed, progress.Recipe, progress.Geometry)
+        && Score.Equals(score) && Settings.SequenceEqual(progress.Settings);
+
+    /// <summary>The file: padded to whole blocks, so that its length does not depend on the numbers in it.</summary>
+    public byte[] Write()
+    {
+        string text = JsonSerializer.Serialize(this with { Checksum = NoChecksum }, Json);
+        int length = Encoding.UTF8.GetByteCount(text) + 1;
+        byte[] bytes = Encoding.UTF8.GetBytes(text + new string(' ', ((length + Block - 1) / Block * Block) - length) + "\n");
+        Encoding.ASCII.GetBytes(FileChecksum.Of(bytes)).CopyTo(bytes, Head.Length);
+        return bytes;
+    }
+
+    /// <summary>Reads and checks the file in a folder.</summary>
+    /// <exception cref="DamagedCheckpointException">It is not there, not of this format, or not as it was written.</exception>
+    public static CheckpointState Read(string folder)
+    {
+        string path = Path.Combine(folder, CheckpointFiles.State);
+        byte[] text;
+        try
+        {
+            text = ReadOnlyFile.ReadBytes(path, Largest);
+        }
+        catch (UserErrorException e)
+        {
+            throw new DamagedCheckpointException(e.Message);
+        }
+
+        if (!text.AsSpan().StartsWith(Head) || text.Length < Head.Length + FileChecksum.TextLength)
+        {
+            throw new DamagedCheckpointException(text.AsSpan().StartsWith(EarlyHead)
+                ? $"{folder} was saved by an early version of this program, without checksums: it can be used as a model, but its run cannot be gone on with"
+                : $"{path} is damaged");
+        }
+
+        var digits = text.AsSpan(Head.Length, FileChecksum.TextLength);
+        string checksum = Encoding.ASCII.GetString(digits);
+        digits.Fill((byte)'0');
+        return FileChecksum.Of(text) == checksum ? Parse(text, path) : throw new DamagedCheckpointException($"{path} is damaged: its checksum does not agree");
+    }
+
+    /// <summary>What is in a text whose checksum agrees: it may still be of a later version, or edited and signed.</summary>
+    private static CheckpointState Parse(byte[] text, string path)
+    {
+        try
+        {
+            var state = JsonSerializer.Deserialize<CheckpointState>(text, Json) ?? throw new DamagedCheckpointException($"{path} is empty");
+            string[] faults =
+            [
+                .. state.Format == CurrentFormat ? [] : new[] { $"its format is '{state.Format}', not '{CurrentFormat}'" },
+                .. state.Step > 0 ? [] : new[] { $"its step is {state.Step}" },
+                .. Model.Recipe.All.Any(r => r.Name == state.Recipe) ? [] : new[] { $"its recipe is '{state.Recipe}'" },
+                .. GeometryLimits.Fault(state.Geometry) is { } fault ? new[] { fault } : [],
+            ];
+            return faults.Length == 0 ? state : throw new DamagedCheckpointException($"{path} cannot be used: {string.Join("; ", faults)}");
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
+        {
+            throw new DamagedCheckpointException($"{path} cannot be used: {e.Message.Split('\n')[0]}");
+        }
+    }
+}
