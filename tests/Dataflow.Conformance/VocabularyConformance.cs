@@ -50,12 +50,13 @@ public abstract class VocabularyConformance<TDevice> : ConformanceSuite<TDevice>
             trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW);
         }
 
-        TrainingCheckpoint.Save(folder, trainer, new TrainingProgress(2, 0, "fp32", before.Workload.Geometry), Recipe.Fp32);
-        var (newest, progress) = TrainingCheckpoint.Newest(folder);
-        Assert.Equal(before.Workload.Geometry, progress.Geometry);
+        using var store = CheckpointStore.Open(folder, keep: 1, Assert.Fail);
+        store.Save(trainer.State, new TrainingProgress(2, 0, "fp32", before.Workload.Geometry));
+        var newest = CheckpointSearch.Find(folder, Assert.Fail);
+        Assert.Equal(before.Workload.Geometry, newest.Progress.Geometry);
         using var other = Device.Open(after.Schedule, after.Workload, 0);
         var resumed = golden.Trainer(after, other);
-        TrainingCheckpoint.Load(newest, resumed, progress);
+        store.Load(newest, resumed);
         AssertSame(trainer.Weights, resumed.Weights);
         AssertSame(trainer.FirstMoments, resumed.FirstMoments);
         AssertSame(trainer.SecondMoments, resumed.SecondMoments);

@@ -24,7 +24,9 @@ public static class CheckpointWriter
         Fill(writer, weights, type, CancellationToken.None);
         if (writer.NotFinite.Count > 0)
         {
-            throw new NotFiniteException($"{path} was not written: {NotFiniteException.Describe(writer.NotFinite)}; training has diverged, go on from an earlier checkpoint or with a smaller --lr");
+            throw new NotFiniteException(
+                $"{path} was not written: {NotFiniteException.Describe(writer.NotFinite)}; "
+                + "training has diverged, go on from an earlier checkpoint or with a smaller --lr");
         }
 
         writer.Complete();

@@ -4,7 +4,9 @@ using Dataflow.Model;
 
 namespace Dataflow.Training;
 
-/// <summary>Finds infinities and NaNs: numbers whose exponent bits are all set. Vectors at a time, about as fast as memory is read.</summary>
+/// <summary>
+/// Finds infinities and NaNs: numbers whose exponent bits are all set. Vectors at a time, about as fast as memory is read.
+/// </summary>
 internal static class FiniteNumbers
 {
     private const uint Exponent32 = 0x7F800000;

@@ -1,8 +1,8 @@
 namespace Dataflow.Training;
 
 /// <summary>
-/// The checksum of a file that is read anyway: each byte is added when it is first read. Reads in order cost nothing more; what a read jumps
-/// over is read first, and what was read before is not added again.
+/// The checksum of a file that is read anyway: each byte is added when it is first read. Reads in order cost nothing more; what a read
+/// jumps over is read first, and what was read before is not added again.
 /// </summary>
 internal sealed class InOrderChecksum
 {

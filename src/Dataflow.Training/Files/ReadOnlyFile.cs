@@ -58,7 +58,9 @@ internal sealed class ReadOnlyFile : IDisposable
         }
     }
 
-    /// <summary>The whole of a text file, which must be UTF-8 (a byte order mark is dropped) and at most <paramref name="most"/> long.</summary>
+    /// <summary>
+    /// The whole of a text file, which must be UTF-8 (a byte order mark is dropped) and at most <paramref name="most"/> long.
+    /// </summary>
     public static string ReadText(string path, Bytes most)
     {
         byte[] bytes = ReadBytes(path, most);

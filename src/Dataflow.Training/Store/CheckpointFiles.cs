@@ -13,8 +13,8 @@ internal enum CheckpointPart
 }
 
 /// <summary>
-/// The files of a checkpoint's folder: a model folder as other programs read it (config.json, model.safetensors), both moments and the master
-/// weights if there are any under the weights' names, and state.json.
+/// The files of a checkpoint's folder: a model folder as other programs read it (config.json, model.safetensors), both moments and the
+/// master weights if there are any under the weights' names, and state.json.
 /// </summary>
 internal static class CheckpointFiles
 {
@@ -23,7 +23,7 @@ internal static class CheckpointFiles
 
     /// <summary>The files with tensors, in the order in which they are written.</summary>
     public static IReadOnlyList<CheckpointPart> Parts(Recipe recipe) =>
-        [CheckpointPart.Weights, CheckpointPart.FirstMoments, CheckpointPart.SecondMoments, .. recipe.Master is null ? [] : new[] { CheckpointPart.MasterWeights }];
+        [.. Enum.GetValues<CheckpointPart>().Where(part => part != CheckpointPart.MasterWeights || recipe.Master is not null)];
 
     /// <summary>The file's name.</summary>
     public static string Name(CheckpointPart part) => part switch

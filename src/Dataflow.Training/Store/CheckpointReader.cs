@@ -3,7 +3,8 @@ using Dataflow.Model;
 namespace Dataflow.Training;
 
 /// <summary>
-/// The content of a checkpoint, checked as it is read: each file is read once, in order, and its checksum is computed on the way. Only after
+/// The content of a checkpoint, checked as it is read: each file is read once, in order, and its checksum is computed on the way. Only
+/// after
 /// <see cref="Confirm()"/> is what was read known to be what was saved.
 /// </summary>
 internal sealed class CheckpointReader : IDisposable

@@ -6,8 +6,8 @@ namespace Dataflow.Training;
 public static class CheckpointSearch
 {
     /// <summary>
-    /// The newest good checkpoint below a folder, or the checkpoint that the folder itself is (whatever its name, finite or not). Checked are its
-    /// description, its files' lengths and its config; the rest is checked by <see cref="Load"/>.
+    /// The newest good checkpoint below a folder, or the checkpoint that the folder itself is (whatever its name, finite or not). Checked
+    /// are its description, its files' lengths and its config; the rest is checked by <see cref="Load"/>.
     /// </summary>
     /// <param name="folder">As given to --checkpoint or --resume.</param>
     /// <param name="notice">Told, in a sentence each, of newer ones that cannot be used.</param>
@@ -23,18 +23,20 @@ public static class CheckpointSearch
         var found = Newest(folder, _ => true, refused.Add)
             ?? throw new UserErrorException(refused.Count == 0
                 ? $"{folder} holds no checkpoint to resume from; start without --resume, or name the folder that was given to --checkpoint"
-                : $"{folder} holds no checkpoint that can be resumed from: {refused[0]}{(refused.Count > 1 ? $", and {refused.Count - 1} older ones cannot be used either" : "")}");
+                : $"{folder} holds no checkpoint that can be resumed from: {refused[0]}"
+                    + (refused.Count > 1 ? $", and {refused.Count - 1} older ones cannot be used either" : ""));
         refused.ForEach(why => notice($"{why}; the newest good checkpoint is {found.Folder}"));
         return found;
     }
 
     /// <summary>
-    /// Puts a checkpoint into a trainer. If its content turns out to be damaged, the next older one beside it that is of the same run takes its place,
-    /// and that is said.
+    /// Puts a checkpoint into a trainer. If its content turns out to be damaged, the next older one beside it that is of the same run takes
+    /// its place, and that is said.
     /// </summary>
     /// <returns>The one that was loaded.</returns>
     /// <exception cref="UserErrorException">It does not fit the model, or it is damaged and there is no other.</exception>
-    public static StoredCheckpoint Load(StoredCheckpoint checkpoint, Trainer trainer, Action<string> notice) => Load(checkpoint, trainer, notice, []);
+    public static StoredCheckpoint Load(StoredCheckpoint checkpoint, Trainer trainer, Action<string> notice) =>
+        Load(checkpoint, trainer, notice, []);
 
     /// <summary>Adds the full paths of those that are damaged to a set.</summary>
     internal static StoredCheckpoint Load(StoredCheckpoint checkpoint, Trainer trainer, Action<string> notice, HashSet<string> damaged)
@@ -52,7 +54,9 @@ public static class CheckpointSearch
                 var older = next.Name is { IsFinite: true } ? OlderOf(next, damaged) : null;
                 if (older is null)
                 {
-                    throw new UserErrorException($"{e.Message}, and there is no older checkpoint of this run to go on from; start without --resume, or name another checkpoint");
+                    throw new UserErrorException(
+                        $"{e.Message}, and there is no older checkpoint of this run to go on from; "
+                        + "start without --resume, or name another checkpoint");
                 }
 
                 notice($"{e.Message}; going on from {older.Folder}");
@@ -79,7 +83,7 @@ public static class CheckpointSearch
     /// <summary>The newest below a folder that can be used and that a condition holds for; null if there is none.</summary>
     internal static StoredCheckpoint? Newest(string folder, Func<StoredCheckpoint, bool> condition, Action<string> refused)
     {
-        foreach (string path in Folders(folder))
+        foreach (var (path, _) in Named(folder).Where(c => c.Name.IsFinite))
         {
             try
             {
@@ -105,7 +109,7 @@ public static class CheckpointSearch
     /// <summary>All that can be used, finite or not, newest first.</summary>
     internal static IEnumerable<StoredCheckpoint> All(string folder)
     {
-        foreach (string path in Named(folder))
+        foreach (var (path, _) in Named(folder))
         {
             StoredCheckpoint? found = null;
             try
@@ -127,15 +131,24 @@ public static class CheckpointSearch
     private static StoredCheckpoint? OlderOf(StoredCheckpoint damaged, HashSet<string> all)
     {
         var progress = damaged.Progress;
-        bool Fits(StoredCheckpoint other) => !all.Contains(Path.GetFullPath(other.Folder)) && other.Progress is var p && p.Step <= progress.Step
-            && p.Geometry == progress.Geometry && p.Recipe == progress.Recipe && p.Seed == progress.Seed;
+        bool Fits(StoredCheckpoint other) => !all.Contains(Path.GetFullPath(other.Folder))
+            && other.Progress is var p && p.Step <= progress.Step
+            && (p.Geometry, p.Recipe, p.Seed) == (progress.Geometry, progress.Recipe, progress.Seed);
         return Newest(damaged.Parent, Fits, _ => { });
     }
 
-    private static IEnumerable<string> Folders(string folder) => Named(folder).Where(path => CheckpointName.Parse(Path.GetFileName(path))!.Value.IsFinite);
-
     /// <summary>Folders with a name that the engine gives, newest first.</summary>
-    private static IEnumerable<string> Named(string folder) => !Directory.Exists(folder) ? []
-        : Directory.GetDirectories(folder).Select(path => (Path: path, Name: CheckpointName.Parse(Path.GetFileName(path)))).Where(c => c.Name is not null)
-            .OrderByDescending(c => c.Name!.Value.Step).ThenByDescending(c => c.Name!.Value.Revision).Select(c => c.Path);
+    private static IEnumerable<(string Path, CheckpointName Name)> Named(string folder)
+    {
+        var named = new List<(string Path, CheckpointName Name)>();
+        foreach (string path in Directory.Exists(folder) ? Directory.GetDirectories(folder) : [])
+        {
+            if (CheckpointName.Parse(Path.GetFileName(path)) is { } name)
+            {
+                named.Add((path, name));
+            }
+        }
+
+        return named.OrderByDescending(c => c.Name.Step).ThenByDescending(c => c.Name.Revision);
+    }
 }

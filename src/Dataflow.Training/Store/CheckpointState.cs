@@ -11,12 +11,12 @@ namespace Dataflow.Training;
 internal sealed record StoredFile(long Length, string Checksum);
 
 /// <summary>
-/// What state.json says. Its first member is the checksum of the text itself, in which that member's digits are zeros, so that no bit of it can
-/// change unnoticed; the text names its own folder, so that a copy under another name is no checkpoint of the run.
+/// What state.json says. Its first member is the checksum of the text itself, in which that member's digits are zeros, so that no bit of it
+/// can change unnoticed; the text names its own folder, so that a copy under another name is no checkpoint of the run.
 /// </summary>
 internal sealed record CheckpointState(
-    string Checksum, string Format, string Folder, int Step, ulong Seed, string Recipe, Geometry Geometry, double? Score, IReadOnlyList<string> NotFinite,
-    IReadOnlyDictionary<string, string> Settings, IReadOnlyDictionary<string, StoredFile> Files)
+    string Checksum, string Format, string Folder, int Step, ulong Seed, string Recipe, Geometry Geometry, double? Score,
+    IReadOnlyList<string> NotFinite, IReadOnlyDictionary<string, string> Settings, IReadOnlyDictionary<string, StoredFile> Files)
 {
     /// <summary>The member <see cref="Format"/> of what this program writes.</summary>
     public const string CurrentFormat = "dataflow checkpoint 2";
@@ -28,7 +28,7 @@ internal sealed record CheckpointState(
     private static ReadOnlySpan<byte> EarlyHead => "{\n  \"Step\": "u8;
 
     private static readonly string NoChecksum = new('0', FileChecksum.TextLength);
-    private static readonly Bytes Largest = new(16 << 20);
+    private static readonly Bytes Largest = new(1 << 20);
 
     // What follows from a geometry is not part of the file.
     private static readonly JsonSerializerOptions Json = new()
@@ -48,13 +48,17 @@ internal sealed record CheckpointState(
 
     /// <summary>What is to be written with a save.</summary>
     public static CheckpointState Of(
-        CheckpointName name, TrainingProgress progress, double? score, IReadOnlyList<string> notFinite, IReadOnlyDictionary<string, StoredFile> files) => new(
+        CheckpointName name, TrainingProgress progress, double? score, IReadOnlyList<string> notFinite,
+        IReadOnlyDictionary<string, StoredFile> files) => new(
             NoChecksum, CurrentFormat, name.ToString(), progress.Step, progress.Seed, progress.Recipe, progress.Geometry,
-            score is { } s && double.IsFinite(s) ? s : null, [.. notFinite.Take(MostNotFinite)], progress.Settings, files);
+            Finite(score), [.. notFinite.Take(MostNotFinite)], progress.Settings, files);
 
     /// <summary>Whether a save would say the same.</summary>
-    public bool IsOf(TrainingProgress progress, double? score) => (Step, Seed, Recipe, Geometry) == (progress.Step, progress.Seed, progress.Recipe, progress.Geometry)
-        && Score.Equals(score) && Settings.SequenceEqual(progress.Settings);
+    public bool IsOf(TrainingProgress progress, double? score) =>
+        (Step, Seed, Recipe, Geometry) == (progress.Step, progress.Seed, progress.Recipe, progress.Geometry)
+        && Score.Equals(Finite(score)) && Settings.SequenceEqual(progress.Settings);
+
+    private static double? Finite(double? score) => score is { } s && double.IsFinite(s) ? s : null;
 
     /// <summary>The file: padded to whole blocks, so that its length does not depend on the numbers in it.</summary>
     public byte[] Write()
@@ -84,14 +88,17 @@ internal sealed record CheckpointState(
         if (!text.AsSpan().StartsWith(Head) || text.Length < Head.Length + FileChecksum.TextLength)
         {
             throw new DamagedCheckpointException(text.AsSpan().StartsWith(EarlyHead)
-                ? $"{folder} was saved by an early version of this program, without checksums: it can be used as a model, but its run cannot be gone on with"
+                ? $"{folder} was saved by an early version of this program, without checksums: "
+                    + "it can be used as a model, but its run cannot be gone on with"
                 : $"{path} is damaged");
         }
 
         var digits = text.AsSpan(Head.Length, FileChecksum.TextLength);
         string checksum = Encoding.ASCII.GetString(digits);
         digits.Fill((byte)'0');
-        return FileChecksum.Of(text) == checksum ? Parse(text, path) : throw new DamagedCheckpointException($"{path} is damaged: its checksum does not agree");
+        return FileChecksum.Of(text) == checksum
+            ? Parse(text, path)
+            : throw new DamagedCheckpointException($"{path} is damaged: its checksum does not agree");
     }
 
     /// <summary>What is in a text whose checksum agrees: it may still be of a later version, or edited and signed.</summary>
@@ -100,18 +107,25 @@ internal sealed record CheckpointState(
         try
         {
             var state = JsonSerializer.Deserialize<CheckpointState>(text, Json) ?? throw new DamagedCheckpointException($"{path} is empty");
-            string[] faults =
-            [
-                .. state.Format == CurrentFormat ? [] : new[] { $"its format is '{state.Format}', not '{CurrentFormat}'" },
-                .. state.Step > 0 ? [] : new[] { $"its step is {state.Step}" },
-                .. Model.Recipe.All.Any(r => r.Name == state.Recipe) ? [] : new[] { $"its recipe is '{state.Recipe}'" },
-                .. GeometryLimits.Fault(state.Geometry) is { } fault ? new[] { fault } : [],
-            ];
-            return faults.Length == 0 ? state : throw new DamagedCheckpointException($"{path} cannot be used: {string.Join("; ", faults)}");
+            return Fault(state) is { } fault ? throw new DamagedCheckpointException($"{path} cannot be used: {fault}") : state;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or NotSupportedException)
         {
             throw new DamagedCheckpointException($"{path} cannot be used: {e.Message.Split('\n')[0]}");
         }
     }
+
+    private static string? Fault(CheckpointState state)
+    {
+        var recipes = Model.Recipe.All.Select(r => r.Name);
+        return state.Format != CurrentFormat ? $"its format is not '{CurrentFormat}' but that of another version of this program"
+            : HasNulls(state) ? "a value in it is null"
+            : state.Step < 1 ? $"its step is {state.Step}"
+            : !recipes.Contains(state.Recipe) ? $"its recipe is none of {string.Join(", ", recipes)}"
+            : GeometryLimits.Fault(state.Geometry);
+    }
+
+    // The reader of JSON does not look into collections.
+    private static bool HasNulls(CheckpointState state) =>
+        state.NotFinite.Any(t => t is null) || state.Settings.Values.Any(v => v is null) || state.Files.Values.Any(f => f is null);
 }

@@ -3,8 +3,8 @@ using Dataflow.Model;
 namespace Dataflow.Training;
 
 /// <summary>
-/// A folder that one run saves its checkpoints to, and no other at the same time. A checkpoint is written under a hidden name, flushed, and renamed when
-/// complete; only then are older ones removed. Whatever stops the program, the newest complete checkpoint is there.
+/// A folder that one run saves its checkpoints to, and no other at the same time. A checkpoint is written under a hidden name, flushed, and
+/// renamed when complete; only then are older ones removed. Whatever stops the program, the newest complete checkpoint is there.
 /// </summary>
 /// <remarks>
 /// Saves may come from any thread, one at a time; disposal waits for one that is running (cancel it first if it is not to finish).
@@ -63,7 +63,8 @@ public sealed class CheckpointStore : IDisposable
     }
 
     /// <summary>The exact number of bytes that a save takes.</summary>
-    public static Bytes BytesOf(ModelConfig model, Recipe recipe, TrainingProgress progress) => CheckpointWriting.Size(model, recipe, progress);
+    public static Bytes BytesOf(ModelConfig model, Recipe recipe, TrainingProgress progress) =>
+        CheckpointWriting.Size(model, recipe, progress);
 
     /// <summary>
     /// Refuses, before the first step, a folder with later steps than the run has done: they are another run's, and resuming would go on
@@ -77,11 +78,15 @@ public sealed class CheckpointStore : IDisposable
         if (later is not null && later.Progress.Step > step)
         {
             throw new UserErrorException(
-                $"{Folder} holds another run's checkpoint of step {later.Progress.Step}; give another folder to --checkpoint, or go on with that run by --resume {Folder}");
+                $"{Folder} holds another run's checkpoint of step {later.Progress.Step}; "
+                + $"give another folder to --checkpoint, or go on with that run by --resume {Folder}");
         }
     }
 
-    /// <summary>As <see cref="CheckpointSearch.Load"/>, from a checkpoint of this folder; remembers which ones are damaged, so that they do not count among those to keep.</summary>
+    /// <summary>
+    /// As <see cref="CheckpointSearch.Load"/>, from a checkpoint of this folder; remembers which ones are damaged, so that they do not
+    /// count among those to keep.
+    /// </summary>
     /// <exception cref="UserErrorException">It does not fit the model, or it is damaged and there is no other.</exception>
     public StoredCheckpoint Load(StoredCheckpoint checkpoint, Trainer trainer)
     {
@@ -92,7 +97,8 @@ public sealed class CheckpointStore : IDisposable
     }
 
     /// <summary>
-    /// Saves a run, and removes what is superfluous then. Nothing is written if this store has saved just that before: a step's state does not change.
+    /// Saves a run, and removes what is superfluous then. Nothing is written if this store has saved just that before: a step's state does
+    /// not change.
     /// </summary>
     /// <param name="state">Must not change meanwhile.</param>
     /// <param name="progress">Its step is the checkpoint's.</param>

@@ -4,15 +4,16 @@ using Dataflow.Model;
 namespace Dataflow.Training;
 
 /// <summary>
-/// Writes one checkpoint: files into a hidden folder, each flushed, state.json with the checksums of the others last; then the folder gets its
-/// name, which is decided by what was found in the values.
+/// Writes one checkpoint: files into a hidden folder, each flushed, state.json with the checksums of the others last; then the folder gets
+/// its name, which is decided by what was found in the values.
 /// </summary>
 internal sealed class CheckpointWriting(IDisk disk, string folder)
 {
     /// <summary>Bytes of all files, to the byte.</summary>
     public static Bytes Size(ModelConfig model, Recipe recipe, TrainingProgress progress)
     {
-        var files = CheckpointFiles.Lengths(model, recipe).ToDictionary(f => f.Name, f => new StoredFile(f.Length.Value, FileChecksum.Of([])));
+        var files = CheckpointFiles.Lengths(model, recipe)
+            .ToDictionary(f => f.Name, f => new StoredFile(f.Length.Value, FileChecksum.Of([])));
         var state = CheckpointState.Of(new CheckpointName(progress.Step, IsFinite: true), progress, null, [], files);
         return new Bytes(files.Values.Sum(f => f.Length) + state.Write().Length);
     }
@@ -47,15 +48,16 @@ internal sealed class CheckpointWriting(IDisk disk, string folder)
             disk.FlushFolder(folder);
             return new StoredCheckpoint(final, description);
         }
-        catch (Exception e) when (FileErrors.IsFileError(e) || e is UserErrorException or OperationCanceledException)
+        catch (Exception e)
         {
             Abandon(partial);
-            if (e is OperationCanceledException)
+            if (!FileErrors.IsFileError(e) && e is not UserErrorException)
             {
                 throw;
             }
 
-            string why = e is UserErrorException ? e.Message : FileErrors.Unwritable(partial, e).Message;
+            string why = (e is UserErrorException ? e : FileErrors.Unwritable(partial, e)).Message
+                .Replace(partial, Path.Combine(folder, name.ToString()), StringComparison.Ordinal);
             throw new SaveFailedException($"step {progress.Step} was not saved, what was saved before is still there: {why}");
         }
     }
@@ -68,7 +70,8 @@ internal sealed class CheckpointWriting(IDisk disk, string folder)
         return name with { Revision = taken.Count == 0 ? 1 : taken.Max() + 1 };
     }
 
-    private StoredFile WriteTensors(string partial, CheckpointPart part, TrainingState state, List<string> notFinite, CancellationToken cancel)
+    private StoredFile WriteTensors(
+        string partial, CheckpointPart part, TrainingState state, List<string> notFinite, CancellationToken cancel)
     {
         string name = CheckpointFiles.Name(part);
         var type = CheckpointFiles.Type(part, state.Recipe);
@@ -92,7 +95,9 @@ internal sealed class CheckpointWriting(IDisk disk, string folder)
     {
         if (new DriveInfo(Path.GetFullPath(folder)).AvailableFreeSpace is var free && free < size.Value)
         {
-            throw new UserErrorException($"{folder} has too little room: a checkpoint takes {size} and {new Bytes(free)} are free; free some space or choose another disk");
+            throw new UserErrorException(
+                $"{folder} has too little room: a checkpoint takes {size} and {new Bytes(free)} are free; "
+                + "free some space or choose another disk");
         }
     }
 

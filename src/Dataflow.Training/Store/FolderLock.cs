@@ -8,7 +8,8 @@ namespace Dataflow.Training;
 /// <summary>
 /// The right to write to a folder of checkpoints, which one process has at a time: a lock of the system on a file ".lock" in it, which ends
 /// with the process however it ends, and in that file who has it, for the one that is refused. A file that was left by a process that is no
-/// more locks nothing. Where the file system has no locks, what the file says decides, as far as it is about this machine, and that is said.
+/// more locks nothing. Where the file system has no locks, what the file says decides, as far as it is about this machine, and that is
+/// said.
 /// </summary>
 internal sealed partial class FolderLock : IDisposable
 {
@@ -57,12 +58,14 @@ internal sealed partial class FolderLock : IDisposable
             var (answer, holder) = Ask(file, request);
             if (answer == Answer.Held || (holder is { IsHere: true, IsAlive: true } process && !(process.IsOwn && answer == Answer.Locked)))
             {
-                throw new UserErrorException($"{folder} is in use by {Describe(holder)}, which saves its checkpoints there; wait for it or stop it, or give another folder to --checkpoint");
+                throw new UserErrorException(
+                    $"{folder} is in use by {Describe(holder)}, which saves its checkpoints there; "
+                    + "wait for it or stop it, or give another folder to --checkpoint");
             }
 
             if (answer == Answer.Unsupported)
             {
-                notice($"{folder} is on a file system without locks: make sure that no run on another machine saves its checkpoints there too");
+                notice($"{folder} is on a file system without locks: make sure that no run on another machine saves there too");
             }
 
             Record(file, ProcessIdentity.Own.ToString());
@@ -105,7 +108,8 @@ internal sealed partial class FolderLock : IDisposable
         file.Dispose();
     }
 
-    // One that has just taken the lock may not have written yet who it is, and of one that was just killed a child may live until it has begun.
+    // One that has just taken the lock may not have written yet who it is, and of one that was just killed a child may hold the lock until
+    // it has begun.
     private static (Answer Answer, ProcessIdentity? Holder) Ask(SafeFileHandle file, Func<SafeFileHandle, Answer> request)
     {
         for (int attempt = 0; ; attempt++)
@@ -143,8 +147,9 @@ internal sealed partial class FolderLock : IDisposable
         // .NET locks every file that it opens, and would not open one that another has locked, to read who that is.
         int create = OperatingSystem.IsMacOS() ? 0x200 : 0x40, closeOnExec = OperatingSystem.IsMacOS() ? 0x1000000 : 0x80000;
         int descriptor = OpenFile(path, ReadWrite | create | closeOnExec, OwnerMayWrite);
+        int error = Marshal.GetLastPInvokeError();
         return descriptor >= 0 ? new SafeFileHandle(descriptor, ownsHandle: true)
-            : throw FileErrors.Unwritable(path, new IOException(Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError()), Marshal.GetLastPInvokeError()));
+            : throw FileErrors.Unwritable(path, new IOException(Marshal.GetPInvokeErrorMessage(error), error));
     }
 
     private static Answer Request(SafeFileHandle file)

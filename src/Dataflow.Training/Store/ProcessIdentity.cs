@@ -56,7 +56,8 @@ internal readonly partial record struct ProcessIdentity(int Id, long Start, stri
             using var process = Process.GetProcessById(id);
             return process.StartTime.ToFileTimeUtc();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException or Win32Exception or FormatException or IndexOutOfRangeException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or InvalidOperationException
+            or Win32Exception or FormatException or IndexOutOfRangeException)
         {
             return null;
         }

@@ -36,8 +36,8 @@ public sealed class StoredCheckpoint
     internal CheckpointName? Name => CheckpointName.Parse(Path.GetFileName(Folder));
 
     /// <summary>
-    /// Reads a checkpoint's description and holds the folder against it: the names and lengths of all files and the content of config.json. The
-    /// tensors' content is checked as it is loaded (<see cref="CheckpointReader"/>).
+    /// Reads a checkpoint's description and holds the folder against it: the names and lengths of all files and the content of config.json.
+    /// The tensors' content is checked as it is loaded (<see cref="CheckpointReader"/>).
     /// </summary>
     /// <exception cref="UserErrorException">It is not what was saved.</exception>
     internal static StoredCheckpoint Read(string folder)

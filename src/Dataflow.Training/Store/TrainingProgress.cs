@@ -11,8 +11,8 @@ namespace Dataflow.Training;
 public sealed record TrainingProgress(int Step, ulong Seed, string Recipe, Geometry Geometry)
 {
     /// <summary>
-    /// What else shapes the run, by name, in the order in which people should read it: optimizer, clip, data and its fingerprint. Stored and
-    /// given back as it is; what it holds is the program's matter.
+    /// What else shapes the run, by name, in the order in which people should read it: optimizer, clip, data and its fingerprint. Stored
+    /// and given back as it is; what it holds is the program's matter.
     /// </summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 }

@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace Dataflow.Training;
 
 /// <summary>
-/// A folder that is being written or removed: a hidden name with the process that does so, so that what a killed one left is told from what a
-/// living one is at. ".partial-step-00000010.4711-8302@node7" is not complete yet, ".deleted-step-..." not any more.
+/// A folder that is being written or removed: a hidden name with the process that does so, so that what a killed one left is told from what
+/// a living one is at. ".partial-step-00000010.4711-8302@node7" is not complete yet, ".deleted-step-..." not any more.
 /// </summary>
 internal static partial class UnfinishedFolder
 {
@@ -48,9 +48,10 @@ internal static partial class UnfinishedFolder
     private static bool IsLeftover(string path, FolderLock owned) =>
         Grammar().Match(Path.GetFileName(path)) is { Success: true } match
         && CheckpointName.Parse(match.Groups["name"].Value) is not null
-        && (!match.Groups["process"].Success || (ProcessIdentity.Parse(match.Groups["process"].Value) is { } process && IsOver(process, owned)));
+        && (!match.Groups["process"].Success || IsOver(ProcessIdentity.Parse(match.Groups["process"].Value), owned));
 
-    private static bool IsOver(ProcessIdentity process, FolderLock owned) => process.IsOwn || (process.IsHere ? !process.IsAlive : owned.IsGranted);
+    private static bool IsOver(ProcessIdentity? writer, FolderLock owned) =>
+        writer is { } process && (process.IsOwn || (process.IsHere ? !process.IsAlive : owned.IsGranted));
 
     [GeneratedRegex(@"^\.(partial|deleted)-(?<name>step-[\w-]+)(\.(?<process>[0-9]+-[0-9]+@[\w.-]+))?\z")]
     private static partial Regex Grammar();

@@ -28,6 +28,7 @@ public sealed class CheckpointStoreTests : IDisposable
         Assert.Equal(1.25, found.Score);
         Assert.Equal(SampleRun.Progress(3, recipe) with { Settings = found.Progress.Settings }, found.Progress);
         Assert.Equal(SampleRun.Progress(3, recipe).Settings, found.Progress.Settings);
+        Assert.Equal(SampleRun.Progress(3, recipe).Settings.Keys, found.Progress.Settings.Keys);
         float[] want = SampleRun.Values(state), got = SampleRun.Load(found);
         Assert.Equal(want.Select(v => recipe == Recipe.Fp32 ? v : ElementConversion.FromBFloat16(ElementConversion.ToBFloat16(v))).Take(5), got.Take(5));
         Assert.Equal(want.Length, got.Length);

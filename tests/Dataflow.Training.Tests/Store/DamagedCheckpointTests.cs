@@ -127,15 +127,54 @@ public sealed class DamagedCheckpointTests : IDisposable
     [InlineData("\"VocabularyBlocks\": 1", "\"VocabularyBlocks\": 1e9", "JSON value could not be converted")]
     [InlineData("\"Step\": 2", "\"Step\": -2", "its step is -2")]
     [InlineData("\"Seed\": 7", "\"Seed\": 7, \"Seeds\": 8", "Seeds")]
-    [InlineData("\"Recipe\": \"bf16-master\"", "\"Recipe\": \"fp64\"", "its recipe is 'fp64'")]
+    [InlineData("\"Recipe\": \"bf16-master\"", "\"Recipe\": \"fp64\"", "its recipe is none of fp32, bf16,")]
     [InlineData("\"Recipe\": \"bf16-master\"", "\"Recipe\": \"bf16\"", "lists other files than a run with bf16 has")]
-    [InlineData("dataflow checkpoint 2", "dataflow checkpoint 9", "its format is 'dataflow checkpoint 9'")]
+    [InlineData("dataflow checkpoint 2", "dataflow checkpoint 9", "another version of this program")]
+    [InlineData("\"lr\": \"0.003\"", "\"lr\": null", "a value in it is null")]
+    [InlineData("\"config.json\": {", "\"config.json\": null, \"x\": {", "a value in it is null")]
     [InlineData("\"Geometry\": {", "\"Geometry\": null, \"Other\": {", "cannot be used")]
     public void A_description_that_is_signed_is_validated_like_a_command_line(string from, string to, string fault)
     {
-        Sign(from, to);
+        Edit(from, to);
         Assert.Contains(fault, UserErrors.Message(() => CheckpointSearch.Find(newest.Folder, notices.Add), typeof(DamagedCheckpointException)), StringComparison.Ordinal);
         Assert.Equal(1, CheckpointSearch.Find(folder.Root, notices.Add).Progress.Step);
+    }
+
+    [Fact, Trait("Soak", "true")]
+    public void Whatever_a_signed_description_says_ends_in_success_or_in_a_sentence()
+    {
+        const int seed = 2500;
+        var random = new Random(seed);
+        string path = Path.Combine(newest.Folder, CheckpointFiles.State), text = File.ReadAllText(path).TrimEnd();
+        string[] pieces =
+        [
+            "null", "-1", "1e999", "9223372036854775808", "\"\\ud800\"", "{}", "[]", "true", "\"\"", ",", "}", "\0", "\u00e9", "16777216", "0", "\"Step\": 1,", "0.5", "[[[[",
+        ];
+        int mutations = IsSoak ? 2500 : 100, refused = 0;
+        for (int i = 0; i < mutations; i++)
+        {
+            var mutated = new StringBuilder(text);
+            for (int edits = random.Next(1, 4); edits > 0; edits--)
+            {
+                // A value or a run of characters gives way to another.
+                int at = random.Next(50, mutated.Length), length = Math.Min(random.Next(0, 12), mutated.Length - at);
+                mutated.Remove(at, length).Insert(at, pieces[random.Next(pieces.Length)]);
+            }
+
+            Sign(path, mutated.ToString());
+            try
+            {
+                var read = StoredCheckpoint.Read(newest.Folder);
+                Assert.True(read.Progress.Settings.Count + read.State.NotFinite.Count + read.Progress.Geometry.HeadTokens > 0);
+            }
+            catch (DamagedCheckpointException e)
+            {
+                Assert.True(e.Message.Length < 1000 && !e.Message.Contains('\n'), e.Message);
+                refused++;
+            }
+        }
+
+        output.WriteLine($"{mutations} mutations of state.json, {refused} refused, seed {seed}: each a sentence or success");
     }
 
     [Fact]
@@ -188,11 +227,16 @@ public sealed class DamagedCheckpointTests : IDisposable
     }
 
     /// <summary>Changes state.json as someone would who knows how its checksum is made.</summary>
-    private void Sign(string from, string to)
+    private void Edit(string from, string to)
     {
         string path = Path.Combine(newest.Folder, CheckpointFiles.State), text = File.ReadAllText(path);
         Assert.Contains(from, text, StringComparison.Ordinal);
-        text = new Regex("(?<=\"Checksum\": \")[0-9a-f]{32}").Replace(text.Replace(from, to, StringComparison.Ordinal), new string('0', 32), 1);
+        Sign(path, text.Replace(from, to, StringComparison.Ordinal));
+    }
+
+    private static void Sign(string path, string text)
+    {
+        text = new Regex("(?<=\"Checksum\": \")[0-9a-f]{32}").Replace(text, new string('0', 32), 1);
         string checksum = FileChecksum.Of(Encoding.UTF8.GetBytes(text));
         File.WriteAllText(path, new Regex("(?<=\"Checksum\": \")0{32}").Replace(text, checksum, 1));
     }

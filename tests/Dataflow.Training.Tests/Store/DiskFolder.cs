@@ -43,8 +43,8 @@ internal sealed class DiskFile : DiskNode
 }
 
 /// <summary>
-/// Its names are safe once the folder is flushed. Before that, changes reach the disk in the order in which they were made, as far as they do: a
-/// journal of one folder, and no order between folders.
+/// Its names are safe once the folder is flushed. Before that, changes reach the disk in the order in which they were made, as far as they
+/// do: a journal of one folder, and no order between folders.
 /// </summary>
 internal sealed class DiskFolder : DiskNode
 {

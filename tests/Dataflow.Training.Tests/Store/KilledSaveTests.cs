@@ -1,12 +1,16 @@
+using System.Diagnostics;
+
 namespace Dataflow.Training.Tests;
 
 /// <summary>
-/// A process is killed, or the power goes, at every file operation of saving, saving the same step again, removing old checkpoints and being
-/// interrupted: the newest complete checkpoint is always there, the one before the operation or the one after, to the bit.
+/// A process is killed, or the power goes, at every file operation of saving, saving the same step again, removing old checkpoints and
+/// being interrupted: the newest complete checkpoint is always there, the one before the operation or the one after, to the bit.
 /// </summary>
 public sealed class KilledSaveTests(ITestOutputHelper output) : IDisposable
 {
     private const int SampleEvery = 11;
+    private const string ChildFolder = "DATAFLOW_TEST_KILLED_FOLDER";
+    private const string ChildOperations = "DATAFLOW_TEST_KILLED_OPERATIONS";
     private readonly TemporaryFolder folder = new();
 
     /// <summary>How the process ends, and what is left then.</summary>
@@ -44,6 +48,114 @@ public sealed class KilledSaveTests(ITestOutputHelper output) : IDisposable
         }
 
         output.WriteLine($"{tries} of {operations} operations x {seeds}, {end}, seed {seed}: nothing lost");
+    }
+
+    [Theory]
+    [InlineData(28, "disk full")]
+    [InlineData(5, "input/output error")]
+    public void A_disk_that_fails_at_any_operation_costs_nothing_that_was_saved(int errno, string said)
+    {
+        int operations = 1;
+        for (int n = -1; n < operations; n++)
+        {
+            string path = Fresh("failing");
+            using (var before = CheckpointStore.Open(path, 1, Assert.Fail, new MortalDisk(path)))
+            {
+                before.Save(SampleRun.State(1), SampleRun.Progress(1));
+            }
+
+            var notices = new List<string>();
+            var disk = new MortalDisk(path, n) { Fault = () => new IOException("input/output error", errno) };
+            try
+            {
+                using var store = CheckpointStore.Open(path, 1, notices.Add, disk);
+                try
+                {
+                    store.Save(SampleRun.State(2), SampleRun.Progress(2));
+                    operations = n < 0 ? disk.Operations : operations; // the first try is without a fault
+                }
+                catch (SaveFailedException e)
+                {
+                    Assert.Contains(said, e.Message, StringComparison.Ordinal);
+                    var found = CheckpointSearch.Find(path, Assert.Fail);
+                    Assert.Equal(SampleRun.Values(SampleRun.State(found.Progress.Step)), SampleRun.Load(found));
+                }
+
+                // Training has gone on, and there is room again.
+                store.Save(SampleRun.State(3), SampleRun.Progress(3));
+            }
+            catch (Dataflow.Model.UserErrorException e) when (n < 2)
+            {
+                Assert.Contains("cannot be written", e.Message, StringComparison.Ordinal); // at the start, which is refused
+                continue;
+            }
+
+            Assert.Equal(SampleRun.Values(SampleRun.State(3)), SampleRun.Load(CheckpointSearch.Find(path, Assert.Fail)));
+            Assert.All(notices, notice => Assert.Contains("cannot be removed", notice, StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void What_is_not_flushed_is_lost_in_these_power_cuts()
+    {
+        string path = Fresh("unflushed");
+        var disk = new MortalDisk(path) { IgnoresFlushes = true };
+        using (var store = CheckpointStore.Open(path, 1, _ => { }, disk))
+        {
+            store.Save(SampleRun.State(1), SampleRun.Progress(1));
+        }
+
+        Assert.Equal(1, CheckpointSearch.Find(path, _ => { }).Progress.Step);
+        disk.Surviving(folder["left"], null);
+        Assert.Contains("holds no checkpoint", UserErrors.Message(() => CheckpointSearch.Find(folder["left"], _ => { })), StringComparison.Ordinal);
+    }
+
+    /// <summary>
+    /// In processes of their own, which end by SIGKILL at an operation: locks and leftovers of the dead are those of the system. The child
+    /// runs this same test, and finds in its environment what it is to do.
+    /// </summary>
+    [Fact, Trait("Soak", "true")]
+    public async Task A_process_that_is_killed_leaves_a_checkpoint_and_no_lock()
+    {
+        if (Environment.GetEnvironmentVariable(ChildFolder) is { } here)
+        {
+            int last = int.Parse(Environment.GetEnvironmentVariable(ChildOperations)!);
+            Run(new MortalDisk(here, last) { Killed = () => Process.GetCurrentProcess().Kill() }, here, []);
+            Assert.Fail("it should have been killed");
+        }
+
+        var complete = new List<float[]>();
+        var counting = new MortalDisk(Fresh("counting"));
+        Run(counting, folder["counting"], complete);
+        var random = new Random(150);
+        for (int tries = IsSoak ? 40 : 1; tries > 0; tries--)
+        {
+            int operations = random.Next(100, counting.Operations); // the first save takes some 70
+            string path = Fresh("run");
+            var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, RedirectStandardError = true };
+            foreach (string argument in new[]
+            {
+                typeof(KilledSaveTests).Assembly.Location, "-method", $"{typeof(KilledSaveTests).FullName}.{nameof(A_process_that_is_killed_leaves_a_checkpoint_and_no_lock)}",
+            })
+            {
+                start.ArgumentList.Add(argument);
+            }
+
+            start.Environment[ChildFolder] = path;
+            start.Environment[ChildOperations] = $"{operations}";
+            using var child = Process.Start(start)!;
+            string said = await child.StandardOutput.ReadToEndAsync() + await child.StandardError.ReadToEndAsync();
+            await child.WaitForExitAsync();
+            Assert.True(child.ExitCode == 137, $"operation {operations}, exit code {child.ExitCode}: {said}");
+            var holder = ProcessIdentity.Parse(File.ReadAllText(Path.Combine(path, FolderLock.FileName)).TrimEnd());
+            Assert.True(holder is { IsAlive: false } or null, $"operation {operations}: the lock is {holder}");
+            using var store = CheckpointStore.Open(path, 2, _ => { }, new MortalDisk(path));
+            Assert.DoesNotContain(Directory.GetDirectories(path), d => Path.GetFileName(d)[0] == '.');
+            float[] got = SampleRun.Load(CheckpointSearch.Find(path, Assert.Fail));
+            Assert.Contains(complete, values => values.SequenceEqual(got));
+        }
+
+        output.WriteLine("processes killed, seed 150: nothing lost");
     }
 
     [Fact]

@@ -4,8 +4,9 @@ namespace Dataflow.Training.Tests;
 internal sealed class KilledException : Exception;
 
 /// <summary>
-/// A disk on which a process dies at its N-th operation, a write half done: neither that nor any later operation happens, whatever clean-up the program tries. It
-/// keeps an account of what was flushed (<see cref="Surviving"/>), so that a power cut at the same place can be acted out.
+/// A disk on which a process dies at its N-th operation, a write half done: neither that nor any later operation happens, whatever clean-up
+/// the program tries. It keeps an account of what was flushed (<see cref="Surviving"/>), so that a power cut at the same place can be acted
+/// out.
 /// </summary>
 /// <param name="root">The folder that is written to; what is in it at the start is on the disk.</param>
 /// <param name="lastOperation">Operations that succeed.</param>
@@ -15,6 +16,15 @@ internal sealed class MortalDisk(string root, int lastOperation = int.MaxValue) 
 
     /// <summary>Operations so far, the one that failed included.</summary>
     public int Operations { get; private set; }
+
+    /// <summary>What happens at the end besides the exception: nothing, or the process really dies.</summary>
+    public Action Killed { get; init; } = () => { };
+
+    /// <summary>Set, that operation alone fails, with such an error, and the process goes on.</summary>
+    public Func<Exception>? Fault { get; init; }
+
+    /// <summary>A disk that says it has flushed and has not.</summary>
+    public bool IgnoresFlushes { get; init; }
 
     /// <summary>What each operation was: "write", "flush file", "rename folder".</summary>
     public List<string> Log { get; } = [];
@@ -34,7 +44,10 @@ internal sealed class MortalDisk(string root, int lastOperation = int.MaxValue) 
     public void FlushFile(Stream file)
     {
         Live("flush file", "");
-        ((Content)file).Node.Flush();
+        if (!IgnoresFlushes)
+        {
+            ((Content)file).Node.Flush();
+        }
     }
 
     /// <inheritdoc/>
@@ -81,7 +94,10 @@ internal sealed class MortalDisk(string root, int lastOperation = int.MaxValue) 
     public void FlushFolder(string path)
     {
         Live("flush folder", path);
-        (path == root ? surviving : At(path).Folder(Path.GetFileName(path))).Flush();
+        if (!IgnoresFlushes)
+        {
+            (path == root ? surviving : At(path).Folder(Path.GetFileName(path))).Flush();
+        }
     }
 
     private DiskFolder At(string path)
@@ -97,8 +113,15 @@ internal sealed class MortalDisk(string root, int lastOperation = int.MaxValue) 
 
     private void Live(string operation, string path)
     {
-        if (Operations >= lastOperation)
+        if (Fault is not null && Operations == lastOperation)
         {
+            Operations++;
+            throw Fault();
+        }
+
+        if (Fault is null && Operations >= lastOperation)
+        {
+            Killed();
             throw new KilledException();
         }
 

@@ -3,7 +3,9 @@ using Dataflow.Model;
 
 namespace Dataflow.Training.Tests;
 
-/// <summary>A run so small that its checkpoints are written thousands of times: its state after a step is a function of the step and a variant.</summary>
+/// <summary>
+/// A run so small that its checkpoints are written thousands of times: its state after a step is a function of the step and a variant.
+/// </summary>
 internal static class SampleRun
 {
     /// <summary>Of some dozen tensors and a few hundred numbers.</summary>
