@@ -43,7 +43,8 @@ public sealed class ResumptionTests : IDisposable
         var loaded = store.Load(CheckpointSearch.Find(folder, notices.Add), resumed);
         Assert.Equal((1, 1), (loaded.Progress.Step, resumed.StepsDone));
         Assert.Equal(2, notices.Count);
-        Assert.Contains("second_moments.safetensors is damaged: its checksum does not agree; going on from", notices[0], StringComparison.Ordinal);
+        const string damaged = "second_moments.safetensors is damaged: its checksum does not agree; going on from";
+        Assert.Contains(damaged, notices[0], StringComparison.Ordinal);
         Assert.Contains("step-00000002/model.safetensors", notices[1], StringComparison.Ordinal);
         Assert.Equal(losses[1..], Enumerable.Range(0, Steps).Select(_ => resumed.Step(golden.Tokens(), golden.AllRows, golden.AdamW).Loss));
 

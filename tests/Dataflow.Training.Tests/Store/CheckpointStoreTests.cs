@@ -30,7 +30,8 @@ public sealed class CheckpointStoreTests : IDisposable
         Assert.Equal(SampleRun.Progress(3, recipe).Settings, found.Progress.Settings);
         Assert.Equal(SampleRun.Progress(3, recipe).Settings.Keys, found.Progress.Settings.Keys);
         float[] want = SampleRun.Values(state), got = SampleRun.Load(found);
-        Assert.Equal(want.Select(v => recipe == Recipe.Fp32 ? v : ElementConversion.FromBFloat16(ElementConversion.ToBFloat16(v))).Take(5), got.Take(5));
+        float Stored(float v) => recipe == Recipe.Fp32 ? v : ElementConversion.FromBFloat16(ElementConversion.ToBFloat16(v));
+        Assert.Equal(want.Select(Stored).Take(5), got.Take(5));
         Assert.Equal(want.Length, got.Length);
         Assert.Equal(SampleRun.Model, ModelFiles.LoadConfig(found.Folder) with { Name = SampleRun.Model.Name });
         Assert.Empty(notices);
@@ -65,7 +66,10 @@ public sealed class CheckpointStoreTests : IDisposable
     {
         using var store = Open(keep: 1);
         store.Save(SampleRun.State(1), SampleRun.Progress(1));
-        string[] users = ["step-00000002-keep", "step-best", "step-00000003", "step-2", "step-00000004-r1", "step-00000005-nonfinite-r2", "step-0000000٦"];
+        string[] users =
+        [
+            "step-00000002-keep", "step-best", "step-00000003", "step-2", "step-00000004-r1", "step-00000005-nonfinite-r2", "step-0000000٦",
+        ];
         foreach (string name in users)
         {
             Copy(folder["step-00000001"], folder[name]);
@@ -119,7 +123,8 @@ public sealed class CheckpointStoreTests : IDisposable
         for (int step = 2; step <= 4; step++)
         {
             var good = SampleRun.State(step, recipe);
-            var state = good with { SecondMoments = new WithValue(good.SecondMoments, value, ParameterObject.Block(new Layer(0)), step - 1) };
+            var moments = new WithValue(good.SecondMoments, value, ParameterObject.Block(new Layer(0)), step - 1);
+            var state = good with { SecondMoments = moments };
             Assert.False(store.Save(state, SampleRun.Progress(step, recipe)).IsFinite);
         }
 
@@ -128,7 +133,8 @@ public sealed class CheckpointStoreTests : IDisposable
         store.Begin(1);
         var found = CheckpointSearch.Find(folder["step-00000004-nonfinite"], notices.Add);
         Assert.Equal((4, false), (found.Progress.Step, found.IsFinite));
-        Assert.Contains("input_layernorm.weight of second_moments.safetensors", Assert.Single(found.State.NotFinite), StringComparison.Ordinal);
+        string tensor = Assert.Single(found.State.NotFinite);
+        Assert.Contains("input_layernorm.weight of second_moments.safetensors", tensor, StringComparison.Ordinal);
         store.Save(SampleRun.State(4, recipe), SampleRun.Progress(4, recipe, variant: 1));
         Assert.Equal(4, CheckpointSearch.Find(folder.Root, notices.Add).Progress.Step);
     }
@@ -140,6 +146,20 @@ public sealed class CheckpointStoreTests : IDisposable
         string message = Assert.Throws<NotFiniteException>(() => CheckpointWriter.WriteFolder(folder["out"], bad, DType.BFloat16)).Message;
         Assert.Contains("model.norm.weight holds values that are not finite", message, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(folder["out"]));
+    }
+
+    [Fact]
+    public void A_save_that_the_disk_has_no_room_for_is_not_begun()
+    {
+        using var store = Open();
+        store.Save(SampleRun.State(1), SampleRun.Progress(1));
+        var huge = WeightInitialiser.Weights(SampleRun.Model with { VocabSize = 1 << 24, ModelDim = 1 << 20 }, 1);
+        var state = new TrainingState(Recipe.Fp32, huge, huge, huge);
+        string message = Assert.Throws<SaveFailedException>(() => store.Save(state, SampleRun.Progress(2))).Message;
+
+        // Table and head have 2^44 weights each, of three times four bytes: 384 TiB, or 393216 GiB.
+        Assert.Contains("has too little room: a checkpoint takes 393", message, StringComparison.Ordinal);
+        Assert.Equal(["step-00000001"], Steps);
     }
 
     [Fact]
@@ -162,7 +182,8 @@ public sealed class CheckpointStoreTests : IDisposable
         Assert.Throws<OperationCanceledException>(() => store.Save(state, SampleRun.Progress(2), cancel: cancel.Token));
         Assert.Equal(["step-00000001"], Steps);
         state = SampleRun.State(2) with { SecondMoments = new Failing(() => throw new IOException("the disk is gone")) };
-        Assert.Contains("step 2 was not saved", Assert.Throws<SaveFailedException>(() => store.Save(state, SampleRun.Progress(2))).Message, StringComparison.Ordinal);
+        string message = Assert.Throws<SaveFailedException>(() => store.Save(state, SampleRun.Progress(2))).Message;
+        Assert.Contains("step 2 was not saved", message, StringComparison.Ordinal);
         Assert.Equal(["step-00000001"], Steps);
         store.Save(SampleRun.State(2), SampleRun.Progress(2));
         Assert.Equal(["step-00000002"], Steps);

@@ -54,8 +54,7 @@ public sealed class DamagedCheckpointTests : IDisposable
         for (int bit = 0; bit < content.Length * 8; bit += IsSoak ? 1 : 37)
         {
             Flip(file, content, bit);
-            string message = UserErrors.Message(() => CheckpointSearch.Find(newest.Folder, notices.Add), typeof(DamagedCheckpointException));
-            Assert.DoesNotContain("early version", message, StringComparison.Ordinal);
+            Assert.DoesNotContain("early version", Refusal(), StringComparison.Ordinal);
         }
     }
 
@@ -136,7 +135,7 @@ public sealed class DamagedCheckpointTests : IDisposable
     public void A_description_that_is_signed_is_validated_like_a_command_line(string from, string to, string fault)
     {
         Edit(from, to);
-        Assert.Contains(fault, UserErrors.Message(() => CheckpointSearch.Find(newest.Folder, notices.Add), typeof(DamagedCheckpointException)), StringComparison.Ordinal);
+        Assert.Contains(fault, Refusal(), StringComparison.Ordinal);
         Assert.Equal(1, CheckpointSearch.Find(folder.Root, notices.Add).Progress.Step);
     }
 
@@ -148,7 +147,8 @@ public sealed class DamagedCheckpointTests : IDisposable
         string path = Path.Combine(newest.Folder, CheckpointFiles.State), text = File.ReadAllText(path).TrimEnd();
         string[] pieces =
         [
-            "null", "-1", "1e999", "9223372036854775808", "\"\\ud800\"", "{}", "[]", "true", "\"\"", ",", "}", "\0", "\u00e9", "16777216", "0", "\"Step\": 1,", "0.5", "[[[[",
+            "null", "-1", "1e999", "9223372036854775808", "\"\\ud800\"", "{}", "[]", "true", "\"\"",
+            ",", "}", "\0", "\u00e9", "16777216", "0", "\"Step\": 1,", "0.5", "[[[[",
         ];
         int mutations = IsSoak ? 2500 : 100, refused = 0;
         for (int i = 0; i < mutations; i++)
@@ -181,7 +181,7 @@ public sealed class DamagedCheckpointTests : IDisposable
     public void A_checkpoint_of_the_first_versions_is_told_from_a_damaged_one()
     {
         File.WriteAllText(Path.Combine(newest.Folder, CheckpointFiles.State), "{\n  \"Step\": 2,\n  \"Seed\": 0\n}");
-        Assert.Contains("saved by an early version of this program, without checksums", UserErrors.Message(() => CheckpointSearch.Find(newest.Folder, notices.Add), typeof(DamagedCheckpointException)), StringComparison.Ordinal);
+        Assert.Contains("saved by an early version of this program, without checksums", Refusal(), StringComparison.Ordinal);
         Assert.Equal(1, CheckpointSearch.Find(folder.Root, notices.Add).Progress.Step);
     }
 
@@ -212,6 +212,9 @@ public sealed class DamagedCheckpointTests : IDisposable
         changed[bit / 8] ^= (byte)(1 << (bit % 8));
         File.WriteAllBytes(file, changed);
     }
+
+    /// <summary>What is said to one who names the newest checkpoint itself.</summary>
+    private string Refusal() => UserErrors.Message(() => CheckpointSearch.Find(newest.Folder, notices.Add), typeof(DamagedCheckpointException));
 
     private bool IsDamaged()
     {

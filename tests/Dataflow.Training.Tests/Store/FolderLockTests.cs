@@ -21,14 +21,20 @@ public sealed class FolderLockTests : IDisposable
 
     private CheckpointStore Open() => CheckpointStore.Open(folder.Root, 2, notices.Add);
 
-    private ProcessIdentity Other() => ProcessIdentity.Own with { Id = other.Id, Start = long.Parse(File.ReadAllText($"/proc/{other.Id}/stat").Split(' ')[21]) };
+    private static string Here => ProcessIdentity.Own.Host;
+
+    private ProcessIdentity Other() =>
+        ProcessIdentity.Own with { Id = other.Id, Start = long.Parse(File.ReadAllText($"/proc/{other.Id}/stat").Split(' ')[21]) };
 
     [Fact]
     public void A_second_run_is_refused_in_a_sentence_that_names_the_first()
     {
         using (var first = Open())
         {
-            Assert.Equal($"{folder.Root} is in use by this process itself, which saves its checkpoints there; wait for it or stop it, or give another folder to --checkpoint", UserErrors.Message(() => Open()));
+            Assert.Equal(
+                $"{folder.Root} is in use by this process itself, which saves its checkpoints there; "
+                + "wait for it or stop it, or give another folder to --checkpoint",
+                UserErrors.Message(() => Open()));
             first.Save(SampleRun.State(1), SampleRun.Progress(1));
             Assert.Equal(ProcessIdentity.Own + "\n", ReadPastLock());
         }
@@ -46,7 +52,8 @@ public sealed class FolderLockTests : IDisposable
     [InlineData("99999999999999999999-1@{here}\n")]
     public void A_lock_that_the_dead_left_is_none(string record)
     {
-        folder.Put(FolderLock.FileName, record.Replace("{here}", ProcessIdentity.Own.Host, StringComparison.Ordinal).Replace("{other}", $"{other.Id}", StringComparison.Ordinal));
+        record = record.Replace("{here}", Here, StringComparison.Ordinal).Replace("{other}", $"{other.Id}", StringComparison.Ordinal);
+        folder.Put(FolderLock.FileName, record);
         Open().Dispose();
         Assert.Empty(notices);
     }
@@ -70,7 +77,8 @@ public sealed class FolderLockTests : IDisposable
     public void A_process_of_another_machine_is_named_with_it()
     {
         folder.Put(FolderLock.FileName, "77-5@elsewhere\n");
-        Assert.Contains("is in use by process 77 on elsewhere,", UserErrors.Message(() => FolderLock.Take(folder.Root, notices.Add, _ => FolderLock.Answer.Held)), StringComparison.Ordinal);
+        string message = UserErrors.Message(() => FolderLock.Take(folder.Root, notices.Add, _ => FolderLock.Answer.Held));
+        Assert.Contains("is in use by process 77 on elsewhere,", message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -79,10 +87,13 @@ public sealed class FolderLockTests : IDisposable
         var name = new CheckpointName(8, true);
         string[] dead =
         [
-            $".partial-{name}.2147483646-5@{ProcessIdentity.Own.Host}", $".deleted-{name}.{Other() with { Start = 2 }}", $".partial-{name}.{ProcessIdentity.Own}",
-            ".partial-step-00000004", ".deleted-step-00000004-nonfinite-r2.2147483646-5@" + ProcessIdentity.Own.Host, $".partial-{name}.5-5@elsewhere",
+            $".partial-{name}.2147483646-5@{Here}", $".deleted-{name}.{Other() with { Start = 2 }}", $".partial-{name}.{ProcessIdentity.Own}",
+            ".partial-step-00000004", $".deleted-step-00000004-nonfinite-r2.2147483646-5@{Here}", $".partial-{name}.5-5@elsewhere",
         ];
-        string[] living = [$".partial-{name}.{Other()}", $".deleted-{name}.{Other()}", ".partial-mine", ".partial-step-00000004-keep", ".step-00000004"];
+        string[] living =
+        [
+            $".partial-{name}.{Other()}", $".deleted-{name}.{Other()}", ".partial-mine", ".partial-step-00000004-keep", ".step-00000004",
+        ];
         foreach (string left in dead.Concat(living))
         {
             Directory.CreateDirectory(folder[left]);

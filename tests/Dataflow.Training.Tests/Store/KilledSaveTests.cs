@@ -36,7 +36,10 @@ public sealed class KilledSaveTests(ITestOutputHelper output) : IDisposable
         Run(counting, folder["counting"], history);
         int operations = counting.Operations, tries = 0;
         Assert.All(
-            new[] { "create file", "write", "flush file", "rename file", "create folder", "rename folder", "flush folder", "delete file", "delete folder" },
+            new[]
+            {
+                "create file", "write", "flush file", "rename file", "create folder", "rename folder", "flush folder", "delete file", "delete folder",
+            },
             kind => Assert.Contains(counting.Log, l => l.StartsWith(kind, StringComparison.Ordinal)));
         int seed = 15 + (int)end, seeds = end == End.PowerCutSomeWritten && IsSoak ? 20 : 1;
         for (int n = IsSoak ? 0 : seed % SampleEvery; n < operations; n += IsSoak ? 1 : SampleEvery)
@@ -107,7 +110,8 @@ public sealed class KilledSaveTests(ITestOutputHelper output) : IDisposable
 
         Assert.Equal(1, CheckpointSearch.Find(path, _ => { }).Progress.Step);
         disk.Surviving(folder["left"], null);
-        Assert.Contains("holds no checkpoint", UserErrors.Message(() => CheckpointSearch.Find(folder["left"], _ => { })), StringComparison.Ordinal);
+        string message = UserErrors.Message(() => CheckpointSearch.Find(folder["left"], _ => { }));
+        Assert.Contains("holds no checkpoint", message, StringComparison.Ordinal);
     }
 
     /// <summary>
@@ -133,10 +137,8 @@ public sealed class KilledSaveTests(ITestOutputHelper output) : IDisposable
             int operations = random.Next(100, counting.Operations); // the first save takes some 70
             string path = Fresh("run");
             var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, RedirectStandardError = true };
-            foreach (string argument in new[]
-            {
-                typeof(KilledSaveTests).Assembly.Location, "-method", $"{typeof(KilledSaveTests).FullName}.{nameof(A_process_that_is_killed_leaves_a_checkpoint_and_no_lock)}",
-            })
+            string self = $"{typeof(KilledSaveTests).FullName}.{nameof(A_process_that_is_killed_leaves_a_checkpoint_and_no_lock)}";
+            foreach (string argument in new[] { typeof(KilledSaveTests).Assembly.Location, "-method", self })
             {
                 start.ArgumentList.Add(argument);
             }
@@ -264,7 +266,8 @@ public sealed class KilledSaveTests(ITestOutputHelper output) : IDisposable
         // A restart first clears what the dead left, and finds the newest: the last save that returned, or the one that was under way.
         using var store = CheckpointStore.Open(left, 2, _ => { }, new MortalDisk(left));
         Assert.All(Directory.GetFileSystemEntries(left), entry => Assert.True(
-            Path.GetFileName(entry) == FolderLock.FileName || CheckpointName.Parse(Path.GetFileName(entry)) is not null, $"{where}: {entry} is left"));
+            Path.GetFileName(entry) == FolderLock.FileName || CheckpointName.Parse(Path.GetFileName(entry)) is not null,
+            $"{where}: {entry} is left"));
         var notices = new List<string>();
         StoredCheckpoint? found = null;
         try
@@ -278,7 +281,8 @@ public sealed class KilledSaveTests(ITestOutputHelper output) : IDisposable
         if (found is not null)
         {
             float[] got = SampleRun.Load(found);
-            bool isLast = history.Count > 0 && got.SequenceEqual(history[^1]), isNext = history.Count < complete.Count && got.SequenceEqual(complete[history.Count]);
+            bool isLast = history.Count > 0 && got.SequenceEqual(history[^1]);
+            bool isNext = history.Count < complete.Count && got.SequenceEqual(complete[history.Count]);
             Assert.True(isLast || isNext, $"{where}: neither the checkpoint before nor the one after");
         }
 

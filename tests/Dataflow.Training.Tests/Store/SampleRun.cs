@@ -26,14 +26,20 @@ internal static class SampleRun
     }
 
     /// <summary>Where a run is after a step.</summary>
-    public static TrainingProgress Progress(int step, Recipe? recipe = null, ulong variant = 0) => new(step, 7, (recipe ?? Recipe.Fp32).Name, Geometry)
+    public static TrainingProgress Progress(int step, Recipe? recipe = null, ulong variant = 0)
     {
-        Settings = new Dictionary<string, string> { ["lr"] = "0.003", ["data"] = "a text \u00e4\ud83d\ude00 \"quoted\"", ["variant"] = $"{variant}", [""] = "" },
-    };
+        string data = "a text \u00e4\ud83d\ude00 \"quoted\"";
+        return new(step, 7, (recipe ?? Recipe.Fp32).Name, Geometry)
+        {
+            Settings = new Dictionary<string, string> { ["lr"] = "0.003", ["data"] = data, ["variant"] = $"{variant}", [""] = "" },
+        };
+    }
 
     /// <summary>All numbers, of all parts.</summary>
     public static float[] Values(TrainingState state) =>
-        [.. new[] { state.Weights, state.FirstMoments, state.SecondMoments, state.MasterWeights }.OfType<IWeightSource>().SelectMany(Values)];
+        [
+            .. new[] { state.Weights, state.FirstMoments, state.SecondMoments, state.MasterWeights }.OfType<IWeightSource>().SelectMany(Values),
+        ];
 
     /// <summary>Reads a checkpoint whole, checking it.</summary>
     public static float[] Load(StoredCheckpoint stored)
