@@ -102,7 +102,8 @@ test: setup ## run every test, having installed what is missing (ONLY=part of a 
 	@$(MAKE) --no-print-directory -j$(JOBS) build nvrtc cublas
 	@bash tests/run.sh $(ONLY)
 
-check: build nvrtc ## run what is fast of the tests, for every commit (ONLY likewise)
+check: setup ## build, and run what is fast of the tests, for every commit (ONLY likewise)
+	@$(MAKE) --no-print-directory -j$(JOBS) build nvrtc cublas
 	@bash tests/run.sh --fast $(ONLY)
 
 soak: build ## run in full what the tests run a sample of: kills, mutations, flips (ONLY=part of a class's name)

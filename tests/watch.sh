@@ -3,8 +3,8 @@
 # Its output goes to LOG. The exit status is the program's; 124 where it was stopped, and LOG.hung then names the tests that were running.
 #
 # The program says which tests run whenever none has begun or ended for DATAFLOW_HANG_SECONDS (600). Whether they hang is told by the
-# processor's time, not by the clock alone, so that a loaded machine stops nothing: a test that waits for what never comes uses under a
-# hundredth of a processor in that time; one that never ends uses more than any test does, half of that time on a processor.
+# processor's time, not by the clock alone, so that a loaded machine stops nothing: a test that waits for what never comes neither uses a
+# hundredth of a processor nor waits for one; one that never ends uses more than any test does, half of that time on a processor.
 log=$1
 shift
 seconds=${DATAFLOW_HANG_SECONDS:-600}
@@ -18,6 +18,22 @@ trap 'exit 130' INT TERM
 spent() {
     cat /proc/[0-9]*/stat 2>/dev/null | sed 's/^.*) //' |
         awk -v session="$program" '$4 == session { sum += $12 + $13 + $14 + $15 } END { print sum + 0 }'
+}
+
+# Hundredths of a second that their threads have run or waited for a processor.
+wanted() {
+    local process
+    for process in /proc/[0-9]*; do
+        [ "$(sed 's/^.*) //' "$process/stat" 2>/dev/null | cut -d ' ' -f 4)" = "$program" ] && cat "$process"/task/*/schedstat 2>/dev/null
+    done | awk '{ sum += $1 + $2 } END { printf "%.0f\n", sum / 1e7 }'
+}
+
+# For some time it has neither run nor wanted to: a starved program is no waiting one.
+waits() {
+    local some=$((seconds < 20 ? seconds : 20)) begun
+    begun=$(wanted)
+    sleep "$some"
+    [ $(($(wanted) - begun)) -lt "$some" ]
 }
 
 seen=0     # lines of LOG that name a test that has run for long
@@ -41,7 +57,7 @@ while kill -0 "$program" 2>/dev/null; do
         before=$since
     fi
     reported=$SECONDS
-    if [ $((now - before)) -lt "$seconds" ] || [ $((now - since)) -gt $((seconds * 50)) ]; then
+    if [ $((now - since)) -gt $((seconds * 50)) ] || { [ $((now - before)) -lt "$seconds" ] && waits; }; then
         grep -F "$mark" "$log" | tail -n 4 | sed "s/^[^']*'\([^']*\)'.*/\1/" | sort -u >"$log.hung"
         kill -KILL -- -"$program"
         wait "$program" 2>/dev/null

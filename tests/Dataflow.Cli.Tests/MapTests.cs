@@ -42,7 +42,7 @@ public partial class MapTests
         string index = Path.Combine(cut, "index.html");
         int Rows() => Directory.Exists(Path.Combine(cut, "results")) ? Directory.GetFiles(Path.Combine(cut, "results"), "*.csv").Sum(f => Math.Max(0, File.ReadLines(f).Count() - 1)) : 0;
         int before = 0;
-        for (int attempt = 0; attempt < 5 && (before == 0 || File.Exists(index)); attempt++)
+        while (before == 0 || File.Exists(index))
         {
             if (Directory.Exists(cut))
             {

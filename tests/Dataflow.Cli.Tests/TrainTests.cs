@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 
 namespace Dataflow.Cli.Tests;
@@ -76,12 +77,28 @@ public class TrainTests
     }
 
     [Fact]
-    public void Ctrl_C_ends_it_after_the_step()
+    public async Task Ctrl_C_ends_it_after_the_step()
     {
-        var outcome = Programs.Run("timeout", ["--foreground", "--preserve-status", "-s", "INT", "4", Path.Combine(Programs.Root, "bin", "dataflow"), "train", "nano", "--seqlen", "64", "--device-memory", "8MiB",
-            "--host-memory", "64MiB", "--data", "README.md", "--global-batch", "128", "--steps", "1000000"]);
-        Assert.Equal(130, outcome.Status);
-        Assert.Contains("stopping after this step", outcome.Errors, StringComparison.Ordinal);
-        Assert.Contains("Plan hash ", outcome.Output, StringComparison.Ordinal);
+        string[] arguments = ["train", "nano", "--seqlen", "64", "--device-memory", "8MiB", "--host-memory", "64MiB", "--data", "README.md", "--global-batch", "128", "--steps", "1000000"];
+        using var training = Process.Start(new ProcessStartInfo(Path.Combine(Programs.Root, "bin", "dataflow"), arguments)
+        {
+            WorkingDirectory = Programs.Root, RedirectStandardOutput = true, RedirectStandardError = true,
+        })!;
+        var errors = training.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        string output = "";
+        for (bool asked = false; await training.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) is { } line; output += line + "\n")
+        {
+            if (!asked && line.StartsWith("step", StringComparison.Ordinal))
+            {
+                using var kill = Process.Start("kill", ["-INT", $"{training.Id}"]);
+                await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
+                asked = true;
+            }
+        }
+
+        await training.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(130, training.ExitCode);
+        Assert.Contains("stopping after this step", await errors, StringComparison.Ordinal);
+        Assert.Contains("Plan hash ", output, StringComparison.Ordinal);
     }
 }

@@ -2,14 +2,19 @@ using Dataflow.Conformance;
 
 namespace Dataflow.Cuda.Emulated.Tests;
 
+[Trait("Slow", "true")]
 public sealed class GradientTests : GradientConformance<EmulatedDevices>;
 
+[Trait("Slow", "true")]
 public sealed class TrajectoryTests : TrajectoryConformance<EmulatedDevices>;
 
+[Trait("Slow", "true")]
 public sealed class StepShapeTests : StepShapeConformance<EmulatedDevices>;
 
+[Trait("Slow", "true")]
 public sealed class EquivalenceTests : EquivalenceConformance<EmulatedDevices>;
 
+[Trait("Slow", "true")]
 public sealed class SegmentTests : SegmentConformance<EmulatedDevices>;
 
 public sealed class VocabularyTests : VocabularyConformance<EmulatedDevices>;

@@ -7,6 +7,7 @@ using Dataflow.Schedules;
 namespace Dataflow.Cuda.Emulated.Tests;
 
 /// <summary>Faults between a schedule and its kernels, and in kernels: each is found in the step that has it, and named with the op that it is in.</summary>
+[Trait("Slow", "true")]
 public sealed class PlantedFaultTests
 {
     private static readonly TrainingPlan s_plan = TinyTraining.Plan();

@@ -20,6 +20,7 @@ public class PlanFrontierTests
         Assert.True(frontier.LeastDevice.Memory.Device < frontier.BesideCompute.Memory.Device);
     }
 
+    [Trait("Slow", "true")]
     [Theory]
     [InlineData("nano", 512)]
     [InlineData("nano", 8192)]

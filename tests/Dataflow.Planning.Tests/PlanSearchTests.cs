@@ -41,6 +41,7 @@ public class PlanSearchTests
         Assert.True(found > 60, $"{found} found");
     }
 
+    [Trait("Slow", "true")]
     [Fact]
     public void More_memory_is_never_slower()
     {
@@ -69,6 +70,7 @@ public class PlanSearchTests
     }
 
     /// <summary>The whole published grid is held to the same by `make check-search`.</summary>
+    [Trait("Slow", "true")]
     [Theory]
     [InlineData("8b", "h100-sxm", 8192)]
     [InlineData("1b", "rtx3090", 65536)]
@@ -119,6 +121,7 @@ public class PlanSearchTests
         }
     }
 
+    [Trait("Slow", "true")]
     [Fact]
     public void The_bound_holds_for_every_residency()
     {

@@ -6,6 +6,7 @@ namespace Dataflow.Planning.Tests;
 /// <summary>Interleaved rounds, activations that keep more or less, and activations that stay: every such residency is a plan within its footprint.</summary>
 public class SavePatternTests
 {
+    [Trait("Slow", "true")]
     [Fact]
     public void Any_residency_verifies_and_keeps_to_its_footprint()
     {

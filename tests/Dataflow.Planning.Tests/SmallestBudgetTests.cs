@@ -26,10 +26,12 @@ public class SmallestBudgetTests
         }
     }
 
+    [Trait("Slow", "true")]
     [Theory]
     [MemberData(nameof(Cases))]
     public void Device_bound(string model, int seqlen) => Check(Request(model, seqlen, new MemoryBudget(Plenty, Nothing)));
 
+    [Trait("Slow", "true")]
     [Theory]
     [MemberData(nameof(Cases))]
     public void Host_bound(string model, int seqlen) => Check(Request(model, seqlen, new MemoryBudget(Nothing, Plenty)));

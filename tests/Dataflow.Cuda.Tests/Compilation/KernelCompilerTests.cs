@@ -68,6 +68,7 @@ public class KernelCompilerTests
         Assert.DoesNotContain('\0', text);
     }
 
+    [Trait("Slow", "true")]
     [Fact]
     public void A_spill_is_seen_and_named_where_the_kernel_is_a_hot_one()
     {

@@ -3,6 +3,7 @@ namespace Dataflow.Cuda.Tests;
 /// <summary>The kernels that ship: all of them compile for all GPUs, and none of the hot ones spills.</summary>
 public class KernelFilesTests
 {
+    [Trait("Slow", "true")]
     [Fact]
     public void All_compile_for_all_targets_without_a_warning_and_the_hot_ones_keep_everything_in_registers()
     {

@@ -4,6 +4,7 @@ using Dataflow.Reports.Pages;
 namespace Dataflow.Reports.Tests;
 
 /// <summary>Pages in a browser, as a user meets them: from a heatmap's cell to its plan, to its timeline, to one op.</summary>
+[Trait("Slow", "true")]
 public sealed class BrowserTests : IDisposable
 {
     private const int ManyLayers = 8334; // 25,002 ops
