@@ -8,7 +8,7 @@
 //   Launched as embedding_forward.
 //
 // embedding_backward_<f32|bf16|bf16_f32>: ids of all rows of dx [.., columns]; order [tokens] int32, the rows that count, sorted by
-//   (id, row); dtable [vocab, columns]. For each distinct id the rows of dx are summed in fp32 in that order; the sum is added to the
+//   (id, row), then -1; dtable [vocab, columns]. For each distinct id the rows of dx are summed in fp32 in that order; the sum is added to the
 //   id's row of dtable and rounded once. Other rows are not touched.
 //   grid ceil(ceil(tokens / 8) * ceil(columns / Count / 32) / 4); block 128. A warp owns 8 positions of the order and 32 packs of the
 //   columns: it sums the segments that start in its positions, wherever they end.
@@ -83,13 +83,13 @@ struct Order
     int32 count;
 };
 
-// Position `index` of the order, and the row of the table for the id there; None for both beyond the end and where the table has no
+// Position `index` of the order, and the row of the table for the id there; None for both beyond the rows that count and where the table has no
 // such row. The order being sorted, what the table has is one run of it.
 DEVICE void look_up(const Order& order, int64 index, uint32& row, uint32& id)
 {
     row = None;
     id = None;
-    if (index >= 0 && index < order.tokens)
+    if (index >= 0 && index < order.tokens && order.rows[index] >= 0)
     {
         const uint32 from = (uint32)order.rows[index];
         const uint32 to = (uint32)(order.ids[from] - order.first);

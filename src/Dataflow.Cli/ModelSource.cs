@@ -5,13 +5,18 @@ namespace Dataflow.Cli;
 
 /// <summary>A model as the user names it: a config alone, or a folder with weights and perhaps tokens.</summary>
 /// <param name="Folder">The folder, if it is one.</param>
-internal sealed record ModelSource(ModelConfig Model, string? Folder) : IDisposable
+/// <param name="TrainingNotes">Sentences for whoever trains it.</param>
+internal sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyList<string> TrainingNotes) : IDisposable
 {
     private const string TokenFile = "tokens.bin";
 
+    // Any of them says that the model's ids are not bytes.
+    private static readonly string[] TokenizerFiles =
+        ["tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "merges.txt", "spiece.model", "tiktoken.model", "tekken.json", "tokenizer_config.json"];
+
     private Checkpoint? checkpoint;
 
-    /// <summary>Reads the config: a .json file, a folder's config.json, or a name in the checkout's models/.</summary>
+    /// <summary>Reads the config: a .json file, a folder's config.json, or a name in the checkout's models/. What its file says in vain is told once.</summary>
     /// <exception cref="UserErrorException">There is no such model, or it cannot be used.</exception>
     public static ModelSource Open(string path)
     {
@@ -25,7 +30,9 @@ internal sealed record ModelSource(ModelConfig Model, string? Folder) : IDisposa
                     : $"{path} does not exist; give a JSON config or a folder with a config.json");
         }
 
-        return new ModelSource(ModelFiles.LoadConfig(known), Directory.Exists(known) ? known : null);
+        var read = ModelFiles.Read(known);
+        Notices.Tell(read.Notes);
+        return new ModelSource(read.Config, Directory.Exists(known) ? known : null, read.TrainingNotes);
     }
 
     /// <summary>Names in models/.</summary>
@@ -48,6 +55,18 @@ internal sealed record ModelSource(ModelConfig Model, string? Folder) : IDisposa
 
     /// <summary>The folder's own tokens, if it has any.</summary>
     public string? Tokens => Folder is not null && File.Exists(Path.Combine(Folder, TokenFile)) ? Path.Combine(Folder, TokenFile) : null;
+
+    /// <summary>What to know about sequences of a length.</summary>
+    public IEnumerable<string> NotesOf(int seqlen)
+    {
+        if (Model.MaxPositions is { } most && seqlen > most)
+        {
+            yield return $"sequences of {seqlen:N0} tokens go beyond the {most:N0} of the model's max_position_embeddings: it has never seen such positions";
+        }
+    }
+
+    /// <summary>The folder's own tokenizer, if it has one.</summary>
+    public string? Tokenizer => Folder is null ? null : TokenizerFiles.Select(name => Path.Combine(Folder, name)).FirstOrDefault(File.Exists);
 
     /// <inheritdoc/>
     public void Dispose() => checkpoint?.Dispose();

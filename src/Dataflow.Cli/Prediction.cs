@@ -31,6 +31,13 @@ internal sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
         return For(plan, quick ? QuickMeasurement.Of(device, plan.Workload.Recipe, remember) : machine) with { IsQuick = quick };
     }
 
+    /// <summary>Seconds of a step by itself on a machine.</summary>
+    public static double SecondsOf(Schedule schedule, Workload workload, HardwareProfile machine)
+    {
+        var model = Plans.CostsOn(machine, workload.Recipe);
+        return Simulator.Alone(schedule, OpCosts.Of(schedule, workload, model), model.Links).StepNanoseconds / 1e9;
+    }
+
     /// <summary>For a machine.</summary>
     public static Prediction For(TrainingPlan plan, HardwareProfile machine)
     {

@@ -3,9 +3,11 @@ using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
-/// <summary>What a run trains on.</summary>
+/// <summary>What a run trains on, or measures its loss on besides.</summary>
+/// <param name="Path">The file.</param>
 /// <param name="Description">For people: where it is from and how much there is.</param>
-internal sealed record TrainingData(ITokenSource Tokens, string Description) : IDisposable
+/// <param name="Notes">What to know about it, a sentence each.</param>
+internal sealed record TrainingData(ITokenSource Tokens, string Path, string Description, IReadOnlyList<string> Notes) : IDisposable
 {
     private const string SourceEnding = ".source";
 
@@ -13,17 +15,52 @@ internal sealed record TrainingData(ITokenSource Tokens, string Description) : I
     /// <exception cref="UserErrorException">There are none, or they cannot be used.</exception>
     public static TrainingData Open(TrainingSettings settings, ModelSource source)
     {
-        if (settings.TextPath is { } text)
+        int seqlen = settings.Plan.Seqlen;
+        return settings.TextPath is { } text ? Describe(ByteText.Open(text, seqlen, source.Model.VocabSize), text, source)
+            : (settings.TokensPath ?? source.Tokens) is { } ids ? Describe(TokenFile.Open(ids, seqlen, source.Model.VocabSize), ids, source)
+            : throw new UserErrorException("there is nothing to train on; give a text with --data or token ids with --tokens");
+    }
+
+    /// <summary>What the loss is to be measured on besides, all of it; null if nothing.</summary>
+    /// <exception cref="UserErrorException">It cannot be used.</exception>
+    public static TrainingData? OpenValidation(TrainingSettings settings, ModelSource source) => settings.Validation is not ({ } path, _) ? null
+        : Describe(TokenSources.Open(path, settings.Plan.Seqlen, source.Model.VocabSize, LastRow.Short), path, source);
+
+    /// <summary>What to know about steps of so many rows.</summary>
+    public IEnumerable<string> NotesOf(Geometry geometry)
+    {
+        foreach (string note in Notes)
         {
-            var bytes = ByteText.Open(text, settings.Plan.Seqlen, source.Model.VocabSize);
-            return new TrainingData(bytes, $"{text}{Origin(text)}, {bytes.RowCount:N0} rows of {settings.Plan.Seqlen} bytes");
+            yield return note;
         }
 
-        string path = settings.TokensPath ?? source.Tokens
-            ?? throw new UserErrorException("there is nothing to train on; give a text with --data or token ids with --tokens");
-        var tokens = TokenFile.Open(path, settings.Plan.Seqlen, source.Model.VocabSize);
-        return new TrainingData(tokens, $"{path}, {tokens.RowCount:N0} rows of {settings.Plan.Seqlen} tokens");
+        if (geometry.Rows >= Tokens.RowCount)
+        {
+            yield return $"every step sees the same batch: {Path} has {Rows(Tokens.RowCount)} and a step takes {geometry.Rows:N0}"
+                + (geometry.Rows > Tokens.RowCount ? ", some more than once" : "");
+        }
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => (Tokens as IDisposable)?.Dispose();
+
+    private static TrainingData Describe(ITokenSource tokens, string path, ModelSource source)
+    {
+        try
+        {
+            string what = tokens is ByteText ? "bytes" : "tokens";
+            string documents = tokens is TokenFile { DocumentsPath: { } lengths } ? $" in the documents of {lengths}" : "";
+            string description = $"{path}{(tokens is ByteText ? Origin(path) : "")}, {Rows(tokens.RowCount)} of {tokens.RowLength - 1} {what}{documents}";
+            return new TrainingData(tokens, path, description, [.. DataNotes.Of(tokens, path, source)]);
+        }
+        catch
+        {
+            (tokens as IDisposable)?.Dispose();
+            throw;
+        }
+    }
+
+    private static string Rows(int count) => count == 1 ? "1 row" : $"{count:N0} rows";
 
     /// <summary>What is said of the text beside it; it may be missing.</summary>
     private static string Origin(string text)
@@ -37,7 +74,4 @@ internal sealed record TrainingData(ITokenSource Tokens, string Description) : I
             return "";
         }
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => (Tokens as IDisposable)?.Dispose();
 }

@@ -24,6 +24,7 @@ internal static class TrainingRun
         var gpu = settings.Device.Gpu?.Memory;
         budgets.CheckAgainst(machine, gpu);
         using var data = TrainingData.Open(settings, source);
+        using var held = TrainingData.OpenValidation(settings, source);
         var weights = source.Weights(settings.Seed);
         var question = new PlanQuestion(settings.Plan, model, budgets.Memory, settings.Policy, data.Tokens.RowCount, settings.Resume is not null);
         var result = Plans.Make(question);
@@ -45,11 +46,13 @@ internal static class TrainingRun
         using var memory = GpuBudget.Watch(settings.Device, plan);
         using var device = settings.Device.Create(plan);
         memory?.Check(plan);
-        using var validation = Validation.Open(settings, plan, device);
+        using var validation = Validation.Open(settings, held, plan, device);
         var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor, settings.Seed);
         report.Starting(device.Name, data.Description, resumed.Folder ?? source.Folder ?? $"initial values from seed {settings.Seed}");
         var prediction = Prediction.For(plan, settings.Device, settings.Plan.Hardware, settings.Policy.Remembers);
         report.Predicted(prediction);
+        report.Noted([.. source.TrainingNotes, .. source.NotesOf(settings.Plan.Seqlen), .. data.NotesOf(plan.Workload.Geometry), .. held?.Notes ?? []]);
+        report.Validating(validation?.Describe(prediction));
         var progress = new TrainingProgress(0, settings.Seed, recipe.Name, plan.Workload.Geometry);
         Startup.Show("loading the weights", () =>
         {
@@ -116,7 +119,7 @@ internal static class TrainingRun
             }
 
             trace?.After(done.Step);
-            report.Stepped(new StepLine(done, settings.Steps, flops, settings.Optimizer.LearningRate, validation?.After(done.Step, settings.Steps, trainer), prediction?.Seconds));
+            report.Stepped(new StepLine(done, settings.Steps, flops, settings.Optimizer.LearningRate, validation?.After(done.Step, settings.Steps, trainer, () => interruption.Asked), prediction?.Seconds));
             seconds.Add(done.Duration.TotalSeconds);
             summary = summary with
             {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Runtime;
@@ -6,51 +7,68 @@ using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
-/// <summary>The loss on other rows between training steps: an evaluation step over the plan's own arenas, on the first rows of a file.</summary>
+/// <summary>The loss on other data, and how long it took to find.</summary>
+internal readonly record struct ValidationResult(double Loss, double Seconds);
+
+/// <summary>
+/// The loss on all rows of other data between training steps: as many evaluation steps over the plan's own arenas as they need.
+/// </summary>
 internal sealed class Validation : IDisposable
 {
-    private readonly ITokenSource tokens;
-    private readonly IDevice device;
+    private readonly TrainingData data;
     private readonly int every;
-    private readonly int[] rows;
+    private readonly Workload workload;
+    private readonly Schedule schedule;
+    private readonly IDevice device;
 
-    private Validation(ITokenSource tokens, IDevice device, Executor executor, int every, int rowCount)
+    private Validation(TrainingData data, int every, Workload workload, Schedule schedule, IDevice device)
     {
-        (this.tokens, this.device, Executor, this.every) = (tokens, device, executor, every);
-        rows = [.. Enumerable.Range(0, rowCount).Select(r => r % tokens.RowCount)];
+        (this.data, this.every, this.workload, this.schedule, this.device) = (data, every, workload, schedule, device);
+        Executor = new Executor(schedule, device);
     }
 
     /// <summary>Runs the evaluation step.</summary>
     public Executor Executor { get; }
 
-    /// <summary>What the settings ask for; null if nothing.</summary>
-    /// <exception cref="UserErrorException">The file cannot be used.</exception>
+    /// <summary>What there is to validate on; null if nothing.</summary>
     /// <exception cref="FailedException">The verifier refuses the step.</exception>
-    public static Validation? Open(TrainingSettings settings, TrainingPlan plan, IDevice device)
+    public static Validation? Open(TrainingSettings settings, TrainingData? data, TrainingPlan plan, IDevice device)
     {
-        if (settings.Validation is not ({ } path, var every))
+        if (data is null || settings.Validation is not (_, var every))
         {
             return null;
         }
 
-        var tokens = TokenSources.Open(path, settings.Plan.Seqlen, plan.Workload.Model.VocabSize);
         var schedule = Planner.Evaluation(plan);
         if (ScheduleVerifier.Verify(schedule, plan.ArenaBudgets) is { Count: > 0 } errors)
         {
             throw new FailedException($"the evaluation step has {errors.Count} errors and will not run: {errors[0].Message}");
         }
 
-        var beside = device.For(schedule, plan.Workload with { Kind = WorkloadKind.Evaluation });
-        return new Validation(tokens, beside, new Executor(schedule, beside), every, plan.Workload.Geometry.Rows);
+        var workload = plan.Workload with { Kind = WorkloadKind.Evaluation };
+        return new Validation(data, every, workload, schedule, device.For(schedule, workload));
     }
 
-    /// <summary>The loss after a step, if it is time: every so many steps and after the last.</summary>
-    public double? After(int step, int steps, Trainer trainer) => step % every == 0 || step == steps ? trainer.Evaluate(tokens, rows) : null;
+    /// <summary>What is measured, how often, and where the machine has a profile, how long that takes.</summary>
+    public string Describe(Prediction? prediction)
+    {
+        long steps = (data.Tokens.RowCount + workload.Geometry.Rows - 1L) / workload.Geometry.Rows;
+        string seconds = prediction is null ? "" : $", {steps * Prediction.SecondsOf(schedule, workload, prediction.Machine):0.0} s by the profile {prediction.Machine.Name}";
+        return $"every {every} steps and after the last, all of {data.Description}: {steps:N0} evaluation steps{seconds}";
+    }
+
+    /// <summary>The loss after a step, if it is time: every so many steps and after the last; none if the run is to stop before all of it is known.</summary>
+    public ValidationResult? After(int step, int steps, Trainer trainer, Func<bool> stop)
+    {
+        if (step % every != 0 && step != steps)
+        {
+            return null;
+        }
+
+        var clock = Stopwatch.StartNew();
+        return Startup.Show("validating", () => trainer.EvaluateAll(data.Tokens, stop)) is { } loss ? new ValidationResult(loss, clock.Elapsed.TotalSeconds) : null;
+    }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        device.Dispose();
-        (tokens as IDisposable)?.Dispose();
-    }
+    public void Dispose() => device.Dispose();
 }

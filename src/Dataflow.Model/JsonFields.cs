@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace Dataflow.Model;
@@ -49,6 +50,9 @@ internal sealed class JsonFields(JsonElement root)
     /// <summary>The member, unless absent or null.</summary>
     public JsonElement? Find(string key) =>
         root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+
+    /// <summary>Whether the member is there and null.</summary>
+    public bool IsNull(string key) => root.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null;
 
     /// <summary>Whether the member is there and not null.</summary>
     public bool Has(string key) => Find(key) is not null;
@@ -121,6 +125,13 @@ internal sealed class JsonFields(JsonElement root)
     public static string Quote(JsonElement value)
     {
         string raw = string.Join(' ', value.GetRawText().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        return raw.Length <= LongestQuote ? raw : raw[..LongestQuote] + "...";
+    }
+
+    /// <summary>A member's name as it stands in a file, shortened: without control characters.</summary>
+    public static string QuoteKey(string key)
+    {
+        string raw = JsonEncodedText.Encode(key, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).ToString();
         return raw.Length <= LongestQuote ? raw : raw[..LongestQuote] + "...";
     }
 

@@ -42,6 +42,12 @@ public sealed record ModelConfig
     /// <summary>RMS norm of every query and key head before rotation (Qwen3).</summary>
     public bool QkNorm { get; init; }
 
+    /// <summary>The longest sequence that it was made for; null if its file does not say.</summary>
+    public int? MaxPositions { get; init; }
+
+    /// <summary>The token whose row of the embedding table is not trained by its lookups, as padding has none; null for all rows.</summary>
+    public int? PaddingId { get; init; }
+
     /// <summary>The matrix that the head multiplies by.</summary>
     public WeightName HeadMatrix => TiedEmbedding ? WeightName.EmbeddingTable : WeightName.HeadMatrix;
 

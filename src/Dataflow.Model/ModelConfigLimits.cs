@@ -41,6 +41,11 @@ internal static class ModelConfigLimits
         Size(nameof(config.HeadDim), config.HeadDim, HeadDim);
         Size(nameof(config.FfnDim), config.FfnDim, Dim);
 
+        if (config.MaxPositions is { } positions)
+        {
+            Size(nameof(config.MaxPositions), positions, int.MaxValue);
+        }
+
         string headDim = keyOf(nameof(config.HeadDim));
         string heads = keyOf(nameof(config.HeadCount));
         string kvHeads = keyOf(nameof(config.KvHeadCount));

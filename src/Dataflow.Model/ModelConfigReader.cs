@@ -13,13 +13,20 @@ public static class ModelConfigReader
     /// <param name="name">The model's name if the file gives none: usually the file's or folder's.</param>
     /// <param name="source">What messages call the text, for example its path; by default the name.</param>
     /// <exception cref="UserErrorException">The text is no config, or one that cannot be trained.</exception>
-    public static ModelConfig Parse(string json, string name, string? source = null)
+    public static ModelConfig Parse(string json, string name, string? source = null) => Read(json, name, source).Config;
+
+    /// <summary>The config in <paramref name="json"/>, and what there is to say about it.</summary>
+    /// <param name="json">The text of the file.</param>
+    /// <param name="name">The model's name if the file gives none: usually the file's or folder's.</param>
+    /// <param name="source">What messages call the text, for example its path; by default the name.</param>
+    /// <exception cref="UserErrorException">The text is no config, or one that cannot be trained.</exception>
+    public static ModelReading Read(string json, string name, string? source = null)
     {
         source ??= name;
-        return JsonFields.Parse(json, source, "a model config", fields => Parse(fields, name, source));
+        return JsonFields.Parse(json, source, "a model config", fields => Read(fields, name, source));
     }
 
-    private static ModelConfig Parse(JsonFields fields, string name, string source)
+    private static ModelReading Read(JsonFields fields, string name, string source)
     {
         bool huggingFace = HuggingFaceConfig.Recognises(fields);
         if (!huggingFace && !OwnConfig.Recognises(fields))
@@ -29,14 +36,14 @@ public static class ModelConfigReader
         }
 
         RefuseExperts(fields, source);
-        var config = huggingFace ? HuggingFaceConfig.Read(fields, name) : OwnConfig.Read(fields, name);
-        fields.Faults.AddRange(ModelConfigLimits.Faults(config, huggingFace ? HuggingFaceConfig.KeyOf : OwnConfig.KeyOf));
+        var read = huggingFace ? HuggingFaceConfig.Read(fields, name) : new ModelReading(OwnConfig.Read(fields, name), [], []);
+        fields.Faults.AddRange(read is null ? [] : ModelConfigLimits.Faults(read.Config, huggingFace ? HuggingFaceConfig.KeyOf : OwnConfig.KeyOf));
         if (fields.Faults.Count > 0)
         {
             throw new UserErrorException($"{source} cannot be used: {string.Join("; ", fields.Faults.Distinct())}");
         }
 
-        return config;
+        return read! with { Notes = [.. read.Notes.Select(n => $"{source}: {n}")], TrainingNotes = [.. read.TrainingNotes.Select(n => $"{source}: {n}")] };
     }
 
     /// <summary>Alone and first: the other faults of such a file would only distract.</summary>

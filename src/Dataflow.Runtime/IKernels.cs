@@ -17,7 +17,7 @@ public interface IKernels
     /// <summary>x [T, D] = rows of the table [V, D].</summary>
     void EmbeddingForward(nuint ids, Tensor table, Tensor x);
 
-    /// <summary>Adds rows of dx [T, D] to rows of the table's gradient; order: tokens sorted by id.</summary>
+    /// <summary>Adds rows of dx [T, D] to rows of the table's gradient; order: tokens sorted by id, then -1 for those that do not count.</summary>
     void EmbeddingBackward(nuint ids, nuint order, Tensor dx, Tensor dTable);
 
     /// <summary>The rows of x whose ids lie in a block of the table, which starts at that id; the others become zero, or stay as they are.</summary>

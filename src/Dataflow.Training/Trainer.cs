@@ -51,7 +51,7 @@ public sealed class Trainer
         state = new StepState(schedule, device);
         executor = new Executor(schedule, device);
         var geometry = workload.Geometry;
-        tables = new TokenTableWriter(geometry.Seqlen, geometry.ChunkTokens, geometry.ChunksPerGroup);
+        tables = new TokenTableWriter(geometry.Seqlen, geometry.ChunkTokens, geometry.ChunksPerGroup, workload.Model.PaddingId);
         table = new int[checked(tables.TableInts * geometry.ChunksPerRound)];
         tableNames = [.. Enumerable.Range(0, geometry.Rounds)
             .SelectMany(r => Enumerable.Range(0, geometry.ChunksPerRound).Select(c => $"T/{new Chunk(c)}/{new Round(r)}"))];
@@ -137,8 +137,13 @@ public sealed class Trainer
     public StepReport Step(ITokenSource source, ReadOnlySpan<int> rows, AdamWSettings optimizer, float clipNorm = float.PositiveInfinity)
     {
         var clock = Stopwatch.StartNew();
-        int counted = WriteTables(source, rows);
-        double loss = Run(executor, new StepArguments(++StepsDone, optimizer, 1f / counted, clipNorm, seed), counted);
+        if (rows.Length != workload.Geometry.Rows)
+        {
+            throw new ArgumentException($"{rows.Length} rows, the plan has {workload.Geometry.Rows}", nameof(rows));
+        }
+
+        int counted = WriteTables(source, rows) is > 0 and var some ? some : throw NothingCounts("this step");
+        double loss = Run(executor, new StepArguments(++StepsDone, optimizer, 1f / counted, clipNorm, seed)) / counted;
         if (!double.IsFinite(loss))
         {
             throw StepsDone == 1
@@ -150,12 +155,57 @@ public sealed class Trainer
     }
 
     /// <summary>Mean loss of the given rows with the parameters as they are, in nats.</summary>
+    /// <param name="rows">As many as a step takes, or fewer.</param>
+    /// <exception cref="UserErrorException">No target of the rows counts.</exception>
     /// <exception cref="InvalidOperationException">The trainer was made without an evaluation step.</exception>
     public double Evaluate(ITokenSource source, ReadOnlySpan<int> rows)
     {
-        int counted = WriteTables(source, rows);
-        return Run(evaluation ?? throw new InvalidOperationException("made without an evaluation step"), new StepArguments(1, default, 1f / counted), counted);
+        var (sum, counted) = Evaluated(source, rows);
+        return counted > 0 ? sum / counted : throw NothingCounts("these rows");
     }
+
+    /// <summary>
+    /// Mean loss over all rows of a source with the parameters as they are, in nats: each target that counts once, whatever the rows of a step.
+    /// </summary>
+    /// <param name="stop">Asked before each evaluation step.</param>
+    /// <returns>Null if it was stopped.</returns>
+    /// <exception cref="UserErrorException">No target of the source counts.</exception>
+    /// <exception cref="InvalidOperationException">The trainer was made without an evaluation step.</exception>
+    public double? EvaluateAll(ITokenSource source, Func<bool> stop)
+    {
+        int[] rows = new int[Math.Min(workload.Geometry.Rows, source.RowCount)];
+        double total = 0;
+        long counted = 0;
+        for (long first = 0; first < source.RowCount; first += rows.Length)
+        {
+            if (stop())
+            {
+                return null;
+            }
+
+            var these = rows.AsSpan(0, (int)Math.Min(rows.Length, source.RowCount - first));
+            for (int i = 0; i < these.Length; i++)
+            {
+                these[i] = (int)first + i;
+            }
+
+            var (sum, targets) = Evaluated(source, these);
+            total += sum;
+            counted += targets;
+        }
+
+        return counted > 0 ? total / counted : throw NothingCounts("the validation data");
+    }
+
+    private (double Sum, int Counted) Evaluated(ITokenSource source, ReadOnlySpan<int> rows)
+    {
+        var steps = evaluation ?? throw new InvalidOperationException("made without an evaluation step");
+        int counted = WriteTables(source, rows);
+        return counted == 0 ? default : (Run(steps, new StepArguments(1, default, 1f / counted)), counted);
+    }
+
+    private static UserErrorException NothingCounts(string what) =>
+        new($"no target of {what} counts: every document in it has one token; give rows with longer documents");
 
     private void Load(IWeightSource weights, DType type, ElementWriter write)
     {
@@ -184,11 +234,12 @@ public sealed class Trainer
         }
     }
 
-    private double Run(Executor steps, in StepArguments arguments, int counted)
+    /// <summary>The sum of the counted targets' losses.</summary>
+    private double Run(Executor steps, in StepArguments arguments)
     {
         steps.RunStep(arguments);
         state.Read("loss", Bytes.Zero, MemoryMarshal.AsBytes(losses.AsSpan()));
-        return losses.Sum(l => (double)l) / counted;
+        return losses.Sum(l => (double)l);
     }
 
     private double? GradientNorm()
@@ -205,15 +256,12 @@ public sealed class Trainer
     private int WriteTables(ITokenSource source, ReadOnlySpan<int> rows)
     {
         var geometry = workload.Geometry;
-        if (rows.Length != geometry.Rows)
-        {
-            throw new ArgumentException($"{rows.Length} rows, the plan has {geometry.Rows}", nameof(rows));
-        }
-
         int counted = 0;
         for (int r = 0; r < geometry.Rounds; r++)
         {
-            var mine = rows.Slice(r * geometry.RowsPerRound, geometry.RowsOf(new Round(r)));
+            // Of fewer rows than the step's the last rounds have fewer, or padding alone.
+            int first = Math.Min(r * geometry.RowsPerRound, rows.Length);
+            var mine = rows.Slice(first, Math.Min(geometry.RowsOf(new Round(r)), rows.Length - first));
             counted += tables.Write(source, mine, table, geometry.ChunksPerRound);
             for (int c = 0; c < geometry.ChunksPerRound; c++)
             {
@@ -222,8 +270,7 @@ public sealed class Trainer
             }
         }
 
-        return counted > 0 ? counted : throw new UserErrorException(
-            "no target of this step counts: every document in it has one token; give rows with longer documents");
+        return counted;
     }
 
     private void ClearOptimizer()

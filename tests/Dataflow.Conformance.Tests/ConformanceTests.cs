@@ -11,3 +11,5 @@ public sealed class EquivalenceTests : EquivalenceConformance<SelectedDevice>;
 public sealed class SegmentTests : SegmentConformance<SelectedDevice>;
 
 public sealed class VocabularyTests : VocabularyConformance<SelectedDevice>;
+
+public sealed class ValidationTests : ValidationConformance<SelectedDevice>;

@@ -40,6 +40,35 @@ public abstract class VocabularyConformance<TDevice> : ConformanceSuite<TDevice>
         }
     }
 
+    /// <summary>As torch.nn.Embedding has it under padding_idx: of a tied table's row, what the head adds stays.</summary>
+    [Theory]
+    [InlineData("llama-small", 1)]
+    [InlineData("llama-small", 3)]
+    [InlineData("qwen3-small", 1)]
+    public void The_padding_ids_row_has_no_gradient_from_its_lookups(string name, int blocks)
+    {
+        const string table = "model.embed_tokens.weight";
+        var golden = new GoldenCase(name);
+        int[] first = new int[golden.Seqlen + 1];
+        golden.Tokens().Read(0, first);
+        int padding = first[5], width = golden.Model.ModelDim;
+        var request = golden.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(32, VocabularyBlocks: blocks));
+        var (trained, masked) = (Gradients(golden, GoldenCase.Plan(request)), Gradients(golden, GoldenCase.Plan(request with { Model = golden.Model with { PaddingId = padding } })));
+        Assert.Equal(trained.Loss, masked.Loss);
+        foreach (var (tensor, values) in trained.Tensors)
+        {
+            float[] got = masked.Tensors[tensor];
+            if (tensor == table)
+            {
+                Assert.NotEqual(values[(padding * width)..][..width], got[(padding * width)..][..width]);
+                Assert.Equal(!golden.Model.TiedEmbedding, got[(padding * width)..][..width].All(g => g == 0));
+                values.AsSpan(padding * width, width).CopyTo(got.AsSpan(padding * width));
+            }
+
+            Assert.Equal(values, got);
+        }
+    }
+
     private static void Check(GoldenCase golden, string folder, int saved, int loaded)
     {
         var (before, after) = (Plan(golden, saved), Plan(golden, loaded));

@@ -13,3 +13,5 @@ public sealed class EquivalenceTests : EquivalenceConformance<CpuDevices>;
 public sealed class SegmentTests : SegmentConformance<CpuDevices>;
 
 public sealed class VocabularyTests : VocabularyConformance<CpuDevices>;
+
+public sealed class ValidationTests : ValidationConformance<CpuDevices>;

@@ -18,3 +18,5 @@ public sealed class EquivalenceTests : EquivalenceConformance<EmulatedDevices>;
 public sealed class SegmentTests : SegmentConformance<EmulatedDevices>;
 
 public sealed class VocabularyTests : VocabularyConformance<EmulatedDevices>;
+
+public sealed class ValidationTests : ValidationConformance<EmulatedDevices>;

@@ -38,6 +38,17 @@ public class TokenTableWriterTests
     }
 
     [Fact]
+    public void Lookups_of_the_padding_id_have_no_place_in_the_order()
+    {
+        var rows = new Rows([[5, 3, 5, 9], [1, 0, 5, 7]], [null, null]);
+        int[] tables = new int[32];
+        Assert.Equal(6, new TokenTableWriter(3, 8, 1, paddingId: 5).Write(rows, [1, 0], tables, 1));
+        Assert.Equal([1, 0, 5, 5, 3, 5, 0, 0], tables[..8]);
+        Assert.Equal([0, 5, 7, 3, 5, 9, -1, -1], tables[8..16]); // they are predicted all the same
+        Assert.Equal([1, 6, 7, 0, 4, -1, -1, -1], tables[24..]);
+    }
+
+    [Fact]
     public void Empty_rounds_are_all_padding_in_their_window()
     {
         int[] tables = new int[4 * 8];

@@ -6,7 +6,7 @@ using Dataflow.Training;
 namespace Dataflow.Cli;
 
 /// <summary>A step as it is reported.</summary>
-internal readonly record struct StepLine(StepReport Step, int Steps, double Flops, float LearningRate, double? ValidationLoss = null, double? PredictedSeconds = null)
+internal readonly record struct StepLine(StepReport Step, int Steps, double Flops, float LearningRate, ValidationResult? Validation = null, double? PredictedSeconds = null)
 {
     /// <summary>Model FLOPs a second.</summary>
     public double FlopsPerSecond => Flops / Step.Duration.TotalSeconds;
@@ -64,6 +64,14 @@ internal abstract class TrainingReport(TextWriter output)
     {
     }
 
+    /// <summary>What to know about the run, a sentence each.</summary>
+    public abstract void Noted(IEnumerable<string> notes);
+
+    /// <summary>What the loss is measured on besides; null if on nothing.</summary>
+    public virtual void Validating(string? what)
+    {
+    }
+
     /// <summary>A step is done.</summary>
     public abstract void Stepped(StepLine line);
 
@@ -93,6 +101,16 @@ internal abstract class TrainingReport(TextWriter output)
                 + (prediction.IsQuick ? ", from a few seconds of measurement: `dataflow calibrate` measures this machine well"
                     : prediction.Machine.Kernels is null ? ", whose kernels were not measured: `dataflow calibrate` measures this machine's" : ""));
 
+        public override void Noted(IEnumerable<string> notes)
+        {
+            foreach (string note in notes)
+            {
+                Output.WriteLine($"Note: {note}");
+            }
+        }
+
+        public override void Validating(string? what) => Output.Write(what is null ? "" : $"Validation: {what}\n");
+
         public override void Stepped(StepLine line)
         {
             string step = $"{line.Step.Step}".PadLeft($"{line.Steps}".Length);
@@ -100,7 +118,7 @@ internal abstract class TrainingReport(TextWriter output)
                 + $"{line.FlopsPerSecond / 1e9,6:N1} GFLOP/s  {line.Step.Duration.TotalSeconds:0.00} s"
                 + (line.PredictedSeconds is { } seconds ? $" = {line.Step.Duration.TotalSeconds / seconds:0.00} x predicted" : "")
                 + (line.Step.GradientNorm is { } norm ? $"  norm {norm:0.000}" : "")
-                + (line.ValidationLoss is { } loss ? $"  validation {loss:0.0000}" : ""));
+                + (line.Validation is { } held ? $"  validation {held.Loss:0.0000} in {held.Seconds:0.0} s" : ""));
         }
 
         public override void Finished(RunSummary summary)
@@ -143,8 +161,16 @@ internal abstract class TrainingReport(TextWriter output)
 
     private sealed class JsonLines(TextWriter output) : TrainingReport(output)
     {
+        // Told with the first step.
+        private readonly List<string> untold = [];
+        private string? validation;
+
         public override void Planned(PlanRequest request, PlanResult result, Budgets budgets, PolicySettings by, PlanNotes notes) =>
             Write("plan", PlanJson.Of(request, result, null, by, notes));
+
+        public override void Noted(IEnumerable<string> notes) => untold.AddRange(notes);
+
+        public override void Validating(string? what) => validation = what;
 
         public override void Stepped(StepLine line) => Write("step", Measured(line, new JsonObject
         {
@@ -157,17 +183,30 @@ internal abstract class TrainingReport(TextWriter output)
             ["lr"] = Shortest(line.LearningRate),
         }));
 
-        /// <summary>Adds what only some runs measure.</summary>
-        private static JsonObject Measured(StepLine line, JsonObject step)
+        /// <summary>Adds what only some runs measure or have to tell.</summary>
+        private JsonObject Measured(StepLine line, JsonObject step)
         {
+            if (untold.Count > 0)
+            {
+                step["notes"] = new JsonArray([.. untold]);
+                untold.Clear();
+            }
+
+            if (validation is not null)
+            {
+                step["validation"] = validation;
+                validation = null;
+            }
+
             if (line.Step.GradientNorm is { } norm)
             {
                 step["gradient_norm"] = norm;
             }
 
-            if (line.ValidationLoss is { } loss)
+            if (line.Validation is { } held)
             {
-                step["validation_loss"] = loss;
+                step["validation_loss"] = held.Loss;
+                step["validation_seconds"] = held.Seconds;
             }
 
             if (line.PredictedSeconds is { } predicted)

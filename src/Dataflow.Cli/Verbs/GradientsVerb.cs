@@ -36,6 +36,7 @@ internal static class GradientsVerb
         budgets.CheckAgainst(machine, gpu);
         string path = source.Tokens ?? throw new UserErrorException($"{settings.ModelPath} holds no tokens.bin to compute gradients on; give a folder that does");
         using var tokens = TokenFile.Open(path, settings.Seqlen, source.Model.VocabSize);
+        Notices.Tell([.. source.NotesOf(settings.Seqlen), .. DataNotes.Of(tokens, path, source)]);
         var weights = source.Weights(seed: 0);
         var type = settings.Recipe.Gradients;
         CheckpointWriter.CheckWritable(output, source.Model, type);

@@ -36,6 +36,7 @@ internal static class PlanVerb
     private static ExitCode Execute(PlanSettings settings, PolicySettings by, bool explain, bool json)
     {
         using var source = ModelSource.Open(settings.ModelPath);
+        Notices.Tell(source.NotesOf(settings.Seqlen));
         var budgets = Budgets.Choose(settings);
         var question = new PlanQuestion(settings, source.Model, budgets.Memory, by);
         var (result, why) = explain ? Plans.Explain(question) : (Plans.Make(question), null);

@@ -29,14 +29,15 @@ public static unsafe class Embedding
     }
 
     /// <summary>
-    /// ids: one per row of dx; order: the <paramref name="tokens"/> rows that count, sorted by (id, row); dx: T x D; dTable:
-    /// V x D. For each distinct id, the fp32 sum of its rows of dx in that order is added to its row of dTable, rounded once.
+    /// ids: one per row of dx; order: <paramref name="tokens"/> numbers, the rows that count, sorted by (id, row), then -1; dx: T x D;
+    /// dTable: V x D. For each distinct id, the fp32 sum of its rows of dx in that order is added to its row of dTable, rounded once.
     /// Rows of other ids are not touched.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">An id is not a row of the table.</exception>
     public static void Backward(ThreadTeam team, int* ids, int* order, int tokens, Matrix dx, Matrix dTable)
     {
         dx.Expect(dx.Rows, dTable.Columns, nameof(dx));
+        tokens = Counted(order, tokens);
         for (int i = 0; i < tokens; i++)
         {
             CheckIds(ids + order[i], 1, dTable.Rows);
@@ -49,9 +50,20 @@ public static unsafe class Embedding
     public static void BackwardBlock(ThreadTeam team, int* ids, int* order, int tokens, int firstId, Matrix dx, Matrix dTable)
     {
         dx.Expect(dx.Rows, dTable.Columns, nameof(dx));
+        tokens = Counted(order, tokens);
         int begin = FirstAtLeast(ids, order, tokens, firstId);
         int count = FirstAtLeast(ids, order, tokens, (long)firstId + dTable.Rows) - begin;
         team.For((count + BlockPositions - 1) / BlockPositions, new ScatterJob(ids, order + begin, count, firstId, dx, dTable));
+    }
+
+    private static int Counted(int* order, int tokens)
+    {
+        while (tokens > 0 && order[tokens - 1] < 0)
+        {
+            tokens--;
+        }
+
+        return tokens;
     }
 
     /// <summary>The first place in the sorted order whose id is not below that one.</summary>

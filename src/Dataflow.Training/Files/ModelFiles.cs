@@ -8,6 +8,9 @@ public static class ModelFiles
     /// <summary>The config's name inside a model's folder.</summary>
     public const string ConfigName = "config.json";
 
+    // Some quantised models say so there and not in their config.
+    private const string QuantisationName = "hf_quant_config.json";
+
     private static readonly Bytes LargestConfig = new(4 << 20);
 
     /// <summary>
@@ -15,7 +18,11 @@ public static class ModelFiles
     /// config.json) or the file's without its ending.
     /// </summary>
     /// <exception cref="UserErrorException">Nothing there, not readable, or not a model that can be trained.</exception>
-    public static ModelConfig LoadConfig(string path)
+    public static ModelConfig LoadConfig(string path) => Read(path).Config;
+
+    /// <summary>As <see cref="LoadConfig"/>, with what there is to say about the file.</summary>
+    /// <exception cref="UserErrorException">Nothing there, not readable, or not a model that can be trained.</exception>
+    public static ModelReading Read(string path)
     {
         string file = path;
         if (Directory.Exists(path))
@@ -27,8 +34,14 @@ public static class ModelFiles
             }
         }
 
+        string quantised = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, QuantisationName);
+        if (Path.GetFileName(file) == ConfigName && File.Exists(quantised))
+        {
+            throw new UserErrorException($"{file} cannot be used: {QuantisationName} beside it says that the weights are quantised, and these cannot be trained");
+        }
+
         string text = ReadOnlyFile.ReadText(file, LargestConfig);
-        return ModelConfigReader.Parse(text, NameOf(file), file);
+        return ModelConfigReader.Read(text, NameOf(file), file);
     }
 
     private static string NameOf(string file)

@@ -16,27 +16,30 @@ public sealed class ByteText : ITokenSource, IDisposable
     private const int BlockBytes = 1 << 18;
     private const int StackBytes = 1 << 12;
 
+    // One in so many bytes.
+    private const int MostZeros = 8;
+
     private readonly ReadOnlyFile _file;
+    private readonly RowFile _rows;
 
-    private ByteText(ReadOnlyFile file, int rowCount, int rowLength)
-    {
-        _file = file;
-        RowCount = rowCount;
-        RowLength = rowLength;
-    }
+    private ByteText(ReadOnlyFile file, RowFile rows) => (_file, _rows) = (file, rows);
 
     /// <inheritdoc/>
-    public int RowCount { get; }
+    public int RowCount => _rows.Count;
 
     /// <inheritdoc/>
-    public int RowLength { get; }
+    public int RowLength => _rows.Length;
+
+    /// <inheritdoc/>
+    public long LeftOver => _rows.LeftOver;
 
     /// <summary>Opens a file and checks that all of it is UTF-8.</summary>
     /// <param name="path">The file.</param>
     /// <param name="seqlen">Inputs of a row, at least 1.</param>
     /// <param name="vocabSize">Of the model: at least 256.</param>
-    /// <exception cref="UserErrorException">Not readable, too short, not UTF-8, or a vocabulary without an id for each byte.</exception>
-    public static ByteText Open(string path, int seqlen, int vocabSize)
+    /// <param name="last">What becomes of bytes at the end that do not fill a row.</param>
+    /// <exception cref="UserErrorException">Not readable, too short, no text in UTF-8, or a vocabulary without an id for each byte.</exception>
+    public static ByteText Open(string path, int seqlen, int vocabSize, LastRow last = LastRow.Whole)
     {
         var file = ReadOnlyFile.Open(path);
         try
@@ -46,9 +49,9 @@ public sealed class ByteText : ITokenSource, IDisposable
                 throw new UserErrorException($"{path} is read as bytes, which needs a vocabulary of at least {VocabSize} ids, and the model has {vocabSize}");
             }
 
-            int rows = RowFile.RowCount(path, file.Length, seqlen);
+            var rows = RowFile.Of(path, file.Length, seqlen, last);
             CheckText(file);
-            return new ByteText(file, rows, seqlen + 1);
+            return new ByteText(file, rows);
         }
         catch
         {
@@ -58,11 +61,17 @@ public sealed class ByteText : ITokenSource, IDisposable
     }
 
     /// <inheritdoc/>
+    public int InputsOf(int row) => _rows.TokensOf(row) - 1;
+
+    /// <inheritdoc/>
     public void Read(int row, Span<int> destination)
     {
-        RowFile.Check(this, row, destination);
+        _rows.Check(row, destination);
         Span<byte> bytes = stackalloc byte[StackBytes];
         long position = row * (long)RowLength;
+        int count = _rows.TokensOf(row);
+        destination[count..].Clear();
+        destination = destination[..count];
         while (destination.Length > 0)
         {
             var piece = bytes[..Math.Min(StackBytes, destination.Length)];
@@ -86,11 +95,12 @@ public sealed class ByteText : ITokenSource, IDisposable
     private static void CheckText(ReadOnlyFile file)
     {
         byte[] block = new byte[(int)Math.Min(file.Length, BlockBytes)];
-        long first = 0;
+        long first = 0, zeros = 0;
         while (first < file.Length)
         {
             var bytes = block.AsSpan(0, (int)Math.Min(block.Length, file.Length - first));
             file.Read(first, bytes);
+            zeros += bytes.Count((byte)0);
             bool last = first + bytes.Length == file.Length;
             // A character may go on in the next block: what is left of it is read again there.
             int whole = last ? bytes.Length : bytes.Length - UnfinishedTail(bytes);
@@ -101,6 +111,12 @@ public sealed class ByteText : ITokenSource, IDisposable
             }
 
             first += whole;
+        }
+
+        // Small numbers and UTF-16 are valid UTF-8, too.
+        if (zeros > file.Length / MostZeros)
+        {
+            throw new UserErrorException($"{file.Path} is not UTF-8 text: {zeros} of its {file.Length} bytes are 0, as in token ids or UTF-16; give token ids with --tokens, or convert the text");
         }
     }
 

@@ -3,7 +3,10 @@ using Dataflow.Model;
 
 namespace Dataflow.Training;
 
-/// <summary>The documents.json beside a token file: {"rows": [[7, 33, ...], ...]}, per row the lengths of its documents.</summary>
+/// <summary>
+/// The documents of a token file: {"rows": [[7, 33, ...], ...]}, per row the lengths of its documents. It lies beside NAME.bin and is called
+/// NAME.documents.json, or documents.json where the folder's tokens.bin is meant or the only token file.
+/// </summary>
 internal sealed class DocumentLengths
 {
     /// <summary>Its name in the token file's folder.</summary>
@@ -13,26 +16,54 @@ internal sealed class DocumentLengths
 
     private readonly int[][] _rows;
 
-    private DocumentLengths(int[][] rows) => _rows = rows;
+    private DocumentLengths(string path, int[][] rows) => (Path, _rows) = (path, rows);
+
+    /// <summary>The file.</summary>
+    public string Path { get; }
+
+    /// <summary>Rows that it describes.</summary>
+    public int RowCount => _rows.Length;
 
     /// <summary>Lengths of a row's documents.</summary>
     public IReadOnlyList<int> Of(int row) => _rows[row];
 
-    /// <summary>Reads a file and checks that it describes <paramref name="rowCount"/> rows of <paramref name="seqlen"/> inputs each.</summary>
-    public static DocumentLengths Load(string path, int rowCount, int seqlen)
+    /// <summary>The file that describes a token file; null if there is none.</summary>
+    /// <exception cref="UserErrorException">There is one of another token file, and what was meant cannot be told.</exception>
+    public static string? Beside(string tokenFile)
+    {
+        string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(tokenFile))!;
+        string own = System.IO.Path.ChangeExtension(System.IO.Path.GetFileName(tokenFile), FileName);
+        string named = System.IO.Path.Combine(folder, own), shared = System.IO.Path.Combine(folder, FileName);
+        if (System.IO.Path.Exists(named) || !System.IO.Path.Exists(shared))
+        {
+            return System.IO.Path.Exists(named) ? named : null;
+        }
+
+        bool ofAnother = System.IO.Path.GetFileName(tokenFile) != TokenSources.TokenFileName && File.Exists(System.IO.Path.Combine(folder, TokenSources.TokenFileName));
+        return !ofAnother ? shared : throw new UserErrorException(
+            $"{shared} belongs to the {TokenSources.TokenFileName} beside it, not to {tokenFile}: call it {own} if it describes that file, or move one of them to another folder");
+    }
+
+    /// <summary>
+    /// Reads a file and checks that it describes the rows of so many tokens: <paramref name="seqlen"/> inputs each, and those of a short last row,
+    /// which may be left out.
+    /// </summary>
+    public static DocumentLengths Load(string path, long tokens, int seqlen)
     {
         try
         {
             using var document = JsonDocument.Parse(ReadOnlyFile.ReadText(path, LargestFile));
             var rows = document.RootElement.GetProperty("rows").EnumerateArray().Select(r => r.EnumerateArray().Select(n => n.GetInt32()).ToArray()).ToArray();
-            for (int i = 0; i < Math.Min(rows.Length, rowCount); i++)
+            var (whole, rest) = Math.DivRem(tokens, seqlen + 1L);
+            for (int i = 0; i < Math.Min(rows.Length, whole); i++)
             {
                 Check(path, i, rows[i], seqlen);
             }
 
-            return rows.Length == rowCount
-                ? new DocumentLengths(rows)
-                : throw new UserErrorException($"{path} describes {rows.Length} rows, and its token file has {rowCount} of seqlen {seqlen}: use the seqlen that it was made for, or move it away to train without document borders");
+            bool describesRest = rest > 1 && rows.Length == whole + 1 && rows[^1].All(length => length > 0) && Sum(rows[^1]) == rest - 1;
+            return rows.Length == whole || describesRest
+                ? new DocumentLengths(path, rows)
+                : throw new UserErrorException($"{path} describes {rows.Length} rows, and its token file has {whole} of seqlen {seqlen}: use the seqlen that it was made for, or move it away to train without document borders");
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
@@ -47,10 +78,11 @@ internal sealed class DocumentLengths
             throw new UserErrorException($"{path}: row {row} has a document of length {wrong}, and a length is at least 1");
         }
 
-        long sum = lengths.Sum(length => (long)length);
-        if (sum != seqlen)
+        if (Sum(lengths) is var sum && sum != seqlen)
         {
             throw new UserErrorException($"{path}: the documents of row {row} have {sum} tokens together, and seqlen is {seqlen}: use the seqlen that it was made for, or move it away to train without document borders");
         }
     }
+
+    private static long Sum(int[] lengths) => lengths.Sum(length => (long)length);
 }

@@ -10,46 +10,59 @@ namespace Dataflow.Training;
 public sealed class TokenFile : ITokenSource, IDisposable
 {
     private const int IdBytes = 4;
-    private const int BlockIds = 1 << 18;
 
     private readonly ReadOnlyFile _file;
+    private readonly RowFile _rows;
     private readonly int _vocabSize;
     private readonly DocumentLengths? _documents;
 
-    private TokenFile(ReadOnlyFile file, int rowCount, int rowLength, int vocabSize, DocumentLengths? documents)
+    private TokenFile(ReadOnlyFile file, RowFile rows, int vocabSize, int largestId, DocumentLengths? documents)
     {
-        _file = file;
-        _vocabSize = vocabSize;
-        _documents = documents;
-        RowCount = rowCount;
-        RowLength = rowLength;
+        (_file, _rows, _vocabSize, _documents) = (file, rows, vocabSize, documents);
+        LargestId = largestId;
     }
 
     /// <inheritdoc/>
-    public int RowCount { get; }
+    public int RowCount => _rows.Count;
 
     /// <inheritdoc/>
-    public int RowLength { get; }
+    public int RowLength => _rows.Length;
 
-    /// <summary>Opens a file and checks every id of its whole rows against the vocabulary.</summary>
+    /// <inheritdoc/>
+    public long LeftOver => _rows.LeftOver;
+
+    /// <summary>As the user gave it.</summary>
+    public string Path => _file.Path;
+
+    /// <summary>Of all rows.</summary>
+    public int LargestId { get; }
+
+    /// <summary>Tokens of all rows.</summary>
+    public long TokenCount => _rows.Tokens;
+
+    /// <summary>Where the lengths of its documents are from; null if it has none.</summary>
+    public string? DocumentsPath => _documents?.Path;
+
+    /// <summary>Opens a file and checks every id of its rows against the vocabulary.</summary>
     /// <param name="path">The file.</param>
     /// <param name="seqlen">Inputs of a row, at least 1.</param>
     /// <param name="vocabSize">Ids are below it.</param>
-    /// <exception cref="UserErrorException">Not readable, too short, an id that is too large, or documents that do not fit the rows.</exception>
-    public static TokenFile Open(string path, int seqlen, int vocabSize)
+    /// <param name="last">What becomes of tokens at the end that do not fill a row.</param>
+    /// <exception cref="UserErrorException">
+    /// Not readable, too short, an id that is too large, numbers of another width, or documents that do not fit the rows.
+    /// </exception>
+    public static TokenFile Open(string path, int seqlen, int vocabSize, LastRow last = LastRow.Whole)
     {
         var file = ReadOnlyFile.Open(path);
         try
         {
-            if (file.Length % IdBytes != 0)
-            {
-                throw new UserErrorException($"{path} has {file.Length} bytes, and token ids of {IdBytes} bytes each make a multiple of that: it is not a token file or was cut short");
-            }
+            TokenIds.CheckKind(file);
+            long tokens = file.Length / IdBytes;
+            var documents = DocumentLengths.Beside(path) is { } beside ? DocumentLengths.Load(beside, tokens, seqlen) : null;
 
-            int rows = RowFile.RowCount(path, file.Length / IdBytes, seqlen);
-            CheckIds(file, rows * (seqlen + 1L), vocabSize);
-            string documents = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, DocumentLengths.FileName);
-            return new TokenFile(file, rows, seqlen + 1, vocabSize, Path.Exists(documents) ? DocumentLengths.Load(documents, rows, seqlen) : null);
+            // Where the documents of the tokens at the end are not known, they could not be told apart.
+            var rows = RowFile.Of(path, tokens, seqlen, documents is null || documents.RowCount * (seqlen + 1L) > tokens ? last : LastRow.Whole);
+            return new TokenFile(file, rows, vocabSize, TokenIds.Largest(file, rows.Tokens, vocabSize), documents);
         }
         catch
         {
@@ -59,13 +72,19 @@ public sealed class TokenFile : ITokenSource, IDisposable
     }
 
     /// <inheritdoc/>
+    public int InputsOf(int row) => _rows.TokensOf(row) - 1;
+
+    /// <inheritdoc/>
     public void Read(int row, Span<int> destination)
     {
-        RowFile.Check(this, row, destination);
+        _rows.Check(row, destination);
         long first = row * (long)RowLength;
-        _file.Read(first * IdBytes, MemoryMarshal.AsBytes(destination));
+        var tokens = destination[.._rows.TokensOf(row)];
+        _file.Read(first * IdBytes, MemoryMarshal.AsBytes(tokens));
+
         // Checked again because a kernel would read outside the embedding table if the file had changed since it was opened.
-        Refuse(_file.Path, destination, first, _vocabSize);
+        TokenIds.Check(_file.Path, tokens, first, _vocabSize);
+        destination[tokens.Length..].Clear();
     }
 
     /// <inheritdoc/>
@@ -73,26 +92,4 @@ public sealed class TokenFile : ITokenSource, IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
-
-    private static void CheckIds(ReadOnlyFile file, long count, int vocabSize)
-    {
-        int[] block = new int[Math.Min(count, BlockIds)];
-        for (long first = 0; first < count; first += block.Length)
-        {
-            var ids = block.AsSpan(0, (int)Math.Min(block.Length, count - first));
-            file.Read(first * IdBytes, MemoryMarshal.AsBytes(ids));
-            Refuse(file.Path, ids, first, vocabSize);
-        }
-    }
-
-    private static void Refuse(string path, ReadOnlySpan<int> ids, long first, int vocabSize)
-    {
-        for (int i = 0; i < ids.Length; i++)
-        {
-            if ((uint)ids[i] >= (uint)vocabSize)
-            {
-                throw new UserErrorException($"{path}: token {first + i} has id {(uint)ids[i]}, and the vocabulary has {vocabSize} ids (0 to {vocabSize - 1}); the file belongs to another tokenizer or is not a token file");
-            }
-        }
-    }
 }

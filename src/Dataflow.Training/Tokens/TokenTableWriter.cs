@@ -8,10 +8,11 @@ namespace Dataflow.Training;
 /// <item>targets: the token to be predicted, -1 where none counts;</item>
 /// <item>firstKey: the row of the key/value window that holds the first token of this token's document; attention begins there, and
 /// the position within the document is counted from it;</item>
-/// <item>order: the token numbers 0 to T - 1 sorted by id, equal ids by number: what the embedding's gradient sums along.</item>
+/// <item>order: the token numbers 0 to T - 1 sorted by id, equal ids by number: what the embedding's gradient sums along. Those of the model's
+/// padding id, whose row has no gradient, are left out, and as many -1 stand at the end.</item>
 /// </list>
 /// A group of chunks shares one key/value window: chunk c of the round starts at row (c mod chunks per group) x T of its group's. No
-/// document may reach from one group into the next. Without document lengths a row is one document whose targets all count (the last
+/// document may reach from one group into the next. What a short row lacks is padding, too. Without document lengths a row is one document whose targets all count (the last
 /// one is the row's extra token); with them, the last target of each document belongs to another text and does not count.
 /// </summary>
 public sealed class TokenTableWriter
@@ -25,11 +26,16 @@ public sealed class TokenTableWriter
     private readonly int _seqlen;
     private readonly int _chunkTokens;
     private readonly int _chunksPerGroup;
+    private readonly int? _paddingId;
     private readonly int[] _row;
     private readonly long[] _sortKeys;
 
     /// <summary>A writer for one geometry. It keeps its working memory, so it is for one thread at a time and allocates nothing per call.</summary>
-    public TokenTableWriter(int seqlen, int chunkTokens, int chunksPerGroup)
+    /// <param name="seqlen">Inputs of a row.</param>
+    /// <param name="chunkTokens">T.</param>
+    /// <param name="chunksPerGroup">Chunks that share a window.</param>
+    /// <param name="paddingId">The token whose row of the embedding table is not trained, if there is one.</param>
+    public TokenTableWriter(int seqlen, int chunkTokens, int chunksPerGroup, int? paddingId = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(seqlen, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(chunkTokens, 1);
@@ -37,6 +43,7 @@ public sealed class TokenTableWriter
         _seqlen = seqlen;
         _chunkTokens = chunkTokens;
         _chunksPerGroup = chunksPerGroup;
+        _paddingId = paddingId;
         _row = new int[seqlen + 1];
         _sortKeys = new long[chunkTokens];
     }
@@ -90,11 +97,12 @@ public sealed class TokenTableWriter
     {
         source.Read(row, _row);
         var documents = source.Documents(row);
+        int inputs = source.InputsOf(row);
         int counted = 0;
         int begin = 0;
-        for (int d = 0; begin < _seqlen; d++)
+        for (int d = 0; begin < inputs; d++)
         {
-            int end = documents is null ? _seqlen : begin + documents[d];
+            int end = documents is null ? inputs : begin + documents[d];
             CheckWithinGroup(row, firstToken + begin, firstToken + end);
             int firstKey = WindowRow(firstToken + begin);
             for (int i = begin; i < end; i++)
@@ -105,6 +113,11 @@ public sealed class TokenTableWriter
             }
 
             begin = end;
+        }
+
+        for (int i = inputs; i < _seqlen; i++)
+        {
+            Put(tables, stride, firstToken + i, id: 0, NotCounted, WindowRow(firstToken + i));
         }
 
         return counted;
@@ -134,16 +147,22 @@ public sealed class TokenTableWriter
 
     private void SortByToken(Span<int> table)
     {
+        int count = 0;
         for (int i = 0; i < _chunkTokens; i++)
         {
-            _sortKeys[i] = ((long)table[i] << 32) | (uint)i;
+            if (table[i] != _paddingId)
+            {
+                _sortKeys[count++] = ((long)table[i] << 32) | (uint)i;
+            }
         }
 
-        _sortKeys.AsSpan().Sort();
+        _sortKeys.AsSpan(0, count).Sort();
         var order = table[(3 * _chunkTokens)..];
-        for (int i = 0; i < _chunkTokens; i++)
+        for (int i = 0; i < count; i++)
         {
             order[i] = (int)_sortKeys[i];
         }
+
+        order[count.._chunkTokens].Fill(-1);
     }
 }

@@ -96,16 +96,17 @@ template <typename T, typename G> void check_backward(int rows, int tokens, int 
         }
     }
 
+    order.resize(rows, -1);
     const std::string name = sizeof(T) == sizeof(G) ? Type<T>::Name : "bf16_f32";
     const std::string what = "sums of " + std::to_string(tokens) + " tokens of " + std::to_string(columns) + ", " + name + ", and the definition";
     Array<T> device_dx(dx);
     Array<int> device_ids(ids), device_order(order);
-    const uint32_t units = divided_up(tokens, 8) * divided_up(columns / PackCount<T>, 32);
+    const uint32_t units = divided_up(rows, 8) * divided_up(columns / PackCount<T>, 32);
     if (starts.empty())
     {
         Array<G> dtable(old);
         kernel("embedding", "embedding_backward_" + name, seed).run({divided_up(units, 4)}, {128}, 0, device_ids.device(), device_order.device(),
-            device_dx.device(), dtable.device(), tokens, columns);
+            device_dx.device(), dtable.device(), rows, columns);
         check_same(dtable.host(), expected, what);
     }
 
@@ -115,7 +116,7 @@ template <typename T, typename G> void check_backward(int rows, int tokens, int 
         const long from = static_cast<long>(first) * columns, to = static_cast<long>(end) * columns;
         Array<G> dblock(std::vector<G>(old.begin() + from, old.begin() + to));
         kernel("embedding", "embedding_block_backward_" + name, seed).run({divided_up(units, 4)}, {128}, 0, device_ids.device(), device_order.device(),
-            device_dx.device(), dblock.device(), tokens, first, end - first, columns);
+            device_dx.device(), dblock.device(), rows, first, end - first, columns);
         check_same(dblock.host(), std::vector<G>(expected.begin() + from, expected.begin() + to), what + ", block " + std::to_string(b));
     }
 }
