@@ -50,7 +50,7 @@ public sealed class KilledSaveTests(ITestOutputHelper output) : IDisposable
             }
         }
 
-        output.WriteLine($"{tries} of {operations} operations x {seeds}, {end}, seed {seed}: nothing lost");
+        output.WriteLine($"{tries} ends within {operations} operations ({end}), seed {seed}: nothing lost");
     }
 
     [Theory]
