@@ -19,4 +19,5 @@ public sealed class SegmentTests : SegmentConformance<EmulatedDevices>;
 
 public sealed class VocabularyTests : VocabularyConformance<EmulatedDevices>;
 
+[Trait("Slow", "true")]
 public sealed class ValidationTests : ValidationConformance<EmulatedDevices>;
