@@ -51,7 +51,7 @@ install = set -e; mkdir -p bin; for program in $(1); do \
 
 .DEFAULT_GOAL := help
 .PHONY: help setup restore lock build programs demo-program emulation nvtx pages-deps nvrtc cublas kernels test check soak bench frontier \
-	bundle atlas check-published check-search fit-published demo text clean sdk
+	bundle atlas check-published check-widths check-search fit-published demo text clean sdk
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -125,6 +125,10 @@ text: ## fetch the text that the demo trains on
 
 check-published: build ## hold policy reference and the simulator against the published sweeps; writes bench/results
 	@"$(DOTNET)" $(PUBLISHED) check --out $(RESULTS) \
+	  --note "Commit $$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD -- src models profiling || echo ' with changes')."
+
+check-widths: build ## predict each machine and head width of the published sweeps from a fit without it; writes bench/results
+	@"$(DOTNET)" $(PUBLISHED) widths --out $(RESULTS) \
 	  --note "Commit $$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD -- src models profiling || echo ' with changes')."
 
 check-search: build ## hold policy auto against policy reference in the published sweeps, and predict the marks; writes bench/results

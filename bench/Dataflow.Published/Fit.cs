@@ -8,76 +8,86 @@ namespace Dataflow.Published;
 /// <summary>
 /// The efficiency constants of a machine, from the step times of the rows that were set aside for it: Levenberg-Marquardt on the logarithms
 /// of predicted over measured time, by logarithms of the constants, with differences above 5% counting linearly so that no few rows
-/// decide. Constants that a machine's rows say nothing about stay where they are.
+/// decide. What a machine's rows say nothing about, the prior decides.
 /// </summary>
 internal sealed class Fit
 {
     private const double Linear = 0.05;
     private const double Step = 0.01;
+    private const double MostDamping = 1e3;
+    private const double ClearlyBetter = 0.98;
+    private const int MostSteps = 30;
 
     // A link may be a little faster than where it was measured, but not faster than its kind; a chip may clock higher than its peak says.
     private static readonly double[] Most = [.. new[] { 1.3, 1.3, 1.3, 2, 1.1, 1.1 }.Select(x => Math.Log(x))];
 
-    // How strongly each constant is held where it starts, by square of its logarithm: links cannot be much faster than they were measured.
-    private static readonly double[] Ridge = [1e-3, 1e-3, 1e-3, 1e-3, 0.05, 0.05];
-
     private readonly HardwareProfile profile;
+    private readonly FitPrior prior;
     private readonly IReadOnlyList<(ReferencePlan Plan, Schedule Schedule, double Seconds)> rows;
-    private readonly double[] prior;
 
-    private Fit(HardwareProfile profile, IEnumerable<(ReferencePlan Plan, double Seconds)> rows)
+    private Fit(HardwareProfile profile, FitPrior prior, IEnumerable<(ReferencePlan Plan, double Seconds)> rows)
     {
-        this.profile = profile;
+        (this.profile, this.prior) = (profile, prior);
         this.rows = [.. rows.AsParallel().AsOrdered().Select(r => (r.Plan, ReferenceLowering.Lower(r.Plan), r.Seconds))];
-        prior = [.. EfficiencyConstants.Default.Values.Select(x => Math.Log(x))];
     }
 
     /// <summary>Fits all six.</summary>
-    public static EfficiencyConstants Of(HardwareProfile profile, IEnumerable<(ReferencePlan Plan, double Seconds)> rows, TextWriter log)
+    /// <param name="known">What an earlier fit of the same rows found: where this one begins, and what it keeps unless it finds clearly better ones, so that plans stay as they are.</param>
+    public static EfficiencyConstants Of(
+        HardwareProfile profile, FitPrior prior, IEnumerable<(ReferencePlan Plan, double Seconds)> rows, TextWriter log, EfficiencyConstants? known = null)
     {
-        var fit = new Fit(profile, rows);
-        double[] at = [.. fit.prior];
-        double[] residuals = fit.Residuals(at);
-        double damping = 1e-2, cost = Cost(residuals) + fit.Penalty(at);
-        for (int iteration = 0; iteration < 12 && damping < 1e3; iteration++)
+        var fit = new Fit(profile, prior, rows);
+        double[] at = known is null ? prior.Start : [.. known.Values.Select(Math.Log)], residuals = fit.Residuals(at);
+        double[][] jacobian = fit.Jacobian(at, residuals);
+        double damping = 1e-2, cost = fit.Cost(residuals), first = cost;
+        bool exact = true;
+        for (int step = 0; step < MostSteps && damping < MostDamping; step++)
         {
-            var jacobian = fit.Jacobian(at, residuals);
-            bool better = false;
-            while (!better && damping < 1e3)
+            double[] next = fit.Next(at, residuals, jacobian, damping), found = fit.Residuals(next);
+            double nextCost = fit.Cost(found);
+            bool better = nextCost < cost, settled = cost - nextCost < 1e-4 * cost;
+            if (better)
             {
-                double[] next = fit.Next(at, residuals, jacobian, damping);
-                double[] found = fit.Residuals(next);
-                double nextCost = Cost(found) + fit.Penalty(next);
-                better = nextCost < cost;
-                if (!better)
-                {
-                    damping *= 4;
-                    continue;
-                }
-
-                bool done = cost - nextCost < 1e-4 * cost;
+                Update(jacobian, [.. next.Zip(at, (a, b) => a - b)], [.. found.Zip(residuals, (a, b) => a - b)]);
                 (at, residuals, cost, damping) = (next, found, nextCost, damping / 4);
-                log.WriteLine($"  {iteration}: rms {Math.Sqrt(residuals.Average(r => r * r)):0.00%} at {string.Join(" ", at.Select((double x) => Math.Exp(x).ToString("F3")))}");
-                if (done)
-                {
-                    return Constants(at);
-                }
+                log.WriteLine($"  {step}: cost {cost:0.00000}, rms {Math.Sqrt(residuals.Take(fit.rows.Count).Average(r => r * r)):0.00%} at {string.Join(" ", at.Select((double x) => Math.Exp(x).ToString("F4")))}");
             }
+
+            if (settled && exact && better)
+            {
+                break;
+            }
+
+            // What was carried along is good for a step that gains; where it gains nothing, the slopes are taken anew, and only then are steps shortened.
+            if (settled && !exact)
+            {
+                jacobian = fit.Jacobian(at, residuals);
+            }
+            else if (!better)
+            {
+                damping *= 4;
+            }
+
+            exact = settled;
         }
 
-        return Constants(at);
+        return known is not null && cost > ClearlyBetter * first ? known : Constants(at);
     }
 
     private static EfficiencyConstants Constants(double[] at) => EfficiencyConstants.Of([.. at.Select(x => Math.Exp(x))]);
 
-    private static double Cost(double[] residuals) => residuals.Sum(r => Math.Abs(r) < Linear ? r * r / 2 : Linear * (Math.Abs(r) - (Linear / 2)));
+    private double Cost(double[] residuals) =>
+        residuals.Select((r, i) => i >= rows.Count || Math.Abs(r) < Linear ? r * r / 2 : Linear * (Math.Abs(r) - (Linear / 2))).Sum();
 
-    private double Penalty(double[] at) => at.Select((a, k) => Ridge[k] * (a - prior[k]) * (a - prior[k])).Sum() / 2;
-
+    /// <summary>Of the rows, and behind them of the prior.</summary>
     private double[] Residuals(double[] at)
     {
         var machine = new CostModel(profile, DType.BFloat16, Constants(at));
-        return [.. rows.AsParallel().AsOrdered().Select(r => Math.Log(ReferencePrediction.Of(r.Plan, r.Schedule, machine).StepSeconds / r.Seconds))];
+        return
+        [
+            .. rows.AsParallel().AsOrdered().Select(r => Math.Log(ReferencePrediction.Of(r.Plan, r.Schedule, machine).StepSeconds / r.Seconds)),
+            .. prior.Residuals(at),
+        ];
     }
 
     private double[][] Jacobian(double[] at, double[] residuals) => [.. at.Select((_, k) =>
@@ -87,6 +97,20 @@ internal sealed class Fit
         return (double[])[.. Residuals(moved).Zip(residuals, (a, b) => (a - b) / Step)];
     })];
 
+    /// <summary>Broyden's update: the slopes that explain the last step's change, and else are as they were.</summary>
+    private static void Update(double[][] jacobian, double[] step, double[] change)
+    {
+        double square = step.Sum(s => s * s);
+        for (int r = 0; r < change.Length && square > 0; r++)
+        {
+            double missed = change[r] - step.Select((s, k) => s * jacobian[k][r]).Sum();
+            for (int k = 0; k < step.Length; k++)
+            {
+                jacobian[k][r] += missed * step[k] / square;
+            }
+        }
+    }
+
     private double[] Next(double[] at, double[] residuals, double[][] jacobian, double damping)
     {
         int n = at.Length;
@@ -95,7 +119,7 @@ internal sealed class Fit
         {
             for (int r = 0; r < residuals.Length; r++)
             {
-                double weight = Math.Min(1, Linear / Math.Max(1e-12, Math.Abs(residuals[r])));
+                double weight = r >= rows.Count ? 1 : Math.Min(1, Linear / Math.Max(1e-12, Math.Abs(residuals[r])));
                 for (int j = 0; j < n; j++)
                 {
                     a[i, j] += weight * jacobian[i][r] * jacobian[j][r];
@@ -104,8 +128,7 @@ internal sealed class Fit
                 a[i, n] -= weight * jacobian[i][r] * residuals[r];
             }
 
-            a[i, i] = (a[i, i] * (1 + damping)) + Ridge[i];
-            a[i, n] -= Ridge[i] * (at[i] - prior[i]);
+            a[i, i] *= 1 + damping;
         }
 
         double[] step = Solve(a, n);

@@ -23,16 +23,19 @@ internal sealed partial class Machines(string checkout)
 
     /// <summary>Replaces a profile's efficiency constants, and leaves the rest of its text as it is.</summary>
     /// <param name="file">The profile's name.</param>
-    /// <param name="sourceOf">What a constant was fitted on, by its name.</param>
-    public static void Write(string checkout, string file, EfficiencyConstants constants, Func<string, string> sourceOf)
+    /// <param name="figure">A constant with its source, by its name and value.</param>
+    public static void Write(string checkout, string file, EfficiencyConstants constants, Func<string, double, Figure> figure)
     {
         string path = PathOf(checkout, file);
-        var lines = EfficiencyConstants.Names.Zip(constants.Values, (name, value) => string.Create(
-            CultureInfo.InvariantCulture, $"    \"{name}\": {{ \"value\": {value:0.####}, \"kind\": \"estimate\", \"source\": \"{sourceOf(name)}\" }}"));
+        var lines = EfficiencyConstants.Names.Zip(constants.Values, (name, value) => Line(name, figure(name, value)));
         string text = Efficiency().Replace(File.ReadAllText(path), $"\"efficiency\": {{\n{string.Join(",\n", lines)}\n  }}", 1);
         HardwareProfileReader.Parse(text, path);
         File.WriteAllText(path, text);
     }
+
+    private static string Line(string name, Figure figure) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"    \"{name}\": {{ \"value\": {figure.Value:0.####}, \"kind\": \"{figure.Kind.ToString().ToLowerInvariant()}\", \"source\": \"{figure.Source}\" }}");
 
     /// <summary>The profile file of a machine.</summary>
     public static string FileOf(string machine) => Files[machine];

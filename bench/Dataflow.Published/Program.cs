@@ -4,10 +4,10 @@ using Dataflow.Model;
 using Dataflow.Planning.Reference;
 using Dataflow.Published;
 
-const string usage = "usage: Dataflow.Published check [--out DIR] [--note TEXT] | search [MACHINE MODEL SEQLEN] [--out DIR] [--note TEXT] | marks [--out DIR] [--note TEXT] | fit [MACHINE]...; from the checkout's folder";
+const string usage = "usage: Dataflow.Published check [--out DIR] [--note TEXT] | search [MACHINE MODEL SEQLEN] [--out DIR] [--note TEXT] | marks [--out DIR] [--note TEXT] | widths [--out DIR] [--note TEXT] | fit [MACHINE]...; from the checkout's folder";
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 string sweeps = Path.Combine("bench", "published", "published_sweeps.csv");
-if (args.Length == 0 || args[0] is not ("check" or "search" or "marks" or "fit") || !File.Exists(sweeps))
+if (args.Length == 0 || args[0] is not ("check" or "search" or "marks" or "widths" or "fit") || !File.Exists(sweeps))
 {
     Console.Error.WriteLine(usage);
     return 2;
@@ -18,44 +18,34 @@ var models = rows.Select(r => r.Model).Distinct().ToDictionary(m => m, m => Mode
 var machines = new Machines(".");
 return args[0] switch
 {
-    "fit" => FitAll(args.Length > 1 ? args[1..] : [.. Machines.Names]),
-    "marks" => Write(Marks.Markdown(".", Option("--note") ?? ""), Option("--out")),
+    "fit" => Fitted(args.Length > 1 ? args[1..] : [.. Machines.Names]),
+    "widths" => Widths(Option("--out"), Option("--note") ?? ""),
+    "marks" => Write("marks.md", Marks.Markdown(".", Option("--note") ?? ""), Option("--out")),
     "search" => Search(args.Length > 3 && args[1][0] != '-' ? args[1..4] : null, Option("--out"), Option("--note") ?? ""),
     _ => Check(Option("--out"), Option("--note") ?? ""),
 };
 
 string? Option(string name) => Array.IndexOf(args, name) is >= 0 and var at && at + 1 < args.Length ? args[at + 1] : null;
 
-int FitAll(string[] names)
+int Fitted(string[] names)
 {
-    foreach (string name in names)
-    {
-        var fitted = rows.Where(r => r.IsFitted && r.Machine == name).ToList();
-        Console.WriteLine($"{name}: {fitted.Count} rows");
-        var constants = Fit.Of(machines[name], fitted.Select(r => (PlanOf(r), r.Number("avg_step_time"))), Console.Out);
-        bool oneWidth = fitted.Select(r => models[r.Model].HeadDim).Distinct().Count() == 1;
-        string SourceOf(string constant) => oneWidth && constant == "attention_head_dim"
-            ? "not to be told from the published rows of this machine, all of them with heads of 128: a middle value of other machines"
-            : $"fitted on published rows: every other row of each model in bench/published on {name}, {fitted.Count} rows";
-        Machines.Write(".", Machines.FileOf(name), constants, SourceOf);
-        if (name == "H100")
-        {
-            Machines.Write(".", "h200-sxm", constants, constant => "as h100-sxm, the same compute and link: " + SourceOf(constant));
-        }
-    }
-
+    new Fits(rows, models, machines).Write(".", names, Console.Out);
     return 0;
 }
 
-ReferencePlan PlanOf(PublishedRow row) => ((ReferenceResult.Feasible)ReferencePlanner.Plan(row.Request(models[row.Model]))).Plan;
-
-int Write(string markdown, string? folder)
+int Widths(string? folder, string note)
 {
-    Console.Out.Write(markdown);
+    var report = new WidthReport(new Fits(rows, models, machines).LeaveOneOut(Console.Error), $"{note}{(note.Length > 0 ? " " : "")}{Environment.ProcessorCount} cores.");
+    return Write("widths.md", report.Markdown(), folder) + Write("widths.json", report.Json(), folder);
+}
+
+int Write(string name, string text, string? folder)
+{
+    Console.Out.Write(text);
     if (folder is not null)
     {
         Directory.CreateDirectory(folder);
-        File.WriteAllText(Path.Combine(folder, "marks.md"), markdown);
+        File.WriteAllText(Path.Combine(folder, name), text);
     }
 
     return 0;

@@ -59,7 +59,10 @@ internal static class Plans
             var model = CostsOn(machine, request.Recipe);
             var costs = StepCosts.Of(plan.Schedule, plan.Workload, model);
             var timeline = Simulator.Steady(plan.Schedule, costs.Ops.AsSpan(), model.Links);
-            var why = PlanExplanation.Of(plan.Schedule, timeline, costs.Ops.AsSpan(), plan.Workload.Geometry.TokensPerStep);
+            var why = PlanExplanation.Of(plan.Schedule, timeline, costs.Ops.AsSpan(), plan.Workload.Geometry.TokensPerStep) with
+            {
+                Links = LinkNeed.Of(costs.Ops.AsSpan(), model.Links, rates => Simulator.Steady(plan.Schedule, costs.Ops.AsSpan(), rates).StepNanoseconds),
+            };
             return (result, found is null ? why : why.With(found, request.Budget, search!.Find));
         }));
     }

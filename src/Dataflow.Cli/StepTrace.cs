@@ -5,6 +5,7 @@ using Dataflow.Reports;
 using Dataflow.Reports.Pages;
 using Dataflow.Runtime;
 using Dataflow.Schedules;
+using Dataflow.Simulation;
 using Dataflow.Training;
 
 namespace Dataflow.Cli;
@@ -89,7 +90,7 @@ internal sealed class StepTrace : IDisposable
             var measured = new ShownStep($"step {number} on {device.Name}", ResultSource.Measured, timeline);
             page.Write(Encoding.UTF8.GetBytes(TimelinePage.Of(title, schedule, prediction is null
                 ? [measured]
-                : [new ShownStep($"for {prediction.Machine.Name}", ResultSource.Simulated, prediction.Timeline), measured])));
+                : [new ShownStep($"for {prediction.Machine.Name}, with {Standing.Of(prediction.Machine).Text}", ResultSource.Simulated, prediction.Timeline), measured])));
             page.Commit();
         }
     }

@@ -12,7 +12,13 @@ public enum FigureKind
     /// <summary>Measured by others and published.</summary>
     Published,
 
-    /// <summary>Neither: inferred from similar machines or fitted; replace it by a measurement.</summary>
+    /// <summary>Fitted by this project to runs of this machine that others published; the source says which.</summary>
+    Fitted,
+
+    /// <summary>Another machine's, which the source names.</summary>
+    Borrowed,
+
+    /// <summary>None of these: inferred from similar machines or assumed; replace it by a measurement.</summary>
     Estimate,
 }
 

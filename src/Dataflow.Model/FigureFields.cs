@@ -149,7 +149,8 @@ internal sealed class FigureFields
 
         return new Figure(
             number,
-            figure.OneOf("kind", ("datasheet", FigureKind.Datasheet), ("measured", FigureKind.Measured), ("published", FigureKind.Published), ("estimate", FigureKind.Estimate)),
+            figure.OneOf("kind", ("datasheet", FigureKind.Datasheet), ("measured", FigureKind.Measured), ("published", FigureKind.Published),
+                ("fitted", FigureKind.Fitted), ("borrowed", FigureKind.Borrowed), ("estimate", FigureKind.Estimate)),
             figure.Text("source"));
     }
 

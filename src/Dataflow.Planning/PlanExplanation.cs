@@ -77,6 +77,9 @@ public sealed record PlanExplanation(
     /// </summary>
     public MemoryGain? AmpleHost { get; init; }
 
+    /// <summary>How fast each direction of the link has to be; empty where that was not asked.</summary>
+    public ImmutableArray<LinkNeed> Links { get; init; } = [];
+
     /// <summary>The fastest candidates that differ in kind from the plan and from each other, fastest first.</summary>
     public ImmutableArray<LostCandidate> Others { get; init; } = [];
 

@@ -27,12 +27,14 @@ public sealed class CostModel
     // Keys at which attention reaches half of its rate: from the tables of FlashAttention-3 and cuDNN on an H100, 512 to 16k tokens.
     private const double AttentionHalfKeys = 400;
 
-    // Of the memory bandwidth: kernels that read and write long rows once.
-    private const double MemoryShare = 0.85;
+    /// <summary>Of the memory bandwidth: kernels that read and write long rows once.</summary>
+    public const double MemoryShare = 0.85;
+
     private const double WideHead = 128;
 
     private readonly HardwareProfile profile;
     private readonly EfficiencyConstants constants;
+    private readonly (double Forward, double Backward) headDim;
     private readonly KernelRates? measured;
     private readonly double peak;
     private readonly double bandwidth;
@@ -50,7 +52,7 @@ public sealed class CostModel
     /// <summary>Of other constants than the profile's: for fitting.</summary>
     public CostModel(HardwareProfile profile, DType operands, EfficiencyConstants constants)
     {
-        (this.profile, this.constants) = (profile, constants);
+        (this.profile, this.constants, headDim) = (profile, constants, AttentionRoofline.HeadDimFactors(constants));
         measured = profile.Kernels is { } kernels && kernels.Operands == operands ? kernels : null;
         peak = profile.PeakFlopsPerSecond(operands);
         bandwidth = profile.MemoryBandwidthBytesPerSecond.Value;
@@ -91,11 +93,12 @@ public sealed class CostModel
     private double Efficiency(in KernelWork work) => work.Class switch
     {
         KernelClass.Gemm => constants.Gemm / (1 + (GemmFillDepth / work.Depth)) / (1 + (GemmLostWaves * sms * GemmTile / (work.Rows * work.Columns))),
-        KernelClass.AttentionForward => constants.AttentionForward * AttentionCurve(work),
-        KernelClass.AttentionBackward => constants.AttentionBackward * AttentionCurve(work),
+        KernelClass.AttentionForward => Attention(work, constants.AttentionForward, headDim.Forward),
+        KernelClass.AttentionBackward => Attention(work, constants.AttentionBackward, headDim.Backward),
         _ => 1,
     };
 
-    private double AttentionCurve(in KernelWork work) =>
-        Math.Pow(constants.AttentionHeadDim, Math.Log2(WideHead / work.Depth)) / (1 + (AttentionHalfKeys / work.Columns));
+    // Wide heads come as near to the tensor cores' rate as products do, and no nearer.
+    private double Attention(in KernelWork work, double share, double narrow) =>
+        Math.Min(share * Math.Pow(narrow, Math.Log2(WideHead / work.Depth)), Math.Max(share, constants.Gemm)) / (1 + (AttentionHalfKeys / work.Columns));
 }

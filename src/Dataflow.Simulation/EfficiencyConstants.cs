@@ -10,7 +10,8 @@ namespace Dataflow.Simulation;
 /// <param name="Gemm">Of the peak: large products, at the clocks that the power limit leaves them.</param>
 /// <param name="AttentionForward">Of the peak: long attention with heads of 128.</param>
 /// <param name="AttentionBackward">The same, backward; its FLOPs count the scores that it computes again.</param>
-/// <param name="AttentionHeadDim">Factor of both at heads of 64; of other widths its power, log2(128 / head_dim).</param>
+/// <param name="AttentionHeadDim">Factor of both together at heads of 64, which they share as <see cref="AttentionRoofline"/> says; of other widths its
+/// power, log2(128 / head_dim).</param>
 /// <param name="HostToDevice">Of the link's rates, alone and with both directions busy.</param>
 /// <param name="DeviceToHost">The same in the other direction.</param>
 public sealed record EfficiencyConstants(

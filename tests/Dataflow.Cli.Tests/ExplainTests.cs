@@ -22,7 +22,7 @@ public class ExplainTests
     {
         string text = Programs.Good(Programs.Dataflow(arguments + " --explain"));
         Assert.All(
-            ["Why this plan, on ", " bounds the step: ", "  recomputed    ", "  ceiling       ", "  host memory   ", "% of the compute time", "% of the step is waiting for them", " tok/s if this plan recomputed nothing and waited for nothing; it reaches ", "1 GiB more of device memory brings ", "1 GiB more of host memory brings "],
+            ["Why this plan, on ", " bounds the step: ", "  recomputed    ", "  ceiling       ", "  host memory   ", "  link          to the device ", "  link          to the host ", "% of the compute time", "% of the step is waiting for them", " tok/s if this plan recomputed nothing and waited for nothing; it reaches ", "1 GiB more of device memory brings ", "1 GiB more of host memory brings "],
             part => Assert.Contains(part, text, StringComparison.Ordinal));
         Assert.DoesNotContain("Why this plan", Programs.Good(Programs.Dataflow(arguments)), StringComparison.Ordinal);
     }
@@ -52,6 +52,8 @@ public class ExplainTests
             Assert.True(Number(more, "gain") >= 0);
             Assert.Equal(Number(more, "tok_per_sec"), rate * (1 + Number(more, "gain")), 1e-6 * rate);
         });
+        Assert.Equal(["device", "host"], why.GetProperty("links").EnumerateArray().Select(l => l.GetProperty("to").GetString()));
+        Assert.All(why.GetProperty("links").EnumerateArray(), l => Assert.True(Number(l, "stalls_below_bytes_per_s") > 0 && Number(l, "bytes_per_s") > 0));
         Assert.InRange(why.GetProperty("others").GetArrayLength(), 0, 5);
     }
 

@@ -14,7 +14,7 @@ public class ProfilingTests
     public void A_run_by_a_profile_that_was_never_measured_prints_a_prediction_and_says_what_it_is_worth()
     {
         string output = Programs.Good(Programs.Demo("64MiB 8MiB 64 models/nano.json --data README.md --global-batch 512 --steps 2 --hardware cpu"));
-        Assert.Matches(@"Predicted: \d+\.\d+ s a step, by the profile cpu, whose kernels were not measured: `dataflow calibrate`", output);
+        Assert.Matches(@"Predicted: \d+\.\d+ s a step, by assumed rates: nothing was fitted to cpu or measured on it; `dataflow calibrate`", output);
         Assert.Matches(@"Step: predicted \d+\.\d+ s, measured \d+\.\d+ s \(median after the first\), measured / predicted \d+", output);
     }
 

@@ -12,6 +12,9 @@ internal sealed record Budgets(MemoryBudget Memory, string? Note)
     private const double GpuShare = 0.98;
     private const double HostShare = 0.8;
 
+    /// <summary>The host budget was not given, and the plan may be for another machine than this one, whose free memory it is a share of.</summary>
+    public bool HostIsThisMachines { get; init; }
+
     /// <summary>What the user gave, else shares of what this machine has free.</summary>
     public static Budgets Choose(PlanSettings settings)
     {

@@ -68,9 +68,10 @@ internal static class MapFolder
             string rows = $"{g.Count():N0} rows of {(named.Length <= MostListed ? string.Join(", ", named) : $"{named.Length} files")}";
             string commits = Listed(g.Select(r => r.Row.Commit));
             string profiles = Listed(g.Select(r => r.Row.Hardware));
+            string standings = Listed(g.Select(r => r.Row.Standing));
             string how = g.First().Row.Source switch
             {
-                ResultSource.Simulated => $"simulated{(profiles.Length > 0 ? $" with the constants of {profiles}" : "")}; nothing ran",
+                ResultSource.Simulated => $"simulated{(profiles.Length > 0 ? $" for {profiles}" : "")}{(standings.Length > 0 ? $" with {standings}" : "")}; nothing ran",
                 ResultSource.Measured => "measured",
                 _ => "measured and published by others",
             };

@@ -23,6 +23,10 @@ internal static class ExplanationJson
         {
             ["kind"] = e.Kind, ["to"] = Explanations.NameOf(e.Direction), ["seconds"] = e.Nanoseconds / 1e9, ["ops"] = e.Ops,
         })]),
+        ["links"] = new JsonArray([.. why.Links.Select(l => new JsonObject
+        {
+            ["to"] = Explanations.NameOf(l.Direction), ["bytes_per_s"] = l.Has * 1e9, ["stalls_below_bytes_per_s"] = l.StallsBelow * 1e9,
+        })]),
         ["more_device_memory"] = Of(why.MoreDevice),
         ["more_host_memory"] = Of(why.MoreHost),
         ["ample_host_memory"] = Of(why.AmpleHost),

@@ -21,6 +21,11 @@ internal static class ExplanationReport
         string most = string.Join(", ", why.Exposed.Take(CopiesShown).Select(e => $"{e.Kind} to the {Explanations.NameOf(e.Direction)} {e.Nanoseconds / 1e9:0.000} s"));
         output.WriteLine($"  copies        {why.ExposedShare:0.0%} of the step is waiting for them{(most.Length > 0 ? $": {most}" : "")}");
         output.WriteLine($"  ceiling       {why.ComputeCeilingTokensPerSecond:N0} tok/s if this plan recomputed nothing and waited for nothing; it reaches {why.TokensPerSecond / why.ComputeCeilingTokensPerSecond:0.0%} of it");
+        foreach (var link in why.Links)
+        {
+            output.WriteLine($"  link          {Explanations.Sentence(link)}");
+        }
+
         if (why is { MoreDevice: { } device, MoreHost: { } host })
         {
             output.WriteLine($"  more memory   {device.More.GiB:0.#} GiB more of device memory {Gain(device)}, {host.More.GiB:0.#} GiB more of host memory {Gain(host)}");

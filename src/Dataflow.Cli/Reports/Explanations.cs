@@ -27,6 +27,11 @@ internal static class Explanations
         _ => throw new InvalidOperationException($"no sentence for {why.Bound}"),
     };
 
+    /// <summary>How fast a link has to be for the step.</summary>
+    public static string Sentence(LinkNeed link) => link.IsShort
+        ? $"to the {NameOf(link.Direction)} {link.Has:0.0} GB/s; under {link.StallsBelow:0.0} GB/s the step waits for it by more than 1%, as it does now"
+        : $"to the {NameOf(link.Direction)} {link.Has:0.0} GB/s; only under {link.StallsBelow:0.0} GB/s would the step wait for it by more than 1%";
+
     /// <summary>How much host memory would buy fp32 weights and moments; null for plans that have them, and for those of the published system.</summary>
     public static string? Recipe(PlanQuestion question)
     {

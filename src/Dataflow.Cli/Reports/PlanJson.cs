@@ -11,7 +11,9 @@ internal static class PlanJson
     /// <param name="smallest">The least device and host memory that would do, each at the other's given budget; null where none would.</param>
     /// <param name="by">Who planned.</param>
     /// <param name="notes">What its recipe costs.</param>
-    public static JsonObject Of(PlanRequest request, PlanResult result, (Bytes? Device, Bytes? Host)? smallest, PolicySettings by, PlanNotes notes)
+    /// <param name="hostIsThisMachines">See <see cref="Budgets.HostIsThisMachines"/>.</param>
+    public static JsonObject Of(
+        PlanRequest request, PlanResult result, (Bytes? Device, Bytes? Host)? smallest, PolicySettings by, PlanNotes notes, bool hostIsThisMachines = false)
     {
         var plan = (result as PlanResult.Feasible)?.Plan;
         var geometry = plan?.Workload.Geometry;
@@ -27,6 +29,7 @@ internal static class PlanJson
             ["notes"] = new JsonArray([.. notes.Lines.Select(l => JsonValue.Create(l))]),
             ["policy"] = PlanPolicies.NameOf(by.Policy),
             ["planned_for"] = by.Policy == PlanPolicy.Auto ? by.Machine!.Name : null,
+            ["standing"] = PlanStanding.Of(by.Machine, request.Model, request.Budget, hostIsThisMachines).Json(),
             ["seqlen"] = request.Seqlen,
             ["device_budget_bytes"] = request.Budget.Device.Value,
             ["host_budget_bytes"] = request.Budget.Host.Value,

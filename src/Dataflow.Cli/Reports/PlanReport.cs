@@ -11,6 +11,7 @@ internal static class PlanReport
     /// <summary>All of it, but what travels in a step.</summary>
     public static void Write(TextWriter output, TrainingPlan plan, Budgets budgets, PolicySettings by, PlanNotes notes)
     {
+        var standing = PlanStanding.Of(by.Machine, plan.Workload.Model, plan.Budget, budgets.HostIsThisMachines);
         WriteModel(output, plan);
         foreach (string note in notes.Lines)
         {
@@ -18,10 +19,10 @@ internal static class PlanReport
         }
 
         WriteGeometry(output, plan);
-        WriteMemory(output, plan, budgets);
+        WriteMemory(output, plan, budgets, standing);
         WriteResidency(output, plan);
         output.WriteLine($"Plan {plan.Hash[..HashShown]}: {plan.Schedule.Ops.Length:N0} ops a step, {plan.Schedule.Ops.Sum(o => o.Waits.Length):N0} waits; "
-            + (by.Policy == PlanPolicy.Auto ? $"policy auto, the fastest found for {by.Machine!.Name}" : "policy simple"));
+            + (by.Policy == PlanPolicy.Auto ? $"policy auto, the fastest found for {by.Machine!.Name} with {standing.Rates!.Text}" : "policy simple"));
     }
 
     /// <summary>The model and the recipe.</summary>
@@ -43,13 +44,15 @@ internal static class PlanReport
     }
 
     /// <summary>Both arenas against their budgets, by kind of object.</summary>
-    public static void WriteMemory(TextWriter output, TrainingPlan plan, Budgets budgets)
+    public static void WriteMemory(TextWriter output, TrainingPlan plan, Budgets budgets, PlanStanding standing)
     {
         output.WriteLine($"Memory: device {Against(plan.DevicePeak, plan.Budget.Device)}, host {Against(plan.HostPeak, plan.Budget.Host)}");
         if (budgets.Note is { } note)
         {
             output.WriteLine($"  budgets {note}");
         }
+
+        standing.WriteNotes(output);
 
         var table = new TextTable("", "device slots", "device", "host slots", "host");
         foreach (var kind in ObjectMemory.Of(plan))

@@ -21,6 +21,7 @@ internal static class SimulationJson
             ["model"] = request.Model.Name,
             ["seqlen"] = request.Seqlen,
             ["hardware"] = request.Hardware.Name,
+            ["standing"] = request.Standing.Json(),
             ["policy"] = PlanPolicies.NameOf(request.Policy),
             ["dtype"] = request.ChosenRecipe.Name,
             ["device_budget_bytes"] = request.Budget.Device.Value,

@@ -15,9 +15,11 @@ internal static class SimulationReport
     {
         var (g, t) = (step.Geometry, step.Throughput);
         output.WriteLine($"{request.Model.Name} at seqlen {request.Seqlen:N0} on {request.Hardware.Name}, policy {PlanPolicies.NameOf(request.Policy)}, {request.ChosenRecipe.Name}: simulated, nothing ran");
+        output.WriteLine($"  predicted with {request.Standing.Rates!.Text}");
         output.WriteLine($"Step: {g.TokensPerStep:N0} tokens in {step.Seconds:0.000} s; chunks of {g.ChunkTokens:N0} tokens, {g.ChunksPerRound} a round, {g.Rounds} {(g.Rounds == 1 ? "round" : "rounds")}");
         output.WriteLine($"  {t.TokensPerSecond:N0} tok/s, {t.FlopsPerSecond / 1e12:0.0} TFLOP/s, MFU {t.Mfu:0.0%}, HFU {t.Hfu:0.0%}; speed of light {step.SpeedOfLight:0.000} s, reached to {step.SpeedOfLight / step.Seconds:0.0%}");
         output.WriteLine($"Memory: device {PlanReport.Against(step.Device, request.Budget.Device)}, host {PlanReport.Against(step.Host, request.Budget.Host)}");
+        request.Standing.WriteNotes(output);
         output.WriteLine("Streams:");
         var table = new TextTable("", "busy", "of the step", "copies", "bytes", "rate");
         long compute = step.Timeline.Busy(step.Schedule, 0);

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Dataflow.Model;
 using Dataflow.Planning;
+using Dataflow.Simulation;
 using Dataflow.Training;
 
 namespace Dataflow.Cli;
@@ -97,9 +98,9 @@ internal abstract class TrainingReport(TextWriter output)
 
         public override void Predicted(Prediction? prediction) => Output.WriteLine(prediction is null
             ? "Predicted: nothing, as this machine has no profile; `dataflow calibrate` measures it"
-            : $"Predicted: {prediction.Seconds:0.00} s a step, by the profile {prediction.Machine.Name}"
+            : $"Predicted: {prediction.Seconds:0.00} s a step, by {Standing.Of(prediction.Machine).Text}"
                 + (prediction.IsQuick ? ", from a few seconds of measurement: `dataflow calibrate` measures this machine well"
-                    : prediction.Machine.Kernels is null ? ", whose kernels were not measured: `dataflow calibrate` measures this machine's" : ""));
+                    : prediction.Machine.Kernels is null ? "; `dataflow calibrate` measures this machine" : ""));
 
         public override void Noted(IEnumerable<string> notes)
         {
@@ -230,6 +231,7 @@ internal abstract class TrainingReport(TextWriter output)
             ["measured_step_seconds"] = summary.MeasuredSeconds > 0 ? summary.MeasuredSeconds : null,
             ["measured_per_predicted"] = summary is { Predicted: { } prediction, MeasuredSeconds: > 0 and var measured } ? measured / prediction.Seconds : null,
             ["hardware"] = summary.Predicted?.Machine.Name,
+            ["standing"] = summary.Predicted is { } by ? Standing.Of(by.Machine, summary.Plan.Workload.Model).Text : null,
             ["device_peak_bytes"] = summary.Plan.DevicePeak.Value,
             ["device_taken_bytes"] = summary.DeviceTaken?.Value,
             ["device_budget_bytes"] = summary.Plan.Budget.Device.Value,

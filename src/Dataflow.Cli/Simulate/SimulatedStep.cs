@@ -77,7 +77,14 @@ internal sealed record SimulatedStep(
         }
 
         var step = Of(request, ((PlanResult.Feasible)result).Plan);
-        return new SimulationAnswer.Feasible(request, !explain ? step : step with { Why = found is null ? step.Explained() : step.Explained().With(found, request.Budget, search!.Find) });
+        if (!explain)
+        {
+            return new SimulationAnswer.Feasible(request, step);
+        }
+
+        var why = step.Explained(
+            Plans.CostsOn(request.Hardware, request.ChosenRecipe).Links, rates => Simulator.Steady(step.Schedule, step.Costs.AsSpan(), rates).StepNanoseconds);
+        return new SimulationAnswer.Feasible(request, step with { Why = found is null ? why : why.With(found, request.Budget, search!.Find) });
     }
 
     /// <summary>A plan for a request, in the steady state of its steps.</summary>
@@ -124,10 +131,12 @@ internal sealed record SimulatedStep(
         ImmutableArray<OpCost> costs = [.. ReferenceCosts.Of(plan, schedule, machine)];
         double bound = Bound(ReferenceCosts.CeilingSeconds(plan, schedule, machine), costs, machine);
         var step = new SimulatedStep(schedule, timeline, costs, plan.Geometry, plan.UsedDevice, plan.UsedHost, seconds, bound, plan.ThroughputAt(seconds)) { Hash = ScheduleHash.Of(schedule), Saved = SaveCounts.Of(plan), Shares = FlopShares.Of(plan) };
-        return new SimulationAnswer.Feasible(request, explain ? step with { Why = step.Explained() } : step);
+        return new SimulationAnswer.Feasible(request, !explain ? step
+            : step with { Why = step.Explained(machine.Links, rates => 1e9 * ReferencePrediction.Of(schedule, costs.AsSpan(), rates).StepSeconds) });
     }
 
-    private PlanExplanation Explained() => PlanExplanation.Of(Schedule, Timeline, Costs.AsSpan(), Geometry.TokensPerStep);
+    private PlanExplanation Explained(LinkRates links, Func<LinkRates, double> stepNanoseconds) =>
+        PlanExplanation.Of(Schedule, Timeline, Costs.AsSpan(), Geometry.TokensPerStep) with { Links = LinkNeed.Of(Costs.AsSpan(), links, stepNanoseconds) };
 
     private static ReferencePlan WithBatch(ReferencePlan plan, long? tokens)
     {

@@ -24,6 +24,9 @@ internal sealed record SimulationRequest(
     /// <summary>The recipe, chosen if it was not given.</summary>
     public Recipe ChosenRecipe => Recipe ?? (Policy == PlanPolicy.Reference ? Recipe.Bf16 : Recipe.DefaultOn(Hardware.Kind));
 
+    /// <summary>What its figures rest on.</summary>
+    public PlanStanding Standing => PlanStanding.Of(Hardware, Model, Budget);
+
     /// <summary>What the planner is asked; policy reference plans by itself.</summary>
     /// <exception cref="UserErrorException">The step is no whole number of rows.</exception>
     public PlanRequest ToPlan() => Question.Request;

@@ -33,6 +33,7 @@ internal static class SweepRow
         Commit = commit,
         Hardware = request.Hardware.Name,
         Dtype = request.ChosenRecipe.Name,
+        Standing = request.Standing.InRow,
     };
 
     /// <summary>Billions of parameters as the model's name has them ("8b"), else as they are.</summary>

@@ -55,7 +55,7 @@ internal sealed class SweepTimelines
             {
                 AtomicFile.WriteText(path, TimelinePage.Of(
                     $"{row.Model}, sequences of {request.Seqlen:N0} on {request.Hardware.Name}: plan {step.Hash[..HashShown]}", step.Schedule,
-                    new ShownStep($"for {request.Hardware.Name}", ResultSource.Simulated, step.Timeline)));
+                    new ShownStep($"for {request.Hardware.Name}, with {request.Standing.InRow}", ResultSource.Simulated, step.Timeline)));
             }
 
             return true;

@@ -37,14 +37,15 @@ internal static class PlanVerb
     {
         using var source = ModelSource.Open(settings.ModelPath);
         Notices.Tell(source.NotesOf(settings.Seqlen));
-        var budgets = Budgets.Choose(settings);
+        var budgets = Budgets.Choose(settings) with { HostIsThisMachines = settings is { Host: null, Hardware.Kind: HardwareKind.Gpu } };
         var question = new PlanQuestion(settings, source.Model, budgets.Memory, by);
         var (result, why) = explain ? Plans.Explain(question) : (Plans.Make(question), null);
         var notes = PlanNotes.Of(question, result);
         if (json)
         {
             var limits = result is PlanResult.Feasible ? Startup.Show("finding the smallest budgets", question.Limits) : null;
-            var answer = PlanJson.Of(question.Request, result, limits is null ? null : (limits.LeastDevice(budgets.Memory.Host), limits.LeastHost(budgets.Memory.Device)), by, notes);
+            (Bytes?, Bytes?)? smallest = limits is null ? null : (limits.LeastDevice(budgets.Memory.Host), limits.LeastHost(budgets.Memory.Device));
+            var answer = PlanJson.Of(question.Request, result, smallest, by, notes, budgets.HostIsThisMachines);
             if (explain)
             {
                 answer["explain"] = why is null ? null : ExplanationJson.Of(why, by.Machine!, Explanations.Recipe(question));

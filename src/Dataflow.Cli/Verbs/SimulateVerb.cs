@@ -99,7 +99,7 @@ internal static class SimulateVerb
         if (wanted.Page is { } page)
         {
             using var file = AtomicFile.Create(page);
-            file.Write(Encoding.UTF8.GetBytes(TimelinePage.Of(TitleOf(request), step.Schedule, new ShownStep($"for {request.Hardware.Name}", ResultSource.Simulated, step.Timeline))));
+            file.Write(Encoding.UTF8.GetBytes(TimelinePage.Of(TitleOf(request), step.Schedule, new ShownStep($"for {request.Hardware.Name}, with {request.Standing.InRow}", ResultSource.Simulated, step.Timeline))));
             file.Commit();
         }
 

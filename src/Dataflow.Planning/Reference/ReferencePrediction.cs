@@ -13,9 +13,13 @@ public sealed record ReferencePrediction(Schedule Schedule, Timeline Timeline, d
     public static ReferencePrediction Of(ReferencePlan plan, CostModel machine) => Of(plan, ReferenceLowering.Lower(plan), machine);
 
     /// <summary>Simulates a plan that was lowered.</summary>
-    public static ReferencePrediction Of(ReferencePlan plan, Schedule schedule, CostModel machine)
+    public static ReferencePrediction Of(ReferencePlan plan, Schedule schedule, CostModel machine) =>
+        Of(schedule, ReferenceCosts.Of(plan, schedule, machine), machine.Links);
+
+    /// <summary>Simulates a schedule whose costs are known, with links of these rates.</summary>
+    public static ReferencePrediction Of(Schedule schedule, ReadOnlySpan<OpCost> costs, LinkRates links)
     {
-        var timeline = Simulator.Alone(schedule, ReferenceCosts.Of(plan, schedule, machine), machine.Links);
+        var timeline = Simulator.Alone(schedule, costs, links);
         long end = 0;
         for (int i = 0; i < timeline.Ops.Length; i++)
         {

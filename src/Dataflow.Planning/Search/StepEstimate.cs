@@ -168,8 +168,11 @@ internal sealed class StepEstimate
         int last = geometry.Rounds - 1;
         double compute = update + (geometry.Rounds * ((layers * forward.Sum() * geometry.GroupsPerRound) + ends)) + Backwards(new Round(last))
             + (last > 0 ? last * Backwards(new Round(0)) : 0);
-        return Math.Max(compute, Of(residency).Bound);
+        return Math.Max(compute - Rounding, Of(residency).Bound);
     }
+
+    /// <summary>Ops take whole nanoseconds, so that each may be half a one shorter than what it computes: four a pair, as many a block of the vocabulary, and updates.</summary>
+    private double Rounding => 0.5 * ((4.0 * geometry.Rounds * chunks * (layers + 1 + programs.Vocabulary.Count)) + pieces.Total);
 
     private readonly record struct Pass(double Compute, double In, double Out);
 

@@ -107,6 +107,7 @@ public static class ResultMaps
             Line(Said(r.UsedHostGiB, "takes {0:0.##} GiB of host"), Said(r.UsedDeviceGiB, "{0:0.##} GiB of device memory")),
             Line(Said(100 * r.RecomputeFraction, "{0:0.0}% of FLOPs repeated"), Said(r.StallPercent, "compute waits {0:0.0}% of the time"), Said(r.ToDeviceGB, "{0:#,0.###} GB to the device"), Said(r.ToHostGB, "{0:#,0.###} GB to the host a step")),
             Line(r.PlanHash is { } hash ? $"plan {hash[..Math.Min(HashShown, hash.Length)]}" : null, r.Policy is { } policy ? $"policy {policy}" : null, r.Hardware is { } profile ? $"constants of {profile}" : null, r.Dtype),
+            r.Standing is { } standing ? $"predicted with {standing}" : null,
         ];
         string text = string.Join('\n', lines.OfType<string>());
         return text.Length == 0 ? null : text;

@@ -71,6 +71,7 @@ public static class ResultColumns
         Real(ColumnGroup.Own, "d2h_gb", "GB", "10^9 bytes to the host in a step", r => r.ToHostGB, (r, v) => r with { ToHostGB = v }),
         Text(ColumnGroup.Own, "hardware", "hardware profile", r => r.Hardware, (r, v) => r with { Hardware = v }),
         Text(ColumnGroup.Own, "dtype", "how numbers are stored", r => r.Dtype, (r, v) => r with { Dtype = v }),
+        Text(ColumnGroup.Own, "standing", "what predicted figures rest on", r => r.Standing, (r, v) => r with { Standing = v }),
         Text(ColumnGroup.Extra, "system", "the program, where it is another one", r => r.System, (r, v) => r with { System = v }),
         Whole(ColumnGroup.Extra, "gpus", "", "GPUs of the run, all nodes together", r => r.Gpus, (r, v) => r with { Gpus = v }, least: 1, most: MostGpus),
         Whole(ColumnGroup.Extra, "nodes", "", "nodes of the run", r => r.Nodes, (r, v) => r with { Nodes = v }, least: 1, most: MostGpus),

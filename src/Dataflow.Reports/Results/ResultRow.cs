@@ -129,6 +129,9 @@ public sealed record ResultRow
     /// <summary>Hardware profile.</summary>
     public string? Hardware { get; init; }
 
+    /// <summary>What predicted figures rest on: measured, fitted, borrowed or assumed rates, and budgets that the machine does not have.</summary>
+    public string? Standing { get; init; }
+
     /// <summary>How numbers are stored.</summary>
     public string? Dtype { get; init; }
 

@@ -55,12 +55,19 @@ public sealed record Report(IReadOnlyList<ResultFile> Files, IReadOnlyList<Repor
     {
         ["files"] = new JsonArray([.. Files.Select(f => new JsonObject
         {
-            ["file"] = f.Path, ["format"] = f.Format.ToString().ToLowerInvariant(), ["source"] = ResultColumns.NameOf(f.Rows[0].Source), ["states_source"] = f.StatesSource, ["rows"] = f.Rows.Count,
+            ["file"] = f.Path, ["format"] = f.Format.ToString().ToLowerInvariant(), ["source"] = ResultColumns.NameOf(f.Rows[0].Source), ["states_source"] = f.StatesSource, ["standings"] = new JsonArray([.. StandingsOf(f).Select(s => JsonValue.Create(s))]), ["rows"] = f.Rows.Count,
             ["did_not_run"] = f.Rows.Count(r => !r.Feasible), ["superseded_lines"] = new JsonArray([.. f.Superseded.Select(r => JsonValue.Create(r.Line))]),
         })]),
         ["tables"] = new JsonObject(Tables.Select(t => KeyValuePair.Create(t.Name, (JsonNode?)t.Json()))),
     }.ToJsonString(Indented) + "\n";
 
-    /// <summary>Where a file's numbers come from, and whether it says so.</summary>
-    internal static string SourceOf(ResultFile file) => ResultColumns.NameOf(file.Rows[0].Source) + (file.StatesSource ? "" : ", which the file does not state");
+    /// <summary>Where a file's numbers come from, whether it says so, and what predictions in it rest on.</summary>
+    internal static string SourceOf(ResultFile file)
+    {
+        string[] standings = StandingsOf(file);
+        return ResultColumns.NameOf(file.Rows[0].Source) + (file.StatesSource ? "" : ", which the file does not state")
+            + (standings.Length == 0 ? "" : $" with {string.Join(" / ", standings)}");
+    }
+
+    private static string[] StandingsOf(ResultFile file) => [.. file.Rows.Select(r => r.Standing).OfType<string>().Distinct().Order(StringComparer.Ordinal)];
 }
