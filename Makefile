@@ -137,7 +137,7 @@ check-search: build ## hold policy auto against policy reference in the publishe
 
 atlas: build ## predict every published table, and the H200 and B200, as pages of heatmaps with timelines; writes atlas/, and goes on where it was interrupted
 	@bin/dataflow atlas bench/sweeps/published.json bench/sweeps/predictions.json --against bench/published/published_sweeps.csv --out $(ATLAS) \
-	  --note "The simulator was held against the published system's own plans in the 7 pairs of machine and model that have published values: off by 0.2 to 1.2% in the median and by 1 to 7% at the 95th percentile (bench/results/published.md). All other pages, those of the H200 and the B200 among them, were held against nothing."
+	  --note "The simulator was held against the published system's own plans in the 7 pairs of machine and model that have published values: off by 0.3 to 1.1% in the median and by 1 to 5% at the 95th percentile (bench/results/published.md). All other pages, those of the H200 and the B200 among them, were held against nothing."
 
 fit-published: build ## fit the machines' constants on half of the published sweeps; writes profiling/hardware
 	@"$(DOTNET)" $(PUBLISHED) fit
