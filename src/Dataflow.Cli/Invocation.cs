@@ -26,54 +26,43 @@ internal static class Invocation
             option.Action = new HelpWithExamples(examples);
         }
 
+        EventsOption? events = null;
         try
         {
             var parsed = root.Parse(WithoutHelpVerb(arguments), new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
+            events = EventsOption.Of(parsed);
             return Fault(parsed) is { } fault
-                ? Fail(ExitCode.BadUsage, $"error: {fault}; see `{NameOf(parsed)} --help`")
+                ? Fail(new Failure("refused", ExitCode.BadUsage, [$"{fault}; see `{NameOf(parsed)} --help`"]), events)
                 : parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         }
         catch (Exception e)
         {
-            return Explain(e);
+            return Explain(e, events);
         }
     }
 
-    private static int Explain(Exception e)
+    private static int Explain(Exception e, EventsOption? events)
     {
         if (Environment.GetEnvironmentVariable(TraceVariable) == "1")
         {
-            Console.Error.WriteLine(e);
+            Messages.Tell(e.ToString());
         }
 
         // What ran on several threads may fail on several at once: the user's own mistake tells more than what followed from it.
         var all = e is AggregateException many ? many.Flatten().InnerExceptions : [e];
-        return (all.FirstOrDefault(x => x is UserErrorException or InfeasibleException or FailedException or DivergedException or OutputException) ?? all[0]) switch
-        {
-            MachineException machine => Fail(ExitCode.Failed, $"error: {machine.Message}"),
-            UserErrorException user => Fail(ExitCode.BadUsage, $"error: {user.Message}"),
-            InfeasibleException infeasible => Fail(ExitCode.Infeasible, $"infeasible: {infeasible.Message}"),
-            DivergedException diverged => Fail(ExitCode.Failed, $"error: {diverged.Message}"),
-            OutputException output => Fail(ExitCode.Failed, $"error: {output.Message}"),
-            FailedException failed => Fail(ExitCode.Failed, $"error: {failed.Message}"),
-            EntryPointNotFoundException old => Fail(ExitCode.Failed, $"error: a library of NVIDIA's is too old ({old.Message.TrimEnd('.')}): install driver 525 and CUDA 12, or newer ones"),
-            OutOfMemoryException => Fail(ExitCode.Failed, "error: this machine ran out of memory; ask for smaller budgets"),
-            var other => Fail(ExitCode.Failed, $"error: {other.GetType().Name}: {other.Message}; this is a fault of the program ({TraceVariable}=1 shows where)"),
-        };
+        var failure = Failure.Of(all.FirstOrDefault(x => x is UserErrorException or InfeasibleException or FailedException or DivergedException or OutputException) ?? all[0]);
+        return Fail(failure, events);
     }
 
-    private static int Fail(ExitCode code, string message)
+    private static int Fail(Failure failure, EventsOption? events)
     {
-        try
+        foreach (string sentence in failure.Sentences)
         {
-            Console.Error.WriteLine(message.ReplaceLineEndings(" "));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // Nobody listens: the exit status still tells.
+            Messages.Tell($"{(failure.Code == ExitCode.Infeasible ? "infeasible" : "error")}: {sentence}");
         }
 
-        return (int)code;
+        events?.Print(failure);
+        return (int)failure.Code;
     }
 
     /// <summary>What is wrong with the usage; null if nothing is.</summary>
@@ -96,7 +85,7 @@ internal static class Invocation
             return null;
         }
 
-        string[] missing = [.. command.Arguments.Where(a => parsed.GetResult(a) is null or { Tokens.Count: 0 }).Select(a => $"<{a.Name}>")];
+        string[] missing = [.. command.Arguments.Where(a => a.Arity.MinimumNumberOfValues > 0 && parsed.GetResult(a) is null or { Tokens.Count: 0 }).Select(a => $"<{a.Name}>")];
         return Misspelt(parsed) is { } option ? $"unknown option {option}{Spelling.DidYouMean(option, command.Options.Select(o => o.Name))}"
             : missing.Length > 0 ? $"{string.Join(' ', missing)} {(missing.Length == 1 ? "is" : "are")} missing"
             : parsed.Errors[0].Message.TrimEnd('.');

@@ -20,20 +20,42 @@ internal sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyL
     /// <exception cref="UserErrorException">There is no such model, or it cannot be used.</exception>
     public static ModelSource Open(string path)
     {
-        string known = path;
-        if (!File.Exists(path) && !Directory.Exists(path))
-        {
-            bool bare = path == Path.GetFileName(path) && path.Length > 0;
-            known = (bare ? Checkout.Find("models", path + ".json") ?? Checkout.Find("models", path) : null)
-                ?? throw new UserErrorException(bare
-                    ? $"there is no model {path}: neither a file or folder here nor a name in models/{Spelling.DidYouMean(path, Known())}"
-                    : $"{path} does not exist; give a JSON config or a folder with a config.json");
-        }
-
+        string known = Locate(path) ?? throw new UserErrorException(IsBare(path)
+            ? $"there is no model {path}: neither a file or folder here nor a name in models/{Spelling.DidYouMean(path, Known())}"
+            : $"{path} does not exist; give a JSON config or a folder with a config.json");
         var read = ModelFiles.Read(known);
         Notices.Tell(read.Notes);
         return new ModelSource(read.Config, Directory.Exists(known) ? known : null, read.TrainingNotes);
     }
+
+    /// <summary>The file or folder that a name stands for; null if there is none.</summary>
+    public static string? Locate(string path) => File.Exists(path) || Directory.Exists(path) ? path
+        : IsBare(path) ? Checkout.Find("models", path + ".json") ?? Checkout.Find("models", path)
+        : null;
+
+    /// <summary>The model of a saved run, which needs no other source: its weights are in the checkpoint.</summary>
+    /// <param name="named">How the run named its model.</param>
+    /// <exception cref="UserErrorException">The checkpoint's config cannot be used, or another model was named.</exception>
+    public static ModelSource Of(ResumedRun run, string named)
+    {
+        var saved = ModelFiles.Read(run.Checkpoint.Folder);
+        var model = saved.Config with { Name = Path.GetFileNameWithoutExtension(named) };
+        if (run.Settings.GetValueOrDefault(SavedSettings.Model) is var before && before != SettingOf(named))
+        {
+            using var other = Open(named);
+            if (other.Model with { Name = model.Name } != model)
+            {
+                throw new UserErrorException($"{run.Checkpoint.Folder} is of another model than {named}; leave the model out, or start a new run without --resume");
+            }
+        }
+
+        return new ModelSource(model, run.Checkpoint.Folder, saved.TrainingNotes);
+    }
+
+    /// <summary>The same from whatever folder it is said.</summary>
+    public static string SettingOf(string path) => Locate(path) is { } known ? Path.GetFullPath(known) : path;
+
+    private static bool IsBare(string path) => path == Path.GetFileName(path) && path.Length > 0;
 
     /// <summary>Names in models/.</summary>
     private static IEnumerable<string> Known() => Checkout.Find("models") is { } folder

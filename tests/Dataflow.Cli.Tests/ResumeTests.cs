@@ -30,6 +30,68 @@ public class ResumeTests
         Assert.False(Directory.Exists(scratch.File("saved/.partial-step-00000004")));
     }
 
+    [Fact]
+    public void A_folder_alone_is_enough_to_go_on_to_the_same_bits_and_what_is_given_otherwise_is_named()
+    {
+        using var scratch = new ScratchFolder();
+        string run = $"64MiB 8MiB {Run} --policy simple --clip 0.5 --dtype bf16-sr --weight-decay 0.05 --seed 7 --validation LICENSE --validate-every 2 --checkpoint-every 2 --keep 3";
+        Programs.Good(Programs.Demo($"{run} --steps 6 --checkpoint {scratch.File("straight")}"));
+        Programs.Good(Programs.Demo($"{run} --steps 3 --checkpoint {scratch.File("saved")}"));
+        Assert.Contains("has done 3 steps and is to have 3; give a larger --steps", Programs.Refused(2, Programs.Dataflow($"train --resume {scratch.File("saved")}")), StringComparison.Ordinal);
+
+        // From another folder, by the other program, and in json although the run was not: of these nothing is a change.
+        var events = Events(Programs.Good(Programs.Dataflow($"train --resume {scratch.File("saved")} --steps 6 --json", scratch.Path)));
+        Assert.Equal(["steps 3 -> 6"], Changes(events));
+        Assert.Equal([4, 5, 6], events.Where(e => Is(e, "step")).Select(e => e.GetProperty("step").GetInt32()));
+        Assert.Equal([3, 6], new[] { "steps", "all_steps" }.Select(key => events[^1].GetProperty(key).GetInt32()));
+        Assert.Equal([3 * 512L, 6 * 512L], new[] { "tokens", "all_tokens" }.Select(key => events[^1].GetProperty(key).GetInt64()));
+        Assert.True(events[^1].GetProperty("all_seconds").GetDouble() > events[^1].GetProperty("seconds").GetDouble());
+        Assert.All(["model", "first_moments", "second_moments"], part => Assert.Equal(
+            File.ReadAllBytes(scratch.File($"straight/step-00000006/{part}.safetensors")), File.ReadAllBytes(scratch.File($"saved/step-00000006/{part}.safetensors"))));
+
+        string other = Programs.Good(Programs.Dataflow($"train --resume {scratch.File("saved")} --steps 7 --lr 3e-4 --clip 0.25 --keep 1"));
+        Assert.All(["lr 3e-3 -> 3e-4", "clip 0.5 -> 0.25", "steps 6 -> 7", "keep 3 -> 1"], change => Assert.Contains($"Changed: {change}\n", other, StringComparison.Ordinal));
+        Assert.Contains("in 1 steps, 512 tokens", other, StringComparison.Ordinal);
+        Assert.Contains("7 steps, 3,584 tokens", other, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_would_not_go_on_with_the_same_run_is_refused()
+    {
+        using var scratch = new ScratchFolder();
+        string saved = scratch.File("saved"), text = scratch.File("text");
+        File.Copy(Path.Combine(Programs.Root, "LICENSE"), text);
+        string run = Run.Replace("README.md", text, StringComparison.Ordinal);
+        Programs.Good(Programs.Demo($"64MiB 8MiB {run} --steps 2 --checkpoint-every 1 --checkpoint {saved}"));
+        string Refuse(string options) => Programs.Refused(2, Programs.Dataflow($"train --resume {saved} --steps 4 {options}"));
+        Assert.Contains("--dtype fp32", Refuse("--dtype bf16"), StringComparison.Ordinal);
+        Assert.Contains("another model", Programs.Refused(2, Programs.Dataflow($"train micro --resume {saved} --steps 4")), StringComparison.Ordinal);
+        Assert.Contains("is not what the run", Refuse("--data README.md"), StringComparison.Ordinal);
+        File.AppendAllText(text, "more");
+        Assert.Contains("is not what the run", Refuse(""), StringComparison.Ordinal);
+        File.Copy(Path.Combine(Programs.Root, "LICENSE"), text, overwrite: true);
+
+        // The newest is damaged: the one before takes its place, and that is said.
+        string moments = Path.Combine(saved, "step-00000002", "second_moments.safetensors");
+        byte[] bytes = File.ReadAllBytes(moments);
+        bytes[^1] ^= 4;
+        File.WriteAllBytes(moments, bytes);
+        var events = Events(Programs.Good(Programs.Dataflow($"train --resume {saved} --steps 3 --json")));
+        Assert.Contains("second_moments", events.First(e => Is(e, "step")).GetProperty("notes").ToString(), StringComparison.Ordinal);
+        Assert.Equal([2, 3], events.Where(e => Is(e, "step")).Select(e => e.GetProperty("step").GetInt32()));
+    }
+
+    [Fact]
+    public void A_folder_of_checkpoints_has_one_run_at_a_time()
+    {
+        using var scratch = new ScratchFolder();
+        using var run = LiveRun.Dataflow($"train nano --seqlen 64 --device-memory 8MiB --host-memory 64MiB --policy simple --data README.md --global-batch 128 --steps 1000000 --json --checkpoint-every 1 --checkpoint {scratch.File("saved")}");
+        Assert.True(run.Await("saved"));
+        Assert.Contains("in use by process", Programs.Refused(2, Programs.Dataflow($"train --resume {scratch.File("saved")}")), StringComparison.Ordinal);
+        run.Send(LiveRun.Term);
+        Assert.Equal(143, run.End().Status);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("--policy simple")]
@@ -94,6 +156,13 @@ public class ResumeTests
         Assert.Equal([false, true, false, true], lines.Select(l => l.TryGetProperty("validation_loss", out _)));
         Assert.True(lines[3].GetProperty("validation_loss").GetDouble() < lines[1].GetProperty("validation_loss").GetDouble());
     }
+
+    private static bool Is(JsonElement e, string kind) => e.GetProperty("event").GetString() == kind;
+
+    private static JsonElement[] Events(string output) => [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement)];
+
+    private static IEnumerable<string> Changes(JsonElement[] events) =>
+        events.Where(e => Is(e, "changed")).Select(e => $"{e.GetProperty("setting")} {e.GetProperty("from")} -> {e.GetProperty("to")}");
 
     private static string Cut(string output)
     {

@@ -3,9 +3,14 @@ namespace Dataflow.Cli;
 /// <summary>Standard output cannot take what is printed.</summary>
 internal sealed class OutputException(Exception inner) : Exception($"the output cannot be written: {inner.Message}", inner);
 
-/// <summary>Standard output, whose failures can be told from those of files.</summary>
+/// <summary>Standard output, whose failures can be told from those of files, and which a run with more to lose can do without.</summary>
 internal sealed class GuardedOutput(Stream inner) : Stream
 {
+    private static Action<OutputException>? goOn;
+
+    /// <summary>The first failure since <see cref="GoOnWithout"/>; null if there was none.</summary>
+    public static OutputException? Lost { get; private set; }
+
     /// <inheritdoc/>
     public override bool CanRead => false;
 
@@ -28,6 +33,10 @@ internal sealed class GuardedOutput(Stream inner) : Stream
     /// <summary>Puts itself between the program and its standard output.</summary>
     public static void Install() =>
         Console.SetOut(new StreamWriter(new GuardedOutput(Console.OpenStandardOutput()), Console.Out.Encoding, leaveOpen: true) { AutoFlush = true });
+
+    /// <summary>From now on what cannot be printed is dropped: what a run trains must not be lost with a line about it.</summary>
+    /// <param name="told">Told of the first failure.</param>
+    public static void GoOnWithout(Action<OutputException> told) => goOn = told;
 
     /// <inheritdoc/>
     public override void Flush() => Guard(inner.Flush);
@@ -52,7 +61,17 @@ internal sealed class GuardedOutput(Stream inner) : Stream
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new OutputException(e);
+            var failure = new OutputException(e);
+            if (goOn is null)
+            {
+                throw failure;
+            }
+
+            if (Lost is null)
+            {
+                Lost = failure;
+                goOn(failure);
+            }
         }
     }
 }

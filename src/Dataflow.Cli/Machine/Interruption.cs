@@ -1,27 +1,122 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
 namespace Dataflow.Cli;
 
-/// <summary>Ctrl-C: the first asks for an end after the step that is running, the second ends the program at once.</summary>
+/// <summary>
+/// Signals of a run. The first SIGINT (Ctrl-C), SIGTERM or SIGHUP asks for an end after the step that is running, the second ends the program
+/// at once, as the signal does by itself. SIGUSR1 asks to save and go on. One that the parent had ignored (nohup ignores SIGHUP) stays ignored.
+/// </summary>
 internal sealed class Interruption : IDisposable
 {
-    private volatile bool asked;
+    private const PosixSignal SaveSignal = (PosixSignal)10; // SIGUSR1 on Linux; .NET has no name for it
+    private const PosixSignal SaveSignalOnMac = (PosixSignal)30;
+    private readonly bool saves;
+    private readonly List<PosixSignalRegistration> registrations = [];
+    private readonly Lock gate = new();
+    private PosixSignal? by;
+    private int saveAsked;
 
-    /// <summary>Listens from now on.</summary>
-    public Interruption() => Console.CancelKeyPress += Ask;
+    /// <summary>Listens to SIGUSR1, which would end the program; to the others from <see cref="Listen"/> on.</summary>
+    /// <param name="saves">Whether the run has a folder to save to.</param>
+    public Interruption(bool saves)
+    {
+        this.saves = saves;
+        if (!OperatingSystem.IsWindows())
+        {
+            registrations.Add(PosixSignalRegistration.Create(OperatingSystem.IsMacOS() ? SaveSignalOnMac : SaveSignal, AskToSave));
+        }
+    }
 
-    /// <summary>Whether it was pressed.</summary>
-    public bool Asked => asked;
+    /// <summary>The signal that asked for an end; null if none did.</summary>
+    public PosixSignal? By
+    {
+        get
+        {
+            lock (gate)
+            {
+                return by;
+            }
+        }
+    }
+
+    /// <summary>Whether one asked for an end.</summary>
+    public bool Asked => By is not null;
+
+    /// <summary>"SIGTERM".</summary>
+    public static string NameOf(PosixSignal signal) => signal.ToString().ToUpperInvariant();
+
+    /// <summary>How a run ends that a signal ended after it had saved: 128 and the signal's number, as shells have it.</summary>
+    public static ExitCode CodeOf(PosixSignal signal) => signal switch
+    {
+        PosixSignal.SIGTERM => ExitCode.Terminated,
+        PosixSignal.SIGHUP => ExitCode.HungUp,
+        _ => ExitCode.Interrupted,
+    };
+
+    /// <summary>From now on the first signal lets the step that is running end.</summary>
+    public void Listen()
+    {
+        PosixSignal[] all = [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP];
+        foreach (var signal in all.Where(s => !IsIgnored(s)))
+        {
+            registrations.Add(PosixSignalRegistration.Create(signal, Ask));
+        }
+    }
+
+    /// <summary>Whether SIGUSR1 came since this was last asked.</summary>
+    public bool TakeSaveRequest() => Interlocked.Exchange(ref saveAsked, 0) != 0;
 
     /// <inheritdoc/>
-    public void Dispose() => Console.CancelKeyPress -= Ask;
-
-    private void Ask(object? sender, ConsoleCancelEventArgs press)
+    public void Dispose()
     {
-        press.Cancel = !asked;
-        if (!asked)
+        foreach (var registration in registrations)
         {
-            Console.Error.WriteLine("stopping after this step (Ctrl-C again stops at once)");
+            registration.Dispose();
         }
+    }
 
-        asked = true;
+    /// <summary>As the process was started: .NET would replace what the parent asked for.</summary>
+    private static bool IsIgnored(PosixSignal signal)
+    {
+        const string label = "SigIgn:";
+        int number = signal switch { PosixSignal.SIGHUP => 1, PosixSignal.SIGINT => 2, _ => 15 };
+        try
+        {
+            string? line = File.ReadLines("/proc/self/status").FirstOrDefault(l => l.StartsWith(label, StringComparison.Ordinal));
+            return ulong.TryParse(line?[label.Length..].Trim(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong mask) && (mask >> (number - 1) & 1) != 0;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false; // another system
+        }
+    }
+
+    private void Ask(PosixSignalContext context)
+    {
+        lock (gate)
+        {
+            context.Cancel = by is null;
+            if (by is null)
+            {
+                by = context.Signal;
+                Messages.Tell(context.Signal == PosixSignal.SIGINT
+                    ? $"stopping after this step{(saves ? " and saving" : "")} (Ctrl-C again stops at once)"
+                    : $"{NameOf(context.Signal)}: stopping after this step{(saves ? " and saving" : "")} (a second signal stops at once)");
+            }
+        }
+    }
+
+    private void AskToSave(PosixSignalContext context)
+    {
+        context.Cancel = true;
+        if (saves)
+        {
+            Interlocked.Exchange(ref saveAsked, 1);
+        }
+        else
+        {
+            Messages.Tell("SIGUSR1 asks to save, and this run has no --checkpoint to save to: training goes on");
+        }
     }
 }

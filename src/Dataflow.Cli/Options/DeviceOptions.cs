@@ -100,8 +100,26 @@ internal sealed class DeviceOptions
             _ = CudaGpu.All();
         }
 
+        if (kind == DeviceKind.Cuda && parsed.WasGiven(interleaving))
+        {
+            throw new UserErrorException("--interleaving cannot order what a GPU does; leave it out, or give --device cpu or cuda-emulated");
+        }
+
+        if (kind != DeviceKind.Cpu && parsed.WasGiven(threads))
+        {
+            throw new UserErrorException("--threads is of the CPU's kernels, and this runs on a GPU; leave it out, or give --device cpu");
+        }
+
         return new DeviceSettings(kind, parsed.GetValue(threads) ?? Environment.ProcessorCount, parsed.GetValue(interleaving));
     }
+
+    /// <summary>As --device takes it.</summary>
+    public static string NameOf(DeviceKind kind) => kind switch
+    {
+        DeviceKind.Cuda => "cuda",
+        DeviceKind.CudaEmulated => "cuda-emulated",
+        _ => "cpu",
+    };
 
     private static string DeviceNamed(string text) => text switch
     {

@@ -14,9 +14,61 @@ internal readonly record struct StepLine(StepReport Step, int Steps, double Flop
 }
 
 /// <summary>A run that is over.</summary>
-/// <param name="Seconds">Time in steps; loading, planning and saving are not in it.</param>
-internal sealed record RunSummary(TrainingPlan Plan, int Steps, double FirstLoss, double LastLoss, long Tokens, double Seconds, double Flops, string? Exported)
+internal sealed record RunSummary(TrainingPlan Plan)
 {
+    /// <summary>Steps of this run; those before it was resumed are not in it, nor in the sums.</summary>
+    public int Steps { get; init; }
+
+    /// <summary>Of the first of them.</summary>
+    public double FirstLoss { get; init; }
+
+    /// <summary>Of the last of them.</summary>
+    public double LastLoss { get; init; }
+
+    /// <summary>Tokens trained on.</summary>
+    public long Tokens { get; init; }
+
+    /// <summary>Time in steps; loading, planning and saving are not in it.</summary>
+    public double Seconds { get; init; }
+
+    /// <summary>Model FLOPs.</summary>
+    public double Flops { get; init; }
+
+    /// <summary>Where the weights were exported to; null if they were not.</summary>
+    public string? Exported { get; init; }
+
+    /// <summary>What became of the checkpoints; null if there were to be none.</summary>
+    public SavesDone? Saves { get; init; }
+
+    /// <summary>Steps of the runs before, which this one goes on with; 0 if it began.</summary>
+    public int StepsBefore { get; init; }
+
+    /// <summary>Their tokens.</summary>
+    public long TokensBefore { get; init; }
+
+    /// <summary>Their time in steps.</summary>
+    public double SecondsBefore { get; init; }
+
+    /// <summary>Steps of all runs.</summary>
+    public int AllSteps => StepsBefore + Steps;
+
+    /// <summary>Tokens of all runs.</summary>
+    public long AllTokens => TokensBefore + Tokens;
+
+    /// <summary>Time in steps of all runs.</summary>
+    public double AllSeconds => SecondsBefore + Seconds;
+
+    /// <summary>With one step more.</summary>
+    public RunSummary And(StepReport step, double flops) => this with
+    {
+        Steps = Steps + 1,
+        FirstLoss = Steps == 0 ? step.Loss : FirstLoss,
+        LastLoss = step.Loss,
+        Tokens = Tokens + step.Tokens,
+        Seconds = Seconds + step.Duration.TotalSeconds,
+        Flops = Flops + flops,
+    };
+
     /// <summary>What the simulator said; null where the machine has no profile.</summary>
     public Prediction? Predicted { get; init; }
 
@@ -44,7 +96,7 @@ internal sealed record RunSummary(TrainingPlan Plan, int Steps, double FirstLoss
 }
 
 /// <summary>Tells of a training run while it happens.</summary>
-internal abstract class TrainingReport(TextWriter output)
+internal abstract partial class TrainingReport(TextWriter output)
 {
     /// <summary>Where it goes.</summary>
     protected TextWriter Output { get; } = output;
@@ -79,7 +131,7 @@ internal abstract class TrainingReport(TextWriter output)
     /// <summary>The run is over.</summary>
     public abstract void Finished(RunSummary summary);
 
-    private sealed class Lines(TextWriter output) : TrainingReport(output)
+    private sealed partial class Lines(TextWriter output) : TrainingReport(output)
     {
         public override void Planned(PlanRequest request, PlanResult result, Budgets budgets, PolicySettings by, PlanNotes notes)
         {
@@ -126,7 +178,8 @@ internal abstract class TrainingReport(TextWriter output)
         {
             var plan = summary.Plan;
             Output.WriteLine();
-            Output.WriteLine($"Loss {summary.FirstLoss:0.0000} -> {summary.LastLoss:0.0000} nats in {summary.Steps} steps, {summary.Tokens:N0} tokens, {summary.Seconds:0.0} s");
+            Output.WriteLine($"Loss {summary.FirstLoss:0.0000} -> {summary.LastLoss:0.0000} nats in {summary.Steps} steps, {summary.Tokens:N0} tokens, {summary.Seconds:0.0} s"
+                + (summary.StepsBefore > 0 ? $" of this run; {summary.AllSteps} steps, {summary.AllTokens:N0} tokens, {summary.AllSeconds:0.0} s of all runs" : ""));
             Output.WriteLine($"Speed: mean {summary.TokensPerSecond:N0} tok/s, {summary.Flops / summary.Seconds / 1e9:N1} GFLOP/s (model FLOPs; recomputation not counted)");
             if (summary is { Predicted: { } prediction, MeasuredSeconds: > 0 and var measured })
             {
@@ -143,6 +196,7 @@ internal abstract class TrainingReport(TextWriter output)
             Output.WriteLine($"Offload: model state {state} = {PlanReport.Ratio(state, plan.Budget.Device)} x the device budget");
             PlanReport.WriteTraffic(Output, plan);
             Output.WriteLine($"Plan hash {plan.Hash}");
+            WriteSaves(summary.Saves);
             if (summary.Exported is { } folder)
             {
                 Output.WriteLine($"Exported to {folder}");
@@ -160,7 +214,7 @@ internal abstract class TrainingReport(TextWriter output)
         }
     }
 
-    private sealed class JsonLines(TextWriter output) : TrainingReport(output)
+    private sealed partial class JsonLines(TextWriter output) : TrainingReport(output)
     {
         // Told with the first step.
         private readonly List<string> untold = [];
@@ -225,6 +279,9 @@ internal abstract class TrainingReport(TextWriter output)
             ["last_loss"] = summary.LastLoss,
             ["tokens"] = summary.Tokens,
             ["seconds"] = summary.Seconds,
+            ["all_steps"] = summary.AllSteps,
+            ["all_tokens"] = summary.AllTokens,
+            ["all_seconds"] = summary.AllSeconds,
             ["mean_tok_per_sec"] = summary.TokensPerSecond,
             ["mean_tflops"] = summary.Flops / summary.Seconds / 1e12,
             ["predicted_step_seconds"] = summary.Predicted?.Seconds,
@@ -241,6 +298,7 @@ internal abstract class TrainingReport(TextWriter output)
             ["copies_per_step"] = PlanJson.Copies(summary.Plan.Traffic),
             ["recomputed_per_step"] = PlanJson.Recomputed(summary.Plan.Traffic),
             ["plan_hash"] = summary.Plan.Hash,
+            ["checkpoints"] = SavesJson(summary.Saves),
             ["exported"] = summary.Exported,
             ["trace"] = summary.Trace,
             ["page"] = summary.Page,

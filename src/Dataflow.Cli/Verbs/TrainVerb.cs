@@ -6,7 +6,12 @@ namespace Dataflow.Cli;
 internal static class TrainVerb
 {
     /// <summary>What --help shows.</summary>
-    public static readonly string[] Examples = ["dataflow train models/nano.json --seqlen 128 --device-memory 16MiB --host-memory 64MiB --data README.md --steps 20"];
+    public static readonly string[] Examples =
+    [
+        "dataflow train models/nano.json --seqlen 128 --device-memory 16MiB --host-memory 64MiB --data README.md --steps 20",
+        "dataflow train models/nano.json --seqlen 128 --data README.md --steps 20 --checkpoint run --checkpoint-every 5",
+        "dataflow train --resume run --steps 40",
+    ];
 
     private const int DefaultSteps = 10;
 
@@ -19,7 +24,11 @@ internal static class TrainVerb
         policy.AddTo(command);
         training.AddTo(command);
         device.AddTo(command);
-        command.SetAction(parsed => (int)TrainingRun.Execute(training.Bind(parsed, plan.Bind(parsed), policy, device.Bind(parsed))));
+        command.SetAction(given =>
+        {
+            var (parsed, resumed) = training.Complete(given);
+            return (int)TrainingRun.Execute(training.Bind(parsed, plan.Bind(parsed), policy, device.Bind(parsed), resumed));
+        });
         return command;
     }
 }

@@ -69,30 +69,39 @@ internal sealed class StepTrace : IDisposable
         }
     }
 
-    /// <summary>Writes what was asked for, with the prediction beside the measured steps if there is one.</summary>
-    /// <param name="title">Heads the page.</param>
-    public void Write(string title, Prediction? prediction)
+    /// <summary>Writes the trace, if that was asked for, with the prediction beside the measured steps if there is one.</summary>
+    public void WriteTrace(Prediction? prediction)
     {
-        if (trace is not null)
+        if (trace is null)
         {
-            using var text = new MemoryStream();
-            var measured = new TracedRun($"measured on {device.Name}", schedule, [.. steps]);
-            TimelineTrace.Write(text, prediction is null
-                ? [measured]
-                : [measured, new TracedRun($"predicted for {prediction.Machine.Name}", schedule, [.. steps.Select(s => s with { Timeline = prediction.Timeline })])]);
-            trace.Write(text.GetBuffer().AsSpan(0, (int)text.Length));
-            trace.Commit();
+            return;
         }
 
-        if (page is not null)
+        using var text = new MemoryStream();
+        var measured = new TracedRun($"measured on {device.Name}", schedule, [.. steps]);
+        TimelineTrace.Write(text, prediction is null
+            ? [measured]
+            : [measured, new TracedRun($"predicted for {prediction.Machine.Name}", schedule, [.. steps.Select(s => s with { Timeline = prediction.Timeline })])]);
+        trace.Write(text.GetBuffer().AsSpan(0, (int)text.Length));
+        trace.Commit();
+    }
+
+    /// <summary>Writes the page of the last measured step, if that was asked for, below its prediction if there is one.</summary>
+    /// <param name="title">Heads the page.</param>
+    /// <param name="prediction">The simulator's.</param>
+    public void WritePage(string title, Prediction? prediction)
+    {
+        if (page is null)
         {
-            var (number, timeline, _) = steps[^1];
-            var measured = new ShownStep($"step {number} on {device.Name}", ResultSource.Measured, timeline);
-            page.Write(Encoding.UTF8.GetBytes(TimelinePage.Of(title, schedule, prediction is null
-                ? [measured]
-                : [new ShownStep($"for {prediction.Machine.Name}, with {Standing.Of(prediction.Machine).Text}", ResultSource.Simulated, prediction.Timeline), measured])));
-            page.Commit();
+            return;
         }
+
+        var (number, timeline, _) = steps[^1];
+        var measured = new ShownStep($"step {number} on {device.Name}", ResultSource.Measured, timeline);
+        page.Write(Encoding.UTF8.GetBytes(TimelinePage.Of(title, schedule, prediction is null
+            ? [measured]
+            : [new ShownStep($"for {prediction.Machine.Name}, with {Standing.Of(prediction.Machine).Text}", ResultSource.Simulated, prediction.Timeline), measured])));
+        page.Commit();
     }
 
     /// <inheritdoc/>
