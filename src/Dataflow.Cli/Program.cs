@@ -14,7 +14,7 @@ return Invocation.Run(
     root,
     new Dictionary<Command, string[]>
     {
-        [root] = PlanVerb.Examples[..1],
+        [root] = [TrainVerb.Examples[0], PlanVerb.Examples[0], SimulateVerb.Examples[1]],
         [plan] = PlanVerb.Examples,
         [show] = ShowVerb.Examples,
         [verify] = VerifyVerb.Examples,

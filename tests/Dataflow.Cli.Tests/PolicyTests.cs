@@ -39,6 +39,18 @@ public class PolicyTests
     }
 
     [Theory]
+    [InlineData("nano --seqlen 128 --device-memory 8MiB --host-memory 64MiB --data LICENSE", 8)]
+    [InlineData("nano --seqlen 128 --device-memory 8MiB --host-memory 64MiB --data README.md --clip 0.5", 64)]
+    [InlineData("tests/golden/llama-small --seqlen 64 --device-memory 4MiB --host-memory 64MiB --clip 1 --policy simple", 4)]
+    public void A_plan_is_that_of_training_on_the_same_data_with_the_same_clipping(string run, int rows)
+    {
+        var plan = Json(Programs.Good(Programs.Dataflow($"plan {run} --json")));
+        Assert.Equal(Text(Json(Programs.Good(Programs.Dataflow($"train {run} --steps 1 --json"))), "plan_hash"), Text(plan, "plan_hash"));
+        Assert.Equal(rows, plan.GetProperty("rows_per_step").GetInt32());
+        Assert.Contains($"hash {Text(plan, "plan_hash")}", Programs.Good(Programs.Dataflow($"verify {run}")), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("", "auto")]
     [InlineData("--policy auto", "auto")]
     [InlineData("--policy simple", "simple")]

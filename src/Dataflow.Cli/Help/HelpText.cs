@@ -8,7 +8,7 @@ internal sealed class HelpText(TextWriter output, int width)
 {
     private const int Narrowest = 60;
     private const int Widest = 120;
-    private const int WidestNames = 34;
+    private const int WidestNames = 26;
     private const string Indent = "  ";
 
     /// <summary>For the console, as wide as it is.</summary>

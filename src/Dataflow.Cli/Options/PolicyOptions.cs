@@ -7,7 +7,7 @@ namespace Dataflow.Cli;
 internal sealed class PolicyOptions
 {
     private readonly Option<PlanPolicy?> policy;
-    private readonly Option<bool> noCache = Values.Flag("--no-cache", "search for the plan even if an earlier search is remembered, and remember nothing");
+    private readonly Option<bool> noCache = Values.Flag("--no-cache", "use nothing that an earlier run found or measured, and keep nothing for later ones");
 
     private PolicyOptions(PlanPolicy[] among, string meaning) => policy = Values.Option<PlanPolicy?>(
         "--policy", string.Join('|', among.Select(PlanPolicies.NameOf)), meaning, t => PlanPolicies.Named(t, among));

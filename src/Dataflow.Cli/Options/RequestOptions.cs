@@ -9,12 +9,16 @@ internal sealed class RequestOptions
     private readonly PlanOptions plan = new();
     private readonly PolicyOptions policy = PolicyOptions.OfPlans;
     private readonly DeviceOptions device = new();
+    private readonly Option<string?> text = Values.Option<string?>("--data", "FILE", "the text that is to be trained on: a step has no more rows than it", Values.FilePath);
+    private readonly Option<string?> tokens = Values.Option<string?>("--tokens", "FILE", "the token ids that are to be trained on, likewise", Values.FilePath);
 
     /// <summary>Adds them to a command.</summary>
     public void AddTo(Command command)
     {
         plan.AddTo(command);
         policy.AddTo(command);
+        command.Options.Add(text);
+        command.Options.Add(tokens);
         device.AddKindTo(command);
     }
 
@@ -24,13 +28,43 @@ internal sealed class RequestOptions
     /// <summary>The budgets alone.</summary>
     public (Bytes? Device, Bytes? Host) Budgets(ParseResult parsed) => plan.Budgets(parsed);
 
-    /// <summary>What was given, and who plans.</summary>
-    /// <exception cref="UserErrorException">No sequence length, or no profile of the machine.</exception>
+    /// <summary>The plan that is asked for, and how its budgets came about.</summary>
+    /// <exception cref="UserErrorException">No sequence length, no profile of the machine, no model, or data that cannot be used.</exception>
     /// <exception cref="MachineException">A GPU was asked for, and there is none that can be used.</exception>
-    public (PlanSettings Plan, PolicySettings By) Bind(ParseResult parsed)
+    public (PlanQuestion Question, Budgets Budgets) Bind(ParseResult parsed)
     {
         var where = device.Bind(parsed);
         var settings = where.Complete(plan.Bind(parsed));
-        return (settings, policy.Bind(parsed, settings.Hardware, where.Kind));
+        var by = policy.Bind(parsed, settings.Hardware, where.Kind);
+        using var source = ModelSource.Open(settings.ModelPath);
+        Notices.Tell(source.NotesOf(settings.Seqlen));
+        var training = new TrainingSettings(settings, where, parsed.GetValue(text), parsed.GetValue(tokens), 1, 0, AdamWSettings.Default, null, false) { Policy = by, Given = [] };
+        var budgets = Cli.Budgets.Choose(settings) with { HostIsThisMachines = settings is { Host: null, Hardware.Kind: HardwareKind.Gpu } };
+        return (new PlanQuestion(settings, source.Model, budgets.Memory, by, Rows(training, source)), budgets);
+    }
+
+    /// <summary>Rows of the data, as training counts them; a model folder's own tokens count where they are of this length.</summary>
+    private static int? Rows(TrainingSettings training, ModelSource source)
+    {
+        if (training.TextPath is not null && training.TokensPath is not null)
+        {
+            throw new UserErrorException("--data and --tokens were both given; leave one out");
+        }
+
+        bool named = training.TextPath is not null || training.TokensPath is not null;
+        try
+        {
+            if (named || source.Tokens is not null)
+            {
+                using var data = TrainingData.Open(training, source);
+                return data.Tokens.RowCount;
+            }
+        }
+        catch (UserErrorException) when (!named)
+        {
+            // Its tokens are of another length: something else is to be trained on.
+        }
+
+        return null;
     }
 }

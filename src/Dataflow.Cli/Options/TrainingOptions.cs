@@ -60,7 +60,7 @@ internal sealed class TrainingOptions(int defaultSteps)
     private readonly Option<string?> text = Values.Option<string?>("--data", "FILE", "a UTF-8 text to train on, its bytes being the tokens", Values.FilePath);
     private readonly Option<string?> tokens = Values.Option<string?>("--tokens", "FILE", "raw 32-bit token ids to train on, in rows of seqlen + 1", Values.FilePath);
     private readonly Option<int?> steps = Values.Option("--steps", "N", $"optimizer steps [default: {defaultSteps}]", Values.OptionalCount(1, int.MaxValue));
-    private readonly Option<ulong> seed = Values.Option("--seed", "N", "of initial weights and of the order of rows [default: 0]", Values.Seed);
+    private readonly Option<ulong> seed = Values.Option("--seed", "N", "seed of initial weights and of the order of rows [default: 0]", Values.Seed);
     private readonly Option<float?> learningRate = Real("--lr", "learning rate", Default.LearningRate, 0, 1e3, true);
     private readonly Option<float?> beta1 = Real("--beta1", "decay of the first moment", Default.Beta1, 0, 1, true);
     private readonly Option<float?> beta2 = Real("--beta2", "decay of the second moment", Default.Beta2, 0, 1, true);

@@ -27,18 +27,15 @@ internal static class PlanVerb
         command.Options.Add(json);
         command.SetAction(parsed =>
         {
-            var (settings, by) = options.Bind(parsed);
-            return (int)Execute(settings, by, parsed.GetValue(explain), parsed.GetValue(json));
+            var (question, budgets) = options.Bind(parsed);
+            return (int)Execute(question, budgets, parsed.GetValue(explain), parsed.GetValue(json));
         });
         return command;
     }
 
-    private static ExitCode Execute(PlanSettings settings, PolicySettings by, bool explain, bool json)
+    private static ExitCode Execute(PlanQuestion question, Budgets budgets, bool explain, bool json)
     {
-        using var source = ModelSource.Open(settings.ModelPath);
-        Notices.Tell(source.NotesOf(settings.Seqlen));
-        var budgets = Budgets.Choose(settings) with { HostIsThisMachines = settings is { Host: null, Hardware.Kind: HardwareKind.Gpu } };
-        var question = new PlanQuestion(settings, source.Model, budgets.Memory, by);
+        var by = question.By;
         var (result, why) = explain ? Plans.Explain(question) : (Plans.Make(question), null);
         var notes = PlanNotes.Of(question, result);
         if (json)

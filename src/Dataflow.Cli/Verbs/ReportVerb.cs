@@ -31,12 +31,12 @@ internal static class ReportVerb
         var peaks = Values.Option<Dictionary<string, double>?>("--peak", "MACHINE=TFLOPS,...", "dense peaks of one GPU, in TFLOP/s, of machines that have no profile", Peaks);
         var all = Values.Flag("--all", "list every configuration, not the best of each machine and model alone");
         var nodes = Values.Option<long[]?>("--nodes", "N,N", "project to so many nodes [default: 2,4,8,16]", t => [.. t.Split(',').Select(n => Values.Whole(n, 1, 1_000_000))]);
-        var efficiencies = Values.Option<double[]?>("--efficiency", "X,X", "of projections, beside the linear bound [default: 0.85,0.9,0.95]", t => [.. t.Split(',').Select(e => Fraction(e))]);
-        var steps = Values.Option<long?>("--steps", "N", "cost of a run of so many steps [default: 100000]", t => Values.Whole(t, 1, 1L << 50));
-        var tokens = Values.Option<double?>("--tokens", "N", "cost of a run over so many tokens, as 1e12", t => Number(t, 1e18));
-        var samples = Values.Option<double?>("--samples", "N", "cost of a run over so many sequences", t => Number(t, 1e18));
-        var batch = Values.Option<long?>("--global-batch", "SEQUENCES", "of a step of that run [default: each row's own]", t => Values.Whole(t, 1, 1L << 40));
-        var price = Values.Option<double?>("--price", "X", "of a GPU-hour", t => Number(t, 1e9));
+        var efficiencies = Values.Option<double[]?>("--efficiency", "X,X", "efficiencies that projections assume, beside 1 [default: 0.85,0.9,0.95]", t => [.. t.Split(',').Select(e => Fraction(e))]);
+        var steps = Values.Option<long?>("--steps", "N", "say what a run of so many steps costs [default: 100000]", t => Values.Whole(t, 1, 1L << 50));
+        var tokens = Values.Option<double?>("--tokens", "N", "say what a run over so many tokens costs, for example 1e12", t => Number(t, 1e18));
+        var samples = Values.Option<double?>("--samples", "N", "say what a run over so many sequences costs", t => Number(t, 1e18));
+        var batch = Values.Option<long?>("--global-batch", "SEQUENCES", "sequences of a step of that run [default: each row's own]", t => Values.Whole(t, 1, 1L << 40));
+        var price = Values.Option<double?>("--price", "X", "price of a GPU-hour, in any currency", t => Number(t, 1e9));
         var figures = new FigureOptions();
         var json = Values.Flag("--json", "print the report as one JSON object instead of its files' names");
         command.Arguments.Add(files);

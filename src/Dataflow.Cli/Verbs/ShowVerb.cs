@@ -45,19 +45,17 @@ internal static class ShowVerb
 
         command.SetAction(parsed =>
         {
-            var (settings, by) = options.Bind(parsed);
-            return (int)Execute(settings, by, new Wanted(
+            var (question, _) = options.Bind(parsed);
+            return (int)Execute(question, new Wanted(
                 parsed.GetValue(sizing), parsed.GetValue(residency), parsed.GetValue(schedule), parsed.GetValue(memory), parsed.GetValue(overTime),
                 parsed.GetValue(layer), parsed.GetValue(chunk), parsed.GetValue(ops)));
         });
         return command;
     }
 
-    private static ExitCode Execute(PlanSettings settings, PolicySettings by, Wanted wanted)
+    private static ExitCode Execute(PlanQuestion question, Wanted wanted)
     {
-        using var source = ModelSource.Open(settings.ModelPath);
-        var budgets = Budgets.Choose(settings);
-        var plan = Plans.Require(Plans.Make(new PlanQuestion(settings, source.Model, budgets.Memory, by)));
+        var plan = Plans.Require(Plans.Make(question));
         var output = Console.Out;
         if (wanted.Sizing || !wanted.Anything)
         {

@@ -21,7 +21,7 @@ internal static class SweepVerb
         var command = new Command("sweep", "Simulates or measures a table of host memory x device memory x length x model x machine into a CSV; interrupted, the same command goes on.");
         var config = Values.Argument("config", "a JSON file of experiments (bench/sweeps/README.md)", Values.FilePath);
         var experiment = Values.Argument("experiment", "one of its experiments", Values.FilePath);
-        var output = Values.Option<string?>("--out", "FILE", "the result file; of an earlier sweep of the same experiment the missing cells alone are made", Values.FilePath);
+        var output = Values.Option<string?>("--out", "FILE", "the result file; where an interrupted sweep left it, only the missing cells are made", Values.FilePath);
         var timelines = Values.Flag("--timelines", "write each cell's timeline as a page, into a folder beside the result file; dataflow map links to them");
         var noCache = Values.Flag("--no-cache", "search for plans even if an earlier search is remembered, and remember nothing");
         var json = Values.Flag("--json", "print one JSON object at the end");

@@ -37,10 +37,8 @@ internal static class VerifyVerb
             return Verify(Parse(path, text), device, host, hash: null);
         }
 
-        using var source = ModelSource.Open(path);
-        var (settings, by) = options.Bind(parsed);
-        var budgets = Budgets.Choose(settings);
-        return Plans.Make(new PlanQuestion(settings, source.Model, budgets.Memory, by)) switch
+        var (question, budgets) = options.Bind(parsed);
+        return Plans.Make(question) switch
         {
             PlanResult.Infeasible infeasible => throw new InfeasibleException(infeasible.Reason),
             PlanResult.Feasible { Plan: var plan } => Verify(plan.Schedule, budgets.Memory.Device, budgets.Memory.Host, plan.Hash),

@@ -6,6 +6,9 @@ namespace Dataflow.Reports.Pages;
 /// <summary>Heatmaps of result rows.</summary>
 public static class ResultMaps
 {
+    // Result files count copies in 10^9 bytes; people read memory in GiB.
+    private const double GiBOfGB = 1e9 / (1L << 30);
+
     private const int HashShown = 16;
 
     /// <summary>
@@ -105,7 +108,8 @@ public static class ResultMaps
                 Said(r.HomeActivations, "activations of a round: {0:#,0} go to the host"), Said(r.FullSaved, "{0:#,0} of them whole"), Said(r.AttentionSaved, "{0:#,0} with attention's output"),
                 Said(r.InputOnlySaved, "{0:#,0} without"), Said(r.DeviceActivations, "{0:#,0} stay on the device")),
             Line(Said(r.UsedHostGiB, "takes {0:0.##} GiB of host"), Said(r.UsedDeviceGiB, "{0:0.##} GiB of device memory")),
-            Line(Said(100 * r.RecomputeFraction, "{0:0.0}% of FLOPs repeated"), Said(r.StallPercent, "compute waits {0:0.0}% of the time"), Said(r.ToDeviceGB, "{0:#,0.###} GB to the device"), Said(r.ToHostGB, "{0:#,0.###} GB to the host a step")),
+            Line(Said(100 * r.RecomputeFraction, "{0:0.0}% of FLOPs repeated"), Said(r.StallPercent, "compute waits {0:0.0}% of the time"), Said(r.ToDeviceGB * GiBOfGB, "{0:#,0.###} GiB to the device"),
+                Said(r.ToHostGB * GiBOfGB, "{0:#,0.###} GiB to the host a step")),
             Line(r.PlanHash is { } hash ? $"plan {hash[..Math.Min(HashShown, hash.Length)]}" : null, r.Policy is { } policy ? $"policy {policy}" : null, r.Hardware is { } profile ? $"constants of {profile}" : null, r.Dtype),
             r.Standing is { } standing ? $"predicted with {standing}" : null,
         ];
