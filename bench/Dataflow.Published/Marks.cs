@@ -73,7 +73,7 @@ internal static class Marks
 
     private static PlanCandidate? Find(ModelConfig model, int seqlen, MemoryBudget budget, HardwareProfile profile)
     {
-        var request = new PlanRequest(model, Recipe.Bf16, WorkloadKind.Training, seqlen, StepTokens / seqlen, new GeometryPins(), budget) { Reserved = profile.ReservedDevice };
+        var request = new PlanRequest(model, Recipe.Bf16, WorkloadKind.Training, seqlen, StepTokens / seqlen, new GeometryPins(), budget) { Reserve = profile.Reserve };
         return (new PlanSearch(request, new CostModel(profile, DType.BFloat16)).Find(budget) as SearchResult.Found)?.Best;
     }
 

@@ -27,7 +27,7 @@ internal sealed record SearchedRow(PublishedRow Row, MemoryBudget Budget, double
         int batch = plans.Select(p => p.Plan?.SequencesPerStep).FirstOrDefault(s => s is not null) ?? GlobalBatchRule.Rows(model, Recipe.Bf16, seqlen, profile);
         var budgets = rows.Select(r => r.Request(model).Budget).ToList();
         var largest = new MemoryBudget(budgets.Select(b => b.Host).Max(), budgets.Select(b => b.Device).Max());
-        var request = new PlanRequest(model, Recipe.Bf16, WorkloadKind.Training, seqlen, batch, new GeometryPins(), largest) { Reserved = profile.ReservedDevice };
+        var request = new PlanRequest(model, Recipe.Bf16, WorkloadKind.Training, seqlen, batch, new GeometryPins(), largest) { Reserve = profile.Reserve };
         var search = new PlanSearch(request, machine);
         search.Prepare(largest);
         return

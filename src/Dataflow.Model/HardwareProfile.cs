@@ -63,7 +63,7 @@ public sealed record HardwareProfile
     /// <summary>Physical device memory, all of it; null for a CPU: what the machine has.</summary>
     public required Figure? DeviceMemoryBytes { get; init; }
 
-    /// <summary>What context, modules and library workspaces take of the device memory before the arena gets any.</summary>
+    /// <summary>What context, modules and library workspaces take of the device memory before the arena gets any; page tables of the host arena come on top.</summary>
     public required Figure ReservedDeviceBytes { get; init; }
 
     /// <summary>Dense (never sparse) peak for bf16 operands, accumulated in fp32.</summary>
@@ -102,8 +102,11 @@ public sealed record HardwareProfile
     /// <summary><see cref="DeviceMemoryBytes"/> as a size.</summary>
     public Bytes? DeviceMemory => DeviceMemoryBytes is { } figure ? new Bytes((long)figure.Value) : null;
 
-    /// <summary><see cref="ReservedDeviceBytes"/> as a size.</summary>
+    /// <summary><see cref="ReservedDeviceBytes"/> as a size: the part of the reserve that does not depend on the plan.</summary>
     public Bytes ReservedDevice => new((long)ReservedDeviceBytes.Value);
+
+    /// <summary>What a run takes of the device memory beside its arena.</summary>
+    public DeviceReserve Reserve => new(ReservedDevice);
 
     /// <summary>Dense peak of matrix products with operands of a type.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a type that matrices have.</exception>

@@ -18,12 +18,12 @@ internal sealed class PlanCandidates
         TensorSet.None,
     ];
 
-    private readonly Bytes reserved;
+    private readonly DeviceReserve reserve;
     private readonly List<ResidencyChain> chains = [];
 
     public PlanCandidates(PlanRequest request)
     {
-        reserved = request.Reserved;
+        reserve = request.Reserve;
         var geometries = GeometryRule.Candidates(request)
             .Select(g => new Workload(request.Model, request.Recipe, g, request.Kind))
             .Select(w => new MemorySizes(w, new BlockPrograms(w.Model, w.Recipe, w.Geometry))).ToArray();
@@ -53,15 +53,14 @@ internal sealed class PlanCandidates
     public PlanLimits Limits => LimitsFrom(Tier.Bare);
 
     /// <summary>The same in that tier or a higher one.</summary>
-    public PlanLimits LimitsFrom(Tier tier) => new(reserved, [.. chains.Where(c => c.Tier >= tier)]);
+    public PlanLimits LimitsFrom(Tier tier) => new(reserve, [.. chains.Where(c => c.Tier >= tier)]);
 
     /// <summary>The first chain that fits, as far along as it fits.</summary>
     public (Workload Workload, BlockPrograms Programs, Residency Residency)? Best(MemoryBudget budget)
     {
-        var arenas = budget with { Device = budget.Device - reserved };
         foreach (var chain in chains)
         {
-            if (chain.LastWithin(arenas) is >= 0 and var last)
+            if (chain.LastWithin(budget, reserve) is >= 0 and var last)
             {
                 return (chain.Workload, chain.Programs, chain[last]);
             }

@@ -9,10 +9,10 @@ public sealed class PlanLimits
     /// <summary>More than any machine has.</summary>
     public static readonly Bytes Unlimited = new(long.MaxValue / 4);
 
-    private readonly Bytes reserved;
+    private readonly DeviceReserve reserve;
     private readonly IReadOnlyList<ResidencySequence> sequences;
 
-    internal PlanLimits(Bytes reserved, IReadOnlyList<ResidencySequence> sequences) => (this.reserved, this.sequences) = (reserved, sequences);
+    internal PlanLimits(DeviceReserve reserve, IReadOnlyList<ResidencySequence> sequences) => (this.reserve, this.sequences) = (reserve, sequences);
 
     /// <summary>Of the planner's own rules (policy simple).</summary>
     /// <exception cref="UserErrorException">The request contradicts itself.</exception>
@@ -24,20 +24,20 @@ public sealed class PlanLimits
         OfRules(request).And(SearchSpace.Of(request, machine));
 
     /// <summary>Where more may be chosen from.</summary>
-    internal PlanLimits And(IEnumerable<ResidencySequence> more) => new(reserved, [.. sequences, .. more]);
+    internal PlanLimits And(IEnumerable<ResidencySequence> more) => new(reserve, [.. sequences, .. more]);
 
     /// <summary>Whether there is a plan within both.</summary>
-    public bool Fits(MemoryBudget budget) => sequences.Any(s => s.LastWithin(budget with { Device = budget.Device - reserved }) >= 0);
+    public bool Fits(MemoryBudget budget) => sequences.Any(s => s.LastWithin(budget, reserve) >= 0);
 
     /// <summary>The least device memory that works with that much on the host; null if none does.</summary>
     public Bytes? LeastDevice(Bytes host) => Least(sequences
         .Select(s => (Sequence: s, Index: s.FirstWithin(host)))
         .Where(s => s.Index < s.Sequence.Count)
-        .Select(s => s.Sequence.FootprintAt(s.Index).Device + reserved));
+        .Select(s => s.Sequence.LeastDeviceFrom(s.Index, reserve)));
 
     /// <summary>The least host memory that works with that much on the device; null if none does.</summary>
     public Bytes? LeastHost(Bytes device) => Least(sequences
-        .Select(s => (Sequence: s, Index: s.LastWithin(device - reserved)))
+        .Select(s => (Sequence: s, Index: s.LastWithin(device, reserve)))
         .Where(s => s.Index >= 0)
         .Select(s => s.Sequence.FootprintAt(s.Index).Host));
 

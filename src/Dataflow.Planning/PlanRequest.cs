@@ -14,8 +14,8 @@ public sealed record GeometryPins(
 public sealed record PlanRequest(
     ModelConfig Model, Recipe Recipe, WorkloadKind Kind, int Seqlen, int? Rows, GeometryPins Pins, MemoryBudget Budget, TensorSet? SaveSet = null)
 {
-    /// <summary>Device memory that is taken before the arena: the driver's context, modules, library workspaces. Part of the device budget.</summary>
-    public Bytes Reserved { get; init; }
+    /// <summary>Device memory that is taken beside the arena: the driver's context, modules, library workspaces, page tables. Part of the device budget.</summary>
+    public DeviceReserve Reserve { get; init; }
 }
 
 /// <summary>What planning yields: a plan, or why there is none.</summary>

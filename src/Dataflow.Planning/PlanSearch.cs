@@ -113,7 +113,7 @@ public sealed class PlanSearch
     {
         lock (families)
         {
-            return shortlist is { } known && known.Covers(budget) ? known : shortlist = Shortlist.Of(families, request.Reserved, budget);
+            return shortlist is { } known && known.Covers(budget) ? known : shortlist = Shortlist.Of(families, request.Reserve, budget);
         }
     }
 
@@ -144,13 +144,12 @@ public sealed class PlanSearch
             return new SearchResult.Found(Simulate(rules, residency, Physical(rules.Sizes.Of(residency))), []);
         }
 
-        var arenas = budget with { Device = budget.Device - request.Reserved };
         ShortlistEntry? least = null;
         lock (families)
         {
             for (int i = 0; i < families.Count; i++)
             {
-                if (families[i].LastWithin(arenas) is >= 0 and var index)
+                if (families[i].LastWithin(budget, request.Reserve) is >= 0 and var index)
                 {
                     var memory = Physical(families[i].FootprintAt(index));
                     var entry = new ShortlistEntry(i, index, memory.Device, memory.Host, families[i].Geometry.Estimate.Of(families[i][index]).Nanoseconds, 0);
@@ -168,5 +167,5 @@ public sealed class PlanSearch
         return new SearchResult.Found(Simulate(least.Value), []);
     }
 
-    private Footprint Physical(Footprint arenas) => arenas with { Device = arenas.Device + request.Reserved };
+    private Footprint Physical(Footprint arenas) => arenas with { Device = arenas.Device + request.Reserve.For(arenas.Host) };
 }

@@ -18,7 +18,7 @@ public static class Planner
     {
         var candidates = new PlanCandidates(request);
         return candidates.Best(request.Budget) is { } best
-            ? new PlanResult.Feasible(Finish(best.Workload, best.Programs, best.Residency, request.Budget, request.Reserved))
+            ? new PlanResult.Feasible(Finish(best.Workload, best.Programs, best.Residency, request.Budget, request.Reserve))
             : Refusal.Explain(request, candidates.Limits);
     }
 
@@ -45,12 +45,12 @@ public static class Planner
 
         var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
         var footprint = Footprint.Of(workload, programs, choice.Residency);
-        if (!footprint.Fits(request.Budget with { Device = request.Budget.Device - request.Reserved }))
+        if (!footprint.Fits(request.Budget with { Device = request.Budget.Device - request.Reserve.For(footprint.Host) }))
         {
             throw new UserErrorException($"the choice takes {footprint.Device} of device and {footprint.Host} of host memory, more than its budget");
         }
 
-        return Finish(workload, programs, choice.Residency, request.Budget, request.Reserved, machine);
+        return Finish(workload, programs, choice.Residency, request.Budget, request.Reserve, machine);
     }
 
     /// <summary>The schedule of a residency, without proof that it fits anything.</summary>
@@ -65,7 +65,7 @@ public static class Planner
     {
         var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
         var footprint = Footprint.Of(workload, programs, residency);
-        return Finish(workload, programs, residency, new MemoryBudget(footprint.Host, footprint.Device), Bytes.Zero, machine);
+        return Finish(workload, programs, residency, new MemoryBudget(footprint.Host, footprint.Device), DeviceReserve.None, machine);
     }
 
     /// <summary>
@@ -88,10 +88,11 @@ public static class Planner
         return WaitInference.Infer(SlotAssignment.Within(plan.Schedule, program, tenancy, Facts(workload)));
     }
 
-    private static TrainingPlan Finish(Workload workload, BlockPrograms programs, Residency residency, MemoryBudget budget, Bytes reserved, CostModel? machine = null)
+    private static TrainingPlan Finish(Workload workload, BlockPrograms programs, Residency residency, MemoryBudget budget, DeviceReserve reserve, CostModel? machine = null)
     {
         var program = StepLowering.Lower(workload, programs, residency);
         var schedule = WaitInference.Infer(SlotAssignment.Assign(program, Tenancy.Settle(program), Facts(workload), machine is null ? null : new OpTimer(workload, machine)));
+        var reserved = reserve.For(schedule.Arenas[1].Length);
         if (schedule.Arenas[0].Length + reserved > budget.Device || schedule.Arenas[1].Length > budget.Host)
         {
             throw new InvalidOperationException(

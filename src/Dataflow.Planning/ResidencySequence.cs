@@ -14,14 +14,46 @@ internal abstract class ResidencySequence
     /// <summary>Memory of the residency at that place, without what is reserved beside the arena.</summary>
     public abstract Footprint FootprintAt(int index);
 
-    /// <summary>The last place with at most that much device memory, -1 if there is none.</summary>
-    public int LastWithin(Bytes device) => FirstWhere(i => FootprintAt(i).Device > device) - 1;
+    /// <summary>The last place with at most that much device memory, what is reserved beside the arena included; -1 if there is none.</summary>
+    public int LastWithin(Bytes device, DeviceReserve reserve)
+    {
+        // The reserve is between that of the first place and that without host memory: what lies between the two is looked at one by one.
+        var most = reserve == DeviceReserve.None ? Bytes.Zero : reserve.For(FootprintAt(0).Host);
+        int certain = FirstWhere(i => FootprintAt(i).Device + most > device) - 1;
+        int last = reserve == DeviceReserve.None ? certain : FirstWhere(i => FootprintAt(i).Device + reserve.Least > device) - 1;
+        while (last > certain && DeviceAt(last, reserve) > device)
+        {
+            last--;
+        }
+
+        return last;
+    }
+
+    /// <summary>The least device memory of a place and all after it, what is reserved included: one that frees much of the host may take less.</summary>
+    public Bytes LeastDeviceFrom(int index, DeviceReserve reserve)
+    {
+        var least = DeviceAt(index, reserve);
+        for (int i = index + 1; i < Count && FootprintAt(i).Device + reserve.Least < least; i++)
+        {
+            var device = DeviceAt(i, reserve);
+            least = device < least ? device : least;
+        }
+
+        return least;
+    }
 
     /// <summary>The first place with at most that much host memory; Count if there is none.</summary>
     public int FirstWithin(Bytes host) => FirstWhere(i => FootprintAt(i).Host <= host);
 
-    /// <summary>The place farthest along that fits both arenas, -1 if none does.</summary>
-    public int LastWithin(MemoryBudget arenas) => LastWithin(arenas.Device) is >= 0 and var last && FootprintAt(last).Fits(arenas) ? last : -1;
+    /// <summary>The place farthest along that fits both memories, what is reserved included; -1 if none does.</summary>
+    public int LastWithin(MemoryBudget budget, DeviceReserve reserve) =>
+        LastWithin(budget.Device, reserve) is >= 0 and var last && FootprintAt(last).Host <= budget.Host ? last : -1;
+
+    private Bytes DeviceAt(int index, DeviceReserve reserve)
+    {
+        var memory = FootprintAt(index);
+        return memory.Device + reserve.For(memory.Host);
+    }
 
     private int FirstWhere(Func<int, bool> holds)
     {

@@ -8,7 +8,7 @@ namespace Dataflow.Planning;
 public sealed record TrainingPlan(
     Workload Workload, MemoryBudget Budget, Residency Residency, ImmutableArray<Pool> Pools, Schedule Schedule, string Hash)
 {
-    /// <summary>Device memory taken outside the arena.</summary>
+    /// <summary>Device memory taken beside the arena, for a host arena of this size.</summary>
     public Bytes Reserved { get; init; }
 
     /// <summary>Bytes of the device arena and of what is reserved beside it.</summary>

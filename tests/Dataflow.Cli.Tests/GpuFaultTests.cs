@@ -33,7 +33,7 @@ public sealed class GpuFaultTests
     public void A_run_says_what_it_took_of_the_GPU_and_stays_within_its_budget()
     {
         string output = Programs.Good(Emulated("seed=1"));
-        Assert.Matches(@"GPU memory: \d+\.\d+ GiB of 1\.367 GiB \(\d+\.\d%\), by the driver's count: the arena of .*1\.100 GiB were reserved", output);
+        Assert.Matches(@"GPU memory: \d+\.\d+ GiB of 1\.367 GiB \(\d+\.\d%\), by the driver's count: the arena of .*1\.225 GiB were reserved", output);
     }
 
     [Fact]

@@ -8,19 +8,19 @@ public class MemoryTableTests
 {
     [Theory]
     [InlineData("nano", 128, 0.008, 0.0625, 0)]
-    [InlineData("nano", 100, 0.02, 0.1, 5_000_000)]
+    [InlineData("nano", 100, 0.15, 0.1, 5_000_000)]
     [InlineData("1b", 4096, 24, 40, 1_181_116_006)]
     public void It_adds_up(string model, int seqlen, double device, double host, long reserved)
     {
         using var source = ModelSource.Open(model);
         var request = new PlanRequest(source.Model, Recipe.Bf16Stochastic, WorkloadKind.ClippedTraining, seqlen, 4, new GeometryPins(), new MemoryBudget(Bytes.FromGiB(host), Bytes.FromGiB(device)))
         {
-            Reserved = new Bytes(reserved),
+            Reserve = new DeviceReserve(new Bytes(reserved)),
         };
         var plan = Assert.IsType<PlanResult.Feasible>(Planner.Plan(request)).Plan;
         var rows = ObjectMemory.Of(plan);
         Assert.Equal((plan.DevicePeak.Value, plan.HostPeak.Value), (rows.Sum(r => r.Device.Value), rows.Sum(r => r.Host.Value)));
-        Assert.Equal(reserved, rows.Where(r => r.Kind.StartsWith("reserve", StringComparison.Ordinal)).Sum(r => r.Device.Value));
+        Assert.Equal(request.Reserve.For(plan.HostPeak).Value, rows.Where(r => r.Kind.StartsWith("reserve", StringComparison.Ordinal)).Sum(r => r.Device.Value));
         Assert.DoesNotContain(rows, r => r.Device.Value < 0 || r.Host.Value < 0);
         Assert.Equal(plan.Schedule.Slots.Length, rows.Sum(r => r.DeviceSlots + r.HostSlots));
     }

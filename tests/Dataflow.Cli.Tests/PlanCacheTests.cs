@@ -142,7 +142,7 @@ public class PlanCacheTests
             Request with { Budget = Request.Budget with { Host = Request.Budget.Host + new Bytes(1) } },
             Request with { Budget = Request.Budget with { Device = Request.Budget.Device + new Bytes(1) } },
             Request with { SaveSet = TensorSet.None },
-            Request with { Reserved = new Bytes(1) },
+            Request with { Reserve = new DeviceReserve(new Bytes(1)) },
         ];
         var faster = Machine with { KernelLaunchSeconds = Machine.KernelLaunchSeconds with { Value = Machine.KernelLaunchSeconds.Value / 2 } };
         string own = PlanKey.Of(Request, Machine);

@@ -82,7 +82,7 @@ public class PlanSearchTests
         var request = new PlanRequest(
             model, Recipe.Bf16, WorkloadKind.Training, seqlen, GlobalBatchRule.Rows(model, Recipe.Bf16, seqlen, profile), new GeometryPins(), new MemoryBudget(Bytes.Zero, Bytes.Zero))
         {
-            Reserved = profile.ReservedDevice,
+            Reserve = profile.Reserve,
         };
         double[] devices = [3, 4.5, 10.3, 11, 23.7, 24, 79], hosts = [20, 75, 90, 260, 700];
         var search = new PlanSearch(request, new CostModel(profile, DType.BFloat16));
@@ -102,6 +102,55 @@ public class PlanSearchTests
         }
 
         Assert.True(any);
+    }
+
+    /// <summary>The page tables of pinned memory take device memory, too: what a plan puts on the host is not free on the device.</summary>
+    [Fact]
+    public void With_a_reserve_that_grows_with_the_host_arena_plans_stay_within_the_device_budget_and_more_memory_is_never_slower()
+    {
+        int planned = 0, compared = 0;
+        for (int seed = 0; seed < 12; seed++)
+        {
+            var (request, machine) = Request(seed);
+            request = request with { Reserve = new DeviceReserve(new Bytes(1 + (seed * 1000))) };
+            var search = new PlanSearch(request, machine);
+            var known = new List<(MemoryBudget Budget, double Rate)>();
+            foreach (var arenas in Budgets(seed, 6))
+            {
+                var budget = arenas with { Device = arenas.Device + request.Reserve.Least };
+                double rate = 0;
+                if (search.Find(budget) is SearchResult.Found f)
+                {
+                    rate = f.Best.TokensPerSecond;
+                    Assert.True(f.Best.Device <= budget.Device && f.Best.Host <= budget.Host);
+                    Holds(Planner.PlanFor(request with { Budget = budget }, f.Best.Choice, machine), request.Reserve);
+                    planned++;
+                }
+
+                if (Planner.Plan(request with { Budget = budget }) is PlanResult.Feasible { Plan: var plan })
+                {
+                    Holds(plan, request.Reserve);
+                }
+
+                foreach (var (other, otherRate) in known)
+                {
+                    bool more = budget.Device >= other.Device && budget.Host >= other.Host, less = budget.Device <= other.Device && budget.Host <= other.Host;
+                    Assert.True((!more || rate >= otherRate) && (!less || rate <= otherRate), $"seed {seed}: {budget} {rate}, {other} {otherRate}");
+                    compared += more || less ? 1 : 0;
+                }
+
+                known.Add((budget, rate));
+            }
+        }
+
+        Assert.True(planned > 20 && compared > 50, $"{planned} planned, {compared} compared");
+
+        static void Holds(TrainingPlan plan, DeviceReserve reserve)
+        {
+            Assert.Equal(reserve.For(plan.HostPeak), plan.Reserved);
+            Assert.True(plan.DevicePeak <= plan.Budget.Device && plan.HostPeak <= plan.Budget.Host, $"{plan.DevicePeak} and {plan.HostPeak} in {plan.Budget}");
+            Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets));
+        }
     }
 
     [Fact]

@@ -5,6 +5,44 @@ namespace Dataflow.Planning.Tests;
 /// <summary>What a refusal reports works, and one MiB less of either memory does not.</summary>
 public class SmallestBudgetTests
 {
+    [Fact]
+    public void With_a_reserve_that_grows_with_the_host_arena_the_least_device_memory_works_and_a_byte_less_does_not()
+    {
+        int tried = 0;
+        for (int seed = 0; seed < 60; seed++)
+        {
+            var request = RandomRequests.Make(seed) with { Pins = new GeometryPins(), Reserve = new DeviceReserve(new Bytes(1 + seed)) };
+            var candidates = new PlanCandidates(request);
+            foreach (long host in new[] { 1L << 18, 1L << 20, 1L << 23, 1L << 50 })
+            {
+                if (candidates.Limits.LeastDevice(new Bytes(host)) is not { } least)
+                {
+                    continue;
+                }
+
+                tried++;
+                var budget = new MemoryBudget(new Bytes(host), least);
+                var (workload, programs, residency) = candidates.Best(budget)!.Value;
+                var memory = Footprint.Of(workload, programs, residency);
+                Assert.True(memory.Device + request.Reserve.For(memory.Host) <= least && memory.Host.Value <= host, $"seed {seed}");
+                Assert.Null(candidates.Best(budget with { Device = least - new Bytes(1) }));
+                Assert.True(candidates.Limits.LeastHost(least)!.Value.Value <= host);
+            }
+        }
+
+        Assert.True(tried > 80, $"{tried} tried");
+    }
+
+    [Fact]
+    public void Page_tables_of_pinned_memory_are_eight_bytes_for_each_page_of_4_kibibytes()
+    {
+        var reserve = new DeviceReserve(Bytes.FromGiB(1));
+        Assert.Equal(Bytes.FromGiB(1) + DeviceReserve.Slack, reserve.Least);
+        Assert.Equal(reserve.Least + new Bytes(220L << 20), reserve.For(Bytes.FromGiB(110)));
+        Assert.Equal(new Bytes(1), DeviceReserve.PageTables(new Bytes(1)));
+        Assert.Equal(Bytes.Zero, DeviceReserve.None.For(Bytes.FromGiB(110)));
+    }
+
     private static readonly Bytes MiB = new(1 << 20);
     private static readonly Bytes Plenty = Bytes.FromGiB(4096);
     private static readonly Bytes Nothing = new(1);

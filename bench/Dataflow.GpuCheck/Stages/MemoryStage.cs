@@ -61,14 +61,14 @@ internal sealed class MemoryStage : Stage
         if (settings.Emulated)
         {
             using var nano = Cli.ModelSource.Open(Path.Combine(CheckSettings.Root, "models", "nano.json"));
-            var small = new PlanRequest(nano.Model, Recipe.Bf16, WorkloadKind.Training, 64, 2, new GeometryPins(), new MemoryBudget(Bytes.FromGiB(1), Bytes.FromGiB(2))) { Reserved = profile.ReservedDevice };
+            var small = new PlanRequest(nano.Model, Recipe.Bf16, WorkloadKind.Training, 64, 2, new GeometryPins(), new MemoryBudget(Bytes.FromGiB(1), Bytes.FromGiB(2))) { Reserve = profile.Reserve };
             return StepRun.Tight(small);
         }
 
         var (_, model, seqlen, gib) = s_cases.Single(c => c.Name == name);
         using var source = Cli.ModelSource.Open(Path.Combine(CheckSettings.Root, "models", model + ".json"));
         return StepRun.Plan(new PlanRequest(
-            source.Model, Recipe.Bf16, WorkloadKind.Training, seqlen, 8, new GeometryPins(), new MemoryBudget(Bytes.FromGiB(64), Bytes.FromGiB(gib))) { Reserved = profile.ReservedDevice });
+            source.Model, Recipe.Bf16, WorkloadKind.Training, seqlen, 8, new GeometryPins(), new MemoryBudget(Bytes.FromGiB(64), Bytes.FromGiB(gib))) { Reserve = profile.Reserve });
     }
 }
 

@@ -40,6 +40,9 @@ internal sealed class CaseRun : IDisposable
     /// <summary>Bytes of its device arena.</summary>
     public Bytes Arena => plan.Schedule.Arenas[0].Length;
 
+    /// <summary>Bytes of its host arena.</summary>
+    public Bytes Host => plan.HostPeak;
+
     /// <summary>Plans it, makes its device, loads weights and runs one step to warm up; null if it does not fit this machine.</summary>
     public static CaseRun? Open(CalibrationCase what, DeviceSettings where, Recipe recipe)
     {
@@ -47,7 +50,7 @@ internal sealed class CaseRun : IDisposable
         var pins = new GeometryPins(what.ChunkTokens, what.ChunksPerRound, 1);
         var request = new PlanRequest(what.Cut(source.Model), recipe, WorkloadKind.Training, what.Seqlen, what.Rows, pins, Memory(where.Kind))
         {
-            Reserved = where.Kind == DeviceKind.Cpu ? Bytes.Zero : AssumedReserve,
+            Reserve = where.Kind == DeviceKind.Cpu ? DeviceReserve.None : new DeviceReserve(AssumedReserve),
         };
         return Planner.Plan(request) is PlanResult.Feasible { Plan: var plan }
             ? new CaseRun(what, plan, (ITimedDevice)where.Create(plan.Schedule, plan.Workload))

@@ -12,12 +12,12 @@ internal sealed class ReservedMemory(DeviceKind device) : IDisposable
     /// <summary>The most that was seen; null where the GPU could not be asked.</summary>
     public Bytes? Peak { get; private set; } = device == DeviceKind.Cuda ? null : Bytes.Zero;
 
-    /// <summary>Looks at what is taken now besides an arena.</summary>
-    public void Look(Bytes arena)
+    /// <summary>Looks at what is taken now besides a device arena and the page tables of a host arena, which plans count by themselves.</summary>
+    public void Look(Bytes arena, Bytes host)
     {
         if (use is not null)
         {
-            Peak = Bytes.Max(Peak ?? Bytes.Zero, use.Now() - arena);
+            Peak = Bytes.Max(Peak ?? Bytes.Zero, use.Now() - arena - DeviceReserve.PageTables(host));
         }
     }
 

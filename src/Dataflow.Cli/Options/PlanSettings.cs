@@ -28,7 +28,7 @@ internal sealed record PlanSettings(
     {
         var request = new PlanRequest(model, Recipe, kind, Seqlen, Rows: null, Pins, budget, SaveSet)
         {
-            Reserved = Hardware?.ReservedDevice ?? Bytes.Zero,
+            Reserve = Hardware?.Reserve ?? DeviceReserve.None,
         };
         return request with { Rows = Rows(request, sourceRows) };
     }

@@ -24,12 +24,13 @@ internal sealed class Shortlist
     private const double Gain = 0.001;
     private readonly MemoryBudget covered;
     private readonly List<ShortlistEntry> entries;
+    private readonly Bytes least;
 
-    private Shortlist(MemoryBudget covered, List<ShortlistEntry> entries) => (this.covered, this.entries) = (covered, entries);
+    private Shortlist(MemoryBudget covered, List<ShortlistEntry> entries, Bytes least) => (this.covered, this.entries, this.least) = (covered, entries, least);
 
     /// <summary>All entries of a budget are in it.</summary>
     public bool Covers(MemoryBudget budget) =>
-        BudgetLevels.Within(budget.Device) <= BudgetLevels.Within(covered.Device) && BudgetLevels.Within(budget.Host) <= BudgetLevels.Within(covered.Host);
+        BudgetLevels.Within(budget.Device - least) <= BudgetLevels.Within(covered.Device - least) && BudgetLevels.Within(budget.Host) <= BudgetLevels.Within(covered.Host);
 
     /// <summary>The entries that a budget has room for, smallest estimate first.</summary>
     public List<ShortlistEntry> Within(MemoryBudget budget)
@@ -40,10 +41,11 @@ internal sealed class Shortlist
     }
 
     /// <summary>The list for all budgets up to one.</summary>
-    public static Shortlist Of(List<PlanFamily> families, Bytes reserved, MemoryBudget budget)
+    public static Shortlist Of(List<PlanFamily> families, DeviceReserve reserve, MemoryBudget budget)
     {
+        // Levels are of what plans choose: beside a reserve that all of them have, small arenas would all be of one level.
         // The level that the budget does not reach has plans that fit it.
-        int devices = BudgetLevels.Within(budget.Device) + 1, hosts = BudgetLevels.Within(budget.Host) + 1;
+        int devices = BudgetLevels.Within(budget.Device - reserve.Least) + 1, hosts = BudgetLevels.Within(budget.Host) + 1;
         var best = new ShortlistEntry?[devices, hosts];
         object merging = new();
         var geometries = Enumerable.Range(0, families.Count).GroupBy(i => families[i].Geometry).ToArray();
@@ -53,7 +55,7 @@ internal sealed class Shortlist
             {
                 foreach (int i in group)
                 {
-                    Enter(mine, families[i], i, reserved);
+                    Enter(mine, families[i], i, reserve);
                 }
 
                 return mine;
@@ -88,7 +90,7 @@ internal sealed class Shortlist
             }
         }
 
-        return new Shortlist(budget, entries);
+        return new Shortlist(budget, entries, reserve.Least);
     }
 
     private static void Merge(ShortlistEntry?[,] all, ShortlistEntry?[,] some)
@@ -110,8 +112,11 @@ internal sealed class Shortlist
         return better;
     }
 
-    /// <summary>A family's residencies: at each level of device memory the last one that fits.</summary>
-    private static void Enter(ShortlistEntry?[,] best, PlanFamily family, int number, Bytes reserved)
+    /// <summary>
+    /// A family's residencies: at each level of device memory the last one that fits. Where a residency that frees much of the host takes less device memory
+    /// with its reserve than the one before, it fits where that one does.
+    /// </summary>
+    private static void Enter(ShortlistEntry?[,] best, PlanFamily family, int number, DeviceReserve reserve)
     {
         int devices = best.GetLength(0), hosts = best.GetLength(1);
         var sizes = family.Geometry.Sizes;
@@ -121,24 +126,26 @@ internal sealed class Shortlist
         {
             var residency = i < family.Count ? family[i] : null;
             var memory = residency is null ? null : sizes.Of(residency);
-            int needs = memory is null ? devices : BudgetLevels.For(memory.Device + reserved);
+            int needs = memory is null ? devices : BudgetLevels.For(memory.Device + reserve.For(memory.Host) - reserve.Least);
             if (fits is { } last && needs > level)
             {
                 int host = BudgetLevels.For(last.Memory.Host);
                 if (level < devices && host < hosts)
                 {
                     var time = family.Geometry.Estimate.Of(last.Residency);
-                    Take(ref best[level, host], new ShortlistEntry(number, last.Index, last.Memory.Device + reserved, last.Memory.Host, time.Nanoseconds, 0));
+                    var device = last.Memory.Device + reserve.For(last.Memory.Host);
+                    Take(ref best[level, host], new ShortlistEntry(number, last.Index, device, last.Memory.Host, time.Nanoseconds, 0));
                 }
             }
 
-            if (needs >= devices)
+            // None that follows takes less of the device by itself, whatever it frees of the host.
+            if (memory is null || BudgetLevels.For(memory.Device) >= devices)
             {
                 return;
             }
 
             level = needs;
-            fits = (i, residency!, memory!);
+            fits = (i, residency!, memory);
         }
     }
 }
