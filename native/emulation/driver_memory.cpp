@@ -68,6 +68,19 @@ CUresult queue_copy(Stream& stream, uintptr_t to, uintptr_t from, size_t bytes, 
     return Success;
 }
 
+// As on the GPU, a copy of memory that is not pinned returns when it is staged: its last part may be on its way, and streams that do not follow the
+// null stream do not wait for it. The host has waited for it once it has waited for the null stream, or for all.
+CUresult stage_now(uintptr_t to, uintptr_t from, size_t bytes)
+{
+    return driver_call(Needs::Context, [&] {
+        Stream& stream = scheduler.null_stream();
+        scheduler.synchronize(stream);
+        const CUresult status = queue_copy(stream, to, from, bytes, false, true);
+        scheduler.pass_time();
+        return status != Success ? status : scheduler.error();
+    });
+}
+
 CUresult copy_now(uintptr_t to, uintptr_t from, size_t bytes, bool from_device, bool to_device)
 {
     return driver_call(Needs::Context, [&] {
@@ -231,7 +244,11 @@ DRIVER_API CUresult cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes
     return with_stream(stream, [&](Stream& s) { return queue_copy(s, to, from, bytes, on_device(from), on_device(to)); });
 }
 
-DRIVER_API CUresult cuMemcpyHtoD_v2(CUdeviceptr to, const void* from, size_t bytes) { return copy_now(to, address_of(from), bytes, false, true); }
+DRIVER_API CUresult cuMemcpyHtoD_v2(CUdeviceptr to, const void* from, size_t bytes)
+{
+    const bool pageable = regions.find(address_of(from)) == nullptr;
+    return pageable ? stage_now(to, address_of(from), bytes) : copy_now(to, address_of(from), bytes, false, true);
+}
 
 DRIVER_API CUresult cuMemcpyDtoH_v2(void* to, CUdeviceptr from, size_t bytes) { return copy_now(address_of(to), from, bytes, true, false); }
 

@@ -22,6 +22,7 @@ extern "C"
     int cuDeviceGetAttribute(int*, int, int);
     int cuCtxSetCurrent(void*);
     int cuCtxSynchronize();
+    int cuStreamSynchronize(void*);
     int cuMemAlloc_v2(unsigned long long*, size_t);
     int cuMemFree_v2(unsigned long long);
     int cuMemcpyHtoD_v2(unsigned long long, const void*, size_t);
@@ -87,6 +88,7 @@ public:
     explicit Array(const std::vector<T>& values) : Array(values.size())
     {
         check_status(cuMemcpyHtoD_v2(_address, values.data(), values.size() * sizeof(T)), "cuMemcpyHtoD");
+        check_status(cuStreamSynchronize(nullptr), "cuStreamSynchronize"); // the copy may have returned before it arrived
     }
 
     ~Array() { cuMemFree_v2(_address); }

@@ -273,16 +273,13 @@ public sealed class Trainer
         return counted;
     }
 
+    // On all cores, as weights are loaded: it may be most of the host's memory.
     private void ClearOptimizer()
     {
         byte[] zeros = new byte[PieceElements];
-        foreach (var item in schedule.Objects.Where(o => o.Name.StartsWith("O/", StringComparison.Ordinal)))
-        {
-            for (long done = 0; done < item.Length.Value; done += zeros.Length)
-            {
-                state.Write(item.Name, new Bytes(done), zeros.AsSpan(0, (int)Math.Min(zeros.Length, item.Length.Value - done)));
-            }
-        }
+        var pieces = schedule.Objects.Where(o => o.Name.StartsWith("O/", StringComparison.Ordinal))
+            .SelectMany(o => Pieces(o.Length.Value).Select(p => (o.Name, p.First, p.Count)));
+        Parallel.ForEach(pieces, piece => state.Write(piece.Name, new Bytes(piece.First), zeros.AsSpan(0, (int)piece.Count)));
     }
 
     private delegate void ElementWriter(ParameterObject weights, long firstElement, ReadOnlySpan<byte> elements);

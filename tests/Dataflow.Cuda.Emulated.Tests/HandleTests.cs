@@ -1,3 +1,4 @@
+using Dataflow.Cuda.Interop;
 using Dataflow.Model;
 
 namespace Dataflow.Cuda.Emulated.Tests;
@@ -32,6 +33,35 @@ public sealed class HandleTests : IDisposable
         Assert.Equal(sent[1000..1100], back);
         Assert.Throws<ArgumentOutOfRangeException>(() => memory.Write(new Bytes(1), sent));
         Assert.Equal(Small, memory.Length);
+    }
+
+    [Fact]
+    public void What_was_written_from_ordinary_memory_is_there_for_every_stream_and_a_copy_that_is_not_waited_for_is_found()
+    {
+        using var memory = DeviceMemory.Allocate(context, Small, "a test");
+        using var copy = DeviceMemory.Allocate(context, Small, "a test");
+        using var stream = CudaStream.Create(context);
+        byte[] sent = [.. Enumerable.Range(0, 4096).Select(i => (byte)(i * 7))];
+        memory.Write(Bytes.Zero, sent);
+        stream.CopyOnDevice(copy.Start, memory.Start, Small);
+        stream.Synchronize();
+        byte[] back = new byte[4096];
+        copy.Read(Bytes.Zero, back);
+        Assert.Equal(sent, back);
+
+        // The same without the wait.
+        unsafe
+        {
+            fixed (byte* from = sent)
+            {
+                Assert.Equal(DriverStatus.Success, DriverApi.cuMemcpyHtoD_v2(memory.Start, from, (nuint)sent.Length));
+            }
+        }
+
+        stream.CopyOnDevice(copy.Start, memory.Start, Small);
+        var found = Assert.Throws<CudaException>(stream.Synchronize);
+        Assert.Contains("nothing orders the two", found.Message, StringComparison.Ordinal);
+        CudaEmulation.ClearError();
     }
 
     [Fact]
@@ -87,6 +117,16 @@ public sealed class HandleTests : IDisposable
         stream.Record(end);
         end.Synchronize();
         Assert.True(end.MillisecondsSince(start) >= 0);
+    }
+
+    [Fact]
+    public void What_a_launch_costs_is_measured_between_events_around_two_thousand_kernels()
+    {
+        long before = CudaEmulation.Get("kernels");
+        var cost = LaunchCost.Measure(context, KernelImages.Emulated(EmulatedDriver.Folder));
+        Assert.Equal(LaunchCost.Launches, cost.Kernels);
+        Assert.True(CudaEmulation.Get("kernels") - before >= LaunchCost.Launches);
+        Assert.True(cost is { GpuSeconds: > 0, HostSeconds: > 0 });
     }
 
     [Fact]

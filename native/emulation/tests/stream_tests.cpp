@@ -76,6 +76,7 @@ TEST(A_missing_wait_is_found_whatever_the_order)
         Pipeline p;
         std::vector<float> zeros(Count);
         check_status(cuMemcpyHtoD_v2(address(p.middle), zeros.data(), Count * 4), "copy"); // so that it is no unwritten memory
+        check_status(cuStreamSynchronize(nullptr), "cuStreamSynchronize");
         dataflowEmulationSeed(seed);
         p.launch(p.first, p.input, p.middle);
         p.launch(p.second, p.middle, p.output);
@@ -88,6 +89,7 @@ TEST(A_wait_for_an_event_that_was_never_recorded_is_no_wait)
     Pipeline p;
     std::vector<float> zeros(Count);
     check_status(cuMemcpyHtoD_v2(address(p.middle), zeros.data(), Count * 4), "copy");
+    check_status(cuStreamSynchronize(nullptr), "cuStreamSynchronize");
     cuStreamWaitEvent(p.second, p.unrecorded, 0);
     p.launch(p.first, p.input, p.middle);
     cuEventRecord(p.unrecorded, p.first);
@@ -193,6 +195,40 @@ TEST(The_host_must_wait_before_it_touches_what_a_copy_reads)
     finish();
     check(dataflowEmulationHostAccess(pinned, 4, DATAFLOW_EMULATION_WRITE) == 0, "the copy has been waited for");
     cuMemcpyDtoHAsync_v2(pinned, address(p.input), Count * 4, p.second);
+    finish();
+    cuMemFreeHost(pinned);
+}
+
+TEST(A_copy_of_memory_that_is_not_pinned_may_not_have_arrived_when_its_call_returns)
+{
+    for (uint64_t seed = 0; seed < 20; seed++)
+    {
+        Pipeline p;
+        const std::vector<float> twos(Count, 2.0f);
+        dataflowEmulationSeed(seed);
+        check_status(cuMemcpyHtoD_v2(address(p.input), twos.data(), Count * 4), "copy");
+        p.launch(p.first, p.input, p.middle);
+        check_fails(finish, {"copy from host to device", "kernel 'scale'", "nothing orders the two"});
+
+        // The null stream, or all, are waited for; what the source holds by then does not matter.
+        std::vector<float> threes(Count, 3.0f);
+        check_status(cuMemcpyHtoD_v2(address(p.input), threes.data(), Count * 4), "copy");
+        std::fill(threes.begin(), threes.end(), -1.0f);
+        check_status(seed % 2 == 0 ? cuStreamSynchronize(nullptr) : cuCtxSynchronize(), "waiting");
+        p.launch(p.first, p.input, p.middle);
+        finish();
+        check(p.middle.host()[9] == 6.0f, "scaled");
+    }
+}
+
+TEST(A_copy_of_pinned_memory_has_arrived_when_its_call_returns)
+{
+    Pipeline p;
+    void* pinned = nullptr;
+    check_status(cuMemHostAlloc(&pinned, Count * 4, 0), "cuMemHostAlloc");
+    std::memset(pinned, 0, Count * 4);
+    check_status(cuMemcpyHtoD_v2(address(p.input), pinned, Count * 4), "copy");
+    p.launch(p.first, p.input, p.middle);
     finish();
     cuMemFreeHost(pinned);
 }

@@ -40,7 +40,7 @@ internal static class CalibratedProfile
             MemoryBandwidthBytesPerSecond = Measured(Whole(kernels.Best(KernelClass.Memory, link.Launch)), $"the best of all kernels that read and write their operands once: {steps}"),
             HostToDevice = Link(link.ToDevice, link.ToDeviceBoth, link.ToDeviceLatency),
             DeviceToHost = Link(link.ToHost, link.ToHostBoth, link.ToHostLatency),
-            KernelLaunchSeconds = Measured(link.Launch, "median distance of 2000 small kernels in a full queue"),
+            KernelLaunchSeconds = Measured(link.Launch, gpu is null ? "median distance of 2000 small kernels, by the host's clock" : "median distance of 2000 small kernels that were queued before the first began, by the GPU's events"),
             ReferenceMinChunkTokens = null,
             PowerLimitWatts = PowerLimit(how.Device.Kind) is { } watts ? Measured(watts, "the enforced limit, by NVML") : null,
             HostMemoryBandwidthBytesPerSecond = null,

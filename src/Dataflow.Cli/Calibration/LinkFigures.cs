@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Dataflow.Cuda;
 using Dataflow.Model;
 using Dataflow.Runtime;
 using Dataflow.Schedules;
@@ -10,7 +11,7 @@ namespace Dataflow.Cli;
 internal sealed record LinkFigures(double ToDevice, double ToDeviceBoth, double ToHost, double ToHostBoth, double ToDeviceLatency, double ToHostLatency, double Launch)
 {
     private const int SmallCopies = 256;
-    private const int Launches = 2000;
+    private const int Launches = LaunchCost.Launches;
     private static readonly Bytes SmallCopy = new(1 << 10);
 
     /// <summary>Measures them.</summary>
@@ -18,7 +19,8 @@ internal sealed record LinkFigures(double ToDevice, double ToDeviceBoth, double 
     /// <param name="size">Of one copy: what objects of the models have.</param>
     /// <param name="copies">Of that size, in each direction.</param>
     /// <param name="seconds">For all of it, about.</param>
-    public static LinkFigures Measure(Func<Schedule, ITimedDevice> create, Bytes size, int copies, double seconds)
+    /// <param name="launch">Seconds of a launch by the device's own clock; null: by the host's.</param>
+    public static LinkFigures Measure(Func<Schedule, ITimedDevice> create, Bytes size, int copies, double seconds, Func<double>? launch = null)
     {
         const int parts = 6;
         double part = seconds / parts;
@@ -40,7 +42,7 @@ internal sealed record LinkFigures(double ToDevice, double ToDeviceBoth, double 
             Rates(TransferSchedule.Copies(copies, 0, size))[1], both[1],
             Rates(TransferSchedule.Copies(0, copies, size))[2], both[2],
             each(TransferSchedule.Copies(SmallCopies, 0, SmallCopy)), each(TransferSchedule.Copies(0, SmallCopies, SmallCopy)),
-            each(TransferSchedule.Launches(Launches)));
+            launch?.Invoke() ?? each(TransferSchedule.Launches(Launches)));
     }
 
     /// <summary>Bytes a second by stream, over all copies of steps that were measured one by one; the first step warms up.</summary>

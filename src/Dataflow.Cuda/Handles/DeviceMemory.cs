@@ -49,12 +49,17 @@ public sealed unsafe class DeviceMemory : CudaHandle
         return Start + offset;
     }
 
-    /// <summary>Copies ordinary host memory into it and waits.</summary>
+    /// <summary>Copies ordinary host memory into it and returns when it has arrived: what is launched on any stream afterwards sees it.</summary>
+    /// <remarks>
+    /// The driver's own call returns when ordinary memory is staged; the last part of it may still be on its way, and our streams do not wait for the
+    /// null stream, which it is copied on.
+    /// </remarks>
     public void Write(Bytes offset, ReadOnlySpan<byte> source)
     {
         fixed (byte* from = source)
         {
             DriverApi.cuMemcpyHtoD_v2(At(offset, new Bytes(source.Length)), from, (nuint)source.Length).Check($"copying {new Bytes(source.Length)} to the GPU");
+            DriverApi.cuStreamSynchronizeHandle(0).Check($"waiting for {new Bytes(source.Length)} to arrive on the GPU");
         }
     }
 

@@ -14,6 +14,10 @@ internal static unsafe partial class DriverApi
     [LibraryImport(LibraryFile.Driver)]
     public static partial DriverStatus cuStreamSynchronize(CudaStream stream);
 
+    /// <param name="stream">0 is the null stream, which calls without a stream of their own work on.</param>
+    [LibraryImport(LibraryFile.Driver, EntryPoint = "cuStreamSynchronize")]
+    public static partial DriverStatus cuStreamSynchronizeHandle(nint stream);
+
     [LibraryImport(LibraryFile.Driver)]
     public static partial DriverStatus cuStreamQuery(CudaStream stream);
 

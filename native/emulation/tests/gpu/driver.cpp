@@ -138,6 +138,7 @@ extern "C"
     int cuDeviceGetAttribute(int* value, int attribute, int device) { return call("cuDeviceGetAttribute", value, attribute, device); }
     int cuCtxSetCurrent(void* context) { return call("cuCtxSetCurrent", context); }
     int cuCtxSynchronize() { return call("cuCtxSynchronize"); }
+    int cuStreamSynchronize(void* stream) { return call("cuStreamSynchronize", stream); }
     int cuMemcpyHtoD_v2(Address to, const void* from, size_t bytes) { return call("cuMemcpyHtoD_v2", to, from, bytes); }
     int cuMemcpyDtoH_v2(void* to, Address from, size_t bytes) { return call("cuMemcpyDtoH_v2", to, from, bytes); }
     int cuModuleGetFunction(void** function, void* module, const char* name) { return call("cuModuleGetFunction", function, module, name); }
