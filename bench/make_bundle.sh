@@ -26,10 +26,11 @@ copy_program() { # folder of a build, name
 }
 
 # The benchmarks of the CPU need a compiler's libraries and stay in the checkout; those of the GPU are stages of Dataflow.GpuCheck.
-copy_program artifacts/dataflow dataflow
-copy_program artifacts/transformerDemo transformerDemo
-copy_program bench/Dataflow.GpuCheck/bin/Release/net10.0 Dataflow.GpuCheck
+# What several programs have stays as the last one brought it: those whose assemblies were compiled ahead come last.
 copy_program tests/Dataflow.Conformance.Tests/bin/Release/net10.0 Dataflow.Conformance.Tests
+copy_program bench/Dataflow.GpuCheck/bin/Release/net10.0 Dataflow.GpuCheck
+copy_program artifacts/transformerDemo transformerDemo
+copy_program artifacts/dataflow dataflow
 
 # The runtime: what its debuggers and tracers need is left out.
 home=$(dirname "$(readlink -f "$dotnet")")
@@ -45,6 +46,12 @@ cp -Rp "$shared" "$root/runtime/shared/Microsoft.NETCore.App/"
 for unused in libmscordbi.so libmscordaccore.so libcoreclrtraceptprovider.so libclrgcexp.so createdump; do
     rm -f "$root/runtime/shared/Microsoft.NETCore.App/$(basename "$shared")/$unused"
 done
+
+# Shown by the bundle's own runtime: it starts, and the images with machine code are the ones that are in it.
+compiled=$(cd artifacts/ready-to-run/dataflow 2>/dev/null && ls ./*.dll | sed 's|^./||; s|.dll$||') || compiled=
+[ -n "$compiled" ] || echo "bundle: nothing was compiled ahead: programs start more slowly" >&2
+# shellcheck disable=SC2086 # names without spaces, one argument each
+"$root/bin/Dataflow.GpuCheck" images "$root/programs" $compiled || fail "an assembly that was compiled ahead was lost among those of other programs"
 
 # Kernels, compiled and not; the emulated driver, so that the check can be rehearsed where there is no GPU.
 [ -f artifacts/kernels/sm_90a/zero.cubin ] || fail "artifacts/kernels is missing: run \`make kernels\`"

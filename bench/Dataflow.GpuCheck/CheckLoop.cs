@@ -1,89 +1,186 @@
 using System.Diagnostics;
 using System.Globalization;
+using Dataflow.Cuda;
 using Dataflow.Model;
 
 namespace Dataflow.GpuCheck;
 
-/// <summary>Runs the stages that were asked for, each case once a commit, within the time there is.</summary>
+/// <summary>
+/// Runs the cases that were asked for, each once a commit, within the time there is. Whatever becomes of a case, the next one runs; what is known so far is
+/// in the folder at any time, the lines that were said too.
+/// </summary>
 internal static class CheckLoop
 {
+    private static readonly Bytes s_noise = new(64L << 20);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
+
     /// <summary>0 where everything that was asked for passed, now or earlier for the same sources; else 1.</summary>
     public static int Run(CheckSettings settings)
     {
+        var cases = Selected(settings);
+        if (settings.List)
+        {
+            Array.ForEach([.. cases], c => Console.Out.WriteLine($"{c.Title}{(c.Share is { } share ? $" ({c.Stage.Name}: {share.TotalSeconds:0} s)" : "")}"));
+            return 0;
+        }
+
         var clock = Stopwatch.StartNew();
         var gpu = settings.OpenGpu();
         string folder = settings.ResultFolder(gpu);
+        TakeOver(settings.From, folder);
         var file = ResultFile.Open(folder, gpu.Name);
-        Say($"{gpu.Name}, commit {CheckSettings.Commit}, results in {folder}");
-        var verdicts = new List<Verdict>();
-        foreach (var (stage, name, again) in Selected(settings))
+        var say = new CheckLog(Path.Combine(folder, "gpu_check.log"));
+        say.Line($"{gpu.Name}, commit {CheckSettings.Commit}, results in {folder}");
+        using var monitor = MonitorOf(gpu);
+        var idle = monitor?.Memory().Used ?? Bytes.Zero;
+        var verdicts = new List<(CheckCase Case, Verdict Verdict, string Detail)>();
+        var spent = new Dictionary<string, TimeSpan>();
+        foreach (var next in cases)
         {
-            string title = $"{stage.Name}/{name}";
-            if (!again && file.Find(stage.Name, name, CheckSettings.Commit) is { Result.IsFinal: true } kept)
+            if (!next.Again && file.Find(next.Stage.Name, next.Name, CheckSettings.Commit) is { Result.IsFinal: true } kept)
             {
-                Say($"{title}: {ResultTable.Word(kept.Result.Verdict)} at {kept.At} for this commit");
-                verdicts.Add(kept.Result.Verdict);
+                say.Line($"{next.Title}: {ResultTable.Word(kept.Result.Verdict)} at {kept.At} for this commit");
+                verdicts.Add((next, kept.Result.Verdict, kept.Result.Detail));
                 continue;
             }
 
+            var used = spent.GetValueOrDefault(next.Stage.Name);
             var left = settings.Limit - clock.Elapsed;
-            if (left < stage.CaseLeast(settings))
+            var turn = next.Share is { } share && !settings.Emulated && share - used < left ? share - used : left;
+            if (turn < next.Stage.LeastOf(next.Name, settings))
             {
-                Say($"{title}: not begun, of {settings.Limit.TotalSeconds:0} s too few were left; the same command goes on from here");
-                verdicts.Add(Verdict.OutOfTime);
+                string why = turn < left ? $"the {next.Share!.Value.TotalSeconds:0} s of its stage are used" : $"of {settings.Limit.TotalSeconds:0} s too few were left";
+                say.Line($"{next.Title}: not begun, {why}; the same command goes on from here");
+                verdicts.Add((next, Verdict.OutOfTime, $"not begun, {why}"));
                 continue;
             }
 
-            Say($"{title} ...");
             var begun = clock.Elapsed;
-            var result = CaseProcess.Start(settings, folder, stage, name, left < stage.LimitOf(name) ? left : stage.LimitOf(name), line => Say("    " + line));
-            double seconds = (clock.Elapsed - begun).TotalSeconds;
+            var limit = turn < next.Stage.LimitOf(next.Name) ? turn : next.Stage.LimitOf(next.Name);
+            say.Line($"{next.Title} ... (at {begun.TotalSeconds:0} s, for {limit.TotalSeconds:0} s at most)");
+            var result = CaseProcess.Start(settings, folder, next.Stage, next.Name, limit, line => say.Line("    " + line));
+            var took = clock.Elapsed - begun;
+            spent[next.Stage.Name] = used + took;
+            Settle(monitor, idle);
             string now = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
-            file.Keep(new KeptResult(stage.Name, name, CheckSettings.Commit, now, seconds, result));
-            Say($"{title}: {ResultTable.Word(result.Verdict)}, {seconds:0.0} s: {result.Detail}");
-            verdicts.Add(result.Verdict);
+            file.Keep(new KeptResult(next.Stage.Name, next.Name, CheckSettings.Commit, now, took.TotalSeconds, result));
+            say.Line($"{next.Title}: {ResultTable.Word(result.Verdict)}, {took.TotalSeconds:0.0} s: {result.Detail}");
+            verdicts.Add((next, result.Verdict, result.Detail));
         }
 
-        int passed = verdicts.Count(v => v == Verdict.Passed);
-        Say($"{passed} of {verdicts.Count} passed, {clock.Elapsed.TotalSeconds:0} s; {Path.Combine(folder, "gpu_check.md")}");
+        return Summarize(say, verdicts, clock.Elapsed, folder);
+    }
+
+    // A machine that is lent call by call keeps nothing: what the first call found travels with the second.
+    private static void TakeOver(string? from, string folder)
+    {
+        if (from is null)
+        {
+            return;
+        }
+
+        if (!File.Exists(Path.Combine(from, ResultFile.JsonName)))
+        {
+            throw new UserErrorException($"{from} has no {ResultFile.JsonName}: give --from the folder of an earlier call's results");
+        }
+
+        Directory.CreateDirectory(folder);
+        foreach (string name in new[] { ResultFile.JsonName, CalibrateStage.ProfileFile })
+        {
+            string to = Path.Combine(folder, name);
+            if (File.Exists(Path.Combine(from, name)) && !File.Exists(to))
+            {
+                File.WriteAllBytes(to, File.ReadAllBytes(Path.Combine(from, name))); // not the protection of a read-only copy
+            }
+        }
+    }
+
+    private static GpuMonitor? MonitorOf(CudaGpu gpu)
+    {
+        try
+        {
+            return GpuMonitor.Open(gpu);
+        }
+        catch (MachineException)
+        {
+            return null; // its stages say so
+        }
+    }
+
+    // What a case leaves when it is ended takes the system seconds to clean up: it is none of the next one's memory.
+    private static void Settle(GpuMonitor? monitor, Bytes idle)
+    {
+        var clock = Stopwatch.StartNew();
+        while (monitor is not null && monitor.Memory().Used > idle + s_noise && clock.Elapsed < s_patience)
+        {
+            Thread.Sleep(s_pause);
+        }
+    }
+
+    // Last, since the end of what a long command printed is what is sure to be seen.
+    private static int Summarize(CheckLog say, List<(CheckCase Case, Verdict Verdict, string Detail)> verdicts, TimeSpan took, string folder)
+    {
+        const int longest = 240;
+        say.Line("");
+        foreach (var (done, verdict, detail) in verdicts.Where(v => v.Verdict != Verdict.OutOfTime))
+        {
+            say.Line($"{ResultTable.Word(verdict),-14} {done.Title}: {(detail.Length > longest ? detail[..longest] + "..." : detail)}");
+        }
+
+        string[] missing = [.. verdicts.Where(v => v.Verdict == Verdict.OutOfTime).Select(v => v.Case.Title)];
+        if (missing.Length > 0)
+        {
+            say.Line($"{ResultTable.Word(Verdict.OutOfTime),-14} {string.Join(", ", missing)}");
+        }
+
+        int passed = verdicts.Count(v => v.Verdict == Verdict.Passed);
+        say.Line($"{passed} of {verdicts.Count} passed, {took.TotalSeconds:0} s; {Path.Combine(folder, "gpu_check.md")}");
         return passed == verdicts.Count ? 0 : 1;
     }
 
-    /// <summary>Stages, their cases, and whether one is to run although it is done: it was named.</summary>
-    private static IEnumerable<(Stage Stage, string Case, bool Again)> Selected(CheckSettings settings)
+    private static IReadOnlyList<CheckCase> Selected(CheckSettings settings)
     {
+        if (settings.Wanted.Count == 0)
+        {
+            return StageList.Usual(settings);
+        }
+
+        var selected = new List<CheckCase>();
         foreach (var stage in StageList.All)
         {
-            if (settings.Wanted.Count == 0)
-            {
-                foreach (string name in stage.UsualCases(settings))
-                {
-                    yield return (stage, name, false);
-                }
-
-                continue;
-            }
-
-            var cases = stage.Cases(settings);
             foreach (string wanted in settings.Wanted.Where(w => w.Split('/')[0] == stage.Name))
             {
+                var cases = stage.Cases(settings);
                 string? one = wanted.Contains('/', StringComparison.Ordinal) ? wanted[(stage.Name.Length + 1)..] : null;
                 if (one is not null && !cases.Contains(one))
                 {
                     throw new UserErrorException($"stage {stage.Name} has no case {one}; there are {string.Join(", ", cases)}");
                 }
 
-                foreach (string name in one is null ? cases : [one])
-                {
-                    yield return (stage, name, true);
-                }
+                selected.AddRange((one is null ? cases : [one]).Select(c => new CheckCase(stage, c, null, Again: true)));
             }
         }
-    }
 
-    private static void Say(string line)
+        return selected;
+    }
+}
+
+/// <summary>Lines for people, on the output and in a file beside the results: a call that is killed leaves what it had said.</summary>
+internal sealed class CheckLog(string file)
+{
+    /// <summary>Says one.</summary>
+    public void Line(string line)
     {
         Console.Out.WriteLine(line);
         Console.Out.Flush();
+        try
+        {
+            File.AppendAllText(file, line + "\n");
+        }
+        catch (IOException)
+        {
+            // Results are kept or refused by themselves; what was said is on the output.
+        }
     }
 }

@@ -10,12 +10,16 @@ namespace Dataflow.GpuCheck;
 /// <param name="Limit">Of all stages together; in the process of a case, of that.</param>
 /// <param name="Wanted">`stage` or `stage/case`; empty for the usual ones.</param>
 /// <param name="Folder">Where results go; null: a folder of the GPU's name in $OUT or bench/results.</param>
-internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyList<string> Wanted, string? Folder)
+/// <param name="Poll">How long NVML is left alone between two looks at the GPU's memory.</param>
+/// <param name="List">Only say which cases would run, in their order.</param>
+/// <param name="From">A folder with the results of an earlier call, which are taken over where there are none yet; null for none.</param>
+internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyList<string> Wanted, string? Folder, TimeSpan Poll, bool List, string? From)
 {
     /// <summary>Chooses the device: cuda or cuda-emulated. The conformance tests know it, too.</summary>
     public const string DeviceVariable = "DATAFLOW_DEVICE";
 
     private const int UsualSeconds = 540;
+    private const int UsualPoll = 20;
 
     /// <summary>The checkout, or the folder that the bundle was unpacked in.</summary>
     public static string Root { get; } = Path.GetDirectoryName(Checkout.Find("models"))
@@ -24,30 +28,41 @@ internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyLis
     /// <summary>Of the sources: as the bundle notes it, else as git does.</summary>
     public static string Commit { get; } = ReadCommit();
 
-    /// <summary>--device NAME --limit SECONDS --out DIR stage...</summary>
+    /// <summary>--device NAME --limit SECONDS --out DIR --poll MILLISECONDS --list stage...</summary>
     /// <exception cref="UserErrorException">One of them cannot be used.</exception>
     public static CheckSettings Parse(IReadOnlyList<string> arguments)
     {
         string device = Environment.GetEnvironmentVariable(DeviceVariable) ?? "cuda";
-        int seconds = UsualSeconds;
-        string? folder = null;
+        int seconds = UsualSeconds, poll = UsualPoll;
+        bool list = false;
+        string? folder = null, from = null;
         var wanted = new List<string>();
         for (int i = 0; i < arguments.Count; i++)
         {
             string Value() => ++i < arguments.Count ? arguments[i] : throw new UserErrorException($"{arguments[i - 1]} needs a value");
+            int Count(string unit) => int.TryParse(Value(), NumberStyles.None, CultureInfo.InvariantCulture, out int n) && n > 0 ? n : throw new UserErrorException($"{arguments[i - 1]} is no number of {unit}");
             switch (arguments[i])
             {
                 case "--device":
                     device = Value();
                     break;
                 case "--limit":
-                    seconds = int.TryParse(Value(), NumberStyles.None, CultureInfo.InvariantCulture, out int s) && s > 0 ? s : throw new UserErrorException("--limit is no number of seconds");
+                    seconds = Count("seconds");
+                    break;
+                case "--poll":
+                    poll = Count("milliseconds");
+                    break;
+                case "--list":
+                    list = true;
+                    break;
+                case "--from":
+                    from = Value();
                     break;
                 case "--out":
                     folder = Value();
                     break;
                 case var option when option.StartsWith('-'):
-                    throw new UserErrorException($"unknown option {option}; there are --device cuda|cuda-emulated, --limit SECONDS and --out DIR, and the stages {StageList.Names}");
+                    throw new UserErrorException($"unknown option {option}; there are --device cuda|cuda-emulated, --limit SECONDS, --poll MILLISECONDS, --out DIR, --from DIR and --list, and the stages {StageList.Names}");
                 case var name:
                     StageList.CheckName(name);
                     wanted.Add(name);
@@ -56,13 +71,13 @@ internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyLis
         }
 
         return device is "cuda" or "cuda-emulated"
-            ? new CheckSettings(device == "cuda-emulated", TimeSpan.FromSeconds(seconds), wanted, folder)
+            ? new CheckSettings(device == "cuda-emulated", TimeSpan.FromSeconds(seconds), wanted, folder, TimeSpan.FromMilliseconds(poll), list, from)
             : throw new UserErrorException($"'{device}' is no device to check; choose cuda or cuda-emulated");
     }
 
     /// <summary>The same as arguments, for a process of one case.</summary>
     /// <param name="limit">Of the case: it may make do with less than it would take.</param>
-    public IEnumerable<string> Arguments(string folder, TimeSpan limit) => ["--device", DeviceName, "--out", folder, "--limit", $"{Math.Max(1, (int)limit.TotalSeconds)}"];
+    public IEnumerable<string> Arguments(string folder, TimeSpan limit) => ["--device", DeviceName, "--out", folder, "--limit", $"{Math.Max(1, (int)limit.TotalSeconds)}", "--poll", $"{Poll.TotalMilliseconds:0}"];
 
     /// <summary>As the options of dataflow call it.</summary>
     public string DeviceName => Emulated ? "cuda-emulated" : "cuda";

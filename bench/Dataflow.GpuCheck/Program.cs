@@ -5,9 +5,10 @@ using Dataflow.Model;
 // that hangs or takes the context down costs one case and no more.
 try
 {
-    return args is ["case", var stage, var name, var file, .. var rest]
-        ? CaseProcess.Run(CheckSettings.Parse(rest), stage, name, file)
-        : CheckLoop.Run(CheckSettings.Parse(args));
+    return args is ["images", var images, .. var names] ? CompiledImages.Check(images, names)
+        : args is ["case", var stage, var name, var file, .. var rest]
+            ? CaseProcess.Run(CheckSettings.Parse(rest), stage, name, file)
+            : CheckLoop.Run(CheckSettings.Parse(args));
 }
 catch (UserErrorException e)
 {

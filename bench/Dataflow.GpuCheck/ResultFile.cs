@@ -14,6 +14,9 @@ internal sealed record KeptResult(string Stage, string Case, string Commit, stri
 /// </summary>
 internal sealed class ResultFile
 {
+    /// <summary>The file for machines, which a later call reads.</summary>
+    public const string JsonName = "gpu_check.json";
+
     private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true };
     private readonly string folder;
     private readonly string device;
@@ -24,7 +27,7 @@ internal sealed class ResultFile
     /// <summary>In the order of the stages.</summary>
     public IReadOnlyList<KeptResult> All => results;
 
-    private string JsonPath => Path.Combine(folder, "gpu_check.json");
+    private string JsonPath => Path.Combine(folder, JsonName);
 
     /// <summary>What a folder has; nothing where it is new or of another device.</summary>
     /// <exception cref="UserErrorException">The folder cannot be made.</exception>

@@ -18,7 +18,7 @@ internal abstract class Stage
     public virtual TimeSpan LimitOf(string name) => CaseLimit;
 
     /// <summary>With less time than that a case is not begun.</summary>
-    public virtual TimeSpan CaseLeast(CheckSettings settings) => TimeSpan.FromSeconds(3);
+    public virtual TimeSpan LeastOf(string name, CheckSettings settings) => TimeSpan.FromSeconds(3);
 
     /// <summary>All that it has.</summary>
     public abstract IReadOnlyList<string> Cases(CheckSettings settings);
@@ -26,19 +26,49 @@ internal abstract class Stage
     /// <summary>Those that run where nothing is named.</summary>
     public virtual IReadOnlyList<string> UsualCases(CheckSettings settings) => Cases(settings);
 
+    /// <summary>Those of the usual ones that run in the first round, before any stage's others.</summary>
+    public virtual IReadOnlyList<string> FirstCases(CheckSettings settings) => UsualCases(settings);
+
+    /// <summary>The most that a stage's first cases take of one call together, so that the stages after it have their turn.</summary>
+    public virtual TimeSpan Share => TimeSpan.FromSeconds(90);
+
     /// <summary>Runs one.</summary>
     /// <param name="say">Takes lines for people while it runs.</param>
     public abstract CaseResult Run(string name, CheckSettings settings, Action<string> say);
 }
 
+/// <summary>A case of a stage.</summary>
+/// <param name="Share">The most that the stage's cases take of this round together; null: as long as there is time.</param>
+/// <param name="Again">It runs although it is done: it was named.</param>
+internal sealed record CheckCase(Stage Stage, string Name, TimeSpan? Share, bool Again = false)
+{
+    /// <summary>As users name it.</summary>
+    public string Title => $"{Stage.Name}/{Name}";
+}
+
 /// <summary>All stages, in their order.</summary>
 internal static class StageList
 {
-    /// <summary>The order matters: what is cheap and decisive comes first, and calibration before what plans with its profile.</summary>
+    /// <summary>
+    /// The order matters, since the time of a call on a GPU is short: what is cheap and decisive comes first, then the marks, then what makes the next call's
+    /// plans better, then what proves the rest.
+    /// </summary>
     public static IReadOnlyList<Stage> All { get; } =
     [
-        new MachineStage(), new KernelStage(), new GoldenStage(), new BitsStage(), new MemoryStage(), new CalibrateStage(), new SpeedStage(), new MarksStage(), new ConformanceStage(), new PeerStage(),
+        new MachineStage(), new LaunchStage(), new GoldenStage(), new SpeedStage(), new MarksStage(), new CalibrateStage(), new BitsStage(), new MemoryStage(), new KernelStage(), new PeerStage(),
+        new ConformanceStage(),
     ];
+
+    /// <summary>
+    /// What runs where nothing is named, in two rounds: first the first cases of every stage, then all others. A call that ends early goes on in the next one.
+    /// </summary>
+    public static IReadOnlyList<CheckCase> Usual(CheckSettings settings)
+    {
+        var first = All.SelectMany(s => s.FirstCases(settings).Select(c => new CheckCase(s, c, s.Share))).ToList();
+        var others = All.Where(s => s is not MarksStage).Append(All.Single(s => s is MarksStage))
+            .SelectMany(s => s.UsualCases(settings).Select(c => new CheckCase(s, c, null)));
+        return [.. first, .. others.Where(o => !first.Any(f => f.Title == o.Title)).OrderBy(o => o.Stage is PeerStage or ConformanceStage)];
+    }
 
     /// <summary>Their names.</summary>
     public static string Names => string.Join(", ", All.Select(s => s.Name));

@@ -8,7 +8,7 @@ internal sealed class CalibrateStage : Stage
     /// <summary>The profile's file in the folder of the results.</summary>
     public const string ProfileFile = "profile.json";
 
-    private const string Seconds = "100";
+    private const string Seconds = "80";
     private static readonly TimeSpan s_reserve = TimeSpan.FromSeconds(5);
 
     /// <inheritdoc/>
@@ -18,7 +18,10 @@ internal sealed class CalibrateStage : Stage
     public override string Title => "the machine measured: a hardware profile";
 
     /// <inheritdoc/>
-    public override TimeSpan CaseLimit => TimeSpan.FromSeconds(190);
+    public override TimeSpan CaseLimit => TimeSpan.FromSeconds(150);
+
+    /// <inheritdoc/>
+    public override TimeSpan Share => CaseLimit;
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Cases(CheckSettings settings) => ["profile"];
@@ -30,7 +33,7 @@ internal sealed class CalibrateStage : Stage
         string file = Path.Combine(settings.ResultFolder(settings.OpenGpu()), ProfileFile);
         string unproved = file + ".tmp";
         var outcome = ChildProcess.Run(
-            dataflow, ["calibrate", "--device", settings.DeviceName, "--seconds", settings.Emulated ? "5" : Seconds, "--out", unproved], settings.Limit - s_reserve, say);
+            dataflow, ["calibrate", "--device", settings.DeviceName, "--dtype", "bf16", "--seconds", settings.Emulated ? "5" : Seconds, "--out", unproved], settings.Limit - s_reserve, say);
         if (outcome.Status != 0 || !File.Exists(unproved))
         {
             File.Delete(unproved);

@@ -37,6 +37,9 @@ internal sealed class GoldenStage : Stage
     /// <inheritdoc/>
     public override IReadOnlyList<string> UsualCases(CheckSettings settings) => settings.Emulated ? ["llama-small-fp32", "llama-hd64-bf16"] : Cases(settings);
 
+    /// <summary>A small one in either format and the heads of the published models: what is wrong with the math shows in one of them.</summary>
+    public override IReadOnlyList<string> FirstCases(CheckSettings settings) => settings.Emulated ? UsualCases(settings) : ["llama-small-fp32", "llama-documents-bf16", "qwen3-hd128-bf16"];
+
     /// <inheritdoc/>
     public override CaseResult Run(string name, CheckSettings settings, Action<string> say)
     {

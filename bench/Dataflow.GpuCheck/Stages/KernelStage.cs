@@ -34,6 +34,9 @@ internal sealed partial class KernelStage : Stage
         settings.Emulated ? [.. Cases(settings).Where(c => c is Definitions + "rms_norm" or Definitions + "memory" || c.StartsWith(Launches, StringComparison.Ordinal))] : Cases(settings);
 
     /// <inheritdoc/>
+    public override IReadOnlyList<string> FirstCases(CheckSettings settings) => [];
+
+    /// <inheritdoc/>
     public override CaseResult Run(string name, CheckSettings settings, Action<string> say) =>
         name.StartsWith(Definitions, StringComparison.Ordinal) ? RunTests(name[Definitions.Length..], settings, say) : RunLaunches(name[Launches.Length..], settings, say);
 

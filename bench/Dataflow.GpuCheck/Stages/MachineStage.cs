@@ -12,16 +12,18 @@ internal sealed class MachineStage : Stage
     public override string Name => "machine";
 
     /// <inheritdoc/>
-    public override string Title => "machine and versions";
+    public override string Title => "machine, versions and a preflight of its memory";
 
     /// <inheritdoc/>
-    public override TimeSpan CaseLimit => TimeSpan.FromSeconds(40);
+    public override TimeSpan CaseLimit => TimeSpan.FromSeconds(60);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Cases(CheckSettings settings) => ["versions"];
+    public override IReadOnlyList<string> Cases(CheckSettings settings) => ["versions", "preflight"];
 
     /// <inheritdoc/>
-    public override CaseResult Run(string name, CheckSettings settings, Action<string> say)
+    public override CaseResult Run(string name, CheckSettings settings, Action<string> say) => name == "preflight" ? Preflight.Run(settings, say) : Versions(settings, say);
+
+    private static CaseResult Versions(CheckSettings settings, Action<string> say)
     {
         var gpu = settings.OpenGpu();
         using var monitor = GpuMonitor.Open(gpu);
@@ -60,6 +62,7 @@ internal sealed class MachineStage : Stage
             ["cores"] = Environment.ProcessorCount,
             ["host_memory_bytes"] = MachineMemory.Read().Total.Value,
             ["runtime"] = System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription,
+            ["compiled_ahead"] = new JsonArray([.. Directory.GetFiles(AppContext.BaseDirectory, "*.dll").Where(CompiledImages.IsCompiled).Select(f => (JsonNode)Path.GetFileNameWithoutExtension(f))]),
             ["doctor"] = JsonNode.Parse(DoctorReport.Json(Diagnosis.Of(MachineSurvey.Take()))),
         };
         return CaseResult.Of(true, $"{gpu.Name}, {gpu.Multiprocessors} multiprocessors, {gpu.Memory}, driver {monitor.DriverVersion()}, CUDA {cuda}, cuBLASLt {blas}; "

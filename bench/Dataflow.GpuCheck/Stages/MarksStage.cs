@@ -2,7 +2,9 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Dataflow.Cuda;
+using Dataflow.Model;
 using Dataflow.Training;
 
 namespace Dataflow.GpuCheck;
@@ -11,23 +13,29 @@ namespace Dataflow.GpuCheck;
 /// Training at the published sizes, as a user starts it: `dataflow train` in bf16 on synthetic tokens, at most 524,288 a step and 110 GiB of
 /// host memory. The first step is not counted; as many as fit the time are, and the run is then ended.
 /// </summary>
-internal sealed class MarksStage : Stage
+internal sealed partial class MarksStage : Stage
 {
-    /// <summary>The row that runs where none is named.</summary>
-    public const string UsualRow = "8b-8192-24";
-
     private const int MostStepTokens = 524288;
+    private const int SmallStepTokens = 131072;
     private const int MostStepSeconds = 40;
     private const int MostCounted = 5;
     private const string HostGiB = "110";
 
+    // On the emulation: one by itself, and one with the reserve of a profile, which can be too small there as on a GPU.
+    private const string DryRun = "nano-32-dry";
+    private const string Reserved = "nano-32-reserved";
+    private static readonly Bytes s_dryBudget = new(16L << 20);
+    private static readonly Bytes s_reservedBudget = new(1400L << 20);
+    private static readonly Bytes s_margin = new(32L << 20);
+
     // Tokens a second that the default, bit-reproducible mode is to reach on an H200-class GPU.
+    // Those that a step of 131,072 tokens is predicted to show to within 1% of a step of 524,288 come first: they take a quarter of the time.
     private static readonly Row[] s_rows =
     [
-        new("8b", 1024, 78, 13600), new("8b", 1024, 25, 12700), new("8b", 1024, 12, 11900),
-        new("8b", 8192, 78, 11800), new("8b", 8192, 24, 11000), new("8b", 8192, 16, 10800), new("8b", 8192, 10, 10300),
-        new("8b", 65536, 78, 5200), new("8b", 65536, 30, 5050), new("15b", 8192, 78, 5900),
-        new("1b", 8192, 40, 60000), new("1b", 8192, 12, 58000), new("1b", 524288, 78, 3150),
+        new("1b", 8192, 40, 60000, SmallStepTokens), new("8b", 8192, 78, 11800, SmallStepTokens), new("8b", 1024, 78, 13600, SmallStepTokens),
+        new("8b", 65536, 30, 5050, SmallStepTokens), new("8b", 65536, 78, 5200, SmallStepTokens),
+        new("8b", 8192, 24, 11000), new("8b", 8192, 10, 10300), new("1b", 8192, 12, 58000), new("15b", 8192, 78, 5900), new("8b", 8192, 16, 10800),
+        new("8b", 1024, 12, 11900), new("8b", 1024, 25, 12700), new("1b", 524288, 78, 3150),
     ];
 
     /// <inheritdoc/>
@@ -43,30 +51,38 @@ internal sealed class MarksStage : Stage
     public override TimeSpan LimitOf(string name) => s_rows.FirstOrDefault(r => r.Name == name) is { } row && row.StepSeconds > MostStepSeconds + 10
         ? TimeSpan.FromSeconds((2 * row.StepSeconds) + 60) : CaseLimit;
 
-    /// <summary>Weights, a first step and one that counts.</summary>
-    public override TimeSpan CaseLeast(CheckSettings settings) => TimeSpan.FromSeconds(settings.Emulated ? 15 : 120);
+    /// <summary>Start, weights, a first step and one that counts.</summary>
+    public override TimeSpan LeastOf(string name, CheckSettings settings) =>
+        TimeSpan.FromSeconds(settings.Emulated ? 15 : 30 + (2 * (s_rows.FirstOrDefault(r => r.Name == name)?.StepSeconds ?? MostStepSeconds)));
+
+    /// <inheritdoc/>
+    public override TimeSpan Share => TimeSpan.FromSeconds(210);
 
     private static TimeSpan Reserve => TimeSpan.FromSeconds(5);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Cases(CheckSettings settings) => settings.Emulated ? ["nano-32-dry"] : [.. s_rows.Select(r => r.Name)];
+    public override IReadOnlyList<string> Cases(CheckSettings settings) => settings.Emulated ? [DryRun, Reserved] : [.. s_rows.Select(r => r.Name)];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> UsualCases(CheckSettings settings) => settings.Emulated ? Cases(settings) : [UsualRow];
+    public override IReadOnlyList<string> UsualCases(CheckSettings settings) => settings.Emulated ? [DryRun] : Cases(settings);
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> FirstCases(CheckSettings settings) =>
+        settings.Emulated ? [DryRun] : [.. s_rows.Where(r => r.StepTokens == SmallStepTokens).Select(r => r.Name)];
 
     /// <inheritdoc/>
     public override CaseResult Run(string name, CheckSettings settings, Action<string> say)
     {
         var clock = Stopwatch.StartNew();
         var time = settings.Limit - Reserve;
-        var row = settings.Emulated ? new Row("nano", 32, 0, 0) : s_rows.Single(r => r.Name == name);
+        var row = settings.Emulated ? new Row("nano", 32, 0, 1, 64) : s_rows.Single(r => r.Name == name);
         var gpu = settings.OpenGpu();
         var (_, profile) = settings.ProfileFor(gpu);
         using var source = Cli.ModelSource.Open(Path.Combine(CheckSettings.Root, "models", row.Model + ".json"));
         string tokens = Path.GetTempFileName();
         try
         {
-            WriteTokens(tokens, settings.Emulated ? 2 : row.StepRows, row.Seqlen, source.Model.VocabSize);
+            WriteTokens(tokens, 2 * row.StepRows, row.Seqlen, source.Model.VocabSize); // no two steps in a row see the same
             var steps = new List<JsonObject>();
             JsonObject? plan = null;
             bool Take(string line)
@@ -86,18 +102,33 @@ internal sealed class MarksStage : Stage
                 return true;
             }
 
-            string[] memory = settings.Emulated ? ["--device-memory", "16MiB", "--host-memory", "64MiB"]
-                : ["--device-memory", $"{row.DeviceGiB}", "--host-memory", HostGiB, "--hardware", profile];
             using var monitor = GpuMonitor.Open(gpu);
             long before = monitor.Memory().Used.Value;
-            using var watch = new MemoryWatch(monitor);
-            var outcome = ChildProcess.Run(
+            using var watch = new MemoryWatch(monitor, settings.Poll);
+            ChildOutcome Train(Bytes device) => ChildProcess.Run(
                 Path.Combine(CheckSettings.Root, "bin", "dataflow"),
-                ["train", source.Folder ?? Path.Combine(CheckSettings.Root, "models", row.Model + ".json"), "--seqlen", $"{row.Seqlen}", .. memory, "--dtype", "bf16", "--device", settings.DeviceName,
-                    "--tokens", tokens, "--steps", settings.Emulated ? "3" : "1000", "--json"],
+                [
+                    "train", source.Folder ?? Path.Combine(CheckSettings.Root, "models", row.Model + ".json"), "--seqlen", $"{row.Seqlen}", "--global-batch", $"{row.StepRows * row.Seqlen}",
+                    "--device-memory", $"{device.Value >> 20}MiB", "--dtype", "bf16", "--device", settings.DeviceName, "--tokens", tokens, "--json",
+                    .. settings.Emulated ? ["--host-memory", "64MiB", "--steps", "3"] : (string[])["--host-memory", HostGiB, "--steps", "1000"],
+                    .. name == DryRun ? [] : (string[])["--hardware", profile],
+                ],
                 time - clock.Elapsed, Take);
+            var budget = name == DryRun ? s_dryBudget : name == Reserved ? s_reservedBudget : Bytes.FromGiB(row.DeviceGiB);
+            var outcome = Train(budget);
+            string note = "";
+            if (steps.Count == 0 && Beyond(outcome.LastLine, budget) is { } excess)
+            {
+                // What it takes beside its arena is more than the profile reserves: said, and the speed within the budget measured all the same.
+                note = $"what it takes beside its arena was {excess} more than was reserved, so that it was planned for {budget - excess - s_margin}; ";
+                say(note);
+                outcome = Train(budget - excess - s_margin);
+            }
+
             long peak = watch.Stop() - before;
-            return Judge(row, plan, steps, outcome, peak, monitor, settings);
+            var result = Judge(row, plan, steps, outcome, peak, monitor, settings);
+            result.Figures?.Add("nvml", watch.ToJson());
+            return note.Length == 0 ? result : result with { Verdict = result.Verdict == Verdict.Passed ? Verdict.Failed : result.Verdict, Detail = note + result.Detail };
         }
         finally
         {
@@ -131,11 +162,19 @@ internal sealed class MarksStage : Stage
             ["steps"] = new JsonArray([.. steps.Select(s => (JsonNode)s.DeepClone())]),
         };
         string foretold = predicted is { } p ? $"predicted {p:0} ({(speed / p) - 1:+0.0%;-0.0%})" : "no prediction";
-        string detail = $"{speed:0} tok/s over {counted.Count} steps, mark {row.TokensPerSecond} ({speed / Math.Max(row.TokensPerSecond, 1):0%}), {foretold}, NVML peak {new Model.Bytes(peak)} of {row.DeviceGiB} GiB";
+        string detail = $"{speed:0} tok/s over {counted.Count} steps, mark {row.TokensPerSecond} ({speed / Math.Max(row.TokensPerSecond, 1):0%}), {foretold}, NVML peak {new Bytes(peak)} of {row.DeviceGiB} GiB";
         return settings.Emulated ? CaseResult.Of(true, $"{counted.Count + 1} steps ran; their times on the emulation mean nothing", figures)
-            : peak > Model.Bytes.FromGiB(row.DeviceGiB).Value ? new CaseResult(Verdict.Failed, $"beyond its device budget: {detail}", figures)
+            : peak > Bytes.FromGiB(row.DeviceGiB).Value ? new CaseResult(Verdict.Failed, $"beyond its device budget: {detail}", figures)
             : new CaseResult(speed >= row.TokensPerSecond ? Verdict.Passed : Verdict.Below, detail, figures);
     }
+
+    /// <summary>How much more than its budget a run that was refused for it would have taken; null where it ended for another reason.</summary>
+    private static Bytes? Beyond(string line, Bytes budget) =>
+        line.Contains("more than the device budget", StringComparison.Ordinal) && Needed().Match(line) is { Success: true } match
+            ? new Bytes(long.Parse(match.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture) << 20) - budget : null;
+
+    [GeneratedRegex(@"--device-memory (\d+)MiB")]
+    private static partial Regex Needed();
 
     private static JsonObject? Parse(string line)
     {
@@ -161,12 +200,13 @@ internal sealed class MarksStage : Stage
         }
     }
 
-    private sealed record Row(string Model, int Seqlen, int DeviceGiB, int TokensPerSecond)
+    /// <param name="StepTokens">At most.</param>
+    private sealed record Row(string Model, int Seqlen, int DeviceGiB, int TokensPerSecond, int StepTokens = MostStepTokens)
     {
         public string Name => $"{Model}-{Seqlen}-{DeviceGiB}";
 
-        /// <summary>Rows of data, and so the most that a step has: no more than take so many seconds at the mark.</summary>
-        public int StepRows => Math.Max(1, Math.Min(MostStepTokens, TokensPerSecond * MostStepSeconds) / Seqlen);
+        /// <summary>Rows of a step: no more than take so many seconds at the mark.</summary>
+        public int StepRows => Math.Max(1, Math.Min(StepTokens, TokensPerSecond * MostStepSeconds) / Seqlen);
 
         /// <summary>What a step takes at the mark.</summary>
         public double StepSeconds => (double)StepRows * Seqlen / TokensPerSecond;

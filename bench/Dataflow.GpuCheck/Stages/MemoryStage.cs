@@ -28,6 +28,9 @@ internal sealed class MemoryStage : Stage
     public override IReadOnlyList<string> Cases(CheckSettings settings) => settings.Emulated ? ["nano-64-least"] : [.. s_cases.Select(c => c.Name)];
 
     /// <inheritdoc/>
+    public override IReadOnlyList<string> FirstCases(CheckSettings settings) => [];
+
+    /// <inheritdoc/>
     public override CaseResult Run(string name, CheckSettings settings, Action<string> say)
     {
         var gpu = settings.OpenGpu();
@@ -35,7 +38,7 @@ internal sealed class MemoryStage : Stage
         using var monitor = GpuMonitor.Open(gpu);
         long before = monitor.Memory().Used.Value;
         var plan = Plan(name, settings, profile);
-        using var watch = new MemoryWatch(monitor);
+        using var watch = new MemoryWatch(monitor, settings.Poll);
         var model = plan.Workload.Model;
         int rows = plan.Workload.Geometry.Rows;
         var tokens = new RandomTokens(rows, plan.Workload.Geometry.Seqlen, model.VocabSize);
@@ -51,7 +54,7 @@ internal sealed class MemoryStage : Stage
             ["arena_bytes"] = arena.Value,
             ["beside_arena_bytes"] = peak - arena.Value,
             ["reserved_bytes"] = plan.Reserved.Value,
-            ["samples"] = watch.Samples,
+            ["nvml"] = watch.ToJson(),
             ["plan_hash"] = plan.Hash,
         });
     }
@@ -69,52 +72,5 @@ internal sealed class MemoryStage : Stage
         using var source = Cli.ModelSource.Open(Path.Combine(CheckSettings.Root, "models", model + ".json"));
         return StepRun.Plan(new PlanRequest(
             source.Model, Recipe.Bf16, WorkloadKind.Training, seqlen, 8, new GeometryPins(), new MemoryBudget(Bytes.FromGiB(64), Bytes.FromGiB(gib))) { Reserve = profile.Reserve });
-    }
-}
-
-/// <summary>Looks at the GPU's used memory every few milliseconds.</summary>
-internal sealed class MemoryWatch : IDisposable
-{
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(2);
-    private readonly GpuMonitor monitor;
-    private readonly Thread thread;
-    private readonly ManualResetEventSlim over = new();
-    private long peak;
-    private long samples;
-
-    /// <summary>Begins.</summary>
-    public MemoryWatch(GpuMonitor monitor)
-    {
-        this.monitor = monitor;
-        thread = new Thread(Look) { IsBackground = true };
-        thread.Start();
-    }
-
-    /// <summary>How often it looked.</summary>
-    public long Samples => Interlocked.Read(ref samples);
-
-    /// <summary>Ends, and says the most that was seen, in bytes.</summary>
-    public long Stop()
-    {
-        over.Set();
-        thread.Join();
-        return peak;
-    }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        Stop();
-        over.Dispose();
-    }
-
-    private void Look()
-    {
-        do
-        {
-            peak = Math.Max(peak, monitor.Memory().Used.Value);
-            Interlocked.Increment(ref samples);
-        }
-        while (!over.Wait(s_pause));
     }
 }

@@ -20,7 +20,10 @@ internal sealed class PeerStage : Stage
     public override IReadOnlyList<string> Cases(CheckSettings settings) => settings.Emulated ? ["nano-32"] : ["8b-8192", "8b-1024", "1b-8192"];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> UsualCases(CheckSettings settings) => settings.Emulated ? Cases(settings) : [];
+    public override IReadOnlyList<string> UsualCases(CheckSettings settings) => settings.Emulated ? Cases(settings) : ["8b-8192"];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> FirstCases(CheckSettings settings) => [];
 
     /// <inheritdoc/>
     public override CaseResult Run(string name, CheckSettings settings, Action<string> say)
