@@ -19,6 +19,7 @@ internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyLis
     public const string DeviceVariable = "DATAFLOW_DEVICE";
 
     private const int UsualSeconds = 540;
+    private const int EmulatedSeconds = 7200;
     private const int UsualPoll = 20;
 
     /// <summary>The checkout, or the folder that the bundle was unpacked in.</summary>
@@ -33,7 +34,8 @@ internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyLis
     public static CheckSettings Parse(IReadOnlyList<string> arguments)
     {
         string device = Environment.GetEnvironmentVariable(DeviceVariable) ?? "cuda";
-        int seconds = UsualSeconds, poll = UsualPoll;
+        int? seconds = null;
+        int poll = UsualPoll;
         bool list = false;
         string? folder = null, from = null;
         var wanted = new List<string>();
@@ -71,7 +73,7 @@ internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyLis
         }
 
         return device is "cuda" or "cuda-emulated"
-            ? new CheckSettings(device == "cuda-emulated", TimeSpan.FromSeconds(seconds), wanted, folder, TimeSpan.FromMilliseconds(poll), list, from)
+            ? new CheckSettings(device == "cuda-emulated", TimeSpan.FromSeconds(seconds ?? (device == "cuda" ? UsualSeconds : EmulatedSeconds)), wanted, folder, TimeSpan.FromMilliseconds(poll), list, from)
             : throw new UserErrorException($"'{device}' is no device to check; choose cuda or cuda-emulated");
     }
 

@@ -45,7 +45,7 @@ internal sealed partial class KernelStage : Stage
 
     private static IEnumerable<string> TestFiles()
     {
-        var listed = ChildProcess.Run(Tests, ["--list"], TimeSpan.FromSeconds(20), _ => { });
+        var listed = ChildProcess.Run(Tests, ["--list"], TimeSpan.FromSeconds(60), _ => { });
         const string ending = "_tests.cpp";
         string[] files = [.. listed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Where(f => f.EndsWith(ending, StringComparison.Ordinal))];
         return listed.Status == 0 && files.Length > 0 ? files.Select(f => f[..^ending.Length]) : ["none"];
@@ -60,7 +60,7 @@ internal sealed partial class KernelStage : Stage
 
         _ = settings.OpenGpu();
         var environment = new Dictionary<string, string> { ["DATAFLOW_TEST_DRIVER"] = CudaLibraries.Locate(CudaLibrary.Driver)! };
-        var outcome = ChildProcess.Run(Tests, [file + "_tests.cpp"], CaseLimit, say, environment);
+        var outcome = ChildProcess.Run(Tests, [file + "_tests.cpp"], settings.Limit, say, environment);
         var summary = Summary().Match(outcome.Output);
         int total = summary.Success ? int.Parse(summary.Groups[1].Value) : 0;
         return CaseResult.Of(outcome.Status == 0 && total > 0,
