@@ -106,6 +106,7 @@ public class PlanSearchTests
 
     /// <summary>The page tables of pinned memory take device memory, too: what a plan puts on the host is not free on the device.</summary>
     [Fact]
+    [Trait("Slow", "true")]
     public void With_a_reserve_that_grows_with_the_host_arena_plans_stay_within_the_device_budget_and_more_memory_is_never_slower()
     {
         int planned = 0, compared = 0;
