@@ -79,7 +79,7 @@ pages-deps: ## fetch and bundle what pages draw charts with (npm; into .cache/we
 
 # What is fetched and what is compiled have nothing to wait for each other: side by side, one fills the gaps of the other.
 build: ## build all projects; leaves bin/dataflow and bin/transformerDemo
-	@$(MAKE) --no-print-directory -j$(JOBS) programs emulation nvtx
+	@$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS)) programs emulation nvtx
 
 programs: restore pages-deps
 	@sh src/compile.sh $(SOLUTION)
