@@ -21,7 +21,7 @@ internal static class Plans
         }
 
         var plan = ((PlanResult.Feasible)result).Plan;
-        var errors = Startup.Show("verifying the schedule", () => Verify(plan.Schedule, plan.ArenaBudgets[0], plan.ArenaBudgets[1]));
+        var errors = Startup.Show("verifying the schedule", () => Verify(plan.Schedule, plan.ArenaBudgets[0], plan.ArenaBudgets[1], plan.Workload.Model));
         return errors.Count == 0 ? plan : throw new FailedException(
             $"the plan has {errors.Count} errors and will not run: {string.Join("; ", errors.Take(MostListed).Select(e => $"[{e.Rule}] {e.Message}"))}");
     }
@@ -95,7 +95,7 @@ internal static class Plans
         }
     }
 
-    /// <summary>All errors of a schedule. A budget that is null is not checked.</summary>
-    public static IReadOnlyList<ScheduleError> Verify(Schedule schedule, Bytes? device, Bytes? host) => ScheduleVerifier.Verify(
-        schedule, [.. schedule.Arenas.Select(a => (a.Name switch { "device" => device, "host" => host, _ => null }) ?? a.Length)]);
+    /// <summary>All errors of a schedule of a model's step. A budget that is null is not checked.</summary>
+    public static IReadOnlyList<ScheduleError> Verify(Schedule schedule, Bytes? device, Bytes? host, ModelConfig model) => ScheduleVerifier.Verify(
+        schedule, [.. schedule.Arenas.Select(a => (a.Name switch { "device" => device, "host" => host, _ => null }) ?? a.Length)], model);
 }

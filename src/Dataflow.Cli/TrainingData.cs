@@ -10,6 +10,7 @@ namespace Dataflow.Cli;
 internal sealed record TrainingData(ITokenSource Tokens, string Path, string Description, IReadOnlyList<string> Notes) : IDisposable
 {
     private const string SourceEnding = ".source";
+    private static readonly Bytes LargestNote = new(1 << 16);
 
     /// <summary>The text or the tokens that were asked for; without either, the model folder's own tokens.</summary>
     /// <exception cref="UserErrorException">There are none, or they cannot be used.</exception>
@@ -67,9 +68,9 @@ internal sealed record TrainingData(ITokenSource Tokens, string Path, string Des
     {
         try
         {
-            return File.Exists(text + SourceEnding) ? $" ({File.ReadAllText(text + SourceEnding).Trim()})" : "";
+            return File.Exists(text + SourceEnding) ? $" ({InputFile.ReadText(text + SourceEnding, LargestNote).Trim()})" : "";
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (UserErrorException)
         {
             return "";
         }

@@ -40,7 +40,7 @@ internal sealed class Validation : IDisposable
         }
 
         var schedule = Planner.Evaluation(plan);
-        if (ScheduleVerifier.Verify(schedule, plan.ArenaBudgets) is { Count: > 0 } errors)
+        if (ScheduleVerifier.Verify(schedule, plan.ArenaBudgets, plan.Workload.Model) is { Count: > 0 } errors)
         {
             throw new FailedException($"the evaluation step has {errors.Count} errors and will not run: {errors[0].Message}");
         }

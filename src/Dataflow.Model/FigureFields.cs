@@ -10,6 +10,10 @@ namespace Dataflow.Model;
 /// </summary>
 internal sealed class FigureFields
 {
+    private const double Smallest = 1e-12;
+    private const double Largest = 1e18;
+    private const double LongestStart = 10;
+
     private readonly JsonFields fields;
     private readonly string path;
 
@@ -82,7 +86,7 @@ internal sealed class FigureFields
     public ImmutableArray<double[]> Table(string key, int columns)
     {
         string expected = string.Create(CultureInfo.InvariantCulture, $"a list of rows of {columns} numbers above 0");
-        static bool IsNumber(JsonElement e) => e.ValueKind == JsonValueKind.Number && e.TryGetDouble(out double value) && double.IsFinite(value) && value > 0;
+        static bool IsNumber(JsonElement e) => e.ValueKind == JsonValueKind.Number && e.TryGetDouble(out double value) && value is >= Smallest and <= Largest;
         return fields.Find(key) is { ValueKind: JsonValueKind.Array } list && list.GetArrayLength() > 0
             && list.EnumerateArray().All(row => row.ValueKind == JsonValueKind.Array && row.GetArrayLength() == columns && row.EnumerateArray().All(IsNumber))
             ? [.. list.EnumerateArray().Select(row => row.EnumerateArray().Select(e => e.GetDouble()).ToArray())]
@@ -103,11 +107,13 @@ internal sealed class FigureFields
         return Wrong(key, string.Join(" or ", choices.Select(c => $"\"{c.Word}\"")), choices[0].Value);
     }
 
-    /// <summary>A rate or a duration.</summary>
-    public Figure Positive(string key) => Read(key, "a number above 0", value => value > 0);
+    /// <summary>A rate or a factor.</summary>
+    public Figure Positive(string key) => Read(key, "a number above 0 and at most 1e18", value => value is >= Smallest and <= Largest);
 
-    /// <summary>A number that may be 0.</summary>
-    public Figure ZeroOrMore(string key) => Read(key, "a number of at least 0", value => value >= 0);
+    /// <summary>What a machine takes before it begins: a launch, a latency.</summary>
+    public Figure Seconds(string key, bool fromZero = false) => fromZero
+        ? Read(key, "a number of at least 0 and at most 10", value => value is >= 0 and <= LongestStart)
+        : Read(key, "a number above 0 and at most 10", value => value is >= Smallest and <= LongestStart);
 
     /// <summary>A count or a size.</summary>
     public Figure Whole(string key, double least, double most) => Read(

@@ -13,7 +13,9 @@ namespace Dataflow.Schedules;
 /// <item><c>hazard</c>: any two ops that access a common byte, one writing, are ordered by FIFO streams and waits, within a step and
 /// across the border to the next; exactly those that are not are reported;</item>
 /// <item><c>value</c>: every byte read is the latest version of the object's byte, written in this step, or state or input at its start;</item>
-/// <item><c>tenancy</c>: at the end of the step state and outputs are in their places, whole and latest, so that the end is a start.</item>
+/// <item><c>tenancy</c>: at the end of the step state and outputs are in their places, whole and latest, so that the end is a start;</item>
+/// <item><c>facts</c>, <c>step</c>: where the model is given, the schedule says what step it is, and computes that: all of it, on the right
+/// objects, in an order that gives the same results.</item>
 /// </list>
 /// </summary>
 public static class ScheduleVerifier
@@ -27,7 +29,8 @@ public static class ScheduleVerifier
     /// </summary>
     /// <param name="schedule">What to verify.</param>
     /// <param name="budgets">The most each arena may take, by index; null to leave the budgets out.</param>
-    public static IReadOnlyList<ScheduleError> Verify(Schedule schedule, IReadOnlyList<Bytes>? budgets = null)
+    /// <param name="model">The model whose step it is to be; null: only the bytes are looked at.</param>
+    public static IReadOnlyList<ScheduleError> Verify(Schedule schedule, IReadOnlyList<Bytes>? budgets = null, ModelConfig? model = null)
     {
         ArgumentNullException.ThrowIfNull(schedule);
         var errors = new ErrorList(schedule);
@@ -42,9 +45,27 @@ public static class ScheduleVerifier
         {
             HazardRule.Check(schedule, errors);
             ValueRule.Check(schedule, errors);
+            CheckStep(schedule, model, errors);
         }
 
         return errors.ToList();
+    }
+
+    private static void CheckStep(Schedule schedule, ModelConfig? model, ErrorList errors)
+    {
+        if (model is null)
+        {
+            return;
+        }
+
+        if (StepFacts.Read(schedule, model, out var workload) is { } fault)
+        {
+            errors.Add("facts", null, fault);
+        }
+        else
+        {
+            StepRule.Check(schedule, workload!, errors);
+        }
     }
 
     private static void CheckBudgets(Schedule schedule, IReadOnlyList<Bytes> budgets, ErrorList errors)

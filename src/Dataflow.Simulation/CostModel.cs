@@ -32,6 +32,10 @@ public sealed class CostModel
 
     private const double WideHead = 128;
 
+    // No op of any model takes longer; a step of them stays far inside 64 bits of nanoseconds.
+    private const double LongestSeconds = 1e5;
+    private const double SlowestLink = 1e5;
+
     private readonly HardwareProfile profile;
     private readonly EfficiencyConstants constants;
     private readonly (double Forward, double Backward) headDim;
@@ -60,7 +64,7 @@ public sealed class CostModel
         sms = profile.SmCount?.Value ?? 1;
         Links = new LinkRates(
             [Rate(profile.HostToDevice, constants.HostToDevice), Rate(profile.DeviceToHost, constants.DeviceToHost)],
-            (profile.HostMemoryBandwidthBytesPerSecond?.Value ?? double.PositiveInfinity) / 1e9);
+            Sound(profile.HostMemoryBandwidthBytesPerSecond?.Value ?? double.PositiveInfinity));
     }
 
     /// <summary>Both directions, by <see cref="LinkDirection"/>, and the host memory behind them.</summary>
@@ -85,10 +89,16 @@ public sealed class CostModel
     }
 
     /// <summary>Whole nanoseconds, at least 0.</summary>
-    public static long Nanoseconds(double seconds) => (long)Math.Round(seconds * 1e9);
+    /// <exception cref="UserErrorException">It is longer than an op takes on any machine: clocks would run over.</exception>
+    public static long Nanoseconds(double seconds) => seconds <= LongestSeconds ? (long)Math.Round(seconds * 1e9)
+        : throw new UserErrorException($"an op would take more than {LongestSeconds / 3600:0} hours; the hardware profile's figures are not of this model's machine");
 
-    private static LinkRate Rate(LinkProfile link, double share) =>
-        new(link.BytesPerSecond.Value * share / 1e9, Math.Min(link.BytesPerSecond.Value, link.BytesPerSecondBothBusy.Value) * share / 1e9);
+    private static LinkRate Rate(LinkProfile link, double share) => new(
+        Sound(link.BytesPerSecond.Value * share), Sound(Math.Min(link.BytesPerSecond.Value, link.BytesPerSecondBothBusy.Value) * share));
+
+    /// <summary>Bytes a nanosecond, of bytes a second.</summary>
+    private static double Sound(double rate) => rate >= SlowestLink ? rate / 1e9
+        : throw new UserErrorException($"a link of {rate:0.###} bytes per second is slower than any; the hardware profile's figures are not of a machine");
 
     private double Efficiency(in KernelWork work) => work.Class switch
     {

@@ -7,6 +7,8 @@ namespace TransformerDemo;
 /// <summary>The text that `make text` fetches, for runs that name no data.</summary>
 internal static class DemoText
 {
+    private static readonly Bytes LargestText = new(16 << 20);
+
     /// <summary>The settings, with the checkout's text where they name no data and the model brings none.</summary>
     /// <exception cref="UserErrorException">There is no text at all.</exception>
     public static TrainingSettings Supply(TrainingSettings settings)
@@ -40,7 +42,7 @@ internal static class DemoText
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(text)!);
-            AtomicFile.WriteText(text, string.Concat(files.Select(File.ReadAllText)));
+            AtomicFile.WriteText(text, string.Concat(files.Select(f => InputFile.ReadText(f, LargestText))));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -102,7 +102,7 @@ public class SimulateTests
     [InlineData("simulate nano --batch nothing.jsonl", "leave out <model>")]
     [InlineData("simulate --batch nothing.jsonl --page step.html", "leave out <model>, --seqlen, --hardware, --trace, --page and --explain")]
     [InlineData("simulate --batch nothing.jsonl --explain", "leave out <model>, --seqlen, --hardware, --trace, --page and --explain")]
-    [InlineData("simulate --batch nothing.jsonl", "nothing.jsonl cannot be read")]
+    [InlineData("simulate --batch nothing.jsonl", "nothing.jsonl does not exist")]
     public void What_is_missing_or_wrong_is_one_sentence(string arguments, string message) =>
         Assert.Contains(message, Programs.Refused(2, Programs.Dataflow(arguments)), StringComparison.Ordinal);
 

@@ -29,7 +29,7 @@ public class PlanSearchTests
                 var plan = Planner.PlanFor(request with { Budget = budget }, best.Choice, machine);
                 Assert.True(plan.DevicePeak <= budget.Device && plan.HostPeak <= budget.Host, $"seed {seed}: {plan.DevicePeak} and {plan.HostPeak} in {budget}");
                 Assert.True(best.Device <= budget.Device && best.Host <= budget.Host);
-                Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets));
+                Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets, plan.Workload.Model));
                 var costs = OpCosts.Of(plan.Schedule, plan.Workload, machine);
                 Assert.Equal(Simulator.Steady(plan.Schedule, costs, machine.Links).StepNanoseconds, best.StepNanoseconds);
                 Assert.Equal(costs.Where(c => c.Link < 0).Sum(c => c.Nanoseconds), best.ComputeNanoseconds);

@@ -113,7 +113,7 @@ public class PlannerTests
     private static void AssertSound(TrainingPlan plan, PlanRequest request)
     {
         Assert.True(plan.DevicePeak <= request.Budget.Device && plan.HostPeak <= request.Budget.Host);
-        Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, [request.Budget.Device, request.Budget.Host]));
+        Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, [request.Budget.Device, request.Budget.Host], request.Model));
         var g = plan.Workload.Geometry;
         Assert.Equal(g.Rows, Enumerable.Range(0, g.Rounds).Sum(r => g.RowsOf(new Round(r))));
         Assert.Equal(g.ChunksPerRound, g.BackwardOrder().Distinct().Count());

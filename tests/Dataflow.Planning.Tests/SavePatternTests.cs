@@ -22,11 +22,11 @@ public class SavePatternTests
             var want = Footprint.Of(workload, programs, residency);
             Assert.Equal(want.Device, plan.DevicePeak);
             Assert.True(plan.HostPeak <= want.Host, $"seed {seed}: host {plan.HostPeak} above {want.Host}: {residency} {workload.Geometry}");
-            var errors = ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets);
+            var errors = ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets, plan.Workload.Model);
             Assert.True(errors.Count == 0, $"seed {seed}: {(errors.Count > 0 ? errors[0].Message : "")} {residency} {workload.Geometry}");
             if (workload.Kind.Updates())
             {
-                Assert.Empty(ScheduleVerifier.Verify(Planner.Evaluation(plan), plan.ArenaBudgets));
+                Assert.Empty(ScheduleVerifier.Verify(Planner.Evaluation(plan), plan.ArenaBudgets, plan.Workload.Model));
             }
 
             interleaved += new SavePattern(workload.Model, workload.Geometry, workload.Kind, residency).Interleaves ? 1 : 0;

@@ -17,11 +17,11 @@ public class SegmentTests
             foreach (var (workload, residency) in Streamed(seed))
             {
                 var plan = Planner.PlanFor(workload, residency);
-                Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, [plan.Budget.Device, plan.Budget.Host]));
+                Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, [plan.Budget.Device, plan.Budget.Host], plan.Workload.Model));
                 Assert.Equal(plan.Schedule, ScheduleText.Parse(ScheduleText.Print(plan.Schedule)));
                 if (workload.Kind.Updates())
                 {
-                    Assert.Empty(ScheduleVerifier.Verify(Planner.Evaluation(plan), [plan.Budget.Device, plan.Budget.Host]));
+                    Assert.Empty(ScheduleVerifier.Verify(Planner.Evaluation(plan), [plan.Budget.Device, plan.Budget.Host], plan.Workload.Model));
                 }
 
                 plans++;
@@ -53,7 +53,7 @@ public class SegmentTests
 
             var budget = request.Budget with { Device = candidates.Limits.LeastDevice(request.Budget.Host)!.Value };
             var plan = Assert.IsType<PlanResult.Feasible>(Planner.Plan(request with { Budget = budget })).Plan;
-            Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets));
+            Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets, plan.Workload.Model));
             Assert.Equal(budget.Device, plan.DevicePeak);
             Assert.Null(candidates.Best(budget with { Device = budget.Device - new Bytes(1) }));
             (planned, streamed) = (planned + 1, streamed + (plan.Residency.WindowSegments > 1 ? 1 : 0));

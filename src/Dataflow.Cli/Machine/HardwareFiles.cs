@@ -1,11 +1,12 @@
 using Dataflow.Model;
+using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
 /// <summary>The hardware profiles: files of the checkout's profiling/hardware, or their copies beside the program.</summary>
 internal static class HardwareFiles
 {
-    private const int LargestProfile = 1 << 20;
+    private static readonly Bytes LargestProfile = new(1 << 20);
     private const string AnyCpu = "cpu";
 
     /// <summary>A profile by its name, an alias (in any case) or the path of its file.</summary>
@@ -83,15 +84,8 @@ internal static class HardwareFiles
 
     private static HardwareProfile Read(string file)
     {
-        try
-        {
-            return !File.Exists(file) ? throw new UserErrorException($"{file} does not exist; give the name of a hardware profile or the path of one")
-                : new FileInfo(file).Length <= LargestProfile ? HardwareProfileReader.Parse(File.ReadAllText(file), file)
-                : throw new UserErrorException($"{file} is longer than {new Bytes(LargestProfile)}, too much for a hardware profile");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UserErrorException($"{file} cannot be read: {e.Message}");
-        }
+        return File.Exists(file) || Directory.Exists(file)
+            ? HardwareProfileReader.Parse(InputFile.ReadText(file, LargestProfile), file)
+            : throw new UserErrorException($"{file} does not exist; give the name of a hardware profile or the path of one");
     }
 }

@@ -8,7 +8,7 @@ internal static class Messages
     {
         try
         {
-            Console.Error.WriteLine(message.ReplaceLineEndings(" "));
+            Console.Error.WriteLine(Sentence.Of(message));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -9,6 +9,7 @@ namespace Dataflow.Cli;
 internal static class MapFolder
 {
     private const int MostListed = 6;
+    private const string IndexName = "index.html";
 
     /// <summary>Writes the pages; the index is the last.</summary>
     /// <param name="against">What cells are held against; of what the first files do not have nothing is shown.</param>
@@ -17,7 +18,7 @@ internal static class MapFolder
     /// <exception cref="UserErrorException">No row has a place on a map, or the folder cannot be written.</exception>
     public static (string Index, IReadOnlyList<Heatmap> Maps, int LeftOut) Write(string folder, string title, IReadOnlyList<ResultFile> files, IReadOnlyList<ResultFile> against, string? note = null)
     {
-        Make(folder);
+        Make(folder, IndexName);
         var maps = ResultMaps.Of(files.SelectMany(f => f.Rows), row => LinkTo(SweepTimelines.FileOf(row), folder)).ToList();
         if (maps.Count == 0)
         {
@@ -26,19 +27,15 @@ internal static class MapFolder
 
         var shown = maps.Select(WorkOf).ToHashSet();
         maps.AddRange(ResultMaps.Of(against.SelectMany(f => f.Rows), _ => null).Where(m => shown.Contains(WorkOf(m))));
-        string last = "";
         maps = Named(maps);
-        foreach (var (file, text) in HeatmapSite.Of(title, [.. Notes([.. files, .. against]), .. note is null ? Array.Empty<string>() : [note]], maps))
-        {
-            AtomicFile.WriteText(last = Path.Combine(folder, file), text);
-        }
-
-        return (last, maps, files.Sum(f => f.Rows.Count(r => !ResultMaps.HasPlace(r))));
+        AtomicFile.WriteTexts(folder, HeatmapSite.Of(title, [.. Notes([.. files, .. against]), .. note is null ? Array.Empty<string>() : [note]], maps));
+        return (Path.Combine(folder, IndexName), maps, files.Sum(f => f.Rows.Count(r => !ResultMaps.HasPlace(r))));
     }
 
     /// <summary>Makes a folder.</summary>
-    /// <exception cref="UserErrorException">It cannot be made.</exception>
-    public static void Make(string folder)
+    /// <param name="first">A file that will be written there; null: not known yet.</param>
+    /// <exception cref="UserErrorException">It cannot be made, or the file not be written.</exception>
+    public static void Make(string folder, string? first = null)
     {
         try
         {
@@ -48,13 +45,19 @@ internal static class MapFolder
         {
             throw new UserErrorException($"{folder} cannot be made: {e.Message}");
         }
+
+        if (first is not null)
+        {
+            AtomicFile.Probe(Path.Combine(folder, first));
+        }
     }
 
     private static (string Machine, string Model, int Seqlen) WorkOf(Heatmap map) => (map.Machine, map.Model, map.Seqlen);
 
     /// <summary>What is held against others may have the name of one of them: each but the first gets a number.</summary>
     private static List<Heatmap> Named(List<Heatmap> maps) =>
-        [.. maps.GroupBy(m => (WorkOf(m), m.Name)).SelectMany(g => g.Select((m, i) => (Map: i == 0 ? m : m with { Name = $"{m.Name} ({i + 1})" }, At: maps.IndexOf(m)))).OrderBy(m => m.At).Select(m => m.Map)];
+        [.. maps.Select((m, at) => (Map: m, At: at)).GroupBy(m => (WorkOf(m.Map), m.Map.Name))
+            .SelectMany(g => g.Select((m, i) => i == 0 ? m : m with { Map = m.Map with { Name = $"{m.Map.Name} ({i + 1})" } })).OrderBy(m => m.At).Select(m => m.Map)];
 
     private static string? LinkTo(string? timeline, string folder) => timeline is null || !File.Exists(timeline) ? null
         : string.Join('/', Path.GetRelativePath(folder, timeline).Split(Path.DirectorySeparatorChar).Select(part => part == ".." ? part : Uri.EscapeDataString(part)));

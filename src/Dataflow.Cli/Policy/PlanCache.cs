@@ -21,7 +21,7 @@ internal sealed record CachedChoice(PlanChoice Choice, string? Hash);
 internal sealed class PlanCache(string? folder, int mostFiles = 10_000)
 {
     private const int Version = 1;
-    private const int LargestFile = 1 << 22;
+    private static readonly Bytes LargestFile = new(1 << 22);
     private bool isShort;
 
     /// <summary>One that knows nothing and keeps nothing.</summary>
@@ -41,9 +41,9 @@ internal sealed class PlanCache(string? folder, int mostFiles = 10_000)
         try
         {
             string file = FileOf(key);
-            return File.Exists(file) && new FileInfo(file).Length <= LargestFile ? Parse(File.ReadAllText(file), key) : null;
+            return File.Exists(file) ? Parse(InputFile.ReadText(file, LargestFile), key) : null;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException or FormatException or ArgumentException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or UserErrorException or JsonException or InvalidOperationException or FormatException or ArgumentException)
         {
             return null;
         }

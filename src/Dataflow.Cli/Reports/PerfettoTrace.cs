@@ -2,6 +2,7 @@ using System.Text.Json;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Schedules;
+using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
@@ -16,18 +17,16 @@ internal static class PerfettoTrace
 
     /// <summary>Writes the trace to a file.</summary>
     /// <exception cref="UserErrorException">The file cannot be written.</exception>
-    public static void WriteTo(string path, Schedule schedule, Timeline timeline)
+    public static void WriteTo(AtomicFile file, Schedule schedule, Timeline timeline)
     {
-        try
+        using var text = new MemoryStream();
+        using (var json = new Utf8JsonWriter(text))
         {
-            using var file = File.Create(path);
-            using var json = new Utf8JsonWriter(file);
             Write(json, schedule, timeline);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UserErrorException($"{path} cannot be written: {e.Message}");
-        }
+
+        file.Write(text.GetBuffer().AsSpan(0, (int)text.Length));
+        file.Commit();
     }
 
     private static void Write(Utf8JsonWriter json, Schedule schedule, Timeline timeline)

@@ -1,10 +1,13 @@
 using Dataflow.Model;
+using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
 /// <summary>Requests as JSON lines in, answers as JSON lines out: in order, on all cores.</summary>
 internal static class SimulationBatch
 {
+    private static readonly Bytes LargestBatch = new(64 << 20);
+
     /// <summary>Answers a file. All lines are read before the first is answered, so that a mistake costs no time.</summary>
     /// <exception cref="UserErrorException">The file cannot be read, or a line is no request.</exception>
     public static void Run(string path, TextWriter output, PlanCache cache)
@@ -32,26 +35,5 @@ internal static class SimulationBatch
         SimulationGroups.Answer(requests, cache, (i, answer) => lines.Put(i, SimulationJson.Of(answer).ToJsonString()));
     }
 
-    private static IEnumerable<string> Lines(string path)
-    {
-        try
-        {
-            return path == "-" ? ReadInput() : File.ReadAllLines(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UserErrorException($"{path} cannot be read: {e.Message}");
-        }
-    }
-
-    private static List<string> ReadInput()
-    {
-        var lines = new List<string>();
-        while (Console.In.ReadLine() is { } line)
-        {
-            lines.Add(line);
-        }
-
-        return lines;
-    }
+    private static IReadOnlyList<string> Lines(string path) => InputFile.ReadLines(path == "-" ? "/dev/stdin" : path, LargestBatch);
 }

@@ -50,8 +50,13 @@ internal sealed class SimulationRequestReader
     {
         try
         {
-            using var document = JsonDocument.Parse(line);
+            using var document = JsonDocument.Parse(line, new JsonDocumentOptions { AllowDuplicateProperties = false });
             return Read(document.RootElement);
+        }
+        catch (InvalidOperationException)
+        {
+            // Thrown for escapes that are no characters, such as half of a surrogate pair.
+            throw new UserErrorException("it is not valid JSON: a string in it has an escape that is no character");
         }
         catch (JsonException e)
         {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Dataflow.Model;
+using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
@@ -7,6 +8,7 @@ namespace Dataflow.Cli;
 internal static class SweepConfig
 {
     private const int MostCells = 100_000;
+    private static readonly Bytes LargestConfig = new(16 << 20);
     private static readonly string[] Keys = ["about", "experiments"];
     private static readonly string[] ExperimentKeys = ["about", "machines", "models", "grids", "policy", "dtype", "step_tokens", "deterministic", "measure"];
     private static readonly string[] GridKeys = ["seqlens", "host_gib", "device_gib"];
@@ -25,9 +27,10 @@ internal static class SweepConfig
 
     private static T Read<T>(string path, Func<JsonElement, T> read)
     {
+        string text = InputFile.ReadText(path, LargestConfig);
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllText(path), new JsonDocumentOptions { AllowDuplicateProperties = false });
+            using var document = JsonDocument.Parse(text, new JsonDocumentOptions { AllowDuplicateProperties = false });
             Known(document.RootElement, Keys, "the config");
             return read(Member(document.RootElement, "experiments", JsonValueKind.Object, "an object of experiments by name"));
         }
@@ -39,9 +42,10 @@ internal static class SweepConfig
         {
             throw new UserErrorException($"{path}: {e.Message}");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (InvalidOperationException)
         {
-            throw new UserErrorException($"{path} cannot be read: {e.Message}");
+            // Thrown for escapes that are no characters, such as half of a surrogate pair.
+            throw new UserErrorException($"{path}: it is not valid JSON: a string in it has an escape that is no character");
         }
     }
 

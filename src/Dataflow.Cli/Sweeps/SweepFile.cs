@@ -16,6 +16,7 @@ internal sealed class SweepFile : IDisposable
     private readonly string path;
     private readonly FileStream file;
     private readonly FileStream claim;
+    private static readonly Bytes LargestResults = new(1 << 28);
     private readonly Lock gate = new();
 
     private SweepFile(string path, FileStream file, FileStream claim, HashSet<(string, string, long, double, double)> done) =>
@@ -74,7 +75,7 @@ internal sealed class SweepFile : IDisposable
     public IReadOnlyList<ResultRow> Finish(IReadOnlyList<SweepCell> cells)
     {
         file.Dispose();
-        string[] lines = File.ReadAllLines(path);
+        var lines = InputFile.ReadLines(path, LargestResults);
         var rows = ResultFile.Read(path).Rows.ToDictionary(KeyOf);
         var ordered = cells.Select(c => rows[c.Key]).ToList();
         if (!ordered.Select(r => r.Line).SequenceEqual(Enumerable.Range(2, ordered.Count)))

@@ -43,6 +43,7 @@ internal static class AtlasVerb
         var experiments = Experiments(configs);
         string results = Path.Combine(folder, "results");
         MapFolder.Make(results);
+        MapFolder.Make(folder, "index.html");
         var runs = new List<(string Path, SweepRun Run)>();
         try
         {

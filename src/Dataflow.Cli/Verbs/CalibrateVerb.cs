@@ -13,6 +13,7 @@ internal static class CalibrateVerb
 
     private const int DefaultSeconds = 90;
     private const int MostSeconds = 3600;
+    private static readonly Bytes LargestProfile = new(1 << 20);
 
     /// <summary>The command.</summary>
     public static Command Command()
@@ -52,7 +53,7 @@ internal static class CalibrateVerb
             PrepareFolder(path);
         }
 
-        using var file = AtomicFile.Create(path);
+        using var file = AtomicFile.Create(path, LargestProfile); // refused before minutes of measuring, not after them
         var calibration = new Calibration(device, recipe ?? (kind == HardwareKind.Gpu ? Recipe.Bf16 : Recipe.Fp32), seconds);
         string load = CalibratedProfile.Load();
         var measured = calibration.Run((what, percent) => Console.Error.WriteLine($"{percent,3}%  {what}"));

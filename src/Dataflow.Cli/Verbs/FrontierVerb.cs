@@ -1,7 +1,10 @@
 using System.CommandLine;
+using System.Globalization;
+using System.Text;
 using System.Text.Json.Nodes;
 using Dataflow.Model;
 using Dataflow.Planning;
+using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
@@ -56,6 +59,7 @@ internal static class FrontierVerb
 
     private static ExitCode Execute(Wanted wanted, Func<string, int, PlanSettings> bind)
     {
+        using var file = wanted.Out is { } path ? AtomicFile.Create(path) : null;
         var rows = new List<FrontierRow>();
         foreach (var (model, seqlen) in wanted.Models.SelectMany(m => Cases(m, wanted.Seqlens)))
         {
@@ -65,22 +69,16 @@ internal static class FrontierVerb
             rows.Add(Startup.Show($"{model} at {seqlen}", () => FrontierRow.Of(request, wanted.Hashes)));
         }
 
-        if (wanted.Out is not { } path)
+        if (file is null)
         {
             Write(Console.Out, rows, wanted);
             return ExitCode.Ok;
         }
 
-        try
-        {
-            using var output = new StreamWriter(path) { NewLine = "\n" };
-            Write(output, rows, wanted);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new UserErrorException($"{path} cannot be written: {e.Message}");
-        }
-
+        using var output = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
+        Write(output, rows, wanted);
+        file.Write(Encoding.UTF8.GetBytes(output.ToString()));
+        file.Commit();
         return ExitCode.Ok;
     }
 

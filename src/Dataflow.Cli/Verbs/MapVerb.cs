@@ -39,6 +39,7 @@ internal static class MapVerb
         {
             string folder = parsed.GetValue(output) ?? throw new UserErrorException("--out is missing; name the folder to write, for example --out maps");
             string[] main = parsed.GetRequiredValue(files);
+            MapFolder.Make(folder, "index.html");
             var all = ResultFile.ReadAll([.. main, .. parsed.GetValue(against) ?? []], parsed.GetValue(columns));
             var (index, maps, leftOut) = MapFolder.Write(folder, parsed.GetValue(title) ?? "Heatmaps", [.. all.Take(main.Length)], [.. all.Skip(main.Length)], parsed.GetValue(note));
             int drawn = figures.Write(parsed, folder, () => StillFigure.Svgs(maps));

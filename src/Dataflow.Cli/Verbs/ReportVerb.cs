@@ -60,6 +60,7 @@ internal static class ReportVerb
                 t is { } wanted ? new RunLength.Tokens(wanted) : n is { } sequences ? new RunLength.Samples(sequences) : s is { } count ? new RunLength.Steps(count) : ReportSettings.Default.Length,
                 parsed.GetValue(batch), parsed.GetValue(price));
             string folder = parsed.GetValue(output) ?? throw new UserErrorException("--out is missing; name the folder to write, for example --out report");
+            MapFolder.Make(folder, "report.md");
             var report = Report.Of(ResultFile.ReadAll(parsed.GetRequiredValue(files), parsed.GetValue(columns)), Facts(parsed.GetValue(peaks) ?? []), settings);
             Write(report, folder, () => figures.Write(parsed, folder, () => StillFigure.Svgs(report)), parsed.GetValue(json));
             return (int)ExitCode.Ok;
@@ -70,11 +71,7 @@ internal static class ReportVerb
     private static void Write(Report report, string folder, Func<int> figures, bool json)
     {
         List<(string Name, string Text)> files = [("report.md", report.Markdown()), ("report.html", ReportPage.Of(report)), ("report.json", report.Json()), .. report.Tables.Select(t => ($"{t.Name}.csv", t.Csv()))];
-        MapFolder.Make(folder);
-        foreach (var (name, text) in files)
-        {
-            AtomicFile.WriteText(Path.Combine(folder, name), text);
-        }
+        AtomicFile.WriteTexts(folder, files);
 
         int drawn = figures();
         if (json)

@@ -72,6 +72,9 @@ internal static class SimulateVerb
 
     private static ExitCode One(Wanted wanted, SimulationRequest request)
     {
+        // Refused before the work of minutes, not after it.
+        using var trace = wanted.Trace is { } path ? AtomicFile.Create(path) : null;
+        using var page = wanted.Page is { } file ? AtomicFile.Create(file) : null;
         var answer = Startup.Show("simulating", () => SimulationChanges.WithChanges(
             SimulationAnswer.Of(request, SimulationAnswer.SearchFor(request, wanted.Cache, wanted.Explain), wanted.Explain)));
         if (wanted.Json)
@@ -91,16 +94,15 @@ internal static class SimulateVerb
         }
 
         var step = ((SimulationAnswer.Feasible)answer).Step;
-        if (wanted.Trace is { } path)
+        if (trace is not null)
         {
-            PerfettoTrace.WriteTo(path, step.Schedule, step.Timeline);
+            PerfettoTrace.WriteTo(trace, step.Schedule, step.Timeline);
         }
 
-        if (wanted.Page is { } page)
+        if (page is not null)
         {
-            using var file = AtomicFile.Create(page);
-            file.Write(Encoding.UTF8.GetBytes(TimelinePage.Of(TitleOf(request), step.Schedule, new ShownStep($"for {request.Hardware.Name}, with {request.Standing.InRow}", ResultSource.Simulated, step.Timeline))));
-            file.Commit();
+            page.Write(Encoding.UTF8.GetBytes(TimelinePage.Of(TitleOf(request), step.Schedule, new ShownStep($"for {request.Hardware.Name}, with {request.Standing.InRow}", ResultSource.Simulated, step.Timeline))));
+            page.Commit();
         }
 
         if (!wanted.Json)

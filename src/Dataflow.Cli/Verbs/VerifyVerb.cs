@@ -2,6 +2,7 @@ using System.CommandLine;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Schedules;
+using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
@@ -16,39 +17,43 @@ internal static class VerifyVerb
     ];
 
     private const string Header = "schedule ";
-    private const int LargestText = 1 << 30;
+    private static readonly Bytes LargestText = new(1 << 28);
 
     /// <summary>The command.</summary>
     public static Command Command()
     {
         var command = new Command("verify", "Proves that a plan's schedule, or a printed one, may run: every hazard ordered, every value in place, both budgets held.");
         var options = new RequestOptions();
+        var of = Values.Option<string?>("--of", "MODEL", "the model that a printed schedule is for, as for plan [default: the name in models/ that it states]", Values.FilePath);
         options.AddTo(command);
-        command.SetAction(parsed => (int)Execute(options, parsed));
+        command.Options.Add(of);
+        command.SetAction(parsed => (int)Execute(options, parsed, parsed.GetValue(of)));
         return command;
     }
 
-    private static ExitCode Execute(RequestOptions options, ParseResult parsed)
+    private static ExitCode Execute(RequestOptions options, ParseResult parsed, string? of)
     {
         string path = options.ModelPath(parsed);
         if (ReadSchedule(path) is { } text)
         {
             var (device, host) = options.Budgets(parsed);
-            return Verify(Parse(path, text), device, host, hash: null);
+            var schedule = Parse(path, text);
+            using var stated = ModelOf(schedule, path, of);
+            return Verify(schedule, device, host, stated.Model, hash: null);
         }
 
         var (question, budgets) = options.Bind(parsed);
         return Plans.Make(question) switch
         {
             PlanResult.Infeasible infeasible => throw new InfeasibleException(infeasible.Reason),
-            PlanResult.Feasible { Plan: var plan } => Verify(plan.Schedule, budgets.Memory.Device, budgets.Memory.Host, plan.Hash),
+            PlanResult.Feasible { Plan: var plan } => Verify(plan.Schedule, budgets.Memory.Device, budgets.Memory.Host, plan.Workload.Model, plan.Hash),
             _ => throw new InvalidOperationException("no result"),
         };
     }
 
-    private static ExitCode Verify(Schedule schedule, Bytes? device, Bytes? host, string? hash)
+    private static ExitCode Verify(Schedule schedule, Bytes? device, Bytes? host, ModelConfig model, string? hash)
     {
-        var errors = Startup.Show("verifying the schedule", () => Plans.Verify(schedule, device, host));
+        var errors = Startup.Show("verifying the schedule", () => Plans.Verify(schedule, device, host, model));
         Console.Out.WriteLine($"{schedule.Ops.Length} ops, {schedule.Ops.Sum(o => o.Waits.Length)} waits, {schedule.Slots.Length} slots, {schedule.Objects.Length} objects");
         foreach (var (arena, budget) in schedule.Arenas.Select(a => (a, a.Name == "device" ? device : a.Name == "host" ? host : null)))
         {
@@ -75,18 +80,21 @@ internal static class VerifyVerb
             return !named ? null : throw new UserErrorException(Directory.Exists(path) ? $"{path} is a folder, and a file is needed" : $"{path} does not exist");
         }
 
+        string text = InputFile.ReadText(path, LargestText);
+        return named || text.StartsWith(Header, StringComparison.Ordinal) ? text : null;
+    }
+
+    /// <summary>The model whose step a printed schedule has to be: what has no model cannot be held to one.</summary>
+    private static ModelSource ModelOf(Schedule schedule, string path, string? of)
+    {
+        string? named = StepFacts.ModelOf(schedule);
         try
         {
-            using var reader = new StreamReader(path);
-            char[] head = new char[Header.Length];
-            int length = reader.ReadBlock(head);
-            return !named && !head.AsSpan(0, length).SequenceEqual(Header) ? null
-                : new FileInfo(path).Length <= LargestText ? new string(head, 0, length) + reader.ReadToEnd()
-                : throw new UserErrorException($"{path} is longer than {new Bytes(LargestText)}, too much for a schedule");
+            return ModelSource.Open(of ?? named ?? throw new UserErrorException("it states no model"));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (UserErrorException e) when (of is null)
         {
-            throw new UserErrorException($"{path} cannot be read: {e.Message}");
+            throw new UserErrorException($"{path} is a schedule of the model {named ?? "(none)"}: {e.Message}; name its config with --of");
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -6,7 +7,11 @@ namespace Dataflow.Cuda;
 /// <summary>What an image was made from, and what it takes; lies beside it.</summary>
 /// <param name="Sources">The hash of its sources (<see cref="KernelSource.Hash"/>).</param>
 /// <param name="Compiler">The compiler's version.</param>
-public sealed record KernelImageFacts(string Sources, string Compiler, IReadOnlyList<EntryPoint> EntryPoints);
+public sealed record KernelImageFacts(string Sources, string Compiler, IReadOnlyList<EntryPoint> EntryPoints)
+{
+    /// <summary>SHA-256 of the image, which the store fills in.</summary>
+    public string? Image { get; init; }
+}
 
 /// <summary>The folder of compiled kernels: `target/kernel.cubin` or `.ptx`, and `target/kernel.json` with its facts.</summary>
 public sealed class KernelStore(string folder)
@@ -17,12 +22,15 @@ public sealed class KernelStore(string folder)
     /// <summary>The image's path.</summary>
     public string ImagePath(string kernel, KernelTarget target) => Path.Combine(Folder, target.Name, $"{kernel}.{target.Extension}");
 
-    /// <summary>What is known about an image; null where it is not whole.</summary>
+    /// <summary>What is known about an image; null where it is not there, or not the one that was put there.</summary>
     public KernelImageFacts? Facts(string kernel, KernelTarget target)
     {
         try
         {
-            return File.Exists(ImagePath(kernel, target)) ? JsonSerializer.Deserialize(File.ReadAllBytes(FactsPath(kernel, target)), KernelStoreJson.Default.KernelImageFacts) : null;
+            return File.Exists(ImagePath(kernel, target)) && JsonSerializer.Deserialize(File.ReadAllBytes(FactsPath(kernel, target)), KernelStoreJson.Default.KernelImageFacts) is { } facts
+                && facts.Image == HashOf(File.ReadAllBytes(ImagePath(kernel, target)))
+                ? facts
+                : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
@@ -38,7 +46,7 @@ public sealed class KernelStore(string folder)
         _ = Directory.CreateDirectory(Path.Combine(Folder, target.Name));
         File.Delete(FactsPath(kernel, target));
         Replace(ImagePath(kernel, target), image);
-        Replace(FactsPath(kernel, target), JsonSerializer.SerializeToUtf8Bytes(facts, KernelStoreJson.Default.KernelImageFacts));
+        Replace(FactsPath(kernel, target), JsonSerializer.SerializeToUtf8Bytes(facts with { Image = HashOf(image) }, KernelStoreJson.Default.KernelImageFacts));
     }
 
     /// <summary>Removes what no source stands behind any more.</summary>
@@ -52,6 +60,8 @@ public sealed class KernelStore(string folder)
             }
         }
     }
+
+    private static string HashOf(byte[] image) => Convert.ToHexStringLower(SHA256.HashData(image));
 
     private string FactsPath(string kernel, KernelTarget target) => Path.Combine(Folder, target.Name, kernel + ".json");
 

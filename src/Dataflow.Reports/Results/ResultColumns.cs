@@ -100,7 +100,7 @@ public static class ResultColumns
     };
 
     private static ResultColumn Text(ColumnGroup group, string name, string meaning, Func<ResultRow, string?> get, Func<ResultRow, string, ResultRow> set) =>
-        new(name, group, "", meaning) { Write = r => get(r) ?? "", Read = set, Expected = "a text" };
+        new(name, group, "", meaning) { Write = r => SpreadsheetText.Escape(get(r) ?? ""), Read = (r, v) => set(r, SpreadsheetText.Unescape(v)), Expected = "a text" };
 
     private static ResultColumn Real(ColumnGroup group, string name, string unit, string meaning, Func<ResultRow, double?> get, Func<ResultRow, double, ResultRow> set) =>
         new(name, group, unit, meaning)

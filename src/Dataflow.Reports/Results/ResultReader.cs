@@ -3,13 +3,14 @@ using System.Text;
 using System.Text.Unicode;
 using CsvHelper;
 using Dataflow.Model;
+using Dataflow.Training;
 
 namespace Dataflow.Reports;
 
 /// <summary>Reads result files, and refuses with one sentence that names file and line.</summary>
 internal static class ResultReader
 {
-    private const int LargestFile = 1 << 28;
+    private static readonly Bytes LargestFile = new(1 << 28);
     private const int LongestShown = 40;
 
     // Above 1 if a peak is stated too low; far above it, it was meant in percent.
@@ -33,38 +34,25 @@ internal static class ResultReader
                 throw new UserErrorException($"{path} is a folder; give a result file");
             }
 
-            if (new FileInfo(path) is { Exists: true, Length: > LargestFile })
-            {
-                throw new UserErrorException($"{path} is longer than {new Bytes(LargestFile)}, too much for a result file");
-            }
-
-            if (OtherEncoding(path) is { } line)
+            byte[] text = WholeFile.ReadBytes(path, LargestFile);
+            if (OtherEncoding(text) is { } line)
             {
                 throw new UserErrorException($"{path}, line {line}: it is not UTF-8; save the file in that encoding");
             }
 
-            using var reader = CsvReader.Create(File.OpenRead(path), Csv, false);
+            using var reader = CsvReader.Create(new MemoryStream(text), Csv, false);
             return Parse(path, reader, mapping);
         }
         catch (CsvFormatException e)
         {
             throw new UserErrorException($"{path}, line {Math.Max(1, e.LineNumber)}: this is no CSV: a quote inside a field, or one that does not end on its line");
         }
-        catch (FileNotFoundException)
-        {
-            throw new UserErrorException($"{path} does not exist; give a result file");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw new UserErrorException($"{path} cannot be read: {e.Message}");
-        }
     }
 
     /// <summary>The first line that is not UTF-8; null if all are.</summary>
-    private static int? OtherEncoding(string path)
+    private static int? OtherEncoding(ReadOnlySpan<byte> text)
     {
         int line = 1;
-        ReadOnlySpan<byte> text = File.ReadAllBytes(path);
         foreach (var range in text.Split((byte)'\n'))
         {
             if (!Utf8.IsValid(text[range]))

@@ -35,7 +35,7 @@ public sealed record ReportTable(string Name, string Title, string Note, string 
         text.WriteLine($"|{string.Concat(Columns.Select((_, c) => IsText(c) ? "---|" : "---:|"))}");
         foreach (var row in Rows)
         {
-            text.WriteLine($"| {string.Join(" | ", Shown(row).Select(t => t.Replace("|", "\\|", StringComparison.Ordinal)))} |");
+            text.WriteLine($"| {string.Join(" | ", Shown(row).Select(InMarkdown))} |");
         }
 
         return text.ToString();
@@ -58,6 +58,10 @@ public sealed record ReportTable(string Name, string Title, string Note, string 
         ["rows"] = new JsonArray([.. Rows.Select(r => new JsonObject(Columns.Select((c, i) => KeyValuePair.Create(c.Name, (JsonNode?)Node(r[i])))))]),
     };
 
+    /// <summary>A cell that Markdown shows as it is: no table's border, and no HTML, which renderers would run.</summary>
+    private static string InMarkdown(string text) => text.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal)
+        .Replace(">", "&gt;", StringComparison.Ordinal).Replace("\\", "\\\\", StringComparison.Ordinal).Replace("|", "\\|", StringComparison.Ordinal);
+
     private static string Shown(object? value, string format) => value switch
     {
         null => "",
@@ -70,7 +74,7 @@ public sealed record ReportTable(string Name, string Title, string Note, string 
         null => "",
         double number => number.ToString("R", Invariant),
         IFormattable number => number.ToString(null, Invariant),
-        var text => text.ToString()!.ReplaceLineEndings(" "),
+        var text => SpreadsheetText.Escape(text.ToString()!.ReplaceLineEndings(" ")),
     };
 
     private static JsonValue? Node(object? value) => value switch

@@ -10,6 +10,9 @@ namespace Dataflow.Training;
 /// </summary>
 public sealed class AtomicFile : IDisposable
 {
+    // Room that a disk must have for a result to be worth the work.
+    private static readonly Bytes s_probed = new(1 << 16);
+
     private readonly IDisk _disk;
     private readonly string _final;
     private readonly string _temporary;
@@ -54,7 +57,7 @@ public sealed class AtomicFile : IDisposable
     /// <summary>With a way to open the temporary file of one's own, for tests that make writes fail.</summary>
     internal static AtomicFile Create(string path, Bytes? expected, Func<string, Stream> open) => Create(path, expected, Disk.Real, open);
 
-    private static AtomicFile Create(string path, Bytes? expected, IDisk disk, Func<string, Stream> open)
+    private static AtomicFile Create(string path, Bytes? expected, IDisk disk, Func<string, Stream> open, bool leftovers = true)
     {
         try
         {
@@ -71,7 +74,11 @@ public sealed class AtomicFile : IDisposable
 
             string folder = System.IO.Path.GetDirectoryName(final)!;
             string prefix = $".{System.IO.Path.GetFileName(final)}.";
-            DeleteLeftovers(disk, folder, prefix);
+            if (leftovers)
+            {
+                DeleteLeftovers(disk, folder, prefix);
+            }
+
             if (expected is { } length && new DriveInfo(folder).AvailableFreeSpace is var free && length.Value > free)
             {
                 throw new UserErrorException($"{path} cannot be written: disk full; it needs {length} and {new Bytes(free)} are free");
@@ -94,6 +101,27 @@ public sealed class AtomicFile : IDisposable
         file.Commit();
     }
 
+    /// <summary>
+    /// Writes many text files into a folder, in order, each whole or not at all. They are not forced to the disk one by one, which would take
+    /// longer than all else: after a power failure they may have to be made again.
+    /// </summary>
+    public static void WriteTexts(string folder, IEnumerable<(string Name, string Text)> files)
+    {
+        DeleteLeftovers(Disk.Real, folder, ".");
+        foreach (var (name, text) in files)
+        {
+            using var file = Create(System.IO.Path.Combine(folder, name), null, Disk.Real, Disk.Real.CreateFile, leftovers: false);
+            file.Write(Encoding.UTF8.GetBytes(text));
+            file.Commit(durable: false);
+        }
+
+        Disk.Real.FlushFolder(folder);
+    }
+
+    /// <summary>Refuses a path that cannot be written, before the work whose result it is to hold.</summary>
+    /// <exception cref="UserErrorException">It cannot be.</exception>
+    public static void Probe(string path) => Create(path, s_probed).Dispose();
+
     /// <summary>Appends bytes.</summary>
     public void Write(ReadOnlySpan<byte> bytes)
     {
@@ -112,16 +140,29 @@ public sealed class AtomicFile : IDisposable
     }
 
     /// <summary>Makes everything written the file of the final name, durably. Nothing can be written after.</summary>
-    public void Commit()
+    public void Commit() => Commit(durable: true);
+
+    private void Commit(bool durable)
     {
         Require(State.Writing);
         try
         {
-            _disk.FlushFile(_content);
+            if (durable)
+            {
+                _disk.FlushFile(_content);
+            }
+            else
+            {
+                _content.Flush();
+            }
+
             _content.Dispose();
             _disk.RenameFile(_temporary, _final);
             _state = State.Committed;
-            _disk.FlushFolder(System.IO.Path.GetDirectoryName(_final)!);
+            if (durable)
+            {
+                _disk.FlushFolder(System.IO.Path.GetDirectoryName(_final)!);
+            }
         }
         catch (Exception e) when (FileErrors.IsFileError(e))
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Dataflow.Training;
@@ -39,6 +40,19 @@ internal static partial class FileKind
 
         int kind = MemoryMarshal.Read<ushort>(status[ModeOffset..]) & KindMask;
         return kind is not (Regular or Folder);
+    }
+
+    /// <summary>The number of a descriptor that the process has open, where the path says one; null where it is an ordinary path.</summary>
+    public static int? OpenDescriptor(string path)
+    {
+        if (path == "/dev/stdin")
+        {
+            return 0;
+        }
+
+        string? number = path.StartsWith("/dev/fd/", StringComparison.Ordinal) ? path[8..]
+            : path.StartsWith("/proc/self/fd/", StringComparison.Ordinal) ? path[14..] : null;
+        return int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int descriptor) ? descriptor : null;
     }
 
     // Its structure is the same on every processor, unlike that of stat.

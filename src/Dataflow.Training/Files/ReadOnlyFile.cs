@@ -1,4 +1,3 @@
-using System.Text;
 using Dataflow.Model;
 using Microsoft.Win32.SafeHandles;
 
@@ -58,35 +57,11 @@ internal sealed class ReadOnlyFile : IDisposable
         }
     }
 
-    /// <summary>
-    /// The whole of a text file, which must be UTF-8 (a byte order mark is dropped) and at most <paramref name="most"/> long.
-    /// </summary>
-    public static string ReadText(string path, Bytes most)
-    {
-        byte[] bytes = ReadBytes(path, most);
-        try
-        {
-            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes).TrimStart('\uFEFF');
-        }
-        catch (DecoderFallbackException e)
-        {
-            throw FileErrors.Unreadable(path, e);
-        }
-    }
+    /// <summary>The whole of a text file, as <see cref="WholeFile.ReadText"/>.</summary>
+    public static string ReadText(string path, Bytes most) => WholeFile.ReadText(path, most);
 
-    /// <summary>The whole of a file, which must be at most <paramref name="most"/> long.</summary>
-    public static byte[] ReadBytes(string path, Bytes most)
-    {
-        using var file = Open(path);
-        if (file.Length > most.Value)
-        {
-            throw new UserErrorException($"{path} has {new Bytes(file.Length)}, far too much for a file of this kind (at most {most})");
-        }
-
-        var bytes = new byte[file.Length];
-        file.Read(0, bytes);
-        return bytes;
-    }
+    /// <summary>The whole of a file, as <see cref="WholeFile.ReadBytes"/>.</summary>
+    public static byte[] ReadBytes(string path, Bytes most) => WholeFile.ReadBytes(path, most);
 
     /// <summary>Fills <paramref name="destination"/> from the byte at <paramref name="offset"/> on.</summary>
     public void Read(long offset, Span<byte> destination)

@@ -1,0 +1,268 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+
+namespace Dataflow.Schedules.Internals;
+
+/// <summary>Which op of a step an op is. Owner tells apart the parameter objects of embedding and head, whose ops have no layer.</summary>
+internal readonly record struct OpIdentity(
+    OpKind Kind, Layer? Layer = null, VocabularyBlock? Block = null, Chunk? Chunk = null, Round? Round = null, Segment? Segment = null, int Piece = 0,
+    TensorSet Wanted = TensorSet.None, string? Owner = null);
+
+/// <summary>What an op has to access: bytes of an object by its name.</summary>
+internal readonly record struct CanonicalOperand(string Role, string Object, long Offset, long Length, AccessMode Mode);
+
+/// <summary>
+/// The step of a workload in the plainest order there is: round after round forward and back, layer after layer, chunk after chunk. A
+/// schedule may issue its ops in another order, but every op has to find the same version of every operand as here. Written from the
+/// definition of a step and the block programs alone, so that it can convict what lowering makes.
+/// </summary>
+/// <param name="segments">Segments that windows are streamed by; 1: whole windows.</param>
+/// <param name="savedBy">What the forward of a layer, chunk and round keeps: a choice of the schedule, like the pieces of updates.</param>
+/// <param name="piecesOf">Elements of each piece of a parameter object's updates, in order.</param>
+internal sealed partial class CanonicalStep(
+    Workload workload, int segments, Func<Layer, Chunk, Round, TensorSet> savedBy, Func<string, IReadOnlyList<long>> piecesOf)
+{
+    private readonly ModelConfig model = workload.Model;
+    private readonly Recipe recipe = workload.Recipe;
+    private readonly Geometry geometry = workload.Geometry;
+    private readonly BlockPrograms programs = new(workload.Model, workload.Recipe, workload.Geometry);
+    private readonly HashSet<(string Object, long Offset)> begun = [];
+    private readonly List<CanonicalOperand> operands = [];
+    private Action<OpIdentity, TensorSet, List<CanonicalOperand>> visit = (_, _, _) => { };
+
+    /// <summary>All parameter objects and their layouts, in the order of their sums of squares.</summary>
+    public IEnumerable<(string Owner, ParameterLayout Layout)> Owners =>
+    [
+        .. TableBlocks.Select(b => (TableOf(b), programs.EmbeddingLayouts[b?.Index ?? 0])),
+        .. Enumerable.Range(0, model.LayerCount).Select(l => (new Layer(l).ToString(), programs.BlockLayout)),
+        ("head", programs.HeadLayout),
+        .. programs.HeadBlockLayouts.Select((layout, b) => ($"head/{new VocabularyBlock(b)}", layout)),
+    ];
+
+    private bool IsCut => programs.Vocabulary.AreCut;
+
+    private IEnumerable<VocabularyBlock?> TableBlocks => IsCut ? programs.Vocabulary.Blocks.Select(b => (VocabularyBlock?)b) : [null];
+
+    private IEnumerable<Chunk> Chunks => Enumerable.Range(0, geometry.ChunksPerRound).Select(c => new Chunk(c));
+
+    /// <summary>Calls <paramref name="op"/> with each op, what it saves, and its operands (in a list that is reused).</summary>
+    public void Walk(Action<OpIdentity, TensorSet, List<CanonicalOperand>> op)
+    {
+        visit = op;
+        begun.Clear();
+        for (int i = 0; i < geometry.Rounds; i++)
+        {
+            var r = new Round(i);
+            Embed(r);
+            for (int l = 0; l < model.LayerCount; l++)
+            {
+                foreach (var c in Chunks)
+                {
+                    Forward(new Layer(l), c, r);
+                }
+            }
+
+            Head(r);
+            if (workload.Kind.HasBackward())
+            {
+                for (int l = model.LayerCount - 1; l >= 0; l--)
+                {
+                    foreach (var c in geometry.BackwardOrder())
+                    {
+                        Backward(new Layer(l), c, r);
+                    }
+                }
+
+                EmbedBackward(r);
+            }
+        }
+
+        Finish();
+    }
+
+    private void Embed(Round r)
+    {
+        foreach (var b in TableBlocks.Reverse())
+        {
+            foreach (var c in Chunks)
+            {
+                Table(c, r);
+                Weights(Roles.Weights, TableOf(b), programs.EmbeddingLayouts[b?.Index ?? 0]);
+                Accumulate(Roles.Output, Stream(0, c, r), 0, programs.StreamSize.Value);
+                Visit(new OpIdentity(OpKind.Embed, null, b, c, r));
+            }
+        }
+    }
+
+    private void Forward(Layer l, Chunk c, Round r)
+    {
+        var saved = savedBy(l, c, r);
+        if (segments > 1)
+        {
+            StreamedForward(l, c, r, saved);
+            return;
+        }
+
+        long row = programs.KvPieceSize.Value / geometry.ChunkTokens, first = geometry.WindowRow(c);
+        Table(c, r);
+        Weights(Roles.Weights, l.ToString(), programs.BlockLayout);
+        Add(Roles.Input, Stream(l.Index, c, r), 0, programs.StreamSize.Value, AccessMode.Read);
+        Add(Roles.Kv, Window("KV", l, c, r), 0, row * first, AccessMode.Read);
+        Add(Roles.Kv, Window("KV", l, c, r), row * first, programs.KvPieceSize.Value, AccessMode.Write);
+        Add(Roles.Activations, Activations(l, c, r), 0, programs.ActivationsSize(saved).Value, AccessMode.Write);
+        Add(Roles.Output, Stream(l.Index + 1, c, r), 0, programs.StreamSize.Value, AccessMode.Write);
+        Scratch(programs.Forward(saved).ScratchLength, AccessMode.Write);
+        Visit(new OpIdentity(OpKind.Forward, l, null, c, r), saved);
+    }
+
+    private void Backward(Layer l, Chunk c, Round r)
+    {
+        var saved = savedBy(l, c, r);
+        if (segments > 1)
+        {
+            StreamedBackward(l, c, r, saved);
+            return;
+        }
+
+        int position = c.Index % geometry.ChunksPerGroup;
+        if (geometry.ChunksPerGroup > 1 && position == geometry.ChunksPerGroup - 1 && !saved.HasFlag(TensorSet.Kv))
+        {
+            for (int i = c.Index - position; i <= c.Index; i++)
+            {
+                RecomputeOwnRows(l, new Chunk(i), r);
+            }
+        }
+
+        long row = programs.KvPieceSize.Value / geometry.ChunkTokens, gradRow = programs.GradKvPieceSize.Value / geometry.ChunkTokens;
+        long first = geometry.WindowRow(c), rows = first + geometry.ChunkTokens;
+        string window = Window(saved.HasFlag(TensorSet.Kv) ? "KV" : "KVr", l, c, r);
+        bool repeats = programs.NeedsRecompute(saved);
+        if (repeats)
+        {
+            bool ownKv = programs.Missing(saved).HasFlag(TensorSet.Kv);
+            Block(l, c, r);
+            Add(Roles.Kv, window, ownKv ? row * first : 0, ownKv ? programs.KvPieceSize.Value : row * rows, ownKv ? AccessMode.Write : AccessMode.Read);
+            Add(Roles.Activations, Activations(l, c, r), 0, programs.ActivationsSize(saved).Value, AccessMode.Read);
+            Scratch(programs.Backward(saved).ScratchLength, AccessMode.Write);
+            Visit(new OpIdentity(OpKind.Recompute, l, null, c, r, Wanted: programs.Missing(saved)), saved);
+        }
+
+        Block(l, c, r);
+        Add(Roles.Kv, window, 0, row * rows, AccessMode.Read);
+        Add(Roles.Activations, Activations(l, c, r), 0, programs.ActivationsSize(saved).Value, saved.HasFlag(TensorSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read);
+        Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.ReadWrite);
+        Accumulate(Roles.GradKv, Window("dKV", l, c, r), 0, gradRow * rows);
+        Accumulate(Roles.Gradients, $"G/{l}", 0, programs.BlockLayout.Size(recipe.Gradients).Value);
+        Scratch(programs.Backward(saved).ScratchLength, repeats ? AccessMode.ReadWrite : AccessMode.Write);
+        Visit(new OpIdentity(OpKind.Backward, l, null, c, r), saved);
+    }
+
+    private void RecomputeOwnRows(Layer l, Chunk c, Round r)
+    {
+        Block(l, c, r);
+        Add(Roles.Kv, Window("KVr", l, c, r), programs.KvPieceSize.Value / geometry.ChunkTokens * geometry.WindowRow(c), programs.KvPieceSize.Value, AccessMode.Write);
+        Scratch(programs.RecomputeKv().ScratchLength, AccessMode.Write);
+        Visit(new OpIdentity(OpKind.Recompute, l, null, c, r, Wanted: TensorSet.Kv), savedBy(l, c, r));
+    }
+
+    private void EmbedBackward(Round r)
+    {
+        foreach (var b in TableBlocks)
+        {
+            long size = programs.EmbeddingLayouts[b?.Index ?? 0].Size(recipe.Gradients).Value;
+            if (r.Index == 0 && !model.TiedEmbedding)
+            {
+                Accumulate(Roles.Gradients, $"G/{TableOf(b)}", 0, size);
+                Visit(new OpIdentity(OpKind.Zero, null, b, null, r));
+            }
+
+            foreach (var c in geometry.BackwardOrder())
+            {
+                Table(c, r);
+                Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.Read);
+                Accumulate(Roles.Gradients, $"G/{TableOf(b)}", 0, size);
+                Visit(new OpIdentity(OpKind.EmbedBackward, null, b, c, r));
+            }
+        }
+    }
+
+    /// <summary>Norms of all gradients, if they are clipped, then the updates: each gradient is final by now.</summary>
+    private void Finish()
+    {
+        if (!workload.Kind.Updates())
+        {
+            return;
+        }
+
+        bool clipped = workload.Kind == WorkloadKind.ClippedTraining;
+        int count = Owners.Count(), index = 0;
+        foreach (var (owner, layout) in clipped ? Owners : [])
+        {
+            Add(Roles.Gradients, $"G/{owner}", 0, layout.Size(recipe.Gradients).Value, AccessMode.Read);
+            Add(Roles.Norm, "norm", 8L * index++, 8, AccessMode.Write);
+            Scratch(programs.NormScratch, AccessMode.Write);
+            Visit(new OpIdentity(OpKind.Norm, LayerOf(owner), BlockOf(owner), Owner: owner));
+        }
+
+        foreach (var (owner, _) in Owners)
+        {
+            long first = 0, g = recipe.Gradients.Size(), w = recipe.Parameters.Size();
+            var pieces = piecesOf(owner);
+            for (int p = 0; p < pieces.Count; p++)
+            {
+                Add(Roles.Gradients, $"G/{owner}", first * g, pieces[p] * g, AccessMode.Read);
+                Add(Roles.Weights, $"W/{owner}", first * w, pieces[p] * w, AccessMode.ReadWrite);
+                Add(Roles.Optimizer, $"O/{owner}/P{p}", 0, pieces[p] * recipe.OptimizerBytesPerParameter, AccessMode.ReadWrite);
+                Add(Roles.Norm, "norm", 0, clipped ? 8L * count : 0, AccessMode.Read);
+                Visit(new OpIdentity(OpKind.Update, LayerOf(owner), BlockOf(owner), Piece: p, Owner: owner));
+                first += pieces[p];
+            }
+        }
+    }
+
+    private static Layer? LayerOf(string owner) => owner[0] == 'L' ? new Layer(int.Parse(owner.AsSpan(1))) : null;
+
+    private static VocabularyBlock? BlockOf(string owner) => owner.IndexOf("/B") is >= 0 and var at ? new VocabularyBlock(int.Parse(owner.AsSpan(at + 2))) : null;
+
+    private static string TableOf(VocabularyBlock? b) => b is { } block ? $"embed/{block}" : "embed";
+
+    private static string Stream(int layer, Chunk c, Round r) => $"X/{new Layer(layer)}/{c}/{r}";
+
+    private static string GradStream(Chunk c, Round r) => $"dX/{c}/{r}";
+
+    private static string Activations(Layer l, Chunk c, Round r) => $"A/{l}/{c}/{r}";
+
+    private string Window(string prefix, Layer l, Chunk c, Round r) => $"{prefix}/{l}/G{c.Index / geometry.ChunksPerGroup}/{r}";
+
+    /// <summary>What every part of a block that starts from its input reads.</summary>
+    private void Block(Layer l, Chunk c, Round r)
+    {
+        Table(c, r);
+        Weights(Roles.Weights, l.ToString(), programs.BlockLayout);
+        Add(Roles.Input, Stream(l.Index, c, r), 0, programs.StreamSize.Value, AccessMode.Read);
+    }
+
+    private void Table(Chunk c, Round r) => Add(Roles.Table, $"T/{c}/{r}", 0, geometry.TableSize.Value, AccessMode.Read);
+
+    private void Weights(string role, string owner, ParameterLayout layout) => Add(role, $"W/{owner}", 0, layout.Size(recipe.Parameters).Value, AccessMode.Read);
+
+    private void Scratch(Bytes length, AccessMode mode) => Add(Roles.Scratch, "scratch", 0, length.Value, mode);
+
+    /// <summary>The first contribution of a step overwrites, the others add to it.</summary>
+    private void Accumulate(string role, string target, long offset, long length) =>
+        Add(role, target, offset, length, begun.Add((target, offset)) ? AccessMode.Write : AccessMode.ReadWrite);
+
+    private void Add(string role, string target, long offset, long length, AccessMode mode)
+    {
+        if (length > 0)
+        {
+            operands.Add(new CanonicalOperand(role, target, offset, length, mode));
+        }
+    }
+
+    private void Visit(OpIdentity op, TensorSet saved = TensorSet.None)
+    {
+        visit(op, saved, operands);
+        operands.Clear();
+    }
+}

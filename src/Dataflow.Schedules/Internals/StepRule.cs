@@ -1,0 +1,264 @@
+using System.Globalization;
+using Dataflow.Model;
+
+namespace Dataflow.Schedules.Internals;
+
+/// <summary>
+/// Rule <c>step</c>: the schedule computes the step that its facts name, all of it and nothing else. Every compute op is an op of the
+/// <see cref="CanonicalStep"/> and accesses just its bytes of just its objects, in the same mode; it finds the same version of each as
+/// there, so that nothing is left out, done twice, added in another order or used before it is final. State and inputs are those of the
+/// model, all of them. What the schedule may choose is believed where it agrees with itself: what forwards keep, how updates are cut.
+/// </summary>
+internal sealed class StepRule
+{
+    private static readonly string[] StreamNames = ["compute", "h2d", "d2h"];
+
+    private readonly Schedule schedule;
+    private readonly Workload workload;
+    private readonly ErrorList errors;
+    private readonly Dictionary<OpIdentity, int> ops = [];
+    private readonly Dictionary<string, int> objects = [];
+    private readonly Dictionary<(Layer, Chunk, Round), TensorSet> saved = [];
+    private readonly Dictionary<string, List<long>> pieces = [];
+    private readonly int[][] versions; // [op][access]: writes of its object before it
+    private readonly int[] scratchBefore; // [op]: the op that used scratch last
+    private int segments = 1;
+
+    private StepRule(Schedule schedule, Workload workload, ErrorList errors)
+    {
+        (this.schedule, this.workload, this.errors) = (schedule, workload, errors);
+        versions = new int[schedule.Ops.Length][];
+        scratchBefore = new int[schedule.Ops.Length];
+        for (int o = 0; o < schedule.Objects.Length; o++)
+        {
+            objects[schedule.Objects[o].Name] = o;
+        }
+    }
+
+    public static void Check(Schedule schedule, Workload workload, ErrorList errors)
+    {
+        var rule = new StepRule(schedule, workload, errors);
+        rule.CheckMachine();
+        rule.Collect();
+        rule.CheckStep();
+    }
+
+    /// <summary>Arenas and streams have the names and the copies the direction that budgets, executor and simulator go by.</summary>
+    private void CheckMachine()
+    {
+        if (!schedule.Arenas.Select(a => a.Name).SequenceEqual(["device", "host"]) || !schedule.Streams.SequenceEqual(StreamNames))
+        {
+            errors.Add("step", null, "the arenas of a step are device and host, its streams compute, h2d and d2h");
+            return;
+        }
+
+        for (int i = 0; i < schedule.Ops.Length; i++)
+        {
+            var op = schedule.Ops[i];
+            int wanted = op.Kind switch { OpKind.Fetch => 1, OpKind.Save => 2, _ => 0 };
+            if (op.Stream != wanted)
+            {
+                errors.Add("step", i, $"is on stream {schedule.Streams[op.Stream]} instead of {StreamNames[wanted]}");
+            }
+
+            foreach (var access in op.Accesses)
+            {
+                bool home = wanted > 0 && access.Writes == (op.Kind == OpKind.Save);
+                if (schedule.Slots[access.Slot].Arena != (home ? 1 : 0))
+                {
+                    errors.Add("step", i, $"accesses {errors.Access(access)} in the memory of the {(home ? "device" : "host")}");
+                }
+            }
+        }
+    }
+
+    /// <summary>Which ops there are, what they find, and what the schedule chose.</summary>
+    private void Collect()
+    {
+        int[] written = new int[schedule.Objects.Length];
+        int scratch = objects.GetValueOrDefault("scratch", -1), lastScratch = -1;
+        for (int i = 0; i < schedule.Ops.Length; i++)
+        {
+            var op = schedule.Ops[i];
+            if (op.Kind is OpKind.Fetch or OpKind.Save)
+            {
+                continue;
+            }
+
+            if (!ops.TryAdd(IdentityOf(op), i))
+            {
+                errors.Add("step", i, $"is the same as {errors.Op(ops[IdentityOf(op)])}");
+            }
+
+            versions[i] = [.. op.Accesses.Select(a => written[a.Object])];
+            scratchBefore[i] = lastScratch;
+            foreach (var access in op.Accesses)
+            {
+                written[access.Object] += access.Writes ? 1 : 0;
+                lastScratch = access.Object == scratch ? i : lastScratch;
+            }
+
+            Remember(op);
+        }
+    }
+
+    private void Remember(ScheduledOp op)
+    {
+        if (op.Segment is { } segment)
+        {
+            segments = segment.Count;
+        }
+
+        if (op is { Kind: OpKind.Forward or OpKind.Project, Layer: { } l, Chunk: { } c, Round: { } r })
+        {
+            saved[(l, c, r)] = op.Saved & TensorSet.All;
+        }
+
+        if (op.Kind == OpKind.Update && op.Accesses.FirstOrDefault(a => a.Role == Roles.Weights) is { Role: not null } weights)
+        {
+            string owner = OwnerOf(weights);
+            (pieces.TryGetValue(owner, out var known) ? known : pieces[owner] = []).Add(weights.Length.Value / workload.Recipe.Parameters.Size());
+        }
+    }
+
+    private OpIdentity IdentityOf(ScheduledOp op) => new(op.Kind, op.Layer, op.Block, op.Chunk, op.Round, op.Segment, op.Piece, op.Wanted,
+        op.Kind is OpKind.Update or OpKind.Norm && op.Accesses.FirstOrDefault(a => a.Role == Roles.Gradients) is { Role: not null } gradients ? OwnerOf(gradients) : null);
+
+    private string OwnerOf(in Access parameters)
+    {
+        string name = schedule.Objects[parameters.Object].Name;
+        return name.Length > 2 ? name[2..] : name;
+    }
+
+    private void CheckStep()
+    {
+        if (segments > 1 && (segments > workload.Geometry.ChunksPerGroup || segments != workload.Geometry.SegmentsUpTo(segments)
+            || saved.Values.Any(s => !BlockPrograms.MayStream(s))))
+        {
+            errors.Add("step", null, $"windows cannot be streamed by {segments} segments");
+            return;
+        }
+
+        var step = new CanonicalStep(workload, segments, (l, c, r) => saved.GetValueOrDefault((l, c, r)),
+            owner => pieces.TryGetValue(owner, out var known) ? known : []);
+        var owners = step.Owners.ToList();
+        foreach (var (owner, layout) in workload.Kind.Updates() ? owners : [])
+        {
+            long sum = pieces.TryGetValue(owner, out var known) ? known.Sum() : 0;
+            if (sum != layout.ElementCount)
+            {
+                errors.Add("step", null, $"{sum} of {layout.ElementCount} parameters of {owner} are updated");
+            }
+        }
+
+        var g = workload.Geometry;
+        if ((long)g.Rounds * g.ChunksPerRound * workload.Model.LayerCount > schedule.Ops.Length)
+        {
+            errors.Add("step", null, $"{schedule.Ops.Length} ops are not all of a step of {g.Rounds} rounds of {g.ChunksPerRound} chunks");
+            return;
+        }
+
+        CheckPlacements([.. owners.Select(o => o.Owner)]);
+        int[] written = new int[schedule.Objects.Length];
+        var seen = new bool[schedule.Ops.Length];
+        int lastScratch = -1;
+        step.Walk((identity, kept, operands) =>
+        {
+            if (errors.IsFull)
+            {
+                return;
+            }
+
+            if (!ops.TryGetValue(identity, out int index))
+            {
+                errors.Add("step", null, $"the step lacks {Text(identity)}");
+                return;
+            }
+
+            seen[index] = true;
+            if (schedule.Ops[index].Saved != kept)
+            {
+                errors.Add("step", index, $"keeps other tensors than the forward, {kept}");
+            }
+
+            CheckOperands(index, operands, written, lastScratch);
+            lastScratch = operands.Any(o => o.Role == Roles.Scratch) ? index : lastScratch;
+        });
+        for (int i = 0; i < seen.Length; i++)
+        {
+            if (!seen[i] && schedule.Ops[i].Kind is not (OpKind.Fetch or OpKind.Save))
+            {
+                errors.Add("step", i, "is no op of this step");
+            }
+        }
+    }
+
+    private void CheckOperands(int index, List<CanonicalOperand> operands, int[] written, int lastScratch)
+    {
+        var accesses = schedule.Ops[index].Accesses;
+        if (accesses.Length != operands.Count)
+        {
+            errors.Add("step", index, $"has {accesses.Length} operands instead of {operands.Count}");
+        }
+
+        for (int a = 0; a < Math.Min(accesses.Length, operands.Count); a++)
+        {
+            var (access, wanted) = (accesses[a], operands[a]);
+            int target = objects.GetValueOrDefault(wanted.Object, -1);
+            if (access.Role != wanted.Role || access.Object != target || access.Offset.Value != wanted.Offset || access.Length.Value != wanted.Length || access.Mode != wanted.Mode)
+            {
+                errors.Add("step", index, $"accesses {errors.Access(access)} of {access.Length.Value} bytes instead of {wanted.Role}={wanted.Object}[{wanted.Offset}+{wanted.Length}] ({wanted.Mode})");
+            }
+            else if (wanted.Role == Roles.Scratch)
+            {
+                // Scratch has no order among those who only write it; who reads it wants what its other half left there.
+                if (wanted.Mode == AccessMode.ReadWrite && scratchBefore[index] != lastScratch)
+                {
+                    errors.Add("step", index, $"does not follow {(lastScratch < 0 ? "its other half" : errors.Op(lastScratch))} in its use of scratch");
+                }
+            }
+            else if (versions[index][a] != written[target] && wanted is not { Role: Roles.Loss or Roles.Norm, Mode: AccessMode.Write }) // bytes of its own
+            {
+                errors.Add("step", index, $"finds {errors.Access(access)} after {versions[index][a]} writes instead of {written[target]}");
+            }
+        }
+
+        foreach (var operand in operands)
+        {
+            if (operand.Mode != AccessMode.Read && objects.TryGetValue(operand.Object, out int o))
+            {
+                written[o]++;
+            }
+        }
+    }
+
+    /// <summary>All parameters, their optimizer's state and all tables are there from the start, and what a step is for at its end.</summary>
+    private void CheckPlacements(List<string> owners)
+    {
+        var geometry = workload.Geometry;
+        Demand("state", schedule.State, owners.Select(o => $"W/{o}"));
+        Demand("state", schedule.State, workload.Kind.Updates() ? owners.SelectMany(o => Enumerable.Range(0, pieces.GetValueOrDefault(o)?.Count ?? 0).Select(p => $"O/{o}/P{p}")) : []);
+        Demand("input", schedule.Inputs, Enumerable.Range(0, geometry.Rounds).SelectMany(r => Enumerable.Range(0, geometry.ChunksPerRound).Select(c => $"T/{new Chunk(c)}/{new Round(r)}")));
+        Demand("output", schedule.Outputs, ["loss"]);
+        Demand("output", schedule.Outputs, workload.Kind == WorkloadKind.ClippedTraining ? ["norm"] : workload.Kind == WorkloadKind.Gradients ? owners.Select(o => $"G/{o}") : []);
+        foreach (var (kind, placements, prefixes) in new[] { ("state", schedule.State, "W/ O/"), ("input", schedule.Inputs, "T/"), ("output", schedule.Outputs, "loss norm G/") })
+        {
+            foreach (var p in placements.Where(p => !prefixes.Split(' ').Any(prefix => schedule.Objects[p.Object].Name.StartsWith(prefix, StringComparison.Ordinal))))
+            {
+                errors.Add("step", null, $"{errors.Object(p.Object)} is no {kind} of a step");
+            }
+        }
+    }
+
+    private void Demand(string kind, IEnumerable<Placement> placements, IEnumerable<string> names)
+    {
+        var there = placements.Select(p => schedule.Objects[p.Object].Name).ToHashSet();
+        foreach (string name in names.Where(n => !there.Contains(n)))
+        {
+            errors.Add("step", null, $"{kind} {name} is missing");
+        }
+    }
+
+    private static string Text(OpIdentity op) => string.Create(CultureInfo.InvariantCulture,
+        $"{op.Kind} {op.Owner ?? op.Layer?.ToString()} {op.Block?.ToString()} {op.Chunk?.ToString()} {op.Round?.ToString()} {(op.Piece > 0 ? $"piece {op.Piece}" : "")}");
+}

@@ -1,0 +1,55 @@
+using System.Globalization;
+using Dataflow.Model;
+
+namespace Dataflow.Schedules;
+
+/// <summary>The facts that a planned schedule states of its step, read back as the workload that it is for.</summary>
+public static class StepFacts
+{
+    private static readonly string[] Names =
+        ["model", "recipe", "kind", "seqlen", "rows", "chunk_tokens", "chunks_per_round", "rounds_per_step", "head_tokens", "vocabulary_blocks"];
+
+    /// <summary>The name of the model that a schedule is for; null if it does not say.</summary>
+    public static string? ModelOf(Schedule schedule) => schedule.Facts.FirstOrDefault(f => f.Key == "model").Value;
+
+    /// <summary>What is wrong with the facts of a schedule, null if nothing is; then the workload is there.</summary>
+    /// <param name="model">The model that the schedule is to be for.</param>
+    public static string? Read(Schedule schedule, ModelConfig model, out Workload? workload)
+    {
+        workload = null;
+        if (!schedule.Facts.Select(f => f.Key).Order(StringComparer.Ordinal).SequenceEqual(Names.Order(StringComparer.Ordinal)))
+        {
+            return $"the facts of a step are {string.Join(", ", Names)}, each once";
+        }
+
+        var facts = schedule.Facts.ToDictionary(f => f.Key, f => f.Value);
+        if (facts["model"] != model.Name)
+        {
+            return $"the schedule is of the model {facts["model"]}, not of {model.Name}";
+        }
+
+        if (Recipe.All.FirstOrDefault(r => r.Name == facts["recipe"]) is not { } recipe)
+        {
+            return $"{facts["recipe"]} is no recipe; {string.Join(", ", Recipe.All.Select(r => r.Name))} are";
+        }
+
+        if (!Enum.TryParse(facts["kind"], out WorkloadKind kind) || kind.ToString() != facts["kind"])
+        {
+            return $"{facts["kind"]} is no kind of step; {string.Join(", ", Enum.GetNames<WorkloadKind>())} are";
+        }
+
+        int[] numbers = new int[Names.Length - 3];
+        for (int i = 0; i < numbers.Length; i++)
+        {
+            string name = Names[i + 3], text = facts[name];
+            if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out numbers[i]) || numbers[i].ToString(CultureInfo.InvariantCulture) != text)
+            {
+                return $"{name} {text} is no number of a step";
+            }
+        }
+
+        var geometry = new Geometry(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6]);
+        workload = new Workload(model, recipe, geometry, kind);
+        return GeometryLimits.Fault(geometry, model);
+    }
+}
