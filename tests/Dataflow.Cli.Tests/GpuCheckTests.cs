@@ -142,7 +142,7 @@ public class GpuCheckTests
         using var scratch = new ScratchFolder();
         var outcome = Check("--out", scratch.Path, "--limit", "4", "kernels/definitions-flash_attention");
         Assert.Equal(1, outcome.Status);
-        Assert.Equal("OutOfTime", (string)Cases(scratch)[0]!["verdict"]!);
+        Assert.True((string)Cases(scratch)[0]!["verdict"]! == "OutOfTime", outcome.Output + outcome.Errors);
     }
 
     [Theory]

@@ -53,10 +53,10 @@ internal sealed class StepEstimate
         double both = links.Links[0].BothBusy + links.Links[1].BothBusy, share = Math.Min(1, links.HostMemory / both);
         (double, double) Rate(LinkDirection d) => (Math.Min(links.Links[(int)d].Alone, links.HostMemory), links.Links[(int)d].BothBusy * share);
         (toDevice, toHost) = (Rate(LinkDirection.HostToDevice), Rate(LinkDirection.DeviceToHost));
-        Floor = (geometry.Rounds * ((layers * (forward.Sum() + Backward(TensorSet.All).Sum()) * geometry.GroupsPerRound) + ends)) + update;
+        Floor = (geometry.Rounds * ((layers * (forward.Sum() + Backward(TensorSet.All).Sum()) * geometry.GroupsPerRound) + ends)) + update - Rounding;
     }
 
-    /// <summary>Nanoseconds of a step in which nothing is repeated and nothing waits: no plan of this geometry is faster.</summary>
+    /// <summary>Nanoseconds of a step in which nothing is repeated and nothing waits: no plan of this geometry is faster, whole nanoseconds and all.</summary>
     public double Floor { get; }
 
     /// <summary>A residency's step.</summary>
