@@ -54,7 +54,7 @@ internal sealed class Validation : IDisposable
     {
         long steps = (data.Tokens.RowCount + workload.Geometry.Rows - 1L) / workload.Geometry.Rows;
         string seconds = prediction is null ? "" : $", {steps * Prediction.SecondsOf(schedule, workload, prediction.Machine):0.0} s by the profile {prediction.Machine.Name}";
-        return $"every {every} steps and after the last, all of {data.Description}: {steps:N0} evaluation steps{seconds}";
+        return $"every {every} steps and after the last, all of {data.Description}: {steps:N0} evaluation {(steps == 1 ? "step" : "steps")}{seconds}";
     }
 
     /// <summary>The loss after a step, if it is time: every so many steps and after the last; none if the run is to stop before all of it is known.</summary>

@@ -36,7 +36,7 @@ public class DataNotesTests
         string run = $"train nano --seqlen 64 {Budgets} --data {text} --global-batch 256 --validation {held}";
         string lines = Programs.Good(Programs.Dataflow(run));
         Assert.Equal(expected, Notes(lines));
-        Assert.Contains($"Validation: every 10 steps and after the last, all of {held}, 2 rows of 64 bytes: 1 evaluation steps", lines, StringComparison.Ordinal);
+        Assert.Contains($"Validation: every 10 steps and after the last, all of {held}, 2 rows of 64 bytes: 1 evaluation step", lines, StringComparison.Ordinal);
         Assert.Matches(@"validation \d\.\d{4} in \d+\.\d s", lines);
         string events = Programs.Good(Programs.Dataflow($"{run} --json"));
         Assert.Equal(expected, JsonDocument.Parse(Assert.Single(Events(events, "step", "notes"))).RootElement.EnumerateArray().Select(n => n.GetString()));

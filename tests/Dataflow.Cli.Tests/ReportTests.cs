@@ -91,13 +91,13 @@ public class ReportTests
     }
 
     [Fact]
-    public void Utilization_has_batches_lengths_and_what_ran_out_of_memory()
+    public void Utilization_has_batches_lengths_and_what_did_not_fit()
     {
         using var scratch = new ScratchFolder();
         var cells = Rows(Report(
             scratch, "", "machine,model,seq_len,seqs_per_step,tok_per_sec,feasible,peak_tflops", "X,8b,1024,1,5000,true,500", "X,8b,1024,2,6000,true,500", "X,8b,2048,2,,false,500", "Y,8b,1024,2,9000,true,1000"), "utilization");
         Assert.Equal(
-            [("X", 1024L, 1L, "ran"), ("X", 1024L, 2L, "ran"), ("X", 2048L, 2L, "out of memory"), ("Y", 1024L, 2L, "ran")],
+            [("X", 1024L, 1L, "ran"), ("X", 1024L, 2L, "ran"), ("X", 2048L, 2L, "did not fit"), ("Y", 1024L, 2L, "ran")],
             cells.Select(c => (c.GetProperty("machine").GetString()!, c.GetProperty("seq_len").GetInt64(), c.GetProperty("seqs_per_step").GetInt64(), c.GetProperty("state").GetString()!)));
         Assert.Equal(2 * 1024 / 6000.0, Number(cells[1], "latency_s"), 1e-12);
         Assert.Equal(JsonValueKind.Null, cells[2].GetProperty("latency_s").ValueKind);
@@ -138,7 +138,7 @@ public class ReportTests
             Assert.Equal((byte)'P', File.ReadAllBytes(scratch.File($"out/{figure}.pdf"))[1]);
         }
 
-        Assert.Contains(">OOM</text>", File.ReadAllText(scratch.File("out/utilization-X-m-7.svg")), StringComparison.Ordinal);
+        Assert.Contains(">no fit</text>", File.ReadAllText(scratch.File("out/utilization-X-m-7.svg")), StringComparison.Ordinal);
         Assert.Contains("projection at 85%", File.ReadAllText(scratch.File("out/scaling-X-m-7.svg")), StringComparison.Ordinal);
     }
 

@@ -61,6 +61,11 @@ internal sealed partial class KernelStage : Stage
         _ = settings.OpenGpu();
         var environment = new Dictionary<string, string> { ["DATAFLOW_TEST_DRIVER"] = CudaLibraries.Locate(CudaLibrary.Driver)! };
         var outcome = ChildProcess.Run(Tests, [file + "_tests.cpp"], settings.Limit, say, environment);
+        if (outcome.Status is null)
+        {
+            return new CaseResult(Verdict.OutOfTime, $"ended after {settings.Limit.TotalSeconds:0} s; it last said: {outcome.LastLine}");
+        }
+
         var summary = Summary().Match(outcome.Output);
         int total = summary.Success ? int.Parse(summary.Groups[1].Value) : 0;
         return CaseResult.Of(outcome.Status == 0 && total > 0,

@@ -22,7 +22,7 @@ internal static class ExportFolder
         string? named = ModelSource.Locate(settings.Plan.ModelPath);
         if (new[] { source.Folder, Directory.Exists(named) ? named : null }.FirstOrDefault(s => s is not null && RealPath.Of(s) == export) is { } read)
         {
-            throw new UserErrorException($"--export {folder} is the folder {read} that this run has its weights from, which it would destroy; give another one");
+            throw new UserErrorException($"--export {folder} is the folder {read} that this run reads its weights from, and would destroy it; give another one");
         }
 
         if (new[] { settings.Checkpoint?.Folder, settings.Resumed?.Folder }.FirstOrDefault(s => s is not null && IsIn(export, RealPath.Of(s))) is { } checkpoints)

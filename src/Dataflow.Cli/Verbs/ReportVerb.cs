@@ -60,8 +60,9 @@ internal static class ReportVerb
                 t is { } wanted ? new RunLength.Tokens(wanted) : n is { } sequences ? new RunLength.Samples(sequences) : s is { } count ? new RunLength.Steps(count) : ReportSettings.Default.Length,
                 parsed.GetValue(batch), parsed.GetValue(price));
             string folder = parsed.GetValue(output) ?? throw new UserErrorException("--out is missing; name the folder to write, for example --out report");
+            var read = ResultFile.ReadAll(parsed.GetRequiredValue(files), parsed.GetValue(columns));
             MapFolder.Make(folder, "report.md");
-            var report = Report.Of(ResultFile.ReadAll(parsed.GetRequiredValue(files), parsed.GetValue(columns)), Facts(parsed.GetValue(peaks) ?? []), settings);
+            var report = Report.Of(read, Facts(parsed.GetValue(peaks) ?? []), settings);
             Write(report, folder, () => figures.Write(parsed, folder, () => StillFigure.Svgs(report)), parsed.GetValue(json));
             return (int)ExitCode.Ok;
         });
