@@ -72,7 +72,7 @@ public class HardwareProfileReaderTests
 
     [Theory]
     [InlineData("-1", "found -1")]
-    [InlineData("0", "a number above 0, found 0")]
+    [InlineData("0", "a number above 0 and at most 1e18, found 0")]
     [InlineData("1e999", "found 1e999")]
     [InlineData("\"fast\"", "found \"fast\"")]
     [InlineData("[1]", "found [1]")]
