@@ -17,18 +17,19 @@ internal sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
 
     /// <summary>
     /// For the machine that a run takes place on; null where it has no profile, or where ops run in an order of the device's own. A CPU that nobody
-    /// calibrated is measured for a few seconds.
+    /// calibrated is measured for a few seconds, if there is memory for that.
     /// </summary>
+    /// <param name="free">Memory that the run leaves free.</param>
     /// <param name="remember">Whether such a measurement may be kept, and one that was kept be used.</param>
-    public static Prediction? For(TrainingPlan plan, DeviceSettings device, HardwareProfile? named, bool remember)
+    public static Prediction? For(TrainingPlan plan, DeviceSettings device, HardwareProfile? named, Bytes free, bool remember)
     {
         if (device.Interleaving is not null || HardwareFiles.ThisMachine(device.Kind, named) is not { } machine)
         {
             return null;
         }
 
-        bool quick = device.Kind == DeviceKind.Cpu && machine != named && machine.Kernels is null;
-        return For(plan, quick ? QuickMeasurement.Of(device, plan.Workload.Recipe, remember) : machine) with { IsQuick = quick };
+        var quick = device.Kind == DeviceKind.Cpu && machine != named && machine.Kernels is null ? QuickMeasurement.Of(device, plan.Workload.Recipe, free, remember) : null;
+        return For(plan, quick ?? machine) with { IsQuick = quick is not null };
     }
 
     /// <summary>Seconds of a step by itself on a machine.</summary>

@@ -38,11 +38,11 @@ public class FrontierVerbTests
     public void A_model_can_bring_its_own_length_and_a_file_gets_markdown()
     {
         using var scratch = new ScratchFolder();
-        var outcome = Dataflow("frontier", "nano", "micro@256", "--seqlen", "128", "--note", "a remark", "--out", scratch.File("frontier.md"));
+        var outcome = Dataflow("frontier", "nano", "micro@256", "--seqlen", "128", "--note", "a <img src=x> remark", "--out", scratch.File("frontier.md"));
         Assert.Equal((0, "", ""), (outcome.Status, outcome.Output, outcome.Errors));
         var lines = File.ReadAllLines(scratch.File("frontier.md"));
         Assert.Equal("# Memory frontier, fp32", lines[0]);
-        Assert.Contains("a remark", lines);
+        Assert.Contains("a &lt;img src=x&gt; remark", lines);
         Assert.Equal(3, lines.Count(l => l.StartsWith("| nano | 128 | ", StringComparison.Ordinal)));
         Assert.Equal(3, lines.Count(l => l.StartsWith("| micro | 256 | ", StringComparison.Ordinal)));
     }

@@ -23,10 +23,10 @@ internal sealed partial class LiveRun : IDisposable
     public IReadOnlyList<JsonElement> Events => events;
 
     /// <summary>bin/dataflow with arguments that hold no spaces.</summary>
-    /// <remarks>A shell that starts its jobs in the background has them ignore interrupts: the run is to heed them all the same.</remarks>
+    /// <remarks>A shell has its background jobs ignore interrupts, and nohup hang-ups: the run is to heed them all the same.</remarks>
     public static LiveRun Dataflow(string arguments, string? by = null)
     {
-        string[] command = ["env", "--default-signal=INT", .. by is null ? [] : new[] { by }, Path.Combine(Programs.Root, "bin", "dataflow"), .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)];
+        string[] command = ["env", "--default-signal=INT,HUP,TERM,USR1", .. by is null ? [] : new[] { by }, Path.Combine(Programs.Root, "bin", "dataflow"), .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)];
         return new LiveRun(new ProcessStartInfo(command[0], command[1..])
         {
             WorkingDirectory = Programs.Root, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,

@@ -1,4 +1,5 @@
 using Dataflow.Model;
+using Dataflow.Planning;
 using Dataflow.Runtime;
 
 namespace Dataflow.Cli.Tests;
@@ -183,7 +184,7 @@ public sealed class MachineMemoryTests : IDisposable
     [Fact]
     public void A_budget_beyond_what_a_machine_has_is_refused_unless_it_may_grow_so_far()
     {
-        var budgets = new Budgets(new Planning.MemoryBudget(new Bytes(110 * GiB), new Bytes(78 * GiB)), null);
+        var budgets = new Budgets(new MemoryBudget(new Bytes(110 * GiB), new Bytes(78 * GiB)), null);
         MachineMemory With(MemoryGrowth? growth) => MachineMemory.Of(new Bytes(16 * GiB), new Bytes(15 * GiB), [], growth);
         var refused = Assert.Throws<UserErrorException>(() => budgets.CheckAgainst(With(null), new Bytes(141 * GiB)));
         Assert.Contains("the host memory budget is 110.000 GiB, and this machine has 16.000 GiB", refused.Message, StringComparison.Ordinal);
@@ -191,5 +192,35 @@ public sealed class MachineMemoryTests : IDisposable
         budgets.CheckAgainst(With(new MemoryGrowth("a sign", null)), new Bytes(141 * GiB));
         budgets.CheckAgainst(With(new MemoryGrowth("a sign", new Bytes(128 * GiB))), new Bytes(141 * GiB));
         Assert.Throws<UserErrorException>(() => budgets.CheckAgainst(With(new MemoryGrowth("a sign", null)), new Bytes(40 * GiB)));
+    }
+
+    [Fact]
+    public void What_the_program_takes_beside_its_arenas_counts_against_a_limit()
+    {
+        using var source = ModelSource.Open("nano");
+        var request = new PlanRequest(source.Model, Recipe.Fp32, WorkloadKind.Training, 64, 4, new GeometryPins(), new MemoryBudget(new Bytes(GiB), new Bytes(GiB)));
+        var plan = Assert.IsType<PlanResult.Feasible>(Planner.Plan(request)).Plan;
+        var arenas = plan.DevicePeak + plan.HostPeak;
+        var needed = arenas + ProcessMemory.BesideArenas(plan.Schedule.Ops.Length);
+        Assert.InRange(needed.Value - arenas.Value, 128 << 20, 140 << 20);
+        static MachineMemory Limited(Bytes limit) => MachineMemory.Of(new Bytes(32 * GiB), new Bytes(16 * GiB), [new GroupLimit("/box", limit, Bytes.Zero)], null);
+        Budgets.CheckArenas(plan, Limited(needed), null);
+        var refused = Assert.Throws<UserErrorException>(() => Budgets.CheckArenas(plan, Limited(needed - new Bytes(1)), null));
+        Assert.Contains($"{needed} together, and control group /box has {needed}; give smaller budgets", refused.Message, StringComparison.Ordinal);
+
+        // On a GPU its arena is elsewhere.
+        Budgets.CheckArenas(plan, Limited(needed - plan.DevicePeak), new Bytes(8 * GiB));
+        Assert.Throws<UserErrorException>(() => Budgets.CheckArenas(plan, Limited(needed - plan.DevicePeak - new Bytes(1)), new Bytes(8 * GiB)));
+    }
+
+    [Fact]
+    public void A_run_says_what_the_process_took_and_stays_within_what_was_counted()
+    {
+        // The first run on a CPU may measure it, which takes more for a while.
+        Programs.Good(Programs.Dataflow("train nano --seqlen 64 --device-memory 8MiB --host-memory 64MiB --global-batch 512 --data README.md --steps 1"));
+        string said = Programs.Good(Programs.Dataflow("train nano --seqlen 64 --device-memory 8MiB --host-memory 64MiB --global-batch 512 --data README.md --steps 1 --json"));
+        using var summary = System.Text.Json.JsonDocument.Parse(said.TrimEnd('\n').Split('\n')[^1]);
+        long Of(string name) => summary.RootElement.GetProperty(name).GetInt64();
+        Assert.InRange(Of("process_peak_bytes"), 1, Of("device_peak_bytes") + Of("host_peak_bytes") + ProcessMemory.BesideArenas(0).Value);
     }
 }

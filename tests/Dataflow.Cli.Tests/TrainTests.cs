@@ -80,7 +80,7 @@ public class TrainTests
     public async Task Ctrl_C_ends_it_after_the_step()
     {
         // A shell that starts its jobs in the background has them ignore interrupts.
-        string[] arguments = ["--default-signal=INT", Path.Combine(Programs.Root, "bin", "dataflow"), "train", "nano", "--seqlen", "64", "--device-memory", "8MiB", "--host-memory", "64MiB", "--data", "README.md", "--global-batch", "128", "--steps", "1000000"];
+        string[] arguments = ["--default-signal=INT,HUP,TERM,USR1", Path.Combine(Programs.Root, "bin", "dataflow"), "train", "nano", "--seqlen", "64", "--device-memory", "8MiB", "--host-memory", "64MiB", "--data", "README.md", "--global-batch", "128", "--steps", "1000000"];
         using var training = Process.Start(new ProcessStartInfo("env", arguments)
         {
             WorkingDirectory = Programs.Root, RedirectStandardOutput = true, RedirectStandardError = true,

@@ -18,6 +18,18 @@ public class HeatmapPageTests
     }
 
     [Fact]
+    public void Thousands_of_machines_share_what_draws_them()
+    {
+        const int Machines = 2000;
+        var map = SampleMap.Make();
+        var files = HeatmapSite.Of("Many", [], [.. Enumerable.Range(0, Machines).Select(i => map with { Machine = $"m{i}" })]).ToList();
+        Assert.Equal(["heatmap.css", "heatmap.js", "m0-8b.html"], files.Take(3).Select(f => f.File));
+        Assert.Equal((Machines + 3, "index.html"), (files.Count, files[^1].File));
+        Assert.All(files.Skip(2).SkipLast(1), f => Assert.Contains("<script src=\"heatmap.js\"></script>", f.Text, StringComparison.Ordinal));
+        Assert.All(files.Skip(2).SkipLast(1), f => Assert.InRange(f.Text.Length, 1, 16384));
+    }
+
+    [Fact]
     public void What_cannot_be_drawn_is_refused()
     {
         var map = SampleMap.Make();

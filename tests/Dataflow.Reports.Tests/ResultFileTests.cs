@@ -33,6 +33,27 @@ public class ResultFileTests
         Assert.Equal([s_row with { File = file, Line = 2 }, refused with { File = file, Line = 3, Reason = "it \"does not\" fit, at all" }], read.Rows);
     }
 
+    [Theory]
+    [InlineData("=HYPERLINK(A1)", "'=HYPERLINK(A1)")]
+    [InlineData("+1", "'+1")]
+    [InlineData("-rocket", "'-rocket")]
+    [InlineData("@mine", "'@mine")]
+    [InlineData("\t=1", "'\t=1")]
+    [InlineData("'=1", "''=1")]
+    [InlineData("'plain", "'plain")]
+    [InlineData("a=b-c", "a=b-c")]
+    public void A_name_is_no_formula_to_a_spreadsheet_and_is_read_as_it_was(string name, string cell)
+    {
+        using var folder = new TemporaryFolder();
+        var row = s_row with { Machine = name, Reason = name };
+        string line = ResultWriter.Line(row), file = folder.File("own.csv", ResultWriter.Head + line);
+        Assert.StartsWith(cell + ",", line, StringComparison.Ordinal);
+        Assert.Contains($",{cell},", line[1..], StringComparison.Ordinal);
+        Assert.Equal([row with { File = file, Line = 2 }], ResultFile.Read(file).Rows);
+        var table = new ReportTable("t", "T", "", "", [new("name", "name")], [[name]]);
+        Assert.Equal($"name\n{cell}\n", table.Csv());
+    }
+
     [Fact]
     public void Columns_are_the_published_ones_under_their_names_and_then_ours()
     {

@@ -14,13 +14,17 @@ internal static class QuickMeasurement
     private const double Seconds = 3;
     private const string Name = "this-cpu-quick";
 
-    /// <summary>The profile.</summary>
+    /// <summary>More memory than it takes while it lasts (bench/results/process-memory.md).</summary>
+    private static readonly Bytes s_takes = new(384L << 20);
+
+    /// <summary>The profile; null where none was kept and there is too little memory to measure one.</summary>
+    /// <param name="free">Memory that the run leaves free.</param>
     /// <param name="remember">Whether to use one that was kept, and to keep this one.</param>
-    public static HardwareProfile Of(DeviceSettings device, Recipe recipe, bool remember)
+    public static HardwareProfile? Of(DeviceSettings device, Recipe recipe, Bytes free, bool remember)
     {
         var formats = recipe.Activations == DType.BFloat16 ? Recipe.Bf16 : Recipe.Fp32;
         string path = HardwareFiles.Calibrated($"{Name}-{KeyOf(device, formats)}");
-        return remember && Kept(path) is { } known ? known : Measured(device, formats, remember ? path : null);
+        return remember && Kept(path) is { } known ? known : free >= s_takes ? Measured(device, formats, remember ? path : null) : null;
     }
 
     private static HardwareProfile Measured(DeviceSettings device, Recipe recipe, string? path)

@@ -59,20 +59,30 @@ internal sealed record Budgets(MemoryBudget Memory, string? Note)
         Check("host", Memory.Host, machine.Total, "this machine", machine.Growth);
     }
 
-    /// <summary>Refuses a plan whose arenas together are larger than the machine's memory.</summary>
+    /// <summary>
+    /// Refuses a plan whose arenas, with what the process takes beside them, are larger than the machine's memory or its control group's limit; warns where they
+    /// are larger than what is free.
+    /// </summary>
+    /// <param name="gpu">All memory of the GPU that runs the plan; null for the CPU, whose memory both arenas share.</param>
+    /// <returns>Host memory that is left free.</returns>
     /// <exception cref="UserErrorException">They are.</exception>
-    public static void CheckArenas(TrainingPlan plan, MachineMemory machine, Bytes? gpu)
+    public static Bytes CheckArenas(TrainingPlan plan, MachineMemory machine, Bytes? gpu)
     {
-        if (gpu is not null)
-        {
-            return; // each memory is one arena's own, and its budget was held against it
-        }
-
-        var sum = plan.DevicePeak + plan.HostPeak;
+        var beside = ProcessMemory.BesideArenas(plan.Schedule.Ops.Length);
+        var sum = plan.HostPeak + beside + (gpu is null ? plan.DevicePeak : Bytes.Zero);
+        string takes = $"the plan takes {(gpu is null ? $"{plan.DevicePeak} of device and " : "")}{plan.HostPeak} of host memory, and the program up to {beside} for itself: {sum} together";
+        string limit = machine.Limit is { } group ? $"control group {group.Group}" : "this machine";
         if (sum > machine.Total && !MayHold(sum, machine.Growth))
         {
-            throw new UserErrorException($"the plan takes {plan.DevicePeak} of device and {plan.HostPeak} of host memory, {sum} together, and this machine has {machine.Total}; give smaller budgets");
+            throw new UserErrorException($"{takes}, and {limit} has {machine.Total}; give smaller budgets");
         }
+
+        if (sum > machine.Available && machine.Growth is null)
+        {
+            Messages.Tell($"warning: {takes}, and of the {machine.Total} that {limit} has {machine.Available} are free: the run may be killed; end other programs or give smaller budgets");
+        }
+
+        return Bytes.Max(machine.Available - sum, Bytes.Zero);
     }
 
     private static void Check(string which, Bytes budget, Bytes total, string what, MemoryGrowth? growth)
@@ -87,7 +97,7 @@ internal sealed record Budgets(MemoryBudget Memory, string? Note)
             throw new UserErrorException($"the {which} memory budget is {budget}, and {what} has {total}; give a budget that it can hold");
         }
 
-        Console.Error.WriteLine($"warning: the {which} memory budget is {budget}, and {what} has {total} now ({growth!.Sign}): the run fails where it does not grow that far");
+        Messages.Tell($"warning: the {which} memory budget is {budget}, and {what} has {total} now ({growth!.Sign}): the run fails where it does not grow that far");
     }
 
     private static bool MayHold(Bytes budget, MemoryGrowth? growth) => growth is not null && !(growth.UpTo < budget);

@@ -1,5 +1,6 @@
 using Dataflow.Model;
 using Dataflow.Planning;
+using Dataflow.Reports;
 
 namespace Dataflow.Cli;
 
@@ -17,7 +18,7 @@ internal static class FrontierReport
         output.WriteLine($"{(markdown ? "# " : "")}Memory frontier, {recipes}");
         if (note is not null)
         {
-            output.WriteLine($"{(markdown ? "\n" : "")}{note}");
+            output.WriteLine(markdown ? "\n" + MarkdownText.Escape(note) : note);
         }
 
         Section(output, rows, 0, r => r.Frontier.LeastDevice, markdown,

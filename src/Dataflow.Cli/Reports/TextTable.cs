@@ -1,3 +1,5 @@
+using Dataflow.Reports;
+
 namespace Dataflow.Cli;
 
 /// <summary>Rows of cells in columns as wide as needed: the first to the left, the others to the right.</summary>
@@ -12,7 +14,7 @@ internal sealed class TextTable(params string[] head)
     public void WriteMarkdownTo(TextWriter output)
     {
         string rule = string.Concat(head.Select((_, c) => c == 0 ? "|---|" : "---:|"));
-        foreach (string line in (string[])[MarkdownRow(head), rule, .. rows.Select(MarkdownRow)])
+        foreach (string line in (string[])[MarkdownText.Row(head), rule, .. rows.Select(MarkdownText.Row)])
         {
             output.WriteLine(line);
         }
@@ -29,6 +31,4 @@ internal sealed class TextTable(params string[] head)
             output.WriteLine(("  " + line).TrimEnd());
         }
     }
-
-    private static string MarkdownRow(string[] cells) => $"| {string.Join(" | ", cells.Select(c => c.Replace("|", "\\|", StringComparison.Ordinal)))} |";
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Dataflow.Model;
 using Dataflow.Planning;
+using Dataflow.Runtime;
 using Dataflow.Simulation;
 using Dataflow.Training;
 
@@ -187,6 +188,12 @@ internal abstract partial class TrainingReport(TextWriter output)
             }
 
             Output.WriteLine($"Peak memory: device {PlanReport.Against(plan.DevicePeak, plan.Budget.Device)}, host {PlanReport.Against(plan.HostPeak, plan.Budget.Host)}");
+            if (ProcessMemory.Peak() is { } most)
+            {
+                var arenas = plan.HostPeak + (summary.DeviceTaken is null ? plan.DevicePeak : Bytes.Zero);
+                Output.WriteLine($"Process memory: {most} at most, {Bytes.Max(most - arenas, Bytes.Zero)} more than its arenas");
+            }
+
             if (summary.DeviceTaken is { } taken)
             {
                 Output.WriteLine($"GPU memory: {PlanReport.Against(taken, plan.Budget.Device)}, by the driver's count: the arena of {plan.DevicePeak - plan.Reserved}, and {taken - plan.DevicePeak + plan.Reserved} for context, kernels and libraries ({plan.Reserved} were reserved)");
@@ -294,6 +301,7 @@ internal abstract partial class TrainingReport(TextWriter output)
             ["device_budget_bytes"] = summary.Plan.Budget.Device.Value,
             ["host_peak_bytes"] = summary.Plan.HostPeak.Value,
             ["host_budget_bytes"] = summary.Plan.Budget.Host.Value,
+            ["process_peak_bytes"] = ProcessMemory.Peak()?.Value,
             ["model_state_bytes"] = PlanReport.ModelState(summary.Plan).Value,
             ["copies_per_step"] = PlanJson.Copies(summary.Plan.Traffic),
             ["recomputed_per_step"] = PlanJson.Recomputed(summary.Plan.Traffic),

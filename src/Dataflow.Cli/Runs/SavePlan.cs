@@ -18,17 +18,15 @@ internal sealed record SavePlan(CheckpointSettings Settings, Bytes Each, double 
     /// <param name="settings">Where and when.</param>
     /// <param name="plan">Of the run.</param>
     /// <param name="progress">As it will be stored, but for the numbers.</param>
-    /// <param name="available">Host memory that is free before the run takes its arenas.</param>
-    /// <param name="onGpu">Whether the device's arena is elsewhere.</param>
+    /// <param name="free">Host memory that the run leaves free.</param>
     /// <exception cref="UserErrorException">The folder cannot be written to.</exception>
-    public static SavePlan For(CheckpointSettings settings, TrainingPlan plan, TrainingProgress progress, Bytes available, bool onGpu)
+    public static SavePlan For(CheckpointSettings settings, TrainingPlan plan, TrainingProgress progress, Bytes free)
     {
         var (model, recipe) = (plan.Workload.Model, plan.Workload.Recipe);
         var each = CheckpointStore.BytesOf(model, recipe, progress);
         double rate = DiskRate.Measure(settings.Folder, each);
         var copy = StateSnapshot.LengthOf(model, recipe);
-        long left = available.Value - plan.HostPeak.Value - (onGpu ? 0 : plan.DevicePeak.Value);
-        return new SavePlan(settings, each, each.Value / rate, rate, copy.Value <= left / ShareOfFree ? copy : null);
+        return new SavePlan(settings, each, each.Value / rate, rate, copy.Value <= free.Value / ShareOfFree ? copy : null);
     }
 
     /// <summary>The most that checkpoints will take of the disk beside those that are there: the kept ones, and the one that is being written.</summary>

@@ -15,36 +15,44 @@ public static class HeatmapPage
     /// <summary>The page.</summary>
     /// <param name="maps">Of one model. The first of a length is what is shown, and the others of that length what it can be compared with: cells are matched by their budgets.</param>
     /// <exception cref="ArgumentException">There is no map, one cannot be drawn, or they are not about the same.</exception>
-    public static string Of(params ImmutableArray<Heatmap> maps) => Of(null, maps);
+    public static string Of(params ImmutableArray<Heatmap> maps) => WebText.Page("heatmap", TitleOf(maps), Style(), Data(null, maps), Script());
 
-    /// <summary>The page, with a way back.</summary>
-    /// <param name="index">The page that leads to this one, as a link relative to it; null: none.</param>
+    /// <summary>The page as one of a folder, with a way back.</summary>
+    /// <param name="index">The page that leads to this one, as a link relative to it.</param>
+    /// <param name="shared">Where the folder has <see cref="Style"/> and <see cref="Script"/>: the name of both files without its end.</param>
     /// <param name="maps">As above.</param>
     /// <exception cref="ArgumentException">As above.</exception>
-    public static string Of(string? index, ImmutableArray<Heatmap> maps)
+    internal static string Of(string index, string shared, ImmutableArray<Heatmap> maps) => WebText.PageBeside(shared, "heatmap", TitleOf(maps), Data(index, maps));
+
+    /// <summary>What all pages look like.</summary>
+    internal static string Style() => WebText.Load("page.css", "heatmap.css");
+
+    /// <summary>What draws the data of a page; the charts' library is nearly all of it.</summary>
+    internal static string Script() => WebText.Load([.. s_drawing, "heatmap.js"]);
+
+    private static string TitleOf(ImmutableArray<Heatmap> maps)
     {
         if (maps.IsDefaultOrEmpty || maps.FirstOrDefault(m => m.Model != maps[0].Model) is not null)
         {
             throw new ArgumentException("a page has maps of one model, and at least one");
         }
 
-        return WebText.Page(
-            "heatmap", $"{maps[0].Model} on {maps[0].Machine}", WebText.Load("page.css", "heatmap.css"),
-            WebText.Json(json =>
-            {
-                Words(json, "index", index);
-                json.WriteStartArray("lengths");
-                foreach (var length in maps.GroupBy(m => m.Seqlen))
-                {
-                    json.WriteStartObject();
-                    Sets(json, [.. length]);
-                    json.WriteEndObject();
-                }
-
-                json.WriteEndArray();
-            }),
-            WebText.Load([.. s_drawing, "heatmap.js"]));
+        return $"{maps[0].Model} on {maps[0].Machine}";
     }
+
+    private static string Data(string? index, ImmutableArray<Heatmap> maps) => WebText.Json(json =>
+    {
+        Words(json, "index", index);
+        json.WriteStartArray("lengths");
+        foreach (var length in maps.GroupBy(m => m.Seqlen))
+        {
+            json.WriteStartObject();
+            Sets(json, [.. length]);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    });
 
     /// <summary>
     /// A program for node that prints figures: an array of objects with a name for a file and SVG. Of a machine, model and length there is one figure for each
@@ -77,7 +85,7 @@ public static class HeatmapPage
         json.WriteEndObject();
     }
 
-    private static string TitleOf(Heatmap map) => $"{map.Model} on {map.Machine}, sequences of {map.Seqlen:N0} tokens";
+    private static string WorkOf(Heatmap map) => $"{map.Model} on {map.Machine}, sequences of {map.Seqlen:N0} tokens";
 
     /// <summary>What may be compared: of one model and length, each under a name of its own.</summary>
     private static void Sets(Utf8JsonWriter json, ImmutableArray<Heatmap> sets)
@@ -89,12 +97,12 @@ public static class HeatmapPage
             set.Check();
             if ((set.Model, set.Seqlen) != (sets[0].Model, sets[0].Seqlen))
             {
-                throw new ArgumentException($"{set.Name} is about {TitleOf(set)}, and {sets[0].Name} about {TitleOf(sets[0])}: compare results of one model and sequence length");
+                throw new ArgumentException($"{set.Name} is about {WorkOf(set)}, and {sets[0].Name} about {WorkOf(sets[0])}: compare results of one model and sequence length");
             }
 
             if (!names.Add(set.Name))
             {
-                throw new ArgumentException($"there are two maps '{set.Name}' of {TitleOf(set)}; give them names of their own");
+                throw new ArgumentException($"there are two maps '{set.Name}' of {WorkOf(set)}; give them names of their own");
             }
 
             Set(json, set);

@@ -4,12 +4,13 @@ using System.Text.Json;
 namespace Dataflow.Reports.Pages;
 
 /// <summary>
-/// Many heatmaps as a folder of pages: one a machine and model, and an index of what is best at each sequence length. Pages need no network and no server. Their texts are
-/// functions of the arguments alone.
+/// Many heatmaps as a folder of pages: one a machine and model, the style and script that these share, and an index of what is best at each sequence length. Pages need
+/// no network and no server. Their texts are functions of the arguments alone.
 /// </summary>
 public static class HeatmapSite
 {
     private const string Index = "index";
+    private const string Shared = "heatmap";
 
     /// <summary>File names, relative to the folder, and texts; the index comes last, when all that it leads to is there.</summary>
     /// <param name="title">Of the index.</param>
@@ -21,9 +22,11 @@ public static class HeatmapSite
         ArgumentNullException.ThrowIfNull(maps);
         var names = new HashSet<string> { Index };
         var pages = maps.GroupBy(m => (m.Machine, m.Model)).Select(g => (File: NameOf($"{g.Key.Machine} {g.Key.Model}", names) + ".html", Maps: g.OrderBy(m => m.Seqlen).ToImmutableArray())).ToList();
+        yield return ($"{Shared}.css", HeatmapPage.Style());
+        yield return ($"{Shared}.js", HeatmapPage.Script());
         foreach (var (file, own) in pages)
         {
-            yield return (file, HeatmapPage.Of($"{Index}.html", own));
+            yield return (file, HeatmapPage.Of($"{Index}.html", Shared, own));
         }
 
         yield return ($"{Index}.html", WebText.Page(

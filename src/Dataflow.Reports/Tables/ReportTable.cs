@@ -31,11 +31,11 @@ public sealed record ReportTable(string Name, string Title, string Note, string 
             return text.ToString();
         }
 
-        text.WriteLine($"| {string.Join(" | ", Columns.Select(c => c.Title))} |");
+        text.WriteLine(MarkdownText.Row(Columns.Select(c => c.Title)));
         text.WriteLine($"|{string.Concat(Columns.Select((_, c) => IsText(c) ? "---|" : "---:|"))}");
         foreach (var row in Rows)
         {
-            text.WriteLine($"| {string.Join(" | ", Shown(row).Select(InMarkdown))} |");
+            text.WriteLine(MarkdownText.Row(Shown(row)));
         }
 
         return text.ToString();
@@ -57,10 +57,6 @@ public sealed record ReportTable(string Name, string Title, string Note, string 
         ["note"] = Note,
         ["rows"] = new JsonArray([.. Rows.Select(r => new JsonObject(Columns.Select((c, i) => KeyValuePair.Create(c.Name, (JsonNode?)Node(r[i])))))]),
     };
-
-    /// <summary>A cell that Markdown shows as it is: no table's border, and no HTML, which renderers would run.</summary>
-    private static string InMarkdown(string text) => text.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal)
-        .Replace(">", "&gt;", StringComparison.Ordinal).Replace("\\", "\\\\", StringComparison.Ordinal).Replace("|", "\\|", StringComparison.Ordinal);
 
     private static string Shown(object? value, string format) => value switch
     {

@@ -57,6 +57,27 @@ public sealed class KernelBuildTests : IDisposable
     }
 
     [Fact]
+    public void A_flipped_bit_anywhere_in_an_image_makes_it_anew()
+    {
+        Build("sm_80");
+        string path = Store.ImagePath("set", KernelTarget.Parse("sm_80"));
+        byte[] whole = File.ReadAllBytes(path);
+        foreach (int at in (int[])[0, whole.Length / 2, whole.Length - 1])
+        {
+            byte[] damaged = [.. whole];
+            damaged[at] ^= 4;
+            File.WriteAllBytes(path, damaged);
+            Assert.Equal(whole, Images(8, 0).Image("set"));
+            File.WriteAllBytes(path, damaged);
+            Assert.Equal(["set"], Build("sm_80").Where(r => !r.WasKept).Select(r => r.Kernel));
+            Assert.Equal(whole, File.ReadAllBytes(path));
+        }
+
+        File.WriteAllBytes(path, whole[..^1]);
+        Assert.Contains("there are no kernels of set for sm_80", Assert.Throws<MachineException>(() => new CompiledKernelImages(new ComputeCapability(8, 0), Store, null).Image("set")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Faults_are_results_and_the_others_are_compiled_all_the_same()
     {
         folder.Put("kernels/faulty.cu", "this is no kernel");

@@ -55,6 +55,7 @@ await inBrowser(async (page, opened) => {
 
   for (const name of await page.evaluate(() => Object.keys(tables).filter(t => tables[t].rows.length > 0))) {
     if (!await page.locator(`#${name}-table`).getAttribute('open').then(open => open !== null)) await page.click(`#${name}-table summary`);
+    await page.locator(`#${name}-table tr`).first().waitFor(); // rows come with the event that opening raises
     expect(`rows of ${name}`, await page.locator(`#${name}-table tr`).count(), 1 + await page.evaluate(n => tables[n].rows.length, name));
   }
   expect('what no file has', await page.textContent('#systems'), /No two systems of these files have a cell in common/);
