@@ -86,8 +86,9 @@ template <bool Writes> void touch_shared(SharedRange& range, uintptr_t address, 
             std::to_string(range.bytes) + " bytes.");
     }
 
+    const size_t stride = range.stride(address - range.begin, bytes);
     SharedCell* cell = range.cells.data() + (address - range.begin) / 2;
-    for (size_t i = 0; i < bytes; i += 2, cell++)
+    for (size_t i = 0; i < bytes; i += 2 * stride, cell += stride)
     {
         const Epoch written = cell->written;
         const SharedFound found = Writes ? write_shared(*cell, kind) : read_shared(*cell);
@@ -228,8 +229,9 @@ void check_read(uintptr_t address, size_t bytes) { touch<false>(address, bytes, 
 
 void check_atomic(uintptr_t address, size_t bytes)
 {
-    if (const SharedRange* shared = shared_shadow.range_of(address))
+    if (SharedRange* shared = shared_shadow.range_of(address))
     {
+        shared->stride(address - shared->begin, bytes);
         if (shared->cells[(address - shared->begin) / 2].written < access_state.block_first)
         {
             fail_shared(address, bytes, AccessMode::Read, SharedFound::Unwritten, 0);

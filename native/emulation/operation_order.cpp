@@ -26,7 +26,7 @@ void OperationOrder::begin(uint32_t stream, uint64_t clock, std::shared_ptr<cons
     const Epoch first = new_interval();
     _operations.push_back({first, clock, label, stream});
     _running = {first, stream, clock, std::move(before), label};
-    _ordered_begin = _ordered_end = 0;
+    _ordered = {};
     _memo_reader = 0;
     if (_streams.size() <= stream)
     {
@@ -63,9 +63,17 @@ const OperationOrder::Known* OperationOrder::find(Epoch epoch) const
 
 bool OperationOrder::ordered_slowly(Epoch epoch)
 {
-    if (epoch < _watermark || (epoch >= _ordered_begin && epoch < _ordered_end))
+    if (epoch < _watermark)
     {
         return true;
+    }
+
+    for (const Span& span : _ordered)
+    {
+        if (epoch - span.begin < span.end - span.begin)
+        {
+            return true;
+        }
     }
 
     auto after = std::upper_bound(_operations.begin(), _operations.end(), epoch, [](Epoch e, const Known& known) { return e < known.first; });
@@ -75,8 +83,8 @@ bool OperationOrder::ordered_slowly(Epoch epoch)
         return false;
     }
 
-    _ordered_begin = known.first;
-    _ordered_end = after == _operations.end() ? ~0ull : after->first;
+    _ordered[_oldest] = {known.first, after == _operations.end() ? ~0ull : after->first};
+    _oldest = (_oldest + 1) % _ordered.size();
     return true;
 }
 

@@ -2,6 +2,7 @@
 // in which the emulation happened to run them: vector clocks, one component a stream, say it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -79,9 +80,14 @@ private:
     OperationInfo _running{};
     // All epochs below come before the running operation; some above may.
     Epoch _ordered_below = 0;
-    // Epochs from `_ordered_begin` to below `_ordered_end` were last found to be ordered.
-    Epoch _ordered_begin = 0;
-    Epoch _ordered_end = 0;
+    // Epochs from `begin` to below `end` were found to be ordered: a kernel reads what several operations wrote, in turns.
+    struct Span
+    {
+        Epoch begin = 0;
+        Epoch end = 0;
+    };
+    std::array<Span, 8> _ordered{};
+    size_t _oldest = 0;
     // The operations of each stream, in its order: clock and first epoch.
     std::vector<std::deque<std::pair<uint64_t, Epoch>>> _streams;
     std::vector<std::vector<Known>> _sets{{}};

@@ -10,9 +10,19 @@ void SharedRange::set(uintptr_t to, size_t length)
     // Cells need no clearing: what they hold is older than any block to come.
     begin = to;
     bytes = length;
+    whole_words = true;
     if (cells.size() < (length + 1) / 2)
     {
         cells.resize((length + 1) / 2);
+    }
+}
+
+void SharedRange::split_words()
+{
+    whole_words = false;
+    for (size_t second = 1; second < cells.size(); second += 2)
+    {
+        cells[second] = cells[second - 1];
     }
 }
 

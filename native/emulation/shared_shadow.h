@@ -24,7 +24,21 @@ struct SharedRange
     uintptr_t begin = 0;
     size_t bytes = 0;
     std::vector<SharedCell> cells;
+    // No access of this launch was of a part of a word of four bytes: of its two cells the first stands for both, which is half the work.
+    bool whole_words = true;
 
+    // Cells from one that is looked at to the next, for an access at that offset.
+    size_t stride(size_t offset, size_t length)
+    {
+        if (whole_words && __builtin_expect(((offset | length) & 3) != 0, 0))
+        {
+            split_words();
+        }
+
+        return whole_words ? 2 : 1;
+    }
+
+    void split_words();
     bool holds(uintptr_t address, size_t length) const { return address - begin < bytes && length <= bytes - (address - begin); }
     void set(uintptr_t to, size_t length);
 };

@@ -36,7 +36,7 @@ public class RefusalTests
         int seed = soak ? Environment.TickCount : 20261128, refusals = 0, changes = 0;
         var random = new Random(seed);
         TestContext.Current.TestOutputHelper?.WriteLine($"seed {seed}");
-        for (int i = 0; i < (soak ? 1000 : 16); i++)
+        for (int i = 0; i < (soak ? 300 : 6); i++)
         {
             string[] models = soak ? ["nano", "micro", "1b", "8b"] : ["nano", "micro", "1b"];
             int seqlen = 1 << random.Next(6, 14);
@@ -71,7 +71,7 @@ public class RefusalTests
             }
         }
 
-        Assert.True(refusals >= 5 && changes >= 5, $"{refusals} refusals with {changes} changes");
+        Assert.True(refusals >= 2 && changes >= 4, $"{refusals} refusals with {changes} changes");
     }
 
     [Theory]

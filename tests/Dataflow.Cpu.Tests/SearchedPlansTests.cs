@@ -8,17 +8,19 @@ using Dataflow.Training;
 namespace Dataflow.Cpu.Tests;
 
 /// <summary>
-/// Policy auto on the CPU device: whatever the search keeps, moves or interleaves, the step computes the same bits for the same geometry.
+/// Policy auto on the CPU device: whatever the search keeps, moves or interleaves, the step computes the same bits for the same geometry. DATAFLOW_SOAK=1 takes 200 plans,
+/// the suite the first of them.
 /// </summary>
 public class SearchedPlansTests
 {
-    private const int Plans = 200;
+    private static readonly int Plans = Environment.GetEnvironmentVariable("DATAFLOW_SOAK") == "1" ? 200 : 60;
     private const int Rows = 8;
     private const int Seqlen = 16;
     private static readonly string[] Machines = ["h100-sxm", "rtx5090", "cpu"];
 
+    [Trait("Soak", "true")]
     [Fact]
-    public void Two_hundred_plans_over_random_budgets_train_to_the_same_bits_for_each_geometry()
+    public void Plans_over_random_budgets_train_to_the_same_bits_for_each_geometry()
     {
         var known = new Dictionary<(string, WorkloadKind, Geometry), byte[]>();
         var searches = new Dictionary<(string, WorkloadKind, GeometryPins, string), (PlanRequest Request, PlanSearch Search, CostModel Machine)>();
@@ -59,7 +61,7 @@ public class SearchedPlansTests
             }
         }
 
-        Assert.True(compared > Plans / 2 && interleaved > 15 && different.Count > 50, $"{compared} compared, {interleaved} interleaved, {different.Count} different");
+        Assert.True(compared > Plans / 2 && interleaved > Plans / 15 && different.Count > Plans / 4, $"{compared} compared, {interleaved} interleaved, {different.Count} different");
     }
 
     /// <summary>Every bit of the loss and of the gradients, or of the weights and moments after a step.</summary>

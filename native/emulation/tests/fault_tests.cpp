@@ -173,6 +173,19 @@ TEST(Neighbours_of_two_bytes_do_not_conflict)
     check(y.host()[5] == 0x3f80, "1 / 1 is 1");
 }
 
+TEST(Halves_of_words_that_others_wrote_are_told_apart_from_there_on)
+{
+    Array<uint32_t> y(64);
+    Kernel kernel = faulty("words_and_halves");
+    for (kernel.seed = 0; kernel.seed < 20; kernel.seed++)
+    {
+        kernel.run({1}, {64}, 0, y.device(), 1, 1);
+        check(y.host()[5] == 37, "the upper half of the word of another warp's thread");
+        check_fails([&] { kernel.run({1}, {64}, 0, y.device(), 0, 1); }, {"reads 2 bytes at static shared memory"});
+        check_fails([&] { kernel.run({1}, {64}, 0, y.device(), 1, 0); }, {"reads 2 bytes at static shared memory", "which the block has not written"});
+    }
+}
+
 TEST(The_order_of_threads_is_reproducible_and_found_faults_stay_the_same)
 {
     Array<float> x(numbers(256)), y(256);

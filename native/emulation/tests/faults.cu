@@ -258,3 +258,24 @@ extern "C" __global__ void halves(const bf16* x, bf16* y)
 }
 
 EXPORT_KERNEL(halves)
+
+// Threads write whole words, and read halves of them: a barrier is missing where asked, and the last word is unwritten where asked.
+extern "C" __global__ void words_and_halves(uint32* y, int32 barrier, int32 all)
+{
+    __shared__ __align__(16) uint32 shared[64];
+    const int32 i = (int32)threadIdx.x;
+    if (all || i < (int32)blockDim.x - 1)
+    {
+        shared[i] = (uint32)i << 16 | (uint32)i;
+    }
+
+    if (barrier)
+    {
+        block_barrier();
+    }
+
+    const unsigned short* half = reinterpret_cast<const unsigned short*>(shared);
+    y[i] = half[2 * ((i + 32) % (int32)blockDim.x) + 1];
+}
+
+EXPORT_KERNEL(words_and_halves)
