@@ -1,13 +1,13 @@
 #!/bin/sh
-# compile.sh PROGRAM...: compiles the planner and the command line of artifacts/PROGRAM ahead of time, so that a short command does not spend
+# compile.sh PROGRAM...: compiles all but the kernels of artifacts/PROGRAM ahead of time, so that a short command does not spend
 # most of its time in the just-in-time compiler. Where the compiler cannot be had the program stays as it is: it does the same, later.
 #
-# Dataflow.Cpu, Dataflow.Cuda and Dataflow.Training are left out: code that is compiled ahead is made for any x86-64 and cannot be replaced while a loop runs.
+# Dataflow.Cpu and Dataflow.Cuda are left out: code that is compiled ahead is made for any x86-64 and cannot be replaced while a loop runs.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 dotnet=${DOTNET:-dotnet}
 project=src/ReadyToRun/ReadyToRun.proj
-wanted='Dataflow.Model Dataflow.Schedules Dataflow.Simulation Dataflow.Planning dataflow transformerDemo System.CommandLine'
+wanted='Dataflow.Model Dataflow.Schedules Dataflow.Simulation Dataflow.Planning Dataflow.Runtime Dataflow.Training dataflow transformerDemo System.CommandLine'
 
 leave() {
     echo "ready-to-run: $*: programs are left to the just-in-time compiler and start more slowly." >&2

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -77,11 +78,12 @@ public class InputMutationTests(ITestOutputHelper output)
         string file = scratch.File("damaged.json");
         int count = Soak ? 2500 : sample, refused = 0;
         long worst = 0;
+        var longest = TimeSpan.Zero;
         for (int seed = 1; seed <= count; seed++)
         {
             byte[] damaged = ByteMutations.Apply(sound, new Random(seed));
             File.WriteAllBytes(file, damaged);
-            long before = GC.GetTotalAllocatedBytes();
+            long before = GC.GetTotalAllocatedBytes(), begun = Stopwatch.GetTimestamp();
             try
             {
                 read(file);
@@ -97,10 +99,11 @@ public class InputMutationTests(ITestOutputHelper output)
             }
 
             worst = Math.Max(worst, GC.GetTotalAllocatedBytes() - before);
+            longest = longest > Stopwatch.GetElapsedTime(begun) ? longest : Stopwatch.GetElapsedTime(begun);
         }
 
         Assert.True(worst < MostAllocated, $"{new Bytes(worst)} were allocated");
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"seeds 1 to {count}: {refused} refused in a sentence, {count - refused} read; at most {new Bytes(worst)} allocated for one"));
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"seeds 1 to {count}: {refused} refused in a sentence, {count - refused} read; at most {new Bytes(worst)} allocated and {longest.TotalSeconds:0.00} s for one"));
     }
 
     /// <summary>What the program would say; null for what it would call its own fault.</summary>

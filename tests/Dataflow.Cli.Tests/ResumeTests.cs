@@ -5,7 +5,7 @@ namespace Dataflow.Cli.Tests;
 /// <summary>A run that was stopped goes on to the same bits, whatever the budgets; a broken checkpoint is never taken for a good one.</summary>
 public class ResumeTests
 {
-    private const string Run = "64 models/nano.json --data README.md --global-batch 512 --chunk 128 --chunks-per-round 2 --lr 3e-3 --json";
+    private const string Run = "64 models/nano.json --data README.md --global-batch 256 --chunk 64 --chunks-per-round 2 --lr 3e-3 --json";
 
     [Theory]
     [InlineData("")]
@@ -44,15 +44,15 @@ public class ResumeTests
         Assert.Equal(["steps 3 -> 6"], Changes(events));
         Assert.Equal([4, 5, 6], events.Where(e => Is(e, "step")).Select(e => e.GetProperty("step").GetInt32()));
         Assert.Equal([3, 6], new[] { "steps", "all_steps" }.Select(key => events[^1].GetProperty(key).GetInt32()));
-        Assert.Equal([3 * 512L, 6 * 512L], new[] { "tokens", "all_tokens" }.Select(key => events[^1].GetProperty(key).GetInt64()));
+        Assert.Equal([3 * 256L, 6 * 256L], new[] { "tokens", "all_tokens" }.Select(key => events[^1].GetProperty(key).GetInt64()));
         Assert.True(events[^1].GetProperty("all_seconds").GetDouble() > events[^1].GetProperty("seconds").GetDouble());
         Assert.All(["model", "first_moments", "second_moments"], part => Assert.Equal(
             File.ReadAllBytes(scratch.File($"straight/step-00000006/{part}.safetensors")), File.ReadAllBytes(scratch.File($"saved/step-00000006/{part}.safetensors"))));
 
         string other = Programs.Good(Programs.Dataflow($"train --resume {scratch.File("saved")} --steps 7 --lr 3e-4 --clip 0.25 --keep 1"));
         Assert.All(["lr 3e-3 -> 3e-4", "clip 0.5 -> 0.25", "steps 6 -> 7", "keep 3 -> 1"], change => Assert.Contains($"Changed: {change}\n", other, StringComparison.Ordinal));
-        Assert.Contains("in 1 steps, 512 tokens", other, StringComparison.Ordinal);
-        Assert.Contains("7 steps, 3,584 tokens", other, StringComparison.Ordinal);
+        Assert.Contains("in 1 steps, 256 tokens", other, StringComparison.Ordinal);
+        Assert.Contains("7 steps, 1,792 tokens", other, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -120,7 +120,7 @@ public class ResumeTests
         string Refuse(string options) => Programs.Refused(2, Programs.Demo($"64MiB 8MiB {Run} --steps 4 {options}"));
         Assert.Contains("holds no checkpoint", Refuse($"--resume {scratch.File("nowhere")}"), StringComparison.Ordinal);
         Assert.Contains("--seed 0", Refuse($"--resume {saved} --seed 9"), StringComparison.Ordinal);
-        string other = Run.Replace("--chunk 128", "--chunk 64", StringComparison.Ordinal);
+        string other = Run.Replace("--chunk 64", "--chunk 32", StringComparison.Ordinal);
         Assert.Contains("another geometry", Programs.Refused(2, Programs.Demo($"64MiB 8MiB {other} --steps 4 --resume {saved}")), StringComparison.Ordinal);
         Assert.Contains("--vocabulary-blocks 1", Refuse($"--resume {saved} --vocabulary-blocks 2"), StringComparison.Ordinal);
         string moments = Path.Combine(saved, "step-00000002", "second_moments.safetensors");
