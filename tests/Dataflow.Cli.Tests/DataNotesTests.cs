@@ -3,6 +3,7 @@ using System.Text.Json;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>What is read all the same, but not as its owner may expect, is said in a sentence; what would be nonsense is refused.</summary>
+[Trait("Slow", "true")]
 public class DataNotesTests
 {
     private const string Model = """

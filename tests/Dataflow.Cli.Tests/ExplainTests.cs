@@ -3,6 +3,7 @@ using System.Text.Json;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>plan --explain and simulate --explain: what bounds a step, for people and as JSON.</summary>
+[Trait("Slow", "true")]
 public class ExplainTests
 {
     private const string AnyMicro = "micro --seqlen 256 --global-batch 2048";

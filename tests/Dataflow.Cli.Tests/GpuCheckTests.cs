@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>bench/gpu_check.sh rehearsed over the emulated driver: what it keeps, what it skips, what it refuses.</summary>
+[Trait("Slow", "true")]
 public class GpuCheckTests
 {
     private static readonly string s_script = Path.Combine(Programs.Root, "bench", "gpu_check.sh");

@@ -1,6 +1,7 @@
 namespace Dataflow.Cli.Tests;
 
 /// <summary>A machine whose GPU cannot be used says why and what to do, and ends with status 1. The emulated driver plays the machines.</summary>
+[Trait("Slow", "true")]
 public sealed class GpuFaultTests
 {
     private const string Train = "train nano --data README.md --seqlen 64 --host-memory 64MiB --device-memory 1400MiB --dtype bf16 --steps 1 --global-batch 256 --device cuda-emulated --hardware h100";

@@ -1,6 +1,7 @@
 namespace Dataflow.Cli.Tests;
 
 /// <summary>dataflow gradients against PyTorch's, in float64.</summary>
+[Trait("Slow", "true")]
 public class GradientsTests
 {
     private const double Tolerance = 1e-5;

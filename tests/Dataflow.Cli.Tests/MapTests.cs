@@ -5,6 +5,7 @@ using Dataflow.Reports;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>dataflow map and dataflow atlas: folders of pages from result files and from sweep configs.</summary>
+[Trait("Slow", "true")]
 public partial class MapTests
 {
     private const string Config = """

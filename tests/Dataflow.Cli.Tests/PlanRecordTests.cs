@@ -9,6 +9,7 @@ namespace Dataflow.Cli.Tests;
 /// arenas and the predicted time of a step, or the smallest budgets that would do. A change of the planner's code that is not meant to change its plans is held to them;
 /// one that is records them anew (DATAFLOW_RECORD=1) and says why. The suite plans a sample, DATAFLOW_SOAK=1 all.
 /// </summary>
+[Trait("Slow", "true")]
 public class PlanRecordTests
 {
     private const int Requests = 400;

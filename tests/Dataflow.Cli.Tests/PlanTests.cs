@@ -3,6 +3,7 @@ using System.Text.Json;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>dataflow plan, show and verify.</summary>
+[Trait("Slow", "true")]
 public class PlanTests
 {
     private const string Nano = "models/nano.json --seqlen 128 --device-memory 8MiB --host-memory 64MiB";

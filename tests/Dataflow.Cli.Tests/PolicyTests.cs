@@ -4,6 +4,7 @@ using Dataflow.Model;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>Who plans: auto wherever there is a machine to plan for, within what the user fixed.</summary>
+[Trait("Slow", "true")]
 public class PolicyTests
 {
     private const string Nano = "nano --seqlen 128 --device-memory 8MiB --host-memory 64MiB --global-batch 1024";

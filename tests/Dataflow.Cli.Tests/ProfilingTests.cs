@@ -3,6 +3,7 @@ using System.Text.Json;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>What a run tells of its time: traces, a profiler's ranges, calibration and prediction.</summary>
+[Trait("Slow", "true")]
 public class ProfilingTests
 {
     private static readonly GoldenFolder Golden = new("llama-small");

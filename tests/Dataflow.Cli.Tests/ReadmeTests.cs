@@ -1,6 +1,7 @@
 namespace Dataflow.Cli.Tests;
 
 /// <summary>The commands that the README shows do what it says.</summary>
+[Trait("Slow", "true")]
 public class ReadmeTests
 {
     /// <summary>Every line of a code block that starts with bin/, but those that need the fetched text (`make demo` runs one).</summary>

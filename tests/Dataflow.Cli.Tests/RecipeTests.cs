@@ -4,6 +4,7 @@ using Dataflow.Model;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>Which recipe runs where none is named, and what is said of it.</summary>
+[Trait("Slow", "true")]
 public class RecipeTests
 {
     private const string OnH100 = "plan 1b --seqlen 4k --hardware h100 --policy simple --global-batch 16k --json";

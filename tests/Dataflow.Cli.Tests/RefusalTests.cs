@@ -4,6 +4,7 @@ using Dataflow.Planning;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>What a refusal suggests is tried here: it plans. Random requests are sampled; DATAFLOW_SOAK=1 takes many.</summary>
+[Trait("Slow", "true")]
 public class RefusalTests
 {
     // Qwen3-32B's shape.

@@ -3,6 +3,7 @@ using System.Text.Json;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>A run that was stopped goes on to the same bits, whatever the budgets; a broken checkpoint is never taken for a good one.</summary>
+[Trait("Slow", "true")]
 public class ResumeTests
 {
     private const string Run = "64 models/nano.json --data README.md --global-batch 256 --chunk 64 --chunks-per-round 2 --lr 3e-3 --json";

@@ -6,6 +6,7 @@ using Dataflow.Reports;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>dataflow sweep: whole files, whatever happens in between.</summary>
+[Trait("Slow", "true")]
 public class SweepTests
 {
     private const string Config = """

@@ -4,6 +4,7 @@ using System.Text.Json;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>Both programs train: PyTorch's trajectories, the report's keys, exported weights.</summary>
+[Trait("Slow", "true")]
 public class TrainTests
 {
     private static List<JsonElement> Lines(string output) =>

@@ -6,10 +6,13 @@ public sealed class GradientTests : GradientConformance<CpuDevices>;
 
 public sealed class TrajectoryTests : TrajectoryConformance<CpuDevices>;
 
+[Trait("Slow", "true")]
 public sealed class StepShapeTests : StepShapeConformance<CpuDevices>;
 
+[Trait("Slow", "true")]
 public sealed class EquivalenceTests : EquivalenceConformance<CpuDevices>;
 
+[Trait("Slow", "true")]
 public sealed class SegmentTests : SegmentConformance<CpuDevices>;
 
 public sealed class VocabularyTests : VocabularyConformance<CpuDevices>;

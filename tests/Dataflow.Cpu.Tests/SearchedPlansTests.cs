@@ -11,6 +11,7 @@ namespace Dataflow.Cpu.Tests;
 /// Policy auto on the CPU device: whatever the search keeps, moves or interleaves, the step computes the same bits for the same geometry. DATAFLOW_SOAK=1 takes 200 plans,
 /// the suite the first of them.
 /// </summary>
+[Trait("Slow", "true")]
 public class SearchedPlansTests
 {
     private static readonly int Plans = Environment.GetEnvironmentVariable("DATAFLOW_SOAK") == "1" ? 200 : 60;

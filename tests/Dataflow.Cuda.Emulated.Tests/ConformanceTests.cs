@@ -17,6 +17,7 @@ public sealed class EquivalenceTests : EquivalenceConformance<EmulatedDevices>;
 [Trait("Slow", "true")]
 public sealed class SegmentTests : SegmentConformance<EmulatedDevices>;
 
+[Trait("Slow", "true")]
 public sealed class VocabularyTests : VocabularyConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]

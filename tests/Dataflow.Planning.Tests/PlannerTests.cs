@@ -6,6 +6,7 @@ using Dataflow.Schedules.Tests;
 namespace Dataflow.Planning.Tests;
 
 /// <summary>Every plan verifies and respects its budgets; every refusal says what would work.</summary>
+[Trait("Slow", "true")]
 public class PlannerTests
 {
     private const int Requests = 300;

@@ -6,6 +6,7 @@ using Dataflow.Schedules.Tests;
 namespace Dataflow.Planning.Tests;
 
 /// <summary>Plans whose context windows are streamed by segment.</summary>
+[Trait("Slow", "true")]
 public class SegmentTests
 {
     [Fact]
