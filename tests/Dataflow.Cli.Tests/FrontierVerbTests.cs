@@ -3,6 +3,7 @@ using System.Text.Json;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>dataflow frontier: its points are budgets that dataflow plan accepts.</summary>
+[Trait("Slow", "true")]
 public class FrontierVerbTests
 {
     private static string Program => Path.Combine(Programs.Root, "bin", "dataflow");

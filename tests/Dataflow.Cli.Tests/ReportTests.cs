@@ -3,6 +3,7 @@ using System.Text.Json;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>dataflow report: figures that are known by hand, from files that a user might have.</summary>
+[Trait("Slow", "true")]
 public class ReportTests
 {
     private static JsonElement Report(ScratchFolder scratch, string options, params string[] lines)

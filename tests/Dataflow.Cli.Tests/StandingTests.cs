@@ -3,6 +3,7 @@ using System.Text.Json;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>What a figure rests on is said where it is shown: text, JSON, result files and pages.</summary>
+[Trait("Slow", "true")]
 public class StandingTests
 {
     private const string Beyond = "the device budget of 80.000 GiB is more than the 24.000 GiB that rtx3090 has: no machine is known that can run this";

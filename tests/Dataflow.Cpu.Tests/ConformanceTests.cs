@@ -4,6 +4,7 @@ namespace Dataflow.Cpu.Tests;
 
 public sealed class GradientTests : GradientConformance<CpuDevices>;
 
+[Trait("Slow", "true")]
 public sealed class TrajectoryTests : TrajectoryConformance<CpuDevices>;
 
 [Trait("Slow", "true")]
@@ -17,4 +18,5 @@ public sealed class SegmentTests : SegmentConformance<CpuDevices>;
 
 public sealed class VocabularyTests : VocabularyConformance<CpuDevices>;
 
+[Trait("Slow", "true")]
 public sealed class ValidationTests : ValidationConformance<CpuDevices>;

@@ -7,6 +7,7 @@ using Dataflow.Schedules;
 namespace Dataflow.Cpu.Tests;
 
 /// <summary>Every tensor that a backward recomputes has the very bits that the forward had.</summary>
+[Trait("Slow", "true")]
 public class RecomputeTests
 {
     public static TheoryData<string, string, int, int> Cases => new()

@@ -11,6 +11,7 @@ namespace Dataflow.Cpu.Tests;
 /// The simulator against the CPU device on a virtual clock: the same start, end, stall and reason for every op, although there streams are threads that
 /// do real math, wait for each other's completions, and know nothing of the simulator.
 /// </summary>
+[Trait("Slow", "true")]
 public class VirtualClockTests
 {
     private static readonly LinkRates Links = new([new(5.3, 3.7), new(4.9, 3.1)], 6.1);

@@ -3,6 +3,7 @@ using Dataflow.Model;
 namespace Dataflow.Planning.Tests;
 
 /// <summary>Memory is known before anything is lowered, and only grows or shrinks the way the search relies on.</summary>
+[Trait("Slow", "true")]
 public class FootprintTests
 {
     [Fact]

@@ -3,6 +3,7 @@ using Dataflow.Model;
 namespace Dataflow.Planning.Tests;
 
 /// <summary>What a refusal reports works, and one MiB less of either memory does not.</summary>
+[Trait("Slow", "true")]
 public class SmallestBudgetTests
 {
     [Fact]
@@ -64,12 +65,10 @@ public class SmallestBudgetTests
         }
     }
 
-    [Trait("Slow", "true")]
     [Theory]
     [MemberData(nameof(Cases))]
     public void Device_bound(string model, int seqlen) => Check(Request(model, seqlen, new MemoryBudget(Plenty, Nothing)));
 
-    [Trait("Slow", "true")]
     [Theory]
     [MemberData(nameof(Cases))]
     public void Host_bound(string model, int seqlen) => Check(Request(model, seqlen, new MemoryBudget(Nothing, Plenty)));
