@@ -13,6 +13,8 @@ public sealed class AtomicFile : IDisposable
     // Room that a disk must have for a result to be worth the work.
     private static readonly Bytes s_probed = new(1 << 16);
 
+    private const int WorthAThread = 1 << 18;
+
     private readonly IDisk _disk;
     private readonly string _final;
     private readonly string _temporary;
@@ -128,14 +130,46 @@ public sealed class AtomicFile : IDisposable
         Require(State.Writing);
         try
         {
-            _content.Write(bytes);
+            if (Checksum is { } checksum)
+            {
+                WriteBeside(checksum, bytes);
+            }
+            else
+            {
+                _content.Write(bytes);
+            }
+
             Length += bytes.Length;
-            Checksum?.Append(bytes);
         }
         catch (Exception e) when (FileErrors.IsFileError(e))
         {
             Abandon();
             throw FileErrors.Unwritable(Path, e);
+        }
+    }
+
+    /// <summary>Another thread takes the checksum while this one waits for the disk, so that a large file takes no longer than without.</summary>
+    private unsafe void WriteBeside(FileChecksum checksum, ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length < WorthAThread)
+        {
+            _content.Write(bytes);
+            checksum.Append(bytes);
+            return;
+        }
+
+        fixed (byte* start = bytes)
+        {
+            var (address, length) = ((nint)start, bytes.Length);
+            var sum = Task.Run(() => checksum.Append(new ReadOnlySpan<byte>((void*)address, length)));
+            try
+            {
+                _content.Write(bytes);
+            }
+            finally
+            {
+                sum.Wait(); // the bytes are the caller's again once this returns or throws
+            }
         }
     }
 
