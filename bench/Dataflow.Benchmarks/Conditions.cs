@@ -11,22 +11,29 @@ namespace Dataflow.Benchmarks;
 internal sealed record Conditions(string Commit, string Processor, int Cores, Bytes Memory, string Runtime, int VectorBits, string Load)
 {
     /// <summary>As of now.</summary>
-    public static Conditions Now() => new(
-        CommitOfCheckout(),
-        Field("/proc/cpuinfo", "model name") ?? RuntimeInformation.ProcessArchitecture.ToString(),
-        Environment.ProcessorCount,
-        Field("/proc/meminfo", "MemTotal") is { } total ? new Bytes(long.Parse(total.Split(' ')[0], CultureInfo.InvariantCulture) << 10) : new Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes),
-        RuntimeInformation.FrameworkDescription,
-        Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : 128,
-        LoadAverage());
+    public static Conditions Now() =>
+        new(
+            CommitOfCheckout(),
+            Field("/proc/cpuinfo", "model name") ?? RuntimeInformation.ProcessArchitecture.ToString(),
+            Environment.ProcessorCount,
+            Field("/proc/meminfo", "MemTotal") is { } total
+                ? new Bytes(long.Parse(total.Split(' ')[0], CultureInfo.InvariantCulture) << 10)
+                : new Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes),
+            RuntimeInformation.FrameworkDescription,
+            Vector512.IsHardwareAccelerated ? 512
+                : Vector256.IsHardwareAccelerated ? 256
+                : 128,
+            LoadAverage()
+        );
 
     /// <summary>Lines for people.</summary>
     public IEnumerable<string> Lines =>
-    [
-        $"- commit {Commit}",
-        $"- machine: {Processor}, {Cores} cores, {Memory.GiB:0} GiB of memory, {VectorBits}-bit vectors, {Runtime}",
-        $"- load average of the last minute: {Load} at the start, {LoadAverage()} at the end, of which this benchmark is one part; above the {Cores} cores, others were using them and times are longer than they need be",
-    ];
+        [
+            $"- commit {Commit}",
+            $"- machine: {Processor}, {Cores} cores, {Memory.GiB:0} GiB of memory, {VectorBits}-bit vectors, {Runtime}",
+            $"- load average of the last minute: {Load} at the start, {LoadAverage()} at the end, of which this benchmark is one part; "
+                + $"above the {Cores} cores, others were using them and times are longer than they need be",
+        ];
 
     /// <summary>The same for machines.</summary>
     public JsonObject ToJson() => new()
@@ -49,7 +56,13 @@ internal sealed record Conditions(string Commit, string Processor, int Cores, By
     {
         try
         {
-            using var git = Process.Start(new ProcessStartInfo("git", ["-c", "safe.directory=*", .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var git = Process.Start(
+                new ProcessStartInfo("git", ["-c", "safe.directory=*", .. arguments])
+                {
+                    RedirectStandardOutput = true,
+                    RedirectStandardError = true,
+                }
+            )!;
             string output = git.StandardOutput.ReadToEnd().Trim();
             git.WaitForExit();
             return git.ExitCode == 0 ? output : null;

@@ -33,19 +33,31 @@ public class KernelBenchmarks
     public void Kernel() => run();
 
     /// <summary>The table, in the order of cases.</summary>
-    internal static Result Result(Summary summary) => new(
-        "CPU kernels",
-        $"{Environment.ProcessorCount} threads. Mean and standard deviation. Matrix products count 2MNK FLOPs; attention 2TThd (forward) and 5TThd (backward) a query head, "
-            + "causal halves counted once, nothing for what is recomputed; the others count each operand's bytes once a read and once a write. Copy is there to compare with; it is no ceiling, since operands may stay in caches.",
-        ["kernel", "shape", "type", "mean", "deviation", "rate"],
-        [.. Measured.Of(summary, Cases).Select(m => Row((KernelCase)m.Case, m))]);
+    internal static Result Result(Summary summary) =>
+        new(
+            "CPU kernels",
+            $"{Environment.ProcessorCount} threads. Mean and standard deviation. Matrix products count 2MNK FLOPs; attention 2TThd "
+                + $"(forward) and 5TThd (backward) a query head, "
+                + "causal halves counted once, nothing for what is recomputed; the others count each operand's bytes once a read and once "
+                + "a write. Copy is there to compare with; it is no ceiling, since operands may stay in caches.",
+            ["kernel", "shape", "type", "mean", "deviation", "rate"],
+            [.. Measured.Of(summary, Cases).Select(m => Row((KernelCase)m.Case, m))]
+        );
 
     private static (string[], System.Text.Json.Nodes.JsonObject) Row(KernelCase kernel, Measured m)
     {
         // Per nanosecond, so in units of 10^9 a second.
         double rate = kernel.Work / m.Mean;
         string unit = kernel.Unit == WorkUnit.Flop ? "GFLOP/s" : "GB/s";
-        string[] cells = [kernel.Kernel, kernel.Shape, kernel.Type, Benchmarks.Result.Duration(m.Mean), Benchmarks.Result.Duration(m.Deviation), $"{rate:0.0} {unit}"];
+        string[] cells =
+        [
+            kernel.Kernel,
+            kernel.Shape,
+            kernel.Type,
+            Benchmarks.Result.Duration(m.Mean),
+            Benchmarks.Result.Duration(m.Deviation),
+            $"{rate:0.0} {unit}",
+        ];
         return (cells, m.ToJson(kernel.ToString(), ("rate", Math.Round(rate, 2)), ("unit", unit)));
     }
 }

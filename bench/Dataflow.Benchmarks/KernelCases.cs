@@ -13,45 +13,58 @@ internal static unsafe class KernelCases
     public static IReadOnlyList<KernelCase> All { get; } =
     [
         Copy(64 << 20),
-        .. Types.SelectMany(t => new[]
-        {
-            Gemm("1024^3", 1024, 1024, 1024, t),
-
-            // models/micro.json, 1024 tokens of a chunk.
-            Gemm("micro Q|K|V", Tokens, 512, 256, t),
-            Gemm("micro attention output", Tokens, 256, 256, t),
-            Gemm("micro gate|up", Tokens, 2048, 256, t),
-            Gemm("micro down", Tokens, 256, 1024, t),
-            Gemm("micro gate|up gradient", 256, 2048, Tokens, t, Transpose.Yes, Transpose.No, accumulate: true),
-            Gemm("micro gate|up backward", Tokens, 256, 2048, t, Transpose.No, Transpose.Yes),
-        }),
-        .. Types.SelectMany(t => new[]
-        {
-            Attention("micro: 8 heads (4) of 32", 8, 4, 32, t, backward: false),
-            Attention("micro: 8 heads (4) of 32", 8, 4, 32, t, backward: true),
-            Attention("8 heads (2) of 128", 8, 2, 128, t, backward: false),
-            Attention("8 heads (2) of 128", 8, 2, 128, t, backward: true),
-        }),
-        .. Types.SelectMany(t => new[]
-        {
-            RmsNormForward(Tokens, 4096, t),
-            RmsNormBackward(Tokens, 4096, t),
-            SwiGluForward(Tokens, 4096, t),
-            SwiGluBackward(Tokens, 4096, t),
-            CrossEntropy(256, 32768, t),
-            AdamW(1 << 22, t),
-        }),
+        .. Types.SelectMany(t =>
+            new[]
+            {
+                Gemm("1024^3", 1024, 1024, 1024, t),
+                // models/micro.json, 1024 tokens of a chunk.
+                Gemm("micro Q|K|V", Tokens, 512, 256, t),
+                Gemm("micro attention output", Tokens, 256, 256, t),
+                Gemm("micro gate|up", Tokens, 2048, 256, t),
+                Gemm("micro down", Tokens, 256, 1024, t),
+                Gemm("micro gate|up gradient", 256, 2048, Tokens, t, Transpose.Yes, Transpose.No, accumulate: true),
+                Gemm("micro gate|up backward", Tokens, 256, 2048, t, Transpose.No, Transpose.Yes),
+            }
+        ),
+        .. Types.SelectMany(t =>
+            new[]
+            {
+                Attention("micro: 8 heads (4) of 32", 8, 4, 32, t, backward: false),
+                Attention("micro: 8 heads (4) of 32", 8, 4, 32, t, backward: true),
+                Attention("8 heads (2) of 128", 8, 2, 128, t, backward: false),
+                Attention("8 heads (2) of 128", 8, 2, 128, t, backward: true),
+            }
+        ),
+        .. Types.SelectMany(t =>
+            new[]
+            {
+                RmsNormForward(Tokens, 4096, t),
+                RmsNormBackward(Tokens, 4096, t),
+                SwiGluForward(Tokens, 4096, t),
+                SwiGluBackward(Tokens, 4096, t),
+                CrossEntropy(256, 32768, t),
+                AdamW(1 << 22, t),
+            }
+        ),
     ];
 
     private static KernelCase Copy(long bytes) => new("Copy", $"{bytes >> 20} MiB", "bytes", 2.0 * bytes, WorkUnit.Byte, o =>
-    {
-        var (from, to) = (o.Matrix(DType.Float32, 1, (int)(bytes / 4)), o.Matrix(DType.Float32, 1, (int)(bytes / 4)));
-        return () => Fill.Copy(o.Team, from.Data, to.Data, bytes);
-    });
+        {
+            var (from, to) = (o.Matrix(DType.Float32, 1, (int)(bytes / 4)), o.Matrix(DType.Float32, 1, (int)(bytes / 4)));
+            return () => Fill.Copy(o.Team, from.Data, to.Data, bytes);
+        });
 
     // c: M x N, over a depth of K.
-    private static KernelCase Gemm(string name, int m, int n, int k, DType type, Transpose ta = Transpose.No, Transpose tb = Transpose.No, bool accumulate = false) =>
-        new("Gemm", $"{name} ({m} x {n} x {k})", type.Name(), 2.0 * m * n * k, WorkUnit.Flop, o =>
+    private static KernelCase Gemm(
+        string name,
+        int m,
+        int n,
+        int k,
+        DType type,
+        Transpose ta = Transpose.No,
+        Transpose tb = Transpose.No,
+        bool accumulate = false
+    ) => new("Gemm", $"{name} ({m} x {n} x {k})", type.Name(), 2.0 * m * n * k, WorkUnit.Flop, o =>
         {
             var a = ta == Transpose.No ? o.Matrix(type, m, k) : o.Matrix(type, k, m);
             var b = tb == Transpose.No ? o.Matrix(type, k, n) : o.Matrix(type, n, k);
@@ -61,29 +74,60 @@ internal static unsafe class KernelCases
 
     // One sequence of 1024 tokens against itself.
     private static KernelCase Attention(string name, int heads, int kvHeads, int headDim, DType type, bool backward) =>
-        new($"Attention {(backward ? "backward" : "forward")}", $"{name}, {Tokens} tokens", type.Name(),
-            (backward ? 5.0 : 2.0) * Tokens * Tokens * headDim * heads, WorkUnit.Flop, o =>
-        {
-            var (q, kv, output) = (o.Matrix(type, Tokens, heads * headDim), o.Matrix(type, Tokens, 2 * kvHeads * headDim), o.Matrix(type, Tokens, heads * headDim));
-            var keys = new KeyRows(kv, 0, Tokens);
-            int* firstKey = o.Integers(Tokens, 1);
-            float* lse = (float*)o.Matrix(DType.Float32, heads, Tokens).Data;
-            Cpu.Kernels.Attention.Forward(o.Team, q, keys, firstKey, 0, heads, kvHeads, headDim, output, lse);
-            if (!backward)
+        new(
+            $"Attention {(backward ? "backward" : "forward")}",
+            $"{name}, {Tokens} tokens",
+            type.Name(),
+            (backward ? 5.0 : 2.0) * Tokens * Tokens * headDim * heads,
+            WorkUnit.Flop,
+            o =>
             {
-                return () => Cpu.Kernels.Attention.Forward(o.Team, q, keys, firstKey, 0, heads, kvHeads, headDim, output, lse);
-            }
+                var (q, kv, output) = (
+                    o.Matrix(type, Tokens, heads * headDim),
+                    o.Matrix(type, Tokens, 2 * kvHeads * headDim),
+                    o.Matrix(type, Tokens, heads * headDim)
+                );
+                var keys = new KeyRows(kv, 0, Tokens);
+                int* firstKey = o.Integers(Tokens, 1);
+                float* lse = (float*)o.Matrix(DType.Float32, heads, Tokens).Data;
+                Cpu.Kernels.Attention.Forward(o.Team, q, keys, firstKey, 0, heads, kvHeads, headDim, output, lse);
+                if (!backward)
+                {
+                    return () => Cpu.Kernels.Attention.Forward(o.Team, q, keys, firstKey, 0, heads, kvHeads, headDim, output, lse);
+                }
 
-            var (dOutput, dq) = (o.Matrix(type, Tokens, heads * headDim), o.Matrix(type, Tokens, heads * headDim));
-            var dkv = o.Matrix(DType.Float32, Tokens, 2 * kvHeads * headDim);
-            return () => Cpu.Kernels.Attention.Backward(o.Team, q, keys, firstKey, 0, heads, kvHeads, headDim, output, lse, dOutput, dq, dkv, accumulate: false);
-        });
+                var (dOutput, dq) = (o.Matrix(type, Tokens, heads * headDim), o.Matrix(type, Tokens, heads * headDim));
+                var dkv = o.Matrix(DType.Float32, Tokens, 2 * kvHeads * headDim);
+                return () =>
+                    Cpu.Kernels.Attention.Backward(
+                        o.Team,
+                        q,
+                        keys,
+                        firstKey,
+                        0,
+                        heads,
+                        kvHeads,
+                        headDim,
+                        output,
+                        lse,
+                        dOutput,
+                        dq,
+                        dkv,
+                        accumulate: false
+                    );
+            }
+        );
 
     // x read, y written.
     private static KernelCase RmsNormForward(int rows, int columns, DType type) =>
         new("RmsNorm forward", $"{rows} x {columns}", type.Name(), 2.0 * rows * columns * type.Size(), WorkUnit.Byte, o =>
         {
-            var (x, w, y, rstd) = (o.Matrix(type, rows, columns), o.Matrix(type, 1, columns), o.Matrix(type, rows, columns), o.Matrix(DType.Float32, 1, rows));
+            var (x, w, y, rstd) = (
+                o.Matrix(type, rows, columns),
+                o.Matrix(type, 1, columns),
+                o.Matrix(type, rows, columns),
+                o.Matrix(DType.Float32, 1, rows)
+            );
             return () => RmsNorm.Forward(o.Team, x, w, 1e-5f, y, (float*)rstd.Data);
         });
 
@@ -91,7 +135,12 @@ internal static unsafe class KernelCases
     private static KernelCase RmsNormBackward(int rows, int columns, DType type) =>
         new("RmsNorm backward", $"{rows} x {columns}", type.Name(), 6.0 * rows * columns * type.Size(), WorkUnit.Byte, o =>
         {
-            var (x, w, dy, dx) = (o.Matrix(type, rows, columns), o.Matrix(type, 1, columns), o.Matrix(type, rows, columns), o.Matrix(type, rows, columns));
+            var (x, w, dy, dx) = (
+                o.Matrix(type, rows, columns),
+                o.Matrix(type, 1, columns),
+                o.Matrix(type, rows, columns),
+                o.Matrix(type, rows, columns)
+            );
             var (addend, dw, rstd) = (o.Matrix(type, rows, columns), o.Matrix(type, 1, columns), o.Matrix(DType.Float32, 1, rows));
             return () => RmsNorm.Backward(o.Team, dy, x, (float*)rstd.Data, w, dx, addend, dw, accumulateDw: false);
         });
@@ -116,7 +165,11 @@ internal static unsafe class KernelCases
     private static KernelCase CrossEntropy(int rows, int columns, DType type) =>
         new("CrossEntropy", $"{rows} x {columns}", type.Name(), (4.0 + type.Size()) * rows * columns, WorkUnit.Byte, o =>
         {
-            var (logits, gradients, loss) = (o.Matrix(DType.Float32, rows, columns), o.Matrix(type, rows, columns), o.Matrix(DType.Float32, 1, 1));
+            var (logits, gradients, loss) = (
+                o.Matrix(DType.Float32, rows, columns),
+                o.Matrix(type, rows, columns),
+                o.Matrix(DType.Float32, 1, 1)
+            );
             int* targets = o.Integers(rows, columns);
             return () => Cpu.Kernels.CrossEntropy.Run(o.Team, logits, targets, 1f, gradients, (float*)loss.Data, accumulateLoss: false);
         });
@@ -126,6 +179,20 @@ internal static unsafe class KernelCases
         new("AdamW", $"{count} parameters", type.Name(), 7.0 * count * type.Size(), WorkUnit.Byte, o =>
         {
             var (w, g, m, v) = (o.Matrix(type, 1, count), o.Matrix(type, 1, count), o.Matrix(type, 1, count), o.Matrix(type, 1, count));
-            return () => Cpu.Kernels.AdamW.Run(o.Team, AdamWSettings.Default, 1, decay: true, w.Data, type, g.Data, type, m.Data, v.Data, type, count);
+            return () =>
+                Cpu.Kernels.AdamW.Run(
+                    o.Team,
+                    AdamWSettings.Default,
+                    1,
+                    decay: true,
+                    w.Data,
+                    type,
+                    g.Data,
+                    type,
+                    m.Data,
+                    v.Data,
+                    type,
+                    count
+                );
         });
 }

@@ -17,11 +17,17 @@ internal sealed record Measured(string Method, object Case, double Mean, double 
         var cases = inOrder.ToList();
         return
         [
-            .. summary.Reports.Where(r => r.ResultStatistics is not null)
-                .OrderBy(r => cases.IndexOf(r.BenchmarkCase.Parameters["Case"])).ThenBy(r => r.BenchmarkCase.Descriptor.WorkloadMethod.MetadataToken)
+            .. summary
+                .Reports.Where(r => r.ResultStatistics is not null)
+                .OrderBy(r => cases.IndexOf(r.BenchmarkCase.Parameters["Case"]))
+                .ThenBy(r => r.BenchmarkCase.Descriptor.WorkloadMethod.MetadataToken)
                 .Select(r => new Measured(
-                r.BenchmarkCase.Descriptor.WorkloadMethod.Name, r.BenchmarkCase.Parameters["Case"],
-                r.ResultStatistics!.Mean, r.ResultStatistics.StandardDeviation, r.GcStats.GetBytesAllocatedPerOperation(r.BenchmarkCase) ?? 0)),
+                    r.BenchmarkCase.Descriptor.WorkloadMethod.Name,
+                    r.BenchmarkCase.Parameters["Case"],
+                    r.ResultStatistics!.Mean,
+                    r.ResultStatistics.StandardDeviation,
+                    r.GcStats.GetBytesAllocatedPerOperation(r.BenchmarkCase) ?? 0
+                )),
         ];
     }
 

@@ -22,10 +22,21 @@ public sealed record PlanCase(string Model, int Seqlen, int DeviceGib, int HostG
 
     /// <summary>The verbs' options for it.</summary>
     public string[] Options =>
-    [
-        Model, "--seqlen", $"{Seqlen}", "--device-memory", $"{DeviceGib}GiB", "--host-memory", $"{HostGib}GiB", "--dtype", "bf16", "--hardware", "h100", "--no-cache",
-        .. ChunkTokens is { } chunk ? ["--chunk", $"{chunk}"] : Array.Empty<string>(),
-    ];
+        [
+            Model,
+            "--seqlen",
+            $"{Seqlen}",
+            "--device-memory",
+            $"{DeviceGib}GiB",
+            "--host-memory",
+            $"{HostGib}GiB",
+            "--dtype",
+            "bf16",
+            "--hardware",
+            "h100",
+            "--no-cache",
+            .. ChunkTokens is { } chunk ? ["--chunk", $"{chunk}"] : Array.Empty<string>(),
+        ];
 
     /// <summary>"8b at 8192 in 24 and 75 GiB".</summary>
     public override string ToString() =>

@@ -7,7 +7,10 @@ using Dataflow.Model;
 
 namespace Dataflow.Benchmarks;
 
-/// <summary>What a user waits for and how much memory that takes: `dataflow plan`, `dataflow verify` and a heatmap by `dataflow simulate --batch` as processes of their own.</summary>
+/// <summary>
+/// What a user waits for and how much memory that takes: `dataflow plan`, `dataflow verify` and a heatmap by `dataflow simulate --batch` as
+/// processes of their own.
+/// </summary>
 internal static partial class PlanCosts
 {
     private const int Runs = 3;
@@ -35,8 +38,11 @@ internal static partial class PlanCosts
 
         return new Result(
             "What planning costs",
-            $"`dataflow plan` and `dataflow verify` in bf16 by policy auto for an H100, and a heatmap of 42 budgets, as a user runs them, nothing remembered: start of the runtime, compilation of its code, planning, proof and output. Of {Runs} runs the shortest, "
-                + $"and the largest peak of resident memory (VmHWM, read every {PollMilliseconds} ms until the end). Processor time is user and system of the shortest run; it is close to what an idle machine takes.",
+            $"`dataflow plan` and `dataflow verify` in bf16 by policy auto for an H100, and a heatmap of 42 budgets, as a user runs them, "
+                + $"nothing remembered: start of the runtime, compilation of its code, planning, proof and output. Of {Runs} runs the "
+                + $"shortest, "
+                + $"and the largest peak of resident memory (VmHWM, read every {PollMilliseconds} ms until the end). Processor time is "
+                + $"user and system of the shortest run; it is close to what an idle machine takes.",
             ["case", "verb", "time", "processor time", "limit", "peak memory", "limit", "within"],
             rows);
     }
@@ -64,19 +70,32 @@ internal static partial class PlanCosts
         var shortest = runs.MinBy(r => r.Seconds)!;
         var peak = runs.Max(r => r.Peak);
         bool within = shortest.Seconds < limit && peak < MemoryLimit;
-        string[] cells = [name, verb, $"{shortest.Seconds:0.00} s", $"{shortest.ProcessorSeconds:0.00} s", $"{limit:0} s", peak.ToString(), MemoryLimit.ToString(), within ? "yes" : "no"];
-        return (cells, new JsonObject
-        {
-            ["case"] = name,
-            ["verb"] = verb,
-            ["seconds"] = Math.Round(shortest.Seconds, 3),
-            ["processor_seconds"] = Math.Round(shortest.ProcessorSeconds, 3),
-            ["seconds_of_all_runs"] = new JsonArray([.. runs.Select(r => JsonValue.Create(Math.Round(r.Seconds, 3)))]),
-            ["limit_seconds"] = limit,
-            ["peak_bytes"] = peak.Value,
-            ["limit_bytes"] = MemoryLimit.Value,
-            ["within"] = within,
-        });
+        string[] cells =
+        [
+            name,
+            verb,
+            $"{shortest.Seconds:0.00} s",
+            $"{shortest.ProcessorSeconds:0.00} s",
+            $"{limit:0} s",
+            peak.ToString(),
+            MemoryLimit.ToString(),
+            within ? "yes" : "no",
+        ];
+        return (
+            cells,
+            new JsonObject
+            {
+                ["case"] = name,
+                ["verb"] = verb,
+                ["seconds"] = Math.Round(shortest.Seconds, 3),
+                ["processor_seconds"] = Math.Round(shortest.ProcessorSeconds, 3),
+                ["seconds_of_all_runs"] = new JsonArray([.. runs.Select(r => JsonValue.Create(Math.Round(r.Seconds, 3)))]),
+                ["limit_seconds"] = limit,
+                ["peak_bytes"] = peak.Value,
+                ["limit_bytes"] = MemoryLimit.Value,
+                ["within"] = within,
+            }
+        );
     }
 
     private static Run Once(string program, string[] arguments)
@@ -103,7 +122,9 @@ internal static partial class PlanCosts
         try
         {
             string? line = File.ReadLines($"/proc/{process}/status").FirstOrDefault(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
-            return line is null ? 0 : long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10;
+            return line is null
+                ? 0
+                : long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10;
         }
         catch (IOException)
         {

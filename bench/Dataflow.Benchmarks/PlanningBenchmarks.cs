@@ -76,10 +76,14 @@ public class PlanningBenchmarks
     /// <summary>The table, in the order of cases, then stages.</summary>
     internal static Result Result(Summary summary)
     {
-        var plans = PlanCase.WithManyChunks.ToDictionary(c => c, c => new Lazy<TrainingPlan>(() => ((PlanResult.Feasible)Planner.Plan(c.Request())).Plan));
+        var plans = PlanCase.WithManyChunks.ToDictionary(
+            c => c,
+            c => new Lazy<TrainingPlan>(() => ((PlanResult.Feasible)Planner.Plan(c.Request())).Plan)
+        );
         return new Result(
             "Planning, stage by stage",
-            "One thread. Mean and standard deviation; ops are those of the planned step; bytes are what is allocated on the managed heap. Plan is all stages but Verify and Print.",
+            "One thread. Mean and standard deviation; ops are those of the planned step; bytes are what is allocated on the managed heap. "
+                + "Plan is all stages but Verify and Print.",
             ["case", "plan", "ops", "stage", "mean", "deviation", "ops/s", "allocated", "bytes/op"],
             [.. Measured.Of(summary, Cases).Select(m => Row((PlanCase)m.Case, m, plans[(PlanCase)m.Case].Value))]);
     }
@@ -90,8 +94,15 @@ public class PlanningBenchmarks
         double rate = ops / (m.Mean * 1e-9);
         string[] cells =
         [
-            plan.ToString(), made.Hash[..16], $"{ops}", m.Method, Benchmarks.Result.Duration(m.Mean), Benchmarks.Result.Duration(m.Deviation),
-            $"{rate:N0}", new Bytes(m.Allocated).ToString(), $"{m.Allocated / ops}",
+            plan.ToString(),
+            made.Hash[..16],
+            $"{ops}",
+            m.Method,
+            Benchmarks.Result.Duration(m.Mean),
+            Benchmarks.Result.Duration(m.Deviation),
+            $"{rate:N0}",
+            new Bytes(m.Allocated).ToString(),
+            $"{m.Allocated / ops}",
         ];
         return (cells, m.ToJson(plan.ToString(), ("plan_hash", made.Hash), ("ops", ops), ("ops_per_second", rate)));
     }

@@ -11,8 +11,8 @@ using Dataflow.Training;
 namespace Dataflow.Benchmarks;
 
 /// <summary>
-/// Steps of models/micro.json on this CPU under three budgets: what the simulator says after calibration, and what they take. Steps of the cases of
-/// calibration and steps of the budgets take turns one by one, so that what else the machine does meets both alike.
+/// Steps of models/micro.json on this CPU under three budgets: what the simulator says after calibration, and what they take. Steps of the
+/// cases of calibration and steps of the budgets take turns one by one, so that what else the machine does meets both alike.
 /// </summary>
 internal static class Predictions
 {
@@ -23,7 +23,12 @@ internal static class Predictions
     private const int Rows = 4;
 
     // All travels and the widest tensor is recomputed; all travels, nothing is; all stays.
-    private static readonly (string Name, double Device, double Host)[] Budgets = [("tight", 0.021, 0.11), ("middle", 0.03, 0.25), ("ample", 0.2, 0.5)];
+    private static readonly (string Name, double Device, double Host)[] Budgets =
+    [
+        ("tight", 0.021, 0.11),
+        ("middle", 0.03, 0.25),
+        ("ample", 0.2, 0.5),
+    ];
 
     /// <summary>The table.</summary>
     public static Result Measure()
@@ -31,7 +36,9 @@ internal static class Predictions
         using var source = ModelSource.Open("micro");
         var device = new DeviceSettings(DeviceKind.Cpu, Environment.ProcessorCount, null);
         var calibration = new Calibration(device, Recipe.Fp32, SecondsOfLinks * 5);
-        var runs = Budgets.Select(b => new Run(b.Name, source.Model, new MemoryBudget(Bytes.FromGiB(b.Host), Bytes.FromGiB(b.Device)), device)).ToList();
+        var runs = Budgets
+            .Select(b => new Run(b.Name, source.Model, new MemoryBudget(Bytes.FromGiB(b.Host), Bytes.FromGiB(b.Device)), device))
+            .ToList();
         var cases = CalibrationCase.Cpu.Select(c => CaseRun.Open(c, device, Recipe.Fp32)!).ToList();
         string load = CalibratedProfile.Load();
         var measured = new MachineMeasurement { Link = calibration.Links() };
@@ -51,18 +58,39 @@ internal static class Predictions
         }
 
         var profile = CalibratedProfile.Of(measured, calibration, CalibratedProfile.Conditions(device, load));
-        var quiet = profile with { Kernels = measured.Kernels.Rates(DType.Float32, "the shortest of all samples", measured.Link.Launch, SampleStatistic.Least) };
+        var quiet = profile with
+        {
+            Kernels = measured.Kernels.Rates(DType.Float32, "the shortest of all samples", measured.Link.Launch, SampleStatistic.Least),
+        };
         var rows = runs.Select(r => r.Row(profile, quiet)).ToList();
         runs.ForEach(r => r.Dispose());
         cases.ForEach(c => c.Dispose());
         return new Result(
             "Predicted and measured steps on this CPU",
-            $"models/micro.json, {Rows} rows of {Seqlen} tokens a step, fp32. The steps that `dataflow calibrate` measures kernel by kernel and the steps under each budget took turns, {Rounds} rounds "
-                + $"({measured.Kernels.Count:N0} kernels measured). Predicted: the simulator with the rates of all rounds, which are means; measured: the mean of all {Rounds} steps of a budget, and their median. "
-                + $"Within: mean and prediction differ by at most {Bound:P0}. Shortest: the same with every kernel and every op at the shortest of all its runs, "
-                + "closer to an idle machine; an op is longer than a kernel and is left undisturbed less often, so that on a busy machine this ratio is too high.",
-            ["budget", "device", "host", "ops", "predicted", "measured, mean", "median", "measured / predicted", "within", "shortest: predicted", "measured", "ratio"],
-            rows);
+            $"models/micro.json, {Rows} rows of {Seqlen} tokens a step, fp32. The steps that `dataflow calibrate` measures kernel by "
+                + $"kernel and the steps under each budget took turns, {Rounds} rounds "
+                + $"({measured.Kernels.Count:N0} kernels measured). Predicted: the simulator with the rates of all rounds, which are "
+                + $"means; measured: the mean of all {Rounds} steps of a budget, and their median. "
+                + $"Within: mean and prediction differ by at most {Bound:P0}. Shortest: the same with every kernel and every op at the "
+                + $"shortest of all its runs, "
+                + "closer to an idle machine; an op is longer than a kernel and is left undisturbed less often, so that on a busy machine "
+                + "this ratio is too high.",
+            [
+                "budget",
+                "device",
+                "host",
+                "ops",
+                "predicted",
+                "measured, mean",
+                "median",
+                "measured / predicted",
+                "within",
+                "shortest: predicted",
+                "measured",
+                "ratio",
+            ],
+            rows
+        );
     }
 
     private sealed class Run : IDisposable
@@ -79,7 +107,15 @@ internal static class Predictions
         public Run(string name, ModelConfig model, MemoryBudget budget, DeviceSettings where)
         {
             this.name = name;
-            var request = new PlanRequest(model, Recipe.Fp32, WorkloadKind.Training, Seqlen, Rows, new GeometryPins(128, Rounds: 2), budget);
+            var request = new PlanRequest(
+                model,
+                Recipe.Fp32,
+                WorkloadKind.Training,
+                Seqlen,
+                Rows,
+                new GeometryPins(128, Rounds: 2),
+                budget
+            );
             plan = Plans.Require(Planner.Plan(request));
             device = (ITimedDevice)where.Create(plan);
             least = [.. plan.Schedule.Ops.Select(_ => long.MaxValue)];
@@ -107,7 +143,8 @@ internal static class Predictions
         {
             // As if nothing but the step had run: every op at its shortest, in the schedule's order.
             double quietPredicted = Prediction.For(plan, quiet).Seconds;
-            double quietMeasured = Simulator.Alone(plan.Schedule, [.. least.Select(OpCost.Compute)], new LinkRates([])).StepNanoseconds / 1e9;
+            double quietMeasured =
+                Simulator.Alone(plan.Schedule, [.. least.Select(OpCost.Compute)], new LinkRates([])).StepNanoseconds / 1e9;
             double quietRatio = quietMeasured / quietPredicted;
             double predicted = Prediction.For(plan, machine).Seconds, mean = seconds.Average();
             double median = seconds.Order().ElementAt(seconds.Count / 2);
@@ -115,7 +152,20 @@ internal static class Predictions
             bool within = Math.Abs(ratio - 1) <= Bound;
             string Text(double value) => value.ToString("0.000", CultureInfo.InvariantCulture);
             return (
-                [name, plan.Budget.Device.ToString(), plan.Budget.Host.ToString(), $"{plan.Schedule.Ops.Length}", $"{Text(predicted)} s", $"{Text(mean)} s", $"{Text(median)} s", Text(ratio), within ? "yes" : "no", $"{Text(quietPredicted)} s", $"{Text(quietMeasured)} s", Text(quietRatio)],
+                [
+                    name,
+                    plan.Budget.Device.ToString(),
+                    plan.Budget.Host.ToString(),
+                    $"{plan.Schedule.Ops.Length}",
+                    $"{Text(predicted)} s",
+                    $"{Text(mean)} s",
+                    $"{Text(median)} s",
+                    Text(ratio),
+                    within ? "yes" : "no",
+                    $"{Text(quietPredicted)} s",
+                    $"{Text(quietMeasured)} s",
+                    Text(quietRatio),
+                ],
                 new JsonObject
                 {
                     ["budget"] = name,

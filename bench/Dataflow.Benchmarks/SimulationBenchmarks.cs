@@ -48,18 +48,36 @@ public class SimulationBenchmarks
     /// <summary>The table, in the order of cases, then parts.</summary>
     internal static Result Result(Summary summary)
     {
-        var ops = PlanCase.WithManyChunks.ToDictionary(c => c, c => new Lazy<int>(() => ((PlanResult.Feasible)Planner.Plan(c.Request())).Plan.Schedule.Ops.Length));
+        var ops = PlanCase.WithManyChunks.ToDictionary(
+            c => c,
+            c => new Lazy<int>(() => ((PlanResult.Feasible)Planner.Plan(c.Request())).Plan.Schedule.Ops.Length)
+        );
         return new Result(
             "Simulation",
-            "One thread. Ops are those that are simulated: of one step, or of four where the steady state is; bytes are what is allocated on the managed heap.",
+            "One thread. Ops are those that are simulated: of one step, or of four where the steady state is; bytes are what is allocated "
+                + "on the managed heap.",
             ["case", "ops", "part", "mean", "deviation", "ops/s", "allocated"],
-            [.. Measured.Of(summary, Cases).Select(m => Row((PlanCase)m.Case, m, ops[(PlanCase)m.Case].Value * (m.Method == nameof(Steady) ? 4 : 1)))]);
+            [
+                .. Measured
+                    .Of(summary, Cases)
+                    .Select(m => Row((PlanCase)m.Case, m, ops[(PlanCase)m.Case].Value * (m.Method == nameof(Steady) ? 4 : 1))),
+            ]
+        );
     }
 
     private static (string[], System.Text.Json.Nodes.JsonObject) Row(PlanCase plan, Measured m, int ops)
     {
         double rate = ops / (m.Mean * 1e-9);
-        string[] cells = [plan.ToString(), $"{ops}", m.Method, Benchmarks.Result.Duration(m.Mean), Benchmarks.Result.Duration(m.Deviation), $"{rate:N0}", new Bytes(m.Allocated).ToString()];
+        string[] cells =
+        [
+            plan.ToString(),
+            $"{ops}",
+            m.Method,
+            Benchmarks.Result.Duration(m.Mean),
+            Benchmarks.Result.Duration(m.Deviation),
+            $"{rate:N0}",
+            new Bytes(m.Allocated).ToString(),
+        ];
         return (cells, m.ToJson(plan.ToString(), ("ops", ops), ("ops_per_second", rate)));
     }
 }

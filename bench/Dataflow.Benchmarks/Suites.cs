@@ -9,10 +9,14 @@ using BenchmarkDotNet.Toolchains.InProcess.Emit;
 
 namespace Dataflow.Benchmarks;
 
-/// <summary>Runs suites by name: planning, simulation, kernels, costs, prediction. What is not an option of this program goes to BenchmarkDotNet.</summary>
+/// <summary>
+/// Runs suites by name: planning, simulation, kernels, costs, prediction. What is not an option of this program goes to BenchmarkDotNet.
+/// </summary>
 internal static class Suites
 {
-    private const string Usage = "usage: Dataflow.Benchmarks [planning] [simulation] [kernels] [costs] [prediction] [--out DIR] [--long] [options of BenchmarkDotNet, such as --filter '*Waits*']";
+    private const string Usage =
+        "usage: Dataflow.Benchmarks [planning] [simulation] [kernels] [costs] [prediction] [--out DIR] [--long] [options of "
+            + "BenchmarkDotNet, such as --filter '*Waits*']";
     private static readonly string[] All = ["planning", "simulation", "kernels", "costs", "prediction"];
 
     /// <summary>Runs what the arguments name, all of it if they name nothing.</summary>
@@ -56,7 +60,10 @@ internal static class Suites
                 "kernels" => KernelBenchmarks.Result(Measure(typeof(KernelBenchmarks), patient, rest)),
                 _ => PlanCosts.Measure(),
             };
-            string how = name is "costs" or "prediction" ? result.How : $"{result.How} BenchmarkDotNet {typeof(Job).Assembly.GetName().Version?.ToString(3)}, {(patient ? "default" : "short")} job in one process.";
+            string how = name is "costs" or "prediction"
+                ? result.How
+                : $"{result.How} BenchmarkDotNet {typeof(Job).Assembly.GetName().Version?.ToString(3)}, {(patient ? "default" : "short")} "
+                    + $"job in one process.";
             result = result with { How = how };
             result.Write(Console.Out, conditions);
             if (folder is not null)
@@ -86,7 +93,10 @@ internal static class Suites
     /// <summary>One line a benchmark.</summary>
     private sealed class Progress : EventProcessor
     {
-        public override void OnEndRunBenchmark(BenchmarkCase benchmarkCase, BenchmarkReport report) => Console.Error.WriteLine(
-            $"{benchmarkCase.Descriptor.WorkloadMethod.Name} {benchmarkCase.Parameters["Case"]}: {(report.ResultStatistics is { } s ? Result.Duration(s.Mean) : "failed")}");
+        public override void OnEndRunBenchmark(BenchmarkCase benchmarkCase, BenchmarkReport report) =>
+            Console.Error.WriteLine(
+                $"{benchmarkCase.Descriptor.WorkloadMethod.Name} {benchmarkCase.Parameters["Case"]}: "
+                    + $"{(report.ResultStatistics is { } s ? Result.Duration(s.Mean) : "failed")}"
+            );
     }
 }

@@ -37,9 +37,14 @@ internal static class CaseProcess
         {
             File.Delete(file);
             var outcome = ChildProcess.Run(
-                Environment.ProcessPath!, [typeof(CaseProcess).Assembly.Location, "case", stage.Name, name, file, .. settings.Arguments(folder, limit)], limit, say);
+                Environment.ProcessPath!,
+                [typeof(CaseProcess).Assembly.Location, "case", stage.Name, name, file, .. settings.Arguments(folder, limit)],
+                limit,
+                say
+            );
             return File.Exists(file) ? CaseResult.FromJson(System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(file))!.AsObject())
-                : outcome.Status is null ? new CaseResult(Verdict.OutOfTime, $"ended after {limit.TotalSeconds:0} s; it last said: {outcome.LastLine}")
+                : outcome.Status is null
+                    ? new CaseResult(Verdict.OutOfTime, $"ended after {limit.TotalSeconds:0} s; it last said: {outcome.LastLine}")
                 : new CaseResult(Verdict.Failed, $"its process ended with status {outcome.Status}: {outcome.LastLine}");
         }
         finally

@@ -30,7 +30,8 @@ internal sealed record CaseResult(Verdict Verdict, string Detail, JsonObject? Fi
     public bool IsFinal => Verdict is not (Verdict.OutOfTime or Verdict.Missing);
 
     /// <summary>A verdict from whether all is well.</summary>
-    public static CaseResult Of(bool good, string detail, JsonObject? figures = null) => new(good ? Verdict.Passed : Verdict.Failed, detail, figures);
+    public static CaseResult Of(bool good, string detail, JsonObject? figures = null) =>
+        new(good ? Verdict.Passed : Verdict.Failed, detail, figures);
 
     /// <summary>As it goes from a case's process to the one that asked for it.</summary>
     public JsonObject ToJson() => new() { ["verdict"] = Verdict.ToString(), ["detail"] = Detail, ["figures"] = Figures?.DeepClone() };

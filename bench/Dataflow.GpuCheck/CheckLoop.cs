@@ -6,8 +6,8 @@ using Dataflow.Model;
 namespace Dataflow.GpuCheck;
 
 /// <summary>
-/// Runs the cases that were asked for, each once a commit, within the time there is. Whatever becomes of a case, the next one runs; what is known so far is
-/// in the folder at any time, the lines that were said too.
+/// Runs the cases that were asked for, each once a commit, within the time there is. Whatever becomes of a case, the next one runs; what is
+/// known so far is in the folder at any time, the lines that were said too.
 /// </summary>
 internal static class CheckLoop
 {
@@ -21,7 +21,9 @@ internal static class CheckLoop
         var cases = Selected(settings);
         if (settings.List)
         {
-            Array.ForEach([.. cases], c => Console.Out.WriteLine($"{c.Title}{(c.Share is { } share ? $" ({c.Stage.Name}: {share.TotalSeconds:0} s)" : "")}"));
+            Array.ForEach([.. cases], c =>
+                Console.Out.WriteLine($"{c.Title}{(c.Share is { } share ? $" ({c.Stage.Name}: {share.TotalSeconds:0} s)" : "")}")
+            );
             return 0;
         }
 
@@ -50,7 +52,10 @@ internal static class CheckLoop
             var turn = next.Share is { } share && !settings.Emulated && share - used < left ? share - used : left;
             if (turn < next.Stage.LeastOf(next.Name, settings))
             {
-                string why = turn < left ? $"the {next.Share!.Value.TotalSeconds:0} s of its stage are used" : $"of {settings.Limit.TotalSeconds:0} s too few were left";
+                string why =
+                    turn < left
+                        ? $"the {next.Share!.Value.TotalSeconds:0} s of its stage are used"
+                        : $"of {settings.Limit.TotalSeconds:0} s too few were left";
                 say.Line($"{next.Title}: not begun, {why}; the same command goes on from here");
                 verdicts.Add((next, Verdict.OutOfTime, $"not begun, {why}"));
                 continue;
@@ -119,7 +124,12 @@ internal static class CheckLoop
     }
 
     // Last, since the end of what a long command printed is what is sure to be seen.
-    private static int Summarize(CheckLog say, List<(CheckCase Case, Verdict Verdict, string Detail)> verdicts, TimeSpan took, string folder)
+    private static int Summarize(
+        CheckLog say,
+        List<(CheckCase Case, Verdict Verdict, string Detail)> verdicts,
+        TimeSpan took,
+        string folder
+    )
     {
         const int longest = 240;
         say.Line("");

@@ -13,7 +13,15 @@ namespace Dataflow.GpuCheck;
 /// <param name="Poll">How long NVML is left alone between two looks at the GPU's memory.</param>
 /// <param name="List">Only say which cases would run, in their order.</param>
 /// <param name="From">A folder with the results of an earlier call, which are taken over where there are none yet; null for none.</param>
-internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyList<string> Wanted, string? Folder, TimeSpan Poll, bool List, string? From)
+internal sealed record CheckSettings(
+    bool Emulated,
+    TimeSpan Limit,
+    IReadOnlyList<string> Wanted,
+    string? Folder,
+    TimeSpan Poll,
+    bool List,
+    string? From
+)
 {
     /// <summary>Chooses the device: cuda or cuda-emulated. The conformance tests know it, too.</summary>
     public const string DeviceVariable = "DATAFLOW_DEVICE";
@@ -42,7 +50,10 @@ internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyLis
         for (int i = 0; i < arguments.Count; i++)
         {
             string Value() => ++i < arguments.Count ? arguments[i] : throw new UserErrorException($"{arguments[i - 1]} needs a value");
-            int Count(string unit) => int.TryParse(Value(), NumberStyles.None, CultureInfo.InvariantCulture, out int n) && n > 0 ? n : throw new UserErrorException($"{arguments[i - 1]} is no number of {unit}");
+            int Count(string unit) =>
+                int.TryParse(Value(), NumberStyles.None, CultureInfo.InvariantCulture, out int n) && n > 0
+                    ? n
+                    : throw new UserErrorException($"{arguments[i - 1]} is no number of {unit}");
             switch (arguments[i])
             {
                 case "--device":
@@ -64,7 +75,10 @@ internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyLis
                     folder = Value();
                     break;
                 case var option when option.StartsWith('-'):
-                    throw new UserErrorException($"unknown option {option}; there are --device cuda|cuda-emulated, --limit SECONDS, --poll MILLISECONDS, --out DIR, --from DIR and --list, and the stages {StageList.Names}");
+                    throw new UserErrorException(
+                        $"unknown option {option}; there are --device cuda|cuda-emulated, --limit SECONDS, --poll MILLISECONDS, --out "
+                            + $"DIR, --from DIR and --list, and the stages {StageList.Names}"
+                    );
                 case var name:
                     StageList.CheckName(name);
                     wanted.Add(name);
@@ -73,13 +87,31 @@ internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyLis
         }
 
         return device is "cuda" or "cuda-emulated"
-            ? new CheckSettings(device == "cuda-emulated", TimeSpan.FromSeconds(seconds ?? (device == "cuda" ? UsualSeconds : EmulatedSeconds)), wanted, folder, TimeSpan.FromMilliseconds(poll), list, from)
+            ? new CheckSettings(
+                device == "cuda-emulated",
+                TimeSpan.FromSeconds(seconds ?? (device == "cuda" ? UsualSeconds : EmulatedSeconds)),
+                wanted,
+                folder,
+                TimeSpan.FromMilliseconds(poll),
+                list,
+                from
+            )
             : throw new UserErrorException($"'{device}' is no device to check; choose cuda or cuda-emulated");
     }
 
     /// <summary>The same as arguments, for a process of one case.</summary>
     /// <param name="limit">Of the case: it may make do with less than it would take.</param>
-    public IEnumerable<string> Arguments(string folder, TimeSpan limit) => ["--device", DeviceName, "--out", folder, "--limit", $"{Math.Max(1, (int)limit.TotalSeconds)}", "--poll", $"{Poll.TotalMilliseconds:0}"];
+    public IEnumerable<string> Arguments(string folder, TimeSpan limit) =>
+        [
+            "--device",
+            DeviceName,
+            "--out",
+            folder,
+            "--limit",
+            $"{Math.Max(1, (int)limit.TotalSeconds)}",
+            "--poll",
+            $"{Poll.TotalMilliseconds:0}",
+        ];
 
     /// <summary>As the options of dataflow call it.</summary>
     public string DeviceName => Emulated ? "cuda-emulated" : "cuda";
@@ -99,8 +131,11 @@ internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyLis
         }
 
         var known = HardwareFiles.All().FirstOrDefault(p => p.DeviceNames.Contains(gpu.Name) || (Emulated && p.IsCalled("h200")));
-        return known is not null ? (known, known.Name)
-            : throw new UserErrorException($"there is no hardware profile of {gpu.Name}: run the stage calibrate first, or add one to profiling/hardware");
+        return known is not null
+            ? (known, known.Name)
+            : throw new UserErrorException(
+                $"there is no hardware profile of {gpu.Name}: run the stage calibrate first, or add one to profiling/hardware"
+            );
     }
 
     /// <summary>Where this GPU's results go.</summary>
@@ -119,7 +154,12 @@ internal sealed record CheckSettings(bool Emulated, TimeSpan Limit, IReadOnlyLis
             return File.ReadAllText(noted).Trim();
         }
 
-        var git = ChildProcess.Run("git", ["-C", Root, "-c", "safe.directory=*", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"], TimeSpan.FromSeconds(10), _ => { });
+        var git = ChildProcess.Run(
+            "git",
+            ["-C", Root, "-c", "safe.directory=*", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+            TimeSpan.FromSeconds(10),
+            _ => { }
+        );
         return git.Status == 0 ? git.Output.Trim() : "unknown";
     }
 }

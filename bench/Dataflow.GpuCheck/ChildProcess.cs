@@ -25,18 +25,40 @@ internal static class ChildProcess
     /// <summary>Runs one to its end, or to that of its time: then it is killed with all that it started.</summary>
     /// <param name="line">Called with each line of either output, one call at a time; returns nothing.</param>
     public static ChildOutcome Run(
-        string program, IEnumerable<string> arguments, TimeSpan limit, Action<string> line, IReadOnlyDictionary<string, string>? environment = null) =>
-        Run(program, arguments, limit, text =>
-        {
-            line(text);
-            return true;
-        }, environment);
+        string program,
+        IEnumerable<string> arguments,
+        TimeSpan limit,
+        Action<string> line,
+        IReadOnlyDictionary<string, string>? environment = null
+    ) =>
+        Run(
+            program,
+            arguments,
+            limit,
+            text =>
+            {
+                line(text);
+                return true;
+            },
+            environment
+        );
 
     /// <summary>The same; where <paramref name="goesOn"/> says no, the program is ended as if its time were over.</summary>
     public static ChildOutcome Run(
-        string program, IEnumerable<string> arguments, TimeSpan limit, Func<string, bool> goesOn, IReadOnlyDictionary<string, string>? environment = null)
+        string program,
+        IEnumerable<string> arguments,
+        TimeSpan limit,
+        Func<string, bool> goesOn,
+        IReadOnlyDictionary<string, string>? environment = null
+    )
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Directory.GetCurrentDirectory() };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Directory.GetCurrentDirectory(),
+        };
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
         {
             start.Environment[name] = value;

@@ -3,8 +3,8 @@ using System.Reflection.PortableExecutable;
 namespace Dataflow.GpuCheck;
 
 /// <summary>
-/// Which assemblies of a folder were compiled ahead. The bundle has all programs in one folder: an image that another program brought without machine code
-/// would win unseen, and every command would begin with seconds in the just-in-time compiler.
+/// Which assemblies of a folder were compiled ahead. The bundle has all programs in one folder: an image that another program brought
+/// without machine code would win unseen, and every command would begin with seconds in the just-in-time compiler.
 /// </summary>
 internal static class CompiledImages
 {

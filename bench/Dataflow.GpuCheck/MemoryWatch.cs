@@ -5,8 +5,8 @@ using Dataflow.Cuda;
 namespace Dataflow.GpuCheck;
 
 /// <summary>
-/// Looks at the GPU's used memory again and again. Nothing is allocated within a step, so that a pause of some steps misses nothing; looks take locks of the
-/// driver, so that many of them cost the run that is watched: what they cost is in the result.
+/// Looks at the GPU's used memory again and again. Nothing is allocated within a step, so that a pause of some steps misses nothing; looks
+/// take locks of the driver, so that many of them cost the run that is watched: what they cost is in the result.
 /// </summary>
 internal sealed class MemoryWatch : IDisposable
 {

@@ -7,8 +7,8 @@ using Dataflow.Runtime;
 namespace Dataflow.GpuCheck;
 
 /// <summary>
-/// What a large run would trip over, in half a minute: what host memory there is and whether it grows, how fast it is pinned, what pinning takes of the GPU
-/// (page tables, by NVML), and how fast pinned memory is copied, alone and both ways at once.
+/// What a large run would trip over, in half a minute: what host memory there is and whether it grows, how fast it is pinned, what pinning
+/// takes of the GPU (page tables, by NVML), and how fast pinned memory is copied, alone and both ways at once.
 /// </summary>
 internal static class Preflight
 {
@@ -75,7 +75,9 @@ internal static class Preflight
             ["limit_bytes"] = memory.Limit?.Limit.Value,
             ["growth"] = memory.Growth?.Sign,
             ["runtime_says_bytes"] = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
-            ["meminfo"] = File.Exists("/proc/meminfo") ? new JsonArray([.. File.ReadLines("/proc/meminfo").Take(5).Select(l => (JsonNode)l)]) : null,
+            ["meminfo"] = File.Exists("/proc/meminfo")
+                ? new JsonArray([.. File.ReadLines("/proc/meminfo").Take(5).Select(l => (JsonNode)l)])
+                : null,
         };
     }
 

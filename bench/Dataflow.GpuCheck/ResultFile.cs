@@ -37,10 +37,25 @@ internal sealed class ResultFile
         try
         {
             Directory.CreateDirectory(folder);
-            if (File.Exists(file.JsonPath) && JsonNode.Parse(File.ReadAllText(file.JsonPath)) is JsonObject kept && (string?)kept["device"] == device)
+            if (
+                File.Exists(file.JsonPath)
+                && JsonNode.Parse(File.ReadAllText(file.JsonPath)) is JsonObject kept
+                && (string?)kept["device"] == device
+            )
             {
-                file.results.AddRange(kept["cases"]!.AsArray().Select(c => c!.AsObject()).Select(c => new KeptResult(
-                    (string)c["stage"]!, (string)c["case"]!, (string)c["commit"]!, (string)c["at"]!, (double)c["seconds"]!, CaseResult.FromJson(c))));
+                file.results.AddRange(
+                    kept["cases"]!
+                        .AsArray()
+                        .Select(c => c!.AsObject())
+                        .Select(c => new KeptResult(
+                            (string)c["stage"]!,
+                            (string)c["case"]!,
+                            (string)c["commit"]!,
+                            (string)c["at"]!,
+                            (double)c["seconds"]!,
+                            CaseResult.FromJson(c)
+                        ))
+                );
             }
         }
         catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException or ArgumentException)
@@ -56,7 +71,8 @@ internal sealed class ResultFile
     }
 
     /// <summary>The result of a case for these sources, if there is one.</summary>
-    public KeptResult? Find(string stage, string name, string commit) => results.FirstOrDefault(r => r.Stage == stage && r.Case == name && r.Commit == commit);
+    public KeptResult? Find(string stage, string name, string commit) =>
+        results.FirstOrDefault(r => r.Stage == stage && r.Case == name && r.Commit == commit);
 
     /// <summary>Keeps a result in the place of an earlier one, and writes both files.</summary>
     public void Keep(KeptResult result)

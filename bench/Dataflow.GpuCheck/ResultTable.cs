@@ -12,14 +12,23 @@ internal static class ResultTable
         var text = new StringBuilder();
         text.AppendLine($"# {device}");
         text.AppendLine();
-        text.AppendLine("Written by `bench/gpu_check.sh`; `gpu_check.json` beside this has the same figures and more. A result holds for the commit beside it.");
+        text.AppendLine(
+            "Written by `bench/gpu_check.sh`; `gpu_check.json` beside this has the same figures and more. A result holds for the commit "
+                + "beside it."
+        );
         text.AppendLine();
         text.AppendLine("| stage | case | verdict | what was seen | seconds | commit |");
         text.AppendLine("|---|---|---|---|---:|---|");
         foreach (var r in results)
         {
-            text.AppendLine(string.Create(CultureInfo.InvariantCulture,
-                $"| {r.Stage} | {r.Case} | {Word(r.Result.Verdict)} | {r.Result.Detail.ReplaceLineEndings(" ").Replace("|", "\\|", StringComparison.Ordinal)} | {r.Seconds:0.0} | {r.Commit} |"));
+            text.AppendLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"| {r.Stage} | {r.Case} | {Word(r.Result.Verdict)} | "
+                        + $"{r.Result.Detail.ReplaceLineEndings(" ").Replace("|", "\\|", StringComparison.Ordinal)} | {r.Seconds:0.0} | "
+                        + $"{r.Commit} |"
+                )
+            );
         }
 
         return text.ToString();

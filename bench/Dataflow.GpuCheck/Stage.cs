@@ -50,17 +50,27 @@ internal sealed record CheckCase(Stage Stage, string Name, TimeSpan? Share, bool
 internal static class StageList
 {
     /// <summary>
-    /// The order matters, since the time of a call on a GPU is short: what is cheap and decisive comes first, then the marks, then what makes the next call's
-    /// plans better, then what proves the rest.
+    /// The order matters, since the time of a call on a GPU is short: what is cheap and decisive comes first, then the marks, then what
+    /// makes the next call's plans better, then what proves the rest.
     /// </summary>
     public static IReadOnlyList<Stage> All { get; } =
     [
-        new MachineStage(), new LaunchStage(), new GoldenStage(), new SpeedStage(), new MarksStage(), new CalibrateStage(), new BitsStage(), new MemoryStage(), new KernelStage(), new PeerStage(),
+        new MachineStage(),
+        new LaunchStage(),
+        new GoldenStage(),
+        new SpeedStage(),
+        new MarksStage(),
+        new CalibrateStage(),
+        new BitsStage(),
+        new MemoryStage(),
+        new KernelStage(),
+        new PeerStage(),
         new ConformanceStage(),
     ];
 
     /// <summary>
-    /// What runs where nothing is named, in two rounds: first the first cases of every stage, then all others. A call that ends early goes on in the next one.
+    /// What runs where nothing is named, in two rounds: first the first cases of every stage, then all others. A call that ends early goes
+    /// on in the next one.
     /// </summary>
     public static IReadOnlyList<CheckCase> Usual(CheckSettings settings)
     {
@@ -79,7 +89,9 @@ internal static class StageList
     {
         if (All.All(s => s.Name != wanted.Split('/')[0]))
         {
-            throw new UserErrorException($"'{wanted}' is no stage; choose among {Names}, or name one case of a stage, as in marks/8b-8192-24");
+            throw new UserErrorException(
+                $"'{wanted}' is no stage; choose among {Names}, or name one case of a stage, as in marks/8b-8192-24"
+            );
         }
     }
 }

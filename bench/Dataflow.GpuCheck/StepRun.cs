@@ -29,13 +29,28 @@ internal static class StepRun
     /// <summary>Runs steps of a plan on a device of its own.</summary>
     /// <param name="yields">What to take from the trainer after the last step.</param>
     public static (double[] Losses, T Result) Steps<T>(
-        CheckSettings settings, CudaGpu gpu, TrainingPlan plan, IWeightSource weights, ITokenSource tokens, AdamWSettings optimizer, int steps, Func<Trainer, T> yields)
+        CheckSettings settings,
+        CudaGpu gpu,
+        TrainingPlan plan,
+        IWeightSource weights,
+        ITokenSource tokens,
+        AdamWSettings optimizer,
+        int steps,
+        Func<Trainer, T> yields
+    )
     {
         using var device = new CudaDevice(plan.Schedule, plan.Workload, CudaContext.Open(gpu), Cli.GpuAccess.KernelsFor(gpu));
         var trainer = new Trainer(plan.Workload, plan.Schedule, device);
         trainer.Load(weights);
         int rows = plan.Workload.Geometry.Rows;
-        double[] losses = [.. Enumerable.Range(0, steps).Select(s => trainer.Step(tokens, [.. Enumerable.Range(0, rows).Select(r => ((s * rows) + r) % tokens.RowCount)], optimizer).Loss)];
+        double[] losses =
+        [
+            .. Enumerable
+                .Range(0, steps)
+                .Select(s =>
+                    trainer.Step(tokens, [.. Enumerable.Range(0, rows).Select(r => ((s * rows) + r) % tokens.RowCount)], optimizer).Loss
+                ),
+        ];
         return (losses, yields(trainer));
     }
 

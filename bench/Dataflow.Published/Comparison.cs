@@ -5,7 +5,8 @@ using Dataflow.Simulation;
 namespace Dataflow.Published;
 
 /// <summary>A published row beside what policy reference decides and the simulator predicts for it.</summary>
-/// <param name="SameDecisions">Feasibility; of what ran also chunk, activations on device and host by level, rounds, sequences, and memory to 1e-4 GiB.</param>
+/// <param name="SameDecisions">Feasibility; of what ran also chunk, activations on device and host by level, rounds, sequences, and memory
+/// to 1e-4 GiB.</param>
 /// <param name="Ops">Of the simulated step.</param>
 internal sealed record Comparison(PublishedRow Row, bool SameDecisions, double Measured, double Predicted, int Ops)
 {
@@ -24,7 +25,13 @@ internal sealed record Comparison(PublishedRow Row, bool SameDecisions, double M
         }
 
         var prediction = ReferencePrediction.Of(plan, new CostModel(profile, DType.BFloat16));
-        return new Comparison(row, Same(row, plan), row.Number("tok_per_sec"), plan.ThroughputAt(prediction.StepSeconds).TokensPerSecond, prediction.Schedule.Ops.Length);
+        return new Comparison(
+            row,
+            Same(row, plan),
+            row.Number("tok_per_sec"),
+            plan.ThroughputAt(prediction.StepSeconds).TokensPerSecond,
+            prediction.Schedule.Ops.Length
+        );
     }
 
     private static bool Same(PublishedRow row, ReferencePlan plan) =>

@@ -32,9 +32,15 @@ internal sealed class Fit
     }
 
     /// <summary>Fits all six.</summary>
-    /// <param name="known">What an earlier fit of the same rows found: where this one begins, and what it keeps unless it finds clearly better ones, so that plans stay as they are.</param>
+    /// <param name="known">What an earlier fit of the same rows found: where this one begins, and what it keeps unless it finds clearly
+    /// better ones, so that plans stay as they are.</param>
     public static EfficiencyConstants Of(
-        HardwareProfile profile, FitPrior prior, IEnumerable<(ReferencePlan Plan, double Seconds)> rows, TextWriter log, EfficiencyConstants? known = null)
+        HardwareProfile profile,
+        FitPrior prior,
+        IEnumerable<(ReferencePlan Plan, double Seconds)> rows,
+        TextWriter log,
+        EfficiencyConstants? known = null
+    )
     {
         var fit = new Fit(profile, prior, rows);
         double[] at = known is null ? prior.Start : [.. known.Values.Select(Math.Log)], residuals = fit.Residuals(at);
@@ -50,7 +56,10 @@ internal sealed class Fit
             {
                 Update(jacobian, [.. next.Zip(at, (a, b) => a - b)], [.. found.Zip(residuals, (a, b) => a - b)]);
                 (at, residuals, cost, damping) = (next, found, nextCost, damping / 4);
-                log.WriteLine($"  {step}: cost {cost:0.00000}, rms {Math.Sqrt(residuals.Take(fit.rows.Count).Average(r => r * r)):0.00%} at {string.Join(" ", at.Select((double x) => Math.Exp(x).ToString("F4")))}");
+                log.WriteLine(
+                    $"  {step}: cost {cost:0.00000}, rms {Math.Sqrt(residuals.Take(fit.rows.Count).Average(r => r * r)):0.00%} at "
+                        + $"{string.Join(" ", at.Select((double x) => Math.Exp(x).ToString("F4")))}"
+                );
             }
 
             if (settled && exact && better)
@@ -58,7 +67,8 @@ internal sealed class Fit
                 break;
             }
 
-            // What was carried along is good for a step that gains; where it gains nothing, the slopes are taken anew, and only then are steps shortened.
+            // What was carried along is good for a step that gains; where it gains nothing, the slopes are taken anew, and only then are
+            // steps shortened.
             if (settled && !exact)
             {
                 jacobian = fit.Jacobian(at, residuals);
@@ -85,7 +95,9 @@ internal sealed class Fit
         var machine = new CostModel(profile, DType.BFloat16, Constants(at));
         return
         [
-            .. rows.AsParallel().AsOrdered().Select(r => Math.Log(ReferencePrediction.Of(r.Plan, r.Schedule, machine).StepSeconds / r.Seconds)),
+            .. rows.AsParallel()
+                .AsOrdered()
+                .Select(r => Math.Log(ReferencePrediction.Of(r.Plan, r.Schedule, machine).StepSeconds / r.Seconds)),
             .. prior.Residuals(at),
         ];
     }

@@ -3,8 +3,8 @@ using Dataflow.Simulation;
 namespace Dataflow.Published;
 
 /// <summary>
-/// Where a machine's constants are held, and how strongly: what its rows tell, they decide; what they do not, this does. Which kernels the published
-/// system ran on which machine is in its own source.
+/// Where a machine's constants are held, and how strongly: what its rows tell, they decide; what they do not, this does. Which kernels the
+/// published system ran on which machine is in its own source.
 /// </summary>
 /// <param name="Centre">Where each constant is without any row; the head width's only where <paramref name="Widths"/> says nothing.</param>
 /// <param name="Widths">How heads of 64 go with heads of 128.</param>
@@ -34,7 +34,8 @@ internal sealed record FitPrior(EfficiencyConstants Centre, HeadWidths Widths)
         return at.Select((a, k) => Math.Sqrt(Weights[k]) * (a - held[k]));
     }
 
-    private double HeadDimOf(EfficiencyConstants constants) => Widths == HeadWidths.ShareTheRest ? AttentionRoofline.HeadDimFactor(constants) : Centre.AttentionHeadDim;
+    private double HeadDimOf(EfficiencyConstants constants) =>
+        Widths == HeadWidths.ShareTheRest ? AttentionRoofline.HeadDimFactor(constants) : Centre.AttentionHeadDim;
 }
 
 /// <summary>What is known of an attention kernel's two widths before any run.</summary>

@@ -4,9 +4,9 @@ using Dataflow.Simulation;
 namespace Dataflow.Published;
 
 /// <summary>
-/// What each machine's constants are before its own rows are seen. Of a machine of which no row at all is left, the next of kin tells: in matrix
-/// products the one of its kind (for data centres, or GeForce, whose peaks are stated at clocks that they exceed), as the best published
-/// products of both differ; in attention the one that ran the same kernels.
+/// What each machine's constants are before its own rows are seen. Of a machine of which no row at all is left, the next of kin tells: in
+/// matrix products the one of its kind (for data centres, or GeForce, whose peaks are stated at clocks that they exceed), as the best
+/// published products of both differ; in attention the one that ran the same kernels.
 /// </summary>
 internal sealed class MachinePriors(Machines machines)
 {
@@ -29,17 +29,24 @@ internal sealed class MachinePriors(Machines machines)
 
     private EfficiencyConstants Constants(string machine) => EfficiencyConstants.Of(machines[machine]);
 
-    // What is no tensor work is carried over by memory bandwidth: it is mostly waiting for tiles, since exponentials alone would be ten times as fast.
+    // What is no tensor work is carried over by memory bandwidth: it is mostly waiting for tiles, since exponentials alone would be ten
+    // times as fast.
     private FitPrior Kin(string machine, double products, string kin)
     {
         var (to, from, known) = (machines[machine], machines[kin], Constants(kin));
-        double scale = to.PeakFlopsPerSecond(DType.BFloat16) / from.PeakFlopsPerSecond(DType.BFloat16)
-            * from.MemoryBandwidthBytesPerSecond.Value / to.MemoryBandwidthBytesPerSecond.Value;
-        double Attention(double share) => 1 / new AttentionRoofline(1 / products, AttentionRoofline.Of(known.Gemm, share).Rest * scale).At(128);
+        double scale =
+            to.PeakFlopsPerSecond(DType.BFloat16)
+            / from.PeakFlopsPerSecond(DType.BFloat16)
+            * from.MemoryBandwidthBytesPerSecond.Value
+            / to.MemoryBandwidthBytesPerSecond.Value;
+        double Attention(double share) =>
+            1 / new AttentionRoofline(1 / products, AttentionRoofline.Of(known.Gemm, share).Rest * scale).At(128);
         return new FitPrior(
             EfficiencyConstants.Default with
             {
-                Gemm = products, AttentionForward = Attention(known.AttentionForward), AttentionBackward = Attention(known.AttentionBackward),
+                Gemm = products,
+                AttentionForward = Attention(known.AttentionForward),
+                AttentionBackward = Attention(known.AttentionBackward),
             },
             HeadWidths.ShareTheRest);
     }

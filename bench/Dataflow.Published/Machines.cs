@@ -33,14 +33,18 @@ internal sealed partial class Machines(string checkout)
         File.WriteAllText(path, text);
     }
 
-    private static string Line(string name, Figure figure) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"    \"{name}\": {{ \"value\": {figure.Value:0.####}, \"kind\": \"{figure.Kind.ToString().ToLowerInvariant()}\", \"source\": \"{figure.Source}\" }}");
+    private static string Line(string name, Figure figure) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"    \"{name}\": {{ \"value\": {figure.Value:0.####}, \"kind\": \"{figure.Kind.ToString().ToLowerInvariant()}\", \"source\": "
+                + $"\"{figure.Source}\" }}"
+        );
 
     /// <summary>The profile file of a machine.</summary>
     public static string FileOf(string machine) => Files[machine];
 
-    private static HardwareProfile Load(string checkout, string file) => HardwareProfileReader.Parse(File.ReadAllText(PathOf(checkout, file)), file);
+    private static HardwareProfile Load(string checkout, string file) =>
+        HardwareProfileReader.Parse(File.ReadAllText(PathOf(checkout, file)), file);
 
     private static string PathOf(string checkout, string file) => Path.Combine(checkout, "profiling", "hardware", file + ".json");
 

@@ -42,7 +42,10 @@ internal sealed record PublishedRow(int Index, IReadOnlyDictionary<string, strin
         var rows = new List<PublishedRow>();
         foreach (string line in lines.Skip(1))
         {
-            var row = new PublishedRow(rows.Count, names.Zip(line.Split(',')).ToDictionary(c => c.First, c => c.Second)) { IsFitted = false };
+            var row = new PublishedRow(rows.Count, names.Zip(line.Split(',')).ToDictionary(c => c.First, c => c.Second))
+            {
+                IsFitted = false,
+            };
             int count = row.Ran ? seen[row.Machine + row.Model] = seen.GetValueOrDefault(row.Machine + row.Model) + 1 : 0;
             rows.Add(row with { IsFitted = count % 2 == 1 });
         }

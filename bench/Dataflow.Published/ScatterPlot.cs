@@ -27,7 +27,11 @@ internal static class ScatterPlot
         var machines = rows.GroupBy(r => r.Row.Machine).OrderBy(g => g.Key, StringComparer.Ordinal).ToList();
         var svg = new StringBuilder();
         int width = machines.Count * PanelWidth;
-        Line(svg, $"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{Height}\" viewBox=\"0 0 {width} {Height}\" font-family=\"sans-serif\" font-size=\"12\" fill=\"#222\">");
+        Line(
+            svg,
+            $"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{Height}\" viewBox=\"0 0 {width} {Height}\" "
+                + $"font-family=\"sans-serif\" font-size=\"12\" fill=\"#222\">"
+        );
         Line(svg, $"<rect width=\"{width}\" height=\"{Height}\" fill=\"white\"/>");
         Text(svg, 16, 24, title, "start", 15);
         for (int i = 0; i < machines.Count; i++)
@@ -43,7 +47,8 @@ internal static class ScatterPlot
 
     private static void Panel(StringBuilder svg, string machine, IReadOnlyList<Comparison> rows)
     {
-        double low = rows.Min(r => Math.Min(r.Measured, r.Predicted)) / 1.15, high = rows.Max(r => Math.Max(r.Measured, r.Predicted)) * 1.15;
+        double low = rows.Min(r => Math.Min(r.Measured, r.Predicted)) / 1.15,
+            high = rows.Max(r => Math.Max(r.Measured, r.Predicted)) * 1.15;
         double X(double v) => Left + (Math.Log(v / low) / Math.Log(high / low) * PlotWidth);
         double Y(double v) => Top + PlotHeight - (Math.Log(v / low) / Math.Log(high / low) * PlotHeight);
         Frame(svg, Top, PlotHeight);
@@ -103,14 +108,21 @@ internal static class ScatterPlot
     private static IEnumerable<double> Ticks(double low, double high) =>
         Enumerable.Range(0, 8).SelectMany(p => (double[])[1, 2, 5], (p, m) => m * Math.Pow(10, p)).Where(v => v >= low && v <= high);
 
-    private static string Short(double value) => value >= 1000 ? (value / 1000).ToString("0.#", CultureInfo.InvariantCulture) + "k" : value.ToString("0.#", CultureInfo.InvariantCulture);
+    private static string Short(double value) =>
+        value >= 1000
+            ? (value / 1000).ToString("0.#", CultureInfo.InvariantCulture) + "k"
+            : value.ToString("0.#", CultureInfo.InvariantCulture);
 
-    private static string Seqlen(double tokens) => tokens >= 1 << 20 ? $"{tokens / (1 << 20):0}M" : tokens >= 1024 ? $"{tokens / 1024:0}k" : $"{tokens:0}";
+    private static string Seqlen(double tokens) =>
+        tokens >= 1 << 20 ? $"{tokens / (1 << 20):0}M"
+        : tokens >= 1024 ? $"{tokens / 1024:0}k"
+        : $"{tokens:0}";
 
     private static void Text(StringBuilder svg, double x, double y, string text, string anchor, int size = 12) =>
         Line(svg, $"<text x=\"{x:F1}\" y=\"{y:F1}\" text-anchor=\"{anchor}\" font-size=\"{size}\">{text}</text>");
 
-    private static void Line(StringBuilder svg, FormattableString line) => svg.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
+    private static void Line(StringBuilder svg, FormattableString line) =>
+        svg.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
 
     private static void Line(StringBuilder svg, string line) => svg.Append(line).Append('\n');
 }

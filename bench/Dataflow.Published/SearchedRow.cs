@@ -5,7 +5,9 @@ using Dataflow.Simulation;
 
 namespace Dataflow.Published;
 
-/// <summary>A published row beside what policies reference and auto are predicted to reach in its memory, with as many tokens a step.</summary>
+/// <summary>
+/// A published row beside what policies reference and auto are predicted to reach in its memory, with as many tokens a step.
+/// </summary>
 /// <param name="Reference">Predicted tokens a second of policy reference; 0 where it has no plan.</param>
 /// <param name="Auto">The same of policy auto; null where it has no plan.</param>
 internal sealed record SearchedRow(PublishedRow Row, MemoryBudget Budget, double Reference, PlanCandidate? Auto)
@@ -24,10 +26,14 @@ internal sealed record SearchedRow(PublishedRow Row, MemoryBudget Budget, double
         int seqlen = rows[0].Request(model).Seqlen;
 
         // As many tokens a step as the published runs had, which is the same in all of a group; where none ran, what hides the update.
-        int batch = plans.Select(p => p.Plan?.SequencesPerStep).FirstOrDefault(s => s is not null) ?? GlobalBatchRule.Rows(model, Recipe.Bf16, seqlen, profile);
+        int batch = plans.Select(p => p.Plan?.SequencesPerStep).FirstOrDefault(s => s is not null)
+            ?? GlobalBatchRule.Rows(model, Recipe.Bf16, seqlen, profile);
         var budgets = rows.Select(r => r.Request(model).Budget).ToList();
         var largest = new MemoryBudget(budgets.Select(b => b.Host).Max(), budgets.Select(b => b.Device).Max());
-        var request = new PlanRequest(model, Recipe.Bf16, WorkloadKind.Training, seqlen, batch, new GeometryPins(), largest) { Reserve = profile.Reserve };
+        var request = new PlanRequest(model, Recipe.Bf16, WorkloadKind.Training, seqlen, batch, new GeometryPins(), largest)
+        {
+            Reserve = profile.Reserve,
+        };
         var search = new PlanSearch(request, machine);
         search.Prepare(largest);
         return

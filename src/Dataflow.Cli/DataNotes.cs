@@ -3,7 +3,9 @@ using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
-/// <summary>Whether ids mean to a model what they meant to whoever wrote them: what is certain is refused, what is likely is noted.</summary>
+/// <summary>
+/// Whether ids mean to a model what they meant to whoever wrote them: what is certain is refused, what is likely is noted.
+/// </summary>
 internal static class DataNotes
 {
     // So many tokens for each id of a vocabulary use more than half of it, or are of another.
@@ -19,24 +21,30 @@ internal static class DataNotes
         int vocabulary = source.Model.VocabSize;
         if (tokens is ByteText && source.Tokenizer is { } tokenizer)
         {
-            throw new UserErrorException($"{path} is a text, whose bytes would be the ids, and the model has a tokenizer of its own, {tokenizer}: give the text's token ids with --tokens, or the model's config.json alone to train new weights on bytes");
+            throw new UserErrorException(
+                $"{path} is a text, whose bytes would be the ids, and the model has a tokenizer of its own, {tokenizer}: give the text's "
+                    + $"token ids with --tokens, or the model's config.json alone to train new weights on bytes"
+            );
         }
 
         if (tokens is ByteText && vocabulary != ByteText.VocabSize)
         {
-            yield return $"the bytes of {path} are its ids, {ByteText.VocabSize} of the {vocabulary:N0} that the model has; give token ids with --tokens to use all";
+            yield return $"the bytes of {path} are its ids, {ByteText.VocabSize} of the {vocabulary:N0} that the model has; give token "
+                + $"ids with --tokens to use all";
         }
 
         if (tokens is TokenFile file)
         {
             if (vocabulary >= SmallVocabulary && file.TokenCount >= (long)TokensPerId * vocabulary && file.LargestId < vocabulary / 2)
             {
-                yield return $"the largest id of {path} is {file.LargestId:N0} and the model has {vocabulary:N0}: the ids may be another tokenizer's";
+                yield return $"the largest id of {path} is {file.LargestId:N0} and the model has {vocabulary:N0}: the ids may be another "
+                    + $"tokenizer's";
             }
 
             if (VocabularyBeside(file.Path, source) is { } other && other != vocabulary)
             {
-                yield return $"{path} lies beside the config of a model with {other:N0} ids and this one has {vocabulary:N0}: the ids may be another tokenizer's";
+                yield return $"{path} lies beside the config of a model with {other:N0} ids and this one has {vocabulary:N0}: the ids may "
+                    + $"be another tokenizer's";
             }
         }
 
@@ -51,7 +59,10 @@ internal static class DataNotes
     private static int? VocabularyBeside(string path, ModelSource source)
     {
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        if (!File.Exists(Path.Combine(folder, ModelFiles.ConfigName)) || (source.Folder is not null && Path.GetFullPath(source.Folder).TrimEnd('/') == folder))
+        if (
+            !File.Exists(Path.Combine(folder, ModelFiles.ConfigName))
+            || (source.Folder is not null && Path.GetFullPath(source.Folder).TrimEnd('/') == folder)
+        )
         {
             return null;
         }

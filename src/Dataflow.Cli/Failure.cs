@@ -10,19 +10,28 @@ namespace Dataflow.Cli;
 internal sealed record Failure(string Kind, ExitCode Code, IReadOnlyList<string> Sentences)
 {
     /// <summary>What an exception that ended a command comes to.</summary>
-    public static Failure Of(Exception e) => e switch
-    {
-        MachineException machine => One("failed", ExitCode.Failed, machine.Message),
-        UserErrorException user => One("refused", ExitCode.BadUsage, user.Message),
-        InfeasibleException infeasible => One("infeasible", ExitCode.Infeasible, infeasible.Message),
-        DivergedException diverged => One("diverged", ExitCode.Failed, diverged.Message),
-        OutputException output => One("output", ExitCode.Failed, output.Message),
-        RunFailedException run => new Failure("failed", ExitCode.Failed, run.Failures),
-        FailedException failed => One("failed", ExitCode.Failed, failed.Message),
-        EntryPointNotFoundException old => One("failed", ExitCode.Failed, $"a library of NVIDIA's is too old ({old.Message.TrimEnd('.')}): install driver 525 and CUDA 12, or newer ones"),
-        OutOfMemoryException => One("memory", ExitCode.Failed, "this machine ran out of memory; ask for smaller budgets"),
-        var other => One("fault", ExitCode.Failed, $"{other.GetType().Name}: {other.Message}; this is a fault of the program ({Invocation.TraceVariable}=1 shows where)"),
-    };
+    public static Failure Of(Exception e) =>
+        e switch
+        {
+            MachineException machine => One("failed", ExitCode.Failed, machine.Message),
+            UserErrorException user => One("refused", ExitCode.BadUsage, user.Message),
+            InfeasibleException infeasible => One("infeasible", ExitCode.Infeasible, infeasible.Message),
+            DivergedException diverged => One("diverged", ExitCode.Failed, diverged.Message),
+            OutputException output => One("output", ExitCode.Failed, output.Message),
+            RunFailedException run => new Failure("failed", ExitCode.Failed, run.Failures),
+            FailedException failed => One("failed", ExitCode.Failed, failed.Message),
+            EntryPointNotFoundException old => One(
+                "failed",
+                ExitCode.Failed,
+                $"a library of NVIDIA's is too old ({old.Message.TrimEnd('.')}): install driver 525 and CUDA 12, or newer ones"
+            ),
+            OutOfMemoryException => One("memory", ExitCode.Failed, "this machine ran out of memory; ask for smaller budgets"),
+            var other => One(
+                "fault",
+                ExitCode.Failed,
+                $"{other.GetType().Name}: {other.Message}; this is a fault of the program ({Invocation.TraceVariable}=1 shows where)"
+            ),
+        };
 
     private static Failure One(string kind, ExitCode code, string sentence) => new(kind, code, [sentence]);
 }

@@ -29,7 +29,10 @@ internal static class Invocation
         EventsOption? events = null;
         try
         {
-            var parsed = root.Parse(WithoutHelpVerb(arguments), new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
+            var parsed = root.Parse(
+                WithoutHelpVerb(arguments),
+                new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false }
+            );
             events = EventsOption.Of(parsed);
             return Fault(parsed) is { } fault
                 ? Fail(new Failure("refused", ExitCode.BadUsage, [$"{fault}; see `{NameOf(parsed)} --help`"]), events)
@@ -50,7 +53,11 @@ internal static class Invocation
 
         // What ran on several threads may fail on several at once: the user's own mistake tells more than what followed from it.
         var all = e is AggregateException many ? many.Flatten().InnerExceptions : [e];
-        var failure = Failure.Of(all.FirstOrDefault(x => x is UserErrorException or InfeasibleException or FailedException or DivergedException or OutputException) ?? all[0]);
+        var failure = Failure.Of(
+            all.FirstOrDefault(x =>
+                x is UserErrorException or InfeasibleException or FailedException or DivergedException or OutputException
+            ) ?? all[0]
+        );
         return Fail(failure, events);
     }
 
@@ -85,7 +92,12 @@ internal static class Invocation
             return null;
         }
 
-        string[] missing = [.. command.Arguments.Where(a => a.Arity.MinimumNumberOfValues > 0 && parsed.GetResult(a) is null or { Tokens.Count: 0 }).Select(a => $"<{a.Name}>")];
+        string[] missing =
+        [
+            .. command
+                .Arguments.Where(a => a.Arity.MinimumNumberOfValues > 0 && parsed.GetResult(a) is null or { Tokens.Count: 0 })
+                .Select(a => $"<{a.Name}>"),
+        ];
         return Misspelt(parsed) is { } option ? $"unknown option {option}{Spelling.DidYouMean(option, command.Options.Select(o => o.Name))}"
             : missing.Length > 0 ? $"{string.Join(' ', missing)} {(missing.Length == 1 ? "is" : "are")} missing"
             : parsed.Errors[0].Message.TrimEnd('.');

@@ -12,11 +12,24 @@ internal sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyL
 
     // Any of them says that the model's ids are not bytes.
     private static readonly string[] TokenizerFiles =
-        ["tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "merges.txt", "spiece.model", "tiktoken.model", "tekken.json", "tokenizer_config.json"];
+    [
+        "tokenizer.json",
+        "tokenizer.model",
+        "vocab.json",
+        "vocab.txt",
+        "merges.txt",
+        "spiece.model",
+        "tiktoken.model",
+        "tekken.json",
+        "tokenizer_config.json",
+    ];
 
     private Checkpoint? checkpoint;
 
-    /// <summary>Reads the config: a .json file, a folder's config.json, or a name in the checkout's models/. What its file says in vain is told once.</summary>
+    /// <summary>
+    /// Reads the config: a .json file, a folder's config.json, or a name in the checkout's models/. What its file says in vain is told
+    /// once.
+    /// </summary>
     /// <exception cref="UserErrorException">There is no such model, or it cannot be used.</exception>
     public static ModelSource Open(string path)
     {
@@ -45,7 +58,9 @@ internal sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyL
             using var other = Open(named);
             if (other.Model with { Name = model.Name } != model)
             {
-                throw new UserErrorException($"{run.Checkpoint.Folder} is of another model than {named}; leave the model out, or start a new run without --resume");
+                throw new UserErrorException(
+                    $"{run.Checkpoint.Folder} is of another model than {named}; leave the model out, or start a new run without --resume"
+                );
             }
         }
 
@@ -83,12 +98,14 @@ internal sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyL
     {
         if (Model.MaxPositions is { } most && seqlen > most)
         {
-            yield return $"sequences of {seqlen:N0} tokens go beyond the {most:N0} of the model's max_position_embeddings: it has never seen such positions";
+            yield return $"sequences of {seqlen:N0} tokens go beyond the {most:N0} of the model's max_position_embeddings: it has never "
+                + $"seen such positions";
         }
     }
 
     /// <summary>The folder's own tokenizer, if it has one.</summary>
-    public string? Tokenizer => Folder is null ? null : TokenizerFiles.Select(name => Path.Combine(Folder, name)).FirstOrDefault(File.Exists);
+    public string? Tokenizer =>
+        Folder is null ? null : TokenizerFiles.Select(name => Path.Combine(Folder, name)).FirstOrDefault(File.Exists);
 
     /// <inheritdoc/>
     public void Dispose() => checkpoint?.Dispose();

@@ -21,9 +21,15 @@ internal static class Plans
         }
 
         var plan = ((PlanResult.Feasible)result).Plan;
-        var errors = Startup.Show("verifying the schedule", () => Verify(plan.Schedule, plan.ArenaBudgets[0], plan.ArenaBudgets[1], plan.Workload.Model));
-        return errors.Count == 0 ? plan : throw new FailedException(
-            $"the plan has {errors.Count} errors and will not run: {string.Join("; ", errors.Take(MostListed).Select(e => $"[{e.Rule}] {e.Message}"))}");
+        var errors = Startup.Show("verifying the schedule", () =>
+            Verify(plan.Schedule, plan.ArenaBudgets[0], plan.ArenaBudgets[1], plan.Workload.Model)
+        );
+        return errors.Count == 0
+            ? plan
+            : throw new FailedException(
+                $"the plan has {errors.Count} errors and will not run: "
+                    + $"{string.Join("; ", errors.Take(MostListed).Select(e => $"[{e.Rule}] {e.Message}"))}"
+            );
     }
 
     /// <summary>Plans by the simple rules, with a word to a terminal that waits.</summary>
@@ -36,35 +42,50 @@ internal static class Plans
 
     /// <summary>Plans as the policy says.</summary>
     /// <exception cref="UserErrorException">The request contradicts itself, or its sizes are beyond counting.</exception>
-    public static PlanResult Make(PlanRequest request, PolicySettings by) => Counted(() => by.Policy == PlanPolicy.Auto
-        ? Startup.Show("searching for the fastest plan", () => new BudgetSearch(request, by.Machine!, by.Cache).Plan(request.Budget))
-        : Startup.Show("planning", () => Planner.Plan(request)));
+    public static PlanResult Make(PlanRequest request, PolicySettings by) =>
+        Counted(() =>
+            by.Policy == PlanPolicy.Auto
+                ? Startup.Show("searching for the fastest plan", () =>
+                    new BudgetSearch(request, by.Machine!, by.Cache).Plan(request.Budget)
+                )
+                : Startup.Show("planning", () => Planner.Plan(request))
+        );
 
     /// <summary>Plans as the policy says, and says why it is this plan.</summary>
     /// <returns>Why is null if there is no plan.</returns>
-    /// <exception cref="UserErrorException">There is no machine to say it of, the request contradicts itself, or its sizes are beyond counting.</exception>
+    /// <exception cref="UserErrorException">There is no machine to say it of, the request contradicts itself, or its sizes are beyond
+    /// counting.</exception>
     public static (PlanResult Result, PlanExplanation? Why) Explain(PlanQuestion question)
     {
         var (request, by) = (question.Request, question.By);
-        var machine = by.Machine ?? throw new UserErrorException("--explain says what a machine makes of a plan, and this one has no profile: measure it with `dataflow calibrate`, or name one with --hardware");
+        var machine = by.Machine
+            ?? throw new UserErrorException(
+                "--explain says what a machine makes of a plan, and this one has no profile: measure it with `dataflow calibrate`, or "
+                    + "name one with --hardware"
+            );
         return Counted(() => Startup.Show("searching for the fastest plan", () =>
-        {
-            var search = by.Policy == PlanPolicy.Auto ? new BudgetSearch(request, machine, by.Cache, PlanExplanation.Largest(request.Budget)) : null;
-            var (result, found) = search?.Search(request.Budget) ?? (Planner.Plan(request), null);
-            if (result is not PlanResult.Feasible { Plan: var plan })
             {
-                return (WithChanges(question, result), (PlanExplanation?)null);
-            }
+                var search =
+                    by.Policy == PlanPolicy.Auto
+                        ? new BudgetSearch(request, machine, by.Cache, PlanExplanation.Largest(request.Budget))
+                        : null;
+                var (result, found) = search?.Search(request.Budget) ?? (Planner.Plan(request), null);
+                if (result is not PlanResult.Feasible { Plan: var plan })
+                {
+                    return (WithChanges(question, result), (PlanExplanation?)null);
+                }
 
-            var model = CostsOn(machine, request.Recipe);
-            var costs = StepCosts.Of(plan.Schedule, plan.Workload, model);
-            var timeline = Simulator.Steady(plan.Schedule, costs.Ops.AsSpan(), model.Links);
-            var why = PlanExplanation.Of(plan.Schedule, timeline, costs.Ops.AsSpan(), plan.Workload.Geometry.TokensPerStep) with
-            {
-                Links = LinkNeed.Of(costs.Ops.AsSpan(), model.Links, rates => Simulator.Steady(plan.Schedule, costs.Ops.AsSpan(), rates).StepNanoseconds),
-            };
-            return (result, found is null ? why : why.With(found, request.Budget, search!.Find));
-        }));
+                var model = CostsOn(machine, request.Recipe);
+                var costs = StepCosts.Of(plan.Schedule, plan.Workload, model);
+                var timeline = Simulator.Steady(plan.Schedule, costs.Ops.AsSpan(), model.Links);
+                var why = PlanExplanation.Of(plan.Schedule, timeline, costs.Ops.AsSpan(), plan.Workload.Geometry.TokensPerStep) with
+                {
+                    Links = LinkNeed.Of(costs.Ops.AsSpan(), model.Links, rates =>
+                        Simulator.Steady(plan.Schedule, costs.Ops.AsSpan(), rates).StepNanoseconds
+                    ),
+                };
+                return (result, found is null ? why : why.With(found, request.Budget, search!.Find));
+            }));
     }
 
     private static PlanResult WithChanges(PlanQuestion question, PlanResult result)
@@ -75,7 +96,13 @@ internal static class Plans
         }
 
         var changes = Startup.Show("looking for what fits", () => NearestChanges.Of(question));
-        return changes.Count == 0 ? refused : refused with { Changes = [.. changes], Reason = $"{refused.Reason}; within these budgets {NearestChanges.Listed(changes)}" };
+        return changes.Count == 0
+            ? refused
+            : refused with
+            {
+                Changes = [.. changes],
+                Reason = $"{refused.Reason}; within these budgets {NearestChanges.Listed(changes)}",
+            };
     }
 
     /// <summary>What kernels and copies take on a machine.</summary>
@@ -96,6 +123,21 @@ internal static class Plans
     }
 
     /// <summary>All errors of a schedule of a model's step. A budget that is null is not checked.</summary>
-    public static IReadOnlyList<ScheduleError> Verify(Schedule schedule, Bytes? device, Bytes? host, ModelConfig model) => ScheduleVerifier.Verify(
-        schedule, [.. schedule.Arenas.Select(a => (a.Name switch { "device" => device, "host" => host, _ => null }) ?? a.Length)], model);
+    public static IReadOnlyList<ScheduleError> Verify(Schedule schedule, Bytes? device, Bytes? host, ModelConfig model) =>
+        ScheduleVerifier.Verify(
+            schedule,
+            [
+                .. schedule.Arenas.Select(a =>
+                    (
+                        a.Name switch
+                        {
+                            "device" => device,
+                            "host" => host,
+                            _ => null,
+                        }
+                    ) ?? a.Length
+                ),
+            ],
+            model
+        );
 }

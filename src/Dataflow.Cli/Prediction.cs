@@ -16,8 +16,8 @@ internal sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
     public bool IsQuick { get; private init; }
 
     /// <summary>
-    /// For the machine that a run takes place on; null where it has no profile, or where ops run in an order of the device's own. A CPU that nobody
-    /// calibrated is measured for a few seconds, if there is memory for that.
+    /// For the machine that a run takes place on; null where it has no profile, or where ops run in an order of the device's own. A CPU
+    /// that nobody calibrated is measured for a few seconds, if there is memory for that.
     /// </summary>
     /// <param name="free">Memory that the run leaves free.</param>
     /// <param name="remember">Whether such a measurement may be kept, and one that was kept be used.</param>
@@ -28,7 +28,10 @@ internal sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
             return null;
         }
 
-        var quick = device.Kind == DeviceKind.Cpu && machine != named && machine.Kernels is null ? QuickMeasurement.Of(device, plan.Workload.Recipe, free, remember) : null;
+        var quick =
+            device.Kind == DeviceKind.Cpu && machine != named && machine.Kernels is null
+                ? QuickMeasurement.Of(device, plan.Workload.Recipe, free, remember)
+                : null;
         return For(plan, quick ?? machine) with { IsQuick = quick is not null };
     }
 

@@ -2,11 +2,19 @@ using System.CommandLine;
 using Dataflow.Cli;
 
 ParentWatch.Begin();
-var (plan, show, verify, simulate, frontier) = (PlanVerb.Command(), ShowVerb.Command(), VerifyVerb.Command(), SimulateVerb.Command(), FrontierVerb.Command());
+var (plan, show, verify, simulate, frontier) = (
+    PlanVerb.Command(),
+    ShowVerb.Command(),
+    VerifyVerb.Command(),
+    SimulateVerb.Command(),
+    FrontierVerb.Command()
+);
 var (train, gradients, kernels, doctor) = (TrainVerb.Command(), GradientsVerb.Command(), KernelsVerb.Command(), DoctorVerb.Command());
 var (calibrate, sweep, report) = (CalibrateVerb.Command(), SweepVerb.Command(), ReportVerb.Command());
 var (map, atlas) = (MapVerb.Command(), AtlasVerb.Command());
-var root = new RootCommand("Trains Llama- and Qwen3-style transformers that do not fit a GPU's memory, within two budgets: device memory and host memory.") 
+var root = new RootCommand(
+    "Trains Llama- and Qwen3-style transformers that do not fit a GPU's memory, within two budgets: device memory and host memory."
+)
 {
     plan, train, simulate, show, verify, sweep, map, atlas, report, frontier, gradients, calibrate, kernels, doctor, HelpVerb.Command(),
 };

@@ -12,8 +12,11 @@ internal static class Sentence
     public static string Of(string message)
     {
         // What is to be done is at the end: of a message that is too long the middle goes.
-        string shown = message.Length <= Longest ? message
-            : $"{message.AsSpan(0, Longest - Tail)} ... ({message.Length - Longest:N0} characters more) ... {message.AsSpan(message.Length - Tail)}";
+        string shown =
+            message.Length <= Longest
+                ? message
+                : $"{message.AsSpan(0, Longest - Tail)} ... ({message.Length - Longest:N0} characters more) ... "
+                    + $"{message.AsSpan(message.Length - Tail)}";
         var text = new StringBuilder(shown.Length);
         foreach (var rune in shown.ReplaceLineEndings(" ").EnumerateRunes())
         {

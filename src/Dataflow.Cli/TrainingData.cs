@@ -24,8 +24,10 @@ internal sealed record TrainingData(ITokenSource Tokens, string Path, string Des
 
     /// <summary>What the loss is to be measured on besides, all of it; null if nothing.</summary>
     /// <exception cref="UserErrorException">It cannot be used.</exception>
-    public static TrainingData? OpenValidation(TrainingSettings settings, ModelSource source) => settings.Validation is not ({ } path, _) ? null
-        : Describe(TokenSources.Open(path, settings.Plan.Seqlen, source.Model.VocabSize, LastRow.Short), path, source);
+    public static TrainingData? OpenValidation(TrainingSettings settings, ModelSource source) =>
+        settings.Validation is not ({ } path, _)
+            ? null
+            : Describe(TokenSources.Open(path, settings.Plan.Seqlen, source.Model.VocabSize, LastRow.Short), path, source);
 
     /// <summary>What to know about steps of so many rows.</summary>
     public IEnumerable<string> NotesOf(Geometry geometry)
@@ -51,7 +53,8 @@ internal sealed record TrainingData(ITokenSource Tokens, string Path, string Des
         {
             string what = tokens is ByteText ? "bytes" : "tokens";
             string documents = tokens is TokenFile { DocumentsPath: { } lengths } ? $" in the documents of {lengths}" : "";
-            string description = $"{path}{(tokens is ByteText ? Origin(path) : "")}, {Rows(tokens.RowCount)} of {tokens.RowLength - 1} {what}{documents}";
+            string description =
+                $"{path}{(tokens is ByteText ? Origin(path) : "")}, {Rows(tokens.RowCount)} of {tokens.RowLength - 1} {what}{documents}";
             return new TrainingData(tokens, path, description, [.. DataNotes.Of(tokens, path, source)]);
         }
         catch

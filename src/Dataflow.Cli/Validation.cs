@@ -53,11 +53,16 @@ internal sealed class Validation : IDisposable
     public string Describe(Prediction? prediction)
     {
         long steps = (data.Tokens.RowCount + workload.Geometry.Rows - 1L) / workload.Geometry.Rows;
-        string seconds = prediction is null ? "" : $", {steps * Prediction.SecondsOf(schedule, workload, prediction.Machine):0.0} s by the profile {prediction.Machine.Name}";
-        return $"every {every} steps and after the last, all of {data.Description}: {steps:N0} evaluation {(steps == 1 ? "step" : "steps")}{seconds}";
+        string seconds = prediction is null
+            ? ""
+            : $", {steps * Prediction.SecondsOf(schedule, workload, prediction.Machine):0.0} s by the profile {prediction.Machine.Name}";
+        return $"every {every} steps and after the last, all of {data.Description}: {steps:N0} evaluation "
+            + $"{(steps == 1 ? "step" : "steps")}{seconds}";
     }
 
-    /// <summary>The loss after a step, if it is time: every so many steps and after the last; none if the run is to stop before all of it is known.</summary>
+    /// <summary>
+    /// The loss after a step, if it is time: every so many steps and after the last; none if the run is to stop before all of it is known.
+    /// </summary>
     public ValidationResult? After(int step, int steps, Trainer trainer, Func<bool> stop)
     {
         if (step % every != 0 && step != steps)
@@ -66,7 +71,9 @@ internal sealed class Validation : IDisposable
         }
 
         var clock = Stopwatch.StartNew();
-        return Startup.Show("validating", () => trainer.EvaluateAll(data.Tokens, stop)) is { } loss ? new ValidationResult(loss, clock.Elapsed.TotalSeconds) : null;
+        return Startup.Show("validating", () => trainer.EvaluateAll(data.Tokens, stop)) is { } loss
+            ? new ValidationResult(loss, clock.Elapsed.TotalSeconds)
+            : null;
     }
 
     /// <inheritdoc/>

@@ -31,9 +31,14 @@ public sealed class CpuDevice : ITimedDevice
 
     /// <summary>The same on a virtual clock, where each op takes what a machine that is only thought of gives it.</summary>
     internal CpuDevice(Schedule schedule, Workload workload, int threads, IVirtualMachine machine)
-        : this(schedule, workload, new CpuMemory(schedule), new ThreadTeam(threads), owns: true, new VirtualClock(machine, schedule.Streams.Length + 1))
-    {
-    }
+        : this(
+            schedule,
+            workload,
+            new CpuMemory(schedule),
+            new ThreadTeam(threads),
+            owns: true,
+            new VirtualClock(machine, schedule.Streams.Length + 1)
+        ) { }
 
     private CpuDevice(Schedule schedule, Workload workload, CpuMemory memory, ThreadTeam team, bool owns, VirtualClock? time = null)
     {
@@ -50,7 +55,8 @@ public sealed class CpuDevice : ITimedDevice
     }
 
     /// <inheritdoc/>
-    public IDevice For(Schedule schedule, Workload workload) => new CpuDevice(schedule, workload, new CpuMemory(schedule, memory), team, owns: false);
+    public IDevice For(Schedule schedule, Workload workload) =>
+        new CpuDevice(schedule, workload, new CpuMemory(schedule, memory), team, owns: false);
 
     /// <inheritdoc/>
     public string Name => $"cpu, {team.Threads} threads";

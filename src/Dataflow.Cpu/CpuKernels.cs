@@ -36,8 +36,17 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
         RmsNorm.Forward(team, At(x), At(weight), epsilon, At(y), (float*)rstd);
 
     /// <inheritdoc/>
-    public void RmsNormBackward(Tensor dy, Tensor x, nuint rstd, Tensor weight, Tensor dx, Tensor? addend, Tensor dWeight, bool accumulate, nuint workspace) =>
-        RmsNorm.Backward(team, At(dy), At(x), (float*)rstd, At(weight), At(dx), At(addend), At(dWeight), accumulate);
+    public void RmsNormBackward(
+        Tensor dy,
+        Tensor x,
+        nuint rstd,
+        Tensor weight,
+        Tensor dx,
+        Tensor? addend,
+        Tensor dWeight,
+        bool accumulate,
+        nuint workspace
+    ) => RmsNorm.Backward(team, At(dy), At(x), (float*)rstd, At(weight), At(dx), At(addend), At(dWeight), accumulate);
 
     /// <inheritdoc/>
     public void Gemm(Tensor a, Transpose ta, Tensor b, Transpose tb, Tensor c, Tensor? addend) =>
@@ -45,8 +54,31 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
 
     /// <inheritdoc/>
     public void QkNormRopeForward(
-        Tensor qkv, Tensor? qNorm, Tensor? kNorm, float epsilon, ChunkContext at, double theta, HeadShape heads, Tensor? q, Tensor? kv) =>
-        QkNormRope.Forward(team, At(qkv), At(qNorm), At(kNorm), epsilon, (int*)at.FirstKey, at.Row, theta, heads.Heads, heads.KvHeads, heads.HeadDim, At(q), At(kv));
+        Tensor qkv,
+        Tensor? qNorm,
+        Tensor? kNorm,
+        float epsilon,
+        ChunkContext at,
+        double theta,
+        HeadShape heads,
+        Tensor? q,
+        Tensor? kv
+    ) =>
+        QkNormRope.Forward(
+            team,
+            At(qkv),
+            At(qNorm),
+            At(kNorm),
+            epsilon,
+            (int*)at.FirstKey,
+            at.Row,
+            theta,
+            heads.Heads,
+            heads.KvHeads,
+            heads.HeadDim,
+            At(q),
+            At(kv)
+        );
 
     /// <inheritdoc/>
     public void QkNormRopeBackward(
@@ -61,14 +93,60 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
 
     /// <inheritdoc/>
     public void AttentionBackward(
-        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, Tensor dq, Tensor dkv, bool accumulate, nuint workspace) =>
-        Attention.Backward(team, At(q), At(keys), (int*)at.FirstKey, at.Row, heads.Heads, heads.KvHeads, heads.HeadDim,
-            At(o), (float*)lse, At(dO), At(dq), At(dkv), accumulate);
+        Tensor q,
+        WindowRows keys,
+        ChunkContext at,
+        HeadShape heads,
+        Tensor o,
+        nuint lse,
+        Tensor dO,
+        Tensor dq,
+        Tensor dkv,
+        bool accumulate,
+        nuint workspace
+    ) =>
+        Attention.Backward(
+            team,
+            At(q),
+            At(keys),
+            (int*)at.FirstKey,
+            at.Row,
+            heads.Heads,
+            heads.KvHeads,
+            heads.HeadDim,
+            At(o),
+            (float*)lse,
+            At(dO),
+            At(dq),
+            At(dkv),
+            accumulate
+        );
 
     /// <inheritdoc/>
-    public void AttentionSegmentForward(Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, nuint sums, nuint maxima, nuint totals, bool continues) =>
-        Attention.ForwardSegment(team, At(q), At(keys), (int*)at.FirstKey, at.Row, heads.Heads, heads.KvHeads, heads.HeadDim,
-            Sums(sums, q), (float*)maxima, (float*)totals, continues);
+    public void AttentionSegmentForward(
+        Tensor q,
+        WindowRows keys,
+        ChunkContext at,
+        HeadShape heads,
+        nuint sums,
+        nuint maxima,
+        nuint totals,
+        bool continues
+    ) =>
+        Attention.ForwardSegment(
+            team,
+            At(q),
+            At(keys),
+            (int*)at.FirstKey,
+            at.Row,
+            heads.Heads,
+            heads.KvHeads,
+            heads.HeadDim,
+            Sums(sums, q),
+            (float*)maxima,
+            (float*)totals,
+            continues
+        );
 
     /// <inheritdoc/>
     public void AttentionNormalize(nuint sums, nuint maxima, nuint totals, HeadShape heads, Tensor o, nuint lse) =>
@@ -76,9 +154,35 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
 
     /// <inheritdoc/>
     public void AttentionSegmentBackward(
-        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, nuint dqSums, bool continues, Tensor dkv, bool accumulate) =>
-        Attention.BackwardSegment(team, At(q), At(keys), (int*)at.FirstKey, at.Row, heads.Heads, heads.KvHeads, heads.HeadDim,
-            At(o), (float*)lse, At(dO), Sums(dqSums, q), continues, At(dkv), accumulate);
+        Tensor q,
+        WindowRows keys,
+        ChunkContext at,
+        HeadShape heads,
+        Tensor o,
+        nuint lse,
+        Tensor dO,
+        nuint dqSums,
+        bool continues,
+        Tensor dkv,
+        bool accumulate
+    ) =>
+        Attention.BackwardSegment(
+            team,
+            At(q),
+            At(keys),
+            (int*)at.FirstKey,
+            at.Row,
+            heads.Heads,
+            heads.KvHeads,
+            heads.HeadDim,
+            At(o),
+            (float*)lse,
+            At(dO),
+            Sums(dqSums, q),
+            continues,
+            At(dkv),
+            accumulate
+        );
 
     /// <inheritdoc/>
     public void AttentionRound(nuint dqSums, HeadShape heads, Tensor dq) => Fill.Round(team, Sums(dqSums, dq), At(dq));
@@ -103,7 +207,16 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
 
     /// <inheritdoc/>
     public void CrossEntropyGradient(Tensor logits, nuint targets, int firstId, nuint statistics, int stride, Tensor dlogits) =>
-        Kernels.CrossEntropy.Gradient(team, At(logits), (int*)targets, firstId, (float*)statistics, stride, Arguments.LossScale, At(dlogits));
+        Kernels.CrossEntropy.Gradient(
+            team,
+            At(logits),
+            (int*)targets,
+            firstId,
+            (float*)statistics,
+            stride,
+            Arguments.LossScale,
+            At(dlogits)
+        );
 
     /// <inheritdoc/>
     public void SquaredSum(nuint gradient, DType type, ParameterLayout layout, nuint sum, nuint workspace)
@@ -119,9 +232,23 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
 
     /// <inheritdoc/>
     public void AdamW(in UpdateRange range, Recipe recipe, nuint norms, int normCount) =>
-        Kernels.AdamW.Run(team, Arguments.Optimizer, Arguments.Step, decay: true, (byte*)range.Weights, recipe.Parameters, (byte*)range.Gradient, recipe.Gradients,
-            (byte*)range.FirstMoment, (byte*)range.SecondMoment, recipe.Moments, range.Count, ClipScale((double*)norms, normCount), (byte*)range.Master,
-            recipe.RoundsStochastically ? new StochasticRounding(Arguments.Seed, Arguments.Step, range.Object, range.FirstElement) : null);
+        Kernels.AdamW.Run(
+            team,
+            Arguments.Optimizer,
+            Arguments.Step,
+            decay: true,
+            (byte*)range.Weights,
+            recipe.Parameters,
+            (byte*)range.Gradient,
+            recipe.Gradients,
+            (byte*)range.FirstMoment,
+            (byte*)range.SecondMoment,
+            recipe.Moments,
+            range.Count,
+            ClipScale((double*)norms, normCount),
+            (byte*)range.Master,
+            recipe.RoundsStochastically ? new StochasticRounding(Arguments.Seed, Arguments.Step, range.Object, range.FirstElement) : null
+        );
 
     /// <summary>min(1, clip / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ has it; 1 where there are no norms.</summary>
     private float ClipScale(double* norms, int count)

@@ -40,7 +40,10 @@ internal sealed unsafe class CpuMemory : IDisposable
         var at = Schedule.Slots[slot];
         if (offset.Value < 0 || offset.Value + length > at.Length.Value)
         {
-            throw new ArgumentOutOfRangeException(nameof(offset), $"bytes {offset.Value} to {offset.Value + length} are outside slot {at.Name} of {at.Length.Value} bytes");
+            throw new ArgumentOutOfRangeException(
+                nameof(offset),
+                $"bytes {offset.Value} to {offset.Value + length} are outside slot {at.Name} of {at.Length.Value} bytes"
+            );
         }
 
         return new Span<byte>(Arenas[at.Arena].Start + at.Offset.Value + offset.Value, length);

@@ -15,8 +15,9 @@ internal interface IVirtualMachine
 }
 
 /// <summary>
-/// Time that passes only while nobody works: streams do real math and then wait until their op's time on the virtual machine is over. The clock goes on
-/// to the next event once every participant waits and none of them could go on: the streams, and during a step the thread that launches.
+/// Time that passes only while nobody works: streams do real math and then wait until their op's time on the virtual machine is over. The
+/// clock goes on to the next event once every participant waits and none of them could go on: the streams, and during a step the thread
+/// that launches.
 /// </summary>
 internal sealed class VirtualClock(IVirtualMachine machine, int participants)
 {
@@ -72,7 +73,10 @@ internal sealed class VirtualClock(IVirtualMachine machine, int participants)
 
     private void Advance()
     {
-        long to = machine.NextEvent(Now) ?? throw new InvalidOperationException("deadlock: every stream waits and nothing runs, although issue order is a topological order");
+        long to = machine.NextEvent(Now)
+            ?? throw new InvalidOperationException(
+                "deadlock: every stream waits and nothing runs, although issue order is a topological order"
+            );
         running.ExceptWith(machine.Advance(Now, to));
         Now = to;
         Monitor.PulseAll(gate);

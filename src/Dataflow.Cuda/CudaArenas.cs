@@ -25,7 +25,11 @@ internal sealed unsafe class CudaArenas : IDisposable
         device = DeviceMemory.Allocate(context, DeviceLength + beside, "the device arena");
         try
         {
-            host = PinnedMemory.Allocate(context, new Bytes(Math.Max(schedule.Arenas[1].Length.Value, 1)), PinnedMemoryOptions.For("the host arena"));
+            host = PinnedMemory.Allocate(
+                context,
+                new Bytes(Math.Max(schedule.Arenas[1].Length.Value, 1)),
+                PinnedMemoryOptions.For("the host arena")
+            );
         }
         catch
         {
@@ -114,7 +118,10 @@ internal sealed unsafe class CudaArenas : IDisposable
     {
         if (offset.Value < 0 || offset.Value + length > slot.Length.Value)
         {
-            throw new ArgumentOutOfRangeException(nameof(offset), $"bytes {offset.Value} to {offset.Value + length} are outside slot {slot.Name} of {slot.Length.Value} bytes");
+            throw new ArgumentOutOfRangeException(
+                nameof(offset),
+                $"bytes {offset.Value} to {offset.Value + length} are outside slot {slot.Name} of {slot.Length.Value} bytes"
+            );
         }
     }
 }

@@ -49,7 +49,9 @@ public sealed class CudaDevice : ITimedDevice
 
         // What the emulated driver checks by it the real one would not know what to do with.
         declarations = CudaEmulation.IsOn ? [.. shared.Streams.Select(s => new OpDeclaration(schedule, shared.Arenas, s))] : [];
-        kernels = CudaEmulation.IsOn ? kernels.Zip(declarations, (k, op) => new DeclaringKernels(k, op, shared.ProductMemory, shared.StepMemory)) : kernels;
+        kernels = CudaEmulation.IsOn
+            ? kernels.Zip(declarations, (k, op) => new DeclaringKernels(k, op, shared.ProductMemory, shared.StepMemory))
+            : kernels;
         runner = new OpRunner(schedule, workload, starts, [.. kernels]);
         runner.Prepare();
         foreach (var product in runner.Programs.SelectMany(p => Products.Of(p, workload.Geometry)))
@@ -156,7 +158,9 @@ public sealed class CudaDevice : ITimedDevice
         {
             if (size % 8 != 0)
             {
-                throw new UserErrorException($"{name} is {size}, and CUDA kernels need a multiple of 8; train this model with --device cpu");
+                throw new UserErrorException(
+                    $"{name} is {size}, and CUDA kernels need a multiple of 8; train this model with --device cpu"
+                );
             }
         }
     }
@@ -167,7 +171,11 @@ public sealed class CudaDevice : ITimedDevice
         {
             if (op.Segment is { } segment && geometry.FirstRow(segment) % rows != 0)
             {
-                throw new ArgumentException($"segment {segment.Index} of {segment.Count} begins at row {geometry.FirstRow(segment)} of its window, and kernels need multiples of {rows}", nameof(schedule));
+                throw new ArgumentException(
+                    $"segment {segment.Index} of {segment.Count} begins at row {geometry.FirstRow(segment)} of its window, and kernels "
+                        + $"need multiples of {rows}",
+                    nameof(schedule)
+                );
             }
         }
     }
@@ -209,7 +217,8 @@ public sealed class CudaDevice : ITimedDevice
         public DeclaredRange ProductMemory => new(Arenas.Beside, Gemm.Workspace, MemoryAccess.Read | MemoryAccess.Write);
 
         /// <summary>The step's arguments, for kernels that read them.</summary>
-        public DeclaredRange StepMemory => new(stepBlock, new Bytes(System.Runtime.CompilerServices.Unsafe.SizeOf<StepBlock>()), MemoryAccess.Read);
+        public DeclaredRange StepMemory =>
+            new(stepBlock, new Bytes(System.Runtime.CompilerServices.Unsafe.SizeOf<StepBlock>()), MemoryAccess.Read);
 
         /// <summary>All earlier ops have completed: the staging memory may be overwritten.</summary>
         public void WriteStepBlock(in StepArguments arguments)

@@ -24,7 +24,8 @@ public static unsafe class CudaEmulation
     public static bool IsOn => CudaLibraries.Emulation is not null;
 
     /// <summary>The first thing that it found wrong, in words; null where nothing, or where the driver is the real one.</summary>
-    public static string? LastError() => IsOn && NativeText.Read(EmulationApi.dataflowEmulationLastError()) is { Length: > 0 } text ? text : null;
+    public static string? LastError() =>
+        IsOn && NativeText.Read(EmulationApi.dataflowEmulationLastError()) is { Length: > 0 } text ? text : null;
 
     /// <summary>Forgets what it found and goes on: for tests that plant a fault.</summary>
     public static void ClearError()
@@ -51,9 +52,10 @@ public static unsafe class CudaEmulation
     }
 
     /// <summary>
-    /// Appends the start of an op to a stream: what it reads, overwrites (<see cref="MemoryAccess.Write"/> alone) and updates. To conflict with
-    /// what is not ordered before is a fault, whether or not a launch touches the very bytes; those that it overwrites are poisoned, and
-    /// reading them before writing them is a fault. Lifts what was declared before; what follows on the stream is reported under the name.
+    /// Appends the start of an op to a stream: what it reads, overwrites (<see cref="MemoryAccess.Write"/> alone) and updates. To conflict
+    /// with what is not ordered before is a fault, whether or not a launch touches the very bytes; those that it overwrites are poisoned,
+    /// and reading them before writing them is a fault. Lifts what was declared before; what follows on the stream is reported under the
+    /// name.
     /// </summary>
     public static void Begin(CudaStream stream, string name, params ReadOnlySpan<DeclaredRange> ranges)
     {
@@ -72,7 +74,9 @@ public static unsafe class CudaEmulation
         Accept(EmulationApi.dataflowEmulationDeclareRanges(stream, null, -1), "declaring nothing");
     }
 
-    /// <summary>Appends to a stream that the bytes' tenant is gone: they are poisoned, and reading them before writing them is a fault.</summary>
+    /// <summary>
+    /// Appends to a stream that the bytes' tenant is gone: they are poisoned, and reading them before writing them is a fault.
+    /// </summary>
     public static void Forget(CudaStream stream, DevicePointer start, Bytes length)
     {
         Demand();
@@ -102,7 +106,9 @@ public static unsafe class CudaEmulation
         Demand();
         fixed (byte* name = NativeText.Of(figure))
         {
-            return EmulationApi.dataflowEmulationGet(name) is var value and >= 0 ? value : throw new ArgumentException($"the emulation has no figure {figure}", nameof(figure));
+            return EmulationApi.dataflowEmulationGet(name) is var value and >= 0
+                ? value
+                : throw new ArgumentException($"the emulation has no figure {figure}", nameof(figure));
         }
     }
 
@@ -111,7 +117,12 @@ public static unsafe class CudaEmulation
         var native = new EmulatedRange[ranges.Length];
         for (int i = 0; i < native.Length; i++)
         {
-            native[i] = new EmulatedRange { Address = ranges[i].Start.Address, Bytes = (ulong)ranges[i].Length.Value, Access = (uint)ranges[i].Access };
+            native[i] = new EmulatedRange
+            {
+                Address = ranges[i].Start.Address,
+                Bytes = (ulong)ranges[i].Length.Value,
+                Access = (uint)ranges[i].Access,
+            };
         }
 
         return native;

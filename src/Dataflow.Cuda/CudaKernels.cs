@@ -43,7 +43,8 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
     public void EmbeddingForward(nuint ids, Tensor table, Tensor x) => kernels.Embedding.Forward(stream, ids, table, x);
 
     /// <inheritdoc/>
-    public void EmbeddingBackward(nuint ids, nuint order, Tensor dx, Tensor dTable) => kernels.Embedding.Backward(stream, ids, order, dx, dTable);
+    public void EmbeddingBackward(nuint ids, nuint order, Tensor dx, Tensor dTable) =>
+        kernels.Embedding.Backward(stream, ids, order, dx, dTable);
 
     /// <inheritdoc/>
     public void EmbeddingBlockForward(nuint ids, Tensor block, int firstId, Tensor x, bool zeroOthers) =>
@@ -63,7 +64,8 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
         kernels.RmsNorm.Backward(stream, dy, x, rstd, weight, dx, addend, dWeight, accumulate, workspace);
 
     /// <inheritdoc/>
-    public void Gemm(Tensor a, Transpose ta, Tensor b, Transpose tb, Tensor c, Tensor? addend) => kernels.Gemm.Run(stream, a, ta, b, tb, c, addend);
+    public void Gemm(Tensor a, Transpose ta, Tensor b, Transpose tb, Tensor c, Tensor? addend) =>
+        kernels.Gemm.Run(stream, a, ta, b, tb, c, addend);
 
     /// <inheritdoc/>
     public void QkNormRopeForward(
@@ -72,9 +74,38 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
 
     /// <inheritdoc/>
     public void QkNormRopeBackward(
-        Tensor dq, Tensor dkv, Tensor? qkv, Tensor? qNorm, Tensor? kNorm, float epsilon, ChunkContext at, double theta, HeadShape heads,
-        Tensor dqkv, Tensor? dqNorm, Tensor? dkNorm, bool accumulate, nuint workspace) =>
-        kernels.QkNormRope.Backward(stream, dq, dkv, qkv, qNorm, kNorm, epsilon, at, theta, heads, dqkv, dqNorm, dkNorm, accumulate, workspace);
+        Tensor dq,
+        Tensor dkv,
+        Tensor? qkv,
+        Tensor? qNorm,
+        Tensor? kNorm,
+        float epsilon,
+        ChunkContext at,
+        double theta,
+        HeadShape heads,
+        Tensor dqkv,
+        Tensor? dqNorm,
+        Tensor? dkNorm,
+        bool accumulate,
+        nuint workspace
+    ) =>
+        kernels.QkNormRope.Backward(
+            stream,
+            dq,
+            dkv,
+            qkv,
+            qNorm,
+            kNorm,
+            epsilon,
+            at,
+            theta,
+            heads,
+            dqkv,
+            dqNorm,
+            dkNorm,
+            accumulate,
+            workspace
+        );
 
     /// <inheritdoc/>
     public void AttentionForward(Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse) =>
@@ -82,12 +113,30 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
 
     /// <inheritdoc/>
     public void AttentionBackward(
-        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, Tensor dq, Tensor dkv, bool accumulate, nuint workspace) =>
-        kernels.Attention.Backward(stream, q, keys, at, heads, o, lse, dO, dq, dkv, accumulate, workspace);
+        Tensor q,
+        WindowRows keys,
+        ChunkContext at,
+        HeadShape heads,
+        Tensor o,
+        nuint lse,
+        Tensor dO,
+        Tensor dq,
+        Tensor dkv,
+        bool accumulate,
+        nuint workspace
+    ) => kernels.Attention.Backward(stream, q, keys, at, heads, o, lse, dO, dq, dkv, accumulate, workspace);
 
     /// <inheritdoc/>
-    public void AttentionSegmentForward(Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, nuint sums, nuint maxima, nuint totals, bool continues) =>
-        kernels.Attention.ForwardSegment(stream, q, keys, at, heads, sums, continues);
+    public void AttentionSegmentForward(
+        Tensor q,
+        WindowRows keys,
+        ChunkContext at,
+        HeadShape heads,
+        nuint sums,
+        nuint maxima,
+        nuint totals,
+        bool continues
+    ) => kernels.Attention.ForwardSegment(stream, q, keys, at, heads, sums, continues);
 
     /// <inheritdoc/>
     public void AttentionNormalize(nuint sums, nuint maxima, nuint totals, HeadShape heads, Tensor o, nuint lse) =>
@@ -95,8 +144,18 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
 
     /// <inheritdoc/>
     public void AttentionSegmentBackward(
-        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, nuint dqSums, bool continues, Tensor dkv, bool accumulate) =>
-        kernels.Attention.BackwardSegment(stream, q, keys, at, heads, o, lse, dO, dqSums, continues, dkv, accumulate);
+        Tensor q,
+        WindowRows keys,
+        ChunkContext at,
+        HeadShape heads,
+        Tensor o,
+        nuint lse,
+        Tensor dO,
+        nuint dqSums,
+        bool continues,
+        Tensor dkv,
+        bool accumulate
+    ) => kernels.Attention.BackwardSegment(stream, q, keys, at, heads, o, lse, dO, dqSums, continues, dkv, accumulate);
 
     /// <inheritdoc/>
     public void AttentionRound(nuint dqSums, HeadShape heads, Tensor dq) => kernels.Attention.Finish(stream, dqSums, heads, dq);
@@ -128,5 +187,6 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
         kernels.SquaredSum.Run(stream, gradient, type, layout, sum, workspace);
 
     /// <inheritdoc/>
-    public void AdamW(in UpdateRange range, Recipe recipe, nuint norms, int normCount) => kernels.AdamW.Run(stream, range, recipe, norms, normCount, kernels.Step);
+    public void AdamW(in UpdateRange range, Recipe recipe, nuint norms, int normCount) =>
+        kernels.AdamW.Run(stream, range, recipe, norms, normCount, kernels.Step);
 }

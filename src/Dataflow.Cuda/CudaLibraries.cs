@@ -66,7 +66,9 @@ public static class CudaLibraries
 
             if (s_loaded.Keys.Any(IsEmulated))
             {
-                throw new InvalidOperationException("the choice between the real and the emulated driver comes before the first call of either");
+                throw new InvalidOperationException(
+                    "the choice between the real and the emulated driver comes before the first call of either"
+                );
             }
 
             foreach (var emulated in Enum.GetValues<CudaLibrary>().Where(IsEmulated))

@@ -4,8 +4,8 @@ using Dataflow.Runtime;
 namespace Dataflow.Cuda;
 
 /// <summary>
-/// The catalog with the operands of each call declared to the emulated driver first, as <see cref="IKernels"/> describes them: a launch that
-/// strays from them is found, wherever in the arena it lands. Devices on the real driver do without it.
+/// The catalog with the operands of each call declared to the emulated driver first, as <see cref="IKernels"/> describes them: a launch
+/// that strays from them is found, wherever in the arena it lands. Devices on the real driver do without it.
 /// </summary>
 /// <param name="inner">What launches.</param>
 /// <param name="products">The memory that matrix products work in.</param>
@@ -64,10 +64,31 @@ internal sealed class DeclaringKernels(IKernels inner, OpDeclaration op, Declare
     }
 
     /// <inheritdoc/>
-    public void RmsNormBackward(Tensor dy, Tensor x, nuint rstd, Tensor weight, Tensor dx, Tensor? addend, Tensor dWeight, bool accumulate, nuint workspace)
+    public void RmsNormBackward(
+        Tensor dy,
+        Tensor x,
+        nuint rstd,
+        Tensor weight,
+        Tensor dx,
+        Tensor? addend,
+        Tensor dWeight,
+        bool accumulate,
+        nuint workspace
+    )
     {
-        op.Launches(nameof(RmsNormBackward),
-            [Read(dy), Read(x), Read(rstd, Floats(x.Rows)), Read(weight), Read(addend), Write(dx), Sum(dWeight, accumulate), Update(workspace, KernelWorkspace.RmsNorm(x.Rows, x.Columns))]);
+        op.Launches(
+            nameof(RmsNormBackward),
+            [
+                Read(dy),
+                Read(x),
+                Read(rstd, Floats(x.Rows)),
+                Read(weight),
+                Read(addend),
+                Write(dx),
+                Sum(dWeight, accumulate),
+                Update(workspace, KernelWorkspace.RmsNorm(x.Rows, x.Columns)),
+            ]
+        );
         inner.RmsNormBackward(dy, x, rstd, weight, dx, addend, dWeight, accumulate, workspace);
     }
 
@@ -93,7 +114,15 @@ internal sealed class DeclaringKernels(IKernels inner, OpDeclaration op, Declare
     {
         op.Launches(nameof(QkNormRopeBackward),
             [
-                Read(dq), Read(dkv), Read(qkv), Read(qNorm), Read(kNorm), Words(at.FirstKey, dqkv.Rows), Write(dqkv), Sum(dqNorm, accumulate), Sum(dkNorm, accumulate),
+                Read(dq),
+                Read(dkv),
+                Read(qkv),
+                Read(qNorm),
+                Read(kNorm),
+                Words(at.FirstKey, dqkv.Rows),
+                Write(dqkv),
+                Sum(dqNorm, accumulate),
+                Sum(dkNorm, accumulate),
                 Update(workspace, qNorm is null ? Bytes.Zero : KernelWorkspace.QkNorm(dqkv.Rows, heads.HeadDim)),
             ]);
         inner.QkNormRopeBackward(dq, dkv, qkv, qNorm, kNorm, epsilon, at, theta, heads, dqkv, dqNorm, dkNorm, accumulate, workspace);
@@ -102,54 +131,124 @@ internal sealed class DeclaringKernels(IKernels inner, OpDeclaration op, Declare
     /// <inheritdoc/>
     public void AttentionForward(Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse)
     {
-        op.Launches(nameof(AttentionForward), [Read(q), Read(Seen(keys.Kv, keys, at, q)), Words(at.FirstKey, q.Rows), Write(o), Write(lse, Floats(heads.Heads * (long)q.Rows))]);
+        op.Launches(
+            nameof(AttentionForward),
+            [
+                Read(q),
+                Read(Seen(keys.Kv, keys, at, q)),
+                Words(at.FirstKey, q.Rows),
+                Write(o),
+                Write(lse, Floats(heads.Heads * (long)q.Rows)),
+            ]
+        );
         inner.AttentionForward(q, keys, at, heads, o, lse);
     }
 
     /// <inheritdoc/>
     public void AttentionBackward(
-        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, Tensor dq, Tensor dkv, bool accumulate, nuint workspace)
+        Tensor q,
+        WindowRows keys,
+        ChunkContext at,
+        HeadShape heads,
+        Tensor o,
+        nuint lse,
+        Tensor dO,
+        Tensor dq,
+        Tensor dkv,
+        bool accumulate,
+        nuint workspace
+    )
     {
         op.Launches(nameof(AttentionBackward),
             [
-                Read(q), Read(Seen(keys.Kv, keys, at, q)), Words(at.FirstKey, q.Rows), Read(o), Read(lse, Floats(heads.Heads * (long)q.Rows)), Read(dO), Write(dq), Sum(Seen(dkv, keys, at, q), accumulate),
+                Read(q),
+                Read(Seen(keys.Kv, keys, at, q)),
+                Words(at.FirstKey, q.Rows),
+                Read(o),
+                Read(lse, Floats(heads.Heads * (long)q.Rows)),
+                Read(dO),
+                Write(dq),
+                Sum(Seen(dkv, keys, at, q), accumulate),
                 Update(workspace, KernelWorkspace.AttentionBackward(q.Rows, heads.Heads, heads.HeadDim)),
             ]);
         inner.AttentionBackward(q, keys, at, heads, o, lse, dO, dq, dkv, accumulate, workspace);
     }
 
     /// <inheritdoc/>
-    public void AttentionSegmentForward(Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, nuint sums, nuint maxima, nuint totals, bool continues)
+    public void AttentionSegmentForward(
+        Tensor q,
+        WindowRows keys,
+        ChunkContext at,
+        HeadShape heads,
+        nuint sums,
+        nuint maxima,
+        nuint totals,
+        bool continues
+    )
     {
-        op.Launches(nameof(AttentionSegmentForward),
-            [Read(q), Read(Seen(keys.Kv, keys, at, q)), Words(at.FirstKey, q.Rows), Update(sums, KernelWorkspace.AttentionForward(q.Rows, heads.Heads, heads.HeadDim))]);
+        op.Launches(
+            nameof(AttentionSegmentForward),
+            [
+                Read(q),
+                Read(Seen(keys.Kv, keys, at, q)),
+                Words(at.FirstKey, q.Rows),
+                Update(sums, KernelWorkspace.AttentionForward(q.Rows, heads.Heads, heads.HeadDim)),
+            ]
+        );
         inner.AttentionSegmentForward(q, keys, at, heads, sums, maxima, totals, continues);
     }
 
     /// <inheritdoc/>
     public void AttentionNormalize(nuint sums, nuint maxima, nuint totals, HeadShape heads, Tensor o, nuint lse)
     {
-        op.Launches(nameof(AttentionNormalize),
-            [Read(sums, KernelWorkspace.AttentionForward(o.Rows, heads.Heads, heads.HeadDim).Value), Write(o), Write(lse, Floats(heads.Heads * (long)o.Rows))]);
+        op.Launches(
+            nameof(AttentionNormalize),
+            [
+                Read(sums, KernelWorkspace.AttentionForward(o.Rows, heads.Heads, heads.HeadDim).Value),
+                Write(o),
+                Write(lse, Floats(heads.Heads * (long)o.Rows)),
+            ]
+        );
         inner.AttentionNormalize(sums, maxima, totals, heads, o, lse);
     }
 
     /// <inheritdoc/>
     public void AttentionSegmentBackward(
-        Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, nuint dqSums, bool continues, Tensor dkv, bool accumulate)
+        Tensor q,
+        WindowRows keys,
+        ChunkContext at,
+        HeadShape heads,
+        Tensor o,
+        nuint lse,
+        Tensor dO,
+        nuint dqSums,
+        bool continues,
+        Tensor dkv,
+        bool accumulate
+    )
     {
         op.Launches(nameof(AttentionSegmentBackward),
             [
-                Read(q), Read(Seen(keys.Kv, keys, at, q)), Words(at.FirstKey, q.Rows), Read(o), Read(lse, Floats(heads.Heads * (long)q.Rows)), Read(dO),
-                Update(dqSums, KernelWorkspace.AttentionBackward(q.Rows, heads.Heads, heads.HeadDim)), Sum(Seen(dkv, keys, at, q), accumulate),
-            ]);
+                Read(q),
+                Read(Seen(keys.Kv, keys, at, q)),
+                Words(at.FirstKey, q.Rows),
+                Read(o),
+                Read(lse, Floats(heads.Heads * (long)q.Rows)),
+                Read(dO),
+                Update(dqSums, KernelWorkspace.AttentionBackward(q.Rows, heads.Heads, heads.HeadDim)),
+                Sum(Seen(dkv, keys, at, q), accumulate),
+            ]
+        );
         inner.AttentionSegmentBackward(q, keys, at, heads, o, lse, dO, dqSums, continues, dkv, accumulate);
     }
 
     /// <inheritdoc/>
     public void AttentionRound(nuint dqSums, HeadShape heads, Tensor dq)
     {
-        op.Launches(nameof(AttentionRound), [Read(dqSums, KernelWorkspace.AttentionBackward(dq.Rows, heads.Heads, heads.HeadDim).Value), Write(dq)]);
+        op.Launches(
+            nameof(AttentionRound),
+            [Read(dqSums, KernelWorkspace.AttentionBackward(dq.Rows, heads.Heads, heads.HeadDim).Value), Write(dq)]
+        );
         inner.AttentionRound(dqSums, heads, dq);
     }
 
@@ -170,8 +269,17 @@ internal sealed class DeclaringKernels(IKernels inner, OpDeclaration op, Declare
     /// <inheritdoc/>
     public void CrossEntropy(Tensor logits, nuint targets, Tensor dlogits, nuint loss, bool accumulate, nuint workspace)
     {
-        op.Launches(nameof(CrossEntropy),
-            [Read(logits), Words(targets, logits.Rows), Write(dlogits), Sum(loss, sizeof(float), accumulate), Update(workspace, KernelWorkspace.CrossEntropy(logits.Rows))], step);
+        op.Launches(
+            nameof(CrossEntropy),
+            [
+                Read(logits),
+                Words(targets, logits.Rows),
+                Write(dlogits),
+                Sum(loss, sizeof(float), accumulate),
+                Update(workspace, KernelWorkspace.CrossEntropy(logits.Rows)),
+            ],
+            step
+        );
         inner.CrossEntropy(logits, targets, dlogits, loss, accumulate, workspace);
     }
 
@@ -180,9 +288,13 @@ internal sealed class DeclaringKernels(IKernels inner, OpDeclaration op, Declare
     {
         op.Launches(nameof(CrossEntropyStatistics),
             [
-                Read(logits), Words(targets, logits.Rows), Sum(Statistic(statistics, 0, stride), Floats(logits.Rows), fold),
-                Sum(Statistic(statistics, 1, stride), Floats(logits.Rows), fold), Sum(Statistic(statistics, 2, stride), Floats(logits.Rows), fold),
-            ]);
+                Read(logits),
+                Words(targets, logits.Rows),
+                Sum(Statistic(statistics, 0, stride), Floats(logits.Rows), fold),
+                Sum(Statistic(statistics, 1, stride), Floats(logits.Rows), fold),
+                Sum(Statistic(statistics, 2, stride), Floats(logits.Rows), fold),
+            ]
+        );
         inner.CrossEntropyStatistics(logits, targets, firstId, statistics, stride, fold);
     }
 
@@ -196,7 +308,11 @@ internal sealed class DeclaringKernels(IKernels inner, OpDeclaration op, Declare
     /// <inheritdoc/>
     public void CrossEntropyGradient(Tensor logits, nuint targets, int firstId, nuint statistics, int stride, Tensor dlogits)
     {
-        op.Launches(nameof(CrossEntropyGradient), [Read(logits), Words(targets, logits.Rows), .. Statistics(statistics, stride, logits.Rows), Write(dlogits)], step);
+        op.Launches(
+            nameof(CrossEntropyGradient),
+            [Read(logits), Words(targets, logits.Rows), .. Statistics(statistics, stride, logits.Rows), Write(dlogits)],
+            step
+        );
         inner.CrossEntropyGradient(logits, targets, firstId, statistics, stride, dlogits);
     }
 
@@ -219,9 +335,16 @@ internal sealed class DeclaringKernels(IKernels inner, OpDeclaration op, Declare
         op.Launches(nameof(AdamW),
             [
                 // Master weights are what the update adds to; the parameters are these rounded.
-                recipe.Master is { } master ? Update(range.Master, new Bytes(count * master.Size())) : default,
-                recipe.Master is null ? Update(range.Weights, new Bytes(count * recipe.Parameters.Size())) : Write(range.Weights, count * recipe.Parameters.Size()),
-                Read(range.Gradient, count * recipe.Gradients.Size()), Update(range.FirstMoment, moments), Update(range.SecondMoment, moments),
+                recipe.Master
+                    is { } master
+                    ? Update(range.Master, new Bytes(count * master.Size()))
+                    : default,
+                recipe.Master is null
+                    ? Update(range.Weights, new Bytes(count * recipe.Parameters.Size()))
+                    : Write(range.Weights, count * recipe.Parameters.Size()),
+                Read(range.Gradient, count * recipe.Gradients.Size()),
+                Update(range.FirstMoment, moments),
+                Update(range.SecondMoment, moments),
                 Read(norms, (long)normCount * sizeof(double)),
             ],
             step);
@@ -256,7 +379,8 @@ internal sealed class DeclaringKernels(IKernels inner, OpDeclaration op, Declare
 
     private static DeclaredRange Update(in Tensor tensor) => Update(tensor.Address, new Bytes(Size(tensor)));
 
-    private static DeclaredRange Sum(in Tensor? tensor, bool accumulate) => tensor is { } some ? Sum(some.Address, Size(some), accumulate) : default;
+    private static DeclaredRange Sum(in Tensor? tensor, bool accumulate) =>
+        tensor is { } some ? Sum(some.Address, Size(some), accumulate) : default;
 
     private static long Size(in Tensor tensor) => (long)tensor.Rows * tensor.Columns * tensor.Type.Size();
 }

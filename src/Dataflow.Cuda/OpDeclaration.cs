@@ -5,9 +5,9 @@ using Dataflow.Schedules;
 namespace Dataflow.Cuda;
 
 /// <summary>
-/// What the emulated driver is told of the op that a stream launches: its bytes, which of them it overwrites (they become unwritten, so that
-/// an output that is missing is found by its first reader), and for each kernel the operands that it may touch. A kernel with an operand that
-/// its op does not access is refused at once.
+/// What the emulated driver is told of the op that a stream launches: its bytes, which of them it overwrites (they become unwritten, so
+/// that an output that is missing is found by its first reader), and for each kernel the operands that it may touch. A kernel with an
+/// operand that its op does not access is refused at once.
 /// </summary>
 internal sealed class OpDeclaration(Schedule schedule, CudaArenas arenas, CudaStream stream)
 {
@@ -22,12 +22,18 @@ internal sealed class OpDeclaration(Schedule schedule, CudaArenas arenas, CudaSt
         foreach (var access in schedule.Ops[op].Accesses)
         {
             var slot = schedule.Slots[access.Slot];
-            accessed.Add(new DeclaredRange(new DevicePointer(arenas.Start(slot.Arena)) + slot.Offset + access.Offset, access.Length, access.Mode switch
-            {
-                AccessMode.Read => MemoryAccess.Read,
-                AccessMode.Write => MemoryAccess.Write,
-                _ => MemoryAccess.Read | MemoryAccess.Write,
-            }));
+            accessed.Add(
+                new DeclaredRange(
+                    new DevicePointer(arenas.Start(slot.Arena)) + slot.Offset + access.Offset,
+                    access.Length,
+                    access.Mode switch
+                    {
+                        AccessMode.Read => MemoryAccess.Read,
+                        AccessMode.Write => MemoryAccess.Write,
+                        _ => MemoryAccess.Read | MemoryAccess.Write,
+                    }
+                )
+            );
         }
 
         CudaEmulation.Begin(stream, name, [.. accessed]);
@@ -44,7 +50,9 @@ internal sealed class OpDeclaration(Schedule schedule, CudaArenas arenas, CudaSt
             if (!Accesses(operand))
             {
                 throw new InvalidOperationException(
-                    $"{name} calls {kernel}, which {(operand.Access == MemoryAccess.Read ? "reads" : "writes")} {operand.Length.Value} bytes at {operand.Start}: the op's accesses do not say so");
+                    $"{name} calls {kernel}, which {(operand.Access == MemoryAccess.Read ? "reads" : "writes")} {operand.Length.Value} "
+                        + $"bytes at {operand.Start}: the op's accesses do not say so"
+                );
             }
         }
 
@@ -79,7 +87,9 @@ internal sealed class OpDeclaration(Schedule schedule, CudaArenas arenas, CudaSt
         return false;
     }
 
-    /// <summary>Whether the op's accesses cover the operand: of a window, for one, it reads the rows of others and overwrites its own.</summary>
+    /// <summary>
+    /// Whether the op's accesses cover the operand: of a window, for one, it reads the rows of others and overwrites its own.
+    /// </summary>
     private bool Accesses(DeclaredRange operand)
     {
         ulong at = operand.Start.Address, end = at + (ulong)operand.Length.Value;
@@ -87,7 +97,9 @@ internal sealed class OpDeclaration(Schedule schedule, CudaArenas arenas, CudaSt
         while (at < end)
         {
             // What an op overwrites it may read again.
-            var next = accessed.Find(a => at - a.Start.Address < (ulong)a.Length.Value && (!writes || (a.Access & MemoryAccess.Write) != 0));
+            var next = accessed.Find(a =>
+                at - a.Start.Address < (ulong)a.Length.Value && (!writes || (a.Access & MemoryAccess.Write) != 0)
+            );
             if (next.Length == Bytes.Zero)
             {
                 return false;

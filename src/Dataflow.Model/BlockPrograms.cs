@@ -49,7 +49,8 @@ public sealed partial class BlockPrograms
     public Bytes GradHeadSize => Shape(TensorName.GradHeadSum).Size;
 
     /// <summary>Bytes of scratch of a norm over any parameter object's gradient.</summary>
-    public Bytes NormScratch => EmbeddingLayouts.Append(BlockLayout).Append(HeadLayout).Select(KernelWorkspace.SquaredSum).Aggregate(Bytes.Max);
+    public Bytes NormScratch =>
+        EmbeddingLayouts.Append(BlockLayout).Append(HeadLayout).Select(KernelWorkspace.SquaredSum).Aggregate(Bytes.Max);
 
     /// <summary>Bytes of a chunk's residual stream (and of its gradient).</summary>
     public Bytes StreamSize { get; }
@@ -120,10 +121,13 @@ public sealed partial class BlockPrograms
     private BlockProgram Simple(string name, Func<ModelConfig, ImmutableArray<KernelCall>> callsOf, VocabularyBlock? block)
     {
         int rows = block is { } b ? Vocabulary.RowsOf(b) : model.VocabSize;
-        return cache.TryGetValue((name, TensorSet.None, rows), out var program) ? program : cache[(name, TensorSet.None, rows)] = LaySimple(callsOf(model), rows);
+        return cache.TryGetValue((name, TensorSet.None, rows), out var program)
+            ? program
+            : cache[(name, TensorSet.None, rows)] = LaySimple(callsOf(model), rows);
     }
 
-    private BlockProgram LaySimple(ImmutableArray<KernelCall> calls, int rows) => Lay(calls, calls, ImmutableDictionary<TensorName, Bytes>.Empty, rows);
+    private BlockProgram LaySimple(ImmutableArray<KernelCall> calls, int rows) =>
+        Lay(calls, calls, ImmutableDictionary<TensorName, Bytes>.Empty, rows);
 
     // What makes a program captures nothing: planning asks for one at every op.
     private BlockProgram Cached(string name, TensorSet saved, Func<BlockPrograms, TensorSet, BlockProgram> make) =>
@@ -184,10 +188,20 @@ public sealed partial class BlockPrograms
         return (offsets.ToImmutable(), length);
     }
 
-    private BlockProgram Lay(ImmutableArray<KernelCall> calls, ImmutableArray<KernelCall> lifetimes, ImmutableDictionary<TensorName, Bytes> saved, int rows = 0)
+    private BlockProgram Lay(
+        ImmutableArray<KernelCall> calls,
+        ImmutableArray<KernelCall> lifetimes,
+        ImmutableDictionary<TensorName, Bytes> saved,
+        int rows = 0
+    )
     {
-        var sizes = lifetimes.SelectMany(c => c.Operands).Select(o => o.Tensor).Distinct()
-            .Where(t => !saved.ContainsKey(t) && t is not (TensorName.Weight or TensorName.WeightGradient) && Shape(t).Role == Roles.Scratch)
+        var sizes = lifetimes
+            .SelectMany(c => c.Operands)
+            .Select(o => o.Tensor)
+            .Distinct()
+            .Where(t =>
+                !saved.ContainsKey(t) && t is not (TensorName.Weight or TensorName.WeightGradient) && Shape(t).Role == Roles.Scratch
+            )
             .ToDictionary(t => t, t => Shape(t, rows).Size);
         var (scratch, length) = ScratchLayout.Of(lifetimes, sizes);
         var places = ImmutableDictionary.CreateBuilder<Operand, TensorPlace>();
@@ -195,8 +209,24 @@ public sealed partial class BlockPrograms
         {
             places[operand] = operand.Tensor switch
             {
-                TensorName.Weight => WeightPlace(operand.Weight, recipe.Parameters, Roles.Weights, Roles.TiedWeights, Roles.HeadBlock, calls, rows),
-                TensorName.WeightGradient => WeightPlace(operand.Weight, recipe.Gradients, Roles.Gradients, Roles.TiedGradients, Roles.HeadBlockGradients, calls, rows),
+                TensorName.Weight => WeightPlace(
+                    operand.Weight,
+                    recipe.Parameters,
+                    Roles.Weights,
+                    Roles.TiedWeights,
+                    Roles.HeadBlock,
+                    calls,
+                    rows
+                ),
+                TensorName.WeightGradient => WeightPlace(
+                    operand.Weight,
+                    recipe.Gradients,
+                    Roles.Gradients,
+                    Roles.TiedGradients,
+                    Roles.HeadBlockGradients,
+                    calls,
+                    rows
+                ),
                 var t when saved.TryGetValue(t, out var offset) => Shape(t) with { Role = Roles.Activations, Offset = offset },
                 var t when scratch.TryGetValue(t, out var offset) => Shape(t, rows) with { Offset = offset },
                 var t => Shape(t, rows),
@@ -206,7 +236,15 @@ public sealed partial class BlockPrograms
         return new BlockProgram(calls, places.ToImmutable(), length);
     }
 
-    private TensorPlace WeightPlace(WeightName name, DType type, string role, string tiedRole, string blockRole, ImmutableArray<KernelCall> calls, int rows)
+    private TensorPlace WeightPlace(
+        WeightName name,
+        DType type,
+        string role,
+        string tiedRole,
+        string blockRole,
+        ImmutableArray<KernelCall> calls,
+        int rows
+    )
     {
         bool inHead = calls.Any(c => c.Kernel == Kernel.CrossEntropy);
         if (Vocabulary.AreCut && name is WeightName.EmbeddingTable or WeightName.HeadMatrix)
@@ -246,7 +284,8 @@ public sealed partial class BlockPrograms
         long t = geometry.ChunkTokens, th = geometry.HeadTokens, d = model.ModelDim, f = model.FfnDim;
         long q = model.QueryDim, kv = 2L * model.KvDim;
         TensorPlace Scratch(DType type, long rows, long columns) => new(Roles.Scratch, Bytes.Zero, type, rows, columns);
-        TensorPlace Own(string role, DType type, long rows, long columns, long offset = 0) => new(role, new Bytes(offset), type, rows, columns);
+        TensorPlace Own(string role, DType type, long rows, long columns, long offset = 0) =>
+            new(role, new Bytes(offset), type, rows, columns);
         return tensor switch
         {
             TensorName.Ids => Own(Roles.Table, DType.Int32, t, 1),
@@ -267,8 +306,16 @@ public sealed partial class BlockPrograms
             TensorName.Rstd1 or TensorName.Rstd2 => Scratch(DType.Float32, t, 1),
             TensorName.Qkv or TensorName.GradQkv => Scratch(a, t, q + kv),
             TensorName.Query or TensorName.AttentionOut or TensorName.GradAttention or TensorName.GradQuery => Scratch(a, t, q),
-            TensorName.AttentionSums => Scratch(DType.Float32, KernelWorkspace.AttentionForward(t, model.HeadCount, model.HeadDim).Value / sizeof(float), 1),
-            TensorName.GradQuerySums => Scratch(DType.Float32, KernelWorkspace.AttentionBackward(t, model.HeadCount, model.HeadDim).Value / sizeof(float), 1),
+            TensorName.AttentionSums => Scratch(
+                DType.Float32,
+                KernelWorkspace.AttentionForward(t, model.HeadCount, model.HeadDim).Value / sizeof(float),
+                1
+            ),
+            TensorName.GradQuerySums => Scratch(
+                DType.Float32,
+                KernelWorkspace.AttentionBackward(t, model.HeadCount, model.HeadDim).Value / sizeof(float),
+                1
+            ),
             TensorName.Partials => Scratch(DType.Float32, PartialsSize.Value / sizeof(float), 1),
             TensorName.Lse or TensorName.AttentionMaxima or TensorName.AttentionTotals => Scratch(DType.Float32, model.HeadCount, t),
             TensorName.GateUp => Scratch(a, t, 2 * f),

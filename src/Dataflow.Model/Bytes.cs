@@ -45,7 +45,9 @@ public readonly record struct Bytes(long Value) : IComparable<Bytes>
     /// <inheritdoc/>
     public int CompareTo(Bytes other) => Value.CompareTo(other.Value);
 
-    /// <summary>For people to give back as it is printed: at least as much, in thousandths of a GiB, or in whole MiB of less than a tenth of one.</summary>
+    /// <summary>
+    /// For people to give back as it is printed: at least as much, in thousandths of a GiB, or in whole MiB of less than a tenth of one.
+    /// </summary>
     public string RoundedUp() => IsGiB
         ? string.Create(CultureInfo.InvariantCulture, $"{Math.Ceiling(Value * 1000m / (1L << 30)) / 1000:0.000} GiB")
         : string.Create(CultureInfo.InvariantCulture, $"{(Value + (1 << 20) - 1) >> 20} MiB");

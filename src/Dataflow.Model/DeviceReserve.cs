@@ -1,10 +1,11 @@
 namespace Dataflow.Model;
 
 /// <summary>
-/// Device memory that a run takes beside its arena. The driver's context, modules and library workspaces take the same in every run; the page tables of
-/// pinned host memory, through which the GPU reaches it, grow with the host arena.
+/// Device memory that a run takes beside its arena. The driver's context, modules and library workspaces take the same in every run; the
+/// page tables of pinned host memory, through which the GPU reaches it, grow with the host arena.
 /// </summary>
-/// <param name="Fixed">What does not depend on the host arena. Zero: nothing is reserved at all, as on a CPU and in the published system's plans.</param>
+/// <param name="Fixed">What does not depend on the host arena. Zero: nothing is reserved at all, as on a CPU and in the published system's
+/// plans.</param>
 public readonly record struct DeviceReserve(Bytes Fixed)
 {
     /// <summary>Bytes of pinned host memory for each byte of its page tables: 8 bytes for each page of 4 KiB.</summary>
@@ -23,5 +24,6 @@ public readonly record struct DeviceReserve(Bytes Fixed)
     public Bytes For(Bytes host) => Fixed == Bytes.Zero ? Bytes.Zero : Fixed + Slack + PageTables(host);
 
     /// <summary>Page tables of pinned host memory.</summary>
-    public static Bytes PageTables(Bytes host) => new((host.Value / HostBytesPerTableByte) + (host.Value % HostBytesPerTableByte > 0 ? 1 : 0));
+    public static Bytes PageTables(Bytes host) =>
+        new((host.Value / HostBytesPerTableByte) + (host.Value % HostBytesPerTableByte > 0 ? 1 : 0));
 }

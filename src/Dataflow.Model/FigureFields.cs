@@ -36,7 +36,9 @@ internal sealed class FigureFields
 
     /// <summary>Makes every other key a fault: a misspelt one would otherwise pass unnoticed where null means something.</summary>
     public void RefuseOthers(params string[] keys) =>
-        Faults.AddRange(fields.Keys.Except(keys).Select(key => $"{path}{key} is not a key of this format (here: {string.Join(", ", keys)})"));
+        Faults.AddRange(
+            fields.Keys.Except(keys).Select(key => $"{path}{key} is not a key of this format (here: {string.Join(", ", keys)})")
+        );
 
     /// <summary>The members of a nested object that must be there; those of an empty one otherwise.</summary>
     /// <param name="key">Its key.</param>
@@ -54,7 +56,9 @@ internal sealed class FigureFields
             return inner;
         }
 
-        Faults.Add(fields.Find(key) is { } other ? $"{path}{key} must be an object, found {JsonFields.Quote(other)}" : $"{path}{key} is missing");
+        Faults.Add(
+            fields.Find(key) is { } other ? $"{path}{key} must be an object, found {JsonFields.Quote(other)}" : $"{path}{key} is missing"
+        );
         return new FigureFields(JsonFields.Empty, "", []); // its faults go nowhere: one is enough
     }
 
@@ -77,7 +81,9 @@ internal sealed class FigureFields
             return [];
         }
 
-        return list.ValueKind == JsonValueKind.Array && list.EnumerateArray().All(e => e.ValueKind == JsonValueKind.String && e.GetString()!.Length > 0)
+        return
+            list.ValueKind == JsonValueKind.Array
+            && list.EnumerateArray().All(e => e.ValueKind == JsonValueKind.String && e.GetString()!.Length > 0)
             ? [.. list.EnumerateArray().Select(e => e.GetString()!)]
             : Wrong(key, "a list of texts", ImmutableArray<string>.Empty);
     }
@@ -86,9 +92,13 @@ internal sealed class FigureFields
     public ImmutableArray<double[]> Table(string key, int columns)
     {
         string expected = string.Create(CultureInfo.InvariantCulture, $"a list of rows of {columns} numbers above 0");
-        static bool IsNumber(JsonElement e) => e.ValueKind == JsonValueKind.Number && e.TryGetDouble(out double value) && value is >= Smallest and <= Largest;
-        return fields.Find(key) is { ValueKind: JsonValueKind.Array } list && list.GetArrayLength() > 0
-            && list.EnumerateArray().All(row => row.ValueKind == JsonValueKind.Array && row.GetArrayLength() == columns && row.EnumerateArray().All(IsNumber))
+        static bool IsNumber(JsonElement e) =>
+            e.ValueKind == JsonValueKind.Number && e.TryGetDouble(out double value) && value is >= Smallest and <= Largest;
+        return
+            fields.Find(key) is { ValueKind: JsonValueKind.Array } list
+            && list.GetArrayLength() > 0
+            && list.EnumerateArray()
+                .All(row => row.ValueKind == JsonValueKind.Array && row.GetArrayLength() == columns && row.EnumerateArray().All(IsNumber))
             ? [.. list.EnumerateArray().Select(row => row.EnumerateArray().Select(e => e.GetDouble()).ToArray())]
             : Wrong(key, expected, ImmutableArray<double[]>.Empty);
     }
@@ -144,7 +154,12 @@ internal sealed class FigureFields
     {
         var figure = Inner(key, "value", "kind", "source");
         double number = double.NaN;
-        if (figure.fields.Find("value") is { ValueKind: JsonValueKind.Number } value && value.TryGetDouble(out double read) && double.IsFinite(read) && valid(read))
+        if (
+            figure.fields.Find("value") is { ValueKind: JsonValueKind.Number } value
+            && value.TryGetDouble(out double read)
+            && double.IsFinite(read)
+            && valid(read)
+        )
         {
             number = read;
         }
@@ -155,14 +170,24 @@ internal sealed class FigureFields
 
         return new Figure(
             number,
-            figure.OneOf("kind", ("datasheet", FigureKind.Datasheet), ("measured", FigureKind.Measured), ("published", FigureKind.Published),
-                ("fitted", FigureKind.Fitted), ("borrowed", FigureKind.Borrowed), ("estimate", FigureKind.Estimate)),
-            figure.Text("source"));
+            figure.OneOf(
+                "kind",
+                ("datasheet", FigureKind.Datasheet),
+                ("measured", FigureKind.Measured),
+                ("published", FigureKind.Published),
+                ("fitted", FigureKind.Fitted),
+                ("borrowed", FigureKind.Borrowed),
+                ("estimate", FigureKind.Estimate)
+            ),
+            figure.Text("source")
+        );
     }
 
     private T Wrong<T>(string key, string expected, T value)
     {
-        Faults.Add(fields.Find(key) is { } found ? $"{path}{key} must be {expected}, found {JsonFields.Quote(found)}" : $"{path}{key} is missing");
+        Faults.Add(
+            fields.Find(key) is { } found ? $"{path}{key} must be {expected}, found {JsonFields.Quote(found)}" : $"{path}{key} is missing"
+        );
         return value;
     }
 }

@@ -11,9 +11,18 @@ namespace Dataflow.Model;
 /// <param name="Rounds">Rounds of a step; gradients accumulate over them.</param>
 /// <param name="HeadTokens">Tokens of a head sub-chunk; no more than this many rows of logits ever exist.</param>
 /// <param name="VocabularyBlocks">
-/// Blocks of rows in which embedding and head are computed (<see cref="VocabularyRows"/>): the head's input gradient is summed block by block.
+/// Blocks of rows in which embedding and head are computed (<see cref="VocabularyRows"/>): the head's input gradient is summed block by
+/// block.
 /// </param>
-public sealed record Geometry(int Seqlen, int Rows, int ChunkTokens, int ChunksPerRound, int Rounds, int HeadTokens, int VocabularyBlocks = 1)
+public sealed record Geometry(
+    int Seqlen,
+    int Rows,
+    int ChunkTokens,
+    int ChunksPerRound,
+    int Rounds,
+    int HeadTokens,
+    int VocabularyBlocks = 1
+)
 {
     /// <summary>
     /// Chunks that share one context window because a row may cross from one into the next: 1 where whole rows fit a chunk, seqlen / T

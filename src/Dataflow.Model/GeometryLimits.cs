@@ -2,7 +2,8 @@ namespace Dataflow.Model;
 
 /// <summary>
 /// What a <see cref="Geometry"/> may hold, whether it was made from options or read from a file. The bounds are far above what any run
-/// uses; they keep counts inside 32 bits and a step's schedule small enough to be planned, and hold every geometry to the rows that it cuts.
+/// uses; they keep counts inside 32 bits and a step's schedule small enough to be planned, and hold every geometry to the rows that it
+/// cuts.
 /// </summary>
 public static class GeometryLimits
 {
@@ -15,7 +16,9 @@ public static class GeometryLimits
     /// <summary>Most chunks of a step.</summary>
     public const int StepChunks = 1 << 12;
 
-    /// <summary>Most chunks of a step times layers, vocabulary blocks (which pass forward and backward) counted as two layers each.</summary>
+    /// <summary>
+    /// Most chunks of a step times layers, vocabulary blocks (which pass forward and backward) counted as two layers each.
+    /// </summary>
     public const int StepPasses = 1 << 18;
 
     // Each is a few kernel calls of their own.
@@ -25,9 +28,13 @@ public static class GeometryLimits
     public static string? Fault(Geometry geometry)
     {
         var g = geometry;
-        string? outside = Outside("seqlen", g.Seqlen, StepTokens) ?? Outside("rows", g.Rows, StepTokens) ?? Outside("chunk tokens", g.ChunkTokens, StepTokens)
-            ?? Outside("chunks per round", g.ChunksPerRound, Count) ?? Outside("rounds", g.Rounds, Count)
-            ?? Outside("head tokens", g.HeadTokens, g.ChunkTokens) ?? Outside("vocabulary blocks", g.VocabularyBlocks, Count);
+        string? outside = Outside("seqlen", g.Seqlen, StepTokens)
+            ?? Outside("rows", g.Rows, StepTokens)
+            ?? Outside("chunk tokens", g.ChunkTokens, StepTokens)
+            ?? Outside("chunks per round", g.ChunksPerRound, Count)
+            ?? Outside("rounds", g.Rounds, Count)
+            ?? Outside("head tokens", g.HeadTokens, g.ChunkTokens)
+            ?? Outside("vocabulary blocks", g.VocabularyBlocks, Count);
         if (outside is not null)
         {
             return outside;
@@ -36,7 +43,8 @@ public static class GeometryLimits
         long chunks = (long)g.ChunksPerRound * g.Rounds;
         if (g.TokensPerStep > StepTokens || chunks * g.ChunkTokens > 2L * StepTokens)
         {
-            return $"a step of {chunks} chunks of {g.ChunkTokens} tokens and {g.Rows} rows of {g.Seqlen} is more than can be planned, {StepTokens} tokens; give smaller ones";
+            return $"a step of {chunks} chunks of {g.ChunkTokens} tokens and {g.Rows} rows of {g.Seqlen} is more than can be planned, "
+                + $"{StepTokens} tokens; give smaller ones";
         }
 
         if (chunks > StepChunks)
@@ -70,13 +78,15 @@ public static class GeometryLimits
         var vocabulary = new VocabularyRows(model.VocabSize, geometry.VocabularyBlocks);
         if (vocabulary.Count != geometry.VocabularyBlocks)
         {
-            return $"vocabulary blocks are {geometry.VocabularyBlocks}, but {model.VocabSize} rows in blocks of {vocabulary.PerBlock} are {vocabulary.Count}; give {vocabulary.Count}";
+            return $"vocabulary blocks are {geometry.VocabularyBlocks}, but {model.VocabSize} rows in blocks of {vocabulary.PerBlock} are "
+                + $"{vocabulary.Count}; give {vocabulary.Count}";
         }
 
         long chunks = (long)geometry.ChunksPerRound * geometry.Rounds;
         long layers = model.LayerCount + (2L * (geometry.VocabularyBlocks - 1));
         return chunks * layers > StepPasses
-            ? $"{chunks} chunks through {model.LayerCount} layers and {geometry.VocabularyBlocks} vocabulary blocks are more than can be planned; give larger chunks or a smaller step"
+            ? $"{chunks} chunks through {model.LayerCount} layers and {geometry.VocabularyBlocks} vocabulary blocks are more than can be "
+                + $"planned; give larger chunks or a smaller step"
             : null;
     }
 

@@ -63,7 +63,10 @@ public sealed record HardwareProfile
     /// <summary>Physical device memory, all of it; null for a CPU: what the machine has.</summary>
     public required Figure? DeviceMemoryBytes { get; init; }
 
-    /// <summary>What context, modules and library workspaces take of the device memory before the arena gets any; page tables of the host arena come on top.</summary>
+    /// <summary>
+    /// What context, modules and library workspaces take of the device memory before the arena gets any; page tables of the host arena come
+    /// on top.
+    /// </summary>
     public required Figure ReservedDeviceBytes { get; init; }
 
     /// <summary>Dense (never sparse) peak for bf16 operands, accumulated in fp32.</summary>

@@ -54,9 +54,13 @@ public static class HardwareProfileReader
             HostToDevice = Link(fields, "host_to_device"),
             DeviceToHost = Link(fields, "device_to_host"),
             KernelLaunchSeconds = fields.Seconds("kernel_launch_s"),
-            ReferenceMinChunkTokens = fields.Has("reference_min_chunk_tokens") ? fields.Whole("reference_min_chunk_tokens", 1, 1 << 24) : null,
+            ReferenceMinChunkTokens = fields.Has("reference_min_chunk_tokens")
+                ? fields.Whole("reference_min_chunk_tokens", 1, 1 << 24)
+                : null,
             PowerLimitWatts = fields.Has("power_limit_w") ? fields.Positive("power_limit_w") : null,
-            HostMemoryBandwidthBytesPerSecond = fields.Has("host_memory_bandwidth_bytes_per_s") ? fields.Positive("host_memory_bandwidth_bytes_per_s") : null,
+            HostMemoryBandwidthBytesPerSecond = fields.Has("host_memory_bandwidth_bytes_per_s")
+                ? fields.Positive("host_memory_bandwidth_bytes_per_s")
+                : null,
             Efficiency = fields.Has("efficiency") ? Efficiency(fields) : ImmutableSortedDictionary<string, Figure>.Empty,
             Kernels = fields.Has("kernels") ? KernelRatesReader.Read(fields.Inner("kernels", "operands", "source", "rates")) : null,
         };
@@ -65,7 +69,11 @@ public static class HardwareProfileReader
     private static LinkProfile Link(FigureFields fields, string key)
     {
         var link = fields.Inner(key, "bytes_per_s", "bytes_per_s_both_busy", "latency_s");
-        return new LinkProfile(link.Positive("bytes_per_s"), link.Positive("bytes_per_s_both_busy"), link.Seconds("latency_s", fromZero: true));
+        return new LinkProfile(
+            link.Positive("bytes_per_s"),
+            link.Positive("bytes_per_s_both_busy"),
+            link.Seconds("latency_s", fromZero: true)
+        );
     }
 
     private static ImmutableSortedDictionary<string, Figure> Efficiency(FigureFields fields)
@@ -112,5 +120,7 @@ public static class HardwareProfileReader
     }
 
     private static bool IsName(string text) =>
-        text.Length <= 100 && char.IsAsciiLetterOrDigit(text[0]) && text.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-');
+        text.Length <= 100
+        && char.IsAsciiLetterOrDigit(text[0])
+        && text.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-');
 }

@@ -7,7 +7,12 @@ namespace Dataflow.Model;
 /// <summary>The text form of a profile, which <see cref="HardwareProfileReader"/> reads back to the same value.</summary>
 public static class HardwareProfileWriter
 {
-    private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions s_indented = new()
+    {
+        WriteIndented = true,
+        NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>JSON; lines end in "\n".</summary>
     public static string Write(HardwareProfile profile)
@@ -48,13 +53,22 @@ public static class HardwareProfileWriter
     /// <summary>Tables a row a line: a number a line would be pages.</summary>
     private static string Text(KernelRates kernels)
     {
-        var tables = kernels.ByKernel.Select(k => $"      \"{k.Key}\": [\n{string.Join(",\n", k.Value.Select(r => "        " + Row(r, KernelWork.ClassOf(k.Key) == KernelClass.Memory)))}\n      ]");
-        return $"  \"kernels\": {{\n    \"operands\": \"{(kernels.Operands == DType.BFloat16 ? "bf16" : "fp32")}\",\n    \"source\": {JsonValue.Create(kernels.Source)!.ToJsonString(s_indented)},\n"
+        var tables = kernels.ByKernel.Select(k =>
+            $"      \"{k.Key}\": "
+                + $"[\n{string.Join(",\n", k.Value.Select(r => "        " + Row(r, KernelWork.ClassOf(k.Key) == KernelClass.Memory)))}\n  "
+                + $"    ]"
+        );
+        return $"  \"kernels\": {{\n    \"operands\": \"{(kernels.Operands == DType.BFloat16 ? "bf16" : "fp32")}\",\n    \"source\": "
+            + $"{JsonValue.Create(kernels.Source)!.ToJsonString(s_indented)},\n"
             + $"    \"rates\": {{\n{string.Join(",\n", tables)}\n    }}\n  }}";
     }
 
     private static string Row(KernelRate rate, bool memory) =>
-        new JsonArray([.. (memory ? new[] { rate.Bytes, rate.PerSecond } : [rate.Rows, rate.Columns, rate.Depth, rate.PerSecond]).Select(v => JsonValue.Create(v))]).ToJsonString();
+        new JsonArray([
+            .. (memory ? new[] { rate.Bytes, rate.PerSecond } : [rate.Rows, rate.Columns, rate.Depth, rate.PerSecond]).Select(v =>
+                JsonValue.Create(v)
+            ),
+        ]).ToJsonString();
 
     private static void Add(JsonObject to, string key, Figure? figure)
     {

@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 
 namespace Dataflow.Model;
 
-/// <summary>The closed catalog of kernels. A device implements each; the same name is a .cu file, a CPU file, a test and a benchmark.</summary>
+/// <summary>
+/// The closed catalog of kernels. A device implements each; the same name is a .cu file, a CPU file, a test and a benchmark.
+/// </summary>
 public enum Kernel
 {
     EmbeddingForward,
@@ -53,7 +55,9 @@ public enum Kernel
     Zero,
 }
 
-/// <summary>The tensors that block programs name. T tokens of a chunk, D model width, q = heads x head_dim, kv = KV heads x head_dim.</summary>
+/// <summary>
+/// The tensors that block programs name. T tokens of a chunk, D model width, q = heads x head_dim, kv = KV heads x head_dim.
+/// </summary>
 public enum TensorName
 {
     /// <summary>A weight; which one is in <see cref="Operand.Weight"/>.</summary>
@@ -176,7 +180,9 @@ public enum TensorName
     /// <summary>[head tokens, V], or rows of a block.</summary>
     GradLogits,
 
-    /// <summary>[3, T] fp32: each row's largest logit, the sum of exp(logit - largest), the target's logit; 0 where no target counts.</summary>
+    /// <summary>
+    /// [3, T] fp32: each row's largest logit, the sum of exp(logit - largest), the target's logit; 0 where no target counts.
+    /// </summary>
     LogitStatistics,
 
     /// <summary>[T, D] fp32 gradient of HeadNorm for the whole chunk, summed over the blocks of the vocabulary.</summary>
@@ -185,7 +191,9 @@ public enum TensorName
     /// <summary>[head tokens, D].</summary>
     GradHeadNorm,
 
-    /// <summary>What kernels that work in stages keep between them; the most that any of a program's calls needs (<see cref="KernelWorkspace"/>).</summary>
+    /// <summary>
+    /// What kernels that work in stages keep between them; the most that any of a program's calls needs (<see cref="KernelWorkspace"/>).
+    /// </summary>
     Partials,
 
     /// <summary>One fp32: the sum of the chunk's token losses.</summary>
@@ -208,7 +216,12 @@ public readonly record struct Operand(TensorName Tensor, WeightName Weight = def
 /// One kernel of a block program. Writes are overwritten without being read; Updates are read and replaced in place. Weight gradients
 /// are always listed as updates: whether the first contribution overwrites them is said by the op's access to its gradient operand.
 /// </summary>
-public sealed record KernelCall(Kernel Kernel, ImmutableArray<Operand> Reads, ImmutableArray<Operand> Writes, ImmutableArray<Operand> Updates)
+public sealed record KernelCall(
+    Kernel Kernel,
+    ImmutableArray<Operand> Reads,
+    ImmutableArray<Operand> Writes,
+    ImmutableArray<Operand> Updates
+)
 {
     /// <summary>All operands.</summary>
     public IEnumerable<Operand> Operands => Reads.Concat(Writes).Concat(Updates);

@@ -21,8 +21,8 @@ public sealed record KernelRates(DType Operands, string Source, ImmutableSortedD
 
     /// <summary>
     /// The rate at a shape, from the points around it: between neighbours in bytes along a line, both axes logarithmic; between shapes of
-    /// products and attention the mean of logarithmic rates, weighted by the inverse fourth power of the logarithmic distance, so that a point
-    /// has its own rate and near ones count most. Beyond the points it is that of the nearest. Null if the kernel was not measured.
+    /// products and attention the mean of logarithmic rates, weighted by the inverse fourth power of the logarithmic distance, so that a
+    /// point has its own rate and near ones count most. Beyond the points it is that of the nearest. Null if the kernel was not measured.
     /// </summary>
     public double? PerSecond(Kernel kernel, in KernelWork work)
     {

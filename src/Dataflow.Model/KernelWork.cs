@@ -17,7 +17,8 @@ public enum KernelClass
 }
 
 /// <summary>What one kernel call has to do.</summary>
-/// <param name="Flops">Multiplications and additions as done: causal attention by the pairs that are seen, recomputed scores counted.</param>
+/// <param name="Flops">Multiplications and additions as done: causal attention by the pairs that are seen, recomputed scores
+/// counted.</param>
 /// <param name="Bytes">Of operands, each read or written once.</param>
 /// <param name="Rows">M of a product; of attention the queries.</param>
 /// <param name="Columns">N of a product; of attention the mean number of keys that a query sees.</param>
@@ -61,7 +62,14 @@ public readonly record struct KernelWork(KernelClass Class, double Flops, double
 
     /// <summary>The work of a call of a block program of one chunk; of a head's call, that for one full sub-chunk.</summary>
     /// <param name="segment">Where the window is streamed, the segment attended to.</param>
-    public static KernelWork Of(KernelCall call, BlockProgram program, ModelConfig model, Geometry geometry, Chunk chunk, Segment? segment = null)
+    public static KernelWork Of(
+        KernelCall call,
+        BlockProgram program,
+        ModelConfig model,
+        Geometry geometry,
+        Chunk chunk,
+        Segment? segment = null
+    )
     {
         double bytes = Traffic(call, program, geometry);
         switch (call.Kernel)
@@ -88,7 +96,9 @@ public readonly record struct KernelWork(KernelClass Class, double Flops, double
     // Updates are read and written. Of a chunk's stream a head's sub-chunk takes its own tokens.
     private static double Traffic(KernelCall call, BlockProgram program, Geometry geometry)
     {
-        bool inHead = call.Operands.Any(o => o.Tensor is TensorName.HeadNorm or TensorName.Logits or TensorName.GradHeadNorm or TensorName.GradHeadSum);
+        bool inHead = call.Operands.Any(o =>
+            o.Tensor is TensorName.HeadNorm or TensorName.Logits or TensorName.GradHeadNorm or TensorName.GradHeadSum
+        );
         double share = inHead ? (double)geometry.HeadTokens / geometry.ChunkTokens : 1;
         double Size(Operand operand)
         {

@@ -52,7 +52,8 @@ public static class KernelWorkspace
     {
         long rows = Up(tokens, AttentionRows) * AttentionRows;
         long blocks = rows / (AttentionRows / 4);
-        long tensorCores = (rows * heads * 8) + (blocks * 16) + (Up((1 + (heads * blocks)) * 4, Alignment) * Alignment) + (rows * heads * headDim * 4);
+        long tensorCores =
+            (rows * heads * 8) + (blocks * 16) + (Up((1 + (heads * blocks)) * 4, Alignment) * Alignment) + (rows * heads * headDim * 4);
         long plain = (Up(4 * tokens * heads, Alignment) * Alignment) + ((headDim <= 128 ? Up(tokens, 32) : Up(tokens, 16)) * heads * 16384);
         return new(Math.Max(tensorCores, plain));
     }

@@ -71,7 +71,9 @@ internal static class ModelConfigLimits
 
         if (config.RmsNormEps is <= 0 or >= 1)
         {
-            faults.Add($"{keyOf(nameof(config.RmsNormEps))} must be above 0 and below 1 in single precision, found {Number(config.RmsNormEps)}");
+            faults.Add(
+                $"{keyOf(nameof(config.RmsNormEps))} must be above 0 and below 1 in single precision, found {Number(config.RmsNormEps)}"
+            );
         }
 
         if (config.Name.Length is 0 or > NameLength || config.Name.Any(char.IsControl))

@@ -32,18 +32,26 @@ public static class ModelConfigReader
         if (!huggingFace && !OwnConfig.Recognises(fields))
         {
             throw new UserErrorException(
-                $"{source} is not a model config: it has neither the keys of a Hugging Face config.json (model_type, hidden_size, ...) nor ours (model_dim, n_layers, ...; see models/README.md)");
+                $"{source} is not a model config: it has neither the keys of a Hugging Face config.json (model_type, hidden_size, ...) "
+                    + $"nor ours (model_dim, n_layers, ...; see models/README.md)"
+            );
         }
 
         RefuseExperts(fields, source);
         var read = huggingFace ? HuggingFaceConfig.Read(fields, name) : new ModelReading(OwnConfig.Read(fields, name), [], []);
-        fields.Faults.AddRange(read is null ? [] : ModelConfigLimits.Faults(read.Config, huggingFace ? HuggingFaceConfig.KeyOf : OwnConfig.KeyOf));
+        fields.Faults.AddRange(
+            read is null ? [] : ModelConfigLimits.Faults(read.Config, huggingFace ? HuggingFaceConfig.KeyOf : OwnConfig.KeyOf)
+        );
         if (fields.Faults.Count > 0)
         {
             throw new UserErrorException($"{source} cannot be used: {string.Join("; ", fields.Faults.Distinct())}");
         }
 
-        return read! with { Notes = [.. read.Notes.Select(n => $"{source}: {n}")], TrainingNotes = [.. read.TrainingNotes.Select(n => $"{source}: {n}")] };
+        return read! with
+        {
+            Notes = [.. read.Notes.Select(n => $"{source}: {n}")],
+            TrainingNotes = [.. read.TrainingNotes.Select(n => $"{source}: {n}")],
+        };
     }
 
     /// <summary>Alone and first: the other faults of such a file would only distract.</summary>
@@ -55,7 +63,9 @@ public static class ModelConfigReader
             if (fields.Find(key) is { ValueKind: JsonValueKind.Number } value && value.TryGetDouble(out double experts) && experts > most)
             {
                 throw new UserErrorException(
-                    $"{source} is a mixture of experts ({key} is {JsonFields.Quote(value)}), not supported yet: choose a model with dense feed-forwards");
+                    $"{source} is a mixture of experts ({key} is {JsonFields.Quote(value)}), not supported yet: choose a model with dense "
+                        + $"feed-forwards"
+                );
             }
         }
     }

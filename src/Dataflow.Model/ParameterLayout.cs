@@ -80,8 +80,15 @@ public sealed record ParameterLayout
         var tensors = new List<(WeightName, long, (string, long)[])>
         {
             (WeightName.AttentionNorm, model.ModelDim, [(layer + "input_layernorm.weight", 1)]),
-            (WeightName.Qkv, model.ModelDim,
-                [(attention + "q_proj.weight", model.QueryDim), (attention + "k_proj.weight", model.KvDim), (attention + "v_proj.weight", model.KvDim)]),
+            (
+                WeightName.Qkv,
+                model.ModelDim,
+                [
+                    (attention + "q_proj.weight", model.QueryDim),
+                    (attention + "k_proj.weight", model.KvDim),
+                    (attention + "v_proj.weight", model.KvDim),
+                ]
+            ),
         };
         if (model.QkNorm)
         {
@@ -91,7 +98,9 @@ public sealed record ParameterLayout
 
         tensors.Add((WeightName.AttentionOut, model.QueryDim, [(attention + "o_proj.weight", model.ModelDim)]));
         tensors.Add((WeightName.FfnNorm, model.ModelDim, [(layer + "post_attention_layernorm.weight", 1)]));
-        tensors.Add((WeightName.GateUp, model.ModelDim, [(mlp + "gate_proj.weight", model.FfnDim), (mlp + "up_proj.weight", model.FfnDim)]));
+        tensors.Add(
+            (WeightName.GateUp, model.ModelDim, [(mlp + "gate_proj.weight", model.FfnDim), (mlp + "up_proj.weight", model.FfnDim)])
+        );
         tensors.Add((WeightName.Down, model.FfnDim, [(mlp + "down_proj.weight", model.ModelDim)]));
         return Of([.. tensors]);
     }

@@ -11,24 +11,35 @@ public sealed record Recipe(string Name, DType Parameters, DType Gradients, DTyp
     /// <summary>Everything fp32: 16 bytes a parameter.</summary>
     public static Recipe Fp32 { get; } = new("fp32", DType.Float32, DType.Float32, DType.Float32, DType.Float32);
 
-    /// <summary>Everything bf16, 8 bytes a parameter: the recipe of the published benchmarks. Updates smaller than half a step of a weight are lost.</summary>
+    /// <summary>
+    /// Everything bf16, 8 bytes a parameter: the recipe of the published benchmarks. Updates smaller than half a step of a weight are lost.
+    /// </summary>
     public static Recipe Bf16 { get; } = new("bf16", DType.BFloat16, DType.BFloat16, DType.BFloat16, DType.BFloat16);
 
-    /// <summary>bf16 state whose updates are rounded stochastically, so that small ones are not lost; gradients accumulate in fp32: 10 bytes a parameter.</summary>
-    public static Recipe Bf16Stochastic { get; } = new("bf16-sr", DType.BFloat16, DType.Float32, DType.BFloat16, DType.BFloat16) { RoundsStochastically = true };
+    /// <summary>
+    /// bf16 state whose updates are rounded stochastically, so that small ones are not lost; gradients accumulate in fp32: 10 bytes a
+    /// parameter.
+    /// </summary>
+    public static Recipe Bf16Stochastic { get; } =
+        new("bf16-sr", DType.BFloat16, DType.Float32, DType.BFloat16, DType.BFloat16) { RoundsStochastically = true };
 
     /// <summary>bf16 arithmetic on fp32 master weights, moments and gradients: 18 bytes a parameter.</summary>
-    public static Recipe Bf16Master { get; } = new("bf16-master", DType.BFloat16, DType.Float32, DType.Float32, DType.BFloat16) { Master = DType.Float32 };
+    public static Recipe Bf16Master { get; } =
+        new("bf16-master", DType.BFloat16, DType.Float32, DType.Float32, DType.BFloat16) { Master = DType.Float32 };
 
     /// <summary>All recipes, by <see cref="Name"/>.</summary>
     public static IReadOnlyList<Recipe> All { get; } = [Fp32, Bf16, Bf16Stochastic, Bf16Master];
 
     /// <summary>
-    /// What a run uses where none is named, whatever its budgets: bf16-sr on a GPU, which loses no update on average; fp32 on a CPU, which has no faster type.
+    /// What a run uses where none is named, whatever its budgets: bf16-sr on a GPU, which loses no update on average; fp32 on a CPU, which
+    /// has no faster type.
     /// </summary>
     public static Recipe DefaultOn(HardwareKind machine) => machine == HardwareKind.Gpu ? Bf16Stochastic : Fp32;
 
-    /// <summary>Type of the weights that updates add to, where the parameters are but these rounded; they lie with the moments. Null where updates add to the parameters.</summary>
+    /// <summary>
+    /// Type of the weights that updates add to, where the parameters are but these rounded; they lie with the moments. Null where updates
+    /// add to the parameters.
+    /// </summary>
     public DType? Master { get; init; }
 
     /// <summary>Whether an update rounds parameters and moments up or down with the probability that makes the mean exact.</summary>
@@ -45,7 +56,9 @@ public sealed record Recipe(string Name, DType Parameters, DType Gradients, DTyp
     public DType TypeOf(OptimizerPart part) =>
         part == OptimizerPart.Master ? Master ?? throw new InvalidOperationException($"{Name} has no master weights") : Moments;
 
-    /// <summary>Where a part begins in a piece of optimizer state, in bytes for each element of the piece: parts lie one after the other.</summary>
+    /// <summary>
+    /// Where a part begins in a piece of optimizer state, in bytes for each element of the piece: parts lie one after the other.
+    /// </summary>
     public long OffsetOf(OptimizerPart part) => (int)part * Moments.Size();
 }
 

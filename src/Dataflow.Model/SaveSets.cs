@@ -72,5 +72,7 @@ public static class SaveSets
 
     /// <summary>The tensors of the set: "kv,attention"; "nothing" if it is empty.</summary>
     public static string ListOf(TensorSet set) =>
-        set == TensorSet.None ? "nothing" : string.Join(',', Tensors.Where(t => t.Set != TensorSet.None && set.HasFlag(t.Set)).Select(t => t.Name));
+        set == TensorSet.None
+            ? "nothing"
+            : string.Join(',', Tensors.Where(t => t.Set != TensorSet.None && set.HasFlag(t.Set)).Select(t => t.Name));
 }

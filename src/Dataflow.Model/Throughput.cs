@@ -12,7 +12,14 @@ public sealed record Throughput(double TokensPerSecond, double FlopsPerSecond, d
     /// <param name="recomputedFlops">Of the whole step: work beyond the model's FLOPs.</param>
     /// <param name="seconds">From the first compute of a step to that of the next.</param>
     /// <param name="peakFlopsPerSecond">Dense peak of the operands' type.</param>
-    public static Throughput Of(ModelConfig model, long seqlen, long sequences, double recomputedFlops, double seconds, double peakFlopsPerSecond)
+    public static Throughput Of(
+        ModelConfig model,
+        long seqlen,
+        long sequences,
+        double recomputedFlops,
+        double seconds,
+        double peakFlopsPerSecond
+    )
     {
         double flops = model.ModelFlops(seqlen) * sequences;
         return new Throughput(

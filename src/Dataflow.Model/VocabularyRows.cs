@@ -11,7 +11,10 @@ public readonly record struct VocabularyRows(int VocabSize, int Wanted)
     private const int RowAlignment = 128;
 
     /// <summary>Rows of every block but the last.</summary>
-    public int PerBlock => Wanted == 1 ? VocabSize : Math.Min(VocabSize, checked((((VocabSize + Wanted - 1) / Wanted) + RowAlignment - 1) / RowAlignment * RowAlignment));
+    public int PerBlock =>
+        Wanted == 1
+            ? VocabSize
+            : Math.Min(VocabSize, checked((((VocabSize + Wanted - 1) / Wanted) + RowAlignment - 1) / RowAlignment * RowAlignment));
 
     /// <summary>Blocks there are: fewer than asked for where rounding up leaves nothing for the last ones.</summary>
     public int Count => (VocabSize + PerBlock - 1) / PerBlock;

@@ -28,7 +28,9 @@ internal static class PoolNames
     /// <summary>Embedding and head: "W.vocabulary" shared by both, or one of each.</summary>
     public static string Vocabulary(char what, bool apart, string which) => apart ? $"{what}.{which}" : $"{what}.vocabulary";
 
-    /// <summary>What a pool holds, for people: as <see cref="ShownNames.KindOf"/> names objects, but embedding and head apart from layers.</summary>
+    /// <summary>
+    /// What a pool holds, for people: as <see cref="ShownNames.KindOf"/> names objects, but embedding and head apart from layers.
+    /// </summary>
     public static string KindOf(string pool)
     {
         string[] parts = pool.Split('.');
@@ -60,7 +62,12 @@ internal static class DevicePools
             new(PoolNames.Norm, NormSize(model, programs), workload.Kind == WorkloadKind.ClippedTraining ? 1 : 0),
             new(PoolNames.Weights, programs.BlockLayout.Size(recipe.Parameters), slots.Weights),
             new(PoolNames.ResidentGradients, programs.BlockLayout.Size(recipe.Gradients), residency.ResidentGradients),
-            new(PoolNames.Gradients, programs.BlockLayout.Size(recipe.Gradients), slots.Gradients, residency.GradientsRotate ? Replacement.Rotation : Replacement.LongestIdle),
+            new(
+                PoolNames.Gradients,
+                programs.BlockLayout.Size(recipe.Gradients),
+                slots.Gradients,
+                residency.GradientsRotate ? Replacement.Rotation : Replacement.LongestIdle
+            ),
             new(PoolNames.ResidentMoments, pieces.SlotSize, slots.ResidentMoments),
             new(PoolNames.Moments, pieces.SlotSize, slots.Moments, Replacement.LongestIdle),
             new(PoolNames.Streams, programs.StreamSize, slots.Streams),
@@ -78,11 +85,18 @@ internal static class DevicePools
         pools.Add(new Pool(PoolNames.Activations, programs.ActivationsSize(pattern.Most), slots.Activations));
         pools.AddRange(VocabularyMemory.Pools('W', recipe.Parameters, workload, programs, residency));
         pools.AddRange(VocabularyMemory.Pools('G', recipe.Gradients, workload, programs, residency));
-        return [.. pools.Where(p => p.SlotCount > 0 && p.SlotLength > Bytes.Zero).Select(p => p with { SlotLength = p.SlotLength.Aligned })];
+        return
+        [
+            .. pools.Where(p => p.SlotCount > 0 && p.SlotLength > Bytes.Zero).Select(p => p with { SlotLength = p.SlotLength.Aligned }),
+        ];
     }
 
     /// <summary>Activations that travel and those that stay are alike and share their slots.</summary>
-    public static bool OnePool(Residency residency) => residency.Travelling == residency.ResidentSet && residency.MoreSixteenths == 0 && !residency.Interleaved && !residency.ResidentsSpread;
+    public static bool OnePool(Residency residency) =>
+        residency.Travelling == residency.ResidentSet
+        && residency.MoreSixteenths == 0
+        && !residency.Interleaved
+        && !residency.ResidentsSpread;
 
     /// <summary>Bytes of the losses of a step: one fp32 for every chunk.</summary>
     public static Bytes LossSize(Geometry geometry) => new(4L * geometry.ChunksPerRound * geometry.Rounds);

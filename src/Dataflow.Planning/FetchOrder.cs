@@ -4,17 +4,21 @@ namespace Dataflow.Planning;
 
 /// <summary>
 /// The order in which fetches are issued: whenever the link is free, of those whose slot is free too, the one that is needed first.
-/// A copy queue is first in, first out: a fetch whose slot is still occupied would hold up all behind it, although the link could work. When slots become
-/// free is found by running the program with the times that its ops take; if the machine's times are others, the order costs time, never correctness.
+/// A copy queue is first in, first out: a fetch whose slot is still occupied would hold up all behind it, although the link could work.
+/// When slots become free is found by running the program with the times that its ops take; if the machine's times are others, the order
+/// costs time, never correctness.
 /// </summary>
 internal static class FetchOrder
 {
     /// <summary>Fetches in order of their consumers: what is best if nothing is known of times.</summary>
     public static IEnumerable<Travel> ByDeadline(IEnumerable<Travel> copies) => copies.Where(c => c.Fetch).OrderBy(c => c.Deadline);
 
-    /// <summary>Fetches by need and by when they can start. One that is ready and needed first never waits for one issued after it is needed.</summary>
+    /// <summary>
+    /// Fetches by need and by when they can start. One that is ready and needed first never waits for one issued after it is needed.
+    /// </summary>
     /// <param name="opNanoseconds">Of each compute op.</param>
-    public static IEnumerable<Travel> ByTime(IReadOnlyCollection<Travel> copies, long[] opNanoseconds, LinkRates links) => new Run(copies, opNanoseconds, links).Order();
+    public static IEnumerable<Travel> ByTime(IReadOnlyCollection<Travel> copies, long[] opNanoseconds, LinkRates links) =>
+        new Run(copies, opNanoseconds, links).Order();
 
     private sealed class Run(IReadOnlyCollection<Travel> copies, long[] opNanoseconds, LinkRates links)
     {

@@ -4,7 +4,8 @@ namespace Dataflow.Planning;
 
 /// <summary>
 /// The geometries worth considering, best first: large chunks before small ones, because weights stream once per round and large
-/// products run faster, and the whole vocabulary at once before blocks of it, whose logits are computed twice. A function of model, workload and pins, never of budgets, which only decide how far down the list one has to go.
+/// products run faster, and the whole vocabulary at once before blocks of it, whose logits are computed twice. A function of model,
+/// workload and pins, never of budgets, which only decide how far down the list one has to go.
 /// </summary>
 public static class GeometryRule
 {
@@ -17,7 +18,8 @@ public static class GeometryRule
     private const int StepTokens = 8192;
     private const int LogitsElements = 1 << 25;
 
-    // What a search looks at: chunks of at least so many tokens, and rounds of up to so many groups of chunks and tokens besides the whole step and its half.
+    // What a search looks at: chunks of at least so many tokens, and rounds of up to so many groups of chunks and tokens besides the whole
+    // step and its half.
     private static readonly int[] SearchedChunks = [32768, 16384, 8192, 4096];
     private const int SearchedGroups = 8;
     private const int SearchedTokens = 65536;
@@ -41,19 +43,23 @@ public static class GeometryRule
         // A chunk larger than the step would be padding.
         long most = (long?)request.Rows * request.Seqlen ?? int.MaxValue;
         int[] chunks = pins.ChunkTokens is { } pinned ? [(int)Math.Min(pinned, most)] : [.. ChunkTokens(request)];
-        return Within(request.Model, VocabularyBlocks(request).SelectMany(blocks => chunks.Select(tokens => Make(request, tokens, blocks))));
+        return Within(
+            request.Model,
+            VocabularyBlocks(request).SelectMany(blocks => chunks.Select(tokens => Make(request, tokens, blocks)))
+        );
     }
 
     /// <summary>
-    /// What a search chooses from where little fits: the same, but the head takes as many tokens at a time as the scratch of a block's backward
-    /// has room for.
+    /// What a search chooses from where little fits: the same, but the head takes as many tokens at a time as the scratch of a block's
+    /// backward has room for.
     /// </summary>
     /// <exception cref="UserErrorException">The pinned geometry cannot hold the rows.</exception>
-    public static IReadOnlyList<Geometry> SmallCandidates(PlanRequest request) => [.. Candidates(request).Select(g => g with { HeadTokens = HeadTokens(request, g) })];
+    public static IReadOnlyList<Geometry> SmallCandidates(PlanRequest request) =>
+        [.. Candidates(request).Select(g => g with { HeadTokens = HeadTokens(request, g) })];
 
     /// <summary>
-    /// What a search chooses from where there is room: fewer sizes of chunks, larger ones among them, each with rounds from one chunk group to the
-    /// whole step; the vocabulary whole.
+    /// What a search chooses from where there is room: fewer sizes of chunks, larger ones among them, each with rounds from one chunk group
+    /// to the whole step; the vocabulary whole.
     /// </summary>
     /// <exception cref="UserErrorException">The pinned geometry cannot hold the rows.</exception>
     public static IReadOnlyList<Geometry> SearchCandidates(PlanRequest request)
@@ -61,8 +67,15 @@ public static class GeometryRule
         var pins = request.Pins;
         var found = new List<Geometry>();
         long most = (long?)request.Rows * request.Seqlen ?? int.MaxValue;
-        int[] chunks = pins.ChunkTokens is { } pinned ? [(int)Math.Min(pinned, most)]
-            : [.. SearchedChunks.Where((least, i) => i == 0 || request.Seqlen / least <= MostSearchedChunks).Select(least => (int)Math.Min(ChunkTokens(request, least), most)).Distinct()];
+        int[] chunks = pins.ChunkTokens is { } pinned
+            ? [(int)Math.Min(pinned, most)]
+            :
+            [
+                .. SearchedChunks
+                    .Where((least, i) => i == 0 || request.Seqlen / least <= MostSearchedChunks)
+                    .Select(least => (int)Math.Min(ChunkTokens(request, least), most))
+                    .Distinct(),
+            ];
         foreach (int tokens in chunks)
         {
             if (pins.ChunksPerRound is not null || pins.Rounds is not null || request.Rows is null)
@@ -76,14 +89,26 @@ public static class GeometryRule
             for (int perRound = 1; perRound <= groups; perRound++)
             {
                 int rounds = (groups + perRound - 1) / perRound;
-                bool few = rounds <= 2 || (perRound <= SearchedGroups && perRound is not (5 or 7) && (long)perRound * one.WindowRows <= SearchedTokens) || perRound == 1;
+                bool few =
+                    rounds <= 2
+                    || (perRound <= SearchedGroups && perRound is not (5 or 7) && (long)perRound * one.WindowRows <= SearchedTokens)
+                    || perRound == 1;
                 if (rounds == last || !few)
                 {
                     continue;
                 }
 
                 last = rounds;
-                found.Add(Make(request with { Pins = pins with { ChunkTokens = tokens, ChunksPerRound = perRound * one.ChunksPerGroup, Rounds = rounds } }, tokens, pins.VocabularyBlocks ?? 1));
+                found.Add(
+                    Make(
+                        request with
+                        {
+                            Pins = pins with { ChunkTokens = tokens, ChunksPerRound = perRound * one.ChunksPerGroup, Rounds = rounds },
+                        },
+                        tokens,
+                        pins.VocabularyBlocks ?? 1
+                    )
+                );
             }
         }
 
@@ -106,7 +131,9 @@ public static class GeometryRule
             return geometry.HeadTokens;
         }
 
-        var room = new BlockPrograms(request.Model, request.Recipe, geometry).Backward(TensorSet.Kv | TensorSet.Attention | TensorSet.Query | TensorSet.Residual).ScratchLength;
+        var room = new BlockPrograms(request.Model, request.Recipe, geometry)
+            .Backward(TensorSet.Kv | TensorSet.Attention | TensorSet.Query | TensorSet.Residual)
+            .ScratchLength;
         int tokens = geometry.HeadTokens;
         while (tokens * 2 <= geometry.ChunkTokens && geometry.ChunkTokens % (tokens * 2) == 0)
         {
@@ -147,8 +174,12 @@ public static class GeometryRule
         if (request.Pins.VocabularyBlocks is { } pinned)
         {
             var rows = new VocabularyRows(vocabulary, pinned);
-            return rows.Count == pinned ? [pinned] : throw new UserErrorException(
-                $"--vocabulary-blocks is {pinned}, but {vocabulary} rows in blocks of {rows.PerBlock} (a multiple of 128) are {rows.Count}; give {rows.Count}");
+            return rows.Count == pinned
+                ? [pinned]
+                : throw new UserErrorException(
+                    $"--vocabulary-blocks is {pinned}, but {vocabulary} rows in blocks of {rows.PerBlock} (a multiple of 128) are "
+                        + $"{rows.Count}; give {rows.Count}"
+                );
         }
 
         int blocks = 1;
@@ -203,19 +234,30 @@ public static class GeometryRule
         if (rowsPerRound == 0 || (exact && perRound % perGroup != 0))
         {
             throw new UserErrorException(
-                $"a round of {perRound} chunks of {chunk} tokens does not hold whole rows of {seqlen} tokens; give --chunks-per-round a multiple of {perGroup}");
+                $"a round of {perRound} chunks of {chunk} tokens does not hold whole rows of {seqlen} tokens; give --chunks-per-round a "
+                    + $"multiple of {perGroup}"
+            );
         }
 
         long rounds = pins.Rounds ?? ((rows + rowsPerRound - 1) / rowsPerRound);
         if (rows > rounds * rowsPerRound || rows <= (rounds - 1) * rowsPerRound)
         {
             throw new UserErrorException(
-                $"{rounds} rounds of {perRound} chunks of {chunk} tokens hold {(rounds - 1) * rowsPerRound + 1} to {rounds * rowsPerRound} rows of {seqlen} tokens, "
+                $"{rounds} rounds of {perRound} chunks of {chunk} tokens hold {(rounds - 1) * rowsPerRound + 1} to "
+                    + $"{rounds * rowsPerRound} rows of {seqlen} tokens, "
                 + $"not {rows}; change --rounds, --chunks-per-round or --global-batch, or leave one out");
         }
 
         long head = Math.Max(64, LogitsElements / new VocabularyRows(request.Model.VocabSize, blocks).PerBlock / 64 * 64);
-        return new Geometry(seqlen, rows, chunk, perRound, checked((int)rounds), (int)Math.Min(pins.HeadTokens ?? Math.Min(head, 1024), chunk), blocks);
+        return new Geometry(
+            seqlen,
+            rows,
+            chunk,
+            perRound,
+            checked((int)rounds),
+            (int)Math.Min(pins.HeadTokens ?? Math.Min(head, 1024), chunk),
+            blocks
+        );
     }
 
     private static int DefaultRows(PlanRequest request, int chunk, int perGroup, long rowsPerGroup)

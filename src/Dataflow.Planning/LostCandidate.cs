@@ -34,15 +34,26 @@ public sealed record LostCandidate(PlanCandidate Candidate, LossReason Reason, d
         double slower = (best.TokensPerSecond / other.TokensPerSecond) - 1;
         double Token(long nanoseconds, PlanCandidate of) => (double)nanoseconds / of.Choice.Geometry.TokensPerStep;
         double compute = Token(other.ComputeNanoseconds, other) - Token(best.ComputeNanoseconds, best);
-        double waits = Token(other.StepNanoseconds - other.ComputeNanoseconds, other) - Token(best.StepNanoseconds - best.ComputeNanoseconds, best);
-        return new LostCandidate(other, slower <= 0 ? LossReason.Order : waits >= compute ? LossReason.Copies : MoreCompute(other.Choice, best.Choice), slower);
+        double waits =
+            Token(other.StepNanoseconds - other.ComputeNanoseconds, other) - Token(best.StepNanoseconds - best.ComputeNanoseconds, best);
+        return new LostCandidate(
+            other,
+            slower <= 0 ? LossReason.Order
+                : waits >= compute ? LossReason.Copies
+                : MoreCompute(other.Choice, best.Choice),
+            slower
+        );
     }
 
-    /// <summary>In an equal cut of the step only recomputation differs; otherwise padding shows in the cut, and what keeps less recomputes more.</summary>
+    /// <summary>
+    /// In an equal cut of the step only recomputation differs; otherwise padding shows in the cut, and what keeps less recomputes more.
+    /// </summary>
     private static LossReason MoreCompute(PlanChoice other, PlanChoice best)
     {
         static double Slots(Geometry g) => (double)g.ChunkTokens * g.ChunksPerRound * g.Rounds / g.TokensPerStep;
-        bool keepsLess = (other.Residency.Travelling & best.Residency.Travelling) == other.Residency.Travelling && other.Residency.Travelling != best.Residency.Travelling;
+        bool keepsLess =
+            (other.Residency.Travelling & best.Residency.Travelling) == other.Residency.Travelling
+            && other.Residency.Travelling != best.Residency.Travelling;
         return other.Geometry == best.Geometry ? LossReason.Recomputation
             : Slots(other.Geometry) > Slots(best.Geometry) * (1 + LeastPadding) ? LossReason.Padding
             : keepsLess ? LossReason.Recomputation

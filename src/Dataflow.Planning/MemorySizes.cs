@@ -3,9 +3,9 @@ using Dataflow.Model;
 namespace Dataflow.Planning;
 
 /// <summary>
-/// The memory of any residency of one workload, known without lowering it. What does not depend on the residency is looked up once, since a search asks
-/// for thousands. The device figure is exact: <see cref="DevicePools"/> to the byte. The host figure is what the tenancy pass will need or slightly more, never
-/// less, and feasibility is decided by it; tests hold both to the lowered plan.
+/// The memory of any residency of one workload, known without lowering it. What does not depend on the residency is looked up once, since a
+/// search asks for thousands. The device figure is exact: <see cref="DevicePools"/> to the byte. The host figure is what the tenancy pass
+/// will need or slightly more, never less, and feasibility is decided by it; tests hold both to the lowered plan.
 /// </summary>
 internal sealed class MemorySizes
 {
@@ -66,7 +66,9 @@ internal sealed class MemorySizes
         size += streams * (slots.Streams + slots.GradStreams);
         size += (programs.KvPieceSize * windows).Aligned * slots.Windows;
         size += (programs.GradKvPieceSize * windows).Aligned * slots.GradWindows;
-        size += programs.Vocabulary.AreCut ? (programs.LogitStatisticsSize.Aligned * chunks) + (programs.GradHeadSize.Aligned * slots.GradHeads) : Bytes.Zero;
+        size += programs.Vocabulary.AreCut
+            ? (programs.LogitStatisticsSize.Aligned * chunks) + (programs.GradHeadSize.Aligned * slots.GradHeads)
+            : Bytes.Zero;
         size += programs.ActivationsSize(residency.ResidentSet).Aligned * slots.ResidentActivations;
         size += programs.ActivationsSize(pattern.Most).Aligned * slots.Activations;
         return size + Vocabulary(residency)[0];
@@ -78,15 +80,23 @@ internal sealed class MemorySizes
         host += clipped ? DevicePools.NormSize(workload.Model, programs).Aligned : Bytes.Zero;
 
         // A ring that turns around fetches its missing layers once each way: the first on the way back, the last on the way out.
-        // A third pass, for updates that wait for the norm, fetches the others too; where rounds interleave they pass in pairs from both ends.
+        // A third pass, for updates that wait for the norm, fetches the others too; where rounds interleave they pass in pairs from both
+        // ends.
         bool turn = !clipped && !pattern.Interleaves;
         host += weights * (turn ? Math.Min(layers, 2 * (layers - slots.Weights)) : slots.Weights < layers ? layers : 0);
         host += Vocabulary(residency)[1];
         host += Gradients(residency, slots);
-        host += slots.ResidentMoments + slots.Moments < pieces.Total && workload.Kind.Updates() ? momentsBefore[^1] - momentsBefore[residency.ResidentPieces] : Bytes.Zero;
-        host += streams * (pattern.Interleaves
-            ? TwoRounds(pattern.Travelling + chunks, layers + 1) + (SavePattern.RoundsEmbedded * chunks)
-            : ((layers + 1) * chunks) - StreamsKept(slots.Streams));
+        host +=
+            slots.ResidentMoments + slots.Moments < pieces.Total && workload.Kind.Updates()
+                ? momentsBefore[^1] - momentsBefore[residency.ResidentPieces]
+                : Bytes.Zero;
+        host +=
+            streams
+            * (
+                pattern.Interleaves
+                    ? TwoRounds(pattern.Travelling + chunks, layers + 1) + (SavePattern.RoundsEmbedded * chunks)
+                    : ((layers + 1) * chunks) - StreamsKept(slots.Streams)
+            );
         host += Activations(residency, pattern, slots);
         if (residency.WindowSegments > 1)
         {
@@ -111,7 +121,17 @@ internal sealed class MemorySizes
             return DevicePools.ScratchSize(workload, programs, residency);
         }
 
-        Bytes Of(TensorSet saved) => scratch[(int)saved] ??= DevicePools.ScratchSize(workload, programs, residency with { Travelling = saved, MoreSixteenths = 0, ResidentChunks = 0 });
+        Bytes Of(TensorSet saved) =>
+            scratch[(int)saved] ??= DevicePools.ScratchSize(
+                workload,
+                programs,
+                residency with
+                {
+                    Travelling = saved,
+                    MoreSixteenths = 0,
+                    ResidentChunks = 0,
+                }
+            );
         var size = Of(residency.Travelling);
         size = residency.MoreSixteenths > 0 ? Bytes.Max(size, Of(residency.TravellingMore)) : size;
         return residency.ResidentChunks > 0 ? Bytes.Max(size, Of(residency.ResidentSet)) : size;
@@ -127,9 +147,10 @@ internal sealed class MemorySizes
             var device = VocabularyMemory.Pools('W', recipe.Parameters, workload, programs, residency)
                 .Concat(VocabularyMemory.Pools('G', recipe.Gradients, workload, programs, residency))
                 .Aggregate(Bytes.Zero, (sum, p) => sum + (p.SlotLength.Aligned * p.SlotCount));
-            vocabulary[key] = found =
-            [
-                device, VocabularyMemory.WeightHomes(workload, programs, residency), VocabularyMemory.GradientHomes(workload, programs, residency),
+            vocabulary[key] = found = [
+                device,
+                VocabularyMemory.WeightHomes(workload, programs, residency),
+                VocabularyMemory.GradientHomes(workload, programs, residency),
             ];
         }
 
@@ -144,8 +165,8 @@ internal sealed class MemorySizes
     }
 
     /// <summary>
-    /// Saved activations of the pairs that travel. Those of the last ones stay in the slots, where a layer's fit them; where all pairs share one
-    /// pool, those that stay count as slots.
+    /// Saved activations of the pairs that travel. Those of the last ones stay in the slots, where a layer's fit them; where all pairs
+    /// share one pool, those that stay count as slots.
     /// </summary>
     private Bytes Activations(Residency residency, SavePattern pattern, in SlotCounts counts)
     {
@@ -155,7 +176,8 @@ internal sealed class MemorySizes
         int objects = pattern.Travelling + (onePool ? residency.ResidentChunks : 0);
         int stay = !pattern.Interleaves && slots >= Math.Min(perTurn, objects) ? slots : 0;
         var (pairs, more) = onePool ? (objects - stay, 0) : pattern.Homes(stay);
-        return (programs.ActivationsSize(residency.Travelling).Aligned * (pairs - more)) + (programs.ActivationsSize(pattern.Most).Aligned * more);
+        return (programs.ActivationsSize(residency.Travelling).Aligned * (pairs - more))
+            + (programs.ActivationsSize(pattern.Most).Aligned * more);
     }
 
     /// <summary>Homes of so many pairs at the beginning and, of the other round, at the end (<see cref="SavePattern.HomeOf"/>).</summary>
@@ -180,7 +202,9 @@ internal sealed class MemorySizes
         return UsedAtOnce ? homes : (gradients * (slots.Gradients < ring ? ring : 0)) + homes;
     }
 
-    /// <summary>State of the first so many pieces: updates run head to embedding, or the other way round where all wait for the norm.</summary>
+    /// <summary>
+    /// State of the first so many pieces: updates run head to embedding, or the other way round where all wait for the norm.
+    /// </summary>
     private Bytes[] MomentsBefore()
     {
         var before = new Bytes[pieces.Total + 1];

@@ -30,8 +30,20 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
 
     /// <summary>Residual stream at the entry of a layer; the layer after the last is the head.</summary>
     public Use Stream(string role, Layer l, Chunk c, Round r, AccessMode mode) =>
-        Whole(role, Known(new Key(ObjectKind.Stream, l.Index, c.Index, r.Index), out var key)
-            ?? New(key, $"X/{l}/{c}/{r}", $"X/{new Layer(pattern.HomeOfStream(l, r))}/{c}", programs.StreamSize, PoolNames.Streams, Lifetime.Transient, pattern.LeavesAtOnce(l, c)), mode);
+        Whole(
+            role,
+            Known(new Key(ObjectKind.Stream, l.Index, c.Index, r.Index), out var key)
+                ?? New(
+                    key,
+                    $"X/{l}/{c}/{r}",
+                    $"X/{new Layer(pattern.HomeOfStream(l, r))}/{c}",
+                    programs.StreamSize,
+                    PoolNames.Streams,
+                    Lifetime.Transient,
+                    pattern.LeavesAtOnce(l, c)
+                ),
+            mode
+        );
 
     public Use GradStream(Chunk c, Round r, AccessMode mode) =>
         Whole(Roles.GradStream, Known(new Key(ObjectKind.GradStream, Chunk: c.Index, Round: r.Index), out var key)
@@ -41,7 +53,15 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     public Use Window(Layer l, Chunk c, Round r, bool recomputed, int firstRow, int rows, AccessMode mode)
     {
         long row = programs.KvPieceSize.Value / geometry.ChunkTokens;
-        int id = OfGroup(recomputed ? ObjectKind.RecomputedWindow : ObjectKind.Window, recomputed ? "KVr" : "KV", l, c, r, row, PoolNames.Windows);
+        int id = OfGroup(
+            recomputed ? ObjectKind.RecomputedWindow : ObjectKind.Window,
+            recomputed ? "KVr" : "KV",
+            l,
+            c,
+            r,
+            row,
+            PoolNames.Windows
+        );
         return new Use(Roles.Kv, id, new Bytes(row * firstRow), new Bytes(row * rows), mode);
     }
 
@@ -58,7 +78,20 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
 
     /// <summary>The same rows of its gradient. Only one group's is alive at a time: all have one home.</summary>
     public Use GradSegment(Layer l, Chunk c, Round r, Segment s, int firstRow, int rows, AccessMode mode) =>
-        SegmentRows(Roles.GradKv, ObjectKind.GradWindow, "dKV", programs.GradKvPieceSize, PoolNames.GradWindows, l, c, r, s, firstRow, rows, mode);
+        SegmentRows(
+            Roles.GradKv,
+            ObjectKind.GradWindow,
+            "dKV",
+            programs.GradKvPieceSize,
+            PoolNames.GradWindows,
+            l,
+            c,
+            r,
+            s,
+            firstRow,
+            rows,
+            mode
+        );
 
     /// <summary>Saved activations; no use where the save set needs no object.</summary>
     public Use Activations(Layer l, Chunk c, Round r, AccessMode mode)
@@ -71,7 +104,15 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
 
         string pool = pattern.IsResident(l, c) && !DevicePools.OnePool(residency) ? PoolNames.ResidentActivations : PoolNames.Activations;
         int id = Known(new Key(ObjectKind.Activations, l.Index, c.Index, r.Index), out var key)
-            ?? New(key, $"A/{l}/{c}/{r}", $"A/{new Layer(pattern.HomeOf(l, r))}/{c}", size, pool, Lifetime.Transient, pattern.LeavesAtOnce(l, c));
+            ?? New(
+                key,
+                $"A/{l}/{c}/{r}",
+                $"A/{new Layer(pattern.HomeOf(l, r))}/{c}",
+                size,
+                pool,
+                Lifetime.Transient,
+                pattern.LeavesAtOnce(l, c)
+            );
         return Whole(Roles.Activations, id, mode);
     }
 
@@ -80,10 +121,12 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
             ?? New(key, $"W/{l}", $"W/{l}", programs.BlockLayout.Size(recipe.Parameters), PoolNames.Weights, Lifetime.State), mode);
 
     /// <summary>Parameters of embedding or head, or of a block of either.</summary>
-    public Use VocabularyWeights(string role, ParameterOwner owner, AccessMode mode) => Whole(role, Vocabulary('W', owner, recipe.Parameters, Lifetime.State), mode);
+    public Use VocabularyWeights(string role, ParameterOwner owner, AccessMode mode) =>
+        Whole(role, Vocabulary('W', owner, recipe.Parameters, Lifetime.State), mode);
 
     /// <summary>Gradients of embedding or head, or of a block of either.</summary>
-    public Use VocabularyGradients(string role, ParameterOwner owner, AccessMode mode) => Whole(role, Vocabulary('G', owner, recipe.Gradients, GradientLife), mode);
+    public Use VocabularyGradients(string role, ParameterOwner owner, AccessMode mode) =>
+        Whole(role, Vocabulary('G', owner, recipe.Gradients, GradientLife), mode);
 
     /// <summary>What the blocks of the vocabulary say of a chunk's rows of logits.</summary>
     public Use LogitStatistics(Chunk c, Round r, AccessMode mode) =>
@@ -98,7 +141,8 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     public Use Gradients(Layer l, AccessMode mode)
     {
         string pool = l.Index < residency.ResidentGradients ? PoolNames.ResidentGradients : PoolNames.Gradients;
-        int id = Known(new Key(ObjectKind.Gradients, l.Index), out var key) ?? New(key, $"G/{l}", $"G/{l}", programs.BlockLayout.Size(recipe.Gradients), pool, GradientLife);
+        int id = Known(new Key(ObjectKind.Gradients, l.Index), out var key)
+            ?? New(key, $"G/{l}", $"G/{l}", programs.BlockLayout.Size(recipe.Gradients), pool, GradientLife);
         return Whole(Roles.Gradients, id, mode);
     }
 
@@ -107,7 +151,11 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     {
         string name = string.Create(CultureInfo.InvariantCulture, $"O/{owner}/P{piece}");
         string pool = order < residency.ResidentPieces ? PoolNames.ResidentMoments : PoolNames.Moments;
-        return Whole(Roles.Optimizer, Get(new Key(ObjectKind.Moments, Chunk: order), name, size, pool, Lifetime.State), AccessMode.ReadWrite);
+        return Whole(
+            Roles.Optimizer,
+            Get(new Key(ObjectKind.Moments, Chunk: order), name, size, pool, Lifetime.State),
+            AccessMode.ReadWrite
+        );
     }
 
     public Use Loss(Chunk c, Round r)
@@ -117,17 +165,26 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     }
 
     /// <summary>The sum of squares of one parameter object's gradient.</summary>
-    public Use Norm(ParameterOwner owner) => new(Roles.Norm, NormObject(), new Bytes(8L * owner.Index(model, programs)), new Bytes(8), AccessMode.Write);
+    public Use Norm(ParameterOwner owner) =>
+        new(Roles.Norm, NormObject(), new Bytes(8L * owner.Index(model, programs)), new Bytes(8), AccessMode.Write);
 
     /// <summary>All sums of squares.</summary>
     public Use Norms() => Whole(Roles.Norm, NormObject(), AccessMode.Read);
 
     /// <summary>Bytes of scratch; no use where there are none.</summary>
-    public Use Scratch(Bytes length, AccessMode mode) => length == Bytes.Zero
-        ? default
-        : new Use(Roles.Scratch, Get(new Key(ObjectKind.Scratch), "scratch", scratch, PoolNames.Scratch, Lifetime.Transient), Bytes.Zero, length, mode);
+    public Use Scratch(Bytes length, AccessMode mode) =>
+        length == Bytes.Zero
+            ? default
+            : new Use(
+                Roles.Scratch,
+                Get(new Key(ObjectKind.Scratch), "scratch", scratch, PoolNames.Scratch, Lifetime.Transient),
+                Bytes.Zero,
+                length,
+                mode
+            );
 
-    private int NormObject() => Get(new Key(ObjectKind.Norm), "norm", DevicePools.NormSize(model, programs), PoolNames.Norm, Lifetime.Output);
+    private int NormObject() =>
+        Get(new Key(ObjectKind.Norm), "norm", DevicePools.NormSize(model, programs), PoolNames.Norm, Lifetime.Output);
 
     private int Vocabulary(char what, ParameterOwner owner, DType type, Lifetime life)
     {
@@ -144,7 +201,8 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
         }
 
         bool norm = owner.IsHead && owner.Block is null && programs.Vocabulary.AreCut;
-        string name = $"{what}/{owner}", pool = PoolNames.Vocabulary(what, apart: model.TiedEmbedding || norm, owner.IsHead ? "head" : "embed");
+        string name = $"{what}/{owner}",
+            pool = PoolNames.Vocabulary(what, apart: model.TiedEmbedding || norm, owner.IsHead ? "head" : "embed");
         return New(key, name, name, owner.Layout(programs).Size(type), pool, life);
     }
 
@@ -160,24 +218,52 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
 
         string name = string.Create(CultureInfo.InvariantCulture, $"{prefix}/{l}/G{group}/{r}");
         string home = string.Create(CultureInfo.InvariantCulture, $"{prefix}/{new Layer(pattern.HomeOf(l, r))}/G{group}");
-        return New(key, name, home, new Bytes(row * geometry.WindowRows), pool, Lifetime.Transient, kind == ObjectKind.Window && pattern.LeavesAtOnce(l, c));
+        return New(
+            key,
+            name,
+            home,
+            new Bytes(row * geometry.WindowRows),
+            pool,
+            Lifetime.Transient,
+            kind == ObjectKind.Window && pattern.LeavesAtOnce(l, c)
+        );
     }
 
     private Use SegmentRows(
-        string role, ObjectKind kind, string prefix, Bytes pieceSize, string pool, Layer l, Chunk c, Round r, Segment s, int firstRow, int rows, AccessMode mode)
+        string role,
+        ObjectKind kind,
+        string prefix,
+        Bytes pieceSize,
+        string pool,
+        Layer l,
+        Chunk c,
+        Round r,
+        Segment s,
+        int firstRow,
+        int rows,
+        AccessMode mode
+    )
     {
         long row = pieceSize.Value / geometry.ChunkTokens;
         int group = c.Index / geometry.ChunksPerGroup;
         if (Known(new Key(kind, l.Index, group, r.Index, s.Index), out var key) is not { } id)
         {
             string name = string.Create(CultureInfo.InvariantCulture, $"{prefix}/{l}/G{group}/{s}");
-            id = New(key, $"{name}/{r}", role == Roles.GradKv ? $"{prefix}/{s}" : name, new Bytes(row * geometry.RowsOf(s)), pool, Lifetime.Transient);
+            id = New(
+                key,
+                $"{name}/{r}",
+                role == Roles.GradKv ? $"{prefix}/{s}" : name,
+                new Bytes(row * geometry.RowsOf(s)),
+                pool,
+                Lifetime.Transient
+            );
         }
 
         return new Use(role, id, new Bytes(row * firstRow), new Bytes(row * rows), mode);
     }
 
-    private int Get(Key wanted, string name, Bytes length, string pool, Lifetime life) => Known(wanted, out var key) ?? New(key, name, name, length, pool, life);
+    private int Get(Key wanted, string name, Bytes length, string pool, Lifetime life) =>
+        Known(wanted, out var key) ?? New(key, name, name, length, pool, life);
 
     private int? Known(Key wanted, out Key key)
     {

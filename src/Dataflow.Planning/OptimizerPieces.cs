@@ -31,7 +31,9 @@ internal sealed class OptimizerPieces
         SlotSize = Size(Math.Min(pieceElements, largest));
     }
 
-    /// <summary>The parameter objects in the order in which their gradients become final: the head's blocks from the last, head, layers, embedding.</summary>
+    /// <summary>
+    /// The parameter objects in the order in which their gradients become final: the head's blocks from the last, head, layers, embedding.
+    /// </summary>
     public ImmutableArray<(ParameterLayout Layout, int Copies)> Order { get; }
 
     /// <summary>Pieces of the whole model.</summary>

@@ -41,8 +41,8 @@ public sealed record MemoryGain(Bytes More, double TokensPerSecond, double Gain)
 /// <param name="ExposedShare">Of the step: compute waits for copies.</param>
 /// <param name="LinkShares">Of the step, by <see cref="LinkDirection"/>: the link is busy.</param>
 /// <param name="ComputeCeilingTokensPerSecond">
-/// If the step took its compute time alone, without its recompute ops. Of any schedule, the reference's too; <see cref="PlanCandidate"/>'s floor is of all
-/// plans of a geometry, and up to 2% longer, since recompute ops hold norms that a backward without one repeats itself.
+/// If the step took its compute time alone, without its recompute ops. Of any schedule, the reference's too; <see cref="PlanCandidate"/>'s
+/// floor is of all plans of a geometry, and up to 2% longer, since recompute ops hold norms that a backward without one repeats itself.
 /// </param>
 public sealed record PlanExplanation(
     double TokensPerSecond, double ComputeShare, double RecomputedShare, ImmutableArray<ExposedCopies> Exposed, double ExposedShare,
@@ -72,8 +72,8 @@ public sealed record PlanExplanation(
     public MemoryGain? MoreHost { get; init; }
 
     /// <summary>
-    /// What the fastest plan in twice the host memory (1 GiB more at least) takes of it beyond the budget, and how fast it is; a gain of 0 where more host memory is of no
-    /// use. Null where no search was asked.
+    /// What the fastest plan in twice the host memory (1 GiB more at least) takes of it beyond the budget, and how fast it is; a gain of 0
+    /// where more host memory is of no use. Null where no search was asked.
     /// </summary>
     public MemoryGain? AmpleHost { get; init; }
 
@@ -109,15 +109,16 @@ public sealed record PlanExplanation(
     }
 
     /// <summary>
-    /// The direction that compute waits for: what it waits for itself, unless that link has room and the other one has none, for then copies
-    /// wait for copies.
+    /// The direction that compute waits for: what it waits for itself, unless that link has room and the other one has none, for then
+    /// copies wait for copies.
     /// </summary>
     private LinkDirection AwaitedLink
     {
         get
         {
             long To(LinkDirection direction) => Exposed.Where(e => e.Direction == direction).Sum(e => e.Nanoseconds);
-            var awaited = To(LinkDirection.DeviceToHost) > To(LinkDirection.HostToDevice) ? LinkDirection.DeviceToHost : LinkDirection.HostToDevice;
+            var awaited =
+                To(LinkDirection.DeviceToHost) > To(LinkDirection.HostToDevice) ? LinkDirection.DeviceToHost : LinkDirection.HostToDevice;
             var other = awaited == LinkDirection.DeviceToHost ? LinkDirection.HostToDevice : LinkDirection.DeviceToHost;
             return LinkShares[(int)awaited] < NotFull && LinkShares[(int)other] > Full ? other : awaited;
         }
@@ -138,7 +139,12 @@ public sealed record PlanExplanation(
 
         var exposed = ComputeStalls.Of(schedule, timeline)
             .Where(s => s.Kind is not null)
-            .Select(s => new ExposedCopies(s.Kind!, s.Awaited == OpKind.Fetch ? LinkDirection.HostToDevice : LinkDirection.DeviceToHost, s.Nanoseconds, s.Ops))
+            .Select(s => new ExposedCopies(
+                s.Kind!,
+                s.Awaited == OpKind.Fetch ? LinkDirection.HostToDevice : LinkDirection.DeviceToHost,
+                s.Nanoseconds,
+                s.Ops
+            ))
             .ToImmutableArray();
         double step = timeline.StepNanoseconds;
         return new PlanExplanation(
@@ -168,7 +174,12 @@ public sealed record PlanExplanation(
 
     /// <summary>Candidates that differ in slots alone are of one kind.</summary>
     private static object KindOf(PlanCandidate candidate) =>
-        (candidate.Choice.Geometry, candidate.Choice.Residency.Travelling, candidate.Choice.Residency.WindowSegments, candidate.Choice.Residency.Interleaved);
+        (
+            candidate.Choice.Geometry,
+            candidate.Choice.Residency.Travelling,
+            candidate.Choice.Residency.WindowSegments,
+            candidate.Choice.Residency.Interleaved
+        );
 
     private static MemoryGain Ample(PlanCandidate best, MemoryBudget budget, SearchResult larger) =>
         larger is SearchResult.Found { Best: var other } && other.Host > budget.Host && other.TokensPerSecond > best.TokensPerSecond
@@ -177,7 +188,9 @@ public sealed record PlanExplanation(
 
     private static MemoryGain GainOf(PlanCandidate best, SearchResult larger)
     {
-        double rate = larger is SearchResult.Found found ? Math.Max(found.Best.TokensPerSecond, best.TokensPerSecond) : best.TokensPerSecond;
+        double rate = larger is SearchResult.Found found
+            ? Math.Max(found.Best.TokensPerSecond, best.TokensPerSecond)
+            : best.TokensPerSecond;
         return new MemoryGain(More, rate, (rate / best.TokensPerSecond) - 1);
     }
 }

@@ -13,7 +13,8 @@ public sealed record FrontierPoint(MemoryBudget Memory, Workload Workload, Resid
 /// <summary>
 /// How little memory a request can do with, whatever its own budgets are. A function of footprints: nothing is lowered.
 /// </summary>
-/// <param name="LeastDevice">The least device memory at unlimited host memory, and the host memory that it then needs. Everything that travels takes turns, so that save, fetch and compute wait for each other.</param>
+/// <param name="LeastDevice">The least device memory at unlimited host memory, and the host memory that it then needs. Everything that
+/// travels takes turns, so that save, fetch and compute wait for each other.</param>
 /// <param name="BesideCompute">The same where everything that travels has two slots, so that copies run beside compute.</param>
 /// <param name="LeastHost">The least host memory at unlimited device memory, and the device memory that it then needs.</param>
 public sealed record PlanFrontier(FrontierPoint LeastDevice, FrontierPoint BesideCompute, FrontierPoint LeastHost)
@@ -41,9 +42,14 @@ public sealed record PlanFrontier(FrontierPoint LeastDevice, FrontierPoint Besid
     {
         // Higher tiers are preferred, so that the planner takes the tier that the budget was made for.
         var (workload, programs, residency) = candidates.Best(memory)!.Value;
-        var shares = DevicePools.Of(workload, programs, residency)
-            .GroupBy(p => PoolNames.KindOf(p.Name), (kind, pools) => new DeviceShare(kind, pools.Aggregate(Bytes.Zero, (sum, p) => sum + p.Total)))
-            .OrderByDescending(s => s.Bytes).ThenBy(s => s.Kind, StringComparer.Ordinal);
+        var shares = DevicePools
+            .Of(workload, programs, residency)
+            .GroupBy(
+                p => PoolNames.KindOf(p.Name),
+                (kind, pools) => new DeviceShare(kind, pools.Aggregate(Bytes.Zero, (sum, p) => sum + p.Total))
+            )
+            .OrderByDescending(s => s.Bytes)
+            .ThenBy(s => s.Kind, StringComparer.Ordinal);
         return new FrontierPoint(memory, workload, residency, [.. shares]);
     }
 }

@@ -3,7 +3,9 @@ using Dataflow.Simulation;
 
 namespace Dataflow.Planning;
 
-/// <summary>Which budgets a request can do with, whatever its own are, by what a policy chooses from. A function of footprints: nothing is lowered.</summary>
+/// <summary>
+/// Which budgets a request can do with, whatever its own are, by what a policy chooses from. A function of footprints: nothing is lowered.
+/// </summary>
 public sealed class PlanLimits
 {
     /// <summary>More than any machine has.</summary>
@@ -12,7 +14,8 @@ public sealed class PlanLimits
     private readonly DeviceReserve reserve;
     private readonly IReadOnlyList<ResidencySequence> sequences;
 
-    internal PlanLimits(DeviceReserve reserve, IReadOnlyList<ResidencySequence> sequences) => (this.reserve, this.sequences) = (reserve, sequences);
+    internal PlanLimits(DeviceReserve reserve, IReadOnlyList<ResidencySequence> sequences) =>
+        (this.reserve, this.sequences) = (reserve, sequences);
 
     /// <summary>Of the planner's own rules (policy simple).</summary>
     /// <exception cref="UserErrorException">The request contradicts itself.</exception>

@@ -12,9 +12,20 @@ public sealed record GeometryPins(
 /// <param name="Rows">Rows of a step; null: as many as the pinned geometry holds, or the default step.</param>
 /// <param name="SaveSet">The tensors that travelling activations keep; null is the planner's choice.</param>
 public sealed record PlanRequest(
-    ModelConfig Model, Recipe Recipe, WorkloadKind Kind, int Seqlen, int? Rows, GeometryPins Pins, MemoryBudget Budget, TensorSet? SaveSet = null)
+    ModelConfig Model,
+    Recipe Recipe,
+    WorkloadKind Kind,
+    int Seqlen,
+    int? Rows,
+    GeometryPins Pins,
+    MemoryBudget Budget,
+    TensorSet? SaveSet = null
+)
 {
-    /// <summary>Device memory that is taken beside the arena: the driver's context, modules, library workspaces, page tables. Part of the device budget.</summary>
+    /// <summary>
+    /// Device memory that is taken beside the arena: the driver's context, modules, library workspaces, page tables. Part of the device
+    /// budget.
+    /// </summary>
     public DeviceReserve Reserve { get; init; }
 }
 
@@ -34,9 +45,12 @@ public abstract record PlanResult
     /// SmallestHost the other way round. Pairs are budgets that work and of which neither memory can be less: two where more of
     /// either memory alone would do, otherwise one.
     /// </summary>
-    public sealed record Infeasible(string Reason, Bytes SmallestDevice, Bytes SmallestHost, ImmutableArray<MemoryBudget> Pairs) : PlanResult
+    public sealed record Infeasible(string Reason, Bytes SmallestDevice, Bytes SmallestHost, ImmutableArray<MemoryBudget> Pairs)
+        : PlanResult
     {
-        /// <summary>What else could be asked for within the budgets, as written on the command line; each was tried. Empty where nobody looked.</summary>
+        /// <summary>
+        /// What else could be asked for within the budgets, as written on the command line; each was tried. Empty where nobody looked.
+        /// </summary>
         public ImmutableArray<string> Changes { get; init; } = [];
     }
 }

@@ -5,7 +5,9 @@ using Dataflow.Simulation;
 
 namespace Dataflow.Planning;
 
-/// <summary>What a plan is made from: how the step is cut, and what stays where. With model, recipe and kind it says the whole schedule.</summary>
+/// <summary>
+/// What a plan is made from: how the step is cut, and what stays where. With model, recipe and kind it says the whole schedule.
+/// </summary>
 public sealed record PlanChoice(Geometry Geometry, Residency Residency);
 
 /// <summary>A choice that was simulated.</summary>
@@ -13,8 +15,16 @@ public sealed record PlanChoice(Geometry Geometry, Residency Residency);
 /// <param name="Host">Host memory that it takes, at most.</param>
 /// <param name="StepNanoseconds">A step in the steady state of the loop.</param>
 /// <param name="ComputeNanoseconds">Of these, the compute stream works.</param>
-/// <param name="GeometryFloorNanoseconds">What a step of its geometry computes at least, whatever the plan: everything is kept, nothing waits.</param>
-public sealed record PlanCandidate(PlanChoice Choice, Bytes Device, Bytes Host, long StepNanoseconds, long ComputeNanoseconds, long GeometryFloorNanoseconds)
+/// <param name="GeometryFloorNanoseconds">What a step of its geometry computes at least, whatever the plan: everything is kept, nothing
+/// waits.</param>
+public sealed record PlanCandidate(
+    PlanChoice Choice,
+    Bytes Device,
+    Bytes Host,
+    long StepNanoseconds,
+    long ComputeNanoseconds,
+    long GeometryFloorNanoseconds
+)
 {
     /// <summary>Tokens a second.</summary>
     public double TokensPerSecond => Choice.Geometry.TokensPerStep * 1e9 / StepNanoseconds;
@@ -39,17 +49,18 @@ public abstract record SearchResult
 /// Policy auto: the fastest plan on a machine. One object answers for one model, workload and machine at any number of budgets; what
 /// it has simulated for one it knows for the next. The same request has the same answer on any machine and any number of cores.
 ///
-/// In two steps. A shortlist is drawn up without regard to the budget: for every pair of <see cref="BudgetLevels"/> the plan that the estimate likes best.
-/// A budget then has the fastest, as simulated, of all on the list that it has room for. More memory has room for more of them: so
-/// it never makes a plan slower, whatever the estimate is worth. What cannot beat the fastest one so far, by its bound, is not simulated.
+/// In two steps. A shortlist is drawn up without regard to the budget: for every pair of <see cref="BudgetLevels"/> the plan that the
+/// estimate likes best. A budget then has the fastest, as simulated, of all on the list that it has room for. More memory has room for more
+/// of them: so it never makes a plan slower, whatever the estimate is worth. What cannot beat the fastest one so far, by its bound, is not
+/// simulated.
 /// </summary>
 public sealed class PlanSearch
 {
     // Simulated side by side; fixed, so that what is simulated does not depend on the number of cores.
     private const int Batch = 4;
 
-    // No plan was found to be faster than its estimate by as much: those beyond are left out although their bound, which knows nothing of waiting, would
-    // let them in. They are the ones of many small chunks, which take longest to simulate.
+    // No plan was found to be faster than its estimate by as much: those beyond are left out although their bound, which knows nothing of
+    // waiting, would let them in. They are the ones of many small chunks, which take longest to simulate.
     private const double FarOff = 1.2;
     private readonly PlanRequest request;
     private readonly CostModel machine;
@@ -127,12 +138,19 @@ public sealed class PlanSearch
     private PlanCandidate Simulate(SearchGeometry geometry, Residency residency, Footprint memory)
     {
         var (step, compute) = StepSimulation.Of(geometry.Workload, residency, machine);
-        return new PlanCandidate(new PlanChoice(geometry.Workload.Geometry, residency), memory.Device, memory.Host, step, compute, (long)geometry.Estimate.Floor);
+        return new PlanCandidate(
+            new PlanChoice(geometry.Workload.Geometry, residency),
+            memory.Device,
+            memory.Host,
+            step,
+            compute,
+            (long)geometry.Estimate.Floor
+        );
     }
 
     /// <summary>
-    /// Between the least budget that works at all and the first level above it: what the simple rules would do; where they have nothing, what the
-    /// estimate likes best.
+    /// Between the least budget that works at all and the first level above it: what the simple rules would do; where they have nothing,
+    /// what the estimate likes best.
     /// </summary>
     private SearchResult Last(MemoryBudget budget)
     {
@@ -152,7 +170,14 @@ public sealed class PlanSearch
                 if (families[i].LastWithin(budget, request.Reserve) is >= 0 and var index)
                 {
                     var memory = Physical(families[i].FootprintAt(index));
-                    var entry = new ShortlistEntry(i, index, memory.Device, memory.Host, families[i].Geometry.Estimate.Of(families[i][index]).Nanoseconds, 0);
+                    var entry = new ShortlistEntry(
+                        i,
+                        index,
+                        memory.Device,
+                        memory.Host,
+                        families[i].Geometry.Estimate.Of(families[i][index]).Nanoseconds,
+                        0
+                    );
                     least = least is { } known && known.Precedes(entry) ? known : entry;
                 }
             }

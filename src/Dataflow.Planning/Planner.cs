@@ -47,7 +47,9 @@ public static class Planner
         var footprint = Footprint.Of(workload, programs, choice.Residency);
         if (!footprint.Fits(request.Budget with { Device = request.Budget.Device - request.Reserve.For(footprint.Host) }))
         {
-            throw new UserErrorException($"the choice takes {footprint.Device} of device and {footprint.Host} of host memory, more than its budget");
+            throw new UserErrorException(
+                $"the choice takes {footprint.Device} of device and {footprint.Host} of host memory, more than its budget"
+            );
         }
 
         return Finish(workload, programs, choice.Residency, request.Budget, request.Reserve, machine);
@@ -78,7 +80,9 @@ public static class Planner
         var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
 
         // Without a backward the layers pass in the same order again and again.
-        var pools = plan.Pools.Select(p => p.Name == PoolNames.Weights ? p with { Replacement = Replacement.LongestIdle } : p).ToImmutableArray();
+        var pools = plan
+            .Pools.Select(p => p.Name == PoolNames.Weights ? p with { Replacement = Replacement.LongestIdle } : p)
+            .ToImmutableArray();
         var program = StepLowering.Lower(workload, programs, plan.Residency, pools);
         string NameOf(Placement p) => plan.Schedule.Objects[p.Object].Name;
         bool OnDevice(Placement p) => plan.Schedule.Slots[p.Slot].Arena == 0;
@@ -88,15 +92,31 @@ public static class Planner
         return WaitInference.Infer(SlotAssignment.Within(plan.Schedule, program, tenancy, Facts(workload)));
     }
 
-    private static TrainingPlan Finish(Workload workload, BlockPrograms programs, Residency residency, MemoryBudget budget, DeviceReserve reserve, CostModel? machine = null)
+    private static TrainingPlan Finish(
+        Workload workload,
+        BlockPrograms programs,
+        Residency residency,
+        MemoryBudget budget,
+        DeviceReserve reserve,
+        CostModel? machine = null
+    )
     {
         var program = StepLowering.Lower(workload, programs, residency);
-        var schedule = WaitInference.Infer(SlotAssignment.Assign(program, Tenancy.Settle(program), Facts(workload), machine is null ? null : new OpTimer(workload, machine)));
+        var schedule = WaitInference.Infer(
+            SlotAssignment.Assign(
+                program,
+                Tenancy.Settle(program),
+                Facts(workload),
+                machine is null ? null : new OpTimer(workload, machine)
+            )
+        );
         var reserved = reserve.For(schedule.Arenas[1].Length);
         if (schedule.Arenas[0].Length + reserved > budget.Device || schedule.Arenas[1].Length > budget.Host)
         {
             throw new InvalidOperationException(
-                $"the plan takes {schedule.Arenas[0].Length} of device and {schedule.Arenas[1].Length} of host memory, more than its footprint said: {residency}");
+                $"the plan takes {schedule.Arenas[0].Length} of device and {schedule.Arenas[1].Length} of host memory, more than its "
+                    + $"footprint said: {residency}"
+            );
         }
 
         return new TrainingPlan(workload, budget, residency, program.Pools, schedule, ScheduleHash.Of(schedule)) { Reserved = reserved };

@@ -3,8 +3,8 @@ using Dataflow.Model;
 namespace Dataflow.Planning;
 
 /// <summary>
-/// Why nothing fits, and how much memory would do: the least of each memory at the given amount of the other, and budgets of which neither memory
-/// can be less, by what the policy that was asked chooses from.
+/// Why nothing fits, and how much memory would do: the least of each memory at the given amount of the other, and budgets of which neither
+/// memory can be less, by what the policy that was asked chooses from.
 /// </summary>
 internal static class Refusal
 {
@@ -18,21 +18,34 @@ internal static class Refusal
         {
             case ({ } d, { } h):
                 return new PlanResult.Infeasible(
-                    $"{what} does not fit {Gap(budget.Device, "device")} and {Gap(budget.Host, "host")} together: give at least {d.RoundedUp()} of device memory or at least {h.RoundedUp()} of host memory",
+                    $"{what} does not fit {Gap(budget.Device, "device")} and {Gap(budget.Host, "host")} together: give at least "
+                        + $"{d.RoundedUp()} of device memory or at least {h.RoundedUp()} of host memory",
                     d, h, [Pair(d, limits.LeastHost(d)!.Value), Pair(limits.LeastDevice(h)!.Value, h)]);
             case ({ } d, null):
                 var least = limits.LeastDevice(PlanLimits.Unlimited)!.Value;
-                string more = least < d ? $" ({least.RoundedUp()} would do with {limits.LeastHost(least)!.Value.RoundedUp()} of host memory)" : "";
-                return Alone(d, limits.LeastHost(d)!.Value,
-                    $"{what} does not fit {Gap(budget.Device, "device")}, whatever the host has: with {budget.Host} of host memory give at least {d.RoundedUp()} of device memory{more}");
+                string more =
+                    least < d ? $" ({least.RoundedUp()} would do with {limits.LeastHost(least)!.Value.RoundedUp()} of host memory)" : "";
+                return Alone(
+                    d,
+                    limits.LeastHost(d)!.Value,
+                    $"{what} does not fit {Gap(budget.Device, "device")}, whatever the host has: with {budget.Host} of host memory give "
+                        + $"at least {d.RoundedUp()} of device memory{more}"
+                );
             case (null, { } h):
-                return Alone(limits.LeastDevice(h)!.Value, h,
-                    $"{what} does not fit {Gap(budget.Host, "host")}, whatever the device has: give at least {h.RoundedUp()} of host memory");
+                return Alone(
+                    limits.LeastDevice(h)!.Value,
+                    h,
+                    $"{what} does not fit {Gap(budget.Host, "host")}, whatever the device has: give at least {h.RoundedUp()} of host memory"
+                );
             default:
                 least = limits.LeastDevice(PlanLimits.Unlimited)!.Value;
                 var leastHost = limits.LeastHost(least)!.Value;
-                return Alone(least, leastHost,
-                    $"{what} fits neither {Gap(budget.Device, "device")} nor {Gap(budget.Host, "host")}: give at least {least.RoundedUp()} of device memory and, with that, at least {leastHost.RoundedUp()} of host memory");
+                return Alone(
+                    least,
+                    leastHost,
+                    $"{what} fits neither {Gap(budget.Device, "device")} nor {Gap(budget.Host, "host")}: give at least "
+                        + $"{least.RoundedUp()} of device memory and, with that, at least {leastHost.RoundedUp()} of host memory"
+                );
         }
     }
 

@@ -15,7 +15,9 @@ public sealed record Residency
     /// <summary>Tensors of those that keep more: all that the others keep and some, but K and V only if the others keep these.</summary>
     public TensorSet TravellingMore { get; init; }
 
-    /// <summary>Sixteenths of the pairs of layer and chunk that keep more, spread over all layers (<see cref="SavePattern"/>); 0: none.</summary>
+    /// <summary>
+    /// Sixteenths of the pairs of layer and chunk that keep more, spread over all layers (<see cref="SavePattern"/>); 0: none.
+    /// </summary>
     public int MoreSixteenths { get; init; }
 
     /// <summary>
@@ -60,7 +62,9 @@ public sealed record Residency
     /// <summary>Embedding and head have parameters and gradients of their own on the device; otherwise they take turns.</summary>
     public required bool VocabularyResident { get; init; }
 
-    /// <summary>Slots in which the blocks of embedding and head take turns, where the vocabulary is cut; whole, they take turns in one.</summary>
+    /// <summary>
+    /// Slots in which the blocks of embedding and head take turns, where the vocabulary is cut; whole, they take turns in one.
+    /// </summary>
     public int VocabularySlots { get; init; } = 1;
 
     /// <summary>Slots for residual streams besides those that resident groups need.</summary>
@@ -79,7 +83,9 @@ public sealed record Residency
     /// </summary>
     public int WindowSegments { get; init; } = 1;
 
-    /// <summary>Slots for the gradients of residual streams, and as many for those of the head's input; one a chunk unless they travel.</summary>
+    /// <summary>
+    /// Slots for the gradients of residual streams, and as many for those of the head's input; one a chunk unless they travel.
+    /// </summary>
     public required int GradStreamSlots { get; init; }
 
     /// <summary>

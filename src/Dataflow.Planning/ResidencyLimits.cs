@@ -13,13 +13,20 @@ internal static class ResidencyLimits
     {
         int layers = workload.Model.LayerCount, pairs = checked(layers * workload.Geometry.ChunksPerRound);
         const int slots = GeometryLimits.Count;
-        return Outside("travelling", (int)r.Travelling, 0, (int)TensorSet.All) ?? Outside("travelling more", (int)r.TravellingMore, 0, (int)TensorSet.All)
-            ?? Outside("resident set", (int)r.ResidentSet, 0, (int)TensorSet.All) ?? Outside("more sixteenths", r.MoreSixteenths, 0, 16)
-            ?? Outside("resident chunks", r.ResidentChunks, 0, pairs) ?? Outside("resident gradients", r.ResidentGradients, 0, layers)
-            ?? Outside("resident pieces", r.ResidentPieces, 0, slots) ?? Outside("weight slots", r.WeightSlots, 1, slots)
-            ?? Outside("gradient slots", r.GradientSlots, 0, slots) ?? Outside("optimizer slots", r.OptimizerSlots, 0, slots)
-            ?? Outside("vocabulary slots", r.VocabularySlots, 1, slots) ?? Outside("stream slots", r.StreamSlots, 0, slots)
-            ?? Outside("activation slots", r.ActivationSlots, 0, slots) ?? Outside("window slots", r.WindowSlots, 0, slots)
+        return Outside("travelling", (int)r.Travelling, 0, (int)TensorSet.All)
+            ?? Outside("travelling more", (int)r.TravellingMore, 0, (int)TensorSet.All)
+            ?? Outside("resident set", (int)r.ResidentSet, 0, (int)TensorSet.All)
+            ?? Outside("more sixteenths", r.MoreSixteenths, 0, 16)
+            ?? Outside("resident chunks", r.ResidentChunks, 0, pairs)
+            ?? Outside("resident gradients", r.ResidentGradients, 0, layers)
+            ?? Outside("resident pieces", r.ResidentPieces, 0, slots)
+            ?? Outside("weight slots", r.WeightSlots, 1, slots)
+            ?? Outside("gradient slots", r.GradientSlots, 0, slots)
+            ?? Outside("optimizer slots", r.OptimizerSlots, 0, slots)
+            ?? Outside("vocabulary slots", r.VocabularySlots, 1, slots)
+            ?? Outside("stream slots", r.StreamSlots, 0, slots)
+            ?? Outside("activation slots", r.ActivationSlots, 0, slots)
+            ?? Outside("window slots", r.WindowSlots, 0, slots)
             ?? Outside("gradient stream slots", r.GradStreamSlots, 0, slots)
             ?? Outside("window segments", r.WindowSegments, 1, workload.Geometry.ChunksPerGroup);
     }

@@ -2,7 +2,9 @@ using Dataflow.Model;
 
 namespace Dataflow.Planning;
 
-/// <summary>Residencies of one workload in a fixed order, each with at least the device memory and at most the host memory of the one before.</summary>
+/// <summary>
+/// Residencies of one workload in a fixed order, each with at least the device memory and at most the host memory of the one before.
+/// </summary>
 internal abstract class ResidencySequence
 {
     /// <summary>Number of residencies.</summary>
@@ -14,7 +16,9 @@ internal abstract class ResidencySequence
     /// <summary>Memory of the residency at that place, without what is reserved beside the arena.</summary>
     public abstract Footprint FootprintAt(int index);
 
-    /// <summary>The last place with at most that much device memory, what is reserved beside the arena included; -1 if there is none.</summary>
+    /// <summary>
+    /// The last place with at most that much device memory, what is reserved beside the arena included; -1 if there is none.
+    /// </summary>
     public int LastWithin(Bytes device, DeviceReserve reserve)
     {
         // The reserve is between that of the first place and that without host memory: what lies between the two is looked at one by one.
@@ -29,7 +33,9 @@ internal abstract class ResidencySequence
         return last;
     }
 
-    /// <summary>The least device memory of a place and all after it, what is reserved included: one that frees much of the host may take less.</summary>
+    /// <summary>
+    /// The least device memory of a place and all after it, what is reserved included: one that frees much of the host may take less.
+    /// </summary>
     public Bytes LeastDeviceFrom(int index, DeviceReserve reserve)
     {
         var least = DeviceAt(index, reserve);

@@ -7,7 +7,8 @@ namespace Dataflow.Planning;
 /// <param name="Resident">They never leave the device.</param>
 /// <param name="InputOnly">They go home without attention's output.</param>
 /// <param name="Attention">With attention's output, but not all that backward reads.</param>
-/// <param name="Full">With all that cannot be had from the input by a projection alone: everything, keys and values perhaps left out.</param>
+/// <param name="Full">With all that cannot be had from the input by a projection alone: everything, keys and values perhaps left
+/// out.</param>
 public sealed record SaveCounts(int Resident, int InputOnly, int Attention, int Full)
 {
     /// <summary>Pairs that go home.</summary>

@@ -12,7 +12,9 @@ namespace Dataflow.Planning;
 /// </summary>
 internal sealed class SavePattern
 {
-    /// <summary>Rounds whose embedded tokens are alive at once where rounds interleave: embedded ahead, in the forward, in the backward.</summary>
+    /// <summary>
+    /// Rounds whose embedded tokens are alive at once where rounds interleave: embedded ahead, in the forward, in the backward.
+    /// </summary>
     public const int RoundsEmbedded = 3;
 
     private const int Whole = 16;

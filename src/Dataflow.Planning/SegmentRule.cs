@@ -4,7 +4,8 @@ namespace Dataflow.Planning;
 
 /// <summary>
 /// How many segments a context window may be streamed by: powers of two, as long as the schedule stays within what planning and
-/// launching take easily. Segments begin at multiples of 128 rows, where the tensor-core kernels cut keys. A function of model, geometry and save set, never of budgets.
+/// launching take easily. Segments begin at multiples of 128 rows, where the tensor-core kernels cut keys. A function of model, geometry
+/// and save set, never of budgets.
 /// </summary>
 internal static class SegmentRule
 {

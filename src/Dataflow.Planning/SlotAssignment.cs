@@ -21,7 +21,12 @@ internal static class SlotAssignment
     private const int Nowhere = -1;
 
     /// <param name="timer">What ops take, if that is known: then fetches are put in an order that keeps the link busy.</param>
-    public static Schedule Assign(StepProgram program, TenancyResult tenancy, ImmutableArray<KeyValuePair<string, string>> facts, OpTimer? timer = null)
+    public static Schedule Assign(
+        StepProgram program,
+        TenancyResult tenancy,
+        ImmutableArray<KeyValuePair<string, string>> facts,
+        OpTimer? timer = null
+    )
     {
         var (slots, deviceEnd) = DeviceSlots(program);
         var (homes, hostEnd) = Homes(program, tenancy, slots);
@@ -29,18 +34,47 @@ internal static class SlotAssignment
         var fetches = timer is null
             ? FetchOrder.ByDeadline(tenancy.Copies)
             : FetchOrder.ByTime(tenancy.Copies, [.. compute.Select(op => timer.Of(op).Nanoseconds)], timer.Links);
-        return Make(program, tenancy, compute, fetches, facts, homes, [new Arena("device", deviceEnd), new Arena("host", hostEnd)], [.. slots]);
+        return Make(
+            program,
+            tenancy,
+            compute,
+            fetches,
+            facts,
+            homes,
+            [new Arena("device", deviceEnd), new Arena("host", hostEnd)],
+            [.. slots]
+        );
     }
 
     /// <summary>The same in the arenas and slots of another schedule over the same pools, whose homes it shares.</summary>
-    public static Schedule Within(Schedule other, StepProgram program, TenancyResult tenancy, ImmutableArray<KeyValuePair<string, string>> facts)
+    public static Schedule Within(
+        Schedule other,
+        StepProgram program,
+        TenancyResult tenancy,
+        ImmutableArray<KeyValuePair<string, string>> facts
+    )
     {
         var byName = other.Slots.Select((s, i) => (s.Name, Index: i)).ToDictionary(s => s.Name, s => s.Index);
         bool[] travels = Travels(program, tenancy);
-        int[] homes = [.. program.Objects.Select((item, o) =>
-            byName.TryGetValue(HomeName(item), out int slot) ? slot
-            : travels[o] ? throw new InvalidOperationException($"{item.Name} travels, but the other schedule has no home for it") : Nowhere)];
-        return Make(program, tenancy, ComputeOps(program, tenancy), FetchOrder.ByDeadline(tenancy.Copies), facts, homes, other.Arenas, other.Slots);
+        int[] homes =
+        [
+            .. program.Objects.Select(
+                (item, o) =>
+                    byName.TryGetValue(HomeName(item), out int slot) ? slot
+                    : travels[o] ? throw new InvalidOperationException($"{item.Name} travels, but the other schedule has no home for it")
+                    : Nowhere
+            ),
+        ];
+        return Make(
+            program,
+            tenancy,
+            ComputeOps(program, tenancy),
+            FetchOrder.ByDeadline(tenancy.Copies),
+            facts,
+            homes,
+            other.Arenas,
+            other.Slots
+        );
     }
 
     private static (List<Slot> Slots, Bytes End) DeviceSlots(StepProgram program)
@@ -63,8 +97,15 @@ internal static class SlotAssignment
     private static string HomeName(StepObject item) => "home/" + item.Home;
 
     private static Schedule Make(
-        StepProgram program, TenancyResult tenancy, ScheduledOp[] compute, IEnumerable<Travel> fetches, ImmutableArray<KeyValuePair<string, string>> facts,
-        int[] homes, ImmutableArray<Arena> arenas, ImmutableArray<Slot> slots)
+        StepProgram program,
+        TenancyResult tenancy,
+        ScheduledOp[] compute,
+        IEnumerable<Travel> fetches,
+        ImmutableArray<KeyValuePair<string, string>> facts,
+        int[] homes,
+        ImmutableArray<Arena> arenas,
+        ImmutableArray<Slot> slots
+    )
     {
         var state = tenancy.Resident.Select(r => new Placement(r.Object, r.Slot))
             .Concat(tenancy.HomeValid.Where(o => homes[o] != Nowhere).Select(o => new Placement(o, homes[o])));

@@ -3,8 +3,8 @@ using Dataflow.Model;
 namespace Dataflow.Planning;
 
 /// <summary>
-/// How many slots the device has for each kind of object whose number is a choice: as many as the residency asks for, and no more than there are
-/// objects to fill them. <see cref="DevicePools"/> and <see cref="MemorySizes"/> count by it.
+/// How many slots the device has for each kind of object whose number is a choice: as many as the residency asks for, and no more than
+/// there are objects to fill them. <see cref="DevicePools"/> and <see cref="MemorySizes"/> count by it.
 /// </summary>
 internal readonly record struct SlotCounts
 {
@@ -49,7 +49,10 @@ internal readonly record struct SlotCounts
     public static SlotCounts Of(Workload workload, BlockPrograms programs, int pieces, Residency residency, SavePattern pattern)
     {
         var geometry = workload.Geometry;
-        int layers = workload.Model.LayerCount, chunks = geometry.ChunksPerRound, resident = residency.ResidentChunks, segments = residency.WindowSegments;
+        int layers = workload.Model.LayerCount,
+            chunks = geometry.ChunksPerRound,
+            resident = residency.ResidentChunks,
+            segments = residency.WindowSegments;
         int alive = pattern.Interleaves ? 2 : 1;
         bool training = workload.Kind.Updates(), onePool = DevicePools.OnePool(residency);
         return new SlotCounts
@@ -61,7 +64,10 @@ internal readonly record struct SlotCounts
             ResidentMoments = training ? residency.ResidentPieces : 0,
             Streams = Math.Min(residency.StreamSlots + resident, (layers + 1) * chunks * alive),
             GradStreams = Math.Min(residency.GradStreamSlots, alive * chunks),
-            Windows = Math.Min(residency.WindowSlots + (resident / geometry.ChunksPerGroup), layers * geometry.GroupsPerRound * segments * alive),
+            Windows = Math.Min(
+                residency.WindowSlots + (resident / geometry.ChunksPerGroup),
+                layers * geometry.GroupsPerRound * segments * alive
+            ),
             GradWindows = segments == 1 ? 1 : Math.Min(residency.WindowSlots, segments),
             GradHeads = programs.Vocabulary.AreCut && workload.Kind.HasBackward() ? Math.Min(residency.GradStreamSlots, chunks) : 0,
             Activations = programs.ActivationsSize(pattern.Most) == Bytes.Zero ? 0

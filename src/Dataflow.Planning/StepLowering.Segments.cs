@@ -104,7 +104,8 @@ internal sealed partial class StepLowering
 
     private static Use Where(bool holds, Use use) => holds ? use : default;
 
-    private static IEnumerable<Segment> SegmentsUpTo(Segment last) => Enumerable.Range(0, last.Index + 1).Select(i => last with { Index = i });
+    private static IEnumerable<Segment> SegmentsUpTo(Segment last) =>
+        Enumerable.Range(0, last.Index + 1).Select(i => last with { Index = i });
 
     private static bool Names(BlockProgram program, string role) => program.Places.Values.Any(p => p.Role == role);
 }

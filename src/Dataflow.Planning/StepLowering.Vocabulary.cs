@@ -5,13 +5,14 @@ using Dataflow.Schedules;
 namespace Dataflow.Planning;
 
 /// <summary>
-/// Embedding and head. Blocks outside, chunks inside, so that a block comes once a pass; every pass over the blocks begins with the one that
-/// the pass before ended with: embedding down, loss up, head's backward down, embedding's backward up.
+/// Embedding and head. Blocks outside, chunks inside, so that a block comes once a pass; every pass over the blocks begins with the one
+/// that the pass before ended with: embedding down, loss up, head's backward down, embedding's backward up.
 /// </summary>
 internal sealed partial class StepLowering
 {
     /// <summary>The blocks of the embedding table; a single null where it is not cut.</summary>
-    private ImmutableArray<VocabularyBlock?> TableBlocks => programs.Vocabulary.AreCut ? [.. programs.Vocabulary.Blocks.Select(b => (VocabularyBlock?)b)] : [null];
+    private ImmutableArray<VocabularyBlock?> TableBlocks =>
+        programs.Vocabulary.AreCut ? [.. programs.Vocabulary.Blocks.Select(b => (VocabularyBlock?)b)] : [null];
 
     private void Embed(Round r)
     {
@@ -45,8 +46,17 @@ internal sealed partial class StepLowering
 
             foreach (var c in geometry.BackwardOrder())
             {
-                AddBlock(OpKind.EmbedBackward, b, c, r,
-                    [table.Table(c, r), table.GradStream(c, r, AccessMode.Read), table.VocabularyGradients(Roles.Gradients, owner, AccessMode.ReadWrite)]);
+                AddBlock(
+                    OpKind.EmbedBackward,
+                    b,
+                    c,
+                    r,
+                    [
+                        table.Table(c, r),
+                        table.GradStream(c, r, AccessMode.Read),
+                        table.VocabularyGradients(Roles.Gradients, owner, AccessMode.ReadWrite),
+                    ]
+                );
             }
 
             GradientIsFinal(last, owner);
@@ -157,12 +167,16 @@ internal sealed partial class StepLowering
     }
 
     private ImmutableArray<Use> BlockOperands(VocabularyBlock b, Chunk c, Round r) =>
-    [
-        table.Table(c, r),
-        table.Stream(Roles.Input, HeadEntry, c, r, AccessMode.Read),
-        table.VocabularyWeights(Roles.Weights, ParameterOwner.Head, AccessMode.Read),
-        table.VocabularyWeights(Roles.HeadBlock, model.TiedEmbedding ? ParameterOwner.Embedding(b) : ParameterOwner.HeadBlock(b), AccessMode.Read),
-    ];
+        [
+            table.Table(c, r),
+            table.Stream(Roles.Input, HeadEntry, c, r, AccessMode.Read),
+            table.VocabularyWeights(Roles.Weights, ParameterOwner.Head, AccessMode.Read),
+            table.VocabularyWeights(
+                Roles.HeadBlock,
+                model.TiedEmbedding ? ParameterOwner.Embedding(b) : ParameterOwner.HeadBlock(b),
+                AccessMode.Read
+            ),
+        ];
 
     private void AddBlock(OpKind kind, VocabularyBlock? b, Chunk? c, Round r, ReadOnlySpan<Use> uses) =>
         Add(new StepOp(kind) { Block = b, Chunk = c, Round = r }, uses);

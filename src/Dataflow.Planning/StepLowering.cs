@@ -7,8 +7,8 @@ namespace Dataflow.Planning;
 
 /// <summary>
 /// The computation of a step in program order. Per round: embedding; every layer over all chunks; head; every layer back over all
-/// chunks (<see cref="Geometry.BackwardOrder"/>); embedding back. A vocabulary that is cut passes embedding and head block by block. In the last round each parameter object is updated as soon as its
-/// gradient is final.
+/// chunks (<see cref="Geometry.BackwardOrder"/>); embedding back. A vocabulary that is cut passes embedding and head block by block. In the
+/// last round each parameter object is updated as soon as its gradient is final.
 /// </summary>
 internal sealed partial class StepLowering
 {
@@ -31,7 +31,14 @@ internal sealed partial class StepLowering
         pieces = new OptimizerPieces(workload, programs);
         this.pools = pools;
         segments = residency.WindowSegments;
-        if (segments > 1 && (segments != geometry.SegmentsUpTo(segments) || residency.ResidentChunks > 0 || !BlockPrograms.MayStream(residency.Travelling)))
+        if (
+            segments > 1
+            && (
+                segments != geometry.SegmentsUpTo(segments)
+                || residency.ResidentChunks > 0
+                || !BlockPrograms.MayStream(residency.Travelling)
+            )
+        )
         {
             throw new ArgumentException($"windows cannot be streamed under {residency}", nameof(residency));
         }
@@ -199,7 +206,10 @@ internal sealed partial class StepLowering
         else if (lastRound && workload.Kind == WorkloadKind.ClippedTraining)
         {
             var (gradients, _) = Parameters(owner);
-            Add(new StepOp(OpKind.Norm) { Layer = owner.Layer, Block = owner.Block }, [gradients, table.Norm(owner), table.Scratch(programs.NormScratch, AccessMode.Write)]);
+            Add(
+                new StepOp(OpKind.Norm) { Layer = owner.Layer, Block = owner.Block },
+                [gradients, table.Norm(owner), table.Scratch(programs.NormScratch, AccessMode.Write)]
+            );
         }
     }
 
@@ -301,9 +311,13 @@ internal sealed partial class StepLowering
         ], saved);
     }
 
-    private (Use Gradients, Use Weights) Parameters(ParameterOwner owner) => owner.Layer is { } l
-        ? (table.Gradients(l, AccessMode.Read), table.Weights(l, AccessMode.ReadWrite))
-        : (table.VocabularyGradients(Roles.Gradients, owner, AccessMode.Read), table.VocabularyWeights(Roles.Weights, owner, AccessMode.ReadWrite));
+    private (Use Gradients, Use Weights) Parameters(ParameterOwner owner) =>
+        owner.Layer is { } l
+            ? (table.Gradients(l, AccessMode.Read), table.Weights(l, AccessMode.ReadWrite))
+            : (
+                table.VocabularyGradients(Roles.Gradients, owner, AccessMode.Read),
+                table.VocabularyWeights(Roles.Weights, owner, AccessMode.ReadWrite)
+            );
 
     private void Update(ParameterOwner owner)
     {
@@ -326,8 +340,28 @@ internal sealed partial class StepLowering
     private Use Context(Layer l, Chunk c, Round r, bool recomputed) =>
         geometry.WindowRow(c) == 0 ? default : table.Window(l, c, r, recomputed, 0, geometry.WindowRow(c), AccessMode.Read);
 
-    private void Add(OpKind kind, Layer? l, Chunk? c, Round r, ReadOnlySpan<Use> uses, TensorSet saved = default, TensorSet wanted = default, Segment? segment = null) =>
-        Add(new StepOp(kind) { Layer = l, Chunk = c, Round = r, Segment = segment, Saved = saved, Wanted = wanted }, uses);
+    private void Add(
+        OpKind kind,
+        Layer? l,
+        Chunk? c,
+        Round r,
+        ReadOnlySpan<Use> uses,
+        TensorSet saved = default,
+        TensorSet wanted = default,
+        Segment? segment = null
+    ) =>
+        Add(
+            new StepOp(kind)
+            {
+                Layer = l,
+                Chunk = c,
+                Round = r,
+                Segment = segment,
+                Saved = saved,
+                Wanted = wanted,
+            },
+            uses
+        );
 
     /// <summary>An op with those of the uses that exist.</summary>
     private void Add(StepOp op, ReadOnlySpan<Use> uses)

@@ -48,7 +48,8 @@ public sealed record Pool(string Name, Bytes SlotLength, int SlotCount, Replacem
 }
 
 /// <summary>An object of the step, before it has a place.</summary>
-/// <param name="Home">Objects with the same home share one slot on the host, if they ever travel (the same chunk in different rounds).</param>
+/// <param name="Home">Objects with the same home share one slot on the host, if they ever travel (the same chunk in different
+/// rounds).</param>
 /// <param name="LeavesAtOnce">It gives its slot up once its forward is over, although nobody wants the slot yet.</param>
 public readonly record struct StepObject(string Name, string Home, Bytes Length, int Pool, Lifetime Life, bool LeavesAtOnce = false);
 

@@ -143,7 +143,8 @@ internal sealed class Tenancy
     {
         long begin = (long)step * program.Ops.Length, before = begin - program.Ops.Length;
 
-        // What this step evicts may have been written in the one before. The next step does the same, and such saves belong to this step's body.
+        // What this step evicts may have been written in the one before. The next step does the same, and such saves belong to this step's
+        // body.
         var body = copies.Where(c => c.Time >= begin).Select(c => c.Copy);
         var late = copies.Where(c => !c.Copy.Fetch && c.Time >= before && c.Time < begin).Select(c => c.Copy).ToArray();
         var savedLate = late.Select(c => c.Object).ToHashSet();

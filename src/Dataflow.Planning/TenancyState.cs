@@ -53,7 +53,9 @@ internal readonly record struct DirtyRange(Bytes Offset, Bytes Length, long Time
     public Bytes End => Offset + Length;
 }
 
-/// <summary>All bytes of a slot's tenant that are newer than its home: ranges that lie apart, in the order in which they were written.</summary>
+/// <summary>
+/// All bytes of a slot's tenant that are newer than its home: ranges that lie apart, in the order in which they were written.
+/// </summary>
 internal sealed class DirtyRanges
 {
     private readonly List<DirtyRange> ranges = [];
@@ -206,7 +208,8 @@ internal sealed class PoolState(Pool pool, int firstSlot)
         return [.. condition];
     }
 
-    private static Queue<(int, long)> Fresh(int first, int count, long since) => new(Enumerable.Range(first, count).Select(s => (s, since)));
+    private static Queue<(int, long)> Fresh(int first, int count, long since) =>
+        new(Enumerable.Range(first, count).Select(s => (s, since)));
 
     private static bool Precedes(ObjectState a, ObjectState b) => a.Key != b.Key ? a.Key > b.Key : a.Id > b.Id;
 

@@ -21,7 +21,12 @@ internal static class VocabularyMemory
         {
             int turns = Math.Min(residency.VocabularySlots, BlockCount(programs));
             bool stay = residency.VocabularyResident && !(what == 'G' && UsedUpAtOnce(workload));
-            yield return new Pool(PoolNames.Vocabulary(what, tied, "embed"), table, stay ? BlockCount(programs) : turns, Replacement.LongestIdle);
+            yield return new Pool(
+                PoolNames.Vocabulary(what, tied, "embed"),
+                table,
+                stay ? BlockCount(programs) : turns,
+                Replacement.LongestIdle
+            );
             yield return new Pool(PoolNames.Vocabulary(what, apart: true, "head"), head, 1);
         }
         else if (tied)
@@ -32,7 +37,11 @@ internal static class VocabularyMemory
         }
         else
         {
-            yield return new Pool(PoolNames.Vocabulary(what, apart: false, ""), Bytes.Max(table, head), residency.VocabularyResident ? 2 : 1);
+            yield return new Pool(
+                PoolNames.Vocabulary(what, apart: false, ""),
+                Bytes.Max(table, head),
+                residency.VocabularyResident ? 2 : 1
+            );
         }
     }
 
@@ -70,13 +79,14 @@ internal static class VocabularyMemory
             (_, true) => Sum(table.Where((_, b) => b >= slots || (!once && b < table.Length - slots)), type),
 
             // The last round uses up the head's, so that all but one slot keep what they hold.
-            _ => Blocks(programs, type) - Sum(table.Skip(Math.Max(0, table.Length - slots + 1)).Take(workload.Geometry.Rounds == 2 ? slots : 0), type),
+            _ => Blocks(programs, type)
+                - Sum(table.Skip(Math.Max(0, table.Length - slots + 1)).Take(workload.Geometry.Rounds == 2 ? slots : 0), type),
         };
     }
 
     /// <summary>
-    /// How many chunks' gradients of the head's input have a home. They come in the same order for every block, so that all leave; but for the
-    /// last block they are used up, and with two blocks that is before all but one slot are wanted for others.
+    /// How many chunks' gradients of the head's input have a home. They come in the same order for every block, so that all leave; but for
+    /// the last block they are used up, and with two blocks that is before all but one slot are wanted for others.
     /// </summary>
     public static int GradHeadHomes(BlockPrograms programs, int chunks, int slots) =>
         slots == 0 || slots >= chunks ? 0 : programs.Vocabulary.Count == 2 ? chunks - slots + 1 : chunks;
@@ -93,7 +103,8 @@ internal static class VocabularyMemory
     private static int Slots(char what, DType type, Workload workload, BlockPrograms programs, Residency residency) =>
         Pools(what, type, workload, programs, residency).First().SlotCount;
 
-    private static Bytes Blocks(BlockPrograms programs, DType type) => Sum(programs.EmbeddingLayouts.Concat(programs.HeadBlockLayouts), type);
+    private static Bytes Blocks(BlockPrograms programs, DType type) =>
+        Sum(programs.EmbeddingLayouts.Concat(programs.HeadBlockLayouts), type);
 
     private static Bytes Sum(IEnumerable<ParameterLayout> layouts, DType type) =>
         layouts.Aggregate(Bytes.Zero, (sum, l) => sum + l.Size(type).Aligned);

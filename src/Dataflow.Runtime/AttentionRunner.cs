@@ -3,7 +3,9 @@ using Dataflow.Schedules;
 
 namespace Dataflow.Runtime;
 
-/// <summary>Attention of one chunk, to its whole window or to a segment of it. Pieces of a window are chunks, whatever the op has at hand.</summary>
+/// <summary>
+/// Attention of one chunk, to its whole window or to a segment of it. Pieces of a window are chunks, whatever the op has at hand.
+/// </summary>
 internal static class AttentionRunner
 {
     public static void Run(IKernels kernels, HeadShape heads, Geometry geometry, ScheduledOp op, KernelCall call, in OpOperands at)
@@ -11,7 +13,14 @@ internal static class AttentionRunner
         var (reads, writes, updates) = (call.Reads, call.Writes, call.Updates);
         if (call.Kernel == Kernel.AttentionNormalize)
         {
-            kernels.AttentionNormalize(at.Pointer(reads[0]), at.Pointer(reads[1]), at.Pointer(reads[2]), heads, at.Tensor(writes[0]), at.Pointer(writes[1]));
+            kernels.AttentionNormalize(
+                at.Pointer(reads[0]),
+                at.Pointer(reads[1]),
+                at.Pointer(reads[2]),
+                heads,
+                at.Tensor(writes[0]),
+                at.Pointer(writes[1])
+            );
             return;
         }
 
@@ -37,7 +46,16 @@ internal static class AttentionRunner
                     at.Tensor(writes[0]), at.Tensor(updates[0]), Accumulates(updates[0], at), at.Pointer(writes[1]));
                 break;
             case Kernel.AttentionSegmentForward:
-                kernels.AttentionSegmentForward(q, keys, context, heads, at.Pointer(updates[0]), at.Pointer(updates[1]), at.Pointer(updates[2]), continued);
+                kernels.AttentionSegmentForward(
+                    q,
+                    keys,
+                    context,
+                    heads,
+                    at.Pointer(updates[0]),
+                    at.Pointer(updates[1]),
+                    at.Pointer(updates[2]),
+                    continued
+                );
                 break;
             default:
                 kernels.AttentionSegmentBackward(q, keys, context, heads, at.Tensor(reads[3]), at.Pointer(reads[4]), at.Tensor(reads[5]),

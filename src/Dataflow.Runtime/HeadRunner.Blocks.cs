@@ -6,7 +6,14 @@ namespace Dataflow.Runtime;
 internal static partial class HeadRunner
 {
     /// <summary>Logits of the block into the statistics of their rows; the chunk's loss where the op has one to write.</summary>
-    public static void RunLoss(IKernels kernels, ModelConfig model, Geometry geometry, int firstId, in OpOperands at, in CompletedCalls completed)
+    public static void RunLoss(
+        IKernels kernels,
+        ModelConfig model,
+        Geometry geometry,
+        int firstId,
+        in OpOperands at,
+        in CompletedCalls completed
+    )
     {
         int tokens = geometry.ChunkTokens;
         nuint targets = at.Pointer(TensorName.Targets);
@@ -27,14 +34,28 @@ internal static partial class HeadRunner
         }
     }
 
-    /// <summary>The block's gradient and its share of the normed input's; where the op has the stream's gradient to write, that is complete.</summary>
-    public static void RunBackward(IKernels kernels, ModelConfig model, Geometry geometry, int firstId, in OpOperands at, in CompletedCalls completed)
+    /// <summary>
+    /// The block's gradient and its share of the normed input's; where the op has the stream's gradient to write, that is complete.
+    /// </summary>
+    public static void RunBackward(
+        IKernels kernels,
+        ModelConfig model,
+        Geometry geometry,
+        int firstId,
+        in OpOperands at,
+        in CompletedCalls completed
+    )
     {
         int tokens = geometry.ChunkTokens;
         var matrix = model.HeadMatrix;
         nuint targets = at.Pointer(TensorName.Targets);
         nuint statistics = at.Pointer(TensorName.LogitStatistics);
-        var (x, norm, dLogits, dNorm) = (at.Tensor(TensorName.Input), at.Tensor(TensorName.HeadNorm), at.Tensor(TensorName.GradLogits), at.Tensor(TensorName.GradHeadSum));
+        var (x, norm, dLogits, dNorm) = (
+            at.Tensor(TensorName.Input),
+            at.Tensor(TensorName.HeadNorm),
+            at.Tensor(TensorName.GradLogits),
+            at.Tensor(TensorName.GradHeadSum)
+        );
         var (w, dw, wNorm) = (at.Tensor(Operand.W(matrix)), at.Tensor(Operand.G(matrix)), at.Tensor(Operand.W(WeightName.FinalNorm)));
         bool addNorm = !at.Overwrites(Roles.GradHead);
         for (int first = 0; first < tokens; first += geometry.HeadTokens)
@@ -46,12 +67,28 @@ internal static partial class HeadRunner
             completed.Tell(2);
             kernels.Gemm(dl, Transpose.No, w, Transpose.No, dn, addNorm ? dn : null);
             completed.Tell(3);
-            kernels.Gemm(dl, Transpose.Yes, norm.RowRange(0, rows), Transpose.No, dw, first > 0 || !at.Overwrites(Roles.HeadBlockGradients) ? dw : null);
+            kernels.Gemm(
+                dl,
+                Transpose.Yes,
+                norm.RowRange(0, rows),
+                Transpose.No,
+                dw,
+                first > 0 || !at.Overwrites(Roles.HeadBlockGradients) ? dw : null
+            );
             completed.Tell(4);
             if (at.Has(Roles.GradStream))
             {
-                kernels.RmsNormBackward(dn, x.RowRange(first, rows), at.Pointer(TensorName.HeadRstd), wNorm, at.Tensor(TensorName.GradStream).RowRange(first, rows),
-                    null, at.Tensor(Operand.G(WeightName.FinalNorm)), first > 0 || !at.Overwrites(Roles.Gradients), at.Pointer(TensorName.Partials));
+                kernels.RmsNormBackward(
+                    dn,
+                    x.RowRange(first, rows),
+                    at.Pointer(TensorName.HeadRstd),
+                    wNorm,
+                    at.Tensor(TensorName.GradStream).RowRange(first, rows),
+                    null,
+                    at.Tensor(Operand.G(WeightName.FinalNorm)),
+                    first > 0 || !at.Overwrites(Roles.Gradients),
+                    at.Pointer(TensorName.Partials)
+                );
                 completed.Tell(5);
             }
         }
@@ -59,11 +96,24 @@ internal static partial class HeadRunner
 
     private static nuint Words(int count) => (nuint)count * sizeof(int);
 
-    private static Tensor BlockLogits(IKernels kernels, ModelConfig model, int first, int rows, in OpOperands at, in CompletedCalls completed)
+    private static Tensor BlockLogits(
+        IKernels kernels,
+        ModelConfig model,
+        int first,
+        int rows,
+        in OpOperands at,
+        in CompletedCalls completed
+    )
     {
         var norm = at.Tensor(TensorName.HeadNorm).RowRange(0, rows);
         var logits = at.Tensor(TensorName.Logits).RowRange(0, rows);
-        kernels.RmsNormForward(at.Tensor(TensorName.Input).RowRange(first, rows), at.Tensor(Operand.W(WeightName.FinalNorm)), model.RmsNormEps, norm, at.Pointer(TensorName.HeadRstd));
+        kernels.RmsNormForward(
+            at.Tensor(TensorName.Input).RowRange(first, rows),
+            at.Tensor(Operand.W(WeightName.FinalNorm)),
+            model.RmsNormEps,
+            norm,
+            at.Pointer(TensorName.HeadRstd)
+        );
         completed.Tell(0);
         kernels.Gemm(norm, Transpose.No, at.Tensor(Operand.W(model.HeadMatrix)), Transpose.Yes, logits, null);
         completed.Tell(1);

@@ -10,7 +10,12 @@ internal static partial class HeadRunner
     {
         var matrix = model.HeadMatrix;
         var x = at.Tensor(TensorName.Input);
-        var (norm, logits, dLogits, dNorm) = (at.Tensor(TensorName.HeadNorm), at.Tensor(TensorName.Logits), at.Tensor(TensorName.GradLogits), at.Tensor(TensorName.GradHeadNorm));
+        var (norm, logits, dLogits, dNorm) = (
+            at.Tensor(TensorName.HeadNorm),
+            at.Tensor(TensorName.Logits),
+            at.Tensor(TensorName.GradLogits),
+            at.Tensor(TensorName.GradHeadNorm)
+        );
         var (w, wNorm) = (at.Tensor(Operand.W(matrix)), at.Tensor(Operand.W(WeightName.FinalNorm)));
         var rstd = at.Pointer(TensorName.HeadRstd);
         var targets = at.Pointer(TensorName.Targets);
@@ -23,7 +28,14 @@ internal static partial class HeadRunner
             completed.Tell(0);
             kernels.Gemm(norm.RowRange(0, rows), Transpose.No, w, Transpose.Yes, logits.RowRange(0, rows), null);
             completed.Tell(1);
-            kernels.CrossEntropy(logits.RowRange(0, rows), targets + Words(first), dLogits.RowRange(0, rows), at.Pointer(TensorName.Loss), later, at.Pointer(TensorName.Partials));
+            kernels.CrossEntropy(
+                logits.RowRange(0, rows),
+                targets + Words(first),
+                dLogits.RowRange(0, rows),
+                at.Pointer(TensorName.Loss),
+                later,
+                at.Pointer(TensorName.Partials)
+            );
             completed.Tell(2);
             if (!at.Has(Roles.Gradients))
             {
@@ -31,21 +43,40 @@ internal static partial class HeadRunner
                 continue;
             }
 
-            var (dx, dw, dwNorm) = (at.Tensor(TensorName.GradStream), at.Tensor(Operand.G(matrix)), at.Tensor(Operand.G(WeightName.FinalNorm)));
+            var (dx, dw, dwNorm) = (
+                at.Tensor(TensorName.GradStream),
+                at.Tensor(Operand.G(matrix)),
+                at.Tensor(Operand.G(WeightName.FinalNorm))
+            );
             bool accumulate = later || !at.Overwrites(at.Role(Operand.G(matrix)));
             bool accumulateNorm = later || !at.Overwrites(Roles.Gradients);
             kernels.Gemm(dLogits.RowRange(0, rows), Transpose.No, w, Transpose.No, dNorm.RowRange(0, rows), null);
             completed.Tell(3);
             kernels.Gemm(dLogits.RowRange(0, rows), Transpose.Yes, norm.RowRange(0, rows), Transpose.No, dw, accumulate ? dw : null);
             completed.Tell(4);
-            kernels.RmsNormBackward(dNorm.RowRange(0, rows), xs, rstd, wNorm, dx.RowRange(first, rows), null, dwNorm, accumulateNorm, at.Pointer(TensorName.Partials));
+            kernels.RmsNormBackward(
+                dNorm.RowRange(0, rows),
+                xs,
+                rstd,
+                wNorm,
+                dx.RowRange(first, rows),
+                null,
+                dwNorm,
+                accumulateNorm,
+                at.Pointer(TensorName.Partials)
+            );
             completed.Tell(5);
         }
     }
 }
 
 /// <summary>Tells whoever wants to know that a call of the head's program has been made, once for each sub-chunk.</summary>
-internal readonly struct CompletedCalls(Action<ScheduledOp, KernelCall, OpOperands>? listener, ScheduledOp op, BlockProgram program, OpOperands at)
+internal readonly struct CompletedCalls(
+    Action<ScheduledOp, KernelCall, OpOperands>? listener,
+    ScheduledOp op,
+    BlockProgram program,
+    OpOperands at
+)
 {
     public void Tell(int call) => listener?.Invoke(op, program.Calls[call], at);
 }

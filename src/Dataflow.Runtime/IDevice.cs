@@ -9,7 +9,13 @@ namespace Dataflow.Runtime;
 /// <param name="LossScale">1 / counted targets of the step: the loss is their mean.</param>
 /// <param name="ClipNorm">Where the schedule computes the gradients' global norm: it is scaled down to this.</param>
 /// <param name="Seed">Of stochastic rounding.</param>
-public readonly record struct StepArguments(int Step, AdamWSettings Optimizer, float LossScale, float ClipNorm = float.PositiveInfinity, ulong Seed = 0);
+public readonly record struct StepArguments(
+    int Step,
+    AdamWSettings Optimizer,
+    float LossScale,
+    float ClipNorm = float.PositiveInfinity,
+    ulong Seed = 0
+);
 
 /// <summary>
 /// Where the verbs of a schedule land. A device is made for one schedule and workload; it owns the arenas. Ops of one stream run in
@@ -28,7 +34,9 @@ public interface IDevice : IDisposable
     /// <summary>Sets the arguments of the ops launched from now on; all earlier ops must have completed.</summary>
     void BeginStep(in StepArguments arguments);
 
-    /// <summary>Later launches on the stream start only after the op's latest launch (distance 0) or the one before (1) has completed.</summary>
+    /// <summary>
+    /// Later launches on the stream start only after the op's latest launch (distance 0) or the one before (1) has completed.
+    /// </summary>
     void Wait(int stream, Wait wait);
 
     /// <summary>Appends an op to its stream; may return before it runs.</summary>

@@ -50,7 +50,12 @@ public readonly struct OpOperands(Schedule schedule, nuint[] arenas, Geometry ge
     public Tensor AccessedRows(Operand operand)
     {
         var place = program.Places[operand];
-        return new Tensor(Accessed(place.Role), place.Type, checked((int)(AccessedLength(place.Role) / (place.Columns * place.Type.Size()))), (int)place.Columns);
+        return new Tensor(
+            Accessed(place.Role),
+            place.Type,
+            checked((int)(AccessedLength(place.Role) / (place.Columns * place.Type.Size()))),
+            (int)place.Columns
+        );
     }
 
     /// <summary>Bytes of a tensor.</summary>

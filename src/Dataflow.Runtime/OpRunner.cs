@@ -55,11 +55,25 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                 break;
             case OpKind.HeadLoss:
                 var loss = Operands(op, ProgramOf(op)!);
-                HeadRunner.RunLoss(kernels, model, geometry, FirstId(op), loss, new CompletedCalls(CallCompleted, op, ProgramOf(op)!, loss));
+                HeadRunner.RunLoss(
+                    kernels,
+                    model,
+                    geometry,
+                    FirstId(op),
+                    loss,
+                    new CompletedCalls(CallCompleted, op, ProgramOf(op)!, loss)
+                );
                 break;
             case OpKind.HeadBackward:
                 var back = Operands(op, ProgramOf(op)!);
-                HeadRunner.RunBackward(kernels, model, geometry, FirstId(op), back, new CompletedCalls(CallCompleted, op, ProgramOf(op)!, back));
+                HeadRunner.RunBackward(
+                    kernels,
+                    model,
+                    geometry,
+                    FirstId(op),
+                    back,
+                    new CompletedCalls(CallCompleted, op, ProgramOf(op)!, back)
+                );
                 break;
             default:
                 RunProgram(kernels, op, ProgramOf(op)!);
@@ -86,14 +100,29 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     private void RunCall(IKernels kernels, ScheduledOp op, KernelCall call, in OpOperands at)
     {
         var (reads, writes, updates) = (call.Reads, call.Writes, call.Updates);
-        var context = new ChunkContext(HasFirstKey(call) ? at.Pointer(TensorName.FirstKey) : 0, op.Chunk is { } chunk ? geometry.WindowRow(chunk) : 0);
+        var context = new ChunkContext(
+            HasFirstKey(call) ? at.Pointer(TensorName.FirstKey) : 0,
+            op.Chunk is { } chunk ? geometry.WindowRow(chunk) : 0
+        );
         switch (call.Kernel)
         {
             case Kernel.EmbeddingForward when op.Block is not null:
-                kernels.EmbeddingBlockForward(at.Pointer(reads[0]), at.Tensor(reads[1]), FirstId(op), at.Tensor(writes[0]), at.Overwrites(Roles.Output));
+                kernels.EmbeddingBlockForward(
+                    at.Pointer(reads[0]),
+                    at.Tensor(reads[1]),
+                    FirstId(op),
+                    at.Tensor(writes[0]),
+                    at.Overwrites(Roles.Output)
+                );
                 break;
             case Kernel.EmbeddingBackward when op.Block is not null:
-                kernels.EmbeddingBlockBackward(at.Pointer(reads[0]), at.Pointer(reads[1]), FirstId(op), at.Tensor(reads[2]), at.Tensor(updates[0]));
+                kernels.EmbeddingBlockBackward(
+                    at.Pointer(reads[0]),
+                    at.Pointer(reads[1]),
+                    FirstId(op),
+                    at.Tensor(reads[2]),
+                    at.Tensor(updates[0])
+                );
                 break;
             case Kernel.EmbeddingForward:
                 kernels.EmbeddingForward(at.Pointer(reads[0]), at.Tensor(reads[1]), at.Tensor(writes[0]));
@@ -102,7 +131,13 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                 kernels.EmbeddingBackward(at.Pointer(reads[0]), at.Pointer(reads[1]), at.Tensor(reads[2]), at.Tensor(updates[0]));
                 break;
             case Kernel.RmsNormForward:
-                kernels.RmsNormForward(at.Tensor(reads[0]), at.Tensor(reads[1]), model.RmsNormEps, at.Tensor(writes[0]), at.Pointer(writes[1]));
+                kernels.RmsNormForward(
+                    at.Tensor(reads[0]),
+                    at.Tensor(reads[1]),
+                    model.RmsNormEps,
+                    at.Tensor(writes[0]),
+                    at.Pointer(writes[1])
+                );
                 break;
             case Kernel.RmsNormBackward:
                 var stream = at.Tensor(updates[0]);
@@ -118,19 +153,52 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                 break;
             case Kernel.GemmWeightGradient:
                 var gradient = at.Tensor(updates[0]);
-                kernels.Gemm(at.Tensor(reads[0]), Transpose.Yes, at.Tensor(reads[1]), Transpose.No, gradient, Accumulates(updates[0], at) ? gradient : null);
+                kernels.Gemm(
+                    at.Tensor(reads[0]),
+                    Transpose.Yes,
+                    at.Tensor(reads[1]),
+                    Transpose.No,
+                    gradient,
+                    Accumulates(updates[0], at) ? gradient : null
+                );
                 break;
             case Kernel.QkNormRopeForward:
-                kernels.QkNormRopeForward(at.Tensor(reads[0]), Norm(reads, 2, at), Norm(reads, 3, at), model.RmsNormEps, context, model.RopeTheta,
-                    heads, Output(writes, TensorName.Query, at), Output(writes, TensorName.KvPiece, at));
+                kernels.QkNormRopeForward(
+                    at.Tensor(reads[0]),
+                    Norm(reads, 2, at),
+                    Norm(reads, 3, at),
+                    model.RmsNormEps,
+                    context,
+                    model.RopeTheta,
+                    heads,
+                    Output(writes, TensorName.Query, at),
+                    Output(writes, TensorName.KvPiece, at)
+                );
                 break;
             case Kernel.QkNormRopeBackward:
-                kernels.QkNormRopeBackward(at.Tensor(reads[0]), at.Tensor(reads[1]), Norm(reads, 3, at), Norm(reads, 4, at), Norm(reads, 5, at),
-                    model.RmsNormEps, context, model.RopeTheta, heads, at.Tensor(writes[0]),
-                    Norm(updates, 0, at), Norm(updates, 1, at), updates.Length > 0 && Accumulates(updates[0], at), model.QkNorm ? at.Pointer(TensorName.Partials) : 0);
+                kernels.QkNormRopeBackward(
+                    at.Tensor(reads[0]),
+                    at.Tensor(reads[1]),
+                    Norm(reads, 3, at),
+                    Norm(reads, 4, at),
+                    Norm(reads, 5, at),
+                    model.RmsNormEps,
+                    context,
+                    model.RopeTheta,
+                    heads,
+                    at.Tensor(writes[0]),
+                    Norm(updates, 0, at),
+                    Norm(updates, 1, at),
+                    updates.Length > 0 && Accumulates(updates[0], at),
+                    model.QkNorm ? at.Pointer(TensorName.Partials) : 0
+                );
                 break;
-            case Kernel.AttentionForward or Kernel.AttentionBackward or Kernel.AttentionSegmentForward or Kernel.AttentionSegmentBackward or Kernel.AttentionNormalize
-                or Kernel.AttentionRound:
+            case Kernel.AttentionForward
+            or Kernel.AttentionBackward
+            or Kernel.AttentionSegmentForward
+            or Kernel.AttentionSegmentBackward
+            or Kernel.AttentionNormalize
+            or Kernel.AttentionRound:
                 AttentionRunner.Run(kernels, heads, geometry, op, call, at);
                 break;
             case Kernel.SwiGluForward:
@@ -162,7 +230,13 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     {
         var at = Operands(op, Empty);
         var layout = LayoutOf(op, op.Accesses.Single(a => a.Role == Roles.Gradients));
-        kernels.SquaredSum(at.Accessed(Roles.Gradients), workload.Recipe.Gradients, layout, at.Accessed(Roles.Norm), at.Accessed(Roles.Scratch));
+        kernels.SquaredSum(
+            at.Accessed(Roles.Gradients),
+            workload.Recipe.Gradients,
+            layout,
+            at.Accessed(Roles.Norm),
+            at.Accessed(Roles.Scratch)
+        );
     }
 
     /// <summary>A piece of a parameter object, tensor by tensor: what lies between them is not looked at.</summary>
@@ -186,10 +260,22 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
 
             nuint Skip(DType type) => (nuint)((from - first) * type.Size());
             nuint Part(OptimizerPart part) => state + (nuint)((end - first) * recipe.OffsetOf(part)) + Skip(recipe.TypeOf(part));
-            var range = new UpdateRange(at.Accessed(Roles.Weights) + Skip(recipe.Parameters), at.Accessed(Roles.Gradients) + Skip(recipe.Gradients),
-                Part(OptimizerPart.FirstMoment), Part(OptimizerPart.SecondMoment), recipe.Master is null ? 0 : Part(OptimizerPart.Master),
-                parameterObjects[weights.Object], from, count);
-            kernels.AdamW(range, recipe, clipped ? at.Accessed(Roles.Norm) : 0, clipped ? (int)(at.AccessedLength(Roles.Norm) / sizeof(double)) : 0);
+            var range = new UpdateRange(
+                at.Accessed(Roles.Weights) + Skip(recipe.Parameters),
+                at.Accessed(Roles.Gradients) + Skip(recipe.Gradients),
+                Part(OptimizerPart.FirstMoment),
+                Part(OptimizerPart.SecondMoment),
+                recipe.Master is null ? 0 : Part(OptimizerPart.Master),
+                parameterObjects[weights.Object],
+                from,
+                count
+            );
+            kernels.AdamW(
+                range,
+                recipe,
+                clipped ? at.Accessed(Roles.Norm) : 0,
+                clipped ? (int)(at.AccessedLength(Roles.Norm) / sizeof(double)) : 0
+            );
         }
     }
 
@@ -198,11 +284,14 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
         schedule.Objects.Select((o, id) => (o.Name, Id: id)).Where(o => o.Name.StartsWith("W/", StringComparison.Ordinal))
             .OrderBy(o => o.Name, StringComparer.Ordinal).Select((o, number) => (o.Id, number)).ToDictionary();
 
-    /// <summary>How a block's, the embedding's or the head's parameters lie. A block of the head's matrix lies as one of the table does.</summary>
+    /// <summary>
+    /// How a block's, the embedding's or the head's parameters lie. A block of the head's matrix lies as one of the table does.
+    /// </summary>
     private ParameterLayout LayoutOf(ScheduledOp op, in Access parameters) =>
         op.Layer is not null ? programs.BlockLayout
         : op.Block is { } block ? programs.EmbeddingLayouts[block.Index]
-        : schedule.Objects[parameters.Object].Length == programs.HeadLayout.Size(parameters.Role == Roles.Weights ? workload.Recipe.Parameters : workload.Recipe.Gradients)
+        : schedule.Objects[parameters.Object].Length
+        == programs.HeadLayout.Size(parameters.Role == Roles.Weights ? workload.Recipe.Parameters : workload.Recipe.Gradients)
             ? programs.HeadLayout
             : programs.EmbeddingLayouts[0];
 }

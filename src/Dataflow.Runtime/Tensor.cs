@@ -17,7 +17,9 @@ public readonly record struct Tensor(nuint Address, DType Type, int Rows, int Co
 /// <summary>The heads of attention: a query head h reads key and value head h / (Heads / KvHeads).</summary>
 public readonly record struct HeadShape(int Heads, int KvHeads, int HeadDim);
 
-/// <summary>Where the tokens of a chunk are: the first key of each (int32 window rows), and the window row of the chunk's first token.</summary>
+/// <summary>
+/// Where the tokens of a chunk are: the first key of each (int32 window rows), and the window row of the chunk's first token.
+/// </summary>
 public readonly record struct ChunkContext(nuint FirstKey, int Row);
 
 /// <summary>

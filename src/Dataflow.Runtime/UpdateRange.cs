@@ -1,6 +1,8 @@
 namespace Dataflow.Runtime;
 
-/// <summary>A run of a parameter object's elements with their gradients and optimizer state: addresses of the first element of each.</summary>
+/// <summary>
+/// A run of a parameter object's elements with their gradients and optimizer state: addresses of the first element of each.
+/// </summary>
 /// <param name="Master">0 where the recipe has no master weights.</param>
 /// <param name="Object">Number of the parameter object among those of the step; with the element, what random bits are drawn for.</param>
 /// <param name="FirstElement">Of the object.</param>

@@ -60,10 +60,19 @@ public static class ArenaUse
         var lasting = schedule.State.Concat(schedule.Outputs).ToHashSet();
         foreach (var (slot, tenant) in tenants)
         {
-            Leave(lasting.Contains(new Placement(tenant.Object, slot)) ? tenant with { To = Math.Max(tenant.To, timeline.StepNanoseconds) } : tenant);
+            Leave(
+                lasting.Contains(new Placement(tenant.Object, slot))
+                    ? tenant with
+                    {
+                        To = Math.Max(tenant.To, timeline.StepNanoseconds),
+                    }
+                    : tenant
+            );
         }
 
-        changes.Sort((a, b) => a.Nanoseconds != b.Nanoseconds ? a.Nanoseconds.CompareTo(b.Nanoseconds) : a.Change.Value.CompareTo(b.Change.Value));
+        changes.Sort(
+            (a, b) => a.Nanoseconds != b.Nanoseconds ? a.Nanoseconds.CompareTo(b.Nanoseconds) : a.Change.Value.CompareTo(b.Change.Value)
+        );
         return changes.ToImmutable();
     }
 }

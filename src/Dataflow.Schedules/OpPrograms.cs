@@ -5,7 +5,9 @@ namespace Dataflow.Schedules;
 /// <summary>Which block program an op runs: the same for every device, and for whoever counts its work.</summary>
 public static class OpPrograms
 {
-    /// <summary>The op's program; null for copies, zeroing, norms of gradients and updates, which are one kernel over their operands.</summary>
+    /// <summary>
+    /// The op's program; null for copies, zeroing, norms of gradients and updates, which are one kernel over their operands.
+    /// </summary>
     public static BlockProgram? Of(ScheduledOp op, BlockPrograms programs, Geometry geometry) => op.Kind switch
     {
         OpKind.Embed => programs.Embed(op.Block),

@@ -6,7 +6,8 @@ namespace Dataflow.Schedules;
 
 /// <summary>
 /// The text form of a schedule, for people, diffs and golden files: one line per arena, stream, slot, object, placement and op. The same
-/// schedule gives the same text on any machine and in any culture, and <c>Parse(Print(s))</c> equals <c>s</c>. The grammar is in the README.
+/// schedule gives the same text on any machine and in any culture, and <c>Parse(Print(s))</c> equals <c>s</c>. The grammar is in the
+/// README.
 /// </summary>
 public static class ScheduleText
 {
@@ -57,7 +58,8 @@ public static class ScheduleText
     }
 
     /// <summary>Reads the text form. Blank lines and lines that start with "//" are skipped.</summary>
-    /// <exception cref="FormatException">The text is not a schedule; the message names the line, what was found and what was expected.</exception>
+    /// <exception cref="FormatException">The text is not a schedule; the message names the line, what was found and what was
+    /// expected.</exception>
     public static Schedule Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);

@@ -8,11 +8,13 @@ namespace Dataflow.Schedules;
 /// <see cref="WaitInference"/> and re-derives every hazard and every value from the accesses alone.
 ///
 /// <list type="bullet">
-/// <item><c>structure</c>: indices name things that exist, slots lie apart inside their arenas, objects fit, copies copy, waits point back;</item>
+/// <item><c>structure</c>: indices name things that exist, slots lie apart inside their arenas, objects fit, copies copy, waits point
+/// back;</item>
 /// <item><c>budget</c>: no arena is longer than its budget;</item>
 /// <item><c>hazard</c>: any two ops that access a common byte, one writing, are ordered by FIFO streams and waits, within a step and
 /// across the border to the next; exactly those that are not are reported;</item>
-/// <item><c>value</c>: every byte read is the latest version of the object's byte, written in this step, or state or input at its start;</item>
+/// <item><c>value</c>: every byte read is the latest version of the object's byte, written in this step, or state or input at its
+/// start;</item>
 /// <item><c>tenancy</c>: at the end of the step state and outputs are in their places, whole and latest, so that the end is a start;</item>
 /// <item><c>facts</c>, <c>step</c>: where the model is given, the schedule says what step it is, and computes that: all of it, on the right
 /// objects, in an order that gives the same results.</item>
@@ -80,7 +82,12 @@ public static class ScheduleVerifier
         {
             if (arenas[a].Length > budgets[a])
             {
-                errors.Add("budget", null, $"arena {arenas[a].Name} takes {arenas[a].Length.Value} bytes ({arenas[a].Length}), its budget is {budgets[a].Value} ({budgets[a]})");
+                errors.Add(
+                    "budget",
+                    null,
+                    $"arena {arenas[a].Name} takes {arenas[a].Length.Value} bytes ({arenas[a].Length}), its budget is {budgets[a].Value} "
+                        + $"({budgets[a]})"
+                );
             }
         }
     }

@@ -58,7 +58,9 @@ public readonly record struct Access(string Role, int Object, int Slot, Bytes Of
     public bool Writes => Mode != AccessMode.Read;
 }
 
-/// <summary>An op waits for the completion of another: of this step (distance 0, an earlier op) or of the step before (1, any op).</summary>
+/// <summary>
+/// An op waits for the completion of another: of this step (distance 0, an earlier op) or of the step before (1, any op).
+/// </summary>
 public readonly record struct Wait(int Op, int Distance);
 
 /// <summary>One op of a schedule. Waits on ops of its own stream are implied by FIFO order and never listed.</summary>
@@ -102,11 +104,22 @@ public sealed record ScheduledOp
 
     /// <summary>Equality of values, operands and waits in order (a default array counts as empty).</summary>
     public bool Equals(ScheduledOp? other) =>
-        ReferenceEquals(this, other) || (other is not null
-        && Kind == other.Kind && Stream == other.Stream && Layer == other.Layer && Block == other.Block && Chunk == other.Chunk && Round == other.Round
-        && Segment == other.Segment && Piece == other.Piece && Saved == other.Saved && Wanted == other.Wanted
-        && Accesses.AsSpan().SequenceEqual(other.Accesses.AsSpan())
-        && Waits.AsSpan().SequenceEqual(other.Waits.AsSpan()));
+        ReferenceEquals(this, other)
+        || (
+            other is not null
+            && Kind == other.Kind
+            && Stream == other.Stream
+            && Layer == other.Layer
+            && Block == other.Block
+            && Chunk == other.Chunk
+            && Round == other.Round
+            && Segment == other.Segment
+            && Piece == other.Piece
+            && Saved == other.Saved
+            && Wanted == other.Wanted
+            && Accesses.AsSpan().SequenceEqual(other.Accesses.AsSpan())
+            && Waits.AsSpan().SequenceEqual(other.Waits.AsSpan())
+        );
 
     /// <inheritdoc/>
     public override int GetHashCode()

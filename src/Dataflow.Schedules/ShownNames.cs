@@ -1,6 +1,8 @@
 namespace Dataflow.Schedules;
 
-/// <summary>What people are shown instead of a schedule's own names: one list for the command line and for pages, so that both say the same words.</summary>
+/// <summary>
+/// What people are shown instead of a schedule's own names: one list for the command line and for pages, so that both say the same words.
+/// </summary>
 public static class ShownNames
 {
     /// <summary>The direction of copies from host memory.</summary>
@@ -12,9 +14,20 @@ public static class ShownNames
     /// <summary>Kinds of objects by the first part of their name, in the order in which they are listed.</summary>
     private static readonly (string Prefix, string Kind)[] Kinds =
     [
-        ("W", "parameters"), ("G", "gradients"), ("O", "optimizer state"), ("A", "activations"), ("X", "residual stream"),
-        ("KV", "keys and values"), ("KVr", "keys and values"), ("dX", "stream gradients"), ("dH", "head gradients"), ("stats", "logit statistics"),
-        ("dKV", "gradients of keys and values"), ("T", "tokens"), ("loss", "losses"), ("scratch", "scratch"),
+        ("W", "parameters"),
+        ("G", "gradients"),
+        ("O", "optimizer state"),
+        ("A", "activations"),
+        ("X", "residual stream"),
+        ("KV", "keys and values"),
+        ("KVr", "keys and values"),
+        ("dX", "stream gradients"),
+        ("dH", "head gradients"),
+        ("stats", "logit statistics"),
+        ("dKV", "gradients of keys and values"),
+        ("T", "tokens"),
+        ("loss", "losses"),
+        ("scratch", "scratch"),
     ];
 
     /// <summary>What an object of that name is: "W/L05" is of the kind "parameters".</summary>
@@ -28,7 +41,9 @@ public static class ShownNames
     /// <summary>The place of a kind in lists; -1 for one that has none.</summary>
     public static int OrderOf(string kind) => Array.FindIndex(Kinds, k => k.Kind == kind);
 
-    /// <summary>What an op that is waited for does: "activations to leave", "parameters to come", or the op's own kind where it copies nothing.</summary>
+    /// <summary>
+    /// What an op that is waited for does: "activations to leave", "parameters to come", or the op's own kind where it copies nothing.
+    /// </summary>
     /// <param name="kind">Of the object that is copied.</param>
     public static string Awaited(OpKind op, string? kind) => op switch
     {

@@ -7,7 +7,18 @@ namespace Dataflow.Schedules;
 public static class StepFacts
 {
     private static readonly string[] Names =
-        ["model", "recipe", "kind", "seqlen", "rows", "chunk_tokens", "chunks_per_round", "rounds_per_step", "head_tokens", "vocabulary_blocks"];
+    [
+        "model",
+        "recipe",
+        "kind",
+        "seqlen",
+        "rows",
+        "chunk_tokens",
+        "chunks_per_round",
+        "rounds_per_step",
+        "head_tokens",
+        "vocabulary_blocks",
+    ];
 
     /// <summary>The name of the model that a schedule is for; null if it does not say.</summary>
     public static string? ModelOf(Schedule schedule) => schedule.Facts.FirstOrDefault(f => f.Key == "model").Value;
@@ -41,8 +52,12 @@ public static class StepFacts
         int[] numbers = new int[Names.Length - 3];
         for (int i = 0; i < numbers.Length; i++)
         {
-            string name = Names[i + 3], text = facts[name];
-            if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out numbers[i]) || numbers[i].ToString(CultureInfo.InvariantCulture) != text)
+            string name = Names[i + 3],
+                text = facts[name];
+            if (
+                !int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out numbers[i])
+                || numbers[i].ToString(CultureInfo.InvariantCulture) != text
+            )
             {
                 return $"{name} {text} is no number of a step";
             }

@@ -16,7 +16,9 @@ public readonly record struct OpTime(long Start, long End, long Stall, Wait Awai
     public long Duration => End - Start;
 }
 
-/// <summary>One step of a schedule in time, simulated or measured: a value either way, so that the error of a prediction is a difference.</summary>
+/// <summary>
+/// One step of a schedule in time, simulated or measured: a value either way, so that the error of a prediction is a difference.
+/// </summary>
 /// <param name="Ops">Per op of the schedule; times before 0 belong to work of the step that the step before gave room for.</param>
 /// <param name="StepNanoseconds">From one step's end to the next one's.</param>
 public sealed record Timeline(ImmutableArray<OpTime> Ops, long StepNanoseconds)

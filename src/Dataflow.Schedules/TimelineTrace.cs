@@ -42,7 +42,10 @@ public static class TimelineTrace
         json.WriteEndObject();
     }
 
-    /// <summary>An op by kind and object where it is about one ("Fetch W/L05", "Update W/head piece=1"), else as the schedule prints it ("Forward L00 C2 R0").</summary>
+    /// <summary>
+    /// An op by kind and object where it is about one ("Fetch W/L05", "Update W/head piece=1"), else as the schedule prints it ("Forward
+    /// L00 C2 R0").
+    /// </summary>
     public static string NameOf(Schedule schedule, int index)
     {
         ArgumentNullException.ThrowIfNull(schedule);
@@ -133,8 +136,10 @@ public static class TimelineTrace
 
         private void Use(int arena)
         {
-            var changes = run.Steps
-                .SelectMany(s => ArenaUse.Changes(schedule, s.Timeline, arena).Select(c => c with { Nanoseconds = c.Nanoseconds + s.StartNanoseconds }))
+            var changes = run
+                .Steps.SelectMany(s =>
+                    ArenaUse.Changes(schedule, s.Timeline, arena).Select(c => c with { Nanoseconds = c.Nanoseconds + s.StartNanoseconds })
+                )
                 .OrderBy(c => c.Nanoseconds);
             long inUse = 0;
             foreach (var together in changes.GroupBy(c => c.Nanoseconds))

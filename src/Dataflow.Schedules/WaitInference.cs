@@ -18,7 +18,8 @@ public static class WaitInference
 {
     /// <summary>
     /// The schedule with the waits of every op replaced by those its accesses call for, sorted by distance, then op. The schedule must
-    /// satisfy the verifier's structure rule, waits aside. Writing the inputs before a step is the runtime's business: no wait stands for it.
+    /// satisfy the verifier's structure rule, waits aside. Writing the inputs before a step is the runtime's business: no wait stands for
+    /// it.
     /// </summary>
     public static Schedule Infer(Schedule withoutWaits)
     {

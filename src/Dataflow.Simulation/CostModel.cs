@@ -76,9 +76,12 @@ public sealed class CostModel
         : Seconds(work);
 
     /// <summary>A kernel of which only the class is known.</summary>
-    public double Seconds(in KernelWork work) => launch + Math.Max(work.Flops / (peak * Efficiency(work)), work.Bytes / (bandwidth * MemoryShare));
+    public double Seconds(in KernelWork work) =>
+        launch + Math.Max(work.Flops / (peak * Efficiency(work)), work.Bytes / (bandwidth * MemoryShare));
 
-    /// <summary>The same at the ceilings: no curve, no launch, and the peak, or what was reached where a chip clocks above the clock of its peak.</summary>
+    /// <summary>
+    /// The same at the ceilings: no curve, no launch, and the peak, or what was reached where a chip clocks above the clock of its peak.
+    /// </summary>
     public double CeilingSeconds(in KernelWork work) => Math.Max(work.Flops / (peak * Math.Max(1, constants.Gemm)), work.Bytes / bandwidth);
 
     /// <summary>A copy.</summary>
@@ -90,25 +93,41 @@ public sealed class CostModel
 
     /// <summary>Whole nanoseconds, at least 0.</summary>
     /// <exception cref="UserErrorException">It is longer than an op takes on any machine: clocks would run over.</exception>
-    public static long Nanoseconds(double seconds) => seconds <= LongestSeconds ? (long)Math.Round(seconds * 1e9)
-        : throw new UserErrorException($"an op would take more than {LongestSeconds / 3600:0} hours; the hardware profile's figures are not of this model's machine");
+    public static long Nanoseconds(double seconds) =>
+        seconds <= LongestSeconds
+            ? (long)Math.Round(seconds * 1e9)
+            : throw new UserErrorException(
+                $"an op would take more than {LongestSeconds / 3600:0} hours; the hardware profile's figures are not of this model's "
+                    + $"machine"
+            );
 
-    private static LinkRate Rate(LinkProfile link, double share) => new(
-        Sound(link.BytesPerSecond.Value * share), Sound(Math.Min(link.BytesPerSecond.Value, link.BytesPerSecondBothBusy.Value) * share));
+    private static LinkRate Rate(LinkProfile link, double share) =>
+        new(
+            Sound(link.BytesPerSecond.Value * share),
+            Sound(Math.Min(link.BytesPerSecond.Value, link.BytesPerSecondBothBusy.Value) * share)
+        );
 
     /// <summary>Bytes a nanosecond, of bytes a second.</summary>
-    private static double Sound(double rate) => rate >= SlowestLink ? rate / 1e9
-        : throw new UserErrorException($"a link of {rate:0.###} bytes per second is slower than any; the hardware profile's figures are not of a machine");
+    private static double Sound(double rate) =>
+        rate >= SlowestLink
+            ? rate / 1e9
+            : throw new UserErrorException(
+                $"a link of {rate:0.###} bytes per second is slower than any; the hardware profile's figures are not of a machine"
+            );
 
-    private double Efficiency(in KernelWork work) => work.Class switch
-    {
-        KernelClass.Gemm => constants.Gemm / (1 + (GemmFillDepth / work.Depth)) / (1 + (GemmLostWaves * sms * GemmTile / (work.Rows * work.Columns))),
-        KernelClass.AttentionForward => Attention(work, constants.AttentionForward, headDim.Forward),
-        KernelClass.AttentionBackward => Attention(work, constants.AttentionBackward, headDim.Backward),
-        _ => 1,
-    };
+    private double Efficiency(in KernelWork work) =>
+        work.Class switch
+        {
+            KernelClass.Gemm => constants.Gemm
+                / (1 + (GemmFillDepth / work.Depth))
+                / (1 + (GemmLostWaves * sms * GemmTile / (work.Rows * work.Columns))),
+            KernelClass.AttentionForward => Attention(work, constants.AttentionForward, headDim.Forward),
+            KernelClass.AttentionBackward => Attention(work, constants.AttentionBackward, headDim.Backward),
+            _ => 1,
+        };
 
     // Wide heads come as near to the tensor cores' rate as products do, and no nearer.
     private double Attention(in KernelWork work, double share, double narrow) =>
-        Math.Min(share * Math.Pow(narrow, Math.Log2(WideHead / work.Depth)), Math.Max(share, constants.Gemm)) / (1 + (AttentionHalfKeys / work.Columns));
+        Math.Min(share * Math.Pow(narrow, Math.Log2(WideHead / work.Depth)), Math.Max(share, constants.Gemm))
+        / (1 + (AttentionHalfKeys / work.Columns));
 }

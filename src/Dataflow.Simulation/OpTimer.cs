@@ -4,7 +4,9 @@ using Dataflow.Schedules;
 
 namespace Dataflow.Simulation;
 
-/// <summary>What single ops of a workload take of a machine. One timer serves many schedules: kernels that ops share are priced once.</summary>
+/// <summary>
+/// What single ops of a workload take of a machine. One timer serves many schedules: kernels that ops share are priced once.
+/// </summary>
 /// <param name="programs">Of the same workload.</param>
 public sealed class OpTimer(Workload workload, BlockPrograms programs, CostModel machine)
 {

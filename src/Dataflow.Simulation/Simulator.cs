@@ -4,8 +4,9 @@ namespace Dataflow.Simulation;
 
 /// <summary>
 /// Runs a schedule on virtual clocks: every stream takes up its ops in order, each as soon as the stream is free and its waits are
-/// satisfied. A compute op takes its time; copies share the machine, so a copy's rate changes when another one starts or ends. Rounds that repeat exactly
-/// are simulated once (<see cref="StepPeriod"/>). Times are whole nanoseconds. A function: the same arguments give the same timeline.
+/// satisfied. A compute op takes its time; copies share the machine, so a copy's rate changes when another one starts or ends. Rounds that
+/// repeat exactly are simulated once (<see cref="StepPeriod"/>). Times are whole nanoseconds. A function: the same arguments give the same
+/// timeline.
 /// </summary>
 public static class Simulator
 {

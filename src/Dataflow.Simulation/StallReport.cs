@@ -12,7 +12,9 @@ public readonly record struct Stall(OpKind? Awaited, int Object, long Nanosecond
 /// <summary>What a stream waited for: each op's stall belongs to the wait that was satisfied last.</summary>
 public static class StallReport
 {
-    /// <summary>The stalls of a stream by awaited op and object, longest first. The time before the stream's first op counts only if it waited.</summary>
+    /// <summary>
+    /// The stalls of a stream by awaited op and object, longest first. The time before the stream's first op counts only if it waited.
+    /// </summary>
     /// <param name="kindOf">Objects that are to be one entry share a number.</param>
     public static ImmutableArray<Stall> Of(Schedule schedule, Timeline timeline, int stream, Func<int, int> kindOf)
     {
@@ -32,6 +34,10 @@ public static class StallReport
             sums[key] = (sum + time.Stall, times + 1);
         }
 
-        return [.. sums.Select(s => new Stall(s.Key.Item1, s.Key.Item2, s.Value.Nanoseconds, s.Value.Times)).OrderByDescending(s => s.Nanoseconds)];
+        return
+        [
+            .. sums.Select(s => new Stall(s.Key.Item1, s.Key.Item2, s.Value.Nanoseconds, s.Value.Times))
+                .OrderByDescending(s => s.Nanoseconds),
+        ];
     }
 }

@@ -28,9 +28,17 @@ public sealed record Standing(StandingKind Kind, string Text)
     public static Standing Of(HardwareProfile machine, ModelConfig model)
     {
         var standing = Of(machine);
-        bool inferred = standing.Kind is StandingKind.Fitted or StandingKind.Borrowed && model.HeadDim != WideHead
-            && machine.Efficiency.TryGetValue("attention_head_dim", out var factor) && factor.Kind == FigureKind.Estimate;
-        return inferred ? standing with { Text = $"{standing.Text}; no run had heads of {model.HeadDim}, whose attention is inferred from heads of {WideHead}" } : standing;
+        bool inferred =
+            standing.Kind is StandingKind.Fitted or StandingKind.Borrowed
+            && model.HeadDim != WideHead
+            && machine.Efficiency.TryGetValue("attention_head_dim", out var factor)
+            && factor.Kind == FigureKind.Estimate;
+        return inferred
+            ? standing with
+            {
+                Text = $"{standing.Text}; no run had heads of {model.HeadDim}, whose attention is inferred from heads of {WideHead}",
+            }
+            : standing;
     }
 
     /// <summary>Of a machine.</summary>
@@ -44,7 +52,11 @@ public sealed record Standing(StandingKind Kind, string Text)
 
         if (rates.FirstOrDefault(r => r.Kind == FigureKind.Borrowed) is { } borrowed)
         {
-            return new Standing(StandingKind.Borrowed, $"rates of {borrowed.Source.Split(',', ':')[0]}, fitted to published runs with another system's kernels: nothing was fitted to {machine.Name} or measured on it");
+            return new Standing(
+                StandingKind.Borrowed,
+                $"rates of {borrowed.Source.Split(',', ':')[0]}, fitted to published runs with another system's kernels: nothing was "
+                    + $"fitted to {machine.Name} or measured on it"
+            );
         }
 
         return rates.Any(r => r.Kind == FigureKind.Fitted)

@@ -26,7 +26,9 @@ public sealed record StepCosts(ImmutableArray<OpCost> Ops, double Flops, double 
             foreach (var run in runs)
             {
                 flops += run.Times * run.Work.Flops;
-                attention += run.Work.Class is KernelClass.AttentionForward or KernelClass.AttentionBackward ? run.Times * run.Work.Flops : 0;
+                attention += run.Work.Class is KernelClass.AttentionForward or KernelClass.AttentionBackward
+                    ? run.Times * run.Work.Flops
+                    : 0;
                 ceiling += run.Times * machine.CeilingSeconds(run.Work);
             }
         }

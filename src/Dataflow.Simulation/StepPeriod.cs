@@ -3,8 +3,8 @@ using Dataflow.Schedules;
 namespace Dataflow.Simulation;
 
 /// <summary>
-/// The ops of a step that repeat: from <paramref name="First"/> to <paramref name="End"/> every op is followed, <paramref name="Length"/> ops later,
-/// by one on the same stream, of the same cost, with the same waits moved by as many ops.
+/// The ops of a step that repeat: from <paramref name="First"/> to <paramref name="End"/> every op is followed, <paramref name="Length"/>
+/// ops later, by one on the same stream, of the same cost, with the same waits moved by as many ops.
 /// </summary>
 internal readonly record struct StepPeriod(int First, int Length, int End)
 {
@@ -62,7 +62,12 @@ internal readonly record struct StepPeriod(int First, int Length, int End)
         return -1;
     }
 
-    private static bool Repeats(System.Collections.Immutable.ImmutableArray<ScheduledOp> ops, ReadOnlySpan<OpCost> costs, int op, int length)
+    private static bool Repeats(
+        System.Collections.Immutable.ImmutableArray<ScheduledOp> ops,
+        ReadOnlySpan<OpCost> costs,
+        int op,
+        int length
+    )
     {
         var (one, next) = (ops[op], ops[op + length]);
         if (one.Stream != next.Stream || costs[op] != costs[op + length] || one.Waits.Length != next.Waits.Length)

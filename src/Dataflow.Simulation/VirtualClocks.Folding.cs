@@ -4,10 +4,10 @@ using Dataflow.Schedules;
 namespace Dataflow.Simulation;
 
 /// <summary>
-/// Repetitions are skipped where that changes nothing: whenever compute takes up the op that begins a period, the whole state (what runs and for
-/// how long still, what has ended and how long ago) is compared with the one a period before. If they are equal, everything repeats itself
-/// until the first stream leaves the repeating ops, and the times of what is skipped are those of a period before, later by as much as a
-/// period took.
+/// Repetitions are skipped where that changes nothing: whenever compute takes up the op that begins a period, the whole state (what runs
+/// and for how long still, what has ended and how long ago) is compared with the one a period before. If they are equal, everything repeats
+/// itself until the first stream leaves the repeating ops, and the times of what is skipped are those of a period before, later by as much
+/// as a period took.
 /// </summary>
 internal sealed partial class VirtualClocks
 {

@@ -146,7 +146,12 @@ internal sealed partial class VirtualClocks
     private void TakeUp(int s)
     {
         ref var stream = ref streams[s];
-        if (stream.Running >= 0 || stream.Step == steps || stream.Next == firstOf[s + 1] || (stream.BlockedBy >= 0 && ends[stream.BlockedBy] > now))
+        if (
+            stream.Running >= 0
+            || stream.Step == steps
+            || stream.Next == firstOf[s + 1]
+            || (stream.BlockedBy >= 0 && ends[stream.BlockedBy] > now)
+        )
         {
             return;
         }

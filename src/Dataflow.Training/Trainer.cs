@@ -12,7 +12,14 @@ namespace Dataflow.Training;
 /// <param name="Tokens">Tokens of the step's rows.</param>
 /// <param name="CountedTargets">Targets that the loss is the mean of.</param>
 /// <param name="GradientNorm">Global norm of the gradients before clipping, where the workload computes it.</param>
-public readonly record struct StepReport(int Step, double Loss, long Tokens, int CountedTargets, TimeSpan Duration, double? GradientNorm = null)
+public readonly record struct StepReport(
+    int Step,
+    double Loss,
+    long Tokens,
+    int CountedTargets,
+    TimeSpan Duration,
+    double? GradientNorm = null
+)
 {
     /// <summary>Tokens per second of the step.</summary>
     public double TokensPerSecond => Tokens / Duration.TotalSeconds;
@@ -80,15 +87,18 @@ public sealed class Trainer
     /// <summary>AdamW's second moments, by weight; between steps.</summary>
     public IWeightSource SecondMoments { get; }
 
-    /// <summary>The weights that updates add to, where the parameters are these rounded; between steps. Null where the recipe has none, or the workload updates nothing.</summary>
+    /// <summary>
+    /// The weights that updates add to, where the parameters are these rounded; between steps. Null where the recipe has none, or the
+    /// workload updates nothing.
+    /// </summary>
     public IWeightSource? MasterWeights { get; }
 
     /// <summary>All that a checkpoint holds of the run, where it is; between steps.</summary>
     public TrainingState State => new(workload.Recipe, Weights, FirstMoments, SecondMoments, MasterWeights);
 
     /// <summary>
-    /// Sets all state as it was after that many steps. The parts are read side by side, each in the order of its elements, once: so files are
-    /// read at the disk's rate and checked on the way.
+    /// Sets all state as it was after that many steps. The parts are read side by side, each in the order of its elements, once: so files
+    /// are read at the disk's rate and checked on the way.
     /// </summary>
     public void Load(TrainingState saved, int stepsDone)
     {
@@ -117,7 +127,9 @@ public sealed class Trainer
         StepsDone = stepsDone;
     }
 
-    /// <summary>Writes all parameters, and the master weights, into the arenas, on all cores, and clears the rest of the optimizer's state.</summary>
+    /// <summary>
+    /// Writes all parameters, and the master weights, into the arenas, on all cores, and clears the rest of the optimizer's state.
+    /// </summary>
     public void Load(IWeightSource weights)
     {
         ClearOptimizer();
@@ -147,7 +159,10 @@ public sealed class Trainer
         if (!double.IsFinite(loss))
         {
             throw StepsDone == 1
-                ? new UserErrorException($"the loss of the weights as they were loaded is {loss}: some of them are no finite numbers, or too large for {workload.Recipe.Name}")
+                ? new UserErrorException(
+                    $"the loss of the weights as they were loaded is {loss}: some of them are no finite numbers, or too large for "
+                        + $"{workload.Recipe.Name}"
+                )
                 : new DivergedException($"the loss of step {StepsDone} is {loss}: training diverged; try a smaller --lr");
         }
 
@@ -165,7 +180,8 @@ public sealed class Trainer
     }
 
     /// <summary>
-    /// Mean loss over all rows of a source with the parameters as they are, in nats: each target that counts once, whatever the rows of a step.
+    /// Mean loss over all rows of a source with the parameters as they are, in nats: each target that counts once, whatever the rows of a
+    /// step.
     /// </summary>
     /// <param name="stop">Asked before each evaluation step.</param>
     /// <returns>Null if it was stopped.</returns>

@@ -29,7 +29,9 @@ internal static class DemoText
         return settings with { TextPath = text };
     }
 
-    /// <summary>The project's own documents and sources as one text, in the order of their names, where the demo's text was not fetched.</summary>
+    /// <summary>
+    /// The project's own documents and sources as one text, in the order of their names, where the demo's text was not fetched.
+    /// </summary>
     private static string Documents()
     {
         string root = Path.GetDirectoryName(Checkout.Find("Dataflow.sln"))
@@ -46,10 +48,14 @@ internal static class DemoText
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"there is nothing to train on, and {text} could not be written; run `make text` to fetch a text, or give one with --data");
+            throw new UserErrorException(
+                $"there is nothing to train on, and {text} could not be written; run `make text` to fetch a text, or give one with --data"
+            );
         }
 
-        Console.Error.WriteLine("data/kjv.txt is not there (`make text` fetches it): the project's own documents and sources take its place");
+        Console.Error.WriteLine(
+            "data/kjv.txt is not there (`make text` fetches it): the project's own documents and sources take its place"
+        );
         return text;
     }
 }

@@ -34,7 +34,14 @@ public sealed class CleanCloneTests : IDisposable
     public void It_sets_no_variable_for_make()
     {
         var (_, output, _) = Run("export -p; echo 5 passed, 0 failed");
-        string[] set = [.. output.Split('\n').Where(l => l.StartsWith("declare -x ", StringComparison.Ordinal)).Select(l => l.Split(' ', '=')[2]).Except(["OLDPWD", "PWD", "SHLVL", "PATH", "_"])];
+        string[] set =
+        [
+            .. output
+                .Split('\n')
+                .Where(l => l.StartsWith("declare -x ", StringComparison.Ordinal))
+                .Select(l => l.Split(' ', '=')[2])
+                .Except(["OLDPWD", "PWD", "SHLVL", "PATH", "_"]),
+        ];
         Assert.Empty(set);
     }
 
@@ -49,7 +56,10 @@ public sealed class CleanCloneTests : IDisposable
         string make = Path.Combine(folder.FullName, "make"), calls = Path.Combine(folder.FullName, "calls");
         File.WriteAllText(make, $"#!{Path.Combine(folder.FullName, "bash")}\necho \"$*\" >> {calls}\n{does}\n");
         File.SetUnixFileMode(make, UnixFileMode.UserRead | UnixFileMode.UserExecute);
-        var start = new ProcessStartInfo("bash", ["-c", "exec bash \"$0\" 2>&1", Repository.Full(".ci/run")]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("bash", ["-c", "exec bash \"$0\" 2>&1", Repository.Full(".ci/run")])
+        {
+            RedirectStandardOutput = true,
+        };
         start.Environment.Clear();
         start.Environment["PATH"] = folder.FullName;
         using var process = Process.Start(start)!;

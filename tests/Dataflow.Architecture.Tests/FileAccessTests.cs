@@ -34,10 +34,14 @@ public partial class FileAccessTests
         ["src/Dataflow.Cuda/Compilation/KernelStore.cs"] = "renames whole images into the store",
     };
 
-    [GeneratedRegex("""(?<![\w"])File\.(ReadAll|ReadLines|OpenRead|OpenText|OpenHandle|Open\()|new StreamReader\((?!stream)|new FileStream\((?!handle)""")]
+    [GeneratedRegex(
+        """(?<![\w"])File\.(ReadAll|ReadLines|OpenRead|OpenText|OpenHandle|Open\()|new StreamReader\((?!stream)|new FileStream\((?!handle)"""
+    )]
     private static partial Regex Reads();
 
-    [GeneratedRegex("""(?<![\w"])File\.(Write|Create|Append|OpenWrite|Copy|Replace|Move)|new StreamWriter\((?!new |hashing)|FileMode\.(Create|CreateNew|OpenOrCreate|Append|Truncate)""")]
+    [GeneratedRegex(
+        """(?<![\w"])File\.(Write|Create|Append|OpenWrite|Copy|Replace|Move)|new StreamWriter\((?!new |hashing)|FileMode\.(Create|CreateNew|OpenOrCreate|Append|Truncate)"""
+    )]
     private static partial Regex Writes();
 
     // The kernel's own files: small, never a pipe, and read as often as they change.
@@ -52,7 +56,8 @@ public partial class FileAccessTests
     [InlineData("using var file = AtomicFile.Create(path);", false, false)]
     [InlineData("using var output = new StreamWriter(path);", false, true)]
     [InlineData("string text = InputFile.ReadText(path, most);", false, false)]
-    public void The_rules_find(string line, bool reads, bool writes) => Assert.Equal((reads, writes), (Reads().IsMatch(line), Writes().IsMatch(line)));
+    public void The_rules_find(string line, bool reads, bool writes) =>
+        Assert.Equal((reads, writes), (Reads().IsMatch(line), Writes().IsMatch(line)));
 
     [Fact]
     public void What_a_user_names_is_read_in_one_place() => Report.None(
@@ -67,8 +72,16 @@ public partial class FileAccessTests
     public void Exceptions_are_files_that_are_there() => Report.None(
         "Listed as an exception and not there:", s_readers.Keys.Concat(s_writers.Keys).Where(f => !Repository.Exists(f)));
 
-    private static IEnumerable<string> Lines(Dictionary<string, string> exceptions, Regex rule) => Repository.Files
-        .Where(f => f.StartsWith("src/", StringComparison.Ordinal) && f.EndsWith(".cs", StringComparison.Ordinal) && !exceptions.ContainsKey(f))
-        .SelectMany(f => Repository.Lines(f).Select((line, at) => (line, at))
-            .Where(l => !l.line.TrimStart().StartsWith("//", StringComparison.Ordinal) && rule.IsMatch(l.line)).Select(l => $"{f}:{l.at + 1}: {l.line.Trim()}"));
+    private static IEnumerable<string> Lines(Dictionary<string, string> exceptions, Regex rule) =>
+        Repository
+            .Files.Where(f =>
+                f.StartsWith("src/", StringComparison.Ordinal) && f.EndsWith(".cs", StringComparison.Ordinal) && !exceptions.ContainsKey(f)
+            )
+            .SelectMany(f =>
+                Repository
+                    .Lines(f)
+                    .Select((line, at) => (line, at))
+                    .Where(l => !l.line.TrimStart().StartsWith("//", StringComparison.Ordinal) && rule.IsMatch(l.line))
+                    .Select(l => $"{f}:{l.at + 1}: {l.line.Trim()}")
+            );
 }

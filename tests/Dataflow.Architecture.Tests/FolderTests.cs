@@ -20,14 +20,23 @@ public class FolderTests
     [Fact]
     public void Every_folder_says_what_it_is_for()
     {
-        var top = Repository.Files.Where(f => f.Contains('/', StringComparison.Ordinal) && f[0] != '.').Select(f => f[..f.IndexOf('/', StringComparison.Ordinal)]);
-        var below = Repository.Files.Where(f => f.StartsWith("src/", StringComparison.Ordinal) && f.Count(c => c == '/') > 1).Select(f => f[..f.IndexOf('/', 4)]);
-        var faults = top.Concat(below).Distinct().Order(StringComparer.Ordinal)
+        var top = Repository
+            .Files.Where(f => f.Contains('/', StringComparison.Ordinal) && f[0] != '.')
+            .Select(f => f[..f.IndexOf('/', StringComparison.Ordinal)]);
+        var below = Repository
+            .Files.Where(f => f.StartsWith("src/", StringComparison.Ordinal) && f.Count(c => c == '/') > 1)
+            .Select(f => f[..f.IndexOf('/', 4)]);
+        var faults = top.Concat(below)
+            .Distinct()
+            .Order(StringComparer.Ordinal)
             .Select(folder => $"{folder}/README.md")
             .Select(readme => !Repository.Exists(readme) ? $"{readme} is missing"
                 : Repository.Lines(readme).Length is var lines and > LongestReadme ? $"{readme}: {lines} lines"
                 : "")
             .Where(fault => fault.Length > 0);
-        Report.None($"A folder has a README.md of at most {LongestReadme} lines: what it is for, what may depend on it, how to add to it.", faults);
+        Report.None(
+            $"A folder has a README.md of at most {LongestReadme} lines: what it is for, what may depend on it, how to add to it.",
+            faults
+        );
     }
 }

@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Dataflow.Architecture.Tests;
 
-/// <summary>A test that hangs is stopped and named (tests/watch.sh), whether it waits for ever or never ends; others are left alone.</summary>
+/// <summary>
+/// A test that hangs is stopped and named (tests/watch.sh), whether it waits for ever or never ends; others are left alone.
+/// </summary>
 [Trait("Slow", "true")]
 public sealed class HangTests : IDisposable
 {

@@ -17,7 +17,9 @@ public class LayerTests
     {
         var solution = Repository.Text("Dataflow.sln").Replace('\\', '/');
         string[] elsewhere = ["tests/", "bench/"];
-        var others = Repository.Files.Where(f => elsewhere.Any(folder => f.StartsWith(folder, StringComparison.Ordinal)) && f.EndsWith(".csproj", StringComparison.Ordinal));
+        var others = Repository.Files.Where(f =>
+            elsewhere.Any(folder => f.StartsWith(folder, StringComparison.Ordinal)) && f.EndsWith(".csproj", StringComparison.Ordinal)
+        );
         var faults = new List<string>();
         foreach (var project in Repository.Projects)
         {

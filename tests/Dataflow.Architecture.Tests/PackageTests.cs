@@ -31,11 +31,18 @@ public partial class PackageTests
         var faults = central
             .Where(e => !Exact().IsMatch(e.Attribute("Version")?.Value ?? ""))
             .Select(e => $"Directory.Packages.props: {e.Attribute("Include")?.Value} is '{e.Attribute("Version")?.Value}'");
-        var elsewhere = Repository.Files
-            .Where(f => f.EndsWith(".csproj", StringComparison.Ordinal) || Path.GetFileName(f) is "Directory.Build.props" or "Directory.Build.targets")
-            .SelectMany(f => XDocument.Load(Repository.Full(f)).Descendants("PackageReference")
-                .Where(e => e.Attribute("Version") is not null || e.Attribute("VersionOverride") is not null)
-                .Select(e => $"{f}: {e.Attribute("Include")?.Value} has a version of its own"));
+        var elsewhere = Repository
+            .Files.Where(f =>
+                f.EndsWith(".csproj", StringComparison.Ordinal)
+                || Path.GetFileName(f) is "Directory.Build.props" or "Directory.Build.targets"
+            )
+            .SelectMany(f =>
+                XDocument
+                    .Load(Repository.Full(f))
+                    .Descendants("PackageReference")
+                    .Where(e => e.Attribute("Version") is not null || e.Attribute("VersionOverride") is not null)
+                    .Select(e => $"{f}: {e.Attribute("Include")?.Value} has a version of its own")
+            );
         Report.None("A package has one exact version, in Directory.Packages.props:", faults.Concat(elsewhere));
     }
 
@@ -53,10 +60,16 @@ public partial class PackageTests
         Assert.Equal(["clear", "add"], sources.Select(e => e.Name.LocalName));
         Assert.StartsWith("https://", sources[1].Attribute("value")!.Value, StringComparison.Ordinal);
         var mapped = Assert.Single(config.Element("packageSourceMapping")!.Elements("packageSource"));
-        Assert.Equal((sources[1].Attribute("key")!.Value, "*"), (mapped.Attribute("key")!.Value, mapped.Element("package")!.Attribute("pattern")!.Value));
+        Assert.Equal(
+            (sources[1].Attribute("key")!.Value, "*"),
+            (mapped.Attribute("key")!.Value, mapped.Element("package")!.Attribute("pattern")!.Value)
+        );
         var properties = XDocument.Load(Repository.Full("Directory.Build.props"));
         Assert.Equal("true", properties.Descendants("NuGetAudit").Single().Value);
-        Assert.DoesNotContain(ProjectFiles, f => Repository.Text(f).Contains("NuGetAudit", StringComparison.Ordinal) || Repository.Text(f).Contains("RestoreSources", StringComparison.Ordinal));
+        Assert.DoesNotContain(ProjectFiles, f =>
+            Repository.Text(f).Contains("NuGetAudit", StringComparison.Ordinal)
+            || Repository.Text(f).Contains("RestoreSources", StringComparison.Ordinal)
+        );
     }
 
     /// <summary>The compiler that makes machine code of ours is a program and no reference: no lock file names its bytes.</summary>
@@ -77,7 +90,8 @@ public partial class PackageTests
             }
 
             string project = Repository.Text("src/ReadyToRun/ReadyToRun.proj");
-            string version = Pinned().Match(project).Groups[1].Value, package = $"packages/microsoft.netcore.app.crossgen2.linux-x64/{version}";
+            string version = Pinned().Match(project).Groups[1].Value,
+                package = $"packages/microsoft.netcore.app.crossgen2.linux-x64/{version}";
             Put("src/ReadyToRun/ReadyToRun.proj", project);
             string compile = Put("src/ReadyToRun/compile.sh", Repository.Text("src/ReadyToRun/compile.sh"));
             Put("artifacts/dataflow/dataflow.dll", "");
@@ -102,6 +116,8 @@ public partial class PackageTests
     }
 
     // The version, and that a hash of the package stands beside it.
-    [GeneratedRegex("""SHA-256 of its package: [0-9a-f]{64} -->\s*<PackageDownload Include="microsoft.netcore.app.crossgen2.linux-x64" Version="\[([^\]]+)\]" />""")]
+    [GeneratedRegex(
+        """SHA-256 of its package: [0-9a-f]{64} -->\s*<PackageDownload Include="microsoft.netcore.app.crossgen2.linux-x64" Version="\[([^\]]+)\]" />"""
+    )]
     private static partial Regex Pinned();
 }

@@ -20,6 +20,10 @@ internal sealed record Project(string Path, string Name, string Assembly, IReadO
             path,
             name,
             xml.Descendants("AssemblyName").FirstOrDefault()?.Value ?? name,
-            [.. xml.Descendants("ProjectReference").Select(r => System.IO.Path.GetFileNameWithoutExtension(r.Attribute("Include")!.Value.Replace('\\', '/')))]);
+            [
+                .. xml.Descendants("ProjectReference")
+                    .Select(r => System.IO.Path.GetFileNameWithoutExtension(r.Attribute("Include")!.Value.Replace('\\', '/'))),
+            ]
+        );
     }
 }

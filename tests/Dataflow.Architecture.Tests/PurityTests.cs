@@ -42,11 +42,21 @@ public partial class PurityTests
     public void The_rule_finds(string line, bool impure) => Assert.Equal(impure, IsImpure(line));
 
     [Fact]
-    public void Planning_and_below_touch_nothing_outside() => Report.None(
-        "Files, clocks, consoles, environments, threads and native memory are not for these projects:",
-        Repository.Files
-            .Where(f => f.EndsWith(".cs", StringComparison.Ordinal) && s_pure.Any(p => f.StartsWith($"src/{p}/", StringComparison.Ordinal)))
-            .SelectMany(f => Repository.Lines(f).Select((line, at) => (line, at)).Where(l => IsImpure(l.line)).Select(l => $"{f}:{l.at + 1}: {l.line.Trim()}")));
+    public void Planning_and_below_touch_nothing_outside() =>
+        Report.None(
+            "Files, clocks, consoles, environments, threads and native memory are not for these projects:",
+            Repository
+                .Files.Where(f =>
+                    f.EndsWith(".cs", StringComparison.Ordinal) && s_pure.Any(p => f.StartsWith($"src/{p}/", StringComparison.Ordinal))
+                )
+                .SelectMany(f =>
+                    Repository
+                        .Lines(f)
+                        .Select((line, at) => (line, at))
+                        .Where(l => IsImpure(l.line))
+                        .Select(l => $"{f}:{l.at + 1}: {l.line.Trim()}")
+                )
+        );
 
     [Fact]
     public void The_analyzer_guards_every_pure_project()

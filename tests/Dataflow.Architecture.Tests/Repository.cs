@@ -16,7 +16,11 @@ internal static class Repository
 
     /// <summary>The projects under src, by name.</summary>
     public static IReadOnlyList<Project> Projects { get; } =
-        [.. Files.Where(f => f.StartsWith("src/", StringComparison.Ordinal) && f.EndsWith(".csproj", StringComparison.Ordinal)).Select(Project.Read)];
+    [
+        .. Files
+            .Where(f => f.StartsWith("src/", StringComparison.Ordinal) && f.EndsWith(".csproj", StringComparison.Ordinal))
+            .Select(Project.Read),
+    ];
 
     public static string Full(string path) => Path.Combine(Root, path);
 
@@ -36,7 +40,9 @@ internal static class Repository
             }
         }
 
-        throw new InvalidOperationException($"No folder above {AppContext.BaseDirectory} holds Dataflow.sln: run these tests where they were built.");
+        throw new InvalidOperationException(
+            $"No folder above {AppContext.BaseDirectory} holds Dataflow.sln: run these tests where they were built."
+        );
     }
 
     private static string[] ListFiles(params string[] arguments)
@@ -53,6 +59,8 @@ internal static class Repository
         var files = output.Split('\0', StringSplitOptions.RemoveEmptyEntries);
         return git.ExitCode == 0 && files.Length > 0
             ? [.. files.Distinct().Order(StringComparer.Ordinal)]
-            : throw new InvalidOperationException($"git ls-files in {Root} ended with {git.ExitCode} and {files.Length} files: these tests need a git checkout.");
+            : throw new InvalidOperationException(
+                $"git ls-files in {Root} ended with {git.ExitCode} and {files.Length} files: these tests need a git checkout."
+            );
     }
 }

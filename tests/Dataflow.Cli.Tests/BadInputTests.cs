@@ -32,7 +32,10 @@ public class BadInputTests
     [InlineData("plan nano --seqlen 64 --global-batch 32", "multiple of seqlen")]
     [InlineData("plan nano --seqlen 64 --chunk 0", "at least 1")]
     [InlineData("plan nano --seqlen 64 --chunk 32 --chunks-per-round 3 --device-memory 1 --host-memory 1", "multiple of 2")]
-    [InlineData("plan nano --seqlen 64 --chunk 1048576 --chunks-per-round 1048576 --rounds 1048576 --device-memory 1 --host-memory 1", "give smaller ones")]
+    [InlineData(
+        "plan nano --seqlen 64 --chunk 1048576 --chunks-per-round 1048576 --rounds 1048576 --device-memory 1 --host-memory 1",
+        "give smaller ones"
+    )]
     [InlineData("show nano --seqlen 64 --ops 5", "range of ops")]
     [InlineData("verify nosuch.txt", "nosuch.txt does not exist")]
     [InlineData("train nano --seqlen 64", "--data")]
@@ -57,7 +60,11 @@ public class BadInputTests
 
     [Fact]
     public void Without_a_driver_a_GPU_is_refused_before_anything_is_planned() =>
-        Assert.Contains("libcuda.so.1", Programs.Refused(1, Programs.Dataflow("train nano --seqlen 64 --data README.md --device cuda")), StringComparison.Ordinal);
+        Assert.Contains(
+            "libcuda.so.1",
+            Programs.Refused(1, Programs.Dataflow("train nano --seqlen 64 --data README.md --device cuda")),
+            StringComparison.Ordinal
+        );
 
     [Theory]
     [InlineData("0.25 0.03 256", "<model> is missing")]
@@ -80,7 +87,11 @@ public class BadInputTests
     {
         using var scratch = new ScratchFolder();
         File.WriteAllText(scratch.File("m.json"), json);
-        Assert.Contains(part, Programs.Refused(2, Programs.Dataflow($"plan {scratch.File("m.json")} --seqlen 64")), StringComparison.Ordinal);
+        Assert.Contains(
+            part,
+            Programs.Refused(2, Programs.Dataflow($"plan {scratch.File("m.json")} --seqlen 64")),
+            StringComparison.Ordinal
+        );
         Assert.Contains(part, Programs.Refused(2, Programs.Demo($"1 1 64 {scratch.File("m.json")}")), StringComparison.Ordinal);
     }
 
@@ -89,9 +100,17 @@ public class BadInputTests
     {
         using var scratch = new ScratchFolder();
         File.WriteAllText(scratch.File("short"), "too short");
-        Assert.Contains("one row of seqlen 64 needs 65", Refused($"train nano --seqlen 64 --data {scratch.File("short")}"), StringComparison.Ordinal);
+        Assert.Contains(
+            "one row of seqlen 64 needs 65",
+            Refused($"train nano --seqlen 64 --data {scratch.File("short")}"),
+            StringComparison.Ordinal
+        );
         File.WriteAllBytes(scratch.File("ids.bin"), [.. Enumerable.Range(0, 65).SelectMany(i => BitConverter.GetBytes(i == 40 ? 256 : i))]);
-        Assert.Contains("token 40 has id 256", Refused($"train nano --seqlen 64 --tokens {scratch.File("ids.bin")}"), StringComparison.Ordinal);
+        Assert.Contains(
+            "token 40 has id 256",
+            Refused($"train nano --seqlen 64 --tokens {scratch.File("ids.bin")}"),
+            StringComparison.Ordinal
+        );
         File.WriteAllBytes(scratch.File("latin1"), [.. Enumerable.Repeat((byte)0xE9, 100)]);
         Assert.Contains("not UTF-8", Refused($"train nano --seqlen 64 --data {scratch.File("latin1")}"), StringComparison.Ordinal);
     }
@@ -116,7 +135,11 @@ public class BadInputTests
         byte[] poisoned = File.ReadAllBytes(Small.FileOf("model.safetensors"));
         BitConverter.TryWriteBytes(poisoned.AsSpan(poisoned.Length - 4), float.NaN);
         File.WriteAllBytes(Weights(), poisoned);
-        Assert.Contains("weights as they were loaded", Refused($"gradients {scratch.Path} --seqlen {Small.Seqlen} --out {scratch.File("g")}"), StringComparison.Ordinal);
+        Assert.Contains(
+            "weights as they were loaded",
+            Refused($"gradients {scratch.Path} --seqlen {Small.Seqlen} --out {scratch.File("g")}"),
+            StringComparison.Ordinal
+        );
         Assert.False(File.Exists(scratch.File("g")));
     }
 

@@ -4,11 +4,32 @@ using System.Text.RegularExpressions;
 
 namespace Dataflow.Cli.Tests;
 
-/// <summary>One to three changes to a JSON text: of bytes, as a disk or a transfer makes them, and of values, as a hand or a program does.</summary>
+/// <summary>
+/// One to three changes to a JSON text: of bytes, as a disk or a transfer makes them, and of values, as a hand or a program does.
+/// </summary>
 internal static partial class ByteMutations
 {
     private static readonly string[] s_numbers =
-        ["9223372036854775807", "-9223372036854775808", "-1", "0", "1e308", "1e999", "-1e308", "1e-308", "NaN", "Infinity", "2147483647", "2147483648", "4294967296", "16777216", "0.5", "1e-9", "00", "99999999999999999999999999"];
+    [
+        "9223372036854775807",
+        "-9223372036854775808",
+        "-1",
+        "0",
+        "1e308",
+        "1e999",
+        "-1e308",
+        "1e-308",
+        "NaN",
+        "Infinity",
+        "2147483647",
+        "2147483648",
+        "4294967296",
+        "16777216",
+        "0.5",
+        "1e-9",
+        "00",
+        "99999999999999999999999999",
+    ];
 
     private static readonly string[] s_values =
         ["null", "true", "[]", "{}", "\"\"", "\"\\ud800\"", "\"\\udfff\\ud800\"", "\"\\u0000\"", "\"\\u001b[31m\"", "[[[]]]", "\"9\"", "-"];

@@ -13,14 +13,20 @@ public class DataNotesTests
 
     private const string Budgets = "--device-memory 8MiB --host-memory 64MiB --steps 1";
 
-    private const string Beyond = "sequences of 64 tokens go beyond the 32 of the model's max_position_embeddings: it has never seen such positions";
+    private const string Beyond =
+        "sequences of 64 tokens go beyond the 32 of the model's max_position_embeddings: it has never seen such positions";
 
     private static string[] Notes(string output) =>
         [.. output.Split('\n').Where(l => l.StartsWith("Note: ", StringComparison.Ordinal)).Select(l => l["Note: ".Length..])];
 
     private static string[] Events(string output, string kind, string field) =>
-        [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement)
-            .Where(e => e.GetProperty("event").GetString() == kind && e.TryGetProperty(field, out _)).Select(e => e.GetProperty(field).ToString())];
+        [
+            .. output
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(l => JsonDocument.Parse(l).RootElement)
+                .Where(e => e.GetProperty("event").GetString() == kind && e.TryGetProperty(field, out _))
+                .Select(e => e.GetProperty(field).ToString()),
+        ];
 
     [Fact]
     public void Leftovers_repeated_batches_and_what_is_validated_are_said()
@@ -37,10 +43,17 @@ public class DataNotesTests
         string run = $"train nano --seqlen 64 {Budgets} --data {text} --global-batch 256 --validation {held}";
         string lines = Programs.Good(Programs.Dataflow(run));
         Assert.Equal(expected, Notes(lines));
-        Assert.Contains($"Validation: every 10 steps and after the last, all of {held}, 2 rows of 64 bytes: 1 evaluation step", lines, StringComparison.Ordinal);
+        Assert.Contains(
+            $"Validation: every 10 steps and after the last, all of {held}, 2 rows of 64 bytes: 1 evaluation step",
+            lines,
+            StringComparison.Ordinal
+        );
         Assert.Matches(@"validation \d\.\d{4} in \d+\.\d s", lines);
         string events = Programs.Good(Programs.Dataflow($"{run} --json"));
-        Assert.Equal(expected, JsonDocument.Parse(Assert.Single(Events(events, "step", "notes"))).RootElement.EnumerateArray().Select(n => n.GetString()));
+        Assert.Equal(
+            expected,
+            JsonDocument.Parse(Assert.Single(Events(events, "step", "notes"))).RootElement.EnumerateArray().Select(n => n.GetString())
+        );
         Assert.Contains(held, Assert.Single(Events(events, "step", "validation")), StringComparison.Ordinal);
         Assert.Single(Events(events, "step", "validation_seconds"));
     }
@@ -71,14 +84,23 @@ public class DataNotesTests
     {
         using var scratch = new ScratchFolder();
         Directory.CreateDirectory(scratch.File("model"));
-        File.WriteAllText(scratch.File("model/config.json"), Model.Replace(", \"logits_scaling\": 8.0, \"unheard_of\": 1", "", StringComparison.Ordinal));
+        File.WriteAllText(
+            scratch.File("model/config.json"),
+            Model.Replace(", \"logits_scaling\": 8.0, \"unheard_of\": 1", "", StringComparison.Ordinal)
+        );
         File.WriteAllText(scratch.File("model/tokenizer.json"), "{}");
         string run = $"train {scratch.File("model")} --seqlen 64 {Budgets} --data README.md";
         Assert.Equal(
-            $"error: README.md is a text, whose bytes would be the ids, and the model has a tokenizer of its own, {scratch.File("model/tokenizer.json")}: give the text's token ids with --tokens, or the model's config.json alone to train new weights on bytes\n",
+            $"error: README.md is a text, whose bytes would be the ids, and the model has a tokenizer of its own, "
+                + $"{scratch.File("model/tokenizer.json")}: give the text's token ids with --tokens, or the model's config.json alone to "
+                + $"train new weights on bytes\n",
             Programs.Refused(2, Programs.Dataflow(run)));
         File.WriteAllText(scratch.File("model/hf_quant_config.json"), "{}");
-        Assert.Contains("hf_quant_config.json beside it says that the weights are quantised", Programs.Refused(2, Programs.Dataflow(run)), StringComparison.Ordinal);
+        Assert.Contains(
+            "hf_quant_config.json beside it says that the weights are quantised",
+            Programs.Refused(2, Programs.Dataflow(run)),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -89,19 +111,41 @@ public class DataNotesTests
         File.WriteAllText(scratch.File("other/config.json"), Model.Replace("300", "5000", StringComparison.Ordinal));
         string ids = scratch.File("other/tokens.bin");
         File.WriteAllBytes(ids, [.. Enumerable.Range(0, 65 * 300).SelectMany(i => BitConverter.GetBytes(i % 900))]);
-        File.WriteAllText(scratch.File("model.json"), Model.Replace("300", "1900", StringComparison.Ordinal).Replace(", \"logits_scaling\": 8.0, \"unheard_of\": 1", "", StringComparison.Ordinal));
-        string output = Programs.Good(Programs.Dataflow($"train {scratch.File("model.json")} --seqlen 32 {Budgets} --global-batch 64 --tokens {ids}"));
+        File.WriteAllText(
+            scratch.File("model.json"),
+            Model
+                .Replace("300", "1900", StringComparison.Ordinal)
+                .Replace(", \"logits_scaling\": 8.0, \"unheard_of\": 1", "", StringComparison.Ordinal)
+        );
+        string output = Programs.Good(
+            Programs.Dataflow($"train {scratch.File("model.json")} --seqlen 32 {Budgets} --global-batch 64 --tokens {ids}")
+        );
         Assert.Contains($"the largest id of {ids} is 899 and the model has 1,900: the ids may be another tokenizer's", Notes(output));
-        Assert.Contains($"{ids} lies beside the config of a model with 5,000 ids and this one has 1,900: the ids may be another tokenizer's", Notes(output));
+        Assert.Contains(
+            $"{ids} lies beside the config of a model with 5,000 ids and this one has 1,900: the ids may be another tokenizer's",
+            Notes(output)
+        );
     }
 
     /// <summary>Nothing is learnt at a rate of 0, so both measure the same weights.</summary>
     [Fact]
     public void The_validation_loss_does_not_depend_on_the_batch()
     {
-        string Loss(string more) => Assert.Single(Events(
-            Programs.Good(Programs.Dataflow($"train nano --seqlen 64 --host-memory 64MiB --steps 1 --lr 0 --data README.md --validation LICENSE --json {more}")), "step", "validation_loss"));
-        double one = double.Parse(Loss("--device-memory 4MiB --global-batch 64")), many = double.Parse(Loss("--device-memory 16MiB --global-batch 16384"));
+        string Loss(string more) =>
+            Assert.Single(
+                Events(
+                    Programs.Good(
+                        Programs.Dataflow(
+                            $"train nano --seqlen 64 --host-memory 64MiB --steps 1 --lr 0 --data README.md --validation LICENSE --json "
+                                + $"{more}"
+                        )
+                    ),
+                    "step",
+                    "validation_loss"
+                )
+            );
+        double one = double.Parse(Loss("--device-memory 4MiB --global-batch 64")),
+            many = double.Parse(Loss("--device-memory 16MiB --global-batch 16384"));
         Assert.Equal(one, many, 1e-6);
     }
 }

@@ -15,14 +15,39 @@ public partial class DemoPlanTests
     [Fact]
     public void Every_kind_of_object_travels_and_something_is_recomputed()
     {
-        var variables = Variable().Matches(File.ReadAllText(Path.Combine(Programs.Root, "Makefile"))).ToDictionary(m => m.Groups[1].Value, m => m.Groups[2].Value);
+        var variables = Variable()
+            .Matches(File.ReadAllText(Path.Combine(Programs.Root, "Makefile")))
+            .ToDictionary(m => m.Groups[1].Value, m => m.Groups[2].Value);
         string flags = OfTrainingAlone().Replace(variables["DEMO_FLAGS"], "");
-        var plan = JsonDocument.Parse(Programs.Good(Programs.Dataflow(
-            $"plan {variables["MODEL"]} --seqlen {variables["SEQLEN"]} --host-memory {variables["HOST_GIB"]} --device-memory {variables["DEVICE_GIB"]} {flags} --json"))).RootElement;
-        var kinds = plan.GetProperty("copies_per_step").EnumerateArray().Where(c => c.GetProperty("bytes").GetInt64() > 0).Select(c => c.GetProperty("kind").GetString()).Distinct();
+        var plan = JsonDocument
+            .Parse(
+                Programs.Good(
+                    Programs.Dataflow(
+                        $"plan {variables["MODEL"]} --seqlen {variables["SEQLEN"]} --host-memory {variables["HOST_GIB"]} --device-memory "
+                            + $"{variables["DEVICE_GIB"]} {flags} --json"
+                    )
+                )
+            )
+            .RootElement;
+        var kinds = plan.GetProperty("copies_per_step")
+            .EnumerateArray()
+            .Where(c => c.GetProperty("bytes").GetInt64() > 0)
+            .Select(c => c.GetProperty("kind").GetString())
+            .Distinct();
         Assert.Equal(
-            ["activations", "gradients", "keys and values", "losses", "optimizer state", "parameters", "residual stream", "stream gradients", "tokens"],
-            kinds.Order(StringComparer.Ordinal));
+            [
+                "activations",
+                "gradients",
+                "keys and values",
+                "losses",
+                "optimizer state",
+                "parameters",
+                "residual stream",
+                "stream gradients",
+                "tokens",
+            ],
+            kinds.Order(StringComparer.Ordinal)
+        );
         Assert.NotEqual(0, plan.GetProperty("recomputed_per_step").GetArrayLength());
         Assert.True(plan.GetProperty("chunks_per_round").GetInt32() > 1);
         Assert.True(plan.GetProperty("rounds_per_step").GetInt32() > 1);

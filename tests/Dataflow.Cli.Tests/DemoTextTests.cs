@@ -3,8 +3,12 @@ namespace Dataflow.Cli.Tests;
 /// <summary>fetch-text.sh where the Bible cannot be had. (Fetching it needs a network: `make text` shows that.)</summary>
 public class DemoTextTests
 {
-    private static Outcome Fetch(string output) => Programs.Run(
-        "sh", [Path.Combine(Programs.Root, "src/TransformerDemo/fetch-text.sh"), output], environment: new Dictionary<string, string?> { ["DATAFLOW_OFFLINE"] = "1" });
+    private static Outcome Fetch(string output) =>
+        Programs.Run(
+            "sh",
+            [Path.Combine(Programs.Root, "src/TransformerDemo/fetch-text.sh"), output],
+            environment: new Dictionary<string, string?> { ["DATAFLOW_OFFLINE"] = "1" }
+        );
 
     [Fact]
     public void Offline_the_projects_own_documents_take_its_place()

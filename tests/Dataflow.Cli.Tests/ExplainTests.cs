@@ -23,8 +23,22 @@ public class ExplainTests
     {
         string text = Programs.Good(Programs.Dataflow(arguments + " --explain"));
         Assert.All(
-            ["Why this plan, on ", " bounds the step: ", "  recomputed    ", "  ceiling       ", "  host memory   ", "  link          to the device ", "  link          to the host ", "% of the compute time", "% of the step is waiting for them", " tok/s if this plan recomputed nothing and waited for nothing; it reaches ", "1 GiB more of device memory brings ", "1 GiB more of host memory brings "],
-            part => Assert.Contains(part, text, StringComparison.Ordinal));
+            [
+                "Why this plan, on ",
+                " bounds the step: ",
+                "  recomputed    ",
+                "  ceiling       ",
+                "  host memory   ",
+                "  link          to the device ",
+                "  link          to the host ",
+                "% of the compute time",
+                "% of the step is waiting for them",
+                " tok/s if this plan recomputed nothing and waited for nothing; it reaches ",
+                "1 GiB more of device memory brings ",
+                "1 GiB more of host memory brings ",
+            ],
+            part => Assert.Contains(part, text, StringComparison.Ordinal)
+        );
         Assert.DoesNotContain("Why this plan", Programs.Good(Programs.Dataflow(arguments)), StringComparison.Ordinal);
     }
 
@@ -36,7 +50,11 @@ public class ExplainTests
         var why = Explanation(arguments);
         Assert.Contains(why.GetProperty("bound").GetString(), s_bounds);
         Assert.Contains(" bounds the step: ", why.GetProperty("sentence").GetString(), StringComparison.Ordinal);
-        var (compute, recomputed, exposed) = (Number(why, "compute_share_of_step"), Number(why, "recomputed_share_of_compute"), Number(why, "exposed_copies_share_of_step"));
+        var (compute, recomputed, exposed) = (
+            Number(why, "compute_share_of_step"),
+            Number(why, "recomputed_share_of_compute"),
+            Number(why, "exposed_copies_share_of_step")
+        );
         Assert.InRange(compute, 0.01, 1);
         Assert.InRange(recomputed, 0, 0.6);
         Assert.InRange(exposed, 0, 1.000001 - compute);
@@ -54,7 +72,9 @@ public class ExplainTests
             Assert.Equal(Number(more, "tok_per_sec"), rate * (1 + Number(more, "gain")), 1e-6 * rate);
         });
         Assert.Equal(["device", "host"], why.GetProperty("links").EnumerateArray().Select(l => l.GetProperty("to").GetString()));
-        Assert.All(why.GetProperty("links").EnumerateArray(), l => Assert.True(Number(l, "stalls_below_bytes_per_s") > 0 && Number(l, "bytes_per_s") > 0));
+        Assert.All(why.GetProperty("links").EnumerateArray(), l =>
+            Assert.True(Number(l, "stalls_below_bytes_per_s") > 0 && Number(l, "bytes_per_s") > 0)
+        );
         Assert.InRange(why.GetProperty("others").GetArrayLength(), 0, 5);
     }
 

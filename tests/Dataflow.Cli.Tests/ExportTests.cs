@@ -28,10 +28,16 @@ public class ExportTests
         var golden = new GoldenFolder("llama-small");
         string pipe = scratch.File("pipe");
         Assert.Equal(0, Programs.Run("mkfifo", [pipe]).Status);
-        var outcome = Programs.Dataflow($"gradients {golden.Path} --seqlen {golden.Seqlen} --device-memory 2MiB --host-memory 16MiB --out {pipe}");
+        var outcome = Programs.Dataflow(
+            $"gradients {golden.Path} --seqlen {golden.Seqlen} --device-memory 2MiB --host-memory 16MiB --out {pipe}"
+        );
         Assert.Contains("it is a device or a pipe", Programs.Refused(2, outcome), StringComparison.Ordinal);
         Assert.Contains("not a regular file", Programs.Refused(2, Programs.Dataflow($"plan {pipe} --seqlen 64")), StringComparison.Ordinal);
-        Assert.Contains("not a regular file", Programs.Refused(2, Programs.Dataflow(Nano.Replace("README.md", pipe, StringComparison.Ordinal))), StringComparison.Ordinal);
+        Assert.Contains(
+            "not a regular file",
+            Programs.Refused(2, Programs.Dataflow(Nano.Replace("README.md", pipe, StringComparison.Ordinal))),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -41,7 +47,8 @@ public class ExportTests
         Directory.CreateDirectory(scratch.File("out"));
         File.WriteAllText(scratch.File("out/model.safetensors"), "older");
 
-        // The runtime maps its code through a file unless told otherwise. No other file may grow beyond 1,024 blocks of 512 bytes (or of 1,024, as the shell counts); the model takes 4 MB.
+        // The runtime maps its code through a file unless told otherwise. No other file may grow beyond 1,024 blocks of 512 bytes (or of
+        // 1,024, as the shell counts); the model takes 4 MB.
         var outcome = Programs.Run("sh", ["-c", $"ulimit -f 1024; exec bin/dataflow {Nano} --steps 1 --export {scratch.File("out")}"],
             environment: new Dictionary<string, string?> { ["DOTNET_EnableWriteXorExecute"] = "0" });
         Assert.NotEqual(0, outcome.Status);

@@ -39,7 +39,17 @@ public class FrontierVerbTests
     public void A_model_can_bring_its_own_length_and_a_file_gets_markdown()
     {
         using var scratch = new ScratchFolder();
-        var outcome = Dataflow("frontier", "nano", "micro@256", "--seqlen", "128", "--note", "a <img src=x> remark", "--out", scratch.File("frontier.md"));
+        var outcome = Dataflow(
+            "frontier",
+            "nano",
+            "micro@256",
+            "--seqlen",
+            "128",
+            "--note",
+            "a <img src=x> remark",
+            "--out",
+            scratch.File("frontier.md")
+        );
         Assert.Equal((0, "", ""), (outcome.Status, outcome.Output, outcome.Errors));
         var lines = File.ReadAllLines(scratch.File("frontier.md"));
         Assert.Equal("# Memory frontier, fp32", lines[0]);

@@ -9,20 +9,32 @@ public class GpuCheckTests
     private static readonly string s_script = Path.Combine(Programs.Root, "bench", "gpu_check.sh");
 
     /// <summary>What a GPU session runs, without one: cases in their order, up to a name.</summary>
-    private static List<string> Listed() => [.. Programs.Good(Programs.Run(s_script, ["--list"])).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split(' ')[0])];
+    private static List<string> Listed() =>
+        [
+            .. Programs
+                .Good(Programs.Run(s_script, ["--list"]))
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(l => l.Split(' ')[0]),
+        ];
 
     private static Outcome Check(params string[] arguments) => Programs.Run(s_script, ["--device", "cuda-emulated", .. arguments]);
 
-    private static JsonArray Cases(ScratchFolder scratch) => JsonNode.Parse(File.ReadAllText(scratch.File("gpu_check.json")))!["cases"]!.AsArray();
+    private static JsonArray Cases(ScratchFolder scratch) =>
+        JsonNode.Parse(File.ReadAllText(scratch.File("gpu_check.json")))!["cases"]!.AsArray();
 
     [Fact]
     public void Named_cases_pass_and_are_kept_as_json_and_as_a_table()
     {
         using var scratch = new ScratchFolder();
-        string output = Programs.Good(Check("--out", scratch.Path, "machine/versions", "golden/llama-small-fp32", "kernels/definitions-memory"));
+        string output = Programs.Good(
+            Check("--out", scratch.Path, "machine/versions", "golden/llama-small-fp32", "kernels/definitions-memory")
+        );
         Assert.Contains("3 of 3 passed", output, StringComparison.Ordinal);
         var cases = Cases(scratch);
-        Assert.Equal(["machine/versions", "golden/llama-small-fp32", "kernels/definitions-memory"], cases.Select(c => $"{c!["stage"]}/{c["case"]}"));
+        Assert.Equal(
+            ["machine/versions", "golden/llama-small-fp32", "kernels/definitions-memory"],
+            cases.Select(c => $"{c!["stage"]}/{c["case"]}")
+        );
         Assert.All(cases, c => Assert.Equal("Passed", (string)c!["verdict"]!));
         Assert.Equal("Emulated GPU", (string)cases[0]!["figures"]!["gpu"]!);
         Assert.InRange((double)cases[1]!["figures"]!["worst_share_of_bound"]!, 0, 1);
@@ -35,23 +47,35 @@ public class GpuCheckTests
     {
         using var scratch = new ScratchFolder();
         string output = Programs.Good(Check("--out", scratch.Path, "bits/searched-32-nano-bf16"));
-        Assert.All(new[] { "interleaved rounds", "spread residents", "rotating gradients", "two save sets" }, trait => Assert.Contains(trait, output, StringComparison.Ordinal));
+        Assert.All(new[] { "interleaved rounds", "spread residents", "rotating gradients", "two save sets" }, trait =>
+            Assert.Contains(trait, output, StringComparison.Ordinal)
+        );
         Assert.Equal(3, (int)Cases(scratch)[0]!["figures"]!["runs"]!);
     }
 
-    /// <summary>The time of a call is short: what is cheap and decisive runs first, then the marks that small steps show, then what the next call plans with.</summary>
+    /// <summary>
+    /// The time of a call is short: what is cheap and decisive runs first, then the marks that small steps show, then what the next call
+    /// plans with.
+    /// </summary>
     [Fact]
     public void Without_a_name_every_stage_has_its_turn_in_the_order_of_what_is_worth_most()
     {
         var listed = Listed();
         int rest = listed.LastIndexOf("bits/searched-8192-1b-8-layers-bf16") + 1;
-        string[] first = [.. listed[..rest].Select(c => c.Split('/')[0]).Aggregate(new List<string>(), (stages, s) => stages.LastOrDefault() == s ? stages : [.. stages, s])];
+        string[] first =
+        [
+            .. listed[..rest]
+                .Select(c => c.Split('/')[0])
+                .Aggregate(new List<string>(), (stages, s) => stages.LastOrDefault() == s ? stages : [.. stages, s]),
+        ];
         Assert.Equal(["machine", "launches", "golden", "speed", "marks", "calibrate", "bits"], first);
         Assert.Equal(["machine/versions", "machine/preflight", "launches/gap"], listed[..3]);
         Assert.Equal(3, listed[..rest].Count(c => c.StartsWith("golden/", StringComparison.Ordinal)));
         Assert.All(["marks/1b-8192-40", "marks/8b-8192-78"], c => Assert.InRange(listed.IndexOf(c), 0, rest));
         Assert.True(listed.IndexOf("marks/8b-8192-24") > rest, "steps of 524,288 tokens are for the second call");
-        Assert.All(["golden", "memory", "kernels", "marks", "peer", "conformance"], s => Assert.Contains(listed[rest..], c => c.StartsWith(s + "/", StringComparison.Ordinal)));
+        Assert.All(["golden", "memory", "kernels", "marks", "peer", "conformance"], s =>
+            Assert.Contains(listed[rest..], c => c.StartsWith(s + "/", StringComparison.Ordinal))
+        );
         Assert.Equal(listed.Count, listed.Distinct().Count());
         Assert.Equal(13, listed.Count(c => c.StartsWith("marks/", StringComparison.Ordinal)));
     }
@@ -61,12 +85,29 @@ public class GpuCheckTests
     {
         using var scratch = new ScratchFolder();
         var outcome = Programs.Run(
-            s_script, ["--device", "cuda-emulated", "--out", scratch.Path, "launches", "golden/llama-small-fp32", "marks/nano-32-dry", "kernels/definitions-memory"],
-            environment: new Dictionary<string, string?> { ["DATAFLOW_EMULATION"] = "cublas=0" });
+            s_script,
+            [
+                "--device",
+                "cuda-emulated",
+                "--out",
+                scratch.Path,
+                "launches",
+                "golden/llama-small-fp32",
+                "marks/nano-32-dry",
+                "kernels/definitions-memory",
+            ],
+            environment: new Dictionary<string, string?> { ["DATAFLOW_EMULATION"] = "cublas=0" }
+        );
         Assert.Equal(1, outcome.Status);
         Assert.Equal(
-            [("launches/gap", "Passed"), ("golden/llama-small-fp32", "Failed"), ("marks/nano-32-dry", "Failed"), ("kernels/definitions-memory", "Passed")],
-            Cases(scratch).Select(c => ($"{c!["stage"]}/{c["case"]}", (string)c["verdict"]!)));
+            [
+                ("launches/gap", "Passed"),
+                ("golden/llama-small-fp32", "Failed"),
+                ("marks/nano-32-dry", "Failed"),
+                ("kernels/definitions-memory", "Passed"),
+            ],
+            Cases(scratch).Select(c => ($"{c!["stage"]}/{c["case"]}", (string)c["verdict"]!))
+        );
         string[] last = [.. outcome.Output.TrimEnd().Split('\n')[^5..]];
         Assert.StartsWith("passed         launches/gap: ", last[0], StringComparison.Ordinal);
         Assert.StartsWith("FAILED         golden/llama-small-fp32: starting cuBLASLt", last[1], StringComparison.Ordinal);
@@ -84,7 +125,10 @@ public class GpuCheckTests
         Assert.Equal(1, outcome.Status);
         var cases = Cases(scratch);
         Assert.Equal("Failed", (string)cases[0]!["verdict"]!);
-        Assert.Matches(@"^what it takes beside its arena was \d+\.\d\d MiB more than was reserved, so that it was planned for 1\.\d+ GiB; ", (string)cases[0]!["detail"]!);
+        Assert.Matches(
+            @"^what it takes beside its arena was \d+\.\d\d MiB more than was reserved, so that it was planned for 1\.\d+ GiB; ",
+            (string)cases[0]!["detail"]!
+        );
         Assert.Equal("memory", (string)cases[1]!["stage"]!);
         Assert.Matches(@"^peak 1\.\d+ GiB of a budget of ", (string)cases[1]!["detail"]!);
         var nvml = cases[1]!["figures"]!["nvml"]!;
@@ -103,7 +147,9 @@ public class GpuCheckTests
         Assert.Equal(8L << 20 >> 9, (long)figures[$"pinned_{8 << 20}"]!["device_bytes_expected"]!);
     }
 
-    /// <summary>As `make bundle` asks before it packs: one of the runtime's own assemblies is compiled ahead, one of a package is not.</summary>
+    /// <summary>
+    /// As `make bundle` asks before it packs: one of the runtime's own assemblies is compiled ahead, one of a package is not.
+    /// </summary>
     [Fact]
     public void An_assembly_without_machine_code_among_those_that_were_compiled_ahead_is_named()
     {
@@ -133,8 +179,16 @@ public class GpuCheckTests
 
         // A second call on a machine that kept nothing begins with what came back of the first.
         using var second = new ScratchFolder();
-        Assert.Contains("machine/versions: passed at " + at, Check("--out", second.Path, "--from", scratch.Path, "--limit", "1").Output, StringComparison.Ordinal);
-        Assert.Contains("has no gpu_check.json", Programs.Refused(2, Check("--out", second.Path, "--from", scratch.File("nowhere"), "machine")), StringComparison.Ordinal);
+        Assert.Contains(
+            "machine/versions: passed at " + at,
+            Check("--out", second.Path, "--from", scratch.Path, "--limit", "1").Output,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "has no gpu_check.json",
+            Programs.Refused(2, Check("--out", second.Path, "--from", scratch.File("nowhere"), "machine")),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

@@ -1,11 +1,16 @@
 namespace Dataflow.Cli.Tests;
 
-/// <summary>A machine whose GPU cannot be used says why and what to do, and ends with status 1. The emulated driver plays the machines.</summary>
+/// <summary>
+/// A machine whose GPU cannot be used says why and what to do, and ends with status 1. The emulated driver plays the machines.
+/// </summary>
 [Trait("Slow", "true")]
 public sealed class GpuFaultTests
 {
-    private const string Train = "train nano --data README.md --seqlen 64 --host-memory 64MiB --device-memory 1400MiB --dtype bf16 --steps 1 --global-batch 256 --device cuda-emulated --hardware h100";
-    private const long Total = 24L << 30, Context = 300L << 20;
+    private const string Train =
+        "train nano --data README.md --seqlen 64 --host-memory 64MiB --device-memory 1400MiB --dtype bf16 --steps 1 --global-batch 256 "
+            + "--device cuda-emulated --hardware h100";
+    private const long Total = 24L << 30,
+        Context = 300L << 20;
 
     [Theory]
     [InlineData("device_count=0", "no CUDA-capable device", "--gpus all")]
@@ -22,7 +27,11 @@ public sealed class GpuFaultTests
 
     [Theory]
     [InlineData(Total - Context + (1 << 20), "opening GPU 0", "process 1 uses 23.708 GiB: end what fills it")]
-    [InlineData(Total - Context - (1 << 20), "the device arena", "(process 1 uses 23.706 GiB): end what else uses it, or give a smaller --device-memory")]
+    [InlineData(
+        Total - Context - (1 << 20),
+        "the device arena",
+        "(process 1 uses 23.706 GiB): end what else uses it, or give a smaller --device-memory"
+    )]
     public void Another_process_that_fills_the_GPU_is_named(long takes, string what, string remedy)
     {
         string said = Programs.Refused(1, Emulated($"others_memory={takes}"));
@@ -34,7 +43,10 @@ public sealed class GpuFaultTests
     public void A_run_says_what_it_took_of_the_GPU_and_stays_within_its_budget()
     {
         string output = Programs.Good(Emulated("seed=1"));
-        Assert.Matches(@"GPU memory: \d+\.\d+ GiB of 1\.367 GiB \(\d+\.\d%\), by the driver's count: the arena of .*1\.225 GiB were reserved", output);
+        Assert.Matches(
+            @"GPU memory: \d+\.\d+ GiB of 1\.367 GiB \(\d+\.\d%\), by the driver's count: the arena of .*1\.225 GiB were reserved",
+            output
+        );
     }
 
     [Fact]
@@ -49,6 +61,10 @@ public sealed class GpuFaultTests
     public void A_budget_beyond_the_GPU_is_refused() =>
         Assert.Contains("this GPU has 0.931 GiB", Programs.Refused(2, Emulated("total_memory=1000000000")), StringComparison.Ordinal);
 
-    private static Outcome Emulated(string fault) => Programs.Run(
-        Path.Combine(Programs.Root, "bin", "dataflow"), Train.Split(' '), environment: new Dictionary<string, string?> { ["DATAFLOW_EMULATION"] = fault });
+    private static Outcome Emulated(string fault) =>
+        Programs.Run(
+            Path.Combine(Programs.Root, "bin", "dataflow"),
+            Train.Split(' '),
+            environment: new Dictionary<string, string?> { ["DATAFLOW_EMULATION"] = fault }
+        );
 }

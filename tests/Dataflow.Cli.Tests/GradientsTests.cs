@@ -21,7 +21,10 @@ public class GradientsTests
         string line = Run(golden, $"--device-memory 64MiB {options}", scratch.File("g.safetensors"));
         Assert.StartsWith("loss ", line, StringComparison.Ordinal);
         Assert.InRange(double.Parse(line[5..]), golden.Loss * (1 - Tolerance), golden.Loss * (1 + Tolerance));
-        double difference = GoldenFolder.Difference(GoldenFolder.Tensors(scratch.File("g.safetensors")), GoldenFolder.Tensors(golden.FileOf("gradients.safetensors")));
+        double difference = GoldenFolder.Difference(
+            GoldenFolder.Tensors(scratch.File("g.safetensors")),
+            GoldenFolder.Tensors(golden.FileOf("gradients.safetensors"))
+        );
         Assert.InRange(difference, 0, Tolerance);
     }
 
@@ -31,8 +34,17 @@ public class GradientsTests
         using var scratch = new ScratchFolder();
         var golden = new GoldenFolder("llama-small");
         const string geometry = "--chunk 32 --chunks-per-round 4 --rounds 2";
-        string[] ways = ["--device-memory 64MiB", "--device-memory 1MiB", "--device-memory 1MiB --interleaving 7", "--device-memory 64MiB --save-set query,gateup --threads 1"];
-        var files = ways.Select((way, i) => (Line: Run(golden, $"{geometry} {way}", scratch.File($"{i}")), Bytes: File.ReadAllBytes(scratch.File($"{i}")))).ToList();
+        string[] ways =
+        [
+            "--device-memory 64MiB",
+            "--device-memory 1MiB",
+            "--device-memory 1MiB --interleaving 7",
+            "--device-memory 64MiB --save-set query,gateup --threads 1",
+        ];
+        var files = ways.Select(
+                (way, i) => (Line: Run(golden, $"{geometry} {way}", scratch.File($"{i}")), Bytes: File.ReadAllBytes(scratch.File($"{i}")))
+            )
+            .ToList();
         Assert.All(files, f => Assert.Equal(files[0].Line, f.Line));
         Assert.All(files, f => Assert.True(files[0].Bytes.AsSpan().SequenceEqual(f.Bytes)));
     }
@@ -50,6 +62,10 @@ public class GradientsTests
         using var file = Dataflow.Training.SafetensorsFile.Open(scratch.File("g"));
         Assert.Equal(line[5..].Trim(), file.Metadata["loss"]);
         Assert.InRange(double.Parse(line[5..]), golden.Loss * 0.99, golden.Loss * 1.01);
-        Assert.InRange(GoldenFolder.Difference(GoldenFolder.Tensors(scratch.File("g")), GoldenFolder.Tensors(golden.FileOf("gradients.safetensors"))), 0, recipe == "fp32" ? Tolerance : 0.05);
+        Assert.InRange(
+            GoldenFolder.Difference(GoldenFolder.Tensors(scratch.File("g")), GoldenFolder.Tensors(golden.FileOf("gradients.safetensors"))),
+            0,
+            recipe == "fp32" ? Tolerance : 0.05
+        );
     }
 }

@@ -58,6 +58,7 @@ public class HardwareFilesTests
             Assert.Equal(Names(Path.Combine(Programs.Root, "models")), Names(Path.Combine(folder, "models")));
         }
 
-        static IEnumerable<string?> Names(string folder) => Directory.GetFiles(folder, "*.json").Select(Path.GetFileName).Order(StringComparer.Ordinal);
+        static IEnumerable<string?> Names(string folder) =>
+            Directory.GetFiles(folder, "*.json").Select(Path.GetFileName).Order(StringComparer.Ordinal);
     }
 }

@@ -15,17 +15,29 @@ public class HelpTests
     public void Options_that_a_first_run_has_no_use_for_stand_apart_and_no_line_is_too_wide()
     {
         string text = Help("train --help");
-        int basic = text.IndexOf("\nOptions:\n", StringComparison.Ordinal), advanced = text.IndexOf("\nAdvanced options:\n", StringComparison.Ordinal), example = text.IndexOf("\nExample", StringComparison.Ordinal);
+        int basic = text.IndexOf("\nOptions:\n", StringComparison.Ordinal),
+            advanced = text.IndexOf("\nAdvanced options:\n", StringComparison.Ordinal),
+            example = text.IndexOf("\nExample", StringComparison.Ordinal);
         Assert.True(basic > 0 && basic < advanced && advanced < example, text);
-        Assert.All(["--seqlen", "--device-memory", "--host-memory", "--dtype", "--lr", "--data", "--checkpoint"], o => Assert.InRange(text.IndexOf($"\n  {o} ", StringComparison.Ordinal), basic, advanced));
-        Assert.All(["--chunk ", "--vocabulary-blocks", "--beta2", "--interleaving"], o => Assert.InRange(text.IndexOf($"\n  {o}", StringComparison.Ordinal), advanced, example));
+        Assert.All(["--seqlen", "--device-memory", "--host-memory", "--dtype", "--lr", "--data", "--checkpoint"], o =>
+            Assert.InRange(text.IndexOf($"\n  {o} ", StringComparison.Ordinal), basic, advanced)
+        );
+        Assert.All(["--chunk ", "--vocabulary-blocks", "--beta2", "--interleaving"], o =>
+            Assert.InRange(text.IndexOf($"\n  {o}", StringComparison.Ordinal), advanced, example)
+        );
         Assert.All(text[..example].Split('\n'), line => Assert.InRange(line.Length, 0, 100));
-        Assert.Contains("[default: bf16-sr on a GPU, fp32 on a CPU]", string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.Contains(
+            "[default: bf16-sr on a GPU, fp32 on a CPU]",
+            string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void The_list_of_verbs_says_how_memory_and_tokens_are_written() =>
-        Assert.All(["Verbs:", "\n  help ", "1k = 1,024", "1M = 1,048,576", "24GiB"], part => Assert.Contains(part, Help("--help"), StringComparison.Ordinal));
+        Assert.All(["Verbs:", "\n  help ", "1k = 1,024", "1M = 1,048,576", "24GiB"], part =>
+            Assert.Contains(part, Help("--help"), StringComparison.Ordinal)
+        );
 
     [Theory]
     [InlineData("trian nano", "did you mean train?")]

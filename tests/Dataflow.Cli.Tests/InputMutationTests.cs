@@ -26,13 +26,19 @@ public class InputMutationTests(ITestOutputHelper output)
 
     [Fact]
     [Trait("Soak", "true")]
-    public void Batches() => Campaign(Encoding.UTF8.GetBytes(
-        """{"model": "nano", "seqlen": 64, "device_memory": "4MiB", "host_memory": "64MiB", "hardware": "cpu", "policy": "simple", "global_batch": 512, "dtype": "fp32", "deterministic": false}""" + "\n"), 60, file =>
-    {
-        var reader = new SimulationRequestReader();
-        foreach (string line in InputFile.ReadLines(file, new Bytes(1 << 26)).Where(l => !string.IsNullOrWhiteSpace(l)))
-        {
-            var request = reader.Read(line);
+    public void Batches() =>
+        Campaign(
+            Encoding.UTF8.GetBytes(
+                """{"model": "nano", "seqlen": 64, "device_memory": "4MiB", "host_memory": "64MiB", "hardware": "cpu", "policy": "simple", "global_batch": 512, "dtype": "fp32", "deterministic": false}"""
+                    + "\n"
+            ),
+            60,
+            file =>
+            {
+                var reader = new SimulationRequestReader();
+                foreach (string line in InputFile.ReadLines(file, new Bytes(1 << 26)).Where(l => !string.IsNullOrWhiteSpace(l)))
+                {
+                    var request = reader.Read(line);
 
             // What a search does is another test's; the sizes are what a file may get wrong.
             Simulate(request with { Policy = PlanPolicy.Simple });
@@ -41,9 +47,14 @@ public class InputMutationTests(ITestOutputHelper output)
 
     [Fact]
     [Trait("Soak", "true")]
-    public void Sweep_configs() => Campaign(Encoding.UTF8.GetBytes(
-        """{ "about": "x", "experiments": { "one": { "about": "y", "machines": { "M": "cpu" }, "models": ["nano"], "grids": [ { "seqlens": [64, 128], "host_gib": [0.1], "device_gib": [0.02, 0.05] } ], "policy": "simple", "dtype": "fp32", "step_tokens": 1024, "measure": { "device": "cpu", "data": "README.md", "steps": 3 } } } }"""), 100, file =>
-        Assert.NotEmpty(SweepConfig.ReadAll(file)));
+    public void Sweep_configs() =>
+        Campaign(
+            Encoding.UTF8.GetBytes(
+                """{ "about": "x", "experiments": { "one": { "about": "y", "machines": { "M": "cpu" }, "models": ["nano"], "grids": [ { "seqlens": [64, 128], "host_gib": [0.1], "device_gib": [0.02, 0.05] } ], "policy": "simple", "dtype": "fp32", "step_tokens": 1024, "measure": { "device": "cpu", "data": "README.md", "steps": 3 } } } }"""
+            ),
+            100,
+            file => Assert.NotEmpty(SweepConfig.ReadAll(file))
+        );
 
     [Fact]
     [Trait("Soak", "true")]
@@ -70,7 +81,8 @@ public class InputMutationTests(ITestOutputHelper output)
 
     private static MemoryBudget Budget => new(new Bytes(64 << 20), new Bytes(4 << 20));
 
-    private static void Simulate(SimulationRequest request) => Plans.Counted(() => SimulationAnswer.Of(request, SimulationAnswer.SearchFor(request, PlanCache.None)));
+    private static void Simulate(SimulationRequest request) =>
+        Plans.Counted(() => SimulationAnswer.Of(request, SimulationAnswer.SearchFor(request, PlanCache.None)));
 
     private void Campaign(byte[] sound, int sample, Action<string> read)
     {
@@ -95,7 +107,10 @@ public class InputMutationTests(ITestOutputHelper output)
             }
             catch (Exception e)
             {
-                Assert.Fail($"seed {seed}: {e.GetType().Name}: {e.Message} {e.StackTrace} for {Encoding.UTF8.GetString(damaged.AsSpan(0, Math.Min(600, damaged.Length)))}");
+                Assert.Fail(
+                    $"seed {seed}: {e.GetType().Name}: {e.Message} {e.StackTrace} for "
+                        + $"{Encoding.UTF8.GetString(damaged.AsSpan(0, Math.Min(600, damaged.Length)))}"
+                );
             }
 
             worst = Math.Max(worst, GC.GetTotalAllocatedBytes() - before);
@@ -103,7 +118,13 @@ public class InputMutationTests(ITestOutputHelper output)
         }
 
         Assert.True(worst < MostAllocated, $"{new Bytes(worst)} were allocated");
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"seeds 1 to {count}: {refused} refused in a sentence, {count - refused} read; at most {new Bytes(worst)} allocated and {longest.TotalSeconds:0.00} s for one"));
+        output.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"seeds 1 to {count}: {refused} refused in a sentence, {count - refused} read; at most {new Bytes(worst)} allocated and "
+                    + $"{longest.TotalSeconds:0.00} s for one"
+            )
+        );
     }
 
     /// <summary>What the program would say; null for what it would call its own fault.</summary>
@@ -118,10 +139,13 @@ public class InputMutationTests(ITestOutputHelper output)
         try
         {
             var file = JsonNode.Parse(damaged)!.AsObject();
-            file["choice_hash"] = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(file["choice"]!.ToJsonString())));
+            file["choice_hash"] = Convert.ToHexStringLower(
+                System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(file["choice"]!.ToJsonString()))
+            );
             return Encoding.UTF8.GetBytes(file.ToJsonString());
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or NullReferenceException or ArgumentException or KeyNotFoundException)
+        catch (Exception e)
+            when (e is JsonException or InvalidOperationException or NullReferenceException or ArgumentException or KeyNotFoundException)
         {
             return damaged;
         }

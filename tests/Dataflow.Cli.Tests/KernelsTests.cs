@@ -9,19 +9,30 @@ public class KernelsTests
     public void It_prints_a_row_an_entry_point_and_ends_well_where_no_hot_kernel_spills()
     {
         string[] lines = Programs.Good(Programs.Dataflow("kernels --check")).TrimEnd('\n').Split('\n');
-        Assert.Contains(lines, line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is ["kernel", "sm_80", "sm_86", "sm_89", "sm_90a"]);
+        Assert.Contains(lines, line =>
+            line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is ["kernel", "sm_80", "sm_86", "sm_89", "sm_90a"]
+        );
         Assert.Matches(@"(?m)^ +zero_bytes( +\d+/0/0){4}$", string.Join('\n', lines));
         Assert.Matches(@"^\d+ images compiled, \d+ kept, 0 refused, in ", lines[^1]);
-        Assert.Equal(4, Directory.GetFiles(Path.Combine(Programs.Root, "artifacts", "kernels"), "zero.cubin", SearchOption.AllDirectories).Length);
+        Assert.Equal(
+            4,
+            Directory.GetFiles(Path.Combine(Programs.Root, "artifacts", "kernels"), "zero.cubin", SearchOption.AllDirectories).Length
+        );
         Assert.True(File.Exists(Path.Combine(Programs.Root, "artifacts", "kernels", "compute_80", "zero.ptx")));
     }
 
     [Fact]
     public void As_json_it_is_one_object_with_an_entry_an_image()
     {
-        var images = JsonDocument.Parse(Programs.Good(Programs.Dataflow("kernels --arch sm_80,compute_80 --json"))).RootElement.GetProperty("images").EnumerateArray().ToList();
+        var images = JsonDocument
+            .Parse(Programs.Good(Programs.Dataflow("kernels --arch sm_80,compute_80 --json")))
+            .RootElement.GetProperty("images")
+            .EnumerateArray()
+            .ToList();
         Assert.Equal(Directory.GetFiles(Path.Combine(Programs.Root, "kernels"), "*.cu").Length * 2, images.Count);
-        var zero = Assert.Single(images, i => i.GetProperty("kernel").GetString() == "zero" && i.GetProperty("target").GetString() == "sm_80");
+        var zero = Assert.Single(images, i =>
+            i.GetProperty("kernel").GetString() == "zero" && i.GetProperty("target").GetString() == "sm_80"
+        );
         Assert.Equal("zero_bytes", Assert.Single(zero.GetProperty("entry_points").EnumerateArray()).GetProperty("name").GetString());
         Assert.False(zero.GetProperty("hot").GetBoolean());
     }
@@ -32,7 +43,9 @@ public class KernelsTests
     public void Bad_usage_is_refused(string arguments, string reason) =>
         Assert.Contains(reason, Programs.Refused(2, Programs.Dataflow(arguments)), StringComparison.Ordinal);
 
-    /// <summary>A copy of program and sources outside of any checkout: what a machine without NVRTC, or with a faulty source, sees.</summary>
+    /// <summary>
+    /// A copy of program and sources outside of any checkout: what a machine without NVRTC, or with a faulty source, sees.
+    /// </summary>
     [Fact]
     public void Away_from_the_checkout_it_says_what_is_missing_and_faults_of_sources_fail_it()
     {
@@ -54,7 +67,10 @@ public class KernelsTests
         // A machine whose system has NVRTC finds that one; all others say what to install.
         var without = Run(null);
         Assert.Equal(1, without.Status);
-        Assert.Matches("^error: (NVRTC, the compiler for kernels, was not found .*`make setup` fetches it|1 of 1 did not compile)", without.Errors);
+        Assert.Matches(
+            "^error: (NVRTC, the compiler for kernels, was not found .*`make setup` fetches it|1 of 1 did not compile)",
+            without.Errors
+        );
     }
 
     private static void Copy(string from, string to)

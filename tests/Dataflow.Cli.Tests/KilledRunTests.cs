@@ -1,6 +1,9 @@
 namespace Dataflow.Cli.Tests;
 
-/// <summary>Runs that are killed or asked to end at random moments and gone on with by their folder alone: nothing is lost, and the bits are those of an unbroken run.</summary>
+/// <summary>
+/// Runs that are killed or asked to end at random moments and gone on with by their folder alone: nothing is lost, and the bits are those
+/// of an unbroken run.
+/// </summary>
 [Trait("Soak", "true")]
 [Trait("Slow", "true")]
 public class KilledRunTests
@@ -20,7 +23,9 @@ public class KilledRunTests
     {
         TestContext.Current.TestOutputHelper?.WriteLine($"seed {s_seed}");
         using var scratch = new ScratchFolder();
-        string run = $"train nano --seqlen 32 --device-memory 8MiB --host-memory 64MiB --policy simple --data LICENSE --global-batch 64 --checkpoint-every 1 --keep 3 --json --dtype {recipe}";
+        string run =
+            $"train nano --seqlen 32 --device-memory 8MiB --host-memory 64MiB --policy simple --data LICENSE --global-batch 64 "
+                + $"--checkpoint-every 1 --keep 3 --json --dtype {recipe}";
         Programs.Good(Programs.Dataflow($"{run} --steps {Steps} --checkpoint {scratch.File("straight")}"));
         var random = new Random(s_seed);
         var signals = Enumerable.Repeat(LiveRun.Kill, kills).Concat(Enumerable.Repeat(LiveRun.Term, terminations)).ToArray();
@@ -60,7 +65,10 @@ public class KilledRunTests
             var steps = live.Of("step");
             if (steps.Length > 0)
             {
-                Assert.True(steps[0].GetProperty("step").GetInt32() > known, $"step {known} was saved, and the next run began with {steps[0]}");
+                Assert.True(
+                    steps[0].GetProperty("step").GetInt32() > known,
+                    $"step {known} was saved, and the next run began with {steps[0]}"
+                );
             }
 
             known = live.Of("saved").Select(e => e.GetProperty("step").GetInt32()).Append(known).Max();

@@ -35,7 +35,10 @@ public class LauncherTests
         Directory.CreateDirectory(scratch.File("bin"));
         Directory.CreateDirectory(scratch.File("artifacts/dataflow"));
         File.WriteAllText(scratch.File("artifacts/dataflow/dataflow.dll"), "");
-        File.WriteAllText(scratch.File("bin/dataflow"), File.ReadAllText(Program("dataflow")).Replace(" /usr/", $" {scratch.Path}/usr/", StringComparison.Ordinal));
+        File.WriteAllText(
+            scratch.File("bin/dataflow"),
+            File.ReadAllText(Program("dataflow")).Replace(" /usr/", $" {scratch.Path}/usr/", StringComparison.Ordinal)
+        );
         foreach (var tool in new[] { "sh", "dirname", "basename", "readlink" })
         {
             File.CreateSymbolicLink(scratch.File(tool), new[] { $"/usr/bin/{tool}", $"/bin/{tool}" }.First(File.Exists));

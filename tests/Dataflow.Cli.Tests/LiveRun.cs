@@ -26,11 +26,23 @@ internal sealed partial class LiveRun : IDisposable
     /// <remarks>A shell has its background jobs ignore interrupts, and nohup hang-ups: the run is to heed them all the same.</remarks>
     public static LiveRun Dataflow(string arguments, string? by = null)
     {
-        string[] command = ["env", "--default-signal=INT,HUP,TERM,USR1", .. by is null ? [] : new[] { by }, Path.Combine(Programs.Root, "bin", "dataflow"), .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)];
-        return new LiveRun(new ProcessStartInfo(command[0], command[1..])
-        {
-            WorkingDirectory = Programs.Root, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
-        });
+        string[] command =
+        [
+            "env",
+            "--default-signal=INT,HUP,TERM,USR1",
+            .. by is null ? [] : new[] { by },
+            Path.Combine(Programs.Root, "bin", "dataflow"),
+            .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+        ];
+        return new LiveRun(
+            new ProcessStartInfo(command[0], command[1..])
+            {
+                WorkingDirectory = Programs.Root,
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            }
+        );
     }
 
     /// <summary>Reads on to an event of that kind, the so-manieth from here; false at the end.</summary>

@@ -5,14 +5,18 @@ using Dataflow.Runtime;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>
-/// What a machine or a container has is read from what Linux says of it, the tightest of all limits above the process counting, on trees of files
-/// as kernels of both versions of control groups write them.
+/// What a machine or a container has is read from what Linux says of it, the tightest of all limits above the process counting, on trees of
+/// files as kernels of both versions of control groups write them.
 /// </summary>
 public sealed class MachineMemoryTests : IDisposable
 {
-    private const string MemInfo = "MemTotal:       33554432 kB\nMemFree:        1024 kB\nMemAvailable:   16777216 kB\nHugePages_Total:       3\nHugepagesize:       2048 kB\n";
+    private const string MemInfo =
+        "MemTotal:       33554432 kB\nMemFree:        1024 kB\nMemAvailable:   16777216 kB\nHugePages_Total:       3\nHugepagesize:       "
+            + "2048 kB\n";
     private const string Version2 = "24 1 0:22 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
-    private const string Version1 = "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+    private const string Version1 =
+        "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 "
+            + "cgroup2 rw\n";
     private const long GiB = 1L << 30;
     private readonly ScratchFolder root = new();
 
@@ -167,9 +171,19 @@ public sealed class MachineMemoryTests : IDisposable
         Write("/sys/bus/virtio/devices/virtio7/device", "0x0018\n");
         Assert.Contains("virtio-mem", Read().Growth?.Sign, StringComparison.Ordinal);
         Assert.Null(Read().Growth?.UpTo);
-        Assert.Contains("a balloon holds 4.000 GiB", MemoryGrowth.Seen(new Bytes(32 * GiB), MemInfo + "Balloon:         4194304 kB\n", null, null, [])?.Sign, StringComparison.Ordinal);
-        Assert.Null(MemoryGrowth.Seen(new Bytes(32 * GiB), MemInfo + "Balloon:               0 kB\n", "Linux version 6.1.0-18-amd64", null, []));
-        Assert.Contains("gVisor", MemoryGrowth.Seen(new Bytes(2 * GiB), null, "Linux version 4.4.0 #1 SMP Sun Jan 10 15:06:54 PST 2016", null, [])?.Sign, StringComparison.Ordinal);
+        Assert.Contains(
+            "a balloon holds 4.000 GiB",
+            MemoryGrowth.Seen(new Bytes(32 * GiB), MemInfo + "Balloon:         4194304 kB\n", null, null, [])?.Sign,
+            StringComparison.Ordinal
+        );
+        Assert.Null(
+            MemoryGrowth.Seen(new Bytes(32 * GiB), MemInfo + "Balloon:               0 kB\n", "Linux version 6.1.0-18-amd64", null, [])
+        );
+        Assert.Contains(
+            "gVisor",
+            MemoryGrowth.Seen(new Bytes(2 * GiB), null, "Linux version 4.4.0 #1 SMP Sun Jan 10 15:06:54 PST 2016", null, [])?.Sign,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -187,8 +201,14 @@ public sealed class MachineMemoryTests : IDisposable
         var budgets = new Budgets(new MemoryBudget(new Bytes(110 * GiB), new Bytes(78 * GiB)), null);
         MachineMemory With(MemoryGrowth? growth) => MachineMemory.Of(new Bytes(16 * GiB), new Bytes(15 * GiB), [], growth);
         var refused = Assert.Throws<UserErrorException>(() => budgets.CheckAgainst(With(null), new Bytes(141 * GiB)));
-        Assert.Contains("the host memory budget is 110.000 GiB, and this machine has 16.000 GiB", refused.Message, StringComparison.Ordinal);
-        Assert.Throws<UserErrorException>(() => budgets.CheckAgainst(With(new MemoryGrowth("a sign", new Bytes(64 * GiB))), new Bytes(141 * GiB)));
+        Assert.Contains(
+            "the host memory budget is 110.000 GiB, and this machine has 16.000 GiB",
+            refused.Message,
+            StringComparison.Ordinal
+        );
+        Assert.Throws<UserErrorException>(() =>
+            budgets.CheckAgainst(With(new MemoryGrowth("a sign", new Bytes(64 * GiB))), new Bytes(141 * GiB))
+        );
         budgets.CheckAgainst(With(new MemoryGrowth("a sign", null)), new Bytes(141 * GiB));
         budgets.CheckAgainst(With(new MemoryGrowth("a sign", new Bytes(128 * GiB))), new Bytes(141 * GiB));
         Assert.Throws<UserErrorException>(() => budgets.CheckAgainst(With(new MemoryGrowth("a sign", null)), new Bytes(40 * GiB)));
@@ -198,27 +218,50 @@ public sealed class MachineMemoryTests : IDisposable
     public void What_the_program_takes_beside_its_arenas_counts_against_a_limit()
     {
         using var source = ModelSource.Open("nano");
-        var request = new PlanRequest(source.Model, Recipe.Fp32, WorkloadKind.Training, 64, 4, new GeometryPins(), new MemoryBudget(new Bytes(GiB), new Bytes(GiB)));
+        var request = new PlanRequest(
+            source.Model,
+            Recipe.Fp32,
+            WorkloadKind.Training,
+            64,
+            4,
+            new GeometryPins(),
+            new MemoryBudget(new Bytes(GiB), new Bytes(GiB))
+        );
         var plan = Assert.IsType<PlanResult.Feasible>(Planner.Plan(request)).Plan;
         var arenas = plan.DevicePeak + plan.HostPeak;
         var needed = arenas + ProcessMemory.BesideArenas(plan.Schedule.Ops.Length);
         Assert.InRange(needed.Value - arenas.Value, 128 << 20, 140 << 20);
-        static MachineMemory Limited(Bytes limit) => MachineMemory.Of(new Bytes(32 * GiB), new Bytes(16 * GiB), [new GroupLimit("/box", limit, Bytes.Zero)], null);
+        static MachineMemory Limited(Bytes limit) =>
+            MachineMemory.Of(new Bytes(32 * GiB), new Bytes(16 * GiB), [new GroupLimit("/box", limit, Bytes.Zero)], null);
         Budgets.CheckArenas(plan, Limited(needed), null);
         var refused = Assert.Throws<UserErrorException>(() => Budgets.CheckArenas(plan, Limited(needed - new Bytes(1)), null));
-        Assert.Contains($"{needed} together, and control group /box has {needed}; give smaller budgets", refused.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{needed} together, and control group /box has {needed}; give smaller budgets",
+            refused.Message,
+            StringComparison.Ordinal
+        );
 
         // On a GPU its arena is elsewhere.
         Budgets.CheckArenas(plan, Limited(needed - plan.DevicePeak), new Bytes(8 * GiB));
-        Assert.Throws<UserErrorException>(() => Budgets.CheckArenas(plan, Limited(needed - plan.DevicePeak - new Bytes(1)), new Bytes(8 * GiB)));
+        Assert.Throws<UserErrorException>(() =>
+            Budgets.CheckArenas(plan, Limited(needed - plan.DevicePeak - new Bytes(1)), new Bytes(8 * GiB))
+        );
     }
 
     [Fact]
     public void A_run_says_what_the_process_took_and_stays_within_what_was_counted()
     {
         // The first run on a CPU may measure it, which takes more for a while.
-        Programs.Good(Programs.Dataflow("train nano --seqlen 64 --device-memory 8MiB --host-memory 64MiB --global-batch 512 --data README.md --steps 1"));
-        string said = Programs.Good(Programs.Dataflow("train nano --seqlen 64 --device-memory 8MiB --host-memory 64MiB --global-batch 512 --data README.md --steps 1 --json"));
+        Programs.Good(
+            Programs.Dataflow(
+                "train nano --seqlen 64 --device-memory 8MiB --host-memory 64MiB --global-batch 512 --data README.md --steps 1"
+            )
+        );
+        string said = Programs.Good(
+            Programs.Dataflow(
+                "train nano --seqlen 64 --device-memory 8MiB --host-memory 64MiB --global-batch 512 --data README.md --steps 1 --json"
+            )
+        );
         using var summary = System.Text.Json.JsonDocument.Parse(said.TrimEnd('\n').Split('\n')[^1]);
         long Of(string name) => summary.RootElement.GetProperty(name).GetInt64();
         Assert.InRange(Of("process_peak_bytes"), 1, Of("device_peak_bytes") + Of("host_peak_bytes") + ProcessMemory.BesideArenas(0).Value);

@@ -13,14 +13,25 @@ public class MemoryTableTests
     public void It_adds_up(string model, int seqlen, double device, double host, long reserved)
     {
         using var source = ModelSource.Open(model);
-        var request = new PlanRequest(source.Model, Recipe.Bf16Stochastic, WorkloadKind.ClippedTraining, seqlen, 4, new GeometryPins(), new MemoryBudget(Bytes.FromGiB(host), Bytes.FromGiB(device)))
+        var request = new PlanRequest(
+            source.Model,
+            Recipe.Bf16Stochastic,
+            WorkloadKind.ClippedTraining,
+            seqlen,
+            4,
+            new GeometryPins(),
+            new MemoryBudget(Bytes.FromGiB(host), Bytes.FromGiB(device))
+        )
         {
             Reserve = new DeviceReserve(new Bytes(reserved)),
         };
         var plan = Assert.IsType<PlanResult.Feasible>(Planner.Plan(request)).Plan;
         var rows = ObjectMemory.Of(plan);
         Assert.Equal((plan.DevicePeak.Value, plan.HostPeak.Value), (rows.Sum(r => r.Device.Value), rows.Sum(r => r.Host.Value)));
-        Assert.Equal(request.Reserve.For(plan.HostPeak).Value, rows.Where(r => r.Kind.StartsWith("reserve", StringComparison.Ordinal)).Sum(r => r.Device.Value));
+        Assert.Equal(
+            request.Reserve.For(plan.HostPeak).Value,
+            rows.Where(r => r.Kind.StartsWith("reserve", StringComparison.Ordinal)).Sum(r => r.Device.Value)
+        );
         Assert.DoesNotContain(rows, r => r.Device.Value < 0 || r.Host.Value < 0);
         Assert.Equal(plan.Schedule.Slots.Length, rows.Sum(r => r.DeviceSlots + r.HostSlots));
     }
@@ -28,9 +39,17 @@ public class MemoryTableTests
     [Fact]
     public void Its_last_line_is_the_headline()
     {
-        string[] lines = Programs.Good(Programs.Dataflow("plan 1b --seqlen 4k --device-memory 24 --host-memory 64 --hardware h100 --policy simple --global-batch 16k")).Split('\n');
+        string[] lines = Programs
+            .Good(
+                Programs.Dataflow(
+                    "plan 1b --seqlen 4k --device-memory 24 --host-memory 64 --hardware h100 --policy simple --global-batch 16k"
+                )
+            )
+            .Split('\n');
         string headline = lines.Single(l => l.StartsWith("Memory: ", StringComparison.Ordinal));
-        string[] last = lines.First(l => l.StartsWith("  all ", StringComparison.Ordinal)).Split("  ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        string[] last = lines
+            .First(l => l.StartsWith("  all ", StringComparison.Ordinal))
+            .Split("  ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         Assert.Contains($"device {last[2]} of ", headline, StringComparison.Ordinal);
         Assert.Contains($"host {last[4]} of ", headline, StringComparison.Ordinal);
         Assert.Contains(lines, l => l.StartsWith("  reserve (context, kernels, libraries)", StringComparison.Ordinal));

@@ -20,7 +20,9 @@ public class OptionNeedsTests
         string[] arguments = ["nosuch", "--seqlen", "64", .. options.Split(' ')];
         var parsed = TrainVerb.Command().Parse(arguments);
         Assert.Empty(parsed.Errors);
-        var refused = Assert.Throws<UserErrorException>(() => parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false }));
+        var refused = Assert.Throws<UserErrorException>(() =>
+            parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false })
+        );
         Assert.Contains(part, refused.Message, StringComparison.Ordinal);
     }
 }

@@ -22,8 +22,16 @@ public class OutputTests
 
     [Fact]
     public void A_printed_schedule_may_come_through_a_pipe() =>
-        Assert.Contains("verified: no error", Programs.Good(Shell(
-            "bin/dataflow show nano --seqlen 64 --device-memory 8MiB --host-memory 64MiB --global-batch 128 --schedule | bin/dataflow verify /dev/stdin")), StringComparison.Ordinal);
+        Assert.Contains(
+            "verified: no error",
+            Programs.Good(
+                Shell(
+                    "bin/dataflow show nano --seqlen 64 --device-memory 8MiB --host-memory 64MiB --global-batch 128 --schedule | "
+                        + "bin/dataflow verify /dev/stdin"
+                )
+            ),
+            StringComparison.Ordinal
+        );
 
     private static Outcome Shell(string command) => Programs.Run("sh", ["-c", command]);
 }

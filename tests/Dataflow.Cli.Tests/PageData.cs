@@ -12,7 +12,10 @@ internal static class PageData
         const string Mark = "id=\"data\">";
         string page = File.ReadAllText(file);
         int from = page.IndexOf(Mark, StringComparison.Ordinal) + Mark.Length;
-        using var data = new DeflateStream(new MemoryStream(Convert.FromBase64String(page[from..page.IndexOf("</script>", from, StringComparison.Ordinal)])), CompressionMode.Decompress);
+        using var data = new DeflateStream(
+            new MemoryStream(Convert.FromBase64String(page[from..page.IndexOf("</script>", from, StringComparison.Ordinal)])),
+            CompressionMode.Decompress
+        );
         return JsonDocument.Parse(data).RootElement;
     }
 }

@@ -15,7 +15,11 @@ public class PlanCacheTests
     {
         using var source = ModelSource.Open("nano");
         var budget = new MemoryBudget(new Bytes(64 << 20), new Bytes(device));
-        return new PlanSettings("nano", 64, budget.Device, budget.Host, null, 1024, pins ?? new GeometryPins(), saved).Request(source.Model, WorkloadKind.Training, budget);
+        return new PlanSettings("nano", 64, budget.Device, budget.Host, null, 1024, pins ?? new GeometryPins(), saved).Request(
+            source.Model,
+            WorkloadKind.Training,
+            budget
+        );
     }
 
     private static TrainingPlan Plan(PlanCache cache, PlanRequest? request = null) =>
@@ -41,7 +45,10 @@ public class PlanCacheTests
     {
         // A sound choice that no search makes for the budget shows that none was asked.
         using var scratch = new ScratchFolder();
-        var (cache, other) = (new PlanCache(scratch.Path), Plan(PlanCache.None, RequestOf(4 << 20, new GeometryPins(ChunkTokens: 64), TensorSet.None)));
+        var (cache, other) = (
+            new PlanCache(scratch.Path),
+            Plan(PlanCache.None, RequestOf(4 << 20, new GeometryPins(ChunkTokens: 64), TensorSet.None))
+        );
         Assert.NotEqual(Plan(PlanCache.None).Hash, other.Hash);
         cache.Write(PlanKey.Of(Request, Machine), new CachedChoice(ChoiceOf(other), other.Hash));
         Assert.Equal(other.Hash, Plan(cache).Hash);
@@ -97,7 +104,9 @@ public class PlanCacheTests
         string hash = Plan(PlanCache.None).Hash;
         File.WriteAllText(scratch.File("file"), "");
         Directory.CreateDirectory(Path.Combine(scratch.File("taken"), PlanKey.Of(Request, Machine) + ".json"));
-        Assert.All([scratch.File("file"), scratch.File("file/below"), scratch.File("taken"), "/proc/plans", "/dev/null/plans"], folder => Assert.Equal(hash, Plan(new PlanCache(folder)).Hash));
+        Assert.All([scratch.File("file"), scratch.File("file/below"), scratch.File("taken"), "/proc/plans", "/dev/null/plans"], folder =>
+            Assert.Equal(hash, Plan(new PlanCache(folder)).Hash)
+        );
         Assert.Equal("", File.ReadAllText(scratch.File("file")));
 
         if (!OperatingSystem.IsWindows() && Environment.UserName != "root") // whom no mode keeps from writing
@@ -122,7 +131,10 @@ public class PlanCacheTests
         new PlanCache(scratch.Path, mostFiles: 9).Write("full", new CachedChoice(ChoiceOf(plan), plan.Hash));
         Assert.Equal(10, Directory.GetFiles(scratch.Path).Length);
         new PlanCache(scratch.Path, mostFiles: 9).Write("more", new CachedChoice(ChoiceOf(plan), plan.Hash));
-        Assert.Equal(["6.json", "7.json", "8.json", "full.json", "more.json"], Directory.GetFiles(scratch.Path).Select(Path.GetFileName).Order());
+        Assert.Equal(
+            ["6.json", "7.json", "8.json", "full.json", "more.json"],
+            Directory.GetFiles(scratch.Path).Select(Path.GetFileName).Order()
+        );
     }
 
     [Fact]
@@ -144,13 +156,22 @@ public class PlanCacheTests
             Request with { SaveSet = TensorSet.None },
             Request with { Reserve = new DeviceReserve(new Bytes(1)) },
         ];
-        var faster = Machine with { KernelLaunchSeconds = Machine.KernelLaunchSeconds with { Value = Machine.KernelLaunchSeconds.Value / 2 } };
+        var faster = Machine with
+        {
+            KernelLaunchSeconds = Machine.KernelLaunchSeconds with { Value = Machine.KernelLaunchSeconds.Value / 2 },
+        };
         string own = PlanKey.Of(Request, Machine);
         Assert.Equal(own, PlanKey.Of(RequestOf(4 << 20), HardwareFiles.Load("cpu")));
-        Assert.Equal(others.Length + 2, others.Select(o => PlanKey.Of(o, Machine)).Append(PlanKey.Of(Request, faster)).Append(own).Distinct().Count());
+        Assert.Equal(
+            others.Length + 2,
+            others.Select(o => PlanKey.Of(o, Machine)).Append(PlanKey.Of(Request, faster)).Append(own).Distinct().Count()
+        );
 
         // Budgets alone do not part what shares a search.
-        Assert.Equal(3, others.Select(o => PlanKey.OfSearch(o, Machine)).Append(PlanKey.OfSearch(Request, Machine)).GroupBy(k => k).Max(g => g.Count()));
+        Assert.Equal(
+            3,
+            others.Select(o => PlanKey.OfSearch(o, Machine)).Append(PlanKey.OfSearch(Request, Machine)).GroupBy(k => k).Max(g => g.Count())
+        );
     }
 
     [Fact]
@@ -158,7 +179,9 @@ public class PlanCacheTests
     {
         var choice = ChoiceOf(Plan(PlanCache.None));
         Assert.Equal(choice, PlanChoiceJson.Parse(PlanChoiceJson.Of(choice)));
-        int fields = Changed(choice.Geometry, g => choice with { Geometry = g }, choice) + Changed(choice.Residency, r => choice with { Residency = r }, choice);
+        int fields =
+            Changed(choice.Geometry, g => choice with { Geometry = g }, choice)
+            + Changed(choice.Residency, r => choice with { Residency = r }, choice);
         Assert.True(fields >= 20, $"{fields} fields");
         foreach (int set in Enumerable.Range(0, (int)TensorSet.All + 1))
         {
@@ -172,7 +195,12 @@ public class PlanCacheTests
     {
         // Budgets that nobody else asks for.
         var request = RequestOf((4 << 20) + 12_345);
-        string file = Path.Combine(Programs.Root, ".cache", "plans", PlanKey.Of(request, HardwareFiles.ThisMachine(DeviceKind.Cpu, named: null)!) + ".json");
+        string file = Path.Combine(
+            Programs.Root,
+            ".cache",
+            "plans",
+            PlanKey.Of(request, HardwareFiles.ThisMachine(DeviceKind.Cpu, named: null)!) + ".json"
+        );
         if (File.Exists(file))
         {
             File.Delete(file); // of an earlier run; on a new checkout there is no folder yet
@@ -214,7 +242,9 @@ public class PlanCacheTests
     {
         var file = JsonNode.Parse(text)!.AsObject();
         change(file["choice"]![part]!.AsObject());
-        file["choice_hash"] = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(file["choice"]!.ToJsonString())));
+        file["choice_hash"] = Convert.ToHexStringLower(
+            System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(file["choice"]!.ToJsonString()))
+        );
         return file.ToJsonString();
     }
 }

@@ -5,9 +5,10 @@ using Dataflow.Planning;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>
-/// Plans as they were recorded: of 400 requests (every policy, model, recipe, machine and kind of work, lengths, batches, budgets and pins) the hash, the bytes of both
-/// arenas and the predicted time of a step, or the smallest budgets that would do. A change of the planner's code that is not meant to change its plans is held to them;
-/// one that is records them anew (DATAFLOW_RECORD=1) and says why. The suite plans a sample, DATAFLOW_SOAK=1 all.
+/// Plans as they were recorded: of 400 requests (every policy, model, recipe, machine and kind of work, lengths, batches, budgets and pins)
+/// the hash, the bytes of both arenas and the predicted time of a step, or the smallest budgets that would do. A change of the planner's
+/// code that is not meant to change its plans is held to them; one that is records them anew (DATAFLOW_RECORD=1) and says why. The suite
+/// plans a sample, DATAFLOW_SOAK=1 all.
 /// </summary>
 [Trait("Slow", "true")]
 public class PlanRecordTests
@@ -34,9 +35,35 @@ public class PlanRecordTests
     private static readonly string[] s_machines = ["h100", "a100", "rtx3090", "rtx5090", "h200", "b200"];
 
     /// <summary>What is asked for, as it stands in the record.</summary>
-    private sealed record Asked(PlanPolicy Policy, string Model, int Seqlen, int Device, int Host, string Machine, Recipe Recipe, WorkloadKind Kind, int? Rows, GeometryPins Pins)
+    private sealed record Asked(
+        PlanPolicy Policy,
+        string Model,
+        int Seqlen,
+        int Device,
+        int Host,
+        string Machine,
+        Recipe Recipe,
+        WorkloadKind Kind,
+        int? Rows,
+        GeometryPins Pins
+    )
     {
-        public override string ToString() => string.Join(',', PlanPolicies.NameOf(Policy), Model, Seqlen, Device, Host, Machine, Recipe.Name, Kind, Rows, Pins.ChunkTokens, Pins.Rounds, Pins.VocabularyBlocks);
+        public override string ToString() =>
+            string.Join(
+                ',',
+                PlanPolicies.NameOf(Policy),
+                Model,
+                Seqlen,
+                Device,
+                Host,
+                Machine,
+                Recipe.Name,
+                Kind,
+                Rows,
+                Pins.ChunkTokens,
+                Pins.Rounds,
+                Pins.VocabularyBlocks
+            );
     }
 
     [Trait("Soak", "true")]
@@ -47,7 +74,9 @@ public class PlanRecordTests
         Assert.Equal(Requests, asked.Distinct().Count());
         int[] wanted = [.. Enumerable.Range(0, Requests).Where(i => s_all || i % SampleEvery == 3)];
         string[] answers = new string[Requests];
-        Parallel.ForEach(wanted, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, i => answers[i] = $"{asked[i]},{Answer(asked[i])}");
+        Parallel.ForEach(wanted, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, i =>
+            answers[i] = $"{asked[i]},{Answer(asked[i])}"
+        );
         if (s_record)
         {
             File.WriteAllLines(s_file, [Head, .. answers]);
@@ -55,11 +84,18 @@ public class PlanRecordTests
 
         string[] recorded = File.ReadAllLines(s_file);
         Assert.Equal((Head, Requests + 1), (recorded[0], recorded.Length));
-        string[] differ = [.. wanted.Where(i => recorded[i + 1] != answers[i]).Select(i => $"recorded {recorded[i + 1]}\nnow      {answers[i]}")];
-        Assert.True(differ.Length == 0, $"{differ.Length} of {wanted.Length} plans are others than those of {s_file}:\n{string.Join('\n', differ.Take(10))}");
+        string[] differ =
+        [
+            .. wanted.Where(i => recorded[i + 1] != answers[i]).Select(i => $"recorded {recorded[i + 1]}\nnow      {answers[i]}"),
+        ];
+        Assert.True(
+            differ.Length == 0,
+            $"{differ.Length} of {wanted.Length} plans are others than those of {s_file}:\n{string.Join('\n', differ.Take(10))}"
+        );
     }
 
-    private const string Head = "policy,model,seqlen,device_mib,host_mib,machine,recipe,kind,rows,chunk,rounds,vocabulary_blocks,answer,device_bytes,host_bytes,step_ns";
+    private const string Head =
+        "policy,model,seqlen,device_mib,host_mib,machine,recipe,kind,rows,chunk,rounds,vocabulary_blocks,answer,device_bytes,host_bytes,step_ns";
 
     /// <summary>Drawn from a seed: the record holds the same requests in the same order for good.</summary>
     private static List<Asked> All()
@@ -87,7 +123,12 @@ public class PlanRecordTests
             bool pinned = policy != PlanPolicy.Reference && random.Below(4) == 0;
             int? chunk = pinned && random.Below(2) == 0 ? (seqlen >= 512 ? seqlen / 4 : seqlen * 2) : null;
             var one = new Asked(
-                policy, model, seqlen, devices[random.Below(devices.Length)] + (small && machine != "cpu" ? 1300 : 0), hosts[random.Below(hosts.Length)], machine,
+                policy,
+                model,
+                seqlen,
+                devices[random.Below(devices.Length)] + (small && machine != "cpu" ? 1300 : 0),
+                hosts[random.Below(hosts.Length)],
+                machine,
                 policy == PlanPolicy.Reference ? Recipe.Bf16 : Recipe.All[random.Below(Recipe.All.Count)],
                 policy == PlanPolicy.Reference ? WorkloadKind.Training : (WorkloadKind)Math.Max(0, random.Below(6) - 2),
                 policy == PlanPolicy.Reference || random.Below(3) == 0 ? null : Math.Max(1, (small ? 2048 : 131072) / seqlen),
@@ -110,13 +151,27 @@ public class PlanRecordTests
             var budget = new MemoryBudget(new Bytes((long)asked.Host << 20), new Bytes((long)asked.Device << 20));
             if (asked.Policy == PlanPolicy.Reference)
             {
-                return Answer(SimulationAnswer.Of(new SimulationRequest(asked.Model, source.Model, asked.Seqlen, budget, machine, asked.Policy), search: null));
+                return Answer(
+                    SimulationAnswer.Of(
+                        new SimulationRequest(asked.Model, source.Model, asked.Seqlen, budget, machine, asked.Policy),
+                        search: null
+                    )
+                );
             }
 
-            var request = new PlanRequest(source.Model, asked.Recipe, asked.Kind, asked.Seqlen, asked.Rows, asked.Pins, budget) { Reserve = machine.Reserve };
+            var request = new PlanRequest(source.Model, asked.Recipe, asked.Kind, asked.Seqlen, asked.Rows, asked.Pins, budget)
+            {
+                Reserve = machine.Reserve,
+            };
             var result = Plans.Make(request, new PolicySettings(asked.Policy, machine, PlanCache.None));
-            return result is PlanResult.Infeasible refused ? $"infeasible,{refused.SmallestDevice.Value},{refused.SmallestHost.Value},"
-                : Of(SimulatedStep.Of(new SimulationRequest(asked.Model, source.Model, asked.Seqlen, budget, machine, asked.Policy, null, asked.Recipe), ((PlanResult.Feasible)result).Plan));
+            return result is PlanResult.Infeasible refused
+                ? $"infeasible,{refused.SmallestDevice.Value},{refused.SmallestHost.Value},"
+                : Of(
+                    SimulatedStep.Of(
+                        new SimulationRequest(asked.Model, source.Model, asked.Seqlen, budget, machine, asked.Policy, null, asked.Recipe),
+                        ((PlanResult.Feasible)result).Plan
+                    )
+                );
         }
         catch (UserErrorException e)
         {
@@ -124,9 +179,11 @@ public class PlanRecordTests
         }
     }
 
-    private static string Answer(SimulationAnswer answer) => answer is SimulationAnswer.Feasible { Step: var step } ? Of(step) : "infeasible,,,";
+    private static string Answer(SimulationAnswer answer) =>
+        answer is SimulationAnswer.Feasible { Step: var step } ? Of(step) : "infeasible,,,";
 
-    private static string Of(SimulatedStep step) => string.Create(CultureInfo.InvariantCulture, $"{step.Hash},{step.Device.Value},{step.Host.Value},{1e9 * step.Seconds:0}");
+    private static string Of(SimulatedStep step) =>
+        string.Create(CultureInfo.InvariantCulture, $"{step.Hash},{step.Device.Value},{step.Host.Value},{1e9 * step.Seconds:0}");
 
     /// <summary>Numbers of a generator that is written out here, so that no release of the runtime draws others.</summary>
     private sealed class SeededDraws(ulong seed)

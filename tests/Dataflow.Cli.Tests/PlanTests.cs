@@ -15,8 +15,18 @@ public class PlanTests
     {
         string output = Programs.Good(Programs.Dataflow($"plan {Nano}"));
         Assert.All(
-            ["1,000,576 parameters", "Step: 64 rows of 128 tokens", "of 8.00 MiB", "of 64.00 MiB", "keys and values", "Residency:", "Copies of a step:", "Recomputed in a step"],
-            part => Assert.Contains(part, output, StringComparison.Ordinal));
+            [
+                "1,000,576 parameters",
+                "Step: 64 rows of 128 tokens",
+                "of 8.00 MiB",
+                "of 64.00 MiB",
+                "keys and values",
+                "Residency:",
+                "Copies of a step:",
+                "Recomputed in a step",
+            ],
+            part => Assert.Contains(part, output, StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -41,9 +51,16 @@ public class PlanTests
     [Fact]
     public void The_vocabulary_can_be_cut_into_blocks_and_every_report_says_so()
     {
-        Assert.Equal(2, Json(Programs.Good(Programs.Dataflow($"plan {Nano} --vocabulary-blocks 2 --json"))).GetProperty("vocabulary_blocks").GetInt32());
+        Assert.Equal(
+            2,
+            Json(Programs.Good(Programs.Dataflow($"plan {Nano} --vocabulary-blocks 2 --json"))).GetProperty("vocabulary_blocks").GetInt32()
+        );
         Assert.Equal(1, Json(Programs.Good(Programs.Dataflow($"plan {Nano} --json"))).GetProperty("vocabulary_blocks").GetInt32());
-        Assert.Contains("the vocabulary in 2 blocks of 128 rows", Programs.Good(Programs.Dataflow($"plan {Nano} --vocabulary-blocks 2")), StringComparison.Ordinal);
+        Assert.Contains(
+            "the vocabulary in 2 blocks of 128 rows",
+            Programs.Good(Programs.Dataflow($"plan {Nano} --vocabulary-blocks 2")),
+            StringComparison.Ordinal
+        );
         string schedule = Programs.Good(Programs.Dataflow($"show {Nano} --vocabulary-blocks 2 --schedule"));
         Assert.Contains("fact vocabulary_blocks 2\n", schedule, StringComparison.Ordinal);
         Assert.Contains(" HeadBackward B1 C0 R0 ", schedule, StringComparison.Ordinal);
@@ -78,7 +95,9 @@ public class PlanTests
     public void A_large_model_is_known_by_its_name_from_any_folder()
     {
         using var scratch = new ScratchFolder();
-        var plan = Programs.Good(Programs.Dataflow("plan 8b --seqlen 4096 --device-memory 24GiB --host-memory 200GiB --dtype bf16", scratch.Path));
+        var plan = Programs.Good(
+            Programs.Dataflow("plan 8b --seqlen 4096 --device-memory 24GiB --host-memory 200GiB --dtype bf16", scratch.Path)
+        );
         Assert.Contains("Model 8b: 8,030,261,248 parameters", plan, StringComparison.Ordinal);
     }
 
@@ -90,7 +109,11 @@ public class PlanTests
         File.WriteAllText(scratch.File("schedule.txt"), text);
         string proof = Programs.Good(Programs.Dataflow($"verify {scratch.File("schedule.txt")} --device-memory 8MiB --host-memory 64MiB"));
         Assert.Contains("verified: no error", proof, StringComparison.Ordinal);
-        Assert.Contains($"hash {Json(Programs.Good(Programs.Dataflow($"plan {Nano} --json"))).GetProperty("plan_hash").GetString()}", proof, StringComparison.Ordinal);
+        Assert.Contains(
+            $"hash {Json(Programs.Good(Programs.Dataflow($"plan {Nano} --json"))).GetProperty("plan_hash").GetString()}",
+            proof,
+            StringComparison.Ordinal
+        );
         Assert.Contains(proof.Split('\n')[0], Programs.Good(Programs.Dataflow($"verify {Nano}")), StringComparison.Ordinal);
 
         var small = Programs.Dataflow($"verify {scratch.File("schedule.txt")} --device-memory 1MiB");
@@ -111,8 +134,12 @@ public class PlanTests
     public void Show_prints_the_parts_and_slices_that_are_asked_for()
     {
         string all = Programs.Good(Programs.Dataflow($"show {Nano}"));
-        Assert.All(["Sizing: device", "pool", "Residency:", "op 0 ", "20 of "], part => Assert.Contains(part, all, StringComparison.Ordinal));
-        string slice = Programs.Good(Programs.Dataflow($"show {Nano} --chunk 128 --chunks-per-round 4 --layer 2 --chunk-index 1 --ops 0..400"));
+        Assert.All(["Sizing: device", "pool", "Residency:", "op 0 ", "20 of "], part =>
+            Assert.Contains(part, all, StringComparison.Ordinal)
+        );
+        string slice = Programs.Good(
+            Programs.Dataflow($"show {Nano} --chunk 128 --chunks-per-round 4 --layer 2 --chunk-index 1 --ops 0..400")
+        );
         var ops = slice.Split('\n').Where(l => l.StartsWith("op ", StringComparison.Ordinal)).ToList();
         Assert.NotEmpty(ops);
         Assert.All(ops, o => Assert.Contains(" L02 C1 ", o, StringComparison.Ordinal));
@@ -131,5 +158,6 @@ public class PlanTests
         Assert.Contains("Example", Programs.Good(Programs.Dataflow($"{verb} --help")), StringComparison.Ordinal);
 
     [Fact]
-    public void The_demo_has_help_with_an_example() => Assert.Contains("Example", Programs.Good(Programs.Demo("--help")), StringComparison.Ordinal);
+    public void The_demo_has_help_with_an_example() =>
+        Assert.Contains("Example", Programs.Good(Programs.Demo("--help")), StringComparison.Ordinal);
 }

@@ -19,7 +19,11 @@ public class PolicyTests
         var own = Json(Programs.Good(Programs.Dataflow($"plan {Nano} --json")));
         Assert.Equal("auto", Text(own, "policy"));
         Assert.Equal(HardwareFiles.ThisMachine(DeviceKind.Cpu, named: null)!.Name, Text(own, "planned_for"));
-        var named = Json(Programs.Good(Programs.Dataflow("plan nano --seqlen 128 --device-memory 2 --host-memory 2 --global-batch 1024 --hardware h200 --json")));
+        var named = Json(
+            Programs.Good(
+                Programs.Dataflow("plan nano --seqlen 128 --device-memory 2 --host-memory 2 --global-batch 1024 --hardware h200 --json")
+            )
+        );
         Assert.Equal(("auto", "h200-sxm"), (Text(named, "policy"), Text(named, "planned_for")));
         var simple = Json(Programs.Good(Programs.Dataflow($"plan {Nano} --policy simple --json")));
         Assert.Equal(("simple", null), (Text(simple, "policy"), Text(simple, "planned_for")));
@@ -35,8 +39,15 @@ public class PolicyTests
         Assert.Contains($"hash {hash}", Programs.Good(Programs.Dataflow($"verify {Nano} {policy}")), StringComparison.Ordinal);
         using var scratch = new ScratchFolder();
         File.WriteAllText(scratch.File("schedule.txt"), Programs.Good(Programs.Dataflow($"show {Nano} {policy} --schedule")));
-        Assert.Contains($"hash {hash}", Programs.Good(Programs.Dataflow($"verify {scratch.File("schedule.txt")}")), StringComparison.Ordinal);
-        Assert.Equal(hash, Text(Json(Programs.Good(Programs.Dataflow($"train {Nano} {policy} --data README.md --steps 1 --json"))), "plan_hash"));
+        Assert.Contains(
+            $"hash {hash}",
+            Programs.Good(Programs.Dataflow($"verify {scratch.File("schedule.txt")}")),
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            hash,
+            Text(Json(Programs.Good(Programs.Dataflow($"train {Nano} {policy} --data README.md --steps 1 --json"))), "plan_hash")
+        );
     }
 
     [Theory]
@@ -66,15 +77,27 @@ public class PolicyTests
     public void The_plan_does_not_depend_on_the_number_of_cores()
     {
         const string request = "plan 8b --seqlen 8192 --hardware h100 --device-memory 16 --host-memory 100 --json --no-cache";
-        string Hash(string cores) => Text(Json(Programs.Good(Programs.Run(
-            Path.Combine(Programs.Root, "bin", "dataflow"), request.Split(' '), environment: new Dictionary<string, string?> { ["DOTNET_PROCESSOR_COUNT"] = cores }))), "plan_hash")!;
+        string Hash(string cores) =>
+            Text(
+                Json(
+                    Programs.Good(
+                        Programs.Run(
+                            Path.Combine(Programs.Root, "bin", "dataflow"),
+                            request.Split(' '),
+                            environment: new Dictionary<string, string?> { ["DOTNET_PROCESSOR_COUNT"] = cores }
+                        )
+                    )
+                ),
+                "plan_hash"
+            )!;
         Assert.Equal(Hash("1"), Hash("5"));
     }
 
     [Fact]
     public void Simulate_takes_auto()
     {
-        string policy(string options) => Text(Json(Programs.Good(Programs.Dataflow($"simulate {Nano} --hardware cpu --json {options}"))), "policy")!;
+        string policy(string options) =>
+            Text(Json(Programs.Good(Programs.Dataflow($"simulate {Nano} --hardware cpu --json {options}"))), "policy")!;
         Assert.Equal(["auto", "auto", "simple"], new[] { "", "--policy auto", "--policy simple" }.Select(policy));
     }
 
@@ -87,17 +110,36 @@ public class PolicyTests
         Assert.Equal(PlanPolicy.Simple, Chosen(PlanPolicy.Simple, null));
         Assert.Equal(PlanPolicy.Simple, Chosen(PlanPolicy.Simple, machine));
         Assert.Equal(PlanPolicy.Auto, Chosen(null, machine));
-        Assert.Contains("dataflow calibrate", Assert.Throws<UserErrorException>(() => Chosen(PlanPolicy.Auto, null)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "dataflow calibrate",
+            Assert.Throws<UserErrorException>(() => Chosen(PlanPolicy.Auto, null)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void What_is_pinned_holds_for_auto_too()
     {
-        var plan = Json(Programs.Good(Programs.Dataflow(
-            $"plan {Nano} --policy auto --chunk 128 --chunks-per-round 4 --rounds 2 --vocabulary-blocks 2 --save-set residual --json")));
-        Assert.Equal([128, 4, 2, 2, 1024], new[] { "chunk_tokens", "chunks_per_round", "rounds_per_step", "vocabulary_blocks", "tokens_per_step" }.Select(key => plan.GetProperty(key).GetInt32()));
+        var plan = Json(
+            Programs.Good(
+                Programs.Dataflow(
+                    $"plan {Nano} --policy auto --chunk 128 --chunks-per-round 4 --rounds 2 --vocabulary-blocks 2 --save-set residual "
+                        + $"--json"
+                )
+            )
+        );
+        Assert.Equal(
+            [128, 4, 2, 2, 1024],
+            new[] { "chunk_tokens", "chunks_per_round", "rounds_per_step", "vocabulary_blocks", "tokens_per_step" }.Select(key =>
+                plan.GetProperty(key).GetInt32()
+            )
+        );
         Assert.Equal("residual", Text(plan, "save_set"));
-        Assert.Contains("multiple of 2", Programs.Refused(2, Programs.Dataflow($"plan {Nano} --policy auto --chunk 64 --chunks-per-round 3")), StringComparison.Ordinal);
+        Assert.Contains(
+            "multiple of 2",
+            Programs.Refused(2, Programs.Dataflow($"plan {Nano} --policy auto --chunk 64 --chunks-per-round 3")),
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -111,5 +153,9 @@ public class PolicyTests
 
     [Fact]
     public void The_demo_refuses_it_too() =>
-        Assert.Contains("'best' is no policy; choose auto or simple", Programs.Refused(2, Programs.Demo("1 1 64 nano --policy best")), StringComparison.Ordinal);
+        Assert.Contains(
+            "'best' is no policy; choose auto or simple",
+            Programs.Refused(2, Programs.Demo("1 1 64 nano --policy best")),
+            StringComparison.Ordinal
+        );
 }

@@ -16,7 +16,10 @@ public class ProcTextTests
     public void The_soft_limit_of_locked_memory_counts()
     {
         Assert.Equal(new Bytes(8 << 20), ProcText.LockedMemoryLimit(Limits));
-        Assert.Equal(new Bytes(long.MaxValue), ProcText.LockedMemoryLimit("Max locked memory         unlimited            unlimited            bytes"));
+        Assert.Equal(
+            new Bytes(long.MaxValue),
+            ProcText.LockedMemoryLimit("Max locked memory         unlimited            unlimited            bytes")
+        );
         Assert.Equal(Bytes.Zero, ProcText.LockedMemoryLimit("Max locked memory         0                    0                    bytes"));
         Assert.Null(ProcText.LockedMemoryLimit("Max processes 1 1 processes"));
         Assert.Null(ProcText.LockedMemoryLimit(null));
@@ -28,7 +31,8 @@ public class ProcTextTests
     [InlineData("CapInh:\t0000000000004000\nCapEff:\t00000000a80425fb\n", false)]
     [InlineData("CapEff:\tnone", false)]
     [InlineData(null, false)]
-    public void The_capability_to_lock_any_amount_is_bit_14(string? status, bool may) => Assert.Equal(may, ProcText.MayLockAnyAmount(status));
+    public void The_capability_to_lock_any_amount_is_bit_14(string? status, bool may) =>
+        Assert.Equal(may, ProcText.MayLockAnyAmount(status));
 
     [Theory]
     [InlineData("always [madvise] never\n", "madvise")]
@@ -38,9 +42,13 @@ public class ProcTextTests
     public void The_choice_is_between_brackets(string? text, string? chosen) => Assert.Equal(chosen, ProcText.Chosen(text));
 
     [Theory]
-    [InlineData("NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 22:23:56 UTC 2024\nGCC version:  gcc version 12.3.0\n", "550.54.15")]
+    [InlineData(
+        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 22:23:56 UTC 2024\nGCC version:  gcc version 12.3.0\n",
+        "550.54.15"
+    )]
     [InlineData("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build  (root@builder)\n", "580.95.05")]
     [InlineData("something else", null)]
     [InlineData(null, null)]
-    public void The_driver_states_its_version_in_two_ways(string? text, string? version) => Assert.Equal(version, ProcText.DriverVersion(text));
+    public void The_driver_states_its_version_in_two_ways(string? text, string? version) =>
+        Assert.Equal(version, ProcText.DriverVersion(text));
 }

@@ -9,13 +9,19 @@ public class ProfilingTests
     private static readonly GoldenFolder Golden = new("llama-small");
 
     private static string Training(string options, int steps = 2) =>
-        $"train {Golden.Path} --seqlen {Golden.Seqlen} --host-memory 64MiB --device-memory 1300KiB --chunk 32 --dtype fp32 --steps {steps} {options}";
+        $"train {Golden.Path} --seqlen {Golden.Seqlen} --host-memory 64MiB --device-memory 1300KiB --chunk 32 --dtype fp32 --steps "
+            + $"{steps} {options}";
 
     [Fact]
     public void A_run_by_a_profile_that_was_never_measured_prints_a_prediction_and_says_what_it_is_worth()
     {
-        string output = Programs.Good(Programs.Demo("64MiB 8MiB 64 models/nano.json --data README.md --global-batch 512 --steps 2 --hardware cpu"));
-        Assert.Matches(@"Predicted: \d+\.\d+ s a step, by assumed rates: nothing was fitted to cpu or measured on it; `dataflow calibrate`", output);
+        string output = Programs.Good(
+            Programs.Demo("64MiB 8MiB 64 models/nano.json --data README.md --global-batch 512 --steps 2 --hardware cpu")
+        );
+        Assert.Matches(
+            @"Predicted: \d+\.\d+ s a step, by assumed rates: nothing was fitted to cpu or measured on it; `dataflow calibrate`",
+            output
+        );
         Assert.Matches(@"Step: predicted \d+\.\d+ s, measured \d+\.\d+ s \(median after the first\), measured / predicted \d+", output);
     }
 
@@ -23,12 +29,21 @@ public class ProfilingTests
     public void A_CPU_that_was_never_calibrated_is_measured_once_for_predictions_and_never_for_plans()
     {
         const string run = "64MiB 8MiB 64 models/nano.json --data README.md --global-batch 512 --steps 2 --json";
-        JsonElement[] Lines() => [.. Programs.Good(Programs.Demo(run)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement)];
+        JsonElement[] Lines() =>
+            [
+                .. Programs
+                    .Good(Programs.Demo(run))
+                    .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                    .Select(l => JsonDocument.Parse(l).RootElement),
+            ];
         if (HardwareFiles.ThisMachine(DeviceKind.Cpu, named: null) is { Kernels: null } generic)
         {
             var (first, second) = (Lines(), Lines());
             Assert.Equal("this-cpu-quick", first[^1].GetProperty("hardware").GetString());
-            Assert.Equal(first[^1].GetProperty("predicted_step_seconds").GetDouble(), second[^1].GetProperty("predicted_step_seconds").GetDouble());
+            Assert.Equal(
+                first[^1].GetProperty("predicted_step_seconds").GetDouble(),
+                second[^1].GetProperty("predicted_step_seconds").GetDouble()
+            );
             Assert.Equal(generic.Name, first[0].GetProperty("planned_for").GetString());
         }
         else
@@ -53,7 +68,11 @@ public class ProfilingTests
         // A second process is the prediction, where this machine has a profile.
         var slices = events.Where(e => e.GetProperty("ph").GetString() == "X" && e.GetProperty("pid").GetInt32() == 1).ToList();
         Assert.Equal(["step 2"], slices.Where(e => Name(e).StartsWith("step ", StringComparison.Ordinal)).Select(Name));
-        int ops = slices.Where(e => e.TryGetProperty("args", out var a) && a.TryGetProperty("op", out _)).Select(e => e.GetProperty("args").GetProperty("op").GetInt32()).Distinct().Count();
+        int ops = slices
+            .Where(e => e.TryGetProperty("args", out var a) && a.TryGetProperty("op", out _))
+            .Select(e => e.GetProperty("args").GetProperty("op").GetInt32())
+            .Distinct()
+            .Count();
         Assert.Contains($": {ops} ops a step", output, StringComparison.Ordinal);
         var fetch = slices.First(e => Name(e) == "Fetch W/L00");
         Assert.True(fetch.GetProperty("args").GetProperty("bytes").GetInt64() > 0);
@@ -78,17 +97,40 @@ public class ProfilingTests
         string file = scratch.File("step.html");
         string output = Programs.Good(Programs.Dataflow(Training($"--device cpu --hardware cpu --page {file} --trace-steps 2")));
         Assert.Contains($"Timeline in {file}", output, StringComparison.Ordinal);
-        Assert.Equal(["Simulated", "Measured"], PageData.Of(file).GetProperty("steps").EnumerateArray().Select(s => s.GetProperty("source").GetString()));
-        Assert.StartsWith("step 2 on cpu", PageData.Of(file).GetProperty("steps")[1].GetProperty("name").GetString(), StringComparison.Ordinal);
+        Assert.Equal(
+            ["Simulated", "Measured"],
+            PageData.Of(file).GetProperty("steps").EnumerateArray().Select(s => s.GetProperty("source").GetString())
+        );
+        Assert.StartsWith(
+            "step 2 on cpu",
+            PageData.Of(file).GetProperty("steps")[1].GetProperty("name").GetString(),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void Traces_that_cannot_be_made_are_refused_before_training()
     {
-        Assert.Contains("--interleaving", Programs.Refused(2, Programs.Dataflow(Training("--trace trace.json --interleaving 1"))), StringComparison.Ordinal);
-        Assert.Contains("step 9", Programs.Refused(2, Programs.Dataflow(Training("--trace trace.json --trace-steps 1,9"))), StringComparison.Ordinal);
-        Assert.Contains("no-such-folder", Programs.Refused(2, Programs.Dataflow(Training("--trace no-such-folder/trace.json"))), StringComparison.Ordinal);
-        Assert.Contains("no-such-folder", Programs.Refused(2, Programs.Dataflow(Training("--page no-such-folder/step.html"))), StringComparison.Ordinal);
+        Assert.Contains(
+            "--interleaving",
+            Programs.Refused(2, Programs.Dataflow(Training("--trace trace.json --interleaving 1"))),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "step 9",
+            Programs.Refused(2, Programs.Dataflow(Training("--trace trace.json --trace-steps 1,9"))),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "no-such-folder",
+            Programs.Refused(2, Programs.Dataflow(Training("--trace no-such-folder/trace.json"))),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "no-such-folder",
+            Programs.Refused(2, Programs.Dataflow(Training("--page no-such-folder/step.html"))),
+            StringComparison.Ordinal
+        );
         Assert.Contains("--device cuda", Programs.Refused(2, Programs.Dataflow(Training("--profile-steps 1,2"))), StringComparison.Ordinal);
     }
 
@@ -105,7 +147,18 @@ public class ProfilingTests
         string[] arguments = Training("--device cuda-emulated --profile-steps 2,2").Split(' ', StringSplitOptions.RemoveEmptyEntries);
         Programs.Good(Programs.Run(Path.Combine(Programs.Root, "bin", "dataflow"), arguments, environment: told));
         string[] lines = File.ReadAllLines(record);
-        Assert.Equal(["thread launches", "stream compute", "stream h2d", "stream d2h", "domain Dataflow", "domain Dataflow h2d", "domain Dataflow d2h"], lines[..7]);
+        Assert.Equal(
+            [
+                "thread launches",
+                "stream compute",
+                "stream h2d",
+                "stream d2h",
+                "domain Dataflow",
+                "domain Dataflow h2d",
+                "domain Dataflow d2h",
+            ],
+            lines[..7]
+        );
 
         var open = new Dictionary<string, Stack<string>>();
         var paths = new HashSet<string>();
@@ -127,8 +180,11 @@ public class ProfilingTests
         Assert.All(open.Values, Assert.Empty);
         Assert.All(
             [
-                "Dataflow: step 2 (not kept) > round R0 > forward > layer L01 > Forward L01 C0 R0", "Dataflow: step 1 (not kept) > round R0 > backward > layer L00 > Backward L00 C0 R0",
-                "Dataflow: step 2 (not kept) > update > layer L01 > Update W/L01", "Dataflow h2d: Fetch W/L01", "Dataflow d2h: Save W/L00",
+                "Dataflow: step 2 (not kept) > round R0 > forward > layer L01 > Forward L01 C0 R0",
+                "Dataflow: step 1 (not kept) > round R0 > backward > layer L00 > Backward L00 C0 R0",
+                "Dataflow: step 2 (not kept) > update > layer L01 > Update W/L01",
+                "Dataflow h2d: Fetch W/L01",
+                "Dataflow d2h: Save W/L00",
             ],
             path => Assert.Contains(path, paths));
         Assert.DoesNotContain("not valid", string.Concat(paths), StringComparison.Ordinal);
@@ -138,7 +194,14 @@ public class ProfilingTests
     public void Without_a_profiler_or_with_a_broken_one_training_is_the_same()
     {
         string[] arguments = Training("--device cuda-emulated --json", steps: 1).Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        string Run(string? tool) => Programs.Good(Programs.Run(Path.Combine(Programs.Root, "bin", "dataflow"), arguments, environment: new Dictionary<string, string?> { ["NVTX_INJECTION64_PATH"] = tool }));
+        string Run(string? tool) =>
+            Programs.Good(
+                Programs.Run(
+                    Path.Combine(Programs.Root, "bin", "dataflow"),
+                    arguments,
+                    environment: new Dictionary<string, string?> { ["NVTX_INJECTION64_PATH"] = tool }
+                )
+            );
         double Loss(string output) => JsonDocument.Parse(output.Split('\n')[1]).RootElement.GetProperty("loss").GetDouble();
         Assert.Equal(Loss(Run(null)), Loss(Run("/no/such/library.so")));
     }
@@ -157,11 +220,28 @@ public class ProfilingTests
         Assert.All(Figures(profile), f => Assert.Equal("measured", f.GetProperty("kind").GetString()));
         Assert.Contains("load average", profile.GetProperty("kernels").GetProperty("source").GetString(), StringComparison.Ordinal);
         var rates = profile.GetProperty("kernels").GetProperty("rates");
-        Assert.All(["GemmForward", "GemmInputGradient", "GemmWeightGradient", "AttentionForward", "AttentionBackward", "RmsNormBackward", "CrossEntropy", "AdamW"], k => Assert.True(rates.TryGetProperty(k, out _), k));
+        Assert.All(
+            [
+                "GemmForward",
+                "GemmInputGradient",
+                "GemmWeightGradient",
+                "AttentionForward",
+                "AttentionBackward",
+                "RmsNormBackward",
+                "CrossEntropy",
+                "AdamW",
+            ],
+            k => Assert.True(rates.TryGetProperty(k, out _), k)
+        );
         if (device == "cpu")
         {
-            var lines = Programs.Good(Programs.Dataflow(Training($"--hardware {file} --json", steps: 3))).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement).ToList();
-            double predicted = lines[^1].GetProperty("predicted_step_seconds").GetDouble(), measured = lines[^1].GetProperty("measured_step_seconds").GetDouble();
+            var lines = Programs
+                .Good(Programs.Dataflow(Training($"--hardware {file} --json", steps: 3)))
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(l => JsonDocument.Parse(l).RootElement)
+                .ToList();
+            double predicted = lines[^1].GetProperty("predicted_step_seconds").GetDouble(),
+                measured = lines[^1].GetProperty("measured_step_seconds").GetDouble();
             Assert.Equal(predicted, lines[1].GetProperty("predicted_seconds").GetDouble());
             Assert.Equal(measured / predicted, lines[^1].GetProperty("measured_per_predicted").GetDouble(), 1e-9);
             Assert.InRange(predicted, 1e-6, 1e6);

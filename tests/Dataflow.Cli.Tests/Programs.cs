@@ -10,7 +10,12 @@ internal static class Programs
 {
     public static string Root { get; } = FindRoot();
 
-    public static Outcome Run(string file, IEnumerable<string> arguments, string? folder = null, IReadOnlyDictionary<string, string?>? environment = null)
+    public static Outcome Run(
+        string file,
+        IEnumerable<string> arguments,
+        string? folder = null,
+        IReadOnlyDictionary<string, string?>? environment = null
+    )
     {
         var start = new ProcessStartInfo(file, arguments)
         {
@@ -69,6 +74,8 @@ internal static class Programs
             }
         }
 
-        throw new InvalidOperationException($"No folder above {AppContext.BaseDirectory} holds Dataflow.sln: run these tests where they were built.");
+        throw new InvalidOperationException(
+            $"No folder above {AppContext.BaseDirectory} holds Dataflow.sln: run these tests where they were built."
+        );
     }
 }

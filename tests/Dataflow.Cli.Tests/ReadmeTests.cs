@@ -15,7 +15,12 @@ public class ReadmeTests
             foreach (string line in lines)
             {
                 code ^= line.StartsWith("```", StringComparison.Ordinal);
-                if (code && line.StartsWith("bin/", StringComparison.Ordinal) && !line.Contains('<', StringComparison.Ordinal) && !line.Contains("kjv", StringComparison.Ordinal))
+                if (
+                    code
+                    && line.StartsWith("bin/", StringComparison.Ordinal)
+                    && !line.Contains('<', StringComparison.Ordinal)
+                    && !line.Contains("kjv", StringComparison.Ordinal)
+                )
                 {
                     commands.Add(line);
                 }
@@ -36,7 +41,10 @@ public class ReadmeTests
         }
 
         // What one example makes, another reads.
-        File.WriteAllText(scratch.File("schedule.txt"), Programs.Good(Programs.Dataflow("show nano --seqlen 128 --device-memory 8MiB --host-memory 64MiB --schedule")));
+        File.WriteAllText(
+            scratch.File("schedule.txt"),
+            Programs.Good(Programs.Dataflow("show nano --seqlen 128 --device-memory 8MiB --host-memory 64MiB --schedule"))
+        );
         var outcome = Programs.Run("sh", ["-c", command.Split('#')[0]], scratch.Path);
         Assert.True(outcome.Status == 0, outcome.Errors);
         Assert.DoesNotMatch(@"(?m)^0 of [\d,]+ ops", outcome.Output);

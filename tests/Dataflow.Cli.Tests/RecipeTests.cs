@@ -27,23 +27,38 @@ public class RecipeTests
     public void Text_has_the_notes_once_and_plain_bf16_says_what_it_costs()
     {
         static int Count(string text, string part) => text.Split(part).Length - 1;
-        string stochastic = Programs.Good(Programs.Dataflow($"{OnH100.Replace(" --json", "", StringComparison.Ordinal)} --device-memory 40 --host-memory 64"));
+        string stochastic = Programs.Good(
+            Programs.Dataflow($"{OnH100.Replace(" --json", "", StringComparison.Ordinal)} --device-memory 40 --host-memory 64")
+        );
         Assert.Equal(1, Count(stochastic, "--dtype bf16-master"));
-        string train = Programs.Good(Programs.Dataflow("train nano --seqlen 64 --device-memory 8MiB --host-memory 64MiB --data README.md --global-batch 128 --steps 2 --dtype bf16"));
+        string train = Programs.Good(
+            Programs.Dataflow(
+                "train nano --seqlen 64 --device-memory 8MiB --host-memory 64MiB --data README.md --global-batch 128 --steps 2 --dtype bf16"
+            )
+        );
         Assert.Equal(1, Count(train, "it loses updates that are smaller than half a step of a bf16 weight"));
-        Assert.DoesNotContain("note:", Programs.Good(Programs.Dataflow("plan nano --seqlen 64 --device-memory 8MiB --host-memory 64MiB")), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "note:",
+            Programs.Good(Programs.Dataflow("plan nano --seqlen 64 --device-memory 8MiB --host-memory 64MiB")),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void The_device_decides_too_and_the_published_system_has_its_own()
     {
         PlanSettings Settings(DeviceKind kind, HardwareProfile? hardware) =>
-            new DeviceSettings(kind, 1, null).Complete(new PlanSettings("nano", 64, null, null, null, null, new Planning.GeometryPins(), null, hardware));
+            new DeviceSettings(kind, 1, null).Complete(
+                new PlanSettings("nano", 64, null, null, null, null, new Planning.GeometryPins(), null, hardware)
+            );
         Assert.Equal(Recipe.Fp32, Settings(DeviceKind.Cpu, null).Recipe);
         Assert.Equal(Recipe.Bf16Stochastic, Settings(DeviceKind.CudaEmulated, null).Recipe);
         Assert.Equal(Recipe.Bf16Stochastic, Settings(DeviceKind.Cpu, HardwareFiles.Load("h100")).Recipe);
         var reader = new SimulationRequestReader();
-        Recipe Of(string policy) => reader.Read($$"""{"model":"1b","seqlen":4096,"device_memory":24,"host_memory":64,"hardware":"h100","policy":"{{policy}}"}""").ChosenRecipe;
+        Recipe Of(string policy) =>
+            reader
+                .Read($$"""{"model":"1b","seqlen":4096,"device_memory":24,"host_memory":64,"hardware":"h100","policy":"{{policy}}"}""")
+                .ChosenRecipe;
         Assert.Equal((Recipe.Bf16Stochastic, Recipe.Bf16Stochastic, Recipe.Bf16), (Of("auto"), Of("simple"), Of("reference")));
     }
 
@@ -64,13 +79,20 @@ public class RecipeTests
         double Moved(string recipe)
         {
             string folder = scratch.File(recipe);
-            Programs.Good(Programs.Dataflow(
-                $"train {golden.Path} --seqlen {golden.Seqlen} --device-memory 64MiB --host-memory 64MiB --steps 1 --lr 1e-6 --dtype {recipe} --export {folder}"));
+            Programs.Good(
+                Programs.Dataflow(
+                    $"train {golden.Path} --seqlen {golden.Seqlen} --device-memory 64MiB --host-memory 64MiB --steps 1 --lr 1e-6 --dtype "
+                        + $"{recipe} --export {folder}"
+                )
+            );
             var after = GoldenFolder.Tensors(Path.Combine(folder, "model.safetensors"));
             return before.Sum(t => t.Value.Zip(after[t.Key]).Count(p => p.First != p.Second)) / (double)before.Sum(t => t.Value.Length);
         }
 
         var (plain, stochastic, exact) = (Moved("bf16"), Moved("bf16-sr"), Moved("fp32"));
-        Assert.True(plain < 0.02 && stochastic > plain && exact > 0.8, $"of the weights move {plain:0.00%} in bf16, {stochastic:0.00%} in bf16-sr, {exact:0.00%} in fp32");
+        Assert.True(
+            plain < 0.02 && stochastic > plain && exact > 0.8,
+            $"of the weights move {plain:0.00%} in bf16, {stochastic:0.00%} in bf16-sr, {exact:0.00%} in fp32"
+        );
     }
 }

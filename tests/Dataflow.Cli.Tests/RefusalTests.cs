@@ -10,8 +10,18 @@ public class RefusalTests
     // Qwen3-32B's shape.
     private static readonly ModelConfig s_qwen = new()
     {
-        Name = "qwen3-32b", VocabSize = 151936, ModelDim = 5120, LayerCount = 64, HeadCount = 64, KvHeadCount = 8, HeadDim = 128, FfnDim = 25600,
-        RopeTheta = 1e6f, RmsNormEps = 1e-6f, TiedEmbedding = false, QkNorm = true,
+        Name = "qwen3-32b",
+        VocabSize = 151936,
+        ModelDim = 5120,
+        LayerCount = 64,
+        HeadCount = 64,
+        KvHeadCount = 8,
+        HeadDim = 128,
+        FfnDim = 25600,
+        RopeTheta = 1e6f,
+        RmsNormEps = 1e-6f,
+        TiedEmbedding = false,
+        QkNorm = true,
     };
 
     private static readonly Lazy<HardwareProfile> s_h100 = new(() => HardwareFiles.Load("h100"));
@@ -22,7 +32,10 @@ public class RefusalTests
     public void A_step_of_fewer_tokens_is_named_where_it_fits_and_more_memory_is_not_at_hand(string policy)
     {
         // Gradients of one round are consumed where they are made, those of several have to be kept: 32 billion of them are 61 GiB in bf16.
-        var question = Question("8b", 8192, device: 24, host: 192, PlanPolicies.Named(policy, PlanPolicies.Running), Recipe.Bf16) with { Model = s_qwen };
+        var question = Question("8b", 8192, device: 24, host: 192, PlanPolicies.Named(policy, PlanPolicies.Running), Recipe.Bf16) with
+        {
+            Model = s_qwen,
+        };
         var refused = Assert.IsType<PlanResult.Infeasible>(Plans.Make(question));
         Assert.Contains("--global-batch 16384", refused.Changes);
         Assert.Contains("within these budgets --global-batch 16384", refused.Reason, StringComparison.Ordinal);
@@ -42,14 +55,23 @@ public class RefusalTests
             string[] models = soak ? ["nano", "micro", "1b", "8b"] : ["nano", "micro", "1b"];
             int seqlen = 1 << random.Next(6, 14);
             int? Maybe(int value) => random.Next(3) == 0 ? value : null;
-            var question = Question(models[random.Next(models.Length)], seqlen, 1024, 4096, (PlanPolicy)random.Next(2), Recipe.All[random.Next(Recipe.All.Count)]);
-            question = question.With(s => s with
-            {
-                GlobalBatch = Maybe(seqlen * (1 << random.Next(6))),
-                Pins = new GeometryPins(Maybe(1 << random.Next(5, 14)), Rounds: Maybe(1 << random.Next(3))),
-                SaveSet = Maybe(random.Next((int)TensorSet.All + 1)) is { } set ? (TensorSet)set : null,
-                ClipNorm = Maybe(1),
-            });
+            var question = Question(
+                models[random.Next(models.Length)],
+                seqlen,
+                1024,
+                4096,
+                (PlanPolicy)random.Next(2),
+                Recipe.All[random.Next(Recipe.All.Count)]
+            );
+            question = question.With(s =>
+                s with
+                {
+                    GlobalBatch = Maybe(seqlen * (1 << random.Next(6))),
+                    Pins = new GeometryPins(Maybe(1 << random.Next(5, 14)), Rounds: Maybe(1 << random.Next(3))),
+                    SaveSet = Maybe(random.Next((int)TensorSet.All + 1)) is { } set ? (TensorSet)set : null,
+                    ClipNorm = Maybe(1),
+                }
+            );
             try
             {
                 // Somewhat less than would do, of one memory or of both.
@@ -104,14 +126,23 @@ public class RefusalTests
         foreach (var pair in refused.Pairs)
         {
             Plans.Require(Plans.Make((question with { Budget = pair }).Request, question.By));
-            Assert.False((question with { Budget = pair with { Device = pair.Device - new Bytes(1 << 20) } }).Fits(), $"{question}: less device memory than {pair} would do");
-            Assert.False((question with { Budget = pair with { Host = pair.Host - new Bytes(1 << 20) } }).Fits(), $"{question}: less host memory than {pair} would do");
+            Assert.False(
+                (question with { Budget = pair with { Device = pair.Device - new Bytes(1 << 20) } }).Fits(),
+                $"{question}: less device memory than {pair} would do"
+            );
+            Assert.False(
+                (question with { Budget = pair with { Host = pair.Host - new Bytes(1 << 20) } }).Fits(),
+                $"{question}: less host memory than {pair} would do"
+            );
         }
 
         foreach (string change in refused.Changes)
         {
             var changed = question.With(s => Applied(s, change));
-            Assert.True(changed.Fits() && Plans.Make(changed.Request, changed.By) is PlanResult.Feasible, $"{question}: {change} does not do");
+            Assert.True(
+                changed.Fits() && Plans.Make(changed.Request, changed.By) is PlanResult.Feasible,
+                $"{question}: {change} does not do"
+            );
         }
     }
 
@@ -135,7 +166,10 @@ public class RefusalTests
         using var source = ModelSource.Open(model);
         var budget = new MemoryBudget(Bytes.FromGiB(host), Bytes.FromGiB(device));
         return new PlanQuestion(
-            new PlanSettings(model, seqlen, budget.Device, budget.Host, recipe, null, new GeometryPins(), null, s_h100.Value), source.Model, budget,
-            new PolicySettings(policy, s_h100.Value, PlanCache.None));
+            new PlanSettings(model, seqlen, budget.Device, budget.Host, recipe, null, new GeometryPins(), null, s_h100.Value),
+            source.Model,
+            budget,
+            new PolicySettings(policy, s_h100.Value, PlanCache.None)
+        );
     }
 }

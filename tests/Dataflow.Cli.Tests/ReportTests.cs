@@ -9,10 +9,13 @@ public class ReportTests
     private static JsonElement Report(ScratchFolder scratch, string options, params string[] lines)
     {
         File.WriteAllLines(scratch.File("runs.csv"), lines);
-        return JsonDocument.Parse(Programs.Good(Programs.Dataflow($"report {scratch.File("runs.csv")} --out {scratch.File("out")} --json {options}"))).RootElement.GetProperty("tables");
+        return JsonDocument
+            .Parse(Programs.Good(Programs.Dataflow($"report {scratch.File("runs.csv")} --out {scratch.File("out")} --json {options}")))
+            .RootElement.GetProperty("tables");
     }
 
-    private static List<JsonElement> Rows(JsonElement tables, string name) => [.. tables.GetProperty(name).GetProperty("rows").EnumerateArray()];
+    private static List<JsonElement> Rows(JsonElement tables, string name) =>
+        [.. tables.GetProperty(name).GetProperty("rows").EnumerateArray()];
 
     private static double Number(JsonElement row, string name) => row.GetProperty(name).GetDouble();
 
@@ -21,8 +24,11 @@ public class ReportTests
     {
         using var scratch = new ScratchFolder();
         var tables = Report(
-            scratch, "--columns machine=gpu,tok_per_sec=throughput,gpus=devices,seq_len=length,gflop_per_token=gflop --peak MI300X=1307 --nodes 8",
-            "gpu,devices,throughput,length,gflop,remark", "MI300X,8,87933,2048,45.6,fine");
+            scratch,
+            "--columns machine=gpu,tok_per_sec=throughput,gpus=devices,seq_len=length,gflop_per_token=gflop --peak MI300X=1307 --nodes 8",
+            "gpu,devices,throughput,length,gflop,remark",
+            "MI300X,8,87933,2048,45.6,fine"
+        );
         var peak = Assert.Single(Rows(tables, "peaks"));
         Assert.Equal(4010, Math.Round(Number(peak, "tflops")));
         Assert.Equal(501, Math.Round(Number(peak, "tflops_per_gpu")));
@@ -30,7 +36,10 @@ public class ReportTests
         Assert.Equal(7.6, Math.Round(Number(peak, "tokens_per_day") / 1e9, 1));
         Assert.Equal(3.7, Math.Round(Number(peak, "samples_per_day") / 1e6, 1));
         var scaling = Rows(tables, "scaling");
-        Assert.Equal(["linear bound", "projection at 95%", "projection at 90%", "projection at 85%"], scaling.Select(r => r.GetProperty("kind").GetString()));
+        Assert.Equal(
+            ["linear bound", "projection at 95%", "projection at 90%", "projection at 85%"],
+            scaling.Select(r => r.GetProperty("kind").GetString())
+        );
         Assert.Equal([703_464, 668_290.8, 633_117.6, 597_944.4], scaling.Select(r => Math.Round(Number(r, "tok_per_sec"), 1)));
         Assert.All(scaling, r => Assert.Equal((8, 64), (r.GetProperty("nodes").GetInt64(), r.GetProperty("gpus").GetInt64())));
 
@@ -56,9 +65,17 @@ public class ReportTests
     public void Episodes_in_batches_become_steps_hours_and_the_gpus_that_hold_a_batch()
     {
         using var scratch = new ScratchFolder();
-        var tables = Report(scratch, "--samples 1725440 --price 2", "machine,avg_step_time,seqs_per_step,gpus,nodes,seqs_at_once", "H100,37.39,1024,8,1,363");
+        var tables = Report(
+            scratch,
+            "--samples 1725440 --price 2",
+            "machine,avg_step_time,seqs_per_step,gpus,nodes,seqs_at_once",
+            "H100,37.39,1024,8,1,363"
+        );
         var cost = Assert.Single(Rows(tables, "cost"));
-        Assert.Equal((1685, 24, 3), (cost.GetProperty("steps").GetInt64(), cost.GetProperty("gpus").GetInt64(), cost.GetProperty("nodes").GetInt64()));
+        Assert.Equal(
+            (1685, 24, 3),
+            (cost.GetProperty("steps").GetInt64(), cost.GetProperty("gpus").GetInt64(), cost.GetProperty("nodes").GetInt64())
+        );
         Assert.Equal(17.5, Math.Round(Number(cost, "hours"), 1));
         Assert.Equal(24 * 1685 * 37.39 / 3600, Number(cost, "gpu_hours"), 1e-9);
         Assert.Equal(2 * Number(cost, "gpu_hours"), Number(cost, "price"), 1e-9);
@@ -68,7 +85,12 @@ public class ReportTests
     public void Iterations_a_second_become_node_hours_at_another_batch()
     {
         using var scratch = new ScratchFolder();
-        var tables = Report(scratch, "--steps 100000 --global-batch 4096", "machine,steps_per_sec,seqs_per_step,nodes,gpus", "A100,1.18,1024,2,16");
+        var tables = Report(
+            scratch,
+            "--steps 100000 --global-batch 4096",
+            "machine,steps_per_sec,seqs_per_step,nodes,gpus",
+            "A100,1.18,1024,2,16"
+        );
         var cost = Assert.Single(Rows(tables, "cost"));
         Assert.Equal(188, Math.Round(Number(cost, "node_hours")));
         Assert.Equal((100_000, 4096), (cost.GetProperty("steps").GetInt64(), cost.GetProperty("global_batch").GetInt64()));
@@ -79,9 +101,18 @@ public class ReportTests
     public void A_budget_of_tokens_is_priced_over_context_length()
     {
         using var scratch = new ScratchFolder();
-        var tables = Report(scratch, "--tokens 1e9 --global-batch 64", "machine,model,seq_len,tok_per_sec", "H100,8b,1024,13000", "H100,8b,8192,11000");
+        var tables = Report(
+            scratch,
+            "--tokens 1e9 --global-batch 64",
+            "machine,model,seq_len,tok_per_sec",
+            "H100,8b,1024,13000",
+            "H100,8b,8192,11000"
+        );
         var costs = Rows(tables, "cost");
-        Assert.Equal([(1024L, 15259L), (8192L, 1908L)], costs.Select(c => (c.GetProperty("seq_len").GetInt64(), c.GetProperty("steps").GetInt64())));
+        Assert.Equal(
+            [(1024L, 15259L), (8192L, 1908L)],
+            costs.Select(c => (c.GetProperty("seq_len").GetInt64(), c.GetProperty("steps").GetInt64()))
+        );
         Assert.Equal(15259.0 * 64 * 1024 / 13000 / 3600, Number(costs[0], "hours"), 1e-9);
 
         // Our formula: 51.47 GFLOP a token of the 8b model at 8192; 6N: 8,030,261,248 parameters.
@@ -95,11 +126,29 @@ public class ReportTests
     public void Utilization_has_batches_lengths_and_what_did_not_fit()
     {
         using var scratch = new ScratchFolder();
-        var cells = Rows(Report(
-            scratch, "", "machine,model,seq_len,seqs_per_step,tok_per_sec,feasible,peak_tflops", "X,8b,1024,1,5000,true,500", "X,8b,1024,2,6000,true,500", "X,8b,2048,2,,false,500", "Y,8b,1024,2,9000,true,1000"), "utilization");
+        var cells = Rows(
+            Report(
+                scratch,
+                "",
+                "machine,model,seq_len,seqs_per_step,tok_per_sec,feasible,peak_tflops",
+                "X,8b,1024,1,5000,true,500",
+                "X,8b,1024,2,6000,true,500",
+                "X,8b,2048,2,,false,500",
+                "Y,8b,1024,2,9000,true,1000"
+            ),
+            "utilization"
+        );
         Assert.Equal(
             [("X", 1024L, 1L, "ran"), ("X", 1024L, 2L, "ran"), ("X", 2048L, 2L, "did not fit"), ("Y", 1024L, 2L, "ran")],
-            cells.Select(c => (c.GetProperty("machine").GetString()!, c.GetProperty("seq_len").GetInt64(), c.GetProperty("seqs_per_step").GetInt64(), c.GetProperty("state").GetString()!)));
+            cells.Select(c =>
+                (
+                    c.GetProperty("machine").GetString()!,
+                    c.GetProperty("seq_len").GetInt64(),
+                    c.GetProperty("seqs_per_step").GetInt64(),
+                    c.GetProperty("state").GetString()!
+                )
+            )
+        );
         Assert.Equal(2 * 1024 / 6000.0, Number(cells[1], "latency_s"), 1e-12);
         Assert.Equal(JsonValueKind.Null, cells[2].GetProperty("latency_s").ValueKind);
     }
@@ -108,19 +157,50 @@ public class ReportTests
     public void Published_sweeps_give_peaks_with_their_range_beside_other_files()
     {
         using var scratch = new ScratchFolder();
-        File.WriteAllLines(scratch.File("ours.csv"), ["machine,host_mem_gb,dev_mem_gb,seq_len,model,tok_per_sec,source,policy", "H100,75,24,8192,8b,10662.28,simulated,auto"]);
-        string output = Programs.Good(Programs.Dataflow($"report {scratch.File("ours.csv")} bench/published/published_sweeps.csv --out {scratch.File("out")} --json"));
+        File.WriteAllLines(
+            scratch.File("ours.csv"),
+            ["machine,host_mem_gb,dev_mem_gb,seq_len,model,tok_per_sec,source,policy", "H100,75,24,8192,8b,10662.28,simulated,auto"]
+        );
+        string output = Programs.Good(
+            Programs.Dataflow($"report {scratch.File("ours.csv")} bench/published/published_sweeps.csv --out {scratch.File("out")} --json")
+        );
         var tables = JsonDocument.Parse(output).RootElement.GetProperty("tables");
         var peaks = Rows(tables, "peaks");
         Assert.Equal(8, peaks.Count);
-        var h100 = peaks.Single(p => p.GetProperty("machine").GetString() == "H100" && p.GetProperty("model").GetString() == "8b" && p.GetProperty("source").GetString() == "published");
+        var h100 = peaks.Single(p =>
+            p.GetProperty("machine").GetString() == "H100"
+            && p.GetProperty("model").GetString() == "8b"
+            && p.GetProperty("source").GetString() == "published"
+        );
         Assert.Equal((13129, 512L), (Math.Round(Number(h100, "tok_per_sec")), h100.GetProperty("seq_len").GetInt64())); // the largest of the file's H100 rows of 8b
         Assert.True(Number(h100, "best_per_worst") > 20);
         var system = Assert.Single(Rows(tables, "systems"));
-        Assert.Equal(("dataflow auto", "simulated", "published", 1), (system.GetProperty("system").GetString(), system.GetProperty("source").GetString(), system.GetProperty("against_source").GetString(), system.GetProperty("cells").GetInt32()));
+        Assert.Equal(
+            ("dataflow auto", "simulated", "published", 1),
+            (
+                system.GetProperty("system").GetString(),
+                system.GetProperty("source").GetString(),
+                system.GetProperty("against_source").GetString(),
+                system.GetProperty("cells").GetInt32()
+            )
+        );
         Assert.Equal(10662.28 / 9781, Number(system, "median"), 1e-3);
         Assert.Contains(Rows(tables, "machines"), m => m.GetProperty("machine").GetString() == "A100");
-        Assert.All(new[] { "report.md", "report.json", "report.html", "peaks.csv", "scaling.csv", "cost.csv", "utilization.csv", "machines.csv", "systems.csv" }, name => Assert.True(File.Exists(scratch.File("out/" + name)), name));
+        Assert.All(
+            new[]
+            {
+                "report.md",
+                "report.json",
+                "report.html",
+                "peaks.csv",
+                "scaling.csv",
+                "cost.csv",
+                "utilization.csv",
+                "machines.csv",
+                "systems.csv",
+            },
+            name => Assert.True(File.Exists(scratch.File("out/" + name)), name)
+        );
         Assert.Contains("has 7 cells twice", File.ReadAllText(scratch.File("out/report.md")), StringComparison.Ordinal);
     }
 
@@ -128,8 +208,17 @@ public class ReportTests
     public void Charts_are_written_as_a_page_and_as_figures()
     {
         using var scratch = new ScratchFolder();
-        File.WriteAllLines(scratch.File("runs.csv"), ["machine,model,seq_len,seqs_per_step,tok_per_sec,feasible,peak_tflops,gflop_per_token", "X,m/7,1024,1,5000,true,500,45", "X,m/7,2048,2,,false,500,45"]);
-        string output = Programs.Good(Programs.Dataflow($"report {scratch.File("runs.csv")} --out {scratch.File("out")} --figures svg,png,pdf,svg"));
+        File.WriteAllLines(
+            scratch.File("runs.csv"),
+            [
+                "machine,model,seq_len,seqs_per_step,tok_per_sec,feasible,peak_tflops,gflop_per_token",
+                "X,m/7,1024,1,5000,true,500,45",
+                "X,m/7,2048,2,,false,500,45",
+            ]
+        );
+        string output = Programs.Good(
+            Programs.Dataflow($"report {scratch.File("runs.csv")} --out {scratch.File("out")} --figures svg,png,pdf,svg")
+        );
         Assert.EndsWith("systems.csv, and 12 figures\n", output, StringComparison.Ordinal);
         Assert.Contains("<title>Report on runs.csv</title>", File.ReadAllText(scratch.File("out/report.html")), StringComparison.Ordinal);
         foreach (string figure in new[] { "peaks-m-7", "scaling-X-m-7", "cost-m-7", "utilization-X-m-7" })
@@ -159,7 +248,11 @@ public class ReportTests
     {
         using var scratch = new ScratchFolder();
         File.WriteAllLines(scratch.File("runs.csv"), ["machine,tok_per_sec", "x,5", "y,NaN"]);
-        var outcome = Programs.Run(Path.Combine(Programs.Root, "bin", "dataflow"), ["report", .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)], scratch.Path);
+        var outcome = Programs.Run(
+            Path.Combine(Programs.Root, "bin", "dataflow"),
+            ["report", .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)],
+            scratch.Path
+        );
         Assert.Contains(message, Programs.Refused(2, outcome), StringComparison.Ordinal);
         Assert.False(Directory.Exists(scratch.File("out")));
     }

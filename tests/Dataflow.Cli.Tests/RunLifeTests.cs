@@ -60,7 +60,14 @@ public class RunLifeTests
     public void Without_a_place_for_its_report_a_run_still_saves_and_exports()
     {
         using var scratch = new ScratchFolder();
-        var outcome = Programs.Run("sh", ["-c", $"bin/dataflow {Nano} --data README.md --steps 3 --checkpoint {scratch.File("saved")} --export {scratch.File("out")} > /dev/full"]);
+        var outcome = Programs.Run(
+            "sh",
+            [
+                "-c",
+                $"bin/dataflow {Nano} --data README.md --steps 3 --checkpoint {scratch.File("saved")} --export {scratch.File("out")} > "
+                    + $"/dev/full",
+            ]
+        );
         Assert.Equal(1, outcome.Status);
         Assert.Contains("the output cannot be written", outcome.Errors, StringComparison.Ordinal);
         Assert.True(File.Exists(scratch.File("saved/step-00000003/state.json")));
@@ -73,7 +80,10 @@ public class RunLifeTests
         using var scratch = new ScratchFolder();
         string tokens = scratch.File("ids.bin");
         File.WriteAllBytes(tokens, [.. Enumerable.Range(0, 65 * 40).SelectMany(i => BitConverter.GetBytes(i % 256))]);
-        using var run = LiveRun.Dataflow($"{Nano} --tokens {tokens} --steps 1000000 --json --checkpoint {scratch.File("saved")} --export {scratch.File("out")} --trace {scratch.File("trace")}");
+        using var run = LiveRun.Dataflow(
+            $"{Nano} --tokens {tokens} --steps 1000000 --json --checkpoint {scratch.File("saved")} --export {scratch.File("out")} --trace "
+                + $"{scratch.File("trace")}"
+        );
         run.Await("step", 3);
         using (var file = new FileStream(tokens, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
@@ -85,14 +95,18 @@ public class RunLifeTests
         Assert.Contains("has id 4294967295", errors, StringComparison.Ordinal);
         Assert.Equal("error", run.Events[^1].GetProperty("event").GetString());
         Assert.Equal(run.Steps, run.Of("saved")[^1].GetProperty("step").GetInt32());
-        Assert.All(["saved/step-" + $"{run.Steps:00000000}/state.json", "out/model.safetensors", "trace"], file => Assert.True(File.Exists(scratch.File(file)), file));
+        Assert.All(["saved/step-" + $"{run.Steps:00000000}/state.json", "out/model.safetensors", "trace"], file =>
+            Assert.True(File.Exists(scratch.File(file)), file)
+        );
     }
 
     [Fact]
     public void Saves_that_fail_are_said_at_once_and_training_goes_on()
     {
         using var scratch = new ScratchFolder();
-        using var run = LiveRun.Dataflow($"{Endless} --checkpoint {scratch.File("saved")} --checkpoint-every 1 --export {scratch.File("out")}");
+        using var run = LiveRun.Dataflow(
+            $"{Endless} --checkpoint {scratch.File("saved")} --checkpoint-every 1 --export {scratch.File("out")}"
+        );
         Assert.True(run.Await("saved"));
         Directory.Move(scratch.File("saved"), scratch.File("moved"));
         File.WriteAllText(scratch.File("saved"), "in the way");
@@ -102,7 +116,14 @@ public class RunLifeTests
         var (status, errors) = run.End();
         Assert.Equal(1, status);
         Assert.Contains($"step {run.Steps} was not saved", errors, StringComparison.Ordinal);
-        Assert.Equal(("error", "failed", 1), (run.Events[^1].GetProperty("event").GetString(), run.Events[^1].GetProperty("kind").GetString(), run.Events[^1].GetProperty("exit_code").GetInt32()));
+        Assert.Equal(
+            ("error", "failed", 1),
+            (
+                run.Events[^1].GetProperty("event").GetString(),
+                run.Events[^1].GetProperty("kind").GetString(),
+                run.Events[^1].GetProperty("exit_code").GetInt32()
+            )
+        );
         Assert.True(File.Exists(scratch.File("out/model.safetensors")));
         Assert.NotEmpty(Directory.GetDirectories(scratch.File("moved"), "step-*"));
     }
@@ -114,10 +135,15 @@ public class RunLifeTests
     [InlineData("--steps 2 --device-memory 1KiB", "infeasible", 3)]
     public void A_run_for_machines_that_fails_ends_with_an_event_that_says_so(string options, string kind, int status)
     {
-        var outcome = Programs.Dataflow($"{Nano.Replace("--device-memory 8MiB", options.Contains("--device", StringComparison.Ordinal) ? "" : "--device-memory 8MiB", StringComparison.Ordinal)} --data README.md --json {options}");
+        var outcome = Programs.Dataflow(
+            $"{Nano.Replace("--device-memory 8MiB", options.Contains("--device", StringComparison.Ordinal) ? "" : "--device-memory 8MiB", StringComparison.Ordinal)} --data README.md --json {options}"
+        );
         string message = Programs.Refused(status, outcome);
         var last = JsonDocument.Parse(outcome.Output.TrimEnd('\n').Split('\n')[^1]).RootElement;
-        Assert.Equal(("error", kind, status), (last.GetProperty("event").GetString(), last.GetProperty("kind").GetString(), last.GetProperty("exit_code").GetInt32()));
+        Assert.Equal(
+            ("error", kind, status),
+            (last.GetProperty("event").GetString(), last.GetProperty("kind").GetString(), last.GetProperty("exit_code").GetInt32())
+        );
         Assert.EndsWith(": " + last.GetProperty("message").GetString(), message.TrimEnd('\n'), StringComparison.Ordinal);
     }
 
@@ -125,14 +151,27 @@ public class RunLifeTests
     public void An_export_never_replaces_a_model_unasked_nor_the_one_that_is_being_read()
     {
         using var scratch = new ScratchFolder();
-        string Run(string model, string options) => Nano.Replace("nano", model, StringComparison.Ordinal) + $" --data README.md --steps 1 {options}";
+        string Run(string model, string options) =>
+            Nano.Replace("nano", model, StringComparison.Ordinal) + $" --data README.md --steps 1 {options}";
         string model = scratch.File("model");
         Programs.Good(Programs.Dataflow(Run("nano", $"--export {model}")));
         byte[] before = File.ReadAllBytes(Path.Combine(model, "model.safetensors"));
         Directory.CreateSymbolicLink(scratch.File("link"), model);
-        Assert.Contains("--overwrite", Programs.Refused(2, Programs.Dataflow(Run("nano", $"--seed 1 --export {scratch.File("link")}"))), StringComparison.Ordinal);
-        Assert.Contains("reads its weights from", Programs.Refused(2, Programs.Dataflow(Run(model, $"--export {scratch.File("link/.")} --overwrite"))), StringComparison.Ordinal);
-        Assert.Contains("reads its weights from", Programs.Refused(2, Programs.Dataflow(Run(scratch.File("link"), $"--export {model}/../model --overwrite"))), StringComparison.Ordinal);
+        Assert.Contains(
+            "--overwrite",
+            Programs.Refused(2, Programs.Dataflow(Run("nano", $"--seed 1 --export {scratch.File("link")}"))),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "reads its weights from",
+            Programs.Refused(2, Programs.Dataflow(Run(model, $"--export {scratch.File("link/.")} --overwrite"))),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "reads its weights from",
+            Programs.Refused(2, Programs.Dataflow(Run(scratch.File("link"), $"--export {model}/../model --overwrite"))),
+            StringComparison.Ordinal
+        );
         Assert.Equal(before, File.ReadAllBytes(Path.Combine(model, "model.safetensors")));
         Programs.Good(Programs.Dataflow(Run("nano", $"--seed 1 --export {scratch.File("link")} --overwrite")));
         Assert.NotEqual(before, File.ReadAllBytes(Path.Combine(model, "model.safetensors")));

@@ -23,9 +23,29 @@ public class RunPartsTests
     [Fact]
     public void Only_what_differs_is_a_change_and_sizes_are_shown_as_sizes()
     {
-        var saved = new Dictionary<string, string> { ["lr"] = "2e-3", ["keep"] = "2", ["host-memory"] = "1073741824B", ["clip"] = "1", [SavedSettings.TrainedTokens] = "1" };
-        var now = new Dictionary<string, string> { ["lr"] = "3e-4", ["keep"] = "2", ["host-memory"] = "2147483648B", ["steps"] = "4", [SavedSettings.TrainedTokens] = "2" };
-        SettingChange[] changes = [new("lr", "2e-3", "3e-4"), new("host-memory", "1.000 GiB", "2.000 GiB"), new("steps", null, "4"), new("clip", "1", null)];
+        var saved = new Dictionary<string, string>
+        {
+            ["lr"] = "2e-3",
+            ["keep"] = "2",
+            ["host-memory"] = "1073741824B",
+            ["clip"] = "1",
+            [SavedSettings.TrainedTokens] = "1",
+        };
+        var now = new Dictionary<string, string>
+        {
+            ["lr"] = "3e-4",
+            ["keep"] = "2",
+            ["host-memory"] = "2147483648B",
+            ["steps"] = "4",
+            [SavedSettings.TrainedTokens] = "2",
+        };
+        SettingChange[] changes =
+        [
+            new("lr", "2e-3", "3e-4"),
+            new("host-memory", "1.000 GiB", "2.000 GiB"),
+            new("steps", null, "4"),
+            new("clip", "1", null),
+        ];
         Assert.Equal(changes, SavedSettings.Changes(saved, now));
     }
 
@@ -33,9 +53,20 @@ public class RunPartsTests
     public void What_is_for_one_disk_adds_up()
     {
         static (string, Bytes) Look(string folder) => folder == "other" ? ("b", new Bytes(100)) : ("a", new Bytes(1000));
-        DiskRoom.Require([new("saved", "2 checkpoints", new Bytes(600)), new("out", "the weights", new Bytes(400)), new("other", "more", new Bytes(100))], Look);
-        var refused = Assert.Throws<UserErrorException>(() => DiskRoom.Require([new("saved", "2 checkpoints", new Bytes(600)), new("out", "the weights", new Bytes(401))], Look));
-        Assert.All(["2 checkpoints in saved and the weights in out", "1000 bytes are free", "needs 1001 bytes"], part => Assert.Contains(part, refused.Message, StringComparison.Ordinal));
+        DiskRoom.Require(
+            [
+                new("saved", "2 checkpoints", new Bytes(600)),
+                new("out", "the weights", new Bytes(400)),
+                new("other", "more", new Bytes(100)),
+            ],
+            Look
+        );
+        var refused = Assert.Throws<UserErrorException>(() =>
+            DiskRoom.Require([new("saved", "2 checkpoints", new Bytes(600)), new("out", "the weights", new Bytes(401))], Look)
+        );
+        Assert.All(["2 checkpoints in saved and the weights in out", "1000 bytes are free", "needs 1001 bytes"], part =>
+            Assert.Contains(part, refused.Message, StringComparison.Ordinal)
+        );
     }
 
     [Theory]
@@ -67,7 +98,9 @@ public class RunPartsTests
         string real = Directory.CreateDirectory(scratch.File("real/below")).FullName;
         Directory.CreateSymbolicLink(scratch.File("absolute"), scratch.File("real"));
         Directory.CreateSymbolicLink(scratch.File("relative"), "absolute/below");
-        Assert.All(["absolute/below", "relative", "relative/.", "absolute/../real/below"], path => Assert.Equal(RealPath.Of(real), RealPath.Of(scratch.File(path))));
+        Assert.All(["absolute/below", "relative", "relative/.", "absolute/../real/below"], path =>
+            Assert.Equal(RealPath.Of(real), RealPath.Of(scratch.File(path)))
+        );
         Assert.Equal(Path.Combine(RealPath.Of(real), "new", "one"), RealPath.Of(scratch.File("relative/new/one")));
         Directory.CreateSymbolicLink(scratch.File("loop"), "loop");
         Assert.EndsWith("loop", RealPath.Of(scratch.File("loop")), StringComparison.Ordinal);

@@ -6,7 +6,8 @@ namespace Dataflow.Cli.Tests;
 [Trait("Slow", "true")]
 public class StandingTests
 {
-    private const string Beyond = "the device budget of 80.000 GiB is more than the 24.000 GiB that rtx3090 has: no machine is known that can run this";
+    private const string Beyond =
+        "the device budget of 80.000 GiB is more than the 24.000 GiB that rtx3090 has: no machine is known that can run this";
     private const string Assumed = "assumed rates: nothing was fitted to rtx4090 or measured on it";
 
     private static JsonElement Standing(JsonElement of) => of.GetProperty("standing");
@@ -31,9 +32,18 @@ public class StandingTests
     public void Simulations_say_it_one_by_one_and_in_batches()
     {
         using var scratch = new ScratchFolder();
-        string Request(string machine, double device) => $$"""{"model":"nano","seqlen":64,"device_memory":{{device}},"host_memory":1,"hardware":"{{machine}}","policy":"simple"}""";
-        File.WriteAllLines(scratch.File("r.jsonl"), [Request("rtx4090", 2), Request("h200", 2), Request("rtx3090", 80), Request("a100", 2)]);
-        var answers = Programs.Good(Programs.Dataflow($"simulate --batch {scratch.File("r.jsonl")}")).TrimEnd('\n').Split('\n').Select(l => JsonDocument.Parse(l).RootElement).ToList();
+        string Request(string machine, double device) =>
+            $$"""{"model":"nano","seqlen":64,"device_memory":{{device}},"host_memory":1,"hardware":"{{machine}}","policy":"simple"}""";
+        File.WriteAllLines(
+            scratch.File("r.jsonl"),
+            [Request("rtx4090", 2), Request("h200", 2), Request("rtx3090", 80), Request("a100", 2)]
+        );
+        var answers = Programs
+            .Good(Programs.Dataflow($"simulate --batch {scratch.File("r.jsonl")}"))
+            .TrimEnd('\n')
+            .Split('\n')
+            .Select(l => JsonDocument.Parse(l).RootElement)
+            .ToList();
         Assert.Equal(["assumed", "borrowed", "fitted", "fitted"], answers.Select(a => Standing(a).GetProperty("rates").GetString()));
         Assert.Equal([0, 0, 1, 0], answers.Select(a => Notes(a).Length));
         Assert.Equal(Beyond, Notes(answers[2])[0]);
@@ -41,7 +51,11 @@ public class StandingTests
         Assert.Contains("no run had heads of ", Standing(answers[3]).GetProperty("text").GetString(), StringComparison.Ordinal);
 
         string page = scratch.File("step.html");
-        string text = Programs.Good(Programs.Dataflow($"simulate nano --seqlen 64 --device-memory 80 --host-memory 1 --hardware rtx3090 --policy simple --page {page}"));
+        string text = Programs.Good(
+            Programs.Dataflow(
+                $"simulate nano --seqlen 64 --device-memory 80 --host-memory 1 --hardware rtx3090 --policy simple --page {page}"
+            )
+        );
         Assert.Contains("predicted with rates fitted to published runs on rtx3090", text, StringComparison.Ordinal);
         Assert.Contains($"  note: {Beyond}\n", text, StringComparison.Ordinal);
         Assert.Contains("a device budget beyond the machine", PageData.Of(page).GetRawText(), StringComparison.Ordinal);
@@ -64,6 +78,10 @@ public class StandingTests
         Programs.Good(Programs.Dataflow($"map {results} --out {scratch.File("maps")}"));
         Assert.Contains($"with {Assumed}", File.ReadAllText(Path.Combine(scratch.File("maps"), "index.html")), StringComparison.Ordinal);
         Programs.Good(Programs.Dataflow($"report {results} --out {scratch.File("report")}"));
-        Assert.Contains($"simulated with {Assumed}", File.ReadAllText(Path.Combine(scratch.File("report"), "report.md")), StringComparison.Ordinal);
+        Assert.Contains(
+            $"simulated with {Assumed}",
+            File.ReadAllText(Path.Combine(scratch.File("report"), "report.md")),
+            StringComparison.Ordinal
+        );
     }
 }

@@ -46,12 +46,28 @@ public class SweepTests
     public void A_cell_is_what_simulate_says_of_it_and_an_infeasible_one_says_what_would_do()
     {
         using var scratch = new ScratchFolder();
-        Assert.Contains("12 cells simulated, 8 feasible, 4 not; 12 of them now", Programs.Good(Sweep(scratch, "small")), StringComparison.Ordinal);
+        Assert.Contains(
+            "12 cells simulated, 8 feasible, 4 not; 12 of them now",
+            Programs.Good(Sweep(scratch, "small")),
+            StringComparison.Ordinal
+        );
         var rows = ResultFile.Read(scratch.File("out.csv")).Rows;
         Assert.Equal(12, rows.Count);
         var row = rows.Single(r => r is { Seqlen: 128, HostGiB: 0.1, DeviceGiB: 0.008 });
-        var alone = JsonDocument.Parse(Programs.Good(Programs.Dataflow("simulate nano --seqlen 128 --host-memory 0.1 --device-memory 0.008 --hardware cpu --dtype fp32 --global-batch 2048 --json"))).RootElement;
-        Assert.Equal((alone.GetProperty("tok_per_sec").GetDouble(), alone.GetProperty("plan_hash").GetString()), (row.TokensPerSecond!.Value, row.PlanHash));
+        var alone = JsonDocument
+            .Parse(
+                Programs.Good(
+                    Programs.Dataflow(
+                        "simulate nano --seqlen 128 --host-memory 0.1 --device-memory 0.008 --hardware cpu --dtype fp32 --global-batch "
+                            + "2048 --json"
+                    )
+                )
+            )
+            .RootElement;
+        Assert.Equal(
+            (alone.GetProperty("tok_per_sec").GetDouble(), alone.GetProperty("plan_hash").GetString()),
+            (row.TokensPerSecond!.Value, row.PlanHash)
+        );
         Assert.Equal(("mine", "cpu", "auto", ResultSource.Simulated), (row.Machine, row.Hardware, row.Policy, row.Source));
         Assert.Equal(row.HomeActivations, row.InputOnlySaved + row.AttentionSaved + row.FullSaved);
         var refused = rows.Single(r => r is { Seqlen: 128, HostGiB: 0.1, DeviceGiB: 0.002 });
@@ -68,10 +84,31 @@ public class SweepTests
         Programs.Good(Sweep(scratch, "reference"));
         var rows = ResultFile.Read(scratch.File("out.csv")).Rows;
         var ours = rows.Single(r => r.DeviceGiB == 24);
-        var published = ResultFile.Read(Path.Combine(Programs.Root, "bench", "published", "published_sweeps.csv")).Rows.Single(r => r is { Machine: "H100", Model: "8b", Seqlen: 8192, HostGiB: 75, DeviceGiB: 24 });
+        var published = ResultFile
+            .Read(Path.Combine(Programs.Root, "bench", "published", "published_sweeps.csv"))
+            .Rows.Single(r => r is { Machine: "H100", Model: "8b", Seqlen: 8192, HostGiB: 75, DeviceGiB: 24 });
         Assert.Equal(
-            (published.ChunkTokens, published.HomeActivations, published.InputOnlySaved, published.AttentionSaved, published.FullSaved, published.DeviceActivations, published.Rounds, published.SequencesPerStep),
-            (ours.ChunkTokens, ours.HomeActivations, ours.InputOnlySaved, ours.AttentionSaved, ours.FullSaved, ours.DeviceActivations, ours.Rounds, ours.SequencesPerStep));
+            (
+                published.ChunkTokens,
+                published.HomeActivations,
+                published.InputOnlySaved,
+                published.AttentionSaved,
+                published.FullSaved,
+                published.DeviceActivations,
+                published.Rounds,
+                published.SequencesPerStep
+            ),
+            (
+                ours.ChunkTokens,
+                ours.HomeActivations,
+                ours.InputOnlySaved,
+                ours.AttentionSaved,
+                ours.FullSaved,
+                ours.DeviceActivations,
+                ours.Rounds,
+                ours.SequencesPerStep
+            )
+        );
         Assert.Equal(published.RecomputeFraction!.Value, ours.RecomputeFraction!.Value, 1e-5);
         Assert.Equal(published.AttentionFraction!.Value, ours.AttentionFraction!.Value, 1e-5);
         Assert.Equal(published.UsedHostGiB!.Value, ours.UsedHostGiB!.Value, 1e-4);
@@ -89,7 +126,14 @@ public class SweepTests
         // Killed as soon as some rows are there, twice; the search is not remembered, so that there is something to interrupt.
         for (int least = 2; least <= 6; least += 4)
         {
-            var start = new ProcessStartInfo(Path.Combine(Programs.Root, "bin", "dataflow"), ["sweep", Write(scratch), "long", "--out", cut, "--no-cache"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+            var start = new ProcessStartInfo(
+                Path.Combine(Programs.Root, "bin", "dataflow"),
+                ["sweep", Write(scratch), "long", "--out", cut, "--no-cache"]
+            )
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            };
             using var process = Process.Start(start)!;
             while (!process.HasExited && (!File.Exists(cut) || Lines(cut) < least))
             {
@@ -114,15 +158,28 @@ public class SweepTests
     {
         using var scratch = new ScratchFolder();
         Programs.Good(Sweep(scratch, "small"));
-        string path = scratch.File("out.csv"), whole = File.ReadAllText(path);
-        Assert.Contains("was begun with another config (experiment changed since)", Programs.Refused(2, Sweep(scratch, "small", config: Config.Replace("0.0625", "0.06", StringComparison.Ordinal))), StringComparison.Ordinal);
+        string path = scratch.File("out.csv"),
+            whole = File.ReadAllText(path);
+        Assert.Contains(
+            "was begun with another config (experiment changed since)",
+            Programs.Refused(2, Sweep(scratch, "small", config: Config.Replace("0.0625", "0.06", StringComparison.Ordinal))),
+            StringComparison.Ordinal
+        );
         Assert.Contains("was begun with another config", Programs.Refused(2, Sweep(scratch, "long")), StringComparison.Ordinal);
         File.WriteAllText(path, "machine,tok_per_sec\nx,5\n");
         Assert.Contains("out.csv, line 1: it has other columns", Programs.Refused(2, Sweep(scratch, "small")), StringComparison.Ordinal);
         File.WriteAllText(path, whole.Replace("mine,0.05,0.002,64", "mine,0.05,0.003,64", StringComparison.Ordinal));
-        Assert.Contains("out.csv, line 2: the experiment has no cell mine nano at seqlen 64", Programs.Refused(2, Sweep(scratch, "small")), StringComparison.Ordinal);
+        Assert.Contains(
+            "out.csv, line 2: the experiment has no cell mine nano at seqlen 64",
+            Programs.Refused(2, Sweep(scratch, "small")),
+            StringComparison.Ordinal
+        );
         File.WriteAllText(path, whole + whole.Split('\n')[5] + "\n");
-        Assert.Contains("out.csv, line 14: the same cell as line 6", Programs.Refused(2, Sweep(scratch, "small")), StringComparison.Ordinal);
+        Assert.Contains(
+            "out.csv, line 14: the same cell as line 6",
+            Programs.Refused(2, Sweep(scratch, "small")),
+            StringComparison.Ordinal
+        );
         File.WriteAllText(path, whole);
         File.Delete(path + ".sweep.json");
         Assert.Contains("does not say which experiment it is of", Programs.Refused(2, Sweep(scratch, "small")), StringComparison.Ordinal);
@@ -146,8 +203,19 @@ public class SweepTests
         var failed = ResultFile.Read(scratch.File("failed.csv")).Rows[1];
         Assert.False(failed.Feasible);
         Assert.Matches("^failed: status 2, error: .*nothing.txt", failed.Reason);
-        Programs.Good(Sweep(scratch, "measured", "slow.csv", Config.Replace("\"steps\": 3", "\"limit_seconds\": 0.05, \"steps\": 3", StringComparison.Ordinal)));
-        Assert.StartsWith("failed: it took longer than", ResultFile.Read(scratch.File("slow.csv")).Rows[1].Reason, StringComparison.Ordinal);
+        Programs.Good(
+            Sweep(
+                scratch,
+                "measured",
+                "slow.csv",
+                Config.Replace("\"steps\": 3", "\"limit_seconds\": 0.05, \"steps\": 3", StringComparison.Ordinal)
+            )
+        );
+        Assert.StartsWith(
+            "failed: it took longer than",
+            ResultFile.Read(scratch.File("slow.csv")).Rows[1].Reason,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -157,7 +225,10 @@ public class SweepTests
         string config = Config.Replace("\"step_tokens\": 512", "\"step_tokens\": 65536", StringComparison.Ordinal)
             .Replace("\"steps\": 3", "\"limit_seconds\": 6, \"steps\": 1000", StringComparison.Ordinal);
         using var scratch = new ScratchFolder();
-        var start = new ProcessStartInfo(Path.Combine(Programs.Root, "bin", "dataflow"), ["sweep", Write(scratch, config), "measured", "--out", scratch.File("out.csv")])
+        var start = new ProcessStartInfo(
+            Path.Combine(Programs.Root, "bin", "dataflow"),
+            ["sweep", Write(scratch, config), "measured", "--out", scratch.File("out.csv")]
+        )
         {
             WorkingDirectory = Programs.Root, RedirectStandardOutput = true, RedirectStandardError = true,
         };
@@ -185,7 +256,11 @@ public class SweepTests
 
         Assert.False(Runs(training.Value), "training went on without its sweep");
         Assert.Equal(2, Lines(scratch.File("out.csv")));
-        Assert.Contains("2 cells measured, 0 feasible, 2 not; 1 of them now", Programs.Good(Sweep(scratch, "measured", config: config)), StringComparison.Ordinal);
+        Assert.Contains(
+            "2 cells measured, 0 feasible, 2 not; 1 of them now",
+            Programs.Good(Sweep(scratch, "measured", config: config)),
+            StringComparison.Ordinal
+        );
         Assert.StartsWith("failed: it took longer than", ResultFile.Read(scratch.File("out.csv")).Rows[1].Reason, StringComparison.Ordinal);
     }
 
@@ -217,7 +292,11 @@ public class SweepTests
     [InlineData("\"cpu\"", "\"abacus\"", "there is no hardware profile 'abacus'")]
     [InlineData("\"step_tokens\": 2048", "\"step_tokens\": true", "\"step_tokens\" must be a number of tokens or \"published\"")]
     [InlineData("\"experiments\": {", "\"experiments\": {{", "it is not valid JSON")]
-    [InlineData("\"dtype\": \"fp32\"", "\"dtype\": \"fp32\", \"policy\": \"reference\", \"measure\": { \"data\": \"x\" }", "policy reference makes plans that are simulated alone")]
+    [InlineData(
+        "\"dtype\": \"fp32\"",
+        "\"dtype\": \"fp32\", \"policy\": \"reference\", \"measure\": { \"data\": \"x\" }",
+        "policy reference makes plans that are simulated alone"
+    )]
     [InlineData("\"dtype\": \"fp32\"", "\"measure\": { \"data\": \"x\", \"steps\": 2, \"warmup_steps\": 2 }", "of 2 steps 2 are warm-up")]
     public void A_bad_config_is_one_sentence_and_leaves_no_file(string what, string by, string message)
     {
@@ -248,7 +327,9 @@ public class SweepTests
 
         Assert.True(experiments >= 16 + 8 + 3);
         var published = ResultFile.Read(Path.Combine(Programs.Root, "bench", "published", "published_sweeps.csv")).Rows;
-        Assert.All(published, r => Assert.True(cells.Contains((r.Machine!, r.Model!, r.Seqlen!.Value, r.HostGiB!.Value, r.DeviceGiB!.Value)), r.Cell));
+        Assert.All(published, r =>
+            Assert.True(cells.Contains((r.Machine!, r.Model!, r.Seqlen!.Value, r.HostGiB!.Value, r.DeviceGiB!.Value)), r.Cell)
+        );
     }
 
     [Fact]
@@ -257,7 +338,11 @@ public class SweepTests
         using var scratch = new ScratchFolder();
         Programs.Good(Sweep(scratch, "reference"));
         using var other = new FileStream(scratch.File("out.csv.sweep.json"), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
-        Assert.Contains("out.csv is being written by another sweep", Programs.Refused(2, Sweep(scratch, "reference")), StringComparison.Ordinal);
+        Assert.Contains(
+            "out.csv is being written by another sweep",
+            Programs.Refused(2, Sweep(scratch, "reference")),
+            StringComparison.Ordinal
+        );
     }
 
     /// <summary>The training that a sweep has started; null while there is none.</summary>
@@ -267,7 +352,9 @@ public class SweepTests
         .Cast<int?>().FirstOrDefault();
 
     /// <summary>For half a second, of which the system counts hundredths: it is beyond its start.</summary>
-    private static bool HasWorked(int id) => Stat(id) is { Length: > 12 } stat && int.Parse(stat[11], CultureInfo.InvariantCulture) + int.Parse(stat[12], CultureInfo.InvariantCulture) > 50;
+    private static bool HasWorked(int id) =>
+        Stat(id) is { Length: > 12 } stat
+        && int.Parse(stat[11], CultureInfo.InvariantCulture) + int.Parse(stat[12], CultureInfo.InvariantCulture) > 50;
 
     /// <summary>Neither gone nor waiting for its parent to notice.</summary>
     private static bool Runs(int id) => Stat(id) is [not "Z" and not "X", ..];

@@ -22,7 +22,12 @@ public abstract class ConformanceSuite<TDevice>
     protected static ImmutableArray<T> Some<T>(IReadOnlyList<T> choices, int count, string name, int number) =>
         !Device.IsSlow || count >= choices.Count
             ? [.. choices]
-            : [.. Enumerable.Range(0, count).Select(i => choices[(name.Sum(c => c) + number + (i * choices.Count / count)) % choices.Count])];
+            :
+            [
+                .. Enumerable
+                    .Range(0, count)
+                    .Select(i => choices[(name.Sum(c => c) + number + (i * choices.Count / count)) % choices.Count]),
+            ];
 
     /// <summary>The recipe of that name.</summary>
     protected static Recipe Named(string recipe) => Recipe.All.Single(r => r.Name == recipe);
@@ -45,8 +50,12 @@ public abstract class ConformanceSuite<TDevice>
 
     /// <summary>Every bit of a loss and of tensors.</summary>
     protected static byte[] Bits((double Loss, Dictionary<string, float[]> Tensors) result) =>
-        [.. BitConverter.GetBytes(result.Loss), .. result.Tensors.OrderBy(t => t.Key, StringComparer.Ordinal).SelectMany(t => t.Value.SelectMany(BitConverter.GetBytes))];
+        [
+            .. BitConverter.GetBytes(result.Loss),
+            .. result.Tensors.OrderBy(t => t.Key, StringComparer.Ordinal).SelectMany(t => t.Value.SelectMany(BitConverter.GetBytes)),
+        ];
 
     /// <summary>Fails, with what made the difference, where bits differ.</summary>
-    protected static void AssertSame(byte[] want, byte[] got, string made) => Assert.True(want.AsSpan().SequenceEqual(got), $"{made} changes the result");
+    protected static void AssertSame(byte[] want, byte[] got, string made) =>
+        Assert.True(want.AsSpan().SequenceEqual(got), $"{made} changes the result");
 }

@@ -3,22 +3,41 @@ using Dataflow.Planning;
 
 namespace Dataflow.Conformance;
 
-/// <summary>Law 8: for a fixed geometry, results are the same bits whatever the budgets, save sets and orders, and whenever they are asked for.</summary>
+/// <summary>
+/// Law 8: for a fixed geometry, results are the same bits whatever the budgets, save sets and orders, and whenever they are asked for.
+/// </summary>
 public abstract class EquivalenceConformance<TDevice> : ConformanceSuite<TDevice>
     where TDevice : DeviceUnderTest, new()
 {
     private static readonly TensorSet[] s_saveSets =
     [
-        TensorSet.None, TensorSet.Kv, TensorSet.Kv | TensorSet.Attention, TensorSet.Attention,
-        TensorSet.Kv | TensorSet.Attention | TensorSet.Query | TensorSet.Residual, TensorSet.Attention | TensorSet.Query | TensorSet.Residual,
-        TensorSet.All, TensorSet.All & ~TensorSet.Kv, TensorSet.Kv | TensorSet.GateUp, TensorSet.Query, TensorSet.Residual,
+        TensorSet.None,
+        TensorSet.Kv,
+        TensorSet.Kv | TensorSet.Attention,
+        TensorSet.Attention,
+        TensorSet.Kv | TensorSet.Attention | TensorSet.Query | TensorSet.Residual,
+        TensorSet.Attention | TensorSet.Query | TensorSet.Residual,
+        TensorSet.All,
+        TensorSet.All & ~TensorSet.Kv,
+        TensorSet.Kv | TensorSet.GateUp,
+        TensorSet.Query,
+        TensorSet.Residual,
     ];
 
     private static readonly (string Name, string Dtype, int Chunk, int ChunksPerRound, int Blocks)[] s_geometries =
     [
-        ("llama-small", "fp32", 32, 2, 1), ("llama-small", "bf16", 64, 2, 1), ("qwen3-small", "fp32", 32, 3, 1), ("qwen3-small", "bf16", 96, 1, 1),
-        ("llama-documents", "fp32", 64, 2, 1), ("llama-long", "fp32", 256, 4, 1), ("qwen3-hd128", "fp32", 64, 5, 1), ("llama-hd64", "bf16", 48, 4, 1),
-        ("llama-small", "bf16", 32, 2, 2), ("llama-small", "fp32", 64, 3, 3), ("qwen3-small", "bf16", 32, 3, 2), ("qwen3-small", "fp32", 96, 1, 3),
+        ("llama-small", "fp32", 32, 2, 1),
+        ("llama-small", "bf16", 64, 2, 1),
+        ("qwen3-small", "fp32", 32, 3, 1),
+        ("qwen3-small", "bf16", 96, 1, 1),
+        ("llama-documents", "fp32", 64, 2, 1),
+        ("llama-long", "fp32", 256, 4, 1),
+        ("qwen3-hd128", "fp32", 64, 5, 1),
+        ("llama-hd64", "bf16", 48, 4, 1),
+        ("llama-small", "bf16", 32, 2, 2),
+        ("llama-small", "fp32", 64, 3, 3),
+        ("qwen3-small", "bf16", 32, 3, 2),
+        ("qwen3-small", "fp32", 96, 1, 3),
         ("qwen3-hd128", "bf16", 160, 2, 1),
     ];
 
@@ -32,7 +51,11 @@ public abstract class EquivalenceConformance<TDevice> : ConformanceSuite<TDevice
         {
             (string Name, int, int, int)[] all =
             [
-                ("llama-long", 128, 8, 1), ("llama-documents", 64, 2, 1), ("qwen3-small", 32, 3, 1), ("qwen3-small", 32, 3, 3), ("llama-small", 32, 2, 2),
+                ("llama-long", 128, 8, 1),
+                ("llama-documents", 64, 2, 1),
+                ("qwen3-small", 32, 3, 1),
+                ("qwen3-small", 32, 3, 3),
+                ("llama-small", 32, 2, 2),
             ];
             return [.. all.Where(c => Affords(c.Name))];
         }
@@ -52,14 +75,25 @@ public abstract class EquivalenceConformance<TDevice> : ConformanceSuite<TDevice
         foreach (var (saved, tight) in Some(all, 1, name, chunk + blocks))
         {
             var one = request with { SaveSet = saved };
-            AssertSame(want, Bits(Gradients(golden, Verified(tight ? GoldenCase.Tight(one) : GoldenCase.Plan(one)), Order())), $"{(tight ? "the least budget" : "much memory")} with {saved}");
+            AssertSame(
+                want,
+                Bits(Gradients(golden, Verified(tight ? GoldenCase.Tight(one) : GoldenCase.Plan(one)), Order())),
+                $"{(tight ? "the least budget" : "much memory")} with {saved}"
+            );
         }
 
         var (least, _) = Planner.Smallest(request);
         foreach (int i in Some([0, 1, 2, 3, 4, 5], 1, name, chunk + blocks))
         {
-            var budget = request.Budget with { Device = new Bytes(least!.Value.Value + ((roomy.DevicePeak.Value - least.Value.Value) * i / 5)) };
-            AssertSame(want, Bits(Gradients(golden, Verified(GoldenCase.Plan(request with { Budget = budget })), Order())), $"a budget of {budget.Device}");
+            var budget = request.Budget with
+            {
+                Device = new Bytes(least!.Value.Value + ((roomy.DevicePeak.Value - least.Value.Value) * i / 5)),
+            };
+            AssertSame(
+                want,
+                Bits(Gradients(golden, Verified(GoldenCase.Plan(request with { Budget = budget })), Order())),
+                $"a budget of {budget.Device}"
+            );
         }
 
         // A slow device has no time for orders apart from budgets.
@@ -109,7 +143,13 @@ public abstract class EquivalenceConformance<TDevice> : ConformanceSuite<TDevice
     [InlineData("qwen3-small", "bf16-sr", 3, 2, 1)]
     [InlineData("llama-small", "bf16-master", 2, 3, 1)]
     [InlineData("qwen3-small", "bf16-master", 6, 1, 2)]
-    public void Training_is_the_same_to_the_bit_over_budgets_and_orders(string name, string dtype, int chunksPerRound, int rounds, int blocks)
+    public void Training_is_the_same_to_the_bit_over_budgets_and_orders(
+        string name,
+        string dtype,
+        int chunksPerRound,
+        int rounds,
+        int blocks
+    )
     {
         var golden = new GoldenCase(name);
         var request = golden.Request(Named(dtype), WorkloadKind.Training, pins: new GeometryPins(32, chunksPerRound, rounds, blocks));

@@ -24,7 +24,10 @@ public sealed class GoldenCase
         Rows = expected.GetProperty("sequences").GetInt32();
     }
 
-    /// <summary>Cases whose vocabulary has room for blocks of 128 rows, tied and untied, each in two and three of them; the last one may be a single row.</summary>
+    /// <summary>
+    /// Cases whose vocabulary has room for blocks of 128 rows, tied and untied, each in two and three of them; the last one may be a single
+    /// row.
+    /// </summary>
     public static TheoryData<string, int> CutFor(Func<string, bool> wanted)
     {
         var data = new TheoryData<string, int>();
@@ -77,8 +80,13 @@ public sealed class GoldenCase
     public ITokenSource Tokens() => TokenSources.Open(Folder, Seqlen, Model.VocabSize);
 
     /// <summary>What a plan for the case depends on.</summary>
-    public PlanRequest Request(Recipe recipe, WorkloadKind kind, MemoryBudget? budget = null, GeometryPins? pins = null, TensorSet? saved = null) =>
-        new(Model, recipe, kind, Seqlen, Rows, pins ?? new GeometryPins(), budget ?? Roomy, saved);
+    public PlanRequest Request(
+        Recipe recipe,
+        WorkloadKind kind,
+        MemoryBudget? budget = null,
+        GeometryPins? pins = null,
+        TensorSet? saved = null
+    ) => new(Model, recipe, kind, Seqlen, Rows, pins ?? new GeometryPins(), budget ?? Roomy, saved);
 
     /// <summary>More than any case needs.</summary>
     public static MemoryBudget Roomy { get; } = new(Bytes.FromGiB(4), Bytes.FromGiB(4));
@@ -156,6 +164,8 @@ public sealed class GoldenCase
             }
         }
 
-        throw new InvalidOperationException($"no folder golden with the case {Names[0]} beside {AppContext.BaseDirectory} or in a folder above: copy tests/golden there");
+        throw new InvalidOperationException(
+            $"no folder golden with the case {Names[0]} beside {AppContext.BaseDirectory} or in a folder above: copy tests/golden there"
+        );
     }
 }

@@ -92,7 +92,8 @@ public abstract class GradientConformance<TDevice> : ConformanceSuite<TDevice>
 
     private static TrainingPlan Shaped(GoldenCase golden, Recipe recipe, string shape, int blocks)
     {
-        PlanRequest Request(int? chunk) => golden.Request(recipe, WorkloadKind.Gradients, pins: new GeometryPins(chunk, VocabularyBlocks: blocks > 1 ? blocks : null));
+        PlanRequest Request(int? chunk) =>
+            golden.Request(recipe, WorkloadKind.Gradients, pins: new GeometryPins(chunk, VocabularyBlocks: blocks > 1 ? blocks : null));
         return shape switch
         {
             "roomy" => GoldenCase.Plan(Request(null)),

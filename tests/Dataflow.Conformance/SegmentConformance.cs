@@ -32,9 +32,14 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
         {
             (string Name, string, int, int)[] all =
             [
-                ("llama-long", "fp32", 128, 8), ("llama-long", "bf16", 205, 5),
-                ("llama-documents", "fp32", 16, 8), ("llama-documents", "bf16", 16, 24), ("llama-documents", "fp32", 48, 8), ("llama-documents", "bf16", 48, 8),
-                ("qwen3-small", "fp32", 16, 6), ("qwen3-small", "bf16", 16, 12),
+                ("llama-long", "fp32", 128, 8),
+                ("llama-long", "bf16", 205, 5),
+                ("llama-documents", "fp32", 16, 8),
+                ("llama-documents", "bf16", 16, 24),
+                ("llama-documents", "fp32", 48, 8),
+                ("llama-documents", "bf16", 48, 8),
+                ("qwen3-small", "fp32", 16, 6),
+                ("qwen3-small", "bf16", 16, 12),
             ];
             return [.. all.Where(c => Suits(c.Name, c.Item3, c.Item4))];
         }
@@ -45,7 +50,14 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
     {
         get
         {
-            (string, int)[] all = [("llama-long", 128), ("llama-long", 32), ("llama-documents", 16), ("llama-documents", 48), ("qwen3-small", 16)];
+            (string, int)[] all =
+            [
+                ("llama-long", 128),
+                ("llama-long", 32),
+                ("llama-documents", 16),
+                ("llama-documents", 48),
+                ("qwen3-small", 16),
+            ];
             return [.. all.Where(c => Suits(c.Item1, c.Item2, null) || c.Item2 == 128)];
         }
     }
@@ -55,7 +67,13 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
     {
         get
         {
-            (string Name, int, int)[] all = [("llama-long", 128, 8), ("llama-documents", 16, 8), ("llama-documents", 48, 8), ("qwen3-small", 16, 6)];
+            (string Name, int, int)[] all =
+            [
+                ("llama-long", 128, 8),
+                ("llama-documents", 16, 8),
+                ("llama-documents", 48, 8),
+                ("qwen3-small", 16, 6),
+            ];
             return [.. all.Where(c => Suits(c.Name, c.Item2, c.Item3))];
         }
     }
@@ -80,7 +98,11 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
         byte[] want = Bits(Gradients(golden, whole));
         foreach (var (segments, saved, tier) in Some(Streams(whole.Workload.Geometry), 2, name, chunk + chunksPerRound))
         {
-            AssertSame(want, Bits(Gradients(golden, Verified(Streamed(whole.Workload, saved, tier, segments)))), $"{segments} segments, {tier}, {saved}");
+            AssertSame(
+                want,
+                Bits(Gradients(golden, Verified(Streamed(whole.Workload, saved, tier, segments)))),
+                $"{segments} segments, {tier}, {saved}"
+            );
         }
     }
 
@@ -91,7 +113,10 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
     {
         var golden = new GoldenCase(name);
         var whole = GoldenCase.Plan(golden.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(chunk)));
-        var (loss, gradients) = Gradients(golden, Streamed(whole.Workload, s_saveSets[0], Tier.Bare, Streams(whole.Workload.Geometry)[^1].Segments));
+        var (loss, gradients) = Gradients(
+            golden,
+            Streamed(whole.Workload, s_saveSets[0], Tier.Bare, Streams(whole.Workload.Geometry)[^1].Segments)
+        );
         Assert.Equal(0, (loss - golden.Loss) / golden.Loss, 1e-6);
         foreach (var (tensor, want) in golden.File("gradients.safetensors"))
         {
@@ -112,7 +137,11 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
         foreach (int order in Some([.. Enumerable.Range(1, 30)], 1, name, chunk))
         {
             var (segments, saved, tier) = streams[order % streams.Length];
-            AssertSame(want, Bits(Gradients(golden, Streamed(whole.Workload, saved, tier, segments), order)), $"order {order} of {segments} segments, {tier}, {saved}");
+            AssertSame(
+                want,
+                Bits(Gradients(golden, Streamed(whole.Workload, saved, tier, segments), order)),
+                $"order {order} of {segments} segments, {tier}, {saved}"
+            );
         }
     }
 
@@ -127,11 +156,22 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
         byte[] want = Train(golden, whole, 0);
         (int Segments, Tier Tier, int Order)[] all =
         [
-            (2, Tier.Bare, 0), (2, Tier.Bare, 7), (2, Tier.Doubled, 0), (2, Tier.Doubled, 7), (3, Tier.Doubled, 0), (3, Tier.Doubled, 7), (4, Tier.Bare, 0), (4, Tier.Bare, 7),
+            (2, Tier.Bare, 0),
+            (2, Tier.Bare, 7),
+            (2, Tier.Doubled, 0),
+            (2, Tier.Doubled, 7),
+            (3, Tier.Doubled, 0),
+            (3, Tier.Doubled, 7),
+            (4, Tier.Bare, 0),
+            (4, Tier.Bare, 7),
         ];
         foreach (var (segments, tier, order) in Some([.. all.Where(s => MayBegin(whole.Workload.Geometry, s.Segments))], 1, name, chunk))
         {
-            AssertSame(want, Train(golden, Streamed(whole.Workload, s_saveSets[segments - 2], tier, segments), order), $"order {order} of {segments} segments, {tier}");
+            AssertSame(
+                want,
+                Train(golden, Streamed(whole.Workload, s_saveSets[segments - 2], tier, segments), order),
+                $"order {order} of {segments} segments, {tier}"
+            );
         }
     }
 
@@ -151,11 +191,19 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
     private static bool Suits(string name, int chunk, int? chunksPerRound)
     {
         var golden = new GoldenCase(name);
-        return Affords(name) && (Device.SegmentRows == 1
-            || !Streams(GoldenCase.Plan(golden.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(chunk, chunksPerRound))).Workload.Geometry).IsEmpty);
+        return Affords(name)
+            && (
+                Device.SegmentRows == 1
+                || !Streams(
+                    GoldenCase
+                        .Plan(golden.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(chunk, chunksPerRound)))
+                        .Workload.Geometry
+                ).IsEmpty
+            );
     }
 
-    private static ImmutableArray<(int Segments, TensorSet Saved, Tier Tier)> Streams(Geometry geometry) => [.. s_streams.Where(s => MayBegin(geometry, s.Segments))];
+    private static ImmutableArray<(int Segments, TensorSet Saved, Tier Tier)> Streams(Geometry geometry) =>
+        [.. s_streams.Where(s => MayBegin(geometry, s.Segments))];
 
     private static bool MayBegin(Geometry geometry, int segments) =>
         geometry.SegmentsUpTo(segments) is var count && (count == 1 || geometry.FirstRow(new Segment(1, count)) % Device.SegmentRows == 0);
@@ -181,6 +229,9 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
     private static TrainingPlan Streamed(Workload workload, TensorSet saved, Tier tier, int segments)
     {
         var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
-        return Planner.PlanFor(workload, new ResidencyChain(new MemorySizes(workload, programs), saved, tier, workload.Geometry.SegmentsUpTo(segments))[0]);
+        return Planner.PlanFor(
+            workload,
+            new ResidencyChain(new MemorySizes(workload, programs), saved, tier, workload.Geometry.SegmentsUpTo(segments))[0]
+        );
     }
 }

@@ -3,7 +3,9 @@ using Dataflow.Planning;
 
 namespace Dataflow.Conformance;
 
-/// <summary>Five AdamW steps on the same batch against PyTorch in float64: losses before each step, and how far every weight moved.</summary>
+/// <summary>
+/// Five AdamW steps on the same batch against PyTorch in float64: losses before each step, and how far every weight moved.
+/// </summary>
 public abstract class TrajectoryConformance<TDevice> : ConformanceSuite<TDevice>
     where TDevice : DeviceUnderTest, new()
 {
@@ -46,7 +48,10 @@ public abstract class TrajectoryConformance<TDevice> : ConformanceSuite<TDevice>
         }
     }
 
-    /// <summary>fp32 master weights end closer to float64's than weights that round to bf16 at each step, and stochastic rounding does not lose the way.</summary>
+    /// <summary>
+    /// fp32 master weights end closer to float64's than weights that round to bf16 at each step, and stochastic rounding does not lose the
+    /// way.
+    /// </summary>
     [Theory]
     [InlineData("llama-small", null)]
     [InlineData("qwen3-small", 2)]
@@ -69,13 +74,19 @@ public abstract class TrajectoryConformance<TDevice> : ConformanceSuite<TDevice>
         }
 
         var (plain, master, stochastic) = (Error(Recipe.Bf16), Error(Recipe.Bf16Master), Error(Recipe.Bf16Stochastic));
-        Assert.True(master < plain / 2 && stochastic < 2 * plain, $"off by {plain:g3} in bf16, {master:g3} with master weights, {stochastic:g3} with stochastic rounding");
+        Assert.True(
+            master < plain / 2 && stochastic < 2 * plain,
+            $"off by {plain:g3} in bf16, {master:g3} with master weights, {stochastic:g3} with stochastic rounding"
+        );
     }
 
     private static void Check(string name, string shape, int? blocks)
     {
         var golden = new GoldenCase(name);
-        var pins = shape == "one row a round" ? new GeometryPins(32, golden.Seqlen / 32, golden.Rows, blocks) : new GeometryPins(VocabularyBlocks: blocks);
+        var pins =
+            shape == "one row a round"
+                ? new GeometryPins(32, golden.Seqlen / 32, golden.Rows, blocks)
+                : new GeometryPins(VocabularyBlocks: blocks);
         var request = golden.Request(Recipe.Fp32, WorkloadKind.Training, pins: pins);
         var plan = shape == "roomy" ? GoldenCase.Plan(request) : GoldenCase.Tight(request);
         using var device = Device.Open(plan.Schedule, plan.Workload, 0);

@@ -6,7 +6,9 @@ using Dataflow.Training;
 
 namespace Dataflow.Conformance;
 
-/// <summary>The loss on all of a file: each target that counts once, whatever rows a step has, how they are cut and what memory there is.</summary>
+/// <summary>
+/// The loss on all of a file: each target that counts once, whatever rows a step has, how they are cut and what memory there is.
+/// </summary>
 public abstract class ValidationConformance<TDevice> : ConformanceSuite<TDevice>, IDisposable
     where TDevice : DeviceUnderTest, new()
 {
@@ -14,7 +16,8 @@ public abstract class ValidationConformance<TDevice> : ConformanceSuite<TDevice>
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("dataflow-test-");
 
     /// <summary>Case and tokens after the last whole row.</summary>
-    public static TheoryData<string, int> Cases => [.. Some<(string, int)>([("llama-documents", 71), ("llama-small", 20), ("llama-small", 0), ("qwen3-small", 2)], 1, "", 0)];
+    public static TheoryData<string, int> Cases =>
+        [.. Some<(string, int)>([("llama-documents", 71), ("llama-small", 20), ("llama-small", 0), ("qwen3-small", 2)], 1, "", 0)];
 
     /// <inheritdoc/>
     public void Dispose()
@@ -23,7 +26,9 @@ public abstract class ValidationConformance<TDevice> : ConformanceSuite<TDevice>
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Seven rows and what does not fill an eighth: batches of 2, 3, 5 and 16 rows do not divide them, and the last has no second.</summary>
+    /// <summary>
+    /// Seven rows and what does not fill an eighth: batches of 2, 3, 5 and 16 rows do not divide them, and the last has no second.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Cases))]
     public void All_of_a_file_counts_once_whatever_batch_chunk_and_budget(string name, int leftOver)
@@ -43,7 +48,10 @@ public abstract class ValidationConformance<TDevice> : ConformanceSuite<TDevice>
         {
             var request = golden.Request(Recipe.Fp32, WorkloadKind.Training, pins: new GeometryPins(chunk)) with { Rows = rows };
             var plan = budget == 0 ? GoldenCase.Plan(request) : GoldenCase.Tight(request);
-            plan = budget == 2 ? GoldenCase.Plan(request with { Budget = request.Budget with { Device = new Bytes(plan.DevicePeak.Value * 3 / 2) } }) : plan;
+            plan =
+                budget == 2
+                    ? GoldenCase.Plan(request with { Budget = request.Budget with { Device = new Bytes(plan.DevicePeak.Value * 3 / 2) } })
+                    : plan;
             Assert.Equal(want, Evaluated(golden, plan, trainer => trainer.EvaluateAll(tokens, () => false)!.Value), 1e-6);
         }
     }
@@ -57,7 +65,10 @@ public abstract class ValidationConformance<TDevice> : ConformanceSuite<TDevice>
         using var tokens = TokenFile.Open(path, golden.Seqlen, golden.Model.VocabSize, LastRow.Short);
         using var whole = TokenFile.Open(path, 8, golden.Model.VocabSize);
         Assert.Equal((1, 8), (tokens.RowCount, tokens.InputsOf(0)));
-        double Loss(int rows) => Evaluated(golden, GoldenCase.Plan(golden.Request(Recipe.Fp32, WorkloadKind.Training) with { Rows = rows }), t => t.EvaluateAll(tokens, () => false)!.Value);
+        double Loss(int rows) =>
+            Evaluated(golden, GoldenCase.Plan(golden.Request(Recipe.Fp32, WorkloadKind.Training) with { Rows = rows }), t =>
+                t.EvaluateAll(tokens, () => false)!.Value
+            );
         Assert.Equal(Alone(golden, whole, 0), Loss(1), 1e-6);
         Assert.Equal(Alone(golden, whole, 0), Loss(4), 1e-6);
     }
@@ -85,7 +96,9 @@ public abstract class ValidationConformance<TDevice> : ConformanceSuite<TDevice>
         foreach (var rows in Enumerable.Range(0, tokens.RowCount).GroupBy(tokens.InputsOf))
         {
             var request = golden.Request(Recipe.Fp32, WorkloadKind.Training) with { Seqlen = rows.Key, Rows = 1 };
-            sum += Evaluated(golden, GoldenCase.Plan(request), trainer => rows.Sum(row => Targets(row) * trainer.Evaluate(new OneRow(tokens, row), [0])));
+            sum += Evaluated(golden, GoldenCase.Plan(request), trainer =>
+                rows.Sum(row => Targets(row) * trainer.Evaluate(new OneRow(tokens, row), [0]))
+            );
             counted += rows.Sum(Targets);
         }
 

@@ -9,7 +9,15 @@ public abstract class VocabularyConformance<TDevice> : ConformanceSuite<TDevice>
     where TDevice : DeviceUnderTest, new()
 {
     /// <summary>Of numbers of blocks.</summary>
-    public static TheoryData<string, int, int> Pairs => [.. Some<(string, int, int)>([("llama-small", 3, 1), ("llama-small", 1, 2), ("qwen3-small", 3, 1), ("qwen3-small", 2, 3)], 2, "", 1)];
+    public static TheoryData<string, int, int> Pairs =>
+        [
+            .. Some<(string, int, int)>(
+                [("llama-small", 3, 1), ("llama-small", 1, 2), ("qwen3-small", 3, 1), ("qwen3-small", 2, 3)],
+                2,
+                "",
+                1
+            ),
+        ];
 
     /// <summary>Case, blocks when the checkpoint is made, blocks when it is loaded.</summary>
     [Theory]
@@ -53,7 +61,10 @@ public abstract class VocabularyConformance<TDevice> : ConformanceSuite<TDevice>
         golden.Tokens().Read(0, first);
         int padding = first[5], width = golden.Model.ModelDim;
         var request = golden.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(32, VocabularyBlocks: blocks));
-        var (trained, masked) = (Gradients(golden, GoldenCase.Plan(request)), Gradients(golden, GoldenCase.Plan(request with { Model = golden.Model with { PaddingId = padding } })));
+        var (trained, masked) = (
+            Gradients(golden, GoldenCase.Plan(request)),
+            Gradients(golden, GoldenCase.Plan(request with { Model = golden.Model with { PaddingId = padding } }))
+        );
         Assert.Equal(trained.Loss, masked.Loss);
         foreach (var (tensor, values) in trained.Tensors)
         {
@@ -90,12 +101,16 @@ public abstract class VocabularyConformance<TDevice> : ConformanceSuite<TDevice>
         AssertSame(trainer.FirstMoments, resumed.FirstMoments);
         AssertSame(trainer.SecondMoments, resumed.SecondMoments);
 
-        double want = trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW).Loss, got = resumed.Step(golden.Tokens(), golden.AllRows, golden.AdamW).Loss;
+        double want = trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW).Loss,
+            got = resumed.Step(golden.Tokens(), golden.AllRows, golden.AdamW).Loss;
         Assert.Equal(0, (got - want) / want, 1e-6);
     }
 
     private static (double Loss, Dictionary<string, float[]> Tensors) OfBlocks(GoldenCase golden, int blocks) =>
-        Gradients(golden, GoldenCase.Plan(golden.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(VocabularyBlocks: blocks))));
+        Gradients(
+            golden,
+            GoldenCase.Plan(golden.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(VocabularyBlocks: blocks)))
+        );
 
     private static TrainingPlan Plan(GoldenCase golden, int blocks) =>
         GoldenCase.Tight(golden.Request(Recipe.Fp32, WorkloadKind.Training, pins: new GeometryPins(32, VocabularyBlocks: blocks)));

@@ -24,19 +24,36 @@ public class RecomputeTests
         var compared = new HashSet<TensorName>();
         foreach (var saved in Enumerable.Range(0, (int)TensorSet.All + 1).Select(s => (TensorSet)s))
         {
-            var request = golden.Request(Recipe.All.Single(r => r.Name == dtype), WorkloadKind.Gradients, pins: new GeometryPins(chunk, chunksPerRound), saved: saved);
+            var request = golden.Request(
+                Recipe.All.Single(r => r.Name == dtype),
+                WorkloadKind.Gradients,
+                pins: new GeometryPins(chunk, chunksPerRound),
+                saved: saved
+            );
             compared.UnionWith(Compare(golden, GoldenCase.Tight(request)));
             if (BlockPrograms.MayStream(saved) && GoldenCase.Plan(request).Workload is { Geometry.ChunksPerGroup: > 1 } workload)
             {
                 var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
-                Compare(golden, Planner.PlanFor(workload, new ResidencyChain(new MemorySizes(workload, programs), saved, Tier.Bare, segments: 2)[0]));
+                Compare(
+                    golden,
+                    Planner.PlanFor(workload, new ResidencyChain(new MemorySizes(workload, programs), saved, Tier.Bare, segments: 2)[0])
+                );
             }
         }
 
         TensorName[] expected =
         [
-            TensorName.Norm1, TensorName.Rstd1, TensorName.Qkv, TensorName.Query, TensorName.KvPiece, TensorName.AttentionOut, TensorName.Lse,
-            TensorName.Residual, TensorName.Norm2, TensorName.Rstd2, TensorName.GateUp,
+            TensorName.Norm1,
+            TensorName.Rstd1,
+            TensorName.Qkv,
+            TensorName.Query,
+            TensorName.KvPiece,
+            TensorName.AttentionOut,
+            TensorName.Lse,
+            TensorName.Residual,
+            TensorName.Norm2,
+            TensorName.Rstd2,
+            TensorName.GateUp,
         ];
         Assert.Equal(expected, compared.Order());
     }
@@ -48,8 +65,11 @@ public class RecomputeTests
         using var device = new InterleavedCpuDevice(plan.Schedule, plan.Workload, threads: 1, seed: 1);
         device.CallCompleted = (op, call, operands) =>
         {
-            bool repeats = op.Kind == OpKind.Recompute
-                || (op.Kind is OpKind.Backward or OpKind.CombineBackward && call.Kernel is Kernel.RmsNormForward or Kernel.QkNormRopeForward);
+            bool repeats =
+                op.Kind == OpKind.Recompute
+                || (
+                    op.Kind is OpKind.Backward or OpKind.CombineBackward && call.Kernel is Kernel.RmsNormForward or Kernel.QkNormRopeForward
+                );
             foreach (var operand in call.Writes)
             {
                 var key = (op.Layer, op.Chunk, op.Round, operand.Tensor);

@@ -8,8 +8,8 @@ using Dataflow.Training;
 namespace Dataflow.Cpu.Tests;
 
 /// <summary>
-/// Policy auto on the CPU device: whatever the search keeps, moves or interleaves, the step computes the same bits for the same geometry. DATAFLOW_SOAK=1 takes 200 plans,
-/// the suite the first of them.
+/// Policy auto on the CPU device: whatever the search keeps, moves or interleaves, the step computes the same bits for the same geometry.
+/// DATAFLOW_SOAK=1 takes 200 plans, the suite the first of them.
 /// </summary>
 [Trait("Slow", "true")]
 public class SearchedPlansTests
@@ -24,7 +24,8 @@ public class SearchedPlansTests
     public void Plans_over_random_budgets_train_to_the_same_bits_for_each_geometry()
     {
         var known = new Dictionary<(string, WorkloadKind, Geometry), byte[]>();
-        var searches = new Dictionary<(string, WorkloadKind, GeometryPins, string), (PlanRequest Request, PlanSearch Search, CostModel Machine)>();
+        var searches =
+            new Dictionary<(string, WorkloadKind, GeometryPins, string), (PlanRequest Request, PlanSearch Search, CostModel Machine)>();
         var different = new HashSet<string>();
         int interleaved = 0, compared = 0;
         for (int i = 0; i < Plans; i++)
@@ -32,13 +33,26 @@ public class SearchedPlansTests
             var random = new Random(i);
             string name = random.Next(5) == 0 ? "micro" : "nano", machine = Machines[random.Next(Machines.Length)];
             var kind = random.Next(2) == 0 ? WorkloadKind.Gradients : WorkloadKind.Training;
-            var pins = random.Next(5) switch { 0 => new GeometryPins(), 1 => new GeometryPins(16, 2), 2 => new GeometryPins(8, 2), _ => new GeometryPins(16, 1) };
+            var pins = random.Next(5) switch
+            {
+                0 => new GeometryPins(),
+                1 => new GeometryPins(16, 2),
+                2 => new GeometryPins(8, 2),
+                _ => new GeometryPins(16, 1),
+            };
             var key = (name, kind, pins, machine);
             if (!searches.TryGetValue(key, out var search))
             {
                 var profile = HardwareProfileReader.Parse(Checkout("profiling", "hardware", machine + ".json"), machine);
                 var request = new PlanRequest(
-                    ModelConfigReader.Parse(Checkout("models", name + ".json"), name), Recipe.Fp32, kind, Seqlen, Rows, pins, GoldenCase.Roomy);
+                    ModelConfigReader.Parse(Checkout("models", name + ".json"), name),
+                    Recipe.Fp32,
+                    kind,
+                    Seqlen,
+                    Rows,
+                    pins,
+                    GoldenCase.Roomy
+                );
                 var costs = new CostModel(profile, DType.Float32);
                 searches[key] = search = (request, new PlanSearch(request, costs), costs);
             }
@@ -58,11 +72,17 @@ public class SearchedPlansTests
             if (!known.TryAdd((name, kind, best.Choice.Geometry), bits))
             {
                 compared++;
-                Assert.True(known[(name, kind, best.Choice.Geometry)].AsSpan().SequenceEqual(bits), $"plan {i} computes something else: {best.Choice}");
+                Assert.True(
+                    known[(name, kind, best.Choice.Geometry)].AsSpan().SequenceEqual(bits),
+                    $"plan {i} computes something else: {best.Choice}"
+                );
             }
         }
 
-        Assert.True(compared > Plans / 2 && interleaved > Plans / 15 && different.Count > Plans / 4, $"{compared} compared, {interleaved} interleaved, {different.Count} different");
+        Assert.True(
+            compared > Plans / 2 && interleaved > Plans / 15 && different.Count > Plans / 4,
+            $"{compared} compared, {interleaved} interleaved, {different.Count} different"
+        );
     }
 
     /// <summary>Every bit of the loss and of the gradients, or of the weights and moments after a step.</summary>
@@ -72,9 +92,25 @@ public class SearchedPlansTests
         var model = plan.Workload.Model;
         var trainer = new Trainer(plan.Workload, plan.Schedule, device);
         trainer.Load(WeightInitialiser.Weights(model, 7));
-        var report = trainer.Step(new RandomTokens(Rows, plan.Workload.Geometry.Seqlen, model.VocabSize), [.. Enumerable.Range(0, Rows)], new AdamWSettings(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f));
-        IWeightSource[] sources = plan.Workload.Kind == WorkloadKind.Gradients ? [trainer.Gradients] : [trainer.Weights, trainer.FirstMoments, trainer.SecondMoments];
-        return [.. BitConverter.GetBytes(report.Loss), .. sources.SelectMany(s => GoldenCase.Tensors(s).OrderBy(t => t.Key, StringComparer.Ordinal).SelectMany(t => System.Runtime.InteropServices.MemoryMarshal.AsBytes(t.Value.AsSpan()).ToArray()))];
+        var report = trainer.Step(
+            new RandomTokens(Rows, plan.Workload.Geometry.Seqlen, model.VocabSize),
+            [.. Enumerable.Range(0, Rows)],
+            new AdamWSettings(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f)
+        );
+        IWeightSource[] sources =
+            plan.Workload.Kind == WorkloadKind.Gradients
+                ? [trainer.Gradients]
+                : [trainer.Weights, trainer.FirstMoments, trainer.SecondMoments];
+        return
+        [
+            .. BitConverter.GetBytes(report.Loss),
+            .. sources.SelectMany(s =>
+                GoldenCase
+                    .Tensors(s)
+                    .OrderBy(t => t.Key, StringComparer.Ordinal)
+                    .SelectMany(t => System.Runtime.InteropServices.MemoryMarshal.AsBytes(t.Value.AsSpan()).ToArray())
+            ),
+        ];
     }
 
     /// <summary>Between the least and more than enough of both memories.</summary>

@@ -8,8 +8,8 @@ using Dataflow.Training;
 namespace Dataflow.Cpu.Tests;
 
 /// <summary>
-/// The simulator against the CPU device on a virtual clock: the same start, end, stall and reason for every op, although there streams are threads that
-/// do real math, wait for each other's completions, and know nothing of the simulator.
+/// The simulator against the CPU device on a virtual clock: the same start, end, stall and reason for every op, although there streams are
+/// threads that do real math, wait for each other's completions, and know nothing of the simulator.
 /// </summary>
 [Trait("Slow", "true")]
 public class VirtualClockTests
@@ -25,7 +25,14 @@ public class VirtualClockTests
     {
         var golden = new GoldenCase(name);
         var request = golden.Request(Recipe.Fp32, WorkloadKind.Training, pins: new GeometryPins(chunk, VocabularyBlocks: blocks));
-        foreach (var plan in new[] { GoldenCase.Plan(request), GoldenCase.Tight(request), GoldenCase.Tight(request with { SaveSet = TensorSet.None }) })
+        foreach (
+            var plan in new[]
+            {
+                GoldenCase.Plan(request),
+                GoldenCase.Tight(request),
+                GoldenCase.Tight(request with { SaveSet = TensorSet.None }),
+            }
+        )
         {
             var random = new Random(plan.Schedule.Ops.Length);
             var costs = Array.ConvertAll([.. plan.Schedule.Ops], op => CostOf(op, random));
@@ -41,7 +48,10 @@ public class VirtualClockTests
             Assert.Equal(simulated.StepNanoseconds, measured.StepNanoseconds);
             for (int i = 0; i < costs.Length; i++)
             {
-                Assert.True(simulated.Ops[i] == measured.Ops[i], $"{simulated.Ops[i]} simulated, {measured.Ops[i]} on the device:\n{ScheduleText.PrintAround(plan.Schedule, i, 2)}");
+                Assert.True(
+                    simulated.Ops[i] == measured.Ops[i],
+                    $"{simulated.Ops[i]} simulated, {measured.Ops[i]} on the device:\n{ScheduleText.PrintAround(plan.Schedule, i, 2)}"
+                );
             }
 
             // The math is real: the trajectory is PyTorch's.

@@ -3,8 +3,8 @@ using Dataflow.Simulation;
 namespace Dataflow.Cpu.Tests;
 
 /// <summary>
-/// A machine that takes what costs say. Copies of one direction share it, both directions slow each other down, and all together get what host memory
-/// gives: written anew from that description.
+/// A machine that takes what costs say. Copies of one direction share it, both directions slow each other down, and all together get what
+/// host memory gives: written anew from that description.
 /// </summary>
 internal sealed class VirtualMachine(OpCost[] costs, LinkRates links) : IVirtualMachine
 {
@@ -12,7 +12,8 @@ internal sealed class VirtualMachine(OpCost[] costs, LinkRates links) : IVirtual
 
     public void Begin(int op, long now) => occupied.Add(new Occupied(op) { Until = now + costs[op].Nanoseconds, Left = costs[op].Bytes });
 
-    public long? NextEvent(long now) => occupied.Count == 0 ? null : occupied.Min(o => o.Moves ? now + (long)Math.Ceiling(o.Left / RateOf(o)) : o.Until);
+    public long? NextEvent(long now) =>
+        occupied.Count == 0 ? null : occupied.Min(o => o.Moves ? now + (long)Math.Ceiling(o.Left / RateOf(o)) : o.Until);
 
     public IReadOnlyCollection<int> Advance(long now, long to)
     {

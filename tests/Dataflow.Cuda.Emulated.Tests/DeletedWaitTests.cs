@@ -4,7 +4,9 @@ using Dataflow.Schedules;
 
 namespace Dataflow.Cuda.Emulated.Tests;
 
-/// <summary>What the emulated driver is for: a schedule that lacks a wait it needs does not get past it, whatever order it happens to run in.</summary>
+/// <summary>
+/// What the emulated driver is for: a schedule that lacks a wait it needs does not get past it, whatever order it happens to run in.
+/// </summary>
 [Trait("Slow", "true")]
 public sealed class DeletedWaitTests
 {
@@ -29,14 +31,25 @@ public sealed class DeletedWaitTests
             Assert.NotEmpty(hazard);
             Assert.All(hazard, e => Assert.Equal("hazard", e.Rule));
             string? found = Run(plan, broken, seed);
-            if (found is null || !(found.Contains("nothing orders the two", StringComparison.Ordinal) || found.Contains("which nothing has written", StringComparison.Ordinal)))
+            if (
+                found is null
+                || !(
+                    found.Contains("nothing orders the two", StringComparison.Ordinal)
+                    || found.Contains("which nothing has written", StringComparison.Ordinal)
+                )
+            )
             {
-                missed.Add($"seed {seed}, distance {wait.Distance}: the verifier says {hazard[0].Message}; the driver says {found ?? "nothing"}");
+                missed.Add(
+                    $"seed {seed}, distance {wait.Distance}: the verifier says {hazard[0].Message}; the driver says {found ?? "nothing"}"
+                );
             }
         }
 
         Assert.True(missed.Count == 0, $"{missed.Count} of {s_schedules} were missed\n{string.Join("\n", missed)}");
-        Assert.True(within > s_schedules / 4 && across > s_schedules / 20, $"{within} waits within a step and {across} across its border were deleted");
+        Assert.True(
+            within > s_schedules / 4 && across > s_schedules / 20,
+            $"{within} waits within a step and {across} across its border were deleted"
+        );
     }
 
     [Fact]
@@ -51,7 +64,9 @@ public sealed class DeletedWaitTests
         }
     }
 
-    /// <summary>What the driver says of a step, then of two that nothing but the schedule keeps apart; null where it has nothing to say.</summary>
+    /// <summary>
+    /// What the driver says of a step, then of two that nothing but the schedule keeps apart; null where it has nothing to say.
+    /// </summary>
     private static string? Run(TrainingPlan plan, Schedule schedule, int seed)
     {
         var gpu = EmulatedDriver.Gpu;

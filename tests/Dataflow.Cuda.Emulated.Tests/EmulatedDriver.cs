@@ -25,6 +25,8 @@ public static class EmulatedDriver
             }
         }
 
-        throw new InvalidOperationException($"No folder above {AppContext.BaseDirectory} holds Dataflow.sln: run these tests where they were built.");
+        throw new InvalidOperationException(
+            $"No folder above {AppContext.BaseDirectory} holds Dataflow.sln: run these tests where they were built."
+        );
     }
 }

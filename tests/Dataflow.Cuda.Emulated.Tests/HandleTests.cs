@@ -16,7 +16,10 @@ public sealed class HandleTests : IDisposable
     {
         var gpu = EmulatedDriver.Gpu;
         Assert.Equal(new ComputeCapability(9, 0), gpu.Capability);
-        Assert.True(gpu is { Multiprocessors: > 0, CopyEngines: > 0 } && gpu.Memory > Bytes.Zero && gpu.SharedMemoryPerBlock > Bytes.Zero, gpu.ToString());
+        Assert.True(
+            gpu is { Multiprocessors: > 0, CopyEngines: > 0 } && gpu.Memory > Bytes.Zero && gpu.SharedMemoryPerBlock > Bytes.Zero,
+            gpu.ToString()
+        );
         Assert.Matches("^GPU-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", gpu.Uuid);
         Assert.Matches("^[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}.[0-9a-fA-F]$", gpu.PciBusId);
         Assert.True(CudaGpu.DriverVersion().Major >= 12);
@@ -143,13 +146,18 @@ public sealed class HandleTests : IDisposable
     {
         var full = Assert.Throws<CudaException>(() => DeviceMemory.Allocate(context, new Bytes(1L << 45), "the device arena"));
         Assert.Equal("CUDA_ERROR_OUT_OF_MEMORY", full.Status);
-        Assert.Matches(@"^taking .* of device memory for the device arena failed: .* are free on .*: end what else uses it, or give a smaller --device-memory$", full.Message);
+        Assert.Matches(
+            @"^taking .* of device memory for the device arena failed: .* are free on .*: end what else uses it, or give a smaller --device-memory$",
+            full.Message
+        );
     }
 
     [Fact]
     public void More_host_memory_than_the_machine_has_is_refused_before_it_is_touched()
     {
-        var full = Assert.Throws<MachineException>(() => PinnedMemory.Allocate(context, new Bytes(1L << 50), PinnedMemoryOptions.For("the host arena")));
+        var full = Assert.Throws<MachineException>(() =>
+            PinnedMemory.Allocate(context, new Bytes(1L << 50), PinnedMemoryOptions.For("the host arena"))
+        );
         Assert.StartsWith("the host arena takes ", full.Message, StringComparison.Ordinal);
     }
 
@@ -161,8 +169,13 @@ public sealed class HandleTests : IDisposable
         CudaEmulation.Set(option, value);
         try
         {
-            var refused = Assert.Throws<CudaException>(() => PinnedMemory.Allocate(context, new Bytes(6 << 20), new PinnedMemoryOptions("the host arena", 2, new Bytes(2 << 20))));
-            Assert.Matches(@"^pinning 2.00 MiB of the 6.00 MiB of the host arena failed: .*; the limit of locked memory is .* \(`ulimit -l`\): raise it", refused.Message);
+            var refused = Assert.Throws<CudaException>(() =>
+                PinnedMemory.Allocate(context, new Bytes(6 << 20), new PinnedMemoryOptions("the host arena", 2, new Bytes(2 << 20)))
+            );
+            Assert.Matches(
+                @"^pinning 2.00 MiB of the 6.00 MiB of the host arena failed: .*; the limit of locked memory is .* \(`ulimit -l`\): raise it",
+                refused.Message
+            );
         }
         finally
         {

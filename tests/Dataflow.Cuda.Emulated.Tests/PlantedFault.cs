@@ -4,7 +4,9 @@ using Dataflow.Runtime;
 
 namespace Dataflow.Cuda.Emulated.Tests;
 
-/// <summary>The catalog with a fault in one of its functions: the arguments that a function gets are not those that were passed, or it does nothing.</summary>
+/// <summary>
+/// The catalog with a fault in one of its functions: the arguments that a function gets are not those that were passed, or it does nothing.
+/// </summary>
 public class PlantedFault : DispatchProxy
 {
     private IKernels inner = null!;

@@ -6,7 +6,9 @@ using Dataflow.Schedules;
 
 namespace Dataflow.Cuda.Emulated.Tests;
 
-/// <summary>Faults between a schedule and its kernels, and in kernels: each is found in the step that has it, and named with the op that it is in.</summary>
+/// <summary>
+/// Faults between a schedule and its kernels, and in kernels: each is found in the step that has it, and named with the op that it is in.
+/// </summary>
 [Trait("Slow", "true")]
 public sealed class PlantedFaultTests
 {
@@ -60,11 +62,14 @@ public sealed class PlantedFaultTests
     public void The_message_names_kernel_op_and_place()
     {
         string? found = Run(PlantedFault.In(nameof(IKernels.SwiGluForward), arguments =>
-        {
-            arguments[1] = PlantedFault.Moved(arguments[1], 16);
-            return true;
-        }));
-        Assert.Matches(@"In kernel 'swi_glu_forward_f32' of op \d+ Forward L00 C0 R0 \(stream \d+, operation \d+\), block .* writes 16 bytes at device allocation \d+ \(\d+ bytes\) \+ \d+, which is not in the ranges that were declared for it\.", found);
+            {
+                arguments[1] = PlantedFault.Moved(arguments[1], 16);
+                return true;
+            }));
+        Assert.Matches(
+            @"In kernel 'swi_glu_forward_f32' of op \d+ Forward L00 C0 R0 \(stream \d+, operation \d+\), block .* writes 16 bytes at device allocation \d+ \(\d+ bytes\) \+ \d+, which is not in the ranges that were declared for it\.",
+            found
+        );
     }
 
     [Fact]
@@ -99,13 +104,22 @@ public sealed class PlantedFaultTests
         Assert.Contains("which nothing has written", found ?? "nothing is found", StringComparison.Ordinal);
         if (rows is { } index)
         {
-            found = Run(PlantedFault.In(kernel, Once(arguments =>
-            {
-                var output = (Tensor)arguments[index]!;
-                for (int i = 0; i < arguments.Length; i++)
-                {
-                    arguments[i] = arguments[i] is Tensor tensor && tensor.Rows == output.Rows ? tensor with { Rows = output.Rows - 1 } : arguments[i];
-                }
+            found = Run(
+                PlantedFault.In(
+                    kernel,
+                    Once(arguments =>
+                    {
+                        var output = (Tensor)arguments[index]!;
+                        for (int i = 0; i < arguments.Length; i++)
+                        {
+                            arguments[i] =
+                                arguments[i] is Tensor tensor && tensor.Rows == output.Rows
+                                    ? tensor with
+                                    {
+                                        Rows = output.Rows - 1,
+                                    }
+                                    : arguments[i];
+                        }
 
                 return true;
             })));
@@ -143,17 +157,29 @@ public sealed class PlantedFaultTests
         var access = op.Accesses[input];
         var broken = s_plan.Schedule with
         {
-            Ops = s_plan.Schedule.Ops.SetItem(at, op with { Accesses = op.Accesses.SetItem(input, access with { Length = access.Length - new Bytes(16) }) }),
+            Ops = s_plan.Schedule.Ops.SetItem(
+                at,
+                op with
+                {
+                    Accesses = op.Accesses.SetItem(input, access with { Length = access.Length - new Bytes(16) }),
+                }
+            ),
         };
         using var device = Open(broken, null, Whole);
-        var refused = Assert.Throws<InvalidOperationException>(() => TinyTraining.Step(s_plan, TinyTraining.Trainer(s_plan, broken, device)));
-        Assert.Matches(@"^op \d+ Forward L00 C0 R0 calls \w+, which reads \d+ bytes at 0x[0-9a-f]+: the op's accesses do not say so$", refused.Message);
+        var refused = Assert.Throws<InvalidOperationException>(() =>
+            TinyTraining.Step(s_plan, TinyTraining.Trainer(s_plan, broken, device))
+        );
+        Assert.Matches(
+            @"^op \d+ Forward L00 C0 R0 calls \w+, which reads \d+ bytes at 0x[0-9a-f]+: the op's accesses do not say so$",
+            refused.Message
+        );
     }
 
     private static KernelImages Whole => KernelImages.Emulated(EmulatedDriver.Folder);
 
     private static bool IsOperand(Type type) =>
-        (Nullable.GetUnderlyingType(type) ?? type.GetElementType() ?? type) is var t && (t == typeof(UpdateRange) || t == typeof(nuint) || t == typeof(Tensor) || t == typeof(WindowRows) || t == typeof(ChunkContext));
+        (Nullable.GetUnderlyingType(type) ?? type.GetElementType() ?? type) is var t
+        && (t == typeof(UpdateRange) || t == typeof(nuint) || t == typeof(Tensor) || t == typeof(WindowRows) || t == typeof(ChunkContext));
 
     /// <summary>A change of the first call only.</summary>
     private static Func<object?[], bool> Once(Func<object?[], bool> change)
@@ -189,7 +215,13 @@ public sealed class PlantedFaultTests
         try
         {
             _ = TinyTraining.Step(s_plan, trainer);
-            weights = [.. GoldenCase.Tensors(trainer.Weights).OrderBy(t => t.Key, StringComparer.Ordinal).SelectMany(t => t.Value.SelectMany(BitConverter.GetBytes))];
+            weights =
+            [
+                .. GoldenCase
+                    .Tensors(trainer.Weights)
+                    .OrderBy(t => t.Key, StringComparer.Ordinal)
+                    .SelectMany(t => t.Value.SelectMany(BitConverter.GetBytes)),
+            ];
             return null;
         }
         catch (CudaException e)

@@ -6,19 +6,28 @@ using Dataflow.Training;
 
 namespace Dataflow.Cuda.Emulated.Tests;
 
-/// <summary>Steps of models of a few thousand weights on a few tokens: for faults, of which one is as good in a small step as in a large one.</summary>
+/// <summary>
+/// Steps of models of a few thousand weights on a few tokens: for faults, of which one is as good in a small step as in a large one.
+/// </summary>
 internal static class TinyTraining
 {
     private static readonly AdamWSettings s_optimizer = new(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f);
 
-    /// <summary>A request of any shape: tied or not, QK-norm or not, chunks that rows do not divide, one round or several, clipped or not.</summary>
+    /// <summary>
+    /// A request of any shape: tied or not, QK-norm or not, chunks that rows do not divide, one round or several, clipped or not.
+    /// </summary>
     private static PlanRequest Request(Random random)
     {
         int kv = random.Next(1, 3);
         var model = Model(kv * random.Next(1, 3), kv) with
         {
-            VocabSize = random.Next(17, 300), ModelDim = 8 * random.Next(1, 4), LayerCount = random.Next(1, 4), HeadDim = 8 * random.Next(1, 3),
-            FfnDim = 8 * random.Next(1, 4), TiedEmbedding = random.Next(2) == 0, QkNorm = random.Next(2) == 0,
+            VocabSize = random.Next(17, 300),
+            ModelDim = 8 * random.Next(1, 4),
+            LayerCount = random.Next(1, 4),
+            HeadDim = 8 * random.Next(1, 3),
+            FfnDim = 8 * random.Next(1, 4),
+            TiedEmbedding = random.Next(2) == 0,
+            QkNorm = random.Next(2) == 0,
         };
         int seqlen = random.Next(4, 13), rows = random.Next(1, 4);
         var pins = new GeometryPins(
@@ -70,7 +79,12 @@ internal static class TinyTraining
     public static StepReport Step(TrainingPlan plan, Trainer trainer)
     {
         var geometry = plan.Workload.Geometry;
-        return trainer.Step(new Tokens(plan.Workload.Model.VocabSize, geometry.Rows, geometry.Seqlen), [.. Enumerable.Range(0, geometry.Rows)], s_optimizer, clipNorm: 1);
+        return trainer.Step(
+            new Tokens(plan.Workload.Model.VocabSize, geometry.Rows, geometry.Seqlen),
+            [.. Enumerable.Range(0, geometry.Rows)],
+            s_optimizer,
+            clipNorm: 1
+        );
     }
 
     /// <summary>Steps with nothing between them: only waits of distance 1 keep one from the next.</summary>
@@ -95,12 +109,23 @@ internal static class TinyTraining
 
     private static MemoryBudget Roomy { get; } = new(new Bytes(1 << 28), new Bytes(1 << 28));
 
-    private static ModelConfig Model(int heads, int kvHeads) => new()
-    {
-        Name = "tiny", VocabSize = 40, ModelDim = 16, LayerCount = 2, HeadCount = heads, KvHeadCount = kvHeads, HeadDim = 8, FfnDim = 24, RopeTheta = 10000, RmsNormEps = 1e-5f,
-    };
+    private static ModelConfig Model(int heads, int kvHeads) =>
+        new()
+        {
+            Name = "tiny",
+            VocabSize = 40,
+            ModelDim = 16,
+            LayerCount = 2,
+            HeadCount = heads,
+            KvHeadCount = kvHeads,
+            HeadDim = 8,
+            FfnDim = 24,
+            RopeTheta = 10000,
+            RmsNormEps = 1e-5f,
+        };
 
-    private static TrainingPlan Tight(PlanRequest request) => Feasible(request with { Budget = request.Budget with { Device = Planner.Smallest(request).Device!.Value } });
+    private static TrainingPlan Tight(PlanRequest request) =>
+        Feasible(request with { Budget = request.Budget with { Device = Planner.Smallest(request).Device!.Value } });
 
     private static TrainingPlan Feasible(PlanRequest request) => Planner.Plan(request) switch
     {

@@ -57,7 +57,11 @@ public class CublasLibraryTests
     [Fact]
     public void A_preference_keeps_its_limits_and_has_the_headers_defaults()
     {
-        using var preference = MatmulPreference.Create(new Bytes(32 << 20), ReductionSchemes.ComputeType, NumericalFlags.TensorCoresHalf | NumericalFlags.AccumulatorFloat32 | NumericalFlags.InputBFloat16);
+        using var preference = MatmulPreference.Create(
+            new Bytes(32 << 20),
+            ReductionSchemes.ComputeType,
+            NumericalFlags.TensorCoresHalf | NumericalFlags.AccumulatorFloat32 | NumericalFlags.InputBFloat16
+        );
         Assert.Equal(32uL << 20, preference.Get(MatmulPreferenceAttribute.MaxWorkspaceBytes, 8));
         Assert.Equal(2uL, preference.Get(MatmulPreferenceAttribute.ReductionSchemeMask, 4));
         Assert.Equal(0x20202uL, preference.Get(MatmulPreferenceAttribute.ImplementationMask, 8));

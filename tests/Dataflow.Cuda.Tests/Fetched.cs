@@ -12,7 +12,9 @@ internal static class Fetched
     /// <summary>Where `make kernels` leaves what it compiled.</summary>
     public static string Images => Path.Combine(Root, "artifacts", "kernels");
 
-    /// <summary>Lets NVRTC be found where `make nvrtc` puts it; a test that compiles calls this and fails with what to do if it is nowhere.</summary>
+    /// <summary>
+    /// Lets NVRTC be found where `make nvrtc` puts it; a test that compiles calls this and fails with what to do if it is nowhere.
+    /// </summary>
     public static void UseNvrtc()
     {
         CudaLibraries.AddFolder(Path.Combine(Root, ".cache", "nvrtc"));
@@ -36,6 +38,8 @@ internal static class Fetched
             }
         }
 
-        throw new InvalidOperationException($"No folder above {AppContext.BaseDirectory} holds Dataflow.sln: run these tests where they were built.");
+        throw new InvalidOperationException(
+            $"No folder above {AppContext.BaseDirectory} holds Dataflow.sln: run these tests where they were built."
+        );
     }
 }

@@ -4,7 +4,10 @@ using Dataflow.Cuda.Interop;
 
 namespace Dataflow.Cuda.Tests;
 
-/// <summary>Structs and enums have the sizes, offsets and values of the C headers of CUDA 12 and 13 (cuda.h, cublasLt.h, nvml.h, x86-64 and AArch64).</summary>
+/// <summary>
+/// Structs and enums have the sizes, offsets and values of the C headers of CUDA 12 and 13 (cuda.h, cublasLt.h, nvml.h, x86-64 and
+/// AArch64).
+/// </summary>
 public unsafe class LayoutTests
 {
     [Fact]
@@ -52,8 +55,18 @@ public unsafe class LayoutTests
         Assert.Equal(8, sizeof(DevicePointer)); // CUdeviceptr
         Assert.Equal(16, sizeof(Guid16)); // CUuuid
         Assert.Equal(8, sizeof(KernelArgument));
-        Assert.All([typeof(DriverStatus), typeof(BlasStatus), typeof(NvrtcStatus), typeof(NvmlStatus), typeof(DeviceAttribute), typeof(BlasType), typeof(ComputeType)],
-            type => Assert.Equal(4, Marshal.SizeOf(Enum.GetUnderlyingType(type))));
+        Assert.All(
+            [
+                typeof(DriverStatus),
+                typeof(BlasStatus),
+                typeof(NvrtcStatus),
+                typeof(NvmlStatus),
+                typeof(DeviceAttribute),
+                typeof(BlasType),
+                typeof(ComputeType),
+            ],
+            type => Assert.Equal(4, Marshal.SizeOf(Enum.GetUnderlyingType(type)))
+        );
     }
 
     [Theory]

@@ -2,7 +2,9 @@ using Dataflow.Cuda.Interop;
 
 namespace Dataflow.Cuda.Tests;
 
-/// <summary>Where libraries are looked for, and what is said where there is none; with a loader that only writes down what it is asked.</summary>
+/// <summary>
+/// Where libraries are looked for, and what is said where there is none; with a loader that only writes down what it is asked.
+/// </summary>
 public sealed class LibrarySearchTests : IDisposable
 {
     private readonly TemporaryFolder folder = new();
@@ -53,10 +55,22 @@ public sealed class LibrarySearchTests : IDisposable
     }
 
     [Theory]
-    [InlineData(CudaLibrary.Driver, "there is no NVIDIA driver (libcuda.so.1): on a machine with an NVIDIA GPU install driver 525 or newer")]
-    [InlineData(CudaLibrary.Nvrtc, "NVRTC, the compiler for kernels, was not found (libnvrtc.so.13 or libnvrtc.so.12 or libnvrtc.so.11.2): `make setup` fetches it")]
-    [InlineData(CudaLibrary.CublasLt, "cuBLASLt, which multiplies matrices on the GPU, was not found (libcublasLt.so.13 or libcublasLt.so.12): install libcublas")]
-    [InlineData(CudaLibrary.Nvml, "NVML, which comes with the NVIDIA driver, was not found (libnvidia-ml.so.1): install the driver's libraries completely")]
+    [InlineData(
+        CudaLibrary.Driver,
+        "there is no NVIDIA driver (libcuda.so.1): on a machine with an NVIDIA GPU install driver 525 or newer"
+    )]
+    [InlineData(
+        CudaLibrary.Nvrtc,
+        "NVRTC, the compiler for kernels, was not found (libnvrtc.so.13 or libnvrtc.so.12 or libnvrtc.so.11.2): `make setup` fetches it"
+    )]
+    [InlineData(
+        CudaLibrary.CublasLt,
+        "cuBLASLt, which multiplies matrices on the GPU, was not found (libcublasLt.so.13 or libcublasLt.so.12): install libcublas"
+    )]
+    [InlineData(
+        CudaLibrary.Nvml,
+        "NVML, which comes with the NVIDIA driver, was not found (libnvidia-ml.so.1): install the driver's libraries completely"
+    )]
     public void What_is_missing_is_said_in_one_sentence_with_what_to_install(CudaLibrary library, string beginning)
     {
         string why = Why(library, null, []);
@@ -66,7 +80,11 @@ public sealed class LibrarySearchTests : IDisposable
 
     [Fact]
     public void A_named_folder_that_is_not_there_is_mentioned() =>
-        Assert.Contains("DATAFLOW_CUDA_LIBRARIES names /nowhere/cuda, where there is no folder", Why(CudaLibrary.CublasLt, "/nowhere/cuda", []), StringComparison.Ordinal);
+        Assert.Contains(
+            "DATAFLOW_CUDA_LIBRARIES names /nowhere/cuda, where there is no folder",
+            Why(CudaLibrary.CublasLt, "/nowhere/cuda", []),
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void A_file_that_cannot_be_loaded_is_mentioned()
@@ -81,8 +99,13 @@ public sealed class LibrarySearchTests : IDisposable
 
     private string Folder(string name) => Path.Combine(folder.Root, name);
 
-    private LibrarySearch.Found? Find(CudaLibrary library, string? variable, string[] more, Func<string, bool> loads, int? cudaMajor = null) =>
-        Search(variable, more, loads).Find(LibraryFile.Of(library), cudaMajor, out _);
+    private LibrarySearch.Found? Find(
+        CudaLibrary library,
+        string? variable,
+        string[] more,
+        Func<string, bool> loads,
+        int? cudaMajor = null
+    ) => Search(variable, more, loads).Find(LibraryFile.Of(library), cudaMajor, out _);
 
     private string Why(CudaLibrary library, string? variable, string[] more, int? cudaMajor = null)
     {
@@ -90,10 +113,11 @@ public sealed class LibrarySearchTests : IDisposable
         return why;
     }
 
-    private LibrarySearch Search(string? variable, string[] more, Func<string, bool> loads) => new(variable, more, (string file, out nint handle) =>
-    {
-        asked.Add(file);
-        handle = 1;
-        return loads(file);
-    });
+    private LibrarySearch Search(string? variable, string[] more, Func<string, bool> loads) =>
+        new(variable, more, (string file, out nint handle) =>
+        {
+            asked.Add(file);
+            handle = 1;
+            return loads(file);
+        });
 }

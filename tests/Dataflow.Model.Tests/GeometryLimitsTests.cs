@@ -55,7 +55,11 @@ public class GeometryLimitsTests
         var many = new Geometry(Seqlen: 1 << 20, Rows: 1, ChunkTokens: 512, ChunksPerRound: 2048, Rounds: 1, HeadTokens: 64);
         Assert.Null(GeometryLimits.Fault(many, Model()));
         Assert.Contains("10000 layers", GeometryLimits.Fault(many, Model() with { LayerCount = 10_000 }), StringComparison.Ordinal);
-        Assert.Contains("1024 vocabulary blocks", GeometryLimits.Fault(many with { VocabularyBlocks = 1024 }, Model() with { VocabSize = 128 * 1024 }), StringComparison.Ordinal);
+        Assert.Contains(
+            "1024 vocabulary blocks",
+            GeometryLimits.Fault(many with { VocabularyBlocks = 1024 }, Model() with { VocabSize = 128 * 1024 }),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -64,9 +68,14 @@ public class GeometryLimitsTests
         Assert.Null(GeometryLimits.Fault(Sound, Model()));
         Assert.Null(GeometryLimits.Fault(Sound with { VocabularyBlocks = 2 }, Model()));
         Assert.Null(GeometryLimits.Fault(Sound with { Rows = 3 }, Model()));
-        Assert.Null(GeometryLimits.Fault(new Geometry(Seqlen: 100, Rows: 2, ChunkTokens: 96, ChunksPerRound: 3, Rounds: 1, HeadTokens: 64), Model()));
+        Assert.Null(
+            GeometryLimits.Fault(new Geometry(Seqlen: 100, Rows: 2, ChunkTokens: 96, ChunksPerRound: 3, Rounds: 1, HeadTokens: 64), Model())
+        );
     }
 
-    private static ModelConfig Model() => ModelConfigReader.Parse(
-        """{ "model_dim": 64, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "head_dim": 16, "ffn_dim": 128, "vocab_size": 256, "rope_theta": 10000, "rms_norm_eps": 1e-5 }""", "nano");
+    private static ModelConfig Model() =>
+        ModelConfigReader.Parse(
+            """{ "model_dim": 64, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "head_dim": 16, "ffn_dim": 128, "vocab_size": 256, "rope_theta": 10000, "rms_norm_eps": 1e-5 }""",
+            "nano"
+        );
 }

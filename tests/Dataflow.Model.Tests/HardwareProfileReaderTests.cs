@@ -9,7 +9,8 @@ public class HardwareProfileReaderTests
 
     private static string Refusal(JsonNode profile) => Refusal(profile.ToJsonString());
 
-    private static string Refusal(string text) => Assert.Throws<UserErrorException>(() => HardwareProfileReader.Parse(text, "a.json")).Message;
+    private static string Refusal(string text) =>
+        Assert.Throws<UserErrorException>(() => HardwareProfileReader.Parse(text, "a.json")).Message;
 
     [Fact]
     public void Figures_keep_their_value_kind_and_source()
@@ -30,14 +31,27 @@ public class HardwareProfileReaderTests
     public void Fitted_constants_are_read_by_their_own_names()
     {
         var gpu = Gpu();
-        gpu["efficiency"] = new JsonObject { ["gemm"] = new JsonObject { ["value"] = 0.68, ["kind"] = "measured", ["source"] = "fitted to half of the sweeps" } };
+        gpu["efficiency"] = new JsonObject
+        {
+            ["gemm"] = new JsonObject
+            {
+                ["value"] = 0.68,
+                ["kind"] = "measured",
+                ["source"] = "fitted to half of the sweeps",
+            },
+        };
         var (name, figure) = Assert.Single(HardwareProfileReader.Parse(gpu.ToJsonString(), "a.json").Efficiency);
         Assert.Equal("gemm", name);
         Assert.Equal(new Figure(0.68, FigureKind.Measured, "fitted to half of the sweeps"), figure);
     }
 
     [Theory]
-    [InlineData("reference_min_chunk_tokens"), InlineData("power_limit_w"), InlineData("host_memory_bandwidth_bytes_per_s"), InlineData("efficiency")]
+    [
+        InlineData("reference_min_chunk_tokens"),
+        InlineData("power_limit_w"),
+        InlineData("host_memory_bandwidth_bytes_per_s"),
+        InlineData("efficiency")
+    ]
     [InlineData("aliases"), InlineData("device_names")]
     public void What_may_be_unknown_may_be_left_out(string key)
     {
@@ -48,7 +62,12 @@ public class HardwareProfileReaderTests
 
     [Theory]
     [InlineData("name"), InlineData("kind"), InlineData("compute_capability"), InlineData("sm_count"), InlineData("device_memory_bytes")]
-    [InlineData("reserved_device_bytes"), InlineData("peak_flops_per_s"), InlineData("memory_bandwidth_bytes_per_s"), InlineData("host_to_device")]
+    [
+        InlineData("reserved_device_bytes"),
+        InlineData("peak_flops_per_s"),
+        InlineData("memory_bandwidth_bytes_per_s"),
+        InlineData("host_to_device")
+    ]
     [InlineData("device_to_host"), InlineData("kernel_launch_s")]
     public void What_is_needed_and_missing_is_named_once(string key)
     {
@@ -78,7 +97,10 @@ public class HardwareProfileReaderTests
     [InlineData("[1]", "found [1]")]
     public void A_rate_is_finite_and_above_zero(string value, string fault)
     {
-        string text = Gpu().ToJsonString().Replace("3.35e12", value, StringComparison.Ordinal).Replace("3.35E+12", value, StringComparison.Ordinal);
+        string text = Gpu()
+            .ToJsonString()
+            .Replace("3.35e12", value, StringComparison.Ordinal)
+            .Replace("3.35E+12", value, StringComparison.Ordinal);
         string message = Refusal(text);
         Assert.StartsWith("a.json cannot be used: memory_bandwidth_bytes_per_s.value must be ", message, StringComparison.Ordinal);
         Assert.EndsWith(fault, message, StringComparison.Ordinal);
@@ -108,11 +130,18 @@ public class HardwareProfileReaderTests
         gpu["host_to_device"]!["speed"] = 1;
         string message = Refusal(gpu);
         Assert.DoesNotContain('\n', message);
-        foreach (string part in new[]
-        {
-            "power_limt_w is not a key", "kind must be \"gpu\" or \"cpu\", found \"tpu\"", "kernel_launch_s.kind must be \"datasheet\" or",
-            "kernel_launch_s.source must be", "\"H 100\" is no name", "compute_capability must be as \"9.0\"", "host_to_device.speed is not a key",
-        })
+        foreach (
+            string part in new[]
+            {
+                "power_limt_w is not a key",
+                "kind must be \"gpu\" or \"cpu\", found \"tpu\"",
+                "kernel_launch_s.kind must be \"datasheet\" or",
+                "kernel_launch_s.source must be",
+                "\"H 100\" is no name",
+                "compute_capability must be as \"9.0\"",
+                "host_to_device.speed is not a key",
+            }
+        )
         {
             Assert.Contains(part, message, StringComparison.Ordinal);
         }

@@ -7,9 +7,15 @@ public class HardwareProfilesTests
     private const double Noise = 1.02;
 
     public static TheoryData<string> Shipped =>
-        new(Directory.GetFiles(Path.Combine(Repository.Root, "profiling", "hardware"), "*.json").Select(f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal));
+        new(
+            Directory
+                .GetFiles(Path.Combine(Repository.Root, "profiling", "hardware"), "*.json")
+                .Select(f => Path.GetFileNameWithoutExtension(f)!)
+                .Order(StringComparer.Ordinal)
+        );
 
-    private static HardwareProfile Profile(string file) => HardwareProfileReader.Parse(Repository.Read("profiling", "hardware", file + ".json"), file);
+    private static HardwareProfile Profile(string file) =>
+        HardwareProfileReader.Parse(Repository.Read("profiling", "hardware", file + ".json"), file);
 
     [Fact]
     public void The_machines_that_were_asked_for_are_there() => Assert.Equal(
@@ -59,7 +65,12 @@ public class HardwareProfilesTests
     [InlineData("a100-80gb", 312e12, 16384, 108)]
     [InlineData("rtx5090", 209.5e12, 8192, 170)]
     [InlineData("rtx3090", 71e12, 8192, 82)]
-    public void Machines_of_the_published_sweeps_have_the_figures_that_these_were_planned_with(string file, double peak, int chunk, int multiprocessors)
+    public void Machines_of_the_published_sweeps_have_the_figures_that_these_were_planned_with(
+        string file,
+        double peak,
+        int chunk,
+        int multiprocessors
+    )
     {
         var profile = Profile(file);
         Assert.Equal(peak, profile.PeakFlopsPerSecond(DType.BFloat16));

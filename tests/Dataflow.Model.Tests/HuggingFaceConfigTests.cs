@@ -54,14 +54,18 @@ public class HuggingFaceConfigTests
     [InlineData("\"hidden_act\": null", "hidden_act is null, and llama models need a value or no such key")]
     [InlineData("\"rms_norm_eps\": null", "rms_norm_eps is null, and llama models need a value or no such key")]
     [InlineData("\"bias\": true", "bias is true, and biases are not supported")]
-    [InlineData("\"attention_bias\": \"false\"", "attention_bias is \"false\", and biases are not supported")] // a string, which that library takes for true
+    [InlineData("\"attention_bias\": \"false\"", "attention_bias is \"false\", and biases are not "
+        + "supported")] // a string, which that library takes for true
     [InlineData("\"partial_rotary_factor\": 0.5", "partial_rotary_factor is 0.5, and only rotation of whole heads is supported")]
     [InlineData("\"partial_rotary_factor\": 2", "partial_rotary_factor is 2, and only rotation of whole heads is supported")]
     [InlineData("\"quantization_config\": {\"bits\": 4}", "quantization_config is set, and quantised weights cannot be trained")]
     [InlineData("\"use_sliding_window\": true", "use_sliding_window is true, and only full attention is supported")]
     [InlineData("\"layer_types\": \"full_attention\"", "layer_types must be a list of strings, found \"full_attention\"")]
     [InlineData("\"layer_types\": []", "layer_types has 0 entries, and num_hidden_layers is 2")]
-    [InlineData("\"layer_types\": [\"full_attention\", \"chunked_attention\"]", "layer_types has \"chunked_attention\", and only full attention is supported")]
+    [InlineData(
+        "\"layer_types\": [\"full_attention\", \"chunked_attention\"]",
+        "layer_types has \"chunked_attention\", and only full attention is supported"
+    )]
     [InlineData("\"layer_types\": [\"full_attention\", 3]", "layer_types has 3, and only full attention is supported")]
     [InlineData("\"pad_token_id\": 300", "pad_token_id is 300, and vocab_size 300 has no such row")]
     [InlineData("\"pad_token_id\": -301", "pad_token_id is -301, and vocab_size 300 has no such row")]
@@ -71,19 +75,47 @@ public class HuggingFaceConfigTests
     public void Other_mathematics_is_refused_by_key_and_value(string more, string fault) => Assert.Equal(fault, Fault(Llama, more));
 
     [Theory]
-    [InlineData("\"rope_scaling\": {\"factor\": 8.0}", "rope_scaling has factor 8.0 and no rope_type, and only plain rotary positions are supported")]
-    [InlineData("\"rope_parameters\": {\"rope_theta\": 5e5, \"factor\": 4}", "rope_parameters has factor 4 and no rope_type, and only plain rotary positions are supported")]
-    [InlineData("\"rope_scaling\": {\"rope_type\": \"default\", \"factor\": 4}", "rope_scaling has factor 4 and the type default, and only plain rotary positions are supported")]
-    [InlineData("\"rope_scaling\": {\"type\": \"linear\", \"factor\": 4}", "rope_scaling is of type linear, and only plain rotary positions are supported")]
-    [InlineData("\"rope_scaling\": {\"rope_type\": \"default\", \"type\": \"linear\"}", "rope_scaling has rope_type \"default\" and type \"linear\"; leave one out")]
-    [InlineData("\"rope_theta\": 1e4, \"rope_parameters\": {\"rope_theta\": 5e5}", "rope_theta is 1e4 and rope_parameters has rope_theta 5e5; leave one out")]
+    [InlineData(
+        "\"rope_scaling\": {\"factor\": 8.0}",
+        "rope_scaling has factor 8.0 and no rope_type, and only plain rotary positions are supported"
+    )]
+    [InlineData(
+        "\"rope_parameters\": {\"rope_theta\": 5e5, \"factor\": 4}",
+        "rope_parameters has factor 4 and no rope_type, and only plain rotary positions are supported"
+    )]
+    [InlineData(
+        "\"rope_scaling\": {\"rope_type\": \"default\", \"factor\": 4}",
+        "rope_scaling has factor 4 and the type default, and only plain rotary positions are supported"
+    )]
+    [InlineData(
+        "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 4}",
+        "rope_scaling is of type linear, and only plain rotary positions are supported"
+    )]
+    [InlineData(
+        "\"rope_scaling\": {\"rope_type\": \"default\", \"type\": \"linear\"}",
+        "rope_scaling has rope_type \"default\" and type \"linear\"; leave one out"
+    )]
+    [InlineData(
+        "\"rope_theta\": 1e4, \"rope_parameters\": {\"rope_theta\": 5e5}",
+        "rope_theta is 1e4 and rope_parameters has rope_theta 5e5; leave one out"
+    )]
     [InlineData("\"rope_theta\": null", "rope_theta is null, and a number is needed")]
-    [InlineData("\"rope_scaling\": {\"type\": \"default\"}, \"rope_parameters\": {\"rope_theta\": 5e5}", "rope_scaling and rope_parameters are both given and differ; leave one out")]
-    [InlineData("\"rope_parameters\": {\"partial_rotary_factor\": 0.25}", "rope_parameters has partial_rotary_factor 0.25 and no rope_type, and only rotation of whole heads is supported")]
-    [InlineData("\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 1e6}}", "rope_parameters has full_attention {\"rope_theta\":1e6} and no rope_type, and positions by kind of layer are not supported")]
+    [InlineData(
+        "\"rope_scaling\": {\"type\": \"default\"}, \"rope_parameters\": {\"rope_theta\": 5e5}",
+        "rope_scaling and rope_parameters are both given and differ; leave one out"
+    )]
+    [InlineData(
+        "\"rope_parameters\": {\"partial_rotary_factor\": 0.25}",
+        "rope_parameters has partial_rotary_factor 0.25 and no rope_type, and only rotation of whole heads is supported"
+    )]
+    [InlineData(
+        "\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 1e6}}",
+        "rope_parameters has full_attention {\"rope_theta\":1e6} and no rope_type, and positions by kind of layer are not supported"
+    )]
     [InlineData("\"rope_scaling\": {\"rope_type\": 3}", "rope_scaling: rope_type must be a string, found 3")]
     [InlineData("\"rope_parameters\": {\"rope_theta\": \"5e5\"}", "rope_parameters: rope_theta must be a number, found \"5e5\"")]
-    public void Positions_that_are_not_plain_or_contradict_themselves_are_refused(string more, string fault) => Assert.Equal(fault, Fault(Llama, more));
+    public void Positions_that_are_not_plain_or_contradict_themselves_are_refused(string more, string fault) =>
+        Assert.Equal(fault, Fault(Llama, more));
 
     [Theory]
     [InlineData("\"rope_scaling\": {}", 1e4)]
@@ -93,15 +125,25 @@ public class HuggingFaceConfigTests
     [InlineData("\"rope_parameters\": {\"rope_theta\": 7e5, \"rope_type\": \"default\"}, \"rope_theta\": 700000.0", 7e5)]
     [InlineData("\"rope_parameters\": {\"rope_theta\": 7e5}, \"rope_scaling\": {\"rope_theta\": 7e5}", 7e5)]
     [InlineData("\"rope_parameters\": {\"rope_type\": \"default\", \"mrope_section\": [1, 2]}", 1e4)]
-    public void Plain_positions_are_read_wherever_they_stand(string more, double theta) => Assert.Equal(theta, Config(Llama, more).RopeTheta);
+    public void Plain_positions_are_read_wherever_they_stand(string more, double theta) =>
+        Assert.Equal(theta, Config(Llama, more).RopeTheta);
 
     [Theory]
-    [InlineData("\"use_sliding_window\": true", "use_sliding_window is true, which gives layers from 28 on a window of 4096 tokens, and only full attention is supported")]
-    [InlineData("\"use_sliding_window\": true, \"sliding_window\": 99, \"max_window_layers\": 3", "use_sliding_window is true, which gives layers from 3 on a window of 99 tokens, and only full attention is supported")]
+    [InlineData(
+        "\"use_sliding_window\": true",
+        "use_sliding_window is true, which gives layers from 28 on a window of 4096 tokens, and only full attention is supported"
+    )]
+    [InlineData(
+        "\"use_sliding_window\": true, \"sliding_window\": 99, \"max_window_layers\": 3",
+        "use_sliding_window is true, which gives layers from 3 on a window of 99 tokens, and only full attention is supported"
+    )]
     [InlineData("\"use_sliding_window\": true, \"sliding_window\": null", null)]
     [InlineData("\"use_sliding_window\": true, \"max_window_layers\": 30", null)]
     [InlineData("\"use_sliding_window\": true, \"num_hidden_layers\": 2", null)]
-    [InlineData("\"use_sliding_window\": true, \"num_hidden_layers\": 1, \"max_window_layers\": 0, \"layer_types\": [\"full_attention\"]", null)]
+    [InlineData(
+        "\"use_sliding_window\": true, \"num_hidden_layers\": 1, \"max_window_layers\": 0, \"layer_types\": [\"full_attention\"]",
+        null
+    )]
     [InlineData("\"use_sliding_window\": false, \"sliding_window\": 4096, \"max_window_layers\": 0", null)]
     public void Windows_of_qwen3_are_those_of_its_last_layers(string more, string? fault)
     {
@@ -137,14 +179,25 @@ public class HuggingFaceConfigTests
         Assert.Equal(Config(Llama, ""), Config(Llama, "\"architectures\": [\"LLaMAForCausalLM\"]"));
 
     [Fact]
-    public void Of_a_type_that_is_not_supported_only_that_is_said() => Assert.Equal(
-        "model type gpt2 is not supported (these are: llama, qwen3)",
-        Assert.Throws<UserErrorException>(() => ModelConfigReader.Parse("""{"model_type": "gpt2", "n_embd": 64, "attention_bias": true}""", "m", "c")).Message["c cannot be used: ".Length..]);
+    public void Of_a_type_that_is_not_supported_only_that_is_said() =>
+        Assert.Equal(
+            "model type gpt2 is not supported (these are: llama, qwen3)",
+            Assert
+                .Throws<UserErrorException>(() =>
+                    ModelConfigReader.Parse("""{"model_type": "gpt2", "n_embd": 64, "attention_bias": true}""", "m", "c")
+                )
+                .Message["c cannot be used: ".Length..]
+        );
 
     [Fact]
     public void Keys_without_effect_are_told_once_in_a_sentence()
     {
-        Assert.Empty(Read(Llama, "\"use_cache\": true, \"torch_dtype\": \"bfloat16\", \"auto_map\": {}, \"activation\": \"swiglu\", \"logits_scaling\": null").Notes);
+        Assert.Empty(
+            Read(
+                Llama,
+                "\"use_cache\": true, \"torch_dtype\": \"bfloat16\", \"auto_map\": {}, \"activation\": \"swiglu\", \"logits_scaling\": null"
+            ).Notes
+        );
         Assert.Equal(
             ["config.json: keys that no llama model has are not read: rope_scaling.fator, logits_scaling, hiden_act"],
             Read(Llama, "\"logits_scaling\": 16.0, \"hiden_act\": \"gelu\", \"rope_scaling\": {\"fator\": 8}").Notes);
@@ -157,7 +210,10 @@ public class HuggingFaceConfigTests
     [Theory]
     [InlineData("\"attention_dropout\": 0.0, \"resid_pdrop\": 0", null)]
     [InlineData("\"attention_dropout\": 0.1", "config.json: attention_dropout is 0.1, and training is without dropout")]
-    [InlineData("\"attention_dropout\": 0.1, \"hidden_dropout\": 0.2", "config.json: attention_dropout is 0.1, hidden_dropout is 0.2, and training is without dropout")]
+    [InlineData(
+        "\"attention_dropout\": 0.1, \"hidden_dropout\": 0.2",
+        "config.json: attention_dropout is 0.1, hidden_dropout is 0.2, and training is without dropout"
+    )]
     public void Dropout_loads_and_training_is_told(string more, string? note)
     {
         var read = Read(Llama, more);

@@ -3,7 +3,10 @@ namespace Dataflow.Model.Tests;
 /// <summary>The list of keys is closed: every key of public models' files is on it, those of types that are refused included.</summary>
 public class HuggingFaceKeysTests
 {
-    /// <summary>The keys of 45 public files by model type, as that library wrote them over the years; text models of wrappers are types of their own.</summary>
+    /// <summary>
+    /// The keys of 45 public files by model type, as that library wrote them over the years; text models of wrappers are types of their
+    /// own.
+    /// </summary>
     private static readonly Dictionary<string, string> PublicKeys = new()
     {
         ["llama"] = """
@@ -85,7 +88,16 @@ public class HuggingFaceKeysTests
     {
         foreach (var use in HuggingFaceKeys.All.Values.Concat(HuggingFaceKeys.Rope.Values))
         {
-            Assert.NotEqual("", use switch { KeyUse.Ignored i => i.Reason, KeyUse.RefusedUnless r => r.Reason, KeyUse.OfOthers o => o.Of, _ => "read" });
+            Assert.NotEqual(
+                "",
+                use switch
+                {
+                    KeyUse.Ignored i => i.Reason,
+                    KeyUse.RefusedUnless r => r.Reason,
+                    KeyUse.OfOthers o => o.Of,
+                    _ => "read",
+                }
+            );
         }
     }
 }

@@ -37,10 +37,22 @@ public class KernelRatesTests
     }
 
     [Theory]
-    [InlineData("""{ "operands": "fp32", "source": "a test that says so", "rates": { "Gemm": [[1, 1, 1, 1]] } }""", "kernels.rates.Gemm is no kernel of the catalog")]
-    [InlineData("""{ "operands": "fp32", "source": "a test that says so", "rates": { "AdamW": [[1, 1, 1, 1]] } }""", "kernels.rates.AdamW must be a list of rows of 2 numbers")]
-    [InlineData("""{ "operands": "fp32", "source": "a test that says so", "rates": { "AdamW": [[1, 2], [1, 3]] } }""", "two rates for the same bytes")]
-    [InlineData("""{ "operands": "fp32", "source": "a test that says so", "rates": { "GemmForward": [[1, 1, 1, 0]] } }""", "numbers above 0")]
+    [InlineData(
+        """{ "operands": "fp32", "source": "a test that says so", "rates": { "Gemm": [[1, 1, 1, 1]] } }""",
+        "kernels.rates.Gemm is no kernel of the catalog"
+    )]
+    [InlineData(
+        """{ "operands": "fp32", "source": "a test that says so", "rates": { "AdamW": [[1, 1, 1, 1]] } }""",
+        "kernels.rates.AdamW must be a list of rows of 2 numbers"
+    )]
+    [InlineData(
+        """{ "operands": "fp32", "source": "a test that says so", "rates": { "AdamW": [[1, 2], [1, 3]] } }""",
+        "two rates for the same bytes"
+    )]
+    [InlineData(
+        """{ "operands": "fp32", "source": "a test that says so", "rates": { "GemmForward": [[1, 1, 1, 0]] } }""",
+        "numbers above 0"
+    )]
     [InlineData("""{ "operands": "fp8", "source": "a test that says so", "rates": {} }""", "kernels.operands must be")]
     [InlineData("""{ "operands": "fp32", "rates": {} }""", "kernels.source is missing")]
     public void What_is_wrong_with_them_is_said(string kernels, string message) =>

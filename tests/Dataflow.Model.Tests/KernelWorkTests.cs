@@ -9,7 +9,15 @@ public class KernelWorkTests
 
     // Rows of 96 tokens in chunks of 64, so that documents cross borders; sub-chunks of the head; two blocks of the vocabulary.
     private static readonly Geometry Uncut = new(Seqlen: 32, Rows: 8, ChunkTokens: 64, ChunksPerRound: 2, Rounds: 2, HeadTokens: 16);
-    private static readonly Geometry Cut = new(Seqlen: 256, Rows: 2, ChunkTokens: 64, ChunksPerRound: 4, Rounds: 2, HeadTokens: 16, VocabularyBlocks: 2);
+    private static readonly Geometry Cut = new(
+        Seqlen: 256,
+        Rows: 2,
+        ChunkTokens: 64,
+        ChunksPerRound: 4,
+        Rounds: 2,
+        HeadTokens: 16,
+        VocabularyBlocks: 2
+    );
 
     private static IEnumerable<(BlockProgram Program, Geometry Geometry, Segment? Segment)> Programs()
     {
@@ -20,10 +28,24 @@ public class KernelWorkTests
             var (segment, block) = (new Segment(0, 2), new VocabularyBlock(0));
             BlockProgram[] all =
             [
-                programs.Forward(saved), programs.Recompute(saved), programs.Backward(saved), programs.Embed(block), programs.EmbedBackward(block),
+                programs.Forward(saved),
+                programs.Recompute(saved),
+                programs.Backward(saved),
+                programs.Embed(block),
+                programs.EmbedBackward(block),
                 .. geometry == Cut
-                    ? [programs.HeadLoss(block), programs.HeadBackward(block), programs.Project(saved), programs.Attend(saved), programs.Combine(saved),
-                        programs.CombineBackward(saved), programs.AttendBackward(saved), programs.ProjectBackward(saved), programs.RecomputeKv()]
+                    ?
+                    [
+                        programs.HeadLoss(block),
+                        programs.HeadBackward(block),
+                        programs.Project(saved),
+                        programs.Attend(saved),
+                        programs.Combine(saved),
+                        programs.CombineBackward(saved),
+                        programs.AttendBackward(saved),
+                        programs.ProjectBackward(saved),
+                        programs.RecomputeKv(),
+                    ]
                     : new[] { programs.Head() },
             ];
             foreach (var program in all)
@@ -61,7 +83,8 @@ public class KernelWorkTests
     public void A_layers_products_are_six_times_its_parameters_a_token()
     {
         var programs = new BlockPrograms(Model, Recipe.Bf16, Uncut);
-        double Flops(BlockProgram p) => p.Calls.Select(c => KernelWork.Of(c, p, Model, Uncut, new Chunk(0))).Where(w => w.Class == KernelClass.Gemm).Sum(w => w.Flops);
+        double Flops(BlockProgram p) =>
+            p.Calls.Select(c => KernelWork.Of(c, p, Model, Uncut, new Chunk(0))).Where(w => w.Class == KernelClass.Gemm).Sum(w => w.Flops);
         double matrices = programs.BlockLayout.Tensors.Where(t => t.Rows > 1).Sum(t => (double)t.Rows * t.Columns);
         Assert.Equal(2 * Uncut.ChunkTokens * matrices, Flops(programs.Forward(TensorSet.All)));
         Assert.Equal(4 * Uncut.ChunkTokens * matrices, Flops(programs.Backward(TensorSet.All)));
@@ -82,8 +105,14 @@ public class KernelWorkTests
 
         // The fourth chunk and segments of two chunks: all of the first segment's 128 keys, and 65 to 128 of the second's.
         const TensorSet saved = TensorSet.Kv | TensorSet.Attention;
-        Assert.Equal(4.0 * 64 * 128 * Model.QueryDim, Attention(programs.Attend(saved), Kernel.AttentionSegmentForward, 3, new Segment(0, 2)).Flops);
-        Assert.Equal(4.0 * 64 * 96.5 * Model.QueryDim, Attention(programs.Attend(saved), Kernel.AttentionSegmentForward, 3, new Segment(1, 2)).Flops);
+        Assert.Equal(
+            4.0 * 64 * 128 * Model.QueryDim,
+            Attention(programs.Attend(saved), Kernel.AttentionSegmentForward, 3, new Segment(0, 2)).Flops
+        );
+        Assert.Equal(
+            4.0 * 64 * 96.5 * Model.QueryDim,
+            Attention(programs.Attend(saved), Kernel.AttentionSegmentForward, 3, new Segment(1, 2)).Flops
+        );
     }
 
     [Fact]

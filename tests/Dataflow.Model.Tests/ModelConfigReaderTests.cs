@@ -79,7 +79,10 @@ public class ModelConfigReaderTests
     [Fact]
     public void Theta_may_be_nested_and_a_default_rope_type_passes()
     {
-        Assert.Equal(7e5, ModelConfigReader.Parse(With(Llama, "rope_parameters", """{"rope_theta": 7e5, "rope_type": "default"}"""), "a").RopeTheta);
+        Assert.Equal(
+            7e5,
+            ModelConfigReader.Parse(With(Llama, "rope_parameters", """{"rope_theta": 7e5, "rope_type": "default"}"""), "a").RopeTheta
+        );
         Assert.Equal(10_000, ModelConfigReader.Parse(With(Llama, "rope_scaling", """{"type": "default"}"""), "a").RopeTheta);
     }
 
@@ -98,21 +101,40 @@ public class ModelConfigReaderTests
     public void Mixtures_of_experts_are_refused_in_one_sentence(string key, string count)
     {
         string message = Fault(With(key == "n_experts" ? Own : With(Llama, "model_type", "\"qwen3_moe\""), key, count));
-        Assert.Equal($"m/config.json is a mixture of experts ({key} is {count}), not supported yet: choose a model with dense feed-forwards", message);
+        Assert.Equal(
+            $"m/config.json is a mixture of experts ({key} is {count}), not supported yet: choose a model with dense feed-forwards",
+            message
+        );
     }
 
     [Theory]
     [InlineData("model_type", "\"gemma3\"", "model type gemma3 is not supported (these are: llama, qwen3)")]
-    [InlineData("architectures", "[\"LlamaForSequenceClassification\"]", "architecture LlamaForSequenceClassification is not supported (of llama, LlamaForCausalLM is)")]
+    [InlineData(
+        "architectures",
+        "[\"LlamaForSequenceClassification\"]",
+        "architecture LlamaForSequenceClassification is not supported (of llama, LlamaForCausalLM is)"
+    )]
     [InlineData("architectures", "\"x\"", "architectures must be a list of strings, found \"x\"")]
     [InlineData("hidden_act", "\"gelu\"", "hidden_act is gelu, and only silu is supported")]
     [InlineData("attention_bias", "true", "attention_bias is true, and biases are not supported")]
     [InlineData("mlp_bias", "true", "mlp_bias is true, and biases are not supported")]
-    [InlineData("rope_scaling", "{\"rope_type\": \"llama3\"}", "rope_scaling is of type llama3, and only plain rotary positions are supported")]
-    [InlineData("rope_parameters", "{\"rope_type\": \"yarn\"}", "rope_parameters is of type yarn, and only plain rotary positions are supported")]
+    [InlineData(
+        "rope_scaling",
+        "{\"rope_type\": \"llama3\"}",
+        "rope_scaling is of type llama3, and only plain rotary positions are supported"
+    )]
+    [InlineData(
+        "rope_parameters",
+        "{\"rope_type\": \"yarn\"}",
+        "rope_parameters is of type yarn, and only plain rotary positions are supported"
+    )]
     [InlineData("rope_parameters", "3", "rope_parameters must be an object, found 3")]
     [InlineData("use_sliding_window", "true", "use_sliding_window is true, and only full attention is supported")]
-    [InlineData("layer_types", "[\"full_attention\", \"sliding_attention\"]", "layer_types has \"sliding_attention\", and only full attention is supported")]
+    [InlineData(
+        "layer_types",
+        "[\"full_attention\", \"sliding_attention\"]",
+        "layer_types has \"sliding_attention\", and only full attention is supported"
+    )]
     [InlineData("quantization_config", "{}", "quantization_config is set, and quantised weights cannot be trained")]
     [InlineData("tie_word_embeddings", "\"yes\"", "tie_word_embeddings must be true or false, found \"yes\"")]
     [InlineData("hidden_size", "64.5", "hidden_size must be a whole number below 2^31, found 64.5")]
@@ -149,18 +171,32 @@ public class ModelConfigReaderTests
     }
 
     [Theory]
-    [InlineData("vocab_size"), InlineData("model_dim"), InlineData("n_layers"), InlineData("n_heads"), InlineData("n_kv_heads"), InlineData("head_dim"), InlineData("ffn_dim"), InlineData("rope_theta"), InlineData("rms_norm_eps")]
+    [
+        InlineData("vocab_size"),
+        InlineData("model_dim"),
+        InlineData("n_layers"),
+        InlineData("n_heads"),
+        InlineData("n_kv_heads"),
+        InlineData("head_dim"),
+        InlineData("ffn_dim"),
+        InlineData("rope_theta"),
+        InlineData("rms_norm_eps")
+    ]
     public void A_missing_key_is_named_once(string key) =>
         Assert.Equal($"m/config.json cannot be used: {key} is missing", Fault(Without(Own, key)));
 
     [Fact]
     public void All_faults_are_reported_at_once()
     {
-        string message = Fault("""{"model_dim": -5, "n_layers": "two", "n_heads": 5, "n_kv_heads": 2, "head_dim": 300, "ffn_dim": 1, "rope_theta": 1, "vocab_size": 1}""");
+        string message = Fault(
+            """{"model_dim": -5, "n_layers": "two", "n_heads": 5, "n_kv_heads": 2, "head_dim": 300, "ffn_dim": 1, "rope_theta": 1, "vocab_size": 1}"""
+        );
         Assert.Equal(
             "m/config.json cannot be used: n_layers must be a whole number below 2^31, found \"two\"; rms_norm_eps is missing; "
-            + "model_dim must be from 1 to 1048576, found -5; head_dim must be from 1 to 256, found 300; n_heads 5 is not a multiple of n_kv_heads 2",
-            message);
+                + "model_dim must be from 1 to 1048576, found -5; head_dim must be from 1 to 256, found 300; n_heads 5 is not a multiple "
+                + "of n_kv_heads 2",
+            message
+        );
     }
 
     [Theory]

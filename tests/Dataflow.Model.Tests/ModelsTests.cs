@@ -7,7 +7,12 @@ namespace Dataflow.Model.Tests;
 public class ModelsTests
 {
     public static TheoryData<string> Shipped =>
-        new(Directory.GetFiles(Path.Combine(Repository.Root, "models"), "*.json").Select(f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal));
+        new(
+            Directory
+                .GetFiles(Path.Combine(Repository.Root, "models"), "*.json")
+                .Select(f => Path.GetFileNameWithoutExtension(f)!)
+                .Order(StringComparer.Ordinal)
+        );
 
     public static TheoryData<string> GoldenCases => Repository.GoldenCases;
 
@@ -20,11 +25,17 @@ public class ModelsTests
             .Select(line => line.Split('|', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
             .Where(cells => cells.Length == 10 && char.IsDigit(cells[1][0]))
             .ToDictionary(cells => cells[0], cells => string.Join(' ', cells[1..]));
-        var files = Shipped.Select(row => Model(row.Data)).ToDictionary(
-            m => m.Name,
-            m => string.Create(
-                CultureInfo.InvariantCulture,
-                $"{m.ParameterCount:N0} {m.VocabSize} {m.ModelDim} {m.LayerCount} {m.HeadCount} {m.KvHeadCount} {m.HeadDim} {m.FfnDim} {m.RopeTheta}"));
+        var files = Shipped
+            .Select(row => Model(row.Data))
+            .ToDictionary(
+                m => m.Name,
+                m =>
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{m.ParameterCount:N0} {m.VocabSize} {m.ModelDim} {m.LayerCount} {m.HeadCount} {m.KvHeadCount} {m.HeadDim} "
+                            + $"{m.FfnDim} {m.RopeTheta}"
+                    )
+            );
         Assert.Equal(files, rows);
     }
 

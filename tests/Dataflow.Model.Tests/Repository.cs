@@ -8,7 +8,9 @@ internal static class Repository
 
     /// <summary>The names of the cases below tests/golden.</summary>
     public static TheoryData<string> GoldenCases =>
-        new(Directory.GetDirectories(Path.Combine(Root, "tests", "golden")).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal));
+        new(
+            Directory.GetDirectories(Path.Combine(Root, "tests", "golden")).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal)
+        );
 
     /// <summary>The text of a file below the root.</summary>
     public static string Read(params string[] path) => File.ReadAllText(Path.Combine([Root, .. path]));

@@ -34,7 +34,10 @@ public class VocabularyRowsTests
             }
 
             Assert.Equal(cut.VocabSize, next);
-            Assert.Equal(cut.Blocks.Select(cut.RowsOf), (cut with { Wanted = cut.Count }) is var again ? again.Blocks.Select(again.RowsOf) : []);
+            Assert.Equal(
+                cut.Blocks.Select(cut.RowsOf),
+                (cut with { Wanted = cut.Count }) is var again ? again.Blocks.Select(again.RowsOf) : []
+            );
         }
     }
 }

@@ -42,7 +42,9 @@ public class FootprintTests
             }
         }
 
-        Assert.All(Enum.GetValues<Tier>(), t => Assert.True(exact[t] * 100 > all[t] * 85, $"{t}: host memory exact in {exact[t]} of {all[t]}"));
+        Assert.All(Enum.GetValues<Tier>(), t =>
+            Assert.True(exact[t] * 100 > all[t] * 85, $"{t}: host memory exact in {exact[t]} of {all[t]}")
+        );
     }
 
     [Fact]
@@ -55,7 +57,10 @@ public class FootprintTests
                 for (int i = 1; i < chain.Count; i++)
                 {
                     var (before, after) = (chain.FootprintAt(i - 1), chain.FootprintAt(i));
-                    Assert.True(before.Device <= after.Device && before.Host >= after.Host, $"seed {seed}, place {i}: {before} then {after}");
+                    Assert.True(
+                        before.Device <= after.Device && before.Host >= after.Host,
+                        $"seed {seed}, place {i}: {before} then {after}"
+                    );
                 }
             }
         }
@@ -65,7 +70,9 @@ public class FootprintTests
     {
         var programs = new BlockPrograms(plan.Workload.Model, plan.Workload.Recipe, plan.Workload.Geometry);
         int Slots(string pool) => plan.Pools.Single(p => p.Name == pool).SlotCount;
-        var homes = plan.Schedule.Slots.Where(s => s.Name.StartsWith("home/KV/", StringComparison.Ordinal) || s.Name.StartsWith("home/dKV/", StringComparison.Ordinal));
+        var homes = plan.Schedule.Slots.Where(s =>
+            s.Name.StartsWith("home/KV/", StringComparison.Ordinal) || s.Name.StartsWith("home/dKV/", StringComparison.Ordinal)
+        );
         Assert.Equal(
             Footprint.Segments(plan.Workload, programs, plan.Residency, Slots(PoolNames.Windows), Slots(PoolNames.GradWindows)),
             homes.Aggregate(Bytes.Zero, (sum, s) => sum + s.Length));

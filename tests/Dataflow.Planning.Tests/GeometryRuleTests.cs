@@ -22,7 +22,9 @@ public class GeometryRuleTests
     public void Pinned_blocks_are_what_is_planned_or_refused()
     {
         Assert.All(GeometryRule.Candidates(Request("8b", new GeometryPins(VocabularyBlocks: 5))), g => Assert.Equal(5, g.VocabularyBlocks));
-        var refused = Assert.Throws<UserErrorException>(() => GeometryRule.Candidates(Request("nano", new GeometryPins(VocabularyBlocks: 3))));
+        var refused = Assert.Throws<UserErrorException>(() =>
+            GeometryRule.Candidates(Request("nano", new GeometryPins(VocabularyBlocks: 3)))
+        );
         Assert.Contains("give 2", refused.Message, StringComparison.Ordinal);
         Assert.Throws<UserErrorException>(() => GeometryRule.Candidates(Request("nano", new GeometryPins(VocabularyBlocks: 0))));
     }
@@ -37,7 +39,11 @@ public class GeometryRuleTests
             var request = RandomRequests.Make(seed);
             foreach (var g in Candidates(request))
             {
-                var pinned = request with { Rows = g.Rows, Pins = new GeometryPins(g.ChunkTokens, g.ChunksPerRound, g.Rounds, g.VocabularyBlocks) };
+                var pinned = request with
+                {
+                    Rows = g.Rows,
+                    Pins = new GeometryPins(g.ChunkTokens, g.ChunksPerRound, g.Rounds, g.VocabularyBlocks),
+                };
                 Assert.Equal(g, Assert.Single(GeometryRule.Candidates(pinned)));
                 seen++;
             }

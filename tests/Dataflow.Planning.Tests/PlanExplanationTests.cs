@@ -8,17 +8,35 @@ namespace Dataflow.Planning.Tests;
 public class PlanExplanationTests
 {
     private static readonly PlanRequest Request = new(
-        Models.Load("nano"), Recipe.Fp32, WorkloadKind.Training, 64, 16, new GeometryPins(ChunkTokens: 128), new MemoryBudget(new Bytes(64 << 20), new Bytes(4 << 20)));
+        Models.Load("nano"),
+        Recipe.Fp32,
+        WorkloadKind.Training,
+        64,
+        16,
+        new GeometryPins(ChunkTokens: 128),
+        new MemoryBudget(new Bytes(64 << 20), new Bytes(4 << 20))
+    );
 
-    private static CostModel Machine { get; } = new(HardwareProfileReader.Parse(Checkout.Read("profiling", "hardware", "cpu.json"), "cpu"), DType.Float32);
+    private static CostModel Machine { get; } =
+        new(HardwareProfileReader.Parse(Checkout.Read("profiling", "hardware", "cpu.json"), "cpu"), DType.Float32);
 
-    private static PlanExplanation Step(double recomputed, params (LinkDirection Direction, double Share)[] exposed) => new(
-        1000, 1 - exposed.Sum(e => e.Share), recomputed, [.. exposed.Select(e => new ExposedCopies("parameters", e.Direction, (long)(e.Share * 1e9), 1))], exposed.Sum(e => e.Share), [0.95, 0.5], 1200);
+    private static PlanExplanation Step(double recomputed, params (LinkDirection Direction, double Share)[] exposed) =>
+        new(
+            1000,
+            1 - exposed.Sum(e => e.Share),
+            recomputed,
+            [.. exposed.Select(e => new ExposedCopies("parameters", e.Direction, (long)(e.Share * 1e9), 1))],
+            exposed.Sum(e => e.Share),
+            [0.95, 0.5],
+            1200
+        );
 
-    private static PlanExplanation With(PlanExplanation step, double device, double host) => step with
-    {
-        MoreDevice = new MemoryGain(Bytes.FromGiB(1), 1000 * (1 + device), device), MoreHost = new MemoryGain(Bytes.FromGiB(1), 1000 * (1 + host), host),
-    };
+    private static PlanExplanation With(PlanExplanation step, double device, double host) =>
+        step with
+        {
+            MoreDevice = new MemoryGain(Bytes.FromGiB(1), 1000 * (1 + device), device),
+            MoreHost = new MemoryGain(Bytes.FromGiB(1), 1000 * (1 + host), host),
+        };
 
     [Fact]
     public void What_costs_most_bounds_the_step()
@@ -44,7 +62,11 @@ public class PlanExplanationTests
     [Fact]
     public void Shares_and_floor_follow_from_the_timeline()
     {
-        var plan = Assert.IsType<PlanResult.Feasible>(Planner.Plan(Request with { SaveSet = TensorSet.Kv, Budget = new MemoryBudget(new Bytes(64 << 20), new Bytes(4 << 20)) })).Plan;
+        var plan = Assert
+            .IsType<PlanResult.Feasible>(
+                Planner.Plan(Request with { SaveSet = TensorSet.Kv, Budget = new MemoryBudget(new Bytes(64 << 20), new Bytes(4 << 20)) })
+            )
+            .Plan;
         var costs = StepCosts.Of(plan.Schedule, plan.Workload, Machine);
         Assert.Equal(OpCosts.Of(plan.Schedule, plan.Workload, Machine), costs.Ops.ToArray());
         Assert.True(costs.Flops >= plan.Workload.Model.ModelFlops(64) * 16);
@@ -73,7 +95,10 @@ public class PlanExplanationTests
         // A GiB more of each, and twice the host memory, which here is less than a GiB more of it.
         var host = Request.Budget with { Host = new Bytes((64 << 20) + (1 << 30)) };
         Assert.Equal([Request.Budget with { Device = new Bytes((4 << 20) + (1 << 30)) }, host, host], asked);
-        Assert.Equal(asked[1..].Select(b => (b.Host, b.Device)), [(PlanExplanation.Largest(Request.Budget).Host, Request.Budget.Device), (host.Host, host.Device)]);
+        Assert.Equal(
+            asked[1..].Select(b => (b.Host, b.Device)),
+            [(PlanExplanation.Largest(Request.Budget).Host, Request.Budget.Device), (host.Host, host.Device)]
+        );
         var larger = Assert.IsType<SearchResult.Found>(search.Find(asked[0]));
         Assert.Equal((larger.Best.TokensPerSecond / found.Best.TokensPerSecond) - 1, why.MoreDevice!.Gain, 1e-12);
         Assert.True(why.MoreDevice.Gain > 0 && why.MoreHost!.Gain >= 0);
@@ -94,7 +119,17 @@ public class PlanExplanationTests
             ComputeNanoseconds = (long)(best.ComputeNanoseconds * compute),
         };
         var kept = r.Travelling | TensorSet.Kv;
-        var (halved, padded) = (g with { ChunkTokens = g.ChunkTokens / 2, ChunksPerRound = g.ChunksPerRound * 2 }, g with { ChunksPerRound = g.ChunksPerRound + 1 });
+        var (halved, padded) = (
+            g with
+            {
+                ChunkTokens = g.ChunkTokens / 2,
+                ChunksPerRound = g.ChunksPerRound * 2,
+            },
+            g with
+            {
+                ChunksPerRound = g.ChunksPerRound + 1,
+            }
+        );
         ImmutableArray<PlanCandidate> others =
         [
             Other(1, 1, slots: 1), // of the best one's kind
@@ -107,7 +142,10 @@ public class PlanExplanationTests
             Other(1.6, 1.6, halved with { HeadTokens = 3 }), // one too many
         ];
         var why = Step(0).With(new SearchResult.Found(best, others), Request.Budget, _ => new SearchResult.Found(best, []));
-        Assert.Equal([LossReason.Order, LossReason.Copies, LossReason.Recomputation, LossReason.Padding, LossReason.Kernels], why.Others.Select(o => o.Reason));
+        Assert.Equal(
+            [LossReason.Order, LossReason.Copies, LossReason.Recomputation, LossReason.Padding, LossReason.Kernels],
+            why.Others.Select(o => o.Reason)
+        );
         Assert.Equal([0, 0.1, 0.3, 0.4, 0.5], why.Others.Select(o => Math.Round(o.Slower, 6)));
         Assert.Equal(best.Choice, why.Choice);
     }

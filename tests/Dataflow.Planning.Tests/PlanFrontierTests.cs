@@ -54,7 +54,9 @@ public class PlanFrontierTests
         Assert.True(point.Residency.ActivationSlots >= 2 && point.Residency.WindowSlots >= 2 && point.Residency.StreamSlots >= 2);
     }
 
-    /// <summary>Whole, one table and its gradient are 1002 MiB each: block by block a quarter of both is the most that two of eight blocks take.</summary>
+    /// <summary>
+    /// Whole, one table and its gradient are 1002 MiB each: block by block a quarter of both is the most that two of eight blocks take.
+    /// </summary>
     [Fact]
     public void A_large_vocabulary_need_never_be_on_the_device_at_once()
     {

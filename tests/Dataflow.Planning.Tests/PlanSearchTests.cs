@@ -27,13 +27,19 @@ public class PlanSearchTests
                 found++;
                 var best = result.Best;
                 var plan = Planner.PlanFor(request with { Budget = budget }, best.Choice, machine);
-                Assert.True(plan.DevicePeak <= budget.Device && plan.HostPeak <= budget.Host, $"seed {seed}: {plan.DevicePeak} and {plan.HostPeak} in {budget}");
+                Assert.True(
+                    plan.DevicePeak <= budget.Device && plan.HostPeak <= budget.Host,
+                    $"seed {seed}: {plan.DevicePeak} and {plan.HostPeak} in {budget}"
+                );
                 Assert.True(best.Device <= budget.Device && best.Host <= budget.Host);
                 Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets, plan.Workload.Model));
                 var costs = OpCosts.Of(plan.Schedule, plan.Workload, machine);
                 Assert.Equal(Simulator.Steady(plan.Schedule, costs, machine.Links).StepNanoseconds, best.StepNanoseconds);
                 Assert.Equal(costs.Where(c => c.Link < 0).Sum(c => c.Nanoseconds), best.ComputeNanoseconds);
-                Assert.True(best.GeometryFloorNanoseconds <= best.ComputeNanoseconds && best.ComputeNanoseconds <= best.StepNanoseconds, $"seed {seed}: {best}");
+                Assert.True(
+                    best.GeometryFloorNanoseconds <= best.ComputeNanoseconds && best.ComputeNanoseconds <= best.StepNanoseconds,
+                    $"seed {seed}: {best}"
+                );
                 Assert.All(result.Others, o => Assert.True(o.StepNanoseconds >= best.StepNanoseconds));
             }
         }
@@ -56,7 +62,8 @@ public class PlanSearchTests
                 double rate = search.Find(budget) is SearchResult.Found f ? f.Best.TokensPerSecond : 0;
                 foreach (var (other, otherRate) in known)
                 {
-                    bool more = budget.Device >= other.Device && budget.Host >= other.Host, less = budget.Device <= other.Device && budget.Host <= other.Host;
+                    bool more = budget.Device >= other.Device && budget.Host >= other.Host,
+                        less = budget.Device <= other.Device && budget.Host <= other.Host;
                     Assert.True(!more || rate >= otherRate, $"seed {seed}: {budget} {rate}, {other} {otherRate}");
                     Assert.True(!less || rate <= otherRate, $"seed {seed}: {budget} {rate}, {other} {otherRate}");
                     compared += more || less ? 1 : 0;
@@ -80,7 +87,14 @@ public class PlanSearchTests
         var profile = HardwareProfileReader.Parse(Checkout.Read("profiling", "hardware", hardware + ".json"), hardware);
         var model = Models.Load(name);
         var request = new PlanRequest(
-            model, Recipe.Bf16, WorkloadKind.Training, seqlen, GlobalBatchRule.Rows(model, Recipe.Bf16, seqlen, profile), new GeometryPins(), new MemoryBudget(Bytes.Zero, Bytes.Zero))
+            model,
+            Recipe.Bf16,
+            WorkloadKind.Training,
+            seqlen,
+            GlobalBatchRule.Rows(model, Recipe.Bf16, seqlen, profile),
+            new GeometryPins(),
+            new MemoryBudget(Bytes.Zero, Bytes.Zero)
+        )
         {
             Reserve = profile.Reserve,
         };
@@ -94,8 +108,13 @@ public class PlanSearchTests
             double before = 0;
             for (int h = 0; h < hosts.Length; h++)
             {
-                double rate = search.Find(new MemoryBudget(Bytes.FromGiB(hosts[h]), Bytes.FromGiB(device))) is SearchResult.Found f ? f.Best.TokensPerSecond : 0;
-                Assert.True(rate >= before && rate >= below[h], $"{device} GiB of device and {hosts[h]} of host memory: {rate}, with less {before} and {below[h]}");
+                double rate = search.Find(new MemoryBudget(Bytes.FromGiB(hosts[h]), Bytes.FromGiB(device))) is SearchResult.Found f
+                    ? f.Best.TokensPerSecond
+                    : 0;
+                Assert.True(
+                    rate >= before && rate >= below[h],
+                    $"{device} GiB of device and {hosts[h]} of host memory: {rate}, with less {before} and {below[h]}"
+                );
                 before = below[h] = rate;
                 any |= rate > 0;
             }
@@ -135,8 +154,12 @@ public class PlanSearchTests
 
                 foreach (var (other, otherRate) in known)
                 {
-                    bool more = budget.Device >= other.Device && budget.Host >= other.Host, less = budget.Device <= other.Device && budget.Host <= other.Host;
-                    Assert.True((!more || rate >= otherRate) && (!less || rate <= otherRate), $"seed {seed}: {budget} {rate}, {other} {otherRate}");
+                    bool more = budget.Device >= other.Device && budget.Host >= other.Host,
+                        less = budget.Device <= other.Device && budget.Host <= other.Host;
+                    Assert.True(
+                        (!more || rate >= otherRate) && (!less || rate <= otherRate),
+                        $"seed {seed}: {budget} {rate}, {other} {otherRate}"
+                    );
                     compared += more || less ? 1 : 0;
                 }
 
@@ -149,7 +172,10 @@ public class PlanSearchTests
         static void Holds(TrainingPlan plan, DeviceReserve reserve)
         {
             Assert.Equal(reserve.For(plan.HostPeak), plan.Reserved);
-            Assert.True(plan.DevicePeak <= plan.Budget.Device && plan.HostPeak <= plan.Budget.Host, $"{plan.DevicePeak} and {plan.HostPeak} in {plan.Budget}");
+            Assert.True(
+                plan.DevicePeak <= plan.Budget.Device && plan.HostPeak <= plan.Budget.Host,
+                $"{plan.DevicePeak} and {plan.HostPeak} in {plan.Budget}"
+            );
             Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets));
         }
     }
@@ -187,7 +213,10 @@ public class PlanSearchTests
                 var residency = family[random.Next(family.Count)];
                 var (step, _) = StepSimulation.Of(family.Geometry.Workload, residency, machine);
                 double bound = family.Geometry.Estimate.BoundOf(residency);
-                Assert.True(bound <= step * (1 + 1e-6), $"seed {seed}: bound {bound} above {step} for {family.Geometry.Workload.Geometry} {residency}");
+                Assert.True(
+                    bound <= step * (1 + 1e-6),
+                    $"seed {seed}: bound {bound} above {step} for {family.Geometry.Workload.Geometry} {residency}"
+                );
                 held++;
             }
         }

@@ -26,7 +26,13 @@ public class PlannerTests
                     break;
                 case PlanResult.Infeasible i:
                     refused++;
-                    var suggested = request with { Budget = new MemoryBudget(Bytes.Max(request.Budget.Host, i.SmallestHost), Bytes.Max(request.Budget.Device, i.SmallestDevice)) };
+                    var suggested = request with
+                    {
+                        Budget = new MemoryBudget(
+                            Bytes.Max(request.Budget.Host, i.SmallestHost),
+                            Bytes.Max(request.Budget.Device, i.SmallestDevice)
+                        ),
+                    };
                     AssertSound(Assert.IsType<PlanResult.Feasible>(Planner.Plan(suggested)).Plan, suggested);
                     Assert.Contains("memory", i.Reason, StringComparison.Ordinal);
                     break;
@@ -46,9 +52,15 @@ public class PlannerTests
             if (Try(request) is PlanResult.Feasible f)
             {
                 planned++;
-                Assert.True(f.Plan.DevicePeak <= request.Budget.Device && f.Plan.HostPeak <= request.Budget.Host, $"seed {seed}: {f.Plan.DevicePeak} and {f.Plan.HostPeak} of {request.Budget}");
+                Assert.True(
+                    f.Plan.DevicePeak <= request.Budget.Device && f.Plan.HostPeak <= request.Budget.Host,
+                    $"seed {seed}: {f.Plan.DevicePeak} and {f.Plan.HostPeak} of {request.Budget}"
+                );
                 var random = new Random(seed);
-                var more = new MemoryBudget(new Bytes(request.Budget.Host.Value * random.Next(1, 4)), new Bytes(request.Budget.Device.Value * random.Next(1, 4)));
+                var more = new MemoryBudget(
+                    new Bytes(request.Budget.Host.Value * random.Next(1, 4)),
+                    new Bytes(request.Budget.Device.Value * random.Next(1, 4))
+                );
                 Assert.NotNull(new PlanCandidates(request).Best(more));
             }
         }
@@ -70,7 +82,10 @@ public class PlannerTests
         }
     }
 
-    /// <summary>Deleting a wait that is needed (by brute force over every order that streams and waits allow) is always flagged; one that is not needed never is.</summary>
+    /// <summary>
+    /// Deleting a wait that is needed (by brute force over every order that streams and waits allow) is always flagged; one that is not
+    /// needed never is.
+    /// </summary>
     [Fact]
     public void Deleting_any_needed_wait_of_a_real_plan_is_flagged()
     {
@@ -88,10 +103,16 @@ public class PlannerTests
             for (int i = 0; i < Math.Min(8, waits.Length); i++, trials++)
             {
                 var (op, wait) = waits[random.Next(waits.Length)];
-                var cut = schedule with { Ops = schedule.Ops.SetItem(op, schedule.Ops[op] with { Waits = schedule.Ops[op].Waits.Remove(wait) }) };
+                var cut = schedule with
+                {
+                    Ops = schedule.Ops.SetItem(op, schedule.Ops[op] with { Waits = schedule.Ops[op].Waits.Remove(wait) }),
+                };
                 bool wanted = BruteForce.HasUnorderedConflict(cut);
                 bool flagged = ScheduleVerifier.Verify(cut).Any(e => e.Rule == "hazard");
-                Assert.True(wanted == flagged, string.Create(CultureInfo.InvariantCulture, $"seed {seed}, op {op}, wait {wait}: needed {wanted}, flagged {flagged}"));
+                Assert.True(
+                    wanted == flagged,
+                    string.Create(CultureInfo.InvariantCulture, $"seed {seed}, op {op}, wait {wait}: needed {wanted}, flagged {flagged}")
+                );
                 needed += wanted ? 1 : 0;
             }
         }

@@ -2,7 +2,10 @@ using Dataflow.Model;
 
 namespace Dataflow.Planning.Tests;
 
-/// <summary>Requests of all shapes: tied or not, the vocabulary cut or not, QK-norm or not, packed rows, long rows, rows that chunks do not divide, tight or roomy budgets.</summary>
+/// <summary>
+/// Requests of all shapes: tied or not, the vocabulary cut or not, QK-norm or not, packed rows, long rows, rows that chunks do not divide,
+/// tight or roomy budgets.
+/// </summary>
 internal static class RandomRequests
 {
     public static PlanRequest Make(int seed, bool small = false)
@@ -18,7 +21,11 @@ internal static class RandomRequests
         int seqlen = random.Next(2, small ? 40 : 130);
         int rows = random.Next(1, small ? 4 : 9);
         int? Maybe(int value) => random.Next(2) == 0 ? value : null;
-        var pins = new GeometryPins(Maybe(random.Next(4) == 0 ? random.Next(5, 60) : Math.Max(1, seqlen / random.Next(1, 5))), null, Maybe(random.Next(1, Math.Min(rows, 3) + 1)));
+        var pins = new GeometryPins(
+            Maybe(random.Next(4) == 0 ? random.Next(5, 60) : Math.Max(1, seqlen / random.Next(1, 5))),
+            null,
+            Maybe(random.Next(1, Math.Min(rows, 3) + 1))
+        );
         TensorSet? saved = random.Next(3) == 0 ? (TensorSet)random.Next((int)TensorSet.All + 1) : null;
         var kind = random.Next(4) switch { 0 => WorkloadKind.Gradients, 1 => WorkloadKind.ClippedTraining, _ => WorkloadKind.Training };
         var recipe = random.Next(2) == 0 ? Recipe.Fp32 : Recipe.Bf16;

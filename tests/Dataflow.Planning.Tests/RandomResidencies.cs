@@ -35,7 +35,11 @@ internal static class RandomResidencies
         TensorSet Set() => (TensorSet)random.Next((int)TensorSet.All + 1);
         var travelling = Set();
         TensorSet Alike(TensorSet set) => (set & ~TensorSet.Kv) | (travelling & TensorSet.Kv);
-        var chain = new ResidencyChain(new MemorySizes(workload, programs), travelling, random.Next(2) == 0 ? Tier.WholeRound : Tier.Doubled);
+        var chain = new ResidencyChain(
+            new MemorySizes(workload, programs),
+            travelling,
+            random.Next(2) == 0 ? Tier.WholeRound : Tier.Doubled
+        );
         var start = chain[random.Next(chain.Count)];
         bool interleaved = random.Next(3) > 0 && chain.Tier == Tier.WholeRound;
         int pairs = workload.Model.LayerCount * geometry.ChunksPerRound;

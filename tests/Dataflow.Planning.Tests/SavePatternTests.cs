@@ -3,7 +3,9 @@ using Dataflow.Schedules;
 
 namespace Dataflow.Planning.Tests;
 
-/// <summary>Interleaved rounds, activations that keep more or less, and activations that stay: every such residency is a plan within its footprint.</summary>
+/// <summary>
+/// Interleaved rounds, activations that keep more or less, and activations that stay: every such residency is a plan within its footprint.
+/// </summary>
 public class SavePatternTests
 {
     [Trait("Slow", "true")]
@@ -21,7 +23,10 @@ public class SavePatternTests
             var plan = Planner.PlanFor(workload, residency);
             var want = Footprint.Of(workload, programs, residency);
             Assert.Equal(want.Device, plan.DevicePeak);
-            Assert.True(plan.HostPeak <= want.Host, $"seed {seed}: host {plan.HostPeak} above {want.Host}: {residency} {workload.Geometry}");
+            Assert.True(
+                plan.HostPeak <= want.Host,
+                $"seed {seed}: host {plan.HostPeak} above {want.Host}: {residency} {workload.Geometry}"
+            );
             var errors = ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets, plan.Workload.Model);
             Assert.True(errors.Count == 0, $"seed {seed}: {(errors.Count > 0 ? errors[0].Message : "")} {residency} {workload.Geometry}");
             if (workload.Kind.Updates())

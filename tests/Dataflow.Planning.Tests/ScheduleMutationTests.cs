@@ -48,26 +48,54 @@ public class ScheduleMutationTests(ITestOutputHelper output)
             }
         }
 
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{done} changes, {same} of them none; accepted {string.Join(", ", accepted.Select(a => $"{a.Key} {a.Value}"))}"));
+        output.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{done} changes, {same} of them none; accepted {string.Join(", ", accepted.Select(a => $"{a.Key} {a.Value}"))}"
+            )
+        );
     }
 
     /// <summary>
     /// What a step computes, without what may change and compute the same: waits (all conflicts are ordered, or it would be refused), the
-    /// labels of copies (for people), spare room in slots and arenas, and the order of ops that find the same versions of all their operands.
-    /// A step of rows a little shorter or fewer, padded, has the same ops: with such facts it is a schedule of that step.
+    /// labels of copies (for people), spare room in slots and arenas, and the order of ops that find the same versions of all their
+    /// operands. A step of rows a little shorter or fewer, padded, has the same ops: with such facts it is a schedule of that step.
     /// </summary>
-    private static string Normal(Schedule s) => string.Join('\n', s.Ops.Where(IsCopy).Select(op => $"{op.Kind} {Names(op, s)}").Distinct()
-        .Concat(s.Ops.Where(op => !IsCopy(op))
-            .Select(op => $"{op.Kind} {op.Layer} {op.Block} {op.Chunk} {op.Round} {op.Segment} {op.Piece} {op.Saved} {op.Wanted} {Names(op, s)}"))
-        .Order(StringComparer.Ordinal)
-        .Concat(s.Facts.Where(f => f.Key is not ("seqlen" or "rows")).Select(f => $"{f.Key} {f.Value}"))
-        .Concat(new[] { s.Inputs, s.State, s.Outputs }.Select(list => string.Join(' ', list.Select(p => s.Objects[p.Object].Name).Distinct().Order(StringComparer.Ordinal)))));
+    private static string Normal(Schedule s) =>
+        string.Join(
+            '\n',
+            s.Ops.Where(IsCopy)
+                .Select(op => $"{op.Kind} {Names(op, s)}")
+                .Distinct()
+                .Concat(
+                    s.Ops.Where(op => !IsCopy(op))
+                        .Select(op =>
+                            $"{op.Kind} {op.Layer} {op.Block} {op.Chunk} {op.Round} {op.Segment} {op.Piece} {op.Saved} {op.Wanted} "
+                                + $"{Names(op, s)}"
+                        )
+                )
+                .Order(StringComparer.Ordinal)
+                .Concat(s.Facts.Where(f => f.Key is not ("seqlen" or "rows")).Select(f => $"{f.Key} {f.Value}"))
+                .Concat(
+                    new[] { s.Inputs, s.State, s.Outputs }.Select(list =>
+                        string.Join(' ', list.Select(p => s.Objects[p.Object].Name).Distinct().Order(StringComparer.Ordinal))
+                    )
+                )
+        );
 
     /// <summary>One that stands twice copies the same bytes again; of the others each counts.</summary>
     private static bool IsCopy(ScheduledOp op) => op.Kind is OpKind.Fetch or OpKind.Save;
 
-    private static string Names(ScheduledOp op, Schedule s) => string.Join(' ', op.Accesses.Select(a =>
-        string.Create(CultureInfo.InvariantCulture, $"{a.Role}={s.Objects[a.Object].Name}@{s.Slots[a.Slot].Name}[{a.Offset.Value}+{a.Length.Value}]{a.Mode}")));
+    private static string Names(ScheduledOp op, Schedule s) =>
+        string.Join(
+            ' ',
+            op.Accesses.Select(a =>
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{a.Role}={s.Objects[a.Object].Name}@{s.Slots[a.Slot].Name}[{a.Offset.Value}+{a.Length.Value}]{a.Mode}"
+                )
+            )
+        );
 
     private static string FirstDifference(string wanted, string found)
     {

@@ -22,7 +22,9 @@ public class SegmentTests
                 Assert.Equal(plan.Schedule, ScheduleText.Parse(ScheduleText.Print(plan.Schedule)));
                 if (workload.Kind.Updates())
                 {
-                    Assert.Empty(ScheduleVerifier.Verify(Planner.Evaluation(plan), [plan.Budget.Device, plan.Budget.Host], plan.Workload.Model));
+                    Assert.Empty(
+                        ScheduleVerifier.Verify(Planner.Evaluation(plan), [plan.Budget.Device, plan.Budget.Host], plan.Workload.Model)
+                    );
                 }
 
                 plans++;
@@ -39,9 +41,17 @@ public class SegmentTests
         for (int seed = 0; seed < 400; seed++)
         {
             // The same shapes in units of the rows at which segments may begin.
-            var request = RandomRequests.Make(seed, small: true) with { SaveSet = null, Budget = new MemoryBudget(Bytes.FromGiB(64), Bytes.Zero) };
+            var request = RandomRequests.Make(seed, small: true) with
+            {
+                SaveSet = null,
+                Budget = new MemoryBudget(Bytes.FromGiB(64), Bytes.Zero),
+            };
             int chunk = request.Pins.ChunkTokens ?? Math.Max(1, request.Seqlen / 3);
-            request = request with { Seqlen = request.Seqlen * SegmentRule.KeyRows, Pins = request.Pins with { ChunkTokens = chunk * SegmentRule.KeyRows } };
+            request = request with
+            {
+                Seqlen = request.Seqlen * SegmentRule.KeyRows,
+                Pins = request.Pins with { ChunkTokens = chunk * SegmentRule.KeyRows },
+            };
             PlanCandidates candidates;
             try
             {
@@ -77,10 +87,19 @@ public class SegmentTests
                 for (int i = 0; i < 8 && schedule.Ops.Length <= 600; i++, trials++)
                 {
                     var (op, wait) = waits[random.Next(waits.Length)];
-                    var cut = schedule with { Ops = schedule.Ops.SetItem(op, schedule.Ops[op] with { Waits = schedule.Ops[op].Waits.Remove(wait) }) };
+                    var cut = schedule with
+                    {
+                        Ops = schedule.Ops.SetItem(op, schedule.Ops[op] with { Waits = schedule.Ops[op].Waits.Remove(wait) }),
+                    };
                     bool wanted = BruteForce.HasUnorderedConflict(cut);
                     bool flagged = ScheduleVerifier.Verify(cut).Any(e => e.Rule == "hazard");
-                    Assert.True(wanted == flagged, string.Create(CultureInfo.InvariantCulture, $"seed {seed}, op {op}, wait {wait}: needed {wanted}, flagged {flagged}"));
+                    Assert.True(
+                        wanted == flagged,
+                        string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"seed {seed}, op {op}, wait {wait}: needed {wanted}, flagged {flagged}"
+                        )
+                    );
                     needed += wanted ? 1 : 0;
                 }
             }
@@ -95,22 +114,63 @@ public class SegmentTests
         // One row of 5 chunks in 3 segments of 2, 2 and 1: what the chunks see is 0; 0; 0 1; 0 1; 0 1 2.
         var geometry = new Geometry(Seqlen: 40, Rows: 1, ChunkTokens: 8, ChunksPerRound: 5, Rounds: 1, HeadTokens: 8);
         var plan = Plan(geometry, segments: 3);
-        string[] seen = [.. plan.Schedule.Ops.Where(o => o.Layer == new Layer(1)).Where(o => o.Kind is OpKind.Project or OpKind.Attend or OpKind.Combine).Select(Text)];
+        string[] seen =
+        [
+            .. plan
+                .Schedule.Ops.Where(o => o.Layer == new Layer(1))
+                .Where(o => o.Kind is OpKind.Project or OpKind.Attend or OpKind.Combine)
+                .Select(Text),
+        ];
         Assert.Equal(
             [
-                "Project C0 S0", "Attend C0 S0", "Combine C0 S0", "Project C1 S0", "Attend C1 S0", "Combine C1 S0",
-                "Project C2 S1", "Attend C2 S0", "Attend C2 S1", "Combine C2 S1", "Project C3 S1", "Attend C3 S0", "Attend C3 S1", "Combine C3 S1",
-                "Project C4 S2", "Attend C4 S0", "Attend C4 S1", "Attend C4 S2", "Combine C4 S2",
+                "Project C0 S0",
+                "Attend C0 S0",
+                "Combine C0 S0",
+                "Project C1 S0",
+                "Attend C1 S0",
+                "Combine C1 S0",
+                "Project C2 S1",
+                "Attend C2 S0",
+                "Attend C2 S1",
+                "Combine C2 S1",
+                "Project C3 S1",
+                "Attend C3 S0",
+                "Attend C3 S1",
+                "Combine C3 S1",
+                "Project C4 S2",
+                "Attend C4 S0",
+                "Attend C4 S1",
+                "Attend C4 S2",
+                "Combine C4 S2",
             ],
             seen);
         Assert.Equal(
-            ["CombineBackward C4 S2", "AttendBackward C4 S0", "AttendBackward C4 S1", "AttendBackward C4 S2", "ProjectBackward C4 S2", "CombineBackward C3 S1"],
-            plan.Schedule.Ops.Where(o => o.Layer == new Layer(1)).Where(o => o.Kind is OpKind.CombineBackward or OpKind.AttendBackward or OpKind.ProjectBackward).Take(6).Select(Text));
+            [
+                "CombineBackward C4 S2",
+                "AttendBackward C4 S0",
+                "AttendBackward C4 S1",
+                "AttendBackward C4 S2",
+                "ProjectBackward C4 S2",
+                "CombineBackward C3 S1",
+            ],
+            plan.Schedule.Ops.Where(o => o.Layer == new Layer(1))
+                .Where(o => o.Kind is OpKind.CombineBackward or OpKind.AttendBackward or OpKind.ProjectBackward)
+                .Take(6)
+                .Select(Text)
+        );
 
-        // A chunk reads of its own segment what is there: chunk 2 one piece of segment 1, chunk 3 both. A piece is 8 rows of K and V, 8 fp32 each.
-        Bytes Read(int chunk, int segment) => plan.Schedule.Ops
-            .Single(o => o.Kind == OpKind.Attend && o.Layer == new Layer(0) && o.Chunk == new Chunk(chunk) && o.Segment == new Segment(segment, 3))
-            .Accesses.Single(a => a.Role == Roles.Kv).Length;
+        // A chunk reads of its own segment what is there: chunk 2 one piece of segment 1, chunk 3 both. A piece is 8 rows of K and V, 8
+        // fp32 each.
+        Bytes Read(int chunk, int segment) =>
+            plan
+                .Schedule.Ops.Single(o =>
+                    o.Kind == OpKind.Attend
+                    && o.Layer == new Layer(0)
+                    && o.Chunk == new Chunk(chunk)
+                    && o.Segment == new Segment(segment, 3)
+                )
+                .Accesses.Single(a => a.Role == Roles.Kv)
+                .Length;
         Assert.Equal((512, 1024, 1024, 512), (Read(2, 1).Value, Read(3, 1).Value, Read(4, 0).Value, Read(4, 2).Value));
     }
 
@@ -146,7 +206,12 @@ public class SegmentTests
 
     private static string Text(ScheduledOp op) => $"{op.Kind} {op.Chunk} {op.Segment}";
 
-    private static TrainingPlan Plan(Geometry geometry, int segments, TensorSet saved = TensorSet.Kv | TensorSet.Attention, int resident = 0)
+    private static TrainingPlan Plan(
+        Geometry geometry,
+        int segments,
+        TensorSet saved = TensorSet.Kv | TensorSet.Attention,
+        int resident = 0
+    )
     {
         var model = new ModelConfig
         {
@@ -155,7 +220,13 @@ public class SegmentTests
         };
         var workload = new Workload(model, Recipe.Fp32, geometry, WorkloadKind.Training);
         var programs = new BlockPrograms(model, workload.Recipe, geometry);
-        return Planner.PlanFor(workload, new ResidencyChain(new MemorySizes(workload, programs), saved, Tier.Bare, segments)[0] with { ResidentChunks = resident });
+        return Planner.PlanFor(
+            workload,
+            new ResidencyChain(new MemorySizes(workload, programs), saved, Tier.Bare, segments)[0] with
+            {
+                ResidentChunks = resident,
+            }
+        );
     }
 
     /// <summary>For each number of segments that a random request may have, one of its residencies.</summary>

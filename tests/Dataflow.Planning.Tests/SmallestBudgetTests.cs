@@ -77,7 +77,9 @@ public class SmallestBudgetTests
     [MemberData(nameof(Cases))]
     public void Both_bound(string model, int seqlen) => Check(Request(model, seqlen, new MemoryBudget(Nothing, Nothing)));
 
-    /// <summary>One MiB less of both than a budget that is tight in both: more of either alone may do, and each way is tight again.</summary>
+    /// <summary>
+    /// One MiB less of both than a budget that is tight in both: more of either alone may do, and each way is tight again.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Cases))]
     public void Either_would_do(string model, int seqlen)
@@ -102,7 +104,9 @@ public class SmallestBudgetTests
     [InlineData("32b", 512, 16)]
     public void With_the_vocabulary_in_so_many_blocks(string model, int seqlen, int blocks)
     {
-        foreach (var budget in new[] { new MemoryBudget(Plenty, Nothing), new MemoryBudget(Nothing, Plenty), new MemoryBudget(Nothing, Nothing) })
+        foreach (
+            var budget in new[] { new MemoryBudget(Plenty, Nothing), new MemoryBudget(Nothing, Plenty), new MemoryBudget(Nothing, Nothing) }
+        )
         {
             Check(Request(model, seqlen, budget) with { Pins = new GeometryPins(VocabularyBlocks: blocks) });
         }

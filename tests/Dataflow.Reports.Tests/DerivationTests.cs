@@ -5,7 +5,14 @@ public class DerivationTests
 {
     private static readonly ResultRow s_ours = new()
     {
-        Machine = "X", Model = "m", Seqlen = 100, HostGiB = 8, DeviceGiB = 4, TokensPerSecond = 200, Source = ResultSource.Simulated, Policy = "auto",
+        Machine = "X",
+        Model = "m",
+        Seqlen = 100,
+        HostGiB = 8,
+        DeviceGiB = 4,
+        TokensPerSecond = 200,
+        Source = ResultSource.Simulated,
+        Policy = "auto",
     };
 
     private static readonly ResultRow s_theirs = s_ours with { TokensPerSecond = 160, Source = ResultSource.Published, Policy = null };
@@ -19,7 +26,20 @@ public class DerivationTests
         Assert.Null(RunFigures.Of(s_ours with { TokensPerSecond = null }, ReportFacts.None));
         Assert.Null(RunFigures.Of(s_ours with { TokensPerSecond = 0 }, ReportFacts.None));
         Assert.Null(RunCost.Of(s_ours, ReportFacts.None, new RunLength.Steps(5), globalBatch: null, price: null));
-        Assert.Null(RunCost.Of(s_ours with { Seqlen = null, SequencesPerStep = 4, StepSeconds = 1 }, ReportFacts.None, new RunLength.Tokens(5), globalBatch: null, price: null));
+        Assert.Null(
+            RunCost.Of(
+                s_ours with
+                {
+                    Seqlen = null,
+                    SequencesPerStep = 4,
+                    StepSeconds = 1,
+                },
+                ReportFacts.None,
+                new RunLength.Tokens(5),
+                globalBatch: null,
+                price: null
+            )
+        );
     }
 
     [Fact]
@@ -36,8 +56,28 @@ public class DerivationTests
     [Fact]
     public void A_peak_is_the_best_of_its_group_and_keeps_sources_apart()
     {
-        var peaks = Peak.Of([s_ours, s_ours with { DeviceGiB = 2, TokensPerSecond = 50 }, s_ours with { DeviceGiB = 1, Feasible = false, TokensPerSecond = null }, s_theirs], ReportFacts.None);
-        Assert.Equal([(200.0, 50.0, 4.0, 2, 3), (160.0, 160.0, 1.0, 1, 1)], peaks.Select(p => (p.Best.TokensPerSecond, p.Worst, p.Range, p.Ran, p.Tried)));
+        var peaks = Peak.Of(
+            [
+                s_ours,
+                s_ours with
+                {
+                    DeviceGiB = 2,
+                    TokensPerSecond = 50,
+                },
+                s_ours with
+                {
+                    DeviceGiB = 1,
+                    Feasible = false,
+                    TokensPerSecond = null,
+                },
+                s_theirs,
+            ],
+            ReportFacts.None
+        );
+        Assert.Equal(
+            [(200.0, 50.0, 4.0, 2, 3), (160.0, 160.0, 1.0, 1, 1)],
+            peaks.Select(p => (p.Best.TokensPerSecond, p.Worst, p.Range, p.Ran, p.Tried))
+        );
     }
 
     [Fact]
@@ -45,7 +85,10 @@ public class DerivationTests
     {
         var peak = Peak.Of([s_ours with { Nodes = 2, Gpus = 8 }], ReportFacts.None);
         var points = ScalingPoint.Of(peak, [1, 2, 4], [0.5, 0.9]);
-        Assert.Equal([("linear bound", 400.0), ("projection at 90%", 360.0), ("projection at 50%", 200.0)], points.Select(p => (p.Kind, p.TokensPerSecond)));
+        Assert.Equal(
+            [("linear bound", 400.0), ("projection at 90%", 360.0), ("projection at 50%", 200.0)],
+            points.Select(p => (p.Kind, p.TokensPerSecond))
+        );
         Assert.All(points, p => Assert.Equal((4, 16), (p.Nodes, p.Gpus)));
     }
 
@@ -54,8 +97,34 @@ public class DerivationTests
     {
         ResultRow[] rows =
         [
-            s_ours, s_ours with { DeviceGiB = 2, TokensPerSecond = 90 }, s_ours with { DeviceGiB = 1, TokensPerSecond = 10 }, s_ours with { HostGiB = 1, TokensPerSecond = 1 },
-            s_theirs, s_theirs with { DeviceGiB = 2, TokensPerSecond = 90 }, s_theirs with { DeviceGiB = 1, TokensPerSecond = null, Feasible = false },
+            s_ours,
+            s_ours with
+            {
+                DeviceGiB = 2,
+                TokensPerSecond = 90,
+            },
+            s_ours with
+            {
+                DeviceGiB = 1,
+                TokensPerSecond = 10,
+            },
+            s_ours with
+            {
+                HostGiB = 1,
+                TokensPerSecond = 1,
+            },
+            s_theirs,
+            s_theirs with
+            {
+                DeviceGiB = 2,
+                TokensPerSecond = 90,
+            },
+            s_theirs with
+            {
+                DeviceGiB = 1,
+                TokensPerSecond = null,
+                Feasible = false,
+            },
         ];
         var pair = Assert.Single(SystemComparison.Of(rows, ReportFacts.None));
         Assert.Equal(("dataflow auto", "published"), (pair.System.Name, pair.Against.Name));

@@ -10,7 +10,10 @@ public class HeatmapPageTests
     {
         var map = SampleMap.Make("</script><img src=x>");
         string page = HeatmapPage.Of(map, SampleMap.Make("published", 0.9, ResultSource.Published));
-        Assert.Equal(page, HeatmapPage.Of(SampleMap.Make("</script><img src=x>"), SampleMap.Make("published", 0.9, ResultSource.Published)));
+        Assert.Equal(
+            page,
+            HeatmapPage.Of(SampleMap.Make("</script><img src=x>"), SampleMap.Make("published", 0.9, ResultSource.Published))
+        );
         Assert.Equal(2, page.Split("</script>").Length - 1);
         Assert.DoesNotContain("<img", page, StringComparison.Ordinal);
         Assert.DoesNotContain("src=\"http", page, StringComparison.Ordinal);
@@ -25,7 +28,9 @@ public class HeatmapPageTests
         var files = HeatmapSite.Of("Many", [], [.. Enumerable.Range(0, Machines).Select(i => map with { Machine = $"m{i}" })]).ToList();
         Assert.Equal(["heatmap.css", "heatmap.js", "m0-8b.html"], files.Take(3).Select(f => f.File));
         Assert.Equal((Machines + 3, "index.html"), (files.Count, files[^1].File));
-        Assert.All(files.Skip(2).SkipLast(1), f => Assert.Contains("<script src=\"heatmap.js\"></script>", f.Text, StringComparison.Ordinal));
+        Assert.All(files.Skip(2).SkipLast(1), f =>
+            Assert.Contains("<script src=\"heatmap.js\"></script>", f.Text, StringComparison.Ordinal)
+        );
         Assert.All(files.Skip(2).SkipLast(1), f => Assert.InRange(f.Text.Length, 1, 16384));
     }
 
@@ -71,10 +76,16 @@ public class HeatmapPageTests
     {
         Browser.RequireNode();
         var figures = StillFigure.Svgs(SampleMap.Make(), SampleMap.Make("published <b>", 0.8, ResultSource.Published));
-        Assert.Equal(["h100-sxm-8b-8192", "h100-sxm-8b-8192-published-b", "h100-sxm-8b-8192-against-published-b"], figures.Select(f => f.Name));
+        Assert.Equal(
+            ["h100-sxm-8b-8192", "h100-sxm-8b-8192-published-b", "h100-sxm-8b-8192-against-published-b"],
+            figures.Select(f => f.Name)
+        );
         string svg = figures[^1].Svg;
         Assert.Contains("predicted, policy auto, against published &lt;b&gt;", svg, StringComparison.Ordinal);
-        Assert.Equal(4 * SampleMap.Devices.Sum(d => SampleMap.Hosts.Count(h => SampleMap.Fits(h, d))), svg.Split(">+25.0</text>").Length - 1);
+        Assert.Equal(
+            4 * SampleMap.Devices.Sum(d => SampleMap.Hosts.Count(h => SampleMap.Fits(h, d))),
+            svg.Split(">+25.0</text>").Length - 1
+        );
     }
 
     [Fact]

@@ -7,9 +7,31 @@ public class ResultFileTests
 {
     private static readonly ResultRow s_row = new()
     {
-        Machine = "H100", HostGiB = 75, DeviceGiB = 24.5, Seqlen = 8192, ModelSize = 8, UsedHostGiB = 70.123456789, ChunkTokens = 16384, Rounds = 34, SequencesPerStep = 68, StepSeconds = 0.1,
-        TokensPerSecond = 9781.5, Tflops = 503.5, Mfu = 0.5, Hfu = 0.55, Model = "8b", Source = ResultSource.Simulated, Policy = "auto", PlanHash = "abc", Commit = "123", Feasible = true,
-        PredictedTokensPerSecond = 9781.5, StallPercent = 1.25, ToDeviceGB = 12, Hardware = "h100-sxm", Dtype = "bf16",
+        Machine = "H100",
+        HostGiB = 75,
+        DeviceGiB = 24.5,
+        Seqlen = 8192,
+        ModelSize = 8,
+        UsedHostGiB = 70.123456789,
+        ChunkTokens = 16384,
+        Rounds = 34,
+        SequencesPerStep = 68,
+        StepSeconds = 0.1,
+        TokensPerSecond = 9781.5,
+        Tflops = 503.5,
+        Mfu = 0.5,
+        Hfu = 0.55,
+        Model = "8b",
+        Source = ResultSource.Simulated,
+        Policy = "auto",
+        PlanHash = "abc",
+        Commit = "123",
+        Feasible = true,
+        PredictedTokensPerSecond = 9781.5,
+        StallPercent = 1.25,
+        ToDeviceGB = 12,
+        Hardware = "h100-sxm",
+        Dtype = "bf16",
     };
 
     private static readonly string s_published = string.Join(',', ResultColumns.Published.Select(c => c.Name));
@@ -17,7 +39,9 @@ public class ResultFileTests
 
     private static string Refused(string file, string? mapping = null)
     {
-        var error = Assert.ThrowsAny<UserErrorException>(() => ResultFile.Read(file, mapping is null ? null : ColumnMapping.Parse(mapping)));
+        var error = Assert.ThrowsAny<UserErrorException>(() =>
+            ResultFile.Read(file, mapping is null ? null : ColumnMapping.Parse(mapping))
+        );
         Assert.DoesNotContain('\n', error.Message);
         return error.Message[(error.Message.LastIndexOf('/') + 1)..];
     }
@@ -26,11 +50,21 @@ public class ResultFileTests
     public void What_is_written_is_read_back_field_for_field()
     {
         using var folder = new TemporaryFolder();
-        var refused = s_row with { DeviceGiB = 4, Feasible = false, TokensPerSecond = null, Reason = "it \"does not\" fit,\nat all", SmallestDeviceGiB = 5.5 };
+        var refused = s_row with
+        {
+            DeviceGiB = 4,
+            Feasible = false,
+            TokensPerSecond = null,
+            Reason = "it \"does not\" fit,\nat all",
+            SmallestDeviceGiB = 5.5,
+        };
         string file = folder.File("own.csv", (ResultWriter.Head + ResultWriter.Line(s_row) + ResultWriter.Line(refused)).TrimEnd('\n'));
         var read = ResultFile.Read(file);
         Assert.Equal((ResultFormat.Own, true), (read.Format, read.StatesSource));
-        Assert.Equal([s_row with { File = file, Line = 2 }, refused with { File = file, Line = 3, Reason = "it \"does not\" fit, at all" }], read.Rows);
+        Assert.Equal(
+            [s_row with { File = file, Line = 2 }, refused with { File = file, Line = 3, Reason = "it \"does not\" fit, at all" }],
+            read.Rows
+        );
     }
 
     [Theory]
@@ -59,9 +93,10 @@ public class ResultFileTests
     {
         Assert.Equal(
             "machine,host_mem_gb,dev_mem_gb,seq_len,model_size,used_host_mem_gb,used_dev_mem_gb,chunk_size,total_home_acts,num_inp_only_saved,num_inp_attn_saved,num_full_saved,total_dev_acts,"
-            + "num_rounds_per_step,seqs_per_step,recompute_pct,attn_flop_pct,avg_step_time,tok_per_sec,tflops,mfu,hfu,"
-            + "model,source,policy,plan_hash,commit,feasible,reason,smallest_dev_gb,smallest_host_gb,predicted_tok_per_sec,measured_tok_per_sec,host_peak_gb,dev_peak_gb,stall_pct,h2d_gb,d2h_gb,hardware,dtype,standing\n",
-            ResultWriter.Head);
+                + "num_rounds_per_step,seqs_per_step,recompute_pct,attn_flop_pct,avg_step_time,tok_per_sec,tflops,mfu,hfu,"
+                + "model,source,policy,plan_hash,commit,feasible,reason,smallest_dev_gb,smallest_host_gb,predicted_tok_per_sec,measured_tok_per_sec,host_peak_gb,dev_peak_gb,stall_pct,h2d_gb,d2h_gb,hardware,dtype,standing\n",
+            ResultWriter.Head
+        );
         Assert.Distinct(ResultColumns.All.Select(c => c.Name));
     }
 
@@ -72,7 +107,10 @@ public class ResultFileTests
         Assert.Equal((ResultFormat.Published, 1692), (read.Format, read.Rows.Count));
         Assert.Equal(1328, read.Rows.Count(r => r.Feasible));
         Assert.Equal((7, 2), (read.Superseded.Count, read.Superseded.Count(r => r.Feasible))); // the same cells, run again
-        Assert.Equal(931.062805, read.Rows.Single(r => r is { HostGiB: 256, DeviceGiB: 60, Seqlen: 524288, Machine: "H100", Model: "8b" }).TokensPerSecond);
+        Assert.Equal(
+            931.062805,
+            read.Rows.Single(r => r is { HostGiB: 256, DeviceGiB: 60, Seqlen: 524288, Machine: "H100", Model: "8b" }).TokensPerSecond
+        );
         Assert.All(read.Rows, r => Assert.Equal((ResultSource.Published, r.Feasible), (r.Source, r.TokensPerSecond is not null)));
         Assert.Equal(["1b", "32b", "8b"], read.Rows.Select(r => r.Model).Distinct().Order());
     }
@@ -107,25 +145,99 @@ public class ResultFileTests
     public void Faults_name_file_and_line()
     {
         using var folder = new TemporaryFolder();
-        Assert.StartsWith("none.csv does not exist", Refused(Path.Combine(Path.GetDirectoryName(folder.File("a.csv"))!, "none.csv")), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "none.csv does not exist",
+            Refused(Path.Combine(Path.GetDirectoryName(folder.File("a.csv"))!, "none.csv")),
+            StringComparison.Ordinal
+        );
         Assert.StartsWith("a.csv, line 1: the file is empty", Refused(folder.File("a.csv", "")), StringComparison.Ordinal);
-        Assert.StartsWith("a.csv, line 1: there is a head and no row", Refused(folder.File("a.csv", s_published)), StringComparison.Ordinal);
-        Assert.StartsWith("a.csv, line 1: unknown column 'gpu'", Refused(folder.File("a.csv", "gpu,tok_per_sec", "x,1")), StringComparison.Ordinal);
-        Assert.StartsWith("a.csv, line 1: there are two columns 'machine'", Refused(folder.File("a.csv", "machine,machine", "x,1")), StringComparison.Ordinal);
-        Assert.StartsWith("a.csv, line 1: no column is the machine", Refused(folder.File("a.csv", "tok_per_sec", "1")), StringComparison.Ordinal);
-        Assert.StartsWith("a.csv, line 1: no column says how fast", Refused(folder.File("a.csv", "machine", "x")), StringComparison.Ordinal);
-        Assert.StartsWith("a.csv, line 1: --columns has machine=gpu, and there is no column 'gpu'", Refused(folder.File("a.csv", "machine,tok_per_sec", "x,1"), "machine=gpu"), StringComparison.Ordinal);
-        Assert.StartsWith("a.csv, line 3: 21 fields where the head has 22", Refused(folder.File("a.csv", s_published, s_ran, s_ran[..s_ran.LastIndexOf(',')])), StringComparison.Ordinal);
-        Assert.StartsWith("a.csv, line 3: the head again", Refused(folder.File("a.csv", s_published, s_ran, s_published)), StringComparison.Ordinal);
-        Assert.StartsWith("a.csv, line 3: the same cell as line 2 (H100 8b at seqlen 8192, host 75 GiB, device 24 GiB)", Refused(folder.File("a.csv", s_published, s_ran, s_ran)), StringComparison.Ordinal);
-        Assert.StartsWith("a.csv, line 2: tok_per_sec is 'NaN', and 0 or a number from 1e-30 to 1e18 was expected", Refused(folder.File("a.csv", s_published, s_ran.Replace("9781.1", "NaN", StringComparison.Ordinal))), StringComparison.Ordinal);
-        Assert.StartsWith("a.csv, line 2: mfu is '-Infinity'", Refused(folder.File("a.csv", s_published, s_ran.Replace("0.509", "-Infinity", StringComparison.Ordinal))), StringComparison.Ordinal);
-        Assert.StartsWith("a.csv, line 2: seq_len is '1e999'", Refused(folder.File("a.csv", s_published, s_ran.Replace("8192", "1e999", StringComparison.Ordinal))), StringComparison.Ordinal);
-        Assert.StartsWith("a.csv, line 2: tok_per_sec is 'fast'", Refused(folder.File("a.csv", "machine,tok_per_sec", "x,fast")), StringComparison.Ordinal);
-        Assert.StartsWith("a.csv, line 2: machine is empty", Refused(folder.File("a.csv", "machine,tok_per_sec", ",5")), StringComparison.Ordinal);
-        Assert.StartsWith("a.csv, line 2: this is no CSV", Refused(folder.File("a.csv", "machine,tok_per_sec", "\"x,5", "y,6")), StringComparison.Ordinal);
-        Assert.StartsWith("a.csv, line 3: the source is measured, and that of line 2 is simulated", Refused(folder.File("a.csv",
-            ResultWriter.Head + ResultWriter.Line(s_row) + ResultWriter.Line(s_row with { DeviceGiB = 30, Source = ResultSource.Measured }).TrimEnd('\n'))), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "a.csv, line 1: there is a head and no row",
+            Refused(folder.File("a.csv", s_published)),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "a.csv, line 1: unknown column 'gpu'",
+            Refused(folder.File("a.csv", "gpu,tok_per_sec", "x,1")),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "a.csv, line 1: there are two columns 'machine'",
+            Refused(folder.File("a.csv", "machine,machine", "x,1")),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "a.csv, line 1: no column is the machine",
+            Refused(folder.File("a.csv", "tok_per_sec", "1")),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "a.csv, line 1: no column says how fast",
+            Refused(folder.File("a.csv", "machine", "x")),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "a.csv, line 1: --columns has machine=gpu, and there is no column 'gpu'",
+            Refused(folder.File("a.csv", "machine,tok_per_sec", "x,1"), "machine=gpu"),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "a.csv, line 3: 21 fields where the head has 22",
+            Refused(folder.File("a.csv", s_published, s_ran, s_ran[..s_ran.LastIndexOf(',')])),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "a.csv, line 3: the head again",
+            Refused(folder.File("a.csv", s_published, s_ran, s_published)),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "a.csv, line 3: the same cell as line 2 (H100 8b at seqlen 8192, host 75 GiB, device 24 GiB)",
+            Refused(folder.File("a.csv", s_published, s_ran, s_ran)),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "a.csv, line 2: tok_per_sec is 'NaN', and 0 or a number from 1e-30 to 1e18 was expected",
+            Refused(folder.File("a.csv", s_published, s_ran.Replace("9781.1", "NaN", StringComparison.Ordinal))),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "a.csv, line 2: mfu is '-Infinity'",
+            Refused(folder.File("a.csv", s_published, s_ran.Replace("0.509", "-Infinity", StringComparison.Ordinal))),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "a.csv, line 2: seq_len is '1e999'",
+            Refused(folder.File("a.csv", s_published, s_ran.Replace("8192", "1e999", StringComparison.Ordinal))),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "a.csv, line 2: tok_per_sec is 'fast'",
+            Refused(folder.File("a.csv", "machine,tok_per_sec", "x,fast")),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "a.csv, line 2: machine is empty",
+            Refused(folder.File("a.csv", "machine,tok_per_sec", ",5")),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "a.csv, line 2: this is no CSV",
+            Refused(folder.File("a.csv", "machine,tok_per_sec", "\"x,5", "y,6")),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "a.csv, line 3: the source is measured, and that of line 2 is simulated",
+            Refused(
+                folder.File(
+                    "a.csv",
+                    ResultWriter.Head
+                        + ResultWriter.Line(s_row)
+                        + ResultWriter.Line(s_row with { DeviceGiB = 30, Source = ResultSource.Measured }).TrimEnd('\n')
+                )
+            ),
+            StringComparison.Ordinal
+        );
         Assert.Contains("line 1", Refused(folder.File("a.csv", new string('x', 3 << 20))), StringComparison.Ordinal);
         Assert.Contains("line 1", Refused(folder.File("a.csv", "\0\u0001\u0002")), StringComparison.Ordinal);
     }
@@ -144,8 +256,25 @@ public class ResultFileTests
     public void A_row_that_cannot_be_true_is_refused(string columns, string fields, string message)
     {
         using var folder = new TemporaryFolder();
-        string good = string.Join(',', columns.Split(',').Select(c => c switch { "feasible" => "true", "mfu" => "0.5", "nodes" => "1", _ => "5" }));
-        Assert.StartsWith("a.csv, line 3: " + message, Refused(folder.File("a.csv", "machine,model," + columns, "y,m," + good, "x,m," + fields)), StringComparison.Ordinal);
+        string good = string.Join(
+            ',',
+            columns
+                .Split(',')
+                .Select(c =>
+                    c switch
+                    {
+                        "feasible" => "true",
+                        "mfu" => "0.5",
+                        "nodes" => "1",
+                        _ => "5",
+                    }
+                )
+        );
+        Assert.StartsWith(
+            "a.csv, line 3: " + message,
+            Refused(folder.File("a.csv", "machine,model," + columns, "y,m," + good, "x,m," + fields)),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -153,7 +282,11 @@ public class ResultFileTests
     {
         using var folder = new TemporaryFolder();
         string file = folder.File("a.csv", "machine;tok_per_sec", "x;5");
-        Assert.StartsWith("a.csv, line 1: there is one column, 'machine;tok_per_sec'; fields of a result file are separated by commas", Refused(file), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "a.csv, line 1: there is one column, 'machine;tok_per_sec'; fields of a result file are separated by commas",
+            Refused(file),
+            StringComparison.Ordinal
+        );
         Assert.EndsWith("is a folder; give a result file", Refused(Path.GetDirectoryName(file)!), StringComparison.Ordinal);
     }
 
@@ -164,7 +297,11 @@ public class ResultFileTests
         string One(string name, ResultRow row) => folder.File(name, (ResultWriter.Head + ResultWriter.Line(row)).TrimEnd('\n'));
         string a = One("a.csv", s_row), b = One("b.csv", s_row), c = One("c.csv", s_row with { Commit = "456" });
         Assert.Equal(2, ResultFile.ReadAll([a, c]).Count);
-        Assert.Contains("b.csv, line 2: the same cell as", Assert.ThrowsAny<UserErrorException>(() => ResultFile.ReadAll([a, b])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "b.csv, line 2: the same cell as",
+            Assert.ThrowsAny<UserErrorException>(() => ResultFile.ReadAll([a, b])).Message,
+            StringComparison.Ordinal
+        );
     }
 
     private static string Checkout()

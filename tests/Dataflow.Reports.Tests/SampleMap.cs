@@ -14,8 +14,12 @@ internal static class SampleMap
     /// <summary>tok/s.</summary>
     public static double Tokens(double host, double device) => (100 * device) + (7 * host) + 0.25;
 
-    public static Heatmap Make(string name = "predicted, policy auto", double factor = 1, ResultSource source = ResultSource.Simulated, string? timeline = null) =>
-        new(name, "h100-sxm", "8b", 8192, [.. Devices.SelectMany(d => Hosts.Select(h => Cell(h, d, factor, source, timeline)))]);
+    public static Heatmap Make(
+        string name = "predicted, policy auto",
+        double factor = 1,
+        ResultSource source = ResultSource.Simulated,
+        string? timeline = null
+    ) => new(name, "h100-sxm", "8b", 8192, [.. Devices.SelectMany(d => Hosts.Select(h => Cell(h, d, factor, source, timeline)))]);
 
     private static HeatmapCell Cell(double host, double device, double factor, ResultSource source, string? timeline) => Fits(host, device)
         ? new(host, device, source)

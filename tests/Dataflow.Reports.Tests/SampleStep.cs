@@ -4,7 +4,9 @@ using Dataflow.Schedules;
 
 namespace Dataflow.Reports.Tests;
 
-/// <summary>A step of any length whose times are worked out here: weights come in through a ring of two slots, are used, and activations go home.</summary>
+/// <summary>
+/// A step of any length whose times are worked out here: weights come in through a ring of two slots, are used, and activations go home.
+/// </summary>
 internal static class SampleStep
 {
     private const long FetchTime = 900;
@@ -20,18 +22,42 @@ internal static class SampleStep
         {
             int ring = k % 2;
             var freed = ops.Count - 5; // the forward before last, which read from the same slot
-            ops.Add(Op(OpKind.Fetch, 1, k, new("from", 0, 0, Bytes.Zero, Size, AccessMode.Read), new("to", 0, 1 + ring, Bytes.Zero, Size, AccessMode.Write)) with
-            {
-                Waits = freed >= 0 ? [new Wait(freed, 0)] : [],
-            });
-            ops.Add(Op(OpKind.Forward, 0, k, new("w", 0, 1 + ring, Bytes.Zero, Size, AccessMode.Read), new("a", 1, 3 + ring, Bytes.Zero, Size, AccessMode.Write)) with
-            {
-                Waits = [new Wait(ops.Count - 1, 0)],
-            });
-            ops.Add(Op(OpKind.Save, 2, k, new("from", 1, 3 + ring, Bytes.Zero, Size, AccessMode.Read), new("to", 1, 5, Bytes.Zero, Size, AccessMode.Write)) with
-            {
-                Waits = [new Wait(ops.Count - 1, 0)],
-            });
+            ops.Add(
+                Op(
+                    OpKind.Fetch,
+                    1,
+                    k,
+                    new("from", 0, 0, Bytes.Zero, Size, AccessMode.Read),
+                    new("to", 0, 1 + ring, Bytes.Zero, Size, AccessMode.Write)
+                ) with
+                {
+                    Waits = freed >= 0 ? [new Wait(freed, 0)] : [],
+                }
+            );
+            ops.Add(
+                Op(
+                    OpKind.Forward,
+                    0,
+                    k,
+                    new("w", 0, 1 + ring, Bytes.Zero, Size, AccessMode.Read),
+                    new("a", 1, 3 + ring, Bytes.Zero, Size, AccessMode.Write)
+                ) with
+                {
+                    Waits = [new Wait(ops.Count - 1, 0)],
+                }
+            );
+            ops.Add(
+                Op(
+                    OpKind.Save,
+                    2,
+                    k,
+                    new("from", 1, 3 + ring, Bytes.Zero, Size, AccessMode.Read),
+                    new("to", 1, 5, Bytes.Zero, Size, AccessMode.Write)
+                ) with
+                {
+                    Waits = [new Wait(ops.Count - 1, 0)],
+                }
+            );
         }
 
         return new Schedule

@@ -41,8 +41,14 @@ public class TimelinePageTests
     {
         var counted = Sample with { Facts = [new("chunks_per_round", "8192"), new("recipe", "bf16")] };
         using var data = Data(TimelinePage.Of("sample", counted, Predicted));
-        Assert.Equal(["compute", "to device", "to host"], data.RootElement.GetProperty("streams").EnumerateArray().Select(s => s.GetString()));
-        Assert.Equal(["chunks per round 8,192", "recipe bf16"], data.RootElement.GetProperty("facts").EnumerateArray().Select(s => s.GetString()));
+        Assert.Equal(
+            ["compute", "to device", "to host"],
+            data.RootElement.GetProperty("streams").EnumerateArray().Select(s => s.GetString())
+        );
+        Assert.Equal(
+            ["chunks per round 8,192", "recipe bf16"],
+            data.RootElement.GetProperty("facts").EnumerateArray().Select(s => s.GetString())
+        );
         Assert.Equal("parameters to come", data.RootElement.GetProperty("awaited").GetProperty("Fetch W").GetString());
         Assert.Equal("activations to leave", data.RootElement.GetProperty("awaited").GetProperty("Save A").GetString());
     }
@@ -79,7 +85,10 @@ public class TimelinePageTests
     public void The_same_step_is_the_same_page_and_needs_nothing_else()
     {
         string page = TimelinePage.Of("sample", Sample, Predicted, new("step 2", ResultSource.Measured, SampleStep.Run(Sample, 110)));
-        Assert.Equal(page, TimelinePage.Of("sample", SampleStep.Make(40), Predicted, new("step 2", ResultSource.Measured, SampleStep.Run(Sample, 110))));
+        Assert.Equal(
+            page,
+            TimelinePage.Of("sample", SampleStep.Make(40), Predicted, new("step 2", ResultSource.Measured, SampleStep.Run(Sample, 110)))
+        );
         Assert.DoesNotContain("http", page, StringComparison.Ordinal);
         Assert.DoesNotContain("{{", page, StringComparison.Ordinal);
     }
@@ -88,7 +97,11 @@ public class TimelinePageTests
     public void A_step_of_another_schedule_is_refused()
     {
         var other = new ShownStep("other", ResultSource.Measured, SampleStep.Run(SampleStep.Make(3)));
-        Assert.Contains("each with 120 ops", Assert.Throws<ArgumentException>(() => TimelinePage.Of("sample", Sample, other)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "each with 120 ops",
+            Assert.Throws<ArgumentException>(() => TimelinePage.Of("sample", Sample, other)).Message,
+            StringComparison.Ordinal
+        );
         Assert.Throws<ArgumentException>(() => TimelinePage.Of("sample", Sample));
     }
 

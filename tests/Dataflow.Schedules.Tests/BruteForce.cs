@@ -12,7 +12,9 @@ internal static class BruteForce
     /// <summary>Some two conflicting ops are unordered.</summary>
     public static bool HasUnorderedConflict(Schedule schedule) => FindUnorderedConflict(schedule) is not null;
 
-    /// <summary>The first two conflicting ops, by issue order of the later, that are unordered; the earlier one is Distance steps before.</summary>
+    /// <summary>
+    /// The first two conflicting ops, by issue order of the later, that are unordered; the earlier one is Distance steps before.
+    /// </summary>
     public static (int Earlier, int Later, int Distance)? FindUnorderedConflict(Schedule schedule)
     {
         int n = schedule.Ops.Length;

@@ -1,6 +1,8 @@
 namespace Dataflow.Schedules.Tests;
 
-/// <summary>The definition of rules value and tenancy, byte by byte: which version of which object's byte each byte of each slot holds.</summary>
+/// <summary>
+/// The definition of rules value and tenancy, byte by byte: which version of which object's byte each byte of each slot holds.
+/// </summary>
 internal sealed class ByteSimulation
 {
     private readonly Schedule schedule;

@@ -26,7 +26,10 @@ public sealed class DeletionTests
             IReadOnlyList<ScheduleError> errors = ScheduleVerifier.Verify(schedule);
             (int Earlier, int Later, int Distance)? conflict = BruteForce.FindUnorderedConflict(schedule);
             Assert.All(errors, e => Assert.Equal("hazard", e.Rule));
-            Assert.True(errors.Count > 0 == conflict is not null, $"seed {seed}: brute force finds {conflict}, the verifier {string.Join("\n", errors)}");
+            Assert.True(
+                errors.Count > 0 == conflict is not null,
+                $"seed {seed}: brute force finds {conflict}, the verifier {string.Join("\n", errors)}"
+            );
             needed += conflict is not null ? 1 : 0;
             needless += conflict is null ? 1 : 0;
         }

@@ -47,15 +47,23 @@ internal sealed class RandomPrograms
     {
         int arenas = random.Next(1, 4);
         var ends = new long[arenas];
-        Slot[] slots = [.. Enumerable.Range(0, random.Next(3, 10)).Select(i =>
-        {
-            int arena = random.Next(arenas);
-            long offset = ends[arena] + random.Next(3);
-            long length = random.Next(4, 20);
-            ends[arena] = offset + length;
-            return new Slot($"S{i}", arena, new Bytes(offset), new Bytes(length));
-        })];
-        DataObject[] objects = [.. Enumerable.Range(0, random.Next(2, 9)).Select(i => new DataObject($"O{i}", new Bytes(random.Next(2, 16))))];
+        Slot[] slots =
+        [
+            .. Enumerable
+                .Range(0, random.Next(3, 10))
+                .Select(i =>
+                {
+                    int arena = random.Next(arenas);
+                    long offset = ends[arena] + random.Next(3);
+                    long length = random.Next(4, 20);
+                    ends[arena] = offset + length;
+                    return new Slot($"S{i}", arena, new Bytes(offset), new Bytes(length));
+                }),
+        ];
+        DataObject[] objects =
+        [
+            .. Enumerable.Range(0, random.Next(2, 9)).Select(i => new DataObject($"O{i}", new Bytes(random.Next(2, 16)))),
+        ];
 
         // Each placement gets a slot of its own; the first ones are state, so that two placements of one object occur.
         int[] free = [.. Enumerable.Range(0, slots.Length)];

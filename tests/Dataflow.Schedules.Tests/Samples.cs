@@ -32,7 +32,27 @@ internal static class Samples
         """;
 
     private static readonly string[] Names =
-        ["", "a", "a", "W/L00", "two words", "#3", "a=b@c[0+1]:r", "\"", "\\", "line\nbreak", "\r\t\0", "schön", "\u2028\u0085", "\ud83d\ude00", "\ud83d", "after", "on", "save", "//"];
+    [
+        "",
+        "a",
+        "a",
+        "W/L00",
+        "two words",
+        "#3",
+        "a=b@c[0+1]:r",
+        "\"",
+        "\\",
+        "line\nbreak",
+        "\r\t\0",
+        "schön",
+        "\u2028\u0085",
+        "\ud83d\ude00",
+        "\ud83d",
+        "after",
+        "on",
+        "save",
+        "//",
+    ];
 
     /// <summary>Any value at all: odd names, indices of nothing, negative numbers.</summary>
     public static Schedule Arbitrary(Random random)

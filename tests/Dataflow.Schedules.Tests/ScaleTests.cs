@@ -12,7 +12,8 @@ public sealed partial class ScaleTests(ITestOutputHelper output)
     [Fact]
     public void Work_grows_as_ops_do_up_to_fifty_thousand_of_them()
     {
-        Schedule few = SyntheticStep.Make(layers: 32, chunks: 24, rounds: 16 / Times), many = SyntheticStep.Make(layers: 32, chunks: 24, rounds: 16);
+        Schedule few = SyntheticStep.Make(layers: 32, chunks: 24, rounds: 16 / Times),
+            many = SyntheticStep.Make(layers: 32, chunks: 24, rounds: 16);
         Assert.InRange(many.Ops.Length, 50_000, 55_000);
         Assert.InRange(many.Ops.Length, (Times - 0.2) * few.Ops.Length, (Times + 0.2) * few.Ops.Length);
         Schedule fewOrdered = WaitInference.Infer(few), manyOrdered = WaitInference.Infer(many);
@@ -27,7 +28,10 @@ public sealed partial class ScaleTests(ITestOutputHelper output)
         output.WriteLine($"{manyOrdered.Ops.Sum(op => op.Waits.Length)} waits, {manyText.Length} characters");
     }
 
-    /// <summary>Both in this thread's processor time, which a loaded machine does not stretch; the least of some runs, as caches and the collector do.</summary>
+    /// <summary>
+    /// Both in this thread's processor time, which a loaded machine does not stretch; the least of some runs, as caches and the collector
+    /// do.
+    /// </summary>
     private void Compare(string what, Func<object> few, Func<object> many)
     {
         double least = double.MaxValue;

@@ -12,7 +12,10 @@ public sealed class ScheduleTextTests
         Assert.Equal(Samples.Step, ScheduleText.Print(schedule));
         Assert.Equal(new Slot("W.0", 1, Bytes.Zero, new Bytes(1024)), schedule.Slots[1]);
         ScheduledOp forward = schedule.Ops[2];
-        Assert.Equal((OpKind.Forward, 0, new Layer(0), new Chunk(1), new Round(2)), (forward.Kind, forward.Stream, forward.Layer, forward.Chunk, forward.Round));
+        Assert.Equal(
+            (OpKind.Forward, 0, new Layer(0), new Chunk(1), new Round(2)),
+            (forward.Kind, forward.Stream, forward.Layer, forward.Chunk, forward.Round)
+        );
         Assert.Equal(TensorSet.Kv | TensorSet.Attention, forward.Saved);
         Assert.Equal(new Access("x", 1, 2, new Bytes(128), new Bytes(256), AccessMode.ReadWrite), forward.Accesses[1]);
         Assert.Equal([new Wait(0, 0), new Wait(3, 1)], forward.Waits);
@@ -83,7 +86,10 @@ public sealed class ScheduleTextTests
     public void Names_that_are_not_plain_or_not_unique_are_quoted_and_referred_to_by_index()
     {
         Schedule schedule = ScheduleText.Parse(Samples.Step);
-        schedule = schedule with { Slots = [.. schedule.Slots.Select((s, i) => i == 1 ? s with { Name = "two words" } : s with { Name = "same" })] };
+        schedule = schedule with
+        {
+            Slots = [.. schedule.Slots.Select((s, i) => i == 1 ? s with { Name = "two words" } : s with { Name = "same" })],
+        };
         string text = ScheduleText.Print(schedule);
         Assert.Contains("slot \"two words\" device 0+1024\n", text, StringComparison.Ordinal);
         Assert.Contains("from=W/L00@#0:r to=W/L00@#1:w", text, StringComparison.Ordinal);
@@ -93,7 +99,11 @@ public sealed class ScheduleTextTests
     [Theory]
     [InlineData("schedule 1", "schedule 9", "line 1, column 1: found 'schedule', expected 'schedule 1'")]
     [InlineData("stream compute", "strand compute", "line 5, column 1: found 'strand', expected fact, arena, stream")]
-    [InlineData("state W/L00@W.host", "state V/L00@W.host", "line 13, column 7: found 'V/L00@W.host', expected the name of an object declared above")]
+    [InlineData(
+        "state W/L00@W.host",
+        "state V/L00@W.host",
+        "line 13, column 7: found 'V/L00@W.host', expected the name of an object declared above"
+    )]
     [InlineData("op 2 Forward", "op 3 Forward", "line 18, column 4: found '3', expected 2, the number of the op")]
     [InlineData("op 2 Forward", "op 2 Forwards", "line 18, column 6: found 'Forwards', expected the kind of an op (Embed, Forward")]
     [InlineData("on compute save", "save", "expected")]

@@ -44,7 +44,12 @@ public sealed class ScheduleVerifierTests
     [InlineData("slot W.dev device 0+40", "slot W.dev device 1+40", null, "slots W.dev at 1+40 and A.dev at 40+40 overlap")]
     [InlineData("object A 40", "object A 41", 1, "op 1 Forward places A of 41 bytes in slot A.dev of 40")]
     [InlineData("object T 10", "object T 10\nobject T 12", null, "more than one object is called T")]
-    [InlineData("slot A.dev device 40+40", "slot A.dev device 40+40\nslot B device 80+5\nslot B device 85+5", null, "more than one slot is called B")]
+    [InlineData(
+        "slot A.dev device 40+40",
+        "slot A.dev device 40+40\nslot B device 80+5\nslot B device 85+5",
+        null,
+        "more than one slot is called B"
+    )]
     [InlineData("arena device 100", "arena device -1", null, "arena device has length -1")]
     [InlineData("object T 10", "object T -1", null, "object T has length -1")]
     [InlineData("state W@W.host", "state W@W.host\nstate W@#9", null, "names object 0 in slot 9; there are 3 objects and 4 slots")]
@@ -53,7 +58,12 @@ public sealed class ScheduleVerifierTests
     [InlineData("w=W@W.dev:r", "w=W@W.dev[8+33]:r", 1, "op 1 Forward accesses W@W.dev[8+33]:r outside the object's 40 bytes")]
     [InlineData("w=W@W.dev:r", "w=W@W.dev[8+0]:r", 1, "op 1 Forward accesses no byte with W@W.dev[8+0]:r")]
     [InlineData("w=W@W.dev:r", "w=W@W.dev:5", 1, "op 1 Forward accesses W@W.dev:5 in no known mode")]
-    [InlineData("w=W@W.dev:r", "w=W@W.dev:r v=A@A.dev[39+1]:r", 1, "op 1 Forward writes bytes it accesses twice: A@A.dev[39+1]:r and A@A.dev:w")]
+    [InlineData(
+        "w=W@W.dev:r",
+        "w=W@W.dev:r v=A@A.dev[39+1]:r",
+        1,
+        "op 1 Forward writes bytes it accesses twice: A@A.dev[39+1]:r and A@A.dev:w"
+    )]
     [InlineData("op 1 Forward", "op 1 77", 1, "op 1 77 is of no known kind")]
     [InlineData("on compute w", "on #3 w", 1, "op 1 Forward is on stream 3, there are 3")]
     [InlineData("to=W@W.dev:w", "to=A@W.dev:w", 0, "op 0 Fetch is a copy but")]
@@ -68,15 +78,37 @@ public sealed class ScheduleVerifierTests
     public void Structure(string good, string bad, int? op, string message) => ExpectOne("structure", good, bad, op, message);
 
     [Theory]
-    [InlineData("after 0 -2", "after -2", 1, "op 1 Forward accesses W@W.dev:r without waiting for op 0 Fetch, which accesses W@W.dev:w: bytes 0 to 40 of arena device")]
-    [InlineData("after 0 -2", "after 0", 1, "op 1 Forward accesses A@A.dev:w without waiting for op 2 Save of the step before, which accesses A@A.dev:r: bytes 40 to 80 of arena device")]
-    [InlineData("w after -1", "w", 0, "op 0 Fetch accesses W@W.dev:w without waiting for op 1 Forward of the step before, which accesses W@W.dev:r: bytes 0 to 40 of arena device")]
+    [InlineData(
+        "after 0 -2",
+        "after -2",
+        1,
+        "op 1 Forward accesses W@W.dev:r without waiting for op 0 Fetch, which accesses W@W.dev:w: bytes 0 to 40 of arena device"
+    )]
+    [InlineData(
+        "after 0 -2",
+        "after 0",
+        1,
+        "op 1 Forward accesses A@A.dev:w without waiting for op 2 Save of the step before, which accesses A@A.dev:r: bytes 40 to 80 of "
+            + "arena device"
+    )]
+    [InlineData(
+        "w after -1",
+        "w",
+        0,
+        "op 0 Fetch accesses W@W.dev:w without waiting for op 1 Forward of the step before, which accesses W@W.dev:r: bytes 0 to 40 of "
+            + "arena device"
+    )]
     public void Hazard(string good, string bad, int? op, string message) => ExpectOne("hazard", good, bad, op, message);
 
     [Theory]
     [InlineData("w=W@W.dev:r a=A@A.dev:w", "w=W@W.dev:r a=A@A.dev:rw", 1, "op 1 Forward reads A@A.dev:rw, but bytes 0 to 40 are undefined")]
     [InlineData("a=A@A.dev:w", "a=A@A.dev[0+30]:w", 2, "op 2 Save reads A@A.dev:r, but bytes 30 to 40 are undefined")]
-    [InlineData("a=A@A.dev:w", "a=A@A.dev[0+8]:w b=T@A.dev[8+2]:w c=A@A.dev[10+30]:w", 2, "op 2 Save reads A@A.dev:r, but bytes 8 to 10 hold another tenant, T, written by op 1 Forward")]
+    [InlineData(
+        "a=A@A.dev:w",
+        "a=A@A.dev[0+8]:w b=T@A.dev[8+2]:w c=A@A.dev[10+30]:w",
+        2,
+        "op 2 Save reads A@A.dev:r, but bytes 8 to 10 hold another tenant, T, written by op 1 Forward"
+    )]
     [InlineData("w=W@W.dev:r", "w=W@W.dev:r v=W@W.host[8+4]:w", null, null)]
     public void Value(string good, string bad, int? op, string? message)
     {
@@ -104,14 +136,32 @@ public sealed class ScheduleVerifierTests
             """)));
         ScheduleError error = Assert.Single(ScheduleVerifier.Verify(schedule));
         Assert.Equal(
-            new ScheduleError("value", 2, "op 2 Forward reads W@W.dev:r, but bytes 0 to 40 are stale, there since the start of the step; the latest are written by op 1 Update"),
-            error);
+            new ScheduleError(
+                "value",
+                2,
+                "op 2 Forward reads W@W.dev:r, but bytes 0 to 40 are stale, there since the start of the step; the latest are written by "
+                    + "op 1 Update"
+            ),
+            error
+        );
     }
 
     [Theory]
-    [InlineData("state W@W.host", "state W@W.host\noutput A@W.dev", "output A is not in slot W.dev at the end of the step: bytes 0 to 40 hold another tenant, W, there since the start of the step")]
-    [InlineData("state W@W.host", "state W@W.host\nstate T@A.dev", "state T is not in slot A.dev at the end of the step: bytes 0 to 10 hold another tenant, A, written by op 1 Forward")]
-    [InlineData("state W@W.host", "state W@W.host\noutput T@A.dev", "output T is not in slot A.dev at the end of the step: bytes 0 to 10 hold another tenant, A, written by op 1 Forward")]
+    [InlineData(
+        "state W@W.host",
+        "state W@W.host\noutput A@W.dev",
+        "output A is not in slot W.dev at the end of the step: bytes 0 to 40 hold another tenant, W, there since the start of the step"
+    )]
+    [InlineData(
+        "state W@W.host",
+        "state W@W.host\nstate T@A.dev",
+        "state T is not in slot A.dev at the end of the step: bytes 0 to 10 hold another tenant, A, written by op 1 Forward"
+    )]
+    [InlineData(
+        "state W@W.host",
+        "state W@W.host\noutput T@A.dev",
+        "output T is not in slot A.dev at the end of the step: bytes 0 to 10 hold another tenant, A, written by op 1 Forward"
+    )]
     public void Tenancy(string good, string bad, string message) => ExpectOne("tenancy", good, bad, null, message);
 
     [Fact]
@@ -129,7 +179,12 @@ public sealed class ScheduleVerifierTests
     {
         string many = string.Join("\n", Enumerable.Range(0, 300).Select(i => $"op {i} Norm on compute a=A@A.dev:r"));
         Assert.Equal(ScheduleVerifier.MaxErrors, Verify(Text(many)).Count);
-        Assert.Equal(3, Verify(Text(Good).Replace(" after 0 -2", "", StringComparison.Ordinal).Replace("w after -1", "w", StringComparison.Ordinal)).Count);
+        Assert.Equal(
+            3,
+            Verify(
+                Text(Good).Replace(" after 0 -2", "", StringComparison.Ordinal).Replace("w after -1", "w", StringComparison.Ordinal)
+            ).Count
+        );
     }
 
     [Fact]

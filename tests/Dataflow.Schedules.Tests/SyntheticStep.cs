@@ -119,14 +119,17 @@ internal sealed class SyntheticStep
         kind, stream, layer, chunk, round,
         new Access("from", o, source, Bytes.Zero, Size, AccessMode.Read), new Access("to", o, target, Bytes.Zero, Size, AccessMode.Write));
 
-    private void Add(OpKind kind, int stream, int? layer, int? chunk, int round, params ImmutableArray<Access> accesses) => ops.Add(new ScheduledOp
-    {
-        Kind = kind,
-        Stream = stream,
-        Layer = layer is { } k ? new Layer(k) : null,
-        Chunk = chunk is { } c ? new Chunk(c) : null,
-        Round = new Round(round),
-        Saved = kind == OpKind.Forward ? TensorSet.Kv | TensorSet.Attention : TensorSet.None,
-        Accesses = accesses,
-    });
+    private void Add(OpKind kind, int stream, int? layer, int? chunk, int round, params ImmutableArray<Access> accesses) =>
+        ops.Add(
+            new ScheduledOp
+            {
+                Kind = kind,
+                Stream = stream,
+                Layer = layer is { } k ? new Layer(k) : null,
+                Chunk = chunk is { } c ? new Chunk(c) : null,
+                Round = new Round(round),
+                Saved = kind == OpKind.Forward ? TensorSet.Kv | TensorSet.Attention : TensorSet.None,
+                Accesses = accesses,
+            }
+        );
 }

@@ -34,7 +34,10 @@ public class TimelineTraceTests
     public void Ops_are_slices_on_their_streams_lanes()
     {
         var events = Events(new TracedRun("measured", Streamed, [new TracedStep(7, Measured, 0)]));
-        Assert.Equal(["steps", "compute", "h2d", "d2h"], events.Where(e => Text(e, "name") == "thread_name").Select(e => e.GetProperty("args").GetProperty("name").GetString()!));
+        Assert.Equal(
+            ["steps", "compute", "h2d", "d2h"],
+            events.Where(e => Text(e, "name") == "thread_name").Select(e => e.GetProperty("args").GetProperty("name").GetString()!)
+        );
         Assert.Equal("measured", events.Single(e => Text(e, "name") == "process_name").GetProperty("args").GetProperty("name").GetString());
 
         // The earliest op is at 0; ts and dur are microseconds.
@@ -42,7 +45,10 @@ public class TimelineTraceTests
         Assert.Equal((0, 2), Times(events, "Fetch W/L00"));
         Assert.Equal((2, 2.501), Times(events, "Forward L00 C0 R0"));
         Assert.Equal((4.501, 1), Times(events, "Save A/L00/C0/R0"));
-        Assert.Equal([2, 3, 4], new[] { "Forward L00 C0 R0", "Fetch W/L00", "Save A/L00/C0/R0" }.Select(n => Find(events, n).GetProperty("tid").GetInt32()));
+        Assert.Equal(
+            [2, 3, 4],
+            new[] { "Forward L00 C0 R0", "Fetch W/L00", "Save A/L00/C0/R0" }.Select(n => Find(events, n).GetProperty("tid").GetInt32())
+        );
     }
 
     [Fact]
@@ -64,7 +70,9 @@ public class TimelineTraceTests
         Assert.Equal([(0, 40), (4001, 20), (5001, -40), (5001, -20)], host);
 
         var events = Events(new TracedRun("measured", Streamed, [new TracedStep(7, Measured, 0)]));
-        var counted = events.Where(e => Text(e, "ph") == "C" && Text(e, "name") == "device memory in use").Select(e => e.GetProperty("args").GetProperty("bytes").GetInt64());
+        var counted = events
+            .Where(e => Text(e, "ph") == "C" && Text(e, "name") == "device memory in use")
+            .Select(e => e.GetProperty("args").GetProperty("bytes").GetInt64());
         Assert.Equal([40, 60, 20, 0], counted);
     }
 
@@ -73,12 +81,21 @@ public class TimelineTraceTests
     {
         var events = Events(
             new TracedRun("measured", Streamed, [new TracedStep(1, Measured, 1000), new TracedStep(2, Measured, 6001)]),
-            new TracedRun("predicted", Streamed, [new TracedStep(2, Measured, 6001)]));
-        Assert.Equal([1, 1, 2], events.Where(e => Text(e, "name").StartsWith("step ", StringComparison.Ordinal)).Select(e => e.GetProperty("pid").GetInt32()));
-        Assert.Equal([0.5, 5.501, 5.501], events.Where(e => Text(e, "name").StartsWith("step ", StringComparison.Ordinal)).Select(e => e.GetProperty("ts").GetDouble()));
+            new TracedRun("predicted", Streamed, [new TracedStep(2, Measured, 6001)])
+        );
+        Assert.Equal(
+            [1, 1, 2],
+            events.Where(e => Text(e, "name").StartsWith("step ", StringComparison.Ordinal)).Select(e => e.GetProperty("pid").GetInt32())
+        );
+        Assert.Equal(
+            [0.5, 5.501, 5.501],
+            events.Where(e => Text(e, "name").StartsWith("step ", StringComparison.Ordinal)).Select(e => e.GetProperty("ts").GetDouble())
+        );
 
         // Where one step ends and the next begins, what stays in use is no change.
-        var host = events.Where(e => Text(e, "ph") == "C" && Text(e, "name").StartsWith("host", StringComparison.Ordinal) && e.GetProperty("pid").GetInt32() == 1);
+        var host = events.Where(e =>
+            Text(e, "ph") == "C" && Text(e, "name").StartsWith("host", StringComparison.Ordinal) && e.GetProperty("pid").GetInt32() == 1
+        );
         Assert.Equal([40, 60, 40, 60, 0], host.Select(e => e.GetProperty("args").GetProperty("bytes").GetInt64()));
     }
 

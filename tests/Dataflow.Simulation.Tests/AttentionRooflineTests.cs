@@ -3,7 +3,8 @@ namespace Dataflow.Simulation.Tests;
 /// <summary>What narrow heads lose, where one of the two kinds of work decides, and in between.</summary>
 public class AttentionRooflineTests
 {
-    private static EfficiencyConstants With(double gemm, double forward, double backward, double headDim = 0.7) => new(gemm, forward, backward, headDim, 1, 1);
+    private static EfficiencyConstants With(double gemm, double forward, double backward, double headDim = 0.7) =>
+        new(gemm, forward, backward, headDim, 1, 1);
 
     [Fact]
     public void Heads_of_64_are_as_fast_where_tensor_cores_decide_and_half_as_fast_where_the_rest_does()

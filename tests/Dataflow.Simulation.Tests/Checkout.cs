@@ -7,9 +7,11 @@ internal static class Checkout
 {
     private static readonly string Profiles = Path.Combine(FindRoot(), "profiling", "hardware");
 
-    public static IEnumerable<string> ProfileNames => Directory.GetFiles(Profiles, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal);
+    public static IEnumerable<string> ProfileNames =>
+        Directory.GetFiles(Profiles, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal);
 
-    public static HardwareProfile Profile(string name) => HardwareProfileReader.Parse(File.ReadAllText(Path.Combine(Profiles, name + ".json")), name);
+    public static HardwareProfile Profile(string name) =>
+        HardwareProfileReader.Parse(File.ReadAllText(Path.Combine(Profiles, name + ".json")), name);
 
     private static string FindRoot()
     {

@@ -24,8 +24,15 @@ public class CostModelTests
     public void A_constant_that_does_not_exist_is_refused()
     {
         var profile = Checkout.Profile("h100-sxm");
-        profile = profile with { Efficiency = ImmutableSortedDictionary<string, Figure>.Empty.Add("gem", new Figure(1, FigureKind.Estimate, "a slip")) };
-        Assert.Contains("efficiency.gem,", Assert.Throws<UserErrorException>(() => new CostModel(profile, DType.BFloat16)).Message, StringComparison.Ordinal);
+        profile = profile with
+        {
+            Efficiency = ImmutableSortedDictionary<string, Figure>.Empty.Add("gem", new Figure(1, FigureKind.Estimate, "a slip")),
+        };
+        Assert.Contains(
+            "efficiency.gem,",
+            Assert.Throws<UserErrorException>(() => new CostModel(profile, DType.BFloat16)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory, MemberData(nameof(Machines))]
@@ -48,7 +55,10 @@ public class CostModelTests
         Assert.True(Rate(KernelWork.Gemm(16384, 4096, 4096, 0)) > Rate(KernelWork.Gemm(4096, 4096, 4096, 0)));
         Assert.True(Rate(KernelWork.Gemm(16384, 4096, 4096, 0)) > Rate(KernelWork.Gemm(16384, 1024, 4096, 0)));
         Assert.True(Rate(KernelWork.Gemm(16384, 4096, 4096, 0)) > Rate(KernelWork.Gemm(16384, 4096, 512, 0)));
-        Assert.True(Rate(KernelWork.Attention(true, 16384 * 8192.0, 16384, 4096, 128)) > Rate(KernelWork.Attention(true, 16384 * 256.0, 16384, 4096, 128)));
+        Assert.True(
+            Rate(KernelWork.Attention(true, 16384 * 8192.0, 16384, 4096, 128))
+                > Rate(KernelWork.Attention(true, 16384 * 256.0, 16384, 4096, 128))
+        );
     }
 
     [Fact]

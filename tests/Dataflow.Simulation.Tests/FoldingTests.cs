@@ -33,8 +33,12 @@ public class FoldingTests
     {
         int length = random.Next(3, 12), before = random.Next(0, 4), after = random.Next(0, 4), streams = random.Next(2, 5);
         var streamOf = Enumerable.Range(0, length).Select(i => i == 0 ? 0 : random.Next(streams)).ToArray();
-        var waitsOf = Enumerable.Range(0, length).Select(i => Enumerable.Range(0, random.Next(3)).Select(_ => random.Next(1, length + 1)).Distinct().ToArray()).ToArray();
-        OpCost CostOf(int stream) => stream == 0 ? OpCost.Compute(random.Next(200)) : new OpCost(random.Next(10), stream % 2, random.Next(400));
+        var waitsOf = Enumerable
+            .Range(0, length)
+            .Select(i => Enumerable.Range(0, random.Next(3)).Select(_ => random.Next(1, length + 1)).Distinct().ToArray())
+            .ToArray();
+        OpCost CostOf(int stream) =>
+            stream == 0 ? OpCost.Compute(random.Next(200)) : new OpCost(random.Next(10), stream % 2, random.Next(400));
         var costOf = streamOf.Select(CostOf).ToArray();
         int count = before + (rounds * length) + after;
         var ops = new ScheduledOp[count];
@@ -46,13 +50,24 @@ public class FoldingTests
             int k = inRound ? place % length : 0;
             int stream = inRound ? streamOf[k] : random.Next(streams);
             costs[i] = inRound ? costOf[k] : CostOf(stream);
-            var waits = (inRound ? waitsOf[k] : [1]).Select(back => i - back).Where(w => w >= 0 && ops[w].Stream != stream).Select(w => new Wait(w, 0)).ToList();
+            var waits = (inRound ? waitsOf[k] : [1])
+                .Select(back => i - back)
+                .Where(w => w >= 0 && ops[w].Stream != stream)
+                .Select(w => new Wait(w, 0))
+                .ToList();
             if (i == 0 && random.Next(2) == 0)
             {
                 waits.Add(new Wait(count - 1, 1));
             }
 
-            ops[i] = new ScheduledOp { Kind = stream == 0 ? OpKind.Forward : OpKind.Fetch, Stream = stream, Round = inRound ? new Round(round) : null, Accesses = [], Waits = [.. waits] };
+            ops[i] = new ScheduledOp
+            {
+                Kind = stream == 0 ? OpKind.Forward : OpKind.Fetch,
+                Stream = stream,
+                Round = inRound ? new Round(round) : null,
+                Accesses = [],
+                Waits = [.. waits],
+            };
         }
 
         if (ops[count - 1].Stream == ops[0].Stream)
@@ -60,9 +75,20 @@ public class FoldingTests
             ops[0] = ops[0] with { Waits = [] };
         }
 
-        return (new Schedule
-        {
-            Facts = [], Arenas = [], Streams = [.. Enumerable.Range(0, streams).Select(s => $"s{s}")], Slots = [], Objects = [], Inputs = [], State = [], Outputs = [], Ops = [.. ops],
-        }, costs);
+        return (
+            new Schedule
+            {
+                Facts = [],
+                Arenas = [],
+                Streams = [.. Enumerable.Range(0, streams).Select(s => $"s{s}")],
+                Slots = [],
+                Objects = [],
+                Inputs = [],
+                State = [],
+                Outputs = [],
+                Ops = [.. ops],
+            },
+            costs
+        );
     }
 }

@@ -11,7 +11,9 @@ public class LinkNeedTests
     public void It_is_where_the_step_begins_to_grow()
     {
         // 1000 ns of compute beside 100 bytes to the device, none to the host: over 1010 ns below 100 / 1010 bytes a nanosecond.
-        var need = Assert.Single(LinkNeed.Of([OpCost.Compute(1000), new(0, 0, 100)], Rates, rates => Math.Max(1000, 100 / rates.Links[0].Alone)));
+        var need = Assert.Single(
+            LinkNeed.Of([OpCost.Compute(1000), new(0, 0, 100)], Rates, rates => Math.Max(1000, 100 / rates.Links[0].Alone))
+        );
         Assert.Equal((LinkDirection.HostToDevice, 1.0), (need.Direction, need.Has));
         Assert.InRange(need.StallsBelow, 100 / 1010.0, 1.01 * 100 / 1010);
         Assert.False(need.IsShort);
@@ -45,7 +47,8 @@ public class LinkNeedTests
         Assert.Equal([LinkDirection.HostToDevice, LinkDirection.DeviceToHost], needs.Select(n => n.Direction));
         Assert.All(needs, n => Assert.True(n.IsShort));
 
-        // 37,000 ns and a link that is never awaited: 1% of that, 370 ns, is 100,000 bytes at 270 GB/s; of 107,000, 60,000 bytes at 56 GB/s.
+        // 37,000 ns and a link that is never awaited: 1% of that, 370 ns, is 100,000 bytes at 270 GB/s; of 107,000, 60,000 bytes at 56
+        // GB/s.
         Assert.InRange(needs[0].StallsBelow, 1e5 / (1.01 * 370.5 + 100), 1.02 * 1e5 / 370);
         Assert.InRange(needs[1].StallsBelow, 6e4 / (1.01 * 1070.3 + 60), 1.02 * 6e4 / 1070);
     }

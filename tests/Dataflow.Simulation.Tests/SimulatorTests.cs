@@ -82,15 +82,16 @@ public class SimulatorTests
         OpCost[] costs = [new(5, 0, 120), new(10, 0, 60), OpCost.Compute(70), new(20, 1, 80), OpCost.Compute(30), new(0, 1, 50)];
         var schedule = Program(Crossing);
 
-        // Op 0 moves from 5 on, 2 B/ns: 10 B until 10. Then op 1 too, 1 each: 10 B each until 20, 100 and 50 left. Then op 3 as well: inbound
-        // falls to 0.5 each, outbound has 1. Op 3's 80 B take until 100, when 60 and 10 are left; alone inbound again, 1 each: op 1 ends at
-        // 110 with 50 of op 0 left, 2 B/ns: 135. Compute 110 to 180, 180 to 210; the last save 50 B at its rate alone, 2: 235.
+        // Op 0 moves from 5 on, 2 B/ns: 10 B until 10. Then op 1 too, 1 each: 10 B each until 20, 100 and 50 left. Then op 3 as well:
+        // inbound falls to 0.5 each, outbound has 1. Op 3's 80 B take until 100, when 60 and 10 are left; alone inbound again, 1 each: op 1
+        // ends at 110 with 50 of op 0 left, 2 B/ns: 135. Compute 110 to 180, 180 to 210; the last save 50 B at its rate alone, 2: 235.
         var timeline = Simulator.Alone(schedule, costs, new LinkRates([new(2, 1), new(2, 1)]));
         Assert.Equal([(0, 135), (0, 110), (110, 180), (0, 100), (180, 210), (210, 235)], Times(timeline));
 
         // Host memory of 1.5 B/ns: op 0 5 to 10 at 1.5: 7.5 B; then 0.75 each until 20: 7.5 B each, 105 and 52.5 left. Three copies ask for
-        // 0.5 + 0.5 + 1 and get 0.375, 0.375, 0.75: op 3 needs 106.67 ns, until 127 (whole nanoseconds), then 64.875 and 12.375 are left at 0.75
-        // each: op 1 ends 16.5 ns later, at 144; 52.125 of op 0 at 1.5: 34.75, until 179. Compute until 214 and 244, the last save 33.3 ns.
+        // 0.5 + 0.5 + 1 and get 0.375, 0.375, 0.75: op 3 needs 106.67 ns, until 127 (whole nanoseconds), then 64.875 and 12.375 are left at
+        // 0.75 each: op 1 ends 16.5 ns later, at 144; 52.125 of op 0 at 1.5: 34.75, until 179. Compute until 214 and 244, the last save
+        // 33.3 ns.
         var limited = Simulator.Alone(schedule, costs, new LinkRates([new(2, 1), new(2, 1)], HostMemory: 1.5));
         Assert.Equal([(0, 179), (0, 144), (144, 214), (0, 127), (214, 244), (244, 278)], Times(limited));
     }
@@ -102,7 +103,12 @@ public class SimulatorTests
         {
             var random = new Random(seed);
             var schedule = Program(random);
-            OpCost[] costs = [.. schedule.Ops.Select(o => o.Stream == 0 ? OpCost.Compute(random.Next(100)) : new OpCost(random.Next(10), o.Stream - 1, random.Next(1000)))];
+            OpCost[] costs =
+            [
+                .. schedule.Ops.Select(o =>
+                    o.Stream == 0 ? OpCost.Compute(random.Next(100)) : new OpCost(random.Next(10), o.Stream - 1, random.Next(1000))
+                ),
+            ];
             var timeline = Simulator.Steady(schedule, costs, new LinkRates([new(2, 2), new(4, 4)]));
             var (step, times) = Recurrence(schedule, costs, [2, 4], 3);
             Assert.Equal(step, timeline.StepNanoseconds);
@@ -132,9 +138,14 @@ public class SimulatorTests
         {
             var op = schedule.Ops[k % count];
             var cost = costs[k % count];
-            starts[k] = op.Waits.Select(w => (k / count * count) + w.Op - (w.Distance * count)).Where(i => i >= 0).Select(i => ends[i])
-                .Append(free[op.Stream]).Max();
-            ends[k] = free[op.Stream] = starts[k] + cost.Nanoseconds + (cost.Link < 0 ? 0 : (long)Math.Ceiling(cost.Bytes / rates[cost.Link]));
+            starts[k] = op
+                .Waits.Select(w => (k / count * count) + w.Op - (w.Distance * count))
+                .Where(i => i >= 0)
+                .Select(i => ends[i])
+                .Append(free[op.Stream])
+                .Max();
+            ends[k] = free[op.Stream] =
+                starts[k] + cost.Nanoseconds + (cost.Link < 0 ? 0 : (long)Math.Ceiling(cost.Bytes / rates[cost.Link]));
         }
 
         long before = ends[..^count].Max();
@@ -158,14 +169,27 @@ public class SimulatorTests
             Inputs = [],
             State = [],
             Outputs = [],
-            Ops = [.. streams.Select((stream, i) => new ScheduledOp
-            {
-                Kind = stream == 0 ? OpKind.Forward : OpKind.Fetch,
-                Stream = stream,
-                Accesses = [],
-                Waits = [.. Enumerable.Range(0, random.Next(3)).Select(_ => random.Next(2)).Select(d => new Wait(random.Next(d == 1 ? count : Math.Max(1, i)), d))
-                    .Where(w => w.Distance == 1 || w.Op < i).Where(w => streams[w.Op] != stream)],
-            })],
+            Ops =
+            [
+                .. streams.Select(
+                    (stream, i) =>
+                        new ScheduledOp
+                        {
+                            Kind = stream == 0 ? OpKind.Forward : OpKind.Fetch,
+                            Stream = stream,
+                            Accesses = [],
+                            Waits =
+                            [
+                                .. Enumerable
+                                    .Range(0, random.Next(3))
+                                    .Select(_ => random.Next(2))
+                                    .Select(d => new Wait(random.Next(d == 1 ? count : Math.Max(1, i)), d))
+                                    .Where(w => w.Distance == 1 || w.Op < i)
+                                    .Where(w => streams[w.Op] != stream),
+                            ],
+                        }
+                ),
+            ],
         };
     }
 }

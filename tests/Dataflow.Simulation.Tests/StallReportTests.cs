@@ -33,8 +33,8 @@ public class StallReportTests
     [Fact]
     public void A_stall_belongs_to_what_was_awaited_last()
     {
-        // The first fetch 0 to 100, its use to 130. The second fetch has 70 B left when the save starts; both directions busy, 0.5 B/ns each,
-        // that takes until 270. The save has 30 B left, alone, until 300; the second use to 350.
+        // The first fetch 0 to 100, its use to 130. The second fetch has 70 B left when the save starts; both directions busy, 0.5 B/ns
+        // each, that takes until 270. The save has 30 B left, alone, until 300; the second use to 350.
         var schedule = ScheduleText.Parse(Text);
         OpCost[] costs = [new(0, 0, 100), new(0, 0, 100), OpCost.Compute(30), new(0, 1, 100), OpCost.Compute(50)];
         var timeline = Simulator.Alone(schedule, costs, new LinkRates([new(1, 0.5), new(1, 0.5)]));

@@ -9,10 +9,20 @@ public class StandingTests
     private static readonly ModelConfig Wide = Model(128);
     private static readonly ModelConfig Narrow = Model(64);
 
-    private static ModelConfig Model(int headDim) => new()
-    {
-        Name = "m", VocabSize = 256, ModelDim = 256, HeadDim = headDim, HeadCount = 2, KvHeadCount = 2, FfnDim = 256, LayerCount = 1, RopeTheta = 1e4, RmsNormEps = 1e-5f,
-    };
+    private static ModelConfig Model(int headDim) =>
+        new()
+        {
+            Name = "m",
+            VocabSize = 256,
+            ModelDim = 256,
+            HeadDim = headDim,
+            HeadCount = 2,
+            KvHeadCount = 2,
+            FfnDim = 256,
+            LayerCount = 1,
+            RopeTheta = 1e4,
+            RmsNormEps = 1e-5f,
+        };
 
     [Theory]
     [InlineData("a100-80gb", StandingKind.Fitted)]

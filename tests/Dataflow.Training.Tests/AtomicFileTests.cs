@@ -110,10 +110,18 @@ public sealed class AtomicFileTests : IDisposable
     [Fact]
     public void Impossible_paths_are_the_users_errors()
     {
-        Assert.Contains("its folder does not exist", UserErrors.Message(() => AtomicFile.Create(_folder["no/such/file"])), StringComparison.Ordinal);
+        Assert.Contains(
+            "its folder does not exist",
+            UserErrors.Message(() => AtomicFile.Create(_folder["no/such/file"])),
+            StringComparison.Ordinal
+        );
         Assert.Contains("it is a folder", UserErrors.Message(() => AtomicFile.Create(_folder.Root)), StringComparison.Ordinal);
         Assert.Contains("cannot be written", UserErrors.Message(() => AtomicFile.Create(string.Empty)), StringComparison.Ordinal);
-        Assert.Contains("cannot be written", UserErrors.Message(() => AtomicFile.Create(Path.Combine(_folder.Put("file", "x"), "below"))), StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot be written",
+            UserErrors.Message(() => AtomicFile.Create(Path.Combine(_folder.Put("file", "x"), "below"))),
+            StringComparison.Ordinal
+        );
     }
 }
 

@@ -34,7 +34,10 @@ public sealed class CheckpointTests : IDisposable
         var model = Model(name);
         using var checkpoint = Checkpoint.Open(Golden.Folder(name));
         checkpoint.Check(model);
-        Assert.Equal(WeightNames.Enumerate(model).Select(w => w.Name).Order(StringComparer.Ordinal), checkpoint.Tensors.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(
+            WeightNames.Enumerate(model).Select(w => w.Name).Order(StringComparer.Ordinal),
+            checkpoint.Tensors.Keys.Order(StringComparer.Ordinal)
+        );
         Assert.Equal(model.ParameterCount, checkpoint.Tensors.Values.Sum(t => t.Count));
         foreach (string other in new[] { "gradients.safetensors", "trained.safetensors" })
         {
@@ -93,7 +96,12 @@ public sealed class CheckpointTests : IDisposable
     {
         var model = Model(name);
         using var original = Checkpoint.Open(Golden.Folder(name));
-        CheckpointWriter.WriteFolder(_folder["saved/" + name], original.WeightsOf(model), type, new Dictionary<string, string> { ["step"] = "3" });
+        CheckpointWriter.WriteFolder(
+            _folder["saved/" + name],
+            original.WeightsOf(model),
+            type,
+            new Dictionary<string, string> { ["step"] = "3" }
+        );
         Assert.Equal(model, ModelFiles.LoadConfig(_folder["saved/" + name]));
         using var saved = Checkpoint.Open(_folder["saved/" + name]);
         saved.Check(model);
@@ -128,12 +136,23 @@ public sealed class CheckpointTests : IDisposable
         var model = Model("llama-small");
         Assert.Equal(
             $"{checkpoint.Path} does not fit the model llama-small; "
-            + "missing: model.layers.2.input_layernorm.weight, model.layers.2.self_attn.q_proj.weight, model.layers.2.self_attn.k_proj.weight, "
-            + "model.layers.2.self_attn.v_proj.weight, model.layers.2.self_attn.o_proj.weight and 4 more; "
-            + "model.embed_tokens.weight has shape [320, 64] instead of [321, 64], lm_head.weight has shape [320, 64] instead of [321, 64]",
-            UserErrors.Message(() => checkpoint.Check(model with { LayerCount = 3, VocabSize = 321 })));
-        Assert.Contains("; unexpected: model.layers.1.input_layernorm.weight, ", UserErrors.Message(() => checkpoint.Check(model with { LayerCount = 1 })), StringComparison.Ordinal);
-        Assert.Contains("self_attn.q_norm.weight", UserErrors.Message(() => checkpoint.WeightsOf(model with { QkNorm = true })), StringComparison.Ordinal);
+                + "missing: model.layers.2.input_layernorm.weight, model.layers.2.self_attn.q_proj.weight, "
+                + "model.layers.2.self_attn.k_proj.weight, "
+                + "model.layers.2.self_attn.v_proj.weight, model.layers.2.self_attn.o_proj.weight and 4 more; "
+                + "model.embed_tokens.weight has shape [320, 64] instead of [321, 64], lm_head.weight has shape [320, 64] instead of "
+                + "[321, 64]",
+            UserErrors.Message(() => checkpoint.Check(model with { LayerCount = 3, VocabSize = 321 }))
+        );
+        Assert.Contains(
+            "; unexpected: model.layers.1.input_layernorm.weight, ",
+            UserErrors.Message(() => checkpoint.Check(model with { LayerCount = 1 })),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "self_attn.q_norm.weight",
+            UserErrors.Message(() => checkpoint.WeightsOf(model with { QkNorm = true })),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -142,7 +161,16 @@ public sealed class CheckpointTests : IDisposable
         using var checkpoint = Checkpoint.Open(Golden.Folder("llama-small"));
         checkpoint.Check(Model("llama-small") with { TiedEmbedding = true });
 
-        var model = Model("llama-small") with { VocabSize = 1, ModelDim = 2, LayerCount = 1, HeadCount = 1, KvHeadCount = 1, HeadDim = 2, FfnDim = 1 };
+        var model = Model("llama-small") with
+        {
+            VocabSize = 1,
+            ModelDim = 2,
+            LayerCount = 1,
+            HeadCount = 1,
+            KvHeadCount = 1,
+            HeadDim = 2,
+            FfnDim = 1,
+        };
         var tensors = WeightNames.Enumerate(model).Select(w => new TensorToWrite(w.Name, w.Shape, DType.Float32)).ToList();
         tensors.Add(new("model.layers.0.self_attn.rotary_emb.inv_freq", [1], DType.Float32));
         WriteZeros("old.safetensors", tensors);
@@ -155,7 +183,10 @@ public sealed class CheckpointTests : IDisposable
     {
         WriteZeros("one.safetensors", [new("a", [2, 2], DType.Float32), new("unlisted", [1], DType.Float32)]);
         WriteZeros("two.safetensors", [new("b", [3], DType.BFloat16)]);
-        string index = _folder.Put(Checkpoint.IndexName, """{"metadata": {"total_size": 22}, "weight_map": {"b": "two.safetensors", "a": "one.safetensors"}}""");
+        string index = _folder.Put(
+            Checkpoint.IndexName,
+            """{"metadata": {"total_size": 22}, "weight_map": {"b": "two.safetensors", "a": "one.safetensors"}}"""
+        );
         foreach (string path in new[] { index, _folder.Root })
         {
             using var checkpoint = Checkpoint.Open(path);
@@ -165,9 +196,15 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{\"weight_map\": {\"a\": \"one.safetensors\", \"c\": \"one.safetensors\"}}", "says that one.safetensors holds c, and it does not")]
+    [InlineData(
+        "{\"weight_map\": {\"a\": \"one.safetensors\", \"c\": \"one.safetensors\"}}",
+        "says that one.safetensors holds c, and it does not"
+    )]
     [InlineData("{\"weight_map\": {\"a\": \"three.safetensors\"}}", "three.safetensors does not exist")]
-    [InlineData("{\"weight_map\": {\"a\": \"../one.safetensors\"}}", "names a file '../one.safetensors', and a plain file name was expected")]
+    [InlineData(
+        "{\"weight_map\": {\"a\": \"../one.safetensors\"}}",
+        "names a file '../one.safetensors', and a plain file name was expected"
+    )]
     [InlineData("{\"weight_map\": {\"a\": 3}}", "is not a checkpoint index")]
     [InlineData("{\"weight_map\": {\"a\": \"x\", \"a\": \"y\"}}", "is not a checkpoint index")]
     [InlineData("{\"weight_map\": {}}", "its weight_map is empty")]
@@ -184,12 +221,28 @@ public sealed class CheckpointTests : IDisposable
     [Fact]
     public void Folders_without_a_model_say_what_they_lack()
     {
-        Assert.Contains("holds neither model.safetensors nor model.safetensors.index.json", UserErrors.Message(() => Checkpoint.Open(_folder.Root)), StringComparison.Ordinal);
+        Assert.Contains(
+            "holds neither model.safetensors nor model.safetensors.index.json",
+            UserErrors.Message(() => Checkpoint.Open(_folder.Root)),
+            StringComparison.Ordinal
+        );
         Assert.Contains("holds no config.json", UserErrors.Message(() => ModelFiles.LoadConfig(_folder.Root)), StringComparison.Ordinal);
         Assert.Contains("does not exist", UserErrors.Message(() => ModelFiles.LoadConfig(_folder["none.json"])), StringComparison.Ordinal);
-        Assert.Contains("is not UTF-8 text", UserErrors.Message(() => ModelFiles.LoadConfig(_folder.Put("x.json", [0xC3, 0x28]))), StringComparison.Ordinal);
-        Assert.Contains("far too much", UserErrors.Message(() => ModelFiles.LoadConfig(_folder.Put("big.json", new byte[5 << 20]))), StringComparison.Ordinal);
-        Assert.StartsWith(_folder["x.json"] + " is not valid JSON", UserErrors.Message(() => ModelFiles.LoadConfig(_folder.Put("x.json", "{"))), StringComparison.Ordinal);
+        Assert.Contains(
+            "is not UTF-8 text",
+            UserErrors.Message(() => ModelFiles.LoadConfig(_folder.Put("x.json", [0xC3, 0x28]))),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "far too much",
+            UserErrors.Message(() => ModelFiles.LoadConfig(_folder.Put("big.json", new byte[5 << 20]))),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            _folder["x.json"] + " is not valid JSON",
+            UserErrors.Message(() => ModelFiles.LoadConfig(_folder.Put("x.json", "{"))),
+            StringComparison.Ordinal
+        );
     }
 
     private void WriteZeros(string name, IReadOnlyList<TensorToWrite> tensors)

@@ -38,10 +38,18 @@ public sealed class InputFileTests : IDisposable
         string pipe = Path.Combine(_folder.FullName, "pipe");
         using var made = Process.Start("mkfifo", [pipe]);
         made.WaitForExit();
-        Assert.Contains("not a regular file", Assert.Throws<UserErrorException>(() => InputFile.ReadText(pipe, Most)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "not a regular file",
+            Assert.Throws<UserErrorException>(() => InputFile.ReadText(pipe, Most)).Message,
+            StringComparison.Ordinal
+        );
         string link = Path.Combine(_folder.FullName, "link");
         File.CreateSymbolicLink(link, pipe);
-        Assert.Contains("not a regular file", Assert.Throws<UserErrorException>(() => InputFile.ReadText(link, Most)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "not a regular file",
+            Assert.Throws<UserErrorException>(() => InputFile.ReadText(link, Most)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -54,7 +62,11 @@ public sealed class InputFileTests : IDisposable
         }
 
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Contains("1024.000 GiB", Assert.Throws<UserErrorException>(() => InputFile.ReadText(huge, Most)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "1024.000 GiB",
+            Assert.Throws<UserErrorException>(() => InputFile.ReadText(huge, Most)).Message,
+            StringComparison.Ordinal
+        );
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
     }
 
@@ -65,7 +77,11 @@ public sealed class InputFileTests : IDisposable
         File.WriteAllBytes(text, [0xEF, 0xBB, 0xBF, (byte)'a', (byte)'\r', (byte)'\n', (byte)'b', (byte)'\n']);
         Assert.Equal(["a", "b"], InputFile.ReadLines(text, Most));
         File.WriteAllBytes(text, [0xED, 0xA0, 0x80]);
-        Assert.Contains("not UTF-8", Assert.Throws<UserErrorException>(() => InputFile.ReadText(text, Most)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "not UTF-8",
+            Assert.Throws<UserErrorException>(() => InputFile.ReadText(text, Most)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

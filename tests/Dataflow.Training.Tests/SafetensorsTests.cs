@@ -58,7 +58,11 @@ public sealed class SafetensorsTests : IDisposable
     public void A_reader_may_lie_beyond_two_gibibytes_of_a_file()
     {
         long rows = (1L << 31) + 5; // one byte each would not do: bf16, so 4 GiB that the file system does not store
-        string path = _folder.PutSafetensors("big.safetensors", $$$"""{"t":{"dtype":"BF16","shape":[{{{rows}}},1],"data_offsets":[0,{{{rows * 2}}}]}}""", 0);
+        string path = _folder.PutSafetensors(
+            "big.safetensors",
+            $$$"""{"t":{"dtype":"BF16","shape":[{{{rows}}},1],"data_offsets":[0,{{{rows * 2}}}]}}""",
+            0
+        );
         using (var stream = new FileStream(path, FileMode.Open, FileAccess.ReadWrite))
         {
             long start = stream.Length;
@@ -117,19 +121,43 @@ public sealed class SafetensorsTests : IDisposable
     [InlineData("{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}", "its header is not JSON")]
     [InlineData("{\"t\":3}", "tensor t lacks a proper dtype, shape or data_offsets")]
     [InlineData("{\"t\":{\"dtype\":\"F32\",\"shape\":[2]}}", "tensor t lacks a proper dtype, shape or data_offsets")]
-    [InlineData("{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,9]}}", "tensor t lacks a proper dtype, shape or data_offsets")]
+    [InlineData(
+        "{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,9]}}",
+        "tensor t lacks a proper dtype, shape or data_offsets"
+    )]
     [InlineData("{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[\"0\",8]}}", "its header has a value of the wrong type")]
-    [InlineData("{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0.5,8]}}", "tensor t lacks a proper dtype, shape or data_offsets")]
+    [InlineData(
+        "{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0.5,8]}}",
+        "tensor t lacks a proper dtype, shape or data_offsets"
+    )]
     [InlineData("{\"t\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", "tensor t has a dimension of -2")]
-    [InlineData("{\"t\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", "tensor t of shape [3] and type F32 needs 12 bytes and has 8")]
-    [InlineData("{\"t\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}}", "tensor t has a shape beyond any file")]
-    [InlineData("{\"t\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}}", "tensor t should lie at 0 to 12 of 8 bytes of data; the file may be cut short")]
+    [InlineData(
+        "{\"t\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}",
+        "tensor t of shape [3] and type F32 needs 12 bytes and has 8"
+    )]
+    [InlineData(
+        "{\"t\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}}",
+        "tensor t has a shape beyond any file"
+    )]
+    [InlineData(
+        "{\"t\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}}",
+        "tensor t should lie at 0 to 12 of 8 bytes of data; the file may be cut short"
+    )]
     [InlineData("{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]}}", "tensor t should lie at -8 to 0 of 8 bytes of data")]
-    [InlineData("{\"t\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"u\":{\"dtype\":\"BF16\",\"shape\":[3],\"data_offsets\":[2,8]}}", "tensor u overlaps the one before it")]
+    [InlineData(
+        "{\"t\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"u\":{\"dtype\":\"BF16\",\"shape\":[3],\"data_offsets\":[2,8]}}",
+        "tensor u overlaps the one before it"
+    )]
     [InlineData("{\"t\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", "there is a gap before tensor t")]
     [InlineData("{\"t\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", "its tensors end at byte ")]
-    [InlineData("{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", "it has two tensors named t")]
-    [InlineData("{\"__metadata__\":{\"a\":1},\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", "its header has a value of the wrong type")]
+    [InlineData(
+        "{\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+        "it has two tensors named t"
+    )]
+    [InlineData(
+        "{\"__metadata__\":{\"a\":1},\"t\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+        "its header has a value of the wrong type"
+    )]
     public void A_damaged_head_is_refused_with_its_fault(string head, string fault)
     {
         string path = _folder.PutSafetensors("x.safetensors", head, 8);
@@ -154,7 +182,11 @@ public sealed class SafetensorsTests : IDisposable
     [Fact]
     public void Files_of_other_kinds_are_refused()
     {
-        Assert.Contains("at most 100000000 are possible", UserErrors.Message(() => SafetensorsFile.Open(_folder.Put("t", "{\"just\": \"text\"}"))), StringComparison.Ordinal);
+        Assert.Contains(
+            "at most 100000000 are possible",
+            UserErrors.Message(() => SafetensorsFile.Open(_folder.Put("t", "{\"just\": \"text\"}"))),
+            StringComparison.Ordinal
+        );
         Assert.Contains("does not exist", UserErrors.Message(() => SafetensorsFile.Open(_folder["none"])), StringComparison.Ordinal);
         Assert.Contains("is a folder", UserErrors.Message(() => SafetensorsFile.Open(_folder.Root)), StringComparison.Ordinal);
         byte[] notText = File.ReadAllBytes(_folder.PutSafetensors("n", "{\"t\":3}", 0));
@@ -167,7 +199,10 @@ public sealed class SafetensorsTests : IDisposable
     {
         string path = _folder.PutSafetensors("i.safetensors", """{"t":{"dtype":"I64","shape":[2],"data_offsets":[0,16]}}""", 16);
         using var file = SafetensorsFile.Open(path);
-        Assert.Equal($"{path}: tensor t has element type I64, and F32, BF16 and F16 can be read", UserErrors.Message(() => ReadFloats(file.Tensors[0], 0, 1)));
+        Assert.Equal(
+            $"{path}: tensor t has element type I64, and F32, BF16 and F16 can be read",
+            UserErrors.Message(() => ReadFloats(file.Tensors[0], 0, 1))
+        );
         string unknown = _folder.PutSafetensors("f.safetensors", """{"t":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}""", 1);
         Assert.Contains("tensor t has element type F4", UserErrors.Message(() => SafetensorsFile.Open(unknown)), StringComparison.Ordinal);
     }
@@ -194,7 +229,10 @@ public sealed class SafetensorsTests : IDisposable
         {
             string message = UserErrors.Message(() =>
             {
-                using var writer = SafetensorsWriter.Create(AtomicFile.Create(path, null, name => new FailingStream(name, room, errno: 28)), tensors);
+                using var writer = SafetensorsWriter.Create(
+                    AtomicFile.Create(path, null, name => new FailingStream(name, room, errno: 28)),
+                    tensors
+                );
                 writer.Write("t", Raw(new float[1000]), DType.Float32);
                 writer.Complete();
             });
@@ -213,6 +251,8 @@ public sealed class SafetensorsTests : IDisposable
         writer.Write("a", Raw(1, 2), DType.Float32);
         Assert.Throws<InvalidOperationException>(() => writer.Write("a", Raw(1), DType.Float32));
         Assert.Throws<InvalidOperationException>(writer.Complete);
-        Assert.Throws<ArgumentException>(() => SafetensorsWriter.Create(_folder["y"], [new("a", [2], DType.Float32), new("a", [1], DType.Float32)]));
+        Assert.Throws<ArgumentException>(() =>
+            SafetensorsWriter.Create(_folder["y"], [new("a", [2], DType.Float32), new("a", [1], DType.Float32)])
+        );
     }
 }

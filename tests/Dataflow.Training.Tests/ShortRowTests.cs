@@ -35,7 +35,11 @@ public sealed class ShortRowTests : IDisposable
         Assert.Equal((2, 1), Cut(9, LastRow.Short)); // nothing follows the one token
         Assert.Equal((3, 0), Cut(10, LastRow.Short));
         Assert.Equal((1, 0), Cut(3, LastRow.Short));
-        Assert.Contains("has 1 tokens, and there is nothing to predict in fewer than 2", UserErrors.Message(() => Cut(1, LastRow.Short)), StringComparison.Ordinal);
+        Assert.Contains(
+            "has 1 tokens, and there is nothing to predict in fewer than 2",
+            UserErrors.Message(() => Cut(1, LastRow.Short)),
+            StringComparison.Ordinal
+        );
 
         var tokens = TokenSources.Open(Put(11), 3, 256, LastRow.Short);
         using var open = (IDisposable)tokens;
@@ -67,7 +71,11 @@ public sealed class ShortRowTests : IDisposable
         _folder.Put("documents.json", documents);
         if (rows == 0)
         {
-            Assert.Contains("describes 2 rows, and its token file has 1 of seqlen 4", UserErrors.Message(() => TokenFile.Open(path, 4, 10, last)), StringComparison.Ordinal);
+            Assert.Contains(
+                "describes 2 rows, and its token file has 1 of seqlen 4",
+                UserErrors.Message(() => TokenFile.Open(path, 4, 10, last)),
+                StringComparison.Ordinal
+            );
             return;
         }
 

@@ -15,7 +15,8 @@ public sealed class TemporaryFolder : IDisposable
     public string Root => _folder.FullName;
 
     /// <summary>Names of everything in it, hidden files too.</summary>
-    public IEnumerable<string> Names => Directory.GetFileSystemEntries(Root).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal);
+    public IEnumerable<string> Names =>
+        Directory.GetFileSystemEntries(Root).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal);
 
     /// <summary>Writes a file and gives its path.</summary>
     public string Put(string name, byte[] content)

@@ -28,7 +28,10 @@ public sealed class TokenSourceTests : IDisposable
         Assert.Equal(seqlen + 1, tokens.RowLength);
         byte[] bytes = File.ReadAllBytes(Path.Combine(Golden.Folder(name), "tokens.bin"));
         int last = tokens.RowCount - 1;
-        Assert.Equal(Enumerable.Range(0, seqlen + 1).Select(i => BitConverter.ToInt32(bytes, 4 * ((last * (seqlen + 1)) + i))), Row(tokens, last));
+        Assert.Equal(
+            Enumerable.Range(0, seqlen + 1).Select(i => BitConverter.ToInt32(bytes, 4 * ((last * (seqlen + 1)) + i))),
+            Row(tokens, last)
+        );
         Assert.Equal(name == "llama-documents" ? [90, 1, 37] : null, tokens.Documents(Math.Min(1, last)));
     }
 
@@ -39,7 +42,8 @@ public sealed class TokenSourceTests : IDisposable
         int[][] rows = [.. Enumerable.Range(0, tokens.RowCount).Select(r => Row(tokens, r))];
         Assert.Equal(rows, Enumerable.Range(0, 3).Select(r => Row(new RandomTokens(3, 999, 100), r)));
 
-        // Of 1,000 places two random rows agree in 10, and an id out of 100 has 10: 30 is six standard deviations away. A row is no shift of another.
+        // Of 1,000 places two random rows agree in 10, and an id out of 100 has 10: 30 is six standard deviations away. A row is no shift
+        // of another.
         Assert.InRange(rows[0].Zip(rows[1]).Count(p => p.First == p.Second), 0, 30);
         Assert.InRange(rows[1].Zip(rows[0].Skip(1)).Count(p => p.First == p.Second), 0, 30);
         Assert.All(rows, row => Assert.All(Enumerable.Range(0, 100), id => Assert.InRange(row.Count(i => i == id), 1, 30)));
@@ -65,9 +69,15 @@ public sealed class TokenSourceTests : IDisposable
         ids[599_995] = 4_000_000_000;
         string path = _folder.PutIds("t.bin", ids);
         Assert.Equal(
-            $"{path}: token 599990 has id 300, and the vocabulary has 300 ids (0 to 299); the file belongs to another tokenizer or is not a token file",
-            UserErrors.Message(() => TokenFile.Open(path, 9, 300)));
-        Assert.Contains("token 599995 has id 4000000000, and", UserErrors.Message(() => TokenFile.Open(path, 9, 301)), StringComparison.Ordinal);
+            $"{path}: token 599990 has id 300, and the vocabulary has 300 ids (0 to 299); the file belongs to another tokenizer or is not "
+                + $"a token file",
+            UserErrors.Message(() => TokenFile.Open(path, 9, 300))
+        );
+        Assert.Contains(
+            "token 599995 has id 4000000000, and",
+            UserErrors.Message(() => TokenFile.Open(path, 9, 301)),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -86,8 +96,16 @@ public sealed class TokenSourceTests : IDisposable
     [Fact]
     public void Unusable_token_files_are_refused()
     {
-        Assert.Contains("has 3 tokens, and one row of seqlen 3 needs 4", UserErrors.Message(() => TokenFile.Open(_folder.PutIds("t.bin", [1, 2, 3]), 3, 9)), StringComparison.Ordinal);
-        Assert.Contains("has 7 bytes", UserErrors.Message(() => TokenFile.Open(_folder.Put("o.bin", new byte[7]), 1, 9)), StringComparison.Ordinal);
+        Assert.Contains(
+            "has 3 tokens, and one row of seqlen 3 needs 4",
+            UserErrors.Message(() => TokenFile.Open(_folder.PutIds("t.bin", [1, 2, 3]), 3, 9)),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "has 7 bytes",
+            UserErrors.Message(() => TokenFile.Open(_folder.Put("o.bin", new byte[7]), 1, 9)),
+            StringComparison.Ordinal
+        );
         Assert.Contains("has 0 tokens", UserErrors.Message(() => TokenFile.Open(_folder.Put("e.bin", []), 1, 9)), StringComparison.Ordinal);
         Assert.Contains("is a folder", UserErrors.Message(() => TokenFile.Open(_folder.Root, 1, 9)), StringComparison.Ordinal);
         Assert.Contains("does not exist", UserErrors.Message(() => TokenFile.Open(_folder["none.bin"], 1, 9)), StringComparison.Ordinal);
@@ -148,7 +166,11 @@ public sealed class TokenSourceTests : IDisposable
         bytes[500_002] = (byte)'x';
         int expected = 500_002 - ((500_002 - shift) % 4); // where the spoilt character begins, unless the change is its first byte
         string message = UserErrors.Message(() => ByteText.Open(_folder.Put("t.txt", bytes), 10, 256));
-        Assert.Contains($"is not UTF-8 text: byte {((500_002 - shift) % 4 == 0 ? 500_003 : expected)} (0x", message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"is not UTF-8 text: byte {((500_002 - shift) % 4 == 0 ? 500_003 : expected)} (0x",
+            message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -168,8 +190,16 @@ public sealed class TokenSourceTests : IDisposable
     public void Unusable_texts_are_refused()
     {
         string path = _folder.Put("t.txt", "abc");
-        Assert.Contains("has 3 tokens, and one row of seqlen 3 needs 4", UserErrors.Message(() => ByteText.Open(path, 3, 256)), StringComparison.Ordinal);
-        Assert.Contains("needs a vocabulary of at least 256 ids, and the model has 255", UserErrors.Message(() => ByteText.Open(path, 2, 255)), StringComparison.Ordinal);
+        Assert.Contains(
+            "has 3 tokens, and one row of seqlen 3 needs 4",
+            UserErrors.Message(() => ByteText.Open(path, 3, 256)),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "needs a vocabulary of at least 256 ids, and the model has 255",
+            UserErrors.Message(() => ByteText.Open(path, 2, 255)),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

@@ -81,7 +81,10 @@ public class TokenTableWriterTests
                 bool counts = tokens.Documents(row) is null || (i + 1 < seqlen && document[i + 1] == document[i]);
                 expectedCount += counts ? 1 : 0;
                 int[][] table = Tables(tables, (2 * row) + (i / chunkTokens), chunkTokens, 4 * chunkTokens);
-                Assert.Equal((ids[i], counts ? ids[i + 1] : -1, Array.IndexOf(document, document[i])), (table[0][i % chunkTokens], table[1][i % chunkTokens], table[2][i % chunkTokens]));
+                Assert.Equal(
+                    (ids[i], counts ? ids[i + 1] : -1, Array.IndexOf(document, document[i])),
+                    (table[0][i % chunkTokens], table[1][i % chunkTokens], table[2][i % chunkTokens])
+                );
             }
         }
 

@@ -87,7 +87,10 @@ public class WeightInitialiserTests
         // From a second implementation, in Python. A change here changes every run that was recorded with a seed.
         float[] matrix = Fill(ParameterObject.Block(new Layer(3)), WeightName.Down);
         float[] table = Fill(ParameterObject.Embedding, WeightName.EmbeddingTable);
-        Assert.Equal(ExpectedBits, matrix[..2].Concat(matrix[^1..]).Concat(table[..2]).Concat(table[^1..]).Select(BitConverter.SingleToUInt32Bits));
+        Assert.Equal(
+            ExpectedBits,
+            matrix[..2].Concat(matrix[^1..]).Concat(table[..2]).Concat(table[^1..]).Select(BitConverter.SingleToUInt32Bits)
+        );
     }
 
     private static readonly uint[] ExpectedBits = [3149612927, 1005043821, 1000394440, 1015421764, 3165510208, 1016417650];

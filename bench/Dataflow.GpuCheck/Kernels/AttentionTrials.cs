@@ -40,7 +40,12 @@ internal static class AttentionTrials
             (this.bench, t, Heads) = (bench, bench.Tokens, RowTrials.Heads(bench));
             int queries = Heads.Heads * Heads.HeadDim, keys = 2 * Heads.KvHeads * Heads.HeadDim;
             (q, kv, dO) = (bench.Random(t, queries), bench.Random(t, keys), bench.Random(t, queries));
-            (o, lse, dq, dkv) = (bench.Room(t, queries), bench.Room(Heads.Heads, t, DType.Float32), bench.Room(t, queries), bench.Room(t, keys, DType.Float32));
+            (o, lse, dq, dkv) = (
+                bench.Room(t, queries),
+                bench.Room(Heads.Heads, t, DType.Float32),
+                bench.Room(t, queries),
+                bench.Room(t, keys, DType.Float32)
+            );
             workspace = bench.Room(KernelWorkspace.AttentionBackward(t, Heads.Heads, Heads.HeadDim));
             at = new ChunkContext(bench.Integers(new int[t]), 0);
         }
@@ -57,10 +62,24 @@ internal static class AttentionTrials
 
         public double Bytes(double times) => times * t * ((2.0 * q.Tensor.Columns) + kv.Tensor.Columns) * bench.Type.Size();
 
-        public void Forward() => bench.Kernels.Attention.Forward(bench.Stream, q.Tensor, new WindowRows(kv.Tensor, 0, t), at, Heads, o, lse.Address);
+        public void Forward() =>
+            bench.Kernels.Attention.Forward(bench.Stream, q.Tensor, new WindowRows(kv.Tensor, 0, t), at, Heads, o, lse.Address);
 
         public void Backward() =>
-            bench.Kernels.Attention.Backward(bench.Stream, q.Tensor, new WindowRows(kv.Tensor, 0, t), at, Heads, o, lse.Address, dO.Tensor, dq, dkv, false, workspace);
+            bench.Kernels.Attention.Backward(
+                bench.Stream,
+                q.Tensor,
+                new WindowRows(kv.Tensor, 0, t),
+                at,
+                Heads,
+                o,
+                lse.Address,
+                dO.Tensor,
+                dq,
+                dkv,
+                false,
+                workspace
+            );
 
         public void CheckForward(Comparison compare)
         {
@@ -99,7 +118,10 @@ internal static class AttentionTrials
                     double[] want = new double[Heads.HeadDim];
                     for (int j = 0; j <= row; j++)
                     {
-                        double ds = Weight(heads[0], row, j, given[heads[0]].Lse) * (Product(heads[0], row, j) - given[heads[0]].Delta[row]) * Scale;
+                        double ds =
+                            Weight(heads[0], row, j, given[heads[0]].Lse)
+                            * (Product(heads[0], row, j) - given[heads[0]].Delta[row])
+                            * Scale;
                         for (int c = 0; c < want.Length; c++)
                         {
                             want[c] += ds * Key(heads[0], j, c);
@@ -164,7 +186,8 @@ internal static class AttentionTrials
 
         private double Key(int head, int row, int c) => kv[row, (head * Heads.KvHeads / Heads.Heads * Heads.HeadDim) + c];
 
-        private double Value(int head, int row, int c) => kv[row, ((Heads.KvHeads + (head * Heads.KvHeads / Heads.Heads)) * Heads.HeadDim) + c];
+        private double Value(int head, int row, int c) =>
+            kv[row, ((Heads.KvHeads + (head * Heads.KvHeads / Heads.Heads)) * Heads.HeadDim) + c];
 
         // A head's columns of a row.
         private double[] Part(Tensor tensor, int row, int head) =>

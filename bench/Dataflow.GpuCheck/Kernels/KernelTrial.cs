@@ -15,7 +15,9 @@ internal sealed class Comparison
 {
     private readonly List<string> faults = [];
 
-    /// <summary>A result that was rounded to bf16 once: 2^-8 at most, 1.65e-3 in the mean square, and half as much again since samples are small.</summary>
+    /// <summary>
+    /// A result that was rounded to bf16 once: 2^-8 at most, 1.65e-3 in the mean square, and half as much again since samples are small.
+    /// </summary>
     public const double Rounded = 2.5e-3;
 
     /// <summary>A sum of what was rounded to bf16, rounded again: the root of two times as much.</summary>
@@ -33,7 +35,9 @@ internal sealed class Comparison
     /// <summary>The bound of a result stored in that type.</summary>
     public static double BoundOf(DType type) => type == DType.Float32 ? Single : Rounded;
 
-    /// <summary>|got - want| within a bound of |want|, and no element further off than eight times that of its own size and the rest's.</summary>
+    /// <summary>
+    /// |got - want| within a bound of |want|, and no element further off than eight times that of its own size and the rest's.
+    /// </summary>
     public void Add(string what, IReadOnlyList<double> got, IReadOnlyList<double> want, double bound)
     {
         double difference = 0, norm = 0;
@@ -46,7 +50,10 @@ internal sealed class Comparison
         // Zeros have no size: they are met exactly, or not at all.
         double error = norm > 0 ? Math.Sqrt(difference / norm) : difference == 0 ? 0 : double.PositiveInfinity;
         double size = norm > 0 ? Math.Sqrt(norm / want.Count) : 1;
-        double furthest = Enumerable.Range(0, want.Count).Max(i => double.IsNaN(got[i]) ? double.NaN : Math.Abs(got[i] - want[i]) / Math.Max(Math.Abs(want[i]), size)) / 8;
+        double furthest =
+            Enumerable
+                .Range(0, want.Count)
+                .Max(i => double.IsNaN(got[i]) ? double.NaN : Math.Abs(got[i] - want[i]) / Math.Max(Math.Abs(want[i]), size)) / 8;
         double share = double.IsNaN(error) || double.IsNaN(furthest) ? double.PositiveInfinity : Math.Max(error, furthest) / bound;
         Worst = Math.Max(Worst, share);
         if (!(share <= 1))

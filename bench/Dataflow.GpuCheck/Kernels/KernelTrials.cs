@@ -16,8 +16,17 @@ internal static class KernelTrials
     /// <summary>Bound by the memory of the device.</summary>
     public static IReadOnlyList<Func<Workbench, KernelTrial>> Memory { get; } =
     [
-        RowTrials.NormForward, RowTrials.NormBackward, RowTrials.GateForward, RowTrials.GateBackward, RowTrials.RotateForward, RowTrials.RotateBackward,
-        StateTrials.EmbeddingForward, StateTrials.EmbeddingBackward, StateTrials.CrossEntropy, StateTrials.AdamW, StateTrials.SquaredSum,
+        RowTrials.NormForward,
+        RowTrials.NormBackward,
+        RowTrials.GateForward,
+        RowTrials.GateBackward,
+        RowTrials.RotateForward,
+        RowTrials.RotateBackward,
+        StateTrials.EmbeddingForward,
+        StateTrials.EmbeddingBackward,
+        StateTrials.CrossEntropy,
+        StateTrials.AdamW,
+        StateTrials.SquaredSum,
     ];
 
     /// <summary>Attention.</summary>
@@ -27,7 +36,14 @@ internal static class KernelTrials
     public static Workbench CheckBench(CheckSettings settings, string name)
     {
         var recipe = Recipe.All.Single(r => name.EndsWith("-" + r.Name, StringComparison.Ordinal));
-        return new Workbench(settings, Config(settings, name[..^(recipe.Name.Length + 1)]), settings.Emulated ? EmulatedTokens : recipe == Recipe.Fp32 ? Fp32Tokens : CheckTokens, recipe);
+        return new Workbench(
+            settings,
+            Config(settings, name[..^(recipe.Name.Length + 1)]),
+            settings.Emulated ? EmulatedTokens
+                : recipe == Recipe.Fp32 ? Fp32Tokens
+                : CheckTokens,
+            recipe
+        );
     }
 
     /// <summary>A bench for speed, in bf16.</summary>

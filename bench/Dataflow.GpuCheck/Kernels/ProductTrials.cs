@@ -12,20 +12,68 @@ internal static class ProductTrials
     private const int Finalists = 3;
     private const double Glance = 0.02;
 
-    /// <summary>All, by name: what is multiplied, and whether it is the forward (y = x W'), the input's gradient (dx = dy W) or the weight's (dW += dy' x).</summary>
+    /// <summary>
+    /// All, by name: what is multiplied, and whether it is the forward (y = x W'), the input's gradient (dx = dy W) or the weight's (dW +=
+    /// dy' x).
+    /// </summary>
     public static IEnumerable<(string Name, Func<Workbench, ProductTrial> Make)> All(ModelConfig model)
     {
         int qkv = model.QueryDim + (2 * model.KvDim);
         (string Name, int Out, int In, bool Adds)[] weights =
-            [("qkv", qkv, model.ModelDim, false), ("attention out", model.ModelDim, model.QueryDim, true), ("gate up", 2 * model.FfnDim, model.ModelDim, false), ("down", model.ModelDim, model.FfnDim, true)];
+        [
+            ("qkv", qkv, model.ModelDim, false),
+            ("attention out", model.ModelDim, model.QueryDim, true),
+            ("gate up", 2 * model.FfnDim, model.ModelDim, false),
+            ("down", model.ModelDim, model.FfnDim, true),
+        ];
         foreach (var (name, columns, inner, adds) in weights)
         {
-            yield return ($"{name} forward", b => new ProductTrial(b, $"{name} forward", b.Tokens, columns, inner, Transpose.No, Transpose.Yes, b.Type, adds));
-            yield return ($"{name} input gradient", b => new ProductTrial(b, $"{name} input gradient", b.Tokens, inner, columns, Transpose.No, Transpose.No, b.Type, false));
-            yield return ($"{name} weight gradient", b => new ProductTrial(b, $"{name} weight gradient", columns, inner, b.Tokens, Transpose.Yes, Transpose.No, b.Recipe.Gradients, true));
+            yield return ($"{name} forward", b => new ProductTrial(
+                b,
+                $"{name} forward",
+                b.Tokens,
+                columns,
+                inner,
+                Transpose.No,
+                Transpose.Yes,
+                b.Type,
+                adds
+            ));
+            yield return ($"{name} input gradient", b => new ProductTrial(
+                b,
+                $"{name} input gradient",
+                b.Tokens,
+                inner,
+                columns,
+                Transpose.No,
+                Transpose.No,
+                b.Type,
+                false
+            ));
+            yield return ($"{name} weight gradient", b => new ProductTrial(
+                b,
+                $"{name} weight gradient",
+                columns,
+                inner,
+                b.Tokens,
+                Transpose.Yes,
+                Transpose.No,
+                b.Recipe.Gradients,
+                true
+            ));
         }
 
-        yield return ("head forward", b => new ProductTrial(b, "head forward", Math.Min(b.Tokens, 1024), model.VocabSize, model.ModelDim, Transpose.No, Transpose.Yes, DType.Float32, false));
+        yield return ("head forward", b => new ProductTrial(
+            b,
+            "head forward",
+            Math.Min(b.Tokens, 1024),
+            model.VocabSize,
+            model.ModelDim,
+            Transpose.No,
+            Transpose.Yes,
+            DType.Float32,
+            false
+        ));
     }
 
     /// <summary>c [m, n] = op(a) op(b), plus c where it adds.</summary>
@@ -47,7 +95,13 @@ internal static class ProductTrials
             product = new Product(a.Tensor, ta, b.Tensor, tb, c.Tensor, adds);
             bench.Prepare(product);
             double flops = 2.0 * m * n * k;
-            Trial = new KernelTrial($"gemm {name} {m} x {n} x {k}", flops, ((double)m * k * bench.Type.Size()) + ((double)n * k * bench.Type.Size()) + ((double)m * n * result.Size()), Launch, Check);
+            Trial = new KernelTrial(
+                $"gemm {name} {m} x {n} x {k}",
+                flops,
+                ((double)m * k * bench.Type.Size()) + ((double)n * k * bench.Type.Size()) + ((double)m * n * result.Size()),
+                Launch,
+                Check
+            );
         }
 
         /// <summary>With the algorithm that training takes.</summary>
@@ -67,16 +121,36 @@ internal static class ProductTrials
                 MatrixLayout.Create(type, pb.Columns, pb.Rows, pb.Columns), MatrixLayout.Create(type, pa.Columns, pa.Rows, pa.Columns),
                 MatrixLayout.Create(result, pc.Columns, pc.Rows, pc.Columns), MatrixLayout.Create(result, pc.Columns, pc.Rows, pc.Columns));
             using var preference = MatmulPreference.Create(Gemm.Workspace);
-            void Multiply(MatmulCandidate candidate) => bench.Blas.Multiply(
-                bench.Stream, problem, candidate.Algorithm, 1, new DevicePointer(pb.Address), new DevicePointer(pa.Address), product.Adds ? 1 : 0,
-                new DevicePointer(pc.Address), new DevicePointer(pc.Address), bench.GemmWorkspace, Gemm.Workspace);
+            void Multiply(MatmulCandidate candidate) =>
+                bench.Blas.Multiply(
+                    bench.Stream,
+                    problem,
+                    candidate.Algorithm,
+                    1,
+                    new DevicePointer(pb.Address),
+                    new DevicePointer(pa.Address),
+                    product.Adds ? 1 : 0,
+                    new DevicePointer(pc.Address),
+                    new DevicePointer(pc.Address),
+                    bench.GemmWorkspace,
+                    Gemm.Workspace
+                );
 
             // A short look at all of them, a longer one at the best.
             return bench.Blas.Propose(problem, preference, Candidates)
                 .OrderBy(c => bench.Seconds(() => Multiply(c), Glance)).Take(Finalists).Min(c => bench.Seconds(() => Multiply(c)));
         }
 
-        private void Launch() => bench.Kernels.Gemm.Run(bench.Stream, product.A, product.TransposeA, product.B, product.TransposeB, product.C, product.Adds ? product.C : null);
+        private void Launch() =>
+            bench.Kernels.Gemm.Run(
+                bench.Stream,
+                product.A,
+                product.TransposeA,
+                product.B,
+                product.TransposeB,
+                product.C,
+                product.Adds ? product.C : null
+            );
 
         private void Check(Comparison compare)
         {
@@ -84,8 +158,16 @@ internal static class ProductTrials
             double A(int row, int k) => product.TransposeA == Transpose.No ? a[row, k] : a[k, row];
             double B(int k, int column) => product.TransposeB == Transpose.No ? b[k, column] : b[column, k];
             var places = rows.SelectMany(r => columns.Select(n => (Row: r, Column: n))).ToArray();
-            compare.Add("c", [.. places.Select(p => (double)bench.Read(c.Tensor, ((long)p.Row * product.C.Columns) + p.Column, 1)[0])],
-                [.. places.Select(p => (product.Adds ? c[p.Row, p.Column] : 0) + Enumerable.Range(0, inner).Sum(k => A(p.Row, k) * B(k, p.Column)))], Comparison.BoundOf(c.Tensor.Type));
+            compare.Add(
+                "c",
+                [.. places.Select(p => (double)bench.Read(c.Tensor, ((long)p.Row * product.C.Columns) + p.Column, 1)[0])],
+                [
+                    .. places.Select(p =>
+                        (product.Adds ? c[p.Row, p.Column] : 0) + Enumerable.Range(0, inner).Sum(k => A(p.Row, k) * B(k, p.Column))
+                    ),
+                ],
+                Comparison.BoundOf(c.Tensor.Type)
+            );
         }
     }
 }

@@ -25,7 +25,12 @@ internal static class RowTrials
                 {
                     double scale = Reciprocal(x, row);
                     compare.Add("rstd", [bench.Read(rstd, row, 1)[0]], [scale], Comparison.Single);
-                    compare.Add("y", Row(bench, y, row), [.. Enumerable.Range(0, d).Select(c => x[row, c] * scale * w[0, c])], Comparison.BoundOf(bench.Type));
+                    compare.Add(
+                        "y",
+                        Row(bench, y, row),
+                        [.. Enumerable.Range(0, d).Select(c => x[row, c] * scale * w[0, c])],
+                        Comparison.BoundOf(bench.Type)
+                    );
                 }
             });
     }
@@ -39,21 +44,49 @@ internal static class RowTrials
         float[] scales = [.. Enumerable.Range(0, t).Select(r => (float)Reciprocal(x, r))];
         nuint rstd = bench.Integers(System.Runtime.InteropServices.MemoryMarshal.Cast<float, int>(scales));
         nuint workspace = bench.Room(KernelWorkspace.RmsNorm(t, d));
-        return new KernelTrial("rms_norm backward", 0, 4.0 * t * d * bench.Type.Size(),
-            () => bench.Kernels.RmsNorm.Backward(bench.Stream, dy.Tensor, x.Tensor, rstd, w.Tensor, stream.Tensor, stream.Tensor, dw.Tensor, true, workspace),
+        return new KernelTrial(
+            "rms_norm backward",
+            0,
+            4.0 * t * d * bench.Type.Size(),
+            () =>
+                bench.Kernels.RmsNorm.Backward(
+                    bench.Stream,
+                    dy.Tensor,
+                    x.Tensor,
+                    rstd,
+                    w.Tensor,
+                    stream.Tensor,
+                    stream.Tensor,
+                    dw.Tensor,
+                    true,
+                    workspace
+                ),
             compare =>
             {
                 foreach (int row in Samples(t))
                 {
                     double mean = Enumerable.Range(0, d).Sum(c => dy[row, c] * w[0, c] * x[row, c] * scales[row]) / d;
-                    compare.Add("dx", Row(bench, stream.Tensor, row),
-                        [.. Enumerable.Range(0, d).Select(c => stream[row, c] + (scales[row] * ((dy[row, c] * w[0, c]) - (x[row, c] * scales[row] * mean))))], Comparison.BoundOf(bench.Type));
+                    compare.Add(
+                        "dx",
+                        Row(bench, stream.Tensor, row),
+                        [
+                            .. Enumerable
+                                .Range(0, d)
+                                .Select(c => stream[row, c] + (scales[row] * ((dy[row, c] * w[0, c]) - (x[row, c] * scales[row] * mean)))),
+                        ],
+                        Comparison.BoundOf(bench.Type)
+                    );
                 }
 
                 int[] columns = Samples(d);
-                compare.Add("dw", [.. columns.Select(c => (double)bench.Read(dw.Tensor, c, 1)[0])],
-                    [.. columns.Select(c => dw[0, c] + Enumerable.Range(0, t).Sum(r => dy[r, c] * x[r, c] * scales[r]))], Comparison.BoundOf(bench.Type));
-            });
+                compare.Add(
+                    "dw",
+                    [.. columns.Select(c => (double)bench.Read(dw.Tensor, c, 1)[0])],
+                    [.. columns.Select(c => dw[0, c] + Enumerable.Range(0, t).Sum(r => dy[r, c] * x[r, c] * scales[r]))],
+                    Comparison.BoundOf(bench.Type)
+                );
+            }
+        );
     }
 
     /// <summary>swi_glu.cu forward.</summary>
@@ -68,7 +101,12 @@ internal static class RowTrials
             {
                 foreach (int row in Samples(t))
                 {
-                    compare.Add("ffn", Row(bench, ffn, row), [.. Enumerable.Range(0, f).Select(c => Silu(gateUp[row, c]) * gateUp[row, f + c])], Comparison.BoundOf(bench.Type));
+                    compare.Add(
+                        "ffn",
+                        Row(bench, ffn, row),
+                        [.. Enumerable.Range(0, f).Select(c => Silu(gateUp[row, c]) * gateUp[row, f + c])],
+                        Comparison.BoundOf(bench.Type)
+                    );
                 }
             });
     }
@@ -87,9 +125,24 @@ internal static class RowTrials
                     double Gate(int c) => gateUp[row, c];
                     double Slope(int c) => (1 / (1 + Math.Exp(-Gate(c)))) is var s ? s * (1 + (Gate(c) * (1 - s))) : 0;
                     double[] both = Row(bench, gateUp.Tensor, row);
-                    compare.Add("ffn", Row(bench, gradient.Tensor, row), [.. Enumerable.Range(0, f).Select(c => Silu(Gate(c)) * gateUp[row, f + c])], Comparison.BoundOf(bench.Type));
-                    compare.Add("dgate", both[..f], [.. Enumerable.Range(0, f).Select(c => gradient[row, c] * gateUp[row, f + c] * Slope(c))], Comparison.BoundOf(bench.Type));
-                    compare.Add("dup", both[f..], [.. Enumerable.Range(0, f).Select(c => gradient[row, c] * Silu(Gate(c)))], Comparison.BoundOf(bench.Type));
+                    compare.Add(
+                        "ffn",
+                        Row(bench, gradient.Tensor, row),
+                        [.. Enumerable.Range(0, f).Select(c => Silu(Gate(c)) * gateUp[row, f + c])],
+                        Comparison.BoundOf(bench.Type)
+                    );
+                    compare.Add(
+                        "dgate",
+                        both[..f],
+                        [.. Enumerable.Range(0, f).Select(c => gradient[row, c] * gateUp[row, f + c] * Slope(c))],
+                        Comparison.BoundOf(bench.Type)
+                    );
+                    compare.Add(
+                        "dup",
+                        both[f..],
+                        [.. Enumerable.Range(0, f).Select(c => gradient[row, c] * Silu(Gate(c)))],
+                        Comparison.BoundOf(bench.Type)
+                    );
                 }
             });
     }
@@ -123,22 +176,49 @@ internal static class RowTrials
         var dqkv = bench.Room(t, width);
         var at = new ChunkContext(bench.Integers(new int[t]), 0);
         double bytes = t * (((double)(queries + width) * bench.Type.Size()) + ((width - queries) * 4.0));
-        return new KernelTrial("rope backward", 0, bytes,
-            () => bench.Kernels.QkNormRope.Backward(bench.Stream, dq.Tensor, dkv.Tensor, null, null, null, Epsilon, at, Theta, heads, dqkv, null, null, false, 0),
+        return new KernelTrial(
+            "rope backward",
+            0,
+            bytes,
+            () =>
+                bench.Kernels.QkNormRope.Backward(
+                    bench.Stream,
+                    dq.Tensor,
+                    dkv.Tensor,
+                    null,
+                    null,
+                    null,
+                    Epsilon,
+                    at,
+                    Theta,
+                    heads,
+                    dqkv,
+                    null,
+                    null,
+                    false,
+                    0
+                ),
             compare =>
             {
                 foreach (int row in Samples(t))
                 {
-                    compare.Add("dqkv", Row(bench, dqkv, row), Turned(heads, row, -1, c => c < queries ? dq[row, c] : dkv[row, c - queries]), Comparison.BoundOf(bench.Type));
+                    compare.Add(
+                        "dqkv",
+                        Row(bench, dqkv, row),
+                        Turned(heads, row, -1, c => c < queries ? dq[row, c] : dkv[row, c - queries]),
+                        Comparison.BoundOf(bench.Type)
+                    );
                 }
             });
     }
 
     /// <summary>A few of so many, the first and the last among them.</summary>
-    public static int[] Samples(int count) => [.. new[] { 0, 1, count / 3, count / 2, count - 2, count - 1 }.Select(i => Math.Clamp(i, 0, count - 1)).Distinct()];
+    public static int[] Samples(int count) =>
+        [.. new[] { 0, 1, count / 3, count / 2, count - 2, count - 1 }.Select(i => Math.Clamp(i, 0, count - 1)).Distinct()];
 
     /// <summary>A row of a result.</summary>
-    public static double[] Row(Workbench bench, Tensor tensor, int row) => [.. bench.Read(tensor, (long)row * tensor.Columns, tensor.Columns).Select(v => (double)v)];
+    public static double[] Row(Workbench bench, Tensor tensor, int row) =>
+        [.. bench.Read(tensor, (long)row * tensor.Columns, tensor.Columns).Select(v => (double)v)];
 
     /// <summary>The heads of a bench's model.</summary>
     public static HeadShape Heads(Workbench bench) => new(bench.Model.HeadCount, bench.Model.KvHeadCount, bench.Model.HeadDim);

@@ -42,7 +42,12 @@ internal static class StateTrials
                 foreach (int id in RowTrials.Samples(t).Select(i => ids[i]).Distinct())
                 {
                     int[] from = [.. Enumerable.Range(0, t).Where(i => ids[i] == id)];
-                    compare.Add("dtable", RowTrials.Row(bench, table.Tensor, id), [.. Enumerable.Range(0, d).Select(c => table[id, c] + from.Sum(r => dx[r, c]))], Comparison.BoundOf(bench.Type));
+                    compare.Add(
+                        "dtable",
+                        RowTrials.Row(bench, table.Tensor, id),
+                        [.. Enumerable.Range(0, d).Select(c => table[id, c] + from.Sum(r => dx[r, c]))],
+                        Comparison.BoundOf(bench.Type)
+                    );
                 }
             });
     }
@@ -59,15 +64,38 @@ internal static class StateTrials
         var loss = bench.Room(1, 1, DType.Float32);
         const double lossScale = 1.0 / 512;
         double LogSum(int row) => Math.Log(Enumerable.Range(0, v).Sum(c => Math.Exp(logits[row, c])));
-        return new KernelTrial("cross_entropy", 0, (double)rows * v * (4 + bench.Type.Size()),
-            () => bench.Kernels.CrossEntropy.Run(bench.Stream, logits.Tensor, deviceTargets, bench.Kernels.Step, gradient, loss.Address, false, workspace),
+        return new KernelTrial(
+            "cross_entropy",
+            0,
+            (double)rows * v * (4 + bench.Type.Size()),
+            () =>
+                bench.Kernels.CrossEntropy.Run(
+                    bench.Stream,
+                    logits.Tensor,
+                    deviceTargets,
+                    bench.Kernels.Step,
+                    gradient,
+                    loss.Address,
+                    false,
+                    workspace
+                ),
             compare =>
             {
                 foreach (int row in RowTrials.Samples(rows))
                 {
                     double lse = LogSum(row);
-                    compare.Add("dlogits", RowTrials.Row(bench, gradient, row),
-                        [.. Enumerable.Range(0, v).Select(c => targets[row] < 0 ? 0 : lossScale * (Math.Exp(logits[row, c] - lse) - (c == targets[row] ? 1 : 0)))], Comparison.BoundOf(bench.Type));
+                    compare.Add(
+                        "dlogits",
+                        RowTrials.Row(bench, gradient, row),
+                        [
+                            .. Enumerable
+                                .Range(0, v)
+                                .Select(c =>
+                                    targets[row] < 0 ? 0 : lossScale * (Math.Exp(logits[row, c] - lse) - (c == targets[row] ? 1 : 0))
+                                ),
+                        ],
+                        Comparison.BoundOf(bench.Type)
+                    );
                 }
 
                 double[] each = new double[rows];
@@ -80,21 +108,43 @@ internal static class StateTrials
     public static KernelTrial AdamW(Workbench bench)
     {
         int count = Count(bench);
-        Numbers w = bench.Random(1, count), g = bench.Random(1, count, scale: 1e-2f), m = bench.Random(1, count, scale: 1e-3f), v = bench.Random(1, count, scale: 1e-6f, offset: 1e-5f);
+        Numbers w = bench.Random(1, count),
+            g = bench.Random(1, count, scale: 1e-2f),
+            m = bench.Random(1, count, scale: 1e-3f),
+            v = bench.Random(1, count, scale: 1e-6f, offset: 1e-5f);
         var o = AdamWSettings.Default;
         const int step = 3;
-        return new KernelTrial("adam_w", 0, 7.0 * count * bench.Type.Size(),
-            () => bench.Kernels.AdamW.Run(bench.Stream, new UpdateRange(w.Tensor.Address, g.Tensor.Address, m.Tensor.Address, v.Tensor.Address, 0, 0, 0, count), bench.Recipe, 0, 0, bench.Kernels.Step),
+        return new KernelTrial(
+            "adam_w",
+            0,
+            7.0 * count * bench.Type.Size(),
+            () =>
+                bench.Kernels.AdamW.Run(
+                    bench.Stream,
+                    new UpdateRange(w.Tensor.Address, g.Tensor.Address, m.Tensor.Address, v.Tensor.Address, 0, 0, 0, count),
+                    bench.Recipe,
+                    0,
+                    0,
+                    bench.Kernels.Step
+                ),
             compare =>
             {
                 int[] at = RowTrials.Samples(count);
                 var wants = at.Select(i =>
-                {
-                    double moment = m.At(i) + ((1 - (double)(decimal)o.Beta1) * (g.At(i) - m.At(i)));
-                    double square = (o.Beta2 * v.At(i)) + ((1 - (double)(decimal)o.Beta2) * g.At(i) * g.At(i));
-                    double up = moment / (1 - Math.Pow((double)(decimal)o.Beta1, step)) / (Math.Sqrt(square / (1 - Math.Pow((double)(decimal)o.Beta2, step))) + o.Epsilon);
-                    return (Weight: (w.At(i) * (1 - ((double)o.LearningRate * o.WeightDecay))) - (o.LearningRate * up), Moment: moment, Square: square);
-                }).ToArray();
+                    {
+                        double moment = m.At(i) + ((1 - (double)(decimal)o.Beta1) * (g.At(i) - m.At(i)));
+                        double square = (o.Beta2 * v.At(i)) + ((1 - (double)(decimal)o.Beta2) * g.At(i) * g.At(i));
+                        double up =
+                            moment
+                            / (1 - Math.Pow((double)(decimal)o.Beta1, step))
+                            / (Math.Sqrt(square / (1 - Math.Pow((double)(decimal)o.Beta2, step))) + o.Epsilon);
+                        return (
+                            Weight: (w.At(i) * (1 - ((double)o.LearningRate * o.WeightDecay))) - (o.LearningRate * up),
+                            Moment: moment,
+                            Square: square
+                        );
+                    })
+                    .ToArray();
                 double[] Got(Numbers from) => [.. at.Select(i => (double)bench.Read(from.Tensor, i, 1)[0])];
                 double bound = bench.Type == DType.Float32 ? Comparison.Single : 4e-3; // few elements: as far off as one may be
                 compare.Add("w", Got(w), [.. wants.Select(x => x.Weight)], bound);

@@ -7,8 +7,8 @@ using Dataflow.Runtime;
 namespace Dataflow.GpuCheck;
 
 /// <summary>
-/// The kernels of the device as training launches them, on operands of its own: a stream, the catalog, and memory that is given back after each
-/// trial.
+/// The kernels of the device as training launches them, on operands of its own: a stream, the catalog, and memory that is given back after
+/// each trial.
 /// </summary>
 internal sealed class Workbench : IDisposable
 {
@@ -33,7 +33,12 @@ internal sealed class Workbench : IDisposable
         var step = new StepBlock(new StepArguments(3, AdamWSettings.Default, 1f / 512));
         fixedMemory.Write(Gemm.Workspace, MemoryMarshal.AsBytes(new ReadOnlySpan<StepBlock>(in step)));
         var workload = new Workload(model, recipe, new Geometry(tokens, 1, tokens, 1, 1, tokens), WorkloadKind.Training);
-        Kernels = new KernelSet(library, new Gemm(Blas, fixedMemory.Start), new Attention(library, gpu, workload), fixedMemory.Start + Gemm.Workspace);
+        Kernels = new KernelSet(
+            library,
+            new Gemm(Blas, fixedMemory.Start),
+            new Attention(library, gpu, workload),
+            fixedMemory.Start + Gemm.Workspace
+        );
         IsEmulated = settings.Emulated;
     }
 
@@ -91,7 +96,10 @@ internal sealed class Workbench : IDisposable
         memory.Read(new Bytes(first * tensor.Type.Size()), raw);
         for (int i = 0; i < count; i++)
         {
-            values[i] = tensor.Type == DType.Float32 ? MemoryMarshal.Cast<byte, float>(raw)[i] : BitConverter.UInt32BitsToSingle((uint)MemoryMarshal.Cast<byte, ushort>(raw)[i] << 16);
+            values[i] =
+                tensor.Type == DType.Float32
+                    ? MemoryMarshal.Cast<byte, float>(raw)[i]
+                    : BitConverter.UInt32BitsToSingle((uint)MemoryMarshal.Cast<byte, ushort>(raw)[i] << 16);
         }
 
         return values;
@@ -169,7 +177,9 @@ internal sealed class Workbench : IDisposable
     }
 }
 
-/// <summary>A tensor of numbers that repeat after a prime number of elements, so that the host knows each without keeping them all.</summary>
+/// <summary>
+/// A tensor of numbers that repeat after a prime number of elements, so that the host knows each without keeping them all.
+/// </summary>
 internal sealed class Numbers
 {
     private const int Period = 1048573;

@@ -6,7 +6,8 @@ using Dataflow.Training;
 namespace Dataflow.GpuCheck;
 
 /// <summary>
-/// The same bits under other budgets and save sets, under policy auto, and in every run: losses and gradients, or weights after steps of training.
+/// The same bits under other budgets and save sets, under policy auto, and in every run: losses and gradients, or weights after steps of
+/// training.
 /// </summary>
 internal sealed class BitsStage : Stage
 {
@@ -24,13 +25,19 @@ internal sealed class BitsStage : Stage
     public override TimeSpan CaseLimit => TimeSpan.FromSeconds(120);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Cases(CheckSettings settings) => settings.Emulated
-        ? ["gradients-llama-small-fp32", "training-nano-bf16", "searched-32-nano-bf16"]
-        :
-        [
-            "gradients-qwen3-small-fp32", "gradients-llama-hd64-bf16", "gradients-qwen3-hd128-bf16", "training-8b-2-layers-bf16", "training-1b-2-layers-bf16",
-            "searched-4096-1b-8-layers-bf16", "searched-8192-1b-8-layers-bf16",
-        ];
+    public override IReadOnlyList<string> Cases(CheckSettings settings) =>
+        settings.Emulated
+            ? ["gradients-llama-small-fp32", "training-nano-bf16", "searched-32-nano-bf16"]
+            :
+            [
+                "gradients-qwen3-small-fp32",
+                "gradients-llama-hd64-bf16",
+                "gradients-qwen3-hd128-bf16",
+                "training-8b-2-layers-bf16",
+                "training-1b-2-layers-bf16",
+                "searched-4096-1b-8-layers-bf16",
+                "searched-8192-1b-8-layers-bf16",
+            ];
 
     /// <inheritdoc/>
     public override CaseResult Run(string name, CheckSettings settings, Action<string> say)
@@ -41,20 +48,51 @@ internal sealed class BitsStage : Stage
         {
             var golden = GoldenFolder.Open(parts[1]);
             using var checkpoint = Checkpoint.Open(golden.Path);
-            return Compare(settings, OverBudgets(golden.Request(recipe, 64)), checkpoint.WeightsOf(golden.Model), golden.Tokens(), 1, t => StepRun.Tensors(t.Gradients), say);
+            return Compare(
+                settings,
+                OverBudgets(golden.Request(recipe, 64)),
+                checkpoint.WeightsOf(golden.Model),
+                golden.Tokens(),
+                1,
+                t => StepRun.Tensors(t.Gradients),
+                say
+            );
         }
 
         bool searched = parts[0] == "searched";
         parts = searched ? parts[1].Split('-', 2) : parts;
         var config = Config(parts[1]);
-        int seqlen = searched ? int.Parse(parts[0], System.Globalization.CultureInfo.InvariantCulture) : settings.Emulated ? 32 : 4096;
-        var pins = searched ? settings.Emulated ? s_emulatedRounds : s_rounds : new GeometryPins(settings.Emulated ? 32 : 4096);
-        int rows = searched ? pins.ChunkTokens!.Value * pins.ChunksPerRound!.Value * pins.Rounds!.Value / seqlen : settings.Emulated ? 2 : 8;
+        int seqlen =
+            searched ? int.Parse(parts[0], System.Globalization.CultureInfo.InvariantCulture)
+            : settings.Emulated ? 32
+            : 4096;
+        var pins = searched
+            ? settings.Emulated
+                ? s_emulatedRounds
+                : s_rounds
+            : new GeometryPins(settings.Emulated ? 32 : 4096);
+        int rows =
+            searched ? pins.ChunkTokens!.Value * pins.ChunksPerRound!.Value * pins.Rounds!.Value / seqlen
+            : settings.Emulated ? 2
+            : 8;
         var request = new PlanRequest(
-            config, recipe, WorkloadKind.Training, seqlen, rows, pins, new MemoryBudget(Bytes.FromGiB(settings.Emulated ? 1 : 48), Bytes.FromGiB(settings.Emulated ? 1 : 32)));
+            config,
+            recipe,
+            WorkloadKind.Training,
+            seqlen,
+            rows,
+            pins,
+            new MemoryBudget(Bytes.FromGiB(settings.Emulated ? 1 : 48), Bytes.FromGiB(settings.Emulated ? 1 : 32))
+        );
         return Compare(
-            settings, searched ? OfSearch(request, settings) : OverBudgets(request), WeightInitialiser.Weights(config, 1), new RandomTokens(2 * rows, seqlen, config.VocabSize), Steps,
-            t => StepRun.Tensors(t.Weights), say);
+            settings,
+            searched ? OfSearch(request, settings) : OverBudgets(request),
+            WeightInitialiser.Weights(config, 1),
+            new RandomTokens(2 * rows, seqlen, config.VocabSize),
+            Steps,
+            t => StepRun.Tensors(t.Weights),
+            say
+        );
     }
 
     // Layers of the published sizes, few of them: all shapes and none of the waiting.
@@ -63,7 +101,13 @@ internal sealed class BitsStage : Stage
         string[] parts = name.Split('-');
         bool cut = parts is [_, _, "layers"];
         using var source = Cli.ModelSource.Open(Path.Combine(CheckSettings.Root, "models", parts[0] + ".json"));
-        return cut ? source.Model with { LayerCount = int.Parse(parts[1], System.Globalization.CultureInfo.InvariantCulture), VocabSize = 32000 } : source.Model;
+        return cut
+            ? source.Model with
+            {
+                LayerCount = int.Parse(parts[1], System.Globalization.CultureInfo.InvariantCulture),
+                VocabSize = 32000,
+            }
+            : source.Model;
     }
 
     /// <summary>What is run, the first of which says what the bits are; and what none of it shows that should be.</summary>
@@ -88,11 +132,23 @@ internal sealed class BitsStage : Stage
         var searched = SearchedPlans.Of(StepRun.Pinned(request, roomy), settings.Emulated ? 2 : 5);
         return new Runs(
             [("first", roomy), .. searched.Select(s => (s.Traits, s.Plan))],
-            [.. SearchedPlans.Traits.Where(t => !searched.Any(s => s.Traits.Contains(t, StringComparison.Ordinal))).Select(t => $"no plan was found with {t}")]);
+            [
+                .. SearchedPlans
+                    .Traits.Where(t => !searched.Any(s => s.Traits.Contains(t, StringComparison.Ordinal)))
+                    .Select(t => $"no plan was found with {t}"),
+            ]
+        );
     }
 
     private static CaseResult Compare(
-        CheckSettings settings, Runs runs, IWeightSource weights, ITokenSource tokens, int steps, Func<Trainer, Dictionary<string, float[]>> yields, Action<string> say)
+        CheckSettings settings,
+        Runs runs,
+        IWeightSource weights,
+        ITokenSource tokens,
+        int steps,
+        Func<Trainer, Dictionary<string, float[]>> yields,
+        Action<string> say
+    )
     {
         var gpu = settings.OpenGpu();
         var plans = runs.Plans;
@@ -103,15 +159,21 @@ internal sealed class BitsStage : Stage
             var (others, again) = StepRun.Steps(settings, gpu, plan, weights, tokens, AdamWSettings.Default, steps, yields);
             var differ = StepRun.Differences(first, again);
             bool same = differ.Count == 0 && losses.SequenceEqual(others);
-            say($"{what}: device {plan.DevicePeak}, host {plan.HostPeak}: {(same ? "the same bits" : $"{differ.Count} of {first.Count} tensors differ")}");
+            say(
+                $"{what}: device {plan.DevicePeak}, host {plan.HostPeak}: "
+                    + $"{(same ? "the same bits" : $"{differ.Count} of {first.Count} tensors differ")}"
+            );
             if (!same)
             {
-                faults.Add($"{what}: {(differ.Count > 0 ? $"{differ.Count} of {first.Count} tensors differ, {differ[0]} first" : "losses differ")}");
+                faults.Add(
+                    $"{what}: {(differ.Count > 0 ? $"{differ.Count} of {first.Count} tensors differ, {differ[0]} first" : "losses differ")}"
+                );
             }
         }
 
         return CaseResult.Of(faults.Count == 0, faults.Count == 0
-                ? $"{plans.Count} runs of {steps} step{(steps > 1 ? "s" : "")} between {plans.Max(p => p.Plan.DevicePeak)} and {plans.Min(p => p.Plan.DevicePeak)} of device memory: the same bits, loss {losses[^1]:0.0000}"
+                ? $"{plans.Count} runs of {steps} step{(steps > 1 ? "s" : "")} between {plans.Max(p => p.Plan.DevicePeak)} and "
+                    + $"{plans.Min(p => p.Plan.DevicePeak)} of device memory: the same bits, loss {losses[^1]:0.0000}"
                 : string.Join("; ", faults),
             new JsonObject { ["losses"] = new JsonArray([.. losses.Select(l => (JsonNode)l)]), ["runs"] = plans.Count });
     }

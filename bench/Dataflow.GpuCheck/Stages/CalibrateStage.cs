@@ -33,20 +33,45 @@ internal sealed class CalibrateStage : Stage
         string file = Path.Combine(settings.ResultFolder(settings.OpenGpu()), ProfileFile);
         string unproved = file + ".tmp";
         var outcome = ChildProcess.Run(
-            dataflow, ["calibrate", "--device", settings.DeviceName, "--dtype", "bf16", "--seconds", settings.Emulated ? "5" : Seconds, "--out", unproved], settings.Limit - s_reserve, say);
+            dataflow,
+            [
+                "calibrate",
+                "--device",
+                settings.DeviceName,
+                "--dtype",
+                "bf16",
+                "--seconds",
+                settings.Emulated ? "5" : Seconds,
+                "--out",
+                unproved,
+            ],
+            settings.Limit - s_reserve,
+            say
+        );
         if (outcome.Status != 0 || !File.Exists(unproved))
         {
             File.Delete(unproved);
-            var verdict = outcome.Status is null ? Verdict.OutOfTime : outcome.LastLine.Contains("is no verb", StringComparison.Ordinal) ? Verdict.Missing : Verdict.Failed;
-            return new CaseResult(verdict, outcome.Status is null ? $"`dataflow calibrate` was not done in {(settings.Limit - s_reserve).TotalSeconds:0} s" : outcome.LastLine);
+            var verdict =
+                outcome.Status is null ? Verdict.OutOfTime
+                : outcome.LastLine.Contains("is no verb", StringComparison.Ordinal) ? Verdict.Missing
+                : Verdict.Failed;
+            return new CaseResult(
+                verdict,
+                outcome.Status is null
+                    ? $"`dataflow calibrate` was not done in {(settings.Limit - s_reserve).TotalSeconds:0} s"
+                    : outcome.LastLine
+            );
         }
 
         File.Move(unproved, file, overwrite: true);
         var (profile, _) = settings.ProfileFor(settings.OpenGpu());
         return CaseResult.Of(true,
             $"bf16 {profile.Bf16FlopsPerSecond.Value / 1e12:0} TFLOP/s, memory {profile.MemoryBandwidthBytesPerSecond.Value / 1e9:0} GB/s, "
-            + $"to the device {profile.HostToDevice.BytesPerSecond.Value / 1e9:0.0} GB/s ({profile.HostToDevice.BytesPerSecondBothBusy.Value / 1e9:0.0} both ways), "
-            + $"to the host {profile.DeviceToHost.BytesPerSecond.Value / 1e9:0.0} ({profile.DeviceToHost.BytesPerSecondBothBusy.Value / 1e9:0.0}), reserved {profile.ReservedDevice}",
-            JsonNode.Parse(File.ReadAllText(file)) as JsonObject);
+                + $"to the device {profile.HostToDevice.BytesPerSecond.Value / 1e9:0.0} GB/s "
+                + $"({profile.HostToDevice.BytesPerSecondBothBusy.Value / 1e9:0.0} both ways), "
+                + $"to the host {profile.DeviceToHost.BytesPerSecond.Value / 1e9:0.0} "
+                + $"({profile.DeviceToHost.BytesPerSecondBothBusy.Value / 1e9:0.0}), reserved {profile.ReservedDevice}",
+            JsonNode.Parse(File.ReadAllText(file)) as JsonObject
+        );
     }
 }

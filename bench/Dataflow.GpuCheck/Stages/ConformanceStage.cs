@@ -29,14 +29,23 @@ internal sealed partial class ConformanceStage : Stage
     /// <inheritdoc/>
     public override CaseResult Run(string name, CheckSettings settings, Action<string> say)
     {
-        string[] places = [Path.Combine(CheckSettings.Root, "programs"), Path.Combine(CheckSettings.Root, "tests", Program, "bin", "Release", "net10.0")];
+        string[] places =
+        [
+            Path.Combine(CheckSettings.Root, "programs"),
+            Path.Combine(CheckSettings.Root, "tests", Program, "bin", "Release", "net10.0"),
+        ];
         if (places.Select(p => Path.Combine(p, Program + ".dll")).FirstOrDefault(File.Exists) is not { } program)
         {
             return new CaseResult(Verdict.Missing, $"{Program} is neither in the bundle nor built");
         }
 
         var outcome = ChildProcess.Run(
-            Environment.ProcessPath!, [program, "-noLogo", "-noColor"], settings.Limit, say, new Dictionary<string, string> { [CheckSettings.DeviceVariable] = settings.DeviceName });
+            Environment.ProcessPath!,
+            [program, "-noLogo", "-noColor"],
+            settings.Limit,
+            say,
+            new Dictionary<string, string> { [CheckSettings.DeviceVariable] = settings.DeviceName }
+        );
         var summary = Summary().Match(outcome.Output);
         if (!summary.Success)
         {
@@ -46,10 +55,20 @@ internal sealed partial class ConformanceStage : Stage
         int Count(string group) => int.Parse(summary.Groups[group].Value);
         int bad = Count("errors") + Count("failed"), run = Count("total") - Count("skipped") - Count("idle");
         string first = outcome.Output.Split('\n').FirstOrDefault(l => l.Contains("[FAIL]", StringComparison.Ordinal))?.Trim() ?? "";
-        return CaseResult.Of(outcome.Status == 0 && bad == 0 && run > 0, bad == 0 ? $"{run} tests passed" : $"{bad} of {run} tests failed: {first}",
-            new JsonObject { ["tests"] = run, ["failed"] = bad, ["skipped"] = Count("skipped") });
+        return CaseResult.Of(
+            outcome.Status == 0 && bad == 0 && run > 0,
+            bad == 0 ? $"{run} tests passed" : $"{bad} of {run} tests failed: {first}",
+            new JsonObject
+            {
+                ["tests"] = run,
+                ["failed"] = bad,
+                ["skipped"] = Count("skipped"),
+            }
+        );
     }
 
-    [GeneratedRegex(@"Total: (?<total>\d+), Errors: (?<errors>\d+), Failed: (?<failed>\d+), Skipped: (?<skipped>\d+), Not Run: (?<idle>\d+)")]
+    [GeneratedRegex(
+        @"Total: (?<total>\d+), Errors: (?<errors>\d+), Failed: (?<failed>\d+), Skipped: (?<skipped>\d+), Not Run: (?<idle>\d+)"
+    )]
     private static partial Regex Summary();
 }

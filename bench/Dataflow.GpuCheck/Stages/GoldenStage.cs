@@ -32,13 +32,18 @@ internal sealed class GoldenStage : Stage
     public override TimeSpan CaseLimit => TimeSpan.FromSeconds(120);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Cases(CheckSettings settings) => [.. s_cases.SelectMany(c => s_recipes.Select(r => $"{c.Name}-{r.Name}"))];
+    public override IReadOnlyList<string> Cases(CheckSettings settings) =>
+        [.. s_cases.SelectMany(c => s_recipes.Select(r => $"{c.Name}-{r.Name}"))];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> UsualCases(CheckSettings settings) => settings.Emulated ? ["llama-small-fp32", "llama-hd64-bf16"] : Cases(settings);
+    public override IReadOnlyList<string> UsualCases(CheckSettings settings) =>
+        settings.Emulated ? ["llama-small-fp32", "llama-hd64-bf16"] : Cases(settings);
 
-    /// <summary>A small one in either format and the heads of the published models: what is wrong with the math shows in one of them.</summary>
-    public override IReadOnlyList<string> FirstCases(CheckSettings settings) => settings.Emulated ? UsualCases(settings) : ["llama-small-fp32", "llama-documents-bf16", "qwen3-hd128-bf16"];
+    /// <summary>
+    /// A small one in either format and the heads of the published models: what is wrong with the math shows in one of them.
+    /// </summary>
+    public override IReadOnlyList<string> FirstCases(CheckSettings settings) =>
+        settings.Emulated ? UsualCases(settings) : ["llama-small-fp32", "llama-documents-bf16", "qwen3-hd128-bf16"];
 
     /// <inheritdoc/>
     public override CaseResult Run(string name, CheckSettings settings, Action<string> say)
@@ -49,7 +54,15 @@ internal sealed class GoldenStage : Stage
         var plan = StepRun.Tight(golden.Request(recipe, chunk));
         using var checkpoint = Checkpoint.Open(golden.Path);
         var (losses, gradients) = StepRun.Steps(
-            settings, settings.OpenGpu(), plan, checkpoint.WeightsOf(golden.Model), golden.Tokens(), AdamWSettings.Default, 1, t => StepRun.Tensors(t.Gradients));
+            settings,
+            settings.OpenGpu(),
+            plan,
+            checkpoint.WeightsOf(golden.Model),
+            golden.Tokens(),
+            AdamWSettings.Default,
+            1,
+            t => StepRun.Tensors(t.Gradients)
+        );
 
         bool exact = recipe == Recipe.Fp32;
         double loss = Math.Abs(losses[0] - golden.Loss) / golden.Loss;
@@ -106,7 +119,13 @@ internal sealed record GoldenFolder(string Path, ModelConfig Model, int Seqlen, 
         string path = System.IO.Path.Combine(CheckSettings.Root, "tests", "golden", name);
         var expected = JsonDocument.Parse(File.ReadAllText(System.IO.Path.Combine(path, "expected.json"))).RootElement;
         return new GoldenFolder(
-            path, ModelFiles.LoadConfig(path), expected.GetProperty("seqlen").GetInt32(), expected.GetProperty("sequences").GetInt32(), expected.GetProperty("loss").GetDouble(), expected);
+            path,
+            ModelFiles.LoadConfig(path),
+            expected.GetProperty("seqlen").GetInt32(),
+            expected.GetProperty("sequences").GetInt32(),
+            expected.GetProperty("loss").GetDouble(),
+            expected
+        );
     }
 
     /// <summary>Its tokens.</summary>
@@ -130,5 +149,10 @@ internal sealed record GoldenFolder(string Path, ModelConfig Model, int Seqlen, 
 
     /// <summary>The relative error of PyTorch's own gradient in bf16.</summary>
     public double PyTorchBf16Error(string tensor) =>
-        Expected.GetProperty("pytorch_bfloat16").GetProperty("gradient_relative_l2").GetProperty("per_tensor").GetProperty(tensor).GetDouble();
+        Expected
+            .GetProperty("pytorch_bfloat16")
+            .GetProperty("gradient_relative_l2")
+            .GetProperty("per_tensor")
+            .GetProperty(tensor)
+            .GetDouble();
 }

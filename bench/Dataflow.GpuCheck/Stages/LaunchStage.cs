@@ -4,7 +4,9 @@ using Dataflow.Cuda;
 
 namespace Dataflow.GpuCheck;
 
-/// <summary>What a launch costs, by events around 2,000 small kernels, and what the host takes to queue one: plans add the first to every kernel.</summary>
+/// <summary>
+/// What a launch costs, by events around 2,000 small kernels, and what the host takes to queue one: plans add the first to every kernel.
+/// </summary>
 internal sealed class LaunchStage : Stage
 {
     /// <inheritdoc/>
@@ -30,7 +32,9 @@ internal sealed class LaunchStage : Stage
         var cost = LaunchCost.Measure(context, GpuAccess.KernelsFor(gpu));
         var (profile, file) = settings.ProfileFor(gpu);
         double assumed = profile.KernelLaunchSeconds.Value;
-        string detail = $"{cost.GpuSeconds * 1e6:0.00} us from kernel to kernel on the GPU, the host takes {cost.HostSeconds * 1e6:0.00} us to queue one; profile {Path.GetFileName(file)} assumes {assumed * 1e6:0.00}"
+        string detail =
+            $"{cost.GpuSeconds * 1e6:0.00} us from kernel to kernel on the GPU, the host takes {cost.HostSeconds * 1e6:0.00} us to queue "
+                + $"one; profile {Path.GetFileName(file)} assumes {assumed * 1e6:0.00}"
             + (cost.QueuedAhead ? "" : "; the GPU began before all were queued, so that its figure may be the host's");
         return CaseResult.Of(cost.QueuedAhead || settings.Emulated, detail, new JsonObject
         {

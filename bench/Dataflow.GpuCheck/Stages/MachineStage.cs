@@ -21,7 +21,8 @@ internal sealed class MachineStage : Stage
     public override IReadOnlyList<string> Cases(CheckSettings settings) => ["versions", "preflight"];
 
     /// <inheritdoc/>
-    public override CaseResult Run(string name, CheckSettings settings, Action<string> say) => name == "preflight" ? Preflight.Run(settings, say) : Versions(settings, say);
+    public override CaseResult Run(string name, CheckSettings settings, Action<string> say) =>
+        name == "preflight" ? Preflight.Run(settings, say) : Versions(settings, say);
 
     private static CaseResult Versions(CheckSettings settings, Action<string> say)
     {
@@ -62,10 +63,20 @@ internal sealed class MachineStage : Stage
             ["cores"] = Environment.ProcessorCount,
             ["host_memory_bytes"] = MachineMemory.Read().Total.Value,
             ["runtime"] = System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription,
-            ["compiled_ahead"] = new JsonArray([.. Directory.GetFiles(AppContext.BaseDirectory, "*.dll").Where(CompiledImages.IsCompiled).Select(f => (JsonNode)Path.GetFileNameWithoutExtension(f))]),
+            ["compiled_ahead"] = new JsonArray([
+                .. Directory
+                    .GetFiles(AppContext.BaseDirectory, "*.dll")
+                    .Where(CompiledImages.IsCompiled)
+                    .Select(f => (JsonNode)Path.GetFileNameWithoutExtension(f)),
+            ]),
             ["doctor"] = JsonNode.Parse(DoctorReport.Json(Diagnosis.Of(MachineSurvey.Take()))),
         };
-        return CaseResult.Of(true, $"{gpu.Name}, {gpu.Multiprocessors} multiprocessors, {gpu.Memory}, driver {monitor.DriverVersion()}, CUDA {cuda}, cuBLASLt {blas}; "
-            + $"{Environment.ProcessorCount} cores, {MachineMemory.Read().Total} of host memory", figures);
+        return CaseResult.Of(
+            true,
+            $"{gpu.Name}, {gpu.Multiprocessors} multiprocessors, {gpu.Memory}, driver {monitor.DriverVersion()}, CUDA {cuda}, cuBLASLt "
+                + $"{blas}; "
+                + $"{Environment.ProcessorCount} cores, {MachineMemory.Read().Total} of host memory",
+            figures
+        );
     }
 }

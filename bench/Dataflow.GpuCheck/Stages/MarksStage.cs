@@ -10,8 +10,8 @@ using Dataflow.Training;
 namespace Dataflow.GpuCheck;
 
 /// <summary>
-/// Training at the published sizes, as a user starts it: `dataflow train` in bf16 on synthetic tokens, at most 524,288 a step and 110 GiB of
-/// host memory. The first step is not counted; as many as fit the time are, and the run is then ended.
+/// Training at the published sizes, as a user starts it: `dataflow train` in bf16 on synthetic tokens, at most 524,288 a step and 110 GiB
+/// of host memory. The first step is not counted; as many as fit the time are, and the run is then ended.
 /// </summary>
 internal sealed partial class MarksStage : Stage
 {
@@ -29,13 +29,23 @@ internal sealed partial class MarksStage : Stage
     private static readonly Bytes s_margin = new(32L << 20);
 
     // Tokens a second that the default, bit-reproducible mode is to reach on an H200-class GPU.
-    // Those that a step of 131,072 tokens is predicted to show to within 1% of a step of 524,288 come first: they take a quarter of the time.
+    // Those that a step of 131,072 tokens is predicted to show to within 1% of a step of 524,288 come first: they take a quarter of the
+    // time.
     private static readonly Row[] s_rows =
     [
-        new("1b", 8192, 40, 60000, SmallStepTokens), new("8b", 8192, 78, 11800, SmallStepTokens), new("8b", 1024, 78, 13600, SmallStepTokens),
-        new("8b", 65536, 30, 5050, SmallStepTokens), new("8b", 65536, 78, 5200, SmallStepTokens),
-        new("8b", 8192, 24, 11000), new("8b", 8192, 10, 10300), new("1b", 8192, 12, 58000), new("15b", 8192, 78, 5900), new("8b", 8192, 16, 10800),
-        new("8b", 1024, 12, 11900), new("8b", 1024, 25, 12700), new("1b", 524288, 78, 3150),
+        new("1b", 8192, 40, 60000, SmallStepTokens),
+        new("8b", 8192, 78, 11800, SmallStepTokens),
+        new("8b", 1024, 78, 13600, SmallStepTokens),
+        new("8b", 65536, 30, 5050, SmallStepTokens),
+        new("8b", 65536, 78, 5200, SmallStepTokens),
+        new("8b", 8192, 24, 11000),
+        new("8b", 8192, 10, 10300),
+        new("1b", 8192, 12, 58000),
+        new("15b", 8192, 78, 5900),
+        new("8b", 8192, 16, 10800),
+        new("8b", 1024, 12, 11900),
+        new("8b", 1024, 25, 12700),
+        new("1b", 524288, 78, 3150),
     ];
 
     /// <inheritdoc/>
@@ -48,12 +58,16 @@ internal sealed partial class MarksStage : Stage
     public override TimeSpan CaseLimit => TimeSpan.FromSeconds(175);
 
     /// <summary>Where one row of tokens is a step of minutes, two steps take longer than the other cases.</summary>
-    public override TimeSpan LimitOf(string name) => s_rows.FirstOrDefault(r => r.Name == name) is { } row && row.StepSeconds > MostStepSeconds + 10
-        ? TimeSpan.FromSeconds((2 * row.StepSeconds) + 60) : CaseLimit;
+    public override TimeSpan LimitOf(string name) =>
+        s_rows.FirstOrDefault(r => r.Name == name) is { } row && row.StepSeconds > MostStepSeconds + 10
+            ? TimeSpan.FromSeconds((2 * row.StepSeconds) + 60)
+            : CaseLimit;
 
     /// <summary>Start, weights, a first step and one that counts.</summary>
     public override TimeSpan LeastOf(string name, CheckSettings settings) =>
-        TimeSpan.FromSeconds(settings.Emulated ? 15 : 30 + (2 * (s_rows.FirstOrDefault(r => r.Name == name)?.StepSeconds ?? MostStepSeconds)));
+        TimeSpan.FromSeconds(
+            settings.Emulated ? 15 : 30 + (2 * (s_rows.FirstOrDefault(r => r.Name == name)?.StepSeconds ?? MostStepSeconds))
+        );
 
     /// <inheritdoc/>
     public override TimeSpan Share => TimeSpan.FromSeconds(210);
@@ -61,7 +75,8 @@ internal sealed partial class MarksStage : Stage
     private static TimeSpan Reserve => TimeSpan.FromSeconds(5);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Cases(CheckSettings settings) => settings.Emulated ? [DryRun, Reserved] : [.. s_rows.Select(r => r.Name)];
+    public override IReadOnlyList<string> Cases(CheckSettings settings) =>
+        settings.Emulated ? [DryRun, Reserved] : [.. s_rows.Select(r => r.Name)];
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> UsualCases(CheckSettings settings) => settings.Emulated ? [DryRun] : Cases(settings);
@@ -93,7 +108,10 @@ internal sealed partial class MarksStage : Stage
                     if ((string?)message["event"] == "step")
                     {
                         steps.Add(message);
-                        say($"step {steps.Count}: {(double)message["tok_per_sec"]!:0} tok/s, loss {(double)message["loss"]!:0.0000}, {(double)message["seconds"]!:0.0} s");
+                        say(
+                            $"step {steps.Count}: {(double)message["tok_per_sec"]!:0} tok/s, loss {(double)message["loss"]!:0.0000}, "
+                                + $"{(double)message["seconds"]!:0.0} s"
+                        );
                         double next = (double)message["seconds"]!;
                         return steps.Count <= MostCounted && (clock.Elapsed + TimeSpan.FromSeconds(next) < time || steps.Count < 2);
                     }
@@ -105,22 +123,46 @@ internal sealed partial class MarksStage : Stage
             using var monitor = GpuMonitor.Open(gpu);
             long before = monitor.Memory().Used.Value;
             using var watch = new MemoryWatch(monitor, settings.Poll);
-            ChildOutcome Train(Bytes device) => ChildProcess.Run(
-                Path.Combine(CheckSettings.Root, "bin", "dataflow"),
-                [
-                    "train", source.Folder ?? Path.Combine(CheckSettings.Root, "models", row.Model + ".json"), "--seqlen", $"{row.Seqlen}", "--global-batch", $"{row.StepRows * row.Seqlen}",
-                    "--device-memory", $"{device.Value >> 20}MiB", "--dtype", "bf16", "--device", settings.DeviceName, "--tokens", tokens, "--json",
-                    .. settings.Emulated ? ["--host-memory", "64MiB", "--steps", "3"] : (string[])["--host-memory", HostGiB, "--steps", "1000"],
-                    .. name == DryRun ? [] : (string[])["--hardware", profile],
-                ],
-                time - clock.Elapsed, Take);
-            var budget = name == DryRun ? s_dryBudget : name == Reserved ? s_reservedBudget : Bytes.FromGiB(row.DeviceGiB);
+            ChildOutcome Train(Bytes device) =>
+                ChildProcess.Run(
+                    Path.Combine(CheckSettings.Root, "bin", "dataflow"),
+                    [
+                        "train",
+                        source.Folder ?? Path.Combine(CheckSettings.Root, "models", row.Model + ".json"),
+                        "--seqlen",
+                        $"{row.Seqlen}",
+                        "--global-batch",
+                        $"{row.StepRows * row.Seqlen}",
+                        "--device-memory",
+                        $"{device.Value >> 20}MiB",
+                        "--dtype",
+                        "bf16",
+                        "--device",
+                        settings.DeviceName,
+                        "--tokens",
+                        tokens,
+                        "--json",
+                        .. settings.Emulated
+                            ? ["--host-memory", "64MiB", "--steps", "3"]
+                            : (string[])["--host-memory", HostGiB, "--steps", "1000"],
+                        .. name == DryRun ? [] : (string[])["--hardware", profile],
+                    ],
+                    time - clock.Elapsed,
+                    Take
+                );
+            var budget =
+                name == DryRun ? s_dryBudget
+                : name == Reserved ? s_reservedBudget
+                : Bytes.FromGiB(row.DeviceGiB);
             var outcome = Train(budget);
             string note = "";
             if (steps.Count == 0 && Beyond(outcome.LastLine, budget) is { } excess)
             {
-                // What it takes beside its arena is more than the profile reserves: said, and the speed within the budget measured all the same.
-                note = $"what it takes beside its arena was {excess} more than was reserved, so that it was planned for {budget - excess - s_margin}; ";
+                // What it takes beside its arena is more than the profile reserves: said, and the speed within the budget measured all the
+                // same.
+                note =
+                    $"what it takes beside its arena was {excess} more than was reserved, so that it was planned for "
+                        + $"{budget - excess - s_margin}; ";
                 say(note);
                 outcome = Train(budget - excess - s_margin);
             }
@@ -128,7 +170,13 @@ internal sealed partial class MarksStage : Stage
             long peak = watch.Stop() - before;
             var result = Judge(row, plan, steps, outcome, peak, monitor, settings);
             result.Figures?.Add("nvml", watch.ToJson());
-            return note.Length == 0 ? result : result with { Verdict = result.Verdict == Verdict.Passed ? Verdict.Failed : result.Verdict, Detail = note + result.Detail };
+            return note.Length == 0
+                ? result
+                : result with
+                {
+                    Verdict = result.Verdict == Verdict.Passed ? Verdict.Failed : result.Verdict,
+                    Detail = note + result.Detail,
+                };
         }
         finally
         {
@@ -136,19 +184,34 @@ internal sealed partial class MarksStage : Stage
         }
     }
 
-    private static CaseResult Judge(Row row, JsonObject? plan, List<JsonObject> steps, ChildOutcome outcome, long peak, GpuMonitor monitor, CheckSettings settings)
+    private static CaseResult Judge(
+        Row row,
+        JsonObject? plan,
+        List<JsonObject> steps,
+        ChildOutcome outcome,
+        long peak,
+        GpuMonitor monitor,
+        CheckSettings settings
+    )
     {
         if (steps.Count < 2)
         {
-            string seen = steps.Count == 1 ? $"one step of {(double)steps[0]["seconds"]!:0.0} s, the first, which is not counted" : "no step";
-            return new CaseResult(outcome.Status is null ? Verdict.OutOfTime : Verdict.Failed, outcome.Status is null ? $"{seen} in the time there was" : $"{seen}: {outcome.LastLine}", plan);
+            string seen =
+                steps.Count == 1 ? $"one step of {(double)steps[0]["seconds"]!:0.0} s, the first, which is not counted" : "no step";
+            return new CaseResult(
+                outcome.Status is null ? Verdict.OutOfTime : Verdict.Failed,
+                outcome.Status is null ? $"{seen} in the time there was" : $"{seen}: {outcome.LastLine}",
+                plan
+            );
         }
 
         var counted = steps.Skip(1).ToList();
         double speed = counted.Sum(s => (double)s["tokens"]!) / counted.Sum(s => (double)s["seconds"]!);
 
         // Said beside each step by a program that can tell.
-        double? predicted = counted.All(s => s["predicted_seconds"] is not null) ? counted.Sum(s => (double)s["tokens"]!) / counted.Sum(s => (double)s["predicted_seconds"]!) : null;
+        double? predicted = counted.All(s => s["predicted_seconds"] is not null)
+            ? counted.Sum(s => (double)s["tokens"]!) / counted.Sum(s => (double)s["predicted_seconds"]!)
+            : null;
         var figures = new JsonObject
         {
             ["tok_per_sec"] = speed,
@@ -162,13 +225,17 @@ internal sealed partial class MarksStage : Stage
             ["steps"] = new JsonArray([.. steps.Select(s => (JsonNode)s.DeepClone())]),
         };
         string foretold = predicted is { } p ? $"predicted {p:0} ({(speed / p) - 1:+0.0%;-0.0%})" : "no prediction";
-        string detail = $"{speed:0} tok/s over {counted.Count} steps, mark {row.TokensPerSecond} ({speed / Math.Max(row.TokensPerSecond, 1):0%}), {foretold}, NVML peak {new Bytes(peak)} of {row.DeviceGiB} GiB";
+        string detail =
+            $"{speed:0} tok/s over {counted.Count} steps, mark {row.TokensPerSecond} ({speed / Math.Max(row.TokensPerSecond, 1):0%}), "
+                + $"{foretold}, NVML peak {new Bytes(peak)} of {row.DeviceGiB} GiB";
         return settings.Emulated ? CaseResult.Of(true, $"{counted.Count + 1} steps ran; their times on the emulation mean nothing", figures)
             : peak > Bytes.FromGiB(row.DeviceGiB).Value ? new CaseResult(Verdict.Failed, $"beyond its device budget: {detail}", figures)
             : new CaseResult(speed >= row.TokensPerSecond ? Verdict.Passed : Verdict.Below, detail, figures);
     }
 
-    /// <summary>How much more than its budget a run that was refused for it would have taken; null where it ended for another reason.</summary>
+    /// <summary>
+    /// How much more than its budget a run that was refused for it would have taken; null where it ended for another reason.
+    /// </summary>
     private static Bytes? Beyond(string line, Bytes budget) =>
         line.Contains("more than the device budget", StringComparison.Ordinal) && Needed().Match(line) is { Success: true } match
             ? new Bytes(long.Parse(match.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture) << 20) - budget : null;

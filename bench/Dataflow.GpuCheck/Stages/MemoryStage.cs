@@ -25,7 +25,8 @@ internal sealed class MemoryStage : Stage
     public override TimeSpan CaseLimit => TimeSpan.FromSeconds(90);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Cases(CheckSettings settings) => settings.Emulated ? ["nano-64-least"] : [.. s_cases.Select(c => c.Name)];
+    public override IReadOnlyList<string> Cases(CheckSettings settings) =>
+        settings.Emulated ? ["nano-64-least"] : [.. s_cases.Select(c => c.Name)];
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> FirstCases(CheckSettings settings) => [];
@@ -46,17 +47,23 @@ internal sealed class MemoryStage : Stage
         long peak = watch.Stop() - before;
         var arena = plan.DevicePeak - plan.Reserved;
         long budget = plan.Budget.Device.Value;
-        string detail = $"peak {new Bytes(peak)} of a budget of {plan.Budget.Device}: arena {arena}, beside it {new Bytes(peak - arena.Value)} (the profile reserves {plan.Reserved}); loss {losses[^1]:0.0000}";
-        return CaseResult.Of(peak <= budget && peak >= arena.Value, peak < arena.Value ? $"{detail}; less than the arena: NVML was not seen to count it" : detail, new JsonObject
-        {
-            ["peak_bytes"] = peak,
-            ["budget_bytes"] = budget,
-            ["arena_bytes"] = arena.Value,
-            ["beside_arena_bytes"] = peak - arena.Value,
-            ["reserved_bytes"] = plan.Reserved.Value,
-            ["nvml"] = watch.ToJson(),
-            ["plan_hash"] = plan.Hash,
-        });
+        string detail =
+            $"peak {new Bytes(peak)} of a budget of {plan.Budget.Device}: arena {arena}, beside it {new Bytes(peak - arena.Value)} (the "
+                + $"profile reserves {plan.Reserved}); loss {losses[^1]:0.0000}";
+        return CaseResult.Of(
+            peak <= budget && peak >= arena.Value,
+            peak < arena.Value ? $"{detail}; less than the arena: NVML was not seen to count it" : detail,
+            new JsonObject
+            {
+                ["peak_bytes"] = peak,
+                ["budget_bytes"] = budget,
+                ["arena_bytes"] = arena.Value,
+                ["beside_arena_bytes"] = peak - arena.Value,
+                ["reserved_bytes"] = plan.Reserved.Value,
+                ["nvml"] = watch.ToJson(),
+                ["plan_hash"] = plan.Hash,
+            }
+        );
     }
 
     private static TrainingPlan Plan(string name, CheckSettings settings, HardwareProfile profile)
@@ -64,13 +71,36 @@ internal sealed class MemoryStage : Stage
         if (settings.Emulated)
         {
             using var nano = Cli.ModelSource.Open(Path.Combine(CheckSettings.Root, "models", "nano.json"));
-            var small = new PlanRequest(nano.Model, Recipe.Bf16, WorkloadKind.Training, 64, 2, new GeometryPins(), new MemoryBudget(Bytes.FromGiB(1), Bytes.FromGiB(2))) { Reserve = profile.Reserve };
+            var small = new PlanRequest(
+                nano.Model,
+                Recipe.Bf16,
+                WorkloadKind.Training,
+                64,
+                2,
+                new GeometryPins(),
+                new MemoryBudget(Bytes.FromGiB(1), Bytes.FromGiB(2))
+            )
+            {
+                Reserve = profile.Reserve,
+            };
             return StepRun.Tight(small);
         }
 
         var (_, model, seqlen, gib) = s_cases.Single(c => c.Name == name);
         using var source = Cli.ModelSource.Open(Path.Combine(CheckSettings.Root, "models", model + ".json"));
-        return StepRun.Plan(new PlanRequest(
-            source.Model, Recipe.Bf16, WorkloadKind.Training, seqlen, 8, new GeometryPins(), new MemoryBudget(Bytes.FromGiB(64), Bytes.FromGiB(gib))) { Reserve = profile.Reserve });
+        return StepRun.Plan(
+            new PlanRequest(
+                source.Model,
+                Recipe.Bf16,
+                WorkloadKind.Training,
+                seqlen,
+                8,
+                new GeometryPins(),
+                new MemoryBudget(Bytes.FromGiB(64), Bytes.FromGiB(gib))
+            )
+            {
+                Reserve = profile.Reserve,
+            }
+        );
     }
 }

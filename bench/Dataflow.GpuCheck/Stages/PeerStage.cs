@@ -17,7 +17,8 @@ internal sealed class PeerStage : Stage
     private static TimeSpan Reserve => TimeSpan.FromSeconds(5);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Cases(CheckSettings settings) => settings.Emulated ? ["nano-32"] : ["8b-8192", "8b-1024", "1b-8192"];
+    public override IReadOnlyList<string> Cases(CheckSettings settings) =>
+        settings.Emulated ? ["nano-32"] : ["8b-8192", "8b-1024", "1b-8192"];
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> UsualCases(CheckSettings settings) => settings.Emulated ? Cases(settings) : ["8b-8192"];
@@ -34,22 +35,39 @@ internal sealed class PeerStage : Stage
             return new CaseResult(Verdict.Missing, $"python3 has no PyTorch: {without.LastLine}");
         }
 
-        string[] sizes = settings.Emulated ? ["--device", "cpu", "--step-tokens", "64", "--micro-tokens", "32"] : ["--device", "cuda", "--best", "--step-tokens", "131072"];
+        string[] sizes = settings.Emulated
+            ? ["--device", "cpu", "--step-tokens", "64", "--micro-tokens", "32"]
+            : ["--device", "cuda", "--best", "--step-tokens", "131072"];
         var outcome = ChildProcess.Run(
             "python3",
-            [Path.Combine(CheckSettings.Root, "bench", "peers", "pytorch_llama.py"), Path.Combine(CheckSettings.Root, "models", parts[0] + ".json"), "--seqlen", parts[1], .. sizes,
-                "--seconds", $"{(settings.Limit - Reserve).TotalSeconds - 25:0}"],
-            settings.Limit - Reserve, say);
+            [
+                Path.Combine(CheckSettings.Root, "bench", "peers", "pytorch_llama.py"),
+                Path.Combine(CheckSettings.Root, "models", parts[0] + ".json"),
+                "--seqlen",
+                parts[1],
+                .. sizes,
+                "--seconds",
+                $"{(settings.Limit - Reserve).TotalSeconds - 25:0}",
+            ],
+            settings.Limit - Reserve,
+            say
+        );
         if (outcome.Status != 0)
         {
             return new CaseResult(outcome.Status is null ? Verdict.OutOfTime : Verdict.Failed, outcome.LastLine);
         }
 
-        var figures = JsonNode.Parse(outcome.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Last(l => l.StartsWith('{')))!.AsObject();
+        var figures = JsonNode
+            .Parse(outcome.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Last(l => l.StartsWith('{')))!
+            .AsObject();
         double speed = (double)figures["tok_per_sec"]!;
         string beside = "";
         var gpu = settings.OpenGpu();
-        foreach (var ours in ResultFile.Open(settings.ResultFolder(gpu), gpu.Name).All.Where(r => r.Stage == "marks" && r.Case.StartsWith(name + "-", StringComparison.Ordinal)))
+        foreach (
+            var ours in ResultFile
+                .Open(settings.ResultFolder(gpu), gpu.Name)
+                .All.Where(r => r.Stage == "marks" && r.Case.StartsWith(name + "-", StringComparison.Ordinal))
+        )
         {
             if ((double?)ours.Result.Figures?["tok_per_sec"] is { } mine)
             {
@@ -57,6 +75,11 @@ internal sealed class PeerStage : Stage
             }
         }
 
-        return CaseResult.Of(true, $"{speed:0} tok/s in its best configuration ({(string?)figures["configuration"]}), peak {(double)figures["peak_device_bytes"]! / (1L << 30):0.0} GiB{beside}", figures);
+        return CaseResult.Of(
+            true,
+            $"{speed:0} tok/s in its best configuration ({(string?)figures["configuration"]}), peak "
+                + $"{(double)figures["peak_device_bytes"]! / (1L << 30):0.0} GiB{beside}",
+            figures
+        );
     }
 }

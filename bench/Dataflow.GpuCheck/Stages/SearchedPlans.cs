@@ -7,8 +7,8 @@ namespace Dataflow.GpuCheck;
 internal sealed record SearchedPlan(string Traits, TrainingPlan Plan);
 
 /// <summary>
-/// Plans of policy auto in one geometry that differ in kind: those that a search takes or nearly takes at budgets from the least up. The machine that
-/// they are for is always the same one: it decides which plans are found, not what they compute.
+/// Plans of policy auto in one geometry that differ in kind: those that a search takes or nearly takes at budgets from the least up. The
+/// machine that they are for is always the same one: it decides which plans are found, not what they compute.
 /// </summary>
 internal static class SearchedPlans
 {
@@ -19,8 +19,12 @@ internal static class SearchedPlans
     private static readonly (string Name, Func<Workload, Residency, bool> Shows)[] s_traits =
     [
         ("interleaved rounds", (w, r) => r.Interleaved && w.Geometry.Rounds > 1),
-        ("spread residents", (w, r) => r.ResidentsSpread && r.ResidentChunks > 0 && r.ResidentChunks < w.Model.LayerCount * w.Geometry.ChunksPerRound),
-        ("rotating gradients", (w, r) => r.GradientsRotate && w.Geometry.Rounds > 1 && r.GradientSlots < w.Model.LayerCount - r.ResidentGradients),
+        ("spread residents", (w, r) =>
+            r.ResidentsSpread && r.ResidentChunks > 0 && r.ResidentChunks < w.Model.LayerCount * w.Geometry.ChunksPerRound
+        ),
+        ("rotating gradients", (w, r) =>
+            r.GradientsRotate && w.Geometry.Rounds > 1 && r.GradientSlots < w.Model.LayerCount - r.ResidentGradients
+        ),
         ("two save sets", (_, r) => r.MoreSixteenths > 0 && r.TravellingMore != r.Travelling),
     ];
 
@@ -38,12 +42,20 @@ internal static class SearchedPlans
         var found = new Dictionary<string, (string[] Shown, MemoryBudget Budget, PlanChoice Choice)>();
         for (int i = 0; i < Budgets; i++)
         {
-            var budget = request.Budget with { Device = new Bytes((long)(least * Math.Pow((double)request.Budget.Device.Value / least, (double)i / (Budgets - 1)))) };
+            var budget = request.Budget with
+            {
+                Device = new Bytes((long)(least * Math.Pow((double)request.Budget.Device.Value / least, (double)i / (Budgets - 1)))),
+            };
             if (search.Find(budget) is SearchResult.Found result)
             {
                 foreach (var (geometry, residency) in result.Others.Prepend(result.Best).Select(c => c.Choice))
                 {
-                    string[] traits = [.. s_traits.Where(t => t.Shows(new Workload(request.Model, request.Recipe, geometry, request.Kind), residency)).Select(t => t.Name)];
+                    string[] traits =
+                    [
+                        .. s_traits
+                            .Where(t => t.Shows(new Workload(request.Model, request.Recipe, geometry, request.Kind), residency))
+                            .Select(t => t.Name),
+                    ];
                     found.TryAdd(string.Join(", ", traits), (traits, budget, new PlanChoice(geometry, residency)));
                 }
             }
@@ -57,7 +69,12 @@ internal static class SearchedPlans
             string traits = string.Join(", ", next.Shown);
             found.Remove(traits);
             seen.UnionWith(next.Shown);
-            plans.Add(new SearchedPlan(traits, Cli.Plans.Require(new PlanResult.Feasible(Planner.PlanFor(request with { Budget = next.Budget }, next.Choice, machine)))));
+            plans.Add(
+                new SearchedPlan(
+                    traits,
+                    Cli.Plans.Require(new PlanResult.Feasible(Planner.PlanFor(request with { Budget = next.Budget }, next.Choice, machine)))
+                )
+            );
         }
 
         return plans;

@@ -5,8 +5,8 @@ using Dataflow.Model;
 namespace Dataflow.GpuCheck;
 
 /// <summary>
-/// Kernels' speed under sustained load as a share of what the GPU was measured to do: memory-bound ones of a copy within the device, products
-/// of the fastest algorithm that cuBLASLt has, attention in TFLOP/s. On the emulation nothing is judged.
+/// Kernels' speed under sustained load as a share of what the GPU was measured to do: memory-bound ones of a copy within the device,
+/// products of the fastest algorithm that cuBLASLt has, attention in TFLOP/s. On the emulation nothing is judged.
 /// </summary>
 internal sealed class SpeedStage : Stage
 {
@@ -27,7 +27,11 @@ internal sealed class SpeedStage : Stage
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Cases(CheckSettings settings) =>
-        [.. (settings.Emulated ? ["nano"] : new[] { "8b", "1b" }).SelectMany(m => new[] { $"memory-{m}", $"attention-{m}", $"products-{m}" })];
+        [
+            .. (settings.Emulated ? ["nano"] : new[] { "8b", "1b" }).SelectMany(m =>
+                new[] { $"memory-{m}", $"attention-{m}", $"products-{m}" }
+            ),
+        ];
 
     /// <inheritdoc/>
     public override CaseResult Run(string name, CheckSettings settings, Action<string> say)
@@ -42,10 +46,21 @@ internal sealed class SpeedStage : Stage
         double least = double.PositiveInfinity;
         foreach (var row in rows)
         {
-            var json = new JsonObject { ["seconds"] = row.Seconds, ["tflops"] = row.Flops / row.Seconds / 1e12, ["gb_per_s"] = row.Bytes / row.Seconds / 1e9, ["share"] = row.Share, ["mark"] = row.Mark };
+            var json = new JsonObject
+            {
+                ["seconds"] = row.Seconds,
+                ["tflops"] = row.Flops / row.Seconds / 1e12,
+                ["gb_per_s"] = row.Bytes / row.Seconds / 1e9,
+                ["share"] = row.Share,
+                ["mark"] = row.Mark,
+            };
             figures[row.Name] = json;
             count++;
-            say($"{row.Name}: {row.Seconds * 1e6:0.0} us, {(row.Flops > 0 ? $"{row.Flops / row.Seconds / 1e12:0.0} TFLOP/s" : $"{row.Bytes / row.Seconds / 1e9:0} GB/s")}, {row.Said}");
+            say(
+                $"{row.Name}: {row.Seconds * 1e6:0.0} us, "
+                    + $"{(row.Flops > 0 ? $"{row.Flops / row.Seconds / 1e12:0.0} TFLOP/s" : $"{row.Bytes / row.Seconds / 1e9:0} GB/s")}, "
+                    + $"{row.Said}"
+            );
             if (row is { Share: { } share, Mark: { } mark })
             {
                 least = Math.Min(least, share / mark);
@@ -88,7 +103,15 @@ internal sealed class SpeedStage : Stage
             var trial = make(bench);
             double seconds = bench.Seconds(trial.Launch), share = trial.Flops / seconds / mark;
             bool judged = bench.Model.HeadDim == 128; // the marks are for these heads
-            yield return new SpeedRow(trial.Name, trial.Flops, trial.Bytes, seconds, judged ? share : null, judged ? 1 : null, judged ? $"{share:0%} of its mark" : "no mark for these heads");
+            yield return new SpeedRow(
+                trial.Name,
+                trial.Flops,
+                trial.Bytes,
+                seconds,
+                judged ? share : null,
+                judged ? 1 : null,
+                judged ? $"{share:0%} of its mark" : "no mark for these heads"
+            );
             bench.Clear();
         }
     }
@@ -98,11 +121,29 @@ internal sealed class SpeedStage : Stage
         foreach (var (_, make) in ProductTrials.All(bench.Model))
         {
             var product = make(bench);
-            double fastest = product.Fastest(), seconds = bench.Seconds(product.Trial.Launch), share = fastest / seconds;
-            yield return new SpeedRow(product.Trial.Name, product.Trial.Flops, product.Trial.Bytes, seconds, share, ProductMark, $"{share:0%} of cuBLASLt's best");
+            double fastest = product.Fastest(),
+                seconds = bench.Seconds(product.Trial.Launch),
+                share = fastest / seconds;
+            yield return new SpeedRow(
+                product.Trial.Name,
+                product.Trial.Flops,
+                product.Trial.Bytes,
+                seconds,
+                share,
+                ProductMark,
+                $"{share:0%} of cuBLASLt's best"
+            );
             bench.Clear();
         }
     }
 
-    private readonly record struct SpeedRow(string Name, double Flops, double Bytes, double Seconds, double? Share, double? Mark, string Said);
+    private readonly record struct SpeedRow(
+        string Name,
+        double Flops,
+        double Bytes,
+        double Seconds,
+        double? Share,
+        double? Mark,
+        string Said
+    );
 }

@@ -19,9 +19,17 @@ internal static class CalibratedProfile
             Measured(Whole(Math.Min(alone, both)), "the same while the other direction copies as much"),
             Measured(latency, "median over 256 copies of 1 KiB in a full queue"));
         var gpu = how.Device.Kind == DeviceKind.Cpu ? null : CudaGpu.All()[0];
-        string steps = $"steps of layers of the models, {how.Recipe.Name}, kernel by kernel, mean over {kernels.Count:N0} kernels under sustained load";
+        string steps =
+            $"steps of layers of the models, {how.Recipe.Name}, kernel by kernel, mean over {kernels.Count:N0} kernels under sustained "
+                + $"load";
         var own = Measured(Whole(kernels.Best(KernelClass.Gemm, link.Launch)), $"the best of all products: {steps}");
-        var other = measured.Others.Count > 0 ? Measured(Whole(measured.Others.Best(KernelClass.Gemm, link.Launch)), "the best product of the first case in this number format") : own;
+        var other =
+            measured.Others.Count > 0
+                ? Measured(
+                    Whole(measured.Others.Best(KernelClass.Gemm, link.Launch)),
+                    "the best product of the first case in this number format"
+                )
+                : own;
         bool bf16 = how.Recipe.Activations == DType.BFloat16;
         return new HardwareProfile
         {
@@ -33,14 +41,27 @@ internal static class CalibratedProfile
             SmCount = gpu is null ? null : Measured(gpu.Multiprocessors, "as the driver reports it"),
             DeviceMemoryBytes = gpu is null ? null : Measured(gpu.Memory.Value, "as the driver reports it"),
             ReservedDeviceBytes = measured.Reserved is { } reserved
-                ? Measured(reserved.Value, gpu is null ? "the arena is ordinary memory: nothing is set aside" : "device memory that the process takes besides the arena, by NVML, the most of all cases")
+                ? Measured(
+                    reserved.Value,
+                    gpu is null
+                        ? "the arena is ordinary memory: nothing is set aside"
+                        : "device memory that the process takes besides the arena, by NVML, the most of all cases"
+                )
                 : new Figure(CaseRun.AssumedReserve.Value, FigureKind.Estimate, "NVML did not say what the process takes: assumed"),
             Bf16FlopsPerSecond = bf16 ? own : other,
             Fp32FlopsPerSecond = bf16 ? other : own,
-            MemoryBandwidthBytesPerSecond = Measured(Whole(kernels.Best(KernelClass.Memory, link.Launch)), $"the best of all kernels that read and write their operands once: {steps}"),
+            MemoryBandwidthBytesPerSecond = Measured(
+                Whole(kernels.Best(KernelClass.Memory, link.Launch)),
+                $"the best of all kernels that read and write their operands once: {steps}"
+            ),
             HostToDevice = Link(link.ToDevice, link.ToDeviceBoth, link.ToDeviceLatency),
             DeviceToHost = Link(link.ToHost, link.ToHostBoth, link.ToHostLatency),
-            KernelLaunchSeconds = Measured(link.Launch, gpu is null ? "median distance of 2000 small kernels, by the host's clock" : "median distance of 2000 small kernels that were queued before the first began, by the GPU's events"),
+            KernelLaunchSeconds = Measured(
+                link.Launch,
+                gpu is null
+                    ? "median distance of 2000 small kernels, by the host's clock"
+                    : "median distance of 2000 small kernels that were queued before the first began, by the GPU's events"
+            ),
             ReferenceMinChunkTokens = null,
             PowerLimitWatts = PowerLimit(how.Device.Kind) is { } watts ? Measured(watts, "the enforced limit, by NVML") : null,
             HostMemoryBandwidthBytesPerSecond = null,
@@ -58,10 +79,15 @@ internal static class CalibratedProfile
     public static string Conditions(DeviceSettings device, string loadBefore)
     {
         string processor = Processor;
-        string machine = device.Kind == DeviceKind.Cpu
-            ? $"{processor}, {device.Threads} threads on {Environment.ProcessorCount} cores"
-            : $"{CudaGpu.All()[0].Name}{(device.Kind == DeviceKind.CudaEmulated ? " (emulated: these times say nothing)" : "")} in a machine with {processor}, {Environment.ProcessorCount} cores";
-        return string.Create(CultureInfo.InvariantCulture, $"{machine}; load average {loadBefore} at the start, {Load()} at the end; {DateTime.UtcNow:yyyy-MM-dd}");
+        string machine =
+            device.Kind == DeviceKind.Cpu
+                ? $"{processor}, {device.Threads} threads on {Environment.ProcessorCount} cores"
+                : $"{CudaGpu.All()[0].Name}{(device.Kind == DeviceKind.CudaEmulated ? " (emulated: these times say nothing)" : "")} in a "
+                    + $"machine with {processor}, {Environment.ProcessorCount} cores";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{machine}; load average {loadBefore} at the start, {Load()} at the end; {DateTime.UtcNow:yyyy-MM-dd}"
+        );
     }
 
     /// <summary>The load average of the last minute.</summary>

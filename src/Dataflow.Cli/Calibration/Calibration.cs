@@ -6,8 +6,8 @@ using Dataflow.Runtime;
 namespace Dataflow.Cli;
 
 /// <summary>
-/// Measures a machine through the device that trains on it: real steps of a few layers of the models, kernel by kernel, with weights as they are
-/// initialised and under sustained load; copies of the size of objects; launches. One code path for every device.
+/// Measures a machine through the device that trains on it: real steps of a few layers of the models, kernel by kernel, with weights as
+/// they are initialised and under sustained load; copies of the size of objects; launches. One code path for every device.
 /// </summary>
 /// <param name="Device">What to measure.</param>
 /// <param name="Recipe">Whose kernels.</param>
@@ -64,7 +64,8 @@ internal sealed record Calibration(DeviceSettings Device, Recipe Recipe, double 
                 break;
             }
 
-            measured.Skipped = Measure(cases[c], Math.Max(0, left / (cases.Count - c)), measured.Kernels, reserve, Recipe) ?? measured.Skipped;
+            measured.Skipped = Measure(cases[c], Math.Max(0, left / (cases.Count - c)), measured.Kernels, reserve, Recipe)
+                ?? measured.Skipped;
         }
     }
 
@@ -76,7 +77,13 @@ internal sealed record Calibration(DeviceSettings Device, Recipe Recipe, double 
         bool gpu = Device.Kind == DeviceKind.Cuda;
         double seconds = Device.Kind == DeviceKind.CudaEmulated ? 0 : Seconds * LinkShare;
         Func<double>? launch = Device.Gpu is { } on ? () => LaunchOn(on) : null;
-        return LinkFigures.Measure(s => (ITimedDevice)Device.Create(s, workload), gpu ? OnGpu : OnCpu, Device.Kind == DeviceKind.CudaEmulated ? 2 : 16, seconds, launch);
+        return LinkFigures.Measure(
+            s => (ITimedDevice)Device.Create(s, workload),
+            gpu ? OnGpu : OnCpu,
+            Device.Kind == DeviceKind.CudaEmulated ? 2 : 16,
+            seconds,
+            launch
+        );
     }
 
     // By the GPU's own clock: the host queues launches more slowly than small kernels run, and its clock would show that instead.

@@ -2,7 +2,9 @@ using Dataflow.Model;
 
 namespace Dataflow.Cli;
 
-/// <summary>Steps of a model's layers at one size of chunk, measured kernel by kernel: real products and attention of real shapes.</summary>
+/// <summary>
+/// Steps of a model's layers at one size of chunk, measured kernel by kernel: real products and attention of real shapes.
+/// </summary>
 /// <param name="Model">A name in models/.</param>
 /// <param name="Layers">Of the model's; all are alike.</param>
 /// <param name="Vocabulary">Rows of embedding and head.</param>
@@ -25,9 +27,13 @@ internal sealed record CalibrationCase(string Model, int Layers, int Vocabulary,
     ];
 
     /// <summary>What says most of a CPU in a few seconds.</summary>
-    public static IReadOnlyList<CalibrationCase> QuickCpu { get; } = [new("nano", 2, 256, 128, 128), new("micro", 2, 256, 256, 128, 2), new("micro", 2, 256, 256, 512)];
+    public static IReadOnlyList<CalibrationCase> QuickCpu { get; } =
+    [new("nano", 2, 256, 128, 128), new("micro", 2, 256, 256, 128, 2), new("micro", 2, 256, 256, 512)];
 
-    /// <summary>What is measured on a GPU: one layer of each model at the chunks that plans choose, short and long sequences, and one full vocabulary.</summary>
+    /// <summary>
+    /// What is measured on a GPU: one layer of each model at the chunks that plans choose, short and long sequences, and one full
+    /// vocabulary.
+    /// </summary>
     public static IReadOnlyList<CalibrationCase> Gpu { get; } =
     [
         new("1b", 1, 8192, 512, 4096),
@@ -53,7 +59,13 @@ internal sealed record CalibrationCase(string Model, int Layers, int Vocabulary,
     public int Rows => Math.Max(1, (int)((long)ChunkTokens * ChunksPerRound / Seqlen));
 
     /// <summary>The model cut down.</summary>
-    public ModelConfig Cut(ModelConfig model) => model with { Name = $"{model.Name}-{Layers}", LayerCount = Layers, VocabSize = Math.Min(Vocabulary, model.VocabSize) };
+    public ModelConfig Cut(ModelConfig model) =>
+        model with
+        {
+            Name = $"{model.Name}-{Layers}",
+            LayerCount = Layers,
+            VocabSize = Math.Min(Vocabulary, model.VocabSize),
+        };
 
     /// <summary>"8b at 2048 tokens in chunks of 4096".</summary>
     public override string ToString() => $"{Model} at {Seqlen} tokens in chunks of {ChunkTokens}";

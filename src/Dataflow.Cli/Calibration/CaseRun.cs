@@ -48,7 +48,15 @@ internal sealed class CaseRun : IDisposable
     {
         using var source = ModelSource.Open(what.Model);
         var pins = new GeometryPins(what.ChunkTokens, what.ChunksPerRound, 1);
-        var request = new PlanRequest(what.Cut(source.Model), recipe, WorkloadKind.Training, what.Seqlen, what.Rows, pins, Memory(where.Kind))
+        var request = new PlanRequest(
+            what.Cut(source.Model),
+            recipe,
+            WorkloadKind.Training,
+            what.Seqlen,
+            what.Rows,
+            pins,
+            Memory(where.Kind)
+        )
         {
             Reserve = where.Kind == DeviceKind.Cpu ? DeviceReserve.None : new DeviceReserve(AssumedReserve),
         };

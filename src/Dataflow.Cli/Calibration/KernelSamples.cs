@@ -19,7 +19,10 @@ internal enum SampleStatistic
 /// </summary>
 internal sealed class KernelSamples
 {
-    private readonly Dictionary<(Kernel Kernel, double Rows, double Columns, double Depth, double Bytes), (double Work, double Seconds, int Count, double Least)> all = [];
+    private readonly Dictionary<
+        (Kernel Kernel, double Rows, double Columns, double Depth, double Bytes),
+        (double Work, double Seconds, int Count, double Least)
+    > all = [];
 
     /// <summary>Kernels measured so far.</summary>
     public int Count => all.Values.Sum(s => s.Count);
@@ -31,7 +34,11 @@ internal sealed class KernelSamples
         {
             var program = OpPrograms.Of(time.Op, programs, workload.Geometry)!;
             var segment = time.Op.Kind is OpKind.Attend or OpKind.AttendBackward ? time.Op.Segment : null;
-            Add(time.Call.Kernel, KernelWork.Of(time.Call, program, workload.Model, workload.Geometry, time.Op.Chunk ?? new Chunk(0), segment), time.Nanoseconds);
+            Add(
+                time.Call.Kernel,
+                KernelWork.Of(time.Call, program, workload.Model, workload.Geometry, time.Op.Chunk ?? new Chunk(0), segment),
+                time.Nanoseconds
+            );
         }
 
         var works = new OpWork(workload);
@@ -54,12 +61,32 @@ internal sealed class KernelSamples
     /// <summary>The rates.</summary>
     /// <param name="launchSeconds">What each launch takes besides: rates are without it.</param>
     /// <param name="statistic">The mean for predictions; the least for a look past a machine that others use.</param>
-    public KernelRates Rates(DType operands, string source, double launchSeconds, SampleStatistic statistic = SampleStatistic.Mean) => new(operands, source, all
-        .GroupBy(s => s.Key.Kernel)
-        .ToImmutableSortedDictionary(g => g.Key, g => g
-            .Select(s => new KernelRate(s.Key.Rows, s.Key.Columns, s.Key.Depth, s.Key.Bytes, s.Value.Work / Alone(statistic == SampleStatistic.Least ? s.Value.Least : s.Value.Seconds / s.Value.Count, launchSeconds)))
-            .OrderBy(r => r.Rows).ThenBy(r => r.Columns).ThenBy(r => r.Depth).ThenBy(r => r.Bytes)
-            .ToImmutableArray()));
+    public KernelRates Rates(DType operands, string source, double launchSeconds, SampleStatistic statistic = SampleStatistic.Mean) =>
+        new(
+            operands,
+            source,
+            all.GroupBy(s => s.Key.Kernel)
+                .ToImmutableSortedDictionary(
+                    g => g.Key,
+                    g =>
+                        g.Select(s => new KernelRate(
+                                s.Key.Rows,
+                                s.Key.Columns,
+                                s.Key.Depth,
+                                s.Key.Bytes,
+                                s.Value.Work
+                                    / Alone(
+                                        statistic == SampleStatistic.Least ? s.Value.Least : s.Value.Seconds / s.Value.Count,
+                                        launchSeconds
+                                    )
+                            ))
+                            .OrderBy(r => r.Rows)
+                            .ThenBy(r => r.Columns)
+                            .ThenBy(r => r.Depth)
+                            .ThenBy(r => r.Bytes)
+                            .ToImmutableArray()
+                )
+        );
 
     // A kernel that is hardly longer than its launch still takes something.
     private static double Alone(double seconds, double launchSeconds) => Math.Max(seconds - launchSeconds, seconds / 10);
@@ -67,7 +94,9 @@ internal sealed class KernelSamples
     private void Add(Kernel kernel, in KernelWork work, long nanoseconds)
     {
         bool memory = work.Class == KernelClass.Memory;
-        (Kernel, double, double, double, double) key = memory ? (kernel, 1, 1, 1, work.Bytes) : (kernel, work.Rows, work.Columns, work.Depth, 1);
+        (Kernel, double, double, double, double) key = memory
+            ? (kernel, 1, 1, 1, work.Bytes)
+            : (kernel, work.Rows, work.Columns, work.Depth, 1);
         // Clocks of devices have steps of up to half a microsecond: what is shorter may seem to take nothing.
         double now = Math.Max(nanoseconds, 1) / 1e9;
         var (_, seconds, count, least) = all.GetValueOrDefault(key, (0, 0, 0, double.PositiveInfinity));

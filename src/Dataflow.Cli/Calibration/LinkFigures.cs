@@ -7,8 +7,18 @@ using Dataflow.Schedules;
 
 namespace Dataflow.Cli;
 
-/// <summary>What copies and launches take on a device: bytes a second of each direction alone and with the other one busy, seconds of a small one.</summary>
-internal sealed record LinkFigures(double ToDevice, double ToDeviceBoth, double ToHost, double ToHostBoth, double ToDeviceLatency, double ToHostLatency, double Launch)
+/// <summary>
+/// What copies and launches take on a device: bytes a second of each direction alone and with the other one busy, seconds of a small one.
+/// </summary>
+internal sealed record LinkFigures(
+    double ToDevice,
+    double ToDeviceBoth,
+    double ToHost,
+    double ToHostBoth,
+    double ToDeviceLatency,
+    double ToHostLatency,
+    double Launch
+)
 {
     private const int SmallCopies = 256;
     private const int Launches = LaunchCost.Launches;
@@ -20,7 +30,13 @@ internal sealed record LinkFigures(double ToDevice, double ToDeviceBoth, double 
     /// <param name="copies">Of that size, in each direction.</param>
     /// <param name="seconds">For all of it, about.</param>
     /// <param name="launch">Seconds of a launch by the device's own clock; null: by the host's.</param>
-    public static LinkFigures Measure(Func<Schedule, ITimedDevice> create, Bytes size, int copies, double seconds, Func<double>? launch = null)
+    public static LinkFigures Measure(
+        Func<Schedule, ITimedDevice> create,
+        Bytes size,
+        int copies,
+        double seconds,
+        Func<double>? launch = null
+    )
     {
         const int parts = 6;
         double part = seconds / parts;
@@ -60,11 +76,24 @@ internal sealed record LinkFigures(double ToDevice, double ToDeviceBoth, double 
             var times = device.MeasuredStep().Ops;
 
             // Where both directions run, only what ran beside the other one counts.
-            long common = Enumerable.Range(0, streams)
-                .Select(s => Enumerable.Range(0, times.Length).Where(i => schedule.Ops[i].Stream == s).Select(i => times[i].End).DefaultIfEmpty(long.MaxValue).Max()).Min();
+            long common = Enumerable
+                .Range(0, streams)
+                .Select(s =>
+                    Enumerable
+                        .Range(0, times.Length)
+                        .Where(i => schedule.Ops[i].Stream == s)
+                        .Select(i => times[i].End)
+                        .DefaultIfEmpty(long.MaxValue)
+                        .Max()
+                )
+                .Min();
             for (int i = 0; i < times.Length; i++)
             {
-                var (stream, bytes, busy) = (schedule.Ops[i].Stream, schedule.Ops[i].Accesses[0].Length.Value, Math.Max(times[i].Duration, 1) / 1e9);
+                var (stream, bytes, busy) = (
+                    schedule.Ops[i].Stream,
+                    schedule.Ops[i].Accesses[0].Length.Value,
+                    Math.Max(times[i].Duration, 1) / 1e9
+                );
                 all[stream] = (all[stream].Bytes + bytes, all[stream].Seconds + busy);
                 if (times[i].End <= common)
                 {

@@ -6,8 +6,8 @@ using Dataflow.Training;
 namespace Dataflow.Cli;
 
 /// <summary>
-/// A few seconds' look at a CPU that nobody calibrated, once a machine, number of threads and number format. For predictions alone: no plan knows of it,
-/// since results depend on a plan's geometry.
+/// A few seconds' look at a CPU that nobody calibrated, once a machine, number of threads and number format. For predictions alone: no plan
+/// knows of it, since results depend on a plan's geometry.
 /// </summary>
 internal static class QuickMeasurement
 {
@@ -44,7 +44,14 @@ internal static class QuickMeasurement
     /// <summary>What another processor, or another build's kernels, would measure otherwise.</summary>
     private static string KeyOf(DeviceSettings device, Recipe recipe)
     {
-        string all = string.Join('\n', CalibratedProfile.Processor, device.Threads, Environment.ProcessorCount, recipe.Name, typeof(Cpu.CpuDevice).Assembly.ManifestModule.ModuleVersionId);
+        string all = string.Join(
+            '\n',
+            CalibratedProfile.Processor,
+            device.Threads,
+            Environment.ProcessorCount,
+            recipe.Name,
+            typeof(Cpu.CpuDevice).Assembly.ManifestModule.ModuleVersionId
+        );
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(all)))[..16];
     }
 
@@ -67,7 +74,8 @@ internal static class QuickMeasurement
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             AtomicFile.WriteText(path, text);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or UserErrorException or MachineException or OutputException)
+        catch (Exception e)
+            when (e is IOException or UnauthorizedAccessException or UserErrorException or MachineException or OutputException)
         {
             // It is measured again.
         }

@@ -3,7 +3,9 @@ using Dataflow.Model;
 
 namespace Dataflow.Cli;
 
-/// <summary>Device memory that a run takes besides its arena: context, modules, library workspaces. NVML counts it; a CPU has none.</summary>
+/// <summary>
+/// Device memory that a run takes besides its arena: context, modules, library workspaces. NVML counts it; a CPU has none.
+/// </summary>
 /// <remarks>Made before the process opens the GPU: what others hold then is theirs.</remarks>
 internal sealed class ReservedMemory(DeviceKind device) : IDisposable
 {
@@ -12,7 +14,9 @@ internal sealed class ReservedMemory(DeviceKind device) : IDisposable
     /// <summary>The most that was seen; null where the GPU could not be asked.</summary>
     public Bytes? Peak { get; private set; } = device == DeviceKind.Cuda ? null : Bytes.Zero;
 
-    /// <summary>Looks at what is taken now besides a device arena and the page tables of a host arena, which plans count by themselves.</summary>
+    /// <summary>
+    /// Looks at what is taken now besides a device arena and the page tables of a host arena, which plans count by themselves.
+    /// </summary>
     public void Look(Bytes arena, Bytes host)
     {
         if (use is not null)

@@ -7,7 +7,10 @@ namespace Dataflow.Cli;
 internal static class DoctorReport
 {
     // Texts are read by people: quotes and dashes stay what they are.
-    private static readonly JsonSerializerOptions s_plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions s_plain = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>A line a check: status, name, finding and what to do.</summary>
     public static void Write(TextWriter output, IReadOnlyList<Check> checks)
@@ -17,7 +20,9 @@ internal static class DoctorReport
         foreach (var check in checks)
         {
             string advice = check.Advice.Length > 0 ? $" — {check.Advice}" : "";
-            output.WriteLine($"{WordOf(check.Status).PadRight(status)}  {check.Name.PadRight(name)}  {OneLine(check.Finding)}{OneLine(advice)}");
+            output.WriteLine(
+                $"{WordOf(check.Status).PadRight(status)}  {check.Name.PadRight(name)}  {OneLine(check.Finding)}{OneLine(advice)}"
+            );
         }
     }
 

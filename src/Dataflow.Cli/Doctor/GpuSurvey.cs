@@ -78,8 +78,13 @@ internal static unsafe class GpuSurvey
         ulong* memory = stackalloc ulong[3] { 0, 0, 0 };
         _ = ((delegate* unmanaged<nint, ulong*, int>)NativeLibrary.GetExport(library, "nvmlDeviceGetMemoryInfo"))(device, memory);
 
-        int major = 0, minor = 0;
-        _ = ((delegate* unmanaged<nint, int*, int*, int>)NativeLibrary.GetExport(library, "nvmlDeviceGetCudaComputeCapability"))(device, &major, &minor);
+        int major = 0,
+            minor = 0;
+        _ = ((delegate* unmanaged<nint, int*, int*, int>)NativeLibrary.GetExport(library, "nvmlDeviceGetCudaComputeCapability"))(
+            device,
+            &major,
+            &minor
+        );
         return new GpuFacts(
             Marshal.PtrToStringUTF8((nint)name) ?? "",
             new Bytes((long)memory[0]),

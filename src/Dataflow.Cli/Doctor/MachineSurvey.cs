@@ -54,9 +54,19 @@ internal static class MachineSurvey
     private static List<(string Target, int Images)> Kernels()
     {
         var store = KernelFolders.Store;
-        return [.. KernelTarget.Shipped
-            .Select(t => (t.Name, Directory.Exists(Path.Combine(store.Folder, t.Name)) ? Directory.GetFiles(Path.Combine(store.Folder, t.Name), "*." + t.Extension).Length : 0))
-            .Where(t => t.Item2 > 0)];
+        return
+        [
+            .. KernelTarget
+                .Shipped.Select(t =>
+                    (
+                        t.Name,
+                        Directory.Exists(Path.Combine(store.Folder, t.Name))
+                            ? Directory.GetFiles(Path.Combine(store.Folder, t.Name), "*." + t.Extension).Length
+                            : 0
+                    )
+                )
+                .Where(t => t.Item2 > 0),
+        ];
     }
 
     private static (IReadOnlyList<HardwareProfile> Profiles, string? Fault) Profiles()

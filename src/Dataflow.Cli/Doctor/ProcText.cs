@@ -28,10 +28,12 @@ internal static partial class ProcText
         && (capabilities & (1UL << LockCapability)) != 0;
 
     /// <summary>The choice between brackets: "always [madvise] never".</summary>
-    public static string? Chosen(string? choices) => choices is not null && InBrackets().Match(choices) is { Success: true } match ? match.Groups[1].Value : null;
+    public static string? Chosen(string? choices) =>
+        choices is not null && InBrackets().Match(choices) is { Success: true } match ? match.Groups[1].Value : null;
 
     /// <summary>The version in /proc/driver/nvidia/version.</summary>
-    public static string? DriverVersion(string? text) => text is not null && ModuleVersion().Match(text) is { Success: true } match ? match.Groups[1].Value : null;
+    public static string? DriverVersion(string? text) =>
+        text is not null && ModuleVersion().Match(text) is { Success: true } match ? match.Groups[1].Value : null;
 
     [GeneratedRegex(@"\[(\w+)\]")]
     private static partial Regex InBrackets();

@@ -31,15 +31,27 @@ internal sealed class HelpText(TextWriter output, int width)
         Section(examples.Count == 1 ? "Example" : "Examples", examples);
         if (command.Subcommands.Count > 0)
         {
-            Paragraph($"Memory: 24GiB, 512MiB, 24GB (10^9 bytes); a plain number is GiB. Tokens: 4096, 4k (1k = 1,024), 1M (1M = 1,048,576). `{root} help VERB` says more of a verb.", "");
+            Paragraph(
+                $"Memory: 24GiB, 512MiB, 24GB (10^9 bytes); a plain number is GiB. Tokens: 4096, 4k (1k = 1,024), 1M (1M = 1,048,576). "
+                    + $"`{root} help VERB` says more of a verb.",
+                ""
+            );
         }
     }
 
     private static string Usage(Command command, string root)
     {
-        string arguments = string.Concat(command.Arguments.Select(a => a.Arity.MinimumNumberOfValues > 0
-            ? $" <{a.Name}>{(a.Arity.MaximumNumberOfValues > 1 ? "..." : "")}" : $" [<{a.Name}>{(a.Arity.MaximumNumberOfValues > 1 ? "..." : "")}]"));
-        return (command.Name == root ? root : $"{root} {command.Name}") + (command.Subcommands.Count > 0 ? " <verb>" : "") + arguments + " [options]";
+        string arguments = string.Concat(
+            command.Arguments.Select(a =>
+                a.Arity.MinimumNumberOfValues > 0
+                    ? $" <{a.Name}>{(a.Arity.MaximumNumberOfValues > 1 ? "..." : "")}"
+                    : $" [<{a.Name}>{(a.Arity.MaximumNumberOfValues > 1 ? "..." : "")}]"
+            )
+        );
+        return (command.Name == root ? root : $"{root} {command.Name}")
+            + (command.Subcommands.Count > 0 ? " <verb>" : "")
+            + arguments
+            + " [options]";
     }
 
     private static (string, string) Row(Option option)

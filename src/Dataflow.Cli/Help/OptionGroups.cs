@@ -14,8 +14,18 @@ internal static class OptionGroups
         "--beta1", "--beta2", "--eps", "--weight-decay",
 
         // Looking inside.
-        "--threads", "--interleaving", "--trace", "--trace-steps", "--profile-steps", "--page", "--over-time", "--ops", "--layer", "--chunk-index", "--hashes", "--note",
-
+        "--threads",
+        "--interleaving",
+        "--trace",
+        "--trace-steps",
+        "--profile-steps",
+        "--page",
+        "--over-time",
+        "--ops",
+        "--layer",
+        "--chunk-index",
+        "--hashes",
+        "--note",
         // Other people's files and figures.
         "--columns", "--peak", "--efficiency", "--nodes", "--title", "--grace", "--overwrite",
     ];

@@ -7,13 +7,24 @@ internal static class Spelling
     private const int LeastBeginning = 3;
 
     /// <summary>"; did you mean X?", or nothing where no name is near.</summary>
-    public static string DidYouMean(string given, IEnumerable<string> names) => Nearest(given, names) is { } name ? $"; did you mean {name}?" : "";
+    public static string DidYouMean(string given, IEnumerable<string> names) =>
+        Nearest(given, names) is { } name ? $"; did you mean {name}?" : "";
 
-    /// <summary>The name that takes the fewest typing errors to become the given one, one in three letters at most; null if none is near.</summary>
+    /// <summary>
+    /// The name that takes the fewest typing errors to become the given one, one in three letters at most; null if none is near.
+    /// </summary>
     public static string? Nearest(string given, IEnumerable<string> names)
     {
         string typed = Plain(given);
-        var near = names.Distinct().Select(n => (Name: n, Errors: Errors(typed, Plain(n)), Begins: typed.Length >= LeastBeginning && Plain(n).StartsWith(typed, StringComparison.Ordinal)))
+        var near = names
+            .Distinct()
+            .Select(n =>
+                (
+                    Name: n,
+                    Errors: Errors(typed, Plain(n)),
+                    Begins: typed.Length >= LeastBeginning && Plain(n).StartsWith(typed, StringComparison.Ordinal)
+                )
+            )
             .Where(n => n.Begins || n.Errors <= Math.Max(1, Math.Min(typed.Length, Plain(n.Name).Length) / 3))
             .OrderBy(n => n.Begins ? 0 : n.Errors).ThenBy(n => n.Name.Length).ThenBy(n => n.Name, StringComparer.Ordinal);
         return typed.Length == 0 ? null : near.Select(n => n.Name).FirstOrDefault();

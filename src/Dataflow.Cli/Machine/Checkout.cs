@@ -18,7 +18,9 @@ internal static class Checkout
             .FirstOrDefault(candidate => File.Exists(candidate) || Directory.Exists(candidate));
     }
 
-    /// <summary>Where the program keeps what it measured or found: in the checkout's cache, else beside the program. It may not be there yet.</summary>
+    /// <summary>
+    /// Where the program keeps what it measured or found: in the checkout's cache, else beside the program. It may not be there yet.
+    /// </summary>
     public static string Cache(string name) => Find("Dataflow.sln") is { } solution
         ? Path.Combine(Path.GetDirectoryName(solution)!, ".cache", name)
         : Path.Combine(AppContext.BaseDirectory, name);
@@ -32,15 +34,29 @@ internal static class Checkout
         }
 
         string folder = Path.GetDirectoryName(solution)!;
-        return Git(folder, "rev-parse", "--short=12", "HEAD") is not { Length: > 0 } commit ? null
-            : commit + (Git(folder, "status", "--porcelain", "--untracked-files=no", "--", "src", "models", "profiling", "kernels", "native") is { Length: > 0 } ? "+" : "");
+        return Git(folder, "rev-parse", "--short=12", "HEAD") is not { Length: > 0 } commit
+            ? null
+            : commit
+                + (
+                    Git(folder, "status", "--porcelain", "--untracked-files=no", "--", "src", "models", "profiling", "kernels", "native")
+                        is { Length: > 0 }
+                        ? "+"
+                        : ""
+                );
     }
 
     private static string? Git(string folder, params string[] arguments)
     {
         try
         {
-            using var git = Process.Start(new ProcessStartInfo("git", arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var git = Process.Start(
+                new ProcessStartInfo("git", arguments)
+                {
+                    WorkingDirectory = folder,
+                    RedirectStandardOutput = true,
+                    RedirectStandardError = true,
+                }
+            )!;
             string output = git.StandardOutput.ReadToEnd();
             git.WaitForExit();
             return git.ExitCode == 0 ? output.Trim() : null;

@@ -22,8 +22,12 @@ internal static class DiskRoom
             var (free, all) = (disk.First().On.Free, new Bytes(disk.Sum(n => n.Need.Length.Value)));
             if (all > free)
             {
-                throw new UserErrorException($"{disk.First().Need.Folder} cannot be written: its disk would be full; {free} are free there, and the run needs {all}: "
-                    + $"{string.Join(" and ", disk.Select(n => $"{n.Need.What} in {n.Need.Folder}"))}; free some space, or choose another disk");
+                throw new UserErrorException(
+                    $"{disk.First().Need.Folder} cannot be written: its disk would be full; {free} are free there, and the run needs "
+                        + $"{all}: "
+                        + $"{string.Join(" and ", disk.Select(n => $"{n.Need.What} in {n.Need.Folder}"))}; free some space, or choose "
+                        + $"another disk"
+                );
             }
         }
     }

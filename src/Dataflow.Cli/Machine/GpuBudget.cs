@@ -4,7 +4,9 @@ using Dataflow.Planning;
 
 namespace Dataflow.Cli;
 
-/// <summary>Holds a run to its device budget, which is physical: what the driver counts for this process, the arena being part of it.</summary>
+/// <summary>
+/// Holds a run to its device budget, which is physical: what the driver counts for this process, the arena being part of it.
+/// </summary>
 internal sealed class GpuBudget : IDisposable
 {
     private readonly GpuMemoryUse use;
@@ -14,7 +16,9 @@ internal sealed class GpuBudget : IDisposable
     /// <summary>Bytes that this process takes of the GPU now.</summary>
     public Bytes Used => use.Now();
 
-    /// <summary>To be called before the device is made; null on the CPU, without NVML, and for an emulated GPU that no profile stands for.</summary>
+    /// <summary>
+    /// To be called before the device is made; null on the CPU, without NVML, and for an emulated GPU that no profile stands for.
+    /// </summary>
     public static GpuBudget? Watch(DeviceSettings device, TrainingPlan plan) =>
         plan.Reserved > Bytes.Zero && device.Gpu is { } gpu && GpuMemoryUse.Begin(gpu) is { } use ? new GpuBudget(use) : null;
 
@@ -26,8 +30,11 @@ internal sealed class GpuBudget : IDisposable
         if (used > budget)
         {
             var beside = used - plan.DevicePeak + plan.Reserved;
-            throw new MachineException($"the run takes {used} of the GPU's memory, more than the device budget of {budget}: context, kernels and libraries take {beside}, and the profile reserves {plan.Reserved}; "
-                + $"measure it with `dataflow calibrate`, or give --device-memory {(used.Value + (1 << 20) - 1) >> 20}MiB");
+            throw new MachineException(
+                $"the run takes {used} of the GPU's memory, more than the device budget of {budget}: context, kernels and libraries take "
+                    + $"{beside}, and the profile reserves {plan.Reserved}; "
+                    + $"measure it with `dataflow calibrate`, or give --device-memory {(used.Value + (1 << 20) - 1) >> 20}MiB"
+            );
         }
     }
 

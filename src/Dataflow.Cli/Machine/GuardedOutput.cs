@@ -30,11 +30,20 @@ internal sealed class GuardedOutput(Stream inner) : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <summary>Puts itself between the program and its standard output, and <see cref="PlainOutput"/> between it and both outputs.</summary>
+    /// <summary>
+    /// Puts itself between the program and its standard output, and <see cref="PlainOutput"/> between it and both outputs.
+    /// </summary>
     public static void Install()
     {
-        Console.SetOut(new StreamWriter(new GuardedOutput(new PlainOutput(Console.OpenStandardOutput())), Console.Out.Encoding, leaveOpen: true) { AutoFlush = true });
-        Console.SetError(new StreamWriter(new PlainOutput(Console.OpenStandardError()), Console.Error.Encoding, leaveOpen: true) { AutoFlush = true });
+        Console.SetOut(
+            new StreamWriter(new GuardedOutput(new PlainOutput(Console.OpenStandardOutput())), Console.Out.Encoding, leaveOpen: true)
+            {
+                AutoFlush = true,
+            }
+        );
+        Console.SetError(
+            new StreamWriter(new PlainOutput(Console.OpenStandardError()), Console.Error.Encoding, leaveOpen: true) { AutoFlush = true }
+        );
     }
 
     /// <summary>From now on what cannot be printed is dropped: what a run trains must not be lost with a line about it.</summary>

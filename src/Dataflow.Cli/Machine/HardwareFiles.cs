@@ -33,14 +33,21 @@ internal static class HardwareFiles
 
         var known = All();
         return known.FirstOrDefault(p => p.IsCalled(nameOrPath))
-            ?? throw new UserErrorException($"there is no hardware profile '{nameOrPath}'; choose {NamesOf(known)}, or give the path of a profile (profiling/README.md says how to make one)");
+            ?? throw new UserErrorException(
+                $"there is no hardware profile '{nameOrPath}'; choose {NamesOf(known)}, or give the path of a profile "
+                    + $"(profiling/README.md says how to make one)"
+            );
     }
 
     /// <summary>All profiles by name.</summary>
     /// <exception cref="UserErrorException">The folder is missing, or holds something that is no complete profile.</exception>
-    public static IReadOnlyList<HardwareProfile> All() => Folder is { } folder
-        ? [.. Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal).Select(Read)]
-        : throw new UserErrorException("the hardware profiles are missing: neither profiling/hardware of the checkout nor hardware beside the program is there; run `make build`");
+    public static IReadOnlyList<HardwareProfile> All() =>
+        Folder is { } folder
+            ? [.. Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal).Select(Read)]
+            : throw new UserErrorException(
+                "the hardware profiles are missing: neither profiling/hardware of the checkout nor hardware beside the program is there; "
+                    + "run `make build`"
+            );
 
     /// <summary>Where `dataflow calibrate` leaves the profile of this machine: in the checkout's cache, else beside the program.</summary>
     public static string Calibrated(string name) => Path.Combine(Checkout.Cache("hardware"), name + ".json");
@@ -51,13 +58,20 @@ internal static class HardwareFiles
     public static HardwareProfile OfGpu(string gpu)
     {
         string measured = Calibrated(CalibratedName(HardwareKind.Gpu));
-        return (File.Exists(measured) && Read(measured) is var own && own.DeviceNames.Contains(gpu) ? own : All().FirstOrDefault(p => p.DeviceNames.Contains(gpu)))
-            ?? throw new UserErrorException($"no hardware profile is of this GPU ({gpu}); measure it with `dataflow calibrate --device cuda`, or name the nearest with --hardware");
+        return (
+            File.Exists(measured) && Read(measured) is var own && own.DeviceNames.Contains(gpu)
+                ? own
+                : All().FirstOrDefault(p => p.DeviceNames.Contains(gpu))
+        )
+            ?? throw new UserErrorException(
+                $"no hardware profile is of this GPU ({gpu}); measure it with `dataflow calibrate --device cuda`, or name the nearest "
+                    + $"with --hardware"
+            );
     }
 
     /// <summary>
-    /// The profile of the machine that a run takes place on: the one that was named, else the one that was measured here, else, of a CPU, that of
-    /// one like it; null if there is none.
+    /// The profile of the machine that a run takes place on: the one that was named, else the one that was measured here, else, of a CPU,
+    /// that of one like it; null if there is none.
     /// </summary>
     /// <param name="named">What --hardware says, which may be another machine that the plan is made for.</param>
     public static HardwareProfile? ThisMachine(DeviceKind device, HardwareProfile? named)

@@ -4,8 +4,9 @@ using System.Runtime.InteropServices;
 namespace Dataflow.Cli;
 
 /// <summary>
-/// Signals of a run. The first SIGINT (Ctrl-C), SIGTERM or SIGHUP asks for an end after the step that is running, the second ends the program
-/// at once, as the signal does by itself. SIGUSR1 asks to save and go on. One that the parent had ignored (nohup ignores SIGHUP) stays ignored.
+/// Signals of a run. The first SIGINT (Ctrl-C), SIGTERM or SIGHUP asks for an end after the step that is running, the second ends the
+/// program at once, as the signal does by itself. SIGUSR1 asks to save and go on. One that the parent had ignored (nohup ignores SIGHUP)
+/// stays ignored.
 /// </summary>
 internal sealed class Interruption : IDisposable
 {
@@ -84,7 +85,13 @@ internal sealed class Interruption : IDisposable
         try
         {
             string? line = File.ReadLines("/proc/self/status").FirstOrDefault(l => l.StartsWith(label, StringComparison.Ordinal));
-            return ulong.TryParse(line?[label.Length..].Trim(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong mask) && (mask >> (number - 1) & 1) != 0;
+            return ulong.TryParse(
+                    line?[label.Length..].Trim(),
+                    NumberStyles.AllowHexSpecifier,
+                    CultureInfo.InvariantCulture,
+                    out ulong mask
+                )
+                && (mask >> (number - 1) & 1) != 0;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -22,8 +22,14 @@ internal static class KernelFolders
 
     /// <summary>The sources.</summary>
     /// <exception cref="MachineException">There are none.</exception>
-    public static KernelSources ReadSources() => KernelSources.Read(Sources
-        ?? throw new MachineException($"the kernels' sources (kernels/{Header}) are neither above nor beside this program: run it in a checkout or from the bundle"));
+    public static KernelSources ReadSources() =>
+        KernelSources.Read(
+            Sources
+                ?? throw new MachineException(
+                    $"the kernels' sources (kernels/{Header}) are neither above nor beside this program: run it in a checkout or from the "
+                        + $"bundle"
+                )
+        );
 
     /// <summary>Lets the libraries that `make setup` fetched into the checkout be found.</summary>
     public static void UseFetchedLibraries()

@@ -1,6 +1,8 @@
 namespace Dataflow.Cli;
 
-/// <summary>What a person is told beside the report: lines on standard error, which may be closed, full, or a terminal that is gone.</summary>
+/// <summary>
+/// What a person is told beside the report: lines on standard error, which may be closed, full, or a terminal that is gone.
+/// </summary>
 internal static class Messages
 {
     /// <summary>One line; lost if nobody listens, for the exit status still tells.</summary>

@@ -3,15 +3,17 @@ using System.Diagnostics;
 namespace Dataflow.Cli;
 
 /// <summary>
-/// A process that this program starts of itself ends with it, however that ends. Its standard input is a pipe that the parent holds open and never
-/// writes to: the system closes it with the parent, a killed one too. Others that start this program may close its standard input at once, so a
-/// variable says that it is such a pipe.
+/// A process that this program starts of itself ends with it, however that ends. Its standard input is a pipe that the parent holds open
+/// and never writes to: the system closes it with the parent, a killed one too. Others that start this program may close its standard input
+/// at once, so a variable says that it is such a pipe.
 /// </summary>
 internal static class ParentWatch
 {
     private const string Variable = "DATAFLOW_ENDS_WITH_STDIN";
 
-    /// <summary>Lets a process end with this one. Until it has ended, its <see cref="Process"/> must stay and its standard input open.</summary>
+    /// <summary>
+    /// Lets a process end with this one. Until it has ended, its <see cref="Process"/> must stay and its standard input open.
+    /// </summary>
     public static void Ask(ProcessStartInfo start)
     {
         start.RedirectStandardInput = true;

@@ -12,7 +12,11 @@ internal sealed class PlainOutput(Stream inner) : Stream
 
     // The second byte of U+0080 to U+009F, which some terminals obey too, follows this one in UTF-8.
     private const byte FirstOfTwo = 0xC2;
-    private static readonly SearchValues<byte> Suspects = SearchValues.Create([.. Enumerable.Range(0, 32).Where(b => b is not ('\n' or '\t' or '\r')).Select(b => (byte)b), 0x7F, FirstOfTwo]);
+    private static readonly SearchValues<byte> Suspects = SearchValues.Create([
+        .. Enumerable.Range(0, 32).Where(b => b is not ('\n' or '\t' or '\r')).Select(b => (byte)b),
+        0x7F,
+        FirstOfTwo,
+    ]);
 
     /// <inheritdoc/>
     public override bool CanRead => false;

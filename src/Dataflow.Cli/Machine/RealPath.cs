@@ -17,7 +17,9 @@ internal static class RealPath
             }
 
             string below = Path.GetRelativePath(link, full);
-            full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(Path.Combine(Path.GetDirectoryName(link)!, target, below == "." ? "" : below)));
+            full = Path.TrimEndingDirectorySeparator(
+                Path.GetFullPath(Path.Combine(Path.GetDirectoryName(link)!, target, below == "." ? "" : below))
+            );
         }
 
         return full;

@@ -44,11 +44,14 @@ internal sealed record DeviceSettings(DeviceKind Kind, int Threads, int? Interle
 
     /// <summary>Makes the device with the arenas of a schedule.</summary>
     /// <exception cref="MachineException">The machine lacks what it takes.</exception>
-    public IDevice Create(Schedule schedule, Workload workload) => Kind switch
-    {
-        DeviceKind.Cuda or DeviceKind.CudaEmulated => Annotated(schedule, () => OnGpu(schedule, workload)),
-        _ => Interleaving is { } seed ? new InterleavedCpuDevice(schedule, workload, Threads, seed) : new CpuDevice(schedule, workload, Threads),
-    };
+    public IDevice Create(Schedule schedule, Workload workload) =>
+        Kind switch
+        {
+            DeviceKind.Cuda or DeviceKind.CudaEmulated => Annotated(schedule, () => OnGpu(schedule, workload)),
+            _ => Interleaving is { } seed
+                ? new InterleavedCpuDevice(schedule, workload, Threads, seed)
+                : new CpuDevice(schedule, workload, Threads),
+        };
 
     /// <summary>Where a profiler listens, it is told what is launched; it is looked for before streams are made, which get names.</summary>
     private static ITimedDevice Annotated(Schedule schedule, Func<CudaDevice> create)
@@ -74,9 +77,25 @@ internal sealed record DeviceSettings(DeviceKind Kind, int Threads, int? Interle
 internal sealed class DeviceOptions
 {
     private const int MostThreads = 1024;
-    private readonly Option<string?> device = Values.Option<string?>("--device", "cpu|cuda|cuda-emulated|auto", "where to run: cuda is the first NVIDIA GPU, cuda-emulated the same code checked on the CPU (slow; in a checkout); auto is cuda where there is one, else cpu", DeviceNamed);
-    private readonly Option<int?> threads = Values.Option("--threads", "N", "threads of the CPU; results do not depend on it [default: all processors]", Values.OptionalCount(1, MostThreads));
-    private readonly Option<int?> interleaving = Values.Option("--interleaving", "SEED", "run ops one at a time in an adversarial order, with unused memory poisoned; for checks", Values.OptionalCount(0, int.MaxValue));
+    private readonly Option<string?> device = Values.Option<string?>(
+        "--device",
+        "cpu|cuda|cuda-emulated|auto",
+        "where to run: cuda is the first NVIDIA GPU, cuda-emulated the same code checked on the CPU (slow; in a checkout); auto is cuda "
+            + "where there is one, else cpu",
+        DeviceNamed
+    );
+    private readonly Option<int?> threads = Values.Option(
+        "--threads",
+        "N",
+        "threads of the CPU; results do not depend on it [default: all processors]",
+        Values.OptionalCount(1, MostThreads)
+    );
+    private readonly Option<int?> interleaving = Values.Option(
+        "--interleaving",
+        "SEED",
+        "run ops one at a time in an adversarial order, with unused memory poisoned; for checks",
+        Values.OptionalCount(0, int.MaxValue)
+    );
 
     /// <summary>Adds them to a command.</summary>
     public void AddTo(Command command)
@@ -102,7 +121,9 @@ internal sealed class DeviceOptions
 
         if (kind == DeviceKind.Cuda && parsed.WasGiven(interleaving))
         {
-            throw new UserErrorException("--interleaving cannot order what a GPU does; leave it out, or give --device cpu or cuda-emulated");
+            throw new UserErrorException(
+                "--interleaving cannot order what a GPU does; leave it out, or give --device cpu or cuda-emulated"
+            );
         }
 
         if (kind != DeviceKind.Cpu && parsed.WasGiven(threads))

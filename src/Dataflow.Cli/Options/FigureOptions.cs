@@ -10,7 +10,12 @@ namespace Dataflow.Cli;
 /// <summary>Still figures of what a command shows as pages.</summary>
 internal sealed class FigureOptions
 {
-    private readonly Option<FigureFormat[]?> formats = Values.Option<FigureFormat[]?>("--figures", "FORMAT,...", "write still figures too: svg, png, pdf", t => [.. t.Split(',').Select(Format).Distinct()]);
+    private readonly Option<FigureFormat[]?> formats = Values.Option<FigureFormat[]?>(
+        "--figures",
+        "FORMAT,...",
+        "write still figures too: svg, png, pdf",
+        t => [.. t.Split(',').Select(Format).Distinct()]
+    );
 
     /// <summary>The option.</summary>
     public Option Option => formats;
@@ -38,7 +43,10 @@ internal sealed class FigureOptions
         return written;
     }
 
-    private static FigureFormat Format(string text) => Enum.TryParse<FigureFormat>(text.Trim(), ignoreCase: true, out var format) && Enum.IsDefined(format) && !char.IsDigit(text.Trim()[0])
-        ? format
-        : throw new UserErrorException($"'{text}' is no format of a figure; choose among svg, png, pdf");
+    private static FigureFormat Format(string text) =>
+        Enum.TryParse<FigureFormat>(text.Trim(), ignoreCase: true, out var format)
+        && Enum.IsDefined(format)
+        && !char.IsDigit(text.Trim()[0])
+            ? format
+            : throw new UserErrorException($"'{text}' is no format of a figure; choose among svg, png, pdf");
 }

@@ -14,21 +14,51 @@ internal sealed class GeometryOptions
 
     private readonly Option<Recipe?> recipe = Values.Option(
         "--dtype", "fp32|bf16|bf16-sr|bf16-master",
-        "how numbers are stored, and bytes a parameter: fp32 (16); bf16-sr (10), which rounds updates up or down at random so that small ones count; "
-        + "bf16-master (18), with fp32 weights and moments; bf16 (8), the benchmarks' one, which loses small updates [default: bf16-sr on a GPU, fp32 on a CPU]",
-        Values.RecipeNamed);
+        "how numbers are stored, and bytes a parameter: fp32 (16); bf16-sr (10), which rounds updates up or down at random so that small "
+            + "ones count; "
+            + "bf16-master (18), with fp32 weights and moments; bf16 (8), the benchmarks' one, which loses small updates [default: "
+            + "bf16-sr on a GPU, fp32 on a CPU]",
+        Values.RecipeNamed
+    );
 
     private readonly Option<long?> globalBatch = Values.Option<long?>(
-        "--global-batch", "TOKENS", "tokens of a step, a multiple of --seqlen [default: 8k, or as many as hide the update on a GPU; all of the data if it has fewer]",
-        t => Values.Tokens(t, 1, LargestStep));
+        "--global-batch",
+        "TOKENS",
+        "tokens of a step, a multiple of --seqlen [default: 8k, or as many as hide the update on a GPU; all of the data if it has fewer]",
+        t => Values.Tokens(t, 1, LargestStep)
+    );
 
-    private readonly Option<float?> clip = Values.Option<float?>("--clip", "NORM", "scale gradients down to this global norm", t => Values.Real(0, 1e9f, false)(t));
-    private readonly Option<int?> chunk = Values.Option<int?>("--chunk", "TOKENS", "tokens processed together", t => (int)Values.Tokens(t, 1, Most));
-    private readonly Option<int?> chunksPerRound = Values.Option("--chunks-per-round", "N", "chunks that pass a layer before any of them passes the next", Values.OptionalCount(1, Most));
+    private readonly Option<float?> clip = Values.Option<float?>("--clip", "NORM", "scale gradients down to this global norm", t =>
+        Values.Real(0, 1e9f, false)(t)
+    );
+    private readonly Option<int?> chunk = Values.Option<int?>("--chunk", "TOKENS", "tokens processed together", t =>
+        (int)Values.Tokens(t, 1, Most)
+    );
+    private readonly Option<int?> chunksPerRound = Values.Option(
+        "--chunks-per-round",
+        "N",
+        "chunks that pass a layer before any of them passes the next",
+        Values.OptionalCount(1, Most)
+    );
     private readonly Option<int?> rounds = Values.Option("--rounds", "N", "rounds of a step", Values.OptionalCount(1, Most));
-    private readonly Option<int?> vocabularyBlocks = Values.Option("--vocabulary-blocks", "N", "blocks in which embedding and head are computed and travel", Values.OptionalCount(1, Most));
-    private readonly Option<string?> hardware = Values.Option<string?>("--hardware", "NAME", "the machine to plan for: a name in profiling/hardware or a profile's file [default: this machine]", Values.FilePath);
-    private readonly Option<TensorSet?> saveSet = Values.Option<TensorSet?>("--save-set", "SET", $"what the forward pass keeps of activations that travel; the rest is recomputed: {SaveSets.Choices}", t => SaveSets.Parse(t));
+    private readonly Option<int?> vocabularyBlocks = Values.Option(
+        "--vocabulary-blocks",
+        "N",
+        "blocks in which embedding and head are computed and travel",
+        Values.OptionalCount(1, Most)
+    );
+    private readonly Option<string?> hardware = Values.Option<string?>(
+        "--hardware",
+        "NAME",
+        "the machine to plan for: a name in profiling/hardware or a profile's file [default: this machine]",
+        Values.FilePath
+    );
+    private readonly Option<TensorSet?> saveSet = Values.Option<TensorSet?>(
+        "--save-set",
+        "SET",
+        $"what the forward pass keeps of activations that travel; the rest is recomputed: {SaveSets.Choices}",
+        t => SaveSets.Parse(t)
+    );
 
     /// <summary>Adds them to a command.</summary>
     /// <param name="command">The command.</param>
@@ -51,14 +81,26 @@ internal sealed class GeometryOptions
     }
 
     /// <summary>What was given.</summary>
-    public PlanSettings Bind(ParseResult parsed, string model, int seqlen, Bytes? device, Bytes? host) => new(
-        model, seqlen, device, host, parsed.GetValue(recipe),
-        OfSteps(parsed) ? parsed.GetValue(globalBatch) : null,
-        new GeometryPins(parsed.GetValue(chunk), parsed.GetValue(chunksPerRound), parsed.GetValue(rounds), parsed.GetValue(vocabularyBlocks)),
-        parsed.GetValue(saveSet), parsed.GetValue(hardware) is { } name ? HardwareFiles.Load(name) : null)
-    {
-        ClipNorm = OfSteps(parsed) ? parsed.GetValue(clip) : null,
-    };
+    public PlanSettings Bind(ParseResult parsed, string model, int seqlen, Bytes? device, Bytes? host) =>
+        new(
+            model,
+            seqlen,
+            device,
+            host,
+            parsed.GetValue(recipe),
+            OfSteps(parsed) ? parsed.GetValue(globalBatch) : null,
+            new GeometryPins(
+                parsed.GetValue(chunk),
+                parsed.GetValue(chunksPerRound),
+                parsed.GetValue(rounds),
+                parsed.GetValue(vocabularyBlocks)
+            ),
+            parsed.GetValue(saveSet),
+            parsed.GetValue(hardware) is { } name ? HardwareFiles.Load(name) : null
+        )
+        {
+            ClipNorm = OfSteps(parsed) ? parsed.GetValue(clip) : null,
+        };
 
     /// <summary>Whether a machine was named.</summary>
     public bool NamesHardware(ParseResult parsed) => parsed.GetValue(hardware) is not null;

@@ -13,7 +13,10 @@ internal static class OptionNeeds
     {
         if (parsed.WasGiven(option) && !any.Any(parsed.WasGiven))
         {
-            throw new UserErrorException($"{option.Name} does nothing without {string.Join(" or ", any.Select(o => o.Name))}; give {(any.Length == 1 ? "that" : "one of them")} too, or leave it out");
+            throw new UserErrorException(
+                $"{option.Name} does nothing without {string.Join(" or ", any.Select(o => o.Name))}; give "
+                    + $"{(any.Length == 1 ? "that" : "one of them")} too, or leave it out"
+            );
         }
     }
 
@@ -21,5 +24,6 @@ internal static class OptionNeeds
     public static bool WasGiven(this ParseResult parsed, Option option) => parsed.GetResult(option) is { Implicit: false };
 
     /// <summary>The text that an option was given; null if it was not.</summary>
-    public static string? TextOf(this ParseResult parsed, string option) => parsed.GetResult(option) is OptionResult { Implicit: false, Tokens: [.., var last] } ? last.Value : null;
+    public static string? TextOf(this ParseResult parsed, string option) =>
+        parsed.GetResult(option) is OptionResult { Implicit: false, Tokens: [.., var last] } ? last.Value : null;
 }

@@ -6,10 +6,26 @@ namespace Dataflow.Cli;
 /// <summary>Model, sequence length and budgets as the verbs of dataflow take them, and the options of the geometry.</summary>
 internal sealed class PlanOptions
 {
-    private readonly Argument<string> model = Values.Argument("model", "a JSON config, a folder with a config.json, or a name in models/", Values.FilePath);
-    private readonly Option<int?> seqlen = Values.Option<int?>("--seqlen", "N", "tokens of a sequence, for example 4096 or 4k", t => Values.Seqlen(t));
-    private readonly Option<Bytes?> device = Values.Option<Bytes?>("--device-memory", "SIZE", "device memory budget, for example 24GiB; a plain number is GiB [default: a GPU's own, or a quarter of the free memory of a CPU]", t => Values.Size(t));
-    private readonly Option<Bytes?> host = Values.Option<Bytes?>("--host-memory", "SIZE", "host memory budget [default: 80% of what is free; on a CPU less the device budget]", t => Values.Size(t));
+    private readonly Argument<string> model = Values.Argument(
+        "model",
+        "a JSON config, a folder with a config.json, or a name in models/",
+        Values.FilePath
+    );
+    private readonly Option<int?> seqlen = Values.Option<int?>("--seqlen", "N", "tokens of a sequence, for example 4096 or 4k", t =>
+        Values.Seqlen(t)
+    );
+    private readonly Option<Bytes?> device = Values.Option<Bytes?>(
+        "--device-memory",
+        "SIZE",
+        "device memory budget, for example 24GiB; a plain number is GiB [default: a GPU's own, or a quarter of the free memory of a CPU]",
+        t => Values.Size(t)
+    );
+    private readonly Option<Bytes?> host = Values.Option<Bytes?>(
+        "--host-memory",
+        "SIZE",
+        "host memory budget [default: 80% of what is free; on a CPU less the device budget]",
+        t => Values.Size(t)
+    );
     private readonly GeometryOptions geometry = new();
 
     /// <summary>Adds them to a command.</summary>
@@ -30,8 +46,13 @@ internal sealed class PlanOptions
 
     /// <summary>What was given.</summary>
     /// <exception cref="UserErrorException">No sequence length.</exception>
-    public PlanSettings Bind(ParseResult parsed) => geometry.Bind(
-        parsed, parsed.GetRequiredValue(model),
-        parsed.GetValue(seqlen) ?? throw new UserErrorException("--seqlen is missing; give the tokens of a sequence, for example --seqlen 1024"),
-        parsed.GetValue(device), parsed.GetValue(host));
+    public PlanSettings Bind(ParseResult parsed) =>
+        geometry.Bind(
+            parsed,
+            parsed.GetRequiredValue(model),
+            parsed.GetValue(seqlen)
+                ?? throw new UserErrorException("--seqlen is missing; give the tokens of a sequence, for example --seqlen 1024"),
+            parsed.GetValue(device),
+            parsed.GetValue(host)
+        );
 }

@@ -34,8 +34,9 @@ internal sealed record PlanSettings(
     }
 
     /// <summary>
-    /// The global batch, if one was given, or what hides the update on a GPU. Where chunks a round and rounds are pinned, as many rows as they hold (null: the planner
-    /// counts them); else a step of the default size. Of data with fewer rows than that, all: then each step sees the same batch.
+    /// The global batch, if one was given, or what hides the update on a GPU. Where chunks a round and rounds are pinned, as many rows as
+    /// they hold (null: the planner counts them); else a step of the default size. Of data with fewer rows than that, all: then each step
+    /// sees the same batch.
     /// </summary>
     private int? Rows(PlanRequest request, int? sourceRows)
     {
@@ -43,7 +44,10 @@ internal sealed record PlanSettings(
         {
             return tokens >= Seqlen && tokens % Seqlen == 0
                 ? checked((int)(tokens / Seqlen))
-                : throw new UserErrorException($"--global-batch is {tokens} tokens, which is no multiple of seqlen {Seqlen}; give whole rows, for example {Math.Max(1, tokens / Seqlen) * Seqlen}");
+                : throw new UserErrorException(
+                    $"--global-batch is {tokens} tokens, which is no multiple of seqlen {Seqlen}; give whole rows, for example "
+                        + $"{Math.Max(1, tokens / Seqlen) * Seqlen}"
+                );
         }
 
         if (Pins.ChunksPerRound is null || Pins.Rounds is null)
@@ -54,8 +58,12 @@ internal sealed record PlanSettings(
             return Math.Min(rows, sourceRows ?? int.MaxValue);
         }
 
-        bool holdsAll = sourceRows is not null && Pins.ChunkTokens is not null
-            && GeometryRule.Candidates(request)[0] is var full && full.Rows > sourceRows && sourceRows > (full.Rounds - 1) * full.RowsPerRound;
+        bool holdsAll =
+            sourceRows is not null
+            && Pins.ChunkTokens is not null
+            && GeometryRule.Candidates(request)[0] is var full
+            && full.Rows > sourceRows
+            && sourceRows > (full.Rounds - 1) * full.RowsPerRound;
         return holdsAll ? sourceRows : null;
     }
 }

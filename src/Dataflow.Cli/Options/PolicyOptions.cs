@@ -7,18 +7,29 @@ namespace Dataflow.Cli;
 internal sealed class PolicyOptions
 {
     private readonly Option<PlanPolicy?> policy;
-    private readonly Option<bool> noCache = Values.Flag("--no-cache", "use nothing that an earlier run found or measured, and keep nothing for later ones");
+    private readonly Option<bool> noCache = Values.Flag(
+        "--no-cache",
+        "use nothing that an earlier run found or measured, and keep nothing for later ones"
+    );
 
     private PolicyOptions(PlanPolicy[] among, string meaning) => policy = Values.Option<PlanPolicy?>(
         "--policy", string.Join('|', among.Select(PlanPolicies.NameOf)), meaning, t => PlanPolicies.Named(t, among));
 
     /// <summary>For plans that run.</summary>
-    public static PolicyOptions OfPlans => new(
-        PlanPolicies.Running, "who plans: auto searches for the fastest plan on the machine, simple takes the first that fits [default: auto where the machine has a profile]");
+    public static PolicyOptions OfPlans =>
+        new(
+            PlanPolicies.Running,
+            "who plans: auto searches for the fastest plan on the machine, simple takes the first that fits [default: auto where the "
+                + "machine has a profile]"
+        );
 
     /// <summary>For plans that are simulated.</summary>
-    public static PolicyOptions OfSimulation => new(
-        PlanPolicies.All, "who plans: auto searches for the fastest plan, simple takes the first that fits, reference is the published reference system with its own step [default: auto]");
+    public static PolicyOptions OfSimulation =>
+        new(
+            PlanPolicies.All,
+            "who plans: auto searches for the fastest plan, simple takes the first that fits, reference is the published reference system "
+                + "with its own step [default: auto]"
+        );
 
     /// <summary>Adds them to a command.</summary>
     public void AddTo(Command command)

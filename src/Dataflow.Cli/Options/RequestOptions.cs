@@ -9,8 +9,18 @@ internal sealed class RequestOptions
     private readonly PlanOptions plan = new();
     private readonly PolicyOptions policy = PolicyOptions.OfPlans;
     private readonly DeviceOptions device = new();
-    private readonly Option<string?> text = Values.Option<string?>("--data", "FILE", "the text that is to be trained on: a step has no more rows than it", Values.FilePath);
-    private readonly Option<string?> tokens = Values.Option<string?>("--tokens", "FILE", "the token ids that are to be trained on, likewise", Values.FilePath);
+    private readonly Option<string?> text = Values.Option<string?>(
+        "--data",
+        "FILE",
+        "the text that is to be trained on: a step has no more rows than it",
+        Values.FilePath
+    );
+    private readonly Option<string?> tokens = Values.Option<string?>(
+        "--tokens",
+        "FILE",
+        "the token ids that are to be trained on, likewise",
+        Values.FilePath
+    );
 
     /// <summary>Adds them to a command.</summary>
     public void AddTo(Command command)
@@ -29,7 +39,8 @@ internal sealed class RequestOptions
     public (Bytes? Device, Bytes? Host) Budgets(ParseResult parsed) => plan.Budgets(parsed);
 
     /// <summary>The plan that is asked for, and how its budgets came about.</summary>
-    /// <exception cref="UserErrorException">No sequence length, no profile of the machine, no model, or data that cannot be used.</exception>
+    /// <exception cref="UserErrorException">No sequence length, no profile of the machine, no model, or data that cannot be
+    /// used.</exception>
     /// <exception cref="MachineException">A GPU was asked for, and there is none that can be used.</exception>
     public (PlanQuestion Question, Budgets Budgets) Bind(ParseResult parsed)
     {
@@ -38,8 +49,25 @@ internal sealed class RequestOptions
         var by = policy.Bind(parsed, settings.Hardware, where.Kind);
         using var source = ModelSource.Open(settings.ModelPath);
         Notices.Tell(source.NotesOf(settings.Seqlen));
-        var training = new TrainingSettings(settings, where, parsed.GetValue(text), parsed.GetValue(tokens), 1, 0, AdamWSettings.Default, null, false) { Policy = by, Given = [] };
-        var budgets = Cli.Budgets.Choose(settings) with { HostIsThisMachines = settings is { Host: null, Hardware.Kind: HardwareKind.Gpu } };
+        var training = new TrainingSettings(
+            settings,
+            where,
+            parsed.GetValue(text),
+            parsed.GetValue(tokens),
+            1,
+            0,
+            AdamWSettings.Default,
+            null,
+            false
+        )
+        {
+            Policy = by,
+            Given = [],
+        };
+        var budgets = Cli.Budgets.Choose(settings) with
+        {
+            HostIsThisMachines = settings is { Host: null, Hardware.Kind: HardwareKind.Gpu },
+        };
         return (new PlanQuestion(settings, source.Model, budgets.Memory, by, Rows(training, source)), budgets);
     }
 

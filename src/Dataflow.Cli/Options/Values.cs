@@ -67,9 +67,25 @@ internal static class Values
     public static long Tokens(string text, long least, long most)
     {
         string number = text.Trim();
-        long unit = number.Length == 0 ? 1 : number[^1] switch { 'k' or 'K' => 1L << 10, 'm' or 'M' => 1L << 20, _ => 1 };
-        if (!decimal.TryParse(unit == 1 ? number : number[..^1], NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal count)
-            || Math.Abs(count) > decimal.MaxValue / (1 << 20) || decimal.Truncate(count * unit) != count * unit)
+        long unit =
+            number.Length == 0
+                ? 1
+                : number[^1] switch
+                {
+                    'k' or 'K' => 1L << 10,
+                    'm' or 'M' => 1L << 20,
+                    _ => 1,
+                };
+        if (
+            !decimal.TryParse(
+                unit == 1 ? number : number[..^1],
+                NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint,
+                CultureInfo.InvariantCulture,
+                out decimal count
+            )
+            || Math.Abs(count) > decimal.MaxValue / (1 << 20)
+            || decimal.Truncate(count * unit) != count * unit
+        )
         {
             throw new UserErrorException($"'{text}' is no whole number of tokens; write 4096, 4k (1k = 1,024) or 1M (1M = 1,048,576)");
         }
@@ -89,7 +105,9 @@ internal static class Values
     /// <summary>As <see cref="Count"/>, for an option whose absence means something.</summary>
     public static Func<string, int?> OptionalCount(int least, int most) => text => (int)Whole(text, least, most);
 
-    /// <summary>A number from <paramref name="least"/> (or above it) up to, and not including, <paramref name="below"/>, once rounded to fp32.</summary>
+    /// <summary>
+    /// A number from <paramref name="least"/> (or above it) up to, and not including, <paramref name="below"/>, once rounded to fp32.
+    /// </summary>
     public static Func<string, float> Real(double least, double below, bool leastAllowed = true) => text =>
     {
         bool number = float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float value) && float.IsFinite(value);
@@ -128,8 +146,11 @@ internal static class Values
         text.Length > 0 ? text : throw new UserErrorException("the path is empty");
 
     /// <summary>A recipe by its name.</summary>
-    public static Recipe? RecipeNamed(string text) => Recipe.All.FirstOrDefault(r => r.Name == text)
-        ?? throw new UserErrorException($"'{text}' is no dtype of this build; choose {string.Join(" or ", Recipe.All.Select(r => r.Name))}");
+    public static Recipe? RecipeNamed(string text) =>
+        Recipe.All.FirstOrDefault(r => r.Name == text)
+        ?? throw new UserErrorException(
+            $"'{text}' is no dtype of this build; choose {string.Join(" or ", Recipe.All.Select(r => r.Name))}"
+        );
 
     private static T? Parse<T>(ArgumentResult result, string name, Func<string, T> parse)
     {

@@ -6,13 +6,14 @@ using Dataflow.Simulation;
 namespace Dataflow.Cli;
 
 /// <summary>
-/// Policy auto for requests that differ in their budgets alone: one search behind a cache, begun when the cache does not know an answer. It may be asked
-/// from several threads.
+/// Policy auto for requests that differ in their budgets alone: one search behind a cache, begun when the cache does not know an answer. It
+/// may be asked from several threads.
 /// </summary>
 /// <param name="request">The request; its budget is ignored.</param>
 /// <param name="machine">The machine that the plan is made for.</param>
 /// <param name="cache">What was found before.</param>
-/// <param name="largest">Where many budgets will be asked for: the largest of each memory, so that the search's list is drawn up once.</param>
+/// <param name="largest">Where many budgets will be asked for: the largest of each memory, so that the search's list is drawn up
+/// once.</param>
 internal sealed class BudgetSearch(PlanRequest request, HardwareProfile machine, PlanCache cache, MemoryBudget? largest = null)
 {
     private readonly CostModel costs = Plans.CostsOn(machine, request.Recipe);
@@ -42,9 +43,15 @@ internal sealed class BudgetSearch(PlanRequest request, HardwareProfile machine,
 
     /// <summary>Plans for many budgets: what they have in common is lowered once.</summary>
     /// <param name="parallel">How many side by side.</param>
-    /// <param name="planned">Called once a plan with the numbers of the budgets that it is for, from several threads and in any order; the plan's own budget is that of the first.</param>
+    /// <param name="planned">Called once a plan with the numbers of the budgets that it is for, from several threads and in any order; the
+    /// plan's own budget is that of the first.</param>
     /// <param name="refused">Called with the number of a budget for which the request contradicts itself, and with what is wrong.</param>
-    public void PlanAll(IReadOnlyList<MemoryBudget> budgets, ParallelOptions parallel, Action<PlanResult, IReadOnlyList<int>> planned, Action<int, string> refused)
+    public void PlanAll(
+        IReadOnlyList<MemoryBudget> budgets,
+        ParallelOptions parallel,
+        Action<PlanResult, IReadOnlyList<int>> planned,
+        Action<int, string> refused
+    )
     {
         var choices = new CachedChoice?[budgets.Count];
         Parallel.ForEach(Partitioner.Create(Enumerable.Range(0, budgets.Count), EnumerablePartitionerOptions.NoBuffering), parallel, i =>

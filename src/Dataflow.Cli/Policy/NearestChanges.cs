@@ -4,8 +4,8 @@ using Dataflow.Planning;
 namespace Dataflow.Cli;
 
 /// <summary>
-/// What else than more memory would make a refused request fit: of each kind of change the nearest that works, as it is written on the command
-/// line. Each was tried.
+/// What else than more memory would make a refused request fit: of each kind of change the nearest that works, as it is written on the
+/// command line. Each was tried.
 /// </summary>
 internal static class NearestChanges
 {
@@ -31,8 +31,12 @@ internal static class NearestChanges
 
         if (settings.SaveSet is { } kept)
         {
-            Try([.. SmallerSets.Where(s => s != kept && (s & kept) == s).Select(s => Written($"--save-set {SaveSets.NameOf(s)}", p => p with { SaveSet = s })),
-                Written("no --save-set", p => p with { SaveSet = null })]);
+            Try([
+                .. SmallerSets
+                    .Where(s => s != kept && (s & kept) == s)
+                    .Select(s => Written($"--save-set {SaveSets.NameOf(s)}", p => p with { SaveSet = s })),
+                Written("no --save-set", p => p with { SaveSet = null }),
+            ]);
         }
 
         if (refused.GeometryIsFixed)
@@ -112,5 +116,8 @@ internal static class NearestChanges
         }
     }
 
-    private static (string Written, Func<PlanSettings, PlanSettings> Change) Written(string text, Func<PlanSettings, PlanSettings> change) => (text, change);
+    private static (string Written, Func<PlanSettings, PlanSettings> Change) Written(
+        string text,
+        Func<PlanSettings, PlanSettings> change
+    ) => (text, change);
 }

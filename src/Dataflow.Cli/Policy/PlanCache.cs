@@ -13,8 +13,8 @@ namespace Dataflow.Cli;
 internal sealed record CachedChoice(PlanChoice Choice, string? Hash);
 
 /// <summary>
-/// Choices of earlier searches, a file each, named by all that the search depended on. It only saves time: what cannot be read counts as not
-/// there, what cannot be written is left, and nothing is said of either. The folder may be deleted at any time.
+/// Choices of earlier searches, a file each, named by all that the search depended on. It only saves time: what cannot be read counts as
+/// not there, what cannot be written is left, and nothing is said of either. The folder may be deleted at any time.
 /// </summary>
 /// <param name="folder">Where the files are; null: nowhere.</param>
 /// <param name="mostFiles">Of more than that the older ones go.</param>
@@ -43,7 +43,16 @@ internal sealed class PlanCache(string? folder, int mostFiles = 10_000)
             string file = FileOf(key);
             return File.Exists(file) ? Parse(InputFile.ReadText(file, LargestFile), key) : null;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or UserErrorException or JsonException or InvalidOperationException or FormatException or ArgumentException)
+        catch (Exception e)
+            when (e
+                    is IOException
+                        or UnauthorizedAccessException
+                        or UserErrorException
+                        or JsonException
+                        or InvalidOperationException
+                        or FormatException
+                        or ArgumentException
+            )
         {
             return null;
         }
@@ -70,8 +79,8 @@ internal sealed class PlanCache(string? folder, int mostFiles = 10_000)
     }
 
     /// <summary>
-    /// Once in a program's life: of too many files the older half goes. Budgets that follow from free memory differ each time, and what they leave here is
-    /// never asked for again.
+    /// Once in a program's life: of too many files the older half goes. Budgets that follow from free memory differ each time, and what
+    /// they leave here is never asked for again.
     /// </summary>
     private void Shorten()
     {
@@ -103,13 +112,19 @@ internal sealed class PlanCache(string? folder, int mostFiles = 10_000)
 
     private static CachedChoice? Parse(string text, string key)
     {
-        return JsonNode.Parse(text) is JsonObject file && (int?)file["version"] == Version && (string?)file["key"] == key && (string?)file["plan_hash"] is { } hash
-            && file["choice"] is { } choice && (string?)file["choice_hash"] == HashOf(choice)
-                ? new CachedChoice(PlanChoiceJson.Parse(choice), hash)
-                : null;
+        return
+            JsonNode.Parse(text) is JsonObject file
+            && (int?)file["version"] == Version
+            && (string?)file["key"] == key
+            && (string?)file["plan_hash"] is { } hash
+            && file["choice"] is { } choice
+            && (string?)file["choice_hash"] == HashOf(choice)
+            ? new CachedChoice(PlanChoiceJson.Parse(choice), hash)
+            : null;
     }
 
-    private static string HashOf(JsonNode choice) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(choice.ToJsonString())));
+    private static string HashOf(JsonNode choice) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(choice.ToJsonString())));
 
     private string FileOf(string key) => Path.Combine(folder!, key + ".json");
 }

@@ -7,8 +7,8 @@ using Dataflow.Planning;
 namespace Dataflow.Cli;
 
 /// <summary>
-/// A plan's choices as JSON and back: every field of geometry and residency under its own name, whatever fields these have. What is missing,
-/// unknown or of another type is refused, so that a file of another version is never taken for one of this.
+/// A plan's choices as JSON and back: every field of geometry and residency under its own name, whatever fields these have. What is
+/// missing, unknown or of another type is refused, so that a file of another version is never taken for one of this.
 /// </summary>
 internal static class PlanChoiceJson
 {
@@ -29,15 +29,19 @@ internal static class PlanChoiceJson
 
     /// <summary>Reads it back.</summary>
     /// <exception cref="JsonException">It is no choice.</exception>
-    public static PlanChoice Parse(JsonNode node) => node.Deserialize<PlanChoice>(Format) is { Geometry: not null, Residency: not null } choice
-        ? choice
-        : throw new JsonException("geometry and residency are missing");
+    public static PlanChoice Parse(JsonNode node) =>
+        node.Deserialize<PlanChoice>(Format) is { Geometry: not null, Residency: not null } choice
+            ? choice
+            : throw new JsonException("geometry and residency are missing");
 
     /// <summary>Where a choice differs from another one: the name of each such field and both values, the other one's last.</summary>
     public static IReadOnlyList<(string Name, JsonNode? Value, JsonNode? Other)> Differences(PlanChoice choice, PlanChoice from)
     {
         var (one, other) = (Fields(choice), Fields(from));
-        return [.. one.Select(f => (f.Key, f.Value, Other: other.GetValueOrDefault(f.Key))).Where(f => !JsonNode.DeepEquals(f.Value, f.Other))];
+        return
+        [
+            .. one.Select(f => (f.Key, f.Value, Other: other.GetValueOrDefault(f.Key))).Where(f => !JsonNode.DeepEquals(f.Value, f.Other)),
+        ];
     }
 
     private static Dictionary<string, JsonNode?> Fields(PlanChoice choice) =>
@@ -57,6 +61,7 @@ internal static class PlanChoiceJson
             }
         }
 
-        public override void Write(Utf8JsonWriter writer, TensorSet value, JsonSerializerOptions options) => writer.WriteStringValue(SaveSets.NameOf(value));
+        public override void Write(Utf8JsonWriter writer, TensorSet value, JsonSerializerOptions options) =>
+            writer.WriteStringValue(SaveSets.NameOf(value));
     }
 }

@@ -38,14 +38,18 @@ internal static class PlanPolicies
     public static PlanPolicy Named(string text, PlanPolicy[] among)
     {
         int found = Array.FindIndex(among, p => NameOf(p) == text);
-        return found >= 0 ? among[found]
-            : throw new UserErrorException($"'{text}' is no policy; choose {string.Join(", ", among[..^1].Select(NameOf))} or {NameOf(among[^1])}");
+        return found >= 0
+            ? among[found]
+            : throw new UserErrorException(
+                $"'{text}' is no policy; choose {string.Join(", ", among[..^1].Select(NameOf))} or {NameOf(among[^1])}"
+            );
     }
 }
 
 /// <summary>Who plans a run.</summary>
 /// <param name="Policy">Auto or simple.</param>
-/// <param name="Machine">The machine that auto plans for, and that predictions of a plan without a run are for; null if there is none.</param>
+/// <param name="Machine">The machine that auto plans for, and that predictions of a plan without a run are for; null if there is
+/// none.</param>
 /// <param name="Cache">What auto found before.</param>
 internal sealed record PolicySettings(PlanPolicy Policy, HardwareProfile? Machine, PlanCache Cache)
 {
@@ -57,11 +61,17 @@ internal sealed record PolicySettings(PlanPolicy Policy, HardwareProfile? Machin
 
     /// <summary>What was asked for; auto where nothing was and there is a machine to plan for.</summary>
     /// <exception cref="UserErrorException">Auto was asked for, and there is no machine.</exception>
-    public static PolicySettings Choose(PlanPolicy? given, HardwareProfile? machine, PlanCache cache) => (given, machine) switch
-    {
-        (PlanPolicy.Auto, null) => throw new UserErrorException(
-            "policy auto plans for a machine, and this one has no profile: measure it with `dataflow calibrate`, name one with --hardware, or choose --policy simple"),
-        (PlanPolicy.Simple, _) or (null, null) => new PolicySettings(PlanPolicy.Simple, machine, PlanCache.None) { Remembers = cache != PlanCache.None },
-        _ => new PolicySettings(PlanPolicy.Auto, machine, cache) { Remembers = cache != PlanCache.None },
-    };
+    public static PolicySettings Choose(PlanPolicy? given, HardwareProfile? machine, PlanCache cache) =>
+        (given, machine) switch
+        {
+            (PlanPolicy.Auto, null) => throw new UserErrorException(
+                "policy auto plans for a machine, and this one has no profile: measure it with `dataflow calibrate`, name one with "
+                    + "--hardware, or choose --policy simple"
+            ),
+            (PlanPolicy.Simple, _) or (null, null) => new PolicySettings(PlanPolicy.Simple, machine, PlanCache.None)
+            {
+                Remembers = cache != PlanCache.None,
+            },
+            _ => new PolicySettings(PlanPolicy.Auto, machine, cache) { Remembers = cache != PlanCache.None },
+        };
 }

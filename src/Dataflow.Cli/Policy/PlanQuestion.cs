@@ -5,7 +5,8 @@ namespace Dataflow.Cli;
 
 /// <summary>A plan that is asked for, with all that it depends on, so that the user's other choices can be asked for too.</summary>
 /// <param name="SourceRows">Rows that the data has, if there is data.</param>
-/// <param name="GeometryIsFixed">The run goes on with a saved one: results depend on its geometry and recipe, and neither can change.</param>
+/// <param name="GeometryIsFixed">The run goes on with a saved one: results depend on its geometry and recipe, and neither can
+/// change.</param>
 internal sealed record PlanQuestion(
     PlanSettings Settings, ModelConfig Model, MemoryBudget Budget, PolicySettings By, int? SourceRows = null, bool GeometryIsFixed = false)
 {

@@ -18,9 +18,15 @@ internal static class ExplanationReport
         output.WriteLine($"Why this plan, on {machine.Name}:");
         output.WriteLine($"  {Explanations.Sentence(why)}");
         output.WriteLine($"  recomputed    {why.RecomputedShare:0.0%} of the compute time");
-        string most = string.Join(", ", why.Exposed.Take(CopiesShown).Select(e => $"{e.Kind} to the {Explanations.NameOf(e.Direction)} {e.Nanoseconds / 1e9:0.000} s"));
+        string most = string.Join(
+            ", ",
+            why.Exposed.Take(CopiesShown).Select(e => $"{e.Kind} to the {Explanations.NameOf(e.Direction)} {e.Nanoseconds / 1e9:0.000} s")
+        );
         output.WriteLine($"  copies        {why.ExposedShare:0.0%} of the step is waiting for them{(most.Length > 0 ? $": {most}" : "")}");
-        output.WriteLine($"  ceiling       {why.ComputeCeilingTokensPerSecond:N0} tok/s if this plan recomputed nothing and waited for nothing; it reaches {why.TokensPerSecond / why.ComputeCeilingTokensPerSecond:0.0%} of it");
+        output.WriteLine(
+            $"  ceiling       {why.ComputeCeilingTokensPerSecond:N0} tok/s if this plan recomputed nothing and waited for nothing; it "
+                + $"reaches {why.TokensPerSecond / why.ComputeCeilingTokensPerSecond:0.0%} of it"
+        );
         foreach (var link in why.Links)
         {
             output.WriteLine($"  link          {Explanations.Sentence(link)}");
@@ -28,12 +34,17 @@ internal static class ExplanationReport
 
         if (why is { MoreDevice: { } device, MoreHost: { } host })
         {
-            output.WriteLine($"  more memory   {device.More.GiB:0.#} GiB more of device memory {Gain(device)}, {host.More.GiB:0.#} GiB more of host memory {Gain(host)}");
+            output.WriteLine(
+                $"  more memory   {device.More.GiB:0.#} GiB more of device memory {Gain(device)}, {host.More.GiB:0.#} GiB more of host "
+                    + $"memory {Gain(host)}"
+            );
         }
 
         if (why.AmpleHost is { } ample)
         {
-            output.WriteLine($"  host memory   {(ample.Gain < LeastGain ? "no amount of it makes this faster" : $"{ample.More} more of it {Gain(ample)}, the most that twice the budget would bring")}");
+            output.WriteLine(
+                $"  host memory   {(ample.Gain < LeastGain ? "no amount of it makes this faster" : $"{ample.More} more of it {Gain(ample)}, the most that twice the budget would bring")}"
+            );
         }
 
         if (recipe is not null)
@@ -54,9 +65,13 @@ internal static class ExplanationReport
         output.WriteLine("Next best, and why not:");
         foreach (var (candidate, reason, slower) in why.Others)
         {
-            output.WriteLine($"  {candidate.TokensPerSecond,7:N0} tok/s, {slower:0.0%} slower: {Explanations.NameOf(reason)} with {Explanations.Changes(candidate.Choice, chosen)}");
+            output.WriteLine(
+                $"  {candidate.TokensPerSecond, 7:N0} tok/s, {slower:0.0%} slower: {Explanations.NameOf(reason)} with "
+                    + $"{Explanations.Changes(candidate.Choice, chosen)}"
+            );
         }
     }
 
-    private static string Gain(MemoryGain gain) => gain.Gain < LeastGain ? "brings nothing" : $"brings +{gain.Gain:0.0%} ({gain.TokensPerSecond:N0} tok/s)";
+    private static string Gain(MemoryGain gain) =>
+        gain.Gain < LeastGain ? "brings nothing" : $"brings +{gain.Gain:0.0%} ({gain.TokensPerSecond:N0} tok/s)";
 }

@@ -9,30 +9,40 @@ namespace Dataflow.Cli;
 internal static class Explanations
 {
     /// <summary>What the option does.</summary>
-    public const string Help = "say what bounds the step, what is recomputed and waited for, what more memory would bring, and which other plans come near";
+    public const string Help =
+        "say what bounds the step, what is recomputed and waited for, what more memory would bring, and which other plans come near";
 
     // Smaller shares are not worth a word.
     private const double Shown = 0.005;
 
     /// <summary>What bounds a step, as one sentence.</summary>
-    public static string Sentence(PlanExplanation why) => why.Bound switch
-    {
-        StepBound.Compute when why.RecomputedShare >= PlanExplanation.LeastShare =>
-            $"Compute bounds the step: it works {why.ComputeShare:0.0%} of the time, {why.RecomputedShare:0.0%} of that on recomputation",
-        StepBound.Compute => $"Compute bounds the step: it works {why.ComputeShare:0.0%} of the time and repeats next to nothing; only faster kernels would help",
-        StepBound.HostToDevice => Link(why, LinkDirection.HostToDevice),
-        StepBound.DeviceToHost => Link(why, LinkDirection.DeviceToHost),
-        StepBound.DeviceMemory => Memory(why, "Device"),
-        StepBound.HostMemory => Memory(why, "Host"),
-        _ => throw new InvalidOperationException($"no sentence for {why.Bound}"),
-    };
+    public static string Sentence(PlanExplanation why) =>
+        why.Bound switch
+        {
+            StepBound.Compute when why.RecomputedShare >= PlanExplanation.LeastShare =>
+                $"Compute bounds the step: it works {why.ComputeShare:0.0%} of the time, {why.RecomputedShare:0.0%} of that on "
+                    + $"recomputation",
+            StepBound.Compute =>
+                $"Compute bounds the step: it works {why.ComputeShare:0.0%} of the time and repeats next to nothing; only faster kernels "
+                    + $"would help",
+            StepBound.HostToDevice => Link(why, LinkDirection.HostToDevice),
+            StepBound.DeviceToHost => Link(why, LinkDirection.DeviceToHost),
+            StepBound.DeviceMemory => Memory(why, "Device"),
+            StepBound.HostMemory => Memory(why, "Host"),
+            _ => throw new InvalidOperationException($"no sentence for {why.Bound}"),
+        };
 
     /// <summary>How fast a link has to be for the step.</summary>
-    public static string Sentence(LinkNeed link) => link.IsShort
-        ? $"to the {NameOf(link.Direction)} {link.Has:0.0} GB/s; under {link.StallsBelow:0.0} GB/s the step waits for it by more than 1%, as it does now"
-        : $"to the {NameOf(link.Direction)} {link.Has:0.0} GB/s; only under {link.StallsBelow:0.0} GB/s would the step wait for it by more than 1%";
+    public static string Sentence(LinkNeed link) =>
+        link.IsShort
+            ? $"to the {NameOf(link.Direction)} {link.Has:0.0} GB/s; under {link.StallsBelow:0.0} GB/s the step waits for it by more than "
+                + $"1%, as it does now"
+            : $"to the {NameOf(link.Direction)} {link.Has:0.0} GB/s; only under {link.StallsBelow:0.0} GB/s would the step wait for it by "
+                + $"more than 1%";
 
-    /// <summary>How much host memory would buy fp32 weights and moments; null for plans that have them, and for those of the published system.</summary>
+    /// <summary>
+    /// How much host memory would buy fp32 weights and moments; null for plans that have them, and for those of the published system.
+    /// </summary>
     public static string? Recipe(PlanQuestion question)
     {
         if (question.Settings.Recipe is not { Moments: DType.BFloat16 } || question.By.Policy == PlanPolicy.Reference)
@@ -41,7 +51,10 @@ internal static class Explanations
         }
 
         var master = question.With(s => s with { GivenRecipe = Model.Recipe.Bf16Master });
-        var (host, budget) = (Startup.Show("looking at bf16-master", master.Limits).LeastHost(question.Budget.Device), question.Budget.Host);
+        var (host, budget) = (
+            Startup.Show("looking at bf16-master", master.Limits).LeastHost(question.Budget.Device),
+            question.Budget.Host
+        );
         string with = $"--dtype {Model.Recipe.Bf16Master.Name} (fp32 weights, moments and gradients)";
         return host is not { } needs ? $"{with} does not fit this device budget, whatever the host has"
             : needs <= budget ? $"{with} fits these budgets too"
@@ -80,13 +93,19 @@ internal static class Explanations
     private static string Link(PlanExplanation why, LinkDirection direction)
     {
         string most = why.Exposed.Where(e => e.Direction == direction).Select(e => $", most for {e.Kind}").FirstOrDefault("");
-        return $"The link to the {NameOf(direction)} bounds the step: compute waits for copies {why.ExposedShare:0.0%} of the time{most}, and that link is busy {why.LinkShares[(int)direction]:0.0%} of it";
+        return $"The link to the {NameOf(direction)} bounds the step: compute waits for copies {why.ExposedShare:0.0%} of the time{most}, "
+            + $"and that link is busy {why.LinkShares[(int)direction]:0.0%} of it";
     }
 
     private static string Memory(PlanExplanation why, string which)
     {
-        (double Share, string Of)[] losses = [(why.RecomputedShare * why.ComputeShare, "recomputation"), (why.ExposedShare, "waits for copies")];
-        return $"{which} memory bounds the step: for lack of it {string.Join(" and ", losses.Where(l => l.Share >= Shown).Select(l => $"{l.Share:0.0%} of the time goes into {l.Of}"))}";
+        (double Share, string Of)[] losses =
+        [
+            (why.RecomputedShare * why.ComputeShare, "recomputation"),
+            (why.ExposedShare, "waits for copies"),
+        ];
+        return $"{which} memory bounds the step: for lack of it "
+            + $"{string.Join(" and ", losses.Where(l => l.Share >= Shown).Select(l => $"{l.Share:0.0%} of the time goes into {l.Of}"))}";
     }
 
     private static string Text(JsonNode? value) => value is JsonValue plain ? plain.ToString() : value?.ToJsonString() ?? "none";

@@ -21,27 +21,75 @@ internal static class FrontierReport
             output.WriteLine(markdown ? "\n" + MarkdownText.Escape(note) : note);
         }
 
-        Section(output, rows, 0, r => r.Frontier.LeastDevice, markdown,
-            "Least device memory", "With as much host memory as it takes. Everything that travels takes turns: save, fetch and compute wait for each other.");
-        Section(output, rows, 1, r => r.Frontier.BesideCompute, markdown,
-            "Least device memory with copies beside compute", "Two slots for everything that travels. The factor is against the table above.");
-        Section(output, rows, 2, r => r.Frontier.LeastHost, markdown,
-            "Least host memory", "With as much device memory as it takes: all that can stays on the device.");
+        Section(
+            output,
+            rows,
+            0,
+            r => r.Frontier.LeastDevice,
+            markdown,
+            "Least device memory",
+            "With as much host memory as it takes. Everything that travels takes turns: save, fetch and compute wait for each other."
+        );
+        Section(
+            output,
+            rows,
+            1,
+            r => r.Frontier.BesideCompute,
+            markdown,
+            "Least device memory with copies beside compute",
+            "Two slots for everything that travels. The factor is against the table above."
+        );
+        Section(
+            output,
+            rows,
+            2,
+            r => r.Frontier.LeastHost,
+            markdown,
+            "Least host memory",
+            "With as much device memory as it takes: all that can stays on the device."
+        );
     }
 
     private static void Section(
-        TextWriter output, IReadOnlyList<FrontierRow> rows, int index, Func<FrontierRow, FrontierPoint> pointOf, bool markdown, string title, string meaning)
+        TextWriter output,
+        IReadOnlyList<FrontierRow> rows,
+        int index,
+        Func<FrontierRow, FrontierPoint> pointOf,
+        bool markdown,
+        string title,
+        string meaning
+    )
     {
         bool hashes = rows.Any(r => r.Hashes[index] is not null);
-        var table = new TextTable(["model", "seqlen", "model state", "device", "x least", "host", "chunk", "vocabulary blocks", "keeps", "windows", "largest on the device", .. hashes ? ["plan"] : Array.Empty<string>()]);
+        var table = new TextTable([
+            "model",
+            "seqlen",
+            "model state",
+            "device",
+            "x least",
+            "host",
+            "chunk",
+            "vocabulary blocks",
+            "keeps",
+            "windows",
+            "largest on the device",
+            .. hashes ? ["plan"] : Array.Empty<string>(),
+        ]);
         foreach (var row in rows)
         {
             var point = pointOf(row);
-            table.Add(
-            [
-                row.Request.Model.Name, $"{row.Request.Seqlen}", Short(row.ModelState),
-                Short(point.Memory.Device), PlanReport.Ratio(point.Memory.Device, row.Frontier.LeastDevice.Memory.Device), Short(point.Memory.Host),
-                $"{point.Workload.Geometry.ChunkTokens}", $"{point.Workload.Geometry.VocabularyBlocks}", SaveSets.NameOf(point.Residency.Travelling), PlanReport.Windows(point.Residency), Largest(point),
+            table.Add([
+                row.Request.Model.Name,
+                $"{row.Request.Seqlen}",
+                Short(row.ModelState),
+                Short(point.Memory.Device),
+                PlanReport.Ratio(point.Memory.Device, row.Frontier.LeastDevice.Memory.Device),
+                Short(point.Memory.Host),
+                $"{point.Workload.Geometry.ChunkTokens}",
+                $"{point.Workload.Geometry.VocabularyBlocks}",
+                SaveSets.NameOf(point.Residency.Travelling),
+                PlanReport.Windows(point.Residency),
+                Largest(point),
                 .. hashes ? [row.Hashes[index]![..HashShown]] : Array.Empty<string>(),
             ]);
         }
@@ -62,7 +110,13 @@ internal static class FrontierReport
     private static string Largest(FrontierPoint point)
     {
         double Share(DeviceShare s) => (double)s.Bytes.Value / point.Memory.Device.Value;
-        return string.Join(", ", point.OnDevice.Take(KindsShown).Where((s, i) => i == 0 || Share(s) >= LeastShare).Select(s => $"{s.Kind} {Short(s.Bytes)} ({Share(s):0%})"));
+        return string.Join(
+            ", ",
+            point
+                .OnDevice.Take(KindsShown)
+                .Where((s, i) => i == 0 || Share(s) >= LeastShare)
+                .Select(s => $"{s.Kind} {Short(s.Bytes)} ({Share(s):0%})")
+        );
     }
 
     private static string Short(Bytes size) => size.Value >= 1L << 30 ? $"{size.GiB:N2} GiB" : size.ToString();

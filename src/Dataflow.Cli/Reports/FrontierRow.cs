@@ -5,7 +5,8 @@ using Dataflow.Planning;
 namespace Dataflow.Cli;
 
 /// <summary>The frontier of one model at one sequence length.</summary>
-/// <param name="Hashes">Of the plans at the three points, in the order of <see cref="PlanFrontier"/>; null where they were not made.</param>
+/// <param name="Hashes">Of the plans at the three points, in the order of <see cref="PlanFrontier"/>; null where they were not
+/// made.</param>
 internal sealed record FrontierRow(PlanRequest Request, PlanFrontier Frontier, string?[] Hashes)
 {
     /// <summary>Frontiers do not depend on it.</summary>
@@ -53,7 +54,11 @@ internal sealed record FrontierRow(PlanRequest Request, PlanFrontier Frontier, s
         };
     }
 
-    private static string HashAt(PlanRequest request) => Planner.Plan(request) is PlanResult.Feasible { Plan: var plan }
-        ? plan.Hash
-        : throw new FailedException($"{request.Model.Name} at {request.Seqlen} cannot be planned in {request.Budget.Device} of device and {request.Budget.Host} of host memory, its own frontier");
+    private static string HashAt(PlanRequest request) =>
+        Planner.Plan(request) is PlanResult.Feasible { Plan: var plan }
+            ? plan.Hash
+            : throw new FailedException(
+                $"{request.Model.Name} at {request.Seqlen} cannot be planned in {request.Budget.Device} of device and "
+                    + $"{request.Budget.Host} of host memory, its own frontier"
+            );
 }

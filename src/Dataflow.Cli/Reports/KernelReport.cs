@@ -4,7 +4,13 @@ using Dataflow.Cuda;
 namespace Dataflow.Cli;
 
 /// <summary>What compiling kernels gave: a row an entry point, a column a target.</summary>
-internal sealed class KernelReport(IReadOnlyList<KernelBuildResult> results, IReadOnlyList<KernelTarget> targets, string compiler, string folder, TimeSpan time)
+internal sealed class KernelReport(
+    IReadOnlyList<KernelBuildResult> results,
+    IReadOnlyList<KernelTarget> targets,
+    string compiler,
+    string folder,
+    TimeSpan time
+)
 {
     /// <summary>For people.</summary>
     public void Write(TextWriter output)
@@ -27,7 +33,10 @@ internal sealed class KernelReport(IReadOnlyList<KernelBuildResult> results, IRe
         table.WriteTo(output);
         int kept = results.Count(r => r.WasKept);
         int refused = results.Count(r => r.Fault is not null);
-        output.WriteLine($"{results.Count - kept - refused} images compiled, {kept} kept, {refused} refused, in {time.TotalSeconds:0.0} s by NVRTC {compiler}; they are in {folder} ({string.Join(", ", targets)})");
+        output.WriteLine(
+            $"{results.Count - kept - refused} images compiled, {kept} kept, {refused} refused, in {time.TotalSeconds:0.0} s by NVRTC "
+                + $"{compiler}; they are in {folder} ({string.Join(", ", targets)})"
+        );
     }
 
     /// <summary>For machines.</summary>
@@ -56,8 +65,20 @@ internal sealed class KernelReport(IReadOnlyList<KernelBuildResult> results, IRe
 
     private static string Text(EntryPoint e) => $"{e.Registers}/{Math.Max(e.StackBytes, e.SpillStoreBytes)}/{e.SharedBytes}";
 
-    private IEnumerable<string> Names() => results.Where(r => r.Facts is not null).SelectMany(r => r.Facts!.EntryPoints).Select(e => e.Name).Distinct().Order(StringComparer.Ordinal);
+    private IEnumerable<string> Names() =>
+        results
+            .Where(r => r.Facts is not null)
+            .SelectMany(r => r.Facts!.EntryPoints)
+            .Select(e => e.Name)
+            .Distinct()
+            .Order(StringComparer.Ordinal);
 
     private string Cell(string name, KernelTarget target) =>
-        results.Where(r => r.Target == target && r.Facts is not null).SelectMany(r => r.Facts!.EntryPoints).FirstOrDefault(e => e.Name == name) is { } entry ? Text(entry) : "-";
+        results
+            .Where(r => r.Target == target && r.Facts is not null)
+            .SelectMany(r => r.Facts!.EntryPoints)
+            .FirstOrDefault(e => e.Name == name)
+            is { } entry
+            ? Text(entry)
+            : "-";
 }

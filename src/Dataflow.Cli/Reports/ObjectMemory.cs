@@ -12,12 +12,20 @@ internal static class ObjectMemory
 {
     private const int Device = 0;
 
-    /// <summary>All that a plan takes, largest first: what the slots hold, what lies between slots, and what is reserved beside the device arena. It adds up to both peaks.</summary>
+    /// <summary>
+    /// All that a plan takes, largest first: what the slots hold, what lies between slots, and what is reserved beside the device arena. It
+    /// adds up to both peaks.
+    /// </summary>
     public static IReadOnlyList<KindMemory> Of(TrainingPlan plan)
     {
         var kinds = ByKind(plan.Schedule);
         var between = new KindMemory(
-            "between slots", 0, plan.DevicePeak - plan.Reserved - Sum(kinds.Select(k => k.Device)), 0, plan.HostPeak - Sum(kinds.Select(k => k.Host)));
+            "between slots",
+            0,
+            plan.DevicePeak - plan.Reserved - Sum(kinds.Select(k => k.Device)),
+            0,
+            plan.HostPeak - Sum(kinds.Select(k => k.Host))
+        );
         var reserve = new KindMemory("reserve (context, kernels, libraries)", 0, plan.Reserved, 0, Bytes.Zero);
         return [.. kinds, .. new[] { between, reserve }.Where(k => k.Device != Bytes.Zero || k.Host != Bytes.Zero)];
     }

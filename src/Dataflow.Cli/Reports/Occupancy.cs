@@ -60,8 +60,12 @@ internal sealed class Occupancy
             int op = (int)((long)(schedule.Ops.Length - 1) * p / Math.Max(1, points - 1));
             long live = kinds.Sum(k => k.Bytes[op]);
             table.Add([
-                $"{op:N0}", ScheduleText.NameOf(schedule, op).Split(' ', 3)[^1], new Bytes(live).ToString(), new string('#', (int)(live * bar / arena)).PadRight(bar, '.'),
-                .. kinds.Take(columns).Select(k => new Bytes(k.Bytes[op]).ToString())]);
+                $"{op:N0}",
+                ScheduleText.NameOf(schedule, op).Split(' ', 3)[^1],
+                new Bytes(live).ToString(),
+                new string('#', (int)(live * bar / arena)).PadRight(bar, '.'),
+                .. kinds.Take(columns).Select(k => new Bytes(k.Bytes[op]).ToString()),
+            ]);
         }
 
         table.WriteTo(output);

@@ -7,9 +7,9 @@ using Dataflow.Training;
 namespace Dataflow.Cli;
 
 /// <summary>
-/// A timeline in the trace event format that Perfetto and chrome://tracing read: a track a stream, a slice an op with what it waited for, and
-/// as counters the bytes that live in the device's slots, by kind of object. Times are microseconds from the start of the step; what began before
-/// is moved to that.
+/// A timeline in the trace event format that Perfetto and chrome://tracing read: a track a stream, a slice an op with what it waited for,
+/// and as counters the bytes that live in the device's slots, by kind of object. Times are microseconds from the start of the step; what
+/// began before is moved to that.
 /// </summary>
 internal static class PerfettoTrace
 {

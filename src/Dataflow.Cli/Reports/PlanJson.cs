@@ -8,12 +8,19 @@ namespace Dataflow.Cli;
 internal static class PlanJson
 {
     /// <summary>One object; what an infeasible request has not is null.</summary>
-    /// <param name="smallest">The least device and host memory that would do, each at the other's given budget; null where none would.</param>
+    /// <param name="smallest">The least device and host memory that would do, each at the other's given budget; null where none
+    /// would.</param>
     /// <param name="by">Who planned.</param>
     /// <param name="notes">What its recipe costs.</param>
     /// <param name="hostIsThisMachines">See <see cref="Budgets.HostIsThisMachines"/>.</param>
     public static JsonObject Of(
-        PlanRequest request, PlanResult result, (Bytes? Device, Bytes? Host)? smallest, PolicySettings by, PlanNotes notes, bool hostIsThisMachines = false)
+        PlanRequest request,
+        PlanResult result,
+        (Bytes? Device, Bytes? Host)? smallest,
+        PolicySettings by,
+        PlanNotes notes,
+        bool hostIsThisMachines = false
+    )
     {
         var plan = (result as PlanResult.Feasible)?.Plan;
         var geometry = plan?.Workload.Geometry;
@@ -56,7 +63,9 @@ internal static class PlanJson
         if (infeasible is not null)
         {
             answer["changes"] = new JsonArray([.. infeasible.Changes.Select(c => JsonValue.Create(c))]);
-            answer["smallest_pairs"] = new JsonArray([.. infeasible.Pairs.Select(p => new JsonObject { ["device_bytes"] = p.Device.Value, ["host_bytes"] = p.Host.Value })]);
+            answer["smallest_pairs"] = new JsonArray([
+                .. infeasible.Pairs.Select(p => new JsonObject { ["device_bytes"] = p.Device.Value, ["host_bytes"] = p.Host.Value }),
+            ]);
         }
 
         if (plan is not null)
@@ -82,5 +91,11 @@ internal static class PlanJson
 
     /// <summary>What is computed twice.</summary>
     public static JsonArray Recomputed(PlanTraffic traffic) =>
-        [.. traffic.Recomputed.Select(r => new JsonObject { ["tensors"] = r.Tensors.Replace(", ", ",", StringComparison.Ordinal).ToLowerInvariant(), ["ops"] = r.Ops })];
+        [
+            .. traffic.Recomputed.Select(r => new JsonObject
+            {
+                ["tensors"] = r.Tensors.Replace(", ", ",", StringComparison.Ordinal).ToLowerInvariant(),
+                ["ops"] = r.Ops,
+            }),
+        ];
 }

@@ -21,18 +21,30 @@ internal static class PlanReport
         WriteGeometry(output, plan);
         WriteMemory(output, plan, budgets, standing);
         WriteResidency(output, plan);
-        output.WriteLine($"Plan {plan.Hash[..HashShown]}: {plan.Schedule.Ops.Length:N0} ops a step, {plan.Schedule.Ops.Sum(o => o.Waits.Length):N0} waits; "
-            + (by.Policy == PlanPolicy.Auto ? $"policy auto, the fastest found for {by.Machine!.Name} with {standing.Rates!.Text}" : "policy simple"));
+        output.WriteLine(
+            $"Plan {plan.Hash[..HashShown]}: {plan.Schedule.Ops.Length:N0} ops a step, {plan.Schedule.Ops.Sum(o => o.Waits.Length):N0} "
+                + $"waits; "
+                + (
+                    by.Policy == PlanPolicy.Auto
+                        ? $"policy auto, the fastest found for {by.Machine!.Name} with {standing.Rates!.Text}"
+                        : "policy simple"
+                )
+        );
     }
 
     /// <summary>The model and the recipe.</summary>
     public static void WriteModel(TextWriter output, TrainingPlan plan)
     {
         var (model, recipe) = (plan.Workload.Model, plan.Workload.Recipe);
-        output.WriteLine($"Model {model.Name}: {model.ParameterCount:N0} parameters, {model.LayerCount} layers, model_dim {model.ModelDim}, "
-            + $"{model.HeadCount} heads ({model.KvHeadCount} for keys and values) of {model.HeadDim}, ffn_dim {model.FfnDim}, vocabulary {model.VocabSize:N0}");
-        output.WriteLine($"  {recipe.Name}: model state {ModelState(plan)} ({ModelState(plan).Value / model.ParameterCount} bytes a parameter) = "
-            + $"{Ratio(ModelState(plan), plan.Budget.Device)} x the device budget");
+        output.WriteLine(
+            $"Model {model.Name}: {model.ParameterCount:N0} parameters, {model.LayerCount} layers, model_dim {model.ModelDim}, "
+                + $"{model.HeadCount} heads ({model.KvHeadCount} for keys and values) of {model.HeadDim}, ffn_dim {model.FfnDim}, "
+                + $"vocabulary {model.VocabSize:N0}"
+        );
+        output.WriteLine(
+            $"  {recipe.Name}: model state {ModelState(plan)} ({ModelState(plan).Value / model.ParameterCount} bytes a parameter) = "
+                + $"{Ratio(ModelState(plan), plan.Budget.Device)} x the device budget"
+        );
     }
 
     /// <summary>How the step's tokens are cut.</summary>
@@ -40,7 +52,10 @@ internal static class PlanReport
     {
         var g = plan.Workload.Geometry;
         output.WriteLine($"Step: {g.Rows} row{(g.Rows == 1 ? "" : "s")} of {g.Seqlen} tokens = {g.TokensPerStep:N0} tokens");
-        output.WriteLine($"  chunks of {g.ChunkTokens:N0} tokens, {g.ChunksPerRound} a round, {g.Rounds} {(g.Rounds == 1 ? "round" : "rounds")}; logits of {g.HeadTokens} tokens at a time{Blocks(plan.Workload)}");
+        output.WriteLine(
+            $"  chunks of {g.ChunkTokens:N0} tokens, {g.ChunksPerRound} a round, {g.Rounds} {(g.Rounds == 1 ? "round" : "rounds")}; "
+                + $"logits of {g.HeadTokens} tokens at a time{Blocks(plan.Workload)}"
+        );
     }
 
     /// <summary>Both arenas against their budgets, by kind of object.</summary>
@@ -60,7 +75,13 @@ internal static class PlanReport
             table.Add(kind.Kind, Slots(kind.DeviceSlots), Size(kind.Device), Slots(kind.HostSlots), Size(kind.Host));
         }
 
-        table.Add("all", Slots(plan.Schedule.Slots.Count(s => s.Arena == 0)), plan.DevicePeak.ToString(), Slots(plan.Schedule.Slots.Count(s => s.Arena != 0)), plan.HostPeak.ToString());
+        table.Add(
+            "all",
+            Slots(plan.Schedule.Slots.Count(s => s.Arena == 0)),
+            plan.DevicePeak.ToString(),
+            Slots(plan.Schedule.Slots.Count(s => s.Arena != 0)),
+            plan.HostPeak.ToString()
+        );
         table.WriteTo(output);
     }
 
@@ -70,8 +91,12 @@ internal static class PlanReport
         var (r, model, g) = (plan.Residency, plan.Workload.Model, plan.Workload.Geometry);
         int pairs = model.LayerCount * g.ChunksPerRound;
         output.WriteLine("Residency:");
-        output.WriteLine($"  parameters     {(r.WeightSlots >= model.LayerCount ? $"all {model.LayerCount} layers stay" : $"{r.WeightSlots} of {model.LayerCount} layers on the device at a time")}; embedding and head {(g.VocabularyBlocks > 1 ? "in blocks, which " : "")}{(r.VocabularyResident ? "stay" : "take turns")}");
-        output.WriteLine($"  activations    {Stay(r.ResidentChunks, pairs, "pairs of layer and chunk")}; the others keep {SaveSets.NameOf(r.Travelling)} (input,{SaveSets.ListOf(r.Travelling)}){(r.MoreSixteenths > 0 ? $", {r.MoreSixteenths} in 16 of them {SaveSets.NameOf(r.TravellingMore)}" : "")}");
+        output.WriteLine(
+            $"  parameters     {(r.WeightSlots >= model.LayerCount ? $"all {model.LayerCount} layers stay" : $"{r.WeightSlots} of {model.LayerCount} layers on the device at a time")}; embedding and head {(g.VocabularyBlocks > 1 ? "in blocks, which " : "")}{(r.VocabularyResident ? "stay" : "take turns")}"
+        );
+        output.WriteLine(
+            $"  activations    {Stay(r.ResidentChunks, pairs, "pairs of layer and chunk")}; the others keep {SaveSets.NameOf(r.Travelling)} (input,{SaveSets.ListOf(r.Travelling)}){(r.MoreSixteenths > 0 ? $", {r.MoreSixteenths} in 16 of them {SaveSets.NameOf(r.TravellingMore)}" : "")}"
+        );
         if (r.Interleaved)
         {
             output.WriteLine("  rounds         a round's backward alternates with the next one's forward");
@@ -80,7 +105,9 @@ internal static class PlanReport
         output.WriteLine($"  windows        {Windows(r)}");
         if (plan.Workload.Kind.Updates())
         {
-            output.WriteLine($"  gradients      {(g.Rounds == 1 && plan.Workload.Kind == WorkloadKind.Training ? "are consumed where they are made" : Stay(r.ResidentGradients, model.LayerCount, "layers"))}");
+            output.WriteLine(
+                $"  gradients      {(g.Rounds == 1 && plan.Workload.Kind == WorkloadKind.Training ? "are consumed where they are made" : Stay(r.ResidentGradients, model.LayerCount, "layers"))}"
+            );
             int pieces = plan.Schedule.Objects.Count(o => o.Name.StartsWith("O/", StringComparison.Ordinal));
             output.WriteLine($"  optimizer      {Stay(r.ResidentPieces, pieces, "pieces of state")}");
         }
@@ -101,8 +128,17 @@ internal static class PlanReport
         var (to, from) = (traffic.Copies.Where(c => c.ToDevice).ToList(), traffic.Copies.Where(c => !c.ToDevice).ToList());
         table.Add("all", Times(to), Total(to), Times(from), Total(from));
         table.WriteTo(output);
-        output.WriteLine(traffic.Recomputed.IsEmpty ? "Recomputed in a step: nothing" : "Recomputed in a step: "
-            + string.Join("; ", traffic.Recomputed.Select(r => $"{r.Tensors.Replace(", ", ",", StringComparison.Ordinal).ToLowerInvariant()} {r.Ops} times")));
+        output.WriteLine(
+            traffic.Recomputed.IsEmpty
+                ? "Recomputed in a step: nothing"
+                : "Recomputed in a step: "
+                    + string.Join(
+                        "; ",
+                        traffic.Recomputed.Select(r =>
+                            $"{r.Tensors.Replace(", ", ",", StringComparison.Ordinal).ToLowerInvariant()} {r.Ops} times"
+                        )
+                    )
+        );
     }
 
     /// <summary>Parameters, gradients and optimizer state.</summary>
@@ -119,7 +155,8 @@ internal static class PlanReport
     public static string Ratio(Bytes size, Bytes budget) => $"{(double)size.Value / budget.Value:0.0}";
 
     /// <summary>How the keys and values of a context, and their gradients, are on the device: "whole", "in 8 segments".</summary>
-    public static string Windows(Residency residency) => residency.WindowSegments == 1 ? "whole" : $"in {residency.WindowSegments} segments";
+    public static string Windows(Residency residency) =>
+        residency.WindowSegments == 1 ? "whole" : $"in {residency.WindowSegments} segments";
 
     private static string Blocks(Workload workload)
     {

@@ -17,7 +17,9 @@ internal static class SimulationJson
         {
             ["feasible"] = step is not null,
             ["reason"] = (answer as SimulationAnswer.Infeasible)?.Reason,
-            ["changes"] = answer is SimulationAnswer.Infeasible { Changes: var changes } ? new JsonArray([.. changes.Select(c => JsonValue.Create(c))]) : null,
+            ["changes"] = answer is SimulationAnswer.Infeasible { Changes: var changes }
+                ? new JsonArray([.. changes.Select(c => JsonValue.Create(c))])
+                : null,
             ["model"] = request.Model.Name,
             ["seqlen"] = request.Seqlen,
             ["hardware"] = request.Hardware.Name,

@@ -14,11 +14,23 @@ internal static class SimulationReport
     public static void Write(TextWriter output, SimulationRequest request, SimulatedStep step)
     {
         var (g, t) = (step.Geometry, step.Throughput);
-        output.WriteLine($"{request.Model.Name} at seqlen {request.Seqlen:N0} on {request.Hardware.Name}, policy {PlanPolicies.NameOf(request.Policy)}, {request.ChosenRecipe.Name}: simulated, nothing ran");
+        output.WriteLine(
+            $"{request.Model.Name} at seqlen {request.Seqlen:N0} on {request.Hardware.Name}, policy "
+                + $"{PlanPolicies.NameOf(request.Policy)}, {request.ChosenRecipe.Name}: simulated, nothing ran"
+        );
         output.WriteLine($"  predicted with {request.Standing.Rates!.Text}");
-        output.WriteLine($"Step: {g.TokensPerStep:N0} tokens in {step.Seconds:0.000} s; chunks of {g.ChunkTokens:N0} tokens, {g.ChunksPerRound} a round, {g.Rounds} {(g.Rounds == 1 ? "round" : "rounds")}");
-        output.WriteLine($"  {t.TokensPerSecond:N0} tok/s, {t.FlopsPerSecond / 1e12:0.0} TFLOP/s, MFU {t.Mfu:0.0%}, HFU {t.Hfu:0.0%}; speed of light {step.SpeedOfLight:0.000} s, reached to {step.SpeedOfLight / step.Seconds:0.0%}");
-        output.WriteLine($"Memory: device {PlanReport.Against(step.Device, request.Budget.Device)}, host {PlanReport.Against(step.Host, request.Budget.Host)}");
+        output.WriteLine(
+            $"Step: {g.TokensPerStep:N0} tokens in {step.Seconds:0.000} s; chunks of {g.ChunkTokens:N0} tokens, {g.ChunksPerRound} a "
+                + $"round, {g.Rounds} {(g.Rounds == 1 ? "round" : "rounds")}"
+        );
+        output.WriteLine(
+            $"  {t.TokensPerSecond:N0} tok/s, {t.FlopsPerSecond / 1e12:0.0} TFLOP/s, MFU {t.Mfu:0.0%}, HFU {t.Hfu:0.0%}; speed of light "
+                + $"{step.SpeedOfLight:0.000} s, reached to {step.SpeedOfLight / step.Seconds:0.0%}"
+        );
+        output.WriteLine(
+            $"Memory: device {PlanReport.Against(step.Device, request.Budget.Device)}, host "
+                + $"{PlanReport.Against(step.Host, request.Budget.Host)}"
+        );
         request.Standing.WriteNotes(output);
         output.WriteLine("Streams:");
         var table = new TextTable("", "busy", "of the step", "copies", "bytes", "rate");
@@ -26,8 +38,14 @@ internal static class SimulationReport
         table.Add("compute", Seconds(compute), Share(compute, step), "", "", "");
         foreach (var use in LinkUse.Of(step.Timeline, step.Costs.AsSpan()))
         {
-            table.Add(use.Direction == LinkDirection.HostToDevice ? ShownNames.ToDevice : ShownNames.ToHost, Seconds(use.BusyNanoseconds), Share(use.BusyNanoseconds, step),
-                $"{use.Copies:N0}", new Bytes(use.Bytes).ToString(), $"{use.BytesPerSecond / 1e9:0.0} GB/s");
+            table.Add(
+                use.Direction == LinkDirection.HostToDevice ? ShownNames.ToDevice : ShownNames.ToHost,
+                Seconds(use.BusyNanoseconds),
+                Share(use.BusyNanoseconds, step),
+                $"{use.Copies:N0}",
+                new Bytes(use.Bytes).ToString(),
+                $"{use.BytesPerSecond / 1e9:0.0} GB/s"
+            );
         }
 
         table.WriteTo(output);
@@ -51,7 +69,8 @@ internal static class SimulationReport
     public static IReadOnlyList<(string Reason, long Nanoseconds, int Times)> Stalls(SimulatedStep step) =>
         [.. ComputeStalls.Of(step.Schedule, step.Timeline).Select(s => (Reason(s), s.Nanoseconds, s.Ops))];
 
-    private static string Reason(ComputeStall stall) => stall.Awaited is { } op ? ShownNames.Awaited(op, stall.Kind) : "nothing (the step before)";
+    private static string Reason(ComputeStall stall) =>
+        stall.Awaited is { } op ? ShownNames.Awaited(op, stall.Kind) : "nothing (the step before)";
 
     private static string Seconds(long nanoseconds) => $"{nanoseconds / 1e9:0.000} s";
 

@@ -38,8 +38,15 @@ internal abstract partial class TrainingReport
 
             var settings = plan.Settings;
             string when = settings.Every > 0 ? $"every {settings.Every} steps and at the end" : "at the end";
-            Output.WriteLine($"Checkpoints: in {settings.Folder} {when}, the newest {settings.Keep} are kept; {plan.Each} each, {plan.Seconds:0.0} s by the {plan.BytesPerSecond / 1e6:0} MB/s that the disk took just now; "
-                + (plan.Snapshot is { } copy ? $"training goes on meanwhile, for which a copy takes {copy} of host memory beyond the budget" : "training waits for them, as host memory has no room for a copy"));
+            Output.WriteLine(
+                $"Checkpoints: in {settings.Folder} {when}, the newest {settings.Keep} are kept; {plan.Each} each, {plan.Seconds:0.0} s "
+                    + $"by the {plan.BytesPerSecond / 1e6:0} MB/s that the disk took just now; "
+                    + (
+                        plan.Snapshot is { } copy
+                            ? $"training goes on meanwhile, for which a copy takes {copy} of host memory beyond the budget"
+                            : "training waits for them, as host memory has no room for a copy"
+                    )
+            );
             if (plan.BeyondGrace(step) is { } late)
             {
                 Noted([late]);
@@ -47,25 +54,37 @@ internal abstract partial class TrainingReport
 
             if (data is { Fingerprint.IsSampled: true })
             {
-                Noted([$"{data.Path} is known by its length and {Training.DataFingerprint.Blocks} blocks of it; a change elsewhere in it would not be seen when this run is resumed"]);
+                Noted([
+                    $"{data.Path} is known by its length and {Training.DataFingerprint.Blocks} blocks of it; a change elsewhere in it "
+                        + $"would not be seen when this run is resumed",
+                ]);
             }
         }
 
-        public override void Changed(SettingChange change) => Output.WriteLine($"Changed: {change.Name} {change.From ?? "none"} -> {change.To ?? "none"}");
+        public override void Changed(SettingChange change) =>
+            Output.WriteLine($"Changed: {change.Name} {change.From ?? "none"} -> {change.To ?? "none"}");
 
-        public override void Saved(SavedStep saved) => Output.WriteLine(
-            $"saved step {saved.Step} in {saved.Folder} ({saved.Checkpoint.Size}, {saved.Seconds:0.0} s){(saved.Checkpoint.IsFinite ? "" : ", with values that are not finite: it is not resumed from")}");
+        public override void Saved(SavedStep saved) =>
+            Output.WriteLine(
+                $"saved step {saved.Step} in {saved.Folder} ({saved.Checkpoint.Size}, {saved.Seconds:0.0} "
+                    + $"s){(saved.Checkpoint.IsFinite ? "" : ", with values that are not finite: it is not resumed from")}"
+            );
 
         public override void SaveFailed(int step, string why) => Output.WriteLine($"step {step} was not saved: {why}");
 
-        public override void Interrupted(PosixSignal signal, int step, int steps) => Output.WriteLine($"interrupted by {Interruption.NameOf(signal)} after step {step} of {steps}");
+        public override void Interrupted(PosixSignal signal, int step, int steps) =>
+            Output.WriteLine($"interrupted by {Interruption.NameOf(signal)} after step {step} of {steps}");
 
         private void WriteSaves(SavesDone? done)
         {
             if (done is { Newest: { } newest })
             {
-                Output.WriteLine($"Checkpoints: {done.Seconds.Count} saved, the newest {newest.Checkpoint.Folder}; {newest.Checkpoint.Size} each, predicted {done.Plan.Seconds:0.0} s, measured {Median(done.Seconds):0.0} s; training waited {done.Waited:0.0} s for them"
-                    + (done.Failed > 0 ? $"; {done.Failed} could not be saved" : ""));
+                Output.WriteLine(
+                    $"Checkpoints: {done.Seconds.Count} saved, the newest {newest.Checkpoint.Folder}; {newest.Checkpoint.Size} each, "
+                        + $"predicted {done.Plan.Seconds:0.0} s, measured {Median(done.Seconds):0.0} s; training waited {done.Waited:0.0} "
+                        + $"s for them"
+                        + (done.Failed > 0 ? $"; {done.Failed} could not be saved" : "")
+                );
             }
             else if (done is { Failed: > 0 })
             {
@@ -94,37 +113,58 @@ internal abstract partial class TrainingReport
             }
         }
 
-        public override void Changed(SettingChange change) => Write("changed", new JsonObject { ["setting"] = change.Name, ["from"] = change.From, ["to"] = change.To });
+        public override void Changed(SettingChange change) =>
+            Write(
+                "changed",
+                new JsonObject
+                {
+                    ["setting"] = change.Name,
+                    ["from"] = change.From,
+                    ["to"] = change.To,
+                }
+            );
 
-        public override void Saved(SavedStep saved) => Write("saved", new JsonObject
-        {
-            ["step"] = saved.Step,
-            ["folder"] = saved.Folder,
-            ["checkpoint"] = saved.Checkpoint.Folder,
-            ["bytes"] = saved.Checkpoint.Size.Value,
-            ["seconds"] = saved.Seconds,
-            ["finite"] = saved.Checkpoint.IsFinite,
-        });
+        public override void Saved(SavedStep saved) =>
+            Write(
+                "saved",
+                new JsonObject
+                {
+                    ["step"] = saved.Step,
+                    ["folder"] = saved.Folder,
+                    ["checkpoint"] = saved.Checkpoint.Folder,
+                    ["bytes"] = saved.Checkpoint.Size.Value,
+                    ["seconds"] = saved.Seconds,
+                    ["finite"] = saved.Checkpoint.IsFinite,
+                }
+            );
 
-        public override void SaveFailed(int step, string why) => Write("save_failed", new JsonObject { ["step"] = step, ["message"] = why });
+        public override void SaveFailed(int step, string why) =>
+            Write("save_failed", new JsonObject { ["step"] = step, ["message"] = why });
 
-        public override void Interrupted(PosixSignal signal, int step, int steps) => Write("interrupted", new JsonObject
-        {
-            ["signal"] = Interruption.NameOf(signal),
-            ["step"] = step,
-            ["steps"] = steps,
-            ["exit_code"] = (int)Interruption.CodeOf(signal),
-        });
+        public override void Interrupted(PosixSignal signal, int step, int steps) =>
+            Write(
+                "interrupted",
+                new JsonObject
+                {
+                    ["signal"] = Interruption.NameOf(signal),
+                    ["step"] = step,
+                    ["steps"] = steps,
+                    ["exit_code"] = (int)Interruption.CodeOf(signal),
+                }
+            );
 
-        private static JsonObject? SavesJson(SavesDone? done) => done is null ? null : new JsonObject
-        {
-            ["saved"] = done.Seconds.Count,
-            ["failed"] = done.Failed,
-            ["newest"] = done.Newest?.Checkpoint.Folder,
-            ["bytes"] = done.Plan.Each.Value,
-            ["predicted_seconds"] = done.Plan.Seconds,
-            ["measured_seconds"] = done.Seconds.Count > 0 ? Median(done.Seconds) : null,
-            ["waited_seconds"] = done.Waited,
-        };
+        private static JsonObject? SavesJson(SavesDone? done) =>
+            done is null
+                ? null
+                : new JsonObject
+                {
+                    ["saved"] = done.Seconds.Count,
+                    ["failed"] = done.Failed,
+                    ["newest"] = done.Newest?.Checkpoint.Folder,
+                    ["bytes"] = done.Plan.Each.Value,
+                    ["predicted_seconds"] = done.Plan.Seconds,
+                    ["measured_seconds"] = done.Seconds.Count > 0 ? Median(done.Seconds) : null,
+                    ["waited_seconds"] = done.Waited,
+                };
     }
 }

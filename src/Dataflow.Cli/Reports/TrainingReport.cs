@@ -8,7 +8,14 @@ using Dataflow.Training;
 namespace Dataflow.Cli;
 
 /// <summary>A step as it is reported.</summary>
-internal readonly record struct StepLine(StepReport Step, int Steps, double Flops, float LearningRate, ValidationResult? Validation = null, double? PredictedSeconds = null)
+internal readonly record struct StepLine(
+    StepReport Step,
+    int Steps,
+    double Flops,
+    float LearningRate,
+    ValidationResult? Validation = null,
+    double? PredictedSeconds = null
+)
 {
     /// <summary>Model FLOPs a second.</summary>
     public double FlopsPerSecond => Flops / Step.Duration.TotalSeconds;
@@ -179,15 +186,32 @@ internal abstract partial class TrainingReport(TextWriter output)
         {
             var plan = summary.Plan;
             Output.WriteLine();
-            Output.WriteLine($"Loss {summary.FirstLoss:0.0000} -> {summary.LastLoss:0.0000} nats in {summary.Steps} steps, {summary.Tokens:N0} tokens, {summary.Seconds:0.0} s"
-                + (summary.StepsBefore > 0 ? $" of this run; {summary.AllSteps} steps, {summary.AllTokens:N0} tokens, {summary.AllSeconds:0.0} s of all runs" : ""));
-            Output.WriteLine($"Speed: mean {summary.TokensPerSecond:N0} tok/s, {summary.Flops / summary.Seconds / 1e9:N1} GFLOP/s (model FLOPs; recomputation not counted)");
+            Output.WriteLine(
+                $"Loss {summary.FirstLoss:0.0000} -> {summary.LastLoss:0.0000} nats in {summary.Steps} steps, {summary.Tokens:N0} tokens, "
+                    + $"{summary.Seconds:0.0} s"
+                    + (
+                        summary.StepsBefore > 0
+                            ? $" of this run; {summary.AllSteps} steps, {summary.AllTokens:N0} tokens, {summary.AllSeconds:0.0} s of all "
+                                + $"runs"
+                            : ""
+                    )
+            );
+            Output.WriteLine(
+                $"Speed: mean {summary.TokensPerSecond:N0} tok/s, {summary.Flops / summary.Seconds / 1e9:N1} GFLOP/s (model FLOPs; "
+                    + $"recomputation not counted)"
+            );
             if (summary is { Predicted: { } prediction, MeasuredSeconds: > 0 and var measured })
             {
-                Output.WriteLine($"Step: predicted {prediction.Seconds:0.000} s, measured {measured:0.000} s (median after the first), measured / predicted {measured / prediction.Seconds:0.00}");
+                Output.WriteLine(
+                    $"Step: predicted {prediction.Seconds:0.000} s, measured {measured:0.000} s (median after the first), measured / "
+                        + $"predicted {measured / prediction.Seconds:0.00}"
+                );
             }
 
-            Output.WriteLine($"Peak memory: device {PlanReport.Against(plan.DevicePeak, plan.Budget.Device)}, host {PlanReport.Against(plan.HostPeak, plan.Budget.Host)}");
+            Output.WriteLine(
+                $"Peak memory: device {PlanReport.Against(plan.DevicePeak, plan.Budget.Device)}, host "
+                    + $"{PlanReport.Against(plan.HostPeak, plan.Budget.Host)}"
+            );
             if (ProcessMemory.Peak() is { } most)
             {
                 var arenas = plan.HostPeak + (summary.DeviceTaken is null ? plan.DevicePeak : Bytes.Zero);
@@ -196,7 +220,11 @@ internal abstract partial class TrainingReport(TextWriter output)
 
             if (summary.DeviceTaken is { } taken)
             {
-                Output.WriteLine($"GPU memory: {PlanReport.Against(taken, plan.Budget.Device)}, by the driver's count: the arena of {plan.DevicePeak - plan.Reserved}, and {taken - plan.DevicePeak + plan.Reserved} for context, kernels and libraries ({plan.Reserved} were reserved)");
+                Output.WriteLine(
+                    $"GPU memory: {PlanReport.Against(taken, plan.Budget.Device)}, by the driver's count: the arena of "
+                        + $"{plan.DevicePeak - plan.Reserved}, and {taken - plan.DevicePeak + plan.Reserved} for context, kernels and "
+                        + $"libraries ({plan.Reserved} were reserved)"
+                );
             }
 
             var state = PlanReport.ModelState(plan);
@@ -279,38 +307,44 @@ internal abstract partial class TrainingReport(TextWriter output)
             return step;
         }
 
-        public override void Finished(RunSummary summary) => Write("summary", new JsonObject
-        {
-            ["steps"] = summary.Steps,
-            ["first_loss"] = summary.FirstLoss,
-            ["last_loss"] = summary.LastLoss,
-            ["tokens"] = summary.Tokens,
-            ["seconds"] = summary.Seconds,
-            ["all_steps"] = summary.AllSteps,
-            ["all_tokens"] = summary.AllTokens,
-            ["all_seconds"] = summary.AllSeconds,
-            ["mean_tok_per_sec"] = summary.TokensPerSecond,
-            ["mean_tflops"] = summary.Flops / summary.Seconds / 1e12,
-            ["predicted_step_seconds"] = summary.Predicted?.Seconds,
-            ["measured_step_seconds"] = summary.MeasuredSeconds > 0 ? summary.MeasuredSeconds : null,
-            ["measured_per_predicted"] = summary is { Predicted: { } prediction, MeasuredSeconds: > 0 and var measured } ? measured / prediction.Seconds : null,
-            ["hardware"] = summary.Predicted?.Machine.Name,
-            ["standing"] = summary.Predicted is { } by ? Standing.Of(by.Machine, summary.Plan.Workload.Model).Text : null,
-            ["device_peak_bytes"] = summary.Plan.DevicePeak.Value,
-            ["device_taken_bytes"] = summary.DeviceTaken?.Value,
-            ["device_budget_bytes"] = summary.Plan.Budget.Device.Value,
-            ["host_peak_bytes"] = summary.Plan.HostPeak.Value,
-            ["host_budget_bytes"] = summary.Plan.Budget.Host.Value,
-            ["process_peak_bytes"] = ProcessMemory.Peak()?.Value,
-            ["model_state_bytes"] = PlanReport.ModelState(summary.Plan).Value,
-            ["copies_per_step"] = PlanJson.Copies(summary.Plan.Traffic),
-            ["recomputed_per_step"] = PlanJson.Recomputed(summary.Plan.Traffic),
-            ["plan_hash"] = summary.Plan.Hash,
-            ["checkpoints"] = SavesJson(summary.Saves),
-            ["exported"] = summary.Exported,
-            ["trace"] = summary.Trace,
-            ["page"] = summary.Page,
-        });
+        public override void Finished(RunSummary summary) =>
+            Write(
+                "summary",
+                new JsonObject
+                {
+                    ["steps"] = summary.Steps,
+                    ["first_loss"] = summary.FirstLoss,
+                    ["last_loss"] = summary.LastLoss,
+                    ["tokens"] = summary.Tokens,
+                    ["seconds"] = summary.Seconds,
+                    ["all_steps"] = summary.AllSteps,
+                    ["all_tokens"] = summary.AllTokens,
+                    ["all_seconds"] = summary.AllSeconds,
+                    ["mean_tok_per_sec"] = summary.TokensPerSecond,
+                    ["mean_tflops"] = summary.Flops / summary.Seconds / 1e12,
+                    ["predicted_step_seconds"] = summary.Predicted?.Seconds,
+                    ["measured_step_seconds"] = summary.MeasuredSeconds > 0 ? summary.MeasuredSeconds : null,
+                    ["measured_per_predicted"] = summary is { Predicted: { } prediction, MeasuredSeconds: > 0 and var measured }
+                        ? measured / prediction.Seconds
+                        : null,
+                    ["hardware"] = summary.Predicted?.Machine.Name,
+                    ["standing"] = summary.Predicted is { } by ? Standing.Of(by.Machine, summary.Plan.Workload.Model).Text : null,
+                    ["device_peak_bytes"] = summary.Plan.DevicePeak.Value,
+                    ["device_taken_bytes"] = summary.DeviceTaken?.Value,
+                    ["device_budget_bytes"] = summary.Plan.Budget.Device.Value,
+                    ["host_peak_bytes"] = summary.Plan.HostPeak.Value,
+                    ["host_budget_bytes"] = summary.Plan.Budget.Host.Value,
+                    ["process_peak_bytes"] = ProcessMemory.Peak()?.Value,
+                    ["model_state_bytes"] = PlanReport.ModelState(summary.Plan).Value,
+                    ["copies_per_step"] = PlanJson.Copies(summary.Plan.Traffic),
+                    ["recomputed_per_step"] = PlanJson.Recomputed(summary.Plan.Traffic),
+                    ["plan_hash"] = summary.Plan.Hash,
+                    ["checkpoints"] = SavesJson(summary.Saves),
+                    ["exported"] = summary.Exported,
+                    ["trace"] = summary.Trace,
+                    ["page"] = summary.Page,
+                }
+            );
 
         private void Write(string kind, JsonObject fields)
         {

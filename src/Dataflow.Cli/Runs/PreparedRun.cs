@@ -5,12 +5,25 @@ using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
-/// <summary>A run that may take its first step: model, data, plan, device and trainer have met, and what could be refused was not.</summary>
+/// <summary>
+/// A run that may take its first step: model, data, plan, device and trainer have met, and what could be refused was not.
+/// </summary>
 /// <param name="Before">A summary without steps of its own.</param>
 /// <param name="Saving">Null if the run is not saved.</param>
 internal sealed record PreparedRun(
-    TrainingSettings Settings, TrainingPlan Plan, TrainingReport Report, Trainer Trainer, ITokenSource Tokens, Validation? Validation, StepTrace? Trace,
-    Prediction? Prediction, GpuBudget? Memory, RunSummary Before, RunSaving? Saving, PreparedRun.Parts Owned) : IDisposable
+    TrainingSettings Settings,
+    TrainingPlan Plan,
+    TrainingReport Report,
+    Trainer Trainer,
+    ITokenSource Tokens,
+    Validation? Validation,
+    StepTrace? Trace,
+    Prediction? Prediction,
+    GpuBudget? Memory,
+    RunSummary Before,
+    RunSaving? Saving,
+    PreparedRun.Parts Owned
+) : IDisposable
 {
     /// <summary>What heads pages about it.</summary>
     public string Title => $"{Path.GetFileNameWithoutExtension(Settings.Plan.ModelPath)}, sequences of {Plan.Workload.Geometry.Seqlen:N0}: "
@@ -42,9 +55,13 @@ internal sealed record PreparedRun(
         var resumed = settings.Resumed;
         settings = Resumption.Continue(settings);
         report.Noted(resumed?.Notices ?? []);
-        var store = parts.Own(settings.Checkpoint is { } saves ? CheckpointStore.Open(saves.Folder, saves.Keep, note => report.Noted([note])) : null);
+        var store = parts.Own(
+            settings.Checkpoint is { } saves ? CheckpointStore.Open(saves.Folder, saves.Keep, note => report.Noted([note])) : null
+        );
         store?.Begin(resumed?.Checkpoint.Progress.Step ?? 0);
-        var source = parts.Own(resumed is null ? ModelSource.Open(settings.Plan.ModelPath) : ModelSource.Of(resumed, settings.Plan.ModelPath));
+        var source = parts.Own(
+            resumed is null ? ModelSource.Open(settings.Plan.ModelPath) : ModelSource.Of(resumed, settings.Plan.ModelPath)
+        );
         var budgets = Budgets.Choose(settings.Plan);
         var machine = MachineMemory.Read();
         var gpu = settings.Device.Gpu?.Memory;
@@ -58,13 +75,23 @@ internal sealed record PreparedRun(
         }
 
         var weights = resumed is null ? source.Weights(settings.Seed) : null;
-        var question = new PlanQuestion(settings.Plan, source.Model, budgets.Memory, settings.Policy, data.Tokens.RowCount, resumed is not null);
+        var question = new PlanQuestion(
+            settings.Plan,
+            source.Model,
+            budgets.Memory,
+            settings.Policy,
+            data.Tokens.RowCount,
+            resumed is not null
+        );
         var result = Plans.Make(question);
         report.Planned(question.Request, result, budgets, settings.Policy, PlanNotes.Of(question, result));
         var plan = Plans.Require(result);
         Resumption.Check(resumed, plan.Workload.Geometry);
         var free = Budgets.CheckArenas(plan, machine, gpu);
-        var progress = new TrainingProgress(0, settings.Seed, plan.Workload.Recipe.Name, plan.Workload.Geometry) { Settings = begun is null ? new OrderedDictionary<string, string>() : SavedSettings.Of(settings, begun) };
+        var progress = new TrainingProgress(0, settings.Seed, plan.Workload.Recipe.Name, plan.Workload.Geometry)
+        {
+            Settings = begun is null ? new OrderedDictionary<string, string>() : SavedSettings.Of(settings, begun),
+        };
         var saving = settings.Checkpoint is { } wanted ? SavePlan.For(wanted, plan, progress, free) : null;
         CheckDisks(settings, plan, saving);
         ExportFolder.Prepare(settings, source, plan.Workload.Recipe);
@@ -74,9 +101,18 @@ internal sealed record PreparedRun(
         memory?.Check(plan);
         var validation = parts.Own(Validation.Open(settings, held, plan, device));
         var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor, settings.Seed);
-        report.Starting(device.Name, data.Description, resumed?.Checkpoint.Folder ?? source.Folder ?? $"initial values from seed {settings.Seed}");
+        report.Starting(
+            device.Name,
+            data.Description,
+            resumed?.Checkpoint.Folder ?? source.Folder ?? $"initial values from seed {settings.Seed}"
+        );
         report.Predicted(prediction);
-        report.Noted([.. source.TrainingNotes, .. source.NotesOf(settings.Plan.Seqlen), .. data.NotesOf(plan.Workload.Geometry), .. held?.Notes ?? []]);
+        report.Noted([
+            .. source.TrainingNotes,
+            .. source.NotesOf(settings.Plan.Seqlen),
+            .. data.NotesOf(plan.Workload.Geometry),
+            .. held?.Notes ?? [],
+        ]);
         report.Validating(validation?.Describe(prediction));
         foreach (var change in resumed is null ? [] : SavedSettings.Changes(resumed.Settings, progress.Settings))
         {
@@ -85,14 +121,22 @@ internal sealed record PreparedRun(
 
         report.Saving(saving, prediction?.Seconds, begun);
         var loaded = Startup.Show("loading the weights", () => Load(trainer, weights, resumed, store, report));
-        var before = loaded is null ? new RunSummary(plan) : Resumption.Sums(new RunSummary(plan), loaded.Progress.Settings, trainer.StepsDone);
+        var before = loaded is null
+            ? new RunSummary(plan)
+            : Resumption.Sums(new RunSummary(plan), loaded.Progress.Settings, trainer.StepsDone);
         var trace = parts.Own(StepTrace.Open(settings, device, plan.Schedule, trainer.StepsDone + 1));
         return new PreparedRun(
             settings, plan, report, trainer, data.Tokens, validation, trace, prediction, memory, before with { Predicted = prediction },
             parts.Own(saving is null ? null : new RunSaving(store!, saving, trainer, report, progress)), parts);
     }
 
-    private static StoredCheckpoint? Load(Trainer trainer, IWeightSource? weights, ResumedRun? resumed, CheckpointStore? store, TrainingReport report)
+    private static StoredCheckpoint? Load(
+        Trainer trainer,
+        IWeightSource? weights,
+        ResumedRun? resumed,
+        CheckpointStore? store,
+        TrainingReport report
+    )
     {
         if (resumed is null)
         {
@@ -101,7 +145,9 @@ internal sealed record PreparedRun(
         }
 
         bool savesThere = store is not null && Path.GetFullPath(store.Folder) == Path.GetFullPath(resumed.Folder);
-        return savesThere ? store!.Load(resumed.Checkpoint, trainer) : CheckpointSearch.Load(resumed.Checkpoint, trainer, note => report.Noted([note]));
+        return savesThere
+            ? store!.Load(resumed.Checkpoint, trainer)
+            : CheckpointSearch.Load(resumed.Checkpoint, trainer, note => report.Noted([note]));
     }
 
     private static void CheckDisks(TrainingSettings settings, TrainingPlan plan, SavePlan? saving)
@@ -110,12 +156,20 @@ internal sealed record PreparedRun(
         if (saving is not null)
         {
             int there = Directory.GetDirectories(saving.Settings.Folder, "step-*").Length;
-            needs.Add(saving.Room(settings.Steps - (settings.Resumed?.Checkpoint.Progress.Step ?? 0), there, settings.Validation is not null));
+            needs.Add(
+                saving.Room(settings.Steps - (settings.Resumed?.Checkpoint.Progress.Step ?? 0), there, settings.Validation is not null)
+            );
         }
 
         if (settings.Export is { } folder)
         {
-            needs.Add(new DiskNeed(folder, "the exported weights", new Bytes(plan.Workload.Model.ParameterCount * plan.Workload.Recipe.Parameters.Size())));
+            needs.Add(
+                new DiskNeed(
+                    folder,
+                    "the exported weights",
+                    new Bytes(plan.Workload.Model.ParameterCount * plan.Workload.Recipe.Parameters.Size())
+                )
+            );
         }
 
         DiskRoom.Require(needs);

@@ -52,13 +52,23 @@ internal sealed record ResumedRun(StoredCheckpoint Checkpoint, string Folder, IR
         foreach (var argument in command.Arguments.Where(a => given.GetResult(a) is null or { Tokens.Count: 0 }))
         {
             string name = Named.GetValueOrDefault(argument.Name, argument.Name);
-            arguments.Add(Settings.GetValueOrDefault(name) ?? throw new UserErrorException($"{Checkpoint.Folder} does not say with which {name} it was trained; give <{argument.Name}>"));
+            arguments.Add(
+                Settings.GetValueOrDefault(name)
+                    ?? throw new UserErrorException(
+                        $"{Checkpoint.Folder} does not say with which {name} it was trained; give <{argument.Name}>"
+                    )
+            );
         }
 
         string[] verbs = [.. given.Tokens.TakeWhile(t => t.Type == TokenType.Command).Select(t => t.Value)];
         string[] rest = [.. given.Tokens.Skip(verbs.Length).Select(t => t.Value)];
         var completed = given.RootCommandResult.Command.Parse([.. verbs, .. options, .. rest, .. arguments], given.Configuration);
-        return completed.Errors.Count == 0 ? completed : throw new UserErrorException($"what {Checkpoint.Folder} says of its run cannot be used ({completed.Errors[0].Message.TrimEnd('.')}); give that option anew");
+        return completed.Errors.Count == 0
+            ? completed
+            : throw new UserErrorException(
+                $"what {Checkpoint.Folder} says of its run cannot be used ({completed.Errors[0].Message.TrimEnd('.')}); give that option "
+                    + $"anew"
+            );
     }
 
     private static StoredCheckpoint Search(string folder, List<string> notices)

@@ -31,7 +31,10 @@ internal sealed record RunData(string Path, DataFingerprint Fingerprint, DataFin
     {
         if (saved.Settings.GetValueOrDefault(name) is { } before && before != now.Text)
         {
-            throw new UserErrorException($"{path} is not what the run in {saved.Folder} was trained with ({now.Text}, and it was {before}); give the same file, or start a new run with {saved.Checkpoint.Folder} as its model");
+            throw new UserErrorException(
+                $"{path} is not what the run in {saved.Folder} was trained with ({now.Text}, and it was {before}); give the same file, or "
+                    + $"start a new run with {saved.Checkpoint.Folder} as its model"
+            );
         }
     }
 }

@@ -4,8 +4,8 @@ using Dataflow.Training;
 namespace Dataflow.Cli;
 
 /// <summary>
-/// What a run leaves behind, the dearest first: the checkpoint, then the trace and the page, then the exported weights, then the summary. Each is
-/// tried whatever became of the others.
+/// What a run leaves behind, the dearest first: the checkpoint, then the trace and the page, then the exported weights, then the summary.
+/// Each is tried whatever became of the others.
 /// </summary>
 internal static class RunEnd
 {
@@ -72,7 +72,9 @@ internal static class RunEnd
     {
         if (!steps.IsWhole)
         {
-            throw new FailedException($"nothing was exported to {folder}: step {run.Trainer.StepsDone} broke off in its middle, and its weights are of no step");
+            throw new FailedException(
+                $"nothing was exported to {folder}: step {run.Trainer.StepsDone} broke off in its middle, and its weights are of no step"
+            );
         }
 
         CheckpointWriter.WriteFolder(folder, run.Trainer.Weights, run.Plan.Workload.Recipe.Parameters);

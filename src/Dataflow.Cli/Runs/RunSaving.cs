@@ -16,8 +16,8 @@ internal sealed record SavedStep(int Step, string Folder, StoredCheckpoint Check
 internal sealed record SavesDone(SavePlan Plan, SavedStep? Newest, IReadOnlyList<double> Seconds, int Failed, double Waited);
 
 /// <summary>
-/// Saves a run: every so many steps, when asked to, and at its end. Where the plan says so, a copy of the state is written while training goes on; at the
-/// end, and without a copy, the state itself is. A save that fails is said at once, and the next is tried all the same.
+/// Saves a run: every so many steps, when asked to, and at its end. Where the plan says so, a copy of the state is written while training
+/// goes on; at the end, and without a copy, the state itself is. A save that fails is said at once, and the next is tried all the same.
 /// </summary>
 internal sealed class RunSaving : IDisposable
 {
@@ -91,7 +91,10 @@ internal sealed class RunSaving : IDisposable
 
         if (newest is { Checkpoint: { IsFinite: false } last })
         {
-            throw new FailedException($"step {trainer.StepsDone} holds values that are not finite: {last.Folder} is kept to look into, and a run goes on from the one before");
+            throw new FailedException(
+                $"step {trainer.StepsDone} holds values that are not finite: {last.Folder} is kept to look into, and a run goes on from "
+                    + $"the one before"
+            );
         }
     }
 

@@ -43,7 +43,9 @@ internal static class RunSteps
                 var done = Measured(run, step, rows);
                 whole = true;
                 held = run.Validation?.After(step, settings.Steps, trainer, () => interruption.Asked);
-                run.Report.Stepped(new StepLine(done, settings.Steps, flops, settings.Optimizer.LearningRate, held, run.Prediction?.Seconds));
+                run.Report.Stepped(
+                    new StepLine(done, settings.Steps, flops, settings.Optimizer.LearningRate, held, run.Prediction?.Seconds)
+                );
                 seconds.Add(done.Duration.TotalSeconds);
                 summary = summary.And(done, flops);
                 run.Saving?.AfterStep(summary, held?.Loss, interruption.TakeSaveRequest());
@@ -57,7 +59,16 @@ internal static class RunSteps
         }
 
         var by = trainer.StepsDone < settings.Steps ? interruption.By : null;
-        return new StepsTaken(summary with { MeasuredSeconds = RunSummary.TypicalStep(seconds) }, by, fault, whole, whole ? held?.Loss : null);
+        return new StepsTaken(
+            summary with
+            {
+                MeasuredSeconds = RunSummary.TypicalStep(seconds),
+            },
+            by,
+            fault,
+            whole,
+            whole ? held?.Loss : null
+        );
     }
 
     private static StepReport Measured(PreparedRun run, int step, int[] rows)

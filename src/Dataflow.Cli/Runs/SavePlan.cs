@@ -8,7 +8,8 @@ namespace Dataflow.Cli;
 /// <param name="Each">Bytes of a checkpoint, exactly.</param>
 /// <param name="Seconds">Of a save, by the rate at which the disk took a sample.</param>
 /// <param name="BytesPerSecond">That rate.</param>
-/// <param name="Snapshot">Host memory, beyond the budgets, of a copy that is written while training goes on; null where checkpoints are written between two steps.</param>
+/// <param name="Snapshot">Host memory, beyond the budgets, of a copy that is written while training goes on; null where checkpoints are
+/// written between two steps.</param>
 internal sealed record SavePlan(CheckpointSettings Settings, Bytes Each, double Seconds, double BytesPerSecond, Bytes? Snapshot)
 {
     /// <summary>A copy may take so much of what the machine has free beside the run's own memory.</summary>
@@ -29,7 +30,9 @@ internal sealed record SavePlan(CheckpointSettings Settings, Bytes Each, double 
         return new SavePlan(settings, each, each.Value / rate, rate, copy.Value <= free.Value / ShareOfFree ? copy : null);
     }
 
-    /// <summary>The most that checkpoints will take of the disk beside those that are there: the kept ones, and the one that is being written.</summary>
+    /// <summary>
+    /// The most that checkpoints will take of the disk beside those that are there: the kept ones, and the one that is being written.
+    /// </summary>
     /// <param name="steps">Steps to do.</param>
     /// <param name="there">Checkpoints that are in the folder.</param>
     /// <param name="best">Whether the best by validation is kept besides.</param>
@@ -42,7 +45,10 @@ internal sealed record SavePlan(CheckpointSettings Settings, Bytes Each, double 
 
     /// <summary>What is not going to be in time after a signal; null if all is.</summary>
     /// <param name="step">Predicted seconds of a step; null where nothing is predicted.</param>
-    public string? BeyondGrace(double? step) => Seconds + (step ?? 0) <= Settings.GraceSeconds ? null
-        : $"after a signal, {(step is { } s ? $"the step that is running ({s:0.0} s) and " : "")}a save ({Seconds:0.0} s) are predicted to take longer than the {Settings.GraceSeconds} s of --grace: "
-            + "let the scheduler wait longer before it kills the run, and give that as --grace";
+    public string? BeyondGrace(double? step) =>
+        Seconds + (step ?? 0) <= Settings.GraceSeconds
+            ? null
+            : $"after a signal, {(step is { } s ? $"the step that is running ({s:0.0} s) and " : "")}a save ({Seconds:0.0} s) are "
+                + $"predicted to take longer than the {Settings.GraceSeconds} s of --grace: "
+                + "let the scheduler wait longer before it kills the run, and give that as --grace";
 }

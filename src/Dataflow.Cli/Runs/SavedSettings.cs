@@ -8,8 +8,8 @@ namespace Dataflow.Cli;
 internal readonly record struct SettingChange(string Name, string? From, string? To);
 
 /// <summary>
-/// What shapes a run, as it is stored with each of its checkpoints: by the names of the options that say it, with values that these options take. So a
-/// command line is completed by them, and what it says otherwise is a change that can be named.
+/// What shapes a run, as it is stored with each of its checkpoints: by the names of the options that say it, with values that these options
+/// take. So a command line is completed by them, and what it says otherwise is a change that can be named.
 /// </summary>
 internal static class SavedSettings
 {
@@ -68,19 +68,24 @@ internal static class SavedSettings
     }
 
     /// <summary>What differs, in the order of the new ones, then of those that are there no more.</summary>
-    public static IReadOnlyList<SettingChange> Changes(IReadOnlyDictionary<string, string> saved, IReadOnlyDictionary<string, string> now) =>
-    [
-        .. from name in now.Keys.Concat(saved.Keys).Distinct()
-           let change = new SettingChange(name, saved.GetValueOrDefault(name), now.GetValueOrDefault(name))
-           where change.From != change.To && !Sums.Contains(name)
-           select new SettingChange(name, Shown(name, change.From), Shown(name, change.To)),
-    ];
+    public static IReadOnlyList<SettingChange> Changes(
+        IReadOnlyDictionary<string, string> saved,
+        IReadOnlyDictionary<string, string> now
+    ) =>
+        [
+            .. from name in now.Keys.Concat(saved.Keys).Distinct()
+            let change = new SettingChange(name, saved.GetValueOrDefault(name), now.GetValueOrDefault(name))
+            where change.From != change.To && !Sums.Contains(name)
+            select new SettingChange(name, Shown(name, change.From), Shown(name, change.To)),
+        ];
 
     /// <summary>The shortest text that gives the number back, as people write it: 2e-3, 0.95, 1e-8.</summary>
     public static string Text(float value)
     {
         string plain = value.ToString("R", CultureInfo.InvariantCulture);
-        return value != 0 && Math.Abs(value) < 0.1f ? double.Parse(plain, CultureInfo.InvariantCulture).ToString("0.########e-0", CultureInfo.InvariantCulture) : plain;
+        return value != 0 && Math.Abs(value) < 0.1f
+            ? double.Parse(plain, CultureInfo.InvariantCulture).ToString("0.########e-0", CultureInfo.InvariantCulture)
+            : plain;
     }
 
     /// <summary>A size that the option takes back to the byte.</summary>
@@ -88,5 +93,6 @@ internal static class SavedSettings
 
     private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);
 
-    private static string? Shown(string name, string? value) => value is not null && name.EndsWith(MemoryEnding, StringComparison.Ordinal) ? Values.Size(value).ToString() : value;
+    private static string? Shown(string name, string? value) =>
+        value is not null && name.EndsWith(MemoryEnding, StringComparison.Ordinal) ? Values.Size(value).ToString() : value;
 }

@@ -10,7 +10,10 @@ using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
-/// <summary>The steps of a run that --trace and --page ask for: measured on the device, kept, and written at the end as one trace, and the last as a page.</summary>
+/// <summary>
+/// The steps of a run that --trace and --page ask for: measured on the device, kept, and written at the end as one trace, and the last as a
+/// page.
+/// </summary>
 internal sealed class StepTrace : IDisposable
 {
     private readonly ITimedDevice device;
@@ -36,12 +39,17 @@ internal sealed class StepTrace : IDisposable
 
         if (device is not ITimedDevice timed)
         {
-            throw new UserErrorException("--interleaving runs one op at a time in an order of its own, which a timeline says nothing about; leave out --trace and --page, or --interleaving");
+            throw new UserErrorException(
+                "--interleaving runs one op at a time in an order of its own, which a timeline says nothing about; leave out --trace and "
+                    + "--page, or --interleaving"
+            );
         }
 
         // The first step finds cold caches: the two after it, or all that a shorter run has.
         int last = settings.Steps;
-        int[] wanted = settings.TracedSteps is { Length: > 0 } named ? named : [.. Enumerable.Range(Math.Min(firstStep + 1, last), 2).Where(s => s <= last)];
+        int[] wanted = settings.TracedSteps is { Length: > 0 } named
+            ? named
+            : [.. Enumerable.Range(Math.Min(firstStep + 1, last), 2).Where(s => s <= last)];
         return wanted.FirstOrDefault(s => s < firstStep || s > last) is var outside and > 0
             ? throw new UserErrorException($"--trace-steps names step {outside}, and this run has steps {firstStep} to {last}")
             : Create(settings, timed, schedule, wanted);
@@ -79,9 +87,20 @@ internal sealed class StepTrace : IDisposable
 
         using var text = new MemoryStream();
         var measured = new TracedRun($"measured on {device.Name}", schedule, [.. steps]);
-        TimelineTrace.Write(text, prediction is null
-            ? [measured]
-            : [measured, new TracedRun($"predicted for {prediction.Machine.Name}", schedule, [.. steps.Select(s => s with { Timeline = prediction.Timeline })])]);
+        TimelineTrace.Write(
+            text,
+            prediction is null
+                ? [measured]
+                :
+                [
+                    measured,
+                    new TracedRun(
+                        $"predicted for {prediction.Machine.Name}",
+                        schedule,
+                        [.. steps.Select(s => s with { Timeline = prediction.Timeline })]
+                    ),
+                ]
+        );
         trace.Write(text.GetBuffer().AsSpan(0, (int)text.Length));
         trace.Commit();
     }
@@ -98,9 +117,25 @@ internal sealed class StepTrace : IDisposable
 
         var (number, timeline, _) = steps[^1];
         var measured = new ShownStep($"step {number} on {device.Name}", ResultSource.Measured, timeline);
-        page.Write(Encoding.UTF8.GetBytes(TimelinePage.Of(title, schedule, prediction is null
-            ? [measured]
-            : [new ShownStep($"for {prediction.Machine.Name}, with {Standing.Of(prediction.Machine).Text}", ResultSource.Simulated, prediction.Timeline), measured])));
+        page.Write(
+            Encoding.UTF8.GetBytes(
+                TimelinePage.Of(
+                    title,
+                    schedule,
+                    prediction is null
+                        ? [measured]
+                        :
+                        [
+                            new ShownStep(
+                                $"for {prediction.Machine.Name}, with {Standing.Of(prediction.Machine).Text}",
+                                ResultSource.Simulated,
+                                prediction.Timeline
+                            ),
+                            measured,
+                        ]
+                )
+            )
+        );
         page.Commit();
     }
 

@@ -11,10 +11,14 @@ namespace Dataflow.Cli;
 internal abstract record SimulationAnswer(SimulationRequest Request)
 {
     /// <summary>It does not fit, and why.</summary>
-    /// <param name="Smallest">The least device memory at the host budget and the least host memory at the device budget; null where that is not known.</param>
-    internal sealed record Infeasible(SimulationRequest Request, string Reason, (Bytes Device, Bytes Host)? Smallest = null) : SimulationAnswer(Request)
+    /// <param name="Smallest">The least device memory at the host budget and the least host memory at the device budget; null where that is
+    /// not known.</param>
+    internal sealed record Infeasible(SimulationRequest Request, string Reason, (Bytes Device, Bytes Host)? Smallest = null)
+        : SimulationAnswer(Request)
     {
-        /// <summary>What else could be asked for within the budgets, as written on the command line; each was tried. Empty where nobody looked.</summary>
+        /// <summary>
+        /// What else could be asked for within the budgets, as written on the command line; each was tried. Empty where nobody looked.
+        /// </summary>
         public IReadOnlyList<string> Changes { get; init; } = [];
     }
 
@@ -24,12 +28,15 @@ internal abstract record SimulationAnswer(SimulationRequest Request)
     /// <summary>Plans, lowers and simulates.</summary>
     /// <param name="search">What policy auto asks: one of the same request but for the budgets. The other policies ask none.</param>
     /// <param name="explain">Whether to say why the step takes as long as it does.</param>
-    /// <exception cref="UserErrorException">The request contradicts itself, or the policy does not know the machine or the model.</exception>
+    /// <exception cref="UserErrorException">The request contradicts itself, or the policy does not know the machine or the
+    /// model.</exception>
     public static SimulationAnswer Of(SimulationRequest request, BudgetSearch? search, bool explain = false)
     {
         try
         {
-            return request.Policy == PlanPolicy.Reference ? SimulatedStep.OfReference(request, explain) : SimulatedStep.OfPlan(request, search, explain);
+            return request.Policy == PlanPolicy.Reference
+                ? SimulatedStep.OfReference(request, explain)
+                : SimulatedStep.OfPlan(request, search, explain);
         }
         catch (OverflowException)
         {
@@ -37,20 +44,35 @@ internal abstract record SimulationAnswer(SimulationRequest Request)
         }
     }
 
-    /// <summary>The search that answers a request and all that differ from it in budgets alone; null if its policy does not search.</summary>
+    /// <summary>
+    /// The search that answers a request and all that differ from it in budgets alone; null if its policy does not search.
+    /// </summary>
     /// <exception cref="UserErrorException">The step is no whole number of rows.</exception>
     public static BudgetSearch? SearchFor(SimulationRequest request, PlanCache cache, bool explain = false) =>
-        request.Policy == PlanPolicy.Auto ? new BudgetSearch(request.ToPlan(), request.Hardware, cache, explain ? PlanExplanation.Largest(request.Budget) : null) : null;
+        request.Policy == PlanPolicy.Auto
+            ? new BudgetSearch(request.ToPlan(), request.Hardware, cache, explain ? PlanExplanation.Largest(request.Budget) : null)
+            : null;
 
     /// <summary>Why a request has no answer.</summary>
-    public static Infeasible Of(SimulationRequest request, PlanResult.Infeasible why) => new(request, why.Reason, (why.SmallestDevice, why.SmallestHost));
+    public static Infeasible Of(SimulationRequest request, PlanResult.Infeasible why) =>
+        new(request, why.Reason, (why.SmallestDevice, why.SmallestHost));
 }
 
 /// <summary>A simulated step and what it says.</summary>
 /// <param name="Device">Bytes of device memory that the plan takes, reserve included.</param>
-/// <param name="SpeedOfLight">Seconds that no order of the same work could beat: kernels at their ceilings, copies at the link's rate, all side by side.</param>
+/// <param name="SpeedOfLight">Seconds that no order of the same work could beat: kernels at their ceilings, copies at the link's rate, all
+/// side by side.</param>
 internal sealed record SimulatedStep(
-    Schedule Schedule, Timeline Timeline, ImmutableArray<OpCost> Costs, Geometry Geometry, Bytes Device, Bytes Host, double Seconds, double SpeedOfLight, Throughput Throughput)
+    Schedule Schedule,
+    Timeline Timeline,
+    ImmutableArray<OpCost> Costs,
+    Geometry Geometry,
+    Bytes Device,
+    Bytes Host,
+    double Seconds,
+    double SpeedOfLight,
+    Throughput Throughput
+)
 {
     /// <summary>The plan's hash.</summary>
     public required string Hash { get; init; }
@@ -82,9 +104,16 @@ internal sealed record SimulatedStep(
             return new SimulationAnswer.Feasible(request, step);
         }
 
-        var why = step.Explained(
-            Plans.CostsOn(request.Hardware, request.ChosenRecipe).Links, rates => Simulator.Steady(step.Schedule, step.Costs.AsSpan(), rates).StepNanoseconds);
-        return new SimulationAnswer.Feasible(request, step with { Why = found is null ? why : why.With(found, request.Budget, search!.Find) });
+        var why = step.Explained(Plans.CostsOn(request.Hardware, request.ChosenRecipe).Links, rates =>
+            Simulator.Steady(step.Schedule, step.Costs.AsSpan(), rates).StepNanoseconds
+        );
+        return new SimulationAnswer.Feasible(
+            request,
+            step with
+            {
+                Why = found is null ? why : why.With(found, request.Budget, search!.Find),
+            }
+        );
     }
 
     /// <summary>A plan for a request, in the steady state of its steps.</summary>
@@ -97,11 +126,28 @@ internal sealed record SimulatedStep(
         var geometry = plan.Workload.Geometry;
         double recomputed = Math.Max(0, costs.Flops - (request.Model.ModelFlops(request.Seqlen) * geometry.Rows));
         var throughput = Throughput.Of(
-            request.Model, request.Seqlen, geometry.Rows, recomputed, seconds, request.Hardware.PeakFlopsPerSecond(request.ChosenRecipe.Activations));
+            request.Model,
+            request.Seqlen,
+            geometry.Rows,
+            recomputed,
+            seconds,
+            request.Hardware.PeakFlopsPerSecond(request.ChosenRecipe.Activations)
+        );
         return new SimulatedStep(
-            plan.Schedule, timeline, costs.Ops, geometry, plan.DevicePeak, plan.HostPeak, seconds, Bound(costs.CeilingSeconds, costs.Ops, machine), throughput)
+            plan.Schedule,
+            timeline,
+            costs.Ops,
+            geometry,
+            plan.DevicePeak,
+            plan.HostPeak,
+            seconds,
+            Bound(costs.CeilingSeconds, costs.Ops, machine),
+            throughput
+        )
         {
-            Hash = plan.Hash, Saved = SaveCounts.Of(plan), Shares = new FlopShares(recomputed / costs.Flops, costs.AttentionFlops / costs.Flops),
+            Hash = plan.Hash,
+            Saved = SaveCounts.Of(plan),
+            Shares = new FlopShares(recomputed / costs.Flops, costs.AttentionFlops / costs.Flops),
         };
     }
 
@@ -111,15 +157,22 @@ internal sealed record SimulatedStep(
     {
         if (request.Pins != new GeometryPins() || request.SaveSet is not null || request.ClipNorm is not null)
         {
-            throw new UserErrorException("policy reference decides the geometry and what is saved by itself, and does not clip: leave out these options or choose another policy");
+            throw new UserErrorException(
+                "policy reference decides the geometry and what is saved by itself, and does not clip: leave out these options or choose "
+                    + "another policy"
+            );
         }
 
         if (request.ChosenRecipe != Recipe.Bf16)
         {
-            throw new UserErrorException($"policy reference has bf16 only, and {request.ChosenRecipe.Name} was asked for: choose --dtype bf16 or another policy");
+            throw new UserErrorException(
+                $"policy reference has bf16 only, and {request.ChosenRecipe.Name} was asked for: choose --dtype bf16 or another policy"
+            );
         }
 
-        var result = ReferencePlanner.Plan(new ReferenceRequest(request.Model, ReferenceMachine.Of(request.Hardware), request.Seqlen, request.Budget));
+        var result = ReferencePlanner.Plan(
+            new ReferenceRequest(request.Model, ReferenceMachine.Of(request.Hardware), request.Seqlen, request.Budget)
+        );
         if (result is ReferenceResult.Infeasible infeasible)
         {
             return new SimulationAnswer.Infeasible(request, infeasible.Reason);
@@ -130,13 +183,38 @@ internal sealed record SimulatedStep(
         var (schedule, timeline, seconds) = ReferencePrediction.Of(plan, machine);
         ImmutableArray<OpCost> costs = [.. ReferenceCosts.Of(plan, schedule, machine)];
         double bound = Bound(ReferenceCosts.CeilingSeconds(plan, schedule, machine), costs, machine);
-        var step = new SimulatedStep(schedule, timeline, costs, plan.Geometry, plan.UsedDevice, plan.UsedHost, seconds, bound, plan.ThroughputAt(seconds)) { Hash = ScheduleHash.Of(schedule), Saved = SaveCounts.Of(plan), Shares = FlopShares.Of(plan) };
-        return new SimulationAnswer.Feasible(request, !explain ? step
-            : step with { Why = step.Explained(machine.Links, rates => 1e9 * ReferencePrediction.Of(schedule, costs.AsSpan(), rates).StepSeconds) });
+        var step = new SimulatedStep(
+            schedule,
+            timeline,
+            costs,
+            plan.Geometry,
+            plan.UsedDevice,
+            plan.UsedHost,
+            seconds,
+            bound,
+            plan.ThroughputAt(seconds)
+        )
+        {
+            Hash = ScheduleHash.Of(schedule),
+            Saved = SaveCounts.Of(plan),
+            Shares = FlopShares.Of(plan),
+        };
+        return new SimulationAnswer.Feasible(
+            request,
+            !explain
+                ? step
+                : step with
+                {
+                    Why = step.Explained(machine.Links, rates => 1e9 * ReferencePrediction.Of(schedule, costs.AsSpan(), rates).StepSeconds),
+                }
+        );
     }
 
     private PlanExplanation Explained(LinkRates links, Func<LinkRates, double> stepNanoseconds) =>
-        PlanExplanation.Of(Schedule, Timeline, Costs.AsSpan(), Geometry.TokensPerStep) with { Links = LinkNeed.Of(Costs.AsSpan(), links, stepNanoseconds) };
+        PlanExplanation.Of(Schedule, Timeline, Costs.AsSpan(), Geometry.TokensPerStep) with
+        {
+            Links = LinkNeed.Of(Costs.AsSpan(), links, stepNanoseconds),
+        };
 
     private static ReferencePlan WithBatch(ReferencePlan plan, long? tokens)
     {
@@ -149,7 +227,9 @@ internal sealed record SimulatedStep(
         return wanted >= round && wanted % round == 0
             ? plan with { Rounds = checked((int)(wanted / round)) }
             : throw new UserErrorException(
-                $"--global-batch is {wanted} tokens, and policy reference has whole rounds of {round} tokens here; give a multiple, for example {Math.Max(1, wanted / round) * round}");
+                $"--global-batch is {wanted} tokens, and policy reference has whole rounds of {round} tokens here; give a multiple, for "
+                    + $"example {Math.Max(1, wanted / round) * round}"
+            );
     }
 
     private static double Bound(double computeSeconds, ImmutableArray<OpCost> costs, CostModel machine)

@@ -19,10 +19,15 @@ internal static class SimulationChanges
         var request = refused.Request;
         var changes = request.Policy == PlanPolicy.Reference ? ShorterRows(request) : NearestChanges.Of(request.Question);
         string memory = request.Policy == PlanPolicy.Reference ? MoreMemory(request) : "";
-        return refused with { Reason = $"{refused.Reason}{memory}{(changes.Count == 0 ? "" : $"; within these budgets {NearestChanges.Listed(changes)}")}", Changes = changes };
+        return refused with
+        {
+            Reason = $"{refused.Reason}{memory}{(changes.Count == 0 ? "" : $"; within these budgets {NearestChanges.Listed(changes)}")}",
+            Changes = changes,
+        };
     }
 
-    private static ReferenceRequest ToReference(SimulationRequest request) => new(request.Model, ReferenceMachine.Of(request.Hardware), request.Seqlen, request.Budget);
+    private static ReferenceRequest ToReference(SimulationRequest request) =>
+        new(request.Model, ReferenceMachine.Of(request.Hardware), request.Seqlen, request.Budget);
 
     private static string MoreMemory(SimulationRequest request)
     {
@@ -33,7 +38,9 @@ internal static class SimulationChanges
             ({ } d, null) => $": give at least {d.RoundedUp()} of device memory",
             (null, { } h) => $": give at least {h.RoundedUp()} of host memory",
             _ => ReferenceLimits.Both(ToReference(request)) is { } both
-                ? $": give at least {both.Device.RoundedUp()} of device memory and, with that, at least {both.Host.RoundedUp()} of host memory" : "",
+                ? $": give at least {both.Device.RoundedUp()} of device memory and, with that, at least {both.Host.RoundedUp()} of host "
+                    + $"memory"
+                : "",
         };
     }
 

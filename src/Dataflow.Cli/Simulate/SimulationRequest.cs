@@ -10,7 +10,15 @@ namespace Dataflow.Cli;
 /// <param name="GlobalBatch">Tokens of a step; null: the policy's choice.</param>
 /// <param name="Recipe">Null: bf16-sr on a GPU, fp32 on a CPU. The published system has bf16 only, which is its default.</param>
 internal sealed record SimulationRequest(
-    string ModelPath, ModelConfig Model, int Seqlen, MemoryBudget Budget, HardwareProfile Hardware, PlanPolicy Policy, long? GlobalBatch = null, Recipe? Recipe = null)
+    string ModelPath,
+    ModelConfig Model,
+    int Seqlen,
+    MemoryBudget Budget,
+    HardwareProfile Hardware,
+    PlanPolicy Policy,
+    long? GlobalBatch = null,
+    Recipe? Recipe = null
+)
 {
     /// <summary>What is fixed of the geometry.</summary>
     public GeometryPins Pins { get; init; } = new();
@@ -32,15 +40,33 @@ internal sealed record SimulationRequest(
     public PlanRequest ToPlan() => Question.Request;
 
     /// <summary>The same with what else could be asked for.</summary>
-    public PlanQuestion Question => new(
-        new PlanSettings(ModelPath, Seqlen, Budget.Device, Budget.Host, ChosenRecipe, GlobalBatch, Pins, SaveSet, Hardware) { ClipNorm = ClipNorm },
-        Model, Budget, new PolicySettings(Policy, Hardware, PlanCache.None));
+    public PlanQuestion Question =>
+        new(
+            new PlanSettings(ModelPath, Seqlen, Budget.Device, Budget.Host, ChosenRecipe, GlobalBatch, Pins, SaveSet, Hardware)
+            {
+                ClipNorm = ClipNorm,
+            },
+            Model,
+            Budget,
+            new PolicySettings(Policy, Hardware, PlanCache.None)
+        );
 }
 
 /// <summary>Reads requests from JSON lines; models and profiles are read once.</summary>
 internal sealed class SimulationRequestReader
 {
-    private static readonly string[] Keys = ["model", "seqlen", "device_memory", "host_memory", "hardware", "policy", "global_batch", "dtype", "deterministic"];
+    private static readonly string[] Keys =
+    [
+        "model",
+        "seqlen",
+        "device_memory",
+        "host_memory",
+        "hardware",
+        "policy",
+        "global_batch",
+        "dtype",
+        "deterministic",
+    ];
     private readonly Dictionary<string, ModelConfig> models = [];
     private readonly Dictionary<string, HardwareProfile> machines = [];
 
@@ -92,7 +118,10 @@ internal sealed class SimulationRequestReader
         return new SimulationRequest(
             model, config,
             Values.Seqlen(Number(root, "seqlen") ?? throw Missing("seqlen")),
-            new MemoryBudget(Values.Size(Number(root, "host_memory") ?? throw Missing("host_memory")), Values.Size(Number(root, "device_memory") ?? throw Missing("device_memory"))),
+            new MemoryBudget(
+                Values.Size(Number(root, "host_memory") ?? throw Missing("host_memory")),
+                Values.Size(Number(root, "device_memory") ?? throw Missing("device_memory"))
+            ),
             Flag(root, "deterministic") ? EfficiencyConstants.Deterministic(machine) : machine,
             Text(root, "policy") is { } policy ? PlanPolicies.Named(policy, PlanPolicies.All) : PlanPolicy.Auto,
             Number(root, "global_batch") is { } tokens ? Values.Tokens(tokens, 1, GeometryOptions.LargestStep) : null,
@@ -108,17 +137,21 @@ internal sealed class SimulationRequestReader
 
     private static UserErrorException Missing(string key) => new($"\"{key}\" is missing");
 
-    private static string? Text(JsonElement root, string key) => root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null
-        ? value.ValueKind == JsonValueKind.String ? value.GetString() : throw new UserErrorException($"\"{key}\" must be a text, found {value.GetRawText()}")
-        : null;
+    private static string? Text(JsonElement root, string key) =>
+        root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null
+            ? value.ValueKind == JsonValueKind.String
+                ? value.GetString()
+                : throw new UserErrorException($"\"{key}\" must be a text, found {value.GetRawText()}")
+            : null;
 
     /// <summary>The digits of a number, or a text such as "24GiB".</summary>
-    private static string? Number(JsonElement root, string key) => root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null
-        ? value.ValueKind switch
-        {
-            JsonValueKind.Number => value.GetRawText(),
-            JsonValueKind.String => value.GetString(),
-            _ => throw new UserErrorException($"\"{key}\" must be a number, found {value.GetRawText()}"),
-        }
-        : null;
+    private static string? Number(JsonElement root, string key) =>
+        root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null
+            ? value.ValueKind switch
+            {
+                JsonValueKind.Number => value.GetRawText(),
+                JsonValueKind.String => value.GetString(),
+                _ => throw new UserErrorException($"\"{key}\" must be a number, found {value.GetRawText()}"),
+            }
+            : null;
 }

@@ -5,15 +5,22 @@ using Dataflow.Reports;
 namespace Dataflow.Cli;
 
 /// <summary>
-/// A cell that is measured: `train` of this program in a process of its own, so that neither memory nor a failure outlives it. The cell is simulated first:
-/// what does not fit is not run, and the plan's figures and the prediction are those of the plan that runs.
+/// A cell that is measured: `train` of this program in a process of its own, so that neither memory nor a failure outlives it. The cell is
+/// simulated first: what does not fit is not run, and the plan's figures and the prediction are those of the plan that runs.
 /// </summary>
 internal static class MeasuredCell
 {
     private const double GiB = 1L << 30;
 
     /// <summary>Measures a cell. Whatever goes wrong with it becomes its row.</summary>
-    public static ResultRow Run(SweepCell cell, SimulationRequest request, SweepMeasurement how, PlanCache cache, string? commit, SweepTimelines? timelines)
+    public static ResultRow Run(
+        SweepCell cell,
+        SimulationRequest request,
+        SweepMeasurement how,
+        PlanCache cache,
+        string? commit,
+        SweepTimelines? timelines
+    )
     {
         SimulationAnswer answer;
         try
@@ -31,7 +38,10 @@ internal static class MeasuredCell
             return predicted;
         }
 
-        var outcome = TrainingProcess.Run(Arguments(cell, request, how, predicted, timelines?.PageOf(predicted)), TimeSpan.FromSeconds(how.LimitSeconds));
+        var outcome = TrainingProcess.Run(
+            Arguments(cell, request, how, predicted, timelines?.PageOf(predicted)),
+            TimeSpan.FromSeconds(how.LimitSeconds)
+        );
         try
         {
             return outcome.Status == (int)ExitCode.Ok ? Measured(predicted, request, how, outcome) : Failed(predicted, outcome.Fault);
@@ -43,20 +53,42 @@ internal static class MeasuredCell
     }
 
     private static string[] Arguments(SweepCell cell, SimulationRequest request, SweepMeasurement how, ResultRow predicted, string? page) =>
-    [
-        "train", cell.Model, "--seqlen", $"{cell.Seqlen}", "--device-memory", $"{request.Budget.Device.Value}B", "--host-memory", $"{request.Budget.Host.Value}B",
-        "--global-batch", $"{predicted.SequencesPerStep * cell.Seqlen}", "--dtype", request.ChosenRecipe.Name, "--policy", PlanPolicies.NameOf(request.Policy), "--hardware", cell.Hardware,
-        "--device", how.Device, how.Data.EndsWith(".bin", StringComparison.Ordinal) ? "--tokens" : "--data", how.Data, "--json",
-
-        // A step that is looked at takes longer: it is one more, the last, and does not count.
-        .. page is null ? ["--steps", $"{how.Steps}"] : new[] { "--steps", $"{how.Steps + 1}", "--page", page, "--trace-steps", $"{how.Steps + 1}" },
-    ];
+        [
+            "train",
+            cell.Model,
+            "--seqlen",
+            $"{cell.Seqlen}",
+            "--device-memory",
+            $"{request.Budget.Device.Value}B",
+            "--host-memory",
+            $"{request.Budget.Host.Value}B",
+            "--global-batch",
+            $"{predicted.SequencesPerStep * cell.Seqlen}",
+            "--dtype",
+            request.ChosenRecipe.Name,
+            "--policy",
+            PlanPolicies.NameOf(request.Policy),
+            "--hardware",
+            cell.Hardware,
+            "--device",
+            how.Device,
+            how.Data.EndsWith(".bin", StringComparison.Ordinal) ? "--tokens" : "--data",
+            how.Data,
+            "--json",
+            // A step that is looked at takes longer: it is one more, the last, and does not count.
+            .. page is null
+                ? ["--steps", $"{how.Steps}"]
+                : new[] { "--steps", $"{how.Steps + 1}", "--page", page, "--trace-steps", $"{how.Steps + 1}" },
+        ];
 
     /// <summary>The mean of the steps after warm-up, as the published sweeps have it.</summary>
     private static ResultRow Measured(ResultRow predicted, SimulationRequest request, SweepMeasurement how, TrainingOutcome outcome)
     {
         var events = outcome.Lines.Select(l => JsonDocument.Parse(l).RootElement).ToList();
-        double[] seconds = [.. events.Where(e => e.GetProperty("event").GetString() == "step").Select(e => e.GetProperty("seconds").GetDouble())];
+        double[] seconds =
+        [
+            .. events.Where(e => e.GetProperty("event").GetString() == "step").Select(e => e.GetProperty("seconds").GetDouble()),
+        ];
         double[] counted = Counted([.. seconds.Take(how.Steps)], how);
         if (counted.Length == 0)
         {
@@ -65,7 +97,14 @@ internal static class MeasuredCell
 
         var summary = events[^1];
         double step = counted.Average();
-        var throughput = Throughput.Of(request.Model, request.Seqlen, predicted.SequencesPerStep!.Value, 0, step, request.Hardware.PeakFlopsPerSecond(request.ChosenRecipe.Activations));
+        var throughput = Throughput.Of(
+            request.Model,
+            request.Seqlen,
+            predicted.SequencesPerStep!.Value,
+            0,
+            step,
+            request.Hardware.PeakFlopsPerSecond(request.ChosenRecipe.Activations)
+        );
         var row = predicted with
         {
             StepSeconds = step,
@@ -77,7 +116,9 @@ internal static class MeasuredCell
             UsedDeviceGiB = summary.GetProperty("device_peak_bytes").GetInt64() / GiB,
             UsedHostGiB = summary.GetProperty("host_peak_bytes").GetInt64() / GiB,
             HostPeakGiB = outcome.PeakResidentBytes / GiB,
-            DevicePeakGiB = summary.GetProperty("device_taken_bytes") is { ValueKind: JsonValueKind.Number } taken ? taken.GetInt64() / GiB : null,
+            DevicePeakGiB = summary.GetProperty("device_taken_bytes") is { ValueKind: JsonValueKind.Number } taken
+                ? taken.GetInt64() / GiB
+                : null,
             StallPercent = null, // simulated, and this row is measured
         };
         string? hash = summary.GetProperty("plan_hash").GetString();
@@ -99,15 +140,37 @@ internal static class MeasuredCell
     }
 
     /// <summary>Another plan ran than the one that was simulated: what the simulation said of that one does not hold.</summary>
-    private static ResultRow WithoutPlan(ResultRow row) => row with
-    {
-        ChunkTokens = null, HomeActivations = null, InputOnlySaved = null, AttentionSaved = null, FullSaved = null, DeviceActivations = null, Rounds = null,
-        RecomputeFraction = null, AttentionFraction = null, Hfu = null, PredictedTokensPerSecond = null, ToDeviceGB = null, ToHostGB = null,
-    };
+    private static ResultRow WithoutPlan(ResultRow row) =>
+        row with
+        {
+            ChunkTokens = null,
+            HomeActivations = null,
+            InputOnlySaved = null,
+            AttentionSaved = null,
+            FullSaved = null,
+            DeviceActivations = null,
+            Rounds = null,
+            RecomputeFraction = null,
+            AttentionFraction = null,
+            Hfu = null,
+            PredictedTokensPerSecond = null,
+            ToDeviceGB = null,
+            ToHostGB = null,
+        };
 
-    private static ResultRow Failed(ResultRow predicted, string why) => WithoutPlan(predicted) with
-    {
-        Feasible = false, Reason = $"failed: {why}", UsedDeviceGiB = null, UsedHostGiB = null, SequencesPerStep = null, StepSeconds = null, TokensPerSecond = null, Tflops = null, Mfu = null,
-        StallPercent = null, PredictedTokensPerSecond = predicted.PredictedTokensPerSecond,
-    };
+    private static ResultRow Failed(ResultRow predicted, string why) =>
+        WithoutPlan(predicted) with
+        {
+            Feasible = false,
+            Reason = $"failed: {why}",
+            UsedDeviceGiB = null,
+            UsedHostGiB = null,
+            SequencesPerStep = null,
+            StepSeconds = null,
+            TokensPerSecond = null,
+            Tflops = null,
+            Mfu = null,
+            StallPercent = null,
+            PredictedTokensPerSecond = predicted.PredictedTokensPerSecond,
+        };
 }

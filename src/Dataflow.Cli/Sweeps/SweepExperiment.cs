@@ -43,8 +43,18 @@ internal enum SweepStep
 /// <param name="Measurement">Null: cells are simulated.</param>
 /// <param name="Text">The experiment as it stands in the config, without the spaces.</param>
 internal sealed record SweepExperiment(
-    string Name, IReadOnlyDictionary<string, string> Machines, string[] Models, SweepGrid[] Grids, PlanPolicy Policy, Recipe? Recipe, SweepStep Step, long Tokens, bool Deterministic,
-    SweepMeasurement? Measurement, string Text)
+    string Name,
+    IReadOnlyDictionary<string, string> Machines,
+    string[] Models,
+    SweepGrid[] Grids,
+    PlanPolicy Policy,
+    Recipe? Recipe,
+    SweepStep Step,
+    long Tokens,
+    bool Deterministic,
+    SweepMeasurement? Measurement,
+    string Text
+)
 {
     /// <summary>All cells, in the order in which a finished file has them.</summary>
     /// <exception cref="UserErrorException">A cell is there twice.</exception>
@@ -52,11 +62,19 @@ internal sealed record SweepExperiment(
     {
         List<SweepCell> cells =
         [
-            .. from machine in Machines from model in Models from grid in Grids from seqlen in grid.Seqlens from host in grid.HostGiB from device in grid.DeviceGiB
-               select new SweepCell(machine.Key, machine.Value, model, seqlen, host, device),
+            .. from machine in Machines
+            from model in Models
+            from grid in Grids
+            from seqlen in grid.Seqlens
+            from host in grid.HostGiB
+            from device in grid.DeviceGiB
+            select new SweepCell(machine.Key, machine.Value, model, seqlen, host, device),
         ];
         return cells.GroupBy(c => c.Key).FirstOrDefault(g => g.Count() > 1)?.First() is { } twice
-            ? throw new UserErrorException($"experiment {Name} has {twice.Machine} {twice.Model} at seqlen {twice.Seqlen} with {twice.HostGiB} GiB of host and {twice.DeviceGiB} GiB of device memory twice; leave it out of one grid")
+            ? throw new UserErrorException(
+                $"experiment {Name} has {twice.Machine} {twice.Model} at seqlen {twice.Seqlen} with {twice.HostGiB} GiB of host and "
+                    + $"{twice.DeviceGiB} GiB of device memory twice; leave it out of one grid"
+            )
             : cells;
     }
 }

@@ -8,8 +8,9 @@ using Dataflow.Training;
 namespace Dataflow.Cli;
 
 /// <summary>
-/// The result file of a sweep while it is made. Rows are appended whole and flushed, in the order in which they are ready, and put into the experiment's order
-/// at the end. What a killed sweep leaves is gone on with: a torn last line is dropped. Beside it a file says which experiment it is of.
+/// The result file of a sweep while it is made. Rows are appended whole and flushed, in the order in which they are ready, and put into the
+/// experiment's order at the end. What a killed sweep leaves is gone on with: a torn last line is dropped. Beside it a file says which
+/// experiment it is of.
 /// </summary>
 internal sealed class SweepFile : IDisposable
 {
@@ -29,7 +30,8 @@ internal sealed class SweepFile : IDisposable
     public static string Sidecar(string path) => path + ".sweep.json";
 
     /// <summary>Starts a file or goes on with it.</summary>
-    /// <exception cref="UserErrorException">It is of another experiment, has other columns, is no result file, or is being written.</exception>
+    /// <exception cref="UserErrorException">It is of another experiment, has other columns, is no result file, or is being
+    /// written.</exception>
     public static SweepFile Open(string path, JsonObject fingerprint, IReadOnlyList<SweepCell> cells)
     {
         try
@@ -102,7 +104,9 @@ internal sealed class SweepFile : IDisposable
         }
         catch (FileNotFoundException)
         {
-            throw new UserErrorException($"{path} is there, and {Sidecar(path)} does not say which experiment it is of; give another --out");
+            throw new UserErrorException(
+                $"{path} is there, and {Sidecar(path)} does not say which experiment it is of; give another --out"
+            );
         }
         catch (IOException) when (File.Exists(Sidecar(path)))
         {
@@ -119,7 +123,9 @@ internal sealed class SweepFile : IDisposable
         string head = Encoding.UTF8.GetString(content.AsSpan(0, Array.IndexOf(content, (byte)'\n') + 1));
         if (whole > 0 && head != ResultWriter.Head)
         {
-            throw new UserErrorException($"{path}, line 1: it has other columns than this program writes; give another --out, or delete it");
+            throw new UserErrorException(
+                $"{path}, line 1: it has other columns than this program writes; give another --out, or delete it"
+            );
         }
 
         if (whole == 0 && !ResultWriter.Head.StartsWith(Encoding.UTF8.GetString(content), StringComparison.Ordinal))
@@ -143,7 +149,9 @@ internal sealed class SweepFile : IDisposable
         var known = cells.Select(c => c.Key).ToHashSet();
         var rows = ResultFile.Read(path).Rows;
         return rows.FirstOrDefault(r => !known.Contains(KeyOf(r))) is { } strange
-            ? throw new UserErrorException($"{strange.Place}: the experiment has no cell {strange.Cell}; give another --out, or delete the file")
+            ? throw new UserErrorException(
+                $"{strange.Place}: the experiment has no cell {strange.Cell}; give another --out, or delete the file"
+            )
             : rows.Select(KeyOf).ToHashSet();
     }
 
@@ -161,15 +169,21 @@ internal sealed class SweepFile : IDisposable
 
         if (before is not JsonObject)
         {
-            throw new UserErrorException($"{path} is there, and {Sidecar(path)} does not say which experiment it is of; give another --out");
+            throw new UserErrorException(
+                $"{path} is there, and {Sidecar(path)} does not say which experiment it is of; give another --out"
+            );
         }
 
         string[] changed = [.. fingerprint.Where(part => !JsonNode.DeepEquals(part.Value, before[part.Key])).Select(part => part.Key)];
         if (changed.Length > 0)
         {
-            throw new UserErrorException($"{path} was begun with another config ({string.Join(", ", changed)} changed since); give another --out, or delete it to begin anew");
+            throw new UserErrorException(
+                $"{path} was begun with another config ({string.Join(", ", changed)} changed since); give another --out, or delete it to "
+                    + $"begin anew"
+            );
         }
     }
 
-    private static (string, string, long, double, double) KeyOf(ResultRow row) => (row.Machine!, row.Model!, row.Seqlen!.Value, row.HostGiB!.Value, row.DeviceGiB!.Value);
+    private static (string, string, long, double, double) KeyOf(ResultRow row) =>
+        (row.Machine!, row.Model!, row.Seqlen!.Value, row.HostGiB!.Value, row.DeviceGiB!.Value);
 }

@@ -40,7 +40,12 @@ internal sealed class SweepProgress(string name, int total, int before) : IDispo
     {
         int left = total - before - done;
         double seconds = done == 0 ? 0 : elapsed.TotalSeconds / done * left;
-        string time = left == 0 ? "done" : done == 0 ? "" : seconds < 90 ? $"about {seconds:0} s left" : seconds < 5400 ? $"about {seconds / 60:0} min left" : $"about {seconds / 3600:0.0} h left";
+        string time =
+            left == 0 ? "done"
+            : done == 0 ? ""
+            : seconds < 90 ? $"about {seconds:0} s left"
+            : seconds < 5400 ? $"about {seconds / 60:0} min left"
+            : $"about {seconds / 3600:0.0} h left";
         return $"{name}: {before + done:N0} of {total:N0} cells{(infeasible > 0 ? $", {infeasible:N0} infeasible" : "")}, {time}";
     }
 

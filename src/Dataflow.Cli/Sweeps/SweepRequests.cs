@@ -34,19 +34,36 @@ internal sealed class SweepRequests
     }
 
     /// <summary>All that the results depend on, but the program: the experiment, its models and its machines.</summary>
-    public JsonObject Fingerprint() => new()
-    {
-        ["experiment"] = JsonNode.Parse(experiment.Text),
-        ["models"] = new JsonObject(models.OrderBy(m => m.Key, StringComparer.Ordinal).Select(m => KeyValuePair.Create(m.Key, (JsonNode?)Hash(m.Value.ToString())))),
-        ["hardware"] = new JsonObject(profiles.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => KeyValuePair.Create(p.Key, (JsonNode?)Hash(HardwareProfileWriter.Write(p.Value))))),
-    };
+    public JsonObject Fingerprint() =>
+        new()
+        {
+            ["experiment"] = JsonNode.Parse(experiment.Text),
+            ["models"] = new JsonObject(
+                models
+                    .OrderBy(m => m.Key, StringComparer.Ordinal)
+                    .Select(m => KeyValuePair.Create(m.Key, (JsonNode?)Hash(m.Value.ToString())))
+            ),
+            ["hardware"] = new JsonObject(
+                profiles
+                    .OrderBy(p => p.Key, StringComparer.Ordinal)
+                    .Select(p => KeyValuePair.Create(p.Key, (JsonNode?)Hash(HardwareProfileWriter.Write(p.Value))))
+            ),
+        };
 
     /// <summary>The request of a cell.</summary>
     public SimulationRequest Of(SweepCell cell)
     {
         var (model, profile) = (models[cell.Model], profiles[cell.Hardware]);
         return new SimulationRequest(
-            cell.Model, model, cell.Seqlen, new MemoryBudget(Bytes.FromGiB(cell.HostGiB), Bytes.FromGiB(cell.DeviceGiB)), profile, experiment.Policy, StepTokens(cell, model, profile), experiment.Recipe);
+            cell.Model,
+            model,
+            cell.Seqlen,
+            new MemoryBudget(Bytes.FromGiB(cell.HostGiB), Bytes.FromGiB(cell.DeviceGiB)),
+            profile,
+            experiment.Policy,
+            StepTokens(cell, model, profile),
+            experiment.Recipe
+        );
     }
 
     private long? StepTokens(SweepCell cell, ModelConfig model, HardwareProfile profile) => experiment.Step switch
@@ -56,7 +73,10 @@ internal sealed class SweepRequests
         _ => null,
     };
 
-    /// <summary>As many tokens as the published system's step has where memory is no object; null, the policy's choice, on machines and models that it does not know.</summary>
+    /// <summary>
+    /// As many tokens as the published system's step has where memory is no object; null, the policy's choice, on machines and models that
+    /// it does not know.
+    /// </summary>
     private long? Published(SweepCell cell, ModelConfig model, HardwareProfile profile)
     {
         var key = (cell.Model, cell.Hardware, cell.Seqlen);
@@ -64,7 +84,14 @@ internal sealed class SweepRequests
         {
             try
             {
-                var plan = ReferencePlanner.Plan(new ReferenceRequest(model, ReferenceMachine.Of(profile), cell.Seqlen, new MemoryBudget(Bytes.FromGiB(1 << 16), Bytes.FromGiB(1 << 16))));
+                var plan = ReferencePlanner.Plan(
+                    new ReferenceRequest(
+                        model,
+                        ReferenceMachine.Of(profile),
+                        cell.Seqlen,
+                        new MemoryBudget(Bytes.FromGiB(1 << 16), Bytes.FromGiB(1 << 16))
+                    )
+                );
                 tokens = plan is ReferenceResult.Feasible feasible ? (long)feasible.Plan.SequencesPerStep * cell.Seqlen : null;
             }
             catch (UserErrorException)

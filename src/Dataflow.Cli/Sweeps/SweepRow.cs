@@ -38,7 +38,9 @@ internal static class SweepRow
 
     /// <summary>Billions of parameters as the model's name has them ("8b"), else as they are.</summary>
     private static double SizeOf(string name, ModelConfig model) =>
-        name.EndsWith('b') && double.TryParse(name[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double size) ? size : Math.Round(model.ParameterCount / Giga, 6);
+        name.EndsWith('b') && double.TryParse(name[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double size)
+            ? size
+            : Math.Round(model.ParameterCount / Giga, 6);
 
     private static ResultRow OfStep(ResultRow row, SimulatedStep step)
     {
@@ -73,7 +75,10 @@ internal static class SweepRow
 
     private static ResultRow Refused(ResultRow row, SimulationAnswer.Infeasible infeasible)
     {
-        (Bytes? Device, Bytes? Host)? smallest = infeasible.Smallest is var (device, host) ? (device, host) : infeasible.Request.Policy == PlanPolicy.Reference ? SmallestOfReference(infeasible.Request) : null;
+        (Bytes? Device, Bytes? Host)? smallest =
+            infeasible.Smallest is var (device, host) ? (device, host)
+            : infeasible.Request.Policy == PlanPolicy.Reference ? SmallestOfReference(infeasible.Request)
+            : null;
         return row with
         {
             Feasible = false,
@@ -88,7 +93,9 @@ internal static class SweepRow
     {
         try
         {
-            return ReferenceLimits.Of(new ReferenceRequest(request.Model, ReferenceMachine.Of(request.Hardware), request.Seqlen, request.Budget));
+            return ReferenceLimits.Of(
+                new ReferenceRequest(request.Model, ReferenceMachine.Of(request.Hardware), request.Seqlen, request.Budget)
+            );
         }
         catch (UserErrorException)
         {

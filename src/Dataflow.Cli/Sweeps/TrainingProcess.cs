@@ -42,7 +42,8 @@ internal static class TrainingProcess
 
         string said = errors.GetAwaiter().GetResult();
         string[] lines = output.GetAwaiter().GetResult().Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        string last = said.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault() ?? "it said nothing";
+        string last = said.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault()
+            ?? "it said nothing";
         return new TrainingOutcome(process.ExitCode, lines, $"status {process.ExitCode}, {last}", peak);
     }
 
@@ -50,8 +51,11 @@ internal static class TrainingProcess
     {
         try
         {
-            string? line = File.ReadLines($"/proc/{id}/status", Encoding.ASCII).FirstOrDefault(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
-            return line is null ? null : long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) << 10;
+            string? line = File.ReadLines($"/proc/{id}/status", Encoding.ASCII)
+                .FirstOrDefault(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
+            return line is null
+                ? null
+                : long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) << 10;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException)
         {

@@ -12,15 +12,29 @@ internal static class AtlasVerb
     /// <summary>What --help shows.</summary>
     public static readonly string[] Examples =
     [
-        "dataflow atlas bench/sweeps/published.json bench/sweeps/predictions.json --against bench/published/published_sweeps.csv --out atlas",
+        "dataflow atlas bench/sweeps/published.json bench/sweeps/predictions.json --against bench/published/published_sweeps.csv --out "
+            + "atlas",
     ];
 
     /// <summary>The command.</summary>
     public static Command Command()
     {
-        var command = new Command("atlas", "Sweeps every experiment of some configs, with timelines, and draws all heatmaps as one folder of pages; interrupted, the same command goes on.");
-        var configs = new Argument<string[]>("configs") { Description = "JSON files of experiments (bench/sweeps/README.md)", Arity = ArgumentArity.OneOrMore };
-        var output = Values.Option<string?>("--out", "DIR", "write index.html, a page a machine and model, and results/ there", Values.FilePath);
+        var command = new Command(
+            "atlas",
+            "Sweeps every experiment of some configs, with timelines, and draws all heatmaps as one folder of pages; interrupted, the "
+                + "same command goes on."
+        );
+        var configs = new Argument<string[]>("configs")
+        {
+            Description = "JSON files of experiments (bench/sweeps/README.md)",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var output = Values.Option<string?>(
+            "--out",
+            "DIR",
+            "write index.html, a page a machine and model, and results/ there",
+            Values.FilePath
+        );
         var against = AgainstOption.Make();
         var note = Values.Option<string?>("--note", "TEXT", "a sentence for the index", t => t);
         var json = Values.Flag("--json", "print one JSON object at the end");
@@ -31,9 +45,16 @@ internal static class AtlasVerb
             command.Options.Add(option);
         }
 
-        command.SetAction(parsed => (int)Execute(
-            parsed.GetRequiredValue(configs), parsed.GetValue(against) ?? [],
-            parsed.GetValue(output) ?? throw new UserErrorException("--out is missing; name the folder to write, for example --out atlas"), parsed.GetValue(note), parsed.GetValue(json)));
+        command.SetAction(parsed =>
+            (int)Execute(
+                parsed.GetRequiredValue(configs),
+                parsed.GetValue(against) ?? [],
+                parsed.GetValue(output)
+                    ?? throw new UserErrorException("--out is missing; name the folder to write, for example --out atlas"),
+                parsed.GetValue(note),
+                parsed.GetValue(json)
+            )
+        );
         return command;
     }
 
@@ -66,9 +87,22 @@ internal static class AtlasVerb
             var (index, maps, _) = MapFolder.Write(folder, "Atlas of memory budgets", files, others, note);
             string? commit = Checkout.Commit();
             int older = files.Sum(f => f.Rows.Count(r => r.Commit != commit));
-            Console.Out.WriteLine(json
-                ? new JsonObject { ["out"] = index, ["experiments"] = runs.Count, ["cells"] = cells, ["done_before"] = before, ["maps"] = maps.Count, ["cells_of_other_commits"] = older, ["seconds"] = progress.Elapsed.TotalSeconds }.ToJsonString()
-                : $"{index}: {maps.Count:N0} maps of {runs.Count} experiments, {cells:N0} cells; {cells - before:N0} of them now, in {progress.Elapsed.TotalSeconds:0.0} s{(older > 0 ? $"; {older:N0} are of other commits (delete {results} to make them anew)" : "")}");
+            Console.Out.WriteLine(
+                json
+                    ? new JsonObject
+                    {
+                        ["out"] = index,
+                        ["experiments"] = runs.Count,
+                        ["cells"] = cells,
+                        ["done_before"] = before,
+                        ["maps"] = maps.Count,
+                        ["cells_of_other_commits"] = older,
+                        ["seconds"] = progress.Elapsed.TotalSeconds,
+                    }.ToJsonString()
+                    : $"{index}: {maps.Count:N0} maps of {runs.Count} experiments, {cells:N0} cells; {cells - before:N0} of them now, in "
+                        + $"{progress.Elapsed.TotalSeconds:0.0} "
+                        + $"s{(older > 0 ? $"; {older:N0} are of other commits (delete {results} to make them anew)" : "")}"
+            );
             return ExitCode.Ok;
         }
         finally
@@ -86,12 +120,24 @@ internal static class AtlasVerb
         var experiments = configs.SelectMany(SweepConfig.ReadAll).ToList();
         if (experiments.GroupBy(e => HeatmapSite.NameOf(e.Name)).FirstOrDefault(g => g.Count() > 1 || g.Key.Length == 0) is { } same)
         {
-            throw new UserErrorException($"the results of experiment{(same.Count() > 1 ? "s" : "")} {string.Join(" and ", same.Select(e => $"'{e.Name}'"))} cannot have a file of {(same.Count() > 1 ? "their" : "its")} own; rename {(same.Count() > 1 ? "one" : "it")}");
+            throw new UserErrorException(
+                $"the results of experiment{(same.Count() > 1 ? "s" : "")} {string.Join(" and ", same.Select(e => $"'{e.Name}'"))} cannot "
+                    + $"have a file of {(same.Count() > 1 ? "their" : "its")} own; rename {(same.Count() > 1 ? "one" : "it")}"
+            );
         }
 
-        return experiments.SelectMany(e => e.Cells().Select(c => (Cell: c, Experiment: e))).GroupBy(c => (c.Cell.Key, c.Experiment.Policy, Measured: c.Experiment.Measurement is not null)).FirstOrDefault(g => g.Count() > 1)?.ToList() is not { } twice
+        return
+            experiments
+                .SelectMany(e => e.Cells().Select(c => (Cell: c, Experiment: e)))
+                .GroupBy(c => (c.Cell.Key, c.Experiment.Policy, Measured: c.Experiment.Measurement is not null))
+                .FirstOrDefault(g => g.Count() > 1)
+                ?.ToList()
+                is not { } twice
             ? experiments
             : throw new UserErrorException(
-                $"experiments {twice[0].Experiment.Name} and {twice[1].Experiment.Name} both have {twice[0].Cell.Machine} {twice[0].Cell.Model} at seqlen {twice[0].Cell.Seqlen} with {twice[0].Cell.HostGiB} GiB of host and {twice[0].Cell.DeviceGiB} GiB of device memory; leave it out of one");
+                $"experiments {twice[0].Experiment.Name} and {twice[1].Experiment.Name} both have {twice[0].Cell.Machine} "
+                    + $"{twice[0].Cell.Model} at seqlen {twice[0].Cell.Seqlen} with {twice[0].Cell.HostGiB} GiB of host and "
+                    + $"{twice[0].Cell.DeviceGiB} GiB of device memory; leave it out of one"
+            );
     }
 }

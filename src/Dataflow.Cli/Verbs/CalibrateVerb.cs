@@ -9,7 +9,11 @@ namespace Dataflow.Cli;
 internal static class CalibrateVerb
 {
     /// <summary>What --help shows.</summary>
-    public static readonly string[] Examples = ["dataflow calibrate", "dataflow calibrate --device cuda --seconds 120 --out profiling/hardware/my-gpu.json"];
+    public static readonly string[] Examples =
+    [
+        "dataflow calibrate",
+        "dataflow calibrate --device cuda --seconds 120 --out profiling/hardware/my-gpu.json",
+    ];
 
     private const int DefaultSeconds = 90;
     private const int MostSeconds = 3600;
@@ -18,19 +22,44 @@ internal static class CalibrateVerb
     /// <summary>The command.</summary>
     public static Command Command()
     {
-        var command = new Command("calibrate", "Measures this machine, GPU or CPU, and writes a hardware profile that plans and predictions use.");
+        var command = new Command(
+            "calibrate",
+            "Measures this machine, GPU or CPU, and writes a hardware profile that plans and predictions use."
+        );
         var device = new DeviceOptions();
-        var recipe = Values.Option("--dtype", "fp32|bf16", "number format whose kernels are measured [default: bf16 on a GPU, else fp32]", Values.RecipeNamed);
-        var seconds = Values.Option("--seconds", "N", $"seconds to measure, about; a slow machine takes longer, for a step of each case [default: {DefaultSeconds}]", Values.OptionalCount(1, MostSeconds));
-        var output = Values.Option<string?>("--out", "FILE", "where to write the profile [default: where `train` on this machine looks for it]", Values.FilePath);
+        var recipe = Values.Option(
+            "--dtype",
+            "fp32|bf16",
+            "number format whose kernels are measured [default: bf16 on a GPU, else fp32]",
+            Values.RecipeNamed
+        );
+        var seconds = Values.Option(
+            "--seconds",
+            "N",
+            $"seconds to measure, about; a slow machine takes longer, for a step of each case [default: {DefaultSeconds}]",
+            Values.OptionalCount(1, MostSeconds)
+        );
+        var output = Values.Option<string?>(
+            "--out",
+            "FILE",
+            "where to write the profile [default: where `train` on this machine looks for it]",
+            Values.FilePath
+        );
         var json = Values.Flag("--json", "print one JSON object");
         device.AddTo(command);
         command.Options.Add(recipe);
         command.Options.Add(seconds);
         command.Options.Add(output);
         command.Options.Add(json);
-        command.SetAction(parsed => (int)Run(
-            device.Bind(parsed), parsed.GetValue(recipe), parsed.GetValue(seconds) ?? DefaultSeconds, parsed.GetValue(output), parsed.GetValue(json)));
+        command.SetAction(parsed =>
+            (int)Run(
+                device.Bind(parsed),
+                parsed.GetValue(recipe),
+                parsed.GetValue(seconds) ?? DefaultSeconds,
+                parsed.GetValue(output),
+                parsed.GetValue(json)
+            )
+        );
         return command;
     }
 
@@ -47,7 +76,9 @@ internal static class CalibrateVerb
         {
             if (device.Kind == DeviceKind.CudaEmulated)
             {
-                throw new UserErrorException("the times of the emulated driver say nothing about a machine; give --out with a file for them");
+                throw new UserErrorException(
+                    "the times of the emulated driver say nothing about a machine; give --out with a file for them"
+                );
             }
 
             PrepareFolder(path);
@@ -81,14 +112,21 @@ internal static class CalibrateVerb
 
     private static void Write(HardwareProfile profile, string path)
     {
-        string Both(LinkProfile link) => $"{link.BytesPerSecond.Value / 1e9:0.0} GB/s alone, {link.BytesPerSecondBothBusy.Value / 1e9:0.0} GB/s with both directions busy, {link.LatencySeconds.Value * 1e6:0.0} us for a small one";
-        Console.Out.WriteLine($"Products        up to {profile.Bf16FlopsPerSecond.Value / 1e12:0.00} TFLOP/s in bf16, {profile.Fp32FlopsPerSecond.Value / 1e12:0.00} in fp32");
+        string Both(LinkProfile link) =>
+            $"{link.BytesPerSecond.Value / 1e9:0.0} GB/s alone, {link.BytesPerSecondBothBusy.Value / 1e9:0.0} GB/s with both directions "
+                + $"busy, {link.LatencySeconds.Value * 1e6:0.0} us for a small one";
+        Console.Out.WriteLine(
+            $"Products        up to {profile.Bf16FlopsPerSecond.Value / 1e12:0.00} TFLOP/s in bf16, "
+                + $"{profile.Fp32FlopsPerSecond.Value / 1e12:0.00} in fp32"
+        );
         Console.Out.WriteLine($"Memory          up to {profile.MemoryBandwidthBytesPerSecond.Value / 1e9:0.0} GB/s");
         Console.Out.WriteLine($"Host to device  {Both(profile.HostToDevice)}");
         Console.Out.WriteLine($"Device to host  {Both(profile.DeviceToHost)}");
         Console.Out.WriteLine($"Launch          {profile.KernelLaunchSeconds.Value * 1e6:0.0} us");
         Console.Out.WriteLine($"Reserved        {profile.ReservedDevice} of device memory");
-        Console.Out.WriteLine($"Kernels         {profile.Kernels!.ByKernel.Count} kernels at {profile.Kernels.ByKernel.Values.Sum(v => v.Length)} shapes");
+        Console.Out.WriteLine(
+            $"Kernels         {profile.Kernels!.ByKernel.Count} kernels at {profile.Kernels.ByKernel.Values.Sum(v => v.Length)} shapes"
+        );
         Console.Out.WriteLine($"Conditions      {profile.KernelLaunchSeconds.Source.Split("; ", 2)[^1]}");
         Console.Out.WriteLine($"Profile {profile.Name} in {path}");
     }

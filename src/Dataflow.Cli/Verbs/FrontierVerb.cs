@@ -27,16 +27,29 @@ internal static class FrontierVerb
     /// <summary>The command.</summary>
     public static Command Command()
     {
-        var command = new Command("frontier", "Says how little device memory and how little host memory models can be trained in, and what takes it.");
+        var command = new Command(
+            "frontier",
+            "Says how little device memory and how little host memory models can be trained in, and what takes it."
+        );
         var models = new Argument<string[]>("models")
         {
             Description = $"as for plan, or MODEL@SEQLEN for a length of its own [default: {string.Join(' ', DefaultModels)}]",
             Arity = ArgumentArity.ZeroOrMore,
         };
-        var seqlens = Values.Option("--seqlen", "N,N", $"tokens of a sequence, one or several [default: {string.Join(',', DefaultSeqlens)}]", Values.Seqlens);
+        var seqlens = Values.Option(
+            "--seqlen",
+            "N,N",
+            $"tokens of a sequence, one or several [default: {string.Join(',', DefaultSeqlens)}]",
+            Values.Seqlens
+        );
         var hashes = Values.Flag("--hashes", "plan every point as well and print the plans' hashes; long sequences take a while");
         var note = Values.Option<string?>("--note", "TEXT", "a line for the head, such as the commit", t => t);
-        var file = Values.Option<string?>("--out", "FILE", "write there, in Markdown unless --json is given, instead of printing", Values.FilePath);
+        var file = Values.Option<string?>(
+            "--out",
+            "FILE",
+            "write there, in Markdown unless --json is given, instead of printing",
+            Values.FilePath
+        );
         var json = Values.Flag("--json", "print one JSON object");
         var geometry = new GeometryOptions();
         command.Arguments.Add(models);
@@ -86,7 +99,9 @@ internal static class FrontierVerb
     {
         if (wanted.Json)
         {
-            output.WriteLine(new JsonObject { ["note"] = wanted.Note, ["frontier"] = new JsonArray([.. rows.Select(r => r.ToJson())]) }.ToJsonString());
+            output.WriteLine(
+                new JsonObject { ["note"] = wanted.Note, ["frontier"] = new JsonArray([.. rows.Select(r => r.ToJson())]) }.ToJsonString()
+            );
         }
         else
         {

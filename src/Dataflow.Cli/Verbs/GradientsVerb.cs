@@ -10,14 +10,25 @@ internal static class GradientsVerb
 {
     /// <summary>What --help shows.</summary>
     public static readonly string[] Examples =
-        ["dataflow gradients tests/golden/llama-small --seqlen 64 --device-memory 16MiB --host-memory 16MiB --chunk 32 --out /tmp/gradients.safetensors"];
+    [
+        "dataflow gradients tests/golden/llama-small --seqlen 64 --device-memory 16MiB --host-memory 16MiB --chunk 32 --out "
+            + "/tmp/gradients.safetensors",
+    ];
 
     /// <summary>The command.</summary>
     public static Command Command()
     {
-        var command = new Command("gradients", "Computes one forward and backward pass over a model folder's tokens.bin and writes all gradients.");
+        var command = new Command(
+            "gradients",
+            "Computes one forward and backward pass over a model folder's tokens.bin and writes all gradients."
+        );
         var (plan, device) = (new PlanOptions(), new DeviceOptions());
-        var output = Values.Option("--out", "FILE", "the safetensors file to write: gradients under the weights' names, the loss as metadata", Values.FilePath);
+        var output = Values.Option(
+            "--out",
+            "FILE",
+            "the safetensors file to write: gradients under the weights' names, the loss as metadata",
+            Values.FilePath
+        );
         output.Required = true;
         plan.AddTo(command, ofSteps: false);
         device.AddTo(command);
@@ -34,7 +45,8 @@ internal static class GradientsVerb
         var machine = MachineMemory.Read();
         var gpu = where.Gpu?.Memory;
         budgets.CheckAgainst(machine, gpu);
-        string path = source.Tokens ?? throw new UserErrorException($"{settings.ModelPath} holds no tokens.bin to compute gradients on; give a folder that does");
+        string path = source.Tokens
+            ?? throw new UserErrorException($"{settings.ModelPath} holds no tokens.bin to compute gradients on; give a folder that does");
         using var tokens = TokenFile.Open(path, settings.Seqlen, source.Model.VocabSize);
         Notices.Tell([.. source.NotesOf(settings.Seqlen), .. DataNotes.Of(tokens, path, source)]);
         var weights = source.Weights(seed: 0);

@@ -14,18 +14,29 @@ internal static class KernelsVerb
     /// <summary>The command.</summary>
     public static Command Command()
     {
-        var command = new Command("kernels", "Compiles the CUDA kernels for all GPUs, without one, and says which registers, local and shared memory each takes.");
-        var targets = Values.Option("--arch", "NAME,NAME", $"what to compile for [default: {string.Join(',', KernelTarget.Shipped)}]", Targets);
+        var command = new Command(
+            "kernels",
+            "Compiles the CUDA kernels for all GPUs, without one, and says which registers, local and shared memory each takes."
+        );
+        var targets = Values.Option(
+            "--arch",
+            "NAME,NAME",
+            $"what to compile for [default: {string.Join(',', KernelTarget.Shipped)}]",
+            Targets
+        );
         var check = Values.Flag("--check", "fail where a hot kernel keeps anything of a thread in local memory");
         var json = Values.Flag("--json", "print one JSON object");
         command.Options.Add(targets);
         command.Options.Add(check);
         command.Options.Add(json);
-        command.SetAction(parsed => (int)Run(parsed.GetValue(targets) ?? KernelTarget.Shipped, parsed.GetValue(check), parsed.GetValue(json)));
+        command.SetAction(parsed =>
+            (int)Run(parsed.GetValue(targets) ?? KernelTarget.Shipped, parsed.GetValue(check), parsed.GetValue(json))
+        );
         return command;
     }
 
-    private static IReadOnlyList<KernelTarget> Targets(string text) => [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(KernelTarget.Parse)];
+    private static IReadOnlyList<KernelTarget> Targets(string text) =>
+        [.. text.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(KernelTarget.Parse)];
 
     private static ExitCode Run(IReadOnlyList<KernelTarget> targets, bool check, bool json)
     {
@@ -33,7 +44,9 @@ internal static class KernelsVerb
         var sources = KernelFolders.ReadSources();
         var store = KernelFolders.Store;
         var clock = Stopwatch.StartNew();
-        var results = Startup.Show($"compiling {sources.All.Count} files of kernels", () => KernelBuild.Run(sources, targets, store, Environment.ProcessorCount));
+        var results = Startup.Show($"compiling {sources.All.Count} files of kernels", () =>
+            KernelBuild.Run(sources, targets, store, Environment.ProcessorCount)
+        );
         var report = new KernelReport(results, targets, KernelCompiler.Version, store.Folder, clock.Elapsed);
         if (json)
         {
@@ -45,8 +58,10 @@ internal static class KernelsVerb
         }
 
         string[] refused = [.. results.Where(r => r.Fault is not null).Select(r => $"{r.Kernel} for {r.Target}")];
-        return refused.Length > 0 ? throw new FailedException($"{refused.Length} of {results.Count} did not compile: {string.Join(", ", refused)}")
-            : check && HotKernels.Faults(results) is { Count: > 0 } spills ? throw new FailedException($"hot kernels must keep everything in registers: {string.Join("; ", spills)}")
+        return refused.Length > 0
+                ? throw new FailedException($"{refused.Length} of {results.Count} did not compile: {string.Join(", ", refused)}")
+            : check && HotKernels.Faults(results) is { Count: > 0 } spills
+                ? throw new FailedException($"hot kernels must keep everything in registers: {string.Join("; ", spills)}")
             : ExitCode.Ok;
     }
 }

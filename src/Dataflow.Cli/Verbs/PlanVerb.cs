@@ -41,7 +41,9 @@ internal static class PlanVerb
         if (json)
         {
             var limits = result is PlanResult.Feasible ? Startup.Show("finding the smallest budgets", question.Limits) : null;
-            (Bytes?, Bytes?)? smallest = limits is null ? null : (limits.LeastDevice(budgets.Memory.Host), limits.LeastHost(budgets.Memory.Device));
+            (Bytes?, Bytes?)? smallest = limits is null
+                ? null
+                : (limits.LeastDevice(budgets.Memory.Host), limits.LeastHost(budgets.Memory.Device));
             var answer = PlanJson.Of(question.Request, result, smallest, by, notes, budgets.HostIsThisMachines);
             if (explain)
             {

@@ -24,18 +24,54 @@ internal static class ReportVerb
     /// <summary>The command.</summary>
     public static Command Command()
     {
-        var command = new Command("report", "Says what result files come to: peaks, projections to more nodes, costs of runs, utilization, and comparisons, as a page with charts, Markdown, CSV and JSON.");
-        var files = new Argument<string[]>("files") { Description = "result files: of dataflow sweep, with the published columns alone, or another program's CSV", Arity = ArgumentArity.OneOrMore };
-        var output = Values.Option<string?>("--out", "DIR", "write report.html, report.md, report.json and a CSV a table there", Values.FilePath);
-        var columns = Values.Option<ColumnMapping?>("--columns", "OURS=THEIRS,...", "what the columns of another program's CSV are", ColumnMapping.Parse);
-        var peaks = Values.Option<Dictionary<string, double>?>("--peak", "MACHINE=TFLOPS,...", "dense peaks of one GPU, in TFLOP/s, of machines that have no profile", Peaks);
+        var command = new Command(
+            "report",
+            "Says what result files come to: peaks, projections to more nodes, costs of runs, utilization, and comparisons, as a page "
+                + "with charts, Markdown, CSV and JSON."
+        );
+        var files = new Argument<string[]>("files")
+        {
+            Description = "result files: of dataflow sweep, with the published columns alone, or another program's CSV",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var output = Values.Option<string?>(
+            "--out",
+            "DIR",
+            "write report.html, report.md, report.json and a CSV a table there",
+            Values.FilePath
+        );
+        var columns = Values.Option<ColumnMapping?>(
+            "--columns",
+            "OURS=THEIRS,...",
+            "what the columns of another program's CSV are",
+            ColumnMapping.Parse
+        );
+        var peaks = Values.Option<Dictionary<string, double>?>(
+            "--peak",
+            "MACHINE=TFLOPS,...",
+            "dense peaks of one GPU, in TFLOP/s, of machines that have no profile",
+            Peaks
+        );
         var all = Values.Flag("--all", "list every configuration, not the best of each machine and model alone");
-        var nodes = Values.Option<long[]?>("--nodes", "N,N", "project to so many nodes [default: 2,4,8,16]", t => [.. t.Split(',').Select(n => Values.Whole(n, 1, 1_000_000))]);
-        var efficiencies = Values.Option<double[]?>("--efficiency", "X,X", "efficiencies that projections assume, beside 1 [default: 0.85,0.9,0.95]", t => [.. t.Split(',').Select(e => Fraction(e))]);
-        var steps = Values.Option<long?>("--steps", "N", "say what a run of so many steps costs [default: 100000]", t => Values.Whole(t, 1, 1L << 50));
-        var tokens = Values.Option<double?>("--tokens", "N", "say what a run over so many tokens costs, for example 1e12", t => Number(t, 1e18));
+        var nodes = Values.Option<long[]?>("--nodes", "N,N", "project to so many nodes [default: 2,4,8,16]", t =>
+            [.. t.Split(',').Select(n => Values.Whole(n, 1, 1_000_000))]
+        );
+        var efficiencies = Values.Option<double[]?>(
+            "--efficiency",
+            "X,X",
+            "efficiencies that projections assume, beside 1 [default: 0.85,0.9,0.95]",
+            t => [.. t.Split(',').Select(e => Fraction(e))]
+        );
+        var steps = Values.Option<long?>("--steps", "N", "say what a run of so many steps costs [default: 100000]", t =>
+            Values.Whole(t, 1, 1L << 50)
+        );
+        var tokens = Values.Option<double?>("--tokens", "N", "say what a run over so many tokens costs, for example 1e12", t =>
+            Number(t, 1e18)
+        );
         var samples = Values.Option<double?>("--samples", "N", "say what a run over so many sequences costs", t => Number(t, 1e18));
-        var batch = Values.Option<long?>("--global-batch", "SEQUENCES", "sequences of a step of that run [default: each row's own]", t => Values.Whole(t, 1, 1L << 40));
+        var batch = Values.Option<long?>("--global-batch", "SEQUENCES", "sequences of a step of that run [default: each row's own]", t =>
+            Values.Whole(t, 1, 1L << 40)
+        );
         var price = Values.Option<double?>("--price", "X", "price of a GPU-hour, in any currency", t => Number(t, 1e9));
         var figures = new FigureOptions();
         var json = Values.Flag("--json", "print the report as one JSON object instead of its files' names");
@@ -57,9 +93,15 @@ internal static class ReportVerb
             var settings = new ReportSettings(
                 parsed.GetValue(all), parsed.GetValue(nodes) is { Length: > 0 } some ? some : ReportSettings.Default.Nodes,
                 parsed.GetValue(efficiencies) is { Length: > 0 } fractions ? fractions : ReportSettings.Default.Efficiencies,
-                t is { } wanted ? new RunLength.Tokens(wanted) : n is { } sequences ? new RunLength.Samples(sequences) : s is { } count ? new RunLength.Steps(count) : ReportSettings.Default.Length,
-                parsed.GetValue(batch), parsed.GetValue(price));
-            string folder = parsed.GetValue(output) ?? throw new UserErrorException("--out is missing; name the folder to write, for example --out report");
+                t is { } wanted ? new RunLength.Tokens(wanted)
+                    : n is { } sequences ? new RunLength.Samples(sequences)
+                    : s is { } count ? new RunLength.Steps(count)
+                    : ReportSettings.Default.Length,
+                parsed.GetValue(batch),
+                parsed.GetValue(price)
+            );
+            string folder = parsed.GetValue(output)
+                ?? throw new UserErrorException("--out is missing; name the folder to write, for example --out report");
             var read = ResultFile.ReadAll(parsed.GetRequiredValue(files), parsed.GetValue(columns));
             MapFolder.Make(folder, "report.md");
             var report = Report.Of(read, Facts(parsed.GetValue(peaks) ?? []), settings);
@@ -71,7 +113,13 @@ internal static class ReportVerb
 
     private static void Write(Report report, string folder, Func<int> figures, bool json)
     {
-        List<(string Name, string Text)> files = [("report.md", report.Markdown()), ("report.html", ReportPage.Of(report)), ("report.json", report.Json()), .. report.Tables.Select(t => ($"{t.Name}.csv", t.Csv()))];
+        List<(string Name, string Text)> files =
+        [
+            ("report.md", report.Markdown()),
+            ("report.html", ReportPage.Of(report)),
+            ("report.json", report.Json()),
+            .. report.Tables.Select(t => ($"{t.Name}.csv", t.Csv())),
+        ];
         AtomicFile.WriteTexts(folder, files);
 
         int drawn = figures();
@@ -81,7 +129,11 @@ internal static class ReportVerb
         }
         else
         {
-            Console.Out.WriteLine($"{Path.Combine(folder, "report.md")}: {report.Files.Sum(f => f.Rows.Count):N0} rows of {report.Files.Count} {(report.Files.Count == 1 ? "file" : "files")}; beside it {string.Join(", ", files.Skip(1).Select(f => f.Name))}{(drawn > 0 ? $", and {drawn:N0} figures" : "")}");
+            Console.Out.WriteLine(
+                $"{Path.Combine(folder, "report.md")}: {report.Files.Sum(f => f.Rows.Count):N0} rows of {report.Files.Count} "
+                    + $"{(report.Files.Count == 1 ? "file" : "files")}; beside it "
+                    + $"{string.Join(", ", files.Skip(1).Select(f => f.Name))}{(drawn > 0 ? $", and {drawn:N0} figures" : "")}"
+            );
         }
     }
 
@@ -104,14 +156,21 @@ internal static class ReportVerb
         {
             if (row.Model is { } name && !models.ContainsKey(name))
             {
-                models[name] = name == Path.GetFileName(name) && Checkout.Find("models", name + ".json") is { } file ? ModelFiles.LoadConfig(file) : null;
+                models[name] =
+                    name == Path.GetFileName(name) && Checkout.Find("models", name + ".json") is { } file
+                        ? ModelFiles.LoadConfig(file)
+                        : null;
             }
 
             return row.Model is null ? null : models[row.Model];
         }
 
-        double? Peak(ResultRow row) => row.Machine is { } machine && peaks.TryGetValue(machine, out double given) ? given
-            : (Profile(row.Hardware) ?? Profile(row.Machine)) is { } profile ? profile.PeakFlopsPerSecond(Recipe.All.FirstOrDefault(r => r.Name == row.Dtype)?.Activations ?? Recipe.DefaultOn(profile.Kind).Activations) / 1e12
+        double? Peak(ResultRow row) =>
+            row.Machine is { } machine && peaks.TryGetValue(machine, out double given) ? given
+            : (Profile(row.Hardware) ?? Profile(row.Machine)) is { } profile
+                ? profile.PeakFlopsPerSecond(
+                    Recipe.All.FirstOrDefault(r => r.Name == row.Dtype)?.Activations ?? Recipe.DefaultOn(profile.Kind).Activations
+                ) / 1e12
             : null;
         return new ReportFacts(Model, Peak);
     }
@@ -124,7 +183,9 @@ internal static class ReportVerb
             int at = pair.LastIndexOf('=');
             if (at <= 0)
             {
-                throw new UserErrorException($"'{pair}' is no peak; write a machine, an equals sign and TFLOP/s of one GPU, as in MI300X=1307");
+                throw new UserErrorException(
+                    $"'{pair}' is no peak; write a machine, an equals sign and TFLOP/s of one GPU, as in MI300X=1307"
+                );
             }
 
             peaks[pair[..at]] = Number(pair[(at + 1)..], MostPeak);
@@ -136,9 +197,17 @@ internal static class ReportVerb
     private static double Fraction(string text)
     {
         double value = Number(text, 1);
-        return value < 1 ? value : throw new UserErrorException($"'{text}' is no efficiency of a projection; give a fraction below 1, as 0.9 (the linear bound comes by itself)");
+        return value < 1
+            ? value
+            : throw new UserErrorException(
+                $"'{text}' is no efficiency of a projection; give a fraction below 1, as 0.9 (the linear bound comes by itself)"
+            );
     }
 
-    private static double Number(string text, double most) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value > 0 && value <= most
-        ? value : throw new UserErrorException($"'{text}' will not do; give a number above 0 and at most {most.ToString("#,0", CultureInfo.InvariantCulture)}");
+    private static double Number(string text, double most) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value > 0 && value <= most
+            ? value
+            : throw new UserErrorException(
+                $"'{text}' will not do; give a number above 0 and at most {most.ToString("#,0", CultureInfo.InvariantCulture)}"
+            );
 }

@@ -28,10 +28,19 @@ internal static class ShowVerb
     /// <summary>The command.</summary>
     public static Command Command()
     {
-        var command = new Command("show", "Prints a plan's sizing, residency, memory map and schedule; without a choice, the first two and the first ops.");
+        var command = new Command(
+            "show",
+            "Prints a plan's sizing, residency, memory map and schedule; without a choice, the first two and the first ops."
+        );
         var options = new RequestOptions();
-        var (sizing, residency) = (Values.Flag("--sizing", "slots of each pool on the device"), Values.Flag("--residency", "what stays, what travels, what is kept and recomputed"));
-        var (schedule, memory) = (Values.Flag("--schedule", "the schedule; in full it is what verify reads"), Values.Flag("--memory", "every slot with its place in its arena"));
+        var (sizing, residency) = (
+            Values.Flag("--sizing", "slots of each pool on the device"),
+            Values.Flag("--residency", "what stays, what travels, what is kept and recomputed")
+        );
+        var (schedule, memory) = (
+            Values.Flag("--schedule", "the schedule; in full it is what verify reads"),
+            Values.Flag("--memory", "every slot with its place in its arena")
+        );
         var overTime = Values.Flag("--over-time", "what is alive on the device in the course of the step");
         var layer = Values.Option("--layer", "N", "only ops of that layer", Values.OptionalCount(0, int.MaxValue));
         var chunk = Values.Option("--chunk-index", "N", "only ops of that chunk", Values.OptionalCount(0, int.MaxValue));
@@ -46,9 +55,19 @@ internal static class ShowVerb
         command.SetAction(parsed =>
         {
             var (question, _) = options.Bind(parsed);
-            return (int)Execute(question, new Wanted(
-                parsed.GetValue(sizing), parsed.GetValue(residency), parsed.GetValue(schedule), parsed.GetValue(memory), parsed.GetValue(overTime),
-                parsed.GetValue(layer), parsed.GetValue(chunk), parsed.GetValue(ops)));
+            return (int)Execute(
+                question,
+                new Wanted(
+                    parsed.GetValue(sizing),
+                    parsed.GetValue(residency),
+                    parsed.GetValue(schedule),
+                    parsed.GetValue(memory),
+                    parsed.GetValue(overTime),
+                    parsed.GetValue(layer),
+                    parsed.GetValue(chunk),
+                    parsed.GetValue(ops)
+                )
+            );
         });
         return command;
     }
@@ -95,7 +114,10 @@ internal static class ShowVerb
     private static void WriteSizing(TextWriter output, TrainingPlan plan)
     {
         PlanReport.WriteGeometry(output, plan);
-        output.WriteLine($"Sizing: device {PlanReport.Against(plan.DevicePeak, plan.Budget.Device)}, host {PlanReport.Against(plan.HostPeak, plan.Budget.Host)}");
+        output.WriteLine(
+            $"Sizing: device {PlanReport.Against(plan.DevicePeak, plan.Budget.Device)}, host "
+                + $"{PlanReport.Against(plan.HostPeak, plan.Budget.Host)}"
+        );
         var table = new TextTable("pool", "slots", "bytes of a slot", "bytes", "");
         foreach (var pool in plan.Pools)
         {

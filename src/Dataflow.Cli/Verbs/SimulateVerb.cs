@@ -26,16 +26,33 @@ internal static class SimulateVerb
     /// <summary>The command.</summary>
     public static Command Command()
     {
-        var command = new Command("simulate", "Predicts the throughput of a plan on a machine: step time, stalls and what is awaited. No GPU is needed.");
-        var model = new Argument<string?>("model") { Description = "a JSON config, a folder with a config.json, or a name in models/", Arity = ArgumentArity.ZeroOrOne };
+        var command = new Command(
+            "simulate",
+            "Predicts the throughput of a plan on a machine: step time, stalls and what is awaited. No GPU is needed."
+        );
+        var model = new Argument<string?>("model")
+        {
+            Description = "a JSON config, a folder with a config.json, or a name in models/",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         var seqlen = Values.Option<int?>("--seqlen", "N", "tokens of a sequence, for example 4096 or 4k", t => Values.Seqlen(t));
-        var device = Values.Option<Bytes?>("--device-memory", "SIZE", "device memory budget, for example 24GiB; a plain number is GiB", t => Values.Size(t));
+        var device = Values.Option<Bytes?>("--device-memory", "SIZE", "device memory budget, for example 24GiB; a plain number is GiB", t =>
+            Values.Size(t)
+        );
         var host = Values.Option<Bytes?>("--host-memory", "SIZE", "host memory budget", t => Values.Size(t));
         var (geometry, policy) = (new GeometryOptions(), PolicyOptions.OfSimulation);
-        var batch = Values.Option<string?>("--batch", "FILE", "answer a file of requests, a JSON object a line (- for standard input), with as many lines in the same order; memory in GiB", Values.FilePath);
+        var batch = Values.Option<string?>(
+            "--batch",
+            "FILE",
+            "answer a file of requests, a JSON object a line (- for standard input), with as many lines in the same order; memory in GiB",
+            Values.FilePath
+        );
         var trace = Values.Option<string?>("--trace", "FILE", "write the step's timeline there, for Perfetto", Values.FilePath);
         var page = Values.Option<string?>("--page", "FILE", "write the step's timeline there as a page for a browser", Values.FilePath);
-        var deterministic = Values.Flag("--deterministic", "assume a bit-reproducible attention where the profile has the rate of a faster one: its backward takes 1 / 0.86 of the time");
+        var deterministic = Values.Flag(
+            "--deterministic",
+            "assume a bit-reproducible attention where the profile has the rate of a faster one: its backward takes 1 / 0.86 of the time"
+        );
         var explain = Values.Flag("--explain", Explanations.Help);
         var json = Values.Flag("--json", "print one JSON object");
         command.Arguments.Add(model);
@@ -47,25 +64,58 @@ internal static class SimulateVerb
 
         command.SetAction(parsed =>
         {
-            var wanted = new Wanted(parsed.GetValue(batch), parsed.GetValue(trace), parsed.GetValue(page), policy.Cache(parsed), parsed.GetValue(explain), parsed.GetValue(json));
+            var wanted = new Wanted(
+                parsed.GetValue(batch),
+                parsed.GetValue(trace),
+                parsed.GetValue(page),
+                policy.Cache(parsed),
+                parsed.GetValue(explain),
+                parsed.GetValue(json)
+            );
             if (wanted.Batch is not null)
             {
-                return (int)Batch(wanted, parsed.GetValue(model) is not null || parsed.GetValue(seqlen) is not null || geometry.NamesHardware(parsed));
+                return (int)Batch(
+                    wanted,
+                    parsed.GetValue(model) is not null || parsed.GetValue(seqlen) is not null || geometry.NamesHardware(parsed)
+                );
             }
 
-            string path = parsed.GetValue(model) ?? throw new UserErrorException("<model> is missing; give a JSON config or a name in models/, or --batch FILE");
-            int tokens = parsed.GetValue(seqlen) ?? throw new UserErrorException("--seqlen is missing; give the tokens of a sequence, for example --seqlen 8192");
+            string path = parsed.GetValue(model)
+                ?? throw new UserErrorException("<model> is missing; give a JSON config or a name in models/, or --batch FILE");
+            int tokens = parsed.GetValue(seqlen)
+                ?? throw new UserErrorException("--seqlen is missing; give the tokens of a sequence, for example --seqlen 8192");
             var budget = new MemoryBudget(
-                parsed.GetValue(host) ?? throw new UserErrorException("--host-memory is missing; give the budget on that machine, for example --host-memory 75GiB"),
-                parsed.GetValue(device) ?? throw new UserErrorException("--device-memory is missing; give the budget on that machine, for example --device-memory 24GiB"));
+                parsed.GetValue(host)
+                    ?? throw new UserErrorException(
+                        "--host-memory is missing; give the budget on that machine, for example --host-memory 75GiB"
+                    ),
+                parsed.GetValue(device)
+                    ?? throw new UserErrorException(
+                        "--device-memory is missing; give the budget on that machine, for example --device-memory 24GiB"
+                    )
+            );
             var settings = geometry.Bind(parsed, path, tokens, budget.Device, budget.Host);
-            var machine = settings.Hardware ?? throw new UserErrorException("--hardware is missing; give a name in profiling/hardware, for example --hardware h100");
+            var machine = settings.Hardware
+                ?? throw new UserErrorException("--hardware is missing; give a name in profiling/hardware, for example --hardware h100");
             using var source = ModelSource.Open(path);
-            return (int)One(wanted, new SimulationRequest(
-                path, source.Model, tokens, budget, parsed.GetValue(deterministic) ? EfficiencyConstants.Deterministic(machine) : machine, policy.Given(parsed) ?? PlanPolicy.Auto, settings.GlobalBatch, settings.GivenRecipe)
-            {
-                Pins = settings.Pins, SaveSet = settings.SaveSet, ClipNorm = settings.ClipNorm,
-            });
+            return (int)One(
+                wanted,
+                new SimulationRequest(
+                    path,
+                    source.Model,
+                    tokens,
+                    budget,
+                    parsed.GetValue(deterministic) ? EfficiencyConstants.Deterministic(machine) : machine,
+                    policy.Given(parsed) ?? PlanPolicy.Auto,
+                    settings.GlobalBatch,
+                    settings.GivenRecipe
+                )
+                {
+                    Pins = settings.Pins,
+                    SaveSet = settings.SaveSet,
+                    ClipNorm = settings.ClipNorm,
+                }
+            );
         });
         return command;
     }
@@ -82,7 +132,9 @@ internal static class SimulateVerb
             var line = SimulationJson.Of(answer);
             if (wanted.Explain)
             {
-                line["explain"] = answer is SimulationAnswer.Feasible { Step.Why: { } said } ? ExplanationJson.Of(said, request.Hardware, Explanations.Recipe(request.Question)) : null;
+                line["explain"] = answer is SimulationAnswer.Feasible { Step.Why: { } said }
+                    ? ExplanationJson.Of(said, request.Hardware, Explanations.Recipe(request.Question))
+                    : null;
             }
 
             Console.Out.WriteLine(line.ToJsonString());
@@ -101,7 +153,15 @@ internal static class SimulateVerb
 
         if (page is not null)
         {
-            page.Write(Encoding.UTF8.GetBytes(TimelinePage.Of(TitleOf(request), step.Schedule, new ShownStep($"for {request.Hardware.Name}, with {request.Standing.InRow}", ResultSource.Simulated, step.Timeline))));
+            page.Write(
+                Encoding.UTF8.GetBytes(
+                    TimelinePage.Of(
+                        TitleOf(request),
+                        step.Schedule,
+                        new ShownStep($"for {request.Hardware.Name}, with {request.Standing.InRow}", ResultSource.Simulated, step.Timeline)
+                    )
+                )
+            );
             page.Commit();
         }
 
@@ -118,13 +178,16 @@ internal static class SimulateVerb
     }
 
     private static string TitleOf(SimulationRequest request) =>
-        $"{Path.GetFileNameWithoutExtension(request.ModelPath)}, sequences of {request.Seqlen:N0} on {request.Hardware.Name}: {request.Budget.Device} of device memory, {request.Budget.Host} of host memory";
+        $"{Path.GetFileNameWithoutExtension(request.ModelPath)}, sequences of {request.Seqlen:N0} on {request.Hardware.Name}: "
+            + $"{request.Budget.Device} of device memory, {request.Budget.Host} of host memory";
 
     private static ExitCode Batch(Wanted wanted, bool hasRequest)
     {
         if (hasRequest || wanted.Trace is not null || wanted.Page is not null || wanted.Explain)
         {
-            throw new UserErrorException("--batch takes its requests from the file: leave out <model>, --seqlen, --hardware, --trace, --page and --explain");
+            throw new UserErrorException(
+                "--batch takes its requests from the file: leave out <model>, --seqlen, --hardware, --trace, --page and --explain"
+            );
         }
 
         SimulationBatch.Run(wanted.Batch!, Console.Out, wanted.Cache);

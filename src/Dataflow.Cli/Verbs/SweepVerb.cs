@@ -18,11 +18,23 @@ internal static class SweepVerb
     /// <summary>The command.</summary>
     public static Command Command()
     {
-        var command = new Command("sweep", "Simulates or measures a table of host memory x device memory x length x model x machine into a CSV; interrupted, the same command goes on.");
+        var command = new Command(
+            "sweep",
+            "Simulates or measures a table of host memory x device memory x length x model x machine into a CSV; interrupted, the same "
+                + "command goes on."
+        );
         var config = Values.Argument("config", "a JSON file of experiments (bench/sweeps/README.md)", Values.FilePath);
         var experiment = Values.Argument("experiment", "one of its experiments", Values.FilePath);
-        var output = Values.Option<string?>("--out", "FILE", "the result file; where an interrupted sweep left it, only the missing cells are made", Values.FilePath);
-        var timelines = Values.Flag("--timelines", "write each cell's timeline as a page, into a folder beside the result file; dataflow map links to them");
+        var output = Values.Option<string?>(
+            "--out",
+            "FILE",
+            "the result file; where an interrupted sweep left it, only the missing cells are made",
+            Values.FilePath
+        );
+        var timelines = Values.Flag(
+            "--timelines",
+            "write each cell's timeline as a page, into a folder beside the result file; dataflow map links to them"
+        );
         var noCache = Values.Flag("--no-cache", "search for plans even if an earlier search is remembered, and remember nothing");
         var json = Values.Flag("--json", "print one JSON object at the end");
         command.Arguments.Add(config);
@@ -33,10 +45,17 @@ internal static class SweepVerb
             command.Options.Add(option);
         }
 
-        command.SetAction(parsed => (int)Execute(
-            parsed.GetRequiredValue(config), parsed.GetRequiredValue(experiment),
-            parsed.GetValue(output) ?? throw new UserErrorException("--out is missing; name the CSV to write, for example --out results.csv"),
-            parsed.GetValue(timelines), parsed.GetValue(noCache) ? PlanCache.None : PlanCache.OfThisMachine, parsed.GetValue(json)));
+        command.SetAction(parsed =>
+            (int)Execute(
+                parsed.GetRequiredValue(config),
+                parsed.GetRequiredValue(experiment),
+                parsed.GetValue(output)
+                    ?? throw new UserErrorException("--out is missing; name the CSV to write, for example --out results.csv"),
+                parsed.GetValue(timelines),
+                parsed.GetValue(noCache) ? PlanCache.None : PlanCache.OfThisMachine,
+                parsed.GetValue(json)
+            )
+        );
         return command;
     }
 
@@ -47,13 +66,22 @@ internal static class SweepVerb
         var rows = run.Finish(cache, progress.Count);
         progress.Dispose();
         int feasible = rows.Count(r => r.Feasible);
-        Console.Out.WriteLine(json
-            ? new JsonObject
-            {
-                ["experiment"] = name, ["out"] = path, ["cells"] = run.Cells, ["done_before"] = run.Before, ["feasible"] = feasible, ["infeasible"] = run.Cells - feasible,
-                ["source"] = ResultColumns.NameOf(rows[0].Source), ["seconds"] = progress.Elapsed.TotalSeconds,
-            }.ToJsonString()
-            : $"{path}: {run.Cells:N0} cells {ResultColumns.NameOf(rows[0].Source)}, {feasible:N0} feasible, {run.Cells - feasible:N0} not; {run.Cells - run.Before:N0} of them now, in {progress.Elapsed.TotalSeconds:0.0} s");
+        Console.Out.WriteLine(
+            json
+                ? new JsonObject
+                {
+                    ["experiment"] = name,
+                    ["out"] = path,
+                    ["cells"] = run.Cells,
+                    ["done_before"] = run.Before,
+                    ["feasible"] = feasible,
+                    ["infeasible"] = run.Cells - feasible,
+                    ["source"] = ResultColumns.NameOf(rows[0].Source),
+                    ["seconds"] = progress.Elapsed.TotalSeconds,
+                }.ToJsonString()
+                : $"{path}: {run.Cells:N0} cells {ResultColumns.NameOf(rows[0].Source)}, {feasible:N0} feasible, "
+                    + $"{run.Cells - feasible:N0} not; {run.Cells - run.Before:N0} of them now, in {progress.Elapsed.TotalSeconds:0.0} s"
+        );
         return ExitCode.Ok;
     }
 }

@@ -19,7 +19,12 @@ internal static class TrainVerb
     public static Command Command()
     {
         var command = new Command("train", "Trains a model on a text or on token ids.");
-        var (plan, policy, training, device) = (new PlanOptions(), PolicyOptions.OfPlans, new TrainingOptions(DefaultSteps), new DeviceOptions());
+        var (plan, policy, training, device) = (
+            new PlanOptions(),
+            PolicyOptions.OfPlans,
+            new TrainingOptions(DefaultSteps),
+            new DeviceOptions()
+        );
         plan.AddTo(command);
         policy.AddTo(command);
         training.AddTo(command);

@@ -22,9 +22,17 @@ internal static class VerifyVerb
     /// <summary>The command.</summary>
     public static Command Command()
     {
-        var command = new Command("verify", "Proves that a plan's schedule, or a printed one, may run: every hazard ordered, every value in place, both budgets held.");
+        var command = new Command(
+            "verify",
+            "Proves that a plan's schedule, or a printed one, may run: every hazard ordered, every value in place, both budgets held."
+        );
         var options = new RequestOptions();
-        var of = Values.Option<string?>("--of", "MODEL", "the model that a printed schedule is for, as for plan [default: the name in models/ that it states]", Values.FilePath);
+        var of = Values.Option<string?>(
+            "--of",
+            "MODEL",
+            "the model that a printed schedule is for, as for plan [default: the name in models/ that it states]",
+            Values.FilePath
+        );
         options.AddTo(command);
         command.Options.Add(of);
         command.SetAction(parsed => (int)Execute(options, parsed, parsed.GetValue(of)));
@@ -46,7 +54,13 @@ internal static class VerifyVerb
         return Plans.Make(question) switch
         {
             PlanResult.Infeasible infeasible => throw new InfeasibleException(infeasible.Reason),
-            PlanResult.Feasible { Plan: var plan } => Verify(plan.Schedule, budgets.Memory.Device, budgets.Memory.Host, plan.Workload.Model, plan.Hash),
+            PlanResult.Feasible { Plan: var plan } => Verify(
+                plan.Schedule,
+                budgets.Memory.Device,
+                budgets.Memory.Host,
+                plan.Workload.Model,
+                plan.Hash
+            ),
             _ => throw new InvalidOperationException("no result"),
         };
     }
@@ -54,10 +68,24 @@ internal static class VerifyVerb
     private static ExitCode Verify(Schedule schedule, Bytes? device, Bytes? host, ModelConfig model, string? hash)
     {
         var errors = Startup.Show("verifying the schedule", () => Plans.Verify(schedule, device, host, model));
-        Console.Out.WriteLine($"{schedule.Ops.Length} ops, {schedule.Ops.Sum(o => o.Waits.Length)} waits, {schedule.Slots.Length} slots, {schedule.Objects.Length} objects");
-        foreach (var (arena, budget) in schedule.Arenas.Select(a => (a, a.Name == "device" ? device : a.Name == "host" ? host : null)))
+        Console.Out.WriteLine(
+            $"{schedule.Ops.Length} ops, {schedule.Ops.Sum(o => o.Waits.Length)} waits, {schedule.Slots.Length} slots, "
+                + $"{schedule.Objects.Length} objects"
+        );
+        foreach (
+            var (arena, budget) in schedule.Arenas.Select(a =>
+                (
+                    a,
+                    a.Name == "device" ? device
+                    : a.Name == "host" ? host
+                    : null
+                )
+            )
+        )
         {
-            Console.Out.WriteLine($"{arena.Name} memory {(budget is { } b ? PlanReport.Against(arena.Length, b) : $"{arena.Length}, no budget given")}");
+            Console.Out.WriteLine(
+                $"{arena.Name} memory {(budget is { } b ? PlanReport.Against(arena.Length, b) : $"{arena.Length}, no budget given")}"
+            );
         }
 
         foreach (var error in errors)
@@ -65,8 +93,12 @@ internal static class VerifyVerb
             Console.Out.WriteLine($"[{error.Rule}] {error.Message}");
         }
 
-        Console.Out.WriteLine(errors.Count == 0 ? "verified: no error"
-            : $"refused: {errors.Count}{(errors.Count == ScheduleVerifier.MaxErrors ? " or more" : "")} error{(errors.Count == 1 ? "" : "s")}");
+        Console.Out.WriteLine(
+            errors.Count == 0
+                ? "verified: no error"
+                : $"refused: {errors.Count}{(errors.Count == ScheduleVerifier.MaxErrors ? " or more" : "")} "
+                    + $"error{(errors.Count == 1 ? "" : "s")}"
+        );
         Console.Out.WriteLine($"hash {hash ?? ScheduleHash.Of(schedule)}");
         return errors.Count == 0 ? ExitCode.Ok : ExitCode.Failed;
     }
@@ -77,7 +109,11 @@ internal static class VerifyVerb
         bool named = path.EndsWith(".txt", StringComparison.OrdinalIgnoreCase);
         if (!File.Exists(path))
         {
-            return !named ? null : throw new UserErrorException(Directory.Exists(path) ? $"{path} is a folder, and a file is needed" : $"{path} does not exist");
+            return !named
+                ? null
+                : throw new UserErrorException(
+                    Directory.Exists(path) ? $"{path} is a folder, and a file is needed" : $"{path} does not exist"
+                );
         }
 
         string text = InputFile.ReadText(path, LargestText);

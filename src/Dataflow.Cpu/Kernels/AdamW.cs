@@ -19,8 +19,22 @@ public static unsafe class AdamW
     /// <paramref name="decay"/> is whether weight decay applies to this tensor.
     /// </summary>
     public static void Run(
-        ThreadTeam team, AdamWSettings s, int step, bool decay, byte* w, DType wType, byte* g, DType gType, byte* m, byte* v, DType momentType, long count, float gradientScale = 1,
-        byte* master = null, StochasticRounding? rounding = null)
+        ThreadTeam team,
+        AdamWSettings s,
+        int step,
+        bool decay,
+        byte* w,
+        DType wType,
+        byte* g,
+        DType gType,
+        byte* m,
+        byte* v,
+        DType momentType,
+        long count,
+        float gradientScale = 1,
+        byte* master = null,
+        StochasticRounding? rounding = null
+    )
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
         Factors factors = Factors.Of(s, step, decay);
@@ -30,11 +44,22 @@ public static unsafe class AdamW
         Row second = new(v, momentType);
         int blocks = checked((int)((count + BlockElements - 1) / BlockElements));
         Row updated = master is null ? weights : new(master, DType.Float32);
-        team.For(blocks, new UpdateJob(factors, gradientScale, updated, gradient, first, second, count, master is null ? null : weights, rounding));
+        team.For(
+            blocks,
+            new UpdateJob(factors, gradientScale, updated, gradient, first, second, count, master is null ? null : weights, rounding)
+        );
     }
 
     /// <summary>What is the same for all elements: computed in double, then rounded.</summary>
-    private readonly record struct Factors(float Keep, float OneMinusBeta1, float Beta2, float OneMinusBeta2, float Rate, float Correction, float Epsilon)
+    private readonly record struct Factors(
+        float Keep,
+        float OneMinusBeta1,
+        float Beta2,
+        float OneMinusBeta2,
+        float Rate,
+        float Correction,
+        float Epsilon
+    )
     {
         public static Factors Of(AdamWSettings s, int step, bool decay)
         {
@@ -51,11 +76,23 @@ public static unsafe class AdamW
                 Epsilon: s.Epsilon);
         }
 
-        /// <summary>A beta as the decimal it was written as: 0.999f as 0.999, not 0.99900001287, else 1 - beta is off by 1e-5 of itself.</summary>
+        /// <summary>
+        /// A beta as the decimal it was written as: 0.999f as 0.999, not 0.99900001287, else 1 - beta is off by 1e-5 of itself.
+        /// </summary>
         private static double Written(float value) => (double)(decimal)value;
     }
 
-    private readonly struct UpdateJob(Factors f, float gradientScale, Row w, Row g, Row m, Row v, long count, Row? copy, StochasticRounding? rounding) : IJob
+    private readonly struct UpdateJob(
+        Factors f,
+        float gradientScale,
+        Row w,
+        Row g,
+        Row m,
+        Row v,
+        long count,
+        Row? copy,
+        StochasticRounding? rounding
+    ) : IJob
     {
         public void Run(int index, int worker)
         {

@@ -11,10 +11,23 @@ public static unsafe partial class Attention
 {
     /// <summary>
     /// keys: a segment's rows, of which those up to rowOffset + T - 1 are read. Carried, fp32: sums, T x H hd, of values times exponentials
-    /// under the running maximum; maxima and totals (of exponentials), H x T. They are overwritten, or under <paramref name="continued"/> updated.
+    /// under the running maximum; maxima and totals (of exponentials), H x T. They are overwritten, or under <paramref name="continued"/>
+    /// updated.
     /// </summary>
     public static void ForwardSegment(
-        ThreadTeam team, Matrix q, KeyRows keys, int* firstKey, int rowOffset, int heads, int kvHeads, int headDim, Matrix sums, float* maxima, float* totals, bool continued)
+        ThreadTeam team,
+        Matrix q,
+        KeyRows keys,
+        int* firstKey,
+        int rowOffset,
+        int heads,
+        int kvHeads,
+        int headDim,
+        Matrix sums,
+        float* maxima,
+        float* totals,
+        bool continued
+    )
     {
         AttentionShape shape = new(q, keys, firstKey, rowOffset, heads, kvHeads, headDim);
         ExpectSums(sums, q, nameof(sums));
@@ -34,7 +47,22 @@ public static unsafe partial class Attention
     /// <paramref name="continued"/> added to, keys ascending over all segments.
     /// </summary>
     public static void BackwardSegment(
-        ThreadTeam team, Matrix q, KeyRows keys, int* firstKey, int rowOffset, int heads, int kvHeads, int headDim, Matrix o, float* lse, Matrix dO, Matrix dqSums, bool continued, Matrix dkv, bool accumulate)
+        ThreadTeam team,
+        Matrix q,
+        KeyRows keys,
+        int* firstKey,
+        int rowOffset,
+        int heads,
+        int kvHeads,
+        int headDim,
+        Matrix o,
+        float* lse,
+        Matrix dO,
+        Matrix dqSums,
+        bool continued,
+        Matrix dkv,
+        bool accumulate
+    )
     {
         AttentionShape shape = new(q, keys, firstKey, rowOffset, heads, kvHeads, headDim);
         ExpectSums(dqSums, q, nameof(dqSums));

@@ -32,7 +32,21 @@ public static unsafe partial class Attention
     /// Each gradient is one chain of sums: dq over keys ascending; dkv over heads of the group, then queries, ascending.
     /// </summary>
     public static void Backward(
-        ThreadTeam team, Matrix q, KeyRows keys, int* firstKey, int rowOffset, int heads, int kvHeads, int headDim, Matrix o, float* lse, Matrix dO, Matrix dq, Matrix dkv, bool accumulate)
+        ThreadTeam team,
+        Matrix q,
+        KeyRows keys,
+        int* firstKey,
+        int rowOffset,
+        int heads,
+        int kvHeads,
+        int headDim,
+        Matrix o,
+        float* lse,
+        Matrix dO,
+        Matrix dq,
+        Matrix dkv,
+        bool accumulate
+    )
     {
         AttentionShape shape = new(q, keys, firstKey, rowOffset, heads, kvHeads, headDim);
         shape.ExpectWhole();
@@ -44,7 +58,9 @@ public static unsafe partial class Attention
         where TKernel : struct, IMicroKernel =>
         team.For(shape.QueryBlocks * shape.KvHeads, new AttentionForward<TKernel>(team, shape, result));
 
-    /// <summary>The backward with a chosen micro-kernel: keys and values, then queries, each of which recomputes the probabilities.</summary>
+    /// <summary>
+    /// The backward with a chosen micro-kernel: keys and values, then queries, each of which recomputes the probabilities.
+    /// </summary>
     internal static void Backward<TKernel>(ThreadTeam team, AttentionShape shape, AttentionGradients gradients)
         where TKernel : struct, IMicroKernel
     {

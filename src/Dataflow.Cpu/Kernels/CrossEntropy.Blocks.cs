@@ -22,8 +22,8 @@ public static unsafe partial class CrossEntropy
     }
 
     /// <summary>
-    /// The sum over counted rows of logsumexp - logit[target], from statistics over the whole vocabulary: taken in double in row order, rounded
-    /// once, overwrites loss.
+    /// The sum over counted rows of logsumexp - logit[target], from statistics over the whole vocabulary: taken in double in row order,
+    /// rounded once, overwrites loss.
     /// </summary>
     public static void Loss(ThreadTeam team, int* targets, int rows, float* statistics, int stride, float* loss)
     {
@@ -43,11 +43,20 @@ public static unsafe partial class CrossEntropy
     }
 
     /// <summary>
-    /// dlogits: T x columns, overwritten with scale (softmax - onehot) of the ids from <paramref name="firstId"/> on, zero in rows not counted,
-    /// rounded once; statistics over the whole vocabulary. dlogits may be logits itself, as in <see cref="Run"/>.
+    /// dlogits: T x columns, overwritten with scale (softmax - onehot) of the ids from <paramref name="firstId"/> on, zero in rows not
+    /// counted, rounded once; statistics over the whole vocabulary. dlogits may be logits itself, as in <see cref="Run"/>.
     /// </summary>
     /// <exception cref="ArgumentException">Shapes differ, or the logits are not fp32.</exception>
-    public static void Gradient(ThreadTeam team, Matrix logits, int* targets, int firstId, float* statistics, int stride, float scale, Matrix dlogits)
+    public static void Gradient(
+        ThreadTeam team,
+        Matrix logits,
+        int* targets,
+        int firstId,
+        float* statistics,
+        int stride,
+        float scale,
+        Matrix dlogits
+    )
     {
         ExpectFloats(logits);
         dlogits.Expect(logits.Rows, logits.Columns, nameof(dlogits));
@@ -95,7 +104,15 @@ public static unsafe partial class CrossEntropy
             : statistics[t] + Math.Log(statistics[t + stride]) - statistics[t + (2 * stride)];
     }
 
-    private readonly struct GradientJob(Matrix logits, int* targets, int firstId, float* statistics, int stride, float scale, Matrix dlogits) : IJob
+    private readonly struct GradientJob(
+        Matrix logits,
+        int* targets,
+        int firstId,
+        float* statistics,
+        int stride,
+        float scale,
+        Matrix dlogits
+    ) : IJob
     {
         public void Run(int t, int worker)
         {

@@ -20,7 +20,8 @@ public static unsafe class Embedding
 
     /// <summary>
     /// The same where table holds the rows of the ids from <paramref name="firstId"/> on only. Rows of x with other ids are set to zero
-    /// under <paramref name="zeroOthers"/>, else left alone: over all blocks of a table, the first with zeros, x becomes what the whole gives.
+    /// under <paramref name="zeroOthers"/>, else left alone: over all blocks of a table, the first with zeros, x becomes what the whole
+    /// gives.
     /// </summary>
     public static void ForwardBlock(ThreadTeam team, int* ids, Matrix table, int firstId, Matrix x, bool zeroOthers)
     {
@@ -46,7 +47,9 @@ public static unsafe class Embedding
         team.For((tokens + BlockPositions - 1) / BlockPositions, new ScatterJob(ids, order, tokens, 0, dx, dTable));
     }
 
-    /// <summary>The same where dTable holds the rows of the ids from <paramref name="firstId"/> on only: a run of the order, the same bits.</summary>
+    /// <summary>
+    /// The same where dTable holds the rows of the ids from <paramref name="firstId"/> on only: a run of the order, the same bits.
+    /// </summary>
     public static void BackwardBlock(ThreadTeam team, int* ids, int* order, int tokens, int firstId, Matrix dx, Matrix dTable)
     {
         dx.Expect(dx.Rows, dTable.Columns, nameof(dx));

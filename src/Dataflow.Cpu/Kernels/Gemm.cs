@@ -6,8 +6,8 @@ namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
 /// Matrix product. Shapes: op(a) M x K, op(b) K x N, c and addend M x N. Every element of c is a sum, in
-/// ascending k, of chains of 32 fp32 fused multiply-adds, plus the addend, rounded once to c's type: it depends on its row of op(a), its column
-/// of op(b) and its addend alone, whatever the sizes of the rest, the number of threads and the processor.
+/// ascending k, of chains of 32 fp32 fused multiply-adds, plus the addend, rounded once to c's type: it depends on its row of op(a), its
+/// column of op(b) and its addend alone, whatever the sizes of the rest, the number of threads and the processor.
 /// </summary>
 public static class Gemm
 {

@@ -8,8 +8,11 @@ namespace Dataflow.Cpu.Kernels;
 /// </summary>
 public readonly unsafe struct Matrix
 {
-    /// <summary>A view of <paramref name="rows"/> x <paramref name="columns"/> elements, <paramref name="stride"/> elements from row to row.</summary>
-    /// <exception cref="ArgumentException">The type is neither fp32 nor bf16, a size is negative, or the stride is below the columns.</exception>
+    /// <summary>
+    /// A view of <paramref name="rows"/> x <paramref name="columns"/> elements, <paramref name="stride"/> elements from row to row.
+    /// </summary>
+    /// <exception cref="ArgumentException">The type is neither fp32 nor bf16, a size is negative, or the stride is below the
+    /// columns.</exception>
     public Matrix(void* data, DType type, int rows, int columns, int stride)
     {
         if (type is not (DType.Float32 or DType.BFloat16))

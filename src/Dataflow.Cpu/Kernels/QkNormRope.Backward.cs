@@ -12,7 +12,24 @@ public static unsafe partial class QkNormRope
     /// contents under <paramref name="accumulateNorms"/>, in a fixed order (fp32 within 16 tokens, double across), rounded once.
     /// </summary>
     public static void Backward(
-        ThreadTeam team, Matrix dq, Matrix dkv, Matrix? qkv, Matrix? qNorm, Matrix? kNorm, float eps, int* firstKey, int rowOffset, double theta, int heads, int kvHeads, int headDim, Matrix dqkv, Matrix? dqNorm, Matrix? dkNorm, bool accumulateNorms)
+        ThreadTeam team,
+        Matrix dq,
+        Matrix dkv,
+        Matrix? qkv,
+        Matrix? qNorm,
+        Matrix? kNorm,
+        float eps,
+        int* firstKey,
+        int rowOffset,
+        double theta,
+        int heads,
+        int kvHeads,
+        int headDim,
+        Matrix dqkv,
+        Matrix? dqNorm,
+        Matrix? dkNorm,
+        bool accumulateNorms
+    )
     {
         dq.Expect(dqkv.Rows, heads * headDim, nameof(dq));
         dkv.Expect(dqkv.Rows, 2 * kvHeads * headDim, nameof(dkv));
@@ -85,7 +102,20 @@ public static unsafe partial class QkNormRope
     }
 
     private readonly record struct BackwardJob(
-        ThreadTeam Team, RotaryAngles Angles, Matrix Dq, Matrix Dkv, Matrix? Qkv, Matrix? QNorm, Matrix? KNorm, float Eps, int Heads, int KvHeads, int HeadDim, Matrix Dqkv, int FirstBlock) : IJob
+        ThreadTeam Team,
+        RotaryAngles Angles,
+        Matrix Dq,
+        Matrix Dkv,
+        Matrix? Qkv,
+        Matrix? QNorm,
+        Matrix? KNorm,
+        float Eps,
+        int Heads,
+        int KvHeads,
+        int HeadDim,
+        Matrix Dqkv,
+        int FirstBlock
+    ) : IJob
     {
         public void Run(int index, int worker)
         {

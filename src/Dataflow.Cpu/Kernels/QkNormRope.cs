@@ -20,7 +20,20 @@ public static unsafe partial class QkNormRope
     /// <paramref name="rowOffset"/> + t.
     /// </summary>
     public static void Forward(
-        ThreadTeam team, Matrix qkv, Matrix? qNorm, Matrix? kNorm, float eps, int* firstKey, int rowOffset, double theta, int heads, int kvHeads, int headDim, Matrix? q, Matrix? kv)
+        ThreadTeam team,
+        Matrix qkv,
+        Matrix? qNorm,
+        Matrix? kNorm,
+        float eps,
+        int* firstKey,
+        int rowOffset,
+        double theta,
+        int heads,
+        int kvHeads,
+        int headDim,
+        Matrix? q,
+        Matrix? kv
+    )
     {
         qkv.Expect(qkv.Rows, (heads + (2 * kvHeads)) * headDim, nameof(qkv));
         qNorm?.Expect(1, headDim, nameof(qNorm));
@@ -34,7 +47,18 @@ public static unsafe partial class QkNormRope
     private static int Blocks(int tokens) => (tokens + BlockTokens - 1) / BlockTokens;
 
     private readonly struct ForwardJob(
-        ThreadTeam team, RotaryAngles angles, Matrix qkv, Matrix? qNorm, Matrix? kNorm, float eps, int heads, int kvHeads, int headDim, Matrix? q, Matrix? kv) : IJob
+        ThreadTeam team,
+        RotaryAngles angles,
+        Matrix qkv,
+        Matrix? qNorm,
+        Matrix? kNorm,
+        float eps,
+        int heads,
+        int kvHeads,
+        int headDim,
+        Matrix? q,
+        Matrix? kv
+    ) : IJob
     {
         public void Run(int index, int worker)
         {

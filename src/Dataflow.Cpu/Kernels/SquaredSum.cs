@@ -3,7 +3,9 @@ using Dataflow.Model;
 
 namespace Dataflow.Cpu.Kernels;
 
-/// <summary>Sum of squares of a run of elements, in fp64: blocks of a constant size, each in ascending order, added up in ascending order.</summary>
+/// <summary>
+/// Sum of squares of a run of elements, in fp64: blocks of a constant size, each in ascending order, added up in ascending order.
+/// </summary>
 public static unsafe class SquaredSum
 {
     private const long BlockElements = 1 << 14;

@@ -4,8 +4,9 @@ using Dataflow.Cpu.Kernels.Internals;
 namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
-/// fp32 to bf16, up in magnitude with the probability of the part cut off. The 16 random bits of a value are a function of seed, step, object,
-/// element and which value of the element it is, so that neither cuts nor threads change a result; the bits are those of kernels/adam_w.cu.
+/// fp32 to bf16, up in magnitude with the probability of the part cut off. The 16 random bits of a value are a function of seed, step,
+/// object, element and which value of the element it is, so that neither cuts nor threads change a result; the bits are those of
+/// kernels/adam_w.cu.
 /// </summary>
 /// <param name="Step">Optimizer step, from 1.</param>
 /// <param name="Object">Number of the parameter object.</param>
@@ -15,7 +16,9 @@ public readonly record struct StochasticRounding(ulong Seed, int Step, int Objec
     private const int ValuesAnElement = 4; // of which three are used
     private const int Octet = 8; // elements that share one counter
 
-    /// <summary>Sixteen values, the first of which is element <paramref name="j"/>, a multiple of 8; infinities and NaNs as they are.</summary>
+    /// <summary>
+    /// Sixteen values, the first of which is element <paramref name="j"/>, a multiple of 8; infinities and NaNs as they are.
+    /// </summary>
     internal Vector256<ushort> Narrow(Vector512<float> value, long j, uint which)
     {
         Vector512<uint> bits = value.AsUInt32();

@@ -56,7 +56,16 @@ public sealed unsafe class CublasLt : CudaHandle
     public MatmulCandidate? Check(MatmulProblem problem, MatmulAlgorithm algorithm)
     {
         HeuristicResult result;
-        var status = CublasLtApi.cublasLtMatmulAlgoCheck(this, problem.Description, problem.A, problem.B, problem.C, problem.D, &algorithm, &result);
+        var status = CublasLtApi.cublasLtMatmulAlgoCheck(
+            this,
+            problem.Description,
+            problem.A,
+            problem.B,
+            problem.C,
+            problem.D,
+            &algorithm,
+            &result
+        );
         result.Algorithm = algorithm;
         return status == BlasStatus.Success && result.State == BlasStatus.Success ? Candidate(result) : null;
     }
@@ -64,8 +73,18 @@ public sealed unsafe class CublasLt : CudaHandle
     /// <summary>Appends d = alpha op(a) op(b) + beta c to a stream; c and d may be the same.</summary>
     /// <param name="workspace">As much as the algorithm's candidate says, aligned to 256 bytes.</param>
     public void Multiply(
-        CudaStream stream, MatmulProblem problem, in MatmulAlgorithm algorithm, float alpha, DevicePointer a, DevicePointer b, float beta, DevicePointer c, DevicePointer d,
-        DevicePointer workspace, Bytes workspaceLength)
+        CudaStream stream,
+        MatmulProblem problem,
+        in MatmulAlgorithm algorithm,
+        float alpha,
+        DevicePointer a,
+        DevicePointer b,
+        float beta,
+        DevicePointer c,
+        DevicePointer d,
+        DevicePointer workspace,
+        Bytes workspaceLength
+    )
     {
         var chosen = algorithm;
         CublasLtApi.cublasLtMatmul(
@@ -79,5 +98,6 @@ public sealed unsafe class CublasLt : CudaHandle
         _ = CublasLtApi.cublasLtDestroy(value);
     }
 
-    private static MatmulCandidate Candidate(HeuristicResult result) => new(result.Algorithm, new Bytes((long)result.WorkspaceBytes), result.Waves);
+    private static MatmulCandidate Candidate(HeuristicResult result) =>
+        new(result.Algorithm, new Bytes((long)result.WorkspaceBytes), result.Waves);
 }

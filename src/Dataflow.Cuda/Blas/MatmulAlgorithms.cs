@@ -31,7 +31,9 @@ public static unsafe class MatmulAlgorithms
     {
         T value;
         nuint written;
-        CublasLtApi.cublasLtMatmulAlgoConfigGetAttribute(&algorithm, attribute, &value, (nuint)sizeof(T), &written).Check($"reading {attribute} of an algorithm");
+        CublasLtApi
+            .cublasLtMatmulAlgoConfigGetAttribute(&algorithm, attribute, &value, (nuint)sizeof(T), &written)
+            .Check($"reading {attribute} of an algorithm");
         return value;
     }
 
@@ -40,7 +42,9 @@ public static unsafe class MatmulAlgorithms
     {
         fixed (MatmulAlgorithm* chosen = &algorithm)
         {
-            CublasLtApi.cublasLtMatmulAlgoConfigSetAttribute(chosen, attribute, &value, (nuint)sizeof(T)).Check($"setting {attribute} of an algorithm");
+            CublasLtApi
+                .cublasLtMatmulAlgoConfigSetAttribute(chosen, attribute, &value, (nuint)sizeof(T))
+                .Check($"setting {attribute} of an algorithm");
         }
     }
 
@@ -48,7 +52,9 @@ public static unsafe class MatmulAlgorithms
     {
         NumericalFlags flags;
         nuint written;
-        CublasLtApi.cublasLtMatmulAlgoCapGetAttribute(&algorithm, AlgorithmCapability.NumericalFlags, &flags, sizeof(ulong), &written).Check("reading what an algorithm computes with");
+        CublasLtApi
+            .cublasLtMatmulAlgoCapGetAttribute(&algorithm, AlgorithmCapability.NumericalFlags, &flags, sizeof(ulong), &written)
+            .Check("reading what an algorithm computes with");
         return flags;
     }
 }

@@ -3,7 +3,8 @@ using Dataflow.Cuda.Interop;
 namespace Dataflow.Cuda;
 
 /// <summary>What is multiplied: the operation and the shapes of all four matrices. Made once a shape and kept.</summary>
-public sealed class MatmulProblem(MatmulDescription description, MatrixLayout a, MatrixLayout b, MatrixLayout c, MatrixLayout d) : IDisposable
+public sealed class MatmulProblem(MatmulDescription description, MatrixLayout a, MatrixLayout b, MatrixLayout c, MatrixLayout d)
+    : IDisposable
 {
     public MatmulDescription Description { get; } = description;
 
@@ -40,7 +41,9 @@ public sealed unsafe class MatmulDescription : CudaHandle
     {
         var description = new MatmulDescription($"op(a) {a}, op(b) {b}, accumulated in {compute}");
         nint made;
-        CublasLtApi.cublasLtMatmulDescCreate(&made, compute, compute == ComputeType.Float64 ? BlasType.Float64 : BlasType.Float32).Check("describing a matrix product");
+        CublasLtApi
+            .cublasLtMatmulDescCreate(&made, compute, compute == ComputeType.Float64 ? BlasType.Float64 : BlasType.Float32)
+            .Check("describing a matrix product");
         description.Adopt(made, of: null);
         description.Set(MatmulDescriptionAttribute.TransposeA, (int)a);
         description.Set(MatmulDescriptionAttribute.TransposeB, (int)b);
@@ -51,13 +54,17 @@ public sealed unsafe class MatmulDescription : CudaHandle
     public override string ToString() => text;
 
     internal void Set(MatmulDescriptionAttribute attribute, int value) =>
-        CublasLtApi.cublasLtMatmulDescSetAttribute(this, attribute, &value, sizeof(int)).Check($"setting {attribute} of a matrix product to {value}");
+        CublasLtApi
+            .cublasLtMatmulDescSetAttribute(this, attribute, &value, sizeof(int))
+            .Check($"setting {attribute} of a matrix product to {value}");
 
     internal int Get(MatmulDescriptionAttribute attribute)
     {
         int value;
         nuint written;
-        CublasLtApi.cublasLtMatmulDescGetAttribute(this, attribute, &value, sizeof(int), &written).Check($"reading {attribute} of a matrix product");
+        CublasLtApi
+            .cublasLtMatmulDescGetAttribute(this, attribute, &value, sizeof(int), &written)
+            .Check($"reading {attribute} of a matrix product");
         return value;
     }
 
@@ -71,17 +78,28 @@ public sealed unsafe class MatrixLayout : CudaHandle
 
     private MatrixLayout(string text) => this.text = text;
 
-    /// <param name="leadingDimension">Elements from one column to the next where columns lie together, from one row to the next where rows do.</param>
-    public static MatrixLayout Create(BlasType type, long rows, long columns, long leadingDimension, MatrixOrder order = MatrixOrder.ColumnMajor)
+    /// <param name="leadingDimension">Elements from one column to the next where columns lie together, from one row to the next where rows
+    /// do.</param>
+    public static MatrixLayout Create(
+        BlasType type,
+        long rows,
+        long columns,
+        long leadingDimension,
+        MatrixOrder order = MatrixOrder.ColumnMajor
+    )
     {
         var layout = new MatrixLayout($"{type} {rows} x {columns} by {leadingDimension}");
         nint made;
-        CublasLtApi.cublasLtMatrixLayoutCreate(&made, type, (ulong)rows, (ulong)columns, leadingDimension).Check($"describing a matrix ({layout})");
+        CublasLtApi
+            .cublasLtMatrixLayoutCreate(&made, type, (ulong)rows, (ulong)columns, leadingDimension)
+            .Check($"describing a matrix ({layout})");
         layout.Adopt(made, of: null);
         if (order != MatrixOrder.ColumnMajor)
         {
             int value = (int)order;
-            CublasLtApi.cublasLtMatrixLayoutSetAttribute(layout, MatrixLayoutAttribute.Order, &value, sizeof(int)).Check($"describing a matrix ({layout})");
+            CublasLtApi
+                .cublasLtMatrixLayoutSetAttribute(layout, MatrixLayoutAttribute.Order, &value, sizeof(int))
+                .Check($"describing a matrix ({layout})");
         }
 
         return layout;
@@ -94,7 +112,9 @@ public sealed unsafe class MatrixLayout : CudaHandle
     {
         long value = 0;
         nuint written;
-        CublasLtApi.cublasLtMatrixLayoutGetAttribute(this, attribute, &value, (nuint)size, &written).Check($"reading {attribute} of a matrix");
+        CublasLtApi
+            .cublasLtMatrixLayoutGetAttribute(this, attribute, &value, (nuint)size, &written)
+            .Check($"reading {attribute} of a matrix");
         return value;
     }
 
@@ -112,7 +132,11 @@ public sealed unsafe class MatmulPreference : CudaHandle
     /// <param name="workspace">Bytes that they may have.</param>
     /// <param name="reductions">How a split sum may be put together; <see cref="ReductionSchemes.InPlace"/> is not repeatable.</param>
     /// <param name="numerics">What they may compute with; null for anything.</param>
-    public static MatmulPreference Create(Model.Bytes workspace, ReductionSchemes reductions = ReductionSchemes.ComputeType, NumericalFlags? numerics = null)
+    public static MatmulPreference Create(
+        Model.Bytes workspace,
+        ReductionSchemes reductions = ReductionSchemes.ComputeType,
+        NumericalFlags? numerics = null
+    )
     {
         var preference = new MatmulPreference(workspace);
         nint made;
@@ -137,7 +161,9 @@ public sealed unsafe class MatmulPreference : CudaHandle
     {
         ulong value = 0;
         nuint written;
-        CublasLtApi.cublasLtMatmulPreferenceGetAttribute(this, attribute, &value, (nuint)size, &written).Check($"reading {attribute} of a preference");
+        CublasLtApi
+            .cublasLtMatmulPreferenceGetAttribute(this, attribute, &value, (nuint)size, &written)
+            .Check($"reading {attribute} of a preference");
         return value;
     }
 

@@ -95,4 +95,14 @@ public readonly record struct MatmulCandidate(MatmulAlgorithm Algorithm, Model.B
 
 /// <summary>An algorithm's settings, for reports and for asking whether it is repeatable.</summary>
 public sealed record AlgorithmSettings(
-    int Id, uint Tile, uint Stages, int SplitK, ReductionSchemes Reduction, uint Swizzling, uint CustomOption, ushort InnerShape, ushort ClusterShape, NumericalFlags Numerics);
+    int Id,
+    uint Tile,
+    uint Stages,
+    int SplitK,
+    ReductionSchemes Reduction,
+    uint Swizzling,
+    uint CustomOption,
+    ushort InnerShape,
+    ushort ClusterShape,
+    NumericalFlags Numerics
+);

@@ -29,7 +29,10 @@ internal sealed class CompiledKernelImages(ComputeCapability gpu, KernelStore st
         }
 
         return source is null
-            ? throw new MachineException($"there are no kernels of {kernel} for sm_{gpu.Major}{gpu.Minor} in {store.Folder}: `make kernels` compiles them in a checkout")
+            ? throw new MachineException(
+                $"there are no kernels of {kernel} for sm_{gpu.Major}{gpu.Minor} in {store.Folder}: `make kernels` compiles them in a "
+                    + $"checkout"
+            )
             : Compile(source);
     }
 

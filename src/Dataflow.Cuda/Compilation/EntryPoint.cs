@@ -10,7 +10,14 @@ namespace Dataflow.Cuda;
 /// <param name="SpillStoreBytes">Registers written to local memory because there are too few.</param>
 /// <param name="SpillLoadBytes">Read back.</param>
 /// <param name="SharedBytes">Of a block, beside what launches add.</param>
-public sealed partial record EntryPoint(string Name, int Registers, int StackBytes, int SpillStoreBytes, int SpillLoadBytes, int SharedBytes)
+public sealed partial record EntryPoint(
+    string Name,
+    int Registers,
+    int StackBytes,
+    int SpillStoreBytes,
+    int SpillLoadBytes,
+    int SharedBytes
+)
 {
     /// <summary>Whether anything of a thread lies in local memory.</summary>
     public bool Spills => SpillStoreBytes > 0 || SpillLoadBytes > 0 || StackBytes > 0;
@@ -40,7 +47,11 @@ public sealed partial record EntryPoint(string Name, int Registers, int StackByt
             }
             else if (Used().Match(line) is { Success: true } used)
             {
-                all[^1] = all[^1] with { Registers = Number(used, 1), SharedBytes = Shared().Match(line) is { Success: true } shared ? Number(shared, 1) : 0 };
+                all[^1] = all[^1] with
+                {
+                    Registers = Number(used, 1),
+                    SharedBytes = Shared().Match(line) is { Success: true } shared ? Number(shared, 1) : 0,
+                };
             }
         }
 

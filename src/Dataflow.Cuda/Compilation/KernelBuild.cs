@@ -7,7 +7,14 @@ namespace Dataflow.Cuda;
 /// <param name="Fault">What the compiler said then.</param>
 /// <param name="Warnings">What else it said; empty for kept images.</param>
 /// <param name="WasKept">Whether an image of the same sources and compiler was there.</param>
-public sealed record KernelBuildResult(string Kernel, KernelTarget Target, KernelImageFacts? Facts, string? Fault, string Warnings, bool WasKept);
+public sealed record KernelBuildResult(
+    string Kernel,
+    KernelTarget Target,
+    KernelImageFacts? Facts,
+    string? Fault,
+    string Warnings,
+    bool WasKept
+);
 
 /// <summary>Compiles all kernels ahead of time; what has not changed is kept.</summary>
 public static class KernelBuild
@@ -28,18 +35,25 @@ public static class KernelBuild
         {
             // The longest sources first, so that the last one running is a short one.
             int[] order = [.. Enumerable.Range(0, jobs.Length).OrderByDescending(i => jobs[i].Source.Text.Length)];
-            _ = Parallel.ForEach(System.Collections.Concurrent.Partitioner.Create(order, loadBalance: true), new ParallelOptions { MaxDegreeOfParallelism = threads }, i =>
-            {
-                results[i] = One(jobs[i].Source, jobs[i].Target, store, compiler);
-                progress?.Invoke(Interlocked.Increment(ref done));
-            });
+            _ = Parallel.ForEach(
+                System.Collections.Concurrent.Partitioner.Create(order, loadBalance: true),
+                new ParallelOptions { MaxDegreeOfParallelism = threads },
+                i =>
+                {
+                    results[i] = One(jobs[i].Source, jobs[i].Target, store, compiler);
+                    progress?.Invoke(Interlocked.Increment(ref done));
+                }
+            );
             store.Prune([.. sources.All.Select(s => s.Name)]);
         }
         catch (AggregateException e) when (e.InnerExceptions.OfType<MachineException>().FirstOrDefault() is { } machine)
         {
             throw machine;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException || (e as AggregateException)?.InnerExceptions.Any(x => x is IOException or UnauthorizedAccessException) == true)
+        catch (Exception e)
+            when (e is IOException or UnauthorizedAccessException
+                || (e as AggregateException)?.InnerExceptions.Any(x => x is IOException or UnauthorizedAccessException) == true
+            )
         {
             throw new MachineException($"compiled kernels cannot be written to {store.Folder}: {e.GetBaseException().Message}");
         }

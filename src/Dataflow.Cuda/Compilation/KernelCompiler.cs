@@ -55,7 +55,12 @@ public static unsafe class KernelCompiler
             return new CompiledKernel([], [], log, "");
         }
 
-        string warnings = string.Join('\n', log.Split('\n').Where(l => !l.StartsWith("ptxas info", StringComparison.Ordinal) && !l.StartsWith("ptxas  ", StringComparison.Ordinal))).Trim();
+        string warnings = string.Join(
+                '\n',
+                log.Split('\n')
+                    .Where(l => !l.StartsWith("ptxas info", StringComparison.Ordinal) && !l.StartsWith("ptxas  ", StringComparison.Ordinal))
+            )
+            .Trim();
         return assembled
             ? new CompiledKernel(program.Cubin(), EntryPoint.ReadLog(log), null, warnings)
             : new CompiledKernel(program.Ptx(), [], null, warnings);

@@ -16,7 +16,8 @@ public abstract class KernelImages
     /// <param name="gpu">What they are to run on.</param>
     /// <param name="store">Where they lie, and where new ones are kept.</param>
     /// <param name="sources">What they are held against; null where there are none: then images are taken as they are.</param>
-    public static KernelImages For(ComputeCapability gpu, KernelStore store, KernelSources? sources) => new CompiledKernelImages(gpu, store, sources);
+    public static KernelImages For(ComputeCapability gpu, KernelStore store, KernelSources? sources) =>
+        new CompiledKernelImages(gpu, store, sources);
 
     /// <summary>Kernels compiled by g++ for the emulated driver.</summary>
     /// <param name="folder">artifacts/emulation.</param>

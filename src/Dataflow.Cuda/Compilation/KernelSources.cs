@@ -32,7 +32,10 @@ public sealed partial class KernelSources
         try
         {
             var headers = Directory.GetFiles(folder, "*.cuh").ToDictionary(f => Path.GetFileName(f), File.ReadAllText);
-            var kernels = Directory.GetFiles(folder, "*.cu").Select(f => From(Path.GetFileNameWithoutExtension(f), File.ReadAllText(f), headers)).ToDictionary(k => k.Name);
+            var kernels = Directory
+                .GetFiles(folder, "*.cu")
+                .Select(f => From(Path.GetFileNameWithoutExtension(f), File.ReadAllText(f), headers))
+                .ToDictionary(k => k.Name);
             return new KernelSources(folder, kernels);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -52,7 +55,12 @@ public sealed partial class KernelSources
             hashed = hashed.Append('\0').Append(header).Append('\0').Append(content);
         }
 
-        return new KernelSource(name, text, [.. included], Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(hashed.ToString())))[..16]);
+        return new KernelSource(
+            name,
+            text,
+            [.. included],
+            Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(hashed.ToString())))[..16]
+        );
 
         // What stands under DATAFLOW_EMULATED is for g++ alone, and not among the headers here: only those that are count.
         void Include(string by, string content)

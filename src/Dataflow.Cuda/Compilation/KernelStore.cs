@@ -27,7 +27,10 @@ public sealed class KernelStore(string folder)
     {
         try
         {
-            return File.Exists(ImagePath(kernel, target)) && JsonSerializer.Deserialize(File.ReadAllBytes(FactsPath(kernel, target)), KernelStoreJson.Default.KernelImageFacts) is { } facts
+            return
+                File.Exists(ImagePath(kernel, target))
+                && JsonSerializer.Deserialize(File.ReadAllBytes(FactsPath(kernel, target)), KernelStoreJson.Default.KernelImageFacts)
+                    is { } facts
                 && facts.Image == HashOf(File.ReadAllBytes(ImagePath(kernel, target)))
                 ? facts
                 : null;
@@ -46,7 +49,10 @@ public sealed class KernelStore(string folder)
         _ = Directory.CreateDirectory(Path.Combine(Folder, target.Name));
         File.Delete(FactsPath(kernel, target));
         Replace(ImagePath(kernel, target), image);
-        Replace(FactsPath(kernel, target), JsonSerializer.SerializeToUtf8Bytes(facts with { Image = HashOf(image) }, KernelStoreJson.Default.KernelImageFacts));
+        Replace(
+            FactsPath(kernel, target),
+            JsonSerializer.SerializeToUtf8Bytes(facts with { Image = HashOf(image) }, KernelStoreJson.Default.KernelImageFacts)
+        );
     }
 
     /// <summary>Removes what no source stands behind any more.</summary>

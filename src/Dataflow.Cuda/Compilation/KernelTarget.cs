@@ -8,7 +8,9 @@ namespace Dataflow.Cuda;
 /// <param name="Form">Which code it is.</param>
 public readonly record struct KernelTarget(ComputeCapability Capability, KernelForm Form)
 {
-    /// <summary>What ships: machine code for the GPUs that training is planned on, and text that the driver compiles for all newer ones.</summary>
+    /// <summary>
+    /// What ships: machine code for the GPUs that training is planned on, and text that the driver compiles for all newer ones.
+    /// </summary>
     public static IReadOnlyList<KernelTarget> Shipped { get; } =
     [
         new(new(8, 0), KernelForm.MachineCode), new(new(8, 6), KernelForm.MachineCode), new(new(8, 9), KernelForm.MachineCode),
@@ -16,7 +18,8 @@ public readonly record struct KernelTarget(ComputeCapability Capability, KernelF
     ];
 
     /// <summary>"sm_80", "sm_90a", "compute_80": the compiler's name, and the folder's.</summary>
-    public string Name => $"{(Form == KernelForm.Ptx ? "compute" : "sm")}_{Capability.Major}{Capability.Minor}{(Form == KernelForm.ExactMachineCode ? "a" : "")}";
+    public string Name =>
+        $"{(Form == KernelForm.Ptx ? "compute" : "sm")}_{Capability.Major}{Capability.Minor}{(Form == KernelForm.ExactMachineCode ? "a" : "")}";
 
     /// <summary>"cubin" or "ptx".</summary>
     public string Extension => Form == KernelForm.Ptx ? "ptx" : "cubin";
@@ -49,13 +52,25 @@ public readonly record struct KernelTarget(ComputeCapability Capability, KernelF
         string[] parts = name.Split('_');
         bool exact = name.EndsWith('a');
         string digits = parts[^1].TrimEnd('a');
-        return parts.Length == 2 && parts[0] is "sm" or "compute" && !(exact && parts[0] == "compute") && digits.Length is 2 or 3
-            && int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= 80
-            ? new KernelTarget(new(number / 10, number % 10), parts[0] == "compute" ? KernelForm.Ptx : exact ? KernelForm.ExactMachineCode : KernelForm.MachineCode)
+        return
+            parts.Length == 2
+            && parts[0] is "sm" or "compute"
+            && !(exact && parts[0] == "compute")
+            && digits.Length is 2 or 3
+            && int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+            && number >= 80
+            ? new KernelTarget(
+                new(number / 10, number % 10),
+                parts[0] == "compute" ? KernelForm.Ptx
+                    : exact ? KernelForm.ExactMachineCode
+                    : KernelForm.MachineCode
+            )
             : throw new UserErrorException($"'{name}' is no target for kernels; give names such as {string.Join(", ", Shipped)}");
     }
 
-    /// <summary>Whether a GPU runs it: machine code within its major version upwards, code with features of one GPU there alone, text upwards.</summary>
+    /// <summary>
+    /// Whether a GPU runs it: machine code within its major version upwards, code with features of one GPU there alone, text upwards.
+    /// </summary>
     public bool RunsOn(ComputeCapability gpu) => Form switch
     {
         KernelForm.MachineCode => gpu.Major == Capability.Major && gpu >= Capability,

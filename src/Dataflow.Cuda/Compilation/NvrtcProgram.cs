@@ -19,7 +19,9 @@ internal sealed unsafe class NvrtcProgram : CudaHandle
         fixed (byte* sourceText = NativeText.Of(source))
         fixed (byte* nameText = NativeText.Of(name))
         {
-            NvrtcApi.nvrtcCreateProgram(&made, sourceText, nameText, headers.Count, texts.Pointers, names.Pointers).Check($"handing {name} to NVRTC");
+            NvrtcApi
+                .nvrtcCreateProgram(&made, sourceText, nameText, headers.Count, texts.Pointers, names.Pointers)
+                .Check($"handing {name} to NVRTC");
         }
 
         program.Adopt(made, of: null);

@@ -15,7 +15,10 @@ public sealed unsafe class CudaContext : CudaHandle
     /// <exception cref="CudaException">The GPU is in exclusive use, or has no memory left for a context.</exception>
     public static CudaContext Open(CudaGpu gpu, HostWait wait = HostWait.Automatic)
     {
-        if (wait != HostWait.Automatic && DriverApi.cuDevicePrimaryCtxSetFlags_v2(gpu.Handle, wait) is not DriverStatus.PrimaryContextActive and var chosen)
+        if (
+            wait != HostWait.Automatic
+            && DriverApi.cuDevicePrimaryCtxSetFlags_v2(gpu.Handle, wait) is not DriverStatus.PrimaryContextActive and var chosen
+        )
         {
             // Where the context is open already, another user of it in this process has chosen: that is no reason to stop.
             chosen.Check($"setting up GPU {gpu.Ordinal} ({gpu.Name})");
@@ -26,7 +29,11 @@ public sealed unsafe class CudaContext : CudaHandle
         var status = DriverApi.cuDevicePrimaryCtxRetain(&opened, gpu.Handle);
         if (status == DriverStatus.OutOfMemory)
         {
-            throw StatusChecks.Failure(status, $"opening GPU {gpu.Ordinal} ({gpu.Name})", GpuUsers.Describe(gpu) is { } users ? $"{users}: end what fills it" : "other programs fill it: end them");
+            throw StatusChecks.Failure(
+                status,
+                $"opening GPU {gpu.Ordinal} ({gpu.Name})",
+                GpuUsers.Describe(gpu) is { } users ? $"{users}: end what fills it" : "other programs fill it: end them"
+            );
         }
 
         status.Check($"opening GPU {gpu.Ordinal} ({gpu.Name})");

@@ -24,7 +24,9 @@ public sealed unsafe class CudaEvent : CudaHandle
     {
         var made = new CudaEvent(context);
         nint created;
-        DriverApi.cuEventCreate(&created, timing == EventTiming.On ? EventFlags.Default : EventFlags.DisableTiming).Check("making an event");
+        DriverApi
+            .cuEventCreate(&created, timing == EventTiming.On ? EventFlags.Default : EventFlags.DisableTiming)
+            .Check("making an event");
         made.Adopt(created, context);
         return made;
     }

@@ -31,7 +31,9 @@ public sealed unsafe class CudaFunction
 
     /// <summary>Lets launches ask for up to that much shared memory: beyond 48 KiB a kernel must be told so once.</summary>
     public void AllowDynamicShared(Bytes most) =>
-        DriverApi.cuFuncSetAttribute(function, FunctionAttribute.MaxDynamicSharedBytes, checked((int)most.Value)).Check($"allowing {Name} {most} of shared memory");
+        DriverApi
+            .cuFuncSetAttribute(function, FunctionAttribute.MaxDynamicSharedBytes, checked((int)most.Value))
+            .Check($"allowing {Name} {most} of shared memory");
 
     /// <summary>Appends a launch to a stream. Nothing is allocated: arguments are copied before this returns.</summary>
     /// <param name="arguments">In the order of the kernel's parameters.</param>
@@ -47,9 +49,21 @@ public sealed unsafe class CudaFunction
                 addresses[i] = first + i;
             }
 
-            DriverApi.cuLaunchKernel(
-                function, (uint)shape.Grid.X, (uint)shape.Grid.Y, (uint)shape.Grid.Z, (uint)shape.Block.X, (uint)shape.Block.Y, (uint)shape.Block.Z,
-                (uint)shape.SharedBytes, stream, addresses, null).Check($"launching {Name} ({shape})");
+            DriverApi
+                .cuLaunchKernel(
+                    function,
+                    (uint)shape.Grid.X,
+                    (uint)shape.Grid.Y,
+                    (uint)shape.Grid.Z,
+                    (uint)shape.Block.X,
+                    (uint)shape.Block.Y,
+                    (uint)shape.Block.Z,
+                    (uint)shape.SharedBytes,
+                    stream,
+                    addresses,
+                    null
+                )
+                .Check($"launching {Name} ({shape})");
         }
 
         GC.KeepAlive(module);

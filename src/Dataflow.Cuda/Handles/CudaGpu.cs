@@ -23,7 +23,11 @@ public sealed record CudaGpu(
         {
             try
             {
-                return int.TryParse(File.ReadAllText($"/sys/bus/pci/devices/{PciBusId.ToLowerInvariant()}/numa_node"), out int node) && node >= 0 ? node : null;
+                return
+                    int.TryParse(File.ReadAllText($"/sys/bus/pci/devices/{PciBusId.ToLowerInvariant()}/numa_node"), out int node)
+                    && node >= 0
+                    ? node
+                    : null;
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

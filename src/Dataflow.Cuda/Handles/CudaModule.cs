@@ -32,9 +32,15 @@ public sealed unsafe class CudaModule : CudaHandle
             var status = DriverApi.cuModuleLoadDataEx(&loaded, bytes, 2, options, values);
             if (status != DriverStatus.Success)
             {
-                string said = Encoding.UTF8.GetString(log, new ReadOnlySpan<byte>(log, LongestLog).IndexOf((byte)0) is var end and >= 0 ? end : LongestLog).Trim();
-                throw StatusChecks.Failure(status, $"loading the kernels of {name} on GPU {context.Gpu.Ordinal} (sm_{context.Gpu.Capability.Major}{context.Gpu.Capability.Minor})",
-                    said.Length > 0 ? $"the driver says: {said.ReplaceLineEndings(" ")}" : null);
+                string said = Encoding
+                    .UTF8.GetString(log, new ReadOnlySpan<byte>(log, LongestLog).IndexOf((byte)0) is var end and >= 0 ? end : LongestLog)
+                    .Trim();
+                throw StatusChecks.Failure(
+                    status,
+                    $"loading the kernels of {name} on GPU {context.Gpu.Ordinal} "
+                        + $"(sm_{context.Gpu.Capability.Major}{context.Gpu.Capability.Minor})",
+                    said.Length > 0 ? $"the driver says: {said.ReplaceLineEndings(" ")}" : null
+                );
             }
         }
 

@@ -43,22 +43,29 @@ public sealed unsafe class DeviceMemory : CudaHandle
     {
         if (offset.Value < 0 || length.Value < 0 || offset.Value > Length.Value - length.Value)
         {
-            throw new ArgumentOutOfRangeException(nameof(offset), $"bytes {offset.Value} to {offset.Value + length.Value} are outside {Length.Value} bytes of device memory");
+            throw new ArgumentOutOfRangeException(
+                nameof(offset),
+                $"bytes {offset.Value} to {offset.Value + length.Value} are outside {Length.Value} bytes of device memory"
+            );
         }
 
         return Start + offset;
     }
 
-    /// <summary>Copies ordinary host memory into it and returns when it has arrived: what is launched on any stream afterwards sees it.</summary>
+    /// <summary>
+    /// Copies ordinary host memory into it and returns when it has arrived: what is launched on any stream afterwards sees it.
+    /// </summary>
     /// <remarks>
-    /// The driver's own call returns when ordinary memory is staged; the last part of it may still be on its way, and our streams do not wait for the
-    /// null stream, which it is copied on.
+    /// The driver's own call returns when ordinary memory is staged; the last part of it may still be on its way, and our streams do not
+    /// wait for the null stream, which it is copied on.
     /// </remarks>
     public void Write(Bytes offset, ReadOnlySpan<byte> source)
     {
         fixed (byte* from = source)
         {
-            DriverApi.cuMemcpyHtoD_v2(At(offset, new Bytes(source.Length)), from, (nuint)source.Length).Check($"copying {new Bytes(source.Length)} to the GPU");
+            DriverApi
+                .cuMemcpyHtoD_v2(At(offset, new Bytes(source.Length)), from, (nuint)source.Length)
+                .Check($"copying {new Bytes(source.Length)} to the GPU");
             DriverApi.cuStreamSynchronizeHandle(0).Check($"waiting for {new Bytes(source.Length)} to arrive on the GPU");
         }
     }
@@ -68,7 +75,9 @@ public sealed unsafe class DeviceMemory : CudaHandle
     {
         fixed (byte* to = destination)
         {
-            DriverApi.cuMemcpyDtoH_v2(to, At(offset, new Bytes(destination.Length)), (nuint)destination.Length).Check($"copying {new Bytes(destination.Length)} from the GPU");
+            DriverApi
+                .cuMemcpyDtoH_v2(to, At(offset, new Bytes(destination.Length)), (nuint)destination.Length)
+                .Check($"copying {new Bytes(destination.Length)} from the GPU");
         }
     }
 

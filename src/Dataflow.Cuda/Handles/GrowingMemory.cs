@@ -13,8 +13,8 @@ internal static class GrowingMemory
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
 
     /// <summary>
-    /// Returns when so much is free, or when the machine has stood still for so long: some grow only once what they have is taken, and a machine
-    /// that does not grow at all fails where it would have failed anyway.
+    /// Returns when so much is free, or when the machine has stood still for so long: some grow only once what they have is taken, and a
+    /// machine that does not grow at all fails where it would have failed anyway.
     /// </summary>
     /// <param name="wanted">By all threads together.</param>
     /// <param name="patience">How long a machine that does not grow is waited for.</param>

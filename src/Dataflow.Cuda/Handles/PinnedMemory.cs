@@ -8,7 +8,8 @@ namespace Dataflow.Cuda;
 /// <summary>How pinned memory is made.</summary>
 /// <param name="Purpose">For messages: "the host arena".</param>
 /// <param name="Threads">Threads that touch and pin pieces; 0 for all cores, 16 at most.</param>
-/// <param name="PieceLength">What one thread pins at a time, a multiple of 2 MiB. Copies that cross from one piece into the next are split.</param>
+/// <param name="PieceLength">What one thread pins at a time, a multiple of 2 MiB. Copies that cross from one piece into the next are
+/// split.</param>
 public sealed record PinnedMemoryOptions(string Purpose, int Threads, Bytes PieceLength)
 {
     /// <summary>Pieces of 1 GiB, all cores.</summary>
@@ -52,7 +53,9 @@ public sealed unsafe class PinnedMemory : CudaHandle
     /// <summary>The first byte; a multiple of 2 MiB.</summary>
     public byte* Start => (byte*)Value;
 
-    /// <summary>Whether the system keeps its pages next to the GPU; false where it does not say where that is, or does not let programs choose.</summary>
+    /// <summary>
+    /// Whether the system keeps its pages next to the GPU; false where it does not say where that is, or does not let programs choose.
+    /// </summary>
     public bool IsNextToGpu { get; private set; }
 
     /// <summary>Whether the system was willing to use huge pages for it.</summary>
@@ -83,7 +86,10 @@ public sealed unsafe class PinnedMemory : CudaHandle
     public Span<byte> Range(Bytes offset, int length) =>
         offset.Value >= 0 && length >= 0 && offset.Value <= Length.Value - length
             ? new Span<byte>(At(offset), length)
-            : throw new ArgumentOutOfRangeException(nameof(offset), $"bytes {offset.Value} to {offset.Value + length} are outside {purpose} of {Length.Value} bytes");
+            : throw new ArgumentOutOfRangeException(
+                nameof(offset),
+                $"bytes {offset.Value} to {offset.Value + length} are outside {purpose} of {Length.Value} bytes"
+            );
 
     /// <summary>An address in it, not checked.</summary>
     internal byte* At(Bytes offset) => Start + offset.Value;
@@ -111,14 +117,20 @@ public sealed unsafe class PinnedMemory : CudaHandle
         grows = machine.Growth is not null;
         if (Length > machine.Available && !grows)
         {
-            throw new MachineException($"{purpose} takes {Length} of host memory, and {machine.Available} are free: end other programs, or give a smaller --host-memory");
+            throw new MachineException(
+                $"{purpose} takes {Length} of host memory, and {machine.Available} are free: end other programs, or give a smaller "
+                    + $"--host-memory"
+            );
         }
 
         mapped = (nuint)(Math.Max(Length.Value, 1) + HugePage);
         mapping = LinuxApi.mmap(0, mapped, LinuxApi.ReadAndWrite, LinuxApi.PrivateAnonymousUnreserved, -1, 0);
         if (mapping == LinuxApi.Failed)
         {
-            throw new MachineException($"this machine could not provide {Length} for {purpose} ({Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}); give a smaller --host-memory");
+            throw new MachineException(
+                $"this machine could not provide {Length} for {purpose} "
+                    + $"({Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}); give a smaller --host-memory"
+            );
         }
 
         nint start = (nint)((mapping + HugePage - 1) / HugePage * HugePage);
@@ -193,7 +205,9 @@ public sealed unsafe class PinnedMemory : CudaHandle
         {
             throw StatusChecks.Failure(status, $"pinning {new Bytes(length)} of the {Length} of {purpose}",
                 status is DriverStatus.OutOfMemory or DriverStatus.OperatingSystem or DriverStatus.NotPermitted
-                    ? $"the limit of locked memory is {MemoryFacts.LockedLimit} (`ulimit -l`): raise it to more than {Length} (`ulimit -l unlimited` as root, memlock in /etc/security/limits.conf, --ulimit memlock=-1 for a container), or give a smaller --host-memory"
+                    ? $"the limit of locked memory is {MemoryFacts.LockedLimit} (`ulimit -l`): raise it to more than {Length} (`ulimit -l "
+                        + $"unlimited` as root, memlock in /etc/security/limits.conf, --ulimit memlock=-1 for a container), or give a "
+                        + $"smaller --host-memory"
                     : null);
         }
     }

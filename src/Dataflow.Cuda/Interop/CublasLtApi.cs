@@ -29,22 +29,50 @@ internal static unsafe partial class CublasLtApi
     public static partial BlasStatus cublasLtMatmulDescDestroy(nint description);
 
     [LibraryImport(LibraryFile.CublasLt)]
-    public static partial BlasStatus cublasLtMatmulDescSetAttribute(MatmulDescription description, MatmulDescriptionAttribute attribute, void* value, nuint size);
+    public static partial BlasStatus cublasLtMatmulDescSetAttribute(
+        MatmulDescription description,
+        MatmulDescriptionAttribute attribute,
+        void* value,
+        nuint size
+    );
 
     [LibraryImport(LibraryFile.CublasLt)]
-    public static partial BlasStatus cublasLtMatmulDescGetAttribute(MatmulDescription description, MatmulDescriptionAttribute attribute, void* value, nuint size, nuint* written);
+    public static partial BlasStatus cublasLtMatmulDescGetAttribute(
+        MatmulDescription description,
+        MatmulDescriptionAttribute attribute,
+        void* value,
+        nuint size,
+        nuint* written
+    );
 
     [LibraryImport(LibraryFile.CublasLt)]
-    public static partial BlasStatus cublasLtMatrixLayoutCreate(nint* layout, BlasType type, ulong rows, ulong columns, long leadingDimension);
+    public static partial BlasStatus cublasLtMatrixLayoutCreate(
+        nint* layout,
+        BlasType type,
+        ulong rows,
+        ulong columns,
+        long leadingDimension
+    );
 
     [LibraryImport(LibraryFile.CublasLt)]
     public static partial BlasStatus cublasLtMatrixLayoutDestroy(nint layout);
 
     [LibraryImport(LibraryFile.CublasLt)]
-    public static partial BlasStatus cublasLtMatrixLayoutSetAttribute(MatrixLayout layout, MatrixLayoutAttribute attribute, void* value, nuint size);
+    public static partial BlasStatus cublasLtMatrixLayoutSetAttribute(
+        MatrixLayout layout,
+        MatrixLayoutAttribute attribute,
+        void* value,
+        nuint size
+    );
 
     [LibraryImport(LibraryFile.CublasLt)]
-    public static partial BlasStatus cublasLtMatrixLayoutGetAttribute(MatrixLayout layout, MatrixLayoutAttribute attribute, void* value, nuint size, nuint* written);
+    public static partial BlasStatus cublasLtMatrixLayoutGetAttribute(
+        MatrixLayout layout,
+        MatrixLayoutAttribute attribute,
+        void* value,
+        nuint size,
+        nuint* written
+    );
 
     [LibraryImport(LibraryFile.CublasLt)]
     public static partial BlasStatus cublasLtMatmulPreferenceCreate(nint* preference);
@@ -53,10 +81,21 @@ internal static unsafe partial class CublasLtApi
     public static partial BlasStatus cublasLtMatmulPreferenceDestroy(nint preference);
 
     [LibraryImport(LibraryFile.CublasLt)]
-    public static partial BlasStatus cublasLtMatmulPreferenceSetAttribute(MatmulPreference preference, MatmulPreferenceAttribute attribute, void* value, nuint size);
+    public static partial BlasStatus cublasLtMatmulPreferenceSetAttribute(
+        MatmulPreference preference,
+        MatmulPreferenceAttribute attribute,
+        void* value,
+        nuint size
+    );
 
     [LibraryImport(LibraryFile.CublasLt)]
-    public static partial BlasStatus cublasLtMatmulPreferenceGetAttribute(MatmulPreference preference, MatmulPreferenceAttribute attribute, void* value, nuint size, nuint* written);
+    public static partial BlasStatus cublasLtMatmulPreferenceGetAttribute(
+        MatmulPreference preference,
+        MatmulPreferenceAttribute attribute,
+        void* value,
+        nuint size,
+        nuint* written
+    );
 
     [LibraryImport(LibraryFile.CublasLt)]
     public static partial BlasStatus cublasLtMatmulAlgoGetHeuristic(
@@ -65,20 +104,59 @@ internal static unsafe partial class CublasLtApi
 
     [LibraryImport(LibraryFile.CublasLt)]
     public static partial BlasStatus cublasLtMatmulAlgoCheck(
-        CublasLt handle, MatmulDescription description, MatrixLayout a, MatrixLayout b, MatrixLayout c, MatrixLayout d, MatmulAlgorithm* algorithm, HeuristicResult* result);
+        CublasLt handle,
+        MatmulDescription description,
+        MatrixLayout a,
+        MatrixLayout b,
+        MatrixLayout c,
+        MatrixLayout d,
+        MatmulAlgorithm* algorithm,
+        HeuristicResult* result
+    );
 
     [LibraryImport(LibraryFile.CublasLt)]
-    public static partial BlasStatus cublasLtMatmulAlgoConfigGetAttribute(MatmulAlgorithm* algorithm, AlgorithmAttribute attribute, void* value, nuint size, nuint* written);
+    public static partial BlasStatus cublasLtMatmulAlgoConfigGetAttribute(
+        MatmulAlgorithm* algorithm,
+        AlgorithmAttribute attribute,
+        void* value,
+        nuint size,
+        nuint* written
+    );
 
     [LibraryImport(LibraryFile.CublasLt)]
-    public static partial BlasStatus cublasLtMatmulAlgoConfigSetAttribute(MatmulAlgorithm* algorithm, AlgorithmAttribute attribute, void* value, nuint size);
+    public static partial BlasStatus cublasLtMatmulAlgoConfigSetAttribute(
+        MatmulAlgorithm* algorithm,
+        AlgorithmAttribute attribute,
+        void* value,
+        nuint size
+    );
 
     [LibraryImport(LibraryFile.CublasLt)]
-    public static partial BlasStatus cublasLtMatmulAlgoCapGetAttribute(MatmulAlgorithm* algorithm, AlgorithmCapability capability, void* value, nuint size, nuint* written);
+    public static partial BlasStatus cublasLtMatmulAlgoCapGetAttribute(
+        MatmulAlgorithm* algorithm,
+        AlgorithmCapability capability,
+        void* value,
+        nuint size,
+        nuint* written
+    );
 
     [LibraryImport(LibraryFile.CublasLt)]
     public static partial BlasStatus cublasLtMatmul(
-        CublasLt handle, MatmulDescription description, void* alpha, DevicePointer a, MatrixLayout aLayout, DevicePointer b, MatrixLayout bLayout,
-        void* beta, DevicePointer c, MatrixLayout cLayout, DevicePointer d, MatrixLayout dLayout,
-        MatmulAlgorithm* algorithm, DevicePointer workspace, nuint workspaceBytes, CudaStream stream);
+        CublasLt handle,
+        MatmulDescription description,
+        void* alpha,
+        DevicePointer a,
+        MatrixLayout aLayout,
+        DevicePointer b,
+        MatrixLayout bLayout,
+        void* beta,
+        DevicePointer c,
+        MatrixLayout cLayout,
+        DevicePointer d,
+        MatrixLayout dLayout,
+        MatmulAlgorithm* algorithm,
+        DevicePointer workspace,
+        nuint workspaceBytes,
+        CudaStream stream
+    );
 }

@@ -62,5 +62,16 @@ internal static unsafe partial class DriverApi
 
     [LibraryImport(LibraryFile.Driver)]
     public static partial DriverStatus cuLaunchKernel(
-        nint function, uint gridX, uint gridY, uint gridZ, uint blockX, uint blockY, uint blockZ, uint sharedBytes, CudaStream stream, void** arguments, void** extra);
+        nint function,
+        uint gridX,
+        uint gridY,
+        uint gridZ,
+        uint blockX,
+        uint blockY,
+        uint blockZ,
+        uint sharedBytes,
+        CudaStream stream,
+        void** arguments,
+        void** extra
+    );
 }

@@ -33,7 +33,12 @@ internal static unsafe partial class DriverApi
     public static partial DriverStatus cuMemcpyDtoHAsync_v2(void* destination, DevicePointer source, nuint bytes, CudaStream stream);
 
     [LibraryImport(LibraryFile.Driver)]
-    public static partial DriverStatus cuMemcpyDtoDAsync_v2(DevicePointer destination, DevicePointer source, nuint bytes, CudaStream stream);
+    public static partial DriverStatus cuMemcpyDtoDAsync_v2(
+        DevicePointer destination,
+        DevicePointer source,
+        nuint bytes,
+        CudaStream stream
+    );
 
     [LibraryImport(LibraryFile.Driver)]
     public static partial DriverStatus cuMemcpyHtoD_v2(DevicePointer destination, void* source, nuint bytes);

@@ -18,19 +18,42 @@ internal sealed record LibraryFile(CudaLibrary Library, string LogicalName, stri
 
     public static IReadOnlyList<LibraryFile> All { get; } =
     [
-        new(CudaLibrary.Driver, Driver, ["libcuda.so.1"], "there is no NVIDIA driver",
-            "on a machine with an NVIDIA GPU install driver 525 or newer, or give the container the GPU (--gpus all); without one train on the CPU device"),
-        new(CudaLibrary.Nvrtc, Nvrtc, ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2"], "NVRTC, the compiler for kernels, was not found",
-            $"`make setup` fetches it into a checkout; elsewhere install libnvrtc of CUDA 12 or 13, {OrFolder}"),
-        new(CudaLibrary.CublasLt, CublasLt, ["libcublasLt.so.13", "libcublasLt.so.12"], "cuBLASLt, which multiplies matrices on the GPU, was not found",
-            $"install libcublas of CUDA 12 or 13, {OrFolder} (of Python's wheels: the folder that holds nvidia/)"),
+        new(
+            CudaLibrary.Driver,
+            Driver,
+            ["libcuda.so.1"],
+            "there is no NVIDIA driver",
+            "on a machine with an NVIDIA GPU install driver 525 or newer, or give the container the GPU (--gpus all); without one train "
+                + "on the CPU device"
+        ),
+        new(
+            CudaLibrary.Nvrtc,
+            Nvrtc,
+            ["libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2"],
+            "NVRTC, the compiler for kernels, was not found",
+            $"`make setup` fetches it into a checkout; elsewhere install libnvrtc of CUDA 12 or 13, {OrFolder}"
+        ),
+        new(
+            CudaLibrary.CublasLt,
+            CublasLt,
+            ["libcublasLt.so.13", "libcublasLt.so.12"],
+            "cuBLASLt, which multiplies matrices on the GPU, was not found",
+            $"install libcublas of CUDA 12 or 13, {OrFolder} (of Python's wheels: the folder that holds nvidia/)"
+        ),
         new(CudaLibrary.Cudnn, Cudnn, ["libcudnn.so.9"], "cuDNN was not found", $"install cuDNN 9, {OrFolder}; attention does not need it"),
-        new(CudaLibrary.Nvml, Nvml, ["libnvidia-ml.so.1"], "NVML, which comes with the NVIDIA driver, was not found",
-            "install the driver's libraries completely, or give the container the utility capability (NVIDIA_DRIVER_CAPABILITIES=compute,utility)"),
+        new(
+            CudaLibrary.Nvml,
+            Nvml,
+            ["libnvidia-ml.so.1"],
+            "NVML, which comes with the NVIDIA driver, was not found",
+            "install the driver's libraries completely, or give the container the utility capability "
+                + "(NVIDIA_DRIVER_CAPABILITIES=compute,utility)"
+        ),
     ];
 
     public static LibraryFile Of(CudaLibrary library) => All.First(f => f.Library == library);
 
     /// <summary>13 of libnvrtc.so.13, 1 of libcuda.so.1.</summary>
-    public static int MajorOf(string fileName) => int.Parse(fileName.Split(".so.")[1].Split('.')[0], System.Globalization.CultureInfo.InvariantCulture);
+    public static int MajorOf(string fileName) =>
+        int.Parse(fileName.Split(".so.")[1].Split('.')[0], System.Globalization.CultureInfo.InvariantCulture);
 }

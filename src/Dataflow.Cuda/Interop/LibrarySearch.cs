@@ -12,7 +12,14 @@ namespace Dataflow.Cuda.Interop;
 internal sealed class LibrarySearch(string? variable, IReadOnlyList<string> more, LibrarySearch.Loader loader)
 {
     private static readonly string[] s_installed =
-        ["/usr/local/cuda/lib64", "/usr/local/cuda-13/lib64", "/usr/local/cuda-12/lib64", "/usr/local/nvidia/lib64", "/opt/cuda/lib64", "/usr/lib/wsl/lib"];
+    [
+        "/usr/local/cuda/lib64",
+        "/usr/local/cuda-13/lib64",
+        "/usr/local/cuda-12/lib64",
+        "/usr/local/nvidia/lib64",
+        "/opt/cuda/lib64",
+        "/usr/lib/wsl/lib",
+    ];
 
     /// <summary>As <see cref="NativeLibrary.TryLoad(string, out nint)"/>.</summary>
     public delegate bool Loader(string file, out nint handle);
@@ -25,11 +32,15 @@ internal sealed class LibrarySearch(string? variable, IReadOnlyList<string> more
 
     /// <summary>The first candidate that loads.</summary>
     /// <param name="library">What to look for.</param>
-    /// <param name="cudaMajor">The newest CUDA that the driver runs: libraries of a newer one would load and then fail. Null if not known.</param>
+    /// <param name="cudaMajor">The newest CUDA that the driver runs: libraries of a newer one would load and then fail. Null if not
+    /// known.</param>
     /// <param name="why">Where nothing was found: one sentence.</param>
     public Found? Find(LibraryFile library, int? cudaMajor, out string why)
     {
-        string[] names = [.. library.FileNames.Where(n => cudaMajor is not { } most || !IsOfCuda(library.Library) || LibraryFile.MajorOf(n) <= most)];
+        string[] names =
+        [
+            .. library.FileNames.Where(n => cudaMajor is not { } most || !IsOfCuda(library.Library) || LibraryFile.MajorOf(n) <= most),
+        ];
         var broken = new List<string>();
         var places = Named.Concat(more).SelectMany(WithWheels).Select(f => (string?)f).Append(null).Concat(s_installed);
         foreach (string? folder in places)
@@ -80,7 +91,11 @@ internal sealed class LibrarySearch(string? variable, IReadOnlyList<string> more
     {
         if (library == CudaLibrary.Nvrtc && folder is not null)
         {
-            foreach (string builtins in Directory.EnumerateFiles(folder, $"libnvrtc-builtins.so.{LibraryFile.MajorOf(name)}.*").Order(StringComparer.Ordinal))
+            foreach (
+                string builtins in Directory
+                    .EnumerateFiles(folder, $"libnvrtc-builtins.so.{LibraryFile.MajorOf(name)}.*")
+                    .Order(StringComparer.Ordinal)
+            )
             {
                 _ = loader(builtins, out _);
             }

@@ -31,7 +31,14 @@ internal static unsafe partial class NvrtcApi
     public static partial NvrtcStatus nvrtcGetSupportedArchs(int* architectures);
 
     [LibraryImport(LibraryFile.Nvrtc)]
-    public static partial NvrtcStatus nvrtcCreateProgram(nint* program, byte* source, byte* name, int headerCount, byte** headers, byte** includeNames);
+    public static partial NvrtcStatus nvrtcCreateProgram(
+        nint* program,
+        byte* source,
+        byte* name,
+        int headerCount,
+        byte** headers,
+        byte** includeNames
+    );
 
     [LibraryImport(LibraryFile.Nvrtc)]
     public static partial NvrtcStatus nvrtcDestroyProgram(nint* program);

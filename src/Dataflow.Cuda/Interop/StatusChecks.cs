@@ -65,14 +65,20 @@ internal static unsafe class StatusChecks
         byte* name = null;
         byte* text = null;
         string code = DriverApi.cuGetErrorName(status, &name) == DriverStatus.Success ? NativeText.Read(name) : $"CUDA error {(int)status}";
-        string meaning = DriverApi.cuGetErrorString(status, &text) == DriverStatus.Success ? NativeText.Read(text) : "an error that the driver has no text for";
+        string meaning =
+            DriverApi.cuGetErrorString(status, &text) == DriverStatus.Success
+                ? NativeText.Read(text)
+                : "an error that the driver has no text for";
         return new CudaException($"{attempt} failed: {meaning} ({code}){Rest(advice ?? Advice(status))}", code);
     }
 
     private static CudaException Failure(BlasStatus status, string attempt)
     {
         string code = NativeText.Read(CublasLtApi.cublasLtGetStatusName(status));
-        return new CudaException($"{attempt} failed: {NativeText.Read(CublasLtApi.cublasLtGetStatusString(status))} ({code}){Rest(Advice(status))}", code);
+        return new CudaException(
+            $"{attempt} failed: {NativeText.Read(CublasLtApi.cublasLtGetStatusString(status))} ({code}){Rest(Advice(status))}",
+            code
+        );
     }
 
     private static string Rest(string? advice)
@@ -81,25 +87,35 @@ internal static unsafe class StatusChecks
         return (said is null ? "" : $": {said}") + (advice is null ? "" : $"; {advice}");
     }
 
-    private static string? Advice(BlasStatus status) => status switch
-    {
-        BlasStatus.NotInitialized or BlasStatus.AllocationFailed =>
-            "cuBLASLt needs some free memory of the GPU and a driver that is not older than the library: end what fills the GPU, install a newer driver, or fetch an older library (sh kernels/fetch-cuda.sh cublas)",
-        BlasStatus.ArchitectureMismatch => "this library does not support the GPU: install a newer cuBLAS",
-        _ => null,
-    };
+    private static string? Advice(BlasStatus status) =>
+        status switch
+        {
+            BlasStatus.NotInitialized or BlasStatus.AllocationFailed =>
+                "cuBLASLt needs some free memory of the GPU and a driver that is not older than the library: end what fills the GPU, "
+                    + "install a newer driver, or fetch an older library (sh kernels/fetch-cuda.sh cublas)",
+            BlasStatus.ArchitectureMismatch => "this library does not support the GPU: install a newer cuBLAS",
+            _ => null,
+        };
 
-    private static string? Advice(DriverStatus status) => status switch
-    {
-        DriverStatus.NoDevice => "give the container the GPU (--gpus all), see that CUDA_VISIBLE_DEVICES names one, or train on the CPU device",
-        DriverStatus.StubLibrary => "this is the stub that programs are linked with: install the driver, or take the stub's folder out of the search path",
-        DriverStatus.SystemDriverMismatch => "the driver's kernel module and its libraries have different versions: restart the machine, or the container with the host's libraries",
-        DriverStatus.SystemNotReady => "the machine's fabric manager does not run, or the GPU is being set up: try again, or start nvidia-fabricmanager",
-        DriverStatus.CompatibilityNotSupported => "remove the cuda-compat libraries: this GPU does not support them",
-        DriverStatus.NoBinaryForGpu or DriverStatus.UnsupportedPtxVersion or DriverStatus.InvalidPtx => "the kernels were not compiled for this GPU and driver: a newer driver helps, or `make kernels` on this machine",
-        DriverStatus.EccUncorrectable => "the GPU's memory has a fault: reset it or use another one",
-        DriverStatus.IllegalAddress or DriverStatus.MisalignedAddress or DriverStatus.LaunchFailed => "this is a fault of the program, and the process cannot use the GPU any more",
-        DriverStatus.NotInitialized or DriverStatus.Deinitialized => "the driver was not started, or is shutting down",
-        _ => null,
-    };
+    private static string? Advice(DriverStatus status) =>
+        status switch
+        {
+            DriverStatus.NoDevice =>
+                "give the container the GPU (--gpus all), see that CUDA_VISIBLE_DEVICES names one, or train on the CPU device",
+            DriverStatus.StubLibrary =>
+                "this is the stub that programs are linked with: install the driver, or take the stub's folder out of the search path",
+            DriverStatus.SystemDriverMismatch =>
+                "the driver's kernel module and its libraries have different versions: restart the machine, or the container with the "
+                    + "host's libraries",
+            DriverStatus.SystemNotReady =>
+                "the machine's fabric manager does not run, or the GPU is being set up: try again, or start nvidia-fabricmanager",
+            DriverStatus.CompatibilityNotSupported => "remove the cuda-compat libraries: this GPU does not support them",
+            DriverStatus.NoBinaryForGpu or DriverStatus.UnsupportedPtxVersion or DriverStatus.InvalidPtx =>
+                "the kernels were not compiled for this GPU and driver: a newer driver helps, or `make kernels` on this machine",
+            DriverStatus.EccUncorrectable => "the GPU's memory has a fault: reset it or use another one",
+            DriverStatus.IllegalAddress or DriverStatus.MisalignedAddress or DriverStatus.LaunchFailed =>
+                "this is a fault of the program, and the process cannot use the GPU any more",
+            DriverStatus.NotInitialized or DriverStatus.Deinitialized => "the driver was not started, or is shutting down",
+            _ => null,
+        };
 }

@@ -18,16 +18,55 @@ internal sealed class AdamW(KernelLibrary library)
         var shape = new LaunchShape(checked((int)Up(at.Count, PackOf(recipe.Parameters) * 256L)), 256);
         if (recipe.Master is not null)
         {
-            master.Launch(stream, shape, At(at.Master), At(at.Gradient), At(at.FirstMoment), At(at.SecondMoment), At(at.Weights), At(norms), step, at.Count, normCount, Decays);
+            master.Launch(
+                stream,
+                shape,
+                At(at.Master),
+                At(at.Gradient),
+                At(at.FirstMoment),
+                At(at.SecondMoment),
+                At(at.Weights),
+                At(norms),
+                step,
+                at.Count,
+                normCount,
+                Decays
+            );
         }
         else if (recipe.RoundsStochastically)
         {
-            stochastic.Launch(stream, shape, At(at.Weights), At(at.Gradient), At(at.FirstMoment), At(at.SecondMoment), At(norms), step, at.Count, normCount, Decays,
-                at.Object, at.FirstElement);
+            stochastic.Launch(
+                stream,
+                shape,
+                At(at.Weights),
+                At(at.Gradient),
+                At(at.FirstMoment),
+                At(at.SecondMoment),
+                At(norms),
+                step,
+                at.Count,
+                normCount,
+                Decays,
+                at.Object,
+                at.FirstElement
+            );
         }
         else
         {
-            update[recipe.Parameters].Launch(stream, shape, At(at.Weights), At(at.Gradient), At(at.FirstMoment), At(at.SecondMoment), At(norms), step, at.Count, normCount, Decays);
+            update[recipe.Parameters]
+                .Launch(
+                    stream,
+                    shape,
+                    At(at.Weights),
+                    At(at.Gradient),
+                    At(at.FirstMoment),
+                    At(at.SecondMoment),
+                    At(norms),
+                    step,
+                    at.Count,
+                    normCount,
+                    Decays
+                );
         }
     }
 }

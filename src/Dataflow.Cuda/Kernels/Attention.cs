@@ -50,7 +50,19 @@ internal sealed class Attention
 
     /// <inheritdoc cref="IKernels.AttentionBackward"/>
     public void Backward(
-        CudaStream stream, Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, Tensor dq, Tensor dkv, bool accumulate, nuint workspace)
+        CudaStream stream,
+        Tensor q,
+        WindowRows keys,
+        ChunkContext at,
+        HeadShape heads,
+        Tensor o,
+        nuint lse,
+        Tensor dO,
+        Tensor dq,
+        Tensor dkv,
+        bool accumulate,
+        nuint workspace
+    )
     {
         flash?.Backward(stream, q, keys, at, heads, o, lse, dO, dq, dkv, accumulate, workspace);
         plain?.Backward(stream, q, keys, at, heads, o, lse, dO, dq, dkv, accumulate, workspace);
@@ -58,7 +70,19 @@ internal sealed class Attention
 
     /// <inheritdoc cref="IKernels.AttentionSegmentBackward"/>
     public void BackwardSegment(
-        CudaStream stream, Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, nuint workspace, bool continues, Tensor dkv, bool accumulate)
+        CudaStream stream,
+        Tensor q,
+        WindowRows keys,
+        ChunkContext at,
+        HeadShape heads,
+        Tensor o,
+        nuint lse,
+        Tensor dO,
+        nuint workspace,
+        bool continues,
+        Tensor dkv,
+        bool accumulate
+    )
     {
         flash?.BackwardSegment(stream, q, keys, at, heads, o, lse, dO, workspace, continues, dkv, accumulate);
         plain?.BackwardSegment(stream, q, keys, at, heads, o, lse, dO, workspace, continues, dkv, accumulate);

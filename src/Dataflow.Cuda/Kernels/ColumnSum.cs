@@ -10,5 +10,6 @@ internal sealed class ColumnSum(KernelLibrary library)
 
     /// <summary>result (+)= the sum of partials [rows, columns of the result] fp32.</summary>
     public void Run(CudaStream stream, nuint partials, int rows, Tensor result, bool accumulate) =>
-        sum[result.Type].Launch(stream, new((int)Up(result.Columns, 32), 256), At(partials), At(result), rows, result.Columns, accumulate ? 1 : 0);
+        sum[result.Type]
+            .Launch(stream, new((int)Up(result.Columns, 32), 256), At(partials), At(result), rows, result.Columns, accumulate ? 1 : 0);
 }

@@ -32,7 +32,8 @@ internal sealed class Embedding(KernelLibrary library)
     public void ForwardBlock(CudaStream stream, nuint ids, Tensor block, int firstId, Tensor x, bool zeroOthers)
     {
         int threads = Threads(Up(x.Columns, PackOf(x.Type) * 2L), 32, 512);
-        blockForward[x.Type].Launch(stream, new(x.Rows, threads), At(ids), At(block), At(x), firstId, block.Rows, x.Columns, zeroOthers ? 1 : 0);
+        blockForward[x.Type]
+            .Launch(stream, new(x.Rows, threads), At(ids), At(block), At(x), firstId, block.Rows, x.Columns, zeroOthers ? 1 : 0);
     }
 
     /// <inheritdoc cref="IKernels.EmbeddingBlockBackward"/>

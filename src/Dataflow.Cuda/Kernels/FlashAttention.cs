@@ -55,40 +55,138 @@ internal sealed class FlashAttention
 
     /// <inheritdoc cref="IKernels.AttentionForward"/>
     public void Forward(CudaStream stream, Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse) =>
-        forward.Launch(stream, ForwardShape(q.Rows, heads), At(q), At(keys.Kv), At(at.FirstKey), At(o), At(lse), q.Rows, at.Row, heads.Heads, heads.KvHeads);
+        forward.Launch(
+            stream,
+            ForwardShape(q.Rows, heads),
+            At(q),
+            At(keys.Kv),
+            At(at.FirstKey),
+            At(o),
+            At(lse),
+            q.Rows,
+            at.Row,
+            heads.Heads,
+            heads.KvHeads
+        );
 
     /// <inheritdoc cref="IKernels.AttentionSegmentForward"/>
     public void ForwardSegment(CudaStream stream, Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, nuint state, bool continues)
     {
         int end = keys.FirstRow + keys.Kv.Rows;
-        forwardSegment.Launch(stream, ForwardShape(q.Rows, heads), At(q), At(keys.Kv), At(at.FirstKey), DevicePointer.Null, DevicePointer.Null, At(state),
-            q.Rows, at.Row, heads.Heads, heads.KvHeads, keys.FirstRow, end, continues ? 0 : 1, 0);
+        forwardSegment.Launch(
+            stream,
+            ForwardShape(q.Rows, heads),
+            At(q),
+            At(keys.Kv),
+            At(at.FirstKey),
+            DevicePointer.Null,
+            DevicePointer.Null,
+            At(state),
+            q.Rows,
+            at.Row,
+            heads.Heads,
+            heads.KvHeads,
+            keys.FirstRow,
+            end,
+            continues ? 0 : 1,
+            0
+        );
     }
 
     /// <inheritdoc cref="IKernels.AttentionBackward"/>
     public void Backward(
-        CudaStream stream, Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, Tensor dq, Tensor dkv, bool accumulate, nuint workspace)
+        CudaStream stream,
+        Tensor q,
+        WindowRows keys,
+        ChunkContext at,
+        HeadShape heads,
+        Tensor o,
+        nuint lse,
+        Tensor dO,
+        Tensor dq,
+        Tensor dkv,
+        bool accumulate,
+        nuint workspace
+    )
     {
-        BackwardSegment(stream, q, keys with { Kv = keys.Kv with { Rows = at.Row + q.Rows } }, at, heads, o, lse, dO, workspace, continues: false, dkv, accumulate);
+        BackwardSegment(
+            stream,
+            q,
+            keys with
+            {
+                Kv = keys.Kv with { Rows = at.Row + q.Rows },
+            },
+            at,
+            heads,
+            o,
+            lse,
+            dO,
+            workspace,
+            continues: false,
+            dkv,
+            accumulate
+        );
         Finish(stream, workspace, heads, dq);
     }
 
     /// <inheritdoc cref="IKernels.AttentionSegmentBackward"/>
     public void BackwardSegment(
-        CudaStream stream, Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse, Tensor dO, nuint workspace, bool continues, Tensor dkv, bool accumulate)
+        CudaStream stream,
+        Tensor q,
+        WindowRows keys,
+        ChunkContext at,
+        HeadShape heads,
+        Tensor o,
+        nuint lse,
+        Tensor dO,
+        nuint workspace,
+        bool continues,
+        Tensor dkv,
+        bool accumulate
+    )
     {
         var places = new Places(workspace, Up(q.Rows, queryRows), queryRows, heads);
         if (!continues)
         {
             long threads = Up(places.Rows * (long)heads.Heads * headDim, 2048);
-            prepare.Launch(stream, new(checked((int)threads), 256), At(o), At(lse), At(dO), At(at.FirstKey), At(places.Statistics), At(places.Bounds), At(places.Turns),
-                q.Rows, heads.Heads, queryRows);
+            prepare.Launch(
+                stream,
+                new(checked((int)threads), 256),
+                At(o),
+                At(lse),
+                At(dO),
+                At(at.FirstKey),
+                At(places.Statistics),
+                At(places.Bounds),
+                At(places.Turns),
+                q.Rows,
+                heads.Heads,
+                queryRows
+            );
         }
 
         int end = keys.FirstRow + keys.Kv.Rows;
         int blocks = (int)Up(Math.Min(end, at.Row + q.Rows) - keys.FirstRow, keyRows);
-        backward.Launch(stream, new(blocks * heads.KvHeads, 32 * warps, BackwardShared), At(q), At(keys.Kv), At(at.FirstKey), At(dO), At(dkv),
-            At(places.Statistics), At(places.Bounds), At(places.Turns), At(places.Sums), q.Rows, at.Row, heads.Heads, heads.KvHeads, keys.FirstRow, end, accumulate ? 1 : 0);
+        backward.Launch(
+            stream,
+            new(blocks * heads.KvHeads, 32 * warps, BackwardShared),
+            At(q),
+            At(keys.Kv),
+            At(at.FirstKey),
+            At(dO),
+            At(dkv),
+            At(places.Statistics),
+            At(places.Bounds),
+            At(places.Turns),
+            At(places.Sums),
+            q.Rows,
+            at.Row,
+            heads.Heads,
+            heads.KvHeads,
+            keys.FirstRow,
+            end,
+            accumulate ? 1 : 0
+        );
     }
 
     /// <inheritdoc cref="IKernels.AttentionRound"/>
@@ -102,9 +200,12 @@ internal sealed class FlashAttention
     public void Normalize(CudaStream stream, nuint state, HeadShape heads, Tensor o, nuint lse) =>
         forwardFinish.Launch(stream, ForwardShape(o.Rows, heads), At(state), At(o), At(lse), o.Rows, heads.Heads);
 
-    private LaunchShape ForwardShape(int tokens, HeadShape heads) => new(checked((int)Up(tokens, ForwardRows) * heads.Heads), 128, forwardShared);
+    private LaunchShape ForwardShape(int tokens, HeadShape heads) =>
+        new(checked((int)Up(tokens, ForwardRows) * heads.Heads), 128, forwardShared);
 
-    /// <summary>Where the parts of the backward's workspace are, which <see cref="KernelWorkspace.AttentionBackward"/> is large enough for.</summary>
+    /// <summary>
+    /// Where the parts of the backward's workspace are, which <see cref="KernelWorkspace.AttentionBackward"/> is large enough for.
+    /// </summary>
     private readonly struct Places(nuint start, long blocks, int queryRows, HeadShape heads)
     {
         public int Blocks => (int)blocks;

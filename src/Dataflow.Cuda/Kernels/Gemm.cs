@@ -33,7 +33,19 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
         var plan = plans[ProductShape.Of(a, ta, b, tb, c, addend is not null)];
 
         // Row-major c = op(a) op(b) is, read by columns, c^T = op(b)^T op(a)^T: the operands change places.
-        library.Multiply(stream, plan.Problem, plan.Algorithm, 1, At(b), At(a), addend is null ? 0 : 1, At(addend ?? c), At(c), workspace, Workspace);
+        library.Multiply(
+            stream,
+            plan.Problem,
+            plan.Algorithm,
+            1,
+            At(b),
+            At(a),
+            addend is null ? 0 : 1,
+            At(addend ?? c),
+            At(c),
+            workspace,
+            Workspace
+        );
     }
 
     /// <inheritdoc/>
@@ -58,9 +70,22 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
 
     private sealed record Plan(MatmulProblem Problem, MatmulAlgorithm Algorithm);
 
-    /// <summary>What distinguishes one product from another: the stored shapes, what is transposed, the types, and whether something is added.</summary>
+    /// <summary>
+    /// What distinguishes one product from another: the stored shapes, what is transposed, the types, and whether something is added.
+    /// </summary>
     private readonly record struct ProductShape(
-        int ARows, int AColumns, Transpose TransposeA, int BRows, int BColumns, Transpose TransposeB, int Rows, int Columns, DType Operands, DType Result, bool Adds)
+        int ARows,
+        int AColumns,
+        Transpose TransposeA,
+        int BRows,
+        int BColumns,
+        Transpose TransposeB,
+        int Rows,
+        int Columns,
+        DType Operands,
+        DType Result,
+        bool Adds
+    )
     {
         public static ProductShape Of(in Tensor a, Transpose ta, in Tensor b, Transpose tb, in Tensor c, bool adds) =>
             new(a.Rows, a.Columns, ta, b.Rows, b.Columns, tb, c.Rows, c.Columns, a.Type, c.Type, adds);
@@ -78,7 +103,8 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
                 MatrixLayout.Create(result, Columns, Rows, Columns));
         }
 
-        private static MatrixOperation OperationOf(Transpose transpose) => transpose == Transpose.Yes ? MatrixOperation.Transpose : MatrixOperation.None;
+        private static MatrixOperation OperationOf(Transpose transpose) =>
+            transpose == Transpose.Yes ? MatrixOperation.Transpose : MatrixOperation.None;
 
         private static BlasType TypeOf(DType type) => type == DType.Float32 ? BlasType.Float32 : BlasType.BFloat16;
     }

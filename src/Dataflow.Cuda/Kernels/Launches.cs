@@ -2,7 +2,9 @@ using Dataflow.Model;
 
 namespace Dataflow.Cuda.Kernels;
 
-/// <summary>Arithmetic of launch shapes. Each is a function of the tensors' shape alone, never of the GPU: results must not depend on it.</summary>
+/// <summary>
+/// Arithmetic of launch shapes. Each is a function of the tensors' shape alone, never of the GPU: results must not depend on it.
+/// </summary>
 internal static class Launches
 {
     /// <summary>Threads of a warp.</summary>

@@ -14,31 +14,98 @@ internal sealed class QkNormRope(KernelLibrary library, ColumnSum columnSum)
 
     /// <inheritdoc cref="IKernels.QkNormRopeForward"/>
     public void Forward(
-        CudaStream stream, Tensor qkv, Tensor? qNorm, Tensor? kNorm, float epsilon, ChunkContext at, double theta, HeadShape heads, Tensor? q, Tensor? kv)
+        CudaStream stream,
+        Tensor qkv,
+        Tensor? qNorm,
+        Tensor? kNorm,
+        float epsilon,
+        ChunkContext at,
+        double theta,
+        HeadShape heads,
+        Tensor? q,
+        Tensor? kv
+    )
     {
         var shape = Shape(qkv.Rows, 68 * heads.HeadDim);
         double ratio = Log2Ratio(theta, heads);
         if (qNorm is null)
         {
-            ropeForward[qkv.Type, heads.HeadDim].Launch(stream, shape, At(qkv), At(at.FirstKey), At(q), At(kv), ratio, qkv.Rows, at.Row, heads.Heads, heads.KvHeads, heads.HeadDim);
+            ropeForward[qkv.Type, heads.HeadDim]
+                .Launch(
+                    stream,
+                    shape,
+                    At(qkv),
+                    At(at.FirstKey),
+                    At(q),
+                    At(kv),
+                    ratio,
+                    qkv.Rows,
+                    at.Row,
+                    heads.Heads,
+                    heads.KvHeads,
+                    heads.HeadDim
+                );
             return;
         }
 
-        forward[qkv.Type, heads.HeadDim].Launch(stream, shape, At(qkv), At(at.FirstKey), At(qNorm), At(kNorm), At(q), At(kv), ratio, epsilon,
-            qkv.Rows, at.Row, heads.Heads, heads.KvHeads, heads.HeadDim);
+        forward[qkv.Type, heads.HeadDim]
+            .Launch(
+                stream,
+                shape,
+                At(qkv),
+                At(at.FirstKey),
+                At(qNorm),
+                At(kNorm),
+                At(q),
+                At(kv),
+                ratio,
+                epsilon,
+                qkv.Rows,
+                at.Row,
+                heads.Heads,
+                heads.KvHeads,
+                heads.HeadDim
+            );
     }
 
     /// <inheritdoc cref="IKernels.QkNormRopeBackward"/>
     public void Backward(
-        CudaStream stream, Tensor dq, Tensor dkv, Tensor? qkv, Tensor? qNorm, Tensor? kNorm, float epsilon, ChunkContext at, double theta, HeadShape heads,
-        Tensor dqkv, Tensor? dqNorm, Tensor? dkNorm, bool accumulate, nuint partials)
+        CudaStream stream,
+        Tensor dq,
+        Tensor dkv,
+        Tensor? qkv,
+        Tensor? qNorm,
+        Tensor? kNorm,
+        float epsilon,
+        ChunkContext at,
+        double theta,
+        HeadShape heads,
+        Tensor dqkv,
+        Tensor? dqNorm,
+        Tensor? dkNorm,
+        bool accumulate,
+        nuint partials
+    )
     {
         double ratio = Log2Ratio(theta, heads);
         int rows = dqkv.Rows;
         if (qNorm is null)
         {
-            ropeBackward[dqkv.Type, heads.HeadDim].Launch(stream, Shape(rows, 68 * heads.HeadDim), At(dq), At(dkv), At(at.FirstKey), At(dqkv), ratio,
-                rows, at.Row, heads.Heads, heads.KvHeads, heads.HeadDim);
+            ropeBackward[dqkv.Type, heads.HeadDim]
+                .Launch(
+                    stream,
+                    Shape(rows, 68 * heads.HeadDim),
+                    At(dq),
+                    At(dkv),
+                    At(at.FirstKey),
+                    At(dqkv),
+                    ratio,
+                    rows,
+                    at.Row,
+                    heads.Heads,
+                    heads.KvHeads,
+                    heads.HeadDim
+                );
             return;
         }
 
@@ -46,8 +113,27 @@ internal sealed class QkNormRope(KernelLibrary library, ColumnSum columnSum)
         nuint keyPartials = partials + (nuint)((long)groups * heads.HeadDim * sizeof(float));
         int lanes = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Up(heads.HeadDim / 2, PackOf(dqkv.Type)));
         var shape = Shape(rows, (68 * heads.HeadDim) + (1024 * heads.HeadDim / lanes));
-        backward[dqkv.Type, heads.HeadDim].Launch(stream, shape, At(dq), At(dkv), At(at.FirstKey), At(qkv), At(qNorm), At(kNorm), At(dqkv), At(partials), At(keyPartials), ratio, epsilon,
-            rows, at.Row, heads.Heads, heads.KvHeads, heads.HeadDim);
+        backward[dqkv.Type, heads.HeadDim]
+            .Launch(
+                stream,
+                shape,
+                At(dq),
+                At(dkv),
+                At(at.FirstKey),
+                At(qkv),
+                At(qNorm),
+                At(kNorm),
+                At(dqkv),
+                At(partials),
+                At(keyPartials),
+                ratio,
+                epsilon,
+                rows,
+                at.Row,
+                heads.Heads,
+                heads.KvHeads,
+                heads.HeadDim
+            );
         columnSum.Run(stream, partials, groups, dqNorm!.Value, accumulate);
         columnSum.Run(stream, keyPartials, groups, dkNorm!.Value, accumulate);
     }

@@ -19,13 +19,36 @@ internal sealed class RmsNorm(KernelLibrary library, ColumnSum columnSum)
 
     /// <inheritdoc cref="IKernels.RmsNormBackward"/>
     public void Backward(
-        CudaStream stream, Tensor dy, Tensor x, nuint rstd, Tensor weight, Tensor dx, Tensor? addend, Tensor dWeight, bool accumulate, nuint partials)
+        CudaStream stream,
+        Tensor dy,
+        Tensor x,
+        nuint rstd,
+        Tensor weight,
+        Tensor dx,
+        Tensor? addend,
+        Tensor dWeight,
+        bool accumulate,
+        nuint partials
+    )
     {
         int rows = Model.KernelWorkspace.RmsNormGroupRows(x.Rows, x.Columns);
         int groups = (int)Up(x.Rows, rows);
         int block = Threads(Up(x.Columns, PackOf(x.Type) * 2L), 64, 768);
         var function = dy.Type == x.Type ? backward[x.Type] : backwardWide;
-        function.Launch(stream, new(groups, block), At(dy), At(x), At(rstd), At(weight), At(addend), At(dx), At(partials), x.Rows, x.Columns, rows);
+        function.Launch(
+            stream,
+            new(groups, block),
+            At(dy),
+            At(x),
+            At(rstd),
+            At(weight),
+            At(addend),
+            At(dx),
+            At(partials),
+            x.Rows,
+            x.Columns,
+            rows
+        );
         columnSum.Run(stream, partials, groups, dWeight, accumulate);
     }
 }

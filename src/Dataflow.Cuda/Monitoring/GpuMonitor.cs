@@ -61,7 +61,12 @@ public sealed unsafe class GpuMonitor : IDisposable
     {
         var memory = new NvmlMemory { Version = NvmlMemory.CurrentVersion };
         NvmlApi.nvmlDeviceGetMemoryInfo_v2(device, &memory).Check("asking NVML for the GPU's memory");
-        return new GpuMemory(new Bytes((long)memory.Total), new Bytes((long)memory.Reserved), new Bytes((long)memory.Free), new Bytes((long)memory.Used));
+        return new GpuMemory(
+            new Bytes((long)memory.Total),
+            new Bytes((long)memory.Reserved),
+            new Bytes((long)memory.Free),
+            new Bytes((long)memory.Used)
+        );
     }
 
     /// <summary>Who computes on it.</summary>
@@ -74,7 +79,12 @@ public sealed unsafe class GpuMonitor : IDisposable
         for (int i = 0; i < count; i++)
         {
             // The largest number stands for one that is not known.
-            all.Add(new GpuProcess((int)processes[i].ProcessId, processes[i].UsedBytes <= long.MaxValue ? new Bytes((long)processes[i].UsedBytes) : null));
+            all.Add(
+                new GpuProcess(
+                    (int)processes[i].ProcessId,
+                    processes[i].UsedBytes <= long.MaxValue ? new Bytes((long)processes[i].UsedBytes) : null
+                )
+            );
         }
 
         return all;

@@ -5,7 +5,9 @@ namespace Dataflow.Cuda;
 /// <summary>Who fills a GPU, for the messages of those that find it full.</summary>
 internal static class GpuUsers
 {
-    /// <summary>"process 123 uses 20.000 GiB, process 456 uses 1.000 GiB"; null where there is no other one, or nothing can be learnt.</summary>
+    /// <summary>
+    /// "process 123 uses 20.000 GiB, process 456 uses 1.000 GiB"; null where there is no other one, or nothing can be learnt.
+    /// </summary>
     public static string? Describe(CudaGpu gpu)
     {
         try

@@ -7,8 +7,8 @@ using Dataflow.Schedules;
 namespace Dataflow.Cuda;
 
 /// <summary>
-/// A device whose launches lie in a profiler's ranges: step, round, pass, layer and chunk; copies in ranges of their own, named by object, one group a
-/// stream. A profiler projects them onto what the GPU ran. Only made where one listens, so that other runs have nothing of it.
+/// A device whose launches lie in a profiler's ranges: step, round, pass, layer and chunk; copies in ranges of their own, named by object,
+/// one group a stream. A profiler projects them onto what the GPU ran. Only made where one listens, so that other runs have nothing of it.
 /// </summary>
 public sealed class AnnotatedDevice : ITimedDevice
 {
@@ -27,7 +27,12 @@ public sealed class AnnotatedDevice : ITimedDevice
         (this.device, this.schedule, this.profiler) = (device, schedule, profiler);
         domains = [.. schedule.Streams.Select((name, s) => profiler.Api.Domain(s == 0 ? "Dataflow" : $"Dataflow {name}"))];
         var known = new Dictionary<(int Stream, string Text), int>();
-        ranges = [.. Enumerable.Range(0, schedule.Ops.Length).Select(i => RangesOf(i).Select(r => Keep(known, schedule.Ops[i].Stream, r)).ToArray())];
+        ranges =
+        [
+            .. Enumerable
+                .Range(0, schedule.Ops.Length)
+                .Select(i => RangesOf(i).Select(r => Keep(known, schedule.Ops[i].Stream, r)).ToArray()),
+        ];
         texts = [.. known.Keys.Select(k => NativeText.Of(k.Text))];
         kept = [.. known.Keys.Select(k => profiler.Api.Text(domains[k.Stream], k.Text))];
     }
@@ -38,7 +43,8 @@ public sealed class AnnotatedDevice : ITimedDevice
     public string Name => device.Name;
 
     /// <inheritdoc/>
-    public IDevice For(Schedule schedule, Workload workload) => new AnnotatedDevice((ITimedDevice)device.For(schedule, workload), schedule, profiler);
+    public IDevice For(Schedule schedule, Workload workload) =>
+        new AnnotatedDevice((ITimedDevice)device.For(schedule, workload), schedule, profiler);
 
     /// <inheritdoc/>
     public void BeginStep(in StepArguments arguments)
@@ -92,7 +98,8 @@ public sealed class AnnotatedDevice : ITimedDevice
     public void Dispose() => device.Dispose();
 
     /// <summary>Compute ops have all their ranges; those of a copy say its object and nothing else.</summary>
-    private ImmutableArray<string> RangesOf(int op) => schedule.Ops[op].Stream == 0 ? OpRanges.Of(schedule, op) : [TimelineTrace.NameOf(schedule, op)];
+    private ImmutableArray<string> RangesOf(int op) =>
+        schedule.Ops[op].Stream == 0 ? OpRanges.Of(schedule, op) : [TimelineTrace.NameOf(schedule, op)];
 
     private static int Keep(Dictionary<(int, string), int> known, int stream, string text)
     {

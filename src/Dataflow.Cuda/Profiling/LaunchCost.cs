@@ -4,7 +4,8 @@ using Dataflow.Model;
 namespace Dataflow.Cuda;
 
 /// <summary>What a launch costs, by the GPU's own clock and by the host's.</summary>
-/// <param name="GpuSeconds">From the start of a kernel that does next to nothing to the start of the next, with all of them queued before the first begins.</param>
+/// <param name="GpuSeconds">From the start of a kernel that does next to nothing to the start of the next, with all of them queued before
+/// the first begins.</param>
 /// <param name="HostSeconds">What the host takes to queue one: where this is more, small kernels wait for the host.</param>
 /// <param name="Kernels">How many were launched and counted.</param>
 /// <param name="QueuedAhead">Whether all were queued before the first began; else <paramref name="GpuSeconds"/> may be the host's.</param>
@@ -21,8 +22,8 @@ public sealed record LaunchCost(double GpuSeconds, double HostSeconds, int Kerne
     private static readonly Bytes s_held = new(256L << 20);
 
     /// <summary>
-    /// Measures: bursts of one-block kernels behind fills that keep the GPU busy until the burst is queued whole, an event on either side of it. Nothing
-    /// else may run on the GPU.
+    /// Measures: bursts of one-block kernels behind fills that keep the GPU busy until the burst is queued whole, an event on either side
+    /// of it. Nothing else may run on the GPU.
     /// </summary>
     public static LaunchCost Measure(CudaContext context, KernelImages images)
     {

@@ -4,8 +4,8 @@ using Dataflow.Schedules;
 namespace Dataflow.Cuda;
 
 /// <summary>
-/// The ranges that a compute op lies in, outermost first: round, pass, layer, and its own, which names the chunk. Ops that follow each other and
-/// share the outer ones share the ranges.
+/// The ranges that a compute op lies in, outermost first: round, pass, layer, and its own, which names the chunk. Ops that follow each
+/// other and share the outer ones share the ranges.
 /// </summary>
 internal static class OpRanges
 {

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Dataflow.Model;
 
 /// <summary>
-/// Hugging Face config.json of the model types of <see cref="HuggingFaceFamily"/>. Absent keys take that library's defaults, and what becomes of
-/// every key is in <see cref="HuggingFaceKeys"/>: what would change the mathematics beyond what the engine computes is a fault.
+/// Hugging Face config.json of the model types of <see cref="HuggingFaceFamily"/>. Absent keys take that library's defaults, and what
+/// becomes of every key is in <see cref="HuggingFaceKeys"/>: what would change the mathematics beyond what the engine computes is a fault.
 /// </summary>
 internal static class HuggingFaceConfig
 {
@@ -12,11 +12,12 @@ internal static class HuggingFaceConfig
     private const int MostKeysTold = 8;
 
     /// <summary>Whether the file means to be of this format.</summary>
-    public static bool Recognises(JsonFields fields) => fields.Has("model_type") || fields.Has("architectures") || fields.Has("hidden_size");
+    public static bool Recognises(JsonFields fields) =>
+        fields.Has("model_type") || fields.Has("architectures") || fields.Has("hidden_size");
 
     /// <summary>
-    /// The config as the file gives it, not yet checked; what could not be read is in the fields' faults. Null if the model's type is not supported:
-    /// its other keys are not read, as they may mean something else.
+    /// The config as the file gives it, not yet checked; what could not be read is in the fields' faults. Null if the model's type is not
+    /// supported: its other keys are not read, as they may mean something else.
     /// </summary>
     public static ModelReading? Read(JsonFields fields, string name)
     {
@@ -125,11 +126,15 @@ internal static class HuggingFaceConfig
         if (found is null)
         {
             string what = type ?? (architectures.Length > 0 ? string.Join(", ", architectures) : "unknown");
-            fields.Faults.Add($"model type {what} is not supported (these are: {string.Join(", ", HuggingFaceFamily.All.Select(f => f.Type))})");
+            fields.Faults.Add(
+                $"model type {what} is not supported (these are: {string.Join(", ", HuggingFaceFamily.All.Select(f => f.Type))})"
+            );
         }
         else if (architectures.Length > 0 && !Has(found))
         {
-            fields.Faults.Add($"architecture {string.Join(", ", architectures)} is not supported (of {found.Type}, {found.Architecture} is)");
+            fields.Faults.Add(
+                $"architecture {string.Join(", ", architectures)} is not supported (of {found.Type}, {found.Architecture} is)"
+            );
         }
 
         return found;
@@ -158,7 +163,10 @@ internal static class HuggingFaceConfig
     /// <summary>As that library numbers rows: from the end if negative.</summary>
     private static int? PaddingId(JsonFields fields, int vocabulary)
     {
-        if (!fields.Has("pad_token_id") || fields.Int("pad_token_id") is var id && (id == ModelConfigLimits.Unknown || vocabulary == ModelConfigLimits.Unknown))
+        if (
+            !fields.Has("pad_token_id")
+            || fields.Int("pad_token_id") is var id && (id == ModelConfigLimits.Unknown || vocabulary == ModelConfigLimits.Unknown)
+        )
         {
             return null;
         }
@@ -183,7 +191,9 @@ internal static class HuggingFaceConfig
         }
 
         // Where null is no default of that library's, it cannot be taken for one.
-        foreach (string key in new[] { "hidden_act", "rms_norm_eps" }.Concat(family.HeadDim is null ? [] : ["head_dim"]).Where(fields.IsNull))
+        foreach (
+            string key in new[] { "hidden_act", "rms_norm_eps" }.Concat(family.HeadDim is null ? [] : ["head_dim"]).Where(fields.IsNull)
+        )
         {
             fields.Faults.Add($"{key} is null, and {family.Type} models need a value or no such key");
         }
@@ -208,7 +218,8 @@ internal static class HuggingFaceConfig
         string[] set = [.. fields.Keys.Where(key => family.Use(key) is KeyUse.Dropout && fields.Has(key) && fields.Double(key) != 0)];
         if (set.Length > 0)
         {
-            yield return $"{string.Join(", ", set.Select(key => $"{key} is {JsonFields.Quote(fields.Find(key)!.Value)}"))}, and training is without dropout";
+            yield return $"{string.Join(", ", set.Select(key => $"{key} is {JsonFields.Quote(fields.Find(key)!.Value)}"))}, and training "
+                + $"is without dropout";
         }
     }
 

@@ -21,7 +21,9 @@ internal sealed record HuggingFaceFamily(string Type, string Architecture, int? 
 
     /// <summary>What becomes of a key; null if the table does not have it.</summary>
     public KeyUse? Use(string key) =>
-        Windows == WindowRule.LastLayers && HuggingFaceKeys.Windows.Contains(key) ? new KeyUse.Read() : HuggingFaceKeys.All.GetValueOrDefault(key);
+        Windows == WindowRule.LastLayers && HuggingFaceKeys.Windows.Contains(key)
+            ? new KeyUse.Read()
+            : HuggingFaceKeys.All.GetValueOrDefault(key);
 }
 
 /// <summary>Which layers a family's window keys are about.</summary>

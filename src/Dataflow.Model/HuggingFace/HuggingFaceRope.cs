@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Dataflow.Model;
 
 /// <summary>
-/// Rotary positions as version 4 of that library writes them (rope_theta at the top, rope_scaling) and version 5 (rope_parameters, with the base
-/// inside). What contradicts itself is refused, for it says that somebody changed one of two places.
+/// Rotary positions as version 4 of that library writes them (rope_theta at the top, rope_scaling) and version 5 (rope_parameters, with the
+/// base inside). What contradicts itself is refused, for it says that somebody changed one of two places.
 /// </summary>
 internal static class HuggingFaceRope
 {
@@ -20,7 +20,11 @@ internal static class HuggingFaceRope
     {
         var (scaling, parameters) = (fields.Nested("rope_scaling"), fields.Nested("rope_parameters"));
         string key = scaling is null ? "rope_parameters" : "rope_scaling";
-        if (scaling is not null && parameters is not null && !JsonElement.DeepEquals(fields.Find("rope_scaling")!.Value, fields.Find("rope_parameters")!.Value))
+        if (
+            scaling is not null
+            && parameters is not null
+            && !JsonElement.DeepEquals(fields.Find("rope_scaling")!.Value, fields.Find("rope_parameters")!.Value)
+        )
         {
             fields.Faults.Add("rope_scaling and rope_parameters are both given and differ; leave one out");
         }
@@ -65,7 +69,11 @@ internal static class HuggingFaceRope
             string given = kind is null && old is null ? "no rope_type" : "the type default";
             foreach (string name in rope.Keys)
             {
-                if (rope.Find(name) is { } value && HuggingFaceKeys.Rope.GetValueOrDefault(name) is KeyUse.RefusedUnless rule && !rule.Allows(value))
+                if (
+                    rope.Find(name) is { } value
+                    && HuggingFaceKeys.Rope.GetValueOrDefault(name) is KeyUse.RefusedUnless rule
+                    && !rule.Allows(value)
+                )
                 {
                     fields.Faults.Add($"{key} has {name} {JsonFields.Quote(value)} and {given}, and {rule.Reason}");
                 }

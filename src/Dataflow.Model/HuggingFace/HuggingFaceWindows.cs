@@ -12,7 +12,9 @@ internal static class HuggingFaceWindows
     private const int DefaultWindow = 4096;
     private const int DefaultWindowLayers = 28;
 
-    /// <summary>layer_types, if given, wins over every rule; a layer count of <see cref="ModelConfigLimits.Unknown"/> is not compared.</summary>
+    /// <summary>
+    /// layer_types, if given, wins over every rule; a layer count of <see cref="ModelConfigLimits.Unknown"/> is not compared.
+    /// </summary>
     public static void Refuse(JsonFields fields, HuggingFaceFamily family, int layers)
     {
         if (fields.Find("layer_types") is { } types)
@@ -21,7 +23,10 @@ internal static class HuggingFaceWindows
             {
                 fields.Faults.Add($"layer_types must be a list of strings, found {JsonFields.Quote(types)}");
             }
-            else if (types.EnumerateArray().FirstOrDefault(t => t.ValueKind != JsonValueKind.String || t.GetString() != "full_attention") is { ValueKind: not JsonValueKind.Undefined } other)
+            else if (
+                types.EnumerateArray().FirstOrDefault(t => t.ValueKind != JsonValueKind.String || t.GetString() != "full_attention") is
+                { ValueKind: not JsonValueKind.Undefined } other
+            )
             {
                 fields.Faults.Add($"layer_types has {JsonFields.Quote(other)}, and {FullOnly}");
             }
@@ -30,13 +35,20 @@ internal static class HuggingFaceWindows
                 fields.Faults.Add($"layer_types has {types.GetArrayLength()} entries, and num_hidden_layers is {layers}");
             }
         }
-        else if (family.Windows == WindowRule.LastLayers && fields.Bool("use_sliding_window", absent: false) && !fields.IsNull("sliding_window"))
+        else if (
+            family.Windows == WindowRule.LastLayers
+            && fields.Bool("use_sliding_window", absent: false)
+            && !fields.IsNull("sliding_window")
+        )
         {
             int first = fields.Int("max_window_layers", DefaultWindowLayers);
             int window = fields.Int("sliding_window", DefaultWindow);
             if (layers != ModelConfigLimits.Unknown && first < layers)
             {
-                fields.Faults.Add($"use_sliding_window is true, which gives layers from {Math.Max(first, 0)} on a window of {window} tokens, and {FullOnly}");
+                fields.Faults.Add(
+                    $"use_sliding_window is true, which gives layers from {Math.Max(first, 0)} on a window of {window} tokens, and "
+                        + $"{FullOnly}"
+                );
             }
         }
     }

@@ -17,8 +17,8 @@ public enum SaveLevel
 
 /// <summary>
 /// Bytes of one layer's activations of one chunk, in the order in which they lie, each on 256 bytes:
-/// x 2TD, rms of both norms 4T each, k and v 2T kv each | log-sum-exp 4TH, attention output 2TD | q and residual 2TD each, gate and up 2TF each.
-/// The bars end the levels.
+/// x 2TD, rms of both norms 4T each, k and v 2T kv each | log-sum-exp 4TH, attention output 2TD | q and residual 2TD each, gate and up 2TF
+/// each. The bars end the levels.
 /// </summary>
 /// <param name="Estimate">a = 2T(4D + 2kv + 2F): what chunks and the device's split are chosen by. It leaves out the fp32 vectors.</param>
 /// <param name="InputOnly">i.</param>
@@ -34,7 +34,12 @@ public sealed record ActivationSizes(Bytes Estimate, Bytes InputOnly, Bytes Atte
         var inputOnly = stream + (2 * Vectors(1, 4)) + (2 * Vectors(model.KvDim, 2));
         var attention = inputOnly + Vectors(model.HeadCount, 4) + stream;
         var full = attention + (2 * stream) + (2 * Vectors(model.FfnDim, 2));
-        return new ActivationSizes(new Bytes(2L * tokens * ((4L * model.ModelDim) + (2L * model.KvDim) + (2L * model.FfnDim))), inputOnly, attention, full);
+        return new ActivationSizes(
+            new Bytes(2L * tokens * ((4L * model.ModelDim) + (2L * model.KvDim) + (2L * model.FfnDim))),
+            inputOnly,
+            attention,
+            full
+        );
     }
 
     /// <summary>Of a level.</summary>

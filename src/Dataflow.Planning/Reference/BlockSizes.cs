@@ -12,6 +12,10 @@ public sealed record BlockSizes(Bytes Block, Bytes Embedding, Bytes Head)
     public static BlockSizes Of(ModelConfig model)
     {
         var type = Recipe.Bf16.Parameters;
-        return new BlockSizes(ParameterLayout.Block(model).Size(type), ParameterLayout.Embedding(model).Size(type), ParameterLayout.Head(model).Size(type));
+        return new BlockSizes(
+            ParameterLayout.Block(model).Size(type),
+            ParameterLayout.Embedding(model).Size(type),
+            ParameterLayout.Head(model).Size(type)
+        );
     }
 }

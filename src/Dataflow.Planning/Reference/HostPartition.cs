@@ -3,8 +3,8 @@ using Dataflow.Model;
 namespace Dataflow.Planning.Reference;
 
 /// <summary>
-/// Host memory before any activations: E + Q + 4LB (parameters, gradients, both moments of the blocks; the device has those of embedding and
-/// head) + 12TC (token ids, labels, positions) + 4CTD (mirrors of the residual streams, which nothing uses).
+/// Host memory before any activations: E + Q + 4LB (parameters, gradients, both moments of the blocks; the device has those of embedding
+/// and head) + 12TC (token ids, labels, positions) + 4CTD (mirrors of the residual streams, which nothing uses).
 /// </summary>
 internal static class HostPartition
 {
@@ -12,6 +12,10 @@ internal static class HostPartition
     {
         var sizes = BlockSizes.Of(model);
         long tokens = (long)chunking.ChunkTokens * chunking.ChunksPerRound;
-        return sizes.Embedding + sizes.Head + (4 * sizes.Block * model.LayerCount) + new Bytes(12 * tokens) + new Bytes(4 * tokens * model.ModelDim);
+        return sizes.Embedding
+            + sizes.Head
+            + (4 * sizes.Block * model.LayerCount)
+            + new Bytes(12 * tokens)
+            + new Bytes(4 * tokens * model.ModelDim);
     }
 }

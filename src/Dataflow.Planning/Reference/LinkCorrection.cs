@@ -13,7 +13,13 @@ public sealed record WindowQuota(int Full, int Attention);
 /// </summary>
 internal static class LinkCorrection
 {
-    public static (LevelCounts Counts, WindowQuota Quota) Apply(ReferenceRequest request, Chunking chunking, DeviceSplit device, ActivationSizes sizes, LevelCounts counts)
+    public static (LevelCounts Counts, WindowQuota Quota) Apply(
+        ReferenceRequest request,
+        Chunking chunking,
+        DeviceSplit device,
+        ActivationSizes sizes,
+        LevelCounts counts
+    )
     {
         int dev = device.DevicePairs, home = device.HomePairs, windows = home / dev;
         if (windows == 0)
@@ -41,7 +47,12 @@ internal static class LinkCorrection
     private static double Flops(ReferenceRequest request, Chunking chunking)
     {
         var model = request.Model;
-        double tokens = chunking.ChunkTokens, s = request.Seqlen, d = model.ModelDim;
-        return (2 * tokens * d * d) + (4 * tokens * d * model.KvDim) + (chunking.SequencesPerChunk * 2 * s * s * d) + (6 * tokens * d * model.FfnDim);
+        double tokens = chunking.ChunkTokens,
+            s = request.Seqlen,
+            d = model.ModelDim;
+        return (2 * tokens * d * d)
+            + (4 * tokens * d * model.KvDim)
+            + (chunking.SequencesPerChunk * 2 * s * s * d)
+            + (6 * tokens * d * model.FfnDim);
     }
 }

@@ -8,7 +8,8 @@ namespace Dataflow.Planning.Reference;
 /// </summary>
 /// <param name="Scores">Of attention's backward, which always computes them again: gnL S^2 D.</param>
 /// <param name="Matrices">Query, output, gate and up projections of pairs that are not saved in full: 4TD^2 + 4TDF each.</param>
-/// <param name="Attention">Forward attention of input-only pairs: (T/e) 2e^2 D if T > e, else 2TeD, with e the chunk's end in its sequence.</param>
+/// <param name="Attention">Forward attention of input-only pairs: (T/e) 2e^2 D if T > e, else 2TeD, with e the chunk's end in its
+/// sequence.</param>
 public sealed record RecomputedFlops(double Scores, double Matrices, double Attention)
 {
     /// <summary>All of them.</summary>

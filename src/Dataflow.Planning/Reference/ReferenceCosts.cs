@@ -7,7 +7,9 @@ namespace Dataflow.Planning.Reference;
 /// <summary>What the ops of a plan's schedule take of a machine.</summary>
 public static class ReferenceCosts
 {
-    /// <summary>Per op. Activations come back with the K and V in front of them, although these come to the window by themselves, too.</summary>
+    /// <summary>
+    /// Per op. Activations come back with the K and V in front of them, although these come to the window by themselves, too.
+    /// </summary>
     public static OpCost[] Of(ReferencePlan plan, Schedule schedule, CostModel machine)
     {
         var kernels = new ReferenceKernels(plan);
@@ -45,7 +47,9 @@ public static class ReferenceCosts
     public static double CeilingSeconds(ReferencePlan plan, Schedule schedule, CostModel machine)
     {
         var kernels = new ReferenceKernels(plan);
-        return schedule.Ops.Where(o => o.Kind is not (OpKind.Fetch or OpKind.Save)).Sum(o => kernels.Of(o).Sum(w => machine.CeilingSeconds(w)));
+        return schedule
+            .Ops.Where(o => o.Kind is not (OpKind.Fetch or OpKind.Save))
+            .Sum(o => kernels.Of(o).Sum(w => machine.CeilingSeconds(w)));
     }
 
     private static OpCost Copy(ScheduledOp op, Schedule schedule, Bytes kv, CostModel machine)

@@ -2,22 +2,31 @@ using Dataflow.Model;
 
 namespace Dataflow.Planning.Reference;
 
-/// <summary>The least memories in which the published system has a plan, to a MiB. It knows none itself: they are found by asking it.</summary>
+/// <summary>
+/// The least memories in which the published system has a plan, to a MiB. It knows none itself: they are found by asking it.
+/// </summary>
 public static class ReferenceLimits
 {
     private const long Most = 1L << 21; // MiB: 2 TiB
 
-    /// <summary>The least device memory that works at the request's host memory, and the other way round; null where none up to 2 TiB does.</summary>
+    /// <summary>
+    /// The least device memory that works at the request's host memory, and the other way round; null where none up to 2 TiB does.
+    /// </summary>
     /// <exception cref="UserErrorException">A model that the published system cannot express.</exception>
     public static (Bytes? Device, Bytes? Host) Of(ReferenceRequest request) =>
         (Least(b => Fits(request, request.Budget with { Device = b })), Least(b => Fits(request, request.Budget with { Host = b })));
 
-    /// <summary>A budget that works whatever the request's own is: the least device memory, and with that the least host memory; null where none up to 2 TiB does.</summary>
+    /// <summary>
+    /// A budget that works whatever the request's own is: the least device memory, and with that the least host memory; null where none up
+    /// to 2 TiB does.
+    /// </summary>
     /// <exception cref="UserErrorException">A model that the published system cannot express.</exception>
     public static MemoryBudget? Both(ReferenceRequest request)
     {
         var most = new Bytes(Most << 20);
-        return Least(b => Fits(request, new MemoryBudget(most, b))) is { } device && Least(b => Fits(request, new MemoryBudget(b, device))) is { } host
+        return
+            Least(b => Fits(request, new MemoryBudget(most, b))) is { } device
+            && Least(b => Fits(request, new MemoryBudget(b, device))) is { } host
             ? new MemoryBudget(host, device)
             : null;
     }

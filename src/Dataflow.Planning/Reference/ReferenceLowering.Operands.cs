@@ -35,7 +35,8 @@ public sealed partial class ReferenceLowering
 
     private Access Whole(string role, int item, int slot, AccessMode mode) => new(role, item, slot, Bytes.Zero, memory.Length(item), mode);
 
-    private Access Resident(string role, int index, AccessMode mode) => Whole(role, memory.Resident[index].Object, memory.Resident[index].Slot, mode);
+    private Access Resident(string role, int index, AccessMode mode) =>
+        Whole(role, memory.Resident[index].Object, memory.Resident[index].Slot, mode);
 
     private Access Weights(Layer l, AccessMode mode) => Whole(Roles.Weights, memory.Weights + l.Index, WeightSlot(l.Index), mode);
 
@@ -63,7 +64,19 @@ public sealed partial class ReferenceLowering
 
     private int Run(OpKind kind, Layer? l, Chunk? c, Round? r, ReadOnlySpan<Access> accesses, TensorSet saved = default, int piece = 0)
     {
-        ops.Add(new ScheduledOp { Kind = kind, Stream = Compute, Layer = l, Chunk = c, Round = r, Piece = piece, Saved = saved, Accesses = [.. accesses] });
+        ops.Add(
+            new ScheduledOp
+            {
+                Kind = kind,
+                Stream = Compute,
+                Layer = l,
+                Chunk = c,
+                Round = r,
+                Piece = piece,
+                Saved = saved,
+                Accesses = [.. accesses],
+            }
+        );
         return ops.Count - 1;
     }
 

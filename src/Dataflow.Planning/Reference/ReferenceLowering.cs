@@ -6,13 +6,13 @@ using Dataflow.Schedules;
 namespace Dataflow.Planning.Reference;
 
 /// <summary>
-/// A plan's step as the published system runs it. Forward: every layer over all chunks; activations that go home leave from their slot, which
-/// the pair that comes as many pairs later as there are slots takes over; after a layer the next missing parameters are fetched into its slot,
-/// and when none are missing gradients from the top. Backward: layers down, chunks reversed, a chunk's input gradients before its weight gradients;
-/// behind the former its position of the window gets the K and V of the layer below, on a stream of its own, behind the latter its slot the next
-/// older activations; behind each layer its gradients go home and
-/// the next parameters and gradients come. One inbound queue has all of these in that order. The optimizer's phase comes after the last
-/// backward and layer by layer: fetch, update, save, and nothing overlaps with it.
+/// A plan's step as the published system runs it. Forward: every layer over all chunks; activations that go home leave from their slot,
+/// which the pair that comes as many pairs later as there are slots takes over; after a layer the next missing parameters are fetched into
+/// its slot, and when none are missing gradients from the top. Backward: layers down, chunks reversed, a chunk's input gradients before its
+/// weight gradients; behind the former its position of the window gets the K and V of the layer below, on a stream of its own, behind the
+/// latter its slot the next older activations; behind each layer its gradients go home and the next parameters and gradients come. One
+/// inbound queue has all of these in that order. The optimizer's phase comes after the last backward and layer by layer: fetch, update,
+/// save, and nothing overlaps with it.
 /// </summary>
 public sealed partial class ReferenceLowering
 {
@@ -59,7 +59,11 @@ public sealed partial class ReferenceLowering
         var state = new List<Placement>();
         for (int l = 0; l < layers; l++)
         {
-            state.AddRange([new(memory.Weights + l, memory.WeightHome + l), new(memory.First + l, memory.FirstHome + l), new(memory.Second + l, memory.SecondHome + l)]);
+            state.AddRange([
+                new(memory.Weights + l, memory.WeightHome + l),
+                new(memory.First + l, memory.FirstHome + l),
+                new(memory.Second + l, memory.SecondHome + l),
+            ]);
             if (l < plan.Device.WeightBlocks)
             {
                 state.Add(new(memory.Weights + l, WeightSlot(l)));
@@ -101,7 +105,17 @@ public sealed partial class ReferenceLowering
     {
         foreach (var c in Chunks())
         {
-            Run(OpKind.Embed, null, c, r, [Whole(Roles.Table, memory.Tokens, memory.TokensSlot, AccessMode.Read), Resident(Roles.Weights, 0, AccessMode.Read), Stream(Roles.Output, 0, c, AccessMode.Write)]);
+            Run(
+                OpKind.Embed,
+                null,
+                c,
+                r,
+                [
+                    Whole(Roles.Table, memory.Tokens, memory.TokensSlot, AccessMode.Read),
+                    Resident(Roles.Weights, 0, AccessMode.Read),
+                    Stream(Roles.Output, 0, c, AccessMode.Write),
+                ]
+            );
         }
 
         for (int l = 0; l < layers; l++)
@@ -129,15 +143,21 @@ public sealed partial class ReferenceLowering
         int pair = plan.PairOf(l, c);
         bool stays = plan.StaysOnDevice(l, c);
         var level = Saved(plan.LevelOf(l, c));
-        Run(OpKind.Forward, l, c, r,
-        [
-            Weights(l, AccessMode.Read),
-            Stream(Roles.Input, l.Index, c, AccessMode.Read),
-            .. Window(l, 0, c.Index),
-            Activations(pair, AccessMode.Write),
-            Kv(pair, AccessMode.Write),
-            Stream(Roles.Output, l.Index + 1, c, AccessMode.Write),
-        ], level);
+        Run(
+            OpKind.Forward,
+            l,
+            c,
+            r,
+            [
+                Weights(l, AccessMode.Read),
+                Stream(Roles.Input, l.Index, c, AccessMode.Read),
+                .. Window(l, 0, c.Index),
+                Activations(pair, AccessMode.Write),
+                Kv(pair, AccessMode.Write),
+                Stream(Roles.Output, l.Index + 1, c, AccessMode.Write),
+            ],
+            level
+        );
         Copy(OpKind.Fetch, Compute, l, c, r, KvObject(pair), KvSlot(pair), memory.WindowSlot + c.Index);
         if (!stays)
         {
@@ -150,15 +170,20 @@ public sealed partial class ReferenceLowering
     {
         foreach (var c in Chunks().Reverse())
         {
-            Run(OpKind.Head, null, c, r,
-            [
-                Whole(Roles.Table, memory.Tokens, memory.TokensSlot, AccessMode.Read),
-                Resident(Roles.Weights, 1, AccessMode.Read),
-                Resident(Roles.Gradients, 3, First(r, c, chunks - 1) ? AccessMode.Write : AccessMode.ReadWrite),
-                Stream(Roles.Input, layers, c, AccessMode.Read),
-                Stream(Roles.GradStream, layers + 1, c, AccessMode.Write),
-                Whole(Roles.Scratch, memory.Logits, memory.LogitsSlot, AccessMode.Write),
-            ]);
+            Run(
+                OpKind.Head,
+                null,
+                c,
+                r,
+                [
+                    Whole(Roles.Table, memory.Tokens, memory.TokensSlot, AccessMode.Read),
+                    Resident(Roles.Weights, 1, AccessMode.Read),
+                    Resident(Roles.Gradients, 3, First(r, c, chunks - 1) ? AccessMode.Write : AccessMode.ReadWrite),
+                    Stream(Roles.Input, layers, c, AccessMode.Read),
+                    Stream(Roles.GradStream, layers + 1, c, AccessMode.Write),
+                    Whole(Roles.Scratch, memory.Logits, memory.LogitsSlot, AccessMode.Write),
+                ]
+            );
         }
 
         for (int l = layers - 1; l >= 0; l--)
@@ -174,12 +199,17 @@ public sealed partial class ReferenceLowering
 
         foreach (var c in Chunks().Reverse())
         {
-            Run(OpKind.EmbedBackward, null, c, r,
-            [
-                Whole(Roles.Table, memory.Tokens, memory.TokensSlot, AccessMode.Read),
-                Stream(Roles.GradStream, layers + 1, c, AccessMode.Read),
-                Resident(Roles.Gradients, 2, First(r, c, chunks - 1) ? AccessMode.Write : AccessMode.ReadWrite),
-            ]);
+            Run(
+                OpKind.EmbedBackward,
+                null,
+                c,
+                r,
+                [
+                    Whole(Roles.Table, memory.Tokens, memory.TokensSlot, AccessMode.Read),
+                    Stream(Roles.GradStream, layers + 1, c, AccessMode.Read),
+                    Resident(Roles.Gradients, 2, First(r, c, chunks - 1) ? AccessMode.Write : AccessMode.ReadWrite),
+                ]
+            );
         }
     }
 
@@ -189,46 +219,91 @@ public sealed partial class ReferenceLowering
         var level = plan.LevelOf(l, c);
         if (level != SaveLevel.Full)
         {
-            Run(OpKind.Recompute, l, c, r,
+            Run(
+                OpKind.Recompute,
+                l,
+                c,
+                r,
+                [
+                    Weights(l, AccessMode.Read),
+                    Activations(pair, AccessMode.Read),
+                    .. Window(l, 0, c.Index + 1),
+                    Whole(Roles.Scratch, memory.GradActivations, memory.GradActivationsSlot, AccessMode.Write),
+                ],
+                Saved(level)
+            );
+        }
+
+        bool full = level == SaveLevel.Full;
+        Run(
+            OpKind.Backward,
+            l,
+            c,
+            r,
             [
                 Weights(l, AccessMode.Read),
                 Activations(pair, AccessMode.Read),
                 .. Window(l, 0, c.Index + 1),
-                Whole(Roles.Scratch, memory.GradActivations, memory.GradActivationsSlot, AccessMode.Write),
-            ], Saved(level));
-        }
-
-        bool full = level == SaveLevel.Full;
-        Run(OpKind.Backward, l, c, r,
-        [
-            Weights(l, AccessMode.Read),
-            Activations(pair, AccessMode.Read),
-            .. Window(l, 0, c.Index + 1),
-            Stream(Roles.GradStream, layers + 1, c, AccessMode.ReadWrite),
-            new Access(Roles.GradKv, memory.GradWindow, memory.GradWindowSlot, Bytes.Zero, memory.Kv * (c.Index + 1), c.Index == chunks - 1 ? AccessMode.Write : AccessMode.ReadWrite),
-            // A chunk waits for its layer's gradients before anything else; the first one of a step zeroes them.
-            Gradients(l, First(r, c, chunks - 1) ? AccessMode.Write : AccessMode.Read),
-            Whole(Roles.Scratch, memory.GradActivations, memory.GradActivationsSlot, full ? AccessMode.Write : AccessMode.ReadWrite),
-        ], Saved(level));
+                Stream(Roles.GradStream, layers + 1, c, AccessMode.ReadWrite),
+                new Access(
+                    Roles.GradKv,
+                    memory.GradWindow,
+                    memory.GradWindowSlot,
+                    Bytes.Zero,
+                    memory.Kv * (c.Index + 1),
+                    c.Index == chunks - 1 ? AccessMode.Write : AccessMode.ReadWrite
+                ),
+                // A chunk waits for its layer's gradients before anything else; the first one of a step zeroes them.
+                Gradients(l, First(r, c, chunks - 1) ? AccessMode.Write : AccessMode.Read),
+                Whole(Roles.Scratch, memory.GradActivations, memory.GradActivationsSlot, full ? AccessMode.Write : AccessMode.ReadWrite),
+            ],
+            Saved(level)
+        );
 
         if (l.Index > 0)
         {
             int below = pair - chunks;
             bool stays = below >= plan.Device.HomePairs;
-            Copy(OpKind.Fetch, InboundKv, new Layer(l.Index - 1), c, r, KvObject(below), stays ? KvSlot(below) : HomeOf(below) + 1, memory.WindowSlot + c.Index);
+            Copy(
+                OpKind.Fetch,
+                InboundKv,
+                new Layer(l.Index - 1),
+                c,
+                r,
+                KvObject(below),
+                stays ? KvSlot(below) : HomeOf(below) + 1,
+                memory.WindowSlot + c.Index
+            );
         }
 
-        Run(OpKind.Backward, l, c, r,
-        [
-            Activations(pair, AccessMode.Read),
-            Gradients(l, AccessMode.ReadWrite),
-            Whole(Roles.Scratch, memory.GradActivations, memory.GradActivationsSlot, AccessMode.Read),
-        ], Saved(level), WeightGradients);
+        Run(
+            OpKind.Backward,
+            l,
+            c,
+            r,
+            [
+                Activations(pair, AccessMode.Read),
+                Gradients(l, AccessMode.ReadWrite),
+                Whole(Roles.Scratch, memory.GradActivations, memory.GradActivationsSlot, AccessMode.Read),
+            ],
+            Saved(level),
+            WeightGradients
+        );
 
         int older = pair - plan.Device.DevicePairs;
         if (older >= 0)
         {
-            Copy(OpKind.Fetch, Inbound, new Layer(older / chunks), new Chunk(older % chunks), r, ActivationObject(older), HomeOf(older), ActivationSlot(older), Saved(plan.Placement.Levels[older]));
+            Copy(
+                OpKind.Fetch,
+                Inbound,
+                new Layer(older / chunks),
+                new Chunk(older % chunks),
+                r,
+                ActivationObject(older),
+                HomeOf(older),
+                ActivationSlot(older),
+                Saved(plan.Placement.Levels[older])
+            );
         }
     }
 
@@ -251,7 +326,9 @@ public sealed partial class ReferenceLowering
         }
     }
 
-    private void FetchWeights(int l, Round? r) => Copy(OpKind.Fetch, Inbound, new Layer(l), null, r, memory.Weights + l, memory.WeightHome + l, WeightSlot(l));
+    private void FetchWeights(int l, Round? r) =>
+        Copy(OpKind.Fetch, Inbound, new Layer(l), null, r, memory.Weights + l, memory.WeightHome + l, WeightSlot(l));
 
-    private void FetchGradients(int l, Round? r) => Copy(OpKind.Fetch, Inbound, new Layer(l), null, r, memory.Gradients + l, memory.GradientHome + l, GradientSlot(l));
+    private void FetchGradients(int l, Round? r) =>
+        Copy(OpKind.Fetch, Inbound, new Layer(l), null, r, memory.Gradients + l, memory.GradientHome + l, GradientSlot(l));
 }

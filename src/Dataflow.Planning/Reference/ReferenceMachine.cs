@@ -13,16 +13,26 @@ namespace Dataflow.Planning.Reference;
 /// <param name="NominalLink">Bytes a second by lanes and generation of PCI Express: 0.25 GiB * 2^(generation - 1) * 16 lanes.</param>
 /// <param name="Capability">Decides the attention kernels, and with them the workspace.</param>
 /// <param name="SmCount">Multiprocessors.</param>
-/// <param name="FixedStepModels">Models whose sweeps were recorded with steps of a fixed length, by <see cref="StepLength.SizeClass"/>.</param>
+/// <param name="FixedStepModels">Models whose sweeps were recorded with steps of a fixed length, by
+/// <see cref="StepLength.SizeClass"/>.</param>
 public sealed record ReferenceMachine(
-    string Name, double PeakFlopsPerSecond, int MinChunkTokens, Bytes NominalLink, ComputeCapability Capability, int SmCount, ImmutableArray<int> FixedStepModels)
+    string Name,
+    double PeakFlopsPerSecond,
+    int MinChunkTokens,
+    Bytes NominalLink,
+    ComputeCapability Capability,
+    int SmCount,
+    ImmutableArray<int> FixedStepModels
+)
 {
     private static readonly Bytes Gen5 = Bytes.FromGiB(64);
     private static readonly Bytes Gen4 = Bytes.FromGiB(32);
 
     private static readonly ReferenceMachine H100 = new("H100", 989e12, 16384, Gen5, new ComputeCapability(9, 0), 132, [1, 8]);
 
-    /// <summary>The machines of the published sweeps, one more that the system knows (RTX 4090), and one that stands for its H100 (H200).</summary>
+    /// <summary>
+    /// The machines of the published sweeps, one more that the system knows (RTX 4090), and one that stands for its H100 (H200).
+    /// </summary>
     public static IReadOnlyList<ReferenceMachine> All { get; } =
     [
         H100,
@@ -38,7 +48,9 @@ public sealed record ReferenceMachine(
     public static ReferenceMachine Of(HardwareProfile profile) =>
         All.FirstOrDefault(m => profile.IsCalled(m.Name))
         ?? throw new UserErrorException(
-            $"policy reference knows the machines of the published system, {string.Join(", ", All.Select(m => m.Name))}, and {profile.Name} is none of them: choose one of these or another policy");
+            $"policy reference knows the machines of the published system, {string.Join(", ", All.Select(m => m.Name))}, and "
+                + $"{profile.Name} is none of them: choose one of these or another policy"
+        );
 
     /// <summary>FLOPs a second that it plans with: 60% of the peak.</summary>
     public double PlannedFlopsPerSecond => 0.6 * PeakFlopsPerSecond;

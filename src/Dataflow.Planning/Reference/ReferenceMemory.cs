@@ -7,8 +7,8 @@ namespace Dataflow.Planning.Reference;
 /// <summary>
 /// The arenas, slots and objects of a plan's schedule. The published system lays the optimizer's blocks over the slots of the rounds, which
 /// rest meanwhile; slots of a schedule lie apart, so what is overlaid is an arena of its own here, as long as what it lies on, and the
-/// lowering orders the two explicitly. Slots are the allocations of <see cref="DevicePartition"/>; a slot for a chunk's activations is two here,
-/// one with the chunk's K and V, which travel apart from the rest in the backward.
+/// lowering orders the two explicitly. Slots are the allocations of <see cref="DevicePartition"/>; a slot for a chunk's activations is two
+/// here, one with the chunk's K and V, which travel apart from the rest in the backward.
 /// </summary>
 internal sealed class ReferenceMemory
 {
@@ -72,9 +72,32 @@ internal sealed class ReferenceMemory
         Kv = kv;
     }
 
-    public readonly int WeightSlot, GradientSlot, ActivationSlot, KvSlot, WindowSlot, GradWindowSlot, StreamSlot, GradActivationsSlot, LogitsSlot, OptimizerSlot, TokensSlot;
-    public readonly int WeightHome, GradientHome, FirstHome, SecondHome, ActivationHome;
-    public readonly int Weights, Gradients, First, Second, Tokens, Activations, Streams, GradWindow, GradActivations, Logits;
+    public readonly int WeightSlot,
+        GradientSlot,
+        ActivationSlot,
+        KvSlot,
+        WindowSlot,
+        GradWindowSlot,
+        StreamSlot,
+        GradActivationsSlot,
+        LogitsSlot,
+        OptimizerSlot,
+        TokensSlot;
+    public readonly int WeightHome,
+        GradientHome,
+        FirstHome,
+        SecondHome,
+        ActivationHome;
+    public readonly int Weights,
+        Gradients,
+        First,
+        Second,
+        Tokens,
+        Activations,
+        Streams,
+        GradWindow,
+        GradActivations,
+        Logits;
 
     /// <summary>Embedding and head with gradients and both moments: objects, then their slots, in the order W, G, M, V.</summary>
     public readonly (int Object, int Slot)[] Resident;
@@ -93,7 +116,8 @@ internal sealed class ReferenceMemory
 
     public Arena[] Arenas => [new("device", ends[Device]), new("overlay", ends[Overlay]), new("host", ends[Host])];
 
-    private static string Name(string kind, int layer, int chunk) => string.Create(CultureInfo.InvariantCulture, $"{kind}/L{layer:00}/C{chunk}");
+    private static string Name(string kind, int layer, int chunk) =>
+        string.Create(CultureInfo.InvariantCulture, $"{kind}/L{layer:00}/C{chunk}");
 
     private (int, int)[] AddResident(BlockSizes blocks)
     {

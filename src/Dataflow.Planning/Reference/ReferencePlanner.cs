@@ -52,7 +52,12 @@ public static class ReferencePlanner
         if (placement is null)
         {
             var enough = hostBase + (activations.Attention * split.HomePairs);
-            return Refuse(ReferenceLimit.Placement, "host", enough, "is needed to save attention where less than a layer goes home; the published system divides by zero below that");
+            return Refuse(
+                ReferenceLimit.Placement,
+                "host",
+                enough,
+                "is needed to save attention where less than a layer goes home; the published system divides by zero below that"
+            );
         }
 
         var device = DevicePartition.Of(model, seqlen, chunking, workspace, split);
@@ -76,9 +81,12 @@ public static class ReferencePlanner
             request, chunking, activations, workspace, sticky, split, counted, placement,
             StepLength.Rounds(request, chunking), device.OptimizerSlots(budget.Device, blocks.Block), usedHost, device.Used));
 
-        ReferenceResult Refuse(ReferenceLimit limit, string memory, Bytes needed, string what) => new ReferenceResult.Infeasible(
-            limit,
-            $"{model.Name} at seqlen {seqlen} does not fit {(memory == "device" ? budget.Device : budget.Host)} of {memory} memory under policy reference: {needed} {what}");
+        ReferenceResult Refuse(ReferenceLimit limit, string memory, Bytes needed, string what) =>
+            new ReferenceResult.Infeasible(
+                limit,
+                $"{model.Name} at seqlen {seqlen} does not fit {(memory == "device" ? budget.Device : budget.Host)} of {memory} memory "
+                    + $"under policy reference: {needed} {what}"
+            );
     }
 
     private static void Check(ReferenceRequest request)
@@ -95,7 +103,9 @@ public static class ReferencePlanner
             : null;
         if (fault is not null)
         {
-            throw new UserErrorException($"{model.Name} has {fault}, which the published system does not have: choose another model or another policy than reference");
+            throw new UserErrorException(
+                $"{model.Name} has {fault}, which the published system does not have: choose another model or another policy than reference"
+            );
         }
     }
 }

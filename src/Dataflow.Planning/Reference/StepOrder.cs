@@ -5,7 +5,9 @@ namespace Dataflow.Planning.Reference;
 /// <summary>Adds waits that no byte asks for to a schedule whose waits were inferred.</summary>
 internal static class StepOrder
 {
-    /// <summary>An op keeps one wait a stream and distance, the latest, as streams are first in, first out; none on its own stream in its own step.</summary>
+    /// <summary>
+    /// An op keeps one wait a stream and distance, the latest, as streams are first in, first out; none on its own stream in its own step.
+    /// </summary>
     public static Schedule Add(Schedule schedule, IEnumerable<(int Op, Wait Wait)> orders)
     {
         var ops = schedule.Ops.ToArray();

@@ -3,8 +3,8 @@ using Dataflow.Model;
 namespace Dataflow.Planning;
 
 /// <summary>
-/// The sizes at which a search looks for plans: from 64 KiB up, each a twenty-fourth more than the one before. A budget between two of them gets
-/// the plans of all that it reaches. Fixed for all requests, so that whoever has more memory chooses among more.
+/// The sizes at which a search looks for plans: from 64 KiB up, each a twenty-fourth more than the one before. A budget between two of them
+/// gets the plans of all that it reaches. Fixed for all requests, so that whoever has more memory chooses among more.
 /// </summary>
 internal static class BudgetLevels
 {

@@ -25,8 +25,8 @@ internal enum Spending
 }
 
 /// <summary>
-/// Residencies of one workload in a fixed order, each with at least the device memory and at most the host memory of the one before: from a start,
-/// spending goes through its kinds in an order of its own, each in a few stops until nothing of its kind is left to keep.
+/// Residencies of one workload in a fixed order, each with at least the device memory and at most the host memory of the one before: from a
+/// start, spending goes through its kinds in an order of its own, each in a few stops until nothing of its kind is left to keep.
 /// </summary>
 internal sealed class PlanFamily : ResidencySequence
 {
@@ -86,10 +86,14 @@ internal sealed class PlanFamily : ResidencySequence
         bool training = workload.Kind.Updates();
         return kind switch
         {
-            Spending.OptimizerRing => training ? [.. new[] { 4, 8, 16 }.Where(n => n > start.OptimizerSlots && n <= Geometry.Sizes.Pieces)] : [],
+            Spending.OptimizerRing => training
+                ? [.. new[] { 4, 8, 16 }.Where(n => n > start.OptimizerSlots && n <= Geometry.Sizes.Pieces)]
+                : [],
             Spending.Activations => start.WindowSegments > 1 ? [] : Even(0, layers * workload.Geometry.ChunksPerRound, most),
             Spending.Weights => Even(start.WeightSlots, layers, most / 2),
-            Spending.Gradients => training && (workload.Geometry.Rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining) ? Even(0, layers, most / 2) : [],
+            Spending.Gradients => training && (workload.Geometry.Rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining)
+                ? Even(0, layers, most / 2)
+                : [],
             Spending.Moments => training ? Even(0, Geometry.Sizes.Pieces, most / 2) : [],
             Spending.Vocabulary => Geometry.VocabularyMayStay && !start.VocabularyResident ? [1] : [],
             _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no kind of spending"),

@@ -3,7 +3,9 @@ using Dataflow.Simulation;
 
 namespace Dataflow.Planning;
 
-/// <summary>A way to cut the step, and what a search knows of it. Sizes and estimates of residencies are for one thread at a time.</summary>
+/// <summary>
+/// A way to cut the step, and what a search knows of it. Sizes and estimates of residencies are for one thread at a time.
+/// </summary>
 internal sealed class SearchGeometry
 {
     // Families that no budget reaches have none.

@@ -5,7 +5,8 @@ namespace Dataflow.Planning;
 
 /// <summary>
 /// Everything that a search may choose, as families of residencies. A function of model, workload and pins, never of budgets. First the
-/// families that run copies beside compute; then those for memories in which little fits: small chunks, cut vocabularies, streamed windows, one slot of each.
+/// families that run copies beside compute; then those for memories in which little fits: small chunks, cut vocabularies, streamed windows,
+/// one slot of each.
 /// </summary>
 internal static class SearchSpace
 {
@@ -51,7 +52,8 @@ internal static class SearchSpace
     private static void AddMain(List<PlanFamily> families, PlanRequest request, SearchGeometry geometry)
     {
         var g = geometry.Workload.Geometry;
-        bool interleaves = g.Rounds > FewRounds && geometry.Workload.Kind.HasBackward() && (long)g.ChunkTokens * g.ChunksPerRound <= MostInterleavedTokens;
+        bool interleaves =
+            g.Rounds > FewRounds && geometry.Workload.Kind.HasBackward() && (long)g.ChunkTokens * g.ChunksPerRound <= MostInterleavedTokens;
         TensorSet[] stays = g.Seqlen >= LongSequence ? [TensorSet.All, Residual, Attention] : [TensorSet.All];
         foreach (var (less, more, share) in Mixes(request))
         {
@@ -59,7 +61,11 @@ internal static class SearchSpace
             {
                 var start = new ResidencyChain(geometry.Sizes, less, tier)[0] with
                 {
-                    TravellingMore = more, MoreSixteenths = share, ResidentsSpread = true, GradientsRotate = true, LastRoundKeepsLess = share > 0 && g.Rounds > FewRounds,
+                    TravellingMore = more,
+                    MoreSixteenths = share,
+                    ResidentsSpread = true,
+                    GradientsRotate = true,
+                    LastRoundKeepsLess = share > 0 && g.Rounds > FewRounds,
                 };
                 foreach (var stay in stays)
                 {
@@ -87,7 +93,17 @@ internal static class SearchSpace
                 foreach (int segments in SegmentRule.Counts(geometry.Workload, saved).Prepend(1))
                 {
                     var start = new ResidencyChain(geometry.Sizes, saved, tier, segments)[0];
-                    families.Add(new PlanFamily(geometry, start with { ResidentSet = Staying(TensorSet.All, saved, geometry.Workload.Geometry) }, FewStops, Orders[0]));
+                    families.Add(
+                        new PlanFamily(
+                            geometry,
+                            start with
+                            {
+                                ResidentSet = Staying(TensorSet.All, saved, geometry.Workload.Geometry),
+                            },
+                            FewStops,
+                            Orders[0]
+                        )
+                    );
                 }
             }
         }

@@ -15,8 +15,8 @@ internal readonly record struct ShortlistEntry(int Family, int Index, Bytes Devi
 }
 
 /// <summary>
-/// For every pair of levels of device and host memory the plan with the smallest estimate among those that fit it. Levels are the same for all
-/// requests, and a budget has all entries that fit it: a larger one has all of a smaller one's.
+/// For every pair of levels of device and host memory the plan with the smallest estimate among those that fit it. Levels are the same for
+/// all requests, and a budget has all entries that fit it: a larger one has all of a smaller one's.
 /// </summary>
 internal sealed class Shortlist
 {
@@ -26,11 +26,13 @@ internal sealed class Shortlist
     private readonly List<ShortlistEntry> entries;
     private readonly Bytes least;
 
-    private Shortlist(MemoryBudget covered, List<ShortlistEntry> entries, Bytes least) => (this.covered, this.entries, this.least) = (covered, entries, least);
+    private Shortlist(MemoryBudget covered, List<ShortlistEntry> entries, Bytes least) =>
+        (this.covered, this.entries, this.least) = (covered, entries, least);
 
     /// <summary>All entries of a budget are in it.</summary>
     public bool Covers(MemoryBudget budget) =>
-        BudgetLevels.Within(budget.Device - least) <= BudgetLevels.Within(covered.Device - least) && BudgetLevels.Within(budget.Host) <= BudgetLevels.Within(covered.Host);
+        BudgetLevels.Within(budget.Device - least) <= BudgetLevels.Within(covered.Device - least)
+        && BudgetLevels.Within(budget.Host) <= BudgetLevels.Within(covered.Host);
 
     /// <summary>The entries that a budget has room for, smallest estimate first.</summary>
     public List<ShortlistEntry> Within(MemoryBudget budget)
@@ -113,8 +115,8 @@ internal sealed class Shortlist
     }
 
     /// <summary>
-    /// A family's residencies: at each level of device memory the last one that fits. Where a residency that frees much of the host takes less device memory
-    /// with its reserve than the one before, it fits where that one does.
+    /// A family's residencies: at each level of device memory the last one that fits. Where a residency that frees much of the host takes
+    /// less device memory with its reserve than the one before, it fits where that one does.
     /// </summary>
     private static void Enter(ShortlistEntry?[,] best, PlanFamily family, int number, DeviceReserve reserve)
     {

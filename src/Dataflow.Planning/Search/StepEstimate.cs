@@ -9,8 +9,8 @@ namespace Dataflow.Planning;
 internal readonly record struct StepTime(double Nanoseconds, double Bound);
 
 /// <summary>
-/// The time of a step from what its rounds compute and copy, without an order of ops: what each pass computes, and what crosses the link in it in
-/// each direction. A pass takes as long as the slowest of the three, a little more where two are close, since then one now and then
+/// The time of a step from what its rounds compute and copy, without an order of ops: what each pass computes, and what crosses the link in
+/// it in each direction. A pass takes as long as the slowest of the three, a little more where two are close, since then one now and then
 /// waits for the other. Only the order in which plans are tried rests on the guess; what is left out is left out by the bound.
 /// </summary>
 internal sealed class StepEstimate
@@ -18,7 +18,8 @@ internal sealed class StepEstimate
     // What a bound must not count: bytes that slots hold over the border of two passes, and rounding.
     private const double Slack = 0.95;
 
-    // What simulations of such plans came to on an H100 for 32b at 65,536 tokens, where they are at their best: 1.2 to 1.3 of what passes alone take.
+    // What simulations of such plans came to on an H100 for 32b at 65,536 tokens, where they are at their best: 1.2 to 1.3 of what passes
+    // alone take.
     private const double TravellingStreams = 1.25;
 
     // Whole chunks keep more or less, layer by layer: in a pass the shares are met nearly.
@@ -48,15 +49,25 @@ internal sealed class StepEstimate
         var recipe = workload.Recipe;
         double perParameter = recipe.Gradients.Size() + (2 * (recipe.Parameters.Size() + recipe.OptimizerBytesPerParameter));
         update = workload.Kind.Updates()
-            ? 1e9 * machine.Seconds(Kernel.AdamW, KernelWork.Memory(perParameter * workload.Model.ParameterCount / pieces.Total)) * pieces.Total : 0;
+            ? 1e9
+                * machine.Seconds(Kernel.AdamW, KernelWork.Memory(perParameter * workload.Model.ParameterCount / pieces.Total))
+                * pieces.Total
+            : 0;
         var links = machine.Links;
-        double both = links.Links[0].BothBusy + links.Links[1].BothBusy, share = Math.Min(1, links.HostMemory / both);
-        (double, double) Rate(LinkDirection d) => (Math.Min(links.Links[(int)d].Alone, links.HostMemory), links.Links[(int)d].BothBusy * share);
+        double both = links.Links[0].BothBusy + links.Links[1].BothBusy,
+            share = Math.Min(1, links.HostMemory / both);
+        (double, double) Rate(LinkDirection d) =>
+            (Math.Min(links.Links[(int)d].Alone, links.HostMemory), links.Links[(int)d].BothBusy * share);
         (toDevice, toHost) = (Rate(LinkDirection.HostToDevice), Rate(LinkDirection.DeviceToHost));
-        Floor = (geometry.Rounds * ((layers * (forward.Sum() + Backward(TensorSet.All).Sum()) * geometry.GroupsPerRound) + ends)) + update - Rounding;
+        Floor =
+            (geometry.Rounds * ((layers * (forward.Sum() + Backward(TensorSet.All).Sum()) * geometry.GroupsPerRound) + ends))
+            + update
+            - Rounding;
     }
 
-    /// <summary>Nanoseconds of a step in which nothing is repeated and nothing waits: no plan of this geometry is faster, whole nanoseconds and all.</summary>
+    /// <summary>
+    /// Nanoseconds of a step in which nothing is repeated and nothing waits: no plan of this geometry is faster, whole nanoseconds and all.
+    /// </summary>
     public double Floor { get; }
 
     /// <summary>A residency's step.</summary>
@@ -68,31 +79,44 @@ internal sealed class StepEstimate
 
         // Compute: of all positions of a sequence, the last ones keep more.
         double forwards = layers * forward.Sum() * geometry.GroupsPerRound;
-        double backwards = layers * geometry.GroupsPerRound
-            * (((1 - away) * Backward(r.ResidentSet).Sum()) + (away * Mixed(Backward(r.Travelling), Backward(r.MoreSixteenths > 0 ? r.TravellingMore : r.Travelling), more)));
+        double backwards =
+            layers
+            * geometry.GroupsPerRound
+            * (
+                ((1 - away) * Backward(r.ResidentSet).Sum())
+                + (away * Mixed(Backward(r.Travelling), Backward(r.MoreSixteenths > 0 ? r.TravellingMore : r.Travelling), more))
+            );
 
         double lastBackwards = r.LastRoundKeepsLess
-            ? layers * geometry.GroupsPerRound * (((1 - away) * Backward(r.ResidentSet).Sum()) + (away * Backward(r.Travelling).Sum())) : backwards;
+            ? layers * geometry.GroupsPerRound * (((1 - away) * Backward(r.ResidentSet).Sum()) + (away * Backward(r.Travelling).Sum()))
+            : backwards;
 
         // Copies of a round.
-        double block = programs.BlockLayout.Size(recipe.Parameters).Value, blockGradients = programs.BlockLayout.Size(recipe.Gradients).Value;
+        double block = programs.BlockLayout.Size(recipe.Parameters).Value,
+            blockGradients = programs.BlockLayout.Size(recipe.Gradients).Value;
         double weights = Math.Max(0, layers - r.WeightSlots) * block;
         bool accumulates = rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining;
         int ring = layers - r.ResidentGradients;
         double gradients = accumulates && ring > r.GradientSlots ? ring * blockGradients : 0;
-        double saved = ((1 - more) * programs.ActivationsSize(r.Travelling).Value) + (more * programs.ActivationsSize(r.MoreSixteenths > 0 ? r.TravellingMore : r.Travelling).Value);
+        double saved =
+            ((1 - more) * programs.ActivationsSize(r.Travelling).Value)
+            + (more * programs.ActivationsSize(r.MoreSixteenths > 0 ? r.TravellingMore : r.Travelling).Value);
         double window = (double)programs.KvPieceSize.Value * chunks * layers;
         double windows = r.Travelling.HasFlag(TensorSet.Kv) ? window / pairs : 0;
         int windowsKept = (r.WindowSlots * positions) + r.ResidentChunks;
         double activations = (travelling * (saved + programs.StreamSize.Value)) + (Math.Max(0, pairs - windowsKept) * windows);
 
         // Where a pass turns around, or a round is small, slots keep some of it.
-        double kept = activations
-            - (Math.Max(0, travelling - r.ActivationSlots) * saved) - (Math.Max(0, travelling - r.StreamSlots) * (double)programs.StreamSize.Value)
+        double kept =
+            activations
+            - (Math.Max(0, travelling - r.ActivationSlots) * saved)
+            - (Math.Max(0, travelling - r.StreamSlots) * (double)programs.StreamSize.Value)
             - (Math.Max(0, pairs - windowsKept) * windows);
         double segments = r.WindowSegments > 1 ? window * positions / 2 : 0;
         bool gradStreams = r.GradStreamSlots < chunks;
-        double streams = (gradStreams ? (double)pairs * programs.StreamSize.Value : 0) + (r.StreamSlots < chunks ? (double)pairs * programs.StreamSize.Value : 0);
+        double streams =
+            (gradStreams ? (double)pairs * programs.StreamSize.Value : 0)
+            + (r.StreamSlots < chunks ? (double)pairs * programs.StreamSize.Value : 0);
         var (table, tableGradients) = Vocabulary(r);
 
         double forwardIn = weights + segments + (table / 2), forwardOut = activations;
@@ -126,7 +150,10 @@ internal sealed class StepEstimate
         if (r.ActivationSlots == 1)
         {
             // One slot: each save ends before the next forward begins, each fetch begins when the backward before it has ended.
-            total = Math.Max(total, (compute * Shares) + (Slack * rounds * Math.Max(0, travelling - 1) * saved * ((1 / toHost.Alone) + (1 / toDevice.Alone))));
+            total = Math.Max(
+                total,
+                (compute * Shares) + (Slack * rounds * Math.Max(0, travelling - 1) * saved * ((1 / toHost.Alone) + (1 / toDevice.Alone)))
+            );
         }
 
         if (bare)
@@ -166,12 +193,18 @@ internal sealed class StepEstimate
         }
 
         int last = geometry.Rounds - 1;
-        double compute = update + (geometry.Rounds * ((layers * forward.Sum() * geometry.GroupsPerRound) + ends)) + Backwards(new Round(last))
+        double compute =
+            update
+            + (geometry.Rounds * ((layers * forward.Sum() * geometry.GroupsPerRound) + ends))
+            + Backwards(new Round(last))
             + (last > 0 ? last * Backwards(new Round(0)) : 0);
         return Math.Max(compute - Rounding, Of(residency).Bound);
     }
 
-    /// <summary>Ops take whole nanoseconds, so that each may be half a one shorter than what it computes: four a pair, as many a block of the vocabulary, and updates.</summary>
+    /// <summary>
+    /// Ops take whole nanoseconds, so that each may be half a one shorter than what it computes: four a pair, as many a block of the
+    /// vocabulary, and updates.
+    /// </summary>
     private double Rounding => 0.5 * ((4.0 * geometry.Rounds * chunks * (layers + 1 + programs.Vocabulary.Count)) + pieces.Total);
 
     private readonly record struct Pass(double Compute, double In, double Out);
@@ -183,8 +216,11 @@ internal sealed class StepEstimate
     /// <summary>The largest of three, more by up to a fourteenth if they are alike: the norm of order 16.</summary>
     private double Likely(Pass p)
     {
-        double i = p.In / toDevice.Both, o = p.Out / toHost.Both, largest = Math.Max(p.Compute, Math.Max(i, o));
-        return largest * Math.Sqrt(Math.Sqrt(Math.Sqrt(Math.Sqrt(Sixteenth(p.Compute / largest) + Sixteenth(i / largest) + Sixteenth(o / largest)))));
+        double i = p.In / toDevice.Both,
+            o = p.Out / toHost.Both,
+            largest = Math.Max(p.Compute, Math.Max(i, o));
+        return largest
+            * Math.Sqrt(Math.Sqrt(Math.Sqrt(Math.Sqrt(Sixteenth(p.Compute / largest) + Sixteenth(i / largest) + Sixteenth(o / largest)))));
     }
 
     private static double Sixteenth(double x)

@@ -5,8 +5,8 @@ using Dataflow.Simulation;
 namespace Dataflow.Planning;
 
 /// <summary>
-/// The simulated time of a residency's step. The rounds between the first ones and the last ones are alike: a step of a few rounds is lowered, and each
-/// round left out counts as long as those in its middle. Where these differ, the whole step is lowered.
+/// The simulated time of a residency's step. The rounds between the first ones and the last ones are alike: a step of a few rounds is
+/// lowered, and each round left out counts as long as those in its middle. Where these differ, the whole step is lowered.
 /// </summary>
 internal static class StepSimulation
 {
@@ -18,14 +18,20 @@ internal static class StepSimulation
         int rounds = workload.Geometry.Rounds;
         if (rounds > Lowered + 2)
         {
-            var few = workload with { Geometry = workload.Geometry with { Rounds = Lowered, Rows = Lowered * workload.Geometry.RowsPerRound } };
+            var few = workload with
+            {
+                Geometry = workload.Geometry with { Rounds = Lowered, Rows = Lowered * workload.Geometry.RowsPerRound },
+            };
             var (schedule, costs, timeline) = Run(few, residency, machine);
             int[] heads = [.. Enumerable.Range(0, Lowered).Select(r => FirstHead(schedule, r))];
             long Between(int r) => timeline.Ops[heads[r + 1]].Start - timeline.Ops[heads[r]].Start;
             if (Between(2) == Between(3))
             {
                 long left = rounds - Lowered;
-                return (timeline.StepNanoseconds + (left * Between(2)), Compute(costs, 0, costs.Length) + (left * Compute(costs, heads[2], heads[3])));
+                return (
+                    timeline.StepNanoseconds + (left * Between(2)),
+                    Compute(costs, 0, costs.Length) + (left * Compute(costs, heads[2], heads[3]))
+                );
             }
         }
 

@@ -24,7 +24,16 @@ public abstract record RunLength
 /// <param name="Nodes">The same of nodes; null where the row does not say on how many it ran.</param>
 /// <param name="Hours">At the row's speed, which is taken to be that of all GPUs that it takes.</param>
 /// <param name="Price">Of a GPU-hour; null: none was given.</param>
-public sealed record RunCost(ResultRow Row, string System, long GlobalBatch, long Steps, long Gpus, long? Nodes, double Hours, double? Price)
+public sealed record RunCost(
+    ResultRow Row,
+    string System,
+    long GlobalBatch,
+    long Steps,
+    long Gpus,
+    long? Nodes,
+    double Hours,
+    double? Price
+)
 {
     /// <summary>GPUs times hours.</summary>
     public double GpuHours => Gpus * Hours;
@@ -39,7 +48,11 @@ public sealed record RunCost(ResultRow Row, string System, long GlobalBatch, lon
     /// <param name="globalBatch">Sequences of a step; null: the row's.</param>
     public static RunCost? Of(ResultRow row, ReportFacts facts, RunLength length, long? globalBatch, double? price)
     {
-        if (!row.Feasible || (globalBatch ?? row.SequencesPerStep) is not (> 0 and var batch) || SequencesPerSecond(row, facts) is not { } speed)
+        if (
+            !row.Feasible
+            || (globalBatch ?? row.SequencesPerStep) is not (> 0 and var batch)
+            || SequencesPerSecond(row, facts) is not { } speed
+        )
         {
             return null;
         }
@@ -60,23 +73,43 @@ public sealed record RunCost(ResultRow Row, string System, long GlobalBatch, lon
         long times = row.SequencesAtOnce is > 0 and var held ? (batch + held - 1) / held : 1;
         long gpus = row.Gpus is > 0 and var g ? g : 1;
         long? nodes = row.Nodes is > 0 and var n ? n : null;
-        return new RunCost(row, RunFigures.SystemOf(row), batch, whole, gpus * times, nodes * times, whole * (double)batch / speed / 3600, price);
+        return new RunCost(
+            row,
+            RunFigures.SystemOf(row),
+            batch,
+            whole,
+            gpus * times,
+            nodes * times,
+            whole * (double)batch / speed / 3600,
+            price
+        );
     }
 
     /// <summary>The cheapest in hours of every machine, model, source, system and length of sequences, by length.</summary>
-    public static IReadOnlyList<RunCost> Of(IEnumerable<ResultRow> rows, ReportFacts facts, RunLength length, long? globalBatch, double? price) =>
-    [
-        .. rows.Select(r => Of(r, facts, length, globalBatch, price)).OfType<RunCost>()
-            .GroupBy(c => (c.Row.Machine, c.Row.Model, c.Row.Source, c.System, c.Row.Gpus, c.Row.Nodes, c.Row.Seqlen))
-            .Select(g => g.MinBy(c => c.Hours / c.Steps / c.GlobalBatch)!)
-            .OrderBy(c => c.Row.Model, StringComparer.Ordinal).ThenBy(c => c.Row.Machine, StringComparer.Ordinal).ThenBy(c => c.System, StringComparer.Ordinal).ThenBy(c => c.Row.Seqlen),
-    ];
+    public static IReadOnlyList<RunCost> Of(
+        IEnumerable<ResultRow> rows,
+        ReportFacts facts,
+        RunLength length,
+        long? globalBatch,
+        double? price
+    ) =>
+        [
+            .. rows.Select(r => Of(r, facts, length, globalBatch, price))
+                .OfType<RunCost>()
+                .GroupBy(c => (c.Row.Machine, c.Row.Model, c.Row.Source, c.System, c.Row.Gpus, c.Row.Nodes, c.Row.Seqlen))
+                .Select(g => g.MinBy(c => c.Hours / c.Steps / c.GlobalBatch)!)
+                .OrderBy(c => c.Row.Model, StringComparer.Ordinal)
+                .ThenBy(c => c.Row.Machine, StringComparer.Ordinal)
+                .ThenBy(c => c.System, StringComparer.Ordinal)
+                .ThenBy(c => c.Row.Seqlen),
+        ];
 
     /// <summary>Steps need no length of sequences; tokens a second do.</summary>
     private static double? SequencesPerSecond(ResultRow row, ReportFacts facts)
     {
         double? steps = row.StepsPerSecond ?? (row.StepSeconds > 0 ? 1 / row.StepSeconds : null);
-        double? speed = steps is not null && row.SequencesPerStep is > 0 ? steps * row.SequencesPerStep : RunFigures.Of(row, facts)?.SequencesPerSecond;
+        double? speed =
+            steps is not null && row.SequencesPerStep is > 0 ? steps * row.SequencesPerStep : RunFigures.Of(row, facts)?.SequencesPerSecond;
         return speed is > 0 ? speed : null;
     }
 }

@@ -29,9 +29,19 @@ public enum FlopCount
 
 /// <summary>The figures of a row that ran, as far as they follow from it. Rates are of all its GPUs together.</summary>
 /// <param name="Tflops">10^12 model FLOPs a second; null where nobody counts them.</param>
-/// <param name="SixN">The same by 6 FLOPs a parameter and token, which leaves attention out; null where the parameters are not known.</param>
+/// <param name="SixN">The same by 6 FLOPs a parameter and token, which leaves attention out; null where the parameters are not
+/// known.</param>
 /// <param name="PeakTflops">Dense peak of one GPU.</param>
-public sealed record RunFigures(ResultRow Row, double TokensPerSecond, long Gpus, long Nodes, double? Tflops, FlopCount CountedBy, double? SixN, double? PeakTflops)
+public sealed record RunFigures(
+    ResultRow Row,
+    double TokensPerSecond,
+    long Gpus,
+    long Nodes,
+    double? Tflops,
+    FlopCount CountedBy,
+    double? SixN,
+    double? PeakTflops
+)
 {
     private const double SecondsPerDay = 86_400;
 
@@ -60,7 +70,13 @@ public sealed record RunFigures(ResultRow Row, double TokensPerSecond, long Gpus
     public double? SamplesPerDay => SequencesPerSecond * SecondsPerDay;
 
     /// <summary>The program that a row is of.</summary>
-    public static string SystemOf(ResultRow row) => row.System ?? (row.Source == ResultSource.Published ? "published" : row.Policy is { } policy ? $"dataflow {policy}" : "not stated");
+    public static string SystemOf(ResultRow row) =>
+        row.System
+        ?? (
+            row.Source == ResultSource.Published ? "published"
+            : row.Policy is { } policy ? $"dataflow {policy}"
+            : "not stated"
+        );
 
     /// <summary>Of a row; null where it did not run, or no speed in tokens follows from it.</summary>
     public static RunFigures? Of(ResultRow row, ReportFacts facts)
@@ -82,7 +98,8 @@ public sealed record RunFigures(ResultRow Row, double TokensPerSecond, long Gpus
     }
 
     /// <summary>All that ran.</summary>
-    public static IReadOnlyList<RunFigures> Of(IEnumerable<ResultRow> rows, ReportFacts facts) => [.. rows.Select(r => Of(r, facts)).OfType<RunFigures>()];
+    public static IReadOnlyList<RunFigures> Of(IEnumerable<ResultRow> rows, ReportFacts facts) =>
+        [.. rows.Select(r => Of(r, facts)).OfType<RunFigures>()];
 
     /// <summary>Tokens a second, from whatever the row says; null where nothing follows.</summary>
     internal static double? SpeedOf(ResultRow row) =>

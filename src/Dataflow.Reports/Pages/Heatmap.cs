@@ -41,11 +41,19 @@ public sealed record Heatmap(string Name, string Machine, string Model, int Seql
     public double[] Ratios(Heatmap other)
     {
         var theirs = other.Cells.ToDictionary(c => (c.HostGiB, c.DeviceGiB), c => c.TokensPerSecond);
-        return [.. Cells.Select(c => c.TokensPerSecond / theirs.GetValueOrDefault((c.HostGiB, c.DeviceGiB))).OfType<double>().Where(double.IsFinite).Order()];
+        return
+        [
+            .. Cells
+                .Select(c => c.TokensPerSecond / theirs.GetValueOrDefault((c.HostGiB, c.DeviceGiB)))
+                .OfType<double>()
+                .Where(double.IsFinite)
+                .Order(),
+        ];
     }
 
     /// <summary>Refuses what cannot be drawn.</summary>
-    /// <exception cref="ArgumentException">There is no cell, two have the same budgets, one has neither a figure nor a reason, or a figure is no finite number.</exception>
+    /// <exception cref="ArgumentException">There is no cell, two have the same budgets, one has neither a figure nor a reason, or a figure
+    /// is no finite number.</exception>
     public void Check()
     {
         if (Cells.IsDefaultOrEmpty)
@@ -58,7 +66,11 @@ public sealed record Heatmap(string Name, string Machine, string Model, int Seql
         {
             string place = $"{Name}, host {cell.HostGiB} GiB and device {cell.DeviceGiB} GiB";
             double?[] figures = [cell.TokensPerSecond, cell.TeraflopsPerSecond, cell.Mfu, cell.Hfu];
-            if (!double.IsFinite(cell.HostGiB) || !double.IsFinite(cell.DeviceGiB) || figures.Any(f => f is { } figure && !double.IsFinite(figure)))
+            if (
+                !double.IsFinite(cell.HostGiB)
+                || !double.IsFinite(cell.DeviceGiB)
+                || figures.Any(f => f is { } figure && !double.IsFinite(figure))
+            )
             {
                 throw new ArgumentException($"{place}: a figure is no finite number");
             }

@@ -5,24 +5,29 @@ using System.Text.Json;
 namespace Dataflow.Reports.Pages;
 
 /// <summary>
-/// Heatmaps of a model on a machine as one page of HTML with nothing to fetch: the sequence length, the results and the figure to choose from, hover for the
-/// plan's summary, click for the plan and its timeline, and differences between results of the same length. Its text is a function of its arguments alone.
+/// Heatmaps of a model on a machine as one page of HTML with nothing to fetch: the sequence length, the results and the figure to choose
+/// from, hover for the plan's summary, click for the plan and its timeline, and differences between results of the same length. Its text is
+/// a function of its arguments alone.
 /// </summary>
 public static class HeatmapPage
 {
     private static readonly string[] s_drawing = ["charts.js", "format.js", "heatmap-options.js"];
 
     /// <summary>The page.</summary>
-    /// <param name="maps">Of one model. The first of a length is what is shown, and the others of that length what it can be compared with: cells are matched by their budgets.</param>
+    /// <param name="maps">Of one model. The first of a length is what is shown, and the others of that length what it can be compared with:
+    /// cells are matched by their budgets.</param>
     /// <exception cref="ArgumentException">There is no map, one cannot be drawn, or they are not about the same.</exception>
-    public static string Of(params ImmutableArray<Heatmap> maps) => WebText.Page("heatmap", TitleOf(maps), Style(), Data(null, maps), Script());
+    public static string Of(params ImmutableArray<Heatmap> maps) =>
+        WebText.Page("heatmap", TitleOf(maps), Style(), Data(null, maps), Script());
 
     /// <summary>The page as one of a folder, with a way back.</summary>
     /// <param name="index">The page that leads to this one, as a link relative to it.</param>
-    /// <param name="shared">Where the folder has <see cref="Style"/> and <see cref="Script"/>: the name of both files without its end.</param>
+    /// <param name="shared">Where the folder has <see cref="Style"/> and <see cref="Script"/>: the name of both files without its
+    /// end.</param>
     /// <param name="maps">As above.</param>
     /// <exception cref="ArgumentException">As above.</exception>
-    internal static string Of(string index, string shared, ImmutableArray<Heatmap> maps) => WebText.PageBeside(shared, "heatmap", TitleOf(maps), Data(index, maps));
+    internal static string Of(string index, string shared, ImmutableArray<Heatmap> maps) =>
+        WebText.PageBeside(shared, "heatmap", TitleOf(maps), Data(index, maps));
 
     /// <summary>What all pages look like.</summary>
     internal static string Style() => WebText.Load("page.css", "heatmap.css");
@@ -40,42 +45,48 @@ public static class HeatmapPage
         return $"{maps[0].Model} on {maps[0].Machine}";
     }
 
-    private static string Data(string? index, ImmutableArray<Heatmap> maps) => WebText.Json(json =>
-    {
-        Words(json, "index", index);
-        json.WriteStartArray("lengths");
-        foreach (var length in maps.GroupBy(m => m.Seqlen))
+    private static string Data(string? index, ImmutableArray<Heatmap> maps) =>
+        WebText.Json(json =>
         {
-            json.WriteStartObject();
-            Sets(json, [.. length]);
-            json.WriteEndObject();
-        }
+            Words(json, "index", index);
+            json.WriteStartArray("lengths");
+            foreach (var length in maps.GroupBy(m => m.Seqlen))
+            {
+                json.WriteStartObject();
+                Sets(json, [.. length]);
+                json.WriteEndObject();
+            }
 
-        json.WriteEndArray();
-    });
+            json.WriteEndArray();
+        });
 
     /// <summary>
-    /// A program for node that prints figures: an array of objects with a name for a file and SVG. Of a machine, model and length there is one figure for each
-    /// of its maps, and one for the difference of the first from each of the others; a figure has all metrics that are known.
+    /// A program for node that prints figures: an array of objects with a name for a file and SVG. Of a machine, model and length there is
+    /// one figure for each of its maps, and one for the difference of the first from each of the others; a figure has all metrics that are
+    /// known.
     /// </summary>
     /// <exception cref="ArgumentException">A map cannot be drawn.</exception>
-    internal static string Program(IReadOnlyList<Heatmap> maps) => WebText.Load([.. s_drawing, "still.js"]) + "process.stdout.write(JSON.stringify(heatmapStills(" + WebText.Json(json =>
-    {
-        json.WriteStartArray("figures");
-        var taken = new HashSet<string>();
-        foreach (var work in maps.GroupBy(m => (m.Machine, m.Model, m.Seqlen)))
+    internal static string Program(IReadOnlyList<Heatmap> maps) =>
+        WebText.Load([.. s_drawing, "still.js"])
+        + "process.stdout.write(JSON.stringify(heatmapStills("
+        + WebText.Json(json =>
         {
-            var (first, name) = (work.First(), $"{work.Key.Machine} {work.Key.Model} {work.Key.Seqlen}");
-            Figure(json, HeatmapSite.NameOf(name, taken), first);
-            foreach (var other in work.Skip(1))
+            json.WriteStartArray("figures");
+            var taken = new HashSet<string>();
+            foreach (var work in maps.GroupBy(m => (m.Machine, m.Model, m.Seqlen)))
             {
-                Figure(json, HeatmapSite.NameOf($"{name} {other.Name}", taken), other);
-                Figure(json, HeatmapSite.NameOf($"{name} against {other.Name}", taken), first, other);
+                var (first, name) = (work.First(), $"{work.Key.Machine} {work.Key.Model} {work.Key.Seqlen}");
+                Figure(json, HeatmapSite.NameOf(name, taken), first);
+                foreach (var other in work.Skip(1))
+                {
+                    Figure(json, HeatmapSite.NameOf($"{name} {other.Name}", taken), other);
+                    Figure(json, HeatmapSite.NameOf($"{name} against {other.Name}", taken), first, other);
+                }
             }
-        }
 
-        json.WriteEndArray();
-    }) + ")));\n";
+            json.WriteEndArray();
+        })
+        + ")));\n";
 
     private static void Figure(Utf8JsonWriter json, string name, params ImmutableArray<Heatmap> sets)
     {
@@ -97,7 +108,10 @@ public static class HeatmapPage
             set.Check();
             if ((set.Model, set.Seqlen) != (sets[0].Model, sets[0].Seqlen))
             {
-                throw new ArgumentException($"{set.Name} is about {WorkOf(set)}, and {sets[0].Name} about {WorkOf(sets[0])}: compare results of one model and sequence length");
+                throw new ArgumentException(
+                    $"{set.Name} is about {WorkOf(set)}, and {sets[0].Name} about {WorkOf(sets[0])}: compare results of one model and "
+                        + $"sequence length"
+                );
             }
 
             if (!names.Add(set.Name))

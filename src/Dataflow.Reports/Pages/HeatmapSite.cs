@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Dataflow.Reports.Pages;
 
 /// <summary>
-/// Many heatmaps as a folder of pages: one a machine and model, the style and script that these share, and an index of what is best at each sequence length. Pages need
-/// no network and no server. Their texts are functions of the arguments alone.
+/// Many heatmaps as a folder of pages: one a machine and model, the style and script that these share, and an index of what is best at each
+/// sequence length. Pages need no network and no server. Their texts are functions of the arguments alone.
 /// </summary>
 public static class HeatmapSite
 {
@@ -21,7 +21,11 @@ public static class HeatmapSite
     {
         ArgumentNullException.ThrowIfNull(maps);
         var names = new HashSet<string> { Index };
-        var pages = maps.GroupBy(m => (m.Machine, m.Model)).Select(g => (File: NameOf($"{g.Key.Machine} {g.Key.Model}", names) + ".html", Maps: g.OrderBy(m => m.Seqlen).ToImmutableArray())).ToList();
+        var pages = maps.GroupBy(m => (m.Machine, m.Model))
+            .Select(g =>
+                (File: NameOf($"{g.Key.Machine} {g.Key.Model}", names) + ".html", Maps: g.OrderBy(m => m.Seqlen).ToImmutableArray())
+            )
+            .ToList();
         yield return ($"{Shared}.css", HeatmapPage.Style());
         yield return ($"{Shared}.js", HeatmapPage.Script());
         foreach (var (file, own) in pages)
@@ -53,7 +57,15 @@ public static class HeatmapSite
     }
 
     /// <summary>Letters and digits of a text, in lower case, with hyphens between: part of a file's name on any system.</summary>
-    public static string NameOf(string text) => string.Join('-', new string([.. text.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) || c == '.' ? c : ' ')]).Split(' ', StringSplitOptions.RemoveEmptyEntries)).Trim('.');
+    public static string NameOf(string text) =>
+        string.Join(
+                '-',
+                new string([.. text.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) || c == '.' ? c : ' ')]).Split(
+                    ' ',
+                    StringSplitOptions.RemoveEmptyEntries
+                )
+            )
+            .Trim('.');
 
     /// <summary>The same, with a number where another text has that name.</summary>
     public static string NameOf(string text, ISet<string> taken)
@@ -125,5 +137,6 @@ public static class HeatmapSite
         json.WriteEndObject();
     }
 
-    private static HashSet<(double Host, double Device)> Ran(Heatmap map) => [.. map.Cells.Where(c => c is { Infeasible: null, Failed: null }).Select(c => (c.HostGiB, c.DeviceGiB))];
+    private static HashSet<(double Host, double Device)> Ran(Heatmap map) =>
+        [.. map.Cells.Where(c => c is { Infeasible: null, Failed: null }).Select(c => (c.HostGiB, c.DeviceGiB))];
 }

@@ -3,24 +3,37 @@ using System.Text.Json;
 namespace Dataflow.Reports.Pages;
 
 /// <summary>
-/// A report as one page of HTML with nothing to fetch: peaks, projections, costs and utilization as charts, and each table of the report below what is
-/// drawn from it. Its text is a function of its argument alone.
+/// A report as one page of HTML with nothing to fetch: peaks, projections, costs and utilization as charts, and each table of the report
+/// below what is drawn from it. Its text is a function of its argument alone.
 /// </summary>
 public static class ReportPage
 {
-    private static readonly string[] s_drawing = ["charts.js", "format.js", "heatmap-options.js", "report-data.js", "report-axes.js", "report-options.js"];
+    private static readonly string[] s_drawing =
+    [
+        "charts.js",
+        "format.js",
+        "heatmap-options.js",
+        "report-data.js",
+        "report-axes.js",
+        "report-options.js",
+    ];
 
     /// <summary>The page.</summary>
     public static string Of(Report report)
     {
         ArgumentNullException.ThrowIfNull(report);
         return WebText.Page(
-            "report", $"Report on {string.Join(", ", report.Files.Select(f => Path.GetFileName(f.Path)))}", WebText.Load("page.css", "report.css"), Data(report),
-            WebText.Load([.. s_drawing, "report.js"]));
+            "report",
+            $"Report on {string.Join(", ", report.Files.Select(f => Path.GetFileName(f.Path)))}",
+            WebText.Load("page.css", "report.css"),
+            Data(report),
+            WebText.Load([.. s_drawing, "report.js"])
+        );
     }
 
     /// <summary>A program for node that prints all figures of the report: an array of objects with a name for a file and SVG.</summary>
-    internal static string Program(Report report) => WebText.Load([.. s_drawing, "still.js"]) + $"process.stdout.write(JSON.stringify(reportStills({Data(report)})));\n";
+    internal static string Program(Report report) =>
+        WebText.Load([.. s_drawing, "still.js"]) + $"process.stdout.write(JSON.stringify(reportStills({Data(report)})));\n";
 
     private static string Data(Report report) => WebText.Json(json =>
     {

@@ -24,8 +24,8 @@ public static class StillFigure
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// Heatmaps as SVG, each with a name for a file without its ending: all metrics of a map in one figure, and the difference of the first map of a machine, model and length
-    /// from each of the others of it.
+    /// Heatmaps as SVG, each with a name for a file without its ending: all metrics of a map in one figure, and the difference of the first
+    /// map of a machine, model and length from each of the others of it.
     /// </summary>
     /// <exception cref="UserErrorException">node is missing or failed; the message says what to do.</exception>
     /// <exception cref="ArgumentException">A map cannot be drawn.</exception>
@@ -37,7 +37,10 @@ public static class StillFigure
 
     /// <summary>Figures in these formats, each with the name of its file.</summary>
     /// <exception cref="UserErrorException">rsvg-convert is missing or failed; the message says what to do.</exception>
-    public static IEnumerable<(string Name, byte[] Content)> In(IReadOnlyList<FigureFormat> formats, ImmutableArray<(string Name, string Svg)> figures) =>
+    public static IEnumerable<(string Name, byte[] Content)> In(
+        IReadOnlyList<FigureFormat> formats,
+        ImmutableArray<(string Name, string Svg)> figures
+    ) =>
         from figure in figures
         from format in formats
         select ($"{figure.Name}.{format.ToString().ToLowerInvariant()}", format switch
@@ -58,16 +61,31 @@ public static class StillFigure
 
     private static ImmutableArray<(string Name, string Svg)> Draw(string program)
     {
-        using var figures = JsonDocument.Parse(Run("node", ["-"], Encoding.UTF8.GetBytes(program), "node (on Debian: apt-get install nodejs); the pages themselves need none"));
-        return [.. figures.RootElement.EnumerateArray().Select(f => (f.GetProperty("name").GetString()!, f.GetProperty("svg").GetString()!))];
+        using var figures = JsonDocument.Parse(
+            Run("node", ["-"], Encoding.UTF8.GetBytes(program), "node (on Debian: apt-get install nodejs); the pages themselves need none")
+        );
+        return
+        [
+            .. figures.RootElement.EnumerateArray().Select(f => (f.GetProperty("name").GetString()!, f.GetProperty("svg").GetString()!)),
+        ];
     }
 
     private static byte[] Convert(string svg, string format, params string[] more) =>
-        Run("rsvg-convert", ["--format", format, .. more], Encoding.UTF8.GetBytes(svg), "rsvg-convert (on Debian: apt-get install librsvg2-bin), or take the SVG");
+        Run(
+            "rsvg-convert",
+            ["--format", format, .. more],
+            Encoding.UTF8.GetBytes(svg),
+            "rsvg-convert (on Debian: apt-get install librsvg2-bin), or take the SVG"
+        );
 
     private static byte[] Run(string program, string[] arguments, byte[] input, string remedy)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         try
         {
             using var process = Process.Start(start)!;
@@ -101,5 +119,6 @@ public static class StillFigure
         }
     }
 
-    private static string FirstLine(string text) => text.Split('\n').FirstOrDefault(l => l.Contains("rror", StringComparison.Ordinal)) ?? text.Trim().Split('\n')[0];
+    private static string FirstLine(string text) =>
+        text.Split('\n').FirstOrDefault(l => l.Contains("rror", StringComparison.Ordinal)) ?? text.Trim().Split('\n')[0];
 }

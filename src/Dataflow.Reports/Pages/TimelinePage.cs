@@ -11,8 +11,9 @@ namespace Dataflow.Reports.Pages;
 public sealed record ShownStep(string Name, ResultSource Source, Timeline Timeline);
 
 /// <summary>
-/// A step as one page of HTML for a browser, with nothing to fetch: streams as lanes, waits as arrows, stalls with what they waited for, memory of
-/// both arenas; several timelines of one schedule one below the other, on one axis. Its text is a function of its arguments alone.
+/// A step as one page of HTML for a browser, with nothing to fetch: streams as lanes, waits as arrows, stalls with what they waited for,
+/// memory of both arenas; several timelines of one schedule one below the other, on one axis. Its text is a function of its arguments
+/// alone.
 /// </summary>
 public static class TimelinePage
 {
@@ -25,7 +26,10 @@ public static class TimelinePage
         ArgumentNullException.ThrowIfNull(schedule);
         if (steps.IsDefaultOrEmpty || steps.Any(s => s.Timeline.Ops.Length != schedule.Ops.Length))
         {
-            throw new ArgumentException($"a page shows steps of one schedule: each with {schedule.Ops.Length} ops, and at least one", nameof(steps));
+            throw new ArgumentException(
+                $"a page shows steps of one schedule: each with {schedule.Ops.Length} ops, and at least one",
+                nameof(steps)
+            );
         }
 
         return WebText.Page(
@@ -54,9 +58,13 @@ public static class TimelinePage
 
     /// <summary>"8192" as "8,192"; anything but a whole number stays as it is.</summary>
     private static string Grouped(string value) =>
-        long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number.ToString("N0", CultureInfo.InvariantCulture) : value;
+        long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out long number)
+            ? number.ToString("N0", CultureInfo.InvariantCulture)
+            : value;
 
-    /// <summary>What is said of a stream that waits for a copy, by the beginning of the copy's name: "Fetch W" is "parameters to come".</summary>
+    /// <summary>
+    /// What is said of a stream that waits for a copy, by the beginning of the copy's name: "Fetch W" is "parameters to come".
+    /// </summary>
     private static void Awaited(Utf8JsonWriter json, Schedule schedule)
     {
         json.WriteStartObject("awaited");
@@ -72,7 +80,10 @@ public static class TimelinePage
     private static void Ops(Utf8JsonWriter json, Schedule schedule)
     {
         // One string: a name takes no quotes. Kinds stand at each name's beginning and are not said twice.
-        json.WriteString("names", string.Join('\n', schedule.Ops.Select((op, i) => TimelineTrace.NameOf(schedule, i)[op.Kind.ToString().Length..].TrimStart())));
+        json.WriteString(
+            "names",
+            string.Join('\n', schedule.Ops.Select((op, i) => TimelineTrace.NameOf(schedule, i)[op.Kind.ToString().Length..].TrimStart()))
+        );
         Numbers(json, "kind", schedule.Ops.Select(o => (long)o.Kind));
         Numbers(json, "stream", schedule.Ops.Select(o => (long)o.Stream));
         Numbers(json, "bytes", schedule.Ops.Select(o => o.Kind is OpKind.Fetch or OpKind.Save ? o.Accesses[0].Length.Value : 0));

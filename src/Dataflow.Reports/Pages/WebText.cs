@@ -5,7 +5,10 @@ using System.Text.Json;
 
 namespace Dataflow.Reports.Pages;
 
-/// <summary>Pages as texts: a frame with styles, scripts and data inside, so that no page needs a network. Pages of a folder may share a style and a script beside them.</summary>
+/// <summary>
+/// Pages as texts: a frame with styles, scripts and data inside, so that no page needs a network. Pages of a folder may share a style and a
+/// script beside them.
+/// </summary>
 internal static class WebText
 {
     private const string Prefix = "Dataflow.Reports.Web.";
@@ -54,7 +57,8 @@ internal static class WebText
 
     /// <summary>A page: the frame with everything in its place.</summary>
     /// <param name="name">Of its body, <c>name.html</c>.</param>
-    /// <param name="data">For the script (<see cref="Json"/>, <see cref="Packed"/>), without <c>&lt;</c>: System.Text.Json escapes it unless told otherwise.</param>
+    /// <param name="data">For the script (<see cref="Json"/>, <see cref="Packed"/>), without <c>&lt;</c>: System.Text.Json escapes it
+    /// unless told otherwise.</param>
     /// <param name="module">Whether the script waits for something and is a module for that.</param>
     public static string Page(string name, string title, string style, string data, string script, bool module = false)
     {
@@ -62,7 +66,10 @@ internal static class WebText
         return Framed(name, title, $"<style>\n{style}\n</style>", data, $"<script type=\"{kind}\">\n{script}\n</script>");
     }
 
-    /// <summary>A page whose style and script are files beside it, <c>shared.css</c> and <c>shared.js</c>: of many pages each then has little more than its data.</summary>
+    /// <summary>
+    /// A page whose style and script are files beside it, <c>shared.css</c> and <c>shared.js</c>: of many pages each then has little more
+    /// than its data.
+    /// </summary>
     public static string PageBeside(string shared, string name, string title, string data) =>
         Framed(name, title, $"<link rel=\"stylesheet\" href=\"{shared}.css\">", data, $"<script src=\"{shared}.js\"></script>");
 
@@ -71,10 +78,16 @@ internal static class WebText
         string frame = Load("frame.html");
         var page = new StringBuilder(frame.Length + style.Length + data.Length + script.Length);
         int from = 0;
-        foreach (var (mark, text) in new[]
-        {
-            ("{{title}}", HtmlEncoder.Default.Encode(title)), ("{{style}}", style), ("{{body}}", Load(name + ".html")), ("{{data}}", data), ("{{script}}", script),
-        })
+        foreach (
+            var (mark, text) in new[]
+            {
+                ("{{title}}", HtmlEncoder.Default.Encode(title)),
+                ("{{style}}", style),
+                ("{{body}}", Load(name + ".html")),
+                ("{{data}}", data),
+                ("{{script}}", script),
+            }
+        )
         {
             int at = frame.IndexOf(mark, from, StringComparison.Ordinal);
             page.Append(frame, from, at - from).Append(text);

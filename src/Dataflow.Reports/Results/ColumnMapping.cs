@@ -18,13 +18,18 @@ public sealed record ColumnMapping(IReadOnlyDictionary<string, string> Columns)
             int at = pair.IndexOf('=', StringComparison.Ordinal);
             if (at <= 0 || at == pair.Length - 1)
             {
-                throw new UserErrorException($"'{pair}' maps no column; write a result column, an equals sign and the file's own, as in machine=gpu,tok_per_sec=throughput");
+                throw new UserErrorException(
+                    $"'{pair}' maps no column; write a result column, an equals sign and the file's own, as in "
+                        + $"machine=gpu,tok_per_sec=throughput"
+                );
             }
 
             string ours = pair[..at].Trim();
             if (ResultColumns.Find(ours) is null)
             {
-                throw new UserErrorException($"'{ours}' is no result column; choose among {string.Join(", ", ResultColumns.All.Select(c => c.Name))}");
+                throw new UserErrorException(
+                    $"'{ours}' is no result column; choose among {string.Join(", ", ResultColumns.All.Select(c => c.Name))}"
+                );
             }
 
             if (!columns.TryAdd(ours, pair[(at + 1)..].Trim()))

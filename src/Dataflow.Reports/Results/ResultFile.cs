@@ -37,7 +37,9 @@ public sealed record ResultFile(string Path, ResultFormat Format, IReadOnlyList<
         {
             if (!seen.TryAdd(row.Key, row.Row))
             {
-                throw new UserErrorException($"{row.Row.Place}: the same cell as {seen[row.Key].Place} ({row.Row.Cell}); give each cell once");
+                throw new UserErrorException(
+                    $"{row.Row.Place}: the same cell as {seen[row.Key].Place} ({row.Row.Cell}); give each cell once"
+                );
             }
         }
 
@@ -47,9 +49,36 @@ public sealed record ResultFile(string Path, ResultFormat Format, IReadOnlyList<
 
 /// <summary>What tells a row from all others of its file.</summary>
 internal readonly record struct ResultKey(
-    string? Machine, string? Model, long? Seqlen, double? Host, double? Device, ResultSource Source, string? Policy, string? Dtype, string? System, long? Gpus, long? Nodes, long? Batch, string? Commit)
+    string? Machine,
+    string? Model,
+    long? Seqlen,
+    double? Host,
+    double? Device,
+    ResultSource Source,
+    string? Policy,
+    string? Dtype,
+    string? System,
+    long? Gpus,
+    long? Nodes,
+    long? Batch,
+    string? Commit
+)
 {
     /// <summary>Of a row. A generic file's batch is what was asked for; in others it follows.</summary>
-    public static ResultKey Of(ResultRow r, ResultFormat format) => new(
-        r.Machine, r.Model, r.Seqlen, r.HostGiB, r.DeviceGiB, r.Source, r.Policy, r.Dtype, r.System, r.Gpus, r.Nodes, format == ResultFormat.Generic ? r.SequencesPerStep : null, null);
+    public static ResultKey Of(ResultRow r, ResultFormat format) =>
+        new(
+            r.Machine,
+            r.Model,
+            r.Seqlen,
+            r.HostGiB,
+            r.DeviceGiB,
+            r.Source,
+            r.Policy,
+            r.Dtype,
+            r.System,
+            r.Gpus,
+            r.Nodes,
+            format == ResultFormat.Generic ? r.SequencesPerStep : null,
+            null
+        );
 }

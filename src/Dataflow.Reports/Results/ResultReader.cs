@@ -23,7 +23,14 @@ internal static class ResultReader
     };
 
     // A row of a generic file has at least one of these, or says that it is infeasible.
-    private static readonly string[] Rates = ["tok_per_sec", "avg_step_time", "steps_per_sec", "measured_tok_per_sec", "predicted_tok_per_sec"];
+    private static readonly string[] Rates =
+    [
+        "tok_per_sec",
+        "avg_step_time",
+        "steps_per_sec",
+        "measured_tok_per_sec",
+        "predicted_tok_per_sec",
+    ];
 
     public static ResultFile Read(string path, ColumnMapping mapping)
     {
@@ -45,7 +52,9 @@ internal static class ResultReader
         }
         catch (CsvFormatException e)
         {
-            throw new UserErrorException($"{path}, line {Math.Max(1, e.LineNumber)}: this is no CSV: a quote inside a field, or one that does not end on its line");
+            throw new UserErrorException(
+                $"{path}, line {Math.Max(1, e.LineNumber)}: this is no CSV: a quote inside a field, or one that does not end on its line"
+            );
         }
     }
 
@@ -85,7 +94,9 @@ internal static class ResultReader
             if (rows.Count > 0 && rows[0].Source != row.Source)
             {
                 throw new UserErrorException(
-                    $"{row.Place}: the source is {ResultColumns.NameOf(row.Source)}, and that of line {rows[0].Line} is {ResultColumns.NameOf(rows[0].Source)}; a file holds results of one source, so give two files");
+                    $"{row.Place}: the source is {ResultColumns.NameOf(row.Source)}, and that of line {rows[0].Line} is "
+                        + $"{ResultColumns.NameOf(rows[0].Source)}; a file holds results of one source, so give two files"
+                );
             }
 
             if (!seen.TryAdd(ResultKey.Of(row, format), rows.Count))
@@ -93,7 +104,9 @@ internal static class ResultReader
                 int earlier = seen[ResultKey.Of(row, format)];
                 if (!RanAgain(rows[earlier], row, format))
                 {
-                    throw new UserErrorException($"{row.Place}: the same cell as line {rows[earlier].Line} ({row.Cell}); leave one of them out");
+                    throw new UserErrorException(
+                        $"{row.Place}: the same cell as line {rows[earlier].Line} ({row.Cell}); leave one of them out"
+                    );
                 }
 
                 superseded.Add(rows[earlier]);
@@ -137,11 +150,15 @@ internal static class ResultReader
             {
                 if (names.Length == 1 && names[0].AsSpan().ContainsAny(";\t|"))
                 {
-                    throw new UserErrorException($"{path}, line {head}: there is one column, '{Shown(names[0])}'; fields of a result file are separated by commas");
+                    throw new UserErrorException(
+                        $"{path}, line {head}: there is one column, '{Shown(names[0])}'; fields of a result file are separated by commas"
+                    );
                 }
 
                 throw new UserErrorException(
-                    $"{path}, line {head}: unknown column '{Shown(names[strange])}'; if this is another program's file, say what its columns are, as in --columns machine=gpu,tok_per_sec=throughput");
+                    $"{path}, line {head}: unknown column '{Shown(names[strange])}'; if this is another program's file, say what its "
+                        + $"columns are, as in --columns machine=gpu,tok_per_sec=throughput"
+                );
             }
         }
 
@@ -150,7 +167,10 @@ internal static class ResultReader
             int at = Array.IndexOf(names, theirs);
             if (at < 0)
             {
-                throw new UserErrorException($"{path}, line {head}: --columns has {ours}={theirs}, and there is no column '{theirs}' (here: {Shown(string.Join(", ", names), 200)})");
+                throw new UserErrorException(
+                    $"{path}, line {head}: --columns has {ours}={theirs}, and there is no column '{theirs}' (here: "
+                        + $"{Shown(string.Join(", ", names), 200)})"
+                );
             }
 
             for (int i = 0; i < columns.Length; i++)
@@ -159,8 +179,13 @@ internal static class ResultReader
             }
         }
 
-        return !columns.Any(c => c?.Name == "machine") ? throw new UserErrorException($"{path}, line {head}: no column is the machine; name it, as in --columns machine=gpu")
-            : !columns.Any(c => Rates.Contains(c?.Name)) ? throw new UserErrorException($"{path}, line {head}: no column says how fast it was; give one of {string.Join(", ", Rates)}, by --columns if it has another name")
+        return !columns.Any(c => c?.Name == "machine")
+                ? throw new UserErrorException($"{path}, line {head}: no column is the machine; name it, as in --columns machine=gpu")
+            : !columns.Any(c => Rates.Contains(c?.Name))
+                ? throw new UserErrorException(
+                    $"{path}, line {head}: no column says how fast it was; give one of {string.Join(", ", Rates)}, by --columns if it has "
+                        + $"another name"
+                )
             : (ResultFormat.Generic, columns);
     }
 
@@ -173,7 +198,9 @@ internal static class ResultReader
 
         if (fields.Length != columns.Length)
         {
-            throw new UserErrorException($"{path}, line {line}: {fields.Length} fields where the head has {columns.Length}; the line is torn, or from another file");
+            throw new UserErrorException(
+                $"{path}, line {line}: {fields.Length} fields where the head has {columns.Length}; the line is torn, or from another file"
+            );
         }
 
         var row = new ResultRow { File = path, Line = line };
@@ -181,7 +208,10 @@ internal static class ResultReader
         {
             if (columns[i] is { } column && fields[i].Length > 0)
             {
-                row = column.Read(row, fields[i]) ?? throw new UserErrorException($"{path}, line {line}: {names[i]} is '{Shown(fields[i])}', and {column.Expected} was expected");
+                row = column.Read(row, fields[i])
+                    ?? throw new UserErrorException(
+                        $"{path}, line {line}: {names[i]} is '{Shown(fields[i])}', and {column.Expected} was expected"
+                    );
             }
         }
 
@@ -191,13 +221,28 @@ internal static class ResultReader
     /// <summary>A published configuration that did not run has zeros, which are no results.</summary>
     private static ResultRow Completed(ResultRow row, ResultFormat format)
     {
-        row = row.Model is null && row.ModelSize is { } size ? row with { Model = string.Create(CultureInfo.InvariantCulture, $"{size}b") } : row;
+        row =
+            row.Model is null && row.ModelSize is { } size
+                ? row with
+                {
+                    Model = string.Create(CultureInfo.InvariantCulture, $"{size}b"),
+                }
+                : row;
         return format != ResultFormat.Published ? row
             : row.StepSeconds > 0 ? row with { Source = ResultSource.Published, MeasuredTokensPerSecond = row.TokensPerSecond }
             : new ResultRow
             {
-                File = row.File, Line = row.Line, Machine = row.Machine, HostGiB = row.HostGiB, DeviceGiB = row.DeviceGiB, Seqlen = row.Seqlen, ModelSize = row.ModelSize,
-                Model = row.Model, Source = ResultSource.Published, Feasible = false, Reason = "it did not run in the published sweep",
+                File = row.File,
+                Line = row.Line,
+                Machine = row.Machine,
+                HostGiB = row.HostGiB,
+                DeviceGiB = row.DeviceGiB,
+                Seqlen = row.Seqlen,
+                ModelSize = row.ModelSize,
+                Model = row.Model,
+                Source = ResultSource.Published,
+                Feasible = false,
+                Reason = "it did not run in the published sweep",
             };
     }
 
@@ -205,9 +250,16 @@ internal static class ResultReader
     {
         string? missing = string.IsNullOrEmpty(row.Machine) ? "machine"
             : format == ResultFormat.Generic ? null
-            : row.Seqlen is null ? "seq_len" : row.HostGiB is null ? "host_mem_gb" : row.DeviceGiB is null ? "dev_mem_gb" : row.Model is null ? "model"
-            : row.Feasible && row.TokensPerSecond is null ? "tok_per_sec" : null;
-        return missing is not null ? throw new UserErrorException($"{row.Place}: {missing} is empty; every {(missing == "tok_per_sec" ? "feasible " : "")}row needs it")
+            : row.Seqlen is null ? "seq_len"
+            : row.HostGiB is null ? "host_mem_gb"
+            : row.DeviceGiB is null ? "dev_mem_gb"
+            : row.Model is null ? "model"
+            : row.Feasible && row.TokensPerSecond is null ? "tok_per_sec"
+            : null;
+        return missing is not null
+                ? throw new UserErrorException(
+                    $"{row.Place}: {missing} is empty; every {(missing == "tok_per_sec" ? "feasible " : "")}row needs it"
+                )
             : Contradiction(row, format) is { } contradiction ? throw new UserErrorException($"{row.Place}: {contradiction}")
             : row;
     }
@@ -215,18 +267,28 @@ internal static class ResultReader
     /// <summary>What cannot be true of a row, and would give figures that look as if it were; null if nothing.</summary>
     private static string? Contradiction(ResultRow row, ResultFormat format)
     {
-        double?[] rates = [row.TokensPerSecond, row.StepSeconds, row.StepsPerSecond, row.MeasuredTokensPerSecond, row.PredictedTokensPerSecond];
+        double?[] rates =
+        [
+            row.TokensPerSecond,
+            row.StepSeconds,
+            row.StepsPerSecond,
+            row.MeasuredTokensPerSecond,
+            row.PredictedTokensPerSecond,
+        ];
         return row.Nodes > 1 && row.Gpus is null ? $"nodes is {row.Nodes} and gpus says nothing; give the GPUs of all nodes together"
             : row.Nodes > row.Gpus ? $"{row.Gpus} gpus cannot be on {row.Nodes} nodes; gpus are those of all nodes together"
             : row.Feasible && row.SequencesPerStep == 0 ? "seqs_per_step is 0 in a row that ran; leave it empty if it is not known"
             : format != ResultFormat.Generic ? null
-            : row.Feasible && !rates.Any(r => r > 0) ? "nothing says how fast it was; if it did not run, say so in a column feasible (false)"
+            : row.Feasible && !rates.Any(r => r > 0)
+                ? "nothing says how fast it was; if it did not run, say so in a column feasible (false)"
             : !row.Feasible && rates.Any(r => r > 0) ? "feasible is false, and there is a speed; give one of the two"
             : row.Mfu > MostUtilization || row.Hfu > MostUtilization ? "mfu and hfu are fractions; write 0.55 for 55%"
             : null;
     }
 
-    /// <summary>The published sweeps have a few cells twice, run again; no two runs take the same time, so equal figures are a copied line.</summary>
+    /// <summary>
+    /// The published sweeps have a few cells twice, run again; no two runs take the same time, so equal figures are a copied line.
+    /// </summary>
     private static bool RanAgain(ResultRow earlier, ResultRow later, ResultFormat format) =>
         format == ResultFormat.Published && (!earlier.Feasible || !later.Feasible || earlier.StepSeconds != later.StepSeconds);
 

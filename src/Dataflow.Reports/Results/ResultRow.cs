@@ -129,7 +129,9 @@ public sealed record ResultRow
     /// <summary>Hardware profile.</summary>
     public string? Hardware { get; init; }
 
-    /// <summary>What predicted figures rest on: measured, fitted, borrowed or assumed rates, and budgets that the machine does not have.</summary>
+    /// <summary>
+    /// What predicted figures rest on: measured, fitted, borrowed or assumed rates, and budgets that the machine does not have.
+    /// </summary>
     public string? Standing { get; init; }
 
     /// <summary>How numbers are stored.</summary>
@@ -160,8 +162,14 @@ public sealed record ResultRow
     public string Place => $"{File}, line {Line}";
 
     /// <summary>"H100 8b at seqlen 8192, host 75 GiB, device 24 GiB": what is known of these.</summary>
-    public string Cell => string.Join(", ", new[]
-    {
-        $"{Machine} {Model}{(Seqlen is { } s ? $" at seqlen {s}" : "")}".Trim(), HostGiB is { } h ? $"host {h} GiB" : "", DeviceGiB is { } d ? $"device {d} GiB" : "",
-    }.Where(t => t.Length > 0));
+    public string Cell =>
+        string.Join(
+            ", ",
+            new[]
+            {
+                $"{Machine} {Model}{(Seqlen is { } s ? $" at seqlen {s}" : "")}".Trim(),
+                HostGiB is { } h ? $"host {h} GiB" : "",
+                DeviceGiB is { } d ? $"device {d} GiB" : "",
+            }.Where(t => t.Length > 0)
+        );
 }

@@ -12,7 +12,8 @@ internal static class SpreadsheetText
     public static string Escape(string text) => BeginsAsFormula(text.TrimStart('\'')) ? "'" + text : text;
 
     /// <summary>The text of a cell.</summary>
-    public static string Unescape(string cell) => cell.Length > 1 && cell[0] == '\'' && BeginsAsFormula(cell.TrimStart('\'')) ? cell[1..] : cell;
+    public static string Unescape(string cell) =>
+        cell.Length > 1 && cell[0] == '\'' && BeginsAsFormula(cell.TrimStart('\'')) ? cell[1..] : cell;
 
     private static bool BeginsAsFormula(string text) => text.Length > 0 && Formula.Contains(text[0], StringComparison.Ordinal);
 }

@@ -14,7 +14,14 @@ public sealed record ReportColumn(string Name, string Title, string Format = "#,
 /// <param name="Note">What is to be known of its figures.</param>
 /// <param name="Empty">Why there is no row, where there is none.</param>
 /// <param name="Rows">Texts, numbers and nulls, a value a column.</param>
-public sealed record ReportTable(string Name, string Title, string Note, string Empty, IReadOnlyList<ReportColumn> Columns, IReadOnlyList<object?[]> Rows)
+public sealed record ReportTable(
+    string Name,
+    string Title,
+    string Note,
+    string Empty,
+    IReadOnlyList<ReportColumn> Columns,
+    IReadOnlyList<object?[]> Rows
+)
 {
     private static readonly CultureInfo Invariant = CultureInfo.InvariantCulture;
 
@@ -48,15 +55,19 @@ public sealed record ReportTable(string Name, string Title, string Note, string 
     public IEnumerable<string> Shown(object?[] row) => row.Select((value, c) => Shown(value, Columns[c].Format));
 
     /// <summary>The rows with a head.</summary>
-    public string Csv() => string.Concat(Rows.Select(r => ResultWriter.Line(r.Select(Plain))).Prepend(ResultWriter.Line(Columns.Select(c => c.Name))));
+    public string Csv() =>
+        string.Concat(Rows.Select(r => ResultWriter.Line(r.Select(Plain))).Prepend(ResultWriter.Line(Columns.Select(c => c.Name))));
 
     /// <summary>An object.</summary>
-    public JsonObject Json() => new()
-    {
-        ["title"] = Title,
-        ["note"] = Note,
-        ["rows"] = new JsonArray([.. Rows.Select(r => new JsonObject(Columns.Select((c, i) => KeyValuePair.Create(c.Name, (JsonNode?)Node(r[i])))))]),
-    };
+    public JsonObject Json() =>
+        new()
+        {
+            ["title"] = Title,
+            ["note"] = Note,
+            ["rows"] = new JsonArray([
+                .. Rows.Select(r => new JsonObject(Columns.Select((c, i) => KeyValuePair.Create(c.Name, (JsonNode?)Node(r[i]))))),
+            ]),
+        };
 
     private static string Shown(object? value, string format) => value switch
     {

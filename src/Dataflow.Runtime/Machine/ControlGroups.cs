@@ -20,11 +20,12 @@ public static class ControlGroups
     private const long Unlimited = 1L << 60;
 
     /// <summary>
-    /// For each group of /proc/self/cgroup and each one above it that is visible here, where its figures are. A process is limited by all of them.
+    /// For each group of /proc/self/cgroup and each one above it that is visible here, where its figures are. A process is limited by all
+    /// of them.
     /// </summary>
     /// <param name="mountInfo">
-    /// /proc/self/mountinfo: a container sees its part of the tree at the place of the whole, and its path may begin above that part. Null: the
-    /// whole tree is where it usually is.
+    /// /proc/self/mountinfo: a container sees its part of the tree at the place of the whole, and its path may begin above that part. Null:
+    /// the whole tree is where it usually is.
     /// </param>
     public static IEnumerable<GroupFiles> FilesOf(string? cgroup, string? mountInfo)
     {
@@ -44,12 +45,26 @@ public static class ControlGroups
             var (top, mount) = MountOf(mountInfo, unified) ?? ("/", unified ? Place : Place + "/memory");
 
             // What lies outside of what a container sees begins with "/..": the part that it sees is all it has.
-            string within = path.Contains("/..", StringComparison.Ordinal) ? "" : top == "/" ? path : path == top || path.StartsWith(top + "/", StringComparison.Ordinal) ? path[top.Length..] : path;
+            string within =
+                path.Contains("/..", StringComparison.Ordinal) ? ""
+                : top == "/" ? path
+                : path == top || path.StartsWith(top + "/", StringComparison.Ordinal) ? path[top.Length..]
+                : path;
             for (string group = within.TrimEnd('/'); ; group = group[..group.LastIndexOf('/')])
             {
                 yield return unified
-                    ? new GroupFiles(group + "/", $"{mount}{group}/memory.max", $"{mount}{group}/memory.current", $"{mount}{group}/memory.stat")
-                    : new GroupFiles(group + "/", $"{mount}{group}/memory.limit_in_bytes", $"{mount}{group}/memory.usage_in_bytes", $"{mount}{group}/memory.stat");
+                    ? new GroupFiles(
+                        group + "/",
+                        $"{mount}{group}/memory.max",
+                        $"{mount}{group}/memory.current",
+                        $"{mount}{group}/memory.stat"
+                    )
+                    : new GroupFiles(
+                        group + "/",
+                        $"{mount}{group}/memory.limit_in_bytes",
+                        $"{mount}{group}/memory.usage_in_bytes",
+                        $"{mount}{group}/memory.stat"
+                    );
                 if (!group.Contains('/', StringComparison.Ordinal))
                 {
                     break;
@@ -81,8 +96,13 @@ public static class ControlGroups
         {
             string[] fields = line.Split(' ');
             int dash = Array.IndexOf(fields, "-");
-            if (dash >= 5 && fields.Length > dash + 3
-                && (unified ? fields[dash + 1] == "cgroup2" : fields[dash + 1] == "cgroup" && fields[dash + 3].Split(',').Contains("memory")))
+            if (
+                dash >= 5
+                && fields.Length > dash + 3
+                && (
+                    unified ? fields[dash + 1] == "cgroup2" : fields[dash + 1] == "cgroup" && fields[dash + 3].Split(',').Contains("memory")
+                )
+            )
             {
                 return (fields[3], fields[4]);
             }

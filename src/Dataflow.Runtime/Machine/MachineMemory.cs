@@ -28,7 +28,12 @@ public sealed record MachineMemory(Bytes Total, Bytes Available, GroupLimit? Lim
 
         // Another system than Linux: what the runtime says is all there is to know.
         var all = MemoryText.Memory(memInfo, "MemTotal") ?? new Bytes(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
-        return Of(all, MemoryText.Memory(memInfo, "MemAvailable") ?? all, groups, MemoryGrowth.Seen(all, memInfo, Text("/proc/version"), MemoryBlocks(root), VirtioDevices(root)));
+        return Of(
+            all,
+            MemoryText.Memory(memInfo, "MemAvailable") ?? all,
+            groups,
+            MemoryGrowth.Seen(all, memInfo, Text("/proc/version"), MemoryBlocks(root), VirtioDevices(root))
+        );
     }
 
     /// <summary>From what was found.</summary>
@@ -39,7 +44,11 @@ public sealed record MachineMemory(Bytes Total, Bytes Available, GroupLimit? Lim
         // A limit binds whatever the machine grows to.
         bool limited = least is not null && growth is not null;
         return new MachineMemory(
-            least?.Limit ?? all, groups.Select(g => Bytes.Max(g.Limit - g.Used, Bytes.Zero)).Append(free).Min(), least, limited ? null : growth);
+            least?.Limit ?? all,
+            groups.Select(g => Bytes.Max(g.Limit - g.Used, Bytes.Zero)).Append(free).Min(),
+            least,
+            limited ? null : growth
+        );
     }
 
     private static string? TextOf(string root, string path)
@@ -59,7 +68,13 @@ public sealed record MachineMemory(Bytes Total, Bytes Available, GroupLimit? Lim
     {
         const string folder = "/sys/devices/system/memory";
         return MemoryText.Hexadecimal(TextOf(root, folder + "/block_size_bytes")) is { } size && size > 0
-            ? new Bytes(size * Folders(root, folder).Count(name => name.StartsWith("memory", StringComparison.Ordinal) && name["memory".Length..].All(char.IsAsciiDigit)))
+            ? new Bytes(
+                size
+                    * Folders(root, folder)
+                        .Count(name =>
+                            name.StartsWith("memory", StringComparison.Ordinal) && name["memory".Length..].All(char.IsAsciiDigit)
+                        )
+            )
             : null;
     }
 

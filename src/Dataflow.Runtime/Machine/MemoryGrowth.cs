@@ -37,7 +37,9 @@ public sealed record MemoryGrowth(string Sign, Bytes? UpTo)
             return new MemoryGrowth($"a balloon holds {balloon} of it", null);
         }
 
-        return version?.Contains(SandboxKernel, StringComparison.Ordinal) == true || version?.Contains("gvisor", StringComparison.OrdinalIgnoreCase) == true
+        return
+            version?.Contains(SandboxKernel, StringComparison.Ordinal) == true
+            || version?.Contains("gvisor", StringComparison.OrdinalIgnoreCase) == true
             ? new MemoryGrowth("its kernel (gVisor) says that there is more as more is used", null)
             : null;
     }

@@ -8,7 +8,9 @@ public static class MemoryText
 {
     /// <summary>A line of /proc/meminfo, such as "MemAvailable:       24327272 kB".</summary>
     public static Bytes? Memory(string? memInfo, string label) =>
-        Field(memInfo, label) is { } text && Number(text.Split(' ')[0]) is { } kibibytes and <= long.MaxValue >> 10 ? new Bytes(kibibytes << 10) : null;
+        Field(memInfo, label) is { } text && Number(text.Split(' ')[0]) is { } kibibytes and <= long.MaxValue >> 10
+            ? new Bytes(kibibytes << 10)
+            : null;
 
     /// <summary>A count in /proc/meminfo.</summary>
     public static long? Count(string? memInfo, string label) => Field(memInfo, label) is { } text ? Number(text) : null;
@@ -19,7 +21,8 @@ public static class MemoryText
         .FirstOrDefault(parts => parts.Length == 2 && parts[0].Trim() == label)?[1].Trim();
 
     /// <summary>A whole number in digits alone.</summary>
-    public static long? Number(string? text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long value) ? value : null;
+    public static long? Number(string? text) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long value) ? value : null;
 
     /// <summary>A whole number in hexadecimal digits alone, as sysfs writes the size of a memory block.</summary>
     public static long? Hexadecimal(string? text) =>

@@ -3,8 +3,8 @@ using Dataflow.Model;
 namespace Dataflow.Runtime;
 
 /// <summary>
-/// What a process takes of host memory beside the arenas of its plan: code, the runtime, the plan's own description, buffers for files. Budgets bound the arenas
-/// alone; this comes on top (README, "Budgets").
+/// What a process takes of host memory beside the arenas of its plan: code, the runtime, the plan's own description, buffers for files.
+/// Budgets bound the arenas alone; this comes on top (README, "Budgets").
 /// </summary>
 public static class ProcessMemory
 {
@@ -12,7 +12,9 @@ public static class ProcessMemory
     private static readonly Bytes s_base = new(128L << 20);
     private static readonly Bytes s_op = new(1L << 10);
 
-    /// <summary>The most to expect of a process whose plan has that many ops. Memory that a GPU's driver takes for itself is not in it.</summary>
+    /// <summary>
+    /// The most to expect of a process whose plan has that many ops. Memory that a GPU's driver takes for itself is not in it.
+    /// </summary>
     public static Bytes BesideArenas(int ops) => s_base + (s_op * ops);
 
     /// <summary>The most that this process has had in memory so far, arenas among it; null where the system does not say.</summary>

@@ -90,7 +90,8 @@ internal sealed partial class CanonicalStep
         Weights(Roles.HeadBlock, MatrixOf(b).Owner, MatrixOf(b).Layout);
     }
 
-    private void Loss(Chunk c, Round r) => Add(Roles.Loss, "loss", 4L * ((r.Index * geometry.ChunksPerRound) + c.Index), 4, AccessMode.Write);
+    private void Loss(Chunk c, Round r) =>
+        Add(Roles.Loss, "loss", 4L * ((r.Index * geometry.ChunksPerRound) + c.Index), 4, AccessMode.Write);
 
     private void StreamedForward(Layer l, Chunk c, Round r, TensorSet saved)
     {
@@ -98,7 +99,13 @@ internal sealed partial class CanonicalStep
         var own = geometry.SegmentOf(c, segments);
         long split = programs.SavedBeforeAttention(saved).Value, row = programs.KvPieceSize.Value / geometry.ChunkTokens;
         Block(l, c, r);
-        Add(Roles.Kv, Piece("KV", l, c, r, own), row * (geometry.WindowRow(c) - geometry.FirstRow(own)), programs.KvPieceSize.Value, AccessMode.Write);
+        Add(
+            Roles.Kv,
+            Piece("KV", l, c, r, own),
+            row * (geometry.WindowRow(c) - geometry.FirstRow(own)),
+            programs.KvPieceSize.Value,
+            AccessMode.Write
+        );
         Add(Roles.Activations, Activations(l, c, r), 0, split, AccessMode.Write);
         Scratch(project.ScratchLength, AccessMode.Write);
         Visit(new OpIdentity(OpKind.Project, l, null, c, r, own), saved);
@@ -163,13 +170,20 @@ internal sealed partial class CanonicalStep
         Block(l, c, r);
         Add(Roles.Activations, Activations(l, c, r), 0, Uses(project, Roles.Activations) ? kept : 0, AccessMode.Read);
         Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.ReadWrite);
-        Add(Roles.GradKv, Piece("dKV", l, c, r, own), gradRow * (geometry.WindowRow(c) - geometry.FirstRow(own)), programs.GradKvPieceSize.Value, AccessMode.Read);
+        Add(
+            Roles.GradKv,
+            Piece("dKV", l, c, r, own),
+            gradRow * (geometry.WindowRow(c) - geometry.FirstRow(own)),
+            programs.GradKvPieceSize.Value,
+            AccessMode.Read
+        );
         Accumulate(Roles.Gradients, $"G/{l}", 0, split);
         Scratch(combine.ScratchLength, AccessMode.ReadWrite);
         Visit(new OpIdentity(OpKind.ProjectBackward, l, null, c, r, own), saved);
     }
 
-    private string Piece(string prefix, Layer l, Chunk c, Round r, Segment s) => $"{prefix}/{l}/G{c.Index / geometry.ChunksPerGroup}/{s}/{r}";
+    private string Piece(string prefix, Layer l, Chunk c, Round r, Segment s) =>
+        $"{prefix}/{l}/G{c.Index / geometry.ChunksPerGroup}/{s}/{r}";
 
     private static bool Uses(BlockProgram program, string role) => program.Places.Values.Any(p => p.Role == role);
 }

@@ -5,8 +5,16 @@ namespace Dataflow.Schedules.Internals;
 
 /// <summary>Which op of a step an op is. Owner tells apart the parameter objects of embedding and head, whose ops have no layer.</summary>
 internal readonly record struct OpIdentity(
-    OpKind Kind, Layer? Layer = null, VocabularyBlock? Block = null, Chunk? Chunk = null, Round? Round = null, Segment? Segment = null, int Piece = 0,
-    TensorSet Wanted = TensorSet.None, string? Owner = null);
+    OpKind Kind,
+    Layer? Layer = null,
+    VocabularyBlock? Block = null,
+    Chunk? Chunk = null,
+    Round? Round = null,
+    Segment? Segment = null,
+    int Piece = 0,
+    TensorSet Wanted = TensorSet.None,
+    string? Owner = null
+);
 
 /// <summary>What an op has to access: bytes of an object by its name.</summary>
 internal readonly record struct CanonicalOperand(string Role, string Object, long Offset, long Length, AccessMode Mode);
@@ -141,7 +149,13 @@ internal sealed partial class CanonicalStep(
         {
             bool ownKv = programs.Missing(saved).HasFlag(TensorSet.Kv);
             Block(l, c, r);
-            Add(Roles.Kv, window, ownKv ? row * first : 0, ownKv ? programs.KvPieceSize.Value : row * rows, ownKv ? AccessMode.Write : AccessMode.Read);
+            Add(
+                Roles.Kv,
+                window,
+                ownKv ? row * first : 0,
+                ownKv ? programs.KvPieceSize.Value : row * rows,
+                ownKv ? AccessMode.Write : AccessMode.Read
+            );
             Add(Roles.Activations, Activations(l, c, r), 0, programs.ActivationsSize(saved).Value, AccessMode.Read);
             Scratch(programs.Backward(saved).ScratchLength, AccessMode.Write);
             Visit(new OpIdentity(OpKind.Recompute, l, null, c, r, Wanted: programs.Missing(saved)), saved);
@@ -149,7 +163,13 @@ internal sealed partial class CanonicalStep(
 
         Block(l, c, r);
         Add(Roles.Kv, window, 0, row * rows, AccessMode.Read);
-        Add(Roles.Activations, Activations(l, c, r), 0, programs.ActivationsSize(saved).Value, saved.HasFlag(TensorSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read);
+        Add(
+            Roles.Activations,
+            Activations(l, c, r),
+            0,
+            programs.ActivationsSize(saved).Value,
+            saved.HasFlag(TensorSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read
+        );
         Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.ReadWrite);
         Accumulate(Roles.GradKv, Window("dKV", l, c, r), 0, gradRow * rows);
         Accumulate(Roles.Gradients, $"G/{l}", 0, programs.BlockLayout.Size(recipe.Gradients).Value);
@@ -160,7 +180,13 @@ internal sealed partial class CanonicalStep(
     private void RecomputeOwnRows(Layer l, Chunk c, Round r)
     {
         Block(l, c, r);
-        Add(Roles.Kv, Window("KVr", l, c, r), programs.KvPieceSize.Value / geometry.ChunkTokens * geometry.WindowRow(c), programs.KvPieceSize.Value, AccessMode.Write);
+        Add(
+            Roles.Kv,
+            Window("KVr", l, c, r),
+            programs.KvPieceSize.Value / geometry.ChunkTokens * geometry.WindowRow(c),
+            programs.KvPieceSize.Value,
+            AccessMode.Write
+        );
         Scratch(programs.RecomputeKv().ScratchLength, AccessMode.Write);
         Visit(new OpIdentity(OpKind.Recompute, l, null, c, r, Wanted: TensorSet.Kv), savedBy(l, c, r));
     }
@@ -222,7 +248,8 @@ internal sealed partial class CanonicalStep(
 
     private static Layer? LayerOf(string owner) => owner[0] == 'L' ? new Layer(int.Parse(owner.AsSpan(1))) : null;
 
-    private static VocabularyBlock? BlockOf(string owner) => owner.IndexOf("/B") is >= 0 and var at ? new VocabularyBlock(int.Parse(owner.AsSpan(at + 2))) : null;
+    private static VocabularyBlock? BlockOf(string owner) =>
+        owner.IndexOf("/B") is >= 0 and var at ? new VocabularyBlock(int.Parse(owner.AsSpan(at + 2))) : null;
 
     private static string TableOf(VocabularyBlock? b) => b is { } block ? $"embed/{block}" : "embed";
 
@@ -244,7 +271,8 @@ internal sealed partial class CanonicalStep(
 
     private void Table(Chunk c, Round r) => Add(Roles.Table, $"T/{c}/{r}", 0, geometry.TableSize.Value, AccessMode.Read);
 
-    private void Weights(string role, string owner, ParameterLayout layout) => Add(role, $"W/{owner}", 0, layout.Size(recipe.Parameters).Value, AccessMode.Read);
+    private void Weights(string role, string owner, ParameterLayout layout) =>
+        Add(role, $"W/{owner}", 0, layout.Size(recipe.Parameters).Value, AccessMode.Read);
 
     private void Scratch(Bytes length, AccessMode mode) => Add(Roles.Scratch, "scratch", 0, length.Value, mode);
 

@@ -102,8 +102,12 @@ internal sealed class HazardRule
         Access other = schedule.Ops[earlier.Node].Accesses[earlier.Access];
         Slot place = schedule.Slots[access.Slot];
         string step = later.Node >= count ? " of the step before" : "";
-        errors.Add("hazard", later.Node % count, $"accesses {errors.Access(access)} without waiting for {errors.Op(earlier.Node)}{step}, which accesses {errors.Access(other)}: "
-            + $"bytes {place.Offset.Value + start} to {place.Offset.Value + end} of arena {schedule.Arenas[place.Arena].Name}");
+        errors.Add(
+            "hazard",
+            later.Node % count,
+            $"accesses {errors.Access(access)} without waiting for {errors.Op(earlier.Node)}{step}, which accesses {errors.Access(other)}: "
+                + $"bytes {place.Offset.Value + start} to {place.Offset.Value + end} of arena {schedule.Arenas[place.Arena].Name}"
+        );
     }
 
     private RangeMap<Touch> Untouched(int slot) => new(schedule.Slots[slot].Length.Value, Touch.None);

@@ -15,7 +15,9 @@ internal sealed class NameTable(string kind)
         count++;
     }
 
-    /// <summary>Reads a reference: a name declared once, or "#" and an index (which may name nothing: that is for the verifier to find).</summary>
+    /// <summary>
+    /// Reads a reference: a name declared once, or "#" and an index (which may name nothing: that is for the verifier to find).
+    /// </summary>
     public int Read(ref LineReader line)
     {
         _ = line.AtEnd;

@@ -13,7 +13,9 @@ internal sealed class ScheduleParser
     private readonly NameTable objectNames = new("an object");
     private readonly HashSet<string> roles = new(StringComparer.Ordinal);
 
-    private readonly ImmutableArray<KeyValuePair<string, string>>.Builder facts = ImmutableArray.CreateBuilder<KeyValuePair<string, string>>();
+    private readonly ImmutableArray<KeyValuePair<string, string>>.Builder facts = ImmutableArray.CreateBuilder<
+        KeyValuePair<string, string>
+    >();
     private readonly ImmutableArray<Arena>.Builder arenas = ImmutableArray.CreateBuilder<Arena>();
     private readonly ImmutableArray<string>.Builder streams = ImmutableArray.CreateBuilder<string>();
     private readonly ImmutableArray<Slot>.Builder slots = ImmutableArray.CreateBuilder<Slot>();
@@ -193,7 +195,10 @@ internal sealed class ScheduleParser
         }
         else
         {
-            length = (uint)place.Object < (uint)objects.Count ? objects[place.Object].Length : throw line.Error("a byte range '[offset+length]'");
+            length =
+                (uint)place.Object < (uint)objects.Count
+                    ? objects[place.Object].Length
+                    : throw line.Error("a byte range '[offset+length]'");
         }
 
         line.Expect(':', "':' and a mode (r, w, rw)");
@@ -209,7 +214,9 @@ internal sealed class ScheduleParser
             "r" => AccessMode.Read,
             "w" => AccessMode.Write,
             "rw" => AccessMode.ReadWrite,
-            _ => int.TryParse(mode, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number) ? (AccessMode)number : throw line.ErrorAt(start, "a mode (r, w, rw)"),
+            _ => int.TryParse(mode, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int number)
+                ? (AccessMode)number
+                : throw line.ErrorAt(start, "a mode (r, w, rw)"),
         };
     }
 

@@ -12,7 +12,9 @@ internal sealed class ScheduleWriter(Schedule schedule)
     public const string Header = "schedule 1";
 
     private static readonly string[] SetNames =
-        [.. Enumerable.Range(0, (int)TensorSet.All + 1).Select(s => ((TensorSet)s).ToString().Replace(", ", ",", StringComparison.Ordinal))];
+    [
+        .. Enumerable.Range(0, (int)TensorSet.All + 1).Select(s => ((TensorSet)s).ToString().Replace(", ", ",", StringComparison.Ordinal)),
+    ];
 
     private static readonly string[] KindNames = Enum.GetNames<OpKind>();
 

@@ -2,7 +2,8 @@ namespace Dataflow.Schedules.Internals;
 
 /// <summary>
 /// The accesses of all ops, flat, with their byte ranges as runs of elementary segments: every slot cut at every first and last byte
-/// of an access. Slots lie apart, so that two accesses overlap exactly if their runs do, and a slot that is only ever used whole is one segment.
+/// of an access. Slots lie apart, so that two accesses overlap exactly if their runs do, and a slot that is only ever used whole is one
+/// segment.
 /// </summary>
 internal sealed class SegmentedAccesses
 {

@@ -117,12 +117,27 @@ internal sealed class StepRule
         if (op.Kind == OpKind.Update && op.Accesses.FirstOrDefault(a => a.Role == Roles.Weights) is { Role: not null } weights)
         {
             string owner = OwnerOf(weights);
-            (pieces.TryGetValue(owner, out var known) ? known : pieces[owner] = []).Add(weights.Length.Value / workload.Recipe.Parameters.Size());
+            (pieces.TryGetValue(owner, out var known) ? known : pieces[owner] = []).Add(
+                weights.Length.Value / workload.Recipe.Parameters.Size()
+            );
         }
     }
 
-    private OpIdentity IdentityOf(ScheduledOp op) => new(op.Kind, op.Layer, op.Block, op.Chunk, op.Round, op.Segment, op.Piece, op.Wanted,
-        op.Kind is OpKind.Update or OpKind.Norm && op.Accesses.FirstOrDefault(a => a.Role == Roles.Gradients) is { Role: not null } gradients ? OwnerOf(gradients) : null);
+    private OpIdentity IdentityOf(ScheduledOp op) =>
+        new(
+            op.Kind,
+            op.Layer,
+            op.Block,
+            op.Chunk,
+            op.Round,
+            op.Segment,
+            op.Piece,
+            op.Wanted,
+            op.Kind is OpKind.Update or OpKind.Norm
+            && op.Accesses.FirstOrDefault(a => a.Role == Roles.Gradients) is { Role: not null } gradients
+                ? OwnerOf(gradients)
+                : null
+        );
 
     private string OwnerOf(in Access parameters)
     {
@@ -205,16 +220,31 @@ internal sealed class StepRule
         {
             var (access, wanted) = (accesses[a], operands[a]);
             int target = objects.GetValueOrDefault(wanted.Object, -1);
-            if (access.Role != wanted.Role || access.Object != target || access.Offset.Value != wanted.Offset || access.Length.Value != wanted.Length || access.Mode != wanted.Mode)
+            if (
+                access.Role != wanted.Role
+                || access.Object != target
+                || access.Offset.Value != wanted.Offset
+                || access.Length.Value != wanted.Length
+                || access.Mode != wanted.Mode
+            )
             {
-                errors.Add("step", index, $"accesses {errors.Access(access)} of {access.Length.Value} bytes instead of {wanted.Role}={wanted.Object}[{wanted.Offset}+{wanted.Length}] ({wanted.Mode})");
+                errors.Add(
+                    "step",
+                    index,
+                    $"accesses {errors.Access(access)} of {access.Length.Value} bytes instead of "
+                        + $"{wanted.Role}={wanted.Object}[{wanted.Offset}+{wanted.Length}] ({wanted.Mode})"
+                );
             }
             else if (wanted.Role == Roles.Scratch)
             {
                 // Scratch has no order among those who only write it; who reads it wants what its other half left there.
                 if (wanted.Mode == AccessMode.ReadWrite && scratchBefore[index] != lastScratch)
                 {
-                    errors.Add("step", index, $"does not follow {(lastScratch < 0 ? "its other half" : errors.Op(lastScratch))} in its use of scratch");
+                    errors.Add(
+                        "step",
+                        index,
+                        $"does not follow {(lastScratch < 0 ? "its other half" : errors.Op(lastScratch))} in its use of scratch"
+                    );
                 }
             }
             else if (versions[index][a] != written[target] && wanted is not { Role: Roles.Loss or Roles.Norm, Mode: AccessMode.Write }) // bytes of its own
@@ -232,18 +262,49 @@ internal sealed class StepRule
         }
     }
 
-    /// <summary>All parameters, their optimizer's state and all tables are there from the start, and what a step is for at its end.</summary>
+    /// <summary>
+    /// All parameters, their optimizer's state and all tables are there from the start, and what a step is for at its end.
+    /// </summary>
     private void CheckPlacements(List<string> owners)
     {
         var geometry = workload.Geometry;
         Demand("state", schedule.State, owners.Select(o => $"W/{o}"));
-        Demand("state", schedule.State, workload.Kind.Updates() ? owners.SelectMany(o => Enumerable.Range(0, pieces.GetValueOrDefault(o)?.Count ?? 0).Select(p => $"O/{o}/P{p}")) : []);
-        Demand("input", schedule.Inputs, Enumerable.Range(0, geometry.Rounds).SelectMany(r => Enumerable.Range(0, geometry.ChunksPerRound).Select(c => $"T/{new Chunk(c)}/{new Round(r)}")));
+        Demand(
+            "state",
+            schedule.State,
+            workload.Kind.Updates()
+                ? owners.SelectMany(o => Enumerable.Range(0, pieces.GetValueOrDefault(o)?.Count ?? 0).Select(p => $"O/{o}/P{p}"))
+                : []
+        );
+        Demand(
+            "input",
+            schedule.Inputs,
+            Enumerable
+                .Range(0, geometry.Rounds)
+                .SelectMany(r => Enumerable.Range(0, geometry.ChunksPerRound).Select(c => $"T/{new Chunk(c)}/{new Round(r)}"))
+        );
         Demand("output", schedule.Outputs, ["loss"]);
-        Demand("output", schedule.Outputs, workload.Kind == WorkloadKind.ClippedTraining ? ["norm"] : workload.Kind == WorkloadKind.Gradients ? owners.Select(o => $"G/{o}") : []);
-        foreach (var (kind, placements, prefixes) in new[] { ("state", schedule.State, "W/ O/"), ("input", schedule.Inputs, "T/"), ("output", schedule.Outputs, "loss norm G/") })
+        Demand(
+            "output",
+            schedule.Outputs,
+            workload.Kind == WorkloadKind.ClippedTraining ? ["norm"]
+                : workload.Kind == WorkloadKind.Gradients ? owners.Select(o => $"G/{o}")
+                : []
+        );
+        foreach (
+            var (kind, placements, prefixes) in new[]
+            {
+                ("state", schedule.State, "W/ O/"),
+                ("input", schedule.Inputs, "T/"),
+                ("output", schedule.Outputs, "loss norm G/"),
+            }
+        )
         {
-            foreach (var p in placements.Where(p => !prefixes.Split(' ').Any(prefix => schedule.Objects[p.Object].Name.StartsWith(prefix, StringComparison.Ordinal))))
+            foreach (
+                var p in placements.Where(p =>
+                    !prefixes.Split(' ').Any(prefix => schedule.Objects[p.Object].Name.StartsWith(prefix, StringComparison.Ordinal))
+                )
+            )
             {
                 errors.Add("step", null, $"{errors.Object(p.Object)} is no {kind} of a step");
             }
@@ -259,6 +320,10 @@ internal sealed class StepRule
         }
     }
 
-    private static string Text(OpIdentity op) => string.Create(CultureInfo.InvariantCulture,
-        $"{op.Kind} {op.Owner ?? op.Layer?.ToString()} {op.Block?.ToString()} {op.Chunk?.ToString()} {op.Round?.ToString()} {(op.Piece > 0 ? $"piece {op.Piece}" : "")}");
+    private static string Text(OpIdentity op) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{op.Kind} {op.Owner ?? op.Layer?.ToString()} {op.Block?.ToString()} {op.Chunk?.ToString()} {op.Round?.ToString()} "
+                + $"{(op.Piece > 0 ? $"piece {op.Piece}" : "")}"
+        );
 }

@@ -70,7 +70,11 @@ internal sealed class StructureRule(Schedule schedule, ErrorList errors)
             else if (!Inside(slot.Offset.Value, slot.Length.Value, schedule.Arenas[slot.Arena].Length.Value))
             {
                 Arena arena = schedule.Arenas[slot.Arena];
-                Add(null, $"slot {errors.Slot(s)} at {slot.Offset.Value}+{slot.Length.Value} is not inside arena {arena.Name} of {arena.Length.Value} bytes");
+                Add(
+                    null,
+                    $"slot {errors.Slot(s)} at {slot.Offset.Value}+{slot.Length.Value} is not inside arena {arena.Name} of "
+                        + $"{arena.Length.Value} bytes"
+                );
             }
         }
 
@@ -82,7 +86,11 @@ internal sealed class StructureRule(Schedule schedule, ErrorList errors)
             Slot b = schedule.Slots[order[k]];
             if (a.Arena == b.Arena && b.Offset.Value - a.Offset.Value < a.Length.Value)
             {
-                Add(null, $"slots {errors.Slot(order[k - 1])} at {a.Offset.Value}+{a.Length.Value} and {errors.Slot(order[k])} at {b.Offset.Value}+{b.Length.Value} overlap");
+                Add(
+                    null,
+                    $"slots {errors.Slot(order[k - 1])} at {a.Offset.Value}+{a.Length.Value} and {errors.Slot(order[k])} at "
+                        + $"{b.Offset.Value}+{b.Length.Value} overlap"
+                );
             }
         }
     }
@@ -102,7 +110,11 @@ internal sealed class StructureRule(Schedule schedule, ErrorList errors)
 
                 if (!tenants.TryAdd(p.Slot, p.Object) && tenants[p.Slot] != p.Object)
                 {
-                    Add(null, $"{kind} {errors.Object(p.Object)} is in slot {errors.Slot(p.Slot)} at the start of a step, and so is {errors.Object(tenants[p.Slot])}");
+                    Add(
+                        null,
+                        $"{kind} {errors.Object(p.Object)} is in slot {errors.Slot(p.Slot)} at the start of a step, and so is "
+                            + $"{errors.Object(tenants[p.Slot])}"
+                    );
                 }
             }
         }
@@ -118,7 +130,11 @@ internal sealed class StructureRule(Schedule schedule, ErrorList errors)
         }
         else if (schedule.Objects[o].Length > schedule.Slots[slot].Length)
         {
-            Add(op, $"places {errors.Object(o)} of {schedule.Objects[o].Length.Value} bytes in slot {errors.Slot(slot)} of {schedule.Slots[slot].Length.Value}");
+            Add(
+                op,
+                $"places {errors.Object(o)} of {schedule.Objects[o].Length.Value} bytes in slot {errors.Slot(slot)} of "
+                    + $"{schedule.Slots[slot].Length.Value}"
+            );
         }
 
         return exist;
@@ -151,7 +167,11 @@ internal sealed class StructureRule(Schedule schedule, ErrorList errors)
         }
         else if (sound && !IsCopy(accesses))
         {
-            Add(index, "is a copy but does not have just a 'from' that reads and a 'to' that writes the same bytes of the same object in different slots");
+            Add(
+                index,
+                "is a copy but does not have just a 'from' that reads and a 'to' that writes the same bytes of the same object in "
+                    + "different slots"
+            );
         }
 
         foreach (Wait wait in op.Waits.AsSpan())

@@ -5,7 +5,8 @@ namespace Dataflow.Schedules.Internals;
 /// <summary>
 /// Rules <c>value</c> and <c>tenancy</c>: one step in issue order, following which version of which object each byte of each slot holds. A
 /// write makes a new version, a copy takes the version along. An access that reads has to find its object's latest version in all its
-/// bytes. State and inputs are latest at the start; nothing else is defined then, so that no value of the step before can pass for one of this step.
+/// bytes. State and inputs are latest at the start; nothing else is defined then, so that no value of the step before can pass for one of
+/// this step.
 /// </summary>
 internal sealed class ValueRule
 {
@@ -113,7 +114,11 @@ internal sealed class ValueRule
             long length = schedule.Objects[p.Object].Length.Value;
             if (length > 0 && Fault(p.Object, p.Slot, 0, length) is { } fault)
             {
-                errors.Add("tenancy", null, $"{kind} {errors.Object(p.Object)} is not in slot {errors.Slot(p.Slot)} at the end of the step: {fault}");
+                errors.Add(
+                    "tenancy",
+                    null,
+                    $"{kind} {errors.Object(p.Object)} is not in slot {errors.Slot(p.Slot)} at the end of the step: {fault}"
+                );
             }
         }
     }
@@ -149,7 +154,8 @@ internal sealed class ValueRule
         _ => $"are stale, {Origin(content.Version)}; the latest are {Origin(wanted)}",
     };
 
-    private string Origin(int version) => version == Initial ? "there since the start of the step" : $"written by {errors.Op(writers[version])}";
+    private string Origin(int version) =>
+        version == Initial ? "there since the start of the step" : $"written by {errors.Op(writers[version])}";
 
     /// <summary>What a byte holds; version 0 is nothing that counts.</summary>
     private readonly record struct Content(int Object, int Version);

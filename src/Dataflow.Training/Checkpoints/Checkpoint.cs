@@ -73,14 +73,21 @@ public sealed class Checkpoint : IDisposable
         return new Checkpoint(file.Path, [tensors], tensors.Tensors.ToDictionary(t => t.Name));
     }
 
-    /// <summary>Refuses a checkpoint that does not hold exactly the tensors of a model, naming what is missing, unexpected or of a wrong shape.</summary>
-    /// <remarks>A tied model's checkpoint may repeat the table as lm_head.weight, and old ones hold rotary frequencies: both are not read.</remarks>
+    /// <summary>
+    /// Refuses a checkpoint that does not hold exactly the tensors of a model, naming what is missing, unexpected or of a wrong shape.
+    /// </summary>
+    /// <remarks>
+    /// A tied model's checkpoint may repeat the table as lm_head.weight, and old ones hold rotary frequencies: both are not read.
+    /// </remarks>
     /// <exception cref="UserErrorException">It does not fit.</exception>
     public void Check(ModelConfig model)
     {
         var wanted = WeightNames.Enumerate(model).ToDictionary(w => w.Name);
         var missing = wanted.Keys.Where(name => !_tensors.ContainsKey(name)).ToList();
-        var unexpected = _tensors.Keys.Where(name => !wanted.ContainsKey(name) && !IsIgnored(name, model)).Order(StringComparer.Ordinal).ToList();
+        var unexpected = _tensors
+            .Keys.Where(name => !wanted.ContainsKey(name) && !IsIgnored(name, model))
+            .Order(StringComparer.Ordinal)
+            .ToList();
         var wrong = new List<string>();
         foreach (var (name, binding) in wanted)
         {
@@ -94,7 +101,10 @@ public sealed class Checkpoint : IDisposable
             }
         }
 
-        string[] faults = [.. new[] { Listed("missing: ", missing), Listed("unexpected: ", unexpected), Listed(string.Empty, wrong) }.OfType<string>()];
+        string[] faults =
+        [
+            .. new[] { Listed("missing: ", missing), Listed("unexpected: ", unexpected), Listed(string.Empty, wrong) }.OfType<string>(),
+        ];
         if (faults.Length > 0)
         {
             throw new UserErrorException($"{Path} does not fit the model {model.Name}; {string.Join("; ", faults)}");
@@ -121,7 +131,8 @@ public sealed class Checkpoint : IDisposable
             opened.Add(file);
             foreach (var (name, _) in shard)
             {
-                tensors[name] = file.Find(name) ?? throw new UserErrorException($"{index} says that {shard.Key} holds {name}, and it does not");
+                tensors[name] = file.Find(name)
+                    ?? throw new UserErrorException($"{index} says that {shard.Key} holds {name}, and it does not");
             }
         }
 
@@ -134,7 +145,10 @@ public sealed class Checkpoint : IDisposable
         try
         {
             using var document = JsonDocument.Parse(text, new JsonDocumentOptions { AllowDuplicateProperties = false });
-            var map = document.RootElement.GetProperty("weight_map").EnumerateObject().ToDictionary(m => m.Name, m => m.Value.GetString() ?? string.Empty);
+            var map = document
+                .RootElement.GetProperty("weight_map")
+                .EnumerateObject()
+                .ToDictionary(m => m.Name, m => m.Value.GetString() ?? string.Empty);
             if (map.Count == 0)
             {
                 throw new UserErrorException($"{index} is not a checkpoint index: its weight_map is empty");
@@ -147,7 +161,10 @@ public sealed class Checkpoint : IDisposable
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            throw new UserErrorException($"{index} is not a checkpoint index: a JSON object with a weight_map from tensor names to file names was expected ({e.Message})");
+            throw new UserErrorException(
+                $"{index} is not a checkpoint index: a JSON object with a weight_map from tensor names to file names was expected "
+                    + $"({e.Message})"
+            );
         }
     }
 

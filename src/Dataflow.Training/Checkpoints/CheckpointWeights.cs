@@ -33,7 +33,11 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, ModelConfig model
             if (begin < end)
             {
                 var stored = checkpoint.Tensors[WeightNames.Name(part, weights)];
-                stored.ReadElements(begin - partStart, destination.Slice((int)(begin - firstElement) * size, (int)(end - begin) * size), type);
+                stored.ReadElements(
+                    begin - partStart,
+                    destination.Slice((int)(begin - firstElement) * size, (int)(end - begin) * size),
+                    type
+                );
             }
         }
     }

@@ -25,7 +25,8 @@ public static class CheckpointWriter
         if (writer.NotFinite.Count > 0)
         {
             throw new NotFiniteException(
-                $"{path} was not written: {NotFiniteException.Describe(writer.NotFinite)}; the run has diverged, or began from such values: "
+                $"{path} was not written: {NotFiniteException.Describe(writer.NotFinite)}; the run has diverged, or began from such "
+                    + $"values: "
                 + "go on from an earlier checkpoint, or with a smaller --lr");
         }
 

@@ -133,12 +133,19 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsHeader.Entry> 
 
             if (begin < 0 || end < begin || end > file.Length - dataStart)
             {
-                throw Damaged(file, $"tensor {name} should lie at {begin} to {end} of {file.Length - dataStart} bytes of data; the file may be cut short");
+                throw Damaged(
+                    file,
+                    $"tensor {name} should lie at {begin} to {end} of {file.Length - dataStart} bytes of data; the file may be cut short"
+                );
             }
 
             if (end - begin != checked(count * type.Size()))
             {
-                throw Damaged(file, $"tensor {name} of shape [{string.Join(", ", shape)}] and type {type} needs {count * type.Size()} bytes and has {end - begin}");
+                throw Damaged(
+                    file,
+                    $"tensor {name} of shape [{string.Join(", ", shape)}] and type {type} needs {count * type.Size()} bytes and has "
+                        + $"{end - begin}"
+                );
             }
         }
         catch (OverflowException)
@@ -156,7 +163,12 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsHeader.Entry> 
         {
             if (entry.Offset != covered)
             {
-                throw Damaged(file, entry.Offset < covered ? $"tensor {entry.Name} overlaps the one before it" : $"there is a gap before tensor {entry.Name}");
+                throw Damaged(
+                    file,
+                    entry.Offset < covered
+                        ? $"tensor {entry.Name} overlaps the one before it"
+                        : $"there is a gap before tensor {entry.Name}"
+                );
             }
 
             covered += entry.Count * entry.Type.Size();

@@ -45,14 +45,19 @@ public sealed class SafetensorsWriter : IDisposable
     /// <param name="tensors">In file order; of type fp32 or bf16.</param>
     /// <param name="metadata">Free text for the head.</param>
     /// <exception cref="UserErrorException">It cannot be written, or the disk has too little room.</exception>
-    public static SafetensorsWriter Create(string path, IReadOnlyList<TensorToWrite> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    public static SafetensorsWriter Create(
+        string path,
+        IReadOnlyList<TensorToWrite> tensors,
+        IReadOnlyDictionary<string, string>? metadata = null
+    )
     {
         byte[] head = Head(tensors, metadata);
         return Start(AtomicFile.Create(path, new Bytes(head.Length + DataLength(tensors))), head, tensors);
     }
 
     /// <summary>On a file of the caller's: one that is checksummed, or whose writes a test makes fail.</summary>
-    internal static SafetensorsWriter Create(AtomicFile file, IReadOnlyList<TensorToWrite> tensors) => Start(file, Head(tensors, null), tensors);
+    internal static SafetensorsWriter Create(AtomicFile file, IReadOnlyList<TensorToWrite> tensors) =>
+        Start(file, Head(tensors, null), tensors);
 
     /// <summary>Appends elements of the tensor that is next; <paramref name="name"/> must be its name.</summary>
     /// <param name="name">A tensor may come in several pieces, all before the next one.</param>
@@ -63,14 +68,19 @@ public sealed class SafetensorsWriter : IDisposable
         Advance();
         if (_current == _tensors.Count || _tensors[_current].Name != name)
         {
-            throw new InvalidOperationException($"tensor {name} is out of order: {(_current == _tensors.Count ? "all are written" : _tensors[_current].Name + " is next")}");
+            throw new InvalidOperationException(
+                $"tensor {name} is out of order: {(_current == _tensors.Count ? "all are written" : _tensors[_current].Name + " is next")}"
+            );
         }
 
         var tensor = _tensors[_current];
         long count = elements.Length / type.Size();
         if (count * type.Size() != elements.Length || _written + count > tensor.Count)
         {
-            throw new InvalidOperationException($"tensor {name} has {tensor.Count} elements, {_written} of them written; {elements.Length} bytes of {type.Name()} do not fit");
+            throw new InvalidOperationException(
+                $"tensor {name} has {tensor.Count} elements, {_written} of them written; {elements.Length} bytes of {type.Name()} do not "
+                    + $"fit"
+            );
         }
 
         if (type == tensor.Type)
@@ -91,7 +101,9 @@ public sealed class SafetensorsWriter : IDisposable
         Advance();
         if (_current != _tensors.Count)
         {
-            throw new InvalidOperationException($"tensor {_tensors[_current].Name} has {_written} of its {_tensors[_current].Count} elements");
+            throw new InvalidOperationException(
+                $"tensor {_tensors[_current].Name} has {_written} of its {_tensors[_current].Count} elements"
+            );
         }
 
         _file.Commit();

@@ -63,7 +63,9 @@ public sealed class StoredTensor
         ReadElements(firstRow * Columns, destination[..(int)bytes], destinationType);
     }
 
-    /// <summary>Fills <paramref name="destination"/> with elements from <paramref name="firstElement"/> on; as <see cref="ReadRows"/>.</summary>
+    /// <summary>
+    /// Fills <paramref name="destination"/> with elements from <paramref name="firstElement"/> on; as <see cref="ReadRows"/>.
+    /// </summary>
     public void ReadElements(long firstElement, Span<byte> destination, DType destinationType)
     {
         int size = (int)destinationType.Size();

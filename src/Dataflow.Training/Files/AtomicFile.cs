@@ -104,8 +104,8 @@ public sealed class AtomicFile : IDisposable
     }
 
     /// <summary>
-    /// Writes many text files into a folder, in order, each whole or not at all. They are not forced to the disk one by one, which would take
-    /// longer than all else: after a power failure they may have to be made again.
+    /// Writes many text files into a folder, in order, each whole or not at all. They are not forced to the disk one by one, which would
+    /// take longer than all else: after a power failure they may have to be made again.
     /// </summary>
     public static void WriteTexts(string folder, IEnumerable<(string Name, string Text)> files)
     {
@@ -148,7 +148,9 @@ public sealed class AtomicFile : IDisposable
         }
     }
 
-    /// <summary>Another thread takes the checksum while this one waits for the disk, so that a large file takes no longer than without.</summary>
+    /// <summary>
+    /// Another thread takes the checksum while this one waits for the disk, so that a large file takes no longer than without.
+    /// </summary>
     private unsafe void WriteBeside(FileChecksum checksum, ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length < WorthAThread)

@@ -27,15 +27,22 @@ internal static class FileErrors
     });
 
     /// <summary>Why <paramref name="path"/> could not be written. What was there before is still there.</summary>
-    public static UserErrorException Unwritable(string path, Exception e) => new(e switch
-    {
-        DirectoryNotFoundException => $"{path} cannot be written: its folder does not exist, create it first",
-        UnauthorizedAccessException => $"{path} cannot be written: permission denied, or a folder of that name is in the way",
-        _ when IsTooLarge(e) => $"{path} cannot be written: disk full, or the file is larger than its file system or the limit of this process (ulimit -f) allows; choose another disk or raise the limit",
-        IOException { HResult: NoSpace or WindowsDiskFull } => $"{path} cannot be written: disk full; free some space or choose another disk",
-        IOException { HResult: QuotaExceeded } => $"{path} cannot be written: disk full (quota exceeded); free some space or choose another disk",
-        _ => $"{path} cannot be written: {e.Message}",
-    });
+    public static UserErrorException Unwritable(string path, Exception e) =>
+        new(
+            e switch
+            {
+                DirectoryNotFoundException => $"{path} cannot be written: its folder does not exist, create it first",
+                UnauthorizedAccessException => $"{path} cannot be written: permission denied, or a folder of that name is in the way",
+                _ when IsTooLarge(e) =>
+                    $"{path} cannot be written: disk full, or the file is larger than its file system or the limit of this process "
+                        + $"(ulimit -f) allows; choose another disk or raise the limit",
+                IOException { HResult: NoSpace or WindowsDiskFull } =>
+                    $"{path} cannot be written: disk full; free some space or choose another disk",
+                IOException { HResult: QuotaExceeded } =>
+                    $"{path} cannot be written: disk full (quota exceeded); free some space or choose another disk",
+                _ => $"{path} cannot be written: {e.Message}",
+            }
+        );
 
     /// <summary>The system's "file too large" (a file-size limit) arrives as an argument error of the framework.</summary>
     private static bool IsTooLarge(Exception e) =>

@@ -17,7 +17,9 @@ internal static partial class FileKind
     private const int CurrentFolder = -100;
     private const uint TypeWanted = 1;
 
-    /// <summary>Whether the path leads, through links, to a device, a pipe or a socket; false if there is nothing or the system cannot say.</summary>
+    /// <summary>
+    /// Whether the path leads, through links, to a device, a pipe or a socket; false if there is nothing or the system cannot say.
+    /// </summary>
     public static bool IsSpecial(string path)
     {
         if (!OperatingSystem.IsLinux())

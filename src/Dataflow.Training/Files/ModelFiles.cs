@@ -37,7 +37,9 @@ public static class ModelFiles
         string quantised = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, QuantisationName);
         if (Path.GetFileName(file) == ConfigName && File.Exists(quantised))
         {
-            throw new UserErrorException($"{file} cannot be used: {QuantisationName} beside it says that the weights are quantised, and these cannot be trained");
+            throw new UserErrorException(
+                $"{file} cannot be used: {QuantisationName} beside it says that the weights are quantised, and these cannot be trained"
+            );
         }
 
         string text = ReadOnlyFile.ReadText(file, LargestConfig);

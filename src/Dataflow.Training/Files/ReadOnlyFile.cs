@@ -92,7 +92,9 @@ internal sealed class ReadOnlyFile : IDisposable
                 int read = RandomAccess.Read(_handle, destination, offset);
                 if (read == 0)
                 {
-                    throw new UserErrorException($"{Path} ends at byte {offset} instead of {offset + destination.Length}: it was cut short while in use");
+                    throw new UserErrorException(
+                        $"{Path} ends at byte {offset} instead of {offset + destination.Length}: it was cut short while in use"
+                    );
                 }
 
                 offset += read;

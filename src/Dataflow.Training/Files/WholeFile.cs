@@ -12,7 +12,9 @@ internal static class WholeFile
 {
     private const int PieceBytes = 1 << 16;
 
-    /// <summary>The whole of a text file, which must be UTF-8 (a byte order mark is dropped) and at most <paramref name="most"/> long.</summary>
+    /// <summary>
+    /// The whole of a text file, which must be UTF-8 (a byte order mark is dropped) and at most <paramref name="most"/> long.
+    /// </summary>
     public static string ReadText(string path, Bytes most)
     {
         byte[] bytes = ReadBytes(path, most);
@@ -27,8 +29,8 @@ internal static class WholeFile
     }
 
     /// <summary>
-    /// The whole of a file that is at most <paramref name="most"/> long. What the process was handed open (/dev/stdin, /dev/fd/N) may be a pipe; what has
-    /// to be opened must be a regular file.
+    /// The whole of a file that is at most <paramref name="most"/> long. What the process was handed open (/dev/stdin, /dev/fd/N) may be a
+    /// pipe; what has to be opened must be a regular file.
     /// </summary>
     public static byte[] ReadBytes(string path, Bytes most)
     {

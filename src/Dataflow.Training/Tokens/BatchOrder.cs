@@ -35,7 +35,9 @@ public sealed class BatchOrder
         _halfBits = Math.Max(1, (bits + 1) / 2);
     }
 
-    /// <summary>The row at position <paramref name="n"/> of training, from 0; step s takes n = s x rowsPerStep and those that follow.</summary>
+    /// <summary>
+    /// The row at position <paramref name="n"/> of training, from 0; step s takes n = s x rowsPerStep and those that follow.
+    /// </summary>
     public int RowAt(long n)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(n);

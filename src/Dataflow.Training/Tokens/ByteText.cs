@@ -38,7 +38,8 @@ public sealed class ByteText : ITokenSource, IDisposable
     /// <param name="seqlen">Inputs of a row, at least 1.</param>
     /// <param name="vocabSize">Of the model: at least 256.</param>
     /// <param name="last">What becomes of bytes at the end that do not fill a row.</param>
-    /// <exception cref="UserErrorException">Not readable, too short, no text in UTF-8, or a vocabulary without an id for each byte.</exception>
+    /// <exception cref="UserErrorException">Not readable, too short, no text in UTF-8, or a vocabulary without an id for each
+    /// byte.</exception>
     public static ByteText Open(string path, int seqlen, int vocabSize, LastRow last = LastRow.Whole)
     {
         var file = ReadOnlyFile.Open(path);
@@ -46,7 +47,9 @@ public sealed class ByteText : ITokenSource, IDisposable
         {
             if (vocabSize < VocabSize)
             {
-                throw new UserErrorException($"{path} is read as bytes, which needs a vocabulary of at least {VocabSize} ids, and the model has {vocabSize}");
+                throw new UserErrorException(
+                    $"{path} is read as bytes, which needs a vocabulary of at least {VocabSize} ids, and the model has {vocabSize}"
+                );
             }
 
             var rows = RowFile.Of(path, file.Length, seqlen, last);
@@ -107,7 +110,10 @@ public sealed class ByteText : ITokenSource, IDisposable
             if (!Utf8.IsValid(bytes[..whole]))
             {
                 int at = FirstFault(bytes[..whole]);
-                throw new UserErrorException($"{file.Path} is not UTF-8 text: byte {first + at} (0x{bytes[at]:X2}) fits no character; convert it, or give a token file (.bin)");
+                throw new UserErrorException(
+                    $"{file.Path} is not UTF-8 text: byte {first + at} (0x{bytes[at]:X2}) fits no character; convert it, or give a token "
+                        + $"file (.bin)"
+                );
             }
 
             first += whole;
@@ -116,7 +122,10 @@ public sealed class ByteText : ITokenSource, IDisposable
         // Small numbers and UTF-16 are valid UTF-8, too.
         if (zeros > file.Length / MostZeros)
         {
-            throw new UserErrorException($"{file.Path} is not UTF-8 text: {zeros} of its {file.Length} bytes are 0, as in token ids or UTF-16; give token ids with --tokens, or convert the text");
+            throw new UserErrorException(
+                $"{file.Path} is not UTF-8 text: {zeros} of its {file.Length} bytes are 0, as in token ids or UTF-16; give token ids with "
+                    + $"--tokens, or convert the text"
+            );
         }
     }
 

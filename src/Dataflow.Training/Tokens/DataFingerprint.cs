@@ -5,8 +5,8 @@ using Dataflow.Model;
 namespace Dataflow.Training;
 
 /// <summary>
-/// Tells data from other data: XXH128 of a file's content and of the documents.json that packs it, and the length. Of a file beyond 256 MiB, 256
-/// blocks of 1 MiB from its first to its last take the place of all: a change elsewhere that keeps the length is not seen.
+/// Tells data from other data: XXH128 of a file's content and of the documents.json that packs it, and the length. Of a file beyond 256
+/// MiB, 256 blocks of 1 MiB from its first to its last take the place of all: a change elsewhere that keeps the length is not seen.
 /// </summary>
 /// <param name="Text">"xxh128 &lt;32 hexadecimal digits&gt; of 12345 bytes", or "... of 256 blocks in 12345 bytes".</param>
 /// <param name="IsSampled">Whether only blocks were read.</param>
@@ -53,7 +53,10 @@ public sealed record DataFingerprint(string Text, bool IsSampled)
         }
 
         string digits = Convert.ToHexStringLower(hash.GetCurrentHash());
-        return new DataFingerprint(string.Create(CultureInfo.InvariantCulture, $"xxh128 {digits} of {(sampled ? $"{Blocks} blocks in " : "")}{data.Length} bytes"), sampled);
+        return new DataFingerprint(
+            string.Create(CultureInfo.InvariantCulture, $"xxh128 {digits} of {(sampled ? $"{Blocks} blocks in " : "")}{data.Length} bytes"),
+            sampled
+        );
     }
 
     private static void Append(XxHash128 hash, ReadOnlyFile file, long offset, Span<byte> block)

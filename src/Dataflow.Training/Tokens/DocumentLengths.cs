@@ -4,8 +4,8 @@ using Dataflow.Model;
 namespace Dataflow.Training;
 
 /// <summary>
-/// The documents of a token file: {"rows": [[7, 33, ...], ...]}, per row the lengths of its documents. It lies beside NAME.bin and is called
-/// NAME.documents.json, or documents.json where the folder's tokens.bin is meant or the only token file.
+/// The documents of a token file: {"rows": [[7, 33, ...], ...]}, per row the lengths of its documents. It lies beside NAME.bin and is
+/// called NAME.documents.json, or documents.json where the folder's tokens.bin is meant or the only token file.
 /// </summary>
 internal sealed class DocumentLengths
 {
@@ -39,21 +39,31 @@ internal sealed class DocumentLengths
             return System.IO.Path.Exists(named) ? named : null;
         }
 
-        bool ofAnother = System.IO.Path.GetFileName(tokenFile) != TokenSources.TokenFileName && File.Exists(System.IO.Path.Combine(folder, TokenSources.TokenFileName));
-        return !ofAnother ? shared : throw new UserErrorException(
-            $"{shared} belongs to the {TokenSources.TokenFileName} beside it, not to {tokenFile}: call it {own} if it describes that file, or move one of them to another folder");
+        bool ofAnother =
+            System.IO.Path.GetFileName(tokenFile) != TokenSources.TokenFileName
+            && File.Exists(System.IO.Path.Combine(folder, TokenSources.TokenFileName));
+        return !ofAnother
+            ? shared
+            : throw new UserErrorException(
+                $"{shared} belongs to the {TokenSources.TokenFileName} beside it, not to {tokenFile}: call it {own} if it describes that "
+                    + $"file, or move one of them to another folder"
+            );
     }
 
     /// <summary>
-    /// Reads a file and checks that it describes the rows of so many tokens: <paramref name="seqlen"/> inputs each, and those of a short last row,
-    /// which may be left out.
+    /// Reads a file and checks that it describes the rows of so many tokens: <paramref name="seqlen"/> inputs each, and those of a short
+    /// last row, which may be left out.
     /// </summary>
     public static DocumentLengths Load(string path, long tokens, int seqlen)
     {
         try
         {
             using var document = JsonDocument.Parse(ReadOnlyFile.ReadText(path, LargestFile));
-            var rows = document.RootElement.GetProperty("rows").EnumerateArray().Select(r => r.EnumerateArray().Select(n => n.GetInt32()).ToArray()).ToArray();
+            var rows = document
+                .RootElement.GetProperty("rows")
+                .EnumerateArray()
+                .Select(r => r.EnumerateArray().Select(n => n.GetInt32()).ToArray())
+                .ToArray();
             var (whole, rest) = Math.DivRem(tokens, seqlen + 1L);
             for (int i = 0; i < Math.Min(rows.Length, whole); i++)
             {
@@ -63,11 +73,16 @@ internal sealed class DocumentLengths
             bool describesRest = rest > 1 && rows.Length == whole + 1 && rows[^1].All(length => length > 0) && Sum(rows[^1]) == rest - 1;
             return rows.Length == whole || describesRest
                 ? new DocumentLengths(path, rows)
-                : throw new UserErrorException($"{path} describes {rows.Length} rows, and its token file has {whole} of seqlen {seqlen}: use the seqlen that it was made for, or move it away to train without document borders");
+                : throw new UserErrorException(
+                    $"{path} describes {rows.Length} rows, and its token file has {whole} of seqlen {seqlen}: use the seqlen that it was "
+                        + $"made for, or move it away to train without document borders"
+                );
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            throw new UserErrorException($"{path} is not a list of documents: {{\"rows\": [[length, ...], ...]}} was expected ({e.Message})");
+            throw new UserErrorException(
+                $"{path} is not a list of documents: {{\"rows\": [[length, ...], ...]}} was expected ({e.Message})"
+            );
         }
     }
 
@@ -80,7 +95,10 @@ internal sealed class DocumentLengths
 
         if (Sum(lengths) is var sum && sum != seqlen)
         {
-            throw new UserErrorException($"{path}: the documents of row {row} have {sum} tokens together, and seqlen is {seqlen}: use the seqlen that it was made for, or move it away to train without document borders");
+            throw new UserErrorException(
+                $"{path}: the documents of row {row} have {sum} tokens together, and seqlen is {seqlen}: use the seqlen that it was made "
+                    + $"for, or move it away to train without document borders"
+            );
         }
     }
 

@@ -15,7 +15,9 @@ public interface ITokenSource
     /// <summary>Tokens at the file's end that are in no row.</summary>
     long LeftOver => 0;
 
-    /// <summary>Inputs of a row that have a target: seqlen, but fewer in a short last row, where zeros fill what is left of the row.</summary>
+    /// <summary>
+    /// Inputs of a row that have a target: seqlen, but fewer in a short last row, where zeros fill what is left of the row.
+    /// </summary>
     int InputsOf(int row) => RowLength - 1;
 
     /// <summary>Copies a row.</summary>
@@ -25,8 +27,9 @@ public interface ITokenSource
     void Read(int row, Span<int> destination);
 
     /// <summary>
-    /// Lengths of the documents packed into a row's inputs, in order, summing to <see cref="InputsOf"/>; null if the row is one document that goes on
-    /// beyond it. Attention stays inside a document, positions restart in each, and a listed document's last target is not counted.
+    /// Lengths of the documents packed into a row's inputs, in order, summing to <see cref="InputsOf"/>; null if the row is one document
+    /// that goes on beyond it. Attention stays inside a document, positions restart in each, and a listed document's last target is not
+    /// counted.
     /// </summary>
     IReadOnlyList<int>? Documents(int row);
 }

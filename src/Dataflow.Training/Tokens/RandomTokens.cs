@@ -1,6 +1,8 @@
 namespace Dataflow.Training;
 
-/// <summary>Rows of random ids, for runs whose numbers need no meaning: all rows differ, no id is preferred, and every run reads the same.</summary>
+/// <summary>
+/// Rows of random ids, for runs whose numbers need no meaning: all rows differ, no id is preferred, and every run reads the same.
+/// </summary>
 /// <param name="rows">Number of rows, at least 1.</param>
 /// <param name="seqlen">Inputs of a row; a row has one token more.</param>
 /// <param name="vocabSize">Ids are from 0 to one less.</param>

@@ -8,7 +8,9 @@ public enum LastRow
     /// <summary>They are left out: training rows are all of one length.</summary>
     Whole,
 
-    /// <summary>They are a row of their own if they have a target, filled up with inputs that have none: every target counts once.</summary>
+    /// <summary>
+    /// They are a row of their own if they have a target, filled up with inputs that have none: every target counts once.
+    /// </summary>
     Short,
 }
 
@@ -30,9 +32,15 @@ internal readonly record struct RowFile(int Count, int Length, long Tokens, long
         long rows = (tokens / length) + (isShort ? 1 : 0);
         return rows switch
         {
-            0 when last == LastRow.Short => throw new UserErrorException($"{path} has {tokens} tokens, and there is nothing to predict in fewer than 2: give a longer file"),
-            0 => throw new UserErrorException($"{path} has {tokens} tokens, and one row of seqlen {seqlen} needs {length}: use a smaller seqlen or a longer file"),
-            > int.MaxValue => throw new UserErrorException($"{path} has {rows} rows of seqlen {seqlen}, and at most {int.MaxValue} can be used: split the file"),
+            0 when last == LastRow.Short => throw new UserErrorException(
+                $"{path} has {tokens} tokens, and there is nothing to predict in fewer than 2: give a longer file"
+            ),
+            0 => throw new UserErrorException(
+                $"{path} has {tokens} tokens, and one row of seqlen {seqlen} needs {length}: use a smaller seqlen or a longer file"
+            ),
+            > int.MaxValue => throw new UserErrorException(
+                $"{path} has {rows} rows of seqlen {seqlen}, and at most {int.MaxValue} can be used: split the file"
+            ),
             _ => new RowFile((int)rows, checked((int)length), isShort ? tokens : tokens - rest, isShort ? 0 : rest),
         };
     }

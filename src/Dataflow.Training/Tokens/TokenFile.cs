@@ -61,7 +61,12 @@ public sealed class TokenFile : ITokenSource, IDisposable
             var documents = DocumentLengths.Beside(path) is { } beside ? DocumentLengths.Load(beside, tokens, seqlen) : null;
 
             // Where the documents of the tokens at the end are not known, they could not be told apart.
-            var rows = RowFile.Of(path, tokens, seqlen, documents is null || documents.RowCount * (seqlen + 1L) > tokens ? last : LastRow.Whole);
+            var rows = RowFile.Of(
+                path,
+                tokens,
+                seqlen,
+                documents is null || documents.RowCount * (seqlen + 1L) > tokens ? last : LastRow.Whole
+            );
             return new TokenFile(file, rows, vocabSize, TokenIds.Largest(file, rows.Tokens, vocabSize), documents);
         }
         catch

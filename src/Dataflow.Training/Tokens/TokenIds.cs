@@ -3,7 +3,9 @@ using Dataflow.Model;
 
 namespace Dataflow.Training;
 
-/// <summary>Tells 32-bit token ids of a vocabulary from what else a file may hold: other widths, arrays with a header, other vocabularies.</summary>
+/// <summary>
+/// Tells 32-bit token ids of a vocabulary from what else a file may hold: other widths, arrays with a header, other vocabularies.
+/// </summary>
 internal static class TokenIds
 {
     private const int IdBytes = 4;
@@ -21,12 +23,18 @@ internal static class TokenIds
         file.Read(0, head);
         if (NumPyMagic.SequenceEqual(head))
         {
-            throw new UserErrorException($"{file.Path} is a NumPy array with a header, and raw 32-bit token ids are read: write them with ids.astype('<i4').tofile('tokens.bin')");
+            throw new UserErrorException(
+                $"{file.Path} is a NumPy array with a header, and raw 32-bit token ids are read: write them with "
+                    + $"ids.astype('<i4').tofile('tokens.bin')"
+            );
         }
 
         if (file.Length % IdBytes != 0)
         {
-            throw new UserErrorException($"{file.Path} has {file.Length} bytes, and token ids of {IdBytes} bytes each make a multiple of that: it is not a token file or was cut short");
+            throw new UserErrorException(
+                $"{file.Path} has {file.Length} bytes, and token ids of {IdBytes} bytes each make a multiple of that: it is not a token "
+                    + $"file or was cut short"
+            );
         }
     }
 
@@ -52,7 +60,10 @@ internal static class TokenIds
 
         if (count >= FewestToJudge && largestSecond == 0 && largest > 0)
         {
-            throw new UserErrorException($"{file.Path} holds 64-bit numbers, as every second 32-bit number is 0, and token ids have 32 bits: write them with ids.astype('<i4').tofile('tokens.bin')");
+            throw new UserErrorException(
+                $"{file.Path} holds 64-bit numbers, as every second 32-bit number is 0, and token ids have 32 bits: write them with "
+                    + $"ids.astype('<i4').tofile('tokens.bin')"
+            );
         }
 
         return fault is null ? (int)largest : throw new UserErrorException(fault);
@@ -76,7 +87,8 @@ internal static class TokenIds
                 string remedy = AreHalves(ids, vocabSize)
                     ? "as 16-bit numbers all would fit: write 32-bit ids with ids.astype('<i4').tofile('tokens.bin')"
                     : "the file belongs to another tokenizer or is not a token file";
-                return $"{path}: token {first + i} has id {(uint)ids[i]}, and the vocabulary has {vocabSize} ids (0 to {vocabSize - 1}); {remedy}";
+                return $"{path}: token {first + i} has id {(uint)ids[i]}, and the vocabulary has {vocabSize} ids (0 to {vocabSize - 1}); "
+                    + $"{remedy}";
             }
         }
 

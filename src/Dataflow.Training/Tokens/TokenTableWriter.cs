@@ -8,12 +8,13 @@ namespace Dataflow.Training;
 /// <item>targets: the token to be predicted, -1 where none counts;</item>
 /// <item>firstKey: the row of the key/value window that holds the first token of this token's document; attention begins there, and
 /// the position within the document is counted from it;</item>
-/// <item>order: the token numbers 0 to T - 1 sorted by id, equal ids by number: what the embedding's gradient sums along. Those of the model's
-/// padding id, whose row has no gradient, are left out, and as many -1 stand at the end.</item>
+/// <item>order: the token numbers 0 to T - 1 sorted by id, equal ids by number: what the embedding's gradient sums along. Those of the
+/// model's padding id, whose row has no gradient, are left out, and as many -1 stand at the end.</item>
 /// </list>
 /// A group of chunks shares one key/value window: chunk c of the round starts at row (c mod chunks per group) x T of its group's. No
-/// document may reach from one group into the next. What a short row lacks is padding, too. Without document lengths a row is one document whose targets all count (the last
-/// one is the row's extra token); with them, the last target of each document belongs to another text and does not count.
+/// document may reach from one group into the next. What a short row lacks is padding, too. Without document lengths a row is one document
+/// whose targets all count (the last one is the row's extra token); with them, the last target of each document belongs to another text and
+/// does not count.
 /// </summary>
 public sealed class TokenTableWriter
 {
@@ -30,7 +31,9 @@ public sealed class TokenTableWriter
     private readonly int[] _row;
     private readonly long[] _sortKeys;
 
-    /// <summary>A writer for one geometry. It keeps its working memory, so it is for one thread at a time and allocates nothing per call.</summary>
+    /// <summary>
+    /// A writer for one geometry. It keeps its working memory, so it is for one thread at a time and allocates nothing per call.
+    /// </summary>
     /// <param name="seqlen">Inputs of a row.</param>
     /// <param name="chunkTokens">T.</param>
     /// <param name="chunksPerGroup">Chunks that share a window.</param>
@@ -129,7 +132,9 @@ public sealed class TokenTableWriter
         if (begin / window != (end - 1) / window)
         {
             throw new InvalidOperationException(
-                $"a document of row {row} reaches from window group {begin / window} into {(end - 1) / window}: its tokens {begin} to {end - 1} of the round do not lie in one window of {window}");
+                $"a document of row {row} reaches from window group {begin / window} into {(end - 1) / window}: its tokens {begin} to "
+                    + $"{end - 1} of the round do not lie in one window of {window}"
+            );
         }
     }
 

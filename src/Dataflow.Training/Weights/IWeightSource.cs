@@ -11,7 +11,9 @@ public interface IWeightSource
     /// <summary>The model whose weights these are.</summary>
     ModelConfig Model { get; }
 
-    /// <summary>Fills <paramref name="destination"/> with consecutive elements of an object, padding between its tensors being zero.</summary>
+    /// <summary>
+    /// Fills <paramref name="destination"/> with consecutive elements of an object, padding between its tensors being zero.
+    /// </summary>
     /// <param name="weights">Which object; its elements are laid out by <see cref="ParameterLayout"/>.</param>
     /// <param name="firstElement">From the object's start.</param>
     /// <param name="destination">Its length is a whole number of elements and says how many.</param>

@@ -43,7 +43,11 @@ internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredOb
             var (first, count) = item.Within(firstElement, elements.Length / size);
             if (count > 0)
             {
-                state.Write($"{prefix}/{item.Name}", new Bytes((first - item.FirstElement) * size), elements.Slice((int)(first - firstElement) * size, count * size));
+                state.Write(
+                    $"{prefix}/{item.Name}",
+                    new Bytes((first - item.FirstElement) * size),
+                    elements.Slice((int)(first - firstElement) * size, count * size)
+                );
             }
         }
     }
@@ -56,7 +60,11 @@ internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredOb
             var (first, count) = item.Within(firstElement, destination.Length / size);
             if (count > 0)
             {
-                state.Read($"{prefix}/{item.Name}", new Bytes((first - item.FirstElement) * size), destination.Slice((int)(first - firstElement) * size, count * size));
+                state.Read(
+                    $"{prefix}/{item.Name}",
+                    new Bytes((first - item.FirstElement) * size),
+                    destination.Slice((int)(first - firstElement) * size, count * size)
+                );
             }
         }
     }

@@ -24,7 +24,10 @@ internal sealed class OptimizerWeights : IWeightSource
         pieces = schedule.Objects.Where(o => o.Name.StartsWith("O/", StringComparison.Ordinal))
             .Select(o => (Parts: o.Name.Split('/'), Elements: o.Length.Value / recipe.OptimizerBytesPerParameter))
             .GroupBy(o => string.Join('/', o.Parts[1..^1]))
-            .ToDictionary(g => g.Key, g => g.OrderBy(o => int.Parse(o.Parts[^1].AsSpan(1), CultureInfo.InvariantCulture)).Select(o => o.Elements).ToArray());
+            .ToDictionary(
+                g => g.Key,
+                g => g.OrderBy(o => int.Parse(o.Parts[^1].AsSpan(1), CultureInfo.InvariantCulture)).Select(o => o.Elements).ToArray()
+            );
     }
 
     /// <inheritdoc/>
@@ -65,7 +68,12 @@ internal sealed class OptimizerWeights : IWeightSource
                 if (from < to)
                 {
                     var offset = new Bytes((length * before) + ((from - begin) * stored.Size()));
-                    yield return (string.Create(CultureInfo.InvariantCulture, $"O/{item.Name}/P{p}"), offset, (int)(from - first), (int)(to - from));
+                    yield return (
+                        string.Create(CultureInfo.InvariantCulture, $"O/{item.Name}/P{p}"),
+                        offset,
+                        (int)(from - first),
+                        (int)(to - from)
+                    );
                 }
 
                 begin += length;

@@ -36,7 +36,11 @@ public sealed unsafe class StateSnapshot : IDisposable
         }
 
         var recipe = live.Recipe;
-        var (w, m, v) = (Take(live.Weights, recipe.Parameters), Take(live.FirstMoments, recipe.Moments), Take(live.SecondMoments, recipe.Moments));
+        var (w, m, v) = (
+            Take(live.Weights, recipe.Parameters),
+            Take(live.FirstMoments, recipe.Moments),
+            Take(live.SecondMoments, recipe.Moments)
+        );
         var master = live.MasterWeights is { } from ? Take(from, recipe.TypeOf(OptimizerPart.Master)) : null;
         parts = [w, m, v, .. master is null ? [] : new[] { master }];
         Length = new Bytes(begin);
@@ -54,7 +58,16 @@ public sealed unsafe class StateSnapshot : IDisposable
     public static Bytes LengthOf(ModelConfig model, Recipe recipe)
     {
         long elements = ParameterObject.All(model).Sum(o => o.Layout(model).ElementCount);
-        return new Bytes(checked(elements * (recipe.Parameters.Size() + (2 * recipe.Moments.Size()) + (recipe.Master is null ? 0 : recipe.TypeOf(OptimizerPart.Master).Size()))));
+        return new Bytes(
+            checked(
+                elements
+                * (
+                    recipe.Parameters.Size()
+                    + (2 * recipe.Moments.Size())
+                    + (recipe.Master is null ? 0 : recipe.TypeOf(OptimizerPart.Master).Size())
+                )
+            )
+        );
     }
 
     /// <summary>Copies the live state; between two steps, and not while the last copy is read.</summary>
@@ -84,7 +97,12 @@ public sealed unsafe class StateSnapshot : IDisposable
         public void Fill(ParameterObject weights, long first, int count) => live.Read(weights, first, At(weights, first, count), type);
 
         public void Read(ParameterObject weights, long firstElement, Span<byte> destination, DType wanted) =>
-            ElementConversion.Convert(At(weights, firstElement, destination.Length / (int)wanted.Size()), type.Stored(), destination, wanted);
+            ElementConversion.Convert(
+                At(weights, firstElement, destination.Length / (int)wanted.Size()),
+                type.Stored(),
+                destination,
+                wanted
+            );
 
         private Span<byte> At(ParameterObject weights, long first, int count)
         {

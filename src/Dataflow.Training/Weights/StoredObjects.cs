@@ -16,8 +16,8 @@ internal readonly record struct StoredObject(string Name, long FirstElement, lon
 }
 
 /// <summary>
-/// How a schedule holds each parameter object: whole, or, where the vocabulary is cut, the embedding and the head in blocks of rows. Objects follow
-/// each other as the rows do, so that checkpoints know nothing of blocks.
+/// How a schedule holds each parameter object: whole, or, where the vocabulary is cut, the embedding and the head in blocks of rows.
+/// Objects follow each other as the rows do, so that checkpoints know nothing of blocks.
 /// </summary>
 internal sealed class StoredObjects
 {

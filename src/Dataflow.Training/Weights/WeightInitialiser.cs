@@ -26,7 +26,14 @@ public static class WeightInitialiser
     /// <param name="tensor">Of that object's layout.</param>
     /// <param name="firstElement">From the tensor's start.</param>
     /// <param name="destination">Its length says how many.</param>
-    public static void Fill(ModelConfig model, ulong seed, ParameterObject weights, WeightTensor tensor, long firstElement, Span<float> destination)
+    public static void Fill(
+        ModelConfig model,
+        ulong seed,
+        ParameterObject weights,
+        WeightTensor tensor,
+        long firstElement,
+        Span<float> destination
+    )
     {
         ArgumentOutOfRangeException.ThrowIfNegative(firstElement);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(firstElement + destination.Length, tensor.Count);
@@ -65,7 +72,9 @@ public static class WeightInitialiser
         }
     }
 
-    /// <summary>The sum of eight 16-bit uniform numbers, exact in integers: close to normal, with thinner tails (nothing beyond 4.9 deviations).</summary>
+    /// <summary>
+    /// The sum of eight 16-bit uniform numbers, exact in integers: close to normal, with thinner tails (nothing beyond 4.9 deviations).
+    /// </summary>
     private static void FillNormal(ulong key, long first, double deviation, Span<float> destination)
     {
         const int terms = 8;

@@ -27,10 +27,19 @@ public static class WeightNames
         var block = ParameterLayout.Block(model);
         return
         [
-            .. ParameterObject.All(model).SelectMany(o =>
-                from tensor in (o.Kind == ParameterObjectKind.Block ? block : o.Layout(model)).Tensors
-                from part in tensor.Parts
-                select new WeightBinding(Name(part, o), IsVector(tensor) ? [tensor.Columns] : [part.RowCount, tensor.Columns], o, tensor, part)),
+            .. ParameterObject
+                .All(model)
+                .SelectMany(o =>
+                    from tensor in (o.Kind == ParameterObjectKind.Block ? block : o.Layout(model)).Tensors
+                    from part in tensor.Parts
+                    select new WeightBinding(
+                        Name(part, o),
+                        IsVector(tensor) ? [tensor.Columns] : [part.RowCount, tensor.Columns],
+                        o,
+                        tensor,
+                        part
+                    )
+                ),
         ];
     }
 

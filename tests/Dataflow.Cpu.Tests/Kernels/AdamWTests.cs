@@ -70,7 +70,21 @@ public sealed unsafe class AdamWTests : KernelTest
         {
             Tensor g = New(1, Count).Random(10 + step);
             Update(plain, g, plainM, plainV, AdamWSettings.Default, step, true, Team());
-            AdamW.Run(Team(), AdamWSettings.Default, step, true, w.M.Data, w.M.Type, g.M.Data, g.M.Type, m.M.Data, v.M.Data, m.M.Type, Count, master: master.M.Data);
+            AdamW.Run(
+                Team(),
+                AdamWSettings.Default,
+                step,
+                true,
+                w.M.Data,
+                w.M.Type,
+                g.M.Data,
+                g.M.Type,
+                m.M.Data,
+                v.M.Data,
+                m.M.Type,
+                Count,
+                master: master.M.Data
+            );
         }
 
         Tensor rounded = New(1, Count, DType.BFloat16);
@@ -131,8 +145,21 @@ public sealed unsafe class AdamWTests : KernelTest
             w[0, j] = start;
         }
 
-        AdamW.Run(Team(), AdamWSettings.Default, 1, true, w.M.Data, w.M.Type, g.M.Data + (4L * from), g.M.Type, m.M.Data, v.M.Data, m.M.Type, count,
-            rounding: new StochasticRounding(seed, 1, 3, from));
+        AdamW.Run(
+            Team(),
+            AdamWSettings.Default,
+            1,
+            true,
+            w.M.Data,
+            w.M.Type,
+            g.M.Data + (4L * from),
+            g.M.Type,
+            m.M.Data,
+            v.M.Data,
+            m.M.Type,
+            count,
+            rounding: new StochasticRounding(seed, 1, 3, from)
+        );
         return (w, m, v);
     }
 
@@ -140,7 +167,14 @@ public sealed unsafe class AdamWTests : KernelTest
         AdamW.Run(team, s, step, decay, w.M.Data, w.M.Type, g.M.Data, g.M.Type, m.M.Data, v.M.Data, m.M.Type, w.M.Columns);
 
     private static void Define(
-        double[,] w, Tensor g, double[,] m, double[,] v, (double Rate, double Beta1, double Beta2, double Eps, double Decay) s, int step, bool decay)
+        double[,] w,
+        Tensor g,
+        double[,] m,
+        double[,] v,
+        (double Rate, double Beta1, double Beta2, double Eps, double Decay) s,
+        int step,
+        bool decay
+    )
     {
         for (int j = 0; j < w.GetLength(1); j++)
         {

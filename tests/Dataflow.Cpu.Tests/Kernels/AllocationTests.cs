@@ -35,12 +35,74 @@ public sealed unsafe class AllocationTests : KernelTest
             SwiGlu.Backward(team, y.M, wide.M);
             QkNormRope.Forward(team, joint, head.M, head.M, 1e-5f, zeros, 0, 1e4, 2, 1, 16, q.M, kv.M);
             Attention.Forward(team, q.M, new KeyRows(kv.M, 0, T), zeros, 0, 2, 1, 16, q.M, floats.Floats);
-            Attention.Backward(team, q.M, new KeyRows(kv.M, 0, T), zeros, 0, 2, 1, 16, q.M, floats.Floats, q.M, q.M, kv.M, accumulate: true);
-            Attention.ForwardSegment(team, q.M, new KeyRows(kv.M, 0, T), zeros, 0, 2, 1, 16, q.M, floats.Floats, floats.Floats, continued: true);
+            Attention.Backward(
+                team,
+                q.M,
+                new KeyRows(kv.M, 0, T),
+                zeros,
+                0,
+                2,
+                1,
+                16,
+                q.M,
+                floats.Floats,
+                q.M,
+                q.M,
+                kv.M,
+                accumulate: true
+            );
+            Attention.ForwardSegment(
+                team,
+                q.M,
+                new KeyRows(kv.M, 0, T),
+                zeros,
+                0,
+                2,
+                1,
+                16,
+                q.M,
+                floats.Floats,
+                floats.Floats,
+                continued: true
+            );
             Attention.Normalize(team, q.M, floats.Floats, floats.Floats, 2, 16, q.M, floats.Floats);
-            Attention.BackwardSegment(team, q.M, new KeyRows(kv.M, 0, T), zeros, 0, 2, 1, 16, q.M, floats.Floats, q.M, q.M, continued: true, kv.M, accumulate: true);
+            Attention.BackwardSegment(
+                team,
+                q.M,
+                new KeyRows(kv.M, 0, T),
+                zeros,
+                0,
+                2,
+                1,
+                16,
+                q.M,
+                floats.Floats,
+                q.M,
+                q.M,
+                continued: true,
+                kv.M,
+                accumulate: true
+            );
             Fill.Round(team, q.M, q.M);
-            QkNormRope.Backward(team, q.M, kv.M, joint, head.M, head.M, 1e-5f, zeros, 0, 1e4, 2, 1, 16, joint, dHead.M, dHead.M, accumulateNorms: true);
+            QkNormRope.Backward(
+                team,
+                q.M,
+                kv.M,
+                joint,
+                head.M,
+                head.M,
+                1e-5f,
+                zeros,
+                0,
+                1e4,
+                2,
+                1,
+                16,
+                joint,
+                dHead.M,
+                dHead.M,
+                accumulateNorms: true
+            );
             CrossEntropy.Run(team, x.M, zeros, 1f, x.M, floats.Floats, accumulateLoss: true);
             CrossEntropy.Statistics(team, x.M, zeros, 0, floats.Floats, T, fold: true);
             CrossEntropy.Loss(team, zeros, T, floats.Floats, T, head.Floats);
@@ -49,7 +111,20 @@ public sealed unsafe class AllocationTests : KernelTest
             Embedding.BackwardBlock(team, zeros, order, T, 0, x.M, w.M);
             Embedding.Forward(team, zeros, w.M, x.M);
             Embedding.Backward(team, zeros, order, T, x.M, w.M);
-            AdamW.Run(team, AdamWSettings.Default, 1, true, x.M.Data, DType.Float32, wide.M.Data, DType.Float32, y.M.Data, y.M.Data, DType.BFloat16, T * 64);
+            AdamW.Run(
+                team,
+                AdamWSettings.Default,
+                1,
+                true,
+                x.M.Data,
+                DType.Float32,
+                wide.M.Data,
+                DType.Float32,
+                y.M.Data,
+                y.M.Data,
+                DType.BFloat16,
+                T * 64
+            );
             Fill.Zero(team, y.M.Data, T * 64);
             Fill.Copy(team, x.M.Data, wide.M.Data, T * 64);
         }

@@ -29,26 +29,80 @@ public sealed unsafe class AttentionSegmentTests : KernelTest
     {
         int row = before * tokens, rows = row + tokens;
         int* firstKeys = Table(Documents.FirstKeys(tokens, row, starts, pads));
-        Tensor q = New(tokens, Width, type, 1).Random(1, scale: 1.5), kv = New(rows, KvWidth, type).Random(2, scale: 1.5), dO = New(tokens, Width, type, 2).Random(3);
-        Tensor o = New(tokens, Width, type, 3).Poison(), lse = New(Heads, tokens).Poison(), dq = New(tokens, Width, type, 4).Poison(), dkv = New(rows, KvWidth).Poison();
+        Tensor q = New(tokens, Width, type, 1).Random(1, scale: 1.5),
+            kv = New(rows, KvWidth, type).Random(2, scale: 1.5),
+            dO = New(tokens, Width, type, 2).Random(3);
+        Tensor o = New(tokens, Width, type, 3).Poison(),
+            lse = New(Heads, tokens).Poison(),
+            dq = New(tokens, Width, type, 4).Poison(),
+            dkv = New(rows, KvWidth).Poison();
         Tensor added = New(rows, KvWidth).Random(9);
         var whole = new KeyRows(kv.M, 0, tokens);
         Attention.Forward(Team(2), q.M, whole, firstKeys, row, Heads, KvHeads, HeadDim, o.M, lse.Floats);
-        Attention.Backward(Team(2), q.M, whole, firstKeys, row, Heads, KvHeads, HeadDim, o.M, lse.Floats, dO.M, dq.M, dkv.M, accumulate: false);
-        Attention.Backward(Team(2), q.M, whole, firstKeys, row, Heads, KvHeads, HeadDim, o.M, lse.Floats, dO.M, dq.M, added.M, accumulate: true);
+        Attention.Backward(
+            Team(2),
+            q.M,
+            whole,
+            firstKeys,
+            row,
+            Heads,
+            KvHeads,
+            HeadDim,
+            o.M,
+            lse.Floats,
+            dO.M,
+            dq.M,
+            dkv.M,
+            accumulate: false
+        );
+        Attention.Backward(
+            Team(2),
+            q.M,
+            whole,
+            firstKeys,
+            row,
+            Heads,
+            KvHeads,
+            HeadDim,
+            o.M,
+            lse.Floats,
+            dO.M,
+            dq.M,
+            added.M,
+            accumulate: true
+        );
 
         for (int pieces = 1; pieces <= before + 1; pieces++)
         {
-            Tensor sums = New(tokens, Width, gap: 5).Poison(), maxima = New(Heads, tokens).Poison(), totals = New(Heads, tokens).Poison(), dqSums = New(tokens, Width, gap: 6).Poison();
-            Tensor mine = New(rows, KvWidth).Poison(), mineAdded = New(rows, KvWidth).Random(9);
+            Tensor sums = New(tokens, Width, gap: 5).Poison(),
+                maxima = New(Heads, tokens).Poison(),
+                totals = New(Heads, tokens).Poison(),
+                dqSums = New(tokens, Width, gap: 6).Poison();
+            Tensor mine = New(rows, KvWidth).Poison(),
+                mineAdded = New(rows, KvWidth).Random(9);
             for (int first = 0; first < rows; first += pieces * tokens)
             {
                 int count = Math.Min(pieces * tokens, rows - first);
                 var keys = new KeyRows(kv.M.RowRange(first, count), first, tokens);
-                Attention.ForwardSegment(Team(3), q.M, keys, firstKeys, row, Heads, KvHeads, HeadDim, sums.M, maxima.Floats, totals.Floats, first > 0);
+                Attention.ForwardSegment(
+                    Team(3),
+                    q.M,
+                    keys,
+                    firstKeys,
+                    row,
+                    Heads,
+                    KvHeads,
+                    HeadDim,
+                    sums.M,
+                    maxima.Floats,
+                    totals.Floats,
+                    first > 0
+                );
             }
 
-            Tensor segmented = New(tokens, Width, type).Poison(), segmentedLse = New(Heads, tokens).Poison(), segmentedDq = New(tokens, Width, type).Poison();
+            Tensor segmented = New(tokens, Width, type).Poison(),
+                segmentedLse = New(Heads, tokens).Poison(),
+                segmentedDq = New(tokens, Width, type).Poison();
             Attention.Normalize(Team(3), sums.M, maxima.Floats, totals.Floats, Heads, HeadDim, segmented.M, segmentedLse.Floats);
             segmented.AssertSameBits(o);
             segmentedLse.AssertSameBits(lse);
@@ -59,7 +113,22 @@ public sealed unsafe class AttentionSegmentTests : KernelTest
                     int count = Math.Min(pieces * tokens, rows - first);
                     var keys = new KeyRows(kv.M.RowRange(first, count), first, tokens);
                     Attention.BackwardSegment(
-                        Team(1), q.M, keys, firstKeys, row, Heads, KvHeads, HeadDim, o.M, lse.Floats, dO.M, dqSums.M, first > 0, target.M.RowRange(first, count), accumulate);
+                        Team(1),
+                        q.M,
+                        keys,
+                        firstKeys,
+                        row,
+                        Heads,
+                        KvHeads,
+                        HeadDim,
+                        o.M,
+                        lse.Floats,
+                        dO.M,
+                        dqSums.M,
+                        first > 0,
+                        target.M.RowRange(first, count),
+                        accumulate
+                    );
                 }
             }
 
@@ -75,8 +144,21 @@ public sealed unsafe class AttentionSegmentTests : KernelTest
     {
         Tensor q = New(8, Width), kv = New(16, KvWidth), sums = New(8, Width), floats = New(Heads, 8);
         int* firstKeys = Table(new int[8]);
-        void Run(int first, Tensor to) => Attention.ForwardSegment(
-            Team(), q.M, new KeyRows(kv.M, first, 8), firstKeys, 8, Heads, KvHeads, HeadDim, to.M, floats.Floats, floats.Floats, continued: false);
+        void Run(int first, Tensor to) =>
+            Attention.ForwardSegment(
+                Team(),
+                q.M,
+                new KeyRows(kv.M, first, 8),
+                firstKeys,
+                8,
+                Heads,
+                KvHeads,
+                HeadDim,
+                to.M,
+                floats.Floats,
+                floats.Floats,
+                continued: false
+            );
         Assert.Throws<ArgumentException>(() => Run(4, sums));
         Assert.Throws<ArgumentException>(() => Run(16, sums));
         Assert.Throws<ArgumentException>(() => Run(0, New(8, Width, DType.BFloat16)));

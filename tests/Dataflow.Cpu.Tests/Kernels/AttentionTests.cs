@@ -108,7 +108,18 @@ public sealed unsafe class AttentionTests : KernelTest
         {
             Tensor o = New(count, 64).Poison();
             Tensor lse = New(4, count).Poison();
-            Attention.Forward(Team(), whole.Q.M.RowRange(first, count), whole.Keys, whole.FirstKeys + first, first, 4, 2, 16, o.M, lse.Floats);
+            Attention.Forward(
+                Team(),
+                whole.Q.M.RowRange(first, count),
+                whole.Keys,
+                whole.FirstKeys + first,
+                first,
+                4,
+                2,
+                16,
+                o.M,
+                lse.Floats
+            );
             o.AssertSameBits(Own(Rows(whole.O, first, count)));
             for (int h = 0; h < 4; h++)
             {
@@ -142,8 +153,12 @@ public sealed unsafe class AttentionTests : KernelTest
         Tensor kv = New(8, 32);
         Tensor lse = New(4, 4);
         int* firstKeys = Table(5, 5, 5, 5);
-        Assert.Throws<ArgumentException>(() => Attention.Forward(Team(), q.M, new KeyRows(kv.M, 0, 4), firstKeys, 5, 4, 2, 8, q.M, lse.Floats));
-        Assert.Throws<ArgumentException>(() => Attention.Forward(Team(), q.M, new KeyRows(kv.M, 0, 4), firstKeys, 0, 4, 3, 8, q.M, lse.Floats));
+        Assert.Throws<ArgumentException>(() =>
+            Attention.Forward(Team(), q.M, new KeyRows(kv.M, 0, 4), firstKeys, 5, 4, 2, 8, q.M, lse.Floats)
+        );
+        Assert.Throws<ArgumentException>(() =>
+            Attention.Forward(Team(), q.M, new KeyRows(kv.M, 0, 4), firstKeys, 0, 4, 3, 8, q.M, lse.Floats)
+        );
     }
 
     private static double[,] Rows(double[,] from, int count)
@@ -170,7 +185,17 @@ public sealed unsafe class AttentionTests : KernelTest
     /// <summary>Every tensor of one case. The window has ten rows beyond the chunk, NaN in kv: nothing may read them.</summary>
     private sealed class Inputs
     {
-        public Inputs(AttentionTests test, int tokens, int rowOffset, int heads, int kvHeads, int headDim, int[] starts, int pads, DType type)
+        public Inputs(
+            AttentionTests test,
+            int tokens,
+            int rowOffset,
+            int heads,
+            int kvHeads,
+            int headDim,
+            int[] starts,
+            int pads,
+            DType type
+        )
         {
             Definition = new AttentionDefinition(heads, kvHeads, headDim, rowOffset, Documents.FirstKeys(tokens, rowOffset, starts, pads));
             FirstKeys = test.Table(Definition.FirstKeys);
@@ -212,10 +237,35 @@ public sealed unsafe class AttentionTests : KernelTest
         public Tensor Dkv { get; }
 
         public void Forward(ThreadTeam team) =>
-            Attention.Forward(team, Q.M, Keys, FirstKeys, Definition.RowOffset, Definition.Heads, Definition.KvHeads, Definition.HeadDim, O.M, Lse.Floats);
+            Attention.Forward(
+                team,
+                Q.M,
+                Keys,
+                FirstKeys,
+                Definition.RowOffset,
+                Definition.Heads,
+                Definition.KvHeads,
+                Definition.HeadDim,
+                O.M,
+                Lse.Floats
+            );
 
         public void Backward(ThreadTeam team, bool accumulate) =>
             Attention.Backward(
-                team, Q.M, Keys, FirstKeys, Definition.RowOffset, Definition.Heads, Definition.KvHeads, Definition.HeadDim, O.M, Lse.Floats, DO.M, Dq.M, Dkv.M, accumulate);
+                team,
+                Q.M,
+                Keys,
+                FirstKeys,
+                Definition.RowOffset,
+                Definition.Heads,
+                Definition.KvHeads,
+                Definition.HeadDim,
+                O.M,
+                Lse.Floats,
+                DO.M,
+                Dq.M,
+                Dkv.M,
+                accumulate
+            );
     }
 }

@@ -80,7 +80,9 @@ public sealed unsafe class CrossEntropyTests : KernelTest
     {
         Tensor logits = New(1, 4);
         Tensor loss = New(1, 1);
-        Assert.Throws<ArgumentException>(() => CrossEntropy.Run(Team(), logits.M, Table(4), 1f, logits.M, loss.Floats, accumulateLoss: false));
+        Assert.Throws<ArgumentException>(() =>
+            CrossEntropy.Run(Team(), logits.M, Table(4), 1f, logits.M, loss.Floats, accumulateLoss: false)
+        );
     }
 
     /// <summary>Blocks down to one column, a larger and a smaller maximum in later ones, targets in each.</summary>
@@ -114,7 +116,16 @@ public sealed unsafe class CrossEntropyTests : KernelTest
             for (int at = 0; at < columns; at += block)
             {
                 int count = Math.Min(block, columns - at);
-                CrossEntropy.Gradient(Team(threads), logits.M.ColumnRange(at, count), table, at, statistics.Floats, stride, 0.25f, dlogits.M.ColumnRange(at, count));
+                CrossEntropy.Gradient(
+                    Team(threads),
+                    logits.M.ColumnRange(at, count),
+                    table,
+                    at,
+                    statistics.Floats,
+                    stride,
+                    0.25f,
+                    dlogits.M.ColumnRange(at, count)
+                );
             }
 
             dlogits.AssertClose(Gradient(logits.Values(), targets, 0.25));

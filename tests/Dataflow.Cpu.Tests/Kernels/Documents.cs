@@ -8,5 +8,9 @@ public static class Documents
     /// <paramref name="starts"/>, and the last <paramref name="pads"/> tokens are padding, each a document of its own.
     /// </summary>
     public static int[] FirstKeys(int tokens, int rowOffset, int[] starts, int pads = 0) =>
-        [.. Enumerable.Range(rowOffset, tokens).Select(row => row >= rowOffset + tokens - pads ? row : starts.Where(s => s <= row).Append(0).Max())];
+        [
+            .. Enumerable
+                .Range(rowOffset, tokens)
+                .Select(row => row >= rowOffset + tokens - pads ? row : starts.Where(s => s <= row).Append(0).Max()),
+        ];
 }

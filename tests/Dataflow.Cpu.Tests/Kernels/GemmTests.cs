@@ -104,8 +104,24 @@ public sealed class GemmTests : KernelTest
             Tensor parts = New(211, 190).Poison();
             foreach ((int first, int count) in new[] { (0, 50), (50, 1), (51, 160) })
             {
-                Gemm.Run(Team(threads), a.M.RowRange(first, count), Transpose.No, b.M.ColumnRange(0, 100), Transpose.No, parts.M.RowRange(first, count).ColumnRange(0, 100), null);
-                Gemm.Run(Team(threads), a.M.RowRange(first, count), Transpose.No, b.M.ColumnRange(100, 90), Transpose.No, parts.M.RowRange(first, count).ColumnRange(100, 90), null);
+                Gemm.Run(
+                    Team(threads),
+                    a.M.RowRange(first, count),
+                    Transpose.No,
+                    b.M.ColumnRange(0, 100),
+                    Transpose.No,
+                    parts.M.RowRange(first, count).ColumnRange(0, 100),
+                    null
+                );
+                Gemm.Run(
+                    Team(threads),
+                    a.M.RowRange(first, count),
+                    Transpose.No,
+                    b.M.ColumnRange(100, 90),
+                    Transpose.No,
+                    parts.M.RowRange(first, count).ColumnRange(100, 90),
+                    null
+                );
             }
 
             parts.AssertSameBits(whole);

@@ -15,7 +15,13 @@ public sealed unsafe class QkNormRopeTests : KernelTest
     [InlineData(18, 2, 2, 128, 5, true, DType.BFloat16)]
     public void Forward_agrees_with_the_definition(int tokens, int heads, int kvHeads, int headDim, int rowOffset, bool norms, DType type)
     {
-        var shape = new Shape(heads, kvHeads, headDim, rowOffset, Documents.FirstKeys(tokens, rowOffset, [rowOffset / 2, rowOffset + 4, rowOffset + 11], 2));
+        var shape = new Shape(
+            heads,
+            kvHeads,
+            headDim,
+            rowOffset,
+            Documents.FirstKeys(tokens, rowOffset, [rowOffset / 2, rowOffset + 4, rowOffset + 11], 2)
+        );
         Tensor qkv = New(tokens, shape.Width, type, 3).Random(1);
         Tensor? qNorm = norms ? New(1, headDim, type).Random(2, offset: 1) : null;
         Tensor? kNorm = norms ? New(1, headDim, type).Random(3, offset: 1) : null;
@@ -113,12 +119,54 @@ public sealed unsafe class QkNormRopeTests : KernelTest
     }
 
     private void Forward(ThreadTeam team, Shape s, Tensor qkv, Tensor? qNorm, Tensor? kNorm, Tensor? q, Tensor? kv) =>
-        QkNormRope.Forward(team, qkv.M, qNorm?.M, kNorm?.M, Eps, Table(s.FirstKeys), s.RowOffset, Theta, s.Heads, s.KvHeads, s.HeadDim, q?.M, kv?.M);
+        QkNormRope.Forward(
+            team,
+            qkv.M,
+            qNorm?.M,
+            kNorm?.M,
+            Eps,
+            Table(s.FirstKeys),
+            s.RowOffset,
+            Theta,
+            s.Heads,
+            s.KvHeads,
+            s.HeadDim,
+            q?.M,
+            kv?.M
+        );
 
     private void Backward(
-        ThreadTeam team, Shape s, Tensor dq, Tensor dkv, Tensor? qkv, Tensor? qNorm, Tensor? kNorm, Tensor dqkv, Tensor? dqNorm, Tensor? dkNorm, bool accumulate) =>
+        ThreadTeam team,
+        Shape s,
+        Tensor dq,
+        Tensor dkv,
+        Tensor? qkv,
+        Tensor? qNorm,
+        Tensor? kNorm,
+        Tensor dqkv,
+        Tensor? dqNorm,
+        Tensor? dkNorm,
+        bool accumulate
+    ) =>
         QkNormRope.Backward(
-            team, dq.M, dkv.M, qkv?.M, qNorm?.M, kNorm?.M, Eps, Table(s.FirstKeys), s.RowOffset, Theta, s.Heads, s.KvHeads, s.HeadDim, dqkv.M, dqNorm?.M, dkNorm?.M, accumulate);
+            team,
+            dq.M,
+            dkv.M,
+            qkv?.M,
+            qNorm?.M,
+            kNorm?.M,
+            Eps,
+            Table(s.FirstKeys),
+            s.RowOffset,
+            Theta,
+            s.Heads,
+            s.KvHeads,
+            s.HeadDim,
+            dqkv.M,
+            dqNorm?.M,
+            dkNorm?.M,
+            accumulate
+        );
 
     private static double[,] Columns(double[,] from, int first, int count)
     {
@@ -147,7 +195,10 @@ public sealed unsafe class QkNormRopeTests : KernelTest
                 double[,]? norm = h < s.Heads ? qNorm : kNorm;
                 double squares = Enumerable.Range(0, s.HeadDim).Sum(j => qkv[t, at + j] * qkv[t, at + j]);
                 double rstd = 1 / Math.Sqrt((squares / s.HeadDim) + Eps);
-                double[] n = [.. Enumerable.Range(0, s.HeadDim).Select(j => norm is null ? qkv[t, at + j] : qkv[t, at + j] * rstd * norm[0, j])];
+                double[] n =
+                [
+                    .. Enumerable.Range(0, s.HeadDim).Select(j => norm is null ? qkv[t, at + j] : qkv[t, at + j] * rstd * norm[0, j]),
+                ];
                 for (int i = 0; i < half; i++)
                 {
                     double angle = (s.RowOffset + t - s.FirstKeys[t]) * Math.Pow(Theta, -2.0 * i / s.HeadDim);

@@ -27,12 +27,18 @@ public sealed class KernelBuildTests : IDisposable
     public void Every_file_is_compiled_for_every_target_once()
     {
         var first = Build("sm_80", "compute_80");
-        Assert.Equal(["plain compute_80", "plain sm_80", "set compute_80", "set sm_80"], first.Select(r => $"{r.Kernel} {r.Target}").Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["plain compute_80", "plain sm_80", "set compute_80", "set sm_80"],
+            first.Select(r => $"{r.Kernel} {r.Target}").Order(StringComparer.Ordinal)
+        );
         Assert.All(first, r => Assert.False(r.WasKept));
         Assert.All(first, r => Assert.True(File.Exists(Store.ImagePath(r.Kernel, r.Target))));
         var second = Build("sm_80", "compute_80");
         Assert.All(second, r => Assert.True(r.WasKept));
-        Assert.Equal(first.Single(r => r.Kernel == "set" && r.Target.Name == "sm_80").Facts!.EntryPoints, second.Single(r => r.Kernel == "set" && r.Target.Name == "sm_80").Facts!.EntryPoints);
+        Assert.Equal(
+            first.Single(r => r.Kernel == "set" && r.Target.Name == "sm_80").Facts!.EntryPoints,
+            second.Single(r => r.Kernel == "set" && r.Target.Name == "sm_80").Facts!.EntryPoints
+        );
     }
 
     [Fact]
@@ -74,7 +80,11 @@ public sealed class KernelBuildTests : IDisposable
         }
 
         File.WriteAllBytes(path, whole[..^1]);
-        Assert.Contains("there are no kernels of set for sm_80", Assert.Throws<MachineException>(() => new CompiledKernelImages(new ComputeCapability(8, 0), Store, null).Image("set")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "there are no kernels of set for sm_80",
+            Assert.Throws<MachineException>(() => new CompiledKernelImages(new ComputeCapability(8, 0), Store, null).Image("set")).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -121,20 +131,33 @@ public sealed class KernelBuildTests : IDisposable
         Build("sm_80");
         var images = new CompiledKernelImages(new ComputeCapability(8, 0), Store, null);
         Assert.NotEmpty(images.Image("set"));
-        Assert.Contains("there are no kernels of other for sm_80", Assert.Throws<MachineException>(() => images.Image("other")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "there are no kernels of other for sm_80",
+            Assert.Throws<MachineException>(() => images.Image("other")).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void A_GPU_that_is_too_old_is_refused() =>
-        Assert.Contains("compute capability 8.0", Assert.Throws<MachineException>(() => Images(7, 5).Image("set")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "compute capability 8.0",
+            Assert.Throws<MachineException>(() => Images(7, 5).Image("set")).Message,
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void Without_a_file_for_the_emulation_it_says_how_to_get_one() =>
-        Assert.Contains("make emulation", Assert.Throws<MachineException>(() => KernelImages.Emulated(folder.Root).Load(null!, "set")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "make emulation",
+            Assert.Throws<MachineException>(() => KernelImages.Emulated(folder.Root).Load(null!, "set")).Message,
+            StringComparison.Ordinal
+        );
 
     private KernelSources Sources() => KernelSources.Read(Path.Combine(folder.Root, "kernels"));
 
     private CompiledKernelImages Images(int major, int minor) => new(new ComputeCapability(major, minor), Store, Sources());
 
-    private IReadOnlyList<KernelBuildResult> Build(params string[] targets) => KernelBuild.Run(Sources(), [.. targets.Select(KernelTarget.Parse)], Store, threads: 2);
+    private IReadOnlyList<KernelBuildResult> Build(params string[] targets) =>
+        KernelBuild.Run(Sources(), [.. targets.Select(KernelTarget.Parse)], Store, threads: 2);
 }

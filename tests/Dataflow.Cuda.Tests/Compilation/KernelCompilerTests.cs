@@ -34,7 +34,8 @@ public class KernelCompilerTests
     public KernelCompilerTests() => Fetched.UseNvrtc();
 
     [Fact]
-    public void It_is_of_CUDA_11_8_or_newer() => Assert.True(new Version(11, 8) <= new Version(KernelCompiler.Version), KernelCompiler.Version);
+    public void It_is_of_CUDA_11_8_or_newer() =>
+        Assert.True(new Version(11, 8) <= new Version(KernelCompiler.Version), KernelCompiler.Version);
 
     [Fact]
     public void It_knows_the_GPUs_that_ship() =>
@@ -76,7 +77,8 @@ public class KernelCompilerTests
         var compiled = KernelCompiler.Compile(Source("rms_norm", Spilling), target);
         var entry = Assert.Single(compiled.EntryPoints);
         Assert.True(entry.Spills && entry.SpillStoreBytes > 0 && entry.SpillLoadBytes > 0, entry.ToString());
-        KernelBuildResult Result(string kernel) => new(kernel, target, new KernelImageFacts("", "", compiled.EntryPoints), null, "", WasKept: false);
+        KernelBuildResult Result(string kernel) =>
+            new(kernel, target, new KernelImageFacts("", "", compiled.EntryPoints), null, "", WasKept: false);
         Assert.Contains("spilling for sm_80: ", Assert.Single(HotKernels.Faults([Result("rms_norm")])), StringComparison.Ordinal);
         Assert.Empty(HotKernels.Faults([Result("zero")]));
     }
@@ -91,7 +93,9 @@ public class KernelCompilerTests
     [Fact]
     public void A_target_that_the_compiler_does_not_know_is_refused_in_words()
     {
-        var refused = Assert.Throws<CudaException>(() => KernelCompiler.Compile(Source("double", Double), new KernelTarget(new ComputeCapability(99, 9), KernelForm.MachineCode)));
+        var refused = Assert.Throws<CudaException>(() =>
+            KernelCompiler.Compile(Source("double", Double), new KernelTarget(new ComputeCapability(99, 9), KernelForm.MachineCode))
+        );
         Assert.Contains("--gpu-architecture=sm_999", refused.Message, StringComparison.Ordinal);
     }
 
@@ -113,5 +117,6 @@ public class KernelCompilerTests
         Assert.Equal([new EntryPoint("first", 8, 0, 0, 0, 0), new EntryPoint("second", 255, 16, 12, 20, 2048)], entries);
     }
 
-    private static KernelSource Source(string name, string text) => KernelSources.From(name, text, new Dictionary<string, string> { ["twice.cuh"] = Header });
+    private static KernelSource Source(string name, string text) =>
+        KernelSources.From(name, text, new Dictionary<string, string> { ["twice.cuh"] = Header });
 }

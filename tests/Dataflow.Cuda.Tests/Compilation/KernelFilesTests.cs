@@ -12,7 +12,14 @@ public class KernelFilesTests
         Assert.NotEmpty(sources.All);
         var results = KernelBuild.Run(sources, KernelTarget.Shipped, new KernelStore(Fetched.Images), Environment.ProcessorCount);
         Assert.Equal(sources.All.Count * KernelTarget.Shipped.Count, results.Count);
-        string[] said = [.. results.Select(r => (r, Text: r.Fault ?? r.Warnings)).Where(s => s.Text.Length > 0).Select(s => $"{s.r.Kernel}.cu for {s.r.Target}: {s.Text}"), .. HotKernels.Faults(results)];
+        string[] said =
+        [
+            .. results
+                .Select(r => (r, Text: r.Fault ?? r.Warnings))
+                .Where(s => s.Text.Length > 0)
+                .Select(s => $"{s.r.Kernel}.cu for {s.r.Target}: {s.Text}"),
+            .. HotKernels.Faults(results),
+        ];
         Assert.True(said.Length == 0, string.Join('\n', said));
     }
 }

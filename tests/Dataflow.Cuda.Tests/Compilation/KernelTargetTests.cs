@@ -25,7 +25,11 @@ public class KernelTargetTests
 
     [Fact]
     public void A_GPU_that_is_too_old_is_refused_in_words() =>
-        Assert.Contains("sm_75", Assert.Throws<MachineException>(() => KernelTarget.Best(new ComputeCapability(7, 5), [new(8, 0)])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "sm_75",
+            Assert.Throws<MachineException>(() => KernelTarget.Best(new ComputeCapability(7, 5), [new(8, 0)])).Message,
+            StringComparison.Ordinal
+        );
 
     [Theory]
     [InlineData("sm_80")]

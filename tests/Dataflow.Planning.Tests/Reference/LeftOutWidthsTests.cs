@@ -7,8 +7,9 @@ using Dataflow.Simulation;
 namespace Dataflow.Planning.Tests.Reference;
 
 /// <summary>
-/// Machines and head widths that no fitted row had together: bench/results/widths.json has the constants of a fit without each, and how far predictions
-/// then are from all its rows (`make check-widths`). Here they are held against the simulator, in a sample of the rows or in all.
+/// Machines and head widths that no fitted row had together: bench/results/widths.json has the constants of a fit without each, and how far
+/// predictions then are from all its rows (`make check-widths`). Here they are held against the simulator, in a sample of the rows or in
+/// all.
 /// </summary>
 [Trait("Soak", "true")]
 public class LeftOutWidthsTests
@@ -20,14 +21,20 @@ public class LeftOutWidthsTests
         ["H100"] = "h100-sxm", ["A100"] = "a100-80gb", ["RTX5090"] = "rtx5090", ["RTX3090"] = "rtx3090",
     };
 
-    private static readonly JsonElement s_pairs = JsonDocument.Parse(Checkout.Read("bench", "results", "widths.json")).RootElement.GetProperty("pairs");
+    private static readonly JsonElement s_pairs = JsonDocument
+        .Parse(Checkout.Read("bench", "results", "widths.json"))
+        .RootElement.GetProperty("pairs");
 
-    public static TheoryData<string, int> Pairs => [.. s_pairs.EnumerateArray().Select(p => (p.GetProperty("machine").GetString()!, p.GetProperty("head_dim").GetInt32()))];
+    public static TheoryData<string, int> Pairs =>
+        [.. s_pairs.EnumerateArray().Select(p => (p.GetProperty("machine").GetString()!, p.GetProperty("head_dim").GetInt32()))];
 
     private static JsonElement Pair(string machine, int headDim) =>
-        s_pairs.EnumerateArray().Single(p => p.GetProperty("machine").GetString() == machine && p.GetProperty("head_dim").GetInt32() == headDim);
+        s_pairs
+            .EnumerateArray()
+            .Single(p => p.GetProperty("machine").GetString() == machine && p.GetProperty("head_dim").GetInt32() == headDim);
 
-    private static HardwareProfile Profile(string machine) => HardwareProfileReader.Parse(Checkout.Read("profiling", "hardware", s_profiles[machine] + ".json"), machine);
+    private static HardwareProfile Profile(string machine) =>
+        HardwareProfileReader.Parse(Checkout.Read("profiling", "hardware", s_profiles[machine] + ".json"), machine);
 
     [Fact]
     public void Every_machine_and_width_of_the_sweeps_is_among_them() => Assert.Equal(
@@ -51,11 +58,18 @@ public class LeftOutWidthsTests
         }
 
         Assert.Equal(pair.GetProperty("median").GetDouble(), Middle(said.Select(Math.Abs)), 1e-9);
-        Assert.All(rows.Zip(said, (r, e) => (r.Plan.Request.Seqlen, Error: e)).GroupBy(e => e.Seqlen), g => Assert.Equal(
-            pair.GetProperty("by_length").GetProperty(g.Key.ToString(CultureInfo.InvariantCulture)).GetDouble(), Middle(g.Select(e => e.Error)), 1e-9));
+        Assert.All(rows.Zip(said, (r, e) => (r.Plan.Request.Seqlen, Error: e)).GroupBy(e => e.Seqlen), g =>
+            Assert.Equal(
+                pair.GetProperty("by_length").GetProperty(g.Key.ToString(CultureInfo.InvariantCulture)).GetDouble(),
+                Middle(g.Select(e => e.Error)),
+                1e-9
+            )
+        );
     }
 
-    /// <summary>Within 6% in the median where any row of the machine was left, and as near at the longest length as at the shortest, to 5 points.</summary>
+    /// <summary>
+    /// Within 6% in the median where any row of the machine was left, and as near at the longest length as at the shortest, to 5 points.
+    /// </summary>
     [Theory]
     [InlineData("H100", 64)]
     [InlineData("H100", 128)]

@@ -38,7 +38,9 @@ internal static class PublishedSweeps
 
     private static IEnumerable<PublishedRow> Read()
     {
-        string[] lines = Checkout.Read("bench", "published", "published_sweeps.csv").Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        string[] lines = Checkout
+            .Read("bench", "published", "published_sweeps.csv")
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         string[] names = lines[0].Split(',');
         return lines.Skip(1).Select(line => new PublishedRow(names.Zip(line.Split(',')).ToDictionary(c => c.First, c => c.Second)));
     }

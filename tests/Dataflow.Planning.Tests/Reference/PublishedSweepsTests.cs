@@ -4,7 +4,10 @@ using Dataflow.Planning.Reference;
 
 namespace Dataflow.Planning.Tests.Reference;
 
-/// <summary>Policy reference decides what the published system decided, in each of its published rows: counts exactly, memory to the last printed digit.</summary>
+/// <summary>
+/// Policy reference decides what the published system decided, in each of its published rows: counts exactly, memory to the last printed
+/// digit.
+/// </summary>
 public class PublishedSweepsTests
 {
     private static readonly Dictionary<string, Func<ReferencePlan, string>> s_decisions = new()
@@ -56,9 +59,18 @@ public class PublishedSweepsTests
     [InlineData(ReferenceLimit.FinalCheck, 4)]
     public void Refusals_have_their_reasons(ReferenceLimit limit, int rows)
     {
-        var refused = PublishedSweeps.Planned.Select(p => p.Result).OfType<ReferenceResult.Infeasible>().Where(r => r.Limit == limit).ToList();
+        var refused = PublishedSweeps
+            .Planned.Select(p => p.Result)
+            .OfType<ReferenceResult.Infeasible>()
+            .Where(r => r.Limit == limit)
+            .ToList();
         Assert.Equal(rows, refused.Count);
-        Assert.All(refused, r => Assert.Matches(@"^\d+b at seqlen \d+ does not fit [\d.]+ GiB of (device|host) memory under policy reference: [\d.]+ GiB \w+", r.Reason));
+        Assert.All(refused, r =>
+            Assert.Matches(
+                @"^\d+b at seqlen \d+ does not fit [\d.]+ GiB of (device|host) memory under policy reference: [\d.]+ GiB \w+",
+                r.Reason
+            )
+        );
     }
 
     /// <summary>Published rates are averages of their own: they differ from the average time's by up to 0.03%.</summary>

@@ -4,7 +4,10 @@ using Dataflow.Simulation;
 
 namespace Dataflow.Planning.Tests.Reference;
 
-/// <summary>The simulated step of policy reference is as fast as the published system was, in every twelfth row; `make check-published` looks at all.</summary>
+/// <summary>
+/// The simulated step of policy reference is as fast as the published system was, in every twelfth row; `make check-published` looks at
+/// all.
+/// </summary>
 public class PublishedThroughputTests
 {
     private const int Every = 12;
@@ -18,12 +21,24 @@ public class PublishedThroughputTests
     public void Half_of_the_rows_are_within_four_percent_and_all_within_twelve()
     {
         var machines = s_profiles.ToDictionary(
-            p => p.Key, p => new CostModel(HardwareProfileReader.Parse(Checkout.Read("profiling", "hardware", p.Value + ".json"), p.Value), DType.BFloat16));
-        var errors = PublishedSweeps.Ran.Where((_, i) => i % Every == 0).Select(p =>
-        {
-            double seconds = ReferencePrediction.Of(p.Plan, machines[p.Row["machine"]]).StepSeconds;
-            return (p.Row, Group: $"{p.Row["machine"]} {p.Row["model_size"]}b", Error: Math.Abs((p.Row.Number("avg_step_time") / seconds) - 1));
-        }).ToList();
+            p => p.Key,
+            p => new CostModel(
+                HardwareProfileReader.Parse(Checkout.Read("profiling", "hardware", p.Value + ".json"), p.Value),
+                DType.BFloat16
+            )
+        );
+        var errors = PublishedSweeps
+            .Ran.Where((_, i) => i % Every == 0)
+            .Select(p =>
+            {
+                double seconds = ReferencePrediction.Of(p.Plan, machines[p.Row["machine"]]).StepSeconds;
+                return (
+                    p.Row,
+                    Group: $"{p.Row["machine"]} {p.Row["model_size"]}b",
+                    Error: Math.Abs((p.Row.Number("avg_step_time") / seconds) - 1)
+                );
+            })
+            .ToList();
         Assert.Equal(7, errors.Select(e => e.Group).Distinct().Count());
         Assert.All(errors, e => Assert.True(e.Error < 0.12, $"{e.Row}: off by {e.Error:0.0%}"));
         Assert.All(errors.GroupBy(e => e.Group), g => Assert.True(g.OrderBy(e => e.Error).ElementAt(g.Count() / 2).Error < 0.04, g.Key));

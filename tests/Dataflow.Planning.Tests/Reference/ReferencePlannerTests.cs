@@ -105,7 +105,9 @@ public class ReferencePlannerTests
         var h100 = Assert.IsType<ReferenceResult.Feasible>(Plan("8b", "H100", 8192, 128, 40)).Plan;
         var h200 = Assert.IsType<ReferenceResult.Feasible>(Plan("8b", "H200", 8192, 128, 40)).Plan;
         Assert.Equal(
-            (h100.Device, h100.Counted, h100.Rounds, h100.UsedHost, h100.UsedDevice), (h200.Device, h200.Counted, h200.Rounds, h200.UsedHost, h200.UsedDevice));
+            (h100.Device, h100.Counted, h100.Rounds, h100.UsedHost, h100.UsedDevice),
+            (h200.Device, h200.Counted, h200.Rounds, h200.UsedHost, h200.UsedDevice)
+        );
     }
 
     [Fact]
@@ -125,7 +127,8 @@ public class ReferencePlannerTests
 
         var unknown = Assert.Throws<UserErrorException>(() => ReferenceMachine.Of(profiles.Single(p => p.Name == "b200")));
         Assert.Equal(
-            "policy reference knows the machines of the published system, H100, H200, A100, RTX5090, RTX4090, RTX3090, and b200 is none of them: choose one of these or another policy",
+            "policy reference knows the machines of the published system, H100, H200, A100, RTX5090, RTX4090, RTX3090, and b200 is none "
+                + "of them: choose one of these or another policy",
             unknown.Message);
     }
 
@@ -135,12 +138,23 @@ public class ReferencePlannerTests
         var model = Models.Load("8b");
         foreach (var other in new[] { model with { TiedEmbedding = true }, model with { QkNorm = true }, model with { HeadDim = 64 } })
         {
-            var request = new ReferenceRequest(other, ReferenceMachine.All[0], 8192, new MemoryBudget(Bytes.FromGiB(75), Bytes.FromGiB(78)));
-            Assert.Contains("which the published system does not have", Assert.Throws<UserErrorException>(() => ReferencePlanner.Plan(request)).Message, StringComparison.Ordinal);
+            var request = new ReferenceRequest(
+                other,
+                ReferenceMachine.All[0],
+                8192,
+                new MemoryBudget(Bytes.FromGiB(75), Bytes.FromGiB(78))
+            );
+            Assert.Contains(
+                "which the published system does not have",
+                Assert.Throws<UserErrorException>(() => ReferencePlanner.Plan(request)).Message,
+                StringComparison.Ordinal
+            );
         }
     }
 
-    /// <summary>With all of a long sequence but a few chunks of the first layer on the device, and host memory for the least of these alone.</summary>
+    /// <summary>
+    /// With all of a long sequence but a few chunks of the first layer on the device, and host memory for the least of these alone.
+    /// </summary>
     [Fact]
     public void Less_than_a_layer_that_goes_home_is_saved_with_attention_or_not_planned()
     {
@@ -158,12 +172,18 @@ public class ReferencePlannerTests
     public void A_block_that_could_not_be_updated_is_not_planned()
     {
         var wide = Models.Load("70b") with { ModelDim = 32768, HeadCount = 256, FfnDim = 114688 };
-        var limits = Enumerable.Range(1, 600)
-            .Select(gib => LimitOf(new ReferenceRequest(wide, ReferenceMachine.All[^1], 8192, new MemoryBudget(Bytes.FromGiB(16384), Bytes.FromGiB(gib)))));
+        var limits = Enumerable
+            .Range(1, 600)
+            .Select(gib =>
+                LimitOf(
+                    new ReferenceRequest(wide, ReferenceMachine.All[^1], 8192, new MemoryBudget(Bytes.FromGiB(16384), Bytes.FromGiB(gib)))
+                )
+            );
         Assert.Equal([ReferenceLimit.Sticky, ReferenceLimit.Minimum, ReferenceLimit.OptimizerSlots, null], limits.Distinct().Take(4));
     }
 
-    private static ReferenceLimit? LimitOf(ReferenceRequest request) => (ReferencePlanner.Plan(request) as ReferenceResult.Infeasible)?.Limit;
+    private static ReferenceLimit? LimitOf(ReferenceRequest request) =>
+        (ReferencePlanner.Plan(request) as ReferenceResult.Infeasible)?.Limit;
 
     private static void CheckPlan(ReferencePlan plan)
     {
@@ -182,7 +202,13 @@ public class ReferencePlannerTests
         Assert.True(plan.OptimizerSlots >= 1 && plan.ThroughputAt(1).Hfu > plan.ThroughputAt(1).Mfu);
     }
 
-    private static ReferenceResult Plan(string model, string machine, int seqlen, int hostGiB, int deviceGiB) => ReferencePlanner.Plan(
-        new ReferenceRequest(
-            Models.Load(model), ReferenceMachine.All.Single(m => m.Name == machine), seqlen, new MemoryBudget(Bytes.FromGiB(hostGiB), Bytes.FromGiB(deviceGiB))));
+    private static ReferenceResult Plan(string model, string machine, int seqlen, int hostGiB, int deviceGiB) =>
+        ReferencePlanner.Plan(
+            new ReferenceRequest(
+                Models.Load(model),
+                ReferenceMachine.All.Single(m => m.Name == machine),
+                seqlen,
+                new MemoryBudget(Bytes.FromGiB(hostGiB), Bytes.FromGiB(deviceGiB))
+            )
+        );
 }

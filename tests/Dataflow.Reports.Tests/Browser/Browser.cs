@@ -2,7 +2,10 @@ using System.Diagnostics;
 
 namespace Dataflow.Reports.Tests;
 
-/// <summary>Runs the scripts of this folder in node, which drives Chromium by Playwright. A test that needs what is not there fails and says what to do.</summary>
+/// <summary>
+/// Runs the scripts of this folder in node, which drives Chromium by Playwright. A test that needs what is not there fails and says what to
+/// do.
+/// </summary>
 internal static class Browser
 {
     private const int OldestNode = 18;
@@ -14,7 +17,8 @@ internal static class Browser
     public static void RequireNode() => Require("node");
 
     /// <summary>Fails where a program is not on PATH.</summary>
-    public static void Require(string program) => Assert.True(Find(program) is not null, $"{program} is not on PATH: `make setup` installs it");
+    public static void Require(string program) =>
+        Assert.True(Find(program) is not null, $"{program} is not on PATH: `make setup` installs it");
 
     /// <summary>Runs a script with a page; it throws what it finds wrong.</summary>
     public static string Run(string script, string page)
@@ -23,7 +27,10 @@ internal static class Browser
         Require("chromium");
         Assert.True(NodeVersion() >= OldestNode, $"Playwright needs node {OldestNode} or later, and this is node {NodeVersion()}");
         Assert.True(Directory.Exists(Playwright), "Playwright is not in .cache/web: `make pages-deps` fetches it");
-        var start = new ProcessStartInfo("node", [Path.Combine(Root, "tests", "Dataflow.Reports.Tests", "Browser", script), page, Playwright, Find("chromium")!])
+        var start = new ProcessStartInfo(
+            "node",
+            [Path.Combine(Root, "tests", "Dataflow.Reports.Tests", "Browser", script), page, Playwright, Find("chromium")!]
+        )
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -55,6 +62,7 @@ internal static class Browser
             folder = folder.Parent;
         }
 
-        return folder?.FullName ?? throw new InvalidOperationException("No folder above the tests holds Dataflow.sln: run them where they were built.");
+        return folder?.FullName
+            ?? throw new InvalidOperationException("No folder above the tests holds Dataflow.sln: run them where they were built.");
     }
 }

@@ -17,9 +17,17 @@ public sealed class BrowserTests : IDisposable
     public void A_cell_leads_to_its_plan_and_its_timeline()
     {
         var schedule = SampleStep.Make(40);
-        Write("step.html", TimelinePage.Of("sample", schedule, new ShownStep("for h100-sxm", ResultSource.Simulated, SampleStep.Run(schedule))));
-        string output = Browser.Run("heatmap.mjs", Write("map.html", HeatmapPage.Of(
-            SampleMap.Make(timeline: "step.html"), SampleMap.Make("published", 0.8, ResultSource.Published))));
+        Write(
+            "step.html",
+            TimelinePage.Of("sample", schedule, new ShownStep("for h100-sxm", ResultSource.Simulated, SampleStep.Run(schedule)))
+        );
+        string output = Browser.Run(
+            "heatmap.mjs",
+            Write(
+                "map.html",
+                HeatmapPage.Of(SampleMap.Make(timeline: "step.html"), SampleMap.Make("published", 0.8, ResultSource.Published))
+            )
+        );
         TestContext.Current.TestOutputHelper?.WriteLine(output);
     }
 
@@ -27,8 +35,18 @@ public sealed class BrowserTests : IDisposable
     public void A_timeline_of_25_000_ops_is_searched_and_zoomed()
     {
         var schedule = SampleStep.Make(ManyLayers);
-        string output = Browser.Run("timeline.mjs", Write("step.html", TimelinePage.Of(
-            "sample", schedule, new ShownStep("for h100-sxm", ResultSource.Simulated, SampleStep.Run(schedule)), new ShownStep("step 2", ResultSource.Measured, SampleStep.Run(schedule, 110)))));
+        string output = Browser.Run(
+            "timeline.mjs",
+            Write(
+                "step.html",
+                TimelinePage.Of(
+                    "sample",
+                    schedule,
+                    new ShownStep("for h100-sxm", ResultSource.Simulated, SampleStep.Run(schedule)),
+                    new ShownStep("step 2", ResultSource.Measured, SampleStep.Run(schedule, 110))
+                )
+            )
+        );
         TestContext.Current.TestOutputHelper?.WriteLine(output);
     }
 
@@ -50,7 +68,15 @@ public sealed class BrowserTests : IDisposable
             mine,nano,128,0.1,0.0625,published,950
             """);
         Browser.RequireNode();
-        using var atlas = Process.Start(new ProcessStartInfo(Path.Combine(Browser.Root, "bin", "dataflow"), ["atlas", config, "--against", published, "--out", folder.FullName]) { RedirectStandardOutput = true })!;
+        using var atlas = Process.Start(
+            new ProcessStartInfo(
+                Path.Combine(Browser.Root, "bin", "dataflow"),
+                ["atlas", config, "--against", published, "--out", folder.FullName]
+            )
+            {
+                RedirectStandardOutput = true,
+            }
+        )!;
         string said = atlas.StandardOutput.ReadToEnd();
         atlas.WaitForExit();
         Assert.Contains("5 maps of 2 experiments, 14 cells; 14 of them now", said, StringComparison.Ordinal);
@@ -79,7 +105,22 @@ public sealed class BrowserTests : IDisposable
 
     [Fact]
     public void A_report_without_results_says_what_is_missing() =>
-        Browser.Run("report-empty.mjs", Write("report.html", ReportPage.Of(SampleReport.Of(new ResultRow { Machine = "X", StepsPerSecond = 1, SequencesPerStep = 8 }))));
+        Browser.Run(
+            "report-empty.mjs",
+            Write(
+                "report.html",
+                ReportPage.Of(
+                    SampleReport.Of(
+                        new ResultRow
+                        {
+                            Machine = "X",
+                            StepsPerSecond = 1,
+                            SequencesPerStep = 8,
+                        }
+                    )
+                )
+            )
+        );
 
     private string Write(string name, string text)
     {

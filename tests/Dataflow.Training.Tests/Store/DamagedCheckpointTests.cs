@@ -214,7 +214,8 @@ public sealed class DamagedCheckpointTests : IDisposable
     }
 
     /// <summary>What is said to one who names the newest checkpoint itself.</summary>
-    private string Refusal() => UserErrors.Message(() => CheckpointSearch.Find(newest.Folder, notices.Add), typeof(DamagedCheckpointException));
+    private string Refusal() =>
+        UserErrors.Message(() => CheckpointSearch.Find(newest.Folder, notices.Add), typeof(DamagedCheckpointException));
 
     private bool IsDamaged()
     {

@@ -87,8 +87,12 @@ public sealed class FolderLockTests : IDisposable
         var name = new CheckpointName(8, true);
         string[] dead =
         [
-            $".partial-{name}.2147483646-5@{Here}", $".deleted-{name}.{Other() with { Start = 2 }}", $".partial-{name}.{ProcessIdentity.Own}",
-            ".partial-step-00000004", $".deleted-step-00000004-nonfinite-r2.2147483646-5@{Here}", $".partial-{name}.5-5@elsewhere",
+            $".partial-{name}.2147483646-5@{Here}",
+            $".deleted-{name}.{Other() with { Start = 2 }}",
+            $".partial-{name}.{ProcessIdentity.Own}",
+            ".partial-step-00000004",
+            $".deleted-step-00000004-nonfinite-r2.2147483646-5@{Here}",
+            $".partial-{name}.5-5@elsewhere",
         ];
         string[] living =
         [

@@ -38,7 +38,15 @@ public sealed class KilledSaveTests(ITestOutputHelper output) : IDisposable
         Assert.All(
             new[]
             {
-                "create file", "write", "flush file", "rename file", "create folder", "rename folder", "flush folder", "delete file", "delete folder",
+                "create file",
+                "write",
+                "flush file",
+                "rename file",
+                "create folder",
+                "rename folder",
+                "flush folder",
+                "delete file",
+                "delete folder",
             },
             kind => Assert.Contains(counting.Log, l => l.StartsWith(kind, StringComparison.Ordinal)));
         int seed = 15 + (int)end, seeds = end == End.PowerCutSomeWritten && IsSoak ? 20 : 1;

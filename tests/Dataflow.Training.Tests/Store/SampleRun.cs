@@ -38,7 +38,9 @@ internal static class SampleRun
     /// <summary>All numbers, of all parts.</summary>
     public static float[] Values(TrainingState state) =>
         [
-            .. new[] { state.Weights, state.FirstMoments, state.SecondMoments, state.MasterWeights }.OfType<IWeightSource>().SelectMany(Values),
+            .. new[] { state.Weights, state.FirstMoments, state.SecondMoments, state.MasterWeights }
+                .OfType<IWeightSource>()
+                .SelectMany(Values),
         ];
 
     /// <summary>Reads a checkpoint whole, checking it.</summary>

@@ -96,7 +96,15 @@ internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, Atten
             int first = token + (p % panels * TKernel.Columns);
             int lanes = Math.Min(TKernel.Columns, token + tokens - first);
             int head = (kvHead * shape.Group) + (p / panels);
-            Finish(head, first, lanes, outputs + (p * outputPanel), maxima + (p * TKernel.Columns), totals + (p * TKernel.Columns), queries + (p * queryPanel));
+            Finish(
+                head,
+                first,
+                lanes,
+                outputs + (p * outputPanel),
+                maxima + (p * TKernel.Columns),
+                totals + (p * TKernel.Columns),
+                queries + (p * queryPanel)
+            );
         }
     }
 

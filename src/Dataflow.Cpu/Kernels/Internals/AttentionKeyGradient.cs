@@ -95,7 +95,9 @@ internal readonly unsafe struct AttentionKeyGradient<TKernel>(ThreadTeam team, A
         }
     }
 
-    /// <summary>Queries <paramref name="from"/> to <paramref name="to"/> - 1 of the block: scores become P, slopes (dO V^T) become dS.</summary>
+    /// <summary>
+    /// Queries <paramref name="from"/> to <paramref name="to"/> - 1 of the block: scores become P, slopes (dO V^T) become dS.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ScoreGradients(float* scores, float* slopes, int token, int from, int to, int key, float* lse, float* delta)
     {

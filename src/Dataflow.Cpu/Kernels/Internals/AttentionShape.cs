@@ -34,7 +34,10 @@ internal readonly unsafe struct AttentionShape
 
         if (rowOffset < 0 || keys.FirstRow >= rowOffset + q.Rows)
         {
-            throw new ArgumentException($"{q.Rows} tokens from window row {rowOffset} on see no key from row {keys.FirstRow} on", nameof(rowOffset));
+            throw new ArgumentException(
+                $"{q.Rows} tokens from window row {rowOffset} on see no key from row {keys.FirstRow} on",
+                nameof(rowOffset)
+            );
         }
 
         (Q, Kv, RowOffset, KvHeads, HeadDim) = (q, kv, rowOffset, kvHeads, headDim);
@@ -199,7 +202,9 @@ internal readonly unsafe struct AttentionGradients(Matrix o, float* lse, Matrix 
         if (Dkv.Type != DType.Float32 || Dkv.Rows < shape.EndRow - shape.FirstRow || Dkv.Columns != shape.Kv.Columns)
         {
             throw new ArgumentException(
-                $"dkv is {Dkv.Type.Name()} {Dkv.Rows} x {Dkv.Columns}, expected fp32 with {shape.EndRow - shape.FirstRow} rows of {shape.Kv.Columns}");
+                $"dkv is {Dkv.Type.Name()} {Dkv.Rows} x {Dkv.Columns}, expected fp32 with {shape.EndRow - shape.FirstRow} rows of "
+                    + $"{shape.Kv.Columns}"
+            );
         }
     }
 }

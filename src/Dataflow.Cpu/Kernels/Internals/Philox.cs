@@ -2,7 +2,9 @@ using System.Runtime.Intrinsics;
 
 namespace Dataflow.Cpu.Kernels.Internals;
 
-/// <summary>Philox4x32 with ten rounds (Salmon et al., 2011): 128 random bits as a function of a 128-bit counter and a 64-bit seed.</summary>
+/// <summary>
+/// Philox4x32 with ten rounds (Salmon et al., 2011): 128 random bits as a function of a 128-bit counter and a 64-bit seed.
+/// </summary>
 internal static class Philox
 {
     private const int Rounds = 10;

@@ -1,6 +1,8 @@
 namespace Dataflow.Cpu.Kernels.Internals;
 
-/// <summary>Sines and cosines of rotary positions. The frequencies, theta^(-2i/hd) in double, lie at the start of the shared scratch.</summary>
+/// <summary>
+/// Sines and cosines of rotary positions. The frequencies, theta^(-2i/hd) in double, lie at the start of the shared scratch.
+/// </summary>
 internal readonly unsafe struct RotaryAngles
 {
     /// <summary>Bytes of the shared scratch the frequencies take, rounded up.</summary>
@@ -16,7 +18,10 @@ internal readonly unsafe struct RotaryAngles
     {
         if (headDim % 2 != 0 || headDim / 2 * sizeof(double) > SharedBytes)
         {
-            throw new ArgumentException($"head_dim is {headDim}, expected an even number up to {SharedBytes / sizeof(double) * 2}", nameof(headDim));
+            throw new ArgumentException(
+                $"head_dim is {headDim}, expected an even number up to {SharedBytes / sizeof(double) * 2}",
+                nameof(headDim)
+            );
         }
 
         frequencies = (double*)team.SharedScratch;

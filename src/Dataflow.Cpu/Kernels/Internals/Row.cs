@@ -34,7 +34,9 @@ internal readonly unsafe struct Row
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<float> Load(long j, int lanes) => Lanes.Load(At(j), type, lanes);
 
-    /// <summary>Writes elements <paramref name="j"/> to <paramref name="j"/> + min(16, <paramref name="lanes"/>) - 1, rounded once.</summary>
+    /// <summary>
+    /// Writes elements <paramref name="j"/> to <paramref name="j"/> + min(16, <paramref name="lanes"/>) - 1, rounded once.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store(long j, Vector512<float> value, int lanes) => Lanes.Store(At(j), type, value, lanes);
 
