@@ -6,7 +6,8 @@ root=$(CDPATH= cd -P "$(dirname "$0")/.." && pwd -P) || exit 1
 # Libraries of CUDA that came as Python packages lie in folders that only Python knows.
 if wheels=$(python3 -c '
 import glob, os, sys
-print(":".join(sorted({d for p in sys.path if p for d in glob.glob(os.path.join(p, "nvidia", "*", "lib"))})))' 2>/dev/null) && [ -n "$wheels" ]; then
+folders = {d for p in sys.path if p for d in glob.glob(os.path.join(p, "nvidia", "*", "lib"))}
+print(":".join(sorted(folders)))' 2>/dev/null) && [ -n "$wheels" ]; then
     DATAFLOW_CUDA_LIBRARIES=${DATAFLOW_CUDA_LIBRARIES:+$DATAFLOW_CUDA_LIBRARIES:}$wheels
     export DATAFLOW_CUDA_LIBRARIES
 fi

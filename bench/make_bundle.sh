@@ -1,7 +1,7 @@
 #!/bin/sh
-# `make bundle`: one archive that runs on a Linux x86-64 machine with an NVIDIA driver and CUDA libraries and without .NET. It has the layout
-# of a checkout, as far as it goes, so that programs find everything where they find it there; the runtime is the one that the SDK of this
-# machine has. Needs the results of `make build` and `make kernels`.
+# `make bundle`: one archive that runs on a Linux x86-64 machine with an NVIDIA driver and CUDA libraries and without .NET. It has the
+# layout of a checkout, as far as it goes, so that programs find everything where they find it there; the runtime is the one that the SDK of
+# this machine has. Needs the results of `make build` and `make kernels`.
 set -eu
 cd "$(dirname "$0")/.."
 dotnet=${DOTNET:-$(command -v dotnet)}
@@ -10,7 +10,7 @@ name=dataflow-linux-x64
 limit=$((40 * 1024 * 1024))
 rm -rf "$out"
 root=$out/$name
-mkdir -p "$root/bin" "$root/programs" "$root/runtime/shared" "$root/artifacts/emulation/tests" "$root/bench/results" "$root/tests" "$root/profiling"
+for folder in bin programs runtime/shared artifacts/emulation/tests bench/results tests profiling; do mkdir -p "$root/$folder"; done
 
 fail() {
     echo "bundle: $1" >&2
@@ -20,7 +20,8 @@ fail() {
 copy_program() { # folder of a build, name
     [ -f "$1/$2.dll" ] || fail "$1/$2.dll is missing: run \`make build\`"
     # All programs lie in one folder: what they share is there once. Symbols, other systems' libraries and hosts stay behind.
-    (cd "$1" && find . -maxdepth 1 -type f ! -name '*.pdb' \( -name '*.dll' -o -name '*.json' \) -exec cp -p {} "$OLDPWD/$root/programs/" \;)
+    (cd "$1" && find . -maxdepth 1 -type f ! -name '*.pdb' \
+        \( -name '*.dll' -o -name '*.json' \) -exec cp -p {} "$OLDPWD/$root/programs/" \;)
     cp src/launcher.sh "$root/bin/$2"
     chmod 755 "$root/bin/$2"
 }
@@ -51,7 +52,8 @@ done
 compiled=$(cd artifacts/ready-to-run/dataflow 2>/dev/null && ls ./*.dll | sed 's|^./||; s|.dll$||') || compiled=
 [ -n "$compiled" ] || echo "bundle: nothing was compiled ahead: programs start more slowly" >&2
 # shellcheck disable=SC2086 # names without spaces, one argument each
-"$root/bin/Dataflow.GpuCheck" images "$root/programs" $compiled || fail "an assembly that was compiled ahead was lost among those of other programs"
+"$root/bin/Dataflow.GpuCheck" images "$root/programs" $compiled ||
+    fail "an assembly that was compiled ahead was lost among those of other programs"
 
 # Kernels, compiled and not; the emulated driver, so that the check can be rehearsed where there is no GPU.
 [ -f artifacts/kernels/sm_90a/zero.cubin ] || fail "artifacts/kernels is missing: run \`make kernels\`"
@@ -70,7 +72,8 @@ git describe --always --dirty --abbrev=12 --exclude='*' >"$root/COMMIT"
 
 # The same files give the same archive; like files beside each other make it smaller.
 (cd "$out" && find "$name" -type f | LC_ALL=C sort |
-    tar --create --no-recursion --files-from=- --owner=0 --group=0 --numeric-owner --mtime=@0 --format=gnu | xz -9 --threads=1 >"$name.tar.xz")
+    tar --create --no-recursion --files-from=- --owner=0 --group=0 --numeric-owner --mtime=@0 --format=gnu |
+        xz -9 --threads=1 >"$name.tar.xz")
 unpacked=$(du -sk "$root" | cut -f 1)
 commit=$(cat "$root/COMMIT")
 rm -rf "$root"

@@ -101,7 +101,8 @@ DEVICE int64 load_state(State<Width>& at, const W* w, const G* g, const M* m, co
     return first;
 }
 
-template <typename T> DEVICE void adam_w(T* w, const T* g, T* m, T* v, const double* norms, const StepBlock* step, int64 count, int32 norm_count, int32 decay)
+template <typename T>
+DEVICE void adam_w(T* w, const T* g, T* m, T* v, const double* norms, const StepBlock* step, int64 count, int32 norm_count, int32 decay)
 {
     State<Pack<T>::Count> at = {};
     const int64 first = load_state(at, w, g, m, v, count);
@@ -144,7 +145,8 @@ DEVICE uint32 round_stochastically(float value, uint32 random)
 // Eight values, the first of which is element 8 * octet of the object; `which` tells values of one element apart.
 DEVICE void store_stochastically(bf16* at, const float (&value)[8], int64 octet, int32 object, uint32 which, const StepBlock* step)
 {
-    const uint4 random = philox(make_uint4((uint32)octet, (uint32)(octet >> 32), (uint32)step->step, (uint32)object * 4 + which), step->seed);
+    const uint4 random =
+        philox(make_uint4((uint32)octet, (uint32)(octet >> 32), (uint32)step->step, (uint32)object * 4 + which), step->seed);
     const uint32 words[4] = {random.x, random.y, random.z, random.w};
     uint32 packed[4];
 #pragma unroll
@@ -157,23 +159,22 @@ DEVICE void store_stochastically(bf16* at, const float (&value)[8], int64 octet,
     *reinterpret_cast<uint4*>(at) = make_uint4(packed[0], packed[1], packed[2], packed[3]);
 }
 
-extern "C" __global__ void __launch_bounds__(256)
-adam_w_f32(float* w, const float* g, float* m, float* v, const double* norms, const StepBlock* step, int64 count, int32 norm_count, int32 decay)
+extern "C" __global__ void __launch_bounds__(256) adam_w_f32(
+    float* w, const float* g, float* m, float* v, const double* norms, const StepBlock* step, int64 count, int32 norm_count, int32 decay)
 {
     adam_w(w, g, m, v, norms, step, count, norm_count, decay);
 }
 EXPORT_KERNEL(adam_w_f32)
 
-extern "C" __global__ void __launch_bounds__(256)
-adam_w_bf16(bf16* w, const bf16* g, bf16* m, bf16* v, const double* norms, const StepBlock* step, int64 count, int32 norm_count, int32 decay)
+extern "C" __global__ void __launch_bounds__(256) adam_w_bf16(
+    bf16* w, const bf16* g, bf16* m, bf16* v, const double* norms, const StepBlock* step, int64 count, int32 norm_count, int32 decay)
 {
     adam_w(w, g, m, v, norms, step, count, norm_count, decay);
 }
 EXPORT_KERNEL(adam_w_bf16)
 
-extern "C" __global__ void __launch_bounds__(256)
-adam_w_bf16_sr(bf16* w, const float* g, bf16* m, bf16* v, const double* norms, const StepBlock* step, int64 count, int32 norm_count, int32 decay,
-    int32 object, int64 first)
+extern "C" __global__ void __launch_bounds__(256) adam_w_bf16_sr(bf16* w, const float* g, bf16* m, bf16* v, const double* norms,
+    const StepBlock* step, int64 count, int32 norm_count, int32 decay, int32 object, int64 first)
 {
     State<8> at = {};
     const int64 mine = load_state(at, w, g, m, v, count);

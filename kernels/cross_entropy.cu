@@ -110,7 +110,8 @@ struct Slope
 };
 
 // The second pass of a row, from its end: what the first pass read last may still be in the cache.
-template <int Width, int Batch, typename T> DEVICE void row_gradient(const float* row, T* gradient, const Slope& slope, int32 vocab, int64 stride)
+template <int Width, int Batch, typename T>
+DEVICE void row_gradient(const float* row, T* gradient, const Slope& slope, int32 vocab, int64 stride)
 {
     const int units = (int)(stride / Width);
     const int whole = vocab / Width;
@@ -202,8 +203,8 @@ template <typename T> DEVICE void row_gradient(const float* row, T* gradient, co
     }
 }
 
-template <typename T>
-DEVICE void cross_entropy(const float* logits, const int32* targets, const StepBlock* step, T* gradient, double* row_loss, int32 vocab, int64 stride)
+template <typename T> DEVICE void cross_entropy(
+    const float* logits, const int32* targets, const StepBlock* step, T* gradient, double* row_loss, int32 vocab, int64 stride)
 {
     const int width = Pack<T>::Count;
     __shared__ float scratch[32];
@@ -255,9 +256,8 @@ DEVICE int32 column_of(int32 target, int32 first_id, int32 columns)
     return column >= 0 && column < columns ? column : -1;
 }
 
-template <typename T>
-DEVICE void block_gradient(const float* logits, const int32* targets, const StepBlock* step, const float* statistics, T* gradient, int32 first_id,
-    int32 columns, int64 stride)
+template <typename T> DEVICE void block_gradient(const float* logits, const int32* targets, const StepBlock* step, const float* statistics,
+    T* gradient, int32 first_id, int32 columns, int64 stride)
 {
     __shared__ float shared_factor;
     __shared__ float shared_target;
@@ -285,15 +285,15 @@ DEVICE void block_gradient(const float* logits, const int32* targets, const Step
     row_gradient(row, gradient, Slope{most, shared_factor, shared_target, column}, columns, (int64)columns);
 }
 
-extern "C" __global__ void __launch_bounds__(512)
-cross_entropy_f32(const float* logits, const int32* targets, const StepBlock* step, float* gradient, double* row_loss, int32 vocab, int64 stride)
+extern "C" __global__ void __launch_bounds__(512) cross_entropy_f32(
+    const float* logits, const int32* targets, const StepBlock* step, float* gradient, double* row_loss, int32 vocab, int64 stride)
 {
     cross_entropy(logits, targets, step, gradient, row_loss, vocab, stride);
 }
 EXPORT_KERNEL(cross_entropy_f32)
 
-extern "C" __global__ void __launch_bounds__(512)
-cross_entropy_bf16(const float* logits, const int32* targets, const StepBlock* step, bf16* gradient, double* row_loss, int32 vocab, int64 stride)
+extern "C" __global__ void __launch_bounds__(512) cross_entropy_bf16(
+    const float* logits, const int32* targets, const StepBlock* step, bf16* gradient, double* row_loss, int32 vocab, int64 stride)
 {
     cross_entropy(logits, targets, step, gradient, row_loss, vocab, stride);
 }
@@ -317,8 +317,8 @@ cross_entropy_loss(const double* row_loss, float* loss, int32 rows, int32 accumu
 }
 EXPORT_KERNEL(cross_entropy_loss)
 
-extern "C" __global__ void __launch_bounds__(512)
-cross_entropy_statistics(const float* logits, const int32* targets, float* statistics, int32 first_id, int32 columns, int64 stride, int32 fold)
+extern "C" __global__ void __launch_bounds__(512) cross_entropy_statistics(
+    const float* logits, const int32* targets, float* statistics, int32 first_id, int32 columns, int64 stride, int32 fold)
 {
     __shared__ float scratch[32];
     __shared__ double sums[32];
@@ -377,15 +377,15 @@ cross_entropy_statistics_loss(const int32* targets, const float* statistics, flo
 }
 EXPORT_KERNEL(cross_entropy_statistics_loss)
 
-extern "C" __global__ void __launch_bounds__(512) cross_entropy_gradient_f32(const float* logits, const int32* targets, const StepBlock* step,
-    const float* statistics, float* gradient, int32 first_id, int32 columns, int64 stride)
+extern "C" __global__ void __launch_bounds__(512) cross_entropy_gradient_f32(const float* logits, const int32* targets,
+    const StepBlock* step, const float* statistics, float* gradient, int32 first_id, int32 columns, int64 stride)
 {
     block_gradient(logits, targets, step, statistics, gradient, first_id, columns, stride);
 }
 EXPORT_KERNEL(cross_entropy_gradient_f32)
 
-extern "C" __global__ void __launch_bounds__(512) cross_entropy_gradient_bf16(const float* logits, const int32* targets, const StepBlock* step,
-    const float* statistics, bf16* gradient, int32 first_id, int32 columns, int64 stride)
+extern "C" __global__ void __launch_bounds__(512) cross_entropy_gradient_bf16(const float* logits, const int32* targets,
+    const StepBlock* step, const float* statistics, bf16* gradient, int32 first_id, int32 columns, int64 stride)
 {
     block_gradient(logits, targets, step, statistics, gradient, first_id, columns, stride);
 }

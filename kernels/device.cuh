@@ -51,7 +51,8 @@ DEVICE uint32 shared_address(const void* pointer) { return (uint32)__cvta_generi
 // 16 bytes from global to shared memory, asynchronously; where `valid` is false, zeros are written and nothing is read.
 DEVICE void copy_async_16(void* shared, const void* global, bool valid)
 {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(shared)), "l"(global), "r"(valid ? 16 : 0) : "memory");
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;\n" ::"r"(shared_address(shared)), "l"(global), "r"(valid ? 16 : 0)
+                 : "memory");
 }
 
 DEVICE void copy_async_commit() { asm volatile("cp.async.commit_group;\n" ::: "memory"); }
@@ -129,7 +130,10 @@ DEVICE void wait_for(const uint32* at, uint32 value)
     } while (found != value);
 }
 
-DEVICE void store_release(uint32* at, uint32 value) { asm volatile("st.release.gpu.global.u32 [%0], %1;\n" ::"l"(at), "r"(value) : "memory"); }
+DEVICE void store_release(uint32* at, uint32 value)
+{
+    asm volatile("st.release.gpu.global.u32 [%0], %1;\n" ::"l"(at), "r"(value) : "memory");
+}
 
 DEVICE float bits_to_float(uint32 bits) { return __uint_as_float(bits); }
 
@@ -195,7 +199,8 @@ template <typename T> DEVICE Pack<T> load_pack(const T* at) { return unpack<T>(l
 
 DEVICE void store_pack(float* at, const Pack<float>& pack)
 {
-    *reinterpret_cast<uint4*>(at) = make_uint4(float_to_bits(pack.v[0]), float_to_bits(pack.v[1]), float_to_bits(pack.v[2]), float_to_bits(pack.v[3]));
+    *reinterpret_cast<uint4*>(at) =
+        make_uint4(float_to_bits(pack.v[0]), float_to_bits(pack.v[1]), float_to_bits(pack.v[2]), float_to_bits(pack.v[3]));
 }
 
 DEVICE void store_pack(bf16* at, const Pack<bf16>& pack)

@@ -8,10 +8,10 @@
 //   Launched as embedding_forward.
 //
 // embedding_backward_<f32|bf16|bf16_f32>: ids of all rows of dx [.., columns]; order [tokens] int32, the rows that count, sorted by
-//   (id, row), then -1; dtable [vocab, columns]. For each distinct id the rows of dx are summed in fp32 in that order; the sum is added to the
-//   id's row of dtable and rounded once. Other rows are not touched.
-//   grid ceil(ceil(tokens / 8) * ceil(columns / Count / 32) / 4); block 128. A warp owns 8 positions of the order and 32 packs of the
-//   columns: it sums the segments that start in its positions, wherever they end.
+//   (id, row), then -1; dtable [vocab, columns]. For each distinct id the rows of dx are summed in fp32 in that order; the sum is added to
+//   the id's row of dtable and rounded once. Other rows are not touched. grid ceil(ceil(tokens / 8) * ceil(columns / Count / 32) / 4);
+//   block 128. A warp owns 8 positions of the order and 32 packs of the columns: it sums the segments that start in its positions, wherever
+//   they end.
 //
 // embedding_block_backward_<f32|bf16|bf16_f32>: the same for the ids of dblock [block_rows, columns], which holds those from first_id on;
 //   rows with other ids are not read. The same bits as the whole's. Launched as embedding_backward.
@@ -52,7 +52,8 @@ template <typename T> DEVICE void gather(const int32* ids, const T* table, T* x,
     copy_row(table + (int64)ids[blockIdx.x] * columns, x + (int64)blockIdx.x * columns, columns);
 }
 
-template <typename T> DEVICE void gather_block(const int32* ids, const T* block, T* x, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)
+template <typename T>
+DEVICE void gather_block(const int32* ids, const T* block, T* x, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)
 {
     const int count = Pack<T>::Count;
     const int32 row = ids[blockIdx.x] - first_id;
@@ -83,8 +84,8 @@ struct Order
     int32 count;
 };
 
-// Position `index` of the order, and the row of the table for the id there; None for both beyond the rows that count and where the table has no
-// such row. The order being sorted, what the table has is one run of it.
+// Position `index` of the order, and the row of the table for the id there; None for both beyond the rows that count and where the table
+// has no such row. The order being sorted, what the table has is one run of it.
 DEVICE void look_up(const Order& order, int64 index, uint32& row, uint32& id)
 {
     row = None;
@@ -238,15 +239,15 @@ extern "C" __global__ void __launch_bounds__(512) embedding_forward_bf16(const i
 }
 EXPORT_KERNEL(embedding_forward_bf16)
 
-extern "C" __global__ void __launch_bounds__(512)
-embedding_block_forward_f32(const int32* ids, const float* block, float* x, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)
+extern "C" __global__ void __launch_bounds__(512) embedding_block_forward_f32(
+    const int32* ids, const float* block, float* x, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)
 {
     gather_block(ids, block, x, first_id, block_rows, columns, zero_others);
 }
 EXPORT_KERNEL(embedding_block_forward_f32)
 
-extern "C" __global__ void __launch_bounds__(512)
-embedding_block_forward_bf16(const int32* ids, const bf16* block, bf16* x, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)
+extern "C" __global__ void __launch_bounds__(512) embedding_block_forward_bf16(
+    const int32* ids, const bf16* block, bf16* x, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)
 {
     gather_block(ids, block, x, first_id, block_rows, columns, zero_others);
 }
@@ -273,22 +274,22 @@ embedding_backward_bf16_f32(const int32* ids, const int32* order, const bf16* dx
 }
 EXPORT_KERNEL(embedding_backward_bf16_f32)
 
-extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_f32(const int32* ids, const int32* order, const float* dx, float* dblock,
-    int32 tokens, int32 first_id, int32 block_rows, int32 columns)
+extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_f32(
+    const int32* ids, const int32* order, const float* dx, float* dblock, int32 tokens, int32 first_id, int32 block_rows, int32 columns)
 {
     scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, columns);
 }
 EXPORT_KERNEL(embedding_block_backward_f32)
 
-extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_bf16(const int32* ids, const int32* order, const bf16* dx, bf16* dblock,
-    int32 tokens, int32 first_id, int32 block_rows, int32 columns)
+extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_bf16(
+    const int32* ids, const int32* order, const bf16* dx, bf16* dblock, int32 tokens, int32 first_id, int32 block_rows, int32 columns)
 {
     scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, columns);
 }
 EXPORT_KERNEL(embedding_block_backward_bf16)
 
-extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_bf16_f32(const int32* ids, const int32* order, const bf16* dx, float* dblock,
-    int32 tokens, int32 first_id, int32 block_rows, int32 columns)
+extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_bf16_f32(
+    const int32* ids, const int32* order, const bf16* dx, float* dblock, int32 tokens, int32 first_id, int32 block_rows, int32 columns)
 {
     scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, columns);
 }

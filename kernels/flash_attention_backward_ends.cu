@@ -7,9 +7,8 @@
 
 constexpr float Log2E = 1.4426950408889634f;
 
-template <int HeadDim>
-DEVICE void prepare(const bf16* o, const float* lse, const bf16* o_gradient, const int32* first_key, float2* stats, int4* bounds, uint32* turns,
-    int32 tokens, int32 heads, int32 query_rows)
+template <int HeadDim> DEVICE void prepare(const bf16* o, const float* lse, const bf16* o_gradient, const int32* first_key, float2* stats,
+    int4* bounds, uint32* turns, int32 tokens, int32 heads, int32 query_rows)
 {
     const int lanes = HeadDim / 8;
     const int32 blocks = (tokens + query_rows - 1) / query_rows;

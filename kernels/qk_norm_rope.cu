@@ -14,7 +14,7 @@
 //   grid ceil(rows / 16); block 256; dynamic shared memory 68 hd bytes; qk_norm_rope_backward: 68 hd + 1,024 hd / L, with L the lanes
 //   of a head: ceil(hd / 2 / Count) rounded up to a power of two, Count elements in 16 bytes; workspace of each partials 4 hd grid
 //   bytes. hd even, at most 256, a multiple of Count; where half of it is none, the entry points ending in _unaligned.
-#include "device.cuh"
+#include "qk_norm_rope_runs.cuh"
 
 const int Tokens = 16; // of a block
 
@@ -77,18 +77,6 @@ DEVICE const float* fill_angles(unsigned char* shared, const int32* first_key, d
     return angles;
 }
 
-// How the block's threads share its heads: `lanes` threads a head, each with the run of elements of its first half that begins at
-// `start` (half or more where a lane has none) and the same run of its second. Group g takes heads g, g + groups, ... of all tokens.
-struct Share
-{
-    int tokens;
-    int half;
-    int start;
-    int lanes;
-    int group;
-    int groups;
-};
-
 DEVICE Share share_heads(const Shape& shape, int width)
 {
     Share share;
@@ -105,67 +93,6 @@ DEVICE Share share_heads(const Shape& shape, int width)
     share.group = threadIdx.x / share.lanes;
     share.groups = blockDim.x / share.lanes;
     return share;
-}
-
-// A thread's part of a head: its run of each half.
-template <int Width> struct Runs
-{
-    float v[2][Width];
-};
-
-// The runs at `head` and `distance` after it, zero where there is no element. Whole: half a head is made of runs.
-template <bool Whole, int Width, typename T> DEVICE Runs<Width> load_runs(const T* head, int distance, bool active, const Share& share)
-{
-    Runs<Width> runs = {};
-#pragma unroll
-    for (int side = 0; side < 2; side++)
-    {
-        const T* at = head + side * distance + share.start;
-        if constexpr (Whole)
-        {
-            if (active && share.start < share.half)
-            {
-                load_elements(at, runs.v[side]);
-            }
-        }
-        else
-        {
-#pragma unroll
-            for (int c = 0; c < Width; c++)
-            {
-                runs.v[side][c] = active && share.start + c < share.half ? to_float(at[c]) : 0.0f;
-            }
-        }
-    }
-
-    return runs;
-}
-
-template <bool Whole, int Width, typename T> DEVICE void store_runs(T* head, const Runs<Width>& runs, bool active, const Share& share)
-{
-#pragma unroll
-    for (int side = 0; side < 2; side++)
-    {
-        T* at = head + side * share.half + share.start;
-        if constexpr (Whole)
-        {
-            if (active && share.start < share.half)
-            {
-                store_elements(at, runs.v[side]);
-            }
-        }
-        else
-        {
-#pragma unroll
-            for (int c = 0; c < Width; c++)
-            {
-                if (active && share.start + c < share.half)
-                {
-                    at[c] = from_float<T>(runs.v[side][c]);
-                }
-            }
-        }
-    }
 }
 
 // Turns pairs by the angles of one token; backwards with direction -1.
@@ -298,7 +225,8 @@ template <bool Whole, int Width> DEVICE void add_groups(const Runs<Width>& sums,
 }
 
 // The values: `width` elements of each of the block's tokens, as they are.
-template <typename From, typename To> DEVICE void copy_values(const From* from, int64 from_stride, To* to, int64 to_stride, int width, int tokens)
+template <typename From, typename To>
+DEVICE void copy_values(const From* from, int64 from_stride, To* to, int64 to_stride, int width, int tokens)
 {
     const int count = Pack<To>::Count;
     for (int at = threadIdx.x; at < tokens * (width / count); at += blockDim.x)
@@ -311,8 +239,8 @@ template <typename From, typename To> DEVICE void copy_values(const From* from, 
     }
 }
 
-template <bool Norm, bool Whole, typename T>
-DEVICE void forward(const T* qkv, const int32* first_key, const T* q_norm, const T* k_norm, T* q, T* kv, double log2_ratio, float eps, const Shape& shape)
+template <bool Norm, bool Whole, typename T> DEVICE void forward(
+    const T* qkv, const int32* first_key, const T* q_norm, const T* k_norm, T* q, T* kv, double log2_ratio, float eps, const Shape& shape)
 {
     DYNAMIC_SHARED(shared);
     const float* angles = fill_angles(shared, first_key, log2_ratio, shape);

@@ -1,6 +1,7 @@
 // Root-mean-square norm of rows: y = x rstd w with rstd = 1 / sqrt(mean(x^2) + eps).
 //
-// rms_norm_forward_<f32|bf16>: x, y [rows, columns], w [columns], rstd [rows] fp32. Overwrites y and rstd; y may be x. fp32, y rounded once.
+// rms_norm_forward_<f32|bf16>: x, y [rows, columns], w [columns], rstd [rows] fp32. Overwrites y and rstd; y may be x. fp32, y rounded
+// once.
 //   grid rows; block B = clamp(ceil(columns / Count / 4) rounded up to 32, 64, 1024), Count elements in 16 bytes.
 //
 // rms_norm_backward_<f32|bf16>: with n = x rstd,
@@ -111,7 +112,8 @@ template <typename T> DEVICE float add_dot(const Pack<T>& dy, const Pack<T>& x, 
     return dot;
 }
 
-template <typename T> DEVICE Pack<T> input_gradient(const Pack<T>& dy, const Pack<T>& x, const Pack<T>& w, const Pack<T>& addend, float scale, float pull)
+template <typename T>
+DEVICE Pack<T> input_gradient(const Pack<T>& dy, const Pack<T>& x, const Pack<T>& w, const Pack<T>& addend, float scale, float pull)
 {
     Pack<T> dx;
 #pragma unroll

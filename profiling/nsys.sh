@@ -1,8 +1,9 @@
 #!/bin/sh
 # nsys.sh <host_gb> <dev_gb> <seqlen> <model> [option of transformerDemo]...: records warmed-up steps of a run under Nsight Systems.
 #
-# Steps 3 to 5 are recorded and nothing else: NVTX ranges (step > round > pass > layer > chunk, copies by object), the streams by name, kernels,
-# copies and memory. PROFILE_STEPS=4,4 chooses others; OUT names the report, OUT.nsys-rep. --hardware NAME must name the GPU's profile.
+# Steps 3 to 5 are recorded and nothing else: NVTX ranges (step > round > pass > layer > chunk, copies by object), the streams by name,
+# kernels, copies and memory. PROFILE_STEPS=4,4 chooses others; OUT names the report, OUT.nsys-rep. --hardware NAME must name the GPU's
+# profile.
 set -u
 if [ $# -lt 4 ]; then
     echo 'usage: nsys.sh <host_gb> <dev_gb> <seqlen> <model> --hardware NAME [option]...' >&2
@@ -24,4 +25,5 @@ mkdir -p "$(dirname "$out")" || exit 1
 "$nsys" profile --trace=cuda,nvtx,osrt --capture-range=cudaProfilerApi --capture-range-end=stop --cuda-memory-usage=true \
     --sample=none --force-overwrite=true --output="$out" \
     "$root/bin/transformerDemo" "$@" --device cuda --steps "${steps#*,}" --profile-steps "$steps" || exit $?
-echo "nsys.sh: $out.nsys-rep; where the time went: nsys stats --report nvtx_gpu_proj_sum,cuda_gpu_kern_sum,cuda_gpu_mem_time_sum $out.nsys-rep"
+echo "nsys.sh: $out.nsys-rep; where the time went:"
+echo "  nsys stats --report nvtx_gpu_proj_sum,cuda_gpu_kern_sum,cuda_gpu_mem_time_sum $out.nsys-rep"

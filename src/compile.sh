@@ -10,4 +10,5 @@ sdk=$("$dotnet" --version) || exit 1
 folder=$("$dotnet" --list-sdks | sed -n "s|^$sdk \[\(.*\)\]|\1/$sdk|p" | head -n 1)
 trap '"$dotnet" "$folder/Roslyn/bincore/VBCSCompiler.dll" -pipename:$name -shutdown >/dev/null 2>&1' EXIT
 trap 'exit 130' INT TERM
-"$dotnet" msbuild "$@" -p:Configuration=Release -m -nologo -verbosity:quiet -tl:off -p:UseSharedCompilation=true -p:SharedCompilationId=$name
+"$dotnet" msbuild "$@" -p:Configuration=Release -m -nologo -verbosity:quiet -tl:off \
+    -p:UseSharedCompilation=true -p:SharedCompilationId=$name

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Copied by `make build` to bin/<program>: starts the program of its own name, from artifacts/ of a checkout or programs/ of the bundle, which
-# has a runtime of its own.
+# Copied by `make build` to bin/<program>: starts the program of its own name, from artifacts/ of a checkout or programs/ of the bundle,
+# which has a runtime of its own.
 self=$0
 while [ -L "$self" ]; do
     target=$(readlink "$self")

@@ -26,13 +26,15 @@ figure() {
 
 # Runs the program "$2" of the name "$1" and leaves a report for people in $1.report, and `passed failed` in $1.sum.
 run() {
-    local name=$1 program=$2 log=$work/$1.log begun=$SECONDS flags status summary total bad skipped good
+    local name=$1 program=$2 log=$work/$1.log begun=$SECONDS flags status summary total bad skipped good hung
     case $name in
         Dataflow.Conformance.Tests) flags= ;; # on a GPU, or skipped
         *) flags=$skips ;;
     esac
     case $program in
-        *.dll) bash tests/watch.sh "$log" "$dotnet" "$program" -noLogo -noColor -longRunning "$DATAFLOW_HANG_SECONDS" $flags ${fast:+-trait- Slow=true} ;;
+        *.dll)
+            bash tests/watch.sh "$log" "$dotnet" "$program" -noLogo -noColor \
+                -longRunning "$DATAFLOW_HANG_SECONDS" $flags ${fast:+-trait- Slow=true} ;;
         *) bash tests/watch.sh "$log" "$program" ;;
     esac
     status=$?
@@ -40,7 +42,8 @@ run() {
     if [ -z "$summary" ]; then
         cat "$log"
         if [ -f "$log.hung" ]; then
-            echo "$name: stopped: no test began or ended for $DATAFLOW_HANG_SECONDS s or more while $(paste -sd, "$log.hung" | sed 's/,/, /g') ran"
+            hung=$(paste -sd, "$log.hung" | sed 's/,/, /g')
+            echo "$name: stopped: no test began or ended for $DATAFLOW_HANG_SECONDS s or more while $hung ran"
         else
             echo "$name: ended with status $status before its summary"
         fi

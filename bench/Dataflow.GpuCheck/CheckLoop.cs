@@ -62,7 +62,8 @@ internal static class CheckLoop
             }
 
             var begun = clock.Elapsed;
-            var limit = settings.Emulated || turn < next.Stage.LimitOf(next.Name) ? turn : next.Stage.LimitOf(next.Name); // a rehearsal takes as long as its machine does
+            // a rehearsal takes as long as its machine does
+            var limit = settings.Emulated || turn < next.Stage.LimitOf(next.Name) ? turn : next.Stage.LimitOf(next.Name);
             say.Line($"{next.Title} ... (at {begun.TotalSeconds:0} s, for {limit.TotalSeconds:0} s at most)");
             var result = CaseProcess.Start(settings, folder, next.Stage, next.Name, limit, line => say.Line("    " + line));
             var took = clock.Elapsed - begun;

@@ -67,7 +67,8 @@ internal sealed record CheckReport(IReadOnlyList<Comparison> All, double Seconds
             Ran.Select(c =>
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{c.Row.Machine},{c.Row.Model},{c.Row["seq_len"]},{c.Row["host_mem_gb"]},{c.Row["dev_mem_gb"]},{(c.Row.IsFitted ? "fitted" : "held out")},{c.Measured:F3},{c.Predicted:F3},{c.Error:F4}"
+                        $"{c.Row.Machine},{c.Row.Model},{c.Row["seq_len"]},{c.Row["host_mem_gb"]},{c.Row["dev_mem_gb"]},"
+                            + $"{(c.Row.IsFitted ? "fitted" : "held out")},{c.Measured:F3},{c.Predicted:F3},{c.Error:F4}"
                     )
                 )
                 .Prepend("machine,model,seqlen,host_gib,device_gib,part,measured_tok_per_sec,predicted_tok_per_sec,error")

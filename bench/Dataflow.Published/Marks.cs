@@ -74,10 +74,13 @@ internal static class Marks
                     Find(model, seqlen, budget, profile)
                 );
                 string Rate(PlanCandidate? c) => c is null ? "does not fit" : $"{c.TokensPerSecond:N0}";
+                string Busy(PlanCandidate? c) =>
+                    c is null ? "" : ((double)c.ComputeNanoseconds / c.StepNanoseconds).ToString("0.0%", CultureInfo.InvariantCulture);
                 string Floor(PlanCandidate? c) =>
                     c is null ? "" : $"{c.Choice.Geometry.TokensPerStep * 1e9 / c.GeometryFloorNanoseconds:N0}";
                 text.WriteLine(
-                    $"| {row[0]}, {seqlen:N0} | {row[2]} | {Number(row[3])} | {Rate(det)} | {Floor(det)} | {(det is null ? "" : ((double)det.ComputeNanoseconds / det.StepNanoseconds).ToString("0.0%", CultureInfo.InvariantCulture))} "
+                    $"| {row[0]}, {seqlen:N0} | {row[2]} | {Number(row[3])} | {Rate(det)} | {Floor(det)} | "
+                        + $"{Busy(det)} "
                         + $"| {Number(row[4])} | {Rate(fast)} | {Floor(fast)} "
                         + $"{(own is not null && Find(model, seqlen, budget, own) is var ours ? $"| {Rate(ours)} | {Floor(ours)} " : "")}"
                         + $"| {Number(row[5])} | {Plan(det)} |"

@@ -87,11 +87,13 @@ internal sealed record SearchReport(IReadOnlyList<SearchedRow> All, double Secon
             All.Select(r =>
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{r.Row.Machine},{r.Row.Model},{r.Row["seq_len"]},{r.Row["host_mem_gb"]},{r.Row["dev_mem_gb"]},{r.Row.Number("tok_per_sec"):F3},{r.Reference:F3},{r.Rate:F3},{Choice(r)}"
+                        $"{r.Row.Machine},{r.Row.Model},{r.Row["seq_len"]},{r.Row["host_mem_gb"]},{r.Row["dev_mem_gb"]},"
+                            + $"{r.Row.Number("tok_per_sec"):F3},{r.Reference:F3},{r.Rate:F3},{Choice(r)}"
                     )
                 )
                 .Prepend(
-                    "machine,model,seqlen,host_gib,device_gib,published_tok_per_sec,reference_tok_per_sec,auto_tok_per_sec,auto_device_gib,auto_host_gib,chunk_tokens,chunks_per_round,rounds,interleaved"
+                    "machine,model,seqlen,host_gib,device_gib,published_tok_per_sec,reference_tok_per_sec,auto_tok_per_sec,"
+                        + "auto_device_gib,auto_host_gib,chunk_tokens,chunks_per_round,rounds,interleaved"
                 )
         ) + "\n";
 
@@ -113,7 +115,8 @@ internal sealed record SearchReport(IReadOnlyList<SearchedRow> All, double Secon
         r.Auto is { } auto
             ? string.Create(
                 CultureInfo.InvariantCulture,
-                $"{auto.Device.GiB:F3},{auto.Host.GiB:F3},{auto.Choice.Geometry.ChunkTokens},{auto.Choice.Geometry.ChunksPerRound},{auto.Choice.Geometry.Rounds},{(auto.Choice.Residency.Interleaved ? 1 : 0)}"
+                $"{auto.Device.GiB:F3},{auto.Host.GiB:F3},{auto.Choice.Geometry.ChunkTokens},{auto.Choice.Geometry.ChunksPerRound},"
+                    + $"{auto.Choice.Geometry.Rounds},{(auto.Choice.Residency.Interleaved ? 1 : 0)}"
             )
             : ",,,,,";
 

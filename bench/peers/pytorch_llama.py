@@ -201,7 +201,8 @@ def read_config(path):
     with open(os.path.join(path, "config.json") if folder else path) as file:
         c = json.load(file)
     if "model_dim" not in c:
-        names = {"model_dim": "hidden_size", "n_layers": "num_hidden_layers", "n_heads": "num_attention_heads", "n_kv_heads": "num_key_value_heads",
+        names = {"model_dim": "hidden_size", "n_layers": "num_hidden_layers", "n_heads": "num_attention_heads",
+                 "n_kv_heads": "num_key_value_heads",
                  "ffn_dim": "intermediate_size", "tied_embedding": "tie_word_embeddings"}
         c = {**c, **{ours: c.get(theirs) for ours, theirs in names.items()}, "qk_norm": c.get("model_type") == "qwen3"}
         c["head_dim"] = c.get("head_dim") or c["model_dim"] // c["n_heads"]
@@ -215,7 +216,8 @@ def read_safetensors(path):
         header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
         data = file.read()
     header.pop("__metadata__", None)
-    return {name: torch.from_numpy(np.frombuffer(data[slice(*t["data_offsets"])], kinds[t["dtype"]]).reshape(t["shape"]).copy()) for name, t in header.items()}
+    return {name: torch.from_numpy(np.frombuffer(data[slice(*t["data_offsets"])], kinds[t["dtype"]]).reshape(t["shape"]).copy())
+            for name, t in header.items()}
 
 
 def write_safetensors(path, tensors, metadata):
@@ -232,7 +234,7 @@ def write_safetensors(path, tensors, metadata):
 
 
 def synthetic_rows(rows, seqlen, vocabulary):
-    """Rows of seqlen + 1 ids, those of src/Dataflow.Training's RandomTokens: outputs of splitmix64 from a key that is the row's own first output."""
+    """Rows of seqlen + 1 ids, those of src/Dataflow.Training's RandomTokens: outputs of splitmix64 from a key, a row's first."""
     step = np.uint64(0x9E3779B97F4A7C15)
 
     def mixed(z):
@@ -314,7 +316,8 @@ def run(c, folder, o, device, dtype, deadline, steps):
         "first_step_counted": len(times) == 1,
         "tokens_per_step": rows * o.seqlen,
         "model_flops_per_step": rows * flops_per_row(c, o.seqlen),
-        "configuration": f"{'compiled' if o.compile else 'eager'}, {o.micro_tokens} tokens a micro-batch, {o.checkpoint} of {c['n_layers']} layers checkpointed"
+        "configuration": f"{'compiled' if o.compile else 'eager'}, {o.micro_tokens} tokens a micro-batch, "
+                         f"{o.checkpoint} of {c['n_layers']} layers checkpointed"
         + (f", {' and '.join(o.offload)} offloaded" if o.offload else ""),
     }
 

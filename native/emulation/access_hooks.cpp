@@ -74,16 +74,17 @@ Epoch agreed(Epoch written) { return ((written ^ access_state.now) & WarpMask) =
 
 [[noreturn, gnu::noinline]] void fail_misaligned(uintptr_t address, size_t bytes, AccessMode mode)
 {
-    fail(FaultKind::MisalignedAddress, (shared_shadow.range_of(address) != nullptr ? shared_place(address, bytes, mode) : access_place(address, bytes, mode)) +
-        ": that address is no multiple of " + std::to_string(bytes) + ".");
+    fail(FaultKind::MisalignedAddress,
+        (shared_shadow.range_of(address) != nullptr ? shared_place(address, bytes, mode) : access_place(address, bytes, mode)) +
+            ": that address is no multiple of " + std::to_string(bytes) + ".");
 }
 
 template <bool Writes> void touch_shared(SharedRange& range, uintptr_t address, size_t bytes, Epoch kind)
 {
     if (!range.holds(address, bytes))
     {
-        fail(FaultKind::IllegalAddress, shared_place(address, bytes, Writes ? AccessMode::Write : AccessMode::Read) + ", which ends after " +
-            std::to_string(range.bytes) + " bytes.");
+        fail(FaultKind::IllegalAddress, shared_place(address, bytes, Writes ? AccessMode::Write : AccessMode::Read) +
+                                            ", which ends after " + std::to_string(range.bytes) + " bytes.");
     }
 
     const size_t stride = range.stride(address - range.begin, bytes);
@@ -132,15 +133,17 @@ template <bool Writes> Region* other_region(uintptr_t address, size_t bytes)
     return region;
 }
 
-template <bool Writes>
-[[gnu::always_inline]] inline void touch_granule(Region& region, size_t granule, uintptr_t address, size_t bytes, uint32_t mask, Epoch as, Epoch kind)
+template <bool Writes> [[gnu::always_inline]] inline void touch_granule(
+    Region& region, size_t granule, uintptr_t address, size_t bytes, uint32_t mask, Epoch as, Epoch kind)
 {
-    const Found found = Writes ? write_granule(region, granule, mask, as, kind) : read_granule<Demand::Written>(region, granule, mask, as, kind);
+    const Found found =
+        Writes ? write_granule(region, granule, mask, as, kind) : read_granule<Demand::Written>(region, granule, mask, as, kind);
     if (__builtin_expect(found != Found::Nothing, 0))
     {
         const Epoch written = region.writes[granule];
         const Epoch other = found == Found::ReadByThread ? region.reads[granule] : written;
-        if (!Writes || (found != Found::WrittenByThread && found != Found::ReadByThread) || !doubt(address, bytes, kind, SharedFound::Nothing, found, other))
+        if (!Writes || (found != Found::WrittenByThread && found != Found::ReadByThread) ||
+            !doubt(address, bytes, kind, SharedFound::Nothing, found, other))
         {
             fail_global(address, bytes, Writes ? AccessMode::Write : AccessMode::Read, found, other);
         }
@@ -303,8 +306,8 @@ struct OutOfBounds
 
 extern "C" void __ubsan_handle_out_of_bounds(OutOfBounds* place, uintptr_t index)
 {
-    fail(FaultKind::IllegalAddress, " uses the index " + std::to_string(static_cast<intptr_t>(index)) + " outside its array, in " + place->file +
-        " line " + std::to_string(place->line) + ".");
+    fail(FaultKind::IllegalAddress, " uses the index " + std::to_string(static_cast<intptr_t>(index)) + " outside its array, in " +
+                                        place->file + " line " + std::to_string(place->line) + ".");
 }
 
 extern "C" void __ubsan_handle_out_of_bounds_abort(OutOfBounds* place, uintptr_t index) { __ubsan_handle_out_of_bounds(place, index); }

@@ -52,7 +52,8 @@ void BlockHandover::acquire(uintptr_t word, Epoch now)
 
 bool BlockHandover::saw(Epoch reads, Epoch now) const
 {
-    auto at = std::upper_bound(_acquired.begin(), _acquired.end(), reads, [](Epoch e, const Acquired& a) { return e < a.what.block_first; });
+    auto at =
+        std::upper_bound(_acquired.begin(), _acquired.end(), reads, [](Epoch e, const Acquired& a) { return e < a.what.block_first; });
     if (at == _acquired.begin())
     {
         return false;
@@ -62,7 +63,8 @@ bool BlockHandover::saw(Epoch reads, Epoch now) const
     while (at != _acquired.begin() && std::prev(at)->what.block_first == block_first)
     {
         --at;
-        if ((reads & ~KindMask) <= at->what.released && reads_ordered_in_block(reads, at->what.released) && ordered_in_block(at->acquired, now))
+        if ((reads & ~KindMask) <= at->what.released && reads_ordered_in_block(reads, at->what.released) &&
+            ordered_in_block(at->acquired, now))
         {
             return true;
         }

@@ -294,8 +294,8 @@ void BlockRuntime::warp_operation(WarpOperation operation, WarpArgument& argumen
     {
         if (lanes[i].operation != operation)
         {
-            fail(FaultKind::LaunchFailed, std::string(" is at a warp operation of another kind (") + warp_operation_name(operation) + ") than " +
-                name(lanes[i]) + " (" + warp_operation_name(lanes[i].operation) + ").");
+            fail(FaultKind::LaunchFailed, std::string(" is at a warp operation of another kind (") + warp_operation_name(operation) +
+                                              ") than " + name(lanes[i]) + " (" + warp_operation_name(lanes[i].operation) + ").");
         }
 
         lanes[i].state = ThreadState::Runnable;

@@ -56,7 +56,8 @@ BlasStatus matrix(const MatrixLayout* layout, void* data, int64_t transpose, Mat
         return BlasInvalidValue;
     }
 
-    made = {data, type, values[MatrixLayout::Rows], values[MatrixLayout::Columns], rows_together ? leading : 1, rows_together ? 1 : leading};
+    made = {
+        data, type, values[MatrixLayout::Rows], values[MatrixLayout::Columns], rows_together ? leading : 1, rows_together ? 1 : leading};
     made = transpose != 0 ? transposed(made) : made;
     return BlasSuccess;
 }
@@ -70,9 +71,9 @@ BlasStatus describe(const MatmulDescription* description, const MatrixLayout* co
 
     const int64_t* values = description->values;
     const int64_t compute = values[MatmulDescription::ComputeType];
-    if ((compute != Compute32 && compute != Compute32Pedantic && compute != Compute32FastTf32) || values[MatmulDescription::ScaleType] != TypeFloat32 ||
-        values[MatmulDescription::PointerMode] != 0 || values[MatmulDescription::TransposeC] != 0 || values[MatmulDescription::FillMode] != 0 ||
-        values[MatmulDescription::Epilogue] != 1)
+    if ((compute != Compute32 && compute != Compute32Pedantic && compute != Compute32FastTf32) ||
+        values[MatmulDescription::ScaleType] != TypeFloat32 || values[MatmulDescription::PointerMode] != 0 ||
+        values[MatmulDescription::TransposeC] != 0 || values[MatmulDescription::FillMode] != 0 || values[MatmulDescription::Epilogue] != 1)
     {
         return BlasNotSupported;
     }
@@ -100,14 +101,16 @@ BlasStatus describe(const MatmulDescription* description, const MatrixLayout* co
     // As in the library: both factors are of one type, and so are c and d, unless a product of bf16 gives fp32.
     const bool types = product.a.type == product.b.type && product.c.type == product.d.type &&
         (product.a.type == ElementType::BFloat16 || product.d.type == ElementType::Float32);
-    product.numerics = NumericsAccumulator32 |
-        (product.a.type == ElementType::BFloat16 ? NumericsTensorCores | NumericsInputBFloat16 : NumericsFusedMultiplyAdd | NumericsInputFloat32);
+    product.numerics = NumericsAccumulator32 | (product.a.type == ElementType::BFloat16 ? NumericsTensorCores | NumericsInputBFloat16
+                                                                                        : NumericsFusedMultiplyAdd | NumericsInputFloat32);
     return !fits ? BlasInvalidValue : types ? BlasSuccess : BlasNotSupported;
 }
 
 size_t workspace_of(const MatmulAlgorithm& algorithm, const Product& product)
 {
-    const size_t parts = algorithm.split_k > 1 ? static_cast<size_t>(product.d.rows * product.d.columns * product.batches * algorithm.split_k) * sizeof(float) : 0;
+    const size_t parts = algorithm.split_k > 1
+                             ? static_cast<size_t>(product.d.rows * product.d.columns * product.batches * algorithm.split_k) * sizeof(float)
+                             : 0;
     return std::max(parts, algorithm.id == 1 ? SmallWorkspace : 0);
 }
 
@@ -126,8 +129,8 @@ MatmulAlgorithm make_algorithm(int id, uint64_t numerics)
 
 bool valid(const MatmulAlgorithm& algorithm)
 {
-    return algorithm.magic == MatmulAlgorithm::Magic && algorithm.id >= 0 && algorithm.id < Algorithms && algorithm.split_k >= 1 && algorithm.split_k <= 64 &&
-        (algorithm.split_k > 1) == (algorithm.reduction != ReductionNone);
+    return algorithm.magic == MatmulAlgorithm::Magic && algorithm.id >= 0 && algorithm.id < Algorithms && algorithm.split_k >= 1 &&
+           algorithm.split_k <= 64 && (algorithm.split_k > 1) == (algorithm.reduction != ReductionNone);
 }
 
 // Columns, or rows, that lie together; all of it where nothing lies between them.
@@ -184,8 +187,8 @@ void run(Product product, float alpha, float beta, const MatmulAlgorithm& algori
 
 } // namespace
 
-CUBLASLT_API BlasStatus cublasLtMatmulAlgoGetHeuristic(void* handle, MatmulDescription* description, MatrixLayout* a, MatrixLayout* b, MatrixLayout* c,
-    MatrixLayout* d, MatmulPreference* preference, int wanted, HeuristicResult* results, int* found)
+CUBLASLT_API BlasStatus cublasLtMatmulAlgoGetHeuristic(void* handle, MatmulDescription* description, MatrixLayout* a, MatrixLayout* b,
+    MatrixLayout* c, MatrixLayout* d, MatmulPreference* preference, int wanted, HeuristicResult* results, int* found)
 {
     Product product;
     *found = 0;
@@ -237,8 +240,8 @@ CUBLASLT_API BlasStatus cublasLtMatmulAlgoInit(void*, int, int, int a_type, int,
     return BlasSuccess;
 }
 
-CUBLASLT_API BlasStatus cublasLtMatmulAlgoCheck(void*, MatmulDescription* description, MatrixLayout* a, MatrixLayout* b, MatrixLayout* c, MatrixLayout* d,
-    const MatmulAlgorithm* algorithm, HeuristicResult* result)
+CUBLASLT_API BlasStatus cublasLtMatmulAlgoCheck(void*, MatmulDescription* description, MatrixLayout* a, MatrixLayout* b, MatrixLayout* c,
+    MatrixLayout* d, const MatmulAlgorithm* algorithm, HeuristicResult* result)
 {
     Product product;
     const BlasStatus status = describe(description, {a, b, c, d}, {}, product);
@@ -309,7 +312,8 @@ CUBLASLT_API BlasStatus cublasLtMatmulAlgoConfigSetAttribute(MatmulAlgorithm* al
     return BlasSuccess;
 }
 
-CUBLASLT_API BlasStatus cublasLtMatmulAlgoConfigGetAttribute(const MatmulAlgorithm* algorithm, int attribute, void* value, size_t size, size_t* written)
+CUBLASLT_API BlasStatus cublasLtMatmulAlgoConfigGetAttribute(
+    const MatmulAlgorithm* algorithm, int attribute, void* value, size_t size, size_t* written)
 {
     MatmulAlgorithm copy = *algorithm;
     const Setting found = setting(copy, attribute);
@@ -317,7 +321,8 @@ CUBLASLT_API BlasStatus cublasLtMatmulAlgoConfigGetAttribute(const MatmulAlgorit
 }
 
 // cublasLtMatmulAlgoCapAttributes_t.
-CUBLASLT_API BlasStatus cublasLtMatmulAlgoCapGetAttribute(const MatmulAlgorithm* algorithm, int attribute, void* value, size_t size, size_t* written)
+CUBLASLT_API BlasStatus cublasLtMatmulAlgoCapGetAttribute(
+    const MatmulAlgorithm* algorithm, int attribute, void* value, size_t size, size_t* written)
 {
     constexpr int NumericalFlags = 15;
     const uint32_t reductions = ReductionComputeType;
@@ -333,9 +338,9 @@ CUBLASLT_API BlasStatus cublasLtMatmulAlgoCapGetAttribute(const MatmulAlgorithm*
     }
 }
 
-CUBLASLT_API BlasStatus cublasLtMatmul(void* handle, MatmulDescription* description, const float* alpha, void* a, MatrixLayout* a_layout, void* b,
-    MatrixLayout* b_layout, const float* beta, void* c, MatrixLayout* c_layout, void* d, MatrixLayout* d_layout, const MatmulAlgorithm* algorithm,
-    void* workspace, size_t workspace_bytes, CUstream stream)
+CUBLASLT_API BlasStatus cublasLtMatmul(void* handle, MatmulDescription* description, const float* alpha, void* a, MatrixLayout* a_layout,
+    void* b, MatrixLayout* b_layout, const float* beta, void* c, MatrixLayout* c_layout, void* d, MatrixLayout* d_layout,
+    const MatmulAlgorithm* algorithm, void* workspace, size_t workspace_bytes, CUstream stream)
 {
     Product product;
     const BlasStatus status = handle == nullptr || alpha == nullptr || beta == nullptr
@@ -353,10 +358,15 @@ CUBLASLT_API BlasStatus cublasLtMatmul(void* handle, MatmulDescription* descript
         return BlasInvalidValue;
     }
 
-    const CUresult queued = with_stream(stream, [&](Stream& s) {
-        scheduler.queue(s, "matrix product " + std::to_string(product.d.rows) + " x " + std::to_string(product.d.columns) + " x " + std::to_string(product.a.columns),
-            [product, chosen, alpha = *alpha, beta = *beta, at = reinterpret_cast<uintptr_t>(workspace)] { run(product, alpha, beta, chosen, at); });
-        return Success;
-    });
+    const CUresult queued = with_stream(stream,
+        [&](Stream& s)
+        {
+            scheduler.queue(s,
+                "matrix product " + std::to_string(product.d.rows) + " x " + std::to_string(product.d.columns) + " x " +
+                    std::to_string(product.a.columns),
+                [product, chosen, alpha = *alpha, beta = *beta, at = reinterpret_cast<uintptr_t>(workspace)]
+                { run(product, alpha, beta, chosen, at); });
+            return Success;
+        });
     return queued == Success ? BlasSuccess : BlasExecutionFailed;
 }

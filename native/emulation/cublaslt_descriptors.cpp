@@ -138,12 +138,14 @@ CUBLASLT_API BlasStatus cublasLtMatmulDescSetAttribute(MatmulDescription* descri
     return set(description->values, attribute, description_size(attribute), value, size);
 }
 
-CUBLASLT_API BlasStatus cublasLtMatmulDescGetAttribute(MatmulDescription* description, int attribute, void* value, size_t size, size_t* written)
+CUBLASLT_API BlasStatus cublasLtMatmulDescGetAttribute(
+    MatmulDescription* description, int attribute, void* value, size_t size, size_t* written)
 {
     return get(description->values, attribute, description_size(attribute), value, size, written);
 }
 
-CUBLASLT_API BlasStatus cublasLtMatrixLayoutCreate(MatrixLayout** layout, int type, uint64_t rows, uint64_t columns, int64_t leading_dimension)
+CUBLASLT_API BlasStatus cublasLtMatrixLayoutCreate(
+    MatrixLayout** layout, int type, uint64_t rows, uint64_t columns, int64_t leading_dimension)
 {
     *layout = new MatrixLayout();
     int64_t* values = (*layout)->values;
@@ -182,7 +184,8 @@ CUBLASLT_API BlasStatus cublasLtMatmulPreferenceSetAttribute(MatmulPreference* p
     return set(preference->values, attribute, preference_size(attribute), value, size);
 }
 
-CUBLASLT_API BlasStatus cublasLtMatmulPreferenceGetAttribute(MatmulPreference* preference, int attribute, void* value, size_t size, size_t* written)
+CUBLASLT_API BlasStatus cublasLtMatmulPreferenceGetAttribute(
+    MatmulPreference* preference, int attribute, void* value, size_t size, size_t* written)
 {
     return get(preference->values, attribute, preference_size(attribute), value, size, written);
 }

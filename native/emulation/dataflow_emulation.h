@@ -35,8 +35,9 @@ extern "C"
     int dataflowEmulationDeclareRanges(void* stream, const DataflowEmulationRange* ranges, int count);
 
     // Queues the start of an operation of the caller's, which is many launches or one: what it reads, overwrites (write alone) and updates
-    // (both). A conflict of these ranges with what is not ordered before is a finding, whether or not a launch touches the very bytes; those
-    // that it overwrites become unwritten and poisoned. Lifts what was declared before; what follows on the stream is called by the name too.
+    // (both). A conflict of these ranges with what is not ordered before is a finding, whether or not a launch touches the very bytes;
+    // those that it overwrites become unwritten and poisoned. Lifts what was declared before; what follows on the stream is called by the
+    // name too.
     int dataflowEmulationBegin(void* stream, const char* name, const DataflowEmulationRange* ranges, int count);
 
     // Queues an operation that makes the bytes unwritten and poisons them: their old tenant is gone.

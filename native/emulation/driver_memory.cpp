@@ -15,7 +15,8 @@ int64_t pinned_bytes() { return static_cast<int64_t>(regions.bytes_of(RegionKind
 
 const char* copy_name(bool from_device, bool to_device)
 {
-    return from_device ? (to_device ? "copy on the device" : "copy from device to host") : (to_device ? "copy from host to device" : "copy on the host");
+    return from_device ? (to_device ? "copy on the device" : "copy from device to host")
+                       : (to_device ? "copy from host to device" : "copy on the host");
 }
 
 bool on_device(uintptr_t address)
@@ -68,8 +69,8 @@ CUresult queue_copy(Stream& stream, uintptr_t to, uintptr_t from, size_t bytes, 
     return Success;
 }
 
-// As on the GPU, a copy of memory that is not pinned returns when it is staged: its last part may be on its way, and streams that do not follow the
-// null stream do not wait for it. The host has waited for it once it has waited for the null stream, or for all.
+// As on the GPU, a copy of memory that is not pinned returns when it is staged: its last part may be on its way, and streams that do not
+// follow the null stream do not wait for it. The host has waited for it once it has waited for the null stream, or for all.
 CUresult stage_now(uintptr_t to, uintptr_t from, size_t bytes)
 {
     return driver_call(Needs::Context, [&] {
@@ -254,6 +255,12 @@ DRIVER_API CUresult cuMemcpyDtoH_v2(void* to, CUdeviceptr from, size_t bytes) { 
 
 DRIVER_API CUresult cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes) { return copy_now(to, from, bytes, true, true); }
 
-DRIVER_API CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t count, CUstream stream) { return queue_fill(stream, to, value, count); }
+DRIVER_API CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t count, CUstream stream)
+{
+    return queue_fill(stream, to, value, count);
+}
 
-DRIVER_API CUresult cuMemsetD32Async(CUdeviceptr to, unsigned value, size_t count, CUstream stream) { return queue_fill(stream, to, value, count); }
+DRIVER_API CUresult cuMemsetD32Async(CUdeviceptr to, unsigned value, size_t count, CUstream stream)
+{
+    return queue_fill(stream, to, value, count);
+}

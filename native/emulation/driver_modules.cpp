@@ -64,7 +64,8 @@ CUresult load(CUmodule* module, const char* file)
 
 Module* find(CUmodule handle)
 {
-    auto at = std::find_if(driver.modules.begin(), driver.modules.end(), [&](auto& m) { return reinterpret_cast<CUmodule>(m.get()) == handle; });
+    auto at =
+        std::find_if(driver.modules.begin(), driver.modules.end(), [&](auto& m) { return reinterpret_cast<CUmodule>(m.get()) == handle; });
     return at == driver.modules.end() ? nullptr : at->get();
 }
 
@@ -89,7 +90,8 @@ size_t image_bytes(const void* image)
 {
     Elf64_Ehdr header;
     std::memcpy(&header, image, sizeof(header));
-    return std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 ? header.e_shoff + static_cast<size_t>(header.e_shentsize) * header.e_shnum : 0;
+    return std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 ? header.e_shoff + static_cast<size_t>(header.e_shentsize) * header.e_shnum
+                                                             : 0;
 }
 
 uint32_t most_threads(const EmulationKernel& kernel)
@@ -139,7 +141,10 @@ DRIVER_API CUresult cuModuleLoadData(CUmodule* module, const void* image)
     });
 }
 
-DRIVER_API CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned, void*, void**) { return cuModuleLoadData(module, image); }
+DRIVER_API CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned, void*, void**)
+{
+    return cuModuleLoadData(module, image);
+}
 
 DRIVER_API CUresult cuModuleUnload(CUmodule module)
 {
@@ -279,7 +284,8 @@ DRIVER_API CUresult cuLaunchKernel(CUfunction handle, unsigned grid_x, unsigned 
         const bool block_fits = block_x - 1 < 1024 && block_y - 1 < 1024 && block_z - 1 < 64 &&
             static_cast<uint64_t>(block_x) * block_y * block_z <= function->most_threads;
         const bool grid_fits = grid_x - 1 < 0x7fffffff && grid_y - 1 < 65535 && grid_z - 1 < 65535;
-        if (!block_fits || !grid_fits || dynamic_shared_bytes > function->max_dynamic_shared || (parameters == nullptr && kernel.parameters > 0))
+        if (!block_fits || !grid_fits || dynamic_shared_bytes > function->max_dynamic_shared ||
+            (parameters == nullptr && kernel.parameters > 0))
         {
             return InvalidValue;
         }
@@ -306,7 +312,9 @@ DRIVER_API CUresult cuLaunchKernel(CUfunction handle, unsigned grid_x, unsigned 
 
         const uint64_t seed = scheduler.next_seed();
         scheduler.queue(s, std::string("kernel '") + kernel.name + "'",
-            [=, kernel = function->kernel, image_begin = function->image_begin, bytes = function->image_bytes, values = std::move(values)]() mutable {
+            [=, kernel = function->kernel, image_begin = function->image_begin, bytes = function->image_bytes,
+                values = std::move(values)]() mutable
+            {
                 std::vector<void*> pointers;
                 size_t place = 0;
                 for (uint32_t i = 0; i < kernel->parameters; i++)

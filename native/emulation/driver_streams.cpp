@@ -162,7 +162,10 @@ DRIVER_API CUresult cuEventElapsedTime(float* milliseconds, CUevent start, CUeve
     });
 }
 
-DRIVER_API CUresult cuEventElapsedTime_v2(float* milliseconds, CUevent start, CUevent end) { return cuEventElapsedTime(milliseconds, start, end); }
+DRIVER_API CUresult cuEventElapsedTime_v2(float* milliseconds, CUevent start, CUevent end)
+{
+    return cuEventElapsedTime(milliseconds, start, end);
+}
 
 DRIVER_API CUresult cuEventDestroy_v2(CUevent event)
 {

@@ -41,7 +41,9 @@ template <int Offset> DEVICE Index3 index3_at() { return {index_at<Offset>(), in
 DEVICE unsigned char* dynamic_shared()
 {
     unsigned char* value;
-    asm("movq emulation_indices@GOTPCREL(%%rip), %0\n\tmovq %c1(%0), %0" : "=r"(value) : "i"(__builtin_offsetof(EmulationIndices, dynamic_shared)));
+    asm("movq emulation_indices@GOTPCREL(%%rip), %0\n\tmovq %c1(%0), %0"
+        : "=r"(value)
+        : "i"(__builtin_offsetof(EmulationIndices, dynamic_shared)));
     return value;
 }
 

@@ -107,7 +107,8 @@ std::string describe_access(uintptr_t address, size_t bytes, AccessMode mode, Fo
     case Found::ReadByBlock: return place + ", which another block of the launch has read.";
     case Found::WrittenByThread:
         return place + ", which thread " + std::to_string(thread_of(other)) + " of the block has written with no barrier between the two.";
-    default: return place + ", which thread " + std::to_string(thread_of(other)) + " of the block has read with no barrier between the two.";
+    default:
+        return place + ", which thread " + std::to_string(thread_of(other)) + " of the block has read with no barrier between the two.";
     }
 }
 
@@ -117,7 +118,8 @@ Region* region_for(uintptr_t address, size_t bytes, AccessMode mode, std::string
     if (region == nullptr || !region->contains(address, bytes))
     {
         const uintptr_t outside = region == nullptr ? address : region->begin + region->bytes;
-        why = access_place(address, bytes, mode) + (region == nullptr ? "" : ", of which the last " + std::to_string(address + bytes - outside) + " are outside") + ".";
+        why = access_place(address, bytes, mode) +
+              (region == nullptr ? "" : ", of which the last " + std::to_string(address + bytes - outside) + " are outside") + ".";
         return nullptr;
     }
 
@@ -160,7 +162,8 @@ void write_range(uintptr_t address, size_t bytes)
 
     Region& region = whole_region(address, bytes, AccessMode::Write);
     const Epoch as = access_state.operation_first;
-    for_granules(region, address, bytes, AccessMode::Write, [&](size_t granule, uint32_t mask) { return write_granule(region, granule, mask, as); });
+    for_granules(
+        region, address, bytes, AccessMode::Write, [&](size_t granule, uint32_t mask) { return write_granule(region, granule, mask, as); });
 }
 
 void update_range(uintptr_t address, size_t bytes)
@@ -172,7 +175,8 @@ void update_range(uintptr_t address, size_t bytes)
 
     Region& region = whole_region(address, bytes, AccessMode::Write);
     const Epoch as = access_state.operation_first;
-    for_granules(region, address, bytes, AccessMode::Write, [&](size_t granule, uint32_t) { return write_granule(region, granule, 0, as); });
+    for_granules(
+        region, address, bytes, AccessMode::Write, [&](size_t granule, uint32_t) { return write_granule(region, granule, 0, as); });
 }
 
 void copy_written(uintptr_t to, uintptr_t from, size_t bytes)

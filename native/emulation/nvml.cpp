@@ -68,7 +68,8 @@ NvmlStatus find_device(bool found, void** device)
 
 unsigned long long own_memory()
 {
-    return driver.context_references == 0 ? 0 : static_cast<unsigned long long>(options.context_memory) + regions.bytes_of(RegionKind::Device);
+    return driver.context_references == 0 ? 0
+                                          : static_cast<unsigned long long>(options.context_memory) + regions.bytes_of(RegionKind::Device);
 }
 
 } // namespace
@@ -109,7 +110,8 @@ NVML_API const char* nvmlErrorString(NvmlStatus status)
 
 NVML_API NvmlStatus nvmlSystemGetDriverVersion(char* version, unsigned length)
 {
-    return nvml_call([&] { return std::snprintf(version, length, "550.0.emulated") < static_cast<int>(length) ? NvmlSuccess : NvmlInsufficientSize; });
+    return nvml_call(
+        [&] { return std::snprintf(version, length, "550.0.emulated") < static_cast<int>(length) ? NvmlSuccess : NvmlInsufficientSize; });
 }
 
 NVML_API NvmlStatus nvmlDeviceGetCount_v2(unsigned* count)
@@ -138,7 +140,8 @@ NVML_API NvmlStatus nvmlDeviceGetHandleByUUID(const char* uuid, void** device)
 
 NVML_API NvmlStatus nvmlDeviceGetName(void* device, char* name, unsigned length)
 {
-    return nvml_device(device, [&] { return std::snprintf(name, length, "Emulated GPU") < static_cast<int>(length) ? NvmlSuccess : NvmlInsufficientSize; });
+    return nvml_device(device,
+        [&] { return std::snprintf(name, length, "Emulated GPU") < static_cast<int>(length) ? NvmlSuccess : NvmlInsufficientSize; });
 }
 
 NVML_API NvmlStatus nvmlDeviceGetMemoryInfo(void* device, NvmlMemory* memory)

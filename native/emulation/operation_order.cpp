@@ -57,7 +57,8 @@ bool OperationOrder::precedes(const Known& known) const
 // The operation an epoch belongs to; null for one that is forgotten.
 const OperationOrder::Known* OperationOrder::find(Epoch epoch) const
 {
-    auto after = std::upper_bound(_operations.begin(), _operations.end(), epoch, [](Epoch e, const Known& known) { return e < known.first; });
+    auto after =
+        std::upper_bound(_operations.begin(), _operations.end(), epoch, [](Epoch e, const Known& known) { return e < known.first; });
     return after == _operations.begin() ? nullptr : &*std::prev(after);
 }
 
@@ -76,7 +77,8 @@ bool OperationOrder::ordered_slowly(Epoch epoch)
         }
     }
 
-    auto after = std::upper_bound(_operations.begin(), _operations.end(), epoch, [](Epoch e, const Known& known) { return e < known.first; });
+    auto after =
+        std::upper_bound(_operations.begin(), _operations.end(), epoch, [](Epoch e, const Known& known) { return e < known.first; });
     const Known& known = *std::prev(after);
     if (!precedes(known))
     {
@@ -152,7 +154,8 @@ uint32_t OperationOrder::with_reader(uint32_t set, Epoch epoch)
 
 bool OperationOrder::readers_ordered(uint32_t set) const
 {
-    return std::all_of(_sets[set].begin(), _sets[set].end(), [&](const Known& known) { return known.first < _watermark || precedes(known); });
+    return std::all_of(
+        _sets[set].begin(), _sets[set].end(), [&](const Known& known) { return known.first < _watermark || precedes(known); });
 }
 
 void OperationOrder::forget(const VectorClock& before_all)

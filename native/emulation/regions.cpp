@@ -27,8 +27,10 @@ Eternal<Regions> eternal_regions;
 
 std::string Region::describe() const
 {
-    return std::string(kind == RegionKind::Device ? "device allocation " : kind == RegionKind::Host ? "pinned host allocation " : "registered host range ") +
-        std::to_string(number) + " (" + std::to_string(bytes) + " bytes)";
+    return std::string(kind == RegionKind::Device ? "device allocation "
+                       : kind == RegionKind::Host ? "pinned host allocation "
+                                                  : "registered host range ") +
+           std::to_string(number) + " (" + std::to_string(bytes) + " bytes)";
 }
 
 Region* Regions::add(uintptr_t begin, size_t bytes, RegionKind kind)

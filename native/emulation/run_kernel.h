@@ -48,8 +48,9 @@ inline void check_status(int status, const char* what)
 
     const char* text = nullptr;
     cuGetErrorString(status, &text);
-    const std::string message = std::string(dataflowEmulationLastError()).empty() ? std::string(what) + ": " + (text == nullptr ? "error" : text) + "."
-                                                                                  : dataflowEmulationLastError();
+    const std::string message = std::string(dataflowEmulationLastError()).empty()
+                                    ? std::string(what) + ": " + (text == nullptr ? "error" : text) + "."
+                                    : dataflowEmulationLastError();
     dataflowEmulationClearError();
     throw std::runtime_error(message);
 }
@@ -122,8 +123,8 @@ public:
     }
 
     // Arguments must have exactly the kernel's parameter types.
-    template <typename... T>
-    void run(std::initializer_list<uint32_t> grid, std::initializer_list<uint32_t> block, uint32_t dynamic_shared_bytes, T... arguments) const
+    template <typename... T> void run(
+        std::initializer_list<uint32_t> grid, std::initializer_list<uint32_t> block, uint32_t dynamic_shared_bytes, T... arguments) const
     {
         dataflowEmulationSeed(seed);
         launch(nullptr, grid, block, dynamic_shared_bytes, arguments...);
@@ -156,7 +157,8 @@ private:
         {
             if (cuFuncGetParamInfo(_function, index++, &offset, &bytes) != 0 || bytes != size)
             {
-                throw std::runtime_error("Argument " + std::to_string(index) + " does not have the size of the kernel's parameter, or is one too many.");
+                throw std::runtime_error(
+                    "Argument " + std::to_string(index) + " does not have the size of the kernel's parameter, or is one too many.");
             }
         }
 

@@ -47,12 +47,15 @@ std::string describe_shared(uintptr_t address, size_t bytes, AccessMode mode, Sh
 {
     const std::string place = shared_place(address, bytes, mode);
     auto with_thread = [&](const char* did) {
-        return place + ", which thread " + std::to_string(thread_of(other)) + " of the block has " + did + " with no barrier between the two.";
+        return place + ", which thread " + std::to_string(thread_of(other)) + " of the block has " + did +
+               " with no barrier between the two.";
     };
     switch (found)
     {
     case SharedFound::Unwritten: return place + ", which the block has not written.";
-    case SharedFound::NotLanded: return place + ", where an asynchronous copy of thread " + std::to_string(thread_of(other)) + " has not landed: it was not waited for.";
+    case SharedFound::NotLanded:
+        return place + ", where an asynchronous copy of thread " + std::to_string(thread_of(other)) +
+               " has not landed: it was not waited for.";
     case SharedFound::Written: return with_thread("written");
     case SharedFound::Read: return with_thread("read");
     default: return place + ".";

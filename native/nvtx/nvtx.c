@@ -59,7 +59,12 @@ static int module_table(int module, function*** table, unsigned* size)
 static void set_tool_version(uint32_t version) { (void)version; }
 
 static const struct { size_t size; int (*table)(int, function***, unsigned*); } callbacks = {sizeof callbacks, module_table};
-static const struct { size_t size; uint32_t version, reserved; void (*set)(uint32_t); } versions = {sizeof versions, VERSION, 0, set_tool_version};
+static const struct
+{
+    size_t size;
+    uint32_t version, reserved;
+    void (*set)(uint32_t);
+} versions = {sizeof versions, VERSION, 0, set_tool_version};
 
 static const void* export_table(uint32_t id)
 {

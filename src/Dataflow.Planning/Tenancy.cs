@@ -38,7 +38,8 @@ internal sealed class Tenancy
     private readonly DirtyRanges[] dirty; // by slot
     private readonly int[] slots; // by use
     private readonly int[] nextOp; // by use: the op that uses the object next; beyond the step's end for the next step
-    private readonly Bytes[] laterEnd; // by use: one past the last byte of the object that a later op of the step uses; all of what outlives the step
+    // by use: one past the last byte of the object that a later op of the step uses; all of what outlives the step
+    private readonly Bytes[] laterEnd;
     private readonly List<(long Time, Travel Copy)> copies = [];
 
     private Tenancy(StepProgram program)

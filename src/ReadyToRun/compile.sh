@@ -7,7 +7,8 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 dotnet=${DOTNET:-dotnet}
 project=src/ReadyToRun/ReadyToRun.proj
-wanted='Dataflow.Model Dataflow.Schedules Dataflow.Simulation Dataflow.Planning Dataflow.Runtime Dataflow.Training dataflow transformerDemo System.CommandLine'
+wanted='Dataflow.Model Dataflow.Schedules Dataflow.Simulation Dataflow.Planning Dataflow.Runtime Dataflow.Training
+    dataflow transformerDemo System.CommandLine'
 
 leave() {
     echo "ready-to-run: $*: programs are left to the just-in-time compiler and start more slowly." >&2
@@ -23,7 +24,8 @@ compiler=$package/tools/crossgen2
 # What makes machine code of ours is what was pinned, byte for byte.
 pinned=$(sed -n 's/.*SHA-256 of its package: \([0-9a-f]*\).*/\1/p' "$project")
 fetched=$(sha256sum "$package"/*.nupkg 2>/dev/null | cut -d ' ' -f 1)
-[ "$fetched" = "$pinned" ] || leave "the package of crossgen2 $version is not the pinned one (SHA-256 ${fetched:-of nothing}): remove $package"
+[ "$fetched" = "$pinned" ] ||
+    leave "the package of crossgen2 $version is not the pinned one (SHA-256 ${fetched:-of nothing}): remove $package"
 framework=$("$dotnet" --list-runtimes | sed -n "s|^Microsoft.NETCore.App \(${version%.*}\.[^ ]*\) \[\(.*\)\]|\2/\1|p" | tail -n 1)
 [ -d "$framework" ] || leave "no runtime ${version%.*} was found"
 
@@ -37,7 +39,8 @@ for program; do
         for name in $wanted; do
             [ -f "$folder/$name.dll" ] || continue
             log=$("$compiler" "$folder/$name.dll" -o "$compiled/$name.dll" -r "$framework/*.dll" -r "$folder/*.dll" \
-                --targetos linux --targetarch x64 -O 2>&1) || leave "crossgen2 failed for $name ($(printf '%s\n' "$log" | grep Error | head -n 1))"
+                --targetos linux --targetarch x64 -O 2>&1) ||
+                leave "crossgen2 failed for $name ($(printf '%s\n' "$log" | grep Error | head -n 1))"
         done
         echo "$key" > "$compiled/key"
     fi

@@ -66,7 +66,8 @@ fetch_bible() {
 own_text() {
     cd "$root" || return 1
     if ! git ls-files -- '*.md' '*.cs' >"$work/files" 2>/dev/null || [ ! -s "$work/files" ]; then
-        find . \( -name bin -o -name obj -o -name data -o -name artifacts \) -prune -o -type f \( -name '*.md' -o -name '*.cs' \) -print >"$work/files"
+        find . \( -name bin -o -name obj -o -name data -o -name artifacts \) -prune -o \
+            -type f \( -name '*.md' -o -name '*.cs' \) -print >"$work/files"
     fi
     LC_ALL=C sort "$work/files" | while IFS= read -r file; do
         [ ! -f "$file" ] || cat "$file" || return 1

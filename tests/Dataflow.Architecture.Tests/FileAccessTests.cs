@@ -35,12 +35,14 @@ public partial class FileAccessTests
     };
 
     [GeneratedRegex(
-        """(?<![\w"])File\.(ReadAll|ReadLines|OpenRead|OpenText|OpenHandle|Open\()|new StreamReader\((?!stream)|new FileStream\((?!handle)"""
+        """(?<![\w"])File\.(ReadAll|ReadLines|OpenRead|OpenText|OpenHandle|Open\()|"""
+            + """new StreamReader\((?!stream)|new FileStream\((?!handle)"""
     )]
     private static partial Regex Reads();
 
     [GeneratedRegex(
-        """(?<![\w"])File\.(Write|Create|Append|OpenWrite|Copy|Replace|Move)|new StreamWriter\((?!new |hashing)|FileMode\.(Create|CreateNew|OpenOrCreate|Append|Truncate)"""
+        """(?<![\w"])File\.(Write|Create|Append|OpenWrite|Copy|Replace|Move)|new StreamWriter\((?!new |hashing)|"""
+            + """FileMode\.(Create|CreateNew|OpenOrCreate|Append|Truncate)"""
     )]
     private static partial Regex Writes();
 

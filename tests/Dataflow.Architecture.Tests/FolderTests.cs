@@ -3,10 +3,11 @@ namespace Dataflow.Architecture.Tests;
 /// <summary>What a reader can hold in the head: short files, and a page in each folder that says what it is for.</summary>
 public class FolderTests
 {
-    private const int LongestSource = 500;
+    private const int LongestSource = 400;
+    private const int WidestLine = 140;
     private const int LongestReadme = 60;
 
-    private static readonly string[] s_sources = [".cs", ".cu", ".cuh", ".c", ".cpp", ".h", ".js", ".mjs"];
+    private static readonly string[] s_sources = [".cs", ".cu", ".cuh", ".c", ".cpp", ".h", ".js", ".mjs", ".sh", ".py"];
 
     [Fact]
     public void Sources_are_short() => Report.None(
@@ -16,6 +17,15 @@ public class FolderTests
             .Select(f => (File: f, Repository.Lines(f).Length))
             .Where(f => f.Length > LongestSource)
             .Select(f => $"{f.File}: {f.Length} lines"));
+
+    [Fact]
+    public void Lines_are_narrow() => Report.None(
+        $"Lines of more than {WidestLine} columns (break them, or their texts at a space):",
+        Repository.Files
+            .Where(f => s_sources.Contains(Path.GetExtension(f)) && !f.EndsWith(".g.cs", StringComparison.Ordinal))
+            .SelectMany(f => Repository.Lines(f).Select((line, at) => (Place: $"{f}:{at + 1}", line.Length)))
+            .Where(l => l.Length > WidestLine)
+            .Select(l => $"{l.Place}: {l.Length} columns"));
 
     [Fact]
     public void Every_folder_says_what_it_is_for()

@@ -117,7 +117,8 @@ public partial class PackageTests
 
     // The version, and that a hash of the package stands beside it.
     [GeneratedRegex(
-        """SHA-256 of its package: [0-9a-f]{64} -->\s*<PackageDownload Include="microsoft.netcore.app.crossgen2.linux-x64" Version="\[([^\]]+)\]" />"""
+        """SHA-256 of its package: [0-9a-f]{64} -->\s*"""
+            + """<PackageDownload Include="microsoft.netcore.app.crossgen2.linux-x64" Version="\[([^\]]+)\]" />"""
     )]
     private static partial Regex Pinned();
 }

@@ -7,7 +7,8 @@ namespace Dataflow.Cli.Tests;
 public class DataNotesTests
 {
     private const string Model = """
-        {"model_type": "llama", "vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64,
+        {"model_type": "llama", "vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "intermediate_size": 64,
          "hidden_act": "swish", "attention_dropout": 0.1, "max_position_embeddings": 32, "logits_scaling": 8.0, "unheard_of": 1}
         """;
 

@@ -29,7 +29,10 @@ public class InputMutationTests(ITestOutputHelper output)
     public void Batches() =>
         Campaign(
             Encoding.UTF8.GetBytes(
-                """{"model": "nano", "seqlen": 64, "device_memory": "4MiB", "host_memory": "64MiB", "hardware": "cpu", "policy": "simple", "global_batch": 512, "dtype": "fp32", "deterministic": false}"""
+                """
+                {"model": "nano", "seqlen": 64, "device_memory": "4MiB", "host_memory": "64MiB", "hardware": "cpu", "policy": "simple",
+                "global_batch": 512, "dtype": "fp32", "deterministic": false}
+                """
                     + "\n"
             ),
             60,
@@ -50,7 +53,11 @@ public class InputMutationTests(ITestOutputHelper output)
     public void Sweep_configs() =>
         Campaign(
             Encoding.UTF8.GetBytes(
-                """{ "about": "x", "experiments": { "one": { "about": "y", "machines": { "M": "cpu" }, "models": ["nano"], "grids": [ { "seqlens": [64, 128], "host_gib": [0.1], "device_gib": [0.02, 0.05] } ], "policy": "simple", "dtype": "fp32", "step_tokens": 1024, "measure": { "device": "cpu", "data": "README.md", "steps": 3 } } } }"""
+                """
+                { "about": "x", "experiments": { "one": { "about": "y", "machines": { "M": "cpu" }, "models": ["nano"], "grids": [ {
+                "seqlens": [64, 128], "host_gib": [0.1], "device_gib": [0.02, 0.05] } ], "policy": "simple", "dtype": "fp32",
+                "step_tokens": 1024, "measure": { "device": "cpu", "data": "README.md", "steps": 3 } } } }
+                """
             ),
             100,
             file => Assert.NotEmpty(SweepConfig.ReadAll(file))

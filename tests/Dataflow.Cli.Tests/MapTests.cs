@@ -11,8 +11,10 @@ public partial class MapTests
     private const string Config = """
         {
           "experiments": {
-            "one": { "machines": { "H100": "h100" }, "models": ["1b"], "step_tokens": "published", "grids": [ { "seqlens": [512, 8192], "host_gib": [24, 40], "device_gib": [4, 20, 78] } ] },
-            "two": { "machines": { "B200": "b200" }, "models": ["nano"], "grids": [ { "seqlens": [64], "host_gib": [0.05, 1], "device_gib": [1.2, 1.4] } ] }
+            "one": { "machines": { "H100": "h100" }, "models": ["1b"], "step_tokens": "published", "grids": [ { "seqlens": [512, 8192],
+            "host_gib": [24, 40], "device_gib": [4, 20, 78] } ] },
+            "two": { "machines": { "B200": "b200" }, "models": ["nano"], "grids": [ { "seqlens": [64], "host_gib": [0.05, 1], "device_gib":
+            [1.2, 1.4] } ] }
           }
         }
         """;
@@ -126,8 +128,10 @@ public partial class MapTests
     {
         using var scratch = new ScratchFolder();
         string config = Write(scratch, "config.json", """
-            { "experiments": { "run": { "machines": { "mine": "cpu" }, "models": ["nano"], "policy": "simple", "dtype": "fp32", "step_tokens": 512,
-              "grids": [ { "seqlens": [64], "host_gib": [0.1], "device_gib": [0.001, 0.008] } ], "measure": { "data": "README.md", "steps": 2 } } } }
+            { "experiments": { "run": { "machines": { "mine": "cpu" }, "models": ["nano"], "policy": "simple", "dtype": "fp32",
+            "step_tokens": 512,
+              "grids": [ { "seqlens": [64], "host_gib": [0.1], "device_gib": [0.001, 0.008] } ], "measure": { "data": "README.md", "steps":
+              2 } } } }
             """);
         Programs.Good(Programs.Dataflow($"sweep {config} run --out {scratch.File("run.csv")} --timelines"));
         string timeline = Assert.Single(FilesOf(scratch.File("run.csv.timelines")));

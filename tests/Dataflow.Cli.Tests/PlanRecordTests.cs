@@ -95,7 +95,8 @@ public class PlanRecordTests
     }
 
     private const string Head =
-        "policy,model,seqlen,device_mib,host_mib,machine,recipe,kind,rows,chunk,rounds,vocabulary_blocks,answer,device_bytes,host_bytes,step_ns";
+        "policy,model,seqlen,device_mib,host_mib,machine,recipe,kind,rows,chunk,rounds,vocabulary_blocks,answer,device_bytes,host_bytes,"
+            + "step_ns";
 
     /// <summary>Drawn from a seed: the record holds the same requests in the same order for good.</summary>
     private static List<Asked> All()

@@ -172,7 +172,8 @@ public class ReportTests
             && p.GetProperty("model").GetString() == "8b"
             && p.GetProperty("source").GetString() == "published"
         );
-        Assert.Equal((13129, 512L), (Math.Round(Number(h100, "tok_per_sec")), h100.GetProperty("seq_len").GetInt64())); // the largest of the file's H100 rows of 8b
+        // the largest of the file's H100 rows of 8b
+        Assert.Equal((13129, 512L), (Math.Round(Number(h100, "tok_per_sec")), h100.GetProperty("seq_len").GetInt64()));
         Assert.True(Number(h100, "best_per_worst") > 20);
         var system = Assert.Single(Rows(tables, "systems"));
         Assert.Equal(

@@ -135,9 +135,9 @@ public class RunLifeTests
     [InlineData("--steps 2 --device-memory 1KiB", "infeasible", 3)]
     public void A_run_for_machines_that_fails_ends_with_an_event_that_says_so(string options, string kind, int status)
     {
-        var outcome = Programs.Dataflow(
-            $"{Nano.Replace("--device-memory 8MiB", options.Contains("--device", StringComparison.Ordinal) ? "" : "--device-memory 8MiB", StringComparison.Ordinal)} --data README.md --json {options}"
-        );
+        bool ownMemory = options.Contains("--device", StringComparison.Ordinal);
+        string run = ownMemory ? Nano.Replace("--device-memory 8MiB", "", StringComparison.Ordinal) : Nano;
+        var outcome = Programs.Dataflow($"{run} --data README.md --json {options}");
         string message = Programs.Refused(status, outcome);
         var last = JsonDocument.Parse(outcome.Output.TrimEnd('\n').Split('\n')[^1]).RootElement;
         Assert.Equal(

@@ -91,7 +91,8 @@ public class SimulateTests
             .. cells
                 .Select(c => c.Split(' '))
                 .Select(c =>
-                    $$"""{"model":"{{c[0]}}","seqlen":{{c[2]}},"device_memory":"{{c[4]}}","host_memory":{{c[6]}},"hardware":"{{c[8]}}","global_batch":{{c[10]}}}"""
+                    $$"""{"model":"{{c[0]}}","seqlen":{{c[2]}},"device_memory":"{{c[4]}}","host_memory":{{c[6]}}"""
+                        + $$""","hardware":"{{c[8]}}","global_batch":{{c[10]}}}"""
                 ),
         ];
         File.WriteAllLines(scratch.File("requests.jsonl"), [.. lines, lines[^1].Replace("2048", "2049", StringComparison.Ordinal)]);

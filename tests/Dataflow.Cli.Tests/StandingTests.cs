@@ -67,7 +67,8 @@ public class StandingTests
         using var scratch = new ScratchFolder();
         string results = scratch.File("r.csv");
         File.WriteAllText(scratch.File("sweep.json"), """
-            { "experiments": { "e": { "machines": { "mine": "rtx4090" }, "models": ["nano"], "policy": "simple", "step_tokens": 512, "grids": [ { "seqlens": [64], "host_gib": [1], "device_gib": [2, 40] } ] } } }
+            { "experiments": { "e": { "machines": { "mine": "rtx4090" }, "models": ["nano"], "policy": "simple", "step_tokens": 512,
+            "grids": [ { "seqlens": [64], "host_gib": [1], "device_gib": [2, 40] } ] } } }
             """);
         Programs.Good(Programs.Dataflow($"sweep {scratch.File("sweep.json")} e --out {results}"));
         string[] lines = File.ReadAllLines(results);

@@ -147,7 +147,8 @@ public sealed class HandleTests : IDisposable
         var full = Assert.Throws<CudaException>(() => DeviceMemory.Allocate(context, new Bytes(1L << 45), "the device arena"));
         Assert.Equal("CUDA_ERROR_OUT_OF_MEMORY", full.Status);
         Assert.Matches(
-            @"^taking .* of device memory for the device arena failed: .* are free on .*: end what else uses it, or give a smaller --device-memory$",
+            @"^taking .* of device memory for the device arena failed: .* "
+                + @"are free on .*: end what else uses it, or give a smaller --device-memory$",
             full.Message
         );
     }
@@ -173,7 +174,8 @@ public sealed class HandleTests : IDisposable
                 PinnedMemory.Allocate(context, new Bytes(6 << 20), new PinnedMemoryOptions("the host arena", 2, new Bytes(2 << 20)))
             );
             Assert.Matches(
-                @"^pinning 2.00 MiB of the 6.00 MiB of the host arena failed: .*; the limit of locked memory is .* \(`ulimit -l`\): raise it",
+                @"^pinning 2.00 MiB of the 6.00 MiB of the host arena failed: .*; "
+                    + @"the limit of locked memory is .* \(`ulimit -l`\): raise it",
                 refused.Message
             );
         }

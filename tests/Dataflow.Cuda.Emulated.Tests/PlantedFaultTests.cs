@@ -67,7 +67,9 @@ public sealed class PlantedFaultTests
                 return true;
             }));
         Assert.Matches(
-            @"In kernel 'swi_glu_forward_f32' of op \d+ Forward L00 C0 R0 \(stream \d+, operation \d+\), block .* writes 16 bytes at device allocation \d+ \(\d+ bytes\) \+ \d+, which is not in the ranges that were declared for it\.",
+            @"In kernel 'swi_glu_forward_f32' of op \d+ Forward L00 C0 R0 \(stream \d+, operation \d+\), "
+                + @"block .* writes 16 bytes at device allocation \d+ \(\d+ bytes\) \+ \d+, "
+                + @"which is not in the ranges that were declared for it\.",
             found
         );
     }

@@ -75,7 +75,10 @@ public class GeometryLimitsTests
 
     private static ModelConfig Model() =>
         ModelConfigReader.Parse(
-            """{ "model_dim": 64, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "head_dim": 16, "ffn_dim": 128, "vocab_size": 256, "rope_theta": 10000, "rms_norm_eps": 1e-5 }""",
+            """
+            { "model_dim": 64, "n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "head_dim": 16, "ffn_dim": 128, "vocab_size": 256,
+            "rope_theta": 10000, "rms_norm_eps": 1e-5 }
+            """,
             "nano"
         );
 }

@@ -6,11 +6,13 @@ namespace Dataflow.Model.Tests;
 public class HuggingFaceConfigTests
 {
     private const string Llama = """
-        {"model_type": "llama", "vocab_size": 300, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 176}
+        {"model_type": "llama", "vocab_size": 300, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "intermediate_size": 176}
         """;
 
     private const string Qwen = """
-        {"model_type": "qwen3", "vocab_size": 300, "hidden_size": 64, "num_hidden_layers": 30, "num_attention_heads": 32, "intermediate_size": 176}
+        {"model_type": "qwen3", "vocab_size": 300, "hidden_size": 64, "num_hidden_layers": 30, "num_attention_heads": 32,
+        "intermediate_size": 176}
         """;
 
     private static ModelReading Read(string json, string more)

@@ -189,7 +189,10 @@ public class ModelConfigReaderTests
     public void All_faults_are_reported_at_once()
     {
         string message = Fault(
-            """{"model_dim": -5, "n_layers": "two", "n_heads": 5, "n_kv_heads": 2, "head_dim": 300, "ffn_dim": 1, "rope_theta": 1, "vocab_size": 1}"""
+            """
+            {"model_dim": -5, "n_layers": "two", "n_heads": 5, "n_kv_heads": 2, "head_dim": 300, "ffn_dim": 1, "rope_theta": 1,
+            "vocab_size": 1}
+            """
         );
         Assert.Equal(
             "m/config.json cannot be used: n_layers must be a whole number below 2^31, found \"two\"; rms_norm_eps is missing; "

@@ -92,9 +92,11 @@ public class ResultFileTests
     public void Columns_are_the_published_ones_under_their_names_and_then_ours()
     {
         Assert.Equal(
-            "machine,host_mem_gb,dev_mem_gb,seq_len,model_size,used_host_mem_gb,used_dev_mem_gb,chunk_size,total_home_acts,num_inp_only_saved,num_inp_attn_saved,num_full_saved,total_dev_acts,"
+            "machine,host_mem_gb,dev_mem_gb,seq_len,model_size,used_host_mem_gb,used_dev_mem_gb,chunk_size,total_home_acts,"
+                + "num_inp_only_saved,num_inp_attn_saved,num_full_saved,total_dev_acts,"
                 + "num_rounds_per_step,seqs_per_step,recompute_pct,attn_flop_pct,avg_step_time,tok_per_sec,tflops,mfu,hfu,"
-                + "model,source,policy,plan_hash,commit,feasible,reason,smallest_dev_gb,smallest_host_gb,predicted_tok_per_sec,measured_tok_per_sec,host_peak_gb,dev_peak_gb,stall_pct,h2d_gb,d2h_gb,hardware,dtype,standing\n",
+                + "model,source,policy,plan_hash,commit,feasible,reason,smallest_dev_gb,smallest_host_gb,predicted_tok_per_sec,"
+                + "measured_tok_per_sec,host_peak_gb,dev_peak_gb,stall_pct,h2d_gb,d2h_gb,hardware,dtype,standing\n",
             ResultWriter.Head
         );
         Assert.Distinct(ResultColumns.All.Select(c => c.Name));

@@ -21,7 +21,8 @@ internal sealed partial class ConformanceStage : Stage
     public override IReadOnlyList<string> Cases(CheckSettings settings) => ["suite"];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> UsualCases(CheckSettings settings) => settings.Emulated ? [] : Cases(settings); // `make test` runs it there
+    // `make test` runs it there
+    public override IReadOnlyList<string> UsualCases(CheckSettings settings) => settings.Emulated ? [] : Cases(settings);
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> FirstCases(CheckSettings settings) => [];

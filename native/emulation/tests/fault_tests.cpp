@@ -43,8 +43,10 @@ TEST(An_offset_off_by_16_bytes_inside_an_arena_is_found_where_ranges_are_declare
     const DataflowEmulationRange ranges[] = {{at, 1024, DATAFLOW_EMULATION_READ, 0}, {at + 2048, 1024, DATAFLOW_EMULATION_WRITE, 0}};
     dataflowEmulationDeclareRanges(nullptr, ranges, 2);
     scale.run({1}, {64}, 0, arena.device(), arena.device() + 512, 0);
-    check_fails([&] { scale.run({1}, {64}, 0, arena.device() + 4, arena.device() + 512, 0); }, {"reads 16 bytes", "+ 1024, which is not in the ranges that were declared"});
-    check_fails([&] { scale.run({1}, {64}, 0, arena.device(), arena.device() + 508, 0); }, {"writes 16 bytes", "+ 2032, which is not in the ranges that were declared"});
+    check_fails([&] { scale.run({1}, {64}, 0, arena.device() + 4, arena.device() + 512, 0); },
+        {"reads 16 bytes", "+ 1024, which is not in the ranges that were declared"});
+    check_fails([&] { scale.run({1}, {64}, 0, arena.device(), arena.device() + 508, 0); },
+        {"writes 16 bytes", "+ 2032, which is not in the ranges that were declared"});
     check_fails([&] { scale.run({1}, {64}, 0, arena.device() + 512, arena.device() + 512, 0); }, {"reads 16 bytes", "declared"});
     dataflowEmulationDeclareRanges(nullptr, nullptr, -1);
     scale.run({1}, {64}, 0, arena.device() + 4, arena.device() + 512, 0);
@@ -59,7 +61,8 @@ TEST(A_use_after_free_is_found)
         freed = reinterpret_cast<DeviceAddress>(x.device());
     }
 
-    check_fails([&] { faulty("scale").run({1}, {64}, 0, reinterpret_cast<float*>(freed), y.device(), 0); }, {"(1024 bytes) + ", "which was freed"});
+    check_fails(
+        [&] { faulty("scale").run({1}, {64}, 0, reinterpret_cast<float*>(freed), y.device(), 0); }, {"(1024 bytes) + ", "which was freed"});
 }
 
 TEST(A_misaligned_access_of_16_bytes_is_found)
@@ -77,7 +80,8 @@ TEST(An_unwritten_output_is_found_when_it_is_read)
     scale.run({1}, {64}, 0, x.device(), y.device(), 0);
     Array<float> short_of_one(256);
     fill.run({1}, {64}, 0, short_of_one.device(), 256, 0);
-    check_fails([&] { scale.run({1}, {64}, 0, short_of_one.device(), y.device(), 0); }, {"thread (63,0,0) reads 16 bytes", "+ 1008, which nothing has written"});
+    check_fails([&] { scale.run({1}, {64}, 0, short_of_one.device(), y.device(), 0); },
+        {"thread (63,0,0) reads 16 bytes", "+ 1008, which nothing has written"});
     check_fails([&] { short_of_one.host(); }, {"copy from device to host", "which nothing has written"});
 }
 
@@ -111,8 +115,10 @@ TEST(Divergence_is_found)
 {
     Array<float> y(64);
     check_fails([&] { faulty("diverge").run({1}, {64}, 0, y.device()); },
-        {"kernel 'diverge'", "block (0,0,0)", "40 of 64 threads", "block barrier while others of the block have ended (thread (40,0,0) first)"});
-    check_fails([&] { faulty("diverge_in_warp").run({1}, {64}, 0, y.device()); }, {"20 of 32 threads", "wait at a warp operation that others of the warp do not reach"});
+        {"kernel 'diverge'", "block (0,0,0)", "40 of 64 threads",
+            "block barrier while others of the block have ended (thread (40,0,0) first)"});
+    check_fails([&] { faulty("diverge_in_warp").run({1}, {64}, 0, y.device()); },
+        {"20 of 32 threads", "wait at a warp operation that others of the warp do not reach"});
     check_fails([&] { faulty("different_operations").run({1}, {64}, 0, y.device()); }, {"warp operation of another kind"});
     check_fails([&] { faulty("diverge_in_warp").run({1}, {48}, 0, y.device()); }, {"kernel 'diverge_in_warp'"});
 }
@@ -132,8 +138,10 @@ TEST(Shared_memory_has_ends_and_starts_unwritten)
 {
     Array<float> y(64);
     faulty("read_beyond_shared").run({1}, {64}, 256, y.device(), 63);
-    check_fails([&] { faulty("read_beyond_shared").run({1}, {64}, 256, y.device(), 64); }, {"0 bytes past the end of the launch's 256 bytes of dynamic shared memory"});
-    check_fails([&] { faulty("read_unwritten_shared").run({1}, {64}, 0, y.device()); }, {"static shared memory", "which the block has not written"});
+    check_fails([&] { faulty("read_beyond_shared").run({1}, {64}, 256, y.device(), 64); },
+        {"0 bytes past the end of the launch's 256 bytes of dynamic shared memory"});
+    check_fails([&] { faulty("read_unwritten_shared").run({1}, {64}, 0, y.device()); },
+        {"static shared memory", "which the block has not written"});
     faulty("index_outside").run({1}, {32}, 0, y.device(), 31);
     check_fails([&] { faulty("index_outside").run({1}, {32}, 0, y.device(), 32); }, {"uses the index 32 outside its array", "faults.cu"});
 }
@@ -143,7 +151,8 @@ TEST(Blocks_that_write_one_word_conflict_unless_atomically)
     Array<uint32_t> word(std::vector<uint32_t>{0});
     faulty("count_blocks").run({5}, {32}, 0, word.device(), 1);
     check(word.host()[0] == 5, "each block has added");
-    check_fails([&] { faulty("count_blocks").run({5}, {32}, 0, word.device(), 0); }, {"block (1,0,0)", "another block of the launch has written"});
+    check_fails(
+        [&] { faulty("count_blocks").run({5}, {32}, 0, word.device(), 0); }, {"block (1,0,0)", "another block of the launch has written"});
 }
 
 TEST(Blocks_that_take_turns_do_not_conflict)
@@ -156,14 +165,16 @@ TEST(Blocks_that_take_turns_do_not_conflict)
     }
 
     check(row.host()[17] == 20, "each block has added its number, twice");
-    check_fails([&] { faulty("take_turns").run({4}, {64}, 0, row.device(), ticket.device(), turn.device(), 0); }, {"block (1,0,0)", "another block of the launch has written"});
+    check_fails([&] { faulty("take_turns").run({4}, {64}, 0, row.device(), ticket.device(), turn.device(), 0); },
+        {"block (1,0,0)", "another block of the launch has written"});
 }
 
 TEST(Threads_may_write_the_same_value_and_no_other)
 {
     Array<float> y(64);
     faulty("agree").run({1}, {64}, 0, y.device(), 1);
-    check_fails([&] { faulty("agree").run({1}, {64}, 0, y.device(), 0); }, {"writes 4 bytes at static shared memory", "no barrier between the two"});
+    check_fails([&] { faulty("agree").run({1}, {64}, 0, y.device(), 0); },
+        {"writes 4 bytes at static shared memory", "no barrier between the two"});
 }
 
 TEST(Neighbours_of_two_bytes_do_not_conflict)
@@ -182,7 +193,8 @@ TEST(Halves_of_words_that_others_wrote_are_told_apart_from_there_on)
         kernel.run({1}, {64}, 0, y.device(), 1, 1);
         check(y.host()[5] == 37, "the upper half of the word of another warp's thread");
         check_fails([&] { kernel.run({1}, {64}, 0, y.device(), 0, 1); }, {"reads 2 bytes at static shared memory"});
-        check_fails([&] { kernel.run({1}, {64}, 0, y.device(), 1, 0); }, {"reads 2 bytes at static shared memory", "which the block has not written"});
+        check_fails([&] { kernel.run({1}, {64}, 0, y.device(), 1, 0); },
+            {"reads 2 bytes at static shared memory", "which the block has not written"});
     }
 }
 

@@ -93,7 +93,8 @@ TEST(Reductions_and_shuffles_give_each_thread_its_value)
                 most[1] = std::max(most[1], in[block + k]);
             }
 
-            const float expected[8] = {sums[0], most[0], sums[1], most[1], in[i ^ 5], i % 32 + 7 < 32 ? in[i + 7] : in[i], in[warp + 3], in[i ^ 16]};
+            const float expected[8] = {
+                sums[0], most[0], sums[1], most[1], in[i ^ 5], i % 32 + 7 < 32 ? in[i + 7] : in[i], in[warp + 3], in[i ^ 16]};
             for (int k = 0; k < 8; k++)
             {
                 check(result[8 * i + k] == expected[k], "thread " + std::to_string(i) + ", value " + std::to_string(k) + " is " +
@@ -113,7 +114,8 @@ TEST(Packs_round_to_nearest_even)
 
     Array<uint16_t> device_in(in), out(in.size());
     Array<float> exponentials(in.size());
-    Kernel(kernel_file("layouts"), "packs").run({4}, {128}, 0, device_in.device(), out.device(), exponentials.device(), static_cast<int64_t>(in.size()));
+    Kernel(kernel_file("layouts"), "packs")
+        .run({4}, {128}, 0, device_in.device(), out.device(), exponentials.device(), static_cast<int64_t>(in.size()));
     for (size_t i = 0; i < in.size(); i++)
     {
         check(out.host()[i] == to_bf16(from_bf16(in[i]) * 3), "element " + std::to_string(i));

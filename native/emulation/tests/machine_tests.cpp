@@ -58,7 +58,9 @@ TEST(Memory_is_as_large_as_the_option_says_and_NVML_agrees)
     check(allocate(free) == 0 && allocate(free + 1) == OutOfMemory, "what is free can be had, and no more");
     void* device = nullptr;
     unsigned long long memory[3];
-    check(nvmlInit_v2() == 0 && nvmlDeviceGetHandleByPciBusId_v2("00000000:00:00.0", &device) == 0 && nvmlDeviceGetMemoryInfo(device, memory) == 0, "NVML");
+    check(nvmlInit_v2() == 0 && nvmlDeviceGetHandleByPciBusId_v2("00000000:00:00.0", &device) == 0 &&
+              nvmlDeviceGetMemoryInfo(device, memory) == 0,
+        "NVML");
     check(memory[0] == whole && memory[1] == free && memory[2] == whole - free, "NVML's figures are the driver's");
     unsigned count = 0;
     check(nvmlDeviceGetComputeRunningProcesses_v3(device, &count, nullptr) != 0 && count == 2, "two processes");

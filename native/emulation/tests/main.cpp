@@ -1,6 +1,6 @@
-// Runs all tests, or those whose name holds the first argument or that are in the file it names, and prints the summary that tests/run.sh reads. --list
-// prints the files' names instead, each once. A test that has run for DATAFLOW_HANG_SECONDS is said, as often as it takes that long: tests/watch.sh
-// reads it.
+// Runs all tests, or those whose name holds the first argument or that are in the file it names, and prints the summary that tests/run.sh
+// reads. --list prints the files' names instead, each once. A test that has run for DATAFLOW_HANG_SECONDS is said, as often as it takes
+// that long: tests/watch.sh reads it.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>

@@ -20,10 +20,10 @@ extern "C"
     BlasStatus cublasLtMatmulPreferenceCreate(MatmulPreference**);
     BlasStatus cublasLtMatmulPreferenceSetAttribute(MatmulPreference*, int, const void*, size_t);
     BlasStatus cublasLtMatmulPreferenceDestroy(MatmulPreference*);
-    BlasStatus cublasLtMatmulAlgoGetHeuristic(void*, MatmulDescription*, MatrixLayout*, MatrixLayout*, MatrixLayout*, MatrixLayout*, MatmulPreference*, int,
-        HeuristicResult*, int*);
-    BlasStatus cublasLtMatmul(void*, MatmulDescription*, const float*, const void*, MatrixLayout*, const void*, MatrixLayout*, const float*, const void*,
-        MatrixLayout*, void*, MatrixLayout*, const MatmulAlgorithm*, void*, size_t, void*);
+    BlasStatus cublasLtMatmulAlgoGetHeuristic(void*, MatmulDescription*, MatrixLayout*, MatrixLayout*, MatrixLayout*, MatrixLayout*,
+        MatmulPreference*, int, HeuristicResult*, int*);
+    BlasStatus cublasLtMatmul(void*, MatmulDescription*, const float*, const void*, MatrixLayout*, const void*, MatrixLayout*, const float*,
+        const void*, MatrixLayout*, void*, MatrixLayout*, const MatmulAlgorithm*, void*, size_t, void*);
 }
 
 namespace
@@ -126,14 +126,18 @@ std::vector<unsigned char> product(const Case& c, int algorithm, bool check_resu
     Problem problem(c);
     HeuristicResult results[8];
     int found = 0;
-    check(cublasLtMatmulAlgoGetHeuristic(blas.handle, problem.description, problem.a, problem.b, problem.d, problem.d, problem.preference, 8, results, &found) == 0 &&
-        found == 3, "three algorithms");
-    const int64_t a_rows = c.transpose_a ? c.k : c.m, a_columns = c.transpose_a ? c.m : c.k, b_rows = c.transpose_b ? c.n : c.k, b_columns = c.transpose_b ? c.k : c.n;
+    check(cublasLtMatmulAlgoGetHeuristic(
+              blas.handle, problem.description, problem.a, problem.b, problem.d, problem.d, problem.preference, 8, results, &found) == 0 &&
+              found == 3,
+        "three algorithms");
+    const int64_t a_rows = c.transpose_a ? c.k : c.m, a_columns = c.transpose_a ? c.m : c.k, b_rows = c.transpose_b ? c.n : c.k,
+                  b_columns = c.transpose_b ? c.k : c.n;
     const auto a = random_matrix(c.in, a_rows, a_columns, a_rows + c.gap, 1), b = random_matrix(c.in, b_rows, b_columns, b_rows + c.gap, 2);
     const auto old = random_matrix(c.out, c.m, c.n, c.m + c.gap, 3);
     Array<unsigned char> device_a(a), device_b(b), device_d(old), workspace(results[algorithm].workspace_bytes + 16);
-    const BlasStatus status = cublasLtMatmul(blas.handle, problem.description, &c.alpha, device_a.device(), problem.a, device_b.device(), problem.b, &c.beta,
-        device_d.device(), problem.d, device_d.device(), problem.d, &results[algorithm].algorithm, workspace.device(), results[algorithm].workspace_bytes, nullptr);
+    const BlasStatus status = cublasLtMatmul(blas.handle, problem.description, &c.alpha, device_a.device(), problem.a, device_b.device(),
+        problem.b, &c.beta, device_d.device(), problem.d, device_d.device(), problem.d, &results[algorithm].algorithm, workspace.device(),
+        results[algorithm].workspace_bytes, nullptr);
     check(status == 0, "cublasLtMatmul returns " + std::to_string(status));
     const auto result = device_d.host();
     for (int64_t i = 0; check_result && i < c.m; i++)
@@ -143,8 +147,10 @@ std::vector<unsigned char> product(const Case& c, int algorithm, bool check_resu
             double sum = 0;
             for (int64_t k = 0; k < c.k; k++)
             {
-                const float x = number_at(a, c.in, static_cast<size_t>(c.transpose_a ? i * (a_rows + c.gap) + k : k * (a_rows + c.gap) + i));
-                const float y = number_at(b, c.in, static_cast<size_t>(c.transpose_b ? k * (b_rows + c.gap) + j : j * (b_rows + c.gap) + k));
+                const float x =
+                    number_at(a, c.in, static_cast<size_t>(c.transpose_a ? i * (a_rows + c.gap) + k : k * (a_rows + c.gap) + i));
+                const float y =
+                    number_at(b, c.in, static_cast<size_t>(c.transpose_b ? k * (b_rows + c.gap) + j : j * (b_rows + c.gap) + k));
                 sum += static_cast<double>(x) * y;
             }
 
@@ -152,8 +158,10 @@ std::vector<unsigned char> product(const Case& c, int algorithm, bool check_resu
             const double expected = c.alpha * sum + c.beta * number_at(old, c.out, at);
             const double got = number_at(result, c.out, at);
             // Products are below 1: 2^-24 a rounding, at most 32 + k / 32 of them one upon the other; then one to the type.
-            const double allowed = 0x1p-24 * (34 + c.k / 32.0) * std::sqrt(static_cast<double>(c.k)) + std::fabs(expected) * (c.out == TypeFloat32 ? 0x1p-23 : 0x1p-8);
-            check(std::fabs(got - expected) <= allowed, std::to_string(i) + "," + std::to_string(j) + " is " + std::to_string(got) + " instead of " + std::to_string(expected));
+            const double allowed = 0x1p-24 * (34 + c.k / 32.0) * std::sqrt(static_cast<double>(c.k)) +
+                                   std::fabs(expected) * (c.out == TypeFloat32 ? 0x1p-23 : 0x1p-8);
+            check(std::fabs(got - expected) <= allowed,
+                std::to_string(i) + "," + std::to_string(j) + " is " + std::to_string(got) + " instead of " + std::to_string(expected));
         }
     }
 
@@ -191,8 +199,10 @@ TEST(Products_are_checked_like_kernels)
     Problem problem(c);
     Array<float> a(std::vector<float>(64 * 64)), d(64 * 64), short_b(std::vector<float>(64 * 64 - 4));
     TestStream first, second;
-    auto multiply = [&](const float* x, const float* y, float* to, void* stream) {
-        check(cublasLtMatmul(blas.handle, problem.description, &c.alpha, x, problem.a, y, problem.b, &c.beta, to, problem.d, to, problem.d, nullptr, nullptr, 0, stream) == 0,
+    auto multiply = [&](const float* x, const float* y, float* to, void* stream)
+    {
+        check(cublasLtMatmul(blas.handle, problem.description, &c.alpha, x, problem.a, y, problem.b, &c.beta, to, problem.d, to, problem.d,
+                  nullptr, nullptr, 0, stream) == 0,
             "cublasLtMatmul");
     };
     auto finish = [] { check_status(cuCtxSynchronize(), "cuCtxSynchronize"); };

@@ -318,5 +318,6 @@ TEST(Events_tell_time_and_queries_make_progress)
     }
 
     float milliseconds = -1;
-    check(status == 0 && queries < 100 && cuEventElapsedTime(&milliseconds, p.done, end) == 0 && milliseconds >= 0, "the event is over at some time");
+    check(status == 0 && queries < 100 && cuEventElapsedTime(&milliseconds, p.done, end) == 0 && milliseconds >= 0,
+        "the event is over at some time");
 }

@@ -8,7 +8,17 @@
 typedef void (*function)(void);
 struct callbacks { size_t size; int (*table)(int, function***, unsigned*); };
 struct version { size_t size; uint32_t version, reserved; void (*set)(uint32_t); };
-struct event { uint16_t version, size; uint32_t category; int32_t color_type; uint32_t color; int32_t payload_type, reserved; uint64_t payload; int32_t message_type; const char* message; };
+struct event
+{
+    uint16_t version, size;
+    uint32_t category;
+    int32_t color_type;
+    uint32_t color;
+    int32_t payload_type, reserved;
+    uint64_t payload;
+    int32_t message_type;
+    const char* message;
+};
 
 static FILE* record;
 
@@ -63,7 +73,7 @@ __attribute__((visibility("default"))) int InitializeInjectionNvtx2(const void* 
     }
 
     version->set(1);
-    return put(tables, 5, 12, 16, (function)create) && put(tables, 5, 10, 16, (function)keep) && put(tables, 5, 4, 16, (function)push)
-        && put(tables, 5, 5, 16, (function)pop) && put(tables, 1, 14, 16, (function)name_thread) && put(tables, 2, 5, 9, (function)name_stream)
-        && !tables->table(7, 0, 0);
+    return put(tables, 5, 12, 16, (function)create) && put(tables, 5, 10, 16, (function)keep) && put(tables, 5, 4, 16, (function)push) &&
+           put(tables, 5, 5, 16, (function)pop) && put(tables, 1, 14, 16, (function)name_thread) &&
+           put(tables, 2, 5, 9, (function)name_stream) && !tables->table(7, 0, 0);
 }

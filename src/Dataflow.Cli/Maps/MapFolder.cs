@@ -103,7 +103,8 @@ internal static class MapFolder
                     string how = g.First().Row.Source switch
                     {
                         ResultSource.Simulated =>
-                            $"simulated{(profiles.Length > 0 ? $" for {profiles}" : "")}{(standings.Length > 0 ? $" with {standings}" : "")}; nothing ran",
+                            $"simulated{(profiles.Length > 0 ? $" for {profiles}" : "")}"
+                                + $"{(standings.Length > 0 ? $" with {standings}" : "")}; nothing ran",
                         ResultSource.Measured => "measured",
                         _ => "measured and published by others",
                     };

@@ -43,7 +43,9 @@ internal static class ExplanationReport
         if (why.AmpleHost is { } ample)
         {
             output.WriteLine(
-                $"  host memory   {(ample.Gain < LeastGain ? "no amount of it makes this faster" : $"{ample.More} more of it {Gain(ample)}, the most that twice the budget would bring")}"
+                ample.Gain < LeastGain
+                    ? "  host memory   no amount of it makes this faster"
+                    : $"  host memory   {ample.More} more of it {Gain(ample)}, the most that twice the budget would bring"
             );
         }
 

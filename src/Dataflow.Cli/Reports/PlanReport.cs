@@ -92,10 +92,19 @@ internal static class PlanReport
         int pairs = model.LayerCount * g.ChunksPerRound;
         output.WriteLine("Residency:");
         output.WriteLine(
-            $"  parameters     {(r.WeightSlots >= model.LayerCount ? $"all {model.LayerCount} layers stay" : $"{r.WeightSlots} of {model.LayerCount} layers on the device at a time")}; embedding and head {(g.VocabularyBlocks > 1 ? "in blocks, which " : "")}{(r.VocabularyResident ? "stay" : "take turns")}"
+            "  parameters     "
+                + (
+                    r.WeightSlots >= model.LayerCount
+                        ? $"all {model.LayerCount} layers stay"
+                        : $"{r.WeightSlots} of {model.LayerCount} layers on the device at a time"
+                )
+                + $"; embedding and head {(g.VocabularyBlocks > 1 ? "in blocks, which " : "")}"
+                + (r.VocabularyResident ? "stay" : "take turns")
         );
         output.WriteLine(
-            $"  activations    {Stay(r.ResidentChunks, pairs, "pairs of layer and chunk")}; the others keep {SaveSets.NameOf(r.Travelling)} (input,{SaveSets.ListOf(r.Travelling)}){(r.MoreSixteenths > 0 ? $", {r.MoreSixteenths} in 16 of them {SaveSets.NameOf(r.TravellingMore)}" : "")}"
+            $"  activations    {Stay(r.ResidentChunks, pairs, "pairs of layer and chunk")}; the others keep "
+                + $"{SaveSets.NameOf(r.Travelling)} (input,{SaveSets.ListOf(r.Travelling)})"
+                + $"{(r.MoreSixteenths > 0 ? $", {r.MoreSixteenths} in 16 of them {SaveSets.NameOf(r.TravellingMore)}" : "")}"
         );
         if (r.Interleaved)
         {
@@ -106,7 +115,9 @@ internal static class PlanReport
         if (plan.Workload.Kind.Updates())
         {
             output.WriteLine(
-                $"  gradients      {(g.Rounds == 1 && plan.Workload.Kind == WorkloadKind.Training ? "are consumed where they are made" : Stay(r.ResidentGradients, model.LayerCount, "layers"))}"
+                g.Rounds == 1 && plan.Workload.Kind == WorkloadKind.Training
+                    ? "  gradients      are consumed where they are made"
+                    : $"  gradients      {Stay(r.ResidentGradients, model.LayerCount, "layers")}"
             );
             int pieces = plan.Schedule.Objects.Count(o => o.Name.StartsWith("O/", StringComparison.Ordinal));
             output.WriteLine($"  optimizer      {Stay(r.ResidentPieces, pieces, "pieces of state")}");

@@ -31,7 +31,8 @@ internal static class Resumption
 
         var (g, pins) = (saved.Geometry, plan.Pins);
         bool agrees = plan.Seqlen == g.Seqlen && Same(plan.GlobalBatch, g.TokensPerStep)
-            && Same(pins.ChunkTokens is { } chunk ? Math.Min(chunk, g.TokensPerStep) : null, g.ChunkTokens) // a larger chunk would be padding
+            // a larger chunk would be padding
+            && Same(pins.ChunkTokens is { } chunk ? Math.Min(chunk, g.TokensPerStep) : null, g.ChunkTokens)
             && Same(pins.ChunksPerRound, g.ChunksPerRound)
             && Same(pins.Rounds, g.Rounds)
             && Same(pins.VocabularyBlocks, g.VocabularyBlocks);

@@ -74,7 +74,8 @@ internal static class MapVerb
                         ["figures"] = drawn,
                         ["rows_left_out"] = leftOut,
                     }.ToJsonString()
-                    : $"{index}: {maps.Count:N0} maps, {cells:N0} cells{(drawn > 0 ? $", {drawn:N0} figures" : "")}{(leftOut > 0 ? $"; {leftOut:N0} rows do not say their budgets, length or speed and are on none" : "")}"
+                    : $"{index}: {maps.Count:N0} maps, {cells:N0} cells{(drawn > 0 ? $", {drawn:N0} figures" : "")}"
+                        + $"{(leftOut > 0 ? $"; {leftOut:N0} rows do not say their budgets, length or speed and are on none" : "")}"
             );
             return (int)ExitCode.Ok;
         });

@@ -19,7 +19,8 @@ public readonly record struct KernelTarget(ComputeCapability Capability, KernelF
 
     /// <summary>"sm_80", "sm_90a", "compute_80": the compiler's name, and the folder's.</summary>
     public string Name =>
-        $"{(Form == KernelForm.Ptx ? "compute" : "sm")}_{Capability.Major}{Capability.Minor}{(Form == KernelForm.ExactMachineCode ? "a" : "")}";
+        $"{(Form == KernelForm.Ptx ? "compute" : "sm")}_{Capability.Major}{Capability.Minor}"
+            + $"{(Form == KernelForm.ExactMachineCode ? "a" : "")}";
 
     /// <summary>"cubin" or "ptx".</summary>
     public string Extension => Form == KernelForm.Ptx ? "ptx" : "cubin";

@@ -15,6 +15,7 @@ public static class ReportPage
         "heatmap-options.js",
         "report-data.js",
         "report-axes.js",
+        "report-utilization.js",
         "report-options.js",
     ];
 

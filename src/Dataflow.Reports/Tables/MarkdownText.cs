@@ -13,5 +13,8 @@ public static class MarkdownText
 
     /// <summary>A row of a table; no cell ends before its text does.</summary>
     public static string Row(IEnumerable<string> cells) =>
-        $"| {string.Join(" | ", cells.Select(c => Escape(c).Replace("\\", "\\\\", StringComparison.Ordinal).Replace("|", "\\|", StringComparison.Ordinal)))} |";
+        $"| {string.Join(" | ", cells.Select(Cell))} |";
+
+    private static string Cell(string text) =>
+        Escape(text).Replace("\\", "\\\\", StringComparison.Ordinal).Replace("|", "\\|", StringComparison.Ordinal);
 }

@@ -5,30 +5,66 @@ const byId = id => document.getElementById(id);
 
 const medianOf = ratios => (ratios[ratios.length >> 1] + ratios[(ratios.length - 1) >> 1]) / 2;
 const formatRatio = ratio => `${ratio >= 1 ? '+' : '−'}${Math.abs(100 * (ratio - 1)).toFixed(1)}%`;
-const formatSpeed = tokens => tokens >= 100 ? Math.round(tokens).toLocaleString('en') : significant(tokens, 3);
+const formatSpeed = tokens => (tokens >= 100 ? Math.round(tokens).toLocaleString('en') : significant(tokens, 3));
 
 const cellOf = (page, length, compared) => {
-  const against = length.ratios?.length > 0 ? `; median of ${formatCount(length.ratios.length, 'cell')} against ${length.against}: ${formatRatio(medianOf(length.ratios))}` : '';
+  const against =
+    length.ratios?.length > 0
+      ? `; median of ${formatCount(length.ratios.length, 'cell')} against ${length.against}: ${formatRatio(medianOf(length.ratios))}`
+      : '';
   const place = `${page.model} on ${page.machine}, sequences of ${length.seqlen.toLocaleString('en')}`;
-  const title = length.tokens === undefined
-    ? `${place}: fits in none of ${formatCount(length.cells, 'pair')} of budgets`
-    : `${place}: best with host ${length.host} GiB and device ${length.device} GiB (${length.name}); ${length.feasible} of ${formatCount(length.cells, 'cell')} fit${against}`;
-  return element('td', {}, element('a', { href: `${page.file}#seqlen=${length.seqlen}`, title, class: length.tokens === undefined && 'infeasible' },
-    ...(length.tokens === undefined ? ['no fit', element('small', {}, '\u00a0')] : [formatSpeed(length.tokens), element('small', {}, length.mfu === undefined ? '\u00a0' : `${formatPercent(length.mfu)} MFU`)]),
-    compared ? element('small', {}, length.ratios?.length > 0 ? formatRatio(medianOf(length.ratios)) : length.against ? 'no common' : '\u00a0') : null));
+  const title =
+    length.tokens === undefined
+      ? `${place}: fits in none of ${formatCount(length.cells, 'pair')} of budgets`
+      : `${place}: best with host ${length.host} GiB and device ${length.device} GiB (${length.name}); ${length.feasible} of ` +
+        `${formatCount(length.cells, 'cell')} fit${against}`;
+  return element(
+    'td',
+    {},
+    element(
+      'a',
+      { href: `${page.file}#seqlen=${length.seqlen}`, title, class: length.tokens === undefined && 'infeasible' },
+      ...(length.tokens === undefined
+        ? ['no fit', element('small', {}, '\u00a0')]
+        : [formatSpeed(length.tokens), element('small', {}, length.mfu === undefined ? '\u00a0' : `${formatPercent(length.mfu)} MFU`)]),
+      compared
+        ? element('small', {}, length.ratios?.length > 0 ? formatRatio(medianOf(length.ratios)) : length.against ? 'no common' : '\u00a0')
+        : null,
+    ),
+  );
 };
 
 const tableOf = pages => {
   const compared = pages.some(p => p.lengths.some(l => l.against));
   const seqlens = [...new Set(pages.flatMap(p => p.lengths.map(l => l.seqlen)))].sort((a, b) => a - b);
-  return element('div', { class: 'scroll' }, element('table', { class: 'maps' },
-    element('thead', {}, element('tr', {}, element('th', {}), ...seqlens.map(s => element('th', { title: `sequences of ${s} tokens` }, shortLength(s))))),
-    element('tbody', {}, ...pages.map(page => element('tr', {},
-      element('th', {}, element('a', { href: page.file }, `${page.machine} · ${page.model}`)),
-      ...seqlens.map(s => {
-        const length = page.lengths.find(l => l.seqlen === s);
-        return length ? cellOf(page, length, compared) : element('td', {});
-      }))))));
+  return element(
+    'div',
+    { class: 'scroll' },
+    element(
+      'table',
+      { class: 'maps' },
+      element(
+        'thead',
+        {},
+        element('tr', {}, element('th', {}), ...seqlens.map(s => element('th', { title: `sequences of ${s} tokens` }, shortLength(s)))),
+      ),
+      element(
+        'tbody',
+        {},
+        ...pages.map(page =>
+          element(
+            'tr',
+            {},
+            element('th', {}, element('a', { href: page.file }, `${page.machine} · ${page.model}`)),
+            ...seqlens.map(s => {
+              const length = page.lengths.find(l => l.seqlen === s);
+              return length ? cellOf(page, length, compared) : element('td', {});
+            }),
+          ),
+        ),
+      ),
+    ),
+  );
 };
 
 // Held against others: in how many cells, and by how much.
@@ -38,12 +74,26 @@ const summaryOf = pages => {
   if (ratios.length === 0) return '';
   const slower = ratios.filter(r => r < 1).length;
   const [gained, lost] = ['gained', 'lost'].map(kind => lengths.reduce((sum, l) => sum + l[kind], 0));
-  return `In ${ratios.length.toLocaleString('en')} cells both have a figure: the median is ${formatRatio(medianOf(ratios))}, from ${formatRatio(ratios[0])} to ${formatRatio(ratios[ratios.length - 1])}; ${slower} are slower. `
-    + `${formatCount(gained, 'cell')} fit that did not, and ${lost.toLocaleString('en')} that did do not.`;
+  return (
+    `In ${ratios.length.toLocaleString('en')} cells both have a figure: the median is ${formatRatio(medianOf(ratios))}, from ` +
+      `${formatRatio(ratios[0])} to ${formatRatio(ratios[ratios.length - 1])}; ${slower} are slower. ` +
+    `${formatCount(gained, 'cell')} fit that did not, and ${lost.toLocaleString('en')} that did do not.`
+  );
 };
 
-const section = (heading, badge, text, pages) => pages.length === 0 ? [] : [element('section', {},
-  element('h2', {}, heading), badge ? element('p', { class: 'badge' }, badge) : null, ...text.filter(t => t !== '').map(t => element('p', { class: 'quiet' }, t)), tableOf(pages))];
+const section = (heading, badge, text, pages) =>
+  pages.length === 0
+    ? []
+    : [
+        element(
+          'section',
+          {},
+          element('h2', {}, heading),
+          badge ? element('p', { class: 'badge' }, badge) : null,
+          ...text.filter(t => t !== '').map(t => element('p', { class: 'quiet' }, t)),
+          tableOf(pages),
+        ),
+      ];
 
 const key = 'A cell has the best speed of its map in tok/s and the model FLOPs utilization there';
 byId('title').textContent = data.title;
@@ -52,7 +102,26 @@ const compared = data.pages.filter(p => p.lengths.some(l => l.against));
 const alone = data.pages.filter(p => !compared.includes(p));
 const against = [...new Set(compared.flatMap(p => p.lengths.map(l => l.against)).filter(a => a))];
 byId('sections').append(
-  ...section(`Held against ${against.join(' and ')}`, null, [`${key}; below it the median difference in the cells in which both have a figure. Columns are sequence lengths in tokens (K: 1,024).`, summaryOf(compared)], compared),
-  ...section('Predictions', 'Predictions: nothing in this table was measured or published.', [`${key}.`], alone.filter(p => p.prediction)),
-  ...section('Results', null, [`${key}.`], alone.filter(p => !p.prediction)));
+  ...section(
+    `Held against ${against.join(' and ')}`,
+    null,
+    [
+      `${key}; below it the median difference in the cells in which both have a figure. Columns are sequence lengths in tokens (K: 1,024).`,
+      summaryOf(compared),
+    ],
+    compared,
+  ),
+  ...section(
+    'Predictions',
+    'Predictions: nothing in this table was measured or published.',
+    [`${key}.`],
+    alone.filter(p => p.prediction),
+  ),
+  ...section(
+    'Results',
+    null,
+    [`${key}.`],
+    alone.filter(p => !p.prediction),
+  ),
+);
 document.documentElement.dataset.ready = '';

@@ -12,7 +12,8 @@ if [ -f "$cache/charts.js" ] && [ "$(cat "$cache/stamp" 2>/dev/null)" = "$stamp"
     exit 0
 fi
 if ! command -v npm >/dev/null 2>&1 || ! command -v node >/dev/null 2>&1; then
-    echo "fetch-charts: node and npm are needed to bundle the charts' library: run \`make setup\` as root, or install them (on Debian: apt-get install nodejs npm)." >&2
+    echo "fetch-charts: node and npm are needed to bundle the charts' library:" \
+        "run \`make setup\` as root, or install them (on Debian: apt-get install nodejs npm)." >&2
     exit 1
 fi
 cp "$web/package.json" "$web/package-lock.json" "$cache/"
@@ -20,7 +21,8 @@ if ! (cd "$cache" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=err
     echo "fetch-charts: npm could not fetch the packages that $web/package-lock.json names: see its message above." >&2
     exit 1
 fi
-NODE_PATH=$cache/node_modules "$cache/node_modules/.bin/esbuild" "$web/charts.entry.mjs" --bundle --minify --format=iife --global-name=echarts \
+NODE_PATH=$cache/node_modules "$cache/node_modules/.bin/esbuild" "$web/charts.entry.mjs" \
+    --bundle --minify --format=iife --global-name=echarts \
     --log-level=warning --outfile="$cache/bundle.tmp"
 # Pages are given away with the library inside them: its licences go along.
 {

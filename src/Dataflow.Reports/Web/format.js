@@ -17,7 +17,11 @@ const formatTime = ns => {
 
 // As the command line writes them: the same size is the same text everywhere.
 const formatBytes = bytes => {
-  const [unit, size, digits] = [['GiB', 2 ** 30, 3, 0.1], ['MiB', 2 ** 20, 2, 1], ['KiB', 2 ** 10, 1, 1]].find(([, size, , least]) => Math.abs(bytes) >= least * size) ?? [bytes === 1 ? 'byte' : 'bytes', 1, 0];
+  const [unit, size, digits] = [
+    ['GiB', 2 ** 30, 3, 0.1],
+    ['MiB', 2 ** 20, 2, 1],
+    ['KiB', 2 ** 10, 1, 1],
+  ].find(([, size, , least]) => Math.abs(bytes) >= least * size) ?? [bytes === 1 ? 'byte' : 'bytes', 1, 0];
   return `${(bytes / size).toFixed(digits)} ${unit}`;
 };
 
@@ -37,7 +41,11 @@ const element = (tag, attributes = {}, ...children) => {
 };
 
 // "512", "8K" (8,192), "1M" (1,048,576): lengths where there is little room.
-const shortLength = tokens => tokens % 1048576 === 0 ? `${tokens / 1048576}M` : tokens % 1024 === 0 ? `${tokens / 1024}K` : tokens.toLocaleString('en');
+const shortLength = tokens =>
+  tokens % 1048576 === 0 ? `${tokens / 1048576}M` : tokens % 1024 === 0 ? `${tokens / 1024}K` : tokens.toLocaleString('en');
 
 // What charts are drawn in: the page's own colours, as they are now.
-const coloursNow = () => Object.fromEntries(['page', 'text', 'quiet', 'line'].map(n => [n, getComputedStyle(document.documentElement).getPropertyValue(`--${n}`).trim()]));
+const coloursNow = () =>
+  Object.fromEntries(
+    ['page', 'text', 'quiet', 'line'].map(n => [n, getComputedStyle(document.documentElement).getPropertyValue(`--${n}`).trim()]),
+  );

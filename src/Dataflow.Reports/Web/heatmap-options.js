@@ -24,7 +24,8 @@ const inkAt = (stops, share) => {
 };
 
 const distinct = values => [...new Set(values)].sort((a, b) => a - b);
-const valueOf = (cell, metric) => cell?.[metric] === undefined || cell[metric] === null ? null : cell[metric] * (metrics[metric].scale ?? 1);
+const valueOf = (cell, metric) =>
+  cell?.[metric] === undefined || cell[metric] === null ? null : cell[metric] * (metrics[metric].scale ?? 1);
 const cellAt = (set, host, device) => set.cells.find(c => c.host === host && c.device === device);
 const titleOf = set => `${set.model} on ${set.machine}, sequences of ${set.seqlen.toLocaleString('en')} tokens`;
 const subtitleOf = (set, against) => against ? `${set.name}, against ${against.name}` : set.name;
@@ -70,36 +71,62 @@ const heatmapOption = (set, metric, against, colours, heading) => {
   const legend = v => against ? `${v > 0 ? '+' : v < 0 ? '−' : ''}${significant(Math.abs(v), 3)}%` : metrics[metric].format(v);
   const text = { color: colours.text, fontSize: 12 };
   const axis = (title, labels, gap) => ({
-    type: 'category', data: labels.map(String), name: title, nameLocation: 'middle', nameGap: gap, nameTextStyle: text, axisLabel: { ...text, interval: 0 },
-    axisLine: { lineStyle: { color: colours.line } }, axisTick: { show: false }, splitArea: { show: false },
+    type: 'category',
+    data: labels.map(String),
+    name: title,
+    nameLocation: 'middle',
+    nameGap: gap,
+    nameTextStyle: text,
+    axisLabel: { ...text, interval: 0 },
+    axisLine: { lineStyle: { color: colours.line } },
+    axisTick: { show: false },
+    splitArea: { show: false },
   });
   return {
     animation: false,
     backgroundColor: colours.page,
     textStyle: { fontFamily: 'system-ui, DejaVu Sans, sans-serif' },
-    title: heading ? { text: `${name}, ${against ? 'difference in %' : unit}`, left: 8, top: 6, textStyle: { ...text, fontSize: 13 } } : undefined,
+    title: heading
+      ? { text: `${name}, ${against ? 'difference in %' : unit}`, left: 8, top: 6, textStyle: { ...text, fontSize: 13 } }
+      : undefined,
     grid: { left: 62, right: 14, top: heading ? 32 : 10, bottom: 100 },
     xAxis: axis('host memory, GiB', hosts, 26),
     yAxis: axis('device memory, GiB', devices, 42),
     visualMap: {
-      type: 'continuous', orient: 'horizontal', left: 8, bottom: 4, itemWidth: 14, itemHeight: 150, min: low, max: high, inRange: { color: stops },
-      text: [`${legend(high)} ${against ? '' : unit}`, legend(low)], textStyle: text, hoverLink: false, show: values.length > 0,
+      type: 'continuous',
+      orient: 'horizontal',
+      left: 8,
+      bottom: 4,
+      itemWidth: 14,
+      itemHeight: 150,
+      min: low,
+      max: high,
+      inRange: { color: stops },
+      text: [`${legend(high)} ${against ? '' : unit}`, legend(low)],
+      textStyle: text,
+      hoverLink: false,
+      show: values.length > 0,
     },
-    series: [{
-      type: 'heatmap',
-      itemStyle: { borderColor: colours.page, borderWidth: 1 },
-      emphasis: { itemStyle: { borderColor: colours.text, borderWidth: 2 } },
-      data: cells.map(c => {
-        const at = [hosts.indexOf(c.host), devices.indexOf(c.device)];
-        const label = { show: true, fontSize: 11, formatter: c.text };
-        if (c.state === 'value') return { value: [...at, c.value], label: { ...label, color: inkAt(stops, (c.value - low) / (high - low)) } };
-        const fill = c.state === 'infeasible' ? '#000000' : colours.page;
-        return {
-          value: [...at, low], visualMap: false, itemStyle: { color: fill, borderColor: colours.line },
-          label: { ...label, fontSize: 10, color: c.state === 'infeasible' ? '#ffffff' : colours.text },
-        };
-      }),
-    }],
+    series: [
+      {
+        type: 'heatmap',
+        itemStyle: { borderColor: colours.page, borderWidth: 1 },
+        emphasis: { itemStyle: { borderColor: colours.text, borderWidth: 2 } },
+        data: cells.map(c => {
+          const at = [hosts.indexOf(c.host), devices.indexOf(c.device)];
+          const label = { show: true, fontSize: 11, formatter: c.text };
+          if (c.state === 'value')
+            return { value: [...at, c.value], label: { ...label, color: inkAt(stops, (c.value - low) / (high - low)) } };
+          const fill = c.state === 'infeasible' ? '#000000' : colours.page;
+          return {
+            value: [...at, low],
+            visualMap: false,
+            itemStyle: { color: fill, borderColor: colours.line },
+            label: { ...label, fontSize: 10, color: c.state === 'infeasible' ? '#ffffff' : colours.text },
+          };
+        }),
+      },
+    ],
   };
 };
 

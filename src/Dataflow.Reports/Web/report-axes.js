@@ -16,17 +16,30 @@ const lineColours = {
   dark: ['#7db8f5', '#f0a062', '#6fcf9c', '#c99af0', '#dfc04a', '#f58aa8', '#66cfe0', '#b9c3cc'],
 };
 const paths = [
-  'path://M-5-5h10l-10 10h10z', 'path://M-1-5h2v4h4v2h-4v4h-2v-4h-4v-2h4z',
-  'path://M-4-5.4L0-1.4 4-5.4 5.4-4 1.4 0 5.4 4 4 5.4 0 1.4-4 5.4-5.4 4-1.4 0-5.4-4z', 'path://M0-5L1.5-1.5 5 0 1.5 1.5 0 5-1.5 1.5-5 0-1.5-1.5z',
+  'path://M-5-5h10l-10 10h10z',
+  'path://M-1-5h2v4h4v2h-4v4h-2v-4h-4v-2h4z',
+  'path://M-4-5.4L0-1.4 4-5.4 5.4-4 1.4 0 5.4 4 4 5.4 0 1.4-4 5.4-5.4 4-1.4 0-5.4-4z',
+  'path://M0-5L1.5-1.5 5 0 1.5 1.5 0 5-1.5 1.5-5 0-1.5-1.5z',
 ];
-const lineSymbols = ['circle', 'rect', 'triangle', 'diamond'].flatMap(symbol => [{ symbol, hollow: false }, { symbol, hollow: true }]).sort((a, b) => a.hollow - b.hollow)
+const lineSymbols = ['circle', 'rect', 'triangle', 'diamond']
+  .flatMap(symbol => [
+    { symbol, hollow: false },
+    { symbol, hollow: true },
+  ])
+  .sort((a, b) => a.hollow - b.hollow)
   .concat(paths.map(symbol => ({ symbol, hollow: false })));
 const lineColourAt = (colours, i) => lineColours[shadeOf(colours)][i % lineColours.light.length];
 
 // Colour, symbol and dashes of the line that is the i-th of a chart.
 const lineLook = (colours, i, type) => {
   const [color, { symbol, hollow }] = [lineColourAt(colours, i), lineSymbols[i % lineSymbols.length]];
-  return { color, symbol, symbolSize: 8, lineStyle: { color, width: 1.8, type }, itemStyle: hollow ? { color: colours.page, borderColor: color, borderWidth: 2 } : { color } };
+  return {
+    color,
+    symbol,
+    symbolSize: 8,
+    lineStyle: { color, width: 1.8, type },
+    itemStyle: hollow ? { color: colours.page, borderColor: color, borderWidth: 2 } : { color },
+  };
 };
 
 // "13,384", "1.24M": for labels; tables have all digits.
@@ -40,7 +53,8 @@ const shortNumber = value => {
   return significant(value, 3);
 };
 const tickNumber = value => {
-  const [size, unit] = Math.abs(value) >= 1e12 ? [1e12, 'T'] : Math.abs(value) >= 1e9 ? [1e9, 'G'] : Math.abs(value) >= 1e6 ? [1e6, 'M'] : [1, ''];
+  const [size, unit] =
+    Math.abs(value) >= 1e12 ? [1e12, 'T'] : Math.abs(value) >= 1e9 ? [1e9, 'G'] : Math.abs(value) >= 1e6 ? [1e6, 'M'] : [1, ''];
   return (value / size).toLocaleString('en', { maximumSignificantDigits: 6 }) + unit;
 };
 
@@ -62,8 +76,14 @@ const characterWidth = 6.9;
 const plainText = colours => ({ color: colours.text, fontSize: 12 });
 
 const axisOf = (colours, name, gap, more) => ({
-  name, nameLocation: 'middle', nameGap: gap, nameTextStyle: plainText(colours), axisLabel: { ...plainText(colours), hideOverlap: true },
-  axisLine: { show: true, lineStyle: { color: colours.line } }, axisTick: { show: false }, splitLine: { show: true, lineStyle: { color: colours.line, opacity: 0.6 } },
+  name,
+  nameLocation: 'middle',
+  nameGap: gap,
+  nameTextStyle: plainText(colours),
+  axisLabel: { ...plainText(colours), hideOverlap: true },
+  axisLine: { show: true, lineStyle: { color: colours.line } },
+  axisTick: { show: false },
+  splitLine: { show: true, lineStyle: { color: colours.line, opacity: 0.6 } },
   ...more,
 });
 
@@ -89,7 +109,14 @@ const legendsOf = (colours, width, names) => {
   }
   return {
     legend: places.map(p => ({
-      type: 'plain', left: p.left, bottom: (row - p.row) * 24, data: [p.name], textStyle: plainText(colours), itemWidth: 30, formatter: name => clipped(name, most), inactiveColor: colours.line,
+      type: 'plain',
+      left: p.left,
+      bottom: (row - p.row) * 24,
+      data: [p.name],
+      textStyle: plainText(colours),
+      itemWidth: 30,
+      formatter: name => clipped(name, most),
+      inactiveColor: colours.line,
     })),
     legendHeight: (row + 1) * 24,
   };
@@ -102,8 +129,14 @@ const chartBase = (colours, width, heading) => ({
   animation: false,
   backgroundColor: colours.page,
   textStyle: { fontFamily: 'system-ui, DejaVu Sans, sans-serif' },
-  title: heading ? {
-    text: clipped(heading.title, Math.floor(width / 8.6)), subtext: clipped(heading.subtitle, Math.floor(width / characterWidth)), left: 8, top: 6,
-    textStyle: { ...plainText(colours), fontSize: 15 }, subtextStyle: { color: colours.quiet, fontSize: 12 },
-  } : undefined,
+  title: heading
+    ? {
+        text: clipped(heading.title, Math.floor(width / 8.6)),
+        subtext: clipped(heading.subtitle, Math.floor(width / characterWidth)),
+        left: 8,
+        top: 6,
+        textStyle: { ...plainText(colours), fontSize: 15 },
+        subtextStyle: { color: colours.quiet, fontSize: 12 },
+      }
+    : undefined,
 });

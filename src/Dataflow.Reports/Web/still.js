@@ -20,7 +20,16 @@ const drawSheet = (title, subtitle, pictures) => {
   const escaped = text => text.replace(/[&<>]/g, c => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[c]);
   const line = (y, size, colour, text) => `<text x="12" y="${y}" font-size="${size}" fill="${colour}">${escaped(text)}</text>`;
   const sheet = head + Math.ceil(pictures.length / columns) * height;
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${all}" height="${sheet}" viewBox="0 0 ${all} ${sheet}" font-family="system-ui, DejaVu Sans, sans-serif">`
-    + `<rect width="100%" height="100%" fill="${paperColours.page}"/>${line(24, 17, paperColours.text, title)}${line(43, 12, paperColours.quiet, subtitle)}`
-    + pictures.map((picture, i) => drawStill(picture).replace('<svg ', `<svg x="${(i % columns) * width}" y="${head + Math.floor(i / columns) * height}" `)).join('') + '</svg>';
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${all}" height="${sheet}" viewBox="0 0 ${all} ${sheet}" font-family="system-ui, ` +
+      `DejaVu Sans, sans-serif">` +
+    `<rect width="100%" height="100%" fill="${paperColours.page}"/>${line(24, 17, paperColours.text, title)}` +
+      `${line(43, 12, paperColours.quiet, subtitle)}` +
+    pictures
+      .map((picture, i) =>
+        drawStill(picture).replace('<svg ', `<svg x="${(i % columns) * width}" y="${head + Math.floor(i / columns) * height}" `),
+      )
+      .join('') +
+    '</svg>'
+  );
 };

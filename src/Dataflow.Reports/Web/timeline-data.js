@@ -12,7 +12,8 @@ const lowerBound = (count, below) => {
 };
 
 // An op that is waited for: {op, before}, where before says that it is the step before's.
-const awaitedBy = (op, relative) => relative === 0 ? null : relative > 0 ? { op: op - relative, before: false } : { op: -1 - relative, before: true };
+const awaitedBy = (op, relative) =>
+  relative === 0 ? null : relative > 0 ? { op: op - relative, before: false } : { op: -1 - relative, before: true };
 
 const readStep = (step, count, lanes) => {
   const start = new Float64Array(count);
@@ -42,7 +43,20 @@ const readStep = (step, count, lanes) => {
     let latest = -Infinity;
     return Float64Array.from(lane, i => latest = Math.max(latest, end[i]));
   });
-  return { name: step.name, source: step.source, length: step.length, start, end, first, last, stall: step.stall, awaited: step.awaited, memory, lanes: ordered, ends };
+  return {
+    name: step.name,
+    source: step.source,
+    length: step.length,
+    start,
+    end,
+    first,
+    last,
+    stall: step.stall,
+    awaited: step.awaited,
+    memory,
+    lanes: ordered,
+    ends,
+  };
 };
 
 const readTimeline = data => {
@@ -52,8 +66,19 @@ const readTimeline = data => {
   const lanes = data.streams.map(() => []);
   for (let i = 0; i < count; i++) lanes[data.stream[i]].push(i);
   return {
-    title: data.title, facts: data.facts, said: data.awaited, streams: data.streams, kinds: data.kinds, arenas: data.arenas, lengths: data.lengths,
-    count, names, kind: data.kind, stream: data.stream, bytes: data.bytes, waits: data.waits,
+    title: data.title,
+    facts: data.facts,
+    said: data.awaited,
+    streams: data.streams,
+    kinds: data.kinds,
+    arenas: data.arenas,
+    lengths: data.lengths,
+    count,
+    names,
+    kind: data.kind,
+    stream: data.stream,
+    bytes: data.bytes,
+    waits: data.waits,
     steps: data.steps.map(step => readStep(step, count, lanes)),
   };
 };
@@ -75,7 +100,8 @@ const opAt = (step, lane, time, slack) => {
   visitOps(step, lane, time - slack, time + slack, op => {
     const away = Math.max(0, step.start[op] - time, time - step.end[op]);
     if (away <= distance && !(found && away === distance)) [found, distance] = [{ op, stalled: false }, away];
-    else if (!found && step.stall[op] > 0 && time >= step.start[op] - step.stall[op] && time < step.start[op]) found = { op, stalled: true };
+    else if (!found && step.stall[op] > 0 && time >= step.start[op] - step.stall[op] && time < step.start[op])
+      found = { op, stalled: true };
   });
   return found;
 };

@@ -1,9 +1,25 @@
 // Draws what is in view, and no more: each lane's ops are found by binary search, and ops narrower than a pixel share it.
 
 const palette = {
-  Embed: '#2aa198', EmbedBackward: '#a8452c', Forward: '#3b78cf', Project: '#2b5fa8', Attend: '#5d9df0', Combine: '#4a8ade',
-  Head: '#7a5ad0', HeadLoss: '#9273e6', HeadBackward: '#a64ac4', Recompute: '#d9b02c', Backward: '#d9662b', CombineBackward: '#e5823f',
-  AttendBackward: '#f29a5c', ProjectBackward: '#c25418', Norm: '#8593a1', Update: '#3f9c53', Fetch: '#6fb3c2', Save: '#c98aab', Zero: '#a5abb2',
+  Embed: '#2aa198',
+  EmbedBackward: '#a8452c',
+  Forward: '#3b78cf',
+  Project: '#2b5fa8',
+  Attend: '#5d9df0',
+  Combine: '#4a8ade',
+  Head: '#7a5ad0',
+  HeadLoss: '#9273e6',
+  HeadBackward: '#a64ac4',
+  Recompute: '#d9b02c',
+  Backward: '#d9662b',
+  CombineBackward: '#e5823f',
+  AttendBackward: '#f29a5c',
+  ProjectBackward: '#c25418',
+  Norm: '#8593a1',
+  Update: '#3f9c53',
+  Fetch: '#6fb3c2',
+  Save: '#c98aab',
+  Zero: '#a5abb2',
 };
 const colourOf = kind => palette[kind] ?? '#8593a1';
 const inkOn = colour => {
@@ -34,7 +50,9 @@ class Drawing {
   }
 
   readColours() {
-    this.colours = Object.fromEntries(['page', 'panel', 'line', 'text', 'quiet', 'accent', 'stall', 'lane', 'memory', 'memory-line'].map(n => [n, styleOf(`--${n}`)]));
+    this.colours = Object.fromEntries(
+      ['page', 'panel', 'line', 'text', 'quiet', 'accent', 'stall', 'lane', 'memory', 'memory-line'].map(n => [n, styleOf(`--${n}`)]),
+    );
     this.hatch = this.makeHatch();
   }
 
@@ -140,7 +158,11 @@ class Drawing {
     c.textAlign = 'left';
     const first = this.model.steps[0];
     const apart = at > 0 ? ` (${step.length >= first.length ? '+' : ''}${significant(100 * (step.length / first.length - 1), 3)}%)` : '';
-    c.fillText(this.cut(`${step.source}: ${step.name} · step ${formatTime(step.length)}${apart}`, this.width - 16), 8, top + heading / 2 - 1);
+    c.fillText(
+      this.cut(`${step.source}: ${step.name} · step ${formatTime(step.length)}${apart}`, this.width - 16),
+      8,
+      top + heading / 2 - 1,
+    );
   }
 
   labels(step, at) {
@@ -165,7 +187,8 @@ class Drawing {
     c.fillRect(this.gutter, top, this.width - this.gutter, barHeight);
     let run = null; // ops that begin in one pixel: the longest gives its colour, the share that they fill its strength
     const flush = () => {
-      if (run) this.bar(run.op, run.pixel, Math.max(Math.floor(run.right), run.pixel + 1), top, state, Math.max(0.2, Math.min(1, run.busy)));
+      if (run)
+        this.bar(run.op, run.pixel, Math.max(Math.floor(run.right), run.pixel + 1), top, state, Math.max(0.2, Math.min(1, run.busy)));
       run = null;
     };
     visitOps(step, lane, state.from + this.offset, state.to + this.offset, op => {

@@ -6,7 +6,16 @@ const whole = {
   from: Math.min(...model.steps.map(s => s.first)),
   to: Math.max(...model.steps.map(s => s.last), 1),
 };
-const state = { from: whole.from, to: whole.to, selected: null, hovered: null, matching: null, allWaits: false, aligned: false, waiters: readWaiters(model) };
+const state = {
+  from: whole.from,
+  to: whole.to,
+  selected: null,
+  hovered: null,
+  matching: null,
+  allWaits: false,
+  aligned: false,
+  waiters: readWaiters(model),
+};
 const canvas = byId('view');
 const drawing = new Drawing(canvas, model);
 let matches = [];
@@ -45,8 +54,11 @@ const reveal = (op, at = 0) => {
 };
 
 const opLink = (op, suffix = '') => element('button', { class: 'link', click: () => reveal(op) }, `${model.names[op]}${suffix}`);
-const listOf = items => items.flatMap((item, i) => i > 0 ? [', ', item] : [item]);
-const shortened = (items, make) => [...listOf(items.slice(0, 12).map(make)), ...(items.length > 12 ? [` and ${items.length - 12} more`] : [])];
+const listOf = items => items.flatMap((item, i) => (i > 0 ? [', ', item] : [item]));
+const shortened = (items, make) => [
+  ...listOf(items.slice(0, 12).map(make)),
+  ...(items.length > 12 ? [` and ${items.length - 12} more`] : []),
+];
 
 const select = op => {
   state.selected = op;
@@ -60,11 +72,21 @@ const select = op => {
   const rows = [['stream', model.streams[model.stream[op]]]];
   for (const step of model.steps) {
     const duration = step.end[op] - step.start[op];
-    const rate = model.bytes[op] > 0 && duration > 0 ? `, ${formatBytes(model.bytes[op])} at ${significant(model.bytes[op] / duration, 3)} GB/s` : '';
-    rows.push([step.source.toLowerCase(), `${formatTime(duration)} from ${formatTime(step.start[op])} to ${formatTime(step.end[op])}${rate}`]);
+    const rate =
+      model.bytes[op] > 0 && duration > 0 ? `, ${formatBytes(model.bytes[op])} at ${significant(model.bytes[op] / duration, 3)} GB/s` : '';
+    rows.push([
+      step.source.toLowerCase(),
+      `${formatTime(duration)} from ${formatTime(step.start[op])} to ${formatTime(step.end[op])}${rate}`,
+    ]);
     const awaited = awaitedBy(op, step.awaited[op]);
     if (step.stall[op] > 0) {
-      rows.push(['stalled', [`${formatTime(step.stall[op])}, `, ...(awaited ? ['waiting for ', opLink(awaited.op, awaited.before ? ' (step before)' : '')] : ['not held up by a wait'])]]);
+      rows.push([
+        'stalled',
+        [
+          `${formatTime(step.stall[op])}, `,
+          ...(awaited ? ['waiting for ', opLink(awaited.op, awaited.before ? ' (step before)' : '')] : ['not held up by a wait']),
+        ],
+      ]);
     }
   }
   if (model.steps.length > 1) {
@@ -77,7 +99,8 @@ const select = op => {
   if (waiters.length > 0) rows.push(['awaited by', shortened(waiters, w => opLink(w.op, w.after ? ' (step after)' : ''))]);
   panel.replaceChildren(
     element('h2', {}, model.names[op]),
-    element('dl', {}, ...rows.flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, ...[value].flat())])));
+    element('dl', {}, ...rows.flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, ...[value].flat())])),
+  );
   redraw();
 };
 
@@ -92,7 +115,8 @@ const search = text => {
       state.matching[op] = 1;
       time += model.steps[0].end[op] - model.steps[0].start[op];
     }
-    byId('matches').textContent = matches.length === 0 ? 'no op has such words in its name' : `${formatCount(matches.length, 'op')}, ${formatTime(time)}`;
+    byId('matches').textContent =
+      matches.length === 0 ? 'no op has such words in its name' : `${formatCount(matches.length, 'op')}, ${formatTime(time)}`;
   } else {
     byId('matches').textContent = '';
   }
@@ -107,12 +131,25 @@ const step = by => {
 
 // What the ops do, in the words of a newcomer; shown where a pointer rests, and those of the copies below the lanes.
 const meanings = {
-  Embed: 'looks tokens up in the embedding', EmbedBackward: 'adds up the gradients of the embedding\'s rows', Forward: 'a layer\'s forward pass of a chunk',
-  Head: 'the loss of a chunk, and its gradient', Recompute: 'computes again what the forward did not save', Backward: 'a layer\'s backward pass of a chunk',
-  Norm: 'the global norm of the gradients', Update: 'the optimizer\'s update', Fetch: 'a copy from host to device memory', Save: 'a copy from device to host memory',
-  Zero: 'clears memory', Project: 'keys, values and queries of a chunk', Attend: 'attention of a chunk to one segment of its context', Combine: 'what follows attention in a layer',
-  HeadLoss: 'the loss over a part of the vocabulary', HeadBackward: 'gradients of a part of the vocabulary', ProjectBackward: 'backward of the projections',
-  AttendBackward: 'backward of attention to one segment', CombineBackward: 'backward of what follows attention',
+  Embed: 'looks tokens up in the embedding',
+  EmbedBackward: "adds up the gradients of the embedding's rows",
+  Forward: "a layer's forward pass of a chunk",
+  Head: 'the loss of a chunk, and its gradient',
+  Recompute: 'computes again what the forward did not save',
+  Backward: "a layer's backward pass of a chunk",
+  Norm: 'the global norm of the gradients',
+  Update: "the optimizer's update",
+  Fetch: 'a copy from host to device memory',
+  Save: 'a copy from device to host memory',
+  Zero: 'clears memory',
+  Project: 'keys, values and queries of a chunk',
+  Attend: 'attention of a chunk to one segment of its context',
+  Combine: 'what follows attention in a layer',
+  HeadLoss: 'the loss over a part of the vocabulary',
+  HeadBackward: 'gradients of a part of the vocabulary',
+  ProjectBackward: 'backward of the projections',
+  AttendBackward: 'backward of attention to one segment',
+  CombineBackward: 'backward of what follows attention',
 };
 
 const fillLegend = () => {
@@ -121,29 +158,68 @@ const fillLegend = () => {
     times.set(model.kind[op], (times.get(model.kind[op]) ?? 0) + model.steps[0].end[op] - model.steps[0].start[op]);
   }
   byId('legend').append(
-    ...[...times].sort((a, b) => b[1] - a[1]).map(([kind, time]) => element('button', {
-      title: `${meanings[model.kinds[kind]] ?? ''}; click to search for these`, click: () => {
-        byId('search').value = model.kinds[kind].toLowerCase();
-        search(byId('search').value);
-      },
-    }, element('span', { class: 'swatch', style: `background:${colourOf(model.kinds[kind])}` }), `${model.kinds[kind]} ${formatTime(time)}`)),
-    element('span', { class: 'row quiet', style: 'margin:0' }, element('span', { class: 'swatch stalled' }), 'stalled'));
-  byId('key').textContent = `${[...times.keys()].map(k => model.kinds[k]).filter(k => k === 'Fetch' || k === 'Save').map(k => `${k}: ${meanings[k]}. `).join('')}Click an op to see what it waited for; drag to move; wheel, pinch or + and − to zoom; 0 shows the whole step.`;
+    ...[...times]
+      .sort((a, b) => b[1] - a[1])
+      .map(([kind, time]) =>
+        element(
+          'button',
+          {
+            title: `${meanings[model.kinds[kind]] ?? ''}; click to search for these`,
+            click: () => {
+              byId('search').value = model.kinds[kind].toLowerCase();
+              search(byId('search').value);
+            },
+          },
+          element('span', { class: 'swatch', style: `background:${colourOf(model.kinds[kind])}` }),
+          `${model.kinds[kind]} ${formatTime(time)}`,
+        ),
+      ),
+    element('span', { class: 'row quiet', style: 'margin:0' }, element('span', { class: 'swatch stalled' }), 'stalled'),
+  );
+  byId('key').textContent = `${[...times.keys()]
+    .map(k => model.kinds[k])
+    .filter(k => k === 'Fetch' || k === 'Save')
+    .map(k => `${k}: ${meanings[k]}. `)
+    .join('')}Click an op to see what it waited for; drag to move; wheel, pinch or + and − to zoom; 0 shows the whole step.`;
 };
 
 const fillStalls = () => {
-  byId('stalls').replaceChildren(element('h2', {}, 'What streams waited for'), ...model.steps.map((step, at) => {
-    const sums = sumStalls(model, step).slice(0, 12);
-    if (sums.length === 0) return element('p', { class: 'quiet' }, `${step.name}: nothing stalled.`);
-    return element('div', { class: 'scroll' }, model.steps.length > 1 ? element('p', { class: 'quiet' }, step.name) : null, element('table', {},
-      element('tr', {}, ...['stream', 'waited for', 'time', 'of step', 'times'].map((t, i) => element('th', { class: i > 1 && 'number' }, t))),
-      ...sums.map(s => element('tr', {},
-        element('td', {}, model.streams[s.stream]),
-        element('td', {}, element('button', { class: 'link', title: 'Show the longest', click: () => reveal(s.longest, at) }, s.what)),
-        element('td', { class: 'number' }, formatTime(s.time)),
-        element('td', { class: 'number' }, formatPercent(s.time / step.length)),
-        element('td', { class: 'number' }, s.times.toLocaleString('en'))))));
-  }));
+  byId('stalls').replaceChildren(
+    element('h2', {}, 'What streams waited for'),
+    ...model.steps.map((step, at) => {
+      const sums = sumStalls(model, step).slice(0, 12);
+      if (sums.length === 0) return element('p', { class: 'quiet' }, `${step.name}: nothing stalled.`);
+      return element(
+        'div',
+        { class: 'scroll' },
+        model.steps.length > 1 ? element('p', { class: 'quiet' }, step.name) : null,
+        element(
+          'table',
+          {},
+          element(
+            'tr',
+            {},
+            ...['stream', 'waited for', 'time', 'of step', 'times'].map((t, i) => element('th', { class: i > 1 && 'number' }, t)),
+          ),
+          ...sums.map(s =>
+            element(
+              'tr',
+              {},
+              element('td', {}, model.streams[s.stream]),
+              element(
+                'td',
+                {},
+                element('button', { class: 'link', title: 'Show the longest', click: () => reveal(s.longest, at) }, s.what),
+              ),
+              element('td', { class: 'number' }, formatTime(s.time)),
+              element('td', { class: 'number' }, formatPercent(s.time / step.length)),
+              element('td', { class: 'number' }, s.times.toLocaleString('en')),
+            ),
+          ),
+        ),
+      );
+    }),
+  );
 };
 
 // Stalls of the first stream, longest first, one after the other.
@@ -152,7 +228,7 @@ let stalled = null;
 const nextStall = () => {
   const { stall } = model.steps[0];
   stalled ??= model.steps[0].lanes[0] ? [...model.steps[0].lanes[0]].filter(op => stall[op] > 0).sort((a, b) => stall[b] - stall[a]) : [];
-  if (stalled.length > 0) reveal(stalled[worst = (worst + 1) % stalled.length]);
+  if (stalled.length > 0) reveal(stalled[(worst = (worst + 1) % stalled.length)]);
 };
 
 const tip = element('div', { class: 'tip', hidden: true });
@@ -224,7 +300,7 @@ canvas.addEventListener('pointerup', event => {
   const part = drawing.partAt(x, y);
   if (travelled > 4 || pointers.size > 0) return;
   const time = part && drawing.time(x) + drawing.offsetOf(model.steps[part.step], state);
-  select(part?.lane === undefined ? null : opAt(model.steps[part.step], part.lane, time, 3 / drawing.scale)?.op ?? null);
+  select(part?.lane === undefined ? null : (opAt(model.steps[part.step], part.lane, time, 3 / drawing.scale)?.op ?? null));
 });
 canvas.addEventListener('pointercancel', event => pointers.delete(event.pointerId));
 canvas.addEventListener('pointerleave', () => {
@@ -232,14 +308,29 @@ canvas.addEventListener('pointerleave', () => {
   state.hovered = null;
   redraw();
 });
-canvas.addEventListener('wheel', event => {
-  event.preventDefault();
-  if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) pan((event.deltaX || event.deltaY) / 1000);
-  else zoom(Math.exp(Math.max(-100, Math.min(100, event.deltaY)) / 250), drawing.time(inside(event)[0]));
-}, { passive: false });
+canvas.addEventListener(
+  'wheel',
+  event => {
+    event.preventDefault();
+    if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) pan((event.deltaX || event.deltaY) / 1000);
+    else zoom(Math.exp(Math.max(-100, Math.min(100, event.deltaY)) / 250), drawing.time(inside(event)[0]));
+  },
+  { passive: false },
+);
 const keys = {
-  ArrowLeft: () => pan(-0.2), ArrowRight: () => pan(0.2), a: () => pan(-0.2), d: () => pan(0.2), '+': () => zoom(0.6), '=': () => zoom(0.6),
-  w: () => zoom(0.6), '-': () => zoom(1 / 0.6), s: () => zoom(1 / 0.6), 0: fit, Escape: () => select(null), n: () => step(1), N: () => step(-1),
+  ArrowLeft: () => pan(-0.2),
+  ArrowRight: () => pan(0.2),
+  a: () => pan(-0.2),
+  d: () => pan(0.2),
+  '+': () => zoom(0.6),
+  '=': () => zoom(0.6),
+  w: () => zoom(0.6),
+  '-': () => zoom(1 / 0.6),
+  s: () => zoom(1 / 0.6),
+  0: fit,
+  Escape: () => select(null),
+  n: () => step(1),
+  N: () => step(-1),
 };
 canvas.addEventListener('keydown', event => {
   if (keys[event.key] && !event.ctrlKey && !event.metaKey) {

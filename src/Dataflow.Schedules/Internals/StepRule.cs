@@ -247,7 +247,8 @@ internal sealed class StepRule
                     );
                 }
             }
-            else if (versions[index][a] != written[target] && wanted is not { Role: Roles.Loss or Roles.Norm, Mode: AccessMode.Write }) // bytes of its own
+            // bytes of its own
+            else if (versions[index][a] != written[target] && wanted is not { Role: Roles.Loss or Roles.Norm, Mode: AccessMode.Write })
             {
                 errors.Add("step", index, $"finds {errors.Access(access)} after {versions[index][a]} writes instead of {written[target]}");
             }

@@ -11,7 +11,8 @@ public class KernelCompilerTests
 
     private const string Double = """
         #include "twice.cuh"
-        extern "C" __global__ void double_all(uint32* all) { __shared__ uint32 held[64]; held[threadIdx.x] = all[threadIdx.x]; __syncthreads(); all[threadIdx.x] = twice(held[63 - threadIdx.x]); }
+        extern "C" __global__ void double_all(uint32* all) { __shared__ uint32 held[64]; held[threadIdx.x] = all[threadIdx.x];
+        __syncthreads(); all[threadIdx.x] = twice(held[63 - threadIdx.x]); }
         """;
 
     // 255 registers cannot hold 400 values that all live at once.

@@ -56,8 +56,10 @@ public sealed class BrowserTests : IDisposable
         string config = Write("config.json", """
             {
               "experiments": {
-                "small": { "machines": { "mine": "cpu" }, "models": ["nano"], "dtype": "fp32", "step_tokens": 2048, "grids": [ { "seqlens": [64, 128], "host_gib": [0.05, 0.1], "device_gib": [0.002, 0.008, 0.0625] } ] },
-                "other": { "machines": { "H200": "h200-sxm" }, "models": ["nano"], "grids": [ { "seqlens": [64], "host_gib": [1], "device_gib": [1.2, 1.5] } ] }
+                "small": { "machines": { "mine": "cpu" }, "models": ["nano"], "dtype": "fp32", "step_tokens": 2048, "grids": [ { "seqlens":
+                [64, 128], "host_gib": [0.05, 0.1], "device_gib": [0.002, 0.008, 0.0625] } ] },
+                "other": { "machines": { "H200": "h200-sxm" }, "models": ["nano"], "grids": [ { "seqlens": [64], "host_gib": [1],
+                "device_gib": [1.2, 1.5] } ] }
               }
             }
             """);

@@ -1,5 +1,5 @@
-// Opens pages in Debian's Chromium: node SCRIPT.mjs PAGE PLAYWRIGHT CHROMIUM. A script throws at the first thing that is not as it should be.
-// With SCREENSHOTS=DIR each `look` writes the page at two widths, in light and in dark.
+// Opens pages in Debian's Chromium: node SCRIPT.mjs PAGE PLAYWRIGHT CHROMIUM. A script throws at the first thing that is not as it should
+// be. With SCREENSHOTS=DIR each `look` writes the page at two widths, in light and in dark.
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
@@ -8,7 +8,11 @@ const { chromium } = createRequire(import.meta.url)(playwright);
 
 // No network: a page that asks for anything but files is at fault.
 export const inBrowser = async script => {
-  const browser = await chromium.launch({ executablePath, timeout: 600_000, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--no-first-run'] });
+  const browser = await chromium.launch({
+    executablePath,
+    timeout: 600_000,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--no-first-run'],
+  });
   try {
     const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
     page.setDefaultTimeout(600_000); // a loaded machine is no fault of a page's
@@ -46,7 +50,11 @@ export const look = async (page, name) => {
   for (const width of [1280, 400]) {
     await page.setViewportSize({ width, height: 900 });
     await settled(page);
-    expect(`${name} at ${width} pixels needs no scrolling sideways`, await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), true);
+    expect(
+      `${name} at ${width} pixels needs no scrolling sideways`,
+      await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth),
+      true,
+    );
     for (const colorScheme of folder ? ['light', 'dark'] : []) {
       await page.emulateMedia({ colorScheme });
       await settled(page);

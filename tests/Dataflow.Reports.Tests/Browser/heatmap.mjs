@@ -3,10 +3,14 @@ import { expect, inBrowser, look } from './browser.mjs';
 
 await inBrowser(async (page, opened) => {
   console.log(`heatmap opened in ${Math.round(opened)} ms`);
-  const rising = await page.evaluate(() => [ramp, differenceRamp].every(stops => {
-    const light = stops.map(colour => channels(colour).map(v => ((v / 255 + 0.055) / 1.055) ** 2.4)).map(([r, g, b]) => 0.2126 * r + 0.7152 * g + 0.0722 * b);
-    return light.every((l, i) => i === 0 || l > light[i - 1] + 0.03);
-  }));
+  const rising = await page.evaluate(() =>
+    [ramp, differenceRamp].every(stops => {
+      const light = stops
+        .map(colour => channels(colour).map(v => ((v / 255 + 0.055) / 1.055) ** 2.4))
+        .map(([r, g, b]) => 0.2126 * r + 0.7152 * g + 0.0722 * b);
+      return light.every((l, i) => i === 0 || l > light[i - 1] + 0.03);
+    }),
+  );
   expect('luminance rises along the colours', rising, true);
   const cell = text => page.locator('#chart text', { hasText: new RegExp(`^${text}$`) }).first();
   await look(page, 'heatmap');

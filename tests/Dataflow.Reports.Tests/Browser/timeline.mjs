@@ -13,10 +13,17 @@ await inBrowser(async (page, opened) => {
     }
     return times.sort((a, b) => a - b);
   });
-  console.log(`timeline of ${await page.evaluate('timeline.model.count')} ops opened in ${Math.round(opened)} ms; a frame took ${frames[20].toFixed(1)} ms, at most ${frames[39].toFixed(1)} ms`);
+  console.log(
+    `timeline of ${await page.evaluate('timeline.model.count')} ops opened in ${Math.round(opened)} ms; a frame took ` +
+      `${frames[20].toFixed(1)} ms, at most ${frames[39].toFixed(1)} ms`,
+  );
   await page.click('#fit');
   await look(page, 'timeline');
-  expect('what fetches and saves are', await page.textContent('#key'), /Fetch: a copy from host to device memory\. Save: a copy from device to host memory\./);
+  expect(
+    'what fetches and saves are',
+    await page.textContent('#key'),
+    /Fetch: a copy from host to device memory\. Save: a copy from device to host memory\./,
+  );
   expect('no empty panel', await page.isVisible('#selected'), false);
   expect('stalls in plain words', await page.textContent('#stalls'), /computeparameters to come/);
   // Labels of the ruler and of the lanes are drawn within the canvas.

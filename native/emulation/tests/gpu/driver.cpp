@@ -150,8 +150,8 @@ extern "C"
         return call("cuFuncGetParamInfo", function, index, offset, bytes);
     }
 
-    int cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, void* stream,
-        void** parameters, void** extra)
+    int cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
+        void* stream, void** parameters, void** extra)
     {
         return call("cuLaunchKernel", function, gx, gy, gz, bx, by, bz, shared, stream, parameters, extra);
     }

@@ -63,8 +63,8 @@ template <typename W, typename G, typename M> struct Inputs
     std::vector<M> m, v;
 };
 
-template <typename W, typename M>
-void check_state(const std::vector<W>& w, const std::vector<M>& m, const std::vector<M>& v, size_t i, const State& expected, const std::string& what)
+template <typename W, typename M> void check_state(
+    const std::vector<W>& w, const std::vector<M>& m, const std::vector<M>& v, size_t i, const State& expected, const std::string& what)
 {
     check_close(w[i], expected.w, std::fabs(expected.w) + 1e-2, 8, "w, " + what);
     check_close(m[i], expected.m, 0.1, 4, "m, " + what);
@@ -106,13 +106,13 @@ template <typename T> void check_recipe(int count, int step, const Clipping* cli
     const auto update = kernel("adam_w", "adam_w_" + name);
     if (master)
     {
-        update.run({grid}, {256}, 0, w.device(), static_cast<const T*>(g.device()), m.device(), v.device(), copy.device(), norm_pointer, device_block.device(),
-            static_cast<int64_t>(count), norm_count, decay ? 1 : 0);
+        update.run({grid}, {256}, 0, w.device(), static_cast<const T*>(g.device()), m.device(), v.device(), copy.device(), norm_pointer,
+            device_block.device(), static_cast<int64_t>(count), norm_count, decay ? 1 : 0);
     }
     else
     {
-        update.run({grid}, {256}, 0, w.device(), static_cast<const T*>(g.device()), m.device(), v.device(), norm_pointer, device_block.device(),
-            static_cast<int64_t>(count), norm_count, decay ? 1 : 0);
+        update.run({grid}, {256}, 0, w.device(), static_cast<const T*>(g.device()), m.device(), v.device(), norm_pointer,
+            device_block.device(), static_cast<int64_t>(count), norm_count, decay ? 1 : 0);
     }
 
     const std::vector<T> new_w = w.host(), new_m = m.host(), new_v = v.host();
@@ -137,8 +137,8 @@ Words philox(Words counter, uint64_t key)
     for (int round = 0; round < 10; round++, k0 += 0x9e3779b9, k1 += 0xbb67ae85)
     {
         const uint64_t a = uint64_t{0xd2511f53} * counter.v[0], b = uint64_t{0xcd9e8d57} * counter.v[2];
-        counter = {{static_cast<uint32_t>(b >> 32) ^ counter.v[1] ^ k0, static_cast<uint32_t>(b), static_cast<uint32_t>(a >> 32) ^ counter.v[3] ^ k1,
-            static_cast<uint32_t>(a)}};
+        counter = {{static_cast<uint32_t>(b >> 32) ^ counter.v[1] ^ k0, static_cast<uint32_t>(b),
+            static_cast<uint32_t>(a >> 32) ^ counter.v[3] ^ k1, static_cast<uint32_t>(a)}};
     }
 
     return counter;
@@ -146,8 +146,9 @@ Words philox(Words counter, uint64_t key)
 
 uint16_t stochastic(float value, const StepBlock& step, int64_t element, uint32_t object, uint32_t which)
 {
-    const Words words = philox({{static_cast<uint32_t>(element / 8), static_cast<uint32_t>(element / 8 >> 32), static_cast<uint32_t>(step.step),
-        object * 4 + which}}, step.seed);
+    const Words words = philox({{static_cast<uint32_t>(element / 8), static_cast<uint32_t>(element / 8 >> 32),
+                                   static_cast<uint32_t>(step.step), object * 4 + which}},
+        step.seed);
     uint32_t bits;
     std::memcpy(&bits, &value, 4);
     return static_cast<uint16_t>((bits + (words.v[element % 8 / 2] >> element % 2 * 16 & 0xffff)) >> 16);
@@ -165,8 +166,9 @@ Stochastic run_stochastic(const Stochastic& in, StepBlock step, int object, cons
     for (size_t i = 0; i < cuts.size(); i++)
     {
         const int64_t begin = cuts[i], here = (i + 1 < cuts.size() ? cuts[i + 1] : count) - begin;
-        kernel("adam_w", "adam_w_bf16_sr").run({divided_up(here, 2048)}, {256}, 0, w.device() + begin, static_cast<const float*>(g.device() + begin),
-            m.device() + begin, v.device() + begin, static_cast<const double*>(nullptr), block.device(), here, 0, 1, object, first + begin);
+        kernel("adam_w", "adam_w_bf16_sr")
+            .run({divided_up(here, 2048)}, {256}, 0, w.device() + begin, static_cast<const float*>(g.device() + begin), m.device() + begin,
+                v.device() + begin, static_cast<const double*>(nullptr), block.device(), here, 0, 1, object, first + begin);
     }
 
     Stochastic result = in;
@@ -212,7 +214,8 @@ TEST(AdamWTakesANormThatIsNoNumberToTheWeights)
     block.clip_norm = 1;
     Array<StepBlock> device_block(std::vector<StepBlock>{block});
     Array<double> norms(std::vector<double>{1.0, NAN});
-    Array<float> w(std::vector<float>(4, 1.0f)), g(std::vector<float>(4, 1.0f)), m(std::vector<float>(4, 0.0f)), v(std::vector<float>(4, 0.0f));
+    Array<float> w(std::vector<float>(4, 1.0f)), g(std::vector<float>(4, 1.0f)), m(std::vector<float>(4, 0.0f)),
+        v(std::vector<float>(4, 0.0f));
     kernel("adam_w", "adam_w_f32").run({1}, {256}, 0, w.device(), static_cast<const float*>(g.device()), m.device(), v.device(),
         static_cast<const double*>(norms.device()), device_block.device(), int64_t{4}, 2, 1);
     check(std::isnan(w.host()[0]), "the weight is a number");
@@ -221,8 +224,10 @@ TEST(AdamWTakesANormThatIsNoNumberToTheWeights)
 TEST(StochasticRoundingUsesPhiloxAsPublished)
 {
     const Words zero = philox({{0, 0, 0, 0}}, 0), ones = philox({{~0u, ~0u, ~0u, ~0u}}, ~uint64_t{0});
-    check(zero.v[0] == 0x6627e8d5 && zero.v[1] == 0xe169c58d && zero.v[2] == 0xbc57ac4c && zero.v[3] == 0x9b00dbd8, "the words for 0 differ");
-    check(ones.v[0] == 0x408f276d && ones.v[1] == 0x41c83b0e && ones.v[2] == 0xa20bc7c6 && ones.v[3] == 0x6d5451fd, "the words for ~0 differ");
+    check(
+        zero.v[0] == 0x6627e8d5 && zero.v[1] == 0xe169c58d && zero.v[2] == 0xbc57ac4c && zero.v[3] == 0x9b00dbd8, "the words for 0 differ");
+    check(ones.v[0] == 0x408f276d && ones.v[1] == 0x41c83b0e && ones.v[2] == 0xa20bc7c6 && ones.v[3] == 0x6d5451fd,
+        "the words for ~0 differ");
 
     // With these betas m becomes g and v becomes g^2, exactly, before they are rounded.
     Stochastic in(4096);
@@ -287,15 +292,19 @@ TEST(StochasticRoundingIsUnbiasedAndAlwaysToANeighbour)
 
         // Five standard deviations of a mean of that many roundings, each of which is off by at most half an ulp's worth of deviation.
         const double deviations = 5 * 0.5 / std::sqrt(count / 2);
-        check(std::fabs(w[0] - expected[0].w) < deviations * 0x1p-8, "positive weights are biased by " + std::to_string(w[0] - expected[0].w));
-        check(std::fabs(w[1] - expected[1].w) < deviations * 0x1p-7, "negative weights are biased by " + std::to_string(w[1] - expected[1].w));
+        check(std::fabs(w[0] - expected[0].w) < deviations * 0x1p-8,
+            "positive weights are biased by " + std::to_string(w[0] - expected[0].w));
+        check(std::fabs(w[1] - expected[1].w) < deviations * 0x1p-7,
+            "negative weights are biased by " + std::to_string(w[1] - expected[1].w));
         check(std::fabs(m - expected[0].m) < deviations * 0x1p-14, "first moments are biased");
         check(std::fabs(v - expected[0].v) < deviations * 0x1p-21, "second moments are biased");
     }
 
     check(std::memcmp(results[0].w.data(), results[1].w.data(), count * sizeof(Bf16)) != 0, "the seed does not matter");
     step.step++;
-    check(std::memcmp(run_stochastic(in, step, 0, {0}).m.data(), results[1].m.data(), count * sizeof(Bf16)) != 0, "the step does not matter");
+    check(
+        std::memcmp(run_stochastic(in, step, 0, {0}).m.data(), results[1].m.data(), count * sizeof(Bf16)) != 0, "the step does not matter");
     step.step--;
-    check(std::memcmp(run_stochastic(in, step, 1, {0}).m.data(), results[1].m.data(), count * sizeof(Bf16)) != 0, "the object does not matter");
+    check(std::memcmp(run_stochastic(in, step, 1, {0}).m.data(), results[1].m.data(), count * sizeof(Bf16)) != 0,
+        "the object does not matter");
 }

@@ -148,7 +148,8 @@ AttentionTensors attention_reference(const AttentionShape& shape, bool bf16, uin
 {
     std::mt19937_64 random(seed);
     const int hd = shape.head_dim;
-    const size_t q_count = static_cast<size_t>(shape.tokens) * shape.q_columns(), kv_count = static_cast<size_t>(shape.rows()) * shape.kv_columns();
+    const size_t q_count = static_cast<size_t>(shape.tokens) * shape.q_columns(),
+                 kv_count = static_cast<size_t>(shape.rows()) * shape.kv_columns();
     AttentionTensors t;
     t.q = normal(q_count, bf16, random);
     t.kv = normal(kv_count, bf16, random);

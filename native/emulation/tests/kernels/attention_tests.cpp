@@ -18,7 +18,8 @@ template <typename T> class PlainAttention
 {
 public:
     PlainAttention(const AttentionShape& shape, const AttentionTensors& tensors)
-        : _shape(shape), _kv(stored<T>(tensors.kv)), _q(stored<T>(tensors.q)), _output_gradient(stored<T>(tensors.output_gradient)), _first_key(shape.first_key())
+        : _shape(shape), _kv(stored<T>(tensors.kv)), _q(stored<T>(tensors.q)), _output_gradient(stored<T>(tensors.output_gradient)),
+          _first_key(shape.first_key())
     {
     }
 
@@ -30,7 +31,8 @@ public:
         const AttentionShape& s = _shape;
         const bool wide = s.head_dim > 128;
         const int tile = wide ? 32 : 64, rows = wide ? 16 : 32, row_bytes = 16 * ((s.head_dim + 3) / 4 | 1);
-        const uint32_t forward_shared = 2 * tile * row_bytes + 4 * tile * (tile + 4), backward_shared = 4 * rows * row_bytes + 8 * rows * (rows + 4);
+        const uint32_t forward_shared = 2 * tile * row_bytes + 4 * tile * (tile + 4),
+                       backward_shared = 4 * rows * row_bytes + 8 * rows * (rows + 4);
         const uint32_t forward_grid = blocks(s.tokens, tile) * s.heads, backward_grid = blocks(s.tokens, rows) * s.heads;
         Array<T> o(static_cast<size_t>(s.tokens) * s.q_columns()), dq(static_cast<size_t>(s.tokens) * s.q_columns());
         Array<float> lse(static_cast<size_t>(s.heads) * s.tokens), delta(static_cast<size_t>(s.heads) * s.tokens);
@@ -38,19 +40,25 @@ public:
         AttentionResult result;
         each_segment(cuts, [&](int start, int end, int first, int last) {
             Array<T> kv(rows_of(_kv, s.kv_columns(), start, end));
-            kernel("attention_forward", wide).run({forward_grid}, {256}, forward_shared, _q.device(), kv.device(), _first_key.device(), o.device(), lse.device(),
-                forward_state.device(), s.tokens, s.row_offset, s.heads, s.kv_heads, s.head_dim, start, end, first, last);
+            kernel("attention_forward", wide)
+                .run({forward_grid}, {256}, forward_shared, _q.device(), kv.device(), _first_key.device(), o.device(), lse.device(),
+                    forward_state.device(), s.tokens, s.row_offset, s.heads, s.kv_heads, s.head_dim, start, end, first, last);
         });
-        kernel("attention_delta", false).run({blocks(static_cast<int64_t>(s.tokens) * s.heads, 8)}, {256}, 0, o.device(), _output_gradient.device(), delta.device(),
-            s.tokens, s.heads, s.head_dim);
+        kernel("attention_delta", false)
+            .run({blocks(static_cast<int64_t>(s.tokens) * s.heads, 8)}, {256}, 0, o.device(), _output_gradient.device(), delta.device(),
+                s.tokens, s.heads, s.head_dim);
         each_segment(cuts, [&](int start, int end, int first, int last) {
             Array<T> kv(rows_of(_kv, s.kv_columns(), start, end));
             const size_t count = static_cast<size_t>(end - start) * s.kv_columns();
             Array<float> dkv = before.empty() ? Array<float>(count) : Array<float>(rows_of(before, s.kv_columns(), start, end));
-            kernel("attention_backward_kv", wide).run({blocks(end - start, rows) * s.kv_heads}, {256}, backward_shared, _q.device(), kv.device(), _first_key.device(),
-                _output_gradient.device(), lse.device(), delta.device(), dkv.device(), s.tokens, s.row_offset, s.heads, s.kv_heads, s.head_dim, start, end, before.empty() ? 0 : 1);
-            kernel("attention_backward_q", wide).run({backward_grid}, {256}, backward_shared, _q.device(), kv.device(), _first_key.device(), _output_gradient.device(),
-                lse.device(), delta.device(), dq.device(), backward_state.device(), s.tokens, s.row_offset, s.heads, s.kv_heads, s.head_dim, start, end, first, last);
+            kernel("attention_backward_kv", wide)
+                .run({blocks(end - start, rows) * s.kv_heads}, {256}, backward_shared, _q.device(), kv.device(), _first_key.device(),
+                    _output_gradient.device(), lse.device(), delta.device(), dkv.device(), s.tokens, s.row_offset, s.heads, s.kv_heads,
+                    s.head_dim, start, end, before.empty() ? 0 : 1);
+            kernel("attention_backward_q", wide)
+                .run({backward_grid}, {256}, backward_shared, _q.device(), kv.device(), _first_key.device(), _output_gradient.device(),
+                    lse.device(), delta.device(), dq.device(), backward_state.device(), s.tokens, s.row_offset, s.heads, s.kv_heads,
+                    s.head_dim, start, end, first, last);
             const std::vector<float> part = dkv.host();
             result.dkv.insert(result.dkv.end(), part.begin(), part.end());
         });

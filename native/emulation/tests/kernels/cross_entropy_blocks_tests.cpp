@@ -17,7 +17,8 @@ struct Shape
 
 std::string name_of(const Shape& shape)
 {
-    return std::to_string(shape.rows) + " rows of " + std::to_string(shape.vocab) + " in " + std::to_string(shape.starts.size()) + " blocks";
+    return std::to_string(shape.rows) + " rows of " + std::to_string(shape.vocab) + " in " + std::to_string(shape.starts.size()) +
+           " blocks";
 }
 
 // The largest logit lies in the last block of some rows, in the first of others, and far above all else in the first row.
@@ -29,7 +30,8 @@ std::vector<float> logits_of(const Shape& shape, float scale)
     {
         for (int j = 0; r % 3 != 0 && j < shape.vocab; j++)
         {
-            logits[static_cast<size_t>(r) * shape.vocab + j] += (r % 3 == 1 ? 30.0f : -30.0f) * static_cast<float>(j) / static_cast<float>(shape.vocab);
+            logits[static_cast<size_t>(r) * shape.vocab + j] +=
+                (r % 3 == 1 ? 30.0f : -30.0f) * static_cast<float>(j) / static_cast<float>(shape.vocab);
         }
     }
 
@@ -89,8 +91,8 @@ struct Definition
     }
 };
 
-void check_statistics(const std::vector<float>& statistics, const std::vector<float>& logits, const std::vector<int>& targets, const Shape& shape, int stride,
-    size_t block)
+void check_statistics(const std::vector<float>& statistics, const std::vector<float>& logits, const std::vector<int>& targets,
+    const Shape& shape, int stride, size_t block)
 {
     const std::string where = ", block " + std::to_string(block) + ", " + name_of(shape);
     for (int r = 0; r < shape.rows; r++)
@@ -105,7 +107,8 @@ void check_statistics(const std::vector<float>& statistics, const std::vector<fl
         const Definition expected(&logits[static_cast<size_t>(r) * shape.vocab], shape.end(block), targets[r]);
         check(largest == expected.most, "the largest logit is another" + where);
         check_close(sum, expected.sum, expected.size, 2 + static_cast<double>(block), "sum" + where);
-        check(std::isnan(expected.at_target) ? std::isnan(at_target) : at_target == expected.at_target, "the target's logit is another" + where);
+        check(std::isnan(expected.at_target) ? std::isnan(at_target) : at_target == expected.at_target,
+            "the target's logit is another" + where);
     }
 }
 
@@ -120,8 +123,9 @@ std::vector<float> run_statistics(const std::vector<float>& logits, const std::v
     {
         const int first = shape.starts[b], columns = shape.end(b) - first;
         Array<float> block(columns_of(logits, shape, first, shape.end(b)));
-        kernel("cross_entropy", "cross_entropy_statistics", seed).run({static_cast<uint32_t>(shape.rows)}, {threads(columns)}, 0, block.device(),
-            device_targets.device(), statistics.device(), first, columns, static_cast<int64_t>(stride), b == 0 ? 0 : 1);
+        kernel("cross_entropy", "cross_entropy_statistics", seed)
+            .run({static_cast<uint32_t>(shape.rows)}, {threads(columns)}, 0, block.device(), device_targets.device(), statistics.device(),
+                first, columns, static_cast<int64_t>(stride), b == 0 ? 0 : 1);
         check_statistics(statistics.host(), logits, targets, shape, stride, b);
     }
 
@@ -145,8 +149,9 @@ struct Whole
         Array<float> device_logits(logits), output(logits.size()), total(1);
         Array<int> device_targets(targets);
         Array<double> row_loss(shape.rows);
-        kernel("cross_entropy", "cross_entropy_f32").run({static_cast<uint32_t>(shape.rows)}, {threads(shape.vocab)}, 0, device_logits.device(),
-            device_targets.device(), step.device(), output.device(), row_loss.device(), shape.vocab, static_cast<int64_t>(shape.vocab));
+        kernel("cross_entropy", "cross_entropy_f32")
+            .run({static_cast<uint32_t>(shape.rows)}, {threads(shape.vocab)}, 0, device_logits.device(), device_targets.device(),
+                step.device(), output.device(), row_loss.device(), shape.vocab, static_cast<int64_t>(shape.vocab));
         kernel("cross_entropy", "cross_entropy_loss").run({1}, {256}, 0, row_loss.device(), total.device(), shape.rows, 0);
         loss = total.host()[0];
         gradient = output.host();
@@ -154,17 +159,16 @@ struct Whole
 };
 
 // The gradient of a block of logits, in their place where that is allowed.
-template <typename T>
-std::vector<T> run_gradient(const std::vector<float>& logits, const Array<int>& targets, const Array<StepBlock>& step, const Array<float>& statistics,
-    const Shape& shape, size_t block, bool in_place)
+template <typename T> std::vector<T> run_gradient(const std::vector<float>& logits, const Array<int>& targets, const Array<StepBlock>& step,
+    const Array<float>& statistics, const Shape& shape, size_t block, bool in_place)
 {
     const int first = shape.starts[block], columns = shape.end(block) - first;
     Array<float> device_logits(columns_of(logits, shape, first, shape.end(block)));
     Array<T> output(static_cast<size_t>(shape.rows) * columns);
     T* to = in_place ? reinterpret_cast<T*>(device_logits.device()) : output.device();
-    kernel("cross_entropy", std::string("cross_entropy_gradient_") + Type<T>::Name).run({static_cast<uint32_t>(shape.rows)}, {threads(columns)}, 0,
-        device_logits.device(), targets.device(), step.device(), static_cast<const float*>(statistics.device()), to, first, columns,
-        static_cast<int64_t>(shape.rows + 3));
+    kernel("cross_entropy", std::string("cross_entropy_gradient_") + Type<T>::Name)
+        .run({static_cast<uint32_t>(shape.rows)}, {threads(columns)}, 0, device_logits.device(), targets.device(), step.device(),
+            static_cast<const float*>(statistics.device()), to, first, columns, static_cast<int64_t>(shape.rows + 3));
     if constexpr (std::is_same_v<T, float>)
     {
         return in_place ? device_logits.host() : output.host();
@@ -196,8 +200,9 @@ template <typename T> void check_shape(const Shape& shape, float scale, bool in_
         size += targets[r] < 0 ? 0 : rows[r].size / rows[r].sum + std::fabs(lse);
     }
 
-    kernel("cross_entropy", "cross_entropy_statistics_loss").run({1}, {1024}, 0, device_targets.device(), static_cast<const float*>(statistics.device()),
-        loss.device(), shape.rows, static_cast<int64_t>(shape.rows + 3));
+    kernel("cross_entropy", "cross_entropy_statistics_loss")
+        .run({1}, {1024}, 0, device_targets.device(), static_cast<const float*>(statistics.device()), loss.device(), shape.rows,
+            static_cast<int64_t>(shape.rows + 3));
     check_close(loss.host()[0], total, size, 2, "loss, " + name_of(shape));
     check_close(loss.host()[0], whole.loss, size, 2, "loss beside the whole's, " + name_of(shape));
 

@@ -61,11 +61,11 @@ template <typename T> void check_shape(const Shape& shape, float scale, bool in_
     T* gradient = in_place ? reinterpret_cast<T*>(device_logits.device()) : output.device();
     const uint32_t rows = shape.rows, block = block_for(divided_up(shape.vocab, 16), 64, 512);
     const auto entropy = kernel("cross_entropy", std::string("cross_entropy_") + Type<T>::Name);
-    entropy.run({rows}, {block}, 0, device_logits.device(), device_targets.device(), device_step.device(), static_cast<T*>(nullptr), row_loss.device(),
-        shape.vocab, static_cast<int64_t>(shape.stride));
+    entropy.run({rows}, {block}, 0, device_logits.device(), device_targets.device(), device_step.device(), static_cast<T*>(nullptr),
+        row_loss.device(), shape.vocab, static_cast<int64_t>(shape.stride));
     const std::vector<double> losses_alone = row_loss.host();
-    entropy.run({rows}, {block}, 0, device_logits.device(), device_targets.device(), device_step.device(), gradient, row_loss.device(), shape.vocab,
-        static_cast<int64_t>(shape.stride));
+    entropy.run({rows}, {block}, 0, device_logits.device(), device_targets.device(), device_step.device(), gradient, row_loss.device(),
+        shape.vocab, static_cast<int64_t>(shape.stride));
     const std::vector<double> losses = row_loss.host();
     check_same(losses, losses_alone, "losses with and without a gradient");
     std::vector<T> result;

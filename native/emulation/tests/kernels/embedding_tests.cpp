@@ -15,7 +15,8 @@ template <typename T> void check_forward(int rows, int columns)
     for (int& id : ids)
     {
         id = numbers.below(vocab);
-        expected.insert(expected.end(), table.begin() + static_cast<long>(id) * columns, table.begin() + static_cast<long>(id + 1) * columns);
+        expected.insert(
+            expected.end(), table.begin() + static_cast<long>(id) * columns, table.begin() + static_cast<long>(id + 1) * columns);
     }
 
     Array<T> device_table(table), x(expected.size());
@@ -44,15 +45,17 @@ template <typename T> void check_block_forward(int rows, int columns, const std:
     for (size_t b = 0; b < starts.size(); b++)
     {
         const int first = starts[b], end = b + 1 < starts.size() ? starts[b + 1] : vocab;
-        Array<T> block(std::vector<T>(table.begin() + static_cast<long>(first) * columns, table.begin() + static_cast<long>(end) * columns));
-        kernel("embedding", std::string("embedding_block_forward_") + Type<T>::Name).run({static_cast<uint32_t>(rows)},
-            {block_for(divided_up(columns / PackCount<T>, 2), 32, 512)}, 0, device_ids.device(), block.device(), x.device(), first, end - first, columns,
-            b == 0 ? 1 : 0);
+        Array<T> block(
+            std::vector<T>(table.begin() + static_cast<long>(first) * columns, table.begin() + static_cast<long>(end) * columns));
+        kernel("embedding", std::string("embedding_block_forward_") + Type<T>::Name)
+            .run({static_cast<uint32_t>(rows)}, {block_for(divided_up(columns / PackCount<T>, 2), 32, 512)}, 0, device_ids.device(),
+                block.device(), x.device(), first, end - first, columns, b == 0 ? 1 : 0);
         for (int r = 0; r < rows; r++)
         {
             if (ids[r] >= first && ids[r] < end)
             {
-                std::copy_n(table.begin() + static_cast<long>(ids[r]) * columns, columns, expected.begin() + static_cast<long>(r) * columns);
+                std::copy_n(
+                    table.begin() + static_cast<long>(ids[r]) * columns, columns, expected.begin() + static_cast<long>(r) * columns);
             }
         }
 
@@ -61,7 +64,8 @@ template <typename T> void check_block_forward(int rows, int columns, const std:
 }
 
 // Bit for bit: the order of the sums is the definition. With starts of blocks, each block of the table is its own.
-template <typename T, typename G> void check_backward(int rows, int tokens, int columns, int vocab, uint64_t seed = 1, const std::vector<int>& starts = {})
+template <typename T, typename G>
+void check_backward(int rows, int tokens, int columns, int vocab, uint64_t seed = 1, const std::vector<int>& starts = {})
 {
     Numbers numbers(columns + tokens);
     const std::vector<T> dx = numbers.many<T>(static_cast<size_t>(rows) * columns);
@@ -98,15 +102,17 @@ template <typename T, typename G> void check_backward(int rows, int tokens, int 
 
     order.resize(rows, -1);
     const std::string name = sizeof(T) == sizeof(G) ? Type<T>::Name : "bf16_f32";
-    const std::string what = "sums of " + std::to_string(tokens) + " tokens of " + std::to_string(columns) + ", " + name + ", and the definition";
+    const std::string what =
+        "sums of " + std::to_string(tokens) + " tokens of " + std::to_string(columns) + ", " + name + ", and the definition";
     Array<T> device_dx(dx);
     Array<int> device_ids(ids), device_order(order);
     const uint32_t units = divided_up(rows, 8) * divided_up(columns / PackCount<T>, 32);
     if (starts.empty())
     {
         Array<G> dtable(old);
-        kernel("embedding", "embedding_backward_" + name, seed).run({divided_up(units, 4)}, {128}, 0, device_ids.device(), device_order.device(),
-            device_dx.device(), dtable.device(), rows, columns);
+        kernel("embedding", "embedding_backward_" + name, seed)
+            .run({divided_up(units, 4)}, {128}, 0, device_ids.device(), device_order.device(), device_dx.device(), dtable.device(), rows,
+                columns);
         check_same(dtable.host(), expected, what);
     }
 
@@ -115,8 +121,9 @@ template <typename T, typename G> void check_backward(int rows, int tokens, int 
         const int first = starts[b], end = b + 1 < starts.size() ? starts[b + 1] : vocab;
         const long from = static_cast<long>(first) * columns, to = static_cast<long>(end) * columns;
         Array<G> dblock(std::vector<G>(old.begin() + from, old.begin() + to));
-        kernel("embedding", "embedding_block_backward_" + name, seed).run({divided_up(units, 4)}, {128}, 0, device_ids.device(), device_order.device(),
-            device_dx.device(), dblock.device(), rows, first, end - first, columns);
+        kernel("embedding", "embedding_block_backward_" + name, seed)
+            .run({divided_up(units, 4)}, {128}, 0, device_ids.device(), device_order.device(), device_dx.device(), dblock.device(), rows,
+                first, end - first, columns);
         check_same(dblock.host(), std::vector<G>(expected.begin() + from, expected.begin() + to), what + ", block " + std::to_string(b));
     }
 }

@@ -15,7 +15,8 @@ struct Variant
     int head_dim, query_rows, key_rows, warps;
 };
 
-const Variant Variants[] = {{"hd64", 64, 128, 128, 8}, {"hd128", 128, 64, 128, 8}, {"hd64_small", 64, 64, 128, 8}, {"hd128_small", 128, 32, 64, 4}};
+const Variant Variants[] = {
+    {"hd64", 64, 128, 128, 8}, {"hd128", 128, 64, 128, 8}, {"hd64_small", 64, 64, 128, 8}, {"hd128_small", 128, 32, 64, 4}};
 
 // bf16 rounds by up to 2^-9, 1.1e-3 in the mean square: o, P and dS, which enter sums, then the result.
 const AttentionLimits Limits = {2.5e-3, 1e-6, 3.5e-3, 3.5e-3, 2.5e-3};
@@ -38,7 +39,8 @@ class FlashAttention
 {
 public:
     FlashAttention(const AttentionShape& shape, const AttentionTensors& tensors)
-        : _shape(shape), _kv(stored<uint16_t>(tensors.kv)), _q(stored<uint16_t>(tensors.q)), _output_gradient(stored<uint16_t>(tensors.output_gradient)), _first_key(shape.first_key())
+        : _shape(shape), _kv(stored<uint16_t>(tensors.kv)), _q(stored<uint16_t>(tensors.q)),
+          _output_gradient(stored<uint16_t>(tensors.output_gradient)), _first_key(shape.first_key())
     {
     }
 
@@ -54,16 +56,18 @@ public:
         if (cuts.empty())
         {
             Array<uint16_t> kv(_kv);
-            kernel("flash_attention_forward", "flash_attention_forward_hd" + head_dim).run({grid}, {128}, shared, _q.device(), kv.device(), _first_key.device(), o.device(),
-                lse.device(), s.tokens, s.row_offset, s.heads, s.kv_heads);
+            kernel("flash_attention_forward", "flash_attention_forward_hd" + head_dim)
+                .run({grid}, {128}, shared, _q.device(), kv.device(), _first_key.device(), o.device(), lse.device(), s.tokens, s.row_offset,
+                    s.heads, s.kv_heads);
         }
 
         for (size_t i = 0; !cuts.empty() && i <= cuts.size(); i++)
         {
             const int start = i == 0 ? 0 : cuts[i - 1], end = i == cuts.size() ? s.rows() : cuts[i];
             Array<uint16_t> kv(rows_of(_kv, s.kv_columns(), start, end));
-            kernel("flash_attention_forward", "flash_attention_forward_segment_hd" + head_dim).run({grid}, {128}, shared, _q.device(), kv.device(), _first_key.device(), o.device(),
-                lse.device(), state.device(), s.tokens, s.row_offset, s.heads, s.kv_heads, start, end, i == 0 ? 1 : 0, i == cuts.size() ? 1 : 0);
+            kernel("flash_attention_forward", "flash_attention_forward_segment_hd" + head_dim)
+                .run({grid}, {128}, shared, _q.device(), kv.device(), _first_key.device(), o.device(), lse.device(), state.device(),
+                    s.tokens, s.row_offset, s.heads, s.kv_heads, start, end, i == 0 ? 1 : 0, i == cuts.size() ? 1 : 0);
         }
 
         result.o = floats(o.host());
@@ -75,13 +79,16 @@ public:
     {
         const AttentionShape& s = _shape;
         const int query_blocks = blocks(s.tokens, v.query_rows), padded = query_blocks * v.query_rows;
-        Array<uint16_t> o(stored<uint16_t>(std::vector<double>(result.o.begin(), result.o.end()))), dq(static_cast<size_t>(s.tokens) * s.q_columns());
-        Array<float> lse(result.lse), stats(static_cast<size_t>(2) * padded * s.heads), dq_sums(static_cast<size_t>(padded) * s.q_columns());
+        Array<uint16_t> o(stored<uint16_t>(std::vector<double>(result.o.begin(), result.o.end()))),
+            dq(static_cast<size_t>(s.tokens) * s.q_columns());
+        Array<float> lse(result.lse), stats(static_cast<size_t>(2) * padded * s.heads),
+            dq_sums(static_cast<size_t>(padded) * s.q_columns());
         Array<int32_t> bounds(4 * query_blocks);
         Array<uint32_t> turns(1 + query_blocks * s.heads);
-        kernel("flash_attention_backward_ends", "flash_attention_backward_prepare_hd" + std::to_string(s.head_dim)).run(
-            {blocks(static_cast<int64_t>(padded) * s.q_columns(), 2048)}, {256}, 0, o.device(), lse.device(), _output_gradient.device(), _first_key.device(), stats.device(),
-            bounds.device(), turns.device(), s.tokens, s.heads, v.query_rows);
+        kernel("flash_attention_backward_ends", "flash_attention_backward_prepare_hd" + std::to_string(s.head_dim))
+            .run({blocks(static_cast<int64_t>(padded) * s.q_columns(), 2048)}, {256}, 0, o.device(), lse.device(),
+                _output_gradient.device(), _first_key.device(), stats.device(), bounds.device(), turns.device(), s.tokens, s.heads,
+                v.query_rows);
         result.dkv.clear();
         for (size_t i = 0; i <= cuts.size(); i++)
         {
@@ -89,15 +96,16 @@ public:
             Array<uint16_t> kv(rows_of(_kv, s.kv_columns(), start, end));
             const size_t count = static_cast<size_t>(end - start) * s.kv_columns();
             Array<float> dkv = before.empty() ? Array<float>(count) : Array<float>(rows_of(before, s.kv_columns(), start, end));
-            kernel("flash_attention_backward", std::string("flash_attention_backward_") + v.name).run({blocks(end - start, v.key_rows) * s.kv_heads},
-                {32u * v.warps}, backward_shared(v), _q.device(), kv.device(), _first_key.device(), _output_gradient.device(), dkv.device(), stats.device(), bounds.device(), turns.device(),
-                dq_sums.device(), s.tokens, s.row_offset, s.heads, s.kv_heads, start, end, before.empty() ? 0 : 1);
+            kernel("flash_attention_backward", std::string("flash_attention_backward_") + v.name)
+                .run({blocks(end - start, v.key_rows) * s.kv_heads}, {32u * v.warps}, backward_shared(v), _q.device(), kv.device(),
+                    _first_key.device(), _output_gradient.device(), dkv.device(), stats.device(), bounds.device(), turns.device(),
+                    dq_sums.device(), s.tokens, s.row_offset, s.heads, s.kv_heads, start, end, before.empty() ? 0 : 1);
             const std::vector<float> part = dkv.host();
             result.dkv.insert(result.dkv.end(), part.begin(), part.end());
         }
 
-        kernel("flash_attention_backward_ends", std::string("flash_attention_backward_finish_") + v.name).run({static_cast<uint32_t>(query_blocks * s.heads)},
-            {32u * v.warps}, 0, dq_sums.device(), dq.device(), s.tokens, s.heads);
+        kernel("flash_attention_backward_ends", std::string("flash_attention_backward_finish_") + v.name)
+            .run({static_cast<uint32_t>(query_blocks * s.heads)}, {32u * v.warps}, 0, dq_sums.device(), dq.device(), s.tokens, s.heads);
         result.dq = floats(dq.host());
     }
 
@@ -211,7 +219,8 @@ TEST(Flash_attention_gives_the_same_bits_however_the_window_is_cut)
         const AttentionResult whole = attention.both(variant, {});
         for (const Cuts& cuts : {Cuts{128}, Cuts{256}, Cuts{128, 256, 384}})
         {
-            check(attention.both(variant, cuts) == whole, shape.name() + ", " + variant.name + ", " + std::to_string(cuts.size()) + " cuts");
+            check(
+                attention.both(variant, cuts) == whole, shape.name() + ", " + variant.name + ", " + std::to_string(cuts.size()) + " cuts");
         }
     }
 }
@@ -241,7 +250,8 @@ TEST(Flash_attention_fits_into_the_shared_memory_of_its_GPUs)
     for (const Variant& v : Variants)
     {
         const int limit = std::string(v.name).find("small") == std::string::npos ? a100 : small_block;
-        check(backward_shared(v) <= static_cast<uint32_t>(limit), std::string(v.name) + " needs " + std::to_string(backward_shared(v)) + " bytes");
+        check(backward_shared(v) <= static_cast<uint32_t>(limit),
+            std::string(v.name) + " needs " + std::to_string(backward_shared(v)) + " bytes");
         check(2 * (forward_shared(v.head_dim) + 1024) <= 164 * 1024u, "two blocks of the forward do not fit into 164 KiB");
     }
 }

@@ -75,7 +75,8 @@ template <typename T> void check_squared_sum(const std::vector<int64_t>& counts)
         }
 
         Array<T> data(values);
-        kernel("squared_sum", std::string("squared_sum_") + Type<T>::Name).run({divided_up(count, 65536)}, {256}, 0, data.device(), partials.device() + tile, count);
+        kernel("squared_sum", std::string("squared_sum_") + Type<T>::Name)
+            .run({divided_up(count, 65536)}, {256}, 0, data.device(), partials.device() + tile, count);
         tile += divided_up(count, 65536);
     }
 
@@ -91,8 +92,8 @@ template <typename T> void check_column_sum(int rows, int columns, bool accumula
     const std::vector<T> old = numbers.many<T>(columns);
     Array<float> partials(values);
     Array<T> out(accumulate ? old : std::vector<T>(columns, rounded<T>(NAN)));
-    kernel("column_sum", std::string("column_sum_") + Type<T>::Name).run({divided_up(columns, 32)}, {256}, 0, partials.device(), out.device(), rows, columns,
-        accumulate ? 1 : 0);
+    kernel("column_sum", std::string("column_sum_") + Type<T>::Name)
+        .run({divided_up(columns, 32)}, {256}, 0, partials.device(), out.device(), rows, columns, accumulate ? 1 : 0);
     const std::vector<T> result = out.host();
     for (int c = 0; c < columns; c++)
     {

@@ -22,7 +22,8 @@ struct Shape
 
 std::string name_of(const Shape& s)
 {
-    return std::to_string(s.rows) + " rows of " + std::to_string(s.heads) + " + 2 x " + std::to_string(s.kv_heads) + " heads of " + std::to_string(s.head_dim);
+    return std::to_string(s.rows) + " rows of " + std::to_string(s.heads) + " + 2 x " + std::to_string(s.kv_heads) + " heads of " +
+           std::to_string(s.head_dim);
 }
 
 // Documents begin here and there in the window.
@@ -95,13 +96,13 @@ template <typename T> void check_forward(const Shape& shape, Outputs outputs)
     const uint32_t grid = divided_up(shape.rows, 16), shared = 68 * shape.head_dim;
     if (shape.norm)
     {
-        forward.run({grid}, {256}, shared, qkv.device(), first_key.device(), q_norm.device(), k_norm.device(), to_q, to_kv, log2_ratio(shape), Eps,
-            shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
+        forward.run({grid}, {256}, shared, qkv.device(), first_key.device(), q_norm.device(), k_norm.device(), to_q, to_kv,
+            log2_ratio(shape), Eps, shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
     else
     {
-        forward.run({grid}, {256}, shared, qkv.device(), first_key.device(), to_q, to_kv, log2_ratio(shape), shape.rows, shape.row_offset, shape.heads,
-            shape.kv_heads, shape.head_dim);
+        forward.run({grid}, {256}, shared, qkv.device(), first_key.device(), to_q, to_kv, log2_ratio(shape), shape.rows, shape.row_offset,
+            shape.heads, shape.kv_heads, shape.head_dim);
     }
 
     const std::vector<T> queries = to_q != nullptr ? q.host() : std::vector<T>(), keys = to_kv != nullptr ? kv.host() : std::vector<T>();
@@ -136,7 +137,8 @@ template <typename T> void check_forward(const Shape& shape, Outputs outputs)
         for (int i = 0; i < shape.kv() && outputs != Outputs::QueriesOnly; i++)
         {
             check(to_float(keys[static_cast<size_t>(t) * 2 * shape.kv() + shape.kv() + i]) ==
-                to_float(in.qkv[static_cast<size_t>(t) * shape.width() + shape.queries() + shape.kv() + i]), "values differ, " + name_of(shape));
+                      to_float(in.qkv[static_cast<size_t>(t) * shape.width() + shape.queries() + shape.kv() + i]),
+                "values differ, " + name_of(shape));
         }
     }
 }
@@ -157,14 +159,14 @@ template <typename T> void check_backward(const Shape& shape, uint64_t seed = 1,
     const auto backward = kernel("qk_norm_rope", entry<T>("backward", shape), seed);
     if (shape.norm)
     {
-        backward.run({grid}, {256}, 68 * shape.head_dim + 1024 * shape.head_dim / lanes, dq.device(), dkv.device(), first_key.device(), qkv.device(),
-            q_norm.device(), k_norm.device(), dqkv.device(), q_partials.device(), k_partials.device(), log2_ratio(shape), Eps, shape.rows,
-            shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
+        backward.run({grid}, {256}, 68 * shape.head_dim + 1024 * shape.head_dim / lanes, dq.device(), dkv.device(), first_key.device(),
+            qkv.device(), q_norm.device(), k_norm.device(), dqkv.device(), q_partials.device(), k_partials.device(), log2_ratio(shape), Eps,
+            shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
     else
     {
-        backward.run({grid}, {256}, 68 * shape.head_dim, dq.device(), dkv.device(), first_key.device(), dqkv.device(), log2_ratio(shape), shape.rows,
-            shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
+        backward.run({grid}, {256}, 68 * shape.head_dim, dq.device(), dkv.device(), first_key.device(), dqkv.device(), log2_ratio(shape),
+            shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
 
     const std::vector<T> result = dqkv.host();

@@ -17,8 +17,9 @@ std::string name_of(const Shape& shape) { return std::to_string(shape.rows) + " 
 template <typename W> std::vector<W> column_sum(Array<float>& partials, const std::vector<W>& old, int groups, bool accumulate)
 {
     Array<W> out(accumulate ? old : std::vector<W>(old.size(), rounded<W>(NAN)));
-    kernel("column_sum", std::string("column_sum_") + Type<W>::Name).run({divided_up(old.size(), 32)}, {256}, 0, partials.device(), out.device(), groups,
-        static_cast<int>(old.size()), accumulate ? 1 : 0);
+    kernel("column_sum", std::string("column_sum_") + Type<W>::Name)
+        .run({divided_up(old.size(), 32)}, {256}, 0, partials.device(), out.device(), groups, static_cast<int>(old.size()),
+            accumulate ? 1 : 0);
     return out.host();
 }
 
@@ -30,7 +31,8 @@ template <typename T> void check_forward(const Shape& shape)
     Array<float> rstd(shape.rows);
     const uint32_t block = block_for(divided_up(shape.columns / PackCount<T>, 4), 64, 1024);
     const auto forward = kernel("rms_norm", std::string("rms_norm_forward_") + Type<T>::Name);
-    forward.run({static_cast<uint32_t>(shape.rows)}, {block}, 0, device_x.device(), device_w.device(), y.device(), rstd.device(), Eps, shape.columns);
+    forward.run({static_cast<uint32_t>(shape.rows)}, {block}, 0, device_x.device(), device_w.device(), y.device(), rstd.device(), Eps,
+        shape.columns);
     const std::vector<T> result = y.host();
     const std::vector<float> scales = rstd.host();
     for (int r = 0; r < shape.rows; r++)
@@ -51,7 +53,8 @@ template <typename T> void check_forward(const Shape& shape)
         }
     }
 
-    forward.run({static_cast<uint32_t>(shape.rows)}, {block}, 0, device_x.device(), device_w.device(), device_x.device(), rstd.device(), Eps, shape.columns);
+    forward.run({static_cast<uint32_t>(shape.rows)}, {block}, 0, device_x.device(), device_w.device(), device_x.device(), rstd.device(),
+        Eps, shape.columns);
     check_same(device_x.host(), result, "y and y in place");
 }
 
@@ -86,10 +89,13 @@ void check_backward(const Shape& shape, Addend addend, bool accumulate, uint64_t
     Array<T> device_x(x), device_w(w), device_stream(stream), output(count);
     Array<float> device_rstd(rstd), partials(static_cast<size_t>(groups) * shape.columns);
     T* plus = addend == Addend::InPlace ? device_stream.device() : nullptr;
-    T* dx = addend == Addend::InPlace ? device_stream.device() : addend == Addend::None ? output.device() : reinterpret_cast<T*>(device_dy.device());
+    T* dx = addend == Addend::InPlace ? device_stream.device()
+            : addend == Addend::None  ? output.device()
+                                      : reinterpret_cast<T*>(device_dy.device());
     const std::string name = Wide ? "bf16_f32" : Type<T>::Name;
-    kernel("rms_norm", "rms_norm_backward_" + name, seed).run({groups}, {block_for(divided_up(shape.columns / PackCount<T>, 2), 64, 768)}, 0,
-        device_dy.device(), device_x.device(), device_rstd.device(), device_w.device(), plus, dx, partials.device(), shape.rows, shape.columns, group_rows);
+    kernel("rms_norm", "rms_norm_backward_" + name, seed)
+        .run({groups}, {block_for(divided_up(shape.columns / PackCount<T>, 2), 64, 768)}, 0, device_dy.device(), device_x.device(),
+            device_rstd.device(), device_w.device(), plus, dx, partials.device(), shape.rows, shape.columns, group_rows);
     std::vector<T> result = addend == Addend::InPlace ? device_stream.host() : std::vector<T>();
     if constexpr (!Wide)
     {

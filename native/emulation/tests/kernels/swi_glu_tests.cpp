@@ -18,9 +18,11 @@ template <typename T> void check_shape(int rows, int columns)
     const std::vector<T> gradient = numbers.many<T>(static_cast<size_t>(rows) * columns);
     const uint32_t grid = rows * divided_up(columns / PackCount<T>, 512);
     Array<T> device_gate_up(gate_up), device_gradient(gradient), out(gradient.size());
-    kernel("swi_glu", std::string("swi_glu_forward_") + Type<T>::Name).run({grid}, {256}, 0, device_gate_up.device(), out.device(), columns);
+    kernel("swi_glu", std::string("swi_glu_forward_") + Type<T>::Name)
+        .run({grid}, {256}, 0, device_gate_up.device(), out.device(), columns);
     const std::vector<T> forward = out.host();
-    kernel("swi_glu", std::string("swi_glu_backward_") + Type<T>::Name).run({grid}, {256}, 0, device_gradient.device(), device_gate_up.device(), columns);
+    kernel("swi_glu", std::string("swi_glu_backward_") + Type<T>::Name)
+        .run({grid}, {256}, 0, device_gradient.device(), device_gate_up.device(), columns);
     check_same(device_gradient.host(), forward, "the forward and what the backward repeats of it");
 
     const std::vector<T> result = device_gate_up.host();
@@ -35,7 +37,8 @@ template <typename T> void check_shape(int rows, int columns)
             // Below 2^-126 the reciprocal is zero.
             const double flushed = g < -87 ? std::fabs(g) * 0x1p-102 : 0;
             check_close(forward[at], silu * u, std::fabs(silu * u) + flushed, 12, "s, " + shape);
-            check_close(result[gate], ds * u * sigmoid * (1 + g * (1 - sigmoid)), std::fabs(ds * u) * sigmoid * (1 + std::fabs(g)) + flushed, 12, "dg, " + shape);
+            check_close(result[gate], ds * u * sigmoid * (1 + g * (1 - sigmoid)),
+                std::fabs(ds * u) * sigmoid * (1 + std::fabs(g)) + flushed, 12, "dg, " + shape);
             check_close(result[up], ds * silu, std::fabs(ds * silu) + flushed, 12, "du, " + shape);
         }
     }

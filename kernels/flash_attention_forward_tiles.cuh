@@ -1,0 +1,168 @@
+// What flash_attention_forward.cu works on: its shapes, tiles in shared memory, and products of them.
+#pragma once
+
+#include "device.cuh"
+
+const int QueryRows = 128;
+const int Threads = 128;
+const int KeyRows = 64;
+
+// Running maximum before the first key, and the score of a hidden key: its exponential is 0 under any maximum, and where all are
+// hidden nothing changes.
+const float NoMaximum = -1e30f;
+const float Hidden = -2e30f;
+
+constexpr float Log2E = 1.4426950408889634f;
+
+template <int HeadDim> struct Shape
+{
+    static const int RowBytes = 2 * HeadDim;
+    static const int TileBytes = KeyRows * RowBytes; // of K or V
+    static constexpr float Scale = HeadDim == 64 ? 0.125f : 0.08838834764831845f;
+    static constexpr float Scale2 = Scale * Log2E; // for powers of two
+};
+
+// The part of the window that a launch handles.
+struct Segment
+{
+    float4* state;
+    int32 start, end;
+    bool first, last;
+
+    // The calling thread's.
+    template <int HeadDim> __device__ float4* state_of(int32 block, int32 head, int32 heads) const
+    {
+        return state + ((int64)block * heads + head) * (HeadDim / 4 + 2) * Threads + thread_index();
+    }
+};
+
+// Copies rows of head_dim elements into a tile, those from `valid` on as zeros.
+template <int HeadDim, int Rows> DEVICE void copy_rows(unsigned char* tile, const bf16* from, int32 stride, int32 valid)
+{
+    const int chunks = HeadDim / 8;
+    const int step = Threads / chunks;
+    const int32 thread = thread_index();
+    unsigned char* to = tile + tile_offset<HeadDim>(thread / chunks, thread % chunks);
+    from += thread / chunks * stride + thread % chunks * 8;
+    valid -= thread / chunks;
+#pragma unroll
+    for (int row = 0; row < Rows; row += step)
+    {
+        copy_async_16(to + row * Shape<HeadDim>::RowBytes, from, row < valid);
+        from += step * stride;
+    }
+}
+
+// A tile of keys or values, `from` being its first element, of which nothing from its row `rows` on is read.
+template <int HeadDim> DEVICE void copy_keys(unsigned char* tile, const bf16* from, int32 stride, int32 rows)
+{
+    if (rows > 0)
+    {
+        copy_rows<HeadDim, KeyRows>(tile, from, stride, rows);
+    }
+
+    copy_async_commit();
+}
+
+// What a warp needs now and then. It lies in shared memory because registers are short.
+struct __align__(16) WarpRows
+{
+    int32 some_first, some_last; // window rows to which at least one of its tokens attends
+    int32 all_first, all_last;   // and to which all of them attend
+    int32 token;                 // its first
+    int32 head;
+    int32 block;
+    int32 kv_column; // of its keys
+    int32 kv_start;  // window row of kv's first
+};
+
+template <int HeadDim> DEVICE WarpRows* warp_rows(unsigned char* shared)
+{
+    return reinterpret_cast<WarpRows*>(shared + QueryRows * Shape<HeadDim>::RowBytes + 3 * Shape<HeadDim>::TileBytes) + thread_index() / 32;
+}
+
+// s = q k^T: 32 rows of q and all of the tile's keys. Operands are loaded one step before they are multiplied.
+template <int HeadDim>
+DEVICE void multiply_keys(float (&s)[2][KeyRows / 8][4], const unsigned char* q, const unsigned char* k)
+{
+    const int row_bytes = Shape<HeadDim>::RowBytes;
+    const int tiles = KeyRows / 16;
+    uint32 a[2][4];
+    uint32 b[2][4];
+    const int32 lane = thread_index() % 32;
+    const int32 q_offset = tile_offset<HeadDim>(thread_index() / 32 * 32 + lane % 16, lane / 16);
+    const int32 k_offset = tile_offset<HeadDim>(lane / 16 * 8 + lane % 8, lane / 8 % 2);
+    load_matrix_x4(a[0], q + q_offset);
+    load_matrix_x4(a[1], q + q_offset + 16 * row_bytes);
+    load_matrix_x4(b[0], k + k_offset);
+#pragma unroll
+    for (int m = 0; m < 2; m++)
+    {
+#pragma unroll
+        for (int n = 0; n < 2 * tiles; n++)
+        {
+            s[m][n][0] = s[m][n][1] = s[m][n][2] = s[m][n][3] = 0.0f;
+        }
+    }
+
+#pragma unroll
+    for (int step = 0; step < HeadDim / 16 * tiles; step++)
+    {
+        const int n = step % tiles;
+        const int next_d = (step + 1) / tiles;
+        if (next_d < HeadDim / 16)
+        {
+            load_matrix_x4(b[(step + 1) % 2], k + tile_right(k_offset, next_d) + (step + 1) % tiles * 16 * row_bytes);
+        }
+
+#pragma unroll
+        for (int m = 0; m < 2; m++)
+        {
+            mma_16816(s[m][2 * n], a[m], b[step % 2][0], b[step % 2][1]);
+            mma_16816(s[m][2 * n + 1], a[m], b[step % 2][2], b[step % 2][3]);
+            if (n == tiles - 1 && next_d < HeadDim / 16)
+            {
+                load_matrix_x4(a[m], q + tile_right(q_offset, next_d) + m * 16 * row_bytes);
+            }
+        }
+    }
+}
+
+// o += p v, p from the accumulators of s.
+template <int HeadDim>
+DEVICE void multiply_values(float (&o)[2][HeadDim / 8][4], const float (&p)[2][KeyRows / 8][4], const unsigned char* v)
+{
+    const int tiles = HeadDim / 16;
+    uint32 a[2][4];
+    uint32 b[2][4];
+    const int32 lane = thread_index() % 32;
+    const int32 v_offset = tile_offset<HeadDim>(lane % 16, lane / 16);
+    load_matrix_x4_transposed(b[0], v + v_offset);
+#pragma unroll
+    for (int step = 0; step < KeyRows / 16 * tiles; step++)
+    {
+        const int key = step / tiles;
+        const int n = step % tiles;
+        const int next_key = (step + 1) / tiles;
+        if (next_key < KeyRows / 16)
+        {
+            load_matrix_x4_transposed(
+                b[(step + 1) % 2], v + tile_right(v_offset, (step + 1) % tiles) + next_key * 16 * Shape<HeadDim>::RowBytes);
+        }
+
+#pragma unroll
+        for (int m = 0; m < 2; m++)
+        {
+            if (n == 0)
+            {
+                a[m][0] = pack_bf16(p[m][2 * key][0], p[m][2 * key][1]);
+                a[m][1] = pack_bf16(p[m][2 * key][2], p[m][2 * key][3]);
+                a[m][2] = pack_bf16(p[m][2 * key + 1][0], p[m][2 * key + 1][1]);
+                a[m][3] = pack_bf16(p[m][2 * key + 1][2], p[m][2 * key + 1][3]);
+            }
+
+            mma_16816(o[m][2 * n], a[m], b[step % 2][0], b[step % 2][1]);
+            mma_16816(o[m][2 * n + 1], a[m], b[step % 2][2], b[step % 2][3]);
+        }
+    }
+}
