@@ -185,7 +185,7 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
         );
 
     /// <inheritdoc/>
-    public void AttentionRound(nuint dqSums, HeadShape heads, Tensor dq) => Fill.Round(team, Sums(dqSums, dq), At(dq));
+    public void AttentionRounding(nuint dqSums, HeadShape heads, Tensor dq) => Fill.Round(team, Sums(dqSums, dq), At(dq));
 
     /// <inheritdoc/>
     public void SwiGluForward(Tensor gateUp, Tensor ffn) => SwiGlu.Forward(team, At(gateUp), At(ffn));

@@ -158,7 +158,7 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
     ) => kernels.Attention.BackwardSegment(stream, q, keys, at, heads, o, lse, dO, dqSums, continues, dkv, accumulate);
 
     /// <inheritdoc/>
-    public void AttentionRound(nuint dqSums, HeadShape heads, Tensor dq) => kernels.Attention.Finish(stream, dqSums, heads, dq);
+    public void AttentionRounding(nuint dqSums, HeadShape heads, Tensor dq) => kernels.Attention.Finish(stream, dqSums, heads, dq);
 
     /// <inheritdoc/>
     public void SwiGluForward(Tensor gateUp, Tensor ffn) => kernels.SwiGlu.Forward(stream, gateUp, ffn);

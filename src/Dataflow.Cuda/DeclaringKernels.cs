@@ -243,13 +243,13 @@ internal sealed class DeclaringKernels(IKernels inner, OpDeclaration op, Declare
     }
 
     /// <inheritdoc/>
-    public void AttentionRound(nuint dqSums, HeadShape heads, Tensor dq)
+    public void AttentionRounding(nuint dqSums, HeadShape heads, Tensor dq)
     {
         op.Launches(
-            nameof(AttentionRound),
+            nameof(AttentionRounding),
             [Read(dqSums, KernelWorkspace.AttentionBackward(dq.Rows, heads.Heads, heads.HeadDim).Value), Write(dq)]
         );
-        inner.AttentionRound(dqSums, heads, dq);
+        inner.AttentionRounding(dqSums, heads, dq);
     }
 
     /// <inheritdoc/>

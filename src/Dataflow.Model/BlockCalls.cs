@@ -116,7 +116,7 @@ internal static class BlockCalls
                     [TensorName.GradQuerySums, TensorName.GradKvSegment]
                 ),
             ],
-            [new(Kernel.AttentionRound, [TensorName.GradQuerySums], [TensorName.GradQuery], None), .. after]);
+            [new(Kernel.AttentionRounding, [TensorName.GradQuerySums], [TensorName.GradQuery], None), .. after]);
     }
 
     /// <summary>

@@ -11,53 +11,53 @@ public sealed partial class BlockPrograms
     /// <summary>
     /// Where a window may be streamed: K, V and attention's output are kept, so that a backward recomputes nothing that needs other chunks.
     /// </summary>
-    public static bool MayStream(TensorSet saved) => saved.HasFlag(TensorSet.Kv | TensorSet.Attention);
+    public static bool MayStream(SaveSet saved) => saved.HasFlag(SaveSet.Kv | SaveSet.Attention);
 
     /// <summary>Norm, projections and rotation: the chunk's query, and its K and V.</summary>
-    public BlockProgram Project(TensorSet saved) => ForwardPart("project", saved, p => p.Before);
+    public BlockProgram Project(SaveSet saved) => ForwardPart("project", saved, p => p.Before);
 
     /// <summary>The chunk's attention to one segment.</summary>
-    public BlockProgram Attend(TensorSet saved) => ForwardPart("attend", saved, p => p.Attention);
+    public BlockProgram Attend(SaveSet saved) => ForwardPart("attend", saved, p => p.Attention);
 
     /// <summary>From attention's output to the block's.</summary>
-    public BlockProgram Combine(TensorSet saved) => ForwardPart("combine", saved, p => p.After);
+    public BlockProgram Combine(SaveSet saved) => ForwardPart("combine", saved, p => p.After);
 
     /// <summary>What the backward of a streamed window lacks.</summary>
-    public BlockProgram StreamedRecompute(TensorSet saved) => BackwardPart("streamed-recompute", saved, p => p.Recompute);
+    public BlockProgram StreamedRecompute(SaveSet saved) => BackwardPart("streamed-recompute", saved, p => p.Recompute);
 
     /// <summary>From the output's gradient to that of attention's output.</summary>
-    public BlockProgram CombineBackward(TensorSet saved) =>
+    public BlockProgram CombineBackward(SaveSet saved) =>
         NeedsRecompute(saved)
         ? BackwardPart("combine-backward", saved, p => p.Parts.Before)
         : BackwardPart("combine-backward", saved, p => [.. p.Recompute, .. p.Parts.Before]);
 
     /// <summary>One segment's gradients of K and V, and its part of the query's.</summary>
-    public BlockProgram AttendBackward(TensorSet saved) => BackwardPart("attend-backward", saved, p => p.Parts.Attention);
+    public BlockProgram AttendBackward(SaveSet saved) => BackwardPart("attend-backward", saved, p => p.Parts.Attention);
 
     /// <summary>From the gradients of query, K and V to the input's.</summary>
-    public BlockProgram ProjectBackward(TensorSet saved) => BackwardPart("project-backward", saved, p => p.Parts.After);
+    public BlockProgram ProjectBackward(SaveSet saved) => BackwardPart("project-backward", saved, p => p.Parts.After);
 
     /// <summary>Bytes of the saved activations that are written before attention; the others follow.</summary>
-    public Bytes SavedBeforeAttention(TensorSet saved) => ActivationsSize(saved & TensorSet.Query);
+    public Bytes SavedBeforeAttention(SaveSet saved) => ActivationsSize(saved & SaveSet.Query);
 
     /// <summary>Bytes of a block's gradients that a backward writes after attention's; the others follow.</summary>
     public Bytes GradientsBeforeAttention => new(BlockLayout[WeightName.AttentionOut].ElementOffset * recipe.Gradients.Size());
 
-    private BlockProgram ForwardPart(string name, TensorSet saved, Func<StreamedCalls, ImmutableArray<KernelCall>> part) =>
+    private BlockProgram ForwardPart(string name, SaveSet saved, Func<StreamedCalls, ImmutableArray<KernelCall>> part) =>
         cache.TryGetValue((name, saved, 0), out var program) ? program : cache[(name, saved, 0)] = LayForwardPart(saved, part);
 
-    private BlockProgram LayForwardPart(TensorSet saved, Func<StreamedCalls, ImmutableArray<KernelCall>> part)
+    private BlockProgram LayForwardPart(SaveSet saved, Func<StreamedCalls, ImmutableArray<KernelCall>> part)
     {
         var parts = BlockCalls.StreamedForward(model);
         return Lay(part(parts), [.. parts.Before, .. parts.Attention, .. parts.After], Layout(saved).Offsets);
     }
 
     private BlockProgram BackwardPart(
-        string name, TensorSet saved, Func<(ImmutableArray<KernelCall> Recompute, StreamedCalls Parts), ImmutableArray<KernelCall>> part) =>
+        string name, SaveSet saved, Func<(ImmutableArray<KernelCall> Recompute, StreamedCalls Parts), ImmutableArray<KernelCall>> part) =>
         cache.TryGetValue((name, saved, 0), out var program) ? program : cache[(name, saved, 0)] = LayBackwardPart(saved, part);
 
     private BlockProgram LayBackwardPart(
-        TensorSet saved, Func<(ImmutableArray<KernelCall> Recompute, StreamedCalls Parts), ImmutableArray<KernelCall>> part)
+        SaveSet saved, Func<(ImmutableArray<KernelCall> Recompute, StreamedCalls Parts), ImmutableArray<KernelCall>> part)
     {
         var (recompute, parts) = (Halves(saved).Recompute, BlockCalls.StreamedBackward(model));
         return Lay(part((recompute, parts)), [.. recompute, .. parts.Before, .. parts.Attention, .. parts.After], Layout(saved).Offsets);

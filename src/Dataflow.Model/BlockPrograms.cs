@@ -11,8 +11,8 @@ public sealed partial class BlockPrograms
     private readonly ModelConfig model;
     private readonly Recipe recipe;
     private readonly Geometry geometry;
-    private readonly Dictionary<(string, TensorSet, int), BlockProgram> cache = [];
-    private readonly Bytes?[] activationsSizes = new Bytes?[(int)TensorSet.All + 1];
+    private readonly Dictionary<(string, SaveSet, int), BlockProgram> cache = [];
+    private readonly Bytes?[] activationsSizes = new Bytes?[(int)SaveSet.All + 1];
 
     public BlockPrograms(ModelConfig model, Recipe recipe, Geometry geometry)
     {
@@ -62,37 +62,37 @@ public sealed partial class BlockPrograms
     public Bytes GradKvPieceSize { get; }
 
     /// <summary>Bytes of the activation object (input and K,V are objects of their own).</summary>
-    public Bytes ActivationsSize(TensorSet saved) => activationsSizes[(int)saved] ??= Layout(saved).Length;
+    public Bytes ActivationsSize(SaveSet saved) => activationsSizes[(int)saved] ??= Layout(saved).Length;
 
     /// <summary>Whether a backward needs a recompute op before it; otherwise its own norms are all that is repeated.</summary>
-    public bool NeedsRecompute(TensorSet saved) => Missing(saved) != TensorSet.None;
+    public bool NeedsRecompute(SaveSet saved) => Missing(saved) != SaveSet.None;
 
     /// <summary>What a recompute op must yield for the backward of a chunk, K,V of a window apart.</summary>
-    public TensorSet Missing(TensorSet saved) => TensorSet.All & ~saved & ~(geometry.ChunksPerGroup > 1 ? TensorSet.Kv : TensorSet.None);
+    public SaveSet Missing(SaveSet saved) => SaveSet.All & ~saved & ~(geometry.ChunksPerGroup > 1 ? SaveSet.Kv : SaveSet.None);
 
     /// <summary>A block's forward.</summary>
-    public BlockProgram Forward(TensorSet saved) => Cached("forward", saved, static (p, saved) =>
+    public BlockProgram Forward(SaveSet saved) => Cached("forward", saved, static (p, saved) =>
     {
         var calls = BlockCalls.Forward(p.model);
         return p.Lay(calls, calls, p.Layout(saved).Offsets);
     });
 
     /// <summary>What the backward lacks, left in the scratch that the backward reads.</summary>
-    public BlockProgram Recompute(TensorSet saved) => Cached("recompute", saved, static (p, saved) =>
+    public BlockProgram Recompute(SaveSet saved) => Cached("recompute", saved, static (p, saved) =>
     {
         var (recompute, backward) = p.Halves(saved);
         return p.Lay(recompute, [.. recompute, .. backward], p.Layout(saved).Offsets);
     });
 
     /// <summary>K and V of one chunk alone, into the window, before the backward of its group.</summary>
-    public BlockProgram RecomputeKv() => Cached("recompute-kv", TensorSet.None, static (p, _) =>
+    public BlockProgram RecomputeKv() => Cached("recompute-kv", SaveSet.None, static (p, _) =>
     {
         var calls = BlockCalls.Recompute(p.model, [TensorName.KvPiece], new HashSet<TensorName> { TensorName.Input });
         return p.Lay(calls, calls, ImmutableDictionary<TensorName, Bytes>.Empty);
     });
 
     /// <summary>A block's backward; it finds what was recomputed in scratch.</summary>
-    public BlockProgram Backward(TensorSet saved) => Cached("backward", saved, static (p, saved) =>
+    public BlockProgram Backward(SaveSet saved) => Cached("backward", saved, static (p, saved) =>
     {
         var (recompute, backward) = p.Halves(saved);
         ImmutableArray<KernelCall> all = [.. recompute, .. backward];
@@ -121,23 +121,23 @@ public sealed partial class BlockPrograms
     private BlockProgram Simple(string name, Func<ModelConfig, ImmutableArray<KernelCall>> callsOf, VocabularyBlock? block)
     {
         int rows = block is { } b ? Vocabulary.RowsOf(b) : model.VocabSize;
-        return cache.TryGetValue((name, TensorSet.None, rows), out var program)
+        return cache.TryGetValue((name, SaveSet.None, rows), out var program)
             ? program
-            : cache[(name, TensorSet.None, rows)] = LaySimple(callsOf(model), rows);
+            : cache[(name, SaveSet.None, rows)] = LaySimple(callsOf(model), rows);
     }
 
     private BlockProgram LaySimple(ImmutableArray<KernelCall> calls, int rows) =>
         Lay(calls, calls, ImmutableDictionary<TensorName, Bytes>.Empty, rows);
 
     // What makes a program captures nothing: planning asks for one at every op.
-    private BlockProgram Cached(string name, TensorSet saved, Func<BlockPrograms, TensorSet, BlockProgram> make) =>
+    private BlockProgram Cached(string name, SaveSet saved, Func<BlockPrograms, SaveSet, BlockProgram> make) =>
         cache.TryGetValue((name, saved, 0), out var program) ? program : cache[(name, saved, 0)] = make(this, saved);
 
-    private (ImmutableArray<KernelCall> Recompute, ImmutableArray<KernelCall> Backward) Halves(TensorSet saved)
+    private (ImmutableArray<KernelCall> Recompute, ImmutableArray<KernelCall> Backward) Halves(SaveSet saved)
     {
         var backward = BlockCalls.Backward(model);
         var available = new HashSet<TensorName>(SavedTensors(saved)) { TensorName.Input };
-        if (saved.HasFlag(TensorSet.Kv) || geometry.ChunksPerGroup > 1)
+        if (saved.HasFlag(SaveSet.Kv) || geometry.ChunksPerGroup > 1)
         {
             available.UnionWith([TensorName.KvPiece, TensorName.KvWindow]);
         }
@@ -150,32 +150,32 @@ public sealed partial class BlockPrograms
     }
 
     /// <summary>The tensors of the activation object, in order; with QK-norm the raw product stands for the query.</summary>
-    private IEnumerable<TensorName> SavedTensors(TensorSet saved)
+    private IEnumerable<TensorName> SavedTensors(SaveSet saved)
     {
         // First, so that what is kept before attention and what is kept after it are one range each.
-        if (saved.HasFlag(TensorSet.Query))
+        if (saved.HasFlag(SaveSet.Query))
         {
             yield return model.QkNorm ? TensorName.Qkv : TensorName.Query;
         }
 
-        if (saved.HasFlag(TensorSet.Attention))
+        if (saved.HasFlag(SaveSet.Attention))
         {
             yield return TensorName.AttentionOut;
             yield return TensorName.Lse;
         }
 
-        if (saved.HasFlag(TensorSet.Residual))
+        if (saved.HasFlag(SaveSet.Residual))
         {
             yield return TensorName.Residual;
         }
 
-        if (saved.HasFlag(TensorSet.GateUp))
+        if (saved.HasFlag(SaveSet.GateUp))
         {
             yield return TensorName.GateUp;
         }
     }
 
-    private (ImmutableDictionary<TensorName, Bytes> Offsets, Bytes Length) Layout(TensorSet saved)
+    private (ImmutableDictionary<TensorName, Bytes> Offsets, Bytes Length) Layout(SaveSet saved)
     {
         var offsets = ImmutableDictionary.CreateBuilder<TensorName, Bytes>();
         var length = Bytes.Zero;

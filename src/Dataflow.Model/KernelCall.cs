@@ -35,7 +35,7 @@ public enum Kernel
     AttentionSegmentBackward,
 
     /// <summary>dQ from what was carried over all segments, rounded from fp32.</summary>
-    AttentionRound,
+    AttentionRounding,
     SwiGluForward,
     SwiGluBackward,
     CrossEntropy,

@@ -38,7 +38,7 @@ public readonly record struct KernelWork(KernelClass Class, double Flops, double
         Kernel.AttentionForward or Kernel.AttentionSegmentForward => KernelClass.AttentionForward,
         Kernel.AttentionBackward or Kernel.AttentionSegmentBackward => KernelClass.AttentionBackward,
         Kernel.EmbeddingForward or Kernel.EmbeddingBackward or Kernel.RmsNormForward or Kernel.RmsNormBackward
-            or Kernel.QkNormRopeForward or Kernel.QkNormRopeBackward or Kernel.AttentionNormalize or Kernel.AttentionRound
+            or Kernel.QkNormRopeForward or Kernel.QkNormRopeBackward or Kernel.AttentionNormalize or Kernel.AttentionRounding
             or Kernel.SwiGluForward or Kernel.SwiGluBackward
             or Kernel.CrossEntropy or Kernel.CrossEntropyStatistics or Kernel.CrossEntropyLoss or Kernel.CrossEntropyGradient
             or Kernel.AdamW or Kernel.SquaredSum or Kernel.Zero => KernelClass.Memory,

@@ -3,26 +3,26 @@ namespace Dataflow.Model;
 /// <summary>The names of save sets, as users write and read them: a set that has a name of its own, or a list of tensors.</summary>
 public static class SaveSets
 {
-    private static readonly (string Name, TensorSet Set)[] Named =
+    private static readonly (string Name, SaveSet Set)[] Named =
     [
-        ("input", TensorSet.None),
-        ("kv", TensorSet.Kv),
-        ("attention", TensorSet.Kv | TensorSet.Attention),
-        ("residual", TensorSet.Kv | TensorSet.Attention | TensorSet.Query | TensorSet.Residual),
-        ("everything", TensorSet.All),
-        ("attention-no-kv", TensorSet.Attention),
-        ("residual-no-kv", TensorSet.Attention | TensorSet.Query | TensorSet.Residual),
-        ("everything-no-kv", TensorSet.All & ~TensorSet.Kv),
+        ("input", SaveSet.None),
+        ("kv", SaveSet.Kv),
+        ("attention", SaveSet.Kv | SaveSet.Attention),
+        ("residual", SaveSet.Kv | SaveSet.Attention | SaveSet.Query | SaveSet.Residual),
+        ("everything", SaveSet.All),
+        ("attention-no-kv", SaveSet.Attention),
+        ("residual-no-kv", SaveSet.Attention | SaveSet.Query | SaveSet.Residual),
+        ("everything-no-kv", SaveSet.All & ~SaveSet.Kv),
     ];
 
-    private static readonly (string Name, TensorSet Set)[] Tensors =
+    private static readonly (string Name, SaveSet Set)[] Tensors =
     [
-        ("input", TensorSet.None),
-        ("kv", TensorSet.Kv),
-        ("attention", TensorSet.Attention),
-        ("query", TensorSet.Query),
-        ("residual", TensorSet.Residual),
-        ("gateup", TensorSet.GateUp),
+        ("input", SaveSet.None),
+        ("kv", SaveSet.Kv),
+        ("attention", SaveSet.Attention),
+        ("query", SaveSet.Query),
+        ("residual", SaveSet.Residual),
+        ("gateup", SaveSet.GateUp),
     ];
 
     /// <summary>The sets that have a name of their own, least kept first.</summary>
@@ -34,7 +34,7 @@ public static class SaveSets
 
     /// <summary>The set of that name, or of the tensors in a comma-separated list; letter case does not matter.</summary>
     /// <exception cref="UserErrorException">It is neither.</exception>
-    public static TensorSet Parse(string text)
+    public static SaveSet Parse(string text)
     {
         string wanted = text.Trim().ToLowerInvariant();
         foreach (var (name, set) in Named)
@@ -45,7 +45,7 @@ public static class SaveSets
             }
         }
 
-        var result = TensorSet.None;
+        var result = SaveSet.None;
         foreach (string part in wanted.Split(',', StringSplitOptions.TrimEntries))
         {
             int found = Array.FindIndex(Tensors, t => t.Name == part);
@@ -61,7 +61,7 @@ public static class SaveSets
     }
 
     /// <summary>The set's own name, else the list of its tensors; <see cref="Parse"/> reads it back.</summary>
-    public static string NameOf(TensorSet set)
+    public static string NameOf(SaveSet set)
     {
         int named = Array.FindIndex(Named, n => n.Set == set);
         string list = ListOf(set);
@@ -71,8 +71,8 @@ public static class SaveSets
     }
 
     /// <summary>The tensors of the set: "kv,attention"; "nothing" if it is empty.</summary>
-    public static string ListOf(TensorSet set) =>
-        set == TensorSet.None
+    public static string ListOf(SaveSet set) =>
+        set == SaveSet.None
             ? "nothing"
-            : string.Join(',', Tensors.Where(t => t.Set != TensorSet.None && set.HasFlag(t.Set)).Select(t => t.Name));
+            : string.Join(',', Tensors.Where(t => t.Set != SaveSet.None && set.HasFlag(t.Set)).Select(t => t.Name));
 }

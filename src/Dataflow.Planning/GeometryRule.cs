@@ -132,7 +132,7 @@ public static class GeometryRule
         }
 
         var room = new BlockPrograms(request.Model, request.Recipe, geometry)
-            .Backward(TensorSet.Kv | TensorSet.Attention | TensorSet.Query | TensorSet.Residual)
+            .Backward(SaveSet.Kv | SaveSet.Attention | SaveSet.Query | SaveSet.Residual)
             .ScratchLength;
         int tokens = geometry.HeadTokens;
         while (tokens * 2 <= geometry.ChunkTokens && geometry.ChunkTokens % (tokens * 2) == 0)

@@ -14,7 +14,7 @@ internal sealed class MemorySizes
     private readonly Geometry geometry;
     private readonly OptimizerPieces pieces;
     private readonly Bytes[] momentsBefore;
-    private readonly Bytes?[] scratch = new Bytes?[(int)TensorSet.All + 1];
+    private readonly Bytes?[] scratch = new Bytes?[(int)SaveSet.All + 1];
     private readonly Dictionary<(bool, int), Bytes[]> vocabulary = [];
     private readonly int layers;
     private readonly int chunks;
@@ -102,7 +102,7 @@ internal sealed class MemorySizes
         {
             host += Footprint.Segments(workload, programs, residency, slots.Windows, slots.GradWindows);
         }
-        else if (residency.Travelling.HasFlag(TensorSet.Kv))
+        else if (residency.Travelling.HasFlag(SaveSet.Kv))
         {
             host += (programs.KvPieceSize * geometry.ChunksPerGroup).Aligned
                 * (pattern.Interleaves
@@ -121,7 +121,7 @@ internal sealed class MemorySizes
             return DevicePools.ScratchSize(workload, programs, residency);
         }
 
-        Bytes Of(TensorSet saved) =>
+        Bytes Of(SaveSet saved) =>
             scratch[(int)saved] ??= DevicePools.ScratchSize(
                 workload,
                 programs,

@@ -22,7 +22,7 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
     private Lifetime GradientLife => workload.Kind == WorkloadKind.Gradients ? Lifetime.Output : Lifetime.Transient;
 
     /// <summary>What the forward of that chunk keeps.</summary>
-    public TensorSet Saved(Layer l, Chunk c, Round r) => pattern.Saved(l, c, r);
+    public SaveSet Saved(Layer l, Chunk c, Round r) => pattern.Saved(l, c, r);
 
     public Use Table(Chunk c, Round r) =>
         Whole(Roles.Table, Known(new Key(ObjectKind.Table, Chunk: c.Index, Round: r.Index), out var key)

@@ -9,13 +9,13 @@ namespace Dataflow.Planning;
 internal sealed class PlanCandidates
 {
     /// <summary>Save sets of travelling activations, most kept first.</summary>
-    private static readonly TensorSet[] SaveSets =
+    private static readonly SaveSet[] SaveSets =
     [
-        TensorSet.All,
-        TensorSet.Kv | TensorSet.Attention | TensorSet.Query | TensorSet.Residual,
-        TensorSet.Kv | TensorSet.Attention,
-        TensorSet.Kv,
-        TensorSet.None,
+        SaveSet.All,
+        SaveSet.Kv | SaveSet.Attention | SaveSet.Query | SaveSet.Residual,
+        SaveSet.Kv | SaveSet.Attention,
+        SaveSet.Kv,
+        SaveSet.None,
     ];
 
     private readonly DeviceReserve reserve;
@@ -27,7 +27,7 @@ internal sealed class PlanCandidates
         var geometries = GeometryRule.Candidates(request)
             .Select(g => new Workload(request.Model, request.Recipe, g, request.Kind))
             .Select(w => new MemorySizes(w, new BlockPrograms(w.Model, w.Recipe, w.Geometry))).ToArray();
-        TensorSet[] sets = request.SaveSet is { } pinned ? [pinned] : SaveSets;
+        SaveSet[] sets = request.SaveSet is { } pinned ? [pinned] : SaveSets;
 
         // Copies beside compute matter more than whole windows, whose segments would travel for every chunk; whole windows more than
         // large chunks; large chunks more than what is recomputed.

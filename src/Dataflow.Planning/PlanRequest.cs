@@ -19,7 +19,7 @@ public sealed record PlanRequest(
     int? Rows,
     GeometryPins Pins,
     MemoryBudget Budget,
-    TensorSet? SaveSet = null
+    SaveSet? SaveSet = null
 )
 {
     /// <summary>

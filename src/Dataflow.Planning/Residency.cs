@@ -10,10 +10,10 @@ namespace Dataflow.Planning;
 public sealed record Residency
 {
     /// <summary>Tensors that travelling activations consist of.</summary>
-    public required TensorSet Travelling { get; init; }
+    public required SaveSet Travelling { get; init; }
 
     /// <summary>Tensors of those that keep more: all that the others keep and some, but K and V only if the others keep these.</summary>
-    public TensorSet TravellingMore { get; init; }
+    public SaveSet TravellingMore { get; init; }
 
     /// <summary>
     /// Sixteenths of the pairs of layer and chunk that keep more, spread over all layers (<see cref="SavePattern"/>); 0: none.
@@ -33,7 +33,7 @@ public sealed record Residency
     public bool ResidentsSpread { get; init; }
 
     /// <summary>What these keep; where chunks share a window, K and V exactly if the others keep these.</summary>
-    public TensorSet ResidentSet { get; init; } = TensorSet.All;
+    public SaveSet ResidentSet { get; init; } = SaveSet.All;
 
     /// <summary>
     /// A round's backward alternates, chunk by chunk, with the next one's forward, so that copies in both directions run all the time.

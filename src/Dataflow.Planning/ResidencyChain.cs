@@ -28,7 +28,7 @@ internal sealed class ResidencyChain : ResidencySequence
 
     /// <param name="sizes">Of its workload; shared by all chains of it, for one thread at a time.</param>
     /// <param name="segments">Segments that windows are streamed by; 1: whole windows.</param>
-    public ResidencyChain(MemorySizes sizes, TensorSet saved, Tier tier, int segments = 1)
+    public ResidencyChain(MemorySizes sizes, SaveSet saved, Tier tier, int segments = 1)
     {
         (this.sizes, Tier) = (sizes, tier);
         var (workload, programs, geometry) = (Workload, Programs, Workload.Geometry);

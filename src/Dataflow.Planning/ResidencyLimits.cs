@@ -13,9 +13,9 @@ internal static class ResidencyLimits
     {
         int layers = workload.Model.LayerCount, pairs = checked(layers * workload.Geometry.ChunksPerRound);
         const int slots = GeometryLimits.Count;
-        return Outside("travelling", (int)r.Travelling, 0, (int)TensorSet.All)
-            ?? Outside("travelling more", (int)r.TravellingMore, 0, (int)TensorSet.All)
-            ?? Outside("resident set", (int)r.ResidentSet, 0, (int)TensorSet.All)
+        return Outside("travelling", (int)r.Travelling, 0, (int)SaveSet.All)
+            ?? Outside("travelling more", (int)r.TravellingMore, 0, (int)SaveSet.All)
+            ?? Outside("resident set", (int)r.ResidentSet, 0, (int)SaveSet.All)
             ?? Outside("more sixteenths", r.MoreSixteenths, 0, 16)
             ?? Outside("resident chunks", r.ResidentChunks, 0, pairs)
             ?? Outside("resident gradients", r.ResidentGradients, 0, layers)

@@ -29,11 +29,11 @@ public sealed record SaveCounts(int Resident, int InputOnly, int Attention, int 
                 {
                     resident++;
                 }
-                else if ((saved | TensorSet.Kv) == TensorSet.All)
+                else if ((saved | SaveSet.Kv) == SaveSet.All)
                 {
                     full++;
                 }
-                else if (saved.HasFlag(TensorSet.Attention))
+                else if (saved.HasFlag(SaveSet.Attention))
                 {
                     attention++;
                 }

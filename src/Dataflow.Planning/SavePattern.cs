@@ -38,10 +38,10 @@ internal sealed class SavePattern
     public int Travelling => (layers * chunks) - residency.ResidentChunks;
 
     /// <summary>The set that takes the most bytes among those that travel.</summary>
-    public TensorSet Most => residency.MoreSixteenths > 0 ? residency.TravellingMore : residency.Travelling;
+    public SaveSet Most => residency.MoreSixteenths > 0 ? residency.TravellingMore : residency.Travelling;
 
     /// <summary>All sets that occur.</summary>
-    public IEnumerable<TensorSet> Sets
+    public IEnumerable<SaveSet> Sets
     {
         get
         {
@@ -75,7 +75,7 @@ internal sealed class SavePattern
     public bool LeavesAtOnce(Layer l, Chunk c) => Interleaves && Index(l, c) < (layers * chunks) - 2 && !IsResident(l, c);
 
     /// <summary>What the forward of that chunk keeps.</summary>
-    public TensorSet Saved(Layer l, Chunk c, Round r) =>
+    public SaveSet Saved(Layer l, Chunk c, Round r) =>
         IsResident(l, c) ? residency.ResidentSet
         : KeepsMore(HomeOf(l, r), c.Index) && !(residency.LastRoundKeepsLess && r.Index == geometry.Rounds - 1) ? residency.TravellingMore
         : residency.Travelling;

@@ -14,7 +14,7 @@ internal static class SegmentRule
     public const int KeyRows = 128;
 
     /// <summary>Fewest first; none where the window is one chunk's, or the save set would make a backward repeat attention.</summary>
-    public static IEnumerable<int> Counts(Workload workload, TensorSet saved, int keyRows = KeyRows)
+    public static IEnumerable<int> Counts(Workload workload, SaveSet saved, int keyRows = KeyRows)
     {
         var geometry = workload.Geometry;
         if (geometry.ChunksPerGroup == 1 || !BlockPrograms.MayStream(saved))

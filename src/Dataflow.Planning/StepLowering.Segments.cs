@@ -47,7 +47,7 @@ internal sealed partial class StepLowering
         ], saved, segment: own);
     }
 
-    private void StreamedBackward(Layer l, Chunk c, Round r, TensorSet saved, bool lastOfGroup, bool firstOfStep)
+    private void StreamedBackward(Layer l, Chunk c, Round r, SaveSet saved, bool lastOfGroup, bool firstOfStep)
     {
         var (combine, project) = (programs.CombineBackward(saved), programs.ProjectBackward(saved));
         var own = geometry.SegmentOf(c, segments);
@@ -71,7 +71,7 @@ internal sealed partial class StepLowering
             Where(Names(combine, Roles.Table), table.Table(c, r)),
             table.Weights(l, AccessMode.Read),
             Where(Names(combine, Roles.Input), table.Stream(Roles.Input, l, c, r, AccessMode.Read)),
-            table.Activations(l, c, r, saved.HasFlag(TensorSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read),
+            table.Activations(l, c, r, saved.HasFlag(SaveSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read),
             table.GradStream(c, r, AccessMode.ReadWrite),
             gradients with { Offset = split, Length = gradients.Length - split },
             table.Scratch(combine.ScratchLength, recomputes ? AccessMode.ReadWrite : AccessMode.Write),

@@ -44,7 +44,7 @@ internal sealed partial class StepLowering
         }
 
         bool parts = geometry.ChunksPerGroup > 1 && (residency.ResidentsSpread || residency.ResidentChunks % geometry.ChunksPerGroup != 0);
-        if (parts && residency.ResidentChunks > 0 && ((residency.ResidentSet ^ residency.Travelling) & TensorSet.Kv) != 0)
+        if (parts && residency.ResidentChunks > 0 && ((residency.ResidentSet ^ residency.Travelling) & SaveSet.Kv) != 0)
         {
             throw new ArgumentException($"chunks of one window differ in K and V under {residency}", nameof(residency));
         }
@@ -246,7 +246,7 @@ internal sealed partial class StepLowering
             return;
         }
 
-        if (lastOfGroup && geometry.ChunksPerGroup > 1 && !saved.HasFlag(TensorSet.Kv))
+        if (lastOfGroup && geometry.ChunksPerGroup > 1 && !saved.HasFlag(SaveSet.Kv))
         {
             RecomputeWindow(l, c, r);
         }
@@ -272,15 +272,15 @@ internal sealed partial class StepLowering
                 table.Stream(Roles.Input, l, c, r, AccessMode.Read),
                 table.Window(l, c, r, recomputed: true, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write),
                 table.Scratch(programs.RecomputeKv().ScratchLength, AccessMode.Write),
-            ], table.Saved(l, c, r), TensorSet.Kv);
+            ], table.Saved(l, c, r), SaveSet.Kv);
         }
     }
 
-    private void Recompute(Layer l, Chunk c, Round r, TensorSet saved)
+    private void Recompute(Layer l, Chunk c, Round r, SaveSet saved)
     {
         var missing = programs.Missing(saved);
-        bool ownKv = missing.HasFlag(TensorSet.Kv);
-        bool recomputedWindow = !saved.HasFlag(TensorSet.Kv);
+        bool ownKv = missing.HasFlag(SaveSet.Kv);
+        bool recomputedWindow = !saved.HasFlag(SaveSet.Kv);
         Add(OpKind.Recompute, l, c, r,
         [
             table.Table(c, r),
@@ -294,7 +294,7 @@ internal sealed partial class StepLowering
         ], saved, missing);
     }
 
-    private void Backward(Layer l, Chunk c, Round r, TensorSet saved, bool lastOfGroup, bool firstOfStep)
+    private void Backward(Layer l, Chunk c, Round r, SaveSet saved, bool lastOfGroup, bool firstOfStep)
     {
         int rows = geometry.WindowRow(c) + geometry.ChunkTokens;
         Add(OpKind.Backward, l, c, r,
@@ -302,8 +302,8 @@ internal sealed partial class StepLowering
             table.Table(c, r),
             table.Weights(l, AccessMode.Read),
             table.Stream(Roles.Input, l, c, r, AccessMode.Read),
-            table.Window(l, c, r, !saved.HasFlag(TensorSet.Kv), 0, rows, AccessMode.Read),
-            table.Activations(l, c, r, saved.HasFlag(TensorSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read),
+            table.Window(l, c, r, !saved.HasFlag(SaveSet.Kv), 0, rows, AccessMode.Read),
+            table.Activations(l, c, r, saved.HasFlag(SaveSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read),
             table.GradStream(c, r, AccessMode.ReadWrite),
             table.GradWindow(l, c, r, rows, lastOfGroup ? AccessMode.Write : AccessMode.ReadWrite),
             table.Gradients(l, firstOfStep ? AccessMode.Write : AccessMode.ReadWrite),
@@ -346,8 +346,8 @@ internal sealed partial class StepLowering
         Chunk? c,
         Round r,
         ReadOnlySpan<Use> uses,
-        TensorSet saved = default,
-        TensorSet wanted = default,
+        SaveSet saved = default,
+        SaveSet wanted = default,
         Segment? segment = null
     ) =>
         Add(

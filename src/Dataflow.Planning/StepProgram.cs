@@ -77,9 +77,9 @@ public readonly record struct StepOp(OpKind Kind)
 
     public int Piece { get; init; }
 
-    public TensorSet Saved { get; init; }
+    public SaveSet Saved { get; init; }
 
-    public TensorSet Wanted { get; init; }
+    public SaveSet Wanted { get; init; }
 }
 
 /// <summary>The computation of one step in program order: what happens, not yet where or when bytes travel.</summary>

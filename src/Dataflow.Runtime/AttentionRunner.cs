@@ -24,9 +24,9 @@ internal static class AttentionRunner
             return;
         }
 
-        if (call.Kernel == Kernel.AttentionRound)
+        if (call.Kernel == Kernel.AttentionRounding)
         {
-            kernels.AttentionRound(at.Pointer(reads[0]), heads, at.Tensor(writes[0]));
+            kernels.AttentionRounding(at.Pointer(reads[0]), heads, at.Tensor(writes[0]));
             return;
         }
 

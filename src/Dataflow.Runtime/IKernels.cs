@@ -122,7 +122,7 @@ public interface IKernels
     );
 
     /// <summary>dq from what was carried over all segments.</summary>
-    void AttentionRound(nuint dqSums, HeadShape heads, Tensor dq);
+    void AttentionRounding(nuint dqSums, HeadShape heads, Tensor dq);
 
     /// <summary>ffn [T, F] = silu(gate) up.</summary>
     void SwiGluForward(Tensor gateUp, Tensor ffn);

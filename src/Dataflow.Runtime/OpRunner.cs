@@ -198,7 +198,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
             or Kernel.AttentionSegmentForward
             or Kernel.AttentionSegmentBackward
             or Kernel.AttentionNormalize
-            or Kernel.AttentionRound:
+            or Kernel.AttentionRounding:
                 AttentionRunner.Run(kernels, heads, geometry, op, call, at);
                 break;
             case Kernel.SwiGluForward:

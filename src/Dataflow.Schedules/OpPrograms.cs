@@ -17,7 +17,7 @@ public static class OpPrograms
         OpKind.Head => programs.Head(),
         OpKind.Forward => programs.Forward(op.Saved),
         // The window of a long context is recomputed ahead of the backward of its chunks, by ops that want K and V alone.
-        OpKind.Recompute when geometry.ChunksPerGroup > 1 && op.Wanted == TensorSet.Kv => programs.RecomputeKv(),
+        OpKind.Recompute when geometry.ChunksPerGroup > 1 && op.Wanted == SaveSet.Kv => programs.RecomputeKv(),
         OpKind.Recompute => op.Segment is null ? programs.Recompute(op.Saved) : programs.StreamedRecompute(op.Saved),
         OpKind.Backward => programs.Backward(op.Saved),
         OpKind.Project => programs.Project(op.Saved),

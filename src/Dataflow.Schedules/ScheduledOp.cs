@@ -91,10 +91,10 @@ public sealed record ScheduledOp
     public int Piece { get; init; }
 
     /// <summary>Forward, Recompute, Backward and their parts: the tensors that are kept; the others pass through scratch.</summary>
-    public TensorSet Saved { get; init; }
+    public SaveSet Saved { get; init; }
 
     /// <summary>Recompute: the tensors wanted.</summary>
-    public TensorSet Wanted { get; init; }
+    public SaveSet Wanted { get; init; }
 
     /// <summary>Operands; a copy has "from" and "to".</summary>
     public required ImmutableArray<Access> Accesses { get; init; }

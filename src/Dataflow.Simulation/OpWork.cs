@@ -100,5 +100,5 @@ public sealed class OpWork(Workload workload, BlockPrograms programs)
     }
 
     private readonly record struct Key(
-        OpKind Kind, int Block, int Chunk, int Segment, int Segments, TensorSet Saved, TensorSet Wanted, bool Complete, bool WithGradients);
+        OpKind Kind, int Block, int Chunk, int Segment, int Segments, SaveSet Saved, SaveSet Wanted, bool Complete, bool WithGradients);
 }

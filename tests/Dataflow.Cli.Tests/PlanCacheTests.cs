@@ -11,7 +11,7 @@ public class PlanCacheTests
     private static readonly HardwareProfile Machine = HardwareFiles.Load("cpu");
     private static readonly PlanRequest Request = RequestOf(4 << 20);
 
-    private static PlanRequest RequestOf(long device, GeometryPins? pins = null, TensorSet? saved = null)
+    private static PlanRequest RequestOf(long device, GeometryPins? pins = null, SaveSet? saved = null)
     {
         using var source = ModelSource.Open("nano");
         var budget = new MemoryBudget(new Bytes(64 << 20), new Bytes(device));
@@ -47,7 +47,7 @@ public class PlanCacheTests
         using var scratch = new ScratchFolder();
         var (cache, other) = (
             new PlanCache(scratch.Path),
-            Plan(PlanCache.None, RequestOf(4 << 20, new GeometryPins(ChunkTokens: 64), TensorSet.None))
+            Plan(PlanCache.None, RequestOf(4 << 20, new GeometryPins(ChunkTokens: 64), SaveSet.None))
         );
         Assert.NotEqual(Plan(PlanCache.None).Hash, other.Hash);
         cache.Write(PlanKey.Of(Request, Machine), new CachedChoice(ChoiceOf(other), other.Hash));
@@ -153,7 +153,7 @@ public class PlanCacheTests
             Request with { Pins = new GeometryPins(VocabularyBlocks: 1) },
             Request with { Budget = Request.Budget with { Host = Request.Budget.Host + new Bytes(1) } },
             Request with { Budget = Request.Budget with { Device = Request.Budget.Device + new Bytes(1) } },
-            Request with { SaveSet = TensorSet.None },
+            Request with { SaveSet = SaveSet.None },
             Request with { Reserve = new DeviceReserve(new Bytes(1)) },
         ];
         var faster = Machine with
@@ -183,9 +183,9 @@ public class PlanCacheTests
             Changed(choice.Geometry, g => choice with { Geometry = g }, choice)
             + Changed(choice.Residency, r => choice with { Residency = r }, choice);
         Assert.True(fields >= 20, $"{fields} fields");
-        foreach (int set in Enumerable.Range(0, (int)TensorSet.All + 1))
+        foreach (int set in Enumerable.Range(0, (int)SaveSet.All + 1))
         {
-            var saved = choice with { Residency = choice.Residency with { Travelling = (TensorSet)set } };
+            var saved = choice with { Residency = choice.Residency with { Travelling = (SaveSet)set } };
             Assert.Equal(saved, PlanChoiceJson.Parse(PlanChoiceJson.Of(saved)));
         }
     }
@@ -223,7 +223,7 @@ public class PlanCacheTests
         var clone = typeof(T).GetMethod("<Clone>$")!;
         foreach (var field in fields)
         {
-            object? other = field.GetValue(value) switch { int i => i + 1, bool b => !b, TensorSet s => s ^ TensorSet.Query, _ => null };
+            object? other = field.GetValue(value) switch { int i => i + 1, bool b => !b, SaveSet s => s ^ SaveSet.Query, _ => null };
             if (other is not null)
             {
                 var changed = (T)clone.Invoke(value, null)!;

@@ -68,7 +68,7 @@ public class RefusalTests
                 {
                     GlobalBatch = Maybe(seqlen * (1 << random.Next(6))),
                     Pins = new GeometryPins(Maybe(1 << random.Next(5, 14)), Rounds: Maybe(1 << random.Next(3))),
-                    SaveSet = Maybe(random.Next((int)TensorSet.All + 1)) is { } set ? (TensorSet)set : null,
+                    SaveSet = Maybe(random.Next((int)SaveSet.All + 1)) is { } set ? (SaveSet)set : null,
                     ClipNorm = Maybe(1),
                 }
             );

@@ -60,7 +60,7 @@ public class ValuesTests
     [Fact]
     public void Every_save_set_is_read_back_from_its_name()
     {
-        for (var set = TensorSet.None; set <= TensorSet.All; set++)
+        for (var set = SaveSet.None; set <= SaveSet.All; set++)
         {
             string name = SaveSets.NameOf(set);
             Assert.True(SaveSets.Parse(name) == set, name);

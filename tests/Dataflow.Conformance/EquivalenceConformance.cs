@@ -9,19 +9,19 @@ namespace Dataflow.Conformance;
 public abstract class EquivalenceConformance<TDevice> : ConformanceSuite<TDevice>
     where TDevice : DeviceUnderTest, new()
 {
-    private static readonly TensorSet[] s_saveSets =
+    private static readonly SaveSet[] s_saveSets =
     [
-        TensorSet.None,
-        TensorSet.Kv,
-        TensorSet.Kv | TensorSet.Attention,
-        TensorSet.Attention,
-        TensorSet.Kv | TensorSet.Attention | TensorSet.Query | TensorSet.Residual,
-        TensorSet.Attention | TensorSet.Query | TensorSet.Residual,
-        TensorSet.All,
-        TensorSet.All & ~TensorSet.Kv,
-        TensorSet.Kv | TensorSet.GateUp,
-        TensorSet.Query,
-        TensorSet.Residual,
+        SaveSet.None,
+        SaveSet.Kv,
+        SaveSet.Kv | SaveSet.Attention,
+        SaveSet.Attention,
+        SaveSet.Kv | SaveSet.Attention | SaveSet.Query | SaveSet.Residual,
+        SaveSet.Attention | SaveSet.Query | SaveSet.Residual,
+        SaveSet.All,
+        SaveSet.All & ~SaveSet.Kv,
+        SaveSet.Kv | SaveSet.GateUp,
+        SaveSet.Query,
+        SaveSet.Residual,
     ];
 
     private static readonly (string Name, string Dtype, int Chunk, int ChunksPerRound, int Blocks)[] s_geometries =
@@ -71,7 +71,7 @@ public abstract class EquivalenceConformance<TDevice> : ConformanceSuite<TDevice
         var roomy = GoldenCase.Plan(request);
         byte[] want = Bits(Gradients(golden, roomy));
         int order = 0;
-        (TensorSet Saved, bool Tight)[] all = [.. s_saveSets.SelectMany(s => new[] { (s, true), (s, false) })];
+        (SaveSet Saved, bool Tight)[] all = [.. s_saveSets.SelectMany(s => new[] { (s, true), (s, false) })];
         foreach (var (saved, tight) in Some(all, 1, name, chunk + blocks))
         {
             var one = request with { SaveSet = saved };

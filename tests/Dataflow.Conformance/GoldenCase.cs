@@ -85,7 +85,7 @@ public sealed class GoldenCase
         WorkloadKind kind,
         MemoryBudget? budget = null,
         GeometryPins? pins = null,
-        TensorSet? saved = null
+        SaveSet? saved = null
     ) => new(Model, recipe, kind, Seqlen, Rows, pins ?? new GeometryPins(), budget ?? Roomy, saved);
 
     /// <summary>More than any case needs.</summary>

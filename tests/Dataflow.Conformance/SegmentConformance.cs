@@ -10,14 +10,14 @@ namespace Dataflow.Conformance;
 public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
     where TDevice : DeviceUnderTest, new()
 {
-    private static readonly TensorSet[] s_saveSets =
+    private static readonly SaveSet[] s_saveSets =
     [
-        TensorSet.Kv | TensorSet.Attention, TensorSet.Kv | TensorSet.Attention | TensorSet.Query | TensorSet.Residual, TensorSet.All,
-        TensorSet.Kv | TensorSet.Attention | TensorSet.GateUp, TensorSet.Kv | TensorSet.Attention | TensorSet.Query,
+        SaveSet.Kv | SaveSet.Attention, SaveSet.Kv | SaveSet.Attention | SaveSet.Query | SaveSet.Residual, SaveSet.All,
+        SaveSet.Kv | SaveSet.Attention | SaveSet.GateUp, SaveSet.Kv | SaveSet.Attention | SaveSet.Query,
     ];
 
     // Of a residency with as few slots as one op needs, or two of each.
-    private static readonly (int Segments, TensorSet Saved, Tier Tier)[] s_streams =
+    private static readonly (int Segments, SaveSet Saved, Tier Tier)[] s_streams =
     [
         .. from segments in new[] { 2, 3, 4 }
            from saved in s_saveSets
@@ -202,7 +202,7 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
             );
     }
 
-    private static ImmutableArray<(int Segments, TensorSet Saved, Tier Tier)> Streams(Geometry geometry) =>
+    private static ImmutableArray<(int Segments, SaveSet Saved, Tier Tier)> Streams(Geometry geometry) =>
         [.. s_streams.Where(s => MayBegin(geometry, s.Segments))];
 
     private static bool MayBegin(Geometry geometry, int segments) =>
@@ -226,7 +226,7 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
         return Bits((loss, GoldenCase.Tensors(trainer.Weights)));
     }
 
-    private static TrainingPlan Streamed(Workload workload, TensorSet saved, Tier tier, int segments)
+    private static TrainingPlan Streamed(Workload workload, SaveSet saved, Tier tier, int segments)
     {
         var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
         return Planner.PlanFor(

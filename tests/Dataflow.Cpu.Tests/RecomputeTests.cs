@@ -22,7 +22,7 @@ public class RecomputeTests
     {
         var golden = new GoldenCase(name);
         var compared = new HashSet<TensorName>();
-        foreach (var saved in Enumerable.Range(0, (int)TensorSet.All + 1).Select(s => (TensorSet)s))
+        foreach (var saved in Enumerable.Range(0, (int)SaveSet.All + 1).Select(s => (SaveSet)s))
         {
             var request = golden.Request(
                 Recipe.All.Single(r => r.Name == dtype),

@@ -30,7 +30,7 @@ public class VirtualClockTests
             {
                 GoldenCase.Plan(request),
                 GoldenCase.Tight(request),
-                GoldenCase.Tight(request with { SaveSet = TensorSet.None }),
+                GoldenCase.Tight(request with { SaveSet = SaveSet.None }),
             }
         )
         {

@@ -34,7 +34,7 @@ internal static class TinyTraining
             random.Next(3) == 0 ? null : random.Next(2, seqlen + 3), null, random.Next(2) == 0 ? null : random.Next(1, rows + 1),
             new VocabularyRows(model.VocabSize, random.Next(1, 3)).Count);
         var kind = random.Next(4) switch { 0 => WorkloadKind.Gradients, 1 => WorkloadKind.ClippedTraining, _ => WorkloadKind.Training };
-        TensorSet? saved = random.Next(2) == 0 ? (TensorSet)random.Next((int)TensorSet.All + 1) : null;
+        SaveSet? saved = random.Next(2) == 0 ? (SaveSet)random.Next((int)SaveSet.All + 1) : null;
         return new PlanRequest(model, random.Next(2) == 0 ? Recipe.Fp32 : Recipe.Bf16, kind, seqlen, rows, pins, Roomy, saved);
     }
 

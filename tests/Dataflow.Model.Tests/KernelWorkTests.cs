@@ -24,7 +24,7 @@ public class KernelWorkTests
         foreach (var geometry in new[] { Uncut, Cut })
         {
             var programs = new BlockPrograms(Model, Recipe.Bf16, geometry);
-            const TensorSet saved = TensorSet.Kv | TensorSet.Attention;
+            const SaveSet saved = SaveSet.Kv | SaveSet.Attention;
             var (segment, block) = (new Segment(0, 2), new VocabularyBlock(0));
             BlockProgram[] all =
             [
@@ -86,8 +86,8 @@ public class KernelWorkTests
         double Flops(BlockProgram p) =>
             p.Calls.Select(c => KernelWork.Of(c, p, Model, Uncut, new Chunk(0))).Where(w => w.Class == KernelClass.Gemm).Sum(w => w.Flops);
         double matrices = programs.BlockLayout.Tensors.Where(t => t.Rows > 1).Sum(t => (double)t.Rows * t.Columns);
-        Assert.Equal(2 * Uncut.ChunkTokens * matrices, Flops(programs.Forward(TensorSet.All)));
-        Assert.Equal(4 * Uncut.ChunkTokens * matrices, Flops(programs.Backward(TensorSet.All)));
+        Assert.Equal(2 * Uncut.ChunkTokens * matrices, Flops(programs.Forward(SaveSet.All)));
+        Assert.Equal(4 * Uncut.ChunkTokens * matrices, Flops(programs.Backward(SaveSet.All)));
     }
 
     [Fact]
@@ -98,13 +98,13 @@ public class KernelWorkTests
             KernelWork.Of(p.Calls.Single(c => c.Kernel == kernel), p, Model, Cut, new Chunk(chunk), s);
 
         // The second chunk of a row: its 64 queries see 65 to 128 keys, 64 * 96.5 pairs.
-        var forward = Attention(programs.Forward(TensorSet.All), Kernel.AttentionForward, 1);
+        var forward = Attention(programs.Forward(SaveSet.All), Kernel.AttentionForward, 1);
         Assert.Equal(4 * 64 * 96.5 * Model.QueryDim, forward.Flops);
         Assert.Equal((64, 96.5, Model.HeadDim), (forward.Rows, forward.Columns, forward.Depth));
-        Assert.Equal(2.5, Attention(programs.Backward(TensorSet.All), Kernel.AttentionBackward, 1).Flops / forward.Flops);
+        Assert.Equal(2.5, Attention(programs.Backward(SaveSet.All), Kernel.AttentionBackward, 1).Flops / forward.Flops);
 
         // The fourth chunk and segments of two chunks: all of the first segment's 128 keys, and 65 to 128 of the second's.
-        const TensorSet saved = TensorSet.Kv | TensorSet.Attention;
+        const SaveSet saved = SaveSet.Kv | SaveSet.Attention;
         Assert.Equal(
             4.0 * 64 * 128 * Model.QueryDim,
             Attention(programs.Attend(saved), Kernel.AttentionSegmentForward, 3, new Segment(0, 2)).Flops

@@ -95,11 +95,11 @@ public class FootprintTests
 
         var workload = new Workload(request.Model, request.Recipe, geometry, request.Kind);
         var sizes = new MemorySizes(workload, new BlockPrograms(workload.Model, workload.Recipe, geometry));
-        var saved = (TensorSet)random.Next((int)TensorSet.All + 1);
+        var saved = (SaveSet)random.Next((int)SaveSet.All + 1);
         foreach (var tier in Enum.GetValues<Tier>())
         {
             yield return (workload, tier, new ResidencyChain(sizes, saved, tier));
-            var kept = saved | TensorSet.Kv | TensorSet.Attention;
+            var kept = saved | SaveSet.Kv | SaveSet.Attention;
             foreach (int segments in SegmentRule.Counts(workload, kept))
             {
                 yield return (workload, tier, new ResidencyChain(sizes, kept, tier, segments));

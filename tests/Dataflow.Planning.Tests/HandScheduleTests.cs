@@ -38,7 +38,7 @@ public class HandScheduleTests
 
     private static Residency Residency { get; } = new()
     {
-        Travelling = TensorSet.All,
+        Travelling = SaveSet.All,
         ResidentChunks = 0,
         WeightSlots = 1,
         GradientSlots = 1,

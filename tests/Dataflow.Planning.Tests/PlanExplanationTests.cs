@@ -64,7 +64,7 @@ public class PlanExplanationTests
     {
         var plan = Assert
             .IsType<PlanResult.Feasible>(
-                Planner.Plan(Request with { SaveSet = TensorSet.Kv, Budget = new MemoryBudget(new Bytes(64 << 20), new Bytes(4 << 20)) })
+                Planner.Plan(Request with { SaveSet = SaveSet.Kv, Budget = new MemoryBudget(new Bytes(64 << 20), new Bytes(4 << 20)) })
             )
             .Plan;
         var costs = StepCosts.Of(plan.Schedule, plan.Workload, Machine);
@@ -112,13 +112,13 @@ public class PlanExplanationTests
     {
         var best = Assert.IsType<SearchResult.Found>(new PlanSearch(Request, Machine).Find(Request.Budget)).Best;
         var (g, r) = (best.Choice.Geometry, best.Choice.Residency);
-        PlanCandidate Other(double step, double compute, Geometry? geometry = null, TensorSet? saved = null, int slots = 0) => best with
+        PlanCandidate Other(double step, double compute, Geometry? geometry = null, SaveSet? saved = null, int slots = 0) => best with
         {
             Choice = new PlanChoice(geometry ?? g, r with { Travelling = saved ?? r.Travelling, WeightSlots = r.WeightSlots + slots }),
             StepNanoseconds = (long)(best.StepNanoseconds * step),
             ComputeNanoseconds = (long)(best.ComputeNanoseconds * compute),
         };
-        var kept = r.Travelling | TensorSet.Kv;
+        var kept = r.Travelling | SaveSet.Kv;
         var (halved, padded) = (
             g with
             {
@@ -136,7 +136,7 @@ public class PlanExplanationTests
             Other(1, 1, halved),
             Other(1.1, 1, halved with { HeadTokens = 1 }),
             Other(1.2, 1, halved with { HeadTokens = 1 }, slots: 2), // of the kind before
-            Other(1.3, 1.3, saved: ~kept & TensorSet.All),
+            Other(1.3, 1.3, saved: ~kept & SaveSet.All),
             Other(1.4, 1.4, padded),
             Other(1.5, 1.5, halved with { HeadTokens = 2 }),
             Other(1.6, 1.6, halved with { HeadTokens = 3 }), // one too many

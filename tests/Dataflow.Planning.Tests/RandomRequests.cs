@@ -26,7 +26,7 @@ internal static class RandomRequests
             null,
             Maybe(random.Next(1, Math.Min(rows, 3) + 1))
         );
-        TensorSet? saved = random.Next(3) == 0 ? (TensorSet)random.Next((int)TensorSet.All + 1) : null;
+        SaveSet? saved = random.Next(3) == 0 ? (SaveSet)random.Next((int)SaveSet.All + 1) : null;
         var kind = random.Next(4) switch { 0 => WorkloadKind.Gradients, 1 => WorkloadKind.ClippedTraining, _ => WorkloadKind.Training };
         var recipe = random.Next(2) == 0 ? Recipe.Fp32 : Recipe.Bf16;
         var budget = new MemoryBudget(new Bytes(random.NextInt64(1 << 16, 8 << 20)), new Bytes(random.NextInt64(1 << 15, 4 << 20)));

@@ -32,9 +32,9 @@ internal static class RandomResidencies
     private static Residency Residency(Random random, Workload workload, BlockPrograms programs)
     {
         var geometry = workload.Geometry;
-        TensorSet Set() => (TensorSet)random.Next((int)TensorSet.All + 1);
+        SaveSet Set() => (SaveSet)random.Next((int)SaveSet.All + 1);
         var travelling = Set();
-        TensorSet Alike(TensorSet set) => (set & ~TensorSet.Kv) | (travelling & TensorSet.Kv);
+        SaveSet Alike(SaveSet set) => (set & ~SaveSet.Kv) | (travelling & SaveSet.Kv);
         var chain = new ResidencyChain(
             new MemorySizes(workload, programs),
             travelling,
@@ -51,7 +51,7 @@ internal static class RandomResidencies
             GradientsRotate = random.Next(2) == 0,
             ResidentsSpread = random.Next(2) == 0,
             LastRoundKeepsLess = random.Next(2) == 0,
-            ResidentSet = random.Next(2) == 0 && geometry.ChunksPerGroup == 1 ? TensorSet.All : Alike(Set()),
+            ResidentSet = random.Next(2) == 0 && geometry.ChunksPerGroup == 1 ? SaveSet.All : Alike(Set()),
         };
     }
 }

@@ -269,10 +269,10 @@ internal static class ScheduleMutations
     private static Schedule OpPiece(Schedule s, Random random) => Op(s, random, op => op with { Piece = random.Next(4) });
 
     private static Schedule OpSaved(Schedule s, Random random) =>
-        Op(s, random, op => op with { Saved = op.Saved ^ (TensorSet)(1 << random.Next(5)) });
+        Op(s, random, op => op with { Saved = op.Saved ^ (SaveSet)(1 << random.Next(5)) });
 
     private static Schedule OpWanted(Schedule s, Random random) =>
-        Op(s, random, op => op with { Wanted = op.Wanted ^ (TensorSet)(1 << random.Next(5)) });
+        Op(s, random, op => op with { Wanted = op.Wanted ^ (SaveSet)(1 << random.Next(5)) });
 
     /// <summary>Another object of the same length, most often: of another layer, chunk or round.</summary>
     private static Schedule OperandObject(Schedule s, Random random) =>

@@ -194,10 +194,10 @@ public class SegmentTests
     }
 
     [Theory]
-    [InlineData(TensorSet.Kv, 0, 2)]
-    [InlineData(TensorSet.Kv | TensorSet.Attention, 1, 2)]
-    [InlineData(TensorSet.Kv | TensorSet.Attention, 0, 4)]
-    public void What_cannot_be_streamed_is_refused(TensorSet saved, int resident, int segments)
+    [InlineData(SaveSet.Kv, 0, 2)]
+    [InlineData(SaveSet.Kv | SaveSet.Attention, 1, 2)]
+    [InlineData(SaveSet.Kv | SaveSet.Attention, 0, 4)]
+    public void What_cannot_be_streamed_is_refused(SaveSet saved, int resident, int segments)
     {
         // 5 chunks make no 4 segments without an empty one.
         var geometry = new Geometry(Seqlen: 40, Rows: 1, ChunkTokens: 8, ChunksPerRound: 5, Rounds: 1, HeadTokens: 8);
@@ -209,7 +209,7 @@ public class SegmentTests
     private static TrainingPlan Plan(
         Geometry geometry,
         int segments,
-        TensorSet saved = TensorSet.Kv | TensorSet.Attention,
+        SaveSet saved = SaveSet.Kv | SaveSet.Attention,
         int resident = 0
     )
     {
@@ -246,7 +246,7 @@ public class SegmentTests
 
         var workload = new Workload(request.Model, request.Recipe, geometries[random.Next(geometries.Count)], request.Kind);
         var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
-        var saved = (TensorSet)random.Next((int)TensorSet.All + 1) | TensorSet.Kv | TensorSet.Attention;
+        var saved = (SaveSet)random.Next((int)SaveSet.All + 1) | SaveSet.Kv | SaveSet.Attention;
         foreach (int segments in SegmentRule.Counts(workload, saved, keyRows: 1))
         {
             var chain = new ResidencyChain(new MemorySizes(workload, programs), saved, (Tier)random.Next(3), segments);

@@ -204,8 +204,8 @@ internal sealed class RandomPrograms
             Chunk = random.Next(2) == 0 ? new Chunk(random.Next(9)) : null,
             Round = random.Next(2) == 0 ? new Round(random.Next(9)) : null,
             Piece = random.Next(2),
-            Saved = (TensorSet)random.Next(32),
-            Wanted = (TensorSet)random.Next(32),
+            Saved = (SaveSet)random.Next(32),
+            Wanted = (SaveSet)random.Next(32),
             Accesses = [.. accesses],
         };
         if (!simulation.Run(op))

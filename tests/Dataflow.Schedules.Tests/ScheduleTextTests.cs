@@ -16,7 +16,7 @@ public sealed class ScheduleTextTests
             (OpKind.Forward, 0, new Layer(0), new Chunk(1), new Round(2)),
             (forward.Kind, forward.Stream, forward.Layer, forward.Chunk, forward.Round)
         );
-        Assert.Equal(TensorSet.Kv | TensorSet.Attention, forward.Saved);
+        Assert.Equal(SaveSet.Kv | SaveSet.Attention, forward.Saved);
         Assert.Equal(new Access("x", 1, 2, new Bytes(128), new Bytes(256), AccessMode.ReadWrite), forward.Accesses[1]);
         Assert.Equal([new Wait(0, 0), new Wait(3, 1)], forward.Waits);
     }

@@ -128,7 +128,7 @@ internal sealed class SyntheticStep
                 Layer = layer is { } k ? new Layer(k) : null,
                 Chunk = chunk is { } c ? new Chunk(c) : null,
                 Round = new Round(round),
-                Saved = kind == OpKind.Forward ? TensorSet.Kv | TensorSet.Attention : TensorSet.None,
+                Saved = kind == OpKind.Forward ? SaveSet.Kv | SaveSet.Attention : SaveSet.None,
                 Accesses = accesses,
             }
         );

@@ -120,8 +120,8 @@ internal sealed class BitsStage : Stage
         return new Runs(
             [
                 ("first", roomy), ("again", roomy), ("with the least device memory", StepRun.Tight(pinned)),
-                ("with the least device memory, keeping nothing", StepRun.Tight(pinned with { SaveSet = TensorSet.None })),
-                ("keeping keys, values and attention", StepRun.Plan(pinned with { SaveSet = TensorSet.Kv | TensorSet.Attention })),
+                ("with the least device memory, keeping nothing", StepRun.Tight(pinned with { SaveSet = SaveSet.None })),
+                ("keeping keys, values and attention", StepRun.Plan(pinned with { SaveSet = SaveSet.Kv | SaveSet.Attention })),
             ],
             []);
     }

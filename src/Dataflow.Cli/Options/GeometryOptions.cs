@@ -53,7 +53,7 @@ internal sealed class GeometryOptions
         "the machine to plan for: a name in profiling/hardware or a profile's file [default: this machine]",
         Values.FilePath
     );
-    private readonly Option<TensorSet?> saveSet = Values.Option<TensorSet?>(
+    private readonly Option<SaveSet?> saveSet = Values.Option<SaveSet?>(
         "--save-set",
         "SET",
         $"what the forward pass keeps of activations that travel; the rest is recomputed: {SaveSets.Choices}",

@@ -5,7 +5,7 @@ namespace Dataflow.Cli;
 
 /// <summary>What a user asked to have planned. Null is left to the program.</summary>
 internal sealed record PlanSettings(
-    string ModelPath, int Seqlen, Bytes? Device, Bytes? Host, Recipe? GivenRecipe, long? GlobalBatch, GeometryPins Pins, TensorSet? SaveSet,
+    string ModelPath, int Seqlen, Bytes? Device, Bytes? Host, Recipe? GivenRecipe, long? GlobalBatch, GeometryPins Pins, SaveSet? SaveSet,
     HardwareProfile? Hardware = null)
 {
     private const int DefaultStepTokens = 8192;

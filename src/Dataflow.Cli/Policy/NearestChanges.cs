@@ -12,7 +12,7 @@ internal static class NearestChanges
     private const int MostHalvings = 6;
     private const int LeastSeqlen = 2;
 
-    private static readonly TensorSet[] SmallerSets = [TensorSet.Kv | TensorSet.Attention, TensorSet.Kv, TensorSet.None];
+    private static readonly SaveSet[] SmallerSets = [SaveSet.Kv | SaveSet.Attention, SaveSet.Kv, SaveSet.None];
 
     /// <summary>The changes, none where nothing of the kind helps.</summary>
     public static IReadOnlyList<string> Of(PlanQuestion refused)

@@ -47,9 +47,9 @@ internal static class PlanChoiceJson
     private static Dictionary<string, JsonNode?> Fields(PlanChoice choice) =>
         Of(choice).SelectMany(part => part.Value!.AsObject()).ToDictionary(f => f.Key, f => f.Value);
 
-    private sealed class SaveSetByName : JsonConverter<TensorSet>
+    private sealed class SaveSetByName : JsonConverter<SaveSet>
     {
-        public override TensorSet Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+        public override SaveSet Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
         {
             try
             {
@@ -61,7 +61,7 @@ internal static class PlanChoiceJson
             }
         }
 
-        public override void Write(Utf8JsonWriter writer, TensorSet value, JsonSerializerOptions options) =>
+        public override void Write(Utf8JsonWriter writer, SaveSet value, JsonSerializerOptions options) =>
             writer.WriteStringValue(SaveSets.NameOf(value));
     }
 }

@@ -24,7 +24,7 @@ internal sealed record SimulationRequest(
     public GeometryPins Pins { get; init; } = new();
 
     /// <summary>What travelling activations keep; null is the policy's choice.</summary>
-    public TensorSet? SaveSet { get; init; }
+    public SaveSet? SaveSet { get; init; }
 
     /// <summary>The most that the gradients' norm may be; null leaves them alone.</summary>
     public float? ClipNorm { get; init; }

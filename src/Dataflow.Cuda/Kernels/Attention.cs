@@ -88,7 +88,7 @@ internal sealed class Attention
         plain?.BackwardSegment(stream, q, keys, at, heads, o, lse, dO, workspace, continues, dkv, accumulate);
     }
 
-    /// <inheritdoc cref="IKernels.AttentionRound"/>
+    /// <inheritdoc cref="IKernels.AttentionRounding"/>
     public void Finish(CudaStream stream, nuint workspace, HeadShape heads, Tensor dq)
     {
         flash?.Finish(stream, workspace, heads, dq);

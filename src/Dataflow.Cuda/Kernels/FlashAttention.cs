@@ -189,7 +189,7 @@ internal sealed class FlashAttention
         );
     }
 
-    /// <inheritdoc cref="IKernels.AttentionRound"/>
+    /// <inheritdoc cref="IKernels.AttentionRounding"/>
     public void Finish(CudaStream stream, nuint workspace, HeadShape heads, Tensor dq)
     {
         var places = new Places(workspace, Up(dq.Rows, queryRows), queryRows, heads);

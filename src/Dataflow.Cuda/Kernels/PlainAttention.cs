@@ -121,7 +121,7 @@ internal sealed class PlainAttention
         bool accumulate
     ) => LaunchBackward(stream, q, keys, at, heads, o, lse, dO, DevicePointer.Null, workspace, !continues, last: false, dkv, accumulate);
 
-    /// <inheritdoc cref="IKernels.AttentionRound"/>
+    /// <inheritdoc cref="IKernels.AttentionRounding"/>
     public void Finish(CudaStream stream, nuint workspace, HeadShape heads, Tensor dq) =>
         backwardQ.Launch(
             stream,

@@ -13,7 +13,7 @@ public static class ReferenceCosts
     public static OpCost[] Of(ReferencePlan plan, Schedule schedule, CostModel machine)
     {
         var kernels = new ReferenceKernels(plan);
-        var known = new Dictionary<(OpKind, int, Chunk?, TensorSet, Bytes), OpCost>();
+        var known = new Dictionary<(OpKind, int, Chunk?, SaveSet, Bytes), OpCost>();
         var kv = new Bytes(4L * plan.Chunking.ChunkTokens * plan.Request.Model.KvDim);
         var costs = new OpCost[schedule.Ops.Length];
         for (int i = 0; i < costs.Length; i++)
@@ -65,7 +65,7 @@ public static class ReferenceCosts
             return OpCost.Compute(CostModel.Nanoseconds(machine.Seconds(KernelWork.Memory(2.0 * from.Length.Value))));
         }
 
-        bool isActivations = op.Saved != TensorSet.None;
+        bool isActivations = op.Saved != SaveSet.None;
         return machine.Copy(LinkDirection.HostToDevice, (isActivations ? from.Length + kv : from.Length).Value);
     }
 }

@@ -48,7 +48,7 @@ internal sealed class ReferenceKernels(ReferencePlan plan)
                 Memory(2 * d),
                 Gemm(d, d),
                 Memory(2 * d),
-                .. op.Saved.HasFlag(TensorSet.Attention) ? ImmutableArray<KernelWork>.Empty : AttentionForward(op.Chunk!.Value),
+                .. op.Saved.HasFlag(SaveSet.Attention) ? ImmutableArray<KernelWork>.Empty : AttentionForward(op.Chunk!.Value),
                 Gemm(d, d, d),
                 .. Ffn(),
             ],

@@ -7,11 +7,11 @@ namespace Dataflow.Planning.Reference;
 public sealed partial class ReferenceLowering
 {
     /// <summary>What a level is in terms of save sets: K and V, attention's output besides, or everything.</summary>
-    public static TensorSet Saved(SaveLevel level) => level switch
+    public static SaveSet Saved(SaveLevel level) => level switch
     {
-        SaveLevel.InputOnly => TensorSet.Kv,
-        SaveLevel.Attention => TensorSet.Kv | TensorSet.Attention,
-        _ => TensorSet.All,
+        SaveLevel.InputOnly => SaveSet.Kv,
+        SaveLevel.Attention => SaveSet.Kv | SaveSet.Attention,
+        _ => SaveSet.All,
     };
 
     private IEnumerable<Chunk> Chunks() => Enumerable.Range(0, chunks).Select(c => new Chunk(c));
@@ -62,7 +62,7 @@ public sealed partial class ReferenceLowering
         }
     }
 
-    private int Run(OpKind kind, Layer? l, Chunk? c, Round? r, ReadOnlySpan<Access> accesses, TensorSet saved = default, int piece = 0)
+    private int Run(OpKind kind, Layer? l, Chunk? c, Round? r, ReadOnlySpan<Access> accesses, SaveSet saved = default, int piece = 0)
     {
         ops.Add(
             new ScheduledOp
@@ -80,7 +80,7 @@ public sealed partial class ReferenceLowering
         return ops.Count - 1;
     }
 
-    private int Copy(OpKind kind, int stream, Layer? l, Chunk? c, Round? r, int item, int from, int to, TensorSet saved = default)
+    private int Copy(OpKind kind, int stream, Layer? l, Chunk? c, Round? r, int item, int from, int to, SaveSet saved = default)
     {
         ops.Add(new ScheduledOp
         {

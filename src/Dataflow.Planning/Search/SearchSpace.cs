@@ -10,8 +10,8 @@ namespace Dataflow.Planning;
 /// </summary>
 internal static class SearchSpace
 {
-    private const TensorSet Attention = TensorSet.Kv | TensorSet.Attention;
-    private const TensorSet Residual = Attention | TensorSet.Query | TensorSet.Residual;
+    private const SaveSet Attention = SaveSet.Kv | SaveSet.Attention;
+    private const SaveSet Residual = Attention | SaveSet.Query | SaveSet.Residual;
 
     // From this length on attention is so much of the work that its output is worth keeping where nothing else is.
     private const int LongSequence = 32768;
@@ -23,7 +23,7 @@ internal static class SearchSpace
     private const int FewRounds = 3;
 
     /// <summary>What travelling activations keep, from least to most; between two neighbours lie mixes.</summary>
-    private static readonly TensorSet[] Ladder = [TensorSet.Kv, Attention, Residual, TensorSet.All];
+    private static readonly SaveSet[] Ladder = [SaveSet.Kv, Attention, Residual, SaveSet.All];
 
     private static readonly Spending[][] Orders =
     [
@@ -54,7 +54,7 @@ internal static class SearchSpace
         var g = geometry.Workload.Geometry;
         bool interleaves =
             g.Rounds > FewRounds && geometry.Workload.Kind.HasBackward() && (long)g.ChunkTokens * g.ChunksPerRound <= MostInterleavedTokens;
-        TensorSet[] stays = g.Seqlen >= LongSequence ? [TensorSet.All, Residual, Attention] : [TensorSet.All];
+        SaveSet[] stays = g.Seqlen >= LongSequence ? [SaveSet.All, Residual, Attention] : [SaveSet.All];
         foreach (var (less, more, share) in Mixes(request))
         {
             foreach (var tier in g.ChunksPerRound > 4 ? new[] { Tier.WholeRound, Tier.Doubled } : [Tier.WholeRound])
@@ -85,7 +85,7 @@ internal static class SearchSpace
 
     private static void AddSmall(List<PlanFamily> families, PlanRequest request, SearchGeometry geometry)
     {
-        TensorSet[] sets = request.SaveSet is { } pinned ? [pinned] : [TensorSet.None, .. Ladder];
+        SaveSet[] sets = request.SaveSet is { } pinned ? [pinned] : [SaveSet.None, .. Ladder];
         foreach (var saved in sets)
         {
             foreach (var tier in new[] { Tier.WholeRound, Tier.Doubled, Tier.Bare })
@@ -98,7 +98,7 @@ internal static class SearchSpace
                             geometry,
                             start with
                             {
-                                ResidentSet = Staying(TensorSet.All, saved, geometry.Workload.Geometry),
+                                ResidentSet = Staying(SaveSet.All, saved, geometry.Workload.Geometry),
                             },
                             FewStops,
                             Orders[0]
@@ -110,11 +110,11 @@ internal static class SearchSpace
     }
 
     /// <summary>Chunks that share a window all keep K and V, or none does.</summary>
-    private static TensorSet Staying(TensorSet stays, TensorSet travels, Geometry geometry) =>
-        geometry.ChunksPerGroup > 1 ? (stays & ~TensorSet.Kv) | (travels & TensorSet.Kv) : stays;
+    private static SaveSet Staying(SaveSet stays, SaveSet travels, Geometry geometry) =>
+        geometry.ChunksPerGroup > 1 ? (stays & ~SaveSet.Kv) | (travels & SaveSet.Kv) : stays;
 
     /// <summary>Pairs of neighbours on the ladder with the share of the larger, in sixteenths.</summary>
-    private static IEnumerable<(TensorSet Less, TensorSet More, int Share)> Mixes(PlanRequest request)
+    private static IEnumerable<(SaveSet Less, SaveSet More, int Share)> Mixes(PlanRequest request)
     {
         if (request.SaveSet is { } pinned)
         {
@@ -122,7 +122,7 @@ internal static class SearchSpace
             yield break;
         }
 
-        yield return (TensorSet.None, TensorSet.None, 0);
+        yield return (SaveSet.None, SaveSet.None, 0);
         for (int i = 0; i + 1 < Ladder.Length; i++)
         {
             for (int share = 0; share < 16; share++)

@@ -33,7 +33,7 @@ internal sealed class StepEstimate
     private readonly int chunks;
     private readonly int positions;
     private readonly double[] forward;
-    private readonly double[]?[] backward = new double[]?[(int)TensorSet.All + 1];
+    private readonly double[]?[] backward = new double[]?[(int)SaveSet.All + 1];
     private readonly double ends;
     private readonly double update;
     private readonly (double Alone, double Both) toDevice;
@@ -44,7 +44,7 @@ internal sealed class StepEstimate
         (this.workload, this.programs, this.machine, geometry) = (workload, programs, machine, workload.Geometry);
         (layers, chunks, positions) = (workload.Model.LayerCount, geometry.ChunksPerRound, geometry.ChunksPerGroup);
         pieces = new OptimizerPieces(workload, programs);
-        forward = Times(programs.Forward(TensorSet.All));
+        forward = Times(programs.Forward(SaveSet.All));
         ends = Ends();
         var recipe = workload.Recipe;
         double perParameter = recipe.Gradients.Size() + (2 * (recipe.Parameters.Size() + recipe.OptimizerBytesPerParameter));
@@ -60,7 +60,7 @@ internal sealed class StepEstimate
             (Math.Min(links.Links[(int)d].Alone, links.HostMemory), links.Links[(int)d].BothBusy * share);
         (toDevice, toHost) = (Rate(LinkDirection.HostToDevice), Rate(LinkDirection.DeviceToHost));
         Floor =
-            (geometry.Rounds * ((layers * (forward.Sum() + Backward(TensorSet.All).Sum()) * geometry.GroupsPerRound) + ends))
+            (geometry.Rounds * ((layers * (forward.Sum() + Backward(SaveSet.All).Sum()) * geometry.GroupsPerRound) + ends))
             + update
             - Rounding;
     }
@@ -102,7 +102,7 @@ internal sealed class StepEstimate
             ((1 - more) * programs.ActivationsSize(r.Travelling).Value)
             + (more * programs.ActivationsSize(r.MoreSixteenths > 0 ? r.TravellingMore : r.Travelling).Value);
         double window = (double)programs.KvPieceSize.Value * chunks * layers;
-        double windows = r.Travelling.HasFlag(TensorSet.Kv) ? window / pairs : 0;
+        double windows = r.Travelling.HasFlag(SaveSet.Kv) ? window / pairs : 0;
         int windowsKept = (r.WindowSlots * positions) + r.ResidentChunks;
         double activations = (travelling * (saved + programs.StreamSize.Value)) + (Math.Max(0, pairs - windowsKept) * windows);
 
@@ -243,7 +243,7 @@ internal sealed class StepEstimate
     }
 
     /// <summary>Backward of each position of a sequence with what has to be repeated for it.</summary>
-    private double[] Backward(TensorSet saved)
+    private double[] Backward(SaveSet saved)
     {
         if (backward[(int)saved] is { } known)
         {
@@ -265,7 +265,7 @@ internal sealed class StepEstimate
             Add(programs.Recompute(saved));
         }
 
-        if (positions > 1 && !saved.HasFlag(TensorSet.Kv))
+        if (positions > 1 && !saved.HasFlag(SaveSet.Kv))
         {
             Add(programs.RecomputeKv());
         }

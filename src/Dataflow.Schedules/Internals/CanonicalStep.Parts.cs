@@ -93,7 +93,7 @@ internal sealed partial class CanonicalStep
     private void Loss(Chunk c, Round r) =>
         Add(Roles.Loss, "loss", 4L * ((r.Index * geometry.ChunksPerRound) + c.Index), 4, AccessMode.Write);
 
-    private void StreamedForward(Layer l, Chunk c, Round r, TensorSet saved)
+    private void StreamedForward(Layer l, Chunk c, Round r, SaveSet saved)
     {
         var (project, attend, combine) = (programs.Project(saved), programs.Attend(saved), programs.Combine(saved));
         var own = geometry.SegmentOf(c, segments);
@@ -127,7 +127,7 @@ internal sealed partial class CanonicalStep
         Visit(new OpIdentity(OpKind.Combine, l, null, c, r, own), saved);
     }
 
-    private void StreamedBackward(Layer l, Chunk c, Round r, TensorSet saved)
+    private void StreamedBackward(Layer l, Chunk c, Round r, SaveSet saved)
     {
         var (combine, project) = (programs.CombineBackward(saved), programs.ProjectBackward(saved));
         var own = geometry.SegmentOf(c, segments);
@@ -149,7 +149,7 @@ internal sealed partial class CanonicalStep
 
         Weights(Roles.Weights, l.ToString(), programs.BlockLayout);
         Add(Roles.Input, Stream(l.Index, c, r), 0, Uses(combine, Roles.Input) ? programs.StreamSize.Value : 0, AccessMode.Read);
-        Add(Roles.Activations, Activations(l, c, r), 0, kept, saved.HasFlag(TensorSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read);
+        Add(Roles.Activations, Activations(l, c, r), 0, kept, saved.HasFlag(SaveSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read);
         Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.ReadWrite);
         Accumulate(Roles.Gradients, $"G/{l}", split, programs.BlockLayout.Size(recipe.Gradients).Value - split);
         Scratch(combine.ScratchLength, repeats ? AccessMode.ReadWrite : AccessMode.Write);

@@ -12,7 +12,7 @@ internal readonly record struct OpIdentity(
     Round? Round = null,
     Segment? Segment = null,
     int Piece = 0,
-    TensorSet Wanted = TensorSet.None,
+    SaveSet Wanted = SaveSet.None,
     string? Owner = null
 );
 
@@ -28,7 +28,7 @@ internal readonly record struct CanonicalOperand(string Role, string Object, lon
 /// <param name="savedBy">What the forward of a layer, chunk and round keeps: a choice of the schedule, like the pieces of updates.</param>
 /// <param name="piecesOf">Elements of each piece of a parameter object's updates, in order.</param>
 internal sealed partial class CanonicalStep(
-    Workload workload, int segments, Func<Layer, Chunk, Round, TensorSet> savedBy, Func<string, IReadOnlyList<long>> piecesOf)
+    Workload workload, int segments, Func<Layer, Chunk, Round, SaveSet> savedBy, Func<string, IReadOnlyList<long>> piecesOf)
 {
     private readonly ModelConfig model = workload.Model;
     private readonly Recipe recipe = workload.Recipe;
@@ -36,7 +36,7 @@ internal sealed partial class CanonicalStep(
     private readonly BlockPrograms programs = new(workload.Model, workload.Recipe, workload.Geometry);
     private readonly HashSet<(string Object, long Offset)> begun = [];
     private readonly List<CanonicalOperand> operands = [];
-    private Action<OpIdentity, TensorSet, List<CanonicalOperand>> visit = (_, _, _) => { };
+    private Action<OpIdentity, SaveSet, List<CanonicalOperand>> visit = (_, _, _) => { };
 
     /// <summary>All parameter objects and their layouts, in the order of their sums of squares.</summary>
     public IEnumerable<(string Owner, ParameterLayout Layout)> Owners =>
@@ -54,7 +54,7 @@ internal sealed partial class CanonicalStep(
     private IEnumerable<Chunk> Chunks => Enumerable.Range(0, geometry.ChunksPerRound).Select(c => new Chunk(c));
 
     /// <summary>Calls <paramref name="op"/> with each op, what it saves, and its operands (in a list that is reused).</summary>
-    public void Walk(Action<OpIdentity, TensorSet, List<CanonicalOperand>> op)
+    public void Walk(Action<OpIdentity, SaveSet, List<CanonicalOperand>> op)
     {
         visit = op;
         begun.Clear();
@@ -133,7 +133,7 @@ internal sealed partial class CanonicalStep(
         }
 
         int position = c.Index % geometry.ChunksPerGroup;
-        if (geometry.ChunksPerGroup > 1 && position == geometry.ChunksPerGroup - 1 && !saved.HasFlag(TensorSet.Kv))
+        if (geometry.ChunksPerGroup > 1 && position == geometry.ChunksPerGroup - 1 && !saved.HasFlag(SaveSet.Kv))
         {
             for (int i = c.Index - position; i <= c.Index; i++)
             {
@@ -143,11 +143,11 @@ internal sealed partial class CanonicalStep(
 
         long row = programs.KvPieceSize.Value / geometry.ChunkTokens, gradRow = programs.GradKvPieceSize.Value / geometry.ChunkTokens;
         long first = geometry.WindowRow(c), rows = first + geometry.ChunkTokens;
-        string window = Window(saved.HasFlag(TensorSet.Kv) ? "KV" : "KVr", l, c, r);
+        string window = Window(saved.HasFlag(SaveSet.Kv) ? "KV" : "KVr", l, c, r);
         bool repeats = programs.NeedsRecompute(saved);
         if (repeats)
         {
-            bool ownKv = programs.Missing(saved).HasFlag(TensorSet.Kv);
+            bool ownKv = programs.Missing(saved).HasFlag(SaveSet.Kv);
             Block(l, c, r);
             Add(
                 Roles.Kv,
@@ -168,7 +168,7 @@ internal sealed partial class CanonicalStep(
             Activations(l, c, r),
             0,
             programs.ActivationsSize(saved).Value,
-            saved.HasFlag(TensorSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read
+            saved.HasFlag(SaveSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read
         );
         Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.ReadWrite);
         Accumulate(Roles.GradKv, Window("dKV", l, c, r), 0, gradRow * rows);
@@ -188,7 +188,7 @@ internal sealed partial class CanonicalStep(
             AccessMode.Write
         );
         Scratch(programs.RecomputeKv().ScratchLength, AccessMode.Write);
-        Visit(new OpIdentity(OpKind.Recompute, l, null, c, r, Wanted: TensorSet.Kv), savedBy(l, c, r));
+        Visit(new OpIdentity(OpKind.Recompute, l, null, c, r, Wanted: SaveSet.Kv), savedBy(l, c, r));
     }
 
     private void EmbedBackward(Round r)
@@ -288,7 +288,7 @@ internal sealed partial class CanonicalStep(
         }
     }
 
-    private void Visit(OpIdentity op, TensorSet saved = TensorSet.None)
+    private void Visit(OpIdentity op, SaveSet saved = SaveSet.None)
     {
         visit(op, saved, operands);
         operands.Clear();

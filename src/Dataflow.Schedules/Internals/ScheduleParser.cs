@@ -142,8 +142,8 @@ internal sealed class ScheduleParser
         int? round = line.TryReadLabel("R") ? line.ReadInt("a round") : null;
         Segment? segment = line.TryReadLabel("S") ? ReadSegment(ref line) : null;
         int piece = line.TryReadLabel("piece=") ? line.ReadInt("a piece") : 0;
-        TensorSet saved = line.TryReadLabel("save=") ? ReadSet(ref line) : TensorSet.None;
-        TensorSet wanted = line.TryReadLabel("want=") ? ReadSet(ref line) : TensorSet.None;
+        SaveSet saved = line.TryReadLabel("save=") ? ReadSet(ref line) : SaveSet.None;
+        SaveSet wanted = line.TryReadLabel("want=") ? ReadSet(ref line) : SaveSet.None;
         if (!line.TryReadKeyword("on"))
         {
             throw line.Error("a layer, block, chunk, round, segment, piece, save, want (in this order), or 'on' and a stream");
@@ -283,11 +283,11 @@ internal sealed class ScheduleParser
         return new Bytes(line.ReadLong(expected));
     }
 
-    private static TensorSet ReadSet(ref LineReader line)
+    private static SaveSet ReadSet(ref LineReader line)
     {
         int start = line.Position;
-        return Enum.TryParse(line.ReadList("tensors"), out TensorSet set) ? set
-            : throw line.ErrorAt(start, $"tensors joined by commas ({string.Join(", ", Enum.GetNames<TensorSet>())})");
+        return Enum.TryParse(line.ReadList("tensors"), out SaveSet set) ? set
+            : throw line.ErrorAt(start, $"tensors joined by commas ({string.Join(", ", Enum.GetNames<SaveSet>())})");
     }
 
     private static T ReadEnum<T>(ref LineReader line, string expected)

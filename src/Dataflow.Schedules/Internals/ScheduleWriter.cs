@@ -13,7 +13,7 @@ internal sealed class ScheduleWriter(Schedule schedule)
 
     private static readonly string[] SetNames =
     [
-        .. Enumerable.Range(0, (int)TensorSet.All + 1).Select(s => ((TensorSet)s).ToString().Replace(", ", ",", StringComparison.Ordinal)),
+        .. Enumerable.Range(0, (int)SaveSet.All + 1).Select(s => ((SaveSet)s).ToString().Replace(", ", ",", StringComparison.Ordinal)),
     ];
 
     private static readonly string[] KindNames = Enum.GetNames<OpKind>();
@@ -163,9 +163,9 @@ internal sealed class ScheduleWriter(Schedule schedule)
     /// <summary>The reference to an object.</summary>
     public string Object(int index) => TextNames.Reference(objects, index);
 
-    private static void AppendSet(StringBuilder text, string label, TensorSet set)
+    private static void AppendSet(StringBuilder text, string label, SaveSet set)
     {
-        if (set == TensorSet.None)
+        if (set == SaveSet.None)
         {
             return;
         }

@@ -18,7 +18,7 @@ internal sealed class StepRule
     private readonly ErrorList errors;
     private readonly Dictionary<OpIdentity, int> ops = [];
     private readonly Dictionary<string, int> objects = [];
-    private readonly Dictionary<(Layer, Chunk, Round), TensorSet> saved = [];
+    private readonly Dictionary<(Layer, Chunk, Round), SaveSet> saved = [];
     private readonly Dictionary<string, List<long>> pieces = [];
     private readonly int[][] versions; // [op][access]: writes of its object before it
     private readonly int[] scratchBefore; // [op]: the op that used scratch last
@@ -111,7 +111,7 @@ internal sealed class StepRule
 
         if (op is { Kind: OpKind.Forward or OpKind.Project, Layer: { } l, Chunk: { } c, Round: { } r })
         {
-            saved[(l, c, r)] = op.Saved & TensorSet.All;
+            saved[(l, c, r)] = op.Saved & SaveSet.All;
         }
 
         if (op.Kind == OpKind.Update && op.Accesses.FirstOrDefault(a => a.Role == Roles.Weights) is { Role: not null } weights)

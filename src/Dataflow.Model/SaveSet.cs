@@ -5,7 +5,7 @@ namespace Dataflow.Model;
 /// these together; what is missing is recomputed.
 /// </summary>
 [Flags]
-public enum TensorSet
+public enum SaveSet
 {
     /// <summary>The input alone: everything is recomputed.</summary>
     None = 0,
