@@ -248,7 +248,7 @@ internal static class SlotAssignment
         Kind = op.Kind,
         Stream = Compute,
         Layer = op.Layer,
-        Block = op.Block,
+        VocabularyBlock = op.Block,
         Chunk = op.Chunk,
         Round = op.Round,
         Segment = op.Segment,
@@ -275,7 +275,7 @@ internal static class SlotAssignment
         Kind = copy.Fetch ? OpKind.Fetch : OpKind.Save,
         Stream = copy.Fetch ? HostToDevice : DeviceToHost,
         Layer = cause.Layer,
-        Block = cause.Block,
+        VocabularyBlock = cause.Block,
         Chunk = cause.Chunk,
         Round = cause.Round,
         Accesses =

@@ -106,7 +106,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
         );
         switch (call.Kernel)
         {
-            case Kernel.EmbeddingForward when op.Block is not null:
+            case Kernel.EmbeddingForward when op.VocabularyBlock is not null:
                 kernels.EmbeddingBlockForward(
                     at.Pointer(reads[0]),
                     at.Tensor(reads[1]),
@@ -115,7 +115,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                     at.Overwrites(Roles.Output)
                 );
                 break;
-            case Kernel.EmbeddingBackward when op.Block is not null:
+            case Kernel.EmbeddingBackward when op.VocabularyBlock is not null:
                 kernels.EmbeddingBlockBackward(
                     at.Pointer(reads[0]),
                     at.Pointer(reads[1]),
@@ -223,7 +223,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
         writes.Contains(tensor) ? at.Tensor(tensor) : null;
 
     /// <summary>The first id of the op's block of the vocabulary.</summary>
-    private int FirstId(ScheduledOp op) => programs.Vocabulary.First(op.Block!.Value);
+    private int FirstId(ScheduledOp op) => programs.Vocabulary.First(op.VocabularyBlock!.Value);
 
     /// <summary>The sum of squares of one parameter object's gradient; what lies between its tensors is not looked at.</summary>
     private void Norm(IKernels kernels, ScheduledOp op)
@@ -289,7 +289,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     /// </summary>
     private ParameterLayout LayoutOf(ScheduledOp op, in Access parameters) =>
         op.Layer is not null ? programs.BlockLayout
-        : op.Block is { } block ? programs.EmbeddingLayouts[block.Index]
+        : op.VocabularyBlock is { } block ? programs.EmbeddingLayouts[block.Index]
         : schedule.Objects[parameters.Object].Length
         == programs.HeadLayout.Size(parameters.Role == Roles.Weights ? workload.Recipe.Parameters : workload.Recipe.Gradients)
             ? programs.HeadLayout

@@ -10,10 +10,10 @@ public static class OpPrograms
     /// </summary>
     public static BlockProgram? Of(ScheduledOp op, BlockPrograms programs, Geometry geometry) => op.Kind switch
     {
-        OpKind.Embed => programs.Embed(op.Block),
-        OpKind.EmbedBackward => programs.EmbedBackward(op.Block),
-        OpKind.HeadLoss => programs.HeadLoss(op.Block!.Value),
-        OpKind.HeadBackward => programs.HeadBackward(op.Block!.Value),
+        OpKind.Embed => programs.Embed(op.VocabularyBlock),
+        OpKind.EmbedBackward => programs.EmbedBackward(op.VocabularyBlock),
+        OpKind.HeadLoss => programs.HeadLoss(op.VocabularyBlock!.Value),
+        OpKind.HeadBackward => programs.HeadBackward(op.VocabularyBlock!.Value),
         OpKind.Head => programs.Head(),
         OpKind.Forward => programs.Forward(op.Saved),
         // The window of a long context is recomputed ahead of the backward of its chunks, by ops that want K and V alone.

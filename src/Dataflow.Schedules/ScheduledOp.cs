@@ -76,7 +76,7 @@ public sealed record ScheduledOp
     public Layer? Layer { get; init; }
 
     /// <summary>The block of the vocabulary, where it is cut into several.</summary>
-    public VocabularyBlock? Block { get; init; }
+    public VocabularyBlock? VocabularyBlock { get; init; }
 
     /// <summary>The chunk, where there is one.</summary>
     public Chunk? Chunk { get; init; }
@@ -110,7 +110,7 @@ public sealed record ScheduledOp
             && Kind == other.Kind
             && Stream == other.Stream
             && Layer == other.Layer
-            && Block == other.Block
+            && VocabularyBlock == other.VocabularyBlock
             && Chunk == other.Chunk
             && Round == other.Round
             && Segment == other.Segment
@@ -127,7 +127,7 @@ public sealed record ScheduledOp
         var hash = new HashCode();
         hash.Add(HashCode.Combine(Kind, Stream, Layer, Chunk, Round, Piece, Saved, Wanted));
         hash.Add(Segment);
-        hash.Add(Block);
+        hash.Add(VocabularyBlock);
         foreach (Access access in Accesses.AsSpan())
         {
             hash.Add(access);

@@ -264,7 +264,7 @@ internal static class ScheduleMutations
         Op(s, random, op => op with { Round = random.Next(4) == 0 ? null : new Round(random.Next(4)) });
 
     private static Schedule OpBlock(Schedule s, Random random) =>
-        Op(s, random, op => op with { Block = random.Next(4) == 0 ? null : new VocabularyBlock(random.Next(3)) });
+        Op(s, random, op => op with { VocabularyBlock = random.Next(4) == 0 ? null : new VocabularyBlock(random.Next(3)) });
 
     private static Schedule OpPiece(Schedule s, Random random) => Op(s, random, op => op with { Piece = random.Next(4) });
 

@@ -78,7 +78,7 @@ internal static class Samples
                 Kind = Maybe() ? (OpKind)Int() : OpKind.Forward,
                 Stream = Int(),
                 Layer = Maybe() ? new Layer(Int()) : null,
-                Block = Maybe() ? new VocabularyBlock(Int()) : null,
+                VocabularyBlock = Maybe() ? new VocabularyBlock(Int()) : null,
                 Chunk = Maybe() ? new Chunk(Int()) : null,
                 Round = Maybe() ? new Round(Int()) : null,
                 Segment = Maybe() ? new Segment(Int(), Int()) : null,

@@ -167,7 +167,7 @@ internal sealed class ScheduleParser
             Kind = kind,
             Stream = stream,
             Layer = layer is { } l ? new Layer(l) : null,
-            Block = block is { } b ? new VocabularyBlock(b) : null,
+            VocabularyBlock = block is { } b ? new VocabularyBlock(b) : null,
             Chunk = chunk is { } c ? new Chunk(c) : null,
             Round = round is { } r ? new Round(r) : null,
             Segment = segment,

@@ -111,7 +111,7 @@ internal sealed class ScheduleWriter(Schedule schedule)
             text.Append(CultureInfo.InvariantCulture, $" L{layer.Index:00}");
         }
 
-        if (op.Block is { } block)
+        if (op.VocabularyBlock is { } block)
         {
             text.Append(CultureInfo.InvariantCulture, $" B{block.Index}");
         }

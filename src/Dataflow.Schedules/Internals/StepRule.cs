@@ -127,7 +127,7 @@ internal sealed class StepRule
         new(
             op.Kind,
             op.Layer,
-            op.Block,
+            op.VocabularyBlock,
             op.Chunk,
             op.Round,
             op.Segment,
