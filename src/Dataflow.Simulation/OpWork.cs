@@ -43,7 +43,8 @@ public sealed class OpWork(Workload workload, BlockPrograms programs)
 
         bool isHead = IsHead(op), complete = isHead && (Has(op, Roles.GradStream) || Has(op, Roles.Loss));
         var key = new Key(
-            op.Kind, op.VocabularyBlock?.Index ?? -1, op.Chunk?.Index ?? -1, op.Segment?.Index ?? -1, op.Segment?.Count ?? 1, op.Saved, op.Wanted,
+            op.Kind, op.VocabularyBlock?.Index ?? -1, op.Chunk?.Index ?? -1, op.Segment?.Index ?? -1, op.Segment?.Count ?? 1,
+            op.Saved, op.Wanted,
             complete, isHead && Has(op, Roles.Gradients));
         return known.TryGetValue(key, out var runs) ? runs : known[key] = Runs(op);
     }

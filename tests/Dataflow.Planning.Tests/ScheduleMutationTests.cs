@@ -70,7 +70,8 @@ public class ScheduleMutationTests(ITestOutputHelper output)
                 .Concat(
                     s.Ops.Where(op => !IsCopy(op))
                         .Select(op =>
-                            $"{op.Kind} {op.Layer} {op.VocabularyBlock} {op.Chunk} {op.Round} {op.Segment} {op.Piece} {op.Saved} {op.Wanted} "
+                            $"{op.Kind} {op.Layer} {op.VocabularyBlock} {op.Chunk} {op.Round} {op.Segment} {op.Piece} {op.Saved} "
+                                + $"{op.Wanted} "
                                 + $"{Names(op, s)}"
                         )
                 )
