@@ -1,5 +1,5 @@
 using Dataflow.Model;
-using Dataflow.Planning.Reference;
+using Dataflow.Baseline;
 using Dataflow.Simulation;
 
 namespace Dataflow.Published;
@@ -18,13 +18,13 @@ internal sealed record Comparison(PublishedRow Row, bool SameDecisions, double M
     /// <summary>Plans, lowers and simulates a row's request.</summary>
     public static Comparison Of(PublishedRow row, ModelConfig model, HardwareProfile profile)
     {
-        var result = ReferencePlanner.Plan(row.Request(model));
-        if (result is not ReferenceResult.Feasible { Plan: var plan } || !row.Ran)
+        var result = BaselinePlanner.Plan(row.Request(model));
+        if (result is not BaselineResult.Feasible { Plan: var plan } || !row.Ran)
         {
-            return new Comparison(row, result is ReferenceResult.Feasible == row.Ran, row.Number("tok_per_sec"), 0, 0);
+            return new Comparison(row, result is BaselineResult.Feasible == row.Ran, row.Number("tok_per_sec"), 0, 0);
         }
 
-        var prediction = ReferencePrediction.Of(plan, new CostModel(profile, DType.BFloat16));
+        var prediction = BaselinePrediction.Of(plan, new CostModel(profile, DType.BFloat16));
         return new Comparison(
             row,
             Same(row, plan),
@@ -34,7 +34,7 @@ internal sealed record Comparison(PublishedRow Row, bool SameDecisions, double M
         );
     }
 
-    private static bool Same(PublishedRow row, ReferencePlan plan) =>
+    private static bool Same(PublishedRow row, BaselinePlan plan) =>
         row.Number("chunk_size") == plan.Chunking.ChunkTokens
         && row.Number("total_home_acts") == plan.Device.HomePairs
         && row.Number("total_dev_acts") == plan.Device.DevicePairs

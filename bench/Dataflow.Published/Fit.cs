@@ -1,5 +1,5 @@
 using Dataflow.Model;
-using Dataflow.Planning.Reference;
+using Dataflow.Baseline;
 using Dataflow.Schedules;
 using Dataflow.Simulation;
 
@@ -23,12 +23,12 @@ internal sealed class Fit
 
     private readonly HardwareProfile profile;
     private readonly FitPrior prior;
-    private readonly IReadOnlyList<(ReferencePlan Plan, Schedule Schedule, double Seconds)> rows;
+    private readonly IReadOnlyList<(BaselinePlan Plan, Schedule Schedule, double Seconds)> rows;
 
-    private Fit(HardwareProfile profile, FitPrior prior, IEnumerable<(ReferencePlan Plan, double Seconds)> rows)
+    private Fit(HardwareProfile profile, FitPrior prior, IEnumerable<(BaselinePlan Plan, double Seconds)> rows)
     {
         (this.profile, this.prior) = (profile, prior);
-        this.rows = [.. rows.AsParallel().AsOrdered().Select(r => (r.Plan, ReferenceLowering.Lower(r.Plan), r.Seconds))];
+        this.rows = [.. rows.AsParallel().AsOrdered().Select(r => (r.Plan, BaselineLowering.Lower(r.Plan), r.Seconds))];
     }
 
     /// <summary>Fits all six.</summary>
@@ -37,7 +37,7 @@ internal sealed class Fit
     public static EfficiencyConstants Of(
         HardwareProfile profile,
         FitPrior prior,
-        IEnumerable<(ReferencePlan Plan, double Seconds)> rows,
+        IEnumerable<(BaselinePlan Plan, double Seconds)> rows,
         TextWriter log,
         EfficiencyConstants? known = null
     )
@@ -97,7 +97,7 @@ internal sealed class Fit
         [
             .. rows.AsParallel()
                 .AsOrdered()
-                .Select(r => Math.Log(ReferencePrediction.Of(r.Plan, r.Schedule, machine).StepSeconds / r.Seconds)),
+                .Select(r => Math.Log(BaselinePrediction.Of(r.Plan, r.Schedule, machine).StepSeconds / r.Seconds)),
             .. prior.Residuals(at),
         ];
     }

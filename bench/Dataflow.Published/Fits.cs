@@ -1,5 +1,5 @@
 using Dataflow.Model;
-using Dataflow.Planning.Reference;
+using Dataflow.Baseline;
 using Dataflow.Simulation;
 
 namespace Dataflow.Published;
@@ -73,9 +73,9 @@ internal sealed class Fits(IReadOnlyList<PublishedRow> rows, IReadOnlyDictionary
     private double Error(PublishedRow row, CostModel machine)
     {
         var plan = PlanOf(row);
-        return (plan.ThroughputAt(ReferencePrediction.Of(plan, machine).StepSeconds).TokensPerSecond / row.Number("tok_per_sec")) - 1;
+        return (plan.ThroughputAt(BaselinePrediction.Of(plan, machine).StepSeconds).TokensPerSecond / row.Number("tok_per_sec")) - 1;
     }
 
-    private ReferencePlan PlanOf(PublishedRow row) =>
-        ((ReferenceResult.Feasible)ReferencePlanner.Plan(row.Request(models[row.Model]))).Plan;
+    private BaselinePlan PlanOf(PublishedRow row) =>
+        ((BaselineResult.Feasible)BaselinePlanner.Plan(row.Request(models[row.Model]))).Plan;
 }

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Dataflow.Model;
-using Dataflow.Planning.Reference;
+using Dataflow.Baseline;
 using Dataflow.Published;
 
 const string usage =

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Dataflow.Model;
 using Dataflow.Planning;
-using Dataflow.Planning.Reference;
+using Dataflow.Baseline;
 
 namespace Dataflow.Published;
 
@@ -27,9 +27,9 @@ internal sealed record PublishedRow(int Index, IReadOnlyDictionary<string, strin
     public double Number(string column) => double.Parse(this[column], CultureInfo.InvariantCulture);
 
     /// <summary>What the published system was asked.</summary>
-    public ReferenceRequest Request(ModelConfig model) => new(
+    public BaselineRequest Request(ModelConfig model) => new(
         model,
-        ReferenceMachine.All.Single(m => m.Name == Machine),
+        BaselineMachine.All.Single(m => m.Name == Machine),
         int.Parse(this["seq_len"], CultureInfo.InvariantCulture),
         new MemoryBudget(Bytes.FromGiB(Number("host_mem_gb")), Bytes.FromGiB(Number("dev_mem_gb"))));
 

@@ -1,6 +1,6 @@
 using Dataflow.Model;
 using Dataflow.Planning;
-using Dataflow.Planning.Reference;
+using Dataflow.Baseline;
 using Dataflow.Simulation;
 
 namespace Dataflow.Published;
@@ -22,7 +22,7 @@ internal sealed record SearchedRow(PublishedRow Row, MemoryBudget Budget, double
     public static IReadOnlyList<SearchedRow> OfGroup(IReadOnlyList<PublishedRow> rows, ModelConfig model, HardwareProfile profile)
     {
         var machine = new CostModel(profile, DType.BFloat16);
-        var plans = rows.Select(r => (Row: r, Plan: (ReferencePlanner.Plan(r.Request(model)) as ReferenceResult.Feasible)?.Plan)).ToList();
+        var plans = rows.Select(r => (Row: r, Plan: (BaselinePlanner.Plan(r.Request(model)) as BaselineResult.Feasible)?.Plan)).ToList();
         int seqlen = rows[0].Request(model).Seqlen;
 
         // As many tokens a step as the published runs had, which is the same in all of a group; where none ran, what hides the update.
@@ -40,7 +40,7 @@ internal sealed record SearchedRow(PublishedRow Row, MemoryBudget Budget, double
         [
             .. plans.Select((p, i) => new SearchedRow(
                 p.Row, budgets[i],
-                p.Plan is { } plan ? plan.ThroughputAt(ReferencePrediction.Of(plan, machine).StepSeconds).TokensPerSecond : 0,
+                p.Plan is { } plan ? plan.ThroughputAt(BaselinePrediction.Of(plan, machine).StepSeconds).TokensPerSecond : 0,
                 (search.Find(budgets[i]) as SearchResult.Found)?.Best)),
         ];
     }

@@ -1,5 +1,4 @@
 using Dataflow.Model;
-using Dataflow.Planning.Reference;
 
 namespace Dataflow.Planning;
 
@@ -46,8 +45,4 @@ public sealed record SaveCounts(int Resident, int InputOnly, int Attention, int 
 
         return new SaveCounts(resident, input, attention, full);
     }
-
-    /// <summary>Of the published system's plan, as it counts them.</summary>
-    public static SaveCounts Of(ReferencePlan plan) =>
-        new(plan.Device.DevicePairs, plan.Counted.InputOnly, plan.Counted.Attention, plan.Counted.Full);
 }

@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 dotnet=${DOTNET:-dotnet}
 project=src/ReadyToRun/ReadyToRun.proj
-wanted='Dataflow.Model Dataflow.Schedules Dataflow.Simulation Dataflow.Planning Dataflow.Runtime Dataflow.Training
+wanted='Dataflow.Model Dataflow.Schedules Dataflow.Simulation Dataflow.Planning Dataflow.Baseline Dataflow.Runtime Dataflow.Training
     dataflow transformerDemo System.CommandLine'
 
 leave() {

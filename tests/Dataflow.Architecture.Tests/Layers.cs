@@ -8,7 +8,8 @@ internal static class Layers
 {
     private static readonly string[] s_libraries =
     [
-        "Dataflow.Model", "Dataflow.Schedules", "Dataflow.Simulation", "Dataflow.Planning", "Dataflow.Runtime",
+        "Dataflow.Model", "Dataflow.Schedules", "Dataflow.Simulation", "Dataflow.Planning", "Dataflow.Baseline",
+        "Dataflow.Runtime",
         "Dataflow.Cpu", "Dataflow.Cuda", "Dataflow.Training", "Dataflow.Reports",
     ];
 
@@ -18,6 +19,7 @@ internal static class Layers
         ["Dataflow.Schedules"] = ["Dataflow.Model"],
         ["Dataflow.Simulation"] = ["Dataflow.Model", "Dataflow.Schedules"],
         ["Dataflow.Planning"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Simulation"],
+        ["Dataflow.Baseline"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Simulation", "Dataflow.Planning"],
         ["Dataflow.Runtime"] = ["Dataflow.Model", "Dataflow.Schedules"],
         ["Dataflow.Cpu"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Runtime"],
         ["Dataflow.Cuda"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Runtime"],

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using Dataflow.Model;
 using Dataflow.Planning;
-using Dataflow.Planning.Reference;
+using Dataflow.Baseline;
 using Dataflow.Schedules;
 using Dataflow.Simulation;
 
@@ -170,19 +170,19 @@ internal sealed record SimulatedStep(
             );
         }
 
-        var result = ReferencePlanner.Plan(
-            new ReferenceRequest(request.Model, ReferenceMachine.Of(request.Hardware), request.Seqlen, request.Budget)
+        var result = BaselinePlanner.Plan(
+            new BaselineRequest(request.Model, BaselineMachine.Of(request.Hardware), request.Seqlen, request.Budget)
         );
-        if (result is ReferenceResult.Infeasible infeasible)
+        if (result is BaselineResult.Infeasible infeasible)
         {
             return new SimulationAnswer.Infeasible(request, infeasible.Reason);
         }
 
-        var plan = WithBatch(((ReferenceResult.Feasible)result).Plan, request.GlobalBatch);
+        var plan = WithBatch(((BaselineResult.Feasible)result).Plan, request.GlobalBatch);
         var machine = new CostModel(request.Hardware, DType.BFloat16);
-        var (schedule, timeline, seconds) = ReferencePrediction.Of(plan, machine);
-        ImmutableArray<OpCost> costs = [.. ReferenceCosts.Of(plan, schedule, machine)];
-        double bound = Bound(ReferenceCosts.CeilingSeconds(plan, schedule, machine), costs, machine);
+        var (schedule, timeline, seconds) = BaselinePrediction.Of(plan, machine);
+        ImmutableArray<OpCost> costs = [.. BaselineCosts.Of(plan, schedule, machine)];
+        double bound = Bound(BaselineCosts.CeilingSeconds(plan, schedule, machine), costs, machine);
         var step = new SimulatedStep(
             schedule,
             timeline,
@@ -196,7 +196,7 @@ internal sealed record SimulatedStep(
         )
         {
             Hash = ScheduleHash.Of(schedule),
-            Saved = SaveCounts.Of(plan),
+            Saved = plan.Saved,
             Shares = FlopShares.Of(plan),
         };
         return new SimulationAnswer.Feasible(
@@ -205,7 +205,7 @@ internal sealed record SimulatedStep(
                 ? step
                 : step with
                 {
-                    Why = step.Explained(machine.Links, rates => 1e9 * ReferencePrediction.Of(schedule, costs.AsSpan(), rates).StepSeconds),
+                    Why = step.Explained(machine.Links, rates => 1e9 * BaselinePrediction.Of(schedule, costs.AsSpan(), rates).StepSeconds),
                 }
         );
     }
@@ -216,7 +216,7 @@ internal sealed record SimulatedStep(
             Links = LinkNeed.Of(Costs.AsSpan(), links, stepNanoseconds),
         };
 
-    private static ReferencePlan WithBatch(ReferencePlan plan, long? tokens)
+    private static BaselinePlan WithBatch(BaselinePlan plan, long? tokens)
     {
         if (tokens is not { } wanted)
         {

@@ -1,5 +1,5 @@
 using Dataflow.Model;
-using Dataflow.Planning.Reference;
+using Dataflow.Baseline;
 
 namespace Dataflow.Cli;
 
@@ -26,18 +26,18 @@ internal static class SimulationChanges
         };
     }
 
-    private static ReferenceRequest ToReference(SimulationRequest request) =>
-        new(request.Model, ReferenceMachine.Of(request.Hardware), request.Seqlen, request.Budget);
+    private static BaselineRequest ToReference(SimulationRequest request) =>
+        new(request.Model, BaselineMachine.Of(request.Hardware), request.Seqlen, request.Budget);
 
     private static string MoreMemory(SimulationRequest request)
     {
-        var (device, host) = ReferenceLimits.Of(ToReference(request));
+        var (device, host) = BaselineLimits.Of(ToReference(request));
         return (device, host) switch
         {
             ({ } d, { } h) => $": give at least {d.RoundedUp()} of device memory or at least {h.RoundedUp()} of host memory",
             ({ } d, null) => $": give at least {d.RoundedUp()} of device memory",
             (null, { } h) => $": give at least {h.RoundedUp()} of host memory",
-            _ => ReferenceLimits.Both(ToReference(request)) is { } both
+            _ => BaselineLimits.Both(ToReference(request)) is { } both
                 ? $": give at least {both.Device.RoundedUp()} of device memory and, with that, at least {both.Host.RoundedUp()} of host "
                     + $"memory"
                 : "",
@@ -48,7 +48,7 @@ internal static class SimulationChanges
     {
         for (int seqlen = request.Seqlen / 2, halved = 0; seqlen >= 2 && halved < MostHalvings; seqlen /= 2, halved++)
         {
-            if (ReferenceLimits.Fits(ToReference(request) with { Seqlen = seqlen }))
+            if (BaselineLimits.Fits(ToReference(request) with { Seqlen = seqlen }))
             {
                 return [$"--seqlen {seqlen}"];
             }

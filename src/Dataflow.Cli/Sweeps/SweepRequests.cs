@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Dataflow.Model;
 using Dataflow.Planning;
-using Dataflow.Planning.Reference;
+using Dataflow.Baseline;
 using Dataflow.Simulation;
 
 namespace Dataflow.Cli;
@@ -84,15 +84,15 @@ internal sealed class SweepRequests
         {
             try
             {
-                var plan = ReferencePlanner.Plan(
-                    new ReferenceRequest(
+                var plan = BaselinePlanner.Plan(
+                    new BaselineRequest(
                         model,
-                        ReferenceMachine.Of(profile),
+                        BaselineMachine.Of(profile),
                         cell.Seqlen,
                         new MemoryBudget(Bytes.FromGiB(1 << 16), Bytes.FromGiB(1 << 16))
                     )
                 );
-                tokens = plan is ReferenceResult.Feasible feasible ? (long)feasible.Plan.SequencesPerStep * cell.Seqlen : null;
+                tokens = plan is BaselineResult.Feasible feasible ? (long)feasible.Plan.SequencesPerStep * cell.Seqlen : null;
             }
             catch (UserErrorException)
             {

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Dataflow.Model;
 using Dataflow.Planning;
-using Dataflow.Planning.Reference;
+using Dataflow.Baseline;
 using Dataflow.Reports;
 using Dataflow.Simulation;
 
@@ -93,8 +93,8 @@ internal static class SweepRow
     {
         try
         {
-            return ReferenceLimits.Of(
-                new ReferenceRequest(request.Model, ReferenceMachine.Of(request.Hardware), request.Seqlen, request.Budget)
+            return BaselineLimits.Of(
+                new BaselineRequest(request.Model, BaselineMachine.Of(request.Hardware), request.Seqlen, request.Budget)
             );
         }
         catch (UserErrorException)
