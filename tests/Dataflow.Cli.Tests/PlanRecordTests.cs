@@ -16,7 +16,7 @@ public class PlanRecordTests
     private const int Requests = 400;
     private const int SampleEvery = 20;
 
-    private static readonly string s_file = Path.Combine(Programs.Root, "tests", "golden", "plans.csv");
+    private static readonly string s_file = Path.Combine(Programs.Root, "tests", "Dataflow.Cli.Tests", "plans.csv");
     private static readonly bool s_record = Environment.GetEnvironmentVariable("DATAFLOW_RECORD") == "1";
     private static readonly bool s_all = s_record || Environment.GetEnvironmentVariable("DATAFLOW_SOAK") == "1";
 
