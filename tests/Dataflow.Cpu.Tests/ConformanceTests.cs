@@ -20,3 +20,6 @@ public sealed class VocabularyTests : VocabularyConformance<CpuDevices>;
 
 [Trait("Slow", "true")]
 public sealed class ValidationTests : ValidationConformance<CpuDevices>;
+
+[Trait("Slow", "true")]
+public sealed class RecordTests : RecordConformance<CpuDevices>;

@@ -22,3 +22,6 @@ public sealed class VocabularyTests : VocabularyConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
 public sealed class ValidationTests : ValidationConformance<EmulatedDevices>;
+
+[Trait("Slow", "true")]
+public sealed class RecordTests : RecordConformance<EmulatedDevices>;

@@ -1,0 +1,96 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Training;
+
+namespace Dataflow.Conformance;
+
+/// <summary>
+/// The bits of every golden case in every recipe: gradients, and weights after two steps, clipped ones too, in a roomy plan and in the
+/// tightest of the same geometry, which must agree. They may depend on the processor, so that they are recorded on the machine at hand
+/// (<c>.cache/records</c>, where there is no record yet or with DATAFLOW_RECORD=1) and every later run there is held to them: a change
+/// of the engine that is not meant to change results does not. The suite takes one case, DATAFLOW_SOAK=1 all.
+/// </summary>
+public abstract class RecordConformance<TDevice> : ConformanceSuite<TDevice>
+    where TDevice : DeviceUnderTest, new()
+{
+    private static readonly bool s_soak = Environment.GetEnvironmentVariable("DATAFLOW_SOAK") == "1";
+    private static readonly bool s_anew = Environment.GetEnvironmentVariable("DATAFLOW_RECORD") == "1";
+
+    /// <summary>The cases.</summary>
+    public static TheoryData<string> Cases => [.. s_soak ? GoldenCase.Names.Where(Affords) : ["llama-small"]];
+
+    private static IEnumerable<Recipe> Recipes => s_soak || !Device.IsSlow ? Recipe.All : [Recipe.Bf16Stochastic];
+
+    /// <summary>Of all recipes; on a slow device the sample is of one.</summary>
+    [Trait("Soak", "true")]
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Bits_are_the_recorded_ones(string name)
+    {
+        var golden = new GoldenCase(name);
+        string[] now = [.. Recipes.SelectMany(recipe => Lines(golden, recipe))];
+        string file = RecordOf(name + (s_soak ? "" : "-sample"));
+        if (s_anew || !File.Exists(file))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+            File.WriteAllLines(file, now);
+            TestContext.Current.TestOutputHelper?.WriteLine($"{name}: {now.Length} results recorded in {file}");
+            return;
+        }
+
+        Assert.Equal(File.ReadAllLines(file), now);
+    }
+
+    private static IEnumerable<string> Lines(GoldenCase golden, Recipe recipe)
+    {
+        foreach (var kind in new[] { WorkloadKind.Gradients, WorkloadKind.Training, WorkloadKind.ClippedTraining })
+        {
+            var roomy = Verified(GoldenCase.Plan(golden.Request(recipe, kind)));
+            var geometry = roomy.Workload.Geometry;
+            var tight = Verified(GoldenCase.Tight(golden.Request(recipe, kind, pins: new GeometryPins(
+                geometry.ChunkTokens, geometry.ChunksPerRound, geometry.Rounds, geometry.VocabularyBlocks, geometry.HeadTokens))));
+            byte[] bits = Of(golden, roomy, 0);
+            AssertSame(bits, Of(golden, tight, 3), $"{recipe.Name} {kind}: the least device memory");
+            yield return string.Create(
+                CultureInfo.InvariantCulture, $"{golden.Model.Name} {recipe.Name} {kind} {Convert.ToHexStringLower(SHA256.HashData(bits))}");
+        }
+    }
+
+    private static byte[] Of(GoldenCase golden, TrainingPlan plan, int order)
+    {
+        if (plan.Workload.Kind == WorkloadKind.Gradients)
+        {
+            return Bits(Gradients(golden, plan, order));
+        }
+
+        using var device = Device.Open(plan.Schedule, plan.Workload, order);
+        var trainer = golden.Trainer(plan, device);
+        float clip = plan.Workload.Kind == WorkloadKind.ClippedTraining ? 0.1f : float.PositiveInfinity;
+        double loss = 0;
+        for (int step = 0; step < 2; step++)
+        {
+            loss += trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW, clip).Loss;
+        }
+
+        return Bits((loss, GoldenCase.Tensors(trainer.Weights)));
+    }
+
+    /// <summary>Of this device on this processor.</summary>
+    private static string RecordOf(string name)
+    {
+        string? root = AppContext.BaseDirectory;
+        while (root is not null && !File.Exists(Path.Combine(root, "Dataflow.sln")))
+        {
+            root = Path.GetDirectoryName(root);
+        }
+
+        string processor = File.Exists("/proc/cpuinfo")
+            ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal)) ?? ""
+            : RuntimeInformation.ProcessArchitecture.ToString();
+        string key = Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(processor)))[..8];
+        return Path.Combine(root ?? AppContext.BaseDirectory, ".cache", "records", $"{typeof(TDevice).Name}-{key}-{name}.txt");
+    }
+}
