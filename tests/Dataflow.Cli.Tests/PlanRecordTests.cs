@@ -7,7 +7,7 @@ namespace Dataflow.Cli.Tests;
 /// <summary>
 /// Plans as they were recorded: of 400 requests (every policy, model, recipe, machine and kind of work, lengths, batches, budgets and pins)
 /// the hash, the bytes of both arenas and the predicted time of a step, or the smallest budgets that would do. A change of the planner's
-/// code that is not meant to change its plans is held to them; one that is records them anew (DATAFLOW_RECORD=1) and says why. The suite
+/// code that is not meant to change its plans is held to them; one that is records them anew (DATAFLOW_RECORD=write) and says why. The suite
 /// plans a sample, DATAFLOW_SOAK=1 all.
 /// </summary>
 [Trait("Slow", "true")]
@@ -17,7 +17,7 @@ public class PlanRecordTests
     private const int SampleEvery = 20;
 
     private static readonly string s_file = Path.Combine(Programs.Root, "tests", "Dataflow.Cli.Tests", "plans.csv");
-    private static readonly bool s_record = Environment.GetEnvironmentVariable("DATAFLOW_RECORD") == "1";
+    private static readonly bool s_record = Environment.GetEnvironmentVariable("DATAFLOW_RECORD") == "write";
     private static readonly bool s_all = s_record || Environment.GetEnvironmentVariable("DATAFLOW_SOAK") == "1";
 
     /// <summary>A model with lengths that people train it at, and budgets from too small to all at rest, in MiB.</summary>
