@@ -13,8 +13,10 @@ public partial class MapTests
           "experiments": {
             "one": { "machines": { "H100": "h100" }, "models": ["1b"], "step_tokens": "published", "grids": [ { "seqlens": [512, 8192],
             "host_gib": [24, 40], "device_gib": [4, 20, 78] } ] },
-            "two": { "machines": { "B200": "b200" }, "models": ["nano"], "grids": [ { "seqlens": [64], "host_gib": [0.05, 1], "device_gib":
-            [1.2, 1.4] } ] }
+            "two": {
+              "machines": { "B200": "b200" }, "models": ["nano"],
+              "grids": [ { "seqlens": [64], "host_gib": [0.05, 1], "device_gib": [1.2, 1.4] } ]
+            }
           }
         }
         """;
@@ -221,13 +223,17 @@ public partial class MapTests
                 Atlas(
                     scratch,
                     "atlas",
-                    Config.Replace(
-                        "\"B200\": \"b200\" }, \"models\": [\"nano\"], \"grids\": [ { \"seqlens\": [64], \"host_gib\": [0.05, 1], "
-                            + "\"device_gib\": [1.2, 1.4]",
-                        "\"H100\": \"h100\" }, \"models\": [\"1b\"], \"grids\": [ { \"seqlens\": [512], \"host_gib\": [24], "
-                            + "\"device_gib\": [20]",
-                        StringComparison.Ordinal
-                    )
+                    Config
+                        .Replace(
+                            "\"B200\": \"b200\" }, \"models\": [\"nano\"]",
+                            "\"H100\": \"h100\" }, \"models\": [\"1b\"]",
+                            StringComparison.Ordinal
+                        )
+                        .Replace(
+                            "[64], \"host_gib\": [0.05, 1], \"device_gib\": [1.2, 1.4]",
+                            "[512], \"host_gib\": [24], \"device_gib\": [20]",
+                            StringComparison.Ordinal
+                        )
                 )
             ),
             StringComparison.Ordinal

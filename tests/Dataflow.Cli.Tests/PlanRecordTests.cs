@@ -7,8 +7,8 @@ namespace Dataflow.Cli.Tests;
 /// <summary>
 /// Plans as they were recorded: of 400 requests (every policy, model, recipe, machine and kind of work, lengths, batches, budgets and pins)
 /// the hash, the bytes of both arenas and the predicted time of a step, or the smallest budgets that would do. A change of the planner's
-/// code that is not meant to change its plans is held to them; one that is records them anew (DATAFLOW_RECORD=write) and says why. The suite
-/// plans a sample, DATAFLOW_SOAK=1 all.
+/// code that is not meant to change its plans is held to them; one that is records them anew (DATAFLOW_RECORD=write) and says why. The
+/// suite plans a sample, DATAFLOW_SOAK=1 all.
 /// </summary>
 [Trait("Slow", "true")]
 public class PlanRecordTests

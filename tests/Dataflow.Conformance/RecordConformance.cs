@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Dataflow.Model;
@@ -54,8 +53,8 @@ public abstract class RecordConformance<TDevice> : ConformanceSuite<TDevice>
                 geometry.ChunkTokens, geometry.ChunksPerRound, geometry.Rounds, geometry.VocabularyBlocks, geometry.HeadTokens))));
             byte[] bits = Of(golden, roomy, 0);
             AssertSame(bits, Of(golden, tight, 3), $"{recipe.Name} {kind}: the least device memory");
-            yield return string.Create(
-                CultureInfo.InvariantCulture, $"{golden.Model.Name} {recipe.Name} {kind} {Convert.ToHexStringLower(SHA256.HashData(bits))}");
+            string hash = Convert.ToHexStringLower(SHA256.HashData(bits));
+            yield return $"{golden.Model.Name} {recipe.Name} {kind} {hash}";
         }
     }
 
