@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Dataflow.Model;
 using Dataflow.Planning;
@@ -31,10 +30,11 @@ public abstract class RecordConformance<TDevice> : ConformanceSuite<TDevice>
     {
         var golden = new GoldenCase(name);
         string[] now = [.. Recipes.SelectMany(recipe => Lines(golden, recipe))];
-        string file = RecordOf(name + (s_soak ? "" : "-sample"));
+        string folder = Path.GetFullPath(Path.Combine(golden.Folder, "..", "..", "..", ".cache", "records"));
+        string file = Path.Combine(folder, $"{typeof(TDevice).Name}-{name}{(s_soak ? "" : "-sample")}.txt");
         if (s_record == "write")
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+            Directory.CreateDirectory(folder);
             File.WriteAllLines(file, now);
         }
         else if (s_record == "compare")
@@ -75,21 +75,5 @@ public abstract class RecordConformance<TDevice> : ConformanceSuite<TDevice>
         }
 
         return Bits((loss, GoldenCase.Tensors(trainer.Weights)));
-    }
-
-    /// <summary>Of this device on this processor.</summary>
-    private static string RecordOf(string name)
-    {
-        string? root = AppContext.BaseDirectory;
-        while (root is not null && !File.Exists(Path.Combine(root, "Dataflow.sln")))
-        {
-            root = Path.GetDirectoryName(root);
-        }
-
-        string processor = File.Exists("/proc/cpuinfo")
-            ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal)) ?? ""
-            : RuntimeInformation.ProcessArchitecture.ToString();
-        string key = Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(processor)))[..8];
-        return Path.Combine(root ?? AppContext.BaseDirectory, ".cache", "records", $"{typeof(TDevice).Name}-{key}-{name}.txt");
     }
 }

@@ -27,6 +27,35 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
+    public void A_checksum_is_that_of_the_bytes_in_their_order_whatever_the_size_of_pieces()
+    {
+        byte[] all = new byte[3 << 20];
+        new Random(5).NextBytes(all);
+        string path = _folder.Put("a", "");
+        using var file = AtomicFile.Create(path);
+        var checksum = file.Checksum = new FileChecksum();
+        int[] ends = [7, (1 << 18) + 6, (1 << 18) + 1000, 2 << 20, all.Length]; // pieces below, at and above what is worth a thread
+        for (int i = 0; i < ends.Length; i++)
+        {
+            file.Write(all.AsSpan(i == 0 ? 0 : ends[i - 1], ends[i] - (i == 0 ? 0 : ends[i - 1])));
+        }
+
+        file.Commit();
+        Assert.Equal(FileChecksum.Of(all), checksum.Text);
+        Assert.Equal(all, File.ReadAllBytes(path));
+    }
+
+    [Fact]
+    public void A_large_piece_that_does_not_fit_is_refused_though_its_checksum_is_taken()
+    {
+        string path = _folder.Put("a", "old");
+        using var file = AtomicFile.Create(path, null, name => new FailingStream(name, room: 100, errno: 28));
+        file.Checksum = new FileChecksum();
+        Assert.Contains("disk full", UserErrors.Message(() => file.Write(new byte[1 << 20])), StringComparison.Ordinal);
+        Assert.Equal("old", File.ReadAllText(path));
+    }
+
+    [Fact]
     public void An_abandoned_file_leaves_the_old_one()
     {
         string path = _folder.Put("a", "old");

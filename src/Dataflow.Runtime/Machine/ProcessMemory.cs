@@ -4,7 +4,7 @@ namespace Dataflow.Runtime;
 
 /// <summary>
 /// What a process takes of host memory beside the arenas of its plan: code, the runtime, the plan's own description, buffers for files.
-/// Budgets bound the arenas alone; this comes on top (README, "Budgets").
+/// Budgets bound the arenas alone; this comes on top.
 /// </summary>
 public static class ProcessMemory
 {
