@@ -8,22 +8,22 @@ using Dataflow.Training;
 namespace Dataflow.Cli;
 
 /// <summary>Runs a command line; whatever goes wrong becomes one line on stderr and an exit code, never a stack trace.</summary>
-internal static class Invocation
+/// <param name="program">What the user calls it; a test that runs it is called otherwise.</param>
+/// <param name="root">Its command.</param>
+/// <param name="examples">What --help shows below the options, by command.</param>
+internal sealed class Invocation(string program, RootCommand root, IReadOnlyDictionary<Command, string[]> examples)
 {
     /// <summary>Set to 1, it adds the trace of an unexpected exception.</summary>
     public const string TraceVariable = "DATAFLOW_TRACE";
 
     /// <summary>Parses and runs.</summary>
-    /// <param name="root">The program.</param>
-    /// <param name="examples">What --help shows below the options, by command.</param>
     /// <param name="arguments">As the shell gave them.</param>
-    public static int Run(RootCommand root, IReadOnlyDictionary<Command, string[]> examples, string[] arguments)
+    public int Run(string[] arguments)
     {
-        GuardedOutput.Install();
         root.Directives.Clear();
         foreach (var option in root.Options.OfType<HelpOption>())
         {
-            option.Action = new HelpWithExamples(examples);
+            option.Action = new HelpWithExamples(program, examples);
         }
 
         EventsOption? events = null;
@@ -73,18 +73,18 @@ internal static class Invocation
     }
 
     /// <summary>What is wrong with the usage; null if nothing is.</summary>
-    private static string? Fault(ParseResult parsed)
+    private string? Fault(ParseResult parsed)
     {
         var command = parsed.CommandResult.Command;
         bool asksForHelp = parsed.Action is HelpWithExamples;
-        if (command is RootCommand { Subcommands.Count: > 0 } root && (!asksForHelp || parsed.UnmatchedTokens.Count > 0))
+        if (command is RootCommand && root.Subcommands.Count > 0 && (!asksForHelp || parsed.UnmatchedTokens.Count > 0))
         {
             string[] verbs = [.. root.Subcommands.Select(c => c.Name)];
             string all = string.Join(", ", verbs);
             return parsed.UnmatchedTokens is [var strange, ..]
                 ? strange.StartsWith('-') ? $"unknown option {strange}{Spelling.DidYouMean(strange, command.Options.Select(o => o.Name))}"
-                : $"'{strange}' is no verb of {root.Name} ({all}){Spelling.DidYouMean(strange, verbs)}"
-                : parsed.Errors.Count == 0 ? null : $"{root.Name} needs a verb: {all}";
+                : $"'{strange}' is no verb of {program} ({all}){Spelling.DidYouMean(strange, verbs)}"
+                : parsed.Errors.Count == 0 ? null : $"{program} needs a verb: {all}";
         }
 
         if (asksForHelp || (parsed.Errors.Count == 0 && Misspelt(parsed) is null))
@@ -108,11 +108,10 @@ internal static class Invocation
         : parsed.Tokens.Where(t => t.Type == TokenType.Argument).Select(t => t.Value).Concat(parsed.UnmatchedTokens)
             .FirstOrDefault(t => t.StartsWith("--", StringComparison.Ordinal));
 
-    private static string NameOf(ParseResult parsed)
+    private string NameOf(ParseResult parsed)
     {
-        string root = parsed.RootCommandResult.Command.Name;
-        string command = parsed.CommandResult.Command.Name;
-        return command == root ? root : $"{root} {command}";
+        var command = parsed.CommandResult.Command;
+        return command is RootCommand ? program : $"{program} {command.Name}";
     }
 
     /// <summary>"help" and "help VERB" are what --help prints.</summary>
@@ -123,14 +122,14 @@ internal static class Invocation
         _ => arguments,
     };
 
-    private sealed class HelpWithExamples(IReadOnlyDictionary<Command, string[]> examples) : SynchronousCommandLineAction
+    private sealed class HelpWithExamples(string program, IReadOnlyDictionary<Command, string[]> examples) : SynchronousCommandLineAction
     {
         public override bool ClearsParseErrors => true;
 
         public override int Invoke(ParseResult parseResult)
         {
             var command = parseResult.CommandResult.Command;
-            HelpText.OnConsole().Write(command, parseResult.RootCommandResult.Command.Name, examples.GetValueOrDefault(command, []));
+            HelpText.OnConsole().Write(command, program, examples.GetValueOrDefault(command, []));
             return (int)ExitCode.Ok;
         }
     }

@@ -1,42 +1,5 @@
-using System.CommandLine;
 using Dataflow.Cli;
-using Dataflow.Model;
 using TransformerDemo;
 
-var host = Values.Argument<Bytes?>("host_gb", "host memory budget: GiB, or with a unit such as 512MiB", t => Values.Size(t));
-var device = Values.Argument<Bytes?>("dev_gb", "device memory budget: GiB, or with a unit such as 24GB", t => Values.Size(t));
-var seqlen = Values.Argument<int>("seqlen", "tokens of a sequence", Values.Seqlen);
-var model = Values.Argument("model", "a JSON config, a folder with config.json and weights, or a name in models/", Values.FilePath);
-var root = new RootCommand("Trains a transformer within a host and a device memory budget and shows what it takes.")
-{
-    host,
-    device,
-    seqlen,
-    model,
-};
-var (geometry, policy, training, where) = (
-    new GeometryOptions(),
-    PolicyOptions.OfPlans,
-    new TrainingOptions(defaultSteps: 100),
-    new DeviceOptions()
-);
-geometry.AddTo(root);
-policy.AddTo(root);
-training.AddTo(root);
-where.AddTo(root);
-root.SetAction(given =>
-{
-    var (parsed, resumed) = training.Complete(given);
-    var plan = geometry.Bind(
-        parsed,
-        parsed.GetRequiredValue(model),
-        parsed.GetValue(seqlen),
-        parsed.GetValue(device),
-        parsed.GetValue(host)
-    );
-    return (int)TrainingRun.Execute(DemoText.Supply(training.Bind(parsed, plan, policy, where.Bind(parsed), resumed)));
-});
-return Invocation.Run(
-    root,
-    new Dictionary<Command, string[]> { [root] = ["transformerDemo 0.25 0.03 256 models/micro.json --data data/kjv.txt"] },
-    args);
+GuardedOutput.Install();
+return DemoCommand.Run(args);

@@ -67,7 +67,7 @@ public class DataNotesTests
         File.WriteAllText(model, Model);
         File.WriteAllText(text, new string('a', 65 * 40));
         string unread = $"note: {model}: keys that no llama model has are not read: logits_scaling, unheard_of\n";
-        var trained = Programs.Dataflow($"train {model} --seqlen 64 {Budgets} --global-batch 128 --data {text}");
+        var trained = Programs.DataflowProcess($"train {model} --seqlen 64 {Budgets} --global-batch 128 --data {text}");
         Assert.Equal((0, unread), (trained.Status, trained.Errors));
         Assert.Equal(
             [
@@ -76,7 +76,7 @@ public class DataNotesTests
                 $"the bytes of {text} are its ids, 256 of the 300 that the model has; give token ids with --tokens to use all",
             ],
             Notes(trained.Output));
-        var planned = Programs.Dataflow($"plan {model} --seqlen 64 --device-memory 8MiB --host-memory 64MiB --global-batch 128");
+        var planned = Programs.DataflowProcess($"plan {model} --seqlen 64 --device-memory 8MiB --host-memory 64MiB --global-batch 128");
         Assert.Equal((0, $"{unread}note: {Beyond}\n"), (planned.Status, planned.Errors));
     }
 

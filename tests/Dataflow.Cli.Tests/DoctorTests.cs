@@ -26,7 +26,7 @@ public class DoctorTests
     public void It_prints_a_line_a_check_and_ends_well_whatever_is_missing()
     {
         using var scratch = new ScratchFolder();
-        string[] lines = Programs.Good(Programs.Dataflow("doctor", scratch.Path)).TrimEnd('\n').Split('\n');
+        string[] lines = Programs.Good(Programs.DataflowProcess("doctor", scratch.Path)).TrimEnd('\n').Split('\n');
         Assert.All(lines, line => Assert.Contains(line.Split(' ')[0], new[] { "ok", "warn", "missing" }));
         Assert.Equal(s_always, lines.Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]).Distinct());
         Assert.Contains(lines, line =>

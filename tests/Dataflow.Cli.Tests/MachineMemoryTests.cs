@@ -253,12 +253,12 @@ public sealed class MachineMemoryTests : IDisposable
     {
         // The first run on a CPU may measure it, which takes more for a while.
         Programs.Good(
-            Programs.Dataflow(
+            Programs.DataflowProcess(
                 "train nano --seqlen 64 --device-memory 8MiB --host-memory 64MiB --global-batch 512 --data README.md --steps 1"
             )
         );
         string said = Programs.Good(
-            Programs.Dataflow(
+            Programs.DataflowProcess(
                 "train nano --seqlen 64 --device-memory 8MiB --host-memory 64MiB --global-batch 512 --data README.md --steps 1 --json"
             )
         );

@@ -96,7 +96,7 @@ public class PlanTests
     {
         using var scratch = new ScratchFolder();
         var plan = Programs.Good(
-            Programs.Dataflow("plan 8b --seqlen 4096 --device-memory 24GiB --host-memory 200GiB --dtype bf16", scratch.Path)
+            Programs.DataflowProcess("plan 8b --seqlen 4096 --device-memory 24GiB --host-memory 200GiB --dtype bf16", scratch.Path)
         );
         Assert.Contains("Model 8b: 8,030,261,248 parameters", plan, StringComparison.Ordinal);
     }

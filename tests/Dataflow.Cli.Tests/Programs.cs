@@ -1,11 +1,15 @@
 using System.Diagnostics;
+using TransformerDemo;
 
 namespace Dataflow.Cli.Tests;
 
 /// <summary>What a program said and how it ended.</summary>
 internal readonly record struct Outcome(int Status, string Output, string Errors);
 
-/// <summary>Runs what `make build` left in bin/ as a user would: as a process of its own.</summary>
+/// <summary>
+/// Runs what a user would run. What is about a process (its signals, its end, its streams, its folder and variables) runs as one, from
+/// bin/ as `make build` left it; every other command line runs in this process, from the same entry point.
+/// </summary>
 internal static class Programs
 {
     public static string Root { get; } = FindRoot();
@@ -37,13 +41,26 @@ internal static class Programs
         return new Outcome(process.ExitCode, output, errors.GetAwaiter().GetResult());
     }
 
-    /// <summary>bin/dataflow with arguments that hold no spaces, separated by spaces.</summary>
-    public static Outcome Dataflow(string arguments, string? folder = null) =>
-        Run(Path.Combine(Root, "bin", "dataflow"), arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), folder);
+    /// <summary>`dataflow` with arguments that hold no spaces, separated by spaces, in this process where that makes no difference.</summary>
+    public static Outcome Dataflow(string arguments) =>
+        NeedsProcess(arguments) ? DataflowProcess(arguments) : InProcess.Run(DataflowCommand.Run, Split(arguments));
 
-    /// <summary>bin/transformerDemo, likewise.</summary>
-    public static Outcome Demo(string arguments, string? folder = null) =>
-        Run(Path.Combine(Root, "bin", "transformerDemo"), arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), folder);
+    /// <summary>`transformerDemo`, likewise.</summary>
+    public static Outcome Demo(string arguments) =>
+        NeedsProcess(arguments) ? DemoProcess(arguments) : InProcess.Run(DemoCommand.Run, Split(arguments));
+
+    /// <summary>bin/dataflow as a process, in a folder.</summary>
+    public static Outcome DataflowProcess(string arguments, string? folder = null) =>
+        Run(Path.Combine(Root, "bin", "dataflow"), Split(arguments), folder);
+
+    /// <summary>bin/transformerDemo as a process.</summary>
+    public static Outcome DemoProcess(string arguments) => Run(Path.Combine(Root, "bin", "transformerDemo"), Split(arguments));
+
+    // A process has one driver, the real or the emulated one; and a program asks the system whether a terminal reads what it prints.
+    private static bool NeedsProcess(string arguments) =>
+        arguments.Contains("--device cuda", StringComparison.Ordinal) || !Console.IsOutputRedirected || !Console.IsErrorRedirected;
+
+    private static string[] Split(string arguments) => arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>The output of a program that ended well.</summary>
     public static string Good(Outcome outcome)

@@ -48,7 +48,7 @@ internal sealed class HelpText(TextWriter output, int width)
                     : $" [<{a.Name}>{(a.Arity.MaximumNumberOfValues > 1 ? "..." : "")}]"
             )
         );
-        return (command.Name == root ? root : $"{root} {command.Name}")
+        return (command is RootCommand ? root : $"{root} {command.Name}")
             + (command.Subcommands.Count > 0 ? " <verb>" : "")
             + arguments
             + " [options]";

@@ -1,0 +1,43 @@
+using System.CommandLine;
+
+namespace Dataflow.Cli;
+
+/// <summary>The command line `dataflow`: its verbs and their examples.</summary>
+internal static class DataflowCommand
+{
+    /// <summary>Parses and runs.</summary>
+    /// <param name="args">As the shell gave them.</param>
+    /// <returns>The exit code (<see cref="ExitCode"/>).</returns>
+    public static int Run(string[] args)
+    {
+        (Command Verb, string[] Examples)[] verbs =
+        [
+            (PlanVerb.Command(), PlanVerb.Examples),
+            (TrainVerb.Command(), TrainVerb.Examples),
+            (SimulateVerb.Command(), SimulateVerb.Examples),
+            (ShowVerb.Command(), ShowVerb.Examples),
+            (VerifyVerb.Command(), VerifyVerb.Examples),
+            (SweepVerb.Command(), SweepVerb.Examples),
+            (MapVerb.Command(), MapVerb.Examples),
+            (AtlasVerb.Command(), AtlasVerb.Examples),
+            (ReportVerb.Command(), ReportVerb.Examples),
+            (FrontierVerb.Command(), FrontierVerb.Examples),
+            (GradientsVerb.Command(), GradientsVerb.Examples),
+            (CalibrateVerb.Command(), CalibrateVerb.Examples),
+            (KernelsVerb.Command(), KernelsVerb.Examples),
+            (DoctorVerb.Command(), DoctorVerb.Examples),
+            (HelpVerb.Command(), []),
+        ];
+        var root = new RootCommand(
+            "Trains Llama- and Qwen3-style transformers that do not fit a GPU's memory, within two budgets: device memory and host memory."
+        );
+        foreach (var (verb, _) in verbs)
+        {
+            root.Add(verb);
+        }
+
+        var examples = verbs.ToDictionary(v => v.Verb, v => v.Examples);
+        examples[root] = [TrainVerb.Examples[0], PlanVerb.Examples[0], SimulateVerb.Examples[1]];
+        return new Invocation("dataflow", root, examples).Run(args);
+    }
+}
