@@ -24,9 +24,12 @@ figure() {
     echo "${number:-0}"
 }
 
-# Runs the program "$2" of the name "$1" and leaves a report for people in $1.report, and `passed failed` in $1.sum.
+# Runs the program "$2" of the name "$1", all of it or what the rest of the arguments choose, and leaves a report for people in
+# $1.report, and `passed failed` in $1.sum.
 run() {
-    local name=$1 program=$2 log=$work/$1.log begun=$SECONDS flags status summary total bad skipped good hung
+    local name=$1 program=$2
+    shift 2
+    local log=$work/$1.log begun=$SECONDS flags status summary total bad skipped good hung
     case $name in
         Dataflow.Conformance.Tests) flags= ;; # on a GPU, or skipped
         *) flags=$skips ;;
@@ -34,7 +37,7 @@ run() {
     case $program in
         *.dll)
             bash tests/watch.sh "$log" "$dotnet" "$program" -noLogo -noColor \
-                -longRunning "$DATAFLOW_HANG_SECONDS" $flags ${fast:+-trait- Slow=true} ;;
+                -longRunning "$DATAFLOW_HANG_SECONDS" $flags ${fast:+-trait- Slow=true} "$@" ;;
         *) bash tests/watch.sh "$log" "$program" ;;
     esac
     status=$?
@@ -79,12 +82,15 @@ wanted() { # name part...
 # Test projects (the conformance suite itself is a library), and the programs that test the emulation and the kernels on it.
 # Those that take longest come first: what is short fills the gaps at the end.
 programs=(artifacts/emulation/tests/{emulation,kernel}-tests)
-first=(Dataflow.Cuda.Emulated.Tests Dataflow.Cli.Tests)
+# The emulated driver is one for a process: its classes run in two, side by side.
+halved=Dataflow.Cuda.Emulated.Tests
+half=(EquivalenceTests TrajectoryTests StepShapeTests)
+first=("$halved-1" "$halved-2" Dataflow.Cli.Tests Dataflow.Cpu.Tests)
 [ -z "$fast" ] || programs=()
 names=("${first[@]}" "${programs[@]##*/}")
 for project in tests/*/*.Tests.csproj; do
     name=$(basename "$project" .csproj)
-    case " ${first[*]} " in *" $name "*) ;; *) names+=("$name") ;; esac
+    case " ${first[*]} $halved " in *" $name "*) ;; *) names+=("$name") ;; esac
 done
 
 running=0
@@ -92,9 +98,17 @@ failed=0
 passed=0
 for name in "${names[@]}"; do
     wanted "$name" "$@" || continue
-    case $name in
-        *.Tests) program=tests/$name/bin/Release/net10.0/$name.dll ;;
-        *) program=artifacts/emulation/tests/$name ;;
+    project=${name%-[12]}
+    chosen=()
+    for class in "${half[@]}"; do
+        case $name in
+            "$halved-1") chosen+=(-class "*.$class") ;;
+            "$halved-2") chosen+=(-class- "*.$class") ;;
+        esac
+    done
+    case $project in
+        *.Tests) program=tests/$project/bin/Release/net10.0/$project.dll ;;
+        *) program=artifacts/emulation/tests/$project ;;
     esac
     if [ ! -f "$program" ]; then
         echo "$name: $program is missing: run \`make build\`." >&2
@@ -103,7 +117,7 @@ for name in "${names[@]}"; do
     fi
     if [ "$running" -ge "$(nproc)" ]; then wait -n; else running=$((running + 1)); fi
     # A report is printed whole, when its program has ended.
-    { run "$name" "$program" >"$work/$name.report" 2>&1; cat "$work/$name.report"; } &
+    { run "$name" "$program" "${chosen[@]}" >"$work/$name.report" 2>&1; cat "$work/$name.report"; } &
 done
 wait
 for sum in "$work"/*.sum; do
