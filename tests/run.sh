@@ -29,7 +29,7 @@ figure() {
 run() {
     local name=$1 program=$2
     shift 2
-    local log=$work/$1.log begun=$SECONDS flags status summary total bad skipped good hung
+    local log=$work/$name.log begun=$SECONDS flags status summary total bad skipped good hung
     case $name in
         Dataflow.Conformance.Tests) flags= ;; # on a GPU, or skipped
         *) flags=$skips ;;
