@@ -17,8 +17,8 @@ fail() {
     exit 1
 }
 
-copy_program() { # folder of a build, name
-    [ -f "$1/$2.dll" ] || fail "$1/$2.dll is missing: run \`make build\`"
+copy_program() { # folder of a build, name, assembly if that has another
+    [ -f "$1/${3:-$2}.dll" ] || fail "$1/${3:-$2}.dll is missing: run \`make build\`"
     # All programs lie in one folder: what they share is there once. Symbols, other systems' libraries and hosts stay behind.
     (cd "$1" && find . -maxdepth 1 -type f ! -name '*.pdb' \
         \( -name '*.dll' -o -name '*.json' \) -exec cp -p {} "$OLDPWD/$root/programs/" \;)
@@ -31,11 +31,11 @@ copy_program() { # folder of a build, name
 copy_program tests/Dataflow.Conformance.Tests/bin/Release/net10.0 Dataflow.Conformance.Tests
 copy_program bench/Dataflow.GpuCheck/bin/Release/net10.0 Dataflow.GpuCheck
 copy_program artifacts/transformerDemo transformerDemo
-copy_program artifacts/dataflow dataflow
+copy_program artifacts/dataflow dataflow Dataflow.Cli
 
 # The runtime: what its debuggers and tracers need is left out.
 home=$(dirname "$(readlink -f "$dotnet")")
-version=$(sed -n 's/.*"version": *"\([0-9.]*\)".*/\1/p' "$root/programs/dataflow.runtimeconfig.json" | head -n 1)
+version=$(sed -n 's/.*"version": *"\([0-9.]*\)".*/\1/p' "$root/programs/Dataflow.Cli.runtimeconfig.json" | head -n 1)
 shared=$(ls -d "$home/shared/Microsoft.NETCore.App/${version%.*}".* 2>/dev/null | sort -V | tail -n 1)
 [ -n "$shared" ] || fail "$home has no Microsoft.NETCore.App $version"
 host=$home/host/fxr/$(basename "$shared")

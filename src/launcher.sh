@@ -10,9 +10,10 @@ while [ -L "$self" ]; do
     esac
 done
 name=$(basename "$self")
+case $name in dataflow) assembly=Dataflow.Cli ;; *) assembly=$name ;; esac
 root=$(CDPATH= cd -P "$(dirname "$self")/.." && pwd -P) || exit 1
-program=$root/artifacts/$name/$name.dll
-[ -f "$program" ] || [ ! -d "$root/programs" ] || program=$root/programs/$name.dll
+program=$root/artifacts/$name/$assembly.dll
+[ -f "$program" ] || [ ! -d "$root/programs" ] || program=$root/programs/$assembly.dll
 if [ ! -f "$program" ]; then
     echo "$name: $program is missing: run \`make build\` in $root." >&2
     exit 1

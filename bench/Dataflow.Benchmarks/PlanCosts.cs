@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
-using Dataflow.Cli;
 using Dataflow.Model;
 
 namespace Dataflow.Benchmarks;

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using Dataflow.Cli;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Runtime;

@@ -1,6 +1,5 @@
 using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Reports;
-using Dataflow.Cli;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Schedules;

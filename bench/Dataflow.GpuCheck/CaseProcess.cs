@@ -1,4 +1,3 @@
-using Dataflow.Cli;
 using Dataflow.Model;
 
 namespace Dataflow.GpuCheck;

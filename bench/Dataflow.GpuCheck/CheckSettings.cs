@@ -1,5 +1,4 @@
 using System.Globalization;
-using Dataflow.Cli;
 using Dataflow.Cuda;
 using Dataflow.Model;
 

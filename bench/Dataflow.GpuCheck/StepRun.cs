@@ -10,7 +10,7 @@ namespace Dataflow.GpuCheck;
 internal static class StepRun
 {
     /// <summary>The plan of a request.</summary>
-    public static TrainingPlan Plan(PlanRequest request) => Cli.Plans.Require(Cli.Plans.Make(request));
+    public static TrainingPlan Plan(PlanRequest request) => Plans.Require(Plans.Make(request));
 
     /// <summary>That of the least device memory that works with the geometry of a plan.</summary>
     public static TrainingPlan Tight(PlanRequest request)
@@ -39,7 +39,7 @@ internal static class StepRun
         Func<Trainer, T> yields
     )
     {
-        using var device = new CudaDevice(plan.Schedule, plan.Workload, CudaContext.Open(gpu), Cli.GpuAccess.KernelsFor(gpu));
+        using var device = new CudaDevice(plan.Schedule, plan.Workload, CudaContext.Open(gpu), GpuAccess.KernelsFor(gpu));
         var trainer = new Trainer(plan.Workload, plan.Schedule, device);
         trainer.Load(weights);
         int rows = plan.Workload.Geometry.Rows;

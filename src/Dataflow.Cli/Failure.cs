@@ -18,18 +18,12 @@ internal sealed record Failure(string Kind, ExitCode Code, IReadOnlyList<string>
             InfeasibleException infeasible => One("infeasible", ExitCode.Infeasible, infeasible.Message),
             DivergedException diverged => One("diverged", ExitCode.Failed, diverged.Message),
             OutputException output => One("output", ExitCode.Failed, output.Message),
-            RunFailedException run => new Failure("failed", ExitCode.Failed, run.Failures),
-            FailedException failed => One("failed", ExitCode.Failed, failed.Message),
-            EntryPointNotFoundException old => One(
-                "failed",
-                ExitCode.Failed,
-                $"a library of NVIDIA's is too old ({old.Message.TrimEnd('.')}): install driver 525 and CUDA 12, or newer ones"
-            ),
-            OutOfMemoryException => One("memory", ExitCode.Failed, "this machine ran out of memory; ask for smaller budgets"),
-            var other => One(
+            OutOfMemoryException => new Failure("memory", ExitCode.Failed, Failures.Sentences(e)),
+            _ when Failures.IsForeseen(e) => new Failure("failed", ExitCode.Failed, Failures.Sentences(e)),
+            _ => One(
                 "fault",
                 ExitCode.Failed,
-                $"{other.GetType().Name}: {other.Message}; this is a fault of the program ({Invocation.TraceVariable}=1 shows where)"
+                $"{Failures.Sentences(e)[0]}; this is a fault of the program ({Invocation.TraceVariable}=1 shows where)"
             ),
         };
 

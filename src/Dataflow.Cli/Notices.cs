@@ -5,6 +5,15 @@ internal static class Notices
 {
     private static readonly HashSet<string> Told = [];
 
+    /// <summary>Opens a model, and tells what its file says in vain.</summary>
+    /// <exception cref="Model.UserErrorException">There is no such model, or it cannot be used.</exception>
+    public static ModelSource Open(string model)
+    {
+        var source = ModelSource.Open(model);
+        Tell(source.Notes);
+        return source;
+    }
+
     /// <summary>Tells what was not told yet.</summary>
     public static void Tell(IEnumerable<string> notes)
     {

@@ -2,4 +2,5 @@ using Dataflow.Cli;
 
 ParentWatch.Begin();
 GuardedOutput.Install();
+Startup.Listen();
 return DataflowCommand.Run(args);

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 dotnet=${DOTNET:-dotnet}
 project=src/ReadyToRun/ReadyToRun.proj
 wanted='Dataflow.Model Dataflow.Schedules Dataflow.Simulation Dataflow.Planning Dataflow.Baseline Dataflow.Runtime Dataflow.Training
-    dataflow transformerDemo System.CommandLine'
+    Dataflow Dataflow.Cli transformerDemo System.CommandLine'
 
 leave() {
     echo "ready-to-run: $*: programs are left to the just-in-time compiler and start more slowly." >&2

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Dataflow;
 using Dataflow.Cli;
 using Dataflow.Model;
 
@@ -12,10 +13,14 @@ internal static class DemoCommand
     /// <returns>The exit code (<see cref="ExitCode"/>).</returns>
     public static int Run(string[] args)
     {
-        var host = Values.Argument<Bytes?>("host_gb", "host memory budget: GiB, or with a unit such as 512MiB", t => Values.Size(t));
-        var device = Values.Argument<Bytes?>("dev_gb", "device memory budget: GiB, or with a unit such as 24GB", t => Values.Size(t));
-        var seqlen = Values.Argument<int>("seqlen", "tokens of a sequence", Values.Seqlen);
-        var model = Values.Argument("model", "a JSON config, a folder with config.json and weights, or a name in models/", Values.FilePath);
+        var host = Declare.Argument<Bytes?>("host_gb", "host memory budget: GiB, or with a unit such as 512MiB", t => Values.Size(t));
+        var device = Declare.Argument<Bytes?>("dev_gb", "device memory budget: GiB, or with a unit such as 24GB", t => Values.Size(t));
+        var seqlen = Declare.Argument<int>("seqlen", "tokens of a sequence", Values.Seqlen);
+        var model = Declare.Argument(
+            "model",
+            "a JSON config, a folder with config.json and weights, or a name in models/",
+            Values.FilePath
+        );
         var root = new RootCommand("Trains a transformer within a host and a device memory budget and shows what it takes.")
         {
             host,
@@ -43,7 +48,9 @@ internal static class DemoCommand
                 parsed.GetValue(device),
                 parsed.GetValue(host)
             );
-            return (int)TrainingRun.Execute(DemoText.Supply(training.Bind(parsed, plan, policy, where.Bind(parsed), resumed)));
+            bool json = training.IsJson(parsed);
+            var settings = DemoText.Supply(training.Bind(parsed, plan, policy, where.Bind(parsed), resumed), json);
+            return (int)TrainingCommand.Execute(settings, json);
         });
         var examples = new Dictionary<Command, string[]>
         {

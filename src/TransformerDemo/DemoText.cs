@@ -1,3 +1,4 @@
+using Dataflow;
 using Dataflow.Cli;
 using Dataflow.Model;
 using Dataflow.Training;
@@ -10,8 +11,10 @@ internal static class DemoText
     private static readonly Bytes LargestText = new(16 << 20);
 
     /// <summary>The settings, with the checkout's text where they name no data and the model brings none.</summary>
+    /// <param name="settings">As given.</param>
+    /// <param name="json">Whether a machine reads what is printed.</param>
     /// <exception cref="UserErrorException">There is no text at all.</exception>
-    public static TrainingSettings Supply(TrainingSettings settings)
+    public static TrainingSettings Supply(TrainingSettings settings, bool json)
     {
         bool given = settings.TextPath is not null || settings.TokensPath is not null;
         if (given || File.Exists(Path.Combine(settings.Plan.ModelPath, "tokens.bin")))
@@ -19,9 +22,9 @@ internal static class DemoText
             return settings;
         }
 
-        using var model = ModelSource.Open(settings.Plan.ModelPath); // a model that cannot be used matters more than a missing text
+        using var model = Notices.Open(settings.Plan.ModelPath); // a model that cannot be used matters more than a missing text
         string text = Checkout.Find("data", "kjv.txt") ?? Documents();
-        if (!settings.Json)
+        if (!json)
         {
             Console.WriteLine($"No data was named: training on {text}");
         }

@@ -21,7 +21,7 @@ public partial class FileAccessTests
         ["src/Dataflow.Runtime/Machine/MachineMemory.cs"] = "what the kernel says of memory, below a root that tests replace",
         ["src/Dataflow.Training/Store/FolderLock.cs"] = "the lock of a checkpoint folder",
         ["src/Dataflow.Training/Files/DiskRate.cs"] = "measures a disk with a file that goes at once",
-        ["src/Dataflow.Cli/Sweeps/SweepFile.cs"] = "appends to its result file under a lock",
+        ["src/Dataflow/Sweeps/SweepFile.cs"] = "appends to its result file under a lock",
     };
 
     private static readonly Dictionary<string, string> s_writers = new()
@@ -30,7 +30,7 @@ public partial class FileAccessTests
         ["src/Dataflow.Training/Files/Disk.cs"] = "what it goes through, so that tests can make it fail",
         ["src/Dataflow.Training/Store/FolderLock.cs"] = "the lock of a checkpoint folder",
         ["src/Dataflow.Training/Files/DiskRate.cs"] = "measures a disk with a file that goes at once",
-        ["src/Dataflow.Cli/Sweeps/SweepFile.cs"] = "appends rows, each whole and flushed: what a killed sweep goes on from",
+        ["src/Dataflow/Sweeps/SweepFile.cs"] = "appends rows, each whole and flushed: what a killed sweep goes on from",
         ["src/Dataflow.Cuda/Compilation/KernelStore.cs"] = "renames whole images into the store",
     };
 

@@ -60,7 +60,7 @@ public class LayerTests
 
     [Fact]
     public void Every_project_reaches_the_programs() => Report.None(
-        "Compiled by neither program (refer to it from Dataflow.Cli):",
+        "Compiled by neither program (refer to it from Dataflow):",
         Repository.Projects.Where(p => !File.Exists(p.AssemblyPath)).Select(p => p.Name));
 
     private static string[] AssemblyReferences(Project project)

@@ -2,7 +2,7 @@ namespace Dataflow.Architecture.Tests;
 
 /// <summary>
 /// Who may refer to whom, directly or through others. Planning never sees a device, a device never sees a planner,
-/// training gets a schedule and a device; only the programs wire them together.
+/// training gets a schedule and a device; only the public library wires them together.
 /// </summary>
 internal static class Layers
 {
@@ -25,7 +25,8 @@ internal static class Layers
         ["Dataflow.Cuda"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Runtime"],
         ["Dataflow.Training"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Runtime"],
         ["Dataflow.Reports"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Simulation"],
-        ["Dataflow.Cli"] = s_libraries,
-        ["TransformerDemo"] = [.. s_libraries, "Dataflow.Cli"],
+        ["Dataflow"] = s_libraries,
+        ["Dataflow.Cli"] = [.. s_libraries, "Dataflow"],
+        ["TransformerDemo"] = [.. s_libraries, "Dataflow", "Dataflow.Cli"],
     };
 }

@@ -94,7 +94,7 @@ public partial class PackageTests
                 package = $"packages/microsoft.netcore.app.crossgen2.linux-x64/{version}";
             Put("src/ReadyToRun/ReadyToRun.proj", project);
             string compile = Put("src/ReadyToRun/compile.sh", Repository.Text("src/ReadyToRun/compile.sh"));
-            Put("artifacts/dataflow/dataflow.dll", "");
+            Put("artifacts/dataflow/Dataflow.Cli.dll", "");
             Put($"{package}/package.nupkg", "other bytes");
             Put($"{package}/tools/crossgen2", $"#!/bin/sh\ntouch {folder.FullName}/was-run\n");
             string runtimes = Put("dotnet", $"#!/bin/sh\necho 'Microsoft.NETCore.App {version} [{folder.FullName}]'\n");

@@ -53,7 +53,7 @@ public class KernelsTests
         Copy(Path.Combine(Programs.Root, "artifacts", "dataflow"), scratch.File("artifacts/dataflow"));
         Outcome Run(string? folders) => Programs.Run(
             Environment.GetEnvironmentVariable("DOTNET") is { Length: > 0 } dotnet ? dotnet : "dotnet",
-            [scratch.File("artifacts/dataflow/dataflow.dll"), "kernels", "--arch", "sm_80"],
+            [scratch.File("artifacts/dataflow/Dataflow.Cli.dll"), "kernels", "--arch", "sm_80"],
             environment: new Dictionary<string, string?> { ["DATAFLOW_CUDA_LIBRARIES"] = folders });
         Assert.Contains("kernels' sources", Programs.Refused(1, Run(null)), StringComparison.Ordinal);
 

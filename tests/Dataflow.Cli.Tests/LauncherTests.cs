@@ -34,7 +34,7 @@ public class LauncherTests
         using var scratch = new ScratchFolder();
         Directory.CreateDirectory(scratch.File("bin"));
         Directory.CreateDirectory(scratch.File("artifacts/dataflow"));
-        File.WriteAllText(scratch.File("artifacts/dataflow/dataflow.dll"), "");
+        File.WriteAllText(scratch.File("artifacts/dataflow/Dataflow.Cli.dll"), "");
         File.WriteAllText(
             scratch.File("bin/dataflow"),
             File.ReadAllText(Program("dataflow")).Replace(" /usr/", $" {scratch.Path}/usr/", StringComparison.Ordinal)
@@ -65,10 +65,10 @@ public class LauncherTests
         }
 
         File.Copy(Program("dataflow"), scratch.File("bin/dataflow"));
-        File.WriteAllText(scratch.File("programs/dataflow.dll"), "");
+        File.WriteAllText(scratch.File("programs/Dataflow.Cli.dll"), "");
         File.CreateSymbolicLink(scratch.File("runtime/dotnet"), "/bin/echo");
         var outcome = Programs.Run(scratch.File("bin/dataflow"), ["plan", "8b"]);
-        Assert.Equal($"{scratch.File("programs/dataflow.dll")} plan 8b\n", Programs.Good(outcome));
+        Assert.Equal($"{scratch.File("programs/Dataflow.Cli.dll")} plan 8b\n", Programs.Good(outcome));
     }
 
     [Fact]

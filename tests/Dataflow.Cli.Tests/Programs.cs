@@ -41,7 +41,7 @@ internal static class Programs
         return new Outcome(process.ExitCode, output, errors.GetAwaiter().GetResult());
     }
 
-    /// <summary>`dataflow` with arguments that hold no spaces, separated by spaces, in this process where that makes no difference.</summary>
+    /// <summary>`dataflow` with arguments that hold no spaces, in this process where that makes no difference.</summary>
     public static Outcome Dataflow(string arguments) =>
         NeedsProcess(arguments) ? DataflowProcess(arguments) : InProcess.Run(DataflowCommand.Run, Split(arguments));
 

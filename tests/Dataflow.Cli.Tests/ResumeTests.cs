@@ -58,7 +58,8 @@ public class ResumeTests
         );
 
         // From another folder, by the other program, and in json although the run was not: of these nothing is a change.
-        var events = Events(Programs.Good(Programs.DataflowProcess($"train --resume {scratch.File("saved")} --steps 6 --json", scratch.Path)));
+        string resumed = $"train --resume {scratch.File("saved")} --steps 6 --json";
+        var events = Events(Programs.Good(Programs.DataflowProcess(resumed, scratch.Path)));
         Assert.Equal(["steps 3 -> 6"], Changes(events));
         Assert.Equal([4, 5, 6], events.Where(e => Is(e, "step")).Select(e => e.GetProperty("step").GetInt32()));
         Assert.Equal([3, 6], new[] { "steps", "all_steps" }.Select(key => events[^1].GetProperty(key).GetInt32()));

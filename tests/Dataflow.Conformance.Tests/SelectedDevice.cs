@@ -1,4 +1,3 @@
-using Dataflow.Cli;
 using Dataflow.Cpu.Tests;
 using Dataflow.Cuda;
 using Dataflow.Model;

@@ -28,7 +28,7 @@ internal sealed class Workbench : IDisposable
         Context = CudaContext.Open(gpu);
         Stream = CudaStream.Create(Context);
         Blas = CublasLt.Open(Context);
-        library = new KernelLibrary(Context, Cli.GpuAccess.KernelsFor(gpu));
+        library = new KernelLibrary(Context, GpuAccess.KernelsFor(gpu));
         fixedMemory = DeviceMemory.Allocate(Context, Gemm.Workspace + s_stepBlock, "the workspace of matrix products");
         var step = new StepBlock(new StepArguments(3, AdamWSettings.Default, 1f / 512));
         fixedMemory.Write(Gemm.Workspace, MemoryMarshal.AsBytes(new ReadOnlySpan<StepBlock>(in step)));

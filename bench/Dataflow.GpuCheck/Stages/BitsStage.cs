@@ -100,7 +100,7 @@ internal sealed class BitsStage : Stage
     {
         string[] parts = name.Split('-');
         bool cut = parts is [_, _, "layers"];
-        using var source = Cli.ModelSource.Open(Path.Combine(CheckSettings.Root, "models", parts[0] + ".json"));
+        using var source = ModelSource.Open(Path.Combine(CheckSettings.Root, "models", parts[0] + ".json"));
         return cut
             ? source.Model with
             {

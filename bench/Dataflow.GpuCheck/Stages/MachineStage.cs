@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Dataflow.Cli;
 using Dataflow.Cuda;
 using Dataflow.Runtime;
 

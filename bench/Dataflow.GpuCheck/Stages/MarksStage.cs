@@ -93,7 +93,7 @@ internal sealed partial class MarksStage : Stage
         var row = settings.Emulated ? new Row("nano", 32, 0, 1, 64) : s_rows.Single(r => r.Name == name);
         var gpu = settings.OpenGpu();
         var (_, profile) = settings.ProfileFor(gpu);
-        using var source = Cli.ModelSource.Open(Path.Combine(CheckSettings.Root, "models", row.Model + ".json"));
+        using var source = ModelSource.Open(Path.Combine(CheckSettings.Root, "models", row.Model + ".json"));
         string tokens = Path.GetTempFileName();
         try
         {

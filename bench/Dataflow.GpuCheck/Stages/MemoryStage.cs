@@ -70,7 +70,7 @@ internal sealed class MemoryStage : Stage
     {
         if (settings.Emulated)
         {
-            using var nano = Cli.ModelSource.Open(Path.Combine(CheckSettings.Root, "models", "nano.json"));
+            using var nano = ModelSource.Open(Path.Combine(CheckSettings.Root, "models", "nano.json"));
             var small = new PlanRequest(
                 nano.Model,
                 Recipe.Bf16,
@@ -87,7 +87,7 @@ internal sealed class MemoryStage : Stage
         }
 
         var (_, model, seqlen, gib) = s_cases.Single(c => c.Name == name);
-        using var source = Cli.ModelSource.Open(Path.Combine(CheckSettings.Root, "models", model + ".json"));
+        using var source = ModelSource.Open(Path.Combine(CheckSettings.Root, "models", model + ".json"));
         return StepRun.Plan(
             new PlanRequest(
                 source.Model,

@@ -35,7 +35,7 @@ internal static class SearchedPlans
     /// <param name="request">With its geometry pinned; its budget is the largest.</param>
     public static IReadOnlyList<SearchedPlan> Of(PlanRequest request, int most)
     {
-        var machine = Cli.Plans.CostsOn(Cli.HardwareFiles.All().Single(p => p.IsCalled(Machine)), request.Recipe);
+        var machine = Plans.CostsOn(HardwareFiles.All().Single(p => p.IsCalled(Machine)), request.Recipe);
         var search = new PlanSearch(request, machine);
         search.Prepare(request.Budget);
         long least = Planner.Smallest(request).Device!.Value.Value;
@@ -72,7 +72,7 @@ internal static class SearchedPlans
             plans.Add(
                 new SearchedPlan(
                     traits,
-                    Cli.Plans.Require(new PlanResult.Feasible(Planner.PlanFor(request with { Budget = next.Budget }, next.Choice, machine)))
+                    Plans.Require(new PlanResult.Feasible(Planner.PlanFor(request with { Budget = next.Budget }, next.Choice, machine)))
                 )
             );
         }

@@ -13,10 +13,12 @@ internal sealed class Interruption : IDisposable
     private const PosixSignal SaveSignal = (PosixSignal)10; // SIGUSR1 on Linux; .NET has no name for it
     private const PosixSignal SaveSignalOnMac = (PosixSignal)30;
     private readonly bool saves;
+    private readonly CancellationTokenSource stop = new();
     private readonly List<PosixSignalRegistration> registrations = [];
     private readonly Lock gate = new();
     private PosixSignal? by;
-    private int saveAsked;
+    private Action? save;
+    private bool saveAsked;
 
     /// <summary>Listens to SIGUSR1, which would end the program; to the others from <see cref="Listen"/> on.</summary>
     /// <param name="saves">Whether the run has a folder to save to.</param>
@@ -41,8 +43,8 @@ internal sealed class Interruption : IDisposable
         }
     }
 
-    /// <summary>Whether one asked for an end.</summary>
-    public bool Asked => By is not null;
+    /// <summary>Cancelled when one asks for an end.</summary>
+    public CancellationToken Stop => stop.Token;
 
     /// <summary>"SIGTERM".</summary>
     public static string NameOf(PosixSignal signal) => signal.ToString().ToUpperInvariant();
@@ -56,17 +58,24 @@ internal sealed class Interruption : IDisposable
     };
 
     /// <summary>From now on the first signal lets the step that is running end.</summary>
-    public void Listen()
+    /// <param name="requestSave">Asks for a save.</param>
+    public void Listen(Action requestSave)
     {
+        lock (gate)
+        {
+            save = requestSave;
+            if (saveAsked)
+            {
+                requestSave();
+            }
+        }
+
         PosixSignal[] all = [PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP];
         foreach (var signal in all.Where(s => !IsIgnored(s)))
         {
             registrations.Add(PosixSignalRegistration.Create(signal, Ask));
         }
     }
-
-    /// <summary>Whether SIGUSR1 came since this was last asked.</summary>
-    public bool TakeSaveRequest() => Interlocked.Exchange(ref saveAsked, 0) != 0;
 
     /// <inheritdoc/>
     public void Dispose()
@@ -75,6 +84,8 @@ internal sealed class Interruption : IDisposable
         {
             registration.Dispose();
         }
+
+        stop.Dispose();
     }
 
     /// <summary>As the process was started: .NET would replace what the parent asked for.</summary>
@@ -107,6 +118,7 @@ internal sealed class Interruption : IDisposable
             if (by is null)
             {
                 by = context.Signal;
+                stop.Cancel();
                 Messages.Tell(context.Signal == PosixSignal.SIGINT
                     ? $"stopping after this step{(saves ? " and saving" : "")} (Ctrl-C again stops at once)"
                     : $"{NameOf(context.Signal)}: stopping after this step{(saves ? " and saving" : "")} (a second signal stops at once)");
@@ -117,13 +129,16 @@ internal sealed class Interruption : IDisposable
     private void AskToSave(PosixSignalContext context)
     {
         context.Cancel = true;
-        if (saves)
-        {
-            Interlocked.Exchange(ref saveAsked, 1);
-        }
-        else
+        if (!saves)
         {
             Messages.Tell("SIGUSR1 asks to save, and this run has no --checkpoint to save to: training goes on");
+            return;
+        }
+
+        lock (gate)
+        {
+            saveAsked = true;
+            save?.Invoke();
         }
     }
 }

@@ -10,24 +10,33 @@ internal sealed class Startup : IDisposable
     private readonly Stopwatch clock = Stopwatch.StartNew();
     private readonly Lock gate = new();
     private readonly string what;
-    private readonly Timer? timer;
+    private readonly Timer timer;
     private int shown;
     private bool over;
 
     private Startup(string what)
     {
         this.what = what;
-        if (!Console.IsErrorRedirected)
-        {
-            timer = new Timer(_ => Show(), null, Patience, Refresh);
-        }
+        timer = new Timer(_ => Show(), null, Patience, Refresh);
     }
 
-    /// <summary>Runs a part of the start-up under that name.</summary>
-    public static T Show<T>(string what, Func<T> work)
+    /// <summary>From now on whoever sits at a terminal is told.</summary>
+    public static void Listen()
     {
-        using var startup = new Startup(what);
-        return work();
+        if (Console.IsErrorRedirected)
+        {
+            return;
+        }
+
+        ActivitySource.AddActivityListener(
+            new ActivityListener
+            {
+                ShouldListenTo = source => source.Name == Work.Source,
+                Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.PropagationData,
+                ActivityStarted = activity => activity.SetCustomProperty(nameof(Startup), new Startup(activity.DisplayName)),
+                ActivityStopped = activity => (activity.GetCustomProperty(nameof(Startup)) as Startup)?.Dispose(),
+            }
+        );
     }
 
     /// <inheritdoc/>
@@ -36,7 +45,7 @@ internal sealed class Startup : IDisposable
         lock (gate)
         {
             over = true;
-            timer?.Dispose();
+            timer.Dispose();
             Console.Error.Write(shown > 0 ? "\r" + new string(' ', shown) + "\r" : "");
         }
     }

@@ -1,96 +1,27 @@
 using System.CommandLine;
-using Dataflow.Cpu;
 using Dataflow.Cuda;
 using Dataflow.Model;
-using Dataflow.Planning;
-using Dataflow.Runtime;
-using Dataflow.Schedules;
 
 namespace Dataflow.Cli;
-
-/// <summary>What a plan runs on.</summary>
-internal enum DeviceKind
-{
-    /// <summary>The CPU, with both arenas in its memory.</summary>
-    Cpu,
-
-    /// <summary>The first NVIDIA GPU.</summary>
-    Cuda,
-
-    /// <summary>The same device code over the emulated driver: for checks, in a checkout.</summary>
-    CudaEmulated,
-}
-
-/// <summary>Where a plan runs.</summary>
-/// <param name="Threads">Threads of the CPU's kernels.</param>
-/// <param name="Interleaving">Seed of the adversarial device, or of the emulated driver's order; null is the ordinary one.</param>
-internal sealed record DeviceSettings(DeviceKind Kind, int Threads, int? Interleaving)
-{
-    /// <summary>The GPU that it is; null for the CPU.</summary>
-    /// <exception cref="MachineException">There is none that can be used.</exception>
-    public CudaGpu? Gpu => Kind == DeviceKind.Cpu ? null : GpuAccess.First(Kind == DeviceKind.CudaEmulated);
-
-    /// <summary>The settings of a plan for this device: those of a GPU have its profile, where none was named.</summary>
-    /// <exception cref="UserErrorException">There is no profile of the GPU.</exception>
-    public PlanSettings Complete(PlanSettings plan) => plan with
-    {
-        OnGpu = Kind != DeviceKind.Cpu,
-        Hardware = Kind == DeviceKind.Cuda && plan.Hardware is null ? HardwareFiles.OfGpu(Gpu!.Name) : plan.Hardware,
-    };
-
-    /// <summary>Makes the device, with the arenas of the plan.</summary>
-    /// <exception cref="MachineException">The machine lacks what it takes.</exception>
-    public IDevice Create(TrainingPlan plan) => Create(plan.Schedule, plan.Workload);
-
-    /// <summary>Makes the device with the arenas of a schedule.</summary>
-    /// <exception cref="MachineException">The machine lacks what it takes.</exception>
-    public IDevice Create(Schedule schedule, Workload workload) =>
-        Kind switch
-        {
-            DeviceKind.Cuda or DeviceKind.CudaEmulated => Annotated(schedule, () => OnGpu(schedule, workload)),
-            _ => Interleaving is { } seed
-                ? new InterleavedCpuDevice(schedule, workload, Threads, seed)
-                : new CpuDevice(schedule, workload, Threads),
-        };
-
-    /// <summary>Where a profiler listens, it is told what is launched; it is looked for before streams are made, which get names.</summary>
-    private static ITimedDevice Annotated(Schedule schedule, Func<CudaDevice> create)
-    {
-        var profiler = Nvtx.Listen(KernelFolders.NvtxShim);
-        profiler?.NameThread("launches");
-        return profiler is null ? create() : new AnnotatedDevice(create(), schedule, profiler);
-    }
-
-    private CudaDevice OnGpu(Schedule schedule, Workload workload)
-    {
-        var gpu = Gpu!;
-        if (CudaEmulation.IsOn)
-        {
-            CudaEmulation.Seed((ulong)(Interleaving ?? 0));
-        }
-
-        return new CudaDevice(schedule, workload, CudaContext.Open(gpu), GpuAccess.KernelsFor(gpu));
-    }
-}
 
 /// <summary>The options that choose a device.</summary>
 internal sealed class DeviceOptions
 {
     private const int MostThreads = 1024;
-    private readonly Option<string?> device = Values.Option<string?>(
+    private readonly Option<string?> device = Declare.Option<string?>(
         "--device",
         "cpu|cuda|cuda-emulated|auto",
         "where to run: cuda is the first NVIDIA GPU, cuda-emulated the same code checked on the CPU (slow; in a checkout); auto is cuda "
             + "where there is one, else cpu",
         DeviceNamed
     );
-    private readonly Option<int?> threads = Values.Option(
+    private readonly Option<int?> threads = Declare.Option(
         "--threads",
         "N",
         "threads of the CPU; results do not depend on it [default: all processors]",
         Values.OptionalCount(1, MostThreads)
     );
-    private readonly Option<int?> interleaving = Values.Option(
+    private readonly Option<int?> interleaving = Declare.Option(
         "--interleaving",
         "SEED",
         "run ops one at a time in an adversarial order, with unused memory poisoned; for checks",
@@ -133,14 +64,6 @@ internal sealed class DeviceOptions
 
         return new DeviceSettings(kind, parsed.GetValue(threads) ?? Environment.ProcessorCount, parsed.GetValue(interleaving));
     }
-
-    /// <summary>As --device takes it.</summary>
-    public static string NameOf(DeviceKind kind) => kind switch
-    {
-        DeviceKind.Cuda => "cuda",
-        DeviceKind.CudaEmulated => "cuda-emulated",
-        _ => "cpu",
-    };
 
     private static string DeviceNamed(string text) => text switch
     {

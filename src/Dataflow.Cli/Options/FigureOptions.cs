@@ -10,7 +10,7 @@ namespace Dataflow.Cli;
 /// <summary>Still figures of what a command shows as pages.</summary>
 internal sealed class FigureOptions
 {
-    private readonly Option<FigureFormat[]?> formats = Values.Option<FigureFormat[]?>(
+    private readonly Option<FigureFormat[]?> formats = Declare.Option<FigureFormat[]?>(
         "--figures",
         "FORMAT,...",
         "write still figures too: svg, png, pdf",
@@ -32,7 +32,7 @@ internal sealed class FigureOptions
         }
 
         int written = 0;
-        foreach (var (name, content) in StillFigure.In(wanted, Startup.Show("drawing figures", draw)))
+        foreach (var (name, content) in StillFigure.In(wanted, Work.Named("drawing figures", draw)))
         {
             using var file = AtomicFile.Create(Path.Combine(folder, name));
             file.Write(content);

@@ -12,7 +12,7 @@ internal sealed class GeometryOptions
     /// <summary>The most tokens of a step.</summary>
     public const int LargestStep = GeometryLimits.StepTokens;
 
-    private readonly Option<Recipe?> recipe = Values.Option(
+    private readonly Option<Recipe?> recipe = Declare.Option(
         "--dtype", "fp32|bf16|bf16-sr|bf16-master",
         "how numbers are stored, and bytes a parameter: fp32 (16); bf16-sr (10), which rounds updates up or down at random so that small "
             + "ones count; "
@@ -21,39 +21,39 @@ internal sealed class GeometryOptions
         Values.RecipeNamed
     );
 
-    private readonly Option<long?> globalBatch = Values.Option<long?>(
+    private readonly Option<long?> globalBatch = Declare.Option<long?>(
         "--global-batch",
         "TOKENS",
         "tokens of a step, a multiple of --seqlen [default: 8k, or as many as hide the update on a GPU; all of the data if it has fewer]",
         t => Values.Tokens(t, 1, LargestStep)
     );
 
-    private readonly Option<float?> clip = Values.Option<float?>("--clip", "NORM", "scale gradients down to this global norm", t =>
+    private readonly Option<float?> clip = Declare.Option<float?>("--clip", "NORM", "scale gradients down to this global norm", t =>
         Values.Real(0, 1e9f, false)(t)
     );
-    private readonly Option<int?> chunk = Values.Option<int?>("--chunk", "TOKENS", "tokens processed together", t =>
+    private readonly Option<int?> chunk = Declare.Option<int?>("--chunk", "TOKENS", "tokens processed together", t =>
         (int)Values.Tokens(t, 1, Most)
     );
-    private readonly Option<int?> chunksPerRound = Values.Option(
+    private readonly Option<int?> chunksPerRound = Declare.Option(
         "--chunks-per-round",
         "N",
         "chunks that pass a layer before any of them passes the next",
         Values.OptionalCount(1, Most)
     );
-    private readonly Option<int?> rounds = Values.Option("--rounds", "N", "rounds of a step", Values.OptionalCount(1, Most));
-    private readonly Option<int?> vocabularyBlocks = Values.Option(
+    private readonly Option<int?> rounds = Declare.Option("--rounds", "N", "rounds of a step", Values.OptionalCount(1, Most));
+    private readonly Option<int?> vocabularyBlocks = Declare.Option(
         "--vocabulary-blocks",
         "N",
         "blocks in which embedding and head are computed and travel",
         Values.OptionalCount(1, Most)
     );
-    private readonly Option<string?> hardware = Values.Option<string?>(
+    private readonly Option<string?> hardware = Declare.Option<string?>(
         "--hardware",
         "NAME",
         "the machine to plan for: a name in profiling/hardware or a profile's file [default: this machine]",
         Values.FilePath
     );
-    private readonly Option<SaveSet?> saveSet = Values.Option<SaveSet?>(
+    private readonly Option<SaveSet?> saveSet = Declare.Option<SaveSet?>(
         "--save-set",
         "SET",
         $"what the forward pass keeps of activations that travel; the rest is recomputed: {SaveSets.Choices}",

@@ -6,21 +6,21 @@ namespace Dataflow.Cli;
 /// <summary>Model, sequence length and budgets as the verbs of dataflow take them, and the options of the geometry.</summary>
 internal sealed class PlanOptions
 {
-    private readonly Argument<string> model = Values.Argument(
+    private readonly Argument<string> model = Declare.Argument(
         "model",
         "a JSON config, a folder with a config.json, or a name in models/",
         Values.FilePath
     );
-    private readonly Option<int?> seqlen = Values.Option<int?>("--seqlen", "N", "tokens of a sequence, for example 4096 or 4k", t =>
+    private readonly Option<int?> seqlen = Declare.Option<int?>("--seqlen", "N", "tokens of a sequence, for example 4096 or 4k", t =>
         Values.Seqlen(t)
     );
-    private readonly Option<Bytes?> device = Values.Option<Bytes?>(
+    private readonly Option<Bytes?> device = Declare.Option<Bytes?>(
         "--device-memory",
         "SIZE",
         "device memory budget, for example 24GiB; a plain number is GiB [default: a GPU's own, or a quarter of the free memory of a CPU]",
         t => Values.Size(t)
     );
-    private readonly Option<Bytes?> host = Values.Option<Bytes?>(
+    private readonly Option<Bytes?> host = Declare.Option<Bytes?>(
         "--host-memory",
         "SIZE",
         "host memory budget [default: 80% of what is free; on a CPU less the device budget]",

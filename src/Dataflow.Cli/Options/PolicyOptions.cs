@@ -7,12 +7,12 @@ namespace Dataflow.Cli;
 internal sealed class PolicyOptions
 {
     private readonly Option<PlanPolicy?> policy;
-    private readonly Option<bool> noCache = Values.Flag(
+    private readonly Option<bool> noCache = Declare.Flag(
         "--no-cache",
         "use nothing that an earlier run found or measured, and keep nothing for later ones"
     );
 
-    private PolicyOptions(PlanPolicy[] among, string meaning) => policy = Values.Option<PlanPolicy?>(
+    private PolicyOptions(PlanPolicy[] among, string meaning) => policy = Declare.Option<PlanPolicy?>(
         "--policy", string.Join('|', among.Select(PlanPolicies.NameOf)), meaning, t => PlanPolicies.Named(t, among));
 
     /// <summary>For plans that run.</summary>

@@ -9,13 +9,13 @@ internal sealed class RequestOptions
     private readonly PlanOptions plan = new();
     private readonly PolicyOptions policy = PolicyOptions.OfPlans;
     private readonly DeviceOptions device = new();
-    private readonly Option<string?> text = Values.Option<string?>(
+    private readonly Option<string?> text = Declare.Option<string?>(
         "--data",
         "FILE",
         "the text that is to be trained on: a step has no more rows than it",
         Values.FilePath
     );
-    private readonly Option<string?> tokens = Values.Option<string?>(
+    private readonly Option<string?> tokens = Declare.Option<string?>(
         "--tokens",
         "FILE",
         "the token ids that are to be trained on, likewise",
@@ -48,43 +48,29 @@ internal sealed class RequestOptions
         var settings = where.Complete(plan.Bind(parsed));
         var by = policy.Bind(parsed, settings.Hardware, where.Kind);
         using var source = ModelSource.Open(settings.ModelPath);
-        Notices.Tell(source.NotesOf(settings.Seqlen));
-        var training = new TrainingSettings(
-            settings,
-            where,
-            parsed.GetValue(text),
-            parsed.GetValue(tokens),
-            1,
-            0,
-            AdamWSettings.Default,
-            null,
-            false
-        )
-        {
-            Policy = by,
-            Given = [],
-        };
-        var budgets = Cli.Budgets.Choose(settings) with
+        Notices.Tell([.. source.Notes, .. source.NotesOf(settings.Seqlen)]);
+        var budgets = Dataflow.Budgets.Choose(settings) with
         {
             HostIsThisMachines = settings is { Host: null, Hardware.Kind: HardwareKind.Gpu },
         };
-        return (new PlanQuestion(settings, source.Model, budgets.Memory, by, Rows(training, source)), budgets);
+        int? rows = Rows(parsed.GetValue(text), parsed.GetValue(tokens), settings.Seqlen, source);
+        return (new PlanQuestion(settings, source.Model, budgets.Memory, by, rows), budgets);
     }
 
     /// <summary>Rows of the data, as training counts them; a model folder's own tokens count where they are of this length.</summary>
-    private static int? Rows(TrainingSettings training, ModelSource source)
+    private static int? Rows(string? textPath, string? tokensPath, int seqlen, ModelSource source)
     {
-        if (training.TextPath is not null && training.TokensPath is not null)
+        if (textPath is not null && tokensPath is not null)
         {
             throw new UserErrorException("--data and --tokens were both given; leave one out");
         }
 
-        bool named = training.TextPath is not null || training.TokensPath is not null;
+        bool named = textPath is not null || tokensPath is not null;
         try
         {
             if (named || source.Tokens is not null)
             {
-                using var data = TrainingData.Open(training, source);
+                using var data = TrainingData.Open(textPath, tokensPath, seqlen, source);
                 return data.Tokens.RowCount;
             }
         }

@@ -3,62 +3,6 @@ using Dataflow.Model;
 
 namespace Dataflow.Cli;
 
-/// <summary>What a user asked to have trained.</summary>
-internal sealed record TrainingSettings(
-    PlanSettings Plan,
-    DeviceSettings Device,
-    string? TextPath,
-    string? TokensPath,
-    int Steps,
-    ulong Seed,
-    AdamWSettings Optimizer,
-    string? Export,
-    bool Json
-)
-{
-    /// <summary>Who plans.</summary>
-    public required PolicySettings Policy { get; init; }
-
-    /// <summary>The most that the gradients' global norm may be; null leaves them alone.</summary>
-    public float? ClipNorm => Plan.ClipNorm;
-
-    /// <summary>Where and when to save the run; null if it is not saved.</summary>
-    public CheckpointSettings? Checkpoint { get; init; }
-
-    /// <summary>Whether the export may replace a model.</summary>
-    public bool Overwrite { get; init; }
-
-    /// <summary>Whether something of the run remains besides what it prints.</summary>
-    public bool LeavesSomething => Checkpoint is not null || Export is not null || Trace is not null || Page is not null;
-
-    /// <summary>The saved run that this one goes on with; null if it begins.</summary>
-    public ResumedRun? Resumed { get; init; }
-
-    /// <summary>Who plans, for what and within what, where that was given: by the options' names, as they take it.</summary>
-    public required IReadOnlyList<(string Name, string Value)> Given { get; init; }
-
-    /// <summary>Where to write a trace of the measured steps.</summary>
-    public string? Trace { get; init; }
-
-    /// <summary>Where to write the last measured step as a page, below its prediction.</summary>
-    public string? Page { get; init; }
-
-    /// <summary>Which steps to measure for a trace or a page; null is the program's choice.</summary>
-    public int[]? TracedSteps { get; init; }
-
-    /// <summary>The first and the last step that an attached CUDA profiler records; null leaves that to the profiler.</summary>
-    public (int First, int Last)? Profiled { get; init; }
-
-    /// <summary>What to measure the loss on besides, and every how many steps.</summary>
-    public (string Path, int Every)? Validation { get; init; }
-}
-
-/// <summary>Where and when a run is saved.</summary>
-/// <param name="Every">Steps between two checkpoints; 0: at the end alone.</param>
-/// <param name="Keep">How many are kept, the newest.</param>
-/// <param name="GraceSeconds">How long after a signal the program may still run.</param>
-internal sealed record CheckpointSettings(string Folder, int Every, int Keep, int GraceSeconds);
-
 /// <summary>The options of training, apart from those of the plan.</summary>
 internal sealed class TrainingOptions(int defaultSteps)
 {
@@ -66,25 +10,25 @@ internal sealed class TrainingOptions(int defaultSteps)
     private const int DefaultGrace = 30;
     private const int DefaultBetweenValidations = 10;
     private static readonly AdamWSettings Default = AdamWSettings.Default;
-    private readonly Option<string?> text = Values.Option<string?>(
+    private readonly Option<string?> text = Declare.Option<string?>(
         "--data",
         "FILE",
         "a UTF-8 text to train on, its bytes being the tokens",
         Values.FilePath
     );
-    private readonly Option<string?> tokens = Values.Option<string?>(
+    private readonly Option<string?> tokens = Declare.Option<string?>(
         "--tokens",
         "FILE",
         "raw 32-bit token ids to train on, in rows of seqlen + 1",
         Values.FilePath
     );
-    private readonly Option<int?> steps = Values.Option(
+    private readonly Option<int?> steps = Declare.Option(
         "--steps",
         "N",
         $"optimizer steps [default: {defaultSteps}]",
         Values.OptionalCount(1, int.MaxValue)
     );
-    private readonly Option<ulong> seed = Values.Option(
+    private readonly Option<ulong> seed = Declare.Option(
         "--seed",
         "N",
         "seed of initial weights and of the order of rows [default: 0]",
@@ -95,77 +39,77 @@ internal sealed class TrainingOptions(int defaultSteps)
     private readonly Option<float?> beta2 = Real("--beta2", "decay of the second moment", Default.Beta2, 0, 1, true);
     private readonly Option<float?> epsilon = Real("--eps", "added to the root of the second moment", Default.Epsilon, 0, 1, false);
     private readonly Option<float?> weightDecay = Real("--weight-decay", "decoupled weight decay", Default.WeightDecay, 0, 1e3, true);
-    private readonly Option<string?> export = Values.Option<string?>(
+    private readonly Option<string?> export = Declare.Option<string?>(
         "--export",
         "DIR",
         "write the trained weights there, at the end and when interrupted: model.safetensors and config.json",
         Values.FilePath
     );
-    private readonly Option<bool> overwrite = Values.Flag("--overwrite", "let --export replace a model that is there already");
-    private readonly Option<string?> validation = Values.Option<string?>(
+    private readonly Option<bool> overwrite = Declare.Flag("--overwrite", "let --export replace a model that is there already");
+    private readonly Option<string?> validation = Declare.Option<string?>(
         "--validation",
         "FILE",
         "a text or token file to measure the loss on, too",
         Values.FilePath
     );
-    private readonly Option<int?> validateEvery = Values.Option(
+    private readonly Option<int?> validateEvery = Declare.Option(
         "--validate-every",
         "N",
         $"steps between two validations [default: {DefaultBetweenValidations}]",
         Values.OptionalCount(1, int.MaxValue)
     );
-    private readonly Option<string?> checkpoint = Values.Option<string?>(
+    private readonly Option<string?> checkpoint = Declare.Option<string?>(
         "--checkpoint",
         "DIR",
         "save the whole run there: at the end, on SIGINT (Ctrl-C), SIGTERM and SIGHUP, which end it (status 130, 143, 129), and on "
             + "SIGUSR1, which does not",
         Values.FilePath
     );
-    private readonly Option<int?> checkpointEvery = Values.Option(
+    private readonly Option<int?> checkpointEvery = Declare.Option(
         "--checkpoint-every",
         "N",
         "and every N steps",
         Values.OptionalCount(1, int.MaxValue)
     );
-    private readonly Option<int?> keep = Values.Option(
+    private readonly Option<int?> keep = Declare.Option(
         "--keep",
         "N",
         $"how many checkpoints are kept, the newest [default: {DefaultKept}]",
         Values.OptionalCount(1, int.MaxValue)
     );
-    private readonly Option<int?> grace = Values.Option(
+    private readonly Option<int?> grace = Declare.Option(
         "--grace",
         "SECONDS",
         $"how long after a signal the program may still run; what is predicted to take longer is said at the start [default: "
             + $"{DefaultGrace}]",
         Values.OptionalCount(1, int.MaxValue)
     );
-    private readonly Option<string?> resume = Values.Option<string?>(
+    private readonly Option<string?> resume = Declare.Option<string?>(
         "--resume",
         "DIR",
         "go on with the run that was saved there, to the same bits as without the break, and save on there: nothing else need be given, "
             + "and what is given otherwise is named as a change or refused",
         Values.FilePath
     );
-    private readonly Option<string?> trace = Values.Option<string?>(
+    private readonly Option<string?> trace = Declare.Option<string?>(
         "--trace",
         "FILE",
         "measure some steps op by op and write them there, for https://ui.perfetto.dev or chrome://tracing",
         Values.FilePath
     );
-    private readonly Option<string?> page = Values.Option<string?>(
+    private readonly Option<string?> page = Declare.Option<string?>(
         "--page",
         "FILE",
         "write the last of these steps there, below its prediction, as a page for a browser",
         Values.FilePath
     );
-    private readonly Option<int[]?> traceSteps = Values.Option<int[]?>(
+    private readonly Option<int[]?> traceSteps = Declare.Option<int[]?>(
         "--trace-steps",
         "N,N",
         "which steps --trace and --page measure [default: the second and the third]",
         t => Values.Steps(t)
     );
-    private readonly Option<int[]?> profile = Values.Option<int[]?>(
+    private readonly Option<int[]?> profile = Declare.Option<int[]?>(
         "--profile-steps",
         "FIRST,LAST",
         "let an attached CUDA profiler record these steps alone (profiling/nsys.sh)",
@@ -226,10 +170,13 @@ internal sealed class TrainingOptions(int defaultSteps)
         });
     }
 
+    /// <summary>Whether each event is to be a line of JSON.</summary>
+    public bool IsJson(ParseResult parsed) => parsed.GetValue(json);
+
     /// <summary>The saved run that a command line goes on with, and the command line with what it leaves out as that was saved.</summary>
     /// <exception cref="UserErrorException">There is no such run, or it does not say enough.</exception>
     public (ParseResult Parsed, ResumedRun? Resumed) Complete(ParseResult given) =>
-        ResumedRun.Find(given.GetValue(resume)) is { } resumed ? (resumed.Complete(given), resumed) : (given, null);
+        ResumedRun.Find(given.GetValue(resume)) is { } resumed ? (ResumedCommandLine.Complete(resumed, given), resumed) : (given, null);
 
     /// <summary>What was given.</summary>
     /// <exception cref="UserErrorException">Options contradict each other.</exception>
@@ -259,8 +206,7 @@ internal sealed class TrainingOptions(int defaultSteps)
             parsed.GetValue(steps) ?? defaultSteps,
             parsed.GetValue(seed),
             optimizer,
-            parsed.GetValue(export),
-            parsed.GetValue(json)
+            parsed.GetValue(export)
         )
         {
             Policy = policy.Bind(parsed, plan.Hardware, device.Kind),
@@ -299,7 +245,7 @@ internal sealed class TrainingOptions(int defaultSteps)
         DeviceSettings device
     )
     {
-        var given = new List<(string Name, string Value)> { ("device", DeviceOptions.NameOf(device.Kind)) };
+        var given = new List<(string Name, string Value)> { ("device", device.Name) };
         void Add(string name, string? value)
         {
             if (value is not null)
@@ -335,6 +281,6 @@ internal sealed class TrainingOptions(int defaultSteps)
     private static Option<float?> Real(string name, string description, float byDefault, double least, double below, bool leastAllowed)
     {
         var parse = Values.Real(least, below, leastAllowed);
-        return Values.Option<float?>(name, "X", $"{description} [default: {byDefault:0.##########}]", t => parse(t));
+        return Declare.Option<float?>(name, "X", $"{description} [default: {byDefault:0.##########}]", t => parse(t));
     }
 }

@@ -13,7 +13,7 @@ internal sealed record FrontierRow(PlanRequest Request, PlanFrontier Frontier, s
     public static readonly MemoryBudget NoBudget = new(Bytes.Zero, Bytes.Zero);
 
     /// <summary>Parameters, gradients and both moments.</summary>
-    public Bytes ModelState => PlanReport.ModelState(Request.Model, Request.Recipe);
+    public Bytes ModelState => Plans.ModelState(Request.Model, Request.Recipe);
 
     /// <summary>Finds the frontier and, if asked, plans its points.</summary>
     public static FrontierRow Of(PlanRequest request, bool hashes)

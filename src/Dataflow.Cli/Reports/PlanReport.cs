@@ -41,9 +41,10 @@ internal static class PlanReport
                 + $"{model.HeadCount} heads ({model.KvHeadCount} for keys and values) of {model.HeadDim}, ffn_dim {model.FfnDim}, "
                 + $"vocabulary {model.VocabSize:N0}"
         );
+        var state = Plans.ModelState(plan);
         output.WriteLine(
-            $"  {recipe.Name}: model state {ModelState(plan)} ({ModelState(plan).Value / model.ParameterCount} bytes a parameter) = "
-                + $"{Ratio(ModelState(plan), plan.Budget.Device)} x the device budget"
+            $"  {recipe.Name}: model state {state} ({state.Value / model.ParameterCount} bytes a parameter) = "
+                + $"{Ratio(state, plan.Budget.Device)} x the device budget"
         );
     }
 
@@ -151,13 +152,6 @@ internal static class PlanReport
                     )
         );
     }
-
-    /// <summary>Parameters, gradients and optimizer state.</summary>
-    public static Bytes ModelState(TrainingPlan plan) => ModelState(plan.Workload.Model, plan.Workload.Recipe);
-
-    /// <summary>Parameters, gradients and optimizer state.</summary>
-    public static Bytes ModelState(ModelConfig model, Recipe recipe) =>
-        new(model.ParameterCount * recipe.BytesPerParameter);
 
     /// <summary>"28.61 MiB of 30.72 MiB (93.1%)".</summary>
     public static string Against(Bytes used, Bytes budget) => $"{used} of {budget} ({100.0 * used.Value / budget.Value:0.0}%)";

@@ -49,7 +49,7 @@ internal static class SimulationReport
         }
 
         table.WriteTo(output);
-        var stalls = Stalls(step);
+        var stalls = step.Stalls;
         output.WriteLine(stalls.Count == 0 ? "Compute never waits" : "Compute waits for:");
         var reasons = new TextTable("", "stalled", "of the step", "ops");
         foreach (var (reason, nanoseconds, times) in stalls)
@@ -64,13 +64,6 @@ internal static class SimulationReport
 
         output.WriteLine($"Plan {step.Hash[..HashShown]}: {step.Schedule.Ops.Length:N0} ops a step");
     }
-
-    /// <summary>What compute waited for, longest first.</summary>
-    public static IReadOnlyList<(string Reason, long Nanoseconds, int Times)> Stalls(SimulatedStep step) =>
-        [.. ComputeStalls.Of(step.Schedule, step.Timeline).Select(s => (Reason(s), s.Nanoseconds, s.Ops))];
-
-    private static string Reason(ComputeStall stall) =>
-        stall.Awaited is { } op ? ShownNames.Awaited(op, stall.Kind) : "nothing (the step before)";
 
     private static string Seconds(long nanoseconds) => $"{nanoseconds / 1e9:0.000} s";
 

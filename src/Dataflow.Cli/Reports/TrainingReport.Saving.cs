@@ -6,36 +6,31 @@ namespace Dataflow.Cli;
 /// <content>What becomes of checkpoints, what a resumed run has otherwise, and signals.</content>
 internal abstract partial class TrainingReport
 {
-    /// <summary>What is going to be saved, and what that takes; null if nothing is.</summary>
+    /// <summary>What is going to be saved, and what that takes.</summary>
     /// <param name="plan">Of the saves.</param>
     /// <param name="step">Predicted seconds of a step; null where nothing is predicted.</param>
     /// <param name="data">What the run learns from.</param>
-    public abstract void Saving(SavePlan? plan, double? step, RunData? data);
+    protected abstract void Saving(SavePlan plan, double? step, RunData? data);
 
     /// <summary>A setting is another one than the saved run had.</summary>
-    public abstract void Changed(SettingChange change);
+    protected abstract void Changed(SettingChange change);
 
     /// <summary>A checkpoint is complete.</summary>
-    public abstract void Saved(SavedStep saved);
+    protected abstract void Saved(SavedStep saved);
 
     /// <summary>A checkpoint could not be written.</summary>
-    public abstract void SaveFailed(int step, string why);
+    protected abstract void SaveFailed(int step, string why);
 
     /// <summary>A signal ended the run before its last step.</summary>
-    public abstract void Interrupted(PosixSignal signal, int step, int steps);
+    protected abstract void Interrupted(PosixSignal signal, int step, int steps);
 
     /// <summary>The middle one of several; 0 of none.</summary>
     private static double Median(IReadOnlyList<double> seconds) => seconds.Count == 0 ? 0 : seconds.Order().ElementAt(seconds.Count / 2);
 
     private sealed partial class Lines
     {
-        public override void Saving(SavePlan? plan, double? step, RunData? data)
+        protected override void Saving(SavePlan plan, double? step, RunData? data)
         {
-            if (plan is null)
-            {
-                return;
-            }
-
             var settings = plan.Settings;
             string when = settings.Every > 0 ? $"every {settings.Every} steps and at the end" : "at the end";
             Output.WriteLine(
@@ -61,18 +56,18 @@ internal abstract partial class TrainingReport
             }
         }
 
-        public override void Changed(SettingChange change) =>
+        protected override void Changed(SettingChange change) =>
             Output.WriteLine($"Changed: {change.Name} {change.From ?? "none"} -> {change.To ?? "none"}");
 
-        public override void Saved(SavedStep saved) =>
+        protected override void Saved(SavedStep saved) =>
             Output.WriteLine(
                 $"saved step {saved.Step} in {saved.Folder} ({saved.Checkpoint.Size}, {saved.Seconds:0.0} "
                     + $"s){(saved.Checkpoint.IsFinite ? "" : ", with values that are not finite: it is not resumed from")}"
             );
 
-        public override void SaveFailed(int step, string why) => Output.WriteLine($"step {step} was not saved: {why}");
+        protected override void SaveFailed(int step, string why) => Output.WriteLine($"step {step} was not saved: {why}");
 
-        public override void Interrupted(PosixSignal signal, int step, int steps) =>
+        protected override void Interrupted(PosixSignal signal, int step, int steps) =>
             Output.WriteLine($"interrupted by {Interruption.NameOf(signal)} after step {step} of {steps}");
 
         private void WriteSaves(SavesDone? done)
@@ -95,25 +90,22 @@ internal abstract partial class TrainingReport
 
     private sealed partial class JsonLines
     {
-        public override void Saving(SavePlan? plan, double? step, RunData? data)
+        protected override void Saving(SavePlan plan, double? step, RunData? data)
         {
-            if (plan is not null)
+            Write("checkpoints", new JsonObject
             {
-                Write("checkpoints", new JsonObject
-                {
-                    ["folder"] = plan.Settings.Folder,
-                    ["every"] = plan.Settings.Every,
-                    ["keep"] = plan.Settings.Keep,
-                    ["bytes"] = plan.Each.Value,
-                    ["predicted_seconds"] = plan.Seconds,
-                    ["snapshot_bytes"] = plan.Snapshot?.Value,
-                    ["beyond_grace"] = plan.BeyondGrace(step),
-                    ["data_sampled"] = data?.Fingerprint.IsSampled,
-                });
-            }
+                ["folder"] = plan.Settings.Folder,
+                ["every"] = plan.Settings.Every,
+                ["keep"] = plan.Settings.Keep,
+                ["bytes"] = plan.Each.Value,
+                ["predicted_seconds"] = plan.Seconds,
+                ["snapshot_bytes"] = plan.Snapshot?.Value,
+                ["beyond_grace"] = plan.BeyondGrace(step),
+                ["data_sampled"] = data?.Fingerprint.IsSampled,
+            });
         }
 
-        public override void Changed(SettingChange change) =>
+        protected override void Changed(SettingChange change) =>
             Write(
                 "changed",
                 new JsonObject
@@ -124,7 +116,7 @@ internal abstract partial class TrainingReport
                 }
             );
 
-        public override void Saved(SavedStep saved) =>
+        protected override void Saved(SavedStep saved) =>
             Write(
                 "saved",
                 new JsonObject
@@ -138,10 +130,10 @@ internal abstract partial class TrainingReport
                 }
             );
 
-        public override void SaveFailed(int step, string why) =>
+        protected override void SaveFailed(int step, string why) =>
             Write("save_failed", new JsonObject { ["step"] = step, ["message"] = why });
 
-        public override void Interrupted(PosixSignal signal, int step, int steps) =>
+        protected override void Interrupted(PosixSignal signal, int step, int steps) =>
             Write(
                 "interrupted",
                 new JsonObject

@@ -7,141 +7,103 @@ using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
-/// <summary>A step as it is reported.</summary>
-internal readonly record struct StepLine(
-    StepReport Step,
-    int Steps,
-    double Flops,
-    float LearningRate,
-    ValidationResult? Validation = null,
-    double? PredictedSeconds = null
-)
-{
-    /// <summary>Model FLOPs a second.</summary>
-    public double FlopsPerSecond => Flops / Step.Duration.TotalSeconds;
-}
-
-/// <summary>A run that is over.</summary>
-internal sealed record RunSummary(TrainingPlan Plan)
-{
-    /// <summary>Steps of this run; those before it was resumed are not in it, nor in the sums.</summary>
-    public int Steps { get; init; }
-
-    /// <summary>Of the first of them.</summary>
-    public double FirstLoss { get; init; }
-
-    /// <summary>Of the last of them.</summary>
-    public double LastLoss { get; init; }
-
-    /// <summary>Tokens trained on.</summary>
-    public long Tokens { get; init; }
-
-    /// <summary>Time in steps; loading, planning and saving are not in it.</summary>
-    public double Seconds { get; init; }
-
-    /// <summary>Model FLOPs.</summary>
-    public double Flops { get; init; }
-
-    /// <summary>Where the weights were exported to; null if they were not.</summary>
-    public string? Exported { get; init; }
-
-    /// <summary>What became of the checkpoints; null if there were to be none.</summary>
-    public SavesDone? Saves { get; init; }
-
-    /// <summary>Steps of the runs before, which this one goes on with; 0 if it began.</summary>
-    public int StepsBefore { get; init; }
-
-    /// <summary>Their tokens.</summary>
-    public long TokensBefore { get; init; }
-
-    /// <summary>Their time in steps.</summary>
-    public double SecondsBefore { get; init; }
-
-    /// <summary>Steps of all runs.</summary>
-    public int AllSteps => StepsBefore + Steps;
-
-    /// <summary>Tokens of all runs.</summary>
-    public long AllTokens => TokensBefore + Tokens;
-
-    /// <summary>Time in steps of all runs.</summary>
-    public double AllSeconds => SecondsBefore + Seconds;
-
-    /// <summary>With one step more.</summary>
-    public RunSummary And(StepReport step, double flops) => this with
-    {
-        Steps = Steps + 1,
-        FirstLoss = Steps == 0 ? step.Loss : FirstLoss,
-        LastLoss = step.Loss,
-        Tokens = Tokens + step.Tokens,
-        Seconds = Seconds + step.Duration.TotalSeconds,
-        Flops = Flops + flops,
-    };
-
-    /// <summary>What the simulator said; null where the machine has no profile.</summary>
-    public Prediction? Predicted { get; init; }
-
-    /// <summary>Median of the steps after the first, which finds cold caches; 0 if there is none.</summary>
-    public double MeasuredSeconds { get; init; }
-
-    /// <summary>The median of all but the first.</summary>
-    public static double TypicalStep(IEnumerable<double> seconds)
-    {
-        double[] warm = [.. seconds.Skip(1).Order()];
-        return warm.Length == 0 ? 0 : (warm[warm.Length / 2] + warm[(warm.Length - 1) / 2]) / 2;
-    }
-
-    /// <summary>What the run took of the GPU's memory as the driver counts it; null on the CPU.</summary>
-    public Bytes? DeviceTaken { get; init; }
-
-    /// <summary>The trace that was written; null if none was.</summary>
-    public string? Trace { get; init; }
-
-    /// <summary>The page that was written; null if none was.</summary>
-    public string? Page { get; init; }
-
-    /// <summary>Mean over all steps.</summary>
-    public double TokensPerSecond => Tokens / Seconds;
-}
-
 /// <summary>Tells of a training run while it happens.</summary>
-internal abstract partial class TrainingReport(TextWriter output)
+internal abstract partial class TrainingReport(TextWriter output, Interruption interruption)
 {
     /// <summary>Where it goes.</summary>
     protected TextWriter Output { get; } = output;
 
     /// <summary>For the machine or for people.</summary>
-    public static TrainingReport To(TextWriter output, bool json) => json ? new JsonLines(output) : new Lines(output);
+    /// <param name="output">Where it goes.</param>
+    /// <param name="json">For the machine, a line of JSON an event.</param>
+    /// <param name="interruption">Says which signal ended the run.</param>
+    public static TrainingReport To(TextWriter output, bool json, Interruption interruption) =>
+        json ? new JsonLines(output, interruption) : new Lines(output, interruption);
+
+    /// <summary>Tells of an event.</summary>
+    public void Take(RunEvent happened)
+    {
+        switch (happened)
+        {
+            case RunEvent.Opened opened:
+                Notices.Tell(opened.Notes);
+                break;
+            case RunEvent.Noted noted:
+                Noted(noted.Notes);
+                break;
+            case RunEvent.Warned warned:
+                Messages.Tell($"warning: {warned.Warning}");
+                break;
+            case RunEvent.Planned planned:
+                Planned(planned.Request, planned.Result, planned.Budgets, planned.By, planned.Notes);
+                break;
+            case RunEvent.Starting starting:
+                Starting(starting.Device, starting.Data, starting.Weights);
+                break;
+            case RunEvent.Predicted predicted:
+                Predicted(predicted.Prediction);
+                break;
+            case RunEvent.Validating validating:
+                Validating(validating.What);
+                break;
+            case RunEvent.Changed changed:
+                Changed(changed.Change);
+                break;
+            case RunEvent.SavesPlanned saves:
+                Saving(saves.Plan, saves.StepSeconds, saves.Data);
+                break;
+            case RunEvent.Stepped stepped:
+                Stepped(stepped.Step);
+                break;
+            case RunEvent.Saved saved:
+                Saved(saved.Step);
+                break;
+            case RunEvent.SaveFailed failed:
+                Messages.Tell($"error: step {failed.Step} was not saved: {failed.Why}");
+                SaveFailed(failed.Step, failed.Why);
+                break;
+            case RunEvent.Interrupted ended when interruption.By is { } signal:
+                Interrupted(signal, ended.Step, ended.Steps);
+                break;
+            case RunEvent.Finished finished:
+                Finished(finished.Summary);
+                break;
+            case RunEvent.Failed failed:
+                Messages.Tell($"error: {failed.What}");
+                break;
+        }
+    }
 
     /// <summary>Before anything runs. Not called if the result is infeasible, except for machines.</summary>
-    public abstract void Planned(PlanRequest request, PlanResult result, Budgets budgets, PolicySettings by, PlanNotes notes);
+    protected abstract void Planned(PlanRequest request, PlanResult result, Budgets budgets, PolicySettings by, PlanNotes notes);
 
     /// <summary>Where the run takes place and what it trains on.</summary>
-    public virtual void Starting(string device, string data, string weights)
+    protected virtual void Starting(string device, string data, string weights)
     {
     }
 
     /// <summary>What the simulator says a step takes; null where the machine has no profile.</summary>
-    public virtual void Predicted(Prediction? prediction)
+    protected virtual void Predicted(Prediction? prediction)
     {
     }
 
     /// <summary>What to know about the run, a sentence each.</summary>
-    public abstract void Noted(IEnumerable<string> notes);
+    protected abstract void Noted(IEnumerable<string> notes);
 
-    /// <summary>What the loss is measured on besides; null if on nothing.</summary>
-    public virtual void Validating(string? what)
+    /// <summary>What the loss is measured on besides.</summary>
+    protected virtual void Validating(string what)
     {
     }
 
     /// <summary>A step is done.</summary>
-    public abstract void Stepped(StepLine line);
+    protected abstract void Stepped(StepResult line);
 
     /// <summary>The run is over.</summary>
-    public abstract void Finished(RunSummary summary);
+    protected abstract void Finished(RunSummary summary);
 
-    private sealed partial class Lines(TextWriter output) : TrainingReport(output)
+    private sealed partial class Lines(TextWriter output, Interruption interruption) : TrainingReport(output, interruption)
     {
-        public override void Planned(PlanRequest request, PlanResult result, Budgets budgets, PolicySettings by, PlanNotes notes)
+        protected override void Planned(PlanRequest request, PlanResult result, Budgets budgets, PolicySettings by, PlanNotes notes)
         {
             if (result is PlanResult.Feasible feasible)
             {
@@ -149,20 +111,20 @@ internal abstract partial class TrainingReport(TextWriter output)
             }
         }
 
-        public override void Starting(string device, string data, string weights)
+        protected override void Starting(string device, string data, string weights)
         {
             Output.WriteLine($"Device: {device}");
             Output.WriteLine($"Data: {data}");
             Output.WriteLine($"Weights: {weights}");
         }
 
-        public override void Predicted(Prediction? prediction) => Output.WriteLine(prediction is null
+        protected override void Predicted(Prediction? prediction) => Output.WriteLine(prediction is null
             ? "Predicted: nothing, as this machine has no profile; `dataflow calibrate` measures it"
             : $"Predicted: {prediction.Seconds:0.00} s a step, by {Standing.Of(prediction.Machine).Text}"
                 + (prediction.IsQuick ? ", from a few seconds of measurement: `dataflow calibrate` measures this machine well"
                     : prediction.Machine.Kernels is null ? "; `dataflow calibrate` measures this machine" : ""));
 
-        public override void Noted(IEnumerable<string> notes)
+        protected override void Noted(IEnumerable<string> notes)
         {
             foreach (string note in notes)
             {
@@ -170,9 +132,9 @@ internal abstract partial class TrainingReport(TextWriter output)
             }
         }
 
-        public override void Validating(string? what) => Output.Write(what is null ? "" : $"Validation: {what}\n");
+        protected override void Validating(string what) => Output.WriteLine($"Validation: {what}");
 
-        public override void Stepped(StepLine line)
+        protected override void Stepped(StepResult line)
         {
             string step = $"{line.Step.Step}".PadLeft($"{line.Steps}".Length);
             Output.WriteLine($"step {step}/{line.Steps}  loss {line.Step.Loss:0.0000}  {line.Step.TokensPerSecond,7:N0} tok/s  "
@@ -182,7 +144,7 @@ internal abstract partial class TrainingReport(TextWriter output)
                 + (line.Validation is { } held ? $"  validation {held.Loss:0.0000} in {held.Seconds:0.0} s" : ""));
         }
 
-        public override void Finished(RunSummary summary)
+        protected override void Finished(RunSummary summary)
         {
             var plan = summary.Plan;
             Output.WriteLine();
@@ -227,7 +189,7 @@ internal abstract partial class TrainingReport(TextWriter output)
                 );
             }
 
-            var state = PlanReport.ModelState(plan);
+            var state = Plans.ModelState(plan);
             Output.WriteLine($"Offload: model state {state} = {PlanReport.Ratio(state, plan.Budget.Device)} x the device budget");
             PlanReport.WriteTraffic(Output, plan);
             Output.WriteLine($"Plan hash {plan.Hash}");
@@ -249,20 +211,20 @@ internal abstract partial class TrainingReport(TextWriter output)
         }
     }
 
-    private sealed partial class JsonLines(TextWriter output) : TrainingReport(output)
+    private sealed partial class JsonLines(TextWriter output, Interruption interruption) : TrainingReport(output, interruption)
     {
         // Told with the first step.
         private readonly List<string> untold = [];
         private string? validation;
 
-        public override void Planned(PlanRequest request, PlanResult result, Budgets budgets, PolicySettings by, PlanNotes notes) =>
+        protected override void Planned(PlanRequest request, PlanResult result, Budgets budgets, PolicySettings by, PlanNotes notes) =>
             Write("plan", PlanJson.Of(request, result, null, by, notes));
 
-        public override void Noted(IEnumerable<string> notes) => untold.AddRange(notes);
+        protected override void Noted(IEnumerable<string> notes) => untold.AddRange(notes);
 
-        public override void Validating(string? what) => validation = what;
+        protected override void Validating(string what) => validation = what;
 
-        public override void Stepped(StepLine line) => Write("step", Measured(line, new JsonObject
+        protected override void Stepped(StepResult line) => Write("step", Measured(line, new JsonObject
         {
             ["step"] = line.Step.Step,
             ["loss"] = line.Step.Loss,
@@ -274,7 +236,7 @@ internal abstract partial class TrainingReport(TextWriter output)
         }));
 
         /// <summary>Adds what only some runs measure or have to tell.</summary>
-        private JsonObject Measured(StepLine line, JsonObject step)
+        private JsonObject Measured(StepResult line, JsonObject step)
         {
             if (untold.Count > 0)
             {
@@ -307,7 +269,7 @@ internal abstract partial class TrainingReport(TextWriter output)
             return step;
         }
 
-        public override void Finished(RunSummary summary) =>
+        protected override void Finished(RunSummary summary) =>
             Write(
                 "summary",
                 new JsonObject
@@ -335,7 +297,7 @@ internal abstract partial class TrainingReport(TextWriter output)
                     ["host_peak_bytes"] = summary.Plan.HostPeak.Value,
                     ["host_budget_bytes"] = summary.Plan.Budget.Host.Value,
                     ["process_peak_bytes"] = ProcessMemory.Peak()?.Value,
-                    ["model_state_bytes"] = PlanReport.ModelState(summary.Plan).Value,
+                    ["model_state_bytes"] = Plans.ModelState(summary.Plan).Value,
                     ["copies_per_step"] = PlanJson.Copies(summary.Plan.Traffic),
                     ["recomputed_per_step"] = PlanJson.Recomputed(summary.Plan.Traffic),
                     ["plan_hash"] = summary.Plan.Hash,

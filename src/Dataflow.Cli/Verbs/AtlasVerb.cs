@@ -29,15 +29,15 @@ internal static class AtlasVerb
             Description = "JSON files of experiments (bench/sweeps/README.md)",
             Arity = ArgumentArity.OneOrMore,
         };
-        var output = Values.Option<string?>(
+        var output = Declare.Option<string?>(
             "--out",
             "DIR",
             "write index.html, a page a machine and model, and results/ there",
             Values.FilePath
         );
         var against = AgainstOption.Make();
-        var note = Values.Option<string?>("--note", "TEXT", "a sentence for the index", t => t);
-        var json = Values.Flag("--json", "print one JSON object at the end");
+        var note = Declare.Option<string?>("--note", "TEXT", "a sentence for the index", t => t);
+        var json = Declare.Flag("--json", "print one JSON object at the end");
         command.Arguments.Add(configs);
         Option[] options = [output, against, note, json];
         foreach (var option in options)
@@ -71,7 +71,9 @@ internal static class AtlasVerb
             foreach (var experiment in experiments)
             {
                 string path = Path.Combine(results, HeatmapSite.NameOf(experiment.Name) + ".csv");
-                runs.Add((path, new SweepRun(experiment, path, timelines: true)));
+                var run = new SweepRun(experiment, path, timelines: true);
+                runs.Add((path, run));
+                Notices.Tell(run.Notes);
             }
 
             var (cells, before) = (runs.Sum(r => r.Run.Cells), runs.Sum(r => r.Run.Before));
@@ -79,7 +81,7 @@ internal static class AtlasVerb
             foreach (var (_, run) in runs)
             {
                 // Its own result files are what it goes on from: thousands of plans would push those of other commands out of the cache.
-                run.Finish(PlanCache.None, progress.Count);
+                run.Finish(PlanCache.None, VerbProcess.Run, progress.Count);
             }
 
             progress.Dispose();

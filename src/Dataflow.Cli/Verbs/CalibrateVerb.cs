@@ -27,25 +27,25 @@ internal static class CalibrateVerb
             "Measures this machine, GPU or CPU, and writes a hardware profile that plans and predictions use."
         );
         var device = new DeviceOptions();
-        var recipe = Values.Option(
+        var recipe = Declare.Option(
             "--dtype",
             "fp32|bf16",
             "number format whose kernels are measured [default: bf16 on a GPU, else fp32]",
             Values.RecipeNamed
         );
-        var seconds = Values.Option(
+        var seconds = Declare.Option(
             "--seconds",
             "N",
             $"seconds to measure, about; a slow machine takes longer, for a step of each case [default: {DefaultSeconds}]",
             Values.OptionalCount(1, MostSeconds)
         );
-        var output = Values.Option<string?>(
+        var output = Declare.Option<string?>(
             "--out",
             "FILE",
             "where to write the profile [default: where `train` on this machine looks for it]",
             Values.FilePath
         );
-        var json = Values.Flag("--json", "print one JSON object");
+        var json = Declare.Flag("--json", "print one JSON object");
         device.AddTo(command);
         command.Options.Add(recipe);
         command.Options.Add(seconds);

@@ -12,7 +12,7 @@ internal static class DoctorVerb
     public static Command Command()
     {
         var command = new Command("doctor", "Says what this machine has and lacks, and what to do about it: one line each.");
-        var json = Values.Flag("--json", "print one JSON object");
+        var json = Declare.Flag("--json", "print one JSON object");
         command.Options.Add(json);
         command.SetAction(parsed => Run(parsed.GetValue(json), Console.Out));
         return command;
@@ -21,7 +21,7 @@ internal static class DoctorVerb
     /// <summary>Looks at the machine and reports; what is missing is no failure.</summary>
     public static int Run(bool json, TextWriter output)
     {
-        var checks = Startup.Show("looking at this machine", () => Diagnosis.Of(MachineSurvey.Take()));
+        var checks = Work.Named("looking at this machine", () => Diagnosis.Of(MachineSurvey.Take()));
         if (json)
         {
             output.WriteLine(DoctorReport.Json(checks));

@@ -36,21 +36,21 @@ internal static class FrontierVerb
             Description = $"as for plan, or MODEL@SEQLEN for a length of its own [default: {string.Join(' ', DefaultModels)}]",
             Arity = ArgumentArity.ZeroOrMore,
         };
-        var seqlens = Values.Option(
+        var seqlens = Declare.Option(
             "--seqlen",
             "N,N",
             $"tokens of a sequence, one or several [default: {string.Join(',', DefaultSeqlens)}]",
             Values.Seqlens
         );
-        var hashes = Values.Flag("--hashes", "plan every point as well and print the plans' hashes; long sequences take a while");
-        var note = Values.Option<string?>("--note", "TEXT", "a line for the head, such as the commit", t => t);
-        var file = Values.Option<string?>(
+        var hashes = Declare.Flag("--hashes", "plan every point as well and print the plans' hashes; long sequences take a while");
+        var note = Declare.Option<string?>("--note", "TEXT", "a line for the head, such as the commit", t => t);
+        var file = Declare.Option<string?>(
             "--out",
             "FILE",
             "write there, in Markdown unless --json is given, instead of printing",
             Values.FilePath
         );
-        var json = Values.Flag("--json", "print one JSON object");
+        var json = Declare.Flag("--json", "print one JSON object");
         var geometry = new GeometryOptions();
         command.Arguments.Add(models);
         command.Options.Add(seqlens);
@@ -77,9 +77,9 @@ internal static class FrontierVerb
         foreach (var (model, seqlen) in wanted.Models.SelectMany(m => Cases(m, wanted.Seqlens)))
         {
             var settings = bind(model, seqlen);
-            using var source = ModelSource.Open(model);
+            using var source = Notices.Open(model);
             var request = settings.Request(source.Model, settings.Kind, FrontierRow.NoBudget);
-            rows.Add(Startup.Show($"{model} at {seqlen}", () => FrontierRow.Of(request, wanted.Hashes)));
+            rows.Add(Work.Named($"{model} at {seqlen}", () => FrontierRow.Of(request, wanted.Hashes)));
         }
 
         if (file is null)

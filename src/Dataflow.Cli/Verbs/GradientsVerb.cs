@@ -23,7 +23,7 @@ internal static class GradientsVerb
             "Computes one forward and backward pass over a model folder's tokens.bin and writes all gradients."
         );
         var (plan, device) = (new PlanOptions(), new DeviceOptions());
-        var output = Values.Option(
+        var output = Declare.Option(
             "--out",
             "FILE",
             "the safetensors file to write: gradients under the weights' names, the loss as metadata",
@@ -39,7 +39,7 @@ internal static class GradientsVerb
 
     private static ExitCode Execute(PlanSettings settings, DeviceSettings where, string output)
     {
-        using var source = ModelSource.Open(settings.ModelPath);
+        using var source = Notices.Open(settings.ModelPath);
         settings = where.Complete(settings);
         var budgets = Budgets.Choose(settings);
         var machine = MachineMemory.Read();

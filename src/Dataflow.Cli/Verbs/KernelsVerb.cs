@@ -18,14 +18,14 @@ internal static class KernelsVerb
             "kernels",
             "Compiles the CUDA kernels for all GPUs, without one, and says which registers, local and shared memory each takes."
         );
-        var targets = Values.Option(
+        var targets = Declare.Option(
             "--arch",
             "NAME,NAME",
             $"what to compile for [default: {string.Join(',', KernelTarget.Shipped)}]",
             Targets
         );
-        var check = Values.Flag("--check", "fail where a hot kernel keeps anything of a thread in local memory");
-        var json = Values.Flag("--json", "print one JSON object");
+        var check = Declare.Flag("--check", "fail where a hot kernel keeps anything of a thread in local memory");
+        var json = Declare.Flag("--json", "print one JSON object");
         command.Options.Add(targets);
         command.Options.Add(check);
         command.Options.Add(json);
@@ -44,7 +44,7 @@ internal static class KernelsVerb
         var sources = KernelFolders.ReadSources();
         var store = KernelFolders.Store;
         var clock = Stopwatch.StartNew();
-        var results = Startup.Show($"compiling {sources.All.Count} files of kernels", () =>
+        var results = Work.Named($"compiling {sources.All.Count} files of kernels", () =>
             KernelBuild.Run(sources, targets, store, Environment.ProcessorCount)
         );
         var report = new KernelReport(results, targets, KernelCompiler.Version, store.Folder, clock.Elapsed);

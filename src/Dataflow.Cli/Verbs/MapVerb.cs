@@ -29,18 +29,18 @@ internal static class MapVerb
             Description = "result files: of dataflow sweep, with the published columns alone, or another program's CSV",
             Arity = ArgumentArity.OneOrMore,
         };
-        var output = Values.Option<string?>("--out", "DIR", "write index.html and a page a machine and model there", Values.FilePath);
+        var output = Declare.Option<string?>("--out", "DIR", "write index.html and a page a machine and model there", Values.FilePath);
         var against = AgainstOption.Make();
-        var columns = Values.Option<ColumnMapping?>(
+        var columns = Declare.Option<ColumnMapping?>(
             "--columns",
             "OURS=THEIRS,...",
             "what the columns of another program's CSV are",
             ColumnMapping.Parse
         );
-        var title = Values.Option<string?>("--title", "TEXT", "heads the index [default: Heatmaps]", t => t);
-        var note = Values.Option<string?>("--note", "TEXT", "a sentence for the index", t => t);
+        var title = Declare.Option<string?>("--title", "TEXT", "heads the index [default: Heatmaps]", t => t);
+        var note = Declare.Option<string?>("--note", "TEXT", "a sentence for the index", t => t);
         var figures = new FigureOptions();
-        var json = Values.Flag("--json", "print one JSON object at the end");
+        var json = Declare.Flag("--json", "print one JSON object at the end");
         command.Arguments.Add(files);
         Option[] options = [output, against, columns, title, note, figures.Option, json];
         foreach (var option in options)

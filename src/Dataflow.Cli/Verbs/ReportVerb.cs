@@ -34,47 +34,47 @@ internal static class ReportVerb
             Description = "result files: of dataflow sweep, with the published columns alone, or another program's CSV",
             Arity = ArgumentArity.OneOrMore,
         };
-        var output = Values.Option<string?>(
+        var output = Declare.Option<string?>(
             "--out",
             "DIR",
             "write report.html, report.md, report.json and a CSV a table there",
             Values.FilePath
         );
-        var columns = Values.Option<ColumnMapping?>(
+        var columns = Declare.Option<ColumnMapping?>(
             "--columns",
             "OURS=THEIRS,...",
             "what the columns of another program's CSV are",
             ColumnMapping.Parse
         );
-        var peaks = Values.Option<Dictionary<string, double>?>(
+        var peaks = Declare.Option<Dictionary<string, double>?>(
             "--peak",
             "MACHINE=TFLOPS,...",
             "dense peaks of one GPU, in TFLOP/s, of machines that have no profile",
             Peaks
         );
-        var all = Values.Flag("--all", "list every configuration, not the best of each machine and model alone");
-        var nodes = Values.Option<long[]?>("--nodes", "N,N", "project to so many nodes [default: 2,4,8,16]", t =>
+        var all = Declare.Flag("--all", "list every configuration, not the best of each machine and model alone");
+        var nodes = Declare.Option<long[]?>("--nodes", "N,N", "project to so many nodes [default: 2,4,8,16]", t =>
             [.. t.Split(',').Select(n => Values.Whole(n, 1, 1_000_000))]
         );
-        var efficiencies = Values.Option<double[]?>(
+        var efficiencies = Declare.Option<double[]?>(
             "--efficiency",
             "X,X",
             "efficiencies that projections assume, beside 1 [default: 0.85,0.9,0.95]",
             t => [.. t.Split(',').Select(e => Fraction(e))]
         );
-        var steps = Values.Option<long?>("--steps", "N", "say what a run of so many steps costs [default: 100000]", t =>
+        var steps = Declare.Option<long?>("--steps", "N", "say what a run of so many steps costs [default: 100000]", t =>
             Values.Whole(t, 1, 1L << 50)
         );
-        var tokens = Values.Option<double?>("--tokens", "N", "say what a run over so many tokens costs, for example 1e12", t =>
+        var tokens = Declare.Option<double?>("--tokens", "N", "say what a run over so many tokens costs, for example 1e12", t =>
             Number(t, 1e18)
         );
-        var samples = Values.Option<double?>("--samples", "N", "say what a run over so many sequences costs", t => Number(t, 1e18));
-        var batch = Values.Option<long?>("--global-batch", "SEQUENCES", "sequences of a step of that run [default: each row's own]", t =>
+        var samples = Declare.Option<double?>("--samples", "N", "say what a run over so many sequences costs", t => Number(t, 1e18));
+        var batch = Declare.Option<long?>("--global-batch", "SEQUENCES", "sequences of a step of that run [default: each row's own]", t =>
             Values.Whole(t, 1, 1L << 40)
         );
-        var price = Values.Option<double?>("--price", "X", "price of a GPU-hour, in any currency", t => Number(t, 1e9));
+        var price = Declare.Option<double?>("--price", "X", "price of a GPU-hour, in any currency", t => Number(t, 1e9));
         var figures = new FigureOptions();
-        var json = Values.Flag("--json", "print the report as one JSON object instead of its files' names");
+        var json = Declare.Flag("--json", "print the report as one JSON object instead of its files' names");
         command.Arguments.Add(files);
         Option[] options = [output, columns, peaks, all, nodes, efficiencies, steps, tokens, samples, batch, price, figures.Option, json];
         foreach (var option in options)

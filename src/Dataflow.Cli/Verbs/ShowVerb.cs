@@ -34,17 +34,17 @@ internal static class ShowVerb
         );
         var options = new RequestOptions();
         var (sizing, residency) = (
-            Values.Flag("--sizing", "slots of each pool on the device"),
-            Values.Flag("--residency", "what stays, what travels, what is kept and recomputed")
+            Declare.Flag("--sizing", "slots of each pool on the device"),
+            Declare.Flag("--residency", "what stays, what travels, what is kept and recomputed")
         );
         var (schedule, memory) = (
-            Values.Flag("--schedule", "the schedule; in full it is what verify reads"),
-            Values.Flag("--memory", "every slot with its place in its arena")
+            Declare.Flag("--schedule", "the schedule; in full it is what verify reads"),
+            Declare.Flag("--memory", "every slot with its place in its arena")
         );
-        var overTime = Values.Flag("--over-time", "what is alive on the device in the course of the step");
-        var layer = Values.Option("--layer", "N", "only ops of that layer", Values.OptionalCount(0, int.MaxValue));
-        var chunk = Values.Option("--chunk-index", "N", "only ops of that chunk", Values.OptionalCount(0, int.MaxValue));
-        var ops = Values.Option<Range?>("--ops", "A..B", "only ops A to B, both included", t => OpRange(t));
+        var overTime = Declare.Flag("--over-time", "what is alive on the device in the course of the step");
+        var layer = Declare.Option("--layer", "N", "only ops of that layer", Values.OptionalCount(0, int.MaxValue));
+        var chunk = Declare.Option("--chunk-index", "N", "only ops of that chunk", Values.OptionalCount(0, int.MaxValue));
+        var ops = Declare.Option<Range?>("--ops", "A..B", "only ops A to B, both included", t => OpRange(t));
         options.AddTo(command);
         Option[] own = [sizing, residency, schedule, memory, overTime, layer, chunk, ops];
         foreach (var option in own)

@@ -35,26 +35,29 @@ internal static class SimulateVerb
             Description = "a JSON config, a folder with a config.json, or a name in models/",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var seqlen = Values.Option<int?>("--seqlen", "N", "tokens of a sequence, for example 4096 or 4k", t => Values.Seqlen(t));
-        var device = Values.Option<Bytes?>("--device-memory", "SIZE", "device memory budget, for example 24GiB; a plain number is GiB", t =>
-            Values.Size(t)
+        var seqlen = Declare.Option<int?>("--seqlen", "N", "tokens of a sequence, for example 4096 or 4k", t => Values.Seqlen(t));
+        var device = Declare.Option<Bytes?>(
+            "--device-memory",
+            "SIZE",
+            "device memory budget, for example 24GiB; a plain number is GiB",
+            t => Values.Size(t)
         );
-        var host = Values.Option<Bytes?>("--host-memory", "SIZE", "host memory budget", t => Values.Size(t));
+        var host = Declare.Option<Bytes?>("--host-memory", "SIZE", "host memory budget", t => Values.Size(t));
         var (geometry, policy) = (new GeometryOptions(), PolicyOptions.OfSimulation);
-        var batch = Values.Option<string?>(
+        var batch = Declare.Option<string?>(
             "--batch",
             "FILE",
             "answer a file of requests, a JSON object a line (- for standard input), with as many lines in the same order; memory in GiB",
             Values.FilePath
         );
-        var trace = Values.Option<string?>("--trace", "FILE", "write the step's timeline there, for Perfetto", Values.FilePath);
-        var page = Values.Option<string?>("--page", "FILE", "write the step's timeline there as a page for a browser", Values.FilePath);
-        var deterministic = Values.Flag(
+        var trace = Declare.Option<string?>("--trace", "FILE", "write the step's timeline there, for Perfetto", Values.FilePath);
+        var page = Declare.Option<string?>("--page", "FILE", "write the step's timeline there as a page for a browser", Values.FilePath);
+        var deterministic = Declare.Flag(
             "--deterministic",
             "assume a bit-reproducible attention where the profile has the rate of a faster one: its backward takes 1 / 0.86 of the time"
         );
-        var explain = Values.Flag("--explain", Explanations.Help);
-        var json = Values.Flag("--json", "print one JSON object");
+        var explain = Declare.Flag("--explain", Explanations.Help);
+        var json = Declare.Flag("--json", "print one JSON object");
         command.Arguments.Add(model);
         Option[] budgets = [seqlen, device, host], own = [deterministic, batch, trace, page, explain, json];
         budgets.ToList().ForEach(command.Options.Add);
@@ -97,7 +100,7 @@ internal static class SimulateVerb
             var settings = geometry.Bind(parsed, path, tokens, budget.Device, budget.Host);
             var machine = settings.Hardware
                 ?? throw new UserErrorException("--hardware is missing; give a name in profiling/hardware, for example --hardware h100");
-            using var source = ModelSource.Open(path);
+            using var source = Notices.Open(path);
             return (int)One(
                 wanted,
                 new SimulationRequest(
@@ -125,7 +128,7 @@ internal static class SimulateVerb
         // Refused before the work of minutes, not after it.
         using var trace = wanted.Trace is { } path ? AtomicFile.Create(path) : null;
         using var page = wanted.Page is { } file ? AtomicFile.Create(file) : null;
-        var answer = Startup.Show("simulating", () => SimulationChanges.WithChanges(
+        var answer = Work.Named("simulating", () => SimulationChanges.WithChanges(
             SimulationAnswer.Of(request, SimulationAnswer.SearchFor(request, wanted.Cache, wanted.Explain), wanted.Explain)));
         if (wanted.Json)
         {
@@ -190,7 +193,7 @@ internal static class SimulateVerb
             );
         }
 
-        SimulationBatch.Run(wanted.Batch!, Console.Out, wanted.Cache);
+        SimulationBatch.Run(wanted.Batch!, Console.Out, wanted.Cache, Notices.Tell);
         return ExitCode.Ok;
     }
 }

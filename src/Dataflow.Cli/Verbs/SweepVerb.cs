@@ -23,20 +23,20 @@ internal static class SweepVerb
             "Simulates or measures a table of host memory x device memory x length x model x machine into a CSV; interrupted, the same "
                 + "command goes on."
         );
-        var config = Values.Argument("config", "a JSON file of experiments (bench/sweeps/README.md)", Values.FilePath);
-        var experiment = Values.Argument("experiment", "one of its experiments", Values.FilePath);
-        var output = Values.Option<string?>(
+        var config = Declare.Argument("config", "a JSON file of experiments (bench/sweeps/README.md)", Values.FilePath);
+        var experiment = Declare.Argument("experiment", "one of its experiments", Values.FilePath);
+        var output = Declare.Option<string?>(
             "--out",
             "FILE",
             "the result file; where an interrupted sweep left it, only the missing cells are made",
             Values.FilePath
         );
-        var timelines = Values.Flag(
+        var timelines = Declare.Flag(
             "--timelines",
             "write each cell's timeline as a page, into a folder beside the result file; dataflow map links to them"
         );
-        var noCache = Values.Flag("--no-cache", "search for plans even if an earlier search is remembered, and remember nothing");
-        var json = Values.Flag("--json", "print one JSON object at the end");
+        var noCache = Declare.Flag("--no-cache", "search for plans even if an earlier search is remembered, and remember nothing");
+        var json = Declare.Flag("--json", "print one JSON object at the end");
         command.Arguments.Add(config);
         command.Arguments.Add(experiment);
         Option[] options = [output, timelines, noCache, json];
@@ -62,8 +62,9 @@ internal static class SweepVerb
     private static ExitCode Execute(string config, string name, string path, bool timelines, PlanCache cache, bool json)
     {
         using var run = new SweepRun(SweepConfig.Read(config, name), path, timelines);
+        Notices.Tell(run.Notes);
         using var progress = new SweepProgress(name, run.Cells, run.Before);
-        var rows = run.Finish(cache, progress.Count);
+        var rows = run.Finish(cache, VerbProcess.Run, progress.Count);
         progress.Dispose();
         int feasible = rows.Count(r => r.Feasible);
         Console.Out.WriteLine(

@@ -32,7 +32,8 @@ internal static class TrainVerb
         command.SetAction(given =>
         {
             var (parsed, resumed) = training.Complete(given);
-            return (int)TrainingRun.Execute(training.Bind(parsed, plan.Bind(parsed), policy, device.Bind(parsed), resumed));
+            var settings = training.Bind(parsed, plan.Bind(parsed), policy, device.Bind(parsed), resumed);
+            return (int)TrainingCommand.Execute(settings, training.IsJson(parsed));
         });
         return command;
     }

@@ -27,7 +27,7 @@ internal static class VerifyVerb
             "Proves that a plan's schedule, or a printed one, may run: every hazard ordered, every value in place, both budgets held."
         );
         var options = new RequestOptions();
-        var of = Values.Option<string?>(
+        var of = Declare.Option<string?>(
             "--of",
             "MODEL",
             "the model that a printed schedule is for, as for plan [default: the name in models/ that it states]",
@@ -67,7 +67,7 @@ internal static class VerifyVerb
 
     private static ExitCode Verify(Schedule schedule, Bytes? device, Bytes? host, ModelConfig model, string? hash)
     {
-        var errors = Startup.Show("verifying the schedule", () => Plans.Verify(schedule, device, host, model));
+        var errors = Work.Named("verifying the schedule", () => Plans.Verify(schedule, device, host, model));
         Console.Out.WriteLine(
             $"{schedule.Ops.Length} ops, {schedule.Ops.Sum(o => o.Waits.Length)} waits, {schedule.Slots.Length} slots, "
                 + $"{schedule.Objects.Length} objects"
@@ -126,7 +126,7 @@ internal static class VerifyVerb
         string? named = StepFacts.ModelOf(schedule);
         try
         {
-            return ModelSource.Open(of ?? named ?? throw new UserErrorException("it states no model"));
+            return Notices.Open(of ?? named ?? throw new UserErrorException("it states no model"));
         }
         catch (UserErrorException e) when (of is null)
         {

@@ -1,0 +1,40 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Dataflow.Model;
+
+namespace Dataflow.Cli;
+
+/// <summary>Declares options and arguments whose text becomes a value, or a sentence that says what would do.</summary>
+internal static class Declare
+{
+    /// <summary>An option that takes one value.</summary>
+    public static Option<T> Option<T>(string name, string placeholder, string description, Func<string, T> parse) => new(name)
+    {
+        Description = description,
+        HelpName = placeholder,
+        CustomParser = result => Parse(result, name, parse),
+    };
+
+    /// <summary>An option without a value.</summary>
+    public static Option<bool> Flag(string name, string description) => new(name) { Description = description };
+
+    /// <summary>A positional argument.</summary>
+    public static Argument<T> Argument<T>(string name, string description, Func<string, T> parse) => new(name)
+    {
+        Description = description,
+        CustomParser = result => Parse(result, $"<{name}>", parse),
+    };
+
+    private static T? Parse<T>(ArgumentResult result, string name, Func<string, T> parse)
+    {
+        try
+        {
+            return parse(result.Tokens[^1].Value);
+        }
+        catch (UserErrorException e)
+        {
+            result.AddError($"{name}: {e.Message}");
+            return default;
+        }
+    }
+}

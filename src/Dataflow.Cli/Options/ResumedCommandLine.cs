@@ -1,0 +1,51 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Dataflow.Model;
+
+namespace Dataflow.Cli;
+
+/// <summary>A command line that goes on with a saved run.</summary>
+internal static class ResumedCommandLine
+{
+    // Positional arguments of the demo, by the options that say the same.
+    private static readonly Dictionary<string, string> Named = new() { ["host_gb"] = "host-memory", ["dev_gb"] = "device-memory" };
+
+    /// <summary>The command line with what it leaves out as the run was saved.</summary>
+    /// <exception cref="UserErrorException">What was saved cannot be used.</exception>
+    public static ParseResult Complete(ResumedRun run, ParseResult given)
+    {
+        var command = given.CommandResult.Command;
+        var (options, arguments) = (new List<string>(), new List<string>());
+        bool otherData = command.Options.Any(o => IsData(o) && given.WasGiven(o)); // each takes the other's place
+        foreach (var option in command.Options.Where(o => !given.WasGiven(o) && !(otherData && IsData(o))))
+        {
+            if (run.Settings.TryGetValue(option.Name.TrimStart('-'), out string? value))
+            {
+                options.AddRange([option.Name, value]);
+            }
+        }
+
+        foreach (var argument in command.Arguments.Where(a => given.GetResult(a) is null or { Tokens.Count: 0 }))
+        {
+            string name = Named.GetValueOrDefault(argument.Name, argument.Name);
+            arguments.Add(
+                run.Settings.GetValueOrDefault(name)
+                    ?? throw new UserErrorException(
+                        $"{run.Checkpoint.Folder} does not say with which {name} it was trained; give <{argument.Name}>"
+                    )
+            );
+        }
+
+        string[] verbs = [.. given.Tokens.TakeWhile(t => t.Type == TokenType.Command).Select(t => t.Value)];
+        string[] rest = [.. given.Tokens.Skip(verbs.Length).Select(t => t.Value)];
+        var completed = given.RootCommandResult.Command.Parse([.. verbs, .. options, .. rest, .. arguments], given.Configuration);
+        return completed.Errors.Count == 0
+            ? completed
+            : throw new UserErrorException(
+                $"what {run.Checkpoint.Folder} says of its run cannot be used ({completed.Errors[0].Message.TrimEnd('.')}); give that "
+                    + $"option anew"
+            );
+    }
+
+    private static bool IsData(Option option) => option.Name is "--data" or "--tokens";
+}

@@ -1,0 +1,83 @@
+using System.Security.Cryptography;
+using System.Text;
+using Dataflow.Model;
+using Dataflow.Training;
+
+namespace Dataflow;
+
+/// <summary>
+/// A few seconds' look at a CPU that nobody calibrated, once a machine, number of threads and number format. For predictions alone: no plan
+/// knows of it, since results depend on a plan's geometry.
+/// </summary>
+internal static class QuickMeasurement
+{
+    private const double Seconds = 3;
+    private const string Name = "this-cpu-quick";
+
+    /// <summary>More memory than it takes while it lasts (bench/results/process-memory.md).</summary>
+    private static readonly Bytes s_takes = new(384L << 20);
+
+    /// <summary>The profile; null where none was kept and there is too little memory to measure one.</summary>
+    /// <param name="free">Memory that the run leaves free.</param>
+    /// <param name="remember">Whether to use one that was kept, and to keep this one.</param>
+    public static HardwareProfile? Of(DeviceSettings device, Recipe recipe, Bytes free, bool remember)
+    {
+        var formats = recipe.Activations == DType.BFloat16 ? Recipe.Bf16 : Recipe.Fp32;
+        string path = HardwareFiles.Calibrated($"{Name}-{KeyOf(device, formats)}");
+        return remember && Kept(path) is { } known ? known : free >= s_takes ? Measured(device, formats, remember ? path : null) : null;
+    }
+
+    private static HardwareProfile Measured(DeviceSettings device, Recipe recipe, string? path)
+    {
+        string load = CalibratedProfile.Load();
+        var calibration = new Calibration(device, recipe, Seconds) { IsQuick = true };
+        var measured = Work.Named("measuring this CPU, once", () => calibration.Run((_, _) => { }));
+        var profile = CalibratedProfile.Of(measured, calibration, CalibratedProfile.Conditions(device, load)) with { Name = Name };
+        if (path is not null)
+        {
+            Keep(path, HardwareProfileWriter.Write(profile));
+        }
+
+        return profile;
+    }
+
+    /// <summary>What another processor, or another build's kernels, would measure otherwise.</summary>
+    private static string KeyOf(DeviceSettings device, Recipe recipe)
+    {
+        string all = string.Join(
+            '\n',
+            CalibratedProfile.Processor,
+            device.Threads,
+            Environment.ProcessorCount,
+            recipe.Name,
+            typeof(Cpu.CpuDevice).Assembly.ManifestModule.ModuleVersionId
+        );
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(all)))[..16];
+    }
+
+    private static HardwareProfile? Kept(string path)
+    {
+        try
+        {
+            return File.Exists(path) ? HardwareFiles.Load(path) : null;
+        }
+        catch (UserErrorException)
+        {
+            return null; // damaged, or of an older program: measured again
+        }
+    }
+
+    private static void Keep(string path, string text)
+    {
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            AtomicFile.WriteText(path, text);
+        }
+        catch (Exception e)
+            when (e is IOException or UnauthorizedAccessException or UserErrorException or MachineException)
+        {
+            // It is measured again.
+        }
+    }
+}

@@ -1,0 +1,81 @@
+using Dataflow.Cpu;
+using Dataflow.Cuda;
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Runtime;
+using Dataflow.Schedules;
+
+namespace Dataflow;
+
+/// <summary>What a plan runs on.</summary>
+internal enum DeviceKind
+{
+    /// <summary>The CPU, with both arenas in its memory.</summary>
+    Cpu,
+
+    /// <summary>The first NVIDIA GPU.</summary>
+    Cuda,
+
+    /// <summary>The same device code over the emulated driver: for checks, in a checkout.</summary>
+    CudaEmulated,
+}
+
+/// <summary>Where a plan runs.</summary>
+/// <param name="Threads">Threads of the CPU's kernels.</param>
+/// <param name="Interleaving">Seed of the adversarial device, or of the emulated driver's order; null is the ordinary one.</param>
+internal sealed record DeviceSettings(DeviceKind Kind, int Threads, int? Interleaving)
+{
+    /// <summary>As the option --device takes it.</summary>
+    public string Name => Kind switch
+    {
+        DeviceKind.Cuda => "cuda",
+        DeviceKind.CudaEmulated => "cuda-emulated",
+        _ => "cpu",
+    };
+
+    /// <summary>The GPU that it is; null for the CPU.</summary>
+    /// <exception cref="MachineException">There is none that can be used.</exception>
+    public CudaGpu? Gpu => Kind == DeviceKind.Cpu ? null : GpuAccess.First(Kind == DeviceKind.CudaEmulated);
+
+    /// <summary>The settings of a plan for this device: those of a GPU have its profile, where none was named.</summary>
+    /// <exception cref="UserErrorException">There is no profile of the GPU.</exception>
+    public PlanSettings Complete(PlanSettings plan) => plan with
+    {
+        OnGpu = Kind != DeviceKind.Cpu,
+        Hardware = Kind == DeviceKind.Cuda && plan.Hardware is null ? HardwareFiles.OfGpu(Gpu!.Name) : plan.Hardware,
+    };
+
+    /// <summary>Makes the device, with the arenas of the plan.</summary>
+    /// <exception cref="MachineException">The machine lacks what it takes.</exception>
+    public IDevice Create(TrainingPlan plan) => Create(plan.Schedule, plan.Workload);
+
+    /// <summary>Makes the device with the arenas of a schedule.</summary>
+    /// <exception cref="MachineException">The machine lacks what it takes.</exception>
+    public IDevice Create(Schedule schedule, Workload workload) =>
+        Kind switch
+        {
+            DeviceKind.Cuda or DeviceKind.CudaEmulated => Annotated(schedule, () => OnGpu(schedule, workload)),
+            _ => Interleaving is { } seed
+                ? new InterleavedCpuDevice(schedule, workload, Threads, seed)
+                : new CpuDevice(schedule, workload, Threads),
+        };
+
+    /// <summary>Where a profiler listens, it is told what is launched; it is looked for before streams are made, which get names.</summary>
+    private static ITimedDevice Annotated(Schedule schedule, Func<CudaDevice> create)
+    {
+        var profiler = Nvtx.Listen(KernelFolders.NvtxShim);
+        profiler?.NameThread("launches");
+        return profiler is null ? create() : new AnnotatedDevice(create(), schedule, profiler);
+    }
+
+    private CudaDevice OnGpu(Schedule schedule, Workload workload)
+    {
+        var gpu = Gpu!;
+        if (CudaEmulation.IsOn)
+        {
+            CudaEmulation.Seed((ulong)(Interleaving ?? 0));
+        }
+
+        return new CudaDevice(schedule, workload, CudaContext.Open(gpu), GpuAccess.KernelsFor(gpu));
+    }
+}

@@ -1,0 +1,113 @@
+using Dataflow.Model;
+using Dataflow.Training;
+
+namespace Dataflow;
+
+/// <summary>A model as the user names it: a config alone, or a folder with weights and perhaps tokens.</summary>
+/// <param name="Folder">The folder, if it is one.</param>
+/// <param name="TrainingNotes">Sentences for whoever trains it.</param>
+internal sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyList<string> TrainingNotes) : IDisposable
+{
+    private const string TokenFile = "tokens.bin";
+
+    // Any of them says that the model's ids are not bytes.
+    private static readonly string[] TokenizerFiles =
+    [
+        "tokenizer.json",
+        "tokenizer.model",
+        "vocab.json",
+        "vocab.txt",
+        "merges.txt",
+        "spiece.model",
+        "tiktoken.model",
+        "tekken.json",
+        "tokenizer_config.json",
+    ];
+
+    private Checkpoint? checkpoint;
+
+    /// <summary>What its file says in vain, a sentence each.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>
+    /// Reads the config: a .json file, a folder's config.json, or a name in the checkout's models/.
+    /// </summary>
+    /// <exception cref="UserErrorException">There is no such model, or it cannot be used.</exception>
+    public static ModelSource Open(string path)
+    {
+        string known = Locate(path) ?? throw new UserErrorException(IsBare(path)
+            ? $"there is no model {path}: neither a file or folder here nor a name in models/{Spelling.DidYouMean(path, Known())}"
+            : $"{path} does not exist; give a JSON config or a folder with a config.json");
+        var read = ModelFiles.Read(known);
+        return new ModelSource(read.Config, Directory.Exists(known) ? known : null, read.TrainingNotes) { Notes = read.Notes };
+    }
+
+    /// <summary>The file or folder that a name stands for; null if there is none.</summary>
+    public static string? Locate(string path) => File.Exists(path) || Directory.Exists(path) ? path
+        : IsBare(path) ? Checkout.Find("models", path + ".json") ?? Checkout.Find("models", path)
+        : null;
+
+    /// <summary>The model of a saved run, which needs no other source: its weights are in the checkpoint.</summary>
+    /// <param name="named">How the run named its model.</param>
+    /// <exception cref="UserErrorException">The checkpoint's config cannot be used, or another model was named.</exception>
+    public static ModelSource Of(ResumedRun run, string named)
+    {
+        var saved = ModelFiles.Read(run.Checkpoint.Folder);
+        var model = saved.Config with { Name = Path.GetFileNameWithoutExtension(named) };
+        if (run.Settings.GetValueOrDefault(SavedSettings.Model) is var before && before != SettingOf(named))
+        {
+            using var other = Open(named);
+            if (other.Model with { Name = model.Name } != model)
+            {
+                throw new UserErrorException(
+                    $"{run.Checkpoint.Folder} is of another model than {named}; leave the model out, or start a new run without --resume"
+                );
+            }
+        }
+
+        return new ModelSource(model, run.Checkpoint.Folder, saved.TrainingNotes);
+    }
+
+    /// <summary>The same from whatever folder it is said.</summary>
+    public static string SettingOf(string path) => Locate(path) is { } known ? Path.GetFullPath(known) : path;
+
+    private static bool IsBare(string path) => path == Path.GetFileName(path) && path.Length > 0;
+
+    /// <summary>Names in models/.</summary>
+    private static IEnumerable<string> Known() => Checkout.Find("models") is { } folder
+        ? Directory.GetFiles(folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)
+        : [];
+
+    /// <summary>The folder's weights, checked against the model; where there is no folder, initial values from the seed.</summary>
+    /// <exception cref="UserErrorException">The weights do not fit.</exception>
+    public IWeightSource Weights(ulong seed)
+    {
+        if (Folder is null)
+        {
+            return WeightInitialiser.Weights(Model, seed);
+        }
+
+        checkpoint ??= Checkpoint.Open(Folder);
+        return checkpoint.WeightsOf(Model);
+    }
+
+    /// <summary>The folder's own tokens, if it has any.</summary>
+    public string? Tokens => Folder is not null && File.Exists(Path.Combine(Folder, TokenFile)) ? Path.Combine(Folder, TokenFile) : null;
+
+    /// <summary>What to know about sequences of a length.</summary>
+    public IEnumerable<string> NotesOf(int seqlen)
+    {
+        if (Model.MaxPositions is { } most && seqlen > most)
+        {
+            yield return $"sequences of {seqlen:N0} tokens go beyond the {most:N0} of the model's max_position_embeddings: it has never "
+                + $"seen such positions";
+        }
+    }
+
+    /// <summary>The folder's own tokenizer, if it has one.</summary>
+    public string? Tokenizer =>
+        Folder is null ? null : TokenizerFiles.Select(name => Path.Combine(Folder, name)).FirstOrDefault(File.Exists);
+
+    /// <inheritdoc/>
+    public void Dispose() => checkpoint?.Dispose();
+}

@@ -1,0 +1,37 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Schedules;
+using Dataflow.Simulation;
+
+namespace Dataflow;
+
+/// <summary>What a search depends on, as one hash: the request, the machine, and the program itself.</summary>
+internal static class PlanKey
+{
+    private static readonly JsonSerializerOptions Format = new() { IgnoreReadOnlyProperties = true };
+
+    // Each of these decides part of an answer: the search, the clock, what is lowered, what kernels take.
+    private static readonly string Product = string.Join(
+        ' ',
+        new[] { typeof(PlanSearch), typeof(Simulator), typeof(Schedule), typeof(ModelConfig) }.Select(t =>
+            t.Assembly.ManifestModule.ModuleVersionId
+        )
+    );
+
+    /// <summary>Of a request within its budgets on a machine.</summary>
+    public static string Of(PlanRequest request, HardwareProfile machine) =>
+        Convert.ToHexStringLower(
+            SHA256.HashData(
+                Encoding.UTF8.GetBytes(
+                    string.Join('\n', Product, JsonSerializer.Serialize(request, Format), HardwareProfileWriter.Write(machine))
+                )
+            )
+        );
+
+    /// <summary>Of what requests share that one search answers: all but the budgets.</summary>
+    public static string OfSearch(PlanRequest request, HardwareProfile machine) =>
+        Of(request with { Budget = new MemoryBudget(Bytes.Zero, Bytes.Zero) }, machine);
+}

@@ -1,0 +1,38 @@
+using Dataflow.Model;
+using Dataflow.Planning;
+
+namespace Dataflow;
+
+/// <summary>A plan that is asked for, with all that it depends on, so that the user's other choices can be asked for too.</summary>
+/// <param name="SourceRows">Rows that the data has, if there is data.</param>
+/// <param name="GeometryIsFixed">The run goes on with a saved one: results depend on its geometry and recipe, and neither can
+/// change.</param>
+internal sealed record PlanQuestion(
+    PlanSettings Settings, ModelConfig Model, MemoryBudget Budget, PolicySettings By, int? SourceRows = null, bool GeometryIsFixed = false)
+{
+    /// <summary>As the planner takes it.</summary>
+    /// <exception cref="UserErrorException">The step is no whole number of rows.</exception>
+    public PlanRequest Request => Settings.Request(Model, Settings.Kind, Budget, SourceRows);
+
+    /// <summary>The budgets that its policy can do with.</summary>
+    /// <exception cref="UserErrorException">The request contradicts itself, or its sizes are beyond counting.</exception>
+    public PlanLimits Limits() => Plans.Counted(() => By.Policy == PlanPolicy.Auto
+        ? PlanLimits.OfSearch(Request, Plans.CostsOn(By.Machine!, Settings.Recipe))
+        : PlanLimits.OfRules(Request));
+
+    /// <summary>Whether there is a plan; none where the request contradicts itself.</summary>
+    public bool Fits()
+    {
+        try
+        {
+            return Limits().Fits(Budget);
+        }
+        catch (UserErrorException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The same question with other settings.</summary>
+    public PlanQuestion With(Func<PlanSettings, PlanSettings> change) => this with { Settings = change(Settings) };
+}

@@ -1,0 +1,51 @@
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Schedules;
+using Dataflow.Simulation;
+
+namespace Dataflow;
+
+/// <summary>What the simulator says a plan takes on the machine that runs it.</summary>
+/// <param name="Timeline">Of a step by itself: training waits for each step's end.</param>
+internal sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
+{
+    /// <summary>Seconds of a step.</summary>
+    public double Seconds => Timeline.StepNanoseconds / 1e9;
+
+    /// <summary>It is by a few seconds of measurement.</summary>
+    public bool IsQuick { get; private init; }
+
+    /// <summary>
+    /// For the machine that a run takes place on; null where it has no profile, or where ops run in an order of the device's own. A CPU
+    /// that nobody calibrated is measured for a few seconds, if there is memory for that.
+    /// </summary>
+    /// <param name="free">Memory that the run leaves free.</param>
+    /// <param name="remember">Whether such a measurement may be kept, and one that was kept be used.</param>
+    public static Prediction? For(TrainingPlan plan, DeviceSettings device, HardwareProfile? named, Bytes free, bool remember)
+    {
+        if (device.Interleaving is not null || HardwareFiles.ThisMachine(device.Kind, named) is not { } machine)
+        {
+            return null;
+        }
+
+        var quick =
+            device.Kind == DeviceKind.Cpu && machine != named && machine.Kernels is null
+                ? QuickMeasurement.Of(device, plan.Workload.Recipe, free, remember)
+                : null;
+        return For(plan, quick ?? machine) with { IsQuick = quick is not null };
+    }
+
+    /// <summary>Seconds of a step by itself on a machine.</summary>
+    public static double SecondsOf(Schedule schedule, Workload workload, HardwareProfile machine)
+    {
+        var model = Plans.CostsOn(machine, workload.Recipe);
+        return Simulator.Alone(schedule, OpCosts.Of(schedule, workload, model), model.Links).StepNanoseconds / 1e9;
+    }
+
+    /// <summary>For a machine.</summary>
+    public static Prediction For(TrainingPlan plan, HardwareProfile machine)
+    {
+        var model = Plans.CostsOn(machine, plan.Workload.Recipe);
+        return new Prediction(machine, Simulator.Alone(plan.Schedule, OpCosts.Of(plan.Schedule, plan.Workload, model), model.Links));
+    }
+}

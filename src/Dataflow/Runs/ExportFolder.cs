@@ -1,0 +1,76 @@
+using Dataflow.Model;
+using Dataflow.Training;
+
+namespace Dataflow;
+
+/// <summary>The folder of --export.</summary>
+internal static class ExportFolder
+{
+    // What programs keep models in. Other files in the folder (a README, tokens) are left alone by an export.
+    private static readonly string[] ModelFiles =
+    [
+        "config.json",
+        "*.safetensors",
+        "*.safetensors.index.json",
+        "*.gguf",
+        "pytorch_model*",
+        "state.json",
+    ];
+
+    /// <summary>Makes it, and refuses one that cannot be written to or that holds what must not be lost.</summary>
+    /// <exception cref="UserErrorException">It does.</exception>
+    public static void Prepare(TrainingSettings settings, ModelSource source, Recipe recipe)
+    {
+        if (settings.Export is not { } folder)
+        {
+            return;
+        }
+
+        string export = RealPath.Of(folder);
+        string? named = ModelSource.Locate(settings.Plan.ModelPath);
+        if (
+            new[] { source.Folder, Directory.Exists(named) ? named : null }.FirstOrDefault(s =>
+                s is not null && RealPath.Of(s) == export
+            ) is
+            { } read
+        )
+        {
+            throw new UserErrorException(
+                $"--export {folder} is the folder {read} that this run reads its weights from, and would destroy it; give another one"
+            );
+        }
+
+        if (
+            new[] { settings.Checkpoint?.Folder, settings.Resumed?.Folder }.FirstOrDefault(s =>
+                s is not null && IsIn(export, RealPath.Of(s))
+            ) is
+            { } checkpoints
+        )
+        {
+            throw new UserErrorException(
+                $"--export {folder} is in the folder of checkpoints {checkpoints}, where old ones are removed; give another one"
+            );
+        }
+
+        if (!settings.Overwrite && Existing(folder) is { } name)
+        {
+            throw new UserErrorException(
+                $"--export {folder} holds a model already ({name}), which would be replaced; give another folder, or --overwrite"
+            );
+        }
+
+        CheckpointWriter.PrepareFolder(folder, source.Model, recipe.Parameters);
+    }
+
+    private static bool IsIn(string path, string folder) =>
+        path == folder || path.StartsWith(folder + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+
+    private static string? Existing(string folder) =>
+        !Directory.Exists(folder)
+            ? null
+            : ModelFiles
+                .SelectMany(pattern => Directory.EnumerateFiles(folder, pattern))
+                .Select(Path.GetFileName)
+                .Order(StringComparer.Ordinal)
+                .FirstOrDefault();
+}

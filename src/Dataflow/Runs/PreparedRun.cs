@@ -1,0 +1,230 @@
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Runtime;
+using Dataflow.Training;
+
+namespace Dataflow;
+
+/// <summary>
+/// A run that may take its first step: model, data, plan, device and trainer have met, and what could be refused was not.
+/// </summary>
+/// <param name="Tell">Told of what happens.</param>
+/// <param name="Before">A summary without steps of its own.</param>
+/// <param name="Saving">Null if the run is not saved.</param>
+internal sealed record PreparedRun(
+    TrainingSettings Settings,
+    TrainingPlan Plan,
+    Action<RunEvent> Tell,
+    Trainer Trainer,
+    ITokenSource Tokens,
+    Validation? Validation,
+    StepTrace? Trace,
+    Prediction? Prediction,
+    GpuBudget? Memory,
+    RunSummary Before,
+    RunSaving? Saving,
+    PreparedRun.Parts Owned
+) : IDisposable
+{
+    /// <summary>What heads pages about it.</summary>
+    public string Title => $"{Path.GetFileNameWithoutExtension(Settings.Plan.ModelPath)}, sequences of {Plan.Workload.Geometry.Seqlen:N0}: "
+        + $"{Plan.Budget.Device} of device memory, {Plan.Budget.Host} of host memory";
+
+    private int saveAsked;
+
+    /// <summary>Asks for a save after the step that is running; from any thread.</summary>
+    public void RequestSave() => Interlocked.Exchange(ref saveAsked, 1);
+
+    /// <summary>Whether that was asked since this was last called.</summary>
+    public bool TakeSaveRequest() => Interlocked.Exchange(ref saveAsked, 0) != 0;
+
+    /// <summary>Prepares it.</summary>
+    /// <exception cref="UserErrorException">Something given cannot be used.</exception>
+    /// <exception cref="InfeasibleException">No plan fits the budgets.</exception>
+    public static PreparedRun Of(TrainingSettings settings, Action<RunEvent> tell)
+    {
+        var parts = new Parts();
+        try
+        {
+            return Of(settings, tell, parts);
+        }
+        catch
+        {
+            parts.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Owned.Dispose();
+
+    private static PreparedRun Of(TrainingSettings settings, Action<RunEvent> tell, Parts parts)
+    {
+        void Note(string note) => tell(new RunEvent.Noted([note]));
+        var resumed = settings.Resumed;
+        settings = Resumption.Continue(settings);
+        tell(new RunEvent.Noted(resumed?.Notices ?? []));
+        var store = parts.Own(
+            settings.Checkpoint is { } saves ? CheckpointStore.Open(saves.Folder, saves.Keep, Note) : null
+        );
+        store?.Begin(resumed?.Checkpoint.Progress.Step ?? 0);
+        var source = parts.Own(
+            resumed is null ? ModelSource.Open(settings.Plan.ModelPath) : ModelSource.Of(resumed, settings.Plan.ModelPath)
+        );
+        tell(new RunEvent.Opened(source.Notes));
+        var budgets = Budgets.Choose(settings.Plan);
+        var machine = MachineMemory.Read();
+        var gpu = settings.Device.Gpu?.Memory;
+        foreach (string warning in budgets.CheckAgainst(machine, gpu))
+        {
+            tell(new RunEvent.Warned(warning));
+        }
+
+        var data = parts.Own(TrainingData.Open(settings, source));
+        var held = parts.Own(TrainingData.OpenValidation(settings, source));
+        var begun = store is null && resumed is null ? null : RunData.Of(settings, source);
+        if (resumed is not null)
+        {
+            begun!.Check(resumed, settings.Validation?.Path);
+        }
+
+        var weights = resumed is null ? source.Weights(settings.Seed) : null;
+        var question = new PlanQuestion(
+            settings.Plan,
+            source.Model,
+            budgets.Memory,
+            settings.Policy,
+            data.Tokens.RowCount,
+            resumed is not null
+        );
+        var result = Plans.Make(question);
+        tell(new RunEvent.Planned(question.Request, result, budgets, settings.Policy, PlanNotes.Of(question, result)));
+        var plan = Plans.Require(result);
+        Resumption.Check(resumed, plan.Workload.Geometry);
+        var (free, tight) = Budgets.CheckArenas(plan, machine, gpu);
+        if (tight is not null)
+        {
+            tell(new RunEvent.Warned(tight));
+        }
+
+        var progress = new TrainingProgress(0, settings.Seed, plan.Workload.Recipe.Name, plan.Workload.Geometry)
+        {
+            Settings = begun is null ? new OrderedDictionary<string, string>() : SavedSettings.Of(settings, begun),
+        };
+        var saving = settings.Checkpoint is { } wanted ? SavePlan.For(wanted, plan, progress, free) : null;
+        CheckDisks(settings, plan, saving);
+        ExportFolder.Prepare(settings, source, plan.Workload.Recipe);
+        var prediction = Prediction.For(plan, settings.Device, settings.Plan.Hardware, free, settings.Policy.Remembers);
+        var memory = parts.Own(GpuBudget.Watch(settings.Device, plan));
+        var device = parts.Own(settings.Device.Create(plan));
+        memory?.Check(plan);
+        var validation = parts.Own(Validation.Open(settings, held, plan, device));
+        var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor, settings.Seed);
+        string weightsFrom = resumed?.Checkpoint.Folder ?? source.Folder ?? $"initial values from seed {settings.Seed}";
+        tell(new RunEvent.Starting(device.Name, data.Description, weightsFrom));
+        tell(new RunEvent.Predicted(prediction));
+        tell(
+            new RunEvent.Noted([
+                .. source.TrainingNotes,
+                .. source.NotesOf(settings.Plan.Seqlen),
+                .. data.NotesOf(plan.Workload.Geometry),
+                .. held?.Notes ?? [],
+            ])
+        );
+        if (validation is not null)
+        {
+            tell(new RunEvent.Validating(validation.Describe(prediction)));
+        }
+
+        foreach (var change in resumed is null ? [] : SavedSettings.Changes(resumed.Settings, progress.Settings))
+        {
+            tell(new RunEvent.Changed(change));
+        }
+
+        if (saving is not null)
+        {
+            tell(new RunEvent.SavesPlanned(saving, prediction?.Seconds, begun));
+        }
+
+        var loaded = Work.Named("loading the weights", () => Load(trainer, weights, resumed, store, Note));
+        var before = loaded is null
+            ? new RunSummary(plan)
+            : Resumption.Sums(new RunSummary(plan), loaded.Progress.Settings, trainer.StepsDone);
+        var trace = parts.Own(StepTrace.Open(settings, device, plan.Schedule, trainer.StepsDone + 1));
+        return new PreparedRun(
+            settings, plan, tell, trainer, data.Tokens, validation, trace, prediction, memory, before with { Predicted = prediction },
+            parts.Own(saving is null ? null : new RunSaving(store!, saving, trainer, tell, progress)), parts);
+    }
+
+    private static StoredCheckpoint? Load(
+        Trainer trainer,
+        IWeightSource? weights,
+        ResumedRun? resumed,
+        CheckpointStore? store,
+        Action<string> note
+    )
+    {
+        if (resumed is null)
+        {
+            trainer.Load(weights!);
+            return null;
+        }
+
+        bool savesThere = store is not null && Path.GetFullPath(store.Folder) == Path.GetFullPath(resumed.Folder);
+        return savesThere
+            ? store!.Load(resumed.Checkpoint, trainer)
+            : CheckpointSearch.Load(resumed.Checkpoint, trainer, note);
+    }
+
+    private static void CheckDisks(TrainingSettings settings, TrainingPlan plan, SavePlan? saving)
+    {
+        var needs = new List<DiskNeed>();
+        if (saving is not null)
+        {
+            int there = Directory.GetDirectories(saving.Settings.Folder, "step-*").Length;
+            needs.Add(
+                saving.Room(settings.Steps - (settings.Resumed?.Checkpoint.Progress.Step ?? 0), there, settings.Validation is not null)
+            );
+        }
+
+        if (settings.Export is { } folder)
+        {
+            needs.Add(
+                new DiskNeed(
+                    folder,
+                    "the exported weights",
+                    new Bytes(plan.Workload.Model.ParameterCount * plan.Workload.Recipe.Parameters.Size())
+                )
+            );
+        }
+
+        DiskRoom.Require(needs);
+    }
+
+    /// <summary>What ends with the run, the last first.</summary>
+    internal sealed class Parts : IDisposable
+    {
+        private readonly Stack<IDisposable> parts = [];
+
+        /// <summary>Takes one; null is none.</summary>
+        public T Own<T>(T part)
+            where T : IDisposable?
+        {
+            if (part is not null)
+            {
+                parts.Push(part);
+            }
+
+            return part;
+        }
+
+        /// <inheritdoc/>
+        public void Dispose()
+        {
+            while (parts.TryPop(out var part))
+            {
+                part.Dispose();
+            }
+        }
+    }
+}

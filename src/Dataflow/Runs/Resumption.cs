@@ -1,0 +1,95 @@
+using System.Globalization;
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Training;
+
+namespace Dataflow;
+
+/// <summary>Going on with a run that was saved.</summary>
+internal static class Resumption
+{
+    /// <summary>
+    /// The settings of a run that goes on with a saved one: its geometry, whatever the budgets and the policy. What was given besides has
+    /// to agree, for results would not be those of an unbroken run.
+    /// </summary>
+    /// <exception cref="UserErrorException">Seed, recipe or geometry differ, or there is nothing left to do.</exception>
+    public static TrainingSettings Continue(TrainingSettings settings)
+    {
+        if (settings.Resumed is not { Checkpoint.Progress: var saved } run)
+        {
+            return settings;
+        }
+
+        var plan = settings.Plan;
+        if (saved.Recipe != plan.Recipe.Name || saved.Seed != settings.Seed)
+        {
+            throw new UserErrorException(
+                $"the checkpoint was made with --dtype {saved.Recipe} --seed {saved.Seed}, and this run has --dtype {plan.Recipe.Name} "
+                    + $"--seed {settings.Seed}; give the same, or leave them out"
+            );
+        }
+
+        var (g, pins) = (saved.Geometry, plan.Pins);
+        bool agrees = plan.Seqlen == g.Seqlen && Same(plan.GlobalBatch, g.TokensPerStep)
+            // a larger chunk would be padding
+            && Same(pins.ChunkTokens is { } chunk ? Math.Min(chunk, g.TokensPerStep) : null, g.ChunkTokens)
+            && Same(pins.ChunksPerRound, g.ChunksPerRound)
+            && Same(pins.Rounds, g.Rounds)
+            && Same(pins.VocabularyBlocks, g.VocabularyBlocks);
+        return !agrees ? throw AnotherGeometry(g)
+            : saved.Step >= settings.Steps
+                ? throw new UserErrorException(
+                    $"the run in {run.Folder} has done {saved.Step} steps and is to have {settings.Steps}; give a larger --steps to go on"
+                )
+            : settings with
+            {
+                Plan = plan with
+                {
+                    GlobalBatch = g.TokensPerStep,
+                    Pins = new GeometryPins(g.ChunkTokens, g.ChunksPerRound, g.Rounds, g.VocabularyBlocks, g.HeadTokens),
+                },
+            };
+    }
+
+    /// <summary>Refuses a plan that would not go on with the results of an unbroken run.</summary>
+    /// <exception cref="UserErrorException">Its geometry is another one.</exception>
+    public static void Check(ResumedRun? run, Geometry planned)
+    {
+        if (run is { Checkpoint.Progress.Geometry: var saved } && saved != planned)
+        {
+            throw AnotherGeometry(saved);
+        }
+    }
+
+    /// <summary>The sums over all runs until a checkpoint.</summary>
+    public static RunSummary Sums(RunSummary summary, IReadOnlyDictionary<string, string> saved, int steps) =>
+        summary with
+        {
+            StepsBefore = steps,
+            TokensBefore = long.TryParse(
+                saved.GetValueOrDefault(SavedSettings.TrainedTokens),
+                NumberStyles.None,
+                CultureInfo.InvariantCulture,
+                out long tokens
+            )
+                ? tokens
+                : 0,
+            SecondsBefore = double.TryParse(
+                saved.GetValueOrDefault(SavedSettings.TrainedSeconds),
+                NumberStyles.Float,
+                CultureInfo.InvariantCulture,
+                out double seconds
+            )
+                ? seconds
+                : 0,
+        };
+
+    private static bool Same(long? given, long saved) => given is null || given == saved;
+
+    private static UserErrorException AnotherGeometry(Geometry g) =>
+        new(
+            $"the checkpoint was made with another geometry, on which results depend; give --seqlen {g.Seqlen} --global-batch "
+                + $"{g.TokensPerStep} --chunk {g.ChunkTokens} --chunks-per-round {g.ChunksPerRound} --rounds {g.Rounds} "
+                + $"--vocabulary-blocks {g.VocabularyBlocks}, or leave them out"
+        );
+}

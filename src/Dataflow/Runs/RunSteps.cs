@@ -1,0 +1,108 @@
+using System.Runtime.ExceptionServices;
+using Dataflow.Cuda;
+using Dataflow.Training;
+
+namespace Dataflow;
+
+/// <summary>What the steps of a run came to.</summary>
+/// <param name="Interrupted">Whether they were asked to end early.</param>
+/// <param name="Fault">What ended them early otherwise; null if nothing did.</param>
+/// <param name="IsWhole">Whether the trainer's state is that after its last step: not where one broke off in its middle.</param>
+/// <param name="Validation">The loss after the last step, where it was measured.</param>
+internal sealed record StepsTaken(RunSummary Summary, bool Interrupted, ExceptionDispatchInfo? Fault, bool IsWhole, double? Validation);
+
+/// <summary>The steps of a run.</summary>
+internal sealed class RunSteps
+{
+    private readonly PreparedRun run;
+    private readonly double flops;
+    private readonly BatchOrder order;
+    private readonly int[] rows;
+    private readonly List<double> seconds = [];
+    private RunSummary summary;
+    private ValidationResult? held;
+    private bool whole = true;
+    private bool interrupted;
+    private ExceptionDispatchInfo? fault;
+
+    /// <param name="run">None of its steps was taken.</param>
+    public RunSteps(PreparedRun run)
+    {
+        var geometry = run.Plan.Workload.Geometry;
+        this.run = run;
+        flops = run.Plan.Workload.Model.ModelFlops(geometry.Seqlen) * geometry.Rows;
+        order = new BatchOrder(run.Tokens.RowCount, geometry.Rows, run.Settings.Seed);
+        rows = new int[geometry.Rows];
+        summary = run.Before;
+    }
+
+    /// <summary>What they came to so far.</summary>
+    public StepsTaken Taken => new(
+        summary with { MeasuredSeconds = RunSummary.TypicalStep(seconds) }, interrupted, fault, whole, whole ? held?.Loss : null);
+
+    /// <summary>
+    /// Takes the next one; null after the last, and once the run was asked to end. Never throws: what was trained until a failure is still
+    /// to be saved.
+    /// </summary>
+    public StepResult? Next(CancellationToken stop)
+    {
+        var (settings, trainer) = (run.Settings, run.Trainer);
+        int before = trainer.StepsDone;
+        if (fault is not null || before >= settings.Steps)
+        {
+            return null;
+        }
+
+        if (stop.IsCancellationRequested)
+        {
+            interrupted = true;
+            return null;
+        }
+
+        try
+        {
+            int step = before + 1;
+            for (int i = 0; i < rows.Length; i++)
+            {
+                rows[i] = order.RowAt(((step - 1L) * rows.Length) + i);
+            }
+
+            whole = false;
+            var done = Measured(step);
+            whole = true;
+            held = run.Validation?.After(step, settings.Steps, trainer, () => stop.IsCancellationRequested);
+            var result = new StepResult(done, settings.Steps, flops, settings.Optimizer.LearningRate, held, run.Prediction?.Seconds);
+            run.Tell(new RunEvent.Stepped(result));
+            seconds.Add(done.Duration.TotalSeconds);
+            summary = summary.And(done, flops);
+            run.Saving?.AfterStep(summary, held?.Loss, run.TakeSaveRequest());
+            return result;
+        }
+        catch (Exception e)
+        {
+            // A step that never began, and one that ended with a loss that is no number, leave the state of a step's end.
+            whole |= trainer.StepsDone == before || e is DivergedException;
+            fault = ExceptionDispatchInfo.Capture(e);
+            return null;
+        }
+    }
+
+    private StepReport Measured(int step)
+    {
+        var settings = run.Settings;
+        run.Trace?.Before(step);
+        if (settings.Profiled?.First == step)
+        {
+            CudaContext.StartProfiler();
+        }
+
+        var done = run.Trainer.Step(run.Tokens, rows, settings.Optimizer, settings.ClipNorm ?? float.PositiveInfinity);
+        if (settings.Profiled?.Last == step)
+        {
+            CudaContext.StopProfiler();
+        }
+
+        run.Trace?.After(step);
+        return done;
+    }
+}

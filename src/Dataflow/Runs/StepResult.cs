@@ -1,0 +1,23 @@
+using Dataflow.Training;
+
+namespace Dataflow;
+
+/// <summary>A step that was taken.</summary>
+/// <param name="Step">What the trainer measured.</param>
+/// <param name="Steps">Steps that the run is to have, those before it was resumed included.</param>
+/// <param name="Flops">Model FLOPs of the step.</param>
+/// <param name="LearningRate">That of its update.</param>
+/// <param name="Validation">The loss on other data after it, where it was measured.</param>
+/// <param name="PredictedSeconds">What the simulator says that a step takes; null where the machine has no profile.</param>
+internal readonly record struct StepResult(
+    StepReport Step,
+    int Steps,
+    double Flops,
+    float LearningRate,
+    ValidationResult? Validation = null,
+    double? PredictedSeconds = null
+)
+{
+    /// <summary>Model FLOPs a second.</summary>
+    public double FlopsPerSecond => Flops / Step.Duration.TotalSeconds;
+}

@@ -1,0 +1,80 @@
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Simulation;
+
+namespace Dataflow;
+
+/// <summary>One configuration of a sweep.</summary>
+/// <param name="Machine">As the results call it.</param>
+/// <param name="Hardware">Its hardware profile.</param>
+internal readonly record struct SweepCell(string Machine, string Hardware, string Model, int Seqlen, double HostGiB, double DeviceGiB)
+{
+    /// <summary>What tells it from the others in a result file.</summary>
+    public (string, string, long, double, double) Key => (Machine, Model, Seqlen, HostGiB, DeviceGiB);
+}
+
+/// <summary>Budgets and lengths that are combined with each other.</summary>
+internal sealed record SweepGrid(int[] Seqlens, double[] HostGiB, double[] DeviceGiB);
+
+/// <summary>How cells are measured.</summary>
+/// <param name="Data">A text or, if it ends in .bin, token ids.</param>
+/// <param name="Steps">Of a run, warm-up included.</param>
+/// <param name="WarmupSteps">Steps that do not count, from the start.</param>
+/// <param name="WarmupSeconds">Nor do those that begin within so many seconds of steps.</param>
+/// <param name="LimitSeconds">A run that takes longer has failed.</param>
+internal sealed record SweepMeasurement(string Device, string Data, int Steps, int WarmupSteps, double WarmupSeconds, double LimitSeconds);
+
+/// <summary>How many tokens a step has.</summary>
+internal enum SweepStep
+{
+    /// <summary>The policy's choice.</summary>
+    Policy,
+
+    /// <summary>As many as the published system's step on that machine has, which depends on no budget.</summary>
+    Published,
+
+    /// <summary>A number.</summary>
+    Given,
+}
+
+/// <summary>An experiment of a sweep config.</summary>
+/// <param name="Machines">Profiles by the names that the results give them.</param>
+/// <param name="Tokens">Of a step, where <paramref name="Step"/> says so.</param>
+/// <param name="Measurement">Null: cells are simulated.</param>
+/// <param name="Text">The experiment as it stands in the config, without the spaces.</param>
+internal sealed record SweepExperiment(
+    string Name,
+    IReadOnlyDictionary<string, string> Machines,
+    string[] Models,
+    SweepGrid[] Grids,
+    PlanPolicy Policy,
+    Recipe? Recipe,
+    SweepStep Step,
+    long Tokens,
+    bool Deterministic,
+    SweepMeasurement? Measurement,
+    string Text
+)
+{
+    /// <summary>All cells, in the order in which a finished file has them.</summary>
+    /// <exception cref="UserErrorException">A cell is there twice.</exception>
+    public IReadOnlyList<SweepCell> Cells()
+    {
+        List<SweepCell> cells =
+        [
+            .. from machine in Machines
+            from model in Models
+            from grid in Grids
+            from seqlen in grid.Seqlens
+            from host in grid.HostGiB
+            from device in grid.DeviceGiB
+            select new SweepCell(machine.Key, machine.Value, model, seqlen, host, device),
+        ];
+        return cells.GroupBy(c => c.Key).FirstOrDefault(g => g.Count() > 1)?.First() is { } twice
+            ? throw new UserErrorException(
+                $"experiment {Name} has {twice.Machine} {twice.Model} at seqlen {twice.Seqlen} with {twice.HostGiB} GiB of host and "
+                    + $"{twice.DeviceGiB} GiB of device memory twice; leave it out of one grid"
+            )
+            : cells;
+    }
+}
