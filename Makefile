@@ -99,7 +99,7 @@ kernels: build nvrtc ## compile the CUDA kernels for all GPUs (none is needed); 
 	@bin/dataflow kernels
 
 test: setup ## run every test, having installed what is missing (ONLY=part of a project's name runs a part)
-	@$(MAKE) --no-print-directory -j$(JOBS) build nvrtc cublas
+	@$(MAKE) --no-print-directory -j$(JOBS) pack nvrtc cublas
 	@bash tests/run.sh $(ONLY)
 
 check: setup ## build, and run what is fast of the tests, for every commit (ONLY likewise)
@@ -116,6 +116,9 @@ frontier: build ## how little memory each model needs; writes bench/results
 	@note="Commit $$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD -- src models || echo ' with changes'). A function of the sources: the machine plays no part."; \
 	bin/dataflow frontier $(FRONTIER) --note "$$note" --out $(RESULTS)/frontier.md && \
 	bin/dataflow frontier $(FRONTIER) --note "$$note Chunks of $(CHUNK) tokens; every point was planned." --chunk $(CHUNK) --hashes --out $(RESULTS)/frontier-chunk-$(CHUNK).md
+
+pack: build ## make the packages, symbols beside them (into artifacts/packages); kernels are in them if `make kernels` compiled them
+	@sh src/Package/pack.sh
 
 bundle: kernels ## pack all that a GPU machine without .NET needs into .bundle
 	@sh bench/make_bundle.sh

@@ -46,7 +46,7 @@ public sealed record PlanCase(string Model, int Seqlen, int DeviceGib, int HostG
     {
         using var source = ModelSource.Open(Model);
         var budget = new MemoryBudget(Bytes.FromGiB(HostGib), Bytes.FromGiB(DeviceGib));
-        return new PlanSettings(Model, Seqlen, budget.Device, budget.Host, Recipe.Bf16, null, new GeometryPins(ChunkTokens), null)
+        return new PlanOptions { Model = Model, Seqlen = Seqlen, Dtype = Recipe.Bf16, Chunk = ChunkTokens }
             .Request(source.Model, WorkloadKind.Training, budget);
     }
 }

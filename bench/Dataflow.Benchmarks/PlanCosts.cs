@@ -22,7 +22,7 @@ internal static partial class PlanCosts
     /// <summary>All cases, both verbs.</summary>
     public static Result Measure()
     {
-        string program = Checkout.Find("bin", "dataflow") ?? throw new UserErrorException("bin/dataflow is missing; run `make build`");
+        string program = Locations.Find("bin", "dataflow") ?? throw new UserErrorException("bin/dataflow is missing; run `make build`");
         var rows = new List<(string[], JsonObject)>();
         foreach (var plan in PlanCase.All)
         {

@@ -33,7 +33,7 @@ internal static class Predictions
     public static Result Measure()
     {
         using var source = ModelSource.Open("micro");
-        var device = new DeviceSettings(DeviceKind.Cpu, Environment.ProcessorCount, null);
+        var device = DeviceOptions.Cpu;
         var calibration = new Calibration(device, Recipe.Fp32, SecondsOfLinks * 5);
         var runs = Budgets
             .Select(b => new Run(b.Name, source.Model, new MemoryBudget(Bytes.FromGiB(b.Host), Bytes.FromGiB(b.Device)), device))
@@ -103,7 +103,7 @@ internal static class Predictions
         private readonly int[] rows;
         private readonly List<double> seconds = [];
 
-        public Run(string name, ModelConfig model, MemoryBudget budget, DeviceSettings where)
+        public Run(string name, ModelConfig model, MemoryBudget budget, DeviceOptions where)
         {
             this.name = name;
             var request = new PlanRequest(

@@ -1,3 +1,5 @@
+using Dataflow;
 using Dataflow.Benchmarks;
 
+Locations.UseNearest();
 return Suites.Run(args);

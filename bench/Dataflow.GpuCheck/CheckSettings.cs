@@ -30,8 +30,8 @@ internal sealed record CheckSettings(
     private const int UsualPoll = 20;
 
     /// <summary>The checkout, or the folder that the bundle was unpacked in.</summary>
-    public static string Root { get; } = Path.GetDirectoryName(Checkout.Find("models"))
-        ?? throw new MachineException("models/ is not above this program: run it in a checkout or in the unpacked bundle");
+    public static string Root { get; } = Locations.Root
+        ?? throw new MachineException("kernels/ is not above this program: run it in a checkout or in the unpacked bundle");
 
     /// <summary>Of the sources: as the bundle notes it, else as git does.</summary>
     public static string Commit { get; } = ReadCommit();

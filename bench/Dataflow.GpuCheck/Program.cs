@@ -1,8 +1,10 @@
+using Dataflow;
 using Dataflow.GpuCheck;
 using Dataflow.Model;
 
 // `bench/gpu_check.sh` starts this program; the program starts itself again for each case (`case <stage> <case> <file>`), so that a kernel
 // that hangs or takes the context down costs one case and no more.
+Locations.UseNearest();
 try
 {
     return args is ["images", var images, .. var names] ? CompiledImages.Check(images, names)

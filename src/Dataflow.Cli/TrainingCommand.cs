@@ -9,7 +9,7 @@ internal static class TrainingCommand
     /// <exception cref="Model.UserErrorException">Something given cannot be used.</exception>
     /// <exception cref="InfeasibleException">No plan fits the budgets.</exception>
     /// <exception cref="RunFailedException">It ended, and something that it was to leave behind is missing.</exception>
-    public static ExitCode Execute(TrainingSettings settings, bool json)
+    public static ExitCode Execute(TrainingOptions settings, bool json)
     {
         using var interruption = new Interruption(saves: settings.Checkpoint is not null);
         if (settings.LeavesSomething)
@@ -17,8 +17,8 @@ internal static class TrainingCommand
             GuardedOutput.GoOnWithout(lost => Messages.Tell($"error: {lost.Message}; training goes on without it"));
         }
 
-        var report = TrainingReport.To(Console.Out, json, interruption);
-        using var run = TrainingRun.Prepare(settings, report.Take);
+        Action<RunEvent> tell = json ? new JsonReport(Console.Out, interruption).Take : new TrainingReport(Console.Out, interruption).Take;
+        using var run = TrainingRun.Prepare(settings, tell);
         interruption.Listen(run.RequestSave);
         try
         {

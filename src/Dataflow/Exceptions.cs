@@ -1,13 +1,13 @@
 namespace Dataflow;
 
 /// <summary>No plan fits.</summary>
-internal sealed class InfeasibleException(string reason) : Exception(reason);
+public sealed class InfeasibleException(string reason) : Exception(reason);
 
 /// <summary>What was to be proved is not so; the message is one line.</summary>
-internal sealed class FailedException(string message) : Exception(message);
+public sealed class FailedException(string message) : Exception(message);
 
 /// <summary>A run came to its end, and some of what it was to leave behind could not be written; a line each.</summary>
-internal sealed class RunFailedException(IReadOnlyList<string> failures) : Exception(string.Join("; ", failures))
+public sealed class RunFailedException(IReadOnlyList<string> failures) : Exception(string.Join("; ", failures))
 {
     /// <summary>A sentence each.</summary>
     public IReadOnlyList<string> Failures { get; } = failures;

@@ -3,7 +3,7 @@ using Dataflow.Model;
 namespace Dataflow;
 
 /// <summary>What failed, for people.</summary>
-internal static class Failures
+public static class Failures
 {
     /// <summary>A sentence; or one for each of several things that failed.</summary>
     public static IReadOnlyList<string> Sentences(Exception e) => e switch

@@ -1,7 +1,7 @@
 namespace Dataflow;
 
 /// <summary>What somebody who mistyped a name may have meant.</summary>
-internal static class Spelling
+public static class Spelling
 {
     // "--device-mem", "calib": the beginning of a name is meant to be that name.
     private const int LeastBeginning = 3;

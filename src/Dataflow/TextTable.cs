@@ -3,7 +3,7 @@ using Dataflow.Reports;
 namespace Dataflow;
 
 /// <summary>Rows of cells in columns as wide as needed: the first to the left, the others to the right.</summary>
-internal sealed class TextTable(params string[] head)
+public sealed class TextTable(params string[] head)
 {
     private readonly List<string[]> rows = [];
 

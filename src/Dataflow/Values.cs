@@ -4,7 +4,7 @@ using Dataflow.Model;
 namespace Dataflow;
 
 /// <summary>The values of options and arguments: text to value, or a sentence that says what would do.</summary>
-internal static class Values
+public static class Values
 {
     private static readonly (string Unit, double Bytes)[] Units =
     [

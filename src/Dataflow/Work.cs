@@ -6,7 +6,7 @@ namespace Dataflow;
 /// What a caller waits for: parts of the work that take long, as activities of the source "Dataflow". Whoever listens to them can say
 /// what is going on.
 /// </summary>
-internal static class Work
+public static class Work
 {
     /// <summary>The name of the source.</summary>
     public const string Source = "Dataflow";

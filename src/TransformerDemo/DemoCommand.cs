@@ -29,10 +29,10 @@ internal static class DemoCommand
             model,
         };
         var (geometry, policy, training, where) = (
-            new GeometryOptions(),
-            PolicyOptions.OfPlans,
-            new TrainingOptions(defaultSteps: 100),
-            new DeviceOptions()
+            new GeometryFlags(),
+            PolicyFlags.OfPlans,
+            new TrainingFlags(defaultSteps: 100),
+            new DeviceFlags()
         );
         geometry.AddTo(root);
         policy.AddTo(root);
@@ -49,7 +49,8 @@ internal static class DemoCommand
                 parsed.GetValue(host)
             );
             bool json = training.IsJson(parsed);
-            var settings = DemoText.Supply(training.Bind(parsed, plan, policy, where.Bind(parsed), resumed), json);
+            plan = policy.Bind(parsed, plan) with { Device = where.Bind(parsed) };
+            var settings = DemoText.Supply(training.Bind(parsed, plan, resumed), json);
             return (int)TrainingCommand.Execute(settings, json);
         });
         var examples = new Dictionary<Command, string[]>

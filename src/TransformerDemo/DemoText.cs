@@ -14,22 +14,22 @@ internal static class DemoText
     /// <param name="settings">As given.</param>
     /// <param name="json">Whether a machine reads what is printed.</param>
     /// <exception cref="UserErrorException">There is no text at all.</exception>
-    public static TrainingSettings Supply(TrainingSettings settings, bool json)
+    public static TrainingOptions Supply(TrainingOptions settings, bool json)
     {
-        bool given = settings.TextPath is not null || settings.TokensPath is not null;
-        if (given || File.Exists(Path.Combine(settings.Plan.ModelPath, "tokens.bin")))
+        bool given = settings.Data is not null || settings.Tokens is not null;
+        if (given || File.Exists(Path.Combine(settings.Plan.Model, "tokens.bin")))
         {
             return settings;
         }
 
-        using var model = Notices.Open(settings.Plan.ModelPath); // a model that cannot be used matters more than a missing text
-        string text = Checkout.Find("data", "kjv.txt") ?? Documents();
+        using var model = Notices.Open(settings.Plan.Model); // a model that cannot be used matters more than a missing text
+        string text = Locations.Find("data", "kjv.txt") ?? Documents();
         if (!json)
         {
             Console.WriteLine($"No data was named: training on {text}");
         }
 
-        return settings with { TextPath = text };
+        return settings with { Data = text };
     }
 
     /// <summary>
@@ -37,8 +37,9 @@ internal static class DemoText
     /// </summary>
     private static string Documents()
     {
-        string root = Path.GetDirectoryName(Checkout.Find("Dataflow.sln"))
-            ?? throw new UserErrorException("there is nothing to train on; give a text with --data");
+        string root = Locations.Root is { } checkout && Directory.Exists(Path.Combine(checkout, "src"))
+            ? checkout
+            : throw new UserErrorException("there is nothing to train on; give a text with --data");
         var files = new[] { "*.md", "*.cs" }
             .SelectMany(pattern => Directory.EnumerateFiles(Path.Combine(root, "src"), pattern, SearchOption.AllDirectories))
             .Where(file => !Path.GetRelativePath(root, file).Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj"))

@@ -1,6 +1,8 @@
+using Dataflow;
 using Dataflow.Cli;
 using TransformerDemo;
 
+Locations.UseNearest();
 GuardedOutput.Install();
 Startup.Listen();
 return DemoCommand.Run(args);

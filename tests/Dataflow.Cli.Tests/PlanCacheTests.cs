@@ -15,11 +15,16 @@ public class PlanCacheTests
     {
         using var source = ModelSource.Open("nano");
         var budget = new MemoryBudget(new Bytes(64 << 20), new Bytes(device));
-        return new PlanSettings("nano", 64, budget.Device, budget.Host, null, 1024, pins ?? new GeometryPins(), saved).Request(
-            source.Model,
-            WorkloadKind.Training,
-            budget
-        );
+        var options = new PlanOptions
+        {
+            Model = "nano",
+            Seqlen = 64,
+            GlobalBatch = 1024,
+            Pins = pins ?? new GeometryPins(),
+            SaveSet = saved,
+            Device = DeviceOptions.Cpu,
+        };
+        return options.Request(source.Model, WorkloadKind.Training, budget);
     }
 
     private static TrainingPlan Plan(PlanCache cache, PlanRequest? request = null) =>

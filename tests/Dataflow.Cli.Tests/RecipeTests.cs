@@ -47,10 +47,8 @@ public class RecipeTests
     [Fact]
     public void The_device_decides_too_and_the_published_system_has_its_own()
     {
-        PlanSettings Settings(DeviceKind kind, HardwareProfile? hardware) =>
-            new DeviceSettings(kind, 1, null).Complete(
-                new PlanSettings("nano", 64, null, null, null, null, new Planning.GeometryPins(), null, hardware)
-            );
+        PlanOptions Settings(DeviceKind kind, HardwareProfile? hardware) =>
+            new() { Model = "nano", Seqlen = 64, Hardware = hardware, Device = new DeviceOptions(kind, 1, null) };
         Assert.Equal(Recipe.Fp32, Settings(DeviceKind.Cpu, null).Recipe);
         Assert.Equal(Recipe.Bf16Stochastic, Settings(DeviceKind.CudaEmulated, null).Recipe);
         Assert.Equal(Recipe.Bf16Stochastic, Settings(DeviceKind.Cpu, HardwareFiles.Load("h100")).Recipe);

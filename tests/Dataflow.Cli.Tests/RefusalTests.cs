@@ -69,7 +69,7 @@ public class RefusalTests
                     GlobalBatch = Maybe(seqlen * (1 << random.Next(6))),
                     Pins = new GeometryPins(Maybe(1 << random.Next(5, 14)), Rounds: Maybe(1 << random.Next(3))),
                     SaveSet = Maybe(random.Next((int)SaveSet.All + 1)) is { } set ? (SaveSet)set : null,
-                    ClipNorm = Maybe(1),
+                    Clip = Maybe(1),
                 }
             );
             try
@@ -147,17 +147,17 @@ public class RefusalTests
     }
 
     /// <summary>The settings as the command line would have them with the change written on it.</summary>
-    private static PlanSettings Applied(PlanSettings settings, string change) => change.Split(' ') switch
+    private static PlanOptions Applied(PlanOptions settings, string change) => change.Split(' ') switch
     {
         ["--global-batch", var tokens] => settings with { GlobalBatch = long.Parse(tokens) },
         ["--seqlen", var tokens] => settings with { Seqlen = int.Parse(tokens) },
-        ["--dtype", var name] => settings with { GivenRecipe = Values.RecipeNamed(name) },
+        ["--dtype", var name] => settings with { Dtype = Values.RecipeNamed(name) },
         ["--save-set", var name] => settings with { SaveSet = SaveSets.Parse(name) },
         ["--chunk", var tokens] => settings with { Pins = settings.Pins with { ChunkTokens = int.Parse(tokens) } },
         ["no", "--chunk"] => settings with { Pins = settings.Pins with { ChunkTokens = null } },
         ["no", "--rounds"] => settings with { Pins = settings.Pins with { Rounds = null } },
         ["no", "--save-set"] => settings with { SaveSet = null },
-        ["no", "--clip"] => settings with { ClipNorm = null },
+        ["no", "--clip"] => settings with { Clip = null },
         _ => throw new InvalidOperationException($"{change} is no change that this test knows"),
     };
 
@@ -166,7 +166,16 @@ public class RefusalTests
         using var source = ModelSource.Open(model);
         var budget = new MemoryBudget(Bytes.FromGiB(host), Bytes.FromGiB(device));
         return new PlanQuestion(
-            new PlanSettings(model, seqlen, budget.Device, budget.Host, recipe, null, new GeometryPins(), null, s_h100.Value),
+            new PlanOptions
+            {
+                Model = model,
+                Seqlen = seqlen,
+                DeviceMemory = budget.Device,
+                HostMemory = budget.Host,
+                Dtype = recipe,
+                Hardware = s_h100.Value,
+                Device = DeviceOptions.Cpu,
+            },
             source.Model,
             budget,
             new PolicySettings(policy, s_h100.Value, PlanCache.None)

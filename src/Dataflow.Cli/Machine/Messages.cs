@@ -5,6 +5,26 @@ namespace Dataflow.Cli;
 /// </summary>
 internal static class Messages
 {
+    /// <summary>What of a run's events a person should know although it is no part of the report.</summary>
+    public static void Tell(RunEvent happened)
+    {
+        switch (happened)
+        {
+            case RunEvent.Opened opened:
+                Notices.Tell(opened.Notes);
+                break;
+            case RunEvent.Warned warned:
+                Tell($"warning: {warned.Warning}");
+                break;
+            case RunEvent.SaveFailed failed:
+                Tell($"error: step {failed.Step} was not saved: {failed.Why}");
+                break;
+            case RunEvent.Failed failed:
+                Tell($"error: {failed.What}");
+                break;
+        }
+    }
+
     /// <summary>One line; lost if nobody listens, for the exit status still tells.</summary>
     public static void Tell(string message)
     {

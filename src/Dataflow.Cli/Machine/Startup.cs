@@ -31,7 +31,7 @@ internal sealed class Startup : IDisposable
         ActivitySource.AddActivityListener(
             new ActivityListener
             {
-                ShouldListenTo = source => source.Name == Work.Source,
+                ShouldListenTo = source => source.Name is "Dataflow" or Waiting.Source,
                 Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.PropagationData,
                 ActivityStarted = activity => activity.SetCustomProperty(nameof(Startup), new Startup(activity.DisplayName)),
                 ActivityStopped = activity => (activity.GetCustomProperty(nameof(Startup)) as Startup)?.Dispose(),

@@ -12,7 +12,7 @@ internal static class ResumedCommandLine
 
     /// <summary>The command line with what it leaves out as the run was saved.</summary>
     /// <exception cref="UserErrorException">What was saved cannot be used.</exception>
-    public static ParseResult Complete(ResumedRun run, ParseResult given)
+    public static ParseResult Complete(SavedRun run, ParseResult given)
     {
         var command = given.CommandResult.Command;
         var (options, arguments) = (new List<string>(), new List<string>());

@@ -87,7 +87,7 @@ internal static class AtlasVerb
             progress.Dispose();
             var files = ResultFile.ReadAll(runs.Select(r => r.Path));
             var (index, maps, _) = MapFolder.Write(folder, "Atlas of memory budgets", files, others, note);
-            string? commit = Checkout.Commit();
+            string? commit = Locations.Commit();
             int older = files.Sum(f => f.Rows.Count(r => r.Commit != commit));
             Console.Out.WriteLine(
                 json

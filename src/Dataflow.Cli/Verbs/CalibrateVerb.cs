@@ -26,7 +26,7 @@ internal static class CalibrateVerb
             "calibrate",
             "Measures this machine, GPU or CPU, and writes a hardware profile that plans and predictions use."
         );
-        var device = new DeviceOptions();
+        var device = new DeviceFlags();
         var recipe = Declare.Option(
             "--dtype",
             "fp32|bf16",
@@ -63,7 +63,7 @@ internal static class CalibrateVerb
         return command;
     }
 
-    private static ExitCode Run(DeviceSettings device, Recipe? recipe, int seconds, string? output, bool json)
+    private static ExitCode Run(DeviceOptions device, Recipe? recipe, int seconds, string? output, bool json)
     {
         if (device.Interleaving is not null)
         {

@@ -21,7 +21,7 @@ internal static class DoctorVerb
     /// <summary>Looks at the machine and reports; what is missing is no failure.</summary>
     public static int Run(bool json, TextWriter output)
     {
-        var checks = Work.Named("looking at this machine", () => Diagnosis.Of(MachineSurvey.Take()));
+        var checks = Waiting.For("looking at this machine", () => Diagnosis.Of(MachineSurvey.Take()));
         if (json)
         {
             output.WriteLine(DoctorReport.Json(checks));

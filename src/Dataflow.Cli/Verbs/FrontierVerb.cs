@@ -51,7 +51,7 @@ internal static class FrontierVerb
             Values.FilePath
         );
         var json = Declare.Flag("--json", "print one JSON object");
-        var geometry = new GeometryOptions();
+        var geometry = new GeometryFlags();
         command.Arguments.Add(models);
         command.Options.Add(seqlens);
         geometry.AddTo(command);
@@ -70,7 +70,7 @@ internal static class FrontierVerb
         return command;
     }
 
-    private static ExitCode Execute(Wanted wanted, Func<string, int, PlanSettings> bind)
+    private static ExitCode Execute(Wanted wanted, Func<string, int, PlanOptions> bind)
     {
         using var file = wanted.Out is { } path ? AtomicFile.Create(path) : null;
         var rows = new List<FrontierRow>();
@@ -79,7 +79,7 @@ internal static class FrontierVerb
             var settings = bind(model, seqlen);
             using var source = Notices.Open(model);
             var request = settings.Request(source.Model, settings.Kind, FrontierRow.NoBudget);
-            rows.Add(Work.Named($"{model} at {seqlen}", () => FrontierRow.Of(request, wanted.Hashes)));
+            rows.Add(Waiting.For($"{model} at {seqlen}", () => FrontierRow.Of(request, wanted.Hashes)));
         }
 
         if (file is null)

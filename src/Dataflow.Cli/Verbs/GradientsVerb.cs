@@ -1,7 +1,4 @@
 using System.CommandLine;
-using Dataflow.Model;
-using Dataflow.Runtime;
-using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
@@ -22,7 +19,7 @@ internal static class GradientsVerb
             "gradients",
             "Computes one forward and backward pass over a model folder's tokens.bin and writes all gradients."
         );
-        var (plan, device) = (new PlanOptions(), new DeviceOptions());
+        var (plan, device) = (new PlanFlags(), new DeviceFlags());
         var output = Declare.Option(
             "--out",
             "FILE",
@@ -33,38 +30,14 @@ internal static class GradientsVerb
         plan.AddTo(command, ofSteps: false);
         device.AddTo(command);
         command.Options.Add(output);
-        command.SetAction(parsed => (int)Execute(plan.Bind(parsed), device.Bind(parsed), parsed.GetRequiredValue(output)));
+        command.SetAction(parsed => (int)Execute(plan.Bind(parsed) with { Device = device.Bind(parsed) }, parsed.GetRequiredValue(output)));
         return command;
     }
 
-    private static ExitCode Execute(PlanSettings settings, DeviceSettings where, string output)
+    private static ExitCode Execute(PlanOptions settings, string output)
     {
-        using var source = Notices.Open(settings.ModelPath);
-        settings = where.Complete(settings);
-        var budgets = Budgets.Choose(settings);
-        var machine = MachineMemory.Read();
-        var gpu = where.Gpu?.Memory;
-        budgets.CheckAgainst(machine, gpu);
-        string path = source.Tokens
-            ?? throw new UserErrorException($"{settings.ModelPath} holds no tokens.bin to compute gradients on; give a folder that does");
-        using var tokens = TokenFile.Open(path, settings.Seqlen, source.Model.VocabSize);
-        Notices.Tell([.. source.NotesOf(settings.Seqlen), .. DataNotes.Of(tokens, path, source)]);
-        var weights = source.Weights(seed: 0);
-        var type = settings.Recipe.Gradients;
-        CheckpointWriter.CheckWritable(output, source.Model, type);
-
-        var request = settings.Request(source.Model, WorkloadKind.Gradients, budgets.Memory) with { Rows = tokens.RowCount };
-        var plan = Plans.Require(Plans.Make(request));
-        Budgets.CheckArenas(plan, machine, gpu);
-        using var memory = GpuBudget.Watch(where, plan);
-        using var device = where.Create(plan);
-        memory?.Check(plan);
-        var trainer = new Trainer(plan.Workload, plan.Schedule, device);
-        trainer.Load(weights);
-        var report = trainer.Step(tokens, [.. Enumerable.Range(0, tokens.RowCount)], AdamWSettings.Default);
-        string loss = report.Loss.ToString("G17");
-        CheckpointWriter.Write(output, trainer.Gradients, type, new Dictionary<string, string> { ["loss"] = loss });
-        Console.Out.WriteLine($"loss {loss}");
+        double loss = Gradients.Write(settings, output, Messages.Tell);
+        Console.Out.WriteLine($"loss {loss:G17}");
         return ExitCode.Ok;
     }
 }

@@ -44,7 +44,7 @@ internal static class KernelsVerb
         var sources = KernelFolders.ReadSources();
         var store = KernelFolders.Store;
         var clock = Stopwatch.StartNew();
-        var results = Work.Named($"compiling {sources.All.Count} files of kernels", () =>
+        var results = Waiting.For($"compiling {sources.All.Count} files of kernels", () =>
             KernelBuild.Run(sources, targets, store, Environment.ProcessorCount)
         );
         var report = new KernelReport(results, targets, KernelCompiler.Version, store.Folder, clock.Elapsed);

@@ -39,7 +39,7 @@ internal static class MapVerb
         );
         var title = Declare.Option<string?>("--title", "TEXT", "heads the index [default: Heatmaps]", t => t);
         var note = Declare.Option<string?>("--note", "TEXT", "a sentence for the index", t => t);
-        var figures = new FigureOptions();
+        var figures = new FigureFlags();
         var json = Declare.Flag("--json", "print one JSON object at the end");
         command.Arguments.Add(files);
         Option[] options = [output, against, columns, title, note, figures.Option, json];

@@ -19,7 +19,7 @@ internal static class PlanVerb
     public static Command Command()
     {
         var command = new Command("plan", "Plans a training run within two memory budgets and says what it would do.");
-        var options = new RequestOptions();
+        var options = new RequestFlags();
         var explain = Declare.Flag("--explain", Explanations.Help);
         var json = Declare.Flag("--json", "print one JSON object");
         options.AddTo(command);
@@ -40,7 +40,7 @@ internal static class PlanVerb
         var notes = PlanNotes.Of(question, result);
         if (json)
         {
-            var limits = result is PlanResult.Feasible ? Work.Named("finding the smallest budgets", question.Limits) : null;
+            var limits = result is PlanResult.Feasible ? Waiting.For("finding the smallest budgets", question.Limits) : null;
             (Bytes?, Bytes?)? smallest = limits is null
                 ? null
                 : (limits.LeastDevice(budgets.Memory.Host), limits.LeastHost(budgets.Memory.Device));

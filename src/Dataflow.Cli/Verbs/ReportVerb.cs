@@ -73,7 +73,7 @@ internal static class ReportVerb
             Values.Whole(t, 1, 1L << 40)
         );
         var price = Declare.Option<double?>("--price", "X", "price of a GPU-hour, in any currency", t => Number(t, 1e9));
-        var figures = new FigureOptions();
+        var figures = new FigureFlags();
         var json = Declare.Flag("--json", "print the report as one JSON object instead of its files' names");
         command.Arguments.Add(files);
         Option[] options = [output, columns, peaks, all, nodes, efficiencies, steps, tokens, samples, batch, price, figures.Option, json];
@@ -157,7 +157,7 @@ internal static class ReportVerb
             if (row.Model is { } name && !models.ContainsKey(name))
             {
                 models[name] =
-                    name == Path.GetFileName(name) && Checkout.Find("models", name + ".json") is { } file
+                    name == Path.GetFileName(name) && Locations.Find("models", name + ".json") is { } file
                         ? ModelFiles.LoadConfig(file)
                         : null;
             }

@@ -32,7 +32,7 @@ internal static class ShowVerb
             "show",
             "Prints a plan's sizing, residency, memory map and schedule; without a choice, the first two and the first ops."
         );
-        var options = new RequestOptions();
+        var options = new RequestFlags();
         var (sizing, residency) = (
             Declare.Flag("--sizing", "slots of each pool on the device"),
             Declare.Flag("--residency", "what stays, what travels, what is kept and recomputed")

@@ -43,7 +43,7 @@ internal static class SimulateVerb
             t => Values.Size(t)
         );
         var host = Declare.Option<Bytes?>("--host-memory", "SIZE", "host memory budget", t => Values.Size(t));
-        var (geometry, policy) = (new GeometryOptions(), PolicyOptions.OfSimulation);
+        var (geometry, policy) = (new GeometryFlags(), PolicyFlags.OfSimulation);
         var batch = Declare.Option<string?>(
             "--batch",
             "FILE",
@@ -111,12 +111,12 @@ internal static class SimulateVerb
                     parsed.GetValue(deterministic) ? EfficiencyConstants.Deterministic(machine) : machine,
                     policy.Given(parsed) ?? PlanPolicy.Auto,
                     settings.GlobalBatch,
-                    settings.GivenRecipe
+                    settings.Dtype
                 )
                 {
                     Pins = settings.Pins,
                     SaveSet = settings.SaveSet,
-                    ClipNorm = settings.ClipNorm,
+                    ClipNorm = settings.Clip,
                 }
             );
         });
@@ -128,7 +128,7 @@ internal static class SimulateVerb
         // Refused before the work of minutes, not after it.
         using var trace = wanted.Trace is { } path ? AtomicFile.Create(path) : null;
         using var page = wanted.Page is { } file ? AtomicFile.Create(file) : null;
-        var answer = Work.Named("simulating", () => SimulationChanges.WithChanges(
+        var answer = Waiting.For("simulating", () => SimulationChanges.WithChanges(
             SimulationAnswer.Of(request, SimulationAnswer.SearchFor(request, wanted.Cache, wanted.Explain), wanted.Explain)));
         if (wanted.Json)
         {

@@ -20,10 +20,10 @@ internal static class TrainVerb
     {
         var command = new Command("train", "Trains a model on a text or on token ids.");
         var (plan, policy, training, device) = (
-            new PlanOptions(),
-            PolicyOptions.OfPlans,
-            new TrainingOptions(DefaultSteps),
-            new DeviceOptions()
+            new PlanFlags(),
+            PolicyFlags.OfPlans,
+            new TrainingFlags(DefaultSteps),
+            new DeviceFlags()
         );
         plan.AddTo(command);
         policy.AddTo(command);
@@ -32,8 +32,8 @@ internal static class TrainVerb
         command.SetAction(given =>
         {
             var (parsed, resumed) = training.Complete(given);
-            var settings = training.Bind(parsed, plan.Bind(parsed), policy, device.Bind(parsed), resumed);
-            return (int)TrainingCommand.Execute(settings, training.IsJson(parsed));
+            var asked = policy.Bind(parsed, plan.Bind(parsed)) with { Device = device.Bind(parsed) };
+            return (int)TrainingCommand.Execute(training.Bind(parsed, asked, resumed), training.IsJson(parsed));
         });
         return command;
     }

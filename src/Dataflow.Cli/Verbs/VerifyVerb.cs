@@ -26,7 +26,7 @@ internal static class VerifyVerb
             "verify",
             "Proves that a plan's schedule, or a printed one, may run: every hazard ordered, every value in place, both budgets held."
         );
-        var options = new RequestOptions();
+        var options = new RequestFlags();
         var of = Declare.Option<string?>(
             "--of",
             "MODEL",
@@ -39,7 +39,7 @@ internal static class VerifyVerb
         return command;
     }
 
-    private static ExitCode Execute(RequestOptions options, ParseResult parsed, string? of)
+    private static ExitCode Execute(RequestFlags options, ParseResult parsed, string? of)
     {
         string path = options.ModelPath(parsed);
         if (ReadSchedule(path) is { } text)
@@ -67,7 +67,7 @@ internal static class VerifyVerb
 
     private static ExitCode Verify(Schedule schedule, Bytes? device, Bytes? host, ModelConfig model, string? hash)
     {
-        var errors = Work.Named("verifying the schedule", () => Plans.Verify(schedule, device, host, model));
+        var errors = Waiting.For("verifying the schedule", () => Plans.Verify(schedule, device, host, model));
         Console.Out.WriteLine(
             $"{schedule.Ops.Length} ops, {schedule.Ops.Sum(o => o.Waits.Length)} waits, {schedule.Slots.Length} slots, "
                 + $"{schedule.Objects.Length} objects"

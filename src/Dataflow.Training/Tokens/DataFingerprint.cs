@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.IO.Hashing;
+using System.Runtime.InteropServices;
 using Dataflow.Model;
 
 namespace Dataflow.Training;
@@ -21,6 +22,27 @@ public sealed record DataFingerprint(string Text, bool IsSampled)
     /// <summary>Of a text, a token file, or a folder with a tokens.bin.</summary>
     /// <exception cref="UserErrorException">It cannot be read.</exception>
     public static DataFingerprint Of(string path) => Of(path, (long)Blocks * BlockBytes);
+
+    /// <summary>Of rows that are no file: of up to 256 of them, from the first to the last, and their number.</summary>
+    /// <param name="rows">At least one.</param>
+    public static DataFingerprint Of(ITokenSource rows)
+    {
+        var hash = new XxHash128();
+        int read = Math.Min(rows.RowCount, Blocks);
+        int[] row = new int[rows.RowLength];
+        for (int i = 0; i < read; i++)
+        {
+            rows.Read(read == 1 ? 0 : (int)((rows.RowCount - 1L) * i / (read - 1)), row);
+            hash.Append(MemoryMarshal.AsBytes(row.AsSpan()));
+        }
+
+        string digits = Convert.ToHexStringLower(hash.GetCurrentHash());
+        bool sampled = read < rows.RowCount;
+        return new DataFingerprint(
+            string.Create(CultureInfo.InvariantCulture, $"xxh128 {digits} of {(sampled ? $"{read} rows in " : "")}{rows.RowCount} rows"),
+            sampled
+        );
+    }
 
     /// <summary>With the length up to which all is read, for tests.</summary>
     internal static DataFingerprint Of(string path, long whole)

@@ -6,7 +6,7 @@ using Dataflow.Model;
 namespace Dataflow;
 
 /// <summary>From measurements to a hardware profile, each figure with what it was measured by and under which conditions.</summary>
-internal static class CalibratedProfile
+public static class CalibratedProfile
 {
     /// <summary>The profile.</summary>
     /// <param name="conditions">Machine, load and date, for every source.</param>
@@ -76,7 +76,7 @@ internal static class CalibratedProfile
     public static string Processor => Line("/proc/cpuinfo", "model name") ?? "CPU";
 
     /// <summary>What the machine is and what else it was doing.</summary>
-    public static string Conditions(DeviceSettings device, string loadBefore)
+    public static string Conditions(DeviceOptions device, string loadBefore)
     {
         string processor = Processor;
         string machine =

@@ -12,7 +12,7 @@ namespace Dataflow;
 /// <param name="Device">What to measure.</param>
 /// <param name="Recipe">Whose kernels.</param>
 /// <param name="Seconds">For all of it, about.</param>
-internal sealed record Calibration(DeviceSettings Device, Recipe Recipe, double Seconds)
+public sealed record Calibration(DeviceOptions Device, Recipe Recipe, double Seconds)
 {
     private const double LinkShare = 0.2;
     private static readonly Bytes OnCpu = new(4L << 20);
@@ -122,7 +122,7 @@ internal sealed record Calibration(DeviceSettings Device, Recipe Recipe, double 
 }
 
 /// <summary>What was measured of a machine so far.</summary>
-internal sealed class MachineMeasurement
+public sealed class MachineMeasurement
 {
     /// <summary>Kernels of the number format that was asked for.</summary>
     public KernelSamples Kernels { get; } = new();

@@ -9,7 +9,7 @@ namespace Dataflow;
 /// <param name="Layers">Of the model's; all are alike.</param>
 /// <param name="Vocabulary">Rows of embedding and head.</param>
 /// <param name="ChunksPerRound">More than one where a sequence is longer than a chunk.</param>
-internal sealed record CalibrationCase(string Model, int Layers, int Vocabulary, int Seqlen, int ChunkTokens, int ChunksPerRound = 1)
+public sealed record CalibrationCase(string Model, int Layers, int Vocabulary, int Seqlen, int ChunkTokens, int ChunksPerRound = 1)
 {
     /// <summary>What is measured on a CPU: the models that are trained on CPUs, and layers of a larger one.</summary>
     public static IReadOnlyList<CalibrationCase> Cpu { get; } =

@@ -7,7 +7,7 @@ using Dataflow.Training;
 namespace Dataflow;
 
 /// <summary>One case on its device, ready to be measured a step at a time.</summary>
-internal sealed class CaseRun : IDisposable
+public sealed class CaseRun : IDisposable
 {
     private const double HostShare = 0.4;
     private const double GpuShare = 0.9;
@@ -44,7 +44,7 @@ internal sealed class CaseRun : IDisposable
     public Bytes Host => plan.HostPeak;
 
     /// <summary>Plans it, makes its device, loads weights and runs one step to warm up; null if it does not fit this machine.</summary>
-    public static CaseRun? Open(CalibrationCase what, DeviceSettings where, Recipe recipe)
+    public static CaseRun? Open(CalibrationCase what, DeviceOptions where, Recipe recipe)
     {
         using var source = ModelSource.Open(what.Model);
         var pins = new GeometryPins(what.ChunkTokens, what.ChunksPerRound, 1);

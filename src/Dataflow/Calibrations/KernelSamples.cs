@@ -7,9 +7,11 @@ using Dataflow.Simulation;
 namespace Dataflow;
 
 /// <summary>What stands for all samples of a kernel at a shape.</summary>
-internal enum SampleStatistic
+public enum SampleStatistic
 {
+    /// <summary>Their mean.</summary>
     Mean,
+    /// <summary>The least of them.</summary>
     Least,
 }
 
@@ -17,7 +19,7 @@ internal enum SampleStatistic
 /// What kernels took, by kernel and shape. A rate comes from the mean and not from the best: steps are sums, and what a machine loses
 /// now and then (clocks under a power limit, other work) is lost in steps, too.
 /// </summary>
-internal sealed class KernelSamples
+public sealed class KernelSamples
 {
     private readonly Dictionary<
         (Kernel Kernel, double Rows, double Columns, double Depth, double Bytes),

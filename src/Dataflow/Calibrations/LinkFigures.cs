@@ -10,7 +10,7 @@ namespace Dataflow;
 /// <summary>
 /// What copies and launches take on a device: bytes a second of each direction alone and with the other one busy, seconds of a small one.
 /// </summary>
-internal sealed record LinkFigures(
+public sealed record LinkFigures(
     double ToDevice,
     double ToDeviceBoth,
     double ToHost,

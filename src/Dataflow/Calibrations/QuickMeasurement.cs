@@ -20,14 +20,14 @@ internal static class QuickMeasurement
     /// <summary>The profile; null where none was kept and there is too little memory to measure one.</summary>
     /// <param name="free">Memory that the run leaves free.</param>
     /// <param name="remember">Whether to use one that was kept, and to keep this one.</param>
-    public static HardwareProfile? Of(DeviceSettings device, Recipe recipe, Bytes free, bool remember)
+    public static HardwareProfile? Of(DeviceOptions device, Recipe recipe, Bytes free, bool remember)
     {
         var formats = recipe.Activations == DType.BFloat16 ? Recipe.Bf16 : Recipe.Fp32;
         string path = HardwareFiles.Calibrated($"{Name}-{KeyOf(device, formats)}");
         return remember && Kept(path) is { } known ? known : free >= s_takes ? Measured(device, formats, remember ? path : null) : null;
     }
 
-    private static HardwareProfile Measured(DeviceSettings device, Recipe recipe, string? path)
+    private static HardwareProfile Measured(DeviceOptions device, Recipe recipe, string? path)
     {
         string load = CalibratedProfile.Load();
         var calibration = new Calibration(device, recipe, Seconds) { IsQuick = true };
@@ -42,7 +42,7 @@ internal static class QuickMeasurement
     }
 
     /// <summary>What another processor, or another build's kernels, would measure otherwise.</summary>
-    private static string KeyOf(DeviceSettings device, Recipe recipe)
+    private static string KeyOf(DeviceOptions device, Recipe recipe)
     {
         string all = string.Join(
             '\n',

@@ -6,7 +6,7 @@ namespace Dataflow;
 /// <summary>
 /// Whether ids mean to a model what they meant to whoever wrote them: what is certain is refused, what is likely is noted.
 /// </summary>
-internal static class DataNotes
+public static class DataNotes
 {
     // So many tokens for each id of a vocabulary use more than half of it, or are of another.
     private const int TokensPerId = 10;

@@ -1,7 +1,7 @@
 namespace Dataflow;
 
 /// <summary>How a check ended.</summary>
-internal enum CheckStatus
+public enum CheckStatus
 {
     /// <summary>There, and as it should be.</summary>
     Ok,
@@ -17,4 +17,4 @@ internal enum CheckStatus
 /// <param name="Name">What was looked at: one word.</param>
 /// <param name="Finding">What this machine has.</param>
 /// <param name="Advice">What to do about it; empty if nothing.</param>
-internal sealed record Check(string Name, CheckStatus Status, string Finding, string Advice = "");
+public sealed record Check(string Name, CheckStatus Status, string Finding, string Advice = "");

@@ -5,7 +5,7 @@ using Dataflow.Runtime;
 namespace Dataflow;
 
 /// <summary>What the facts about a machine mean for training on it, and what to do: a function of the facts alone.</summary>
-internal static class Diagnosis
+public static class Diagnosis
 {
     /// <summary>The driver's name among the libraries.</summary>
     public const string DriverLibrary = "driver";

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 namespace Dataflow;
 
 /// <summary>The checks, for people and for machines.</summary>
-internal static class DoctorReport
+public static class DoctorReport
 {
     // Texts are read by people: quotes and dashes stay what they are.
     private static readonly JsonSerializerOptions s_plain = new()

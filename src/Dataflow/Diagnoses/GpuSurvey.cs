@@ -4,7 +4,7 @@ using Dataflow.Model;
 namespace Dataflow;
 
 /// <summary>Asks NVML, which comes with the driver, for the GPUs: unlike CUDA itself it takes no device memory for that.</summary>
-internal static unsafe class GpuSurvey
+public static unsafe class GpuSurvey
 {
     private const string Library = "libnvidia-ml.so.1";
 

@@ -6,7 +6,7 @@ namespace Dataflow;
 /// <summary>
 /// What was found on a machine, before anything is made of it: texts of /proc and /sys as they are, null where there is no such file.
 /// </summary>
-internal sealed record MachineFacts
+public sealed record MachineFacts
 {
     /// <summary>Cores that this process may use.</summary>
     public required int Processors { get; init; }
@@ -64,22 +64,22 @@ internal sealed record MachineFacts
 /// <param name="Locked">The most that was locked at once.</param>
 /// <param name="Tried">The most that was to be tried.</param>
 /// <param name="Failure">Why more could not be locked; null if all that was tried could.</param>
-internal sealed record PinningTrial(Bytes Locked, Bytes Tried, string? Failure);
+public sealed record PinningTrial(Bytes Locked, Bytes Tried, string? Failure);
 
 /// <summary>A native library that was looked for.</summary>
 /// <param name="Name">What it is: "NVRTC".</param>
 /// <param name="Purpose">What needs it.</param>
 /// <param name="Candidates">The file names tried, newest first.</param>
 /// <param name="Found">The one that loads; null if none does.</param>
-internal sealed record LibraryFinding(string Name, string Purpose, IReadOnlyList<string> Candidates, string? Found);
+public sealed record LibraryFinding(string Name, string Purpose, IReadOnlyList<string> Candidates, string? Found);
 
 /// <summary>The GPUs of a machine.</summary>
 /// <param name="Gpus">In the driver's order.</param>
 /// <param name="CudaVersion">The newest CUDA that the driver runs, "13.0"; null if not known.</param>
 /// <param name="Reason">Why there are none or they could not be asked; null if they could.</param>
-internal sealed record GpuReading(IReadOnlyList<GpuFacts> Gpus, string? CudaVersion, string? Reason);
+public sealed record GpuReading(IReadOnlyList<GpuFacts> Gpus, string? CudaVersion, string? Reason);
 
 /// <summary>A GPU as its driver describes it.</summary>
 /// <param name="LinkGeneration">PCIe generation that card and slot can both do; 0 if not known.</param>
 /// <param name="LinkLanes">Lanes likewise.</param>
-internal sealed record GpuFacts(string Name, Bytes Memory, Bytes Free, ComputeCapability Capability, int LinkGeneration, int LinkLanes);
+public sealed record GpuFacts(string Name, Bytes Memory, Bytes Free, ComputeCapability Capability, int LinkGeneration, int LinkLanes);

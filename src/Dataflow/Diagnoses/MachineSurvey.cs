@@ -6,7 +6,7 @@ using Dataflow.Runtime;
 namespace Dataflow;
 
 /// <summary>Collects <see cref="MachineFacts"/> from this machine. Changes nothing on it.</summary>
-internal static class MachineSurvey
+public static class MachineSurvey
 {
     /// <summary>As of now.</summary>
     public static MachineFacts Take()
@@ -16,7 +16,7 @@ internal static class MachineSurvey
         string? status = Text("/proc/self/status");
         var memory = MachineMemory.Read();
         KernelFolders.UseFetchedLibraries();
-        string? demoText = Checkout.Find("data", "kjv.txt");
+        string? demoText = Locations.Find("data", "kjv.txt");
         var (profiles, fault) = Profiles();
         return new MachineFacts
         {

@@ -6,7 +6,7 @@ namespace Dataflow;
 
 /// <summary>The budgets of a run, and whether the user or this program chose them.</summary>
 /// <param name="Note">What was chosen for the user and why; null if nothing was.</param>
-internal sealed record Budgets(MemoryBudget Memory, string? Note)
+public sealed record Budgets(MemoryBudget Memory, string? Note)
 {
     private const double DeviceShare = 0.25;
     private const double GpuShare = 0.98;
@@ -18,9 +18,9 @@ internal sealed record Budgets(MemoryBudget Memory, string? Note)
     public bool HostIsThisMachines { get; init; }
 
     /// <summary>What the user gave, else shares of what this machine has free.</summary>
-    public static Budgets Choose(PlanSettings settings)
+    public static Budgets Choose(PlanOptions settings)
     {
-        if (settings.Device is { } d && settings.Host is { } h)
+        if (settings.DeviceMemory is { } d && settings.HostMemory is { } h)
         {
             return new Budgets(new MemoryBudget(h, d), null);
         }
@@ -28,16 +28,16 @@ internal sealed record Budgets(MemoryBudget Memory, string? Note)
         var machine = MachineMemory.Read();
         if (settings.Hardware?.DeviceMemory is { } physical)
         {
-            var all = settings.Device ?? new Bytes((long)(physical.Value * GpuShare));
+            var all = settings.DeviceMemory ?? new Bytes((long)(physical.Value * GpuShare));
             return new Budgets(
-                new MemoryBudget(settings.Host ?? new Bytes((long)(machine.Available.Value * HostShare)), all),
+                new MemoryBudget(settings.HostMemory ?? new Bytes((long)(machine.Available.Value * HostShare)), all),
                 $"chosen for {settings.Hardware.Name}: device {all} (given, or 98% of its {physical}), host as given or 80% of the "
                     + $"{machine.Available} that this machine has free{MayGrow(machine, settings)}"
             );
         }
 
-        var device = settings.Device ?? new Bytes((long)(machine.Available.Value * DeviceShare));
-        var host = settings.Host ?? new Bytes((long)(machine.Available.Value * HostShare) - device.Value);
+        var device = settings.DeviceMemory ?? new Bytes((long)(machine.Available.Value * DeviceShare));
+        var host = settings.HostMemory ?? new Bytes((long)(machine.Available.Value * HostShare) - device.Value);
         if (host <= Bytes.Zero)
         {
             throw new UserErrorException(
@@ -47,8 +47,8 @@ internal sealed record Budgets(MemoryBudget Memory, string? Note)
 
         string[] chosen =
         [
-            .. settings.Device is null ? [$"device {device} (25% of the {machine.Available} that are free)"] : Array.Empty<string>(),
-            .. settings.Host is null
+            .. settings.DeviceMemory is null ? [$"device {device} (25% of the {machine.Available} that are free)"] : Array.Empty<string>(),
+            .. settings.HostMemory is null
                 ? [$"host {host} (80% of the {machine.Available} that are free, less the device budget)"]
                 : Array.Empty<string>(),
         ];
@@ -106,6 +106,15 @@ internal sealed record Budgets(MemoryBudget Memory, string? Note)
         return (Bytes.Max(machine.Available - sum, Bytes.Zero), warning);
     }
 
+    /// <summary>Tells of warnings, where there are any.</summary>
+    internal static void Warn(IEnumerable<string?> warnings, Action<RunEvent> tell)
+    {
+        foreach (string warning in warnings.OfType<string>())
+        {
+            tell(new RunEvent.Warned(warning));
+        }
+    }
+
     private static string? Check(string which, Bytes budget, Bytes total, string what, MemoryGrowth? growth)
     {
         if (budget <= total)
@@ -124,7 +133,8 @@ internal sealed record Budgets(MemoryBudget Memory, string? Note)
 
     private static bool MayHold(Bytes budget, MemoryGrowth? growth) => growth is not null && !(growth.UpTo < budget);
 
-    private static string MayGrow(MachineMemory machine, PlanSettings settings) => machine.Growth is { } growth && settings.Host is null
+    private static string MayGrow(MachineMemory machine, PlanOptions settings) =>
+        machine.Growth is { } growth && settings.HostMemory is null
         ? $"; it may have more than it says ({growth.Sign}): give --host-memory to use it"
         : "";
 }

@@ -4,7 +4,7 @@ using Dataflow.Model;
 namespace Dataflow;
 
 /// <summary>The GPU that programs of this project run on, and kernels for it.</summary>
-internal static class GpuAccess
+public static class GpuAccess
 {
     /// <summary>The first GPU, or the emulated one; from here on the libraries that `make setup` fetched are found too.</summary>
     /// <exception cref="MachineException">There is none that can be used.</exception>

@@ -7,7 +7,7 @@ namespace Dataflow;
 /// <summary>
 /// Holds a run to its device budget, which is physical: what the driver counts for this process, the arena being part of it.
 /// </summary>
-internal sealed class GpuBudget : IDisposable
+public sealed class GpuBudget : IDisposable
 {
     private readonly GpuMemoryUse use;
 
@@ -19,7 +19,7 @@ internal sealed class GpuBudget : IDisposable
     /// <summary>
     /// To be called before the device is made; null on the CPU, without NVML, and for an emulated GPU that no profile stands for.
     /// </summary>
-    public static GpuBudget? Watch(DeviceSettings device, TrainingPlan plan) =>
+    public static GpuBudget? Watch(DeviceOptions device, TrainingPlan plan) =>
         plan.Reserved > Bytes.Zero && device.Gpu is { } gpu && GpuMemoryUse.Begin(gpu) is { } use ? new GpuBudget(use) : null;
 
     /// <summary>Refuses to go on beyond the budget.</summary>

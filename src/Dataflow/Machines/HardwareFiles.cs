@@ -4,7 +4,7 @@ using Dataflow.Training;
 namespace Dataflow;
 
 /// <summary>The hardware profiles: files of the checkout's profiling/hardware, or their copies beside the program.</summary>
-internal static class HardwareFiles
+public static class HardwareFiles
 {
     private static readonly Bytes LargestProfile = new(1 << 20);
     private const string AnyCpu = "cpu";
@@ -50,7 +50,7 @@ internal static class HardwareFiles
             );
 
     /// <summary>Where `dataflow calibrate` leaves the profile of this machine: in the checkout's cache, else beside the program.</summary>
-    public static string Calibrated(string name) => Path.Combine(Checkout.Cache("hardware"), name + ".json");
+    public static string Calibrated(string name) => Path.Combine(Locations.Cache("hardware"), name + ".json");
 
     /// <summary>The profile of this machine's GPU: the one that was measured here, else the one that names it.</summary>
     /// <param name="gpu">As the driver calls it.</param>
@@ -91,7 +91,7 @@ internal static class HardwareFiles
     /// <summary>The name of the profile that `dataflow calibrate` writes.</summary>
     public static string CalibratedName(HardwareKind kind) => kind == HardwareKind.Cpu ? "this-cpu" : "this-gpu";
 
-    private static string? Folder => Checkout.Find("profiling", "hardware") ?? Checkout.Find("hardware");
+    private static string? Folder => Locations.Find("profiling", "hardware") ?? Locations.Find("hardware");
 
     private static string NamesOf(IReadOnlyList<HardwareProfile> known) =>
         string.Join(", ", known.Select(p => p.Aliases.IsEmpty ? p.Name : $"{p.Name} ({string.Join(", ", p.Aliases)})"));

@@ -4,12 +4,12 @@ using Dataflow.Model;
 namespace Dataflow;
 
 /// <summary>Where kernels lie: sources and what was compiled from them, in the checkout or beside the program.</summary>
-internal static class KernelFolders
+public static class KernelFolders
 {
     private const string Header = "device.cuh";
 
     /// <summary>The sources' folder; null where there is none.</summary>
-    public static string? Sources => Path.GetDirectoryName(Checkout.Find("kernels", Header));
+    public static string? Sources => Path.GetDirectoryName(Locations.Find("kernels", Header));
 
     /// <summary>Kernels compiled for GPUs: beside the sources, under artifacts.</summary>
     public static KernelStore Store => new(Beside("kernels"));
@@ -36,7 +36,7 @@ internal static class KernelFolders
     {
         foreach (string name in (string[])["nvrtc", "cublas"])
         {
-            if (Checkout.Find(".cache", name) is { } folder)
+            if (Locations.Find(".cache", name) is { } folder)
             {
                 CudaLibraries.AddFolder(folder);
             }

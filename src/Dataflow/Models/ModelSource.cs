@@ -6,7 +6,7 @@ namespace Dataflow;
 /// <summary>A model as the user names it: a config alone, or a folder with weights and perhaps tokens.</summary>
 /// <param name="Folder">The folder, if it is one.</param>
 /// <param name="TrainingNotes">Sentences for whoever trains it.</param>
-internal sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyList<string> TrainingNotes) : IDisposable
+public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyList<string> TrainingNotes) : IDisposable
 {
     private const string TokenFile = "tokens.bin";
 
@@ -44,13 +44,13 @@ internal sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyL
 
     /// <summary>The file or folder that a name stands for; null if there is none.</summary>
     public static string? Locate(string path) => File.Exists(path) || Directory.Exists(path) ? path
-        : IsBare(path) ? Checkout.Find("models", path + ".json") ?? Checkout.Find("models", path)
+        : IsBare(path) ? Locations.Find("models", path + ".json") ?? Locations.Find("models", path)
         : null;
 
     /// <summary>The model of a saved run, which needs no other source: its weights are in the checkpoint.</summary>
     /// <param name="named">How the run named its model.</param>
     /// <exception cref="UserErrorException">The checkpoint's config cannot be used, or another model was named.</exception>
-    public static ModelSource Of(ResumedRun run, string named)
+    public static ModelSource Of(SavedRun run, string named)
     {
         var saved = ModelFiles.Read(run.Checkpoint.Folder);
         var model = saved.Config with { Name = Path.GetFileNameWithoutExtension(named) };
@@ -74,7 +74,7 @@ internal sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyL
     private static bool IsBare(string path) => path == Path.GetFileName(path) && path.Length > 0;
 
     /// <summary>Names in models/.</summary>
-    private static IEnumerable<string> Known() => Checkout.Find("models") is { } folder
+    private static IEnumerable<string> Known() => Locations.Find("models") is { } folder
         ? Directory.GetFiles(folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)
         : [];
 

@@ -14,7 +14,7 @@ namespace Dataflow;
 /// <param name="cache">What was found before.</param>
 /// <param name="largest">Where many budgets will be asked for: the largest of each memory, so that the search's list is drawn up
 /// once.</param>
-internal sealed class BudgetSearch(PlanRequest request, HardwareProfile machine, PlanCache cache, MemoryBudget? largest = null)
+public sealed class BudgetSearch(PlanRequest request, HardwareProfile machine, PlanCache cache, MemoryBudget? largest = null)
 {
     private readonly CostModel costs = Plans.CostsOn(machine, request.Recipe);
     private readonly Lazy<PlanSearch> search = new(() =>

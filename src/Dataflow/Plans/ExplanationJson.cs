@@ -5,7 +5,7 @@ using Dataflow.Planning;
 namespace Dataflow;
 
 /// <summary>Why a plan is as fast as it is, for machines.</summary>
-internal static class ExplanationJson
+public static class ExplanationJson
 {
     /// <summary>One object; what only a search knows is null or empty where none was asked.</summary>
     /// <param name="recipe">What a better recipe would take; null where there is none.</param>

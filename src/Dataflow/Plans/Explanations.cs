@@ -6,7 +6,7 @@ using Dataflow.Simulation;
 namespace Dataflow;
 
 /// <summary>Explanations in words that both of their forms use.</summary>
-internal static class Explanations
+public static class Explanations
 {
     /// <summary>What the option does.</summary>
     public const string Help =
@@ -50,7 +50,7 @@ internal static class Explanations
             return null;
         }
 
-        var master = question.With(s => s with { GivenRecipe = Model.Recipe.Bf16Master });
+        var master = question.With(s => s with { Dtype = Model.Recipe.Bf16Master });
         var (host, budget) = (
             Work.Named("looking at bf16-master", master.Limits).LeastHost(question.Budget.Device),
             question.Budget.Host

@@ -19,10 +19,10 @@ internal static class NearestChanges
     {
         var settings = refused.Settings;
         var found = new List<string>();
-        void Try(IEnumerable<(string Written, Func<PlanSettings, PlanSettings> Change)> changes)
+        void Try(IEnumerable<(string Written, Func<PlanOptions, PlanOptions> Change)> changes)
         {
             // Where the farthest does not help, none is likely to, and looking at all takes time.
-            (string Written, Func<PlanSettings, PlanSettings> Change)[] nearestFirst = [.. changes];
+            (string Written, Func<PlanOptions, PlanOptions> Change)[] nearestFirst = [.. changes];
             if (nearestFirst.Length > 0 && refused.With(nearestFirst[^1].Change).Fits())
             {
                 found.Add(nearestFirst.First(c => refused.With(c.Change).Fits()).Written);
@@ -48,10 +48,10 @@ internal static class NearestChanges
         Pins(settings).ToList().ForEach(change => Try([change]));
         Try(SmallerChunks(settings));
         Try(Recipe.All.Where(r => r.BytesPerParameter < settings.Recipe.BytesPerParameter).OrderByDescending(r => r.BytesPerParameter)
-            .Select(r => Written($"--dtype {r.Name}", p => p with { GivenRecipe = r })));
-        if (settings.ClipNorm is not null)
+            .Select(r => Written($"--dtype {r.Name}", p => p with { Dtype = r })));
+        if (settings.Clip is not null)
         {
-            Try([Written("no --clip", p => p with { ClipNorm = null })]);
+            Try([Written("no --clip", p => p with { Clip = null })]);
         }
 
         Try(ShorterRows(settings));
@@ -63,7 +63,7 @@ internal static class NearestChanges
         $"{(changes.Count == 1 ? changes[0] : $"{string.Join(", ", changes.SkipLast(1))} or {changes[^1]}")} would do";
 
     /// <summary>Halves of the step's rows down to one.</summary>
-    private static IEnumerable<(string, Func<PlanSettings, PlanSettings>)> SmallerSteps(PlanQuestion refused)
+    private static IEnumerable<(string, Func<PlanOptions, PlanOptions>)> SmallerSteps(PlanQuestion refused)
     {
         int seqlen = refused.Settings.Seqlen;
         for (int rows = (refused.Request.Rows ?? 1) / 2; rows >= 1; rows /= 2)
@@ -74,7 +74,7 @@ internal static class NearestChanges
     }
 
     /// <summary>Halves of a chunk that was given.</summary>
-    private static IEnumerable<(string, Func<PlanSettings, PlanSettings>)> SmallerChunks(PlanSettings settings)
+    private static IEnumerable<(string, Func<PlanOptions, PlanOptions>)> SmallerChunks(PlanOptions settings)
     {
         for (int chunk = (settings.Pins.ChunkTokens ?? 0) / 2, halved = 0; chunk >= 1 && halved < MostHalvings; chunk /= 2, halved++)
         {
@@ -84,7 +84,7 @@ internal static class NearestChanges
     }
 
     /// <summary>What was fixed of the geometry, left to the planner.</summary>
-    private static IEnumerable<(string, Func<PlanSettings, PlanSettings>)> Pins(PlanSettings settings)
+    private static IEnumerable<(string, Func<PlanOptions, PlanOptions>)> Pins(PlanOptions settings)
     {
         var pins = settings.Pins;
         if (pins.ChunksPerRound is not null)
@@ -104,7 +104,7 @@ internal static class NearestChanges
     }
 
     /// <summary>Halves of the sequence, with as many tokens a step where these were given.</summary>
-    private static IEnumerable<(string, Func<PlanSettings, PlanSettings>)> ShorterRows(PlanSettings settings)
+    private static IEnumerable<(string, Func<PlanOptions, PlanOptions>)> ShorterRows(PlanOptions settings)
     {
         for (int seqlen = settings.Seqlen / 2, halved = 0; seqlen >= LeastSeqlen && halved < MostHalvings; seqlen /= 2, halved++)
         {
@@ -116,8 +116,8 @@ internal static class NearestChanges
         }
     }
 
-    private static (string Written, Func<PlanSettings, PlanSettings> Change) Written(
+    private static (string Written, Func<PlanOptions, PlanOptions> Change) Written(
         string text,
-        Func<PlanSettings, PlanSettings> change
+        Func<PlanOptions, PlanOptions> change
     ) => (text, change);
 }

@@ -5,10 +5,10 @@ using Dataflow.Schedules;
 namespace Dataflow;
 
 /// <summary>What one kind of object takes of each arena.</summary>
-internal sealed record KindMemory(string Kind, int DeviceSlots, Bytes Device, int HostSlots, Bytes Host);
+public sealed record KindMemory(string Kind, int DeviceSlots, Bytes Device, int HostSlots, Bytes Host);
 
 /// <summary>The slots of a schedule by the kind of object that lives in them.</summary>
-internal static class ObjectMemory
+public static class ObjectMemory
 {
     private const int Device = 0;
 

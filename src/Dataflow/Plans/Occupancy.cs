@@ -5,12 +5,13 @@ using Dataflow.Schedules;
 namespace Dataflow;
 
 /// <summary>What is alive on the device over a step: the bytes of every object from its first use in a slot to its last.</summary>
-internal sealed class Occupancy
+public sealed class Occupancy
 {
     private const int Device = 0;
     private readonly Schedule schedule;
     private readonly Dictionary<string, long[]> changes = [];
 
+    /// <summary>Follows the objects of a schedule.</summary>
     public Occupancy(Schedule schedule)
     {
         this.schedule = schedule;

@@ -11,7 +11,7 @@ namespace Dataflow;
 /// and as counters the bytes that live in the device's slots, by kind of object. Times are microseconds from the start of the step; what
 /// began before is moved to that.
 /// </summary>
-internal static class PerfettoTrace
+public static class PerfettoTrace
 {
     private const int CountersShown = 8;
 

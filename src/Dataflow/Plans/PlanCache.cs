@@ -18,7 +18,7 @@ internal sealed record CachedChoice(PlanChoice Choice, string? Hash);
 /// </summary>
 /// <param name="folder">Where the files are; null: nowhere.</param>
 /// <param name="mostFiles">Of more than that the older ones go.</param>
-internal sealed class PlanCache(string? folder, int mostFiles = 10_000)
+public sealed class PlanCache(string? folder, int mostFiles = 10_000)
 {
     private const int Version = 1;
     private static readonly Bytes LargestFile = new(1 << 22);
@@ -28,10 +28,10 @@ internal sealed class PlanCache(string? folder, int mostFiles = 10_000)
     public static PlanCache None { get; } = new(null);
 
     /// <summary>That of this checkout, else beside the program.</summary>
-    public static PlanCache OfThisMachine => new(Checkout.Cache("plans"));
+    public static PlanCache OfThisMachine => new(Locations.Cache("plans"));
 
     /// <summary>The choice under a key, if there is one.</summary>
-    public CachedChoice? Read(string key)
+    internal CachedChoice? Read(string key)
     {
         if (folder is null)
         {
@@ -59,7 +59,7 @@ internal sealed class PlanCache(string? folder, int mostFiles = 10_000)
     }
 
     /// <summary>Keeps a choice, in place of what is there under its key.</summary>
-    public void Write(string key, CachedChoice found)
+    internal void Write(string key, CachedChoice found)
     {
         if (folder is null)
         {

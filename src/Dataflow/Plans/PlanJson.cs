@@ -5,7 +5,7 @@ using Dataflow.Planning;
 namespace Dataflow;
 
 /// <summary>A plan, or why there is none, for machines.</summary>
-internal static class PlanJson
+public static class PlanJson
 {
     /// <summary>One object; what an infeasible request has not is null.</summary>
     /// <param name="smallest">The least device and host memory that would do, each at the other's given budget; null where none

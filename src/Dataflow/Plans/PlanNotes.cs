@@ -7,7 +7,7 @@ namespace Dataflow;
 /// What a plan's recipe costs, or what another one would give within the same budgets: what the user should know before a long run.
 /// </summary>
 /// <param name="MasterFits">Whether bf16-master fits too; null where that was not asked.</param>
-internal sealed record PlanNotes(bool? MasterFits, IReadOnlyList<string> Lines)
+public sealed record PlanNotes(bool? MasterFits, IReadOnlyList<string> Lines)
 {
     /// <summary>Nothing to say.</summary>
     public static PlanNotes None { get; } = new(null, []);
@@ -32,7 +32,7 @@ internal sealed record PlanNotes(bool? MasterFits, IReadOnlyList<string> Lines)
         var recipe = question.Settings.Recipe;
         return recipe == Recipe.Bf16 ? new PlanNotes(null, [LosesUpdates])
             : recipe != Recipe.Bf16Stochastic ? None
-            : Work.Named("looking at bf16-master", () => question.With(s => s with { GivenRecipe = Recipe.Bf16Master }).Fits())
+            : Work.Named("looking at bf16-master", () => question.With(s => s with { Dtype = Recipe.Bf16Master }).Fits())
                 ? new PlanNotes(true, [MasterToo])
                 : new PlanNotes(false, []);
     }

@@ -3,7 +3,7 @@ using Dataflow.Model;
 namespace Dataflow;
 
 /// <summary>How a plan is made.</summary>
-internal enum PlanPolicy
+public enum PlanPolicy
 {
     /// <summary>The fastest plan that a search finds for a machine.</summary>
     Auto,
@@ -16,7 +16,7 @@ internal enum PlanPolicy
 }
 
 /// <summary>Policies by name.</summary>
-internal static class PlanPolicies
+public static class PlanPolicies
 {
     /// <summary>Those that make plans which run.</summary>
     public static readonly PlanPolicy[] Running = [PlanPolicy.Auto, PlanPolicy.Simple];
@@ -51,7 +51,7 @@ internal static class PlanPolicies
 /// <param name="Machine">The machine that auto plans for, and that predictions of a plan without a run are for; null if there is
 /// none.</param>
 /// <param name="Cache">What auto found before.</param>
-internal sealed record PolicySettings(PlanPolicy Policy, HardwareProfile? Machine, PlanCache Cache)
+public sealed record PolicySettings(PlanPolicy Policy, HardwareProfile? Machine, PlanCache Cache)
 {
     /// <summary>Whether what was found or measured may be kept for later runs.</summary>
     public bool Remembers { get; init; } = true;

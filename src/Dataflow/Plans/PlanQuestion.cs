@@ -3,12 +3,18 @@ using Dataflow.Planning;
 
 namespace Dataflow;
 
+/// <summary>A question to a planner, and what was found on the way to it.</summary>
+/// <param name="Question">What is asked.</param>
+/// <param name="Budgets">The budgets, and how they came about.</param>
+/// <param name="Notes">What is to be known about the model and sequences of this length, a sentence each.</param>
+public sealed record PlanAsked(PlanQuestion Question, Budgets Budgets, IReadOnlyList<string> Notes);
+
 /// <summary>A plan that is asked for, with all that it depends on, so that the user's other choices can be asked for too.</summary>
 /// <param name="SourceRows">Rows that the data has, if there is data.</param>
 /// <param name="GeometryIsFixed">The run goes on with a saved one: results depend on its geometry and recipe, and neither can
 /// change.</param>
-internal sealed record PlanQuestion(
-    PlanSettings Settings, ModelConfig Model, MemoryBudget Budget, PolicySettings By, int? SourceRows = null, bool GeometryIsFixed = false)
+public sealed record PlanQuestion(
+    PlanOptions Settings, ModelConfig Model, MemoryBudget Budget, PolicySettings By, int? SourceRows = null, bool GeometryIsFixed = false)
 {
     /// <summary>As the planner takes it.</summary>
     /// <exception cref="UserErrorException">The step is no whole number of rows.</exception>
@@ -34,5 +40,5 @@ internal sealed record PlanQuestion(
     }
 
     /// <summary>The same question with other settings.</summary>
-    public PlanQuestion With(Func<PlanSettings, PlanSettings> change) => this with { Settings = change(Settings) };
+    public PlanQuestion With(Func<PlanOptions, PlanOptions> change) => this with { Settings = change(Settings) };
 }

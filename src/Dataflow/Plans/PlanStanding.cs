@@ -12,7 +12,7 @@ namespace Dataflow;
 /// </summary>
 /// <param name="Rates">Of the machine that was planned for; null where none was.</param>
 /// <param name="Notes">Of the budgets, each a phrase; empty where nothing is to be said.</param>
-internal sealed record PlanStanding(Standing? Rates, ImmutableArray<string> Notes)
+public sealed record PlanStanding(Standing? Rates, ImmutableArray<string> Notes)
 {
     /// <summary>More device memory was asked for than the machine has.</summary>
     public bool IsBeyondDevice { get; private init; }

@@ -6,7 +6,7 @@ using Dataflow.Simulation;
 namespace Dataflow;
 
 /// <summary>Plans that may run.</summary>
-internal static class Plans
+public static class Plans
 {
     private const int MostListed = 3;
 
@@ -30,6 +30,31 @@ internal static class Plans
                 $"the plan has {errors.Count} errors and will not run: "
                     + $"{string.Join("; ", errors.Take(MostListed).Select(e => $"[{e.Rule}] {e.Message}"))}"
             );
+    }
+
+    /// <summary>Plans what is asked for.</summary>
+    /// <returns>A plan; or why there is none, with the smallest budgets that would do and the nearest changes that would fit.</returns>
+    /// <exception cref="UserErrorException">There is no such model or machine, or the request contradicts itself.</exception>
+    public static PlanResult Make(PlanOptions options) => Make(Ask(options).Question);
+
+    /// <summary>Opens the model, chooses the budgets that were not given, and finds who plans.</summary>
+    /// <param name="options">What is asked for.</param>
+    /// <param name="data">The text that is to be trained on, if there is one: a step has no more rows than it.</param>
+    /// <param name="tokens">The token ids that are to be trained on, likewise.</param>
+    /// <exception cref="UserErrorException">There is no such model or machine, or the data cannot be used.</exception>
+    /// <exception cref="MachineException">A GPU was asked for, and there is none that can be used.</exception>
+    public static PlanAsked Ask(PlanOptions options, string? data = null, string? tokens = null)
+    {
+        options = options.Completed;
+        var by = options.By;
+        using var source = ModelSource.Open(options.Model);
+        var budgets = Budgets.Choose(options) with
+        {
+            HostIsThisMachines = options is { HostMemory: null, Hardware.Kind: HardwareKind.Gpu },
+        };
+        int? rows = TrainingData.RowsOf(data, tokens, options.Seqlen, source);
+        var question = new PlanQuestion(options, source.Model, budgets.Memory, by, rows);
+        return new PlanAsked(question, budgets, [.. source.Notes, .. source.NotesOf(options.Seqlen)]);
     }
 
     /// <summary>Plans by the simple rules, with a word to a terminal that waits.</summary>

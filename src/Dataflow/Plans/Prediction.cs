@@ -7,7 +7,7 @@ namespace Dataflow;
 
 /// <summary>What the simulator says a plan takes on the machine that runs it.</summary>
 /// <param name="Timeline">Of a step by itself: training waits for each step's end.</param>
-internal sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
+public sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
 {
     /// <summary>Seconds of a step.</summary>
     public double Seconds => Timeline.StepNanoseconds / 1e9;
@@ -21,7 +21,7 @@ internal sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
     /// </summary>
     /// <param name="free">Memory that the run leaves free.</param>
     /// <param name="remember">Whether such a measurement may be kept, and one that was kept be used.</param>
-    public static Prediction? For(TrainingPlan plan, DeviceSettings device, HardwareProfile? named, Bytes free, bool remember)
+    public static Prediction? For(TrainingPlan plan, DeviceOptions device, HardwareProfile? named, Bytes free, bool remember)
     {
         if (device.Interleaving is not null || HardwareFiles.ThisMachine(device.Kind, named) is not { } machine)
         {

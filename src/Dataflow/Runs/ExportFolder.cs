@@ -19,7 +19,7 @@ internal static class ExportFolder
 
     /// <summary>Makes it, and refuses one that cannot be written to or that holds what must not be lost.</summary>
     /// <exception cref="UserErrorException">It does.</exception>
-    public static void Prepare(TrainingSettings settings, ModelSource source, Recipe recipe)
+    public static void Prepare(TrainingOptions settings, ModelSource source, Recipe recipe)
     {
         if (settings.Export is not { } folder)
         {
@@ -27,7 +27,7 @@ internal static class ExportFolder
         }
 
         string export = RealPath.Of(folder);
-        string? named = ModelSource.Locate(settings.Plan.ModelPath);
+        string? named = ModelSource.Locate(settings.Plan.Model);
         if (
             new[] { source.Folder, Directory.Exists(named) ? named : null }.FirstOrDefault(s =>
                 s is not null && RealPath.Of(s) == export
@@ -41,7 +41,7 @@ internal static class ExportFolder
         }
 
         if (
-            new[] { settings.Checkpoint?.Folder, settings.Resumed?.Folder }.FirstOrDefault(s =>
+            new[] { settings.Checkpoint, settings.Resumed?.Folder }.FirstOrDefault(s =>
                 s is not null && IsIn(export, RealPath.Of(s))
             ) is
             { } checkpoints

@@ -12,7 +12,7 @@ namespace Dataflow;
 /// <param name="Before">A summary without steps of its own.</param>
 /// <param name="Saving">Null if the run is not saved.</param>
 internal sealed record PreparedRun(
-    TrainingSettings Settings,
+    TrainingOptions Settings,
     TrainingPlan Plan,
     Action<RunEvent> Tell,
     Trainer Trainer,
@@ -27,7 +27,7 @@ internal sealed record PreparedRun(
 ) : IDisposable
 {
     /// <summary>What heads pages about it.</summary>
-    public string Title => $"{Path.GetFileNameWithoutExtension(Settings.Plan.ModelPath)}, sequences of {Plan.Workload.Geometry.Seqlen:N0}: "
+    public string Title => $"{Path.GetFileNameWithoutExtension(Settings.Plan.Model)}, sequences of {Plan.Workload.Geometry.Seqlen:N0}: "
         + $"{Plan.Budget.Device} of device memory, {Plan.Budget.Host} of host memory";
 
     private int saveAsked;
@@ -41,7 +41,7 @@ internal sealed record PreparedRun(
     /// <summary>Prepares it.</summary>
     /// <exception cref="UserErrorException">Something given cannot be used.</exception>
     /// <exception cref="InfeasibleException">No plan fits the budgets.</exception>
-    public static PreparedRun Of(TrainingSettings settings, Action<RunEvent> tell)
+    public static PreparedRun Of(TrainingOptions settings, Action<RunEvent> tell)
     {
         var parts = new Parts();
         try
@@ -58,34 +58,31 @@ internal sealed record PreparedRun(
     /// <inheritdoc/>
     public void Dispose() => Owned.Dispose();
 
-    private static PreparedRun Of(TrainingSettings settings, Action<RunEvent> tell, Parts parts)
+    private static PreparedRun Of(TrainingOptions settings, Action<RunEvent> tell, Parts parts)
     {
         void Note(string note) => tell(new RunEvent.Noted([note]));
-        var resumed = settings.Resumed;
+        settings = settings with { Plan = settings.Plan.Completed };
+        var (resumed, by) = (settings.Resumed, settings.Plan.By);
         settings = Resumption.Continue(settings);
         tell(new RunEvent.Noted(resumed?.Notices ?? []));
         var store = parts.Own(
-            settings.Checkpoint is { } saves ? CheckpointStore.Open(saves.Folder, saves.Keep, Note) : null
+            settings.Saves is { } saves ? CheckpointStore.Open(saves.Folder, saves.Keep, Note) : null
         );
         store?.Begin(resumed?.Checkpoint.Progress.Step ?? 0);
         var source = parts.Own(
-            resumed is null ? ModelSource.Open(settings.Plan.ModelPath) : ModelSource.Of(resumed, settings.Plan.ModelPath)
+            resumed is null ? ModelSource.Open(settings.Plan.Model) : ModelSource.Of(resumed, settings.Plan.Model)
         );
         tell(new RunEvent.Opened(source.Notes));
         var budgets = Budgets.Choose(settings.Plan);
         var machine = MachineMemory.Read();
-        var gpu = settings.Device.Gpu?.Memory;
-        foreach (string warning in budgets.CheckAgainst(machine, gpu))
-        {
-            tell(new RunEvent.Warned(warning));
-        }
-
+        var gpu = settings.Plan.Device.Gpu?.Memory;
+        Budgets.Warn(budgets.CheckAgainst(machine, gpu), tell);
         var data = parts.Own(TrainingData.Open(settings, source));
         var held = parts.Own(TrainingData.OpenValidation(settings, source));
         var begun = store is null && resumed is null ? null : RunData.Of(settings, source);
         if (resumed is not null)
         {
-            begun!.Check(resumed, settings.Validation?.Path);
+            begun!.Check(resumed, settings.Validation);
         }
 
         var weights = resumed is null ? source.Weights(settings.Seed) : null;
@@ -93,30 +90,26 @@ internal sealed record PreparedRun(
             settings.Plan,
             source.Model,
             budgets.Memory,
-            settings.Policy,
+            by,
             data.Tokens.RowCount,
             resumed is not null
         );
         var result = Plans.Make(question);
-        tell(new RunEvent.Planned(question.Request, result, budgets, settings.Policy, PlanNotes.Of(question, result)));
+        tell(new RunEvent.Planned(question.Request, result, budgets, by, PlanNotes.Of(question, result)));
         var plan = Plans.Require(result);
         Resumption.Check(resumed, plan.Workload.Geometry);
         var (free, tight) = Budgets.CheckArenas(plan, machine, gpu);
-        if (tight is not null)
-        {
-            tell(new RunEvent.Warned(tight));
-        }
-
+        Budgets.Warn([tight], tell);
         var progress = new TrainingProgress(0, settings.Seed, plan.Workload.Recipe.Name, plan.Workload.Geometry)
         {
             Settings = begun is null ? new OrderedDictionary<string, string>() : SavedSettings.Of(settings, begun),
         };
-        var saving = settings.Checkpoint is { } wanted ? SavePlan.For(wanted, plan, progress, free) : null;
+        var saving = settings.Saves is { } wanted ? SavePlan.For(wanted, plan, progress, free) : null;
         CheckDisks(settings, plan, saving);
         ExportFolder.Prepare(settings, source, plan.Workload.Recipe);
-        var prediction = Prediction.For(plan, settings.Device, settings.Plan.Hardware, free, settings.Policy.Remembers);
-        var memory = parts.Own(GpuBudget.Watch(settings.Device, plan));
-        var device = parts.Own(settings.Device.Create(plan));
+        var prediction = Prediction.For(plan, settings.Plan.Device, settings.Plan.Hardware, free, by.Remembers);
+        var memory = parts.Own(GpuBudget.Watch(settings.Plan.Device, plan));
+        var device = parts.Own(settings.Plan.Device.Create(plan));
         memory?.Check(plan);
         var validation = parts.Own(Validation.Open(settings, held, plan, device));
         var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor, settings.Seed);
@@ -159,7 +152,7 @@ internal sealed record PreparedRun(
     private static StoredCheckpoint? Load(
         Trainer trainer,
         IWeightSource? weights,
-        ResumedRun? resumed,
+        SavedRun? resumed,
         CheckpointStore? store,
         Action<string> note
     )
@@ -176,7 +169,7 @@ internal sealed record PreparedRun(
             : CheckpointSearch.Load(resumed.Checkpoint, trainer, note);
     }
 
-    private static void CheckDisks(TrainingSettings settings, TrainingPlan plan, SavePlan? saving)
+    private static void CheckDisks(TrainingOptions settings, TrainingPlan plan, SavePlan? saving)
     {
         var needs = new List<DiskNeed>();
         if (saving is not null)

@@ -13,7 +13,7 @@ internal static class Resumption
     /// to agree, for results would not be those of an unbroken run.
     /// </summary>
     /// <exception cref="UserErrorException">Seed, recipe or geometry differ, or there is nothing left to do.</exception>
-    public static TrainingSettings Continue(TrainingSettings settings)
+    public static TrainingOptions Continue(TrainingOptions settings)
     {
         if (settings.Resumed is not { Checkpoint.Progress: var saved } run)
         {
@@ -53,7 +53,7 @@ internal static class Resumption
 
     /// <summary>Refuses a plan that would not go on with the results of an unbroken run.</summary>
     /// <exception cref="UserErrorException">Its geometry is another one.</exception>
-    public static void Check(ResumedRun? run, Geometry planned)
+    public static void Check(SavedRun? run, Geometry planned)
     {
         if (run is { Checkpoint.Progress.Geometry: var saved } && saved != planned)
         {

@@ -6,19 +6,25 @@ namespace Dataflow;
 /// <summary>The files that a run learns from, and what tells them from others.</summary>
 /// <param name="Path">Of what it trains on.</param>
 /// <param name="Validation">Of what validates it; null if nothing does.</param>
-internal sealed record RunData(string Path, DataFingerprint Fingerprint, DataFingerprint? Validation)
+public sealed record RunData(string Path, DataFingerprint Fingerprint, DataFingerprint? Validation)
 {
     /// <summary>Reads them.</summary>
     /// <exception cref="UserErrorException">One cannot be read.</exception>
-    public static RunData Of(TrainingSettings settings, ModelSource source)
+    public static RunData Of(TrainingOptions settings, ModelSource source)
     {
-        string path = settings.TextPath ?? settings.TokensPath ?? source.Tokens!;
-        return new RunData(path, DataFingerprint.Of(path), settings.Validation is ({ } held, _) ? DataFingerprint.Of(held) : null);
+        var held = settings.Validation is { } validation ? DataFingerprint.Of(validation) : null;
+        if (settings.Source is { } own)
+        {
+            return new RunData(own.GetType().Name, DataFingerprint.Of(own), held);
+        }
+
+        string path = settings.Data ?? settings.Tokens ?? source.Tokens!;
+        return new RunData(path, DataFingerprint.Of(path), held);
     }
 
     /// <summary>Refuses data that a saved run was not trained on: the same bits do not come of others.</summary>
     /// <exception cref="UserErrorException">They are others.</exception>
-    public void Check(ResumedRun saved, string? validationPath)
+    public void Check(SavedRun saved, string? validationPath)
     {
         Check(saved, SavedSettings.DataFingerprint, Path, Fingerprint);
         if (Validation is not null && saved.Settings.GetValueOrDefault("validation") == System.IO.Path.GetFullPath(validationPath!))
@@ -27,7 +33,7 @@ internal sealed record RunData(string Path, DataFingerprint Fingerprint, DataFin
         }
     }
 
-    private static void Check(ResumedRun saved, string name, string path, DataFingerprint now)
+    private static void Check(SavedRun saved, string name, string path, DataFingerprint now)
     {
         if (saved.Settings.GetValueOrDefault(name) is { } before && before != now.Text)
         {

@@ -11,7 +11,7 @@ internal static class RunEnd
 {
     /// <summary>Writes all of it.</summary>
     /// <exception cref="RunFailedException">Something could not be written.</exception>
-    public static void Of(PreparedRun run, StepsTaken steps)
+    public static RunSummary Of(PreparedRun run, StepsTaken steps)
     {
         var (settings, failures) = (run.Settings, new List<string>());
         bool Try(Action write)
@@ -61,6 +61,7 @@ internal static class RunEnd
 
         Try(() => run.Memory?.Check(run.Plan));
         Tell(run, failures, steps);
+        return summary;
     }
 
     private static void Export(string folder, PreparedRun run, StepsTaken steps)

@@ -4,7 +4,7 @@ using Dataflow.Planning;
 namespace Dataflow;
 
 /// <summary>What a run tells of itself while it happens, in the order in which it happens.</summary>
-internal abstract record RunEvent
+public abstract record RunEvent
 {
     private RunEvent()
     {
@@ -12,13 +12,13 @@ internal abstract record RunEvent
 
     /// <summary>A model was opened.</summary>
     /// <param name="Notes">What its file says in vain, a sentence each.</param>
-    internal sealed record Opened(IReadOnlyList<string> Notes) : RunEvent;
+    public sealed record Opened(IReadOnlyList<string> Notes) : RunEvent;
 
     /// <summary>What to know about the run, a sentence each.</summary>
-    internal sealed record Noted(IReadOnlyList<string> Notes) : RunEvent;
+    public sealed record Noted(IReadOnlyList<string> Notes) : RunEvent;
 
     /// <summary>What may go wrong, in a sentence.</summary>
-    internal sealed record Warned(string Warning) : RunEvent;
+    public sealed record Warned(string Warning) : RunEvent;
 
     /// <summary>What the planner says. The run goes on if that is a plan.</summary>
     /// <param name="Request">What it was asked.</param>
@@ -26,41 +26,41 @@ internal abstract record RunEvent
     /// <param name="Budgets">The budgets and how they came about.</param>
     /// <param name="By">Who planned.</param>
     /// <param name="Notes">What to know about the plan.</param>
-    internal sealed record Planned(PlanRequest Request, PlanResult Result, Budgets Budgets, PolicySettings By, PlanNotes Notes) : RunEvent;
+    public sealed record Planned(PlanRequest Request, PlanResult Result, Budgets Budgets, PolicySettings By, PlanNotes Notes) : RunEvent;
 
     /// <summary>Where the run takes place, what it trains on, and which weights it begins with.</summary>
-    internal sealed record Starting(string Device, string Data, string Weights) : RunEvent;
+    public sealed record Starting(string Device, string Data, string Weights) : RunEvent;
 
     /// <summary>What the simulator says a step takes; null where the machine has no profile.</summary>
-    internal sealed record Predicted(Prediction? Prediction) : RunEvent;
+    public sealed record Predicted(Prediction? Prediction) : RunEvent;
 
     /// <summary>What the loss is measured on besides, and how often.</summary>
-    internal sealed record Validating(string What) : RunEvent;
+    public sealed record Validating(string What) : RunEvent;
 
     /// <summary>A setting is another one than the saved run had.</summary>
-    internal sealed record Changed(SettingChange Change) : RunEvent;
+    public sealed record Changed(SettingChange Change) : RunEvent;
 
     /// <summary>What is going to be saved.</summary>
     /// <param name="Plan">Of the saves.</param>
     /// <param name="StepSeconds">Predicted seconds of a step; null where nothing is predicted.</param>
     /// <param name="Data">What the run learns from.</param>
-    internal sealed record SavesPlanned(SavePlan Plan, double? StepSeconds, RunData? Data) : RunEvent;
+    public sealed record SavesPlanned(SavePlan Plan, double? StepSeconds, RunData? Data) : RunEvent;
 
     /// <summary>A step is done.</summary>
-    internal sealed record Stepped(StepResult Step) : RunEvent;
+    public sealed record Stepped(StepResult Step) : RunEvent;
 
     /// <summary>A checkpoint is complete.</summary>
-    internal sealed record Saved(SavedStep Step) : RunEvent;
+    public sealed record Saved(SavedStep Step) : RunEvent;
 
     /// <summary>A checkpoint could not be written; training goes on.</summary>
-    internal sealed record SaveFailed(int Step, string Why) : RunEvent;
+    public sealed record SaveFailed(int Step, string Why) : RunEvent;
 
     /// <summary>The run was asked to end before its last step.</summary>
-    internal sealed record Interrupted(int Step, int Steps) : RunEvent;
+    public sealed record Interrupted(int Step, int Steps) : RunEvent;
 
     /// <summary>The run is over, and has taken steps.</summary>
-    internal sealed record Finished(RunSummary Summary) : RunEvent;
+    public sealed record Finished(RunSummary Summary) : RunEvent;
 
     /// <summary>Something failed besides what ended the steps; that is thrown.</summary>
-    internal sealed record Failed(string What) : RunEvent;
+    public sealed record Failed(string What) : RunEvent;
 }

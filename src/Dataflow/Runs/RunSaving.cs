@@ -8,12 +8,16 @@ namespace Dataflow;
 /// <summary>A checkpoint that was saved.</summary>
 /// <param name="Folder">As it was given to --checkpoint.</param>
 /// <param name="Seconds">From its first byte to its last.</param>
-internal sealed record SavedStep(int Step, string Folder, StoredCheckpoint Checkpoint, double Seconds);
+public sealed record SavedStep(int Step, string Folder, StoredCheckpoint Checkpoint, double Seconds);
 
 /// <summary>What became of a run's checkpoints.</summary>
 /// <param name="Seconds">Of each that was saved.</param>
 /// <param name="Waited">Seconds that training waited for them.</param>
-internal sealed record SavesDone(SavePlan Plan, SavedStep? Newest, IReadOnlyList<double> Seconds, int Failed, double Waited);
+public sealed record SavesDone(SavePlan Plan, SavedStep? Newest, IReadOnlyList<double> Seconds, int Failed, double Waited)
+{
+    /// <summary>The middle one of their times; 0 where none was saved.</summary>
+    public double MedianSeconds => Seconds.Count == 0 ? 0 : Seconds.Order().ElementAt(Seconds.Count / 2);
+}
 
 /// <summary>
 /// Saves a run: every so many steps, when asked to, and at its end. Where the plan says so, a copy of the state is written while training

@@ -91,13 +91,13 @@ internal sealed class RunSteps
     {
         var settings = run.Settings;
         run.Trace?.Before(step);
-        if (settings.Profiled?.First == step)
+        if (settings.ProfileSteps?.First == step)
         {
             CudaContext.StartProfiler();
         }
 
-        var done = run.Trainer.Step(run.Tokens, rows, settings.Optimizer, settings.ClipNorm ?? float.PositiveInfinity);
-        if (settings.Profiled?.Last == step)
+        var done = run.Trainer.Step(run.Tokens, rows, settings.Optimizer, settings.Plan.Clip ?? float.PositiveInfinity);
+        if (settings.ProfileSteps?.Last == step)
         {
             CudaContext.StopProfiler();
         }

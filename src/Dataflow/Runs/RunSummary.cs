@@ -5,7 +5,7 @@ using Dataflow.Training;
 namespace Dataflow;
 
 /// <summary>A run that is over.</summary>
-internal sealed record RunSummary(TrainingPlan Plan)
+public sealed record RunSummary(TrainingPlan Plan)
 {
     /// <summary>Steps of this run; those before it was resumed are not in it, nor in the sums.</summary>
     public int Steps { get; init; }

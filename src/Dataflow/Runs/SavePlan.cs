@@ -10,7 +10,7 @@ namespace Dataflow;
 /// <param name="BytesPerSecond">That rate.</param>
 /// <param name="Snapshot">Host memory, beyond the budgets, of a copy that is written while training goes on; null where checkpoints are
 /// written between two steps.</param>
-internal sealed record SavePlan(CheckpointSettings Settings, Bytes Each, double Seconds, double BytesPerSecond, Bytes? Snapshot)
+public sealed record SavePlan(CheckpointSettings Settings, Bytes Each, double Seconds, double BytesPerSecond, Bytes? Snapshot)
 {
     /// <summary>A copy may take so much of what the machine has free beside the run's own memory.</summary>
     private const int ShareOfFree = 2;
@@ -21,7 +21,7 @@ internal sealed record SavePlan(CheckpointSettings Settings, Bytes Each, double 
     /// <param name="progress">As it will be stored, but for the numbers.</param>
     /// <param name="free">Host memory that the run leaves free.</param>
     /// <exception cref="UserErrorException">The folder cannot be written to.</exception>
-    public static SavePlan For(CheckpointSettings settings, TrainingPlan plan, TrainingProgress progress, Bytes free)
+    internal static SavePlan For(CheckpointSettings settings, TrainingPlan plan, TrainingProgress progress, Bytes free)
     {
         var (model, recipe) = (plan.Workload.Model, plan.Workload.Recipe);
         var each = CheckpointStore.BytesOf(model, recipe, progress);
@@ -36,7 +36,7 @@ internal sealed record SavePlan(CheckpointSettings Settings, Bytes Each, double 
     /// <param name="steps">Steps to do.</param>
     /// <param name="there">Checkpoints that are in the folder.</param>
     /// <param name="best">Whether the best by validation is kept besides.</param>
-    public DiskNeed Room(int steps, int there, bool best)
+    internal DiskNeed Room(int steps, int there, bool best)
     {
         long saves = Settings.Every > 0 ? (steps + Settings.Every - 1L) / Settings.Every : 1;
         long most = Math.Min(saves, Math.Max(1, Settings.Keep + (best ? 1L : 0) + 1 - there));

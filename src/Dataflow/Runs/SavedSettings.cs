@@ -5,7 +5,7 @@ using Dataflow.Training;
 namespace Dataflow;
 
 /// <summary>A setting that a resumed run has otherwise than the run that was saved. Null: it has none.</summary>
-internal readonly record struct SettingChange(string Name, string? From, string? To);
+public readonly record struct SettingChange(string Name, string? From, string? To);
 
 /// <summary>
 /// What shapes a run, as it is stored with each of its checkpoints: by the names of the options that say it, with values that these options
@@ -28,7 +28,7 @@ internal static class SavedSettings
     /// <summary>Those of a run that is about to begin or to go on.</summary>
     /// <param name="settings">As they are in effect.</param>
     /// <param name="data">The files.</param>
-    public static OrderedDictionary<string, string> Of(TrainingSettings settings, RunData data)
+    public static OrderedDictionary<string, string> Of(TrainingOptions settings, RunData data)
     {
         var (plan, optimizer) = (settings.Plan, settings.Optimizer);
         var all = new OrderedDictionary<string, string>();
@@ -40,7 +40,7 @@ internal static class SavedSettings
             }
         }
 
-        Add(Model, ModelSource.SettingOf(plan.ModelPath));
+        Add(Model, ModelSource.SettingOf(plan.Model));
         Add("seqlen", Text(plan.Seqlen));
         Add("dtype", plan.Recipe.Name);
         Add("seed", settings.Seed.ToString(CultureInfo.InvariantCulture));
@@ -50,21 +50,78 @@ internal static class SavedSettings
         Add("beta2", Text(optimizer.Beta2));
         Add("eps", Text(optimizer.Epsilon));
         Add("weight-decay", Text(optimizer.WeightDecay));
-        Add("clip", settings.ClipNorm is { } clip ? Text(clip) : null);
-        Add(settings.TextPath is null ? "tokens" : "data", Path.GetFullPath(data.Path));
+        Add("clip", plan.Clip is { } clip ? Text(clip) : null);
+        Add(
+            settings.Source is not null ? "source" : settings.Data is null ? "tokens" : "data",
+            settings.Source is null ? Path.GetFullPath(data.Path) : data.Path
+        );
         Add(DataFingerprint, data.Fingerprint.Text);
-        Add("validation", settings.Validation is { } held ? Path.GetFullPath(held.Path) : null);
+        Add("validation", settings.Validation is { } held ? Path.GetFullPath(held) : null);
         Add(ValidationFingerprint, data.Validation?.Text);
-        Add("validate-every", settings.Validation is var (_, between) ? Text(between) : null);
-        Add("checkpoint-every", settings.Checkpoint is { Every: > 0 and var every } ? Text(every) : null);
-        Add("keep", settings.Checkpoint is { } checkpoint ? Text(checkpoint.Keep) : null);
-        Add("grace", settings.Checkpoint is { } ended ? Text(ended.GraceSeconds) : null);
-        foreach (var (name, value) in settings.Given)
-        {
-            Add(name, value);
-        }
+        Add("validate-every", settings.Validation is null ? null : Text(settings.ValidateEvery));
+        Add("checkpoint-every", settings.Saves is { Every: > 0 and var every } ? Text(every) : null);
+        Add("keep", settings.Saves is null ? null : Text(settings.Keep));
+        Add("grace", settings.Saves is null ? null : Text(settings.Grace));
 
+        // Who plans, for what and within what, where that was given.
+        Add("device", plan.Device.Name);
+        Add("policy", plan.Policy is { } policy ? PlanPolicies.NameOf(policy) : null);
+        Add("hardware", plan.HardwareName);
+        Add("save-set", plan.SaveSet is { } saveSet ? SaveSets.NameOf(saveSet) : null);
+        Add("device-memory", plan.DeviceMemory is { } fast ? Text(fast) : null);
+        Add("host-memory", plan.HostMemory is { } slow ? Text(slow) : null);
         return all;
+    }
+
+    /// <summary>The other way round: what a saved run was asked to do.</summary>
+    /// <exception cref="UserErrorException">Something that shapes it is missing or cannot be used.</exception>
+    public static TrainingOptions OptionsOf(SavedRun run)
+    {
+        var saved = run.Settings;
+        string Needed(string name) => saved.GetValueOrDefault(name)
+            ?? throw new UserErrorException($"{run.Checkpoint.Folder} does not say with which {name} it was trained");
+        T? Value<T>(string name, Func<string, T> parse)
+            where T : struct => saved.TryGetValue(name, out string? text) ? parse(text) : null;
+        int? Count(string name) => Value(name, t => (int)Values.Whole(t, 0, int.MaxValue));
+        float? Real(string name) => Value(name, t => Values.Real(0, float.MaxValue)(t));
+        var byDefault = AdamWSettings.Default;
+        var plan = new PlanOptions
+        {
+            Model = Needed(Model),
+            Seqlen = Values.Seqlen(Needed("seqlen")),
+            Dtype = Values.RecipeNamed(Needed("dtype")),
+            Clip = Real("clip"),
+            Device = saved.TryGetValue("device", out string? device) ? DeviceOptions.Named(device) : DeviceOptions.Cpu,
+            Policy = Value("policy", t => PlanPolicies.Named(t, PlanPolicies.Running)),
+            SaveSet = Value("save-set", SaveSets.Parse),
+            DeviceMemory = Value("device-memory", Values.Size),
+            HostMemory = Value("host-memory", Values.Size),
+        };
+        var options = new TrainingOptions
+        {
+            Plan = saved.TryGetValue("hardware", out string? machine) ? plan.WithHardware(machine) : plan,
+            Data = saved.GetValueOrDefault("data"),
+            Tokens = saved.GetValueOrDefault("tokens"),
+            Steps = Count("steps") ?? throw new UserErrorException($"{run.Checkpoint.Folder} does not say how many steps it is to have"),
+            Seed = run.Checkpoint.Progress.Seed,
+            Optimizer = new AdamWSettings(
+                Real("lr") ?? byDefault.LearningRate,
+                Real("beta1") ?? byDefault.Beta1,
+                Real("beta2") ?? byDefault.Beta2,
+                Real("eps") ?? byDefault.Epsilon,
+                Real("weight-decay") ?? byDefault.WeightDecay
+            ),
+            Validation = saved.GetValueOrDefault("validation"),
+            Checkpoint = run.Folder,
+            CheckpointEvery = Count("checkpoint-every") ?? 0,
+            Resumed = run,
+        };
+        return options with
+        {
+            ValidateEvery = Count("validate-every") ?? options.ValidateEvery,
+            Keep = Count("keep") ?? options.Keep,
+            Grace = Count("grace") ?? options.Grace,
+        };
     }
 
     /// <summary>What differs, in the order of the new ones, then of those that are there no more.</summary>

@@ -9,7 +9,7 @@ namespace Dataflow;
 /// <param name="LearningRate">That of its update.</param>
 /// <param name="Validation">The loss on other data after it, where it was measured.</param>
 /// <param name="PredictedSeconds">What the simulator says that a step takes; null where the machine has no profile.</param>
-internal readonly record struct StepResult(
+public readonly record struct StepResult(
     StepReport Step,
     int Steps,
     double Flops,

@@ -30,7 +30,7 @@ internal sealed class StepTrace : IDisposable
 
     /// <summary>What the settings ask for; null if nothing. A file that cannot be written is refused here, before anything runs.</summary>
     /// <exception cref="UserErrorException">The device measures no steps, or the file cannot be made.</exception>
-    public static StepTrace? Open(TrainingSettings settings, IDevice device, Schedule schedule, int firstStep)
+    public static StepTrace? Open(TrainingOptions settings, IDevice device, Schedule schedule, int firstStep)
     {
         if (settings is { Trace: null, Page: null })
         {
@@ -47,8 +47,8 @@ internal sealed class StepTrace : IDisposable
 
         // The first step finds cold caches: the two after it, or all that a shorter run has.
         int last = settings.Steps;
-        int[] wanted = settings.TracedSteps is { Length: > 0 } named
-            ? named
+        int[] wanted = settings.TraceSteps is { Count: > 0 } named
+            ? [.. named]
             : [.. Enumerable.Range(Math.Min(firstStep + 1, last), 2).Where(s => s <= last)];
         return wanted.FirstOrDefault(s => s < firstStep || s > last) is var outside and > 0
             ? throw new UserErrorException($"--trace-steps names step {outside}, and this run has steps {firstStep} to {last}")
@@ -146,7 +146,7 @@ internal sealed class StepTrace : IDisposable
         page?.Dispose();
     }
 
-    private static StepTrace Create(TrainingSettings settings, ITimedDevice device, Schedule schedule, int[] wanted)
+    private static StepTrace Create(TrainingOptions settings, ITimedDevice device, Schedule schedule, int[] wanted)
     {
         var trace = settings.Trace is { } file ? AtomicFile.Create(file) : null;
         try

@@ -8,7 +8,7 @@ using Dataflow.Training;
 namespace Dataflow;
 
 /// <summary>The loss on other data, and how long it took to find.</summary>
-internal readonly record struct ValidationResult(double Loss, double Seconds);
+public readonly record struct ValidationResult(double Loss, double Seconds);
 
 /// <summary>
 /// The loss on all rows of other data between training steps: as many evaluation steps over the plan's own arenas as they need.
@@ -32,9 +32,9 @@ internal sealed class Validation : IDisposable
 
     /// <summary>What there is to validate on; null if nothing.</summary>
     /// <exception cref="FailedException">The verifier refuses the step.</exception>
-    public static Validation? Open(TrainingSettings settings, TrainingData? data, TrainingPlan plan, IDevice device)
+    public static Validation? Open(TrainingOptions settings, TrainingData? data, TrainingPlan plan, IDevice device)
     {
-        if (data is null || settings.Validation is not (_, var every))
+        if (data is null)
         {
             return null;
         }
@@ -46,7 +46,7 @@ internal sealed class Validation : IDisposable
         }
 
         var workload = plan.Workload with { Kind = WorkloadKind.Evaluation };
-        return new Validation(data, every, workload, schedule, device.For(schedule, workload));
+        return new Validation(data, settings.ValidateEvery, workload, schedule, device.For(schedule, workload));
     }
 
     /// <summary>What is measured, how often, and where the machine has a profile, how long that takes.</summary>

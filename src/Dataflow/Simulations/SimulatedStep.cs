@@ -9,12 +9,12 @@ using Dataflow.Simulation;
 namespace Dataflow;
 
 /// <summary>What a request would do on its machine.</summary>
-internal abstract record SimulationAnswer(SimulationRequest Request)
+public abstract record SimulationAnswer(SimulationRequest Request)
 {
     /// <summary>It does not fit, and why.</summary>
     /// <param name="Smallest">The least device memory at the host budget and the least host memory at the device budget; null where that is
     /// not known.</param>
-    internal sealed record Infeasible(SimulationRequest Request, string Reason, (Bytes Device, Bytes Host)? Smallest = null)
+    public sealed record Infeasible(SimulationRequest Request, string Reason, (Bytes Device, Bytes Host)? Smallest = null)
         : SimulationAnswer(Request)
     {
         /// <summary>
@@ -24,7 +24,7 @@ internal abstract record SimulationAnswer(SimulationRequest Request)
     }
 
     /// <summary>It fits.</summary>
-    internal sealed record Feasible(SimulationRequest Request, SimulatedStep Step) : SimulationAnswer(Request);
+    public sealed record Feasible(SimulationRequest Request, SimulatedStep Step) : SimulationAnswer(Request);
 
     /// <summary>Plans, lowers and simulates.</summary>
     /// <param name="search">What policy auto asks: one of the same request but for the budgets. The other policies ask none.</param>
@@ -63,7 +63,7 @@ internal abstract record SimulationAnswer(SimulationRequest Request)
 /// <param name="Device">Bytes of device memory that the plan takes, reserve included.</param>
 /// <param name="SpeedOfLight">Seconds that no order of the same work could beat: kernels at their ceilings, copies at the link's rate, all
 /// side by side.</param>
-internal sealed record SimulatedStep(
+public sealed record SimulatedStep(
     Schedule Schedule,
     Timeline Timeline,
     ImmutableArray<OpCost> Costs,

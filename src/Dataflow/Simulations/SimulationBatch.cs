@@ -4,7 +4,7 @@ using Dataflow.Training;
 namespace Dataflow;
 
 /// <summary>Requests as JSON lines in, answers as JSON lines out: in order, on all cores.</summary>
-internal static class SimulationBatch
+public static class SimulationBatch
 {
     private static readonly Bytes LargestBatch = new(64 << 20);
 

@@ -4,7 +4,7 @@ using Dataflow.Baseline;
 namespace Dataflow;
 
 /// <summary>What would make a refused simulation fit: each was tried.</summary>
-internal static class SimulationChanges
+public static class SimulationChanges
 {
     private const int MostHalvings = 6;
 

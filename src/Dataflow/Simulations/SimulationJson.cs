@@ -4,7 +4,7 @@ using Dataflow.Simulation;
 namespace Dataflow;
 
 /// <summary>A simulation's answer for machines: one object; what an infeasible request has not is null.</summary>
-internal static class SimulationJson
+public static class SimulationJson
 {
     private const double Giga = 1e9;
 

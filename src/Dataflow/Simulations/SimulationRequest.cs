@@ -9,7 +9,7 @@ namespace Dataflow;
 /// <param name="ModelPath">As the user gave it.</param>
 /// <param name="GlobalBatch">Tokens of a step; null: the policy's choice.</param>
 /// <param name="Recipe">Null: bf16-sr on a GPU, fp32 on a CPU. The published system has bf16 only, which is its default.</param>
-internal sealed record SimulationRequest(
+public sealed record SimulationRequest(
     string ModelPath,
     ModelConfig Model,
     int Seqlen,
@@ -42,9 +42,19 @@ internal sealed record SimulationRequest(
     /// <summary>The same with what else could be asked for.</summary>
     public PlanQuestion Question =>
         new(
-            new PlanSettings(ModelPath, Seqlen, Budget.Device, Budget.Host, ChosenRecipe, GlobalBatch, Pins, SaveSet, Hardware)
+            new PlanOptions
             {
-                ClipNorm = ClipNorm,
+                Model = ModelPath,
+                Seqlen = Seqlen,
+                DeviceMemory = Budget.Device,
+                HostMemory = Budget.Host,
+                Dtype = ChosenRecipe,
+                GlobalBatch = GlobalBatch,
+                Pins = Pins,
+                SaveSet = SaveSet,
+                Hardware = Hardware,
+                Device = DeviceOptions.Cpu, // the machine that is named decides
+                Clip = ClipNorm,
             },
             Model,
             Budget,

@@ -6,7 +6,7 @@ using Dataflow.Training;
 namespace Dataflow;
 
 /// <summary>Heatmaps of result files as a folder of pages.</summary>
-internal static class MapFolder
+public static class MapFolder
 {
     private const int MostListed = 6;
     private const string IndexName = "index.html";

@@ -9,10 +9,10 @@ namespace Dataflow;
 /// <param name="Lines">What it printed.</param>
 /// <param name="Fault">What to say if it failed.</param>
 /// <param name="PeakResidentBytes">Physical memory at its peak, as last seen while it ran; null where the system does not tell.</param>
-internal sealed record TrainingOutcome(int? Status, IReadOnlyList<string> Lines, string Fault, long? PeakResidentBytes);
+public sealed record TrainingOutcome(int? Status, IReadOnlyList<string> Lines, string Fault, long? PeakResidentBytes);
 
 /// <summary>Runs the command line `dataflow` with these arguments in a process of its own, to its end or to that of its time.</summary>
-internal delegate TrainingOutcome TrainingProcess(string[] arguments, TimeSpan limit);
+public delegate TrainingOutcome TrainingProcess(string[] arguments, TimeSpan limit);
 
 /// <summary>
 /// A cell that is measured: `train` of the command line in a process of its own, so that neither memory nor a failure outlives it. The

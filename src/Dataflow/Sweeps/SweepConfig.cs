@@ -5,7 +5,7 @@ using Dataflow.Training;
 namespace Dataflow;
 
 /// <summary>Reads sweep configs (bench/sweeps/README.md has the format).</summary>
-internal static class SweepConfig
+public static class SweepConfig
 {
     private const int MostCells = 100_000;
     private static readonly Bytes LargestConfig = new(16 << 20);

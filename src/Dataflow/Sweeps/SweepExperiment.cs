@@ -7,14 +7,14 @@ namespace Dataflow;
 /// <summary>One configuration of a sweep.</summary>
 /// <param name="Machine">As the results call it.</param>
 /// <param name="Hardware">Its hardware profile.</param>
-internal readonly record struct SweepCell(string Machine, string Hardware, string Model, int Seqlen, double HostGiB, double DeviceGiB)
+public readonly record struct SweepCell(string Machine, string Hardware, string Model, int Seqlen, double HostGiB, double DeviceGiB)
 {
     /// <summary>What tells it from the others in a result file.</summary>
     public (string, string, long, double, double) Key => (Machine, Model, Seqlen, HostGiB, DeviceGiB);
 }
 
 /// <summary>Budgets and lengths that are combined with each other.</summary>
-internal sealed record SweepGrid(int[] Seqlens, double[] HostGiB, double[] DeviceGiB);
+public sealed record SweepGrid(int[] Seqlens, double[] HostGiB, double[] DeviceGiB);
 
 /// <summary>How cells are measured.</summary>
 /// <param name="Data">A text or, if it ends in .bin, token ids.</param>
@@ -22,10 +22,10 @@ internal sealed record SweepGrid(int[] Seqlens, double[] HostGiB, double[] Devic
 /// <param name="WarmupSteps">Steps that do not count, from the start.</param>
 /// <param name="WarmupSeconds">Nor do those that begin within so many seconds of steps.</param>
 /// <param name="LimitSeconds">A run that takes longer has failed.</param>
-internal sealed record SweepMeasurement(string Device, string Data, int Steps, int WarmupSteps, double WarmupSeconds, double LimitSeconds);
+public sealed record SweepMeasurement(string Device, string Data, int Steps, int WarmupSteps, double WarmupSeconds, double LimitSeconds);
 
 /// <summary>How many tokens a step has.</summary>
-internal enum SweepStep
+public enum SweepStep
 {
     /// <summary>The policy's choice.</summary>
     Policy,
@@ -42,7 +42,7 @@ internal enum SweepStep
 /// <param name="Tokens">Of a step, where <paramref name="Step"/> says so.</param>
 /// <param name="Measurement">Null: cells are simulated.</param>
 /// <param name="Text">The experiment as it stands in the config, without the spaces.</param>
-internal sealed record SweepExperiment(
+public sealed record SweepExperiment(
     string Name,
     IReadOnlyDictionary<string, string> Machines,
     string[] Models,

@@ -4,7 +4,7 @@ using Dataflow.Reports;
 namespace Dataflow;
 
 /// <summary>An experiment and its result file, claimed until this is let go.</summary>
-internal sealed class SweepRun : IDisposable
+public sealed class SweepRun : IDisposable
 {
     private readonly SweepExperiment experiment;
     private readonly IReadOnlyList<SweepCell> cells;
@@ -60,7 +60,7 @@ internal sealed class SweepRun : IDisposable
     public IReadOnlyList<ResultRow> Finish(PlanCache cache, TrainingProcess run, Action<bool> done)
     {
         var left = cells.Where(c => !file.Done.Contains(c.Key)).ToList();
-        string? commit = Checkout.Commit();
+        string? commit = Locations.Commit();
         void Done(ResultRow row)
         {
             file.Append(row);

@@ -1,10 +1,10 @@
 using System.Text.Json.Nodes;
 using Dataflow.Cuda;
 
-namespace Dataflow.Cli;
+namespace Dataflow;
 
 /// <summary>What compiling kernels gave: a row an entry point, a column a target.</summary>
-internal sealed class KernelReport(
+public sealed class KernelReport(
     IReadOnlyList<KernelBuildResult> results,
     IReadOnlyList<KernelTarget> targets,
     string compiler,

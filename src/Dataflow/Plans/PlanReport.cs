@@ -1,10 +1,10 @@
 using Dataflow.Model;
 using Dataflow.Planning;
 
-namespace Dataflow.Cli;
+namespace Dataflow;
 
 /// <summary>A plan for people, in blocks.</summary>
-internal static class PlanReport
+public static class PlanReport
 {
     private const int HashShown = 16;
 

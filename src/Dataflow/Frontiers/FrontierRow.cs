@@ -2,12 +2,12 @@ using System.Text.Json.Nodes;
 using Dataflow.Model;
 using Dataflow.Planning;
 
-namespace Dataflow.Cli;
+namespace Dataflow;
 
 /// <summary>The frontier of one model at one sequence length.</summary>
 /// <param name="Hashes">Of the plans at the three points, in the order of <see cref="PlanFrontier"/>; null where they were not
 /// made.</param>
-internal sealed record FrontierRow(PlanRequest Request, PlanFrontier Frontier, string?[] Hashes)
+public sealed record FrontierRow(PlanRequest Request, PlanFrontier Frontier, string?[] Hashes)
 {
     /// <summary>Frontiers do not depend on it.</summary>
     public static readonly MemoryBudget NoBudget = new(Bytes.Zero, Bytes.Zero);

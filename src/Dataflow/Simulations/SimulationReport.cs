@@ -3,10 +3,10 @@ using Dataflow.Planning;
 using Dataflow.Schedules;
 using Dataflow.Simulation;
 
-namespace Dataflow.Cli;
+namespace Dataflow;
 
 /// <summary>A simulated step for people.</summary>
-internal static class SimulationReport
+public static class SimulationReport
 {
     private const int HashShown = 16;
 

@@ -5,15 +5,15 @@ using Dataflow.Model;
 namespace Dataflow.Cli;
 
 /// <summary>The options that choose a device.</summary>
-internal sealed class DeviceOptions
+internal sealed class DeviceFlags
 {
     private const int MostThreads = 1024;
-    private readonly Option<string?> device = Declare.Option<string?>(
+    private readonly Option<DeviceOptions?> device = Declare.Option<DeviceOptions?>(
         "--device",
         "cpu|cuda|cuda-emulated|auto",
         "where to run: cuda is the first NVIDIA GPU, cuda-emulated the same code checked on the CPU (slow; in a checkout); auto is cuda "
             + "where there is one, else cpu",
-        DeviceNamed
+        DeviceOptions.Named
     );
     private readonly Option<int?> threads = Declare.Option(
         "--threads",
@@ -41,9 +41,10 @@ internal sealed class DeviceOptions
 
     /// <summary>What was given.</summary>
     /// <exception cref="MachineException">A GPU was asked for, and there is none that can be used.</exception>
-    public DeviceSettings Bind(ParseResult parsed)
+    public DeviceOptions Bind(ParseResult parsed)
     {
-        var kind = KindOf(parsed.GetValue(device));
+        var chosen = parsed.GetValue(device) ?? DeviceOptions.Auto;
+        var kind = chosen.Kind;
         if (kind == DeviceKind.Cuda)
         {
             // Said before anything is planned or read.
@@ -62,32 +63,6 @@ internal sealed class DeviceOptions
             throw new UserErrorException("--threads is of the CPU's kernels, and this runs on a GPU; leave it out, or give --device cpu");
         }
 
-        return new DeviceSettings(kind, parsed.GetValue(threads) ?? Environment.ProcessorCount, parsed.GetValue(interleaving));
-    }
-
-    private static string DeviceNamed(string text) => text switch
-    {
-        "cpu" or "auto" or "cuda" or "cuda-emulated" => text,
-        _ => throw new UserErrorException($"'{text}' is no device; choose cpu, cuda, cuda-emulated or auto"),
-    };
-
-    private static DeviceKind KindOf(string? text) => text switch
-    {
-        "cuda" => DeviceKind.Cuda,
-        "cuda-emulated" => DeviceKind.CudaEmulated,
-        "cpu" => DeviceKind.Cpu,
-        _ => HasGpu() ? DeviceKind.Cuda : DeviceKind.Cpu,
-    };
-
-    private static bool HasGpu()
-    {
-        try
-        {
-            return CudaLibraries.Locate(CudaLibrary.Driver) is not null && CudaGpu.All().Count > 0;
-        }
-        catch (MachineException)
-        {
-            return false; // what is wrong with it is said to those who ask for it by name
-        }
+        return chosen with { Threads = parsed.GetValue(threads) ?? chosen.Threads, Interleaving = parsed.GetValue(interleaving) };
     }
 }

@@ -1,10 +1,10 @@
 using Dataflow.Model;
 using Dataflow.Planning;
 
-namespace Dataflow.Cli;
+namespace Dataflow;
 
 /// <summary>Why a plan is as fast as it is, for people.</summary>
-internal static class ExplanationReport
+public static class ExplanationReport
 {
     private const int CopiesShown = 3;
 

@@ -7,26 +7,26 @@ namespace Dataflow;
 /// <param name="Checkpoint">The newest good one.</param>
 /// <param name="Folder">As it was named; or where that is a checkpoint itself, the folder that it is in.</param>
 /// <param name="Notices">What was found on the way, in a sentence each.</param>
-internal sealed record ResumedRun(StoredCheckpoint Checkpoint, string Folder, IReadOnlyList<string> Notices)
+public sealed record SavedRun(StoredCheckpoint Checkpoint, string Folder, IReadOnlyList<string> Notices)
 {
     private const string LockName = ".lock";
 
     /// <summary>What the checkpoint says of the run, the way options say it.</summary>
     public IReadOnlyDictionary<string, string> Settings => Checkpoint.Progress.Settings;
 
-    /// <summary>Finds it; null where nothing is to be resumed.</summary>
-    /// <exception cref="UserErrorException">There is no checkpoint that can be gone on with.</exception>
-    public static ResumedRun? Find(string? folder)
-    {
-        if (folder is null)
-        {
-            return null;
-        }
+    /// <summary>As it was asked for, to go on with.</summary>
+    /// <exception cref="UserErrorException">What was saved cannot be used.</exception>
+    public TrainingOptions Options => SavedSettings.OptionsOf(this);
 
+    /// <summary>Finds it.</summary>
+    /// <param name="folder">The folder of its checkpoints, or one of them.</param>
+    /// <exception cref="UserErrorException">There is no checkpoint that can be gone on with.</exception>
+    public static SavedRun Find(string folder)
+    {
         var notices = new List<string>();
         var found = Search(folder, notices);
         bool itself = Path.GetFullPath(found.Folder) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
-        return new ResumedRun(found, itself ? found.Parent : folder, notices);
+        return new SavedRun(found, itself ? found.Parent : folder, notices);
     }
 
     private static StoredCheckpoint Search(string folder, List<string> notices)

@@ -4,7 +4,7 @@ using Dataflow.Model;
 namespace Dataflow.Cli;
 
 /// <summary>The options that say who plans.</summary>
-internal sealed class PolicyOptions
+internal sealed class PolicyFlags
 {
     private readonly Option<PlanPolicy?> policy;
     private readonly Option<bool> noCache = Declare.Flag(
@@ -12,11 +12,11 @@ internal sealed class PolicyOptions
         "use nothing that an earlier run found or measured, and keep nothing for later ones"
     );
 
-    private PolicyOptions(PlanPolicy[] among, string meaning) => policy = Declare.Option<PlanPolicy?>(
+    private PolicyFlags(PlanPolicy[] among, string meaning) => policy = Declare.Option<PlanPolicy?>(
         "--policy", string.Join('|', among.Select(PlanPolicies.NameOf)), meaning, t => PlanPolicies.Named(t, among));
 
     /// <summary>For plans that run.</summary>
-    public static PolicyOptions OfPlans =>
+    public static PolicyFlags OfPlans =>
         new(
             PlanPolicies.Running,
             "who plans: auto searches for the fastest plan on the machine, simple takes the first that fits [default: auto where the "
@@ -24,7 +24,7 @@ internal sealed class PolicyOptions
         );
 
     /// <summary>For plans that are simulated.</summary>
-    public static PolicyOptions OfSimulation =>
+    public static PolicyFlags OfSimulation =>
         new(
             PlanPolicies.All,
             "who plans: auto searches for the fastest plan, simple takes the first that fits, reference is the published reference system "
@@ -44,8 +44,10 @@ internal sealed class PolicyOptions
     /// <summary>Where found plans are remembered.</summary>
     public PlanCache Cache(ParseResult parsed) => parsed.GetValue(noCache) ? PlanCache.None : PlanCache.OfThisMachine;
 
-    /// <summary>Who plans for the machine that is named, else for the one at hand.</summary>
-    /// <exception cref="UserErrorException">Auto was asked for, and there is no profile.</exception>
-    public PolicySettings Bind(ParseResult parsed, HardwareProfile? named, DeviceKind device = DeviceKind.Cpu) =>
-        PolicySettings.Choose(Given(parsed), named ?? HardwareFiles.ThisMachine(device, named: null), Cache(parsed));
+    /// <summary>The plan, with what was given.</summary>
+    public PlanOptions Bind(ParseResult parsed, PlanOptions plan) => plan with
+    {
+        Policy = Given(parsed),
+        NoCache = parsed.GetValue(noCache),
+    };
 }

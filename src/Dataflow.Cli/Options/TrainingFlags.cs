@@ -4,11 +4,9 @@ using Dataflow.Model;
 namespace Dataflow.Cli;
 
 /// <summary>The options of training, apart from those of the plan.</summary>
-internal sealed class TrainingOptions(int defaultSteps)
+internal sealed class TrainingFlags(int defaultSteps)
 {
-    private const int DefaultKept = 2;
-    private const int DefaultGrace = 30;
-    private const int DefaultBetweenValidations = 10;
+    private static readonly TrainingOptions ByDefault = new() { Plan = new PlanOptions { Model = "", Seqlen = 0 } };
     private static readonly AdamWSettings Default = AdamWSettings.Default;
     private readonly Option<string?> text = Declare.Option<string?>(
         "--data",
@@ -55,7 +53,7 @@ internal sealed class TrainingOptions(int defaultSteps)
     private readonly Option<int?> validateEvery = Declare.Option(
         "--validate-every",
         "N",
-        $"steps between two validations [default: {DefaultBetweenValidations}]",
+        $"steps between two validations [default: {ByDefault.ValidateEvery}]",
         Values.OptionalCount(1, int.MaxValue)
     );
     private readonly Option<string?> checkpoint = Declare.Option<string?>(
@@ -74,14 +72,14 @@ internal sealed class TrainingOptions(int defaultSteps)
     private readonly Option<int?> keep = Declare.Option(
         "--keep",
         "N",
-        $"how many checkpoints are kept, the newest [default: {DefaultKept}]",
+        $"how many checkpoints are kept, the newest [default: {ByDefault.Keep}]",
         Values.OptionalCount(1, int.MaxValue)
     );
     private readonly Option<int?> grace = Declare.Option(
         "--grace",
         "SECONDS",
         $"how long after a signal the program may still run; what is predicted to take longer is said at the start [default: "
-            + $"{DefaultGrace}]",
+            + $"{ByDefault.Grace}]",
         Values.OptionalCount(1, int.MaxValue)
     );
     private readonly Option<string?> resume = Declare.Option<string?>(
@@ -175,94 +173,59 @@ internal sealed class TrainingOptions(int defaultSteps)
 
     /// <summary>The saved run that a command line goes on with, and the command line with what it leaves out as that was saved.</summary>
     /// <exception cref="UserErrorException">There is no such run, or it does not say enough.</exception>
-    public (ParseResult Parsed, ResumedRun? Resumed) Complete(ParseResult given) =>
-        ResumedRun.Find(given.GetValue(resume)) is { } resumed ? (ResumedCommandLine.Complete(resumed, given), resumed) : (given, null);
+    public (ParseResult Parsed, SavedRun? Resumed) Complete(ParseResult given) =>
+        given.GetValue(resume) is { } folder && SavedRun.Find(folder) is var resumed
+            ? (ResumedCommandLine.Complete(resumed, given), resumed)
+            : (given, null);
 
     /// <summary>What was given.</summary>
     /// <exception cref="UserErrorException">Options contradict each other.</exception>
-    public TrainingSettings Bind(ParseResult parsed, PlanSettings plan, PolicyOptions policy, DeviceSettings device, ResumedRun? resumed)
+    public TrainingOptions Bind(ParseResult parsed, PlanOptions plan, SavedRun? resumed)
     {
         CheckNeeds(parsed);
-        var given = Given(parsed, plan, policy, device);
-        plan = device.Complete(plan);
-        var (textPath, tokensPath) = (parsed.GetValue(text), parsed.GetValue(tokens));
-        if (textPath is not null && tokensPath is not null)
+        var given = new TrainingOptions
         {
-            throw new UserErrorException("--data and --tokens were both given; leave one out");
-        }
-
-        var optimizer = new AdamWSettings(
-            parsed.GetValue(learningRate) ?? Default.LearningRate,
-            parsed.GetValue(beta1) ?? Default.Beta1,
-            parsed.GetValue(beta2) ?? Default.Beta2,
-            parsed.GetValue(epsilon) ?? Default.Epsilon,
-            parsed.GetValue(weightDecay) ?? Default.WeightDecay
-        );
-        return new TrainingSettings(
-            plan,
-            device,
-            textPath,
-            tokensPath,
-            parsed.GetValue(steps) ?? defaultSteps,
-            parsed.GetValue(seed),
-            optimizer,
-            parsed.GetValue(export)
-        )
-        {
-            Policy = policy.Bind(parsed, plan.Hardware, device.Kind),
-            Given = given,
-            Checkpoint = (parsed.GetValue(checkpoint) ?? resumed?.Folder) is { } folder
-                ? new CheckpointSettings(
-                    folder,
-                    parsed.GetValue(checkpointEvery) ?? 0,
-                    parsed.GetValue(keep) ?? DefaultKept,
-                    parsed.GetValue(grace) ?? DefaultGrace
-                )
-                : null,
+            Plan = plan,
+            Data = parsed.GetValue(text),
+            Tokens = parsed.GetValue(tokens),
+            Steps = parsed.GetValue(steps) ?? defaultSteps,
+            Seed = parsed.GetValue(seed),
+            Optimizer = new AdamWSettings(
+                parsed.GetValue(learningRate) ?? Default.LearningRate,
+                parsed.GetValue(beta1) ?? Default.Beta1,
+                parsed.GetValue(beta2) ?? Default.Beta2,
+                parsed.GetValue(epsilon) ?? Default.Epsilon,
+                parsed.GetValue(weightDecay) ?? Default.WeightDecay
+            ),
+            Export = parsed.GetValue(export),
             Overwrite = parsed.GetValue(overwrite),
+            Validation = parsed.GetValue(validation),
+            Checkpoint = parsed.GetValue(checkpoint) ?? resumed?.Folder,
+            CheckpointEvery = parsed.GetValue(checkpointEvery) ?? 0,
             Resumed = resumed,
-            Profiled = parsed.GetValue(profile) switch
+            ProfileSteps = parsed.GetValue(profile) switch
             {
                 null or { Length: 0 } => null,
-                [var first, var last] when first <= last => device.Kind == DeviceKind.Cpu
+                [var first, var last] when first <= last => plan.Device.Kind == DeviceKind.Cpu
                     ? throw new UserErrorException("--profile-steps is for a CUDA profiler; give --device cuda")
                     : (first, last),
                 _ => throw new UserErrorException("--profile-steps takes the first and the last step, as in --profile-steps 3,5"),
             },
             Trace = parsed.GetValue(trace),
             Page = parsed.GetValue(page),
-            TracedSteps = parsed.GetValue(traceSteps),
-            Validation = parsed.GetValue(validation) is { } path
-                ? (path, parsed.GetValue(validateEvery) ?? DefaultBetweenValidations)
-                : null,
+            TraceSteps = parsed.GetValue(traceSteps),
         };
-    }
-
-    private static List<(string Name, string Value)> Given(
-        ParseResult parsed,
-        PlanSettings plan,
-        PolicyOptions policy,
-        DeviceSettings device
-    )
-    {
-        var given = new List<(string Name, string Value)> { ("device", device.Name) };
-        void Add(string name, string? value)
+        if (given is { Data: not null, Tokens: not null })
         {
-            if (value is not null)
-            {
-                given.Add((name, value));
-            }
+            throw new UserErrorException("--data and --tokens were both given; leave one out");
         }
 
-        Add("policy", policy.Given(parsed) is { } named ? PlanPolicies.NameOf(named) : null);
-        Add(
-            "hardware",
-            parsed.TextOf("--hardware") is { } machine && File.Exists(machine) ? Path.GetFullPath(machine) : parsed.TextOf("--hardware")
-        );
-        Add("save-set", parsed.TextOf("--save-set"));
-        Add("device-memory", plan.Device is { } fast ? SavedSettings.Text(fast) : null);
-        Add("host-memory", plan.Host is { } slow ? SavedSettings.Text(slow) : null);
-        return given;
+        return given with
+        {
+            Keep = parsed.GetValue(keep) ?? given.Keep,
+            Grace = parsed.GetValue(grace) ?? given.Grace,
+            ValidateEvery = parsed.GetValue(validateEvery) ?? given.ValidateEvery,
+        };
     }
 
     private void CheckNeeds(ParseResult parsed)

@@ -8,7 +8,7 @@ using Dataflow.Schedules;
 namespace Dataflow;
 
 /// <summary>What a plan runs on.</summary>
-internal enum DeviceKind
+public enum DeviceKind
 {
     /// <summary>The CPU, with both arenas in its memory.</summary>
     Cpu,
@@ -23,8 +23,28 @@ internal enum DeviceKind
 /// <summary>Where a plan runs.</summary>
 /// <param name="Threads">Threads of the CPU's kernels.</param>
 /// <param name="Interleaving">Seed of the adversarial device, or of the emulated driver's order; null is the ordinary one.</param>
-internal sealed record DeviceSettings(DeviceKind Kind, int Threads, int? Interleaving)
+public sealed record DeviceOptions(DeviceKind Kind, int Threads, int? Interleaving)
 {
+    /// <summary>The CPU, with all its processors.</summary>
+    public static DeviceOptions Cpu => new(DeviceKind.Cpu, Environment.ProcessorCount, null);
+
+    /// <summary>The first NVIDIA GPU where there is one that can be used, else the CPU.</summary>
+    public static DeviceOptions Auto => Named("auto");
+
+    /// <summary>A device by its name: cpu, cuda, cuda-emulated, or auto, which is cuda where there is one, else cpu.</summary>
+    /// <exception cref="UserErrorException">There is none of that name.</exception>
+    public static DeviceOptions Named(string name) => Cpu with
+    {
+        Kind = name switch
+        {
+            "cuda" => DeviceKind.Cuda,
+            "cuda-emulated" => DeviceKind.CudaEmulated,
+            "cpu" => DeviceKind.Cpu,
+            "auto" => HasGpu() ? DeviceKind.Cuda : DeviceKind.Cpu,
+            _ => throw new UserErrorException($"'{name}' is no device; choose cpu, cuda, cuda-emulated or auto"),
+        },
+    };
+
     /// <summary>As the option --device takes it.</summary>
     public string Name => Kind switch
     {
@@ -36,14 +56,6 @@ internal sealed record DeviceSettings(DeviceKind Kind, int Threads, int? Interle
     /// <summary>The GPU that it is; null for the CPU.</summary>
     /// <exception cref="MachineException">There is none that can be used.</exception>
     public CudaGpu? Gpu => Kind == DeviceKind.Cpu ? null : GpuAccess.First(Kind == DeviceKind.CudaEmulated);
-
-    /// <summary>The settings of a plan for this device: those of a GPU have its profile, where none was named.</summary>
-    /// <exception cref="UserErrorException">There is no profile of the GPU.</exception>
-    public PlanSettings Complete(PlanSettings plan) => plan with
-    {
-        OnGpu = Kind != DeviceKind.Cpu,
-        Hardware = Kind == DeviceKind.Cuda && plan.Hardware is null ? HardwareFiles.OfGpu(Gpu!.Name) : plan.Hardware,
-    };
 
     /// <summary>Makes the device, with the arenas of the plan.</summary>
     /// <exception cref="MachineException">The machine lacks what it takes.</exception>
@@ -59,6 +71,18 @@ internal sealed record DeviceSettings(DeviceKind Kind, int Threads, int? Interle
                 ? new InterleavedCpuDevice(schedule, workload, Threads, seed)
                 : new CpuDevice(schedule, workload, Threads),
         };
+
+    private static bool HasGpu()
+    {
+        try
+        {
+            return CudaLibraries.Locate(CudaLibrary.Driver) is not null && CudaGpu.All().Count > 0;
+        }
+        catch (MachineException)
+        {
+            return false; // what is wrong with it is said to those who ask for it by name
+        }
+    }
 
     /// <summary>Where a profiler listens, it is told what is launched; it is looked for before streams are made, which get names.</summary>
     private static ITimedDevice Annotated(Schedule schedule, Func<CudaDevice> create)

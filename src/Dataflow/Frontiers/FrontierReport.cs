@@ -2,10 +2,10 @@ using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Reports;
 
-namespace Dataflow.Cli;
+namespace Dataflow;
 
 /// <summary>Frontiers for people: one table a point, one row a model and sequence length.</summary>
-internal static class FrontierReport
+public static class FrontierReport
 {
     private const int KindsShown = 3;
     private const double LeastShare = 0.05;

@@ -1,11 +1,10 @@
 using System.CommandLine;
 using Dataflow.Model;
-using Dataflow.Planning;
 
 namespace Dataflow.Cli;
 
 /// <summary>The options that every plan has: number format, step size, and what is fixed of the geometry.</summary>
-internal sealed class GeometryOptions
+internal sealed class GeometryFlags
 {
     private const int Most = GeometryLimits.Count;
 
@@ -81,26 +80,25 @@ internal sealed class GeometryOptions
     }
 
     /// <summary>What was given.</summary>
-    public PlanSettings Bind(ParseResult parsed, string model, int seqlen, Bytes? device, Bytes? host) =>
-        new(
-            model,
-            seqlen,
-            device,
-            host,
-            parsed.GetValue(recipe),
-            OfSteps(parsed) ? parsed.GetValue(globalBatch) : null,
-            new GeometryPins(
-                parsed.GetValue(chunk),
-                parsed.GetValue(chunksPerRound),
-                parsed.GetValue(rounds),
-                parsed.GetValue(vocabularyBlocks)
-            ),
-            parsed.GetValue(saveSet),
-            parsed.GetValue(hardware) is { } name ? HardwareFiles.Load(name) : null
-        )
+    public PlanOptions Bind(ParseResult parsed, string model, int seqlen, Bytes? device, Bytes? host)
+    {
+        var plan = new PlanOptions
         {
-            ClipNorm = OfSteps(parsed) ? parsed.GetValue(clip) : null,
+            Model = model,
+            Seqlen = seqlen,
+            DeviceMemory = device,
+            HostMemory = host,
+            Dtype = parsed.GetValue(recipe),
+            GlobalBatch = OfSteps(parsed) ? parsed.GetValue(globalBatch) : null,
+            Chunk = parsed.GetValue(chunk),
+            ChunksPerRound = parsed.GetValue(chunksPerRound),
+            Rounds = parsed.GetValue(rounds),
+            VocabularyBlocks = parsed.GetValue(vocabularyBlocks),
+            SaveSet = parsed.GetValue(saveSet),
+            Clip = OfSteps(parsed) ? parsed.GetValue(clip) : null,
         };
+        return parsed.GetValue(hardware) is { } name ? plan.WithHardware(name) : plan;
+    }
 
     /// <summary>Whether a machine was named.</summary>
     public bool NamesHardware(ParseResult parsed) => parsed.GetValue(hardware) is not null;

@@ -4,7 +4,7 @@ using Dataflow.Model;
 namespace Dataflow.Cli;
 
 /// <summary>Model, sequence length and budgets as the verbs of dataflow take them, and the options of the geometry.</summary>
-internal sealed class PlanOptions
+internal sealed class PlanFlags
 {
     private readonly Argument<string> model = Declare.Argument(
         "model",
@@ -26,7 +26,7 @@ internal sealed class PlanOptions
         "host memory budget [default: 80% of what is free; on a CPU less the device budget]",
         t => Values.Size(t)
     );
-    private readonly GeometryOptions geometry = new();
+    private readonly GeometryFlags geometry = new();
 
     /// <summary>Adds them to a command.</summary>
     public void AddTo(Command command, bool ofSteps = true)
@@ -46,7 +46,7 @@ internal sealed class PlanOptions
 
     /// <summary>What was given.</summary>
     /// <exception cref="UserErrorException">No sequence length.</exception>
-    public PlanSettings Bind(ParseResult parsed) =>
+    public PlanOptions Bind(ParseResult parsed) =>
         geometry.Bind(
             parsed,
             parsed.GetRequiredValue(model),

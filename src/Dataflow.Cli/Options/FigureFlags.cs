@@ -8,7 +8,7 @@ using Dataflow.Training;
 namespace Dataflow.Cli;
 
 /// <summary>Still figures of what a command shows as pages.</summary>
-internal sealed class FigureOptions
+internal sealed class FigureFlags
 {
     private readonly Option<FigureFormat[]?> formats = Declare.Option<FigureFormat[]?>(
         "--figures",
@@ -32,7 +32,7 @@ internal sealed class FigureOptions
         }
 
         int written = 0;
-        foreach (var (name, content) in StillFigure.In(wanted, Work.Named("drawing figures", draw)))
+        foreach (var (name, content) in StillFigure.In(wanted, Waiting.For("drawing figures", draw)))
         {
             using var file = AtomicFile.Create(Path.Combine(folder, name));
             file.Write(content);

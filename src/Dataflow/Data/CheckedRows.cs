@@ -1,0 +1,48 @@
+using Dataflow.Model;
+using Dataflow.Training;
+
+namespace Dataflow;
+
+/// <summary>
+/// Rows of a caller's own source, whose ids and documents are checked as they are read: a kernel would leave its memory by a wrong one.
+/// </summary>
+internal sealed class CheckedRows(ITokenSource own, int vocabulary) : ITokenSource
+{
+    /// <inheritdoc/>
+    public int RowCount => own.RowCount;
+
+    /// <inheritdoc/>
+    public int RowLength => own.RowLength;
+
+    /// <inheritdoc/>
+    public long LeftOver => own.LeftOver;
+
+    /// <inheritdoc/>
+    public int InputsOf(int row) => own.InputsOf(row) is var inputs && inputs > 0 && inputs < RowLength
+        ? inputs
+        : throw new UserErrorException($"row {row} of the token source has {inputs} inputs; give 1 to {RowLength - 1}");
+
+    /// <inheritdoc/>
+    public void Read(int row, Span<int> destination)
+    {
+        own.Read(row, destination);
+        for (int i = 0; i < destination.Length; i++)
+        {
+            if ((uint)destination[i] >= (uint)vocabulary)
+            {
+                throw new UserErrorException(
+                    $"token {i} of row {row} of the token source has id {destination[i]}, and the model's vocabulary has {vocabulary} ids"
+                );
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<int>? Documents(int row)
+    {
+        var lengths = own.Documents(row);
+        return lengths is null || (lengths.All(l => l > 0) && lengths.Sum() == InputsOf(row))
+            ? lengths
+            : throw new UserErrorException($"the documents of row {row} of the token source do not sum to its {InputsOf(row)} inputs");
+    }
+}

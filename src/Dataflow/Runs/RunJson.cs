@@ -1,0 +1,176 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Dataflow.Planning;
+using Dataflow.Runtime;
+using Dataflow.Simulation;
+
+namespace Dataflow;
+
+/// <summary>The events of a run as JSON, an object each, for programs that watch it.</summary>
+public sealed class RunJson
+{
+    // Told with the first step.
+    private readonly List<string> untold = [];
+    private string? validation;
+
+    /// <summary>An event; null for what is told with the first step, or not to programs.</summary>
+    public JsonObject? Of(RunEvent happened)
+    {
+        switch (happened)
+        {
+            case RunEvent.Noted noted:
+                untold.AddRange(noted.Notes);
+                return null;
+            case RunEvent.Validating validating:
+                validation = validating.What;
+                return null;
+            case RunEvent.Planned planned:
+                return Named("plan", PlanJson.Of(planned.Request, planned.Result, null, planned.By, planned.Notes));
+            case RunEvent.SavesPlanned saves:
+                return Named("checkpoints", Planned(saves));
+            case RunEvent.Changed { Change: var change }:
+                return Named("changed", new JsonObject { ["setting"] = change.Name, ["from"] = change.From, ["to"] = change.To });
+            case RunEvent.Stepped stepped:
+                return Named("step", Stepped(stepped.Step));
+            case RunEvent.Saved { Step: var saved }:
+                return Named("saved", Saved(saved));
+            case RunEvent.SaveFailed failed:
+                return Named("save_failed", new JsonObject { ["step"] = failed.Step, ["message"] = failed.Why });
+            case RunEvent.Interrupted interrupted:
+                return Named("interrupted", new JsonObject { ["step"] = interrupted.Step, ["steps"] = interrupted.Steps });
+            case RunEvent.Finished { Summary: var summary }:
+                return Named("summary", Finished(summary));
+            default:
+                return null;
+        }
+    }
+
+    private static JsonObject Named(string kind, JsonObject fields)
+    {
+        fields.Insert(0, "event", kind);
+        return fields;
+    }
+
+    private static JsonObject Planned(RunEvent.SavesPlanned saves) =>
+        new()
+        {
+            ["folder"] = saves.Plan.Settings.Folder,
+            ["every"] = saves.Plan.Settings.Every,
+            ["keep"] = saves.Plan.Settings.Keep,
+            ["bytes"] = saves.Plan.Each.Value,
+            ["predicted_seconds"] = saves.Plan.Seconds,
+            ["snapshot_bytes"] = saves.Plan.Snapshot?.Value,
+            ["beyond_grace"] = saves.Plan.BeyondGrace(saves.StepSeconds),
+            ["data_sampled"] = saves.Data?.Fingerprint.IsSampled,
+        };
+
+    private static JsonObject Saved(SavedStep saved) =>
+        new()
+        {
+            ["step"] = saved.Step,
+            ["folder"] = saved.Folder,
+            ["checkpoint"] = saved.Checkpoint.Folder,
+            ["bytes"] = saved.Checkpoint.Size.Value,
+            ["seconds"] = saved.Seconds,
+            ["finite"] = saved.Checkpoint.IsFinite,
+        };
+
+    private JsonObject Stepped(StepResult line)
+    {
+        var step = new JsonObject
+        {
+            ["step"] = line.Step.Step,
+            ["loss"] = line.Step.Loss,
+            ["tok_per_sec"] = line.Step.TokensPerSecond,
+            ["tokens"] = line.Step.Tokens,
+            ["seconds"] = line.Step.Duration.TotalSeconds,
+            ["tflops"] = line.FlopsPerSecond / 1e12,
+            ["lr"] = Shortest(line.LearningRate),
+        };
+
+        // What only some runs measure or have to tell.
+        if (untold.Count > 0)
+        {
+            step["notes"] = new JsonArray([.. untold]);
+            untold.Clear();
+        }
+
+        if (validation is not null)
+        {
+            step["validation"] = validation;
+            validation = null;
+        }
+
+        if (line.Step.GradientNorm is { } norm)
+        {
+            step["gradient_norm"] = norm;
+        }
+
+        if (line.Validation is { } held)
+        {
+            step["validation_loss"] = held.Loss;
+            step["validation_seconds"] = held.Seconds;
+        }
+
+        if (line.PredictedSeconds is { } predicted)
+        {
+            step["predicted_seconds"] = predicted;
+        }
+
+        return step;
+    }
+
+    private static JsonObject Finished(RunSummary summary) =>
+        new()
+        {
+            ["steps"] = summary.Steps,
+            ["first_loss"] = summary.FirstLoss,
+            ["last_loss"] = summary.LastLoss,
+            ["tokens"] = summary.Tokens,
+            ["seconds"] = summary.Seconds,
+            ["all_steps"] = summary.AllSteps,
+            ["all_tokens"] = summary.AllTokens,
+            ["all_seconds"] = summary.AllSeconds,
+            ["mean_tok_per_sec"] = summary.TokensPerSecond,
+            ["mean_tflops"] = summary.Flops / summary.Seconds / 1e12,
+            ["predicted_step_seconds"] = summary.Predicted?.Seconds,
+            ["measured_step_seconds"] = summary.MeasuredSeconds > 0 ? summary.MeasuredSeconds : null,
+            ["measured_per_predicted"] = summary is { Predicted: { } prediction, MeasuredSeconds: > 0 and var measured }
+                ? measured / prediction.Seconds
+                : null,
+            ["hardware"] = summary.Predicted?.Machine.Name,
+            ["standing"] = summary.Predicted is { } by ? Standing.Of(by.Machine, summary.Plan.Workload.Model).Text : null,
+            ["device_peak_bytes"] = summary.Plan.DevicePeak.Value,
+            ["device_taken_bytes"] = summary.DeviceTaken?.Value,
+            ["device_budget_bytes"] = summary.Plan.Budget.Device.Value,
+            ["host_peak_bytes"] = summary.Plan.HostPeak.Value,
+            ["host_budget_bytes"] = summary.Plan.Budget.Host.Value,
+            ["process_peak_bytes"] = ProcessMemory.Peak()?.Value,
+            ["model_state_bytes"] = Plans.ModelState(summary.Plan).Value,
+            ["copies_per_step"] = PlanJson.Copies(summary.Plan.Traffic),
+            ["recomputed_per_step"] = PlanJson.Recomputed(summary.Plan.Traffic),
+            ["plan_hash"] = summary.Plan.Hash,
+            ["checkpoints"] = Saves(summary.Saves),
+            ["exported"] = summary.Exported,
+            ["trace"] = summary.Trace,
+            ["page"] = summary.Page,
+        };
+
+    private static JsonObject? Saves(SavesDone? done) =>
+        done is null
+            ? null
+            : new JsonObject
+            {
+                ["saved"] = done.Seconds.Count,
+                ["failed"] = done.Failed,
+                ["newest"] = done.Newest?.Checkpoint.Folder,
+                ["bytes"] = done.Plan.Each.Value,
+                ["predicted_seconds"] = done.Plan.Seconds,
+                ["measured_seconds"] = done.Seconds.Count > 0 ? done.MedianSeconds : null,
+                ["waited_seconds"] = done.Waited,
+            };
+
+    // The double that prints as the float does.
+    private static double Shortest(float value) =>
+        double.Parse(value.ToString("R", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+}

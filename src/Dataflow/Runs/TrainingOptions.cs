@@ -1,0 +1,86 @@
+using Dataflow.Model;
+using Dataflow.Training;
+
+namespace Dataflow;
+
+/// <summary>What is asked to be trained, by the names of the command line's options.</summary>
+public sealed record TrainingOptions
+{
+    private const int DefaultSteps = 10;
+    private const int DefaultKept = 2;
+    private const int DefaultGrace = 30;
+    private const int DefaultBetweenValidations = 10;
+
+    /// <summary>Model, length, budgets and where it runs.</summary>
+    public required PlanOptions Plan { get; init; }
+
+    /// <summary>A UTF-8 text to train on, its bytes being the tokens.</summary>
+    public string? Data { get; init; }
+
+    /// <summary>A file of raw 32-bit token ids to train on; by default the model folder's own.</summary>
+    public string? Tokens { get; init; }
+
+    /// <summary>Rows of the caller's own to train on, in place of a file. A resumed run is to be given the same again.</summary>
+    public ITokenSource? Source { get; init; }
+
+    /// <summary>Optimizer steps, those before a saved run was resumed included.</summary>
+    public int Steps { get; init; } = DefaultSteps;
+
+    /// <summary>Seed of initial weights and of the order of rows.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>The optimizer's settings.</summary>
+    public AdamWSettings Optimizer { get; init; } = AdamWSettings.Default;
+
+    /// <summary>A folder for the trained weights, written at the end and when the run is cancelled.</summary>
+    public string? Export { get; init; }
+
+    /// <summary>Whether the export may replace a model.</summary>
+    public bool Overwrite { get; init; }
+
+    /// <summary>A text or token file to measure the loss on besides.</summary>
+    public string? Validation { get; init; }
+
+    /// <summary>Steps between two validations.</summary>
+    public int ValidateEvery { get; init; } = DefaultBetweenValidations;
+
+    /// <summary>A folder to save the whole run in; null saves nothing.</summary>
+    public string? Checkpoint { get; init; }
+
+    /// <summary>Steps between two checkpoints; 0: at the end alone.</summary>
+    public int CheckpointEvery { get; init; }
+
+    /// <summary>How many checkpoints are kept, the newest.</summary>
+    public int Keep { get; init; } = DefaultKept;
+
+    /// <summary>How long after a cancellation the program may still run, in seconds: a save that takes longer is told of.</summary>
+    public int Grace { get; init; } = DefaultGrace;
+
+    /// <summary>Where to write a trace of the measured steps.</summary>
+    public string? Trace { get; init; }
+
+    /// <summary>Where to write the last measured step as a page, below its prediction.</summary>
+    public string? Page { get; init; }
+
+    /// <summary>Which steps to measure for a trace or a page; null is the library's choice.</summary>
+    public IReadOnlyList<int>? TraceSteps { get; init; }
+
+    /// <summary>The first and the last step that an attached CUDA profiler records; null leaves that to the profiler.</summary>
+    public (int First, int Last)? ProfileSteps { get; init; }
+
+    /// <summary>The saved run that this one goes on with; null if it begins.</summary>
+    public SavedRun? Resumed { get; init; }
+
+    /// <summary>Whether something of the run remains besides what it tells.</summary>
+    public bool LeavesSomething => Checkpoint is not null || Export is not null || Trace is not null || Page is not null;
+
+    /// <summary>Where and when to save the run; null if it is not saved.</summary>
+    internal CheckpointSettings? Saves => Checkpoint is { } folder ? new CheckpointSettings(folder, CheckpointEvery, Keep, Grace) : null;
+}
+
+/// <summary>Where and when a run is saved.</summary>
+/// <param name="Folder">As it was named.</param>
+/// <param name="Every">Steps between two checkpoints; 0: at the end alone.</param>
+/// <param name="Keep">How many are kept, the newest.</param>
+/// <param name="GraceSeconds">How long after a signal the program may still run.</param>
+public sealed record CheckpointSettings(string Folder, int Every, int Keep, int GraceSeconds);

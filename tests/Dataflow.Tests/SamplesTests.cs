@@ -1,0 +1,71 @@
+using System.Diagnostics;
+
+namespace Dataflow.Tests;
+
+/// <summary>Each sample, from the packed packages, in an empty folder with no checkout near.</summary>
+[Trait("Slow", "true")]
+public class SamplesTests
+{
+    private static readonly string s_root = FindRoot();
+
+    [Theory]
+    [InlineData("Train/train.cs", "step 8: loss ", 60)]
+    [InlineData("WillItFit/will-it-fit.cs", "   16GiB | ", 60)]
+    [InlineData("CustomData/custom-data.cs", "step 5: loss ", 60)]
+    public async Task A_sample_runs_from_the_packages(string sample, string part, int mostLines)
+    {
+        string source = Path.Combine(s_root, "samples", sample);
+        Assert.InRange(File.ReadLines(source).Count(), 1, mostLines);
+        string packages = Path.Combine(s_root, "artifacts", "packages");
+        Assert.True(File.Exists(Path.Combine(packages, "Dataflow.0.1.0.nupkg")), $"{packages} is empty: run `make pack`");
+        var folder = Directory.CreateTempSubdirectory("dataflow-sample-");
+        try
+        {
+            string file = Path.Combine(folder.FullName, Path.GetFileName(source));
+            File.Copy(source, file);
+            string fetched = Environment.GetEnvironmentVariable("NUGET_PACKAGES") is { Length: > 0 } given
+                ? given
+                : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+            File.WriteAllText(
+                Path.Combine(folder.FullName, "nuget.config"),
+                $"""
+                <configuration>
+                  <packageSources><clear /><add key="packed" value="{packages}" /></packageSources>
+                  <fallbackPackageFolders><add key="fetched" value="{fetched}" /></fallbackPackageFolders>
+                </configuration>
+                """
+            );
+            var start = new ProcessStartInfo(Environment.ProcessPath!, ["run", file])
+            {
+                WorkingDirectory = folder.FullName,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            };
+            start.Environment["NUGET_PACKAGES"] = Path.Combine(folder.FullName, "packages");
+            start.Environment["DATAFLOW_CACHE"] = Path.Combine(folder.FullName, "cache");
+            using var process = Process.Start(start)!;
+            var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+            string output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+            await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+            Assert.True(process.ExitCode == 0, $"status {process.ExitCode}: {await errors}{output}");
+            Assert.Contains(part, output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static string FindRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "Dataflow.sln")))
+            {
+                return folder.FullName;
+            }
+        }
+
+        throw new InvalidOperationException($"No folder above {AppContext.BaseDirectory} holds Dataflow.sln.");
+    }
+}
