@@ -50,7 +50,7 @@ install = set -e; mkdir -p bin; for program in $(1); do \
 	done
 
 .DEFAULT_GOAL := help
-.PHONY: help setup restore lock build programs demo-program emulation nvtx pages-deps nvrtc cublas kernels test check soak bench frontier \
+.PHONY: help setup restore lock build programs demo-program emulation nvtx pages-deps torch nvrtc cublas kernels test check soak bench frontier \
 	bundle atlas check-published check-widths check-search fit-published demo text clean sdk
 
 help: ## show this list
@@ -77,9 +77,12 @@ nvtx: ## compile what names ranges for NVIDIA's profilers
 pages-deps: ## fetch and bundle what pages draw charts with (npm; into .cache/web)
 	@sh src/Dataflow.Reports/Web/fetch-charts.sh
 
+torch: restore ## make TorchSharp, which tests and benchmarks compare with, loadable (into .cache)
+	@sh tests/Dataflow.Oracle.Tests/fetch-torch.sh
+
 # What is fetched and what is compiled have nothing to wait for each other: side by side, one fills the gaps of the other.
 build: ## build all projects; leaves bin/dataflow and bin/transformerDemo
-	@$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS)) programs emulation nvtx
+	@$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS)) programs emulation nvtx torch
 
 programs: restore pages-deps
 	@sh src/compile.sh $(SOLUTION)

@@ -1,0 +1,169 @@
+using Dataflow.Conformance;
+using Dataflow.Model;
+using Dataflow.Planning;
+
+namespace Dataflow.Oracle.Tests;
+
+/// <summary>
+/// A small model and its training, random by a seed. One seed in ten is so small, and of such widths, that the emulated device runs it,
+/// too.
+/// </summary>
+public sealed class OracleCase
+{
+    /// <summary>Steps that are trained, each on rows of its own.</summary>
+    public const int Steps = 3;
+
+    /// <summary>Of seeds whose case every device runs.</summary>
+    public const int SmallestEvery = 10;
+
+    private static readonly Recipe[] s_bf16Recipes = [Recipe.Bf16, Recipe.Bf16Stochastic, Recipe.Bf16Master];
+
+    /// <summary>The case of that seed.</summary>
+    public OracleCase(int seed)
+    {
+        Seed = seed;
+        var random = new Random(seed);
+        bool smallest = seed % SmallestEvery == 0;
+        Model = RandomModel(random, smallest);
+        Seqlen = smallest ? random.Next(6, 14) : random.Next(8, 49);
+        RowsPerStep = random.Next(1, smallest ? 3 : 5);
+        Rows = [.. RandomRows.Of(random, Model.VocabSize, Seqlen, Steps * RowsPerStep)];
+        if (random.Next(4) == 0)
+        {
+            // A token that is there.
+            Model = Model with { PaddingId = Rows[0].Tokens[1] };
+        }
+
+        Weights = RandomWeights.Of(random, Model);
+        AdamW = RandomAdamW(random);
+        ClipNorm = random.Next(2) == 0 ? Math.ScaleB(1, -random.Next(1, 4)) : null;
+        Bf16 = s_bf16Recipes[random.Next(s_bf16Recipes.Length)];
+        Saved = random.Next(2) == 0 ? (SaveSet)random.Next((int)SaveSet.All + 1) : null;
+        Share = random.Next(2) == 0 ? 0 : random.NextDouble();
+        Pins = RandomPins(random);
+    }
+
+    /// <summary>What made it.</summary>
+    public int Seed { get; }
+
+    /// <summary>For the engine.</summary>
+    public ModelConfig Model { get; }
+
+    /// <summary>The same for the oracle.</summary>
+    public TorchShape Shape => new(
+        Model.VocabSize, Model.LayerCount, Model.HeadCount, Model.KvHeadCount, Model.HeadDim, Model.RopeTheta, Model.RmsNormEps)
+    {
+        Tied = Model.TiedEmbedding,
+        QkNorm = Model.QkNorm,
+        PaddingId = Model.PaddingId,
+    };
+
+    /// <summary>Tokens of a row.</summary>
+    public int Seqlen { get; }
+
+    /// <summary>Rows of a step.</summary>
+    public int RowsPerStep { get; }
+
+    /// <summary>Of all steps.</summary>
+    public IReadOnlyList<PackedRow> Rows { get; }
+
+    /// <summary>By the checkpoint's names.</summary>
+    public IReadOnlyDictionary<string, CaseTensor> Weights { get; }
+
+    /// <summary>
+    /// Of all steps, in fp32. Its epsilon is above the rounding of gradients (they are about 0.02): with 1e-8 the update of a weight whose
+    /// gradient happens to be 1e-7 is rounding (README).
+    /// </summary>
+    public AdamWNumbers AdamW { get; }
+
+    /// <summary>The same in bf16, where gradients are off by a hundredth.</summary>
+    public AdamWNumbers AdamWInBf16 => AdamW with { Epsilon = 64 * AdamW.Epsilon };
+
+    /// <summary>What gradients are clipped to; null where they are not.</summary>
+    public double? ClipNorm { get; }
+
+    /// <summary>The recipe that is tried beside fp32.</summary>
+    public Recipe Bf16 { get; }
+
+    /// <summary>What a forward keeps; null is the planner's choice.</summary>
+    public SaveSet? Saved { get; }
+
+    /// <summary>Of the device memory between the least and all that is of use: 0 to 1.</summary>
+    public double Share { get; }
+
+    /// <summary>How the step is cut.</summary>
+    public GeometryPins Pins { get; }
+
+    /// <summary>Some row has more documents than one.</summary>
+    public bool IsPacked => Rows.Any(r => r.Documents is { Length: > 1 });
+
+    /// <summary>Some row is short: what follows it is padding, whose targets do not count.</summary>
+    public bool IsMasked => Rows.Any(r => r.Inputs < Seqlen);
+
+    /// <summary>The rows of a step, from 0.</summary>
+    public IReadOnlyList<PackedRow> RowsOf(int step) => [.. Rows.Skip(step * RowsPerStep).Take(RowsPerStep)];
+
+    /// <summary>What a plan for it depends on, with more memory than it needs.</summary>
+    public PlanRequest Request(Recipe recipe, WorkloadKind kind) => Request(recipe, kind, Pins);
+
+    /// <summary>For people: what a failing seed is.</summary>
+    public override string ToString() =>
+        $"seed {Seed} ({Model.LayerCount} layers, {Model.HeadCount}/{Model.KvHeadCount} heads of {Model.HeadDim}, width {Model.ModelDim}, "
+        + $"ffn {Model.FfnDim}, vocabulary {Model.VocabSize}{(Model.TiedEmbedding ? " tied" : "")}{(Model.QkNorm ? ", QK-norm" : "")}, "
+        + $"{RowsPerStep} x {Seqlen} tokens{(IsPacked ? " packed" : "")}{(IsMasked ? " masked" : "")}"
+        + $"{(ClipNorm is null ? "" : " clipped")}, chunk {Pins.ChunkTokens}, rounds {Pins.Rounds}, blocks {Pins.VocabularyBlocks}, saved {Saved}, {Bf16.Name})";
+
+    private static ModelConfig RandomModel(Random random, bool smallest)
+    {
+        // CUDA kernels take widths of whole vectors.
+        int width = smallest ? 8 : random.Next(3) == 0 ? 1 : 8;
+        int kv = random.Next(1, smallest ? 3 : 4);
+        return new ModelConfig
+        {
+            Name = "oracle",
+            VocabSize = random.Next(17, 300),
+            ModelDim = width * random.Next(2, 6) + (width == 1 ? 12 : 0),
+            LayerCount = random.Next(1, smallest ? 3 : 4),
+            HeadCount = kv * random.Next(1, 4),
+            KvHeadCount = kv,
+            HeadDim = width == 1 ? 2 * random.Next(2, 13) : 8 * random.Next(1, smallest ? 3 : 5),
+            FfnDim = width * random.Next(2, 9) + (width == 1 ? 12 : 0),
+            RopeTheta = new[] { 1e3, 1e4, 5e5, 1e6 }[random.Next(4)],
+            RmsNormEps = random.Next(2) == 0 ? 1e-5f : 1e-6f,
+            TiedEmbedding = random.Next(2) == 0,
+            QkNorm = random.Next(2) == 0,
+        };
+    }
+
+    private static AdamWNumbers RandomAdamW(Random random) =>
+        new(
+            Math.ScaleB(1, -random.Next(7, 10)),
+            0.9,
+            random.Next(2) == 0 ? 0.95 : 0.999,
+            Math.ScaleB(1, -random.Next(10, 17)),
+            random.Next(3) * 0.1
+        );
+
+    private PlanRequest Request(Recipe recipe, WorkloadKind kind, GeometryPins pins) =>
+        new(Model, recipe, kind, Seqlen, RowsPerStep, pins, GoldenCase.Roomy, Saved);
+
+    private GeometryPins RandomPins(Random random)
+    {
+        while (true)
+        {
+            // In bf16 a gradient is rounded once more for each chunk: not so many that this is all that is seen.
+            int? chunk = random.Next(4) == 0 ? null : random.Next(Math.Max(2, Seqlen * RowsPerStep / 16), Seqlen + 4);
+            int? rounds = random.Next(2) == 0 ? null : random.Next(1, RowsPerStep + 1);
+            var pins = new GeometryPins(chunk, null, rounds, new VocabularyRows(Model.VocabSize, random.Next(1, 3)).Count);
+            try
+            {
+                _ = GeometryRule.Candidates(Request(Recipe.Fp32, WorkloadKind.Training, pins));
+                return pins;
+            }
+            catch (UserErrorException)
+            {
+                // Rows that do not fill the rounds.
+            }
+        }
+    }
+}

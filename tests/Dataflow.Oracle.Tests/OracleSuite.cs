@@ -1,0 +1,29 @@
+using Dataflow.Conformance;
+
+namespace Dataflow.Oracle.Tests;
+
+/// <summary>A device's losses, gradients and training of random cases against TorchSharp's autograd in float64.</summary>
+public abstract class OracleSuite<TDevice> : ConformanceSuite<TDevice>
+    where TDevice : DeviceUnderTest, new()
+{
+    /// <summary>Compares the device with the oracle; the bounds are those of the README.</summary>
+    protected static void Compare(OracleCase one, Agreement agreement) =>
+        OracleComparison.Compare(one, (schedule, workload) => Device.Open(schedule, workload, one.Seed), agreement);
+
+    /// <summary>Compares all seeds and says how far they are off.</summary>
+    protected static void CompareAll(IEnumerable<int> seeds)
+    {
+        int[] all = [.. seeds];
+        var agreement = new Agreement();
+        foreach (int seed in all)
+        {
+            Compare(new OracleCase(seed), agreement);
+        }
+
+        agreement.HoldSums(2);
+        var output = TestContext.Current.TestOutputHelper;
+        output?.WriteLine($"seeds {all[0]} to {all[^1]}, {all.Length} of them");
+        output?.WriteLine(agreement.Worst);
+        Assert.True(agreement.Faults.Count == 0, $"{agreement.Faults.Count} disagree\n{string.Join("\n", agreement.Faults)}");
+    }
+}

@@ -1,0 +1,25 @@
+using Dataflow.Cpu.Tests;
+using Dataflow.Cuda.Emulated.Tests;
+
+namespace Dataflow.Oracle.Tests;
+
+/// <summary>The CPU device: some seeds always, all in a soak.</summary>
+[Trait("Slow", "true")]
+public sealed class CpuOracleTests : OracleSuite<CpuDevices>
+{
+    private static readonly int s_seeds = Environment.GetEnvironmentVariable("DATAFLOW_SOAK") == "1" ? 200 : 20;
+
+    [Fact]
+    [Trait("Soak", "true")]
+    public void Loss_gradients_and_three_steps_are_those_of_TorchSharp() => CompareAll(Enumerable.Range(0, s_seeds));
+}
+
+/// <summary>The CUDA device over the emulated driver: the smallest cases.</summary>
+[Trait("Slow", "true")]
+public sealed class EmulatedOracleTests : OracleSuite<EmulatedDevices>
+{
+    [Fact]
+    [Trait("Soak", "true")]
+    public void Loss_gradients_and_three_steps_are_those_of_TorchSharp() =>
+        CompareAll(Enumerable.Range(0, 20).Select(i => i * OracleCase.SmallestEvery));
+}

@@ -1,0 +1,55 @@
+using TorchSharp;
+
+namespace Dataflow.Oracle.Tests;
+
+/// <summary>Rows of tokens as a model in PyTorch takes them.</summary>
+/// <param name="Ids">[rows, seqlen] int64.</param>
+/// <param name="Targets">[rows, seqlen] int64, <see cref="Ignored"/> where none counts.</param>
+/// <param name="Positions">[rows, seqlen] float64, within each document.</param>
+/// <param name="Seen">[rows, 1, seqlen, seqlen]: whether a query (third) attends to a key (last).</param>
+public sealed record TorchBatch(torch.Tensor Ids, torch.Tensor Targets, torch.Tensor Positions, torch.Tensor Seen)
+{
+    /// <summary>The target of a token that predicts nothing, as PyTorch's cross entropy has it.</summary>
+    public const long Ignored = -100;
+
+    /// <summary>The batch of some rows.</summary>
+    public static TorchBatch Of(IReadOnlyList<PackedRow> rows)
+    {
+        int seqlen = rows[0].Tokens.Length - 1;
+        long[] ids = new long[rows.Count * seqlen], targets = new long[ids.Length];
+        double[] positions = new double[ids.Length];
+        bool[] seen = new bool[ids.Length * seqlen];
+        for (int r = 0; r < rows.Count; r++)
+        {
+            var row = rows[r];
+            // What no document has is padding: it sees itself alone and predicts nothing.
+            int[] first = [.. Enumerable.Range(0, seqlen)];
+            bool[] counts = new bool[seqlen];
+            int begin = 0;
+            foreach (int length in row.Documents ?? [row.Inputs])
+            {
+                first.AsSpan(begin, length).Fill(begin);
+                // The last token of a listed document is followed by another text; a row's own last one has the row's extra token.
+                counts.AsSpan(begin, row.Documents is null ? length : length - 1).Fill(true);
+                begin += length;
+            }
+
+            for (int i = 0; i < seqlen; i++)
+            {
+                int at = (r * seqlen) + i;
+                ids[at] = i < row.Inputs ? row.Tokens[i] : 0;
+                targets[at] = counts[i] ? row.Tokens[i + 1] : Ignored;
+                positions[at] = i - first[i];
+                seen.AsSpan((at * seqlen) + first[i], i - first[i] + 1).Fill(true);
+            }
+        }
+
+        long n = rows.Count;
+        return new TorchBatch(
+            torch.tensor(ids, [n, seqlen]),
+            torch.tensor(targets, [n, seqlen]),
+            torch.tensor(positions, [n, seqlen]),
+            torch.tensor(seen, [n, 1, seqlen, seqlen])
+        );
+    }
+}

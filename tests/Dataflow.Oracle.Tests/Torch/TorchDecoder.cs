@@ -1,0 +1,94 @@
+using TorchSharp;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace Dataflow.Oracle.Tests;
+
+/// <summary>
+/// A Llama- or Qwen3-style decoder as PyTorch's users write it, in whatever type its weights have: written from the models' papers and
+/// nothing of the engine. Weights are under Hugging Face names, [out, in].
+/// </summary>
+/// <remarks>
+/// In bfloat16 it is what Hugging Face's models are under `model.bfloat16()`: weights, activations and their gradients in bfloat16, each
+/// operation rounding its result; norms compute in float32 and round twice (normed, then scaled); products and attention accumulate in
+/// float32 inside and round once; logits are rounded to bfloat16, the loss is computed from them in float32.
+/// </remarks>
+public sealed class TorchDecoder(TorchShape shape, IReadOnlyDictionary<string, Tensor> weights)
+{
+    /// <summary>Mean cross entropy over the targets that count.</summary>
+    public Tensor Loss(TorchBatch batch)
+    {
+        var (cos, sin) = Rotation(batch.Positions);
+        var h = Embedded(batch.Ids);
+        for (int layer = 0; layer < shape.Layers; layer++)
+        {
+            string at = $"model.layers.{layer}.";
+            h = h + Attention(at + "self_attn.", Norm(h, at + "input_layernorm.weight"), cos, sin, batch.Seen);
+            h = h + FeedForward(at + "mlp.", Norm(h, at + "post_attention_layernorm.weight"));
+        }
+
+        string head = shape.Tied ? "model.embed_tokens.weight" : "lm_head.weight";
+        var logits = Product(Norm(h, "model.norm.weight"), head).reshape(-1, shape.Vocabulary);
+        logits = logits.dtype == ScalarType.BFloat16 ? logits.to(ScalarType.Float32) : logits;
+        return functional.cross_entropy(logits, batch.Targets.reshape(-1), ignore_index: TorchBatch.Ignored);
+    }
+
+    /// <summary>Rows of the table; the padding id's gets no gradient from here, as with padding_idx.</summary>
+    private Tensor Embedded(Tensor ids)
+    {
+        var rows = weights["model.embed_tokens.weight"].index_select(0, ids.reshape(-1));
+        if (shape.PaddingId is { } padding)
+        {
+            rows = where(ids.reshape(-1, 1).eq(padding), rows.detach(), rows);
+        }
+
+        return rows.reshape(ids.shape[0], ids.shape[1], -1);
+    }
+
+    private Tensor Attention(string at, Tensor x, Tensor cos, Tensor sin, Tensor seen)
+    {
+        var q = Heads(Product(x, at + "q_proj.weight"));
+        var k = Heads(Product(x, at + "k_proj.weight"));
+        var v = Heads(Product(x, at + "v_proj.weight"));
+        if (shape.QkNorm)
+        {
+            (q, k) = (Norm(q, at + "q_norm.weight"), Norm(k, at + "k_norm.weight"));
+        }
+
+        (q, k) = (Rotated(q, cos, sin), Rotated(k, cos, sin));
+        long group = shape.Heads / shape.KvHeads;
+        (k, v) = (k.repeat_interleave(group, 1), v.repeat_interleave(group, 1));
+        var o = functional.scaled_dot_product_attention(q, k, v, seen);
+        return Product(o.transpose(1, 2).reshape(x.shape[0], x.shape[1], -1), at + "o_proj.weight");
+    }
+
+    private Tensor FeedForward(string at, Tensor x) =>
+        Product(functional.silu(Product(x, at + "gate_proj.weight")) * Product(x, at + "up_proj.weight"), at + "down_proj.weight");
+
+    private Tensor Product(Tensor x, string name) => functional.linear(x, weights[name]);
+
+    private Tensor Heads(Tensor x) => x.reshape(x.shape[0], x.shape[1], -1, shape.HeadDim).transpose(1, 2);
+
+    private Tensor Norm(Tensor x, string name)
+    {
+        var wide = x.dtype == ScalarType.BFloat16 ? x.to(ScalarType.Float32) : x;
+        var normed = wide * rsqrt(wide.pow(2).mean([-1], keepdim: true) + shape.Epsilon);
+        return weights[name] * normed.to(x.dtype);
+    }
+
+    /// <summary>Pairs are an element and the one half a head later.</summary>
+    private Tensor Rotated(Tensor x, Tensor cos, Tensor sin)
+    {
+        var halves = x.chunk(2, -1);
+        return (x * cos.to(x.dtype)) + (cat([-halves[1], halves[0]], -1) * sin.to(x.dtype));
+    }
+
+    private (Tensor Cos, Tensor Sin) Rotation(Tensor positions)
+    {
+        double[] frequencies =
+            [.. Enumerable.Range(0, shape.HeadDim / 2).Select(i => Math.Pow(shape.RopeTheta, -2.0 * i / shape.HeadDim))];
+        var angles = positions.unsqueeze(-1) * tensor(frequencies);
+        angles = cat([angles, angles], -1).unsqueeze(1);
+        return (angles.cos(), angles.sin());
+    }
+}

@@ -1,0 +1,14 @@
+namespace Dataflow.Oracle.Tests;
+
+/// <summary>The dimensions of a <see cref="TorchDecoder"/>.</summary>
+public sealed record TorchShape(int Vocabulary, int Layers, int Heads, int KvHeads, int HeadDim, double RopeTheta, double Epsilon)
+{
+    /// <summary>The head multiplies by the embedding table.</summary>
+    public bool Tied { get; init; }
+
+    /// <summary>Queries and keys are normed before they are rotated.</summary>
+    public bool QkNorm { get; init; }
+
+    /// <summary>The token whose row of the table learns nothing from being looked up.</summary>
+    public int? PaddingId { get; init; }
+}
