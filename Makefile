@@ -78,7 +78,7 @@ pages-deps: ## fetch and bundle what pages draw charts with (npm; into .cache/we
 	@sh src/Dataflow.Reports/Web/fetch-charts.sh
 
 torch: restore ## make TorchSharp, which tests and benchmarks compare with, loadable (into .cache)
-	@sh tests/Dataflow.Oracle.Tests/fetch-torch.sh
+	@sh bench/peers/fetch-torch.sh
 
 # What is fetched and what is compiled have nothing to wait for each other: side by side, one fills the gaps of the other.
 build: ## build all projects; leaves bin/dataflow and bin/transformerDemo
@@ -112,8 +112,8 @@ check: setup ## build, and run what is fast of the tests, for every commit (ONLY
 soak: build ## run in full what the tests run a sample of: kills, mutations, flips (ONLY=part of a class's name)
 	@bash tests/soak.sh $(ONLY)
 
-bench: build ## measure planning, simulation, kernels, what planning costs and predictions; writes bench/results
-	@"$(DOTNET)" $(BENCHMARKS) planning simulation kernels costs prediction --out $(RESULTS)
+bench: build ## measure planning, simulation, kernels, what planning costs, predictions, and TorchSharp beside; writes bench/results
+	@"$(DOTNET)" $(BENCHMARKS) planning simulation kernels costs prediction peers --out $(RESULTS)
 
 frontier: build ## how little memory each model needs; writes bench/results
 	@note="Commit $$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD -- src models || echo ' with changes'). A function of the sources: the machine plays no part."; \

@@ -111,7 +111,8 @@ public sealed class OracleCase
         $"seed {Seed} ({Model.LayerCount} layers, {Model.HeadCount}/{Model.KvHeadCount} heads of {Model.HeadDim}, width {Model.ModelDim}, "
         + $"ffn {Model.FfnDim}, vocabulary {Model.VocabSize}{(Model.TiedEmbedding ? " tied" : "")}{(Model.QkNorm ? ", QK-norm" : "")}, "
         + $"{RowsPerStep} x {Seqlen} tokens{(IsPacked ? " packed" : "")}{(IsMasked ? " masked" : "")}"
-        + $"{(ClipNorm is null ? "" : " clipped")}, chunk {Pins.ChunkTokens}, rounds {Pins.Rounds}, blocks {Pins.VocabularyBlocks}, saved {Saved}, {Bf16.Name})";
+        + $"{(ClipNorm is null ? "" : " clipped")}, chunk {Pins.ChunkTokens}, rounds {Pins.Rounds}, "
+        + $"blocks {Pins.VocabularyBlocks}, saved {Saved}, {Bf16.Name})";
 
     private static ModelConfig RandomModel(Random random, bool smallest)
     {

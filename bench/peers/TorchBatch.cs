@@ -1,13 +1,15 @@
 using TorchSharp;
 
-namespace Dataflow.Oracle.Tests;
+namespace Dataflow.Peers;
 
 /// <summary>Rows of tokens as a model in PyTorch takes them.</summary>
 /// <param name="Ids">[rows, seqlen] int64.</param>
 /// <param name="Targets">[rows, seqlen] int64, <see cref="Ignored"/> where none counts.</param>
 /// <param name="Positions">[rows, seqlen] float64, within each document.</param>
-/// <param name="Seen">[rows, 1, seqlen, seqlen]: whether a query (third) attends to a key (last).</param>
-public sealed record TorchBatch(torch.Tensor Ids, torch.Tensor Targets, torch.Tensor Positions, torch.Tensor Seen)
+/// <param name="Seen">
+/// [rows, 1, seqlen, seqlen]: whether a query (third) attends to a key (last); null where it does to all up to its own.
+/// </param>
+public sealed record TorchBatch(torch.Tensor Ids, torch.Tensor Targets, torch.Tensor Positions, torch.Tensor? Seen)
 {
     /// <summary>The target of a token that predicts nothing, as PyTorch's cross entropy has it.</summary>
     public const long Ignored = -100;
@@ -45,11 +47,12 @@ public sealed record TorchBatch(torch.Tensor Ids, torch.Tensor Targets, torch.Te
         }
 
         long n = rows.Count;
+        bool whole = rows.All(r => r.Inputs == seqlen && r.Documents is null);
         return new TorchBatch(
             torch.tensor(ids, [n, seqlen]),
             torch.tensor(targets, [n, seqlen]),
             torch.tensor(positions, [n, seqlen]),
-            torch.tensor(seen, [n, 1, seqlen, seqlen])
+            whole ? null : torch.tensor(seen, [n, 1, seqlen, seqlen])
         );
     }
 }

@@ -1,20 +1,19 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using TorchSharp;
 
-namespace Dataflow.Oracle.Tests;
+namespace Dataflow.Peers;
 
 /// <summary>
 /// Loads libtorch from .cache/torch of the checkout, where fetch-torch.sh put it, before TorchSharp looks for it by name: the loader finds
-/// what is loaded already. It computes on one thread, so that its results do not depend on the machine.
+/// what is loaded already.
 /// </summary>
 public static partial class TorchLibrary
 {
     private const int LazyGlobal = 0x101; // RTLD_LAZY | RTLD_GLOBAL
 
-    /// <summary>Called by the runtime before anything else of this program.</summary>
-    [ModuleInitializer]
-    internal static void Load()
+    /// <summary>Loads it, before anything else of TorchSharp is used.</summary>
+    /// <param name="threads">That it computes with; its results depend on them.</param>
+    public static void Load(int threads)
     {
         string folder = Path.Combine(FindRoot(), ".cache", "torch"), binding = Path.Combine(folder, "libLibTorchSharp.so");
         if (!File.Exists(binding))
@@ -30,7 +29,7 @@ public static partial class TorchLibrary
         }
 
         NativeLibrary.Load(binding);
-        torch.set_num_threads(1);
+        torch.set_num_threads(threads);
     }
 
     // What the runtime loads is seen by no other library.

@@ -1,4 +1,4 @@
-namespace Dataflow.Oracle.Tests;
+namespace Dataflow.Peers;
 
 /// <summary>The dimensions of a <see cref="TorchDecoder"/>.</summary>
 public sealed record TorchShape(int Vocabulary, int Layers, int Heads, int KvHeads, int HeadDim, double RopeTheta, double Epsilon)

@@ -2,7 +2,7 @@ using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
-namespace Dataflow.Oracle.Tests;
+namespace Dataflow.Peers;
 
 /// <summary>
 /// A Llama- or Qwen3-style decoder as PyTorch's users write it, in whatever type its weights have: written from the models' papers and
@@ -45,7 +45,7 @@ public sealed class TorchDecoder(TorchShape shape, IReadOnlyDictionary<string, T
         return rows.reshape(ids.shape[0], ids.shape[1], -1);
     }
 
-    private Tensor Attention(string at, Tensor x, Tensor cos, Tensor sin, Tensor seen)
+    private Tensor Attention(string at, Tensor x, Tensor cos, Tensor sin, Tensor? seen)
     {
         var q = Heads(Product(x, at + "q_proj.weight"));
         var k = Heads(Product(x, at + "k_proj.weight"));
@@ -57,8 +57,12 @@ public sealed class TorchDecoder(TorchShape shape, IReadOnlyDictionary<string, T
 
         (q, k) = (Rotated(q, cos, sin), Rotated(k, cos, sin));
         long group = shape.Heads / shape.KvHeads;
-        (k, v) = (k.repeat_interleave(group, 1), v.repeat_interleave(group, 1));
-        var o = functional.scaled_dot_product_attention(q, k, v, seen);
+        if (group > 1)
+        {
+            (k, v) = (k.repeat_interleave(group, 1), v.repeat_interleave(group, 1));
+        }
+
+        var o = functional.scaled_dot_product_attention(q, k, v, seen, is_casual: seen is null);
         return Product(o.transpose(1, 2).reshape(x.shape[0], x.shape[1], -1), at + "o_proj.weight");
     }
 

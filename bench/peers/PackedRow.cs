@@ -1,4 +1,4 @@
-namespace Dataflow.Oracle.Tests;
+namespace Dataflow.Peers;
 
 /// <summary>A row of tokens.</summary>
 /// <param name="Tokens">seqlen + 1 ids; those after the inputs' last target are not looked at.</param>

@@ -1,0 +1,155 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
+using Dataflow.Model;
+using Dataflow.Peers;
+using Dataflow.Planning;
+using Dataflow.Runtime;
+using Dataflow.Training;
+using TorchSharp;
+
+namespace Dataflow.Benchmarks;
+
+/// <summary>Steps of the same training by us and by TorchSharp on this CPU, in turns, from the same weights on the same tokens.</summary>
+internal static class PeerComparison
+{
+    private const int Seqlen = 256;
+    private const double SamePercent = 1;
+
+    private static readonly ModelConfig s_larger = new()
+    {
+        Name = "112m",
+        VocabSize = 32000,
+        ModelDim = 768,
+        LayerCount = 12,
+        HeadCount = 12,
+        KvHeadCount = 4,
+        HeadDim = 64,
+        FfnDim = 2480,
+        RopeTheta = 10000,
+        RmsNormEps = 1e-5f,
+        TiedEmbedding = true,
+    };
+
+    /// <summary>The table.</summary>
+    public static Result Measure()
+    {
+        TorchLibrary.Load(Environment.ProcessorCount);
+        using var micro = ModelSource.Open("micro");
+        var rows = new List<(string[], JsonObject)>();
+        foreach (var (model, stepRows, turns) in new[] { (micro.Model, 4, 20), (s_larger, 2, 6) })
+        {
+            rows.Add(Compare(model, Recipe.Fp32, torch.ScalarType.Float32, stepRows, turns));
+            rows.Add(Compare(model, Recipe.Bf16, torch.ScalarType.BFloat16, stepRows, turns));
+        }
+
+        return new Result(
+            "Training on this CPU beside TorchSharp",
+            $"Rows of {Seqlen} tokens, a step of ours and a step of TorchSharp's in turns, each on all cores, after one step of each that "
+                + $"does not count; both start from the same weights and tokens, and their first losses are within {SamePercent}% of each "
+                + "other. Ours: memory for all to stay; recipes fp32 and bf16. "
+                + $"TorchSharp {typeof(torch).Assembly.GetName().Version?.ToString(3)} runs the model of bench/peers eagerly, with all "
+                + "state in the type named, scaled_dot_product_attention and its own AdamW. Tokens a second: of all turns together. "
+                + "Ratio: ours over TorchSharp's; beside it the least and the most of one turn. On a busy machine its threads wait "
+                + "longer for each other than ours do, the more the shorter its operations are: the ratio is then too high.",
+            ["model", "parameters", "type", "tokens a step", "turns", "ours, tok/s", "TorchSharp, tok/s", "ratio", "of a turn"],
+            rows
+        );
+    }
+
+    private static (string[] Cells, JsonObject Fields) Compare(
+        ModelConfig model, Recipe recipe, torch.ScalarType type, int stepRows, int turns)
+    {
+        var budget = new MemoryBudget(Bytes.FromGiB(5), Bytes.FromGiB(5));
+        var plan = Plans.Require(
+            Planner.Plan(new PlanRequest(model, recipe, WorkloadKind.Training, Seqlen, stepRows, new GeometryPins(), budget))
+        );
+        var weights = WeightInitialiser.Weights(model, 1);
+        var tokens = new RandomTokens(stepRows, Seqlen, model.VocabSize);
+        int[] numbers = [.. Enumerable.Range(0, stepRows)];
+        using var device = new DeviceSettings(DeviceKind.Cpu, Environment.ProcessorCount, null).Create(plan);
+        var trainer = new Trainer(plan.Workload, plan.Schedule, device);
+        trainer.Load(weights);
+        using var peer = new TorchTrainer(ShapeOf(model), Tensors(weights), type, AdamWSettings.Default.LearningRate);
+        using var scope = torch.NewDisposeScope();
+        var batch = TorchBatch.Of([.. numbers.Select(row => Row(tokens, row))]);
+
+        double loss = trainer.Step(tokens, numbers, AdamWSettings.Default).Loss, peerLoss = peer.Step(batch);
+        if (!(Math.Abs(loss - peerLoss) <= SamePercent / 100 * peerLoss))
+        {
+            throw new InvalidOperationException($"{model.Name} in {recipe.Name}: our loss is {loss}, TorchSharp's {peerLoss}");
+        }
+
+        double[] ours = new double[turns], theirs = new double[turns];
+        for (int turn = 0; turn < turns; turn++)
+        {
+            ours[turn] = Seconds(() => trainer.Step(tokens, numbers, AdamWSettings.Default));
+            theirs[turn] = Seconds(() => peer.Step(batch));
+            Console.Error.WriteLine($"{model.Name} {recipe.Name}: turn {turn + 1} of {turns}, {ours[turn]:f3} s and {theirs[turn]:f3} s");
+        }
+
+        return Row(model, recipe, stepRows * Seqlen, ours, theirs);
+    }
+
+    private static (string[] Cells, JsonObject Fields) Row(ModelConfig model, Recipe recipe, int tokens, double[] ours, double[] theirs)
+    {
+        double[] ratios = [.. theirs.Zip(ours, (their, our) => their / our).Order()];
+        double speed = tokens * ours.Length / ours.Sum(), peerSpeed = tokens * theirs.Length / theirs.Sum();
+        string Text(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+        return (
+            [
+                model.Name,
+                $"{model.ParameterCount:N0}",
+                recipe.Name,
+                $"{tokens}",
+                $"{ours.Length}",
+                Text(speed, "N0"),
+                Text(peerSpeed, "N0"),
+                Text(speed / peerSpeed, "0.00"),
+                $"{Text(ratios[0], "0.00")} to {Text(ratios[^1], "0.00")}",
+            ],
+            new JsonObject
+            {
+                ["model"] = model.Name,
+                ["parameters"] = model.ParameterCount,
+                ["recipe"] = recipe.Name,
+                ["tokens_per_step"] = tokens,
+                ["tok_per_sec"] = Math.Round(speed, 1),
+                ["torchsharp_tok_per_sec"] = Math.Round(peerSpeed, 1),
+                ["ratio"] = Math.Round(speed / peerSpeed, 3),
+                ["seconds"] = new JsonArray([.. ours.Select(s => JsonValue.Create(Math.Round(s, 4)))]),
+                ["torchsharp_seconds"] = new JsonArray([.. theirs.Select(s => JsonValue.Create(Math.Round(s, 4)))]),
+            }
+        );
+    }
+
+    private static double Seconds(Action step)
+    {
+        var clock = Stopwatch.StartNew();
+        step();
+        return clock.Elapsed.TotalSeconds;
+    }
+
+    private static TorchShape ShapeOf(ModelConfig model) =>
+        new(model.VocabSize, model.LayerCount, model.HeadCount, model.KvHeadCount, model.HeadDim, model.RopeTheta, model.RmsNormEps)
+        {
+            Tied = model.TiedEmbedding,
+            QkNorm = model.QkNorm,
+        };
+
+    private static PackedRow Row(RandomTokens tokens, int row)
+    {
+        int[] ids = new int[Seqlen + 1];
+        tokens.Read(row, ids);
+        return new PackedRow(ids, Seqlen, null);
+    }
+
+    private static IEnumerable<(string Name, float[] Values, long[] Shape)> Tensors(IWeightSource weights) =>
+        WeightNames.Enumerate(weights.Model).Select(b =>
+        {
+            float[] values = new float[b.ElementCount];
+            weights.Read(b.Object, b.ElementOffset, MemoryMarshal.AsBytes(values.AsSpan()), DType.Float32);
+            return (b.Name, values, (long[])[.. b.Shape]);
+        });
+}
