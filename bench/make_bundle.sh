@@ -66,7 +66,8 @@ cp -Rp kernels models LICENSE README.md "$root/"
 cp -Rp profiling/. "$root/profiling/"
 cp -Rp tests/golden "$root/tests/"
 cp -p bench/README.md bench/gpu_check.sh "$root/bench/"
-cp -Rp bench/peers "$root/bench/"
+mkdir -p "$root/bench/peers"
+cp -p bench/peers/*.py bench/peers/README.md "$root/bench/peers/"
 find "$root" -name __pycache__ -prune -exec rm -rf {} +
 git describe --always --dirty --abbrev=12 --exclude='*' >"$root/COMMIT"
 

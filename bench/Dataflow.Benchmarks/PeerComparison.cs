@@ -68,7 +68,7 @@ internal static class PeerComparison
         var weights = WeightInitialiser.Weights(model, 1);
         var tokens = new RandomTokens(stepRows, Seqlen, model.VocabSize);
         int[] numbers = [.. Enumerable.Range(0, stepRows)];
-        using var device = new DeviceSettings(DeviceKind.Cpu, Environment.ProcessorCount, null).Create(plan);
+        using var device = new DeviceOptions(DeviceKind.Cpu, Environment.ProcessorCount, null).Create(plan);
         var trainer = new Trainer(plan.Workload, plan.Schedule, device);
         trainer.Load(weights);
         using var peer = new TorchTrainer(ShapeOf(model), Tensors(weights), type, AdamWSettings.Default.LearningRate);
