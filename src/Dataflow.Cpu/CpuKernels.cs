@@ -17,237 +17,254 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     public void Zero(nuint at, Bytes length) => Fill.Zero(team, (byte*)at, length.Value);
 
     /// <inheritdoc/>
-    public void EmbeddingForward(nuint ids, Tensor table, Tensor x) => Embedding.Forward(team, (int*)ids, At(table), At(x));
+    public void EmbeddingForward(in EmbeddingForwardArguments call) => Embedding.Forward(team, (int*)call.Ids, At(call.Table), At(call.X));
 
     /// <inheritdoc/>
-    public void EmbeddingBackward(nuint ids, nuint order, Tensor dx, Tensor dTable) =>
-        Embedding.Backward(team, (int*)ids, (int*)order, dx.Rows, At(dx), At(dTable));
+    public void EmbeddingBackward(in EmbeddingBackwardArguments call) =>
+        Embedding.Backward(team, (int*)call.Ids, (int*)call.Order, call.GradX.Rows, At(call.GradX), At(call.GradTable));
 
     /// <inheritdoc/>
-    public void EmbeddingBlockForward(nuint ids, Tensor block, int firstId, Tensor x, bool zeroOthers) =>
-        Embedding.ForwardBlock(team, (int*)ids, At(block), firstId, At(x), zeroOthers);
+    public void EmbeddingBlockForward(in EmbeddingBlockForwardArguments call) =>
+        Embedding.ForwardBlock(team, (int*)call.Ids, At(call.Block), call.FirstId, At(call.X), call.ZeroOthers);
 
     /// <inheritdoc/>
-    public void EmbeddingBlockBackward(nuint ids, nuint order, int firstId, Tensor dx, Tensor dBlock) =>
-        Embedding.BackwardBlock(team, (int*)ids, (int*)order, dx.Rows, firstId, At(dx), At(dBlock));
+    public void EmbeddingBlockBackward(in EmbeddingBlockBackwardArguments call) =>
+        Embedding.BackwardBlock(team, (int*)call.Ids, (int*)call.Order, call.GradX.Rows, call.FirstId, At(call.GradX), At(call.GradBlock));
 
     /// <inheritdoc/>
-    public void RmsNormForward(Tensor x, Tensor weight, float epsilon, Tensor y, nuint rstd) =>
-        RmsNorm.Forward(team, At(x), At(weight), epsilon, At(y), (float*)rstd);
+    public void RmsNormForward(in RmsNormForwardArguments call) =>
+        RmsNorm.Forward(team, At(call.X), At(call.Weight), call.Epsilon, At(call.Y), (float*)call.Rstd);
 
     /// <inheritdoc/>
-    public void RmsNormBackward(
-        Tensor dy,
-        Tensor x,
-        nuint rstd,
-        Tensor weight,
-        Tensor dx,
-        Tensor? addend,
-        Tensor dWeight,
-        bool accumulate,
-        nuint workspace
-    ) => RmsNorm.Backward(team, At(dy), At(x), (float*)rstd, At(weight), At(dx), At(addend), At(dWeight), accumulate);
+    public void RmsNormBackward(in RmsNormBackwardArguments call) =>
+        RmsNorm.Backward(
+            team,
+            At(call.GradY),
+            At(call.X),
+            (float*)call.Rstd,
+            At(call.Weight),
+            At(call.GradX),
+            At(call.Addend),
+            At(call.GradWeight),
+            call.Accumulate
+        );
 
     /// <inheritdoc/>
-    public void Gemm(Tensor a, Transpose ta, Tensor b, Transpose tb, Tensor c, Tensor? addend) =>
-        Kernels.Gemm.Run(team, At(a), ta, At(b), tb, At(c), At(addend));
+    public void Gemm(in GemmArguments call) =>
+        Kernels.Gemm.Run(team, At(call.A), call.TransposeA, At(call.B), call.TransposeB, At(call.C), At(call.Addend));
 
     /// <inheritdoc/>
-    public void QkNormRopeForward(
-        Tensor qkv,
-        Tensor? qNorm,
-        Tensor? kNorm,
-        float epsilon,
-        ChunkContext at,
-        double theta,
-        HeadShape heads,
-        Tensor? q,
-        Tensor? kv
-    ) =>
+    public void QkNormRopeForward(in QkNormRopeForwardArguments call) =>
         QkNormRope.Forward(
             team,
-            At(qkv),
-            At(qNorm),
-            At(kNorm),
-            epsilon,
-            (int*)at.FirstKey,
-            at.Row,
-            theta,
-            heads.Heads,
-            heads.KvHeads,
-            heads.HeadDim,
-            At(q),
-            At(kv)
+            At(call.Qkv),
+            At(call.QueryNorm),
+            At(call.KeyNorm),
+            call.Epsilon,
+            (int*)call.At.FirstKey,
+            call.At.Row,
+            call.Theta,
+            call.Heads.Heads,
+            call.Heads.KvHeads,
+            call.Heads.HeadDim,
+            At(call.Query),
+            At(call.KeyValue)
         );
 
     /// <inheritdoc/>
-    public void QkNormRopeBackward(
-        Tensor dq, Tensor dkv, Tensor? qkv, Tensor? qNorm, Tensor? kNorm, float epsilon, ChunkContext at, double theta, HeadShape heads,
-        Tensor dqkv, Tensor? dqNorm, Tensor? dkNorm, bool accumulate, nuint workspace) =>
-        QkNormRope.Backward(team, At(dq), At(dkv), At(qkv), At(qNorm), At(kNorm), epsilon, (int*)at.FirstKey, at.Row, theta,
-            heads.Heads, heads.KvHeads, heads.HeadDim, At(dqkv), At(dqNorm), At(dkNorm), accumulate);
+    public void QkNormRopeBackward(in QkNormRopeBackwardArguments call) =>
+        QkNormRope.Backward(
+            team,
+            At(call.GradQuery),
+            At(call.GradKeyValue),
+            At(call.Qkv),
+            At(call.QueryNorm),
+            At(call.KeyNorm),
+            call.Epsilon,
+            (int*)call.At.FirstKey,
+            call.At.Row,
+            call.Theta,
+            call.Heads.Heads,
+            call.Heads.KvHeads,
+            call.Heads.HeadDim,
+            At(call.GradQkv),
+            At(call.GradQueryNorm),
+            At(call.GradKeyNorm),
+            call.Accumulate
+        );
 
     /// <inheritdoc/>
-    public void AttentionForward(Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse) =>
-        Attention.Forward(team, At(q), At(keys), (int*)at.FirstKey, at.Row, heads.Heads, heads.KvHeads, heads.HeadDim, At(o), (float*)lse);
+    public void AttentionForward(in AttentionForwardArguments call) =>
+        Attention.Forward(
+            team,
+            At(call.Query),
+            At(call.Keys),
+            (int*)call.At.FirstKey,
+            call.At.Row,
+            call.Heads.Heads,
+            call.Heads.KvHeads,
+            call.Heads.HeadDim,
+            At(call.Output),
+            (float*)call.Lse
+        );
 
     /// <inheritdoc/>
-    public void AttentionBackward(
-        Tensor q,
-        WindowRows keys,
-        ChunkContext at,
-        HeadShape heads,
-        Tensor o,
-        nuint lse,
-        Tensor dO,
-        Tensor dq,
-        Tensor dkv,
-        bool accumulate,
-        nuint workspace
-    ) =>
+    public void AttentionBackward(in AttentionBackwardArguments call) =>
         Attention.Backward(
             team,
-            At(q),
-            At(keys),
-            (int*)at.FirstKey,
-            at.Row,
-            heads.Heads,
-            heads.KvHeads,
-            heads.HeadDim,
-            At(o),
-            (float*)lse,
-            At(dO),
-            At(dq),
-            At(dkv),
-            accumulate
+            At(call.Query),
+            At(call.Keys),
+            (int*)call.At.FirstKey,
+            call.At.Row,
+            call.Heads.Heads,
+            call.Heads.KvHeads,
+            call.Heads.HeadDim,
+            At(call.Output),
+            (float*)call.Lse,
+            At(call.GradOutput),
+            At(call.GradQuery),
+            At(call.GradKeyValue),
+            call.Accumulate
         );
 
     /// <inheritdoc/>
-    public void AttentionSegmentForward(
-        Tensor q,
-        WindowRows keys,
-        ChunkContext at,
-        HeadShape heads,
-        nuint sums,
-        nuint maxima,
-        nuint totals,
-        bool continues
-    ) =>
+    public void AttentionSegmentForward(in AttentionSegmentForwardArguments call) =>
         Attention.ForwardSegment(
             team,
-            At(q),
-            At(keys),
-            (int*)at.FirstKey,
-            at.Row,
-            heads.Heads,
-            heads.KvHeads,
-            heads.HeadDim,
-            Sums(sums, q),
-            (float*)maxima,
-            (float*)totals,
-            continues
+            At(call.Query),
+            At(call.Keys),
+            (int*)call.At.FirstKey,
+            call.At.Row,
+            call.Heads.Heads,
+            call.Heads.KvHeads,
+            call.Heads.HeadDim,
+            Sums(call.Sums, call.Query),
+            (float*)call.Maxima,
+            (float*)call.Totals,
+            call.Continues
         );
 
     /// <inheritdoc/>
-    public void AttentionNormalize(nuint sums, nuint maxima, nuint totals, HeadShape heads, Tensor o, nuint lse) =>
-        Attention.Normalize(team, Sums(sums, o), (float*)maxima, (float*)totals, heads.Heads, heads.HeadDim, At(o), (float*)lse);
+    public void AttentionNormalize(in AttentionNormalizeArguments call) =>
+        Attention.Normalize(
+            team,
+            Sums(call.Sums, call.Output),
+            (float*)call.Maxima,
+            (float*)call.Totals,
+            call.Heads.Heads,
+            call.Heads.HeadDim,
+            At(call.Output),
+            (float*)call.Lse
+        );
 
     /// <inheritdoc/>
-    public void AttentionSegmentBackward(
-        Tensor q,
-        WindowRows keys,
-        ChunkContext at,
-        HeadShape heads,
-        Tensor o,
-        nuint lse,
-        Tensor dO,
-        nuint dqSums,
-        bool continues,
-        Tensor dkv,
-        bool accumulate
-    ) =>
+    public void AttentionSegmentBackward(in AttentionSegmentBackwardArguments call) =>
         Attention.BackwardSegment(
             team,
-            At(q),
-            At(keys),
-            (int*)at.FirstKey,
-            at.Row,
-            heads.Heads,
-            heads.KvHeads,
-            heads.HeadDim,
-            At(o),
-            (float*)lse,
-            At(dO),
-            Sums(dqSums, q),
-            continues,
-            At(dkv),
-            accumulate
+            At(call.Query),
+            At(call.Keys),
+            (int*)call.At.FirstKey,
+            call.At.Row,
+            call.Heads.Heads,
+            call.Heads.KvHeads,
+            call.Heads.HeadDim,
+            At(call.Output),
+            (float*)call.Lse,
+            At(call.GradOutput),
+            Sums(call.GradQuerySums, call.Query),
+            call.Continues,
+            At(call.GradKeyValue),
+            call.Accumulate
         );
 
     /// <inheritdoc/>
-    public void AttentionRounding(nuint dqSums, HeadShape heads, Tensor dq) => Fill.Round(team, Sums(dqSums, dq), At(dq));
+    public void AttentionRounding(in AttentionRoundingArguments call) =>
+        Fill.Round(team, Sums(call.GradQuerySums, call.GradQuery), At(call.GradQuery));
 
     /// <inheritdoc/>
-    public void SwiGluForward(Tensor gateUp, Tensor ffn) => SwiGlu.Forward(team, At(gateUp), At(ffn));
+    public void SwiGluForward(in SwiGluForwardArguments call) => SwiGlu.Forward(team, At(call.GateUp), At(call.Ffn));
 
     /// <inheritdoc/>
-    public void SwiGluBackward(Tensor dffn, Tensor gateUp) => SwiGlu.Backward(team, At(dffn), At(gateUp));
+    public void SwiGluBackward(in SwiGluBackwardArguments call) => SwiGlu.Backward(team, At(call.GradFfn), At(call.GateUp));
 
     /// <inheritdoc/>
-    public void CrossEntropy(Tensor logits, nuint targets, Tensor dlogits, nuint loss, bool accumulate, nuint workspace) =>
-        Kernels.CrossEntropy.Run(team, At(logits), (int*)targets, Arguments.LossScale, At(dlogits), (float*)loss, accumulate);
+    public void CrossEntropy(in CrossEntropyArguments call) =>
+        Kernels.CrossEntropy.Run(
+            team,
+            At(call.Logits),
+            (int*)call.Targets,
+            Arguments.LossScale,
+            At(call.GradLogits),
+            (float*)call.Loss,
+            call.Accumulate
+        );
 
     /// <inheritdoc/>
-    public void CrossEntropyStatistics(Tensor logits, nuint targets, int firstId, nuint statistics, int stride, bool fold) =>
-        Kernels.CrossEntropy.Statistics(team, At(logits), (int*)targets, firstId, (float*)statistics, stride, fold);
+    public void CrossEntropyStatistics(in CrossEntropyStatisticsArguments call) =>
+        Kernels.CrossEntropy.Statistics(
+            team,
+            At(call.Logits),
+            (int*)call.Targets,
+            call.FirstId,
+            (float*)call.Statistics,
+            call.Stride,
+            call.Fold
+        );
 
     /// <inheritdoc/>
-    public void CrossEntropyLoss(nuint targets, int rows, nuint statistics, int stride, nuint loss) =>
-        Kernels.CrossEntropy.Loss(team, (int*)targets, rows, (float*)statistics, stride, (float*)loss);
+    public void CrossEntropyLoss(in CrossEntropyLossArguments call) =>
+        Kernels.CrossEntropy.Loss(team, (int*)call.Targets, call.Rows, (float*)call.Statistics, call.Stride, (float*)call.Loss);
 
     /// <inheritdoc/>
-    public void CrossEntropyGradient(Tensor logits, nuint targets, int firstId, nuint statistics, int stride, Tensor dlogits) =>
+    public void CrossEntropyGradient(in CrossEntropyGradientArguments call) =>
         Kernels.CrossEntropy.Gradient(
             team,
-            At(logits),
-            (int*)targets,
-            firstId,
-            (float*)statistics,
-            stride,
+            At(call.Logits),
+            (int*)call.Targets,
+            call.FirstId,
+            (float*)call.Statistics,
+            call.Stride,
             Arguments.LossScale,
-            At(dlogits)
+            At(call.GradLogits)
         );
 
     /// <inheritdoc/>
-    public void SquaredSum(nuint gradient, DType type, ParameterLayout layout, nuint sum, nuint workspace)
+    public void SquaredSum(in SquaredSumArguments call)
     {
         double total = 0;
-        foreach (var tensor in layout.Tensors)
+        foreach (var tensor in call.Layout.Tensors)
         {
-            total += Kernels.SquaredSum.Run(team, (byte*)gradient + (tensor.ElementOffset * type.Size()), type, tensor.Count);
+            total += Kernels.SquaredSum.Run(
+                team,
+                (byte*)call.Gradient + (tensor.ElementOffset * call.Type.Size()),
+                call.Type,
+                tensor.Count
+            );
         }
 
-        *(double*)sum = total;
+        *(double*)call.Sum = total;
     }
 
     /// <inheritdoc/>
-    public void AdamW(in UpdateRange range, Recipe recipe, nuint norms, int normCount) =>
+    public void AdamW(in AdamWArguments call) =>
         Kernels.AdamW.Run(
             team,
             Arguments.Optimizer,
             Arguments.Step,
             decay: true,
-            (byte*)range.Weights,
-            recipe.Parameters,
-            (byte*)range.Gradient,
-            recipe.Gradients,
-            (byte*)range.FirstMoment,
-            (byte*)range.SecondMoment,
-            recipe.Moments,
-            range.Count,
-            ClipScale((double*)norms, normCount),
-            (byte*)range.Master,
-            recipe.RoundsStochastically ? new StochasticRounding(Arguments.Seed, Arguments.Step, range.Object, range.FirstElement) : null
+            (byte*)call.Range.Weights,
+            call.Recipe.Parameters,
+            (byte*)call.Range.Gradient,
+            call.Recipe.Gradients,
+            (byte*)call.Range.FirstMoment,
+            (byte*)call.Range.SecondMoment,
+            call.Recipe.Moments,
+            call.Range.Count,
+            ClipScale((double*)call.Norms, call.NormCount),
+            (byte*)call.Range.Master,
+            call.Recipe.RoundsStochastically
+                ? new StochasticRounding(Arguments.Seed, Arguments.Step, call.Range.Object, call.Range.FirstElement)
+                : null
         );
 
     /// <summary>min(1, clip / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ has it; 1 where there are no norms.</summary>

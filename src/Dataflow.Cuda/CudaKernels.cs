@@ -40,153 +40,99 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
     public void Zero(nuint at, Bytes length) => stream.Fill(new DevicePointer(at), 0, length);
 
     /// <inheritdoc/>
-    public void EmbeddingForward(nuint ids, Tensor table, Tensor x) => kernels.Embedding.Forward(stream, ids, table, x);
+    public void EmbeddingForward(in EmbeddingForwardArguments call) => kernels.Embedding.Forward(stream, call.Ids, call.Table, call.X);
 
     /// <inheritdoc/>
-    public void EmbeddingBackward(nuint ids, nuint order, Tensor dx, Tensor dTable) =>
-        kernels.Embedding.Backward(stream, ids, order, dx, dTable);
+    public void EmbeddingBackward(in EmbeddingBackwardArguments call) =>
+        kernels.Embedding.Backward(stream, call.Ids, call.Order, call.GradX, call.GradTable);
 
     /// <inheritdoc/>
-    public void EmbeddingBlockForward(nuint ids, Tensor block, int firstId, Tensor x, bool zeroOthers) =>
-        kernels.Embedding.ForwardBlock(stream, ids, block, firstId, x, zeroOthers);
+    public void EmbeddingBlockForward(in EmbeddingBlockForwardArguments call) =>
+        kernels.Embedding.ForwardBlock(stream, call.Ids, call.Block, call.FirstId, call.X, call.ZeroOthers);
 
     /// <inheritdoc/>
-    public void EmbeddingBlockBackward(nuint ids, nuint order, int firstId, Tensor dx, Tensor dBlock) =>
-        kernels.Embedding.BackwardBlock(stream, ids, order, firstId, dx, dBlock);
+    public void EmbeddingBlockBackward(in EmbeddingBlockBackwardArguments call) =>
+        kernels.Embedding.BackwardBlock(stream, call.Ids, call.Order, call.FirstId, call.GradX, call.GradBlock);
 
     /// <inheritdoc/>
-    public void RmsNormForward(Tensor x, Tensor weight, float epsilon, Tensor y, nuint rstd) =>
-        kernels.RmsNorm.Forward(stream, x, weight, epsilon, y, rstd);
+    public void RmsNormForward(in RmsNormForwardArguments call) => kernels.RmsNorm.Forward(stream, call);
 
     /// <inheritdoc/>
-    public void RmsNormBackward(
-        Tensor dy, Tensor x, nuint rstd, Tensor weight, Tensor dx, Tensor? addend, Tensor dWeight, bool accumulate, nuint workspace) =>
-        kernels.RmsNorm.Backward(stream, dy, x, rstd, weight, dx, addend, dWeight, accumulate, workspace);
+    public void RmsNormBackward(in RmsNormBackwardArguments call) => kernels.RmsNorm.Backward(stream, call);
 
     /// <inheritdoc/>
-    public void Gemm(Tensor a, Transpose ta, Tensor b, Transpose tb, Tensor c, Tensor? addend) =>
-        kernels.Gemm.Run(stream, a, ta, b, tb, c, addend);
+    public void Gemm(in GemmArguments call) =>
+        kernels.Gemm.Run(stream, call.A, call.TransposeA, call.B, call.TransposeB, call.C, call.Addend);
 
     /// <inheritdoc/>
-    public void QkNormRopeForward(
-        Tensor qkv, Tensor? qNorm, Tensor? kNorm, float epsilon, ChunkContext at, double theta, HeadShape heads, Tensor? q, Tensor? kv) =>
-        kernels.QkNormRope.Forward(stream, qkv, qNorm, kNorm, epsilon, at, theta, heads, q, kv);
+    public void QkNormRopeForward(in QkNormRopeForwardArguments call) => kernels.QkNormRope.Forward(stream, call);
 
     /// <inheritdoc/>
-    public void QkNormRopeBackward(
-        Tensor dq,
-        Tensor dkv,
-        Tensor? qkv,
-        Tensor? qNorm,
-        Tensor? kNorm,
-        float epsilon,
-        ChunkContext at,
-        double theta,
-        HeadShape heads,
-        Tensor dqkv,
-        Tensor? dqNorm,
-        Tensor? dkNorm,
-        bool accumulate,
-        nuint workspace
-    ) =>
-        kernels.QkNormRope.Backward(
+    public void QkNormRopeBackward(in QkNormRopeBackwardArguments call) => kernels.QkNormRope.Backward(stream, call);
+
+    /// <inheritdoc/>
+    public void AttentionForward(in AttentionForwardArguments call) => kernels.Attention.Forward(stream, call);
+
+    /// <inheritdoc/>
+    public void AttentionBackward(in AttentionBackwardArguments call) => kernels.Attention.Backward(stream, call);
+
+    /// <inheritdoc/>
+    public void AttentionSegmentForward(in AttentionSegmentForwardArguments call) => kernels.Attention.ForwardSegment(stream, call);
+
+    /// <inheritdoc/>
+    public void AttentionNormalize(in AttentionNormalizeArguments call) => kernels.Attention.Normalize(stream, call);
+
+    /// <inheritdoc/>
+    public void AttentionSegmentBackward(in AttentionSegmentBackwardArguments call) => kernels.Attention.BackwardSegment(stream, call);
+
+    /// <inheritdoc/>
+    public void AttentionRounding(in AttentionRoundingArguments call) => kernels.Attention.Finish(stream, call);
+
+    /// <inheritdoc/>
+    public void SwiGluForward(in SwiGluForwardArguments call) => kernels.SwiGlu.Forward(stream, call.GateUp, call.Ffn);
+
+    /// <inheritdoc/>
+    public void SwiGluBackward(in SwiGluBackwardArguments call) => kernels.SwiGlu.Backward(stream, call.GradFfn, call.GateUp);
+
+    /// <inheritdoc/>
+    public void CrossEntropy(in CrossEntropyArguments call) =>
+        kernels.CrossEntropy.Run(
             stream,
-            dq,
-            dkv,
-            qkv,
-            qNorm,
-            kNorm,
-            epsilon,
-            at,
-            theta,
-            heads,
-            dqkv,
-            dqNorm,
-            dkNorm,
-            accumulate,
-            workspace
+            call.Logits,
+            call.Targets,
+            kernels.Step,
+            call.GradLogits,
+            call.Loss,
+            call.Accumulate,
+            call.Workspace
         );
 
     /// <inheritdoc/>
-    public void AttentionForward(Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse) =>
-        kernels.Attention.Forward(stream, q, keys, at, heads, o, lse);
+    public void CrossEntropyStatistics(in CrossEntropyStatisticsArguments call) =>
+        kernels.CrossEntropy.Statistics(stream, call.Logits, call.Targets, call.FirstId, call.Statistics, call.Stride, call.Fold);
 
     /// <inheritdoc/>
-    public void AttentionBackward(
-        Tensor q,
-        WindowRows keys,
-        ChunkContext at,
-        HeadShape heads,
-        Tensor o,
-        nuint lse,
-        Tensor dO,
-        Tensor dq,
-        Tensor dkv,
-        bool accumulate,
-        nuint workspace
-    ) => kernels.Attention.Backward(stream, q, keys, at, heads, o, lse, dO, dq, dkv, accumulate, workspace);
+    public void CrossEntropyLoss(in CrossEntropyLossArguments call) =>
+        kernels.CrossEntropy.Loss(stream, call.Targets, call.Rows, call.Statistics, call.Stride, call.Loss);
 
     /// <inheritdoc/>
-    public void AttentionSegmentForward(
-        Tensor q,
-        WindowRows keys,
-        ChunkContext at,
-        HeadShape heads,
-        nuint sums,
-        nuint maxima,
-        nuint totals,
-        bool continues
-    ) => kernels.Attention.ForwardSegment(stream, q, keys, at, heads, sums, continues);
+    public void CrossEntropyGradient(in CrossEntropyGradientArguments call) =>
+        kernels.CrossEntropy.Gradient(
+            stream,
+            call.Logits,
+            call.Targets,
+            kernels.Step,
+            call.FirstId,
+            call.Statistics,
+            call.Stride,
+            call.GradLogits
+        );
 
     /// <inheritdoc/>
-    public void AttentionNormalize(nuint sums, nuint maxima, nuint totals, HeadShape heads, Tensor o, nuint lse) =>
-        kernels.Attention.Normalize(stream, sums, heads, o, lse);
+    public void SquaredSum(in SquaredSumArguments call) =>
+        kernels.SquaredSum.Run(stream, call.Gradient, call.Type, call.Layout, call.Sum, call.Workspace);
 
     /// <inheritdoc/>
-    public void AttentionSegmentBackward(
-        Tensor q,
-        WindowRows keys,
-        ChunkContext at,
-        HeadShape heads,
-        Tensor o,
-        nuint lse,
-        Tensor dO,
-        nuint dqSums,
-        bool continues,
-        Tensor dkv,
-        bool accumulate
-    ) => kernels.Attention.BackwardSegment(stream, q, keys, at, heads, o, lse, dO, dqSums, continues, dkv, accumulate);
-
-    /// <inheritdoc/>
-    public void AttentionRounding(nuint dqSums, HeadShape heads, Tensor dq) => kernels.Attention.Finish(stream, dqSums, heads, dq);
-
-    /// <inheritdoc/>
-    public void SwiGluForward(Tensor gateUp, Tensor ffn) => kernels.SwiGlu.Forward(stream, gateUp, ffn);
-
-    /// <inheritdoc/>
-    public void SwiGluBackward(Tensor dffn, Tensor gateUp) => kernels.SwiGlu.Backward(stream, dffn, gateUp);
-
-    /// <inheritdoc/>
-    public void CrossEntropy(Tensor logits, nuint targets, Tensor dlogits, nuint loss, bool accumulate, nuint workspace) =>
-        kernels.CrossEntropy.Run(stream, logits, targets, kernels.Step, dlogits, loss, accumulate, workspace);
-
-    /// <inheritdoc/>
-    public void CrossEntropyStatistics(Tensor logits, nuint targets, int firstId, nuint statistics, int stride, bool fold) =>
-        kernels.CrossEntropy.Statistics(stream, logits, targets, firstId, statistics, stride, fold);
-
-    /// <inheritdoc/>
-    public void CrossEntropyLoss(nuint targets, int rows, nuint statistics, int stride, nuint loss) =>
-        kernels.CrossEntropy.Loss(stream, targets, rows, statistics, stride, loss);
-
-    /// <inheritdoc/>
-    public void CrossEntropyGradient(Tensor logits, nuint targets, int firstId, nuint statistics, int stride, Tensor dlogits) =>
-        kernels.CrossEntropy.Gradient(stream, logits, targets, kernels.Step, firstId, statistics, stride, dlogits);
-
-    /// <inheritdoc/>
-    public void SquaredSum(nuint gradient, DType type, ParameterLayout layout, nuint sum, nuint workspace) =>
-        kernels.SquaredSum.Run(stream, gradient, type, layout, sum, workspace);
-
-    /// <inheritdoc/>
-    public void AdamW(in UpdateRange range, Recipe recipe, nuint norms, int normCount) =>
-        kernels.AdamW.Run(stream, range, recipe, norms, normCount, kernels.Step);
+    public void AdamW(in AdamWArguments call) =>
+        kernels.AdamW.Run(stream, call.Range, call.Recipe, call.Norms, call.NormCount, kernels.Step);
 }

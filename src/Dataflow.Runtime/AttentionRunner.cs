@@ -14,19 +14,29 @@ internal static class AttentionRunner
         if (call.Kernel == Kernel.AttentionNormalize)
         {
             kernels.AttentionNormalize(
-                at.Pointer(reads[0]),
-                at.Pointer(reads[1]),
-                at.Pointer(reads[2]),
-                heads,
-                at.Tensor(writes[0]),
-                at.Pointer(writes[1])
+                new()
+                {
+                    Sums = at.Pointer(reads[0]),
+                    Maxima = at.Pointer(reads[1]),
+                    Totals = at.Pointer(reads[2]),
+                    Heads = heads,
+                    Output = at.Tensor(writes[0]),
+                    Lse = at.Pointer(writes[1]),
+                }
             );
             return;
         }
 
         if (call.Kernel == Kernel.AttentionRounding)
         {
-            kernels.AttentionRounding(at.Pointer(reads[0]), heads, at.Tensor(writes[0]));
+            kernels.AttentionRounding(
+                new()
+                {
+                    GradQuerySums = at.Pointer(reads[0]),
+                    Heads = heads,
+                    GradQuery = at.Tensor(writes[0]),
+                }
+            );
             return;
         }
 
@@ -39,27 +49,68 @@ internal static class AttentionRunner
         switch (call.Kernel)
         {
             case Kernel.AttentionForward:
-                kernels.AttentionForward(q, keys, context, heads, at.Tensor(writes[0]), at.Pointer(writes[1]));
+                kernels.AttentionForward(
+                    new()
+                    {
+                        Query = q,
+                        Keys = keys,
+                        At = context,
+                        Heads = heads,
+                        Output = at.Tensor(writes[0]),
+                        Lse = at.Pointer(writes[1]),
+                    }
+                );
                 break;
             case Kernel.AttentionBackward:
-                kernels.AttentionBackward(q, keys, context, heads, at.Tensor(reads[3]), at.Pointer(reads[4]), at.Tensor(reads[5]),
-                    at.Tensor(writes[0]), at.Tensor(updates[0]), Accumulates(updates[0], at), at.Pointer(writes[1]));
+                kernels.AttentionBackward(
+                    new()
+                    {
+                        Query = q,
+                        Keys = keys,
+                        At = context,
+                        Heads = heads,
+                        Output = at.Tensor(reads[3]),
+                        Lse = at.Pointer(reads[4]),
+                        GradOutput = at.Tensor(reads[5]),
+                        GradQuery = at.Tensor(writes[0]),
+                        GradKeyValue = at.Tensor(updates[0]),
+                        Accumulate = Accumulates(updates[0], at),
+                        Workspace = at.Pointer(writes[1]),
+                    }
+                );
                 break;
             case Kernel.AttentionSegmentForward:
                 kernels.AttentionSegmentForward(
-                    q,
-                    keys,
-                    context,
-                    heads,
-                    at.Pointer(updates[0]),
-                    at.Pointer(updates[1]),
-                    at.Pointer(updates[2]),
-                    continued
+                    new()
+                    {
+                        Query = q,
+                        Keys = keys,
+                        At = context,
+                        Heads = heads,
+                        Sums = at.Pointer(updates[0]),
+                        Maxima = at.Pointer(updates[1]),
+                        Totals = at.Pointer(updates[2]),
+                        Continues = continued,
+                    }
                 );
                 break;
             default:
-                kernels.AttentionSegmentBackward(q, keys, context, heads, at.Tensor(reads[3]), at.Pointer(reads[4]), at.Tensor(reads[5]),
-                    at.Pointer(updates[0]), continued, at.AccessedRows(updates[1]), Accumulates(updates[1], at));
+                kernels.AttentionSegmentBackward(
+                    new()
+                    {
+                        Query = q,
+                        Keys = keys,
+                        At = context,
+                        Heads = heads,
+                        Output = at.Tensor(reads[3]),
+                        Lse = at.Pointer(reads[4]),
+                        GradOutput = at.Tensor(reads[5]),
+                        GradQuerySums = at.Pointer(updates[0]),
+                        Continues = continued,
+                        GradKeyValue = at.AccessedRows(updates[1]),
+                        Accumulate = Accumulates(updates[1], at),
+                    }
+                );
                 break;
         }
     }

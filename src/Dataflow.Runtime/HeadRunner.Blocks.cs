@@ -23,13 +23,32 @@ internal static partial class HeadRunner
         {
             int rows = Math.Min(geometry.HeadTokens, tokens - first);
             var logits = BlockLogits(kernels, model, first, rows, at, completed);
-            kernels.CrossEntropyStatistics(logits, targets + Words(first), firstId, statistics + Words(first), tokens, fold);
+            kernels.CrossEntropyStatistics(
+                new()
+                {
+                    Logits = logits,
+                    Targets = targets + Words(first),
+                    FirstId = firstId,
+                    Statistics = statistics + Words(first),
+                    Stride = tokens,
+                    Fold = fold,
+                }
+            );
             completed.Tell(2);
         }
 
         if (at.Has(Roles.Loss))
         {
-            kernels.CrossEntropyLoss(targets, tokens, statistics, tokens, at.Pointer(TensorName.Loss));
+            kernels.CrossEntropyLoss(
+                new()
+                {
+                    Targets = targets,
+                    Rows = tokens,
+                    Statistics = statistics,
+                    Stride = tokens,
+                    Loss = at.Pointer(TensorName.Loss),
+                }
+            );
             completed.Tell(3);
         }
     }
@@ -63,31 +82,57 @@ internal static partial class HeadRunner
             int rows = Math.Min(geometry.HeadTokens, tokens - first);
             var logits = BlockLogits(kernels, model, first, rows, at, completed);
             var (dl, dn) = (dLogits.RowRange(0, rows), dNorm.RowRange(first, rows));
-            kernels.CrossEntropyGradient(logits, targets + Words(first), firstId, statistics + Words(first), tokens, dl);
+            kernels.CrossEntropyGradient(
+                new()
+                {
+                    Logits = logits,
+                    Targets = targets + Words(first),
+                    FirstId = firstId,
+                    Statistics = statistics + Words(first),
+                    Stride = tokens,
+                    GradLogits = dl,
+                }
+            );
             completed.Tell(2);
-            kernels.Gemm(dl, Transpose.No, w, Transpose.No, dn, addNorm ? dn : null);
+            kernels.Gemm(
+                new()
+                {
+                    A = dl,
+                    TransposeA = Transpose.No,
+                    B = w,
+                    TransposeB = Transpose.No,
+                    C = dn,
+                    Addend = addNorm ? dn : null,
+                }
+            );
             completed.Tell(3);
             kernels.Gemm(
-                dl,
-                Transpose.Yes,
-                norm.RowRange(0, rows),
-                Transpose.No,
-                dw,
-                first > 0 || !at.Overwrites(Roles.HeadBlockGradients) ? dw : null
+                new()
+                {
+                    A = dl,
+                    TransposeA = Transpose.Yes,
+                    B = norm.RowRange(0, rows),
+                    TransposeB = Transpose.No,
+                    C = dw,
+                    Addend = first > 0 || !at.Overwrites(Roles.HeadBlockGradients) ? dw : null,
+                }
             );
             completed.Tell(4);
             if (at.Has(Roles.GradStream))
             {
                 kernels.RmsNormBackward(
-                    dn,
-                    x.RowRange(first, rows),
-                    at.Pointer(TensorName.HeadRstd),
-                    wNorm,
-                    at.Tensor(TensorName.GradStream).RowRange(first, rows),
-                    null,
-                    at.Tensor(Operand.G(WeightName.FinalNorm)),
-                    first > 0 || !at.Overwrites(Roles.Gradients),
-                    at.Pointer(TensorName.Partials)
+                    new()
+                    {
+                        GradY = dn,
+                        X = x.RowRange(first, rows),
+                        Rstd = at.Pointer(TensorName.HeadRstd),
+                        Weight = wNorm,
+                        GradX = at.Tensor(TensorName.GradStream).RowRange(first, rows),
+                        Addend = null,
+                        GradWeight = at.Tensor(Operand.G(WeightName.FinalNorm)),
+                        Accumulate = first > 0 || !at.Overwrites(Roles.Gradients),
+                        Workspace = at.Pointer(TensorName.Partials),
+                    }
                 );
                 completed.Tell(5);
             }
@@ -108,14 +153,27 @@ internal static partial class HeadRunner
         var norm = at.Tensor(TensorName.HeadNorm).RowRange(0, rows);
         var logits = at.Tensor(TensorName.Logits).RowRange(0, rows);
         kernels.RmsNormForward(
-            at.Tensor(TensorName.Input).RowRange(first, rows),
-            at.Tensor(Operand.W(WeightName.FinalNorm)),
-            model.RmsNormEps,
-            norm,
-            at.Pointer(TensorName.HeadRstd)
+            new()
+            {
+                X = at.Tensor(TensorName.Input).RowRange(first, rows),
+                Weight = at.Tensor(Operand.W(WeightName.FinalNorm)),
+                Epsilon = model.RmsNormEps,
+                Y = norm,
+                Rstd = at.Pointer(TensorName.HeadRstd),
+            }
         );
         completed.Tell(0);
-        kernels.Gemm(norm, Transpose.No, at.Tensor(Operand.W(model.HeadMatrix)), Transpose.Yes, logits, null);
+        kernels.Gemm(
+            new()
+            {
+                A = norm,
+                TransposeA = Transpose.No,
+                B = at.Tensor(Operand.W(model.HeadMatrix)),
+                TransposeB = Transpose.Yes,
+                C = logits,
+                Addend = null,
+            }
+        );
         completed.Tell(1);
         return logits;
     }

@@ -24,17 +24,40 @@ internal static partial class HeadRunner
             int rows = Math.Min(geometry.HeadTokens, geometry.ChunkTokens - first);
             bool later = first > 0;
             var xs = x.RowRange(first, rows);
-            kernels.RmsNormForward(xs, wNorm, model.RmsNormEps, norm.RowRange(0, rows), rstd);
+            var normed = norm.RowRange(0, rows);
+            kernels.RmsNormForward(
+                new()
+                {
+                    X = xs,
+                    Weight = wNorm,
+                    Epsilon = model.RmsNormEps,
+                    Y = normed,
+                    Rstd = rstd,
+                }
+            );
             completed.Tell(0);
-            kernels.Gemm(norm.RowRange(0, rows), Transpose.No, w, Transpose.Yes, logits.RowRange(0, rows), null);
+            kernels.Gemm(
+                new()
+                {
+                    A = normed,
+                    TransposeA = Transpose.No,
+                    B = w,
+                    TransposeB = Transpose.Yes,
+                    C = logits.RowRange(0, rows),
+                    Addend = null,
+                }
+            );
             completed.Tell(1);
             kernels.CrossEntropy(
-                logits.RowRange(0, rows),
-                targets + Words(first),
-                dLogits.RowRange(0, rows),
-                at.Pointer(TensorName.Loss),
-                later,
-                at.Pointer(TensorName.Partials)
+                new()
+                {
+                    Logits = logits.RowRange(0, rows),
+                    Targets = targets + Words(first),
+                    GradLogits = dLogits.RowRange(0, rows),
+                    Loss = at.Pointer(TensorName.Loss),
+                    Accumulate = later,
+                    Workspace = at.Pointer(TensorName.Partials),
+                }
             );
             completed.Tell(2);
             if (!at.Has(Roles.Gradients))
@@ -50,20 +73,43 @@ internal static partial class HeadRunner
             );
             bool accumulate = later || !at.Overwrites(at.Role(Operand.G(matrix)));
             bool accumulateNorm = later || !at.Overwrites(Roles.Gradients);
-            kernels.Gemm(dLogits.RowRange(0, rows), Transpose.No, w, Transpose.No, dNorm.RowRange(0, rows), null);
+            kernels.Gemm(
+                new()
+                {
+                    A = dLogits.RowRange(0, rows),
+                    TransposeA = Transpose.No,
+                    B = w,
+                    TransposeB = Transpose.No,
+                    C = dNorm.RowRange(0, rows),
+                    Addend = null,
+                }
+            );
             completed.Tell(3);
-            kernels.Gemm(dLogits.RowRange(0, rows), Transpose.Yes, norm.RowRange(0, rows), Transpose.No, dw, accumulate ? dw : null);
+            kernels.Gemm(
+                new()
+                {
+                    A = dLogits.RowRange(0, rows),
+                    TransposeA = Transpose.Yes,
+                    B = normed,
+                    TransposeB = Transpose.No,
+                    C = dw,
+                    Addend = accumulate ? dw : null,
+                }
+            );
             completed.Tell(4);
             kernels.RmsNormBackward(
-                dNorm.RowRange(0, rows),
-                xs,
-                rstd,
-                wNorm,
-                dx.RowRange(first, rows),
-                null,
-                dwNorm,
-                accumulateNorm,
-                at.Pointer(TensorName.Partials)
+                new()
+                {
+                    GradY = dNorm.RowRange(0, rows),
+                    X = xs,
+                    Rstd = rstd,
+                    Weight = wNorm,
+                    GradX = dx.RowRange(first, rows),
+                    Addend = null,
+                    GradWeight = dwNorm,
+                    Accumulate = accumulateNorm,
+                    Workspace = at.Pointer(TensorName.Partials),
+                }
             );
             completed.Tell(5);
         }

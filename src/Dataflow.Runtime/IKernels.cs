@@ -4,7 +4,8 @@ namespace Dataflow.Runtime;
 
 /// <summary>
 /// The kernels of the catalog on one device, in the order of one of its streams. A call may return before the kernel has run; kernels
-/// of one stream run in order. A workspace holds what <see cref="KernelWorkspace"/> says of that kernel. Shapes and roundings are those of
+/// of one stream run in order. A kernel's arguments are a record of its own (in Kernels), which says what each operand is and which bytes
+/// are touched; a workspace holds what <see cref="KernelWorkspace"/> says of that kernel. Shapes and roundings are those of
 /// <see cref="Kernel"/>: the same on every device.
 /// </summary>
 public interface IKernels
@@ -15,142 +16,72 @@ public interface IKernels
     /// <summary>Sets bytes to zero.</summary>
     void Zero(nuint at, Bytes length);
 
-    /// <summary>x [T, D] = rows of the table [V, D].</summary>
-    void EmbeddingForward(nuint ids, Tensor table, Tensor x);
+    /// <inheritdoc cref="EmbeddingForwardArguments"/>
+    void EmbeddingForward(in EmbeddingForwardArguments call);
 
-    /// <summary>
-    /// Adds rows of dx [T, D] to rows of the table's gradient; order: tokens sorted by id, then -1 for those that do not count.
-    /// </summary>
-    void EmbeddingBackward(nuint ids, nuint order, Tensor dx, Tensor dTable);
+    /// <inheritdoc cref="EmbeddingBackwardArguments"/>
+    void EmbeddingBackward(in EmbeddingBackwardArguments call);
 
-    /// <summary>
-    /// The rows of x whose ids lie in a block of the table, which starts at that id; the others become zero, or stay as they are.
-    /// </summary>
-    void EmbeddingBlockForward(nuint ids, Tensor block, int firstId, Tensor x, bool zeroOthers);
+    /// <inheritdoc cref="EmbeddingBlockForwardArguments"/>
+    void EmbeddingBlockForward(in EmbeddingBlockForwardArguments call);
 
-    /// <summary>As the backward of the whole, for the ids of a block.</summary>
-    void EmbeddingBlockBackward(nuint ids, nuint order, int firstId, Tensor dx, Tensor dBlock);
+    /// <inheritdoc cref="EmbeddingBlockBackwardArguments"/>
+    void EmbeddingBlockBackward(in EmbeddingBlockBackwardArguments call);
 
-    /// <summary>y = x rstd w, rstd [T] fp32 = 1 / sqrt(mean(x^2) + epsilon).</summary>
-    void RmsNormForward(Tensor x, Tensor weight, float epsilon, Tensor y, nuint rstd);
+    /// <inheritdoc cref="RmsNormForwardArguments"/>
+    void RmsNormForward(in RmsNormForwardArguments call);
 
-    /// <summary>dx = its gradient + addend; dw (+)= its gradient, summed over tokens.</summary>
-    void RmsNormBackward(
-        Tensor dy,
-        Tensor x,
-        nuint rstd,
-        Tensor weight,
-        Tensor dx,
-        Tensor? addend,
-        Tensor dWeight,
-        bool accumulate,
-        nuint workspace
-    );
+    /// <inheritdoc cref="RmsNormBackwardArguments"/>
+    void RmsNormBackward(in RmsNormBackwardArguments call);
 
-    /// <summary>c = op(a) op(b) + addend; the addend may be c itself.</summary>
-    void Gemm(Tensor a, Transpose ta, Tensor b, Transpose tb, Tensor c, Tensor? addend);
+    /// <inheritdoc cref="GemmArguments"/>
+    void Gemm(in GemmArguments call);
 
-    /// <summary>
-    /// Queries and this chunk's rows of the window from raw projections: norms (if any), then rotation. A null output is left out.
-    /// </summary>
-    void QkNormRopeForward(
-        Tensor qkv,
-        Tensor? qNorm,
-        Tensor? kNorm,
-        float epsilon,
-        ChunkContext at,
-        double theta,
-        HeadShape heads,
-        Tensor? q,
-        Tensor? kv
-    );
+    /// <inheritdoc cref="QkNormRopeForwardArguments"/>
+    void QkNormRopeForward(in QkNormRopeForwardArguments call);
 
-    /// <summary>Gradient of the raw projections from those of queries and (fp32) keys and values.</summary>
-    void QkNormRopeBackward(
-        Tensor dq, Tensor dkv, Tensor? qkv, Tensor? qNorm, Tensor? kNorm, float epsilon, ChunkContext at, double theta, HeadShape heads,
-        Tensor dqkv, Tensor? dqNorm, Tensor? dkNorm, bool accumulate, nuint workspace);
+    /// <inheritdoc cref="QkNormRopeBackwardArguments"/>
+    void QkNormRopeBackward(in QkNormRopeBackwardArguments call);
 
-    /// <summary>o [T, q] and lse [heads, T] fp32 of causal attention within documents, over the window.</summary>
-    void AttentionForward(Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse);
+    /// <inheritdoc cref="AttentionForwardArguments"/>
+    void AttentionForward(in AttentionForwardArguments call);
 
-    /// <summary>dq, and dkv (+)= over the window's rows up to this chunk's last.</summary>
-    void AttentionBackward(
-        Tensor q,
-        WindowRows keys,
-        ChunkContext at,
-        HeadShape heads,
-        Tensor o,
-        nuint lse,
-        Tensor dO,
-        Tensor dq,
-        Tensor dkv,
-        bool accumulate,
-        nuint workspace
-    );
+    /// <inheritdoc cref="AttentionBackwardArguments"/>
+    void AttentionBackward(in AttentionBackwardArguments call);
 
-    /// <summary>
-    /// Attention against one segment of the window, segments ascending: fp32 sums [T, q] of the output, running maxima and totals of
-    /// exponentials [heads, T], overwritten or, where it continues, updated.
-    /// </summary>
-    void AttentionSegmentForward(
-        Tensor q,
-        WindowRows keys,
-        ChunkContext at,
-        HeadShape heads,
-        nuint sums,
-        nuint maxima,
-        nuint totals,
-        bool continues
-    );
+    /// <inheritdoc cref="AttentionSegmentForwardArguments"/>
+    void AttentionSegmentForward(in AttentionSegmentForwardArguments call);
 
-    /// <summary>o and lse from what was carried over all segments.</summary>
-    void AttentionNormalize(nuint sums, nuint maxima, nuint totals, HeadShape heads, Tensor o, nuint lse);
+    /// <inheritdoc cref="AttentionNormalizeArguments"/>
+    void AttentionNormalize(in AttentionNormalizeArguments call);
 
-    /// <summary>dkv (+)= of one segment's rows, and its part of dq, carried over segments as fp32 sums [T, q].</summary>
-    void AttentionSegmentBackward(
-        Tensor q,
-        WindowRows keys,
-        ChunkContext at,
-        HeadShape heads,
-        Tensor o,
-        nuint lse,
-        Tensor dO,
-        nuint dqSums,
-        bool continues,
-        Tensor dkv,
-        bool accumulate
-    );
+    /// <inheritdoc cref="AttentionSegmentBackwardArguments"/>
+    void AttentionSegmentBackward(in AttentionSegmentBackwardArguments call);
 
-    /// <summary>dq from what was carried over all segments.</summary>
-    void AttentionRounding(nuint dqSums, HeadShape heads, Tensor dq);
+    /// <inheritdoc cref="AttentionRoundingArguments"/>
+    void AttentionRounding(in AttentionRoundingArguments call);
 
-    /// <summary>ffn [T, F] = silu(gate) up.</summary>
-    void SwiGluForward(Tensor gateUp, Tensor ffn);
+    /// <inheritdoc cref="SwiGluForwardArguments"/>
+    void SwiGluForward(in SwiGluForwardArguments call);
 
-    /// <summary>In place: dffn becomes ffn, gate and up become their gradients.</summary>
-    void SwiGluBackward(Tensor dffn, Tensor gateUp);
+    /// <inheritdoc cref="SwiGluBackwardArguments"/>
+    void SwiGluBackward(in SwiGluBackwardArguments call);
 
-    /// <summary>dlogits = (softmax - onehot) x the step's loss scale; loss (+)= the sum of the counted tokens' losses, scaled.</summary>
-    void CrossEntropy(Tensor logits, nuint targets, Tensor dlogits, nuint loss, bool accumulate, nuint workspace);
+    /// <inheritdoc cref="CrossEntropyArguments"/>
+    void CrossEntropy(in CrossEntropyArguments call);
 
-    /// <summary>
-    /// Logits of a block of the vocabulary into their rows' statistics, three fp32 arrays <paramref name="stride"/> apart: largest logit,
-    /// sum of exponentials under it, the target's logit. Overwritten by the first block, folded into by the others.
-    /// </summary>
-    void CrossEntropyStatistics(Tensor logits, nuint targets, int firstId, nuint statistics, int stride, bool fold);
+    /// <inheritdoc cref="CrossEntropyStatisticsArguments"/>
+    void CrossEntropyStatistics(in CrossEntropyStatisticsArguments call);
 
-    /// <summary>loss = the sum of the counted rows' losses, from statistics over the whole vocabulary.</summary>
-    void CrossEntropyLoss(nuint targets, int rows, nuint statistics, int stride, nuint loss);
+    /// <inheritdoc cref="CrossEntropyLossArguments"/>
+    void CrossEntropyLoss(in CrossEntropyLossArguments call);
 
-    /// <summary>A block's columns of the gradient that <see cref="CrossEntropy"/> gives.</summary>
-    void CrossEntropyGradient(Tensor logits, nuint targets, int firstId, nuint statistics, int stride, Tensor dlogits);
+    /// <inheritdoc cref="CrossEntropyGradientArguments"/>
+    void CrossEntropyGradient(in CrossEntropyGradientArguments call);
 
-    /// <summary>One fp64: the sum of squares of a parameter object's gradient; what lies between its tensors is not looked at.</summary>
-    void SquaredSum(nuint gradient, DType type, ParameterLayout layout, nuint sum, nuint workspace);
+    /// <inheritdoc cref="SquaredSumArguments"/>
+    void SquaredSum(in SquaredSumArguments call);
 
-    /// <summary>
-    /// The step's update of a run of elements; norms: the sums of squares (fp64) from which the gradients' global norm follows, none where
-    /// it is not clipped.
-    /// </summary>
-    void AdamW(in UpdateRange range, Recipe recipe, nuint norms, int normCount);
+    /// <inheritdoc cref="AdamWArguments"/>
+    void AdamW(in AdamWArguments call);
 }

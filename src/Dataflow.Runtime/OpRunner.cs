@@ -108,89 +108,116 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
         {
             case Kernel.EmbeddingForward when op.VocabularyBlock is not null:
                 kernels.EmbeddingBlockForward(
-                    at.Pointer(reads[0]),
-                    at.Tensor(reads[1]),
-                    FirstId(op),
-                    at.Tensor(writes[0]),
-                    at.Overwrites(Roles.Output)
+                    new()
+                    {
+                        Ids = at.Pointer(reads[0]),
+                        Block = at.Tensor(reads[1]),
+                        FirstId = FirstId(op),
+                        X = at.Tensor(writes[0]),
+                        ZeroOthers = at.Overwrites(Roles.Output),
+                    }
                 );
                 break;
             case Kernel.EmbeddingBackward when op.VocabularyBlock is not null:
                 kernels.EmbeddingBlockBackward(
-                    at.Pointer(reads[0]),
-                    at.Pointer(reads[1]),
-                    FirstId(op),
-                    at.Tensor(reads[2]),
-                    at.Tensor(updates[0])
+                    new()
+                    {
+                        Ids = at.Pointer(reads[0]),
+                        Order = at.Pointer(reads[1]),
+                        FirstId = FirstId(op),
+                        GradX = at.Tensor(reads[2]),
+                        GradBlock = at.Tensor(updates[0]),
+                    }
                 );
                 break;
             case Kernel.EmbeddingForward:
-                kernels.EmbeddingForward(at.Pointer(reads[0]), at.Tensor(reads[1]), at.Tensor(writes[0]));
+                kernels.EmbeddingForward(
+                    new()
+                    {
+                        Ids = at.Pointer(reads[0]),
+                        Table = at.Tensor(reads[1]),
+                        X = at.Tensor(writes[0]),
+                    }
+                );
                 break;
             case Kernel.EmbeddingBackward:
-                kernels.EmbeddingBackward(at.Pointer(reads[0]), at.Pointer(reads[1]), at.Tensor(reads[2]), at.Tensor(updates[0]));
+                kernels.EmbeddingBackward(
+                    new()
+                    {
+                        Ids = at.Pointer(reads[0]),
+                        Order = at.Pointer(reads[1]),
+                        GradX = at.Tensor(reads[2]),
+                        GradTable = at.Tensor(updates[0]),
+                    }
+                );
                 break;
             case Kernel.RmsNormForward:
                 kernels.RmsNormForward(
-                    at.Tensor(reads[0]),
-                    at.Tensor(reads[1]),
-                    model.RmsNormEps,
-                    at.Tensor(writes[0]),
-                    at.Pointer(writes[1])
+                    new()
+                    {
+                        X = at.Tensor(reads[0]),
+                        Weight = at.Tensor(reads[1]),
+                        Epsilon = model.RmsNormEps,
+                        Y = at.Tensor(writes[0]),
+                        Rstd = at.Pointer(writes[1]),
+                    }
                 );
                 break;
             case Kernel.RmsNormBackward:
                 var stream = at.Tensor(updates[0]);
-                kernels.RmsNormBackward(at.Tensor(reads[0]), at.Tensor(reads[1]), at.Pointer(reads[2]), at.Tensor(reads[3]),
-                    stream, stream, at.Tensor(updates[1]), Accumulates(updates[1], at), at.Pointer(TensorName.Partials));
-                break;
-            case Kernel.GemmForward:
-                kernels.Gemm(at.Tensor(reads[0]), Transpose.No, at.Tensor(reads[1]), Transpose.Yes, at.Tensor(writes[0]),
-                    reads.Length > 2 ? at.Tensor(reads[2]) : null);
-                break;
-            case Kernel.GemmInputGradient:
-                kernels.Gemm(at.Tensor(reads[0]), Transpose.No, at.Tensor(reads[1]), Transpose.No, at.Tensor(writes[0]), null);
-                break;
-            case Kernel.GemmWeightGradient:
-                var gradient = at.Tensor(updates[0]);
-                kernels.Gemm(
-                    at.Tensor(reads[0]),
-                    Transpose.Yes,
-                    at.Tensor(reads[1]),
-                    Transpose.No,
-                    gradient,
-                    Accumulates(updates[0], at) ? gradient : null
+                kernels.RmsNormBackward(
+                    new()
+                    {
+                        GradY = at.Tensor(reads[0]),
+                        X = at.Tensor(reads[1]),
+                        Rstd = at.Pointer(reads[2]),
+                        Weight = at.Tensor(reads[3]),
+                        GradX = stream,
+                        Addend = stream,
+                        GradWeight = at.Tensor(updates[1]),
+                        Accumulate = Accumulates(updates[1], at),
+                        Workspace = at.Pointer(TensorName.Partials),
+                    }
                 );
+                break;
+            case Kernel.GemmForward or Kernel.GemmInputGradient or Kernel.GemmWeightGradient:
+                Product(kernels, call, at);
                 break;
             case Kernel.QkNormRopeForward:
                 kernels.QkNormRopeForward(
-                    at.Tensor(reads[0]),
-                    Norm(reads, 2, at),
-                    Norm(reads, 3, at),
-                    model.RmsNormEps,
-                    context,
-                    model.RopeTheta,
-                    heads,
-                    Output(writes, TensorName.Query, at),
-                    Output(writes, TensorName.KvPiece, at)
+                    new()
+                    {
+                        Qkv = at.Tensor(reads[0]),
+                        QueryNorm = Norm(reads, 2, at),
+                        KeyNorm = Norm(reads, 3, at),
+                        Epsilon = model.RmsNormEps,
+                        At = context,
+                        Theta = model.RopeTheta,
+                        Heads = heads,
+                        Query = Output(writes, TensorName.Query, at),
+                        KeyValue = Output(writes, TensorName.KvPiece, at),
+                    }
                 );
                 break;
             case Kernel.QkNormRopeBackward:
                 kernels.QkNormRopeBackward(
-                    at.Tensor(reads[0]),
-                    at.Tensor(reads[1]),
-                    Norm(reads, 3, at),
-                    Norm(reads, 4, at),
-                    Norm(reads, 5, at),
-                    model.RmsNormEps,
-                    context,
-                    model.RopeTheta,
-                    heads,
-                    at.Tensor(writes[0]),
-                    Norm(updates, 0, at),
-                    Norm(updates, 1, at),
-                    updates.Length > 0 && Accumulates(updates[0], at),
-                    model.QkNorm ? at.Pointer(TensorName.Partials) : 0
+                    new()
+                    {
+                        GradQuery = at.Tensor(reads[0]),
+                        GradKeyValue = at.Tensor(reads[1]),
+                        Qkv = Norm(reads, 3, at),
+                        QueryNorm = Norm(reads, 4, at),
+                        KeyNorm = Norm(reads, 5, at),
+                        Epsilon = model.RmsNormEps,
+                        At = context,
+                        Theta = model.RopeTheta,
+                        Heads = heads,
+                        GradQkv = at.Tensor(writes[0]),
+                        GradQueryNorm = Norm(updates, 0, at),
+                        GradKeyNorm = Norm(updates, 1, at),
+                        Accumulate = updates.Length > 0 && Accumulates(updates[0], at),
+                        Workspace = model.QkNorm ? at.Pointer(TensorName.Partials) : 0,
+                    }
                 );
                 break;
             case Kernel.AttentionForward
@@ -202,14 +229,38 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                 AttentionRunner.Run(kernels, heads, geometry, op, call, at);
                 break;
             case Kernel.SwiGluForward:
-                kernels.SwiGluForward(at.Tensor(reads[0]), at.Tensor(writes[0]));
+                kernels.SwiGluForward(new() { GateUp = at.Tensor(reads[0]), Ffn = at.Tensor(writes[0]) });
                 break;
             case Kernel.SwiGluBackward:
-                kernels.SwiGluBackward(at.Tensor(updates[0]), at.Tensor(updates[1]));
+                kernels.SwiGluBackward(new() { GradFfn = at.Tensor(updates[0]), GateUp = at.Tensor(updates[1]) });
                 break;
             default:
                 throw new InvalidOperationException($"kernel {call.Kernel} does not belong to the program of {op.Kind}");
         }
+    }
+
+    /// <summary>An activation times a weight; a gradient times a weight; or a gradient times an activation, summed over tokens.</summary>
+    private static void Product(IKernels kernels, KernelCall call, in OpOperands at)
+    {
+        bool ofWeight = call.Kernel == Kernel.GemmWeightGradient;
+        var c = at.Tensor(ofWeight ? call.Updates[0] : call.Writes[0]);
+        kernels.Gemm(
+            new()
+            {
+                A = at.Tensor(call.Reads[0]),
+                TransposeA = ofWeight ? Transpose.Yes : Transpose.No,
+                B = at.Tensor(call.Reads[1]),
+                TransposeB = call.Kernel == Kernel.GemmForward ? Transpose.Yes : Transpose.No,
+                C = c,
+                Addend = ofWeight
+                    ? Accumulates(call.Updates[0], at)
+                        ? c
+                        : null
+                    : call.Kernel == Kernel.GemmForward && call.Reads.Length > 2
+                        ? at.Tensor(call.Reads[2])
+                        : null,
+            }
+        );
     }
 
     private static bool HasFirstKey(KernelCall call) => call.Reads.Contains(TensorName.FirstKey);
@@ -231,11 +282,14 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
         var at = Operands(op, Empty);
         var layout = LayoutOf(op, op.Accesses.Single(a => a.Role == Roles.Gradients));
         kernels.SquaredSum(
-            at.Accessed(Roles.Gradients),
-            workload.Recipe.Gradients,
-            layout,
-            at.Accessed(Roles.Norm),
-            at.Accessed(Roles.Scratch)
+            new()
+            {
+                Gradient = at.Accessed(Roles.Gradients),
+                Type = workload.Recipe.Gradients,
+                Layout = layout,
+                Sum = at.Accessed(Roles.Norm),
+                Workspace = at.Accessed(Roles.Scratch),
+            }
         );
     }
 
@@ -271,18 +325,25 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                 count
             );
             kernels.AdamW(
-                range,
-                recipe,
-                clipped ? at.Accessed(Roles.Norm) : 0,
-                clipped ? (int)(at.AccessedLength(Roles.Norm) / sizeof(double)) : 0
+                new()
+                {
+                    Range = range,
+                    Recipe = recipe,
+                    Norms = clipped ? at.Accessed(Roles.Norm) : 0,
+                    NormCount = clipped ? (int)(at.AccessedLength(Roles.Norm) / sizeof(double)) : 0,
+                }
             );
         }
     }
 
     /// <summary>Parameter objects numbered by name, so that a number does not depend on how a plan places or orders them.</summary>
     private static Dictionary<int, int> NumberParameters(Schedule schedule) =>
-        schedule.Objects.Select((o, id) => (o.Name, Id: id)).Where(o => o.Name.StartsWith("W/", StringComparison.Ordinal))
-            .OrderBy(o => o.Name, StringComparer.Ordinal).Select((o, number) => (o.Id, number)).ToDictionary();
+        schedule
+            .Objects.Select((o, id) => (o.Name, Id: id))
+            .Where(o => o.Name.StartsWith("W/", StringComparison.Ordinal))
+            .OrderBy(o => o.Name, StringComparer.Ordinal)
+            .Select((o, number) => (o.Id, number))
+            .ToDictionary();
 
     /// <summary>
     /// How a block's, the embedding's or the head's parameters lie. A block of the head's matrix lies as one of the table does.
@@ -293,5 +354,5 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
         : schedule.Objects[parameters.Object].Length
         == programs.HeadLayout.Size(parameters.Role == Roles.Weights ? workload.Recipe.Parameters : workload.Recipe.Gradients)
             ? programs.HeadLayout
-            : programs.EmbeddingLayouts[0];
+        : programs.EmbeddingLayouts[0];
 }

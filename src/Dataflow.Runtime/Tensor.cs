@@ -5,6 +5,9 @@ namespace Dataflow.Runtime;
 /// <summary>A dense row-major matrix in an arena, by its address there; what the address means is the device's affair.</summary>
 public readonly record struct Tensor(nuint Address, DType Type, int Rows, int Columns)
 {
+    /// <summary>Bytes of all elements.</summary>
+    public long Bytes => (long)Rows * Columns * Type.Size();
+
     /// <summary>Rows <paramref name="first"/> to <paramref name="first"/> + <paramref name="count"/> - 1.</summary>
     public Tensor RowRange(int first, int count)
     {
@@ -28,4 +31,10 @@ public readonly record struct ChunkContext(nuint FirstKey, int Row);
 /// </summary>
 /// <param name="Kv">Keys, then values: row 0 is window row <paramref name="FirstRow"/>.</param>
 /// <param name="PieceRows">Tokens of a chunk.</param>
-public readonly record struct WindowRows(Tensor Kv, int FirstRow, int PieceRows);
+public readonly record struct WindowRows(Tensor Kv, int FirstRow, int PieceRows)
+{
+    /// <summary>The rows up to the last of a chunk's queries: none of them looks further.</summary>
+    /// <param name="at">Where the queries are.</param>
+    /// <param name="queries">How many.</param>
+    public Tensor UpTo(ChunkContext at, int queries) => Kv with { Rows = Math.Clamp(at.Row + queries - FirstRow, 0, Kv.Rows) };
+}

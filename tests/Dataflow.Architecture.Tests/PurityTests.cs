@@ -1,3 +1,6 @@
+using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
+using System.Reflection.PortableExecutable;
 using System.Text.RegularExpressions;
 
 namespace Dataflow.Architecture.Tests;
@@ -8,7 +11,13 @@ namespace Dataflow.Architecture.Tests;
 /// </summary>
 public partial class PurityTests
 {
-    private static readonly string[] s_pure = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Simulation", "Dataflow.Planning"];
+    private static readonly string[] s_pure = [
+        "Dataflow.Model",
+        "Dataflow.Schedules",
+        "Dataflow.Simulation",
+        "Dataflow.Planning",
+        "Dataflow.Baseline",
+    ];
 
     [GeneratedRegex("""
         (?<![\w."])(
@@ -40,6 +49,25 @@ public partial class PurityTests
     [InlineData("private static async Task<Plan> Search()", true)]
     [InlineData("Thread.Sleep(1);", true)]
     public void The_rule_finds(string line, bool impure) => Assert.Equal(impure, IsImpure(line));
+
+    [Fact]
+    public void Planning_and_below_load_no_native_code() =>
+        Report.None(
+            "Native code, which is of one system and processor, is not for what plans and simulates on any:",
+            Repository.Projects.Where(p => s_pure.Contains(p.Name)).SelectMany(NativeImports)
+        );
+
+    private static string[] NativeImports(Project project)
+    {
+        using var file = new PEReader(File.OpenRead(project.AssemblyPath));
+        var metadata = file.GetMetadataReader();
+        return
+        [
+            .. Enumerable.Range(1, metadata.GetTableRowCount(TableIndex.ModuleRef))
+                .Select(MetadataTokens.ModuleReferenceHandle)
+                .Select(m => $"{project.Name}: {metadata.GetString(metadata.GetModuleReference(m).Name)}"),
+        ];
+    }
 
     [Fact]
     public void Planning_and_below_touch_nothing_outside() =>

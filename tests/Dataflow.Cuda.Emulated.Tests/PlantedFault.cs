@@ -11,11 +11,11 @@ public class PlantedFault : DispatchProxy
 {
     private IKernels inner = null!;
     private string kernel = "";
-    private Func<object?[], bool> change = _ => true;
+    private Func<PassedArguments, bool> change = _ => true;
 
     /// <param name="kernel">Name of the function.</param>
     /// <param name="change">Changes arguments in place; false: the call is left out.</param>
-    public static Func<IKernels, IKernels> In(string kernel, Func<object?[], bool> change) => inner =>
+    public static Func<IKernels, IKernels> In(string kernel, Func<PassedArguments, bool> change) => inner =>
     {
         var proxy = Create<IKernels, PlantedFault>();
         var fault = (PlantedFault)(object)proxy;
@@ -36,11 +36,49 @@ public class PlantedFault : DispatchProxy
 
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
     {
-        if (targetMethod!.Name != kernel || change(args!))
+        if (targetMethod!.Name != kernel || change(new PassedArguments(targetMethod, args!)))
         {
             _ = targetMethod.Invoke(inner, BindingFlags.DoNotWrapExceptions, null, args, null);
         }
 
         return null;
     }
+}
+
+/// <summary>What a function of the catalog is called with, by name: the properties of its record, or its own parameters.</summary>
+public sealed class PassedArguments(MethodInfo function, object?[] passed)
+{
+    /// <summary>Names and types of what a function takes.</summary>
+    public static IEnumerable<(string Name, Type Type)> Of(MethodInfo function) =>
+        RecordOf(function) is { } record
+            ? record.GetProperties().Where(p => p.CanWrite).Select(p => (p.Name, p.PropertyType))
+            : function.GetParameters().Select(p => (p.Name!, p.ParameterType));
+
+    /// <summary>All names.</summary>
+    public IEnumerable<string> Names => Of(function).Select(a => a.Name);
+
+    /// <summary>An argument.</summary>
+    public object? this[string name]
+    {
+        get => RecordOf(function) is { } record ? record.GetProperty(name)!.GetValue(passed[0]) : passed[At(name)];
+        set
+        {
+            if (RecordOf(function) is { } record)
+            {
+                record.GetProperty(name)!.SetValue(passed[0], value); // the record is boxed: this is the one that is passed on
+            }
+            else
+            {
+                passed[At(name)] = value;
+            }
+        }
+    }
+
+    private static Type? RecordOf(MethodInfo function) =>
+        function.GetParameters() is [{ ParameterType: var type }] && (type.GetElementType() ?? type) is var record
+            && record.IsAssignableTo(typeof(IKernelArguments))
+            ? record
+            : null;
+
+    private int At(string name) => Array.FindIndex(function.GetParameters(), p => p.Name == name);
 }

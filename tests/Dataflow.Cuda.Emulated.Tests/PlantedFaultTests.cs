@@ -29,17 +29,17 @@ public sealed class PlantedFaultTests
         int planted = 0, found = 0;
         foreach (var method in typeof(IKernels).GetMethods())
         {
-            foreach (var parameter in method.GetParameters().Where(p => IsOperand(p.ParameterType)))
+            foreach (var (operand, _) in PassedArguments.Of(method).Where(p => IsOperand(p.Type)))
             {
                 // A workspace has room for other shapes of attention: a little further on is still inside.
-                foreach (int bytes in parameter.Name == "workspace" ? [-16] : new[] { 16, -16 })
+                foreach (int bytes in operand == "Workspace" ? [-16] : new[] { 16, -16 })
                 {
                     bool reached = false;
                     string? said = Run(PlantedFault.In(method.Name, arguments =>
                     {
-                        if (!reached && PlantedFault.Moved(arguments[parameter.Position], bytes) is { } moved)
+                        if (!reached && PlantedFault.Moved(arguments[operand], bytes) is { } moved)
                         {
-                            (arguments[parameter.Position], reached) = (moved, true);
+                            (arguments[operand], reached) = (moved, true);
                             planted++;
                         }
 
@@ -48,7 +48,7 @@ public sealed class PlantedFaultTests
                     found += said is not null ? 1 : 0;
                     if (said is null && reached && result.AsSpan().SequenceEqual(right))
                     {
-                        missed.Add($"{method.Name}, {parameter.Name} {bytes:+0;-0}");
+                        missed.Add($"{method.Name}, {operand} {bytes:+0;-0}");
                     }
                 }
             }
@@ -63,7 +63,7 @@ public sealed class PlantedFaultTests
     {
         string? found = Run(PlantedFault.In(nameof(IKernels.SwiGluForward), arguments =>
             {
-                arguments[1] = PlantedFault.Moved(arguments[1], 16);
+                arguments["Ffn"] = PlantedFault.Moved(arguments["Ffn"], 16);
                 return true;
             }));
         Assert.Matches(
@@ -79,7 +79,7 @@ public sealed class PlantedFaultTests
     {
         string? found = Run(PlantedFault.In(nameof(IKernels.SwiGluForward), arguments =>
         {
-            arguments[0] = (Tensor)arguments[0]! with { Address = Freed() };
+            arguments["GateUp"] = (Tensor)arguments["GateUp"]! with { Address = Freed() };
             return true;
         }));
         Assert.NotNull(found);
@@ -90,41 +90,40 @@ public sealed class PlantedFaultTests
     /// <summary>The launch is missing, or does not get as far as the last row.</summary>
     [Theory]
     [InlineData(nameof(IKernels.Copy))]
-    [InlineData(nameof(IKernels.EmbeddingForward), 2)]
-    [InlineData(nameof(IKernels.RmsNormForward), 3)]
+    [InlineData(nameof(IKernels.EmbeddingForward), "X")]
+    [InlineData(nameof(IKernels.RmsNormForward), "Y")]
     [InlineData(nameof(IKernels.Gemm))]
     [InlineData(nameof(IKernels.QkNormRopeForward))]
     [InlineData(nameof(IKernels.AttentionForward))]
-    [InlineData(nameof(IKernels.SwiGluForward), 1)]
+    [InlineData(nameof(IKernels.SwiGluForward), "Ffn")]
     [InlineData(nameof(IKernels.CrossEntropy))]
     [InlineData(nameof(IKernels.AttentionBackward))]
     [InlineData(nameof(IKernels.SquaredSum))]
     [InlineData(nameof(IKernels.QkNormRopeBackward))]
-    public void An_output_that_is_not_written_is_found(string kernel, int? rows = null)
+    public void An_output_that_is_not_written_is_found(string kernel, string? rows = null)
     {
         string? found = Run(PlantedFault.In(kernel, Once(_ => false)));
         Assert.Contains("which nothing has written", found ?? "nothing is found", StringComparison.Ordinal);
-        if (rows is { } index)
+        if (rows is not null)
         {
             found = Run(
                 PlantedFault.In(
                     kernel,
                     Once(arguments =>
                     {
-                        var output = (Tensor)arguments[index]!;
-                        for (int i = 0; i < arguments.Length; i++)
+                        var output = (Tensor)arguments[rows]!;
+                        foreach (string name in arguments.Names)
                         {
-                            arguments[i] =
-                                arguments[i] is Tensor tensor && tensor.Rows == output.Rows
-                                    ? tensor with
-                                    {
-                                        Rows = output.Rows - 1,
-                                    }
-                                    : arguments[i];
+                            if (arguments[name] is Tensor tensor && tensor.Rows == output.Rows)
+                            {
+                                arguments[name] = tensor with { Rows = output.Rows - 1 };
+                            }
                         }
 
-                return true;
-            })));
+                        return true;
+                    })
+                )
+            );
             Assert.Contains("which nothing has written", found ?? "nothing is found", StringComparison.Ordinal);
         }
     }
@@ -184,7 +183,7 @@ public sealed class PlantedFaultTests
         && (t == typeof(UpdateRange) || t == typeof(nuint) || t == typeof(Tensor) || t == typeof(WindowRows) || t == typeof(ChunkContext));
 
     /// <summary>A change of the first call only.</summary>
-    private static Func<object?[], bool> Once(Func<object?[], bool> change)
+    private static Func<PassedArguments, bool> Once(Func<PassedArguments, bool> change)
     {
         bool done = false;
         return arguments => done || !(done = true) || change(arguments);

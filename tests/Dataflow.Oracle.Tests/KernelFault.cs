@@ -32,7 +32,7 @@ public class KernelFault : DispatchProxy
 
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
     {
-        var call = new Call(targetMethod!, args!);
+        var call = new Call(args!);
         bool mine = targetMethod!.Name == kernel;
         Planted += mine && before(call) ? 1 : 0;
         _ = targetMethod.Invoke(inner, BindingFlags.DoNotWrapExceptions, null, args, null);
@@ -61,15 +61,18 @@ public class KernelFault : DispatchProxy
         return tensor.Rows > 1;
     }
 
-    /// <summary>A call's arguments by their names.</summary>
-    public readonly struct Call(MethodInfo method, object?[] arguments)
+    /// <summary>A call's arguments by their names: properties of the record that it gets.</summary>
+    public readonly struct Call(object?[] arguments)
     {
         public object? this[string name]
         {
-            get => arguments[Position(name)];
-            set => arguments[Position(name)] = value;
+            get => Property(name).GetValue(arguments[0]);
+            set => Property(name).SetValue(arguments[0], value); // the record is boxed: this is the one that is passed on
         }
 
-        private int Position(string name) => Assert.Single(method.GetParameters(), p => p.Name == name).Position;
+        private PropertyInfo Property(string name) =>
+            Assert.Single(arguments) is { } record && record.GetType().GetProperty(name) is { } property
+                ? property
+                : throw new InvalidOperationException($"{arguments[0]} has no {name}");
     }
 }

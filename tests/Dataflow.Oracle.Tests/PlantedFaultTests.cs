@@ -11,30 +11,30 @@ public sealed class PlantedFaultTests
 
     private static readonly Dictionary<string, Func<IKernels, KernelFault>> s_arguments = new()
     {
-        ["Gemm without its addend"] = KernelFault.InArguments(nameof(IKernels.Gemm), call => Change(call, "addend", null)),
+        ["Gemm without its addend"] = KernelFault.InArguments(nameof(IKernels.Gemm), call => Change(call, "Addend", null)),
         ["RmsNormForward with the epsilon of another model"] = KernelFault.InArguments(
             nameof(IKernels.RmsNormForward),
-            call => Change(call, "epsilon", 1e-4f)
+            call => Change(call, "Epsilon", 1e-4f)
         ),
         ["RmsNormBackward that overwrites"] = KernelFault.InArguments(
             nameof(IKernels.RmsNormBackward),
-            call => Change(call, "accumulate", false)
+            call => Change(call, "Accumulate", false)
         ),
         ["QkNormRopeForward with another theta"] = KernelFault.InArguments(
             nameof(IKernels.QkNormRopeForward),
-            call => Change(call, "theta", (double)call["theta"]! * 1.1)
+            call => Change(call, "Theta", (double)call["Theta"]! * 1.1)
         ),
         ["QkNormRopeBackward with another theta"] = KernelFault.InArguments(
             nameof(IKernels.QkNormRopeBackward),
-            call => Change(call, "theta", (double)call["theta"]! * 1.1)
+            call => Change(call, "Theta", (double)call["Theta"]! * 1.1)
         ),
         ["AttentionBackward that overwrites"] = KernelFault.InArguments(
             nameof(IKernels.AttentionBackward),
-            call => Change(call, "accumulate", false)
+            call => Change(call, "Accumulate", false)
         ),
         ["AdamW that does not clip"] = KernelFault.InArguments(
             nameof(IKernels.AdamW),
-            call => Change(call, "normCount", 0) && Change(call, "norms", (nuint)0)
+            call => Change(call, "NormCount", 0) && Change(call, "Norms", (nuint)0)
         ),
     };
 
@@ -42,22 +42,22 @@ public sealed class PlantedFaultTests
     public static TheoryData<string> Arguments => [.. s_arguments.Keys];
 
     [Theory]
-    [InlineData(nameof(IKernels.EmbeddingForward), "x")]
-    [InlineData(nameof(IKernels.EmbeddingBackward), "dTable")]
-    [InlineData(nameof(IKernels.RmsNormForward), "y")]
-    [InlineData(nameof(IKernels.RmsNormBackward), "dx")]
-    [InlineData(nameof(IKernels.Gemm), "c")]
-    [InlineData(nameof(IKernels.QkNormRopeForward), "q")]
-    [InlineData(nameof(IKernels.QkNormRopeForward), "kv")]
-    [InlineData(nameof(IKernels.QkNormRopeBackward), "dqkv")]
-    [InlineData(nameof(IKernels.AttentionForward), "o")]
-    [InlineData(nameof(IKernels.AttentionBackward), "dq")]
-    [InlineData(nameof(IKernels.AttentionBackward), "dkv")]
-    [InlineData(nameof(IKernels.SwiGluForward), "ffn")]
-    [InlineData(nameof(IKernels.SwiGluBackward), "gateUp")]
-    [InlineData(nameof(IKernels.CrossEntropy), "dlogits")]
-    [InlineData(nameof(IKernels.EmbeddingBlockForward), "x")]
-    [InlineData(nameof(IKernels.CrossEntropyGradient), "dlogits")]
+    [InlineData(nameof(IKernels.EmbeddingForward), "X")]
+    [InlineData(nameof(IKernels.EmbeddingBackward), "GradTable")]
+    [InlineData(nameof(IKernels.RmsNormForward), "Y")]
+    [InlineData(nameof(IKernels.RmsNormBackward), "GradX")]
+    [InlineData(nameof(IKernels.Gemm), "C")]
+    [InlineData(nameof(IKernels.QkNormRopeForward), "Query")]
+    [InlineData(nameof(IKernels.QkNormRopeForward), "KeyValue")]
+    [InlineData(nameof(IKernels.QkNormRopeBackward), "GradQkv")]
+    [InlineData(nameof(IKernels.AttentionForward), "Output")]
+    [InlineData(nameof(IKernels.AttentionBackward), "GradQuery")]
+    [InlineData(nameof(IKernels.AttentionBackward), "GradKeyValue")]
+    [InlineData(nameof(IKernels.SwiGluForward), "Ffn")]
+    [InlineData(nameof(IKernels.SwiGluBackward), "GateUp")]
+    [InlineData(nameof(IKernels.CrossEntropy), "GradLogits")]
+    [InlineData(nameof(IKernels.EmbeddingBlockForward), "X")]
+    [InlineData(nameof(IKernels.CrossEntropyGradient), "GradLogits")]
     public void An_output_that_is_a_thousandth_too_large_is_found(string kernel, string output) =>
         AssertFound(KernelFault.InResult(kernel, output));
 

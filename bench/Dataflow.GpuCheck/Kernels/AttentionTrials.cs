@@ -63,22 +63,36 @@ internal static class AttentionTrials
         public double Bytes(double times) => times * t * ((2.0 * q.Tensor.Columns) + kv.Tensor.Columns) * bench.Type.Size();
 
         public void Forward() =>
-            bench.Kernels.Attention.Forward(bench.Stream, q.Tensor, new WindowRows(kv.Tensor, 0, t), at, Heads, o, lse.Address);
+            bench.Kernels.Attention.Forward(
+                bench.Stream,
+                new()
+                {
+                    Query = q.Tensor,
+                    Keys = new WindowRows(kv.Tensor, 0, t),
+                    At = at,
+                    Heads = Heads,
+                    Output = o,
+                    Lse = lse.Address,
+                }
+            );
 
         public void Backward() =>
             bench.Kernels.Attention.Backward(
                 bench.Stream,
-                q.Tensor,
-                new WindowRows(kv.Tensor, 0, t),
-                at,
-                Heads,
-                o,
-                lse.Address,
-                dO.Tensor,
-                dq,
-                dkv,
-                false,
-                workspace
+                new()
+                {
+                    Query = q.Tensor,
+                    Keys = new WindowRows(kv.Tensor, 0, t),
+                    At = at,
+                    Heads = Heads,
+                    Output = o,
+                    Lse = lse.Address,
+                    GradOutput = dO.Tensor,
+                    GradQuery = dq,
+                    GradKeyValue = dkv,
+                    Accumulate = false,
+                    Workspace = workspace,
+                }
             );
 
         public void CheckForward(Comparison compare)

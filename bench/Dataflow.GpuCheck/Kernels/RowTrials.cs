@@ -18,7 +18,10 @@ internal static class RowTrials
         var y = bench.Room(t, d);
         var rstd = bench.Room(1, t, DType.Float32);
         return new KernelTrial("rms_norm forward", 0, 2.0 * t * d * bench.Type.Size(),
-            () => bench.Kernels.RmsNorm.Forward(bench.Stream, x.Tensor, w.Tensor, Epsilon, y, rstd.Address),
+            () => bench.Kernels.RmsNorm.Forward(
+                bench.Stream,
+                new() { X = x.Tensor, Weight = w.Tensor, Epsilon = Epsilon, Y = y, Rstd = rstd.Address }
+            ),
             compare =>
             {
                 foreach (int row in Samples(t))
@@ -51,15 +54,18 @@ internal static class RowTrials
             () =>
                 bench.Kernels.RmsNorm.Backward(
                     bench.Stream,
-                    dy.Tensor,
-                    x.Tensor,
-                    rstd,
-                    w.Tensor,
-                    stream.Tensor,
-                    stream.Tensor,
-                    dw.Tensor,
-                    true,
-                    workspace
+                    new()
+                    {
+                        GradY = dy.Tensor,
+                        X = x.Tensor,
+                        Rstd = rstd,
+                        Weight = w.Tensor,
+                        GradX = stream.Tensor,
+                        Addend = stream.Tensor,
+                        GradWeight = dw.Tensor,
+                        Accumulate = true,
+                        Workspace = workspace,
+                    }
                 ),
             compare =>
             {
@@ -156,7 +162,21 @@ internal static class RowTrials
         Tensor q = bench.Room(t, queries), kv = bench.Room(t, width - queries);
         var at = new ChunkContext(bench.Integers(new int[t]), 0);
         return new KernelTrial("rope forward", 0, 2.0 * t * width * bench.Type.Size(),
-            () => bench.Kernels.QkNormRope.Forward(bench.Stream, qkv.Tensor, null, null, Epsilon, at, Theta, heads, q, kv),
+            () => bench.Kernels.QkNormRope.Forward(
+                bench.Stream,
+                new()
+                {
+                    Qkv = qkv.Tensor,
+                    QueryNorm = null,
+                    KeyNorm = null,
+                    Epsilon = Epsilon,
+                    At = at,
+                    Theta = Theta,
+                    Heads = heads,
+                    Query = q,
+                    KeyValue = kv,
+                }
+            ),
             compare =>
             {
                 foreach (int row in Samples(t))
@@ -183,20 +203,23 @@ internal static class RowTrials
             () =>
                 bench.Kernels.QkNormRope.Backward(
                     bench.Stream,
-                    dq.Tensor,
-                    dkv.Tensor,
-                    null,
-                    null,
-                    null,
-                    Epsilon,
-                    at,
-                    Theta,
-                    heads,
-                    dqkv,
-                    null,
-                    null,
-                    false,
-                    0
+                    new()
+                    {
+                        GradQuery = dq.Tensor,
+                        GradKeyValue = dkv.Tensor,
+                        Qkv = null,
+                        QueryNorm = null,
+                        KeyNorm = null,
+                        Epsilon = Epsilon,
+                        At = at,
+                        Theta = Theta,
+                        Heads = heads,
+                        GradQkv = dqkv,
+                        GradQueryNorm = null,
+                        GradKeyNorm = null,
+                        Accumulate = false,
+                        Workspace = 0,
+                    }
                 ),
             compare =>
             {

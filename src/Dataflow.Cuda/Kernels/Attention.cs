@@ -28,70 +28,44 @@ internal sealed class Attention
     public int SegmentRows => flash is null ? 64 : 128;
 
     /// <inheritdoc cref="IKernels.AttentionForward"/>
-    public void Forward(CudaStream stream, Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse)
+    public void Forward(CudaStream stream, in AttentionForwardArguments call)
     {
-        flash?.Forward(stream, q, keys, at, heads, o, lse);
-        plain?.Forward(stream, q, keys, at, heads, o, lse);
+        flash?.Forward(stream, call);
+        plain?.Forward(stream, call);
     }
 
     /// <inheritdoc cref="IKernels.AttentionSegmentForward"/>
-    public void ForwardSegment(CudaStream stream, Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, nuint state, bool continues)
+    public void ForwardSegment(CudaStream stream, in AttentionSegmentForwardArguments call)
     {
-        flash?.ForwardSegment(stream, q, keys, at, heads, state, continues);
-        plain?.ForwardSegment(stream, q, keys, at, heads, state, continues);
+        flash?.ForwardSegment(stream, call);
+        plain?.ForwardSegment(stream, call);
     }
 
     /// <inheritdoc cref="IKernels.AttentionNormalize"/>
-    public void Normalize(CudaStream stream, nuint state, HeadShape heads, Tensor o, nuint lse)
+    public void Normalize(CudaStream stream, in AttentionNormalizeArguments call)
     {
-        flash?.Normalize(stream, state, heads, o, lse);
-        plain?.Normalize(stream, state, heads, o, lse);
+        flash?.Normalize(stream, call);
+        plain?.Normalize(stream, call);
     }
 
     /// <inheritdoc cref="IKernels.AttentionBackward"/>
-    public void Backward(
-        CudaStream stream,
-        Tensor q,
-        WindowRows keys,
-        ChunkContext at,
-        HeadShape heads,
-        Tensor o,
-        nuint lse,
-        Tensor dO,
-        Tensor dq,
-        Tensor dkv,
-        bool accumulate,
-        nuint workspace
-    )
+    public void Backward(CudaStream stream, in AttentionBackwardArguments call)
     {
-        flash?.Backward(stream, q, keys, at, heads, o, lse, dO, dq, dkv, accumulate, workspace);
-        plain?.Backward(stream, q, keys, at, heads, o, lse, dO, dq, dkv, accumulate, workspace);
+        flash?.Backward(stream, call);
+        plain?.Backward(stream, call);
     }
 
     /// <inheritdoc cref="IKernels.AttentionSegmentBackward"/>
-    public void BackwardSegment(
-        CudaStream stream,
-        Tensor q,
-        WindowRows keys,
-        ChunkContext at,
-        HeadShape heads,
-        Tensor o,
-        nuint lse,
-        Tensor dO,
-        nuint workspace,
-        bool continues,
-        Tensor dkv,
-        bool accumulate
-    )
+    public void BackwardSegment(CudaStream stream, in AttentionSegmentBackwardArguments call)
     {
-        flash?.BackwardSegment(stream, q, keys, at, heads, o, lse, dO, workspace, continues, dkv, accumulate);
-        plain?.BackwardSegment(stream, q, keys, at, heads, o, lse, dO, workspace, continues, dkv, accumulate);
+        flash?.BackwardSegment(stream, call);
+        plain?.BackwardSegment(stream, call);
     }
 
     /// <inheritdoc cref="IKernels.AttentionRounding"/>
-    public void Finish(CudaStream stream, nuint workspace, HeadShape heads, Tensor dq)
+    public void Finish(CudaStream stream, in AttentionRoundingArguments call)
     {
-        flash?.Finish(stream, workspace, heads, dq);
-        plain?.Finish(stream, workspace, heads, dq);
+        flash?.Finish(stream, call);
+        plain?.Finish(stream, call);
     }
 }

@@ -54,151 +54,132 @@ internal sealed class FlashAttention
     private int BackwardShared => (4 * keyRows * headDim) + (8 * queryRows * headDim) + (4 * queryRows * keyRows) + (16 * queryRows) + 64;
 
     /// <inheritdoc cref="IKernels.AttentionForward"/>
-    public void Forward(CudaStream stream, Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse) =>
+    public void Forward(CudaStream stream, in AttentionForwardArguments call) =>
         forward.Launch(
             stream,
-            ForwardShape(q.Rows, heads),
-            At(q),
-            At(keys.Kv),
-            At(at.FirstKey),
-            At(o),
-            At(lse),
-            q.Rows,
-            at.Row,
-            heads.Heads,
-            heads.KvHeads
+            ForwardShape(call.Query.Rows, call.Heads),
+            At(call.Query),
+            At(call.Keys.Kv),
+            At(call.At.FirstKey),
+            At(call.Output),
+            At(call.Lse),
+            call.Query.Rows,
+            call.At.Row,
+            call.Heads.Heads,
+            call.Heads.KvHeads
         );
 
     /// <inheritdoc cref="IKernels.AttentionSegmentForward"/>
-    public void ForwardSegment(CudaStream stream, Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, nuint state, bool continues)
+    public void ForwardSegment(CudaStream stream, in AttentionSegmentForwardArguments call)
     {
-        int end = keys.FirstRow + keys.Kv.Rows;
+        int end = call.Keys.FirstRow + call.Keys.Kv.Rows;
         forwardSegment.Launch(
             stream,
-            ForwardShape(q.Rows, heads),
-            At(q),
-            At(keys.Kv),
-            At(at.FirstKey),
+            ForwardShape(call.Query.Rows, call.Heads),
+            At(call.Query),
+            At(call.Keys.Kv),
+            At(call.At.FirstKey),
             DevicePointer.Null,
             DevicePointer.Null,
-            At(state),
-            q.Rows,
-            at.Row,
-            heads.Heads,
-            heads.KvHeads,
-            keys.FirstRow,
+            At(call.Sums),
+            call.Query.Rows,
+            call.At.Row,
+            call.Heads.Heads,
+            call.Heads.KvHeads,
+            call.Keys.FirstRow,
             end,
-            continues ? 0 : 1,
+            call.Continues ? 0 : 1,
             0
         );
     }
 
     /// <inheritdoc cref="IKernels.AttentionBackward"/>
-    public void Backward(
-        CudaStream stream,
-        Tensor q,
-        WindowRows keys,
-        ChunkContext at,
-        HeadShape heads,
-        Tensor o,
-        nuint lse,
-        Tensor dO,
-        Tensor dq,
-        Tensor dkv,
-        bool accumulate,
-        nuint workspace
-    )
+    public void Backward(CudaStream stream, in AttentionBackwardArguments call)
     {
-        BackwardSegment(
+        BackwardSegment(stream, call.AsSegment);
+        Finish(
             stream,
-            q,
-            keys with
+            new AttentionRoundingArguments
             {
-                Kv = keys.Kv with { Rows = at.Row + q.Rows },
-            },
-            at,
-            heads,
-            o,
-            lse,
-            dO,
-            workspace,
-            continues: false,
-            dkv,
-            accumulate
+                GradQuerySums = call.Workspace,
+                Heads = call.Heads,
+                GradQuery = call.GradQuery,
+            }
         );
-        Finish(stream, workspace, heads, dq);
     }
 
     /// <inheritdoc cref="IKernels.AttentionSegmentBackward"/>
-    public void BackwardSegment(
-        CudaStream stream,
-        Tensor q,
-        WindowRows keys,
-        ChunkContext at,
-        HeadShape heads,
-        Tensor o,
-        nuint lse,
-        Tensor dO,
-        nuint workspace,
-        bool continues,
-        Tensor dkv,
-        bool accumulate
-    )
+    public void BackwardSegment(CudaStream stream, in AttentionSegmentBackwardArguments call)
     {
-        var places = new Places(workspace, Up(q.Rows, queryRows), queryRows, heads);
-        if (!continues)
+        var places = new Places(call.GradQuerySums, Up(call.Query.Rows, queryRows), queryRows, call.Heads);
+        if (!call.Continues)
         {
-            long threads = Up(places.Rows * (long)heads.Heads * headDim, 2048);
+            long threads = Up(places.Rows * (long)call.Heads.Heads * headDim, 2048);
             prepare.Launch(
                 stream,
                 new(checked((int)threads), 256),
-                At(o),
-                At(lse),
-                At(dO),
-                At(at.FirstKey),
+                At(call.Output),
+                At(call.Lse),
+                At(call.GradOutput),
+                At(call.At.FirstKey),
                 At(places.Statistics),
                 At(places.Bounds),
                 At(places.Turns),
-                q.Rows,
-                heads.Heads,
+                call.Query.Rows,
+                call.Heads.Heads,
                 queryRows
             );
         }
 
-        int end = keys.FirstRow + keys.Kv.Rows;
-        int blocks = (int)Up(Math.Min(end, at.Row + q.Rows) - keys.FirstRow, keyRows);
+        int end = call.Keys.FirstRow + call.Keys.Kv.Rows;
+        int blocks = (int)Up(Math.Min(end, call.At.Row + call.Query.Rows) - call.Keys.FirstRow, keyRows);
         backward.Launch(
             stream,
-            new(blocks * heads.KvHeads, 32 * warps, BackwardShared),
-            At(q),
-            At(keys.Kv),
-            At(at.FirstKey),
-            At(dO),
-            At(dkv),
+            new(blocks * call.Heads.KvHeads, 32 * warps, BackwardShared),
+            At(call.Query),
+            At(call.Keys.Kv),
+            At(call.At.FirstKey),
+            At(call.GradOutput),
+            At(call.GradKeyValue),
             At(places.Statistics),
             At(places.Bounds),
             At(places.Turns),
             At(places.Sums),
-            q.Rows,
-            at.Row,
-            heads.Heads,
-            heads.KvHeads,
-            keys.FirstRow,
+            call.Query.Rows,
+            call.At.Row,
+            call.Heads.Heads,
+            call.Heads.KvHeads,
+            call.Keys.FirstRow,
             end,
-            accumulate ? 1 : 0
+            call.Accumulate ? 1 : 0
         );
     }
 
     /// <inheritdoc cref="IKernels.AttentionRounding"/>
-    public void Finish(CudaStream stream, nuint workspace, HeadShape heads, Tensor dq)
+    public void Finish(CudaStream stream, in AttentionRoundingArguments call)
     {
-        var places = new Places(workspace, Up(dq.Rows, queryRows), queryRows, heads);
-        finish.Launch(stream, new(places.Blocks * heads.Heads, 32 * warps), At(places.Sums), At(dq), dq.Rows, heads.Heads);
+        var places = new Places(call.GradQuerySums, Up(call.GradQuery.Rows, queryRows), queryRows, call.Heads);
+        finish.Launch(
+            stream,
+            new(places.Blocks * call.Heads.Heads, 32 * warps),
+            At(places.Sums),
+            At(call.GradQuery),
+            call.GradQuery.Rows,
+            call.Heads.Heads
+        );
     }
 
     /// <summary>The forward's last word: o and lse from the state, with no keys left.</summary>
-    public void Normalize(CudaStream stream, nuint state, HeadShape heads, Tensor o, nuint lse) =>
-        forwardFinish.Launch(stream, ForwardShape(o.Rows, heads), At(state), At(o), At(lse), o.Rows, heads.Heads);
+    public void Normalize(CudaStream stream, in AttentionNormalizeArguments call) =>
+        forwardFinish.Launch(
+            stream,
+            ForwardShape(call.Output.Rows, call.Heads),
+            At(call.Sums),
+            At(call.Output),
+            At(call.Lse),
+            call.Output.Rows,
+            call.Heads.Heads
+        );
 
     private LaunchShape ForwardShape(int tokens, HeadShape heads) =>
         new(checked((int)Up(tokens, ForwardRows) * heads.Heads), 128, forwardShared);

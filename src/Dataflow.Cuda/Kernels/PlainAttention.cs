@@ -38,106 +38,68 @@ internal sealed class PlainAttention
     private int BackwardShared => (4 * backwardRows * RowBytes) + (8 * backwardRows * (backwardRows + 4));
 
     /// <inheritdoc cref="IKernels.AttentionForward"/>
-    public void Forward(CudaStream stream, Tensor q, WindowRows keys, ChunkContext at, HeadShape heads, Tensor o, nuint lse) =>
-        LaunchForward(stream, q, keys.Kv, at, heads, At(o), At(lse), DevicePointer.Null, 0, at.Row + q.Rows, first: true, last: true);
-
-    /// <inheritdoc cref="IKernels.AttentionSegmentForward"/>
-    public void ForwardSegment(
-        CudaStream stream,
-        Tensor q,
-        WindowRows keys,
-        ChunkContext at,
-        HeadShape heads,
-        nuint state,
-        bool continues
-    ) =>
+    public void Forward(CudaStream stream, in AttentionForwardArguments call) =>
         LaunchForward(
             stream,
-            q,
-            keys.Kv,
-            at,
-            heads,
-            DevicePointer.Null,
-            DevicePointer.Null,
-            At(state),
-            keys.FirstRow,
-            keys.FirstRow + keys.Kv.Rows,
-            !continues,
-            last: false
+            call.Query,
+            call.Keys.Kv,
+            call.At,
+            call.Heads,
+            new Results(At(call.Output), At(call.Lse), DevicePointer.Null),
+            new Part(0, call.At.Row + call.Query.Rows, First: true, Last: true)
+        );
+
+    /// <inheritdoc cref="IKernels.AttentionSegmentForward"/>
+    public void ForwardSegment(CudaStream stream, in AttentionSegmentForwardArguments call) =>
+        LaunchForward(
+            stream,
+            call.Query,
+            call.Keys.Kv,
+            call.At,
+            call.Heads,
+            new Results(DevicePointer.Null, DevicePointer.Null, At(call.Sums)),
+            new Part(call.Keys.FirstRow, call.Keys.FirstRow + call.Keys.Kv.Rows, First: !call.Continues, Last: false)
         );
 
     /// <summary>The forward's last word: o and lse from the state, with no keys left.</summary>
-    public void Normalize(CudaStream stream, nuint state, HeadShape heads, Tensor o, nuint lse) =>
-        LaunchForward(stream, o, default, default, heads, At(o), At(lse), At(state), 0, 0, first: false, last: true);
-
-    /// <inheritdoc cref="IKernels.AttentionBackward"/>
-    public void Backward(
-        CudaStream stream,
-        Tensor q,
-        WindowRows keys,
-        ChunkContext at,
-        HeadShape heads,
-        Tensor o,
-        nuint lse,
-        Tensor dO,
-        Tensor dq,
-        Tensor dkv,
-        bool accumulate,
-        nuint workspace
-    ) =>
-        LaunchBackward(
+    public void Normalize(CudaStream stream, in AttentionNormalizeArguments call) =>
+        LaunchForward(
             stream,
-            q,
-            keys with
-            {
-                Kv = keys.Kv with { Rows = at.Row + q.Rows },
-            },
-            at,
-            heads,
-            o,
-            lse,
-            dO,
-            At(dq),
-            workspace,
-            first: true,
-            last: true,
-            dkv,
-            accumulate
+            call.Output,
+            default,
+            default,
+            call.Heads,
+            new Results(At(call.Output), At(call.Lse), At(call.Sums)),
+            new Part(0, 0, First: false, Last: true)
         );
 
+    /// <inheritdoc cref="IKernels.AttentionBackward"/>
+    public void Backward(CudaStream stream, in AttentionBackwardArguments call)
+    {
+        LaunchBackward(stream, call.AsSegment, At(call.GradQuery), last: true);
+    }
+
     /// <inheritdoc cref="IKernels.AttentionSegmentBackward"/>
-    public void BackwardSegment(
-        CudaStream stream,
-        Tensor q,
-        WindowRows keys,
-        ChunkContext at,
-        HeadShape heads,
-        Tensor o,
-        nuint lse,
-        Tensor dO,
-        nuint workspace,
-        bool continues,
-        Tensor dkv,
-        bool accumulate
-    ) => LaunchBackward(stream, q, keys, at, heads, o, lse, dO, DevicePointer.Null, workspace, !continues, last: false, dkv, accumulate);
+    public void BackwardSegment(CudaStream stream, in AttentionSegmentBackwardArguments call) =>
+        LaunchBackward(stream, call, DevicePointer.Null, last: false);
 
     /// <inheritdoc cref="IKernels.AttentionRounding"/>
-    public void Finish(CudaStream stream, nuint workspace, HeadShape heads, Tensor dq) =>
+    public void Finish(CudaStream stream, in AttentionRoundingArguments call) =>
         backwardQ.Launch(
             stream,
-            QueryShape(dq.Rows, heads),
+            QueryShape(call.GradQuery.Rows, call.Heads),
             DevicePointer.Null,
             DevicePointer.Null,
             DevicePointer.Null,
             DevicePointer.Null,
             DevicePointer.Null,
             DevicePointer.Null,
-            At(dq),
-            At(State(workspace, dq.Rows, heads)),
-            dq.Rows,
+            At(call.GradQuery),
+            At(State(call.GradQuerySums, call.GradQuery.Rows, call.Heads)),
+            call.GradQuery.Rows,
             0,
-            heads.Heads,
-            heads.KvHeads,
+            call.Heads.Heads,
+            call.Heads.KvHeads,
             headDim,
             0,
             0,
@@ -151,13 +113,8 @@ internal sealed class PlainAttention
         Tensor kv,
         ChunkContext at,
         HeadShape heads,
-        DevicePointer o,
-        DevicePointer lse,
-        DevicePointer state,
-        int start,
-        int end,
-        bool first,
-        bool last
+        Results results,
+        Part part
     ) =>
         forward.Launch(
             stream,
@@ -165,91 +122,76 @@ internal sealed class PlainAttention
             At(q),
             At(kv),
             At(at.FirstKey),
-            o,
-            lse,
-            state,
+            results.Output,
+            results.Lse,
+            results.State,
             q.Rows,
             at.Row,
             heads.Heads,
             heads.KvHeads,
             headDim,
-            start,
-            end,
-            first ? 1 : 0,
-            last ? 1 : 0
+            part.Start,
+            part.End,
+            part.First ? 1 : 0,
+            part.Last ? 1 : 0
         );
 
-    private void LaunchBackward(
-        CudaStream stream,
-        Tensor q,
-        WindowRows keys,
-        ChunkContext at,
-        HeadShape heads,
-        Tensor o,
-        nuint lse,
-        Tensor dO,
-        DevicePointer dq,
-        nuint workspace,
-        bool first,
-        bool last,
-        Tensor dkv,
-        bool accumulate
-    )
+    private void LaunchBackward(CudaStream stream, in AttentionSegmentBackwardArguments call, DevicePointer dq, bool last)
     {
-        int start = keys.FirstRow, end = keys.FirstRow + keys.Kv.Rows;
-        if (first)
+        int start = call.Keys.FirstRow, end = call.Keys.FirstRow + call.Keys.Kv.Rows;
+        if (!call.Continues)
         {
             delta.Launch(
                 stream,
-                new(checked((int)Up((long)q.Rows * heads.Heads, 8)), Threads),
-                At(o),
-                At(dO),
-                At(workspace),
-                q.Rows,
-                heads.Heads,
+                new(checked((int)Up((long)call.Query.Rows * call.Heads.Heads, 8)), Threads),
+                At(call.Output),
+                At(call.GradOutput),
+                At(call.GradQuerySums),
+                call.Query.Rows,
+                call.Heads.Heads,
                 headDim
             );
         }
 
-        int rows = Math.Min(end, at.Row + q.Rows) - start;
+        int rows = Math.Min(end, call.At.Row + call.Query.Rows) - start;
         backwardKv.Launch(
             stream,
-            new(checked((int)Up(rows, backwardRows) * heads.KvHeads), Threads, BackwardShared),
-            At(q),
-            At(keys.Kv),
-            At(at.FirstKey),
-            At(dO),
-            At(lse),
-            At(workspace),
-            At(dkv),
-            q.Rows,
-            at.Row,
-            heads.Heads,
-            heads.KvHeads,
+            new(checked((int)Up(rows, backwardRows) * call.Heads.KvHeads), Threads, BackwardShared),
+            At(call.Query),
+            At(call.Keys.Kv),
+            At(call.At.FirstKey),
+            At(call.GradOutput),
+            At(call.Lse),
+            At(call.GradQuerySums),
+            At(call.GradKeyValue),
+            call.Query.Rows,
+            call.At.Row,
+            call.Heads.Heads,
+            call.Heads.KvHeads,
             headDim,
             start,
             end,
-            accumulate ? 1 : 0
+            call.Accumulate ? 1 : 0
         );
         backwardQ.Launch(
             stream,
-            QueryShape(q.Rows, heads),
-            At(q),
-            At(keys.Kv),
-            At(at.FirstKey),
-            At(dO),
-            At(lse),
-            At(workspace),
+            QueryShape(call.Query.Rows, call.Heads),
+            At(call.Query),
+            At(call.Keys.Kv),
+            At(call.At.FirstKey),
+            At(call.GradOutput),
+            At(call.Lse),
+            At(call.GradQuerySums),
             dq,
-            At(State(workspace, q.Rows, heads)),
-            q.Rows,
-            at.Row,
-            heads.Heads,
-            heads.KvHeads,
+            At(State(call.GradQuerySums, call.Query.Rows, call.Heads)),
+            call.Query.Rows,
+            call.At.Row,
+            call.Heads.Heads,
+            call.Heads.KvHeads,
             headDim,
             start,
             end,
-            first ? 1 : 0,
+            call.Continues ? 0 : 1,
             last ? 1 : 0
         );
     }
@@ -259,4 +201,10 @@ internal sealed class PlainAttention
 
     /// <summary>Behind rowsum(dO o) of every token and head.</summary>
     private static nuint State(nuint workspace, int tokens, HeadShape heads) => workspace + (nuint)(Up(4L * tokens * heads.Heads, 16) * 16);
+
+    /// <summary>What a forward writes; where a result is not wanted yet, or no state is carried, null.</summary>
+    private readonly record struct Results(DevicePointer Output, DevicePointer Lse, DevicePointer State);
+
+    /// <summary>Rows of the window that a launch looks at, and whether others came before and none come after.</summary>
+    private readonly record struct Part(int Start, int End, bool First, bool Last);
 }

@@ -13,129 +13,102 @@ internal sealed class QkNormRope(KernelLibrary library, ColumnSum columnSum)
     private readonly Entry ropeBackward = new(library, "rope_backward");
 
     /// <inheritdoc cref="IKernels.QkNormRopeForward"/>
-    public void Forward(
-        CudaStream stream,
-        Tensor qkv,
-        Tensor? qNorm,
-        Tensor? kNorm,
-        float epsilon,
-        ChunkContext at,
-        double theta,
-        HeadShape heads,
-        Tensor? q,
-        Tensor? kv
-    )
+    public void Forward(CudaStream stream, in QkNormRopeForwardArguments call)
     {
-        var shape = Shape(qkv.Rows, 68 * heads.HeadDim);
-        double ratio = Log2Ratio(theta, heads);
-        if (qNorm is null)
+        var shape = Shape(call.Qkv.Rows, 68 * call.Heads.HeadDim);
+        double ratio = Log2Ratio(call.Theta, call.Heads);
+        if (call.QueryNorm is null)
         {
-            ropeForward[qkv.Type, heads.HeadDim]
+            ropeForward[call.Qkv.Type, call.Heads.HeadDim]
                 .Launch(
                     stream,
                     shape,
-                    At(qkv),
-                    At(at.FirstKey),
-                    At(q),
-                    At(kv),
+                    At(call.Qkv),
+                    At(call.At.FirstKey),
+                    At(call.Query),
+                    At(call.KeyValue),
                     ratio,
-                    qkv.Rows,
-                    at.Row,
-                    heads.Heads,
-                    heads.KvHeads,
-                    heads.HeadDim
+                    call.Qkv.Rows,
+                    call.At.Row,
+                    call.Heads.Heads,
+                    call.Heads.KvHeads,
+                    call.Heads.HeadDim
                 );
             return;
         }
 
-        forward[qkv.Type, heads.HeadDim]
+        forward[call.Qkv.Type, call.Heads.HeadDim]
             .Launch(
                 stream,
                 shape,
-                At(qkv),
-                At(at.FirstKey),
-                At(qNorm),
-                At(kNorm),
-                At(q),
-                At(kv),
+                At(call.Qkv),
+                At(call.At.FirstKey),
+                At(call.QueryNorm),
+                At(call.KeyNorm),
+                At(call.Query),
+                At(call.KeyValue),
                 ratio,
-                epsilon,
-                qkv.Rows,
-                at.Row,
-                heads.Heads,
-                heads.KvHeads,
-                heads.HeadDim
+                call.Epsilon,
+                call.Qkv.Rows,
+                call.At.Row,
+                call.Heads.Heads,
+                call.Heads.KvHeads,
+                call.Heads.HeadDim
             );
     }
 
     /// <inheritdoc cref="IKernels.QkNormRopeBackward"/>
-    public void Backward(
-        CudaStream stream,
-        Tensor dq,
-        Tensor dkv,
-        Tensor? qkv,
-        Tensor? qNorm,
-        Tensor? kNorm,
-        float epsilon,
-        ChunkContext at,
-        double theta,
-        HeadShape heads,
-        Tensor dqkv,
-        Tensor? dqNorm,
-        Tensor? dkNorm,
-        bool accumulate,
-        nuint partials
-    )
+    public void Backward(CudaStream stream, in QkNormRopeBackwardArguments call)
     {
-        double ratio = Log2Ratio(theta, heads);
-        int rows = dqkv.Rows;
-        if (qNorm is null)
+        double ratio = Log2Ratio(call.Theta, call.Heads);
+        int rows = call.GradQkv.Rows;
+        if (call.QueryNorm is null)
         {
-            ropeBackward[dqkv.Type, heads.HeadDim]
+            ropeBackward[call.GradQkv.Type, call.Heads.HeadDim]
                 .Launch(
                     stream,
-                    Shape(rows, 68 * heads.HeadDim),
-                    At(dq),
-                    At(dkv),
-                    At(at.FirstKey),
-                    At(dqkv),
+                    Shape(rows, 68 * call.Heads.HeadDim),
+                    At(call.GradQuery),
+                    At(call.GradKeyValue),
+                    At(call.At.FirstKey),
+                    At(call.GradQkv),
                     ratio,
                     rows,
-                    at.Row,
-                    heads.Heads,
-                    heads.KvHeads,
-                    heads.HeadDim
+                    call.At.Row,
+                    call.Heads.Heads,
+                    call.Heads.KvHeads,
+                    call.Heads.HeadDim
                 );
             return;
         }
 
         int groups = KernelWorkspace.QkNormGroups(rows);
-        nuint keyPartials = partials + (nuint)((long)groups * heads.HeadDim * sizeof(float));
-        int lanes = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Up(heads.HeadDim / 2, PackOf(dqkv.Type)));
-        var shape = Shape(rows, (68 * heads.HeadDim) + (1024 * heads.HeadDim / lanes));
-        backward[dqkv.Type, heads.HeadDim]
+        nuint keyPartials = call.Workspace + (nuint)((long)groups * call.Heads.HeadDim * sizeof(float));
+        int lanes = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Up(call.Heads.HeadDim / 2, PackOf(call.GradQkv.Type)));
+        var shape = Shape(rows, (68 * call.Heads.HeadDim) + (1024 * call.Heads.HeadDim / lanes));
+        backward[call.GradQkv.Type, call.Heads.HeadDim]
             .Launch(
                 stream,
                 shape,
-                At(dq),
-                At(dkv),
-                At(at.FirstKey),
-                At(qkv),
-                At(qNorm),
-                At(kNorm),
-                At(dqkv),
-                At(partials),
+                At(call.GradQuery),
+                At(call.GradKeyValue),
+                At(call.At.FirstKey),
+                At(call.Qkv),
+                At(call.QueryNorm),
+                At(call.KeyNorm),
+                At(call.GradQkv),
+                At(call.Workspace),
                 At(keyPartials),
                 ratio,
-                epsilon,
+                call.Epsilon,
                 rows,
-                at.Row,
-                heads.Heads,
-                heads.KvHeads,
-                heads.HeadDim
+                call.At.Row,
+                call.Heads.Heads,
+                call.Heads.KvHeads,
+                call.Heads.HeadDim
             );
-        columnSum.Run(stream, partials, groups, dqNorm!.Value, accumulate);
-        columnSum.Run(stream, keyPartials, groups, dkNorm!.Value, accumulate);
+        columnSum.Run(stream, call.Workspace, groups, call.GradQueryNorm!.Value, call.Accumulate);
+        columnSum.Run(stream, keyPartials, groups, call.GradKeyNorm!.Value, call.Accumulate);
     }
 
     // Pair i turns by theta^(-2i / hd) a position, 2^(i ratio).
@@ -151,6 +124,8 @@ internal sealed class QkNormRope(KernelLibrary library, ColumnSum columnSum)
         private readonly CudaFunction unalignedBFloat16 = library.Function("qk_norm_rope", name + "_bf16_unaligned");
 
         public CudaFunction this[DType type, int headDim] =>
-            headDim / 2 % PackOf(type) == 0 ? aligned[type] : type == DType.Float32 ? unalignedFloat32 : unalignedBFloat16;
+            headDim / 2 % PackOf(type) == 0 ? aligned[type]
+            : type == DType.Float32 ? unalignedFloat32
+            : unalignedBFloat16;
     }
 }

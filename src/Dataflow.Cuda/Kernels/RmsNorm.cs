@@ -11,44 +11,34 @@ internal sealed class RmsNorm(KernelLibrary library, ColumnSum columnSum)
     private readonly TypedFunction backward = library.Typed("rms_norm", "rms_norm_backward");
 
     /// <inheritdoc cref="IKernels.RmsNormForward"/>
-    public void Forward(CudaStream stream, Tensor x, Tensor weight, float epsilon, Tensor y, nuint rstd)
+    public void Forward(CudaStream stream, in RmsNormForwardArguments call)
     {
-        int block = Threads(Up(x.Columns, PackOf(x.Type) * 4L), 64, 1024);
-        forward[x.Type].Launch(stream, new(x.Rows, block), At(x), At(weight), At(y), At(rstd), epsilon, x.Columns);
+        int block = Threads(Up(call.X.Columns, PackOf(call.X.Type) * 4L), 64, 1024);
+        forward[call.X.Type]
+            .Launch(stream, new(call.X.Rows, block), At(call.X), At(call.Weight), At(call.Y), At(call.Rstd), call.Epsilon, call.X.Columns);
     }
 
     /// <inheritdoc cref="IKernels.RmsNormBackward"/>
-    public void Backward(
-        CudaStream stream,
-        Tensor dy,
-        Tensor x,
-        nuint rstd,
-        Tensor weight,
-        Tensor dx,
-        Tensor? addend,
-        Tensor dWeight,
-        bool accumulate,
-        nuint partials
-    )
+    public void Backward(CudaStream stream, in RmsNormBackwardArguments call)
     {
-        int rows = Model.KernelWorkspace.RmsNormGroupRows(x.Rows, x.Columns);
-        int groups = (int)Up(x.Rows, rows);
-        int block = Threads(Up(x.Columns, PackOf(x.Type) * 2L), 64, 768);
-        var function = dy.Type == x.Type ? backward[x.Type] : backwardWide;
+        int rows = Model.KernelWorkspace.RmsNormGroupRows(call.X.Rows, call.X.Columns);
+        int groups = (int)Up(call.X.Rows, rows);
+        int block = Threads(Up(call.X.Columns, PackOf(call.X.Type) * 2L), 64, 768);
+        var function = call.GradY.Type == call.X.Type ? backward[call.X.Type] : backwardWide;
         function.Launch(
             stream,
             new(groups, block),
-            At(dy),
-            At(x),
-            At(rstd),
-            At(weight),
-            At(addend),
-            At(dx),
-            At(partials),
-            x.Rows,
-            x.Columns,
+            At(call.GradY),
+            At(call.X),
+            At(call.Rstd),
+            At(call.Weight),
+            At(call.Addend),
+            At(call.GradX),
+            At(call.Workspace),
+            call.X.Rows,
+            call.X.Columns,
             rows
         );
-        columnSum.Run(stream, partials, groups, dWeight, accumulate);
+        columnSum.Run(stream, call.Workspace, groups, call.GradWeight, call.Accumulate);
     }
 }

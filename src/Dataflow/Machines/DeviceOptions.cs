@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Dataflow.Cpu;
 using Dataflow.Cuda;
 using Dataflow.Model;
@@ -64,13 +65,20 @@ public sealed record DeviceOptions(DeviceKind Kind, int Threads, int? Interleavi
     /// <summary>Makes the device with the arenas of a schedule.</summary>
     /// <exception cref="MachineException">The machine lacks what it takes.</exception>
     public IDevice Create(Schedule schedule, Workload workload) =>
-        Kind switch
-        {
-            DeviceKind.Cuda or DeviceKind.CudaEmulated => Annotated(schedule, () => OnGpu(schedule, workload)),
-            _ => Interleaving is { } seed
-                ? new InterleavedCpuDevice(schedule, workload, Threads, seed)
-                : new CpuDevice(schedule, workload, Threads),
-        };
+        Refusal(OperatingSystem.IsLinux(), RuntimeInformation.ProcessArchitecture, RuntimeInformation.OSDescription) is { } refusal
+            ? throw new MachineException(refusal)
+            : Kind switch
+            {
+                DeviceKind.Cuda or DeviceKind.CudaEmulated => Annotated(schedule, () => OnGpu(schedule, workload)),
+                _ => Interleaving is { } seed
+                    ? new InterleavedCpuDevice(schedule, workload, Threads, seed)
+                    : new CpuDevice(schedule, workload, Threads),
+            };
+
+    /// <summary>Why a system has no device of ours; null where it may have.</summary>
+    internal static string? Refusal(bool linux, Architecture processor, string system) => linux && processor == Architecture.X64
+        ? null
+        : $"training runs on Linux on x86-64, and this is {system} on {processor}: plans can be made and simulated here, and run there";
 
     private static bool HasGpu()
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Dataflow.Model;
 using Dataflow.Runtime;
 using Dataflow.Training;
@@ -44,7 +45,7 @@ public static class Gradients
         var trainer = new Trainer(plan.Workload, plan.Schedule, device);
         trainer.Load(weights);
         var report = trainer.Step(tokens, [.. Enumerable.Range(0, tokens.RowCount)], AdamWSettings.Default);
-        var metadata = new Dictionary<string, string> { ["loss"] = report.Loss.ToString("G17") };
+        var metadata = new Dictionary<string, string> { ["loss"] = report.Loss.ToString("G17", CultureInfo.InvariantCulture) };
         CheckpointWriter.Write(output, trainer.Gradients, type, metadata);
         return report.Loss;
     }

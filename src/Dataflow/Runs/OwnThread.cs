@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 
 namespace Dataflow;
 
@@ -16,6 +17,7 @@ internal sealed class OwnThread : IDisposable
     {
         thread = new Thread(() =>
         {
+            CultureInfo.CurrentCulture = CultureInfo.InvariantCulture; // numbers read the same wherever the caller is at home
             foreach (var work in wanted.GetConsumingEnumerable())
             {
                 work();

@@ -1,0 +1,40 @@
+using Dataflow.Model;
+
+namespace Dataflow.Runtime;
+
+/// <summary>The step's update of a run of elements.</summary>
+public readonly record struct AdamWArguments : IKernelArguments
+{
+    /// <summary>The elements.</summary>
+    public required UpdateRange Range { get; init; }
+
+    /// <summary>How weights and moments are stored.</summary>
+    public required Recipe Recipe { get; init; }
+
+    /// <summary>Sums of squares (fp64) from which the gradients' global norm follows; 0 where it is not clipped.</summary>
+    public required nuint Norms { get; init; }
+
+    /// <summary>How many; 0 where it is not clipped.</summary>
+    public required int NormCount { get; init; }
+
+    /// <inheritdoc/>
+    public void Declare(KernelAccesses accesses)
+    {
+        // Master weights are what the update adds to; the parameters are these rounded.
+        if (Recipe.Master is { } master)
+        {
+            accesses.Update(Range.Master, Range.Count * master.Size());
+            accesses.Write(Range.Weights, Range.Count * Recipe.Parameters.Size());
+        }
+        else
+        {
+            accesses.Update(Range.Weights, Range.Count * Recipe.Parameters.Size());
+        }
+
+        accesses.Read(Range.Gradient, Range.Count * Recipe.Gradients.Size());
+        accesses.Update(Range.FirstMoment, Range.Count * Recipe.Moments.Size());
+        accesses.Update(Range.SecondMoment, Range.Count * Recipe.Moments.Size());
+        accesses.Read(Norms, (long)NormCount * sizeof(double));
+        accesses.StepArguments();
+    }
+}

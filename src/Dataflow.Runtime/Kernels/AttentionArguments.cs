@@ -1,0 +1,103 @@
+using Dataflow.Model;
+
+namespace Dataflow.Runtime;
+
+/// <summary>Causal attention within documents, over the window.</summary>
+public readonly record struct AttentionForwardArguments : IKernelArguments
+{
+    /// <summary>[T, q].</summary>
+    public required Tensor Query { get; init; }
+
+    /// <summary>Rows of the window: keys, then values.</summary>
+    public required WindowRows Keys { get; init; }
+
+    /// <summary>Where the queries are.</summary>
+    public required ChunkContext At { get; init; }
+
+    /// <summary>Of attention.</summary>
+    public required HeadShape Heads { get; init; }
+
+    /// <summary>[T, q].</summary>
+    public required Tensor Output { get; init; }
+
+    /// <summary>[heads, T] fp32.</summary>
+    public required nuint Lse { get; init; }
+
+    /// <inheritdoc/>
+    public void Declare(KernelAccesses accesses)
+    {
+        accesses.Read(Query);
+        accesses.Read(Keys.UpTo(At, Query.Rows));
+        accesses.Words(At.FirstKey, Query.Rows);
+        accesses.Write(Output);
+        accesses.Write(Lse, KernelAccesses.Floats(Heads.Heads * (long)Query.Rows));
+    }
+}
+
+/// <summary>dq, and dkv (+)= over the window's rows up to this chunk's last.</summary>
+public readonly record struct AttentionBackwardArguments : IKernelArguments
+{
+    /// <summary>[T, q].</summary>
+    public required Tensor Query { get; init; }
+
+    /// <summary>Rows of the window: keys, then values.</summary>
+    public required WindowRows Keys { get; init; }
+
+    /// <summary>Where the queries are.</summary>
+    public required ChunkContext At { get; init; }
+
+    /// <summary>Of attention.</summary>
+    public required HeadShape Heads { get; init; }
+
+    /// <summary>[T, q], of the forward.</summary>
+    public required Tensor Output { get; init; }
+
+    /// <summary>[heads, T] fp32, of the forward.</summary>
+    public required nuint Lse { get; init; }
+
+    /// <summary>[T, q].</summary>
+    public required Tensor GradOutput { get; init; }
+
+    /// <summary>[T, q].</summary>
+    public required Tensor GradQuery { get; init; }
+
+    /// <summary>[window, 2 kv] fp32.</summary>
+    public required Tensor GradKeyValue { get; init; }
+
+    /// <summary>Whether gradients of keys and values are added to.</summary>
+    public required bool Accumulate { get; init; }
+
+    /// <summary><see cref="KernelWorkspace.AttentionBackward"/> bytes.</summary>
+    public required nuint Workspace { get; init; }
+
+    /// <summary>The same over a window that is one segment: its gradient of queries is then only to be rounded.</summary>
+    public AttentionSegmentBackwardArguments AsSegment =>
+        new()
+        {
+            Query = Query,
+            Keys = Keys with { Kv = Keys.Kv with { Rows = At.Row + Query.Rows } },
+            At = At,
+            Heads = Heads,
+            Output = Output,
+            Lse = Lse,
+            GradOutput = GradOutput,
+            GradQuerySums = Workspace,
+            Continues = false,
+            GradKeyValue = GradKeyValue,
+            Accumulate = Accumulate,
+        };
+
+    /// <inheritdoc/>
+    public void Declare(KernelAccesses accesses)
+    {
+        accesses.Read(Query);
+        accesses.Read(Keys.UpTo(At, Query.Rows));
+        accesses.Words(At.FirstKey, Query.Rows);
+        accesses.Read(Output);
+        accesses.Read(Lse, KernelAccesses.Floats(Heads.Heads * (long)Query.Rows));
+        accesses.Read(GradOutput);
+        accesses.Write(GradQuery);
+        accesses.Sum((Keys with { Kv = GradKeyValue }).UpTo(At, Query.Rows), Accumulate);
+        accesses.Update(Workspace, KernelWorkspace.AttentionBackward(Query.Rows, Heads.Heads, Heads.HeadDim).Value);
+    }
+}

@@ -1,0 +1,36 @@
+using Dataflow.Model;
+
+namespace Dataflow.Runtime;
+
+/// <summary>dlogits = (softmax - onehot) x the step's loss scale; loss (+)= the sum of the counted tokens' losses, scaled.</summary>
+public readonly record struct CrossEntropyArguments : IKernelArguments
+{
+    /// <summary>[rows, V] fp32.</summary>
+    public required Tensor Logits { get; init; }
+
+    /// <summary>[rows] int32, -1 where a target is not counted.</summary>
+    public required nuint Targets { get; init; }
+
+    /// <summary>[rows, V].</summary>
+    public required Tensor GradLogits { get; init; }
+
+    /// <summary>One fp32.</summary>
+    public required nuint Loss { get; init; }
+
+    /// <summary>Whether the loss is added to.</summary>
+    public required bool Accumulate { get; init; }
+
+    /// <summary><see cref="KernelWorkspace.CrossEntropy"/> bytes.</summary>
+    public required nuint Workspace { get; init; }
+
+    /// <inheritdoc/>
+    public void Declare(KernelAccesses accesses)
+    {
+        accesses.Read(Logits);
+        accesses.Words(Targets, Logits.Rows);
+        accesses.Write(GradLogits);
+        accesses.Sum(Loss, sizeof(float), Accumulate);
+        accesses.Update(Workspace, KernelWorkspace.CrossEntropy(Logits.Rows).Value);
+        accesses.StepArguments();
+    }
+}

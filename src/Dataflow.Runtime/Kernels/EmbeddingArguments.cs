@@ -1,0 +1,102 @@
+namespace Dataflow.Runtime;
+
+/// <summary>x [T, D] = rows of the table [V, D].</summary>
+public readonly record struct EmbeddingForwardArguments : IKernelArguments
+{
+    /// <summary>[T] int32.</summary>
+    public required nuint Ids { get; init; }
+
+    /// <summary>[V, D].</summary>
+    public required Tensor Table { get; init; }
+
+    /// <summary>[T, D].</summary>
+    public required Tensor X { get; init; }
+
+    /// <inheritdoc/>
+    public void Declare(KernelAccesses accesses)
+    {
+        accesses.Words(Ids, X.Rows);
+        accesses.Read(Table);
+        accesses.Write(X);
+    }
+}
+
+/// <summary>Adds rows of dx [T, D] to rows of the table's gradient.</summary>
+public readonly record struct EmbeddingBackwardArguments : IKernelArguments
+{
+    /// <summary>[T] int32.</summary>
+    public required nuint Ids { get; init; }
+
+    /// <summary>[T] int32: tokens sorted by id, then -1 for those that do not count.</summary>
+    public required nuint Order { get; init; }
+
+    /// <summary>[T, D].</summary>
+    public required Tensor GradX { get; init; }
+
+    /// <summary>[V, D], added to.</summary>
+    public required Tensor GradTable { get; init; }
+
+    /// <inheritdoc/>
+    public void Declare(KernelAccesses accesses)
+    {
+        accesses.Words(Ids, GradX.Rows);
+        accesses.Words(Order, GradX.Rows);
+        accesses.Read(GradX);
+        accesses.Update(GradTable);
+    }
+}
+
+/// <summary>The rows of x whose ids lie in a block of the table; the others become zero, or stay as they are.</summary>
+public readonly record struct EmbeddingBlockForwardArguments : IKernelArguments
+{
+    /// <summary>[T] int32.</summary>
+    public required nuint Ids { get; init; }
+
+    /// <summary>[rows of the block, D].</summary>
+    public required Tensor Block { get; init; }
+
+    /// <summary>The id of the block's first row.</summary>
+    public required int FirstId { get; init; }
+
+    /// <summary>[T, D].</summary>
+    public required Tensor X { get; init; }
+
+    /// <summary>Whether rows of other blocks become zero.</summary>
+    public required bool ZeroOthers { get; init; }
+
+    /// <inheritdoc/>
+    public void Declare(KernelAccesses accesses)
+    {
+        accesses.Words(Ids, X.Rows);
+        accesses.Read(Block);
+        accesses.Sum(X, accumulate: !ZeroOthers);
+    }
+}
+
+/// <summary>As the backward of the whole, for the ids of a block.</summary>
+public readonly record struct EmbeddingBlockBackwardArguments : IKernelArguments
+{
+    /// <summary>[T] int32.</summary>
+    public required nuint Ids { get; init; }
+
+    /// <summary>[T] int32: tokens sorted by id, then -1 for those that do not count.</summary>
+    public required nuint Order { get; init; }
+
+    /// <summary>The id of the block's first row.</summary>
+    public required int FirstId { get; init; }
+
+    /// <summary>[T, D].</summary>
+    public required Tensor GradX { get; init; }
+
+    /// <summary>[rows of the block, D], added to.</summary>
+    public required Tensor GradBlock { get; init; }
+
+    /// <inheritdoc/>
+    public void Declare(KernelAccesses accesses)
+    {
+        accesses.Words(Ids, GradX.Rows);
+        accesses.Words(Order, GradX.Rows);
+        accesses.Read(GradX);
+        accesses.Update(GradBlock);
+    }
+}

@@ -1,0 +1,106 @@
+using Dataflow.Model;
+
+namespace Dataflow.Runtime;
+
+/// <summary>Queries and this chunk's rows of the window from raw projections: norms (if any), then rotation.</summary>
+public readonly record struct QkNormRopeForwardArguments : IKernelArguments
+{
+    /// <summary>[T, q + 2 kv] raw projections.</summary>
+    public required Tensor Qkv { get; init; }
+
+    /// <summary>[head_dim]; null where the model has no such norms.</summary>
+    public required Tensor? QueryNorm { get; init; }
+
+    /// <summary>[head_dim], likewise.</summary>
+    public required Tensor? KeyNorm { get; init; }
+
+    /// <summary>Of the norms.</summary>
+    public required float Epsilon { get; init; }
+
+    /// <summary>Where the tokens are.</summary>
+    public required ChunkContext At { get; init; }
+
+    /// <summary>Base of the rotation's angles.</summary>
+    public required double Theta { get; init; }
+
+    /// <summary>Of attention.</summary>
+    public required HeadShape Heads { get; init; }
+
+    /// <summary>[T, q]; null is left out.</summary>
+    public required Tensor? Query { get; init; }
+
+    /// <summary>[T, 2 kv] this chunk's rows of the window; null is left out.</summary>
+    public required Tensor? KeyValue { get; init; }
+
+    /// <inheritdoc/>
+    public void Declare(KernelAccesses accesses)
+    {
+        accesses.Read(Qkv);
+        accesses.Read(QueryNorm);
+        accesses.Read(KeyNorm);
+        accesses.Words(At.FirstKey, Qkv.Rows);
+        accesses.Write(Query);
+        accesses.Write(KeyValue);
+    }
+}
+
+/// <summary>Gradient of the raw projections from those of queries and (fp32) keys and values.</summary>
+public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
+{
+    /// <summary>[T, q].</summary>
+    public required Tensor GradQuery { get; init; }
+
+    /// <summary>[T, 2 kv] fp32.</summary>
+    public required Tensor GradKeyValue { get; init; }
+
+    /// <summary>[T, q + 2 kv] raw projections; null without norms.</summary>
+    public required Tensor? Qkv { get; init; }
+
+    /// <summary>[head_dim]; null without norms.</summary>
+    public required Tensor? QueryNorm { get; init; }
+
+    /// <summary>[head_dim], likewise.</summary>
+    public required Tensor? KeyNorm { get; init; }
+
+    /// <summary>Of the norms.</summary>
+    public required float Epsilon { get; init; }
+
+    /// <summary>Where the tokens are.</summary>
+    public required ChunkContext At { get; init; }
+
+    /// <summary>Base of the rotation's angles.</summary>
+    public required double Theta { get; init; }
+
+    /// <summary>Of attention.</summary>
+    public required HeadShape Heads { get; init; }
+
+    /// <summary>[T, q + 2 kv].</summary>
+    public required Tensor GradQkv { get; init; }
+
+    /// <summary>[head_dim]; null without norms.</summary>
+    public required Tensor? GradQueryNorm { get; init; }
+
+    /// <summary>[head_dim], likewise.</summary>
+    public required Tensor? GradKeyNorm { get; init; }
+
+    /// <summary>Whether gradients of the norms are added to.</summary>
+    public required bool Accumulate { get; init; }
+
+    /// <summary><see cref="KernelWorkspace.QkNorm"/> bytes; 0 without norms.</summary>
+    public required nuint Workspace { get; init; }
+
+    /// <inheritdoc/>
+    public void Declare(KernelAccesses accesses)
+    {
+        accesses.Read(GradQuery);
+        accesses.Read(GradKeyValue);
+        accesses.Read(Qkv);
+        accesses.Read(QueryNorm);
+        accesses.Read(KeyNorm);
+        accesses.Words(At.FirstKey, GradQkv.Rows);
+        accesses.Write(GradQkv);
+        accesses.Sum(GradQueryNorm, Accumulate);
+        accesses.Sum(GradKeyNorm, Accumulate);
+        accesses.Update(Workspace, QueryNorm is null ? 0 : KernelWorkspace.QkNorm(GradQkv.Rows, Heads.HeadDim).Value);
+    }
+}

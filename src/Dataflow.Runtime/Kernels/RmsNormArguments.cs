@@ -1,0 +1,75 @@
+using Dataflow.Model;
+
+namespace Dataflow.Runtime;
+
+/// <summary>y = x rstd w, rstd = 1 / sqrt(mean(x^2) + epsilon).</summary>
+public readonly record struct RmsNormForwardArguments : IKernelArguments
+{
+    /// <summary>[T, D].</summary>
+    public required Tensor X { get; init; }
+
+    /// <summary>[D].</summary>
+    public required Tensor Weight { get; init; }
+
+    /// <summary>Added to the mean square.</summary>
+    public required float Epsilon { get; init; }
+
+    /// <summary>[T, D].</summary>
+    public required Tensor Y { get; init; }
+
+    /// <summary>[T] fp32.</summary>
+    public required nuint Rstd { get; init; }
+
+    /// <inheritdoc/>
+    public void Declare(KernelAccesses accesses)
+    {
+        accesses.Read(X);
+        accesses.Read(Weight);
+        accesses.Write(Y);
+        accesses.Write(Rstd, KernelAccesses.Floats(X.Rows));
+    }
+}
+
+/// <summary>dx = its gradient + addend; dw (+)= its gradient, summed over tokens.</summary>
+public readonly record struct RmsNormBackwardArguments : IKernelArguments
+{
+    /// <summary>[T, D].</summary>
+    public required Tensor GradY { get; init; }
+
+    /// <summary>[T, D].</summary>
+    public required Tensor X { get; init; }
+
+    /// <summary>[T] fp32, of the forward.</summary>
+    public required nuint Rstd { get; init; }
+
+    /// <summary>[D].</summary>
+    public required Tensor Weight { get; init; }
+
+    /// <summary>[T, D].</summary>
+    public required Tensor GradX { get; init; }
+
+    /// <summary>[T, D], may be the gradient of x itself; null adds nothing.</summary>
+    public required Tensor? Addend { get; init; }
+
+    /// <summary>[D].</summary>
+    public required Tensor GradWeight { get; init; }
+
+    /// <summary>Whether the weight's gradient is added to.</summary>
+    public required bool Accumulate { get; init; }
+
+    /// <summary><see cref="KernelWorkspace.RmsNorm"/> bytes.</summary>
+    public required nuint Workspace { get; init; }
+
+    /// <inheritdoc/>
+    public void Declare(KernelAccesses accesses)
+    {
+        accesses.Read(GradY);
+        accesses.Read(X);
+        accesses.Read(Rstd, KernelAccesses.Floats(X.Rows));
+        accesses.Read(Weight);
+        accesses.Read(Addend);
+        accesses.Write(GradX);
+        accesses.Sum(GradWeight, Accumulate);
+        accesses.Update(Workspace, KernelWorkspace.RmsNorm(X.Rows, X.Columns).Value);
+    }
+}
