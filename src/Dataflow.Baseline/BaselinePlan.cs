@@ -3,7 +3,10 @@ using Dataflow.Model;
 namespace Dataflow.Baseline;
 
 /// <summary>Everything that the published system decides from.</summary>
+/// <param name="Model">What it trains.</param>
+/// <param name="Machine">What it trains on.</param>
 /// <param name="Seqlen">Tokens of a sequence.</param>
+/// <param name="Budget">Device and host memory, in bytes, that the plan may take.</param>
 public sealed record BaselineRequest(ModelConfig Model, BaselineMachine Machine, int Seqlen, MemoryBudget Budget);
 
 /// <summary>Why the published system does not run a request.</summary>
@@ -46,8 +49,12 @@ public abstract record BaselineResult
 }
 
 /// <summary>The decisions of the published system.</summary>
+/// <param name="Request">What it was decided from.</param>
+/// <param name="Chunking">How sequences are cut or packed into chunks.</param>
+/// <param name="Activations">Sizes of a chunk's activations of one layer, by level.</param>
 /// <param name="Workspace">Part of <paramref name="Sticky"/>: of libraries and attention.</param>
 /// <param name="Sticky">What stays on the device during the whole step, as estimated before anything is placed.</param>
+/// <param name="Device">What the rest of device memory is split into.</param>
 /// <param name="Counted">The levels that the system reports and counts recomputation with.</param>
 /// <param name="Placement">The levels that chunks really get; where windows do not divide evenly, fewer are saved in full.</param>
 /// <param name="Rounds">Of a step. The rule's choice; another is a plan too.</param>

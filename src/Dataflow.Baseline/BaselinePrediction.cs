@@ -5,6 +5,7 @@ using Dataflow.Simulation;
 namespace Dataflow.Baseline;
 
 /// <summary>How fast the published system would run a plan.</summary>
+/// <param name="Schedule">The plan's step, as this project's simulator reads it.</param>
 /// <param name="Timeline">One step that starts with its first parameters in place.</param>
 /// <param name="StepSeconds">As that system measures it: from the first compute of a step until the last update is home.</param>
 public sealed record BaselinePrediction(Schedule Schedule, Timeline Timeline, double StepSeconds)

@@ -23,6 +23,8 @@ public sealed class CpuDevice : ITimedDevice
     private int step;
 
     /// <summary>Allocates the arenas and starts the streams.</summary>
+    /// <param name="schedule">The steps that it will run.</param>
+    /// <param name="workload">What the schedule is of.</param>
     /// <param name="threads">Threads of the team; results do not depend on it.</param>
     public CpuDevice(Schedule schedule, Workload workload, int threads)
         : this(schedule, workload, new CpuMemory(schedule), new ThreadTeam(threads), owns: true)

@@ -16,6 +16,10 @@ internal sealed class CpuStream : IDisposable
     private long tail;
     private volatile bool stopped;
 
+    /// <param name="name">The thread's.</param>
+    /// <param name="capacity">Commands that the queue holds.</param>
+    /// <param name="clock">The clock of steps and completed ops that all streams of the device share.</param>
+    /// <param name="run">Runs the op of that index.</param>
     /// <param name="time">The clock that waits are told to, where time is virtual.</param>
     public CpuStream(string name, int capacity, StepClock clock, Action<int> run, VirtualClock? time = null)
     {

@@ -26,6 +26,9 @@ public sealed class InterleavedCpuDevice : IDevice
     private int step;
 
     /// <summary>Allocates the arenas, filled with NaN.</summary>
+    /// <param name="schedule">The steps that it will run.</param>
+    /// <param name="workload">What the schedule is of.</param>
+    /// <param name="threads">Threads of the team; results do not depend on it.</param>
     /// <param name="seed">Of the choice of streams.</param>
     public InterleavedCpuDevice(Schedule schedule, Workload workload, int threads, int seed)
         : this(schedule, workload, new CpuMemory(schedule), new ThreadTeam(threads), seed, owns: true)

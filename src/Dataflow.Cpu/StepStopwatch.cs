@@ -8,6 +8,7 @@ namespace Dataflow.Cpu;
 /// <summary>
 /// What a clock shows at the start and the end of each op of the steps that are to be measured. Each op writes its own two numbers.
 /// </summary>
+/// <param name="schedule">Whose ops are timed.</param>
 /// <param name="clock">Nanoseconds from any origin.</param>
 internal sealed class StepStopwatch(Schedule schedule, Func<long> clock)
 {

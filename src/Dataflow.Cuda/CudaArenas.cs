@@ -13,6 +13,8 @@ internal sealed unsafe class CudaArenas : IDisposable
     private readonly DeviceMemory device;
     private readonly PinnedMemory host;
 
+    /// <param name="context">Of the GPU.</param>
+    /// <param name="schedule">Its arenas are a device arena and a host arena, in this order.</param>
     /// <param name="beside">Bytes behind the device arena.</param>
     public CudaArenas(CudaContext context, Schedule schedule, Bytes beside)
     {

@@ -24,6 +24,8 @@ public sealed class CudaDevice : ITimedDevice
     private readonly bool owns;
 
     /// <summary>Takes the memory, loads the kernels and chooses algorithms; what it returns is ready to run.</summary>
+    /// <param name="schedule">The steps that it will run.</param>
+    /// <param name="workload">What the schedule is of.</param>
     /// <param name="context">Of the GPU; the device disposes of it.</param>
     /// <param name="images">Where the compiled kernels are.</param>
     /// <exception cref="MachineException">The GPU, its libraries or the host lack something; the sentence says what.</exception>

@@ -7,8 +7,13 @@ namespace Dataflow.Cuda;
 [Flags]
 public enum MemoryAccess
 {
+    /// <summary>Neither.</summary>
     None = 0,
+
+    /// <summary>They are read.</summary>
     Read = 1,
+
+    /// <summary>They are written.</summary>
     Write = 2,
 }
 

@@ -40,6 +40,7 @@ internal sealed class OpDeclaration(Schedule schedule, CudaArenas arenas, CudaSt
     }
 
     /// <summary>What the op's next launches may touch.</summary>
+    /// <param name="kernel">For messages: the catalog's name of what is launched.</param>
     /// <param name="operands">Ranges of the op's own.</param>
     /// <param name="beside">Memory that is no slot's.</param>
     /// <exception cref="InvalidOperationException">The op does not access an operand, or does not write it.</exception>

@@ -14,6 +14,7 @@ public sealed partial class BlockPrograms
     private readonly Dictionary<(string, SaveSet, int), BlockProgram> cache = [];
     private readonly Bytes?[] activationsSizes = new Bytes?[(int)SaveSet.All + 1];
 
+    /// <summary>Lays out parameters, saved activations and scratch for a workload; programs are made when first asked for.</summary>
     public BlockPrograms(ModelConfig model, Recipe recipe, Geometry geometry)
     {
         (this.model, this.recipe, this.geometry) = (model, recipe, geometry);
@@ -277,6 +278,7 @@ public sealed partial class BlockPrograms
     }
 
     /// <summary>Shape, dtype and home role of a tensor; scratch unless it is an object of its own.</summary>
+    /// <param name="tensor">The name that kernel calls give it.</param>
     /// <param name="rows">Of the vocabulary, where the program's block has them.</param>
     private TensorPlace Shape(TensorName tensor, int rows = 0)
     {

@@ -26,20 +26,28 @@ public readonly record struct Bytes(long Value) : IComparable<Bytes>
     /// <summary>The larger of two sizes.</summary>
     public static Bytes Max(Bytes a, Bytes b) => a.Value >= b.Value ? a : b;
 
+    /// <summary>The sum.</summary>
     public static Bytes operator +(Bytes a, Bytes b) => new(checked(a.Value + b.Value));
 
+    /// <summary>The difference, which may be negative.</summary>
     public static Bytes operator -(Bytes a, Bytes b) => new(checked(a.Value - b.Value));
 
+    /// <summary>So many times the size.</summary>
     public static Bytes operator *(Bytes a, long n) => new(checked(a.Value * n));
 
+    /// <summary>So many times the size.</summary>
     public static Bytes operator *(long n, Bytes a) => a * n;
 
+    /// <summary>Whether the first is smaller.</summary>
     public static bool operator <(Bytes a, Bytes b) => a.Value < b.Value;
 
+    /// <summary>Whether the first is larger.</summary>
     public static bool operator >(Bytes a, Bytes b) => a.Value > b.Value;
 
+    /// <summary>Whether the first is no larger.</summary>
     public static bool operator <=(Bytes a, Bytes b) => a.Value <= b.Value;
 
+    /// <summary>Whether the first is no smaller.</summary>
     public static bool operator >=(Bytes a, Bytes b) => a.Value >= b.Value;
 
     /// <inheritdoc/>

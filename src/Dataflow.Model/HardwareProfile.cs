@@ -18,12 +18,16 @@ public readonly record struct ComputeCapability(int Major, int Minor) : ICompara
     /// <inheritdoc/>
     public int CompareTo(ComputeCapability other) => (Major, Minor).CompareTo((other.Major, other.Minor));
 
+    /// <summary>Whether the first is older: its major number counts first.</summary>
     public static bool operator <(ComputeCapability a, ComputeCapability b) => a.CompareTo(b) < 0;
 
+    /// <summary>Whether the first is newer.</summary>
     public static bool operator >(ComputeCapability a, ComputeCapability b) => a.CompareTo(b) > 0;
 
+    /// <summary>Whether the first is no newer.</summary>
     public static bool operator <=(ComputeCapability a, ComputeCapability b) => a.CompareTo(b) <= 0;
 
+    /// <summary>Whether the first is no older.</summary>
     public static bool operator >=(ComputeCapability a, ComputeCapability b) => a.CompareTo(b) >= 0;
 
     /// <summary>"9.0".</summary>

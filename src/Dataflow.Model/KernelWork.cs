@@ -17,6 +17,7 @@ public enum KernelClass
 }
 
 /// <summary>What one kernel call has to do.</summary>
+/// <param name="Class">What limits it.</param>
 /// <param name="Flops">Multiplications and additions as done: causal attention by the pairs that are seen, recomputed scores
 /// counted.</param>
 /// <param name="Bytes">Of operands, each read or written once.</param>
@@ -46,13 +47,19 @@ public readonly record struct KernelWork(KernelClass Class, double Flops, double
     };
 
     /// <summary>A product of [rows, depth] and [depth, columns].</summary>
+    /// <param name="rows">M: rows of the result.</param>
+    /// <param name="columns">N: columns of the result.</param>
+    /// <param name="depth">K: what is summed over.</param>
     /// <param name="bytes">Of all operands.</param>
     public static KernelWork Gemm(double rows, double columns, double depth, double bytes) =>
         new(KernelClass.Gemm, 2 * rows * columns * depth, bytes, rows, columns, depth);
 
     /// <summary>Attention of some queries.</summary>
+    /// <param name="forward">Forward, or backward.</param>
     /// <param name="pairs">Of a query and a key that it sees.</param>
+    /// <param name="queries">Tokens whose queries attend.</param>
     /// <param name="width">Of all query heads together.</param>
+    /// <param name="headDim">Elements of a head.</param>
     public static KernelWork Attention(bool forward, double pairs, double queries, double width, double headDim) => new(
         forward ? KernelClass.AttentionForward : KernelClass.AttentionBackward,
         (forward ? ForwardFlops : BackwardFlops) * pairs * width, 0, queries, pairs / queries, headDim);
@@ -61,6 +68,11 @@ public readonly record struct KernelWork(KernelClass Class, double Flops, double
     public static KernelWork Memory(double bytes) => new(KernelClass.Memory, 0, bytes, 1, 1, 1);
 
     /// <summary>The work of a call of a block program of one chunk; of a head's call, that for one full sub-chunk.</summary>
+    /// <param name="call">One of the program's calls.</param>
+    /// <param name="program">The call's block program, with the place of each operand.</param>
+    /// <param name="model">Whose block it is.</param>
+    /// <param name="geometry">How many tokens chunks and sub-chunks have.</param>
+    /// <param name="chunk">Whose tokens it computes: causal attention sees more keys in later chunks of a sequence.</param>
     /// <param name="segment">Where the window is streamed, the segment attended to.</param>
     public static KernelWork Of(
         KernelCall call,

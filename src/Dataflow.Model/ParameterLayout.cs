@@ -3,21 +3,44 @@ namespace Dataflow.Model;
 /// <summary>The weight matrices and vectors of a network, each one tensor of a parameter object.</summary>
 public enum WeightName
 {
+    /// <summary>[vocabulary, D]; tied heads share it.</summary>
     EmbeddingTable,
+
+    /// <summary>[D], before attention.</summary>
     AttentionNorm,
+
+    /// <summary>[(n_heads + 2 n_kv_heads) x head_dim, D]: Q, K and V.</summary>
     Qkv,
+
+    /// <summary>[head_dim], of each query head; only in models with QK-norm.</summary>
     QNorm,
+
+    /// <summary>[head_dim], of each key head; only in models with QK-norm.</summary>
     KNorm,
+
+    /// <summary>[D, n_heads x head_dim].</summary>
     AttentionOut,
+
+    /// <summary>[D], before the feed-forward network.</summary>
     FfnNorm,
+
+    /// <summary>[2 F, D]: gate, then up.</summary>
     GateUp,
+
+    /// <summary>[D, F].</summary>
     Down,
+
+    /// <summary>[D], before the head.</summary>
     FinalNorm,
+
+    /// <summary>[vocabulary, D]; only in models whose head is not tied to the embedding.</summary>
     HeadMatrix,
 }
 
 /// <summary>A run of rows of a fused weight that has a name of its own in a checkpoint.</summary>
 /// <param name="CheckpointName">Hugging Face name; "{layer}" stands for the block's index.</param>
+/// <param name="FirstRow">Its first row within the fused weight.</param>
+/// <param name="RowCount">Rows that it has.</param>
 public sealed record WeightPart(string CheckpointName, long FirstRow, long RowCount);
 
 /// <summary>One weight of a parameter object: row-major [Rows, Columns] (out x in; a vector is one row) from ElementOffset.</summary>

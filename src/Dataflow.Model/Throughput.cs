@@ -8,6 +8,8 @@ namespace Dataflow.Model;
 public sealed record Throughput(double TokensPerSecond, double FlopsPerSecond, double Mfu, double Hfu)
 {
     /// <summary>Of a step.</summary>
+    /// <param name="model">What was trained.</param>
+    /// <param name="seqlen">Tokens of a sequence.</param>
     /// <param name="sequences">Trained in the step, of <paramref name="seqlen"/> tokens each.</param>
     /// <param name="recomputedFlops">Of the whole step: work beyond the model's FLOPs.</param>
     /// <param name="seconds">From the first compute of a step to that of the next.</param>

@@ -7,6 +7,7 @@ namespace Dataflow.Planning;
 /// <summary>How long compute had nothing to do for one reason.</summary>
 /// <param name="Awaited">The kind of op that was awaited; null where the next op was not held up by a wait.</param>
 /// <param name="Kind">Of the objects that the awaited ops copy; null if they copy none.</param>
+/// <param name="Nanoseconds">That the compute stream stood still, in a step.</param>
 /// <param name="Ops">Compute ops that were held up.</param>
 public readonly record struct ComputeStall(OpKind? Awaited, string? Kind, long Nanoseconds, int Ops);
 

@@ -16,7 +16,9 @@ internal static class FetchOrder
     /// <summary>
     /// Fetches by need and by when they can start. One that is ready and needed first never waits for one issued after it is needed.
     /// </summary>
+    /// <param name="copies">All copies of a step, fetches and saves.</param>
     /// <param name="opNanoseconds">Of each compute op.</param>
+    /// <param name="links">Rates of the link between host and device.</param>
     public static IEnumerable<Travel> ByTime(IReadOnlyCollection<Travel> copies, long[] opNanoseconds, LinkRates links) =>
         new Run(copies, opNanoseconds, links).Order();
 

@@ -22,6 +22,8 @@ public enum LossReason
 }
 
 /// <summary>A candidate that was not taken.</summary>
+/// <param name="Candidate">What was simulated.</param>
+/// <param name="Reason">Why it was not taken.</param>
 /// <param name="Slower">Share by which a token takes longer.</param>
 public sealed record LostCandidate(PlanCandidate Candidate, LossReason Reason, double Slower)
 {

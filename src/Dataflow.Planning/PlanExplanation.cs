@@ -25,11 +25,15 @@ public enum StepBound
 }
 
 /// <summary>Copies of one kind of object in one direction that compute waited for.</summary>
+/// <param name="Kind">What is copied, as people call it.</param>
+/// <param name="Direction">To the device or to the host.</param>
+/// <param name="Nanoseconds">That compute waited for them, in a step.</param>
 /// <param name="Ops">Compute ops that were held up.</param>
 public sealed record ExposedCopies(string Kind, LinkDirection Direction, long Nanoseconds, int Ops);
 
 /// <summary>What the fastest plan does with more memory.</summary>
 /// <param name="More">By how much one of the budgets is larger.</param>
+/// <param name="TokensPerSecond">Of the fastest plan within it.</param>
 /// <param name="Gain">Share by which tokens a second grow; 0 for nothing.</param>
 public sealed record MemoryGain(Bytes More, double TokensPerSecond, double Gain);
 
@@ -125,6 +129,7 @@ public sealed record PlanExplanation(
     }
 
     /// <summary>What a simulated step says by itself.</summary>
+    /// <param name="schedule">The step that was simulated.</param>
     /// <param name="timeline">Of a step in the steady state.</param>
     /// <param name="costs">Per op.</param>
     /// <param name="tokens">Of a step.</param>

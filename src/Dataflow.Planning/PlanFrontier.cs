@@ -7,6 +7,9 @@ namespace Dataflow.Planning;
 public sealed record DeviceShare(string Kind, Bytes Bytes);
 
 /// <summary>A budget of which neither memory can be less while the other stays, and what the planner makes of it.</summary>
+/// <param name="Memory">Device and host memory.</param>
+/// <param name="Workload">Model, recipe and geometry of the plan.</param>
+/// <param name="Residency">What stays on the device and what travels.</param>
 /// <param name="OnDevice">The device's memory by kind of object, largest first.</param>
 public sealed record FrontierPoint(MemoryBudget Memory, Workload Workload, Residency Residency, ImmutableArray<DeviceShare> OnDevice);
 

@@ -8,8 +8,13 @@ public sealed record GeometryPins(
     int? ChunkTokens = null, int? ChunksPerRound = null, int? Rounds = null, int? VocabularyBlocks = null, int? HeadTokens = null);
 
 /// <summary>Everything that a plan depends on.</summary>
+/// <param name="Model">What is trained or evaluated.</param>
+/// <param name="Recipe">The dtypes of parameters, gradients, moments and activations.</param>
+/// <param name="Kind">What a step does.</param>
 /// <param name="Seqlen">Tokens of a row.</param>
 /// <param name="Rows">Rows of a step; null: as many as the pinned geometry holds, or the default step.</param>
+/// <param name="Pins">What is fixed of the geometry.</param>
+/// <param name="Budget">Device and host memory that the plan may take.</param>
 /// <param name="SaveSet">The tensors that travelling activations keep; null is the planner's choice.</param>
 public sealed record PlanRequest(
     ModelConfig Model,

@@ -11,6 +11,7 @@ namespace Dataflow.Planning;
 public sealed record PlanChoice(Geometry Geometry, Residency Residency);
 
 /// <summary>A choice that was simulated.</summary>
+/// <param name="Choice">Geometry and residency.</param>
 /// <param name="Device">Device memory that it takes, reserve included.</param>
 /// <param name="Host">Host memory that it takes, at most.</param>
 /// <param name="StepNanoseconds">A step in the steady state of the loop.</param>
@@ -38,6 +39,7 @@ public abstract record SearchResult
     }
 
     /// <summary>The fastest of the candidates that fit.</summary>
+    /// <param name="Best">The fastest.</param>
     /// <param name="Others">Others that were simulated, fastest first.</param>
     public sealed record Found(PlanCandidate Best, ImmutableArray<PlanCandidate> Others) : SearchResult;
 

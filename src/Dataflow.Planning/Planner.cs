@@ -33,6 +33,8 @@ public static class Planner
     }
 
     /// <summary>The plan of a choice that <see cref="PlanSearch"/> made for the request, now or in an earlier run.</summary>
+    /// <param name="request">What is planned.</param>
+    /// <param name="choice">What was chosen for it.</param>
     /// <param name="machine">The machine that it is for.</param>
     /// <exception cref="UserErrorException">The choice is none for the request: outside the limits, or larger than its budget.</exception>
     public static TrainingPlan PlanFor(PlanRequest request, PlanChoice choice, CostModel machine)

@@ -27,6 +27,8 @@ internal sealed class ResidencyChain : ResidencySequence
     private readonly int[] stages;
 
     /// <param name="sizes">Of its workload; shared by all chains of it, for one thread at a time.</param>
+    /// <param name="saved">Tensors that travelling activations keep.</param>
+    /// <param name="tier">How many slots take turns.</param>
     /// <param name="segments">Segments that windows are streamed by; 1: whole windows.</param>
     public ResidencyChain(MemorySizes sizes, SaveSet saved, Tier tier, int segments = 1)
     {

@@ -20,6 +20,9 @@ internal static class SlotAssignment
     private const int DeviceToHost = 2;
     private const int Nowhere = -1;
 
+    /// <param name="program">The step's compute ops and objects.</param>
+    /// <param name="tenancy">Which slot each use is in, and the copies that follow.</param>
+    /// <param name="facts">What the schedule says about itself.</param>
     /// <param name="timer">What ops take, if that is known: then fetches are put in an order that keeps the link busy.</param>
     public static Schedule Assign(
         StepProgram program,

@@ -45,7 +45,11 @@ internal readonly record struct SlotCounts
     public int ResidentActivations { get; private init; }
 
     /// <summary>Of a residency.</summary>
+    /// <param name="workload">Model, recipe and geometry.</param>
+    /// <param name="programs">Of the same workload.</param>
     /// <param name="pieces">Pieces of optimizer state of the whole model.</param>
+    /// <param name="residency">What stays on the device and what travels.</param>
+    /// <param name="pattern">Of the activations that travel.</param>
     public static SlotCounts Of(Workload workload, BlockPrograms programs, int pieces, Residency residency, SavePattern pattern)
     {
         var geometry = workload.Geometry;

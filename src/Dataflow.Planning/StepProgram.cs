@@ -40,7 +40,10 @@ public enum Replacement
 }
 
 /// <summary>Slots of one length that take turns holding objects.</summary>
+/// <param name="Name">What its slots are named after.</param>
+/// <param name="SlotLength">Length of each.</param>
 /// <param name="SlotCount">How many; at least as many as one op uses at once.</param>
+/// <param name="Replacement">Which tenant leaves when all are taken.</param>
 public sealed record Pool(string Name, Bytes SlotLength, int SlotCount, Replacement Replacement = Replacement.FarthestUse)
 {
     /// <summary>All slots.</summary>
@@ -48,8 +51,12 @@ public sealed record Pool(string Name, Bytes SlotLength, int SlotCount, Replacem
 }
 
 /// <summary>An object of the step, before it has a place.</summary>
+/// <param name="Name">"W/L05", "X/L03/C2/R0".</param>
 /// <param name="Home">Objects with the same home share one slot on the host, if they ever travel (the same chunk in different
 /// rounds).</param>
+/// <param name="Length">All its bytes.</param>
+/// <param name="Pool">Index of the pool whose slots it takes.</param>
+/// <param name="Life">How long its bytes matter.</param>
 /// <param name="LeavesAtOnce">It gives its slot up once its forward is over, although nobody wants the slot yet.</param>
 public readonly record struct StepObject(string Name, string Home, Bytes Length, int Pool, Lifetime Life, bool LeavesAtOnce = false);
 
@@ -63,22 +70,31 @@ public readonly record struct Use(string Role, int Object, Bytes Offset, Bytes L
 /// <summary>A compute op, before its objects have places.</summary>
 public readonly record struct StepOp(OpKind Kind)
 {
+    /// <summary>Its operands.</summary>
     public ImmutableArray<Use> Uses { get; init; } = [];
 
+    /// <summary>The block that it computes; null for ops of embedding and head.</summary>
     public Layer? Layer { get; init; }
 
+    /// <summary>The rows of embedding or head that it computes with; null where they are not cut.</summary>
     public VocabularyBlock? Block { get; init; }
 
+    /// <summary>The chunk that it computes; null for ops of parameters.</summary>
     public Chunk? Chunk { get; init; }
 
+    /// <summary>The round that it is part of; null for ops of parameters.</summary>
     public Round? Round { get; init; }
 
+    /// <summary>The segment that it attends to; null where windows are not streamed.</summary>
     public Segment? Segment { get; init; }
 
+    /// <summary>Of an update, the piece of the parameter object's elements, from 0.</summary>
     public int Piece { get; init; }
 
+    /// <summary>The tensors that the chunk's activations of this block keep.</summary>
     public SaveSet Saved { get; init; }
 
+    /// <summary>Of a recomputation, the tensors that it makes.</summary>
     public SaveSet Wanted { get; init; }
 }
 

@@ -6,6 +6,11 @@ using Dataflow.Schedules;
 namespace Dataflow.Planning;
 
 /// <summary>A copy between an object's home and its slot on the device.</summary>
+/// <param name="Fetch">From home to the slot; otherwise a save, from the slot to home.</param>
+/// <param name="Object">Index of the object.</param>
+/// <param name="Slot">Index of the slot among those of all pools.</param>
+/// <param name="Offset">First byte that is copied, within the object.</param>
+/// <param name="Length">Bytes that are copied.</param>
 /// <param name="IssueAfter">Index of the compute op after which it is issued, -1 for the start of the step.</param>
 /// <param name="Deadline">Index of the compute op that needs a fetch; for a save, the op that produced the bytes.</param>
 internal readonly record struct Travel(bool Fetch, int Object, int Slot, Bytes Offset, Bytes Length, int IssueAfter, int Deadline);
@@ -210,8 +215,11 @@ internal sealed class Tenancy
         program.Ops[op].Kind is OpKind.Embed or OpKind.Forward or OpKind.Project or OpKind.Attend or OpKind.Combine;
 
     /// <summary>One use of an op: its object is in a slot from now on.</summary>
+    /// <param name="uses">All uses of the op.</param>
     /// <param name="index">Of the use in its op.</param>
     /// <param name="at">Of the use in the program.</param>
+    /// <param name="op">Index of the op in the step.</param>
+    /// <param name="start">Op number of the step's first op, counted over all steps that are walked.</param>
     private int Enter(ReadOnlySpan<Use> uses, int index, int at, int op, long start)
     {
         ref readonly var use = ref uses[index];

@@ -47,6 +47,8 @@ internal sealed class ObjectState(int id, StepObject item, PoolState pool)
 }
 
 /// <summary>Bytes of a slot's tenant that are newer than its home.</summary>
+/// <param name="Offset">The first of them, within the object.</param>
+/// <param name="Length">How many.</param>
 /// <param name="Time">The op that wrote them last.</param>
 internal readonly record struct DirtyRange(Bytes Offset, Bytes Length, long Time)
 {

@@ -6,8 +6,10 @@ namespace Dataflow.Runtime;
 public static class MeasuredTimeline
 {
     /// <summary>The timeline of a step that began on an idle device.</summary>
+    /// <param name="schedule">The step that ran.</param>
     /// <param name="starts">Per op, nanoseconds from the step's begin to when its stream took it up.</param>
     /// <param name="ends">Per op, to when it had completed.</param>
+    /// <param name="stepNanoseconds">From the step's begin to its end.</param>
     public static Timeline Of(Schedule schedule, ReadOnlySpan<long> starts, ReadOnlySpan<long> ends, long stepNanoseconds)
     {
         ArgumentNullException.ThrowIfNull(schedule);

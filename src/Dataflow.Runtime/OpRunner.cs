@@ -8,6 +8,8 @@ namespace Dataflow.Runtime;
 /// From an op of a schedule to kernel calls, the same on every device: copies, and block programs kernel by kernel. Which bytes a tensor
 /// is, what accumulates and what overwrites is decided here and in the schedule, never by a device.
 /// </summary>
+/// <param name="schedule">Whose ops are run.</param>
+/// <param name="workload">What the schedule is of.</param>
 /// <param name="arenas">Address of each arena's first byte.</param>
 /// <param name="streams">The kernels of each stream.</param>
 public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArray<nuint> arenas, ImmutableArray<IKernels> streams)

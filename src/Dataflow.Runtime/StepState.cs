@@ -13,6 +13,7 @@ public sealed class StepState
     private readonly Dictionary<string, int[]> written = [];
     private readonly Dictionary<string, int> read = [];
 
+    /// <summary>Finds the places of a schedule's state, inputs and outputs on a device that runs it.</summary>
     public StepState(Schedule schedule, IDevice device)
     {
         this.device = device;

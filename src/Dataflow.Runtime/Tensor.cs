@@ -30,6 +30,7 @@ public readonly record struct ChunkContext(nuint FirstKey, int Row);
 /// so that their order is one however the window is cut.
 /// </summary>
 /// <param name="Kv">Keys, then values: row 0 is window row <paramref name="FirstRow"/>.</param>
+/// <param name="FirstRow">Row of the window that row 0 is.</param>
 /// <param name="PieceRows">Tokens of a chunk.</param>
 public readonly record struct WindowRows(Tensor Kv, int FirstRow, int PieceRows)
 {

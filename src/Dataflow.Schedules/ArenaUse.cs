@@ -13,6 +13,8 @@ public readonly record struct UseChange(long Nanoseconds, Bytes Change);
 public static class ArenaUse
 {
     /// <summary>Changes of the bytes in use, by time; they sum up from nothing to nothing.</summary>
+    /// <param name="schedule">The step.</param>
+    /// <param name="timeline">When each of its ops runs.</param>
     /// <param name="arena">Index into <see cref="Schedule.Arenas"/>.</param>
     public static ImmutableArray<UseChange> Changes(Schedule schedule, Timeline timeline, int arena)
     {

@@ -5,6 +5,7 @@ namespace Dataflow.Schedules;
 
 /// <summary>A contiguous memory that a budget limits.</summary>
 /// <param name="Name">"device", "host".</param>
+/// <param name="Length">All its bytes.</param>
 public sealed record Arena(string Name, Bytes Length);
 
 /// <summary>A fixed byte range of an arena. Slots of an arena never overlap.</summary>

@@ -6,18 +6,43 @@ namespace Dataflow.Schedules;
 /// <summary>What an op does. Compute kinds run a block program; Fetch and Save copy an object between arenas.</summary>
 public enum OpKind
 {
+    /// <summary>Embeds the tokens of a chunk.</summary>
     Embed,
+
+    /// <summary>A block's forward of a chunk.</summary>
     Forward,
+
+    /// <summary>Final norm, logits, loss and their gradients of a chunk, sub-chunk by sub-chunk.</summary>
     Head,
+
+    /// <summary>Where the vocabulary is cut: logits of one of its blocks, folded into the statistics of a chunk's rows.</summary>
     HeadLoss,
+
+    /// <summary>Where the vocabulary is cut: the gradients that one of its blocks gives, from these statistics.</summary>
     HeadBackward,
+
+    /// <summary>Makes again what a block's forward of a chunk did not keep.</summary>
     Recompute,
+
+    /// <summary>A block's backward of a chunk.</summary>
     Backward,
+
+    /// <summary>Adds a chunk's gradients to those of the embedding table.</summary>
     EmbedBackward,
+
+    /// <summary>Sum of squares of a parameter object's gradient, for the global norm.</summary>
     Norm,
+
+    /// <summary>The optimizer's update of a piece of a parameter object.</summary>
     Update,
+
+    /// <summary>A copy from the host arena to the device arena.</summary>
     Fetch,
+
+    /// <summary>A copy from the device arena to the host arena.</summary>
     Save,
+
+    /// <summary>Sets an object to zero.</summary>
     Zero,
 
     /// <summary>The forward up to attention, where attention takes its window segment by segment.</summary>
@@ -42,13 +67,23 @@ public enum OpKind
 /// <summary>How an op uses bytes. Write promises to overwrite all of them without looking; ReadWrite updates or accumulates.</summary>
 public enum AccessMode
 {
+    /// <summary>They are read and stay as they are.</summary>
     Read,
+
+    /// <summary>All of them are overwritten, and none is read before.</summary>
     Write,
+
+    /// <summary>They are read and written.</summary>
     ReadWrite,
 }
 
 /// <summary>One operand of an op: bytes [Offset, Offset + Length) of an object, which is in a slot.</summary>
 /// <param name="Role">The operand's name in the block program ("w", "x", "kv"); "from" and "to" for copies.</param>
+/// <param name="Object">Index into <see cref="Schedule.Objects"/>.</param>
+/// <param name="Slot">Index into <see cref="Schedule.Slots"/>.</param>
+/// <param name="Offset">First byte, within the object.</param>
+/// <param name="Length">How many bytes.</param>
+/// <param name="Mode">Whether they are read, written or both.</param>
 public readonly record struct Access(string Role, int Object, int Slot, Bytes Offset, Bytes Length, AccessMode Mode)
 {
     /// <summary>The bytes are read.</summary>

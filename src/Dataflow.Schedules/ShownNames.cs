@@ -44,6 +44,7 @@ public static class ShownNames
     /// <summary>
     /// What an op that is waited for does: "activations to leave", "parameters to come", or the op's own kind where it copies nothing.
     /// </summary>
+    /// <param name="op">What is waited for.</param>
     /// <param name="kind">Of the object that is copied.</param>
     public static string Awaited(OpKind op, string? kind) => op switch
     {

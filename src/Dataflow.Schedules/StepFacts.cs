@@ -24,7 +24,9 @@ public static class StepFacts
     public static string? ModelOf(Schedule schedule) => schedule.Facts.FirstOrDefault(f => f.Key == "model").Value;
 
     /// <summary>What is wrong with the facts of a schedule, null if nothing is; then the workload is there.</summary>
+    /// <param name="schedule">The schedule with its facts.</param>
     /// <param name="model">The model that the schedule is to be for.</param>
+    /// <param name="workload">What the facts say; null where they are wrong.</param>
     public static string? Read(Schedule schedule, ModelConfig model, out Workload? workload)
     {
         workload = null;

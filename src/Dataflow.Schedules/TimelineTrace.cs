@@ -11,6 +11,8 @@ public readonly record struct TracedStep(int Number, Timeline Timeline, long Sta
 
 /// <summary>Steps of one schedule that were simulated, or measured.</summary>
 /// <param name="Name">What the trace calls it: "measured on cpu, 2 threads", "predicted for h100-sxm".</param>
+/// <param name="Schedule">What ran in each step.</param>
+/// <param name="Steps">The steps that are shown.</param>
 public sealed record TracedRun(string Name, Schedule Schedule, ImmutableArray<TracedStep> Steps);
 
 /// <summary>

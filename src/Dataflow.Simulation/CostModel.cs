@@ -5,7 +5,10 @@ namespace Dataflow.Simulation;
 /// <summary>The two directions of the link between host and device, as indices of <see cref="CostModel.Links"/>.</summary>
 public enum LinkDirection
 {
+    /// <summary>Fetches.</summary>
     HostToDevice,
+
+    /// <summary>Saves.</summary>
     DeviceToHost,
 }
 

@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 namespace Dataflow.Simulation;
 
 /// <summary>How fast one direction of the link has to be for a step not to wait for it.</summary>
+/// <param name="Direction">Which one.</param>
 /// <param name="Has">GB/s (10^9 bytes) of a copy alone, on the machine.</param>
 /// <param name="StallsBelow">GB/s of a copy alone below which the step takes over 1% longer than with a link that is never awaited; above
 /// <paramref name="Has"/> where the step waits for it now.</param>
@@ -18,6 +19,8 @@ public readonly record struct LinkNeed(LinkDirection Direction, double Has, doub
     public bool IsShort => Has < StallsBelow;
 
     /// <summary>Of each direction that copies use.</summary>
+    /// <param name="costs">Per op.</param>
+    /// <param name="rates">The machine's links.</param>
     /// <param name="stepNanoseconds">The step's length with links of other rates; all else as it is.</param>
     public static ImmutableArray<LinkNeed> Of(ReadOnlySpan<OpCost> costs, LinkRates rates, Func<LinkRates, double> stepNanoseconds)
     {

@@ -4,6 +4,9 @@ using Dataflow.Schedules;
 namespace Dataflow.Simulation;
 
 /// <summary>What a step moves over one direction of the link.</summary>
+/// <param name="Direction">Which one.</param>
+/// <param name="Bytes">Of all copies together.</param>
+/// <param name="Copies">How many.</param>
 /// <param name="BusyNanoseconds">That at least one of its copies was under way.</param>
 public readonly record struct LinkUse(LinkDirection Direction, long Bytes, int Copies, long BusyNanoseconds)
 {

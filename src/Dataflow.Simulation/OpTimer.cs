@@ -7,7 +7,9 @@ namespace Dataflow.Simulation;
 /// <summary>
 /// What single ops of a workload take of a machine. One timer serves many schedules: kernels that ops share are priced once.
 /// </summary>
+/// <param name="workload">Model, recipe and geometry that ops are of.</param>
 /// <param name="programs">Of the same workload.</param>
+/// <param name="machine">What kernels and copies cost.</param>
 public sealed class OpTimer(Workload workload, BlockPrograms programs, CostModel machine)
 {
     private readonly OpWork work = new(workload, programs);

@@ -5,10 +5,13 @@ using Dataflow.Schedules;
 namespace Dataflow.Simulation;
 
 /// <summary>A kernel call of an op.</summary>
+/// <param name="Kernel">Which one.</param>
+/// <param name="Work">What one run of it has to do.</param>
 /// <param name="Times">How often it runs with this work.</param>
 public readonly record struct KernelRun(Kernel Kernel, KernelWork Work, double Times);
 
 /// <summary>The kernel calls of a schedule's compute ops. Ops that do the same share one list.</summary>
+/// <param name="workload">Model, recipe and geometry that ops are of.</param>
 /// <param name="programs">Of the same workload.</param>
 public sealed class OpWork(Workload workload, BlockPrograms programs)
 {

@@ -18,6 +18,7 @@ public static class Simulator
     /// The timeline of a step in the steady state of the loop: steps follow each other without a pause, a step's copies may run while the
     /// one before still computes, as its waits allow.
     /// </summary>
+    /// <param name="schedule">The step.</param>
     /// <param name="costs">Per op.</param>
     /// <param name="links">The links that costs name.</param>
     public static Timeline Steady(Schedule schedule, ReadOnlySpan<OpCost> costs, LinkRates links) =>

@@ -6,6 +6,7 @@ namespace Dataflow.Simulation;
 /// <summary>How long a stream had nothing to do for one reason.</summary>
 /// <param name="Awaited">The kind of op that was awaited; null where the stream's next op was not held up by a wait.</param>
 /// <param name="Object">The object that the awaited op copies; -1 if it copies none.</param>
+/// <param name="Nanoseconds">All of its stalls together.</param>
 /// <param name="Times">Ops that were held up.</param>
 public readonly record struct Stall(OpKind? Awaited, int Object, long Nanoseconds, int Times);
 
@@ -15,6 +16,9 @@ public static class StallReport
     /// <summary>
     /// The stalls of a stream by awaited op and object, longest first. The time before the stream's first op counts only if it waited.
     /// </summary>
+    /// <param name="schedule">The step.</param>
+    /// <param name="timeline">When each of its ops ran.</param>
+    /// <param name="stream">Index into <see cref="Schedule.Streams"/>.</param>
     /// <param name="kindOf">Objects that are to be one entry share a number.</param>
     public static ImmutableArray<Stall> Of(Schedule schedule, Timeline timeline, int stream, Func<int, int> kindOf)
     {

@@ -19,6 +19,7 @@ public enum StandingKind
 }
 
 /// <summary>What predictions for a machine rest on, to be said wherever one is shown.</summary>
+/// <param name="Kind">Where the machine's rates come from.</param>
 /// <param name="Text">A phrase that begins with a small letter and has no full stop.</param>
 public sealed record Standing(StandingKind Kind, string Text)
 {

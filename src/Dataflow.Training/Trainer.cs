@@ -8,9 +8,11 @@ using Dataflow.Schedules;
 namespace Dataflow.Training;
 
 /// <summary>What a step reports.</summary>
+/// <param name="Step">Its number, from 1.</param>
 /// <param name="Loss">Mean over the counted targets, in nats, before the update.</param>
 /// <param name="Tokens">Tokens of the step's rows.</param>
 /// <param name="CountedTargets">Targets that the loss is the mean of.</param>
+/// <param name="Duration">From before its first op to after its last.</param>
 /// <param name="GradientNorm">Global norm of the gradients before clipping, where the workload computes it.</param>
 public readonly record struct StepReport(
     int Step,
@@ -48,6 +50,9 @@ public sealed class Trainer
     private readonly OptimizerWeights? master;
     private readonly ulong seed;
 
+    /// <param name="workload">What is trained.</param>
+    /// <param name="schedule">The step that trains it.</param>
+    /// <param name="device">Made for this schedule.</param>
     /// <param name="evaluation">The plan's evaluation step on the same arenas, if rows are to be evaluated.</param>
     /// <param name="seed">Of stochastic rounding.</param>
     public Trainer(Workload workload, Schedule schedule, IDevice device, Executor? evaluation = null, ulong seed = 0)
@@ -143,7 +148,11 @@ public sealed class Trainer
     }
 
     /// <summary>Runs one step on the given rows of the source.</summary>
+    /// <param name="source">The data.</param>
+    /// <param name="rows">Rows of the source, as many as a step takes.</param>
+    /// <param name="optimizer">This step's learning rate and AdamW's constants.</param>
     /// <param name="clipNorm">Where the workload clips: the most that the gradients' global norm may be.</param>
+    /// <exception cref="ArgumentException">There are more or fewer rows than a step takes.</exception>
     /// <exception cref="UserErrorException">No target of the rows counts, or the first loss is not finite.</exception>
     /// <exception cref="DivergedException">A later loss is not finite.</exception>
     public StepReport Step(ITokenSource source, ReadOnlySpan<int> rows, AdamWSettings optimizer, float clipNorm = float.PositiveInfinity)
@@ -170,6 +179,7 @@ public sealed class Trainer
     }
 
     /// <summary>Mean loss of the given rows with the parameters as they are, in nats.</summary>
+    /// <param name="source">The data.</param>
     /// <param name="rows">As many as a step takes, or fewer.</param>
     /// <exception cref="UserErrorException">No target of the rows counts.</exception>
     /// <exception cref="InvalidOperationException">The trainer was made without an evaluation step.</exception>
@@ -183,6 +193,7 @@ public sealed class Trainer
     /// Mean loss over all rows of a source with the parameters as they are, in nats: each target that counts once, whatever the rows of a
     /// step.
     /// </summary>
+    /// <param name="source">The data.</param>
     /// <param name="stop">Asked before each evaluation step.</param>
     /// <returns>Null if it was stopped.</returns>
     /// <exception cref="UserErrorException">No target of the source counts.</exception>

@@ -21,6 +21,8 @@ internal sealed class FigureFlags
     public Option Option => formats;
 
     /// <summary>Draws and writes what was asked for.</summary>
+    /// <param name="parsed">The command line, which says what figures are wanted.</param>
+    /// <param name="folder">Where they are written.</param>
     /// <param name="draw">Makes the SVGs; only called if figures are wanted.</param>
     /// <returns>How many files were written.</returns>
     /// <exception cref="UserErrorException">A program is missing, or the folder cannot be written.</exception>

@@ -3,6 +3,7 @@ using System.Diagnostics;
 namespace Dataflow.Cli;
 
 /// <summary>Says on a terminal how far a sweep is and how long it will take; says nothing to a file or a pipe.</summary>
+/// <param name="name">The experiment's.</param>
 /// <param name="total">Cells of the experiment.</param>
 /// <param name="before">Cells that were done before.</param>
 internal sealed class SweepProgress(string name, int total, int before) : IDisposable

@@ -57,7 +57,13 @@ public static unsafe partial class CrossEntropy
     }
 
     /// <summary>One row of the gradient, from the row's largest logit and its sum of exponentials.</summary>
+    /// <param name="from">The row's logits, [columns] fp32.</param>
+    /// <param name="to">The row of the gradient, [columns].</param>
+    /// <param name="columns">Logits of the row.</param>
     /// <param name="target">Column of the target; any other number where it is not among them.</param>
+    /// <param name="max">The largest logit.</param>
+    /// <param name="sum">Sum of exp(logit - max).</param>
+    /// <param name="scale">The step's loss scale.</param>
     private static void WriteGradient(float* from, Row to, int columns, int target, float max, double sum, float scale)
     {
         Vector512<float> factor = Vector512.Create((float)(scale / sum));

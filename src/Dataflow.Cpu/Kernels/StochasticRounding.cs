@@ -8,6 +8,7 @@ namespace Dataflow.Cpu.Kernels;
 /// object, element and which value of the element it is, so that neither cuts nor threads change a result; the bits are those of
 /// kernels/adam_w.cu.
 /// </summary>
+/// <param name="Seed">The run's.</param>
 /// <param name="Step">Optimizer step, from 1.</param>
 /// <param name="Object">Number of the parameter object.</param>
 /// <param name="FirstElement">Of the object, that element 0 here is; a multiple of 8.</param>

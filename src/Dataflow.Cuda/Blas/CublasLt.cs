@@ -71,7 +71,17 @@ public sealed unsafe class CublasLt : CudaHandle
     }
 
     /// <summary>Appends d = alpha op(a) op(b) + beta c to a stream; c and d may be the same.</summary>
+    /// <param name="stream">Where it is appended.</param>
+    /// <param name="problem">The operation and the shapes of all four matrices.</param>
+    /// <param name="algorithm">One that the library proposed for this problem.</param>
+    /// <param name="alpha">Factor of the product.</param>
+    /// <param name="a">First byte of the left matrix, as the problem lays it out.</param>
+    /// <param name="b">First byte of the right matrix.</param>
+    /// <param name="beta">Factor of c; 0: c is not read.</param>
+    /// <param name="c">First byte of the matrix that is added.</param>
+    /// <param name="d">First byte of the result.</param>
     /// <param name="workspace">As much as the algorithm's candidate says, aligned to 256 bytes.</param>
+    /// <param name="workspaceLength">Bytes of the workspace.</param>
     public void Multiply(
         CudaStream stream,
         MatmulProblem problem,

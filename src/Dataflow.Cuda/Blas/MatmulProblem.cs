@@ -6,14 +6,19 @@ namespace Dataflow.Cuda;
 public sealed class MatmulProblem(MatmulDescription description, MatrixLayout a, MatrixLayout b, MatrixLayout c, MatrixLayout d)
     : IDisposable
 {
+    /// <summary>The operation: what is transposed, and in what type products are accumulated.</summary>
     public MatmulDescription Description { get; } = description;
 
+    /// <summary>Layout of the left matrix.</summary>
     public MatrixLayout A { get; } = a;
 
+    /// <summary>Layout of the right matrix.</summary>
     public MatrixLayout B { get; } = b;
 
+    /// <summary>Layout of the matrix that is added.</summary>
     public MatrixLayout C { get; } = c;
 
+    /// <summary>Layout of the result.</summary>
     public MatrixLayout D { get; } = d;
 
     /// <inheritdoc/>
@@ -78,8 +83,12 @@ public sealed unsafe class MatrixLayout : CudaHandle
 
     private MatrixLayout(string text) => this.text = text;
 
+    /// <param name="type">Of the elements.</param>
+    /// <param name="rows">Rows of the matrix.</param>
+    /// <param name="columns">Columns of the matrix.</param>
     /// <param name="leadingDimension">Elements from one column to the next where columns lie together, from one row to the next where rows
     /// do.</param>
+    /// <param name="order">Whether columns or rows lie together.</param>
     public static MatrixLayout Create(
         BlasType type,
         long rows,

@@ -5,11 +5,22 @@ namespace Dataflow.Cuda;
 /// <summary>cudaDataType_t: the types that matrices have here.</summary>
 public enum BlasType
 {
+    /// <summary>fp32.</summary>
     Float32 = 0,
+
+    /// <summary>fp64.</summary>
     Float64 = 1,
+
+    /// <summary>fp16.</summary>
     Float16 = 2,
+
+    /// <summary>Signed integers of 8 bits.</summary>
     Int8 = 3,
+
+    /// <summary>Signed integers of 32 bits.</summary>
     Int32 = 10,
+
+    /// <summary>bf16.</summary>
     BFloat16 = 14,
 }
 
@@ -32,14 +43,20 @@ public enum ComputeType
 /// <summary>cublasOperation_t.</summary>
 public enum MatrixOperation
 {
+    /// <summary>The matrix as it is.</summary>
     None = 0,
+
+    /// <summary>Its transpose.</summary>
     Transpose = 1,
 }
 
 /// <summary>cublasLtOrder_t.</summary>
 public enum MatrixOrder
 {
+    /// <summary>Columns lie together.</summary>
     ColumnMajor = 0,
+
+    /// <summary>Rows lie together.</summary>
     RowMajor = 1,
 }
 
@@ -64,19 +81,46 @@ public enum ReductionSchemes : uint
 [Flags]
 public enum NumericalFlags : ulong
 {
+    /// <summary>Not known.</summary>
     None = 0,
+
+    /// <summary>Multiplies by fused multiply-add, without tensor cores.</summary>
     FusedMultiplyAdd = 0x01,
+
+    /// <summary>Multiplies by tensor cores for 16-bit floating point (HMMA).</summary>
     TensorCoresHalf = 0x02,
+
+    /// <summary>Multiplies by tensor cores for integers (IMMA).</summary>
     TensorCoresInteger = 0x04,
+
+    /// <summary>Multiplies by tensor cores for fp64 (DMMA).</summary>
     TensorCoresDouble = 0x08,
+
+    /// <summary>Accumulates in fp16.</summary>
     AccumulatorFloat16 = 0x01 << 8,
+
+    /// <summary>Accumulates in fp32.</summary>
     AccumulatorFloat32 = 0x02 << 8,
+
+    /// <summary>Accumulates in fp64.</summary>
     AccumulatorFloat64 = 0x04 << 8,
+
+    /// <summary>Accumulates in integers of 32 bits.</summary>
     AccumulatorInt32 = 0x08 << 8,
+
+    /// <summary>Multiplies operands as fp16.</summary>
     InputFloat16 = 0x01 << 16,
+
+    /// <summary>Multiplies operands as bf16.</summary>
     InputBFloat16 = 0x02 << 16,
+
+    /// <summary>Multiplies operands as TF32.</summary>
     InputTf32 = 0x04 << 16,
+
+    /// <summary>Multiplies operands as fp32.</summary>
     InputFloat32 = 0x08 << 16,
+
+    /// <summary>Multiplies operands as fp64.</summary>
     InputFloat64 = 0x10 << 16,
 }
 
@@ -89,6 +133,7 @@ public struct MatmulAlgorithm
 }
 
 /// <summary>An algorithm that the library proposes for a product.</summary>
+/// <param name="Algorithm">With all its settings.</param>
 /// <param name="Workspace">Bytes of device memory that it needs.</param>
 /// <param name="Waves">Blocks over what the device runs at once.</param>
 public readonly record struct MatmulCandidate(MatmulAlgorithm Algorithm, Model.Bytes Workspace, float Waves);

@@ -3,6 +3,8 @@ using Dataflow.Model;
 namespace Dataflow.Cuda;
 
 /// <summary>How one file of kernels fared for one target.</summary>
+/// <param name="Kernel">The file's name without ".cu".</param>
+/// <param name="Target">What it was compiled for.</param>
 /// <param name="Facts">Null where the compiler refused it.</param>
 /// <param name="Fault">What the compiler said then.</param>
 /// <param name="Warnings">What else it said; empty for kept images.</param>
@@ -20,6 +22,9 @@ public sealed record KernelBuildResult(
 public static class KernelBuild
 {
     /// <summary>Compiles every file of kernels for every target into the store, and removes images of files that are gone.</summary>
+    /// <param name="sources">The files.</param>
+    /// <param name="targets">What each is compiled for.</param>
+    /// <param name="store">Where images are kept.</param>
     /// <param name="threads">Compilations at once.</param>
     /// <param name="progress">Told after each, with how many are done; on any thread.</param>
     /// <exception cref="MissingLibraryException">There is no NVRTC.</exception>

@@ -7,6 +7,7 @@ namespace Dataflow.Cuda;
 /// <summary>What an image was made from, and what it takes; lies beside it.</summary>
 /// <param name="Sources">The hash of its sources (<see cref="KernelSource.Hash"/>).</param>
 /// <param name="Compiler">The compiler's version.</param>
+/// <param name="EntryPoints">Its kernels.</param>
 public sealed record KernelImageFacts(string Sources, string Compiler, IReadOnlyList<EntryPoint> EntryPoints)
 {
     /// <summary>SHA-256 of the image, which the store fills in.</summary>

@@ -32,6 +32,7 @@ public readonly record struct KernelTarget(ComputeCapability Capability, KernelF
         .ThenByDescending(t => t.Capability);
 
     /// <summary>The best that a compiler can make for a GPU.</summary>
+    /// <param name="gpu">The GPU's own capability.</param>
     /// <param name="supported">Capabilities that it knows.</param>
     /// <exception cref="MachineException">It knows none that the GPU runs.</exception>
     public static KernelTarget Best(ComputeCapability gpu, IReadOnlyList<ComputeCapability> supported)

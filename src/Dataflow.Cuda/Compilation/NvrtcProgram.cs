@@ -8,6 +8,7 @@ internal sealed unsafe class NvrtcProgram : CudaHandle
 {
     /// <summary>Hands a source to the compiler with all that it includes; no file is read.</summary>
     /// <param name="name">For messages: "rms_norm.cu".</param>
+    /// <param name="source">The text of the .cu file.</param>
     /// <param name="headers">Texts by the names that sources include them by.</param>
     /// <exception cref="MissingLibraryException">There is no NVRTC.</exception>
     public static NvrtcProgram Create(string name, string source, IReadOnlyList<KeyValuePair<string, string>> headers)

@@ -36,6 +36,8 @@ public sealed unsafe class CudaFunction
             .Check($"allowing {Name} {most} of shared memory");
 
     /// <summary>Appends a launch to a stream. Nothing is allocated: arguments are copied before this returns.</summary>
+    /// <param name="stream">Where it is appended.</param>
+    /// <param name="shape">Blocks, threads and dynamic shared memory.</param>
     /// <param name="arguments">In the order of the kernel's parameters.</param>
     /// <exception cref="CudaException">The launch was refused, or an earlier one failed.</exception>
     public void Launch(CudaStream stream, in LaunchShape shape, params ReadOnlySpan<KernelArgument> arguments)

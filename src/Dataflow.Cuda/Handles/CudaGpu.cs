@@ -6,8 +6,13 @@ namespace Dataflow.Cuda;
 /// <summary>A GPU as the driver describes it.</summary>
 /// <param name="Ordinal">Its number among those that CUDA_VISIBLE_DEVICES leaves.</param>
 /// <param name="Name">"NVIDIA H200".</param>
+/// <param name="Capability">What code is compiled for.</param>
 /// <param name="Memory">All of it.</param>
+/// <param name="Multiprocessors">Streaming multiprocessors.</param>
+/// <param name="ThreadsPerMultiprocessor">The most that are resident at once.</param>
 /// <param name="SharedMemoryPerBlock">The most that a block may have by opting in.</param>
+/// <param name="L2Cache">Size of the L2 cache.</param>
+/// <param name="CopyEngines">Copies that run beside kernels at once.</param>
 /// <param name="PciBusId">"0000:65:00.0".</param>
 /// <param name="Uuid">"GPU-" and 32 hexadecimal digits in five groups, as NVML writes it.</param>
 public sealed record CudaGpu(

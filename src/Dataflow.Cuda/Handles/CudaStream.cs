@@ -11,6 +11,7 @@ public sealed unsafe class CudaStream : CudaHandle
     private CudaStream(CudaContext of) => context = of.Value;
 
     /// <summary>A stream that does not wait for the legacy default stream.</summary>
+    /// <param name="context">Of the GPU; the stream keeps it alive.</param>
     /// <param name="priority">Lower numbers first, 0 for none; the driver clamps it to what the GPU has.</param>
     public static CudaStream Create(CudaContext context, int priority = 0)
     {

@@ -17,6 +17,8 @@ public sealed unsafe class DeviceMemory : CudaHandle
     public DevicePointer Start => new((ulong)Value);
 
     /// <summary>Takes device memory. What is in it is not known.</summary>
+    /// <param name="context">Of the GPU; the memory keeps it alive.</param>
+    /// <param name="length">How much.</param>
     /// <param name="purpose">For the message: "the device arena".</param>
     /// <exception cref="CudaException">There is not that much; the message says what is free and who uses the rest.</exception>
     public static DeviceMemory Allocate(CudaContext context, Bytes length, string purpose)

@@ -18,6 +18,7 @@ internal static class GrowingMemory
     /// </summary>
     /// <param name="wanted">By all threads together.</param>
     /// <param name="patience">How long a machine that does not grow is waited for.</param>
+    /// <param name="read">What the machine has now; asked again and again.</param>
     public static void Await(Bytes wanted, TimeSpan patience, Func<MachineMemory> read)
     {
         var still = Stopwatch.StartNew();

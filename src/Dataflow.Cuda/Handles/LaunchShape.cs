@@ -3,6 +3,7 @@ namespace Dataflow.Cuda;
 /// <summary>A size in up to three dimensions.</summary>
 public readonly record struct Extent(int X, int Y = 1, int Z = 1)
 {
+    /// <summary>A size in one dimension.</summary>
     public static implicit operator Extent(int x) => new(x);
 
     /// <summary>"8 x 4 x 1".</summary>

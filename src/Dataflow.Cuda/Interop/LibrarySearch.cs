@@ -25,6 +25,7 @@ internal sealed class LibrarySearch(string? variable, IReadOnlyList<string> more
     public delegate bool Loader(string file, out nint handle);
 
     /// <summary>What was loaded.</summary>
+    /// <param name="Handle">The system's handle of the library.</param>
     /// <param name="File">The full path, or the name that the system found.</param>
     public readonly record struct Found(nint Handle, string File);
 

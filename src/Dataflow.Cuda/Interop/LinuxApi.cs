@@ -22,6 +22,7 @@ internal static unsafe partial class LinuxApi
     [LibraryImport("libc", SetLastError = true)]
     public static partial int madvise(nint address, nuint length, int advice);
 
+    /// <param name="resource">RLIMIT_ number of what is limited.</param>
     /// <param name="limit">Soft, then hard; the largest number where there is none.</param>
     [LibraryImport("libc", SetLastError = true)]
     public static partial int getrlimit(int resource, ulong* limit);

@@ -23,6 +23,8 @@ internal sealed class FlashAttention
     private readonly CudaFunction backward;
     private readonly CudaFunction finish;
 
+    /// <param name="library">Where the kernels are.</param>
+    /// <param name="headDim">Elements of a head.</param>
     /// <param name="sharedMemory">The most that a block may have.</param>
     public FlashAttention(KernelLibrary library, int headDim, Bytes sharedMemory)
     {

@@ -7,6 +7,7 @@ namespace Dataflow.Cuda;
 public readonly record struct GpuMemory(Bytes Total, Bytes Reserved, Bytes Free, Bytes Used);
 
 /// <summary>A process that computes on a GPU.</summary>
+/// <param name="Id">Its process id.</param>
 /// <param name="Used">Its device memory; null where the driver does not tell, as in some containers.</param>
 public readonly record struct GpuProcess(int Id, Bytes? Used);
 

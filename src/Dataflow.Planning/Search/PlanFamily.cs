@@ -34,6 +34,8 @@ internal sealed class PlanFamily : ResidencySequence
     private readonly Residency start;
     private readonly (Spending Kind, int[] Stops)[] stages;
 
+    /// <param name="geometry">The workload with what is known of it.</param>
+    /// <param name="start">The residency that spends nothing yet.</param>
     /// <param name="most">Stops of the kind of spending that has most.</param>
     /// <param name="order">Of the kinds of spending.</param>
     public PlanFamily(SearchGeometry geometry, Residency start, int most, params Spending[] order)

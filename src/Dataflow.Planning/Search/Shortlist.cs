@@ -5,6 +5,8 @@ namespace Dataflow.Planning;
 /// <summary>A plan worth simulating.</summary>
 /// <param name="Family">Its family.</param>
 /// <param name="Index">Its place in the family.</param>
+/// <param name="Device">Device memory that it takes.</param>
+/// <param name="Host">Host memory that it takes.</param>
 /// <param name="Estimate">Nanoseconds of a step, roughly.</param>
 /// <param name="Bound">Nanoseconds of a step, at least; 0 until it is on a list.</param>
 internal readonly record struct ShortlistEntry(int Family, int Index, Bytes Device, Bytes Host, double Estimate, double Bound)

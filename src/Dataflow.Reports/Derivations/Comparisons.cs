@@ -1,6 +1,7 @@
 namespace Dataflow.Reports;
 
 /// <summary>The best of a machine and system on a work: a model at a length.</summary>
+/// <param name="Figures">Of the fastest row of that machine and system.</param>
 /// <param name="OfBest">Tokens a second and GPU, as a fraction of the best on the same work.</param>
 public sealed record MachineComparison(RunFigures Figures, double OfBest)
 {
@@ -24,6 +25,9 @@ public sealed record MachineComparison(RunFigures Figures, double OfBest)
 }
 
 /// <summary>Two systems in the same cells: machine, model, length and both budgets alike.</summary>
+/// <param name="Machine">As the rows name it.</param>
+/// <param name="Model">As the rows name it; null where they do not.</param>
+/// <param name="Seqlen">Tokens of a sequence.</param>
 /// <param name="System">Whose speed is divided, with its source.</param>
 /// <param name="Against">By whose.</param>
 /// <param name="Ratios">Where both ran, in rising order.</param>

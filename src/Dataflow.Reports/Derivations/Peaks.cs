@@ -1,6 +1,7 @@
 namespace Dataflow.Reports;
 
 /// <summary>The best configuration of a machine, a model and a system, beside the others of that group.</summary>
+/// <param name="Best">Of the fastest.</param>
 /// <param name="Worst">Tokens a second of the slowest that ran.</param>
 /// <param name="Ran">Configurations that ran.</param>
 /// <param name="Tried">All of them.</param>

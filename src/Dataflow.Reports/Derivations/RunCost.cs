@@ -18,6 +18,8 @@ public abstract record RunLength
 }
 
 /// <summary>What a run takes on the machine of a row, at the row's speed.</summary>
+/// <param name="Row">The row whose speed it is.</param>
+/// <param name="System">What ran it, as reports name it.</param>
 /// <param name="GlobalBatch">Sequences of a step.</param>
 /// <param name="Steps">Whole ones.</param>
 /// <param name="Gpus">That it takes to hold the batch at once, where the row says how many sequences its GPUs hold; else the row's.</param>
@@ -45,7 +47,11 @@ public sealed record RunCost(
     public double? TotalPrice => GpuHours * Price;
 
     /// <summary>Of a row; null where it did not run, or batch or speed do not follow from it.</summary>
+    /// <param name="row">A row of a result file.</param>
+    /// <param name="facts">What the row does not say and the program knows.</param>
+    /// <param name="length">How much the run trains.</param>
     /// <param name="globalBatch">Sequences of a step; null: the row's.</param>
+    /// <param name="price">Of a GPU-hour; null: none was given.</param>
     public static RunCost? Of(ResultRow row, ReportFacts facts, RunLength length, long? globalBatch, double? price)
     {
         if (

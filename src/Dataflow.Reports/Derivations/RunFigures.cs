@@ -28,7 +28,12 @@ public enum FlopCount
 }
 
 /// <summary>The figures of a row that ran, as far as they follow from it. Rates are of all its GPUs together.</summary>
+/// <param name="Row">The row.</param>
+/// <param name="TokensPerSecond">Trained tokens a second.</param>
+/// <param name="Gpus">GPUs of the run.</param>
+/// <param name="Nodes">Nodes of the run.</param>
 /// <param name="Tflops">10^12 model FLOPs a second; null where nobody counts them.</param>
+/// <param name="CountedBy">Who counted <paramref name="Tflops"/>.</param>
 /// <param name="SixN">The same by 6 FLOPs a parameter and token, which leaves attention out; null where the parameters are not
 /// known.</param>
 /// <param name="PeakTflops">Dense peak of one GPU.</param>

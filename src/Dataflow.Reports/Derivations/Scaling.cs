@@ -2,6 +2,7 @@ namespace Dataflow.Reports;
 
 /// <summary>What more nodes would give if they scaled so well. Nothing of it was measured.</summary>
 /// <param name="Base">What it is projected from.</param>
+/// <param name="Nodes">How many it would run on.</param>
 /// <param name="Efficiency">Of a node among <paramref name="Nodes"/>, against one of the base; 1 is the linear bound, which no run
 /// exceeds.</param>
 public sealed record ScalingPoint(RunFigures Base, long Nodes, double Efficiency)

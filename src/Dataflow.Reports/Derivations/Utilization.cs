@@ -1,7 +1,13 @@
 namespace Dataflow.Reports;
 
 /// <summary>A batch at a length on a machine.</summary>
+/// <param name="Machine">As the rows name it.</param>
+/// <param name="Model">As the rows name it; null where they do not.</param>
+/// <param name="Source">Where the numbers come from.</param>
+/// <param name="System">What ran it, as reports name it.</param>
 /// <param name="Gpus">Of the run; null where it does not say.</param>
+/// <param name="Nodes">Of the run; null where it does not say.</param>
+/// <param name="Seqlen">Tokens of a sequence.</param>
 /// <param name="Batch">Sequences of a step; null for cells that did not run and say no batch.</param>
 /// <param name="Figures">The fastest of that cell; null: all of them ran out of memory.</param>
 /// <param name="Reason">Why, as the file says.</param>

@@ -32,6 +32,10 @@ public sealed record HeatmapCell(double HostGiB, double DeviceGiB, ResultSource 
 
 /// <summary>Results over host and device memory, for one machine, model and sequence length.</summary>
 /// <param name="Name">Says whose results these are: "predicted, policy auto", "published".</param>
+/// <param name="Machine">As the results name it.</param>
+/// <param name="Model">As the results name it.</param>
+/// <param name="Seqlen">Tokens of a sequence.</param>
+/// <param name="Cells">One for each pair of host and device memory.</param>
 public sealed record Heatmap(string Name, string Machine, string Model, int Seqlen, ImmutableArray<HeatmapCell> Cells)
 {
     /// <summary>The fastest cell; null where none has a speed.</summary>

@@ -17,6 +17,7 @@ public static class ResultMaps
     /// the others. A measured map that holds predictions is followed by a map of these. Rows without a place (<see cref="HasPlace"/>) are
     /// left out. Of a generic file's rows that differ in their batch alone the fastest counts.
     /// </summary>
+    /// <param name="rows">Rows of result files, in the files' order.</param>
     /// <param name="timelineOf">Where a row's timeline is, as a link relative to the page; null where it has none.</param>
     public static IReadOnlyList<Heatmap> Of(IEnumerable<ResultRow> rows, Func<ResultRow, string?> timelineOf) =>
         [

@@ -10,8 +10,13 @@ namespace Dataflow.Reports.Pages;
 /// <summary>What a figure is kept as.</summary>
 public enum FigureFormat
 {
+    /// <summary>Scalable Vector Graphics.</summary>
     Svg,
+
+    /// <summary>Portable Network Graphics, rendered from the SVG.</summary>
     Png,
+
+    /// <summary>Portable Document Format, rendered from the SVG.</summary>
     Pdf,
 }
 

@@ -8,6 +8,8 @@ namespace Dataflow.Reports.Pages;
 
 /// <summary>A step to show: one of the timelines of a page.</summary>
 /// <param name="Name">"predicted for h100-sxm", "step 2, measured on cpu".</param>
+/// <param name="Source">Whether it was simulated or measured.</param>
+/// <param name="Timeline">When each op ran.</param>
 public sealed record ShownStep(string Name, ResultSource Source, Timeline Timeline);
 
 /// <summary>
@@ -19,6 +21,7 @@ public static class TimelinePage
 {
     /// <summary>The page.</summary>
     /// <param name="title">Heads the page: model, machine and budgets.</param>
+    /// <param name="schedule">The step that all timelines are of.</param>
     /// <param name="steps">At least one; all of this schedule.</param>
     /// <exception cref="ArgumentException">There is no step, or one of another schedule.</exception>
     public static string Of(string title, Schedule schedule, params ImmutableArray<ShownStep> steps)

@@ -57,8 +57,11 @@ internal static class WebText
 
     /// <summary>A page: the frame with everything in its place.</summary>
     /// <param name="name">Of its body, <c>name.html</c>.</param>
+    /// <param name="title">Heads the page.</param>
+    /// <param name="style">The style sheet's text.</param>
     /// <param name="data">For the script (<see cref="Json"/>, <see cref="Packed"/>), without <c>&lt;</c>: System.Text.Json escapes it
     /// unless told otherwise.</param>
+    /// <param name="script">The script's text.</param>
     /// <param name="module">Whether the script waits for something and is a module for that.</param>
     public static string Page(string name, string title, string style, string data, string script, bool module = false)
     {

@@ -14,7 +14,10 @@ public enum ColumnGroup
 }
 
 /// <summary>A column of result files.</summary>
+/// <param name="Name">As the header of a file has it.</param>
+/// <param name="Group">Who defines it.</param>
 /// <param name="Unit">Empty where it has none.</param>
+/// <param name="Meaning">What it says, for the documentation.</param>
 public sealed record ResultColumn(string Name, ColumnGroup Group, string Unit, string Meaning)
 {
     /// <summary>The value of a row as text; empty where there is none. Numbers are the shortest that read back as they are.</summary>

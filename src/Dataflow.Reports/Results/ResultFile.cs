@@ -16,6 +16,9 @@ public enum ResultFormat
 }
 
 /// <summary>The rows of a result file.</summary>
+/// <param name="Path">As it was given.</param>
+/// <param name="Format">Whose columns it has.</param>
+/// <param name="Rows">In the file's order.</param>
 /// <param name="StatesSource">Whether it says where its numbers come from; a generic file that does not counts as measured.</param>
 public sealed record ResultFile(string Path, ResultFormat Format, IReadOnlyList<ResultRow> Rows, bool StatesSource)
 {
@@ -23,6 +26,7 @@ public sealed record ResultFile(string Path, ResultFormat Format, IReadOnlyList<
     public IReadOnlyList<ResultRow> Superseded { get; init; } = [];
 
     /// <summary>Reads a file.</summary>
+    /// <param name="path">The file.</param>
     /// <param name="mapping">Of files that are neither ours nor published; others have their own names.</param>
     /// <exception cref="UserErrorException">It cannot be read or is no result file; the message has file and line.</exception>
     public static ResultFile Read(string path, ColumnMapping? mapping = null) => ResultReader.Read(path, mapping ?? ColumnMapping.None);

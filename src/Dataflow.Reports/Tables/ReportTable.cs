@@ -11,8 +11,10 @@ public sealed record ReportColumn(string Name, string Title, string Format = "#,
 
 /// <summary>A table of a report: the same figures as Markdown, CSV and JSON.</summary>
 /// <param name="Name">Of its file.</param>
+/// <param name="Title">Heads it in a report.</param>
 /// <param name="Note">What is to be known of its figures.</param>
 /// <param name="Empty">Why there is no row, where there is none.</param>
+/// <param name="Columns">Of each row.</param>
 /// <param name="Rows">Texts, numbers and nulls, a value a column.</param>
 public sealed record ReportTable(
     string Name,

@@ -23,6 +23,7 @@ public static class ControlGroups
     /// For each group of /proc/self/cgroup and each one above it that is visible here, where its figures are. A process is limited by all
     /// of them.
     /// </summary>
+    /// <param name="cgroup">/proc/self/cgroup; null where there is none.</param>
     /// <param name="mountInfo">
     /// /proc/self/mountinfo: a container sees its part of the tree at the place of the whole, and its path may begin above that part. Null:
     /// the whole tree is where it usually is.

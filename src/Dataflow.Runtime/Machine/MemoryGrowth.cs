@@ -16,6 +16,7 @@ public sealed record MemoryGrowth(string Sign, Bytes? UpTo)
 
     /// <summary>The first sign; null where there is none.</summary>
     /// <param name="total">MemTotal.</param>
+    /// <param name="memInfo">/proc/meminfo; null where there is none.</param>
     /// <param name="version">/proc/version.</param>
     /// <param name="blocks">Bytes of all memory blocks; null where Linux does not say.</param>
     /// <param name="virtio">The kinds of all virtio devices.</param>

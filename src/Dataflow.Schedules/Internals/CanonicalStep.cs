@@ -24,6 +24,7 @@ internal readonly record struct CanonicalOperand(string Role, string Object, lon
 /// schedule may issue its ops in another order, but every op has to find the same version of every operand as here. Written from the
 /// definition of a step and the block programs alone, so that it can convict what lowering makes.
 /// </summary>
+/// <param name="workload">What a step is of.</param>
 /// <param name="segments">Segments that windows are streamed by; 1: whole windows.</param>
 /// <param name="savedBy">What the forward of a layer, chunk and round keeps: a choice of the schedule, like the pieces of updates.</param>
 /// <param name="piecesOf">Elements of each piece of a parameter object's updates, in order.</param>

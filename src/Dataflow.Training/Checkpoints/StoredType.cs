@@ -5,20 +5,49 @@ namespace Dataflow.Training;
 /// <summary>Element types of safetensors files, under that format's names.</summary>
 public enum StoredType
 {
+    /// <summary>fp32.</summary>
     F32,
+
+    /// <summary>bf16.</summary>
     BF16,
+
+    /// <summary>fp16.</summary>
     F16,
+
+    /// <summary>fp64.</summary>
     F64,
+
+    /// <summary>Signed integers of 64 bits.</summary>
     I64,
+
+    /// <summary>Unsigned integers of 64 bits.</summary>
     U64,
+
+    /// <summary>Signed integers of 32 bits.</summary>
     I32,
+
+    /// <summary>Unsigned integers of 32 bits.</summary>
     U32,
+
+    /// <summary>Signed integers of 16 bits.</summary>
     I16,
+
+    /// <summary>Unsigned integers of 16 bits.</summary>
     U16,
+
+    /// <summary>Signed integers of 8 bits.</summary>
     I8,
+
+    /// <summary>Unsigned integers of 8 bits.</summary>
     U8,
+
+    /// <summary>Truth values of one byte.</summary>
     BOOL,
+
+    /// <summary>fp8 with 4 bits of exponent and 3 of mantissa.</summary>
     F8_E4M3,
+
+    /// <summary>fp8 with 5 bits of exponent and 2 of mantissa.</summary>
     F8_E5M2,
 }
 

@@ -5,7 +5,7 @@ namespace Dataflow.Training;
 
 /// <summary>
 /// A file that appears whole or not at all: it is written under a temporary name in the same folder, flushed to disk, and renamed
-/// over the final name by <see cref="Commit"/>. Without a commit, disposal deletes the temporary file and an older file of the final
+/// over the final name by <see cref="Commit()"/>. Without a commit, disposal deletes the temporary file and an older file of the final
 /// name is untouched. Every failure of the disk is a <see cref="UserErrorException"/> naming the final path.
 /// </summary>
 public sealed class AtomicFile : IDisposable

@@ -46,6 +46,7 @@ internal static class WholeFile
     }
 
     /// <summary>Refuses a folder, and what is no file.</summary>
+    /// <param name="path">What was named as a file.</param>
     /// <param name="descriptor">Of a pipe that is open already.</param>
     private static void Refuse(string path, out int? descriptor)
     {

@@ -7,7 +7,8 @@ public static class CheckpointSearch
 {
     /// <summary>
     /// The newest good checkpoint below a folder, or the checkpoint that the folder itself is (whatever its name, finite or not). Checked
-    /// are its description, its files' lengths and its config; the rest is checked by <see cref="Load"/>.
+    /// are its description, its files' lengths and its config; the rest is checked by
+    /// <see cref="Load(StoredCheckpoint, Trainer, Action{string})"/>.
     /// </summary>
     /// <param name="folder">As given to --checkpoint or --resume.</param>
     /// <param name="notice">Told, in a sentence each, of newer ones that cannot be used.</param>

@@ -84,8 +84,8 @@ public sealed class CheckpointStore : IDisposable
     }
 
     /// <summary>
-    /// As <see cref="CheckpointSearch.Load"/>, from a checkpoint of this folder; remembers which ones are damaged, so that they do not
-    /// count among those to keep.
+    /// As <see cref="CheckpointSearch.Load(StoredCheckpoint, Trainer, Action{string})"/>, from a checkpoint of this folder; remembers which
+    /// ones are damaged, so that they do not count among those to keep.
     /// </summary>
     /// <exception cref="UserErrorException">It does not fit the model, or it is damaged and there is no other.</exception>
     public StoredCheckpoint Load(StoredCheckpoint checkpoint, Trainer trainer)

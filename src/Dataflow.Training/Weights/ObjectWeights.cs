@@ -5,6 +5,10 @@ using Dataflow.Runtime;
 namespace Dataflow.Training;
 
 /// <summary>Parameters or gradients as the arenas hold them, padding included.</summary>
+/// <param name="state">The objects in the arenas.</param>
+/// <param name="model">Whose weights they are.</param>
+/// <param name="objects">In which objects the schedule holds each parameter object.</param>
+/// <param name="stored">Their dtype in the arenas.</param>
 /// <param name="prefix">"W" or "G": objects are called "W/L05", "G/embed".</param>
 internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredObjects objects, DType stored, string prefix) : IWeightSource
 {

@@ -5,8 +5,13 @@ namespace Dataflow.Training;
 /// <summary>The three kinds of parameter objects; each has one <see cref="ParameterLayout"/> per model.</summary>
 public enum ParameterObjectKind
 {
+    /// <summary>The embedding table, which a tied head shares.</summary>
     Embedding,
+
+    /// <summary>A transformer block.</summary>
     Block,
+
+    /// <summary>The final norm and, unless tied, the head's matrix.</summary>
     Head,
 }
 

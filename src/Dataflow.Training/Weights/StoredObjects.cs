@@ -5,6 +5,7 @@ namespace Dataflow.Training;
 /// <summary>One of the objects in which a schedule holds a parameter object: "L05", "embed", "head/B1".</summary>
 /// <param name="Name">Without the letter that says of what: parameters "W/L05", gradients "G/L05", moments "O/L05/P0".</param>
 /// <param name="FirstElement">Of the parameter object.</param>
+/// <param name="ElementCount">Elements that it has.</param>
 internal readonly record struct StoredObject(string Name, long FirstElement, long ElementCount)
 {
     /// <summary>What of a range of the parameter object's elements lies in this one; no elements if nothing does.</summary>

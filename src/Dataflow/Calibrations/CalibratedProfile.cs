@@ -9,6 +9,8 @@ namespace Dataflow;
 public static class CalibratedProfile
 {
     /// <summary>The profile.</summary>
+    /// <param name="measured">What was measured of the machine.</param>
+    /// <param name="how">What was run to measure it.</param>
     /// <param name="conditions">Machine, load and date, for every source.</param>
     public static HardwareProfile Of(MachineMeasurement measured, Calibration how, string conditions)
     {

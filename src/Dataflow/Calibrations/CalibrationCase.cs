@@ -8,6 +8,8 @@ namespace Dataflow;
 /// <param name="Model">A name in models/.</param>
 /// <param name="Layers">Of the model's; all are alike.</param>
 /// <param name="Vocabulary">Rows of embedding and head.</param>
+/// <param name="Seqlen">Tokens of a sequence.</param>
+/// <param name="ChunkTokens">Tokens of a chunk.</param>
 /// <param name="ChunksPerRound">More than one where a sequence is longer than a chunk.</param>
 public sealed record CalibrationCase(string Model, int Layers, int Vocabulary, int Seqlen, int ChunkTokens, int ChunksPerRound = 1)
 {

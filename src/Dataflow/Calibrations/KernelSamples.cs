@@ -61,6 +61,8 @@ public sealed class KernelSamples
         .Max(s => s.Value.Work / Alone(s.Value.Seconds / s.Value.Count, launchSeconds));
 
     /// <summary>The rates.</summary>
+    /// <param name="operands">Type of the operands that were measured.</param>
+    /// <param name="source">Where the figures come from, as a profile says it.</param>
     /// <param name="launchSeconds">What each launch takes besides: rates are without it.</param>
     /// <param name="statistic">The mean for predictions; the least for a look past a machine that others use.</param>
     public KernelRates Rates(DType operands, string source, double launchSeconds, SampleStatistic statistic = SampleStatistic.Mean) =>

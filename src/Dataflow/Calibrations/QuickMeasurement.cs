@@ -18,6 +18,8 @@ internal static class QuickMeasurement
     private static readonly Bytes s_takes = new(384L << 20);
 
     /// <summary>The profile; null where none was kept and there is too little memory to measure one.</summary>
+    /// <param name="device">What is measured.</param>
+    /// <param name="recipe">The types of the operands.</param>
     /// <param name="free">Memory that the run leaves free.</param>
     /// <param name="remember">Whether to use one that was kept, and to keep this one.</param>
     public static HardwareProfile? Of(DeviceOptions device, Recipe recipe, Bytes free, bool remember)

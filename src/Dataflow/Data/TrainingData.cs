@@ -4,6 +4,7 @@ using Dataflow.Training;
 namespace Dataflow;
 
 /// <summary>What a run trains on, or measures its loss on besides.</summary>
+/// <param name="Tokens">Its rows of token ids.</param>
 /// <param name="Path">The file.</param>
 /// <param name="Description">For people: where it is from and how much there is.</param>
 /// <param name="Notes">What to know about it, a sentence each.</param>

@@ -80,6 +80,10 @@ public sealed record LibraryFinding(string Name, string Purpose, IReadOnlyList<s
 public sealed record GpuReading(IReadOnlyList<GpuFacts> Gpus, string? CudaVersion, string? Reason);
 
 /// <summary>A GPU as its driver describes it.</summary>
+/// <param name="Name">"NVIDIA H200".</param>
+/// <param name="Memory">All of it.</param>
+/// <param name="Free">What is free now.</param>
+/// <param name="Capability">What code is compiled for.</param>
 /// <param name="LinkGeneration">PCIe generation that card and slot can both do; 0 if not known.</param>
 /// <param name="LinkLanes">Lanes likewise.</param>
 public sealed record GpuFacts(string Name, Bytes Memory, Bytes Free, ComputeCapability Capability, int LinkGeneration, int LinkLanes);

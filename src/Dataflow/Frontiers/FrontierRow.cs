@@ -5,6 +5,8 @@ using Dataflow.Planning;
 namespace Dataflow;
 
 /// <summary>The frontier of one model at one sequence length.</summary>
+/// <param name="Request">What was planned; its budget counts for nothing.</param>
+/// <param name="Frontier">The least memory that will do.</param>
 /// <param name="Hashes">Of the plans at the three points, in the order of <see cref="PlanFrontier"/>; null where they were not
 /// made.</param>
 public sealed record FrontierRow(PlanRequest Request, PlanFrontier Frontier, string?[] Hashes)

@@ -5,6 +5,7 @@ using Dataflow.Runtime;
 namespace Dataflow;
 
 /// <summary>The budgets of a run, and whether the user or this program chose them.</summary>
+/// <param name="Memory">Device and host memory that a plan may take.</param>
 /// <param name="Note">What was chosen for the user and why; null if nothing was.</param>
 public sealed record Budgets(MemoryBudget Memory, string? Note)
 {
@@ -63,6 +64,7 @@ public sealed record Budgets(MemoryBudget Memory, string? Note)
     /// has now, it warns instead.
     /// </summary>
     /// <returns>The warnings.</returns>
+    /// <param name="machine">The memory of this machine.</param>
     /// <param name="gpu">All memory of the GPU that runs the plan; null for the CPU.</param>
     /// <exception cref="UserErrorException">One is larger than the machine's memory.</exception>
     public IReadOnlyList<string> CheckAgainst(MachineMemory machine, Bytes? gpu)
@@ -82,6 +84,8 @@ public sealed record Budgets(MemoryBudget Memory, string? Note)
     /// Refuses a plan whose arenas, with what the process takes beside them, are larger than the machine's memory or its control group's
     /// limit; warns where they are larger than what is free.
     /// </summary>
+    /// <param name="plan">The plan that is to run.</param>
+    /// <param name="machine">The memory of this machine.</param>
     /// <param name="gpu">All memory of the GPU that runs the plan; null for the CPU, whose memory both arenas share.</param>
     /// <returns>Host memory that is left free, and the warning if there is one.</returns>
     /// <exception cref="UserErrorException">They are.</exception>

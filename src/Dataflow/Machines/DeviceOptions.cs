@@ -22,6 +22,7 @@ public enum DeviceKind
 }
 
 /// <summary>Where a plan runs.</summary>
+/// <param name="Kind">Which device.</param>
 /// <param name="Threads">Threads of the CPU's kernels.</param>
 /// <param name="Interleaving">Seed of the adversarial device, or of the emulated driver's order; null is the ordinary one.</param>
 public sealed record DeviceOptions(DeviceKind Kind, int Threads, int? Interleaving)

@@ -5,6 +5,7 @@ namespace Dataflow;
 /// <summary>What a run is going to write, and to where.</summary>
 /// <param name="Folder">Exists, or will once something above it does.</param>
 /// <param name="What">"2 checkpoints of 3.00 GiB".</param>
+/// <param name="Length">Bytes that it takes.</param>
 internal readonly record struct DiskNeed(string Folder, string What, Bytes Length);
 
 /// <summary>Whether disks have room for what is going to be written to them: what is for one disk adds up.</summary>

@@ -73,6 +73,7 @@ public static class HardwareFiles
     /// The profile of the machine that a run takes place on: the one that was named, else the one that was measured here, else, of a CPU,
     /// that of one like it; null if there is none.
     /// </summary>
+    /// <param name="device">What the run takes place on.</param>
     /// <param name="named">What --hardware says, which may be another machine that the plan is made for.</param>
     public static HardwareProfile? ThisMachine(DeviceKind device, HardwareProfile? named)
     {

@@ -4,6 +4,7 @@ using Dataflow.Training;
 namespace Dataflow;
 
 /// <summary>A model as the user names it: a config alone, or a folder with weights and perhaps tokens.</summary>
+/// <param name="Model">Its sizes and kinds of layers.</param>
 /// <param name="Folder">The folder, if it is one.</param>
 /// <param name="TrainingNotes">Sentences for whoever trains it.</param>
 public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyList<string> TrainingNotes) : IDisposable
@@ -48,6 +49,7 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
         : null;
 
     /// <summary>The model of a saved run, which needs no other source: its weights are in the checkpoint.</summary>
+    /// <param name="run">The run.</param>
     /// <param name="named">How the run named its model.</param>
     /// <exception cref="UserErrorException">The checkpoint's config cannot be used, or another model was named.</exception>
     public static ModelSource Of(SavedRun run, string named)

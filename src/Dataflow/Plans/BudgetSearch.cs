@@ -42,6 +42,7 @@ public sealed class BudgetSearch(PlanRequest request, HardwareProfile machine, P
     }
 
     /// <summary>Plans for many budgets: what they have in common is lowered once.</summary>
+    /// <param name="budgets">Device and host memory of each plan.</param>
     /// <param name="parallel">How many side by side.</param>
     /// <param name="planned">Called once a plan with the numbers of the budgets that it is for, from several threads and in any order; the
     /// plan's own budget is that of the first.</param>

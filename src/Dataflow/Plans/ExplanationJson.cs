@@ -8,6 +8,8 @@ namespace Dataflow;
 public static class ExplanationJson
 {
     /// <summary>One object; what only a search knows is null or empty where none was asked.</summary>
+    /// <param name="why">Where the step's time goes.</param>
+    /// <param name="machine">What it was simulated on.</param>
     /// <param name="recipe">What a better recipe would take; null where there is none.</param>
     public static JsonObject Of(PlanExplanation why, HardwareProfile machine, string? recipe) => new()
     {

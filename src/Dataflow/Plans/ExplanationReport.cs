@@ -12,6 +12,9 @@ public static class ExplanationReport
     private const double LeastGain = 0.0005;
 
     /// <summary>All of it.</summary>
+    /// <param name="output">Where it is written.</param>
+    /// <param name="why">Where the step's time goes.</param>
+    /// <param name="machine">What it was simulated on.</param>
     /// <param name="recipe">What a better recipe would take; null where there is none.</param>
     public static void Write(TextWriter output, PlanExplanation why, HardwareProfile machine, string? recipe)
     {

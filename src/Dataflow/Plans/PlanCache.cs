@@ -9,6 +9,7 @@ using Dataflow.Training;
 namespace Dataflow;
 
 /// <summary>What a search chose.</summary>
+/// <param name="Choice">Geometry and residency.</param>
 /// <param name="Hash">Of the plan that it is lowered to; null as long as it was not.</param>
 internal sealed record CachedChoice(PlanChoice Choice, string? Hash);
 

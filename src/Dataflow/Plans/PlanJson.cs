@@ -8,6 +8,8 @@ namespace Dataflow;
 public static class PlanJson
 {
     /// <summary>One object; what an infeasible request has not is null.</summary>
+    /// <param name="request">What was planned.</param>
+    /// <param name="result">The plan, or why there is none.</param>
     /// <param name="smallest">The least device and host memory that would do, each at the other's given budget; null where none
     /// would.</param>
     /// <param name="by">Who planned.</param>

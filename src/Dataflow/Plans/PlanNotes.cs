@@ -7,6 +7,7 @@ namespace Dataflow;
 /// What a plan's recipe costs, or what another one would give within the same budgets: what the user should know before a long run.
 /// </summary>
 /// <param name="MasterFits">Whether bf16-master fits too; null where that was not asked.</param>
+/// <param name="Lines">A sentence each.</param>
 public sealed record PlanNotes(bool? MasterFits, IReadOnlyList<string> Lines)
 {
     /// <summary>Nothing to say.</summary>

@@ -96,6 +96,9 @@ public sealed record PlanOptions
         Policy, Hardware ?? HardwareFiles.ThisMachine(Device.Kind, named: null), NoCache ? PlanCache.None : PlanCache.OfThisMachine);
 
     /// <summary>The request to the planner.</summary>
+    /// <param name="model">What is trained or evaluated.</param>
+    /// <param name="kind">What a step does.</param>
+    /// <param name="budget">Device and host memory that the plan may take.</param>
     /// <param name="sourceRows">Rows that the data has, if there is data.</param>
     public PlanRequest Request(ModelConfig model, WorkloadKind kind, MemoryBudget budget, int? sourceRows = null)
     {

@@ -10,6 +10,10 @@ namespace Dataflow;
 public sealed record PlanAsked(PlanQuestion Question, Budgets Budgets, IReadOnlyList<string> Notes);
 
 /// <summary>A plan that is asked for, with all that it depends on, so that the user's other choices can be asked for too.</summary>
+/// <param name="Settings">What the user chose.</param>
+/// <param name="Model">What is trained.</param>
+/// <param name="Budget">Device and host memory that the plan may take.</param>
+/// <param name="By">Who plans.</param>
 /// <param name="SourceRows">Rows that the data has, if there is data.</param>
 /// <param name="GeometryIsFixed">The run goes on with a saved one: results depend on its geometry and recipe, and neither can
 /// change.</param>

@@ -24,6 +24,9 @@ public sealed record PlanStanding(Standing? Rates, ImmutableArray<string> Notes)
     public string InRow => $"{Rates?.Text}{(IsBeyondDevice ? "; a device budget beyond the machine's memory" : "")}";
 
     /// <summary>Of budgets on a machine.</summary>
+    /// <param name="machine">What is planned for; null if no machine is known.</param>
+    /// <param name="model">What is trained.</param>
+    /// <param name="budget">Device and host memory that the plan may take.</param>
     /// <param name="hostIsThisMachines">The host budget was taken from the machine that plans, and not given for the one that is planned
     /// for.</param>
     public static PlanStanding Of(HardwareProfile? machine, ModelConfig model, MemoryBudget budget, bool hostIsThisMachines = false)

@@ -6,6 +6,7 @@ using Dataflow.Simulation;
 namespace Dataflow;
 
 /// <summary>What the simulator says a plan takes on the machine that runs it.</summary>
+/// <param name="Machine">Whose rates it rests on.</param>
 /// <param name="Timeline">Of a step by itself: training waits for each step's end.</param>
 public sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
 {
@@ -19,6 +20,9 @@ public sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
     /// For the machine that a run takes place on; null where it has no profile, or where ops run in an order of the device's own. A CPU
     /// that nobody calibrated is measured for a few seconds, if there is memory for that.
     /// </summary>
+    /// <param name="plan">The plan that runs.</param>
+    /// <param name="device">Where it runs.</param>
+    /// <param name="named">What --hardware says; null if nothing.</param>
     /// <param name="free">Memory that the run leaves free.</param>
     /// <param name="remember">Whether such a measurement may be kept, and one that was kept be used.</param>
     public static Prediction? For(TrainingPlan plan, DeviceOptions device, HardwareProfile? named, Bytes free, bool remember)

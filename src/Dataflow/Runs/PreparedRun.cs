@@ -8,9 +8,18 @@ namespace Dataflow;
 /// <summary>
 /// A run that may take its first step: model, data, plan, device and trainer have met, and what could be refused was not.
 /// </summary>
+/// <param name="Settings">What the user chose.</param>
+/// <param name="Plan">What runs.</param>
 /// <param name="Tell">Told of what happens.</param>
+/// <param name="Trainer">Loaded: its step is the last that was taken, or 0.</param>
+/// <param name="Tokens">What it trains on.</param>
+/// <param name="Validation">What measures its loss on other data; null if nothing does.</param>
+/// <param name="Trace">Keeps the timelines of steps; null if none are wanted.</param>
+/// <param name="Prediction">What the simulator says of its steps; null where the machine has no profile.</param>
+/// <param name="Memory">Watches the GPU's memory; null where there is no GPU.</param>
 /// <param name="Before">A summary without steps of its own.</param>
 /// <param name="Saving">Null if the run is not saved.</param>
+/// <param name="Owned">What it disposes of.</param>
 internal sealed record PreparedRun(
     TrainingOptions Settings,
     TrainingPlan Plan,

@@ -5,6 +5,7 @@ namespace Dataflow;
 
 /// <summary>The files that a run learns from, and what tells them from others.</summary>
 /// <param name="Path">Of what it trains on.</param>
+/// <param name="Fingerprint">Of what it trains on.</param>
 /// <param name="Validation">Of what validates it; null if nothing does.</param>
 public sealed record RunData(string Path, DataFingerprint Fingerprint, DataFingerprint? Validation)
 {

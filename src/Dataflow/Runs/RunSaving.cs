@@ -6,12 +6,17 @@ using Dataflow.Training;
 namespace Dataflow;
 
 /// <summary>A checkpoint that was saved.</summary>
+/// <param name="Step">The last step that is in it, from 1.</param>
 /// <param name="Folder">As it was given to --checkpoint.</param>
+/// <param name="Checkpoint">What was stored.</param>
 /// <param name="Seconds">From its first byte to its last.</param>
 public sealed record SavedStep(int Step, string Folder, StoredCheckpoint Checkpoint, double Seconds);
 
 /// <summary>What became of a run's checkpoints.</summary>
+/// <param name="Plan">What saving was to take.</param>
+/// <param name="Newest">The last that was saved; null if none was.</param>
 /// <param name="Seconds">Of each that was saved.</param>
+/// <param name="Failed">Saves that failed.</param>
 /// <param name="Waited">Seconds that training waited for them.</param>
 public sealed record SavesDone(SavePlan Plan, SavedStep? Newest, IReadOnlyList<double> Seconds, int Failed, double Waited)
 {
@@ -41,6 +46,7 @@ internal sealed class RunSaving : IDisposable
     private double trained;
 
     /// <param name="store">Of the run.</param>
+    /// <param name="plan">When it is saved, and what that takes.</param>
     /// <param name="trainer">Loaded: its step is that of the checkpoint that the run goes on from, or 0.</param>
     /// <param name="tell">Told of each save.</param>
     /// <param name="begun">What is stored of the run.</param>
@@ -56,6 +62,7 @@ internal sealed class RunSaving : IDisposable
     /// <summary>Saves if it is time or was asked for.</summary>
     /// <param name="all">The run so far.</param>
     /// <param name="validation">The loss after this step, where it was measured.</param>
+    /// <param name="asked">Whether the user asked for a save.</param>
     public void AfterStep(RunSummary all, double? validation, bool asked)
     {
         (tokens, trained) = (all.AllTokens, all.AllSeconds);

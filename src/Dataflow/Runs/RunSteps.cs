@@ -5,6 +5,7 @@ using Dataflow.Training;
 namespace Dataflow;
 
 /// <summary>What the steps of a run came to.</summary>
+/// <param name="Summary">Their loss and speed.</param>
 /// <param name="Interrupted">Whether they were asked to end early.</param>
 /// <param name="Fault">What ended them early otherwise; null if nothing did.</param>
 /// <param name="IsWhole">Whether the trainer's state is that after its last step: not where one broke off in its middle.</param>

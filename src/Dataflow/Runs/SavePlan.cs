@@ -5,6 +5,7 @@ using Dataflow.Training;
 namespace Dataflow;
 
 /// <summary>What saving a run will take.</summary>
+/// <param name="Settings">Where and when it is saved.</param>
 /// <param name="Each">Bytes of a checkpoint, exactly.</param>
 /// <param name="Seconds">Of a save, by the rate at which the disk took a sample.</param>
 /// <param name="BytesPerSecond">That rate.</param>

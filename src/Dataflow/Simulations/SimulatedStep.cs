@@ -12,6 +12,8 @@ namespace Dataflow;
 public abstract record SimulationAnswer(SimulationRequest Request)
 {
     /// <summary>It does not fit, and why.</summary>
+    /// <param name="Request">What was asked for.</param>
+    /// <param name="Reason">A sentence for the user.</param>
     /// <param name="Smallest">The least device memory at the host budget and the least host memory at the device budget; null where that is
     /// not known.</param>
     public sealed record Infeasible(SimulationRequest Request, string Reason, (Bytes Device, Bytes Host)? Smallest = null)
@@ -27,6 +29,7 @@ public abstract record SimulationAnswer(SimulationRequest Request)
     public sealed record Feasible(SimulationRequest Request, SimulatedStep Step) : SimulationAnswer(Request);
 
     /// <summary>Plans, lowers and simulates.</summary>
+    /// <param name="request">What is to be simulated.</param>
     /// <param name="search">What policy auto asks: one of the same request but for the budgets. The other policies ask none.</param>
     /// <param name="explain">Whether to say why the step takes as long as it does.</param>
     /// <exception cref="UserErrorException">The request contradicts itself, or the policy does not know the machine or the
@@ -60,9 +63,16 @@ public abstract record SimulationAnswer(SimulationRequest Request)
 }
 
 /// <summary>A simulated step and what it says.</summary>
+/// <param name="Schedule">The step that was simulated.</param>
+/// <param name="Timeline">When each of its ops runs.</param>
+/// <param name="Costs">Per op.</param>
+/// <param name="Geometry">How the step is cut into rounds and chunks.</param>
 /// <param name="Device">Bytes of device memory that the plan takes, reserve included.</param>
+/// <param name="Host">Bytes of host memory that the plan takes.</param>
+/// <param name="Seconds">Of a step: in the steady state of the loop, or as the published system measures it.</param>
 /// <param name="SpeedOfLight">Seconds that no order of the same work could beat: kernels at their ceilings, copies at the link's rate, all
 /// side by side.</param>
+/// <param name="Throughput">Tokens and FLOPs a second, and utilization.</param>
 public sealed record SimulatedStep(
     Schedule Schedule,
     Timeline Timeline,

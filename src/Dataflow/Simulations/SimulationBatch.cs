@@ -10,6 +10,9 @@ public static class SimulationBatch
 
     /// <summary>Answers a file. All lines are read before the first is answered, so that a mistake costs no time.</summary>
     /// <exception cref="UserErrorException">The file cannot be read, or a line is no request.</exception>
+    /// <param name="path">The file, a request a line.</param>
+    /// <param name="output">Where answers go, one a line.</param>
+    /// <param name="cache">What searches found before.</param>
     /// <param name="note">Told what files of the models say in vain, before the first answer.</param>
     public static void Run(string path, TextWriter output, PlanCache cache, Action<IReadOnlyList<string>> note)
     {

@@ -12,6 +12,8 @@ internal static class SimulationGroups
     /// plan share its simulation. Groups are answered side by side; where there are fewer of them than cores, so are the requests of a
     /// group.
     /// </summary>
+    /// <param name="requests">What is to be simulated.</param>
+    /// <param name="cache">What searches found before.</param>
     /// <param name="answered">Called once a request with its number, from several threads and in any order.</param>
     public static void Answer(IReadOnlyList<SimulationRequest> requests, PlanCache cache, Action<int, SimulationAnswer> answered)
     {

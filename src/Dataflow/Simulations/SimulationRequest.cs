@@ -7,6 +7,11 @@ namespace Dataflow;
 
 /// <summary>What is to be simulated: everything that the answer depends on.</summary>
 /// <param name="ModelPath">As the user gave it.</param>
+/// <param name="Model">What is trained.</param>
+/// <param name="Seqlen">Tokens of a sequence.</param>
+/// <param name="Budget">Device and host memory that the plan may take.</param>
+/// <param name="Hardware">The machine that is simulated.</param>
+/// <param name="Policy">Who plans.</param>
 /// <param name="GlobalBatch">Tokens of a step; null: the policy's choice.</param>
 /// <param name="Recipe">Null: bf16-sr on a GPU, fp32 on a CPU. The published system has bf16 only, which is its default.</param>
 public sealed record SimulationRequest(

@@ -12,6 +12,9 @@ public static class MapFolder
     private const string IndexName = "index.html";
 
     /// <summary>Writes the pages; the index is the last.</summary>
+    /// <param name="folder">Where they are written; it is made if it is not there.</param>
+    /// <param name="title">Heads the index.</param>
+    /// <param name="files">Result files whose rows are mapped.</param>
     /// <param name="against">What cells are held against; of what the first files do not have nothing is shown.</param>
     /// <param name="note">A sentence of the user's for the index.</param>
     /// <returns>The index, the maps, and how many rows of the first files have no place on one.</returns>
@@ -45,6 +48,7 @@ public static class MapFolder
     }
 
     /// <summary>Makes a folder.</summary>
+    /// <param name="folder">Its path.</param>
     /// <param name="first">A file that will be written there; null: not known yet.</param>
     /// <exception cref="UserErrorException">It cannot be made, or the file not be written.</exception>
     public static void Make(string folder, string? first = null)

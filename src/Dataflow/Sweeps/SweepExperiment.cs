@@ -7,6 +7,10 @@ namespace Dataflow;
 /// <summary>One configuration of a sweep.</summary>
 /// <param name="Machine">As the results call it.</param>
 /// <param name="Hardware">Its hardware profile.</param>
+/// <param name="Model">A name in models/.</param>
+/// <param name="Seqlen">Tokens of a sequence.</param>
+/// <param name="HostGiB">Budget of host memory, in GiB.</param>
+/// <param name="DeviceGiB">Budget of device memory, in GiB.</param>
 public readonly record struct SweepCell(string Machine, string Hardware, string Model, int Seqlen, double HostGiB, double DeviceGiB)
 {
     /// <summary>What tells it from the others in a result file.</summary>
@@ -17,6 +21,7 @@ public readonly record struct SweepCell(string Machine, string Hardware, string 
 public sealed record SweepGrid(int[] Seqlens, double[] HostGiB, double[] DeviceGiB);
 
 /// <summary>How cells are measured.</summary>
+/// <param name="Device">What runs them, as --device names it.</param>
 /// <param name="Data">A text or, if it ends in .bin, token ids.</param>
 /// <param name="Steps">Of a run, warm-up included.</param>
 /// <param name="WarmupSteps">Steps that do not count, from the start.</param>
@@ -38,8 +43,15 @@ public enum SweepStep
 }
 
 /// <summary>An experiment of a sweep config.</summary>
+/// <param name="Name">As the config names it.</param>
 /// <param name="Machines">Profiles by the names that the results give them.</param>
+/// <param name="Models">Names in models/.</param>
+/// <param name="Grids">Budgets and lengths of the cells.</param>
+/// <param name="Policy">Who plans.</param>
+/// <param name="Recipe">Null: the default of each machine.</param>
+/// <param name="Step">How many tokens a step has.</param>
 /// <param name="Tokens">Of a step, where <paramref name="Step"/> says so.</param>
+/// <param name="Deterministic">Whether cells are simulated with the rates of deterministic kernels.</param>
 /// <param name="Measurement">Null: cells are simulated.</param>
 /// <param name="Text">The experiment as it stands in the config, without the spaces.</param>
 public sealed record SweepExperiment(

@@ -13,6 +13,8 @@ public sealed class SweepRun : IDisposable
     private readonly SweepTimelines? timelines;
 
     /// <summary>Starts a result file or goes on with it.</summary>
+    /// <param name="experiment">What is run.</param>
+    /// <param name="path">The result file.</param>
     /// <param name="timelines">Whether pages with timelines are written beside it.</param>
     /// <exception cref="UserErrorException">A model or a profile is not there, or the file is of something else.</exception>
     public SweepRun(SweepExperiment experiment, string path, bool timelines)
