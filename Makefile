@@ -51,7 +51,7 @@ install = set -e; mkdir -p bin; for program in $(1); do \
 
 .DEFAULT_GOAL := help
 .PHONY: help setup restore lock build programs demo-program emulation nvtx pages-deps torch nvrtc cublas kernels test check soak bench frontier \
-	bundle atlas check-published check-widths check-search fit-published demo text clean sdk
+	bundle docs atlas check-published check-widths check-search fit-published demo text clean sdk
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -125,6 +125,13 @@ pack: build ## make the packages, symbols beside them (into artifacts/packages);
 
 bundle: kernels ## pack all that a GPU machine without .NET needs into .bundle
 	@sh bench/make_bundle.sh
+
+# Built without charts, as the demo is: the reference needs the library alone.
+docs: sdk ## make the site of docs/ and of the library's reference (into artifacts/docs/site)
+	@"$(DOTNET)" tool restore >/dev/null
+	@"$(DOTNET)" restore src/Dataflow --locked-mode $(QUIET)
+	@sh src/compile.sh src/Dataflow/Dataflow.csproj -p:WithoutCharts=true
+	@sh docs/make_site.sh
 
 text: ## fetch the text that the demo trains on
 	@sh src/TransformerDemo/fetch-text.sh $(TEXT)
