@@ -124,7 +124,8 @@ public partial class DocumentationTests
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(folder.FullName, "Dataflow.sln")))
         {
-            folder = folder.Parent ?? throw new InvalidOperationException($"No folder above {AppContext.BaseDirectory} holds Dataflow.sln.");
+            folder = folder.Parent
+                ?? throw new InvalidOperationException($"No folder above {AppContext.BaseDirectory} holds Dataflow.sln.");
         }
 
         return folder.FullName;
