@@ -7,7 +7,7 @@ namespace Dataflow.Tests;
 /// <summary>Links of documents lead somewhere, and the code that they show is code that is compiled.</summary>
 public partial class DocumentationTests
 {
-    private static readonly string s_root = FindRoot();
+    private static readonly string s_root = Locations.Root!;
     private static readonly string[] s_files = ListFiles();
 
     [Fact]
@@ -118,18 +118,6 @@ public partial class DocumentationTests
     }
 
     private static string Full(string path) => Path.Combine(s_root, path);
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "Dataflow.sln")))
-        {
-            folder = folder.Parent
-                ?? throw new InvalidOperationException($"No folder above {AppContext.BaseDirectory} holds Dataflow.sln.");
-        }
-
-        return folder.FullName;
-    }
 
     /// <summary>What git tracks or would track, and is there.</summary>
     private static string[] ListFiles()

@@ -6,7 +6,7 @@ namespace Dataflow.Tests;
 [Trait("Slow", "true")]
 public class SamplesTests
 {
-    private static readonly string s_root = FindRoot();
+    private static readonly string s_root = Locations.Root!;
 
     [Theory]
     [InlineData("Train/train.cs", "step 8: loss ", 60)]
@@ -54,18 +54,5 @@ public class SamplesTests
         {
             folder.Delete(recursive: true);
         }
-    }
-
-    private static string FindRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Dataflow.sln")))
-            {
-                return folder.FullName;
-            }
-        }
-
-        throw new InvalidOperationException($"No folder above {AppContext.BaseDirectory} holds Dataflow.sln.");
     }
 }
