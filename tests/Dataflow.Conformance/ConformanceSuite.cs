@@ -18,6 +18,13 @@ public abstract class ConformanceSuite<TDevice>
     /// <summary>The long rows, which a slow device does not go through again and again.</summary>
     protected static bool Affords(string name) => !Device.IsSlow || name != "llama-long";
 
+    /// <summary>All rows; on a slow device two of three, and all of them in a soak run.</summary>
+    protected static IEnumerable<T> Sample<T>(IEnumerable<T> rows)
+    {
+        bool all = !Device.IsSlow || Environment.GetEnvironmentVariable("DATAFLOW_SOAK") == "1";
+        return rows.Where((_, i) => all || i % 3 != 1);
+    }
+
     /// <summary>All choices; on a slow device that many of them, evenly spread, and others for another case.</summary>
     protected static ImmutableArray<T> Some<T>(IReadOnlyList<T> choices, int count, string name, int number) =>
         !Device.IsSlow || count >= choices.Count

@@ -12,9 +12,11 @@ public sealed class TrajectoryTests : TrajectoryConformance<EmulatedDevices>;
 public sealed class StepShapeTests : StepShapeConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
+[Trait("Soak", "true")]
 public sealed class EquivalenceTests : EquivalenceConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
+[Trait("Soak", "true")]
 public sealed class SegmentTests : SegmentConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]

@@ -9,11 +9,12 @@ namespace Dataflow.Planning.Tests;
 public class SavePatternTests
 {
     [Trait("Slow", "true")]
+    [Trait("Soak", "true")]
     [Fact]
     public void Any_residency_verifies_and_keeps_to_its_footprint()
     {
         int interleaved = 0, mixed = 0;
-        for (int seed = 0; seed < 700; seed++)
+        for (int seed = 0; seed < Sample.Of(700); seed++)
         {
             if (RandomResidencies.Make(seed) is not var (workload, programs, residency))
             {
@@ -38,6 +39,6 @@ public class SavePatternTests
             mixed += residency.MoreSixteenths > 0 ? 1 : 0;
         }
 
-        Assert.True(interleaved > 100 && mixed > 100, $"{interleaved} interleaved, {mixed} mixed");
+        Assert.True(interleaved > Sample.Of(100) && mixed > Sample.Of(100), $"{interleaved} interleaved, {mixed} mixed");
     }
 }

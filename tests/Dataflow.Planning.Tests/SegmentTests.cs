@@ -9,11 +9,12 @@ namespace Dataflow.Planning.Tests;
 [Trait("Slow", "true")]
 public class SegmentTests
 {
+    [Trait("Soak", "true")]
     [Fact]
     public void Streamed_plans_of_random_requests_verify_within_their_footprints_and_read_back()
     {
         int plans = 0;
-        for (int seed = 0; seed < 150; seed++)
+        for (int seed = 0; seed < Sample.Of(150); seed++)
         {
             foreach (var (workload, residency) in Streamed(seed))
             {
@@ -31,14 +32,15 @@ public class SegmentTests
             }
         }
 
-        Assert.True(plans > 100, $"only {plans} plans were streamed");
+        Assert.True(plans > Sample.Of(100), $"only {plans} plans were streamed");
     }
 
+    [Trait("Soak", "true")]
     [Fact]
     public void Random_requests_are_planned_at_their_least_device_memory_by_segment_where_that_takes_less()
     {
         int planned = 0, streamed = 0;
-        for (int seed = 0; seed < 400; seed++)
+        for (int seed = 0; seed < Sample.Of(400); seed++)
         {
             // The same shapes in units of the rows at which segments may begin.
             var request = RandomRequests.Make(seed, small: true) with
@@ -70,7 +72,7 @@ public class SegmentTests
             (planned, streamed) = (planned + 1, streamed + (plan.Residency.WindowSegments > 1 ? 1 : 0));
         }
 
-        Assert.True(planned > 200 && streamed > 40, $"{planned} planned, {streamed} of them by segment");
+        Assert.True(planned > Sample.Of(200) && streamed > Sample.Of(40), $"{planned} planned, {streamed} of them by segment");
     }
 
     [Fact]
