@@ -55,7 +55,7 @@ internal sealed class Invocation(string program, RootCommand root, IReadOnlyDict
         var all = e is AggregateException many ? many.Flatten().InnerExceptions : [e];
         var failure = Failure.Of(
             all.FirstOrDefault(x =>
-                x is UserErrorException or InfeasibleException or FailedException or DivergedException or OutputException
+                x is UserErrorException or InfeasibleException or FailedException or DivergedException
             ) ?? all[0]
         );
         return Fail(failure, events);

@@ -13,6 +13,10 @@ public class OutputTests
     public void A_full_or_closed_output_is_a_failure(string rest) =>
         Assert.Contains("the output cannot be written", Programs.Refused(1, Shell($"{Plan} {rest}")), StringComparison.Ordinal);
 
+    [Fact]
+    public void A_run_that_loses_its_output_says_so_in_the_same_words() =>
+        Assert.Equal(["the output cannot be written: full"], Failures.Sentences(new OutputException(new IOException("full"))));
+
     [Theory]
     [InlineData("--device-memory 1KiB 2> /dev/full", 3)]
     [InlineData("--device-memory 1KiB 2>&-", 3)]

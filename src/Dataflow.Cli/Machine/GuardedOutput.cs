@@ -1,7 +1,7 @@
 namespace Dataflow.Cli;
 
 /// <summary>Standard output cannot take what is printed.</summary>
-internal sealed class OutputException(Exception inner) : Exception($"the output cannot be written: {inner.Message}", inner);
+internal sealed class OutputException(Exception inner) : FailedException($"the output cannot be written: {inner.Message}", inner);
 
 /// <summary>Standard output, whose failures can be told from those of files, and which a run with more to lose can do without.</summary>
 internal sealed class GuardedOutput(Stream inner) : Stream

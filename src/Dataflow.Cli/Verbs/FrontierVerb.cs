@@ -66,7 +66,8 @@ internal static class FrontierVerb
                 parsed.GetValue(models) is { Length: > 0 } given ? given : DefaultModels,
                 parsed.GetValue(seqlens) is { Length: > 0 } lengths ? lengths : DefaultSeqlens,
                 parsed.GetValue(hashes), parsed.GetValue(note), parsed.GetValue(file), parsed.GetValue(json)),
-            (model, seqlen) => geometry.Bind(parsed, model, seqlen, device: null, host: null)));
+            // A function of the sources: what this machine has plays no part.
+            (model, seqlen) => geometry.Bind(parsed, model, seqlen, device: null, host: null) with { Device = DeviceOptions.Cpu }));
         return command;
     }
 

@@ -27,6 +27,8 @@ public enum DeviceKind
 /// <param name="Interleaving">Seed of the adversarial device, or of the emulated driver's order; null is the ordinary one.</param>
 public sealed record DeviceOptions(DeviceKind Kind, int Threads, int? Interleaving)
 {
+    private static readonly Lazy<bool> s_hasGpu = new(HasGpu);
+
     /// <summary>The CPU, with all its processors.</summary>
     public static DeviceOptions Cpu => new(DeviceKind.Cpu, Environment.ProcessorCount, null);
 
@@ -42,7 +44,7 @@ public sealed record DeviceOptions(DeviceKind Kind, int Threads, int? Interleavi
             "cuda" => DeviceKind.Cuda,
             "cuda-emulated" => DeviceKind.CudaEmulated,
             "cpu" => DeviceKind.Cpu,
-            "auto" => HasGpu() ? DeviceKind.Cuda : DeviceKind.Cpu,
+            "auto" => s_hasGpu.Value ? DeviceKind.Cuda : DeviceKind.Cpu,
             _ => throw new UserErrorException($"'{name}' is no device; choose cpu, cuda, cuda-emulated or auto"),
         },
     };

@@ -7,6 +7,7 @@ namespace Dataflow;
 public sealed record PlanOptions
 {
     private const int DefaultStepTokens = 8192;
+    private readonly DeviceOptions? device;
 
     /// <summary>The model: a JSON config, a folder with a config.json, or the name of one that comes with the library.</summary>
     public required string Model { get; init; }
@@ -54,7 +55,12 @@ public sealed record PlanOptions
     public bool NoCache { get; init; }
 
     /// <summary>Where it runs, or would run; by default the first NVIDIA GPU, or the CPU where there is none.</summary>
-    public DeviceOptions Device { get; init; } = DeviceOptions.Auto;
+    public DeviceOptions Device
+    {
+        // Not looked for before it is asked for: a process has the real driver or the emulated one, whichever it opens first.
+        get => device ?? DeviceOptions.Auto;
+        init => device = value;
+    }
 
     /// <summary>What is fixed of the geometry.</summary>
     public GeometryPins Pins
