@@ -32,7 +32,7 @@ internal sealed unsafe class CpuMemory : IDisposable
 
     /// <summary>What turns the schedule's ops into calls of those kernels.</summary>
     public OpRunner Runner(Workload workload, IKernels kernels) =>
-        new(Schedule, workload, [.. Arenas.Select(a => (nuint)a.Start)], [.. Schedule.Streams.Select(_ => kernels)]);
+        new(Schedule, workload, [.. Arenas.Select(a => (nuint)a.Start)], [.. Schedule.Streams.Select(_ => new KernelStream(kernels))]);
 
     /// <summary>Bytes of a slot from an offset on.</summary>
     public Span<byte> Slot(int slot, Bytes offset, int length)

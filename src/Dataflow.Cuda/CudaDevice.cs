@@ -51,10 +51,10 @@ public sealed class CudaDevice : ITimedDevice
 
         // What the emulated driver checks by it the real one would not know what to do with.
         declarations = CudaEmulation.IsOn ? [.. shared.Streams.Select(s => new OpDeclaration(schedule, shared.Arenas, s))] : [];
-        kernels = CudaEmulation.IsOn
-            ? kernels.Zip(declarations, (k, op) => new DeclaringKernels(k, op, shared.ProductMemory, shared.StepMemory))
-            : kernels;
-        runner = new OpRunner(schedule, workload, starts, [.. kernels]);
+        var streams = CudaEmulation.IsOn
+            ? kernels.Zip(declarations, (k, op) => new DeclaringStream(k, op, shared.ProductMemory, shared.StepMemory))
+            : kernels.Select(k => new KernelStream(k));
+        runner = new OpRunner(schedule, workload, starts, [.. streams]);
         runner.Prepare();
         foreach (var product in runner.Programs.SelectMany(p => Products.Of(p, workload.Geometry)))
         {

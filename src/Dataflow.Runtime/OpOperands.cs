@@ -1,25 +1,98 @@
+using System.Collections.Immutable;
 using Dataflow.Model;
 using Dataflow.Schedules;
 
 namespace Dataflow.Runtime;
 
-/// <summary>
-/// The operands of one op, found by role: turns the names of a block program into addresses. A value without allocations, made anew for
-/// each op that runs.
-/// </summary>
-public readonly struct OpOperands(Schedule schedule, nuint[] arenas, Geometry geometry, ScheduledOp op, BlockProgram program)
+/// <summary>What all ops of a step have in common: the schedule, what it is of, and where its arenas are.</summary>
+internal sealed class StepContext(Schedule schedule, Workload workload, ImmutableArray<nuint> arenas)
 {
+    private readonly nuint[] starts = [.. arenas];
+
+    public Schedule Schedule => schedule;
+
+    public Workload Workload => workload;
+
+    public ModelConfig Model { get; } = workload.Model;
+
+    public Geometry Geometry { get; } = workload.Geometry;
+
+    public BlockPrograms Programs { get; } = new(workload.Model, workload.Recipe, workload.Geometry);
+
+    public HeadShape Heads { get; } = new(workload.Model.HeadCount, workload.Model.KvHeadCount, workload.Model.HeadDim);
+
+    /// <summary>Address of the first byte of the slot that an access is in.</summary>
+    public nuint Slot(in Access access)
+    {
+        var slot = schedule.Slots[access.Slot];
+        return starts[slot.Arena] + (nuint)slot.Offset.Value;
+    }
+}
+
+/// <summary>
+/// The operands of one op, found by role: turns the names of a block program into addresses. Within a head they are those of one
+/// sub-chunk. A value without allocations, made anew for each op that runs.
+/// </summary>
+public readonly struct OpOperands
+{
+    private readonly StepContext step;
+    private readonly ScheduledOp op;
+    private readonly BlockProgram program;
+    private readonly int firstToken;
+    private readonly int tokens;
+
+    internal OpOperands(StepContext step, ScheduledOp op, BlockProgram program)
+        : this(step, op, program, 0, step.Geometry.ChunkTokens)
+    {
+    }
+
+    private OpOperands(StepContext step, ScheduledOp op, BlockProgram program, int firstToken, int tokens) =>
+        (this.step, this.op, this.program, this.firstToken, this.tokens) = (step, op, program, firstToken, tokens);
+
+    /// <summary>The model whose step it is.</summary>
+    public ModelConfig Model => step.Model;
+
+    /// <summary>Its attention's heads.</summary>
+    public HeadShape Heads => step.Heads;
+
+    /// <summary>Tokens of the chunk, or of the sub-chunk.</summary>
+    public int Tokens => tokens;
+
+    /// <summary>Tokens of the whole chunk.</summary>
+    public int ChunkTokens => step.Geometry.ChunkTokens;
+
+    /// <summary>The op computes with a block of the vocabulary.</summary>
+    public bool HasBlock => op.VocabularyBlock is not null;
+
+    /// <summary>The first id of that block.</summary>
+    public int FirstId => step.Programs.Vocabulary.First(op.VocabularyBlock!.Value);
+
+    /// <summary>The op goes on with what it found in an earlier segment of the window.</summary>
+    public bool Continues => op.Segment is { Index: > 0 };
+
+    /// <summary>The same of so many tokens of the chunk.</summary>
+    public OpOperands SubChunk(int first, int count) => new(step, op, program, first, count);
+
     /// <summary>Whether the op has an operand of that role.</summary>
     public bool Has(string role) => Find(role) >= 0;
 
-    /// <summary>Whether the first contribution overwrites the operand's bytes.</summary>
+    /// <summary>Whether the op overwrites the operand's bytes.</summary>
     public bool Overwrites(string role) => op.Accesses[Find(role)].Mode == AccessMode.Write;
+
+    /// <summary>
+    /// Whether a kernel adds to a tensor: unless the op overwrites it, and always in later sub-chunks of what all of them add up to.
+    /// </summary>
+    public bool Accumulates(Operand operand)
+    {
+        var place = program.Places[operand];
+        return (firstToken > 0 && place.Tokens == TokenAxis.None) || !Overwrites(place.Role);
+    }
 
     /// <summary>Address of the first accessed byte of the operand.</summary>
     public nuint Accessed(string role)
     {
         var access = op.Accesses[Find(role)];
-        return Object(access) + (nuint)access.Offset.Value;
+        return step.Slot(access) + (nuint)access.Offset.Value;
     }
 
     /// <summary>Bytes accessed through the operand.</summary>
@@ -29,22 +102,29 @@ public readonly struct OpOperands(Schedule schedule, nuint[] arenas, Geometry ge
     public nuint Pointer(Operand operand)
     {
         var place = program.Places[operand];
-        nuint start = Object(op.Accesses[Find(place.Role)]) + (nuint)place.Offset.Value;
+        nuint start = step.Slot(op.Accesses[Find(place.Role)]) + (nuint)place.Offset.Value;
         return operand.Tensor switch
         {
             // The loss operand is the chunk's own four bytes.
             TensorName.Loss => Accessed(Roles.Loss),
             TensorName.KvPiece or TensorName.GradKvPiece => start + (nuint)(PieceRow * place.Columns * place.Type.Size()),
-            _ => start,
+            _ => start + (nuint)(SkippedElements(place) * place.Type.Size()),
         };
     }
+
+    /// <summary>Address of a tensor; 0 if there is none.</summary>
+    public nuint Pointer(Operand? operand) => operand is { } some ? Pointer(some) : 0;
 
     /// <summary>A tensor of floating-point numbers, dense.</summary>
     public Tensor Tensor(Operand operand)
     {
         var place = program.Places[operand];
-        return new Tensor(Pointer(operand), place.Type, (int)place.Rows, (int)place.Columns);
+        bool byToken = place.Tokens is TokenAxis.Rows or TokenAxis.SubChunkRows;
+        return new Tensor(Pointer(operand), place.Type, byToken ? tokens : (int)place.Rows, (int)place.Columns);
     }
+
+    /// <summary>A tensor, if there is one.</summary>
+    public Tensor? Tensor(Operand? operand) => operand is { } some ? Tensor(some) : null;
 
     /// <summary>The rows that the op accesses of a tensor that is an object of its own.</summary>
     public Tensor AccessedRows(Operand operand)
@@ -58,6 +138,16 @@ public readonly struct OpOperands(Schedule schedule, nuint[] arenas, Geometry ge
         );
     }
 
+    /// <summary>The keys that a chunk attends to: its window, or the rows that the op has of one segment of it.</summary>
+    public WindowRows Keys(Operand operand) =>
+        op.Segment is { } segment
+            ? new WindowRows(AccessedRows(operand), step.Geometry.FirstRow(segment), ChunkTokens)
+            : new WindowRows(Tensor(operand), 0, ChunkTokens);
+
+    /// <summary>Where the chunk's tokens are.</summary>
+    /// <param name="firstKey">The first key of each.</param>
+    public ChunkContext Context(Operand firstKey) => new(Pointer(firstKey), step.Geometry.WindowRow(op.Chunk!.Value));
+
     /// <summary>Bytes of a tensor.</summary>
     public Bytes SizeOf(Operand operand) => program.Places[operand].Size;
 
@@ -65,13 +155,15 @@ public readonly struct OpOperands(Schedule schedule, nuint[] arenas, Geometry ge
     public string Role(Operand operand) => program.Places[operand].Role;
 
     /// <summary>First row of the chunk in the object that holds its K and V: the window, or a segment of it.</summary>
-    private long PieceRow => geometry.WindowRow(op.Chunk!.Value) - (op.Segment is { } segment ? geometry.FirstRow(segment) : 0);
+    private long PieceRow => step.Geometry.WindowRow(op.Chunk!.Value) - (op.Segment is { } segment ? step.Geometry.FirstRow(segment) : 0);
 
-    private nuint Object(in Access access)
-    {
-        var slot = schedule.Slots[access.Slot];
-        return arenas[slot.Arena] + (nuint)slot.Offset.Value;
-    }
+    private long SkippedElements(TensorPlace place) =>
+        place.Tokens switch
+        {
+            TokenAxis.Rows => firstToken * place.Columns,
+            TokenAxis.Columns => firstToken,
+            _ => 0,
+        };
 
     private int Find(string role)
     {

@@ -12,14 +12,10 @@ namespace Dataflow.Runtime;
 /// <param name="workload">What the schedule is of.</param>
 /// <param name="arenas">Address of each arena's first byte.</param>
 /// <param name="streams">The kernels of each stream.</param>
-public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArray<nuint> arenas, ImmutableArray<IKernels> streams)
+public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArray<nuint> arenas, ImmutableArray<KernelStream> streams)
 {
-    private readonly nuint[] starts = [.. arenas];
-    private readonly BlockPrograms programs = new(workload.Model, workload.Recipe, workload.Geometry);
+    private readonly StepContext step = new(schedule, workload, arenas);
     private readonly Dictionary<int, int> parameterObjects = NumberParameters(schedule);
-    private readonly ModelConfig model = workload.Model;
-    private readonly Geometry geometry = workload.Geometry;
-    private readonly HeadShape heads = new(workload.Model.HeadCount, workload.Model.KvHeadCount, workload.Model.HeadDim);
 
     /// <summary>Called after each kernel of a block program: for measuring, and for tests that look at what it wrote.</summary>
     public Action<ScheduledOp, KernelCall, OpOperands>? CallCompleted { get; set; }
@@ -34,257 +30,63 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     public void Run(int index)
     {
         var op = schedule.Ops[index];
-        var kernels = streams[op.Stream];
+        var stream = streams[op.Stream];
         switch (op.Kind)
         {
             case OpKind.Fetch or OpKind.Save:
                 var copied = Operands(op, Empty);
-                kernels.Copy(copied.Accessed(Roles.From), copied.Accessed(Roles.To), new Bytes(copied.AccessedLength(Roles.From)));
+                stream.Copy(copied.Accessed(Roles.From), copied.Accessed(Roles.To), new Bytes(copied.AccessedLength(Roles.From)));
                 break;
             case OpKind.Zero:
                 var zeroed = Operands(op, Empty);
-                kernels.Zero(zeroed.Accessed(Roles.Gradients), new Bytes(zeroed.AccessedLength(Roles.Gradients)));
+                stream.Zero(zeroed.Accessed(Roles.Gradients), new Bytes(zeroed.AccessedLength(Roles.Gradients)));
                 break;
             case OpKind.Update:
-                Update(kernels, op);
+                Update(stream, op);
                 break;
             case OpKind.Norm:
-                Norm(kernels, op);
-                break;
-            case OpKind.Head:
-                var head = Operands(op, programs.Head());
-                HeadRunner.Run(kernels, model, geometry, head, new CompletedCalls(CallCompleted, op, programs.Head(), head));
-                break;
-            case OpKind.HeadLoss:
-                var loss = Operands(op, ProgramOf(op)!);
-                HeadRunner.RunLoss(
-                    kernels,
-                    model,
-                    geometry,
-                    FirstId(op),
-                    loss,
-                    new CompletedCalls(CallCompleted, op, ProgramOf(op)!, loss)
-                );
-                break;
-            case OpKind.HeadBackward:
-                var back = Operands(op, ProgramOf(op)!);
-                HeadRunner.RunBackward(
-                    kernels,
-                    model,
-                    geometry,
-                    FirstId(op),
-                    back,
-                    new CompletedCalls(CallCompleted, op, ProgramOf(op)!, back)
-                );
+                Norm(stream, op);
                 break;
             default:
-                RunProgram(kernels, op, ProgramOf(op)!);
+                RunProgram(stream, op, ProgramOf(op)!);
                 break;
         }
     }
 
     private static BlockProgram Empty { get; } = new([], ImmutableDictionary<Operand, TensorPlace>.Empty, Bytes.Zero);
 
-    private BlockProgram? ProgramOf(ScheduledOp op) => OpPrograms.Of(op, programs, geometry);
+    private BlockProgram? ProgramOf(ScheduledOp op) => OpPrograms.Of(op, step.Programs, step.Geometry);
 
-    private OpOperands Operands(ScheduledOp op, BlockProgram program) => new(schedule, starts, geometry, op, program);
+    private OpOperands Operands(ScheduledOp op, BlockProgram program) => new(step, op, program);
 
-    private void RunProgram(IKernels kernels, ScheduledOp op, BlockProgram program)
+    private void RunProgram(KernelStream stream, ScheduledOp op, BlockProgram program)
     {
         var operands = Operands(op, program);
-        foreach (var call in program.Calls)
+        var (tokens, most) = (step.Geometry.ChunkTokens, step.Geometry.HeadTokens);
+        for (int first = 0; program.SubChunkCalls > 0 && first < tokens; first += most)
         {
-            RunCall(kernels, op, call, operands);
-            CallCompleted?.Invoke(op, call, operands);
+            RunCalls(stream, op, program.Calls.AsSpan()[..program.SubChunkCalls], operands.SubChunk(first, Math.Min(most, tokens - first)));
+        }
+
+        RunCalls(stream, op, program.Calls.AsSpan()[program.SubChunkCalls..], operands);
+    }
+
+    private void RunCalls(KernelStream stream, ScheduledOp op, ReadOnlySpan<KernelCall> calls, in OpOperands at)
+    {
+        foreach (var call in calls)
+        {
+            KernelDispatch.Launch(stream, call, at);
+            CallCompleted?.Invoke(op, call, at);
         }
     }
-
-    private void RunCall(IKernels kernels, ScheduledOp op, KernelCall call, in OpOperands at)
-    {
-        var (reads, writes, updates) = (call.Reads, call.Writes, call.Updates);
-        var context = new ChunkContext(
-            HasFirstKey(call) ? at.Pointer(TensorName.FirstKey) : 0,
-            op.Chunk is { } chunk ? geometry.WindowRow(chunk) : 0
-        );
-        switch (call.Kernel)
-        {
-            case Kernel.EmbeddingForward when op.VocabularyBlock is not null:
-                kernels.EmbeddingBlockForward(
-                    new()
-                    {
-                        Ids = at.Pointer(reads[0]),
-                        Block = at.Tensor(reads[1]),
-                        FirstId = FirstId(op),
-                        X = at.Tensor(writes[0]),
-                        ZeroOthers = at.Overwrites(Roles.Output),
-                    }
-                );
-                break;
-            case Kernel.EmbeddingBackward when op.VocabularyBlock is not null:
-                kernels.EmbeddingBlockBackward(
-                    new()
-                    {
-                        Ids = at.Pointer(reads[0]),
-                        Order = at.Pointer(reads[1]),
-                        FirstId = FirstId(op),
-                        GradX = at.Tensor(reads[2]),
-                        GradBlock = at.Tensor(updates[0]),
-                    }
-                );
-                break;
-            case Kernel.EmbeddingForward:
-                kernels.EmbeddingForward(
-                    new()
-                    {
-                        Ids = at.Pointer(reads[0]),
-                        Table = at.Tensor(reads[1]),
-                        X = at.Tensor(writes[0]),
-                    }
-                );
-                break;
-            case Kernel.EmbeddingBackward:
-                kernels.EmbeddingBackward(
-                    new()
-                    {
-                        Ids = at.Pointer(reads[0]),
-                        Order = at.Pointer(reads[1]),
-                        GradX = at.Tensor(reads[2]),
-                        GradTable = at.Tensor(updates[0]),
-                    }
-                );
-                break;
-            case Kernel.RmsNormForward:
-                kernels.RmsNormForward(
-                    new()
-                    {
-                        X = at.Tensor(reads[0]),
-                        Weight = at.Tensor(reads[1]),
-                        Epsilon = model.RmsNormEps,
-                        Y = at.Tensor(writes[0]),
-                        Rstd = at.Pointer(writes[1]),
-                    }
-                );
-                break;
-            case Kernel.RmsNormBackward:
-                var stream = at.Tensor(updates[0]);
-                kernels.RmsNormBackward(
-                    new()
-                    {
-                        GradY = at.Tensor(reads[0]),
-                        X = at.Tensor(reads[1]),
-                        Rstd = at.Pointer(reads[2]),
-                        Weight = at.Tensor(reads[3]),
-                        GradX = stream,
-                        Addend = stream,
-                        GradWeight = at.Tensor(updates[1]),
-                        Accumulate = Accumulates(updates[1], at),
-                        Workspace = at.Pointer(TensorName.Partials),
-                    }
-                );
-                break;
-            case Kernel.GemmForward or Kernel.GemmInputGradient or Kernel.GemmWeightGradient:
-                Product(kernels, call, at);
-                break;
-            case Kernel.QkNormRopeForward:
-                kernels.QkNormRopeForward(
-                    new()
-                    {
-                        Qkv = at.Tensor(reads[0]),
-                        QueryNorm = Norm(reads, 2, at),
-                        KeyNorm = Norm(reads, 3, at),
-                        Epsilon = model.RmsNormEps,
-                        At = context,
-                        Theta = model.RopeTheta,
-                        Heads = heads,
-                        Query = Output(writes, TensorName.Query, at),
-                        KeyValue = Output(writes, TensorName.KvPiece, at),
-                    }
-                );
-                break;
-            case Kernel.QkNormRopeBackward:
-                kernels.QkNormRopeBackward(
-                    new()
-                    {
-                        GradQuery = at.Tensor(reads[0]),
-                        GradKeyValue = at.Tensor(reads[1]),
-                        Qkv = Norm(reads, 3, at),
-                        QueryNorm = Norm(reads, 4, at),
-                        KeyNorm = Norm(reads, 5, at),
-                        Epsilon = model.RmsNormEps,
-                        At = context,
-                        Theta = model.RopeTheta,
-                        Heads = heads,
-                        GradQkv = at.Tensor(writes[0]),
-                        GradQueryNorm = Norm(updates, 0, at),
-                        GradKeyNorm = Norm(updates, 1, at),
-                        Accumulate = updates.Length > 0 && Accumulates(updates[0], at),
-                        Workspace = model.QkNorm ? at.Pointer(TensorName.Partials) : 0,
-                    }
-                );
-                break;
-            case Kernel.AttentionForward
-            or Kernel.AttentionBackward
-            or Kernel.AttentionSegmentForward
-            or Kernel.AttentionSegmentBackward
-            or Kernel.AttentionNormalize
-            or Kernel.AttentionRounding:
-                AttentionRunner.Run(kernels, heads, geometry, op, call, at);
-                break;
-            case Kernel.SwiGluForward:
-                kernels.SwiGluForward(new() { GateUp = at.Tensor(reads[0]), Ffn = at.Tensor(writes[0]) });
-                break;
-            case Kernel.SwiGluBackward:
-                kernels.SwiGluBackward(new() { GradFfn = at.Tensor(updates[0]), GateUp = at.Tensor(updates[1]) });
-                break;
-            default:
-                throw new InvalidOperationException($"kernel {call.Kernel} does not belong to the program of {op.Kind}");
-        }
-    }
-
-    /// <summary>An activation times a weight; a gradient times a weight; or a gradient times an activation, summed over tokens.</summary>
-    private static void Product(IKernels kernels, KernelCall call, in OpOperands at)
-    {
-        bool ofWeight = call.Kernel == Kernel.GemmWeightGradient;
-        var c = at.Tensor(ofWeight ? call.Updates[0] : call.Writes[0]);
-        kernels.Gemm(
-            new()
-            {
-                A = at.Tensor(call.Reads[0]),
-                TransposeA = ofWeight ? Transpose.Yes : Transpose.No,
-                B = at.Tensor(call.Reads[1]),
-                TransposeB = call.Kernel == Kernel.GemmForward ? Transpose.Yes : Transpose.No,
-                C = c,
-                Addend = ofWeight
-                    ? Accumulates(call.Updates[0], at)
-                        ? c
-                        : null
-                    : call.Kernel == Kernel.GemmForward && call.Reads.Length > 2
-                        ? at.Tensor(call.Reads[2])
-                        : null,
-            }
-        );
-    }
-
-    private static bool HasFirstKey(KernelCall call) => call.Reads.Contains(TensorName.FirstKey);
-
-    private static bool Accumulates(Operand operand, in OpOperands at) => !at.Overwrites(at.Role(operand));
-
-    private static Tensor? Norm(ImmutableArray<Operand> operands, int index, in OpOperands at) =>
-        index < operands.Length ? at.Tensor(operands[index]) : null;
-
-    private static Tensor? Output(ImmutableArray<Operand> writes, TensorName tensor, in OpOperands at) =>
-        writes.Contains(tensor) ? at.Tensor(tensor) : null;
-
-    /// <summary>The first id of the op's block of the vocabulary.</summary>
-    private int FirstId(ScheduledOp op) => programs.Vocabulary.First(op.VocabularyBlock!.Value);
 
     /// <summary>The sum of squares of one parameter object's gradient; what lies between its tensors is not looked at.</summary>
-    private void Norm(IKernels kernels, ScheduledOp op)
+    private void Norm(KernelStream stream, ScheduledOp op)
     {
         var at = Operands(op, Empty);
         var layout = LayoutOf(op, op.Accesses.Single(a => a.Role == Roles.Gradients));
-        kernels.SquaredSum(
-            new()
+        stream.Launch(
+            new SquaredSumArguments
             {
                 Gradient = at.Accessed(Roles.Gradients),
                 Type = workload.Recipe.Gradients,
@@ -296,7 +98,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     }
 
     /// <summary>A piece of a parameter object, tensor by tensor: what lies between them is not looked at.</summary>
-    private void Update(IKernels kernels, ScheduledOp op)
+    private void Update(KernelStream stream, ScheduledOp op)
     {
         var at = Operands(op, Empty);
         var recipe = workload.Recipe;
@@ -326,8 +128,8 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                 from,
                 count
             );
-            kernels.AdamW(
-                new()
+            stream.Launch(
+                new AdamWArguments
                 {
                     Range = range,
                     Recipe = recipe,
@@ -351,10 +153,10 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     /// How a block's, the embedding's or the head's parameters lie. A block of the head's matrix lies as one of the table does.
     /// </summary>
     private ParameterLayout LayoutOf(ScheduledOp op, in Access parameters) =>
-        op.Layer is not null ? programs.BlockLayout
-        : op.VocabularyBlock is { } block ? programs.EmbeddingLayouts[block.Index]
+        op.Layer is not null ? step.Programs.BlockLayout
+        : op.VocabularyBlock is { } block ? step.Programs.EmbeddingLayouts[block.Index]
         : schedule.Objects[parameters.Object].Length
-        == programs.HeadLayout.Size(parameters.Role == Roles.Weights ? workload.Recipe.Parameters : workload.Recipe.Gradients)
-            ? programs.HeadLayout
-        : programs.EmbeddingLayouts[0];
+        == step.Programs.HeadLayout.Size(parameters.Role == Roles.Weights ? workload.Recipe.Parameters : workload.Recipe.Gradients)
+            ? step.Programs.HeadLayout
+        : step.Programs.EmbeddingLayouts[0];
 }

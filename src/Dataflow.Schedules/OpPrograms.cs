@@ -14,7 +14,8 @@ public static class OpPrograms
         OpKind.EmbedBackward => programs.EmbedBackward(op.VocabularyBlock),
         OpKind.HeadLoss => programs.HeadLoss(op.VocabularyBlock!.Value),
         OpKind.HeadBackward => programs.HeadBackward(op.VocabularyBlock!.Value),
-        OpKind.Head => programs.Head(),
+        // An evaluation has no gradients to write.
+        OpKind.Head => op.Has(Roles.Gradients) ? programs.Head() : programs.Evaluate(),
         OpKind.Forward => programs.Forward(op.Saved),
         // The window of a long context is recomputed ahead of the backward of its chunks, by ops that want K and V alone.
         OpKind.Recompute when geometry.ChunksPerGroup > 1 && op.Wanted == SaveSet.Kv => programs.RecomputeKv(),

@@ -131,6 +131,20 @@ public sealed record ScheduledOp
     /// <summary>Recompute: the tensors wanted.</summary>
     public SaveSet Wanted { get; init; }
 
+    /// <summary>Whether it has an operand of that role.</summary>
+    public bool Has(string role)
+    {
+        foreach (ref readonly var access in Accesses.AsSpan())
+        {
+            if (access.Role == role)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Operands; a copy has "from" and "to".</summary>
     public required ImmutableArray<Access> Accesses { get; init; }
 

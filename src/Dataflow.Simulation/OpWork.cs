@@ -44,11 +44,10 @@ public sealed class OpWork(Workload workload, BlockPrograms programs)
             return [];
         }
 
-        bool isHead = IsHead(op), complete = isHead && (Has(op, Roles.GradStream) || Has(op, Roles.Loss));
         var key = new Key(
             op.Kind, op.VocabularyBlock?.Index ?? -1, op.Chunk?.Index ?? -1, op.Segment?.Index ?? -1, op.Segment?.Count ?? 1,
             op.Saved, op.Wanted,
-            complete, isHead && Has(op, Roles.Gradients));
+            op.Kind == OpKind.Head && op.Has(Roles.Gradients));
         return known.TryGetValue(key, out var runs) ? runs : known[key] = Runs(op);
     }
 
@@ -66,43 +65,18 @@ public sealed class OpWork(Workload workload, BlockPrograms programs)
     private ImmutableArray<KernelRun> Runs(ScheduledOp op)
     {
         var program = OpPrograms.Of(op, programs, geometry)!;
-        bool isHead = IsHead(op);
         double subChunks = (double)geometry.ChunkTokens / geometry.HeadTokens;
         var chunk = op.Chunk ?? new Chunk(0);
         var segment = op.Kind is OpKind.Attend or OpKind.AttendBackward ? op.Segment : null;
         return
         [
-            .. program.Calls.Where(c => !isHead || RunsInHead(op, c.Kernel)).Select(c => new KernelRun(
+            .. program.Calls.Select(c => new KernelRun(
                 c.Kernel,
                 KernelWork.Of(c, program, workload.Model, geometry, chunk, segment),
-                isHead && c.Kernel != Kernel.CrossEntropyLoss ? subChunks : 1)),
+                program.RunsBySubChunk(c) ? subChunks : 1)),
         ];
     }
 
-    private static bool IsHead(ScheduledOp op) => op.Kind is OpKind.Head or OpKind.HeadLoss or OpKind.HeadBackward;
-
-    /// <summary>An evaluation's head ends with the loss; a block's with its own part, unless it is the last of its pass.</summary>
-    private static bool RunsInHead(ScheduledOp op, Kernel kernel) => kernel switch
-    {
-        Kernel.CrossEntropyLoss => Has(op, Roles.Loss),
-        Kernel.RmsNormBackward => Has(op, Roles.GradStream),
-        Kernel.GemmInputGradient or Kernel.GemmWeightGradient => op.Kind == OpKind.HeadBackward || Has(op, Roles.Gradients),
-        _ => true,
-    };
-
-    private static bool Has(ScheduledOp op, string role)
-    {
-        foreach (ref readonly var access in op.Accesses.AsSpan())
-        {
-            if (access.Role == role)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
     private readonly record struct Key(
-        OpKind Kind, int Block, int Chunk, int Segment, int Segments, SaveSet Saved, SaveSet Wanted, bool Complete, bool WithGradients);
+        OpKind Kind, int Block, int Chunk, int Segment, int Segments, SaveSet Saved, SaveSet Wanted, bool WithGradients);
 }

@@ -37,6 +37,7 @@ public class KernelWorkTests
                     ?
                     [
                         programs.HeadLoss(block),
+                        programs.HeadLoss(programs.Vocabulary.Last),
                         programs.HeadBackward(block),
                         programs.Project(saved),
                         programs.Attend(saved),

@@ -13,11 +13,9 @@ internal static class Products
     /// <summary>Those of a program, in every shape in which it may run: the head's last sub-chunk may be shorter than the others.</summary>
     public static IEnumerable<Product> Of(BlockProgram program, Geometry geometry)
     {
-        bool inHead = program.Calls.Any(c =>
-            c.Kernel is Kernel.CrossEntropy or Kernel.CrossEntropyStatistics or Kernel.CrossEntropyGradient
-        );
+        bool bySubChunk = program.SubChunkCalls > 0;
         int last = geometry.ChunkTokens % geometry.HeadTokens;
-        ImmutableArray<int> tokens = !inHead ? [geometry.ChunkTokens] : last == 0 ? [geometry.HeadTokens] : [geometry.HeadTokens, last];
+        ImmutableArray<int> tokens = !bySubChunk ? [geometry.ChunkTokens] : last == 0 ? [geometry.HeadTokens] : [geometry.HeadTokens, last];
         return tokens.SelectMany(t => program.Calls.SelectMany(c => Of(c, program, t)));
     }
 
@@ -31,32 +29,12 @@ internal static class Products
         }
 
         bool[] addsOrNot = [false, true];
-        return call.Kernel switch
+        return call switch
         {
-            Kernel.GemmForward =>
-            [
-                new(At(call.Reads[0]), Transpose.No, At(call.Reads[1]), Transpose.Yes, At(call.Writes[0]), call.Reads.Length > 2),
-            ],
-            Kernel.GemmInputGradient when call.Updates.IsEmpty =>
-            [
-                new(At(call.Reads[0]), Transpose.No, At(call.Reads[1]), Transpose.No, At(call.Writes[0]), false),
-            ],
-            Kernel.GemmInputGradient => addsOrNot.Select(adds => new Product(
-                At(call.Reads[0]),
-                Transpose.No,
-                At(call.Reads[1]),
-                Transpose.No,
-                At(call.Updates[0]),
-                adds
-            )),
-            Kernel.GemmWeightGradient => addsOrNot.Select(adds => new Product(
-                At(call.Reads[0]),
-                Transpose.Yes,
-                At(call.Reads[1]),
-                Transpose.No,
-                At(call.Updates[0]),
-                adds
-            )),
+            GemmForwardCall c => [new(At(c.A), Transpose.No, At(c.B), Transpose.Yes, At(c.C), c.Addend is not null)],
+            GemmInputGradientCall { Sums: false } c => [new(At(c.A), Transpose.No, At(c.B), Transpose.No, At(c.C), false)],
+            GemmInputGradientCall c => addsOrNot.Select(adds => new Product(At(c.A), Transpose.No, At(c.B), Transpose.No, At(c.C), adds)),
+            GemmWeightGradientCall c => addsOrNot.Select(adds => new Product(At(c.A), Transpose.Yes, At(c.B), Transpose.No, At(c.C), adds)),
             _ => [],
         };
     }

@@ -296,21 +296,12 @@ internal sealed class StepEstimate
     private double Ends()
     {
         double subChunks = (double)geometry.ChunkTokens / geometry.HeadTokens;
-
-        // The loss comes with the last block of the vocabulary, the norm's gradient with the first.
-        double Times(Kernel kernel, VocabularyBlock? block) => kernel switch
-        {
-            Kernel.CrossEntropyLoss => block is null || block == programs.Vocabulary.Last ? 1 : 0,
-            Kernel.RmsNormBackward => block is null or { Index: 0 } ? subChunks : 0,
-            _ => subChunks,
-        };
-        double Head(BlockProgram p, VocabularyBlock? block) => p.Calls.Sum(c => Nanoseconds(c, p, new Chunk(0)) * Times(c.Kernel, block));
-        double Plain(BlockProgram p) => p.Calls.Sum(c => Nanoseconds(c, p, new Chunk(0)));
+        double All(BlockProgram p) => p.Calls.Sum(c => Nanoseconds(c, p, new Chunk(0)) * (p.RunsBySubChunk(c) ? subChunks : 1));
         var blocks = programs.Vocabulary.AreCut ? programs.Vocabulary.Blocks.Select(b => (VocabularyBlock?)b) : [null];
-        double sum = blocks.Sum(b => Plain(programs.Embed(b)) + Plain(programs.EmbedBackward(b)));
+        double sum = blocks.Sum(b => All(programs.Embed(b)) + All(programs.EmbedBackward(b)));
         sum += programs.Vocabulary.AreCut
-            ? programs.Vocabulary.Blocks.Sum(b => Head(programs.HeadLoss(b), b) + Head(programs.HeadBackward(b), b))
-            : Head(programs.Head(), null);
+            ? programs.Vocabulary.Blocks.Sum(b => All(programs.HeadLoss(b)) + All(programs.HeadBackward(b)))
+            : All(programs.Head());
         return chunks * sum;
     }
 

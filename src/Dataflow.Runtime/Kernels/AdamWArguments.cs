@@ -18,6 +18,9 @@ public readonly record struct AdamWArguments : IKernelArguments
     public required int NormCount { get; init; }
 
     /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.AdamW(this);
+
+    /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
         // Master weights are what the update adds to; the parameters are these rounded.
@@ -37,4 +40,11 @@ public readonly record struct AdamWArguments : IKernelArguments
         accesses.Read(Norms, (long)NormCount * sizeof(double));
         accesses.StepArguments();
     }
+}
+
+/// <content/>
+public partial interface IKernels
+{
+    /// <inheritdoc cref="AdamWArguments"/>
+    void AdamW(in AdamWArguments call);
 }

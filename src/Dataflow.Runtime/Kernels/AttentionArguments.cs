@@ -23,6 +23,21 @@ public readonly record struct AttentionForwardArguments : IKernelArguments
     /// <summary>[heads, T] fp32.</summary>
     public required nuint Lse { get; init; }
 
+    /// <summary>Of a call's operands.</summary>
+    public static AttentionForwardArguments Of(AttentionForwardCall call, in OpOperands at) =>
+        new()
+        {
+            Query = at.Tensor(call.Query),
+            Keys = at.Keys(call.Keys),
+            At = at.Context(call.FirstKey),
+            Heads = at.Heads,
+            Output = at.Tensor(call.Output),
+            Lse = at.Pointer(call.Lse),
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.AttentionForward(this);
+
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
@@ -87,6 +102,26 @@ public readonly record struct AttentionBackwardArguments : IKernelArguments
             Accumulate = Accumulate,
         };
 
+    /// <summary>Of a call's operands.</summary>
+    public static AttentionBackwardArguments Of(AttentionBackwardCall call, in OpOperands at) =>
+        new()
+        {
+            Query = at.Tensor(call.Query),
+            Keys = at.Keys(call.Keys),
+            At = at.Context(call.FirstKey),
+            Heads = at.Heads,
+            Output = at.Tensor(call.Output),
+            Lse = at.Pointer(call.Lse),
+            GradOutput = at.Tensor(call.GradOutput),
+            GradQuery = at.Tensor(call.GradQuery),
+            GradKeyValue = at.Tensor(call.GradKeys),
+            Accumulate = at.Accumulates(call.GradKeys),
+            Workspace = at.Pointer(call.GradQuerySums),
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.AttentionBackward(this);
+
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
@@ -100,4 +135,14 @@ public readonly record struct AttentionBackwardArguments : IKernelArguments
         accesses.Sum((Keys with { Kv = GradKeyValue }).UpTo(At, Query.Rows), Accumulate);
         accesses.Update(Workspace, KernelWorkspace.AttentionBackward(Query.Rows, Heads.Heads, Heads.HeadDim).Value);
     }
+}
+
+/// <content/>
+public partial interface IKernels
+{
+    /// <inheritdoc cref="AttentionForwardArguments"/>
+    void AttentionForward(in AttentionForwardArguments call);
+
+    /// <inheritdoc cref="AttentionBackwardArguments"/>
+    void AttentionBackward(in AttentionBackwardArguments call);
 }

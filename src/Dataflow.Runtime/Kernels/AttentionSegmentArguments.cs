@@ -29,6 +29,23 @@ public readonly record struct AttentionSegmentForwardArguments : IKernelArgument
     /// <summary>Whether segments came before.</summary>
     public required bool Continues { get; init; }
 
+    /// <summary>Of a call's operands.</summary>
+    public static AttentionSegmentForwardArguments Of(AttentionSegmentForwardCall call, in OpOperands at) =>
+        new()
+        {
+            Query = at.Tensor(call.Query),
+            Keys = at.Keys(call.Keys),
+            At = at.Context(call.FirstKey),
+            Heads = at.Heads,
+            Sums = at.Pointer(call.Carried.Sums),
+            Maxima = at.Pointer(call.Carried.Maxima),
+            Totals = at.Pointer(call.Carried.Totals),
+            Continues = at.Continues,
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.AttentionSegmentForward(this);
+
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
@@ -59,6 +76,21 @@ public readonly record struct AttentionNormalizeArguments : IKernelArguments
 
     /// <summary>[heads, T] fp32.</summary>
     public required nuint Lse { get; init; }
+
+    /// <summary>Of a call's operands.</summary>
+    public static AttentionNormalizeArguments Of(AttentionNormalizeCall call, in OpOperands at) =>
+        new()
+        {
+            Sums = at.Pointer(call.Carried.Sums),
+            Maxima = at.Pointer(call.Carried.Maxima),
+            Totals = at.Pointer(call.Carried.Totals),
+            Heads = at.Heads,
+            Output = at.Tensor(call.Output),
+            Lse = at.Pointer(call.Lse),
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.AttentionNormalize(this);
 
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
@@ -105,6 +137,26 @@ public readonly record struct AttentionSegmentBackwardArguments : IKernelArgumen
     /// <summary>Whether gradients of keys and values are added to.</summary>
     public required bool Accumulate { get; init; }
 
+    /// <summary>Of a call's operands.</summary>
+    public static AttentionSegmentBackwardArguments Of(AttentionSegmentBackwardCall call, in OpOperands at) =>
+        new()
+        {
+            Query = at.Tensor(call.Query),
+            Keys = at.Keys(call.Keys),
+            At = at.Context(call.FirstKey),
+            Heads = at.Heads,
+            Output = at.Tensor(call.Output),
+            Lse = at.Pointer(call.Lse),
+            GradOutput = at.Tensor(call.GradOutput),
+            GradQuerySums = at.Pointer(call.GradQuerySums),
+            Continues = at.Continues,
+            GradKeyValue = at.AccessedRows(call.GradKeys),
+            Accumulate = at.Accumulates(call.GradKeys),
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.AttentionSegmentBackward(this);
+
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
@@ -131,10 +183,38 @@ public readonly record struct AttentionRoundingArguments : IKernelArguments
     /// <summary>[T, q].</summary>
     public required Tensor GradQuery { get; init; }
 
+    /// <summary>Of a call's operands.</summary>
+    public static AttentionRoundingArguments Of(AttentionRoundingCall call, in OpOperands at) =>
+        new()
+        {
+            GradQuerySums = at.Pointer(call.GradQuerySums),
+            Heads = at.Heads,
+            GradQuery = at.Tensor(call.GradQuery),
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.AttentionRounding(this);
+
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
         accesses.Read(GradQuerySums, KernelWorkspace.AttentionBackward(GradQuery.Rows, Heads.Heads, Heads.HeadDim).Value);
         accesses.Write(GradQuery);
     }
+}
+
+/// <content/>
+public partial interface IKernels
+{
+    /// <inheritdoc cref="AttentionSegmentForwardArguments"/>
+    void AttentionSegmentForward(in AttentionSegmentForwardArguments call);
+
+    /// <inheritdoc cref="AttentionNormalizeArguments"/>
+    void AttentionNormalize(in AttentionNormalizeArguments call);
+
+    /// <inheritdoc cref="AttentionSegmentBackwardArguments"/>
+    void AttentionSegmentBackward(in AttentionSegmentBackwardArguments call);
+
+    /// <inheritdoc cref="AttentionRoundingArguments"/>
+    void AttentionRounding(in AttentionRoundingArguments call);
 }

@@ -23,6 +23,21 @@ public readonly record struct CrossEntropyArguments : IKernelArguments
     /// <summary><see cref="KernelWorkspace.CrossEntropy"/> bytes.</summary>
     public required nuint Workspace { get; init; }
 
+    /// <summary>Of a call's operands.</summary>
+    public static CrossEntropyArguments Of(CrossEntropyCall call, in OpOperands at) =>
+        new()
+        {
+            Logits = at.Tensor(call.Logits),
+            Targets = at.Pointer(call.Targets),
+            GradLogits = at.Tensor(call.GradLogits),
+            Loss = at.Pointer(call.Loss),
+            Accumulate = at.Accumulates(call.Loss),
+            Workspace = at.Pointer(call.Workspace),
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.CrossEntropy(this);
+
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
@@ -33,4 +48,11 @@ public readonly record struct CrossEntropyArguments : IKernelArguments
         accesses.Update(Workspace, KernelWorkspace.CrossEntropy(Logits.Rows).Value);
         accesses.StepArguments();
     }
+}
+
+/// <content/>
+public partial interface IKernels
+{
+    /// <inheritdoc cref="CrossEntropyArguments"/>
+    void CrossEntropy(in CrossEntropyArguments call);
 }

@@ -1,3 +1,5 @@
+using Dataflow.Model;
+
 namespace Dataflow.Runtime;
 
 /// <summary>
@@ -22,6 +24,21 @@ public readonly record struct CrossEntropyStatisticsArguments : IKernelArguments
 
     /// <summary>Whether blocks came before.</summary>
     public required bool Fold { get; init; }
+
+    /// <summary>Of a call's operands.</summary>
+    public static CrossEntropyStatisticsArguments Of(CrossEntropyStatisticsCall call, in OpOperands at) =>
+        new()
+        {
+            Logits = at.Tensor(call.Logits),
+            Targets = at.Pointer(call.Targets),
+            FirstId = at.FirstId,
+            Statistics = at.Pointer(call.Statistics),
+            Stride = at.ChunkTokens,
+            Fold = at.Accumulates(call.Statistics),
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.CrossEntropyStatistics(this);
 
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
@@ -51,6 +68,20 @@ public readonly record struct CrossEntropyLossArguments : IKernelArguments
 
     /// <summary>One fp32.</summary>
     public required nuint Loss { get; init; }
+
+    /// <summary>Of a call's operands.</summary>
+    public static CrossEntropyLossArguments Of(CrossEntropyLossCall call, in OpOperands at) =>
+        new()
+        {
+            Targets = at.Pointer(call.Targets),
+            Rows = at.Tokens,
+            Statistics = at.Pointer(call.Statistics),
+            Stride = at.ChunkTokens,
+            Loss = at.Pointer(call.Loss),
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.CrossEntropyLoss(this);
 
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
@@ -84,6 +115,21 @@ public readonly record struct CrossEntropyGradientArguments : IKernelArguments
     /// <summary>[rows, rows of the block].</summary>
     public required Tensor GradLogits { get; init; }
 
+    /// <summary>Of a call's operands.</summary>
+    public static CrossEntropyGradientArguments Of(CrossEntropyGradientCall call, in OpOperands at) =>
+        new()
+        {
+            Logits = at.Tensor(call.Logits),
+            Targets = at.Pointer(call.Targets),
+            FirstId = at.FirstId,
+            Statistics = at.Pointer(call.Statistics),
+            Stride = at.ChunkTokens,
+            GradLogits = at.Tensor(call.GradLogits),
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.CrossEntropyGradient(this);
+
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
@@ -95,4 +141,17 @@ public readonly record struct CrossEntropyGradientArguments : IKernelArguments
         accesses.Write(GradLogits);
         accesses.StepArguments();
     }
+}
+
+/// <content/>
+public partial interface IKernels
+{
+    /// <inheritdoc cref="CrossEntropyStatisticsArguments"/>
+    void CrossEntropyStatistics(in CrossEntropyStatisticsArguments call);
+
+    /// <inheritdoc cref="CrossEntropyLossArguments"/>
+    void CrossEntropyLoss(in CrossEntropyLossArguments call);
+
+    /// <inheritdoc cref="CrossEntropyGradientArguments"/>
+    void CrossEntropyGradient(in CrossEntropyGradientArguments call);
 }

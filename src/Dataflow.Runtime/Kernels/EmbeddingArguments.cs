@@ -1,3 +1,5 @@
+using Dataflow.Model;
+
 namespace Dataflow.Runtime;
 
 /// <summary>x [T, D] = rows of the table [V, D].</summary>
@@ -11,6 +13,18 @@ public readonly record struct EmbeddingForwardArguments : IKernelArguments
 
     /// <summary>[T, D].</summary>
     public required Tensor X { get; init; }
+
+    /// <summary>Of a call's operands.</summary>
+    public static EmbeddingForwardArguments Of(EmbeddingForwardCall call, in OpOperands at) =>
+        new()
+        {
+            Ids = at.Pointer(call.Ids),
+            Table = at.Tensor(call.Table),
+            X = at.Tensor(call.X),
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.EmbeddingForward(this);
 
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
@@ -35,6 +49,19 @@ public readonly record struct EmbeddingBackwardArguments : IKernelArguments
 
     /// <summary>[V, D], added to.</summary>
     public required Tensor GradTable { get; init; }
+
+    /// <summary>Of a call's operands.</summary>
+    public static EmbeddingBackwardArguments Of(EmbeddingBackwardCall call, in OpOperands at) =>
+        new()
+        {
+            Ids = at.Pointer(call.Ids),
+            Order = at.Pointer(call.Order),
+            GradX = at.Tensor(call.GradX),
+            GradTable = at.Tensor(call.GradTable),
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.EmbeddingBackward(this);
 
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
@@ -64,6 +91,20 @@ public readonly record struct EmbeddingBlockForwardArguments : IKernelArguments
     /// <summary>Whether rows of other blocks become zero.</summary>
     public required bool ZeroOthers { get; init; }
 
+    /// <summary>Of a call's operands.</summary>
+    public static EmbeddingBlockForwardArguments Of(EmbeddingForwardCall call, in OpOperands at) =>
+        new()
+        {
+            Ids = at.Pointer(call.Ids),
+            Block = at.Tensor(call.Table),
+            FirstId = at.FirstId,
+            X = at.Tensor(call.X),
+            ZeroOthers = !at.Accumulates(call.X),
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.EmbeddingBlockForward(this);
+
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
@@ -91,6 +132,20 @@ public readonly record struct EmbeddingBlockBackwardArguments : IKernelArguments
     /// <summary>[rows of the block, D], added to.</summary>
     public required Tensor GradBlock { get; init; }
 
+    /// <summary>Of a call's operands.</summary>
+    public static EmbeddingBlockBackwardArguments Of(EmbeddingBackwardCall call, in OpOperands at) =>
+        new()
+        {
+            Ids = at.Pointer(call.Ids),
+            Order = at.Pointer(call.Order),
+            FirstId = at.FirstId,
+            GradX = at.Tensor(call.GradX),
+            GradBlock = at.Tensor(call.GradTable),
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.EmbeddingBlockBackward(this);
+
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
@@ -99,4 +154,20 @@ public readonly record struct EmbeddingBlockBackwardArguments : IKernelArguments
         accesses.Read(GradX);
         accesses.Update(GradBlock);
     }
+}
+
+/// <content/>
+public partial interface IKernels
+{
+    /// <inheritdoc cref="EmbeddingForwardArguments"/>
+    void EmbeddingForward(in EmbeddingForwardArguments call);
+
+    /// <inheritdoc cref="EmbeddingBackwardArguments"/>
+    void EmbeddingBackward(in EmbeddingBackwardArguments call);
+
+    /// <inheritdoc cref="EmbeddingBlockForwardArguments"/>
+    void EmbeddingBlockForward(in EmbeddingBlockForwardArguments call);
+
+    /// <inheritdoc cref="EmbeddingBlockBackwardArguments"/>
+    void EmbeddingBlockBackward(in EmbeddingBlockBackwardArguments call);
 }

@@ -23,6 +23,45 @@ public readonly record struct GemmArguments : IKernelArguments
     /// <summary>Of c's shape, may be c itself; null adds nothing.</summary>
     public required Tensor? Addend { get; init; }
 
+    /// <summary>Of a call's operands.</summary>
+    public static GemmArguments Of(GemmForwardCall call, in OpOperands at) =>
+        new()
+        {
+            A = at.Tensor(call.A),
+            TransposeA = Transpose.No,
+            B = at.Tensor(call.B),
+            TransposeB = Transpose.Yes,
+            C = at.Tensor(call.C),
+            Addend = at.Tensor(call.Addend),
+        };
+
+    /// <summary>Of a call's operands.</summary>
+    public static GemmArguments Of(GemmInputGradientCall call, in OpOperands at) =>
+        new()
+        {
+            A = at.Tensor(call.A),
+            TransposeA = Transpose.No,
+            B = at.Tensor(call.B),
+            TransposeB = Transpose.No,
+            C = at.Tensor(call.C),
+            Addend = call.Sums && at.Accumulates(call.C) ? at.Tensor(call.C) : null,
+        };
+
+    /// <summary>Of a call's operands.</summary>
+    public static GemmArguments Of(GemmWeightGradientCall call, in OpOperands at) =>
+        new()
+        {
+            A = at.Tensor(call.A),
+            TransposeA = Transpose.Yes,
+            B = at.Tensor(call.B),
+            TransposeB = Transpose.No,
+            C = at.Tensor(call.C),
+            Addend = at.Accumulates(call.C) ? at.Tensor(call.C) : null,
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.Gemm(this);
+
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
@@ -32,4 +71,11 @@ public readonly record struct GemmArguments : IKernelArguments
         accesses.Write(C);
         accesses.ProductWorkspace();
     }
+}
+
+/// <content/>
+public partial interface IKernels
+{
+    /// <inheritdoc cref="GemmArguments"/>
+    void Gemm(in GemmArguments call);
 }

@@ -5,6 +5,9 @@ public interface IKernelArguments
 {
     /// <summary>Lists every byte that the kernel may touch, once.</summary>
     void Declare(KernelAccesses accesses);
+
+    /// <summary>Calls the kernel.</summary>
+    void Launch(IKernels kernels);
 }
 
 /// <summary>How a kernel touches an operand.</summary>

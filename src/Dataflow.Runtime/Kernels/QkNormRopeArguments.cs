@@ -32,6 +32,24 @@ public readonly record struct QkNormRopeForwardArguments : IKernelArguments
     /// <summary>[T, 2 kv] this chunk's rows of the window; null is left out.</summary>
     public required Tensor? KeyValue { get; init; }
 
+    /// <summary>Of a call's operands.</summary>
+    public static QkNormRopeForwardArguments Of(QkNormRopeForwardCall call, in OpOperands at) =>
+        new()
+        {
+            Qkv = at.Tensor(call.Qkv),
+            QueryNorm = at.Tensor(call.QueryNorm),
+            KeyNorm = at.Tensor(call.KeyNorm),
+            Epsilon = at.Model.RmsNormEps,
+            At = at.Context(call.FirstKey),
+            Theta = at.Model.RopeTheta,
+            Heads = at.Heads,
+            Query = at.Tensor(call.Query),
+            KeyValue = at.Tensor(call.KeyValue),
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.QkNormRopeForward(this);
+
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
@@ -89,6 +107,29 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
     /// <summary><see cref="KernelWorkspace.QkNorm"/> bytes; 0 without norms.</summary>
     public required nuint Workspace { get; init; }
 
+    /// <summary>Of a call's operands.</summary>
+    public static QkNormRopeBackwardArguments Of(QkNormRopeBackwardCall call, in OpOperands at) =>
+        new()
+        {
+            GradQuery = at.Tensor(call.GradQuery),
+            GradKeyValue = at.Tensor(call.GradKeyValue),
+            Qkv = at.Tensor(call.Norms?.Qkv),
+            QueryNorm = at.Tensor(call.Norms?.Query),
+            KeyNorm = at.Tensor(call.Norms?.Key),
+            Epsilon = at.Model.RmsNormEps,
+            At = at.Context(call.FirstKey),
+            Theta = at.Model.RopeTheta,
+            Heads = at.Heads,
+            GradQkv = at.Tensor(call.GradQkv),
+            GradQueryNorm = at.Tensor(call.Norms?.GradQuery),
+            GradKeyNorm = at.Tensor(call.Norms?.GradKey),
+            Accumulate = call.Norms is { } norms && at.Accumulates(norms.GradQuery),
+            Workspace = at.Pointer(call.Norms?.Workspace),
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.QkNormRopeBackward(this);
+
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
@@ -103,4 +144,14 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
         accesses.Sum(GradKeyNorm, Accumulate);
         accesses.Update(Workspace, QueryNorm is null ? 0 : KernelWorkspace.QkNorm(GradQkv.Rows, Heads.HeadDim).Value);
     }
+}
+
+/// <content/>
+public partial interface IKernels
+{
+    /// <inheritdoc cref="QkNormRopeForwardArguments"/>
+    void QkNormRopeForward(in QkNormRopeForwardArguments call);
+
+    /// <inheritdoc cref="QkNormRopeBackwardArguments"/>
+    void QkNormRopeBackward(in QkNormRopeBackwardArguments call);
 }

@@ -20,6 +20,20 @@ public readonly record struct RmsNormForwardArguments : IKernelArguments
     /// <summary>[T] fp32.</summary>
     public required nuint Rstd { get; init; }
 
+    /// <summary>Of a call's operands.</summary>
+    public static RmsNormForwardArguments Of(RmsNormForwardCall call, in OpOperands at) =>
+        new()
+        {
+            X = at.Tensor(call.X),
+            Weight = at.Tensor(call.Weight),
+            Epsilon = at.Model.RmsNormEps,
+            Y = at.Tensor(call.Y),
+            Rstd = at.Pointer(call.Rstd),
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.RmsNormForward(this);
+
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
@@ -60,6 +74,24 @@ public readonly record struct RmsNormBackwardArguments : IKernelArguments
     /// <summary><see cref="KernelWorkspace.RmsNorm"/> bytes.</summary>
     public required nuint Workspace { get; init; }
 
+    /// <summary>Of a call's operands.</summary>
+    public static RmsNormBackwardArguments Of(RmsNormBackwardCall call, in OpOperands at) =>
+        new()
+        {
+            GradY = at.Tensor(call.GradY),
+            X = at.Tensor(call.X),
+            Rstd = at.Pointer(call.Rstd),
+            Weight = at.Tensor(call.Weight),
+            GradX = at.Tensor(call.GradX),
+            Addend = call.Adds ? at.Tensor(call.GradX) : null,
+            GradWeight = at.Tensor(call.GradWeight),
+            Accumulate = at.Accumulates(call.GradWeight),
+            Workspace = at.Pointer(call.Workspace),
+        };
+
+    /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.RmsNormBackward(this);
+
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
@@ -72,4 +104,14 @@ public readonly record struct RmsNormBackwardArguments : IKernelArguments
         accesses.Sum(GradWeight, Accumulate);
         accesses.Update(Workspace, KernelWorkspace.RmsNorm(X.Rows, X.Columns).Value);
     }
+}
+
+/// <content/>
+public partial interface IKernels
+{
+    /// <inheritdoc cref="RmsNormForwardArguments"/>
+    void RmsNormForward(in RmsNormForwardArguments call);
+
+    /// <inheritdoc cref="RmsNormBackwardArguments"/>
+    void RmsNormBackward(in RmsNormBackwardArguments call);
 }

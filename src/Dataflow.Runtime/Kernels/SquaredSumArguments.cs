@@ -21,6 +21,9 @@ public readonly record struct SquaredSumArguments : IKernelArguments
     public required nuint Workspace { get; init; }
 
     /// <inheritdoc/>
+    public void Launch(IKernels kernels) => kernels.SquaredSum(this);
+
+    /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
         foreach (var tensor in Layout.Tensors)
@@ -31,4 +34,11 @@ public readonly record struct SquaredSumArguments : IKernelArguments
         accesses.Write(Sum, sizeof(double));
         accesses.Update(Workspace, KernelWorkspace.SquaredSum(Layout).Value);
     }
+}
+
+/// <content/>
+public partial interface IKernels
+{
+    /// <inheritdoc cref="SquaredSumArguments"/>
+    void SquaredSum(in SquaredSumArguments call);
 }

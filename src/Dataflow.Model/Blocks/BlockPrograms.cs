@@ -101,34 +101,68 @@ public sealed partial class BlockPrograms
     });
 
     /// <summary>Token ids to the first block's input, for ids in a block of the vocabulary if it is cut.</summary>
-    public BlockProgram Embed(VocabularyBlock? block) => Simple("embed", static _ => BlockCalls.Embed(), block);
+    public BlockProgram Embed(VocabularyBlock? block) => Simple("embed", block, static _ => VocabularyCalls.Embed());
 
     /// <summary>Stream gradient to the table's gradient, or to a block of it.</summary>
-    public BlockProgram EmbedBackward(VocabularyBlock? block) => Simple("embed-backward", static _ => BlockCalls.EmbedBackward(), block);
+    public BlockProgram EmbedBackward(VocabularyBlock? block) =>
+        Simple("embed-backward", block, static _ => VocabularyCalls.EmbedBackward());
 
-    /// <summary>The head over one sub-chunk; Input, Targets and GradStream are advanced by the device from one to the next.</summary>
-    public BlockProgram Head() => Simple("head", BlockCalls.Head, null);
+    /// <summary>The whole head of a chunk, a sub-chunk at a time: the loss and back.</summary>
+    public BlockProgram Head() => OfHead("head", null, VocabularyCalls.Head, VocabularyCalls.Head);
 
-    /// <summary>A block of the vocabulary in the loss of one sub-chunk; the device advances Input, Targets and LogitStatistics.</summary>
-    public BlockProgram HeadLoss(VocabularyBlock block) => Simple("head-loss", BlockCalls.HeadLoss, block);
+    /// <summary>The loss alone, in the places that it has in the whole head.</summary>
+    public BlockProgram Evaluate() => OfHead("evaluate", null, VocabularyCalls.Evaluate, VocabularyCalls.Head);
 
-    /// <summary>The same back; the device advances GradHeadSum and GradStream, too.</summary>
-    public BlockProgram HeadBackward(VocabularyBlock block) => Simple("head-backward", BlockCalls.HeadBackward, block);
+    /// <summary>A block of the vocabulary in the loss of a chunk, a sub-chunk at a time; the last one ends with the loss.</summary>
+    public BlockProgram HeadLoss(VocabularyBlock block) =>
+        block == Vocabulary.Last
+            ? OfHead("head-last-loss", block, VocabularyCalls.HeadLastLoss, VocabularyCalls.HeadLastLoss)
+            : OfHead("head-loss", block, VocabularyCalls.HeadLoss, VocabularyCalls.HeadLastLoss);
+
+    /// <summary>The same back, from the last block to the first, which ends with the norm.</summary>
+    public BlockProgram HeadBackward(VocabularyBlock block) =>
+        block.Index == 0
+            ? OfHead("head-first-backward", block, VocabularyCalls.HeadFirstBackward, VocabularyCalls.HeadFirstBackward)
+            : OfHead("head-backward", block, VocabularyCalls.HeadBackward, VocabularyCalls.HeadFirstBackward);
 
     private ImmutableArray<ParameterLayout> RowLayouts(WeightName name) => Vocabulary.AreCut
         ? [.. Vocabulary.Blocks.Select(b => ParameterLayout.RowBlock(model, name, Vocabulary.RowsOf(b)))]
         : [ParameterLayout.Embedding(model)];
 
-    private BlockProgram Simple(string name, Func<ModelConfig, ImmutableArray<KernelCall>> callsOf, VocabularyBlock? block)
+    private BlockProgram Simple(string name, VocabularyBlock? block, Func<ModelConfig, ImmutableArray<KernelCall>> callsOf)
     {
-        int rows = block is { } b ? Vocabulary.RowsOf(b) : model.VocabSize;
+        int rows = RowsOf(block);
         return cache.TryGetValue((name, SaveSet.None, rows), out var program)
             ? program
-            : cache[(name, SaveSet.None, rows)] = LaySimple(callsOf(model), rows);
+            : cache[(name, SaveSet.None, rows)] = LaySimple(callsOf(model), callsOf(model), rows);
     }
 
-    private BlockProgram LaySimple(ImmutableArray<KernelCall> calls, int rows) =>
-        Lay(calls, calls, ImmutableDictionary<TensorName, Bytes>.Empty, rows);
+    /// <param name="name">The program's.</param>
+    /// <param name="block">Of the vocabulary, if it is cut.</param>
+    /// <param name="callsOf">What runs.</param>
+    /// <param name="pass">What else lies in the same scratch: the places are the same for every block of a pass.</param>
+    private BlockProgram OfHead(
+        string name,
+        VocabularyBlock? block,
+        Func<ModelConfig, ImmutableArray<KernelCall>> callsOf,
+        Func<ModelConfig, ImmutableArray<KernelCall>> pass
+    )
+    {
+        int rows = RowsOf(block);
+        if (!cache.TryGetValue((name, SaveSet.None, rows), out var program))
+        {
+            var calls = callsOf(model);
+            program = LaySimple(calls, pass(model), rows) with { SubChunkCalls = calls.Count(c => c is not CrossEntropyLossCall) };
+            cache[(name, SaveSet.None, rows)] = program;
+        }
+
+        return program;
+    }
+
+    private int RowsOf(VocabularyBlock? block) => block is { } b ? Vocabulary.RowsOf(b) : model.VocabSize;
+
+    private BlockProgram LaySimple(ImmutableArray<KernelCall> calls, ImmutableArray<KernelCall> lifetimes, int rows) =>
+        Lay(calls, lifetimes, ImmutableDictionary<TensorName, Bytes>.Empty, rows);
 
     // What makes a program captures nothing: planning asks for one at every op.
     private BlockProgram Cached(string name, SaveSet saved, Func<BlockPrograms, SaveSet, BlockProgram> make) =>
@@ -247,10 +281,10 @@ public sealed partial class BlockPrograms
         int rows
     )
     {
-        bool inHead = calls.Any(c => c.Kernel == Kernel.CrossEntropy);
+        bool inHead = calls.Any(c => c is CrossEntropyCall);
         if (Vocabulary.AreCut && name is WeightName.EmbeddingTable or WeightName.HeadMatrix)
         {
-            bool inCutHead = calls.Any(c => c.Kernel is Kernel.CrossEntropyStatistics or Kernel.CrossEntropyGradient);
+            bool inCutHead = calls.Any(c => c is CrossEntropyStatisticsCall or CrossEntropyGradientCall);
             return new TensorPlace(inCutHead ? blockRole : role, Bytes.Zero, type, rows, model.ModelDim);
         }
 
@@ -288,15 +322,18 @@ public sealed partial class BlockPrograms
         TensorPlace Scratch(DType type, long rows, long columns) => new(Roles.Scratch, Bytes.Zero, type, rows, columns);
         TensorPlace Own(string role, DType type, long rows, long columns, long offset = 0) =>
             new(role, new Bytes(offset), type, rows, columns);
+        TensorPlace Tokens(string role, DType type, long columns, long offset = 0) =>
+            Own(role, type, t, columns, offset) with { Tokens = TokenAxis.Rows };
+        TensorPlace SubChunk(DType type, long columns) => Scratch(type, th, columns) with { Tokens = TokenAxis.SubChunkRows };
         return tensor switch
         {
-            TensorName.Ids => Own(Roles.Table, DType.Int32, t, 1),
-            TensorName.Targets => Own(Roles.Table, DType.Int32, t, 1, 4 * t),
-            TensorName.FirstKey => Own(Roles.Table, DType.Int32, t, 1, 8 * t),
-            TensorName.Order => Own(Roles.Table, DType.Int32, t, 1, 12 * t),
-            TensorName.Input => Own(Roles.Input, a, t, d),
-            TensorName.Output => Own(Roles.Output, a, t, d),
-            TensorName.GradStream => Own(Roles.GradStream, a, t, d),
+            TensorName.Ids => Tokens(Roles.Table, DType.Int32, 1),
+            TensorName.Targets => Tokens(Roles.Table, DType.Int32, 1, 4 * t),
+            TensorName.FirstKey => Tokens(Roles.Table, DType.Int32, 1, 8 * t),
+            TensorName.Order => Tokens(Roles.Table, DType.Int32, 1, 12 * t),
+            TensorName.Input => Tokens(Roles.Input, a, d),
+            TensorName.Output => Tokens(Roles.Output, a, d),
+            TensorName.GradStream => Tokens(Roles.GradStream, a, d),
             TensorName.KvPiece => Own(Roles.Kv, a, t, kv),
             TensorName.KvWindow => Own(Roles.Kv, a, geometry.WindowRows, kv),
             TensorName.KvSegment => Own(Roles.Kv, a, t, kv),
@@ -322,12 +359,12 @@ public sealed partial class BlockPrograms
             TensorName.Lse or TensorName.AttentionMaxima or TensorName.AttentionTotals => Scratch(DType.Float32, model.HeadCount, t),
             TensorName.GateUp => Scratch(a, t, 2 * f),
             TensorName.Ffn or TensorName.GradFfn => Scratch(a, t, f),
-            TensorName.HeadNorm or TensorName.GradHeadNorm => Scratch(a, th, d),
-            TensorName.HeadRstd => Scratch(DType.Float32, th, 1),
-            TensorName.Logits => Scratch(DType.Float32, th, rows),
-            TensorName.GradLogits => Scratch(a, th, rows),
-            TensorName.LogitStatistics => Own(Roles.LogitStatistics, DType.Float32, 3, t),
-            TensorName.GradHeadSum => Own(Roles.GradHead, DType.Float32, t, d),
+            TensorName.HeadNorm or TensorName.GradHeadNorm => SubChunk(a, d),
+            TensorName.HeadRstd => SubChunk(DType.Float32, 1),
+            TensorName.Logits => SubChunk(DType.Float32, rows),
+            TensorName.GradLogits => SubChunk(a, rows),
+            TensorName.LogitStatistics => Own(Roles.LogitStatistics, DType.Float32, 3, t) with { Tokens = TokenAxis.Columns },
+            TensorName.GradHeadSum => Tokens(Roles.GradHead, DType.Float32, d),
             _ => throw new ArgumentOutOfRangeException(nameof(tensor), tensor, "no shape of its own"),
         };
     }

@@ -2,15 +2,44 @@ using System.Collections.Immutable;
 
 namespace Dataflow.Model;
 
+/// <summary>Along which of a tensor's axes the tokens of a chunk lie.</summary>
+public enum TokenAxis
+{
+    /// <summary>It has none, or is not cut by token.</summary>
+    None,
+
+    /// <summary>A row each.</summary>
+    Rows,
+
+    /// <summary>A column each.</summary>
+    Columns,
+
+    /// <summary>A row each, of a head's sub-chunk: the next one begins at the first row again.</summary>
+    SubChunkRows,
+}
+
 /// <summary>Where a tensor is: bytes from Offset of the op's operand of that role, row-major without gaps.</summary>
 public sealed record TensorPlace(string Role, Bytes Offset, DType Type, long Rows, long Columns)
 {
+    /// <summary>Where a chunk's tokens are in it.</summary>
+    public TokenAxis Tokens { get; init; }
+
     /// <summary>Its bytes.</summary>
     public Bytes Size => new(checked(Rows * Columns * Type.Size()));
 }
 
 /// <summary>A fixed list of kernel calls and the place of every tensor that they name.</summary>
-public sealed record BlockProgram(ImmutableArray<KernelCall> Calls, ImmutableDictionary<Operand, TensorPlace> Places, Bytes ScratchLength);
+/// <param name="Calls">In the order in which they run.</param>
+/// <param name="Places">Of all their operands.</param>
+/// <param name="ScratchLength">Bytes of scratch.</param>
+public sealed record BlockProgram(ImmutableArray<KernelCall> Calls, ImmutableDictionary<Operand, TensorPlace> Places, Bytes ScratchLength)
+{
+    /// <summary>So many of the first calls run one after the other for each sub-chunk of a head's tokens, the others once.</summary>
+    public int SubChunkCalls { get; init; }
+
+    /// <summary>Whether that call runs once for each sub-chunk.</summary>
+    public bool RunsBySubChunk(KernelCall call) => SubChunkCalls > 0 && Calls.AsSpan()[..SubChunkCalls].Contains(call);
+}
 
 /// <summary>The roles of operands: what an op's access is for.</summary>
 public static class Roles

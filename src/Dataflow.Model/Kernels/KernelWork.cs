@@ -31,20 +31,15 @@ public readonly record struct KernelWork(KernelClass Class, double Flops, double
     private const double ForwardFlops = 4;
     private const double BackwardFlops = 10;
 
-    /// <summary>The class of a kernel of the catalog.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">No kernel of the catalog.</exception>
-    public static KernelClass ClassOf(Kernel kernel) => kernel switch
-    {
-        Kernel.GemmForward or Kernel.GemmInputGradient or Kernel.GemmWeightGradient => KernelClass.Gemm,
-        Kernel.AttentionForward or Kernel.AttentionSegmentForward => KernelClass.AttentionForward,
-        Kernel.AttentionBackward or Kernel.AttentionSegmentBackward => KernelClass.AttentionBackward,
-        Kernel.EmbeddingForward or Kernel.EmbeddingBackward or Kernel.RmsNormForward or Kernel.RmsNormBackward
-            or Kernel.QkNormRopeForward or Kernel.QkNormRopeBackward or Kernel.AttentionNormalize or Kernel.AttentionRounding
-            or Kernel.SwiGluForward or Kernel.SwiGluBackward
-            or Kernel.CrossEntropy or Kernel.CrossEntropyStatistics or Kernel.CrossEntropyLoss or Kernel.CrossEntropyGradient
-            or Kernel.AdamW or Kernel.SquaredSum or Kernel.Zero => KernelClass.Memory,
-        _ => throw new ArgumentOutOfRangeException(nameof(kernel), kernel, "no kernel of the catalog"),
-    };
+    /// <summary>The class of a kernel of the catalog: memory unless it multiplies matrices.</summary>
+    public static KernelClass ClassOf(Kernel kernel) =>
+        kernel switch
+        {
+            Kernel.GemmForward or Kernel.GemmInputGradient or Kernel.GemmWeightGradient => KernelClass.Gemm,
+            Kernel.AttentionForward or Kernel.AttentionSegmentForward => KernelClass.AttentionForward,
+            Kernel.AttentionBackward or Kernel.AttentionSegmentBackward => KernelClass.AttentionBackward,
+            _ => KernelClass.Memory,
+        };
 
     /// <summary>A product of [rows, depth] and [depth, columns].</summary>
     /// <param name="rows">M: rows of the result.</param>
@@ -81,44 +76,9 @@ public readonly record struct KernelWork(KernelClass Class, double Flops, double
         Geometry geometry,
         Chunk chunk,
         Segment? segment = null
-    )
-    {
-        double bytes = Traffic(call, program, geometry);
-        switch (call.Kernel)
-        {
-            case Kernel.GemmForward or Kernel.GemmInputGradient:
-                var (a, c) = (program.Places[call.Reads[0]], program.Places[call.Writes.Concat(call.Updates).First()]);
-                return Gemm(a.Rows, c.Columns, a.Columns, bytes);
-            case Kernel.GemmWeightGradient:
-                var (g, tokens) = (program.Places[call.Updates[0]], program.Places[call.Reads[0]]);
-                return Gemm(g.Rows, g.Columns, tokens.Rows, bytes);
-            case Kernel.AttentionForward or Kernel.AttentionBackward or Kernel.AttentionSegmentForward or Kernel.AttentionSegmentBackward:
-                bool forward = ClassOf(call.Kernel) == KernelClass.AttentionForward;
-                double pairs = segment is { } s ? geometry.AttendedPairs(chunk, s) : geometry.AttendedPairs(chunk);
-                return Attention(forward, pairs, geometry.ChunkTokens, model.QueryDim, model.HeadDim);
-            case Kernel.EmbeddingForward or Kernel.EmbeddingBackward:
-                // Of the table, the rows of these tokens at most.
-                var stream = program.Places[call.Kernel == Kernel.EmbeddingForward ? call.Writes[0] : call.Reads[2]];
-                return Memory((call.Kernel == Kernel.EmbeddingForward ? 2.0 : 3.0) * stream.Size.Value);
-            default:
-                return Memory(bytes);
-        }
-    }
+    ) => call.Work(new CallShapes(program, model, geometry, chunk, segment));
 
-    // Updates are read and written. Of a chunk's stream a head's sub-chunk takes its own tokens.
-    private static double Traffic(KernelCall call, BlockProgram program, Geometry geometry)
-    {
-        bool inHead = call.Operands.Any(o =>
-            o.Tensor is TensorName.HeadNorm or TensorName.Logits or TensorName.GradHeadNorm or TensorName.GradHeadSum
-        );
-        double share = inHead ? (double)geometry.HeadTokens / geometry.ChunkTokens : 1;
-        double Size(Operand operand)
-        {
-            var place = program.Places[operand];
-            bool ofChunk = place.Role is Roles.Input or Roles.GradStream or Roles.Table or Roles.LogitStatistics or Roles.GradHead;
-            return place.Size.Value * (ofChunk ? share : 1);
-        }
-
-        return call.Operands.Concat(call.Updates).Where(o => o.Tensor != TensorName.Partials).Sum(Size);
-    }
+    /// <summary>Attention of a chunk's queries to the keys that they see.</summary>
+    internal static KernelWork Attention(bool forward, in CallShapes at) =>
+        Attention(forward, at.AttendedPairs, at.Geometry.ChunkTokens, at.Model.QueryDim, at.Model.HeadDim);
 }

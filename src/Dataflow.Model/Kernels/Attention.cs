@@ -1,0 +1,78 @@
+namespace Dataflow.Model;
+
+/// <summary>Causal attention within documents, over the whole window.</summary>
+public sealed record AttentionForwardCall : KernelCall
+{
+    /// <inheritdoc/>
+    public override Kernel Kernel => Kernel.AttentionForward;
+
+    /// <summary>[T, q].</summary>
+    public required Operand Query { get; init; }
+
+    /// <summary>[window, 2 kv].</summary>
+    public required Operand Keys { get; init; }
+
+    /// <summary>[T] int32.</summary>
+    public required Operand FirstKey { get; init; }
+
+    /// <summary>[T, q].</summary>
+    public required Operand Output { get; init; }
+
+    /// <summary>[heads, T] fp32.</summary>
+    public required Operand Lse { get; init; }
+
+    /// <inheritdoc/>
+    public override KernelWork Work(in CallShapes at) => KernelWork.Attention(forward: true, at);
+
+    /// <inheritdoc/>
+    protected override void List(KernelOperands all)
+    {
+        all.Read(Query, Keys, FirstKey);
+        all.Write(Output, Lse);
+    }
+}
+
+/// <summary>dQ, and dK|dV (+)= over the window's rows up to the chunk's last.</summary>
+public sealed record AttentionBackwardCall : KernelCall
+{
+    /// <inheritdoc/>
+    public override Kernel Kernel => Kernel.AttentionBackward;
+
+    /// <summary>[T, q].</summary>
+    public required Operand Query { get; init; }
+
+    /// <summary>[window, 2 kv].</summary>
+    public required Operand Keys { get; init; }
+
+    /// <summary>[T] int32.</summary>
+    public required Operand FirstKey { get; init; }
+
+    /// <summary>[T, q], of the forward.</summary>
+    public required Operand Output { get; init; }
+
+    /// <summary>[heads, T] fp32, of the forward.</summary>
+    public required Operand Lse { get; init; }
+
+    /// <summary>[T, q].</summary>
+    public required Operand GradOutput { get; init; }
+
+    /// <summary>[T, q].</summary>
+    public required Operand GradQuery { get; init; }
+
+    /// <summary>The gradient of the query before it is rounded.</summary>
+    public required Operand GradQuerySums { get; init; }
+
+    /// <summary>[window, 2 kv] fp32.</summary>
+    public required Operand GradKeys { get; init; }
+
+    /// <inheritdoc/>
+    public override KernelWork Work(in CallShapes at) => KernelWork.Attention(forward: false, at);
+
+    /// <inheritdoc/>
+    protected override void List(KernelOperands all)
+    {
+        all.Read(Query, Keys, FirstKey, Output, Lse, GradOutput);
+        all.Write(GradQuery, GradQuerySums);
+        all.Update(GradKeys);
+    }
+}

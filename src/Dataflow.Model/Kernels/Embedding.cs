@@ -1,0 +1,56 @@
+namespace Dataflow.Model;
+
+/// <summary>x = rows of the table, or of a block of it, by token id.</summary>
+public sealed record EmbeddingForwardCall : KernelCall
+{
+    /// <inheritdoc/>
+    public override Kernel Kernel => Kernel.EmbeddingForward;
+
+    /// <summary>[T] int32.</summary>
+    public required Operand Ids { get; init; }
+
+    /// <summary>[rows, D].</summary>
+    public required Operand Table { get; init; }
+
+    /// <summary>[T, D].</summary>
+    public required Operand X { get; init; }
+
+    /// <summary>Of the table, the rows of these tokens at most.</summary>
+    public override KernelWork Work(in CallShapes at) => KernelWork.Memory(2.0 * at.Place(X).Size.Value);
+
+    /// <inheritdoc/>
+    protected override void List(KernelOperands all)
+    {
+        all.Read(Ids, Table);
+        all.Write(X);
+    }
+}
+
+/// <summary>Adds rows of dx to those of the table's gradient, or of a block of it, by token id.</summary>
+public sealed record EmbeddingBackwardCall : KernelCall
+{
+    /// <inheritdoc/>
+    public override Kernel Kernel => Kernel.EmbeddingBackward;
+
+    /// <summary>[T] int32.</summary>
+    public required Operand Ids { get; init; }
+
+    /// <summary>[T] int32, tokens sorted by id.</summary>
+    public required Operand Order { get; init; }
+
+    /// <summary>[T, D].</summary>
+    public required Operand GradX { get; init; }
+
+    /// <summary>[rows, D].</summary>
+    public required Operand GradTable { get; init; }
+
+    /// <summary>Of the table, the rows of these tokens at most.</summary>
+    public override KernelWork Work(in CallShapes at) => KernelWork.Memory(3.0 * at.Place(GradX).Size.Value);
+
+    /// <inheritdoc/>
+    protected override void List(KernelOperands all)
+    {
+        all.Read(Ids, Order, GradX);
+        all.Update(GradTable);
+    }
+}

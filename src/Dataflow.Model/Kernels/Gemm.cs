@@ -1,0 +1,98 @@
+namespace Dataflow.Model;
+
+/// <summary>c = a b^T + addend: an activation times a weight.</summary>
+public sealed record GemmForwardCall : KernelCall
+{
+    /// <inheritdoc/>
+    public override Kernel Kernel => Kernel.GemmForward;
+
+    /// <summary>[T, in].</summary>
+    public required Operand A { get; init; }
+
+    /// <summary>[out, in].</summary>
+    public required Operand B { get; init; }
+
+    /// <summary>[T, out].</summary>
+    public required Operand C { get; init; }
+
+    /// <summary>[T, out]; null adds nothing.</summary>
+    public Operand? Addend { get; init; }
+
+    /// <inheritdoc/>
+    public override KernelWork Work(in CallShapes at)
+    {
+        var (a, c) = (at.Place(A), at.Place(C));
+        return KernelWork.Gemm(a.Rows, c.Columns, a.Columns, at.Traffic(this));
+    }
+
+    /// <inheritdoc/>
+    protected override void List(KernelOperands all)
+    {
+        all.Read(A, B, Addend);
+        all.Write(C);
+    }
+}
+
+/// <summary>c (+)= a b: a gradient times a weight.</summary>
+public sealed record GemmInputGradientCall : KernelCall
+{
+    /// <inheritdoc/>
+    public override Kernel Kernel => Kernel.GemmInputGradient;
+
+    /// <summary>[T, out].</summary>
+    public required Operand A { get; init; }
+
+    /// <summary>[out, in].</summary>
+    public required Operand B { get; init; }
+
+    /// <summary>[T, in].</summary>
+    public required Operand C { get; init; }
+
+    /// <summary>Several ops add to <see cref="C"/>; the first of them, whose access overwrites it, does not.</summary>
+    public bool Sums { get; init; }
+
+    /// <inheritdoc/>
+    public override KernelWork Work(in CallShapes at)
+    {
+        var (a, c) = (at.Place(A), at.Place(C));
+        return KernelWork.Gemm(a.Rows, c.Columns, a.Columns, at.Traffic(this));
+    }
+
+    /// <inheritdoc/>
+    protected override void List(KernelOperands all)
+    {
+        all.Read(A, B);
+        all.Write(Sums ? null : C);
+        all.Update(Sums ? C : null);
+    }
+}
+
+/// <summary>c (+)= a^T b: a gradient times an activation, summed over tokens.</summary>
+public sealed record GemmWeightGradientCall : KernelCall
+{
+    /// <inheritdoc/>
+    public override Kernel Kernel => Kernel.GemmWeightGradient;
+
+    /// <summary>[T, out].</summary>
+    public required Operand A { get; init; }
+
+    /// <summary>[T, in].</summary>
+    public required Operand B { get; init; }
+
+    /// <summary>[out, in].</summary>
+    public required Operand C { get; init; }
+
+    /// <inheritdoc/>
+    public override KernelWork Work(in CallShapes at)
+    {
+        var (g, tokens) = (at.Place(C), at.Place(A));
+        return KernelWork.Gemm(g.Rows, g.Columns, tokens.Rows, at.Traffic(this));
+    }
+
+    /// <inheritdoc/>
+    protected override void List(KernelOperands all)
+    {
+        all.Read(A, B);
+        all.Update(C);
+    }
+}

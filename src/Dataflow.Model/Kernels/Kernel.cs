@@ -1,0 +1,79 @@
+namespace Dataflow.Model;
+
+/// <summary>
+/// The closed catalog of kernels. A device implements each; the same name is a .cu file, a CPU file, a test and a benchmark.
+/// </summary>
+public enum Kernel
+{
+    /// <summary>x [T, D] = rows of the table [vocabulary, D] by token id.</summary>
+    EmbeddingForward,
+
+    /// <summary>Adds rows of dx [T, D] to the rows of the table's gradient by token id.</summary>
+    EmbeddingBackward,
+
+    /// <summary>y = x rstd w, with rstd [T] of the rows of x [T, D].</summary>
+    RmsNormForward,
+
+    /// <summary>dx [T, D], plus an addend, and dw (+)= its gradient [D], summed over tokens.</summary>
+    RmsNormBackward,
+
+    /// <summary>c = a b^T: reads a, b and optionally an addend; an activation times a weight.</summary>
+    GemmForward,
+
+    /// <summary>c (+)= a b: a gradient times a weight.</summary>
+    GemmInputGradient,
+
+    /// <summary>c (+)= a^T b: a gradient times an activation, summed over tokens.</summary>
+    GemmWeightGradient,
+
+    /// <summary>Q [T, q] and K|V [T, 2 kv] of the raw Q|K|V: norm of each head where the model has it, then rotation.</summary>
+    QkNormRopeForward,
+
+    /// <summary>Gradient of the raw Q|K|V [T, q + 2 kv] from those of Q, K and V.</summary>
+    QkNormRopeBackward,
+
+    /// <summary>Output [T, q] and logsumexp [heads, T] of causal attention within documents, over the whole window.</summary>
+    AttentionForward,
+
+    /// <summary>dQ [T, q], and dK|dV (+)= over the window's rows up to the chunk's last.</summary>
+    AttentionBackward,
+
+    /// <summary>Attention against one segment of the window: updates what is carried from segment to segment.</summary>
+    AttentionSegmentForward,
+
+    /// <summary>Output and logsumexp from what was carried over all segments.</summary>
+    AttentionNormalize,
+
+    /// <summary>Attention's backward against one segment: its dK and dV, and its part of dQ, which is carried in fp32.</summary>
+    AttentionSegmentBackward,
+
+    /// <summary>dQ from what was carried over all segments, rounded from fp32.</summary>
+    AttentionRounding,
+
+    /// <summary>ffn [T, F] = silu(gate) up, of gate|up [T, 2 F].</summary>
+    SwiGluForward,
+
+    /// <summary>In place: the gradient of ffn becomes ffn, gate|up become their gradients.</summary>
+    SwiGluBackward,
+
+    /// <summary>The loss of a sub-chunk, and the gradient of its logits [head tokens, vocabulary].</summary>
+    CrossEntropy,
+
+    /// <summary>Folds the logits of a block of the vocabulary into the statistics of their rows.</summary>
+    CrossEntropyStatistics,
+
+    /// <summary>The loss from statistics over the whole vocabulary.</summary>
+    CrossEntropyLoss,
+
+    /// <summary>The gradient of a block's logits from statistics over the whole vocabulary.</summary>
+    CrossEntropyGradient,
+
+    /// <summary>The optimizer's update of a run of a parameter object's elements.</summary>
+    AdamW,
+
+    /// <summary>Sum of squares of a gradient, for the global norm.</summary>
+    SquaredSum,
+
+    /// <summary>Sets bytes to zero.</summary>
+    Zero,
+}

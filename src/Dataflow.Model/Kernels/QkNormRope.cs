@@ -1,0 +1,80 @@
+namespace Dataflow.Model;
+
+/// <summary>Query, and keys and values of the chunk, of the raw projections: norm of each head where the model has it, then rotation.</summary>
+public sealed record QkNormRopeForwardCall : KernelCall
+{
+    /// <inheritdoc/>
+    public override Kernel Kernel => Kernel.QkNormRopeForward;
+
+    /// <summary>[T, q + 2 kv].</summary>
+    public required Operand Qkv { get; init; }
+
+    /// <summary>[T] int32.</summary>
+    public required Operand FirstKey { get; init; }
+
+    /// <summary>[head_dim]; null without QK-norm.</summary>
+    public required Operand? QueryNorm { get; init; }
+
+    /// <summary>[head_dim]; null without QK-norm.</summary>
+    public required Operand? KeyNorm { get; init; }
+
+    /// <summary>[T, q]; null where nobody wants it.</summary>
+    public required Operand? Query { get; init; }
+
+    /// <summary>[T, 2 kv]; null where nobody wants it.</summary>
+    public required Operand? KeyValue { get; init; }
+
+    /// <inheritdoc/>
+    public override KernelCall Only(Func<Operand, bool> wanted) =>
+        this with
+        {
+            Query = Query is { } query && wanted(query) ? query : null,
+            KeyValue = KeyValue is { } kv && wanted(kv) ? kv : null,
+        };
+
+    /// <inheritdoc/>
+    protected override void List(KernelOperands all)
+    {
+        all.Read(Qkv, FirstKey, QueryNorm, KeyNorm);
+        all.Write(Query, KeyValue);
+    }
+}
+
+/// <summary>Gradient of the raw projections from those of query, keys and values.</summary>
+public sealed record QkNormRopeBackwardCall : KernelCall
+{
+    /// <inheritdoc/>
+    public override Kernel Kernel => Kernel.QkNormRopeBackward;
+
+    /// <summary>[T, q].</summary>
+    public required Operand GradQuery { get; init; }
+
+    /// <summary>[T, 2 kv] fp32.</summary>
+    public required Operand GradKeyValue { get; init; }
+
+    /// <summary>[T] int32.</summary>
+    public required Operand FirstKey { get; init; }
+
+    /// <summary>What the norms had; null without.</summary>
+    public required QkNormOperands? Norms { get; init; }
+
+    /// <summary>[T, q + 2 kv].</summary>
+    public required Operand GradQkv { get; init; }
+
+    /// <inheritdoc/>
+    protected override void List(KernelOperands all)
+    {
+        all.Read(GradQuery, GradKeyValue, FirstKey, Norms?.Qkv, Norms?.Query, Norms?.Key);
+        all.Write(GradQkv, Norms?.Workspace);
+        all.Update(Norms?.GradQuery, Norms?.GradKey);
+    }
+}
+
+/// <summary>What the backward of the norms of heads needs.</summary>
+/// <param name="Qkv">[T, q + 2 kv], of the forward.</param>
+/// <param name="Query">[head_dim], the norm's weight.</param>
+/// <param name="Key">[head_dim], the norm's weight.</param>
+/// <param name="GradQuery">[head_dim].</param>
+/// <param name="GradKey">[head_dim].</param>
+/// <param name="Workspace">Sums of blocks of tokens.</param>
+public sealed record QkNormOperands(Operand Qkv, Operand Query, Operand Key, Operand GradQuery, Operand GradKey, Operand Workspace);

@@ -1,0 +1,66 @@
+namespace Dataflow.Model;
+
+/// <summary>y = x rstd w.</summary>
+public sealed record RmsNormForwardCall : KernelCall
+{
+    /// <inheritdoc/>
+    public override Kernel Kernel => Kernel.RmsNormForward;
+
+    /// <summary>[T, D].</summary>
+    public required Operand X { get; init; }
+
+    /// <summary>[D].</summary>
+    public required Operand Weight { get; init; }
+
+    /// <summary>[T, D].</summary>
+    public required Operand Y { get; init; }
+
+    /// <summary>[T] fp32.</summary>
+    public required Operand Rstd { get; init; }
+
+    /// <inheritdoc/>
+    protected override void List(KernelOperands all)
+    {
+        all.Read(X, Weight);
+        all.Write(Y, Rstd);
+    }
+}
+
+/// <summary>dx, to which it adds or which it overwrites, and dw (+)= its gradient.</summary>
+public sealed record RmsNormBackwardCall : KernelCall
+{
+    /// <inheritdoc/>
+    public override Kernel Kernel => Kernel.RmsNormBackward;
+
+    /// <summary>[T, D].</summary>
+    public required Operand GradY { get; init; }
+
+    /// <summary>[T, D].</summary>
+    public required Operand X { get; init; }
+
+    /// <summary>[T] fp32, of the forward.</summary>
+    public required Operand Rstd { get; init; }
+
+    /// <summary>[D].</summary>
+    public required Operand Weight { get; init; }
+
+    /// <summary>[T, D].</summary>
+    public required Operand GradX { get; init; }
+
+    /// <summary>Whether the gradient is added to what <see cref="GradX"/> holds.</summary>
+    public required bool Adds { get; init; }
+
+    /// <summary>[D].</summary>
+    public required Operand GradWeight { get; init; }
+
+    /// <summary>Sums of blocks of tokens.</summary>
+    public required Operand Workspace { get; init; }
+
+    /// <inheritdoc/>
+    protected override void List(KernelOperands all)
+    {
+        all.Read(GradY, X, Rstd, Weight);
+        all.Write(Workspace, Adds ? null : GradX);
+        all.Update(Adds ? GradX : null, GradWeight);
+    }
+}

@@ -1,0 +1,86 @@
+using Dataflow.Model;
+
+namespace Dataflow.Runtime;
+
+/// <summary>From a call of a block program to the kernel that runs it: a line each.</summary>
+internal static class KernelDispatch
+{
+    /// <summary>Binds the call's operands and launches its kernel.</summary>
+    public static void Launch(KernelStream stream, KernelCall call, in OpOperands at)
+    {
+        switch (call)
+        {
+            case EmbeddingForwardCall c when at.HasBlock:
+                stream.Launch(EmbeddingBlockForwardArguments.Of(c, at));
+                break;
+            case EmbeddingForwardCall c:
+                stream.Launch(EmbeddingForwardArguments.Of(c, at));
+                break;
+            case EmbeddingBackwardCall c when at.HasBlock:
+                stream.Launch(EmbeddingBlockBackwardArguments.Of(c, at));
+                break;
+            case EmbeddingBackwardCall c:
+                stream.Launch(EmbeddingBackwardArguments.Of(c, at));
+                break;
+            case RmsNormForwardCall c:
+                stream.Launch(RmsNormForwardArguments.Of(c, at));
+                break;
+            case RmsNormBackwardCall c:
+                stream.Launch(RmsNormBackwardArguments.Of(c, at));
+                break;
+            case GemmForwardCall c:
+                stream.Launch(GemmArguments.Of(c, at));
+                break;
+            case GemmInputGradientCall c:
+                stream.Launch(GemmArguments.Of(c, at));
+                break;
+            case GemmWeightGradientCall c:
+                stream.Launch(GemmArguments.Of(c, at));
+                break;
+            case QkNormRopeForwardCall c:
+                stream.Launch(QkNormRopeForwardArguments.Of(c, at));
+                break;
+            case QkNormRopeBackwardCall c:
+                stream.Launch(QkNormRopeBackwardArguments.Of(c, at));
+                break;
+            case AttentionForwardCall c:
+                stream.Launch(AttentionForwardArguments.Of(c, at));
+                break;
+            case AttentionBackwardCall c:
+                stream.Launch(AttentionBackwardArguments.Of(c, at));
+                break;
+            case AttentionSegmentForwardCall c:
+                stream.Launch(AttentionSegmentForwardArguments.Of(c, at));
+                break;
+            case AttentionNormalizeCall c:
+                stream.Launch(AttentionNormalizeArguments.Of(c, at));
+                break;
+            case AttentionSegmentBackwardCall c:
+                stream.Launch(AttentionSegmentBackwardArguments.Of(c, at));
+                break;
+            case AttentionRoundingCall c:
+                stream.Launch(AttentionRoundingArguments.Of(c, at));
+                break;
+            case SwiGluForwardCall c:
+                stream.Launch(SwiGluForwardArguments.Of(c, at));
+                break;
+            case SwiGluBackwardCall c:
+                stream.Launch(SwiGluBackwardArguments.Of(c, at));
+                break;
+            case CrossEntropyCall c:
+                stream.Launch(CrossEntropyArguments.Of(c, at));
+                break;
+            case CrossEntropyStatisticsCall c:
+                stream.Launch(CrossEntropyStatisticsArguments.Of(c, at));
+                break;
+            case CrossEntropyLossCall c:
+                stream.Launch(CrossEntropyLossArguments.Of(c, at));
+                break;
+            case CrossEntropyGradientCall c:
+                stream.Launch(CrossEntropyGradientArguments.Of(c, at));
+                break;
+            default:
+                throw new InvalidOperationException($"no kernel is bound to {call.Kernel}");
+        }
+    }
+}
