@@ -23,7 +23,7 @@ public sealed class TorchDecoder(TorchShape shape, IReadOnlyDictionary<string, T
         for (int layer = 0; layer < shape.Layers; layer++)
         {
             string at = $"model.layers.{layer}.";
-            h = h + Attention(at + "self_attn.", Norm(h, at + "input_layernorm.weight"), cos, sin, batch.Seen);
+            h = h + Attention(at + "self_attn.", Norm(h, at + "input_layernorm.weight"), cos, sin, Seen(batch, layer));
             h = h + FeedForward(at + "mlp.", Norm(h, at + "post_attention_layernorm.weight"));
         }
 
@@ -43,6 +43,19 @@ public sealed class TorchDecoder(TorchShape shape, IReadOnlyDictionary<string, T
         }
 
         return rows.reshape(ids.shape[0], ids.shape[1], -1);
+    }
+
+    /// <summary>What a layer's queries attend to: all that the batch lets them, or the last so many keys of it.</summary>
+    private Tensor? Seen(TorchBatch batch, int layer)
+    {
+        if (shape.Windows.Count == 0 || shape.Windows[layer % shape.Windows.Count] is not { } window)
+        {
+            return batch.Seen;
+        }
+
+        long seqlen = batch.Ids.shape[1];
+        var near = ones(seqlen, seqlen, dtype: ScalarType.Bool).tril().triu(1 - window).reshape(1, 1, seqlen, seqlen);
+        return batch.Seen is { } seen ? seen.logical_and(near) : near;
     }
 
     private Tensor Attention(string at, Tensor x, Tensor cos, Tensor sin, Tensor? seen)

@@ -9,6 +9,9 @@ public sealed record TorchShape(int Vocabulary, int Layers, int Heads, int KvHea
     /// <summary>Queries and keys are normed before they are rotated.</summary>
     public bool QkNorm { get; init; }
 
+    /// <summary>The most keys that a token attends to, by layer, over and over; none: no layer has a window.</summary>
+    public IReadOnlyList<int?> Windows { get; init; } = [];
+
     /// <summary>The token whose row of the table learns nothing from being looked up.</summary>
     public int? PaddingId { get; init; }
 }

@@ -13,7 +13,7 @@ public sealed record BlockSizes(Bytes Block, Bytes Embedding, Bytes Head)
     {
         var type = Recipe.Bf16.Parameters;
         return new BlockSizes(
-            ParameterLayout.Block(model).Size(type),
+            ParameterLayout.Block(model, new LayerKind(model.FfnDim)).Size(type),
             ParameterLayout.Embedding(model).Size(type),
             ParameterLayout.Head(model).Size(type)
         );

@@ -156,7 +156,13 @@ public sealed class CudaDevice : ITimedDevice
     private static void CheckModel(Workload workload)
     {
         var model = workload.Model;
-        foreach (var (name, size) in new[] { ("model_dim", model.ModelDim), ("head_dim", model.HeadDim), ("ffn_dim", model.FfnDim) })
+        (string, int)[] sizes =
+        [
+            ("model_dim", model.ModelDim),
+            ("head_dim", model.HeadDim),
+            .. model.Kinds.Select(k => ("ffn_dim", k.FfnDim)).Distinct(),
+        ];
+        foreach (var (name, size) in sizes)
         {
             if (size % 8 != 0)
             {

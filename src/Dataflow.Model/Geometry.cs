@@ -48,9 +48,6 @@ public sealed record Geometry(
     /// <summary>Rows of that round: full rounds first.</summary>
     public int RowsOf(Round round) => Math.Clamp(Rows - (round.Index * RowsPerRound), 0, RowsPerRound);
 
-    /// <summary>Bytes of a chunk's table: ids, targets, first keys and the id order, T int32 each.</summary>
-    public Bytes TableSize => new(16L * ChunkTokens);
-
     /// <summary>First row of the chunk in its group's window.</summary>
     public int WindowRow(Chunk chunk) => chunk.Index % ChunksPerGroup * ChunkTokens;
 
@@ -74,18 +71,19 @@ public sealed record Geometry(
 
     /// <summary>
     /// Pairs of a query of the chunk and a key that it sees, if every row is one document (the most there can be): a token sees itself
-    /// and what came before it in its row. Padding counts like the row that it would be.
+    /// and what came before it in its row, or in its attention window. Padding counts like the row that it would be.
     /// </summary>
-    public double AttendedPairs(Chunk chunk)
+    public double AttendedPairs(Chunk chunk, int? window = null)
     {
         double pairs = 0;
         long first = (long)chunk.Index * ChunkTokens;
         for (long token = first; token < first + ChunkTokens;)
         {
-            // A run of tokens of one row: p, p + 1, ... keys each.
+            // A run of tokens of one row: p, p + 1, ... keys each, and no more than the window has.
             long place = token % Seqlen;
             long count = Math.Min(Seqlen - place, first + ChunkTokens - token);
-            pairs += count * (place + 1 + place + count) / 2.0;
+            long growing = Math.Clamp((window ?? long.MaxValue) - place, 0, count);
+            pairs += (growing * (place + 1 + place + growing) / 2.0) + ((count - growing) * (double)(window ?? 0));
             token += count;
         }
 
@@ -93,7 +91,10 @@ public sealed record Geometry(
     }
 
     /// <summary>Those of the pairs whose key is in one segment of the chunk's window.</summary>
-    public double AttendedPairs(Chunk chunk, Segment segment)
+    public double AttendedPairs(Chunk chunk, Segment segment, int? window = null) =>
+        window is { } keys ? PairsWithin(chunk, segment, keys) : AllPairs(chunk, segment);
+
+    private double AllPairs(Chunk chunk, Segment segment)
     {
         double pairs = 0;
         long row = WindowRow(chunk), end = FirstRow(segment) + RowsOf(segment);
@@ -110,6 +111,19 @@ public sealed record Geometry(
 
             pairs += Math.Max(0, after - Math.Max(token, end)) * (double)Math.Max(0, end - first);
             token = after;
+        }
+
+        return pairs;
+    }
+
+    // Token by token: a window begins anywhere in a segment.
+    private double PairsWithin(Chunk chunk, Segment segment, int window)
+    {
+        long pairs = 0, row = WindowRow(chunk), begin = FirstRow(segment), end = begin + RowsOf(segment);
+        for (long token = row; token < row + ChunkTokens; token++)
+        {
+            long first = Math.Max(begin, token - Math.Min(token % Seqlen, window - 1L));
+            pairs += Math.Max(0, Math.Min(token + 1, end) - first);
         }
 
         return pairs;

@@ -27,8 +27,11 @@ public sealed record ModelConfig
     /// <summary>Width of one head: even, at most 256; need not be ModelDim / HeadCount.</summary>
     public required int HeadDim { get; init; }
 
-    /// <summary>Width F of the feed-forward.</summary>
+    /// <summary>Width F of the feed-forward; of the widest where layers differ.</summary>
     public required int FfnDim { get; init; }
+
+    /// <summary>What differs from layer to layer; null where all are alike.</summary>
+    public LayerPattern? Pattern { get; init; }
 
     /// <summary>Base of the rotary frequencies.</summary>
     public required double RopeTheta { get; init; }
@@ -57,21 +60,38 @@ public sealed record ModelConfig
     /// <summary>Width of all key heads (or all value heads) together.</summary>
     public int KvDim => KvHeadCount * HeadDim;
 
+    /// <summary>All layers from the input on.</summary>
+    public IEnumerable<Layer> Layers => Enumerable.Range(0, LayerCount).Select(l => new Layer(l));
+
+    /// <summary>The kind of each layer from the input on.</summary>
+    public IEnumerable<LayerKind> Kinds => Layers.Select(KindOf);
+
+    /// <summary>The kind of a layer.</summary>
+    public LayerKind KindOf(Layer layer) => Pattern?[layer] ?? new LayerKind(FfnDim);
+
     /// <summary>All trained numbers; a tied table counts once.</summary>
     public long ParameterCount =>
-        (TiedEmbedding ? 1L : 2L) * VocabSize * ModelDim + ModelDim + LayerCount * BlockParameterCount;
-
-    /// <summary>Trained numbers of one block.</summary>
-    public long BlockParameterCount =>
-        2L * ModelDim + (QkNorm ? 2L * HeadDim : 0L)
-        + 2L * ModelDim * QueryDim + 2L * ModelDim * KvDim + 3L * ModelDim * FfnDim;
+        ((TiedEmbedding ? 1L : 2L) * VocabSize * ModelDim) + ModelDim + Kinds.Sum(BlockParameterCount);
 
     /// <summary>
-    /// FLOPs of one training step per sequence of <paramref name="seqlen"/> tokens: causal attention counted half, embedding free,
-    /// recomputation not counted (L*(3*2*S*(matrices) + 6*S^2*queryDim) + 6*S*D*V).
+    /// FLOPs of one training step per sequence of <paramref name="seqlen"/> tokens: causal attention counted half, and within its window
+    /// where it has one; embedding free, recomputation not counted (a layer: 3*2*S*(matrices) + 6*S^2*queryDim; the head: 6*S*D*V).
     /// </summary>
     public double ModelFlops(long seqlen) =>
-        LayerCount * ((6.0 * seqlen * ((2.0 * ModelDim * QueryDim) + (2.0 * ModelDim * KvDim) + (3.0 * ModelDim * FfnDim)))
-            + (6.0 * seqlen * seqlen * QueryDim))
+        (Pattern is null ? LayerCount * LayerFlops(new LayerKind(FfnDim), seqlen) : Kinds.Sum(k => LayerFlops(k, seqlen)))
         + (6.0 * seqlen * ModelDim * VocabSize);
+
+    /// <summary>Trained numbers of one layer.</summary>
+    public long LayerParameterCount(Layer layer) => BlockParameterCount(KindOf(layer));
+
+    private long BlockParameterCount(LayerKind kind) =>
+        (2L * ModelDim) + (QkNorm ? 2L * HeadDim : 0L)
+        + (2L * ModelDim * QueryDim) + (2L * ModelDim * KvDim) + (3L * ModelDim * kind.FfnDim);
+
+    private double LayerFlops(LayerKind kind, long seqlen)
+    {
+        double keys = Math.Min(seqlen, kind.Window ?? seqlen);
+        return (6.0 * seqlen * ((2.0 * ModelDim * QueryDim) + (2.0 * ModelDim * KvDim) + (3.0 * ModelDim * kind.FfnDim)))
+            + (6.0 * ((2.0 * seqlen) - keys) * keys * QueryDim);
+    }
 }

@@ -41,6 +41,11 @@ internal static class ModelConfigLimits
         Size(nameof(config.HeadDim), config.HeadDim, HeadDim);
         Size(nameof(config.FfnDim), config.FfnDim, Dim);
 
+        if (config.Pattern is { } pattern)
+        {
+            PatternFaults(config, pattern, keyOf, faults);
+        }
+
         if (config.MaxPositions is { } positions)
         {
             Size(nameof(config.MaxPositions), positions, int.MaxValue);
@@ -89,6 +94,34 @@ internal static class ModelConfigLimits
             {
                 faults.Add($"{keyOf(property)} must be from 1 to {most}, found {value}");
             }
+        }
+    }
+
+    private static void PatternFaults(ModelConfig config, LayerPattern pattern, Func<string, string> keyOf, List<string> faults)
+    {
+        var (layers, ffnDim) = (keyOf(nameof(config.Pattern)), keyOf(nameof(config.FfnDim)));
+        if (config.LayerCount > 0 && pattern.Kinds.Length > config.LayerCount)
+        {
+            faults.Add($"{layers} lists {pattern.Kinds.Length} kinds of layers for {config.LayerCount} layers");
+        }
+
+        foreach (var kind in pattern.Kinds)
+        {
+            if (kind.FfnDim != Unknown && (kind.FfnDim < 1 || kind.FfnDim > Dim))
+            {
+                faults.Add($"{ffnDim} of {layers} must be from 1 to {Dim}, found {kind.FfnDim}");
+            }
+
+            if (kind.Window is < 1 and not Unknown)
+            {
+                faults.Add($"window of {layers} must be at least 1, found {kind.Window}");
+            }
+        }
+
+        int widest = pattern.Kinds.Max(k => k.FfnDim);
+        if (config.FfnDim > 0 && widest > 0 && config.FfnDim != widest)
+        {
+            faults.Add($"{ffnDim} is {config.FfnDim}, and the widest of {layers} has {widest}");
         }
     }
 

@@ -14,6 +14,12 @@ public static class ModelConfigWriter
     /// <summary>As a Hugging Face config.json (llama, or qwen3 if queries and keys are normed); the name is not part of it.</summary>
     public static string HuggingFace(ModelConfig config) => Text(config, HuggingFaceConfig.Write);
 
+    /// <summary>
+    /// As a model's folder holds it: as Hugging Face has it, or, where its families here have no words for it (layers of several kinds), in
+    /// our own format.
+    /// </summary>
+    public static string Stored(ModelConfig config) => config.Pattern is null ? HuggingFace(config) : Own(config);
+
     private static string Text(ModelConfig config, Action<Utf8JsonWriter, ModelConfig> write)
     {
         using var bytes = new MemoryStream();

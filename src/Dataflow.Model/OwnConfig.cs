@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 
 namespace Dataflow.Model;
@@ -9,8 +10,10 @@ internal static class OwnConfig
     private static readonly string[] Keys =
     [
         "name", "vocab_size", "model_dim", "n_layers", "n_heads", "n_kv_heads", "head_dim", "ffn_dim", "rope_theta", "rms_norm_eps",
-        "tied_embedding", "qk_norm", "n_experts",
+        "tied_embedding", "qk_norm", "n_experts", "layers",
     ];
+
+    private static readonly string[] s_kindKeys = ["ffn_dim", "window"];
 
     /// <summary>Whether the file means to be of this format.</summary>
     public static bool Recognises(JsonFields fields) => fields.Has("model_dim") || fields.Has("n_layers") || fields.Has("ffn_dim");
@@ -39,12 +42,45 @@ internal static class OwnConfig
             KvHeadCount = fields.Int("n_kv_heads"),
             HeadDim = fields.Int("head_dim"),
             FfnDim = fields.Int("ffn_dim"),
+            Pattern = Pattern(fields),
             RopeTheta = fields.Double("rope_theta"),
             RmsNormEps = (float)fields.Double("rms_norm_eps"),
             TiedEmbedding = fields.Bool("tied_embedding", absent: false),
             QkNorm = fields.Bool("qk_norm", absent: false),
         };
     }
+
+    /// <summary>What differs from layer to layer; null if the file says nothing of it.</summary>
+    private static LayerPattern? Pattern(JsonFields fields)
+    {
+        if (fields.Find("layers") is not { } list)
+        {
+            return null;
+        }
+
+        if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() == 0 || !list.EnumerateArray().All(IsObject))
+        {
+            fields.Faults.Add($"layers must be a list of objects, found {JsonFields.Quote(list)}");
+            return null;
+        }
+
+        var kinds = ImmutableArray.CreateBuilder<LayerKind>();
+        foreach (var item in list.EnumerateArray())
+        {
+            var kind = new JsonFields(item);
+            foreach (string key in kind.Keys.Except(s_kindKeys))
+            {
+                kind.Faults.Add($"{JsonFields.QuoteKey(key)} is not a key of a layer (these are: {string.Join(", ", s_kindKeys)})");
+            }
+
+            kinds.Add(new LayerKind(kind.Int("ffn_dim"), kind.Has("window") ? kind.Int("window") : null));
+            fields.Faults.AddRange(kind.Faults.Select(f => $"layers: {f}"));
+        }
+
+        return new LayerPattern(kinds.ToImmutable());
+    }
+
+    private static bool IsObject(JsonElement element) => element.ValueKind == JsonValueKind.Object;
 
     /// <summary>This format's key of a property.</summary>
     public static string KeyOf(string property) => property switch
@@ -56,6 +92,7 @@ internal static class OwnConfig
         nameof(ModelConfig.KvHeadCount) => "n_kv_heads",
         nameof(ModelConfig.HeadDim) => "head_dim",
         nameof(ModelConfig.FfnDim) => "ffn_dim",
+        nameof(ModelConfig.Pattern) => "layers",
         nameof(ModelConfig.RopeTheta) => "rope_theta",
         nameof(ModelConfig.RmsNormEps) => "rms_norm_eps",
         nameof(ModelConfig.Name) => "name",
@@ -79,6 +116,24 @@ internal static class OwnConfig
         json.WriteBoolean("tied_embedding", config.TiedEmbedding);
         json.WriteBoolean("qk_norm", config.QkNorm);
         json.WriteNumber("n_experts", 1);
+        if (config.Pattern is { } pattern)
+        {
+            json.WriteStartArray("layers");
+            foreach (var kind in pattern.Kinds)
+            {
+                json.WriteStartObject();
+                json.WriteNumber("ffn_dim", kind.FfnDim);
+                if (kind.Window is { } window)
+                {
+                    json.WriteNumber("window", window);
+                }
+
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+
         json.WriteEndObject();
     }
 }

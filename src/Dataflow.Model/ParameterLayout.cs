@@ -95,7 +95,7 @@ public sealed record ParameterLayout
             (WeightName.HeadMatrix, model.ModelDim, [("lm_head.weight", model.VocabSize)]));
 
     /// <summary>One transformer block.</summary>
-    public static ParameterLayout Block(ModelConfig model)
+    public static ParameterLayout Block(ModelConfig model, LayerKind kind)
     {
         const string layer = "model.layers.{layer}.";
         const string attention = layer + "self_attn.";
@@ -122,9 +122,9 @@ public sealed record ParameterLayout
         tensors.Add((WeightName.AttentionOut, model.QueryDim, [(attention + "o_proj.weight", model.ModelDim)]));
         tensors.Add((WeightName.FfnNorm, model.ModelDim, [(layer + "post_attention_layernorm.weight", 1)]));
         tensors.Add(
-            (WeightName.GateUp, model.ModelDim, [(mlp + "gate_proj.weight", model.FfnDim), (mlp + "up_proj.weight", model.FfnDim)])
+            (WeightName.GateUp, model.ModelDim, [(mlp + "gate_proj.weight", kind.FfnDim), (mlp + "up_proj.weight", kind.FfnDim)])
         );
-        tensors.Add((WeightName.Down, model.FfnDim, [(mlp + "down_proj.weight", model.ModelDim)]));
+        tensors.Add((WeightName.Down, kind.FfnDim, [(mlp + "down_proj.weight", model.ModelDim)]));
         return Of([.. tensors]);
     }
 

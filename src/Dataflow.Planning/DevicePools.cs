@@ -57,7 +57,7 @@ internal static class DevicePools
         var pools = new List<Pool>
         {
             new(PoolNames.Scratch, ScratchSize(workload, programs, residency), 1),
-            new(PoolNames.Tables, geometry.TableSize, slots.Tables),
+            new(PoolNames.Tables, programs.TableSize, slots.Tables),
             new(PoolNames.Loss, LossSize(geometry), 1),
             new(PoolNames.Norm, NormSize(model, programs), workload.Kind == WorkloadKind.ClippedTraining ? 1 : 0),
             new(PoolNames.Weights, programs.BlockLayout.Size(recipe.Parameters), slots.Weights),

@@ -58,7 +58,7 @@ internal sealed class MemorySizes
     private Bytes Device(Residency residency, SavePattern pattern, in SlotCounts slots)
     {
         int windows = geometry.ChunksPerSegment(residency.WindowSegments);
-        var size = Scratch(residency).Aligned + (geometry.TableSize.Aligned * slots.Tables) + DevicePools.LossSize(geometry).Aligned
+        var size = Scratch(residency).Aligned + (programs.TableSize.Aligned * slots.Tables) + DevicePools.LossSize(geometry).Aligned
             + (clipped ? DevicePools.NormSize(workload.Model, programs).Aligned : Bytes.Zero);
         size += weights * slots.Weights;
         size += gradients * (residency.ResidentGradients + slots.Gradients);
@@ -76,7 +76,7 @@ internal sealed class MemorySizes
 
     private Bytes Host(Residency residency, SavePattern pattern, in SlotCounts slots)
     {
-        var host = (geometry.TableSize.Aligned * ((long)chunks * geometry.Rounds)) + DevicePools.LossSize(geometry).Aligned;
+        var host = (programs.TableSize.Aligned * ((long)chunks * geometry.Rounds)) + DevicePools.LossSize(geometry).Aligned;
         host += clipped ? DevicePools.NormSize(workload.Model, programs).Aligned : Bytes.Zero;
 
         // A ring that turns around fetches its missing layers once each way: the first on the way back, the last on the way out.

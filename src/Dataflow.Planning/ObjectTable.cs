@@ -26,7 +26,7 @@ internal sealed class ObjectTable(Workload workload, BlockPrograms programs, Res
 
     public Use Table(Chunk c, Round r) =>
         Whole(Roles.Table, Known(new Key(ObjectKind.Table, Chunk: c.Index, Round: r.Index), out var key)
-            ?? New(key, $"T/{c}/{r}", $"T/{c}/{r}", geometry.TableSize, PoolNames.Tables, Lifetime.Input), AccessMode.Read);
+            ?? New(key, $"T/{c}/{r}", $"T/{c}/{r}", programs.TableSize, PoolNames.Tables, Lifetime.Input), AccessMode.Read);
 
     /// <summary>Residual stream at the entry of a layer; the layer after the last is the head.</summary>
     public Use Stream(string role, Layer l, Chunk c, Round r, AccessMode mode) =>

@@ -153,7 +153,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     /// How a block's, the embedding's or the head's parameters lie. A block of the head's matrix lies as one of the table does.
     /// </summary>
     private ParameterLayout LayoutOf(ScheduledOp op, in Access parameters) =>
-        op.Layer is not null ? step.Programs.BlockLayout
+        op.Layer is { } layer ? step.Programs[layer].Parameters
         : op.VocabularyBlock is { } block ? step.Programs.EmbeddingLayouts[block.Index]
         : schedule.Objects[parameters.Object].Length
         == step.Programs.HeadLayout.Size(parameters.Role == Roles.Weights ? workload.Recipe.Parameters : workload.Recipe.Gradients)

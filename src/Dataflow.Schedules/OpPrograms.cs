@@ -8,7 +8,10 @@ public static class OpPrograms
     /// <summary>
     /// The op's program; null for copies, zeroing, norms of gradients and updates, which are one kernel over their operands.
     /// </summary>
-    public static BlockProgram? Of(ScheduledOp op, BlockPrograms programs, Geometry geometry) => op.Kind switch
+    public static BlockProgram? Of(ScheduledOp op, BlockPrograms programs, Geometry geometry) =>
+        op.Layer is { } layer ? OfLayer(op, programs[layer], geometry) : OfVocabulary(op, programs);
+
+    private static BlockProgram? OfVocabulary(ScheduledOp op, BlockPrograms programs) => op.Kind switch
     {
         OpKind.Embed => programs.Embed(op.VocabularyBlock),
         OpKind.EmbedBackward => programs.EmbedBackward(op.VocabularyBlock),
@@ -16,6 +19,11 @@ public static class OpPrograms
         OpKind.HeadBackward => programs.HeadBackward(op.VocabularyBlock!.Value),
         // An evaluation has no gradients to write.
         OpKind.Head => op.Has(Roles.Gradients) ? programs.Head() : programs.Evaluate(),
+        _ => null,
+    };
+
+    private static BlockProgram? OfLayer(ScheduledOp op, LayerPrograms programs, Geometry geometry) => op.Kind switch
+    {
         OpKind.Forward => programs.Forward(op.Saved),
         // The window of a long context is recomputed ahead of the backward of its chunks, by ops that want K and V alone.
         OpKind.Recompute when geometry.ChunksPerGroup > 1 && op.Wanted == SaveSet.Kv => programs.RecomputeKv(),

@@ -63,7 +63,8 @@ public sealed class Trainer
         state = new StepState(schedule, device);
         executor = new Executor(schedule, device);
         var geometry = workload.Geometry;
-        tables = new TokenTableWriter(geometry.Seqlen, geometry.ChunkTokens, geometry.ChunksPerGroup, workload.Model.PaddingId);
+        tables = new TokenTableWriter(geometry.Seqlen, geometry.ChunkTokens, geometry.ChunksPerGroup, workload.Model.PaddingId,
+            [.. ChunkTable.Windows(workload.Model)]);
         table = new int[checked(tables.TableInts * geometry.ChunksPerRound)];
         tableNames = [.. Enumerable.Range(0, geometry.Rounds)
             .SelectMany(r => Enumerable.Range(0, geometry.ChunksPerRound).Select(c => $"T/{new Chunk(c)}/{new Round(r)}"))];

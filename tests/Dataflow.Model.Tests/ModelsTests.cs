@@ -48,7 +48,7 @@ public class ModelsTests
     {
         var model = Model(name);
         Assert.Equal(parameters, model.ParameterCount);
-        Assert.Equal(blockParameters, model.BlockParameterCount);
+        Assert.All(model.Layers, l => Assert.Equal(blockParameters, model.LayerParameterCount(l)));
     }
 
     [Fact]
@@ -87,5 +87,5 @@ public class ModelsTests
     private static long LaidOut(ModelConfig model) =>
         ParameterLayout.Embedding(model).Tensors.Sum(t => t.Count)
         + ParameterLayout.Head(model).Tensors.Sum(t => t.Count)
-        + (model.LayerCount * ParameterLayout.Block(model).Tensors.Sum(t => t.Count));
+        + model.Kinds.Sum(k => ParameterLayout.Block(model, k).Tensors.Sum(t => t.Count));
 }

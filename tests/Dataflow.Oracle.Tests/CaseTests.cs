@@ -21,6 +21,7 @@ public sealed class CaseTests
                 ("with QK-norm", c => c.Model.QkNorm),
                 ("without QK-norm", c => !c.Model.QkNorm),
                 ("with groups of query heads", c => c.Model.HeadCount > c.Model.KvHeadCount),
+                ("with layers of two kinds", c => c.Model.Pattern is not null),
                 ("with a chunk that rows do not divide", c => c.Pins.ChunkTokens is { } t && c.Seqlen % t != 0),
                 ("with blocks of the vocabulary", c => c.Pins.VocabularyBlocks > 1),
                 ("in bf16", c => c.Bf16.Name == "bf16"),

@@ -49,6 +49,22 @@ public class TokenTableWriterTests
     }
 
     [Fact]
+    public void Windows_have_first_keys_of_their_own()
+    {
+        var rows = new Rows([[10, 11, 12, 13, 14, 15, 16]], [[2, 4]]);
+        var writer = new TokenTableWriter(6, 3, 2, null, 2, 100);
+        Assert.Equal(18, writer.TableInts);
+        int[] tables = new int[2 * 18];
+        writer.Write(rows, [0], tables, 2);
+        Assert.Equal([0, 0, 2], tables[6..9]);
+        Assert.Equal([0, 0, 2], tables[12..15]);
+        Assert.Equal([0, 0, 2], tables[15..18]);
+        Assert.Equal([2, 2, 2], tables[24..27]);
+        Assert.Equal([2, 3, 4], tables[30..33]);
+        Assert.Equal([2, 2, 2], tables[33..36]);
+    }
+
+    [Fact]
     public void Empty_rounds_are_all_padding_in_their_window()
     {
         int[] tables = new int[4 * 8];

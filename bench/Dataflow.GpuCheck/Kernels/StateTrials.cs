@@ -156,7 +156,7 @@ internal static class StateTrials
     /// <summary>squared_sum.cu over a layer.</summary>
     public static KernelTrial SquaredSum(Workbench bench)
     {
-        var layout = ParameterLayout.Block(bench.Model);
+        var layout = ParameterLayout.Block(bench.Model, new LayerKind(bench.Model.FfnDim));
         var g = bench.Random(1, checked((int)layout.ElementCount));
         nuint workspace = bench.Room(KernelWorkspace.SquaredSum(layout));
         var sum = bench.Room(1, 2, DType.Float32);
@@ -185,7 +185,7 @@ internal static class StateTrials
         return parts.Sum();
     }
 
-    private static int Count(Workbench bench) => checked((int)ParameterLayout.Block(bench.Model).ElementCount);
+    private static int Count(Workbench bench) => checked((int)ParameterLayout.Block(bench.Model, new LayerKind(bench.Model.FfnDim)).ElementCount);
 
     // Often the same ones: real text repeats itself.
     private static int[] Ids(Workbench bench)

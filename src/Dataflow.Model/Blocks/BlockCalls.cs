@@ -13,7 +13,7 @@ internal static class BlockCalls
     private static readonly CarriedAttention s_carried = new(AttentionSums, AttentionMaxima, AttentionTotals);
 
     /// <summary>x to y; every tensor that a backward may want on the way.</summary>
-    public static ImmutableArray<KernelCall> Forward(ModelConfig model) =>
+    public static ImmutableArray<KernelCall> Forward(ModelConfig model, LayerKind kind) =>
         [
             Norm(Input, WeightName.AttentionNorm, Norm1, Rstd1),
             new GemmForwardCall
@@ -35,7 +35,7 @@ internal static class BlockCalls
             {
                 Query = Query,
                 Keys = KvWindow,
-                FirstKey = FirstKey,
+                FirstKey = FirstKeyOf(kind),
                 Output = AttentionOut,
                 Lse = Lse,
             },
@@ -64,7 +64,7 @@ internal static class BlockCalls
         ];
 
     /// <summary>The gradient of the residual stream in place, from y's to x's, and of every weight.</summary>
-    public static ImmutableArray<KernelCall> Backward(ModelConfig model) =>
+    public static ImmutableArray<KernelCall> Backward(ModelConfig model, LayerKind kind) =>
         [
             InputGradient(GradStream, WeightName.Down, GradFfn),
             new SwiGluBackwardCall { GradFfn = GradFfn, GateUp = GateUp },
@@ -78,7 +78,7 @@ internal static class BlockCalls
             {
                 Query = Query,
                 Keys = KvWindow,
-                FirstKey = FirstKey,
+                FirstKey = FirstKeyOf(kind),
                 Output = AttentionOut,
                 Lse = Lse,
                 GradOutput = GradAttention,
@@ -109,9 +109,9 @@ internal static class BlockCalls
         ];
 
     /// <summary>The forward where attention takes its window segment by segment.</summary>
-    public static StreamedCalls StreamedForward(ModelConfig model)
+    public static StreamedCalls StreamedForward(ModelConfig model, LayerKind kind)
     {
-        var (before, attention, after) = Around<AttentionForwardCall>(Forward(model));
+        var (before, attention, after) = Around<AttentionForwardCall>(Forward(model, kind));
         return new StreamedCalls(
             before,
             [
@@ -136,9 +136,9 @@ internal static class BlockCalls
     }
 
     /// <summary>The backward where attention takes its window segment by segment.</summary>
-    public static StreamedCalls StreamedBackward(ModelConfig model)
+    public static StreamedCalls StreamedBackward(ModelConfig model, LayerKind kind)
     {
-        var (before, attention, after) = Around<AttentionBackwardCall>(Backward(model));
+        var (before, attention, after) = Around<AttentionBackwardCall>(Backward(model, kind));
         return new StreamedCalls(
             before,
             [
@@ -164,13 +164,14 @@ internal static class BlockCalls
     /// </summary>
     public static ImmutableArray<KernelCall> Recompute(
         ModelConfig model,
+        LayerKind kind,
         IEnumerable<TensorName> wanted,
         IReadOnlySet<TensorName> available
     )
     {
         var needed = new HashSet<TensorName>(wanted.Where(t => !available.Contains(t)));
         var calls = new List<KernelCall>();
-        foreach (var call in Forward(model).Reverse())
+        foreach (var call in Forward(model, kind).Reverse())
         {
             if (!call.Writes.Any(o => needed.Contains(o.Tensor)))
             {
@@ -182,7 +183,7 @@ internal static class BlockCalls
             foreach (var operand in call.Reads)
             {
                 var tensor = operand.Tensor == KvWindow && !available.Contains(KvWindow) ? KvPiece : operand.Tensor;
-                if (!available.Contains(tensor) && tensor is not (Weight or FirstKey))
+                if (!available.Contains(tensor) && tensor is not (Weight or FirstKey or FirstKeyInWindow))
                 {
                     needed.Add(tensor);
                 }
@@ -192,6 +193,9 @@ internal static class BlockCalls
         calls.Reverse();
         return [.. calls];
     }
+
+    /// <summary>Where attention begins; positions count from the document's first token either way.</summary>
+    private static TensorName FirstKeyOf(LayerKind kind) => kind.Window is null ? FirstKey : FirstKeyInWindow;
 
     private static RmsNormForwardCall Norm(TensorName x, WeightName weight, TensorName y, TensorName rstd) =>
         new()

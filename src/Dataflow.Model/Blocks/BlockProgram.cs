@@ -37,6 +37,9 @@ public sealed record BlockProgram(ImmutableArray<KernelCall> Calls, ImmutableDic
     /// <summary>So many of the first calls run one after the other for each sub-chunk of a head's tokens, the others once.</summary>
     public int SubChunkCalls { get; init; }
 
+    /// <summary>The attention window of the layers whose program it is; null where there is none.</summary>
+    public int? Window { get; init; }
+
     /// <summary>Whether that call runs once for each sub-chunk.</summary>
     public bool RunsBySubChunk(KernelCall call) => SubChunkCalls > 0 && Calls.AsSpan()[..SubChunkCalls].Contains(call);
 }

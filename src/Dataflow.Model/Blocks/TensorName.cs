@@ -20,6 +20,9 @@ public enum TensorName
     /// <summary>[T] int32, window row of the first token that this one attends to (its document's first); never decreases.</summary>
     FirstKey,
 
+    /// <summary>[T] int32, the same where a layer's attention has a window: its first key, where that is later.</summary>
+    FirstKeyInWindow,
+
     /// <summary>[T] int32, token indices sorted by id.</summary>
     Order,
 

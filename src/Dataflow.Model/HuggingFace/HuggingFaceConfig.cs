@@ -64,6 +64,7 @@ internal static class HuggingFaceConfig
         nameof(ModelConfig.FfnDim) => "intermediate_size",
         nameof(ModelConfig.RopeTheta) => "rope_theta",
         nameof(ModelConfig.RmsNormEps) => "rms_norm_eps",
+        nameof(ModelConfig.Pattern) => "layer_types",
         nameof(ModelConfig.MaxPositions) => "max_position_embeddings",
         nameof(ModelConfig.Name) => "the file's name",
         _ => throw new ArgumentOutOfRangeException(nameof(property), property, "not a key of this format"),

@@ -9,7 +9,8 @@ namespace Dataflow.Model;
 public readonly record struct CallShapes(BlockProgram Program, ModelConfig Model, Geometry Geometry, Chunk Chunk, Segment? Segment)
 {
     /// <summary>Pairs of a query of the chunk and a key that it sees.</summary>
-    public double AttendedPairs => Segment is { } s ? Geometry.AttendedPairs(Chunk, s) : Geometry.AttendedPairs(Chunk);
+    public double AttendedPairs =>
+        Segment is { } s ? Geometry.AttendedPairs(Chunk, s, Program.Window) : Geometry.AttendedPairs(Chunk, Program.Window);
 
     /// <summary>Shape and type of an operand.</summary>
     public TensorPlace Place(Operand operand) => Program.Places[operand];

@@ -1,6 +1,8 @@
 namespace Dataflow.Model;
 
-/// <summary>Query, and keys and values of the chunk, of the raw projections: norm of each head where the model has it, then rotation.</summary>
+/// <summary>
+/// Query, and keys and values of the chunk, of the raw projections: norm of each head where the model has it, then rotation.
+/// </summary>
 public sealed record QkNormRopeForwardCall : KernelCall
 {
     /// <inheritdoc/>

@@ -270,7 +270,7 @@ internal sealed partial class CanonicalStep(
         Add(Roles.Input, Stream(l.Index, c, r), 0, programs.StreamSize.Value, AccessMode.Read);
     }
 
-    private void Table(Chunk c, Round r) => Add(Roles.Table, $"T/{c}/{r}", 0, geometry.TableSize.Value, AccessMode.Read);
+    private void Table(Chunk c, Round r) => Add(Roles.Table, $"T/{c}/{r}", 0, programs.TableSize.Value, AccessMode.Read);
 
     private void Weights(string role, string owner, ParameterLayout layout) =>
         Add(role, $"W/{owner}", 0, layout.Size(recipe.Parameters).Value, AccessMode.Read);

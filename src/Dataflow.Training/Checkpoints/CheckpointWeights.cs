@@ -5,8 +5,7 @@ namespace Dataflow.Training;
 /// <summary>A checkpoint that fits a model, as the model's weights.</summary>
 internal sealed class CheckpointWeights(Checkpoint checkpoint, ModelConfig model) : IWeightSource
 {
-    private readonly ParameterLayout[] _layouts =
-        [ParameterLayout.Embedding(model), ParameterLayout.Block(model), ParameterLayout.Head(model)];
+    private readonly ObjectLayouts _layouts = new(model);
 
     /// <inheritdoc/>
     public ModelConfig Model => model;
@@ -16,7 +15,7 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, ModelConfig model
     {
         destination.Clear();
         int count = destination.Length / (int)type.Size();
-        foreach (var piece in ElementRanges.Of(_layouts[(int)weights.Kind], firstElement, count))
+        foreach (var piece in ElementRanges.Of(_layouts[weights], firstElement, count))
         {
             ReadTensor(weights, piece.Tensor, piece.FirstElement, piece.In(destination, type), type);
         }

@@ -92,6 +92,6 @@ public static class CheckpointWriter
     {
         PrepareFolder(folder, weights.Model, type);
         Write(Path.Combine(folder, Checkpoint.FileName), weights, type, metadata);
-        AtomicFile.WriteText(Path.Combine(folder, ModelFiles.ConfigName), ModelConfigWriter.HuggingFace(weights.Model));
+        AtomicFile.WriteText(Path.Combine(folder, ModelFiles.ConfigName), ModelConfigWriter.Stored(weights.Model));
     }
 }

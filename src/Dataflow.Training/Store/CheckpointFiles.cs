@@ -48,5 +48,5 @@ internal static class CheckpointFiles
     /// <summary>The exact length of each file but <see cref="State"/>.</summary>
     public static IEnumerable<(string Name, Bytes Length)> Lengths(ModelConfig model, Recipe recipe) =>
         Parts(recipe).Select(p => (Name(p), SafetensorsWriter.LengthOf(CheckpointWriter.Tensors(model, Type(p, recipe)))))
-            .Prepend((ModelFiles.ConfigName, new Bytes(Encoding.UTF8.GetByteCount(ModelConfigWriter.HuggingFace(model)))));
+            .Prepend((ModelFiles.ConfigName, new Bytes(Encoding.UTF8.GetByteCount(ModelConfigWriter.Stored(model)))));
 }

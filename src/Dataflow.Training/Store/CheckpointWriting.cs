@@ -32,7 +32,7 @@ internal sealed class CheckpointWriting(IDisk disk, string folder)
             disk.CreateFolder(partial);
             var files = new Dictionary<string, StoredFile>();
             var notFinite = new List<string>();
-            byte[] config = Encoding.UTF8.GetBytes(ModelConfigWriter.HuggingFace(state.Model));
+            byte[] config = Encoding.UTF8.GetBytes(ModelConfigWriter.Stored(state.Model));
             WriteFile(partial, ModelFiles.ConfigName, config);
             files[ModelFiles.ConfigName] = new StoredFile(config.Length, FileChecksum.Of(config));
             foreach (var part in CheckpointFiles.Parts(state.Recipe))

@@ -1,15 +1,18 @@
+using Dataflow.Model;
+
 namespace Dataflow.Training;
 
 /// <summary>
 /// Turns rows of tokens into the tables that kernels read. A round's rows, their inputs one after another, are one run of tokens, cut
-/// into chunks of T; after the last row there is padding. A chunk's table is four arrays of T 32-bit integers, back to back:
+/// into chunks of T; after the last row there is padding. A chunk's table is arrays of T 32-bit integers, back to back:
 /// <list type="number">
 /// <item>ids: the token;</item>
 /// <item>targets: the token to be predicted, -1 where none counts;</item>
 /// <item>firstKey: the row of the key/value window that holds the first token of this token's document; attention begins there, and
 /// the position within the document is counted from it;</item>
 /// <item>order: the token numbers 0 to T - 1 sorted by id, equal ids by number: what the embedding's gradient sums along. Those of the
-/// model's padding id, whose row has no gradient, are left out, and as many -1 stand at the end.</item>
+/// model's padding id, whose row has no gradient, are left out, and as many -1 stand at the end;</item>
+/// <item>for each attention window that layers have, firstKey again, but no further back than the window.</item>
 /// </list>
 /// A group of chunks shares one key/value window: chunk c of the round starts at row (c mod chunks per group) x T of its group's. No
 /// document may reach from one group into the next. What a short row lacks is padding, too. Without document lengths a row is one document
@@ -18,7 +21,7 @@ namespace Dataflow.Training;
 /// </summary>
 public sealed class TokenTableWriter
 {
-    /// <summary>Arrays of one chunk's table.</summary>
+    /// <summary>Arrays of one chunk's table, those of windows apart.</summary>
     public const int ArrayCount = 4;
 
     /// <summary>The target of a token whose prediction does not count.</summary>
@@ -28,6 +31,7 @@ public sealed class TokenTableWriter
     private readonly int _chunkTokens;
     private readonly int _chunksPerGroup;
     private readonly int? _paddingId;
+    private readonly int[] _windows;
     private readonly int[] _row;
     private readonly long[] _sortKeys;
 
@@ -38,7 +42,8 @@ public sealed class TokenTableWriter
     /// <param name="chunkTokens">T.</param>
     /// <param name="chunksPerGroup">Chunks that share a window.</param>
     /// <param name="paddingId">The token whose row of the embedding table is not trained, if there is one.</param>
-    public TokenTableWriter(int seqlen, int chunkTokens, int chunksPerGroup, int? paddingId = null)
+    /// <param name="windows">The attention windows of layers (<see cref="ChunkTable.Windows"/>).</param>
+    public TokenTableWriter(int seqlen, int chunkTokens, int chunksPerGroup, int? paddingId = null, params ReadOnlySpan<int> windows)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(seqlen, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(chunkTokens, 1);
@@ -47,12 +52,13 @@ public sealed class TokenTableWriter
         _chunkTokens = chunkTokens;
         _chunksPerGroup = chunksPerGroup;
         _paddingId = paddingId;
+        _windows = windows.ToArray();
         _row = new int[seqlen + 1];
         _sortKeys = new long[chunkTokens];
     }
 
-    /// <summary>Integers of one chunk's table, without padding after it: 4 T.</summary>
-    public int TableInts => ArrayCount * _chunkTokens;
+    /// <summary>Integers of one chunk's table, without padding after it: 4 T, and T more a window.</summary>
+    public int TableInts => (ArrayCount + _windows.Length) * _chunkTokens;
 
     /// <summary>Fills the tables of a round whose chunks lie back to back; as the overload with a stride.</summary>
     public int Write(ITokenSource source, ReadOnlySpan<int> rows, Span<int> tables, int chunks) =>
@@ -148,6 +154,10 @@ public sealed class TokenTableWriter
         table[index] = id;
         table[_chunkTokens + index] = target;
         table[(2 * _chunkTokens) + index] = firstKey;
+        for (int w = 0; w < _windows.Length; w++)
+        {
+            table[((ArrayCount + w) * _chunkTokens) + index] = Math.Max(firstKey, WindowRow(token) - _windows[w] + 1);
+        }
     }
 
     private void SortByToken(Span<int> table)
@@ -162,7 +172,7 @@ public sealed class TokenTableWriter
         }
 
         _sortKeys.AsSpan(0, count).Sort();
-        var order = table[(3 * _chunkTokens)..];
+        var order = table.Slice(3 * _chunkTokens, _chunkTokens);
         for (int i = 0; i < count; i++)
         {
             order[i] = (int)_sortKeys[i];

@@ -43,11 +43,11 @@ public readonly record struct ParameterObject
     public static IEnumerable<ParameterObject> All(ModelConfig model) =>
         [Embedding, .. Enumerable.Range(0, model.LayerCount).Select(l => Block(new Layer(l))), Head];
 
-    /// <summary>How its weights lie in memory; equal for all blocks of a model.</summary>
+    /// <summary>How its weights lie in memory; equal for all blocks of one kind.</summary>
     public ParameterLayout Layout(ModelConfig model) => Kind switch
     {
         ParameterObjectKind.Embedding => ParameterLayout.Embedding(model),
-        ParameterObjectKind.Block => ParameterLayout.Block(model),
+        ParameterObjectKind.Block => ParameterLayout.Block(model, model.KindOf(Layer)),
         ParameterObjectKind.Head => ParameterLayout.Head(model),
         _ => throw new InvalidOperationException($"unknown kind {Kind}"),
     };

@@ -24,15 +24,14 @@ internal sealed class StoredObjects
 {
     private readonly StoredObject[] embedding;
     private readonly StoredObject[] head;
-    private readonly long blockElements;
+    private readonly BlockPrograms programs;
 
     public StoredObjects(Workload workload)
     {
-        var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
+        programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
         embedding = [.. Rows("embed", programs.EmbeddingLayouts, programs.Vocabulary.AreCut, 0)];
         long norm = programs.HeadLayout.ElementCount;
         head = [new StoredObject("head", 0, norm), .. Rows("head", programs.HeadBlockLayouts, cut: true, norm)];
-        blockElements = programs.BlockLayout.ElementCount;
     }
 
     /// <summary>In the order of their elements, which are all of the parameter object's.</summary>
@@ -40,7 +39,7 @@ internal sealed class StoredObjects
     {
         ParameterObjectKind.Embedding => embedding,
         ParameterObjectKind.Head => head,
-        _ => [new StoredObject(weights.Layer.ToString(), 0, blockElements)],
+        _ => [new StoredObject(weights.Layer.ToString(), 0, programs[weights.Layer].Parameters.ElementCount)],
     };
 
     private static IEnumerable<StoredObject> Rows(string name, IReadOnlyList<ParameterLayout> layouts, bool cut, long first)

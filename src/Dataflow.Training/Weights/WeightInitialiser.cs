@@ -96,8 +96,7 @@ public static class WeightInitialiser
     {
         private const int PieceElements = 1 << 14;
 
-        private readonly ParameterLayout[] _layouts =
-            [ParameterLayout.Embedding(model), ParameterLayout.Block(model), ParameterLayout.Head(model)];
+        private readonly ObjectLayouts _layouts = new(model);
 
         public ModelConfig Model => model;
 
@@ -106,7 +105,7 @@ public static class WeightInitialiser
             destination.Clear();
             int size = (int)type.Size();
             float[] values = ArrayPool<float>.Shared.Rent(PieceElements);
-            foreach (var range in ElementRanges.Of(_layouts[(int)weights.Kind], firstElement, destination.Length / size))
+            foreach (var range in ElementRanges.Of(_layouts[weights], firstElement, destination.Length / size))
             {
                 var target = range.In(destination, type);
                 for (int done = 0; done < range.Count; done += PieceElements)

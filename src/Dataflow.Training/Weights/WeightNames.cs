@@ -24,13 +24,13 @@ public static class WeightNames
     /// <summary>All of them: the embedding, the blocks from the input on, the head; within an object in memory order.</summary>
     public static IReadOnlyList<WeightBinding> Enumerate(ModelConfig model)
     {
-        var block = ParameterLayout.Block(model);
+        var layouts = new ObjectLayouts(model);
         return
         [
             .. ParameterObject
                 .All(model)
                 .SelectMany(o =>
-                    from tensor in (o.Kind == ParameterObjectKind.Block ? block : o.Layout(model)).Tensors
+                    from tensor in layouts[o].Tensors
                     from part in tensor.Parts
                     select new WeightBinding(
                         Name(part, o),

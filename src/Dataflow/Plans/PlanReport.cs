@@ -38,7 +38,7 @@ public static class PlanReport
         var (model, recipe) = (plan.Workload.Model, plan.Workload.Recipe);
         output.WriteLine(
             $"Model {model.Name}: {model.ParameterCount:N0} parameters, {model.LayerCount} layers, model_dim {model.ModelDim}, "
-                + $"{model.HeadCount} heads ({model.KvHeadCount} for keys and values) of {model.HeadDim}, ffn_dim {model.FfnDim}, "
+                + $"{model.HeadCount} heads ({model.KvHeadCount} for keys and values) of {model.HeadDim}, ffn_dim {FfnDims(model)}, "
                 + $"vocabulary {model.VocabSize:N0}"
         );
         var state = Plans.ModelState(plan);
@@ -162,6 +162,12 @@ public static class PlanReport
     /// <summary>How the keys and values of a context, and their gradients, are on the device: "whole", "in 8 segments".</summary>
     public static string Windows(Residency residency) =>
         residency.WindowSegments == 1 ? "whole" : $"in {residency.WindowSegments} segments";
+
+    /// <summary>"1024"; where layers differ "512 (window 256) and 1024 in turn".</summary>
+    private static string FfnDims(ModelConfig model) =>
+        model.Pattern is { } pattern
+            ? string.Join(" and ", pattern.Kinds.Select(k => k.Window is { } w ? $"{k.FfnDim} (window {w})" : $"{k.FfnDim}")) + " in turn"
+            : $"{model.FfnDim}";
 
     private static string Blocks(Workload workload)
     {

@@ -24,7 +24,7 @@ public sealed class OracleCase
         Seed = seed;
         var random = new Random(seed);
         bool smallest = seed % SmallestEvery == 0;
-        Model = RandomModel(random, smallest);
+        Model = WithLayers(new Random(~seed), RandomModel(random, smallest));
         Seqlen = smallest ? random.Next(6, 14) : random.Next(8, 49);
         RowsPerStep = random.Next(1, smallest ? 3 : 5);
         Rows = [.. RandomRows.Of(random, Model.VocabSize, Seqlen, Steps * RowsPerStep)];
@@ -56,6 +56,7 @@ public sealed class OracleCase
         Tied = Model.TiedEmbedding,
         QkNorm = Model.QkNorm,
         PaddingId = Model.PaddingId,
+        Windows = [.. Model.Kinds.Select(k => k.Window)],
     };
 
     /// <summary>Tokens of a row.</summary>
@@ -109,7 +110,8 @@ public sealed class OracleCase
     /// <summary>For people: what a failing seed is.</summary>
     public override string ToString() =>
         $"seed {Seed} ({Model.LayerCount} layers, {Model.HeadCount}/{Model.KvHeadCount} heads of {Model.HeadDim}, width {Model.ModelDim}, "
-        + $"ffn {Model.FfnDim}, vocabulary {Model.VocabSize}{(Model.TiedEmbedding ? " tied" : "")}{(Model.QkNorm ? ", QK-norm" : "")}, "
+        + $"ffn {Model.FfnDim}, vocabulary {Model.VocabSize}{(Model.TiedEmbedding ? " tied" : "")}{(Model.QkNorm ? ", QK-norm" : "")}"
+        + $"{(Model.Pattern is null ? "" : ", layers " + string.Join(" ", Model.Pattern.Kinds.Select(k => $"{k.FfnDim}/{k.Window}")))}, "
         + $"{RowsPerStep} x {Seqlen} tokens{(IsPacked ? " packed" : "")}{(IsMasked ? " masked" : "")}"
         + $"{(ClipNorm is null ? "" : " clipped")}, chunk {Pins.ChunkTokens}, rounds {Pins.Rounds}, "
         + $"blocks {Pins.VocabularyBlocks}, saved {Saved}, {Bf16.Name})";
@@ -134,6 +136,20 @@ public sealed class OracleCase
             TiedEmbedding = random.Next(2) == 0,
             QkNorm = random.Next(2) == 0,
         };
+    }
+
+    /// <summary>In about half of the cases with several layers, two kinds in turn: widths of feed-forward, and windows.</summary>
+    private static ModelConfig WithLayers(Random random, ModelConfig model)
+    {
+        if (model.LayerCount == 1 || random.Next(2) == 0)
+        {
+            return model;
+        }
+
+        int step = model.FfnDim % 8 == 0 ? 8 : 1;
+        int narrow = step * random.Next(1, (model.FfnDim / step) + 1);
+        var (first, second) = (new LayerKind(narrow, random.Next(1, 8)), new LayerKind(model.FfnDim, random.Next(3) == 0 ? 9 : null));
+        return model with { Pattern = random.Next(2) == 0 ? new LayerPattern(first, second) : new LayerPattern(second, first) };
     }
 
     private static AdamWNumbers RandomAdamW(Random random) =>

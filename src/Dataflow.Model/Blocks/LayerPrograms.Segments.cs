@@ -6,7 +6,7 @@ namespace Dataflow.Model;
 /// The parts of a forward and of a backward whose window is streamed by segment: up to attention, attention to one segment (run for each),
 /// and from attention on. The parts of one chunk share a scratch, where what one leaves the next finds.
 /// </summary>
-public sealed partial class BlockPrograms
+public sealed partial class LayerPrograms
 {
     /// <summary>
     /// Where a window may be streamed: K, V and attention's output are kept, so that a backward recomputes nothing that needs other chunks.
@@ -41,25 +41,25 @@ public sealed partial class BlockPrograms
     public Bytes SavedBeforeAttention(SaveSet saved) => ActivationsSize(saved & SaveSet.Query);
 
     /// <summary>Bytes of a block's gradients that a backward writes after attention's; the others follow.</summary>
-    public Bytes GradientsBeforeAttention => new(BlockLayout[WeightName.AttentionOut].ElementOffset * recipe.Gradients.Size());
+    public Bytes GradientsBeforeAttention => new(Parameters[WeightName.AttentionOut].ElementOffset * recipe.Gradients.Size());
 
     private BlockProgram ForwardPart(string name, SaveSet saved, Func<StreamedCalls, ImmutableArray<KernelCall>> part) =>
-        cache.TryGetValue((name, saved, 0), out var program) ? program : cache[(name, saved, 0)] = LayForwardPart(saved, part);
+        cache.TryGetValue((name, saved), out var program) ? program : cache[(name, saved)] = LayForwardPart(saved, part);
 
     private BlockProgram LayForwardPart(SaveSet saved, Func<StreamedCalls, ImmutableArray<KernelCall>> part)
     {
-        var parts = BlockCalls.StreamedForward(model);
+        var parts = BlockCalls.StreamedForward(model, Kind);
         return Lay(part(parts), [.. parts.Before, .. parts.Attention, .. parts.After], Layout(saved).Offsets);
     }
 
     private BlockProgram BackwardPart(
         string name, SaveSet saved, Func<(ImmutableArray<KernelCall> Recompute, StreamedCalls Parts), ImmutableArray<KernelCall>> part) =>
-        cache.TryGetValue((name, saved, 0), out var program) ? program : cache[(name, saved, 0)] = LayBackwardPart(saved, part);
+        cache.TryGetValue((name, saved), out var program) ? program : cache[(name, saved)] = LayBackwardPart(saved, part);
 
     private BlockProgram LayBackwardPart(
         SaveSet saved, Func<(ImmutableArray<KernelCall> Recompute, StreamedCalls Parts), ImmutableArray<KernelCall>> part)
     {
-        var (recompute, parts) = (Halves(saved).Recompute, BlockCalls.StreamedBackward(model));
+        var (recompute, parts) = (Halves(saved).Recompute, BlockCalls.StreamedBackward(model, Kind));
         return Lay(part((recompute, parts)), [.. recompute, .. parts.Before, .. parts.Attention, .. parts.After], Layout(saved).Offsets);
     }
 }

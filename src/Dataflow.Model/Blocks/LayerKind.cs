@@ -1,0 +1,48 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Model;
+
+/// <summary>What may differ from layer to layer of one model.</summary>
+/// <param name="FfnDim">Width F of the feed-forward.</param>
+/// <param name="Window">The most keys that a token attends to, itself among them; null for all of its document.</param>
+public sealed record LayerKind(int FfnDim, int? Window = null);
+
+/// <summary>The kinds of a model's layers from the first one on, over and over: layer l is of kind l modulo their number.</summary>
+public sealed class LayerPattern : IEquatable<LayerPattern>
+{
+    /// <summary>A pattern of at least one kind.</summary>
+    /// <exception cref="ArgumentException">There is none.</exception>
+    public LayerPattern(params ImmutableArray<LayerKind> kinds)
+    {
+        if (kinds.IsDefaultOrEmpty)
+        {
+            throw new ArgumentException("a pattern of layers has at least one kind", nameof(kinds));
+        }
+
+        Kinds = kinds;
+    }
+
+    /// <summary>In order; a kind may come several times.</summary>
+    public ImmutableArray<LayerKind> Kinds { get; }
+
+    /// <summary>The kind of a layer.</summary>
+    public LayerKind this[Layer layer] => Kinds[layer.Index % Kinds.Length];
+
+    /// <inheritdoc/>
+    public bool Equals(LayerPattern? other) => other is not null && Kinds.AsSpan().SequenceEqual(other.Kinds.AsSpan());
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as LayerPattern);
+
+    /// <inheritdoc/>
+    public override int GetHashCode()
+    {
+        var hash = new HashCode();
+        foreach (var kind in Kinds)
+        {
+            hash.Add(kind);
+        }
+
+        return hash.ToHashCode();
+    }
+}

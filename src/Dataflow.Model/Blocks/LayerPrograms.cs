@@ -1,0 +1,158 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Model;
+
+/// <summary>
+/// The block programs of the layers of one kind, laid out: for every compute op the kernel calls and the place of each tensor. A pure
+/// function of model, kind, recipe, geometry and save set, so that every device and the planner agree to the byte.
+/// </summary>
+public sealed partial class LayerPrograms
+{
+    private readonly ModelConfig model;
+    private readonly Recipe recipe;
+    private readonly Geometry geometry;
+    private readonly TensorShapes shapes;
+    private readonly ProgramLayout layout;
+    private readonly Dictionary<(string, SaveSet), BlockProgram> cache = [];
+    private readonly Bytes?[] activationsSizes = new Bytes?[(int)SaveSet.All + 1];
+
+    /// <summary>Programs are made when first asked for.</summary>
+    internal LayerPrograms(ModelConfig model, LayerKind kind, Recipe recipe, Geometry geometry)
+    {
+        (this.model, Kind, this.recipe, this.geometry) = (model, kind, recipe, geometry);
+        shapes = new TensorShapes(model, recipe, geometry, kind);
+        layout = new ProgramLayout(shapes, (operand, _, _) => WeightPlace(operand));
+        Parameters = ParameterLayout.Block(model, kind);
+        KvPieceSize = shapes.Of(TensorName.KvPiece).Size;
+        GradKvPieceSize = shapes.Of(TensorName.GradKvPiece).Size;
+    }
+
+    /// <summary>What these layers have in common.</summary>
+    public LayerKind Kind { get; }
+
+    /// <summary>Layout of a layer's parameters.</summary>
+    public ParameterLayout Parameters { get; }
+
+    /// <summary>Bytes of one chunk's K and V.</summary>
+    public Bytes KvPieceSize { get; }
+
+    /// <summary>Bytes of one chunk's dK and dV (fp32).</summary>
+    public Bytes GradKvPieceSize { get; }
+
+    /// <summary>Bytes of the activation object (input and K,V are objects of their own).</summary>
+    public Bytes ActivationsSize(SaveSet saved) => activationsSizes[(int)saved] ??= Layout(saved).Length;
+
+    /// <summary>Whether a backward needs a recompute op before it; otherwise its own norms are all that is repeated.</summary>
+    public bool NeedsRecompute(SaveSet saved) => Missing(saved) != SaveSet.None;
+
+    /// <summary>What a recompute op must yield for the backward of a chunk, K,V of a window apart.</summary>
+    public SaveSet Missing(SaveSet saved) => SaveSet.All & ~saved & ~(geometry.ChunksPerGroup > 1 ? SaveSet.Kv : SaveSet.None);
+
+    /// <summary>A block's forward.</summary>
+    public BlockProgram Forward(SaveSet saved) => Cached("forward", saved, static (p, saved) =>
+    {
+        var calls = BlockCalls.Forward(p.model, p.Kind);
+        return p.Lay(calls, calls, p.Layout(saved).Offsets);
+    });
+
+    /// <summary>What the backward lacks, left in the scratch that the backward reads.</summary>
+    public BlockProgram Recompute(SaveSet saved) => Cached("recompute", saved, static (p, saved) =>
+    {
+        var (recompute, backward) = p.Halves(saved);
+        return p.Lay(recompute, [.. recompute, .. backward], p.Layout(saved).Offsets);
+    });
+
+    /// <summary>K and V of one chunk alone, into the window, before the backward of its group.</summary>
+    public BlockProgram RecomputeKv() => Cached("recompute-kv", SaveSet.None, static (p, _) =>
+    {
+        var calls = BlockCalls.Recompute(p.model, p.Kind, [TensorName.KvPiece], new HashSet<TensorName> { TensorName.Input });
+        return p.Lay(calls, calls, ImmutableDictionary<TensorName, Bytes>.Empty);
+    });
+
+    /// <summary>A block's backward; it finds what was recomputed in scratch.</summary>
+    public BlockProgram Backward(SaveSet saved) => Cached("backward", saved, static (p, saved) =>
+    {
+        var (recompute, backward) = p.Halves(saved);
+        ImmutableArray<KernelCall> all = [.. recompute, .. backward];
+        return p.Lay(p.NeedsRecompute(saved) ? backward : all, all, p.Layout(saved).Offsets);
+    });
+
+    // What makes a program captures nothing: planning asks for one at every op.
+    private BlockProgram Cached(string name, SaveSet saved, Func<LayerPrograms, SaveSet, BlockProgram> make) =>
+        cache.TryGetValue((name, saved), out var program) ? program : cache[(name, saved)] = make(this, saved);
+
+    private (ImmutableArray<KernelCall> Recompute, ImmutableArray<KernelCall> Backward) Halves(SaveSet saved)
+    {
+        var backward = BlockCalls.Backward(model, Kind);
+        var available = new HashSet<TensorName>(SavedTensors(saved)) { TensorName.Input };
+        if (saved.HasFlag(SaveSet.Kv) || geometry.ChunksPerGroup > 1)
+        {
+            available.UnionWith([TensorName.KvPiece, TensorName.KvWindow]);
+        }
+
+        var produced = BlockCalls.Forward(model, Kind).SelectMany(c => c.Writes).Select(o => o.Tensor).ToHashSet();
+        var wanted = backward.SelectMany(c => c.Reads.Concat(c.Updates)).Select(o => o.Tensor)
+            .Select(t => t == TensorName.KvWindow ? TensorName.KvPiece : t)
+            .Where(t => produced.Contains(t) && t is not (TensorName.Output or TensorName.Ffn));
+        return (BlockCalls.Recompute(model, Kind, wanted, available), backward);
+    }
+
+    /// <summary>The tensors of the activation object, in order; with QK-norm the raw product stands for the query.</summary>
+    private IEnumerable<TensorName> SavedTensors(SaveSet saved)
+    {
+        // First, so that what is kept before attention and what is kept after it are one range each.
+        if (saved.HasFlag(SaveSet.Query))
+        {
+            yield return model.QkNorm ? TensorName.Qkv : TensorName.Query;
+        }
+
+        if (saved.HasFlag(SaveSet.Attention))
+        {
+            yield return TensorName.AttentionOut;
+            yield return TensorName.Lse;
+        }
+
+        if (saved.HasFlag(SaveSet.Residual))
+        {
+            yield return TensorName.Residual;
+        }
+
+        if (saved.HasFlag(SaveSet.GateUp))
+        {
+            yield return TensorName.GateUp;
+        }
+    }
+
+    private (ImmutableDictionary<TensorName, Bytes> Offsets, Bytes Length) Layout(SaveSet saved)
+    {
+        var offsets = ImmutableDictionary.CreateBuilder<TensorName, Bytes>();
+        var length = Bytes.Zero;
+        foreach (var tensor in SavedTensors(saved))
+        {
+            offsets[tensor] = length;
+            length += shapes.Of(tensor).Size.Aligned;
+        }
+
+        return (offsets.ToImmutable(), length);
+    }
+
+    private BlockProgram Lay(
+        ImmutableArray<KernelCall> calls,
+        ImmutableArray<KernelCall> lifetimes,
+        ImmutableDictionary<TensorName, Bytes> saved
+    ) => layout.Lay(calls, lifetimes, saved) with { Window = Kind.Window };
+
+    private TensorPlace WeightPlace(Operand operand)
+    {
+        bool gradient = operand.Tensor == TensorName.WeightGradient;
+        var type = gradient ? recipe.Gradients : recipe.Parameters;
+        var tensor = Parameters[operand.Weight];
+        return new TensorPlace(
+            gradient ? Roles.Gradients : Roles.Weights,
+            new Bytes(tensor.ElementOffset * type.Size()),
+            type,
+            tensor.Rows,
+            tensor.Columns
+        );
+    }
+}

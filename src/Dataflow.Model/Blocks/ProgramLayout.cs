@@ -1,0 +1,45 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Model;
+
+/// <summary>Gives every tensor that a list of calls names its place.</summary>
+/// <param name="shapes">Of the tensors.</param>
+/// <param name="weight">Where a weight is, or its gradient.</param>
+internal sealed class ProgramLayout(TensorShapes shapes, Func<Operand, ImmutableArray<KernelCall>, int, TensorPlace> weight)
+{
+    /// <summary>A program.</summary>
+    /// <param name="calls">What it runs.</param>
+    /// <param name="lifetimes">All calls that share its scratch, in order.</param>
+    /// <param name="saved">Offsets of the tensors that are kept with the activations.</param>
+    /// <param name="rows">Of the vocabulary, where the program's block has them.</param>
+    public BlockProgram Lay(
+        ImmutableArray<KernelCall> calls,
+        ImmutableArray<KernelCall> lifetimes,
+        ImmutableDictionary<TensorName, Bytes> saved,
+        int rows = 0
+    )
+    {
+        var sizes = lifetimes
+            .SelectMany(c => c.Operands)
+            .Select(o => o.Tensor)
+            .Distinct()
+            .Where(t => !saved.ContainsKey(t) && !IsWeight(t) && shapes.Of(t).Role == Roles.Scratch)
+            .ToDictionary(t => t, t => shapes.Of(t, rows).Size);
+        var (scratch, length) = ScratchLayout.Of(lifetimes, sizes);
+        var places = ImmutableDictionary.CreateBuilder<Operand, TensorPlace>();
+        foreach (var operand in calls.SelectMany(c => c.Operands).Distinct())
+        {
+            places[operand] = operand.Tensor switch
+            {
+                var t when IsWeight(t) => weight(operand, calls, rows),
+                var t when saved.TryGetValue(t, out var offset) => shapes.Of(t) with { Role = Roles.Activations, Offset = offset },
+                var t when scratch.TryGetValue(t, out var offset) => shapes.Of(t, rows) with { Offset = offset },
+                var t => shapes.Of(t, rows),
+            };
+        }
+
+        return new BlockProgram(calls, places.ToImmutable(), length);
+    }
+
+    private static bool IsWeight(TensorName tensor) => tensor is TensorName.Weight or TensorName.WeightGradient;
+}

@@ -1,0 +1,79 @@
+namespace Dataflow.Model;
+
+/// <summary>The shapes of the tensors that block programs name.</summary>
+/// <param name="model">Whose programs.</param>
+/// <param name="recipe">Types of activations.</param>
+/// <param name="geometry">Tokens of chunks and sub-chunks.</param>
+/// <param name="kind">Of the layers whose programs they are; null for embedding and head.</param>
+internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry geometry, LayerKind? kind)
+{
+    /// <summary>Shape, dtype and home role of a tensor; scratch unless it is an object of its own.</summary>
+    /// <param name="tensor">The name that kernel calls give it.</param>
+    /// <param name="rows">Of the vocabulary, where the program's block has them.</param>
+    public TensorPlace Of(TensorName tensor, int rows = 0)
+    {
+        var a = recipe.Activations;
+        long t = geometry.ChunkTokens, th = geometry.HeadTokens, d = model.ModelDim, f = kind?.FfnDim ?? 0;
+        long q = model.QueryDim, kv = 2L * model.KvDim;
+        TensorPlace Scratch(DType type, long rows, long columns) => new(Roles.Scratch, Bytes.Zero, type, rows, columns);
+        TensorPlace Own(string role, DType type, long rows, long columns, Bytes offset = default) => new(role, offset, type, rows, columns);
+        TensorPlace Tokens(string role, DType type, long columns, Bytes offset = default) =>
+            Own(role, type, t, columns, offset) with { Tokens = TokenAxis.Rows };
+        TensorPlace SubChunk(DType type, long columns) => Scratch(type, th, columns) with { Tokens = TokenAxis.SubChunkRows };
+        return tensor switch
+        {
+            TensorName.Ids => Tokens(Roles.Table, DType.Int32, 1),
+            TensorName.Targets => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.Targets(geometry)),
+            TensorName.FirstKey => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.FirstKeys(model, geometry, window: null)),
+            TensorName.Order => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.Order(geometry)),
+            TensorName.FirstKeyInWindow => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.FirstKeys(model, geometry, kind?.Window)),
+            TensorName.Input => Tokens(Roles.Input, a, d),
+            TensorName.Output => Tokens(Roles.Output, a, d),
+            TensorName.GradStream => Tokens(Roles.GradStream, a, d),
+            TensorName.KvPiece => Own(Roles.Kv, a, t, kv),
+            TensorName.KvWindow => Own(Roles.Kv, a, geometry.WindowRows, kv),
+            TensorName.KvSegment => Own(Roles.Kv, a, t, kv),
+            TensorName.GradKvPiece => Own(Roles.GradKv, DType.Float32, t, kv),
+            TensorName.GradKvWindow => Own(Roles.GradKv, DType.Float32, geometry.WindowRows, kv),
+            TensorName.GradKvSegment => Own(Roles.GradKv, DType.Float32, t, kv),
+            TensorName.Loss => Own(Roles.Loss, DType.Float32, 1, 1),
+            TensorName.Norm1 or TensorName.Norm2 or TensorName.Residual or TensorName.GradNorm1 or TensorName.GradNorm2 => Scratch(a, t, d),
+            TensorName.Rstd1 or TensorName.Rstd2 => Scratch(DType.Float32, t, 1),
+            TensorName.Qkv or TensorName.GradQkv => Scratch(a, t, q + kv),
+            TensorName.Query or TensorName.AttentionOut or TensorName.GradAttention or TensorName.GradQuery => Scratch(a, t, q),
+            TensorName.AttentionSums => Scratch(
+                DType.Float32,
+                KernelWorkspace.AttentionForward(t, model.HeadCount, model.HeadDim).Value / sizeof(float),
+                1
+            ),
+            TensorName.GradQuerySums => Scratch(
+                DType.Float32,
+                KernelWorkspace.AttentionBackward(t, model.HeadCount, model.HeadDim).Value / sizeof(float),
+                1
+            ),
+            TensorName.Partials => Scratch(DType.Float32, PartialsSize.Value / sizeof(float), 1),
+            TensorName.Lse or TensorName.AttentionMaxima or TensorName.AttentionTotals => Scratch(DType.Float32, model.HeadCount, t),
+            TensorName.GateUp => Scratch(a, t, 2 * f),
+            TensorName.Ffn or TensorName.GradFfn => Scratch(a, t, f),
+            TensorName.HeadNorm or TensorName.GradHeadNorm => SubChunk(a, d),
+            TensorName.HeadRstd => SubChunk(DType.Float32, 1),
+            TensorName.Logits => SubChunk(DType.Float32, rows),
+            TensorName.GradLogits => SubChunk(a, rows),
+            TensorName.LogitStatistics => Own(Roles.LogitStatistics, DType.Float32, 3, t) with { Tokens = TokenAxis.Columns },
+            TensorName.GradHeadSum => Tokens(Roles.GradHead, DType.Float32, d),
+            _ => throw new ArgumentOutOfRangeException(nameof(tensor), tensor, "no shape of its own"),
+        };
+    }
+
+    /// <summary>The most that a kernel in stages keeps, of a chunk or of a head sub-chunk.</summary>
+    private Bytes PartialsSize
+    {
+        get
+        {
+            var (t, th, d) = (geometry.ChunkTokens, geometry.HeadTokens, model.ModelDim);
+            var norms = Bytes.Max(KernelWorkspace.RmsNorm(t, d), KernelWorkspace.RmsNorm(th, d));
+            var rows = Bytes.Max(KernelWorkspace.CrossEntropy(th), model.QkNorm ? KernelWorkspace.QkNorm(t, model.HeadDim) : Bytes.Zero);
+            return Bytes.Max(norms, rows);
+        }
+    }
+}
