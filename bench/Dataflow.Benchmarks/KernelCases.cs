@@ -1,5 +1,6 @@
 using Dataflow.Cpu.Kernels;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Benchmarks;
 
@@ -82,39 +83,37 @@ internal static unsafe class KernelCases
             WorkUnit.Flop,
             o =>
             {
-                var (q, kv, output) = (
-                    o.Matrix(type, Tokens, heads * headDim),
-                    o.Matrix(type, Tokens, 2 * kvHeads * headDim),
-                    o.Matrix(type, Tokens, heads * headDim)
-                );
-                var keys = new KeyRows(kv, 0, Tokens);
                 int* firstKey = o.Integers(Tokens, 1);
-                float* lse = (float*)o.Matrix(DType.Float32, heads, Tokens).Data;
-                Cpu.Kernels.Attention.Forward(o.Team, q, keys, firstKey, 0, heads, kvHeads, headDim, output, lse);
+                var forward = new AttentionForwardArguments
+                {
+                    Query = o.Tensor(type, Tokens, heads * headDim),
+                    Keys = new WindowRows(o.Tensor(type, Tokens, 2 * kvHeads * headDim), 0, Tokens),
+                    At = new ChunkContext((nuint)firstKey, 0),
+                    Heads = new HeadShape(heads, kvHeads, headDim),
+                    Output = o.Tensor(type, Tokens, heads * headDim),
+                    Lse = o.Tensor(DType.Float32, heads, Tokens).Address,
+                };
+                Cpu.Kernels.Attention.Forward(o.Team, forward);
                 if (!backward)
                 {
-                    return () => Cpu.Kernels.Attention.Forward(o.Team, q, keys, firstKey, 0, heads, kvHeads, headDim, output, lse);
+                    return () => Cpu.Kernels.Attention.Forward(o.Team, forward);
                 }
 
-                var (dOutput, dq) = (o.Matrix(type, Tokens, heads * headDim), o.Matrix(type, Tokens, heads * headDim));
-                var dkv = o.Matrix(DType.Float32, Tokens, 2 * kvHeads * headDim);
-                return () =>
-                    Cpu.Kernels.Attention.Backward(
-                        o.Team,
-                        q,
-                        keys,
-                        firstKey,
-                        0,
-                        heads,
-                        kvHeads,
-                        headDim,
-                        output,
-                        lse,
-                        dOutput,
-                        dq,
-                        dkv,
-                        accumulate: false
-                    );
+                var call = new AttentionBackwardArguments
+                {
+                    Query = forward.Query,
+                    Keys = forward.Keys,
+                    At = forward.At,
+                    Heads = forward.Heads,
+                    Output = forward.Output,
+                    Lse = forward.Lse,
+                    GradOutput = o.Tensor(type, Tokens, heads * headDim),
+                    GradQuery = o.Tensor(type, Tokens, heads * headDim),
+                    GradKeyValue = o.Tensor(DType.Float32, Tokens, 2 * kvHeads * headDim),
+                    Accumulate = false,
+                    Workspace = 0,
+                };
+                return () => Cpu.Kernels.Attention.Backward(o.Team, call);
             }
         );
 
@@ -122,27 +121,34 @@ internal static unsafe class KernelCases
     private static KernelCase RmsNormForward(int rows, int columns, DType type) =>
         new("RmsNorm forward", $"{rows} x {columns}", type.Name(), 2.0 * rows * columns * type.Size(), WorkUnit.Byte, o =>
         {
-            var (x, w, y, rstd) = (
-                o.Matrix(type, rows, columns),
-                o.Matrix(type, 1, columns),
-                o.Matrix(type, rows, columns),
-                o.Matrix(DType.Float32, 1, rows)
-            );
-            return () => RmsNorm.Forward(o.Team, x, w, 1e-5f, y, (float*)rstd.Data);
+            var call = new RmsNormForwardArguments
+            {
+                X = o.Tensor(type, rows, columns),
+                Weight = o.Tensor(type, 1, columns),
+                Epsilon = 1e-5f,
+                Y = o.Tensor(type, rows, columns),
+                Rstd = o.Tensor(DType.Float32, 1, rows).Address,
+            };
+            return () => RmsNorm.Forward(o.Team, call);
         });
 
     // dy and x read for dw, and again with the addend for dx, which is written.
     private static KernelCase RmsNormBackward(int rows, int columns, DType type) =>
         new("RmsNorm backward", $"{rows} x {columns}", type.Name(), 6.0 * rows * columns * type.Size(), WorkUnit.Byte, o =>
         {
-            var (x, w, dy, dx) = (
-                o.Matrix(type, rows, columns),
-                o.Matrix(type, 1, columns),
-                o.Matrix(type, rows, columns),
-                o.Matrix(type, rows, columns)
-            );
-            var (addend, dw, rstd) = (o.Matrix(type, rows, columns), o.Matrix(type, 1, columns), o.Matrix(DType.Float32, 1, rows));
-            return () => RmsNorm.Backward(o.Team, dy, x, (float*)rstd.Data, w, dx, addend, dw, accumulateDw: false);
+            var call = new RmsNormBackwardArguments
+            {
+                GradY = o.Tensor(type, rows, columns),
+                X = o.Tensor(type, rows, columns),
+                Rstd = o.Tensor(DType.Float32, 1, rows).Address,
+                Weight = o.Tensor(type, 1, columns),
+                GradX = o.Tensor(type, rows, columns),
+                Addend = o.Tensor(type, rows, columns),
+                GradWeight = o.Tensor(type, 1, columns),
+                Accumulate = false,
+                Workspace = 0,
+            };
+            return () => RmsNorm.Backward(o.Team, call);
         });
 
     // gate and up read, s written.
@@ -178,21 +184,15 @@ internal static unsafe class KernelCases
     private static KernelCase AdamW(int count, DType type) =>
         new("AdamW", $"{count} parameters", type.Name(), 7.0 * count * type.Size(), WorkUnit.Byte, o =>
         {
-            var (w, g, m, v) = (o.Matrix(type, 1, count), o.Matrix(type, 1, count), o.Matrix(type, 1, count), o.Matrix(type, 1, count));
-            return () =>
-                Cpu.Kernels.AdamW.Run(
-                    o.Team,
-                    AdamWSettings.Default,
-                    1,
-                    decay: true,
-                    w.Data,
-                    type,
-                    g.Data,
-                    type,
-                    m.Data,
-                    v.Data,
-                    type,
-                    count
-                );
+            nuint Elements() => o.Tensor(type, 1, count).Address;
+            var call = new AdamWArguments
+            {
+                Range = new UpdateRange(Elements(), Elements(), Elements(), Elements(), 0, 0, 0, count),
+                Recipe = new Recipe(type.Name(), type, type, type, type),
+                Norms = 0,
+                NormCount = 0,
+            };
+            StepArguments step = new(1, AdamWSettings.Default, 1);
+            return () => Cpu.Kernels.AdamW.Run(o.Team, call, step);
         });
 }

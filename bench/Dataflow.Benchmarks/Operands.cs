@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Dataflow.Cpu.Kernels;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Benchmarks;
 
@@ -40,6 +41,9 @@ public sealed unsafe class Operands : IDisposable
 
         return new Matrix(data, type, rows, columns);
     }
+
+    /// <summary>The same, as calls name it.</summary>
+    public Tensor Tensor(DType type, int rows, int columns) => new((nuint)Matrix(type, rows, columns).Data, type, rows, columns);
 
     /// <summary>Numbers from 0 to <paramref name="below"/> - 1.</summary>
     public int* Integers(int count, int below)

@@ -1,6 +1,7 @@
 using System.Runtime.Intrinsics;
 using Dataflow.Cpu.Kernels.Internals;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Kernels;
 
@@ -14,40 +15,28 @@ public static unsafe class AdamW
 {
     private const long BlockElements = 1 << 15;
 
-    /// <summary>
-    /// Updates w, m and v (<paramref name="count"/> elements each) in place from g. <paramref name="step"/> counts from 1;
-    /// <paramref name="decay"/> is whether weight decay applies to this tensor.
-    /// </summary>
-    public static void Run(
-        ThreadTeam team,
-        AdamWSettings s,
-        int step,
-        bool decay,
-        byte* w,
-        DType wType,
-        byte* g,
-        DType gType,
-        byte* m,
-        byte* v,
-        DType momentType,
-        long count,
-        float gradientScale = 1,
-        byte* master = null,
-        StochasticRounding? rounding = null
-    )
+    /// <summary>Updates weights and moments in place from the gradient, with the step's number (from 1) and settings.</summary>
+    public static void Run(ThreadTeam team, in AdamWArguments call, in StepArguments step)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
-        Factors factors = Factors.Of(s, step, decay);
-        Row weights = new(w, wType);
-        Row gradient = new(g, gType);
-        Row first = new(m, momentType);
-        Row second = new(v, momentType);
-        int blocks = checked((int)((count + BlockElements - 1) / BlockElements));
-        Row updated = master is null ? weights : new(master, DType.Float32);
-        team.For(
-            blocks,
-            new UpdateJob(factors, gradientScale, updated, gradient, first, second, count, master is null ? null : weights, rounding)
-        );
+        ArgumentOutOfRangeException.ThrowIfLessThan(step.Step, 1);
+        int blocks = checked((int)((call.Range.Count + BlockElements - 1) / BlockElements));
+        float gradientScale = ClipScale((double*)call.Norms, call.NormCount, step.ClipNorm);
+        StochasticRounding? rounding = call.Recipe.RoundsStochastically
+            ? new StochasticRounding(step.Seed, step.Step, call.Range.Object, call.Range.FirstElement)
+            : null;
+        team.For(blocks, new UpdateJob(Factors.Of(step.Optimizer, step.Step), gradientScale, call, rounding));
+    }
+
+    /// <summary>min(1, clip / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ has it; 1 where there are no norms.</summary>
+    private static float ClipScale(double* norms, int count, float clip)
+    {
+        double sum = 0;
+        for (int i = 0; i < count; i++)
+        {
+            sum += norms[i];
+        }
+
+        return count == 0 ? 1 : (float)Math.Min(1, clip / (Math.Sqrt(sum) + 1e-6));
     }
 
     /// <summary>What is the same for all elements: computed in double, then rounded.</summary>
@@ -61,13 +50,13 @@ public static unsafe class AdamW
         float Epsilon
     )
     {
-        public static Factors Of(AdamWSettings s, int step, bool decay)
+        public static Factors Of(in AdamWSettings s, int step)
         {
             double rate = s.LearningRate;
             double beta1 = Written(s.Beta1);
             double beta2 = Written(s.Beta2);
             return new Factors(
-                Keep: decay ? (float)(1 - (rate * s.WeightDecay)) : 1f,
+                Keep: (float)(1 - (rate * s.WeightDecay)),
                 OneMinusBeta1: (float)(1 - beta1),
                 Beta2: (float)beta2,
                 OneMinusBeta2: (float)(1 - beta2),
@@ -82,18 +71,20 @@ public static unsafe class AdamW
         private static double Written(float value) => (double)(decimal)value;
     }
 
-    private readonly struct UpdateJob(
-        Factors f,
-        float gradientScale,
-        Row w,
-        Row g,
-        Row m,
-        Row v,
-        long count,
-        Row? copy,
-        StochasticRounding? rounding
-    ) : IJob
+    private readonly struct UpdateJob(Factors f, float gradientScale, in AdamWArguments call, StochasticRounding? rounding) : IJob
     {
+        private readonly long count = call.Range.Count;
+        private readonly Row g = new((byte*)call.Range.Gradient, call.Recipe.Gradients);
+        private readonly Row m = new((byte*)call.Range.FirstMoment, call.Recipe.Moments);
+        private readonly Row v = new((byte*)call.Range.SecondMoment, call.Recipe.Moments);
+
+        // What the update adds to, and, where these are master weights, the parameters that are these rounded.
+        private readonly Row w = call.Recipe.Master is { } master
+            ? new Row((byte*)call.Range.Master, master)
+            : new Row((byte*)call.Range.Weights, call.Recipe.Parameters);
+
+        private readonly Row? copy = call.Recipe.Master is null ? null : new Row((byte*)call.Range.Weights, call.Recipe.Parameters);
+
         public void Run(int index, int worker)
         {
             long end = Math.Min(count, (index + 1) * BlockElements);

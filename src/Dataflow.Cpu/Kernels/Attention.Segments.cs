@@ -1,5 +1,5 @@
 using Dataflow.Cpu.Kernels.Internals;
-using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Kernels;
 
@@ -10,71 +10,35 @@ namespace Dataflow.Cpu.Kernels;
 public static unsafe partial class Attention
 {
     /// <summary>
-    /// keys: a segment's rows, of which those up to rowOffset + T - 1 are read. Carried, fp32: sums, T x H hd, of values times exponentials
-    /// under the running maximum; maxima and totals (of exponentials), H x T. They are overwritten, or under <paramref name="continued"/>
-    /// updated.
+    /// Keys: a segment's rows, of which those up to the chunk's last are read. Carried, fp32: sums, T x H hd, of values times exponentials
+    /// under the running maximum; maxima and totals (of exponentials), H x T. They are overwritten, or where the call continues updated.
     /// </summary>
-    public static void ForwardSegment(
-        ThreadTeam team,
-        Matrix q,
-        KeyRows keys,
-        int* firstKey,
-        int rowOffset,
-        int heads,
-        int kvHeads,
-        int headDim,
-        Matrix sums,
-        float* maxima,
-        float* totals,
-        bool continued
-    )
+    public static void ForwardSegment(ThreadTeam team, in AttentionSegmentForwardArguments call)
     {
-        AttentionShape shape = new(q, keys, firstKey, rowOffset, heads, kvHeads, headDim);
-        ExpectSums(sums, q, nameof(sums));
-        Forward(team, shape, new AttentionResult(sums, maxima, totals, continued));
+        AttentionShape shape = new(call.Query, call.Keys, call.At, call.Heads);
+        Matrix sums = Matrix.Sums(call.Sums, call.Query);
+        Forward(team, shape, new AttentionResult(sums, (float*)call.Maxima, (float*)call.Totals, call.Continues));
     }
 
-    /// <summary>sums, maxima, totals: after the last segment; o: T x H hd and lse: H x T, overwritten.</summary>
-    public static void Normalize(ThreadTeam team, Matrix sums, float* maxima, float* totals, int heads, int headDim, Matrix o, float* lse)
+    /// <summary>Sums, maxima, totals: after the last segment; output and lse are overwritten.</summary>
+    public static void Normalize(ThreadTeam team, in AttentionNormalizeArguments call)
     {
-        ExpectSums(sums, o, nameof(sums));
-        o.Expect(o.Rows, heads * headDim, nameof(o));
-        team.For(heads, new AttentionNormalize(sums, maxima, totals, headDim, o, lse));
+        Matrix sums = Matrix.Sums(call.Sums, call.Output), o = new(call.Output);
+        o.Expect(o.Rows, call.Heads.Heads * call.Heads.HeadDim, nameof(call.Output));
+        float* maxima = (float*)call.Maxima, totals = (float*)call.Totals;
+        team.For(call.Heads.Heads, new AttentionNormalize(sums, maxima, totals, call.Heads.HeadDim, o, (float*)call.Lse));
     }
 
     /// <summary>
-    /// As the backward of the whole, for a segment's rows: dkv has a row for each of keys; dqSums, T x H hd, fp32, is overwritten, or under
-    /// <paramref name="continued"/> added to, keys ascending over all segments.
+    /// As the backward of the whole, for a segment's rows: dkv has a row for each of keys; sums of dq, T x H hd, fp32, are overwritten, or
+    /// where the call continues added to, keys ascending over all segments.
     /// </summary>
-    public static void BackwardSegment(
-        ThreadTeam team,
-        Matrix q,
-        KeyRows keys,
-        int* firstKey,
-        int rowOffset,
-        int heads,
-        int kvHeads,
-        int headDim,
-        Matrix o,
-        float* lse,
-        Matrix dO,
-        Matrix dqSums,
-        bool continued,
-        Matrix dkv,
-        bool accumulate
-    )
+    public static void BackwardSegment(ThreadTeam team, in AttentionSegmentBackwardArguments call)
     {
-        AttentionShape shape = new(q, keys, firstKey, rowOffset, heads, kvHeads, headDim);
-        ExpectSums(dqSums, q, nameof(dqSums));
-        Backward(team, shape, new AttentionGradients(o, lse, dO, dqSums, dkv, accumulate) { DqContinues = continued });
-    }
-
-    private static void ExpectSums(Matrix sums, Matrix like, string name)
-    {
-        sums.Expect(like.Rows, like.Columns, name);
-        if (sums.Type != DType.Float32)
-        {
-            throw new ArgumentException($"{name} is {sums.Type.Name()}, expected fp32", name);
-        }
+        AttentionShape shape = new(call.Query, call.Keys, call.At, call.Heads);
+        Matrix o = new(call.Output), dO = new(call.GradOutput), dkv = new(call.GradKeyValue);
+        Matrix dq = Matrix.Sums(call.GradQuerySums, call.Query);
+        AttentionGradients gradients = new(o, (float*)call.Lse, dO, dq, dkv, call.Accumulate);
+        Backward(team, shape, gradients with { DqContinues = call.Continues });
     }
 }

@@ -1,6 +1,6 @@
 using System.Runtime.Intrinsics;
 using Dataflow.Cpu.Kernels.Internals;
-using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Kernels;
 
@@ -14,43 +14,29 @@ namespace Dataflow.Cpu.Kernels;
 public static unsafe partial class Attention
 {
     /// <summary>
-    /// q, o: T x H hd; keys: from row 0 on, 2K hd columns (keys, values), of which rows 0 to rowOffset + T - 1 are read; firstKey: T;
-    /// lse: H x T, natural logarithm of the sum of exponentials of scaled scores. o and lse are overwritten.
+    /// Keys: from window row 0 on, of which those up to the chunk's last are read; lse: natural logarithm of the sum of exponentials of
+    /// scaled scores. Output and lse are overwritten.
     /// </summary>
-    public static void Forward(
-        ThreadTeam team, Matrix q, KeyRows keys, int* firstKey, int rowOffset, int heads, int kvHeads, int headDim, Matrix o, float* lse)
+    public static void Forward(ThreadTeam team, in AttentionForwardArguments call)
     {
-        AttentionShape shape = new(q, keys, firstKey, rowOffset, heads, kvHeads, headDim);
+        AttentionShape shape = new(call.Query, call.Keys, call.At, call.Heads);
         shape.ExpectWhole();
-        o.Expect(q.Rows, q.Columns, nameof(o));
-        Forward(team, shape, new AttentionResult(o, lse));
+        Matrix o = new(call.Output);
+        o.Expect(shape.Tokens, shape.Q.Columns, nameof(call.Output));
+        Forward(team, shape, new AttentionResult(o, (float*)call.Lse));
     }
 
     /// <summary>
-    /// q, keys, firstKey, o, lse: as the forward had and gave them; dO: T x H hd; dq: T x H hd, overwritten; dkv: window rows x
-    /// 2K hd, fp32, of which rows 0 to rowOffset + T - 1 are overwritten or, under <paramref name="accumulate"/>, added to.
-    /// Each gradient is one chain of sums: dq over keys ascending; dkv over heads of the group, then queries, ascending.
+    /// Query, keys, output, lse: as the forward had and gave them; dq is overwritten; dkv: fp32, of which the rows up to the chunk's last
+    /// are overwritten or, where the call accumulates, added to. Each gradient is one chain of sums: dq over keys ascending; dkv over heads
+    /// of the group, then queries, ascending.
     /// </summary>
-    public static void Backward(
-        ThreadTeam team,
-        Matrix q,
-        KeyRows keys,
-        int* firstKey,
-        int rowOffset,
-        int heads,
-        int kvHeads,
-        int headDim,
-        Matrix o,
-        float* lse,
-        Matrix dO,
-        Matrix dq,
-        Matrix dkv,
-        bool accumulate
-    )
+    public static void Backward(ThreadTeam team, in AttentionBackwardArguments call)
     {
-        AttentionShape shape = new(q, keys, firstKey, rowOffset, heads, kvHeads, headDim);
+        AttentionShape shape = new(call.Query, call.Keys, call.At, call.Heads);
         shape.ExpectWhole();
-        Backward(team, shape, new AttentionGradients(o, lse, dO, dq, dkv, accumulate));
+        Matrix o = new(call.Output), dO = new(call.GradOutput), dq = new(call.GradQuery), dkv = new(call.GradKeyValue);
+        Backward(team, shape, new AttentionGradients(o, (float*)call.Lse, dO, dq, dkv, call.Accumulate));
     }
 
     /// <summary>The forward with a chosen micro-kernel.</summary>

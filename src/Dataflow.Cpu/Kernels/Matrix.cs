@@ -1,4 +1,5 @@
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Kernels;
 
@@ -38,6 +39,12 @@ public readonly unsafe struct Matrix
     {
     }
 
+    /// <summary>An operand of a call: on this device an address is one of the process.</summary>
+    internal Matrix(in Tensor tensor)
+        : this((void*)tensor.Address, tensor.Type, tensor.Rows, tensor.Columns)
+    {
+    }
+
     /// <summary>Element (0, 0).</summary>
     public byte* Data { get; }
 
@@ -74,6 +81,12 @@ public readonly unsafe struct Matrix
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)first + count, Columns, nameof(count));
         return new Matrix(Data + ((long)first * ElementBytes), Type, Rows, count, Stride);
     }
+
+    /// <summary>An operand that may be left out.</summary>
+    internal static Matrix? Of(in Tensor? tensor) => tensor is { } some ? new Matrix(some) : null;
+
+    /// <summary>fp32 sums of the shape of another tensor.</summary>
+    internal static Matrix Sums(nuint address, in Tensor like) => new((void*)address, DType.Float32, like.Rows, like.Columns);
 
     /// <summary>Throws unless the view has this shape.</summary>
     internal void Expect(int rows, int columns, string name)

@@ -1,67 +1,39 @@
 using System.Runtime.Intrinsics;
 using Dataflow.Cpu.Kernels.Internals;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Kernels;
 
 public static unsafe partial class QkNormRope
 {
     /// <summary>
-    /// dq: T x H hd; dkv: T x 2K hd, fp32; qkv: the forward's input, needed where there are norms; dqkv: T x (H + 2K) hd,
-    /// overwritten. dqNorm, dkNorm: 1 x hd, wanted exactly where there are norms: the sum over tokens and heads, plus the old
-    /// contents under <paramref name="accumulateNorms"/>, in a fixed order (fp32 within 16 tokens, double across), rounded once.
+    /// dqkv is overwritten; qkv, the forward's input, is needed where there are norms. Gradients of norms are wanted exactly where there
+    /// are norms: the sum over tokens and heads, plus the old contents where the call accumulates, in a fixed order (fp32 within 16 tokens,
+    /// double across), rounded once.
     /// </summary>
-    public static void Backward(
-        ThreadTeam team,
-        Matrix dq,
-        Matrix dkv,
-        Matrix? qkv,
-        Matrix? qNorm,
-        Matrix? kNorm,
-        float eps,
-        int* firstKey,
-        int rowOffset,
-        double theta,
-        int heads,
-        int kvHeads,
-        int headDim,
-        Matrix dqkv,
-        Matrix? dqNorm,
-        Matrix? dkNorm,
-        bool accumulateNorms
-    )
+    public static void Backward(ThreadTeam team, in QkNormRopeBackwardArguments call)
     {
-        dq.Expect(dqkv.Rows, heads * headDim, nameof(dq));
-        dkv.Expect(dqkv.Rows, 2 * kvHeads * headDim, nameof(dkv));
-        dqkv.Expect(dqkv.Rows, (heads + (2 * kvHeads)) * headDim, nameof(dqkv));
-        qkv?.Expect(dqkv.Rows, dqkv.Columns, nameof(qkv));
-        if ((qNorm ?? kNorm) is not null && qkv is null)
+        Check(call);
+        int headDim = call.Heads.HeadDim, tokens = call.GradQkv.Rows;
+        BackwardJob job = new(team, new RotaryAngles(team, call.Theta, headDim, call.At), call);
+        if (call.QueryNorm is null && call.KeyNorm is null)
         {
-            throw new ArgumentException("the gradient of a norm needs its input", nameof(qkv));
-        }
-
-        if (qNorm is null != dqNorm is null || kNorm is null != dkNorm is null)
-        {
-            throw new ArgumentException("a norm and the gradient of its weight come together", nameof(dqNorm));
-        }
-
-        RotaryAngles angles = new(team, theta, headDim, firstKey, rowOffset);
-        BackwardJob job = new(team, angles, dq, dkv, qkv, qNorm, kNorm, eps, heads, kvHeads, headDim, dqkv, 0);
-        if (qNorm is null && kNorm is null)
-        {
-            team.For(Blocks(dqkv.Rows), job);
+            team.For(Blocks(tokens), job);
             return;
         }
+
+        Matrix? dqNorm = Matrix.Of(call.GradQueryNorm), dkNorm = Matrix.Of(call.GradKeyNorm);
 
         // Shared scratch: frequencies, the totals of both norms, then as many jobs' sums as fit; more jobs go in further loops.
         double* totals = Totals(team);
         float* sums = Sums(team, headDim);
         int atOnce = (ThreadTeam.SharedScratchBytes - (int)((byte*)sums - team.SharedScratch)) / (2 * headDim * sizeof(float));
-        Start(totals, dqNorm, headDim, accumulateNorms);
-        Start(totals + headDim, dkNorm, headDim, accumulateNorms);
-        for (int first = 0; first < Blocks(dqkv.Rows); first += atOnce)
+        Start(totals, dqNorm, headDim, call.Accumulate);
+        Start(totals + headDim, dkNorm, headDim, call.Accumulate);
+        for (int first = 0; first < Blocks(tokens); first += atOnce)
         {
-            int blocks = Math.Min(atOnce, Blocks(dqkv.Rows) - first);
+            int blocks = Math.Min(atOnce, Blocks(tokens) - first);
             team.For(blocks, job with { FirstBlock = first });
             for (int i = 0; i < blocks; i++)
             {
@@ -74,6 +46,25 @@ public static unsafe partial class QkNormRope
 
         Finish(totals, dqNorm, headDim);
         Finish(totals + headDim, dkNorm, headDim);
+    }
+
+    private static void Check(in QkNormRopeBackwardArguments call)
+    {
+        var (heads, kvHeads, headDim) = call.Heads;
+        int tokens = call.GradQkv.Rows, width = (heads + (2 * kvHeads)) * headDim;
+        new Matrix(call.GradQuery).Expect(tokens, heads * headDim, nameof(call.GradQuery));
+        new Matrix(call.GradKeyValue).Expect(tokens, 2 * kvHeads * headDim, nameof(call.GradKeyValue));
+        new Matrix(call.GradQkv).Expect(tokens, width, nameof(call.GradQkv));
+        Matrix.Of(call.Qkv)?.Expect(tokens, width, nameof(call.Qkv));
+        if ((call.QueryNorm ?? call.KeyNorm) is not null && call.Qkv is null)
+        {
+            throw new ArgumentException("the gradient of a norm needs its input", nameof(call));
+        }
+
+        if (call.QueryNorm is null != call.GradQueryNorm is null || call.KeyNorm is null != call.GradKeyNorm is null)
+        {
+            throw new ArgumentException("a norm and the gradient of its weight come together", nameof(call));
+        }
     }
 
     private static double* Totals(ThreadTeam team) => (double*)(team.SharedScratch + RotaryAngles.SharedBytes);
@@ -101,51 +92,50 @@ public static unsafe partial class QkNormRope
         }
     }
 
-    private readonly record struct BackwardJob(
-        ThreadTeam Team,
-        RotaryAngles Angles,
-        Matrix Dq,
-        Matrix Dkv,
-        Matrix? Qkv,
-        Matrix? QNorm,
-        Matrix? KNorm,
-        float Eps,
-        int Heads,
-        int KvHeads,
-        int HeadDim,
-        Matrix Dqkv,
-        int FirstBlock
-    ) : IJob
+    private readonly struct BackwardJob(ThreadTeam team, RotaryAngles angles, in QkNormRopeBackwardArguments call) : IJob
     {
+        private readonly Matrix dq = new(call.GradQuery);
+        private readonly Matrix dkv = new(call.GradKeyValue);
+        private readonly Matrix dqkv = new(call.GradQkv);
+        private readonly Matrix? qkv = Matrix.Of(call.Qkv);
+        private readonly Matrix? queryNorm = Matrix.Of(call.QueryNorm);
+        private readonly Matrix? keyNorm = Matrix.Of(call.KeyNorm);
+        private readonly float eps = call.Epsilon;
+        private readonly int heads = call.Heads.Heads;
+        private readonly int kvHeads = call.Heads.KvHeads;
+        private readonly int headDim = call.Heads.HeadDim;
+
+        public int FirstBlock { get; init; } = 0;
+
         public void Run(int index, int worker)
         {
-            float* cos = (float*)Team.Scratch(worker);
-            float* sin = cos + HeadDim;
-            float* turned = sin + HeadDim;
-            float* sums = Sums(Team, HeadDim) + ((long)index * 2 * HeadDim);
-            if ((QNorm ?? KNorm) is not null)
+            float* cos = (float*)team.Scratch(worker);
+            float* sin = cos + headDim;
+            float* turned = sin + headDim;
+            float* sums = Sums(team, headDim) + ((long)index * 2 * headDim);
+            if ((queryNorm ?? keyNorm) is not null)
             {
-                new Span<float>(sums, 2 * HeadDim).Clear();
+                new Span<float>(sums, 2 * headDim).Clear();
             }
 
             int block = FirstBlock + index;
-            int end = Math.Min(Dqkv.Rows, (block + 1) * BlockTokens);
+            int end = Math.Min(dqkv.Rows, (block + 1) * BlockTokens);
             for (int t = block * BlockTokens; t < end; t++)
             {
-                Angles.Fill(t, cos, sin);
-                for (int h = 0; h < Heads; h++)
+                angles.Fill(t, cos, sin);
+                for (int h = 0; h < heads; h++)
                 {
-                    TurnBack(new Row(Dq, t, h * HeadDim), t, h * HeadDim, QNorm, cos, sin, turned, sums);
+                    TurnBack(new Row(dq, t, h * headDim), t, h * headDim, queryNorm, cos, sin, turned, sums);
                 }
 
-                for (int h = 0; h < KvHeads; h++)
+                for (int h = 0; h < kvHeads; h++)
                 {
-                    TurnBack(new Row(Dkv, t, h * HeadDim), t, (Heads + h) * HeadDim, KNorm, cos, sin, turned, sums + HeadDim);
+                    TurnBack(new Row(dkv, t, h * headDim), t, (heads + h) * headDim, keyNorm, cos, sin, turned, sums + headDim);
                 }
 
-                int width = KvHeads * HeadDim;
-                Row from = new(Dkv, t, width);
-                Row to = new(Dqkv, t, (Heads * HeadDim) + width);
+                int width = kvHeads * headDim;
+                Row from = new(dkv, t, width);
+                Row to = new(dqkv, t, (heads * headDim) + width);
                 for (int j = 0; j < width; j += Lanes.Count)
                 {
                     to.Store(j, from.Load(j, width - j), width - j);
@@ -156,8 +146,8 @@ public static unsafe partial class QkNormRope
         /// <summary>One head of one token, at <paramref name="column"/> of dqkv: the inverse rotation, then the norm's backward.</summary>
         private void TurnBack(Row gradient, int t, int column, Matrix? norm, float* cos, float* sin, float* turned, float* sums)
         {
-            int half = HeadDim / 2;
-            Row unturned = norm is null ? new Row(Dqkv, t, column) : new Row((byte*)turned, DType.Float32);
+            int half = headDim / 2;
+            Row unturned = norm is null ? new Row(dqkv, t, column) : new Row((byte*)turned, DType.Float32);
             for (int j = 0; j < half; j += Lanes.Count)
             {
                 int lanes = half - j;
@@ -169,20 +159,20 @@ public static unsafe partial class QkNormRope
                 unturned.Store(half + j, Vector512.FusedMultiplyAdd(y2, c, -(y1 * s)), lanes);
             }
 
-            if (norm is { } w && Qkv is { } input)
+            if (norm is { } w && qkv is { } input)
             {
-                UndoNorm(new Row(input, t, column), new Row(w, 0), unturned, new Row(Dqkv, t, column), sums);
+                UndoNorm(new Row(input, t, column), new Row(w, 0), unturned, new Row(dqkv, t, column), sums);
             }
         }
 
         /// <summary>With n = x rstd: sums += g n; dx = rstd (g w - n mean(g w n)).</summary>
         private void UndoNorm(Row x, Row weight, Row gradient, Row dx, float* sums)
         {
-            float scale = ReciprocalRms.Of(x, HeadDim, Eps);
+            float scale = ReciprocalRms.Of(x, headDim, eps);
             Vector512<float> dot = default;
-            for (int j = 0; j < HeadDim; j += Lanes.Count)
+            for (int j = 0; j < headDim; j += Lanes.Count)
             {
-                int lanes = HeadDim - j;
+                int lanes = headDim - j;
                 Vector512<float> g = gradient.Load(j, lanes);
                 Vector512<float> from = x.Load(j, lanes);
                 Vector512<float> sum = Lanes.Load(sums + j, lanes);
@@ -190,10 +180,10 @@ public static unsafe partial class QkNormRope
                 dot = Vector512.FusedMultiplyAdd(g * weight.Load(j, lanes), from, dot);
             }
 
-            float pull = -(Lanes.Sum(dot) * scale * scale * scale / HeadDim);
-            for (int j = 0; j < HeadDim; j += Lanes.Count)
+            float pull = -(Lanes.Sum(dot) * scale * scale * scale / headDim);
+            for (int j = 0; j < headDim; j += Lanes.Count)
             {
-                int lanes = HeadDim - j;
+                int lanes = headDim - j;
                 Vector512<float> value = gradient.Load(j, lanes) * weight.Load(j, lanes) * Vector512.Create(scale);
                 dx.Store(j, Vector512.FusedMultiplyAdd(x.Load(j, lanes), Vector512.Create(pull), value), lanes);
             }

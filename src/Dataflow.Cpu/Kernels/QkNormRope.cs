@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using Dataflow.Cpu.Kernels.Internals;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Kernels;
 
@@ -15,76 +16,66 @@ public static unsafe partial class QkNormRope
     private const int BlockTokens = 16;
 
     /// <summary>
-    /// qkv: T x (H + 2K) hd, query heads, key heads, value heads; qNorm, kNorm: 1 x hd, or null for no norm; firstKey: T, window
-    /// rows; q: T x H hd and kv: T x 2K hd (keys, values), overwritten, each skipped if null. Token t is window row
-    /// <paramref name="rowOffset"/> + t.
+    /// Queries, and keys and values, are overwritten, each skipped if null; no norm where its weight is null. Token t is window row
+    /// rowOffset + t, its document's first row firstKey[t].
     /// </summary>
-    public static void Forward(
-        ThreadTeam team,
-        Matrix qkv,
-        Matrix? qNorm,
-        Matrix? kNorm,
-        float eps,
-        int* firstKey,
-        int rowOffset,
-        double theta,
-        int heads,
-        int kvHeads,
-        int headDim,
-        Matrix? q,
-        Matrix? kv
-    )
+    public static void Forward(ThreadTeam team, in QkNormRopeForwardArguments call)
     {
-        qkv.Expect(qkv.Rows, (heads + (2 * kvHeads)) * headDim, nameof(qkv));
-        qNorm?.Expect(1, headDim, nameof(qNorm));
-        kNorm?.Expect(1, headDim, nameof(kNorm));
-        q?.Expect(qkv.Rows, heads * headDim, nameof(q));
-        kv?.Expect(qkv.Rows, 2 * kvHeads * headDim, nameof(kv));
-        RotaryAngles angles = new(team, theta, headDim, firstKey, rowOffset);
-        team.For(Blocks(qkv.Rows), new ForwardJob(team, angles, qkv, qNorm, kNorm, eps, heads, kvHeads, headDim, q, kv));
+        var (heads, kvHeads, headDim) = call.Heads;
+        int tokens = call.Qkv.Rows;
+        ForwardJob job = new(team, new RotaryAngles(team, call.Theta, headDim, call.At), call);
+        job.Qkv.Expect(tokens, (heads + (2 * kvHeads)) * headDim, nameof(call.Qkv));
+        job.QueryNorm?.Expect(1, headDim, nameof(call.QueryNorm));
+        job.KeyNorm?.Expect(1, headDim, nameof(call.KeyNorm));
+        job.Query?.Expect(tokens, heads * headDim, nameof(call.Query));
+        job.KeyValue?.Expect(tokens, 2 * kvHeads * headDim, nameof(call.KeyValue));
+        team.For(Blocks(tokens), job);
     }
 
     private static int Blocks(int tokens) => (tokens + BlockTokens - 1) / BlockTokens;
 
-    private readonly struct ForwardJob(
-        ThreadTeam team,
-        RotaryAngles angles,
-        Matrix qkv,
-        Matrix? qNorm,
-        Matrix? kNorm,
-        float eps,
-        int heads,
-        int kvHeads,
-        int headDim,
-        Matrix? q,
-        Matrix? kv
-    ) : IJob
+    private readonly struct ForwardJob(ThreadTeam team, RotaryAngles angles, in QkNormRopeForwardArguments call) : IJob
     {
+        private readonly int heads = call.Heads.Heads;
+        private readonly int kvHeads = call.Heads.KvHeads;
+        private readonly int headDim = call.Heads.HeadDim;
+        private readonly float eps = call.Epsilon;
+
+        public Matrix Qkv { get; } = new(call.Qkv);
+
+        public Matrix? QueryNorm { get; } = Matrix.Of(call.QueryNorm);
+
+        public Matrix? KeyNorm { get; } = Matrix.Of(call.KeyNorm);
+
+        public Matrix? Query { get; } = Matrix.Of(call.Query);
+
+        public Matrix? KeyValue { get; } = Matrix.Of(call.KeyValue);
+
         public void Run(int index, int worker)
         {
             float* cos = (float*)team.Scratch(worker);
             float* sin = cos + headDim;
-            int end = Math.Min(qkv.Rows, (index + 1) * BlockTokens);
+            int end = Math.Min(Qkv.Rows, (index + 1) * BlockTokens);
             for (int t = index * BlockTokens; t < end; t++)
             {
                 angles.Fill(t, cos, sin);
-                if (q is { } queries)
+                if (Query is { } queries)
                 {
                     for (int h = 0; h < heads; h++)
                     {
-                        Turn(new Row(qkv, t, h * headDim), new Row(queries, t, h * headDim), qNorm, cos, sin);
+                        Turn(new Row(Qkv, t, h * headDim), new Row(queries, t, h * headDim), QueryNorm, cos, sin);
                     }
                 }
 
-                if (kv is { } keysAndValues)
+                if (KeyValue is { } keysAndValues)
                 {
                     for (int h = 0; h < kvHeads; h++)
                     {
-                        Turn(new Row(qkv, t, (heads + h) * headDim), new Row(keysAndValues, t, h * headDim), kNorm, cos, sin);
+                        Turn(new Row(Qkv, t, (heads + h) * headDim), new Row(keysAndValues, t, h * headDim), KeyNorm, cos, sin);
                     }
 
                     int width = kvHeads * headDim;
-                    Row from = new(qkv, t, (heads * headDim) + width);
+                    Row from = new(Qkv, t, (heads * headDim) + width);
                     Row to = new(keysAndValues, t, width);
                     for (int j = 0; j < width; j += Lanes.Count)
                     {

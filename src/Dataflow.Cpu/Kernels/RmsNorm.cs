@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using Dataflow.Cpu.Kernels.Internals;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Kernels;
 
@@ -18,30 +19,32 @@ public static unsafe class RmsNorm
     /// <summary>Rows a job computes.</summary>
     private const int BlockRows = 8;
 
-    /// <summary>x, y: T x D; w: 1 x D; rstd: T. Overwrites y and rstd; y may be x.</summary>
-    public static void Forward(ThreadTeam team, Matrix x, Matrix w, float eps, Matrix y, float* rstd)
+    /// <summary>Overwrites y and rstd; y may be x.</summary>
+    public static void Forward(ThreadTeam team, in RmsNormForwardArguments call)
     {
-        w.Expect(1, x.Columns, nameof(w));
-        y.Expect(x.Rows, x.Columns, nameof(y));
-        team.For((x.Rows + BlockRows - 1) / BlockRows, new ForwardJob(x, w, eps, y, rstd));
+        Matrix x = new(call.X), w = new(call.Weight), y = new(call.Y);
+        w.Expect(1, x.Columns, nameof(call.Weight));
+        y.Expect(x.Rows, x.Columns, nameof(call.Y));
+        team.For((x.Rows + BlockRows - 1) / BlockRows, new ForwardJob(x, w, call.Epsilon, y, (float*)call.Rstd));
     }
 
     /// <summary>
-    /// dy, x, dx, addend: T x D; w, dw: 1 x D; rstd: T, as the forward gave it. With n = x * rstd:
-    /// dx = addend + rstd * (dy w - n mean(dy w n)), overwritten (the addend, or dy, may be dx itself);
-    /// dw = sum over rows of dy n, plus the old dw under <paramref name="accumulateDw"/>, in a fixed order, rounded once.
+    /// With n = x * rstd: dx = addend + rstd * (dy w - n mean(dy w n)), overwritten (the addend, or dy, may be dx itself);
+    /// dw = sum over rows of dy n, plus the old dw where the call accumulates, in a fixed order, rounded once.
     /// </summary>
-    public static void Backward(
-        ThreadTeam team, Matrix dy, Matrix x, float* rstd, Matrix w, Matrix dx, Matrix? addend, Matrix dw, bool accumulateDw)
+    public static void Backward(ThreadTeam team, in RmsNormBackwardArguments call)
     {
-        dy.Expect(x.Rows, x.Columns, nameof(dy));
-        dx.Expect(x.Rows, x.Columns, nameof(dx));
-        addend?.Expect(x.Rows, x.Columns, nameof(addend));
-        w.Expect(1, x.Columns, nameof(w));
-        dw.Expect(1, x.Columns, nameof(dw));
+        Matrix x = new(call.X), w = new(call.Weight), dy = new(call.GradY), dx = new(call.GradX), dw = new(call.GradWeight);
+        Matrix? addend = Matrix.Of(call.Addend);
+        float* rstd = (float*)call.Rstd;
+        dy.Expect(x.Rows, x.Columns, nameof(call.GradY));
+        dx.Expect(x.Rows, x.Columns, nameof(call.GradX));
+        addend?.Expect(x.Rows, x.Columns, nameof(call.Addend));
+        w.Expect(1, x.Columns, nameof(call.Weight));
+        dw.Expect(1, x.Columns, nameof(call.GradWeight));
 
         // The weight's gradient first: dx may replace dy.
-        team.For((x.Columns + WeightColumns - 1) / WeightColumns, new WeightJob(dy, x, rstd, dw, accumulateDw));
+        team.For((x.Columns + WeightColumns - 1) / WeightColumns, new WeightJob(dy, x, rstd, dw, call.Accumulate));
         team.For((x.Rows + BlockRows - 1) / BlockRows, new InputJob(dy, x, rstd, w, dx, addend));
     }
 

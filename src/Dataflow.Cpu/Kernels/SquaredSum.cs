@@ -1,5 +1,6 @@
 using Dataflow.Cpu.Kernels.Internals;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Kernels;
 
@@ -11,8 +12,19 @@ public static unsafe class SquaredSum
     private const long BlockElements = 1 << 14;
     private const int MostBlocks = ThreadTeam.SharedScratchBytes / sizeof(double);
 
-    /// <summary>The sum over <paramref name="count"/> elements from <paramref name="data"/> on.</summary>
-    public static double Run(ThreadTeam team, byte* data, DType type, long count)
+    /// <summary>Overwrites the sum with that of all tensors of the layout, in their order.</summary>
+    public static void Run(ThreadTeam team, in SquaredSumArguments call)
+    {
+        double total = 0;
+        foreach (var tensor in call.Layout.Tensors)
+        {
+            total += Run(team, (byte*)call.Gradient + (tensor.ElementOffset * call.Type.Size()), call.Type, tensor.Count);
+        }
+
+        *(double*)call.Sum = total;
+    }
+
+    private static double Run(ThreadTeam team, byte* data, DType type, long count)
     {
         double* sums = (double*)team.SharedScratch;
         double total = 0;

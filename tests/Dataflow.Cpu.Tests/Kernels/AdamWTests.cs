@@ -1,9 +1,10 @@
 using Dataflow.Cpu.Kernels;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Tests.Kernels;
 
-public sealed unsafe class AdamWTests : KernelTest
+public sealed class AdamWTests : KernelTest
 {
     private const int Count = 100_003;
 
@@ -12,7 +13,7 @@ public sealed unsafe class AdamWTests : KernelTest
     [InlineData(false, 0.999)]
     public void Ten_steps_in_fp32_agree_with_the_definition(bool decay, double beta2)
     {
-        var settings = new AdamWSettings(1e-2f, 0.9f, (float)beta2, 1e-8f, 0.1f);
+        var settings = new AdamWSettings(1e-2f, 0.9f, (float)beta2, 1e-8f, decay ? 0.1f : 0);
         Tensor w = New(1, Count).Random(1);
         Tensor m = New(1, Count);
         Tensor v = New(1, Count);
@@ -20,8 +21,8 @@ public sealed unsafe class AdamWTests : KernelTest
         for (int step = 1; step <= 10; step++)
         {
             Tensor g = New(1, Count).Random(10 + step);
-            Update(w, g, m, v, settings, step, decay, Team(step % 3 + 1));
-            Define(ws, g, ms, vs, (1e-2, 0.9, beta2, 1e-8, 0.1), step, decay);
+            Update(w, g, m, v, settings, step, Team(step % 3 + 1));
+            Define(ws, g, ms, vs, (1e-2, 0.9, beta2, 1e-8, decay ? 0.1 : 0), step);
         }
 
         w.AssertClose(ws);
@@ -45,8 +46,8 @@ public sealed unsafe class AdamWTests : KernelTest
         Tensor m = New(1, 999, DType.BFloat16).Random(3, 0.1);
         Tensor v = New(1, 999, DType.BFloat16).Random(4, 0.01, offset: 1);
         (double[,] ws, double[,] ms, double[,] vs) = (w.Values(), m.Values(), v.Values());
-        Update(w, g, m, v, AdamWSettings.Default, 7, true, Team());
-        Define(ws, g, ms, vs, (3e-4, 0.9, 0.95, 1e-8, 0.1), 7, true);
+        Update(w, g, m, v, AdamWSettings.Default, 7, Team());
+        Define(ws, g, ms, vs, (3e-4, 0.9, 0.95, 1e-8, 0.1), 7);
         foreach ((Tensor actual, double[,] expected) in new[] { (w, ws), (m, ms), (v, vs) })
         {
             Tensor rounded = New(1, 999, DType.BFloat16);
@@ -69,21 +70,12 @@ public sealed unsafe class AdamWTests : KernelTest
         for (int step = 1; step <= 3; step++)
         {
             Tensor g = New(1, Count).Random(10 + step);
-            Update(plain, g, plainM, plainV, AdamWSettings.Default, step, true, Team());
+            Update(plain, g, plainM, plainV, AdamWSettings.Default, step, Team());
+            var call = Call(w, g, m, v);
             AdamW.Run(
                 Team(),
-                AdamWSettings.Default,
-                step,
-                true,
-                w.M.Data,
-                w.M.Type,
-                g.M.Data,
-                g.M.Type,
-                m.M.Data,
-                v.M.Data,
-                m.M.Type,
-                Count,
-                master: master.M.Data
+                call with { Range = call.Range with { Master = master.Address }, Recipe = call.Recipe with { Master = DType.Float32 } },
+                new StepArguments(step, AdamWSettings.Default, 1)
             );
         }
 
@@ -108,7 +100,7 @@ public sealed unsafe class AdamWTests : KernelTest
             exact[0, j] = New(1, 1, DType.BFloat16).Random(1)[0, 0];
         }
 
-        Update(exact, g, exactM, exactV, AdamWSettings.Default, 1, true, Team());
+        Update(exact, g, exactM, exactV, AdamWSettings.Default, 1, Team());
         double sum = 0, squares = 0;
         for (int j = 0; j < count; j++)
         {
@@ -145,26 +137,30 @@ public sealed unsafe class AdamWTests : KernelTest
             w[0, j] = start;
         }
 
+        var call = Call(w, g, m, v);
         AdamW.Run(
             Team(),
-            AdamWSettings.Default,
-            1,
-            true,
-            w.M.Data,
-            w.M.Type,
-            g.M.Data + (4L * from),
-            g.M.Type,
-            m.M.Data,
-            v.M.Data,
-            m.M.Type,
-            count,
-            rounding: new StochasticRounding(seed, 1, 3, from)
+            call with
+            {
+                Range = call.Range with { Gradient = g.Address + (nuint)(4 * from), Object = 3, FirstElement = from },
+                Recipe = call.Recipe with { RoundsStochastically = true },
+            },
+            new StepArguments(1, AdamWSettings.Default, 1, Seed: seed)
         );
         return (w, m, v);
     }
 
-    private static void Update(Tensor w, Tensor g, Tensor m, Tensor v, AdamWSettings s, int step, bool decay, ThreadTeam team) =>
-        AdamW.Run(team, s, step, decay, w.M.Data, w.M.Type, g.M.Data, g.M.Type, m.M.Data, v.M.Data, m.M.Type, w.M.Columns);
+    private static void Update(Tensor w, Tensor g, Tensor m, Tensor v, AdamWSettings s, int step, ThreadTeam team) =>
+        AdamW.Run(team, Call(w, g, m, v), new StepArguments(step, s, 1));
+
+    private static AdamWArguments Call(Tensor w, Tensor g, Tensor m, Tensor v) =>
+        new()
+        {
+            Range = new UpdateRange(w.Address, g.Address, m.Address, v.Address, 0, 0, 0, w.M.Columns),
+            Recipe = new Recipe("test", w.M.Type, g.M.Type, m.M.Type, w.M.Type),
+            Norms = 0,
+            NormCount = 0,
+        };
 
     private static void Define(
         double[,] w,
@@ -172,8 +168,7 @@ public sealed unsafe class AdamWTests : KernelTest
         double[,] m,
         double[,] v,
         (double Rate, double Beta1, double Beta2, double Eps, double Decay) s,
-        int step,
-        bool decay
+        int step
     )
     {
         for (int j = 0; j < w.GetLength(1); j++)
@@ -182,7 +177,7 @@ public sealed unsafe class AdamWTests : KernelTest
             v[0, j] = (s.Beta2 * v[0, j]) + ((1 - s.Beta2) * g[0, j] * g[0, j]);
             double first = m[0, j] / (1 - Math.Pow(s.Beta1, step));
             double second = v[0, j] / (1 - Math.Pow(s.Beta2, step));
-            w[0, j] = (w[0, j] * (decay ? 1 - (s.Rate * s.Decay) : 1)) - (s.Rate * first / (Math.Sqrt(second) + s.Eps));
+            w[0, j] = (w[0, j] * (1 - (s.Rate * s.Decay))) - (s.Rate * first / (Math.Sqrt(second) + s.Eps));
         }
     }
 }

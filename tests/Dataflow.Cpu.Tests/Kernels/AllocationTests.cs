@@ -1,5 +1,6 @@
 using Dataflow.Cpu.Kernels;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Tests.Kernels;
 
@@ -24,85 +25,125 @@ public sealed unsafe class AllocationTests : KernelTest
         Tensor kv = New(T, 32);
         int* zeros = Table(new int[T]);
         int* order = Table([.. Enumerable.Range(0, T)]);
-        Matrix joint = x.M;
+        HeadShape heads = new(2, 1, 16);
+        ChunkContext at = new((nuint)zeros, 0);
+        WindowRows keys = new(kv.T, 0, T);
+        var normForward = new RmsNormForwardArguments
+        {
+            X = x.T,
+            Weight = row.T,
+            Epsilon = 1e-5f,
+            Y = y.T,
+            Rstd = floats.Address,
+        };
+        var normBackward = new RmsNormBackwardArguments
+        {
+            GradY = y.T,
+            X = x.T,
+            Rstd = floats.Address,
+            Weight = row.T,
+            GradX = y.T,
+            Addend = y.T,
+            GradWeight = dRow.T,
+            Accumulate = true,
+            Workspace = 0,
+        };
+        var ropeForward = new QkNormRopeForwardArguments
+        {
+            Qkv = x.T,
+            QueryNorm = head.T,
+            KeyNorm = head.T,
+            Epsilon = 1e-5f,
+            At = at,
+            Theta = 1e4,
+            Heads = heads,
+            Query = q.T,
+            KeyValue = kv.T,
+        };
+        var ropeBackward = new QkNormRopeBackwardArguments
+        {
+            GradQuery = q.T,
+            GradKeyValue = kv.T,
+            Qkv = x.T,
+            QueryNorm = head.T,
+            KeyNorm = head.T,
+            Epsilon = 1e-5f,
+            At = at,
+            Theta = 1e4,
+            Heads = heads,
+            GradQkv = x.T,
+            GradQueryNorm = dHead.T,
+            GradKeyNorm = dHead.T,
+            Accumulate = true,
+            Workspace = 0,
+        };
+        var attentionForward = new AttentionForwardArguments
+        {
+            Query = q.T,
+            Keys = keys,
+            At = at,
+            Heads = heads,
+            Output = q.T,
+            Lse = floats.Address,
+        };
+        var attentionBackward = new AttentionBackwardArguments
+        {
+            Query = q.T,
+            Keys = keys,
+            At = at,
+            Heads = heads,
+            Output = q.T,
+            Lse = floats.Address,
+            GradOutput = q.T,
+            GradQuery = q.T,
+            GradKeyValue = kv.T,
+            Accumulate = true,
+            Workspace = q.Address,
+        };
+        var segmentForward = new AttentionSegmentForwardArguments
+        {
+            Query = q.T,
+            Keys = keys,
+            At = at,
+            Heads = heads,
+            Sums = q.Address,
+            Maxima = floats.Address,
+            Totals = floats.Address,
+            Continues = true,
+        };
+        var normalize = new AttentionNormalizeArguments
+        {
+            Sums = q.Address,
+            Maxima = floats.Address,
+            Totals = floats.Address,
+            Heads = heads,
+            Output = q.T,
+            Lse = floats.Address,
+        };
+        var update = new AdamWArguments
+        {
+            Range = new UpdateRange(x.Address, wide.Address, y.Address, y.Address, 0, 0, 0, T * 64),
+            Recipe = new Recipe("test", DType.Float32, DType.Float32, DType.BFloat16, DType.Float32),
+            Norms = 0,
+            NormCount = 0,
+        };
+        StepArguments step = new(1, AdamWSettings.Default, 1);
 
         void All()
         {
             Gemm.Run(team, x.M, Transpose.No, w.M, Transpose.Yes, y.M, y.M);
-            RmsNorm.Forward(team, x.M, row.M, 1e-5f, y.M, floats.Floats);
-            RmsNorm.Backward(team, y.M, x.M, floats.Floats, row.M, y.M, y.M, dRow.M, accumulateDw: true);
+            RmsNorm.Forward(team, normForward);
+            RmsNorm.Backward(team, normBackward);
             SwiGlu.Forward(team, wide.M, y.M);
             SwiGlu.Backward(team, y.M, wide.M);
-            QkNormRope.Forward(team, joint, head.M, head.M, 1e-5f, zeros, 0, 1e4, 2, 1, 16, q.M, kv.M);
-            Attention.Forward(team, q.M, new KeyRows(kv.M, 0, T), zeros, 0, 2, 1, 16, q.M, floats.Floats);
-            Attention.Backward(
-                team,
-                q.M,
-                new KeyRows(kv.M, 0, T),
-                zeros,
-                0,
-                2,
-                1,
-                16,
-                q.M,
-                floats.Floats,
-                q.M,
-                q.M,
-                kv.M,
-                accumulate: true
-            );
-            Attention.ForwardSegment(
-                team,
-                q.M,
-                new KeyRows(kv.M, 0, T),
-                zeros,
-                0,
-                2,
-                1,
-                16,
-                q.M,
-                floats.Floats,
-                floats.Floats,
-                continued: true
-            );
-            Attention.Normalize(team, q.M, floats.Floats, floats.Floats, 2, 16, q.M, floats.Floats);
-            Attention.BackwardSegment(
-                team,
-                q.M,
-                new KeyRows(kv.M, 0, T),
-                zeros,
-                0,
-                2,
-                1,
-                16,
-                q.M,
-                floats.Floats,
-                q.M,
-                q.M,
-                continued: true,
-                kv.M,
-                accumulate: true
-            );
+            QkNormRope.Forward(team, ropeForward);
+            Attention.Forward(team, attentionForward);
+            Attention.Backward(team, attentionBackward);
+            Attention.ForwardSegment(team, segmentForward);
+            Attention.Normalize(team, normalize);
+            Attention.BackwardSegment(team, attentionBackward.AsSegment with { Continues = true });
             Fill.Round(team, q.M, q.M);
-            QkNormRope.Backward(
-                team,
-                q.M,
-                kv.M,
-                joint,
-                head.M,
-                head.M,
-                1e-5f,
-                zeros,
-                0,
-                1e4,
-                2,
-                1,
-                16,
-                joint,
-                dHead.M,
-                dHead.M,
-                accumulateNorms: true
-            );
+            QkNormRope.Backward(team, ropeBackward);
             CrossEntropy.Run(team, x.M, zeros, 1f, x.M, floats.Floats, accumulateLoss: true);
             CrossEntropy.Statistics(team, x.M, zeros, 0, floats.Floats, T, fold: true);
             CrossEntropy.Loss(team, zeros, T, floats.Floats, T, head.Floats);
@@ -111,20 +152,7 @@ public sealed unsafe class AllocationTests : KernelTest
             Embedding.BackwardBlock(team, zeros, order, T, 0, x.M, w.M);
             Embedding.Forward(team, zeros, w.M, x.M);
             Embedding.Backward(team, zeros, order, T, x.M, w.M);
-            AdamW.Run(
-                team,
-                AdamWSettings.Default,
-                1,
-                true,
-                x.M.Data,
-                DType.Float32,
-                wide.M.Data,
-                DType.Float32,
-                y.M.Data,
-                y.M.Data,
-                DType.BFloat16,
-                T * 64
-            );
+            AdamW.Run(team, update, step);
             Fill.Zero(team, y.M.Data, T * 64);
             Fill.Copy(team, x.M.Data, wide.M.Data, T * 64);
         }

@@ -1,5 +1,6 @@
 using Dataflow.Cpu.Kernels;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Tests.Kernels;
 
@@ -11,6 +12,7 @@ public sealed unsafe class AttentionSegmentTests : KernelTest
     private const int HeadDim = 20;
     private const int Width = Heads * HeadDim;
     private const int KvWidth = 2 * KvHeads * HeadDim;
+    private static readonly HeadShape Shape = new(Heads, KvHeads, HeadDim);
 
     /// <summary>Tokens of a chunk, pieces before it, document starts, padding tokens, storage.</summary>
     public static TheoryData<int, int, int[], int, DType> Cases => new()
@@ -29,81 +31,86 @@ public sealed unsafe class AttentionSegmentTests : KernelTest
     {
         int row = before * tokens, rows = row + tokens;
         int* firstKeys = Table(Documents.FirstKeys(tokens, row, starts, pads));
-        Tensor q = New(tokens, Width, type, 1).Random(1, scale: 1.5),
+        Tensor q = New(tokens, Width, type).Random(1, scale: 1.5),
             kv = New(rows, KvWidth, type).Random(2, scale: 1.5),
-            dO = New(tokens, Width, type, 2).Random(3);
-        Tensor o = New(tokens, Width, type, 3).Poison(),
+            dO = New(tokens, Width, type).Random(3);
+        Tensor o = New(tokens, Width, type).Poison(),
             lse = New(Heads, tokens).Poison(),
-            dq = New(tokens, Width, type, 4).Poison(),
+            dq = New(tokens, Width, type).Poison(),
             dkv = New(rows, KvWidth).Poison();
         Tensor added = New(rows, KvWidth).Random(9);
-        var whole = new KeyRows(kv.M, 0, tokens);
-        Attention.Forward(Team(2), q.M, whole, firstKeys, row, Heads, KvHeads, HeadDim, o.M, lse.Floats);
-        Attention.Backward(
+        ChunkContext at = new((nuint)firstKeys, row);
+        Attention.Forward(
             Team(2),
-            q.M,
-            whole,
-            firstKeys,
-            row,
-            Heads,
-            KvHeads,
-            HeadDim,
-            o.M,
-            lse.Floats,
-            dO.M,
-            dq.M,
-            dkv.M,
-            accumulate: false
+            new AttentionForwardArguments
+            {
+                Query = q.T,
+                Keys = new WindowRows(kv.T, 0, tokens),
+                At = at,
+                Heads = Shape,
+                Output = o.T,
+                Lse = lse.Address,
+            }
         );
-        Attention.Backward(
-            Team(2),
-            q.M,
-            whole,
-            firstKeys,
-            row,
-            Heads,
-            KvHeads,
-            HeadDim,
-            o.M,
-            lse.Floats,
-            dO.M,
-            dq.M,
-            added.M,
-            accumulate: true
-        );
+        var backward = new AttentionBackwardArguments
+        {
+            Query = q.T,
+            Keys = new WindowRows(kv.T, 0, tokens),
+            At = at,
+            Heads = Shape,
+            Output = o.T,
+            Lse = lse.Address,
+            GradOutput = dO.T,
+            GradQuery = dq.T,
+            GradKeyValue = dkv.T,
+            Accumulate = false,
+            Workspace = 0,
+        };
+        Attention.Backward(Team(2), backward);
+        Attention.Backward(Team(2), backward with { GradKeyValue = added.T, Accumulate = true });
 
         for (int pieces = 1; pieces <= before + 1; pieces++)
         {
-            Tensor sums = New(tokens, Width, gap: 5).Poison(),
+            Tensor sums = New(tokens, Width).Poison(),
                 maxima = New(Heads, tokens).Poison(),
                 totals = New(Heads, tokens).Poison(),
-                dqSums = New(tokens, Width, gap: 6).Poison();
+                dqSums = New(tokens, Width).Poison();
             Tensor mine = New(rows, KvWidth).Poison(),
                 mineAdded = New(rows, KvWidth).Random(9);
             for (int first = 0; first < rows; first += pieces * tokens)
             {
                 int count = Math.Min(pieces * tokens, rows - first);
-                var keys = new KeyRows(kv.M.RowRange(first, count), first, tokens);
                 Attention.ForwardSegment(
                     Team(3),
-                    q.M,
-                    keys,
-                    firstKeys,
-                    row,
-                    Heads,
-                    KvHeads,
-                    HeadDim,
-                    sums.M,
-                    maxima.Floats,
-                    totals.Floats,
-                    first > 0
+                    new AttentionSegmentForwardArguments
+                    {
+                        Query = q.T,
+                        Keys = new WindowRows(kv.T.RowRange(first, count), first, tokens),
+                        At = at,
+                        Heads = Shape,
+                        Sums = sums.Address,
+                        Maxima = maxima.Address,
+                        Totals = totals.Address,
+                        Continues = first > 0,
+                    }
                 );
             }
 
             Tensor segmented = New(tokens, Width, type).Poison(),
                 segmentedLse = New(Heads, tokens).Poison(),
                 segmentedDq = New(tokens, Width, type).Poison();
-            Attention.Normalize(Team(3), sums.M, maxima.Floats, totals.Floats, Heads, HeadDim, segmented.M, segmentedLse.Floats);
+            Attention.Normalize(
+                Team(3),
+                new AttentionNormalizeArguments
+                {
+                    Sums = sums.Address,
+                    Maxima = maxima.Address,
+                    Totals = totals.Address,
+                    Heads = Shape,
+                    Output = segmented.T,
+                    Lse = segmentedLse.Address,
+                }
+            );
             segmented.AssertSameBits(o);
             segmentedLse.AssertSameBits(lse);
             foreach (var (target, accumulate) in new[] { (mine, false), (mineAdded, true) })
@@ -111,23 +118,16 @@ public sealed unsafe class AttentionSegmentTests : KernelTest
                 for (int first = 0; first < rows; first += pieces * tokens)
                 {
                     int count = Math.Min(pieces * tokens, rows - first);
-                    var keys = new KeyRows(kv.M.RowRange(first, count), first, tokens);
                     Attention.BackwardSegment(
                         Team(1),
-                        q.M,
-                        keys,
-                        firstKeys,
-                        row,
-                        Heads,
-                        KvHeads,
-                        HeadDim,
-                        o.M,
-                        lse.Floats,
-                        dO.M,
-                        dqSums.M,
-                        first > 0,
-                        target.M.RowRange(first, count),
-                        accumulate
+                        backward.AsSegment with
+                        {
+                            Keys = new WindowRows(kv.T.RowRange(first, count), first, tokens),
+                            GradQuerySums = dqSums.Address,
+                            Continues = first > 0,
+                            GradKeyValue = target.T.RowRange(first, count),
+                            Accumulate = accumulate,
+                        }
                     );
                 }
             }
@@ -144,23 +144,23 @@ public sealed unsafe class AttentionSegmentTests : KernelTest
     {
         Tensor q = New(8, Width), kv = New(16, KvWidth), sums = New(8, Width), floats = New(Heads, 8);
         int* firstKeys = Table(new int[8]);
-        void Run(int first, Tensor to) =>
+        void Run(int first) =>
             Attention.ForwardSegment(
                 Team(),
-                q.M,
-                new KeyRows(kv.M, first, 8),
-                firstKeys,
-                8,
-                Heads,
-                KvHeads,
-                HeadDim,
-                to.M,
-                floats.Floats,
-                floats.Floats,
-                continued: false
+                new AttentionSegmentForwardArguments
+                {
+                    Query = q.T,
+                    Keys = new WindowRows(kv.T, first, 8),
+                    At = new ChunkContext((nuint)firstKeys, 8),
+                    Heads = Shape,
+                    Sums = sums.Address,
+                    Maxima = floats.Address,
+                    Totals = floats.Address,
+                    Continues = false,
+                }
             );
-        Assert.Throws<ArgumentException>(() => Run(4, sums));
-        Assert.Throws<ArgumentException>(() => Run(16, sums));
-        Assert.Throws<ArgumentException>(() => Run(0, New(8, Width, DType.BFloat16)));
+        Run(0);
+        Assert.Throws<ArgumentException>(() => Run(4));
+        Assert.Throws<ArgumentException>(() => Run(16));
     }
 }

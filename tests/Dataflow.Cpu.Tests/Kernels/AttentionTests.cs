@@ -1,6 +1,7 @@
 using Dataflow.Cpu.Kernels;
 using Dataflow.Cpu.Kernels.Internals;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Tests.Kernels;
 
@@ -27,7 +28,7 @@ public sealed unsafe class AttentionTests : KernelTest
     public void Forward_and_backward_agree_with_the_definition(
         int tokens, int rowOffset, int heads, int kvHeads, int headDim, int[] starts, int pads, DType type)
     {
-        var x = new Inputs(this, tokens, rowOffset, heads, kvHeads, headDim, starts, pads, type);
+        var x = new Inputs(this, new HeadShape(heads, kvHeads, headDim), tokens, rowOffset, starts, pads, type);
         (double[,] o, double[,] lse) = x.Definition.Forward(x.Q.Values(), x.Kv.Values());
         x.Forward(Team(3));
         x.O.AssertClose(o);
@@ -67,13 +68,13 @@ public sealed unsafe class AttentionTests : KernelTest
     [InlineData("scalar")]
     public void Every_micro_kernel_and_thread_count_gives_the_same_bits(string kernel)
     {
-        var expected = new Inputs(this, 130, 70, 4, 2, 20, [40, 90, 120], 4, DType.Float32);
+        var expected = new Inputs(this, new HeadShape(4, 2, 20), 130, 70, [40, 90, 120], 4, DType.Float32);
         expected.Forward(Team(1));
         expected.Backward(Team(1), accumulate: false);
         foreach (int threads in ThreadCounts)
         {
-            var x = new Inputs(this, 130, 70, 4, 2, 20, [40, 90, 120], 4, DType.Float32);
-            AttentionShape shape = new(x.Q.M, x.Keys, x.FirstKeys, 70, 4, 2, 20);
+            var x = new Inputs(this, new HeadShape(4, 2, 20), 130, 70, [40, 90, 120], 4, DType.Float32);
+            AttentionShape shape = new(x.Q.T, x.Keys, x.At, x.Heads);
             AttentionResult result = new(x.O.M, x.Lse.Floats);
             AttentionGradients gradients = new(x.O.M, x.Lse.Floats, x.DO.M, x.Dq.M, x.Dkv.M, accumulate: false);
             switch (kernel)
@@ -102,7 +103,7 @@ public sealed unsafe class AttentionTests : KernelTest
     [Fact]
     public void A_token_does_not_depend_on_how_its_sequence_is_cut_into_chunks()
     {
-        var whole = new Inputs(this, 200, 0, 4, 2, 16, [110], 0, DType.Float32);
+        var whole = new Inputs(this, new HeadShape(4, 2, 16), 200, 0, [110], 0, DType.Float32);
         whole.Forward(Team());
         foreach ((int first, int count) in new[] { (0, 64), (64, 51), (115, 85) })
         {
@@ -110,15 +111,13 @@ public sealed unsafe class AttentionTests : KernelTest
             Tensor lse = New(4, count).Poison();
             Attention.Forward(
                 Team(),
-                whole.Q.M.RowRange(first, count),
-                whole.Keys,
-                whole.FirstKeys + first,
-                first,
-                4,
-                2,
-                16,
-                o.M,
-                lse.Floats
+                whole.ForwardCall with
+                {
+                    Query = whole.Q.T.RowRange(first, count),
+                    At = new ChunkContext((nuint)(whole.FirstKeys + first), first),
+                    Output = o.T,
+                    Lse = lse.Address,
+                }
             );
             o.AssertSameBits(Own(Rows(whole.O, first, count)));
             for (int h = 0; h < 4; h++)
@@ -134,7 +133,7 @@ public sealed unsafe class AttentionTests : KernelTest
     [Fact]
     public void Extreme_scores_stay_finite()
     {
-        var x = new Inputs(this, 120, 0, 1, 1, 16, [], 0, DType.Float32);
+        var x = new Inputs(this, new HeadShape(1, 1, 16), 120, 0, [], 0, DType.Float32);
         x.Q.Random(1, scale: 100);
         x.Kv.Random(2, scale: 100);
         (double[,] o, double[,] lse) = x.Definition.Forward(x.Q.Values(), x.Kv.Values());
@@ -153,11 +152,18 @@ public sealed unsafe class AttentionTests : KernelTest
         Tensor kv = New(8, 32);
         Tensor lse = New(4, 4);
         int* firstKeys = Table(5, 5, 5, 5);
+        var call = new AttentionForwardArguments
+        {
+            Query = q.T,
+            Keys = new WindowRows(kv.T, 0, 4),
+            At = new ChunkContext((nuint)firstKeys, 5),
+            Heads = new HeadShape(4, 2, 8),
+            Output = q.T,
+            Lse = lse.Address,
+        };
+        Assert.Throws<ArgumentException>(() => Attention.Forward(Team(), call));
         Assert.Throws<ArgumentException>(() =>
-            Attention.Forward(Team(), q.M, new KeyRows(kv.M, 0, 4), firstKeys, 5, 4, 2, 8, q.M, lse.Floats)
-        );
-        Assert.Throws<ArgumentException>(() =>
-            Attention.Forward(Team(), q.M, new KeyRows(kv.M, 0, 4), firstKeys, 0, 4, 3, 8, q.M, lse.Floats)
+            Attention.Forward(Team(), call with { At = call.At with { Row = 0 }, Heads = new HeadShape(4, 3, 8) })
         );
     }
 
@@ -187,25 +193,24 @@ public sealed unsafe class AttentionTests : KernelTest
     {
         public Inputs(
             AttentionTests test,
+            HeadShape shape,
             int tokens,
             int rowOffset,
-            int heads,
-            int kvHeads,
-            int headDim,
             int[] starts,
             int pads,
             DType type
         )
         {
+            var (heads, kvHeads, headDim) = Heads = shape;
             Definition = new AttentionDefinition(heads, kvHeads, headDim, rowOffset, Documents.FirstKeys(tokens, rowOffset, starts, pads));
             FirstKeys = test.Table(Definition.FirstKeys);
-            Q = test.New(tokens, heads * headDim, type, 3).Random(1, scale: 1.5);
-            Kv = test.New(rowOffset + tokens + 10, 2 * kvHeads * headDim, type, 5).Random(2, scale: 1.5);
-            O = test.New(tokens, heads * headDim, type, 2).Poison();
+            Q = test.New(tokens, heads * headDim, type).Random(1, scale: 1.5);
+            Kv = test.New(rowOffset + tokens + 10, 2 * kvHeads * headDim, type).Random(2, scale: 1.5);
+            O = test.New(tokens, heads * headDim, type).Poison();
             Lse = test.New(heads, tokens).Poison();
-            DO = test.New(tokens, heads * headDim, type, 1).Random(3);
-            Dq = test.New(tokens, heads * headDim, type, 4);
-            Dkv = test.New(rowOffset + tokens + 10, 2 * kvHeads * headDim, DType.Float32, 6);
+            DO = test.New(tokens, heads * headDim, type).Random(3);
+            Dq = test.New(tokens, heads * headDim, type);
+            Dkv = test.New(rowOffset + tokens + 10, 2 * kvHeads * headDim, DType.Float32);
             for (int i = rowOffset + tokens; i < Kv.M.Rows; i++)
             {
                 for (int j = 0; j < Kv.M.Columns; j++)
@@ -217,14 +222,18 @@ public sealed unsafe class AttentionTests : KernelTest
 
         public AttentionDefinition Definition { get; }
 
+        public HeadShape Heads { get; }
+
         public int* FirstKeys { get; }
+
+        public ChunkContext At => new((nuint)FirstKeys, Definition.RowOffset);
 
         public Tensor Q { get; }
 
         public Tensor Kv { get; }
 
         /// <summary>The whole window, in pieces that blocks of keys do not divide.</summary>
-        public KeyRows Keys => new(Kv.M, 0, PieceRows);
+        public WindowRows Keys => new(Kv.T, 0, PieceRows);
 
         public Tensor O { get; }
 
@@ -236,36 +245,36 @@ public sealed unsafe class AttentionTests : KernelTest
 
         public Tensor Dkv { get; }
 
-        public void Forward(ThreadTeam team) =>
-            Attention.Forward(
-                team,
-                Q.M,
-                Keys,
-                FirstKeys,
-                Definition.RowOffset,
-                Definition.Heads,
-                Definition.KvHeads,
-                Definition.HeadDim,
-                O.M,
-                Lse.Floats
-            );
+        public AttentionForwardArguments ForwardCall =>
+            new()
+            {
+                Query = Q.T,
+                Keys = Keys,
+                At = At,
+                Heads = Heads,
+                Output = O.T,
+                Lse = Lse.Address,
+            };
+
+        public void Forward(ThreadTeam team) => Attention.Forward(team, ForwardCall);
 
         public void Backward(ThreadTeam team, bool accumulate) =>
             Attention.Backward(
                 team,
-                Q.M,
-                Keys,
-                FirstKeys,
-                Definition.RowOffset,
-                Definition.Heads,
-                Definition.KvHeads,
-                Definition.HeadDim,
-                O.M,
-                Lse.Floats,
-                DO.M,
-                Dq.M,
-                Dkv.M,
-                accumulate
+                new AttentionBackwardArguments
+                {
+                    Query = Q.T,
+                    Keys = Keys,
+                    At = At,
+                    Heads = Heads,
+                    Output = O.T,
+                    Lse = Lse.Address,
+                    GradOutput = DO.T,
+                    GradQuery = Dq.T,
+                    GradKeyValue = Dkv.T,
+                    Accumulate = accumulate,
+                    Workspace = 0,
+                }
             );
     }
 }

@@ -1,5 +1,6 @@
 using Dataflow.Cpu.Kernels;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Tests.Kernels;
 
@@ -22,11 +23,11 @@ public sealed unsafe class QkNormRopeTests : KernelTest
             rowOffset,
             Documents.FirstKeys(tokens, rowOffset, [rowOffset / 2, rowOffset + 4, rowOffset + 11], 2)
         );
-        Tensor qkv = New(tokens, shape.Width, type, 3).Random(1);
+        Tensor qkv = New(tokens, shape.Width, type).Random(1);
         Tensor? qNorm = norms ? New(1, headDim, type).Random(2, offset: 1) : null;
         Tensor? kNorm = norms ? New(1, headDim, type).Random(3, offset: 1) : null;
-        Tensor q = New(tokens, heads * headDim, type, 1).Poison();
-        Tensor kv = New(tokens, 2 * kvHeads * headDim, type, 2).Poison();
+        Tensor q = New(tokens, heads * headDim, type).Poison();
+        Tensor kv = New(tokens, 2 * kvHeads * headDim, type).Poison();
         Forward(Team(), shape, qkv, qNorm, kNorm, q, kv);
         double[,] expected = Definition(shape, qkv.Values(), qNorm?.Values(), kNorm?.Values());
         q.AssertClose(Columns(expected, 0, heads * headDim));
@@ -48,11 +49,11 @@ public sealed unsafe class QkNormRopeTests : KernelTest
     {
         const int Tokens = 18;
         var shape = new Shape(3, 1, 10, 6, Documents.FirstKeys(Tokens, 6, [3, 9], 1));
-        Tensor qkv = New(Tokens, shape.Width, type, 3).Random(1);
+        Tensor qkv = New(Tokens, shape.Width, type).Random(1);
         Tensor? qNorm = norms ? New(1, 10, type).Random(2, offset: 1) : null;
         Tensor? kNorm = norms ? New(1, 10, type).Random(3, offset: 1) : null;
-        Tensor dq = New(Tokens, 30, type, 1).Random(4);
-        Tensor dkv = New(Tokens, 20, DType.Float32, 2).Random(5);
+        Tensor dq = New(Tokens, 30, type).Random(4);
+        Tensor dkv = New(Tokens, 20, DType.Float32).Random(5);
         (double[,] qkvs, double[,]? qw, double[,]? kw) = (qkv.Values(), qNorm?.Values(), kNorm?.Values());
         double[,] weights = new double[Tokens, shape.Width];
         for (int t = 0; t < Tokens; t++)
@@ -64,10 +65,18 @@ public sealed unsafe class QkNormRopeTests : KernelTest
         }
 
         double[,] expected = Differences(qkvs, weights, () => Definition(shape, qkvs, qw, kw));
-        Tensor dqkv = New(Tokens, shape.Width, type, 4).Poison();
+        Tensor dqkv = New(Tokens, shape.Width, type).Poison();
         Tensor? dqNorm = norms ? New(1, 10, type).Poison() : null;
         Tensor? dkNorm = norms ? New(1, 10, type).Poison() : null;
-        Backward(Team(), shape, dq, dkv, norms ? qkv : null, qNorm, kNorm, dqkv, dqNorm, dkNorm, accumulate: false);
+        var call = Call(shape, dq, dkv, dqkv) with
+        {
+            Qkv = norms ? qkv.T : null,
+            QueryNorm = qNorm?.T,
+            KeyNorm = kNorm?.T,
+            GradQueryNorm = dqNorm?.T,
+            GradKeyNorm = dkNorm?.T,
+        };
+        QkNormRope.Backward(Team(), call);
         dqkv.AssertClose(expected);
         if (qw is null || kw is null || dqNorm is null || dkNorm is null)
         {
@@ -81,7 +90,7 @@ public sealed unsafe class QkNormRopeTests : KernelTest
 
         double[,] dqSum = Add(dqNorm.Random(6).Values(), dqExpected);
         double[,] dkSum = Add(dkNorm.Random(7).Values(), dkExpected);
-        Backward(Team(), shape, dq, dkv, qkv, qNorm, kNorm, dqkv, dqNorm, dkNorm, accumulate: true);
+        QkNormRope.Backward(Team(), call with { Accumulate = true });
         dqNorm.AssertClose(dqSum);
         dkNorm.AssertClose(dkSum);
     }
@@ -102,7 +111,15 @@ public sealed unsafe class QkNormRopeTests : KernelTest
             Tensor dqkv = New(Tokens, shape.Width);
             Tensor dqNorm = New(1, 32);
             Tensor dkNorm = New(1, 32);
-            Backward(Team(threads), shape, dq, dkv, qkv, norm, norm, dqkv, dqNorm, dkNorm, accumulate: false);
+            var call = Call(shape, dq, dkv, dqkv) with
+            {
+                Qkv = qkv.T,
+                QueryNorm = norm.T,
+                KeyNorm = norm.T,
+                GradQueryNorm = dqNorm.T,
+                GradKeyNorm = dkNorm.T,
+            };
+            QkNormRope.Backward(Team(threads), call);
             (first ??= dqkv).AssertSameBits(dqkv);
             (firstNorm ??= dqNorm).AssertSameBits(dqNorm);
         }
@@ -114,59 +131,54 @@ public sealed unsafe class QkNormRopeTests : KernelTest
         var shape = new Shape(1, 1, 4, 0, [0]);
         Tensor t = New(1, 12);
         Tensor norm = New(1, 4);
-        Assert.Throws<ArgumentException>(
-            () => Backward(Team(), shape, New(1, 4), New(1, 8), null, norm, norm, t, norm, norm, accumulate: false));
+        var call = Call(shape, New(1, 4), New(1, 8), t) with
+        {
+            QueryNorm = norm.T,
+            KeyNorm = norm.T,
+            GradQueryNorm = norm.T,
+            GradKeyNorm = norm.T,
+        };
+        Assert.Throws<ArgumentException>(() => QkNormRope.Backward(Team(), call));
     }
 
     private void Forward(ThreadTeam team, Shape s, Tensor qkv, Tensor? qNorm, Tensor? kNorm, Tensor? q, Tensor? kv) =>
         QkNormRope.Forward(
             team,
-            qkv.M,
-            qNorm?.M,
-            kNorm?.M,
-            Eps,
-            Table(s.FirstKeys),
-            s.RowOffset,
-            Theta,
-            s.Heads,
-            s.KvHeads,
-            s.HeadDim,
-            q?.M,
-            kv?.M
+            new QkNormRopeForwardArguments
+            {
+                Qkv = qkv.T,
+                QueryNorm = qNorm?.T,
+                KeyNorm = kNorm?.T,
+                Epsilon = Eps,
+                At = At(s),
+                Theta = Theta,
+                Heads = new HeadShape(s.Heads, s.KvHeads, s.HeadDim),
+                Query = q?.T,
+                KeyValue = kv?.T,
+            }
         );
 
-    private void Backward(
-        ThreadTeam team,
-        Shape s,
-        Tensor dq,
-        Tensor dkv,
-        Tensor? qkv,
-        Tensor? qNorm,
-        Tensor? kNorm,
-        Tensor dqkv,
-        Tensor? dqNorm,
-        Tensor? dkNorm,
-        bool accumulate
-    ) =>
-        QkNormRope.Backward(
-            team,
-            dq.M,
-            dkv.M,
-            qkv?.M,
-            qNorm?.M,
-            kNorm?.M,
-            Eps,
-            Table(s.FirstKeys),
-            s.RowOffset,
-            Theta,
-            s.Heads,
-            s.KvHeads,
-            s.HeadDim,
-            dqkv.M,
-            dqNorm?.M,
-            dkNorm?.M,
-            accumulate
-        );
+    /// <summary>Without norms.</summary>
+    private QkNormRopeBackwardArguments Call(Shape s, Tensor dq, Tensor dkv, Tensor dqkv) =>
+        new()
+        {
+            GradQuery = dq.T,
+            GradKeyValue = dkv.T,
+            Qkv = null,
+            QueryNorm = null,
+            KeyNorm = null,
+            Epsilon = Eps,
+            At = At(s),
+            Theta = Theta,
+            Heads = new HeadShape(s.Heads, s.KvHeads, s.HeadDim),
+            GradQkv = dqkv.T,
+            GradQueryNorm = null,
+            GradKeyNorm = null,
+            Accumulate = false,
+            Workspace = 0,
+        };
+
+    private ChunkContext At(Shape s) => new((nuint)Table(s.FirstKeys), s.RowOffset);
 
     private static double[,] Columns(double[,] from, int first, int count)
     {

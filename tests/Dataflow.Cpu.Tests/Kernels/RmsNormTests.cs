@@ -1,9 +1,10 @@
 using Dataflow.Cpu.Kernels;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Tests.Kernels;
 
-public sealed unsafe class RmsNormTests : KernelTest
+public sealed class RmsNormTests : KernelTest
 {
     private const float Eps = 1e-5f;
 
@@ -14,15 +15,15 @@ public sealed unsafe class RmsNormTests : KernelTest
     [InlineData(70, 1030, DType.Float32)]
     public void Forward_agrees_with_the_definition(int rows, int columns, DType type)
     {
-        Tensor x = New(rows, columns, type, 3).Random(1);
+        Tensor x = New(rows, columns, type).Random(1);
         Tensor w = New(1, columns, type).Random(2, offset: 1);
-        Tensor y = New(rows, columns, type, 5).Poison();
+        Tensor y = New(rows, columns, type).Poison();
         Tensor rstd = New(rows, 1).Poison();
-        RmsNorm.Forward(Team(), x.M, w.M, Eps, y.M, rstd.Floats);
+        Forward(Team(), x, w, y, rstd);
         y.AssertClose(Definition(x.Values(), w.Values()));
         rstd.AssertClose(Rstd(x.Values()), 2e-7);
 
-        RmsNorm.Forward(Team(3), x.M, w.M, Eps, x.M, rstd.Floats);
+        Forward(Team(3), x, w, x, rstd);
         x.AssertSameBits(y);
     }
 
@@ -33,20 +34,21 @@ public sealed unsafe class RmsNormTests : KernelTest
     {
         const int Rows = 37;
         const int Columns = 21;
-        Tensor x = New(Rows, Columns, type, 1).Random(1);
+        Tensor x = New(Rows, Columns, type).Random(1);
         Tensor w = New(1, Columns, type).Random(2, offset: 1);
-        Tensor dy = New(Rows, Columns, type, 2).Random(3);
+        Tensor dy = New(Rows, Columns, type).Random(3);
         Tensor rstd = New(Rows, 1);
         Tensor y = New(Rows, Columns);
-        RmsNorm.Forward(Team(), x.M, w.M, Eps, y.M, rstd.Floats);
+        Forward(Team(), x, w, y, rstd);
         double[,] xs = x.Values();
         double[,] ws = w.Values();
         double[,] dxExpected = Differences(xs, dy.Values(), () => Definition(xs, ws));
         double[,] dwExpected = Differences(ws, dy.Values(), () => Definition(xs, ws));
 
-        Tensor dx = New(Rows, Columns, type, 3).Poison();
+        Tensor dx = New(Rows, Columns, type).Poison();
         Tensor dw = New(1, Columns, type).Poison();
-        RmsNorm.Backward(Team(), dy.M, x.M, rstd.Floats, w.M, dx.M, null, dw.M, accumulateDw: false);
+        var call = Call(x, w, rstd) with { GradY = dy.T, GradX = dx.T, GradWeight = dw.T };
+        RmsNorm.Backward(Team(), call);
         dx.AssertClose(dxExpected);
         dw.AssertClose(dwExpected);
 
@@ -54,13 +56,13 @@ public sealed unsafe class RmsNormTests : KernelTest
         dw.Random(5);
         double[,] dxSum = Add(dx.Values(), dxExpected);
         double[,] dwSum = Add(dw.Values(), dwExpected);
-        RmsNorm.Backward(Team(), dy.M, x.M, rstd.Floats, w.M, dx.M, dx.M, dw.M, accumulateDw: true);
+        RmsNorm.Backward(Team(), call with { Addend = dx.T, Accumulate = true });
         dx.AssertClose(dxSum);
         dw.AssertClose(dwSum);
 
-        Tensor residual = New(Rows, Columns, type, 4).Random(6);
+        Tensor residual = New(Rows, Columns, type).Random(6);
         double[,] residualSum = Add(residual.Values(), dxExpected);
-        RmsNorm.Backward(Team(), dy.M, x.M, rstd.Floats, w.M, dy.M, residual.M, dw.M, accumulateDw: false);
+        RmsNorm.Backward(Team(), call with { GradX = dy.T, Addend = residual.T });
         dy.AssertClose(residualSum);
         dw.AssertClose(dwExpected);
     }
@@ -79,12 +81,40 @@ public sealed unsafe class RmsNormTests : KernelTest
             Tensor rstd = New(150, 1);
             Tensor dxNow = New(150, 200);
             Tensor dwNow = New(1, 200);
-            RmsNorm.Forward(Team(threads), x.M, w.M, Eps, y.M, rstd.Floats);
-            RmsNorm.Backward(Team(threads), dy.M, x.M, rstd.Floats, w.M, dxNow.M, null, dwNow.M, accumulateDw: false);
+            Forward(Team(threads), x, w, y, rstd);
+            RmsNorm.Backward(Team(threads), Call(x, w, rstd) with { GradY = dy.T, GradX = dxNow.T, GradWeight = dwNow.T });
             (dx ??= dxNow).AssertSameBits(dxNow);
             (dw ??= dwNow).AssertSameBits(dwNow);
         }
     }
+
+    private static void Forward(ThreadTeam team, Tensor x, Tensor w, Tensor y, Tensor rstd) =>
+        RmsNorm.Forward(
+            team,
+            new RmsNormForwardArguments
+            {
+                X = x.T,
+                Weight = w.T,
+                Epsilon = Eps,
+                Y = y.T,
+                Rstd = rstd.Address,
+            }
+        );
+
+    /// <summary>Without gradients.</summary>
+    private static RmsNormBackwardArguments Call(Tensor x, Tensor w, Tensor rstd) =>
+        new()
+        {
+            GradY = default,
+            X = x.T,
+            Rstd = rstd.Address,
+            Weight = w.T,
+            GradX = default,
+            Addend = null,
+            GradWeight = default,
+            Accumulate = false,
+            Workspace = 0,
+        };
 
     private static double[,] Rstd(double[,] x)
     {

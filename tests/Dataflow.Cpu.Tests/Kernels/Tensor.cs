@@ -5,28 +5,37 @@ using Dataflow.Model;
 namespace Dataflow.Cpu.Tests.Kernels;
 
 /// <summary>
-/// A matrix that owns its memory, read and written as doubles. The gap between columns and stride holds a pattern that
-/// disposal checks: a kernel that writes outside its matrix fails the test.
+/// A matrix that owns its memory, read and written as doubles. What lies before and behind it and in the gap between columns and stride
+/// holds a pattern that disposal checks: a kernel that writes outside its matrix fails the test.
 /// </summary>
 public sealed unsafe class Tensor : IDisposable
 {
     private const byte Guard = 0xA5;
+    private const int Margin = 64;
 
     private readonly long bytes;
     private bool disposed;
 
     public Tensor(int rows, int columns, DType type = DType.Float32, int gap = 0)
     {
-        bytes = Math.Max(1, ((long)rows * (columns + gap)) + gap) * type.Size();
-        byte* data = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
-        NativeMemory.Fill(data, (nuint)bytes, Guard);
-        M = new Matrix(data, type, rows, columns, columns + gap);
+        bytes = (long)rows * (columns + gap) * type.Size();
+        byte* data = (byte*)NativeMemory.AlignedAlloc((nuint)(bytes + (2 * Margin)), Margin);
+        NativeMemory.Fill(data, (nuint)(bytes + (2 * Margin)), Guard);
+        M = new Matrix(data + Margin, type, rows, columns, columns + gap);
         Fill(0);
     }
 
     public Matrix M { get; }
 
     public float* Floats => (float*)M.Data;
+
+    public nuint Address => (nuint)M.Data;
+
+    /// <summary>As calls name it, which know no stride.</summary>
+    public Runtime.Tensor T =>
+        M.Stride == M.Columns
+            ? new(Address, M.Type, M.Rows, M.Columns)
+            : throw new InvalidOperationException($"rows of {M.Columns} columns are {M.Stride} apart");
 
     public double this[int i, int j]
     {
@@ -150,16 +159,17 @@ public sealed unsafe class Tensor : IDisposable
         }
 
         disposed = true;
-        bool intact = true;
+        bool intact = IsIntact(M.Data - Margin, Margin) && IsIntact(M.Data + bytes, Margin);
         for (int i = 0; i < M.Rows; i++)
         {
-            var gap = new ReadOnlySpan<byte>(M.Row(i) + ((long)M.Columns * M.ElementBytes), (M.Stride - M.Columns) * M.ElementBytes);
-            intact &= gap.IndexOfAnyExcept(Guard) < 0;
+            intact &= IsIntact(M.Row(i) + ((long)M.Columns * M.ElementBytes), (M.Stride - M.Columns) * M.ElementBytes);
         }
 
-        NativeMemory.AlignedFree(M.Data);
-        Assert.True(intact, "memory between the rows was written");
+        NativeMemory.AlignedFree(M.Data - Margin);
+        Assert.True(intact, "memory around the matrix was written");
     }
+
+    private static bool IsIntact(byte* from, int length) => new ReadOnlySpan<byte>(from, length).IndexOfAnyExcept(Guard) < 0;
 
     private static ushort RoundToBFloat16(float value)
     {

@@ -1,13 +1,14 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Kernels.Internals;
 
 /// <summary>
 /// One block of tokens and all heads of a group. Queries are lanes: scores are keys x queries, so that maxima, sums and rescaling
 /// of the online softmax go down columns, and the output is kept as hd x queries. Key blocks lie at fixed places of the window (see
-/// <see cref="KeyRows"/>), so a token's result depends neither on its place in the chunk nor on how the window is cut into segments.
+/// <see cref="WindowRows"/>), so a token's result depends neither on its place in the chunk nor on how the window is cut into segments.
 /// </summary>
 internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, AttentionShape shape, AttentionResult result) : IJob
     where TKernel : struct, IMicroKernel
@@ -84,7 +85,7 @@ internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, Atten
                 for (int lane = 0; lane < TKernel.Columns; lane += Lanes.Count)
                 {
                     int at = (p * TKernel.Columns) + lane;
-                    Softmax(scores + lane, key, from, to, first + lane, lanes - lane, maxima + at, totals + at, output + lane);
+                    Softmax(scores + lane, new(key, from, to), first + lane, lanes - lane, maxima + at, totals + at, output + lane);
                 }
 
                 HeadPanels.Gather<TKernel>(shape.HeadDim, values, scores, output, from, to);
@@ -109,17 +110,17 @@ internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, Atten
     }
 
     /// <summary>
-    /// Sixteen queries against keys <paramref name="from"/> to <paramref name="to"/> - 1 of the block at window row
-    /// <paramref name="key"/>: scores become probabilities under the new maximum; total and output follow that maximum.
+    /// Sixteen queries against keys of a block: scores become probabilities under the new maximum; total and output follow that maximum.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Softmax(float* scores, int key, int from, int to, int token, int lanes, float* maximum, float* total, float* output)
+    private void Softmax(float* scores, KeySpan keys, int token, int lanes, float* maximum, float* total, float* output)
     {
         if (lanes <= 0)
         {
             return;
         }
 
+        var (key, from, to) = keys;
         Vector512<int> first = Lanes.Load(shape.FirstKey + token, lanes);
         int lastFirst = shape.FirstKey[token + Math.Min(lanes, Lanes.Count) - 1];
         bool all = lastFirst <= key + from && key + to - 1 <= shape.RowOffset + token;

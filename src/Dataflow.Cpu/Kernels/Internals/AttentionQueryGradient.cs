@@ -1,12 +1,13 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Kernels.Internals;
 
 /// <summary>
 /// dq of one block of tokens and all heads of a group, laid out as the forward: P = exp(S - lse), dS = P (dO V^T - delta) scale,
-/// dq = dS K, summed over keys ascending, block by block (see <see cref="KeyRows"/>).
+/// dq = dS K, summed over keys ascending, block by block (see <see cref="WindowRows"/>).
 /// </summary>
 internal readonly unsafe struct AttentionQueryGradient<TKernel>(ThreadTeam team, AttentionShape shape, AttentionGradients gradients) : IJob
     where TKernel : struct, IMicroKernel
@@ -80,7 +81,7 @@ internal readonly unsafe struct AttentionQueryGradient<TKernel>(ThreadTeam team,
                 for (int lane = 0; lane < TKernel.Columns; lane += Lanes.Count)
                 {
                     int at = (p * TKernel.Columns) + lane;
-                    ScoreGradients(scores + lane, slopes + lane, key, from, to, first + lane, lanes - lane, lse + at, delta + at);
+                    ScoreGradients(scores + lane, slopes + lane, new(key, from, to), first + lane, lanes - lane, lse + at, delta + at);
                 }
 
                 HeadPanels.Gather<TKernel>(shape.HeadDim, keysAlong, slopes, sums + (p * panelSize), from, to);
@@ -97,8 +98,9 @@ internal readonly unsafe struct AttentionQueryGradient<TKernel>(ThreadTeam team,
 
     /// <summary>Sixteen queries: slopes (dO V^T) become dS.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void ScoreGradients(float* scores, float* slopes, int key, int from, int to, int token, int lanes, float* lse, float* delta)
+    private void ScoreGradients(float* scores, float* slopes, KeySpan keys, int token, int lanes, float* lse, float* delta)
     {
+        var (key, from, to) = keys;
         // Lanes beyond the block have zero queries and output gradients, whose dS is zero without a mask.
         Vector512<int> first = Lanes.Load(shape.FirstKey + Math.Min(token, shape.Tokens - 1), lanes);
         bool all = lanes <= 0

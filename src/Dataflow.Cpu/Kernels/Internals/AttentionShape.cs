@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Kernels.Internals;
 
@@ -17,16 +18,18 @@ internal readonly unsafe struct AttentionShape
 
     private readonly int pieceRows;
 
-    public AttentionShape(Matrix q, KeyRows keys, int* firstKey, int rowOffset, int heads, int kvHeads, int headDim)
+    public AttentionShape(in Tensor query, in WindowRows keys, ChunkContext at, HeadShape shape)
     {
-        Matrix kv = keys.Kv;
+        Matrix q = new(query), kv = new(keys.Kv);
+        var (heads, kvHeads, headDim) = shape;
+        int rowOffset = at.Row;
         if (headDim is < 1 or > 256 || kvHeads < 1 || heads % kvHeads != 0 || heads / kvHeads * (headDim + 12) > MaxGroupElements)
         {
-            throw new ArgumentException($"cannot attend with {heads} heads on {kvHeads} key/value heads of {headDim}", nameof(heads));
+            throw new ArgumentException($"cannot attend with {heads} heads on {kvHeads} key/value heads of {headDim}", nameof(shape));
         }
 
-        q.Expect(q.Rows, heads * headDim, nameof(q));
-        kv.Expect(kv.Rows, 2 * kvHeads * headDim, nameof(kv));
+        q.Expect(q.Rows, heads * headDim, nameof(query));
+        kv.Expect(kv.Rows, 2 * kvHeads * headDim, nameof(keys));
         if (keys.PieceRows < 1 || keys.FirstRow < 0 || keys.FirstRow % keys.PieceRows != 0)
         {
             throw new ArgumentException($"row {keys.FirstRow} starts no piece of {keys.PieceRows} rows", nameof(keys));
@@ -36,14 +39,14 @@ internal readonly unsafe struct AttentionShape
         {
             throw new ArgumentException(
                 $"{q.Rows} tokens from window row {rowOffset} on see no key from row {keys.FirstRow} on",
-                nameof(rowOffset)
+                nameof(at)
             );
         }
 
         (Q, Kv, RowOffset, KvHeads, HeadDim) = (q, kv, rowOffset, kvHeads, headDim);
         (FirstRow, pieceRows) = (keys.FirstRow, keys.PieceRows);
         EndRow = (int)Math.Min((long)keys.FirstRow + kv.Rows, rowOffset + q.Rows);
-        FirstKey = firstKey;
+        FirstKey = (int*)at.FirstKey;
         Group = heads / kvHeads;
         Scale = (float)(1 / Math.Sqrt(headDim));
         QueryBlock = Math.Max(32, 128 / Group / 32 * 32);

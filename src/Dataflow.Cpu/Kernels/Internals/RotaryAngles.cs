@@ -1,3 +1,5 @@
+using Dataflow.Runtime;
+
 namespace Dataflow.Cpu.Kernels.Internals;
 
 /// <summary>
@@ -14,7 +16,7 @@ internal readonly unsafe struct RotaryAngles
     private readonly int rowOffset;
 
     /// <summary>Fills the frequencies; done before the loop that reads them.</summary>
-    public RotaryAngles(ThreadTeam team, double theta, int headDim, int* firstKey, int rowOffset)
+    public RotaryAngles(ThreadTeam team, double theta, int headDim, ChunkContext at)
     {
         if (headDim % 2 != 0 || headDim / 2 * sizeof(double) > SharedBytes)
         {
@@ -26,8 +28,8 @@ internal readonly unsafe struct RotaryAngles
 
         frequencies = (double*)team.SharedScratch;
         half = headDim / 2;
-        this.firstKey = firstKey;
-        this.rowOffset = rowOffset;
+        firstKey = (int*)at.FirstKey;
+        rowOffset = at.Row;
         for (int i = 0; i < half; i++)
         {
             frequencies[i] = Math.Pow(theta, -2.0 * i / headDim);
