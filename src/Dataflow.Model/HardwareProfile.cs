@@ -34,7 +34,7 @@ public readonly record struct ComputeCapability(int Major, int Minor) : ICompara
     public override string ToString() => $"{Major}.{Minor}";
 }
 
-/// <summary>One direction of the link between host and device.</summary>
+/// <summary>One direction of a link between tiers.</summary>
 /// <param name="BytesPerSecond">Of a large copy while the other direction rests.</param>
 /// <param name="BytesPerSecondBothBusy">Of a large copy while the other direction copies too.</param>
 /// <param name="LatencySeconds">Of a copy of no bytes.</param>
@@ -82,11 +82,8 @@ public sealed record HardwareProfile
     /// <summary>Of the memory that kernels read and write.</summary>
     public required Figure MemoryBandwidthBytesPerSecond { get; init; }
 
-    /// <summary>Copies to the device.</summary>
-    public required LinkProfile HostToDevice { get; init; }
-
-    /// <summary>Copies to the host.</summary>
-    public required LinkProfile DeviceToHost { get; init; }
+    /// <summary>Copies between tiers, by <see cref="LinkDirection"/>: both directions of the nearest link at least.</summary>
+    public required ImmutableArray<LinkProfile> Links { get; init; }
 
     /// <summary>From the start of one small kernel to the start of the next in a full queue.</summary>
     public required Figure KernelLaunchSeconds { get; init; }
@@ -105,6 +102,12 @@ public sealed record HardwareProfile
 
     /// <summary>Measured rates of kernels, which count more than fitted constants; null where nothing was measured.</summary>
     public required KernelRates? Kernels { get; init; }
+
+    /// <summary>Tiers that the links connect.</summary>
+    public int TierCount => new LinkDirection(Links.Length - 1).Far.Index + 1;
+
+    /// <summary>Copies in a direction.</summary>
+    public LinkProfile Link(LinkDirection direction) => Links[direction.Index];
 
     /// <summary><see cref="DeviceMemoryBytes"/> as a size.</summary>
     public Bytes? DeviceMemory => DeviceMemoryBytes is { } figure ? new Bytes((long)figure.Value) : null;

@@ -14,7 +14,7 @@ public static class HardwareProfileReader
     private static readonly string[] s_keys =
     [
         "name", "aliases", "device_names", "kind", "compute_capability", "sm_count", "device_memory_bytes", "reserved_device_bytes",
-        "peak_flops_per_s", "memory_bandwidth_bytes_per_s", "host_to_device", "device_to_host", "kernel_launch_s",
+        "peak_flops_per_s", "memory_bandwidth_bytes_per_s", .. LinkDirection.All.Select(d => d.Name), "kernel_launch_s",
         "reference_min_chunk_tokens", "power_limit_w", "host_memory_bandwidth_bytes_per_s", "efficiency", "kernels",
     ];
 
@@ -51,8 +51,7 @@ public static class HardwareProfileReader
             Bf16FlopsPerSecond = peak.Positive("bf16"),
             Fp32FlopsPerSecond = peak.Positive("fp32"),
             MemoryBandwidthBytesPerSecond = fields.Positive("memory_bandwidth_bytes_per_s"),
-            HostToDevice = Link(fields, "host_to_device"),
-            DeviceToHost = Link(fields, "device_to_host"),
+            Links = [.. LinkDirection.All.Where(d => d.Far == MemoryTier.Host || fields.Has(d.Name)).Select(d => Link(fields, d.Name))],
             KernelLaunchSeconds = fields.Seconds("kernel_launch_s"),
             ReferenceMinChunkTokens = fields.Has("reference_min_chunk_tokens")
                 ? fields.Whole("reference_min_chunk_tokens", 1, 1 << 24)

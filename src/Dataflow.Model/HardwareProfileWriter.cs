@@ -35,8 +35,11 @@ public static class HardwareProfileWriter
         Add(root, "reserved_device_bytes", profile.ReservedDeviceBytes);
         root["peak_flops_per_s"] = new JsonObject { ["bf16"] = Of(profile.Bf16FlopsPerSecond), ["fp32"] = Of(profile.Fp32FlopsPerSecond) };
         Add(root, "memory_bandwidth_bytes_per_s", profile.MemoryBandwidthBytesPerSecond);
-        root["host_to_device"] = Of(profile.HostToDevice);
-        root["device_to_host"] = Of(profile.DeviceToHost);
+        foreach (var direction in LinkDirection.Among(profile.TierCount))
+        {
+            root[direction.Name] = Of(profile.Link(direction));
+        }
+
         Add(root, "kernel_launch_s", profile.KernelLaunchSeconds);
         Add(root, "reference_min_chunk_tokens", profile.ReferenceMinChunkTokens);
         Add(root, "power_limit_w", profile.PowerLimitWatts);

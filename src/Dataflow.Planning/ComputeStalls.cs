@@ -14,8 +14,6 @@ public readonly record struct ComputeStall(OpKind? Awaited, string? Kind, long N
 /// <summary>What compute waited for in a step, by kind of object.</summary>
 public static class ComputeStalls
 {
-    private const int Compute = 0;
-
     /// <summary>Longest first.</summary>
     public static ImmutableArray<ComputeStall> Of(Schedule schedule, Timeline timeline)
     {
@@ -32,7 +30,7 @@ public static class ComputeStalls
             return numbers[kind];
         }
 
-        return [.. StallReport.Of(schedule, timeline, Compute, NumberOf)
+        return [.. StallReport.Of(schedule, timeline, StepStreams.Compute, NumberOf)
             .Select(s => new ComputeStall(s.Awaited, s.Object < 0 ? null : names[s.Object], s.Nanoseconds, s.Times))];
     }
 }

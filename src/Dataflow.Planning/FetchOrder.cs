@@ -1,3 +1,4 @@
+using Dataflow.Model;
 using Dataflow.Simulation;
 
 namespace Dataflow.Planning;
@@ -18,14 +19,14 @@ internal static class FetchOrder
     /// </summary>
     /// <param name="copies">All copies of a step, fetches and saves.</param>
     /// <param name="opNanoseconds">Of each compute op.</param>
-    /// <param name="links">Rates of the link between host and device.</param>
+    /// <param name="links">Rates of the links; all fetches and saves cross the nearest one.</param>
     public static IEnumerable<Travel> ByTime(IReadOnlyCollection<Travel> copies, long[] opNanoseconds, LinkRates links) =>
         new Run(copies, opNanoseconds, links).Order();
 
     private sealed class Run(IReadOnlyCollection<Travel> copies, long[] opNanoseconds, LinkRates links)
     {
-        private readonly double toDevice = links.Links[(int)LinkDirection.HostToDevice].BothBusy;
-        private readonly double toHost = links.Links[(int)LinkDirection.DeviceToHost].BothBusy;
+        private readonly double toDevice = links.Links[LinkDirection.HostToDevice.Index].BothBusy;
+        private readonly double toHost = links.Links[LinkDirection.DeviceToHost.Index].BothBusy;
         private readonly Travel[] fetches = [.. ByDeadline(copies)];
         private readonly Travel[] saves = [.. copies.Where(c => !c.Fetch).OrderBy(c => c.IssueAfter).ThenBy(c => c.Object)];
         private readonly Dictionary<int, double> saved = [];

@@ -16,7 +16,7 @@ public static class GlobalBatchRule
     public static int Rows(ModelConfig model, Recipe recipe, int seqlen, HardwareProfile hardware)
     {
         double state = (double)model.ParameterCount * recipe.OptimizerBytesPerParameter;
-        double rate = Math.Min(hardware.HostToDevice.BytesPerSecondBothBusy.Value, hardware.DeviceToHost.BytesPerSecondBothBusy.Value);
+        double rate = hardware.Links.Min(l => l.BytesPerSecondBothBusy.Value);
         double secondsPerRow = model.ModelFlops(seqlen) / (Efficiency * hardware.PeakFlopsPerSecond(recipe.Parameters));
         double rows = Math.Round(state / rate / Overhead / secondsPerRow);
         return (int)Math.Clamp(rows, 1, Math.Max(1, MostTokens / seqlen));

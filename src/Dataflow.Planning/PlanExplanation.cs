@@ -5,25 +5,6 @@ using Dataflow.Simulation;
 
 namespace Dataflow.Planning;
 
-/// <summary>What a step would need more of to be shorter.</summary>
-public enum StepBound
-{
-    /// <summary>Faster kernels: next to nothing is awaited, and nothing that memory would save is computed twice.</summary>
-    Compute,
-
-    /// <summary>A faster link to the device.</summary>
-    HostToDevice,
-
-    /// <summary>A faster link to the host.</summary>
-    DeviceToHost,
-
-    /// <summary>More device memory.</summary>
-    DeviceMemory,
-
-    /// <summary>More host memory.</summary>
-    HostMemory,
-}
-
 /// <summary>Copies of one kind of object in one direction that compute waited for.</summary>
 /// <param name="Kind">What is copied, as people call it.</param>
 /// <param name="Direction">To the device or to the host.</param>
@@ -43,7 +24,7 @@ public sealed record MemoryGain(Bytes More, double TokensPerSecond, double Gain)
 /// <param name="RecomputedShare">Of the compute time: recomputation of what forwards did not keep.</param>
 /// <param name="Exposed">Copies that compute waited for, longest first.</param>
 /// <param name="ExposedShare">Of the step: compute waits for copies.</param>
-/// <param name="LinkShares">Of the step, by <see cref="LinkDirection"/>: the link is busy.</param>
+/// <param name="LinkShares">Of the step, by <see cref="LinkDirection"/>: the link is busy; both directions of the nearest at least.</param>
 /// <param name="ComputeCeilingTokensPerSecond">
 /// If the step took its compute time alone, without its recompute ops. Of any schedule, the reference's too; <see cref="PlanCandidate"/>'s
 /// floor is of all plans of a geometry, and up to 2% longer, since recompute ops hold norms that a backward without one repeats itself.
@@ -81,7 +62,7 @@ public sealed record PlanExplanation(
     /// </summary>
     public MemoryGain? AmpleHost { get; init; }
 
-    /// <summary>How fast each direction of the link has to be; empty where that was not asked.</summary>
+    /// <summary>How fast each direction of the links has to be; empty where that was not asked.</summary>
     public ImmutableArray<LinkNeed> Links { get; init; } = [];
 
     /// <summary>The fastest candidates that differ in kind from the plan and from each other, fastest first.</summary>
@@ -107,13 +88,12 @@ public sealed record PlanExplanation(
             }
 
             var link = AwaitedLink;
-            return LinkShares[(int)link] < NotFull && memoryHelps ? memory
-                : link == LinkDirection.HostToDevice ? StepBound.HostToDevice : StepBound.DeviceToHost;
+            return LinkShares[link.Index] < NotFull && memoryHelps ? memory : new StepBound(link, null);
         }
     }
 
     /// <summary>
-    /// The direction that compute waits for: what it waits for itself, unless that link has room and the other one has none, for then
+    /// The direction that compute waits for: what it waits for itself, unless that link has room and another one has none, for then
     /// copies wait for copies.
     /// </summary>
     private LinkDirection AwaitedLink
@@ -123,8 +103,8 @@ public sealed record PlanExplanation(
             long To(LinkDirection direction) => Exposed.Where(e => e.Direction == direction).Sum(e => e.Nanoseconds);
             var awaited =
                 To(LinkDirection.DeviceToHost) > To(LinkDirection.HostToDevice) ? LinkDirection.DeviceToHost : LinkDirection.HostToDevice;
-            var other = awaited == LinkDirection.DeviceToHost ? LinkDirection.HostToDevice : LinkDirection.DeviceToHost;
-            return LinkShares[(int)awaited] < NotFull && LinkShares[(int)other] > Full ? other : awaited;
+            var fullest = Enumerable.Range(0, LinkShares.Length).Select(i => new LinkDirection(i)).MaxBy(d => LinkShares[d.Index]);
+            return LinkShares[awaited.Index] < NotFull && LinkShares[fullest.Index] > Full ? fullest : awaited;
         }
     }
 
@@ -138,7 +118,7 @@ public sealed record PlanExplanation(
         long compute = 0, recomputed = 0;
         for (int i = 0; i < schedule.Ops.Length; i++)
         {
-            compute += schedule.Ops[i].Stream == 0 ? timeline.Ops[i].Duration : 0;
+            compute += schedule.Ops[i].Stream == StepStreams.Compute ? timeline.Ops[i].Duration : 0;
             recomputed += schedule.Ops[i].Kind == OpKind.Recompute ? timeline.Ops[i].Duration : 0;
         }
 
@@ -146,6 +126,7 @@ public sealed record PlanExplanation(
             .Where(s => s.Kind is not null)
             .Select(s => new ExposedCopies(
                 s.Kind!,
+                // Compute touches no memory but the device's, and so waits for copies of the nearest link only.
                 s.Awaited == OpKind.Fetch ? LinkDirection.HostToDevice : LinkDirection.DeviceToHost,
                 s.Nanoseconds,
                 s.Ops

@@ -87,7 +87,7 @@ public static class Planner
             .ToImmutableArray();
         var program = StepLowering.Lower(workload, programs, plan.Residency, pools);
         string NameOf(Placement p) => plan.Schedule.Objects[p.Object].Name;
-        bool OnDevice(Placement p) => plan.Schedule.Slots[p.Slot].Arena == 0;
+        bool OnDevice(Placement p) => plan.Schedule.IsIn(MemoryTier.Device, p.Slot);
         var resident = plan.Schedule.State.Where(OnDevice).ToDictionary(NameOf, p => p.Slot);
         var atHome = plan.Schedule.State.Where(p => !OnDevice(p)).Select(NameOf).ToHashSet();
         var tenancy = Tenancy.Between(program, resident, atHome);
@@ -112,16 +112,16 @@ public static class Planner
                 machine is null ? null : new OpTimer(workload, machine)
             )
         );
-        var reserved = reserve.For(schedule.Arenas[1].Length);
-        if (schedule.Arenas[0].Length + reserved > budget.Device || schedule.Arenas[1].Length > budget.Host)
+        var plan = new TrainingPlan(workload, budget, residency, program.Pools, schedule, ScheduleHash.Of(schedule))
         {
-            throw new InvalidOperationException(
-                $"the plan takes {schedule.Arenas[0].Length} of device and {schedule.Arenas[1].Length} of host memory, more than its "
+            Reserved = reserve.For(schedule.LengthOf(MemoryTier.Host)),
+        };
+        return plan.Tiers.All(t => plan.PeakOf(t) <= budget.Of(t))
+            ? plan
+            : throw new InvalidOperationException(
+                $"the plan takes {string.Join(" and ", schedule.Arenas.Select(a => $"{a.Length} of {a.Name}"))} memory, more than its "
                     + $"footprint said: {residency}"
             );
-        }
-
-        return new TrainingPlan(workload, budget, residency, program.Pools, schedule, ScheduleHash.Of(schedule)) { Reserved = reserved };
     }
 
     private static ImmutableArray<KeyValuePair<string, string>> Facts(Workload workload)

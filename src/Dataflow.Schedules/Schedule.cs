@@ -4,7 +4,7 @@ using Dataflow.Model;
 namespace Dataflow.Schedules;
 
 /// <summary>A contiguous memory that a budget limits.</summary>
-/// <param name="Name">"device", "host".</param>
+/// <param name="Name">"device", "host"; in a step, of a tier.</param>
 /// <param name="Length">All its bytes.</param>
 public sealed record Arena(string Name, Bytes Length);
 
@@ -26,10 +26,10 @@ public sealed record Schedule
     /// <summary>Facts for people, in print order: model, recipe, geometry.</summary>
     public required ImmutableArray<KeyValuePair<string, string>> Facts { get; init; }
 
-    /// <summary>The memories.</summary>
+    /// <summary>The memories; of a step, its tiers in order.</summary>
     public required ImmutableArray<Arena> Arenas { get; init; }
 
-    /// <summary>FIFO queues of ops.</summary>
+    /// <summary>FIFO queues of ops; of a step, its <see cref="StepStreams"/>.</summary>
     public required ImmutableArray<string> Streams { get; init; }
 
     /// <summary>All byte ranges in use.</summary>
@@ -52,6 +52,12 @@ public sealed record Schedule
 
     /// <summary>In issue order, which is a topological order.</summary>
     public required ImmutableArray<ScheduledOp> Ops { get; init; }
+
+    /// <summary>Bytes of the arena of a tier.</summary>
+    public Bytes LengthOf(MemoryTier tier) => Arenas[tier.Index].Length;
+
+    /// <summary>The slot is in the arena of a tier.</summary>
+    public bool IsIn(MemoryTier tier, int slot) => Slots[slot].Arena == tier.Index;
 
     /// <summary>Equality of values: the same facts, memories and ops in the same order (a default array counts as empty).</summary>
     public bool Equals(Schedule? other) =>

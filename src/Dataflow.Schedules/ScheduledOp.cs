@@ -36,10 +36,10 @@ public enum OpKind
     /// <summary>The optimizer's update of a piece of a parameter object.</summary>
     Update,
 
-    /// <summary>A copy from the host arena to the device arena.</summary>
+    /// <summary>A copy from a tier to the next one nearer to compute: from the host arena to the device arena.</summary>
     Fetch,
 
-    /// <summary>A copy from the device arena to the host arena.</summary>
+    /// <summary>A copy the other way.</summary>
     Save,
 
     /// <summary>Sets an object to zero.</summary>

@@ -1,3 +1,5 @@
+using Dataflow.Model;
+
 namespace Dataflow.Schedules;
 
 /// <summary>
@@ -5,12 +7,6 @@ namespace Dataflow.Schedules;
 /// </summary>
 public static class ShownNames
 {
-    /// <summary>The direction of copies from host memory.</summary>
-    public const string ToDevice = "to device";
-
-    /// <summary>The direction of copies into host memory.</summary>
-    public const string ToHost = "to host";
-
     /// <summary>Kinds of objects by the first part of their name, in the order in which they are listed.</summary>
     private static readonly (string Prefix, string Kind)[] Kinds =
     [
@@ -53,12 +49,20 @@ public static class ShownNames
         _ => $"{op}",
     };
 
+    /// <summary>A direction of copies: "to device", "to host"; the inbound one of links beyond these is "from" its tier.</summary>
+    public static string Of(LinkDirection direction) =>
+        direction.IsInbound && direction.Target != MemoryTier.Device ? $"from {direction.Source}" : $"to {direction.Target}";
+
     /// <summary>A stream: "to device", "to host", "to device (kv)"; "compute" is said as it is.</summary>
     public static string OfStream(string stream)
     {
         ArgumentNullException.ThrowIfNull(stream);
         string[] parts = stream.Split('-', 2);
-        string? direction = parts[0] switch { "h2d" => ToDevice, "d2h" => ToHost, _ => null };
-        return direction is null ? stream : parts.Length > 1 ? $"{direction} ({parts[1]})" : direction;
+        foreach (var direction in LinkDirection.All.Where(d => StepStreams.NameOf(d) == parts[0]))
+        {
+            return parts.Length > 1 ? $"{Of(direction)} ({parts[1]})" : Of(direction);
+        }
+
+        return stream;
     }
 }

@@ -2,16 +2,6 @@ using Dataflow.Model;
 
 namespace Dataflow.Simulation;
 
-/// <summary>The two directions of the link between host and device, as indices of <see cref="CostModel.Links"/>.</summary>
-public enum LinkDirection
-{
-    /// <summary>Fetches.</summary>
-    HostToDevice,
-
-    /// <summary>Saves.</summary>
-    DeviceToHost,
-}
-
 /// <summary>
 /// How long kernels and copies take on a machine. A kernel that was measured runs at its measured rate; every other at the ceiling of its
 /// class (peak FLOPs or memory bandwidth, whichever takes longer) times an efficiency, which is a constant of the machine times a
@@ -66,11 +56,11 @@ public sealed class CostModel
         launch = profile.KernelLaunchSeconds.Value;
         sms = profile.SmCount?.Value ?? 1;
         Links = new LinkRates(
-            [Rate(profile.HostToDevice, constants.HostToDevice), Rate(profile.DeviceToHost, constants.DeviceToHost)],
+            [.. LinkDirection.Among(profile.TierCount).Select(d => Rate(profile.Link(d), constants.ShareOf(d)))],
             Sound(profile.HostMemoryBandwidthBytesPerSecond?.Value ?? double.PositiveInfinity));
     }
 
-    /// <summary>Both directions, by <see cref="LinkDirection"/>, and the host memory behind them.</summary>
+    /// <summary>All directions of the machine's links, in their order, and the host memory behind them.</summary>
     public LinkRates Links { get; }
 
     /// <summary>A kernel call.</summary>
@@ -90,8 +80,7 @@ public sealed class CostModel
     /// <summary>A copy.</summary>
     public OpCost Copy(LinkDirection direction, long bytes)
     {
-        var link = direction == LinkDirection.HostToDevice ? profile.HostToDevice : profile.DeviceToHost;
-        return new OpCost(Nanoseconds(link.LatencySeconds.Value), (int)direction, bytes);
+        return new OpCost(Nanoseconds(profile.Link(direction).LatencySeconds.Value), direction.Index, bytes);
     }
 
     /// <summary>Whole nanoseconds, at least 0.</summary>

@@ -34,6 +34,12 @@ public sealed record EfficiencyConstants(
     /// <summary>The values in the order of the names.</summary>
     public ImmutableArray<double> Values => [Gemm, AttentionForward, AttentionBackward, AttentionHeadDim, HostToDevice, DeviceToHost];
 
+    /// <summary>Of the rates of a link; one that no constant is fitted for reaches what the nearest one does by default.</summary>
+    public double ShareOf(LinkDirection direction) =>
+        direction == LinkDirection.HostToDevice ? HostToDevice
+        : direction == LinkDirection.DeviceToHost ? DeviceToHost
+        : Default.HostToDevice;
+
     /// <summary>From values in the order of the names.</summary>
     public static EfficiencyConstants Of(ReadOnlySpan<double> values) =>
         new(values[0], values[1], values[2], values[3], values[4], values[5]);

@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
+using Dataflow.Model;
 
 namespace Dataflow.Simulation;
 
-/// <summary>How fast one direction of the link has to be for a step not to wait for it.</summary>
+/// <summary>How fast one direction of a link has to be for a step not to wait for it.</summary>
 /// <param name="Direction">Which one.</param>
 /// <param name="Has">GB/s (10^9 bytes) of a copy alone, on the machine.</param>
 /// <param name="StallsBelow">GB/s of a copy alone below which the step takes over 1% longer than with a link that is never awaited; above
@@ -25,8 +26,9 @@ public readonly record struct LinkNeed(LinkDirection Direction, double Has, doub
     public static ImmutableArray<LinkNeed> Of(ReadOnlySpan<OpCost> costs, LinkRates rates, Func<LinkRates, double> stepNanoseconds)
     {
         var needs = ImmutableArray.CreateBuilder<LinkNeed>();
-        foreach (var direction in Enum.GetValues<LinkDirection>())
+        for (int link = 0; link < rates.Links.Length; link++)
         {
+            var direction = new LinkDirection(link);
             if (IsUsed(direction, costs))
             {
                 double StepAt(double octave) => stepNanoseconds(Scaled(rates, direction, Math.Pow(2, octave)));
@@ -38,7 +40,7 @@ public readonly record struct LinkNeed(LinkDirection Direction, double Has, doub
                     (slow, fast) = StepAt(middle) > most ? (middle, fast) : (slow, middle);
                 }
 
-                double has = rates.Links[(int)direction].Alone;
+                double has = rates.Links[link].Alone;
                 needs.Add(new LinkNeed(direction, has, has * Math.Pow(2, fast)));
             }
         }
@@ -50,7 +52,7 @@ public readonly record struct LinkNeed(LinkDirection Direction, double Has, doub
     {
         foreach (ref readonly var cost in costs)
         {
-            if (cost.Link == (int)direction && cost.Bytes > 0)
+            if (cost.Link == direction.Index && cost.Bytes > 0)
             {
                 return true;
             }
@@ -61,7 +63,7 @@ public readonly record struct LinkNeed(LinkDirection Direction, double Has, doub
 
     private static LinkRates Scaled(LinkRates rates, LinkDirection direction, double factor)
     {
-        var rate = rates.Links[(int)direction];
-        return rates with { Links = rates.Links.SetItem((int)direction, new LinkRate(rate.Alone * factor, rate.BothBusy * factor)) };
+        var rate = rates.Links[direction.Index];
+        return rates with { Links = rates.Links.SetItem(direction.Index, new LinkRate(rate.Alone * factor, rate.BothBusy * factor)) };
     }
 }

@@ -1,9 +1,10 @@
 using System.Collections.Immutable;
+using Dataflow.Model;
 using Dataflow.Schedules;
 
 namespace Dataflow.Simulation;
 
-/// <summary>What a step moves over one direction of the link.</summary>
+/// <summary>What a step moves over one direction of a link.</summary>
 /// <param name="Direction">Which one.</param>
 /// <param name="Bytes">Of all copies together.</param>
 /// <param name="Copies">How many.</param>
@@ -13,17 +14,23 @@ public readonly record struct LinkUse(LinkDirection Direction, long Bytes, int C
     /// <summary>Bytes a second while it was busy.</summary>
     public double BytesPerSecond => BusyNanoseconds > 0 ? Bytes * 1e9 / BusyNanoseconds : 0;
 
-    /// <summary>Both directions.</summary>
+    /// <summary>Both directions of the nearest link, and of those beyond it that copies use.</summary>
     public static ImmutableArray<LinkUse> Of(Timeline timeline, ReadOnlySpan<OpCost> costs)
     {
         var uses = ImmutableArray.CreateBuilder<LinkUse>();
-        foreach (var direction in Enum.GetValues<LinkDirection>())
+        int links = LinkDirection.DeviceToHost.Index;
+        foreach (ref readonly var cost in costs)
+        {
+            links = Math.Max(links, cost.Link);
+        }
+
+        foreach (var direction in LinkDirection.Among(new LinkDirection(links).Far.Index + 1))
         {
             var spans = new List<(long Start, long End)>();
             long bytes = 0;
             for (int i = 0; i < costs.Length; i++)
             {
-                if (costs[i].Link == (int)direction)
+                if (costs[i].Link == direction.Index)
                 {
                     bytes += costs[i].Bytes;
                     spans.Add((timeline.Ops[i].Start, timeline.Ops[i].End));

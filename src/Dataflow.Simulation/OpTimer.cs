@@ -24,7 +24,7 @@ public sealed class OpTimer(Workload workload, BlockPrograms programs, CostModel
     /// <summary>The links, as copies share them.</summary>
     public LinkRates Links => machine.Links;
 
-    /// <summary>A copy its bytes on a link, by the arenas it goes between; a compute op the sum over its kernels.</summary>
+    /// <summary>A copy its bytes on the link of its stream; a compute op the sum over its kernels.</summary>
     public OpCost Of(ScheduledOp op) => Of(op, Kernels(op));
 
     /// <summary>The kernel calls of an op; none for a copy.</summary>
@@ -52,7 +52,7 @@ public sealed class OpTimer(Workload workload, BlockPrograms programs, CostModel
         {
             if (access.Role == Roles.From)
             {
-                return machine.Copy(op.Kind == OpKind.Fetch ? LinkDirection.HostToDevice : LinkDirection.DeviceToHost, access.Length.Value);
+                return machine.Copy(StepStreams.DirectionOf(op.Stream), access.Length.Value);
             }
         }
 

@@ -53,7 +53,7 @@ internal readonly record struct StepPeriod(int First, int Length, int End)
     {
         for (int i = 0; i < ops.Length; i++)
         {
-            if (ops[i].Round?.Index == round && ops[i].Stream == 0)
+            if (ops[i].Round?.Index == round && ops[i].Stream == StepStreams.Compute)
             {
                 return i;
             }

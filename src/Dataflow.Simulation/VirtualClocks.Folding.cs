@@ -31,7 +31,7 @@ internal sealed partial class VirtualClocks
             {
                 var op = schedule.Ops[i];
                 counts[op.Stream]++;
-                anchor = anchor < 0 && op.Stream == 0 ? i : anchor;
+                anchor = anchor < 0 && op.Stream == StepStreams.Compute ? i : anchor;
                 foreach (var wait in op.Waits)
                 {
                     lookBack = Math.Max(lookBack, i - wait.Op);
@@ -43,13 +43,13 @@ internal sealed partial class VirtualClocks
     }
 
     private bool IsAnchor(int stream, int op) =>
-        stream == 0 && period is { } p && op >= anchorOp && op < p.End && (op - anchorOp) % p.Length == 0;
+        stream == StepStreams.Compute && period is { } p && op >= anchorOp && op < p.End && (op - anchorOp) % p.Length == 0;
 
     /// <summary>Looks at the state if a period has just begun.</summary>
     private void Fold(StepPeriod p)
     {
         atAnchor = false;
-        var (anchor, step) = (streams[0].Running, streams[0].Step);
+        var (anchor, step) = (streams[StepStreams.Compute].Running, streams[StepStreams.Compute].Step);
         if (!AllRepeat(p, step))
         {
             return;

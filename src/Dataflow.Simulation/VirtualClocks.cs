@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
+using Dataflow.Model;
 using Dataflow.Schedules;
 
 namespace Dataflow.Simulation;
@@ -235,7 +236,7 @@ internal sealed partial class VirtualClocks
             if (streams[s] is { Running: >= 0, Moving: true })
             {
                 int link = costs[streams[s].Running].Link;
-                rates[s] = (movers[link] < moving ? links[link].BothBusy : links[link].Alone) / movers[link];
+                rates[s] = (movers[new LinkDirection(link).Opposite.Index] > 0 ? links[link].BothBusy : links[link].Alone) / movers[link];
                 total += rates[s];
             }
         }

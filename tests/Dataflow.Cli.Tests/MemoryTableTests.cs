@@ -27,13 +27,14 @@ public class MemoryTableTests
         };
         var plan = Assert.IsType<PlanResult.Feasible>(Planner.Plan(request)).Plan;
         var rows = ObjectMemory.Of(plan);
-        Assert.Equal((plan.DevicePeak.Value, plan.HostPeak.Value), (rows.Sum(r => r.Device.Value), rows.Sum(r => r.Host.Value)));
+        long Sum(MemoryTier tier) => rows.Sum(r => r.ByTier[tier.Index].Bytes.Value);
+        Assert.Equal((plan.DevicePeak.Value, plan.HostPeak.Value), (Sum(MemoryTier.Device), Sum(MemoryTier.Host)));
         Assert.Equal(
             request.Reserve.For(plan.HostPeak).Value,
-            rows.Where(r => r.Kind.StartsWith("reserve", StringComparison.Ordinal)).Sum(r => r.Device.Value)
+            rows.Where(r => r.Kind.StartsWith("reserve", StringComparison.Ordinal)).Sum(r => r.ByTier[MemoryTier.Device.Index].Bytes.Value)
         );
-        Assert.DoesNotContain(rows, r => r.Device.Value < 0 || r.Host.Value < 0);
-        Assert.Equal(plan.Schedule.Slots.Length, rows.Sum(r => r.DeviceSlots + r.HostSlots));
+        Assert.DoesNotContain(rows, r => r.ByTier.Any(t => t.Bytes.Value < 0));
+        Assert.Equal(plan.Schedule.Slots.Length, rows.Sum(r => r.ByTier.Sum(t => t.Slots)));
     }
 
     [Fact]

@@ -36,7 +36,7 @@ public class HardwareProfilesTests
     {
         var profile = Profile(file);
         Assert.True(profile.PeakFlopsPerSecond(DType.BFloat16) >= profile.PeakFlopsPerSecond(DType.Float32));
-        foreach (var link in new[] { profile.HostToDevice, profile.DeviceToHost })
+        foreach (var link in profile.Links)
         {
             Assert.InRange(link.BytesPerSecondBothBusy.Value, 1e9, link.BytesPerSecond.Value * Noise);
             Assert.InRange(link.BytesPerSecond.Value, 1e9, Math.Min(64e9, profile.MemoryBandwidthBytesPerSecond.Value));
@@ -93,8 +93,8 @@ public class HardwareProfilesTests
     private static IEnumerable<Figure> Figures(HardwareProfile p) => new[]
     {
         p.SmCount, p.DeviceMemoryBytes, p.ReservedDeviceBytes, p.Bf16FlopsPerSecond, p.Fp32FlopsPerSecond, p.MemoryBandwidthBytesPerSecond,
-        p.HostToDevice.BytesPerSecond, p.HostToDevice.BytesPerSecondBothBusy, p.HostToDevice.LatencySeconds,
-        p.DeviceToHost.BytesPerSecond, p.DeviceToHost.BytesPerSecondBothBusy, p.DeviceToHost.LatencySeconds,
         p.KernelLaunchSeconds, p.ReferenceMinChunkTokens, p.PowerLimitWatts, p.HostMemoryBandwidthBytesPerSecond,
-    }.OfType<Figure>().Concat(p.Efficiency.Values);
+    }.OfType<Figure>()
+        .Concat(p.Links.SelectMany(l => new[] { l.BytesPerSecond, l.BytesPerSecondBothBusy, l.LatencySeconds }))
+        .Concat(p.Efficiency.Values);
 }

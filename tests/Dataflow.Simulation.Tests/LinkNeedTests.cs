@@ -1,3 +1,4 @@
+using Dataflow.Model;
 using Dataflow.Schedules;
 
 namespace Dataflow.Simulation.Tests;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Dataflow.Model;
 
 namespace Dataflow.GpuCheck;
 
@@ -67,10 +68,10 @@ internal sealed class CalibrateStage : Stage
         var (profile, _) = settings.ProfileFor(settings.OpenGpu());
         return CaseResult.Of(true,
             $"bf16 {profile.Bf16FlopsPerSecond.Value / 1e12:0} TFLOP/s, memory {profile.MemoryBandwidthBytesPerSecond.Value / 1e9:0} GB/s, "
-                + $"to the device {profile.HostToDevice.BytesPerSecond.Value / 1e9:0.0} GB/s "
-                + $"({profile.HostToDevice.BytesPerSecondBothBusy.Value / 1e9:0.0} both ways), "
-                + $"to the host {profile.DeviceToHost.BytesPerSecond.Value / 1e9:0.0} "
-                + $"({profile.DeviceToHost.BytesPerSecondBothBusy.Value / 1e9:0.0}), reserved {profile.ReservedDevice}",
+                + $"to the device {profile.Link(LinkDirection.HostToDevice).BytesPerSecond.Value / 1e9:0.0} GB/s "
+                + $"({profile.Link(LinkDirection.HostToDevice).BytesPerSecondBothBusy.Value / 1e9:0.0} both ways), "
+                + $"to the host {profile.Link(LinkDirection.DeviceToHost).BytesPerSecond.Value / 1e9:0.0} "
+                + $"({profile.Link(LinkDirection.DeviceToHost).BytesPerSecondBothBusy.Value / 1e9:0.0}), reserved {profile.ReservedDevice}",
             JsonNode.Parse(File.ReadAllText(file)) as JsonObject
         );
     }

@@ -123,10 +123,7 @@ internal sealed partial class TrainingReport(TextWriter output, Interruption int
             );
         }
 
-        output.WriteLine(
-            $"Peak memory: device {PlanReport.Against(plan.DevicePeak, plan.Budget.Device)}, host "
-                + $"{PlanReport.Against(plan.HostPeak, plan.Budget.Host)}"
-        );
+        output.WriteLine($"Peak memory: {PlanReport.Peaks(plan)}");
         if (ProcessMemory.Peak() is { } most)
         {
             var arenas = plan.HostPeak + (summary.DeviceTaken is null ? plan.DevicePeak : Bytes.Zero);

@@ -120,8 +120,12 @@ internal static class CalibrateVerb
                 + $"{profile.Fp32FlopsPerSecond.Value / 1e12:0.00} in fp32"
         );
         Console.Out.WriteLine($"Memory          up to {profile.MemoryBandwidthBytesPerSecond.Value / 1e9:0.0} GB/s");
-        Console.Out.WriteLine($"Host to device  {Both(profile.HostToDevice)}");
-        Console.Out.WriteLine($"Device to host  {Both(profile.DeviceToHost)}");
+        foreach (var direction in LinkDirection.Among(profile.TierCount))
+        {
+            string name = direction.Name.Replace('_', ' ');
+            Console.Out.WriteLine($"{char.ToUpperInvariant(name[0])}{name[1..], -15}{Both(profile.Link(direction))}");
+        }
+
         Console.Out.WriteLine($"Launch          {profile.KernelLaunchSeconds.Value * 1e6:0.0} us");
         Console.Out.WriteLine($"Reserved        {profile.ReservedDevice} of device memory");
         Console.Out.WriteLine(

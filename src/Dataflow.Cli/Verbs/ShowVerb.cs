@@ -114,10 +114,7 @@ internal static class ShowVerb
     private static void WriteSizing(TextWriter output, TrainingPlan plan)
     {
         PlanReport.WriteGeometry(output, plan);
-        output.WriteLine(
-            $"Sizing: device {PlanReport.Against(plan.DevicePeak, plan.Budget.Device)}, host "
-                + $"{PlanReport.Against(plan.HostPeak, plan.Budget.Host)}"
-        );
+        output.WriteLine($"Sizing: {PlanReport.Peaks(plan)}");
         var table = new TextTable("pool", "slots", "bytes of a slot", "bytes", "");
         foreach (var pool in plan.Pools)
         {

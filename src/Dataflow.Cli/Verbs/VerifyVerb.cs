@@ -76,8 +76,8 @@ internal static class VerifyVerb
             var (arena, budget) in schedule.Arenas.Select(a =>
                 (
                     a,
-                    a.Name == "device" ? device
-                    : a.Name == "host" ? host
+                    a.Name == MemoryTier.Device.Name ? device
+                    : a.Name == MemoryTier.Host.Name ? host
                     : null
                 )
             )

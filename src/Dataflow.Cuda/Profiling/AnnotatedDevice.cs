@@ -25,7 +25,8 @@ public sealed class AnnotatedDevice : ITimedDevice
     public AnnotatedDevice(ITimedDevice device, Schedule schedule, Nvtx profiler)
     {
         (this.device, this.schedule, this.profiler) = (device, schedule, profiler);
-        domains = [.. schedule.Streams.Select((name, s) => profiler.Api.Domain(s == 0 ? "Dataflow" : $"Dataflow {name}"))];
+        string DomainOf(int stream) => stream == StepStreams.Compute ? "Dataflow" : $"Dataflow {schedule.Streams[stream]}";
+        domains = [.. schedule.Streams.Select((_, s) => profiler.Api.Domain(DomainOf(s)))];
         var known = new Dictionary<(int Stream, string Text), int>();
         ranges =
         [
@@ -49,7 +50,7 @@ public sealed class AnnotatedDevice : ITimedDevice
     /// <inheritdoc/>
     public void BeginStep(in StepArguments arguments)
     {
-        Api.Push(domains[0], 0, NativeText.Of($"step {arguments.Step}"));
+        Api.Push(domains[StepStreams.Compute], 0, NativeText.Of($"step {arguments.Step}"));
         device.BeginStep(arguments);
     }
 
@@ -61,7 +62,7 @@ public sealed class AnnotatedDevice : ITimedDevice
     {
         int stream = schedule.Ops[op].Stream;
         int[] path = ranges[op];
-        if (stream == 0)
+        if (stream == StepStreams.Compute)
         {
             EnterCommon(path);
         }
@@ -76,7 +77,7 @@ public sealed class AnnotatedDevice : ITimedDevice
     {
         Leave(0);
         device.Synchronize();
-        Api.Pop(domains[0]);
+        Api.Pop(domains[StepStreams.Compute]);
     }
 
     /// <inheritdoc/>
@@ -99,7 +100,7 @@ public sealed class AnnotatedDevice : ITimedDevice
 
     /// <summary>Compute ops have all their ranges; those of a copy say its object and nothing else.</summary>
     private ImmutableArray<string> RangesOf(int op) =>
-        schedule.Ops[op].Stream == 0 ? OpRanges.Of(schedule, op) : [TimelineTrace.NameOf(schedule, op)];
+        schedule.Ops[op].Stream == StepStreams.Compute ? OpRanges.Of(schedule, op) : [TimelineTrace.NameOf(schedule, op)];
 
     private static int Keep(Dictionary<(int, string), int> known, int stream, string text)
     {
@@ -128,7 +129,7 @@ public sealed class AnnotatedDevice : ITimedDevice
         Leave(common);
         for (int i = common; i < path.Length - 1; i++)
         {
-            Push(0, path[i]);
+            Push(StepStreams.Compute, path[i]);
             open.Push(path[i]);
         }
     }
@@ -137,7 +138,7 @@ public sealed class AnnotatedDevice : ITimedDevice
     {
         while (open.Count > depth)
         {
-            Api.Pop(domains[0]);
+            Api.Pop(domains[StepStreams.Compute]);
             _ = open.Pop();
         }
     }

@@ -11,7 +11,8 @@ internal readonly record struct StepTime(double Nanoseconds, double Bound);
 /// <summary>
 /// The time of a step from what its rounds compute and copy, without an order of ops: what each pass computes, and what crosses the link in
 /// it in each direction. A pass takes as long as the slowest of the three, a little more where two are close, since then one now and then
-/// waits for the other. Only the order in which plans are tried rests on the guess; what is left out is left out by the bound.
+/// waits for the other. Whatever travels crosses the nearest link; a slower one beyond it is not looked at. Only the order in which plans
+/// are tried rests on the guess; what is left out is left out by the bound.
 /// </summary>
 internal sealed class StepEstimate
 {
@@ -53,12 +54,12 @@ internal sealed class StepEstimate
                 * machine.Seconds(Kernel.AdamW, KernelWork.Memory(perParameter * workload.Model.ParameterCount / pieces.Total))
                 * pieces.Total
             : 0;
-        var links = machine.Links;
-        double both = links.Links[0].BothBusy + links.Links[1].BothBusy,
-            share = Math.Min(1, links.HostMemory / both);
-        (double, double) Rate(LinkDirection d) =>
-            (Math.Min(links.Links[(int)d].Alone, links.HostMemory), links.Links[(int)d].BothBusy * share);
-        (toDevice, toHost) = (Rate(LinkDirection.HostToDevice), Rate(LinkDirection.DeviceToHost));
+        double host = machine.Links.HostMemory;
+        var (inbound, outbound) = (Link(LinkDirection.HostToDevice), Link(LinkDirection.DeviceToHost));
+        double share = Math.Min(1, host / (inbound.BothBusy + outbound.BothBusy));
+        LinkRate Link(LinkDirection d) => machine.Links.Links[d.Index];
+        (double, double) Rate(LinkRate link) => (Math.Min(link.Alone, host), link.BothBusy * share);
+        (toDevice, toHost) = (Rate(inbound), Rate(outbound));
         Floor =
             (geometry.Rounds * ((layers * (forward.Sum() + Backward(SaveSet.All).Sum()) * geometry.GroupsPerRound) + ends))
             + update

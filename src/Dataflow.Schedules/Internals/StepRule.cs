@@ -11,8 +11,6 @@ namespace Dataflow.Schedules.Internals;
 /// </summary>
 internal sealed class StepRule
 {
-    private static readonly string[] StreamNames = ["compute", "h2d", "d2h"];
-
     private readonly Schedule schedule;
     private readonly Workload workload;
     private readonly ErrorList errors;
@@ -46,31 +44,51 @@ internal sealed class StepRule
     /// <summary>Arenas and streams have the names and the copies the direction that budgets, executor and simulator go by.</summary>
     private void CheckMachine()
     {
-        if (!schedule.Arenas.Select(a => a.Name).SequenceEqual(["device", "host"]) || !schedule.Streams.SequenceEqual(StreamNames))
+        int count = Math.Clamp(schedule.Arenas.Length, MemoryTier.Host.Index + 1, MemoryTier.All.Length);
+        string[] tiers = [.. MemoryTier.All.Take(count).Select(t => t.Name)];
+        if (!schedule.Arenas.Select(a => a.Name).SequenceEqual(tiers) || !schedule.Streams.SequenceEqual(StepStreams.Of(count)))
         {
-            errors.Add("step", null, "the arenas of a step are device and host, its streams compute, h2d and d2h");
+            errors.Add("step", null, $"the arenas of a step are {Listed(tiers)}, its streams {Listed(StepStreams.Of(count))}");
             return;
         }
 
+        int[] Copying(bool inbound) => [.. LinkDirection.Among(count).Where(d => d.IsInbound == inbound).Select(StepStreams.Of)];
+        int[] compute = [StepStreams.Compute], fetch = Copying(inbound: true), save = Copying(inbound: false);
         for (int i = 0; i < schedule.Ops.Length; i++)
         {
             var op = schedule.Ops[i];
-            int wanted = op.Kind switch { OpKind.Fetch => 1, OpKind.Save => 2, _ => 0 };
-            if (op.Stream != wanted)
+            int[] wanted = op.Kind switch { OpKind.Fetch => fetch, OpKind.Save => save, _ => compute };
+            if (!wanted.Contains(op.Stream))
             {
-                errors.Add("step", i, $"is on stream {schedule.Streams[op.Stream]} instead of {StreamNames[wanted]}");
+                string names = string.Join(" or ", wanted.Select(s => schedule.Streams[s]));
+                errors.Add("step", i, $"is on stream {schedule.Streams[op.Stream]} instead of {names}");
+                continue;
             }
 
             foreach (var access in op.Accesses)
             {
-                bool home = wanted > 0 && access.Writes == (op.Kind == OpKind.Save);
-                if (schedule.Slots[access.Slot].Arena != (home ? 1 : 0))
+                int place = schedule.Slots[access.Slot].Arena;
+                if (place != TierOf(op, access).Index)
                 {
-                    errors.Add("step", i, $"accesses {errors.Access(access)} in the memory of the {(home ? "device" : "host")}");
+                    errors.Add("step", i, $"accesses {errors.Access(access)} in the memory of the {schedule.Arenas[place].Name}");
                 }
             }
         }
     }
+
+    /// <summary>Where an op accesses bytes: kernels on the device, copies at the ends of their link.</summary>
+    private static MemoryTier TierOf(ScheduledOp op, in Access access)
+    {
+        if (op.Stream == StepStreams.Compute)
+        {
+            return MemoryTier.Device;
+        }
+
+        var direction = StepStreams.DirectionOf(op.Stream);
+        return access.Writes ? direction.Target : direction.Source;
+    }
+
+    private static string Listed(IReadOnlyList<string> names) => $"{string.Join(", ", names.SkipLast(1))} and {names[^1]}";
 
     /// <summary>Which ops there are, what they find, and what the schedule chose.</summary>
     private void Collect()

@@ -56,8 +56,11 @@ public static class CalibratedProfile
                 Whole(kernels.Best(KernelClass.Memory, link.Launch)),
                 $"the best of all kernels that read and write their operands once: {steps}"
             ),
-            HostToDevice = Link(link.ToDevice, link.ToDeviceBoth, link.ToDeviceLatency),
-            DeviceToHost = Link(link.ToHost, link.ToHostBoth, link.ToHostLatency),
+            Links =
+            [
+                Link(link.ToDevice, link.ToDeviceBoth, link.ToDeviceLatency),
+                Link(link.ToHost, link.ToHostBoth, link.ToHostLatency),
+            ],
             KernelLaunchSeconds = Measured(
                 link.Launch,
                 gpu is null
@@ -68,8 +71,8 @@ public static class CalibratedProfile
             PowerLimitWatts = PowerLimit(how.Device.Kind) is { } watts ? Measured(watts, "the enforced limit, by NVML") : null,
             HostMemoryBandwidthBytesPerSecond = null,
             Efficiency = ImmutableSortedDictionary<string, Figure>.Empty
-                .Add("host_to_device", Measured(1, "the rates above were reached"))
-                .Add("device_to_host", Measured(1, "the rates above were reached")),
+                .Add(LinkDirection.HostToDevice.Name, Measured(1, "the rates above were reached"))
+                .Add(LinkDirection.DeviceToHost.Name, Measured(1, "the rates above were reached")),
             Kernels = kernels.Rates(how.Recipe.Activations, $"{steps}; {conditions}", link.Launch),
         };
     }

@@ -38,7 +38,7 @@ public sealed class CaseRun : IDisposable
     }
 
     /// <summary>Bytes of its device arena.</summary>
-    public Bytes Arena => plan.Schedule.Arenas[0].Length;
+    public Bytes Arena => plan.Schedule.LengthOf(MemoryTier.Device);
 
     /// <summary>Bytes of its host arena.</summary>
     public Bytes Host => plan.HostPeak;

@@ -54,9 +54,10 @@ public sealed record LinkFigures(
         }
 
         double[] both = Rates(TransferSchedule.Copies(copies, copies, size));
+        int inbound = StepStreams.Of(LinkDirection.HostToDevice), outbound = StepStreams.Of(LinkDirection.DeviceToHost);
         return new LinkFigures(
-            Rates(TransferSchedule.Copies(copies, 0, size))[1], both[1],
-            Rates(TransferSchedule.Copies(0, copies, size))[2], both[2],
+            Rates(TransferSchedule.Copies(copies, 0, size))[inbound], both[inbound],
+            Rates(TransferSchedule.Copies(0, copies, size))[outbound], both[outbound],
             each(TransferSchedule.Copies(SmallCopies, 0, SmallCopy)), each(TransferSchedule.Copies(0, SmallCopies, SmallCopy)),
             launch?.Invoke() ?? each(TransferSchedule.Launches(Launches)));
     }

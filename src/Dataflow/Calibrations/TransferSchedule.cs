@@ -7,12 +7,6 @@ namespace Dataflow;
 /// <summary>Steps of nothing but copies, or of nothing but tiny kernels, in the form that every device takes.</summary>
 internal static class TransferSchedule
 {
-    private const int Device = 0;
-    private const int Host = 1;
-    private const int Compute = 0;
-    private const int HostToDevice = 1;
-    private const int DeviceToHost = 2;
-
     /// <summary>So many copies of so many bytes in each direction; both directions run at once if both have any.</summary>
     public static Schedule Copies(int toDevice, int toHost, Bytes size) => Make(toDevice + toHost, size, (slots, i) =>
         {
@@ -21,7 +15,7 @@ internal static class TransferSchedule
             return new ScheduledOp
             {
                 Kind = fetch ? OpKind.Fetch : OpKind.Save,
-                Stream = fetch ? HostToDevice : DeviceToHost,
+                Stream = StepStreams.Of(fetch ? LinkDirection.HostToDevice : LinkDirection.DeviceToHost),
                 Accesses =
                 [
                     new Access(Roles.From, i, from, Bytes.Zero, size, AccessMode.Read),
@@ -37,7 +31,7 @@ internal static class TransferSchedule
         return Make(count, size, (slots, i) => new ScheduledOp
             {
                 Kind = OpKind.Zero,
-                Stream = Compute,
+                Stream = StepStreams.Compute,
                 Accesses = [new Access(Roles.Gradients, i, slots.Device(i), Bytes.Zero, size, AccessMode.Write)],
             });
     }
@@ -46,16 +40,17 @@ internal static class TransferSchedule
     {
         var places = new Places(objects);
         var length = size.Aligned;
-        Slot SlotOf(string name, int arena, int i) => new($"{name}.{i}", arena, new Bytes(length.Value * i), length);
+        MemoryTier[] tiers = [MemoryTier.Device, MemoryTier.Host];
+        Slot SlotOf(string name, MemoryTier tier, int i) => new($"{name}.{i}", tier.Index, new Bytes(length.Value * i), length);
         return new Schedule
         {
             Facts = [],
-            Arenas = [new Arena("device", new Bytes(length.Value * objects)), new Arena("host", new Bytes(length.Value * objects))],
-            Streams = ["compute", "h2d", "d2h"],
+            Arenas = [.. tiers.Select(t => new Arena(t.Name, new Bytes(length.Value * objects)))],
+            Streams = StepStreams.Of(tiers.Length),
             Slots =
             [
-                .. Enumerable.Range(0, objects).Select(i => SlotOf("D", Device, i)),
-                .. Enumerable.Range(0, objects).Select(i => SlotOf("H", Host, i)),
+                .. Enumerable.Range(0, objects).Select(i => SlotOf("D", MemoryTier.Device, i)),
+                .. Enumerable.Range(0, objects).Select(i => SlotOf("H", MemoryTier.Host, i)),
             ],
             Objects = [.. Enumerable.Range(0, objects).Select(i => new DataObject($"W/L{i:00}", size))],
             Inputs = [],

@@ -19,17 +19,14 @@ public static class Explanations
     public static string Sentence(PlanExplanation why) =>
         why.Bound switch
         {
-            StepBound.Compute when why.RecomputedShare >= PlanExplanation.LeastShare =>
+            { Link: { } link } => Link(why, link),
+            { Memory: { } tier } => Memory(why, tier),
+            _ when why.RecomputedShare >= PlanExplanation.LeastShare =>
                 $"Compute bounds the step: it works {why.ComputeShare:0.0%} of the time, {why.RecomputedShare:0.0%} of that on "
                     + $"recomputation",
-            StepBound.Compute =>
+            _ =>
                 $"Compute bounds the step: it works {why.ComputeShare:0.0%} of the time and repeats next to nothing; only faster kernels "
                     + $"would help",
-            StepBound.HostToDevice => Link(why, LinkDirection.HostToDevice),
-            StepBound.DeviceToHost => Link(why, LinkDirection.DeviceToHost),
-            StepBound.DeviceMemory => Memory(why, "Device"),
-            StepBound.HostMemory => Memory(why, "Host"),
-            _ => throw new InvalidOperationException($"no sentence for {why.Bound}"),
         };
 
     /// <summary>How fast a link has to be for the step.</summary>
@@ -61,16 +58,8 @@ public static class Explanations
             : $"{with} fits with {needs.RoundedUp()} of host memory, {(needs - budget).RoundedUp()} more";
     }
 
-    /// <summary>"compute", "link to the device", ...</summary>
-    public static string NameOf(StepBound bound) => bound switch
-    {
-        StepBound.Compute => "compute",
-        StepBound.HostToDevice => "host_to_device",
-        StepBound.DeviceToHost => "device_to_host",
-        StepBound.DeviceMemory => "device_memory",
-        StepBound.HostMemory => "host_memory",
-        _ => throw new ArgumentOutOfRangeException(nameof(bound), bound, "no bound"),
-    };
+    /// <summary>"compute", "host_to_device", "device_memory", ...</summary>
+    public static string NameOf(StepBound bound) => bound.Name;
 
     /// <summary>Why a candidate lost, in a few words.</summary>
     public static string NameOf(LossReason reason) => reason switch
@@ -83,8 +72,8 @@ public static class Explanations
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "no reason"),
     };
 
-    /// <summary>How a direction is called.</summary>
-    public static string NameOf(LinkDirection direction) => direction == LinkDirection.HostToDevice ? "device" : "host";
+    /// <summary>How a direction is called: by where it leads.</summary>
+    public static string NameOf(LinkDirection direction) => direction.Target.Name;
 
     /// <summary>"chunk tokens 4096, save set kv": where a candidate differs from the plan, by the names of the fields.</summary>
     public static string Changes(PlanChoice other, PlanChoice from) =>
@@ -94,17 +83,17 @@ public static class Explanations
     {
         string most = why.Exposed.Where(e => e.Direction == direction).Select(e => $", most for {e.Kind}").FirstOrDefault("");
         return $"The link to the {NameOf(direction)} bounds the step: compute waits for copies {why.ExposedShare:0.0%} of the time{most}, "
-            + $"and that link is busy {why.LinkShares[(int)direction]:0.0%} of it";
+            + $"and that link is busy {why.LinkShares[direction.Index]:0.0%} of it";
     }
 
-    private static string Memory(PlanExplanation why, string which)
+    private static string Memory(PlanExplanation why, MemoryTier tier)
     {
         (double Share, string Of)[] losses =
         [
             (why.RecomputedShare * why.ComputeShare, "recomputation"),
             (why.ExposedShare, "waits for copies"),
         ];
-        return $"{which} memory bounds the step: for lack of it "
+        return $"{char.ToUpperInvariant(tier.Name[0])}{tier.Name[1..]} memory bounds the step: for lack of it "
             + $"{string.Join(" and ", losses.Where(l => l.Share >= Shown).Select(l => $"{l.Share:0.0%} of the time goes into {l.Of}"))}";
     }
 

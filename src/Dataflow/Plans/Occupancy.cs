@@ -7,7 +7,6 @@ namespace Dataflow;
 /// <summary>What is alive on the device over a step: the bytes of every object from its first use in a slot to its last.</summary>
 public sealed class Occupancy
 {
-    private const int Device = 0;
     private readonly Schedule schedule;
     private readonly Dictionary<string, long[]> changes = [];
 
@@ -17,14 +16,14 @@ public sealed class Occupancy
         this.schedule = schedule;
         var lasting = schedule.State.Select(p => p.Object).ToHashSet();
         var open = new Dictionary<int, (int Object, int First, int Last)>();
-        foreach (var placement in schedule.State.Where(p => schedule.Slots[p.Slot].Arena == Device))
+        foreach (var placement in schedule.State.Where(p => schedule.IsIn(MemoryTier.Device, p.Slot)))
         {
             open[placement.Slot] = (placement.Object, 0, 0);
         }
 
         for (int i = 0; i < schedule.Ops.Length; i++)
         {
-            foreach (var access in schedule.Ops[i].Accesses.Where(a => schedule.Slots[a.Slot].Arena == Device))
+            foreach (var access in schedule.Ops[i].Accesses.Where(a => schedule.IsIn(MemoryTier.Device, a.Slot)))
             {
                 if (open.TryGetValue(access.Slot, out var tenant) && tenant.Object != access.Object)
                 {
@@ -53,8 +52,8 @@ public sealed class Occupancy
     {
         const int bar = 30, columns = 5;
         var kinds = ByKind;
-        long arena = schedule.Arenas[Device].Length.Value;
-        output.WriteLine($"Device memory over the step ({schedule.Arenas[Device].Length} in slots; # is what lives in them)");
+        long arena = schedule.LengthOf(MemoryTier.Device).Value;
+        output.WriteLine($"Device memory over the step ({schedule.LengthOf(MemoryTier.Device)} in slots; # is what lives in them)");
         var table = new TextTable(["op", "", "live", "", .. kinds.Take(columns).Select(k => k.Kind)]);
         for (int p = 0; p < points; p++)
         {

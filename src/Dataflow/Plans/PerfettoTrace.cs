@@ -84,7 +84,7 @@ public static class PerfettoTrace
         var kinds = new Occupancy(schedule).ByKind.Take(CountersShown).ToList();
         for (int i = 0; i < timeline.Ops.Length; i++)
         {
-            if (schedule.Ops[i].Stream != 0)
+            if (schedule.Ops[i].Stream != StepStreams.Compute)
             {
                 continue;
             }

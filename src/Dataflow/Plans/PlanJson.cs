@@ -85,7 +85,7 @@ public static class PlanJson
         .. traffic.Copies.Select(c => new JsonObject
         {
             ["kind"] = c.Kind,
-            ["to"] = c.ToDevice ? "device" : "host",
+            ["to"] = c.Direction.Target.Name,
             ["copies"] = c.Copies,
             ["bytes"] = c.Bytes.Value,
         }),

@@ -1,5 +1,6 @@
 using Dataflow.Model;
 using Dataflow.Planning;
+using Dataflow.Schedules;
 
 namespace Dataflow;
 
@@ -62,7 +63,7 @@ public static class PlanReport
     /// <summary>Both arenas against their budgets, by kind of object.</summary>
     public static void WriteMemory(TextWriter output, TrainingPlan plan, Budgets budgets, PlanStanding standing)
     {
-        output.WriteLine($"Memory: device {Against(plan.DevicePeak, plan.Budget.Device)}, host {Against(plan.HostPeak, plan.Budget.Host)}");
+        output.WriteLine($"Memory: {Peaks(plan)}");
         if (budgets.Note is { } note)
         {
             output.WriteLine($"  budgets {note}");
@@ -70,19 +71,14 @@ public static class PlanReport
 
         standing.WriteNotes(output);
 
-        var table = new TextTable("", "device slots", "device", "host slots", "host");
+        var table = new TextTable(["", .. plan.Tiers.SelectMany(t => new[] { $"{t} slots", t.Name })]);
         foreach (var kind in ObjectMemory.Of(plan))
         {
-            table.Add(kind.Kind, Slots(kind.DeviceSlots), Size(kind.Device), Slots(kind.HostSlots), Size(kind.Host));
+            table.Add([kind.Kind, .. kind.ByTier.SelectMany(t => new[] { Slots(t.Slots), Size(t.Bytes) })]);
         }
 
-        table.Add(
-            "all",
-            Slots(plan.Schedule.Slots.Count(s => s.Arena == 0)),
-            plan.DevicePeak.ToString(),
-            Slots(plan.Schedule.Slots.Count(s => s.Arena != 0)),
-            plan.HostPeak.ToString()
-        );
+        int SlotsIn(MemoryTier tier) => plan.Schedule.Slots.Count(s => s.Arena == tier.Index);
+        table.Add(["all", .. plan.Tiers.SelectMany(t => new[] { Slots(SlotsIn(t)), plan.PeakOf(t).ToString() })]);
         table.WriteTo(output);
     }
 
@@ -130,15 +126,20 @@ public static class PlanReport
     {
         var traffic = plan.Traffic;
         output.WriteLine("Copies of a step:");
-        var table = new TextTable("", "to device", "", "to host", "");
-        foreach (var kind in traffic.Copies.GroupBy(c => c.Kind))
+        var links = LinkDirection.Among(plan.Tiers.Count());
+        var table = new TextTable(["", .. links.SelectMany(d => new[] { ShownNames.Of(d), "" })]);
+        void AddRow(string name, IEnumerable<Traffic> copies)
         {
-            var (fetches, saves) = (kind.Where(c => c.ToDevice).ToList(), kind.Where(c => !c.ToDevice).ToList());
-            table.Add(kind.Key, Times(fetches), Total(fetches), Times(saves), Total(saves));
+            var ofLinks = links.Select(d => copies.Where(c => c.Direction == d).ToList());
+            table.Add([name, .. ofLinks.SelectMany(c => new[] { Times(c), Total(c) })]);
         }
 
-        var (to, from) = (traffic.Copies.Where(c => c.ToDevice).ToList(), traffic.Copies.Where(c => !c.ToDevice).ToList());
-        table.Add("all", Times(to), Total(to), Times(from), Total(from));
+        foreach (var kind in traffic.Copies.GroupBy(c => c.Kind))
+        {
+            AddRow(kind.Key, kind);
+        }
+
+        AddRow("all", traffic.Copies);
         table.WriteTo(output);
         output.WriteLine(
             traffic.Recomputed.IsEmpty
@@ -152,6 +153,10 @@ public static class PlanReport
                     )
         );
     }
+
+    /// <summary>"device 28.61 MiB of 30.72 MiB (93.1%), host 0.20 GiB of 0.25 GiB (80.0%)".</summary>
+    public static string Peaks(TrainingPlan plan) =>
+        string.Join(", ", plan.Tiers.Select(t => $"{t} {Against(plan.PeakOf(t), plan.Budget.Of(t))}"));
 
     /// <summary>"28.61 MiB of 30.72 MiB (93.1%)".</summary>
     public static string Against(Bytes used, Bytes budget) => $"{used} of {budget} ({100.0 * used.Value / budget.Value:0.0}%)";

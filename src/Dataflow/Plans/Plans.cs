@@ -22,7 +22,7 @@ public static class Plans
 
         var plan = ((PlanResult.Feasible)result).Plan;
         var errors = Work.Named("verifying the schedule", () =>
-            Verify(plan.Schedule, plan.ArenaBudgets[0], plan.ArenaBudgets[1], plan.Workload.Model)
+            ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets, plan.Workload.Model)
         );
         return errors.Count == 0
             ? plan
@@ -160,14 +160,9 @@ public static class Plans
             schedule,
             [
                 .. schedule.Arenas.Select(a =>
-                    (
-                        a.Name switch
-                        {
-                            "device" => device,
-                            "host" => host,
-                            _ => null,
-                        }
-                    ) ?? a.Length
+                    (a.Name == MemoryTier.Device.Name ? device
+                    : a.Name == MemoryTier.Host.Name ? host
+                    : null) ?? a.Length
                 ),
             ],
             model

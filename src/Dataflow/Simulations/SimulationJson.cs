@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Dataflow.Schedules;
 using Dataflow.Simulation;
 
 namespace Dataflow;
@@ -45,10 +46,10 @@ public static class SimulationJson
         };
         if (step is not null)
         {
-            json["compute_busy_seconds"] = step.Timeline.Busy(step.Schedule, 0) / Giga;
+            json["compute_busy_seconds"] = step.Timeline.Busy(step.Schedule, StepStreams.Compute) / Giga;
             json["links"] = new JsonArray([.. LinkUse.Of(step.Timeline, step.Costs.AsSpan()).Select(u => new JsonObject
             {
-                ["direction"] = u.Direction == LinkDirection.HostToDevice ? "host_to_device" : "device_to_host",
+                ["direction"] = u.Direction.Name,
                 ["bytes"] = u.Bytes, ["copies"] = u.Copies, ["busy_seconds"] = u.BusyNanoseconds / Giga, ["bytes_per_s"] = u.BytesPerSecond,
             })]);
             json["stalls"] = new JsonArray([.. step.Stalls.Select(s => new JsonObject

@@ -34,12 +34,12 @@ public static class SimulationReport
         request.Standing.WriteNotes(output);
         output.WriteLine("Streams:");
         var table = new TextTable("", "busy", "of the step", "copies", "bytes", "rate");
-        long compute = step.Timeline.Busy(step.Schedule, 0);
+        long compute = step.Timeline.Busy(step.Schedule, StepStreams.Compute);
         table.Add("compute", Seconds(compute), Share(compute, step), "", "", "");
         foreach (var use in LinkUse.Of(step.Timeline, step.Costs.AsSpan()))
         {
             table.Add(
-                use.Direction == LinkDirection.HostToDevice ? ShownNames.ToDevice : ShownNames.ToHost,
+                ShownNames.Of(use.Direction),
                 Seconds(use.BusyNanoseconds),
                 Share(use.BusyNanoseconds, step),
                 $"{use.Copies:N0}",

@@ -45,7 +45,7 @@ internal static class SweepRow
     private static ResultRow OfStep(ResultRow row, SimulatedStep step)
     {
         var (t, saved) = (step.Throughput, step.Saved);
-        double Moved(LinkDirection direction) => step.Costs.Where(c => c.Link == (int)direction).Sum(c => (double)c.Bytes) / Giga;
+        double Moved(LinkDirection direction) => step.Costs.Where(c => c.Link == direction.Index).Sum(c => (double)c.Bytes) / Giga;
         return row with
         {
             UsedHostGiB = step.Host.GiB,
