@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using System.Runtime.InteropServices;
 using Dataflow.Model;
 using Dataflow.Schedules;
@@ -13,13 +12,6 @@ namespace Dataflow.Planning;
 /// </summary>
 internal static class SlotAssignment
 {
-    private const int Device = 0;
-    private const int Host = 1;
-    private const int Compute = 0;
-    private const int HostToDevice = 1;
-    private const int DeviceToHost = 2;
-    private const int Nowhere = -1;
-
     /// <param name="program">The step's compute ops and objects.</param>
     /// <param name="tenancy">Which slot each use is in, and the copies that follow.</param>
     /// <param name="facts">What the schedule says about itself.</param>
@@ -31,22 +23,11 @@ internal static class SlotAssignment
         OpTimer? timer = null
     )
     {
-        var (slots, deviceEnd) = DeviceSlots(program);
-        var (homes, hostEnd) = Homes(program, tenancy, slots);
         var compute = ComputeOps(program, tenancy);
         var fetches = timer is null
             ? FetchOrder.ByDeadline(tenancy.Copies)
             : FetchOrder.ByTime(tenancy.Copies, [.. compute.Select(op => timer.Of(op).Nanoseconds)], timer.Links);
-        return Make(
-            program,
-            tenancy,
-            compute,
-            fetches,
-            facts,
-            homes,
-            [new Arena("device", deviceEnd), new Arena("host", hostEnd)],
-            [.. slots]
-        );
+        return Make(program, tenancy, compute, fetches, facts, StepPlaces.Of(program, tenancy));
     }
 
     /// <summary>The same in the arenas and slots of another schedule over the same pools, whose homes it shares.</summary>
@@ -57,47 +38,9 @@ internal static class SlotAssignment
         ImmutableArray<KeyValuePair<string, string>> facts
     )
     {
-        var byName = other.Slots.Select((s, i) => (s.Name, Index: i)).ToDictionary(s => s.Name, s => s.Index);
-        bool[] travels = Travels(program, tenancy);
-        int[] homes =
-        [
-            .. program.Objects.Select(
-                (item, o) =>
-                    byName.TryGetValue(HomeName(item), out int slot) ? slot
-                    : travels[o] ? throw new InvalidOperationException($"{item.Name} travels, but the other schedule has no home for it")
-                    : Nowhere
-            ),
-        ];
-        return Make(
-            program,
-            tenancy,
-            ComputeOps(program, tenancy),
-            FetchOrder.ByDeadline(tenancy.Copies),
-            facts,
-            homes,
-            other.Arenas,
-            other.Slots
-        );
+        var places = StepPlaces.Within(other, program, tenancy);
+        return Make(program, tenancy, ComputeOps(program, tenancy), FetchOrder.ByDeadline(tenancy.Copies), facts, places);
     }
-
-    private static (List<Slot> Slots, Bytes End) DeviceSlots(StepProgram program)
-    {
-        var slots = new List<Slot>();
-        var deviceEnd = Bytes.Zero;
-        foreach (var pool in program.Pools)
-        {
-            for (int i = 0; i < pool.SlotCount; i++)
-            {
-                string name = string.Create(CultureInfo.InvariantCulture, $"{pool.Name}.{i}");
-                slots.Add(new Slot(name, Device, deviceEnd, pool.SlotLength));
-                deviceEnd += pool.SlotLength;
-            }
-        }
-
-        return (slots, deviceEnd);
-    }
-
-    private static string HomeName(StepObject item) => "home/" + item.Home;
 
     private static Schedule Make(
         StepProgram program,
@@ -105,73 +48,32 @@ internal static class SlotAssignment
         ScheduledOp[] compute,
         IEnumerable<Travel> fetches,
         ImmutableArray<KeyValuePair<string, string>> facts,
-        int[] homes,
-        ImmutableArray<Arena> arenas,
-        ImmutableArray<Slot> slots
+        StepPlaces places
     )
     {
-        var state = tenancy.Resident.Select(r => new Placement(r.Object, r.Slot))
-            .Concat(tenancy.HomeValid.Where(o => homes[o] != Nowhere).Select(o => new Placement(o, homes[o])));
+        var atHome = tenancy.HomeValid.Select(o => new Placement(o, places.HomeOf(o))).Where(p => p.Slot != StepPlaces.Nowhere);
         return new Schedule
         {
             Facts = facts,
-            Arenas = arenas,
-            Streams = ["compute", "h2d", "d2h"],
-            Slots = slots,
+            Arenas = places.Arenas,
+            Streams = StepStreams.Of(places.Arenas.Length),
+            Slots = places.Slots,
             Objects = [.. program.Objects.Select(o => new DataObject(o.Name, o.Length))],
-            Inputs = Placements(program, homes, Lifetime.Input),
-            State = [.. state],
-            Outputs = Placements(program, homes, Lifetime.Output),
-            Ops = Ops(program, tenancy, compute, fetches, homes),
+            Inputs = Placements(program, places, Lifetime.Input),
+            State = [.. tenancy.Resident.Select(r => new Placement(r.Object, r.Slot)), .. atHome],
+            Outputs = Placements(program, places, Lifetime.Output),
+            Ops = Ops(program, tenancy, compute, fetches, places),
         };
     }
 
-    /// <summary>The host slot of every object that travels, or <see cref="Nowhere"/>; adds these slots to those of the device.</summary>
-    private static (int[] Homes, Bytes End) Homes(StepProgram program, TenancyResult tenancy, List<Slot> slots)
-    {
-        bool[] travels = Travels(program, tenancy);
-        var byName = new Dictionary<string, int>();
-        int[] homes = new int[travels.Length];
-        var end = Bytes.Zero;
-        for (int o = 0; o < homes.Length; o++)
-        {
-            homes[o] = Nowhere;
-            if (!travels[o])
-            {
-                continue;
-            }
-
-            var item = program.Objects[o];
-            if (!byName.TryGetValue(item.Home, out homes[o]))
-            {
-                byName[item.Home] = homes[o] = slots.Count;
-                slots.Add(new Slot(HomeName(item), Host, end, item.Length.Aligned));
-                end += item.Length.Aligned;
-            }
-        }
-
-        return (homes, end);
-    }
-
-    private static bool[] Travels(StepProgram program, TenancyResult tenancy)
-    {
-        bool[] travels = new bool[program.Objects.Length];
-        foreach (var copy in tenancy.Copies)
-        {
-            travels[copy.Object] = true;
-        }
-
-        return travels;
-    }
-
-    private static ImmutableArray<Placement> Placements(StepProgram program, int[] homes, Lifetime life)
+    private static ImmutableArray<Placement> Placements(StepProgram program, StepPlaces places, Lifetime life)
     {
         var placements = ImmutableArray.CreateBuilder<Placement>();
-        for (int o = 0; o < homes.Length; o++)
+        for (int o = 0; o < program.Objects.Length; o++)
         {
             if (program.Objects[o].Life == life)
             {
-                placements.Add(new Placement(o, homes[o]));
+                placements.Add(new Placement(o, places.HomeOf(o)));
             }
         }
 
@@ -179,33 +81,33 @@ internal static class SlotAssignment
     }
 
     private static ImmutableArray<ScheduledOp> Ops(
-        StepProgram program, TenancyResult tenancy, ScheduledOp[] compute, IEnumerable<Travel> orderedFetches, int[] homes)
+        StepProgram program, TenancyResult tenancy, ScheduledOp[] compute, IEnumerable<Travel> orderedFetches, StepPlaces places)
     {
         int count = program.Ops.Length;
         var saves = InOrder(tenancy.Copies.Where(c => !c.Fetch).OrderBy(c => c.Object), c => c.IssueAfter, count);
         Travel[] fetches = [.. orderedFetches];
-        var ops = new ScheduledOp[count + tenancy.Copies.Length];
-        int next = 0, save = 0, fetch = 0;
+        var ops = ImmutableArray.CreateBuilder<ScheduledOp>(count + tenancy.Copies.Length);
+        int save = 0, fetch = 0;
         for (int i = -1; i < count; i++)
         {
             if (i >= 0)
             {
-                ops[next++] = compute[i];
+                ops.Add(compute[i]);
             }
 
             for (; save < saves.Length && saves[save].IssueAfter == i; save++)
             {
-                ops[next++] = CopyOp(saves[save], program.Ops[saves[save].Deadline], homes[saves[save].Object]);
+                AddCopy(ops, saves[save], program.Ops[saves[save].Deadline], places);
             }
 
             // A fetch that must wait holds up those behind it.
             for (; fetch < fetches.Length && fetches[fetch].IssueAfter <= i; fetch++)
             {
-                ops[next++] = CopyOp(fetches[fetch], program.Ops[fetches[fetch].Deadline], homes[fetches[fetch].Object]);
+                AddCopy(ops, fetches[fetch], program.Ops[fetches[fetch].Deadline], places);
             }
         }
 
-        return ImmutableCollectionsMarshal.AsImmutableArray(ops);
+        return ops.DrainToImmutable();
     }
 
     /// <summary>Copies by an op of theirs, from -1 to count; those of the same op stay in order.</summary>
@@ -249,7 +151,7 @@ internal static class SlotAssignment
     private static ScheduledOp ComputeOp(StepOp op, ReadOnlySpan<int> slots) => new()
     {
         Kind = op.Kind,
-        Stream = Compute,
+        Stream = StepStreams.Compute,
         Layer = op.Layer,
         VocabularyBlock = op.Block,
         Chunk = op.Chunk,
@@ -273,18 +175,32 @@ internal static class SlotAssignment
         return ImmutableCollectionsMarshal.AsImmutableArray(accesses);
     }
 
-    private static ScheduledOp CopyOp(Travel copy, StepOp cause, int home) => new()
+    /// <summary>
+    /// An op for every link between the object's home and its slot. How early each runs is up to its own stream and waits.
+    /// </summary>
+    private static void AddCopy(ImmutableArray<ScheduledOp>.Builder ops, in Travel copy, StepOp cause, StepPlaces places)
+    {
+        int[] path = places.PathOf(copy);
+        for (int hop = 1; hop < path.Length; hop++)
+        {
+            var far = new MemoryTier(copy.Fetch ? path.Length - hop : hop);
+            var link = copy.Fetch ? LinkDirection.From(far) : LinkDirection.To(far);
+            ops.Add(CopyOp(copy, cause, link, path[link.Source.Index], path[link.Target.Index]));
+        }
+    }
+
+    private static ScheduledOp CopyOp(in Travel copy, StepOp cause, LinkDirection link, int from, int to) => new()
     {
         Kind = copy.Fetch ? OpKind.Fetch : OpKind.Save,
-        Stream = copy.Fetch ? HostToDevice : DeviceToHost,
+        Stream = StepStreams.Of(link),
         Layer = cause.Layer,
         VocabularyBlock = cause.Block,
         Chunk = cause.Chunk,
         Round = cause.Round,
         Accesses =
         [
-            new Access(Roles.From, copy.Object, copy.Fetch ? home : copy.Slot, copy.Offset, copy.Length, AccessMode.Read),
-            new Access(Roles.To, copy.Object, copy.Fetch ? copy.Slot : home, copy.Offset, copy.Length, AccessMode.Write),
+            new Access(Roles.From, copy.Object, from, copy.Offset, copy.Length, AccessMode.Read),
+            new Access(Roles.To, copy.Object, to, copy.Offset, copy.Length, AccessMode.Write),
         ],
     };
 }
