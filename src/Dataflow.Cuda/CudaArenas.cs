@@ -4,38 +4,38 @@ using Dataflow.Schedules;
 namespace Dataflow.Cuda;
 
 /// <summary>
-/// The arenas of a schedule: one allocation of device memory, behind the arena what kernels need besides it, and one of pinned host
-/// memory. Addresses are those of the driver.
+/// The arenas of a schedule, an allocation each: device memory, behind the arena what kernels need besides it, and pinned memory for the
+/// tiers beyond. Addresses are those of the driver.
 /// </summary>
 internal sealed unsafe class CudaArenas : IDisposable
 {
-    private const int Device = 0;
     private readonly DeviceMemory device;
-    private readonly PinnedMemory host;
+    private readonly List<PinnedMemory> pinned = []; // by tier, from the host on
 
     /// <param name="context">Of the GPU.</param>
-    /// <param name="schedule">Its arenas are a device arena and a host arena, in this order.</param>
+    /// <param name="schedule">Its arenas are a device arena and a host arena, in this order: of memory beyond the host the driver knows
+    /// nothing.</param>
     /// <param name="beside">Bytes behind the device arena.</param>
     public CudaArenas(CudaContext context, Schedule schedule, Bytes beside)
     {
-        if (schedule.Arenas is not [{ Name: "device" }, { Name: "host" }])
+        if (!schedule.Arenas.Select(a => a.Name).SequenceEqual([MemoryTier.Device.Name, MemoryTier.Host.Name]))
         {
             throw new ArgumentException("a CUDA device has a device arena and a host arena", nameof(schedule));
         }
 
-        DeviceLength = schedule.Arenas[Device].Length.Aligned;
+        DeviceLength = schedule.LengthOf(MemoryTier.Device).Aligned;
         device = DeviceMemory.Allocate(context, DeviceLength + beside, "the device arena");
         try
         {
-            host = PinnedMemory.Allocate(
-                context,
-                new Bytes(Math.Max(schedule.Arenas[1].Length.Value, 1)),
-                PinnedMemoryOptions.For("the host arena")
-            );
+            foreach (var arena in schedule.Arenas.Skip(MemoryTier.Host.Index))
+            {
+                var length = Bytes.Max(arena.Length, new Bytes(1));
+                pinned.Add(PinnedMemory.Allocate(context, length, PinnedMemoryOptions.For($"the {arena.Name} arena")));
+            }
         }
         catch
         {
-            device.Dispose();
+            Dispose();
             throw;
         }
     }
@@ -47,18 +47,18 @@ internal sealed unsafe class CudaArenas : IDisposable
     public DevicePointer Beside => device.Start + DeviceLength;
 
     /// <summary>Address of an arena's first byte.</summary>
-    public nuint Start(int arena) => arena == Device ? (nuint)device.Start.Address : (nuint)host.Start;
+    public nuint Start(int arena) => IsDevice(arena) ? (nuint)device.Start.Address : (nuint)Pinned(arena).Start;
 
     /// <summary>Appends a copy to a stream; which way it goes is in the addresses.</summary>
     public void Copy(CudaStream stream, nuint from, nuint to, Bytes length)
     {
-        if (IsHost(from))
+        if (Holding(from) is { } source)
         {
-            stream.CopyToDevice(new DevicePointer(to), host, HostOffset(from), length);
+            stream.CopyToDevice(new DevicePointer(to), source, OffsetIn(source, from), length);
         }
-        else if (IsHost(to))
+        else if (Holding(to) is { } target)
         {
-            stream.CopyToHost(host, HostOffset(to), new DevicePointer(from), length);
+            stream.CopyToHost(target, OffsetIn(target, to), new DevicePointer(from), length);
         }
         else
         {
@@ -70,14 +70,15 @@ internal sealed unsafe class CudaArenas : IDisposable
     public void Write(Slot slot, Bytes offset, ReadOnlySpan<byte> source)
     {
         Check(slot, offset, source.Length);
-        if (slot.Arena == Device)
+        if (IsDevice(slot.Arena))
         {
             device.Write(slot.Offset + offset, source);
         }
         else
         {
-            Announce(slot.Offset + offset, source.Length, MemoryAccess.Write);
-            source.CopyTo(host.Range(slot.Offset + offset, source.Length));
+            var memory = Pinned(slot.Arena);
+            Announce(memory, slot.Offset + offset, source.Length, MemoryAccess.Write);
+            source.CopyTo(memory.Range(slot.Offset + offset, source.Length));
         }
     }
 
@@ -85,36 +86,57 @@ internal sealed unsafe class CudaArenas : IDisposable
     public void Read(Slot slot, Bytes offset, Span<byte> destination)
     {
         Check(slot, offset, destination.Length);
-        if (slot.Arena == Device)
+        if (IsDevice(slot.Arena))
         {
             device.Read(slot.Offset + offset, destination);
         }
         else
         {
-            Announce(slot.Offset + offset, destination.Length, MemoryAccess.Read);
-            host.Range(slot.Offset + offset, destination.Length).CopyTo(destination);
+            var memory = Pinned(slot.Arena);
+            Announce(memory, slot.Offset + offset, destination.Length, MemoryAccess.Read);
+            memory.Range(slot.Offset + offset, destination.Length).CopyTo(destination);
         }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        host.Dispose();
+        foreach (var memory in pinned)
+        {
+            memory.Dispose();
+        }
+
         device.Dispose();
     }
 
     // The emulated driver cannot see what the host does by itself.
-    private void Announce(Bytes offset, int length, MemoryAccess access)
+    private static void Announce(PinnedMemory memory, Bytes offset, int length, MemoryAccess access)
     {
         if (CudaEmulation.IsOn && length > 0)
         {
-            CudaEmulation.HostAccess(host, offset, new Bytes(length), access);
+            CudaEmulation.HostAccess(memory, offset, new Bytes(length), access);
         }
     }
 
-    private bool IsHost(nuint address) => address >= Start(1) && address - Start(1) < (nuint)host.Length.Value;
+    private static bool IsDevice(int arena) => arena == MemoryTier.Device.Index;
 
-    private Bytes HostOffset(nuint address) => new((long)(address - Start(1)));
+    private PinnedMemory Pinned(int arena) => pinned[arena - MemoryTier.Host.Index];
+
+    /// <summary>The memory that an address is in; null for device memory.</summary>
+    private PinnedMemory? Holding(nuint address)
+    {
+        foreach (var memory in pinned)
+        {
+            if (address >= (nuint)memory.Start && address - (nuint)memory.Start < (nuint)memory.Length.Value)
+            {
+                return memory;
+            }
+        }
+
+        return null;
+    }
+
+    private static Bytes OffsetIn(PinnedMemory memory, nuint address) => new((long)(address - (nuint)memory.Start));
 
     private static void Check(Slot slot, Bytes offset, int length)
     {

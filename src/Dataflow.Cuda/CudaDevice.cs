@@ -12,7 +12,6 @@ namespace Dataflow.Cuda;
 /// </summary>
 public sealed class CudaDevice : ITimedDevice
 {
-    private const int ComputeStream = 0;
     private static readonly Bytes StepBlockLength = new(Bytes.Alignment);
 
     private readonly Schedule schedule;
@@ -45,7 +44,7 @@ public sealed class CudaDevice : ITimedDevice
         (this.schedule, this.shared, this.owns) = (schedule, shared, owns);
         CheckModel(workload);
         CheckSegments(schedule, workload.Geometry, shared.Kernels.Attention.SegmentRows);
-        ImmutableArray<nuint> starts = [shared.Arenas.Start(0), shared.Arenas.Start(1)];
+        ImmutableArray<nuint> starts = [.. schedule.Arenas.Select((_, a) => shared.Arenas.Start(a))];
         IEnumerable<IKernels> kernels = shared.Streams.Select(s => new CudaKernels(s, shared.Arenas, shared.Kernels));
         kernels = planted is null ? kernels : kernels.Select(planted);
 
@@ -81,7 +80,7 @@ public sealed class CudaDevice : ITimedDevice
     public void BeginStep(in StepArguments arguments)
     {
         shared.WriteStepBlock(arguments);
-        measurement.BeginStep(shared.Streams[ComputeStream]);
+        measurement.BeginStep(shared.Streams[StepStreams.Compute]);
     }
 
     /// <inheritdoc/>
@@ -239,7 +238,7 @@ public sealed class CudaDevice : ITimedDevice
             }
 
             bytes.CopyTo(staging.Range(Bytes.Zero, bytes.Length));
-            Streams[ComputeStream].CopyToDevice(stepBlock, staging, Bytes.Zero, new Bytes(bytes.Length));
+            Streams[StepStreams.Compute].CopyToDevice(stepBlock, staging, Bytes.Zero, new Bytes(bytes.Length));
         }
 
         public void Dispose()
