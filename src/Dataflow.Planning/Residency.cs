@@ -79,7 +79,7 @@ public sealed record Residency
     /// <summary>
     /// Segments that context windows and their gradients are streamed by; 1: whole windows. A streamed window has
     /// <see cref="WindowSlots"/> slots of one segment each, for keys and values as for their gradients. Then nothing is resident (its
-    /// activations are larger than the windows that did not fit), and what travels is such that <see cref="BlockPrograms.MayStream"/>.
+    /// activations are larger than the windows that did not fit), and what travels is such that <see cref="LayerPrograms.MayStream"/>.
     /// </summary>
     public int WindowSegments { get; init; } = 1;
 

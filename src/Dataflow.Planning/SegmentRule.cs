@@ -17,7 +17,7 @@ internal static class SegmentRule
     public static IEnumerable<int> Counts(Workload workload, SaveSet saved, int keyRows = KeyRows)
     {
         var geometry = workload.Geometry;
-        if (geometry.ChunksPerGroup == 1 || !BlockPrograms.MayStream(saved))
+        if (geometry.ChunksPerGroup == 1 || !LayerPrograms.MayStream(saved))
         {
             yield break;
         }

@@ -13,9 +13,9 @@ internal sealed partial class StepLowering
     private void StreamedForward(Layer l, Chunk c, Round r)
     {
         var saved = table.Saved(l, c, r);
-        var (project, attend, combine) = (programs.Project(saved), programs.Attend(saved), programs.Combine(saved));
+        var (project, attend, combine) = (programs[l].Project(saved), programs[l].Attend(saved), programs[l].Combine(saved));
         var own = geometry.SegmentOf(c, segments);
-        var split = programs.SavedBeforeAttention(saved);
+        var split = programs[l].SavedBeforeAttention(saved);
         Add(OpKind.Project, l, c, r,
         [
             table.Table(c, r),
@@ -49,11 +49,11 @@ internal sealed partial class StepLowering
 
     private void StreamedBackward(Layer l, Chunk c, Round r, SaveSet saved, bool lastOfGroup, bool firstOfStep)
     {
-        var (combine, project) = (programs.CombineBackward(saved), programs.ProjectBackward(saved));
+        var (combine, project) = (programs[l].CombineBackward(saved), programs[l].ProjectBackward(saved));
         var own = geometry.SegmentOf(c, segments);
         var gradients = table.Gradients(l, firstOfStep ? AccessMode.Write : AccessMode.ReadWrite);
-        var split = programs.GradientsBeforeAttention;
-        bool recomputes = programs.NeedsRecompute(saved);
+        var split = programs[l].GradientsBeforeAttention;
+        bool recomputes = programs[l].NeedsRecompute(saved);
         if (recomputes)
         {
             Add(OpKind.Recompute, l, c, r,
@@ -63,7 +63,7 @@ internal sealed partial class StepLowering
                 table.Stream(Roles.Input, l, c, r, AccessMode.Read),
                 table.Activations(l, c, r, AccessMode.Read),
                 table.Scratch(combine.ScratchLength, AccessMode.Write),
-            ], saved, programs.Missing(saved), own);
+            ], saved, programs[l].Missing(saved), own);
         }
 
         Add(OpKind.CombineBackward, l, c, r,

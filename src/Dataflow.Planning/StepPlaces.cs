@@ -58,6 +58,7 @@ internal sealed class StepPlaces(
         }
 
         bool[] travels = Travels(program, tenancy);
+        var lengths = HomeLengths(program, travels);
         var known = new Dictionary<string, int>();
         int[] homes = new int[travels.Length];
         var passing = new Bytes[MemoryTier.All.Length];
@@ -74,11 +75,11 @@ internal sealed class StepPlaces(
             if (!known.TryGetValue(item.Home, out homes[o]))
             {
                 var home = HomeRule.TierOf(item);
-                known[item.Home] = homes[o] = Add(HomeName(item), home, item.Length.Aligned);
+                known[item.Home] = homes[o] = Add(HomeName(item), home, lengths[item.Home]);
                 farthest = Math.Max(farthest, home.Index);
                 for (int t = MemoryTier.Host.Index; t < home.Index; t++)
                 {
-                    passing[t] = Bytes.Max(passing[t], item.Length.Aligned);
+                    passing[t] = Bytes.Max(passing[t], lengths[item.Home]);
                 }
             }
         }
@@ -134,6 +135,22 @@ internal sealed class StepPlaces(
         }
 
         return path;
+    }
+
+    /// <summary>Of each home: that of the longest of the objects that share it, which layers of several kinds may.</summary>
+    private static Dictionary<string, Bytes> HomeLengths(StepProgram program, bool[] travels)
+    {
+        var lengths = new Dictionary<string, Bytes>();
+        for (int o = 0; o < travels.Length; o++)
+        {
+            if (travels[o])
+            {
+                var item = program.Objects[o];
+                lengths[item.Home] = Bytes.Max(lengths.GetValueOrDefault(item.Home), item.Length.Aligned);
+            }
+        }
+
+        return lengths;
     }
 
     private static string HomeName(StepObject item) => "home/" + item.Home;

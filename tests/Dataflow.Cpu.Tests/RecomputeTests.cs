@@ -31,7 +31,7 @@ public class RecomputeTests
                 saved: saved
             );
             compared.UnionWith(Compare(golden, GoldenCase.Tight(request)));
-            if (BlockPrograms.MayStream(saved) && GoldenCase.Plan(request).Workload is { Geometry.ChunksPerGroup: > 1 } workload)
+            if (LayerPrograms.MayStream(saved) && GoldenCase.Plan(request).Workload is { Geometry.ChunksPerGroup: > 1 } workload)
             {
                 var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
                 Compare(

@@ -3,7 +3,7 @@ using Dataflow.Model;
 namespace Dataflow.Planning.Tests;
 
 /// <summary>
-/// Requests of all shapes: tied or not, the vocabulary cut or not, QK-norm or not, packed rows, long rows, rows that chunks do not divide,
+/// Requests of all shapes: layers alike or not, tied or not, the vocabulary cut or not, QK-norm or not, packed rows, long rows, rows that chunks do not divide,
 /// tight or roomy budgets.
 /// </summary>
 internal static class RandomRequests
@@ -18,6 +18,7 @@ internal static class RandomRequests
             HeadCount = kv * random.Next(1, 4), KvHeadCount = kv, HeadDim = 2 * random.Next(2, 17), FfnDim = random.Next(8, 200),
             RopeTheta = 10000, RmsNormEps = 1e-5f, TiedEmbedding = random.Next(2) == 0, QkNorm = random.Next(2) == 0,
         };
+        model = seed % 4 == 3 ? WithLayers(new Random(~seed), model) : model;
         int seqlen = random.Next(2, small ? 40 : 130);
         int rows = random.Next(1, small ? 4 : 9);
         int? Maybe(int value) => random.Next(2) == 0 ? value : null;
@@ -36,5 +37,18 @@ internal static class RandomRequests
         }
 
         return new PlanRequest(model, recipe, kind, seqlen, rows, pins, budget, saved);
+    }
+
+    /// <summary>Two or three kinds of layers in turn.</summary>
+    private static ModelConfig WithLayers(Random random, ModelConfig model)
+    {
+        LayerKind[] kinds =
+        [
+            new(model.FfnDim, random.Next(2) == 0 ? random.Next(1, 50) : null),
+            .. Enumerable.Range(0, random.Next(Math.Min(model.LayerCount, 3)))
+                .Select(_ => new LayerKind(random.Next(1, model.FfnDim + 1), random.Next(2) == 0 ? random.Next(1, 50) : null)),
+        ];
+        random.Shuffle(kinds);
+        return model with { Pattern = new LayerPattern([.. kinds]) };
     }
 }

@@ -33,8 +33,9 @@ internal sealed class StepEstimate
     private readonly int layers;
     private readonly int chunks;
     private readonly int positions;
-    private readonly double[] forward;
-    private readonly double[]?[] backward = new double[]?[(int)SaveSet.All + 1];
+    private readonly int[] layersOf;
+    private readonly double[][] forward;
+    private readonly double[]?[][] backward;
     private readonly double ends;
     private readonly double update;
     private readonly (double Alone, double Both) toDevice;
@@ -45,7 +46,9 @@ internal sealed class StepEstimate
         (this.workload, this.programs, this.machine, geometry) = (workload, programs, machine, workload.Geometry);
         (layers, chunks, positions) = (workload.Model.LayerCount, geometry.ChunksPerRound, geometry.ChunksPerGroup);
         pieces = new OptimizerPieces(workload, programs);
-        forward = Times(programs.Forward(SaveSet.All));
+        layersOf = [.. programs.Kinds.Select((_, kind) => workload.Model.Layers.Count(l => programs.KindIndex(l) == kind))];
+        forward = [.. programs.Kinds.Select(k => Times(k.Forward(SaveSet.All)))];
+        backward = [.. programs.Kinds.Select(_ => new double[]?[(int)SaveSet.All + 1])];
         ends = Ends();
         var recipe = workload.Recipe;
         double perParameter = recipe.Gradients.Size() + (2 * (recipe.Parameters.Size() + recipe.OptimizerBytesPerParameter));
@@ -61,7 +64,7 @@ internal sealed class StepEstimate
         (double, double) Rate(LinkRate link) => (Math.Min(link.Alone, host), link.BothBusy * share);
         (toDevice, toHost) = (Rate(inbound), Rate(outbound));
         Floor =
-            (geometry.Rounds * ((layers * (forward.Sum() + Backward(SaveSet.All).Sum()) * geometry.GroupsPerRound) + ends))
+            (geometry.Rounds * ((OverLayers(k => forward[k].Sum() + Backward(k, SaveSet.All).Sum()) * geometry.GroupsPerRound) + ends))
             + update
             - Rounding;
     }
@@ -79,30 +82,31 @@ internal sealed class StepEstimate
         double away = (double)travelling / pairs, more = r.MoreSixteenths / 16.0;
 
         // Compute: of all positions of a sequence, the last ones keep more.
-        double forwards = layers * forward.Sum() * geometry.GroupsPerRound;
-        double backwards =
-            layers
-            * geometry.GroupsPerRound
-            * (
-                ((1 - away) * Backward(r.ResidentSet).Sum())
-                + (away * Mixed(Backward(r.Travelling), Backward(r.MoreSixteenths > 0 ? r.TravellingMore : r.Travelling), more))
-            );
+        var keepMore = r.MoreSixteenths > 0 ? r.TravellingMore : r.Travelling;
+        double forwards = OverLayers(k => forward[k].Sum()) * geometry.GroupsPerRound;
+        double backwards = OverLayers(
+            k => ((1 - away) * Backward(k, r.ResidentSet).Sum()) + (away * Mixed(Backward(k, r.Travelling), Backward(k, keepMore), more)),
+            geometry.GroupsPerRound
+        );
 
         double lastBackwards = r.LastRoundKeepsLess
-            ? layers * geometry.GroupsPerRound * (((1 - away) * Backward(r.ResidentSet).Sum()) + (away * Backward(r.Travelling).Sum()))
+            ? OverLayers(
+                k => ((1 - away) * Backward(k, r.ResidentSet).Sum()) + (away * Backward(k, r.Travelling).Sum()),
+                geometry.GroupsPerRound
+            )
             : backwards;
 
         // Copies of a round.
-        double block = programs.BlockLayout.Size(recipe.Parameters).Value,
-            blockGradients = programs.BlockLayout.Size(recipe.Gradients).Value;
+        double block = Mean(p => p.Parameters.Size(recipe.Parameters)),
+            blockGradients = Mean(p => p.Parameters.Size(recipe.Gradients));
         double weights = Math.Max(0, layers - r.WeightSlots) * block;
         bool accumulates = rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining;
         int ring = layers - r.ResidentGradients;
         double gradients = accumulates && ring > r.GradientSlots ? ring * blockGradients : 0;
         double saved =
-            ((1 - more) * programs.ActivationsSize(r.Travelling).Value)
-            + (more * programs.ActivationsSize(r.MoreSixteenths > 0 ? r.TravellingMore : r.Travelling).Value);
-        double window = (double)programs.KvPieceSize.Value * chunks * layers;
+            ((1 - more) * Mean(p => p.ActivationsSize(r.Travelling)))
+            + (more * Mean(p => p.ActivationsSize(keepMore)));
+        double window = Mean(p => p.KvPieceSize) * chunks * layers;
         double windows = r.Travelling.HasFlag(SaveSet.Kv) ? window / pairs : 0;
         int windowsKept = (r.WindowSlots * positions) + r.ResidentChunks;
         double activations = (travelling * (saved + programs.StreamSize.Value)) + (Math.Max(0, pairs - windowsKept) * windows);
@@ -186,7 +190,8 @@ internal sealed class StepEstimate
             {
                 for (int c = 0; c < chunks; c++)
                 {
-                    sum += Backward(pattern.Saved(new Layer(l), new Chunk(c), round))[c % positions];
+                    var layer = new Layer(l);
+                    sum += Backward(programs.KindIndex(layer), pattern.Saved(layer, new Chunk(c), round))[c % positions];
                 }
             }
 
@@ -196,7 +201,7 @@ internal sealed class StepEstimate
         int last = geometry.Rounds - 1;
         double compute =
             update
-            + (geometry.Rounds * ((layers * forward.Sum() * geometry.GroupsPerRound) + ends))
+            + (geometry.Rounds * ((OverLayers(k => forward[k].Sum()) * geometry.GroupsPerRound) + ends))
             + Backwards(new Round(last))
             + (last > 0 ? last * Backwards(new Round(0)) : 0);
         return Math.Max(compute - Rounding, Of(residency).Bound);
@@ -243,15 +248,31 @@ internal sealed class StepEstimate
         return sum;
     }
 
-    /// <summary>Backward of each position of a sequence with what has to be repeated for it.</summary>
-    private double[] Backward(SaveSet saved)
+    /// <summary>A sum over all layers, so many times, of what one of each kind comes to.</summary>
+    private double OverLayers(Func<int, double> ofKind, int times = 1)
     {
-        if (backward[(int)saved] is { } known)
+        double sum = 0;
+        for (int kind = 0; kind < layersOf.Length; kind++)
+        {
+            sum += layersOf[kind] * times * ofKind(kind);
+        }
+
+        return sum;
+    }
+
+    /// <summary>What a layer has of something, in the mean of all.</summary>
+    private double Mean(Func<LayerPrograms, Bytes> of) => OverLayers(k => of(programs.Kinds[k]).Value) / layers;
+
+    /// <summary>Backward of each position of a sequence with what has to be repeated for it, in layers of one kind.</summary>
+    private double[] Backward(int kind, SaveSet saved)
+    {
+        if (backward[kind][(int)saved] is { } known)
         {
             return known;
         }
 
-        double[] times = Times(programs.Backward(saved));
+        var of = programs.Kinds[kind];
+        double[] times = Times(of.Backward(saved));
         void Add(BlockProgram program)
         {
             double[] more = Times(program);
@@ -261,17 +282,17 @@ internal sealed class StepEstimate
             }
         }
 
-        if (programs.NeedsRecompute(saved))
+        if (of.NeedsRecompute(saved))
         {
-            Add(programs.Recompute(saved));
+            Add(of.Recompute(saved));
         }
 
         if (positions > 1 && !saved.HasFlag(SaveSet.Kv))
         {
-            Add(programs.RecomputeKv());
+            Add(of.RecomputeKv());
         }
 
-        return backward[(int)saved] = times;
+        return backward[kind][(int)saved] = times;
     }
 
     private double[] Times(BlockProgram program)
