@@ -80,7 +80,7 @@ public sealed partial class BaselineLowering
         return ops.Count - 1;
     }
 
-    private int Copy(OpKind kind, int stream, Layer? l, Chunk? c, Round? r, int item, int from, int to, SaveSet saved = default)
+    private int Copy(OpKind kind, int stream, Layer? l, Chunk? c, Round? r, Move move, SaveSet saved = default)
     {
         ops.Add(new ScheduledOp
         {
@@ -90,8 +90,15 @@ public sealed partial class BaselineLowering
             Chunk = c,
             Round = r,
             Saved = saved,
-            Accesses = [Whole(Roles.From, item, from, AccessMode.Read), Whole(Roles.To, item, to, AccessMode.Write)],
+            Accesses =
+            [
+                Whole(Roles.From, move.Item, move.From, AccessMode.Read),
+                Whole(Roles.To, move.Item, move.To, AccessMode.Write),
+            ],
         });
         return ops.Count - 1;
     }
+
+    /// <summary>What is copied, and its slots.</summary>
+    private readonly record struct Move(int Item, int From, int To);
 }

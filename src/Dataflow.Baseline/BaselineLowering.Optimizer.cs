@@ -42,9 +42,9 @@ public sealed partial class BaselineLowering
                 orders.Add((update, new Wait(LastSave, 0)));
             }
 
-            Copy(OpKind.Save, Outbound, new Layer(l), null, null, memory.Weights + l, WeightSlot(l), memory.WeightHome + l);
-            Copy(OpKind.Save, Outbound, new Layer(l), null, null, memory.First + l, MomentSlot(l), memory.FirstHome + l);
-            Copy(OpKind.Save, Outbound, new Layer(l), null, null, memory.Second + l, MomentSlot(l) + 1, memory.SecondHome + l);
+            Copy(OpKind.Save, Outbound, new Layer(l), null, null, new(memory.Weights + l, WeightSlot(l), memory.WeightHome + l));
+            Copy(OpKind.Save, Outbound, new Layer(l), null, null, new(memory.First + l, MomentSlot(l), memory.FirstHome + l));
+            Copy(OpKind.Save, Outbound, new Layer(l), null, null, new(memory.Second + l, MomentSlot(l) + 1, memory.SecondHome + l));
             LastSave = ops.Count - 1;
             if (l + weights < layers)
             {
@@ -87,7 +87,7 @@ public sealed partial class BaselineLowering
 
     private void FetchMoments(int l)
     {
-        Copy(OpKind.Fetch, Inbound, new Layer(l), null, null, memory.First + l, memory.FirstHome + l, MomentSlot(l));
-        Copy(OpKind.Fetch, Inbound, new Layer(l), null, null, memory.Second + l, memory.SecondHome + l, MomentSlot(l) + 1);
+        Copy(OpKind.Fetch, Inbound, new Layer(l), null, null, new(memory.First + l, memory.FirstHome + l, MomentSlot(l)));
+        Copy(OpKind.Fetch, Inbound, new Layer(l), null, null, new(memory.Second + l, memory.SecondHome + l, MomentSlot(l) + 1));
     }
 }

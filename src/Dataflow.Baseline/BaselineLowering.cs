@@ -158,11 +158,11 @@ public sealed partial class BaselineLowering
             ],
             level
         );
-        Copy(OpKind.Fetch, Compute, l, c, r, KvObject(pair), KvSlot(pair), memory.WindowSlot + c.Index);
+        Copy(OpKind.Fetch, Compute, l, c, r, new(KvObject(pair), KvSlot(pair), memory.WindowSlot + c.Index));
         if (!stays)
         {
-            Copy(OpKind.Save, Outbound, l, c, r, KvObject(pair), KvSlot(pair), HomeOf(pair) + 1);
-            Copy(OpKind.Save, Outbound, l, c, r, ActivationObject(pair), ActivationSlot(pair), HomeOf(pair), level);
+            Copy(OpKind.Save, Outbound, l, c, r, new(KvObject(pair), KvSlot(pair), HomeOf(pair) + 1));
+            Copy(OpKind.Save, Outbound, l, c, r, new(ActivationObject(pair), ActivationSlot(pair), HomeOf(pair)), level);
         }
     }
 
@@ -270,9 +270,7 @@ public sealed partial class BaselineLowering
                 new Layer(l.Index - 1),
                 c,
                 r,
-                KvObject(below),
-                stays ? KvSlot(below) : HomeOf(below) + 1,
-                memory.WindowSlot + c.Index
+                new(KvObject(below), stays ? KvSlot(below) : HomeOf(below) + 1, memory.WindowSlot + c.Index)
             );
         }
 
@@ -299,9 +297,7 @@ public sealed partial class BaselineLowering
                 new Layer(older / chunks),
                 new Chunk(older % chunks),
                 r,
-                ActivationObject(older),
-                HomeOf(older),
-                ActivationSlot(older),
+                new(ActivationObject(older), HomeOf(older), ActivationSlot(older)),
                 Saved(plan.Placement.Levels[older])
             );
         }
@@ -312,7 +308,7 @@ public sealed partial class BaselineLowering
         bool last = r.Index == rounds - 1;
         if (gradientsTravel && (!last || l >= plan.Device.GradientBlocks))
         {
-            Copy(OpKind.Save, Outbound, new Layer(l), null, r, memory.Gradients + l, GradientSlot(l), memory.GradientHome + l);
+            Copy(OpKind.Save, Outbound, new Layer(l), null, r, new(memory.Gradients + l, GradientSlot(l), memory.GradientHome + l));
         }
 
         if (l >= plan.Device.WeightBlocks)
@@ -327,8 +323,8 @@ public sealed partial class BaselineLowering
     }
 
     private void FetchWeights(int l, Round? r) =>
-        Copy(OpKind.Fetch, Inbound, new Layer(l), null, r, memory.Weights + l, memory.WeightHome + l, WeightSlot(l));
+        Copy(OpKind.Fetch, Inbound, new Layer(l), null, r, new(memory.Weights + l, memory.WeightHome + l, WeightSlot(l)));
 
     private void FetchGradients(int l, Round? r) =>
-        Copy(OpKind.Fetch, Inbound, new Layer(l), null, r, memory.Gradients + l, memory.GradientHome + l, GradientSlot(l));
+        Copy(OpKind.Fetch, Inbound, new Layer(l), null, r, new(memory.Gradients + l, memory.GradientHome + l, GradientSlot(l)));
 }

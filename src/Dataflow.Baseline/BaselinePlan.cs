@@ -49,32 +49,44 @@ public abstract record BaselineResult
 }
 
 /// <summary>The decisions of the published system.</summary>
-/// <param name="Request">What it was decided from.</param>
-/// <param name="Chunking">How sequences are cut or packed into chunks.</param>
-/// <param name="Activations">Sizes of a chunk's activations of one layer, by level.</param>
-/// <param name="Workspace">Part of <paramref name="Sticky"/>: of libraries and attention.</param>
-/// <param name="Sticky">What stays on the device during the whole step, as estimated before anything is placed.</param>
-/// <param name="Device">What the rest of device memory is split into.</param>
-/// <param name="Counted">The levels that the system reports and counts recomputation with.</param>
-/// <param name="Placement">The levels that chunks really get; where windows do not divide evenly, fewer are saved in full.</param>
-/// <param name="Rounds">Of a step. The rule's choice; another is a plan too.</param>
-/// <param name="OptimizerSlots">Pairs of moment blocks that fit where activations lie during the rounds; may exceed the layers.</param>
-/// <param name="UsedHost">Host memory, levels as placed.</param>
-/// <param name="UsedDevice">Device memory with the padding between its parts.</param>
-public sealed record BaselinePlan(
-    BaselineRequest Request,
-    Chunking Chunking,
-    ActivationSizes Activations,
-    Bytes Workspace,
-    Bytes Sticky,
-    DeviceSplit Device,
-    LevelCounts Counted,
-    LevelPlacement Placement,
-    int Rounds,
-    int OptimizerSlots,
-    Bytes UsedHost,
-    Bytes UsedDevice)
+public sealed record BaselinePlan
 {
+    /// <summary>What it was decided from.</summary>
+    public required BaselineRequest Request { get; init; }
+
+    /// <summary>How sequences are cut or packed into chunks.</summary>
+    public required Chunking Chunking { get; init; }
+
+    /// <summary>Sizes of a chunk's activations of one layer, by level.</summary>
+    public required ActivationSizes Activations { get; init; }
+
+    /// <summary>Part of <see cref="Sticky"/>: of libraries and attention.</summary>
+    public required Bytes Workspace { get; init; }
+
+    /// <summary>What stays on the device during the whole step, as estimated before anything is placed.</summary>
+    public required Bytes Sticky { get; init; }
+
+    /// <summary>What the rest of device memory is split into.</summary>
+    public required DeviceSplit Device { get; init; }
+
+    /// <summary>The levels that the system reports and counts recomputation with.</summary>
+    public required LevelCounts Counted { get; init; }
+
+    /// <summary>The levels that chunks really get; where windows do not divide evenly, fewer are saved in full.</summary>
+    public required LevelPlacement Placement { get; init; }
+
+    /// <summary>Of a step. The rule's choice; another is a plan too.</summary>
+    public required int Rounds { get; init; }
+
+    /// <summary>Pairs of moment blocks that fit where activations lie during the rounds; may exceed the layers.</summary>
+    public required int OptimizerSlots { get; init; }
+
+    /// <summary>Host memory, levels as placed.</summary>
+    public required Bytes UsedHost { get; init; }
+
+    /// <summary>Device memory with the padding between its parts.</summary>
+    public required Bytes UsedDevice { get; init; }
+
     /// <summary>Whole rounds make a step.</summary>
     public int SequencesPerStep => checked(Rounds * Chunking.SequencesPerRound);
 

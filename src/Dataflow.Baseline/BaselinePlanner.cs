@@ -77,9 +77,23 @@ public static class BaselinePlanner
             return Refuse(BaselineLimit.FinalCheck, "device", device.Used, "is what the finished plan takes");
         }
 
-        return new BaselineResult.Feasible(new BaselinePlan(
-            request, chunking, activations, workspace, sticky, split, counted, placement,
-            StepLength.Rounds(request, chunking), device.OptimizerSlots(budget.Device, blocks.Block), usedHost, device.Used));
+        return new BaselineResult.Feasible(
+            new BaselinePlan
+            {
+                Request = request,
+                Chunking = chunking,
+                Activations = activations,
+                Workspace = workspace,
+                Sticky = sticky,
+                Device = split,
+                Counted = counted,
+                Placement = placement,
+                Rounds = StepLength.Rounds(request, chunking),
+                OptimizerSlots = device.OptimizerSlots(budget.Device, blocks.Block),
+                UsedHost = usedHost,
+                UsedDevice = device.Used,
+            }
+        );
 
         BaselineResult Refuse(BaselineLimit limit, string memory, Bytes needed, string what) =>
             new BaselineResult.Infeasible(

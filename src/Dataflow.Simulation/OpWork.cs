@@ -45,9 +45,15 @@ public sealed class OpWork(Workload workload, BlockPrograms programs)
         }
 
         var key = new Key(
-            op.Kind, op.Layer is { } layer ? programs.KindIndex(layer) : -1, op.VocabularyBlock?.Index ?? -1, op.Chunk?.Index ?? -1, op.Segment?.Index ?? -1, op.Segment?.Count ?? 1,
-            op.Saved, op.Wanted,
-            op.Kind == OpKind.Head && op.Has(Roles.Gradients));
+            op.Kind,
+            op.Layer is { } layer ? programs.KindIndex(layer) : -1,
+            op.VocabularyBlock?.Index ?? -1,
+            op.Chunk?.Index ?? -1,
+            op.Segment,
+            op.Saved,
+            op.Wanted,
+            op.Kind == OpKind.Head && op.Has(Roles.Gradients)
+        );
         return known.TryGetValue(key, out var runs) ? runs : known[key] = Runs(op);
     }
 
@@ -78,5 +84,5 @@ public sealed class OpWork(Workload workload, BlockPrograms programs)
     }
 
     private readonly record struct Key(
-        OpKind Kind, int LayerKind, int Block, int Chunk, int Segment, int Segments, SaveSet Saved, SaveSet Wanted, bool WithGradients);
+        OpKind Kind, int LayerKind, int Block, int Chunk, Segment? Segment, SaveSet Saved, SaveSet Wanted, bool WithGradients);
 }

@@ -57,24 +57,29 @@ public class BaselinePlannerTests
     public void Sequences_are_packed_or_cut(int seqlen, int tokens, int chunks, int sequences) =>
         Assert.Equal(new Chunking(tokens, chunks, sequences, 1), Chunking.Of(Models.Load("8b"), seqlen, 16384));
 
-    // Counts after the correction for the link; in the comment those before it, where it changes them.
+    // Asked: GiB of host and of device memory, and the length. Cut: chunks of a round and sequences of a chunk; on the device, blocks of
+    // weights and of gradients and pairs of layer and chunk, and pairs at home. Counts after the correction for the link; in the comment
+    // those before it, where it changes them.
     [Theory]
-    [InlineData("H100", "8b", 75, 78, 8192, 1, 2, 553_746_432, 20_527_120_384, 26, 26, 26, 6, "0/0/6", "0/0/6")]
-    [InlineData("H100", "8b", 75, 24, 8192, 1, 2, 553_746_432, 20_527_120_384, 2, 2, 2, 30, "0/30/0", "0/30/0")] // 0/20/10
-    [InlineData("H100", "8b", 144, 78, 65536, 4, 1, 1_021_362_176, 22_202_695_680, 9, 8, 35, 93, "0/40/53", "0/40/53")]
-    [InlineData("H100", "8b", 496, 77, 1048576, 64, 1, 9_074_425_856, 54_414_950_400, 1, 1, 17, 2031, "1677/354/0", "1677/354/0")]
-    [InlineData("H100", "1b", 24, 16, 1024, 1, 16, 378_273_792, 14_773_207_040, 3, 2, 2, 14, "0/14/0", "0/14/0")] // 0/0/14
-    [InlineData("H100", "32b", 416, 77, 65536, 4, 1, 1_089_794_048, 29_728_608_256, 5, 4, 17, 239, "0/195/44", "0/196/43")]
-    [InlineData("RTX5090", "8b", 96, 30, 8192, 1, 1, 1_980_776_448, 16_275_030_016, 10, 9, 9, 23, "0/0/23", "0/0/23")]
-    [InlineData("RTX3090", "8b", 64, 20, 8192, 1, 1, 415_531_008, 14_709_784_576, 4, 4, 4, 28, "0/19/9", "0/21/7")]
+    [InlineData("H100", "8b", new[] { 75, 78, 8192 }, 553_746_432, 20_527_120_384, "1/2, 26/26/26/6", "0/0/6", "0/0/6")]
+    [InlineData("H100", "8b", new[] { 75, 24, 8192 }, 553_746_432, 20_527_120_384, "1/2, 2/2/2/30", "0/30/0", "0/30/0")] // 0/20/10
+    [InlineData("H100", "8b", new[] { 144, 78, 65536 }, 1_021_362_176, 22_202_695_680, "4/1, 9/8/35/93", "0/40/53", "0/40/53")]
+    [InlineData("H100", "8b", new[] { 496, 77, 1048576 }, 9_074_425_856, 54_414_950_400, "64/1, 1/1/17/2031", "1677/354/0", "1677/354/0")]
+    [InlineData("H100", "1b", new[] { 24, 16, 1024 }, 378_273_792, 14_773_207_040, "1/16, 3/2/2/14", "0/14/0", "0/14/0")] // 0/0/14
+    [InlineData("H100", "32b", new[] { 416, 77, 65536 }, 1_089_794_048, 29_728_608_256, "4/1, 5/4/17/239", "0/195/44", "0/196/43")]
+    [InlineData("RTX5090", "8b", new[] { 96, 30, 8192 }, 1_980_776_448, 16_275_030_016, "1/1, 10/9/9/23", "0/0/23", "0/0/23")]
+    [InlineData("RTX3090", "8b", new[] { 64, 20, 8192 }, 415_531_008, 14_709_784_576, "1/1, 4/4/4/28", "0/19/9", "0/21/7")]
     public void Stages_decide(
-        string machine, string model, int hostGiB, int deviceGiB, int seqlen, int chunks, int sequences, long workspace, long sticky,
-        int weights, int gradients, int device, int home, string counted, string placed)
+        string machine, string model, int[] asked, long workspace, long sticky, string cut, string counted, string placed)
     {
-        var plan = Assert.IsType<BaselineResult.Feasible>(Plan(model, machine, seqlen, hostGiB, deviceGiB)).Plan;
-        Assert.Equal((chunks, sequences), (plan.Chunking.ChunksPerRound, plan.Chunking.SequencesPerChunk));
+        var plan = Assert.IsType<BaselineResult.Feasible>(Plan(model, machine, asked[2], asked[0], asked[1])).Plan;
+        var device = plan.Device;
+        Assert.Equal(
+            cut,
+            $"{plan.Chunking.ChunksPerRound}/{plan.Chunking.SequencesPerChunk}, "
+                + $"{device.WeightBlocks}/{device.GradientBlocks}/{device.DevicePairs}/{device.HomePairs}"
+        );
         Assert.Equal((workspace, sticky), (plan.Workspace.Value, plan.Sticky.Value));
-        Assert.Equal(new DeviceSplit(weights, gradients, device, home), plan.Device);
         Assert.Equal(counted, $"{plan.Counted.InputOnly}/{plan.Counted.Attention}/{plan.Counted.Full}");
         Assert.Equal(placed, string.Join('/', Enum.GetValues<SaveLevel>().Select(plan.Placement.Count)));
     }

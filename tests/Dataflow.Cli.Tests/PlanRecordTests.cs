@@ -35,19 +35,28 @@ public class PlanRecordTests
     private static readonly string[] s_machines = ["h100", "a100", "rtx3090", "rtx5090", "h200", "b200"];
 
     /// <summary>What is asked for, as it stands in the record.</summary>
-    private sealed record Asked(
-        PlanPolicy Policy,
-        string Model,
-        int Seqlen,
-        int Device,
-        int Host,
-        string Machine,
-        Recipe Recipe,
-        WorkloadKind Kind,
-        int? Rows,
-        GeometryPins Pins
-    )
+    private sealed record Asked
     {
+        public required PlanPolicy Policy { get; init; }
+
+        public required string Model { get; init; }
+
+        public required int Seqlen { get; init; }
+
+        public required int Device { get; init; }
+
+        public required int Host { get; init; }
+
+        public required string Machine { get; init; }
+
+        public required Recipe Recipe { get; init; }
+
+        public required WorkloadKind Kind { get; init; }
+
+        public required int? Rows { get; init; }
+
+        public required GeometryPins Pins { get; init; }
+
         public override string ToString() =>
             string.Join(
                 ',',
@@ -123,17 +132,19 @@ public class PlanRecordTests
             int seqlen = lengths[random.Below(lengths.Length)];
             bool pinned = policy != PlanPolicy.Reference && random.Below(4) == 0;
             int? chunk = pinned && random.Below(2) == 0 ? (seqlen >= 512 ? seqlen / 4 : seqlen * 2) : null;
-            var one = new Asked(
-                policy,
-                model,
-                seqlen,
-                devices[random.Below(devices.Length)] + (small && machine != "cpu" ? 1300 : 0),
-                hosts[random.Below(hosts.Length)],
-                machine,
-                policy == PlanPolicy.Reference ? Recipe.Bf16 : Recipe.All[random.Below(Recipe.All.Count)],
-                policy == PlanPolicy.Reference ? WorkloadKind.Training : (WorkloadKind)Math.Max(0, random.Below(6) - 2),
-                policy == PlanPolicy.Reference || random.Below(3) == 0 ? null : Math.Max(1, (small ? 2048 : 131072) / seqlen),
-                new GeometryPins(ChunkTokens: chunk, VocabularyBlocks: pinned && chunk is null ? 4 : null));
+            var one = new Asked
+            {
+                Policy = policy,
+                Model = model,
+                Seqlen = seqlen,
+                Device = devices[random.Below(devices.Length)] + (small && machine != "cpu" ? 1300 : 0),
+                Host = hosts[random.Below(hosts.Length)],
+                Machine = machine,
+                Recipe = policy == PlanPolicy.Reference ? Recipe.Bf16 : Recipe.All[random.Below(Recipe.All.Count)],
+                Kind = policy == PlanPolicy.Reference ? WorkloadKind.Training : (WorkloadKind)Math.Max(0, random.Below(6) - 2),
+                Rows = policy == PlanPolicy.Reference || random.Below(3) == 0 ? null : Math.Max(1, (small ? 2048 : 131072) / seqlen),
+                Pins = new GeometryPins(ChunkTokens: chunk, VocabularyBlocks: pinned && chunk is null ? 4 : null),
+            };
             if (asked.Add(one))
             {
                 inOrder.Add(one);

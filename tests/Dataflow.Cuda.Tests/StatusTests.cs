@@ -20,7 +20,20 @@ public class StatusTests
     public void Without_NVML_likewise()
     {
         Assert.SkipWhen(CudaLibraries.Lack(CudaLibrary.Nvml) is null, "this machine has NVML");
-        var gpu = new CudaGpu(0, "none", new ComputeCapability(9, 0), Bytes.Zero, 0, 0, Bytes.Zero, Bytes.Zero, 0, "0000:00:00.0", "GPU-0");
+        var gpu = new CudaGpu
+        {
+            Ordinal = 0,
+            Name = "none",
+            Capability = new ComputeCapability(9, 0),
+            Memory = Bytes.Zero,
+            Multiprocessors = 0,
+            ThreadsPerMultiprocessor = 0,
+            SharedMemoryPerBlock = Bytes.Zero,
+            L2Cache = Bytes.Zero,
+            CopyEngines = 0,
+            PciBusId = "0000:00:00.0",
+            Uuid = "GPU-0",
+        };
         Assert.Equal(CudaLibrary.Nvml, Assert.Throws<MissingLibraryException>(() => GpuMonitor.Open(gpu)).Library);
         Assert.Null(GpuUsers.Describe(gpu));
     }

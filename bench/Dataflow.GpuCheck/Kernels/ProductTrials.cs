@@ -31,9 +31,7 @@ internal static class ProductTrials
             yield return ($"{name} forward", b => new ProductTrial(
                 b,
                 $"{name} forward",
-                b.Tokens,
-                columns,
-                inner,
+                (b.Tokens, columns, inner),
                 Transpose.No,
                 Transpose.Yes,
                 b.Type,
@@ -42,9 +40,7 @@ internal static class ProductTrials
             yield return ($"{name} input gradient", b => new ProductTrial(
                 b,
                 $"{name} input gradient",
-                b.Tokens,
-                inner,
-                columns,
+                (b.Tokens, inner, columns),
                 Transpose.No,
                 Transpose.No,
                 b.Type,
@@ -53,9 +49,7 @@ internal static class ProductTrials
             yield return ($"{name} weight gradient", b => new ProductTrial(
                 b,
                 $"{name} weight gradient",
-                columns,
-                inner,
-                b.Tokens,
+                (columns, inner, b.Tokens),
                 Transpose.Yes,
                 Transpose.No,
                 b.Recipe.Gradients,
@@ -66,9 +60,7 @@ internal static class ProductTrials
         yield return ("head forward", b => new ProductTrial(
             b,
             "head forward",
-            Math.Min(b.Tokens, 1024),
-            model.VocabSize,
-            model.ModelDim,
+            (Math.Min(b.Tokens, 1024), model.VocabSize, model.ModelDim),
             Transpose.No,
             Transpose.Yes,
             DType.Float32,
@@ -86,8 +78,10 @@ internal static class ProductTrials
         private readonly Product product;
         private readonly int inner;
 
-        public ProductTrial(Workbench bench, string name, int m, int n, int k, Transpose ta, Transpose tb, DType result, bool adds)
+        public ProductTrial(
+            Workbench bench, string name, (int M, int N, int K) shape, Transpose ta, Transpose tb, DType result, bool adds)
         {
+            var (m, n, k) = shape;
             (this.bench, inner) = (bench, k);
             a = ta == Transpose.No ? bench.Random(m, k) : bench.Random(k, m);
             b = tb == Transpose.No ? bench.Random(k, n) : bench.Random(n, k);
@@ -121,20 +115,17 @@ internal static class ProductTrials
                 MatrixLayout.Create(type, pb.Columns, pb.Rows, pb.Columns), MatrixLayout.Create(type, pa.Columns, pa.Rows, pa.Columns),
                 MatrixLayout.Create(result, pc.Columns, pc.Rows, pc.Columns), MatrixLayout.Create(result, pc.Columns, pc.Rows, pc.Columns));
             using var preference = MatmulPreference.Create(Gemm.Workspace);
+            var operands = new MatmulOperands
+            {
+                Alpha = 1,
+                A = new DevicePointer(pb.Address),
+                B = new DevicePointer(pa.Address),
+                Beta = product.Adds ? 1 : 0,
+                C = new DevicePointer(pc.Address),
+                D = new DevicePointer(pc.Address),
+            };
             void Multiply(MatmulCandidate candidate) =>
-                bench.Blas.Multiply(
-                    bench.Stream,
-                    problem,
-                    candidate.Algorithm,
-                    1,
-                    new DevicePointer(pb.Address),
-                    new DevicePointer(pa.Address),
-                    product.Adds ? 1 : 0,
-                    new DevicePointer(pc.Address),
-                    new DevicePointer(pc.Address),
-                    bench.GemmWorkspace,
-                    Gemm.Workspace
-                );
+                bench.Blas.Multiply(bench.Stream, problem, candidate.Algorithm, operands, bench.GemmWorkspace, Gemm.Workspace);
 
             // A short look at all of them, a longer one at the best.
             return bench.Blas.Propose(problem, preference, Candidates)

@@ -74,32 +74,23 @@ public sealed unsafe class CublasLt : CudaHandle
     /// <param name="stream">Where it is appended.</param>
     /// <param name="problem">The operation and the shapes of all four matrices.</param>
     /// <param name="algorithm">One that the library proposed for this problem.</param>
-    /// <param name="alpha">Factor of the product.</param>
-    /// <param name="a">First byte of the left matrix, as the problem lays it out.</param>
-    /// <param name="b">First byte of the right matrix.</param>
-    /// <param name="beta">Factor of c; 0: c is not read.</param>
-    /// <param name="c">First byte of the matrix that is added.</param>
-    /// <param name="d">First byte of the result.</param>
+    /// <param name="operands">Factors, and where the matrices are.</param>
     /// <param name="workspace">As much as the algorithm's candidate says, aligned to 256 bytes.</param>
     /// <param name="workspaceLength">Bytes of the workspace.</param>
     public void Multiply(
         CudaStream stream,
         MatmulProblem problem,
         in MatmulAlgorithm algorithm,
-        float alpha,
-        DevicePointer a,
-        DevicePointer b,
-        float beta,
-        DevicePointer c,
-        DevicePointer d,
+        in MatmulOperands operands,
         DevicePointer workspace,
         Bytes workspaceLength
     )
     {
         var chosen = algorithm;
+        float alpha = operands.Alpha, beta = operands.Beta;
         CublasLtApi.cublasLtMatmul(
-            this, problem.Description, &alpha, a, problem.A, b, problem.B, &beta, c, problem.C, d, problem.D,
-            &chosen, workspace, (nuint)workspaceLength.Value, stream).Check($"multiplying matrices ({problem})");
+            this, problem.Description, &alpha, operands.A, problem.A, operands.B, problem.B, &beta, operands.C, problem.C, operands.D,
+            problem.D, &chosen, workspace, (nuint)workspaceLength.Value, stream).Check($"multiplying matrices ({problem})");
     }
 
     private protected override void Release(nint value)

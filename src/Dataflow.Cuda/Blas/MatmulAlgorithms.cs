@@ -6,17 +6,20 @@ namespace Dataflow.Cuda;
 public static unsafe class MatmulAlgorithms
 {
     /// <summary>All of them.</summary>
-    public static AlgorithmSettings Settings(this MatmulAlgorithm algorithm) => new(
-        Read<int>(algorithm, AlgorithmAttribute.Id),
-        Read<uint>(algorithm, AlgorithmAttribute.Tile),
-        Read<uint>(algorithm, AlgorithmAttribute.Stages),
-        Read<int>(algorithm, AlgorithmAttribute.SplitK),
-        Read<ReductionSchemes>(algorithm, AlgorithmAttribute.ReductionScheme),
-        Read<uint>(algorithm, AlgorithmAttribute.Swizzling),
-        Read<uint>(algorithm, AlgorithmAttribute.CustomOption),
-        Read<ushort>(algorithm, AlgorithmAttribute.InnerShape),
-        Read<ushort>(algorithm, AlgorithmAttribute.ClusterShape),
-        Numerics(algorithm));
+    public static AlgorithmSettings Settings(this MatmulAlgorithm algorithm) =>
+        new()
+        {
+            Id = Read<int>(algorithm, AlgorithmAttribute.Id),
+            Tile = Read<uint>(algorithm, AlgorithmAttribute.Tile),
+            Stages = Read<uint>(algorithm, AlgorithmAttribute.Stages),
+            SplitK = Read<int>(algorithm, AlgorithmAttribute.SplitK),
+            Reduction = Read<ReductionSchemes>(algorithm, AlgorithmAttribute.ReductionScheme),
+            Swizzling = Read<uint>(algorithm, AlgorithmAttribute.Swizzling),
+            CustomOption = Read<uint>(algorithm, AlgorithmAttribute.CustomOption),
+            InnerShape = Read<ushort>(algorithm, AlgorithmAttribute.InnerShape),
+            ClusterShape = Read<ushort>(algorithm, AlgorithmAttribute.ClusterShape),
+            Numerics = Numerics(algorithm),
+        };
 
     /// <summary>The same algorithm with k split another way; whether it still suits is what <see cref="CublasLt.Check"/> tells.</summary>
     public static MatmulAlgorithm WithSplitK(this MatmulAlgorithm algorithm, int parts, ReductionSchemes reduction)

@@ -132,6 +132,28 @@ public struct MatmulAlgorithm
     private ulong first;
 }
 
+/// <summary>Factors of d = alpha op(a) op(b) + beta c, and the first byte of each matrix, as the problem lays it out.</summary>
+public readonly record struct MatmulOperands
+{
+    /// <summary>Factor of the product.</summary>
+    public required float Alpha { get; init; }
+
+    /// <summary>The left matrix.</summary>
+    public required DevicePointer A { get; init; }
+
+    /// <summary>The right matrix.</summary>
+    public required DevicePointer B { get; init; }
+
+    /// <summary>Factor of c; 0: c is not read.</summary>
+    public required float Beta { get; init; }
+
+    /// <summary>The matrix that is added; may be d.</summary>
+    public required DevicePointer C { get; init; }
+
+    /// <summary>The result.</summary>
+    public required DevicePointer D { get; init; }
+}
+
 /// <summary>An algorithm that the library proposes for a product.</summary>
 /// <param name="Algorithm">With all its settings.</param>
 /// <param name="Workspace">Bytes of device memory that it needs.</param>
@@ -139,15 +161,35 @@ public struct MatmulAlgorithm
 public readonly record struct MatmulCandidate(MatmulAlgorithm Algorithm, Model.Bytes Workspace, float Waves);
 
 /// <summary>An algorithm's settings, for reports and for asking whether it is repeatable.</summary>
-public sealed record AlgorithmSettings(
-    int Id,
-    uint Tile,
-    uint Stages,
-    int SplitK,
-    ReductionSchemes Reduction,
-    uint Swizzling,
-    uint CustomOption,
-    ushort InnerShape,
-    ushort ClusterShape,
-    NumericalFlags Numerics
-);
+public sealed record AlgorithmSettings
+{
+    /// <summary>Which algorithm.</summary>
+    public required int Id { get; init; }
+
+    /// <summary>cublasLtMatmulTile_t.</summary>
+    public required uint Tile { get; init; }
+
+    /// <summary>cublasLtMatmulStages_t.</summary>
+    public required uint Stages { get; init; }
+
+    /// <summary>Parts that k is split into; 1 or less: it is not.</summary>
+    public required int SplitK { get; init; }
+
+    /// <summary>How the parts are put together.</summary>
+    public required ReductionSchemes Reduction { get; init; }
+
+    /// <summary>How blocks are numbered.</summary>
+    public required uint Swizzling { get; init; }
+
+    /// <summary>Of that algorithm alone.</summary>
+    public required uint CustomOption { get; init; }
+
+    /// <summary>cublasLtMatmulInnerShape_t.</summary>
+    public required ushort InnerShape { get; init; }
+
+    /// <summary>cublasLtClusterShape_t.</summary>
+    public required ushort ClusterShape { get; init; }
+
+    /// <summary>What it computes with.</summary>
+    public required NumericalFlags Numerics { get; init; }
+}

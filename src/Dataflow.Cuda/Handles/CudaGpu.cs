@@ -4,21 +4,41 @@ using Dataflow.Model;
 namespace Dataflow.Cuda;
 
 /// <summary>A GPU as the driver describes it.</summary>
-/// <param name="Ordinal">Its number among those that CUDA_VISIBLE_DEVICES leaves.</param>
-/// <param name="Name">"NVIDIA H200".</param>
-/// <param name="Capability">What code is compiled for.</param>
-/// <param name="Memory">All of it.</param>
-/// <param name="Multiprocessors">Streaming multiprocessors.</param>
-/// <param name="ThreadsPerMultiprocessor">The most that are resident at once.</param>
-/// <param name="SharedMemoryPerBlock">The most that a block may have by opting in.</param>
-/// <param name="L2Cache">Size of the L2 cache.</param>
-/// <param name="CopyEngines">Copies that run beside kernels at once.</param>
-/// <param name="PciBusId">"0000:65:00.0".</param>
-/// <param name="Uuid">"GPU-" and 32 hexadecimal digits in five groups, as NVML writes it.</param>
-public sealed record CudaGpu(
-    int Ordinal, string Name, ComputeCapability Capability, Bytes Memory, int Multiprocessors, int ThreadsPerMultiprocessor,
-    Bytes SharedMemoryPerBlock, Bytes L2Cache, int CopyEngines, string PciBusId, string Uuid)
+public sealed record CudaGpu
 {
+    /// <summary>Its number among those that CUDA_VISIBLE_DEVICES leaves.</summary>
+    public required int Ordinal { get; init; }
+
+    /// <summary>"NVIDIA H200".</summary>
+    public required string Name { get; init; }
+
+    /// <summary>What code is compiled for.</summary>
+    public required ComputeCapability Capability { get; init; }
+
+    /// <summary>All of it.</summary>
+    public required Bytes Memory { get; init; }
+
+    /// <summary>Streaming multiprocessors.</summary>
+    public required int Multiprocessors { get; init; }
+
+    /// <summary>The most that are resident at once.</summary>
+    public required int ThreadsPerMultiprocessor { get; init; }
+
+    /// <summary>The most that a block may have by opting in.</summary>
+    public required Bytes SharedMemoryPerBlock { get; init; }
+
+    /// <summary>Size of the L2 cache.</summary>
+    public required Bytes L2Cache { get; init; }
+
+    /// <summary>Copies that run beside kernels at once.</summary>
+    public required int CopyEngines { get; init; }
+
+    /// <summary>"0000:65:00.0".</summary>
+    public required string PciBusId { get; init; }
+
+    /// <summary>"GPU-" and 32 hexadecimal digits in five groups, as NVML writes it.</summary>
+    public required string Uuid { get; init; }
+
     private const int OldestDriver = 12000;
 
     /// <summary>Node of the host's memory next to the GPU; null where the system does not say.</summary>
@@ -88,19 +108,21 @@ public sealed record CudaGpu(
         Guid16 uuid;
         DriverApi.cuDeviceGetUuid_v2(&uuid, device).Check($"asking GPU {ordinal} for its UUID");
         string hex = Convert.ToHexStringLower(new ReadOnlySpan<byte>(uuid.Bytes, 16));
-        return new CudaGpu(
-            ordinal,
-            name,
-            new ComputeCapability(Ask(DeviceAttribute.ComputeCapabilityMajor), Ask(DeviceAttribute.ComputeCapabilityMinor)),
-            new Bytes((long)memory),
-            Ask(DeviceAttribute.MultiprocessorCount),
-            Ask(DeviceAttribute.MaxThreadsPerMultiprocessor),
-            new Bytes(Ask(DeviceAttribute.MaxSharedMemoryPerBlockOptIn)),
-            new Bytes(Ask(DeviceAttribute.L2CacheBytes)),
-            Ask(DeviceAttribute.AsyncEngineCount),
-            bus,
-            $"GPU-{hex[..8]}-{hex[8..12]}-{hex[12..16]}-{hex[16..20]}-{hex[20..]}")
-        { Handle = device };
+        return new CudaGpu
+        {
+            Ordinal = ordinal,
+            Name = name,
+            Capability = new(Ask(DeviceAttribute.ComputeCapabilityMajor), Ask(DeviceAttribute.ComputeCapabilityMinor)),
+            Memory = new Bytes((long)memory),
+            Multiprocessors = Ask(DeviceAttribute.MultiprocessorCount),
+            ThreadsPerMultiprocessor = Ask(DeviceAttribute.MaxThreadsPerMultiprocessor),
+            SharedMemoryPerBlock = new Bytes(Ask(DeviceAttribute.MaxSharedMemoryPerBlockOptIn)),
+            L2Cache = new Bytes(Ask(DeviceAttribute.L2CacheBytes)),
+            CopyEngines = Ask(DeviceAttribute.AsyncEngineCount),
+            PciBusId = bus,
+            Uuid = $"GPU-{hex[..8]}-{hex[8..12]}-{hex[12..16]}-{hex[16..20]}-{hex[20..]}",
+            Handle = device,
+        };
 
         int Ask(DeviceAttribute attribute)
         {

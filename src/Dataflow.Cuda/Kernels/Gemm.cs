@@ -33,19 +33,16 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
         var plan = plans[ProductShape.Of(a, ta, b, tb, c, addend is not null)];
 
         // Row-major c = op(a) op(b) is, read by columns, c^T = op(b)^T op(a)^T: the operands change places.
-        library.Multiply(
-            stream,
-            plan.Problem,
-            plan.Algorithm,
-            1,
-            At(b),
-            At(a),
-            addend is null ? 0 : 1,
-            At(addend ?? c),
-            At(c),
-            workspace,
-            Workspace
-        );
+        var operands = new MatmulOperands
+        {
+            Alpha = 1,
+            A = At(b),
+            B = At(a),
+            Beta = addend is null ? 0 : 1,
+            C = At(addend ?? c),
+            D = At(c),
+        };
+        library.Multiply(stream, plan.Problem, plan.Algorithm, operands, workspace, Workspace);
     }
 
     /// <inheritdoc/>
@@ -74,38 +71,39 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
     /// What distinguishes one product from another: the stored shapes, what is transposed, the types, and whether something is added.
     /// </summary>
     private readonly record struct ProductShape(
-        int ARows,
-        int AColumns,
+        Stored A,
         Transpose TransposeA,
-        int BRows,
-        int BColumns,
+        Stored B,
         Transpose TransposeB,
-        int Rows,
-        int Columns,
-        DType Operands,
-        DType Result,
+        Stored C,
         bool Adds
     )
     {
         public static ProductShape Of(in Tensor a, Transpose ta, in Tensor b, Transpose tb, in Tensor c, bool adds) =>
-            new(a.Rows, a.Columns, ta, b.Rows, b.Columns, tb, c.Rows, c.Columns, a.Type, c.Type, adds);
+            new(Stored.Of(a), ta, Stored.Of(b), tb, Stored.Of(c), adds);
 
         public MatmulProblem Describe()
         {
-            // A row-major matrix of r rows and n columns is a column-major one of n rows and r columns.
-            var operand = TypeOf(Operands);
-            var result = TypeOf(Result);
             return new MatmulProblem(
                 MatmulDescription.Create(ComputeType.Float32, OperationOf(TransposeB), OperationOf(TransposeA)),
-                MatrixLayout.Create(operand, BColumns, BRows, BColumns),
-                MatrixLayout.Create(operand, AColumns, ARows, AColumns),
-                MatrixLayout.Create(result, Columns, Rows, Columns),
-                MatrixLayout.Create(result, Columns, Rows, Columns));
+                B.Layout(),
+                A.Layout(),
+                C.Layout(),
+                C.Layout()
+            );
         }
 
         private static MatrixOperation OperationOf(Transpose transpose) =>
             transpose == Transpose.Yes ? MatrixOperation.Transpose : MatrixOperation.None;
+    }
 
-        private static BlasType TypeOf(DType type) => type == DType.Float32 ? BlasType.Float32 : BlasType.BFloat16;
+    /// <summary>A matrix without its address.</summary>
+    private readonly record struct Stored(int Rows, int Columns, DType Type)
+    {
+        public static Stored Of(in Tensor tensor) => new(tensor.Rows, tensor.Columns, tensor.Type);
+
+        /// <summary>A row-major matrix of r rows and n columns is a column-major one of n rows and r columns.</summary>
+        public MatrixLayout Layout() =>
+            MatrixLayout.Create(Type == DType.Float32 ? BlasType.Float32 : BlasType.BFloat16, Columns, Rows, Columns);
     }
 }

@@ -1,29 +1,38 @@
 namespace Dataflow.Reports;
 
 /// <summary>A batch at a length on a machine.</summary>
-/// <param name="Machine">As the rows name it.</param>
-/// <param name="Model">As the rows name it; null where they do not.</param>
-/// <param name="Source">Where the numbers come from.</param>
-/// <param name="System">What ran it, as reports name it.</param>
-/// <param name="Gpus">Of the run; null where it does not say.</param>
-/// <param name="Nodes">Of the run; null where it does not say.</param>
-/// <param name="Seqlen">Tokens of a sequence.</param>
-/// <param name="Batch">Sequences of a step; null for cells that did not run and say no batch.</param>
-/// <param name="Figures">The fastest of that cell; null: all of them ran out of memory.</param>
-/// <param name="Reason">Why, as the file says.</param>
-public sealed record UtilizationCell(
-    string Machine,
-    string? Model,
-    ResultSource Source,
-    string System,
-    long? Gpus,
-    long? Nodes,
-    long Seqlen,
-    long? Batch,
-    RunFigures? Figures,
-    string? Reason
-)
+public sealed record UtilizationCell
 {
+    /// <summary>As the rows name it.</summary>
+    public required string Machine { get; init; }
+
+    /// <summary>As the rows name it; null where they do not.</summary>
+    public required string? Model { get; init; }
+
+    /// <summary>Where the numbers come from.</summary>
+    public required ResultSource Source { get; init; }
+
+    /// <summary>What ran it, as reports name it.</summary>
+    public required string System { get; init; }
+
+    /// <summary>Of the run; null where it does not say.</summary>
+    public required long? Gpus { get; init; }
+
+    /// <summary>Of the run; null where it does not say.</summary>
+    public required long? Nodes { get; init; }
+
+    /// <summary>Tokens of a sequence.</summary>
+    public required long Seqlen { get; init; }
+
+    /// <summary>Sequences of a step; null for cells that did not run and say no batch.</summary>
+    public required long? Batch { get; init; }
+
+    /// <summary>The fastest of that cell; null: all of them ran out of memory.</summary>
+    public required RunFigures? Figures { get; init; }
+
+    /// <summary>Why, as the file says.</summary>
+    public required string? Reason { get; init; }
+
     /// <summary>Seconds of a step; null where it did not run.</summary>
     public double? LatencySeconds =>
         Figures is { } f
@@ -37,18 +46,19 @@ public sealed record UtilizationCell(
     {
         var cells = rows.Where(r => r.Seqlen is not null)
             .GroupBy(r => (r.Machine, r.Model, r.Source, System: RunFigures.SystemOf(r), r.Gpus, r.Nodes, r.Seqlen, r.SequencesPerStep))
-            .Select(g => new UtilizationCell(
-                g.Key.Machine!,
-                g.Key.Model,
-                g.Key.Source,
-                g.Key.System,
-                g.Key.Gpus,
-                g.Key.Nodes,
-                g.Key.Seqlen!.Value,
-                g.Key.SequencesPerStep,
-                RunFigures.Of(g, facts).MaxBy(f => f.TokensPerSecond),
-                g.FirstOrDefault(r => !r.Feasible)?.Reason
-            ))
+            .Select(g => new UtilizationCell
+            {
+                Machine = g.Key.Machine!,
+                Model = g.Key.Model,
+                Source = g.Key.Source,
+                System = g.Key.System,
+                Gpus = g.Key.Gpus,
+                Nodes = g.Key.Nodes,
+                Seqlen = g.Key.Seqlen!.Value,
+                Batch = g.Key.SequencesPerStep,
+                Figures = RunFigures.Of(g, facts).MaxBy(f => f.TokensPerSecond),
+                Reason = g.FirstOrDefault(r => !r.Feasible)?.Reason,
+            })
             .ToList();
         var ran = cells.Where(c => c.Figures is not null).Select(LengthOf).ToHashSet();
         return

@@ -52,37 +52,50 @@ public sealed record ResultFile(string Path, ResultFormat Format, IReadOnlyList<
 }
 
 /// <summary>What tells a row from all others of its file.</summary>
-internal readonly record struct ResultKey(
-    string? Machine,
-    string? Model,
-    long? Seqlen,
-    double? Host,
-    double? Device,
-    ResultSource Source,
-    string? Policy,
-    string? Dtype,
-    string? System,
-    long? Gpus,
-    long? Nodes,
-    long? Batch,
-    string? Commit
-)
+internal readonly record struct ResultKey
 {
+    public required string? Machine { get; init; }
+
+    public required string? Model { get; init; }
+
+    public required long? Seqlen { get; init; }
+
+    public required double? Host { get; init; }
+
+    public required double? Device { get; init; }
+
+    public required ResultSource Source { get; init; }
+
+    public required string? Policy { get; init; }
+
+    public required string? Dtype { get; init; }
+
+    public required string? System { get; init; }
+
+    public required long? Gpus { get; init; }
+
+    public required long? Nodes { get; init; }
+
+    public required long? Batch { get; init; }
+
+    public required string? Commit { get; init; }
+
     /// <summary>Of a row. A generic file's batch is what was asked for; in others it follows.</summary>
     public static ResultKey Of(ResultRow r, ResultFormat format) =>
-        new(
-            r.Machine,
-            r.Model,
-            r.Seqlen,
-            r.HostGiB,
-            r.DeviceGiB,
-            r.Source,
-            r.Policy,
-            r.Dtype,
-            r.System,
-            r.Gpus,
-            r.Nodes,
-            format == ResultFormat.Generic ? r.SequencesPerStep : null,
-            null
-        );
+        new()
+        {
+            Machine = r.Machine,
+            Model = r.Model,
+            Seqlen = r.Seqlen,
+            Host = r.HostGiB,
+            Device = r.DeviceGiB,
+            Source = r.Source,
+            Policy = r.Policy,
+            Dtype = r.Dtype,
+            System = r.System,
+            Gpus = r.Gpus,
+            Nodes = r.Nodes,
+            Batch = format == ResultFormat.Generic ? r.SequencesPerStep : null,
+            Commit = null,
+        };
 }

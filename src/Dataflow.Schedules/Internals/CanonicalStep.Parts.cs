@@ -139,7 +139,7 @@ internal sealed partial class CanonicalStep
             Block(l, c, r);
             Add(Roles.Activations, Activations(l, c, r), 0, kept, AccessMode.Read);
             Scratch(combine.ScratchLength, AccessMode.Write);
-            Visit(new OpIdentity(OpKind.Recompute, l, null, c, r, own, Wanted: programs.Missing(saved)), saved);
+            Visit(new OpIdentity(OpKind.Recompute, l, null, c, r, own) { Wanted = programs.Missing(saved) }, saved);
         }
 
         if (Uses(combine, Roles.Table))

@@ -10,11 +10,15 @@ internal readonly record struct OpIdentity(
     VocabularyBlock? Block = null,
     Chunk? Chunk = null,
     Round? Round = null,
-    Segment? Segment = null,
-    int Piece = 0,
-    SaveSet Wanted = SaveSet.None,
-    string? Owner = null
-);
+    Segment? Segment = null
+)
+{
+    public int Piece { get; init; }
+
+    public SaveSet Wanted { get; init; }
+
+    public string? Owner { get; init; }
+}
 
 /// <summary>What an op has to access: bytes of an object by its name.</summary>
 internal readonly record struct CanonicalOperand(string Role, string Object, long Offset, long Length, AccessMode Mode);
@@ -159,7 +163,7 @@ internal sealed partial class CanonicalStep(
             );
             Add(Roles.Activations, Activations(l, c, r), 0, programs.ActivationsSize(saved).Value, AccessMode.Read);
             Scratch(programs.Backward(saved).ScratchLength, AccessMode.Write);
-            Visit(new OpIdentity(OpKind.Recompute, l, null, c, r, Wanted: programs.Missing(saved)), saved);
+            Visit(new OpIdentity(OpKind.Recompute, l, null, c, r) { Wanted = programs.Missing(saved) }, saved);
         }
 
         Block(l, c, r);
@@ -189,7 +193,7 @@ internal sealed partial class CanonicalStep(
             AccessMode.Write
         );
         Scratch(programs.RecomputeKv().ScratchLength, AccessMode.Write);
-        Visit(new OpIdentity(OpKind.Recompute, l, null, c, r, Wanted: SaveSet.Kv), savedBy(l, c, r));
+        Visit(new OpIdentity(OpKind.Recompute, l, null, c, r) { Wanted = SaveSet.Kv }, savedBy(l, c, r));
     }
 
     private void EmbedBackward(Round r)
@@ -228,7 +232,7 @@ internal sealed partial class CanonicalStep(
             Add(Roles.Gradients, $"G/{owner}", 0, layout.Size(recipe.Gradients).Value, AccessMode.Read);
             Add(Roles.Norm, "norm", 8L * index++, 8, AccessMode.Write);
             Scratch(programs.NormScratch, AccessMode.Write);
-            Visit(new OpIdentity(OpKind.Norm, LayerOf(owner), BlockOf(owner), Owner: owner));
+            Visit(new OpIdentity(OpKind.Norm, LayerOf(owner), BlockOf(owner)) { Owner = owner });
         }
 
         foreach (var (owner, _) in Owners)
@@ -241,7 +245,7 @@ internal sealed partial class CanonicalStep(
                 Add(Roles.Weights, $"W/{owner}", first * w, pieces[p] * w, AccessMode.ReadWrite);
                 Add(Roles.Optimizer, $"O/{owner}/P{p}", 0, pieces[p] * recipe.OptimizerBytesPerParameter, AccessMode.ReadWrite);
                 Add(Roles.Norm, "norm", 0, clipped ? 8L * count : 0, AccessMode.Read);
-                Visit(new OpIdentity(OpKind.Update, LayerOf(owner), BlockOf(owner), Piece: p, Owner: owner));
+                Visit(new OpIdentity(OpKind.Update, LayerOf(owner), BlockOf(owner)) { Piece = p, Owner = owner });
                 first += pieces[p];
             }
         }

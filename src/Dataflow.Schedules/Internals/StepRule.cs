@@ -142,20 +142,16 @@ internal sealed class StepRule
     }
 
     private OpIdentity IdentityOf(ScheduledOp op) =>
-        new(
-            op.Kind,
-            op.Layer,
-            op.VocabularyBlock,
-            op.Chunk,
-            op.Round,
-            op.Segment,
-            op.Piece,
-            op.Wanted,
-            op.Kind is OpKind.Update or OpKind.Norm
-            && op.Accesses.FirstOrDefault(a => a.Role == Roles.Gradients) is { Role: not null } gradients
-                ? OwnerOf(gradients)
-                : null
-        );
+        new(op.Kind, op.Layer, op.VocabularyBlock, op.Chunk, op.Round, op.Segment)
+        {
+            Piece = op.Piece,
+            Wanted = op.Wanted,
+            Owner =
+                op.Kind is OpKind.Update or OpKind.Norm
+                && op.Accesses.FirstOrDefault(a => a.Role == Roles.Gradients) is { Role: not null } gradients
+                    ? OwnerOf(gradients)
+                    : null,
+        };
 
     private string OwnerOf(in Access parameters)
     {

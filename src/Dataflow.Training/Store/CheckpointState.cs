@@ -14,10 +14,30 @@ internal sealed record StoredFile(long Length, string Checksum);
 /// What state.json says. Its first member is the checksum of the text itself, in which that member's digits are zeros, so that no bit of it
 /// can change unnoticed; the text names its own folder, so that a copy under another name is no checkpoint of the run.
 /// </summary>
-internal sealed record CheckpointState(
-    string Checksum, string Format, string Folder, int Step, ulong Seed, string Recipe, Geometry Geometry, double? Score,
-    IReadOnlyList<string> NotFinite, IReadOnlyDictionary<string, string> Settings, IReadOnlyDictionary<string, StoredFile> Files)
+internal sealed record CheckpointState
 {
+    public required string Checksum { get; init; }
+
+    public required string Format { get; init; }
+
+    public required string Folder { get; init; }
+
+    public required int Step { get; init; }
+
+    public required ulong Seed { get; init; }
+
+    public required string Recipe { get; init; }
+
+    public required Geometry Geometry { get; init; }
+
+    public required double? Score { get; init; }
+
+    public required IReadOnlyList<string> NotFinite { get; init; }
+
+    public required IReadOnlyDictionary<string, string> Settings { get; init; }
+
+    public required IReadOnlyDictionary<string, StoredFile> Files { get; init; }
+
     /// <summary>The member <see cref="Format"/> of what this program writes.</summary>
     public const string CurrentFormat = "dataflow checkpoint 2";
 
@@ -49,9 +69,21 @@ internal sealed record CheckpointState(
     /// <summary>What is to be written with a save.</summary>
     public static CheckpointState Of(
         CheckpointName name, TrainingProgress progress, double? score, IReadOnlyList<string> notFinite,
-        IReadOnlyDictionary<string, StoredFile> files) => new(
-            NoChecksum, CurrentFormat, name.ToString(), progress.Step, progress.Seed, progress.Recipe, progress.Geometry,
-            Finite(score), [.. notFinite.Take(MostNotFinite)], progress.Settings, files);
+        IReadOnlyDictionary<string, StoredFile> files) =>
+        new()
+        {
+            Checksum = NoChecksum,
+            Format = CurrentFormat,
+            Folder = name.ToString(),
+            Step = progress.Step,
+            Seed = progress.Seed,
+            Recipe = progress.Recipe,
+            Geometry = progress.Geometry,
+            Score = Finite(score),
+            NotFinite = [.. notFinite.Take(MostNotFinite)],
+            Settings = progress.Settings,
+            Files = files,
+        };
 
     /// <summary>Whether a save would say the same.</summary>
     public bool IsOf(TrainingProgress progress, double? score) =>

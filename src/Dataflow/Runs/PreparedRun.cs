@@ -8,33 +8,44 @@ namespace Dataflow;
 /// <summary>
 /// A run that may take its first step: model, data, plan, device and trainer have met, and what could be refused was not.
 /// </summary>
-/// <param name="Settings">What the user chose.</param>
-/// <param name="Plan">What runs.</param>
-/// <param name="Tell">Told of what happens.</param>
-/// <param name="Trainer">Loaded: its step is the last that was taken, or 0.</param>
-/// <param name="Tokens">What it trains on.</param>
-/// <param name="Validation">What measures its loss on other data; null if nothing does.</param>
-/// <param name="Trace">Keeps the timelines of steps; null if none are wanted.</param>
-/// <param name="Prediction">What the simulator says of its steps; null where the machine has no profile.</param>
-/// <param name="Memory">Watches the GPU's memory; null where there is no GPU.</param>
-/// <param name="Before">A summary without steps of its own.</param>
-/// <param name="Saving">Null if the run is not saved.</param>
-/// <param name="Owned">What it disposes of.</param>
-internal sealed record PreparedRun(
-    TrainingOptions Settings,
-    TrainingPlan Plan,
-    Action<RunEvent> Tell,
-    Trainer Trainer,
-    ITokenSource Tokens,
-    Validation? Validation,
-    StepTrace? Trace,
-    Prediction? Prediction,
-    GpuBudget? Memory,
-    RunSummary Before,
-    RunSaving? Saving,
-    PreparedRun.Parts Owned
-) : IDisposable
+internal sealed record PreparedRun : IDisposable
 {
+    /// <summary>What the user chose.</summary>
+    public required TrainingOptions Settings { get; init; }
+
+    /// <summary>What runs.</summary>
+    public required TrainingPlan Plan { get; init; }
+
+    /// <summary>Told of what happens.</summary>
+    public required Action<RunEvent> Tell { get; init; }
+
+    /// <summary>Loaded: its step is the last that was taken, or 0.</summary>
+    public required Trainer Trainer { get; init; }
+
+    /// <summary>What it trains on.</summary>
+    public required ITokenSource Tokens { get; init; }
+
+    /// <summary>What measures its loss on other data; null if nothing does.</summary>
+    public required Validation? Validation { get; init; }
+
+    /// <summary>Keeps the timelines of steps; null if none are wanted.</summary>
+    public required StepTrace? Trace { get; init; }
+
+    /// <summary>What the simulator says of its steps; null where the machine has no profile.</summary>
+    public required Prediction? Prediction { get; init; }
+
+    /// <summary>Watches the GPU's memory; null where there is no GPU.</summary>
+    public required GpuBudget? Memory { get; init; }
+
+    /// <summary>A summary without steps of its own.</summary>
+    public required RunSummary Before { get; init; }
+
+    /// <summary>Null if the run is not saved.</summary>
+    public required RunSaving? Saving { get; init; }
+
+    /// <summary>What it disposes of.</summary>
+    public required PreparedRun.Parts Owned { get; init; }
+
     /// <summary>What heads pages about it.</summary>
     public string Title => $"{Path.GetFileNameWithoutExtension(Settings.Plan.Model)}, sequences of {Plan.Workload.Geometry.Seqlen:N0}: "
         + $"{Plan.Budget.Device} of device memory, {Plan.Budget.Host} of host memory";
@@ -153,9 +164,21 @@ internal sealed record PreparedRun(
             ? new RunSummary(plan)
             : Resumption.Sums(new RunSummary(plan), loaded.Progress.Settings, trainer.StepsDone);
         var trace = parts.Own(StepTrace.Open(settings, device, plan.Schedule, trainer.StepsDone + 1));
-        return new PreparedRun(
-            settings, plan, tell, trainer, data.Tokens, validation, trace, prediction, memory, before with { Predicted = prediction },
-            parts.Own(saving is null ? null : new RunSaving(store!, saving, trainer, tell, progress)), parts);
+        return new PreparedRun
+        {
+            Settings = settings,
+            Plan = plan,
+            Tell = tell,
+            Trainer = trainer,
+            Tokens = data.Tokens,
+            Validation = validation,
+            Trace = trace,
+            Prediction = prediction,
+            Memory = memory,
+            Before = before with { Predicted = prediction },
+            Saving = parts.Own(saving is null ? null : new RunSaving(store!, saving, trainer, tell, progress)),
+            Owned = parts,
+        };
     }
 
     private static StoredCheckpoint? Load(

@@ -63,28 +63,37 @@ public abstract record SimulationAnswer(SimulationRequest Request)
 }
 
 /// <summary>A simulated step and what it says.</summary>
-/// <param name="Schedule">The step that was simulated.</param>
-/// <param name="Timeline">When each of its ops runs.</param>
-/// <param name="Costs">Per op.</param>
-/// <param name="Geometry">How the step is cut into rounds and chunks.</param>
-/// <param name="Device">Bytes of device memory that the plan takes, reserve included.</param>
-/// <param name="Host">Bytes of host memory that the plan takes.</param>
-/// <param name="Seconds">Of a step: in the steady state of the loop, or as the published system measures it.</param>
-/// <param name="SpeedOfLight">Seconds that no order of the same work could beat: kernels at their ceilings, copies at the link's rate, all
-/// side by side.</param>
-/// <param name="Throughput">Tokens and FLOPs a second, and utilization.</param>
-public sealed record SimulatedStep(
-    Schedule Schedule,
-    Timeline Timeline,
-    ImmutableArray<OpCost> Costs,
-    Geometry Geometry,
-    Bytes Device,
-    Bytes Host,
-    double Seconds,
-    double SpeedOfLight,
-    Throughput Throughput
-)
+public sealed record SimulatedStep
 {
+    /// <summary>The step that was simulated.</summary>
+    public required Schedule Schedule { get; init; }
+
+    /// <summary>When each of its ops runs.</summary>
+    public required Timeline Timeline { get; init; }
+
+    /// <summary>Per op.</summary>
+    public required ImmutableArray<OpCost> Costs { get; init; }
+
+    /// <summary>How the step is cut into rounds and chunks.</summary>
+    public required Geometry Geometry { get; init; }
+
+    /// <summary>Bytes of device memory that the plan takes, reserve included.</summary>
+    public required Bytes Device { get; init; }
+
+    /// <summary>Bytes of host memory that the plan takes.</summary>
+    public required Bytes Host { get; init; }
+
+    /// <summary>Of a step: in the steady state of the loop, or as the published system measures it.</summary>
+    public required double Seconds { get; init; }
+
+    /// <summary>
+    /// Seconds that no order of the same work could beat: kernels at their ceilings, copies at the link's rate, all side by side.
+    /// </summary>
+    public required double SpeedOfLight { get; init; }
+
+    /// <summary>Tokens and FLOPs a second, and utilization.</summary>
+    public required Throughput Throughput { get; init; }
+
     /// <summary>The plan's hash.</summary>
     public required string Hash { get; init; }
 
@@ -151,18 +160,17 @@ public sealed record SimulatedStep(
             seconds,
             request.Hardware.PeakFlopsPerSecond(request.ChosenRecipe.Activations)
         );
-        return new SimulatedStep(
-            plan.Schedule,
-            timeline,
-            costs.Ops,
-            geometry,
-            plan.DevicePeak,
-            plan.HostPeak,
-            seconds,
-            Bound(costs.CeilingSeconds, costs.Ops, machine),
-            throughput
-        )
+        return new SimulatedStep
         {
+            Schedule = plan.Schedule,
+            Timeline = timeline,
+            Costs = costs.Ops,
+            Geometry = geometry,
+            Device = plan.DevicePeak,
+            Host = plan.HostPeak,
+            Seconds = seconds,
+            SpeedOfLight = Bound(costs.CeilingSeconds, costs.Ops, machine),
+            Throughput = throughput,
             Hash = plan.Hash,
             Saved = SaveCounts.Of(plan),
             Shares = new FlopShares(recomputed / costs.Flops, costs.AttentionFlops / costs.Flops),
@@ -200,19 +208,17 @@ public sealed record SimulatedStep(
         var machine = new CostModel(request.Hardware, DType.BFloat16);
         var (schedule, timeline, seconds) = BaselinePrediction.Of(plan, machine);
         ImmutableArray<OpCost> costs = [.. BaselineCosts.Of(plan, schedule, machine)];
-        double bound = Bound(BaselineCosts.CeilingSeconds(plan, schedule, machine), costs, machine);
-        var step = new SimulatedStep(
-            schedule,
-            timeline,
-            costs,
-            plan.Geometry,
-            plan.UsedDevice,
-            plan.UsedHost,
-            seconds,
-            bound,
-            plan.ThroughputAt(seconds)
-        )
+        var step = new SimulatedStep
         {
+            Schedule = schedule,
+            Timeline = timeline,
+            Costs = costs,
+            Geometry = plan.Geometry,
+            Device = plan.UsedDevice,
+            Host = plan.UsedHost,
+            Seconds = seconds,
+            SpeedOfLight = Bound(BaselineCosts.CeilingSeconds(plan, schedule, machine), costs, machine),
+            Throughput = plan.ThroughputAt(seconds),
             Hash = ScheduleHash.Of(schedule),
             Saved = plan.Saved,
             Shares = FlopShares.Of(plan),

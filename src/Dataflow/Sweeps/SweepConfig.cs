@@ -107,24 +107,26 @@ public static class SweepConfig
         }
 
         var (step, tokens) = Step(json);
-        return new SweepExperiment(
-            name,
-            machines,
-            models,
-            grids,
-            policy,
-            json.TryGetProperty("dtype", out var dtype) ? Values.RecipeNamed(Text(dtype, "dtype")) : null,
-            step,
-            tokens,
-            json.TryGetProperty("deterministic", out var flag)
+        return new SweepExperiment
+        {
+            Name = name,
+            Machines = machines,
+            Models = models,
+            Grids = grids,
+            Policy = policy,
+            Recipe = json.TryGetProperty("dtype", out var dtype) ? Values.RecipeNamed(Text(dtype, "dtype")) : null,
+            Step = step,
+            Tokens = tokens,
+            Deterministic =
+                json.TryGetProperty("deterministic", out var flag)
                 && (
                     flag.ValueKind is JsonValueKind.True or JsonValueKind.False
                         ? flag.GetBoolean()
                         : throw new UserErrorException("\"deterministic\" must be true or false")
                 ),
-            measure,
-            JsonSerializer.Serialize(json)
-        );
+            Measurement = measure,
+            Text = JsonSerializer.Serialize(json),
+        };
     }
 
     private static (SweepStep Step, long Tokens) Step(JsonElement json) =>

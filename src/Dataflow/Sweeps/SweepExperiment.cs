@@ -43,31 +43,41 @@ public enum SweepStep
 }
 
 /// <summary>An experiment of a sweep config.</summary>
-/// <param name="Name">As the config names it.</param>
-/// <param name="Machines">Profiles by the names that the results give them.</param>
-/// <param name="Models">Names in models/.</param>
-/// <param name="Grids">Budgets and lengths of the cells.</param>
-/// <param name="Policy">Who plans.</param>
-/// <param name="Recipe">Null: the default of each machine.</param>
-/// <param name="Step">How many tokens a step has.</param>
-/// <param name="Tokens">Of a step, where <paramref name="Step"/> says so.</param>
-/// <param name="Deterministic">Whether cells are simulated with the rates of deterministic kernels.</param>
-/// <param name="Measurement">Null: cells are simulated.</param>
-/// <param name="Text">The experiment as it stands in the config, without the spaces.</param>
-public sealed record SweepExperiment(
-    string Name,
-    IReadOnlyDictionary<string, string> Machines,
-    string[] Models,
-    SweepGrid[] Grids,
-    PlanPolicy Policy,
-    Recipe? Recipe,
-    SweepStep Step,
-    long Tokens,
-    bool Deterministic,
-    SweepMeasurement? Measurement,
-    string Text
-)
+public sealed record SweepExperiment
 {
+    /// <summary>As the config names it.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Profiles by the names that the results give them.</summary>
+    public required IReadOnlyDictionary<string, string> Machines { get; init; }
+
+    /// <summary>Names in models/.</summary>
+    public required string[] Models { get; init; }
+
+    /// <summary>Budgets and lengths of the cells.</summary>
+    public required SweepGrid[] Grids { get; init; }
+
+    /// <summary>Who plans.</summary>
+    public required PlanPolicy Policy { get; init; }
+
+    /// <summary>Null: the default of each machine.</summary>
+    public required Recipe? Recipe { get; init; }
+
+    /// <summary>How many tokens a step has.</summary>
+    public required SweepStep Step { get; init; }
+
+    /// <summary>Of a step, where <see cref="Step"/> says so.</summary>
+    public required long Tokens { get; init; }
+
+    /// <summary>Whether cells are simulated with the rates of deterministic kernels.</summary>
+    public required bool Deterministic { get; init; }
+
+    /// <summary>Null: cells are simulated.</summary>
+    public required SweepMeasurement? Measurement { get; init; }
+
+    /// <summary>The experiment as it stands in the config, without the spaces.</summary>
+    public required string Text { get; init; }
+
     /// <summary>All cells, in the order in which a finished file has them.</summary>
     /// <exception cref="UserErrorException">A cell is there twice.</exception>
     public IReadOnlyList<SweepCell> Cells()
