@@ -7,13 +7,10 @@ public class FolderTests
     private const int WidestLine = 140;
     private const int LongestReadme = 60;
 
-    private static readonly string[] s_sources = [".cs", ".cu", ".cuh", ".c", ".cpp", ".h", ".js", ".mjs", ".sh", ".py"];
-
     [Fact]
     public void Sources_are_short() => Report.None(
         $"Longer than {LongestSource} lines (split by what they do):",
-        Repository.Files
-            .Where(f => s_sources.Contains(Path.GetExtension(f)) && !f.EndsWith(".g.cs", StringComparison.Ordinal))
+        Repository.Sources
             .Select(f => (File: f, Repository.Lines(f).Length))
             .Where(f => f.Length > LongestSource)
             .Select(f => $"{f.File}: {f.Length} lines"));
@@ -21,8 +18,7 @@ public class FolderTests
     [Fact]
     public void Lines_are_narrow() => Report.None(
         $"Lines of more than {WidestLine} columns (break them, or their texts at a space):",
-        Repository.Files
-            .Where(f => s_sources.Contains(Path.GetExtension(f)) && !f.EndsWith(".g.cs", StringComparison.Ordinal))
+        Repository.Sources
             .SelectMany(f => Repository.Lines(f).Select((line, at) => (Place: $"{f}:{at + 1}", line.Length)))
             .Where(l => l.Length > WidestLine)
             .Select(l => $"{l.Place}: {l.Length} columns"));

@@ -5,6 +5,8 @@ namespace Dataflow.Architecture.Tests;
 /// <summary>The checkout these tests were built in: its files, as git sees them, by path relative to the root.</summary>
 internal static class Repository
 {
+    private static readonly string[] s_sources = [".cs", ".cu", ".cuh", ".c", ".cpp", ".h", ".js", ".mjs", ".sh", ".py"];
+
     public static string Root { get; } = FindRoot();
 
     /// <summary>What git tracks.</summary>
@@ -13,6 +15,10 @@ internal static class Repository
     /// <summary>What git tracks or would track: a file counts before it is added. Deleted files do not.</summary>
     public static IReadOnlyList<string> Files { get; } =
         [.. ListFiles("ls-files", "-z", "--cached", "--others", "--exclude-standard").Where(Exists)];
+
+    /// <summary>What people write and read as code.</summary>
+    public static IReadOnlyList<string> Sources { get; } =
+        [.. Files.Where(f => s_sources.Contains(Path.GetExtension(f)) && !f.EndsWith(".g.cs", StringComparison.Ordinal))];
 
     /// <summary>The projects under src, by name.</summary>
     public static IReadOnlyList<Project> Projects { get; } =
