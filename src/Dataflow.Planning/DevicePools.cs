@@ -102,7 +102,7 @@ internal static class DevicePools
     public static Bytes LossSize(Geometry geometry) => new(4L * geometry.ChunksPerRound * geometry.Rounds);
 
     /// <summary>Bytes of the sums of squares: one fp64 for every parameter object.</summary>
-    public static Bytes NormSize(ModelConfig model, BlockPrograms programs) => new(8L * ParameterOwner.Count(model, programs));
+    public static Bytes NormSize(ModelConfig model, BlockPrograms programs) => new(8L * ParameterOwners.Count(model, programs));
 
     /// <summary>Bytes of scratch: the most that any op needs.</summary>
     public static Bytes ScratchSize(Workload workload, BlockPrograms programs, Residency residency)

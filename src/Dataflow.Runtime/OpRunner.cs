@@ -143,8 +143,8 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     /// <summary>Parameter objects numbered by name, so that a number does not depend on how a plan places or orders them.</summary>
     private static Dictionary<int, int> NumberParameters(Schedule schedule) =>
         schedule
-            .Objects.Select((o, id) => (o.Name, Id: id))
-            .Where(o => o.Name.StartsWith("W/", StringComparison.Ordinal))
+            .Objects.Select((o, id) => (o.Name, o.Family, Id: id))
+            .Where(o => o.Family == ObjectFamily.Weights)
             .OrderBy(o => o.Name, StringComparer.Ordinal)
             .Select((o, number) => (o.Id, number))
             .ToDictionary();

@@ -12,7 +12,14 @@ public sealed record Arena(string Name, Bytes Length);
 public sealed record Slot(string Name, int Arena, Bytes Offset, Bytes Length);
 
 /// <summary>A logical tensor group: "W/L05", "X/L03/C2/R0". It occupies a slot from the slot's first byte, whole.</summary>
-public sealed record DataObject(string Name, Bytes Length);
+public sealed record DataObject(string Name, Bytes Length)
+{
+    /// <summary>What the name says; null where it is not of a step as Planning lowers it.</summary>
+    public ObjectId? Id => ObjectId.TryParse(Name, out var id) ? id : null;
+
+    /// <summary>What it holds, by the beginning of its name; null where that is not known.</summary>
+    public ObjectFamily? Family => ObjectFamily.Of(Name);
+}
 
 /// <summary>That an object's current bytes are in a slot.</summary>
 public readonly record struct Placement(int Object, int Slot);

@@ -7,35 +7,11 @@ namespace Dataflow.Schedules;
 /// </summary>
 public static class ShownNames
 {
-    /// <summary>Kinds of objects by the first part of their name, in the order in which they are listed.</summary>
-    private static readonly (string Prefix, string Kind)[] Kinds =
-    [
-        ("W", "parameters"),
-        ("G", "gradients"),
-        ("O", "optimizer state"),
-        ("A", "activations"),
-        ("X", "residual stream"),
-        ("KV", "keys and values"),
-        ("KVr", "keys and values"),
-        ("dX", "stream gradients"),
-        ("dH", "head gradients"),
-        ("stats", "logit statistics"),
-        ("dKV", "gradients of keys and values"),
-        ("T", "tokens"),
-        ("loss", "losses"),
-        ("scratch", "scratch"),
-    ];
-
     /// <summary>What an object of that name is: "W/L05" is of the kind "parameters".</summary>
-    public static string KindOf(string name)
-    {
-        ArgumentNullException.ThrowIfNull(name);
-        string prefix = name.Split('/')[0];
-        return Array.Find(Kinds, k => k.Prefix == prefix).Kind ?? prefix;
-    }
+    public static string KindOf(string name) => ObjectFamily.Of(name)?.Label ?? ObjectFamily.PrefixOf(name).ToString();
 
     /// <summary>The place of a kind in lists; -1 for one that has none.</summary>
-    public static int OrderOf(string kind) => Array.FindIndex(Kinds, k => k.Kind == kind);
+    public static int OrderOf(string kind) => ObjectFamily.All.Select(f => f.Label).ToList().IndexOf(kind);
 
     /// <summary>
     /// What an op that is waited for does: "activations to leave", "parameters to come", or the op's own kind where it copies nothing.

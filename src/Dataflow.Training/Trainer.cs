@@ -40,7 +40,7 @@ public sealed class Trainer
     private readonly Executor executor;
     private readonly TokenTableWriter tables;
     private readonly int[] table;
-    private readonly string[] tableNames;
+    private readonly ObjectId[] tableObjects;
     private readonly float[] losses;
     private readonly double[] squaredSums;
     private readonly Executor? evaluation;
@@ -58,7 +58,9 @@ public sealed class Trainer
     public Trainer(Workload workload, Schedule schedule, IDevice device, Executor? evaluation = null, ulong seed = 0)
     {
         (this.evaluation, this.seed) = (evaluation, seed);
-        squaredSums = new double[(schedule.Objects.FirstOrDefault(o => o.Name == "norm")?.Length.Value ?? 0) / sizeof(double)];
+        squaredSums = new double[
+            (schedule.Objects.FirstOrDefault(o => o.Family == ObjectFamily.Norms)?.Length.Value ?? 0) / sizeof(double)
+        ];
         (this.workload, this.schedule) = (workload, schedule);
         state = new StepState(schedule, device);
         executor = new Executor(schedule, device);
@@ -66,16 +68,24 @@ public sealed class Trainer
         tables = new TokenTableWriter(geometry.Seqlen, geometry.ChunkTokens, geometry.ChunksPerGroup, workload.Model.PaddingId,
             [.. ChunkTable.Windows(workload.Model)]);
         table = new int[checked(tables.TableInts * geometry.ChunksPerRound)];
-        tableNames = [.. Enumerable.Range(0, geometry.Rounds)
-            .SelectMany(r => Enumerable.Range(0, geometry.ChunksPerRound).Select(c => $"T/{new Chunk(c)}/{new Round(r)}"))];
+        tableObjects =
+        [
+            .. Enumerable
+                .Range(0, geometry.Rounds)
+                .SelectMany(r =>
+                    Enumerable
+                        .Range(0, geometry.ChunksPerRound)
+                        .Select(c => new ObjectId(ObjectFamily.Tables) { Chunk = new Chunk(c), Round = new Round(r) })
+                ),
+        ];
         losses = new float[geometry.ChunksPerRound * geometry.Rounds];
         var objects = new StoredObjects(workload);
-        Weights = parameters = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Parameters, "W");
+        Weights = parameters = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Parameters, ObjectFamily.Weights);
         OptimizerWeights Optimizer(OptimizerPart part) => new(schedule, state, workload.Model, objects, workload.Recipe, part);
         FirstMoments = firstMoments = Optimizer(OptimizerPart.FirstMoment);
         SecondMoments = secondMoments = Optimizer(OptimizerPart.SecondMoment);
         MasterWeights = master = workload.Recipe.Master is null || !workload.Kind.Updates() ? null : Optimizer(OptimizerPart.Master);
-        Gradients = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Gradients, "G");
+        Gradients = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Gradients, ObjectFamily.Gradients);
     }
 
     /// <summary>Steps done.</summary>
@@ -266,7 +276,7 @@ public sealed class Trainer
     private double Run(Executor steps, in StepArguments arguments)
     {
         steps.RunStep(arguments);
-        state.Read("loss", Bytes.Zero, MemoryMarshal.AsBytes(losses.AsSpan()));
+        state.Read(new ObjectId(ObjectFamily.Losses), Bytes.Zero, MemoryMarshal.AsBytes(losses.AsSpan()));
         return losses.Sum(l => (double)l);
     }
 
@@ -277,7 +287,7 @@ public sealed class Trainer
             return null;
         }
 
-        state.Read("norm", Bytes.Zero, MemoryMarshal.AsBytes(squaredSums.AsSpan()));
+        state.Read(new ObjectId(ObjectFamily.Norms), Bytes.Zero, MemoryMarshal.AsBytes(squaredSums.AsSpan()));
         return Math.Sqrt(squaredSums.Sum());
     }
 
@@ -294,7 +304,7 @@ public sealed class Trainer
             for (int c = 0; c < geometry.ChunksPerRound; c++)
             {
                 var ints = table.AsSpan(c * tables.TableInts, tables.TableInts);
-                state.Write(tableNames[(r * geometry.ChunksPerRound) + c], Bytes.Zero, MemoryMarshal.AsBytes(ints));
+                state.Write(tableObjects[(r * geometry.ChunksPerRound) + c], Bytes.Zero, MemoryMarshal.AsBytes(ints));
             }
         }
 
@@ -305,9 +315,10 @@ public sealed class Trainer
     private void ClearOptimizer()
     {
         byte[] zeros = new byte[PieceElements];
-        var pieces = schedule.Objects.Where(o => o.Name.StartsWith("O/", StringComparison.Ordinal))
-            .SelectMany(o => Pieces(o.Length.Value).Select(p => (o.Name, p.First, p.Count)));
-        Parallel.ForEach(pieces, piece => state.Write(piece.Name, new Bytes(piece.First), zeros.AsSpan(0, (int)piece.Count)));
+        var pieces = schedule
+            .Objects.Where(o => o.Family == ObjectFamily.Moments)
+            .SelectMany(o => Pieces(o.Length.Value).Select(p => (Id: o.Id!.Value, p.First, p.Count)));
+        Parallel.ForEach(pieces, piece => state.Write(piece.Id, new Bytes(piece.First), zeros.AsSpan(0, (int)piece.Count)));
     }
 
     private delegate void ElementWriter(ParameterObject weights, long firstElement, ReadOnlySpan<byte> elements);

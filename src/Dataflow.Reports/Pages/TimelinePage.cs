@@ -71,8 +71,12 @@ public static class TimelinePage
     private static void Awaited(Utf8JsonWriter json, Schedule schedule)
     {
         json.WriteStartObject("awaited");
-        foreach (var (kind, first) in schedule.Ops.Where(o => o.Kind is OpKind.Fetch or OpKind.Save)
-            .Select(o => (o.Kind, schedule.Objects[o.Accesses[0].Object].Name.Split('/')[0])).Distinct())
+        foreach (
+            var (kind, first) in schedule
+                .Ops.Where(o => o.Kind is OpKind.Fetch or OpKind.Save)
+                .Select(o => (o.Kind, ObjectFamily.PrefixOf(schedule.Objects[o.Accesses[0].Object].Name).ToString()))
+                .Distinct()
+        )
         {
             json.WriteString($"{kind} {first}", ShownNames.Awaited(kind, ShownNames.KindOf(first)));
         }

@@ -22,7 +22,7 @@ internal sealed partial class CanonicalStep
             foreach (var c in geometry.BackwardOrder())
             {
                 HeadBlock(b, c, r);
-                Accumulate(Roles.LogitStatistics, $"stats/{c}/{r}", 0, programs.LogitStatisticsSize.Value);
+                Accumulate(Roles.LogitStatistics, Statistics(c, r), 0, programs.LogitStatisticsSize.Value);
                 if (b == programs.Vocabulary.Last)
                 {
                     Loss(c, r);
@@ -38,13 +38,13 @@ internal sealed partial class CanonicalStep
             foreach (var c in geometry.BackwardOrder())
             {
                 HeadBlock(b, c, r);
-                Add(Roles.LogitStatistics, $"stats/{c}/{r}", 0, programs.LogitStatisticsSize.Value, AccessMode.Read);
-                Accumulate(Roles.GradHead, $"dH/{c}/{r}", 0, programs.GradHeadSize.Value);
-                Accumulate(Roles.HeadBlockGradients, $"G/{MatrixOf(b).Owner}", 0, MatrixOf(b).Layout.Size(recipe.Gradients).Value);
+                Add(Roles.LogitStatistics, Statistics(c, r), 0, programs.LogitStatisticsSize.Value, AccessMode.Read);
+                Accumulate(Roles.GradHead, new ObjectId(ObjectFamily.GradHeads) { Chunk = c, Round = r }, 0, programs.GradHeadSize.Value);
+                Accumulate(Roles.HeadBlockGradients, Gradients(MatrixOf(b).Owner), 0, MatrixOf(b).Layout.Size(recipe.Gradients).Value);
                 if (b.Index == 0)
                 {
                     Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.Write);
-                    Accumulate(Roles.Gradients, "G/head", 0, programs.HeadLayout.Size(recipe.Gradients).Value);
+                    Accumulate(Roles.Gradients, Gradients(ParameterOwner.Head), 0, programs.HeadLayout.Size(recipe.Gradients).Value);
                 }
 
                 Scratch(programs.HeadBackward(b).ScratchLength, AccessMode.Write);
@@ -58,20 +58,20 @@ internal sealed partial class CanonicalStep
         long size = programs.HeadLayout.Size(recipe.Gradients).Value, table = programs.EmbeddingLayouts[0].Size(recipe.Gradients).Value;
         Table(c, r);
         Add(Roles.Input, Stream(model.LayerCount, c, r), 0, programs.StreamSize.Value, AccessMode.Read);
-        Weights(Roles.Weights, "head", programs.HeadLayout);
+        Weights(Roles.Weights, ParameterOwner.Head, programs.HeadLayout);
         Loss(c, r);
         if (model.TiedEmbedding)
         {
-            Weights(Roles.TiedWeights, "embed", programs.EmbeddingLayouts[0]);
+            Weights(Roles.TiedWeights, ParameterOwner.Embedding(null), programs.EmbeddingLayouts[0]);
         }
 
         if (workload.Kind.HasBackward())
         {
             Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.Write);
-            Accumulate(Roles.Gradients, "G/head", 0, size);
+            Accumulate(Roles.Gradients, Gradients(ParameterOwner.Head), 0, size);
             if (model.TiedEmbedding)
             {
-                Accumulate(Roles.TiedGradients, "G/embed", 0, table);
+                Accumulate(Roles.TiedGradients, Gradients(ParameterOwner.Embedding(null)), 0, table);
             }
         }
 
@@ -79,31 +79,33 @@ internal sealed partial class CanonicalStep
         Visit(new OpIdentity(OpKind.Head, null, null, c, r));
     }
 
-    private (string Owner, ParameterLayout Layout) MatrixOf(VocabularyBlock b) =>
-        model.TiedEmbedding ? (TableOf(b), programs.EmbeddingLayouts[b.Index]) : ($"head/{b}", programs.HeadBlockLayouts[b.Index]);
+    private (ParameterOwner Owner, ParameterLayout Layout) MatrixOf(VocabularyBlock b) =>
+        model.TiedEmbedding
+            ? (ParameterOwner.Embedding(b), programs.EmbeddingLayouts[b.Index])
+            : (ParameterOwner.HeadBlock(b), programs.HeadBlockLayouts[b.Index]);
 
     private void HeadBlock(VocabularyBlock b, Chunk c, Round r)
     {
         Table(c, r);
         Add(Roles.Input, Stream(model.LayerCount, c, r), 0, programs.StreamSize.Value, AccessMode.Read);
-        Weights(Roles.Weights, "head", programs.HeadLayout);
+        Weights(Roles.Weights, ParameterOwner.Head, programs.HeadLayout);
         Weights(Roles.HeadBlock, MatrixOf(b).Owner, MatrixOf(b).Layout);
     }
 
     private void Loss(Chunk c, Round r) =>
-        Add(Roles.Loss, "loss", 4L * ((r.Index * geometry.ChunksPerRound) + c.Index), 4, AccessMode.Write);
+        Add(Roles.Loss, new ObjectId(ObjectFamily.Losses), 4L * ((r.Index * geometry.ChunksPerRound) + c.Index), 4, AccessMode.Write);
 
     private void StreamedForward(Layer l, Chunk c, Round r, SaveSet saved)
     {
-        var (project, attend, combine) = (programs.Project(saved), programs.Attend(saved), programs.Combine(saved));
+        var (project, attend, combine) = (programs[l].Project(saved), programs[l].Attend(saved), programs[l].Combine(saved));
         var own = geometry.SegmentOf(c, segments);
-        long split = programs.SavedBeforeAttention(saved).Value, row = programs.KvPieceSize.Value / geometry.ChunkTokens;
+        long split = programs[l].SavedBeforeAttention(saved).Value, row = programs[l].KvPieceSize.Value / geometry.ChunkTokens;
         Block(l, c, r);
         Add(
             Roles.Kv,
-            Piece("KV", l, c, r, own),
+            Piece(ObjectFamily.Windows, l, c, r, own),
             row * (geometry.WindowRow(c) - geometry.FirstRow(own)),
-            programs.KvPieceSize.Value,
+            programs[l].KvPieceSize.Value,
             AccessMode.Write
         );
         Add(Roles.Activations, Activations(l, c, r), 0, split, AccessMode.Write);
@@ -113,15 +115,15 @@ internal sealed partial class CanonicalStep
         {
             var segment = own with { Index = s };
             Table(c, r);
-            Add(Roles.Kv, Piece("KV", l, c, r, segment), 0, row * geometry.RowsUpTo(c, segment), AccessMode.Read);
+            Add(Roles.Kv, Piece(ObjectFamily.Windows, l, c, r, segment), 0, row * geometry.RowsUpTo(c, segment), AccessMode.Read);
             Add(Roles.Activations, Activations(l, c, r), 0, Uses(attend, Roles.Activations) ? split : 0, AccessMode.Read);
             Scratch(attend.ScratchLength, AccessMode.ReadWrite);
             Visit(new OpIdentity(OpKind.Attend, l, null, c, r, segment), saved);
         }
 
-        Weights(Roles.Weights, l.ToString(), programs.BlockLayout);
+        Weights(Roles.Weights, new ParameterOwner(l), programs[l].Parameters);
         Add(Roles.Input, Stream(l.Index, c, r), 0, programs.StreamSize.Value, AccessMode.Read);
-        Add(Roles.Activations, Activations(l, c, r), split, programs.ActivationsSize(saved).Value - split, AccessMode.Write);
+        Add(Roles.Activations, Activations(l, c, r), split, programs[l].ActivationsSize(saved).Value - split, AccessMode.Write);
         Add(Roles.Output, Stream(l.Index + 1, c, r), 0, programs.StreamSize.Value, AccessMode.Write);
         Scratch(combine.ScratchLength, AccessMode.ReadWrite);
         Visit(new OpIdentity(OpKind.Combine, l, null, c, r, own), saved);
@@ -129,17 +131,17 @@ internal sealed partial class CanonicalStep
 
     private void StreamedBackward(Layer l, Chunk c, Round r, SaveSet saved)
     {
-        var (combine, project) = (programs.CombineBackward(saved), programs.ProjectBackward(saved));
+        var (combine, project) = (programs[l].CombineBackward(saved), programs[l].ProjectBackward(saved));
         var own = geometry.SegmentOf(c, segments);
-        long kept = programs.ActivationsSize(saved).Value, split = programs.GradientsBeforeAttention.Value;
-        long row = programs.KvPieceSize.Value / geometry.ChunkTokens, gradRow = programs.GradKvPieceSize.Value / geometry.ChunkTokens;
-        bool repeats = programs.NeedsRecompute(saved);
+        long kept = programs[l].ActivationsSize(saved).Value, split = programs[l].GradientsBeforeAttention.Value;
+        long row = programs[l].KvPieceSize.Value / geometry.ChunkTokens, gradRow = programs[l].GradKvPieceSize.Value / geometry.ChunkTokens;
+        bool repeats = programs[l].NeedsRecompute(saved);
         if (repeats)
         {
             Block(l, c, r);
             Add(Roles.Activations, Activations(l, c, r), 0, kept, AccessMode.Read);
             Scratch(combine.ScratchLength, AccessMode.Write);
-            Visit(new OpIdentity(OpKind.Recompute, l, null, c, r, own) { Wanted = programs.Missing(saved) }, saved);
+            Visit(new OpIdentity(OpKind.Recompute, l, null, c, r, own) { Wanted = programs[l].Missing(saved) }, saved);
         }
 
         if (Uses(combine, Roles.Table))
@@ -147,11 +149,11 @@ internal sealed partial class CanonicalStep
             Table(c, r);
         }
 
-        Weights(Roles.Weights, l.ToString(), programs.BlockLayout);
+        Weights(Roles.Weights, new ParameterOwner(l), programs[l].Parameters);
         Add(Roles.Input, Stream(l.Index, c, r), 0, Uses(combine, Roles.Input) ? programs.StreamSize.Value : 0, AccessMode.Read);
         Add(Roles.Activations, Activations(l, c, r), 0, kept, saved.HasFlag(SaveSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read);
         Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.ReadWrite);
-        Accumulate(Roles.Gradients, $"G/{l}", split, programs.BlockLayout.Size(recipe.Gradients).Value - split);
+        Accumulate(Roles.Gradients, Gradients(new ParameterOwner(l)), split, programs[l].Parameters.Size(recipe.Gradients).Value - split);
         Scratch(combine.ScratchLength, repeats ? AccessMode.ReadWrite : AccessMode.Write);
         Visit(new OpIdentity(OpKind.CombineBackward, l, null, c, r, own), saved);
         bool last = c.Index % geometry.ChunksPerGroup == geometry.ChunksPerGroup - 1;
@@ -160,9 +162,15 @@ internal sealed partial class CanonicalStep
             var segment = own with { Index = s };
             int rows = geometry.RowsUpTo(c, segment);
             Table(c, r);
-            Add(Roles.Kv, Piece("KV", l, c, r, segment), 0, row * rows, AccessMode.Read);
+            Add(Roles.Kv, Piece(ObjectFamily.Windows, l, c, r, segment), 0, row * rows, AccessMode.Read);
             Add(Roles.Activations, Activations(l, c, r), 0, kept, AccessMode.Read);
-            Add(Roles.GradKv, Piece("dKV", l, c, r, segment), 0, gradRow * rows, last ? AccessMode.Write : AccessMode.ReadWrite);
+            Add(
+                Roles.GradKv,
+                Piece(ObjectFamily.GradWindows, l, c, r, segment),
+                0,
+                gradRow * rows,
+                last ? AccessMode.Write : AccessMode.ReadWrite
+            );
             Scratch(combine.ScratchLength, AccessMode.ReadWrite);
             Visit(new OpIdentity(OpKind.AttendBackward, l, null, c, r, segment), saved);
         }
@@ -172,18 +180,19 @@ internal sealed partial class CanonicalStep
         Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.ReadWrite);
         Add(
             Roles.GradKv,
-            Piece("dKV", l, c, r, own),
+            Piece(ObjectFamily.GradWindows, l, c, r, own),
             gradRow * (geometry.WindowRow(c) - geometry.FirstRow(own)),
-            programs.GradKvPieceSize.Value,
+            programs[l].GradKvPieceSize.Value,
             AccessMode.Read
         );
-        Accumulate(Roles.Gradients, $"G/{l}", 0, split);
+        Accumulate(Roles.Gradients, Gradients(new ParameterOwner(l)), 0, split);
         Scratch(combine.ScratchLength, AccessMode.ReadWrite);
         Visit(new OpIdentity(OpKind.ProjectBackward, l, null, c, r, own), saved);
     }
 
-    private string Piece(string prefix, Layer l, Chunk c, Round r, Segment s) =>
-        $"{prefix}/{l}/G{c.Index / geometry.ChunksPerGroup}/{s}/{r}";
+    private static ObjectId Statistics(Chunk c, Round r) => new(ObjectFamily.LogitStatistics) { Chunk = c, Round = r };
+
+    private ObjectId Piece(ObjectFamily family, Layer l, Chunk c, Round r, Segment s) => Window(family, l, c, r) with { Segment = s.Index };
 
     private static bool Uses(BlockProgram program, string role) => program.Places.Values.Any(p => p.Role == role);
 }

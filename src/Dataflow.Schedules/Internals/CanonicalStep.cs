@@ -17,11 +17,11 @@ internal readonly record struct OpIdentity(
 
     public SaveSet Wanted { get; init; }
 
-    public string? Owner { get; init; }
+    public ParameterOwner? Owner { get; init; }
 }
 
-/// <summary>What an op has to access: bytes of an object by its name.</summary>
-internal readonly record struct CanonicalOperand(string Role, string Object, long Offset, long Length, AccessMode Mode);
+/// <summary>What an op has to access: bytes of an object.</summary>
+internal readonly record struct CanonicalOperand(string Role, ObjectId Object, long Offset, long Length, AccessMode Mode);
 
 /// <summary>
 /// The step of a workload in the plainest order there is: round after round forward and back, layer after layer, chunk after chunk. A
@@ -33,24 +33,28 @@ internal readonly record struct CanonicalOperand(string Role, string Object, lon
 /// <param name="savedBy">What the forward of a layer, chunk and round keeps: a choice of the schedule, like the pieces of updates.</param>
 /// <param name="piecesOf">Elements of each piece of a parameter object's updates, in order.</param>
 internal sealed partial class CanonicalStep(
-    Workload workload, int segments, Func<Layer, Chunk, Round, SaveSet> savedBy, Func<string, IReadOnlyList<long>> piecesOf)
+    Workload workload,
+    int segments,
+    Func<Layer, Chunk, Round, SaveSet> savedBy,
+    Func<ParameterOwner, IReadOnlyList<long>> piecesOf
+)
 {
     private readonly ModelConfig model = workload.Model;
     private readonly Recipe recipe = workload.Recipe;
     private readonly Geometry geometry = workload.Geometry;
     private readonly BlockPrograms programs = new(workload.Model, workload.Recipe, workload.Geometry);
-    private readonly HashSet<(string Object, long Offset)> begun = [];
+    private readonly HashSet<(ObjectId Object, long Offset)> begun = [];
     private readonly List<CanonicalOperand> operands = [];
     private Action<OpIdentity, SaveSet, List<CanonicalOperand>> visit = (_, _, _) => { };
 
     /// <summary>All parameter objects and their layouts, in the order of their sums of squares.</summary>
-    public IEnumerable<(string Owner, ParameterLayout Layout)> Owners =>
-    [
-        .. TableBlocks.Select(b => (TableOf(b), programs.EmbeddingLayouts[b?.Index ?? 0])),
-        .. Enumerable.Range(0, model.LayerCount).Select(l => (new Layer(l).ToString(), programs.BlockLayout)),
-        ("head", programs.HeadLayout),
-        .. programs.HeadBlockLayouts.Select((layout, b) => ($"head/{new VocabularyBlock(b)}", layout)),
-    ];
+    public IEnumerable<(ParameterOwner Owner, ParameterLayout Layout)> Owners =>
+        [
+            .. TableBlocks.Select(b => (ParameterOwner.Embedding(b), programs.EmbeddingLayouts[b?.Index ?? 0])),
+            .. model.Layers.Select(l => (new ParameterOwner(l), programs[l].Parameters)),
+            (ParameterOwner.Head, programs.HeadLayout),
+            .. programs.HeadBlockLayouts.Select((layout, b) => (ParameterOwner.HeadBlock(new VocabularyBlock(b)), layout)),
+        ];
 
     private bool IsCut => programs.Vocabulary.AreCut;
 
@@ -100,7 +104,7 @@ internal sealed partial class CanonicalStep(
             foreach (var c in Chunks)
             {
                 Table(c, r);
-                Weights(Roles.Weights, TableOf(b), programs.EmbeddingLayouts[b?.Index ?? 0]);
+                Weights(Roles.Weights, ParameterOwner.Embedding(b), programs.EmbeddingLayouts[b?.Index ?? 0]);
                 Accumulate(Roles.Output, Stream(0, c, r), 0, programs.StreamSize.Value);
                 Visit(new OpIdentity(OpKind.Embed, null, b, c, r));
             }
@@ -116,15 +120,15 @@ internal sealed partial class CanonicalStep(
             return;
         }
 
-        long row = programs.KvPieceSize.Value / geometry.ChunkTokens, first = geometry.WindowRow(c);
+        long row = programs[l].KvPieceSize.Value / geometry.ChunkTokens, first = geometry.WindowRow(c);
         Table(c, r);
-        Weights(Roles.Weights, l.ToString(), programs.BlockLayout);
+        Weights(Roles.Weights, new ParameterOwner(l), programs[l].Parameters);
         Add(Roles.Input, Stream(l.Index, c, r), 0, programs.StreamSize.Value, AccessMode.Read);
-        Add(Roles.Kv, Window("KV", l, c, r), 0, row * first, AccessMode.Read);
-        Add(Roles.Kv, Window("KV", l, c, r), row * first, programs.KvPieceSize.Value, AccessMode.Write);
-        Add(Roles.Activations, Activations(l, c, r), 0, programs.ActivationsSize(saved).Value, AccessMode.Write);
+        Add(Roles.Kv, Window(ObjectFamily.Windows, l, c, r), 0, row * first, AccessMode.Read);
+        Add(Roles.Kv, Window(ObjectFamily.Windows, l, c, r), row * first, programs[l].KvPieceSize.Value, AccessMode.Write);
+        Add(Roles.Activations, Activations(l, c, r), 0, programs[l].ActivationsSize(saved).Value, AccessMode.Write);
         Add(Roles.Output, Stream(l.Index + 1, c, r), 0, programs.StreamSize.Value, AccessMode.Write);
-        Scratch(programs.Forward(saved).ScratchLength, AccessMode.Write);
+        Scratch(programs[l].Forward(saved).ScratchLength, AccessMode.Write);
         Visit(new OpIdentity(OpKind.Forward, l, null, c, r), saved);
     }
 
@@ -146,24 +150,26 @@ internal sealed partial class CanonicalStep(
             }
         }
 
-        long row = programs.KvPieceSize.Value / geometry.ChunkTokens, gradRow = programs.GradKvPieceSize.Value / geometry.ChunkTokens;
-        long first = geometry.WindowRow(c), rows = first + geometry.ChunkTokens;
-        string window = Window(saved.HasFlag(SaveSet.Kv) ? "KV" : "KVr", l, c, r);
-        bool repeats = programs.NeedsRecompute(saved);
+        long row = programs[l].KvPieceSize.Value / geometry.ChunkTokens,
+            gradRow = programs[l].GradKvPieceSize.Value / geometry.ChunkTokens;
+        long first = geometry.WindowRow(c),
+            rows = first + geometry.ChunkTokens;
+        var window = Window(saved.HasFlag(SaveSet.Kv) ? ObjectFamily.Windows : ObjectFamily.RecomputedWindows, l, c, r);
+        bool repeats = programs[l].NeedsRecompute(saved);
         if (repeats)
         {
-            bool ownKv = programs.Missing(saved).HasFlag(SaveSet.Kv);
+            bool ownKv = programs[l].Missing(saved).HasFlag(SaveSet.Kv);
             Block(l, c, r);
             Add(
                 Roles.Kv,
                 window,
                 ownKv ? row * first : 0,
-                ownKv ? programs.KvPieceSize.Value : row * rows,
+                ownKv ? programs[l].KvPieceSize.Value : row * rows,
                 ownKv ? AccessMode.Write : AccessMode.Read
             );
-            Add(Roles.Activations, Activations(l, c, r), 0, programs.ActivationsSize(saved).Value, AccessMode.Read);
-            Scratch(programs.Backward(saved).ScratchLength, AccessMode.Write);
-            Visit(new OpIdentity(OpKind.Recompute, l, null, c, r) { Wanted = programs.Missing(saved) }, saved);
+            Add(Roles.Activations, Activations(l, c, r), 0, programs[l].ActivationsSize(saved).Value, AccessMode.Read);
+            Scratch(programs[l].Backward(saved).ScratchLength, AccessMode.Write);
+            Visit(new OpIdentity(OpKind.Recompute, l, null, c, r) { Wanted = programs[l].Missing(saved) }, saved);
         }
 
         Block(l, c, r);
@@ -172,13 +178,13 @@ internal sealed partial class CanonicalStep(
             Roles.Activations,
             Activations(l, c, r),
             0,
-            programs.ActivationsSize(saved).Value,
+            programs[l].ActivationsSize(saved).Value,
             saved.HasFlag(SaveSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read
         );
         Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.ReadWrite);
-        Accumulate(Roles.GradKv, Window("dKV", l, c, r), 0, gradRow * rows);
-        Accumulate(Roles.Gradients, $"G/{l}", 0, programs.BlockLayout.Size(recipe.Gradients).Value);
-        Scratch(programs.Backward(saved).ScratchLength, repeats ? AccessMode.ReadWrite : AccessMode.Write);
+        Accumulate(Roles.GradKv, Window(ObjectFamily.GradWindows, l, c, r), 0, gradRow * rows);
+        Accumulate(Roles.Gradients, Gradients(new ParameterOwner(l)), 0, programs[l].Parameters.Size(recipe.Gradients).Value);
+        Scratch(programs[l].Backward(saved).ScratchLength, repeats ? AccessMode.ReadWrite : AccessMode.Write);
         Visit(new OpIdentity(OpKind.Backward, l, null, c, r), saved);
     }
 
@@ -187,12 +193,12 @@ internal sealed partial class CanonicalStep(
         Block(l, c, r);
         Add(
             Roles.Kv,
-            Window("KVr", l, c, r),
-            programs.KvPieceSize.Value / geometry.ChunkTokens * geometry.WindowRow(c),
-            programs.KvPieceSize.Value,
+            Window(ObjectFamily.RecomputedWindows, l, c, r),
+            programs[l].KvPieceSize.Value / geometry.ChunkTokens * geometry.WindowRow(c),
+            programs[l].KvPieceSize.Value,
             AccessMode.Write
         );
-        Scratch(programs.RecomputeKv().ScratchLength, AccessMode.Write);
+        Scratch(programs[l].RecomputeKv().ScratchLength, AccessMode.Write);
         Visit(new OpIdentity(OpKind.Recompute, l, null, c, r) { Wanted = SaveSet.Kv }, savedBy(l, c, r));
     }
 
@@ -203,7 +209,7 @@ internal sealed partial class CanonicalStep(
             long size = programs.EmbeddingLayouts[b?.Index ?? 0].Size(recipe.Gradients).Value;
             if (r.Index == 0 && !model.TiedEmbedding)
             {
-                Accumulate(Roles.Gradients, $"G/{TableOf(b)}", 0, size);
+                Accumulate(Roles.Gradients, Gradients(ParameterOwner.Embedding(b)), 0, size);
                 Visit(new OpIdentity(OpKind.Zero, null, b, null, r));
             }
 
@@ -211,7 +217,7 @@ internal sealed partial class CanonicalStep(
             {
                 Table(c, r);
                 Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.Read);
-                Accumulate(Roles.Gradients, $"G/{TableOf(b)}", 0, size);
+                Accumulate(Roles.Gradients, Gradients(ParameterOwner.Embedding(b)), 0, size);
                 Visit(new OpIdentity(OpKind.EmbedBackward, null, b, c, r));
             }
         }
@@ -229,10 +235,10 @@ internal sealed partial class CanonicalStep(
         int count = Owners.Count(), index = 0;
         foreach (var (owner, layout) in clipped ? Owners : [])
         {
-            Add(Roles.Gradients, $"G/{owner}", 0, layout.Size(recipe.Gradients).Value, AccessMode.Read);
-            Add(Roles.Norm, "norm", 8L * index++, 8, AccessMode.Write);
+            Add(Roles.Gradients, Gradients(owner), 0, layout.Size(recipe.Gradients).Value, AccessMode.Read);
+            Add(Roles.Norm, new ObjectId(ObjectFamily.Norms), 8L * index++, 8, AccessMode.Write);
             Scratch(programs.NormScratch, AccessMode.Write);
-            Visit(new OpIdentity(OpKind.Norm, LayerOf(owner), BlockOf(owner)) { Owner = owner });
+            Visit(new OpIdentity(OpKind.Norm, owner.Layer, owner.Block) { Owner = owner });
         }
 
         foreach (var (owner, _) in Owners)
@@ -241,51 +247,71 @@ internal sealed partial class CanonicalStep(
             var pieces = piecesOf(owner);
             for (int p = 0; p < pieces.Count; p++)
             {
-                Add(Roles.Gradients, $"G/{owner}", first * g, pieces[p] * g, AccessMode.Read);
-                Add(Roles.Weights, $"W/{owner}", first * w, pieces[p] * w, AccessMode.ReadWrite);
-                Add(Roles.Optimizer, $"O/{owner}/P{p}", 0, pieces[p] * recipe.OptimizerBytesPerParameter, AccessMode.ReadWrite);
-                Add(Roles.Norm, "norm", 0, clipped ? 8L * count : 0, AccessMode.Read);
-                Visit(new OpIdentity(OpKind.Update, LayerOf(owner), BlockOf(owner)) { Piece = p, Owner = owner });
+                Add(Roles.Gradients, Gradients(owner), first * g, pieces[p] * g, AccessMode.Read);
+                Add(Roles.Weights, new ObjectId(ObjectFamily.Weights) { Owner = owner }, first * w, pieces[p] * w, AccessMode.ReadWrite);
+                Add(
+                    Roles.Optimizer,
+                    new ObjectId(ObjectFamily.Moments) { Owner = owner, Piece = p },
+                    0,
+                    pieces[p] * recipe.OptimizerBytesPerParameter,
+                    AccessMode.ReadWrite
+                );
+                Add(Roles.Norm, new ObjectId(ObjectFamily.Norms), 0, clipped ? 8L * count : 0, AccessMode.Read);
+                Visit(new OpIdentity(OpKind.Update, owner.Layer, owner.Block) { Piece = p, Owner = owner });
                 first += pieces[p];
             }
         }
     }
 
-    private static Layer? LayerOf(string owner) => owner[0] == 'L' ? new Layer(int.Parse(owner.AsSpan(1))) : null;
+    private static ObjectId Stream(int layer, Chunk c, Round r) =>
+        new(ObjectFamily.Streams)
+        {
+            Layer = new Layer(layer),
+            Chunk = c,
+            Round = r,
+        };
 
-    private static VocabularyBlock? BlockOf(string owner) =>
-        owner.IndexOf("/B") is >= 0 and var at ? new VocabularyBlock(int.Parse(owner.AsSpan(at + 2))) : null;
+    private static ObjectId GradStream(Chunk c, Round r) => new(ObjectFamily.GradStreams) { Chunk = c, Round = r };
 
-    private static string TableOf(VocabularyBlock? b) => b is { } block ? $"embed/{block}" : "embed";
+    private static ObjectId Activations(Layer l, Chunk c, Round r) =>
+        new(ObjectFamily.Activations)
+        {
+            Layer = l,
+            Chunk = c,
+            Round = r,
+        };
 
-    private static string Stream(int layer, Chunk c, Round r) => $"X/{new Layer(layer)}/{c}/{r}";
+    private static ObjectId Gradients(ParameterOwner owner) => new(ObjectFamily.Gradients) { Owner = owner };
 
-    private static string GradStream(Chunk c, Round r) => $"dX/{c}/{r}";
-
-    private static string Activations(Layer l, Chunk c, Round r) => $"A/{l}/{c}/{r}";
-
-    private string Window(string prefix, Layer l, Chunk c, Round r) => $"{prefix}/{l}/G{c.Index / geometry.ChunksPerGroup}/{r}";
+    private ObjectId Window(ObjectFamily family, Layer l, Chunk c, Round r) =>
+        new(family)
+        {
+            Layer = l,
+            Group = c.Index / geometry.ChunksPerGroup,
+            Round = r,
+        };
 
     /// <summary>What every part of a block that starts from its input reads.</summary>
     private void Block(Layer l, Chunk c, Round r)
     {
         Table(c, r);
-        Weights(Roles.Weights, l.ToString(), programs.BlockLayout);
+        Weights(Roles.Weights, new ParameterOwner(l), programs[l].Parameters);
         Add(Roles.Input, Stream(l.Index, c, r), 0, programs.StreamSize.Value, AccessMode.Read);
     }
 
-    private void Table(Chunk c, Round r) => Add(Roles.Table, $"T/{c}/{r}", 0, programs.TableSize.Value, AccessMode.Read);
+    private void Table(Chunk c, Round r) =>
+        Add(Roles.Table, new ObjectId(ObjectFamily.Tables) { Chunk = c, Round = r }, 0, programs.TableSize.Value, AccessMode.Read);
 
-    private void Weights(string role, string owner, ParameterLayout layout) =>
-        Add(role, $"W/{owner}", 0, layout.Size(recipe.Parameters).Value, AccessMode.Read);
+    private void Weights(string role, ParameterOwner owner, ParameterLayout layout) =>
+        Add(role, new ObjectId(ObjectFamily.Weights) { Owner = owner }, 0, layout.Size(recipe.Parameters).Value, AccessMode.Read);
 
-    private void Scratch(Bytes length, AccessMode mode) => Add(Roles.Scratch, "scratch", 0, length.Value, mode);
+    private void Scratch(Bytes length, AccessMode mode) => Add(Roles.Scratch, new ObjectId(ObjectFamily.Scratch), 0, length.Value, mode);
 
     /// <summary>The first contribution of a step overwrites, the others add to it.</summary>
-    private void Accumulate(string role, string target, long offset, long length) =>
+    private void Accumulate(string role, ObjectId target, long offset, long length) =>
         Add(role, target, offset, length, begun.Add((target, offset)) ? AccessMode.Write : AccessMode.ReadWrite);
 
-    private void Add(string role, string target, long offset, long length, AccessMode mode)
+    private void Add(string role, ObjectId target, long offset, long length, AccessMode mode)
     {
         if (length > 0)
         {

@@ -15,9 +15,10 @@ internal sealed class StepRule
     private readonly Workload workload;
     private readonly ErrorList errors;
     private readonly Dictionary<OpIdentity, int> ops = [];
-    private readonly Dictionary<string, int> objects = [];
+    private readonly Dictionary<ObjectId, int> objects = [];
+    private readonly ObjectId?[] ids;
     private readonly Dictionary<(Layer, Chunk, Round), SaveSet> saved = [];
-    private readonly Dictionary<string, List<long>> pieces = [];
+    private readonly Dictionary<ParameterOwner, List<long>> pieces = [];
     private readonly int[][] versions; // [op][access]: writes of its object before it
     private readonly int[] scratchBefore; // [op]: the op that used scratch last
     private int segments = 1;
@@ -27,9 +28,13 @@ internal sealed class StepRule
         (this.schedule, this.workload, this.errors) = (schedule, workload, errors);
         versions = new int[schedule.Ops.Length][];
         scratchBefore = new int[schedule.Ops.Length];
-        for (int o = 0; o < schedule.Objects.Length; o++)
+        ids = [.. schedule.Objects.Select(o => o.Id)];
+        for (int o = 0; o < ids.Length; o++)
         {
-            objects[schedule.Objects[o].Name] = o;
+            if (ids[o] is { } id)
+            {
+                objects[id] = o;
+            }
         }
     }
 
@@ -94,7 +99,8 @@ internal sealed class StepRule
     private void Collect()
     {
         int[] written = new int[schedule.Objects.Length];
-        int scratch = objects.GetValueOrDefault("scratch", -1), lastScratch = -1;
+        int scratch = objects.GetValueOrDefault(new ObjectId(ObjectFamily.Scratch), -1),
+            lastScratch = -1;
         for (int i = 0; i < schedule.Ops.Length; i++)
         {
             var op = schedule.Ops[i];
@@ -132,9 +138,12 @@ internal sealed class StepRule
             saved[(l, c, r)] = op.Saved & SaveSet.All;
         }
 
-        if (op.Kind == OpKind.Update && op.Accesses.FirstOrDefault(a => a.Role == Roles.Weights) is { Role: not null } weights)
+        if (
+            op.Kind == OpKind.Update
+            && op.Accesses.FirstOrDefault(a => a.Role == Roles.Weights) is { Role: not null } weights
+            && OwnerOf(weights) is { } owner
+        )
         {
-            string owner = OwnerOf(weights);
             (pieces.TryGetValue(owner, out var known) ? known : pieces[owner] = []).Add(
                 weights.Length.Value / workload.Recipe.Parameters.Size()
             );
@@ -153,11 +162,7 @@ internal sealed class StepRule
                     : null,
         };
 
-    private string OwnerOf(in Access parameters)
-    {
-        string name = schedule.Objects[parameters.Object].Name;
-        return name.Length > 2 ? name[2..] : name;
-    }
+    private ParameterOwner? OwnerOf(in Access parameters) => ids[parameters.Object]?.Owner;
 
     private void CheckStep()
     {
@@ -280,15 +285,19 @@ internal sealed class StepRule
     /// <summary>
     /// All parameters, their optimizer's state and all tables are there from the start, and what a step is for at its end.
     /// </summary>
-    private void CheckPlacements(List<string> owners)
+    private void CheckPlacements(List<ParameterOwner> owners)
     {
         var geometry = workload.Geometry;
-        Demand("state", schedule.State, owners.Select(o => $"W/{o}"));
+        Demand("state", schedule.State, owners.Select(o => new ObjectId(ObjectFamily.Weights) { Owner = o }));
         Demand(
             "state",
             schedule.State,
             workload.Kind.Updates()
-                ? owners.SelectMany(o => Enumerable.Range(0, pieces.GetValueOrDefault(o)?.Count ?? 0).Select(p => $"O/{o}/P{p}"))
+                ? owners.SelectMany(o =>
+                    Enumerable
+                        .Range(0, pieces.GetValueOrDefault(o)?.Count ?? 0)
+                        .Select(p => new ObjectId(ObjectFamily.Moments) { Owner = o, Piece = p })
+                )
                 : []
         );
         Demand(
@@ -296,49 +305,46 @@ internal sealed class StepRule
             schedule.Inputs,
             Enumerable
                 .Range(0, geometry.Rounds)
-                .SelectMany(r => Enumerable.Range(0, geometry.ChunksPerRound).Select(c => $"T/{new Chunk(c)}/{new Round(r)}"))
+                .SelectMany(r =>
+                    Enumerable
+                        .Range(0, geometry.ChunksPerRound)
+                        .Select(c => new ObjectId(ObjectFamily.Tables) { Chunk = new Chunk(c), Round = new Round(r) })
+                )
         );
-        Demand("output", schedule.Outputs, ["loss"]);
+        Demand("output", schedule.Outputs, [new ObjectId(ObjectFamily.Losses)]);
         Demand(
             "output",
             schedule.Outputs,
-            workload.Kind == WorkloadKind.ClippedTraining ? ["norm"]
-                : workload.Kind == WorkloadKind.Gradients ? owners.Select(o => $"G/{o}")
+            workload.Kind == WorkloadKind.ClippedTraining ? [new ObjectId(ObjectFamily.Norms)]
+                : workload.Kind == WorkloadKind.Gradients ? owners.Select(o => new ObjectId(ObjectFamily.Gradients) { Owner = o })
                 : []
         );
-        foreach (
-            var (kind, placements, prefixes) in new[]
-            {
-                ("state", schedule.State, "W/ O/"),
-                ("input", schedule.Inputs, "T/"),
-                ("output", schedule.Outputs, "loss norm G/"),
-            }
-        )
+        DemandOnly("state", schedule.State, ObjectFamily.Weights, ObjectFamily.Moments);
+        DemandOnly("input", schedule.Inputs, ObjectFamily.Tables);
+        DemandOnly("output", schedule.Outputs, ObjectFamily.Losses, ObjectFamily.Norms, ObjectFamily.Gradients);
+    }
+
+    private void DemandOnly(string kind, IEnumerable<Placement> placements, params ObjectFamily[] families)
+    {
+        foreach (var p in placements.Where(p => !families.Contains(ids[p.Object]?.Family)))
         {
-            foreach (
-                var p in placements.Where(p =>
-                    !prefixes.Split(' ').Any(prefix => schedule.Objects[p.Object].Name.StartsWith(prefix, StringComparison.Ordinal))
-                )
-            )
-            {
-                errors.Add("step", null, $"{errors.Object(p.Object)} is no {kind} of a step");
-            }
+            errors.Add("step", null, $"{errors.Object(p.Object)} is no {kind} of a step");
         }
     }
 
-    private void Demand(string kind, IEnumerable<Placement> placements, IEnumerable<string> names)
+    private void Demand(string kind, IEnumerable<Placement> placements, IEnumerable<ObjectId> wanted)
     {
-        var there = placements.Select(p => schedule.Objects[p.Object].Name).ToHashSet();
-        foreach (string name in names.Where(n => !there.Contains(n)))
+        var there = placements.Select(p => ids[p.Object]).ToHashSet();
+        foreach (var id in wanted.Where(id => !there.Contains(id)))
         {
-            errors.Add("step", null, $"{kind} {name} is missing");
+            errors.Add("step", null, $"{kind} {id} is missing");
         }
     }
 
     private static string Text(OpIdentity op) =>
         string.Create(
             CultureInfo.InvariantCulture,
-            $"{op.Kind} {op.Owner ?? op.Layer?.ToString()} {op.Block?.ToString()} {op.Chunk?.ToString()} {op.Round?.ToString()} "
+            $"{op.Kind} {op.Owner?.ToString() ?? op.Layer?.ToString()} {op.Block?.ToString()} {op.Chunk?.ToString()} {op.Round?.ToString()} "
                 + $"{(op.Piece > 0 ? $"piece {op.Piece}" : "")}"
         );
 }

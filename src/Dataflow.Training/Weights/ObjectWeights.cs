@@ -1,6 +1,7 @@
 using System.Buffers;
 using Dataflow.Model;
 using Dataflow.Runtime;
+using Dataflow.Schedules;
 
 namespace Dataflow.Training;
 
@@ -9,8 +10,9 @@ namespace Dataflow.Training;
 /// <param name="model">Whose weights they are.</param>
 /// <param name="objects">In which objects the schedule holds each parameter object.</param>
 /// <param name="stored">Their dtype in the arenas.</param>
-/// <param name="prefix">"W" or "G": objects are called "W/L05", "G/embed".</param>
-internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredObjects objects, DType stored, string prefix) : IWeightSource
+/// <param name="family">Parameters or gradients.</param>
+internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredObjects objects, DType stored, ObjectFamily family)
+    : IWeightSource
 {
     /// <inheritdoc/>
     public ModelConfig Model => model;
@@ -48,7 +50,7 @@ internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredOb
             if (count > 0)
             {
                 state.Write(
-                    $"{prefix}/{item.Name}",
+                    new ObjectId(family) { Owner = item.Owner },
                     new Bytes((first - item.FirstElement) * size),
                     elements.Slice((int)(first - firstElement) * size, count * size)
                 );
@@ -65,7 +67,7 @@ internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredOb
             if (count > 0)
             {
                 state.Read(
-                    $"{prefix}/{item.Name}",
+                    new ObjectId(family) { Owner = item.Owner },
                     new Bytes((first - item.FirstElement) * size),
                     destination.Slice((int)(first - firstElement) * size, count * size)
                 );

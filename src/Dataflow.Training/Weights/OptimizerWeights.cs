@@ -1,4 +1,3 @@
-using System.Globalization;
 using Dataflow.Model;
 using Dataflow.Runtime;
 using Dataflow.Schedules;
@@ -15,19 +14,17 @@ internal sealed class OptimizerWeights : IWeightSource
     private readonly DType stored;
     private readonly long before;
     private readonly StoredObjects objects;
-    private readonly Dictionary<string, long[]> pieces;
+    private readonly Dictionary<ParameterOwner, long[]> pieces;
 
     public OptimizerWeights(Schedule schedule, StepState state, ModelConfig model, StoredObjects objects, Recipe recipe, OptimizerPart part)
     {
         (this.state, Model, this.objects) = (state, model, objects);
         (stored, before) = (recipe.TypeOf(part), recipe.OffsetOf(part));
-        pieces = schedule.Objects.Where(o => o.Name.StartsWith("O/", StringComparison.Ordinal))
-            .Select(o => (Parts: o.Name.Split('/'), Elements: o.Length.Value / recipe.OptimizerBytesPerParameter))
-            .GroupBy(o => string.Join('/', o.Parts[1..^1]))
-            .ToDictionary(
-                g => g.Key,
-                g => g.OrderBy(o => int.Parse(o.Parts[^1].AsSpan(1), CultureInfo.InvariantCulture)).Select(o => o.Elements).ToArray()
-            );
+        pieces = schedule
+            .Objects.Where(o => o.Family == ObjectFamily.Moments)
+            .Select(o => (Id: o.Id!.Value, Elements: o.Length.Value / recipe.OptimizerBytesPerParameter))
+            .GroupBy(o => o.Id.Owner!.Value)
+            .ToDictionary(g => g.Key, g => g.OrderBy(o => o.Id.Piece).Select(o => o.Elements).ToArray());
     }
 
     /// <inheritdoc/>
@@ -40,7 +37,7 @@ internal sealed class OptimizerWeights : IWeightSource
         byte[] staging = new byte[count * size];
         foreach (var part in Parts(weights, firstElement, count))
         {
-            state.Read(part.Name, part.Offset, staging.AsSpan(part.Position * size, part.Count * size));
+            state.Read(part.Id, part.Offset, staging.AsSpan(part.Position * size, part.Count * size));
         }
 
         ElementConversion.Convert(staging, stored.Stored(), destination, type);
@@ -52,24 +49,25 @@ internal sealed class OptimizerWeights : IWeightSource
         int size = (int)stored.Size();
         foreach (var part in Parts(weights, firstElement, elements.Length / size))
         {
-            state.Write(part.Name, part.Offset, elements.Slice(part.Position * size, part.Count * size));
+            state.Write(part.Id, part.Offset, elements.Slice(part.Position * size, part.Count * size));
         }
     }
 
-    private IEnumerable<(string Name, Bytes Offset, int Position, int Count)> Parts(ParameterObject weights, long first, int count)
+    private IEnumerable<(ObjectId Id, Bytes Offset, int Position, int Count)> Parts(ParameterObject weights, long first, int count)
     {
         foreach (var item in objects.Of(weights))
         {
             long begin = item.FirstElement;
-            for (int p = 0; p < pieces[item.Name].Length; p++)
+            for (int p = 0; p < pieces[item.Owner].Length; p++)
             {
-                long length = pieces[item.Name][p];
-                long from = Math.Max(first, begin), to = Math.Min(first + count, begin + length);
+                long length = pieces[item.Owner][p];
+                long from = Math.Max(first, begin),
+                    to = Math.Min(first + count, begin + length);
                 if (from < to)
                 {
                     var offset = new Bytes((length * before) + ((from - begin) * stored.Size()));
                     yield return (
-                        string.Create(CultureInfo.InvariantCulture, $"O/{item.Name}/P{p}"),
+                        new ObjectId(ObjectFamily.Moments) { Owner = item.Owner, Piece = p },
                         offset,
                         (int)(from - first),
                         (int)(to - from)

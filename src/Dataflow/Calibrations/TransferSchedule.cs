@@ -52,7 +52,7 @@ internal static class TransferSchedule
                 .. Enumerable.Range(0, objects).Select(i => SlotOf("D", MemoryTier.Device, i)),
                 .. Enumerable.Range(0, objects).Select(i => SlotOf("H", MemoryTier.Host, i)),
             ],
-            Objects = [.. Enumerable.Range(0, objects).Select(i => new DataObject($"W/L{i:00}", size))],
+            Objects = [.. Enumerable.Range(0, objects).Select(i => new DataObject(NameOf(new Layer(i)), size))],
             Inputs = [],
             State =
             [
@@ -64,6 +64,8 @@ internal static class TransferSchedule
             Ops = [.. Enumerable.Range(0, objects).Select(i => op(places, i))],
         };
     }
+
+    private static string NameOf(Layer layer) => new ObjectId(ObjectFamily.Weights) { Layer = layer }.ToString();
 
     private readonly record struct Places(int Objects)
     {

@@ -116,7 +116,7 @@ public static class PlanReport
                     ? "  gradients      are consumed where they are made"
                     : $"  gradients      {Stay(r.ResidentGradients, model.LayerCount, "layers")}"
             );
-            int pieces = plan.Schedule.Objects.Count(o => o.Name.StartsWith("O/", StringComparison.Ordinal));
+            int pieces = plan.Schedule.Objects.Count(o => o.Family == ObjectFamily.Moments);
             output.WriteLine($"  optimizer      {Stay(r.ResidentPieces, pieces, "pieces of state")}");
         }
     }

@@ -1,0 +1,25 @@
+using Dataflow.Model;
+
+namespace Dataflow.Schedules;
+
+/// <summary>
+/// Whose parameters, gradients or optimizer state: a layer's, the embedding's or the head's, or those of a block of the rows of one of
+/// these two.
+/// </summary>
+/// <param name="Layer">Null for embedding and head.</param>
+/// <param name="IsHead">The head; otherwise, without a layer, the embedding.</param>
+/// <param name="Block">Where the vocabulary is cut: the rows. The head without one is what is left of it, its norm.</param>
+public readonly record struct ParameterOwner(Layer? Layer, bool IsHead = false, VocabularyBlock? Block = null)
+{
+    /// <summary>The head; where its matrix lies in blocks, what is left.</summary>
+    public static ParameterOwner Head => new(null, IsHead: true);
+
+    /// <summary>The embedding table, or a block of it where it is cut.</summary>
+    public static ParameterOwner Embedding(VocabularyBlock? block) => new(null, Block: block);
+
+    /// <summary>A block of the head's own matrix.</summary>
+    public static ParameterOwner HeadBlock(VocabularyBlock block) => new(null, IsHead: true, block);
+
+    /// <summary>"L05", "embed", "embed/B1", "head", "head/B0".</summary>
+    public override string ToString() => Layer is { } l ? l.ToString() : (IsHead ? "head" : "embed") + (Block is { } b ? $"/{b}" : "");
+}
