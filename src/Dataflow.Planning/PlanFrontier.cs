@@ -45,12 +45,13 @@ public sealed record PlanFrontier(FrontierPoint LeastDevice, FrontierPoint Besid
     {
         // Higher tiers are preferred, so that the planner takes the tier that the budget was made for.
         var (workload, programs, residency) = candidates.Best(memory)!.Value;
-        var shares = DevicePools
-            .Of(workload, programs, residency)
-            .GroupBy(
-                p => PoolNames.KindOf(p.Name),
-                (kind, pools) => new DeviceShare(kind, pools.Aggregate(Bytes.Zero, (sum, p) => sum + p.Total))
+        var sized = new SizedResidency(workload, programs, residency);
+        var shares = ObjectFamilies
+            .All.GroupBy(
+                row => row.Label,
+                (kind, rows) => new DeviceShare(kind, rows.Aggregate(Bytes.Zero, (sum, row) => sum + row.MemoryOf(sized).Device))
             )
+            .Where(s => s.Bytes > Bytes.Zero)
             .OrderByDescending(s => s.Bytes)
             .ThenBy(s => s.Kind, StringComparer.Ordinal);
         return new FrontierPoint(memory, workload, residency, [.. shares]);

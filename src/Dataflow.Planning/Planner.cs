@@ -82,8 +82,9 @@ public static class Planner
         var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
 
         // Without a backward the layers pass in the same order again and again.
+        string weights = ObjectFamilies.Weights.PoolName(workload.Model);
         var pools = plan
-            .Pools.Select(p => p.Name == PoolNames.Weights ? p with { Replacement = Replacement.LongestIdle } : p)
+            .Pools.Select(p => p.Name == weights ? p with { Replacement = Replacement.LongestIdle } : p)
             .ToImmutableArray();
         var program = StepLowering.Lower(workload, programs, plan.Residency, pools);
         string NameOf(Placement p) => plan.Schedule.Objects[p.Object].Name;

@@ -23,14 +23,17 @@ internal sealed partial class StepLowering
     private readonly List<StepOp> ops = [];
     private int piecesUsed;
 
-    private StepLowering(Workload workload, BlockPrograms programs, Residency residency, ImmutableArray<Pool> pools)
+    private StepLowering(Workload workload, SizedResidency sized, ImmutableArray<Pool> pools)
     {
-        this.workload = workload;
-        this.programs = programs;
+        (this.workload, programs, pieces, this.pools) = (workload, sized.Programs, sized.Sizes.Optimizer, pools);
         (model, geometry) = (workload.Model, workload.Geometry);
-        pieces = new OptimizerPieces(workload, programs);
-        this.pools = pools;
-        segments = residency.WindowSegments;
+        segments = sized.Residency.WindowSegments;
+        Check(sized.Residency);
+        table = new ObjectTable(sized, pools);
+    }
+
+    private void Check(Residency residency)
+    {
         if (
             segments > 1
             && (
@@ -53,19 +56,23 @@ internal sealed partial class StepLowering
         {
             throw new ArgumentException($"what keeps more does not keep what the others keep under {residency}", nameof(residency));
         }
-
-        table = new ObjectTable(workload, programs, residency, pools);
     }
 
     /// <summary>The step's ops, objects and pools.</summary>
-    public static StepProgram Lower(Workload workload, BlockPrograms programs, Residency residency) =>
-        Lower(workload, programs, residency, DevicePools.Of(workload, programs, residency));
-
-    /// <summary>As above, in pools made for another kind of step of the same geometry.</summary>
-    public static StepProgram Lower(Workload workload, BlockPrograms programs, Residency residency, ImmutableArray<Pool> pools)
+    /// <param name="workload">What is computed.</param>
+    /// <param name="programs">Of the workload.</param>
+    /// <param name="residency">What stays and what travels.</param>
+    /// <param name="poolsOfOther">Pools made for another kind of step of the same geometry; null: its own.</param>
+    public static StepProgram Lower(
+        Workload workload,
+        BlockPrograms programs,
+        Residency residency,
+        ImmutableArray<Pool>? poolsOfOther = null
+    )
     {
-        var lowering = new StepLowering(workload, programs, residency, pools);
-        lowering.LowerRounds(new SavePattern(workload.Model, workload.Geometry, workload.Kind, residency).Interleaves);
+        var sized = new SizedResidency(workload, programs, residency);
+        var lowering = new StepLowering(workload, sized, poolsOfOther ?? ObjectFamilies.Pools(sized));
+        lowering.LowerRounds(sized.Pattern.Interleaves);
         return new StepProgram([.. lowering.ops], lowering.table.Objects, lowering.pools);
     }
 
@@ -331,7 +338,7 @@ internal sealed partial class StepLowering
             [
                 gradients with { Offset = new Bytes(first * g), Length = new Bytes(count * g) },
                 weights with { Offset = new Bytes(first * w), Length = new Bytes(count * w) },
-                table.Moments(owner.ToString(), p, piecesUsed++, pieces.Size(count)),
+                table.Moments(owner, p, piecesUsed++),
                 workload.Kind == WorkloadKind.ClippedTraining ? table.Norms() : default,
             ]);
         }

@@ -69,12 +69,14 @@ public class FootprintTests
     private static void AssertWindowsAreExact(TrainingPlan plan)
     {
         var programs = new BlockPrograms(plan.Workload.Model, plan.Workload.Recipe, plan.Workload.Geometry);
-        int Slots(string pool) => plan.Pools.Single(p => p.Name == pool).SlotCount;
+        var sized = new SizedResidency(plan.Workload, programs, plan.Residency);
+        int Slots(ObjectRow row) => plan.Pools.Single(p => p.Name == row.PoolName(plan.Workload.Model)).SlotCount;
+        Bytes Homes(ObjectRow row) => row.Homes!(sized, Slots(row), row.SlotLengthIn!(sized));
         var homes = plan.Schedule.Slots.Where(s =>
             s.Name.StartsWith("home/KV/", StringComparison.Ordinal) || s.Name.StartsWith("home/dKV/", StringComparison.Ordinal)
         );
         Assert.Equal(
-            Footprint.Segments(plan.Workload, programs, plan.Residency, Slots(PoolNames.Windows), Slots(PoolNames.GradWindows)),
+            Homes(ObjectFamilies.Windows) + Homes(ObjectFamilies.GradWindows),
             homes.Aggregate(Bytes.Zero, (sum, s) => sum + s.Length));
     }
 

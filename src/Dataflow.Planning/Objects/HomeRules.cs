@@ -1,0 +1,140 @@
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>
+/// Bytes of the homes that objects of a family have, given the number of slots in which they take turns: what the tenancy pass will find
+/// to travel, or slightly more.
+/// </summary>
+internal static class HomeRules
+{
+    /// <summary>
+    /// A ring that turns around fetches its missing layers once each way: the first on the way back, the last on the way out. A third pass,
+    /// for updates that wait for the norm, fetches the others too; where rounds interleave they pass in pairs from both ends.
+    /// </summary>
+    public static Bytes Weights(SizedResidency m, int slots, Bytes length)
+    {
+        bool turn = m.Sizes.Kind != WorkloadKind.ClippedTraining && !m.Pattern.Interleaves;
+        return length
+            * (
+                turn ? Math.Min(m.Layers, 2 * (m.Layers - slots))
+                : slots < m.Layers ? m.Layers
+                : 0
+            );
+    }
+
+    /// <summary>Gradients go home between rounds where slots are too few, and as results where they are what the step is for.</summary>
+    public static Bytes Gradients(SizedResidency m, int slots, Bytes length)
+    {
+        int ring = m.Layers - m.Residency.ResidentGradients;
+        int homes =
+            m.Sizes.Kind == WorkloadKind.Gradients ? m.Layers
+            : !m.Sizes.UsesGradientsAtOnce && slots < ring ? ring
+            : 0;
+        return length * homes;
+    }
+
+    /// <summary>Optimizer state, but for the pieces that stay; none where all do.</summary>
+    public static Bytes Moments(SizedResidency m, int slots, Bytes length) =>
+        m.Sizes.Kind.Updates() && m.Residency.ResidentPieces + slots < m.Sizes.Optimizer.Total
+            ? m.Sizes.MomentsAfter(m.Residency.ResidentPieces)
+            : Bytes.Zero;
+
+    /// <summary>Residual streams of all layers and the head but those that never leave their slots.</summary>
+    public static Bytes Streams(SizedResidency m, int slots, Bytes length)
+    {
+        long homes = m.Pattern.Interleaves
+            ? TwoRounds(m, m.Pattern.Travelling + m.Chunks, m.Layers + 1) + (SavePattern.RoundsEmbedded * m.Chunks)
+            : ((m.Layers + 1) * m.Chunks) - StreamsKept(m, slots);
+        return length * homes;
+    }
+
+    /// <summary>
+    /// Whole windows travel where they are kept. Segments of windows pass in order again and again: all travel, unless one window's fit
+    /// together.
+    /// </summary>
+    public static Bytes Windows(SizedResidency m, int slots, Bytes length)
+    {
+        int windows = m.Layers * m.Sizes.GroupsPerRound;
+        if (m.Residency.WindowSegments > 1)
+        {
+            // The last window of the forward is the first of the backward where a round has but one.
+            int stay = slots >= m.Residency.WindowSegments && m.Sizes.GroupsPerRound == 1 ? 1 : 0;
+            return Segments(m, m.Residency.WindowSegments, m.Programs.KvPieceSize) * (windows - stay);
+        }
+
+        if (!m.Residency.Travelling.HasFlag(SaveSet.Kv))
+        {
+            return Bytes.Zero;
+        }
+
+        long homes = m.Pattern.Interleaves
+            ? TwoRounds(m, m.Pattern.Travelling + m.Sizes.ChunksPerGroup - 1, m.Layers) / m.Sizes.ChunksPerGroup
+            : Leaving(windows, slots, m.Sizes.GroupsPerRound);
+        return length * homes;
+    }
+
+    /// <summary>Gradients of windows' segments take turns in the homes of one window; whole ones have had their use at once.</summary>
+    public static Bytes GradWindows(SizedResidency m, int slots, Bytes length)
+    {
+        int segments = m.Residency.WindowSegments;
+        if (segments == 1)
+        {
+            return Bytes.Zero;
+        }
+
+        // A last segment of one chunk has had its use before another is wanted; the others may then be few enough to stay.
+        int travel =
+            slots >= segments ? 0
+            : ChunksOf(m, segments - 1) > 1 ? segments
+            : slots == segments - 1 ? 1
+            : segments - 1;
+        return Segments(m, travel, m.Programs.GradKvPieceSize);
+    }
+
+    /// <summary>
+    /// Saved activations of the pairs that travel. Those of the last ones stay in the slots, where a layer's fit them; where all pairs
+    /// share one pool, those that stay count as slots.
+    /// </summary>
+    public static Bytes Activations(SizedResidency m, int slots, Bytes length)
+    {
+        int perTurn = m.Sizes.GroupsPerRound == 1 ? 1 : m.Chunks;
+        int objects = m.Pattern.Travelling + (m.OneActivationPool ? m.Residency.ResidentChunks : 0);
+        int stay = !m.Pattern.Interleaves && slots >= Math.Min(perTurn, objects) ? slots : 0;
+        var (pairs, more) = m.OneActivationPool ? (objects - stay, 0) : m.Pattern.Homes(stay);
+        return (m.Programs.ActivationsSize(m.Residency.Travelling).Aligned * (pairs - more)) + (length * more);
+    }
+
+    /// <summary>Forward needs the streams of the layer's remaining chunks and of the next layer's first ones at once.</summary>
+    private static int StreamsKept(SizedResidency m, int slots)
+    {
+        // Blocks of the vocabulary pass the chunks of the first and the last layer again and again: fewer slots than chunks keep none.
+        return slots > m.Chunks ? slots
+            : m.Sizes.GroupsPerRound == 1 && (slots == m.Chunks || !m.Sizes.IsCut) ? slots - 1
+            : 0;
+    }
+
+    /// <summary>Homes of so many pairs at the beginning and, of the other round, at the end (<see cref="SavePattern.HomeOf"/>).</summary>
+    private static long TwoRounds(SizedResidency m, int pairs, int homeLayers) => Math.Min(2L * pairs, (homeLayers + 1L) * m.Chunks);
+
+    /// <summary>
+    /// Objects that leave a pool in which the last ones produced are the first ones wanted back. Within a layer the groups come back in the
+    /// order in which they went, so that fewer slots than a layer has objects save none.
+    /// </summary>
+    private static int Leaving(int objects, int slots, int perTurn) => slots >= Math.Min(perTurn, objects) ? objects - slots : objects;
+
+    /// <summary>The first segments of a window.</summary>
+    private static Bytes Segments(SizedResidency m, int count, Bytes piece)
+    {
+        var sum = Bytes.Zero;
+        for (int s = 0; s < count; s++)
+        {
+            sum += (piece * ChunksOf(m, s)).Aligned;
+        }
+
+        return sum;
+    }
+
+    private static int ChunksOf(SizedResidency m, int segment) =>
+        m.Geometry.RowsOf(new Segment(segment, m.Residency.WindowSegments)) / m.Geometry.ChunkTokens;
+}

@@ -1,0 +1,111 @@
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>
+/// The memory of any residency of one workload, known without lowering it: the sum over all <see cref="ObjectFamilies"/>. What does not
+/// depend on the residency and takes time is looked up once, since a search asks for thousands. The device figure is exact: the pools to
+/// the byte. The host figure is what the tenancy pass will need or slightly more, never less, and feasibility is decided by it; tests hold
+/// both to the lowered plan.
+/// </summary>
+internal sealed class MemorySizes
+{
+    private readonly Bytes[] lengths = new Bytes[ObjectFamilies.All.Length];
+    private Bytes[]? momentsBefore;
+
+    public MemorySizes(Workload workload, BlockPrograms programs)
+    {
+        (Workload, Programs, Kind) = (workload, programs, workload.Kind);
+        var geometry = workload.Geometry;
+        (Layers, Chunks, Rounds) = (workload.Model.LayerCount, geometry.ChunksPerRound, geometry.Rounds);
+        (ChunksPerGroup, GroupsPerRound) = (geometry.ChunksPerGroup, geometry.GroupsPerRound);
+        (IsTied, IsCut) = (workload.Model.TiedEmbedding, programs.Vocabulary.AreCut);
+        (Optimizer, Scratch) = (new OptimizerPieces(workload, programs), new ScratchSizes(workload, programs));
+        for (int i = 0; i < lengths.Length; i++)
+        {
+            lengths[i] = ObjectFamilies.All[i].SlotLength(this).Aligned;
+        }
+    }
+
+    /// <summary>The workload.</summary>
+    public Workload Workload { get; }
+
+    /// <summary>Its programs.</summary>
+    public BlockPrograms Programs { get; }
+
+    /// <summary>How its optimizer state is cut.</summary>
+    public OptimizerPieces Optimizer { get; }
+
+    /// <summary>Pieces of optimizer state.</summary>
+    public int Pieces => Optimizer.Total;
+
+    /// <summary>Scratch of its residencies.</summary>
+    public ScratchSizes Scratch { get; }
+
+    /// <summary>Layers.</summary>
+    public int Layers { get; }
+
+    /// <summary>Chunks of a round.</summary>
+    public int Chunks { get; }
+
+    /// <summary>Rounds of a step.</summary>
+    public int Rounds { get; }
+
+    /// <summary>Chunks that share a context window.</summary>
+    public int ChunksPerGroup { get; }
+
+    /// <summary>Context windows of a round.</summary>
+    public int GroupsPerRound { get; }
+
+    /// <summary>What a step is for.</summary>
+    public WorkloadKind Kind { get; }
+
+    /// <summary>Embedding and head have one matrix.</summary>
+    public bool IsTied { get; }
+
+    /// <summary>Embedding and head lie in blocks of rows.</summary>
+    public bool IsCut { get; }
+
+    /// <summary>No gradient outlives the layer that it is made in.</summary>
+    public bool UsesGradientsAtOnce => Rounds == 1 && Kind == WorkloadKind.Training;
+
+    /// <summary>Both memories of a residency.</summary>
+    public Footprint Of(Residency residency)
+    {
+        var sized = new SizedResidency(this, residency);
+        var (device, host) = (Bytes.Zero, Bytes.Zero);
+        var rows = ObjectFamilies.All.AsSpan();
+        for (int i = 0; i < rows.Length; i++)
+        {
+            var memory = rows[i].MemoryOf(sized, lengths[i]);
+            (device, host) = (device + memory.Device, host + memory.Host);
+        }
+
+        return new Footprint(device, host);
+    }
+
+    /// <summary>
+    /// Homes of all state but that of the first so many pieces: updates run head to embedding, or the other way round where all wait for
+    /// the norm.
+    /// </summary>
+    public Bytes MomentsAfter(int piece)
+    {
+        momentsBefore ??= MomentsBefore();
+        return momentsBefore[^1] - momentsBefore[piece];
+    }
+
+    private Bytes[] MomentsBefore()
+    {
+        var before = new Bytes[Pieces + 1];
+        int at = 0;
+        foreach (var (layout, copies) in Kind == WorkloadKind.ClippedTraining ? Optimizer.Order.Reverse() : Optimizer.Order)
+        {
+            for (int i = 0; i < Optimizer.CountOf(layout) * copies; i++, at++)
+            {
+                before[at + 1] = before[at] + Optimizer.Size(Optimizer.Elements(layout, i % Optimizer.CountOf(layout)).Count).Aligned;
+            }
+        }
+
+        return before;
+    }
+}

@@ -1,0 +1,246 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+using Dataflow.Schedules;
+
+namespace Dataflow.Planning;
+
+/// <summary>
+/// Every family of objects of a step, one row each. The device's pools in their order, its memory and the host's before anything is
+/// lowered, objects with their names and homes, and what people are shown: all follow from these rows.
+/// </summary>
+internal static class ObjectFamilies
+{
+    public static readonly ObjectRow Scratch = new(ObjectFamily.Scratch) { SlotLengthIn = static m => m.Scratch };
+
+    /// <summary>Each chunk of the step has its own, which the runtime writes.</summary>
+    public static readonly ObjectRow Tables = new(ObjectFamily.Tables)
+    {
+        SlotLength = static w => w.Workload.Geometry.TableSize,
+        SlotCount = static m => Math.Min(m.Alive * m.Alive, m.Sizes.Rounds) * m.Chunks,
+        Life = static _ => Lifetime.Input,
+        Home = static (_, id) => id,
+        Homes = static (m, _, length) => length * ((long)m.Chunks * m.Sizes.Rounds),
+    };
+
+    /// <summary>One fp32 for every chunk of the step.</summary>
+    public static readonly ObjectRow Losses = new(ObjectFamily.Losses)
+    {
+        SlotLength = static w => new Bytes(4L * w.Chunks * w.Rounds),
+        Life = static _ => Lifetime.Output,
+        Homes = static (_, slots, length) => length * slots,
+    };
+
+    /// <summary>One fp64 for every parameter object, where gradients are clipped.</summary>
+    public static readonly ObjectRow Norms = new(ObjectFamily.Norms)
+    {
+        SlotLength = static w => new Bytes(8L * ParameterOwners.Count(w.Workload.Model, w.Programs)),
+        SlotCount = static m => m.Sizes.Kind == WorkloadKind.ClippedTraining ? 1 : 0,
+        Life = static _ => Lifetime.Output,
+        Homes = static (_, slots, length) => length * slots,
+    };
+
+    /// <summary>Parameters of the layers.</summary>
+    public static readonly ObjectRow Weights = new(ObjectFamily.Weights)
+    {
+        SlotLength = static w => w.Programs.BlockLayout.Size(w.Workload.Recipe.Parameters),
+        SlotCount = static m => Math.Min(m.Residency.WeightSlots, m.Layers),
+        Life = static _ => Lifetime.State,
+        Homes = HomeRules.Weights,
+    };
+
+    /// <summary>Gradients of the layers.</summary>
+    public static readonly ObjectRow Gradients = new(ObjectFamily.Gradients)
+    {
+        SlotLength = static w => w.Programs.BlockLayout.Size(w.Workload.Recipe.Gradients),
+        SlotCount = static m => Math.Min(m.Residency.GradientSlots, m.Layers - m.Residency.ResidentGradients),
+        Replacement = static m => m.Residency.GradientsRotate ? Replacement.Rotation : Replacement.LongestIdle,
+        ResidentCount = static m => m.Residency.ResidentGradients,
+        IsResident = static (m, id) => id.Layer!.Value.Index < m.Residency.ResidentGradients,
+        Life = GradientLife,
+        Homes = HomeRules.Gradients,
+    };
+
+    /// <summary>Pieces of optimizer state, of all parameters.</summary>
+    public static readonly ObjectRow Moments = new(ObjectFamily.Moments)
+    {
+        SlotLength = static w => w.Optimizer.SlotSize,
+        SlotCount = static m =>
+            m.Sizes.Kind.Updates() ? Math.Min(m.Residency.OptimizerSlots, m.Sizes.Optimizer.Total - m.Residency.ResidentPieces) : 0,
+        Replacement = static _ => Replacement.LongestIdle,
+        ResidentCount = static m => m.Sizes.Kind.Updates() ? m.Residency.ResidentPieces : 0,
+        Life = static _ => Lifetime.State,
+        Length = static (m, id) =>
+            m.Sizes.Optimizer.Size(m.Sizes.Optimizer.Elements(id.Owner!.Value.Layout(m.Programs), id.Piece!.Value).Count),
+        Homes = HomeRules.Moments,
+    };
+
+    /// <summary>Residual streams at the entries of the layers and of the head.</summary>
+    public static readonly ObjectRow Streams = new(ObjectFamily.Streams)
+    {
+        SlotLength = static w => w.Programs.StreamSize,
+        SlotCount = static m => Math.Min(m.Residency.StreamSlots + m.Residency.ResidentChunks, (m.Layers + 1) * m.Chunks * m.Alive),
+        Home = static (m, id) => id with { Layer = new Layer(m.Pattern.HomeOfStream(id.Layer!.Value, id.Round!.Value)), Round = null },
+        LeavesAtOnce = static (m, id) => m.Pattern.LeavesAtOnce(id.Layer!.Value, id.Chunk!.Value),
+        Homes = HomeRules.Streams,
+    };
+
+    /// <summary>Context windows of the layers, or segments of them. What a backward recomputes is an object of its own.</summary>
+    public static readonly ObjectRow Windows = new(ObjectFamily.Windows)
+    {
+        SlotLengthIn = static m => m.Programs.KvPieceSize * m.Geometry.ChunksPerSegment(m.Residency.WindowSegments),
+        SlotCount = static m =>
+            Math.Min(
+                m.Residency.WindowSlots + (m.Residency.ResidentChunks / m.Sizes.ChunksPerGroup),
+                m.Layers * m.Sizes.GroupsPerRound * m.Residency.WindowSegments * m.Alive
+            ),
+        Replacement = InTurn,
+        Length = static (m, id) => OfWindow(m, id, m.Programs.KvPieceSize),
+        Home = static (m, id) => id.Segment is null ? HomeInLayer(m, id) : id with { Round = null },
+        LeavesAtOnce = static (m, id) =>
+            id.Family == ObjectFamily.Windows
+            && id.Segment is null
+            && m.Pattern.LeavesAtOnce(id.Layer!.Value, new Chunk(id.Group!.Value * m.Sizes.ChunksPerGroup)),
+        Homes = HomeRules.Windows,
+    };
+
+    /// <summary>Gradients of these. Only one group's are alive at a time: the same segment of all has one home.</summary>
+    public static readonly ObjectRow GradWindows = new(ObjectFamily.GradWindows)
+    {
+        SlotLengthIn = static m => m.Programs.GradKvPieceSize * m.Geometry.ChunksPerSegment(m.Residency.WindowSegments),
+        SlotCount = static m => m.Residency.WindowSegments == 1 ? 1 : Math.Min(m.Residency.WindowSlots, m.Residency.WindowSegments),
+        Replacement = InTurn,
+        Length = static (m, id) => OfWindow(m, id, m.Programs.GradKvPieceSize),
+        Home = static (m, id) => id.Segment is { } s ? new ObjectId(id.Family) { Segment = s } : HomeInLayer(m, id),
+        Homes = HomeRules.GradWindows,
+    };
+
+    /// <summary>Gradients of residual streams.</summary>
+    public static readonly ObjectRow GradStreams = new(ObjectFamily.GradStreams)
+    {
+        SlotLength = static w => w.Programs.StreamSize,
+        SlotCount = static m => Math.Min(m.Residency.GradStreamSlots, m.Alive * m.Chunks),
+        Replacement = static _ => Replacement.LongestIdle,
+        Homes = static (m, slots, length) => length * (slots < m.Chunks ? m.Chunks : 0),
+    };
+
+    /// <summary>Where the vocabulary is cut: what its blocks say of a chunk's rows of logits.</summary>
+    public static readonly ObjectRow LogitStatistics = new(ObjectFamily.LogitStatistics)
+    {
+        SlotLength = static w => w.Programs.LogitStatisticsSize,
+        SlotCount = static m => m.Sizes.IsCut ? m.Chunks : 0,
+    };
+
+    /// <summary>Where the vocabulary is cut: gradients of the head's input, summed over its blocks.</summary>
+    public static readonly ObjectRow GradHeads = new(ObjectFamily.GradHeads)
+    {
+        SlotLength = static w => w.Programs.GradHeadSize,
+        SlotCount = static m => m.Sizes.IsCut && m.Sizes.Kind.HasBackward() ? Math.Min(m.Residency.GradStreamSlots, m.Chunks) : 0,
+        Replacement = static _ => Replacement.LongestIdle,
+        Homes = VocabularyMemory.GradHeadHomes,
+    };
+
+    /// <summary>What forwards keep. Those that stay share the pool where they are like the others.</summary>
+    public static readonly ObjectRow Activations = new(ObjectFamily.Activations)
+    {
+        SlotLengthIn = static m => m.Programs.ActivationsSize(m.Pattern.Most),
+        SlotCount = static m =>
+            m.Programs.ActivationsSize(m.Pattern.Most) == Bytes.Zero ? 0
+            : m.OneActivationPool ? Math.Min(m.Residency.ActivationSlots + m.Residency.ResidentChunks, m.Layers * m.Chunks)
+            : Math.Min(m.Residency.ActivationSlots, m.Pattern.Travelling),
+        ResidentCount = static m => m.OneActivationPool ? 0 : m.Residency.ResidentChunks,
+        IsResident = static (m, id) => !m.OneActivationPool && m.Pattern.IsResident(id.Layer!.Value, id.Chunk!.Value),
+        ResidentLengthIn = static m => m.Programs.ActivationsSize(m.Residency.ResidentSet),
+        Length = static (m, id) => m.Programs.ActivationsSize(m.Pattern.Saved(id.Layer!.Value, id.Chunk!.Value, id.Round!.Value)),
+        Home = HomeInLayer,
+        LeavesAtOnce = static (m, id) => m.Pattern.LeavesAtOnce(id.Layer!.Value, id.Chunk!.Value),
+        Homes = HomeRules.Activations,
+    };
+
+    /// <summary>Parameters of embedding and head, or of blocks of both.</summary>
+    public static readonly ObjectRow VocabularyWeights = Vocabulary(Weights, static recipe => recipe.Parameters) with
+    {
+        SlotCount = VocabularyMemory.WeightSlots,
+        Homes = VocabularyMemory.WeightHomes,
+    };
+
+    /// <summary>The head's norm, where its matrix is the table's or lies in blocks.</summary>
+    public static readonly ObjectRow HeadWeights = Head(Weights, static recipe => recipe.Parameters);
+
+    /// <summary>Gradients of embedding and head, or of blocks of both.</summary>
+    public static readonly ObjectRow VocabularyGradients = Vocabulary(Gradients, static recipe => recipe.Gradients) with
+    {
+        SlotCount = VocabularyMemory.GradientSlots,
+        Homes = VocabularyMemory.GradientHomes,
+    };
+
+    /// <summary>The gradient of the head's norm.</summary>
+    public static readonly ObjectRow HeadGradients = Head(Gradients, static recipe => recipe.Gradients);
+
+    /// <summary>All rows, in the order of their pools in the device's arena.</summary>
+    public static readonly ImmutableArray<ObjectRow> All =
+    [
+        Scratch,
+        Tables,
+        Losses,
+        Norms,
+        Weights,
+        Gradients,
+        Moments,
+        Streams,
+        Windows,
+        GradWindows,
+        GradStreams,
+        LogitStatistics,
+        GradHeads,
+        Activations,
+        VocabularyWeights,
+        HeadWeights,
+        VocabularyGradients,
+        HeadGradients,
+    ];
+
+    /// <summary>Pools with at least one slot, in the order in which they lie in the arena: the device's memory, to the byte.</summary>
+    public static ImmutableArray<Pool> Pools(SizedResidency sized) =>
+        [.. All.SelectMany(row => row.Pools(sized)).Where(p => p.SlotCount > 0 && p.SlotLength > Bytes.Zero)];
+
+    private static Lifetime GradientLife(WorkloadKind kind) => kind == WorkloadKind.Gradients ? Lifetime.Output : Lifetime.Transient;
+
+    /// <summary>Chunk after chunk, segments pass in the same order again and again.</summary>
+    private static Replacement InTurn(SizedResidency m) =>
+        m.Residency.WindowSegments == 1 ? Replacement.FarthestUse : Replacement.LongestIdle;
+
+    private static Bytes OfWindow(SizedResidency m, ObjectId id, Bytes piece)
+    {
+        int rows = id.Segment is { } s ? m.Geometry.RowsOf(new Segment(s, m.Residency.WindowSegments)) : m.Geometry.WindowRows;
+        return new Bytes(piece.Value / m.Geometry.ChunkTokens * rows);
+    }
+
+    private static ObjectId HomeInLayer(SizedResidency m, ObjectId id) =>
+        id with
+        {
+            Layer = new Layer(m.Pattern.HomeOf(id.Layer!.Value, id.Round!.Value)),
+            Round = null,
+        };
+
+    private static ObjectRow Vocabulary(ObjectRow ofLayers, Func<Recipe, DType> type) =>
+        ofLayers with
+        {
+            Label = $"vocabulary {ofLayers.Label}",
+            PoolName = model => $"{ofLayers.Family.Prefix}.{(model.TiedEmbedding ? "embed" : "vocabulary")}",
+            SlotLength = w => VocabularyMemory.SlotLength(w, type(w.Workload.Recipe)),
+            Replacement = static m => m.Sizes.IsCut ? Replacement.LongestIdle : Replacement.FarthestUse,
+            ResidentCount = null,
+            IsResident = static (_, _) => false,
+            Length = (m, id) => id.Owner!.Value.Layout(m.Programs).Size(type(m.Sizes.Workload.Recipe)),
+        };
+
+    private static ObjectRow Head(ObjectRow ofLayers, Func<Recipe, DType> type) =>
+        Vocabulary(ofLayers, type) with
+        {
+            PoolName = _ => $"{ofLayers.Family.Prefix}.head",
+            SlotLength = w => w.Programs.HeadLayout.Size(type(w.Workload.Recipe)),
+            SlotCount = static m => VocabularyMemory.HeadIsApart(m.Sizes) ? 1 : 0,
+            Replacement = static _ => Replacement.FarthestUse,
+            Homes = null,
+        };
+}

@@ -1,0 +1,50 @@
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>Bytes of scratch of the residencies of one workload: the most that any op needs.</summary>
+internal sealed class ScratchSizes(Workload workload, BlockPrograms programs)
+{
+    private readonly Bytes?[] whole = new Bytes?[(int)SaveSet.All + 1];
+    private readonly Bytes?[] streamed = new Bytes?[(int)SaveSet.All + 1];
+    private Bytes? head;
+
+    /// <summary>Of a residency.</summary>
+    public Bytes Of(Residency residency)
+    {
+        if (residency.WindowSegments > 1)
+        {
+            return Streamed(residency.Travelling);
+        }
+
+        var size = Whole(residency.Travelling);
+        size = residency.MoreSixteenths > 0 ? Bytes.Max(size, Whole(residency.TravellingMore)) : size;
+        return residency.ResidentChunks > 0 ? Bytes.Max(size, Whole(residency.ResidentSet)) : size;
+    }
+
+    private Bytes Whole(SaveSet saved) =>
+        whole[(int)saved] ??= Most(programs.RecomputeKv(), programs.Forward(saved), programs.Backward(saved));
+
+    private Bytes Streamed(SaveSet saved) => streamed[(int)saved] ??= Most(programs.Combine(saved), programs.CombineBackward(saved));
+
+    private Bytes Most(params ReadOnlySpan<BlockProgram> ofBlocks)
+    {
+        var size = head ??= Head();
+        foreach (var program in ofBlocks)
+        {
+            size = Bytes.Max(size, program.ScratchLength);
+        }
+
+        return size;
+    }
+
+    /// <summary>Of the head, and of norms.</summary>
+    private Bytes Head()
+    {
+        var first = new VocabularyBlock(0);
+        var size = programs.Vocabulary.AreCut
+            ? Bytes.Max(programs.HeadLoss(first).ScratchLength, programs.HeadBackward(first).ScratchLength)
+            : programs.Head().ScratchLength;
+        return workload.Kind == WorkloadKind.ClippedTraining ? Bytes.Max(size, programs.NormScratch) : size;
+    }
+}

@@ -1,0 +1,131 @@
+using Dataflow.Model;
+
+namespace Dataflow.Planning;
+
+/// <summary>
+/// Embedding and head: their slots on the device and their homes on the host. Whole, they have a slot each or take turns in one. In blocks,
+/// all stay or they take turns in a few slots; a head's norm, a vector, then has a slot of its own. Each pass over the blocks begins where
+/// the one before ended, so that the longest idle is the one that is needed again last, and a pass that begins anew still rotates.
+/// </summary>
+internal static class VocabularyMemory
+{
+    /// <summary>Blocks of all matrices, in order of their first use; whole matrices count as one.</summary>
+    public static int BlockCount(BlockPrograms programs) => programs.EmbeddingLayouts.Length + programs.HeadBlockLayouts.Length;
+
+    /// <summary>
+    /// What the head has besides its matrix has a slot of its own: a norm, where the matrix is the table's (then the table has one, too) or
+    /// lies in blocks.
+    /// </summary>
+    public static bool HeadIsApart(MemorySizes w) => w.IsTied || w.IsCut;
+
+    /// <summary>Length of the slots in which tables and the head's matrix, or their blocks, take turns.</summary>
+    public static Bytes SlotLength(MemorySizes w, DType type)
+    {
+        var table = w.Programs.EmbeddingLayouts[0].Size(type);
+        return HeadIsApart(w) ? table : Bytes.Max(table, w.Programs.HeadLayout.Size(type));
+    }
+
+    /// <summary>How many of these slots there are for parameters.</summary>
+    public static int WeightSlots(SizedResidency m) => Slots(m, m.Residency.VocabularyResident);
+
+    /// <summary>How many there are for gradients.</summary>
+    public static int GradientSlots(SizedResidency m) => Slots(m, m.Residency.VocabularyResident && !(m.Sizes.IsCut && UsedUpAtOnce(m)));
+
+    private static int Slots(SizedResidency m, bool stay) =>
+        m.Sizes.IsCut
+            ? stay
+                ? BlockCount(m.Programs)
+                : Math.Min(m.Residency.VocabularySlots, BlockCount(m.Programs))
+            : !m.Sizes.IsTied && stay
+                ? 2
+                : 1;
+
+    /// <summary>Homes of parameters.</summary>
+    public static Bytes WeightHomes(SizedResidency m, int slots, Bytes length)
+    {
+        var type = m.Sizes.Workload.Recipe.Parameters;
+        return m.Sizes.IsCut
+            ? slots < BlockCount(m.Programs)
+                ? Blocks(m.Programs, type)
+                : Bytes.Zero
+            : TakeTurns(m)
+                ? All(m.Programs, type)
+                : Bytes.Zero;
+    }
+
+    /// <summary>Homes of gradients: of all where these are what the step is for.</summary>
+    public static Bytes GradientHomes(SizedResidency m, int slots, Bytes length)
+    {
+        var (programs, type) = (m.Programs, m.Sizes.Workload.Recipe.Gradients);
+        if (m.Sizes.Kind == WorkloadKind.Gradients)
+        {
+            return All(programs, type);
+        }
+
+        if (!m.Sizes.IsCut)
+        {
+            return !m.Sizes.UsesGradientsAtOnce && TakeTurns(m) ? All(programs, type) : Bytes.Zero;
+        }
+
+        if (UsedUpAtOnce(m) || slots >= BlockCount(programs))
+        {
+            return Bytes.Zero;
+        }
+
+        if (m.Sizes.Kind != WorkloadKind.Training)
+        {
+            return Blocks(programs, type);
+        }
+
+        int count = programs.EmbeddingLayouts.Length;
+        if (m.Sizes.IsTied)
+        {
+            // Down in the head and up in the embedding: at each turn the last ones stay.
+            int before = m.Sizes.UsesGradientsAtOnce ? 0 : Math.Min(slots, count - slots);
+            return TableBlocks(programs, type, 0, before) + TableBlocks(programs, type, slots, count);
+        }
+
+        // The last round uses up the head's, so that all but one slot keep what they hold.
+        int first = Math.Max(0, count - slots + 1);
+        return Blocks(programs, type)
+            - (m.Sizes.Rounds == 2 ? TableBlocks(programs, type, first, Math.Min(count, first + slots)) : Bytes.Zero);
+    }
+
+    /// <summary>
+    /// Homes of gradients of the head's input. They come in the same order for every block, so that all leave; but for the last block they
+    /// are used up, and with two blocks that is before all but one slot are wanted for others.
+    /// </summary>
+    public static Bytes GradHeadHomes(SizedResidency m, int slots, Bytes length) =>
+        slots == 0 || slots >= m.Chunks ? Bytes.Zero : length * (m.Programs.Vocabulary.Count == 2 ? m.Chunks - slots + 1 : m.Chunks);
+
+    /// <summary>Every gradient of a block is complete and used before the next one's begins.</summary>
+    private static bool UsedUpAtOnce(SizedResidency m) => m.Sizes.UsesGradientsAtOnce && !m.Sizes.IsTied;
+
+    private static bool TakeTurns(SizedResidency m) => !m.Sizes.IsTied && !m.Residency.VocabularyResident;
+
+    /// <summary>Everything once.</summary>
+    private static Bytes All(BlockPrograms programs, DType type) => Blocks(programs, type) + programs.HeadLayout.Size(type).Aligned;
+
+    private static Bytes Blocks(BlockPrograms programs, DType type)
+    {
+        var sum = TableBlocks(programs, type, 0, programs.EmbeddingLayouts.Length);
+        foreach (var layout in programs.HeadBlockLayouts.AsSpan())
+        {
+            sum += layout.Size(type).Aligned;
+        }
+
+        return sum;
+    }
+
+    /// <summary>Blocks of the table, from a first to before an end.</summary>
+    private static Bytes TableBlocks(BlockPrograms programs, DType type, int first, int end)
+    {
+        var sum = Bytes.Zero;
+        for (int b = first; b < end; b++)
+        {
+            sum += programs.EmbeddingLayouts[b].Size(type).Aligned;
+        }
+
+        return sum;
+    }
+}
