@@ -131,9 +131,8 @@ public static class GeometryRule
             return geometry.HeadTokens;
         }
 
-        var room = new BlockPrograms(request.Model, request.Recipe, geometry)
-            .Backward(SaveSet.Kv | SaveSet.Attention | SaveSet.Query | SaveSet.Residual)
-            .ScratchLength;
+        const SaveSet kept = SaveSet.Kv | SaveSet.Attention | SaveSet.Query | SaveSet.Residual;
+        var room = new BlockPrograms(request.Model, request.Recipe, geometry).Most(k => k.Backward(kept).ScratchLength);
         int tokens = geometry.HeadTokens;
         while (tokens * 2 <= geometry.ChunkTokens && geometry.ChunkTokens % (tokens * 2) == 0)
         {

@@ -39,7 +39,7 @@ internal sealed partial class StepLowering
             && (
                 segments != geometry.SegmentsUpTo(segments)
                 || residency.ResidentChunks > 0
-                || !BlockPrograms.MayStream(residency.Travelling)
+                || !LayerPrograms.MayStream(residency.Travelling)
             )
         )
         {
@@ -238,7 +238,7 @@ internal sealed partial class StepLowering
             table.Window(l, c, r, recomputed: false, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write),
             table.Activations(l, c, r, AccessMode.Write),
             table.Stream(Roles.Output, new Layer(l.Index + 1), c, r, AccessMode.Write),
-            table.Scratch(programs.Forward(saved).ScratchLength, AccessMode.Write),
+            table.Scratch(programs[l].Forward(saved).ScratchLength, AccessMode.Write),
         ], saved);
     }
 
@@ -258,7 +258,7 @@ internal sealed partial class StepLowering
             RecomputeWindow(l, c, r);
         }
 
-        if (programs.NeedsRecompute(saved))
+        if (programs[l].NeedsRecompute(saved))
         {
             Recompute(l, c, r, saved);
         }
@@ -278,14 +278,14 @@ internal sealed partial class StepLowering
                 table.Weights(l, AccessMode.Read),
                 table.Stream(Roles.Input, l, c, r, AccessMode.Read),
                 table.Window(l, c, r, recomputed: true, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write),
-                table.Scratch(programs.RecomputeKv().ScratchLength, AccessMode.Write),
+                table.Scratch(programs[l].RecomputeKv().ScratchLength, AccessMode.Write),
             ], table.Saved(l, c, r), SaveSet.Kv);
         }
     }
 
     private void Recompute(Layer l, Chunk c, Round r, SaveSet saved)
     {
-        var missing = programs.Missing(saved);
+        var missing = programs[l].Missing(saved);
         bool ownKv = missing.HasFlag(SaveSet.Kv);
         bool recomputedWindow = !saved.HasFlag(SaveSet.Kv);
         Add(OpKind.Recompute, l, c, r,
@@ -297,7 +297,7 @@ internal sealed partial class StepLowering
                 ? table.Window(l, c, r, recomputedWindow, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write)
                 : table.Window(l, c, r, recomputedWindow, 0, geometry.WindowRow(c) + geometry.ChunkTokens, AccessMode.Read),
             table.Activations(l, c, r, AccessMode.Read),
-            table.Scratch(programs.Backward(saved).ScratchLength, AccessMode.Write),
+            table.Scratch(programs[l].Backward(saved).ScratchLength, AccessMode.Write),
         ], saved, missing);
     }
 
@@ -314,7 +314,7 @@ internal sealed partial class StepLowering
             table.GradStream(c, r, AccessMode.ReadWrite),
             table.GradWindow(l, c, r, rows, lastOfGroup ? AccessMode.Write : AccessMode.ReadWrite),
             table.Gradients(l, firstOfStep ? AccessMode.Write : AccessMode.ReadWrite),
-            table.Scratch(programs.Backward(saved).ScratchLength, programs.NeedsRecompute(saved) ? AccessMode.ReadWrite : AccessMode.Write),
+            table.Scratch(programs[l].Backward(saved).ScratchLength, programs[l].NeedsRecompute(saved) ? AccessMode.ReadWrite : AccessMode.Write),
         ], saved);
     }
 

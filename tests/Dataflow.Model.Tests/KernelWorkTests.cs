@@ -28,9 +28,9 @@ public class KernelWorkTests
             var (segment, block) = (new Segment(0, 2), new VocabularyBlock(0));
             BlockProgram[] all =
             [
-                programs.Forward(saved),
-                programs.Recompute(saved),
-                programs.Backward(saved),
+                programs.Kinds[0].Forward(saved),
+                programs.Kinds[0].Recompute(saved),
+                programs.Kinds[0].Backward(saved),
                 programs.Embed(block),
                 programs.EmbedBackward(block),
                 .. geometry == Cut
@@ -39,13 +39,13 @@ public class KernelWorkTests
                         programs.HeadLoss(block),
                         programs.HeadLoss(programs.Vocabulary.Last),
                         programs.HeadBackward(block),
-                        programs.Project(saved),
-                        programs.Attend(saved),
-                        programs.Combine(saved),
-                        programs.CombineBackward(saved),
-                        programs.AttendBackward(saved),
-                        programs.ProjectBackward(saved),
-                        programs.RecomputeKv(),
+                        programs.Kinds[0].Project(saved),
+                        programs.Kinds[0].Attend(saved),
+                        programs.Kinds[0].Combine(saved),
+                        programs.Kinds[0].CombineBackward(saved),
+                        programs.Kinds[0].AttendBackward(saved),
+                        programs.Kinds[0].ProjectBackward(saved),
+                        programs.Kinds[0].RecomputeKv(),
                     ]
                     : new[] { programs.Head() },
             ];
@@ -86,9 +86,9 @@ public class KernelWorkTests
         var programs = new BlockPrograms(Model, Recipe.Bf16, Uncut);
         double Flops(BlockProgram p) =>
             p.Calls.Select(c => KernelWork.Of(c, p, Model, Uncut, new Chunk(0))).Where(w => w.Class == KernelClass.Gemm).Sum(w => w.Flops);
-        double matrices = programs.BlockLayout.Tensors.Where(t => t.Rows > 1).Sum(t => (double)t.Rows * t.Columns);
-        Assert.Equal(2 * Uncut.ChunkTokens * matrices, Flops(programs.Forward(SaveSet.All)));
-        Assert.Equal(4 * Uncut.ChunkTokens * matrices, Flops(programs.Backward(SaveSet.All)));
+        double matrices = programs.Kinds[0].Parameters.Tensors.Where(t => t.Rows > 1).Sum(t => (double)t.Rows * t.Columns);
+        Assert.Equal(2 * Uncut.ChunkTokens * matrices, Flops(programs.Kinds[0].Forward(SaveSet.All)));
+        Assert.Equal(4 * Uncut.ChunkTokens * matrices, Flops(programs.Kinds[0].Backward(SaveSet.All)));
     }
 
     [Fact]
@@ -99,20 +99,20 @@ public class KernelWorkTests
             KernelWork.Of(p.Calls.Single(c => c.Kernel == kernel), p, Model, Cut, new Chunk(chunk), s);
 
         // The second chunk of a row: its 64 queries see 65 to 128 keys, 64 * 96.5 pairs.
-        var forward = Attention(programs.Forward(SaveSet.All), Kernel.AttentionForward, 1);
+        var forward = Attention(programs.Kinds[0].Forward(SaveSet.All), Kernel.AttentionForward, 1);
         Assert.Equal(4 * 64 * 96.5 * Model.QueryDim, forward.Flops);
         Assert.Equal((64, 96.5, Model.HeadDim), (forward.Rows, forward.Columns, forward.Depth));
-        Assert.Equal(2.5, Attention(programs.Backward(SaveSet.All), Kernel.AttentionBackward, 1).Flops / forward.Flops);
+        Assert.Equal(2.5, Attention(programs.Kinds[0].Backward(SaveSet.All), Kernel.AttentionBackward, 1).Flops / forward.Flops);
 
         // The fourth chunk and segments of two chunks: all of the first segment's 128 keys, and 65 to 128 of the second's.
         const SaveSet saved = SaveSet.Kv | SaveSet.Attention;
         Assert.Equal(
             4.0 * 64 * 128 * Model.QueryDim,
-            Attention(programs.Attend(saved), Kernel.AttentionSegmentForward, 3, new Segment(0, 2)).Flops
+            Attention(programs.Kinds[0].Attend(saved), Kernel.AttentionSegmentForward, 3, new Segment(0, 2)).Flops
         );
         Assert.Equal(
             4.0 * 64 * 96.5 * Model.QueryDim,
-            Attention(programs.Attend(saved), Kernel.AttentionSegmentForward, 3, new Segment(1, 2)).Flops
+            Attention(programs.Kinds[0].Attend(saved), Kernel.AttentionSegmentForward, 3, new Segment(1, 2)).Flops
         );
     }
 

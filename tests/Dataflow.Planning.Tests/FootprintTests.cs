@@ -30,9 +30,10 @@ public class FootprintTests
                         continue;
                     }
 
-                    if (workload.Kind == WorkloadKind.ClippedTraining)
+                    if (workload.Kind == WorkloadKind.ClippedTraining || workload.Model.Pattern is not null)
                     {
-                        // A third pass leaves more on the device than the bound assumes.
+                        // A third pass leaves more on the device than the bound assumes; homes of layers that differ are counted as the
+                        // largest.
                         continue;
                     }
 

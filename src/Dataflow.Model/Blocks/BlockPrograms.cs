@@ -6,13 +6,14 @@ namespace Dataflow.Model;
 /// The block programs of a workload, laid out: those of each kind of layer, and those of embedding and head. A pure function of model,
 /// recipe, geometry and save set, so that every device and the planner agree to the byte.
 /// </summary>
-public sealed partial class BlockPrograms
+public sealed class BlockPrograms
 {
     private readonly ModelConfig model;
     private readonly Recipe recipe;
     private readonly ProgramLayout layout;
     private readonly Dictionary<(string, int), BlockProgram> cache = [];
     private readonly int[] kindOf;
+    private readonly Bytes?[] activationsSizes = new Bytes?[(int)SaveSet.All + 1];
 
     /// <summary>Lays out parameters for a workload; programs are made when first asked for.</summary>
     public BlockPrograms(ModelConfig model, Recipe recipe, Geometry geometry)
@@ -30,6 +31,8 @@ public sealed partial class BlockPrograms
         TableSize = ChunkTable.Size(model, geometry);
         Kinds = [.. model.Kinds.Distinct().Select(k => new LayerPrograms(model, k, recipe, geometry))];
         var distinct = Kinds.Select(k => k.Kind).ToList();
+        KvPieceSize = Most(k => k.KvPieceSize);
+        GradKvPieceSize = Most(k => k.GradKvPieceSize);
         kindOf = [.. model.Kinds.Select(k => distinct.IndexOf(k))];
     }
 
@@ -60,6 +63,12 @@ public sealed partial class BlockPrograms
     /// <summary>Bytes of a chunk's residual stream (and of its gradient).</summary>
     public Bytes StreamSize { get; }
 
+    /// <summary>Bytes of one chunk's K and V in the layers where they take most.</summary>
+    public Bytes KvPieceSize { get; }
+
+    /// <summary>Bytes of their gradients (fp32).</summary>
+    public Bytes GradKvPieceSize { get; }
+
     /// <summary>Bytes of a chunk's statistics of logits.</summary>
     public Bytes LogitStatisticsSize { get; }
 
@@ -69,6 +78,9 @@ public sealed partial class BlockPrograms
     /// <summary>Bytes of scratch of a norm over any parameter object's gradient.</summary>
     public Bytes NormScratch =>
         EmbeddingLayouts.Append(HeadLayout).Concat(Kinds.Select(k => k.Parameters)).Select(KernelWorkspace.SquaredSum).Aggregate(Bytes.Max);
+
+    /// <summary>Bytes of the activation object in the layers where it takes most.</summary>
+    public Bytes ActivationsSize(SaveSet saved) => activationsSizes[(int)saved] ??= Most(k => k.ActivationsSize(saved));
 
     /// <summary>The most that layers of any kind need of something.</summary>
     public Bytes Most(Func<LayerPrograms, Bytes> of)

@@ -98,11 +98,11 @@ internal sealed class MemorySizes
     {
         var before = new Bytes[Pieces + 1];
         int at = 0;
-        foreach (var (layout, copies) in Kind == WorkloadKind.ClippedTraining ? Optimizer.Order.Reverse() : Optimizer.Order)
+        foreach (var layout in Kind == WorkloadKind.ClippedTraining ? Optimizer.Order.Reverse() : Optimizer.Order)
         {
-            for (int i = 0; i < Optimizer.CountOf(layout) * copies; i++, at++)
+            for (int i = 0; i < Optimizer.CountOf(layout); i++, at++)
             {
-                before[at + 1] = before[at] + Optimizer.Size(Optimizer.Elements(layout, i % Optimizer.CountOf(layout)).Count).Aligned;
+                before[at + 1] = before[at] + Optimizer.Size(Optimizer.Elements(layout, i).Count).Aligned;
             }
         }
 

@@ -15,7 +15,7 @@ internal static class ObjectFamilies
     /// <summary>Each chunk of the step has its own, which the runtime writes.</summary>
     public static readonly ObjectRow Tables = new(ObjectFamily.Tables)
     {
-        SlotLength = static w => w.Workload.Geometry.TableSize,
+        SlotLength = static w => w.Programs.TableSize,
         SlotCount = static m => Math.Min(m.Alive * m.Alive, m.Sizes.Rounds) * m.Chunks,
         Life = static _ => Lifetime.Input,
         Home = static (_, id) => id,
@@ -42,21 +42,23 @@ internal static class ObjectFamilies
     /// <summary>Parameters of the layers.</summary>
     public static readonly ObjectRow Weights = new(ObjectFamily.Weights)
     {
-        SlotLength = static w => w.Programs.BlockLayout.Size(w.Workload.Recipe.Parameters),
+        SlotLength = static w => w.Programs.Most(k => k.Parameters.Size(w.Workload.Recipe.Parameters)),
         SlotCount = static m => Math.Min(m.Residency.WeightSlots, m.Layers),
         Life = static _ => Lifetime.State,
+        Length = static (m, id) => id.Owner!.Value.Layout(m.Programs).Size(m.Sizes.Workload.Recipe.Parameters),
         Homes = HomeRules.Weights,
     };
 
     /// <summary>Gradients of the layers.</summary>
     public static readonly ObjectRow Gradients = new(ObjectFamily.Gradients)
     {
-        SlotLength = static w => w.Programs.BlockLayout.Size(w.Workload.Recipe.Gradients),
+        SlotLength = static w => w.Programs.Most(k => k.Parameters.Size(w.Workload.Recipe.Gradients)),
         SlotCount = static m => Math.Min(m.Residency.GradientSlots, m.Layers - m.Residency.ResidentGradients),
         Replacement = static m => m.Residency.GradientsRotate ? Replacement.Rotation : Replacement.LongestIdle,
         ResidentCount = static m => m.Residency.ResidentGradients,
         IsResident = static (m, id) => id.Layer!.Value.Index < m.Residency.ResidentGradients,
         Life = GradientLife,
+        Length = static (m, id) => id.Owner!.Value.Layout(m.Programs).Size(m.Sizes.Workload.Recipe.Gradients),
         Homes = HomeRules.Gradients,
     };
 
@@ -94,7 +96,7 @@ internal static class ObjectFamilies
                 m.Layers * m.Sizes.GroupsPerRound * m.Residency.WindowSegments * m.Alive
             ),
         Replacement = InTurn,
-        Length = static (m, id) => OfWindow(m, id, m.Programs.KvPieceSize),
+        Length = static (m, id) => OfWindow(m, id, m.Programs[id.Layer!.Value].KvPieceSize),
         Home = static (m, id) => id.Segment is null ? HomeInLayer(m, id) : id with { Round = null },
         LeavesAtOnce = static (m, id) =>
             id.Family == ObjectFamily.Windows
@@ -109,7 +111,7 @@ internal static class ObjectFamilies
         SlotLengthIn = static m => m.Programs.GradKvPieceSize * m.Geometry.ChunksPerSegment(m.Residency.WindowSegments),
         SlotCount = static m => m.Residency.WindowSegments == 1 ? 1 : Math.Min(m.Residency.WindowSlots, m.Residency.WindowSegments),
         Replacement = InTurn,
-        Length = static (m, id) => OfWindow(m, id, m.Programs.GradKvPieceSize),
+        Length = static (m, id) => OfWindow(m, id, m.Programs[id.Layer!.Value].GradKvPieceSize),
         Home = static (m, id) => id.Segment is { } s ? new ObjectId(id.Family) { Segment = s } : HomeInLayer(m, id),
         Homes = HomeRules.GradWindows,
     };
@@ -150,7 +152,8 @@ internal static class ObjectFamilies
         ResidentCount = static m => m.OneActivationPool ? 0 : m.Residency.ResidentChunks,
         IsResident = static (m, id) => !m.OneActivationPool && m.Pattern.IsResident(id.Layer!.Value, id.Chunk!.Value),
         ResidentLengthIn = static m => m.Programs.ActivationsSize(m.Residency.ResidentSet),
-        Length = static (m, id) => m.Programs.ActivationsSize(m.Pattern.Saved(id.Layer!.Value, id.Chunk!.Value, id.Round!.Value)),
+        Length = static (m, id) =>
+            m.Programs[id.Layer!.Value].ActivationsSize(m.Pattern.Saved(id.Layer!.Value, id.Chunk!.Value, id.Round!.Value)),
         Home = HomeInLayer,
         LeavesAtOnce = static (m, id) => m.Pattern.LeavesAtOnce(id.Layer!.Value, id.Chunk!.Value),
         Homes = HomeRules.Activations,

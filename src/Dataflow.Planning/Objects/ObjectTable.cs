@@ -32,13 +32,13 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
     public Use Window(Layer l, Chunk c, Round r, bool recomputed, int firstRow, int rows, AccessMode mode)
     {
         var id = new ObjectId(recomputed ? ObjectFamily.RecomputedWindows : ObjectFamily.Windows) { Layer = l, Round = r };
-        return Rows(Roles.Kv, ObjectFamilies.Windows, id, c, programs.KvPieceSize, firstRow, rows, mode);
+        return Rows(Roles.Kv, ObjectFamilies.Windows, id, c, programs[l].KvPieceSize, firstRow, rows, mode);
     }
 
     public Use GradWindow(Layer l, Chunk c, Round r, int rows, AccessMode mode)
     {
         var id = new ObjectId(ObjectFamily.GradWindows) { Layer = l, Round = r };
-        return Rows(Roles.GradKv, ObjectFamilies.GradWindows, id, c, programs.GradKvPieceSize, 0, rows, mode);
+        return Rows(Roles.GradKv, ObjectFamilies.GradWindows, id, c, programs[l].GradKvPieceSize, 0, rows, mode);
     }
 
     /// <summary>Rows of a segment of a group's context window.</summary>
@@ -50,7 +50,7 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
             Segment = s.Index,
             Round = r,
         };
-        return Rows(Roles.Kv, ObjectFamilies.Windows, id, c, programs.KvPieceSize, firstRow, rows, mode);
+        return Rows(Roles.Kv, ObjectFamilies.Windows, id, c, programs[l].KvPieceSize, firstRow, rows, mode);
     }
 
     /// <summary>The same rows of its gradient.</summary>
@@ -62,12 +62,12 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
             Segment = s.Index,
             Round = r,
         };
-        return Rows(Roles.GradKv, ObjectFamilies.GradWindows, id, c, programs.GradKvPieceSize, firstRow, rows, mode);
+        return Rows(Roles.GradKv, ObjectFamilies.GradWindows, id, c, programs[l].GradKvPieceSize, firstRow, rows, mode);
     }
 
     /// <summary>Saved activations; no use where the save set needs no object.</summary>
     public Use Activations(Layer l, Chunk c, Round r, AccessMode mode) =>
-        programs.ActivationsSize(Saved(l, c, r)) == Bytes.Zero
+        programs[l].ActivationsSize(Saved(l, c, r)) == Bytes.Zero
             ? default
             : OfPair(Roles.Activations, ObjectFamilies.Activations, l, c, r, mode);
 

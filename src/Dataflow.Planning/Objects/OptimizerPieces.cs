@@ -5,7 +5,7 @@ namespace Dataflow.Planning;
 
 /// <summary>
 /// How optimizer state is cut so that a piece at a time can travel. The update is elementwise, so the cut never changes a result.
-/// A block is cut in at most eight pieces (field notes: 8 pieces a layer hide as well as whole layers at an eighth of the memory), but
+/// The largest block is cut in at most eight pieces (field notes: 8 pieces a layer hide as well as whole layers at an eighth of the memory), but
 /// a piece is not smaller than 64 Ki elements, where a copy's latency would show.
 /// </summary>
 internal sealed class OptimizerPieces
@@ -18,23 +18,26 @@ internal sealed class OptimizerPieces
     public OptimizerPieces(Workload workload, BlockPrograms programs)
     {
         recipe = workload.Recipe;
-        long block = programs.BlockLayout.ElementCount;
+        long block = programs.Kinds.Max(k => k.Parameters.ElementCount);
         long piece = (block + PiecesPerBlock - 1) / PiecesPerBlock;
         pieceElements = Math.Min(Math.Max((piece + 127) / 128 * 128, SmallestPiece), Math.Max(block, SmallestPiece));
         Order =
         [
-            .. programs.HeadBlockLayouts.Reverse().Select(l => (l, 1)), (programs.HeadLayout, 1),
-            (programs.BlockLayout, workload.Model.LayerCount), .. programs.EmbeddingLayouts.Select(l => (l, 1)),
+            .. programs.HeadBlockLayouts.Reverse(),
+            programs.HeadLayout,
+            .. workload.Model.Layers.Reverse().Select(l => programs[l].Parameters),
+            .. programs.EmbeddingLayouts,
         ];
-        Total = Order.Sum(o => o.Copies * CountOf(o.Layout));
-        long largest = Order.Max(o => o.Layout.ElementCount);
+        Total = Order.Sum(CountOf);
+        long largest = Order.Max(l => l.ElementCount);
         SlotSize = Size(Math.Min(pieceElements, largest));
     }
 
     /// <summary>
-    /// The parameter objects in the order in which their gradients become final: the head's blocks from the last, head, layers, embedding.
+    /// The parameter objects in the order in which their gradients become final: the head's blocks from the last, head, layers from the
+    /// last, embedding.
     /// </summary>
-    public ImmutableArray<(ParameterLayout Layout, int Copies)> Order { get; }
+    public ImmutableArray<ParameterLayout> Order { get; }
 
     /// <summary>Pieces of the whole model.</summary>
     public int Total { get; }

@@ -23,7 +23,7 @@ internal static class ParameterOwners
     public static ParameterLayout Layout(this ParameterOwner owner, BlockPrograms programs) =>
         owner switch
         {
-            { Layer: not null } => programs.BlockLayout,
+            { Layer: { } layer } => programs[layer].Parameters,
             { IsHead: true, Block: { } b } => programs.HeadBlockLayouts[b.Index],
             { IsHead: true } => programs.HeadLayout,
             _ => programs.EmbeddingLayouts[owner.Block?.Index ?? 0],

@@ -23,9 +23,10 @@ internal sealed class ScratchSizes(Workload workload, BlockPrograms programs)
     }
 
     private Bytes Whole(SaveSet saved) =>
-        whole[(int)saved] ??= Most(programs.RecomputeKv(), programs.Forward(saved), programs.Backward(saved));
+        whole[(int)saved] ??= programs.Most(k => Most(k.RecomputeKv(), k.Forward(saved), k.Backward(saved)));
 
-    private Bytes Streamed(SaveSet saved) => streamed[(int)saved] ??= Most(programs.Combine(saved), programs.CombineBackward(saved));
+    private Bytes Streamed(SaveSet saved) => 
+        streamed[(int)saved] ??= programs.Most(k => Most(k.Combine(saved), k.CombineBackward(saved)));
 
     private Bytes Most(params ReadOnlySpan<BlockProgram> ofBlocks)
     {

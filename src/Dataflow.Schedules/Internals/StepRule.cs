@@ -167,7 +167,7 @@ internal sealed class StepRule
     private void CheckStep()
     {
         if (segments > 1 && (segments > workload.Geometry.ChunksPerGroup || segments != workload.Geometry.SegmentsUpTo(segments)
-            || saved.Values.Any(s => !BlockPrograms.MayStream(s))))
+            || saved.Values.Any(s => !LayerPrograms.MayStream(s))))
         {
             errors.Add("step", null, $"windows cannot be streamed by {segments} segments");
             return;
