@@ -7,7 +7,8 @@ namespace Dataflow.Schedules;
 
 /// <summary>
 /// Which object: its family, and of which layer, chunk, round. The parts that there are make its name, in one order for all families:
-/// "W/L05", "X/L03/C2/R0", "O/embed/B1/P0", "KV/L01/G0/S1/R0", "loss". Homes that objects share have names of the same kind with fewer parts.
+/// "W/L05", "X/L03/C2/R0", "O/embed/B1/P0", "KV/L01/G0/S1/R0", "loss". Homes that objects share have names of the same kind, with fewer
+/// parts.
 /// </summary>
 /// <param name="Family">What it holds.</param>
 public readonly record struct ObjectId(ObjectFamily Family)

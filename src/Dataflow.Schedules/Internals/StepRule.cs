@@ -344,7 +344,7 @@ internal sealed class StepRule
     private static string Text(OpIdentity op) =>
         string.Create(
             CultureInfo.InvariantCulture,
-            $"{op.Kind} {op.Owner?.ToString() ?? op.Layer?.ToString()} {op.Block?.ToString()} {op.Chunk?.ToString()} {op.Round?.ToString()} "
-                + $"{(op.Piece > 0 ? $"piece {op.Piece}" : "")}"
+            $"{op.Kind} {op.Owner?.ToString() ?? op.Layer?.ToString()} {op.Block?.ToString()} {op.Chunk?.ToString()} "
+                + $"{op.Round?.ToString()} {(op.Piece > 0 ? $"piece {op.Piece}" : "")}"
         );
 }

@@ -1,0 +1,54 @@
+using Dataflow.Model;
+using Dataflow.Schedules;
+
+namespace Dataflow.Planning.Tests;
+
+/// <summary>What the rows of all families say is what programs consist of.</summary>
+public class ObjectFamiliesTests
+{
+    [Fact]
+    public void Objects_have_ids_fit_their_slots_and_share_homes_of_their_family()
+    {
+        var seen = new HashSet<ObjectFamily>();
+        for (int seed = 0; seed < 60; seed++)
+        {
+            var request = RandomRequests.Make(seed);
+            Geometry geometry;
+            try
+            {
+                var all = GeometryRule.Candidates(request);
+                geometry = all[seed % all.Count];
+            }
+            catch (UserErrorException)
+            {
+                continue;
+            }
+
+            var workload = new Workload(request.Model, request.Recipe, geometry, request.Kind);
+            var sizes = new MemorySizes(workload, new BlockPrograms(workload.Model, workload.Recipe, geometry));
+            var chain = new ResidencyChain(sizes, (SaveSet)(seed % ((int)SaveSet.All + 1)), Tier.Doubled);
+            var residency = chain[seed * 7 % chain.Count];
+            var program = StepLowering.Lower(workload, sizes.Programs, residency);
+            Assert.Equal(sizes.Of(residency).Device, program.Pools.Aggregate(Bytes.Zero, (sum, p) => sum + p.Total));
+            foreach (var item in program.Objects)
+            {
+                Assert.True(ObjectId.TryParse(item.Name, out _) && ObjectId.TryParse(item.Home, out _), item.Name);
+                Assert.Same(ObjectFamily.Of(item.Name), ObjectFamily.Of(item.Home));
+                Assert.True(item.Length <= program.Pools[item.Pool].SlotLength, $"seed {seed}: {item}");
+                seen.Add(ObjectFamily.Of(item.Name)!);
+            }
+        }
+
+        Assert.Equal(ObjectFamily.All.ToHashSet(), seen);
+    }
+
+    [Fact]
+    public void Pools_have_names_of_their_own()
+    {
+        foreach (string name in new[] { "8b", "nano" })
+        {
+            var model = Models.Load(name);
+            Assert.Equal(ObjectFamilies.All.Length, ObjectFamilies.All.Select(r => r.PoolOf(model, false)).Distinct().Count());
+        }
+    }
+}
