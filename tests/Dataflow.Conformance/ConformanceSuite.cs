@@ -42,7 +42,7 @@ public abstract class ConformanceSuite<TDevice>
     /// <summary>The plan, of which the verifier has nothing to say.</summary>
     protected static TrainingPlan Verified(TrainingPlan plan)
     {
-        Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, [plan.Budget.Device, plan.Budget.Host]));
+        Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets));
         return plan;
     }
 

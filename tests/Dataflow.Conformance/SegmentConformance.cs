@@ -211,7 +211,7 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
     private static byte[] Train(GoldenCase golden, TrainingPlan plan, int order)
     {
         var evaluation = Planner.Evaluation(plan);
-        Assert.Empty(ScheduleVerifier.Verify(evaluation, [plan.Budget.Device, plan.Budget.Host]));
+        Assert.Empty(ScheduleVerifier.Verify(evaluation, plan.ArenaBudgets));
         using var device = Device.Open(plan.Schedule, plan.Workload, order);
         using var beside = device.For(evaluation, plan.Workload with { Kind = WorkloadKind.Evaluation });
         var trainer = golden.Trainer(plan, device, new Executor(evaluation, beside));

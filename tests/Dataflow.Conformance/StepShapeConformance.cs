@@ -81,7 +81,7 @@ public abstract class StepShapeConformance<TDevice> : ConformanceSuite<TDevice>
             var request = golden.Request(Recipe.Fp32, kind, pins: pins);
             var plan = budget switch { 0 => GoldenCase.Plan(request), 1 => GoldenCase.Tight(request), _ => Middle(request) };
             var evaluation = Planner.Evaluation(plan);
-            Assert.Empty(ScheduleVerifier.Verify(evaluation, [plan.Budget.Device, plan.Budget.Host]));
+            Assert.Empty(ScheduleVerifier.Verify(evaluation, plan.ArenaBudgets));
             Assert.Subset(Places(plan.Schedule), Places(evaluation));
             using var device = Device.Open(plan.Schedule, plan.Workload, order);
             using var beside = device.For(evaluation, plan.Workload with { Kind = WorkloadKind.Evaluation });

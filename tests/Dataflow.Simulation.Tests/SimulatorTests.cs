@@ -97,6 +97,23 @@ public class SimulatorTests
     }
 
     [Fact]
+    public void Links_slow_each_other_down_only_by_what_host_memory_gives()
+    {
+        OpCost[] costs = [new(0, 0, 100), new(0, 2, 100), OpCost.Compute(10), new(0, 3, 50), OpCost.Compute(10), new(0, 3, 50)];
+        var schedule = Program(Crossing);
+
+        // The nearest link has its rate alone, 2 B/ns, whatever the next one does, whose two directions share: op 1's 100 B and op 3's 50
+        // have 1 B/ns each until 50, then op 1 has 2 for its other 50 B. Compute 75 to 85 and 85 to 95; the last save 25 ns.
+        LinkRate rate = new(2, 1);
+        var timeline = Simulator.Alone(schedule, costs, new LinkRates([rate, rate, rate, rate]));
+        Assert.Equal([(0, 50), (0, 75), (75, 85), (0, 50), (85, 95), (95, 120)], Times(timeline));
+
+        // 2 B/ns of host memory for the 2 + 1 + 1 that all ask for: half of each until 100, when op 1 has 50 B left.
+        var limited = Simulator.Alone(schedule, costs, new LinkRates([rate, rate, rate, rate], HostMemory: 2));
+        Assert.Equal([(0, 100), (0, 125), (125, 135), (0, 100), (135, 145), (145, 170)], Times(limited));
+    }
+
+    [Fact]
     public void Without_contention_times_are_those_of_the_recurrence()
     {
         for (int seed = 0; seed < 300; seed++)

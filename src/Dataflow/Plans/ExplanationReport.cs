@@ -23,7 +23,7 @@ public static class ExplanationReport
         output.WriteLine($"  recomputed    {why.RecomputedShare:0.0%} of the compute time");
         string most = string.Join(
             ", ",
-            why.Exposed.Take(CopiesShown).Select(e => $"{e.Kind} to the {Explanations.NameOf(e.Direction)} {e.Nanoseconds / 1e9:0.000} s")
+            why.Exposed.Take(CopiesShown).Select(e => $"{e.Kind} {Explanations.WayOf(e.Direction)} {e.Nanoseconds / 1e9:0.000} s")
         );
         output.WriteLine($"  copies        {why.ExposedShare:0.0%} of the step is waiting for them{(most.Length > 0 ? $": {most}" : "")}");
         output.WriteLine(

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Dataflow.Model;
 using Dataflow.Planning;
+using Dataflow.Schedules;
 using Dataflow.Simulation;
 
 namespace Dataflow;
@@ -32,9 +33,9 @@ public static class Explanations
     /// <summary>How fast a link has to be for the step.</summary>
     public static string Sentence(LinkNeed link) =>
         link.IsShort
-            ? $"to the {NameOf(link.Direction)} {link.Has:0.0} GB/s; under {link.StallsBelow:0.0} GB/s the step waits for it by more than "
+            ? $"{WayOf(link.Direction)} {link.Has:0.0} GB/s; under {link.StallsBelow:0.0} GB/s the step waits for it by more than "
                 + $"1%, as it does now"
-            : $"to the {NameOf(link.Direction)} {link.Has:0.0} GB/s; only under {link.StallsBelow:0.0} GB/s would the step wait for it by "
+            : $"{WayOf(link.Direction)} {link.Has:0.0} GB/s; only under {link.StallsBelow:0.0} GB/s would the step wait for it by "
                 + $"more than 1%";
 
     /// <summary>
@@ -75,6 +76,9 @@ public static class Explanations
     /// <summary>How a direction is called: by where it leads.</summary>
     public static string NameOf(LinkDirection direction) => direction.Target.Name;
 
+    /// <summary>The same in a sentence: as <see cref="ShownNames.Of"/>, with an article.</summary>
+    internal static string WayOf(LinkDirection direction) => ShownNames.Of(direction).Replace(" ", " the ", StringComparison.Ordinal);
+
     /// <summary>"chunk tokens 4096, save set kv": where a candidate differs from the plan, by the names of the fields.</summary>
     public static string Changes(PlanChoice other, PlanChoice from) =>
         string.Join(", ", PlanChoiceJson.Differences(other, from).Select(d => $"{d.Name.Replace('_', ' ')} {Text(d.Value)}"));
@@ -82,7 +86,7 @@ public static class Explanations
     private static string Link(PlanExplanation why, LinkDirection direction)
     {
         string most = why.Exposed.Where(e => e.Direction == direction).Select(e => $", most for {e.Kind}").FirstOrDefault("");
-        return $"The link to the {NameOf(direction)} bounds the step: compute waits for copies {why.ExposedShare:0.0%} of the time{most}, "
+        return $"The link {WayOf(direction)} bounds the step: compute waits for copies {why.ExposedShare:0.0%} of the time{most}, "
             + $"and that link is busy {why.LinkShares[direction.Index]:0.0%} of it";
     }
 
