@@ -3,8 +3,8 @@ using Dataflow.Model;
 namespace Dataflow.Planning.Tests;
 
 /// <summary>
-/// Requests of all shapes: layers alike or not, tied or not, the vocabulary cut or not, QK-norm or not, packed rows, long rows, rows that chunks do not divide,
-/// tight or roomy budgets.
+/// Requests of all shapes: layers alike or not, tied or not, the vocabulary cut or not, QK-norm or not, packed rows, long rows, rows that
+/// chunks do not divide, tight or roomy budgets.
 /// </summary>
 internal static class RandomRequests
 {

@@ -185,7 +185,8 @@ internal static class StateTrials
         return parts.Sum();
     }
 
-    private static int Count(Workbench bench) => checked((int)ParameterLayout.Block(bench.Model, new LayerKind(bench.Model.FfnDim)).ElementCount);
+    private static int Count(Workbench bench) =>
+        checked((int)ParameterLayout.Block(bench.Model, new LayerKind(bench.Model.FfnDim)).ElementCount);
 
     // Often the same ones: real text repeats itself.
     private static int[] Ids(Workbench bench)

@@ -314,7 +314,10 @@ internal sealed partial class StepLowering
             table.GradStream(c, r, AccessMode.ReadWrite),
             table.GradWindow(l, c, r, rows, lastOfGroup ? AccessMode.Write : AccessMode.ReadWrite),
             table.Gradients(l, firstOfStep ? AccessMode.Write : AccessMode.ReadWrite),
-            table.Scratch(programs[l].Backward(saved).ScratchLength, programs[l].NeedsRecompute(saved) ? AccessMode.ReadWrite : AccessMode.Write),
+            table.Scratch(
+                programs[l].Backward(saved).ScratchLength,
+                programs[l].NeedsRecompute(saved) ? AccessMode.ReadWrite : AccessMode.Write
+            ),
         ], saved);
     }
 

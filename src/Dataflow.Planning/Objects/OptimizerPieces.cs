@@ -5,8 +5,8 @@ namespace Dataflow.Planning;
 
 /// <summary>
 /// How optimizer state is cut so that a piece at a time can travel. The update is elementwise, so the cut never changes a result.
-/// The largest block is cut in at most eight pieces (field notes: 8 pieces a layer hide as well as whole layers at an eighth of the memory), but
-/// a piece is not smaller than 64 Ki elements, where a copy's latency would show.
+/// The largest block is cut in at most eight pieces (field notes: 8 pieces a layer hide as well as whole layers at an eighth of the
+/// memory), but a piece is not smaller than 64 Ki elements, where a copy's latency would show.
 /// </summary>
 internal sealed class OptimizerPieces
 {
