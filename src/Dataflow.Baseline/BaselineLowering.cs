@@ -16,10 +16,11 @@ namespace Dataflow.Baseline;
 /// </summary>
 public sealed partial class BaselineLowering
 {
-    private const int Compute = 0;
-    private const int Inbound = 1;
-    private const int Outbound = 2;
-    private const int InboundKv = 3;
+    private const int Compute = StepStreams.Compute;
+    private static readonly int Inbound = StepStreams.Of(LinkDirection.HostToDevice);
+    private static readonly int Outbound = StepStreams.Of(LinkDirection.DeviceToHost);
+    private static readonly ImmutableArray<string> Streams = [.. StepStreams.Of(MemoryTier.Host.Index + 1), "h2d-kv"];
+    private static readonly int InboundKv = Streams.Length - 1;
 
     /// <summary>The piece of a chunk's backward that adds to the weights' gradients; the other is 0.</summary>
     internal const int WeightGradients = 1;
@@ -75,7 +76,7 @@ public sealed partial class BaselineLowering
         {
             Facts = Facts(),
             Arenas = [.. memory.Arenas],
-            Streams = ["compute", "h2d", "d2h", "h2d-kv"],
+            Streams = Streams,
             Slots = [.. memory.Slots],
             Objects = [.. memory.Objects],
             Inputs = [new(memory.Tokens, memory.TokensSlot)],

@@ -6,7 +6,7 @@ using Dataflow.Schedules;
 namespace Dataflow.Cpu;
 
 /// <summary>
-/// Two arenas in RAM of the plan's sizes and real math. Every stream is a thread of its own, so copies run beside compute; kernels
+/// The plan's arenas in RAM and real math. Every stream is a thread of its own, so copies run beside compute; kernels
 /// spread over a team of threads.
 /// </summary>
 public sealed class CpuDevice : ITimedDevice

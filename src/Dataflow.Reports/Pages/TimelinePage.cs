@@ -14,7 +14,7 @@ public sealed record ShownStep(string Name, ResultSource Source, Timeline Timeli
 
 /// <summary>
 /// A step as one page of HTML for a browser, with nothing to fetch: streams as lanes, waits as arrows, stalls with what they waited for,
-/// memory of both arenas; several timelines of one schedule one below the other, on one axis. Its text is a function of its arguments
+/// memory of all arenas; several timelines of one schedule one below the other, on one axis. Its text is a function of its arguments
 /// alone.
 /// </summary>
 public static class TimelinePage
