@@ -114,7 +114,8 @@ internal sealed class BaselineMemory
 
     public IReadOnlyList<DataObject> Objects => objects;
 
-    public Arena[] Arenas => [new(MemoryTier.Device.Name, ends[Device]), new("overlay", ends[Overlay]), new(MemoryTier.Host.Name, ends[Host])];
+    public Arena[] Arenas =>
+        [new(MemoryTier.Device.Name, ends[Device]), new("overlay", ends[Overlay]), new(MemoryTier.Host.Name, ends[Host])];
 
     private static string Name(string kind, int layer, int chunk) =>
         string.Create(CultureInfo.InvariantCulture, $"{kind}/L{layer:00}/C{chunk}");
