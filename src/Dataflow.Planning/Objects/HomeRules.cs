@@ -15,12 +15,11 @@ internal static class HomeRules
     public static Bytes Weights(SizedResidency m, int slots, Bytes length)
     {
         bool turn = m.Sizes.Kind != WorkloadKind.ClippedTraining && !m.Pattern.Interleaves;
-        return length
-            * (
-                turn ? Math.Min(m.Layers, 2 * (m.Layers - slots))
-                : slots < m.Layers ? m.Layers
-                : 0
-            );
+        int homes =
+            turn ? Math.Min(m.Layers, 2 * (m.Layers - slots))
+            : slots < m.Layers ? m.Layers
+            : 0;
+        return length * homes;
     }
 
     /// <summary>Gradients go home between rounds where slots are too few, and as results where they are what the step is for.</summary>

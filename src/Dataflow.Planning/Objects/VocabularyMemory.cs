@@ -32,25 +32,18 @@ internal static class VocabularyMemory
     public static int GradientSlots(SizedResidency m) => Slots(m, m.Residency.VocabularyResident && !(m.Sizes.IsCut && UsedUpAtOnce(m)));
 
     private static int Slots(SizedResidency m, bool stay) =>
-        m.Sizes.IsCut
-            ? stay
-                ? BlockCount(m.Programs)
-                : Math.Min(m.Residency.VocabularySlots, BlockCount(m.Programs))
-            : !m.Sizes.IsTied && stay
-                ? 2
-                : 1;
+        m.Sizes.IsCut ? Math.Min(stay ? int.MaxValue : m.Residency.VocabularySlots, BlockCount(m.Programs))
+        : !m.Sizes.IsTied && stay ? 2
+        : 1;
 
     /// <summary>Homes of parameters.</summary>
     public static Bytes WeightHomes(SizedResidency m, int slots, Bytes length)
     {
         var type = m.Sizes.Workload.Recipe.Parameters;
-        return m.Sizes.IsCut
-            ? slots < BlockCount(m.Programs)
-                ? Blocks(m.Programs, type)
-                : Bytes.Zero
-            : TakeTurns(m)
-                ? All(m.Programs, type)
-                : Bytes.Zero;
+        bool leave = m.Sizes.IsCut ? slots < BlockCount(m.Programs) : TakeTurns(m);
+        return !leave ? Bytes.Zero
+            : m.Sizes.IsCut ? Blocks(m.Programs, type)
+            : All(m.Programs, type);
     }
 
     /// <summary>Homes of gradients: of all where these are what the step is for.</summary>

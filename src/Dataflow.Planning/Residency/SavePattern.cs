@@ -40,24 +40,6 @@ internal sealed class SavePattern
     /// <summary>The set that takes the most bytes among those that travel.</summary>
     public SaveSet Most => residency.MoreSixteenths > 0 ? residency.TravellingMore : residency.Travelling;
 
-    /// <summary>All sets that occur.</summary>
-    public IEnumerable<SaveSet> Sets
-    {
-        get
-        {
-            yield return residency.Travelling;
-            if (residency.MoreSixteenths > 0)
-            {
-                yield return residency.TravellingMore;
-            }
-
-            if (residency.ResidentChunks > 0)
-            {
-                yield return residency.ResidentSet;
-            }
-        }
-    }
-
     /// <summary>
     /// Activations of that pair never leave: the last pairs, which the backward wants first; or, spread, one in so many, so that
     /// the link has the same to do in all layers.

@@ -138,7 +138,10 @@ public sealed class OracleCase
         };
     }
 
-    /// <summary>In about half of the cases with several layers, two kinds in turn: widths of feed-forward, and windows.</summary>
+    /// <summary>
+    /// In about half of the cases with several layers, two kinds in turn: widths of feed-forward, and windows. A window of one key would have
+    /// queries and keys without any gradient, and a width of a number or two rounds by chance.
+    /// </summary>
     private static ModelConfig WithLayers(Random random, ModelConfig model)
     {
         if (model.LayerCount == 1 || random.Next(2) == 0)
@@ -146,9 +149,12 @@ public sealed class OracleCase
             return model;
         }
 
-        int step = model.FfnDim % 8 == 0 ? 8 : 1;
-        int narrow = step * random.Next(1, (model.FfnDim / step) + 1);
-        var (first, second) = (new LayerKind(narrow, random.Next(1, 8)), new LayerKind(model.FfnDim, random.Next(3) == 0 ? 9 : null));
+        int step = model.FfnDim % 8 == 0 ? 8 : 1, least = step == 8 ? 1 : 6;
+        int narrow = step * random.Next(least, (model.FfnDim / step) + 1);
+        var (first, second) = (
+            new LayerKind(narrow, random.Next(5, 16)),
+            new LayerKind(model.FfnDim, random.Next(3) == 0 ? random.Next(8, 32) : null)
+        );
         return model with { Pattern = random.Next(2) == 0 ? new LayerPattern(first, second) : new LayerPattern(second, first) };
     }
 
