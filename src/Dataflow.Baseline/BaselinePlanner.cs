@@ -113,6 +113,7 @@ public static class BaselinePlanner
         var model = request.Model;
         string? fault = model.TiedEmbedding ? "an embedding tied to the head"
             : model.QkNorm ? "norms of queries and keys"
+            : model.Pattern is not null ? "layers that differ"
             : model.QueryDim != model.ModelDim ? $"heads that are {model.QueryDim} wide together beside a model_dim of {model.ModelDim}"
             : null;
         if (fault is not null)

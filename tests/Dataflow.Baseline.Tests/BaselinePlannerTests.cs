@@ -141,7 +141,14 @@ public class BaselinePlannerTests
     public void Models_that_the_published_system_cannot_express_are_refused()
     {
         var model = Models.Load("8b");
-        foreach (var other in new[] { model with { TiedEmbedding = true }, model with { QkNorm = true }, model with { HeadDim = 64 } })
+        ModelConfig[] others =
+        [
+            model with { TiedEmbedding = true },
+            model with { QkNorm = true },
+            model with { HeadDim = 64 },
+            model with { Pattern = new LayerPattern(new LayerKind(model.FfnDim, 128)) },
+        ];
+        foreach (var other in others)
         {
             var request = new BaselineRequest(
                 other,

@@ -1,0 +1,40 @@
+using Dataflow.Model;
+
+namespace Dataflow.Tests;
+
+/// <summary>A model whose layers differ goes through a run as any other: planned, trained, saved, resumed.</summary>
+public class MixedLayersTests
+{
+    private const string Config = """
+        {"name": "mixed", "vocab_size": 256, "model_dim": 64, "n_layers": 4, "n_heads": 4, "n_kv_heads": 2, "head_dim": 16, "ffn_dim": 160,
+         "rope_theta": 10000, "rms_norm_eps": 1e-6, "layers": [{"ffn_dim": 96, "window": 24}, {"ffn_dim": 160}]}
+        """;
+
+    [Fact]
+    public void A_run_stopped_and_resumed_has_the_losses_of_one_that_was_not()
+    {
+        using var tiny = new TinyRun();
+        string model = tiny.PathOf("mixed.json");
+        File.WriteAllText(model, Config);
+        TrainingOptions Options(int steps, string? checkpoint = null)
+        {
+            var options = tiny.Options(steps, checkpoint);
+            return options with { Plan = options.Plan with { Model = model } };
+        }
+
+        double[] straight = TinyRun.Losses(Options(4));
+        Assert.True(straight[^1] < straight[0], $"losses {string.Join(", ", straight)}");
+        double[] begun = TinyRun.Losses(Options(2, "saved"));
+        using var more = TrainingRun.Resume(tiny.PathOf("saved"), saved => saved with { Steps = 4 });
+        double[] resumed = [.. more.Steps(TestContext.Current.CancellationToken).Select(s => s.Step.Loss)];
+        Assert.Equal(straight, begun.Concat(resumed));
+
+        // The checkpoint's config says what differs.
+        var config = ModelConfigReader.Parse(
+            File.ReadAllText(Directory.GetFiles(tiny.PathOf("saved"), "config.json", SearchOption.AllDirectories)[0]),
+            "mixed"
+        );
+        Assert.Equal([96, 160, 96, 160], config.Kinds.Select(k => k.FfnDim));
+        Assert.Equal([24, null, 24, null], config.Kinds.Select(k => k.Window));
+    }
+}
