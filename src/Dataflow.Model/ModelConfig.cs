@@ -71,7 +71,7 @@ public sealed record ModelConfig
 
     /// <summary>All trained numbers; a tied table counts once.</summary>
     public long ParameterCount =>
-        ((TiedEmbedding ? 1L : 2L) * VocabSize * ModelDim) + ModelDim + Kinds.Sum(BlockParameterCount);
+        DecoderVocabulary.Embedding(this).Count + DecoderVocabulary.Head(this).Sum(p => p.Count) + Kinds.Sum(BlockParameterCount);
 
     /// <summary>
     /// FLOPs of one training step per sequence of <paramref name="seqlen"/> tokens: causal attention counted half, and within its window
@@ -84,9 +84,7 @@ public sealed record ModelConfig
     /// <summary>Trained numbers of one layer.</summary>
     public long LayerParameterCount(Layer layer) => BlockParameterCount(KindOf(layer));
 
-    private long BlockParameterCount(LayerKind kind) =>
-        (2L * ModelDim) + (QkNorm ? 2L * HeadDim : 0L)
-        + (2L * ModelDim * QueryDim) + (2L * ModelDim * KvDim) + (3L * ModelDim * kind.FfnDim);
+    private long BlockParameterCount(LayerKind kind) => DecoderBlock.Parameters(this, kind).Sum(p => p.Count);
 
     private double LayerFlops(LayerKind kind, long seqlen)
     {

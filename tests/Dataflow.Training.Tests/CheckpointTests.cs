@@ -121,7 +121,7 @@ public sealed class CheckpointTests : IDisposable
         Assert.Equal([64, 64], k.Shape);
         Assert.Equal(ParameterObject.Block(new Layer(1)), k.Object);
         Assert.Equal(WeightName.Qkv, k.Tensor.Name);
-        Assert.Equal(128, k.Part.FirstRow);
+        Assert.Equal(128 * 64, k.Part.FirstElement);
         Assert.Equal(k.Tensor.ElementOffset + (128 * 64), k.ElementOffset);
         var norm = WeightNames.Enumerate(model).Single(w => w.Name == "model.layers.0.self_attn.q_norm.weight");
         Assert.Equal([32], norm.Shape);

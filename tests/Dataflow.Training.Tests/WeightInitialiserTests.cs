@@ -24,7 +24,7 @@ public class WeightInitialiserTests
     {
         var tensor = weights.Layout(Nano)[name];
         float[] values = new float[tensor.Count];
-        WeightInitialiser.Fill(Nano, seed, weights, tensor, 0, values);
+        WeightInitialiser.Fill(seed, weights, tensor, 0, values);
         return values;
     }
 

@@ -95,29 +95,29 @@ public sealed class BlockPrograms
     }
 
     /// <summary>Token ids to the first block's input, for ids in a block of the vocabulary if it is cut.</summary>
-    public BlockProgram Embed(VocabularyBlock? block) => Simple("embed", block, static _ => VocabularyCalls.Embed());
+    public BlockProgram Embed(VocabularyBlock? block) => Simple("embed", block, static _ => DecoderVocabulary.Embed());
 
     /// <summary>Stream gradient to the table's gradient, or to a block of it.</summary>
     public BlockProgram EmbedBackward(VocabularyBlock? block) =>
-        Simple("embed-backward", block, static _ => VocabularyCalls.EmbedBackward());
+        Simple("embed-backward", block, static _ => DecoderVocabulary.EmbedBackward());
 
     /// <summary>The whole head of a chunk, a sub-chunk at a time: the loss and back.</summary>
-    public BlockProgram Head() => OfHead("head", null, VocabularyCalls.Head, VocabularyCalls.Head);
+    public BlockProgram Head() => OfHead("head", null, DecoderVocabulary.HeadCalls, DecoderVocabulary.HeadCalls);
 
     /// <summary>The loss alone, in the places that it has in the whole head.</summary>
-    public BlockProgram Evaluate() => OfHead("evaluate", null, VocabularyCalls.Evaluate, VocabularyCalls.Head);
+    public BlockProgram Evaluate() => OfHead("evaluate", null, DecoderVocabulary.Evaluate, DecoderVocabulary.HeadCalls);
 
     /// <summary>A block of the vocabulary in the loss of a chunk, a sub-chunk at a time; the last one ends with the loss.</summary>
     public BlockProgram HeadLoss(VocabularyBlock block) =>
         block == Vocabulary.Last
-            ? OfHead("head-last-loss", block, VocabularyCalls.HeadLastLoss, VocabularyCalls.HeadLastLoss)
-            : OfHead("head-loss", block, VocabularyCalls.HeadLoss, VocabularyCalls.HeadLastLoss);
+            ? OfHead("head-last-loss", block, DecoderVocabulary.HeadLastLoss, DecoderVocabulary.HeadLastLoss)
+            : OfHead("head-loss", block, DecoderVocabulary.HeadLoss, DecoderVocabulary.HeadLastLoss);
 
     /// <summary>The same back, from the last block to the first, which ends with the norm.</summary>
     public BlockProgram HeadBackward(VocabularyBlock block) =>
         block.Index == 0
-            ? OfHead("head-first-backward", block, VocabularyCalls.HeadFirstBackward, VocabularyCalls.HeadFirstBackward)
-            : OfHead("head-backward", block, VocabularyCalls.HeadBackward, VocabularyCalls.HeadFirstBackward);
+            ? OfHead("head-first-backward", block, DecoderVocabulary.HeadFirstBackward, DecoderVocabulary.HeadFirstBackward)
+            : OfHead("head-backward", block, DecoderVocabulary.HeadBackward, DecoderVocabulary.HeadFirstBackward);
 
     private ImmutableArray<ParameterLayout> RowLayouts(WeightName name) => Vocabulary.AreCut
         ? [.. Vocabulary.Blocks.Select(b => ParameterLayout.RowBlock(model, name, Vocabulary.RowsOf(b)))]

@@ -51,7 +51,7 @@ public sealed partial class LayerPrograms
     /// <summary>A block's forward.</summary>
     public BlockProgram Forward(SaveSet saved) => Cached("forward", saved, static (p, saved) =>
     {
-        var calls = BlockCalls.Forward(p.model, p.Kind);
+        var calls = DecoderBlock.Forward(p.model, p.Kind);
         return p.Lay(calls, calls, p.Layout(saved).Offsets);
     });
 
@@ -83,51 +83,25 @@ public sealed partial class LayerPrograms
 
     private (ImmutableArray<KernelCall> Recompute, ImmutableArray<KernelCall> Backward) Halves(SaveSet saved)
     {
-        var backward = BlockCalls.Backward(model, Kind);
-        var available = new HashSet<TensorName>(SavedTensors(saved)) { TensorName.Input };
+        var backward = DecoderBlock.Backward(model, Kind);
+        var available = new HashSet<TensorName>(DecoderBlock.Saved(model, saved)) { TensorName.Input };
         if (saved.HasFlag(SaveSet.Kv) || geometry.ChunksPerGroup > 1)
         {
             available.UnionWith([TensorName.KvPiece, TensorName.KvWindow]);
         }
 
-        var produced = BlockCalls.Forward(model, Kind).SelectMany(c => c.Writes).Select(o => o.Tensor).ToHashSet();
+        var produced = DecoderBlock.Forward(model, Kind).SelectMany(c => c.Writes).Select(o => o.Tensor).ToHashSet();
         var wanted = backward.SelectMany(c => c.Reads.Concat(c.Updates)).Select(o => o.Tensor)
             .Select(t => t == TensorName.KvWindow ? TensorName.KvPiece : t)
             .Where(t => produced.Contains(t) && t is not (TensorName.Output or TensorName.Ffn));
         return (BlockCalls.Recompute(model, Kind, wanted, available), backward);
     }
 
-    /// <summary>The tensors of the activation object, in order; with QK-norm the raw product stands for the query.</summary>
-    private IEnumerable<TensorName> SavedTensors(SaveSet saved)
-    {
-        // First, so that what is kept before attention and what is kept after it are one range each.
-        if (saved.HasFlag(SaveSet.Query))
-        {
-            yield return model.QkNorm ? TensorName.Qkv : TensorName.Query;
-        }
-
-        if (saved.HasFlag(SaveSet.Attention))
-        {
-            yield return TensorName.AttentionOut;
-            yield return TensorName.Lse;
-        }
-
-        if (saved.HasFlag(SaveSet.Residual))
-        {
-            yield return TensorName.Residual;
-        }
-
-        if (saved.HasFlag(SaveSet.GateUp))
-        {
-            yield return TensorName.GateUp;
-        }
-    }
-
     private (ImmutableDictionary<TensorName, Bytes> Offsets, Bytes Length) Layout(SaveSet saved)
     {
         var offsets = ImmutableDictionary.CreateBuilder<TensorName, Bytes>();
         var length = Bytes.Zero;
-        foreach (var tensor in SavedTensors(saved))
+        foreach (var tensor in DecoderBlock.Saved(model, saved))
         {
             offsets[tensor] = length;
             length += shapes.Of(tensor).Size.Aligned;

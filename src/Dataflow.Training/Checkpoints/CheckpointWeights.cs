@@ -24,11 +24,11 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, ModelConfig model
     private void ReadTensor(ParameterObject weights, WeightTensor tensor, long firstElement, Span<byte> destination, DType type)
     {
         int size = (int)type.Size();
-        foreach (var part in tensor.Parts)
+        foreach (var part in tensor.Spec.Parts)
         {
-            long partStart = part.FirstRow * tensor.Columns;
+            long partStart = part.FirstElement;
             long begin = Math.Max(firstElement, partStart);
-            long end = Math.Min(firstElement + (destination.Length / size), partStart + (part.RowCount * tensor.Columns));
+            long end = Math.Min(firstElement + (destination.Length / size), partStart + part.ElementCount);
             if (begin < end)
             {
                 var stored = checkpoint.Tensors[WeightNames.Name(part, weights)];

@@ -6,28 +6,17 @@ namespace Dataflow.Training;
 /// <summary>
 /// The values that training starts from, as a function of seed, tensor and element: any piece can be made alone, in any order, by
 /// any thread, and is the same on every machine (integers, correctly rounded operations, no library functions).
-/// <list type="bullet">
-/// <item>Norm scales are 1.</item>
-/// <item>The embedding table is close to normal with deviation 0.02, as GPT-2 and Llama have it: small beside what the first blocks
-/// add, so that an optimizer with a bounded step can reshape it quickly, and right for a tied head, whose logits start near 0.</item>
-/// <item>Matrices are uniform in +-1/sqrt(fan in).</item>
-/// <item>Of these, the two that write to the residual stream (attention output, down) are smaller by sqrt(2 layers), so that the
-/// stream does not grow with depth (Radford et al., 2019).</item>
-/// </list>
+/// Their distributions are those of <see cref="ParameterSpec.Initial"/>.
 /// </summary>
 public static class WeightInitialiser
 {
-    private const double EmbeddingDeviation = 0.02;
-
     /// <summary>Fills <paramref name="destination"/> with consecutive elements of a tensor.</summary>
-    /// <param name="model">The model.</param>
     /// <param name="seed">Another seed gives unrelated values.</param>
     /// <param name="weights">The object that holds the tensor.</param>
     /// <param name="tensor">Of that object's layout.</param>
     /// <param name="firstElement">From the tensor's start.</param>
     /// <param name="destination">Its length says how many.</param>
     public static void Fill(
-        ModelConfig model,
         ulong seed,
         ParameterObject weights,
         WeightTensor tensor,
@@ -38,18 +27,19 @@ public static class WeightInitialiser
         ArgumentOutOfRangeException.ThrowIfNegative(firstElement);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(firstElement + destination.Length, tensor.Count);
         ulong key = Key(seed, weights, tensor.Name);
-        if (WeightNames.IsVector(tensor))
+        switch (tensor.Spec.Initial)
         {
-            destination.Fill(1);
-        }
-        else if (tensor.Name == WeightName.EmbeddingTable)
-        {
-            FillNormal(key, firstElement, EmbeddingDeviation, destination);
-        }
-        else
-        {
-            double residual = tensor.Name is WeightName.AttentionOut or WeightName.Down ? 2.0 * model.LayerCount : 1.0;
-            FillUniform(key, firstElement, 1 / Math.Sqrt(tensor.Columns * residual), destination);
+            case InitialValues.Constant constant:
+                destination.Fill(constant.Value);
+                break;
+            case InitialValues.Normal normal:
+                FillNormal(key, firstElement, normal.Deviation, destination);
+                break;
+            case InitialValues.Uniform uniform:
+                FillUniform(key, firstElement, uniform.Bound, destination);
+                break;
+            default:
+                throw new InvalidOperationException($"{tensor.Name} has no initial values");
         }
     }
 
@@ -111,7 +101,7 @@ public static class WeightInitialiser
                 for (int done = 0; done < range.Count; done += PieceElements)
                 {
                     var piece = values.AsSpan(0, Math.Min(PieceElements, range.Count - done));
-                    Fill(model, seed, weights, range.Tensor, range.FirstElement + done, piece);
+                    Fill(seed, weights, range.Tensor, range.FirstElement + done, piece);
                     ElementConversion.FromFloats(piece, target[(done * size)..], type);
                 }
             }

@@ -5,17 +5,19 @@ namespace Dataflow.Training;
 
 /// <summary>A tensor as checkpoints name it, and where its elements lie in our memory.</summary>
 /// <param name="Name">Hugging Face name, with the layer's number.</param>
-/// <param name="Shape">In the checkpoint: [out, in], or [n] of a norm.</param>
 /// <param name="Object">The parameter object that holds it.</param>
 /// <param name="Tensor">The weight that it is, or is part of.</param>
-/// <param name="Part">Its rows of that weight.</param>
-public sealed record WeightBinding(string Name, IReadOnlyList<long> Shape, ParameterObject Object, WeightTensor Tensor, WeightPart Part)
+/// <param name="Part">Its elements of that weight.</param>
+public sealed record WeightBinding(string Name, ParameterObject Object, WeightTensor Tensor, WeightPart Part)
 {
+    /// <summary>In the checkpoint: [out, in] of a matrix, [n] of a vector.</summary>
+    public IReadOnlyList<long> Shape => Part.Shape;
+
     /// <summary>Of its first element, counted in elements from the object's start.</summary>
-    public long ElementOffset => Tensor.ElementOffset + (Part.FirstRow * Tensor.Columns);
+    public long ElementOffset => Tensor.ElementOffset + Part.FirstElement;
 
     /// <summary>Number of elements; they are contiguous.</summary>
-    public long ElementCount => Part.RowCount * Tensor.Columns;
+    public long ElementCount => Part.ElementCount;
 }
 
 /// <summary>The tensors that a checkpoint of a model holds.</summary>
@@ -31,14 +33,8 @@ public static class WeightNames
                 .All(model)
                 .SelectMany(o =>
                     from tensor in layouts[o].Tensors
-                    from part in tensor.Parts
-                    select new WeightBinding(
-                        Name(part, o),
-                        IsVector(tensor) ? [tensor.Columns] : [part.RowCount, tensor.Columns],
-                        o,
-                        tensor,
-                        part
-                    )
+                    from part in tensor.Spec.Parts
+                    select new WeightBinding(Name(part, o), o, tensor, part)
                 ),
         ];
     }
@@ -46,8 +42,4 @@ public static class WeightNames
     /// <summary>The checkpoint's name of a part in one object.</summary>
     internal static string Name(WeightPart part, ParameterObject weights) =>
         part.CheckpointName.Replace("{layer}", weights.Layer.Index.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
-
-    /// <summary>Whether it is the scale of a norm.</summary>
-    internal static bool IsVector(WeightTensor tensor) => tensor.Name
-        is WeightName.AttentionNorm or WeightName.FfnNorm or WeightName.FinalNorm or WeightName.QNorm or WeightName.KNorm;
 }

@@ -5,11 +5,37 @@ using static Dataflow.Model.TensorName;
 namespace Dataflow.Model;
 
 /// <summary>
-/// The math of embedding and head as lists of kernel calls. Those of the head run once for each sub-chunk of a chunk's tokens, so that no
-/// tokens x vocabulary matrix exists; what runs once after all sub-chunks is a list of its own.
+/// Embedding and head of Llama and Qwen3: their parameters, and their math as lists of kernel calls. Those of the head run once for each
+/// sub-chunk of a chunk's tokens, so that no tokens x vocabulary matrix exists; what runs once after all sub-chunks is a list of its own.
 /// </summary>
-internal static class VocabularyCalls
+internal static class DecoderVocabulary
 {
+    /// <summary>The table of embeddings, which a tied head shares.</summary>
+    public static ParameterSpec Embedding(ModelConfig model) =>
+        ParameterSpec.Matrix(
+            WeightName.EmbeddingTable,
+            model.ModelDim,
+            InitialValues.Embedding,
+            ("model.embed_tokens.weight", model.VocabSize)
+        );
+
+    /// <summary>The final norm.</summary>
+    public static ParameterSpec FinalNorm(ModelConfig model) =>
+        ParameterSpec.Vector(WeightName.FinalNorm, InitialValues.One, ("model.norm.weight", model.ModelDim));
+
+    /// <summary>The head's own parameters, in memory order: a tied one has no matrix.</summary>
+    public static ImmutableArray<ParameterSpec> Head(ModelConfig model) =>
+        model.TiedEmbedding ? [FinalNorm(model)] : [FinalNorm(model), HeadMatrix(model)];
+
+    /// <summary>The head's own matrix.</summary>
+    public static ParameterSpec HeadMatrix(ModelConfig model) =>
+        ParameterSpec.Matrix(
+            WeightName.HeadMatrix,
+            model.ModelDim,
+            InitialValues.FanIn(model.ModelDim),
+            ("lm_head.weight", model.VocabSize)
+        );
+
     /// <summary>
     /// Rows of the embedding table. Where it is cut, the first block computed also zeroes the rows of other ids, and later ones leave them
     /// alone.
@@ -51,7 +77,7 @@ internal static class VocabularyCalls
         ];
 
     /// <summary>The same and back.</summary>
-    public static ImmutableArray<KernelCall> Head(ModelConfig model) =>
+    public static ImmutableArray<KernelCall> HeadCalls(ModelConfig model) =>
         [.. Evaluate(model), InputGradient(model, GradHeadNorm, sums: false), WeightGradient(model), NormBackward(GradHeadNorm)];
 
     /// <summary>Final norm and logits of a block of the vocabulary into the statistics of its rows.</summary>

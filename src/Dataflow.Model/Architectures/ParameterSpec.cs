@@ -1,0 +1,117 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Model;
+
+/// <summary>A tensor of a checkpoint: a run of consecutive elements of a parameter.</summary>
+/// <param name="CheckpointName">Hugging Face name; "{layer}" stands for the block's index.</param>
+/// <param name="FirstElement">Its first element, counted from the parameter's start.</param>
+/// <param name="Shape">In the checkpoint: [out, in] of a matrix, [n] of a vector.</param>
+public sealed record WeightPart(string CheckpointName, long FirstElement, ImmutableArray<long> Shape)
+{
+    /// <summary>Number of elements.</summary>
+    public long ElementCount => Shape is [var rows, var columns] ? rows * columns : Shape[0];
+}
+
+/// <summary>
+/// All that is to be known of a parameter, in one line of its family's list: memory layouts, names and shapes in checkpoints, counts and
+/// initial values follow from it.
+/// </summary>
+public sealed record ParameterSpec
+{
+    private ParameterSpec(WeightName name, long rows, long columns, InitialValues initial, ImmutableArray<WeightPart> parts) =>
+        (Name, Rows, Columns, Initial, Parts) = (name, rows, columns, initial, parts);
+
+    /// <summary>What calls name it by.</summary>
+    public WeightName Name { get; }
+
+    /// <summary>Out; 1 of a vector.</summary>
+    public long Rows { get; }
+
+    /// <summary>In; of a vector its length.</summary>
+    public long Columns { get; }
+
+    /// <summary>Number of elements.</summary>
+    public long Count => Rows * Columns;
+
+    /// <summary>What training starts from.</summary>
+    public InitialValues Initial { get; }
+
+    /// <summary>What it is in a checkpoint, in memory order.</summary>
+    public ImmutableArray<WeightPart> Parts { get; }
+
+    /// <summary>Some of a matrix's rows, as an object that has no name in a checkpoint.</summary>
+    public ParameterSpec WithRows(long rows) => new(Name, rows, Columns, Initial, []);
+
+    /// <summary>A matrix [out, in], of parts with so many rows each.</summary>
+    public static ParameterSpec Matrix(
+        WeightName name,
+        long columns,
+        InitialValues initial,
+        params ReadOnlySpan<(string CheckpointName, long Rows)> parts
+    )
+    {
+        var named = ImmutableArray.CreateBuilder<WeightPart>(parts.Length);
+        long rows = 0;
+        foreach (var (checkpointName, count) in parts)
+        {
+            named.Add(new WeightPart(checkpointName, rows * columns, [count, columns]));
+            rows += count;
+        }
+
+        return new ParameterSpec(name, rows, columns, initial, named.MoveToImmutable());
+    }
+
+    /// <summary>A vector, of parts of such lengths.</summary>
+    public static ParameterSpec Vector(
+        WeightName name,
+        InitialValues initial,
+        params ReadOnlySpan<(string CheckpointName, long Length)> parts
+    )
+    {
+        var named = ImmutableArray.CreateBuilder<WeightPart>(parts.Length);
+        long length = 0;
+        foreach (var (checkpointName, count) in parts)
+        {
+            named.Add(new WeightPart(checkpointName, length, [count]));
+            length += count;
+        }
+
+        return new ParameterSpec(name, 1, length, initial, named.MoveToImmutable());
+    }
+}
+
+/// <summary>What the elements of a parameter are when training starts.</summary>
+public abstract record InitialValues
+{
+    private InitialValues() { }
+
+    /// <summary>Of a norm's scale: it changes nothing.</summary>
+    public static InitialValues One { get; } = new Constant(1);
+
+    /// <summary>Of a bias: it adds nothing.</summary>
+    public static InitialValues Zero { get; } = new Constant(0);
+
+    /// <summary>
+    /// Of a table of embeddings, as GPT-2 and Llama have it: small beside what the first blocks add, so that an optimizer with a bounded
+    /// step can reshape it quickly, and right for a tied head, whose logits start near 0.
+    /// </summary>
+    public static InitialValues Embedding { get; } = new Normal(0.02);
+
+    /// <summary>Of a matrix: uniform in +-1/sqrt(fan in).</summary>
+    public static InitialValues FanIn(long columns) => new Uniform(1 / Math.Sqrt(columns));
+
+    /// <summary>
+    /// Of a matrix that writes to the residual stream, as two of each layer do: smaller by sqrt(2 layers), so that the stream does not grow
+    /// with depth (Radford et al., 2019).
+    /// </summary>
+    public static InitialValues IntoStream(long columns, int layers) => new Uniform(1 / Math.Sqrt(columns * (2.0 * layers)));
+
+    /// <summary>All equal.</summary>
+    public sealed record Constant(float Value) : InitialValues;
+
+    /// <summary>Close to normal around 0.</summary>
+    public sealed record Normal(double Deviation) : InitialValues;
+
+    /// <summary>Uniform between -bound and +bound.</summary>
+    public sealed record Uniform(double Bound) : InitialValues;
+}

@@ -1,0 +1,41 @@
+namespace Dataflow.Model;
+
+/// <summary>
+/// The weight matrices and vectors of networks, each one tensor of a parameter object. New ones come last: a name's number is part of the
+/// seed of its initial values.
+/// </summary>
+public enum WeightName
+{
+    /// <summary>[vocabulary, D]; tied heads share it.</summary>
+    EmbeddingTable,
+
+    /// <summary>[D], before attention.</summary>
+    AttentionNorm,
+
+    /// <summary>[(n_heads + 2 n_kv_heads) x head_dim, D]: Q, K and V.</summary>
+    Qkv,
+
+    /// <summary>[head_dim], of each query head; only in models with QK-norm.</summary>
+    QNorm,
+
+    /// <summary>[head_dim], of each key head; only in models with QK-norm.</summary>
+    KNorm,
+
+    /// <summary>[D, n_heads x head_dim].</summary>
+    AttentionOut,
+
+    /// <summary>[D], before the feed-forward network.</summary>
+    FfnNorm,
+
+    /// <summary>[2 F, D]: gate, then up.</summary>
+    GateUp,
+
+    /// <summary>[D, F].</summary>
+    Down,
+
+    /// <summary>[D], before the head.</summary>
+    FinalNorm,
+
+    /// <summary>[vocabulary, D]; only in models whose head is not tied to the embedding.</summary>
+    HeadMatrix,
+}
