@@ -1,31 +1,32 @@
-// Second stage of a weight gradient: out[c] (+)= sum over rows of partials[r, c].
+// out[j] (+)= sum over rows of a[r, j]: the gradient of a bias, and the second stage of that of a norm's scale.
 //
-// column_sum_<f32|bf16>: partials [rows, columns] fp32, out [columns]. The sum is taken in fp64: 32 slices of ceil(rows / 32) rows,
-// each ascending, then the slices ascending, then the old contents where accumulate is not 0 (else out is overwritten without
-// being read); rounded to fp32, then to the type of out.
-//   grid ceil(columns / 32); block 256; no dynamic shared memory. columns a multiple of 4.
+// column_sum_<f32|bf16>: a [rows, columns] fp32, out [columns]. column_sum_bf16_<f32|bf16>: a is bf16. The sum is taken in fp64: 32 slices
+// (64 where a is bf16) of ceil(rows / slices) rows, each ascending, then the slices ascending, then the old contents where accumulate is
+// not 0 (else out is overwritten without being read); rounded to fp32, then to the type of out.
+//   grid ceil(columns / 32); block 256; no dynamic shared memory. columns a multiple of 16 bytes of a.
 #include "device.cuh"
 
-template <typename T> DEVICE void column_sum(const float* partials, T* out, int32 rows, int32 columns, int32 accumulate)
+template <typename From, typename T> DEVICE void column_sum(const From* a, T* out, int32 rows, int32 columns, int32 accumulate)
 {
-    const int slices = 32;
+    const int count = Pack<From>::Count;
     const int width = 32;
+    const int slices = 256 / (width / count);
     __shared__ double sums[slices][width];
-    const int slice = threadIdx.x / (width / 4);
-    const int inside = threadIdx.x % (width / 4) * 4;
+    const int slice = threadIdx.x / (width / count);
+    const int inside = threadIdx.x % (width / count) * count;
     const int column = blockIdx.x * width + inside;
     const int slice_rows = (rows + slices - 1) / slices;
     const int end = slice_rows * (slice + 1) < rows ? slice_rows * (slice + 1) : rows;
 
-    double sum[4] = {};
+    double sum[count] = {};
     if (column < columns)
     {
 #pragma unroll 8
         for (int row = slice * slice_rows; row < end; row++)
         {
-            const Pack<float> pack = load_pack(partials + (int64)row * columns + column);
+            const Pack<From> pack = load_pack(a + (int64)row * columns + column);
 #pragma unroll
-            for (int c = 0; c < 4; c++)
+            for (int c = 0; c < count; c++)
             {
                 sum[c] += pack.v[c];
             }
@@ -33,7 +34,7 @@ template <typename T> DEVICE void column_sum(const float* partials, T* out, int3
     }
 
 #pragma unroll
-    for (int c = 0; c < 4; c++)
+    for (int c = 0; c < count; c++)
     {
         sums[slice][inside + c] = sum[c];
     }
@@ -58,15 +59,29 @@ template <typename T> DEVICE void column_sum(const float* partials, T* out, int3
 }
 
 extern "C" __global__ void __launch_bounds__(256)
-column_sum_f32(const float* partials, float* out, int32 rows, int32 columns, int32 accumulate)
+column_sum_f32(const float* a, float* out, int32 rows, int32 columns, int32 accumulate)
 {
-    column_sum(partials, out, rows, columns, accumulate);
+    column_sum(a, out, rows, columns, accumulate);
 }
 EXPORT_KERNEL(column_sum_f32)
 
 extern "C" __global__ void __launch_bounds__(256)
-column_sum_bf16(const float* partials, bf16* out, int32 rows, int32 columns, int32 accumulate)
+column_sum_bf16(const float* a, bf16* out, int32 rows, int32 columns, int32 accumulate)
 {
-    column_sum(partials, out, rows, columns, accumulate);
+    column_sum(a, out, rows, columns, accumulate);
 }
 EXPORT_KERNEL(column_sum_bf16)
+
+extern "C" __global__ void __launch_bounds__(256)
+column_sum_bf16_f32(const bf16* a, float* out, int32 rows, int32 columns, int32 accumulate)
+{
+    column_sum(a, out, rows, columns, accumulate);
+}
+EXPORT_KERNEL(column_sum_bf16_f32)
+
+extern "C" __global__ void __launch_bounds__(256)
+column_sum_bf16_bf16(const bf16* a, bf16* out, int32 rows, int32 columns, int32 accumulate)
+{
+    column_sum(a, out, rows, columns, accumulate);
+}
+EXPORT_KERNEL(column_sum_bf16_bf16)

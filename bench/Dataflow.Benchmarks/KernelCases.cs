@@ -41,6 +41,7 @@ internal static unsafe class KernelCases
             {
                 RmsNormForward(Tokens, 4096, t),
                 RmsNormBackward(Tokens, 4096, t),
+                ColumnSum(Tokens, 4096, t),
                 SwiGluForward(Tokens, 4096, t),
                 SwiGluBackward(Tokens, 4096, t),
                 CrossEntropy(256, 32768, t),
@@ -149,6 +150,14 @@ internal static unsafe class KernelCases
                 Workspace = 0,
             };
             return () => RmsNorm.Backward(o.Team, call);
+        });
+
+    // a read; its sum is a row.
+    private static KernelCase ColumnSum(int rows, int columns, DType type) =>
+        new("ColumnSum", $"{rows} x {columns}", type.Name(), (double)rows * columns * type.Size(), WorkUnit.Byte, o =>
+        {
+            var (a, c) = (o.Matrix(type, rows, columns), o.Matrix(DType.Float32, 1, columns));
+            return () => Cpu.Kernels.ColumnSum.Run(o.Team, a, c, accumulate: false);
         });
 
     // gate and up read, s written.

@@ -21,6 +21,7 @@ constexpr size_t SmallWorkspace = 64 * 1024; // of the second algorithm
 struct Product
 {
     Matrix a, b, c, d;
+    Matrix bias; // a column; without data where there is none
     int64_t batches;
     int64_t batch_strides[4];
     uint64_t numerics;
@@ -73,7 +74,8 @@ BlasStatus describe(const MatmulDescription* description, const MatrixLayout* co
     const int64_t compute = values[MatmulDescription::ComputeType];
     if ((compute != Compute32 && compute != Compute32Pedantic && compute != Compute32FastTf32) ||
         values[MatmulDescription::ScaleType] != TypeFloat32 || values[MatmulDescription::PointerMode] != 0 ||
-        values[MatmulDescription::TransposeC] != 0 || values[MatmulDescription::FillMode] != 0 || values[MatmulDescription::Epilogue] != 1)
+        values[MatmulDescription::TransposeC] != 0 || values[MatmulDescription::FillMode] != 0 ||
+        (values[MatmulDescription::Epilogue] != EpilogueNone && values[MatmulDescription::Epilogue] != EpilogueBias))
     {
         return BlasNotSupported;
     }
@@ -95,6 +97,9 @@ BlasStatus describe(const MatmulDescription* description, const MatrixLayout* co
         }
     }
 
+    void* bias = values[MatmulDescription::Epilogue] == EpilogueBias ? reinterpret_cast<void*>(values[MatmulDescription::BiasPointer])
+                                                                     : nullptr;
+    product.bias = {bias, product.d.type, product.d.rows, 1, 1, product.d.rows};
     product.batches = layouts[0]->values[MatrixLayout::BatchCount];
     const bool fits = product.a.columns == product.b.rows && product.a.rows == product.d.rows && product.b.columns == product.d.columns &&
         product.c.rows == product.d.rows && product.c.columns == product.d.columns;
@@ -175,8 +180,13 @@ void run(Product product, float alpha, float beta, const MatmulAlgorithm& algori
             read(product.c);
         }
 
+        if (product.bias.data != nullptr)
+        {
+            read(product.bias);
+        }
+
         for_runs(product.d, [](uintptr_t address, size_t bytes) { write_range(address, bytes); });
-        multiply(alpha, product.a, product.b, beta, product.c, product.d, {Chains[algorithm.id], algorithm.split_k});
+        multiply(alpha, product.a, product.b, beta, product.c, product.bias, product.d, {Chains[algorithm.id], algorithm.split_k});
         Matrix* matrices[4] = {&product.a, &product.b, &product.c, &product.d};
         for (int i = 0; i < 4; i++)
         {

@@ -127,7 +127,7 @@ CUBLASLT_API BlasStatus cublasLtMatmulDescCreate(MatmulDescription** description
     *description = new MatmulDescription();
     (*description)->values[MatmulDescription::ComputeType] = compute;
     (*description)->values[MatmulDescription::ScaleType] = scale;
-    (*description)->values[MatmulDescription::Epilogue] = 1;
+    (*description)->values[MatmulDescription::Epilogue] = EpilogueNone;
     return BlasSuccess;
 }
 

@@ -23,6 +23,10 @@ constexpr int Compute32 = 68;
 constexpr int Compute32Pedantic = 69;
 constexpr int Compute32FastTf32 = 77;
 
+// cublasLtEpilogue_t.
+constexpr int EpilogueNone = 1;
+constexpr int EpilogueBias = 4;
+
 // cublasLtMatmulDescAttributes_t; one value each.
 struct MatmulDescription
 {
@@ -38,6 +42,7 @@ struct MatmulDescription
         TransposeC = 5,
         FillMode = 6,
         Epilogue = 7,
+        BiasPointer = 8,
     };
 };
 

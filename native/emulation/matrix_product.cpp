@@ -122,7 +122,8 @@ Tile sum_of_chains(const float* a, const float* b, int64_t begin, int64_t end, i
 
 } // namespace
 
-void multiply(float alpha, const Matrix& a, const Matrix& b, float beta, const Matrix& c, const Matrix& d, ProductAlgorithm algorithm)
+void multiply(float alpha, const Matrix& a, const Matrix& b, float beta, const Matrix& c, const Matrix& bias, const Matrix& d,
+    ProductAlgorithm algorithm)
 {
     static std::vector<float> packed_a, packed_b; // the driver runs one operation at a time
     pack<TileRows, true>(a, packed_a);
@@ -146,7 +147,8 @@ void multiply(float alpha, const Matrix& a, const Matrix& b, float beta, const M
                 for (int64_t i = 0; i < std::min<int64_t>(TileRows, d.rows - row); i++)
                 {
                     const float value = alpha * sums.at(static_cast<int>(i), static_cast<int>(j));
-                    store(d, row + i, column + j, beta == 0.0f ? value : value + beta * load(c, row + i, column + j));
+                    const float sum = beta == 0.0f ? value : value + beta * load(c, row + i, column + j);
+                    store(d, row + i, column + j, bias.data == nullptr ? sum : sum + load(bias, row + i, 0));
                 }
             }
         }

@@ -32,7 +32,9 @@ struct ProductAlgorithm
     int splits;
 };
 
-// d = alpha a b + beta c. Where beta is 0, c is not read. c and d may be the same matrix.
-void multiply(float alpha, const Matrix& a, const Matrix& b, float beta, const Matrix& c, const Matrix& d, ProductAlgorithm algorithm);
+// d = alpha a b + beta c + bias, a column that is added to all columns where it has data. Where beta is 0, c is not read. c and d may be
+// the same matrix.
+void multiply(float alpha, const Matrix& a, const Matrix& b, float beta, const Matrix& c, const Matrix& bias, const Matrix& d,
+    ProductAlgorithm algorithm);
 
 } // namespace emulation

@@ -39,7 +39,19 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
 
     /// <inheritdoc/>
     public void Gemm(in GemmArguments call) =>
-        Kernels.Gemm.Run(team, At(call.A), call.TransposeA, At(call.B), call.TransposeB, At(call.C), Matrix.Of(call.Addend));
+        Kernels.Gemm.Run(
+            team,
+            At(call.A),
+            call.TransposeA,
+            At(call.B),
+            call.TransposeB,
+            At(call.C),
+            Matrix.Of(call.Addend),
+            Matrix.Of(call.Bias)
+        );
+
+    /// <inheritdoc/>
+    public void ColumnSum(in ColumnSumArguments call) => Kernels.ColumnSum.Run(team, At(call.A), At(call.C), call.Accumulate);
 
     /// <inheritdoc/>
     public void QkNormRopeForward(in QkNormRopeForwardArguments call) => QkNormRope.Forward(team, call);

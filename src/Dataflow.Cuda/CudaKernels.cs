@@ -7,13 +7,13 @@ namespace Dataflow.Cuda;
 /// <summary>What the streams of a device share: its kernels, each loaded once, and the step's arguments in device memory.</summary>
 internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention attention, DevicePointer step)
 {
-    private readonly ColumnSum columnSum = new(library);
-
     public DevicePointer Step => step;
 
     public Gemm Gemm => gemm;
 
     public Attention Attention => attention;
+
+    public ColumnSum ColumnSum { get; } = new(library);
 
     public Embedding Embedding { get; } = new(library);
 
@@ -25,9 +25,9 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public SquaredSum SquaredSum { get; } = new(library);
 
-    public RmsNorm RmsNorm => field ??= new(library, columnSum);
+    public RmsNorm RmsNorm => field ??= new(library, ColumnSum);
 
-    public QkNormRope QkNormRope => field ??= new(library, columnSum);
+    public QkNormRope QkNormRope => field ??= new(library, ColumnSum);
 }
 
 /// <summary>The catalog on one stream of a GPU: every call appends launches and returns.</summary>
@@ -62,7 +62,10 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
 
     /// <inheritdoc/>
     public void Gemm(in GemmArguments call) =>
-        kernels.Gemm.Run(stream, call.A, call.TransposeA, call.B, call.TransposeB, call.C, call.Addend);
+        kernels.Gemm.Run(stream, call.A, call.TransposeA, call.B, call.TransposeB, call.C, call.Addend, call.Bias);
+
+    /// <inheritdoc/>
+    public void ColumnSum(in ColumnSumArguments call) => kernels.ColumnSum.Run(stream, call);
 
     /// <inheritdoc/>
     public void QkNormRopeForward(in QkNormRopeForwardArguments call) => kernels.QkNormRope.Forward(stream, call);

@@ -37,6 +37,9 @@ internal static class KernelDispatch
             case GemmWeightGradientCall c:
                 stream.Launch(GemmArguments.Of(c, at));
                 break;
+            case ColumnSumCall c:
+                stream.Launch(ColumnSumArguments.Of(c, at));
+                break;
             case QkNormRopeForwardCall c:
                 stream.Launch(QkNormRopeForwardArguments.Of(c, at));
                 break;

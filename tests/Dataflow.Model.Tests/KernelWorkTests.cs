@@ -76,8 +76,24 @@ public class KernelWorkTests
             }
         }
 
-        // Updates, norms of gradients and zeroing are ops of one kernel without a program.
-        Assert.Equal(Enum.GetValues<Kernel>().Except([Kernel.AdamW, Kernel.SquaredSum, Kernel.Zero]).Order(), seen.Order());
+        // Updates, norms of gradients and zeroing are ops of one kernel without a program; no block has a bias.
+        Assert.Equal(
+            Enum.GetValues<Kernel>().Except([Kernel.AdamW, Kernel.SquaredSum, Kernel.Zero, Kernel.ColumnSum]).Order(),
+            seen.Order()
+        );
+    }
+
+    [Fact]
+    public void A_biass_gradient_reads_its_matrix_and_updates_its_row()
+    {
+        var call = new ColumnSumCall { A = TensorName.GradQkv, C = Operand.G(WeightName.Qkv) };
+        var places = new Dictionary<Operand, TensorPlace>
+        {
+            [call.A] = new("", Bytes.Zero, DType.BFloat16, 100, 24),
+            [call.C] = new("", Bytes.Zero, DType.Float32, 1, 24),
+        };
+        var program = new BlockProgram([call], places.ToImmutableDictionary(), Bytes.Zero);
+        Assert.Equal(KernelWork.Memory((2 * 100 * 24) + (2 * 4 * 24)), KernelWork.Of(call, program, Model, Uncut, new Chunk(0)));
     }
 
     [Fact]

@@ -17,6 +17,7 @@ internal static class KernelTrials
     [
         RowTrials.NormForward,
         RowTrials.NormBackward,
+        RowTrials.BiasGradient,
         RowTrials.GateForward,
         RowTrials.GateBackward,
         RowTrials.RotateForward,

@@ -95,6 +95,29 @@ internal static class RowTrials
         );
     }
 
+    /// <summary>column_sum.cu, as the gradient of a bias.</summary>
+    public static KernelTrial BiasGradient(Workbench bench)
+    {
+        var (t, d) = (bench.Tokens, bench.Model.ModelDim);
+        Numbers dy = bench.Random(t, d), db = bench.Random(1, d);
+        var call = new ColumnSumArguments
+        {
+            A = dy.Tensor,
+            C = db.Tensor,
+            Accumulate = false,
+        };
+        return new KernelTrial("column_sum", 0, (double)t * d * bench.Type.Size(), () => bench.Kernels.ColumnSum.Run(bench.Stream, call), compare =>
+        {
+            int[] columns = Samples(d);
+            compare.Add(
+                "db",
+                [.. columns.Select(c => (double)bench.Read(db.Tensor, c, 1)[0])],
+                [.. columns.Select(c => Enumerable.Range(0, t).Sum(r => (double)dy[r, c]))],
+                Comparison.BoundOf(bench.Type)
+            );
+        });
+    }
+
     /// <summary>swi_glu.cu forward.</summary>
     public static KernelTrial GateForward(Workbench bench)
     {

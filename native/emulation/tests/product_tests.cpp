@@ -81,6 +81,7 @@ struct Case
     int transpose_a, transpose_b;
     float alpha, beta;
     int64_t gap = 0; // between columns
+    bool bias = false;
 };
 
 struct Handle
@@ -97,6 +98,8 @@ struct Problem
         cublasLtMatmulDescCreate(&description, Compute32, TypeFloat32);
         cublasLtMatmulDescSetAttribute(description, MatmulDescription::TransposeA, &c.transpose_a, 4);
         cublasLtMatmulDescSetAttribute(description, MatmulDescription::TransposeB, &c.transpose_b, 4);
+        const int epilogue = c.bias ? EpilogueBias : EpilogueNone;
+        cublasLtMatmulDescSetAttribute(description, MatmulDescription::Epilogue, &epilogue, 4);
         const int64_t a_rows = c.transpose_a ? c.k : c.m, b_rows = c.transpose_b ? c.n : c.k;
         cublasLtMatrixLayoutCreate(&a, c.in, a_rows, c.transpose_a ? c.m : c.k, a_rows + c.gap);
         cublasLtMatrixLayoutCreate(&b, c.in, b_rows, c.transpose_b ? c.k : c.n, b_rows + c.gap);
@@ -135,6 +138,10 @@ std::vector<unsigned char> product(const Case& c, int algorithm, bool check_resu
     const auto a = random_matrix(c.in, a_rows, a_columns, a_rows + c.gap, 1), b = random_matrix(c.in, b_rows, b_columns, b_rows + c.gap, 2);
     const auto old = random_matrix(c.out, c.m, c.n, c.m + c.gap, 3);
     Array<unsigned char> device_a(a), device_b(b), device_d(old), workspace(results[algorithm].workspace_bytes + 16);
+    const auto bias = random_matrix(c.out, c.m, 1, c.m, 4);
+    Array<unsigned char> device_bias(bias);
+    const void* bias_address = device_bias.device();
+    cublasLtMatmulDescSetAttribute(problem.description, MatmulDescription::BiasPointer, &bias_address, 8);
     const BlasStatus status = cublasLtMatmul(blas.handle, problem.description, &c.alpha, device_a.device(), problem.a, device_b.device(),
         problem.b, &c.beta, device_d.device(), problem.d, device_d.device(), problem.d, &results[algorithm].algorithm, workspace.device(),
         results[algorithm].workspace_bytes, nullptr);
@@ -155,7 +162,7 @@ std::vector<unsigned char> product(const Case& c, int algorithm, bool check_resu
             }
 
             const size_t at = static_cast<size_t>(j * (c.m + c.gap) + i);
-            const double expected = c.alpha * sum + c.beta * number_at(old, c.out, at);
+            const double expected = c.alpha * sum + c.beta * number_at(old, c.out, at) + (c.bias ? number_at(bias, c.out, static_cast<size_t>(i)) : 0);
             const double got = number_at(result, c.out, at);
             // Products are below 1: 2^-24 a rounding, at most 32 + k / 32 of them one upon the other; then one to the type.
             const double allowed = 0x1p-24 * (34 + c.k / 32.0) * std::sqrt(static_cast<double>(c.k)) +
@@ -180,6 +187,8 @@ TEST(Products_are_right_for_all_types_transposes_and_edges)
             product({37, 53, 71, in, out, transposes & 1, transposes >> 1, 1.0f, 0.0f}, 0, true);
             product({64, 16, 128, in, out, transposes & 1, transposes >> 1, 0.5f, 1.0f, 8}, transposes % 3, true);
             product({1, 3, 200, in, out, transposes & 1, transposes >> 1, -1.0f, 0.25f}, 2, true);
+            product({37, 18, 71, in, out, transposes & 1, transposes >> 1, 1.0f, 0.0f, 3, true}, transposes % 3, true);
+            product({40, 5, 64, in, out, transposes & 1, transposes >> 1, 1.0f, 1.0f, 0, true}, 0, true);
         }
     }
 }

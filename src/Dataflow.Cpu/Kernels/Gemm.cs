@@ -5,35 +5,44 @@ using Dataflow.Model;
 namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
-/// Matrix product. Shapes: op(a) M x K, op(b) K x N, c and addend M x N. Every element of c is a sum, in
-/// ascending k, of chains of 32 fp32 fused multiply-adds, plus the addend, rounded once to c's type: it depends on its row of op(a), its
-/// column of op(b) and its addend alone, whatever the sizes of the rest, the number of threads and the processor.
+/// Matrix product. Shapes: op(a) M x K, op(b) K x N, c and addend M x N, bias 1 x N. Every element of c is a sum, in
+/// ascending k, of chains of 32 fp32 fused multiply-adds, plus the addend, plus the bias of its column, rounded once to c's type: it depends
+/// on its row of op(a), its column of op(b), its addend and its bias alone, whatever the sizes of the rest, the number of threads and the processor.
 /// </summary>
 public static class Gemm
 {
     /// <summary>
-    /// c = op(a) op(b) + addend. No addend: c is overwritten. The addend may be c itself (accumulate) or another matrix (residual);
+    /// c = op(a) op(b) + addend + bias. No addend: c is overwritten. The addend may be c itself (accumulate) or another matrix (residual);
     /// c must not overlap a or b.
     /// </summary>
     /// <exception cref="ArgumentException">The shapes do not fit.</exception>
-    public static void Run(ThreadTeam team, Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, Matrix? addend)
+    public static void Run(ThreadTeam team, Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, Matrix? addend, Matrix? bias = null)
     {
         if (Vector512.IsHardwareAccelerated)
         {
-            Run<MicroKernel512>(team, a, ta, b, tb, c, addend);
+            Run<MicroKernel512>(team, a, ta, b, tb, c, addend, bias);
         }
         else if (Vector256.IsHardwareAccelerated)
         {
-            Run<MicroKernel256>(team, a, ta, b, tb, c, addend);
+            Run<MicroKernel256>(team, a, ta, b, tb, c, addend, bias);
         }
         else
         {
-            Run<MicroKernelScalar>(team, a, ta, b, tb, c, addend);
+            Run<MicroKernelScalar>(team, a, ta, b, tb, c, addend, bias);
         }
     }
 
     /// <summary>As the public overload, with a chosen micro-kernel.</summary>
-    internal static void Run<TKernel>(ThreadTeam team, Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, Matrix? addend)
+    internal static void Run<TKernel>(
+        ThreadTeam team,
+        Matrix a,
+        Transpose ta,
+        Matrix b,
+        Transpose tb,
+        Matrix c,
+        Matrix? addend,
+        Matrix? bias = null
+    )
         where TKernel : struct, IMicroKernel
     {
         int depth = ta == Transpose.No ? a.Columns : a.Rows;
@@ -56,12 +65,13 @@ public static class Gemm
         }
 
         addend?.Expect(c.Rows, c.Columns, nameof(addend));
+        bias?.Expect(1, c.Columns, nameof(bias));
         if (c.Rows == 0 || c.Columns == 0)
         {
             return;
         }
 
-        GemmTiles<TKernel> tiles = new(a, ta, b, tb, c, addend, depth, team);
+        GemmTiles<TKernel> tiles = new(team, a, ta, b, tb, c, addend, bias);
         team.For(tiles.Count, tiles);
     }
 }

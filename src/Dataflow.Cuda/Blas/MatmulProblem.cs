@@ -42,7 +42,12 @@ public sealed unsafe class MatmulDescription : CudaHandle
     private MatmulDescription(string text) => this.text = text;
 
     /// <summary>alpha and beta are fp32 in host memory.</summary>
-    public static MatmulDescription Create(ComputeType compute, MatrixOperation a, MatrixOperation b)
+    public static MatmulDescription Create(
+        ComputeType compute,
+        MatrixOperation a,
+        MatrixOperation b,
+        MatmulEpilogue epilogue = MatmulEpilogue.None
+    )
     {
         var description = new MatmulDescription($"op(a) {a}, op(b) {b}, accumulated in {compute}");
         nint made;
@@ -52,7 +57,17 @@ public sealed unsafe class MatmulDescription : CudaHandle
         description.Adopt(made, of: null);
         description.Set(MatmulDescriptionAttribute.TransposeA, (int)a);
         description.Set(MatmulDescriptionAttribute.TransposeB, (int)b);
+        description.Set(MatmulDescriptionAttribute.Epilogue, (int)epilogue);
         return description;
+    }
+
+    /// <summary>Says where the bias of the next products is: an element of d's type for each of d's rows.</summary>
+    public void SetBias(DevicePointer bias)
+    {
+        ulong address = bias.Address;
+        CublasLtApi
+            .cublasLtMatmulDescSetAttribute(this, MatmulDescriptionAttribute.BiasPointer, &address, sizeof(ulong))
+            .Check("giving a matrix product its bias");
     }
 
     /// <inheritdoc/>

@@ -50,6 +50,16 @@ public enum MatrixOperation
     Transpose = 1,
 }
 
+/// <summary>cublasLtEpilogue_t: what is done to a product before it is rounded.</summary>
+public enum MatmulEpilogue
+{
+    /// <summary>Nothing.</summary>
+    None = 1,
+
+    /// <summary>Each column gets a vector added.</summary>
+    Bias = 4,
+}
+
 /// <summary>cublasLtOrder_t.</summary>
 public enum MatrixOrder
 {

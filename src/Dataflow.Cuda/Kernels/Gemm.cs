@@ -20,7 +20,10 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
     /// <summary>Chooses the algorithm of a product, so that nothing is chosen or allocated once steps run.</summary>
     public void Prepare(in Product product)
     {
-        var shape = ProductShape.Of(product.A, product.TransposeA, product.B, product.TransposeB, product.C, product.Adds);
+        var shape = ProductShape.Of(product.A, product.TransposeA, product.B, product.TransposeB, product.C, product.Adds) with
+        {
+            HasBias = product.HasBias,
+        };
         if (!plans.ContainsKey(shape))
         {
             plans[shape] = Choose(shape);
@@ -28,9 +31,13 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
     }
 
     /// <inheritdoc cref="IKernels.Gemm"/>
-    public void Run(CudaStream stream, Tensor a, Transpose ta, Tensor b, Transpose tb, Tensor c, Tensor? addend)
+    public void Run(CudaStream stream, Tensor a, Transpose ta, Tensor b, Transpose tb, Tensor c, Tensor? addend, Tensor? bias = null)
     {
-        var plan = plans[ProductShape.Of(a, ta, b, tb, c, addend is not null)];
+        var plan = plans[ProductShape.Of(a, ta, b, tb, c, addend is not null) with { HasBias = bias is not null }];
+        if (bias is { } row)
+        {
+            plan.Problem.Description.SetBias(At(row));
+        }
 
         // Row-major c = op(a) op(b) is, read by columns, c^T = op(b)^T op(a)^T: the operands change places.
         var operands = new MatmulOperands
@@ -59,6 +66,11 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
     private Plan Choose(ProductShape product)
     {
         var problem = product.Describe();
+        if (product.HasBias)
+        {
+            problem.Description.SetBias(workspace); // any address as well aligned as those of tensors: proposals go by that
+        }
+
         var candidates = library.Propose(problem, preference, 1);
         return candidates.Count > 0
             ? new Plan(problem, candidates[0].Algorithm)
@@ -68,7 +80,8 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
     private sealed record Plan(MatmulProblem Problem, MatmulAlgorithm Algorithm);
 
     /// <summary>
-    /// What distinguishes one product from another: the stored shapes, what is transposed, the types, and whether something is added.
+    /// What distinguishes one product from another: the stored shapes, what is transposed, the types, and what is added. The library adds a
+    /// bias to the fp32 sums, addend included, before they are rounded.
     /// </summary>
     private readonly record struct ProductShape(
         Stored A,
@@ -79,13 +92,21 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
         bool Adds
     )
     {
+        /// <summary>Whether a row is added to all rows.</summary>
+        public bool HasBias { get; init; }
+
         public static ProductShape Of(in Tensor a, Transpose ta, in Tensor b, Transpose tb, in Tensor c, bool adds) =>
             new(Stored.Of(a), ta, Stored.Of(b), tb, Stored.Of(c), adds);
 
         public MatmulProblem Describe()
         {
             return new MatmulProblem(
-                MatmulDescription.Create(ComputeType.Float32, OperationOf(TransposeB), OperationOf(TransposeA)),
+                MatmulDescription.Create(
+                    ComputeType.Float32,
+                    OperationOf(TransposeB),
+                    OperationOf(TransposeA),
+                    HasBias ? MatmulEpilogue.Bias : MatmulEpilogue.None
+                ),
                 B.Layout(),
                 A.Layout(),
                 C.Layout(),

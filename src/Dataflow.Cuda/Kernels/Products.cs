@@ -5,7 +5,11 @@ using Dataflow.Runtime;
 namespace Dataflow.Cuda.Kernels;
 
 /// <summary>A matrix product as a step will ask for it; the addresses do not count.</summary>
-internal readonly record struct Product(Tensor A, Transpose TransposeA, Tensor B, Transpose TransposeB, Tensor C, bool Adds);
+internal readonly record struct Product(Tensor A, Transpose TransposeA, Tensor B, Transpose TransposeB, Tensor C, bool Adds)
+{
+    /// <summary>A row of the result's type is added to each of its rows.</summary>
+    public bool HasBias { get; init; }
+}
 
 /// <summary>All matrix products of block programs, so that algorithms are chosen before the first step.</summary>
 internal static class Products
@@ -31,7 +35,10 @@ internal static class Products
         bool[] addsOrNot = [false, true];
         return call switch
         {
-            GemmForwardCall c => [new(At(c.A), Transpose.No, At(c.B), Transpose.Yes, At(c.C), c.Addend is not null)],
+            GemmForwardCall c =>
+            [
+                new(At(c.A), Transpose.No, At(c.B), Transpose.Yes, At(c.C), c.Addend is not null) { HasBias = c.Bias is not null },
+            ],
             GemmInputGradientCall { Sums: false } c => [new(At(c.A), Transpose.No, At(c.B), Transpose.No, At(c.C), false)],
             GemmInputGradientCall c => addsOrNot.Select(adds => new Product(At(c.A), Transpose.No, At(c.B), Transpose.No, At(c.C), adds)),
             GemmWeightGradientCall c => addsOrNot.Select(adds => new Product(At(c.A), Transpose.Yes, At(c.B), Transpose.No, At(c.C), adds)),

@@ -1,6 +1,6 @@
 namespace Dataflow.Model;
 
-/// <summary>c = a b^T + addend: an activation times a weight.</summary>
+/// <summary>c = a b^T + addend + bias: an activation times a weight.</summary>
 public sealed record GemmForwardCall : KernelCall
 {
     /// <inheritdoc/>
@@ -18,6 +18,9 @@ public sealed record GemmForwardCall : KernelCall
     /// <summary>[T, out]; null adds nothing.</summary>
     public Operand? Addend { get; init; }
 
+    /// <summary>[out], of c's type, added to every row; null adds nothing. Its gradient is a <see cref="ColumnSumCall"/>.</summary>
+    public Operand? Bias { get; init; }
+
     /// <inheritdoc/>
     public override KernelWork Work(in CallShapes at)
     {
@@ -28,7 +31,7 @@ public sealed record GemmForwardCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(A, B, Addend);
+        all.Read(A, B, Addend, Bias);
         all.Write(C);
     }
 }

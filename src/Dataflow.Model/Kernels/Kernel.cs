@@ -17,7 +17,7 @@ public enum Kernel
     /// <summary>dx [T, D], plus an addend, and dw (+)= its gradient [D], summed over tokens.</summary>
     RmsNormBackward,
 
-    /// <summary>c = a b^T: reads a, b and optionally an addend; an activation times a weight.</summary>
+    /// <summary>c = a b^T: reads a, b and optionally an addend and a bias; an activation times a weight.</summary>
     GemmForward,
 
     /// <summary>c (+)= a b: a gradient times a weight.</summary>
@@ -25,6 +25,9 @@ public enum Kernel
 
     /// <summary>c (+)= a^T b: a gradient times an activation, summed over tokens.</summary>
     GemmWeightGradient,
+
+    /// <summary>c [out] (+)= the sum of a [T, out] over tokens: the gradient of a bias.</summary>
+    ColumnSum,
 
     /// <summary>Q [T, q] and K|V [T, 2 kv] of the raw Q|K|V: norm of each head where the model has it, then rotation.</summary>
     QkNormRopeForward,

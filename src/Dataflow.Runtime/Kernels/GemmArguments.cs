@@ -2,7 +2,7 @@ using Dataflow.Model;
 
 namespace Dataflow.Runtime;
 
-/// <summary>c = op(a) op(b) + addend.</summary>
+/// <summary>c = op(a) op(b) + addend + bias, rounded once.</summary>
 public readonly record struct GemmArguments : IKernelArguments
 {
     /// <summary>Of c's rows, transposed or not.</summary>
@@ -23,6 +23,9 @@ public readonly record struct GemmArguments : IKernelArguments
     /// <summary>Of c's shape, may be c itself; null adds nothing.</summary>
     public required Tensor? Addend { get; init; }
 
+    /// <summary>A row of c's columns and type, added to every row of c; null adds nothing.</summary>
+    public required Tensor? Bias { get; init; }
+
     /// <summary>Of a call's operands.</summary>
     public static GemmArguments Of(GemmForwardCall call, in OpOperands at) =>
         new()
@@ -33,6 +36,7 @@ public readonly record struct GemmArguments : IKernelArguments
             TransposeB = Transpose.Yes,
             C = at.Tensor(call.C),
             Addend = at.Tensor(call.Addend),
+            Bias = at.Tensor(call.Bias),
         };
 
     /// <summary>Of a call's operands.</summary>
@@ -45,6 +49,7 @@ public readonly record struct GemmArguments : IKernelArguments
             TransposeB = Transpose.No,
             C = at.Tensor(call.C),
             Addend = call.Sums && at.Accumulates(call.C) ? at.Tensor(call.C) : null,
+            Bias = null,
         };
 
     /// <summary>Of a call's operands.</summary>
@@ -57,6 +62,7 @@ public readonly record struct GemmArguments : IKernelArguments
             TransposeB = Transpose.No,
             C = at.Tensor(call.C),
             Addend = at.Accumulates(call.C) ? at.Tensor(call.C) : null,
+            Bias = null,
         };
 
     /// <inheritdoc/>
@@ -68,6 +74,7 @@ public readonly record struct GemmArguments : IKernelArguments
         accesses.Read(A);
         accesses.Read(B);
         accesses.Read(Addend);
+        accesses.Read(Bias);
         accesses.Write(C);
         accesses.ProductWorkspace();
     }

@@ -131,7 +131,8 @@ public sealed unsafe class AllocationTests : KernelTest
 
         void All()
         {
-            Gemm.Run(team, x.M, Transpose.No, w.M, Transpose.Yes, y.M, y.M);
+            Gemm.Run(team, x.M, Transpose.No, w.M, Transpose.Yes, y.M, y.M, row.M);
+            ColumnSum.Run(team, x.M, dRow.M, accumulate: true);
             RmsNorm.Forward(team, normForward);
             RmsNorm.Backward(team, normBackward);
             SwiGlu.Forward(team, wide.M, y.M);

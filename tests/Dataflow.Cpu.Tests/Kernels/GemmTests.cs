@@ -6,7 +6,7 @@ namespace Dataflow.Cpu.Tests.Kernels;
 
 public sealed class GemmTests : KernelTest
 {
-    private delegate void Product(ThreadTeam team, Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, Matrix? addend);
+    private delegate void Product(ThreadTeam team, Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, Matrix? addend, Matrix? bias = null);
 
     public static TheoryData<string> MicroKernels => ["selected", "512", "256", "scalar"];
 
@@ -78,6 +78,39 @@ public sealed class GemmTests : KernelTest
         }
     }
 
+    [Theory]
+    [MemberData(nameof(MicroKernels))]
+    public void A_bias_is_added_to_every_row_before_the_sum_is_rounded(string kernel)
+    {
+        const int Rows = 29, Columns = 75, Depth = 67;
+        foreach (DType type in new[] { DType.Float32, DType.BFloat16 })
+        {
+            Tensor a = New(Rows, Depth, type, 3).Random(1);
+            Tensor b = New(Columns, Depth, type, 2).Random(2);
+            Tensor bias = New(1, Columns, type).Random(3, scale: 4);
+            Tensor addend = New(Rows, Columns, type, 5).Random(4);
+            foreach (Tensor? plus in new[] { null, addend })
+            {
+                Tensor c = New(Rows, Columns, type, 4).Poison();
+                Select(kernel)(Team(3), a.M, Transpose.No, b.M, Transpose.Yes, c.M, plus?.M, bias.M);
+                double[,] expected = Definition(a, b);
+                Tensor sums = Chain(a, Transpose.No, b, Transpose.Yes, plus, DType.Float32);
+                Tensor rounded = New(Rows, Columns, type);
+                for (int i = 0; i < Rows; i++)
+                {
+                    for (int j = 0; j < Columns; j++)
+                    {
+                        expected[i, j] += (plus?[i, j] ?? 0) + bias[0, j];
+                        rounded[i, j] = (float)sums[i, j] + (float)bias[0, j];
+                    }
+                }
+
+                c.AssertClose(expected);
+                c.AssertSameBits(rounded);
+            }
+        }
+    }
+
     [Fact]
     public void Sizes_beyond_one_tile_agree_with_the_chains()
     {
@@ -135,6 +168,8 @@ public sealed class GemmTests : KernelTest
         Tensor b = New(5, 6);
         Tensor c = New(4, 7);
         Assert.Throws<ArgumentException>(() => Gemm.Run(Team(), a.M, Transpose.No, b.M, Transpose.No, c.M, null));
+        Tensor fits = New(4, 6);
+        Assert.Throws<ArgumentException>(() => Gemm.Run(Team(), a.M, Transpose.No, b.M, Transpose.No, fits.M, null, c.M.RowRange(0, 1)));
         Assert.Throws<ArgumentException>(() => Gemm.Run(Team(), a.M, Transpose.Yes, b.M, Transpose.No, c.M, null));
     }
 

@@ -85,22 +85,22 @@ template <typename T> void check_squared_sum(const std::vector<int64_t>& counts)
         std::to_string(static_cast<double>((total.host()[0] - expected) / expected)) + " of itself");
 }
 
-template <typename T> void check_column_sum(int rows, int columns, bool accumulate)
+template <typename From, typename T> void check_column_sum(const std::string& name, int rows, int columns, bool accumulate)
 {
     Numbers numbers(rows + columns);
-    const std::vector<float> values = numbers.many<float>(static_cast<size_t>(rows) * columns);
+    const std::vector<From> values = numbers.many<From>(static_cast<size_t>(rows) * columns);
     const std::vector<T> old = numbers.many<T>(columns);
-    Array<float> partials(values);
+    Array<From> from(values);
     Array<T> out(accumulate ? old : std::vector<T>(columns, rounded<T>(NAN)));
-    kernel("column_sum", std::string("column_sum_") + Type<T>::Name)
-        .run({divided_up(columns, 32)}, {256}, 0, partials.device(), out.device(), rows, columns, accumulate ? 1 : 0);
+    kernel("column_sum", "column_sum_" + name)
+        .run({divided_up(columns, 32)}, {256}, 0, from.device(), out.device(), rows, columns, accumulate ? 1 : 0);
     const std::vector<T> result = out.host();
     for (int c = 0; c < columns; c++)
     {
         double sum = accumulate ? to_float(old[c]) : 0;
         for (int r = 0; r < rows; r++)
         {
-            sum += values[static_cast<size_t>(r) * columns + c];
+            sum += to_float(values[static_cast<size_t>(r) * columns + c]);
         }
 
         check_close(result[c], sum, std::fabs(sum) + 1e-6, 1.01, "column sum of " + std::to_string(rows) + " x " + std::to_string(columns));
@@ -132,8 +132,14 @@ TEST(ColumnSumAddsOrOverwrites)
     {
         for (int columns : {4, 32, 100, 4096})
         {
-            check_column_sum<float>(rows, columns, true);
-            check_column_sum<Bf16>(rows, columns, rows % 2 == 0);
+            check_column_sum<float, float>("f32", rows, columns, true);
+            check_column_sum<float, Bf16>("bf16", rows, columns, rows % 2 == 0);
+        }
+
+        for (int columns : {8, 32, 104, 4096})
+        {
+            check_column_sum<Bf16, float>("bf16_f32", rows, columns, rows % 2 == 0);
+            check_column_sum<Bf16, Bf16>("bf16_bf16", rows, columns, true);
         }
     }
 }

@@ -22,18 +22,23 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
     private readonly Matrix b;
     private readonly Matrix c;
     private readonly Matrix addend;
+    private readonly Matrix bias;
     private readonly Transpose ta;
     private readonly Transpose tb;
     private readonly bool add;
+    private readonly bool addBias;
     private readonly int depth;
     private readonly int tileRows;
     private readonly int tileColumns;
 
-    public GemmTiles(Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, Matrix? addend, int depth, ThreadTeam team)
+    public GemmTiles(ThreadTeam team, Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, Matrix? addend, Matrix? bias)
     {
-        (this.a, this.ta, this.b, this.tb, this.c, this.depth, this.team) = (a, ta, b, tb, c, depth, team);
+        (this.team, this.a, this.ta, this.b, this.tb, this.c) = (team, a, ta, b, tb, c);
+        depth = ta == Transpose.No ? a.Columns : a.Rows;
         add = addend is not null;
         this.addend = addend ?? default;
+        addBias = bias is not null;
+        this.bias = bias ?? default;
         (tileRows, tileColumns) = TileShape(c.Rows, c.Columns, team.Threads);
     }
 
@@ -153,11 +158,12 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
         }
     }
 
-    /// <summary>One row of the tile: adds the addend, rounds, stores.</summary>
+    /// <summary>One row of the tile: adds addend and bias, rounds, stores.</summary>
     private void Finish(int row, int column, int columns, float* sums, int tileSize)
     {
         Row to = new(c, row, column);
         Row plus = add ? new Row(addend, row, column) : default;
+        Row everyRow = addBias ? new Row(bias, 0, column) : default;
         for (int j = 0; j < columns; j += Lanes.Count)
         {
             int lanes = columns - j;
@@ -165,6 +171,11 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
             if (add)
             {
                 value += plus.Load(j, lanes);
+            }
+
+            if (addBias)
+            {
+                value += everyRow.Load(j, lanes);
             }
 
             to.Store(j, value, lanes);
