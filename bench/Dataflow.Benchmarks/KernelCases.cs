@@ -42,8 +42,8 @@ internal static unsafe class KernelCases
                 RmsNormForward(Tokens, 4096, t),
                 RmsNormBackward(Tokens, 4096, t),
                 ColumnSum(Tokens, 4096, t),
-                SwiGluForward(Tokens, 4096, t),
-                SwiGluBackward(Tokens, 4096, t),
+                GatedActivationForward(Tokens, 4096, t),
+                GatedActivationBackward(Tokens, 4096, t),
                 CrossEntropy(256, 32768, t),
                 AdamW(1 << 22, t),
             }
@@ -161,19 +161,19 @@ internal static unsafe class KernelCases
         });
 
     // gate and up read, s written.
-    private static KernelCase SwiGluForward(int rows, int columns, DType type) =>
+    private static KernelCase GatedActivationForward(int rows, int columns, DType type) =>
         new("SwiGlu forward", $"{rows} x {columns}", type.Name(), 3.0 * rows * columns * type.Size(), WorkUnit.Byte, o =>
         {
             var (gu, s) = (o.Matrix(type, rows, 2 * columns), o.Matrix(type, rows, columns));
-            return () => SwiGlu.Forward(o.Team, gu, s);
+            return () => GatedActivation.Forward(o.Team, Activation.Silu, gu, s);
         });
 
     // ds, gate and up read and replaced. The values fade to zero over many runs, which costs what other values cost.
-    private static KernelCase SwiGluBackward(int rows, int columns, DType type) =>
+    private static KernelCase GatedActivationBackward(int rows, int columns, DType type) =>
         new("SwiGlu backward", $"{rows} x {columns}", type.Name(), 6.0 * rows * columns * type.Size(), WorkUnit.Byte, o =>
         {
             var (gu, ds) = (o.Matrix(type, rows, 2 * columns), o.Matrix(type, rows, columns));
-            return () => SwiGlu.Backward(o.Team, ds, gu);
+            return () => GatedActivation.Backward(o.Team, Activation.Silu, ds, gu);
         });
 
     // fp32 logits read, their gradients written.

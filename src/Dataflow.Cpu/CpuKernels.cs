@@ -79,10 +79,12 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
         Fill.Round(team, Matrix.Sums(call.GradQuerySums, call.GradQuery), At(call.GradQuery));
 
     /// <inheritdoc/>
-    public void SwiGluForward(in SwiGluForwardArguments call) => SwiGlu.Forward(team, At(call.GateUp), At(call.Ffn));
+    public void GatedActivationForward(in GatedActivationForwardArguments call) =>
+        GatedActivation.Forward(team, call.Activation, At(call.GateUp), At(call.Ffn));
 
     /// <inheritdoc/>
-    public void SwiGluBackward(in SwiGluBackwardArguments call) => SwiGlu.Backward(team, At(call.GradFfn), At(call.GateUp));
+    public void GatedActivationBackward(in GatedActivationBackwardArguments call) =>
+        GatedActivation.Backward(team, call.Activation, At(call.GradFfn), At(call.GateUp));
 
     /// <inheritdoc/>
     public void CrossEntropy(in CrossEntropyArguments call) =>

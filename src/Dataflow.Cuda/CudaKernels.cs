@@ -17,7 +17,7 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public Embedding Embedding { get; } = new(library);
 
-    public SwiGlu SwiGlu { get; } = new(library);
+    public GatedActivation GatedActivation { get; } = new(library);
 
     public CrossEntropy CrossEntropy { get; } = new(library);
 
@@ -92,10 +92,12 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
     public void AttentionRounding(in AttentionRoundingArguments call) => kernels.Attention.Finish(stream, call);
 
     /// <inheritdoc/>
-    public void SwiGluForward(in SwiGluForwardArguments call) => kernels.SwiGlu.Forward(stream, call.GateUp, call.Ffn);
+    public void GatedActivationForward(in GatedActivationForwardArguments call) =>
+        kernels.GatedActivation.Forward(stream, call.Activation, call.GateUp, call.Ffn);
 
     /// <inheritdoc/>
-    public void SwiGluBackward(in SwiGluBackwardArguments call) => kernels.SwiGlu.Backward(stream, call.GradFfn, call.GateUp);
+    public void GatedActivationBackward(in GatedActivationBackwardArguments call) =>
+        kernels.GatedActivation.Backward(stream, call.Activation, call.GradFfn, call.GateUp);
 
     /// <inheritdoc/>
     public void CrossEntropy(in CrossEntropyArguments call) =>

@@ -64,11 +64,11 @@ internal static class KernelDispatch
             case AttentionRoundingCall c:
                 stream.Launch(AttentionRoundingArguments.Of(c, at));
                 break;
-            case SwiGluForwardCall c:
-                stream.Launch(SwiGluForwardArguments.Of(c, at));
+            case GatedActivationForwardCall c:
+                stream.Launch(GatedActivationForwardArguments.Of(c, at));
                 break;
-            case SwiGluBackwardCall c:
-                stream.Launch(SwiGluBackwardArguments.Of(c, at));
+            case GatedActivationBackwardCall c:
+                stream.Launch(GatedActivationBackwardArguments.Of(c, at));
                 break;
             case CrossEntropyCall c:
                 stream.Launch(CrossEntropyArguments.Of(c, at));

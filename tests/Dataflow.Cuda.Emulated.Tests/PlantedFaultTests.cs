@@ -61,7 +61,7 @@ public sealed class PlantedFaultTests
     [Fact]
     public void The_message_names_kernel_op_and_place()
     {
-        string? found = Run(PlantedFault.In(nameof(IKernels.SwiGluForward), arguments =>
+        string? found = Run(PlantedFault.In(nameof(IKernels.GatedActivationForward), arguments =>
             {
                 arguments["Ffn"] = PlantedFault.Moved(arguments["Ffn"], 16);
                 return true;
@@ -77,7 +77,7 @@ public sealed class PlantedFaultTests
     [Fact]
     public void An_operand_in_memory_that_was_freed_is_found()
     {
-        string? found = Run(PlantedFault.In(nameof(IKernels.SwiGluForward), arguments =>
+        string? found = Run(PlantedFault.In(nameof(IKernels.GatedActivationForward), arguments =>
         {
             arguments["GateUp"] = (Tensor)arguments["GateUp"]! with { Address = Freed() };
             return true;
@@ -95,7 +95,7 @@ public sealed class PlantedFaultTests
     [InlineData(nameof(IKernels.Gemm))]
     [InlineData(nameof(IKernels.QkNormRopeForward))]
     [InlineData(nameof(IKernels.AttentionForward))]
-    [InlineData(nameof(IKernels.SwiGluForward), "Ffn")]
+    [InlineData(nameof(IKernels.GatedActivationForward), "Ffn")]
     [InlineData(nameof(IKernels.CrossEntropy))]
     [InlineData(nameof(IKernels.AttentionBackward))]
     [InlineData(nameof(IKernels.SquaredSum))]

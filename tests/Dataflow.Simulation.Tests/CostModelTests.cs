@@ -69,7 +69,7 @@ public class CostModelTests
             .Add(Kernel.AdamW, [new KernelRate(1, 1, 1, 1e6, 1e12)]));
         var measured = new CostModel(profile with { Kernels = rates }, DType.BFloat16);
         Assert.Equal(1e-3 + profile.KernelLaunchSeconds.Value, measured.Seconds(Kernel.AdamW, KernelWork.Memory(1e9)), 1e-12);
-        Assert.Equal(H100.Seconds(KernelWork.Memory(1e9)), measured.Seconds(Kernel.SwiGluForward, KernelWork.Memory(1e9)));
+        Assert.Equal(H100.Seconds(KernelWork.Memory(1e9)), measured.Seconds(Kernel.GatedActivationForward, KernelWork.Memory(1e9)));
 
         // Rates at one type say nothing of another.
         var other = new CostModel(profile with { Kernels = rates }, DType.Float32);

@@ -118,14 +118,14 @@ internal static class RowTrials
         });
     }
 
-    /// <summary>swi_glu.cu forward.</summary>
+    /// <summary>gated_activation.cu forward.</summary>
     public static KernelTrial GateForward(Workbench bench)
     {
         var (t, f) = (bench.Tokens, bench.Model.FfnDim);
         var gateUp = bench.Random(t, 2 * f);
         var ffn = bench.Room(t, f);
         return new KernelTrial("swi_glu forward", 0, 3.0 * t * f * bench.Type.Size(),
-            () => bench.Kernels.SwiGlu.Forward(bench.Stream, gateUp.Tensor, ffn),
+            () => bench.Kernels.GatedActivation.Forward(bench.Stream, Activation.Silu, gateUp.Tensor, ffn),
             compare =>
             {
                 foreach (int row in Samples(t))
@@ -140,13 +140,13 @@ internal static class RowTrials
             });
     }
 
-    /// <summary>swi_glu.cu backward, in place: from its second launch on it works on its own results.</summary>
+    /// <summary>gated_activation.cu backward, in place: from its second launch on it works on its own results.</summary>
     public static KernelTrial GateBackward(Workbench bench)
     {
         var (t, f) = (bench.Tokens, bench.Model.FfnDim);
         Numbers gateUp = bench.Random(t, 2 * f), gradient = bench.Random(t, f);
         return new KernelTrial("swi_glu backward", 0, 6.0 * t * f * bench.Type.Size(),
-            () => bench.Kernels.SwiGlu.Backward(bench.Stream, gradient.Tensor, gateUp.Tensor),
+            () => bench.Kernels.GatedActivation.Backward(bench.Stream, Activation.Silu, gradient.Tensor, gateUp.Tensor),
             compare =>
             {
                 foreach (int row in Samples(t))

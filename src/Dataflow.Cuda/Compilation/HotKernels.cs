@@ -5,7 +5,7 @@ public static class HotKernels
 {
     /// <summary>Beginnings of their files' names.</summary>
     public static IReadOnlyList<string> Names { get; } =
-    ["adam_w", "cross_entropy", "embedding", "flash_attention", "qk_norm_rope", "rms_norm", "swi_glu"];
+    ["adam_w", "cross_entropy", "embedding", "flash_attention", "gated_activation", "qk_norm_rope", "rms_norm"];
 
     /// <summary>Whether a file of kernels is one of them.</summary>
     public static bool Contains(string kernel) => Names.Any(n => kernel.StartsWith(n, StringComparison.Ordinal));

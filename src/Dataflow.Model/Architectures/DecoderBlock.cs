@@ -13,6 +13,7 @@ internal static class DecoderBlock
     private const string Layer = "model.layers.{layer}.";
     private const string Attention = Layer + "self_attn.";
     private const string Mlp = Layer + "mlp.";
+    private const Activation Gate = Activation.Silu;
 
     /// <summary>
     /// In memory order. Those whose gradients the backward writes after attention's come before the first of the others, which is
@@ -121,7 +122,12 @@ internal static class DecoderBlock
                 B = W(WeightName.GateUp),
                 C = GateUp,
             },
-            new SwiGluForwardCall { GateUp = GateUp, Ffn = Ffn },
+            new GatedActivationForwardCall
+            {
+                Activation = Gate,
+                GateUp = GateUp,
+                Ffn = Ffn,
+            },
             new GemmForwardCall
             {
                 A = Ffn,
@@ -135,7 +141,12 @@ internal static class DecoderBlock
     public static ImmutableArray<KernelCall> Backward(ModelConfig model, LayerKind kind) =>
         [
             InputGradient(GradStream, WeightName.Down, GradFfn),
-            new SwiGluBackwardCall { GradFfn = GradFfn, GateUp = GateUp },
+            new GatedActivationBackwardCall
+            {
+                Activation = Gate,
+                GradFfn = GradFfn,
+                GateUp = GateUp,
+            },
             WeightGradient(GradStream, GradFfn, WeightName.Down),
             InputGradient(GateUp, WeightName.GateUp, GradNorm2),
             WeightGradient(GateUp, Norm2, WeightName.GateUp),

@@ -74,7 +74,7 @@ public enum TensorName
     /// <summary>[T] fp32.</summary>
     Rstd2,
 
-    /// <summary>[T, 2 F]; SwiGluBackward replaces it by its gradient.</summary>
+    /// <summary>[T, 2 F]; GatedActivationBackward replaces it by its gradient.</summary>
     GateUp,
 
     /// <summary>[T, F].</summary>
@@ -86,7 +86,7 @@ public enum TensorName
     /// <summary>[T, D] gradient of the residual stream, updated in place from block to block.</summary>
     GradStream,
 
-    /// <summary>[T, F] gradient of Ffn; SwiGluBackward replaces it by Ffn itself.</summary>
+    /// <summary>[T, F] gradient of Ffn; GatedActivationBackward replaces it by Ffn itself.</summary>
     GradFfn,
 
     /// <summary>[T, D].</summary>

@@ -53,11 +53,11 @@ public enum Kernel
     /// <summary>dQ from what was carried over all segments, rounded from fp32.</summary>
     AttentionRounding,
 
-    /// <summary>ffn [T, F] = silu(gate) up, of gate|up [T, 2 F].</summary>
-    SwiGluForward,
+    /// <summary>ffn [T, F] = activation(gate) up, of gate|up [T, 2 F].</summary>
+    GatedActivationForward,
 
     /// <summary>In place: the gradient of ffn becomes ffn, gate|up become their gradients.</summary>
-    SwiGluBackward,
+    GatedActivationBackward,
 
     /// <summary>The loss of a sub-chunk, and the gradient of its logits [head tokens, vocabulary].</summary>
     CrossEntropy,

@@ -135,8 +135,8 @@ public sealed unsafe class AllocationTests : KernelTest
             ColumnSum.Run(team, x.M, dRow.M, accumulate: true);
             RmsNorm.Forward(team, normForward);
             RmsNorm.Backward(team, normBackward);
-            SwiGlu.Forward(team, wide.M, y.M);
-            SwiGlu.Backward(team, y.M, wide.M);
+            GatedActivation.Forward(team, Activation.Silu, wide.M, y.M);
+            GatedActivation.Backward(team, Activation.Silu, y.M, wide.M);
             QkNormRope.Forward(team, ropeForward);
             Attention.Forward(team, attentionForward);
             Attention.Backward(team, attentionBackward);

@@ -18,10 +18,10 @@ template <typename T> void check_shape(int rows, int columns)
     const std::vector<T> gradient = numbers.many<T>(static_cast<size_t>(rows) * columns);
     const uint32_t grid = rows * divided_up(columns / PackCount<T>, 512);
     Array<T> device_gate_up(gate_up), device_gradient(gradient), out(gradient.size());
-    kernel("swi_glu", std::string("swi_glu_forward_") + Type<T>::Name)
+    kernel("gated_activation", std::string("swi_glu_forward_") + Type<T>::Name)
         .run({grid}, {256}, 0, device_gate_up.device(), out.device(), columns);
     const std::vector<T> forward = out.host();
-    kernel("swi_glu", std::string("swi_glu_backward_") + Type<T>::Name)
+    kernel("gated_activation", std::string("swi_glu_backward_") + Type<T>::Name)
         .run({grid}, {256}, 0, device_gradient.device(), device_gate_up.device(), columns);
     check_same(device_gradient.host(), forward, "the forward and what the backward repeats of it");
 

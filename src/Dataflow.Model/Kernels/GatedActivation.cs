@@ -1,10 +1,20 @@
 namespace Dataflow.Model;
 
-/// <summary>ffn = silu(gate) up.</summary>
-public sealed record SwiGluForwardCall : KernelCall
+/// <summary>What a gated unit does to its gate.</summary>
+public enum Activation
+{
+    /// <summary>silu(g) = g / (1 + exp(-g)): SwiGLU (Shazeer, 2020), of Llama and Qwen.</summary>
+    Silu,
+}
+
+/// <summary>ffn = activation(gate) up.</summary>
+public sealed record GatedActivationForwardCall : KernelCall
 {
     /// <inheritdoc/>
-    public override Kernel Kernel => Kernel.SwiGluForward;
+    public override Kernel Kernel => Kernel.GatedActivationForward;
+
+    /// <summary>Of the gate.</summary>
+    public required Activation Activation { get; init; }
 
     /// <summary>[T, 2 F]: gate, then up.</summary>
     public required Operand GateUp { get; init; }
@@ -21,10 +31,13 @@ public sealed record SwiGluForwardCall : KernelCall
 }
 
 /// <summary>In place: the gradient of ffn becomes ffn, gate and up become their gradients.</summary>
-public sealed record SwiGluBackwardCall : KernelCall
+public sealed record GatedActivationBackwardCall : KernelCall
 {
     /// <inheritdoc/>
-    public override Kernel Kernel => Kernel.SwiGluBackward;
+    public override Kernel Kernel => Kernel.GatedActivationBackward;
+
+    /// <summary>Of the gate.</summary>
+    public required Activation Activation { get; init; }
 
     /// <summary>[T, F].</summary>
     public required Operand GradFfn { get; init; }

@@ -1,26 +1,33 @@
-// The gated unit of Llama: s = silu(g) u, silu(g) = g sigma(g), sigma(g) = 1 / (1 + exp(-g)).
+// Gated units: s = f(g) u with an activation f.
 //
-// swi_glu_forward_<f32|bf16>: gate_up [rows, 2 columns] (gate, then up), out [rows, columns], overwritten.
-// swi_glu_backward_<f32|bf16>, in place: gradient [rows, columns] is replaced by s, bit for bit the forward's; gate_up by its gradient,
-//   dg = ds u sigma(g) (1 + g (1 - sigma(g))), du = ds silu(g).
+// swi_glu_*: f = silu, the unit of Llama; silu(g) = g sigma(g), silu'(g) = sigma(g) (1 + g (1 - sigma(g))), sigma(g) = 1 / (1 + exp(-g)).
+//
+// <unit>_forward_<f32|bf16>: gate_up [rows, 2 columns] (gate, then up), out [rows, columns], overwritten.
+// <unit>_backward_<f32|bf16>, in place: gradient [rows, columns] is replaced by s, bit for bit the forward's; gate_up by its gradient,
+//   dg = ds u f'(g), du = ds f(g).
 // fp32, each output rounded once. The reciprocal is the special function unit's (1 ulp).
 //   grid rows * ceil(columns / Count / 512), Count elements in 16 bytes; block 256; no dynamic shared memory. columns a multiple of Count.
 #include "device.cuh"
 
 const int Batch = 2;
 
-struct Gate
+// An activation and its derivative at a place.
+struct Point
 {
-    float sigmoid;
-    float silu;
+    float value;
+    float slope;
 };
 
 // Forward and backward must agree in every bit: the only sum that could be contracted is with a power of two times a leaf's result.
-DEVICE Gate gate(float g)
+struct Silu
 {
-    const float sigmoid = reciprocal_fast(1.0f + expf(-g));
-    return Gate{sigmoid, g * sigmoid};
-}
+    DEVICE Point at(float g)
+    {
+        const float sigmoid = reciprocal_fast(1.0f + expf(-g));
+        const float silu = g * sigmoid;
+        return Point{silu, fmaf(silu, 1.0f - sigmoid, sigmoid)};
+    }
+};
 
 // The packs of this thread: packs[i] of row `row`, -1 beyond its end.
 DEVICE int64 locate(int packs, int (&mine)[Batch])
@@ -38,7 +45,7 @@ DEVICE int64 locate(int packs, int (&mine)[Batch])
     return row;
 }
 
-template <typename T> DEVICE void forward(const T* gate_up, T* out, int32 columns)
+template <typename Activation, typename T> DEVICE void forward(const T* gate_up, T* out, int32 columns)
 {
     const int count = Pack<T>::Count;
     int mine[Batch];
@@ -66,7 +73,7 @@ template <typename T> DEVICE void forward(const T* gate_up, T* out, int32 column
 #pragma unroll
             for (int c = 0; c < count; c++)
             {
-                u.v[c] = gate(g.v[c]).silu * u.v[c];
+                u.v[c] = Activation::at(g.v[c]).value * u.v[c];
             }
 
             store_pack(out + row * columns + mine[i] * count, u);
@@ -74,7 +81,7 @@ template <typename T> DEVICE void forward(const T* gate_up, T* out, int32 column
     }
 }
 
-template <typename T> DEVICE void backward(T* gradient, T* gate_up, int32 columns)
+template <typename Activation, typename T> DEVICE void backward(T* gradient, T* gate_up, int32 columns)
 {
     const int count = Pack<T>::Count;
     int mine[Batch];
@@ -106,12 +113,11 @@ template <typename T> DEVICE void backward(T* gradient, T* gate_up, int32 column
 #pragma unroll
             for (int c = 0; c < count; c++)
             {
-                const Gate at = gate(g.v[c]);
-                const float slope = fmaf(at.silu, 1.0f - at.sigmoid, at.sigmoid);
+                const Point at = Activation::at(g.v[c]);
                 const float ds = d.v[c];
-                d.v[c] = at.silu * u.v[c];
-                g.v[c] = ds * u.v[c] * slope;
-                u.v[c] = ds * at.silu;
+                d.v[c] = at.value * u.v[c];
+                g.v[c] = ds * u.v[c] * at.slope;
+                u.v[c] = ds * at.value;
             }
 
             store_pack(inner + mine[i] * count, d);
@@ -123,24 +129,24 @@ template <typename T> DEVICE void backward(T* gradient, T* gate_up, int32 column
 
 extern "C" __global__ void __launch_bounds__(256) swi_glu_forward_f32(const float* gate_up, float* out, int32 columns)
 {
-    forward(gate_up, out, columns);
+    forward<Silu>(gate_up, out, columns);
 }
 EXPORT_KERNEL(swi_glu_forward_f32)
 
 extern "C" __global__ void __launch_bounds__(256) swi_glu_forward_bf16(const bf16* gate_up, bf16* out, int32 columns)
 {
-    forward(gate_up, out, columns);
+    forward<Silu>(gate_up, out, columns);
 }
 EXPORT_KERNEL(swi_glu_forward_bf16)
 
 extern "C" __global__ void __launch_bounds__(256) swi_glu_backward_f32(float* gradient, float* gate_up, int32 columns)
 {
-    backward(gradient, gate_up, columns);
+    backward<Silu>(gradient, gate_up, columns);
 }
 EXPORT_KERNEL(swi_glu_backward_f32)
 
 extern "C" __global__ void __launch_bounds__(256) swi_glu_backward_bf16(bf16* gradient, bf16* gate_up, int32 columns)
 {
-    backward(gradient, gate_up, columns);
+    backward<Silu>(gradient, gate_up, columns);
 }
 EXPORT_KERNEL(swi_glu_backward_bf16)

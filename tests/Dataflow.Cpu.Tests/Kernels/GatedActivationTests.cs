@@ -3,7 +3,7 @@ using Dataflow.Model;
 
 namespace Dataflow.Cpu.Tests.Kernels;
 
-public sealed class SwiGluTests : KernelTest
+public sealed class GatedActivationTests : KernelTest
 {
     [Theory]
     [InlineData(5, 7, DType.Float32)]
@@ -13,7 +13,7 @@ public sealed class SwiGluTests : KernelTest
     {
         Tensor gu = New(rows, 2 * columns, type, 3).Random(1, scale: 4);
         Tensor s = New(rows, columns, type, 1).Poison();
-        SwiGlu.Forward(Team(), gu.M, s.M);
+        GatedActivation.Forward(Team(), Activation.Silu, gu.M, s.M);
         s.AssertClose(Definition(gu.Values()));
     }
 
@@ -25,10 +25,10 @@ public sealed class SwiGluTests : KernelTest
         Tensor gu = New(6, 2 * 19, type, 2).Random(1, scale: 3);
         Tensor ds = New(6, 19, type, 1).Random(2);
         Tensor s = New(6, 19, type);
-        SwiGlu.Forward(Team(), gu.M, s.M);
+        GatedActivation.Forward(Team(), Activation.Silu, gu.M, s.M);
         double[,] inputs = gu.Values();
         double[,] expected = Differences(inputs, ds.Values(), () => Definition(inputs));
-        SwiGlu.Backward(Team(), ds.M, gu.M);
+        GatedActivation.Backward(Team(), Activation.Silu, ds.M, gu.M);
         gu.AssertClose(expected);
         ds.AssertSameBits(s);
     }
@@ -45,10 +45,19 @@ public sealed class SwiGluTests : KernelTest
         }
 
         Tensor s = New(1, 4);
-        SwiGlu.Forward(Team(), gu.M, s.M);
+        GatedActivation.Forward(Team(), Activation.Silu, gu.M, s.M);
         s.AssertClose(new double[,] { { 0, 0, 200, 2000 } });
-        SwiGlu.Backward(Team(), s.Fill(1).M, gu.M);
+        GatedActivation.Backward(Team(), Activation.Silu, s.Fill(1).M, gu.M);
         gu.AssertClose(new double[,] { { 0, 0, 2, 2, 0, 0, 100, 1000 } });
+    }
+
+    [Fact]
+    public void An_activation_that_there_is_not_is_refused()
+    {
+        Tensor gu = New(2, 8);
+        Tensor s = New(2, 4);
+        Assert.Throws<ArgumentOutOfRangeException>(() => GatedActivation.Forward(Team(), (Activation)99, gu.M, s.M));
+        Assert.Throws<ArgumentOutOfRangeException>(() => GatedActivation.Backward(Team(), (Activation)99, s.M, gu.M));
     }
 
     [Fact]
@@ -59,7 +68,7 @@ public sealed class SwiGluTests : KernelTest
         {
             Tensor gu = New(50, 2 * 30).Random(1);
             Tensor ds = New(50, 30).Random(2);
-            SwiGlu.Backward(Team(threads), ds.M, gu.M);
+            GatedActivation.Backward(Team(threads), Activation.Silu, ds.M, gu.M);
             (first ??= gu).AssertSameBits(gu);
         }
     }
