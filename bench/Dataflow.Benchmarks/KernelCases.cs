@@ -194,14 +194,16 @@ internal static unsafe class KernelCases
         new("AdamW", $"{count} parameters", type.Name(), 7.0 * count * type.Size(), WorkUnit.Byte, o =>
         {
             nuint Elements() => o.Tensor(type, 1, count).Address;
-            var call = new AdamWArguments
+            nuint moments = Elements();
+            var call = new UpdateArguments
             {
-                Range = new UpdateRange(Elements(), Elements(), Elements(), Elements(), 0, 0, 0, count),
+                Range = new UpdateRange(Elements(), Elements(), moments, (nint)Elements() - (nint)moments, 0, 0, 0, count),
+                Optimizer = Optimizer.AdamW,
                 Recipe = new Recipe(type.Name(), type, type, type, type),
                 Norms = 0,
                 NormCount = 0,
             };
-            StepArguments step = new(1, AdamWSettings.Default, 1);
-            return () => Cpu.Kernels.AdamW.Run(o.Team, call, step);
+            StepArguments step = new(1, Optimizer.AdamW.Defaults, 1);
+            return () => Cpu.Kernels.Update.Run(o.Team, call, step);
         });
 }

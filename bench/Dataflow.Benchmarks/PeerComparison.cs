@@ -71,11 +71,11 @@ internal static class PeerComparison
         using var device = new DeviceOptions(DeviceKind.Cpu, Environment.ProcessorCount, null).Create(plan);
         var trainer = new Trainer(plan.Workload, plan.Schedule, device);
         trainer.Load(weights);
-        using var peer = new TorchTrainer(ShapeOf(model), Tensors(weights), type, AdamWSettings.Default.LearningRate);
+        using var peer = new TorchTrainer(ShapeOf(model), Tensors(weights), type, Optimizer.AdamW.Defaults.LearningRate);
         using var scope = torch.NewDisposeScope();
         var batch = TorchBatch.Of([.. numbers.Select(row => Row(tokens, row))]);
 
-        double loss = trainer.Step(tokens, numbers, AdamWSettings.Default).Loss, peerLoss = peer.Step(batch);
+        double loss = trainer.Step(tokens, numbers, Optimizer.AdamW.Defaults).Loss, peerLoss = peer.Step(batch);
         if (!(Math.Abs(loss - peerLoss) <= SamePercent / 100 * peerLoss))
         {
             throw new InvalidOperationException($"{model.Name} in {recipe.Name}: our loss is {loss}, TorchSharp's {peerLoss}");
@@ -84,7 +84,7 @@ internal static class PeerComparison
         double[] ours = new double[turns], theirs = new double[turns];
         for (int turn = 0; turn < turns; turn++)
         {
-            ours[turn] = Seconds(() => trainer.Step(tokens, numbers, AdamWSettings.Default));
+            ours[turn] = Seconds(() => trainer.Step(tokens, numbers, Optimizer.AdamW.Defaults));
             theirs[turn] = Seconds(() => peer.Step(batch));
             Console.Error.WriteLine($"{model.Name} {recipe.Name}: turn {turn + 1} of {turns}, {ours[turn]:f3} s and {theirs[turn]:f3} s");
         }

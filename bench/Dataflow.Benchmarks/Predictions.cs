@@ -122,14 +122,14 @@ internal static class Predictions
             trainer.Load(WeightInitialiser.Weights(model, 1));
             tokens = new RandomTokens(Rows, Seqlen, model.VocabSize);
             rows = [.. Enumerable.Range(0, Rows)];
-            trainer.Step(tokens, rows, AdamWSettings.Default);
+            trainer.Step(tokens, rows, Optimizer.AdamW.Defaults);
         }
 
         public void Step()
         {
             device.MeasureNextStep();
             var clock = Stopwatch.StartNew();
-            trainer.Step(tokens, rows, AdamWSettings.Default);
+            trainer.Step(tokens, rows, Optimizer.AdamW.Defaults);
             seconds.Add(clock.Elapsed.TotalSeconds);
             var times = device.MeasuredStep().Ops;
             for (int i = 0; i < least.Length; i++)

@@ -34,7 +34,7 @@ internal static class StepRun
         TrainingPlan plan,
         IWeightSource weights,
         ITokenSource tokens,
-        AdamWSettings optimizer,
+        OptimizerSettings optimizer,
         int steps,
         Func<Trainer, T> yields
     )

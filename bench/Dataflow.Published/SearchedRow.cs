@@ -27,7 +27,7 @@ internal sealed record SearchedRow(PublishedRow Row, MemoryBudget Budget, double
 
         // As many tokens a step as the published runs had, which is the same in all of a group; where none ran, what hides the update.
         int batch = plans.Select(p => p.Plan?.SequencesPerStep).FirstOrDefault(s => s is not null)
-            ?? GlobalBatchRule.Rows(model, Recipe.Bf16, seqlen, profile);
+            ?? GlobalBatchRule.Rows(model, Recipe.Bf16, Optimizer.AdamW, seqlen, profile);
         var budgets = rows.Select(r => r.Request(model).Budget).ToList();
         var largest = new MemoryBudget(budgets.Select(b => b.Host).Max(), budgets.Select(b => b.Device).Max());
         var request = new PlanRequest(model, Recipe.Bf16, WorkloadKind.Training, seqlen, batch, new GeometryPins(), largest)

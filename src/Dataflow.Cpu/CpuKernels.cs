@@ -131,7 +131,7 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     public void SquaredSum(in SquaredSumArguments call) => Kernels.SquaredSum.Run(team, call);
 
     /// <inheritdoc/>
-    public void AdamW(in AdamWArguments call) => Kernels.AdamW.Run(team, call, Arguments);
+    public void Update(in UpdateArguments call) => Kernels.Update.Run(team, call, Arguments);
 
     private static Matrix At(in Tensor tensor) => new(tensor);
 }

@@ -209,7 +209,8 @@ public sealed class CudaDevice : ITimedDevice
                 profiler.Api.NameStream(Streams[i], schedule.Streams[i]);
             }
 
-            Kernels = new KernelSet(library, new Gemm(blas, Arenas.Beside), new Attention(library, context.Gpu, workload), stepBlock);
+            var attention = new Attention(library, context.Gpu, workload);
+            Kernels = new KernelSet(library, new Gemm(blas, Arenas.Beside), attention, workload.Optimizer, stepBlock);
         }
 
         public CudaContext Context { get; }

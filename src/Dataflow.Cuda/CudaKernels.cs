@@ -5,7 +5,7 @@ using Dataflow.Runtime;
 namespace Dataflow.Cuda;
 
 /// <summary>What the streams of a device share: its kernels, each loaded once, and the step's arguments in device memory.</summary>
-internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention attention, DevicePointer step)
+internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention attention, Optimizer optimizer, DevicePointer step)
 {
     public DevicePointer Step => step;
 
@@ -21,7 +21,7 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public CrossEntropy CrossEntropy { get; } = new(library);
 
-    public AdamW AdamW { get; } = new(library);
+    public Update Update { get; } = new(library, optimizer);
 
     public SquaredSum SquaredSum { get; } = new(library);
 
@@ -138,6 +138,5 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
         kernels.SquaredSum.Run(stream, call.Gradient, call.Type, call.Layout, call.Sum, call.Workspace);
 
     /// <inheritdoc/>
-    public void AdamW(in AdamWArguments call) =>
-        kernels.AdamW.Run(stream, call.Range, call.Recipe, call.Norms, call.NormCount, kernels.Step);
+    public void Update(in UpdateArguments call) => kernels.Update.Run(stream, call, kernels.Step);
 }

@@ -146,7 +146,14 @@ public sealed record Geometry(
 }
 
 /// <summary>What is trained and how numbers are rounded and tokens cut: all that a device needs to know besides the schedule.</summary>
-public sealed record Workload(ModelConfig Model, Recipe Recipe, Geometry Geometry, WorkloadKind Kind);
+public sealed record Workload(ModelConfig Model, Recipe Recipe, Geometry Geometry, WorkloadKind Kind)
+{
+    /// <summary>How parameters are updated, where they are.</summary>
+    public Optimizer Optimizer { get; init; } = Optimizer.AdamW;
+
+    /// <summary>Bytes of the optimizer's state of a parameter.</summary>
+    public long StateBytes => Optimizer.StateBytes(Recipe);
+}
 
 /// <summary>Questions about a <see cref="WorkloadKind"/>.</summary>
 public static class WorkloadKinds

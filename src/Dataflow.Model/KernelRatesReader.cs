@@ -13,7 +13,7 @@ internal static class KernelRatesReader
         var rates = ImmutableSortedDictionary.CreateBuilder<Kernel, ImmutableArray<KernelRate>>();
         foreach (string name in tables.Keys)
         {
-            if (!Enum.TryParse(name, out Kernel kernel) || kernel.ToString() != name)
+            if (Named(name) is not { } kernel)
             {
                 tables.Faults.Add($"kernels.rates.{name} is no kernel of the catalog (here: {string.Join(", ", Enum.GetNames<Kernel>())})");
                 continue;
@@ -37,4 +37,10 @@ internal static class KernelRatesReader
 
         return new KernelRates(type, source, rates.ToImmutable());
     }
+
+    // Profiles that were measured when there was one optimizer call its update by its name.
+    private static Kernel? Named(string name) =>
+        name == "AdamW" ? Kernel.Update
+        : Enum.TryParse(name, out Kernel kernel) && kernel.ToString() == name ? kernel
+        : null;
 }

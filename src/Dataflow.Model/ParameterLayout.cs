@@ -20,7 +20,7 @@ public sealed record WeightTensor(ParameterSpec Spec, long ElementOffset)
 
 /// <summary>
 /// How the weights of one parameter object (the embedding, a block, or the head) lie in memory. Offsets are counted in elements, so
-/// that parameters, gradients and both moments share one layout whatever their dtypes; each tensor starts on 128 elements (256
+/// that parameters, gradients and moments share one layout whatever their dtypes; each tensor starts on 128 elements (256
 /// bytes at 2 bytes an element). Q|K|V and gate|up are one matrix each.
 /// </summary>
 public sealed record ParameterLayout

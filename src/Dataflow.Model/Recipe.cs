@@ -4,11 +4,11 @@ namespace Dataflow.Model;
 /// <param name="Name">As in plans and after --dtype.</param>
 /// <param name="Parameters">Weights as the kernels read them.</param>
 /// <param name="Gradients">Weight gradients, rounded to this type after each chunk.</param>
-/// <param name="Moments">Both AdamW moments.</param>
+/// <param name="Moments">What an optimizer keeps of each parameter, master weights aside.</param>
 /// <param name="Activations">Activations and their gradients, except those that are always fp32 (rstd, lse, logits, dK and dV).</param>
 public sealed record Recipe(string Name, DType Parameters, DType Gradients, DType Moments, DType Activations)
 {
-    /// <summary>Everything fp32: 16 bytes a parameter.</summary>
+    /// <summary>Everything fp32: 16 bytes a parameter with AdamW, as below.</summary>
     public static Recipe Fp32 { get; } = new("fp32", DType.Float32, DType.Float32, DType.Float32, DType.Float32);
 
     /// <summary>
@@ -44,33 +44,4 @@ public sealed record Recipe(string Name, DType Parameters, DType Gradients, DTyp
 
     /// <summary>Whether an update rounds parameters and moments up or down with the probability that makes the mean exact.</summary>
     public bool RoundsStochastically { get; init; }
-
-    /// <summary>Bytes of optimizer state: both moments and the master weight.</summary>
-    public long OptimizerBytesPerParameter => OffsetOf(OptimizerPart.Master) + (Master?.Size() ?? 0);
-
-    /// <summary>Bytes of all that a parameter has: itself, its gradient, its optimizer state.</summary>
-    public long BytesPerParameter => Parameters.Size() + Gradients.Size() + OptimizerBytesPerParameter;
-
-    /// <summary>Type of one part of the optimizer's state.</summary>
-    /// <exception cref="InvalidOperationException">The recipe has no such part.</exception>
-    public DType TypeOf(OptimizerPart part) =>
-        part == OptimizerPart.Master ? Master ?? throw new InvalidOperationException($"{Name} has no master weights") : Moments;
-
-    /// <summary>
-    /// Where a part begins in a piece of optimizer state, in bytes for each element of the piece: parts lie one after the other.
-    /// </summary>
-    public long OffsetOf(OptimizerPart part) => (int)part * Moments.Size();
-}
-
-/// <summary>What an optimizer keeps of each parameter, in the order in which it lies in memory.</summary>
-public enum OptimizerPart
-{
-    /// <summary>Running mean of the gradient.</summary>
-    FirstMoment,
-
-    /// <summary>Running mean of its square.</summary>
-    SecondMoment,
-
-    /// <summary>The weight itself, more precise than the kernels read it.</summary>
-    Master,
 }

@@ -32,6 +32,12 @@ public sealed record PlanRequest(
     /// budget.
     /// </summary>
     public DeviceReserve Reserve { get; init; }
+
+    /// <summary>How parameters are updated, where they are.</summary>
+    public Optimizer Optimizer { get; init; } = Optimizer.AdamW;
+
+    /// <summary>What is planned, with one of its geometries.</summary>
+    internal Workload In(Geometry geometry) => new(Model, Recipe, geometry, Kind) { Optimizer = Optimizer };
 }
 
 /// <summary>What planning yields: a plan, or why there is none.</summary>

@@ -39,7 +39,7 @@ public static class Planner
     /// <exception cref="UserErrorException">The choice is none for the request: outside the limits, or larger than its budget.</exception>
     public static TrainingPlan PlanFor(PlanRequest request, PlanChoice choice, CostModel machine)
     {
-        var workload = new Workload(request.Model, request.Recipe, choice.Geometry, request.Kind);
+        var workload = request.In(choice.Geometry);
         if ((GeometryLimits.Fault(choice.Geometry, request.Model) ?? ResidencyLimits.Fault(workload, choice.Residency)) is { } fault)
         {
             throw new UserErrorException($"the choice cannot be planned: {fault}");
@@ -141,6 +141,7 @@ public static class Planner
             new("rounds_per_step", Text(g.Rounds)),
             new("head_tokens", Text(g.HeadTokens)),
             new("vocabulary_blocks", Text(g.VocabularyBlocks)),
+            .. StepFacts.OptimizerOf(workload),
         ];
     }
 }

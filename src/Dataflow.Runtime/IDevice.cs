@@ -11,7 +11,7 @@ namespace Dataflow.Runtime;
 /// <param name="Seed">Of stochastic rounding.</param>
 public readonly record struct StepArguments(
     int Step,
-    AdamWSettings Optimizer,
+    OptimizerSettings Optimizer,
     float LossScale,
     float ClipNorm = float.PositiveInfinity,
     ulong Seed = 0

@@ -101,7 +101,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     private void Update(KernelStream stream, ScheduledOp op)
     {
         var at = Operands(op, Empty);
-        var recipe = workload.Recipe;
+        var (recipe, optimizer) = (workload.Recipe, workload.Optimizer);
         var weights = op.Accesses.Single(a => a.Role == Roles.Weights);
         long first = weights.Offset.Value / recipe.Parameters.Size();
         long end = first + (weights.Length.Value / recipe.Parameters.Size());
@@ -117,21 +117,22 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
             }
 
             nuint Skip(DType type) => (nuint)((from - first) * type.Size());
-            nuint Part(OptimizerPart part) => state + (nuint)((end - first) * recipe.OffsetOf(part)) + Skip(recipe.TypeOf(part));
+            long stride = (end - first) * recipe.Moments.Size();
             var range = new UpdateRange(
                 at.Accessed(Roles.Weights) + Skip(recipe.Parameters),
                 at.Accessed(Roles.Gradients) + Skip(recipe.Gradients),
-                Part(OptimizerPart.FirstMoment),
-                Part(OptimizerPart.SecondMoment),
-                recipe.Master is null ? 0 : Part(OptimizerPart.Master),
+                state + Skip(recipe.Moments),
+                stride,
+                recipe.Master is { } master ? state + (nuint)(stride * optimizer.Moments.Length) + Skip(master) : 0,
                 parameterObjects[weights.Object],
                 from,
                 count
             );
             stream.Launch(
-                new AdamWArguments
+                new UpdateArguments
                 {
                     Range = range,
+                    Optimizer = optimizer,
                     Recipe = recipe,
                     Norms = clipped ? at.Accessed(Roles.Norm) : 0,
                     NormCount = clipped ? (int)(at.AccessedLength(Roles.Norm) / sizeof(double)) : 0,

@@ -19,6 +19,11 @@ public static class StepFacts
         "head_tokens",
         "vocabulary_blocks",
     ];
+    private const string OptimizerName = "optimizer";
+
+    /// <summary>The optimizer as a fact; AdamW, the first that there was, goes without saying.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> OptimizerOf(Workload workload) =>
+        workload.Optimizer == Optimizer.AdamW ? [] : [new(OptimizerName, workload.Optimizer.Name)];
 
     /// <summary>The name of the model that a schedule is for; null if it does not say.</summary>
     public static string? ModelOf(Schedule schedule) => schedule.Facts.FirstOrDefault(f => f.Key == "model").Value;
@@ -30,9 +35,15 @@ public static class StepFacts
     public static string? Read(Schedule schedule, ModelConfig model, out Workload? workload)
     {
         workload = null;
-        if (!schedule.Facts.Select(f => f.Key).Order(StringComparer.Ordinal).SequenceEqual(Names.Order(StringComparer.Ordinal)))
+        var optional = schedule.Facts.Where(f => f.Key == OptimizerName).ToList();
+        var named = schedule.Facts.Except(optional).Select(f => f.Key);
+        if (
+            optional.Count > 1
+            || optional.Any(f => f.Value == Optimizer.AdamW.Name)
+            || !named.Order(StringComparer.Ordinal).SequenceEqual(Names.Order(StringComparer.Ordinal))
+        )
         {
-            return $"the facts of a step are {string.Join(", ", Names)}, each once";
+            return $"the facts of a step are {string.Join(", ", Names)}, each once, and {OptimizerName} if it is not {Optimizer.AdamW}";
         }
 
         var facts = schedule.Facts.ToDictionary(f => f.Key, f => f.Value);
@@ -44,6 +55,11 @@ public static class StepFacts
         if (Recipe.All.FirstOrDefault(r => r.Name == facts["recipe"]) is not { } recipe)
         {
             return $"{facts["recipe"]} is no recipe; {string.Join(", ", Recipe.All.Select(r => r.Name))} are";
+        }
+
+        if (Optimizer.Named(facts.GetValueOrDefault(OptimizerName, Optimizer.AdamW.Name)) is not { } optimizer)
+        {
+            return $"{facts[OptimizerName]} is no optimizer; {string.Join(", ", Optimizer.All)} are";
         }
 
         if (!Enum.TryParse(facts["kind"], out WorkloadKind kind) || kind.ToString() != facts["kind"])
@@ -66,7 +82,7 @@ public static class StepFacts
         }
 
         var geometry = new Geometry(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6]);
-        workload = new Workload(model, recipe, geometry, kind);
+        workload = new Workload(model, recipe, geometry, kind) { Optimizer = optimizer };
         return GeometryLimits.Fault(geometry, model);
     }
 }

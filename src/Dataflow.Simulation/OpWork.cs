@@ -62,7 +62,7 @@ public sealed class OpWork(Workload workload, BlockPrograms programs)
 
     private static Kernel? OneKernel(ScheduledOp op) => op.Kind switch
     {
-        OpKind.Update => Kernel.AdamW,
+        OpKind.Update => Kernel.Update,
         OpKind.Norm => Kernel.SquaredSum,
         OpKind.Zero => Kernel.Zero,
         _ => null,

@@ -45,9 +45,7 @@ public sealed class Trainer
     private readonly double[] squaredSums;
     private readonly Executor? evaluation;
     private readonly ObjectWeights parameters;
-    private readonly OptimizerWeights firstMoments;
-    private readonly OptimizerWeights secondMoments;
-    private readonly OptimizerWeights? master;
+    private readonly (StatePart Part, OptimizerWeights Weights)[] optimizer;
     private readonly ulong seed;
 
     /// <param name="workload">What is trained.</param>
@@ -81,10 +79,8 @@ public sealed class Trainer
         losses = new float[geometry.ChunksPerRound * geometry.Rounds];
         var objects = new StoredObjects(workload);
         Weights = parameters = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Parameters, ObjectFamily.Weights);
-        OptimizerWeights Optimizer(OptimizerPart part) => new(schedule, state, workload.Model, objects, workload.Recipe, part);
-        FirstMoments = firstMoments = Optimizer(OptimizerPart.FirstMoment);
-        SecondMoments = secondMoments = Optimizer(OptimizerPart.SecondMoment);
-        MasterWeights = master = workload.Recipe.Master is null || !workload.Kind.Updates() ? null : Optimizer(OptimizerPart.Master);
+        optimizer = [.. (workload.Kind.Updates() ? workload.Optimizer.State(workload.Recipe) : [])
+            .Select(part => (part, new OptimizerWeights(schedule, state, workload, objects, part)))];
         Gradients = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Gradients, ObjectFamily.Gradients);
     }
 
@@ -97,20 +93,19 @@ public sealed class Trainer
     /// <summary>The gradients of the last step, where the workload yields them.</summary>
     public IWeightSource Gradients { get; }
 
-    /// <summary>AdamW's first moments, by weight; between steps.</summary>
-    public IWeightSource FirstMoments { get; }
-
-    /// <summary>AdamW's second moments, by weight; between steps.</summary>
-    public IWeightSource SecondMoments { get; }
+    /// <summary>
+    /// What the optimizer keeps, by weight, in the order of its parts; between steps. Nothing where the workload updates nothing.
+    /// </summary>
+    public IReadOnlyList<IWeightSource> OptimizerState => [.. optimizer.Select(o => o.Weights)];
 
     /// <summary>
     /// The weights that updates add to, where the parameters are these rounded; between steps. Null where the recipe has none, or the
     /// workload updates nothing.
     /// </summary>
-    public IWeightSource? MasterWeights { get; }
+    public IWeightSource? MasterWeights => optimizer.FirstOrDefault(o => o.Part.IsMaster).Weights;
 
     /// <summary>All that a checkpoint holds of the run, where it is; between steps.</summary>
-    public TrainingState State => new(workload.Recipe, Weights, FirstMoments, SecondMoments, MasterWeights);
+    public TrainingState State => new(workload.Recipe, workload.Optimizer, Weights, OptimizerState);
 
     /// <summary>
     /// Sets all state as it was after that many steps. The parts are read side by side, each in the order of its elements, once: so files
@@ -119,21 +114,14 @@ public sealed class Trainer
     public void Load(TrainingState saved, int stepsDone)
     {
         ClearOptimizer();
-        var recipe = workload.Recipe;
-        var parts = new List<Action>
-        {
-            () => LoadInOrder(saved.Weights, recipe.Parameters, parameters.Write),
-            () => LoadInOrder(saved.FirstMoments, recipe.Moments, firstMoments.Write),
-            () => LoadInOrder(saved.SecondMoments, recipe.Moments, secondMoments.Write),
-        };
-        if (master is not null)
-        {
-            parts.Add(() => LoadInOrder(saved.MasterWeights!, recipe.TypeOf(OptimizerPart.Master), master.Write));
-        }
-
+        Action[] parts =
+        [
+            () => LoadInOrder(saved.Weights, workload.Recipe.Parameters, parameters.Write),
+            .. optimizer.Zip(saved.Parts, (into, from) => (Action)(() => LoadInOrder(from, into.Part.Type, into.Weights.Write))),
+        ];
         try
         {
-            Parallel.Invoke([.. parts]);
+            Parallel.Invoke(parts);
         }
         catch (AggregateException e)
         {
@@ -150,9 +138,9 @@ public sealed class Trainer
     {
         ClearOptimizer();
         Load(weights, workload.Recipe.Parameters, parameters.Write);
-        if (master is not null)
+        foreach (var (part, master) in optimizer.Where(o => o.Part.IsMaster))
         {
-            Load(weights, workload.Recipe.TypeOf(OptimizerPart.Master), master.Write);
+            Load(weights, part.Type, master.Write);
         }
 
         StepsDone = 0;
@@ -161,12 +149,12 @@ public sealed class Trainer
     /// <summary>Runs one step on the given rows of the source.</summary>
     /// <param name="source">The data.</param>
     /// <param name="rows">Rows of the source, as many as a step takes.</param>
-    /// <param name="optimizer">This step's learning rate and AdamW's constants.</param>
+    /// <param name="settings">This step's learning rate and the optimizer's constants.</param>
     /// <param name="clipNorm">Where the workload clips: the most that the gradients' global norm may be.</param>
     /// <exception cref="ArgumentException">There are more or fewer rows than a step takes.</exception>
     /// <exception cref="UserErrorException">No target of the rows counts, or the first loss is not finite.</exception>
     /// <exception cref="DivergedException">A later loss is not finite.</exception>
-    public StepReport Step(ITokenSource source, ReadOnlySpan<int> rows, AdamWSettings optimizer, float clipNorm = float.PositiveInfinity)
+    public StepReport Step(ITokenSource source, ReadOnlySpan<int> rows, OptimizerSettings settings, float clipNorm = float.PositiveInfinity)
     {
         var clock = Stopwatch.StartNew();
         if (rows.Length != workload.Geometry.Rows)
@@ -175,7 +163,7 @@ public sealed class Trainer
         }
 
         int counted = WriteTables(source, rows) is > 0 and var some ? some : throw NothingCounts("this step");
-        double loss = Run(executor, new StepArguments(++StepsDone, optimizer, 1f / counted, clipNorm, seed)) / counted;
+        double loss = Run(executor, new StepArguments(++StepsDone, settings, 1f / counted, clipNorm, seed)) / counted;
         if (!double.IsFinite(loss))
         {
             throw StepsDone == 1

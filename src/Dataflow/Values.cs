@@ -131,4 +131,9 @@ public static class Values
         ?? throw new UserErrorException(
             $"'{text}' is no dtype of this build; choose {string.Join(" or ", Recipe.All.Select(r => r.Name))}"
         );
+
+    /// <summary>An optimizer by its name.</summary>
+    public static Optimizer? OptimizerNamed(string text) =>
+        Optimizer.Named(text)
+        ?? throw new UserErrorException($"'{text}' is no optimizer of this build; choose {string.Join(" or ", Optimizer.All)}");
 }

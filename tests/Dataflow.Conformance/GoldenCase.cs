@@ -62,13 +62,13 @@ public sealed class GoldenCase
     public double[] Losses => [.. expected.GetProperty("losses_before_each_step").EnumerateArray().Select(l => l.GetDouble())];
 
     /// <summary>Of the five steps.</summary>
-    public AdamWSettings AdamW
+    public OptimizerSettings AdamW
     {
         get
         {
             var a = expected.GetProperty("adamw");
             float Get(string key) => (float)a.GetProperty(key).GetDouble();
-            return new AdamWSettings(Get("lr"), Get("beta1"), Get("beta2"), Get("eps"), Get("weight_decay"));
+            return new OptimizerSettings(Get("lr"), Get("beta1"), Get("beta2"), Get("eps"), Get("weight_decay"));
         }
     }
 

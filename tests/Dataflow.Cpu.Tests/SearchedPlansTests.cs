@@ -95,12 +95,12 @@ public class SearchedPlansTests
         var report = trainer.Step(
             new RandomTokens(Rows, plan.Workload.Geometry.Seqlen, model.VocabSize),
             [.. Enumerable.Range(0, Rows)],
-            new AdamWSettings(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f)
+            new OptimizerSettings(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f)
         );
         IWeightSource[] sources =
             plan.Workload.Kind == WorkloadKind.Gradients
                 ? [trainer.Gradients]
-                : [trainer.Weights, trainer.FirstMoments, trainer.SecondMoments];
+                : [trainer.Weights, .. trainer.OptimizerState];
         return
         [
             .. BitConverter.GetBytes(report.Loss),

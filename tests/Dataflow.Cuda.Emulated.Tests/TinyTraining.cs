@@ -11,7 +11,7 @@ namespace Dataflow.Cuda.Emulated.Tests;
 /// </summary>
 internal static class TinyTraining
 {
-    private static readonly AdamWSettings s_optimizer = new(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f);
+    private static readonly OptimizerSettings s_optimizer = new(1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f);
 
     /// <summary>
     /// A request of any shape: tied or not, QK-norm or not, chunks that rows do not divide, one round or several, clipped or not.

@@ -22,7 +22,7 @@ public class HardwareProfileWriterTests
         );
         var rates = ImmutableSortedDictionary<Kernel, ImmutableArray<KernelRate>>
             .Empty.Add(Kernel.GemmForward, [new(128, 512, 256, 1, 1.25e11), new(128, 512, 1024, 1, 1e12 / 3)])
-            .Add(Kernel.AdamW, [new(1, 1, 1, 4096, 7e9)]);
+            .Add(Kernel.Update, [new(1, 1, 1, 4096, 7e9)]);
         foreach (
             var measured in new[] { profile, profile with { Kernels = new KernelRates(DType.BFloat16, "a \"test\", > 1 GB/s", rates) } }
         )

@@ -33,7 +33,7 @@ public class KernelRatesTests
     {
         var kernels = With(Measured).Kernels!;
         Assert.Equal(DType.Float32, kernels.Operands);
-        Assert.Null(kernels.PerSecond(Kernel.AdamW, KernelWork.Memory(100)));
+        Assert.Null(kernels.PerSecond(Kernel.Update, KernelWork.Memory(100)));
     }
 
     [Theory]

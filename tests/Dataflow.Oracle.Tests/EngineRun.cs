@@ -46,7 +46,7 @@ internal sealed record EngineRun(
         trainer.Load(new CaseWeights(one.Model, one.Weights));
         var rows = new CaseRows(one.Rows);
         var a = plan.Workload.Recipe == Recipe.Fp32 ? one.AdamW : one.AdamWInBf16;
-        var settings = new AdamWSettings((float)a.Rate, (float)a.Beta1, (float)a.Beta2, (float)a.Epsilon, (float)a.Decay);
+        var settings = new OptimizerSettings((float)a.Rate, (float)a.Beta1, (float)a.Beta2, (float)a.Epsilon, (float)a.Decay);
         var reports = new StepReport[steps];
         for (int step = 0; step < steps; step++)
         {

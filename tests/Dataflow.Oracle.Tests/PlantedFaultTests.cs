@@ -33,7 +33,7 @@ public sealed class PlantedFaultTests
             call => Change(call, "Accumulate", false)
         ),
         ["AdamW that does not clip"] = KernelFault.InArguments(
-            nameof(IKernels.AdamW),
+            nameof(IKernels.Update),
             call => Change(call, "NormCount", 0) && Change(call, "Norms", (nuint)0)
         ),
     };

@@ -91,7 +91,7 @@ public class PlanSearchTests
             Recipe.Bf16,
             WorkloadKind.Training,
             seqlen,
-            GlobalBatchRule.Rows(model, Recipe.Bf16, seqlen, profile),
+            GlobalBatchRule.Rows(model, Recipe.Bf16, Optimizer.AdamW, seqlen, profile),
             new GeometryPins(),
             new MemoryBudget(Bytes.Zero, Bytes.Zero)
         )

@@ -112,19 +112,24 @@ internal static class StateTrials
             g = bench.Random(1, count, scale: 1e-2f),
             m = bench.Random(1, count, scale: 1e-3f),
             v = bench.Random(1, count, scale: 1e-6f, offset: 1e-5f);
-        var o = AdamWSettings.Default;
+        var o = Optimizer.AdamW.Defaults;
+        long stride = (nint)v.Tensor.Address - (nint)m.Tensor.Address;
         const int step = 3;
         return new KernelTrial(
             "adam_w",
             0,
             7.0 * count * bench.Type.Size(),
             () =>
-                bench.Kernels.AdamW.Run(
+                bench.Kernels.Update.Run(
                     bench.Stream,
-                    new UpdateRange(w.Tensor.Address, g.Tensor.Address, m.Tensor.Address, v.Tensor.Address, 0, 0, 0, count),
-                    bench.Recipe,
-                    0,
-                    0,
+                    new UpdateArguments
+                    {
+                        Range = new UpdateRange(w.Tensor.Address, g.Tensor.Address, m.Tensor.Address, stride, 0, 0, 0, count),
+                        Optimizer = Optimizer.AdamW,
+                        Recipe = bench.Recipe,
+                        Norms = 0,
+                        NormCount = 0,
+                    },
                     bench.Kernels.Step
                 ),
             compare =>

@@ -30,13 +30,14 @@ internal sealed class Workbench : IDisposable
         Blas = CublasLt.Open(Context);
         library = new KernelLibrary(Context, GpuAccess.KernelsFor(gpu));
         fixedMemory = DeviceMemory.Allocate(Context, Gemm.Workspace + s_stepBlock, "the workspace of matrix products");
-        var step = new StepBlock(new StepArguments(3, AdamWSettings.Default, 1f / 512));
+        var step = new StepBlock(new StepArguments(3, Optimizer.AdamW.Defaults, 1f / 512));
         fixedMemory.Write(Gemm.Workspace, MemoryMarshal.AsBytes(new ReadOnlySpan<StepBlock>(in step)));
         var workload = new Workload(model, recipe, new Geometry(tokens, 1, tokens, 1, 1, tokens), WorkloadKind.Training);
         Kernels = new KernelSet(
             library,
             new Gemm(Blas, fixedMemory.Start),
             new Attention(library, gpu, workload),
+            workload.Optimizer,
             fixedMemory.Start + Gemm.Workspace
         );
         IsEmulated = settings.Emulated;

@@ -152,11 +152,11 @@ internal sealed class BitsStage : Stage
     {
         var gpu = settings.OpenGpu();
         var plans = runs.Plans;
-        var (losses, first) = StepRun.Steps(settings, gpu, plans[0].Plan, weights, tokens, AdamWSettings.Default, steps, yields);
+        var (losses, first) = StepRun.Steps(settings, gpu, plans[0].Plan, weights, tokens, Optimizer.AdamW.Defaults, steps, yields);
         var faults = runs.Unseen.ToList();
         foreach (var (what, plan) in plans.Skip(1))
         {
-            var (others, again) = StepRun.Steps(settings, gpu, plan, weights, tokens, AdamWSettings.Default, steps, yields);
+            var (others, again) = StepRun.Steps(settings, gpu, plan, weights, tokens, Optimizer.AdamW.Defaults, steps, yields);
             var differ = StepRun.Differences(first, again);
             bool same = differ.Count == 0 && losses.SequenceEqual(others);
             say(

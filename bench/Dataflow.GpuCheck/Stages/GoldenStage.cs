@@ -59,7 +59,7 @@ internal sealed class GoldenStage : Stage
             plan,
             checkpoint.WeightsOf(golden.Model),
             golden.Tokens(),
-            AdamWSettings.Default,
+            Optimizer.AdamW.Defaults,
             1,
             t => StepRun.Tensors(t.Gradients)
         );

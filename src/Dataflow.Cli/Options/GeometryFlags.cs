@@ -20,6 +20,13 @@ internal sealed class GeometryFlags
         Values.RecipeNamed
     );
 
+    private readonly Option<Optimizer?> optimizer = Declare.Option(
+        "--optimizer",
+        string.Join('|', Optimizer.All),
+        $"how parameters are updated [default: {Optimizer.All[0]}]",
+        Values.OptimizerNamed
+    );
+
     private readonly Option<long?> globalBatch = Declare.Option<long?>(
         "--global-batch",
         "TOKENS",
@@ -67,6 +74,7 @@ internal sealed class GeometryFlags
         command.Options.Add(recipe);
         if (ofSteps)
         {
+            command.Options.Add(optimizer);
             command.Options.Add(globalBatch);
             command.Options.Add(clip);
         }
@@ -89,6 +97,7 @@ internal sealed class GeometryFlags
             DeviceMemory = device,
             HostMemory = host,
             Dtype = parsed.GetValue(recipe),
+            Optimizer = (OfSteps(parsed) ? parsed.GetValue(optimizer) : null) ?? Optimizer.AdamW,
             GlobalBatch = OfSteps(parsed) ? parsed.GetValue(globalBatch) : null,
             Chunk = parsed.GetValue(chunk),
             ChunksPerRound = parsed.GetValue(chunksPerRound),

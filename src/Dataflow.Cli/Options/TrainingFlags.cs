@@ -7,7 +7,6 @@ namespace Dataflow.Cli;
 internal sealed class TrainingFlags(int defaultSteps)
 {
     private static readonly TrainingOptions ByDefault = new() { Plan = new PlanOptions { Model = "", Seqlen = 0 } };
-    private static readonly AdamWSettings Default = AdamWSettings.Default;
     private readonly Option<string?> text = Declare.Option<string?>(
         "--data",
         "FILE",
@@ -32,11 +31,7 @@ internal sealed class TrainingFlags(int defaultSteps)
         "seed of initial weights and of the order of rows [default: 0]",
         Values.Seed
     );
-    private readonly Option<float?> learningRate = Real("--lr", "learning rate", Default.LearningRate, 0, 1e3, true);
-    private readonly Option<float?> beta1 = Real("--beta1", "decay of the first moment", Default.Beta1, 0, 1, true);
-    private readonly Option<float?> beta2 = Real("--beta2", "decay of the second moment", Default.Beta2, 0, 1, true);
-    private readonly Option<float?> epsilon = Real("--eps", "added to the root of the second moment", Default.Epsilon, 0, 1, false);
-    private readonly Option<float?> weightDecay = Real("--weight-decay", "decoupled weight decay", Default.WeightDecay, 0, 1e3, true);
+    private readonly HyperparameterFlags hyperparameters = new();
     private readonly Option<string?> export = Declare.Option<string?>(
         "--export",
         "DIR",
@@ -124,11 +119,7 @@ internal sealed class TrainingFlags(int defaultSteps)
             tokens,
             steps,
             seed,
-            learningRate,
-            beta1,
-            beta2,
-            epsilon,
-            weightDecay,
+            .. hyperparameters.All,
             validation,
             validateEvery,
             checkpoint,
@@ -190,13 +181,7 @@ internal sealed class TrainingFlags(int defaultSteps)
             Tokens = parsed.GetValue(tokens),
             Steps = parsed.GetValue(steps) ?? defaultSteps,
             Seed = parsed.GetValue(seed),
-            Optimizer = new AdamWSettings(
-                parsed.GetValue(learningRate) ?? Default.LearningRate,
-                parsed.GetValue(beta1) ?? Default.Beta1,
-                parsed.GetValue(beta2) ?? Default.Beta2,
-                parsed.GetValue(epsilon) ?? Default.Epsilon,
-                parsed.GetValue(weightDecay) ?? Default.WeightDecay
-            ),
+            Optimizer = hyperparameters.Bind(parsed, plan.Optimizer),
             Export = parsed.GetValue(export),
             Overwrite = parsed.GetValue(overwrite),
             Validation = parsed.GetValue(validation),
@@ -239,11 +224,5 @@ internal sealed class TrainingFlags(int defaultSteps)
         parsed.Need(validateEvery, validation);
         parsed.Need(overwrite, export);
         parsed.Need(traceSteps, trace, page);
-    }
-
-    private static Option<float?> Real(string name, string description, float byDefault, double least, double below, bool leastAllowed)
-    {
-        var parse = Values.Real(least, below, leastAllowed);
-        return Declare.Option<float?>(name, "X", $"{description} [default: {byDefault:0.##########}]", t => parse(t));
     }
 }

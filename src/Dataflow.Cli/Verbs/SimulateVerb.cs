@@ -116,6 +116,7 @@ internal static class SimulateVerb
                 {
                     Pins = settings.Pins,
                     SaveSet = settings.SaveSet,
+                    Optimizer = settings.Optimizer,
                     ClipNorm = settings.Clip,
                 }
             );

@@ -1,12 +1,13 @@
 using System.Runtime.Intrinsics;
 using Dataflow.Cpu.Kernels.Internals;
+using Dataflow.Model;
 
 namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
 /// fp32 to bf16, up in magnitude with the probability of the part cut off. The 16 random bits of a value are a function of seed, step,
 /// object, element and which value of the element it is, so that neither cuts nor threads change a result; the bits are those of
-/// kernels/adam_w.cu.
+/// kernels/element_update.cuh.
 /// </summary>
 /// <param name="Seed">The run's.</param>
 /// <param name="Step">Optimizer step, from 1.</param>
@@ -14,7 +15,7 @@ namespace Dataflow.Cpu.Kernels;
 /// <param name="FirstElement">Of the object, that element 0 here is; a multiple of 8.</param>
 public readonly record struct StochasticRounding(ulong Seed, int Step, int Object, long FirstElement)
 {
-    private const int ValuesAnElement = 4; // of which three are used
+    private const int ValuesAnElement = Optimizer.MostMoments + 1; // the weight is the first
     private const int Octet = 8; // elements that share one counter
 
     /// <summary>

@@ -1,3 +1,6 @@
+using Dataflow.Cuda.Kernels;
+using Dataflow.Model;
+
 namespace Dataflow.Cuda;
 
 /// <summary>Kernels whose every launch is on the step's critical path: a spill there is a fault, not a figure.</summary>
@@ -5,7 +8,9 @@ public static class HotKernels
 {
     /// <summary>Beginnings of their files' names.</summary>
     public static IReadOnlyList<string> Names { get; } =
-    ["adam_w", "cross_entropy", "embedding", "flash_attention", "gated_activation", "qk_norm_rope", "rms_norm"];
+    [
+        .. Optimizer.All.Select(Update.FileOf), "cross_entropy", "embedding", "flash_attention", "gated_activation", "qk_norm_rope", "rms_norm",
+    ];
 
     /// <summary>Whether a file of kernels is one of them.</summary>
     public static bool Contains(string kernel) => Names.Any(n => kernel.StartsWith(n, StringComparison.Ordinal));

@@ -71,8 +71,8 @@ public enum Kernel
     /// <summary>The gradient of a block's logits from statistics over the whole vocabulary.</summary>
     CrossEntropyGradient,
 
-    /// <summary>The optimizer's update of a run of a parameter object's elements.</summary>
-    AdamW,
+    /// <summary>The optimizer's update of a run of a parameter object's elements, whichever optimizer it is.</summary>
+    Update,
 
     /// <summary>Sum of squares of a gradient, for the global norm.</summary>
     SquaredSum,

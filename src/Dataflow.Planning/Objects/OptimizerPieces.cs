@@ -12,12 +12,12 @@ internal sealed class OptimizerPieces
 {
     private const long PiecesPerBlock = 8;
     private const long SmallestPiece = 1 << 16;
-    private readonly Recipe recipe;
+    private readonly long bytes;
     private readonly long pieceElements;
 
     public OptimizerPieces(Workload workload, BlockPrograms programs)
     {
-        recipe = workload.Recipe;
+        bytes = workload.StateBytes;
         long block = programs.Kinds.Max(k => k.Parameters.ElementCount);
         long piece = (block + PiecesPerBlock - 1) / PiecesPerBlock;
         pieceElements = Math.Min(Math.Max((piece + 127) / 128 * 128, SmallestPiece), Math.Max(block, SmallestPiece));
@@ -56,5 +56,5 @@ internal sealed class OptimizerPieces
     }
 
     /// <summary>Bytes of the optimizer state of that many elements.</summary>
-    public Bytes Size(long elements) => new(elements * recipe.OptimizerBytesPerParameter);
+    public Bytes Size(long elements) => new(elements * bytes);
 }

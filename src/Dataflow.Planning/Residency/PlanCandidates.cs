@@ -25,7 +25,7 @@ internal sealed class PlanCandidates
     {
         reserve = request.Reserve;
         var geometries = GeometryRule.Candidates(request)
-            .Select(g => new Workload(request.Model, request.Recipe, g, request.Kind))
+            .Select(request.In)
             .Select(w => new MemorySizes(w, new BlockPrograms(w.Model, w.Recipe, w.Geometry))).ToArray();
         SaveSet[] sets = request.SaveSet is { } pinned ? [pinned] : SaveSets;
 

@@ -38,12 +38,12 @@ internal static class SearchSpace
         var families = new List<PlanFamily>();
         foreach (var geometry in GeometryRule.SearchCandidates(request))
         {
-            AddMain(families, request, new SearchGeometry(new Workload(request.Model, request.Recipe, geometry, request.Kind), machine));
+            AddMain(families, request, new SearchGeometry(request.In(geometry), machine));
         }
 
         foreach (var geometry in GeometryRule.SmallCandidates(request))
         {
-            AddSmall(families, request, new SearchGeometry(new Workload(request.Model, request.Recipe, geometry, request.Kind), machine));
+            AddSmall(families, request, new SearchGeometry(request.In(geometry), machine));
         }
 
         return families;

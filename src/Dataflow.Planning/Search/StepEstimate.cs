@@ -51,10 +51,10 @@ internal sealed class StepEstimate
         backward = [.. programs.Kinds.Select(_ => new double[]?[(int)SaveSet.All + 1])];
         ends = Ends();
         var recipe = workload.Recipe;
-        double perParameter = recipe.Gradients.Size() + (2 * (recipe.Parameters.Size() + recipe.OptimizerBytesPerParameter));
+        double perParameter = recipe.Gradients.Size() + (2 * (recipe.Parameters.Size() + workload.StateBytes));
         update = workload.Kind.Updates()
             ? 1e9
-                * machine.Seconds(Kernel.AdamW, KernelWork.Memory(perParameter * workload.Model.ParameterCount / pieces.Total))
+                * machine.Seconds(Kernel.Update, KernelWork.Memory(perParameter * workload.Model.ParameterCount / pieces.Total))
                 * pieces.Total
             : 0;
         double host = machine.Links.HostMemory;
@@ -132,7 +132,7 @@ internal sealed class StepEstimate
         double moments = 0, written = 0;
         if (workload.Kind.Updates())
         {
-            double state = (double)workload.Model.ParameterCount * recipe.OptimizerBytesPerParameter;
+            double state = (double)workload.Model.ParameterCount * workload.StateBytes;
             moments = pieces.Total - r.ResidentPieces > r.OptimizerSlots ? state * (pieces.Total - r.ResidentPieces) / pieces.Total : 0;
             written = (weights > 0 ? layers * block : 0) + table;
         }

@@ -253,7 +253,7 @@ internal sealed partial class CanonicalStep(
                     Roles.Optimizer,
                     new ObjectId(ObjectFamily.Moments) { Owner = owner, Piece = p },
                     0,
-                    pieces[p] * recipe.OptimizerBytesPerParameter,
+                    pieces[p] * workload.StateBytes,
                     AccessMode.ReadWrite
                 );
                 Add(Roles.Norm, new ObjectId(ObjectFamily.Norms), 0, clipped ? 8L * count : 0, AccessMode.Read);

@@ -3,50 +3,40 @@ using Dataflow.Model;
 
 namespace Dataflow.Training;
 
-/// <summary>What a file of tensors holds.</summary>
-internal enum CheckpointPart
+/// <summary>A file of tensors.</summary>
+/// <param name="FileName">In the checkpoint's folder.</param>
+/// <param name="Type">Of the numbers in it.</param>
+/// <param name="StatePart">Which part of the optimizer's state it holds; null: the weights.</param>
+internal readonly record struct CheckpointPart(string FileName, DType Type, int? StatePart)
 {
-    Weights,
-    FirstMoments,
-    SecondMoments,
-    MasterWeights,
+    /// <summary>What it holds, or is to hold, of a state.</summary>
+    public IWeightSource Of(TrainingState state) => StatePart is { } part ? state.Parts[part] : state.Weights;
 }
 
 /// <summary>
-/// The files of a checkpoint's folder: a model folder as other programs read it (config.json, model.safetensors), both moments and the
-/// master weights if there are any under the weights' names, and state.json.
+/// The files of a checkpoint's folder: a model folder as other programs read it (config.json, model.safetensors), the parts of the
+/// optimizer's state under the weights' names, and state.json.
 /// </summary>
 internal static class CheckpointFiles
 {
     /// <summary>Where the run was, and the checksums of all files.</summary>
     public const string State = "state.json";
 
+    private const string Ending = ".safetensors";
+
     /// <summary>The files with tensors, in the order in which they are written.</summary>
-    public static IReadOnlyList<CheckpointPart> Parts(Recipe recipe) =>
-        [.. Enum.GetValues<CheckpointPart>().Where(part => part != CheckpointPart.MasterWeights || recipe.Master is not null)];
-
-    /// <summary>The file's name.</summary>
-    public static string Name(CheckpointPart part) => part switch
-    {
-        CheckpointPart.Weights => Checkpoint.FileName,
-        CheckpointPart.FirstMoments => "first_moments.safetensors",
-        CheckpointPart.SecondMoments => "second_moments.safetensors",
-        _ => "master_weights.safetensors",
-    };
-
-    /// <summary>Of the numbers in it.</summary>
-    public static DType Type(CheckpointPart part, Recipe recipe) => part switch
-    {
-        CheckpointPart.Weights => recipe.Parameters,
-        CheckpointPart.MasterWeights => recipe.TypeOf(OptimizerPart.Master),
-        _ => recipe.Moments,
-    };
+    public static IReadOnlyList<CheckpointPart> Parts(Recipe recipe, Optimizer optimizer) =>
+        [
+            new CheckpointPart(Checkpoint.FileName, recipe.Parameters, null),
+            .. optimizer.State(recipe).Select((part, i) => new CheckpointPart(part.Name + Ending, part.Type, i)),
+        ];
 
     /// <summary>All names but <see cref="State"/>.</summary>
-    public static IEnumerable<string> Names(Recipe recipe) => Parts(recipe).Select(Name).Prepend(ModelFiles.ConfigName);
+    public static IEnumerable<string> Names(Recipe recipe, Optimizer optimizer) =>
+        Parts(recipe, optimizer).Select(p => p.FileName).Prepend(ModelFiles.ConfigName);
 
     /// <summary>The exact length of each file but <see cref="State"/>.</summary>
-    public static IEnumerable<(string Name, Bytes Length)> Lengths(ModelConfig model, Recipe recipe) =>
-        Parts(recipe).Select(p => (Name(p), SafetensorsWriter.LengthOf(CheckpointWriter.Tensors(model, Type(p, recipe)))))
+    public static IEnumerable<(string Name, Bytes Length)> Lengths(ModelConfig model, Recipe recipe, Optimizer optimizer) =>
+        Parts(recipe, optimizer).Select(p => (p.FileName, SafetensorsWriter.LengthOf(CheckpointWriter.Tensors(model, p.Type))))
             .Prepend((ModelFiles.ConfigName, new Bytes(Encoding.UTF8.GetByteCount(ModelConfigWriter.Stored(model)))));
 }

@@ -28,15 +28,15 @@ internal sealed class CheckpointReader : IDisposable
         try
         {
             var recipe = Recipe.All.First(r => r.Name == stored.Progress.Recipe);
-            foreach (var part in CheckpointFiles.Parts(recipe))
+            var optimizer = Optimizer.Named(stored.Progress.Optimizer)!;
+            var parts = CheckpointFiles.Parts(recipe, optimizer);
+            foreach (var part in parts)
             {
                 reader.Open(part);
             }
 
-            IWeightSource Of(CheckpointPart part) => reader.Fitting(part, model);
-            reader.State = new TrainingState(
-                recipe, Of(CheckpointPart.Weights), Of(CheckpointPart.FirstMoments), Of(CheckpointPart.SecondMoments),
-                recipe.Master is null ? null : Of(CheckpointPart.MasterWeights));
+            IWeightSource[] sources = [.. parts.Select(part => reader.Fitting(part, model))];
+            reader.State = new TrainingState(recipe, optimizer, sources[0], sources[1..]);
             return reader;
         }
         catch
@@ -52,7 +52,7 @@ internal sealed class CheckpointReader : IDisposable
     {
         foreach (var (part, (file, _)) in opened)
         {
-            Confirm(file, stored.State.Files[CheckpointFiles.Name(part)]);
+            Confirm(file, stored.State.Files[part.FileName]);
         }
     }
 
@@ -108,7 +108,7 @@ internal sealed class CheckpointReader : IDisposable
         }
         catch (UserErrorException)
         {
-            Confirm(file, stored.State.Files[CheckpointFiles.Name(part)]);
+            Confirm(file, stored.State.Files[part.FileName]);
             throw;
         }
     }
@@ -117,7 +117,7 @@ internal sealed class CheckpointReader : IDisposable
     {
         try
         {
-            var file = ReadOnlyFile.OpenChecked(Path.Combine(stored.Folder, CheckpointFiles.Name(part)));
+            var file = ReadOnlyFile.OpenChecked(Path.Combine(stored.Folder, part.FileName));
             opened[part] = (file, Checkpoint.Of(file));
         }
         catch (UserErrorException e)

@@ -134,7 +134,7 @@ public static class CheckpointSearch
         var progress = damaged.Progress;
         bool Fits(StoredCheckpoint other) => !all.Contains(Path.GetFullPath(other.Folder))
             && other.Progress is var p && p.Step <= progress.Step
-            && (p.Geometry, p.Recipe, p.Seed) == (progress.Geometry, progress.Recipe, progress.Seed);
+            && (p.Geometry, p.Recipe, p.Optimizer, p.Seed) == (progress.Geometry, progress.Recipe, progress.Optimizer, progress.Seed);
         return Newest(damaged.Parent, Fits, _ => { });
     }
 

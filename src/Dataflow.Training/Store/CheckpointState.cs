@@ -16,6 +16,9 @@ internal sealed record StoredFile(long Length, string Checksum);
 /// </summary>
 internal sealed record CheckpointState
 {
+    /// <summary>Of checkpoints that do not say: they are of a program that had no other.</summary>
+    private const string FirstOptimizer = "adamw";
+
     public required string Checksum { get; init; }
 
     public required string Format { get; init; }
@@ -37,6 +40,8 @@ internal sealed record CheckpointState
     public required IReadOnlyDictionary<string, string> Settings { get; init; }
 
     public required IReadOnlyDictionary<string, StoredFile> Files { get; init; }
+
+    public string Optimizer { get; init; } = FirstOptimizer;
 
     /// <summary>The member <see cref="Format"/> of what this program writes.</summary>
     public const string CurrentFormat = "dataflow checkpoint 2";
@@ -64,7 +69,7 @@ internal sealed record CheckpointState
 
     /// <summary>Where the run was.</summary>
     [JsonIgnore]
-    public TrainingProgress Progress => new(Step, Seed, Recipe, Geometry) { Settings = Settings };
+    public TrainingProgress Progress => new(Step, Seed, Recipe, Geometry) { Settings = Settings, Optimizer = Optimizer };
 
     /// <summary>What is to be written with a save.</summary>
     public static CheckpointState Of(
@@ -83,11 +88,13 @@ internal sealed record CheckpointState
             NotFinite = [.. notFinite.Take(MostNotFinite)],
             Settings = progress.Settings,
             Files = files,
+            Optimizer = progress.Optimizer,
         };
 
     /// <summary>Whether a save would say the same.</summary>
     public bool IsOf(TrainingProgress progress, double? score) =>
-        (Step, Seed, Recipe, Geometry) == (progress.Step, progress.Seed, progress.Recipe, progress.Geometry)
+        (Step, Seed, Recipe, Optimizer, Geometry)
+            == (progress.Step, progress.Seed, progress.Recipe, progress.Optimizer, progress.Geometry)
         && Score.Equals(Finite(score)) && Settings.SequenceEqual(progress.Settings);
 
     private static double? Finite(double? score) => score is { } s && double.IsFinite(s) ? s : null;
@@ -154,6 +161,7 @@ internal sealed record CheckpointState
             : HasNulls(state) ? "a value in it is null"
             : state.Step < 1 ? $"its step is {state.Step}"
             : !recipes.Contains(state.Recipe) ? $"its recipe is none of {string.Join(", ", recipes)}"
+            : Model.Optimizer.Named(state.Optimizer) is null ? $"its optimizer is none of {string.Join(", ", Model.Optimizer.All)}"
             : GeometryLimits.Fault(state.Geometry);
     }
 

@@ -12,7 +12,7 @@ internal sealed class CheckpointWriting(IDisk disk, string folder)
     /// <summary>Bytes of all files, to the byte.</summary>
     public static Bytes Size(ModelConfig model, Recipe recipe, TrainingProgress progress)
     {
-        var files = CheckpointFiles.Lengths(model, recipe)
+        var files = CheckpointFiles.Lengths(model, recipe, Optimizer.Named(progress.Optimizer)!)
             .ToDictionary(f => f.Name, f => new StoredFile(f.Length.Value, FileChecksum.Of([])));
         var state = CheckpointState.Of(new CheckpointName(progress.Step, IsFinite: true), progress, null, [], files);
         return new Bytes(files.Values.Sum(f => f.Length) + state.Write().Length);
@@ -35,9 +35,9 @@ internal sealed class CheckpointWriting(IDisk disk, string folder)
             byte[] config = Encoding.UTF8.GetBytes(ModelConfigWriter.Stored(state.Model));
             WriteFile(partial, ModelFiles.ConfigName, config);
             files[ModelFiles.ConfigName] = new StoredFile(config.Length, FileChecksum.Of(config));
-            foreach (var part in CheckpointFiles.Parts(state.Recipe))
+            foreach (var part in CheckpointFiles.Parts(state.Recipe, state.Optimizer))
             {
-                files[CheckpointFiles.Name(part)] = WriteTensors(partial, part, state, notFinite, cancel);
+                files[part.FileName] = WriteTensors(partial, part, state, notFinite, cancel);
             }
 
             name = Free(name with { IsFinite = notFinite.Count == 0 });
@@ -73,12 +73,11 @@ internal sealed class CheckpointWriting(IDisk disk, string folder)
     private StoredFile WriteTensors(
         string partial, CheckpointPart part, TrainingState state, List<string> notFinite, CancellationToken cancel)
     {
-        string name = CheckpointFiles.Name(part);
-        var type = CheckpointFiles.Type(part, state.Recipe);
+        var (name, type, _) = part;
         var file = AtomicFile.Create(Path.Combine(partial, name), null, disk);
         var checksum = file.Checksum = new FileChecksum();
         using var writer = SafetensorsWriter.Create(file, CheckpointWriter.Tensors(state.Model, type));
-        CheckpointWriter.Fill(writer, state.Of(part), type, cancel);
+        CheckpointWriter.Fill(writer, part.Of(state), type, cancel);
         writer.Complete();
         notFinite.AddRange(writer.NotFinite.Select(tensor => $"{tensor} of {name}"));
         return new StoredFile(file.Length, checksum.Text);

@@ -44,7 +44,8 @@ public sealed class StoredCheckpoint
     {
         var state = CheckpointState.Read(folder);
         var recipe = Recipe.All.First(r => r.Name == state.Recipe);
-        string[] expected = [.. CheckpointFiles.Names(recipe).Order(StringComparer.Ordinal)];
+        var optimizer = Optimizer.Named(state.Optimizer)!;
+        string[] expected = [.. CheckpointFiles.Names(recipe, optimizer).Order(StringComparer.Ordinal)];
         if (!state.Files.Keys.Order(StringComparer.Ordinal).SequenceEqual(expected))
         {
             throw new DamagedCheckpointException($"{folder} lists other files than a run with {recipe.Name} has");

@@ -10,8 +10,11 @@ namespace Dataflow.Training;
 /// <param name="Geometry">On which results depend; budgets may change.</param>
 public sealed record TrainingProgress(int Step, ulong Seed, string Recipe, Geometry Geometry)
 {
+    /// <summary>Name of the optimizer.</summary>
+    public string Optimizer { get; init; } = Model.Optimizer.AdamW.Name;
+
     /// <summary>
-    /// What else shapes the run, by name, in the order in which people should read it: optimizer, clip, data and its fingerprint. Stored
+    /// What else shapes the run, by name, in the order in which people should read it: learning rate, clip, data and its fingerprint. Stored
     /// and given back as it is; what it holds is the program's matter.
     /// </summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = ReadOnlyDictionary<string, string>.Empty;

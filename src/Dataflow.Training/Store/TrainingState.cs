@@ -7,22 +7,11 @@ namespace Dataflow.Training;
 /// while training goes on, or a checkpoint that is being loaded.
 /// </summary>
 /// <param name="Recipe">Says of which types the numbers are and whether there are master weights.</param>
+/// <param name="Optimizer">Says what there is besides the weights.</param>
 /// <param name="Weights">As the kernels read them.</param>
-/// <param name="FirstMoments">AdamW's.</param>
-/// <param name="SecondMoments">AdamW's.</param>
-/// <param name="MasterWeights">Where the recipe has them, else null.</param>
-public sealed record TrainingState(
-    Recipe Recipe, IWeightSource Weights, IWeightSource FirstMoments, IWeightSource SecondMoments, IWeightSource? MasterWeights = null)
+/// <param name="Parts">What the optimizer keeps, in the order of its parts; master weights last, where the recipe has them.</param>
+public sealed record TrainingState(Recipe Recipe, Optimizer Optimizer, IWeightSource Weights, IReadOnlyList<IWeightSource> Parts)
 {
     /// <summary>Whose weights they are.</summary>
     public ModelConfig Model => Weights.Model;
-
-    /// <summary>The part that a file of a checkpoint holds.</summary>
-    internal IWeightSource Of(CheckpointPart part) => part switch
-    {
-        CheckpointPart.Weights => Weights,
-        CheckpointPart.FirstMoments => FirstMoments,
-        CheckpointPart.SecondMoments => SecondMoments,
-        _ => MasterWeights ?? throw new InvalidOperationException($"{Recipe.Name} has master weights, and the state has none"),
-    };
 }

@@ -5,8 +5,8 @@ using Dataflow.Schedules;
 namespace Dataflow.Training;
 
 /// <summary>
-/// One part of the optimizer's state by weight, wherever the plan keeps its pieces ("O/L05/P3": the piece's first moments, then its second,
-/// then its master weights if the recipe has them). Elements are those of the parameter object.
+/// One part of the optimizer's state by weight, wherever the plan keeps its pieces ("O/L05/P3": the parts of the piece one after the
+/// other). Elements are those of the parameter object.
 /// </summary>
 internal sealed class OptimizerWeights : IWeightSource
 {
@@ -16,13 +16,13 @@ internal sealed class OptimizerWeights : IWeightSource
     private readonly StoredObjects objects;
     private readonly Dictionary<ParameterOwner, long[]> pieces;
 
-    public OptimizerWeights(Schedule schedule, StepState state, ModelConfig model, StoredObjects objects, Recipe recipe, OptimizerPart part)
+    public OptimizerWeights(Schedule schedule, StepState state, Workload workload, StoredObjects objects, StatePart part)
     {
-        (this.state, Model, this.objects) = (state, model, objects);
-        (stored, before) = (recipe.TypeOf(part), recipe.OffsetOf(part));
+        (this.state, Model, this.objects) = (state, workload.Model, objects);
+        (stored, before) = (part.Type, part.Offset);
         pieces = schedule
             .Objects.Where(o => o.Family == ObjectFamily.Moments)
-            .Select(o => (Id: o.Id!.Value, Elements: o.Length.Value / recipe.OptimizerBytesPerParameter))
+            .Select(o => (Id: o.Id!.Value, Elements: o.Length.Value / workload.StateBytes))
             .GroupBy(o => o.Id.Owner!.Value)
             .ToDictionary(g => g.Key, g => g.OrderBy(o => o.Id.Piece).Select(o => o.Elements).ToArray());
     }

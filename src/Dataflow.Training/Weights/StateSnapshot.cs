@@ -35,17 +35,12 @@ public sealed unsafe class StateSnapshot : IDisposable
             return part;
         }
 
-        var recipe = live.Recipe;
-        var (w, m, v) = (
-            Take(live.Weights, recipe.Parameters),
-            Take(live.FirstMoments, recipe.Moments),
-            Take(live.SecondMoments, recipe.Moments)
-        );
-        var master = live.MasterWeights is { } from ? Take(from, recipe.TypeOf(OptimizerPart.Master)) : null;
-        parts = [w, m, v, .. master is null ? [] : new[] { master }];
+        var w = Take(live.Weights, live.Recipe.Parameters);
+        Part[] optimizer = [.. live.Parts.Zip(live.Optimizer.State(live.Recipe), (from, part) => Take(from, part.Type))];
+        parts = [w, .. optimizer];
         Length = new Bytes(begin);
         memory = (byte*)NativeMemory.Alloc((nuint)begin);
-        State = new TrainingState(recipe, w, m, v, master);
+        State = live with { Weights = w, Parts = optimizer };
     }
 
     /// <summary>Bytes that it takes.</summary>
@@ -55,19 +50,10 @@ public sealed unsafe class StateSnapshot : IDisposable
     public TrainingState State { get; }
 
     /// <summary>Bytes that a snapshot takes.</summary>
-    public static Bytes LengthOf(ModelConfig model, Recipe recipe)
+    public static Bytes LengthOf(ModelConfig model, Recipe recipe, Optimizer optimizer)
     {
         long elements = ParameterObject.All(model).Sum(o => o.Layout(model).ElementCount);
-        return new Bytes(
-            checked(
-                elements
-                * (
-                    recipe.Parameters.Size()
-                    + (2 * recipe.Moments.Size())
-                    + (recipe.Master is null ? 0 : recipe.TypeOf(OptimizerPart.Master).Size())
-                )
-            )
-        );
+        return new Bytes(checked(elements * (recipe.Parameters.Size() + optimizer.StateBytes(recipe))));
     }
 
     /// <summary>Copies the live state; between two steps, and not while the last copy is read.</summary>

@@ -34,7 +34,7 @@ public sealed class CaseRun : IDisposable
         programs = new BlockPrograms(model, recipe, plan.Workload.Geometry);
         tokens = new RandomTokens(what.Rows, what.Seqlen, model.VocabSize);
         rows = [.. Enumerable.Range(0, what.Rows)];
-        trainer.Step(tokens, rows, AdamWSettings.Default);
+        trainer.Step(tokens, rows, Optimizer.AdamW.Defaults);
     }
 
     /// <summary>Bytes of its device arena.</summary>
@@ -69,7 +69,7 @@ public sealed class CaseRun : IDisposable
     public void Measure(KernelSamples samples)
     {
         device.MeasureNextStep(StepDetail.Kernels);
-        trainer.Step(tokens, rows, AdamWSettings.Default);
+        trainer.Step(tokens, rows, Optimizer.AdamW.Defaults);
         samples.Add(plan.Schedule, plan.Workload, programs, device);
     }
 

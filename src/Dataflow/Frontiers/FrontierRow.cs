@@ -15,7 +15,7 @@ public sealed record FrontierRow(PlanRequest Request, PlanFrontier Frontier, str
     public static readonly MemoryBudget NoBudget = new(Bytes.Zero, Bytes.Zero);
 
     /// <summary>Parameters, gradients and both moments.</summary>
-    public Bytes ModelState => Plans.ModelState(Request.Model, Request.Recipe);
+    public Bytes ModelState => Plans.ModelState(Request.Model, Request.Recipe, Request.Optimizer);
 
     /// <summary>Finds the frontier and, if asked, plans its points.</summary>
     public static FrontierRow Of(PlanRequest request, bool hashes)

@@ -34,6 +34,7 @@ public static class PlanJson
             ["model"] = request.Model.Name,
             ["parameters"] = request.Model.ParameterCount,
             ["dtype"] = request.Recipe.Name,
+            ["optimizer"] = request.Optimizer.Name,
             ["bf16_master_fits"] = notes.MasterFits,
             ["notes"] = new JsonArray([.. notes.Lines.Select(l => JsonValue.Create(l))]),
             ["policy"] = PlanPolicies.NameOf(by.Policy),

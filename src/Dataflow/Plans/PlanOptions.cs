@@ -24,6 +24,9 @@ public sealed record PlanOptions
     /// <summary>How numbers are stored; by default bf16-sr on a GPU, fp32 on a CPU.</summary>
     public Recipe? Dtype { get; init; }
 
+    /// <summary>How parameters are updated.</summary>
+    public Optimizer Optimizer { get; init; } = Optimizer.AdamW;
+
     /// <summary>Tokens of a step, a multiple of <see cref="Seqlen"/>; by default 8,192, or as many as hide the update on a GPU.</summary>
     public long? GlobalBatch { get; init; }
 
@@ -111,6 +114,7 @@ public sealed record PlanOptions
         var request = new PlanRequest(model, Recipe, kind, Seqlen, Rows: null, Pins, budget, SaveSet)
         {
             Reserve = Hardware?.Reserve ?? DeviceReserve.None,
+            Optimizer = Optimizer,
         };
         return request with { Rows = Rows(request, sourceRows) };
     }
@@ -135,7 +139,7 @@ public sealed record PlanOptions
         if (Pins.ChunksPerRound is null || Pins.Rounds is null)
         {
             int rows = Hardware is { Kind: HardwareKind.Gpu } gpu
-                ? GlobalBatchRule.Rows(request.Model, Recipe, Seqlen, gpu)
+                ? GlobalBatchRule.Rows(request.Model, Recipe, Optimizer, Seqlen, gpu)
                 : Math.Max(1, DefaultStepTokens / Seqlen);
             return Math.Min(rows, sourceRows ?? int.MaxValue);
         }

@@ -44,7 +44,7 @@ public static class PlanReport
         );
         var state = Plans.ModelState(plan);
         output.WriteLine(
-            $"  {recipe.Name}: model state {state} ({state.Value / model.ParameterCount} bytes a parameter) = "
+            $"  {recipe.Name}, {plan.Workload.Optimizer}: model state {state} ({state.Value / model.ParameterCount} bytes a parameter) = "
                 + $"{Ratio(state, plan.Budget.Device)} x the device budget"
         );
     }

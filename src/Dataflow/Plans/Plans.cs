@@ -114,11 +114,11 @@ public static class Plans
     }
 
     /// <summary>Parameters, gradients and optimizer state.</summary>
-    public static Bytes ModelState(TrainingPlan plan) => ModelState(plan.Workload.Model, plan.Workload.Recipe);
+    public static Bytes ModelState(TrainingPlan plan) => ModelState(plan.Workload.Model, plan.Workload.Recipe, plan.Workload.Optimizer);
 
     /// <summary>Parameters, gradients and optimizer state.</summary>
-    public static Bytes ModelState(ModelConfig model, Recipe recipe) =>
-        new(model.ParameterCount * recipe.BytesPerParameter);
+    public static Bytes ModelState(ModelConfig model, Recipe recipe, Optimizer optimizer) =>
+        new(model.ParameterCount * optimizer.BytesPerParameter(recipe));
 
     private static PlanResult WithChanges(PlanQuestion question, PlanResult result)
     {

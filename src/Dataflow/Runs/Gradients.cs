@@ -44,7 +44,7 @@ public static class Gradients
         memory?.Check(plan);
         var trainer = new Trainer(plan.Workload, plan.Schedule, device);
         trainer.Load(weights);
-        var report = trainer.Step(tokens, [.. Enumerable.Range(0, tokens.RowCount)], AdamWSettings.Default);
+        var report = trainer.Step(tokens, [.. Enumerable.Range(0, tokens.RowCount)], default);
         var metadata = new Dictionary<string, string> { ["loss"] = report.Loss.ToString("G17", CultureInfo.InvariantCulture) };
         CheckpointWriter.Write(output, trainer.Gradients, type, metadata);
         return report.Loss;

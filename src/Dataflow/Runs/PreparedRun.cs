@@ -122,6 +122,7 @@ internal sealed record PreparedRun : IDisposable
         Budgets.Warn([tight], tell);
         var progress = new TrainingProgress(0, settings.Seed, plan.Workload.Recipe.Name, plan.Workload.Geometry)
         {
+            Optimizer = plan.Workload.Optimizer.Name,
             Settings = begun is null ? new OrderedDictionary<string, string>() : SavedSettings.Of(settings, begun),
         };
         var saving = settings.Saves is { } wanted ? SavePlan.For(wanted, plan, progress, free) : null;

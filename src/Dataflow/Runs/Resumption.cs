@@ -21,6 +21,14 @@ internal static class Resumption
         }
 
         var plan = settings.Plan;
+        if (saved.Optimizer != plan.Optimizer.Name)
+        {
+            throw new UserErrorException(
+                $"the checkpoint was made with --optimizer {saved.Optimizer}, and this run has --optimizer {plan.Optimizer}; give the "
+                    + "same, or leave it out"
+            );
+        }
+
         if (saved.Recipe != plan.Recipe.Name || saved.Seed != settings.Seed)
         {
             throw new UserErrorException(

@@ -27,7 +27,7 @@ public sealed record SavePlan(CheckpointSettings Settings, Bytes Each, double Se
         var (model, recipe) = (plan.Workload.Model, plan.Workload.Recipe);
         var each = CheckpointStore.BytesOf(model, recipe, progress);
         double rate = DiskRate.Measure(settings.Folder, each);
-        var copy = StateSnapshot.LengthOf(model, recipe);
+        var copy = StateSnapshot.LengthOf(model, recipe, plan.Workload.Optimizer);
         return new SavePlan(settings, each, each.Value / rate, rate, copy.Value <= free.Value / ShareOfFree ? copy : null);
     }
 

@@ -19,18 +19,21 @@ internal static class SavedSettings
     /// <summary>Of the text or the tokens, and of what validates them.</summary>
     public const string DataFingerprint = "data-fingerprint", ValidationFingerprint = "validation-fingerprint";
 
+    /// <summary>Of the optimizer's name. Not there in checkpoints of a program that had one; never a change, since another is refused.</summary>
+    public const string OptimizerName = "optimizer";
+
     /// <summary>Sums over all runs until the checkpoint; no settings, and never a change.</summary>
     public const string TrainedTokens = "trained-tokens", TrainedSeconds = "trained-seconds";
 
     private const string MemoryEnding = "-memory";
-    private static readonly string[] Sums = [TrainedTokens, TrainedSeconds];
+    private static readonly string[] NoChanges = [TrainedTokens, TrainedSeconds, OptimizerName];
 
     /// <summary>Those of a run that is about to begin or to go on.</summary>
     /// <param name="settings">As they are in effect.</param>
     /// <param name="data">The files.</param>
     public static OrderedDictionary<string, string> Of(TrainingOptions settings, RunData data)
     {
-        var (plan, optimizer) = (settings.Plan, settings.Optimizer);
+        var plan = settings.Plan;
         var all = new OrderedDictionary<string, string>();
         void Add(string name, string? value)
         {
@@ -45,11 +48,12 @@ internal static class SavedSettings
         Add("dtype", plan.Recipe.Name);
         Add("seed", settings.Seed.ToString(CultureInfo.InvariantCulture));
         Add("steps", Text(settings.Steps));
-        Add("lr", Text(optimizer.LearningRate));
-        Add("beta1", Text(optimizer.Beta1));
-        Add("beta2", Text(optimizer.Beta2));
-        Add("eps", Text(optimizer.Epsilon));
-        Add("weight-decay", Text(optimizer.WeightDecay));
+        Add(OptimizerName, plan.Optimizer.Name);
+        foreach (var number in plan.Optimizer.Hyperparameters)
+        {
+            Add(number.Name, Text(settings.Optimizer[number]));
+        }
+
         Add("clip", plan.Clip is { } clip ? Text(clip) : null);
         Add(
             settings.Source is not null ? "source" : settings.Data is null ? "tokens" : "data",
@@ -84,12 +88,13 @@ internal static class SavedSettings
             where T : struct => saved.TryGetValue(name, out string? text) ? parse(text) : null;
         int? Count(string name) => Value(name, t => (int)Values.Whole(t, 0, int.MaxValue));
         float? Real(string name) => Value(name, t => Values.Real(0, float.MaxValue)(t));
-        var byDefault = AdamWSettings.Default;
+        var optimizer = saved.TryGetValue(OptimizerName, out string? named) ? Values.OptimizerNamed(named)! : Optimizer.AdamW;
         var plan = new PlanOptions
         {
             Model = Needed(Model),
             Seqlen = Values.Seqlen(Needed("seqlen")),
             Dtype = Values.RecipeNamed(Needed("dtype")),
+            Optimizer = optimizer,
             Clip = Real("clip"),
             Device = saved.TryGetValue("device", out string? device) ? DeviceOptions.Named(device) : DeviceOptions.Cpu,
             Policy = Value("policy", t => PlanPolicies.Named(t, PlanPolicies.Running)),
@@ -104,12 +109,9 @@ internal static class SavedSettings
             Tokens = saved.GetValueOrDefault("tokens"),
             Steps = Count("steps") ?? throw new UserErrorException($"{run.Checkpoint.Folder} does not say how many steps it is to have"),
             Seed = run.Checkpoint.Progress.Seed,
-            Optimizer = new AdamWSettings(
-                Real("lr") ?? byDefault.LearningRate,
-                Real("beta1") ?? byDefault.Beta1,
-                Real("beta2") ?? byDefault.Beta2,
-                Real("eps") ?? byDefault.Epsilon,
-                Real("weight-decay") ?? byDefault.WeightDecay
+            Optimizer = optimizer.Hyperparameters.Aggregate(
+                optimizer.Defaults,
+                (settings, number) => settings.With(number, Real(number.Name) ?? optimizer.Defaults[number])
             ),
             Validation = saved.GetValueOrDefault("validation"),
             Checkpoint = run.Folder,
@@ -132,7 +134,7 @@ internal static class SavedSettings
         [
             .. from name in now.Keys.Concat(saved.Keys).Distinct()
             let change = new SettingChange(name, saved.GetValueOrDefault(name), now.GetValueOrDefault(name))
-            where change.From != change.To && !Sums.Contains(name)
+            where change.From != change.To && !NoChanges.Contains(name)
             select new SettingChange(name, Shown(name, change.From), Shown(name, change.To)),
         ];
 

@@ -10,6 +10,7 @@ public sealed record TrainingOptions
     private const int DefaultKept = 2;
     private const int DefaultGrace = 30;
     private const int DefaultBetweenValidations = 10;
+    private readonly OptimizerSettings? optimizer;
 
     /// <summary>Model, length, budgets and where it runs.</summary>
     public required PlanOptions Plan { get; init; }
@@ -29,8 +30,12 @@ public sealed record TrainingOptions
     /// <summary>Seed of initial weights and of the order of rows.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>The optimizer's settings.</summary>
-    public AdamWSettings Optimizer { get; init; } = AdamWSettings.Default;
+    /// <summary>The settings of the plan's optimizer; by default its own.</summary>
+    public OptimizerSettings Optimizer
+    {
+        get => optimizer ?? Plan.Optimizer.Defaults;
+        init => optimizer = value;
+    }
 
     /// <summary>A folder for the trained weights, written at the end and when the run is cancelled.</summary>
     public string? Export { get; init; }

@@ -196,6 +196,13 @@ public sealed record SimulatedStep
             );
         }
 
+        if (request.Optimizer != Optimizer.AdamW)
+        {
+            throw new UserErrorException(
+                $"policy reference has {Optimizer.AdamW} only, and {request.Optimizer} was asked for: choose another policy"
+            );
+        }
+
         var result = BaselinePlanner.Plan(
             new BaselineRequest(request.Model, BaselineMachine.Of(request.Hardware), request.Seqlen, request.Budget)
         );

@@ -37,6 +37,9 @@ public sealed record SimulationRequest(
     /// <summary>The recipe, chosen if it was not given.</summary>
     public Recipe ChosenRecipe => Recipe ?? (Policy == PlanPolicy.Reference ? Recipe.Bf16 : Recipe.DefaultOn(Hardware.Kind));
 
+    /// <summary>How parameters are updated.</summary>
+    public Optimizer Optimizer { get; init; } = Optimizer.AdamW;
+
     /// <summary>What its figures rest on.</summary>
     public PlanStanding Standing => PlanStanding.Of(Hardware, Model, Budget);
 
@@ -54,6 +57,7 @@ public sealed record SimulationRequest(
                 DeviceMemory = Budget.Device,
                 HostMemory = Budget.Host,
                 Dtype = ChosenRecipe,
+                Optimizer = Optimizer,
                 GlobalBatch = GlobalBatch,
                 Pins = Pins,
                 SaveSet = SaveSet,

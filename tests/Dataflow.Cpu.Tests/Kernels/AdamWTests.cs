@@ -13,7 +13,7 @@ public sealed class AdamWTests : KernelTest
     [InlineData(false, 0.999)]
     public void Ten_steps_in_fp32_agree_with_the_definition(bool decay, double beta2)
     {
-        var settings = new AdamWSettings(1e-2f, 0.9f, (float)beta2, 1e-8f, decay ? 0.1f : 0);
+        var settings = new OptimizerSettings(1e-2f, 0.9f, (float)beta2, 1e-8f, decay ? 0.1f : 0);
         Tensor w = New(1, Count).Random(1);
         Tensor m = New(1, Count);
         Tensor v = New(1, Count);
@@ -46,7 +46,7 @@ public sealed class AdamWTests : KernelTest
         Tensor m = New(1, 999, DType.BFloat16).Random(3, 0.1);
         Tensor v = New(1, 999, DType.BFloat16).Random(4, 0.01, offset: 1);
         (double[,] ws, double[,] ms, double[,] vs) = (w.Values(), m.Values(), v.Values());
-        Update(w, g, m, v, AdamWSettings.Default, 7, Team());
+        Update(w, g, m, v, Optimizer.AdamW.Defaults, 7, Team());
         Define(ws, g, ms, vs, (3e-4, 0.9, 0.95, 1e-8, 0.1), 7);
         foreach ((Tensor actual, double[,] expected) in new[] { (w, ws), (m, ms), (v, vs) })
         {
@@ -70,12 +70,12 @@ public sealed class AdamWTests : KernelTest
         for (int step = 1; step <= 3; step++)
         {
             Tensor g = New(1, Count).Random(10 + step);
-            Update(plain, g, plainM, plainV, AdamWSettings.Default, step, Team());
+            Update(plain, g, plainM, plainV, Optimizer.AdamW.Defaults, step, Team());
             var call = Call(w, g, m, v);
-            AdamW.Run(
+            Cpu.Kernels.Update.Run(
                 Team(),
                 call with { Range = call.Range with { Master = master.Address }, Recipe = call.Recipe with { Master = DType.Float32 } },
-                new StepArguments(step, AdamWSettings.Default, 1)
+                new StepArguments(step, Optimizer.AdamW.Defaults, 1)
             );
         }
 
@@ -100,7 +100,7 @@ public sealed class AdamWTests : KernelTest
             exact[0, j] = New(1, 1, DType.BFloat16).Random(1)[0, 0];
         }
 
-        Update(exact, g, exactM, exactV, AdamWSettings.Default, 1, Team());
+        Update(exact, g, exactM, exactV, Optimizer.AdamW.Defaults, 1, Team());
         double sum = 0, squares = 0;
         for (int j = 0; j < count; j++)
         {
@@ -138,25 +138,26 @@ public sealed class AdamWTests : KernelTest
         }
 
         var call = Call(w, g, m, v);
-        AdamW.Run(
+        Cpu.Kernels.Update.Run(
             Team(),
             call with
             {
                 Range = call.Range with { Gradient = g.Address + (nuint)(4 * from), Object = 3, FirstElement = from },
                 Recipe = call.Recipe with { RoundsStochastically = true },
             },
-            new StepArguments(1, AdamWSettings.Default, 1, Seed: seed)
+            new StepArguments(1, Optimizer.AdamW.Defaults, 1, Seed: seed)
         );
         return (w, m, v);
     }
 
-    private static void Update(Tensor w, Tensor g, Tensor m, Tensor v, AdamWSettings s, int step, ThreadTeam team) =>
-        AdamW.Run(team, Call(w, g, m, v), new StepArguments(step, s, 1));
+    private static void Update(Tensor w, Tensor g, Tensor m, Tensor v, OptimizerSettings s, int step, ThreadTeam team) =>
+        Cpu.Kernels.Update.Run(team, Call(w, g, m, v), new StepArguments(step, s, 1));
 
-    private static AdamWArguments Call(Tensor w, Tensor g, Tensor m, Tensor v) =>
+    private static UpdateArguments Call(Tensor w, Tensor g, Tensor m, Tensor v) =>
         new()
         {
-            Range = new UpdateRange(w.Address, g.Address, m.Address, v.Address, 0, 0, 0, w.M.Columns),
+            Range = new UpdateRange(w.Address, g.Address, m.Address, (nint)v.Address - (nint)m.Address, 0, 0, 0, w.M.Columns),
+            Optimizer = Optimizer.AdamW,
             Recipe = new Recipe("test", w.M.Type, g.M.Type, m.M.Type, w.M.Type),
             Norms = 0,
             NormCount = 0,

@@ -120,14 +120,15 @@ public sealed unsafe class AllocationTests : KernelTest
             Output = q.T,
             Lse = floats.Address,
         };
-        var update = new AdamWArguments
+        var update = new UpdateArguments
         {
-            Range = new UpdateRange(x.Address, wide.Address, y.Address, y.Address, 0, 0, 0, T * 64),
+            Range = new UpdateRange(x.Address, wide.Address, y.Address, 0, 0, 0, 0, T * 64),
+            Optimizer = Optimizer.AdamW,
             Recipe = new Recipe("test", DType.Float32, DType.Float32, DType.BFloat16, DType.Float32),
             Norms = 0,
             NormCount = 0,
         };
-        StepArguments step = new(1, AdamWSettings.Default, 1);
+        StepArguments step = new(1, Optimizer.AdamW.Defaults, 1);
 
         void All()
         {
@@ -153,7 +154,7 @@ public sealed unsafe class AllocationTests : KernelTest
             Embedding.BackwardBlock(team, zeros, order, T, 0, x.M, w.M);
             Embedding.Forward(team, zeros, w.M, x.M);
             Embedding.Backward(team, zeros, order, T, x.M, w.M);
-            AdamW.Run(team, update, step);
+            Update.Run(team, update, step);
             Fill.Zero(team, y.M.Data, T * 64);
             Fill.Copy(team, x.M.Data, wide.M.Data, T * 64);
         }

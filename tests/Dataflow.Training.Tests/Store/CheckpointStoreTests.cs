@@ -123,8 +123,8 @@ public sealed class CheckpointStoreTests : IDisposable
         for (int step = 2; step <= 4; step++)
         {
             var good = SampleRun.State(step, recipe);
-            var moments = new WithValue(good.SecondMoments, value, ParameterObject.Block(new Layer(0)), step - 1);
-            var state = good with { SecondMoments = moments };
+            var moments = new WithValue(good.Parts[1], value, ParameterObject.Block(new Layer(0)), step - 1);
+            var state = good with { Parts = [good.Parts[0], moments] };
             Assert.False(store.Save(state, SampleRun.Progress(step, recipe)).IsFinite);
         }
 
@@ -154,7 +154,7 @@ public sealed class CheckpointStoreTests : IDisposable
         using var store = Open();
         store.Save(SampleRun.State(1), SampleRun.Progress(1));
         var huge = WeightInitialiser.Weights(SampleRun.Model with { VocabSize = 1 << 24, ModelDim = 1 << 20 }, 1);
-        var state = new TrainingState(Recipe.Fp32, huge, huge, huge);
+        var state = new TrainingState(Recipe.Fp32, Optimizer.AdamW, huge, [huge, huge]);
         string message = Assert.Throws<SaveFailedException>(() => store.Save(state, SampleRun.Progress(2))).Message;
 
         // Table and head have 2^44 weights each, of three times four bytes: 384 TiB, or 393216 GiB.
@@ -178,10 +178,10 @@ public sealed class CheckpointStoreTests : IDisposable
         using var store = Open(keep: 1);
         store.Save(SampleRun.State(1), SampleRun.Progress(1));
         using var cancel = new CancellationTokenSource();
-        var state = SampleRun.State(2) with { SecondMoments = new Failing(cancel.Cancel) };
+        var state = WithSecond(SampleRun.State(2), new Failing(cancel.Cancel));
         Assert.Throws<OperationCanceledException>(() => store.Save(state, SampleRun.Progress(2), cancel: cancel.Token));
         Assert.Equal(["step-00000001"], Steps);
-        state = SampleRun.State(2) with { SecondMoments = new Failing(() => throw new IOException("the disk is gone")) };
+        state = WithSecond(SampleRun.State(2), new Failing(() => throw new IOException("the disk is gone")));
         string message = Assert.Throws<SaveFailedException>(() => store.Save(state, SampleRun.Progress(2))).Message;
         Assert.Contains("step 2 was not saved", message, StringComparison.Ordinal);
         Assert.Equal(["step-00000001"], Steps);
@@ -197,14 +197,14 @@ public sealed class CheckpointStoreTests : IDisposable
         var store = Open();
         var state = SampleRun.State(2);
         int reads = 0;
-        state = state with { SecondMoments = new Watched(state.SecondMoments, () =>
+        state = WithSecond(state, new Watched(state.Parts[1], () =>
         {
             if (reads++ == 0)
             {
                 begun.SetResult();
                 goOn.Wait();
             }
-        }) };
+        }));
         var save = Task.Run(() => store.Save(state, SampleRun.Progress(2)));
         await begun.Task;
         var disposal = Task.Run(store.Dispose);
@@ -217,6 +217,9 @@ public sealed class CheckpointStoreTests : IDisposable
         Assert.Throws<ObjectDisposedException>(() => store.Save(state, SampleRun.Progress(3)));
         Open().Dispose();
     }
+
+    private static TrainingState WithSecond(TrainingState state, IWeightSource moments) =>
+        state with { Parts = [state.Parts[0], moments] };
 
     private static void Copy(string from, string to)
     {

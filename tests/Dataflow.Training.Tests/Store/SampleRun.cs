@@ -22,7 +22,8 @@ internal static class SampleRun
     {
         recipe ??= Recipe.Fp32;
         IWeightSource Part(ulong part) => WeightInitialiser.Weights(Model, ((ulong)step * 1000) + (variant * 10) + part);
-        return new TrainingState(recipe, Part(0), Part(1), Part(2), recipe.Master is null ? null : Part(3));
+        return new TrainingState(
+            recipe, Optimizer.AdamW, Part(0), recipe.Master is null ? [Part(1), Part(2)] : [Part(1), Part(2), Part(3)]);
     }
 
     /// <summary>Where a run is after a step.</summary>
@@ -37,11 +38,7 @@ internal static class SampleRun
 
     /// <summary>All numbers, of all parts.</summary>
     public static float[] Values(TrainingState state) =>
-        [
-            .. new[] { state.Weights, state.FirstMoments, state.SecondMoments, state.MasterWeights }
-                .OfType<IWeightSource>()
-                .SelectMany(Values),
-        ];
+        [.. state.Parts.Prepend(state.Weights).SelectMany(Values)];
 
     /// <summary>Reads a checkpoint whole, checking it.</summary>
     public static float[] Load(StoredCheckpoint stored)

@@ -71,6 +71,12 @@ template <typename W, typename M> void check_state(
     check_close(v[i], expected.v, expected.v + 1e-5, 4, "v, " + what);
 }
 
+// Elements from a first moment to its second: moments lie at equal distances.
+template <typename M> int64_t stride(const Array<M>& m, const Array<M>& v)
+{
+    return (reinterpret_cast<intptr_t>(v.device()) - reinterpret_cast<intptr_t>(m.device())) / static_cast<int64_t>(sizeof(M));
+}
+
 struct Clipping
 {
     float norm;
@@ -106,12 +112,12 @@ template <typename T> void check_recipe(int count, int step, const Clipping* cli
     const auto update = kernel("adam_w", "adam_w_" + name);
     if (master)
     {
-        update.run({grid}, {256}, 0, w.device(), static_cast<const T*>(g.device()), m.device(), v.device(), copy.device(), norm_pointer,
+        update.run({grid}, {256}, 0, w.device(), static_cast<const T*>(g.device()), m.device(), stride(m, v), copy.device(), norm_pointer,
             device_block.device(), static_cast<int64_t>(count), norm_count, decay ? 1 : 0);
     }
     else
     {
-        update.run({grid}, {256}, 0, w.device(), static_cast<const T*>(g.device()), m.device(), v.device(), norm_pointer,
+        update.run({grid}, {256}, 0, w.device(), static_cast<const T*>(g.device()), m.device(), stride(m, v), norm_pointer,
             device_block.device(), static_cast<int64_t>(count), norm_count, decay ? 1 : 0);
     }
 
@@ -168,7 +174,7 @@ Stochastic run_stochastic(const Stochastic& in, StepBlock step, int object, cons
         const int64_t begin = cuts[i], here = (i + 1 < cuts.size() ? cuts[i + 1] : count) - begin;
         kernel("adam_w", "adam_w_bf16_sr")
             .run({divided_up(here, 2048)}, {256}, 0, w.device() + begin, static_cast<const float*>(g.device() + begin), m.device() + begin,
-                v.device() + begin, static_cast<const double*>(nullptr), block.device(), here, 0, 1, object, first + begin);
+                stride(m, v), static_cast<const double*>(nullptr), block.device(), here, 0, 1, object, first + begin);
     }
 
     Stochastic result = in;
@@ -216,7 +222,7 @@ TEST(AdamWTakesANormThatIsNoNumberToTheWeights)
     Array<double> norms(std::vector<double>{1.0, NAN});
     Array<float> w(std::vector<float>(4, 1.0f)), g(std::vector<float>(4, 1.0f)), m(std::vector<float>(4, 0.0f)),
         v(std::vector<float>(4, 0.0f));
-    kernel("adam_w", "adam_w_f32").run({1}, {256}, 0, w.device(), static_cast<const float*>(g.device()), m.device(), v.device(),
+    kernel("adam_w", "adam_w_f32").run({1}, {256}, 0, w.device(), static_cast<const float*>(g.device()), m.device(), stride(m, v),
         static_cast<const double*>(norms.device()), device_block.device(), int64_t{4}, 2, 1);
     check(std::isnan(w.host()[0]), "the weight is a number");
 }

@@ -2,11 +2,14 @@ using Dataflow.Model;
 
 namespace Dataflow.Runtime;
 
-/// <summary>The step's update of a run of elements.</summary>
-public readonly record struct AdamWArguments : IKernelArguments
+/// <summary>The step's update of a run of elements, by any optimizer.</summary>
+public readonly record struct UpdateArguments : IKernelArguments
 {
     /// <summary>The elements.</summary>
     public required UpdateRange Range { get; init; }
+
+    /// <summary>Says what an update computes, and how many moments there are.</summary>
+    public required Optimizer Optimizer { get; init; }
 
     /// <summary>How weights and moments are stored.</summary>
     public required Recipe Recipe { get; init; }
@@ -18,7 +21,7 @@ public readonly record struct AdamWArguments : IKernelArguments
     public required int NormCount { get; init; }
 
     /// <inheritdoc/>
-    public void Launch(IKernels kernels) => kernels.AdamW(this);
+    public void Launch(IKernels kernels) => kernels.Update(this);
 
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
@@ -35,8 +38,11 @@ public readonly record struct AdamWArguments : IKernelArguments
         }
 
         accesses.Read(Range.Gradient, Range.Count * Recipe.Gradients.Size());
-        accesses.Update(Range.FirstMoment, Range.Count * Recipe.Moments.Size());
-        accesses.Update(Range.SecondMoment, Range.Count * Recipe.Moments.Size());
+        for (int i = 0; i < Optimizer.Moments.Length; i++)
+        {
+            accesses.Update(Range.Moment(i), Range.Count * Recipe.Moments.Size());
+        }
+
         accesses.Read(Norms, (long)NormCount * sizeof(double));
         accesses.StepArguments();
     }
@@ -45,6 +51,6 @@ public readonly record struct AdamWArguments : IKernelArguments
 /// <content/>
 public partial interface IKernels
 {
-    /// <inheritdoc cref="AdamWArguments"/>
-    void AdamW(in AdamWArguments call);
+    /// <inheritdoc cref="UpdateArguments"/>
+    void Update(in UpdateArguments call);
 }

@@ -1,0 +1,64 @@
+namespace Dataflow.Model;
+
+/// <summary>A number of <see cref="OptimizerSettings"/>: what it is called, and which values it may have.</summary>
+public sealed class Hyperparameter
+{
+    private readonly Func<OptimizerSettings, float> get;
+    private readonly Func<OptimizerSettings, float, OptimizerSettings> set;
+
+    private Hyperparameter(
+        string name,
+        string about,
+        (float Least, float Below, bool LeastAllowed) range,
+        Func<OptimizerSettings, float> get,
+        Func<OptimizerSettings, float, OptimizerSettings> set
+    )
+    {
+        (Name, About, this.get, this.set) = (name, about, get, set);
+        (Least, Below, LeastAllowed) = range;
+    }
+
+    /// <summary>How far a step moves a weight.</summary>
+    public static Hyperparameter LearningRate { get; } =
+        new("lr", "learning rate", (0, 1e3f, true), s => s.LearningRate, (s, v) => s with { LearningRate = v });
+
+    /// <summary>Decay of the first moment.</summary>
+    public static Hyperparameter Beta1 { get; } =
+        new("beta1", "decay of the first moment", (0, 1, true), s => s.Beta1, (s, v) => s with { Beta1 = v });
+
+    /// <summary>Decay of the second moment.</summary>
+    public static Hyperparameter Beta2 { get; } =
+        new("beta2", "decay of the second moment", (0, 1, true), s => s.Beta2, (s, v) => s with { Beta2 = v });
+
+    /// <summary>Added to the root of the second moment.</summary>
+    public static Hyperparameter Epsilon { get; } =
+        new("eps", "added to the root of the second moment", (0, 1, false), s => s.Epsilon, (s, v) => s with { Epsilon = v });
+
+    /// <summary>How much a weight shrinks in a step.</summary>
+    public static Hyperparameter WeightDecay { get; } =
+        new("weight-decay", "decoupled weight decay", (0, 1e3f, true), s => s.WeightDecay, (s, v) => s with { WeightDecay = v });
+
+    /// <summary>All of them, in the order in which people should read them.</summary>
+    public static IReadOnlyList<Hyperparameter> All { get; } = [LearningRate, Beta1, Beta2, Epsilon, WeightDecay];
+
+    /// <summary>As of its option and in the settings of a checkpoint.</summary>
+    public string Name { get; }
+
+    /// <summary>What it is, for people.</summary>
+    public string About { get; }
+
+    /// <summary>The least that it may be, or what it must be above.</summary>
+    public float Least { get; }
+
+    /// <summary>What it must be below.</summary>
+    public float Below { get; }
+
+    /// <summary>Whether it may be <see cref="Least"/>.</summary>
+    public bool LeastAllowed { get; }
+
+    /// <summary>Its value.</summary>
+    internal float Of(in OptimizerSettings settings) => get(settings);
+
+    /// <summary>With another value.</summary>
+    internal OptimizerSettings Set(in OptimizerSettings settings, float value) => set(settings, value);
+}

@@ -1,0 +1,85 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Model;
+
+/// <summary>
+/// What an element's update computes. A device has a file for each, named like it: Lion is lion.cu and Lion.cs, with the formula.
+/// </summary>
+public enum UpdateRule
+{
+    /// <summary>
+    /// Decoupled AdamW (Loshchilov and Hutter, 2019): m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2,
+    /// w = w (1 - lr weight_decay) - lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps).
+    /// </summary>
+    AdamW,
+}
+
+/// <summary>
+/// What there is to know of an optimizer: what it keeps of each parameter, what can be set, and how an update computes. The planner's
+/// memory, links and times, the pieces that travel, what kernels are called with, checkpoints and options follow from it. Updates are
+/// elementwise, so that state may be cut anywhere; arithmetic is fp32, whatever the state's types.
+/// </summary>
+public sealed record Optimizer
+{
+    /// <summary>The most moments that a parameter may have: random bits are drawn for it and so many more values of an element.</summary>
+    public const int MostMoments = 3;
+
+    private Optimizer()
+    {
+    }
+
+    /// <summary>AdamW, with the defaults that are common for language models.</summary>
+    public static Optimizer AdamW { get; } = new()
+    {
+        Name = "adamw",
+        Rule = UpdateRule.AdamW,
+        Moments = ["first_moments", "second_moments"],
+        Hyperparameters =
+        [
+            Hyperparameter.LearningRate, Hyperparameter.Beta1, Hyperparameter.Beta2, Hyperparameter.Epsilon, Hyperparameter.WeightDecay,
+        ],
+        Defaults = new OptimizerSettings(3e-4f, 0.9f, 0.95f, 1e-8f, 0.1f),
+    };
+
+    /// <summary>All of them, by <see cref="Name"/>; the first is what a run has where none is named.</summary>
+    public static IReadOnlyList<Optimizer> All { get; } = [AdamW];
+
+    /// <summary>As in plans and checkpoints and after --optimizer.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>What an element's update computes.</summary>
+    public required UpdateRule Rule { get; init; }
+
+    /// <summary>
+    /// What it keeps of each parameter, in the order in which it lies in memory: names of a checkpoint's files, without their ending. The
+    /// recipe says of which type, and whether master weights lie behind.
+    /// </summary>
+    public required ImmutableArray<string> Moments { get; init; }
+
+    /// <summary>What can be set.</summary>
+    public required ImmutableArray<Hyperparameter> Hyperparameters { get; init; }
+
+    /// <summary>Where nothing is set; 0 for what cannot be.</summary>
+    public required OptimizerSettings Defaults { get; init; }
+
+    /// <summary>The one of that name; null if there is none.</summary>
+    public static Optimizer? Named(string name) => All.FirstOrDefault(o => o.Name == name);
+
+    /// <summary>Bytes of a parameter's state: moments and master weight.</summary>
+    public long StateBytes(Recipe recipe) => (Moments.Length * recipe.Moments.Size()) + (recipe.Master?.Size() ?? 0);
+
+    /// <summary>Bytes of all that a parameter has: itself, its gradient, its optimizer state.</summary>
+    public long BytesPerParameter(Recipe recipe) => recipe.Parameters.Size() + recipe.Gradients.Size() + StateBytes(recipe);
+
+    /// <summary>The parts of its state under a recipe, one behind the other in each piece of state.</summary>
+    public ImmutableArray<StatePart> State(Recipe recipe)
+    {
+        var moments = Moments.Select((name, i) => new StatePart(name, recipe.Moments, i * recipe.Moments.Size()));
+        return recipe.Master is { } master
+            ? [.. moments, new StatePart(StatePart.MasterWeights, master, Moments.Length * recipe.Moments.Size())]
+            : [.. moments];
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => Name;
+}

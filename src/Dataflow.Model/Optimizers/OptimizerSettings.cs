@@ -1,0 +1,16 @@
+namespace Dataflow.Model;
+
+/// <summary>The numbers that optimizers are set by; 0 where an optimizer has no such number.</summary>
+/// <param name="LearningRate">How far a step moves a weight.</param>
+/// <param name="Beta1">Decay of the first moment.</param>
+/// <param name="Beta2">Decay of the second moment.</param>
+/// <param name="Epsilon">Added to the root of the second moment.</param>
+/// <param name="WeightDecay">Decoupled: a weight shrinks by this share of the learning rate.</param>
+public readonly record struct OptimizerSettings(float LearningRate, float Beta1, float Beta2, float Epsilon, float WeightDecay)
+{
+    /// <summary>One of them.</summary>
+    public float this[Hyperparameter which] => which.Of(this);
+
+    /// <summary>With one of them replaced.</summary>
+    public OptimizerSettings With(Hyperparameter which, float value) => which.Set(this, value);
+}
