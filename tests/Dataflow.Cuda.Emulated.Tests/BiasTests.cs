@@ -7,7 +7,9 @@ namespace Dataflow.Cuda.Emulated.Tests;
 /// <summary>A product's bias and its gradient, as the device launches them, against plain loops in float64.</summary>
 public sealed class BiasTests : IDisposable
 {
-    private const int Rows = 24, Columns = 40, Depth = 16;
+    private const int Rows = 24,
+        Columns = 40,
+        Depth = 16;
 
     private readonly CudaContext context;
     private readonly CudaStream stream;
@@ -71,7 +73,15 @@ public sealed class BiasTests : IDisposable
         var sum = new ColumnSum(library);
         foreach (bool accumulate in new[] { true, false })
         {
-            sum.Run(stream, new ColumnSumArguments { A = a, C = c, Accumulate = accumulate });
+            sum.Run(
+                stream,
+                new ColumnSumArguments
+                {
+                    A = a,
+                    C = c,
+                    Accumulate = accumulate,
+                }
+            );
             double[] got = Read(c);
             for (int o = 0; o < Columns; o++)
             {

@@ -106,16 +106,22 @@ internal static class RowTrials
             C = db.Tensor,
             Accumulate = false,
         };
-        return new KernelTrial("column_sum", 0, (double)t * d * bench.Type.Size(), () => bench.Kernels.ColumnSum.Run(bench.Stream, call), compare =>
-        {
-            int[] columns = Samples(d);
-            compare.Add(
-                "db",
-                [.. columns.Select(c => (double)bench.Read(db.Tensor, c, 1)[0])],
-                [.. columns.Select(c => Enumerable.Range(0, t).Sum(r => (double)dy[r, c]))],
-                Comparison.BoundOf(bench.Type)
-            );
-        });
+        return new KernelTrial(
+            "column_sum",
+            0,
+            (double)t * d * bench.Type.Size(),
+            () => bench.Kernels.ColumnSum.Run(bench.Stream, call),
+            compare =>
+            {
+                int[] columns = Samples(d);
+                compare.Add(
+                    "db",
+                    [.. columns.Select(c => (double)bench.Read(db.Tensor, c, 1)[0])],
+                    [.. columns.Select(c => Enumerable.Range(0, t).Sum(r => (double)dy[r, c]))],
+                    Comparison.BoundOf(bench.Type)
+                );
+            }
+        );
     }
 
     /// <summary>gated_activation.cu forward.</summary>

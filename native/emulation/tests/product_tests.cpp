@@ -162,7 +162,8 @@ std::vector<unsigned char> product(const Case& c, int algorithm, bool check_resu
             }
 
             const size_t at = static_cast<size_t>(j * (c.m + c.gap) + i);
-            const double expected = c.alpha * sum + c.beta * number_at(old, c.out, at) + (c.bias ? number_at(bias, c.out, static_cast<size_t>(i)) : 0);
+            const double expected = c.alpha * sum + c.beta * number_at(old, c.out, at) +
+                                    (c.bias ? number_at(bias, c.out, static_cast<size_t>(i)) : 0);
             const double got = number_at(result, c.out, at);
             // Products are below 1: 2^-24 a rounding, at most 32 + k / 32 of them one upon the other; then one to the type.
             const double allowed = 0x1p-24 * (34 + c.k / 32.0) * std::sqrt(static_cast<double>(c.k)) +

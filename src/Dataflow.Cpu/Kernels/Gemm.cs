@@ -6,8 +6,9 @@ namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
 /// Matrix product. Shapes: op(a) M x K, op(b) K x N, c and addend M x N, bias 1 x N. Every element of c is a sum, in
-/// ascending k, of chains of 32 fp32 fused multiply-adds, plus the addend, plus the bias of its column, rounded once to c's type: it depends
-/// on its row of op(a), its column of op(b), its addend and its bias alone, whatever the sizes of the rest, the number of threads and the processor.
+/// ascending k, of chains of 32 fp32 fused multiply-adds, plus the addend, plus its column's bias, rounded once to c's type: it depends
+/// on its row of op(a), its column of op(b), its addend and its bias alone, whatever the sizes of the rest, the number of threads and the
+/// processor.
 /// </summary>
 public static class Gemm
 {

@@ -12,7 +12,14 @@ internal sealed class ColumnSum(KernelLibrary library)
 
     /// <inheritdoc cref="IKernels.ColumnSum"/>
     public void Run(CudaStream stream, in ColumnSumArguments call) =>
-        Launch((call.A.Type == DType.Float32 ? sum : sumOfBFloat16)[call.C.Type], stream, call.A.Address, call.A.Rows, call.C, call.Accumulate);
+        Launch(
+            (call.A.Type == DType.Float32 ? sum : sumOfBFloat16)[call.C.Type],
+            stream,
+            call.A.Address,
+            call.A.Rows,
+            call.C,
+            call.Accumulate
+        );
 
     /// <summary>result (+)= the sum of partials [rows, columns of the result] fp32.</summary>
     public void Run(CudaStream stream, nuint partials, int rows, Tensor result, bool accumulate) =>

@@ -19,7 +19,10 @@ internal static class Products
     {
         bool bySubChunk = program.SubChunkCalls > 0;
         int last = geometry.ChunkTokens % geometry.HeadTokens;
-        ImmutableArray<int> tokens = !bySubChunk ? [geometry.ChunkTokens] : last == 0 ? [geometry.HeadTokens] : [geometry.HeadTokens, last];
+        ImmutableArray<int> tokens =
+            !bySubChunk ? [geometry.ChunkTokens]
+            : last == 0 ? [geometry.HeadTokens]
+            : [geometry.HeadTokens, last];
         return tokens.SelectMany(t => program.Calls.SelectMany(c => Of(c, program, t)));
     }
 

@@ -16,13 +16,7 @@ public static class WeightInitialiser
     /// <param name="tensor">Of that object's layout.</param>
     /// <param name="firstElement">From the tensor's start.</param>
     /// <param name="destination">Its length says how many.</param>
-    public static void Fill(
-        ulong seed,
-        ParameterObject weights,
-        WeightTensor tensor,
-        long firstElement,
-        Span<float> destination
-    )
+    public static void Fill(ulong seed, ParameterObject weights, WeightTensor tensor, long firstElement, Span<float> destination)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(firstElement);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(firstElement + destination.Length, tensor.Count);
@@ -79,8 +73,7 @@ public static class WeightInitialiser
         }
     }
 
-    private static long SumOfFour(ulong bits) =>
-        (long)((bits & 0xFFFF) + ((bits >> 16) & 0xFFFF) + ((bits >> 32) & 0xFFFF) + (bits >> 48));
+    private static long SumOfFour(ulong bits) => (long)((bits & 0xFFFF) + ((bits >> 16) & 0xFFFF) + ((bits >> 32) & 0xFFFF) + (bits >> 48));
 
     private sealed class Source(ModelConfig model, ulong seed) : IWeightSource
     {

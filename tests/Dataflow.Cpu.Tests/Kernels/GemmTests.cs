@@ -6,20 +6,30 @@ namespace Dataflow.Cpu.Tests.Kernels;
 
 public sealed class GemmTests : KernelTest
 {
-    private delegate void Product(ThreadTeam team, Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, Matrix? addend, Matrix? bias = null);
+    private delegate void Product(
+        ThreadTeam team,
+        Matrix a,
+        Transpose ta,
+        Matrix b,
+        Transpose tb,
+        Matrix c,
+        Matrix? addend,
+        Matrix? bias = null
+    );
 
     public static TheoryData<string> MicroKernels => ["selected", "512", "256", "scalar"];
 
-    public static TheoryData<int, int, int> Shapes => new()
-    {
-        { 1, 1, 1 },
-        { 12, 32, 256 },
-        { 13, 33, 257 },
-        { 5, 100, 515 },
-        { 70, 6, 30 },
-        { 205, 47, 19 },
-        { 3, 5, 0 },
-    };
+    public static TheoryData<int, int, int> Shapes =>
+        new()
+        {
+            { 1, 1, 1 },
+            { 12, 32, 256 },
+            { 13, 33, 257 },
+            { 5, 100, 515 },
+            { 70, 6, 30 },
+            { 205, 47, 19 },
+            { 3, 5, 0 },
+        };
 
     [Theory]
     [MemberData(nameof(MicroKernels))]
@@ -82,7 +92,9 @@ public sealed class GemmTests : KernelTest
     [MemberData(nameof(MicroKernels))]
     public void A_bias_is_added_to_every_row_before_the_sum_is_rounded(string kernel)
     {
-        const int Rows = 29, Columns = 75, Depth = 67;
+        const int Rows = 29,
+            Columns = 75,
+            Depth = 67;
         foreach (DType type in new[] { DType.Float32, DType.BFloat16 })
         {
             Tensor a = New(Rows, Depth, type, 3).Random(1);
@@ -173,13 +185,14 @@ public sealed class GemmTests : KernelTest
         Assert.Throws<ArgumentException>(() => Gemm.Run(Team(), a.M, Transpose.Yes, b.M, Transpose.No, c.M, null));
     }
 
-    private static Product Select(string kernel) => kernel switch
-    {
-        "512" => Gemm.Run<MicroKernel512>,
-        "256" => Gemm.Run<MicroKernel256>,
-        "scalar" => Gemm.Run<MicroKernelScalar>,
-        _ => Gemm.Run,
-    };
+    private static Product Select(string kernel) =>
+        kernel switch
+        {
+            "512" => Gemm.Run<MicroKernel512>,
+            "256" => Gemm.Run<MicroKernel256>,
+            "scalar" => Gemm.Run<MicroKernelScalar>,
+            _ => Gemm.Run,
+        };
 
     private static double[,] Definition(Tensor a, Tensor b)
     {
