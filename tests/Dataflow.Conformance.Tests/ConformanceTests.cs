@@ -13,3 +13,5 @@ public sealed class SegmentTests : SegmentConformance<SelectedDevice>;
 public sealed class VocabularyTests : VocabularyConformance<SelectedDevice>;
 
 public sealed class ValidationTests : ValidationConformance<SelectedDevice>;
+
+public sealed class OptimizerTests : OptimizerConformance<SelectedDevice>;

@@ -23,3 +23,5 @@ public sealed class ValidationTests : ValidationConformance<CpuDevices>;
 
 [Trait("Slow", "true")]
 public sealed class RecordTests : RecordConformance<CpuDevices>;
+
+public sealed class OptimizerTests : OptimizerConformance<CpuDevices>;

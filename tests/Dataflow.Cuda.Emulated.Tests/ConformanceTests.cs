@@ -27,3 +27,6 @@ public sealed class ValidationTests : ValidationConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
 public sealed class RecordTests : RecordConformance<EmulatedDevices>;
+
+[Trait("Slow", "true")]
+public sealed class OptimizerTests : OptimizerConformance<EmulatedDevices>;

@@ -7,18 +7,26 @@ public sealed class OptimizerTests
     [InlineData("bf16", 8)]
     [InlineData("bf16-sr", 10)]
     [InlineData("bf16-master", 18)]
-    public void AdamW_has_two_moments_of_each_parameter_and_a_master_weight_where_the_recipe_says_so(string dtype, long bytes)
+    public void AdamW_has_two_moments_of_each_parameter_and_a_master_weight_where_the_recipe_says_so(
+        string dtype,
+        long bytes
+    )
     {
         var recipe = Recipe.All.Single(r => r.Name == dtype);
         Assert.Equal(bytes, Optimizer.AdamW.BytesPerParameter(recipe));
         string[] master = recipe.Master is null ? [] : ["master_weights"];
-        Assert.Equal(["first_moments", "second_moments", .. master], Optimizer.AdamW.State(recipe).Select(p => p.Name));
+        Assert.Equal(
+            ["first_moments", "second_moments", .. master],
+            Optimizer.AdamW.State(recipe).Select(p => p.Name)
+        );
     }
 
     [Fact]
     public void Parts_of_the_state_lie_one_behind_the_other_and_are_all_of_it()
     {
-        foreach (var (optimizer, recipe) in Optimizer.All.SelectMany(o => Recipe.All.Select(r => (o, r))))
+        foreach (
+            var (optimizer, recipe) in Optimizer.All.SelectMany(o => Recipe.All.Select(r => (o, r)))
+        )
         {
             long end = 0;
             foreach (var part in optimizer.State(recipe))

@@ -6,7 +6,10 @@ namespace Dataflow.Cli;
 /// <summary>An option for each number that an optimizer is set by.</summary>
 internal sealed class HyperparameterFlags
 {
-    private readonly (Hyperparameter Number, Option<float?> Option)[] options = [.. Hyperparameter.All.Select(n => (n, OptionOf(n)))];
+    private readonly (Hyperparameter Number, Option<float?> Option)[] options =
+    [
+        .. Hyperparameter.All.Select(n => (n, OptionOf(n))),
+    ];
 
     /// <summary>All of them, in the order in which people should read them.</summary>
     public IEnumerable<Option> All => options.Select(o => o.Option);
@@ -25,7 +28,9 @@ internal sealed class HyperparameterFlags
 
             settings = optimizer.Hyperparameters.Contains(number)
                 ? settings.With(number, value)
-                : throw new UserErrorException($"{option.Name} is nothing that {optimizer} has; leave it out");
+                : throw new UserErrorException(
+                    $"{option.Name} is nothing that {optimizer} has; leave it out"
+                );
         }
 
         return settings;
@@ -34,13 +39,23 @@ internal sealed class HyperparameterFlags
     private static Option<float?> OptionOf(Hyperparameter number)
     {
         var parse = Values.Real(number.Least, number.Below, number.LeastAllowed);
-        return Declare.Option<float?>($"--{number.Name}", "X", $"{number.About} [default: {Defaults(number)}]", t => parse(t));
+        return Declare.Option<float?>(
+            $"--{number.Name}",
+            "X",
+            $"{number.About} [default: {Defaults(number)}]",
+            t => parse(t)
+        );
     }
 
     /// <summary>"0.0003"; where not all optimizers that have it agree, each with its name.</summary>
     private static string Defaults(Hyperparameter number)
     {
-        var having = Optimizer.All.Where(o => o.Hyperparameters.Contains(number)).GroupBy(o => $"{o.Defaults[number]:0.##########}").ToList();
-        return having.Count == 1 ? having[0].Key : string.Join(", ", having.Select(g => $"{g.Key} of {string.Join(" and ", g)}"));
+        var having = Optimizer
+            .All.Where(o => o.Hyperparameters.Contains(number))
+            .GroupBy(o => $"{o.Defaults[number]:0.##########}")
+            .ToList();
+        return having.Count == 1
+            ? having[0].Key
+            : string.Join(", ", having.Select(g => $"{g.Key} of {string.Join(" and ", g)}"));
     }
 }

@@ -181,7 +181,8 @@ internal sealed class TrainingFlags(int defaultSteps)
             Tokens = parsed.GetValue(tokens),
             Steps = parsed.GetValue(steps) ?? defaultSteps,
             Seed = parsed.GetValue(seed),
-            Optimizer = hyperparameters.Bind(parsed, plan.Optimizer),
+            // Of a saved run, whose numbers these are, even where another optimizer was given: that is refused, not its numbers.
+            Optimizer = hyperparameters.Bind(parsed, Optimizer.Named(resumed?.Checkpoint.Progress.Optimizer ?? "") ?? plan.Optimizer),
             Export = parsed.GetValue(export),
             Overwrite = parsed.GetValue(overwrite),
             Validation = parsed.GetValue(validation),

@@ -24,7 +24,11 @@ public static unsafe class Update
                 Run<AdamW>(team, call, step);
                 break;
             default:
-                throw new ArgumentOutOfRangeException(nameof(call), call.Optimizer, "the CPU has no such rule");
+                throw new ArgumentOutOfRangeException(
+                    nameof(call),
+                    call.Optimizer,
+                    "the CPU has no such rule"
+                );
         }
     }
 
@@ -34,9 +38,17 @@ public static unsafe class Update
         int blocks = checked((int)((call.Range.Count + BlockElements - 1) / BlockElements));
         float gradientScale = ClipScale((double*)call.Norms, call.NormCount, step.ClipNorm);
         StochasticRounding? rounding = call.Recipe.RoundsStochastically
-            ? new StochasticRounding(step.Seed, step.Step, call.Range.Object, call.Range.FirstElement)
+            ? new StochasticRounding(
+                step.Seed,
+                step.Step,
+                call.Range.Object,
+                call.Range.FirstElement
+            )
             : null;
-        team.For(blocks, new UpdateJob<TRule>(TRule.Of(step.Optimizer, step.Step), gradientScale, call, rounding));
+        team.For(
+            blocks,
+            new UpdateJob<TRule>(TRule.Of(step.Optimizer, step.Step), gradientScale, call, rounding)
+        );
     }
 
     /// <summary>min(1, clip / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ has it; 1 where there are no norms.</summary>
@@ -51,7 +63,12 @@ public static unsafe class Update
         return count == 0 ? 1 : (float)Math.Min(1, clip / (Math.Sqrt(sum) + 1e-6));
     }
 
-    private readonly struct UpdateJob<TRule>(TRule rule, float gradientScale, in UpdateArguments call, StochasticRounding? rounding) : IJob
+    private readonly struct UpdateJob<TRule>(
+        TRule rule,
+        float gradientScale,
+        in UpdateArguments call,
+        StochasticRounding? rounding
+    ) : IJob
         where TRule : struct, IElementRule<TRule>
     {
         private readonly UpdateRange range = call.Range;
@@ -64,7 +81,9 @@ public static unsafe class Update
             ? new Row((byte*)call.Range.Master, master)
             : new Row((byte*)call.Range.Weights, call.Recipe.Parameters);
 
-        private readonly Row? copy = call.Recipe.Master is null ? null : new Row((byte*)call.Range.Weights, call.Recipe.Parameters);
+        private readonly Row? copy = call.Recipe.Master is null
+            ? null
+            : new Row((byte*)call.Range.Weights, call.Recipe.Parameters);
 
         public void Run(int index, int worker)
         {
@@ -92,7 +111,8 @@ public static unsafe class Update
                     w.StoreRounded(j, stochastic.Narrow(weight, j, 0), lanes);
                     for (int i = 0; i < moments.Length; i++)
                     {
-                        rows[i].StoreRounded(j, stochastic.Narrow(moments[i], j, (uint)i + 1), lanes);
+                        rows[i]
+                            .StoreRounded(j, stochastic.Narrow(moments[i], j, (uint)i + 1), lanes);
                     }
 
                     continue;

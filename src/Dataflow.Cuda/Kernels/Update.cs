@@ -29,7 +29,8 @@ internal sealed class Update
         var name = new StringBuilder();
         foreach (char c in optimizer.Rule.ToString())
         {
-            _ = name.Append(char.IsUpper(c) && name.Length > 0 ? "_" : "").Append(char.ToLowerInvariant(c));
+            _ = name.Append(char.IsUpper(c) && name.Length > 0 ? "_" : "")
+                .Append(char.ToLowerInvariant(c));
         }
 
         return name.ToString();
@@ -39,7 +40,10 @@ internal sealed class Update
     public void Run(CudaStream stream, in UpdateArguments call, DevicePointer step)
     {
         var (at, recipe) = (call.Range, call.Recipe);
-        var shape = new LaunchShape(checked((int)Up(at.Count, PackOf(recipe.Parameters) * 256L)), 256);
+        var shape = new LaunchShape(
+            checked((int)Up(at.Count, PackOf(recipe.Parameters) * 256L)),
+            256
+        );
         long stride = at.MomentStride / recipe.Moments.Size();
         if (recipe.Master is not null)
         {

@@ -20,26 +20,57 @@ public sealed class Hyperparameter
 
     /// <summary>How far a step moves a weight.</summary>
     public static Hyperparameter LearningRate { get; } =
-        new("lr", "learning rate", (0, 1e3f, true), s => s.LearningRate, (s, v) => s with { LearningRate = v });
+        new(
+            "lr",
+            "learning rate",
+            (0, 1e3f, true),
+            s => s.LearningRate,
+            (s, v) => s with { LearningRate = v }
+        );
 
     /// <summary>Decay of the first moment.</summary>
     public static Hyperparameter Beta1 { get; } =
-        new("beta1", "decay of the first moment", (0, 1, true), s => s.Beta1, (s, v) => s with { Beta1 = v });
+        new(
+            "beta1",
+            "decay of the first moment",
+            (0, 1, true),
+            s => s.Beta1,
+            (s, v) => s with { Beta1 = v }
+        );
 
     /// <summary>Decay of the second moment.</summary>
     public static Hyperparameter Beta2 { get; } =
-        new("beta2", "decay of the second moment", (0, 1, true), s => s.Beta2, (s, v) => s with { Beta2 = v });
+        new(
+            "beta2",
+            "decay of the second moment",
+            (0, 1, true),
+            s => s.Beta2,
+            (s, v) => s with { Beta2 = v }
+        );
 
     /// <summary>Added to the root of the second moment.</summary>
     public static Hyperparameter Epsilon { get; } =
-        new("eps", "added to the root of the second moment", (0, 1, false), s => s.Epsilon, (s, v) => s with { Epsilon = v });
+        new(
+            "eps",
+            "added to the root of the second moment",
+            (0, 1, false),
+            s => s.Epsilon,
+            (s, v) => s with { Epsilon = v }
+        );
 
     /// <summary>How much a weight shrinks in a step.</summary>
     public static Hyperparameter WeightDecay { get; } =
-        new("weight-decay", "decoupled weight decay", (0, 1e3f, true), s => s.WeightDecay, (s, v) => s with { WeightDecay = v });
+        new(
+            "weight-decay",
+            "decoupled weight decay",
+            (0, 1e3f, true),
+            s => s.WeightDecay,
+            (s, v) => s with { WeightDecay = v }
+        );
 
     /// <summary>All of them, in the order in which people should read them.</summary>
-    public static IReadOnlyList<Hyperparameter> All { get; } = [LearningRate, Beta1, Beta2, Epsilon, WeightDecay];
+    public static IReadOnlyList<Hyperparameter> All { get; } =
+    [LearningRate, Beta1, Beta2, Epsilon, WeightDecay];
 
     /// <summary>As of its option and in the settings of a checkpoint.</summary>
     public string Name { get; }
@@ -60,5 +91,6 @@ public sealed class Hyperparameter
     internal float Of(in OptimizerSettings settings) => get(settings);
 
     /// <summary>With another value.</summary>
-    internal OptimizerSettings Set(in OptimizerSettings settings, float value) => set(settings, value);
+    internal OptimizerSettings Set(in OptimizerSettings settings, float value) =>
+        set(settings, value);
 }

@@ -24,22 +24,25 @@ public sealed record Optimizer
     /// <summary>The most moments that a parameter may have: random bits are drawn for it and so many more values of an element.</summary>
     public const int MostMoments = 3;
 
-    private Optimizer()
-    {
-    }
+    private Optimizer() { }
 
     /// <summary>AdamW, with the defaults that are common for language models.</summary>
-    public static Optimizer AdamW { get; } = new()
-    {
-        Name = "adamw",
-        Rule = UpdateRule.AdamW,
-        Moments = ["first_moments", "second_moments"],
-        Hyperparameters =
-        [
-            Hyperparameter.LearningRate, Hyperparameter.Beta1, Hyperparameter.Beta2, Hyperparameter.Epsilon, Hyperparameter.WeightDecay,
-        ],
-        Defaults = new OptimizerSettings(3e-4f, 0.9f, 0.95f, 1e-8f, 0.1f),
-    };
+    public static Optimizer AdamW { get; } =
+        new()
+        {
+            Name = "adamw",
+            Rule = UpdateRule.AdamW,
+            Moments = ["first_moments", "second_moments"],
+            Hyperparameters =
+            [
+                Hyperparameter.LearningRate,
+                Hyperparameter.Beta1,
+                Hyperparameter.Beta2,
+                Hyperparameter.Epsilon,
+                Hyperparameter.WeightDecay,
+            ],
+            Defaults = new OptimizerSettings(3e-4f, 0.9f, 0.95f, 1e-8f, 0.1f),
+        };
 
     /// <summary>All of them, by <see cref="Name"/>; the first is what a run has where none is named.</summary>
     public static IReadOnlyList<Optimizer> All { get; } = [AdamW];
@@ -66,17 +69,29 @@ public sealed record Optimizer
     public static Optimizer? Named(string name) => All.FirstOrDefault(o => o.Name == name);
 
     /// <summary>Bytes of a parameter's state: moments and master weight.</summary>
-    public long StateBytes(Recipe recipe) => (Moments.Length * recipe.Moments.Size()) + (recipe.Master?.Size() ?? 0);
+    public long StateBytes(Recipe recipe) =>
+        (Moments.Length * recipe.Moments.Size()) + (recipe.Master?.Size() ?? 0);
 
     /// <summary>Bytes of all that a parameter has: itself, its gradient, its optimizer state.</summary>
-    public long BytesPerParameter(Recipe recipe) => recipe.Parameters.Size() + recipe.Gradients.Size() + StateBytes(recipe);
+    public long BytesPerParameter(Recipe recipe) =>
+        recipe.Parameters.Size() + recipe.Gradients.Size() + StateBytes(recipe);
 
     /// <summary>The parts of its state under a recipe, one behind the other in each piece of state.</summary>
     public ImmutableArray<StatePart> State(Recipe recipe)
     {
-        var moments = Moments.Select((name, i) => new StatePart(name, recipe.Moments, i * recipe.Moments.Size()));
+        var moments = Moments.Select(
+            (name, i) => new StatePart(name, recipe.Moments, i * recipe.Moments.Size())
+        );
         return recipe.Master is { } master
-            ? [.. moments, new StatePart(StatePart.MasterWeights, master, Moments.Length * recipe.Moments.Size())]
+            ?
+            [
+                .. moments,
+                new StatePart(
+                    StatePart.MasterWeights,
+                    master,
+                    Moments.Length * recipe.Moments.Size()
+                ),
+            ]
             : [.. moments];
     }
 

@@ -6,7 +6,13 @@ namespace Dataflow.Model;
 /// <param name="Beta2">Decay of the second moment.</param>
 /// <param name="Epsilon">Added to the root of the second moment.</param>
 /// <param name="WeightDecay">Decoupled: a weight shrinks by this share of the learning rate.</param>
-public readonly record struct OptimizerSettings(float LearningRate, float Beta1, float Beta2, float Epsilon, float WeightDecay)
+public readonly record struct OptimizerSettings(
+    float LearningRate,
+    float Beta1,
+    float Beta2,
+    float Epsilon,
+    float WeightDecay
+)
 {
     /// <summary>One of them.</summary>
     public float this[Hyperparameter which] => which.Of(this);

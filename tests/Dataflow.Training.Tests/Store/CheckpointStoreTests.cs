@@ -124,7 +124,7 @@ public sealed class CheckpointStoreTests : IDisposable
         {
             var good = SampleRun.State(step, recipe);
             var moments = new WithValue(good.Parts[1], value, ParameterObject.Block(new Layer(0)), step - 1);
-            var state = good with { Parts = [good.Parts[0], moments] };
+            var state = WithSecond(good, moments);
             Assert.False(store.Save(state, SampleRun.Progress(step, recipe)).IsFinite);
         }
 
@@ -219,7 +219,7 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     private static TrainingState WithSecond(TrainingState state, IWeightSource moments) =>
-        state with { Parts = [state.Parts[0], moments] };
+        state with { Parts = [state.Parts[0], moments, .. state.Parts.Skip(2)] };
 
     private static void Copy(string from, string to)
     {
