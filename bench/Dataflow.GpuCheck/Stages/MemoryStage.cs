@@ -43,7 +43,8 @@ internal sealed class MemoryStage : Stage
         var model = plan.Workload.Model;
         int rows = plan.Workload.Geometry.Rows;
         var tokens = new RandomTokens(rows, plan.Workload.Geometry.Seqlen, model.VocabSize);
-        var (losses, _) = StepRun.Steps(settings, gpu, plan, WeightInitialiser.Weights(model, 0), tokens, Optimizer.AdamW.Defaults, 2, _ => 0);
+        var weights = WeightInitialiser.Weights(model, 0);
+        var (losses, _) = StepRun.Steps(settings, gpu, plan, weights, tokens, Optimizer.AdamW.Defaults, 2, _ => 0);
         long peak = watch.Stop() - before;
         var arena = plan.DevicePeak - plan.Reserved;
         long budget = plan.Budget.Device.Value;

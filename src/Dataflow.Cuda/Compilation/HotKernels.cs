@@ -9,7 +9,8 @@ public static class HotKernels
     /// <summary>Beginnings of their files' names.</summary>
     public static IReadOnlyList<string> Names { get; } =
     [
-        .. Optimizer.All.Select(Update.FileOf), "cross_entropy", "embedding", "flash_attention", "gated_activation", "qk_norm_rope", "rms_norm",
+        .. Optimizer.All.Select(Update.FileOf),
+        "cross_entropy", "embedding", "flash_attention", "gated_activation", "qk_norm_rope", "rms_norm",
     ];
 
     /// <summary>Whether a file of kernels is one of them.</summary>

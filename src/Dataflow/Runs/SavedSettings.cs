@@ -19,7 +19,7 @@ internal static class SavedSettings
     /// <summary>Of the text or the tokens, and of what validates them.</summary>
     public const string DataFingerprint = "data-fingerprint", ValidationFingerprint = "validation-fingerprint";
 
-    /// <summary>Of the optimizer's name. Not there in checkpoints of a program that had one; never a change, since another is refused.</summary>
+    /// <summary>Of the optimizer's name. Checkpoints of a program that had but one lack it; another is refused, never a change.</summary>
     public const string OptimizerName = "optimizer";
 
     /// <summary>Sums over all runs until the checkpoint; no settings, and never a change.</summary>

@@ -23,6 +23,6 @@ internal interface IElementRule<TSelf>
 /// <summary>Numbers as they were written.</summary>
 internal static class Decimals
 {
-    /// <summary>The decimal that a number was written as: 0.999f as 0.999, not 0.99900001287, else 1 - it is off by 1e-5 of itself.</summary>
+    /// <summary>The decimal that a number was written as: 0.999f as 0.999, not 0.99900001287, or 1 - it is 1e-5 of itself off.</summary>
     public static double Written(float value) => (double)(decimal)value;
 }
