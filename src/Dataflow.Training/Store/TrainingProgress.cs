@@ -14,8 +14,8 @@ public sealed record TrainingProgress(int Step, ulong Seed, string Recipe, Geome
     public string Optimizer { get; init; } = Model.Optimizer.AdamW.Name;
 
     /// <summary>
-    /// What else shapes the run, by name, in the order in which people should read it: learning rate, clip, data and its mark. Stored
-    /// and given back as it is; what it holds is the program's matter.
+    /// What else shapes the run, by name, in the order in which people should read it: learning rate, clip, data and its fingerprint.
+    /// Stored and given back as it is; what it holds is the program's matter.
     /// </summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 }
