@@ -37,6 +37,16 @@ public class KernelRatesTests
     }
 
     [Theory]
+    [InlineData("AdamW", Kernel.Update)]
+    [InlineData("SwiGluForward", Kernel.GatedActivationForward)]
+    [InlineData("SwiGluBackward", Kernel.GatedActivationBackward)]
+    public void Profiles_that_call_a_kernel_by_an_earlier_name_are_read(string name, Kernel kernel)
+    {
+        var kernels = With($$"""{ "operands": "fp32", "source": "of an earlier program", "rates": { "{{name}}": [[100, 5]] } }""").Kernels!;
+        Assert.Equal(5, kernels.PerSecond(kernel, KernelWork.Memory(100)));
+    }
+
+    [Theory]
     [InlineData(
         """{ "operands": "fp32", "source": "a test that says so", "rates": { "Gemm": [[1, 1, 1, 1]] } }""",
         "kernels.rates.Gemm is no kernel of the catalog"

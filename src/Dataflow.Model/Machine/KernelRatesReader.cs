@@ -38,9 +38,13 @@ internal static class KernelRatesReader
         return new KernelRates(type, source, rates.ToImmutable());
     }
 
-    // Profiles that were measured when there was one optimizer call its update by its name.
+    // Profiles that were measured when there was one optimizer, and one activation of gates, call their kernels by these names.
     private static Kernel? Named(string name) =>
-        name == "AdamW" ? Kernel.Update
-        : Enum.TryParse(name, out Kernel kernel) && kernel.ToString() == name ? kernel
-        : null;
+        name switch
+        {
+            "AdamW" => Kernel.Update,
+            "SwiGluForward" => Kernel.GatedActivationForward,
+            "SwiGluBackward" => Kernel.GatedActivationBackward,
+            _ => Enum.TryParse(name, out Kernel kernel) && kernel.ToString() == name ? kernel : null,
+        };
 }
