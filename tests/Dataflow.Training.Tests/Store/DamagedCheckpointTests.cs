@@ -128,6 +128,7 @@ public sealed class DamagedCheckpointTests : IDisposable
     [InlineData("\"Seed\": 7", "\"Seed\": 7, \"Seeds\": 8", "Seeds")]
     [InlineData("\"Recipe\": \"bf16-master\"", "\"Recipe\": \"fp64\"", "its recipe is none of fp32, bf16,")]
     [InlineData("\"Recipe\": \"bf16-master\"", "\"Recipe\": \"bf16\"", "lists other files than a run with bf16 has")]
+    [InlineData("\"Optimizer\": \"adamw\"", "\"Optimizer\": \"sgd\"", "its optimizer is none of adamw")]
     [InlineData("dataflow checkpoint 2", "dataflow checkpoint 9", "another version of this program")]
     [InlineData("\"lr\": \"0.003\"", "\"lr\": null", "a value in it is null")]
     [InlineData("\"config.json\": {", "\"config.json\": null, \"x\": {", "a value in it is null")]
@@ -137,6 +138,16 @@ public sealed class DamagedCheckpointTests : IDisposable
         Edit(from, to);
         Assert.Contains(fault, Refusal(), StringComparison.Ordinal);
         Assert.Equal(1, CheckpointSearch.Find(folder.Root, notices.Add).Progress.Step);
+    }
+
+    [Fact]
+    public void A_checkpoint_that_names_no_optimizer_is_of_AdamW()
+    {
+        float[] saved = SampleRun.Load(newest);
+        Edit(",\n  \"Optimizer\": \"adamw\"", "");
+        var found = CheckpointSearch.Find(folder.Root, notices.Add);
+        Assert.Equal((2, "adamw"), (found.Progress.Step, found.Progress.Optimizer));
+        Assert.Equal(saved, SampleRun.Load(found));
     }
 
     [Fact, Trait("Soak", "true")]
