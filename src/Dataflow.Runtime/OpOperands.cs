@@ -74,7 +74,7 @@ public readonly struct OpOperands
     public OpOperands SubChunk(int first, int count) => new(step, op, program, first, count);
 
     /// <summary>Whether the op has an operand of that role.</summary>
-    public bool Has(string role) => Find(role) >= 0;
+    public bool Has(string role) => op.Has(role);
 
     /// <summary>Whether the op overwrites the operand's bytes.</summary>
     public bool Overwrites(string role) => op.Accesses[Find(role)].Mode == AccessMode.Write;

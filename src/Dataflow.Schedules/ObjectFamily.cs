@@ -55,7 +55,7 @@ public sealed class ObjectFamily
 
     private ObjectFamily(string prefix, string label)
     {
-        (Prefix, Label) = (prefix, label);
+        (Prefix, Label, Index) = (prefix, label, s_all.Count);
         s_all.Add(this);
     }
 
@@ -67,6 +67,9 @@ public sealed class ObjectFamily
 
     /// <summary>What people are shown: "parameters".</summary>
     public string Label { get; }
+
+    /// <summary>Place in the list of families.</summary>
+    internal int Index { get; }
 
     /// <summary>The family of an object by the beginning of its name; null where it is none of these.</summary>
     public static ObjectFamily? Of(string name)

@@ -116,6 +116,30 @@ public readonly record struct ObjectId(ObjectFamily Family)
         return true;
     }
 
+    /// <summary>Whether both name one object. Planning asks for millions: this and the hash are written out.</summary>
+    public bool Equals(ObjectId other) =>
+        ReferenceEquals(Family, other.Family)
+        && layer == other.layer
+        && chunk == other.chunk
+        && round == other.round
+        && group == other.group
+        && segment == other.segment
+        && piece == other.piece
+        && block == other.block
+        && vocabulary == other.vocabulary;
+
+    /// <inheritdoc/>
+    public override int GetHashCode()
+    {
+        int hash = Family is null ? -1 : Family.Index;
+        foreach (int part in (ReadOnlySpan<int>)[layer, chunk, round, group, segment, piece, block, (int)vocabulary])
+        {
+            hash = unchecked((hash * 31) + part);
+        }
+
+        return hash;
+    }
+
     /// <summary>Its name.</summary>
     public override string ToString()
     {

@@ -71,7 +71,6 @@ public sealed class OpWork(Workload workload, BlockPrograms programs)
     private ImmutableArray<KernelRun> Runs(ScheduledOp op)
     {
         var program = OpPrograms.Of(op, programs, geometry)!;
-        double subChunks = (double)geometry.ChunkTokens / geometry.HeadTokens;
         var chunk = op.Chunk ?? new Chunk(0);
         var segment = op.Kind is OpKind.Attend or OpKind.AttendBackward ? op.Segment : null;
         return
@@ -79,7 +78,7 @@ public sealed class OpWork(Workload workload, BlockPrograms programs)
             .. program.Calls.Select(c => new KernelRun(
                 c.Kernel,
                 KernelWork.Of(c, program, workload.Model, geometry, chunk, segment),
-                program.RunsBySubChunk(c) ? subChunks : 1)),
+                program.TimesOf(c, geometry))),
         ];
     }
 

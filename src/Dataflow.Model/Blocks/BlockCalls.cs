@@ -81,8 +81,7 @@ internal static class BlockCalls
                 continue;
             }
 
-            var now = needed.ToHashSet();
-            calls.Add(call.Only(o => now.Contains(o.Tensor)));
+            calls.Add(call.Only(o => needed.Contains(o.Tensor)));
             foreach (var operand in call.Reads)
             {
                 var tensor = operand.Tensor == KvWindow && !available.Contains(KvWindow) ? KvPiece : operand.Tensor;

@@ -42,6 +42,10 @@ public sealed record BlockProgram(ImmutableArray<KernelCall> Calls, ImmutableDic
 
     /// <summary>Whether that call runs once for each sub-chunk.</summary>
     public bool RunsBySubChunk(KernelCall call) => SubChunkCalls > 0 && Calls.AsSpan()[..SubChunkCalls].Contains(call);
+
+    /// <summary>How often a call runs, in full sub-chunks where it runs by these.</summary>
+    public double TimesOf(KernelCall call, Geometry geometry) =>
+        RunsBySubChunk(call) ? (double)geometry.ChunkTokens / geometry.HeadTokens : 1;
 }
 
 /// <summary>The roles of operands: what an op's access is for.</summary>

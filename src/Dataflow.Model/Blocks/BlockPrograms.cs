@@ -80,26 +80,30 @@ public sealed class BlockPrograms
         EmbeddingLayouts.Append(HeadLayout).Concat(Kinds.Select(k => k.Parameters)).Select(KernelWorkspace.SquaredSum).Aggregate(Bytes.Max);
 
     /// <summary>Bytes of the activation object in the layers where it takes most.</summary>
-    public Bytes ActivationsSize(SaveSet saved) => activationsSizes[(int)saved] ??= Most(k => k.ActivationsSize(saved));
+    public Bytes ActivationsSize(SaveSet saved) => 
+        activationsSizes[(int)saved] ??= Most(saved, static (k, set) => k.ActivationsSize(set));
 
     /// <summary>The most that layers of any kind need of something.</summary>
-    public Bytes Most(Func<LayerPrograms, Bytes> of)
+    public Bytes Most(Func<LayerPrograms, Bytes> of) => Most(of, static (kind, of) => of(kind));
+
+    /// <summary>The same, of what it is given: nothing need be captured.</summary>
+    private Bytes Most<T>(T given, Func<LayerPrograms, T, Bytes> of)
     {
         var most = Bytes.Zero;
         foreach (var kind in Kinds)
         {
-            most = Bytes.Max(most, of(kind));
+            most = Bytes.Max(most, of(kind, given));
         }
 
         return most;
     }
 
     /// <summary>Token ids to the first block's input, for ids in a block of the vocabulary if it is cut.</summary>
-    public BlockProgram Embed(VocabularyBlock? block) => Simple("embed", block, static _ => DecoderVocabulary.Embed());
+    public BlockProgram Embed(VocabularyBlock? block) => OfEmbedding("embed", block, static _ => DecoderVocabulary.Embed());
 
     /// <summary>Stream gradient to the table's gradient, or to a block of it.</summary>
     public BlockProgram EmbedBackward(VocabularyBlock? block) =>
-        Simple("embed-backward", block, static _ => DecoderVocabulary.EmbedBackward());
+        OfEmbedding("embed-backward", block, static _ => DecoderVocabulary.EmbedBackward());
 
     /// <summary>The whole head of a chunk, a sub-chunk at a time: the loss and back.</summary>
     public BlockProgram Head() => OfHead("head", null, DecoderVocabulary.HeadCalls, DecoderVocabulary.HeadCalls);
@@ -123,40 +127,41 @@ public sealed class BlockPrograms
         ? [.. Vocabulary.Blocks.Select(b => ParameterLayout.RowBlock(model, name, Vocabulary.RowsOf(b)))]
         : [ParameterLayout.Embedding(model)];
 
-    private BlockProgram Simple(string name, VocabularyBlock? block, Func<ModelConfig, ImmutableArray<KernelCall>> callsOf)
-    {
-        int rows = RowsOf(block);
-        return cache.TryGetValue((name, rows), out var program)
-            ? program
-            : cache[(name, rows)] = LaySimple(callsOf(model), callsOf(model), rows);
-    }
+    private BlockProgram OfEmbedding(string name, VocabularyBlock? block, Func<ModelConfig, ImmutableArray<KernelCall>> callsOf) =>
+        Cached(name, block, callsOf, callsOf, bySubChunk: false);
 
-    /// <param name="name">The program's.</param>
-    /// <param name="block">Of the vocabulary, if it is cut.</param>
-    /// <param name="callsOf">What runs.</param>
-    /// <param name="pass">What else lies in the same scratch: the places are the same for every block of a pass.</param>
     private BlockProgram OfHead(
         string name,
         VocabularyBlock? block,
         Func<ModelConfig, ImmutableArray<KernelCall>> callsOf,
         Func<ModelConfig, ImmutableArray<KernelCall>> pass
+    ) => Cached(name, block, callsOf, pass, bySubChunk: true);
+
+    /// <param name="name">The program's.</param>
+    /// <param name="block">Of the vocabulary, if it is cut.</param>
+    /// <param name="callsOf">What runs.</param>
+    /// <param name="pass">What else lies in the same scratch: the places are the same for every block of a pass.</param>
+    /// <param name="bySubChunk">All calls but that of the chunk's loss run once for each sub-chunk.</param>
+    private BlockProgram Cached(
+        string name,
+        VocabularyBlock? block,
+        Func<ModelConfig, ImmutableArray<KernelCall>> callsOf,
+        Func<ModelConfig, ImmutableArray<KernelCall>> pass,
+        bool bySubChunk
     )
     {
-        int rows = RowsOf(block);
+        int rows = block is { } b ? Vocabulary.RowsOf(b) : model.VocabSize;
         if (!cache.TryGetValue((name, rows), out var program))
         {
             var calls = callsOf(model);
-            program = LaySimple(calls, pass(model), rows) with { SubChunkCalls = calls.Count(c => c is not CrossEntropyLossCall) };
-            cache[(name, rows)] = program;
+            program = layout.Lay(calls, pass(model), ImmutableDictionary<TensorName, Bytes>.Empty, rows);
+            cache[(name, rows)] = program = bySubChunk
+                ? program with { SubChunkCalls = calls.Count(c => c is not CrossEntropyLossCall) }
+                : program;
         }
 
         return program;
     }
-
-    private int RowsOf(VocabularyBlock? block) => block is { } b ? Vocabulary.RowsOf(b) : model.VocabSize;
-
-    private BlockProgram LaySimple(ImmutableArray<KernelCall> calls, ImmutableArray<KernelCall> lifetimes, int rows) =>
-        layout.Lay(calls, lifetimes, ImmutableDictionary<TensorName, Bytes>.Empty, rows);
 
     private TensorPlace WeightPlace(Operand operand, ImmutableArray<KernelCall> calls, int rows)
     {

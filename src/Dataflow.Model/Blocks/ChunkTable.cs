@@ -8,13 +8,26 @@ namespace Dataflow.Model;
 /// </summary>
 public static class ChunkTable
 {
-    private const int Always = 4;
+    /// <summary>Place of the ids among the arrays.</summary>
+    public const int IdsArray = 0;
+
+    /// <summary>That of the targets, -1 where none is counted.</summary>
+    public const int TargetsArray = 1;
+
+    /// <summary>That of the window rows of each token's document's first key.</summary>
+    public const int FirstKeysArray = 2;
+
+    /// <summary>That of the tokens sorted by id.</summary>
+    public const int OrderArray = 3;
+
+    /// <summary>That of the first of those that attention windows have.</summary>
+    public const int WindowsArray = 4;
 
     /// <summary>Offset of the ids.</summary>
-    public static Bytes Ids => Bytes.Zero;
+    public static Bytes Ids(Geometry geometry) => Array(geometry, IdsArray);
 
     /// <summary>Offset of the targets, -1 where none is counted.</summary>
-    public static Bytes Targets(Geometry geometry) => Array(geometry, 1);
+    public static Bytes Targets(Geometry geometry) => Array(geometry, TargetsArray);
 
     /// <summary>Offset of the window rows of each token's first key: its document's first, or, in a window, a later one.</summary>
     /// <exception cref="ArgumentException">No layer of the model has that window.</exception>
@@ -22,20 +35,20 @@ public static class ChunkTable
     {
         if (window is not { } keys)
         {
-            return Array(geometry, 2);
+            return Array(geometry, FirstKeysArray);
         }
 
         int index = Windows(model).IndexOf(keys);
         return index >= 0
-            ? Array(geometry, Always + index)
+            ? Array(geometry, WindowsArray + index)
             : throw new ArgumentException($"no layer of {model.Name} has a window of {keys}", nameof(window));
     }
 
     /// <summary>Offset of the tokens sorted by id.</summary>
-    public static Bytes Order(Geometry geometry) => Array(geometry, 3);
+    public static Bytes Order(Geometry geometry) => Array(geometry, OrderArray);
 
     /// <summary>Bytes of a chunk's table.</summary>
-    public static Bytes Size(ModelConfig model, Geometry geometry) => Array(geometry, Always + Windows(model).Length);
+    public static Bytes Size(ModelConfig model, Geometry geometry) => Array(geometry, WindowsArray + Windows(model).Length);
 
     /// <summary>The attention windows that layers have, each once, in the order of their first layers.</summary>
     public static ImmutableArray<int> Windows(ModelConfig model) =>

@@ -22,7 +22,7 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
         TensorPlace SubChunk(DType type, long columns) => Scratch(type, th, columns) with { Tokens = TokenAxis.SubChunkRows };
         return tensor switch
         {
-            TensorName.Ids => Tokens(Roles.Table, DType.Int32, 1),
+            TensorName.Ids => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.Ids(geometry)),
             TensorName.Targets => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.Targets(geometry)),
             TensorName.FirstKey => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.FirstKeys(model, geometry, window: null)),
             TensorName.Order => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.Order(geometry)),

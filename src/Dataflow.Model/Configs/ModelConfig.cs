@@ -64,25 +64,28 @@ public sealed record ModelConfig
     public IEnumerable<Layer> Layers => Enumerable.Range(0, LayerCount).Select(l => new Layer(l));
 
     /// <summary>The kind of each layer from the input on.</summary>
-    public IEnumerable<LayerKind> Kinds => Layers.Select(KindOf);
+    public IEnumerable<LayerKind> Kinds => Pattern is null ? Enumerable.Repeat(new LayerKind(FfnDim), LayerCount) : Layers.Select(KindOf);
 
     /// <summary>The kind of a layer.</summary>
     public LayerKind KindOf(Layer layer) => Pattern?[layer] ?? new LayerKind(FfnDim);
 
     /// <summary>All trained numbers; a tied table counts once.</summary>
     public long ParameterCount =>
-        DecoderVocabulary.Embedding(this).Count + DecoderVocabulary.Head(this).Sum(p => p.Count) + Kinds.Sum(BlockParameterCount);
+        DecoderVocabulary.Embedding(this).Count + DecoderVocabulary.Head(this).Sum(p => p.Count)
+        + KindCounts.Sum(k => k.Layers * BlockParameterCount(k.Kind));
 
     /// <summary>
     /// FLOPs of one training step per sequence of <paramref name="seqlen"/> tokens: causal attention counted half, and within its window
     /// where it has one; embedding free, recomputation not counted (a layer: 3*2*S*(matrices) + 6*S^2*queryDim; the head: 6*S*D*V).
     /// </summary>
     public double ModelFlops(long seqlen) =>
-        (Pattern is null ? LayerCount * LayerFlops(new LayerKind(FfnDim), seqlen) : Kinds.Sum(k => LayerFlops(k, seqlen)))
-        + (6.0 * seqlen * ModelDim * VocabSize);
+        KindCounts.Sum(k => k.Layers * LayerFlops(k.Kind, seqlen)) + (6.0 * seqlen * ModelDim * VocabSize);
 
     /// <summary>Trained numbers of one layer.</summary>
     public long LayerParameterCount(Layer layer) => BlockParameterCount(KindOf(layer));
+
+    /// <summary>How many layers there are of each kind.</summary>
+    private IEnumerable<(LayerKind Kind, int Layers)> KindCounts => Kinds.CountBy(k => k).Select(k => (k.Key, k.Value));
 
     private long BlockParameterCount(LayerKind kind) => DecoderBlock.Parameters(this, kind).Sum(p => p.Count);
 

@@ -76,7 +76,14 @@ public sealed class KernelOperands
 
     private static ImmutableArray<Operand> With(ImmutableArray<Operand> before, ReadOnlySpan<Operand?> operands)
     {
-        var all = before.ToBuilder();
+        int count = before.Length;
+        foreach (var operand in operands)
+        {
+            count += operand is null ? 0 : 1;
+        }
+
+        var all = ImmutableArray.CreateBuilder<Operand>(count);
+        all.AddRange(before);
         foreach (var operand in operands)
         {
             if (operand is { } some)
@@ -85,6 +92,6 @@ public sealed class KernelOperands
             }
         }
 
-        return all.ToImmutable();
+        return all.MoveToImmutable();
     }
 }

@@ -22,11 +22,24 @@ internal sealed class ScratchSizes(Workload workload, BlockPrograms programs)
         return residency.ResidentChunks > 0 ? Bytes.Max(size, Whole(residency.ResidentSet)) : size;
     }
 
-    private Bytes Whole(SaveSet saved) =>
-        whole[(int)saved] ??= programs.Most(k => Most(k.RecomputeKv(), k.Forward(saved), k.Backward(saved)));
+    // Measuring is apart: what it captures is not made where the size is known.
+    private Bytes Whole(SaveSet saved) => whole[(int)saved] ?? MeasureWhole(saved);
 
-    private Bytes Streamed(SaveSet saved) => 
-        streamed[(int)saved] ??= programs.Most(k => Most(k.Combine(saved), k.CombineBackward(saved)));
+    private Bytes Streamed(SaveSet saved) => streamed[(int)saved] ?? MeasureStreamed(saved);
+
+    private Bytes MeasureWhole(SaveSet saved)
+    {
+        var size = programs.Most(k => Most(k.RecomputeKv(), k.Forward(saved), k.Backward(saved)));
+        whole[(int)saved] = size;
+        return size;
+    }
+
+    private Bytes MeasureStreamed(SaveSet saved)
+    {
+        var size = programs.Most(k => Most(k.Combine(saved), k.CombineBackward(saved)));
+        streamed[(int)saved] = size;
+        return size;
+    }
 
     private Bytes Most(params ReadOnlySpan<BlockProgram> ofBlocks)
     {

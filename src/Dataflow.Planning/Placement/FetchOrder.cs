@@ -11,33 +11,30 @@ namespace Dataflow.Planning;
 /// </summary>
 internal static class FetchOrder
 {
-    /// <summary>Fetches in order of their consumers: what is best if nothing is known of times.</summary>
-    public static IEnumerable<Travel> ByDeadline(IEnumerable<Travel> copies) => copies.Where(c => c.Fetch).OrderBy(c => c.Deadline);
-
     /// <summary>
     /// Fetches by need and by when they can start. One that is ready and needed first never waits for one issued after it is needed.
     /// </summary>
-    /// <param name="copies">All copies of a step, fetches and saves.</param>
+    /// <param name="fetches">Of a step, in order of their consumers: what is best if nothing is known of times.</param>
+    /// <param name="saves">Of the step, in order of production.</param>
     /// <param name="opNanoseconds">Of each compute op.</param>
     /// <param name="links">Rates of the links; all fetches and saves cross the nearest one.</param>
-    public static IEnumerable<Travel> ByTime(IReadOnlyCollection<Travel> copies, long[] opNanoseconds, LinkRates links) =>
-        new Run(copies, opNanoseconds, links).Order();
+    public static Travel[] ByTime(Travel[] fetches, Travel[] saves, long[] opNanoseconds, LinkRates links) =>
+        new Run(fetches, saves, opNanoseconds, links).Order();
 
-    private sealed class Run(IReadOnlyCollection<Travel> copies, long[] opNanoseconds, LinkRates links)
+    private sealed class Run(Travel[] fetches, Travel[] saves, long[] opNanoseconds, LinkRates links)
     {
         private readonly double toDevice = links.Links[LinkDirection.HostToDevice.Index].BothBusy;
         private readonly double toHost = links.Links[LinkDirection.DeviceToHost.Index].BothBusy;
-        private readonly Travel[] fetches = [.. ByDeadline(copies)];
-        private readonly Travel[] saves = [.. copies.Where(c => !c.Fetch).OrderBy(c => c.IssueAfter).ThenBy(c => c.Object)];
         private readonly Dictionary<int, double> saved = [];
         private readonly PriorityQueue<int, (double At, int Fetch)> occupied = new();
         private readonly PriorityQueue<int, int> ready = new();
-        private readonly List<Travel> order = [];
+        private readonly Travel[] order = new Travel[fetches.Length];
+        private int ordered;
         private int nextSave;
         private double toDeviceFree;
         private double toHostFree;
 
-        public List<Travel> Order()
+        public Travel[] Order()
         {
             int[] byIssue = [.. Enumerable.Range(0, fetches.Length).OrderBy(f => fetches[f].IssueAfter).ThenBy(f => f)];
             var ends = new double[fetches.Length];
@@ -59,7 +56,7 @@ internal static class FetchOrder
                         int fetch = Next();
                         toDeviceFree += fetches[fetch].Length.Value / toDevice;
                         ends[fetch] = toDeviceFree;
-                        order.Add(fetches[fetch]);
+                        order[ordered++] = fetches[fetch];
                     }
 
                     now = Math.Max(now, ends[needed]);

@@ -24,10 +24,15 @@ internal static class SlotAssignment
     )
     {
         var compute = ComputeOps(program, tenancy);
-        var fetches = timer is null
-            ? FetchOrder.ByDeadline(tenancy.Copies)
-            : FetchOrder.ByTime(tenancy.Copies, [.. compute.Select(op => timer.Of(op).Nanoseconds)], timer.Links);
-        return Make(program, tenancy, compute, fetches, facts, StepPlaces.Of(program, tenancy));
+        var fetches = Travels.Fetches(tenancy.Copies, compute.Length);
+        var saves = Travels.Saves(tenancy.Copies, compute.Length);
+        if (timer is not null)
+        {
+            fetches = FetchOrder.ByTime(fetches, saves, Array.ConvertAll(compute, op => timer.Of(op).Nanoseconds), timer.Links);
+        }
+
+        var places = StepPlaces.Of(program, tenancy);
+        return Make(program, tenancy, Ops(program, compute, fetches, saves, places), facts, places);
     }
 
     /// <summary>The same in the arenas and slots of another schedule over the same pools, whose homes it shares.</summary>
@@ -39,14 +44,16 @@ internal static class SlotAssignment
     )
     {
         var places = StepPlaces.Within(other, program, tenancy);
-        return Make(program, tenancy, ComputeOps(program, tenancy), FetchOrder.ByDeadline(tenancy.Copies), facts, places);
+        var compute = ComputeOps(program, tenancy);
+        var fetches = Travels.Fetches(tenancy.Copies, compute.Length);
+        var saves = Travels.Saves(tenancy.Copies, compute.Length);
+        return Make(program, tenancy, Ops(program, compute, fetches, saves, places), facts, places);
     }
 
     private static Schedule Make(
         StepProgram program,
         TenancyResult tenancy,
-        ScheduledOp[] compute,
-        IEnumerable<Travel> fetches,
+        ImmutableArray<ScheduledOp> ops,
         ImmutableArray<KeyValuePair<string, string>> facts,
         StepPlaces places
     )
@@ -62,7 +69,7 @@ internal static class SlotAssignment
             Inputs = Placements(program, places, Lifetime.Input),
             State = [.. tenancy.Resident.Select(r => new Placement(r.Object, r.Slot)), .. atHome],
             Outputs = Placements(program, places, Lifetime.Output),
-            Ops = Ops(program, tenancy, compute, fetches, places),
+            Ops = ops,
         };
     }
 
@@ -81,12 +88,15 @@ internal static class SlotAssignment
     }
 
     private static ImmutableArray<ScheduledOp> Ops(
-        StepProgram program, TenancyResult tenancy, ScheduledOp[] compute, IEnumerable<Travel> orderedFetches, StepPlaces places)
+        StepProgram program,
+        ScheduledOp[] compute,
+        Travel[] fetches,
+        Travel[] saves,
+        StepPlaces places
+    )
     {
         int count = program.Ops.Length;
-        var saves = InOrder(tenancy.Copies.Where(c => !c.Fetch).OrderBy(c => c.Object), c => c.IssueAfter, count);
-        Travel[] fetches = [.. orderedFetches];
-        var ops = ImmutableArray.CreateBuilder<ScheduledOp>(count + tenancy.Copies.Length);
+        var ops = ImmutableArray.CreateBuilder<ScheduledOp>(count + fetches.Length + saves.Length);
         int save = 0, fetch = 0;
         for (int i = -1; i < count; i++)
         {
@@ -108,30 +118,6 @@ internal static class SlotAssignment
         }
 
         return ops.DrainToImmutable();
-    }
-
-    /// <summary>Copies by an op of theirs, from -1 to count; those of the same op stay in order.</summary>
-    private static Travel[] InOrder(IEnumerable<Travel> copies, Func<Travel, int> opOf, int count)
-    {
-        Travel[] given = [.. copies];
-        int[] at = new int[count + 2];
-        foreach (ref readonly var copy in given.AsSpan())
-        {
-            at[opOf(copy) + 2]++;
-        }
-
-        for (int i = 1; i < at.Length; i++)
-        {
-            at[i] += at[i - 1];
-        }
-
-        var ordered = new Travel[given.Length];
-        foreach (ref readonly var copy in given.AsSpan())
-        {
-            ordered[at[opOf(copy) + 1]++] = copy;
-        }
-
-        return ordered;
     }
 
     private static ScheduledOp[] ComputeOps(StepProgram program, TenancyResult tenancy)

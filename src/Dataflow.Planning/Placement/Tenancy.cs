@@ -151,14 +151,18 @@ internal sealed class Tenancy
 
         // What this step evicts may have been written in the one before. The next step does the same, and such saves belong to this step's
         // body.
-        var body = copies.Where(c => c.Time >= begin).Select(c => c.Copy);
-        var late = copies.Where(c => !c.Copy.Fetch && c.Time >= before && c.Time < begin).Select(c => c.Copy).ToArray();
-        var savedLate = late.Select(c => c.Object).ToHashSet();
+        bool InBody(in (long Time, Travel Copy) c) => c.Time >= begin;
+        bool IsLate(in (long Time, Travel Copy) c) => !c.Copy.Fetch && c.Time >= before && c.Time < begin;
+        var travels = ImmutableArray.CreateBuilder<Travel>(copies.Count(c => InBody(c) || IsLate(c)));
+        travels.AddRange(copies.Where(c => InBody(c)).Select(c => c.Copy));
+        int late = travels.Count;
+        travels.AddRange(copies.Where(c => IsLate(c)).Select(c => c.Copy));
+        var savedLate = travels.Skip(late).Select(c => c.Object).ToHashSet();
         var kept = states.Where(s => s.Life == Lifetime.State).ToArray();
         bool HomeIsValid(ObjectState state) => state.Slot < 0 || dirty[state.Slot].Count == 0 || savedLate.Contains(state.Id);
         return new TenancyResult(
             ImmutableCollectionsMarshal.AsImmutableArray(slots),
-            [.. body, .. late],
+            travels.MoveToImmutable(),
             [.. kept.Where(s => s.Slot >= 0).Select(s => (s.Id, s.Slot))],
             [.. kept.Where(HomeIsValid).Select(s => s.Id)]);
     }

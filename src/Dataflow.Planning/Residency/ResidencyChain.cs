@@ -102,5 +102,5 @@ internal sealed class ResidencyChain : ResidencySequence
     }
 
     /// <inheritdoc/>
-    public override Footprint FootprintAt(int index) => sizes.Of(this[index]);
+    protected override Footprint Measure(Residency residency) => sizes.Of(residency);
 }

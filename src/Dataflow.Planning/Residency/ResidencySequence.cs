@@ -7,6 +7,8 @@ namespace Dataflow.Planning;
 /// </summary>
 internal abstract class ResidencySequence
 {
+    private Footprint?[]? footprints;
+
     /// <summary>Number of residencies.</summary>
     public abstract int Count { get; }
 
@@ -14,7 +16,12 @@ internal abstract class ResidencySequence
     public abstract Residency this[int index] { get; }
 
     /// <summary>Memory of the residency at that place, without what is reserved beside the arena.</summary>
-    public abstract Footprint FootprintAt(int index);
+    public Footprint FootprintAt(int index)
+    {
+        // Searches at many budgets look at the same places. Two threads may both measure one: they find the same.
+        footprints ??= new Footprint?[Count];
+        return footprints[index] ??= Measure(this[index]);
+    }
 
     /// <summary>
     /// The last place with at most that much device memory, what is reserved beside the arena included; -1 if there is none.
@@ -54,6 +61,9 @@ internal abstract class ResidencySequence
     /// <summary>The place farthest along that fits both memories, what is reserved included; -1 if none does.</summary>
     public int LastWithin(MemoryBudget budget, DeviceReserve reserve) =>
         LastWithin(budget.Device, reserve) is >= 0 and var last && FootprintAt(last).Host <= budget.Host ? last : -1;
+
+    /// <summary>Memory of one of the residencies.</summary>
+    protected abstract Footprint Measure(Residency residency);
 
     private Bytes DeviceAt(int index, DeviceReserve reserve)
     {

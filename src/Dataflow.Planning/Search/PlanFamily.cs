@@ -32,17 +32,22 @@ internal sealed class PlanFamily : ResidencySequence
 {
     private readonly int most;
     private readonly Residency start;
-    private readonly (Spending Kind, int[] Stops)[] stages;
+    private readonly (int First, int[] Stops)[] stages; // by kind
 
     /// <param name="geometry">The workload with what is known of it.</param>
     /// <param name="start">The residency that spends nothing yet.</param>
     /// <param name="most">Stops of the kind of spending that has most.</param>
-    /// <param name="order">Of the kinds of spending.</param>
+    /// <param name="order">Of the kinds of spending, each once at most.</param>
     public PlanFamily(SearchGeometry geometry, Residency start, int most, params Spending[] order)
     {
         (Geometry, this.start, this.most) = (geometry, start, most);
-        stages = [.. order.Select(kind => (kind, Stops(kind)))];
-        Count = 1 + stages.Sum(s => s.Stops.Length);
+        stages = [.. Enum.GetValues<Spending>().Select(_ => (0, Array.Empty<int>()))];
+        Count = 1;
+        foreach (var kind in order)
+        {
+            stages[(int)kind] = (Count - 1, Stops(kind));
+            Count += stages[(int)kind].Stops.Length;
+        }
     }
 
     /// <summary>The workload with what is known of it.</summary>
@@ -52,35 +57,31 @@ internal sealed class PlanFamily : ResidencySequence
     public override int Count { get; }
 
     /// <inheritdoc/>
-    public override Footprint FootprintAt(int index) => Geometry.Sizes.Of(this[index]);
-
-    /// <inheritdoc/>
     public override Residency this[int index]
     {
         get
         {
-            var residency = start;
-            foreach (var (kind, stops) in stages)
+            int At(Spending kind, int before)
             {
-                int taken = Math.Min(index, stops.Length);
-                residency = taken == 0 ? residency : With(residency, kind, stops[taken - 1]);
-                index -= taken;
+                var (first, stops) = stages[(int)kind];
+                int taken = Math.Min(index - first, stops.Length);
+                return taken <= 0 ? before : stops[taken - 1];
             }
 
-            return residency;
+            return start with
+            {
+                OptimizerSlots = At(Spending.OptimizerRing, start.OptimizerSlots),
+                ResidentChunks = At(Spending.Activations, start.ResidentChunks),
+                WeightSlots = At(Spending.Weights, start.WeightSlots),
+                ResidentGradients = At(Spending.Gradients, start.ResidentGradients),
+                ResidentPieces = At(Spending.Moments, start.ResidentPieces),
+                VocabularyResident = start.VocabularyResident || At(Spending.Vocabulary, 0) == 1,
+            };
         }
     }
 
-    private static Residency With(Residency r, Spending kind, int value) => kind switch
-    {
-        Spending.OptimizerRing => r with { OptimizerSlots = value },
-        Spending.Activations => r with { ResidentChunks = value },
-        Spending.Weights => r with { WeightSlots = value },
-        Spending.Gradients => r with { ResidentGradients = value },
-        Spending.Moments => r with { ResidentPieces = value },
-        Spending.Vocabulary => r with { VocabularyResident = true },
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no kind of spending"),
-    };
+    /// <inheritdoc/>
+    protected override Footprint Measure(Residency residency) => Geometry.Sizes.Of(residency);
 
     private int[] Stops(Spending kind)
     {

@@ -123,20 +123,18 @@ internal sealed class Shortlist
     private static void Enter(ShortlistEntry?[,] best, PlanFamily family, int number, DeviceReserve reserve)
     {
         int devices = best.GetLength(0), hosts = best.GetLength(1);
-        var sizes = family.Geometry.Sizes;
         int level = -1;
-        (int Index, Residency Residency, Footprint Memory)? fits = null;
+        (int Index, Footprint Memory)? fits = null;
         for (int i = 0; i <= family.Count; i++)
         {
-            var residency = i < family.Count ? family[i] : null;
-            var memory = residency is null ? null : sizes.Of(residency);
+            var memory = i < family.Count ? family.FootprintAt(i) : null;
             int needs = memory is null ? devices : BudgetLevels.For(memory.Device + reserve.For(memory.Host) - reserve.Least);
             if (fits is { } last && needs > level)
             {
                 int host = BudgetLevels.For(last.Memory.Host);
                 if (level < devices && host < hosts)
                 {
-                    var time = family.Geometry.Estimate.Of(last.Residency);
+                    var time = family.Geometry.Estimate.Of(family[last.Index]);
                     var device = last.Memory.Device + reserve.For(last.Memory.Host);
                     Take(ref best[level, host], new ShortlistEntry(number, last.Index, device, last.Memory.Host, time.Nanoseconds, 0));
                 }
@@ -149,7 +147,7 @@ internal sealed class Shortlist
             }
 
             level = needs;
-            fits = (i, residency!, memory);
+            fits = (i, memory);
         }
     }
 }

@@ -36,8 +36,14 @@ internal sealed class StepEstimate
     private readonly int[] layersOf;
     private readonly double[][] forward;
     private readonly double[]?[][] backward;
+    private readonly double?[] saved = new double?[(int)SaveSet.All + 1];
+    private readonly double forwards;
+    private readonly double block;
+    private readonly double blockGradients;
+    private readonly double window;
     private readonly double ends;
     private readonly double update;
+    private readonly double state;
     private readonly (double Alone, double Both) toDevice;
     private readonly (double Alone, double Both) toHost;
 
@@ -51,10 +57,16 @@ internal sealed class StepEstimate
         backward = [.. programs.Kinds.Select(_ => new double[]?[(int)SaveSet.All + 1])];
         ends = Ends();
         var recipe = workload.Recipe;
+        forwards = OverLayers(k => forward[k].Sum()) * geometry.GroupsPerRound;
+        block = Mean(p => p.Parameters.Size(recipe.Parameters));
+        blockGradients = Mean(p => p.Parameters.Size(recipe.Gradients));
+        window = Mean(p => p.KvPieceSize) * chunks * layers;
+        double parameters = workload.Model.ParameterCount;
+        state = parameters * workload.StateBytes;
         double perParameter = recipe.Gradients.Size() + (2 * (recipe.Parameters.Size() + workload.StateBytes));
         update = workload.Kind.Updates()
             ? 1e9
-                * machine.Seconds(Kernel.Update, KernelWork.Memory(perParameter * workload.Model.ParameterCount / pieces.Total))
+                * machine.Seconds(Kernel.Update, KernelWork.Memory(perParameter * parameters / pieces.Total))
                 * pieces.Total
             : 0;
         double host = machine.Links.HostMemory;
@@ -74,39 +86,24 @@ internal sealed class StepEstimate
     /// </summary>
     public double Floor { get; }
 
-    /// <summary>A residency's step.</summary>
+    /// <summary>A residency's step. What does not depend on it is looked up, for a search asks for thousands.</summary>
     public StepTime Of(Residency r)
     {
-        var (recipe, rounds) = (workload.Recipe, geometry.Rounds);
-        int pairs = layers * chunks, travelling = pairs - r.ResidentChunks;
-        double away = (double)travelling / pairs, more = r.MoreSixteenths / 16.0;
+        int rounds = geometry.Rounds, pairs = layers * chunks, travelling = pairs - r.ResidentChunks;
+        double more = r.MoreSixteenths / 16.0;
+        var keepMore = r.MoreSixteenths > 0 ? r.TravellingMore : r.Travelling;
 
         // Compute: of all positions of a sequence, the last ones keep more.
-        var keepMore = r.MoreSixteenths > 0 ? r.TravellingMore : r.Travelling;
-        double forwards = OverLayers(k => forward[k].Sum()) * geometry.GroupsPerRound;
-        double backwards = OverLayers(
-            k => ((1 - away) * Backward(k, r.ResidentSet).Sum()) + (away * Mixed(Backward(k, r.Travelling), Backward(k, keepMore), more)),
-            geometry.GroupsPerRound
-        );
-
-        double lastBackwards = r.LastRoundKeepsLess
-            ? OverLayers(
-                k => ((1 - away) * Backward(k, r.ResidentSet).Sum()) + (away * Backward(k, r.Travelling).Sum()),
-                geometry.GroupsPerRound
-            )
-            : backwards;
+        double away = (double)travelling / pairs;
+        double backwards = Backwards(away, r, r.Travelling, keepMore, more);
+        double lastBackwards = r.LastRoundKeepsLess ? Backwards(away, r, r.Travelling, r.Travelling, 0) : backwards;
 
         // Copies of a round.
-        double block = Mean(p => p.Parameters.Size(recipe.Parameters)),
-            blockGradients = Mean(p => p.Parameters.Size(recipe.Gradients));
         double weights = Math.Max(0, layers - r.WeightSlots) * block;
         bool accumulates = rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining;
         int ring = layers - r.ResidentGradients;
         double gradients = accumulates && ring > r.GradientSlots ? ring * blockGradients : 0;
-        double saved =
-            ((1 - more) * Mean(p => p.ActivationsSize(r.Travelling)))
-            + (more * Mean(p => p.ActivationsSize(keepMore)));
-        double window = Mean(p => p.KvPieceSize) * chunks * layers;
+        double saved = ((1 - more) * Saved(r.Travelling)) + (more * Saved(keepMore));
         double windows = r.Travelling.HasFlag(SaveSet.Kv) ? window / pairs : 0;
         int windowsKept = (r.WindowSlots * positions) + r.ResidentChunks;
         double activations = (travelling * (saved + programs.StreamSize.Value)) + (Math.Max(0, pairs - windowsKept) * windows);
@@ -132,7 +129,6 @@ internal sealed class StepEstimate
         double moments = 0, written = 0;
         if (workload.Kind.Updates())
         {
-            double state = (double)workload.Model.ParameterCount * workload.StateBytes;
             moments = pieces.Total - r.ResidentPieces > r.OptimizerSlots ? state * (pieces.Total - r.ResidentPieces) / pieces.Total : 0;
             written = (weights > 0 ? layers * block : 0) + table;
         }
@@ -183,7 +179,7 @@ internal sealed class StepEstimate
     public double BoundOf(Residency residency)
     {
         var pattern = new SavePattern(workload.Model, geometry, workload.Kind, residency);
-        double Backwards(Round round)
+        double OfRound(Round round)
         {
             double sum = 0;
             for (int l = 0; l < layers; l++)
@@ -201,9 +197,9 @@ internal sealed class StepEstimate
         int last = geometry.Rounds - 1;
         double compute =
             update
-            + (geometry.Rounds * ((OverLayers(k => forward[k].Sum()) * geometry.GroupsPerRound) + ends))
-            + Backwards(new Round(last))
-            + (last > 0 ? last * Backwards(new Round(0)) : 0);
+            + (geometry.Rounds * (forwards + ends))
+            + OfRound(new Round(last))
+            + (last > 0 ? last * OfRound(new Round(0)) : 0);
         return Math.Max(compute - Rounding, Of(residency).Bound);
     }
 
@@ -246,6 +242,32 @@ internal sealed class StepEstimate
         }
 
         return sum;
+    }
+
+    /// <summary>
+    /// Backwards of a round: of pairs that stay with what they keep, of those that are away with the one set or, in that share of
+    /// positions, the other.
+    /// </summary>
+    private double Backwards(double away, Residency r, SaveSet less, SaveSet more, double share)
+    {
+        double sum = 0;
+        for (int kind = 0; kind < layersOf.Length; kind++)
+        {
+            double travels = share == 0 ? Backward(kind, less).Sum() : Mixed(Backward(kind, less), Backward(kind, more), share);
+            sum += layersOf[kind] * geometry.GroupsPerRound * (((1 - away) * Backward(kind, r.ResidentSet).Sum()) + (away * travels));
+        }
+
+        return sum;
+    }
+
+    /// <summary>Bytes of a chunk's activations in a layer, in the mean of all.</summary>
+    private double Saved(SaveSet set) => saved[(int)set] ?? MeanSaved(set);
+
+    private double MeanSaved(SaveSet set)
+    {
+        double mean = Mean(p => p.ActivationsSize(set));
+        saved[(int)set] = mean;
+        return mean;
     }
 
     /// <summary>A sum over all layers, so many times, of what one of each kind comes to.</summary>
@@ -317,8 +339,7 @@ internal sealed class StepEstimate
     /// <summary>Head and embedding of a round.</summary>
     private double Ends()
     {
-        double subChunks = (double)geometry.ChunkTokens / geometry.HeadTokens;
-        double All(BlockProgram p) => p.Calls.Sum(c => Nanoseconds(c, p, new Chunk(0)) * (p.RunsBySubChunk(c) ? subChunks : 1));
+        double All(BlockProgram p) => p.Calls.Sum(c => Nanoseconds(c, p, new Chunk(0)) * (p.TimesOf(c, geometry)));
         var blocks = programs.Vocabulary.AreCut ? programs.Vocabulary.Blocks.Select(b => (VocabularyBlock?)b) : [null];
         double sum = blocks.Sum(b => All(programs.Embed(b)) + All(programs.EmbedBackward(b)));
         sum += programs.Vocabulary.AreCut

@@ -4,7 +4,8 @@ namespace Dataflow.Training;
 
 /// <summary>
 /// Turns rows of tokens into the tables that kernels read. A round's rows, their inputs one after another, are one run of tokens, cut
-/// into chunks of T; after the last row there is padding. A chunk's table is arrays of T 32-bit integers, back to back:
+/// into chunks of T; after the last row there is padding. A chunk's table (<see cref="ChunkTable"/>) is
+/// arrays of T 32-bit integers, back to back:
 /// <list type="number">
 /// <item>ids: the token;</item>
 /// <item>targets: the token to be predicted, -1 where none counts;</item>
@@ -21,9 +22,6 @@ namespace Dataflow.Training;
 /// </summary>
 public sealed class TokenTableWriter
 {
-    /// <summary>Arrays of one chunk's table, those of windows apart.</summary>
-    public const int ArrayCount = 4;
-
     /// <summary>The target of a token whose prediction does not count.</summary>
     public const int NotCounted = -1;
 
@@ -58,7 +56,7 @@ public sealed class TokenTableWriter
     }
 
     /// <summary>Integers of one chunk's table, without padding after it: 4 T, and T more a window.</summary>
-    public int TableInts => (ArrayCount + _windows.Length) * _chunkTokens;
+    public int TableInts => (ChunkTable.WindowsArray + _windows.Length) * _chunkTokens;
 
     /// <summary>Fills the tables of a round whose chunks lie back to back; as the overload with a stride.</summary>
     public int Write(ITokenSource source, ReadOnlySpan<int> rows, Span<int> tables, int chunks) =>
@@ -151,12 +149,12 @@ public sealed class TokenTableWriter
         int chunk = (int)(token / _chunkTokens);
         int index = (int)(token % _chunkTokens);
         var table = tables.Slice(chunk * stride, TableInts);
-        table[index] = id;
-        table[_chunkTokens + index] = target;
-        table[(2 * _chunkTokens) + index] = firstKey;
+        table[(ChunkTable.IdsArray * _chunkTokens) + index] = id;
+        table[(ChunkTable.TargetsArray * _chunkTokens) + index] = target;
+        table[(ChunkTable.FirstKeysArray * _chunkTokens) + index] = firstKey;
         for (int w = 0; w < _windows.Length; w++)
         {
-            table[((ArrayCount + w) * _chunkTokens) + index] = Math.Max(firstKey, WindowRow(token) - _windows[w] + 1);
+            table[((ChunkTable.WindowsArray + w) * _chunkTokens) + index] = Math.Max(firstKey, WindowRow(token) - _windows[w] + 1);
         }
     }
 
@@ -172,7 +170,7 @@ public sealed class TokenTableWriter
         }
 
         _sortKeys.AsSpan(0, count).Sort();
-        var order = table.Slice(3 * _chunkTokens, _chunkTokens);
+        var order = table.Slice(ChunkTable.OrderArray * _chunkTokens, _chunkTokens);
         for (int i = 0; i < count; i++)
         {
             order[i] = (int)_sortKeys[i];
