@@ -82,9 +82,9 @@ public static class Planner
         var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
 
         // Without a backward the layers pass in the same order again and again.
-        string weights = ObjectFamilies.Weights.PoolName(workload.Model);
+        var weights = ObjectFamilies.OfLayers(ObjectFamilies.Weights, programs).Select(r => r.PoolName(workload.Model)).ToHashSet();
         var pools = plan
-            .Pools.Select(p => p.Name == weights ? p with { Replacement = Replacement.LongestIdle } : p)
+            .Pools.Select(p => weights.Contains(p.Name) ? p with { Replacement = Replacement.LongestIdle } : p)
             .ToImmutableArray();
         var program = StepLowering.Lower(workload, programs, plan.Residency, pools);
         string NameOf(Placement p) => plan.Schedule.Objects[p.Object].Name;

@@ -16,6 +16,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
 {
     private readonly StepContext step = new(schedule, workload, arenas);
     private readonly Dictionary<int, int> parameterObjects = NumberParameters(schedule);
+    private readonly Dictionary<int, ParameterLayout> layouts = LayoutsOf(schedule, workload);
 
     /// <summary>Called after each kernel of a block program: for measuring, and for tests that look at what it wrote.</summary>
     public Action<ScheduledOp, KernelCall, OpOperands>? CallCompleted { get; set; }
@@ -84,7 +85,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     private void Norm(KernelStream stream, ScheduledOp op)
     {
         var at = Operands(op, Empty);
-        var layout = LayoutOf(op, op.Accesses.Single(a => a.Role == Roles.Gradients));
+        var layout = layouts[op.Accesses.Single(a => a.Role == Roles.Gradients).Object];
         stream.Launch(
             new SquaredSumArguments
             {
@@ -107,7 +108,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
         long end = first + (weights.Length.Value / recipe.Parameters.Size());
         nuint state = at.Accessed(Roles.Optimizer);
         bool clipped = at.Has(Roles.Norm);
-        foreach (var tensor in LayoutOf(op, weights).Tensors)
+        foreach (var tensor in layouts[weights.Object].Tensors)
         {
             long from = Math.Max(first, tensor.ElementOffset);
             long count = Math.Min(end, tensor.ElementOffset + tensor.Count) - from;
@@ -150,14 +151,15 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
             .Select((o, number) => (o.Id, number))
             .ToDictionary();
 
-    /// <summary>
-    /// How a block's, the embedding's or the head's parameters lie. A block of the head's matrix lies as one of the table does.
-    /// </summary>
-    private ParameterLayout LayoutOf(ScheduledOp op, in Access parameters) =>
-        op.Layer is { } layer ? step.Programs[layer].Parameters
-        : op.VocabularyBlock is { } block ? step.Programs.EmbeddingLayouts[block.Index]
-        : schedule.Objects[parameters.Object].Length
-        == step.Programs.HeadLayout.Size(parameters.Role == Roles.Weights ? workload.Recipe.Parameters : workload.Recipe.Gradients)
-            ? step.Programs.HeadLayout
-        : step.Programs.EmbeddingLayouts[0];
+    /// <summary>How the parameters, or the gradients, lie in each object that is updated or summed.</summary>
+    private static Dictionary<int, ParameterLayout> LayoutsOf(Schedule schedule, Workload workload)
+    {
+        var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
+        return schedule
+            .Ops.Where(op => op.Kind is OpKind.Update or OpKind.Norm)
+            .SelectMany(op => op.Accesses.Where(a => a.Role is Roles.Weights or Roles.Gradients))
+            .Select(a => a.Object)
+            .Distinct()
+            .ToDictionary(id => id, id => schedule.Objects[id].Id!.Value.Owner!.Value.Layout(programs));
+    }
 }

@@ -7,14 +7,15 @@ namespace Dataflow.Schedules;
 
 /// <summary>
 /// Which object: its family, and of which layer, chunk, round. The parts that there are make its name, in one order for all families:
-/// "W/L05", "X/L03/C2/R0", "O/embed/B1/P0", "KV/L01/G0/S1/R0", "loss". Homes that objects share have names of the same kind, with fewer
-/// parts.
+/// "W/L05", "W/L05/E1", "X/L03/C2/R0", "O/embed/B1/P0", "KV/L01/G0/S1/R0", "loss". Homes that objects share have names of the same kind,
+/// with fewer parts.
 /// </summary>
 /// <param name="Family">What it holds.</param>
 public readonly record struct ObjectId(ObjectFamily Family)
 {
     // Each index and one more: 0 is a part that is not there.
     private readonly int layer;
+    private readonly int part; // but this: the first of a layer's objects is not numbered
     private readonly int block;
     private readonly int chunk;
     private readonly int group;
@@ -34,12 +35,13 @@ public readonly record struct ObjectId(ObjectFamily Family)
     public ParameterOwner? Owner
     {
         get =>
-            Layer is { } l ? new ParameterOwner(l)
+            Layer is { } l ? new ParameterOwner(l, Part: part)
             : vocabulary == Vocabulary.None ? null
             : new ParameterOwner(null, vocabulary == Vocabulary.Head, block == 0 ? null : new VocabularyBlock(block - 1));
         init
         {
             layer = value?.Layer is { } l ? l.Index + 1 : 0;
+            part = value?.Part ?? 0;
             block = value?.Block is { } b ? b.Index + 1 : 0;
             vocabulary =
                 value is not { Layer: null } owner ? Vocabulary.None
@@ -120,6 +122,7 @@ public readonly record struct ObjectId(ObjectFamily Family)
     public bool Equals(ObjectId other) =>
         ReferenceEquals(Family, other.Family)
         && layer == other.layer
+        && part == other.part
         && chunk == other.chunk
         && round == other.round
         && group == other.group
@@ -132,7 +135,7 @@ public readonly record struct ObjectId(ObjectFamily Family)
     public override int GetHashCode()
     {
         int hash = Family is null ? -1 : Family.Index;
-        foreach (int part in (ReadOnlySpan<int>)[layer, chunk, round, group, segment, piece, block, (int)vocabulary])
+        foreach (int part in (ReadOnlySpan<int>)[layer, part, chunk, round, group, segment, piece, block, (int)vocabulary])
         {
             hash = unchecked((hash * 31) + part);
         }
@@ -151,6 +154,7 @@ public readonly record struct ObjectId(ObjectFamily Family)
             text.AppendLiteral(vocabulary == Vocabulary.Head ? "/head" : "/embed");
         }
 
+        Append(ref text, "/E", part == 0 ? 0 : part + 1);
         Append(ref text, "/B", block);
         Append(ref text, "/C", chunk);
         Append(ref text, "/G", group);
@@ -189,6 +193,7 @@ public readonly record struct ObjectId(ObjectFamily Family)
         return part[0] switch
         {
             'L' => this with { Layer = new Layer(index) },
+            'E' when Layer is { } l => this with { Owner = new ParameterOwner(l, Part: index) },
             'B' when vocabulary != Vocabulary.None => this with { Owner = Owner!.Value with { Block = new VocabularyBlock(index) } },
             'C' => this with { Chunk = new Chunk(index) },
             'G' => this with { Group = index },

@@ -1,15 +1,17 @@
+using System.Globalization;
 using Dataflow.Model;
 
 namespace Dataflow.Schedules;
 
 /// <summary>
-/// Whose parameters, gradients or optimizer state: a layer's, the embedding's or the head's, or those of a block of the rows of one of
-/// these two.
+/// Whose parameters, gradients or optimizer state: a layer's or those in one of its objects, the embedding's or the head's, or those of a
+/// block of the rows of one of these two.
 /// </summary>
 /// <param name="Layer">Null for embedding and head.</param>
 /// <param name="IsHead">The head; otherwise, without a layer, the embedding.</param>
 /// <param name="Block">Where the vocabulary is cut: the rows. The head without one is what is left of it, its norm.</param>
-public readonly record struct ParameterOwner(Layer? Layer, bool IsHead = false, VocabularyBlock? Block = null)
+/// <param name="Part">Which of the layer's objects, where its parameters lie in several.</param>
+public readonly record struct ParameterOwner(Layer? Layer, bool IsHead = false, VocabularyBlock? Block = null, int Part = 0)
 {
     /// <summary>The head; where its matrix lies in blocks, what is left.</summary>
     public static ParameterOwner Head => new(null, IsHead: true);
@@ -20,6 +22,18 @@ public readonly record struct ParameterOwner(Layer? Layer, bool IsHead = false, 
     /// <summary>A block of the head's own matrix.</summary>
     public static ParameterOwner HeadBlock(VocabularyBlock block) => new(null, IsHead: true, block);
 
-    /// <summary>"L05", "embed", "embed/B1", "head", "head/B0".</summary>
-    public override string ToString() => Layer is { } l ? l.ToString() : (IsHead ? "head" : "embed") + (Block is { } b ? $"/{b}" : "");
+    /// <summary>How its weights lie in memory.</summary>
+    public ParameterLayout Layout(BlockPrograms programs) =>
+        this switch
+        {
+            { Layer: { } layer } => programs[layer].Parts[Part],
+            { IsHead: true, Block: { } b } => programs.HeadBlockLayouts[b.Index],
+            { IsHead: true } => programs.HeadLayout,
+            _ => programs.EmbeddingLayouts[Block?.Index ?? 0],
+        };
+
+    /// <summary>"L05", "L05/E1", "embed", "embed/B1", "head", "head/B0".</summary>
+    public override string ToString() =>
+        Layer is { } l ? l + (Part == 0 ? "" : "/E" + Part.ToString(CultureInfo.InvariantCulture))
+        : (IsHead ? "head" : "embed") + (Block is { } b ? $"/{b}" : "");
 }

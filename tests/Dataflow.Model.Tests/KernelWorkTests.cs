@@ -102,7 +102,7 @@ public class KernelWorkTests
         var programs = new BlockPrograms(Model, Recipe.Bf16, Uncut);
         double Flops(BlockProgram p) =>
             p.Calls.Select(c => KernelWork.Of(c, p, Model, Uncut, new Chunk(0))).Where(w => w.Class == KernelClass.Gemm).Sum(w => w.Flops);
-        double matrices = programs.Kinds[0].Parameters.Tensors.Where(t => t.Rows > 1).Sum(t => (double)t.Rows * t.Columns);
+        double matrices = programs.Kinds[0].Parts[0].Tensors.Where(t => t.Rows > 1).Sum(t => (double)t.Rows * t.Columns);
         Assert.Equal(2 * Uncut.ChunkTokens * matrices, Flops(programs.Kinds[0].Forward(SaveSet.All)));
         Assert.Equal(4 * Uncut.ChunkTokens * matrices, Flops(programs.Kinds[0].Backward(SaveSet.All)));
     }

@@ -46,8 +46,8 @@ public class LayerPatternTests
         var programs = new BlockPrograms(Mixed, Recipe.Fp32, new Geometry(64, 1, 32, 2, 1, 16));
         Assert.Equal(2, programs.Kinds.Length);
         Assert.Same(programs[new Layer(0)], programs[new Layer(4)]);
-        Assert.Equal(2 * 96, programs[new Layer(2)].Parameters[WeightName.GateUp].Rows);
-        Assert.Equal(2 * 176, programs[new Layer(3)].Parameters[WeightName.GateUp].Rows);
+        Assert.Equal(2 * 96, programs[new Layer(2)].Parts[0][WeightName.GateUp].Rows);
+        Assert.Equal(2 * 176, programs[new Layer(3)].Parts[0][WeightName.GateUp].Rows);
         Assert.True(programs[new Layer(0)].ActivationsSize(SaveSet.All) < programs[new Layer(1)].ActivationsSize(SaveSet.All));
 
         // Ids, targets, first keys and order, and the first keys of the one window.
@@ -62,7 +62,7 @@ public class LayerPatternTests
     [Theory]
     [InlineData("3", "layers must be a list of objects, found 3")]
     [InlineData("[]", "layers must be a list of objects, found []")]
-    [InlineData("[{\"ffn_dim\": 176, \"widnow\": 3}]", "layers: widnow is not a key of a layer (these are: ffn_dim, window)")]
+    [InlineData("[{\"ffn_dim\": 176, \"widnow\": 3}]", "layers: widnow is not a key of a layer (these are: ffn_dim, window, ffn_apart)")]
     [InlineData("[{\"window\": 3}]", "layers: ffn_dim is missing")]
     [InlineData("[{\"ffn_dim\": 176, \"window\": 0}]", "window of layers must be at least 1, found 0")]
     [InlineData("[{\"ffn_dim\": 0}, {\"ffn_dim\": 176}]", "ffn_dim of layers must be from 1 to 1048576, found 0")]

@@ -47,8 +47,13 @@ public class ObjectFamiliesTests
     {
         foreach (string name in new[] { "8b", "nano" })
         {
-            var model = Models.Load(name);
-            Assert.Equal(ObjectFamilies.All.Length, ObjectFamilies.All.Select(r => r.PoolOf(model, false)).Distinct().Count());
+            var whole = Models.Load(name);
+            var apart = whole with { Pattern = new LayerPattern(new LayerKind(whole.FfnDim, FfnApart: true)) };
+            foreach (var model in new[] { whole, apart })
+            {
+                var rows = ObjectFamilies.Of(new BlockPrograms(model, Recipe.Bf16, new Geometry(64, 1, 32, 2, 1, 16)));
+                Assert.Equal(model == whole ? 18 : 20, rows.Select(r => r.PoolOf(model, false)).Distinct().Count());
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ public class MixedLayersTests
 {
     private const string Config = """
         {"name": "mixed", "vocab_size": 256, "model_dim": 64, "n_layers": 4, "n_heads": 4, "n_kv_heads": 2, "head_dim": 16, "ffn_dim": 160,
-         "rope_theta": 10000, "rms_norm_eps": 1e-6, "layers": [{"ffn_dim": 96, "window": 24}, {"ffn_dim": 160}]}
+         "rope_theta": 10000, "rms_norm_eps": 1e-6, "layers": [{"ffn_dim": 96, "window": 24}, {"ffn_dim": 160, "ffn_apart": true}]}
         """;
 
     [Fact]
@@ -36,5 +36,6 @@ public class MixedLayersTests
         );
         Assert.Equal([96, 160, 96, 160], config.Kinds.Select(k => k.FfnDim));
         Assert.Equal([24, null, 24, null], config.Kinds.Select(k => k.Window));
+        Assert.Equal([false, true, false, true], config.Kinds.Select(k => k.FfnApart));
     }
 }

@@ -16,13 +16,13 @@ internal static class DecoderBlock
     private const Activation Gate = Activation.Silu;
 
     /// <summary>
-    /// In memory order. Those whose gradients the backward writes after attention's come before the first of the others, which is
-    /// <see cref="WeightName.AttentionOut"/>.
+    /// In memory order. Within a group, those whose gradients the backward writes after attention's come before the others.
     /// </summary>
     public static ImmutableArray<ParameterSpec> Parameters(ModelConfig model, LayerKind kind)
     {
         var (d, q, kv, f) = (model.ModelDim, model.QueryDim, model.KvDim, kind.FfnDim);
         InitialValues fromStream = InitialValues.FanIn(d);
+        int ffn = kind.FfnApart ? 1 : 0;
         ImmutableArray<ParameterSpec> headNorms = model.QkNorm
             ? [HeadNorm(WeightName.QNorm, "q_norm.weight"), HeadNorm(WeightName.KNorm, "k_norm.weight")]
             : [];
@@ -44,9 +44,18 @@ internal static class DecoderBlock
                 InitialValues.IntoStream(q, model.LayerCount),
                 (Attention + "o_proj.weight", d)
             ),
-            ParameterSpec.Vector(WeightName.FfnNorm, InitialValues.One, (Layer + "post_attention_layernorm.weight", d)),
-            ParameterSpec.Matrix(WeightName.GateUp, d, fromStream, (Mlp + "gate_proj.weight", f), (Mlp + "up_proj.weight", f)),
-            ParameterSpec.Matrix(WeightName.Down, f, InitialValues.IntoStream(f, model.LayerCount), (Mlp + "down_proj.weight", d)),
+            ParameterSpec.Vector(WeightName.FfnNorm, InitialValues.One, (Layer + "post_attention_layernorm.weight", d)) with
+            {
+                Group = ffn,
+            },
+            ParameterSpec.Matrix(WeightName.GateUp, d, fromStream, (Mlp + "gate_proj.weight", f), (Mlp + "up_proj.weight", f)) with
+            {
+                Group = ffn,
+            },
+            ParameterSpec.Matrix(WeightName.Down, f, InitialValues.IntoStream(f, model.LayerCount), (Mlp + "down_proj.weight", d)) with
+            {
+                Group = ffn,
+            },
         ];
 
         ParameterSpec HeadNorm(WeightName name, string part) =>

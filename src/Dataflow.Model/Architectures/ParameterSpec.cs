@@ -39,8 +39,13 @@ public sealed record ParameterSpec
     /// <summary>What it is in a checkpoint, in memory order.</summary>
     public ImmutableArray<WeightPart> Parts { get; }
 
+    /// <summary>
+    /// Which of its layer's objects it lies in. Parameters in a row of one group are streamed together, and apart from those of another.
+    /// </summary>
+    public int Group { get; init; }
+
     /// <summary>Some of a matrix's rows, as an object that has no name in a checkpoint.</summary>
-    public ParameterSpec WithRows(long rows) => new(Name, rows, Columns, Initial, []);
+    public ParameterSpec WithRows(long rows) => new(Name, rows, Columns, Initial, []) { Group = Group };
 
     /// <summary>A matrix [out, in], of parts with so many rows each.</summary>
     public static ParameterSpec Matrix(

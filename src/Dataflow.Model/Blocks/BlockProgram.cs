@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 
 namespace Dataflow.Model;
 
@@ -51,6 +52,9 @@ public sealed record BlockProgram(ImmutableArray<KernelCall> Calls, ImmutableDic
 /// <summary>The roles of operands: what an op's access is for.</summary>
 public static class Roles
 {
+    private static readonly string[] s_partsOfWeights = [.. Enumerable.Range(0, 8).Select(p => Numbered(Weights, p))];
+    private static readonly string[] s_partsOfGradients = [.. Enumerable.Range(0, 8).Select(p => Numbered(Gradients, p))];
+
     /// <summary>The chunk's table (ids, targets, first keys, order).</summary>
     public const string Table = "t";
 
@@ -113,4 +117,13 @@ public static class Roles
 
     /// <summary>Destination of a copy.</summary>
     public const string To = "to";
+
+    /// <summary>Parameters in one of a layer's objects: "w" of the first, "w1" of the next.</summary>
+    public static string WeightsOf(int part) => part < s_partsOfWeights.Length ? s_partsOfWeights[part] : Numbered(Weights, part);
+
+    /// <summary>Gradients of these.</summary>
+    public static string GradientsOf(int part) => part < s_partsOfGradients.Length ? s_partsOfGradients[part] : Numbered(Gradients, part);
+
+    private static string Numbered(string role, int part) =>
+        part == 0 ? role : string.Create(CultureInfo.InvariantCulture, $"{role}{part}");
 }

@@ -77,7 +77,7 @@ public sealed class BlockPrograms
 
     /// <summary>Bytes of scratch of a norm over any parameter object's gradient.</summary>
     public Bytes NormScratch =>
-        EmbeddingLayouts.Append(HeadLayout).Concat(Kinds.Select(k => k.Parameters)).Select(KernelWorkspace.SquaredSum).Aggregate(Bytes.Max);
+        EmbeddingLayouts.Append(HeadLayout).Concat(Kinds.SelectMany(k => k.Parts)).Select(KernelWorkspace.SquaredSum).Aggregate(Bytes.Max);
 
     /// <summary>Bytes of the activation object in the layers where it takes most.</summary>
     public Bytes ActivationsSize(SaveSet saved) => 

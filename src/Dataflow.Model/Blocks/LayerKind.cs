@@ -5,7 +5,8 @@ namespace Dataflow.Model;
 /// <summary>What may differ from layer to layer of one model.</summary>
 /// <param name="FfnDim">Width F of the feed-forward.</param>
 /// <param name="Window">The most keys that a token attends to, itself among them; null for all of its document.</param>
-public sealed record LayerKind(int FfnDim, int? Window = null);
+/// <param name="FfnApart">The feed-forward's parameters are an object of their own, which travels apart from attention's.</param>
+public sealed record LayerKind(int FfnDim, int? Window = null, bool FfnApart = false);
 
 /// <summary>The kinds of a model's layers from the first one on, over and over: layer l is of kind l modulo their number.</summary>
 public sealed class LayerPattern : IEquatable<LayerPattern>

@@ -8,6 +8,8 @@ namespace Dataflow.Model;
 /// </summary>
 public sealed partial class LayerPrograms
 {
+    private long[]? beforeAttention;
+
     /// <summary>
     /// Where a window may be streamed: K, V and attention's output are kept, so that a backward recomputes nothing that needs other chunks.
     /// </summary>
@@ -40,8 +42,22 @@ public sealed partial class LayerPrograms
     /// <summary>Bytes of the saved activations that are written before attention; the others follow.</summary>
     public Bytes SavedBeforeAttention(SaveSet saved) => ActivationsSize(saved & SaveSet.Query);
 
-    /// <summary>Bytes of a block's gradients that a backward writes after attention's; the others follow.</summary>
-    public Bytes GradientsBeforeAttention => new(Parameters[WeightName.AttentionOut].ElementOffset * recipe.Gradients.Size());
+    /// <summary>Bytes of an object's gradients that a backward writes after attention's; the others follow.</summary>
+    public Bytes GradientsBeforeAttention(int part)
+    {
+        beforeAttention ??= [.. Parts.Select(ElementsBeforeAttention)];
+        return new Bytes(beforeAttention[part] * recipe.Gradients.Size());
+    }
+
+    private long ElementsBeforeAttention(ParameterLayout part)
+    {
+        var before = BlockCalls.StreamedBackward(model, Kind).Before.SelectMany(c => c.Operands);
+        var first = before.Where(o => o.Tensor == TensorName.WeightGradient).Select(o => o.Weight).ToHashSet();
+        var others = part.Tensors.SkipWhile(t => !first.Contains(t.Name)).ToList();
+        return others.Find(t => !first.Contains(t.Name)) is { } stray
+            ? throw new InvalidOperationException($"the gradient of {stray.Name} is written after attention's and lies behind others")
+            : others.Count == 0 ? part.ElementCount : others[0].ElementOffset;
+    }
 
     private BlockProgram ForwardPart(string name, SaveSet saved, Func<StreamedCalls, ImmutableArray<KernelCall>> part) =>
         cache.TryGetValue((name, saved), out var program) ? program : cache[(name, saved)] = LayForwardPart(saved, part);

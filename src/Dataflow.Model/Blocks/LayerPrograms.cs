@@ -14,6 +14,8 @@ public sealed partial class LayerPrograms
     private readonly TensorShapes shapes;
     private readonly ProgramLayout layout;
     private readonly Dictionary<(string, SaveSet), BlockProgram> cache = [];
+    private readonly Dictionary<BlockProgram, ImmutableArray<int>> partsOf = new(ReferenceEqualityComparer.Instance);
+    private readonly ImmutableArray<int> allParts;
     private readonly Bytes?[] activationsSizes = new Bytes?[(int)SaveSet.All + 1];
 
     /// <summary>Programs are made when first asked for.</summary>
@@ -22,7 +24,8 @@ public sealed partial class LayerPrograms
         (this.model, Kind, this.recipe, this.geometry) = (model, kind, recipe, geometry);
         shapes = new TensorShapes(model, recipe, geometry, kind);
         layout = new ProgramLayout(shapes, (operand, _, _) => WeightPlace(operand));
-        Parameters = ParameterLayout.Block(model, kind);
+        Parts = ParameterLayout.Block(model, kind).Parts();
+        allParts = [.. Enumerable.Range(0, Parts.Length)];
         KvPieceSize = shapes.Of(TensorName.KvPiece).Size;
         GradKvPieceSize = shapes.Of(TensorName.GradKvPiece).Size;
     }
@@ -30,8 +33,32 @@ public sealed partial class LayerPrograms
     /// <summary>What these layers have in common.</summary>
     public LayerKind Kind { get; }
 
-    /// <summary>Layout of a layer's parameters.</summary>
-    public ParameterLayout Parameters { get; }
+    /// <summary>Layouts of the objects that a layer's parameters lie in, in memory order.</summary>
+    public ImmutableArray<ParameterLayout> Parts { get; }
+
+    /// <summary>Parameters of a layer, with the padding between them.</summary>
+    public long ElementCount => Parts.Sum(p => p.ElementCount);
+
+    /// <summary>Bytes of one of the objects of a layer at a type; none where there are fewer objects.</summary>
+    public Bytes PartSize(int part, DType type) => part < Parts.Length ? Parts[part].Size(type) : Bytes.Zero;
+
+    /// <summary>Indices of the objects whose parameters, or their gradients, a program names.</summary>
+    public ImmutableArray<int> PartsOf(BlockProgram program)
+    {
+        if (Parts.Length == 1)
+        {
+            return allParts;
+        }
+
+        if (!partsOf.TryGetValue(program, out var known))
+        {
+            var roles = program.Places.Values.Select(p => p.Role).ToHashSet();
+            known = [.. allParts.Where(p => roles.Contains(Roles.WeightsOf(p)) || roles.Contains(Roles.GradientsOf(p)))];
+            partsOf[program] = known;
+        }
+
+        return known;
+    }
 
     /// <summary>Bytes of one chunk's K and V.</summary>
     public Bytes KvPieceSize { get; }
@@ -120,9 +147,15 @@ public sealed partial class LayerPrograms
     {
         bool gradient = operand.Tensor == TensorName.WeightGradient;
         var type = gradient ? recipe.Gradients : recipe.Parameters;
-        var tensor = Parameters[operand.Weight];
+        int part = 0;
+        while (!Parts[part].Has(operand.Weight))
+        {
+            part++;
+        }
+
+        var tensor = Parts[part][operand.Weight];
         return new TensorPlace(
-            gradient ? Roles.Gradients : Roles.Weights,
+            gradient ? Roles.GradientsOf(part) : Roles.WeightsOf(part),
             new Bytes(tensor.ElementOffset * type.Size()),
             type,
             tensor.Rows,

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Dataflow.Model;
 
 /// <summary>One weight of a parameter object: row-major [Rows, Columns] (out x in; a vector is one row) from ElementOffset.</summary>
@@ -27,11 +29,11 @@ public sealed record ParameterLayout
 {
     private const long ElementAlignment = 128;
 
-    private ParameterLayout(IReadOnlyList<WeightTensor> tensors, long elementCount)
-    {
-        Tensors = tensors;
-        ElementCount = elementCount;
-    }
+    private ParameterLayout(IReadOnlyList<WeightTensor> tensors, long firstElement, long elementCount) =>
+        (Tensors, FirstElement, ElementCount) = (tensors, firstElement, elementCount);
+
+    /// <summary>Of a part: the element of the whole at which it begins.</summary>
+    public long FirstElement { get; }
 
     /// <summary>In memory order.</summary>
     public IReadOnlyList<WeightTensor> Tensors { get; }
@@ -41,6 +43,9 @@ public sealed record ParameterLayout
 
     /// <summary>The tensor of that name; throws if this object has none.</summary>
     public WeightTensor this[WeightName name] => Tensors.First(t => t.Name == name);
+
+    /// <summary>Whether this object has a tensor of that name.</summary>
+    public bool Has(WeightName name) => Tensors.Any(t => t.Name == name);
 
     /// <summary>Size of one copy at the given dtype.</summary>
     public Bytes Size(DType type) => new(checked(ElementCount * type.Size()));
@@ -61,7 +66,25 @@ public sealed record ParameterLayout
     /// <summary>One transformer block.</summary>
     public static ParameterLayout Block(ModelConfig model, LayerKind kind) => Of(DecoderBlock.Parameters(model, kind));
 
-    private static ParameterLayout Of(IReadOnlyList<ParameterSpec> specs)
+    /// <summary>
+    /// The objects that these parameters are streamed in, each laid out from its own start; a single one where all are of one group.
+    /// </summary>
+    public ImmutableArray<ParameterLayout> Parts()
+    {
+        var parts = ImmutableArray.CreateBuilder<ParameterLayout>();
+        for (int from = 0, to; from < Tensors.Count; from = to)
+        {
+            for (to = from + 1; to < Tensors.Count && Tensors[to].Spec.Group == Tensors[from].Spec.Group; to++)
+            {
+            }
+
+            parts.Add(Of([.. Tensors.Skip(from).Take(to - from).Select(t => t.Spec)], Tensors[from].ElementOffset));
+        }
+
+        return parts.ToImmutable();
+    }
+
+    private static ParameterLayout Of(IReadOnlyList<ParameterSpec> specs, long firstElement = 0)
     {
         var laid = new List<WeightTensor>(specs.Count);
         long offset = 0;
@@ -71,6 +94,6 @@ public sealed record ParameterLayout
             offset = checked(offset + ((spec.Count + ElementAlignment - 1) / ElementAlignment * ElementAlignment));
         }
 
-        return new ParameterLayout(laid, offset);
+        return new ParameterLayout(laid, firstElement, offset);
     }
 }

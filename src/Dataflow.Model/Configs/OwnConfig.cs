@@ -13,7 +13,7 @@ internal static class OwnConfig
         "tied_embedding", "qk_norm", "n_experts", "layers",
     ];
 
-    private static readonly string[] s_kindKeys = ["ffn_dim", "window"];
+    private static readonly string[] s_kindKeys = ["ffn_dim", "window", "ffn_apart"];
 
     /// <summary>Whether the file means to be of this format.</summary>
     public static bool Recognises(JsonFields fields) => fields.Has("model_dim") || fields.Has("n_layers") || fields.Has("ffn_dim");
@@ -73,7 +73,8 @@ internal static class OwnConfig
                 kind.Faults.Add($"{JsonFields.QuoteKey(key)} is not a key of a layer (these are: {string.Join(", ", s_kindKeys)})");
             }
 
-            kinds.Add(new LayerKind(kind.Int("ffn_dim"), kind.Has("window") ? kind.Int("window") : null));
+            int? window = kind.Has("window") ? kind.Int("window") : null;
+            kinds.Add(new LayerKind(kind.Int("ffn_dim"), window, kind.Bool("ffn_apart", absent: false)));
             fields.Faults.AddRange(kind.Faults.Select(f => $"layers: {f}"));
         }
 
@@ -126,6 +127,11 @@ internal static class OwnConfig
                 if (kind.Window is { } window)
                 {
                     json.WriteNumber("window", window);
+                }
+
+                if (kind.FfnApart)
+                {
+                    json.WriteBoolean("ffn_apart", true);
                 }
 
                 json.WriteEndObject();

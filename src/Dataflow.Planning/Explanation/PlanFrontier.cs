@@ -46,8 +46,8 @@ public sealed record PlanFrontier(FrontierPoint LeastDevice, FrontierPoint Besid
         // Higher tiers are preferred, so that the planner takes the tier that the budget was made for.
         var (workload, programs, residency) = candidates.Best(memory)!.Value;
         var sized = new SizedResidency(workload, programs, residency);
-        var shares = ObjectFamilies
-            .All.GroupBy(
+        var shares = sized
+            .Sizes.Rows.GroupBy(
                 row => row.Label,
                 (kind, rows) => new DeviceShare(kind, rows.Aggregate(Bytes.Zero, (sum, row) => sum + row.MemoryOf(sized).Device))
             )

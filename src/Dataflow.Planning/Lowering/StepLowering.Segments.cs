@@ -19,7 +19,7 @@ internal sealed partial class StepLowering
         Add(OpKind.Project, l, c, r,
         [
             table.Table(c, r),
-            table.Weights(l, AccessMode.Read),
+            .. Weights(l, project),
             table.Stream(Roles.Input, l, c, r, AccessMode.Read),
             table.Segment(l, c, r, own, geometry.WindowRow(c) - geometry.FirstRow(own), geometry.ChunkTokens, AccessMode.Write),
             Where(split > Bytes.Zero, table.Activations(l, c, r, AccessMode.Write) with { Length = split }),
@@ -39,7 +39,7 @@ internal sealed partial class StepLowering
         var kept = table.Activations(l, c, r, AccessMode.Write);
         Add(OpKind.Combine, l, c, r,
         [
-            table.Weights(l, AccessMode.Read),
+            .. Weights(l, combine),
             table.Stream(Roles.Input, l, c, r, AccessMode.Read),
             kept with { Offset = split, Length = kept.Length - split },
             table.Stream(Roles.Output, new Layer(l.Index + 1), c, r, AccessMode.Write),
@@ -51,15 +51,13 @@ internal sealed partial class StepLowering
     {
         var (combine, project) = (programs[l].CombineBackward(saved), programs[l].ProjectBackward(saved));
         var own = geometry.SegmentOf(c, segments);
-        var gradients = table.Gradients(l, firstOfStep ? AccessMode.Write : AccessMode.ReadWrite);
-        var split = programs[l].GradientsBeforeAttention;
         bool recomputes = programs[l].NeedsRecompute(saved);
         if (recomputes)
         {
             Add(OpKind.Recompute, l, c, r,
             [
                 table.Table(c, r),
-                table.Weights(l, AccessMode.Read),
+                .. Weights(l, programs[l].StreamedRecompute(saved)),
                 table.Stream(Roles.Input, l, c, r, AccessMode.Read),
                 table.Activations(l, c, r, AccessMode.Read),
                 table.Scratch(combine.ScratchLength, AccessMode.Write),
@@ -69,11 +67,11 @@ internal sealed partial class StepLowering
         Add(OpKind.CombineBackward, l, c, r,
         [
             Where(Names(combine, Roles.Table), table.Table(c, r)),
-            table.Weights(l, AccessMode.Read),
+            .. Weights(l, combine),
             Where(Names(combine, Roles.Input), table.Stream(Roles.Input, l, c, r, AccessMode.Read)),
             table.Activations(l, c, r, saved.HasFlag(SaveSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read),
             table.GradStream(c, r, AccessMode.ReadWrite),
-            gradients with { Offset = split, Length = gradients.Length - split },
+            .. StreamedGradients(l, combine, firstOfStep, afterAttention: false),
             table.Scratch(combine.ScratchLength, recomputes ? AccessMode.ReadWrite : AccessMode.Write),
         ], saved, segment: own);
         foreach (var s in SegmentsUpTo(own))
@@ -92,14 +90,25 @@ internal sealed partial class StepLowering
         Add(OpKind.ProjectBackward, l, c, r,
         [
             table.Table(c, r),
-            table.Weights(l, AccessMode.Read),
+            .. Weights(l, project),
             table.Stream(Roles.Input, l, c, r, AccessMode.Read),
             Where(Names(project, Roles.Activations), table.Activations(l, c, r, AccessMode.Read)),
             table.GradStream(c, r, AccessMode.ReadWrite),
             table.GradSegment(l, c, r, own, geometry.WindowRow(c) - geometry.FirstRow(own), geometry.ChunkTokens, AccessMode.Read),
-            gradients with { Length = split },
+            .. StreamedGradients(l, project, firstOfStep, afterAttention: true),
             table.Scratch(combine.ScratchLength, AccessMode.ReadWrite),
         ], saved, segment: own);
+    }
+
+    /// <summary>Of the gradients, those that are written after attention's, or the others.</summary>
+    private IEnumerable<Use> StreamedGradients(Layer l, BlockProgram program, bool firstOfStep, bool afterAttention)
+    {
+        foreach (var (part, use) in programs[l].PartsOf(program).Zip(Gradients(l, program, firstOfStep)))
+        {
+            var split = programs[l].GradientsBeforeAttention(part);
+            var some = afterAttention ? use with { Length = split } : use with { Offset = split, Length = use.Length - split };
+            yield return Where(some.Length > Bytes.Zero, some);
+        }
     }
 
     private static Use Where(bool holds, Use use) => holds ? use : default;

@@ -135,7 +135,10 @@ internal sealed partial class StepLowering
                 Backward(new Layer(l), c, r);
             }
 
-            GradientIsFinal(IsLast(r), new ParameterOwner(new Layer(l)));
+            foreach (var owner in OwnersOf(new Layer(l)))
+            {
+                GradientIsFinal(IsLast(r), owner);
+            }
         }
 
         EmbedBackward(r, IsLast(r));
@@ -183,43 +186,6 @@ internal sealed partial class StepLowering
         }
     }
 
-    /// <summary>Updates that waited for the norm. The last gradients to become final are still here: start with them.</summary>
-    private void UpdateAll()
-    {
-        foreach (var b in TableBlocks.Reverse())
-        {
-            Update(ParameterOwner.Embedding(b));
-        }
-
-        for (int l = 0; l < model.LayerCount; l++)
-        {
-            Update(new ParameterOwner(new Layer(l)));
-        }
-
-        Update(ParameterOwner.Head);
-        for (int b = 0; b < programs.HeadBlockLayouts.Length; b++)
-        {
-            Update(ParameterOwner.HeadBlock(new VocabularyBlock(b)));
-        }
-    }
-
-    /// <summary>In the last round a gradient is used at once: for the update or, where all must wait, for the norm.</summary>
-    private void GradientIsFinal(bool lastRound, ParameterOwner owner)
-    {
-        if (lastRound && workload.Kind == WorkloadKind.Training)
-        {
-            Update(owner);
-        }
-        else if (lastRound && workload.Kind == WorkloadKind.ClippedTraining)
-        {
-            var (gradients, _) = Parameters(owner);
-            Add(
-                new StepOp(OpKind.Norm) { Layer = owner.Layer, Block = owner.Block },
-                [gradients, table.Norm(owner), table.Scratch(programs.NormScratch, AccessMode.Write)]
-            );
-        }
-    }
-
     private void Forward(Layer l, Chunk c, Round r)
     {
         if (segments > 1)
@@ -232,7 +198,7 @@ internal sealed partial class StepLowering
         Add(OpKind.Forward, l, c, r,
         [
             table.Table(c, r),
-            table.Weights(l, AccessMode.Read),
+            .. Weights(l, programs[l].Forward(saved)),
             table.Stream(Roles.Input, l, c, r, AccessMode.Read),
             Context(l, c, r, recomputed: false),
             table.Window(l, c, r, recomputed: false, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write),
@@ -275,7 +241,7 @@ internal sealed partial class StepLowering
             Add(OpKind.Recompute, l, c, r,
             [
                 table.Table(c, r),
-                table.Weights(l, AccessMode.Read),
+                .. Weights(l, programs[l].RecomputeKv()),
                 table.Stream(Roles.Input, l, c, r, AccessMode.Read),
                 table.Window(l, c, r, recomputed: true, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write),
                 table.Scratch(programs[l].RecomputeKv().ScratchLength, AccessMode.Write),
@@ -291,7 +257,7 @@ internal sealed partial class StepLowering
         Add(OpKind.Recompute, l, c, r,
         [
             table.Table(c, r),
-            table.Weights(l, AccessMode.Read),
+            .. Weights(l, programs[l].Recompute(saved)),
             table.Stream(Roles.Input, l, c, r, AccessMode.Read),
             ownKv
                 ? table.Window(l, c, r, recomputedWindow, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write)
@@ -304,47 +270,22 @@ internal sealed partial class StepLowering
     private void Backward(Layer l, Chunk c, Round r, SaveSet saved, bool lastOfGroup, bool firstOfStep)
     {
         int rows = geometry.WindowRow(c) + geometry.ChunkTokens;
+        var program = programs[l].Backward(saved);
         Add(OpKind.Backward, l, c, r,
         [
             table.Table(c, r),
-            table.Weights(l, AccessMode.Read),
+            .. Weights(l, program),
             table.Stream(Roles.Input, l, c, r, AccessMode.Read),
             table.Window(l, c, r, !saved.HasFlag(SaveSet.Kv), 0, rows, AccessMode.Read),
             table.Activations(l, c, r, saved.HasFlag(SaveSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read),
             table.GradStream(c, r, AccessMode.ReadWrite),
             table.GradWindow(l, c, r, rows, lastOfGroup ? AccessMode.Write : AccessMode.ReadWrite),
-            table.Gradients(l, firstOfStep ? AccessMode.Write : AccessMode.ReadWrite),
+            .. Gradients(l, program, firstOfStep),
             table.Scratch(
-                programs[l].Backward(saved).ScratchLength,
+                program.ScratchLength,
                 programs[l].NeedsRecompute(saved) ? AccessMode.ReadWrite : AccessMode.Write
             ),
         ], saved);
-    }
-
-    private (Use Gradients, Use Weights) Parameters(ParameterOwner owner) =>
-        owner.Layer is { } l
-            ? (table.Gradients(l, AccessMode.Read), table.Weights(l, AccessMode.ReadWrite))
-            : (
-                table.VocabularyGradients(Roles.Gradients, owner, AccessMode.Read),
-                table.VocabularyWeights(Roles.Weights, owner, AccessMode.ReadWrite)
-            );
-
-    private void Update(ParameterOwner owner)
-    {
-        var layout = owner.Layout(programs);
-        var (gradients, weights) = Parameters(owner);
-        long g = workload.Recipe.Gradients.Size(), w = workload.Recipe.Parameters.Size();
-        for (int p = 0; p < pieces.CountOf(layout); p++)
-        {
-            var (first, count) = pieces.Elements(layout, p);
-            Add(new StepOp(OpKind.Update) { Layer = owner.Layer, Block = owner.Block, Piece = p },
-            [
-                gradients with { Offset = new Bytes(first * g), Length = new Bytes(count * g) },
-                weights with { Offset = new Bytes(first * w), Length = new Bytes(count * w) },
-                table.Moments(owner, p, piecesUsed++),
-                workload.Kind == WorkloadKind.ClippedTraining ? table.Norms() : default,
-            ]);
-        }
     }
 
     private Use Context(Layer l, Chunk c, Round r, bool recomputed) =>

@@ -1,16 +1,17 @@
+using System.Collections.Immutable;
 using Dataflow.Model;
 
 namespace Dataflow.Planning;
 
 /// <summary>
-/// The memory of any residency of one workload, known without lowering it: the sum over all <see cref="ObjectFamilies"/>. What does not
+/// The memory of any residency of one workload, known without lowering it: the sum over all <see cref="Rows"/>. What does not
 /// depend on the residency and takes time is looked up once, since a search asks for thousands. The device figure is exact: the pools to
 /// the byte. The host figure is what the tenancy pass will need or slightly more, never less, and feasibility is decided by it; tests hold
 /// both to the lowered plan.
 /// </summary>
 internal sealed class MemorySizes
 {
-    private readonly Bytes[] lengths = new Bytes[ObjectFamilies.All.Length];
+    private readonly Bytes[] lengths;
     private Bytes[]? momentsBefore;
 
     public MemorySizes(Workload workload, BlockPrograms programs)
@@ -21,10 +22,9 @@ internal sealed class MemorySizes
         (ChunksPerGroup, GroupsPerRound) = (geometry.ChunksPerGroup, geometry.GroupsPerRound);
         (IsTied, IsCut) = (workload.Model.TiedEmbedding, programs.Vocabulary.AreCut);
         (Optimizer, Scratch) = (new OptimizerPieces(workload, programs), new ScratchSizes(workload, programs));
-        for (int i = 0; i < lengths.Length; i++)
-        {
-            lengths[i] = ObjectFamilies.All[i].SlotLength(this).Aligned;
-        }
+        Owners = new ParameterOwners(workload.Model, programs);
+        Rows = ObjectFamilies.Of(programs);
+        lengths = [.. Rows.Select(row => row.SlotLength(this).Aligned)];
     }
 
     /// <summary>The workload.</summary>
@@ -32,6 +32,12 @@ internal sealed class MemorySizes
 
     /// <summary>Its programs.</summary>
     public BlockPrograms Programs { get; }
+
+    /// <summary>Its families of objects.</summary>
+    public ImmutableArray<ObjectRow> Rows { get; }
+
+    /// <summary>Its parameter objects.</summary>
+    public ParameterOwners Owners { get; }
 
     /// <summary>How its optimizer state is cut.</summary>
     public OptimizerPieces Optimizer { get; }
@@ -74,7 +80,7 @@ internal sealed class MemorySizes
     {
         var sized = new SizedResidency(this, residency);
         var (device, host) = (Bytes.Zero, Bytes.Zero);
-        var rows = ObjectFamilies.All.AsSpan();
+        var rows = Rows.AsSpan();
         for (int i = 0; i < rows.Length; i++)
         {
             var memory = rows[i].MemoryOf(sized, lengths[i]);

@@ -33,34 +33,17 @@ internal static class ObjectFamilies
     /// <summary>One fp64 for every parameter object, where gradients are clipped.</summary>
     public static readonly ObjectRow Norms = new(ObjectFamily.Norms)
     {
-        SlotLength = static w => new Bytes(8L * ParameterOwners.Count(w.Workload.Model, w.Programs)),
+        SlotLength = static w => new Bytes(8L * w.Owners.Count),
         SlotCount = static m => m.Sizes.Kind == WorkloadKind.ClippedTraining ? 1 : 0,
         Life = static _ => Lifetime.Output,
         Homes = static (_, slots, length) => length * slots,
     };
 
-    /// <summary>Parameters of the layers.</summary>
-    public static readonly ObjectRow Weights = new(ObjectFamily.Weights)
-    {
-        SlotLength = static w => w.Programs.Most(k => k.Parameters.Size(w.Workload.Recipe.Parameters)),
-        SlotCount = static m => Math.Min(m.Residency.WeightSlots, m.Layers),
-        Life = static _ => Lifetime.State,
-        Length = static (m, id) => id.Owner!.Value.Layout(m.Programs).Size(m.Sizes.Workload.Recipe.Parameters),
-        Homes = HomeRules.Weights,
-    };
+    /// <summary>Parameters of the layers, those in their first objects.</summary>
+    public static readonly ObjectRow Weights = WeightsOf(0);
 
-    /// <summary>Gradients of the layers.</summary>
-    public static readonly ObjectRow Gradients = new(ObjectFamily.Gradients)
-    {
-        SlotLength = static w => w.Programs.Most(k => k.Parameters.Size(w.Workload.Recipe.Gradients)),
-        SlotCount = static m => Math.Min(m.Residency.GradientSlots, m.Layers - m.Residency.ResidentGradients),
-        Replacement = static m => m.Residency.GradientsRotate ? Replacement.Rotation : Replacement.LongestIdle,
-        ResidentCount = static m => m.Residency.ResidentGradients,
-        IsResident = static (m, id) => id.Layer!.Value.Index < m.Residency.ResidentGradients,
-        Life = GradientLife,
-        Length = static (m, id) => id.Owner!.Value.Layout(m.Programs).Size(m.Sizes.Workload.Recipe.Gradients),
-        Homes = HomeRules.Gradients,
-    };
+    /// <summary>Gradients of these.</summary>
+    public static readonly ObjectRow Gradients = GradientsOf(0);
 
     /// <summary>Pieces of optimizer state, of all parameters.</summary>
     public static readonly ObjectRow Moments = new(ObjectFamily.Moments)
@@ -179,7 +162,9 @@ internal static class ObjectFamilies
     /// <summary>The gradient of the head's norm.</summary>
     public static readonly ObjectRow HeadGradients = Head(Gradients, static recipe => recipe.Gradients);
 
-    /// <summary>All rows, in the order of their pools in the device's arena.</summary>
+    /// <summary>
+    /// All rows of a workload whose layers have one parameter object each, in the order of their pools in the device's arena.
+    /// </summary>
     public static readonly ImmutableArray<ObjectRow> All =
     [
         Scratch,
@@ -202,9 +187,52 @@ internal static class ObjectFamilies
         HeadGradients,
     ];
 
+    /// <summary>
+    /// The rows of a workload: where layers have several parameter objects each, one more of parameters and of gradients for each.
+    /// </summary>
+    public static ImmutableArray<ObjectRow> Of(BlockPrograms programs)
+    {
+        int parts = programs.Kinds.Max(k => k.Parts.Length);
+        return parts == 1 ? All : [.. All.SelectMany(row => Enumerable.Range(0, PartsOf(row)).Select(p => OfPart(row, p)))];
+
+        int PartsOf(ObjectRow row) => row == Weights || row == Gradients ? parts : 1;
+    }
+
+    /// <summary>The rows of parameters, or of gradients, of all objects of a layer, given that of the first.</summary>
+    public static IEnumerable<ObjectRow> OfLayers(ObjectRow first, BlockPrograms programs) =>
+        Of(programs).SkipWhile(row => row != first).TakeWhile(row => row.Family == first.Family);
+
     /// <summary>Pools with at least one slot, in the order in which they lie in the arena: the device's memory, to the byte.</summary>
     public static ImmutableArray<Pool> Pools(SizedResidency sized) =>
-        [.. All.SelectMany(row => row.Pools(sized)).Where(p => p.SlotCount > 0 && p.SlotLength > Bytes.Zero)];
+        [.. sized.Sizes.Rows.SelectMany(row => row.Pools(sized)).Where(p => p.SlotCount > 0 && p.SlotLength > Bytes.Zero)];
+
+    private static ObjectRow OfPart(ObjectRow row, int part) =>
+        part == 0 ? row
+        : row == Weights ? WeightsOf(part)
+        : GradientsOf(part);
+
+    private static ObjectRow WeightsOf(int part) =>
+        new(ObjectFamily.Weights, part)
+        {
+            SlotLength = w => w.Programs.Most(k => k.PartSize(part, w.Workload.Recipe.Parameters)),
+            SlotCount = static m => Math.Min(m.Residency.WeightSlots, m.Layers),
+            Life = static _ => Lifetime.State,
+            Length = static (m, id) => id.Owner!.Value.Layout(m.Programs).Size(m.Sizes.Workload.Recipe.Parameters),
+            Homes = HomeRules.Weights,
+        };
+
+    private static ObjectRow GradientsOf(int part) =>
+        new(ObjectFamily.Gradients, part)
+        {
+            SlotLength = w => w.Programs.Most(k => k.PartSize(part, w.Workload.Recipe.Gradients)),
+            SlotCount = static m => Math.Min(m.Residency.GradientSlots, m.Layers - m.Residency.ResidentGradients),
+            Replacement = static m => m.Residency.GradientsRotate ? Replacement.Rotation : Replacement.LongestIdle,
+            ResidentCount = static m => m.Residency.ResidentGradients,
+            IsResident = static (m, id) => id.Layer!.Value.Index < m.Residency.ResidentGradients,
+            Life = GradientLife,
+            Length = static (m, id) => id.Owner!.Value.Layout(m.Programs).Size(m.Sizes.Workload.Recipe.Gradients),
+            Homes = HomeRules.Gradients,
+        };
 
     private static Lifetime GradientLife(WorkloadKind kind) => kind == WorkloadKind.Gradients ? Lifetime.Output : Lifetime.Transient;
 

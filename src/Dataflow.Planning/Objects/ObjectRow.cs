@@ -1,3 +1,4 @@
+using System.Globalization;
 using Dataflow.Model;
 using Dataflow.Schedules;
 
@@ -9,15 +10,16 @@ namespace Dataflow.Planning;
 /// with the object's id.
 /// </summary>
 /// <param name="Family">What its objects are called.</param>
-internal sealed record ObjectRow(ObjectFamily Family)
+/// <param name="Part">Of parameters and their gradients: which of a layer's objects.</param>
+internal sealed record ObjectRow(ObjectFamily Family, int Part = 0)
 {
-    private readonly string residentPool = $"{Family.Prefix}.resident";
+    private readonly string residentPool = $"{Prefix(Family, Part)}.resident";
 
     /// <summary>What people are shown.</summary>
     public string Label { get; init; } = Family.Label;
 
     /// <summary>The pool's name.</summary>
-    public Func<ModelConfig, string> PoolName { get; init; } = _ => Family.Prefix;
+    public Func<ModelConfig, string> PoolName { get; init; } = _ => Prefix(Family, Part);
 
     /// <summary>Length of a slot: that of the longest object. It is asked once a workload.</summary>
     public Func<MemorySizes, Bytes> SlotLength { get; init; } = static _ => Bytes.Zero;
@@ -92,6 +94,9 @@ internal sealed record ObjectRow(ObjectFamily Family)
             new(PoolName(sized.Model), length, SlotCount(sized), Replacement(sized)),
         ];
     }
+
+    private static string Prefix(ObjectFamily family, int part) =>
+        part == 0 ? family.Prefix : string.Create(CultureInfo.InvariantCulture, $"{family.Prefix}{part}");
 
     private Bytes LengthOfSlots(SizedResidency sized) => SlotLengthIn?.Invoke(sized) ?? SlotLength(sized.Sizes);
 }

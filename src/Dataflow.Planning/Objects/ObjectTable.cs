@@ -12,6 +12,8 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
 {
     private readonly Geometry geometry = sized.Geometry;
     private readonly BlockPrograms programs = sized.Programs;
+    private readonly ObjectRow[] weights = [.. ObjectFamilies.OfLayers(ObjectFamilies.Weights, sized.Programs)];
+    private readonly ObjectRow[] gradients = [.. ObjectFamilies.OfLayers(ObjectFamilies.Gradients, sized.Programs)];
     private readonly List<StepObject> objects = [];
     private readonly Dictionary<ObjectId, int> indices = [];
     private readonly Dictionary<string, int> poolIds = pools.Select((p, i) => (p.Name, Index: i)).ToDictionary(p => p.Name, p => p.Index);
@@ -71,9 +73,11 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
             ? default
             : OfPair(Roles.Activations, ObjectFamilies.Activations, l, c, r, mode);
 
-    public Use Weights(Layer l, AccessMode mode) => Of(Roles.Weights, ObjectFamilies.Weights, new ParameterOwner(l), mode);
+    /// <summary>Parameters in one of a layer's objects.</summary>
+    public Use Weights(string role, ParameterOwner owner, AccessMode mode) => Of(role, weights[owner.Part], owner, mode);
 
-    public Use Gradients(Layer l, AccessMode mode) => Of(Roles.Gradients, ObjectFamilies.Gradients, new ParameterOwner(l), mode);
+    /// <summary>Gradients of these.</summary>
+    public Use Gradients(string role, ParameterOwner owner, AccessMode mode) => Of(role, gradients[owner.Part], owner, mode);
 
     /// <summary>Parameters of embedding or head, or of a block of either.</summary>
     public Use VocabularyWeights(string role, ParameterOwner owner, AccessMode mode) =>
@@ -108,7 +112,7 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
     public Use Norm(ParameterOwner owner) =>
         Only(Roles.Norm, ObjectFamilies.Norms, AccessMode.Write) with
         {
-            Offset = new Bytes(8L * owner.Index(sized.Model, programs)),
+            Offset = new Bytes(8L * sized.Sizes.Owners.Index(owner)),
             Length = new Bytes(8),
         };
 

@@ -4,28 +4,38 @@ using Dataflow.Schedules;
 namespace Dataflow.Planning;
 
 /// <summary>All parameter objects of a workload: embedding, layers, head, blocks of the head.</summary>
-internal static class ParameterOwners
+internal sealed class ParameterOwners
 {
-    /// <summary>How many there are.</summary>
-    public static int Count(ModelConfig model, BlockPrograms programs) =>
-        programs.EmbeddingLayouts.Length + model.LayerCount + 1 + programs.HeadBlockLayouts.Length;
+    private readonly Dictionary<ParameterOwner, int> places = [];
 
-    /// <summary>Place among all of them.</summary>
-    public static int Index(this ParameterOwner owner, ModelConfig model, BlockPrograms programs)
+    public ParameterOwners(ModelConfig model, BlockPrograms programs)
     {
-        int embedding = programs.EmbeddingLayouts.Length;
-        return owner.Layer is { } l ? embedding + l.Index
-            : !owner.IsHead ? owner.Block?.Index ?? 0
-            : embedding + model.LayerCount + (owner.Block is { } b ? b.Index + 1 : 0);
+        bool cut = programs.Vocabulary.AreCut;
+        for (int b = 0; b < programs.EmbeddingLayouts.Length; b++)
+        {
+            Add(ParameterOwner.Embedding(cut ? new VocabularyBlock(b) : null));
+        }
+
+        foreach (var l in model.Layers)
+        {
+            for (int p = 0; p < programs[l].Parts.Length; p++)
+            {
+                Add(new ParameterOwner(l, Part: p));
+            }
+        }
+
+        Add(ParameterOwner.Head);
+        for (int b = 0; b < programs.HeadBlockLayouts.Length; b++)
+        {
+            Add(ParameterOwner.HeadBlock(new VocabularyBlock(b)));
+        }
     }
 
-    /// <summary>How its weights lie in memory.</summary>
-    public static ParameterLayout Layout(this ParameterOwner owner, BlockPrograms programs) =>
-        owner switch
-        {
-            { Layer: { } layer } => programs[layer].Parameters,
-            { IsHead: true, Block: { } b } => programs.HeadBlockLayouts[b.Index],
-            { IsHead: true } => programs.HeadLayout,
-            _ => programs.EmbeddingLayouts[owner.Block?.Index ?? 0],
-        };
+    /// <summary>How many there are.</summary>
+    public int Count => places.Count;
+
+    /// <summary>Place among all of them.</summary>
+    public int Index(ParameterOwner owner) => places[owner];
+
+    private void Add(ParameterOwner owner) => places.Add(owner, places.Count);
 }

@@ -58,8 +58,8 @@ internal sealed class StepEstimate
         ends = Ends();
         var recipe = workload.Recipe;
         forwards = OverLayers(k => forward[k].Sum()) * geometry.GroupsPerRound;
-        block = Mean(p => p.Parameters.Size(recipe.Parameters));
-        blockGradients = Mean(p => p.Parameters.Size(recipe.Gradients));
+        block = Mean(p => Size(p, recipe.Parameters));
+        blockGradients = Mean(p => Size(p, recipe.Gradients));
         window = Mean(p => p.KvPieceSize) * chunks * layers;
         double parameters = workload.Model.ParameterCount;
         state = parameters * workload.StateBytes;
@@ -74,6 +74,7 @@ internal sealed class StepEstimate
         double share = Math.Min(1, host / (inbound.BothBusy + outbound.BothBusy));
         LinkRate Link(LinkDirection d) => machine.Links.Links[d.Index];
         (double, double) Rate(LinkRate link) => (Math.Min(link.Alone, host), link.BothBusy * share);
+        Bytes Size(LayerPrograms of, DType type) => new(of.ElementCount * type.Size());
         (toDevice, toHost) = (Rate(inbound), Rate(outbound));
         Floor =
             (geometry.Rounds * ((OverLayers(k => forward[k].Sum() + Backward(k, SaveSet.All).Sum()) * geometry.GroupsPerRound) + ends))

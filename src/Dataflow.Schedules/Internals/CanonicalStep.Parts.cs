@@ -100,7 +100,7 @@ internal sealed partial class CanonicalStep
         var (project, attend, combine) = (programs[l].Project(saved), programs[l].Attend(saved), programs[l].Combine(saved));
         var own = geometry.SegmentOf(c, segments);
         long split = programs[l].SavedBeforeAttention(saved).Value, row = programs[l].KvPieceSize.Value / geometry.ChunkTokens;
-        Block(l, c, r);
+        Block(l, c, r, project);
         Add(
             Roles.Kv,
             Piece(ObjectFamily.Windows, l, c, r, own),
@@ -121,7 +121,7 @@ internal sealed partial class CanonicalStep
             Visit(new OpIdentity(OpKind.Attend, l, null, c, r, segment), saved);
         }
 
-        Weights(Roles.Weights, new ParameterOwner(l), programs[l].Parameters);
+        LayerWeights(l, combine);
         Add(Roles.Input, Stream(l.Index, c, r), 0, programs.StreamSize.Value, AccessMode.Read);
         Add(Roles.Activations, Activations(l, c, r), split, programs[l].ActivationsSize(saved).Value - split, AccessMode.Write);
         Add(Roles.Output, Stream(l.Index + 1, c, r), 0, programs.StreamSize.Value, AccessMode.Write);
@@ -133,12 +133,12 @@ internal sealed partial class CanonicalStep
     {
         var (combine, project) = (programs[l].CombineBackward(saved), programs[l].ProjectBackward(saved));
         var own = geometry.SegmentOf(c, segments);
-        long kept = programs[l].ActivationsSize(saved).Value, split = programs[l].GradientsBeforeAttention.Value;
+        long kept = programs[l].ActivationsSize(saved).Value;
         long row = programs[l].KvPieceSize.Value / geometry.ChunkTokens, gradRow = programs[l].GradKvPieceSize.Value / geometry.ChunkTokens;
         bool repeats = programs[l].NeedsRecompute(saved);
         if (repeats)
         {
-            Block(l, c, r);
+            Block(l, c, r, programs[l].StreamedRecompute(saved));
             Add(Roles.Activations, Activations(l, c, r), 0, kept, AccessMode.Read);
             Scratch(combine.ScratchLength, AccessMode.Write);
             Visit(new OpIdentity(OpKind.Recompute, l, null, c, r, own) { Wanted = programs[l].Missing(saved) }, saved);
@@ -149,11 +149,21 @@ internal sealed partial class CanonicalStep
             Table(c, r);
         }
 
-        Weights(Roles.Weights, new ParameterOwner(l), programs[l].Parameters);
+        LayerWeights(l, combine);
         Add(Roles.Input, Stream(l.Index, c, r), 0, Uses(combine, Roles.Input) ? programs.StreamSize.Value : 0, AccessMode.Read);
         Add(Roles.Activations, Activations(l, c, r), 0, kept, saved.HasFlag(SaveSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read);
         Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.ReadWrite);
-        Accumulate(Roles.Gradients, Gradients(new ParameterOwner(l)), split, programs[l].Parameters.Size(recipe.Gradients).Value - split);
+        foreach (int p in programs[l].PartsOf(combine))
+        {
+            long first = programs[l].GradientsBeforeAttention(p).Value;
+            Accumulate(
+                Roles.GradientsOf(p),
+                Gradients(new ParameterOwner(l, Part: p)),
+                first,
+                programs[l].PartSize(p, recipe.Gradients).Value - first
+            );
+        }
+
         Scratch(combine.ScratchLength, repeats ? AccessMode.ReadWrite : AccessMode.Write);
         Visit(new OpIdentity(OpKind.CombineBackward, l, null, c, r, own), saved);
         bool last = c.Index % geometry.ChunksPerGroup == geometry.ChunksPerGroup - 1;
@@ -175,7 +185,7 @@ internal sealed partial class CanonicalStep
             Visit(new OpIdentity(OpKind.AttendBackward, l, null, c, r, segment), saved);
         }
 
-        Block(l, c, r);
+        Block(l, c, r, project);
         Add(Roles.Activations, Activations(l, c, r), 0, Uses(project, Roles.Activations) ? kept : 0, AccessMode.Read);
         Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.ReadWrite);
         Add(
@@ -185,7 +195,11 @@ internal sealed partial class CanonicalStep
             programs[l].GradKvPieceSize.Value,
             AccessMode.Read
         );
-        Accumulate(Roles.Gradients, Gradients(new ParameterOwner(l)), 0, split);
+        foreach (int p in programs[l].PartsOf(project))
+        {
+            Accumulate(Roles.GradientsOf(p), Gradients(new ParameterOwner(l, Part: p)), 0, programs[l].GradientsBeforeAttention(p).Value);
+        }
+
         Scratch(combine.ScratchLength, AccessMode.ReadWrite);
         Visit(new OpIdentity(OpKind.ProjectBackward, l, null, c, r, own), saved);
     }

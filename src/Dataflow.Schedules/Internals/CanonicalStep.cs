@@ -51,7 +51,7 @@ internal sealed partial class CanonicalStep(
     public IEnumerable<(ParameterOwner Owner, ParameterLayout Layout)> Owners =>
         [
             .. TableBlocks.Select(b => (ParameterOwner.Embedding(b), programs.EmbeddingLayouts[b?.Index ?? 0])),
-            .. model.Layers.Select(l => (new ParameterOwner(l), programs[l].Parameters)),
+            .. model.Layers.SelectMany(l => programs[l].Parts.Select((layout, p) => (new ParameterOwner(l, Part: p), layout))),
             (ParameterOwner.Head, programs.HeadLayout),
             .. programs.HeadBlockLayouts.Select((layout, b) => (ParameterOwner.HeadBlock(new VocabularyBlock(b)), layout)),
         ];
@@ -121,9 +121,7 @@ internal sealed partial class CanonicalStep(
         }
 
         long row = programs[l].KvPieceSize.Value / geometry.ChunkTokens, first = geometry.WindowRow(c);
-        Table(c, r);
-        Weights(Roles.Weights, new ParameterOwner(l), programs[l].Parameters);
-        Add(Roles.Input, Stream(l.Index, c, r), 0, programs.StreamSize.Value, AccessMode.Read);
+        Block(l, c, r, programs[l].Forward(saved));
         Add(Roles.Kv, Window(ObjectFamily.Windows, l, c, r), 0, row * first, AccessMode.Read);
         Add(Roles.Kv, Window(ObjectFamily.Windows, l, c, r), row * first, programs[l].KvPieceSize.Value, AccessMode.Write);
         Add(Roles.Activations, Activations(l, c, r), 0, programs[l].ActivationsSize(saved).Value, AccessMode.Write);
@@ -159,7 +157,7 @@ internal sealed partial class CanonicalStep(
         if (repeats)
         {
             bool ownKv = programs[l].Missing(saved).HasFlag(SaveSet.Kv);
-            Block(l, c, r);
+            Block(l, c, r, programs[l].Recompute(saved));
             Add(
                 Roles.Kv,
                 window,
@@ -172,7 +170,7 @@ internal sealed partial class CanonicalStep(
             Visit(new OpIdentity(OpKind.Recompute, l, null, c, r) { Wanted = programs[l].Missing(saved) }, saved);
         }
 
-        Block(l, c, r);
+        Block(l, c, r, programs[l].Backward(saved));
         Add(Roles.Kv, window, 0, row * rows, AccessMode.Read);
         Add(
             Roles.Activations,
@@ -183,14 +181,18 @@ internal sealed partial class CanonicalStep(
         );
         Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.ReadWrite);
         Accumulate(Roles.GradKv, Window(ObjectFamily.GradWindows, l, c, r), 0, gradRow * rows);
-        Accumulate(Roles.Gradients, Gradients(new ParameterOwner(l)), 0, programs[l].Parameters.Size(recipe.Gradients).Value);
+        foreach (int p in programs[l].PartsOf(programs[l].Backward(saved)))
+        {
+            Accumulate(Roles.GradientsOf(p), Gradients(new ParameterOwner(l, Part: p)), 0, programs[l].PartSize(p, recipe.Gradients).Value);
+        }
+
         Scratch(programs[l].Backward(saved).ScratchLength, repeats ? AccessMode.ReadWrite : AccessMode.Write);
         Visit(new OpIdentity(OpKind.Backward, l, null, c, r), saved);
     }
 
     private void RecomputeOwnRows(Layer l, Chunk c, Round r)
     {
-        Block(l, c, r);
+        Block(l, c, r, programs[l].RecomputeKv());
         Add(
             Roles.Kv,
             Window(ObjectFamily.RecomputedWindows, l, c, r),
@@ -292,15 +294,24 @@ internal sealed partial class CanonicalStep(
         };
 
     /// <summary>What every part of a block that starts from its input reads.</summary>
-    private void Block(Layer l, Chunk c, Round r)
+    private void Block(Layer l, Chunk c, Round r, BlockProgram program)
     {
         Table(c, r);
-        Weights(Roles.Weights, new ParameterOwner(l), programs[l].Parameters);
+        LayerWeights(l, program);
         Add(Roles.Input, Stream(l.Index, c, r), 0, programs.StreamSize.Value, AccessMode.Read);
     }
 
     private void Table(Chunk c, Round r) =>
         Add(Roles.Table, new ObjectId(ObjectFamily.Tables) { Chunk = c, Round = r }, 0, programs.TableSize.Value, AccessMode.Read);
+
+    /// <summary>Those objects of a layer's parameters that a program names.</summary>
+    private void LayerWeights(Layer l, BlockProgram program)
+    {
+        foreach (int p in programs[l].PartsOf(program))
+        {
+            Weights(Roles.WeightsOf(p), new ParameterOwner(l, Part: p), programs[l].Parts[p]);
+        }
+    }
 
     private void Weights(string role, ParameterOwner owner, ParameterLayout layout) =>
         Add(role, new ObjectId(ObjectFamily.Weights) { Owner = owner }, 0, layout.Size(recipe.Parameters).Value, AccessMode.Read);

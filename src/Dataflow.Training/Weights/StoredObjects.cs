@@ -18,7 +18,8 @@ internal readonly record struct StoredObject(ParameterOwner Owner, long FirstEle
 }
 
 /// <summary>
-/// How a schedule holds each parameter object: whole, or, where the vocabulary is cut, the embedding and the head in blocks of rows.
+/// How a schedule holds each parameter object: whole, a layer in several, or, where the vocabulary is cut, the embedding and the head in
+/// blocks of rows.
 /// Objects follow each other as the rows do, so that checkpoints know nothing of blocks.
 /// </summary>
 internal sealed class StoredObjects
@@ -41,8 +42,11 @@ internal sealed class StoredObjects
         {
             ParameterObjectKind.Embedding => embedding,
             ParameterObjectKind.Head => head,
-            _ => [new StoredObject(new ParameterOwner(weights.Layer), 0, programs[weights.Layer].Parameters.ElementCount)],
+            _ => [.. programs[weights.Layer].Parts.Select((p, i) => OfLayer(weights.Layer, p, i))],
         };
+
+    private static StoredObject OfLayer(Layer layer, ParameterLayout part, int index) =>
+        new(new ParameterOwner(layer, Part: index), part.FirstElement, part.ElementCount);
 
     private static IEnumerable<StoredObject> Rows(ParameterOwner owner, IReadOnlyList<ParameterLayout> layouts, bool cut, long first)
     {

@@ -171,8 +171,15 @@ public static class PlanReport
     /// <summary>"1024"; where layers differ "512 (window 256) and 1024 in turn".</summary>
     private static string FfnDims(ModelConfig model) =>
         model.Pattern is { } pattern
-            ? string.Join(" and ", pattern.Kinds.Select(k => k.Window is { } w ? $"{k.FfnDim} (window {w})" : $"{k.FfnDim}")) + " in turn"
+            ? string.Join(" and ", pattern.Kinds.Select(Kind)) + " in turn"
             : $"{model.FfnDim}";
+
+    private static string Kind(LayerKind kind)
+    {
+        string window = kind.Window is { } w ? $"window {w}" : "", apart = kind.FfnApart ? "streamed apart" : "";
+        string[] notes = [.. new[] { window, apart }.Where(n => n != "")];
+        return notes.Length == 0 ? $"{kind.FfnDim}" : $"{kind.FfnDim} ({string.Join(", ", notes)})";
+    }
 
     private static string Blocks(Workload workload)
     {

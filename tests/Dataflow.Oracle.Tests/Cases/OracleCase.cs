@@ -139,8 +139,9 @@ public sealed class OracleCase
     }
 
     /// <summary>
-    /// In about half of the cases with several layers, two kinds in turn: widths of feed-forward, and windows. A window of one key would
-    /// have queries and keys without any gradient, and a width of a number or two rounds by chance.
+    /// In about half of the cases with several layers, two kinds in turn: widths of feed-forward, windows, and a feed-forward that is
+    /// streamed apart. A window of one key would have queries and keys without any gradient, and a width of a number or two rounds by
+    /// chance.
     /// </summary>
     private static ModelConfig WithLayers(Random random, ModelConfig model)
     {
@@ -151,9 +152,10 @@ public sealed class OracleCase
 
         int step = model.FfnDim % 8 == 0 ? 8 : 1, least = step == 8 ? 1 : 6;
         int narrow = step * random.Next(least, (model.FfnDim / step) + 1);
+        int window = random.Next(5, 16);
         var (first, second) = (
-            new LayerKind(narrow, random.Next(5, 16)),
-            new LayerKind(model.FfnDim, random.Next(3) == 0 ? random.Next(8, 32) : null)
+            new LayerKind(narrow, window, FfnApart: window % 2 == 0),
+            new LayerKind(model.FfnDim, random.Next(3) == 0 ? random.Next(8, 32) : null, FfnApart: window % 3 == 0)
         );
         return model with { Pattern = random.Next(2) == 0 ? new LayerPattern(first, second) : new LayerPattern(second, first) };
     }
