@@ -80,7 +80,7 @@ public sealed class Trainer
         var objects = new StoredObjects(workload);
         Weights = parameters = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Parameters, ObjectFamily.Weights);
         optimizer = [.. (workload.Kind.Updates() ? workload.Optimizer.State(workload.Recipe) : [])
-            .Select(part => (part, new OptimizerWeights(schedule, state, workload, objects, part)))];
+            .Select(part => (part, new OptimizerWeights(schedule, state, parameters, workload, objects, part)))];
         Gradients = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Gradients, ObjectFamily.Gradients);
     }
 

@@ -39,7 +39,7 @@ internal static class RandomRequests
         return new PlanRequest(model, recipe, kind, seqlen, rows, pins, budget, saved);
     }
 
-    /// <summary>Up to three kinds of layers in turn; some stream their feed-forward apart.</summary>
+    /// <summary>Up to three kinds of layers in turn; some stream their feed-forward apart, some are frozen.</summary>
     private static ModelConfig WithLayers(Random random, ModelConfig model)
     {
         LayerKind[] kinds =
@@ -49,7 +49,11 @@ internal static class RandomRequests
                 .Select(_ => new LayerKind(random.Next(1, model.FfnDim + 1), random.Next(2) == 0 ? random.Next(1, 50) : null)),
         ];
         random.Shuffle(kinds);
-        var some = kinds.Select(k => k with { FfnApart = (k.FfnDim + (k.Window ?? 0)) % 3 == 0 });
+        var some = kinds.Select(k => k with
+        {
+            FfnApart = (k.FfnDim + (k.Window ?? 0)) % 3 == 0,
+            Frozen = (k.FfnDim + (k.Window ?? 0)) % 5 == 0,
+        });
         return model with { Pattern = new LayerPattern([.. some]) };
     }
 }

@@ -1,4 +1,5 @@
 using Dataflow.Model;
+using Dataflow.Training;
 
 namespace Dataflow.Tests;
 
@@ -37,5 +38,46 @@ public class MixedLayersTests
         Assert.Equal([96, 160, 96, 160], config.Kinds.Select(k => k.FfnDim));
         Assert.Equal([24, null, 24, null], config.Kinds.Select(k => k.Window));
         Assert.Equal([false, true, false, true], config.Kinds.Select(k => k.FfnApart));
+    }
+
+    [Fact]
+    public void Frozen_layers_stay_as_they_are_in_every_recipe_and_are_exported()
+    {
+        using var tiny = new TinyRun();
+        string model = tiny.PathOf("frozen.json");
+        const string Window = "\"window\": 24";
+        File.WriteAllText(model, Config.Replace(Window, Window + ", \"ffn_apart\": true, \"frozen\": true", StringComparison.Ordinal));
+        var config = ModelConfigReader.Parse(File.ReadAllText(model), "frozen");
+        foreach (var recipe in new[] { Recipe.Fp32, Recipe.Bf16, Recipe.Bf16Stochastic, Recipe.Bf16Master })
+        {
+            byte[][] Trained(int steps)
+            {
+                var options = tiny.Options(steps);
+                string folder = tiny.PathOf($"{recipe.Name}-{steps}");
+                TinyRun.Losses(
+                    options with
+                    {
+                        Plan = options.Plan with { Model = model, Dtype = recipe, DeviceMemory = new Bytes(3 << 20) },
+                        Export = folder,
+                    }
+                );
+                using var exported = Checkpoint.Open(folder);
+                return [.. config.Layers.Select(l => Read(exported.WeightsOf(config), ParameterObject.Block(l)))];
+            }
+
+            var (first, last) = (Trained(1), Trained(3));
+            foreach (var l in config.Layers)
+            {
+                Assert.Contains(first[l.Index], b => b != 0);
+                Assert.Equal(config.KindOf(l).Frozen, first[l.Index].SequenceEqual(last[l.Index]));
+            }
+        }
+    }
+
+    private static byte[] Read(IWeightSource source, ParameterObject weights)
+    {
+        byte[] bytes = new byte[weights.Layout(source.Model).ElementCount * sizeof(float)];
+        source.Read(weights, 0, bytes, DType.Float32);
+        return bytes;
     }
 }

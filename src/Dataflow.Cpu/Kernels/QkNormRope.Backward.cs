@@ -8,7 +8,7 @@ namespace Dataflow.Cpu.Kernels;
 public static unsafe partial class QkNormRope
 {
     /// <summary>
-    /// dqkv is overwritten; qkv, the forward's input, is needed where there are norms. Gradients of norms are wanted exactly where there
+    /// dqkv is overwritten; qkv, the forward's input, is needed where there are norms. Gradients of norms may be wanted where there
     /// are norms: the sum over tokens and heads, plus the old contents where the call accumulates, in a fixed order (fp32 within 16 tokens,
     /// double across), rounded once.
     /// </summary>
@@ -61,9 +61,9 @@ public static unsafe partial class QkNormRope
             throw new ArgumentException("the gradient of a norm needs its input", nameof(call));
         }
 
-        if (call.QueryNorm is null != call.GradQueryNorm is null || call.KeyNorm is null != call.GradKeyNorm is null)
+        if ((call.QueryNorm is null && call.GradQueryNorm is not null) || (call.KeyNorm is null && call.GradKeyNorm is not null))
         {
-            throw new ArgumentException("a norm and the gradient of its weight come together", nameof(call));
+            throw new ArgumentException("there is no gradient of the weight of a norm that is not there", nameof(call));
         }
     }
 

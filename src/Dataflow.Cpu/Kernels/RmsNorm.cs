@@ -30,21 +30,25 @@ public static unsafe class RmsNorm
 
     /// <summary>
     /// With n = x * rstd: dx = addend + rstd * (dy w - n mean(dy w n)), overwritten (the addend, or dy, may be dx itself);
-    /// dw = sum over rows of dy n, plus the old dw where the call accumulates, in a fixed order, rounded once.
+    /// dw, where it is wanted, = sum over rows of dy n, plus the old dw where the call accumulates, in a fixed order, rounded once.
     /// </summary>
     public static void Backward(ThreadTeam team, in RmsNormBackwardArguments call)
     {
-        Matrix x = new(call.X), w = new(call.Weight), dy = new(call.GradY), dx = new(call.GradX), dw = new(call.GradWeight);
-        Matrix? addend = Matrix.Of(call.Addend);
+        Matrix x = new(call.X), w = new(call.Weight), dy = new(call.GradY), dx = new(call.GradX);
+        Matrix? addend = Matrix.Of(call.Addend), dw = Matrix.Of(call.GradWeight);
         float* rstd = (float*)call.Rstd;
         dy.Expect(x.Rows, x.Columns, nameof(call.GradY));
         dx.Expect(x.Rows, x.Columns, nameof(call.GradX));
         addend?.Expect(x.Rows, x.Columns, nameof(call.Addend));
         w.Expect(1, x.Columns, nameof(call.Weight));
-        dw.Expect(1, x.Columns, nameof(call.GradWeight));
+        dw?.Expect(1, x.Columns, nameof(call.GradWeight));
 
         // The weight's gradient first: dx may replace dy.
-        team.For((x.Columns + WeightColumns - 1) / WeightColumns, new WeightJob(dy, x, rstd, dw, call.Accumulate));
+        if (dw is { } sums)
+        {
+            team.For((x.Columns + WeightColumns - 1) / WeightColumns, new WeightJob(dy, x, rstd, sums, call.Accumulate));
+        }
+
         team.For((x.Rows + BlockRows - 1) / BlockRows, new InputJob(dy, x, rstd, w, dx, addend));
     }
 

@@ -107,8 +107,11 @@ internal sealed class QkNormRope(KernelLibrary library, ColumnSum columnSum)
                 call.Heads.KvHeads,
                 call.Heads.HeadDim
             );
-        columnSum.Run(stream, call.Workspace, groups, call.GradQueryNorm!.Value, call.Accumulate);
-        columnSum.Run(stream, keyPartials, groups, call.GradKeyNorm!.Value, call.Accumulate);
+        if (call is { GradQueryNorm: { } gradQuery, GradKeyNorm: { } gradKey })
+        {
+            columnSum.Run(stream, call.Workspace, groups, gradQuery, call.Accumulate);
+            columnSum.Run(stream, keyPartials, groups, gradKey, call.Accumulate);
+        }
     }
 
     // Pair i turns by theta^(-2i / hd) a position, 2^(i ratio).

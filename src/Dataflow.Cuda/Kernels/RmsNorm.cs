@@ -39,6 +39,9 @@ internal sealed class RmsNorm(KernelLibrary library, ColumnSum columnSum)
             call.X.Columns,
             rows
         );
-        columnSum.Run(stream, call.Workspace, groups, call.GradWeight, call.Accumulate);
+        if (call.GradWeight is { } gradWeight)
+        {
+            columnSum.Run(stream, call.Workspace, groups, gradWeight, call.Accumulate);
+        }
     }
 }

@@ -22,11 +22,10 @@ internal static class DecoderBlock
     {
         var (d, q, kv, f) = (model.ModelDim, model.QueryDim, model.KvDim, kind.FfnDim);
         InitialValues fromStream = InitialValues.FanIn(d);
-        int ffn = kind.FfnApart ? 1 : 0;
         ImmutableArray<ParameterSpec> headNorms = model.QkNorm
             ? [HeadNorm(WeightName.QNorm, "q_norm.weight"), HeadNorm(WeightName.KNorm, "k_norm.weight")]
             : [];
-        return
+        ImmutableArray<ParameterSpec> attention =
         [
             ParameterSpec.Vector(WeightName.AttentionNorm, InitialValues.One, (Layer + "input_layernorm.weight", d)),
             ParameterSpec.Matrix(
@@ -44,18 +43,17 @@ internal static class DecoderBlock
                 InitialValues.IntoStream(q, model.LayerCount),
                 (Attention + "o_proj.weight", d)
             ),
-            ParameterSpec.Vector(WeightName.FfnNorm, InitialValues.One, (Layer + "post_attention_layernorm.weight", d)) with
-            {
-                Group = ffn,
-            },
-            ParameterSpec.Matrix(WeightName.GateUp, d, fromStream, (Mlp + "gate_proj.weight", f), (Mlp + "up_proj.weight", f)) with
-            {
-                Group = ffn,
-            },
-            ParameterSpec.Matrix(WeightName.Down, f, InitialValues.IntoStream(f, model.LayerCount), (Mlp + "down_proj.weight", d)) with
-            {
-                Group = ffn,
-            },
+        ];
+        ImmutableArray<ParameterSpec> feedForward =
+        [
+            ParameterSpec.Vector(WeightName.FfnNorm, InitialValues.One, (Layer + "post_attention_layernorm.weight", d)),
+            ParameterSpec.Matrix(WeightName.GateUp, d, fromStream, (Mlp + "gate_proj.weight", f), (Mlp + "up_proj.weight", f)),
+            ParameterSpec.Matrix(WeightName.Down, f, InitialValues.IntoStream(f, model.LayerCount), (Mlp + "down_proj.weight", d)),
+        ];
+        return
+        [
+            .. attention.Select(p => p with { IsTrained = !kind.Frozen }),
+            .. feedForward.Select(p => p with { IsTrained = !kind.Frozen, Group = kind.FfnApart ? 1 : 0 }),
         ];
 
         ParameterSpec HeadNorm(WeightName name, string part) =>
@@ -146,8 +144,13 @@ internal static class DecoderBlock
             },
         ];
 
-    /// <summary>The gradient of the residual stream in place, from y's to x's, and of every weight.</summary>
+    /// <summary>The gradient of the residual stream in place, from y's to x's, and of every weight that is trained.</summary>
     public static ImmutableArray<KernelCall> Backward(ModelConfig model, LayerKind kind) =>
+        [
+            .. All(model, kind).Where(c => !kind.Frozen || c is not GemmWeightGradientCall),
+        ];
+
+    private static ImmutableArray<KernelCall> All(ModelConfig model, LayerKind kind) =>
         [
             InputGradient(GradStream, WeightName.Down, GradFfn),
             new GatedActivationBackwardCall
@@ -159,7 +162,7 @@ internal static class DecoderBlock
             WeightGradient(GradStream, GradFfn, WeightName.Down),
             InputGradient(GateUp, WeightName.GateUp, GradNorm2),
             WeightGradient(GateUp, Norm2, WeightName.GateUp),
-            NormBackward(GradNorm2, Residual, Rstd2, WeightName.FfnNorm),
+            NormBackward(kind, GradNorm2, Residual, Rstd2, WeightName.FfnNorm),
             InputGradient(GradStream, WeightName.AttentionOut, GradAttention),
             WeightGradient(GradStream, AttentionOut, WeightName.AttentionOut),
             new AttentionBackwardCall
@@ -180,13 +183,20 @@ internal static class DecoderBlock
                 GradKeyValue = GradKvPiece,
                 FirstKey = FirstKey,
                 Norms = model.QkNorm
-                    ? new QkNormOperands(Qkv, W(WeightName.QNorm), W(WeightName.KNorm), G(WeightName.QNorm), G(WeightName.KNorm), Partials)
+                    ? new QkNormOperands(
+                        Qkv,
+                        W(WeightName.QNorm),
+                        W(WeightName.KNorm),
+                        Gradient(kind, WeightName.QNorm),
+                        Gradient(kind, WeightName.KNorm),
+                        Partials
+                    )
                     : null,
                 GradQkv = GradQkv,
             },
             InputGradient(GradQkv, WeightName.Qkv, GradNorm1),
             WeightGradient(GradQkv, Norm1, WeightName.Qkv),
-            NormBackward(GradNorm1, Input, Rstd1, WeightName.AttentionNorm),
+            NormBackward(kind, GradNorm1, Input, Rstd1, WeightName.AttentionNorm),
         ];
 
     /// <summary>Where attention begins; positions count from the document's first token either way.</summary>
@@ -218,7 +228,13 @@ internal static class DecoderBlock
         };
 
     /// <summary>Added to the stream's gradient, which passes by the norm as it is.</summary>
-    private static RmsNormBackwardCall NormBackward(TensorName gradient, TensorName x, TensorName rstd, WeightName weight) =>
+    private static RmsNormBackwardCall NormBackward(
+        LayerKind kind,
+        TensorName gradient,
+        TensorName x,
+        TensorName rstd,
+        WeightName weight
+    ) =>
         new()
         {
             GradY = gradient,
@@ -227,7 +243,9 @@ internal static class DecoderBlock
             Weight = W(weight),
             GradX = GradStream,
             Adds = true,
-            GradWeight = G(weight),
+            GradWeight = Gradient(kind, weight),
             Workspace = Partials,
         };
+
+    private static Operand? Gradient(LayerKind kind, WeightName weight) => kind.Frozen ? null : G(weight);
 }

@@ -44,8 +44,13 @@ public sealed record ParameterSpec
     /// </summary>
     public int Group { get; init; }
 
+    /// <summary>
+    /// Training changes it. What is frozen has no gradient and no optimizer state, and is an object apart from what is trained.
+    /// </summary>
+    public bool IsTrained { get; init; } = true;
+
     /// <summary>Some of a matrix's rows, as an object that has no name in a checkpoint.</summary>
-    public ParameterSpec WithRows(long rows) => new(Name, rows, Columns, Initial, []) { Group = Group };
+    public ParameterSpec WithRows(long rows) => new(Name, rows, Columns, Initial, []) { Group = Group, IsTrained = IsTrained };
 
     /// <summary>A matrix [out, in], of parts with so many rows each.</summary>
     public static ParameterSpec Matrix(

@@ -53,6 +53,11 @@ public sealed partial class LayerPrograms
     {
         var before = BlockCalls.StreamedBackward(model, Kind).Before.SelectMany(c => c.Operands);
         var first = before.Where(o => o.Tensor == TensorName.WeightGradient).Select(o => o.Weight).ToHashSet();
+        if (!part.IsTrained)
+        {
+            return 0;
+        }
+
         var others = part.Tensors.SkipWhile(t => !first.Contains(t.Name)).ToList();
         return others.Find(t => !first.Contains(t.Name)) is { } stray
             ? throw new InvalidOperationException($"the gradient of {stray.Name} is written after attention's and lies behind others")

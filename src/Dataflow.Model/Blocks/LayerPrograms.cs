@@ -36,11 +36,12 @@ public sealed partial class LayerPrograms
     /// <summary>Layouts of the objects that a layer's parameters lie in, in memory order.</summary>
     public ImmutableArray<ParameterLayout> Parts { get; }
 
-    /// <summary>Parameters of a layer, with the padding between them.</summary>
-    public long ElementCount => Parts.Sum(p => p.ElementCount);
+    /// <summary>Bytes of the parameters in one of a layer's objects; none where it has fewer.</summary>
+    public Bytes WeightsSize(int part) => part < Parts.Length ? Parts[part].Size(recipe.Parameters) : Bytes.Zero;
 
-    /// <summary>Bytes of one of the objects of a layer at a type; none where there are fewer objects.</summary>
-    public Bytes PartSize(int part, DType type) => part < Parts.Length ? Parts[part].Size(type) : Bytes.Zero;
+    /// <summary>Bytes of their gradients; none of what is frozen.</summary>
+    public Bytes GradientsSize(int part) =>
+        part < Parts.Length && Parts[part].IsTrained ? Parts[part].Size(recipe.Gradients) : Bytes.Zero;
 
     /// <summary>Indices of the objects whose parameters, or their gradients, a program names.</summary>
     public ImmutableArray<int> PartsOf(BlockProgram program)

@@ -32,6 +32,9 @@ public sealed record ParameterLayout
     private ParameterLayout(IReadOnlyList<WeightTensor> tensors, long firstElement, long elementCount) =>
         (Tensors, FirstElement, ElementCount) = (tensors, firstElement, elementCount);
 
+    /// <summary>Of a part: training changes it.</summary>
+    public bool IsTrained => Tensors[0].Spec.IsTrained;
+
     /// <summary>Of a part: the element of the whole at which it begins.</summary>
     public long FirstElement { get; }
 
@@ -67,14 +70,15 @@ public sealed record ParameterLayout
     public static ParameterLayout Block(ModelConfig model, LayerKind kind) => Of(DecoderBlock.Parameters(model, kind));
 
     /// <summary>
-    /// The objects that these parameters are streamed in, each laid out from its own start; a single one where all are of one group.
+    /// The objects that these parameters are streamed in, each laid out from its own start; a single one where all are of one group and all
+    /// trained, or none.
     /// </summary>
     public ImmutableArray<ParameterLayout> Parts()
     {
         var parts = ImmutableArray.CreateBuilder<ParameterLayout>();
         for (int from = 0, to; from < Tensors.Count; from = to)
         {
-            for (to = from + 1; to < Tensors.Count && Tensors[to].Spec.Group == Tensors[from].Spec.Group; to++)
+            for (to = from + 1; to < Tensors.Count && AreTogether(Tensors[from].Spec, Tensors[to].Spec); to++)
             {
             }
 
@@ -83,6 +87,9 @@ public sealed record ParameterLayout
 
         return parts.ToImmutable();
     }
+
+    private static bool AreTogether(ParameterSpec one, ParameterSpec other) =>
+        one.Group == other.Group && one.IsTrained == other.IsTrained;
 
     private static ParameterLayout Of(IReadOnlyList<ParameterSpec> specs, long firstElement = 0)
     {

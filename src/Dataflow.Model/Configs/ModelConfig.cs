@@ -69,19 +69,24 @@ public sealed record ModelConfig
     /// <summary>The kind of a layer.</summary>
     public LayerKind KindOf(Layer layer) => Pattern?[layer] ?? new LayerKind(FfnDim);
 
-    /// <summary>All trained numbers; a tied table counts once.</summary>
+    /// <summary>All numbers; a tied table counts once.</summary>
     public long ParameterCount =>
         DecoderVocabulary.Embedding(this).Count + DecoderVocabulary.Head(this).Sum(p => p.Count)
         + KindCounts.Sum(k => k.Layers * BlockParameterCount(k.Kind));
 
+    /// <summary>Those of them that training changes.</summary>
+    public long TrainedParameterCount =>
+        ParameterCount - KindCounts.Where(k => k.Kind.Frozen).Sum(k => k.Layers * BlockParameterCount(k.Kind));
+
     /// <summary>
     /// FLOPs of one training step per sequence of <paramref name="seqlen"/> tokens: causal attention counted half, and within its window
-    /// where it has one; embedding free, recomputation not counted (a layer: 3*2*S*(matrices) + 6*S^2*queryDim; the head: 6*S*D*V).
+    /// where it has one; embedding free, recomputation not counted (a layer: 3*2*S*(matrices) + 6*S^2*queryDim, of a frozen one's
+    /// matrices two thirds; the head: 6*S*D*V).
     /// </summary>
     public double ModelFlops(long seqlen) =>
         KindCounts.Sum(k => k.Layers * LayerFlops(k.Kind, seqlen)) + (6.0 * seqlen * ModelDim * VocabSize);
 
-    /// <summary>Trained numbers of one layer.</summary>
+    /// <summary>Numbers of one layer.</summary>
     public long LayerParameterCount(Layer layer) => BlockParameterCount(KindOf(layer));
 
     /// <summary>How many layers there are of each kind.</summary>
@@ -92,7 +97,8 @@ public sealed record ModelConfig
     private double LayerFlops(LayerKind kind, long seqlen)
     {
         double keys = Math.Min(seqlen, kind.Window ?? seqlen);
-        return (6.0 * seqlen * ((2.0 * ModelDim * QueryDim) + (2.0 * ModelDim * KvDim) + (3.0 * ModelDim * kind.FfnDim)))
+        double flops = kind.Frozen ? 4 : 6;
+        return (flops * seqlen * ((2.0 * ModelDim * QueryDim) + (2.0 * ModelDim * KvDim) + (3.0 * ModelDim * kind.FfnDim)))
             + (6.0 * ((2.0 * seqlen) - keys) * keys * QueryDim);
     }
 }

@@ -13,7 +13,7 @@ internal static class OwnConfig
         "tied_embedding", "qk_norm", "n_experts", "layers",
     ];
 
-    private static readonly string[] s_kindKeys = ["ffn_dim", "window", "ffn_apart"];
+    private static readonly string[] s_kindKeys = ["ffn_dim", "window", "ffn_apart", "frozen"];
 
     /// <summary>Whether the file means to be of this format.</summary>
     public static bool Recognises(JsonFields fields) => fields.Has("model_dim") || fields.Has("n_layers") || fields.Has("ffn_dim");
@@ -74,7 +74,8 @@ internal static class OwnConfig
             }
 
             int? window = kind.Has("window") ? kind.Int("window") : null;
-            kinds.Add(new LayerKind(kind.Int("ffn_dim"), window, kind.Bool("ffn_apart", absent: false)));
+            bool apart = kind.Bool("ffn_apart", absent: false), frozen = kind.Bool("frozen", absent: false);
+            kinds.Add(new LayerKind(kind.Int("ffn_dim"), window, apart, frozen));
             fields.Faults.AddRange(kind.Faults.Select(f => $"layers: {f}"));
         }
 
@@ -132,6 +133,11 @@ internal static class OwnConfig
                 if (kind.FfnApart)
                 {
                     json.WriteBoolean("ffn_apart", true);
+                }
+
+                if (kind.Frozen)
+                {
+                    json.WriteBoolean("frozen", true);
                 }
 
                 json.WriteEndObject();

@@ -76,7 +76,7 @@ public sealed record QkNormRopeBackwardCall : KernelCall
 /// <param name="Qkv">[T, q + 2 kv], of the forward.</param>
 /// <param name="Query">[head_dim], the norm's weight.</param>
 /// <param name="Key">[head_dim], the norm's weight.</param>
-/// <param name="GradQuery">[head_dim].</param>
-/// <param name="GradKey">[head_dim].</param>
+/// <param name="GradQuery">[head_dim]; null where the norms are frozen.</param>
+/// <param name="GradKey">[head_dim], or null likewise.</param>
 /// <param name="Workspace">Sums of blocks of tokens.</param>
-public sealed record QkNormOperands(Operand Qkv, Operand Query, Operand Key, Operand GradQuery, Operand GradKey, Operand Workspace);
+public sealed record QkNormOperands(Operand Qkv, Operand Query, Operand Key, Operand? GradQuery, Operand? GradKey, Operand Workspace);

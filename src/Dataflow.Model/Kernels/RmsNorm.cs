@@ -50,8 +50,8 @@ public sealed record RmsNormBackwardCall : KernelCall
     /// <summary>Whether the gradient is added to what <see cref="GradX"/> holds.</summary>
     public required bool Adds { get; init; }
 
-    /// <summary>[D].</summary>
-    public required Operand GradWeight { get; init; }
+    /// <summary>[D]; null where the weight is frozen.</summary>
+    public required Operand? GradWeight { get; init; }
 
     /// <summary>Sums of blocks of tokens.</summary>
     public required Operand Workspace { get; init; }

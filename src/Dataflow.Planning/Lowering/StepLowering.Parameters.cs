@@ -19,7 +19,7 @@ internal sealed partial class StepLowering
 
         for (int l = 0; l < model.LayerCount; l++)
         {
-            foreach (var owner in OwnersOf(new Layer(l)).Reverse())
+            foreach (var owner in Trained(new Layer(l)).Reverse())
             {
                 Update(owner);
             }
@@ -49,8 +49,11 @@ internal sealed partial class StepLowering
         }
     }
 
-    private IEnumerable<ParameterOwner> OwnersOf(Layer l) =>
-        Enumerable.Range(0, programs[l].Parts.Length).Select(p => new ParameterOwner(l, Part: p));
+    private IEnumerable<ParameterOwner> Trained(Layer l) =>
+        Enumerable
+            .Range(0, programs[l].Parts.Length)
+            .Where(p => programs[l].Parts[p].IsTrained)
+            .Select(p => new ParameterOwner(l, Part: p));
 
     /// <summary>Those of a layer's parameter objects that a program names.</summary>
     private Use[] Weights(Layer l, BlockProgram program)
@@ -65,7 +68,7 @@ internal sealed partial class StepLowering
         return uses;
     }
 
-    /// <summary>The gradients of these. The first contribution of a step overwrites, the others add to it.</summary>
+    /// <summary>Their gradients, none of what is frozen. The first contribution of a step overwrites, the others add to it.</summary>
     private Use[] Gradients(Layer l, BlockProgram program, bool firstOfStep)
     {
         var parts = programs[l].PartsOf(program);
@@ -73,7 +76,9 @@ internal sealed partial class StepLowering
         for (int i = 0; i < uses.Length; i++)
         {
             var mode = firstOfStep ? AccessMode.Write : AccessMode.ReadWrite;
-            uses[i] = table.Gradients(Roles.GradientsOf(parts[i]), new ParameterOwner(l, Part: parts[i]), mode);
+            uses[i] = programs[l].Parts[parts[i]].IsTrained
+                ? table.Gradients(Roles.GradientsOf(parts[i]), new ParameterOwner(l, Part: parts[i]), mode)
+                : default;
         }
 
         return uses;

@@ -107,7 +107,7 @@ internal sealed partial class StepLowering
         {
             var split = programs[l].GradientsBeforeAttention(part);
             var some = afterAttention ? use with { Length = split } : use with { Offset = split, Length = use.Length - split };
-            yield return Where(some.Length > Bytes.Zero, some);
+            yield return Where(use.Exists && some.Length > Bytes.Zero, some);
         }
     }
 

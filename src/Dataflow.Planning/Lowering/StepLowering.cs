@@ -135,7 +135,7 @@ internal sealed partial class StepLowering
                 Backward(new Layer(l), c, r);
             }
 
-            foreach (var owner in OwnersOf(new Layer(l)))
+            foreach (var owner in Trained(new Layer(l)))
             {
                 GradientIsFinal(IsLast(r), owner);
             }

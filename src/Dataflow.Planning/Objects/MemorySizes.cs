@@ -36,7 +36,7 @@ internal sealed class MemorySizes
     /// <summary>Its families of objects.</summary>
     public ImmutableArray<ObjectRow> Rows { get; }
 
-    /// <summary>Its parameter objects.</summary>
+    /// <summary>Its trained parameter objects.</summary>
     public ParameterOwners Owners { get; }
 
     /// <summary>How its optimizer state is cut.</summary>

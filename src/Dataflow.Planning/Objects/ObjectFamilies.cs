@@ -214,7 +214,7 @@ internal static class ObjectFamilies
     private static ObjectRow WeightsOf(int part) =>
         new(ObjectFamily.Weights, part)
         {
-            SlotLength = w => w.Programs.Most(k => k.PartSize(part, w.Workload.Recipe.Parameters)),
+            SlotLength = w => w.Programs.Most(k => k.WeightsSize(part)),
             SlotCount = static m => Math.Min(m.Residency.WeightSlots, m.Layers),
             Life = static _ => Lifetime.State,
             Length = static (m, id) => id.Owner!.Value.Layout(m.Programs).Size(m.Sizes.Workload.Recipe.Parameters),
@@ -224,7 +224,7 @@ internal static class ObjectFamilies
     private static ObjectRow GradientsOf(int part) =>
         new(ObjectFamily.Gradients, part)
         {
-            SlotLength = w => w.Programs.Most(k => k.PartSize(part, w.Workload.Recipe.Gradients)),
+            SlotLength = w => w.Programs.Most(k => k.GradientsSize(part)),
             SlotCount = static m => Math.Min(m.Residency.GradientSlots, m.Layers - m.Residency.ResidentGradients),
             Replacement = static m => m.Residency.GradientsRotate ? Replacement.Rotation : Replacement.LongestIdle,
             ResidentCount = static m => m.Residency.ResidentGradients,

@@ -18,14 +18,14 @@ internal sealed class OptimizerPieces
     public OptimizerPieces(Workload workload, BlockPrograms programs)
     {
         bytes = workload.StateBytes;
-        long block = programs.Kinds.Max(k => k.ElementCount);
+        long block = programs.Kinds.Max(k => k.Parts.Where(p => p.IsTrained).Sum(p => p.ElementCount));
         long piece = (block + PiecesPerBlock - 1) / PiecesPerBlock;
         pieceElements = Math.Min(Math.Max((piece + 127) / 128 * 128, SmallestPiece), Math.Max(block, SmallestPiece));
         Order =
         [
             .. programs.HeadBlockLayouts.Reverse(),
             programs.HeadLayout,
-            .. workload.Model.Layers.Reverse().SelectMany(l => programs[l].Parts),
+            .. workload.Model.Layers.Reverse().SelectMany(l => programs[l].Parts.Where(p => p.IsTrained)),
             .. programs.EmbeddingLayouts,
         ];
         Total = Order.Sum(CountOf);

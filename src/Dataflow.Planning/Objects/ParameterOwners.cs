@@ -3,7 +3,7 @@ using Dataflow.Schedules;
 
 namespace Dataflow.Planning;
 
-/// <summary>All parameter objects of a workload: embedding, layers, head, blocks of the head.</summary>
+/// <summary>All trained parameter objects of a workload: embedding, layers, head, blocks of the head.</summary>
 internal sealed class ParameterOwners
 {
     private readonly Dictionary<ParameterOwner, int> places = [];
@@ -20,7 +20,10 @@ internal sealed class ParameterOwners
         {
             for (int p = 0; p < programs[l].Parts.Length; p++)
             {
-                Add(new ParameterOwner(l, Part: p));
+                if (programs[l].Parts[p].IsTrained)
+                {
+                    Add(new ParameterOwner(l, Part: p));
+                }
             }
         }
 

@@ -39,6 +39,7 @@ internal sealed class StepEstimate
     private readonly double?[] saved = new double?[(int)SaveSet.All + 1];
     private readonly double forwards;
     private readonly double block;
+    private readonly double trained;
     private readonly double blockGradients;
     private readonly double window;
     private readonly double ends;
@@ -58,10 +59,11 @@ internal sealed class StepEstimate
         ends = Ends();
         var recipe = workload.Recipe;
         forwards = OverLayers(k => forward[k].Sum()) * geometry.GroupsPerRound;
-        block = Mean(p => Size(p, recipe.Parameters));
-        blockGradients = Mean(p => Size(p, recipe.Gradients));
+        block = Mean(p => Sum(p, p.WeightsSize));
+        trained = Mean(p => Sum(p, i => p.Parts[i].IsTrained ? p.WeightsSize(i) : Bytes.Zero));
+        blockGradients = Mean(p => Sum(p, p.GradientsSize));
         window = Mean(p => p.KvPieceSize) * chunks * layers;
-        double parameters = workload.Model.ParameterCount;
+        double parameters = workload.Model.TrainedParameterCount;
         state = parameters * workload.StateBytes;
         double perParameter = recipe.Gradients.Size() + (2 * (recipe.Parameters.Size() + workload.StateBytes));
         update = workload.Kind.Updates()
@@ -74,7 +76,8 @@ internal sealed class StepEstimate
         double share = Math.Min(1, host / (inbound.BothBusy + outbound.BothBusy));
         LinkRate Link(LinkDirection d) => machine.Links.Links[d.Index];
         (double, double) Rate(LinkRate link) => (Math.Min(link.Alone, host), link.BothBusy * share);
-        Bytes Size(LayerPrograms of, DType type) => new(of.ElementCount * type.Size());
+        Bytes Sum(LayerPrograms of, Func<int, Bytes> size) =>
+            Enumerable.Range(0, of.Parts.Length).Aggregate(Bytes.Zero, (sum, p) => sum + size(p));
         (toDevice, toHost) = (Rate(inbound), Rate(outbound));
         Floor =
             (geometry.Rounds * ((OverLayers(k => forward[k].Sum() + Backward(k, SaveSet.All).Sum()) * geometry.GroupsPerRound) + ends))
@@ -131,7 +134,7 @@ internal sealed class StepEstimate
         if (workload.Kind.Updates())
         {
             moments = pieces.Total - r.ResidentPieces > r.OptimizerSlots ? state * (pieces.Total - r.ResidentPieces) / pieces.Total : 0;
-            written = (weights > 0 ? layers * block : 0) + table;
+            written = (weights > 0 ? layers * trained : 0) + table;
         }
 
         // The last round's gradients are used, not saved; the first round's are not fetched.

@@ -95,7 +95,7 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
     /// <summary>[T, q + 2 kv].</summary>
     public required Tensor GradQkv { get; init; }
 
-    /// <summary>[head_dim]; null without norms.</summary>
+    /// <summary>[head_dim]; null without norms, or where nobody wants it.</summary>
     public required Tensor? GradQueryNorm { get; init; }
 
     /// <summary>[head_dim], likewise.</summary>
@@ -123,7 +123,7 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
             GradQkv = at.Tensor(call.GradQkv),
             GradQueryNorm = at.Tensor(call.Norms?.GradQuery),
             GradKeyNorm = at.Tensor(call.Norms?.GradKey),
-            Accumulate = call.Norms is { } norms && at.Accumulates(norms.GradQuery),
+            Accumulate = call.Norms?.GradQuery is { } sum && at.Accumulates(sum),
             Workspace = at.Pointer(call.Norms?.Workspace),
         };
 

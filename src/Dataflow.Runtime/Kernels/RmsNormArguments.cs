@@ -65,8 +65,8 @@ public readonly record struct RmsNormBackwardArguments : IKernelArguments
     /// <summary>[T, D], may be the gradient of x itself; null adds nothing.</summary>
     public required Tensor? Addend { get; init; }
 
-    /// <summary>[D].</summary>
-    public required Tensor GradWeight { get; init; }
+    /// <summary>[D]; null where nobody wants it.</summary>
+    public required Tensor? GradWeight { get; init; }
 
     /// <summary>Whether the weight's gradient is added to.</summary>
     public required bool Accumulate { get; init; }
@@ -85,7 +85,7 @@ public readonly record struct RmsNormBackwardArguments : IKernelArguments
             GradX = at.Tensor(call.GradX),
             Addend = call.Adds ? at.Tensor(call.GradX) : null,
             GradWeight = at.Tensor(call.GradWeight),
-            Accumulate = at.Accumulates(call.GradWeight),
+            Accumulate = call.GradWeight is { } sum && at.Accumulates(sum),
             Workspace = at.Pointer(call.Workspace),
         };
 

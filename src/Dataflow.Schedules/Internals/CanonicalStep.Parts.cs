@@ -155,13 +155,8 @@ internal sealed partial class CanonicalStep
         Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.ReadWrite);
         foreach (int p in programs[l].PartsOf(combine))
         {
-            long first = programs[l].GradientsBeforeAttention(p).Value;
-            Accumulate(
-                Roles.GradientsOf(p),
-                Gradients(new ParameterOwner(l, Part: p)),
-                first,
-                programs[l].PartSize(p, recipe.Gradients).Value - first
-            );
+            long first = programs[l].GradientsBeforeAttention(p).Value, size = programs[l].GradientsSize(p).Value;
+            Accumulate(Roles.GradientsOf(p), Gradients(new ParameterOwner(l, Part: p)), first, size - first);
         }
 
         Scratch(combine.ScratchLength, repeats ? AccessMode.ReadWrite : AccessMode.Write);

@@ -47,7 +47,7 @@ internal sealed partial class CanonicalStep(
     private readonly List<CanonicalOperand> operands = [];
     private Action<OpIdentity, SaveSet, List<CanonicalOperand>> visit = (_, _, _) => { };
 
-    /// <summary>All parameter objects and their layouts, in the order of their sums of squares.</summary>
+    /// <summary>All parameter objects and their layouts; those that are trained are in the order of their sums of squares.</summary>
     public IEnumerable<(ParameterOwner Owner, ParameterLayout Layout)> Owners =>
         [
             .. TableBlocks.Select(b => (ParameterOwner.Embedding(b), programs.EmbeddingLayouts[b?.Index ?? 0])),
@@ -183,7 +183,7 @@ internal sealed partial class CanonicalStep(
         Accumulate(Roles.GradKv, Window(ObjectFamily.GradWindows, l, c, r), 0, gradRow * rows);
         foreach (int p in programs[l].PartsOf(programs[l].Backward(saved)))
         {
-            Accumulate(Roles.GradientsOf(p), Gradients(new ParameterOwner(l, Part: p)), 0, programs[l].PartSize(p, recipe.Gradients).Value);
+            Accumulate(Roles.GradientsOf(p), Gradients(new ParameterOwner(l, Part: p)), 0, programs[l].GradientsSize(p).Value);
         }
 
         Scratch(programs[l].Backward(saved).ScratchLength, repeats ? AccessMode.ReadWrite : AccessMode.Write);
@@ -234,8 +234,9 @@ internal sealed partial class CanonicalStep(
         }
 
         bool clipped = workload.Kind == WorkloadKind.ClippedTraining;
-        int count = Owners.Count(), index = 0;
-        foreach (var (owner, layout) in clipped ? Owners : [])
+        var trained = Owners.Where(o => o.Layout.IsTrained).ToList();
+        int index = 0;
+        foreach (var (owner, layout) in clipped ? trained : [])
         {
             Add(Roles.Gradients, Gradients(owner), 0, layout.Size(recipe.Gradients).Value, AccessMode.Read);
             Add(Roles.Norm, new ObjectId(ObjectFamily.Norms), 8L * index++, 8, AccessMode.Write);
@@ -243,7 +244,7 @@ internal sealed partial class CanonicalStep(
             Visit(new OpIdentity(OpKind.Norm, owner.Layer, owner.Block) { Owner = owner });
         }
 
-        foreach (var (owner, _) in Owners)
+        foreach (var (owner, _) in trained)
         {
             long first = 0, g = recipe.Gradients.Size(), w = recipe.Parameters.Size();
             var pieces = piecesOf(owner);
@@ -258,7 +259,7 @@ internal sealed partial class CanonicalStep(
                     pieces[p] * workload.StateBytes,
                     AccessMode.ReadWrite
                 );
-                Add(Roles.Norm, new ObjectId(ObjectFamily.Norms), 0, clipped ? 8L * count : 0, AccessMode.Read);
+                Add(Roles.Norm, new ObjectId(ObjectFamily.Norms), 0, clipped ? 8L * trained.Count : 0, AccessMode.Read);
                 Visit(new OpIdentity(OpKind.Update, owner.Layer, owner.Block) { Piece = p, Owner = owner });
                 first += pieces[p];
             }

@@ -176,7 +176,7 @@ internal sealed class StepRule
         var step = new CanonicalStep(workload, segments, (l, c, r) => saved.GetValueOrDefault((l, c, r)),
             owner => pieces.TryGetValue(owner, out var known) ? known : []);
         var owners = step.Owners.ToList();
-        foreach (var (owner, layout) in workload.Kind.Updates() ? owners : [])
+        foreach (var (owner, layout) in owners.Where(o => workload.Kind.Updates() && o.Layout.IsTrained))
         {
             long sum = pieces.TryGetValue(owner, out var known) ? known.Sum() : 0;
             if (sum != layout.ElementCount)
@@ -192,7 +192,7 @@ internal sealed class StepRule
             return;
         }
 
-        CheckPlacements([.. owners.Select(o => o.Owner)]);
+        CheckPlacements([.. owners.Select(o => o.Owner)], [.. owners.Where(o => o.Layout.IsTrained).Select(o => o.Owner)]);
         int[] written = new int[schedule.Objects.Length];
         var seen = new bool[schedule.Ops.Length];
         int lastScratch = -1;
@@ -285,7 +285,7 @@ internal sealed class StepRule
     /// <summary>
     /// All parameters, their optimizer's state and all tables are there from the start, and what a step is for at its end.
     /// </summary>
-    private void CheckPlacements(List<ParameterOwner> owners)
+    private void CheckPlacements(List<ParameterOwner> owners, List<ParameterOwner> trained)
     {
         var geometry = workload.Geometry;
         Demand("state", schedule.State, owners.Select(o => new ObjectId(ObjectFamily.Weights) { Owner = o }));
@@ -293,7 +293,7 @@ internal sealed class StepRule
             "state",
             schedule.State,
             workload.Kind.Updates()
-                ? owners.SelectMany(o =>
+                ? trained.SelectMany(o =>
                     Enumerable
                         .Range(0, pieces.GetValueOrDefault(o)?.Count ?? 0)
                         .Select(p => new ObjectId(ObjectFamily.Moments) { Owner = o, Piece = p })
@@ -316,7 +316,7 @@ internal sealed class StepRule
             "output",
             schedule.Outputs,
             workload.Kind == WorkloadKind.ClippedTraining ? [new ObjectId(ObjectFamily.Norms)]
-                : workload.Kind == WorkloadKind.Gradients ? owners.Select(o => new ObjectId(ObjectFamily.Gradients) { Owner = o })
+                : workload.Kind == WorkloadKind.Gradients ? trained.Select(o => new ObjectId(ObjectFamily.Gradients) { Owner = o })
                 : []
         );
         DemandOnly("state", schedule.State, ObjectFamily.Weights, ObjectFamily.Moments);

@@ -5,7 +5,7 @@ using Dataflow.Schedules;
 
 namespace Dataflow.Training;
 
-/// <summary>Parameters or gradients as the arenas hold them, padding included.</summary>
+/// <summary>Parameters or gradients as the arenas hold them, padding included; gradients of what is frozen are 0.</summary>
 /// <param name="state">The objects in the arenas.</param>
 /// <param name="model">Whose weights they are.</param>
 /// <param name="objects">In which objects the schedule holds each parameter object.</param>
@@ -64,7 +64,11 @@ internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredOb
         foreach (var item in objects.Of(weights))
         {
             var (first, count) = item.Within(firstElement, destination.Length / size);
-            if (count > 0)
+            if (count > 0 && family == ObjectFamily.Gradients && !item.IsTrained)
+            {
+                destination.Slice((int)(first - firstElement) * size, count * size).Clear();
+            }
+            else if (count > 0)
             {
                 state.Read(
                     new ObjectId(family) { Owner = item.Owner },

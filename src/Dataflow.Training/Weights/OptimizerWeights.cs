@@ -6,19 +6,29 @@ namespace Dataflow.Training;
 
 /// <summary>
 /// One part of the optimizer's state by weight, wherever the plan keeps its pieces ("O/L05/P3": the parts of the piece one after the
-/// other). Elements are those of the parameter object.
+/// other). Elements are those of the parameter object; what is frozen has a state of 0, and its
+/// master weights are its parameters.
 /// </summary>
 internal sealed class OptimizerWeights : IWeightSource
 {
     private readonly StepState state;
     private readonly DType stored;
     private readonly long before;
+    private readonly IWeightSource? frozen;
     private readonly StoredObjects objects;
     private readonly Dictionary<ParameterOwner, long[]> pieces;
 
-    public OptimizerWeights(Schedule schedule, StepState state, Workload workload, StoredObjects objects, StatePart part)
+    public OptimizerWeights(
+        Schedule schedule,
+        StepState state,
+        IWeightSource parameters,
+        Workload workload,
+        StoredObjects objects,
+        StatePart part
+    )
     {
         (this.state, Model, this.objects) = (state, workload.Model, objects);
+        frozen = part.IsMaster ? parameters : null;
         (stored, before) = (part.Type, part.Offset);
         pieces = schedule
             .Objects.Where(o => o.Family == ObjectFamily.Moments)
@@ -41,6 +51,15 @@ internal sealed class OptimizerWeights : IWeightSource
         }
 
         ElementConversion.Convert(staging, stored.Stored(), destination, type);
+        foreach (var item in objects.Of(weights).Where(item => frozen is not null && !item.IsTrained))
+        {
+            var (first, length) = item.Within(firstElement, count);
+            int from = (int)(first - firstElement) * (int)type.Size();
+            if (length > 0)
+            {
+                frozen!.Read(weights, first, destination.Slice(from, length * (int)type.Size()), type);
+            }
+        }
     }
 
     /// <summary>Sets consecutive elements, given in the stored type.</summary>
@@ -55,7 +74,7 @@ internal sealed class OptimizerWeights : IWeightSource
 
     private IEnumerable<(ObjectId Id, Bytes Offset, int Position, int Count)> Parts(ParameterObject weights, long first, int count)
     {
-        foreach (var item in objects.Of(weights))
+        foreach (var item in objects.Of(weights).Where(item => item.IsTrained))
         {
             long begin = item.FirstElement;
             for (int p = 0; p < pieces[item.Owner].Length; p++)

@@ -7,7 +7,8 @@ namespace Dataflow.Training;
 /// <param name="Owner">Whose parameters "W/L05", gradients "G/L05", moments "O/L05/P0" they are.</param>
 /// <param name="FirstElement">Of the parameter object.</param>
 /// <param name="ElementCount">Elements that it has.</param>
-internal readonly record struct StoredObject(ParameterOwner Owner, long FirstElement, long ElementCount)
+/// <param name="IsTrained">It has gradients and optimizer state.</param>
+internal readonly record struct StoredObject(ParameterOwner Owner, long FirstElement, long ElementCount, bool IsTrained = true)
 {
     /// <summary>What of a range of the parameter object's elements lies in this one; no elements if nothing does.</summary>
     public (long First, int Count) Within(long first, long count)
@@ -46,7 +47,7 @@ internal sealed class StoredObjects
         };
 
     private static StoredObject OfLayer(Layer layer, ParameterLayout part, int index) =>
-        new(new ParameterOwner(layer, Part: index), part.FirstElement, part.ElementCount);
+        new(new ParameterOwner(layer, Part: index), part.FirstElement, part.ElementCount, part.IsTrained);
 
     private static IEnumerable<StoredObject> Rows(ParameterOwner owner, IReadOnlyList<ParameterLayout> layouts, bool cut, long first)
     {

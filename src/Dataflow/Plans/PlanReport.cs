@@ -176,8 +176,9 @@ public static class PlanReport
 
     private static string Kind(LayerKind kind)
     {
-        string window = kind.Window is { } w ? $"window {w}" : "", apart = kind.FfnApart ? "streamed apart" : "";
-        string[] notes = [.. new[] { window, apart }.Where(n => n != "")];
+        string window = kind.Window is { } w ? $"window {w}" : "";
+        string[] notes = [window, kind.FfnApart ? "streamed apart" : "", kind.Frozen ? "frozen" : ""];
+        notes = [.. notes.Where(n => n != "")];
         return notes.Length == 0 ? $"{kind.FfnDim}" : $"{kind.FfnDim} ({string.Join(", ", notes)})";
     }
 

@@ -77,6 +77,10 @@ public sealed class OracleCase
     /// </summary>
     public AdamWNumbers AdamW { get; }
 
+    /// <summary>Whether training changes a weight, by its name in a checkpoint.</summary>
+    public bool IsTrained(string name) =>
+        !Model.Layers.Any(l => Model.KindOf(l).Frozen && name.StartsWith($"model.layers.{l.Index}.", StringComparison.Ordinal));
+
     /// <summary>The same in bf16, where gradients are off by a hundredth.</summary>
     public AdamWNumbers AdamWInBf16 => AdamW with { Epsilon = 64 * AdamW.Epsilon };
 
@@ -139,9 +143,9 @@ public sealed class OracleCase
     }
 
     /// <summary>
-    /// In about half of the cases with several layers, two kinds in turn: widths of feed-forward, windows, and a feed-forward that is
-    /// streamed apart. A window of one key would have queries and keys without any gradient, and a width of a number or two rounds by
-    /// chance.
+    /// In about half of the cases with several layers, two kinds in turn: widths of feed-forward, windows, a feed-forward that is
+    /// streamed apart, layers that are frozen. A window of one key would have queries and keys without any gradient, and a width of a
+    /// number or two rounds by chance.
     /// </summary>
     private static ModelConfig WithLayers(Random random, ModelConfig model)
     {
@@ -155,7 +159,7 @@ public sealed class OracleCase
         int window = random.Next(5, 16);
         var (first, second) = (
             new LayerKind(narrow, window, FfnApart: window % 2 == 0),
-            new LayerKind(model.FfnDim, random.Next(3) == 0 ? random.Next(8, 32) : null, FfnApart: window % 3 == 0)
+            new LayerKind(model.FfnDim, random.Next(3) == 0 ? random.Next(8, 32) : null, FfnApart: window % 3 == 0, Frozen: window % 4 == 1)
         );
         return model with { Pattern = random.Next(2) == 0 ? new LayerPattern(first, second) : new LayerPattern(second, first) };
     }

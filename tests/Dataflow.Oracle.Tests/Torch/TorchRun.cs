@@ -24,10 +24,11 @@ public sealed record TorchRun(
         using var scope = NewDisposeScope();
         var parameters = one.Weights.ToDictionary(
             w => w.Key,
-            w => new Parameter(tensor(w.Value.Values, w.Value.Shape).to(recipe.Weights), requires_grad: true)
+            w => new Parameter(tensor(w.Value.Values, w.Value.Shape).to(recipe.Weights), requires_grad: one.IsTrained(w.Key))
         );
+        var trained = parameters.Where(p => one.IsTrained(p.Key)).ToDictionary();
         using var optimizer = optim.AdamW(
-            parameters.Values, a.Rate, a.Beta1, a.Beta2, a.Epsilon, a.Decay, amsgrad: false, maximize: false);
+            trained.Values, a.Rate, a.Beta1, a.Beta2, a.Epsilon, a.Decay, amsgrad: false, maximize: false);
         var random = new Random(seed);
         var losses = new List<double>();
         var norms = new List<double>();
@@ -39,19 +40,19 @@ public sealed record TorchRun(
             var loss = new TorchDecoder(one.Shape, weights).Loss(TorchBatch.Of(one.RowsOf(step)));
             loss.backward();
             losses.Add(loss.to(ScalarType.Float64).item<double>());
-            norms.Add(Math.Sqrt(parameters.Values.Sum(p => p.grad!.to(ScalarType.Float64).pow(2).sum().item<double>())));
+            norms.Add(Math.Sqrt(trained.Values.Sum(p => p.grad!.to(ScalarType.Float64).pow(2).sum().item<double>())));
             if (step == 0)
             {
-                gradients = parameters.ToDictionary(p => p.Key, p => Numbers(p.Value.grad!));
+                gradients = trained.ToDictionary(p => p.Key, p => Numbers(p.Value.grad!));
             }
 
             if (one.ClipNorm is { } limit)
             {
-                nn.utils.clip_grad_norm_(parameters.Values, limit);
+                nn.utils.clip_grad_norm_(trained.Values, limit);
             }
 
             optimizer.step();
-            foreach (var parameter in recipe.RoundsStochastically ? parameters.Values.ToArray() : [])
+            foreach (var parameter in recipe.RoundsStochastically ? trained.Values.ToArray() : [])
             {
                 using var _ = no_grad();
                 parameter.copy_(Rounded(parameter, random));
