@@ -62,7 +62,10 @@ public class LayerPatternTests
     [Theory]
     [InlineData("3", "layers must be a list of objects, found 3")]
     [InlineData("[]", "layers must be a list of objects, found []")]
-    [InlineData("[{\"ffn_dim\": 176, \"widnow\": 3}]", "widnow is not a key of a layer (these are: ffn_dim, window, ffn_apart, frozen)")]
+    [InlineData(
+        "[{\"ffn_dim\": 176, \"widnow\": 3}]",
+        "layers: widnow is not a key of a layer (these are: ffn_dim, window, ffn_apart, frozen)"
+    )]
     [InlineData("[{\"window\": 3}]", "layers: ffn_dim is missing")]
     [InlineData("[{\"ffn_dim\": 176, \"window\": 0}]", "window of layers must be at least 1, found 0")]
     [InlineData("[{\"ffn_dim\": 0}, {\"ffn_dim\": 176}]", "ffn_dim of layers must be from 1 to 1048576, found 0")]
