@@ -49,8 +49,12 @@ public sealed record ParameterSpec
     /// </summary>
     public bool IsTrained { get; init; } = true;
 
+    /// <summary>How what is frozen is stored, if not in the type that the recipe has for parameters.</summary>
+    public DType? Storage { get; init; }
+
     /// <summary>Some of a matrix's rows, as an object that has no name in a checkpoint.</summary>
-    public ParameterSpec WithRows(long rows) => new(Name, rows, Columns, Initial, []) { Group = Group, IsTrained = IsTrained };
+    public ParameterSpec WithRows(long rows) =>
+        new(Name, rows, Columns, Initial, []) { Group = Group, IsTrained = IsTrained, Storage = Storage };
 
     /// <summary>A matrix [out, in], of parts with so many rows each.</summary>
     public static ParameterSpec Matrix(

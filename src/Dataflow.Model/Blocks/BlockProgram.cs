@@ -26,7 +26,7 @@ public sealed record TensorPlace(string Role, Bytes Offset, DType Type, long Row
     public TokenAxis Tokens { get; init; }
 
     /// <summary>Its bytes.</summary>
-    public Bytes Size => new(checked(Rows * Columns * Type.Size()));
+    public Bytes Size => Type.SizeOf(checked(Rows * Columns));
 }
 
 /// <summary>A fixed list of kernel calls and the place of every tensor that they name.</summary>

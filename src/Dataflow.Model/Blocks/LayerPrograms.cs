@@ -37,7 +37,7 @@ public sealed partial class LayerPrograms
     public ImmutableArray<ParameterLayout> Parts { get; }
 
     /// <summary>Bytes of the parameters in one of a layer's objects; none where it has fewer.</summary>
-    public Bytes WeightsSize(int part) => part < Parts.Length ? Parts[part].Size(recipe.Parameters) : Bytes.Zero;
+    public Bytes WeightsSize(int part) => part < Parts.Length ? Parts[part].SizeIn(recipe) : Bytes.Zero;
 
     /// <summary>Bytes of their gradients; none of what is frozen.</summary>
     public Bytes GradientsSize(int part) =>
@@ -147,7 +147,6 @@ public sealed partial class LayerPrograms
     private TensorPlace WeightPlace(Operand operand)
     {
         bool gradient = operand.Tensor == TensorName.WeightGradient;
-        var type = gradient ? recipe.Gradients : recipe.Parameters;
         int part = 0;
         while (!Parts[part].Has(operand.Weight))
         {
@@ -155,9 +154,10 @@ public sealed partial class LayerPrograms
         }
 
         var tensor = Parts[part][operand.Weight];
+        var type = gradient ? recipe.Gradients : Parts[part].TypeIn(recipe);
         return new TensorPlace(
             gradient ? Roles.GradientsOf(part) : Roles.WeightsOf(part),
-            new Bytes(tensor.ElementOffset * type.Size()),
+            type.SizeOf(tensor.ElementOffset),
             type,
             tensor.Rows,
             tensor.Columns

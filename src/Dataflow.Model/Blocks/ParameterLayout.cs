@@ -35,6 +35,12 @@ public sealed record ParameterLayout
     /// <summary>Of a part: training changes it.</summary>
     public bool IsTrained => Tensors[0].Spec.IsTrained;
 
+    /// <summary>Of a part: the type that its parameters have in a recipe.</summary>
+    public DType TypeIn(Recipe recipe) => Tensors[0].Spec.Storage ?? recipe.Parameters;
+
+    /// <summary>Of a part: the bytes of its parameters in a recipe.</summary>
+    public Bytes SizeIn(Recipe recipe) => Size(TypeIn(recipe));
+
     /// <summary>Of a part: the element of the whole at which it begins.</summary>
     public long FirstElement { get; }
 
@@ -51,7 +57,7 @@ public sealed record ParameterLayout
     public bool Has(WeightName name) => Tensors.Any(t => t.Name == name);
 
     /// <summary>Size of one copy at the given dtype.</summary>
-    public Bytes Size(DType type) => new(checked(ElementCount * type.Size()));
+    public Bytes Size(DType type) => type.SizeOf(ElementCount);
 
     /// <summary>The embedding table.</summary>
     public static ParameterLayout Embedding(ModelConfig model) => Of([DecoderVocabulary.Embedding(model)]);
@@ -70,8 +76,8 @@ public sealed record ParameterLayout
     public static ParameterLayout Block(ModelConfig model, LayerKind kind) => Of(DecoderBlock.Parameters(model, kind));
 
     /// <summary>
-    /// The objects that these parameters are streamed in, each laid out from its own start; a single one where all are of one group and all
-    /// trained, or none.
+    /// The objects that these parameters are streamed in, each laid out from its own start; a single one where all are of one group, all
+    /// trained or none, and all stored alike.
     /// </summary>
     public ImmutableArray<ParameterLayout> Parts()
     {
@@ -82,6 +88,11 @@ public sealed record ParameterLayout
             {
             }
 
+            if (Tensors[from].Spec is { IsTrained: true, Storage: not null } trained)
+            {
+                throw new InvalidOperationException($"{trained.Name} is trained, and only what is frozen can be stored in {trained.Storage}");
+            }
+
             parts.Add(Of([.. Tensors.Skip(from).Take(to - from).Select(t => t.Spec)], Tensors[from].ElementOffset));
         }
 
@@ -89,7 +100,7 @@ public sealed record ParameterLayout
     }
 
     private static bool AreTogether(ParameterSpec one, ParameterSpec other) =>
-        one.Group == other.Group && one.IsTrained == other.IsTrained;
+        one.Group == other.Group && one.IsTrained == other.IsTrained && one.Storage == other.Storage;
 
     private static ParameterLayout Of(IReadOnlyList<ParameterSpec> specs, long firstElement = 0)
     {

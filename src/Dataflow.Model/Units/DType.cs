@@ -24,6 +24,9 @@ public static class DTypes
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "unknown dtype"),
     };
 
+    /// <summary>Bytes of so many elements in a row: where a type stores blocks with what their elements share, of whole blocks.</summary>
+    public static Bytes SizeOf(this DType type, long elements) => new(checked(elements * type.Size()));
+
     /// <summary>The name used in plans and on the command line.</summary>
     public static string Name(this DType type) => type switch
     {

@@ -217,7 +217,7 @@ internal static class ObjectFamilies
             SlotLength = w => w.Programs.Most(k => k.WeightsSize(part)),
             SlotCount = static m => Math.Min(m.Residency.WeightSlots, m.Layers),
             Life = static _ => Lifetime.State,
-            Length = static (m, id) => id.Owner!.Value.Layout(m.Programs).Size(m.Sizes.Workload.Recipe.Parameters),
+            Length = static (m, id) => id.Owner!.Value.Layout(m.Programs).SizeIn(m.Sizes.Workload.Recipe),
             Homes = HomeRules.Weights,
         };
 

@@ -315,7 +315,7 @@ internal sealed partial class CanonicalStep(
     }
 
     private void Weights(string role, ParameterOwner owner, ParameterLayout layout) =>
-        Add(role, new ObjectId(ObjectFamily.Weights) { Owner = owner }, 0, layout.Size(recipe.Parameters).Value, AccessMode.Read);
+        Add(role, new ObjectId(ObjectFamily.Weights) { Owner = owner }, 0, layout.SizeIn(recipe).Value, AccessMode.Read);
 
     private void Scratch(Bytes length, AccessMode mode) => Add(Roles.Scratch, new ObjectId(ObjectFamily.Scratch), 0, length.Value, mode);
 

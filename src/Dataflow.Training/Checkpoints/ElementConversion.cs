@@ -25,6 +25,10 @@ internal static class ElementConversion
     public static float FromBFloat16(ushort bits) => BitConverter.UInt32BitsToSingle((uint)bits << 16);
 
     /// <summary>Converts whole elements; the spans hold the same number of them.</summary>
+    public static void Convert(ReadOnlySpan<byte> source, DType from, Span<byte> destination, DType to) =>
+        Convert(source, from.Stored(), destination, to);
+
+    /// <summary>Converts whole elements of a file; the spans hold the same number of them.</summary>
     public static void Convert(ReadOnlySpan<byte> source, StoredType from, Span<byte> destination, DType to)
     {
         switch (from, to)

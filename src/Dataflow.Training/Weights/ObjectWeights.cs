@@ -20,27 +20,18 @@ internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredOb
     /// <inheritdoc/>
     public void Read(ParameterObject weights, long firstElement, Span<byte> destination, DType type)
     {
-        int count = destination.Length / (int)type.Size();
-        if (type == stored)
+        int size = (int)type.Size();
+        foreach (var item in objects.Of(weights))
         {
-            ReadStored(weights, firstElement, destination);
-            return;
-        }
-
-        int length = count * (int)stored.Size();
-        byte[] staging = ArrayPool<byte>.Shared.Rent(length);
-        try
-        {
-            ReadStored(weights, firstElement, staging.AsSpan(0, length));
-            ElementConversion.Convert(staging.AsSpan(0, length), stored.Stored(), destination, type);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(staging);
+            var (first, count) = item.Within(firstElement, destination.Length / size);
+            if (count > 0)
+            {
+                Read(item, first - item.FirstElement, destination.Slice((int)(first - firstElement) * size, count * size), type);
+            }
         }
     }
 
-    /// <summary>Sets consecutive elements, given in the stored type.</summary>
+    /// <summary>Sets consecutive elements, given in the recipe's type.</summary>
     public void Write(ParameterObject weights, long firstElement, ReadOnlySpan<byte> elements)
     {
         int size = (int)stored.Size();
@@ -49,33 +40,49 @@ internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredOb
             var (first, count) = item.Within(firstElement, elements.Length / size);
             if (count > 0)
             {
-                state.Write(
-                    new ObjectId(family) { Owner = item.Owner },
-                    new Bytes((first - item.FirstElement) * size),
-                    elements.Slice((int)(first - firstElement) * size, count * size)
-                );
+                Write(item, first - item.FirstElement, elements.Slice((int)(first - firstElement) * size, count * size));
             }
         }
     }
 
-    private void ReadStored(ParameterObject weights, long firstElement, Span<byte> destination)
+    private void Read(in StoredObject item, long first, Span<byte> destination, DType type)
     {
-        int size = (int)stored.Size();
-        foreach (var item in objects.Of(weights))
+        var own = TypeOf(item);
+        if (family == ObjectFamily.Gradients && !item.IsTrained)
         {
-            var (first, count) = item.Within(firstElement, destination.Length / size);
-            if (count > 0 && family == ObjectFamily.Gradients && !item.IsTrained)
-            {
-                destination.Slice((int)(first - firstElement) * size, count * size).Clear();
-            }
-            else if (count > 0)
-            {
-                state.Read(
-                    new ObjectId(family) { Owner = item.Owner },
-                    new Bytes((first - item.FirstElement) * size),
-                    destination.Slice((int)(first - firstElement) * size, count * size)
-                );
-            }
+            destination.Clear();
+        }
+        else if (own == type)
+        {
+            state.Read(IdOf(item), own.SizeOf(first), destination);
+        }
+        else
+        {
+            int length = (int)own.SizeOf(destination.Length / type.Size()).Value;
+            using var staging = MemoryPool<byte>.Shared.Rent(length);
+            var bytes = staging.Memory.Span[..length];
+            state.Read(IdOf(item), own.SizeOf(first), bytes);
+            ElementConversion.Convert(bytes, own, destination, type);
         }
     }
+
+    private void Write(in StoredObject item, long first, ReadOnlySpan<byte> elements)
+    {
+        var own = TypeOf(item);
+        if (own == stored)
+        {
+            state.Write(IdOf(item), own.SizeOf(first), elements);
+            return;
+        }
+
+        int length = (int)own.SizeOf(elements.Length / stored.Size()).Value;
+        using var staging = MemoryPool<byte>.Shared.Rent(length);
+        var bytes = staging.Memory.Span[..length];
+        ElementConversion.Convert(elements, stored, bytes, own);
+        state.Write(IdOf(item), own.SizeOf(first), bytes);
+    }
+
+    private DType TypeOf(in StoredObject item) => item.Storage ?? stored;
+
+    private ObjectId IdOf(in StoredObject item) => new(family) { Owner = item.Owner };
 }

@@ -50,7 +50,7 @@ internal sealed class OptimizerWeights : IWeightSource
             state.Read(part.Id, part.Offset, staging.AsSpan(part.Position * size, part.Count * size));
         }
 
-        ElementConversion.Convert(staging, stored.Stored(), destination, type);
+        ElementConversion.Convert(staging, stored, destination, type);
         foreach (var item in objects.Of(weights).Where(item => frozen is not null && !item.IsTrained))
         {
             var (first, length) = item.Within(firstElement, count);

@@ -8,7 +8,14 @@ namespace Dataflow.Training;
 /// <param name="FirstElement">Of the parameter object.</param>
 /// <param name="ElementCount">Elements that it has.</param>
 /// <param name="IsTrained">It has gradients and optimizer state.</param>
-internal readonly record struct StoredObject(ParameterOwner Owner, long FirstElement, long ElementCount, bool IsTrained = true)
+/// <param name="Storage">The type of its parameters, if not the recipe's.</param>
+internal readonly record struct StoredObject(
+    ParameterOwner Owner,
+    long FirstElement,
+    long ElementCount,
+    bool IsTrained = true,
+    DType? Storage = null
+)
 {
     /// <summary>What of a range of the parameter object's elements lies in this one; no elements if nothing does.</summary>
     public (long First, int Count) Within(long first, long count)
@@ -47,7 +54,7 @@ internal sealed class StoredObjects
         };
 
     private static StoredObject OfLayer(Layer layer, ParameterLayout part, int index) =>
-        new(new ParameterOwner(layer, Part: index), part.FirstElement, part.ElementCount, part.IsTrained);
+        new(new ParameterOwner(layer, Part: index), part.FirstElement, part.ElementCount, part.IsTrained, part.Tensors[0].Spec.Storage);
 
     private static IEnumerable<StoredObject> Rows(ParameterOwner owner, IReadOnlyList<ParameterLayout> layouts, bool cut, long first)
     {
