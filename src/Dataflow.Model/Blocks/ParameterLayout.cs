@@ -82,25 +82,25 @@ public sealed record ParameterLayout
     public ImmutableArray<ParameterLayout> Parts()
     {
         var parts = ImmutableArray.CreateBuilder<ParameterLayout>();
-        for (int from = 0, to; from < Tensors.Count; from = to)
+        int from = 0;
+        while (from < Tensors.Count)
         {
-            for (to = from + 1; to < Tensors.Count && AreTogether(Tensors[from].Spec, Tensors[to].Spec); to++)
+            var first = Tensors[from].Spec;
+            if (first is { IsTrained: true, Storage: { } type })
             {
+                throw new InvalidOperationException($"{first.Name} is trained, and only what is frozen can be stored in {type}");
             }
 
-            if (Tensors[from].Spec is { IsTrained: true, Storage: not null } trained)
-            {
-                throw new InvalidOperationException($"{trained.Name} is trained, and only what is frozen can be stored in {trained.Storage}");
-            }
-
-            parts.Add(Of([.. Tensors.Skip(from).Take(to - from).Select(t => t.Spec)], Tensors[from].ElementOffset));
+            ParameterSpec[] specs = [.. Tensors.Skip(from).Select(t => t.Spec).TakeWhile(s => AreTogether(first, s))];
+            parts.Add(Of(specs, Tensors[from].ElementOffset));
+            from += specs.Length;
         }
 
         return parts.ToImmutable();
     }
 
     private static bool AreTogether(ParameterSpec one, ParameterSpec other) =>
-        one.Group == other.Group && one.IsTrained == other.IsTrained && one.Storage == other.Storage;
+        (one.Group, one.IsTrained, one.Storage) == (other.Group, other.IsTrained, other.Storage);
 
     private static ParameterLayout Of(IReadOnlyList<ParameterSpec> specs, long firstElement = 0)
     {
