@@ -6,7 +6,7 @@ namespace Dataflow.Runtime;
 public readonly record struct Tensor(nuint Address, DType Type, int Rows, int Columns)
 {
     /// <summary>Bytes of all elements.</summary>
-    public long Bytes => (long)Rows * Columns * Type.Size();
+    public long Bytes => Type.SizeOf((long)Rows * Columns).Value;
 
     /// <summary>Rows <paramref name="first"/> to <paramref name="first"/> + <paramref name="count"/> - 1.</summary>
     public Tensor RowRange(int first, int count)

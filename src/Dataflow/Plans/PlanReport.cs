@@ -38,13 +38,13 @@ public static class PlanReport
     {
         var (model, recipe) = (plan.Workload.Model, plan.Workload.Recipe);
         output.WriteLine(
-            $"Model {model.Name}: {model.ParameterCount:N0} parameters, {model.LayerCount} layers, model_dim {model.ModelDim}, "
+            $"Model {model.Name}: {model.ParameterCount:N0} parameters{Trained(model)}, {model.LayerCount} layers, model_dim {model.ModelDim}, "
                 + $"{model.HeadCount} heads ({model.KvHeadCount} for keys and values) of {model.HeadDim}, ffn_dim {FfnDims(model)}, "
                 + $"vocabulary {model.VocabSize:N0}"
         );
         var state = Plans.ModelState(plan);
         output.WriteLine(
-            $"  {recipe.Name}, {plan.Workload.Optimizer}: model state {state} ({state.Value / model.ParameterCount} bytes a parameter) = "
+            $"  {recipe.Name}, {plan.Workload.Optimizer}: model state {state} ({PerParameter(model, state)}) = "
                 + $"{Ratio(state, plan.Budget.Device)} x the device budget"
         );
     }
@@ -173,6 +173,14 @@ public static class PlanReport
         model.Pattern is { } pattern
             ? string.Join(" and ", pattern.Kinds.Select(Kind)) + " in turn"
             : $"{model.FfnDim}";
+
+    private static string PerParameter(ModelConfig model, Bytes state) =>
+        model.TrainedParameterCount == model.ParameterCount
+            ? $"{state.Value / model.ParameterCount} bytes a parameter"
+            : $"{(double)state.Value / model.ParameterCount:0.0} bytes a parameter";
+
+    private static string Trained(ModelConfig model) =>
+        model.TrainedParameterCount == model.ParameterCount ? "" : $" ({model.TrainedParameterCount:N0} of them trained)";
 
     private static string Kind(LayerKind kind)
     {

@@ -116,9 +116,12 @@ public static class Plans
     /// <summary>Parameters, gradients and optimizer state.</summary>
     public static Bytes ModelState(TrainingPlan plan) => ModelState(plan.Workload.Model, plan.Workload.Recipe, plan.Workload.Optimizer);
 
-    /// <summary>Parameters, gradients and optimizer state.</summary>
-    public static Bytes ModelState(ModelConfig model, Recipe recipe, Optimizer optimizer) =>
-        new(model.ParameterCount * optimizer.BytesPerParameter(recipe));
+    /// <summary>Parameters, gradients and optimizer state; of what is frozen the parameters alone.</summary>
+    public static Bytes ModelState(ModelConfig model, Recipe recipe, Optimizer optimizer)
+    {
+        long trained = model.TrainedParameterCount, frozen = model.ParameterCount - trained;
+        return new Bytes((trained * optimizer.BytesPerParameter(recipe)) + (frozen * recipe.Parameters.Size()));
+    }
 
     private static PlanResult WithChanges(PlanQuestion question, PlanResult result)
     {
