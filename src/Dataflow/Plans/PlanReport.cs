@@ -38,9 +38,9 @@ public static class PlanReport
     {
         var (model, recipe) = (plan.Workload.Model, plan.Workload.Recipe);
         output.WriteLine(
-            $"Model {model.Name}: {model.ParameterCount:N0} parameters{Trained(model)}, {model.LayerCount} layers, model_dim {model.ModelDim}, "
-                + $"{model.HeadCount} heads ({model.KvHeadCount} for keys and values) of {model.HeadDim}, ffn_dim {FfnDims(model)}, "
-                + $"vocabulary {model.VocabSize:N0}"
+            $"Model {model.Name}: {model.ParameterCount:N0} parameters{Trained(model)}, {model.LayerCount} layers, "
+                + $"model_dim {model.ModelDim}, {model.HeadCount} heads ({model.KvHeadCount} for keys and values) of {model.HeadDim}, "
+                + $"ffn_dim {FfnDims(model)}, vocabulary {model.VocabSize:N0}"
         );
         var state = Plans.ModelState(plan);
         output.WriteLine(
