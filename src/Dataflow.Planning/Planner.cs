@@ -82,7 +82,8 @@ public static class Planner
         var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
 
         // Without a backward the layers pass in the same order again and again.
-        var weights = ObjectFamilies.OfLayers(ObjectFamilies.Weights, programs).Select(r => r.PoolName(workload.Model)).ToHashSet();
+        var rows = ObjectFamilies.OfLayers(ObjectFamilies.Weights, ObjectFamilies.Of(programs));
+        var weights = rows.Select(r => r.PoolName(workload.Model)).ToHashSet();
         var pools = plan
             .Pools.Select(p => weights.Contains(p.Name) ? p with { Replacement = Replacement.LongestIdle } : p)
             .ToImmutableArray();

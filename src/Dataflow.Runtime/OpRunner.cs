@@ -16,7 +16,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
 {
     private readonly StepContext step = new(schedule, workload, arenas);
     private readonly Dictionary<int, int> parameterObjects = NumberParameters(schedule);
-    private readonly Dictionary<int, ParameterLayout> layouts = LayoutsOf(schedule, workload);
+    private readonly Dictionary<int, ParameterOwner> owners = OwnersOf(schedule);
 
     /// <summary>Called after each kernel of a block program: for measuring, and for tests that look at what it wrote.</summary>
     public Action<ScheduledOp, KernelCall, OpOperands>? CallCompleted { get; set; }
@@ -85,7 +85,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     private void Norm(KernelStream stream, ScheduledOp op)
     {
         var at = Operands(op, Empty);
-        var layout = layouts[op.Accesses.Single(a => a.Role == Roles.Gradients).Object];
+        var layout = LayoutOf(op.Accesses.Single(a => a.Role == Roles.Gradients));
         stream.Launch(
             new SquaredSumArguments
             {
@@ -108,7 +108,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
         long end = first + (weights.Length.Value / recipe.Parameters.Size());
         nuint state = at.Accessed(Roles.Optimizer);
         bool clipped = at.Has(Roles.Norm);
-        foreach (var tensor in layouts[weights.Object].Tensors)
+        foreach (var tensor in LayoutOf(weights).Tensors)
         {
             long from = Math.Max(first, tensor.ElementOffset);
             long count = Math.Min(end, tensor.ElementOffset + tensor.Count) - from;
@@ -151,15 +151,15 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
             .Select((o, number) => (o.Id, number))
             .ToDictionary();
 
-    /// <summary>How the parameters, or the gradients, lie in each object that is updated or summed.</summary>
-    private static Dictionary<int, ParameterLayout> LayoutsOf(Schedule schedule, Workload workload)
-    {
-        var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
-        return schedule
+    /// <summary>How the parameters, or the gradients, lie in an object that is updated or summed.</summary>
+    private ParameterLayout LayoutOf(in Access parameters) => owners[parameters.Object].Layout(step.Programs);
+
+    /// <summary>Whose parameters or gradients each object holds that is updated or summed.</summary>
+    private static Dictionary<int, ParameterOwner> OwnersOf(Schedule schedule) =>
+        schedule
             .Ops.Where(op => op.Kind is OpKind.Update or OpKind.Norm)
             .SelectMany(op => op.Accesses.Where(a => a.Role is Roles.Weights or Roles.Gradients))
             .Select(a => a.Object)
             .Distinct()
-            .ToDictionary(id => id, id => schedule.Objects[id].Id!.Value.Owner!.Value.Layout(programs));
-    }
+            .ToDictionary(id => id, id => schedule.Objects[id].Id!.Value.Owner!.Value);
 }

@@ -146,11 +146,10 @@ internal static class DecoderBlock
 
     /// <summary>The gradient of the residual stream in place, from y's to x's, and of every weight that is trained.</summary>
     public static ImmutableArray<KernelCall> Backward(ModelConfig model, LayerKind kind) =>
-        [
-            .. All(model, kind).Where(c => !kind.Frozen || c is not GemmWeightGradientCall),
-        ];
+        [.. WithProducts(model, kind).Where(c => !kind.Frozen || c is not GemmWeightGradientCall)];
 
-    private static ImmutableArray<KernelCall> All(ModelConfig model, LayerKind kind) =>
+    /// <summary>The same with every product for a matrix's gradient, as if all were trained; norms leave out what is not.</summary>
+    private static ImmutableArray<KernelCall> WithProducts(ModelConfig model, LayerKind kind) =>
         [
             InputGradient(GradStream, WeightName.Down, GradFfn),
             new GatedActivationBackwardCall

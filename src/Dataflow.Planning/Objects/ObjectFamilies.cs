@@ -198,9 +198,9 @@ internal static class ObjectFamilies
         int PartsOf(ObjectRow row) => row == Weights || row == Gradients ? parts : 1;
     }
 
-    /// <summary>The rows of parameters, or of gradients, of all objects of a layer, given that of the first.</summary>
-    public static IEnumerable<ObjectRow> OfLayers(ObjectRow first, BlockPrograms programs) =>
-        Of(programs).SkipWhile(row => row != first).TakeWhile(row => row.Family == first.Family);
+    /// <summary>Of a workload's rows those of parameters, or of gradients, of all objects of a layer, given that of the first.</summary>
+    public static IEnumerable<ObjectRow> OfLayers(ObjectRow first, ImmutableArray<ObjectRow> rows) =>
+        rows.SkipWhile(row => row != first).TakeWhile(row => row.Family == first.Family);
 
     /// <summary>Pools with at least one slot, in the order in which they lie in the arena: the device's memory, to the byte.</summary>
     public static ImmutableArray<Pool> Pools(SizedResidency sized) =>

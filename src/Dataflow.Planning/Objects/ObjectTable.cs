@@ -12,8 +12,8 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
 {
     private readonly Geometry geometry = sized.Geometry;
     private readonly BlockPrograms programs = sized.Programs;
-    private readonly ObjectRow[] weights = [.. ObjectFamilies.OfLayers(ObjectFamilies.Weights, sized.Programs)];
-    private readonly ObjectRow[] gradients = [.. ObjectFamilies.OfLayers(ObjectFamilies.Gradients, sized.Programs)];
+    private readonly ObjectRow[] weights = [.. ObjectFamilies.OfLayers(ObjectFamilies.Weights, sized.Sizes.Rows)];
+    private readonly ObjectRow[] gradients = [.. ObjectFamilies.OfLayers(ObjectFamilies.Gradients, sized.Sizes.Rows)];
     private readonly List<StepObject> objects = [];
     private readonly Dictionary<ObjectId, int> indices = [];
     private readonly Dictionary<string, int> poolIds = pools.Select((p, i) => (p.Name, Index: i)).ToDictionary(p => p.Name, p => p.Index);

@@ -30,6 +30,7 @@ internal enum Spending
 /// </summary>
 internal sealed class PlanFamily : ResidencySequence
 {
+    private static readonly int s_kinds = Enum.GetValues<Spending>().Length;
     private readonly int most;
     private readonly Residency start;
     private readonly (int First, int[] Stops)[] stages; // by kind
@@ -41,7 +42,8 @@ internal sealed class PlanFamily : ResidencySequence
     public PlanFamily(SearchGeometry geometry, Residency start, int most, params Spending[] order)
     {
         (Geometry, this.start, this.most) = (geometry, start, most);
-        stages = [.. Enum.GetValues<Spending>().Select(_ => (0, Array.Empty<int>()))];
+        stages = new (int, int[])[s_kinds];
+        Array.Fill(stages, (0, []));
         Count = 1;
         foreach (var kind in order)
         {

@@ -343,7 +343,7 @@ internal sealed class StepEstimate
     /// <summary>Head and embedding of a round.</summary>
     private double Ends()
     {
-        double All(BlockProgram p) => p.Calls.Sum(c => Nanoseconds(c, p, new Chunk(0)) * (p.TimesOf(c, geometry)));
+        double All(BlockProgram p) => p.Calls.Sum(c => Nanoseconds(c, p, new Chunk(0)) * p.TimesOf(c, geometry));
         var blocks = programs.Vocabulary.AreCut ? programs.Vocabulary.Blocks.Select(b => (VocabularyBlock?)b) : [null];
         double sum = blocks.Sum(b => All(programs.Embed(b)) + All(programs.EmbedBackward(b)));
         sum += programs.Vocabulary.AreCut

@@ -4,8 +4,8 @@ namespace Dataflow.Training;
 
 /// <summary>
 /// Turns rows of tokens into the tables that kernels read. A round's rows, their inputs one after another, are one run of tokens, cut
-/// into chunks of T; after the last row there is padding. A chunk's table (<see cref="ChunkTable"/>) is
-/// arrays of T 32-bit integers, back to back:
+/// into chunks of T; after the last row there is padding. A chunk's table (<see cref="ChunkTable"/>) is arrays of T 32-bit integers, back
+/// to back:
 /// <list type="number">
 /// <item>ids: the token;</item>
 /// <item>targets: the token to be predicted, -1 where none counts;</item>

@@ -44,7 +44,8 @@ public static class PlanReport
         );
         var state = Plans.ModelState(plan);
         output.WriteLine(
-            $"  {recipe.Name}, {plan.Workload.Optimizer}: model state {state} ({PerParameter(model, state)}) = "
+            $"  {recipe.Name}, {plan.Workload.Optimizer}: model state {state} "
+                + $"({(double)state.Value / model.ParameterCount:0.#} bytes a parameter) = "
                 + $"{Ratio(state, plan.Budget.Device)} x the device budget"
         );
     }
@@ -173,11 +174,6 @@ public static class PlanReport
         model.Pattern is { } pattern
             ? string.Join(" and ", pattern.Kinds.Select(Kind)) + " in turn"
             : $"{model.FfnDim}";
-
-    private static string PerParameter(ModelConfig model, Bytes state) =>
-        model.TrainedParameterCount == model.ParameterCount
-            ? $"{state.Value / model.ParameterCount} bytes a parameter"
-            : $"{(double)state.Value / model.ParameterCount:0.0} bytes a parameter";
 
     private static string Trained(ModelConfig model) =>
         model.TrainedParameterCount == model.ParameterCount ? "" : $" ({model.TrainedParameterCount:N0} of them trained)";
