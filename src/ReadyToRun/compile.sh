@@ -32,13 +32,20 @@ framework=$("$dotnet" --list-runtimes | sed -n "s|^Microsoft.NETCore.App \(${ver
 for program; do
     folder=artifacts/$program
     compiled=artifacts/ready-to-run/$program
-    key="$version $(basename "$framework") $(cat "$folder"/*.dll | sha256sum)"
+    # Ours are compiled as one: what is small in one of them is inlined in the others. The runtime refuses a mixture of builds.
+    together=
+    for name in $wanted; do
+        case $name in Dataflow* | transformerDemo) [ -f "$folder/$name.dll" ] && together="$together --inputbubbleref $folder/$name.dll" ;; esac
+    done
+    key="$version $(basename "$framework") $(cat src/ReadyToRun/compile.sh "$folder"/*.dll | sha256sum)"
     if [ "$(cat "$compiled/key" 2>/dev/null)" != "$key" ]; then
         rm -rf "$compiled"
         mkdir -p "$compiled"
         for name in $wanted; do
             [ -f "$folder/$name.dll" ] || continue
-            log=$("$compiler" "$folder/$name.dll" -o "$compiled/$name.dll" -r "$framework/*.dll" -r "$folder/*.dll" \
+            case $together in *"/$name.dll"*) bubble="--inputbubble $together" ;; *) bubble= ;; esac
+            # shellcheck disable=SC2086
+            log=$("$compiler" "$folder/$name.dll" -o "$compiled/$name.dll" -r "$framework/*.dll" -r "$folder/*.dll" $bubble \
                 --targetos linux --targetarch x64 -O 2>&1) ||
                 leave "crossgen2 failed for $name ($(printf '%s\n' "$log" | grep Error | head -n 1))"
         done
