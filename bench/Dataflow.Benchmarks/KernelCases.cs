@@ -42,6 +42,7 @@ internal static unsafe class KernelCases
                 RmsNormForward(Tokens, 4096, t),
                 RmsNormBackward(Tokens, 4096, t),
                 ColumnSum(Tokens, 4096, t),
+                Dequantize(4096, 4096, t),
                 GatedActivationForward(Tokens, 4096, t),
                 GatedActivationBackward(Tokens, 4096, t),
                 CrossEntropy(256, 32768, t),
@@ -158,6 +159,18 @@ internal static unsafe class KernelCases
         {
             var (a, c) = (o.Matrix(type, rows, columns), o.Matrix(DType.Float32, 1, columns));
             return () => Cpu.Kernels.ColumnSum.Run(o.Team, a, c, accumulate: false);
+        });
+
+    // A weight in bf16 read, its copy written.
+    private static KernelCase Dequantize(int rows, int columns, DType type) =>
+        new("Dequantize", $"{rows} x {columns}", type.Name(), (2.0 + type.Size()) * rows * columns, WorkUnit.Byte, o =>
+        {
+            var call = new DequantizeArguments
+            {
+                Stored = o.Tensor(DType.BFloat16, rows, columns),
+                Dense = o.Tensor(type, rows, columns),
+            };
+            return () => Cpu.Kernels.Dequantize.Run(o.Team, call);
         });
 
     // gate and up read, s written.

@@ -54,6 +54,9 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     public void ColumnSum(in ColumnSumArguments call) => Kernels.ColumnSum.Run(team, At(call.A), At(call.C), call.Accumulate);
 
     /// <inheritdoc/>
+    public void Dequantize(in DequantizeArguments call) => Kernels.Dequantize.Run(team, call);
+
+    /// <inheritdoc/>
     public void QkNormRopeForward(in QkNormRopeForwardArguments call) => QkNormRope.Forward(team, call);
 
     /// <inheritdoc/>

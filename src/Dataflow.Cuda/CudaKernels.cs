@@ -15,6 +15,8 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public ColumnSum ColumnSum { get; } = new(library);
 
+    public Dequantize Dequantize { get; } = new(library);
+
     public Embedding Embedding { get; } = new(library);
 
     public GatedActivation GatedActivation { get; } = new(library);
@@ -66,6 +68,9 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
 
     /// <inheritdoc/>
     public void ColumnSum(in ColumnSumArguments call) => kernels.ColumnSum.Run(stream, call);
+
+    /// <inheritdoc/>
+    public void Dequantize(in DequantizeArguments call) => kernels.Dequantize.Run(stream, call);
 
     /// <inheritdoc/>
     public void QkNormRopeForward(in QkNormRopeForwardArguments call) => kernels.QkNormRope.Forward(stream, call);

@@ -33,6 +33,9 @@ internal sealed class KernelLibrary(CudaContext context, KernelImages images) : 
     /// <summary>The entry points of that name for fp32 and for bf16.</summary>
     public TypedFunction Typed(string file, string name) => new(Function(file, name + "_f32"), Function(file, name + "_bf16"));
 
+    /// <summary>What entry points call a type.</summary>
+    public static string Suffix(DType type) => type == DType.Float32 ? "f32" : type.Name();
+
     /// <inheritdoc/>
     public void Dispose()
     {

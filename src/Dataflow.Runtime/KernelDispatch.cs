@@ -40,6 +40,9 @@ internal static class KernelDispatch
             case ColumnSumCall c:
                 stream.Launch(ColumnSumArguments.Of(c, at));
                 break;
+            case DequantizeCall c:
+                stream.Launch(DequantizeArguments.Of(c, at));
+                break;
             case QkNormRopeForwardCall c:
                 stream.Launch(QkNormRopeForwardArguments.Of(c, at));
                 break;

@@ -21,6 +21,12 @@ public class KernelWorkTests
 
     private static IEnumerable<(BlockProgram Program, Geometry Geometry, Segment? Segment)> Programs()
     {
+        // A frozen layer that is stored in bf16 while the recipe is fp32.
+        var frozen = Model with
+        {
+            Pattern = new LayerPattern(new LayerKind(Model.FfnDim, Frozen: true, FrozenType: DType.BFloat16)),
+        };
+        yield return (new BlockPrograms(frozen, Recipe.Fp32, Uncut).Kinds[0].Forward(SaveSet.All), Uncut, null);
         foreach (var geometry in new[] { Uncut, Cut })
         {
             var programs = new BlockPrograms(Model, Recipe.Bf16, geometry);

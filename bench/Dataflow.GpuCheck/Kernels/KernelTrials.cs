@@ -18,6 +18,7 @@ internal static class KernelTrials
         RowTrials.NormForward,
         RowTrials.NormBackward,
         RowTrials.BiasGradient,
+        RowTrials.Dequantize,
         RowTrials.GateForward,
         RowTrials.GateBackward,
         RowTrials.RotateForward,

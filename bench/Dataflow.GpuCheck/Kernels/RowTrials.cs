@@ -124,6 +124,24 @@ internal static class RowTrials
         );
     }
 
+    /// <summary>dequantize.cu, of bf16 to fp32.</summary>
+    public static KernelTrial Dequantize(Workbench bench)
+    {
+        var (d, f) = (bench.Model.ModelDim, bench.Model.FfnDim);
+        var stored = bench.Random(f, d, DType.BFloat16);
+        var dense = bench.Room(f, d, DType.Float32);
+        var call = new DequantizeArguments { Stored = stored.Tensor, Dense = dense };
+        return new KernelTrial("dequantize", 0, 6.0 * f * d,
+            () => bench.Kernels.Dequantize.Run(bench.Stream, call),
+            compare =>
+            {
+                foreach (int row in Samples(f))
+                {
+                    compare.Add("dense", Row(bench, dense, row), [.. Enumerable.Range(0, d).Select(c => (double)stored[row, c])], 0);
+                }
+            });
+    }
+
     /// <summary>gated_activation.cu forward.</summary>
     public static KernelTrial GateForward(Workbench bench)
     {

@@ -20,7 +20,7 @@ internal sealed class PlainAttention
     {
         this.headDim = headDim;
         (forwardRows, backwardRows) = headDim > 128 ? (32, 16) : (64, 32);
-        string suffix = type == DType.Float32 ? "_f32" : "_bf16";
+        string suffix = "_" + KernelLibrary.Suffix(type);
         string wide = headDim > 128 ? "_wide" + suffix : suffix;
         forward = library.Function("attention", "attention_forward" + wide);
         delta = library.Function("attention", "attention_delta" + suffix);

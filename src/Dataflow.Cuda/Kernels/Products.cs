@@ -31,7 +31,7 @@ internal static class Products
         Tensor At(Operand operand)
         {
             var place = program.Places[operand];
-            bool weight = operand.Tensor is TensorName.Weight or TensorName.WeightGradient;
+            bool weight = operand.Tensor is TensorName.Weight or TensorName.WeightGradient or TensorName.DenseWeight;
             return new Tensor(0, place.Type, weight ? (int)place.Rows : tokens, (int)place.Columns);
         }
 

@@ -50,11 +50,17 @@ internal static class DecoderBlock
             ParameterSpec.Matrix(WeightName.GateUp, d, fromStream, (Mlp + "gate_proj.weight", f), (Mlp + "up_proj.weight", f)),
             ParameterSpec.Matrix(WeightName.Down, f, InitialValues.IntoStream(f, model.LayerCount), (Mlp + "down_proj.weight", d)),
         ];
-        return
+        IEnumerable<ParameterSpec> all =
         [
-            .. attention.Select(p => p with { IsTrained = !kind.Frozen }),
-            .. feedForward.Select(p => p with { IsTrained = !kind.Frozen, Group = kind.FfnApart ? 1 : 0 }),
+            .. attention.Select(InLayer),
+            .. feedForward.Select(p => InLayer(p) with { Group = kind.FfnApart ? 1 : 0 }),
         ];
+
+        // What is stored alike lies together, so that a layer is in as few objects as can be.
+        return [.. all.OrderBy(p => p.Group).ThenBy(p => p.Storage is not null)];
+
+        // Norms stay in the recipe's type: they are few, and kernels read them as they are.
+        ParameterSpec InLayer(ParameterSpec p) => p with { IsTrained = !kind.Frozen, Storage = p.Rows > 1 ? kind.FrozenType : null };
 
         ParameterSpec HeadNorm(WeightName name, string part) =>
             ParameterSpec.Vector(name, InitialValues.One, (Attention + part, model.HeadDim));

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using static Dataflow.Model.Operand;
 using static Dataflow.Model.TensorName;
 
 namespace Dataflow.Model;
@@ -94,6 +95,40 @@ internal static class BlockCalls
 
         calls.Reverse();
         return [.. calls];
+    }
+
+    /// <summary>
+    /// The same, every product with a weight that is stored in a type of its own behind the call that makes the weight dense: a product
+    /// takes matrices of the recipe's type. A copy is made anew for each product: there is room for one at a time.
+    /// </summary>
+    public static ImmutableArray<KernelCall> WithDenseWeights(ImmutableArray<KernelCall> calls, IReadOnlySet<WeightName> stored)
+    {
+        if (stored.Count == 0)
+        {
+            return calls;
+        }
+
+        var all = ImmutableArray.CreateBuilder<KernelCall>();
+        foreach (var call in calls)
+        {
+            foreach (var weight in call.Reads.Where(IsStored))
+            {
+                all.Add(new DequantizeCall { Stored = weight, Dense = Dense(weight.Weight) });
+            }
+
+            all.Add(
+                call switch
+                {
+                    GemmForwardCall c when IsStored(c.B) => c with { B = Dense(c.B.Weight) },
+                    GemmInputGradientCall c when IsStored(c.B) => c with { B = Dense(c.B.Weight) },
+                    _ => call,
+                }
+            );
+        }
+
+        return all.ToImmutable();
+
+        bool IsStored(Operand operand) => operand.Tensor == Weight && stored.Contains(operand.Weight);
     }
 
     private static (ImmutableArray<KernelCall> Before, T Call, ImmutableArray<KernelCall> After) Around<T>(ImmutableArray<KernelCall> calls)

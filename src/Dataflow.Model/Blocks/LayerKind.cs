@@ -7,7 +7,16 @@ namespace Dataflow.Model;
 /// <param name="Window">The most keys that a token attends to, itself among them; null for all of its document.</param>
 /// <param name="FfnApart">The feed-forward's parameters are an object of their own, which travels apart from attention's.</param>
 /// <param name="Frozen">Training leaves its parameters as they are: they have no gradients and no optimizer state.</param>
-public sealed record LayerKind(int FfnDim, int? Window = null, bool FfnApart = false, bool Frozen = false);
+/// <param name="FrozenType">
+/// What a frozen layer's matrices are stored in, one of <see cref="DTypes.OfFrozen"/>; null for the type that the recipe has for parameters.
+/// </param>
+public sealed record LayerKind(
+    int FfnDim,
+    int? Window = null,
+    bool FfnApart = false,
+    bool Frozen = false,
+    DType? FrozenType = null
+);
 
 /// <summary>The kinds of a model's layers from the first one on, over and over: layer l is of kind l modulo their number.</summary>
 public sealed class LayerPattern : IEquatable<LayerPattern>

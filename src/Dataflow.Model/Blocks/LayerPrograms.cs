@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
 
 namespace Dataflow.Model;
@@ -16,6 +17,7 @@ public sealed partial class LayerPrograms
     private readonly Dictionary<(string, SaveSet), BlockProgram> cache = [];
     private readonly Dictionary<BlockProgram, ImmutableArray<int>> partsOf = new(ReferenceEqualityComparer.Instance);
     private readonly ImmutableArray<int> allParts;
+    private readonly FrozenSet<WeightName> stored;
     private readonly Bytes?[] activationsSizes = new Bytes?[(int)SaveSet.All + 1];
 
     /// <summary>Programs are made when first asked for.</summary>
@@ -25,6 +27,7 @@ public sealed partial class LayerPrograms
         shapes = new TensorShapes(model, recipe, geometry, kind);
         layout = new ProgramLayout(shapes, (operand, _, _) => WeightPlace(operand));
         Parts = ParameterLayout.Block(model, kind).Parts();
+        stored = Parts.Where(p => p.TypeIn(recipe) != recipe.Parameters).SelectMany(p => p.Tensors).Select(t => t.Name).ToFrozenSet();
         allParts = [.. Enumerable.Range(0, Parts.Length)];
         KvPieceSize = shapes.Of(TensorName.KvPiece).Size;
         GradKvPieceSize = shapes.Of(TensorName.GradKvPiece).Size;
@@ -142,7 +145,11 @@ public sealed partial class LayerPrograms
         ImmutableArray<KernelCall> calls,
         ImmutableArray<KernelCall> lifetimes,
         ImmutableDictionary<TensorName, Bytes> saved
-    ) => layout.Lay(calls, lifetimes, saved) with { Window = Kind.Window };
+    ) =>
+        layout.Lay(BlockCalls.WithDenseWeights(calls, stored), BlockCalls.WithDenseWeights(lifetimes, stored), saved) with
+        {
+            Window = Kind.Window,
+        };
 
     private TensorPlace WeightPlace(Operand operand)
     {
@@ -154,6 +161,11 @@ public sealed partial class LayerPrograms
         }
 
         var tensor = Parts[part][operand.Weight];
+        if (operand.Tensor == TensorName.DenseWeight)
+        {
+            return new TensorPlace(Roles.Scratch, Bytes.Zero, recipe.Parameters, tensor.Rows, tensor.Columns);
+        }
+
         var type = gradient ? recipe.Gradients : Parts[part].TypeIn(recipe);
         return new TensorPlace(
             gradient ? Roles.GradientsOf(part) : Roles.WeightsOf(part),

@@ -4,7 +4,7 @@ namespace Dataflow.Model;
 
 /// <summary>Gives every tensor that a list of calls names its place.</summary>
 /// <param name="shapes">Of the tensors.</param>
-/// <param name="weight">Where a weight is, or its gradient.</param>
+/// <param name="weight">Where a weight is, or its gradient; what its dense copy is like.</param>
 internal sealed class ProgramLayout(TensorShapes shapes, Func<Operand, ImmutableArray<KernelCall>, int, TensorPlace> weight)
 {
     /// <summary>A program.</summary>
@@ -21,10 +21,12 @@ internal sealed class ProgramLayout(TensorShapes shapes, Func<Operand, Immutable
     {
         var sizes = lifetimes
             .SelectMany(c => c.Operands)
-            .Select(o => o.Tensor)
             .Distinct()
-            .Where(t => !saved.ContainsKey(t) && !IsWeight(t) && shapes.Of(t).Role == Roles.Scratch)
-            .ToDictionary(t => t, t => shapes.Of(t, rows).Size);
+            .Where(o => !saved.ContainsKey(o.Tensor) && !IsWeight(o.Tensor))
+            .Select(o => (o.Tensor, Place: PlaceOf(o)))
+            .Where(o => o.Place.Role == Roles.Scratch)
+            .GroupBy(o => o.Tensor, o => o.Place.Size)
+            .ToDictionary(t => t.Key, t => t.Aggregate(Bytes.Max));
         var (scratch, length) = ScratchLayout.Of(lifetimes, sizes);
         var places = ImmutableDictionary.CreateBuilder<Operand, TensorPlace>();
         foreach (var operand in calls.SelectMany(c => c.Operands).Distinct())
@@ -33,12 +35,15 @@ internal sealed class ProgramLayout(TensorShapes shapes, Func<Operand, Immutable
             {
                 var t when IsWeight(t) => weight(operand, calls, rows),
                 var t when saved.TryGetValue(t, out var offset) => shapes.Of(t) with { Role = Roles.Activations, Offset = offset },
-                var t when scratch.TryGetValue(t, out var offset) => shapes.Of(t, rows) with { Offset = offset },
+                var t when scratch.TryGetValue(t, out var offset) => PlaceOf(operand) with { Offset = offset },
                 var t => shapes.Of(t, rows),
             };
         }
 
         return new BlockProgram(calls, places.ToImmutable(), length);
+
+        TensorPlace PlaceOf(Operand operand) =>
+            operand.Tensor == TensorName.DenseWeight ? weight(operand, calls, rows) : shapes.Of(operand.Tensor, rows);
     }
 
     private static bool IsWeight(TensorName tensor) => tensor is TensorName.Weight or TensorName.WeightGradient;

@@ -29,6 +29,9 @@ public enum Kernel
     /// <summary>c [out] (+)= the sum of a [T, out] over tokens: the gradient of a bias.</summary>
     ColumnSum,
 
+    /// <summary>A dense copy [out, in], in the recipe's type, of a weight that is stored in a type of its own.</summary>
+    Dequantize,
+
     /// <summary>Q [T, q] and K|V [T, 2 kv] of the raw Q|K|V: norm of each head where the model has it, then rotation.</summary>
     QkNormRopeForward,
 

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Dataflow.Model;
 
 /// <summary>The element types of tensors. A dtype belongs to a tensor, never to a program.</summary>
@@ -16,6 +18,12 @@ public enum DType
 /// <summary>Facts about a <see cref="DType"/>.</summary>
 public static class DTypes
 {
+    /// <summary>
+    /// What the matrices of frozen layers may be stored in, whatever the recipe. Each has a case in the conversion of elements (its values
+    /// are made and read back through it) and in the kernel <see cref="Kernel.Dequantize"/> of each device.
+    /// </summary>
+    public static ImmutableArray<DType> OfFrozen { get; } = [DType.BFloat16];
+
     /// <summary>Bytes of one element.</summary>
     public static long Size(this DType type) => type switch
     {

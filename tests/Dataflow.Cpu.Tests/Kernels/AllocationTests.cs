@@ -128,12 +128,14 @@ public sealed unsafe class AllocationTests : KernelTest
             Norms = 0,
             NormCount = 0,
         };
+        DequantizeArguments dequantize = new() { Stored = New(16, 64, DType.BFloat16).T, Dense = New(16, 64).T };
         StepArguments step = new(1, Optimizer.AdamW.Defaults, 1);
 
         void All()
         {
             Gemm.Run(team, x.M, Transpose.No, w.M, Transpose.Yes, y.M, y.M, row.M);
             ColumnSum.Run(team, x.M, dRow.M, accumulate: true);
+            Dequantize.Run(team, dequantize);
             RmsNorm.Forward(team, normForward);
             RmsNorm.Backward(team, normBackward);
             GatedActivation.Forward(team, Activation.Silu, wide.M, y.M);

@@ -1,4 +1,4 @@
-// Kernels that only move numbers or add them up: zero, cast, accumulate, squared sum, column sum.
+// Kernels that only move numbers or add them up: zero, cast, dequantize, accumulate, squared sum, column sum.
 #include "kernel_test.h"
 
 TEST(ZeroClearsWholePacksAndNothingElse)
@@ -116,6 +116,24 @@ TEST(AccumulateAddsInFp32AndRoundsOnce)
         check_accumulate<float, float>("f32", count + 4, 4096);
         check_accumulate<Bf16, Bf16>("bf16", count, 8192);
         check_accumulate<Bf16, float>("bf16_f32", count, 8192);
+    }
+}
+
+TEST(DequantizeWidensBf16AndNothingElse)
+{
+    for (int64_t count : {1, 7, 8, 2044, 2048, 2052, 20000})
+    {
+        const std::vector<Bf16> narrow = Numbers(count).many<Bf16>(count, 100);
+        std::vector<float> wide;
+        for (Bf16 number : narrow)
+        {
+            wide.push_back(to_float(number));
+        }
+
+        Array<Bf16> stored(narrow);
+        Array<float> dense(count);
+        kernel("dequantize", "dequantize_bf16_f32").run({divided_up(count, 2048)}, {256}, 0, stored.device(), dense.device(), count);
+        check_same(dense.host(), wide, "dense weights");
     }
 }
 

@@ -1,0 +1,55 @@
+// dense[i] = stored[i]: a copy of a weight that is stored in a type of its own, in the type that products take.
+//
+// dequantize_<stored>_<f32|bf16>: stored [count], dense [count], overwritten. Each element's value in fp32, rounded once.
+//   grid ceil(count / 2,048); block 256; no dynamic shared memory. Any count; what lies behind the last element is not looked at.
+#include "device.cuh"
+
+const int Width = 8;
+
+// How a type stores elements: its values of `here` elements, at most Width, from a multiple of Width on.
+struct StoredBf16
+{
+    DEVICE void load(const void* data, int64 first, int here, float (&v)[Width])
+    {
+        const bf16* from = static_cast<const bf16*>(data) + first;
+        if (here == Width)
+        {
+            load_elements<Width>(from, v);
+            return;
+        }
+
+        for (int i = 0; i < here; i++)
+        {
+            v[i] = to_float(from[i]);
+        }
+    }
+};
+
+template <typename Stored, typename T> DEVICE void dequantize(const void* stored, T* dense, int64 count)
+{
+    const int64 first = ((int64)blockIdx.x * blockDim.x + threadIdx.x) * Width;
+    if (first >= count)
+    {
+        return;
+    }
+
+    const int here = count - first < Width ? (int)(count - first) : Width;
+    float v[Width];
+    Stored::load(stored, first, here, v);
+    if (here == Width)
+    {
+        store_elements<Width>(dense + first, v);
+        return;
+    }
+
+    for (int i = 0; i < here; i++)
+    {
+        dense[first + i] = from_float<T>(v[i]);
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(256) dequantize_bf16_f32(const void* stored, float* dense, int64 count)
+{
+    dequantize<StoredBf16>(stored, dense, count);
+}
+EXPORT_KERNEL(dequantize_bf16_f32)
