@@ -64,11 +64,19 @@ public class LayerPatternTests
     [InlineData("[]", "layers must be a list of objects, found []")]
     [InlineData(
         "[{\"ffn_dim\": 176, \"widnow\": 3}]",
-        "layers: widnow is not a key of a layer (these are: ffn_dim, window, ffn_apart, frozen)"
+        "layers: widnow is not a key of a layer (these are: ffn_dim, window, ffn_apart, frozen, frozen_dtype)"
     )]
     [InlineData("[{\"window\": 3}]", "layers: ffn_dim is missing")]
     [InlineData("[{\"ffn_dim\": 176, \"window\": 0}]", "window of layers must be at least 1, found 0")]
     [InlineData("[{\"ffn_dim\": 0}, {\"ffn_dim\": 176}]", "ffn_dim of layers must be from 1 to 1048576, found 0")]
+    [InlineData(
+        "[{\"ffn_dim\": 176, \"frozen\": true, \"frozen_dtype\": \"int32\"}]",
+        "layers: frozen_dtype must be bf16, found \"int32\""
+    )]
+    [InlineData(
+        "[{\"ffn_dim\": 176, \"frozen_dtype\": \"bf16\"}]",
+        "layers has a layer with frozen_dtype bf16 that is not frozen, and only frozen layers have one"
+    )]
     [InlineData("[{\"ffn_dim\": 96}]", "ffn_dim is 176, and the widest of layers has 96")]
     [InlineData(
         "[{\"ffn_dim\": 176}, {\"ffn_dim\": 1}, {\"ffn_dim\": 1}, {\"ffn_dim\": 1}, {\"ffn_dim\": 1}, {\"ffn_dim\": 1}]",

@@ -78,6 +78,18 @@ public sealed record ModelConfig
     public long TrainedParameterCount =>
         ParameterCount - KindCounts.Where(k => k.Kind.Frozen).Sum(k => k.Layers * BlockParameterCount(k.Kind));
 
+    /// <summary>Bytes of the others, as they are stored.</summary>
+    public Bytes FrozenSize(Recipe recipe) =>
+        new(
+            KindCounts.Sum(k =>
+                k.Layers
+                * DecoderBlock
+                    .Parameters(this, k.Kind)
+                    .Where(p => !p.IsTrained)
+                    .Sum(p => (p.Storage ?? recipe.Parameters).SizeOf(p.Count).Value)
+            )
+        );
+
     /// <summary>
     /// FLOPs of one training step per sequence of <paramref name="seqlen"/> tokens: causal attention counted half, and within its window
     /// where it has one; embedding free, recomputation not counted (a layer: 3*2*S*(matrices) + 6*S^2*queryDim, of a frozen one's

@@ -116,6 +116,11 @@ internal static class ModelConfigLimits
             {
                 faults.Add($"window of {layers} must be at least 1, found {kind.Window}");
             }
+
+            if (kind is { FrozenType: { } type, Frozen: false })
+            {
+                faults.Add($"{layers} has a layer with frozen_dtype {type.Name()} that is not frozen, and only frozen layers have one");
+            }
         }
 
         int widest = pattern.Kinds.Max(k => k.FfnDim);

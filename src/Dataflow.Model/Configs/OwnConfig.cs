@@ -13,7 +13,7 @@ internal static class OwnConfig
         "tied_embedding", "qk_norm", "n_experts", "layers",
     ];
 
-    private static readonly string[] s_kindKeys = ["ffn_dim", "window", "ffn_apart", "frozen"];
+    private static readonly string[] s_kindKeys = ["ffn_dim", "window", "ffn_apart", "frozen", "frozen_dtype"];
 
     /// <summary>Whether the file means to be of this format.</summary>
     public static bool Recognises(JsonFields fields) => fields.Has("model_dim") || fields.Has("n_layers") || fields.Has("ffn_dim");
@@ -75,11 +75,31 @@ internal static class OwnConfig
 
             int? window = kind.Has("window") ? kind.Int("window") : null;
             bool apart = kind.Bool("ffn_apart", absent: false), frozen = kind.Bool("frozen", absent: false);
-            kinds.Add(new LayerKind(kind.Int("ffn_dim"), window, apart, frozen));
+            kinds.Add(new LayerKind(kind.Int("ffn_dim"), window, apart, frozen, FrozenType(kind)));
             fields.Faults.AddRange(kind.Faults.Select(f => $"layers: {f}"));
         }
 
         return new LayerPattern(kinds.ToImmutable());
+    }
+
+    private static DType? FrozenType(JsonFields kind)
+    {
+        if (kind.Text("frozen_dtype") is not { } name)
+        {
+            return null;
+        }
+
+        foreach (var type in DTypes.OfFrozen)
+        {
+            if (type.Name() == name)
+            {
+                return type;
+            }
+        }
+
+        string known = string.Join(" or ", DTypes.OfFrozen.Select(t => t.Name()));
+        kind.Faults.Add($"frozen_dtype must be {known}, found {JsonFields.Quote(kind.Find("frozen_dtype")!.Value)}");
+        return null;
     }
 
     private static bool IsObject(JsonElement element) => element.ValueKind == JsonValueKind.Object;
@@ -138,6 +158,11 @@ internal static class OwnConfig
                 if (kind.Frozen)
                 {
                     json.WriteBoolean("frozen", true);
+                }
+
+                if (kind.FrozenType is { } type)
+                {
+                    json.WriteString("frozen_dtype", type.Name());
                 }
 
                 json.WriteEndObject();

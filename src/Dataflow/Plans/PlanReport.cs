@@ -181,7 +181,8 @@ public static class PlanReport
     private static string Kind(LayerKind kind)
     {
         string window = kind.Window is { } w ? $"window {w}" : "";
-        string[] notes = [window, kind.FfnApart ? "streamed apart" : "", kind.Frozen ? "frozen" : ""];
+        string frozen = kind.Frozen ? "frozen" + (kind.FrozenType is { } type ? $" in {type.Name()}" : "") : "";
+        string[] notes = [window, kind.FfnApart ? "streamed apart" : "", frozen];
         notes = [.. notes.Where(n => n != "")];
         return notes.Length == 0 ? $"{kind.FfnDim}" : $"{kind.FfnDim} ({string.Join(", ", notes)})";
     }

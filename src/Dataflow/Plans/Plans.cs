@@ -119,8 +119,8 @@ public static class Plans
     /// <summary>Parameters, gradients and optimizer state; of what is frozen the parameters alone.</summary>
     public static Bytes ModelState(ModelConfig model, Recipe recipe, Optimizer optimizer)
     {
-        long trained = model.TrainedParameterCount, frozen = model.ParameterCount - trained;
-        return new Bytes((trained * optimizer.BytesPerParameter(recipe)) + (frozen * recipe.Parameters.Size()));
+        var trained = new Bytes(model.TrainedParameterCount * optimizer.BytesPerParameter(recipe));
+        return trained + model.FrozenSize(recipe);
     }
 
     private static PlanResult WithChanges(PlanQuestion question, PlanResult result)
