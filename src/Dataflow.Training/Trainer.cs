@@ -134,8 +134,14 @@ public sealed class Trainer
     /// <summary>
     /// Writes all parameters, and the master weights, into the arenas, on all cores, and clears the rest of the optimizer's state.
     /// </summary>
+    /// <exception cref="ArgumentException">They are of a model whose parameters lie in another order.</exception>
     public void Load(IWeightSource weights)
     {
+        if (!ParameterObject.All(workload.Model).All(o => Places(o, workload.Model).SequenceEqual(Places(o, weights.Model))))
+        {
+            throw new ArgumentException("the weights are of a model whose parameters lie in another order", nameof(weights));
+        }
+
         ClearOptimizer();
         Load(weights, workload.Recipe.Parameters, parameters.Write);
         foreach (var (part, master) in optimizer.Where(o => o.Part.IsMaster))
@@ -245,6 +251,9 @@ public sealed class Trainer
             return staging;
         }, _ => { });
     }
+
+    private static IEnumerable<(WeightName, long)> Places(ParameterObject weights, ModelConfig model) =>
+        weights.Layout(model).Tensors.Select(t => (t.Name, t.ElementOffset));
 
     private void LoadInOrder(IWeightSource source, DType type, ElementWriter write)
     {

@@ -15,3 +15,5 @@ public sealed class VocabularyTests : VocabularyConformance<SelectedDevice>;
 public sealed class ValidationTests : ValidationConformance<SelectedDevice>;
 
 public sealed class OptimizerTests : OptimizerConformance<SelectedDevice>;
+
+public sealed class FrozenTypeTests : FrozenTypeConformance<SelectedDevice>;

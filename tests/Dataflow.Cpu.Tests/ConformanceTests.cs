@@ -25,3 +25,5 @@ public sealed class ValidationTests : ValidationConformance<CpuDevices>;
 public sealed class RecordTests : RecordConformance<CpuDevices>;
 
 public sealed class OptimizerTests : OptimizerConformance<CpuDevices>;
+
+public sealed class FrozenTypeTests : FrozenTypeConformance<CpuDevices>;

@@ -30,3 +30,6 @@ public sealed class RecordTests : RecordConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
 public sealed class OptimizerTests : OptimizerConformance<EmulatedDevices>;
+
+[Trait("Slow", "true")]
+public sealed class FrozenTypeTests : FrozenTypeConformance<EmulatedDevices>;

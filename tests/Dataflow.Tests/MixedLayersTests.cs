@@ -74,6 +74,39 @@ public class MixedLayersTests
         }
     }
 
+    /// <summary>Each checkpoint and export has the values that the stored matrices stand for, which are stored as the same again.</summary>
+    [Fact]
+    public void Frozen_layers_in_bf16_are_saved_resumed_and_exported_as_they_are()
+    {
+        using var tiny = new TinyRun();
+        string model = tiny.PathOf("stored.json"), exported = tiny.PathOf("exported");
+        const string Window = "\"window\": 24";
+        File.WriteAllText(
+            model,
+            Config.Replace(Window, Window + ", \"frozen\": true, \"frozen_dtype\": \"bf16\"", StringComparison.Ordinal)
+        );
+        TrainingOptions Options(int steps, string? checkpoint = null)
+        {
+            var options = tiny.Options(steps, checkpoint);
+            return options with { Plan = options.Plan with { Model = model, Dtype = Recipe.Fp32 } };
+        }
+
+        double[] straight = TinyRun.Losses(Options(4) with { Export = exported });
+        Assert.True(straight[^1] < straight[0], $"losses {string.Join(", ", straight)}");
+        double[] begun = TinyRun.Losses(Options(2, "saved"));
+        using var more = TrainingRun.Resume(tiny.PathOf("saved"), saved => saved with { Steps = 4 });
+        double[] resumed = [.. more.Steps(TestContext.Current.CancellationToken).Select(s => s.Step.Loss)];
+        Assert.Equal(straight, begun.Concat(resumed));
+
+        using var checkpoint = Checkpoint.Open(exported);
+        var config = ModelFiles.LoadConfig(exported);
+        Assert.Equal([DType.BFloat16, null, DType.BFloat16, null], config.Kinds.Select(k => k.FrozenType));
+        byte[] frozen = Read(checkpoint.WeightsOf(config), ParameterObject.Block(new Layer(0)));
+        byte[] trained = Read(checkpoint.WeightsOf(config), ParameterObject.Block(new Layer(1)));
+        Assert.All(frozen.Chunk(4), v => Assert.Equal(0, v[0] | v[1]));
+        Assert.Contains(trained.Chunk(4), v => (v[0] | v[1]) != 0);
+    }
+
     private static byte[] Read(IWeightSource source, ParameterObject weights)
     {
         byte[] bytes = new byte[weights.Layout(source.Model).ElementCount * sizeof(float)];

@@ -1,0 +1,32 @@
+using System.Runtime.InteropServices;
+using Dataflow.Model;
+using Dataflow.Training;
+
+namespace Dataflow.Conformance;
+
+/// <summary>Weights by the names of a checkpoint, for a model whose parameters may lie in another order than those they were read from.</summary>
+/// <param name="model">Whose weights they become.</param>
+/// <param name="tensors">Their values, exact in the type that is asked for.</param>
+internal sealed class NamedWeights(ModelConfig model, IReadOnlyDictionary<string, float[]> tensors) : IWeightSource
+{
+    /// <inheritdoc/>
+    public ModelConfig Model => model;
+
+    /// <inheritdoc/>
+    public void Read(ParameterObject weights, long firstElement, Span<byte> destination, DType type)
+    {
+        destination.Clear();
+        int size = (int)type.Size();
+        long end = firstElement + (destination.Length / size);
+        foreach (var part in WeightNames.Enumerate(model).Where(b => b.Object == weights))
+        {
+            var values = MemoryMarshal.AsBytes(tensors[part.Name].AsSpan());
+            for (long i = Math.Max(firstElement, part.ElementOffset); i < Math.Min(end, part.ElementOffset + part.ElementCount); i++)
+            {
+                // The upper bytes of a float are those of a bfloat16.
+                var value = values.Slice((int)(i - part.ElementOffset) * sizeof(float), sizeof(float));
+                value[^size..].CopyTo(destination[((int)(i - firstElement) * size)..]);
+            }
+        }
+    }
+}
