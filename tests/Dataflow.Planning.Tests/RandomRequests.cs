@@ -39,7 +39,7 @@ internal static class RandomRequests
         return new PlanRequest(model, recipe, kind, seqlen, rows, pins, budget, saved);
     }
 
-    /// <summary>Up to three kinds of layers in turn; some stream their feed-forward apart, some are frozen.</summary>
+    /// <summary>Up to three kinds of layers in turn; some stream their feed-forward apart, some are frozen, of these half in bf16.</summary>
     private static ModelConfig WithLayers(Random random, ModelConfig model)
     {
         LayerKind[] kinds =
@@ -53,6 +53,7 @@ internal static class RandomRequests
         {
             FfnApart = (k.FfnDim + (k.Window ?? 0)) % 3 == 0,
             Frozen = (k.FfnDim + (k.Window ?? 0)) % 5 == 0,
+            FrozenType = (k.FfnDim + (k.Window ?? 0)) % 10 == 0 ? DType.BFloat16 : null,
         });
         return model with { Pattern = new LayerPattern([.. some]) };
     }

@@ -144,7 +144,7 @@ public sealed class OracleCase
 
     /// <summary>
     /// In about half of the cases with several layers, two kinds in turn: widths of feed-forward, windows, a feed-forward that is
-    /// streamed apart, layers that are frozen. A window of one key would have queries and keys without any gradient, and a width of a
+    /// streamed apart, layers that are frozen, some of these stored in bf16. A window of one key would have queries and keys without any gradient, and a width of a
     /// number or two rounds by chance.
     /// </summary>
     private static ModelConfig WithLayers(Random random, ModelConfig model)
@@ -159,7 +159,13 @@ public sealed class OracleCase
         int window = random.Next(5, 16);
         var (first, second) = (
             new LayerKind(narrow, window, FfnApart: window % 2 == 0),
-            new LayerKind(model.FfnDim, random.Next(3) == 0 ? random.Next(8, 32) : null, FfnApart: window % 3 == 0, Frozen: window % 4 == 1)
+            new LayerKind(
+                model.FfnDim,
+                random.Next(3) == 0 ? random.Next(8, 32) : null,
+                FfnApart: window % 3 == 0,
+                Frozen: window % 4 == 1,
+                FrozenType: window % 8 == 1 ? DType.BFloat16 : null // which changes no weight: all are exact in it
+            )
         );
         return model with { Pattern = random.Next(2) == 0 ? new LayerPattern(first, second) : new LayerPattern(second, first) };
     }
