@@ -1,6 +1,7 @@
 // From the joint projection of queries, keys and values to what attention reads, and back: an RMS norm of each query and key head
-// (qk_norm_rope_*; rope_* have none), then rotary positions: the pair (i, i + hd / 2) turned by position theta^(-2i/hd).
-// H heads, K KV heads, hd = head_dim; row t stands at position row_offset + t - first_key[t]; log2_ratio = -2 log2(theta) / hd.
+// (qk_norm_rope_*; rope_* have none), then rotary positions: the pair (i, i + hd / 2) turned by position times frequency i, in
+// radians, cosine and sine multiplied by the factor where the frequency is not 0. H heads, K KV heads, hd = head_dim; row t stands at
+// position row_offset + t - first_key[t].
 //
 // qk_norm_rope_forward_<f32|bf16>, rope_forward_<f32|bf16>: qkv [rows, (H + 2K) hd]: query, key, value heads; q_norm, k_norm [hd].
 //   Overwrites q [rows, H hd] and kv [rows, 2K hd] (keys, values); null skips either.
@@ -17,6 +18,13 @@
 #include "qk_norm_rope_runs.cuh"
 
 const int Tokens = 16; // of a block
+
+// src/Dataflow.Cuda/Kernels/RotaryParameter.cs writes it.
+struct Rotary
+{
+    double frequencies[128];
+    float factor;
+};
 
 struct Shape
 {
@@ -52,14 +60,14 @@ DEVICE void cosine_and_sine(double turns, float& cosine, float& sine)
 }
 
 // In shared memory: the cosines of the block's tokens, [Tokens, half], then their sines.
-DEVICE const float* fill_angles(unsigned char* shared, const int32* first_key, double log2_ratio, const Shape& shape)
+DEVICE const float* fill_angles(unsigned char* shared, const int32* first_key, const Rotary& rotary, const Shape& shape)
 {
     const int half = shape.head_dim / 2;
     double* turns = reinterpret_cast<double*>(shared);
     float* angles = reinterpret_cast<float*>(turns + half);
     for (int i = threadIdx.x; i < half; i += blockDim.x)
     {
-        turns[i] = exp2(log2_ratio * i) * 0.15915494309189535;
+        turns[i] = rotary.frequencies[i] * 0.15915494309189535;
     }
 
     block_barrier();
@@ -69,7 +77,12 @@ DEVICE const float* fill_angles(unsigned char* shared, const int32* first_key, d
         if (token < shape.rows)
         {
             const int position = shape.row_offset + token - first_key[token];
-            cosine_and_sine(position * turns[at % half], angles[at], angles[Tokens * half + at]);
+            const double turn = turns[at % half];
+            const float factor = turn == 0 ? 1.0f : rotary.factor;
+            float cosine, sine;
+            cosine_and_sine(position * turn, cosine, sine);
+            angles[at] = cosine * factor;
+            angles[Tokens * half + at] = sine * factor;
         }
     }
 
@@ -239,11 +252,12 @@ DEVICE void copy_values(const From* from, int64 from_stride, To* to, int64 to_st
     }
 }
 
-template <bool Norm, bool Whole, typename T> DEVICE void forward(
-    const T* qkv, const int32* first_key, const T* q_norm, const T* k_norm, T* q, T* kv, double log2_ratio, float eps, const Shape& shape)
+template <bool Norm, bool Whole, typename T>
+DEVICE void forward(const T* qkv, const int32* first_key, const T* q_norm, const T* k_norm, T* q, T* kv, const Rotary& rotary, float eps,
+    const Shape& shape)
 {
     DYNAMIC_SHARED(shared);
-    const float* angles = fill_angles(shared, first_key, log2_ratio, shape);
+    const float* angles = fill_angles(shared, first_key, rotary, shape);
     const Share share = share_heads(shape, Pack<T>::Count);
     const int q_width = shape.heads * shape.head_dim;
     const int kv_width = shape.kv_heads * shape.head_dim;
@@ -265,10 +279,10 @@ template <bool Norm, bool Whole, typename T> DEVICE void forward(
 
 template <bool Norm, bool Whole, typename T>
 DEVICE void backward(const T* dq, const float* dkv, const int32* first_key, const T* qkv, const T* q_norm, const T* k_norm, T* dqkv,
-    float* q_partials, float* k_partials, double log2_ratio, float eps, const Shape& shape)
+    float* q_partials, float* k_partials, const Rotary& rotary, float eps, const Shape& shape)
 {
     DYNAMIC_SHARED(shared);
-    const float* angles = fill_angles(shared, first_key, log2_ratio, shape);
+    const float* angles = fill_angles(shared, first_key, rotary, shape);
     const Share share = share_heads(shape, Pack<T>::Count);
     const int q_width = shape.heads * shape.head_dim;
     const int kv_width = shape.kv_heads * shape.head_dim;
@@ -301,34 +315,35 @@ DEVICE void backward(const T* dq, const float* dkv, const int32* first_key, cons
 
 // The four entry points of one type, which differ in name alone from type to type and where half a head is not made of packs. Last the
 // launch bounds: a least number of blocks frees the compiler to spend registers, which it would else save and spill.
-#define ENTRY_POINTS(type, suffix, whole, ...)                                                                                        \
-    extern "C" __global__ void __launch_bounds__(__VA_ARGS__)                                                                         \
-    qk_norm_rope_forward_##suffix(const type* qkv, const int32* first_key, const type* q_norm, const type* k_norm, type* q, type* kv, \
-        double log2_ratio, float eps, SHAPE_PARAMETERS)                                                                               \
-    {                                                                                                                                 \
-        forward<true, whole, type>(qkv, first_key, q_norm, k_norm, q, kv, log2_ratio, eps, SHAPE);                                    \
-    }                                                                                                                                 \
-    EXPORT_KERNEL(qk_norm_rope_forward_##suffix)                                                                                      \
-    extern "C" __global__ void __launch_bounds__(__VA_ARGS__)                                                                         \
-    qk_norm_rope_backward_##suffix(const type* dq, const float* dkv, const int32* first_key, const type* qkv, const type* q_norm,     \
-        const type* k_norm, type* dqkv, float* q_partials, float* k_partials, double log2_ratio, float eps, SHAPE_PARAMETERS)         \
-    {                                                                                                                                 \
-        backward<true, whole, type>(dq, dkv, first_key, qkv, q_norm, k_norm, dqkv, q_partials, k_partials, log2_ratio, eps, SHAPE);   \
-    }                                                                                                                                 \
-    EXPORT_KERNEL(qk_norm_rope_backward_##suffix)                                                                                     \
-    extern "C" __global__ void __launch_bounds__(__VA_ARGS__)                                                                         \
-    rope_forward_##suffix(const type* qkv, const int32* first_key, type* q, type* kv, double log2_ratio,                              \
-        SHAPE_PARAMETERS)                                                                                                             \
-    {                                                                                                                                 \
-        forward<false, whole, type>(qkv, first_key, nullptr, nullptr, q, kv, log2_ratio, 0, SHAPE);                                   \
-    }                                                                                                                                 \
-    EXPORT_KERNEL(rope_forward_##suffix)                                                                                              \
-    extern "C" __global__ void __launch_bounds__(__VA_ARGS__)                                                                         \
-    rope_backward_##suffix(const type* dq, const float* dkv, const int32* first_key, type* dqkv, double log2_ratio,                   \
-        SHAPE_PARAMETERS)                                                                                                             \
-    {                                                                                                                                 \
-        backward<false, whole, type>(dq, dkv, first_key, nullptr, nullptr, nullptr, dqkv, nullptr, nullptr, log2_ratio, 0, SHAPE);    \
-    }                                                                                                                                 \
+#define ENTRY_POINTS(type, suffix, whole, ...)                                                                                          \
+    extern "C" __global__ void __launch_bounds__(__VA_ARGS__)                                                                           \
+    qk_norm_rope_forward_##suffix(const type* qkv, const int32* first_key, const type* q_norm, const type* k_norm, type* q, type* kv,   \
+        const __grid_constant__ Rotary rotary, float eps, SHAPE_PARAMETERS)                                                             \
+    {                                                                                                                                   \
+        forward<true, whole, type>(qkv, first_key, q_norm, k_norm, q, kv, rotary, eps, SHAPE);                                          \
+    }                                                                                                                                   \
+    EXPORT_KERNEL(qk_norm_rope_forward_##suffix)                                                                                        \
+    extern "C" __global__ void __launch_bounds__(__VA_ARGS__)                                                                           \
+    qk_norm_rope_backward_##suffix(const type* dq, const float* dkv, const int32* first_key, const type* qkv, const type* q_norm,       \
+        const type* k_norm, type* dqkv, float* q_partials, float* k_partials, const __grid_constant__ Rotary rotary, float eps,         \
+        SHAPE_PARAMETERS)                                                                                                               \
+    {                                                                                                                                   \
+        backward<true, whole, type>(dq, dkv, first_key, qkv, q_norm, k_norm, dqkv, q_partials, k_partials, rotary, eps, SHAPE);         \
+    }                                                                                                                                   \
+    EXPORT_KERNEL(qk_norm_rope_backward_##suffix)                                                                                       \
+    extern "C" __global__ void __launch_bounds__(__VA_ARGS__)                                                                           \
+    rope_forward_##suffix(const type* qkv, const int32* first_key, type* q, type* kv, const __grid_constant__ Rotary rotary,            \
+        SHAPE_PARAMETERS)                                                                                                               \
+    {                                                                                                                                   \
+        forward<false, whole, type>(qkv, first_key, nullptr, nullptr, q, kv, rotary, 0, SHAPE);                                         \
+    }                                                                                                                                   \
+    EXPORT_KERNEL(rope_forward_##suffix)                                                                                                \
+    extern "C" __global__ void __launch_bounds__(__VA_ARGS__)                                                                           \
+    rope_backward_##suffix(const type* dq, const float* dkv, const int32* first_key, type* dqkv, const __grid_constant__ Rotary rotary, \
+        SHAPE_PARAMETERS)                                                                                                               \
+    {                                                                                                                                   \
+        backward<false, whole, type>(dq, dkv, first_key, nullptr, nullptr, nullptr, dqkv, nullptr, nullptr, rotary, 0, SHAPE);          \
+    }                                                                                                                                   \
     EXPORT_KERNEL(rope_backward_##suffix)
 
 ENTRY_POINTS(float, f32, true, 256)

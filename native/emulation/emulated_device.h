@@ -11,6 +11,7 @@
 #define __device__
 #define __host__
 #define __constant__
+#define __grid_constant__
 #define __forceinline__ inline __attribute__((always_inline))
 // As many bytes before the function's entry as threads: the file's table of them tells the library where they start.
 #define __launch_bounds__(threads, ...) __attribute__((patchable_function_entry(threads, threads)))

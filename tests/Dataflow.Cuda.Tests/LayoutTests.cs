@@ -54,7 +54,6 @@ public unsafe class LayoutTests
     {
         Assert.Equal(8, sizeof(DevicePointer)); // CUdeviceptr
         Assert.Equal(16, sizeof(Guid16)); // CUuuid
-        Assert.Equal(8, sizeof(KernelArgument));
         Assert.All(
             [
                 typeof(DriverStatus),

@@ -1,3 +1,4 @@
+using Dataflow.Model;
 using Dataflow.Runtime;
 
 namespace Dataflow.Oracle.Tests;
@@ -22,11 +23,11 @@ public sealed class PlantedFaultTests
         ),
         ["QkNormRopeForward with another theta"] = KernelFault.InArguments(
             nameof(IKernels.QkNormRopeForward),
-            call => Change(call, "Theta", (double)call["Theta"]! * 1.1)
+            AnotherTheta
         ),
         ["QkNormRopeBackward with another theta"] = KernelFault.InArguments(
             nameof(IKernels.QkNormRopeBackward),
-            call => Change(call, "Theta", (double)call["Theta"]! * 1.1)
+            AnotherTheta
         ),
         ["AttentionBackward that overwrites"] = KernelFault.InArguments(
             nameof(IKernels.AttentionBackward),
@@ -99,6 +100,13 @@ public sealed class PlantedFaultTests
         }
 
         Assert.Fail("no case runs this kernel");
+    }
+
+    private static bool AnotherTheta(KernelFault.Call call)
+    {
+        var right = (RotaryTable)call["Rotary"]!;
+        int headDim = 2 * right.InverseFrequencies.Length;
+        return Change(call, "Rotary", RotaryTable.Plain(1.1 * Math.Pow(right.InverseFrequencies[^1], -headDim / (headDim - 2.0)), headDim));
     }
 
     private static bool Change(KernelFault.Call call, string name, object? to)

@@ -16,7 +16,7 @@ public static unsafe partial class QkNormRope
     {
         Check(call);
         int headDim = call.Heads.HeadDim, tokens = call.GradQkv.Rows;
-        BackwardJob job = new(team, new RotaryAngles(team, call.Theta, headDim, call.At), call);
+        BackwardJob job = new(team, new RotaryAngles(team, call.Rotary, headDim, call.At), call);
         if (call.QueryNorm is null && call.KeyNorm is null)
         {
             team.For(Blocks(tokens), job);

@@ -7,8 +7,8 @@ namespace Dataflow.Cpu.Kernels;
 /// <summary>
 /// From the joint projection of queries, keys and values to what attention reads: an optional RMS norm of each query and key
 /// head (Qwen3), then rotary positions (Su et al., 2021) in the rotate-half convention, the pair (i, i + hd/2) turned by
-/// position * theta^(-2i/hd). A token's position is its row in the window less the first row of its document. Angles are taken
-/// in double, their sine and cosine rounded to fp32; the rest is fp32, each output rounded once.
+/// position * frequency i of the table. A token's position is its row in the window less the first row of its document. Angles are
+/// taken in double, their sine and cosine, times the table's factor, rounded to fp32; the rest is fp32, each output rounded once.
 /// </summary>
 public static unsafe partial class QkNormRope
 {
@@ -23,7 +23,7 @@ public static unsafe partial class QkNormRope
     {
         var (heads, kvHeads, headDim) = call.Heads;
         int tokens = call.Qkv.Rows;
-        ForwardJob job = new(team, new RotaryAngles(team, call.Theta, headDim, call.At), call);
+        ForwardJob job = new(team, new RotaryAngles(team, call.Rotary, headDim, call.At), call);
         job.Qkv.Expect(tokens, (heads + (2 * kvHeads)) * headDim, nameof(call.Qkv));
         job.QueryNorm?.Expect(1, headDim, nameof(call.QueryNorm));
         job.KeyNorm?.Expect(1, headDim, nameof(call.KeyNorm));

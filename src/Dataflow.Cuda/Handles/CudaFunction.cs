@@ -48,7 +48,7 @@ public sealed unsafe class CudaFunction
         {
             for (int i = 0; i < arguments.Length; i++)
             {
-                addresses[i] = first + i;
+                addresses[i] = KernelArgument.PlaceOf(first + i);
             }
 
             DriverApi

@@ -1,14 +1,22 @@
 namespace Dataflow.Cuda;
 
 /// <summary>
-/// A value for a kernel's parameter, in a cell of 8 bytes. Integers are widened to the cell: on these machines, where the low bytes come
-/// first, a kernel reads its int32 or int64 from it alike.
+/// A value for a kernel's parameter, in a cell of 8 bytes, or the place of one that is larger. Integers are widened to the cell: on these
+/// machines, where the low bytes come first, a kernel reads its int32 or int64 from it alike.
 /// </summary>
-public readonly record struct KernelArgument
+public readonly unsafe record struct KernelArgument
 {
     private readonly ulong cell;
+    private readonly nuint place;
 
-    private KernelArgument(ulong cell) => this.cell = cell;
+    private KernelArgument(ulong cell, nuint place = 0) => (this.cell, this.place) = (cell, place);
+
+    /// <summary>A struct, of a kernel's parameter's layout, which stays where it is until the launch returns.</summary>
+    public static KernelArgument At<T>(T* value)
+        where T : unmanaged => new(0, (nuint)value);
+
+    /// <summary>Where the driver finds the value of an argument that lies at <paramref name="cell"/>.</summary>
+    internal static void* PlaceOf(KernelArgument* cell) => cell->place == 0 ? cell : (void*)cell->place;
 
     /// <summary>An address, of 8 bytes.</summary>
     public static implicit operator KernelArgument(DevicePointer pointer) => new(pointer.Address);

@@ -5,7 +5,7 @@ using static Dataflow.Cuda.Kernels.Launches;
 namespace Dataflow.Cuda.Kernels;
 
 /// <summary>kernels/qk_norm_rope.cu, with norms or without.</summary>
-internal sealed class QkNormRope(KernelLibrary library, ColumnSum columnSum)
+internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnSum)
 {
     private readonly Entry forward = new(library, "qk_norm_rope_forward");
     private readonly Entry backward = new(library, "qk_norm_rope_backward");
@@ -16,7 +16,7 @@ internal sealed class QkNormRope(KernelLibrary library, ColumnSum columnSum)
     public void Forward(CudaStream stream, in QkNormRopeForwardArguments call)
     {
         var shape = Shape(call.Qkv.Rows, 68 * call.Heads.HeadDim);
-        double ratio = Log2Ratio(call.Theta, call.Heads);
+        var rotary = new RotaryParameter(call.Rotary, call.Heads.HeadDim);
         if (call.QueryNorm is null)
         {
             ropeForward[call.Qkv.Type, call.Heads.HeadDim]
@@ -27,7 +27,7 @@ internal sealed class QkNormRope(KernelLibrary library, ColumnSum columnSum)
                     At(call.At.FirstKey),
                     At(call.Query),
                     At(call.KeyValue),
-                    ratio,
+                    KernelArgument.At(&rotary),
                     call.Qkv.Rows,
                     call.At.Row,
                     call.Heads.Heads,
@@ -47,7 +47,7 @@ internal sealed class QkNormRope(KernelLibrary library, ColumnSum columnSum)
                 At(call.KeyNorm),
                 At(call.Query),
                 At(call.KeyValue),
-                ratio,
+                KernelArgument.At(&rotary),
                 call.Epsilon,
                 call.Qkv.Rows,
                 call.At.Row,
@@ -60,7 +60,7 @@ internal sealed class QkNormRope(KernelLibrary library, ColumnSum columnSum)
     /// <inheritdoc cref="IKernels.QkNormRopeBackward"/>
     public void Backward(CudaStream stream, in QkNormRopeBackwardArguments call)
     {
-        double ratio = Log2Ratio(call.Theta, call.Heads);
+        var rotary = new RotaryParameter(call.Rotary, call.Heads.HeadDim);
         int rows = call.GradQkv.Rows;
         if (call.QueryNorm is null)
         {
@@ -72,7 +72,7 @@ internal sealed class QkNormRope(KernelLibrary library, ColumnSum columnSum)
                     At(call.GradKeyValue),
                     At(call.At.FirstKey),
                     At(call.GradQkv),
-                    ratio,
+                    KernelArgument.At(&rotary),
                     rows,
                     call.At.Row,
                     call.Heads.Heads,
@@ -99,7 +99,7 @@ internal sealed class QkNormRope(KernelLibrary library, ColumnSum columnSum)
                 At(call.GradQkv),
                 At(call.Workspace),
                 At(keyPartials),
-                ratio,
+                KernelArgument.At(&rotary),
                 call.Epsilon,
                 rows,
                 call.At.Row,
@@ -113,9 +113,6 @@ internal sealed class QkNormRope(KernelLibrary library, ColumnSum columnSum)
             columnSum.Run(stream, keyPartials, groups, gradKey, call.Accumulate);
         }
     }
-
-    // Pair i turns by theta^(-2i / hd) a position, 2^(i ratio).
-    private static double Log2Ratio(double theta, HeadShape heads) => -2 * Math.Log2(theta) / heads.HeadDim;
 
     private static LaunchShape Shape(int rows, int shared) => new(KernelWorkspace.QkNormGroups(rows), 256, shared);
 

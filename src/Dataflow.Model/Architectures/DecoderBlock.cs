@@ -110,6 +110,7 @@ internal static class DecoderBlock
                 FirstKey = FirstKey,
                 QueryNorm = model.QkNorm ? W(WeightName.QNorm) : null,
                 KeyNorm = model.QkNorm ? W(WeightName.KNorm) : null,
+                Rotary = RotaryTable.Of(model),
                 Query = Query,
                 KeyValue = KvPiece,
             },
@@ -187,6 +188,7 @@ internal static class DecoderBlock
                 GradQuery = GradQuery,
                 GradKeyValue = GradKvPiece,
                 FirstKey = FirstKey,
+                Rotary = RotaryTable.Of(model),
                 Norms = model.QkNorm
                     ? new QkNormOperands(
                         Qkv,

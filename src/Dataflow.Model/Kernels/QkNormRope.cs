@@ -20,6 +20,9 @@ public sealed record QkNormRopeForwardCall : KernelCall
     /// <summary>[head_dim]; null without QK-norm.</summary>
     public required Operand? KeyNorm { get; init; }
 
+    /// <summary>By what heads are turned.</summary>
+    public required RotaryTable Rotary { get; init; }
+
     /// <summary>[T, q]; null where nobody wants it.</summary>
     public required Operand? Query { get; init; }
 
@@ -56,6 +59,9 @@ public sealed record QkNormRopeBackwardCall : KernelCall
 
     /// <summary>[T] int32.</summary>
     public required Operand FirstKey { get; init; }
+
+    /// <summary>By what heads were turned.</summary>
+    public required RotaryTable Rotary { get; init; }
 
     /// <summary>What the norms had; null without.</summary>
     public required QkNormOperands? Norms { get; init; }

@@ -20,8 +20,8 @@ public readonly record struct QkNormRopeForwardArguments : IKernelArguments
     /// <summary>Where the tokens are.</summary>
     public required ChunkContext At { get; init; }
 
-    /// <summary>Base of the rotation's angles.</summary>
-    public required double Theta { get; init; }
+    /// <summary>The rotation's frequencies.</summary>
+    public required RotaryTable Rotary { get; init; }
 
     /// <summary>Of attention.</summary>
     public required HeadShape Heads { get; init; }
@@ -41,7 +41,7 @@ public readonly record struct QkNormRopeForwardArguments : IKernelArguments
             KeyNorm = at.Tensor(call.KeyNorm),
             Epsilon = at.Model.RmsNormEps,
             At = at.Context(call.FirstKey),
-            Theta = at.Model.RopeTheta,
+            Rotary = call.Rotary,
             Heads = at.Heads,
             Query = at.Tensor(call.Query),
             KeyValue = at.Tensor(call.KeyValue),
@@ -86,8 +86,8 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
     /// <summary>Where the tokens are.</summary>
     public required ChunkContext At { get; init; }
 
-    /// <summary>Base of the rotation's angles.</summary>
-    public required double Theta { get; init; }
+    /// <summary>The rotation's frequencies.</summary>
+    public required RotaryTable Rotary { get; init; }
 
     /// <summary>Of attention.</summary>
     public required HeadShape Heads { get; init; }
@@ -118,7 +118,7 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
             KeyNorm = at.Tensor(call.Norms?.Key),
             Epsilon = at.Model.RmsNormEps,
             At = at.Context(call.FirstKey),
-            Theta = at.Model.RopeTheta,
+            Rotary = call.Rotary,
             Heads = at.Heads,
             GradQkv = at.Tensor(call.GradQkv),
             GradQueryNorm = at.Tensor(call.Norms?.GradQuery),

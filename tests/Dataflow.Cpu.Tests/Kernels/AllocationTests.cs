@@ -26,6 +26,7 @@ public sealed unsafe class AllocationTests : KernelTest
         int* zeros = Table(new int[T]);
         int* order = Table([.. Enumerable.Range(0, T)]);
         HeadShape heads = new(2, 1, 16);
+        var rotary = RotaryTable.Plain(1e4, 16);
         ChunkContext at = new((nuint)zeros, 0);
         WindowRows keys = new(kv.T, 0, T);
         var normForward = new RmsNormForwardArguments
@@ -55,7 +56,7 @@ public sealed unsafe class AllocationTests : KernelTest
             KeyNorm = head.T,
             Epsilon = 1e-5f,
             At = at,
-            Theta = 1e4,
+            Rotary = rotary,
             Heads = heads,
             Query = q.T,
             KeyValue = kv.T,
@@ -69,7 +70,7 @@ public sealed unsafe class AllocationTests : KernelTest
             KeyNorm = head.T,
             Epsilon = 1e-5f,
             At = at,
-            Theta = 1e4,
+            Rotary = rotary,
             Heads = heads,
             GradQkv = x.T,
             GradQueryNorm = dHead.T,

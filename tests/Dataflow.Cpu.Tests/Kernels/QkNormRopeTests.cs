@@ -55,14 +55,7 @@ public sealed unsafe class QkNormRopeTests : KernelTest
         Tensor dq = New(Tokens, 30, type).Random(4);
         Tensor dkv = New(Tokens, 20, DType.Float32).Random(5);
         (double[,] qkvs, double[,]? qw, double[,]? kw) = (qkv.Values(), qNorm?.Values(), kNorm?.Values());
-        double[,] weights = new double[Tokens, shape.Width];
-        for (int t = 0; t < Tokens; t++)
-        {
-            for (int j = 0; j < shape.Width; j++)
-            {
-                weights[t, j] = j < 30 ? dq[t, j] : dkv[t, j - 30];
-            }
-        }
+        double[,] weights = Joined(dq, dkv);
 
         double[,] expected = Differences(qkvs, weights, () => Definition(shape, qkvs, qw, kw));
         Tensor dqkv = New(Tokens, shape.Width, type).Poison();
@@ -93,6 +86,48 @@ public sealed unsafe class QkNormRopeTests : KernelTest
         QkNormRope.Backward(Team(), call with { Accumulate = true });
         dqNorm.AssertClose(dqSum);
         dkNorm.AssertClose(dkSum);
+    }
+
+    [Fact]
+    public void Pairs_turn_by_the_table_and_grow_by_its_factor_where_they_turn()
+    {
+        const int Tokens = 18, HeadDim = 10;
+        var shape = new Shape(3, 1, HeadDim, 6, Documents.FirstKeys(Tokens, 6, [3, 9], 1))
+        {
+            Rotary = new RotaryTable([0.7, 0.011, 0.3, 0, 0], 1.25),
+        };
+        Tensor qkv = New(Tokens, shape.Width).Random(1);
+        Tensor q = New(Tokens, 3 * HeadDim), kv = New(Tokens, 2 * HeadDim);
+        Forward(Team(), shape, qkv, null, null, q, kv);
+        double[,] expected = Definition(shape, qkv.Values(), null, null);
+        q.AssertClose(Columns(expected, 0, 3 * HeadDim));
+        kv.AssertClose(Columns(expected, 3 * HeadDim, 2 * HeadDim));
+        for (int t = 0; t < Tokens; t++)
+        {
+            Assert.Equal((qkv[t, 3], qkv[t, 4], qkv[t, 8], qkv[t, 9]), (q[t, 3], q[t, 4], q[t, 8], q[t, 9]));
+        }
+
+        Tensor dq = New(Tokens, 3 * HeadDim).Random(2), dkv = New(Tokens, 2 * HeadDim).Random(3), dqkv = New(Tokens, shape.Width);
+        QkNormRope.Backward(Team(), Call(shape, dq, dkv, dqkv));
+        double[,] values = qkv.Values();
+        dqkv.AssertClose(Differences(values, Joined(dq, dkv), () => Definition(shape, values, null, null)));
+    }
+
+    [Fact]
+    public void A_table_of_another_width_is_refused()
+    {
+        var shape = new Shape(1, 1, 4, 0, [0]) { Rotary = RotaryTable.Plain(Theta, 8) };
+        Assert.Throws<ArgumentException>(() => QkNormRope.Backward(Team(), Call(shape, New(1, 4), New(1, 8), New(1, 12))));
+    }
+
+    [Fact]
+    public void Tables_are_equal_when_their_numbers_are()
+    {
+        Assert.Equal(RotaryTable.Plain(Theta, 64), RotaryTable.Plain(Theta, 64));
+        Assert.Equal(RotaryTable.Plain(Theta, 64).GetHashCode(), RotaryTable.Plain(Theta, 64).GetHashCode());
+        Assert.NotEqual(RotaryTable.Plain(Theta, 64), RotaryTable.Plain(Theta, 66));
+        Assert.NotEqual(RotaryTable.Plain(Theta, 64), RotaryTable.Plain(Theta, 64) with { Factor = 2 });
+        Assert.Equal(32, RotaryTable.Plain(Theta, 64).InverseFrequencies.Length);
     }
 
     [Fact]
@@ -151,7 +186,7 @@ public sealed unsafe class QkNormRopeTests : KernelTest
                 KeyNorm = kNorm?.T,
                 Epsilon = Eps,
                 At = At(s),
-                Theta = Theta,
+                Rotary = s.Rotary,
                 Heads = new HeadShape(s.Heads, s.KvHeads, s.HeadDim),
                 Query = q?.T,
                 KeyValue = kv?.T,
@@ -169,7 +204,7 @@ public sealed unsafe class QkNormRopeTests : KernelTest
             KeyNorm = null,
             Epsilon = Eps,
             At = At(s),
-            Theta = Theta,
+            Rotary = s.Rotary,
             Heads = new HeadShape(s.Heads, s.KvHeads, s.HeadDim),
             GradQkv = dqkv.T,
             GradQueryNorm = null,
@@ -177,6 +212,23 @@ public sealed unsafe class QkNormRopeTests : KernelTest
             Accumulate = false,
             Workspace = 0,
         };
+
+    /// <summary>The gradients' columns, those of queries first.</summary>
+    private static double[,] Joined(Tensor dq, Tensor dkv)
+    {
+        (double[,] queries, double[,] others) = (dq.Values(), dkv.Values());
+        int width = queries.GetLength(1);
+        double[,] all = new double[queries.GetLength(0), width + others.GetLength(1)];
+        for (int t = 0; t < all.GetLength(0); t++)
+        {
+            for (int j = 0; j < all.GetLength(1); j++)
+            {
+                all[t, j] = j < width ? queries[t, j] : others[t, j - width];
+            }
+        }
+
+        return all;
+    }
 
     private ChunkContext At(Shape s) => new((nuint)Table(s.FirstKeys), s.RowOffset);
 
@@ -213,9 +265,10 @@ public sealed unsafe class QkNormRopeTests : KernelTest
                 ];
                 for (int i = 0; i < half; i++)
                 {
-                    double angle = (s.RowOffset + t - s.FirstKeys[t]) * Math.Pow(Theta, -2.0 * i / s.HeadDim);
-                    result[t, at + i] = (n[i] * Math.Cos(angle)) - (n[half + i] * Math.Sin(angle));
-                    result[t, at + half + i] = (n[half + i] * Math.Cos(angle)) + (n[i] * Math.Sin(angle));
+                    double frequency = s.Rotary.InverseFrequencies[i], factor = frequency == 0 ? 1 : s.Rotary.Factor;
+                    var (sin, cos) = Math.SinCos((s.RowOffset + t - s.FirstKeys[t]) * frequency);
+                    result[t, at + i] = factor * ((n[i] * cos) - (n[half + i] * sin));
+                    result[t, at + half + i] = factor * ((n[half + i] * cos) + (n[i] * sin));
                 }
             }
         }
@@ -226,5 +279,7 @@ public sealed unsafe class QkNormRopeTests : KernelTest
     private sealed record Shape(int Heads, int KvHeads, int HeadDim, int RowOffset, int[] FirstKeys)
     {
         public int Width => (Heads + (2 * KvHeads)) * HeadDim;
+
+        public RotaryTable Rotary { get; init; } = RotaryTable.Plain(Theta, HeadDim);
     }
 }

@@ -14,6 +14,8 @@ struct Shape
     int head_dim;
     bool norm;
     int row_offset;
+    int unturned = 0; // pairs at the end that do not turn
+    float factor = 1;
 
     int queries() const { return heads * head_dim; }
     int kv() const { return kv_heads * head_dim; }
@@ -62,14 +64,38 @@ template <typename T> std::string entry(const char* pass, const Shape& shape)
         (shape.head_dim / 2 % PackCount<T> == 0 ? "" : "_unaligned");
 }
 
-double log2_ratio(const Shape& shape) { return -2 * std::log2(Theta) / shape.head_dim; }
+// As kernels/qk_norm_rope.cu has it.
+struct Rotary
+{
+    double frequencies[128];
+    float factor;
+};
+
+Rotary rotary(const Shape& shape)
+{
+    Rotary made = {};
+    for (int i = 0; i < shape.head_dim / 2 - shape.unturned; i++)
+    {
+        made.frequencies[i] = std::pow(Theta, -2.0 * i / shape.head_dim);
+    }
+
+    made.factor = shape.factor;
+    return made;
+}
 
 // The rotation of pair i at row t, in long double.
 void angle(const Shape& shape, const std::vector<int>& first_key, int t, int i, double& cosine, double& sine)
 {
+    if (i >= shape.head_dim / 2 - shape.unturned)
+    {
+        cosine = 1;
+        sine = 0;
+        return;
+    }
+
     const long double turn = (shape.row_offset + t - first_key[t]) * std::pow(static_cast<long double>(Theta), -2.0L * i / shape.head_dim);
-    cosine = static_cast<double>(std::cos(turn));
-    sine = static_cast<double>(std::sin(turn));
+    cosine = shape.factor * static_cast<double>(std::cos(turn));
+    sine = shape.factor * static_cast<double>(std::sin(turn));
 }
 
 template <typename T> double rstd_of(const std::vector<T>& qkv, size_t at, int head_dim)
@@ -97,11 +123,11 @@ template <typename T> void check_forward(const Shape& shape, Outputs outputs)
     if (shape.norm)
     {
         forward.run({grid}, {256}, shared, qkv.device(), first_key.device(), q_norm.device(), k_norm.device(), to_q, to_kv,
-            log2_ratio(shape), Eps, shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
+            rotary(shape), Eps, shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
     else
     {
-        forward.run({grid}, {256}, shared, qkv.device(), first_key.device(), to_q, to_kv, log2_ratio(shape), shape.rows, shape.row_offset,
+        forward.run({grid}, {256}, shared, qkv.device(), first_key.device(), to_q, to_kv, rotary(shape), shape.rows, shape.row_offset,
             shape.heads, shape.kv_heads, shape.head_dim);
     }
 
@@ -160,12 +186,12 @@ template <typename T> void check_backward(const Shape& shape, uint64_t seed = 1,
     if (shape.norm)
     {
         backward.run({grid}, {256}, 68 * shape.head_dim + 1024 * shape.head_dim / lanes, dq.device(), dkv.device(), first_key.device(),
-            qkv.device(), q_norm.device(), k_norm.device(), dqkv.device(), q_partials.device(), k_partials.device(), log2_ratio(shape), Eps,
+            qkv.device(), q_norm.device(), k_norm.device(), dqkv.device(), q_partials.device(), k_partials.device(), rotary(shape), Eps,
             shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
     else
     {
-        backward.run({grid}, {256}, 68 * shape.head_dim, dq.device(), dkv.device(), first_key.device(), dqkv.device(), log2_ratio(shape),
+        backward.run({grid}, {256}, 68 * shape.head_dim, dq.device(), dkv.device(), first_key.device(), dqkv.device(), rotary(shape),
             shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
 
@@ -279,6 +305,17 @@ TEST(QkNormRopeIsRightAtPositionsOfAMillion)
     {
         check_forward<float>({19, 2, 1, 64, false, row_offset}, Outputs::Both);
         check_backward<float>({19, 2, 1, 128, true, row_offset});
+    }
+}
+
+TEST(QkNormRopeTurnsWhatTheTableSaysByItsFactor)
+{
+    for (bool norm : Norms)
+    {
+        check_forward<float>({19, 3, 1, 64, norm, 40, 24, 1.25f}, Outputs::Both);
+        check_backward<float>({19, 3, 1, 64, norm, 40, 24, 1.25f});
+        check_forward<Bf16>({5, 2, 2, 72, norm, 40, 9, 0.75f}, Outputs::Both);
+        check_backward<Bf16>({5, 2, 2, 72, norm, 40, 9, 0.75f});
     }
 }
 

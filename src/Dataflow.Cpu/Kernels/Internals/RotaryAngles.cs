@@ -1,9 +1,10 @@
+using Dataflow.Model;
 using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Kernels.Internals;
 
 /// <summary>
-/// Sines and cosines of rotary positions. The frequencies, theta^(-2i/hd) in double, lie at the start of the shared scratch.
+/// Sines and cosines of rotary positions. The frequencies, in double, lie at the start of the shared scratch.
 /// </summary>
 internal readonly unsafe struct RotaryAngles
 {
@@ -11,12 +12,13 @@ internal readonly unsafe struct RotaryAngles
     public const int SharedBytes = 4096;
 
     private readonly double* frequencies;
+    private readonly double factor;
     private readonly int half;
     private readonly int* firstKey;
     private readonly int rowOffset;
 
     /// <summary>Fills the frequencies; done before the loop that reads them.</summary>
-    public RotaryAngles(ThreadTeam team, double theta, int headDim, ChunkContext at)
+    public RotaryAngles(ThreadTeam team, RotaryTable table, int headDim, ChunkContext at)
     {
         if (headDim % 2 != 0 || headDim / 2 * sizeof(double) > SharedBytes)
         {
@@ -26,14 +28,20 @@ internal readonly unsafe struct RotaryAngles
             );
         }
 
+        if (table.InverseFrequencies.Length != headDim / 2)
+        {
+            throw new ArgumentException(
+                $"the rotary table has {table.InverseFrequencies.Length} frequencies, expected {headDim / 2}",
+                nameof(table)
+            );
+        }
+
         frequencies = (double*)team.SharedScratch;
         half = headDim / 2;
         firstKey = (int*)at.FirstKey;
         rowOffset = at.Row;
-        for (int i = 0; i < half; i++)
-        {
-            frequencies[i] = Math.Pow(theta, -2.0 * i / headDim);
-        }
+        factor = table.Factor;
+        table.InverseFrequencies.CopyTo(new Span<double>(frequencies, half));
     }
 
     /// <summary>The hd/2 cosines and sines of token <paramref name="t"/>.</summary>
@@ -43,8 +51,9 @@ internal readonly unsafe struct RotaryAngles
         for (int i = 0; i < half; i++)
         {
             (double s, double c) = Math.SinCos(position * frequencies[i]);
-            cos[i] = (float)c;
-            sin[i] = (float)s;
+            double size = frequencies[i] == 0 ? 1 : factor;
+            cos[i] = (float)(c * size);
+            sin[i] = (float)(s * size);
         }
     }
 }

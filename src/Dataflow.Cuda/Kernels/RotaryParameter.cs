@@ -1,0 +1,33 @@
+using System.Runtime.InteropServices;
+using Dataflow.Model;
+
+namespace Dataflow.Cuda.Kernels;
+
+/// <summary>How heads are turned, as kernels take it by value: struct Rotary of kernels/qk_norm_rope.cu, 1,032 bytes.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct RotaryParameter
+{
+    private const int MostFrequencies = 128;
+
+    private fixed double frequencies[MostFrequencies];
+    private readonly float factor;
+
+    public RotaryParameter(RotaryTable table, int headDim)
+    {
+        var given = table.InverseFrequencies;
+        if (given.Length != headDim / 2 || given.Length > MostFrequencies)
+        {
+            throw new ArgumentException(
+                $"the rotary table has {given.Length} frequencies, expected {headDim / 2} and at most {MostFrequencies}",
+                nameof(table)
+            );
+        }
+
+        for (int i = 0; i < given.Length; i++)
+        {
+            frequencies[i] = given[i];
+        }
+
+        factor = (float)table.Factor;
+    }
+}

@@ -1,0 +1,42 @@
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
+
+namespace Dataflow.Model;
+
+/// <summary>
+/// How rotary positions turn a head (Su et al., 2021): the pair (i, i + head_dim / 2) by position times its frequency, sine and cosine
+/// then multiplied by the factor. Tables are equal when their numbers are.
+/// </summary>
+/// <param name="InverseFrequencies">Radians a position of each of the head_dim / 2 pairs; 0 leaves a pair as it is.</param>
+/// <param name="Factor">Multiplies what turns, and nothing else: a pair of frequency 0 has cosine 1 and sine 0 whatever it is.</param>
+public sealed record RotaryTable(ImmutableArray<double> InverseFrequencies, double Factor = 1)
+{
+    private static readonly ConditionalWeakTable<ModelConfig, RotaryTable> s_ofModels = [];
+
+    /// <summary>That of a model's layers, made once a model: programs are listed often.</summary>
+    public static RotaryTable Of(ModelConfig model) => s_ofModels.GetValue(model, static m => Plain(m.RopeTheta, m.HeadDim));
+
+    /// <summary>theta^(-2i / head_dim), all pairs turned.</summary>
+    public static RotaryTable Plain(double theta, int headDim) =>
+        new([.. Enumerable.Range(0, headDim / 2).Select(i => Math.Pow(theta, -2.0 * i / headDim))]);
+
+    /// <inheritdoc/>
+    public bool Equals(RotaryTable? other) =>
+        ReferenceEquals(this, other)
+        || (other is not null
+            && Factor.Equals(other.Factor)
+            && InverseFrequencies.AsSpan().SequenceEqual(other.InverseFrequencies.AsSpan()));
+
+    /// <inheritdoc/>
+    public override int GetHashCode()
+    {
+        var hash = new HashCode();
+        hash.Add(Factor);
+        foreach (double frequency in InverseFrequencies)
+        {
+            hash.Add(frequency);
+        }
+
+        return hash.ToHashCode();
+    }
+}
