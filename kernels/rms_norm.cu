@@ -1,7 +1,7 @@
-// Root-mean-square norm of rows: y = x rstd w with rstd = 1 / sqrt(mean(x^2) + eps).
+// Root-mean-square norm of rows: y = addend + x rstd w with rstd = 1 / sqrt(mean(x^2) + eps); w is the weight given plus `offset`.
 //
-// rms_norm_forward_<f32|bf16>: x, y [rows, columns], w [columns], rstd [rows] fp32. Overwrites y and rstd; y may be x. fp32, y rounded
-// once.
+// rms_norm_forward_<f32|bf16>: x, y [rows, columns], w [columns], rstd [rows] fp32. Overwrites y and rstd; y may be x or
+// the addend, which may be null. fp32, y rounded once.
 //   grid rows; block B = clamp(ceil(columns / Count / 4) rounded up to 32, 64, 1024), Count elements in 16 bytes.
 //
 // rms_norm_backward_<f32|bf16>: with n = x rstd,
@@ -15,8 +15,22 @@
 // Both: columns a multiple of Count, any length: what a block cannot hold in registers it reads again. No dynamic shared memory.
 #include "device.cuh"
 
+// The row's addend, where there is one. It is loaded when it is needed: the registers hold the row and the weight.
+template <typename T> DEVICE void add_pack(Pack<T>& pack, const T* addend, int32 at)
+{
+    if (addend != nullptr)
+    {
+        const Pack<T> plus = load_pack(addend + at);
+#pragma unroll
+        for (int c = 0; c < Pack<T>::Count; c++)
+        {
+            pack.v[c] += plus.v[c];
+        }
+    }
+}
+
 template <typename T>
-DEVICE void forward(const T* x, const T* w, T* y, float* rstd, float eps, int32 columns)
+DEVICE void forward(const T* x, const T* w, const T* addend, T* y, float* rstd, float offset, float eps, int32 columns)
 {
     const int count = Pack<T>::Count;
     const int held = 4;
@@ -26,6 +40,7 @@ DEVICE void forward(const T* x, const T* w, T* y, float* rstd, float eps, int32 
     const int step = blockDim.x;
     const T* from = x + (int64)blockIdx.x * columns;
     T* to = y + (int64)blockIdx.x * columns;
+    const T* plus = addend == nullptr ? nullptr : addend + (int64)blockIdx.x * columns;
 
     uint4 row[held];
     uint4 weight[held];
@@ -80,9 +95,10 @@ DEVICE void forward(const T* x, const T* w, T* y, float* rstd, float eps, int32 
 #pragma unroll
             for (int c = 0; c < count; c++)
             {
-                pack.v[c] = pack.v[c] * scale * by.v[c];
+                pack.v[c] = pack.v[c] * scale * (by.v[c] + offset);
             }
 
+            add_pack(pack, plus, (first + i * step) * count);
             store_pack(to + (first + i * step) * count, pack);
         }
     }
@@ -94,32 +110,34 @@ DEVICE void forward(const T* x, const T* w, T* y, float* rstd, float eps, int32 
 #pragma unroll
         for (int c = 0; c < count; c++)
         {
-            pack.v[c] = pack.v[c] * scale * by.v[c];
+            pack.v[c] = pack.v[c] * scale * (by.v[c] + offset);
         }
 
+        add_pack(pack, plus, p * count);
         store_pack(to + p * count, pack);
     }
 }
 
-template <typename T> DEVICE float add_dot(const Pack<T>& dy, const Pack<T>& x, const Pack<T>& w, float dot)
+template <typename T> DEVICE float add_dot(const Pack<T>& dy, const Pack<T>& x, const Pack<T>& w, float offset, float dot)
 {
 #pragma unroll
     for (int c = 0; c < Pack<T>::Count; c++)
     {
-        dot = fmaf(dy.v[c] * w.v[c], x.v[c], dot);
+        dot = fmaf(dy.v[c] * (w.v[c] + offset), x.v[c], dot);
     }
 
     return dot;
 }
 
 template <typename T>
-DEVICE Pack<T> input_gradient(const Pack<T>& dy, const Pack<T>& x, const Pack<T>& w, const Pack<T>& addend, float scale, float pull)
+DEVICE Pack<T> input_gradient(
+    const Pack<T>& dy, const Pack<T>& x, const Pack<T>& w, const Pack<T>& addend, float offset, float scale, float pull)
 {
     Pack<T> dx;
 #pragma unroll
     for (int c = 0; c < Pack<T>::Count; c++)
     {
-        dx.v[c] = fmaf(x.v[c], pull, dy.v[c] * w.v[c] * scale) + addend.v[c];
+        dx.v[c] = fmaf(x.v[c], pull, dy.v[c] * (w.v[c] + offset) * scale) + addend.v[c];
     }
 
     return dx;
@@ -152,7 +170,7 @@ template <typename T, typename G> DEVICE Pack<T> load_as(const G* at)
 
 template <typename T, typename G>
 DEVICE void backward(const G* dy, const T* x, const float* rstd, const T* w, const T* addend, T* dx, float* partials,
-    int32 rows, int32 columns, int32 group_rows)
+    float offset, int32 rows, int32 columns, int32 group_rows)
 {
     const int count = Pack<T>::Count;
     const int held = 2;
@@ -209,13 +227,13 @@ DEVICE void backward(const G* dy, const T* x, const float* rstd, const T* w, con
             // The weight is read twice, from the first-level cache: registers decide how many blocks a multiprocessor holds.
             if (first + i * step < columns)
             {
-                dot = add_dot(unpack_as<T, G>(raw_dy[i]), unpack<T>(raw_x[i]), load_pack(w + first + i * step), dot);
+                dot = add_dot(unpack_as<T, G>(raw_dy[i]), unpack<T>(raw_x[i]), load_pack(w + first + i * step), offset, dot);
             }
         }
 
         for (int at = first + held * step; at < columns; at += step)
         {
-            dot = add_dot(load_as<T>(dy + start + at), load_pack(x + start + at), load_pack(w + at), dot);
+            dot = add_dot(load_as<T>(dy + start + at), load_pack(x + start + at), load_pack(w + at), offset, dot);
         }
 
         dot = block_sum(dot, scratch);
@@ -234,7 +252,7 @@ DEVICE void backward(const G* dy, const T* x, const float* rstd, const T* w, con
             if (first + i * step < columns)
             {
                 store_pack(dx + start + first + i * step,
-                    input_gradient(gradient, from, load_pack(w + first + i * step), unpack<T>(raw_addend[i]), scale, pull));
+                    input_gradient(gradient, from, load_pack(w + first + i * step), unpack<T>(raw_addend[i]), offset, scale, pull));
             }
         }
 
@@ -256,7 +274,7 @@ DEVICE void backward(const G* dy, const T* x, const float* rstd, const T* w, con
             }
 
             store_elements(partial + at, sums);
-            store_pack(dx + start + at, input_gradient(gradient, from, load_pack(w + at), plus, scale, pull));
+            store_pack(dx + start + at, input_gradient(gradient, from, load_pack(w + at), plus, offset, scale, pull));
         }
     }
 
@@ -271,39 +289,39 @@ DEVICE void backward(const G* dy, const T* x, const float* rstd, const T* w, con
 }
 
 extern "C" __global__ void __launch_bounds__(1024)
-rms_norm_forward_f32(const float* x, const float* w, float* y, float* rstd, float eps, int32 columns)
+rms_norm_forward_f32(const float* x, const float* w, const float* addend, float* y, float* rstd, float offset, float eps, int32 columns)
 {
-    forward(x, w, y, rstd, eps, columns);
+    forward(x, w, addend, y, rstd, offset, eps, columns);
 }
 EXPORT_KERNEL(rms_norm_forward_f32)
 
 extern "C" __global__ void __launch_bounds__(1024)
-rms_norm_forward_bf16(const bf16* x, const bf16* w, bf16* y, float* rstd, float eps, int32 columns)
+rms_norm_forward_bf16(const bf16* x, const bf16* w, const bf16* addend, bf16* y, float* rstd, float offset, float eps, int32 columns)
 {
-    forward(x, w, y, rstd, eps, columns);
+    forward(x, w, addend, y, rstd, offset, eps, columns);
 }
 EXPORT_KERNEL(rms_norm_forward_bf16)
 
 extern "C" __global__ void __launch_bounds__(768)
 rms_norm_backward_f32(const float* dy, const float* x, const float* rstd, const float* w, const float* addend, float* dx, float* partials,
-    int32 rows, int32 columns, int32 group_rows)
+    float offset, int32 rows, int32 columns, int32 group_rows)
 {
-    backward(dy, x, rstd, w, addend, dx, partials, rows, columns, group_rows);
+    backward(dy, x, rstd, w, addend, dx, partials, offset, rows, columns, group_rows);
 }
 EXPORT_KERNEL(rms_norm_backward_f32)
 
 extern "C" __global__ void __launch_bounds__(768)
 rms_norm_backward_bf16(const bf16* dy, const bf16* x, const float* rstd, const bf16* w, const bf16* addend, bf16* dx, float* partials,
-    int32 rows, int32 columns, int32 group_rows)
+    float offset, int32 rows, int32 columns, int32 group_rows)
 {
-    backward(dy, x, rstd, w, addend, dx, partials, rows, columns, group_rows);
+    backward(dy, x, rstd, w, addend, dx, partials, offset, rows, columns, group_rows);
 }
 EXPORT_KERNEL(rms_norm_backward_bf16)
 
 extern "C" __global__ void __launch_bounds__(768)
 rms_norm_backward_bf16_f32(const float* dy, const bf16* x, const float* rstd, const bf16* w, const bf16* addend, bf16* dx, float* partials,
-    int32 rows, int32 columns, int32 group_rows)
+    float offset, int32 rows, int32 columns, int32 group_rows)
 {
-    backward(dy, x, rstd, w, addend, dx, partials, rows, columns, group_rows);
+    backward(dy, x, rstd, w, addend, dx, partials, offset, rows, columns, group_rows);
 }
 EXPORT_KERNEL(rms_norm_backward_bf16_f32)

@@ -127,6 +127,8 @@ internal static unsafe class KernelCases
             {
                 X = o.Tensor(type, rows, columns),
                 Weight = o.Tensor(type, 1, columns),
+                WeightOffset = 0,
+                Addend = null,
                 Epsilon = 1e-5f,
                 Y = o.Tensor(type, rows, columns),
                 Rstd = o.Tensor(DType.Float32, 1, rows).Address,
@@ -144,6 +146,7 @@ internal static unsafe class KernelCases
                 X = o.Tensor(type, rows, columns),
                 Rstd = o.Tensor(DType.Float32, 1, rows).Address,
                 Weight = o.Tensor(type, 1, columns),
+                WeightOffset = 0,
                 GradX = o.Tensor(type, rows, columns),
                 Addend = o.Tensor(type, rows, columns),
                 GradWeight = o.Tensor(type, 1, columns),

@@ -20,7 +20,16 @@ internal static class RowTrials
         return new KernelTrial("rms_norm forward", 0, 2.0 * t * d * bench.Type.Size(),
             () => bench.Kernels.RmsNorm.Forward(
                 bench.Stream,
-                new() { X = x.Tensor, Weight = w.Tensor, Epsilon = Epsilon, Y = y, Rstd = rstd.Address }
+                new()
+                {
+                    X = x.Tensor,
+                    Weight = w.Tensor,
+                    WeightOffset = 0,
+                    Addend = null,
+                    Epsilon = Epsilon,
+                    Y = y,
+                    Rstd = rstd.Address,
+                }
             ),
             compare =>
             {
@@ -60,6 +69,7 @@ internal static class RowTrials
                         X = x.Tensor,
                         Rstd = rstd,
                         Weight = w.Tensor,
+                        WeightOffset = 0,
                         GradX = stream.Tensor,
                         Addend = stream.Tensor,
                         GradWeight = dw.Tensor,

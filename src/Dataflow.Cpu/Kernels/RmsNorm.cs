@@ -5,8 +5,8 @@ using Dataflow.Runtime;
 namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
-/// Root-mean-square norm of rows (Zhang and Sennrich, 2019): y = x * rstd * w with rstd = 1 / sqrt(mean(x^2) + eps). fp32
-/// arithmetic, each output rounded once.
+/// Root-mean-square norm of rows (Zhang and Sennrich, 2019): y = addend + x * rstd * w with rstd = 1 / sqrt(mean(x^2) + eps);
+/// w is the call's weight plus its offset. fp32 arithmetic, each output rounded once.
 /// </summary>
 public static unsafe class RmsNorm
 {
@@ -19,13 +19,16 @@ public static unsafe class RmsNorm
     /// <summary>Rows a job computes.</summary>
     private const int BlockRows = 8;
 
-    /// <summary>Overwrites y and rstd; y may be x.</summary>
+    /// <summary>Overwrites y and rstd; y may be x or the addend.</summary>
     public static void Forward(ThreadTeam team, in RmsNormForwardArguments call)
     {
-        Matrix x = new(call.X), w = new(call.Weight), y = new(call.Y);
-        w.Expect(1, x.Columns, nameof(call.Weight));
+        Matrix x = new(call.X), y = new(call.Y);
+        Matrix? addend = Matrix.Of(call.Addend);
+        Weights w = new(new(call.Weight), call.WeightOffset);
+        w.Expect(x.Columns);
         y.Expect(x.Rows, x.Columns, nameof(call.Y));
-        team.For((x.Rows + BlockRows - 1) / BlockRows, new ForwardJob(x, w, call.Epsilon, y, (float*)call.Rstd));
+        addend?.Expect(x.Rows, x.Columns, nameof(call.Addend));
+        team.For((x.Rows + BlockRows - 1) / BlockRows, new ForwardJob(x, w, call.Epsilon, y, (float*)call.Rstd, addend));
     }
 
     /// <summary>
@@ -34,13 +37,14 @@ public static unsafe class RmsNorm
     /// </summary>
     public static void Backward(ThreadTeam team, in RmsNormBackwardArguments call)
     {
-        Matrix x = new(call.X), w = new(call.Weight), dy = new(call.GradY), dx = new(call.GradX);
+        Matrix x = new(call.X), dy = new(call.GradY), dx = new(call.GradX);
         Matrix? addend = Matrix.Of(call.Addend), dw = Matrix.Of(call.GradWeight);
+        Weights w = new(new(call.Weight), call.WeightOffset);
         float* rstd = (float*)call.Rstd;
         dy.Expect(x.Rows, x.Columns, nameof(call.GradY));
         dx.Expect(x.Rows, x.Columns, nameof(call.GradX));
         addend?.Expect(x.Rows, x.Columns, nameof(call.Addend));
-        w.Expect(1, x.Columns, nameof(call.Weight));
+        w.Expect(x.Columns);
         dw?.Expect(1, x.Columns, nameof(call.GradWeight));
 
         // The weight's gradient first: dx may replace dy.
@@ -52,7 +56,7 @@ public static unsafe class RmsNorm
         team.For((x.Rows + BlockRows - 1) / BlockRows, new InputJob(dy, x, rstd, w, dx, addend));
     }
 
-    private readonly struct ForwardJob(Matrix x, Matrix w, float eps, Matrix y, float* rstd) : IJob
+    private readonly struct ForwardJob(Matrix x, Weights w, float eps, Matrix y, float* rstd, Matrix? addend) : IJob
     {
         public void Run(int index, int worker)
         {
@@ -62,18 +66,19 @@ public static unsafe class RmsNorm
                 Row from = new(x, t);
                 float scale = ReciprocalRms.Of(from, x.Columns, eps);
                 rstd[t] = scale;
-                Row weight = new(w, 0);
                 Row to = new(y, t);
+                Row plus = addend is { } other ? new Row(other, t) : default;
                 for (int j = 0; j < x.Columns; j += Lanes.Count)
                 {
                     int lanes = x.Columns - j;
-                    to.Store(j, from.Load(j, lanes) * Vector512.Create(scale) * weight.Load(j, lanes), lanes);
+                    Vector512<float> value = from.Load(j, lanes) * Vector512.Create(scale) * w.Load(j, lanes);
+                    to.Store(j, addend is null ? value : value + plus.Load(j, lanes), lanes);
                 }
             }
         }
     }
 
-    private readonly struct InputJob(Matrix dy, Matrix x, float* rstd, Matrix w, Matrix dx, Matrix? addend) : IJob
+    private readonly struct InputJob(Matrix dy, Matrix x, float* rstd, Weights w, Matrix dx, Matrix? addend) : IJob
     {
         public void Run(int index, int worker)
         {
@@ -82,12 +87,11 @@ public static unsafe class RmsNorm
             {
                 Row gradient = new(dy, t);
                 Row from = new(x, t);
-                Row weight = new(w, 0);
                 Vector512<float> dot = default;
                 for (int j = 0; j < x.Columns; j += Lanes.Count)
                 {
                     int lanes = x.Columns - j;
-                    dot = Vector512.FusedMultiplyAdd(gradient.Load(j, lanes) * weight.Load(j, lanes), from.Load(j, lanes), dot);
+                    dot = Vector512.FusedMultiplyAdd(gradient.Load(j, lanes) * w.Load(j, lanes), from.Load(j, lanes), dot);
                 }
 
                 float scale = rstd[t];
@@ -97,7 +101,7 @@ public static unsafe class RmsNorm
                 for (int j = 0; j < x.Columns; j += Lanes.Count)
                 {
                     int lanes = x.Columns - j;
-                    Vector512<float> value = gradient.Load(j, lanes) * weight.Load(j, lanes) * Vector512.Create(scale);
+                    Vector512<float> value = gradient.Load(j, lanes) * w.Load(j, lanes) * Vector512.Create(scale);
                     value = Vector512.FusedMultiplyAdd(from.Load(j, lanes), Vector512.Create(pull), value);
                     to.Store(j, addend is null ? value : value + plus.Load(j, lanes), lanes);
                 }

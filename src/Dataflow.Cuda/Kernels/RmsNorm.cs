@@ -15,7 +15,18 @@ internal sealed class RmsNorm(KernelLibrary library, ColumnSum columnSum)
     {
         int block = Threads(Up(call.X.Columns, PackOf(call.X.Type) * 4L), 64, 1024);
         forward[call.X.Type]
-            .Launch(stream, new(call.X.Rows, block), At(call.X), At(call.Weight), At(call.Y), At(call.Rstd), call.Epsilon, call.X.Columns);
+            .Launch(
+                stream,
+                new(call.X.Rows, block),
+                At(call.X),
+                At(call.Weight),
+                At(call.Addend),
+                At(call.Y),
+                At(call.Rstd),
+                call.WeightOffset,
+                call.Epsilon,
+                call.X.Columns
+            );
     }
 
     /// <inheritdoc cref="IKernels.RmsNormBackward"/>
@@ -35,6 +46,7 @@ internal sealed class RmsNorm(KernelLibrary library, ColumnSum columnSum)
             At(call.Addend),
             At(call.GradX),
             At(call.Workspace),
+            call.WeightOffset,
             call.X.Rows,
             call.X.Columns,
             rows

@@ -1,6 +1,6 @@
 namespace Dataflow.Model;
 
-/// <summary>y = x rstd w.</summary>
+/// <summary>y = addend + x rstd (offset + w).</summary>
 public sealed record RmsNormForwardCall : KernelCall
 {
     /// <inheritdoc/>
@@ -12,6 +12,14 @@ public sealed record RmsNormForwardCall : KernelCall
     /// <summary>[D].</summary>
     public required Operand Weight { get; init; }
 
+    /// <summary>Added to the weight: 1 where checkpoints hold what a weight differs from one by, as Gemma's.</summary>
+    public float WeightOffset { get; init; }
+
+    /// <summary>
+    /// [T, D], what a norm behind a branch is added to; may be <see cref="Y"/> itself; null adds nothing. Its gradient is that of y.
+    /// </summary>
+    public Operand? Addend { get; init; }
+
     /// <summary>[T, D].</summary>
     public required Operand Y { get; init; }
 
@@ -21,8 +29,10 @@ public sealed record RmsNormForwardCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(X, Weight);
-        all.Write(Y, Rstd);
+        bool inPlace = Addend == Y;
+        all.Read(X, Weight, inPlace ? null : Addend);
+        all.Write(inPlace ? null : Y, Rstd);
+        all.Update(inPlace ? Y : null);
     }
 }
 
@@ -43,6 +53,9 @@ public sealed record RmsNormBackwardCall : KernelCall
 
     /// <summary>[D].</summary>
     public required Operand Weight { get; init; }
+
+    /// <summary>As the forward's.</summary>
+    public float WeightOffset { get; init; }
 
     /// <summary>[T, D].</summary>
     public required Operand GradX { get; init; }

@@ -2,7 +2,7 @@ using Dataflow.Model;
 
 namespace Dataflow.Runtime;
 
-/// <summary>y = x rstd w, rstd = 1 / sqrt(mean(x^2) + epsilon).</summary>
+/// <summary>y = addend + x rstd (offset + w), rstd = 1 / sqrt(mean(x^2) + epsilon).</summary>
 public readonly record struct RmsNormForwardArguments : IKernelArguments
 {
     /// <summary>[T, D].</summary>
@@ -10,6 +10,12 @@ public readonly record struct RmsNormForwardArguments : IKernelArguments
 
     /// <summary>[D].</summary>
     public required Tensor Weight { get; init; }
+
+    /// <summary>Added to the weight.</summary>
+    public required float WeightOffset { get; init; }
+
+    /// <summary>[T, D], may be y itself; null adds nothing.</summary>
+    public required Tensor? Addend { get; init; }
 
     /// <summary>Added to the mean square.</summary>
     public required float Epsilon { get; init; }
@@ -26,6 +32,8 @@ public readonly record struct RmsNormForwardArguments : IKernelArguments
         {
             X = at.Tensor(call.X),
             Weight = at.Tensor(call.Weight),
+            WeightOffset = call.WeightOffset,
+            Addend = at.Tensor(call.Addend),
             Epsilon = at.Model.RmsNormEps,
             Y = at.Tensor(call.Y),
             Rstd = at.Pointer(call.Rstd),
@@ -39,6 +47,7 @@ public readonly record struct RmsNormForwardArguments : IKernelArguments
     {
         accesses.Read(X);
         accesses.Read(Weight);
+        accesses.Read(Addend);
         accesses.Write(Y);
         accesses.Write(Rstd, KernelAccesses.Floats(X.Rows));
     }
@@ -58,6 +67,9 @@ public readonly record struct RmsNormBackwardArguments : IKernelArguments
 
     /// <summary>[D].</summary>
     public required Tensor Weight { get; init; }
+
+    /// <summary>Added to the weight.</summary>
+    public required float WeightOffset { get; init; }
 
     /// <summary>[T, D].</summary>
     public required Tensor GradX { get; init; }
@@ -82,6 +94,7 @@ public readonly record struct RmsNormBackwardArguments : IKernelArguments
             X = at.Tensor(call.X),
             Rstd = at.Pointer(call.Rstd),
             Weight = at.Tensor(call.Weight),
+            WeightOffset = call.WeightOffset,
             GradX = at.Tensor(call.GradX),
             Addend = call.Adds ? at.Tensor(call.GradX) : null,
             GradWeight = at.Tensor(call.GradWeight),

@@ -33,6 +33,8 @@ public sealed unsafe class AllocationTests : KernelTest
         {
             X = x.T,
             Weight = row.T,
+            WeightOffset = 1,
+            Addend = x.T,
             Epsilon = 1e-5f,
             Y = y.T,
             Rstd = floats.Address,
@@ -43,6 +45,7 @@ public sealed unsafe class AllocationTests : KernelTest
             X = x.T,
             Rstd = floats.Address,
             Weight = row.T,
+            WeightOffset = 1,
             GradX = y.T,
             Addend = y.T,
             GradWeight = dRow.T,

@@ -92,6 +92,17 @@ public abstract unsafe class KernelTest : IDisposable
         return sum;
     }
 
+    protected static double[,] Add(double[,] a, double b)
+    {
+        double[,] sum = (double[,])a.Clone();
+        foreach (ref double value in MemoryMarshal.CreateSpan(ref sum[0, 0], sum.Length))
+        {
+            value += b;
+        }
+
+        return sum;
+    }
+
     public void Dispose()
     {
         Dispose(disposing: true);

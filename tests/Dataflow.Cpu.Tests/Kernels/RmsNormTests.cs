@@ -28,6 +28,47 @@ public sealed class RmsNormTests : KernelTest
     }
 
     [Theory]
+    [InlineData(33, 100, DType.Float32, 1)]
+    [InlineData(17, 64, DType.BFloat16, 1)]
+    [InlineData(9, 48, DType.Float32, 0)]
+    public void Forward_adds_the_offset_to_the_weight_and_the_result_to_the_addend(int rows, int columns, DType type, int offset)
+    {
+        Tensor x = New(rows, columns, type).Random(1);
+        Tensor w = New(1, columns, type).Random(2);
+        Tensor addend = New(rows, columns, type).Random(3);
+        Tensor y = New(rows, columns, type).Poison();
+        Tensor rstd = New(rows, 1).Poison();
+        double[,] expected = Add(addend.Values(), Definition(x.Values(), Add(w.Values(), offset)));
+        RmsNorm.Forward(Team(), ForwardCall(x, w, y, rstd) with { WeightOffset = offset, Addend = addend.T });
+        y.AssertClose(expected);
+        rstd.AssertClose(Rstd(x.Values()), 2e-7);
+
+        RmsNorm.Forward(Team(3), ForwardCall(x, w, addend, rstd) with { WeightOffset = offset, Addend = addend.T });
+        addend.AssertSameBits(y);
+    }
+
+    [Theory]
+    [InlineData(DType.Float32)]
+    [InlineData(DType.BFloat16)]
+    public void Backward_with_an_offset_agrees_with_finite_differences(DType type)
+    {
+        Tensor x = New(11, 21, type).Random(1);
+        Tensor w = New(1, 21, type).Random(2);
+        Tensor dy = New(11, 21, type).Random(3);
+        Tensor rstd = New(11, 1);
+        RmsNorm.Forward(Team(), ForwardCall(x, w, New(11, 21), rstd));
+        double[,] xs = x.Values();
+        double[,] ws = w.Values();
+        double[,] dxExpected = Differences(xs, dy.Values(), () => Definition(xs, Add(ws, 1)));
+        double[,] dwExpected = Differences(ws, dy.Values(), () => Definition(xs, Add(ws, 1)));
+        Tensor dx = New(11, 21, type).Poison();
+        Tensor dw = New(1, 21, type).Poison();
+        RmsNorm.Backward(Team(), Call(x, w, rstd) with { GradY = dy.T, GradX = dx.T, GradWeight = dw.T, WeightOffset = 1 });
+        dx.AssertClose(dxExpected);
+        dw.AssertClose(dwExpected);
+    }
+
+    [Theory]
     [InlineData(DType.Float32)]
     [InlineData(DType.BFloat16)]
     public void Backward_agrees_with_finite_differences(DType type)
@@ -89,17 +130,19 @@ public sealed class RmsNormTests : KernelTest
     }
 
     private static void Forward(ThreadTeam team, Tensor x, Tensor w, Tensor y, Tensor rstd) =>
-        RmsNorm.Forward(
-            team,
-            new RmsNormForwardArguments
-            {
-                X = x.T,
-                Weight = w.T,
-                Epsilon = Eps,
-                Y = y.T,
-                Rstd = rstd.Address,
-            }
-        );
+        RmsNorm.Forward(team, ForwardCall(x, w, y, rstd));
+
+    private static RmsNormForwardArguments ForwardCall(Tensor x, Tensor w, Tensor y, Tensor rstd) =>
+        new()
+        {
+            X = x.T,
+            Weight = w.T,
+            WeightOffset = 0,
+            Addend = null,
+            Epsilon = Eps,
+            Y = y.T,
+            Rstd = rstd.Address,
+        };
 
     /// <summary>Without gradients.</summary>
     private static RmsNormBackwardArguments Call(Tensor x, Tensor w, Tensor rstd) =>
@@ -109,6 +152,7 @@ public sealed class RmsNormTests : KernelTest
             X = x.T,
             Rstd = rstd.Address,
             Weight = w.T,
+            WeightOffset = 0,
             GradX = default,
             Addend = null,
             GradWeight = default,

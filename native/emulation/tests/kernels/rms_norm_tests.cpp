@@ -23,16 +23,19 @@ template <typename W> std::vector<W> column_sum(Array<float>& partials, const st
     return out.host();
 }
 
-template <typename T> void check_forward(const Shape& shape)
+// Where there is an addend, the weight has an offset too.
+template <typename T> void check_forward(const Shape& shape, bool adds = false)
 {
+    const float offset = adds ? 1.0f : 0.0f;
     Numbers numbers(shape.columns);
-    const std::vector<T> x = numbers.many<T>(static_cast<size_t>(shape.rows) * shape.columns, 3), w = numbers.many<T>(shape.columns, 2);
-    Array<T> device_x(x), device_w(w), y(x.size());
+    const std::vector<T> x = numbers.many<T>(static_cast<size_t>(shape.rows) * shape.columns, 3), w = numbers.many<T>(shape.columns, 2),
+                         stream = numbers.many<T>(x.size());
+    Array<T> device_x(x), device_w(w), device_stream(stream), y(x.size());
     Array<float> rstd(shape.rows);
     const uint32_t block = block_for(divided_up(shape.columns / PackCount<T>, 4), 64, 1024);
     const auto forward = kernel("rms_norm", std::string("rms_norm_forward_") + Type<T>::Name);
-    forward.run({static_cast<uint32_t>(shape.rows)}, {block}, 0, device_x.device(), device_w.device(), y.device(), rstd.device(), Eps,
-        shape.columns);
+    forward.run({static_cast<uint32_t>(shape.rows)}, {block}, 0, device_x.device(), device_w.device(),
+        adds ? device_stream.device() : nullptr, y.device(), rstd.device(), offset, Eps, shape.columns);
     const std::vector<T> result = y.host();
     const std::vector<float> scales = rstd.host();
     for (int r = 0; r < shape.rows; r++)
@@ -48,21 +51,24 @@ template <typename T> void check_forward(const Shape& shape)
         for (int c = 0; c < shape.columns; c++)
         {
             const size_t at = static_cast<size_t>(r) * shape.columns + c;
-            const double expected = static_cast<double>(to_float(x[at])) * scale * to_float(w[c]);
-            check_close(result[at], expected, std::fabs(expected), 8, "y, " + name_of(shape));
+            const double normed = static_cast<double>(to_float(x[at])) * scale * (to_float(w[c]) + offset);
+            const double added = adds ? to_float(stream[at]) : 0;
+            check_close(result[at], added + normed, std::fabs(added) + std::fabs(normed), 8, "y, " + name_of(shape));
         }
     }
 
-    forward.run({static_cast<uint32_t>(shape.rows)}, {block}, 0, device_x.device(), device_w.device(), device_x.device(), rstd.device(),
-        Eps, shape.columns);
-    check_same(device_x.host(), result, "y and y in place");
+    Array<T>& place = adds ? device_stream : device_x;
+    forward.run({static_cast<uint32_t>(shape.rows)}, {block}, 0, device_x.device(), device_w.device(),
+        adds ? device_stream.device() : nullptr, place.device(), rstd.device(), offset, Eps, shape.columns);
+    check_same(place.host(), result, "y and y in place");
 }
 
 enum class Addend { None, InPlace, GradientInPlace };
 
 // G: the type of dy.
 template <typename T, typename W, typename G = T>
-void check_backward(const Shape& shape, Addend addend, bool accumulate, uint64_t seed = 1, std::vector<W>* weights = nullptr)
+void check_backward(
+    const Shape& shape, Addend addend, bool accumulate, uint64_t seed = 1, std::vector<W>* weights = nullptr, float offset = 0)
 {
     constexpr bool Wide = sizeof(G) > sizeof(T);
     Numbers numbers(shape.columns + 1);
@@ -95,7 +101,7 @@ void check_backward(const Shape& shape, Addend addend, bool accumulate, uint64_t
     const std::string name = Wide ? "bf16_f32" : Type<T>::Name;
     kernel("rms_norm", "rms_norm_backward_" + name, seed)
         .run({groups}, {block_for(divided_up(shape.columns / PackCount<T>, 2), 64, 768)}, 0, device_dy.device(), device_x.device(),
-            device_rstd.device(), device_w.device(), plus, dx, partials.device(), shape.rows, shape.columns, group_rows);
+            device_rstd.device(), device_w.device(), plus, dx, partials.device(), offset, shape.rows, shape.columns, group_rows);
     std::vector<T> result = addend == Addend::InPlace ? device_stream.host() : std::vector<T>();
     if constexpr (!Wide)
     {
@@ -113,15 +119,16 @@ void check_backward(const Shape& shape, Addend addend, bool accumulate, uint64_t
         for (int c = 0; c < shape.columns; c++)
         {
             const double n = static_cast<double>(to_float(x[start + c])) * rstd[r], g = to_float(dy[start + c]);
-            mean += g * to_float(w[c]) * n / shape.columns;
-            size += std::fabs(g * to_float(w[c]) * n) / shape.columns;
+            mean += g * (to_float(w[c]) + offset) * n / shape.columns;
+            size += std::fabs(g * (to_float(w[c]) + offset) * n) / shape.columns;
             sums[c] += g * n;
             sizes[c] += std::fabs(g * n);
         }
 
         for (int c = 0; c < shape.columns; c++)
         {
-            const double n = static_cast<double>(to_float(x[start + c])) * rstd[r], direct = to_float(dy[start + c]) * to_float(w[c]);
+            const double n = static_cast<double>(to_float(x[start + c])) * rstd[r];
+            const double direct = to_float(dy[start + c]) * (to_float(w[c]) + offset);
             const double added = addend == Addend::InPlace ? to_float(stream[start + c]) : 0;
             const double scale = rstd[r] * (std::fabs(direct) + std::fabs(n) * size) + std::fabs(added);
             check_close(result[start + c], added + rstd[r] * (direct - n * mean), scale, 16, "dx, " + name_of(shape));
@@ -153,6 +160,18 @@ TEST(RmsNormForwardIsItsDefinition)
     }
 }
 
+TEST(RmsNormForwardAddsAnOffsetToTheWeightAndTheResultToAnAddend)
+{
+    for (const Shape& shape : Small)
+    {
+        check_forward<float>(shape, true);
+        check_forward<Bf16>(shape, true);
+    }
+
+    check_forward<float>({2, 20004}, true);
+    check_forward<Bf16>({2, 40008}, true);
+}
+
 TEST(RmsNormForwardReadsAgainWhatRegistersDoNotHold)
 {
     check_forward<float>({2, 20004});
@@ -169,6 +188,17 @@ TEST(RmsNormBackwardIsItsDefinition)
         check_backward<Bf16, Bf16>(shape, Addend::None, false);
         check_backward<float, float>(shape, Addend::GradientInPlace, false);
     }
+}
+
+TEST(RmsNormBackwardTakesTheOffsetIntoAccount)
+{
+    for (const Shape& shape : Small)
+    {
+        check_backward<float, float>(shape, Addend::InPlace, true, 1, nullptr, 1);
+        check_backward<Bf16, float>(shape, Addend::None, false, 1, nullptr, 1);
+    }
+
+    check_backward<float, float>({6, 8204}, Addend::InPlace, true, 1, nullptr, 1);
 }
 
 TEST(RmsNormBackwardAddsUpInMemoryWhatRegistersDoNotHold)
