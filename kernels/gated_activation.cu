@@ -1,49 +1,12 @@
-// Gated units: s = f(g) u with an activation f.
-//
-// swi_glu_*: f = silu, the unit of Llama; silu(g) = g sigma(g), silu'(g) = sigma(g) (1 + g (1 - sigma(g))), sigma(g) = 1 / (1 + exp(-g)).
+// Gated units: s = f(g) u with an activation f of activations.cuh:
+//   swi_glu silu, ge_glu gelu, ge_glu_tanh gelu by tanh, re_glu relu, squared_re_glu relu^2.
 //
 // <unit>_forward_<f32|bf16>: gate_up [rows, 2 columns] (gate, then up), out [rows, columns], overwritten.
 // <unit>_backward_<f32|bf16>, in place: gradient [rows, columns] is replaced by s, bit for bit the forward's; gate_up by its gradient,
 //   dg = ds u f'(g), du = ds f(g).
-// fp32, each output rounded once. The reciprocal is the special function unit's (1 ulp).
+// fp32, each output rounded once.
 //   grid rows * ceil(columns / Count / 512), Count elements in 16 bytes; block 256; no dynamic shared memory. columns a multiple of Count.
-#include "device.cuh"
-
-const int Batch = 2;
-
-// An activation and its derivative at a place.
-struct Point
-{
-    float value;
-    float slope;
-};
-
-// Forward and backward must agree in every bit: the only sum that could be contracted is with a power of two times a leaf's result.
-struct Silu
-{
-    DEVICE Point at(float g)
-    {
-        const float sigmoid = reciprocal_fast(1.0f + expf(-g));
-        const float silu = g * sigmoid;
-        return Point{silu, fmaf(silu, 1.0f - sigmoid, sigmoid)};
-    }
-};
-
-// The packs of this thread: packs[i] of row `row`, -1 beyond its end.
-DEVICE int64 locate(int packs, int (&mine)[Batch])
-{
-    const int tile = Batch * blockDim.x;
-    const int tiles = (packs + tile - 1) / tile;
-    const int64 row = blockIdx.x / tiles;
-#pragma unroll
-    for (int i = 0; i < Batch; i++)
-    {
-        const int pack = blockIdx.x % tiles * tile + i * blockDim.x + threadIdx.x;
-        mine[i] = pack < packs ? pack : -1;
-    }
-
-    return row;
-}
+#include "activations.cuh"
 
 template <typename Activation, typename T> DEVICE void forward(const T* gate_up, T* out, int32 columns)
 {
@@ -150,3 +113,99 @@ extern "C" __global__ void __launch_bounds__(256) swi_glu_backward_bf16(bf16* gr
     backward<Silu>(gradient, gate_up, columns);
 }
 EXPORT_KERNEL(swi_glu_backward_bf16)
+
+extern "C" __global__ void __launch_bounds__(256) ge_glu_forward_f32(const float* gate_up, float* out, int32 columns)
+{
+    forward<Gelu>(gate_up, out, columns);
+}
+EXPORT_KERNEL(ge_glu_forward_f32)
+
+extern "C" __global__ void __launch_bounds__(256) ge_glu_forward_bf16(const bf16* gate_up, bf16* out, int32 columns)
+{
+    forward<Gelu>(gate_up, out, columns);
+}
+EXPORT_KERNEL(ge_glu_forward_bf16)
+
+extern "C" __global__ void __launch_bounds__(256) ge_glu_backward_f32(float* gradient, float* gate_up, int32 columns)
+{
+    backward<Gelu>(gradient, gate_up, columns);
+}
+EXPORT_KERNEL(ge_glu_backward_f32)
+
+extern "C" __global__ void __launch_bounds__(256) ge_glu_backward_bf16(bf16* gradient, bf16* gate_up, int32 columns)
+{
+    backward<Gelu>(gradient, gate_up, columns);
+}
+EXPORT_KERNEL(ge_glu_backward_bf16)
+
+extern "C" __global__ void __launch_bounds__(256) ge_glu_tanh_forward_f32(const float* gate_up, float* out, int32 columns)
+{
+    forward<GeluTanh>(gate_up, out, columns);
+}
+EXPORT_KERNEL(ge_glu_tanh_forward_f32)
+
+extern "C" __global__ void __launch_bounds__(256) ge_glu_tanh_forward_bf16(const bf16* gate_up, bf16* out, int32 columns)
+{
+    forward<GeluTanh>(gate_up, out, columns);
+}
+EXPORT_KERNEL(ge_glu_tanh_forward_bf16)
+
+extern "C" __global__ void __launch_bounds__(256) ge_glu_tanh_backward_f32(float* gradient, float* gate_up, int32 columns)
+{
+    backward<GeluTanh>(gradient, gate_up, columns);
+}
+EXPORT_KERNEL(ge_glu_tanh_backward_f32)
+
+extern "C" __global__ void __launch_bounds__(256) ge_glu_tanh_backward_bf16(bf16* gradient, bf16* gate_up, int32 columns)
+{
+    backward<GeluTanh>(gradient, gate_up, columns);
+}
+EXPORT_KERNEL(ge_glu_tanh_backward_bf16)
+
+extern "C" __global__ void __launch_bounds__(256) re_glu_forward_f32(const float* gate_up, float* out, int32 columns)
+{
+    forward<Relu>(gate_up, out, columns);
+}
+EXPORT_KERNEL(re_glu_forward_f32)
+
+extern "C" __global__ void __launch_bounds__(256) re_glu_forward_bf16(const bf16* gate_up, bf16* out, int32 columns)
+{
+    forward<Relu>(gate_up, out, columns);
+}
+EXPORT_KERNEL(re_glu_forward_bf16)
+
+extern "C" __global__ void __launch_bounds__(256) re_glu_backward_f32(float* gradient, float* gate_up, int32 columns)
+{
+    backward<Relu>(gradient, gate_up, columns);
+}
+EXPORT_KERNEL(re_glu_backward_f32)
+
+extern "C" __global__ void __launch_bounds__(256) re_glu_backward_bf16(bf16* gradient, bf16* gate_up, int32 columns)
+{
+    backward<Relu>(gradient, gate_up, columns);
+}
+EXPORT_KERNEL(re_glu_backward_bf16)
+
+extern "C" __global__ void __launch_bounds__(256) squared_re_glu_forward_f32(const float* gate_up, float* out, int32 columns)
+{
+    forward<SquaredRelu>(gate_up, out, columns);
+}
+EXPORT_KERNEL(squared_re_glu_forward_f32)
+
+extern "C" __global__ void __launch_bounds__(256) squared_re_glu_forward_bf16(const bf16* gate_up, bf16* out, int32 columns)
+{
+    forward<SquaredRelu>(gate_up, out, columns);
+}
+EXPORT_KERNEL(squared_re_glu_forward_bf16)
+
+extern "C" __global__ void __launch_bounds__(256) squared_re_glu_backward_f32(float* gradient, float* gate_up, int32 columns)
+{
+    backward<SquaredRelu>(gradient, gate_up, columns);
+}
+EXPORT_KERNEL(squared_re_glu_backward_f32)
+
+extern "C" __global__ void __launch_bounds__(256) squared_re_glu_backward_bf16(bf16* gradient, bf16* gate_up, int32 columns)
+{
+    backward<SquaredRelu>(gradient, gate_up, columns);
+}
+EXPORT_KERNEL(squared_re_glu_backward_bf16)

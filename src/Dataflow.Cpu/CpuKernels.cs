@@ -90,6 +90,14 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
         GatedActivation.Backward(team, call.Activation, At(call.GradFfn), At(call.GateUp));
 
     /// <inheritdoc/>
+    public void UngatedActivationForward(in UngatedActivationForwardArguments call) =>
+        UngatedActivation.Forward(team, call.Activation, At(call.Up), At(call.Ffn));
+
+    /// <inheritdoc/>
+    public void UngatedActivationBackward(in UngatedActivationBackwardArguments call) =>
+        UngatedActivation.Backward(team, call.Activation, At(call.GradFfn), At(call.Up));
+
+    /// <inheritdoc/>
     public void CrossEntropy(in CrossEntropyArguments call) =>
         Kernels.CrossEntropy.Run(
             team,

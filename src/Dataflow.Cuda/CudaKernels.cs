@@ -21,6 +21,8 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public GatedActivation GatedActivation { get; } = new(library);
 
+    public UngatedActivation UngatedActivation => field ??= new(library);
+
     public CrossEntropy CrossEntropy { get; } = new(library);
 
     public Update Update { get; } = new(library, optimizer);
@@ -105,17 +107,15 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
         kernels.GatedActivation.Backward(stream, call.Activation, call.GradFfn, call.GateUp);
 
     /// <inheritdoc/>
-    public void CrossEntropy(in CrossEntropyArguments call) =>
-        kernels.CrossEntropy.Run(
-            stream,
-            call.Logits,
-            call.Targets,
-            kernels.Step,
-            call.GradLogits,
-            call.Loss,
-            call.Accumulate,
-            call.Workspace
-        );
+    public void UngatedActivationForward(in UngatedActivationForwardArguments call) =>
+        kernels.UngatedActivation.Forward(stream, call.Activation, call.Up, call.Ffn);
+
+    /// <inheritdoc/>
+    public void UngatedActivationBackward(in UngatedActivationBackwardArguments call) =>
+        kernels.UngatedActivation.Backward(stream, call.Activation, call.GradFfn, call.Up);
+
+    /// <inheritdoc/>
+    public void CrossEntropy(in CrossEntropyArguments call) => kernels.CrossEntropy.Run(stream, kernels.Step, call);
 
     /// <inheritdoc/>
     public void CrossEntropyStatistics(in CrossEntropyStatisticsArguments call) =>

@@ -73,6 +73,12 @@ internal static class KernelDispatch
             case GatedActivationBackwardCall c:
                 stream.Launch(GatedActivationBackwardArguments.Of(c, at));
                 break;
+            case UngatedActivationForwardCall c:
+                stream.Launch(UngatedActivationForwardArguments.Of(c, at));
+                break;
+            case UngatedActivationBackwardCall c:
+                stream.Launch(UngatedActivationBackwardArguments.Of(c, at));
+                break;
             case CrossEntropyCall c:
                 stream.Launch(CrossEntropyArguments.Of(c, at));
                 break;

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Dataflow.Cpu.Kernels.Internals;
 using Dataflow.Model;
@@ -24,8 +23,20 @@ public static class GatedActivation
             case Activation.Silu:
                 team.For(jobs, new ForwardJob<Silu>(gu, s));
                 break;
+            case Activation.Gelu:
+                team.For(jobs, new ForwardJob<Gelu>(gu, s));
+                break;
+            case Activation.GeluTanh:
+                team.For(jobs, new ForwardJob<GeluTanh>(gu, s));
+                break;
+            case Activation.Relu:
+                team.For(jobs, new ForwardJob<Relu>(gu, s));
+                break;
+            case Activation.SquaredRelu:
+                team.For(jobs, new ForwardJob<SquaredRelu>(gu, s));
+                break;
             default:
-                throw Unknown(activation);
+                throw new ArgumentOutOfRangeException(nameof(activation), activation, "no gated unit has it");
         }
     }
 
@@ -42,41 +53,24 @@ public static class GatedActivation
             case Activation.Silu:
                 team.For(jobs, new BackwardJob<Silu>(ds, gu));
                 break;
+            case Activation.Gelu:
+                team.For(jobs, new BackwardJob<Gelu>(ds, gu));
+                break;
+            case Activation.GeluTanh:
+                team.For(jobs, new BackwardJob<GeluTanh>(ds, gu));
+                break;
+            case Activation.Relu:
+                team.For(jobs, new BackwardJob<Relu>(ds, gu));
+                break;
+            case Activation.SquaredRelu:
+                team.For(jobs, new BackwardJob<SquaredRelu>(ds, gu));
+                break;
             default:
-                throw Unknown(activation);
+                throw new ArgumentOutOfRangeException(nameof(activation), activation, "no gated unit has it");
         }
     }
 
     private static int Blocks(int columns) => (columns + BlockColumns - 1) / BlockColumns;
-
-    private static ArgumentOutOfRangeException Unknown(Activation activation) =>
-        new(nameof(activation), activation, "no gated unit has it");
-
-    /// <summary>An activation and its derivative at sixteen places.</summary>
-    private readonly struct Point(Vector512<float> value, Vector512<float> slope)
-    {
-        public Vector512<float> Value { get; } = value;
-
-        public Vector512<float> Slope { get; } = slope;
-    }
-
-    /// <summary>An activation known at compile time.</summary>
-    private interface IActivation
-    {
-        static abstract Point At(Vector512<float> g);
-    }
-
-    /// <summary>silu(g) = g sigma(g), with the derivative sigma(g) (1 + g (1 - sigma(g))).</summary>
-    private readonly struct Silu : IActivation
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Point At(Vector512<float> g)
-        {
-            Vector512<float> sigmoid = Vector512<float>.One / (Vector512<float>.One + VectorMath.Exp(-g));
-            Vector512<float> silu = g * sigmoid;
-            return new Point(silu, Vector512.FusedMultiplyAdd(silu, Vector512<float>.One - sigmoid, sigmoid));
-        }
-    }
 
     private readonly struct ForwardJob<TActivation>(Matrix gu, Matrix s) : IJob
         where TActivation : struct, IActivation
@@ -115,7 +109,7 @@ public static class GatedActivation
                 Vector512<float> g = gate.Load(j, lanes);
                 Vector512<float> u = up.Load(j, lanes);
                 Vector512<float> d = gradient.Load(j, lanes);
-                Point at = TActivation.At(g);
+                ActivationPoint at = TActivation.At(g);
                 gradient.Store(j, at.Value * u, lanes);
                 up.Store(j, d * at.Value, lanes);
                 gate.Store(j, d * u * at.Slope, lanes);

@@ -11,6 +11,7 @@ public static class HotKernels
     [
         .. Optimizer.All.Select(Update.FileOf),
         "cross_entropy", "embedding", "flash_attention", "gated_activation", "qk_norm_rope", "rms_norm",
+        "ungated_activation",
     ];
 
     /// <summary>Whether a file of kernels is one of them.</summary>

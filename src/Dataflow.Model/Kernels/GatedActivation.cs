@@ -1,12 +1,5 @@
 namespace Dataflow.Model;
 
-/// <summary>What a gated unit does to its gate.</summary>
-public enum Activation
-{
-    /// <summary>silu(g) = g / (1 + exp(-g)): SwiGLU (Shazeer, 2020), of Llama and Qwen.</summary>
-    Silu,
-}
-
 /// <summary>ffn = activation(gate) up.</summary>
 public sealed record GatedActivationForwardCall : KernelCall
 {

@@ -62,6 +62,12 @@ public enum Kernel
     /// <summary>In place: the gradient of ffn becomes ffn, gate|up become their gradients.</summary>
     GatedActivationBackward,
 
+    /// <summary>ffn [T, F] = activation(up), of up [T, F].</summary>
+    UngatedActivationForward,
+
+    /// <summary>In place: the gradient of ffn becomes ffn, up becomes its gradient.</summary>
+    UngatedActivationBackward,
+
     /// <summary>The loss of a sub-chunk, and the gradient of its logits [head tokens, vocabulary].</summary>
     CrossEntropy,
 

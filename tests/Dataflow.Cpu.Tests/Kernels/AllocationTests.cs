@@ -144,6 +144,8 @@ public sealed unsafe class AllocationTests : KernelTest
             RmsNorm.Backward(team, normBackward);
             GatedActivation.Forward(team, Activation.Silu, wide.M, y.M);
             GatedActivation.Backward(team, Activation.Silu, y.M, wide.M);
+            UngatedActivation.Forward(team, Activation.Gelu, x.M, y.M);
+            UngatedActivation.Backward(team, Activation.Gelu, y.M, x.M);
             QkNormRope.Forward(team, ropeForward);
             Attention.Forward(team, attentionForward);
             Attention.Backward(team, attentionBackward);

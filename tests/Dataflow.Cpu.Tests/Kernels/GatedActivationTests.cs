@@ -18,23 +18,27 @@ public sealed class GatedActivationTests : KernelTest
     }
 
     [Theory]
-    [InlineData(DType.Float32)]
-    [InlineData(DType.BFloat16)]
-    public void Backward_agrees_with_finite_differences_and_gives_the_forward_again(DType type)
+    [MemberData(nameof(ActivationDefinition.AllInBothTypes), MemberType = typeof(ActivationDefinition))]
+    public void Backward_agrees_with_finite_differences_and_gives_the_forward_again(Activation activation, DType type)
     {
         Tensor gu = New(6, 2 * 19, type, 2).Random(1, scale: 3);
         Tensor ds = New(6, 19, type, 1).Random(2);
         Tensor s = New(6, 19, type);
-        GatedActivation.Forward(Team(), Activation.Silu, gu.M, s.M);
+        GatedActivation.Forward(Team(), activation, gu.M, s.M);
         double[,] inputs = gu.Values();
-        double[,] expected = Differences(inputs, ds.Values(), () => Definition(inputs));
-        GatedActivation.Backward(Team(), Activation.Silu, ds.M, gu.M);
+        s.AssertClose(Definition(inputs, activation));
+        double[,] expected = Differences(inputs, ds.Values(), () => Definition(inputs, activation));
+        GatedActivation.Backward(Team(), activation, ds.M, gu.M);
         gu.AssertClose(expected);
         ds.AssertSameBits(s);
     }
 
-    [Fact]
-    public void Large_gates_saturate()
+    [Theory]
+    [InlineData(Activation.Silu)]
+    [InlineData(Activation.Gelu)]
+    [InlineData(Activation.GeluTanh)]
+    [InlineData(Activation.Relu)]
+    public void Large_gates_saturate(Activation activation)
     {
         Tensor gu = New(1, 8);
         double[] gates = [-1000, -100, 100, 1000];
@@ -45,9 +49,9 @@ public sealed class GatedActivationTests : KernelTest
         }
 
         Tensor s = New(1, 4);
-        GatedActivation.Forward(Team(), Activation.Silu, gu.M, s.M);
+        GatedActivation.Forward(Team(), activation, gu.M, s.M);
         s.AssertClose(new double[,] { { 0, 0, 200, 2000 } });
-        GatedActivation.Backward(Team(), Activation.Silu, s.Fill(1).M, gu.M);
+        GatedActivation.Backward(Team(), activation, s.Fill(1).M, gu.M);
         gu.AssertClose(new double[,] { { 0, 0, 2, 2, 0, 0, 100, 1000 } });
     }
 
@@ -73,7 +77,7 @@ public sealed class GatedActivationTests : KernelTest
         }
     }
 
-    private static double[,] Definition(double[,] gu)
+    private static double[,] Definition(double[,] gu, Activation activation = Activation.Silu)
     {
         int columns = gu.GetLength(1) / 2;
         double[,] s = new double[gu.GetLength(0), columns];
@@ -81,7 +85,7 @@ public sealed class GatedActivationTests : KernelTest
         {
             for (int j = 0; j < columns; j++)
             {
-                s[t, j] = gu[t, j] / (1 + Math.Exp(-gu[t, j])) * gu[t, columns + j];
+                s[t, j] = ActivationDefinition.Of(activation, gu[t, j]) * gu[t, columns + j];
             }
         }
 

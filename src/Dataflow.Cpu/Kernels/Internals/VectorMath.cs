@@ -39,4 +39,58 @@ internal static class VectorMath
         scaled = Vector512.ConditionalSelect(infinite, Vector512.Create(float.PositiveInfinity), scaled);
         return Vector512.ConditionalSelect(Vector512.Equals(x, x), scaled, x);
     }
+
+    /// <summary>exp(-x^2 / 2) / sqrt(2 pi) within 3 ulp: what x^2 loses by rounding is put back as a factor, for large x.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> NormalDensity(Vector512<float> x)
+    {
+        Vector512<float> square = x * x;
+        Vector512<float> lost = Vector512.FusedMultiplyAdd(x, x, -square);
+        Vector512<float> density = Exp(square * Vector512.Create(-0.5f)) * Vector512.Create(0.39894228f);
+        Vector512<float> corrected = Vector512.FusedMultiplyAdd(density, lost * Vector512.Create(-0.5f), density);
+        return Vector512.ConditionalSelect(Vector512.Equals(density, Vector512<float>.Zero), density, corrected);
+    }
+
+    /// <summary>
+    /// The standard normal distribution's function, (1 + erf(x / sqrt(2))) / 2, within 8 ulp of itself down to where it is no normal
+    /// number: below 0 it is the density times Mills' ratio, a polynomial of degree 9 in 1 / (1 + 0.35 |x|), fitted to an
+    /// error of 3.2e-8 of itself; above 0 it is one minus that.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> NormalDistribution(Vector512<float> x, Vector512<float> density)
+    {
+        Vector512<float> q =
+            Vector512<float>.One / Vector512.FusedMultiplyAdd(Vector512.Abs(x), Vector512.Create(0.35f), Vector512<float>.One);
+        Vector512<float> p = Vector512.Create(-0.0730879605f);
+        p = Vector512.FusedMultiplyAdd(p, q, Vector512.Create(0.361031878f));
+        p = Vector512.FusedMultiplyAdd(p, q, Vector512.Create(-0.641293083f));
+        p = Vector512.FusedMultiplyAdd(p, q, Vector512.Create(0.399355031f));
+        p = Vector512.FusedMultiplyAdd(p, q, Vector512.Create(-0.0581845921f));
+        p = Vector512.FusedMultiplyAdd(p, q, Vector512.Create(0.264580825f));
+        p = Vector512.FusedMultiplyAdd(p, q, Vector512.Create(0.300347443f));
+        p = Vector512.FusedMultiplyAdd(p, q, Vector512.Create(0.35058584f));
+        p = Vector512.FusedMultiplyAdd(p, q, Vector512.Create(0.349978716f));
+        Vector512<float> tail = density * p * q;
+        return Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), tail, Vector512<float>.One - tail);
+    }
+
+    /// <summary>
+    /// tanh(x) within 3 ulp: below 0.625 an odd polynomial of degree 11, fitted to an error of 4.4e-9 of itself, else
+    /// 1 - 2 / (exp(2 |x|) + 1) with the sign of x.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Tanh(Vector512<float> x)
+    {
+        Vector512<float> size = Vector512.Abs(x);
+        Vector512<float> square = x * x;
+        Vector512<float> p = Vector512.Create(-0.00570491122f);
+        p = Vector512.FusedMultiplyAdd(p, square, Vector512.Create(0.0206390222f));
+        p = Vector512.FusedMultiplyAdd(p, square, Vector512.Create(-0.053739696f));
+        p = Vector512.FusedMultiplyAdd(p, square, Vector512.Create(0.13331442f));
+        p = Vector512.FusedMultiplyAdd(p, square, Vector512.Create(-0.333332819f));
+        Vector512<float> small = Vector512.FusedMultiplyAdd(x * square, p, x);
+        Vector512<float> grown = Exp(size + size) + Vector512<float>.One;
+        Vector512<float> large = Vector512.CopySign(Vector512<float>.One - (Vector512.Create(2f) / grown), x);
+        return Vector512.ConditionalSelect(Vector512.LessThan(size, Vector512.Create(0.625f)), small, large);
+    }
 }
