@@ -1,10 +1,10 @@
 // Softmax cross-entropy fused with its gradient.
 //
 // cross_entropy_<f32|bf16>: logits [rows, stride] fp32, of which the first vocab of each row count; targets [rows] int32, -1 where not
-//   counted, else below vocab. With lse = logsumexp(logits[r, :vocab]):
-//   gradient [rows, stride] = loss_scale (exp(logits - lse) - onehot), zero in rows not counted and beyond vocab: overwritten, rounded
-//   once; it may be the logits themselves where the types agree, or null where only the loss is wanted.
-//   row_loss [rows] fp64 = lse - logits[target], 0 in rows not counted: overwritten, not scaled.
+//   counted, else below vocab. The softmax sees l = logit_scale logits, and with lse = logsumexp(l[r, :vocab]):
+//   gradient [rows, stride] = logit_scale loss_scale (exp(l - lse) - onehot), zero in rows not counted and beyond vocab: overwritten,
+//   rounded once; it may be the logits themselves where the types agree, or null where only the loss is wanted.
+//   row_loss [rows] fp64 = lse - l[target], 0 in rows not counted: overwritten, not scaled.
 //   Exponentials and each thread's sums are fp32; sums over threads, the logarithm and the target's gradient are fp64.
 //   grid rows; block clamp(ceil(vocab / 16) rounded up to 32, 64, 512); row_loss is a workspace of 8 bytes a row.
 //   Where stride is a multiple of 4 (bf16: of 8) all accesses are of 16 bytes, else of one element.
@@ -24,187 +24,14 @@
 // cross_entropy_gradient_<f32|bf16>: gradient [rows, columns] as above, from statistics over the whole vocabulary; it may be the logits
 //   themselves where the types agree. Launched as cross_entropy_statistics.
 //
+// cross_entropy_capped_*, cross_entropy_statistics_capped, cross_entropy_gradient_capped_*: the softmax sees
+//   l = cap tanh(logit_scale logits / cap), and gradients have the factor 1 - (l / cap)^2. The others ignore their cap.
+//
 // No dynamic shared memory.
-#include "device.cuh"
+#include "cross_entropy_rows.cuh"
 
-const float Lowest = -3.402823466e38f;
-
-DEVICE float minus_infinity() { return bits_to_float(0xff800000u); }
-
-// Running maximum and the sum of exponentials relative to it.
-struct Online
-{
-    float most;
-    float sum;
-};
-
-template <int N> DEVICE void include(Online& state, const float (&v)[N])
-{
-    float most = state.most;
-#pragma unroll
-    for (int i = 0; i < N; i++)
-    {
-        most = fmaxf(most, v[i]);
-    }
-
-    float sum = state.sum * expf(state.most - most);
-#pragma unroll
-    for (int i = 0; i < N; i++)
-    {
-        sum += expf(v[i] - most);
-    }
-
-    state = Online{most, sum};
-}
-
-// The first pass of a row. Width elements an access, Batch accesses under way at once.
-template <int Width, int Batch> DEVICE Online row_sum(const float* row, int32 vocab)
-{
-    Online state = {Lowest, 0};
-    const int whole = vocab / Width;
-    for (int base = threadIdx.x; base < whole; base += Batch * blockDim.x)
-    {
-        float v[Batch * Width];
-#pragma unroll
-        for (int b = 0; b < Batch; b++)
-        {
-            const int unit = base + b * blockDim.x;
-            float part[Width];
-#pragma unroll
-            for (int c = 0; c < Width; c++)
-            {
-                part[c] = minus_infinity();
-            }
-
-            if (unit < whole)
-            {
-                load_elements(row + (int64)unit * Width, part);
-            }
-
-#pragma unroll
-            for (int c = 0; c < Width; c++)
-            {
-                v[b * Width + c] = part[c];
-            }
-        }
-
-        include(state, v);
-    }
-
-    if ((int)threadIdx.x < vocab - whole * Width)
-    {
-        const float last[1] = {row[whole * Width + threadIdx.x]};
-        include(state, last);
-    }
-
-    return state;
-}
-
-// What the second pass multiplies and places; target is -1 where it is not among the row's columns.
-struct Slope
-{
-    float most;
-    float factor;
-    float at_target;
-    int32 target;
-};
-
-// The second pass of a row, from its end: what the first pass read last may still be in the cache.
-template <int Width, int Batch, typename T>
-DEVICE void row_gradient(const float* row, T* gradient, const Slope& slope, int32 vocab, int64 stride)
-{
-    const int units = (int)(stride / Width);
-    const int whole = vocab / Width;
-    const int step = Batch * blockDim.x;
-    for (int base = (units - 1) / step * step + (int)threadIdx.x; base >= 0; base -= step)
-    {
-        float v[Batch][Width];
-#pragma unroll
-        for (int b = 0; b < Batch; b++)
-        {
-            const int unit = base + b * blockDim.x;
-            if (unit < whole)
-            {
-                load_elements(row + (int64)unit * Width, v[b]);
-            }
-            else
-            {
-#pragma unroll
-                for (int c = 0; c < Width; c++)
-                {
-                    v[b][c] = unit * Width + c < vocab ? row[unit * Width + c] : minus_infinity();
-                }
-            }
-        }
-
-#pragma unroll
-        for (int b = 0; b < Batch; b++)
-        {
-            const int unit = base + b * blockDim.x;
-            const int first = unit * Width;
-#pragma unroll
-            for (int c = 0; c < Width; c++)
-            {
-                v[b][c] = expf(v[b][c] - slope.most) * slope.factor;
-            }
-
-            if (slope.target >= first && slope.target < first + Width)
-            {
-#pragma unroll
-                for (int c = 0; c < Width; c++)
-                {
-                    v[b][c] = first + c == slope.target ? slope.at_target : v[b][c];
-                }
-            }
-
-            if (unit < units)
-            {
-                store_elements(gradient + (int64)unit * Width, v[b]);
-            }
-        }
-    }
-}
-
-template <typename T> DEVICE void row_zero(T* gradient, int64 stride)
-{
-    const int count = Pack<T>::Count;
-    if (stride % count == 0)
-    {
-        for (int64 at = (int64)threadIdx.x * count; at < stride; at += blockDim.x * count)
-        {
-            *reinterpret_cast<uint4*>(gradient + at) = make_uint4(0, 0, 0, 0);
-        }
-    }
-    else
-    {
-        for (int64 at = threadIdx.x; at < stride; at += blockDim.x)
-        {
-            gradient[at] = from_float<T>(0.0f);
-        }
-    }
-}
-
-// The accesses that a row's length allows.
-template <int Width> DEVICE Online row_sum(const float* row, int32 vocab, bool aligned)
-{
-    return aligned ? row_sum<Width, 16 / Width>(row, vocab) : row_sum<1, 16>(row, vocab);
-}
-
-template <typename T> DEVICE void row_gradient(const float* row, T* gradient, const Slope& slope, int32 vocab, int64 stride)
-{
-    const int width = Pack<T>::Count;
-    if (stride % width == 0)
-    {
-        row_gradient<width, 16 / width>(row, gradient, slope, vocab, stride);
-    }
-    else
-    {
-        row_gradient<1, 16>(row, gradient, slope, vocab, stride);
-    }
-}
-
-template <typename T> DEVICE void cross_entropy(
-    const float* logits, const int32* targets, const StepBlock* step, T* gradient, double* row_loss, int32 vocab, int64 stride)
+template <typename T, typename Logits> DEVICE void cross_entropy(const float* logits, const int32* targets, const StepBlock* step,
+    T* gradient, double* row_loss, const Logits& map, int32 vocab, int64 stride)
 {
     const int width = Pack<T>::Count;
     __shared__ float scratch[32];
@@ -229,23 +56,24 @@ template <typename T> DEVICE void cross_entropy(
         return;
     }
 
-    const Online mine = row_sum<width>(row, vocab, stride % width == 0);
+    const Online mine = row_sum<width>(row, vocab, stride % width == 0, map);
     const float most = block_max(mine.most, scratch);
     const double sum = block_sum((double)(mine.sum * expf(mine.most - most)), sums);
     if (threadIdx.x == 0)
     {
         const double scale = step->loss_scale;
-        const double logit = row[target];
+        const float mapped = map(row[target]);
+        const double logit = mapped;
         row_loss[blockIdx.x] = most + log(sum) - logit;
         shared_factor = (float)(scale / sum);
-        shared_target = (float)((exp(logit - most) / sum - 1) * scale);
+        shared_target = map.back((float)((exp(logit - most) / sum - 1) * scale), mapped);
     }
 
     // The logits may be overwritten from here on.
     block_barrier();
     if (gradient != nullptr)
     {
-        row_gradient(row, gradient, Slope{most, shared_factor, shared_target, target}, vocab, stride);
+        row_gradient(row, gradient, Slope{most, shared_factor, shared_target, target}, map, vocab, stride);
     }
 }
 
@@ -256,8 +84,8 @@ DEVICE int32 column_of(int32 target, int32 first_id, int32 columns)
     return column >= 0 && column < columns ? column : -1;
 }
 
-template <typename T> DEVICE void block_gradient(const float* logits, const int32* targets, const StepBlock* step, const float* statistics,
-    T* gradient, int32 first_id, int32 columns, int64 stride)
+template <typename T, typename Logits> DEVICE void block_gradient(const float* logits, const int32* targets, const StepBlock* step,
+    const float* statistics, T* gradient, const Logits& map, int32 first_id, int32 columns, int64 stride)
 {
     __shared__ float shared_factor;
     __shared__ float shared_target;
@@ -277,27 +105,42 @@ template <typename T> DEVICE void block_gradient(const float* logits, const int3
         const double scale = step->loss_scale;
         const double sum = statistics[blockIdx.x + stride];
         shared_factor = (float)(scale / sum);
-        shared_target = column >= 0 ? (float)((exp((double)row[column] - most) / sum - 1) * scale) : 0.0f;
+        const float mapped = column >= 0 ? map(row[column]) : 0.0f;
+        shared_target = column >= 0 ? map.back((float)((exp((double)mapped - most) / sum - 1) * scale), mapped) : 0.0f;
     }
 
     // The logits may be overwritten from here on.
     block_barrier();
-    row_gradient(row, gradient, Slope{most, shared_factor, shared_target, column}, columns, (int64)columns);
+    row_gradient(row, gradient, Slope{most, shared_factor, shared_target, column}, map, columns, (int64)columns);
 }
 
-extern "C" __global__ void __launch_bounds__(512) cross_entropy_f32(
-    const float* logits, const int32* targets, const StepBlock* step, float* gradient, double* row_loss, int32 vocab, int64 stride)
+extern "C" __global__ void __launch_bounds__(512) cross_entropy_f32(const float* logits, const int32* targets,
+    const StepBlock* step, float* gradient, double* row_loss, float logit_scale, float cap, int32 vocab, int64 stride)
 {
-    cross_entropy(logits, targets, step, gradient, row_loss, vocab, stride);
+    cross_entropy(logits, targets, step, gradient, row_loss, Scaled::of(logit_scale, cap), vocab, stride);
 }
 EXPORT_KERNEL(cross_entropy_f32)
 
-extern "C" __global__ void __launch_bounds__(512) cross_entropy_bf16(
-    const float* logits, const int32* targets, const StepBlock* step, bf16* gradient, double* row_loss, int32 vocab, int64 stride)
+extern "C" __global__ void __launch_bounds__(512) cross_entropy_bf16(const float* logits, const int32* targets,
+    const StepBlock* step, bf16* gradient, double* row_loss, float logit_scale, float cap, int32 vocab, int64 stride)
 {
-    cross_entropy(logits, targets, step, gradient, row_loss, vocab, stride);
+    cross_entropy(logits, targets, step, gradient, row_loss, Scaled::of(logit_scale, cap), vocab, stride);
 }
 EXPORT_KERNEL(cross_entropy_bf16)
+
+extern "C" __global__ void __launch_bounds__(512) cross_entropy_capped_f32(const float* logits, const int32* targets,
+    const StepBlock* step, float* gradient, double* row_loss, float logit_scale, float cap, int32 vocab, int64 stride)
+{
+    cross_entropy(logits, targets, step, gradient, row_loss, Capped::of(logit_scale, cap), vocab, stride);
+}
+EXPORT_KERNEL(cross_entropy_capped_f32)
+
+extern "C" __global__ void __launch_bounds__(512) cross_entropy_capped_bf16(const float* logits, const int32* targets,
+    const StepBlock* step, bf16* gradient, double* row_loss, float logit_scale, float cap, int32 vocab, int64 stride)
+{
+    cross_entropy(logits, targets, step, gradient, row_loss, Capped::of(logit_scale, cap), vocab, stride);
+}
+EXPORT_KERNEL(cross_entropy_capped_bf16)
 
 extern "C" __global__ void __launch_bounds__(256)
 cross_entropy_loss(const double* row_loss, float* loss, int32 rows, int32 accumulate)
@@ -317,8 +160,8 @@ cross_entropy_loss(const double* row_loss, float* loss, int32 rows, int32 accumu
 }
 EXPORT_KERNEL(cross_entropy_loss)
 
-extern "C" __global__ void __launch_bounds__(512) cross_entropy_statistics(
-    const float* logits, const int32* targets, float* statistics, int32 first_id, int32 columns, int64 stride, int32 fold)
+template <typename Logits> DEVICE void block_statistics(const float* logits, const int32* targets, float* statistics, const Logits& map,
+    int32 first_id, int32 columns, int64 stride, int32 fold)
 {
     __shared__ float scratch[32];
     __shared__ double sums[32];
@@ -339,7 +182,7 @@ extern "C" __global__ void __launch_bounds__(512) cross_entropy_statistics(
         return;
     }
 
-    const Online mine = row_sum<4>(row, columns, columns % 4 == 0);
+    const Online mine = row_sum<4>(row, columns, columns % 4 == 0, map);
     const float most = block_max(mine.most, scratch);
     const double here = block_sum((double)(mine.sum * expf(mine.most - most)), sums);
     if (threadIdx.x == 0)
@@ -351,11 +194,24 @@ extern "C" __global__ void __launch_bounds__(512) cross_entropy_statistics(
         *sum = (float)(before + here * exp((double)most - joint));
         if (column >= 0 || fold == 0)
         {
-            *at_target = column >= 0 ? row[column] : bits_to_float(0x7fc00000u);
+            *at_target = column >= 0 ? map(row[column]) : bits_to_float(0x7fc00000u);
         }
     }
 }
+
+extern "C" __global__ void __launch_bounds__(512) cross_entropy_statistics(const float* logits, const int32* targets,
+    float* statistics, float logit_scale, float cap, int32 first_id, int32 columns, int64 stride, int32 fold)
+{
+    block_statistics(logits, targets, statistics, Scaled::of(logit_scale, cap), first_id, columns, stride, fold);
+}
 EXPORT_KERNEL(cross_entropy_statistics)
+
+extern "C" __global__ void __launch_bounds__(512) cross_entropy_statistics_capped(const float* logits, const int32* targets,
+    float* statistics, float logit_scale, float cap, int32 first_id, int32 columns, int64 stride, int32 fold)
+{
+    block_statistics(logits, targets, statistics, Capped::of(logit_scale, cap), first_id, columns, stride, fold);
+}
+EXPORT_KERNEL(cross_entropy_statistics_capped)
 
 extern "C" __global__ void __launch_bounds__(1024)
 cross_entropy_statistics_loss(const int32* targets, const float* statistics, float* loss, int32 rows, int64 stride)
@@ -378,15 +234,33 @@ cross_entropy_statistics_loss(const int32* targets, const float* statistics, flo
 EXPORT_KERNEL(cross_entropy_statistics_loss)
 
 extern "C" __global__ void __launch_bounds__(512) cross_entropy_gradient_f32(const float* logits, const int32* targets,
-    const StepBlock* step, const float* statistics, float* gradient, int32 first_id, int32 columns, int64 stride)
+    const StepBlock* step, const float* statistics, float* gradient, float logit_scale, float cap,
+    int32 first_id, int32 columns, int64 stride)
 {
-    block_gradient(logits, targets, step, statistics, gradient, first_id, columns, stride);
+    block_gradient(logits, targets, step, statistics, gradient, Scaled::of(logit_scale, cap), first_id, columns, stride);
 }
 EXPORT_KERNEL(cross_entropy_gradient_f32)
 
 extern "C" __global__ void __launch_bounds__(512) cross_entropy_gradient_bf16(const float* logits, const int32* targets,
-    const StepBlock* step, const float* statistics, bf16* gradient, int32 first_id, int32 columns, int64 stride)
+    const StepBlock* step, const float* statistics, bf16* gradient, float logit_scale, float cap,
+    int32 first_id, int32 columns, int64 stride)
 {
-    block_gradient(logits, targets, step, statistics, gradient, first_id, columns, stride);
+    block_gradient(logits, targets, step, statistics, gradient, Scaled::of(logit_scale, cap), first_id, columns, stride);
 }
 EXPORT_KERNEL(cross_entropy_gradient_bf16)
+
+extern "C" __global__ void __launch_bounds__(512) cross_entropy_gradient_capped_f32(const float* logits, const int32* targets,
+    const StepBlock* step, const float* statistics, float* gradient, float logit_scale, float cap,
+    int32 first_id, int32 columns, int64 stride)
+{
+    block_gradient(logits, targets, step, statistics, gradient, Capped::of(logit_scale, cap), first_id, columns, stride);
+}
+EXPORT_KERNEL(cross_entropy_gradient_capped_f32)
+
+extern "C" __global__ void __launch_bounds__(512) cross_entropy_gradient_capped_bf16(const float* logits, const int32* targets,
+    const StepBlock* step, const float* statistics, bf16* gradient, float logit_scale, float cap,
+    int32 first_id, int32 columns, int64 stride)
+{
+    block_gradient(logits, targets, step, statistics, gradient, Capped::of(logit_scale, cap), first_id, columns, stride);
+}
+EXPORT_KERNEL(cross_entropy_gradient_capped_bf16)

@@ -202,7 +202,17 @@ internal static unsafe class KernelCases
                 o.Matrix(DType.Float32, 1, 1)
             );
             int* targets = o.Integers(rows, columns);
-            return () => Cpu.Kernels.CrossEntropy.Run(o.Team, logits, targets, 1f, gradients, (float*)loss.Data, accumulateLoss: false);
+            return () =>
+                Cpu.Kernels.CrossEntropy.Run(
+                    o.Team,
+                    logits,
+                    LogitMap.Identity,
+                    targets,
+                    1f,
+                    gradients,
+                    (float*)loss.Data,
+                    accumulateLoss: false
+                );
         });
 
     // The gradient read; the weight and both moments read and written.

@@ -102,6 +102,7 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
         Kernels.CrossEntropy.Run(
             team,
             At(call.Logits),
+            new(call.LogitScale, call.LogitSoftcap),
             (int*)call.Targets,
             Arguments.LossScale,
             At(call.GradLogits),
@@ -114,26 +115,26 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
         Kernels.CrossEntropy.Statistics(
             team,
             At(call.Logits),
+            new(call.LogitScale, call.LogitSoftcap),
             (int*)call.Targets,
             call.FirstId,
-            (float*)call.Statistics,
-            call.Stride,
+            new((float*)call.Statistics, call.Stride),
             call.Fold
         );
 
     /// <inheritdoc/>
     public void CrossEntropyLoss(in CrossEntropyLossArguments call) =>
-        Kernels.CrossEntropy.Loss(team, (int*)call.Targets, call.Rows, (float*)call.Statistics, call.Stride, (float*)call.Loss);
+        Kernels.CrossEntropy.Loss(team, (int*)call.Targets, call.Rows, new((float*)call.Statistics, call.Stride), (float*)call.Loss);
 
     /// <inheritdoc/>
     public void CrossEntropyGradient(in CrossEntropyGradientArguments call) =>
         Kernels.CrossEntropy.Gradient(
             team,
             At(call.Logits),
+            new(call.LogitScale, call.LogitSoftcap),
             (int*)call.Targets,
             call.FirstId,
-            (float*)call.Statistics,
-            call.Stride,
+            new((float*)call.Statistics, call.Stride),
             Arguments.LossScale,
             At(call.GradLogits)
         );

@@ -118,25 +118,14 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
     public void CrossEntropy(in CrossEntropyArguments call) => kernels.CrossEntropy.Run(stream, kernels.Step, call);
 
     /// <inheritdoc/>
-    public void CrossEntropyStatistics(in CrossEntropyStatisticsArguments call) =>
-        kernels.CrossEntropy.Statistics(stream, call.Logits, call.Targets, call.FirstId, call.Statistics, call.Stride, call.Fold);
+    public void CrossEntropyStatistics(in CrossEntropyStatisticsArguments call) => kernels.CrossEntropy.Statistics(stream, call);
 
     /// <inheritdoc/>
     public void CrossEntropyLoss(in CrossEntropyLossArguments call) =>
         kernels.CrossEntropy.Loss(stream, call.Targets, call.Rows, call.Statistics, call.Stride, call.Loss);
 
     /// <inheritdoc/>
-    public void CrossEntropyGradient(in CrossEntropyGradientArguments call) =>
-        kernels.CrossEntropy.Gradient(
-            stream,
-            call.Logits,
-            call.Targets,
-            kernels.Step,
-            call.FirstId,
-            call.Statistics,
-            call.Stride,
-            call.GradLogits
-        );
+    public void CrossEntropyGradient(in CrossEntropyGradientArguments call) => kernels.CrossEntropy.Gradient(stream, kernels.Step, call);
 
     /// <inheritdoc/>
     public void SquaredSum(in SquaredSumArguments call) =>

@@ -71,13 +71,18 @@ internal static class StateTrials
             () =>
                 bench.Kernels.CrossEntropy.Run(
                     bench.Stream,
-                    logits.Tensor,
-                    deviceTargets,
                     bench.Kernels.Step,
-                    gradient,
-                    loss.Address,
-                    false,
-                    workspace
+                    new()
+                    {
+                        Logits = logits.Tensor,
+                        LogitScale = 1,
+                        LogitSoftcap = null,
+                        Targets = deviceTargets,
+                        GradLogits = gradient,
+                        Loss = loss.Address,
+                        Accumulate = false,
+                        Workspace = workspace,
+                    }
                 ),
             compare =>
             {

@@ -10,29 +10,48 @@ public static unsafe partial class CrossEntropy
 {
     /// <summary>
     /// logits: T x columns, fp32, those of the ids from <paramref name="firstId"/> on; targets: T, -1 where not counted; statistics:
-    /// fp32, three arrays, each T long and <paramref name="stride"/> after the one before: the largest logit, the sum of exp(logit -
-    /// largest), the target's logit (NaN before its block was there). Overwritten (rows not counted: with zeros), or under
-    /// <paramref name="fold"/> updated: then the block joins those before it. Sums are taken in double and rounded once a block.
+    /// overwritten (rows not counted: with zeros), or under <paramref name="fold"/> updated: then the block joins those before it. Sums
+    /// are taken in double and rounded once a block.
     /// </summary>
     /// <exception cref="ArgumentException">The logits are not fp32.</exception>
-    public static void Statistics(ThreadTeam team, Matrix logits, int* targets, int firstId, float* statistics, int stride, bool fold)
+    public static void Statistics(
+        ThreadTeam team,
+        Matrix logits,
+        LogitMap map,
+        int* targets,
+        int firstId,
+        LogitStatistics statistics,
+        bool fold
+    )
     {
         ExpectFloats(logits);
-        team.For(logits.Rows, new StatisticsJob(logits, targets, firstId, statistics, stride, fold));
+        switch (map)
+        {
+            case { Softcap: { } cap }:
+                CappedLogits capped = new(map.Scale, cap);
+                team.For(logits.Rows, new StatisticsJob<CappedLogits>(logits, capped, targets, firstId, statistics, fold));
+                break;
+            case { Scale: 1 }:
+                team.For(logits.Rows, new StatisticsJob<RawLogits>(logits, default, targets, firstId, statistics, fold));
+                break;
+            default:
+                team.For(logits.Rows, new StatisticsJob<ScaledLogits>(logits, new(map.Scale), targets, firstId, statistics, fold));
+                break;
+        }
     }
 
     /// <summary>
     /// The sum over counted rows of logsumexp - logit[target], from statistics over the whole vocabulary: taken in double in row order,
     /// rounded once, overwrites loss.
     /// </summary>
-    public static void Loss(ThreadTeam team, int* targets, int rows, float* statistics, int stride, float* loss)
+    public static void Loss(ThreadTeam team, int* targets, int rows, LogitStatistics statistics, float* loss)
     {
         double total = 0;
         double* rowLoss = (double*)team.SharedScratch;
         for (int first = 0; first < rows; first += MaxRows)
         {
             int count = Math.Min(MaxRows, rows - first);
-            team.For(count, new LossJob(targets + first, statistics + first, stride, rowLoss));
+            team.For(count, new LossJob(targets, statistics, first, rowLoss));
             for (int i = 0; i < count; i++)
             {
                 total += rowLoss[i];
@@ -50,71 +69,104 @@ public static unsafe partial class CrossEntropy
     public static void Gradient(
         ThreadTeam team,
         Matrix logits,
+        LogitMap map,
         int* targets,
         int firstId,
-        float* statistics,
-        int stride,
+        LogitStatistics statistics,
         float scale,
         Matrix dlogits
     )
     {
         ExpectFloats(logits);
         dlogits.Expect(logits.Rows, logits.Columns, nameof(dlogits));
-        team.For(logits.Rows, new GradientJob(logits, targets, firstId, statistics, stride, scale, dlogits));
+        RowGradient row = new(logits, targets, firstId, statistics, scale, dlogits);
+        switch (map)
+        {
+            case { Softcap: { } cap }:
+                team.For(logits.Rows, new GradientJob<CappedLogits>(row, new(map.Scale, cap)));
+                break;
+            case { Scale: 1 }:
+                team.For(logits.Rows, new GradientJob<RawLogits>(row, default));
+                break;
+            default:
+                team.For(logits.Rows, new GradientJob<ScaledLogits>(row, new(map.Scale)));
+                break;
+        }
     }
 
-    private readonly struct StatisticsJob(Matrix logits, int* targets, int firstId, float* statistics, int stride, bool fold) : IJob
+    private readonly struct StatisticsJob<TLogits>(
+        Matrix logits,
+        TLogits map,
+        int* targets,
+        int firstId,
+        LogitStatistics statistics,
+        bool fold
+    ) : IJob
+        where TLogits : struct, ILogits
     {
         public void Run(int t, int worker)
         {
-            float* largest = statistics + t, sum = largest + stride, atTarget = sum + stride;
+            ref float largest = ref statistics.Largest(t);
+            ref float sum = ref statistics.Sum(t);
+            ref float atTarget = ref statistics.AtTarget(t);
             if (targets[t] < 0)
             {
-                (*largest, *sum, *atTarget) = (0, 0, 0);
+                (largest, sum, atTarget) = (0, 0, 0);
                 return;
             }
 
             float* from = (float*)logits.Row(t);
-            float max = Max(from, logits.Columns);
+            float max = map.Of(Max(from, logits.Columns));
             double before = 0;
             if (fold)
             {
-                max = MathF.Max(max, *largest);
-                before = *sum * Math.Exp((double)*largest - max);
+                max = MathF.Max(max, largest);
+                before = sum * Math.Exp((double)largest - max);
             }
             else
             {
-                *atTarget = float.NaN;
+                atTarget = float.NaN;
             }
 
-            *largest = max;
-            *sum = (float)(before + SumOfExp(from, logits.Columns, max));
+            largest = max;
+            sum = (float)(before + SumOfExp(map, from, logits.Columns, max));
             int target = targets[t] - firstId;
             if ((uint)target < (uint)logits.Columns)
             {
-                *atTarget = from[target];
+                atTarget = map.Of(from[target]);
             }
         }
     }
 
-    private readonly struct LossJob(int* targets, float* statistics, int stride, double* rowLoss) : IJob
+    private readonly struct LossJob(int* targets, LogitStatistics statistics, int first, double* rowLoss) : IJob
     {
-        public void Run(int t, int worker) => rowLoss[t] = targets[t] < 0
-            ? 0
-            : statistics[t] + Math.Log(statistics[t + stride]) - statistics[t + (2 * stride)];
+        public void Run(int index, int worker)
+        {
+            int t = first + index;
+            rowLoss[index] = targets[t] < 0
+                ? 0
+                : statistics.Largest(t) + Math.Log(statistics.Sum(t)) - statistics.AtTarget(t);
+        }
     }
 
-    private readonly struct GradientJob(
+    private readonly struct GradientJob<TLogits>(RowGradient row, TLogits map) : IJob
+        where TLogits : struct, ILogits
+    {
+        public void Run(int t, int worker) => row.Write(t, map);
+    }
+
+    /// <summary>What gradients of rows are made of.</summary>
+    private readonly struct RowGradient(
         Matrix logits,
         int* targets,
         int firstId,
-        float* statistics,
-        int stride,
+        LogitStatistics statistics,
         float scale,
         Matrix dlogits
-    ) : IJob
+    )
     {
-        public void Run(int t, int worker)
+        public void Write<TLogits>(int t, TLogits map)
+            where TLogits : struct, ILogits
         {
             Row to = new(dlogits, t);
             if (targets[t] < 0)
@@ -123,7 +175,8 @@ public static unsafe partial class CrossEntropy
                 return;
             }
 
-            WriteGradient((float*)logits.Row(t), to, logits.Columns, targets[t] - firstId, statistics[t], statistics[t + stride], scale);
+            float* from = (float*)logits.Row(t);
+            WriteGradient(map, from, to, logits.Columns, targets[t] - firstId, statistics.Largest(t), statistics.Sum(t), scale);
         }
     }
 }

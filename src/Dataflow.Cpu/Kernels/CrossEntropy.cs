@@ -4,7 +4,8 @@ using Dataflow.Model;
 
 namespace Dataflow.Cpu.Kernels;
 
-/// <summary>Softmax cross-entropy fused with its gradient. fp32 exponentials; sums over a row continue in double.</summary>
+/// <summary>Softmax cross-entropy fused with its gradient. fp32 exponentials; sums over a row continue in double.
+/// Every logit goes through the model's <see cref="LogitMap"/> first; gradients are those of logits before it.</summary>
 public static unsafe partial class CrossEntropy
 {
     /// <summary>Columns summed in fp32 lanes before they join a double.</summary>
@@ -21,7 +22,15 @@ public static unsafe partial class CrossEntropy
     /// </summary>
     /// <exception cref="ArgumentException">Shapes differ, the logits are not fp32, or a target is not below V.</exception>
     public static void Run(
-        ThreadTeam team, Matrix logits, int* targets, float scale, Matrix dlogits, float* loss, bool accumulateLoss)
+        ThreadTeam team,
+        Matrix logits,
+        LogitMap map,
+        int* targets,
+        float scale,
+        Matrix dlogits,
+        float* loss,
+        bool accumulateLoss
+    )
     {
         ExpectFloats(logits);
         dlogits.Expect(logits.Rows, logits.Columns, nameof(dlogits));
@@ -38,7 +47,19 @@ public static unsafe partial class CrossEntropy
         for (int first = 0; first < logits.Rows; first += MaxRows)
         {
             int rows = Math.Min(MaxRows, logits.Rows - first);
-            team.For(rows, new RowJob(logits, targets, scale, dlogits, rowLoss, first));
+            switch (map)
+            {
+                case { Softcap: { } cap }:
+                    team.For(rows, new RowJob<CappedLogits>(logits, new(map.Scale, cap), targets, scale, dlogits, rowLoss, first));
+                    break;
+                case { Scale: 1 }:
+                    team.For(rows, new RowJob<RawLogits>(logits, default, targets, scale, dlogits, rowLoss, first));
+                    break;
+                default:
+                    team.For(rows, new RowJob<ScaledLogits>(logits, new(map.Scale), targets, scale, dlogits, rowLoss, first));
+                    break;
+            }
+
             for (int i = 0; i < rows; i++)
             {
                 total += rowLoss[i];
@@ -57,6 +78,7 @@ public static unsafe partial class CrossEntropy
     }
 
     /// <summary>One row of the gradient, from the row's largest logit and its sum of exponentials.</summary>
+    /// <param name="logits">How they are mapped.</param>
     /// <param name="from">The row's logits, [columns] fp32.</param>
     /// <param name="to">The row of the gradient, [columns].</param>
     /// <param name="columns">Logits of the row.</param>
@@ -64,20 +86,31 @@ public static unsafe partial class CrossEntropy
     /// <param name="max">The largest logit.</param>
     /// <param name="sum">Sum of exp(logit - max).</param>
     /// <param name="scale">The step's loss scale.</param>
-    private static void WriteGradient(float* from, Row to, int columns, int target, float max, double sum, float scale)
+    private static void WriteGradient<TLogits>(
+        TLogits logits,
+        float* from,
+        Row to,
+        int columns,
+        int target,
+        float max,
+        double sum,
+        float scale
+    )
+        where TLogits : struct, ILogits
     {
         Vector512<float> factor = Vector512.Create((float)(scale / sum));
-        float atTarget = (uint)target < (uint)columns ? (float)(((Math.Exp((double)from[target] - max) / sum) - 1) * scale) : 0;
+        float atTarget = (uint)target < (uint)columns ? (float)(((Math.Exp((double)logits.Of(from[target]) - max) / sum) - 1) * scale) : 0;
         for (int j = 0; j < columns; j += Lanes.Count)
         {
             int lanes = columns - j;
-            Vector512<float> value = VectorMath.Exp(Lanes.Load(from + j, lanes) - Vector512.Create(max)) * factor;
+            Vector512<float> logit = logits.Of(Lanes.Load(from + j, lanes));
+            Vector512<float> value = VectorMath.Exp(logit - Vector512.Create(max)) * factor;
             if ((uint)(target - j) < Lanes.Count)
             {
                 value = value.WithElement(target - j, atTarget);
             }
 
-            to.Store(j, value, lanes);
+            to.Store(j, logits.Back(value, logit), lanes);
         }
     }
 
@@ -107,7 +140,8 @@ public static unsafe partial class CrossEntropy
         return largest;
     }
 
-    private static double SumOfExp(float* from, int columns, float max)
+    private static double SumOfExp<TLogits>(TLogits logits, float* from, int columns, float max)
+        where TLogits : struct, ILogits
     {
         double sum = 0;
         for (int block = 0; block < columns; block += BlockColumns)
@@ -116,7 +150,7 @@ public static unsafe partial class CrossEntropy
             int end = Math.Min(columns, block + BlockColumns);
             for (int j = block; j < end; j += Lanes.Count)
             {
-                Vector512<float> e = VectorMath.Exp(Lanes.Load(from + j, end - j) - Vector512.Create(max));
+                Vector512<float> e = VectorMath.Exp(logits.Of(Lanes.Load(from + j, end - j)) - Vector512.Create(max));
                 part += end - j >= Lanes.Count ? e : Lanes.Replace(e, end - j, 0f);
             }
 
@@ -126,7 +160,16 @@ public static unsafe partial class CrossEntropy
         return sum;
     }
 
-    private readonly struct RowJob(Matrix logits, int* targets, float scale, Matrix dlogits, double* rowLoss, int first) : IJob
+    private readonly struct RowJob<TLogits>(
+        Matrix logits,
+        TLogits map,
+        int* targets,
+        float scale,
+        Matrix dlogits,
+        double* rowLoss,
+        int first
+    ) : IJob
+        where TLogits : struct, ILogits
     {
         public void Run(int index, int worker)
         {
@@ -142,10 +185,10 @@ public static unsafe partial class CrossEntropy
                 return;
             }
 
-            float max = Max(from, columns);
-            double sum = SumOfExp(from, columns, max);
-            rowLoss[index] = max + Math.Log(sum) - from[target];
-            WriteGradient(from, to, columns, target, max, sum, scale);
+            float max = map.Of(Max(from, columns));
+            double sum = SumOfExp(map, from, columns, max);
+            rowLoss[index] = max + Math.Log(sum) - map.Of(from[target]);
+            WriteGradient(map, from, to, columns, target, max, sum, scale);
         }
     }
 }

@@ -1,6 +1,6 @@
 namespace Dataflow.Model;
 
-/// <summary>The loss of a sub-chunk, and the gradient of its logits.</summary>
+/// <summary>The loss of a sub-chunk, and the gradient of its logits as they come, before scale and cap.</summary>
 public sealed record CrossEntropyCall : KernelCall
 {
     /// <inheritdoc/>
@@ -8,6 +8,12 @@ public sealed record CrossEntropyCall : KernelCall
 
     /// <summary>[head tokens, V] fp32.</summary>
     public required Operand Logits { get; init; }
+
+    /// <summary>What logits are multiplied by before anything else; above 0.</summary>
+    public float LogitScale { get; init; } = 1;
+
+    /// <summary>c of c tanh(logit / c), what scaled logits are replaced by, as Gemma 2 does; null leaves them as they are.</summary>
+    public float? LogitSoftcap { get; init; }
 
     /// <summary>[T] int32.</summary>
     public required Operand Targets { get; init; }
@@ -38,6 +44,12 @@ public sealed record CrossEntropyStatisticsCall : KernelCall
 
     /// <summary>[head tokens, rows of the block] fp32.</summary>
     public required Operand Logits { get; init; }
+
+    /// <summary>What logits are multiplied by before anything else; above 0.</summary>
+    public float LogitScale { get; init; } = 1;
+
+    /// <summary>c of c tanh(logit / c), what scaled logits are replaced by, as Gemma 2 does; null leaves them as they are.</summary>
+    public float? LogitSoftcap { get; init; }
 
     /// <summary>[T] int32.</summary>
     public required Operand Targets { get; init; }
@@ -84,6 +96,12 @@ public sealed record CrossEntropyGradientCall : KernelCall
 
     /// <summary>[head tokens, rows of the block] fp32.</summary>
     public required Operand Logits { get; init; }
+
+    /// <summary>What logits are multiplied by before anything else; above 0.</summary>
+    public float LogitScale { get; init; } = 1;
+
+    /// <summary>c of c tanh(logit / c), what scaled logits are replaced by, as Gemma 2 does; null leaves them as they are.</summary>
+    public float? LogitSoftcap { get; init; }
 
     /// <summary>[T] int32.</summary>
     public required Operand Targets { get; init; }

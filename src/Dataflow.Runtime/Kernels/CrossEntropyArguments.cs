@@ -8,6 +8,12 @@ public readonly record struct CrossEntropyArguments : IKernelArguments
     /// <summary>[rows, V] fp32.</summary>
     public required Tensor Logits { get; init; }
 
+    /// <summary>What logits are multiplied by.</summary>
+    public required float LogitScale { get; init; }
+
+    /// <summary>c of c tanh(logit / c), after the scale; null leaves them as they are.</summary>
+    public required float? LogitSoftcap { get; init; }
+
     /// <summary>[rows] int32, -1 where a target is not counted.</summary>
     public required nuint Targets { get; init; }
 
@@ -28,6 +34,8 @@ public readonly record struct CrossEntropyArguments : IKernelArguments
         new()
         {
             Logits = at.Tensor(call.Logits),
+            LogitScale = call.LogitScale,
+            LogitSoftcap = call.LogitSoftcap,
             Targets = at.Pointer(call.Targets),
             GradLogits = at.Tensor(call.GradLogits),
             Loss = at.Pointer(call.Loss),

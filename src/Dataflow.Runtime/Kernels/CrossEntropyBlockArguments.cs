@@ -10,6 +10,12 @@ public readonly record struct CrossEntropyStatisticsArguments : IKernelArguments
     /// <summary>[rows, rows of the block] fp32.</summary>
     public required Tensor Logits { get; init; }
 
+    /// <summary>What logits are multiplied by.</summary>
+    public required float LogitScale { get; init; }
+
+    /// <summary>c of c tanh(logit / c), after the scale; null leaves them as they are.</summary>
+    public required float? LogitSoftcap { get; init; }
+
     /// <summary>[rows] int32, -1 where a target is not counted.</summary>
     public required nuint Targets { get; init; }
 
@@ -30,6 +36,8 @@ public readonly record struct CrossEntropyStatisticsArguments : IKernelArguments
         new()
         {
             Logits = at.Tensor(call.Logits),
+            LogitScale = call.LogitScale,
+            LogitSoftcap = call.LogitSoftcap,
             Targets = at.Pointer(call.Targets),
             FirstId = at.FirstId,
             Statistics = at.Pointer(call.Statistics),
@@ -100,6 +108,12 @@ public readonly record struct CrossEntropyGradientArguments : IKernelArguments
     /// <summary>[rows, rows of the block] fp32.</summary>
     public required Tensor Logits { get; init; }
 
+    /// <summary>What logits are multiplied by.</summary>
+    public required float LogitScale { get; init; }
+
+    /// <summary>c of c tanh(logit / c), after the scale; null leaves them as they are.</summary>
+    public required float? LogitSoftcap { get; init; }
+
     /// <summary>[rows] int32, -1 where a target is not counted.</summary>
     public required nuint Targets { get; init; }
 
@@ -120,6 +134,8 @@ public readonly record struct CrossEntropyGradientArguments : IKernelArguments
         new()
         {
             Logits = at.Tensor(call.Logits),
+            LogitScale = call.LogitScale,
+            LogitSoftcap = call.LogitSoftcap,
             Targets = at.Pointer(call.Targets),
             FirstId = at.FirstId,
             Statistics = at.Pointer(call.Statistics),

@@ -154,10 +154,11 @@ public sealed unsafe class AllocationTests : KernelTest
             Attention.BackwardSegment(team, attentionBackward.AsSegment with { Continues = true });
             Fill.Round(team, q.M, q.M);
             QkNormRope.Backward(team, ropeBackward);
-            CrossEntropy.Run(team, x.M, zeros, 1f, x.M, floats.Floats, accumulateLoss: true);
-            CrossEntropy.Statistics(team, x.M, zeros, 0, floats.Floats, T, fold: true);
-            CrossEntropy.Loss(team, zeros, T, floats.Floats, T, head.Floats);
-            CrossEntropy.Gradient(team, x.M, zeros, 0, floats.Floats, T, 1f, x.M);
+            CrossEntropy.Run(team, x.M, LogitMap.Identity, zeros, 1f, x.M, floats.Floats, accumulateLoss: true);
+            CrossEntropy.Run(team, x.M, new(2f, 30f), zeros, 1f, x.M, floats.Floats, accumulateLoss: true);
+            CrossEntropy.Statistics(team, x.M, LogitMap.Identity, zeros, 0, new(floats.Floats, T), fold: true);
+            CrossEntropy.Loss(team, zeros, T, new(floats.Floats, T), head.Floats);
+            CrossEntropy.Gradient(team, x.M, LogitMap.Identity, zeros, 0, new(floats.Floats, T), 1f, x.M);
             Embedding.ForwardBlock(team, zeros, w.M, 0, x.M, zeroOthers: true);
             Embedding.BackwardBlock(team, zeros, order, T, 0, x.M, w.M);
             Embedding.Forward(team, zeros, w.M, x.M);

@@ -16,13 +16,55 @@ public sealed unsafe class CrossEntropyTests : KernelTest
         int[] targets = Targets(rows, columns);
         Tensor dlogits = New(rows, columns, type, 2).Poison();
         float loss = float.NaN;
-        CrossEntropy.Run(Team(), logits.M, Table(targets), 0.25f, dlogits.M, &loss, accumulateLoss: false);
+        CrossEntropy.Run(Team(), logits.M, LogitMap.Identity, Table(targets), 0.25f, dlogits.M, &loss, accumulateLoss: false);
         double expected = Loss(logits.Values(), targets);
         Assert.Equal(expected, loss, 1e-6 * expected);
         dlogits.AssertClose(Gradient(logits.Values(), targets, 0.25));
 
-        CrossEntropy.Run(Team(), logits.M, Table(targets), 0.25f, dlogits.M, &loss, accumulateLoss: true);
+        CrossEntropy.Run(Team(), logits.M, LogitMap.Identity, Table(targets), 0.25f, dlogits.M, &loss, accumulateLoss: true);
         Assert.Equal(2 * expected, loss, 2e-6 * expected);
+    }
+
+    /// <summary>The whole, and the same by blocks: against finite differences of the raw logits.</summary>
+    [Theory]
+    [InlineData(0.0625f, null, DType.Float32)]
+    [InlineData(1f, 30f, DType.Float32)]
+    [InlineData(2.5f, 4f, DType.Float32)]
+    [InlineData(1f, 30f, DType.BFloat16)]
+    public void Logits_are_scaled_and_capped(float scale, float? cap, DType type)
+    {
+        LogitMap map = new(scale, cap);
+        Tensor logits = New(7, 45, gap: 3).Random(1, scale: 10);
+        int[] targets = Targets(7, 45);
+        double[,] raw = logits.Values();
+        double expected = Loss(Mapped(raw, map), targets);
+        double[,] one = new double[,] { { 0.25 } };
+        double[,] differences = Differences(raw, one, () => new double[,] { { Loss(Mapped(raw, map), targets) } });
+        Tensor dlogits = New(7, 45, type, 2).Poison();
+        float loss = float.NaN;
+        CrossEntropy.Run(Team(), logits.M, map, Table(targets), 0.25f, dlogits.M, &loss, accumulateLoss: false);
+        Assert.Equal(expected, loss, 2e-6 * expected);
+        dlogits.AssertClose(differences, type == DType.Float32 ? 5e-6 : null);
+
+        Tensor statistics = New(3, 7).Poison();
+        LogitStatistics rows = new(statistics.Floats, 7);
+        for (int at = 0; at < 45; at += 16)
+        {
+            Matrix part = logits.M.ColumnRange(at, Math.Min(16, 45 - at));
+            CrossEntropy.Statistics(Team(), part, map, Table(targets), at, rows, fold: at > 0);
+        }
+
+        CrossEntropy.Loss(Team(), Table(targets), 7, rows, &loss);
+        Assert.Equal(expected, loss, 2e-6 * expected);
+        dlogits.Poison();
+        for (int at = 0; at < 45; at += 16)
+        {
+            int count = Math.Min(16, 45 - at);
+            Matrix to = dlogits.M.ColumnRange(at, count);
+            CrossEntropy.Gradient(Team(), logits.M.ColumnRange(at, count), map, Table(targets), at, rows, 0.25f, to);
+        }
+
+        dlogits.AssertClose(differences, type == DType.Float32 ? 5e-6 : null);
     }
 
     [Fact]
@@ -41,17 +83,17 @@ public sealed unsafe class CrossEntropyTests : KernelTest
         int[] targets = Targets(6, 77);
         Tensor dlogits = New(6, 77);
         float loss;
-        CrossEntropy.Run(Team(), logits.M, Table(targets), 1f, dlogits.M, &loss, accumulateLoss: false);
+        CrossEntropy.Run(Team(), logits.M, LogitMap.Identity, Table(targets), 1f, dlogits.M, &loss, accumulateLoss: false);
 
         Tensor copy = Own(logits.Copy());
-        CrossEntropy.Run(Team(), copy.M, Table(targets), 1f, copy.M, &loss, accumulateLoss: false);
+        CrossEntropy.Run(Team(), copy.M, LogitMap.Identity, Table(targets), 1f, copy.M, &loss, accumulateLoss: false);
         copy.AssertSameBits(dlogits);
 
         Tensor narrow = New(6, 77, DType.BFloat16);
         copy = Own(logits.Copy());
-        CrossEntropy.Run(Team(), logits.M, Table(targets), 1f, narrow.M, &loss, accumulateLoss: false);
+        CrossEntropy.Run(Team(), logits.M, LogitMap.Identity, Table(targets), 1f, narrow.M, &loss, accumulateLoss: false);
         var shared = new Matrix(copy.M.Data, DType.BFloat16, 6, 77, 2 * 77);
-        CrossEntropy.Run(Team(), copy.M, Table(targets), 1f, shared, &loss, accumulateLoss: false);
+        CrossEntropy.Run(Team(), copy.M, LogitMap.Identity, Table(targets), 1f, shared, &loss, accumulateLoss: false);
         for (int t = 0; t < 6; t++)
         {
             Assert.True(new ReadOnlySpan<ushort>(shared.Row(t), 77).SequenceEqual(new ReadOnlySpan<ushort>(narrow.M.Row(t), 77)));
@@ -69,7 +111,7 @@ public sealed unsafe class CrossEntropyTests : KernelTest
         {
             Tensor dlogits = New(60, 90);
             float loss;
-            CrossEntropy.Run(Team(threads), logits.M, targets, 1f, dlogits.M, &loss, accumulateLoss: false);
+            CrossEntropy.Run(Team(threads), logits.M, LogitMap.Identity, targets, 1f, dlogits.M, &loss, accumulateLoss: false);
             (first ??= dlogits).AssertSameBits(dlogits);
             Assert.Equal(firstLoss ??= loss, loss);
         }
@@ -81,7 +123,7 @@ public sealed unsafe class CrossEntropyTests : KernelTest
         Tensor logits = New(1, 4);
         Tensor loss = New(1, 1);
         Assert.Throws<ArgumentException>(() =>
-            CrossEntropy.Run(Team(), logits.M, Table(4), 1f, logits.M, loss.Floats, accumulateLoss: false)
+            CrossEntropy.Run(Team(), logits.M, LogitMap.Identity, Table(4), 1f, logits.M, loss.Floats, accumulateLoss: false)
         );
     }
 
@@ -105,11 +147,11 @@ public sealed unsafe class CrossEntropyTests : KernelTest
             for (int at = 0; at < columns; at += block)
             {
                 Matrix part = logits.M.ColumnRange(at, Math.Min(block, columns - at));
-                CrossEntropy.Statistics(Team(threads), part, table, at, statistics.Floats, stride, fold: at > 0);
+                CrossEntropy.Statistics(Team(threads), part, LogitMap.Identity, table, at, new(statistics.Floats, stride), fold: at > 0);
             }
 
             float loss = float.NaN;
-            CrossEntropy.Loss(Team(threads), table, rows, statistics.Floats, stride, &loss);
+            CrossEntropy.Loss(Team(threads), table, rows, new(statistics.Floats, stride), &loss);
             double expected = Loss(logits.Values(), targets);
             Assert.Equal(expected, loss, 1e-6 * expected);
             Tensor dlogits = New(rows, columns, type, 2).Poison();
@@ -119,10 +161,10 @@ public sealed unsafe class CrossEntropyTests : KernelTest
                 CrossEntropy.Gradient(
                     Team(threads),
                     logits.M.ColumnRange(at, count),
+                    LogitMap.Identity,
                     table,
                     at,
-                    statistics.Floats,
-                    stride,
+                    new(statistics.Floats, stride),
                     0.25f,
                     dlogits.M.ColumnRange(at, count)
                 );
@@ -141,9 +183,9 @@ public sealed unsafe class CrossEntropyTests : KernelTest
         int* targets = Table(Targets(6, 77));
         var (whole, block, statistics) = (New(6, 77, DType.BFloat16), New(6, 77, DType.BFloat16), New(3, 6));
         float loss;
-        CrossEntropy.Run(Team(), logits.M, targets, 0.5f, whole.M, &loss, accumulateLoss: false);
-        CrossEntropy.Statistics(Team(), logits.M, targets, 0, statistics.Floats, 6, fold: false);
-        CrossEntropy.Gradient(Team(), logits.M, targets, 0, statistics.Floats, 6, 0.5f, block.M);
+        CrossEntropy.Run(Team(), logits.M, LogitMap.Identity, targets, 0.5f, whole.M, &loss, accumulateLoss: false);
+        CrossEntropy.Statistics(Team(), logits.M, LogitMap.Identity, targets, 0, new(statistics.Floats, 6), fold: false);
+        CrossEntropy.Gradient(Team(), logits.M, LogitMap.Identity, targets, 0, new(statistics.Floats, 6), 0.5f, block.M);
         block.AssertSameBits(whole);
     }
 
@@ -152,10 +194,25 @@ public sealed unsafe class CrossEntropyTests : KernelTest
     {
         Tensor logits = New(1, 4);
         Tensor statistics = New(3, 1);
-        CrossEntropy.Statistics(Team(), logits.M, Table(4), 0, statistics.Floats, 1, fold: false);
+        CrossEntropy.Statistics(Team(), logits.M, LogitMap.Identity, Table(4), 0, new(statistics.Floats, 1), fold: false);
         float loss = 0;
-        CrossEntropy.Loss(Team(), Table(4), 1, statistics.Floats, 1, &loss);
+        CrossEntropy.Loss(Team(), Table(4), 1, new(statistics.Floats, 1), &loss);
         Assert.True(float.IsNaN(loss));
+    }
+
+    private static double[,] Mapped(double[,] raw, LogitMap map)
+    {
+        double[,] mapped = new double[raw.GetLength(0), raw.GetLength(1)];
+        for (int t = 0; t < raw.GetLength(0); t++)
+        {
+            for (int j = 0; j < raw.GetLength(1); j++)
+            {
+                double logit = map.Scale * raw[t, j];
+                mapped[t, j] = map.Softcap is { } cap ? cap * Math.Tanh(logit / cap) : logit;
+            }
+        }
+
+        return mapped;
     }
 
     private static int[] Targets(int rows, int columns) =>

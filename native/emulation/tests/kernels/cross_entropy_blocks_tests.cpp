@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "kernel_test.h"
+#include "logit_map.h"
 
 namespace
 {
@@ -72,8 +73,10 @@ struct Definition
 {
     double most = -INFINITY, sum = 0, size = 0, at_target = NAN;
 
-    Definition(const float* row, int end, int target)
+    Definition(const float* raw, int end, int target, const LogitMap& map)
     {
+        std::vector<double> row(raw, raw + end);
+        std::transform(row.begin(), row.end(), row.begin(), map);
         for (int j = 0; j < end; j++)
         {
             most = std::fmax(most, row[j]);
@@ -86,13 +89,13 @@ struct Definition
             sum += e;
 
             // logit - maximum is rounded to fp32 before the exponential is taken.
-            size += e == 0 ? 0 : e * (8 + std::fabs(row[j] - most));
+            size += e == 0 ? 0 : e * (8 + std::fabs(row[j] - most) + map.slack(row[j]) + map.slack(most));
         }
     }
 };
 
 void check_statistics(const std::vector<float>& statistics, const std::vector<float>& logits, const std::vector<int>& targets,
-    const Shape& shape, int stride, size_t block)
+    const Shape& shape, int stride, size_t block, const LogitMap& map)
 {
     const std::string where = ", block " + std::to_string(block) + ", " + name_of(shape);
     for (int r = 0; r < shape.rows; r++)
@@ -104,16 +107,20 @@ void check_statistics(const std::vector<float>& statistics, const std::vector<fl
             continue;
         }
 
-        const Definition expected(&logits[static_cast<size_t>(r) * shape.vocab], shape.end(block), targets[r]);
-        check(largest == expected.most, "the largest logit is another" + where);
+        const Definition expected(&logits[static_cast<size_t>(r) * shape.vocab], shape.end(block), targets[r], map);
+        check_close(largest, expected.most, map.slack(expected.most), 1, "the largest logit" + where);
         check_close(sum, expected.sum, expected.size, 2 + static_cast<double>(block), "sum" + where);
-        check(std::isnan(expected.at_target) ? std::isnan(at_target) : at_target == expected.at_target,
-            "the target's logit is another" + where);
+        check(std::isnan(expected.at_target) == std::isnan(at_target), "the target's logit is there too early or too late" + where);
+        if (!std::isnan(at_target))
+        {
+            check_close(at_target, expected.at_target, map.slack(expected.at_target), 1, "the target's logit" + where);
+        }
     }
 }
 
 // Statistics of all blocks, each checked; what lies between the three arrays stays as it is.
-std::vector<float> run_statistics(const std::vector<float>& logits, const std::vector<int>& targets, const Shape& shape, uint64_t seed)
+std::vector<float> run_statistics(const std::vector<float>& logits, const std::vector<int>& targets, const Shape& shape, uint64_t seed,
+    const LogitMap& map = {})
 {
     const int stride = shape.rows + 3;
     const std::vector<float> old(static_cast<size_t>(stride) * 3, 7.5f);
@@ -123,10 +130,10 @@ std::vector<float> run_statistics(const std::vector<float>& logits, const std::v
     {
         const int first = shape.starts[b], columns = shape.end(b) - first;
         Array<float> block(columns_of(logits, shape, first, shape.end(b)));
-        kernel("cross_entropy", "cross_entropy_statistics", seed)
+        kernel("cross_entropy", "cross_entropy_statistics" + map.suffix(), seed)
             .run({static_cast<uint32_t>(shape.rows)}, {threads(columns)}, 0, block.device(), device_targets.device(), statistics.device(),
-                first, columns, static_cast<int64_t>(stride), b == 0 ? 0 : 1);
-        check_statistics(statistics.host(), logits, targets, shape, stride, b);
+                map.scale, map.cap, first, columns, static_cast<int64_t>(stride), b == 0 ? 0 : 1);
+        check_statistics(statistics.host(), logits, targets, shape, stride, b, map);
     }
 
     const std::vector<float> result = statistics.host();
@@ -144,14 +151,16 @@ struct Whole
     float loss;
     std::vector<float> gradient;
 
-    Whole(const std::vector<float>& logits, const std::vector<int>& targets, const Shape& shape, const Array<StepBlock>& step)
+    Whole(const std::vector<float>& logits, const std::vector<int>& targets, const Shape& shape, const Array<StepBlock>& step,
+        const LogitMap& map)
     {
         Array<float> device_logits(logits), output(logits.size()), total(1);
         Array<int> device_targets(targets);
         Array<double> row_loss(shape.rows);
-        kernel("cross_entropy", "cross_entropy_f32")
+        kernel("cross_entropy", "cross_entropy_" + map.infix() + "f32")
             .run({static_cast<uint32_t>(shape.rows)}, {threads(shape.vocab)}, 0, device_logits.device(), device_targets.device(),
-                step.device(), output.device(), row_loss.device(), shape.vocab, static_cast<int64_t>(shape.vocab));
+                step.device(), output.device(), row_loss.device(), map.scale, map.cap, shape.vocab,
+                static_cast<int64_t>(shape.vocab));
         kernel("cross_entropy", "cross_entropy_loss").run({1}, {256}, 0, row_loss.device(), total.device(), shape.rows, 0);
         loss = total.host()[0];
         gradient = output.host();
@@ -160,15 +169,17 @@ struct Whole
 
 // The gradient of a block of logits, in their place where that is allowed.
 template <typename T> std::vector<T> run_gradient(const std::vector<float>& logits, const Array<int>& targets, const Array<StepBlock>& step,
-    const Array<float>& statistics, const Shape& shape, size_t block, bool in_place)
+    const Array<float>& statistics, const Shape& shape, size_t block, bool in_place,
+    const LogitMap& map)
 {
     const int first = shape.starts[block], columns = shape.end(block) - first;
     Array<float> device_logits(columns_of(logits, shape, first, shape.end(block)));
     Array<T> output(static_cast<size_t>(shape.rows) * columns);
     T* to = in_place ? reinterpret_cast<T*>(device_logits.device()) : output.device();
-    kernel("cross_entropy", std::string("cross_entropy_gradient_") + Type<T>::Name)
+    kernel("cross_entropy", "cross_entropy_gradient_" + map.infix() + Type<T>::Name)
         .run({static_cast<uint32_t>(shape.rows)}, {threads(columns)}, 0, device_logits.device(), targets.device(), step.device(),
-            static_cast<const float*>(statistics.device()), to, first, columns, static_cast<int64_t>(shape.rows + 3));
+            static_cast<const float*>(statistics.device()), to, map.scale, map.cap, first, columns,
+            static_cast<int64_t>(shape.rows + 3));
     if constexpr (std::is_same_v<T, float>)
     {
         return in_place ? device_logits.host() : output.host();
@@ -179,7 +190,7 @@ template <typename T> std::vector<T> run_gradient(const std::vector<float>& logi
     }
 }
 
-template <typename T> void check_shape(const Shape& shape, float scale, bool in_place = false)
+template <typename T> void check_shape(const Shape& shape, float scale, bool in_place = false, const LogitMap& map = {})
 {
     const std::vector<float> logits = logits_of(shape, scale);
     const std::vector<int> targets = targets_of(shape);
@@ -187,17 +198,17 @@ template <typename T> void check_shape(const Shape& shape, float scale, bool in_
     values.loss_scale = 1.0f / 1024;
     Array<StepBlock> step(std::vector<StepBlock>{values});
     Array<int> device_targets(targets);
-    Array<float> statistics(run_statistics(logits, targets, shape, 1)), loss(1);
-    const Whole whole(logits, targets, shape, step);
+    Array<float> statistics(run_statistics(logits, targets, shape, 1, map)), loss(1);
+    const Whole whole(logits, targets, shape, step, map);
 
     std::vector<Definition> rows;
     double total = 0, size = 0;
     for (int r = 0; r < shape.rows; r++)
     {
-        rows.emplace_back(&logits[static_cast<size_t>(r) * shape.vocab], shape.vocab, targets[r]);
+        rows.emplace_back(&logits[static_cast<size_t>(r) * shape.vocab], shape.vocab, targets[r], map);
         const double lse = rows[r].most + std::log(rows[r].sum);
         total += targets[r] < 0 ? 0 : lse - rows[r].at_target;
-        size += targets[r] < 0 ? 0 : rows[r].size / rows[r].sum + std::fabs(lse);
+        size += targets[r] < 0 ? 0 : rows[r].size / rows[r].sum + std::fabs(lse) + map.slack(2 * rows[r].most);
     }
 
     kernel("cross_entropy", "cross_entropy_statistics_loss")
@@ -208,16 +219,18 @@ template <typename T> void check_shape(const Shape& shape, float scale, bool in_
 
     for (size_t b = 0; b < shape.starts.size(); b++)
     {
-        const std::vector<T> result = run_gradient<T>(logits, device_targets, step, statistics, shape, b, in_place);
+        const std::vector<T> result = run_gradient<T>(logits, device_targets, step, statistics, shape, b, in_place, map);
         const int columns = shape.end(b) - shape.starts[b];
         for (size_t i = 0; i < result.size(); i++)
         {
             const int r = static_cast<int>(i / columns), j = static_cast<int>(i % columns) + shape.starts[b];
             const size_t at = static_cast<size_t>(r) * shape.vocab + j;
-            const double p = targets[r] < 0 ? 0 : std::exp(logits[at] - rows[r].most) / rows[r].sum, hot = j == targets[r] ? 1 : 0;
-            const double allowed = (p == 0 ? 0 : p * (8 + std::fabs(logits[at] - rows[r].most)) + 8 * hot) * values.loss_scale;
+            const double logit = map(logits[at]), most = rows[r].most, slope = map.slope(logits[at]), hot = j == targets[r] ? 1 : 0;
+            const double p = targets[r] < 0 ? 0 : std::exp(logit - most) / rows[r].sum, slack = map.slack(logit) + map.slack(most);
+            const double moved = p == 0 ? 0 : p * (8 + std::fabs(logit - most) + slack) + (8 + slack) * hot;
+            const double allowed = (moved * slope + std::fabs(p - hot) * map.slope_slack()) * values.loss_scale;
             const std::string where = "gradient " + std::to_string(j) + " of row " + std::to_string(r) + ", " + name_of(shape);
-            check_close(result[i], (p - hot) * values.loss_scale, allowed, 2, where);
+            check_close(result[i], (p - hot) * slope * values.loss_scale, allowed, 2, where);
             check_close(result[i], whole.gradient[at], allowed, 2, where + ", beside the whole's");
         }
     }
@@ -248,6 +261,17 @@ TEST(CrossEntropyOfBlocksTakesRowsThatAreNoMultiplesOf16Bytes)
     check_shape<float>({13, 1031, {0, 512}}, 4, true);
     check_shape<Bf16>({13, 300, {0, 128, 256}}, 4);
     check_shape<float>({13, 9, {0, 3, 4}}, 4);
+}
+
+TEST(CrossEntropyOfBlocksScalesAndCapsLogits)
+{
+    const LogitMap maps[] = {{0.0625f, 0}, {1, 30}, {2.5f, 12}};
+    for (const LogitMap& map : maps)
+    {
+        check_shape<float>({9, 4096, {0, 2048}}, 4, false, map);
+        check_shape<Bf16>({9, 1031, {0, 512}}, 4, false, map);
+        check_shape<float>({13, 320, {0, 256}}, 4, true, map);
+    }
 }
 
 TEST(CrossEntropyOfOneBlockIsThatOfTheWhole) { check_shape<Bf16>({5, 4096, {0}}, 4); }

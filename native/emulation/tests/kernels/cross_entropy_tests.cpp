@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "kernel_test.h"
+#include "logit_map.h"
 
 namespace
 {
@@ -47,7 +50,7 @@ std::vector<int> targets_of(const Shape& shape)
     return targets;
 }
 
-template <typename T> void check_shape(const Shape& shape, float scale, bool in_place = false)
+template <typename T> void check_shape(const Shape& shape, float scale, bool in_place = false, const LogitMap& map = {})
 {
     const std::vector<float> logits = logits_of(shape, scale);
     const std::vector<int> targets = targets_of(shape);
@@ -60,12 +63,12 @@ template <typename T> void check_shape(const Shape& shape, float scale, bool in_
     Array<double> row_loss(shape.rows);
     T* gradient = in_place ? reinterpret_cast<T*>(device_logits.device()) : output.device();
     const uint32_t rows = shape.rows, block = block_for(divided_up(shape.vocab, 16), 64, 512);
-    const auto entropy = kernel("cross_entropy", std::string("cross_entropy_") + Type<T>::Name);
+    const auto entropy = kernel("cross_entropy", "cross_entropy_" + map.infix() + Type<T>::Name);
     entropy.run({rows}, {block}, 0, device_logits.device(), device_targets.device(), device_step.device(), static_cast<T*>(nullptr),
-        row_loss.device(), shape.vocab, static_cast<int64_t>(shape.stride));
+        row_loss.device(), map.scale, map.cap, shape.vocab, static_cast<int64_t>(shape.stride));
     const std::vector<double> losses_alone = row_loss.host();
     entropy.run({rows}, {block}, 0, device_logits.device(), device_targets.device(), device_step.device(), gradient, row_loss.device(),
-        shape.vocab, static_cast<int64_t>(shape.stride));
+        map.scale, map.cap, shape.vocab, static_cast<int64_t>(shape.stride));
     const std::vector<double> losses = row_loss.host();
     check_same(losses, losses_alone, "losses with and without a gradient");
     std::vector<T> result;
@@ -81,7 +84,9 @@ template <typename T> void check_shape(const Shape& shape, float scale, bool in_
     double total = 0;
     for (int r = 0; r < shape.rows; r++)
     {
-        const float* row = &logits[static_cast<size_t>(r) * shape.stride];
+        const float* raw = &logits[static_cast<size_t>(r) * shape.stride];
+        std::vector<double> row(raw, raw + shape.vocab);
+        std::transform(row.begin(), row.end(), row.begin(), map);
         double most = -INFINITY, sum = 0;
         for (int j = 0; j < shape.vocab; j++)
         {
@@ -95,16 +100,20 @@ template <typename T> void check_shape(const Shape& shape, float scale, bool in_
 
         const double lse = most + std::log(sum), expected = targets[r] < 0 ? 0 : lse - row[targets[r]];
         total += expected;
-        const double loss_error = std::fabs(losses[r] - expected), loss_allowed = 1e-6 + std::fabs(lse) * 0x1p-23;
+        const double loss_error = std::fabs(losses[r] - expected);
+        const double loss_allowed = 1e-6 + (std::fabs(lse) * 2 + map.slack(2 * most)) * 0x1p-24;
         check(loss_error <= (targets[r] < 0 ? 0 : loss_allowed), "loss off by " + std::to_string(loss_error) + ", " + name_of(shape));
         for (int j = 0; j < shape.stride; j++)
         {
             const double p = j < shape.vocab && targets[r] >= 0 ? std::exp(row[j] - lse) : 0;
-            const double wanted = (p - (j == targets[r] ? 1 : 0)) * step.loss_scale;
+            const double slope = j < shape.vocab ? map.slope(raw[j]) : 0;
+            const double wanted = (p - (j == targets[r] ? 1 : 0)) * step.loss_scale * slope;
 
             // logit - maximum is rounded to fp32 before the exponential is taken.
-            const double size = p == 0 ? 0 : p * (8 + std::fabs(row[j] - most)) + (j == targets[r] ? 8 : 0);
-            check_close(result[static_cast<size_t>(r) * shape.stride + j], wanted, size * step.loss_scale, 2,
+            const double moved = p == 0 ? 0 : 8 + std::fabs(row[j] - most) + map.slack(row[j]) + map.slack(most);
+            const double size = p * moved + (j == targets[r] ? 8 + map.slack(most) : 0);
+            const double flat = std::fabs(p - (j == targets[r] ? 1 : 0)) * map.slope_slack();
+            check_close(result[static_cast<size_t>(r) * shape.stride + j], wanted, (size * slope + flat) * step.loss_scale, 2,
                 "gradient " + std::to_string(j) + ", " + name_of(shape));
         }
     }
@@ -153,6 +162,18 @@ TEST(CrossEntropyOfVocabulariesAboveAHundredThousand)
 {
     check_shape<Bf16>({3, 128256, 128256}, 8);
     check_shape<float>({2, 151936, 151936}, 20);
+}
+
+TEST(CrossEntropyScalesAndCapsLogits)
+{
+    const LogitMap maps[] = {{0.0625f, 0}, {1, 30}, {2.5f, 12}};
+    for (const LogitMap& map : maps)
+    {
+        check_shape<float>({7, 4096, 4096}, 20, false, map);
+        check_shape<Bf16>({7, 320, 320}, 20, false, map);
+        check_shape<float>({7, 257, 260}, 20, false, map);
+        check_shape<float>({7, 300, 300}, 20, true, map);
+    }
 }
 
 TEST(CrossEntropyMayReplaceTheLogits)
