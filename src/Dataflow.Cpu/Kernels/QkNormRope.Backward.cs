@@ -15,8 +15,9 @@ public static unsafe partial class QkNormRope
     public static void Backward(ThreadTeam team, in QkNormRopeBackwardArguments call)
     {
         Check(call);
-        int headDim = call.Heads.HeadDim, tokens = call.GradQkv.Rows;
-        BackwardJob job = new(team, new RotaryAngles(team, call.Rotary, headDim, call.At), call);
+        var (heads, kvHeads, headDim) = call.Heads;
+        int tokens = call.GradQkv.Rows;
+        BackwardJob job = new(team, new RotaryAngles(team, call.Rotary, headDim, call.At) { QueryScale = call.QueryScale }, call);
         if (call.QueryNorm is null && call.KeyNorm is null)
         {
             team.For(Blocks(tokens), job);
@@ -24,28 +25,30 @@ public static unsafe partial class QkNormRope
         }
 
         Matrix? dqNorm = Matrix.Of(call.GradQueryNorm), dkNorm = Matrix.Of(call.GradKeyNorm);
+        int queryWeights = Weights(call.NormKind, heads, headDim), keyWeights = Weights(call.NormKind, kvHeads, headDim);
+        int weights = queryWeights + keyWeights;
 
         // Shared scratch: frequencies, the totals of both norms, then as many jobs' sums as fit; more jobs go in further loops.
         double* totals = Totals(team);
-        float* sums = Sums(team, headDim);
-        int atOnce = (ThreadTeam.SharedScratchBytes - (int)((byte*)sums - team.SharedScratch)) / (2 * headDim * sizeof(float));
-        Start(totals, dqNorm, headDim, call.Accumulate);
-        Start(totals + headDim, dkNorm, headDim, call.Accumulate);
+        float* sums = Sums(team, weights);
+        int atOnce = (ThreadTeam.SharedScratchBytes - (int)((byte*)sums - team.SharedScratch)) / (weights * sizeof(float));
+        Start(totals, dqNorm, queryWeights, call.Accumulate);
+        Start(totals + queryWeights, dkNorm, keyWeights, call.Accumulate);
         for (int first = 0; first < Blocks(tokens); first += atOnce)
         {
             int blocks = Math.Min(atOnce, Blocks(tokens) - first);
             team.For(blocks, job with { FirstBlock = first });
             for (int i = 0; i < blocks; i++)
             {
-                for (int j = 0; j < 2 * headDim; j++)
+                for (int j = 0; j < weights; j++)
                 {
-                    totals[j] += sums[((long)i * 2 * headDim) + j];
+                    totals[j] += sums[((long)i * weights) + j];
                 }
             }
         }
 
-        Finish(totals, dqNorm, headDim);
-        Finish(totals + headDim, dkNorm, headDim);
+        Finish(totals, dqNorm, queryWeights);
+        Finish(totals + queryWeights, dkNorm, keyWeights);
     }
 
     private static void Check(in QkNormRopeBackwardArguments call)
@@ -56,6 +59,11 @@ public static unsafe partial class QkNormRope
         new Matrix(call.GradKeyValue).Expect(tokens, 2 * kvHeads * headDim, nameof(call.GradKeyValue));
         new Matrix(call.GradQkv).Expect(tokens, width, nameof(call.GradQkv));
         Matrix.Of(call.Qkv)?.Expect(tokens, width, nameof(call.Qkv));
+        int queryWeights = Weights(call.NormKind, heads, headDim), keyWeights = Weights(call.NormKind, kvHeads, headDim);
+        Matrix.Of(call.QueryNorm)?.Expect(1, queryWeights, nameof(call.QueryNorm));
+        Matrix.Of(call.KeyNorm)?.Expect(1, keyWeights, nameof(call.KeyNorm));
+        Matrix.Of(call.GradQueryNorm)?.Expect(1, queryWeights, nameof(call.GradQueryNorm));
+        Matrix.Of(call.GradKeyNorm)?.Expect(1, keyWeights, nameof(call.GradKeyNorm));
         if ((call.QueryNorm ?? call.KeyNorm) is not null && call.Qkv is null)
         {
             throw new ArgumentException("the gradient of a norm needs its input", nameof(call));
@@ -69,24 +77,24 @@ public static unsafe partial class QkNormRope
 
     private static double* Totals(ThreadTeam team) => (double*)(team.SharedScratch + RotaryAngles.SharedBytes);
 
-    private static float* Sums(ThreadTeam team, int headDim) => (float*)(Totals(team) + (2 * headDim));
+    private static float* Sums(ThreadTeam team, int weights) => (float*)(Totals(team) + weights);
 
-    private static void Start(double* totals, Matrix? norm, int headDim, bool accumulate)
+    private static void Start(double* totals, Matrix? norm, int weights, bool accumulate)
     {
-        for (int j = 0; j < headDim; j++)
+        for (int j = 0; j < weights; j++)
         {
             totals[j] = accumulate && norm is { } old ? Lanes.Load(old.Data + (j * old.ElementBytes), old.Type, 1)[0] : 0;
         }
     }
 
-    private static void Finish(double* totals, Matrix? norm, int headDim)
+    private static void Finish(double* totals, Matrix? norm, int weights)
     {
         if (norm is not { } to)
         {
             return;
         }
 
-        for (int j = 0; j < headDim; j++)
+        for (int j = 0; j < weights; j++)
         {
             Lanes.Store(to.Data + (j * to.ElementBytes), to.Type, Vector512.Create((float)totals[j]), 1);
         }
@@ -104,35 +112,28 @@ public static unsafe partial class QkNormRope
         private readonly int heads = call.Heads.Heads;
         private readonly int kvHeads = call.Heads.KvHeads;
         private readonly int headDim = call.Heads.HeadDim;
+        private readonly QkNormKind kind = call.NormKind;
+        private readonly float weightOffset = call.WeightOffset;
 
         public int FirstBlock { get; init; } = 0;
 
         public void Run(int index, int worker)
         {
-            float* cos = (float*)team.Scratch(worker);
-            float* sin = cos + headDim;
-            float* turned = sin + headDim;
-            float* sums = Sums(team, headDim) + ((long)index * 2 * headDim);
+            TokenTurn turn = new(team.Scratch(worker), headDim);
+            int queryWeights = Weights(kind, heads, headDim), weights = queryWeights + Weights(kind, kvHeads, headDim);
+            float* sums = Sums(team, weights) + ((long)index * weights);
             if ((queryNorm ?? keyNorm) is not null)
             {
-                new Span<float>(sums, 2 * headDim).Clear();
+                new Span<float>(sums, weights).Clear();
             }
 
             int block = FirstBlock + index;
             int end = Math.Min(dqkv.Rows, (block + 1) * BlockTokens);
             for (int t = block * BlockTokens; t < end; t++)
             {
-                angles.Fill(t, cos, sin);
-                for (int h = 0; h < heads; h++)
-                {
-                    TurnBack(new Row(dq, t, h * headDim), t, h * headDim, queryNorm, cos, sin, turned, sums);
-                }
-
-                for (int h = 0; h < kvHeads; h++)
-                {
-                    TurnBack(new Row(dkv, t, h * headDim), t, (heads + h) * headDim, keyNorm, cos, sin, turned, sums + headDim);
-                }
-
+                angles.Fill(t, turn.Cosines, turn.Sines);
+                TurnBack(dq, t, 0, heads, queryNorm, angles.QueryScaleOf(t), turn, sums);
+                TurnBack(dkv, t, heads * headDim, kvHeads, keyNorm, 1, turn, sums + queryWeights);
                 int width = kvHeads * headDim;
                 Row from = new(dkv, t, width);
                 Row to = new(dqkv, t, (heads * headDim) + width);
@@ -143,36 +144,62 @@ public static unsafe partial class QkNormRope
             }
         }
 
-        /// <summary>One head of one token, at <paramref name="column"/> of dqkv: the inverse rotation, then the norm's backward.</summary>
-        private void TurnBack(Row gradient, int t, int column, Matrix? norm, float* cos, float* sin, float* turned, float* sums)
+        /// <summary>
+        /// Some heads of one token, at <paramref name="column"/> of dqkv: the forward's steps, last to first. A norm is of one head, or of
+        /// all of them.
+        /// </summary>
+        private void TurnBack(Matrix gradients, int t, int column, int count, Matrix? norm, float scale, TokenTurn turn, float* sums)
         {
-            int half = headDim / 2;
-            Row unturned = norm is null ? new Row(dqkv, t, column) : new Row((byte*)turned, DType.Float32);
-            for (int j = 0; j < half; j += Lanes.Count)
+            if (norm is not { } w || qkv is not { } input)
             {
-                int lanes = half - j;
-                Vector512<float> y1 = gradient.Load(j, lanes);
-                Vector512<float> y2 = gradient.Load(half + j, lanes);
-                Vector512<float> c = Lanes.Load(cos + j, lanes);
-                Vector512<float> s = Lanes.Load(sin + j, lanes);
-                unturned.Store(j, Vector512.FusedMultiplyAdd(y1, c, y2 * s), lanes);
-                unturned.Store(half + j, Vector512.FusedMultiplyAdd(y2, c, -(y1 * s)), lanes);
+                for (int h = 0; h < count; h++)
+                {
+                    turn.Turn(new Row(gradients, t, h * headDim), new Row(dqkv, t, column + (h * headDim)), -1, scale);
+                }
+
+                return;
             }
 
-            if (norm is { } w && qkv is { } input)
+            NormWeight weight = new(new Row(w, 0), weightOffset);
+            int together = kind == QkNormKind.Rows ? count : 1;
+            for (int first = 0; first < count; first += together)
             {
-                UndoNorm(new Row(input, t, column), new Row(w, 0), unturned, new Row(dqkv, t, column), sums);
+                Row x = new(input, t, column + (first * headDim)), dx = new(dqkv, t, column + (first * headDim));
+                if (kind == QkNormKind.HeadsAfterRotation)
+                {
+                    turn.Turn(x, turn.Head, 1, 1);
+                    Multiply(new Row(gradients, t, first * headDim), turn.Other, scale);
+                    UndoNorm(turn.Head, weight, turn.Other, turn.Other, sums, headDim);
+                    turn.Turn(turn.Other, dx, -1, 1);
+                    continue;
+                }
+
+                for (int h = 0; h < together; h++)
+                {
+                    Row unturned = new((byte*)(turn.All + (h * headDim)), DType.Float32);
+                    turn.Turn(new Row(gradients, t, (first + h) * headDim), unturned, -1, scale);
+                }
+
+                UndoNorm(x, weight, new Row((byte*)turn.All, DType.Float32), dx, sums, together * headDim);
             }
         }
 
-        /// <summary>With n = x rstd: sums += g n; dx = rstd (g w - n mean(g w n)).</summary>
-        private void UndoNorm(Row x, Row weight, Row gradient, Row dx, float* sums)
+        private void Multiply(Row from, Row to, float scale)
         {
-            float scale = ReciprocalRms.Of(x, headDim, eps);
-            Vector512<float> dot = default;
             for (int j = 0; j < headDim; j += Lanes.Count)
             {
-                int lanes = headDim - j;
+                to.Store(j, from.Load(j, headDim - j) * Vector512.Create(scale), headDim - j);
+            }
+        }
+
+        /// <summary>With n = x rstd: sums += g n; dx, which may be g, = rstd (g w - n mean(g w n)).</summary>
+        private void UndoNorm(Row x, NormWeight weight, Row gradient, Row dx, float* sums, int width)
+        {
+            float scale = ReciprocalRms.Of(x, width, eps);
+            Vector512<float> dot = default;
+            for (int j = 0; j < width; j += Lanes.Count)
+            {
+                int lanes = width - j;
                 Vector512<float> g = gradient.Load(j, lanes);
                 Vector512<float> from = x.Load(j, lanes);
                 Vector512<float> sum = Lanes.Load(sums + j, lanes);
@@ -180,10 +207,10 @@ public static unsafe partial class QkNormRope
                 dot = Vector512.FusedMultiplyAdd(g * weight.Load(j, lanes), from, dot);
             }
 
-            float pull = -(Lanes.Sum(dot) * scale * scale * scale / headDim);
-            for (int j = 0; j < headDim; j += Lanes.Count)
+            float pull = -(Lanes.Sum(dot) * scale * scale * scale / width);
+            for (int j = 0; j < width; j += Lanes.Count)
             {
-                int lanes = headDim - j;
+                int lanes = width - j;
                 Vector512<float> value = gradient.Load(j, lanes) * weight.Load(j, lanes) * Vector512.Create(scale);
                 dx.Store(j, Vector512.FusedMultiplyAdd(x.Load(j, lanes), Vector512.Create(pull), value), lanes);
             }

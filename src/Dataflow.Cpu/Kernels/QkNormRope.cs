@@ -1,14 +1,16 @@
 using System.Runtime.Intrinsics;
 using Dataflow.Cpu.Kernels.Internals;
+using Dataflow.Model;
 using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
 /// From the joint projection of queries, keys and values to what attention reads: an optional RMS norm of each query and key
-/// head (Qwen3), then rotary positions (Su et al., 2021) in the rotate-half convention, the pair (i, i + hd/2) turned by
-/// position * frequency i of the table. A token's position is its row in the window less the first row of its document. Angles are
-/// taken in double, their sine and cosine, times the table's factor, rounded to fp32; the rest is fp32, each output rounded once.
+/// head (Qwen3) or of all of a token's (OLMo 2), then rotary positions (Su et al., 2021) in the rotate-half convention, the pair
+/// (i, i + hd/2) turned by position * frequency i of the table; or the other way round (Hunyuan); last the query's scale. A token's
+/// position is its row in the window less the first row of its document. Angles are taken in double, their sine and cosine, times the
+/// table's factor, rounded to fp32, as the query's scale is; the rest is fp32, each output rounded once.
 /// </summary>
 public static unsafe partial class QkNormRope
 {
@@ -23,10 +25,10 @@ public static unsafe partial class QkNormRope
     {
         var (heads, kvHeads, headDim) = call.Heads;
         int tokens = call.Qkv.Rows;
-        ForwardJob job = new(team, new RotaryAngles(team, call.Rotary, headDim, call.At), call);
+        ForwardJob job = new(team, new RotaryAngles(team, call.Rotary, headDim, call.At) { QueryScale = call.QueryScale }, call);
         job.Qkv.Expect(tokens, (heads + (2 * kvHeads)) * headDim, nameof(call.Qkv));
-        job.QueryNorm?.Expect(1, headDim, nameof(call.QueryNorm));
-        job.KeyNorm?.Expect(1, headDim, nameof(call.KeyNorm));
+        job.QueryNorm?.Expect(1, Weights(call.NormKind, heads, headDim), nameof(call.QueryNorm));
+        job.KeyNorm?.Expect(1, Weights(call.NormKind, kvHeads, headDim), nameof(call.KeyNorm));
         job.Query?.Expect(tokens, heads * headDim, nameof(call.Query));
         job.KeyValue?.Expect(tokens, 2 * kvHeads * headDim, nameof(call.KeyValue));
         team.For(Blocks(tokens), job);
@@ -34,12 +36,17 @@ public static unsafe partial class QkNormRope
 
     private static int Blocks(int tokens) => (tokens + BlockTokens - 1) / BlockTokens;
 
+    /// <summary>Of a norm of so many heads.</summary>
+    private static int Weights(QkNormKind kind, int heads, int headDim) => kind == QkNormKind.Rows ? heads * headDim : headDim;
+
     private readonly struct ForwardJob(ThreadTeam team, RotaryAngles angles, in QkNormRopeForwardArguments call) : IJob
     {
         private readonly int heads = call.Heads.Heads;
         private readonly int kvHeads = call.Heads.KvHeads;
         private readonly int headDim = call.Heads.HeadDim;
         private readonly float eps = call.Epsilon;
+        private readonly QkNormKind kind = call.NormKind;
+        private readonly float weightOffset = call.WeightOffset;
 
         public Matrix Qkv { get; } = new(call.Qkv);
 
@@ -53,27 +60,19 @@ public static unsafe partial class QkNormRope
 
         public void Run(int index, int worker)
         {
-            float* cos = (float*)team.Scratch(worker);
-            float* sin = cos + headDim;
+            TokenTurn turn = new(team.Scratch(worker), headDim);
             int end = Math.Min(Qkv.Rows, (index + 1) * BlockTokens);
             for (int t = index * BlockTokens; t < end; t++)
             {
-                angles.Fill(t, cos, sin);
+                angles.Fill(t, turn.Cosines, turn.Sines);
                 if (Query is { } queries)
                 {
-                    for (int h = 0; h < heads; h++)
-                    {
-                        Turn(new Row(Qkv, t, h * headDim), new Row(queries, t, h * headDim), QueryNorm, cos, sin);
-                    }
+                    Turn(t, 0, queries, heads, QueryNorm, angles.QueryScaleOf(t), turn);
                 }
 
                 if (KeyValue is { } keysAndValues)
                 {
-                    for (int h = 0; h < kvHeads; h++)
-                    {
-                        Turn(new Row(Qkv, t, (heads + h) * headDim), new Row(keysAndValues, t, h * headDim), KeyNorm, cos, sin);
-                    }
-
+                    Turn(t, heads * headDim, keysAndValues, kvHeads, KeyNorm, 1, turn);
                     int width = kvHeads * headDim;
                     Row from = new(Qkv, t, (heads * headDim) + width);
                     Row to = new(keysAndValues, t, width);
@@ -85,27 +84,41 @@ public static unsafe partial class QkNormRope
             }
         }
 
-        /// <summary>One head of one token: norm, then rotation.</summary>
-        private void Turn(Row from, Row to, Matrix? norm, float* cos, float* sin)
+        /// <summary>Some heads of one token, at a column of the projections: norm and rotation, multiplied by a scale.</summary>
+        private void Turn(int t, int column, Matrix to, int count, Matrix? norm, float scale, TokenTurn turn)
         {
-            int half = headDim / 2;
-            float scale = norm is null ? 1f : ReciprocalRms.Of(from, headDim, eps);
-            Row weight = norm is { } w ? new Row(w, 0) : default;
-            for (int j = 0; j < half; j += Lanes.Count)
+            bool rows = kind == QkNormKind.Rows;
+            float rstd = rows && norm is not null ? ReciprocalRms.Of(new Row(Qkv, t, column), count * headDim, eps) : 0;
+            for (int h = 0; h < count; h++)
             {
-                int lanes = half - j;
-                Vector512<float> x1 = from.Load(j, lanes);
-                Vector512<float> x2 = from.Load(half + j, lanes);
-                if (norm is not null)
+                Row from = new(Qkv, t, column + (h * headDim));
+                Row head = new(to, t, h * headDim);
+                if (norm is not { } w)
                 {
-                    x1 = x1 * Vector512.Create(scale) * weight.Load(j, lanes);
-                    x2 = x2 * Vector512.Create(scale) * weight.Load(half + j, lanes);
+                    turn.Turn(from, head, 1, scale);
+                    continue;
                 }
 
-                Vector512<float> c = Lanes.Load(cos + j, lanes);
-                Vector512<float> s = Lanes.Load(sin + j, lanes);
-                to.Store(j, Vector512.FusedMultiplyAdd(x1, c, -(x2 * s)), lanes);
-                to.Store(half + j, Vector512.FusedMultiplyAdd(x2, c, x1 * s), lanes);
+                NormWeight weight = new(new Row(w, 0, rows ? h * headDim : 0), weightOffset);
+                if (kind == QkNormKind.HeadsAfterRotation)
+                {
+                    turn.Turn(from, turn.Head, 1, 1);
+                    Norm(turn.Head, head, weight, ReciprocalRms.Of(turn.Head, headDim, eps), scale);
+                }
+                else
+                {
+                    Norm(from, turn.Head, weight, rows ? rstd : ReciprocalRms.Of(from, headDim, eps), 1);
+                    turn.Turn(turn.Head, head, 1, scale);
+                }
+            }
+        }
+
+        private void Norm(Row from, Row to, NormWeight weight, float rstd, float scale)
+        {
+            for (int j = 0; j < headDim; j += Lanes.Count)
+            {
+                int lanes = headDim - j;
+                to.Store(j, from.Load(j, lanes) * Vector512.Create(rstd) * weight.Load(j, lanes) * Vector512.Create(scale), lanes);
             }
         }
     }

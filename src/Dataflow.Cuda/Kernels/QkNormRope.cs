@@ -7,16 +7,22 @@ namespace Dataflow.Cuda.Kernels;
 /// <summary>kernels/qk_norm_rope.cu, with norms or without.</summary>
 internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnSum)
 {
-    private readonly Entry forward = new(library, "qk_norm_rope_forward");
-    private readonly Entry backward = new(library, "qk_norm_rope_backward");
+    // Of the block's tokens beside their angles: three fp32 each.
+    private const int TokenBytes = 192;
+
+    // In the order of QkNormKind.
+    private static readonly string[] s_names = ["qk_norm_rope", "rope_qk_norm", "qk_row_norm_rope"];
+
     private readonly Entry ropeForward = new(library, "rope_forward");
     private readonly Entry ropeBackward = new(library, "rope_backward");
+    private readonly Entry[] forward = [.. s_names.Select(n => new Entry(library, n + "_forward"))];
+    private readonly Entry[] backward = [.. s_names.Select(n => new Entry(library, n + "_backward"))];
 
     /// <inheritdoc cref="IKernels.QkNormRopeForward"/>
     public void Forward(CudaStream stream, in QkNormRopeForwardArguments call)
     {
-        var shape = Shape(call.Qkv.Rows, 68 * call.Heads.HeadDim);
-        var rotary = new RotaryParameter(call.Rotary, call.Heads.HeadDim);
+        var shape = Shape(call.Qkv.Rows, call.Heads);
+        var rotary = new RotaryParameter(call.Rotary, call.QueryScale, call.Heads.HeadDim);
         if (call.QueryNorm is null)
         {
             ropeForward[call.Qkv.Type, call.Heads.HeadDim]
@@ -37,7 +43,7 @@ internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnS
             return;
         }
 
-        forward[call.Qkv.Type, call.Heads.HeadDim]
+        forward[(int)call.NormKind][call.Qkv.Type, call.Heads.HeadDim]
             .Launch(
                 stream,
                 shape,
@@ -49,6 +55,7 @@ internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnS
                 At(call.KeyValue),
                 KernelArgument.At(&rotary),
                 call.Epsilon,
+                call.WeightOffset,
                 call.Qkv.Rows,
                 call.At.Row,
                 call.Heads.Heads,
@@ -60,14 +67,14 @@ internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnS
     /// <inheritdoc cref="IKernels.QkNormRopeBackward"/>
     public void Backward(CudaStream stream, in QkNormRopeBackwardArguments call)
     {
-        var rotary = new RotaryParameter(call.Rotary, call.Heads.HeadDim);
+        var rotary = new RotaryParameter(call.Rotary, call.QueryScale, call.Heads.HeadDim);
         int rows = call.GradQkv.Rows;
         if (call.QueryNorm is null)
         {
             ropeBackward[call.GradQkv.Type, call.Heads.HeadDim]
                 .Launch(
                     stream,
-                    Shape(rows, 68 * call.Heads.HeadDim),
+                    Shape(rows, call.Heads),
                     At(call.GradQuery),
                     At(call.GradKeyValue),
                     At(call.At.FirstKey),
@@ -83,10 +90,10 @@ internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnS
         }
 
         int groups = KernelWorkspace.QkNormGroups(rows);
-        nuint keyPartials = call.Workspace + (nuint)((long)groups * call.Heads.HeadDim * sizeof(float));
+        nuint keyPartials = call.Workspace + (nuint)((long)groups * call.QueryNorm.Value.Columns * sizeof(float));
         int lanes = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Up(call.Heads.HeadDim / 2, PackOf(call.GradQkv.Type)));
-        var shape = Shape(rows, (68 * call.Heads.HeadDim) + (1024 * call.Heads.HeadDim / lanes));
-        backward[call.GradQkv.Type, call.Heads.HeadDim]
+        var shape = Shape(rows, call.Heads, call.NormKind == QkNormKind.Rows ? 0 : 1024 * call.Heads.HeadDim / lanes);
+        backward[(int)call.NormKind][call.GradQkv.Type, call.Heads.HeadDim]
             .Launch(
                 stream,
                 shape,
@@ -101,6 +108,7 @@ internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnS
                 At(keyPartials),
                 KernelArgument.At(&rotary),
                 call.Epsilon,
+                call.WeightOffset,
                 rows,
                 call.At.Row,
                 call.Heads.Heads,
@@ -114,7 +122,8 @@ internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnS
         }
     }
 
-    private static LaunchShape Shape(int rows, int shared) => new(KernelWorkspace.QkNormGroups(rows), 256, shared);
+    private static LaunchShape Shape(int rows, HeadShape heads, int sums = 0) =>
+        new(KernelWorkspace.QkNormGroups(rows), 256, (68 * heads.HeadDim) + TokenBytes + sums);
 
     /// <summary>A kernel's variants by type, and by whether half a head is made of whole 16-byte accesses.</summary>
     private readonly struct Entry(KernelLibrary library, string name)

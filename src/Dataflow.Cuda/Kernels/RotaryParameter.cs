@@ -3,16 +3,20 @@ using Dataflow.Model;
 
 namespace Dataflow.Cuda.Kernels;
 
-/// <summary>How heads are turned, as kernels take it by value: struct Rotary of kernels/qk_norm_rope.cu, 1,032 bytes.</summary>
+/// <summary>
+/// How heads are turned and queries scaled, as kernels take it by value: struct Rotary of kernels/qk_norm_rope_turns.cuh, 1,040 bytes.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct RotaryParameter
 {
     private const int MostFrequencies = 128;
 
     private fixed double frequencies[MostFrequencies];
+    private readonly double queryBeta;
     private readonly float factor;
+    private readonly int originalLength;
 
-    public RotaryParameter(RotaryTable table, int headDim)
+    public RotaryParameter(RotaryTable table, QueryScale? scale, int headDim)
     {
         var given = table.InverseFrequencies;
         if (given.Length != headDim / 2 || given.Length > MostFrequencies)
@@ -29,5 +33,6 @@ internal unsafe struct RotaryParameter
         }
 
         factor = (float)table.Factor;
+        (queryBeta, originalLength) = scale is { } s ? (s.Beta, s.OriginalLength) : (0, 0);
     }
 }

@@ -23,7 +23,11 @@ internal static class DecoderBlock
         var (d, q, kv, f) = (model.ModelDim, model.QueryDim, model.KvDim, kind.FfnDim);
         InitialValues fromStream = InitialValues.FanIn(d);
         ImmutableArray<ParameterSpec> headNorms = model.QkNorm
-            ? [HeadNorm(WeightName.QNorm, "q_norm.weight"), HeadNorm(WeightName.KNorm, "k_norm.weight")]
+            ?
+            [
+                ParameterSpec.Vector(WeightName.QNorm, InitialValues.One, (Attention + "q_norm.weight", model.QueryNormDim)),
+                ParameterSpec.Vector(WeightName.KNorm, InitialValues.One, (Attention + "k_norm.weight", model.KeyNormDim)),
+            ]
             : [];
         ImmutableArray<ParameterSpec> attention =
         [
@@ -61,9 +65,6 @@ internal static class DecoderBlock
 
         // Norms stay in the recipe's type: they are few, and kernels read them as they are.
         ParameterSpec InLayer(ParameterSpec p) => p with { IsTrained = !kind.Frozen, Storage = p.Rows > 1 ? kind.FrozenType : null };
-
-        ParameterSpec HeadNorm(WeightName name, string part) =>
-            ParameterSpec.Vector(name, InitialValues.One, (Attention + part, model.HeadDim));
     }
 
     /// <summary>
@@ -111,6 +112,7 @@ internal static class DecoderBlock
                 QueryNorm = model.QkNorm ? W(WeightName.QNorm) : null,
                 KeyNorm = model.QkNorm ? W(WeightName.KNorm) : null,
                 Rotary = RotaryTable.Of(model),
+                NormKind = model.QkNormKind,
                 Query = Query,
                 KeyValue = KvPiece,
             },
@@ -189,6 +191,7 @@ internal static class DecoderBlock
                 GradKeyValue = GradKvPiece,
                 FirstKey = FirstKey,
                 Rotary = RotaryTable.Of(model),
+                NormKind = model.QkNormKind,
                 Norms = model.QkNorm
                     ? new QkNormOperands(
                         Qkv,

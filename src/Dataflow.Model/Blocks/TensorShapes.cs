@@ -72,8 +72,8 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
         {
             var (t, th, d) = (geometry.ChunkTokens, geometry.HeadTokens, model.ModelDim);
             var norms = Bytes.Max(KernelWorkspace.RmsNorm(t, d), KernelWorkspace.RmsNorm(th, d));
-            var rows = Bytes.Max(KernelWorkspace.CrossEntropy(th), model.QkNorm ? KernelWorkspace.QkNorm(t, model.HeadDim) : Bytes.Zero);
-            return Bytes.Max(norms, rows);
+            var heads = model.QkNorm ? KernelWorkspace.QkNorm(t, model.QueryNormDim, model.KeyNormDim) : Bytes.Zero;
+            return Bytes.Max(norms, Bytes.Max(KernelWorkspace.CrossEntropy(th), heads));
         }
     }
 }

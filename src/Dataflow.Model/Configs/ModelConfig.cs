@@ -42,8 +42,11 @@ public sealed record ModelConfig
     /// <summary>The head multiplies by the embedding table; one parameter, one gradient.</summary>
     public bool TiedEmbedding { get; init; }
 
-    /// <summary>RMS norm of every query and key head before rotation (Qwen3).</summary>
+    /// <summary>RMS norm of queries and keys (Qwen3).</summary>
     public bool QkNorm { get; init; }
+
+    /// <summary>What these norms are of.</summary>
+    public QkNormKind QkNormKind { get; init; }
 
     /// <summary>The longest sequence that it was made for; null if its file does not say.</summary>
     public int? MaxPositions { get; init; }
@@ -59,6 +62,12 @@ public sealed record ModelConfig
 
     /// <summary>Width of all key heads (or all value heads) together.</summary>
     public int KvDim => KvHeadCount * HeadDim;
+
+    /// <summary>Weights of the norm of queries, where there is one.</summary>
+    public int QueryNormDim => QkNormKind == QkNormKind.Rows ? QueryDim : HeadDim;
+
+    /// <summary>Weights of the norm of keys, likewise.</summary>
+    public int KeyNormDim => QkNormKind == QkNormKind.Rows ? KvDim : HeadDim;
 
     /// <summary>All layers from the input on.</summary>
     public IEnumerable<Layer> Layers => Enumerable.Range(0, LayerCount).Select(l => new Layer(l));

@@ -22,7 +22,8 @@ public static class KernelWorkspace
     public static int QkNormGroups(long rows) => (int)Up(rows, QkNormRows);
 
     /// <summary>Of QkNormRopeBackward with norms: fp32 sums of both norms' gradients per group.</summary>
-    public static Bytes QkNorm(long rows, int headDim) => new(2L * QkNormGroups(rows) * headDim * sizeof(float));
+    public static Bytes QkNorm(long rows, int queryWeights, int keyWeights) =>
+        new((long)QkNormGroups(rows) * (queryWeights + keyWeights) * sizeof(float));
 
     /// <summary>Of CrossEntropy: an fp64 loss a row.</summary>
     public static Bytes CrossEntropy(long rows) => new(rows * sizeof(double));

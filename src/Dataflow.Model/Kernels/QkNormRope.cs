@@ -1,7 +1,7 @@
 namespace Dataflow.Model;
 
 /// <summary>
-/// Query, and keys and values of the chunk, of the raw projections: norm of each head where the model has it, then rotation.
+/// Query, and keys and values of the chunk, of the raw projections: norms where the model has them, and rotation.
 /// </summary>
 public sealed record QkNormRopeForwardCall : KernelCall
 {
@@ -14,14 +14,23 @@ public sealed record QkNormRopeForwardCall : KernelCall
     /// <summary>[T] int32.</summary>
     public required Operand FirstKey { get; init; }
 
-    /// <summary>[head_dim]; null without QK-norm.</summary>
+    /// <summary>[head_dim], or [q] where rows are normed; null without QK-norm.</summary>
     public required Operand? QueryNorm { get; init; }
 
-    /// <summary>[head_dim]; null without QK-norm.</summary>
+    /// <summary>[head_dim], or [kv] where rows are normed; null without QK-norm.</summary>
     public required Operand? KeyNorm { get; init; }
 
     /// <summary>By what heads are turned.</summary>
     public required RotaryTable Rotary { get; init; }
+
+    /// <summary>What the norms are of.</summary>
+    public QkNormKind NormKind { get; init; }
+
+    /// <summary>Added to the norms' weights: 1 where they are kept less one.</summary>
+    public float WeightOffset { get; init; }
+
+    /// <summary>By what queries are multiplied; null: by nothing.</summary>
+    public QueryScale? QueryScale { get; init; }
 
     /// <summary>[T, q]; null where nobody wants it.</summary>
     public required Operand? Query { get; init; }
@@ -63,6 +72,15 @@ public sealed record QkNormRopeBackwardCall : KernelCall
     /// <summary>By what heads were turned.</summary>
     public required RotaryTable Rotary { get; init; }
 
+    /// <summary>What the norms are of.</summary>
+    public QkNormKind NormKind { get; init; }
+
+    /// <summary>Added to the norms' weights: 1 where they are kept less one.</summary>
+    public float WeightOffset { get; init; }
+
+    /// <summary>By what queries were multiplied; null: by nothing.</summary>
+    public QueryScale? QueryScale { get; init; }
+
     /// <summary>What the norms had; null without.</summary>
     public required QkNormOperands? Norms { get; init; }
 
@@ -78,11 +96,11 @@ public sealed record QkNormRopeBackwardCall : KernelCall
     }
 }
 
-/// <summary>What the backward of the norms of heads needs.</summary>
+/// <summary>What the backward of the norms needs; a weight is of head_dim, or of the whole row where that is normed.</summary>
 /// <param name="Qkv">[T, q + 2 kv], of the forward.</param>
-/// <param name="Query">[head_dim], the norm's weight.</param>
-/// <param name="Key">[head_dim], the norm's weight.</param>
-/// <param name="GradQuery">[head_dim]; null where the norms are frozen.</param>
-/// <param name="GradKey">[head_dim], or null likewise.</param>
+/// <param name="Query">The norm's weight.</param>
+/// <param name="Key">The norm's weight.</param>
+/// <param name="GradQuery">Of the weight; null where the norms are frozen.</param>
+/// <param name="GradKey">Of the weight, or null likewise.</param>
 /// <param name="Workspace">Sums of blocks of tokens.</param>
 public sealed record QkNormOperands(Operand Qkv, Operand Query, Operand Key, Operand? GradQuery, Operand? GradKey, Operand Workspace);

@@ -8,10 +8,10 @@ public readonly record struct QkNormRopeForwardArguments : IKernelArguments
     /// <summary>[T, q + 2 kv] raw projections.</summary>
     public required Tensor Qkv { get; init; }
 
-    /// <summary>[head_dim]; null where the model has no such norms.</summary>
+    /// <summary>[head_dim], or [q] where rows are normed; null where the model has no such norms.</summary>
     public required Tensor? QueryNorm { get; init; }
 
-    /// <summary>[head_dim], likewise.</summary>
+    /// <summary>[head_dim] or [kv], likewise.</summary>
     public required Tensor? KeyNorm { get; init; }
 
     /// <summary>Of the norms.</summary>
@@ -22,6 +22,15 @@ public readonly record struct QkNormRopeForwardArguments : IKernelArguments
 
     /// <summary>The rotation's frequencies.</summary>
     public required RotaryTable Rotary { get; init; }
+
+    /// <summary>What the norms are of.</summary>
+    public QkNormKind NormKind { get; init; }
+
+    /// <summary>Added to the norms' weights.</summary>
+    public float WeightOffset { get; init; }
+
+    /// <summary>By what queries are multiplied; null: by nothing.</summary>
+    public QueryScale? QueryScale { get; init; }
 
     /// <summary>Of attention.</summary>
     public required HeadShape Heads { get; init; }
@@ -42,6 +51,9 @@ public readonly record struct QkNormRopeForwardArguments : IKernelArguments
             Epsilon = at.Model.RmsNormEps,
             At = at.Context(call.FirstKey),
             Rotary = call.Rotary,
+            NormKind = call.NormKind,
+            WeightOffset = call.WeightOffset,
+            QueryScale = call.QueryScale,
             Heads = at.Heads,
             Query = at.Tensor(call.Query),
             KeyValue = at.Tensor(call.KeyValue),
@@ -74,10 +86,10 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
     /// <summary>[T, q + 2 kv] raw projections; null without norms.</summary>
     public required Tensor? Qkv { get; init; }
 
-    /// <summary>[head_dim]; null without norms.</summary>
+    /// <summary>[head_dim], or [q] where rows are normed; null without norms.</summary>
     public required Tensor? QueryNorm { get; init; }
 
-    /// <summary>[head_dim], likewise.</summary>
+    /// <summary>[head_dim] or [kv], likewise.</summary>
     public required Tensor? KeyNorm { get; init; }
 
     /// <summary>Of the norms.</summary>
@@ -89,16 +101,25 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
     /// <summary>The rotation's frequencies.</summary>
     public required RotaryTable Rotary { get; init; }
 
+    /// <summary>What the norms are of.</summary>
+    public QkNormKind NormKind { get; init; }
+
+    /// <summary>Added to the norms' weights.</summary>
+    public float WeightOffset { get; init; }
+
+    /// <summary>By what queries are multiplied; null: by nothing.</summary>
+    public QueryScale? QueryScale { get; init; }
+
     /// <summary>Of attention.</summary>
     public required HeadShape Heads { get; init; }
 
     /// <summary>[T, q + 2 kv].</summary>
     public required Tensor GradQkv { get; init; }
 
-    /// <summary>[head_dim]; null without norms, or where nobody wants it.</summary>
+    /// <summary>[head_dim] or [q]; null without norms, or where nobody wants it.</summary>
     public required Tensor? GradQueryNorm { get; init; }
 
-    /// <summary>[head_dim], likewise.</summary>
+    /// <summary>[head_dim] or [kv], likewise.</summary>
     public required Tensor? GradKeyNorm { get; init; }
 
     /// <summary>Whether gradients of the norms are added to.</summary>
@@ -119,6 +140,9 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
             Epsilon = at.Model.RmsNormEps,
             At = at.Context(call.FirstKey),
             Rotary = call.Rotary,
+            NormKind = call.NormKind,
+            WeightOffset = call.WeightOffset,
+            QueryScale = call.QueryScale,
             Heads = at.Heads,
             GradQkv = at.Tensor(call.GradQkv),
             GradQueryNorm = at.Tensor(call.Norms?.GradQuery),
@@ -142,7 +166,10 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
         accesses.Write(GradQkv);
         accesses.Sum(GradQueryNorm, Accumulate);
         accesses.Sum(GradKeyNorm, Accumulate);
-        accesses.Update(Workspace, QueryNorm is null ? 0 : KernelWorkspace.QkNorm(GradQkv.Rows, Heads.HeadDim).Value);
+        accesses.Update(
+            Workspace,
+            (QueryNorm, KeyNorm) is ({ } query, { } key) ? KernelWorkspace.QkNorm(GradQkv.Rows, query.Columns, key.Columns).Value : 0
+        );
     }
 }
 

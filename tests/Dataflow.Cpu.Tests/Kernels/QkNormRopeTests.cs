@@ -6,8 +6,7 @@ namespace Dataflow.Cpu.Tests.Kernels;
 
 public sealed unsafe class QkNormRopeTests : KernelTest
 {
-    private const float Eps = 1e-6f;
-    private const double Theta = 10000;
+    private const double Theta = QkNormRopeShape.Theta;
 
     [Theory]
     [InlineData(19, 4, 2, 8, 0, true, DType.Float32)]
@@ -16,7 +15,7 @@ public sealed unsafe class QkNormRopeTests : KernelTest
     [InlineData(18, 2, 2, 128, 5, true, DType.BFloat16)]
     public void Forward_agrees_with_the_definition(int tokens, int heads, int kvHeads, int headDim, int rowOffset, bool norms, DType type)
     {
-        var shape = new Shape(
+        var shape = new QkNormRopeShape(
             heads,
             kvHeads,
             headDim,
@@ -29,9 +28,9 @@ public sealed unsafe class QkNormRopeTests : KernelTest
         Tensor q = New(tokens, heads * headDim, type).Poison();
         Tensor kv = New(tokens, 2 * kvHeads * headDim, type).Poison();
         Forward(Team(), shape, qkv, qNorm, kNorm, q, kv);
-        double[,] expected = Definition(shape, qkv.Values(), qNorm?.Values(), kNorm?.Values());
-        q.AssertClose(Columns(expected, 0, heads * headDim));
-        kv.AssertClose(Columns(expected, heads * headDim, 2 * kvHeads * headDim));
+        double[,] expected = shape.Definition(qkv.Values(), qNorm?.Values(), kNorm?.Values());
+        q.AssertClose(QkNormRopeShape.Columns(expected, 0, heads * headDim));
+        kv.AssertClose(QkNormRopeShape.Columns(expected, heads * headDim, 2 * kvHeads * headDim));
 
         Tensor qAlone = New(tokens, heads * headDim, type).Poison();
         Forward(Team(1), shape, qkv, qNorm, kNorm, qAlone, null);
@@ -48,7 +47,7 @@ public sealed unsafe class QkNormRopeTests : KernelTest
     public void Backward_agrees_with_finite_differences(bool norms, DType type)
     {
         const int Tokens = 18;
-        var shape = new Shape(3, 1, 10, 6, Documents.FirstKeys(Tokens, 6, [3, 9], 1));
+        var shape = new QkNormRopeShape(3, 1, 10, 6, Documents.FirstKeys(Tokens, 6, [3, 9], 1));
         Tensor qkv = New(Tokens, shape.Width, type).Random(1);
         Tensor? qNorm = norms ? New(1, 10, type).Random(2, offset: 1) : null;
         Tensor? kNorm = norms ? New(1, 10, type).Random(3, offset: 1) : null;
@@ -57,7 +56,7 @@ public sealed unsafe class QkNormRopeTests : KernelTest
         (double[,] qkvs, double[,]? qw, double[,]? kw) = (qkv.Values(), qNorm?.Values(), kNorm?.Values());
         double[,] weights = Joined(dq, dkv);
 
-        double[,] expected = Differences(qkvs, weights, () => Definition(shape, qkvs, qw, kw));
+        double[,] expected = Differences(qkvs, weights, () => shape.Definition(qkvs, qw, kw));
         Tensor dqkv = New(Tokens, shape.Width, type).Poison();
         Tensor? dqNorm = norms ? New(1, 10, type).Poison() : null;
         Tensor? dkNorm = norms ? New(1, 10, type).Poison() : null;
@@ -76,8 +75,8 @@ public sealed unsafe class QkNormRopeTests : KernelTest
             return;
         }
 
-        double[,] dqExpected = Differences(qw, weights, () => Definition(shape, qkvs, qw, kw));
-        double[,] dkExpected = Differences(kw, weights, () => Definition(shape, qkvs, qw, kw));
+        double[,] dqExpected = Differences(qw, weights, () => shape.Definition(qkvs, qw, kw));
+        double[,] dkExpected = Differences(kw, weights, () => shape.Definition(qkvs, qw, kw));
         dqNorm.AssertClose(dqExpected);
         dkNorm.AssertClose(dkExpected);
 
@@ -92,16 +91,16 @@ public sealed unsafe class QkNormRopeTests : KernelTest
     public void Pairs_turn_by_the_table_and_grow_by_its_factor_where_they_turn()
     {
         const int Tokens = 18, HeadDim = 10;
-        var shape = new Shape(3, 1, HeadDim, 6, Documents.FirstKeys(Tokens, 6, [3, 9], 1))
+        var shape = new QkNormRopeShape(3, 1, HeadDim, 6, Documents.FirstKeys(Tokens, 6, [3, 9], 1))
         {
             Rotary = new RotaryTable([0.7, 0.011, 0.3, 0, 0], 1.25),
         };
         Tensor qkv = New(Tokens, shape.Width).Random(1);
         Tensor q = New(Tokens, 3 * HeadDim), kv = New(Tokens, 2 * HeadDim);
         Forward(Team(), shape, qkv, null, null, q, kv);
-        double[,] expected = Definition(shape, qkv.Values(), null, null);
-        q.AssertClose(Columns(expected, 0, 3 * HeadDim));
-        kv.AssertClose(Columns(expected, 3 * HeadDim, 2 * HeadDim));
+        double[,] expected = shape.Definition(qkv.Values(), null, null);
+        q.AssertClose(QkNormRopeShape.Columns(expected, 0, 3 * HeadDim));
+        kv.AssertClose(QkNormRopeShape.Columns(expected, 3 * HeadDim, 2 * HeadDim));
         for (int t = 0; t < Tokens; t++)
         {
             Assert.Equal((qkv[t, 3], qkv[t, 4], qkv[t, 8], qkv[t, 9]), (q[t, 3], q[t, 4], q[t, 8], q[t, 9]));
@@ -110,13 +109,13 @@ public sealed unsafe class QkNormRopeTests : KernelTest
         Tensor dq = New(Tokens, 3 * HeadDim).Random(2), dkv = New(Tokens, 2 * HeadDim).Random(3), dqkv = New(Tokens, shape.Width);
         QkNormRope.Backward(Team(), Call(shape, dq, dkv, dqkv));
         double[,] values = qkv.Values();
-        dqkv.AssertClose(Differences(values, Joined(dq, dkv), () => Definition(shape, values, null, null)));
+        dqkv.AssertClose(Differences(values, Joined(dq, dkv), () => shape.Definition(values, null, null)));
     }
 
     [Fact]
     public void A_table_of_another_width_is_refused()
     {
-        var shape = new Shape(1, 1, 4, 0, [0]) { Rotary = RotaryTable.Plain(Theta, 8) };
+        var shape = new QkNormRopeShape(1, 1, 4, 0, [0]) { Rotary = RotaryTable.Plain(Theta, 8) };
         Assert.Throws<ArgumentException>(() => QkNormRope.Backward(Team(), Call(shape, New(1, 4), New(1, 8), New(1, 12))));
     }
 
@@ -130,11 +129,61 @@ public sealed unsafe class QkNormRopeTests : KernelTest
         Assert.Equal(32, RotaryTable.Plain(Theta, 64).InverseFrequencies.Length);
     }
 
+    /// <summary>Kinds of norm, with what is added to weights and by what queries grow.</summary>
+    [Theory]
+    [InlineData(QkNormKind.Heads, 1, 0.1, DType.Float32)]
+    [InlineData(QkNormKind.HeadsAfterRotation, 0, 0, DType.Float32)]
+    [InlineData(QkNormKind.HeadsAfterRotation, 1, 0.1, DType.BFloat16)]
+    [InlineData(QkNormKind.Rows, 0, 0, DType.Float32)]
+    [InlineData(QkNormKind.Rows, 1, 0.1, DType.Float32)]
+    [InlineData(QkNormKind.Rows, 0, 0, DType.BFloat16)]
+    public void Every_kind_agrees_with_the_definition_and_finite_differences(QkNormKind kind, float offset, double beta, DType type)
+    {
+        const int Tokens = 18;
+        var shape = new QkNormRopeShape(3, 2, 10, 6, Documents.FirstKeys(Tokens, 6, [3, 9], 1))
+        {
+            Kind = kind,
+            WeightOffset = offset,
+            QueryScale = beta == 0 ? null : new QueryScale(beta, 4),
+            Rotary = new RotaryTable([0.7, 0.011, 0.3, 0, 0.002], 1.25),
+        };
+        Tensor qkv = New(Tokens, shape.Width, type).Random(1);
+        Tensor qNorm = New(1, shape.Weights(3), type).Random(2, offset: 1 - offset);
+        Tensor kNorm = New(1, shape.Weights(2), type).Random(3, offset: 1 - offset);
+        (double[,] qkvs, double[,] qw, double[,] kw) = (qkv.Values(), qNorm.Values(), kNorm.Values());
+        Tensor q = New(Tokens, 30, type).Poison(), kv = New(Tokens, 40, type).Poison();
+        Forward(Team(), shape, qkv, qNorm, kNorm, q, kv);
+        double[,] expected = shape.Definition(qkvs, qw, kw);
+        q.AssertClose(QkNormRopeShape.Columns(expected, 0, 30));
+        kv.AssertClose(QkNormRopeShape.Columns(expected, 30, 40));
+
+        Tensor dq = New(Tokens, 30, type).Random(4), dkv = New(Tokens, 40).Random(5), dqkv = New(Tokens, shape.Width, type).Poison();
+        Tensor dqNorm = New(1, shape.Weights(3), type).Poison(), dkNorm = New(1, shape.Weights(2), type).Poison();
+        double[,] weights = Joined(dq, dkv);
+        var call = Call(shape, dq, dkv, dqkv) with
+        {
+            Qkv = qkv.T,
+            QueryNorm = qNorm.T,
+            KeyNorm = kNorm.T,
+            GradQueryNorm = dqNorm.T,
+            GradKeyNorm = dkNorm.T,
+        };
+        QkNormRope.Backward(Team(), call);
+        dqkv.AssertClose(Differences(qkvs, weights, () => shape.Definition(qkvs, qw, kw)));
+        dqNorm.AssertClose(Differences(qw, weights, () => shape.Definition(qkvs, qw, kw)));
+        dkNorm.AssertClose(Differences(kw, weights, () => shape.Definition(qkvs, qw, kw)));
+
+        Tensor alone = New(Tokens, shape.Width, type), aloneNorm = New(1, shape.Weights(3), type);
+        QkNormRope.Backward(Team(1), call with { GradQkv = alone.T, GradQueryNorm = aloneNorm.T });
+        alone.AssertSameBits(dqkv);
+        aloneNorm.AssertSameBits(dqNorm);
+    }
+
     [Fact]
     public void Results_do_not_depend_on_threads()
     {
         const int Tokens = 100;
-        var shape = new Shape(4, 2, 32, 0, Documents.FirstKeys(Tokens, 0, [40]));
+        var shape = new QkNormRopeShape(4, 2, 32, 0, Documents.FirstKeys(Tokens, 0, [40]));
         Tensor qkv = New(Tokens, shape.Width).Random(1);
         Tensor norm = New(1, 32).Random(2);
         Tensor dq = New(Tokens, 128).Random(3);
@@ -163,7 +212,7 @@ public sealed unsafe class QkNormRopeTests : KernelTest
     [Fact]
     public void A_norm_without_its_input_is_refused()
     {
-        var shape = new Shape(1, 1, 4, 0, [0]);
+        var shape = new QkNormRopeShape(1, 1, 4, 0, [0]);
         Tensor t = New(1, 12);
         Tensor norm = New(1, 4);
         var call = Call(shape, New(1, 4), New(1, 8), t) with
@@ -176,7 +225,7 @@ public sealed unsafe class QkNormRopeTests : KernelTest
         Assert.Throws<ArgumentException>(() => QkNormRope.Backward(Team(), call));
     }
 
-    private void Forward(ThreadTeam team, Shape s, Tensor qkv, Tensor? qNorm, Tensor? kNorm, Tensor? q, Tensor? kv) =>
+    private void Forward(ThreadTeam team, QkNormRopeShape s, Tensor qkv, Tensor? qNorm, Tensor? kNorm, Tensor? q, Tensor? kv) =>
         QkNormRope.Forward(
             team,
             new QkNormRopeForwardArguments
@@ -184,9 +233,12 @@ public sealed unsafe class QkNormRopeTests : KernelTest
                 Qkv = qkv.T,
                 QueryNorm = qNorm?.T,
                 KeyNorm = kNorm?.T,
-                Epsilon = Eps,
+                Epsilon = QkNormRopeShape.Epsilon,
                 At = At(s),
                 Rotary = s.Rotary,
+                NormKind = s.Kind,
+                WeightOffset = s.WeightOffset,
+                QueryScale = s.QueryScale,
                 Heads = new HeadShape(s.Heads, s.KvHeads, s.HeadDim),
                 Query = q?.T,
                 KeyValue = kv?.T,
@@ -194,7 +246,7 @@ public sealed unsafe class QkNormRopeTests : KernelTest
         );
 
     /// <summary>Without norms.</summary>
-    private QkNormRopeBackwardArguments Call(Shape s, Tensor dq, Tensor dkv, Tensor dqkv) =>
+    private QkNormRopeBackwardArguments Call(QkNormRopeShape s, Tensor dq, Tensor dkv, Tensor dqkv) =>
         new()
         {
             GradQuery = dq.T,
@@ -202,9 +254,12 @@ public sealed unsafe class QkNormRopeTests : KernelTest
             Qkv = null,
             QueryNorm = null,
             KeyNorm = null,
-            Epsilon = Eps,
+            Epsilon = QkNormRopeShape.Epsilon,
             At = At(s),
             Rotary = s.Rotary,
+            NormKind = s.Kind,
+            WeightOffset = s.WeightOffset,
+            QueryScale = s.QueryScale,
             Heads = new HeadShape(s.Heads, s.KvHeads, s.HeadDim),
             GradQkv = dqkv.T,
             GradQueryNorm = null,
@@ -230,56 +285,5 @@ public sealed unsafe class QkNormRopeTests : KernelTest
         return all;
     }
 
-    private ChunkContext At(Shape s) => new((nuint)Table(s.FirstKeys), s.RowOffset);
-
-    private static double[,] Columns(double[,] from, int first, int count)
-    {
-        double[,] part = new double[from.GetLength(0), count];
-        for (int t = 0; t < from.GetLength(0); t++)
-        {
-            for (int j = 0; j < count; j++)
-            {
-                part[t, j] = from[t, first + j];
-            }
-        }
-
-        return part;
-    }
-
-    /// <summary>q | k | v, heads normed and turned.</summary>
-    private static double[,] Definition(Shape s, double[,] qkv, double[,]? qNorm, double[,]? kNorm)
-    {
-        double[,] result = (double[,])qkv.Clone();
-        int half = s.HeadDim / 2;
-        for (int t = 0; t < qkv.GetLength(0); t++)
-        {
-            for (int h = 0; h < s.Heads + s.KvHeads; h++)
-            {
-                int at = h * s.HeadDim;
-                double[,]? norm = h < s.Heads ? qNorm : kNorm;
-                double squares = Enumerable.Range(0, s.HeadDim).Sum(j => qkv[t, at + j] * qkv[t, at + j]);
-                double rstd = 1 / Math.Sqrt((squares / s.HeadDim) + Eps);
-                double[] n =
-                [
-                    .. Enumerable.Range(0, s.HeadDim).Select(j => norm is null ? qkv[t, at + j] : qkv[t, at + j] * rstd * norm[0, j]),
-                ];
-                for (int i = 0; i < half; i++)
-                {
-                    double frequency = s.Rotary.InverseFrequencies[i], factor = frequency == 0 ? 1 : s.Rotary.Factor;
-                    var (sin, cos) = Math.SinCos((s.RowOffset + t - s.FirstKeys[t]) * frequency);
-                    result[t, at + i] = factor * ((n[i] * cos) - (n[half + i] * sin));
-                    result[t, at + half + i] = factor * ((n[half + i] * cos) + (n[i] * sin));
-                }
-            }
-        }
-
-        return result;
-    }
-
-    private sealed record Shape(int Heads, int KvHeads, int HeadDim, int RowOffset, int[] FirstKeys)
-    {
-        public int Width => (Heads + (2 * KvHeads)) * HeadDim;
-
-        public RotaryTable Rotary { get; init; } = RotaryTable.Plain(Theta, HeadDim);
-    }
+    private ChunkContext At(QkNormRopeShape s) => new((nuint)Table(s.FirstKeys), s.RowOffset);
 }

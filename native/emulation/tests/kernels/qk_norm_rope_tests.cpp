@@ -1,74 +1,22 @@
-#include "kernel_test.h"
+#include "qk_norm_rope_reference.h"
 
 namespace
 {
 
-const float Eps = 1e-6f;
-const double Theta = 500000;
-
-struct Shape
-{
-    int rows;
-    int heads;
-    int kv_heads;
-    int head_dim;
-    bool norm;
-    int row_offset;
-    int unturned = 0; // pairs at the end that do not turn
-    float factor = 1;
-
-    int queries() const { return heads * head_dim; }
-    int kv() const { return kv_heads * head_dim; }
-    int width() const { return queries() + 2 * kv(); }
-};
-
-std::string name_of(const Shape& s)
-{
-    return std::to_string(s.rows) + " rows of " + std::to_string(s.heads) + " + 2 x " + std::to_string(s.kv_heads) + " heads of " +
-           std::to_string(s.head_dim);
-}
-
-// Documents begin here and there in the window.
-std::vector<int> first_keys(const Shape& shape)
-{
-    std::vector<int> keys(shape.rows);
-    for (int t = 0; t < shape.rows; t++)
-    {
-        keys[t] = t < 5 ? 0 : t < 11 ? shape.row_offset + 5 : shape.row_offset / 2 + 3;
-    }
-
-    return keys;
-}
-
-template <typename T> struct Inputs
-{
-    explicit Inputs(const Shape& shape)
-    {
-        Numbers numbers(shape.head_dim);
-        qkv = numbers.many<T>(static_cast<size_t>(shape.rows) * shape.width(), 2);
-        dq = numbers.many<T>(static_cast<size_t>(shape.rows) * shape.queries());
-        dkv = numbers.many<float>(static_cast<size_t>(shape.rows) * 2 * shape.kv());
-        q_norm = numbers.many<T>(shape.head_dim, 2);
-        k_norm = numbers.many<T>(shape.head_dim, 2);
-        first_key = first_keys(shape);
-    }
-
-    std::vector<T> qkv, dq, q_norm, k_norm;
-    std::vector<float> dkv;
-    std::vector<int> first_key;
-};
-
 template <typename T> std::string entry(const char* pass, const Shape& shape)
 {
-    return std::string(shape.norm ? "qk_norm_rope_" : "rope_") + pass + "_" + Type<T>::Name +
+    const char* names[] = {"rope_", "qk_norm_rope_", "rope_qk_norm_", "qk_row_norm_rope_"};
+    return std::string(names[static_cast<int>(shape.norm)]) + pass + "_" + Type<T>::Name +
         (shape.head_dim / 2 % PackCount<T> == 0 ? "" : "_unaligned");
 }
 
-// As kernels/qk_norm_rope.cu has it.
+// As kernels/qk_norm_rope_turns.cuh has it.
 struct Rotary
 {
     double frequencies[128];
+    double query_beta;
     float factor;
+    int original_length;
 };
 
 Rotary rotary(const Shape& shape)
@@ -80,33 +28,9 @@ Rotary rotary(const Shape& shape)
     }
 
     made.factor = shape.factor;
+    made.query_beta = shape.query_beta;
+    made.original_length = shape.original_length;
     return made;
-}
-
-// The rotation of pair i at row t, in long double.
-void angle(const Shape& shape, const std::vector<int>& first_key, int t, int i, double& cosine, double& sine)
-{
-    if (i >= shape.head_dim / 2 - shape.unturned)
-    {
-        cosine = 1;
-        sine = 0;
-        return;
-    }
-
-    const long double turn = (shape.row_offset + t - first_key[t]) * std::pow(static_cast<long double>(Theta), -2.0L * i / shape.head_dim);
-    cosine = shape.factor * static_cast<double>(std::cos(turn));
-    sine = shape.factor * static_cast<double>(std::sin(turn));
-}
-
-template <typename T> double rstd_of(const std::vector<T>& qkv, size_t at, int head_dim)
-{
-    double sum = 0;
-    for (int i = 0; i < head_dim; i++)
-    {
-        sum += std::pow(to_float(qkv[at + i]), 2.0);
-    }
-
-    return 1 / std::sqrt(sum / head_dim + Eps);
 }
 
 enum class Outputs { Both, QueriesOnly, KvOnly };
@@ -119,11 +43,11 @@ template <typename T> void check_forward(const Shape& shape, Outputs outputs)
     T* to_q = outputs == Outputs::KvOnly ? nullptr : q.device();
     T* to_kv = outputs == Outputs::QueriesOnly ? nullptr : kv.device();
     const auto forward = kernel("qk_norm_rope", entry<T>("forward", shape));
-    const uint32_t grid = divided_up(shape.rows, 16), shared = 68 * shape.head_dim;
-    if (shape.norm)
+    const uint32_t grid = divided_up(shape.rows, 16), shared = 68 * shape.head_dim + 192;
+    if (shape.has_norm())
     {
         forward.run({grid}, {256}, shared, qkv.device(), first_key.device(), q_norm.device(), k_norm.device(), to_q, to_kv,
-            rotary(shape), Eps, shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
+            rotary(shape), Eps, shape.weight_offset, shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
     else
     {
@@ -132,38 +56,27 @@ template <typename T> void check_forward(const Shape& shape, Outputs outputs)
     }
 
     const std::vector<T> queries = to_q != nullptr ? q.host() : std::vector<T>(), keys = to_kv != nullptr ? kv.host() : std::vector<T>();
-    const int half = shape.head_dim / 2;
     for (int t = 0; t < shape.rows; t++)
     {
-        for (int h = 0; h < shape.heads + shape.kv_heads; h++)
+        const size_t row = static_cast<size_t>(t) * shape.width();
+        for (bool query : {true, false})
         {
-            const bool query = h < shape.heads;
-            if (outputs == (query ? Outputs::KvOnly : Outputs::QueriesOnly))
+            const int width = shape.weights(query), count = query ? shape.queries() : shape.kv();
+            for (int at = 0; at < count && outputs != (query ? Outputs::KvOnly : Outputs::QueriesOnly); at += width)
             {
-                continue;
-            }
-
-            const size_t from = static_cast<size_t>(t) * shape.width() + static_cast<size_t>(h) * shape.head_dim;
-            const T* to = query ? &queries[static_cast<size_t>(t) * shape.queries() + h * shape.head_dim]
-                                : &keys[static_cast<size_t>(t) * 2 * shape.kv() + (h - shape.heads) * shape.head_dim];
-            const std::vector<T>& norm = query ? in.q_norm : in.k_norm;
-            const double scale = shape.norm ? rstd_of(in.qkv, from, shape.head_dim) : 1;
-            for (int i = 0; i < half; i++)
-            {
-                double c, s;
-                angle(shape, in.first_key, t, i, c, s);
-                const double x1 = to_float(in.qkv[from + i]) * scale * (shape.norm ? to_float(norm[i]) : 1);
-                const double x2 = to_float(in.qkv[from + half + i]) * scale * (shape.norm ? to_float(norm[half + i]) : 1);
-                const double size = std::fabs(x1) + std::fabs(x2);
-                check_close(to[i], x1 * c - x2 * s, size, 8, "first half, " + name_of(shape));
-                check_close(to[half + i], x2 * c + x1 * s, size, 8, "second half, " + name_of(shape));
+                const Sized y = forward_of(shape, in, t, query, part(in.qkv, row + (query ? 0 : shape.queries()) + at, width));
+                const T* to = query ? &queries[static_cast<size_t>(t) * count + at] : &keys[static_cast<size_t>(t) * 2 * count + at];
+                for (int i = 0; i < width; i++)
+                {
+                    check_close(to[i], y.value[i], y.size[i], 12, name_of(shape));
+                }
             }
         }
 
         for (int i = 0; i < shape.kv() && outputs != Outputs::QueriesOnly; i++)
         {
             check(to_float(keys[static_cast<size_t>(t) * 2 * shape.kv() + shape.kv() + i]) ==
-                      to_float(in.qkv[static_cast<size_t>(t) * shape.width() + shape.queries() + shape.kv() + i]),
+                      to_float(in.qkv[row + shape.queries() + shape.kv() + i]),
                 "values differ, " + name_of(shape));
         }
     }
@@ -179,105 +92,92 @@ template <typename T> void check_backward(const Shape& shape, uint64_t seed = 1,
         lanes *= 2;
     }
 
+    const int q_weights = shape.weights(true), k_weights = shape.weights(false);
     Array<T> dq(in.dq), qkv(in.qkv), q_norm(in.q_norm), k_norm(in.k_norm), dqkv(in.qkv.size());
-    Array<float> dkv(in.dkv), q_partials(grid * shape.head_dim), k_partials(grid * shape.head_dim);
+    Array<float> dkv(in.dkv), q_partials(grid * q_weights), k_partials(grid * k_weights);
     Array<int> first_key(in.first_key);
     const auto backward = kernel("qk_norm_rope", entry<T>("backward", shape), seed);
-    if (shape.norm)
+    const uint32_t shared = 68 * shape.head_dim + 192, groups = shape.norm == Norm::Rows ? 0 : 1024 * shape.head_dim / lanes;
+    if (shape.has_norm())
     {
-        backward.run({grid}, {256}, 68 * shape.head_dim + 1024 * shape.head_dim / lanes, dq.device(), dkv.device(), first_key.device(),
-            qkv.device(), q_norm.device(), k_norm.device(), dqkv.device(), q_partials.device(), k_partials.device(), rotary(shape), Eps,
-            shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
+        backward.run({grid}, {256}, shared + groups, dq.device(), dkv.device(), first_key.device(), qkv.device(), q_norm.device(),
+            k_norm.device(), dqkv.device(), q_partials.device(), k_partials.device(), rotary(shape), Eps, shape.weight_offset, shape.rows,
+            shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
     else
     {
-        backward.run({grid}, {256}, 68 * shape.head_dim, dq.device(), dkv.device(), first_key.device(), dqkv.device(), rotary(shape),
-            shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
+        backward.run({grid}, {256}, shared, dq.device(), dkv.device(), first_key.device(), dqkv.device(), rotary(shape), shape.rows,
+            shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
 
     const std::vector<T> result = dqkv.host();
-    const int half = shape.head_dim / 2;
-    std::vector<double> expected_sums(2 * shape.head_dim), sizes(2 * shape.head_dim);
+    Sized expected[2];
+    for (bool query : {true, false})
+    {
+        expected[query].value.resize(shape.weights(query));
+        expected[query].size.resize(shape.weights(query));
+    }
+
     for (int t = 0; t < shape.rows; t++)
     {
-        for (int h = 0; h < shape.heads + shape.kv_heads; h++)
+        const size_t row = static_cast<size_t>(t) * shape.width();
+        for (bool query : {true, false})
         {
-            const bool query = h < shape.heads;
-            const size_t at = static_cast<size_t>(t) * shape.width() + static_cast<size_t>(h) * shape.head_dim;
-            const auto gradient = [&](int i) -> double {
-                return query ? to_float(in.dq[static_cast<size_t>(t) * shape.queries() + h * shape.head_dim + i])
-                             : in.dkv[static_cast<size_t>(t) * 2 * shape.kv() + (h - shape.heads) * shape.head_dim + i];
-            };
-            const std::vector<T>& norm = query ? in.q_norm : in.k_norm;
-            const double scale = shape.norm ? rstd_of(in.qkv, at, shape.head_dim) : 1;
-            std::vector<double> g(shape.head_dim), size(shape.head_dim);
-            double mean = 0, mean_size = 0;
-            for (int i = 0; i < half; i++)
+            const int width = shape.weights(query), count = query ? shape.queries() : shape.kv();
+            for (int at = 0; at < count; at += width)
             {
-                double c, s;
-                angle(shape, in.first_key, t, i, c, s);
-                g[i] = gradient(i) * c + gradient(half + i) * s;
-                g[half + i] = gradient(half + i) * c - gradient(i) * s;
-                size[i] = size[half + i] = std::fabs(gradient(i)) + std::fabs(gradient(half + i));
-            }
-
-            for (int i = 0; i < shape.head_dim && shape.norm; i++)
-            {
-                const double n = to_float(in.qkv[at + i]) * scale;
-                expected_sums[(query ? 0 : shape.head_dim) + i] += g[i] * n;
-                sizes[(query ? 0 : shape.head_dim) + i] += size[i] * std::fabs(n);
-                mean += g[i] * to_float(norm[i]) * n / shape.head_dim;
-                mean_size += size[i] * std::fabs(to_float(norm[i]) * n) / shape.head_dim;
-            }
-
-            for (int i = 0; i < shape.head_dim; i++)
-            {
-                const double n = to_float(in.qkv[at + i]) * scale, w = shape.norm ? to_float(norm[i]) : 1;
-                const double expected = shape.norm ? scale * (g[i] * w - n * mean) : g[i];
-                const double magnitude = shape.norm ? scale * (size[i] * std::fabs(w) + std::fabs(n) * mean_size) : size[i];
-                check_close(result[at + i], expected, magnitude, 16, "dqkv, " + name_of(shape));
+                const size_t place = row + (query ? 0 : shape.queries()) + at;
+                const Sized g = query ? part(in.dq, static_cast<size_t>(t) * count + at, width)
+                                         : part(in.dkv, static_cast<size_t>(t) * 2 * count + at, width);
+                const Sized dx = backward_of(shape, in, t, query, part(in.qkv, place, width), g, expected[query]);
+                for (int i = 0; i < width; i++)
+                {
+                    check_close(result[place + i], dx.value[i], dx.size[i], 16, "dqkv, " + name_of(shape));
+                }
             }
         }
 
         for (int i = 0; i < shape.kv(); i++)
         {
-            check_close(result[static_cast<size_t>(t) * shape.width() + shape.queries() + shape.kv() + i],
+            check_close(result[row + shape.queries() + shape.kv() + i],
                 in.dkv[static_cast<size_t>(t) * 2 * shape.kv() + shape.kv() + i], 0, 0, "dv, " + name_of(shape));
         }
     }
 
-    if (!shape.norm)
+    if (!shape.has_norm())
     {
         return;
     }
 
-    std::vector<float> partials = q_partials.host();
-    const std::vector<float> of_keys = k_partials.host();
-    partials.insert(partials.end(), of_keys.begin(), of_keys.end());
-    for (int i = 0; i < 2 * shape.head_dim; i++)
+    const std::vector<float> of_queries = q_partials.host(), of_keys = k_partials.host();
+    for (bool query : {true, false})
     {
-        double sum = 0;
-        for (uint32_t block = 0; block < grid; block++)
+        const std::vector<float>& partials = query ? of_queries : of_keys;
+        for (int i = 0; i < shape.weights(query); i++)
         {
-            sum += partials[(i / shape.head_dim * grid + block) * shape.head_dim + i % shape.head_dim];
-        }
+            double sum = 0;
+            for (uint32_t block = 0; block < grid; block++)
+            {
+                sum += partials[block * shape.weights(query) + i];
+            }
 
-        check_close(static_cast<float>(sum), expected_sums[i], sizes[i], 8, "weight gradient, " + name_of(shape));
+            const Sized& of = expected[query];
+            check_close(static_cast<float>(sum), of.value[i], of.size[i], 12, "weight gradient, " + name_of(shape));
+        }
     }
 
     if (sums != nullptr)
     {
-        *sums = partials;
+        *sums = of_queries;
+        sums->insert(sums->end(), of_keys.begin(), of_keys.end());
     }
 }
-
-const bool Norms[] = {false, true};
 
 } // namespace
 
 TEST(QkNormRopeForwardIsItsDefinition)
 {
-    for (bool norm : Norms)
+    for (Norm norm : AllNorms)
     {
         for (int head_dim : {8, 16, 64, 72, 80, 128, 248, 256})
         {
@@ -292,7 +192,7 @@ TEST(QkNormRopeForwardIsItsDefinition)
 
 TEST(QkNormRopeForwardSkipsWhatNobodyWants)
 {
-    for (bool norm : Norms)
+    for (Norm norm : AllNorms)
     {
         check_forward<Bf16>({17, 4, 2, 64, norm, 40}, Outputs::QueriesOnly);
         check_forward<float>({17, 4, 2, 64, norm, 40}, Outputs::KvOnly);
@@ -303,14 +203,14 @@ TEST(QkNormRopeIsRightAtPositionsOfAMillion)
 {
     for (int row_offset : {65536, 1048575, 4000000})
     {
-        check_forward<float>({19, 2, 1, 64, false, row_offset}, Outputs::Both);
-        check_backward<float>({19, 2, 1, 128, true, row_offset});
+        check_forward<float>({19, 2, 1, 64, Norm::None, row_offset}, Outputs::Both);
+        check_backward<float>({19, 2, 1, 128, Norm::Heads, row_offset});
     }
 }
 
 TEST(QkNormRopeTurnsWhatTheTableSaysByItsFactor)
 {
-    for (bool norm : Norms)
+    for (Norm norm : AllNorms)
     {
         check_forward<float>({19, 3, 1, 64, norm, 40, 24, 1.25f}, Outputs::Both);
         check_backward<float>({19, 3, 1, 64, norm, 40, 24, 1.25f});
@@ -321,7 +221,7 @@ TEST(QkNormRopeTurnsWhatTheTableSaysByItsFactor)
 
 TEST(QkNormRopeBackwardIsItsDefinition)
 {
-    for (bool norm : Norms)
+    for (Norm norm : AllNorms)
     {
         for (int head_dim : {8, 16, 64, 72, 80, 128, 248, 256})
         {
@@ -334,10 +234,34 @@ TEST(QkNormRopeBackwardIsItsDefinition)
     }
 }
 
+TEST(QkNormRopeAddsToWeightsAndScalesQueriesByPosition)
+{
+    for (Norm norm : AllNorms)
+    {
+        Shape shape = {19, 3, 1, 64, norm, 40};
+        shape.weight_offset = 1;
+        shape.query_beta = 0.1;
+        shape.original_length = 8;
+        check_forward<float>(shape, Outputs::Both);
+        check_backward<float>(shape);
+        check_forward<Bf16>(shape, Outputs::Both);
+        check_backward<Bf16>(shape);
+        shape.head_dim = 72;
+        check_forward<Bf16>(shape, Outputs::Both);
+        check_backward<Bf16>(shape);
+        shape.head_dim = 12;
+        check_forward<float>(shape, Outputs::Both);
+        check_backward<float>(shape);
+    }
+}
+
 TEST(QkNormRopeBackwardDoesNotDependOnTheOrderOfThreads)
 {
-    std::vector<float> first, second;
-    check_backward<Bf16>({19, 8, 2, 64, true, 40}, 11, &first);
-    check_backward<Bf16>({19, 8, 2, 64, true, 40}, 12, &second);
-    check_same(first, second, "weight gradients");
+    for (Norm norm : {Norm::Heads, Norm::HeadsAfterRotation, Norm::Rows})
+    {
+        std::vector<float> first, second;
+        check_backward<Bf16>({19, 8, 2, 64, norm, 40}, 11, &first);
+        check_backward<Bf16>({19, 8, 2, 64, norm, 40}, 12, &second);
+        check_same(first, second, "weight gradients");
+    }
 }

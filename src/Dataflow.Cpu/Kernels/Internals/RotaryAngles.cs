@@ -44,10 +44,16 @@ internal readonly unsafe struct RotaryAngles
         table.InverseFrequencies.CopyTo(new Span<double>(frequencies, half));
     }
 
+    /// <summary>Of queries, where they have one.</summary>
+    public QueryScale? QueryScale { get; init; } = null;
+
+    /// <summary>By what a token's queries are multiplied.</summary>
+    public float QueryScaleOf(int t) => QueryScale is { } scale ? (float)scale.At(PositionOf(t)) : 1;
+
     /// <summary>The hd/2 cosines and sines of token <paramref name="t"/>.</summary>
     public void Fill(int t, float* cos, float* sin)
     {
-        int position = rowOffset + t - firstKey[t];
+        int position = PositionOf(t);
         for (int i = 0; i < half; i++)
         {
             (double s, double c) = Math.SinCos(position * frequencies[i]);
@@ -56,4 +62,6 @@ internal readonly unsafe struct RotaryAngles
             sin[i] = (float)(s * size);
         }
     }
+
+    private int PositionOf(int t) => rowOffset + t - firstKey[t];
 }

@@ -1,0 +1,207 @@
+// The definition of kernels/qk_norm_rope.cu in float64, forward and back, a token's heads at a time.
+#pragma once
+
+#include "kernel_test.h"
+
+namespace
+{
+
+const float Eps = 1e-6f;
+const double Theta = 500000;
+
+enum class Norm { None, Heads, HeadsAfterRotation, Rows };
+
+const Norm AllNorms[] = {Norm::None, Norm::Heads, Norm::HeadsAfterRotation, Norm::Rows};
+
+struct Shape
+{
+    int rows;
+    int heads;
+    int kv_heads;
+    int head_dim;
+    Norm norm;
+    int row_offset;
+    int unturned = 0; // pairs at the end that do not turn
+    float factor = 1;
+    float weight_offset = 0;
+    double query_beta = 0;
+    int original_length = 0;
+
+    int queries() const { return heads * head_dim; }
+    int kv() const { return kv_heads * head_dim; }
+    int width() const { return queries() + 2 * kv(); }
+    bool has_norm() const { return norm != Norm::None; }
+    int normed_heads(bool query) const { return norm != Norm::Rows ? 1 : query ? heads : kv_heads; }
+    int weights(bool query) const { return normed_heads(query) * head_dim; }
+};
+
+std::string name_of(const Shape& s)
+{
+    return std::to_string(s.rows) + " rows of " + std::to_string(s.heads) + " + 2 x " + std::to_string(s.kv_heads) + " heads of " +
+           std::to_string(s.head_dim);
+}
+
+// Documents begin here and there in the window.
+std::vector<int> first_keys(const Shape& shape)
+{
+    std::vector<int> keys(shape.rows);
+    for (int t = 0; t < shape.rows; t++)
+    {
+        keys[t] = t < 5 ? 0 : t < 11 ? shape.row_offset + 5 : shape.row_offset / 2 + 3;
+    }
+
+    return keys;
+}
+
+template <typename T> struct Inputs
+{
+    explicit Inputs(const Shape& shape)
+    {
+        Numbers numbers(shape.head_dim);
+        qkv = numbers.many<T>(static_cast<size_t>(shape.rows) * shape.width(), 2);
+        dq = numbers.many<T>(static_cast<size_t>(shape.rows) * shape.queries());
+        dkv = numbers.many<float>(static_cast<size_t>(shape.rows) * 2 * shape.kv());
+        q_norm = numbers.many<T>(shape.weights(true), 2);
+        k_norm = numbers.many<T>(shape.weights(false), 2);
+        first_key = first_keys(shape);
+    }
+
+    std::vector<T> qkv, dq, q_norm, k_norm;
+    std::vector<float> dkv;
+    std::vector<int> first_key;
+};
+
+// The rotation of pair i at row t, in long double.
+void angle(const Shape& shape, const std::vector<int>& first_key, int t, int i, double& cosine, double& sine)
+{
+    if (i >= shape.head_dim / 2 - shape.unturned)
+    {
+        cosine = 1;
+        sine = 0;
+        return;
+    }
+
+    const long double turn = (shape.row_offset + t - first_key[t]) * std::pow(static_cast<long double>(Theta), -2.0L * i / shape.head_dim);
+    cosine = shape.factor * static_cast<double>(std::cos(turn));
+    sine = shape.factor * static_cast<double>(std::sin(turn));
+}
+
+double query_scale(const Shape& shape, int position)
+{
+    return shape.query_beta == 0 ? 1 : 1 + shape.query_beta * std::log(1.0 + position / shape.original_length);
+}
+
+// Numbers of the heads of a token that are normed together, with the size of what each is made of.
+struct Sized
+{
+    std::vector<double> value, size;
+};
+
+// Pairs turned, backwards with direction -1.
+Sized turned(const Shape& shape, const std::vector<int>& first_key, int t, const Sized& from, int direction)
+{
+    Sized to = from;
+    const size_t half = shape.head_dim / 2;
+    for (size_t at = 0; at < from.value.size(); at++)
+    {
+        const size_t i = at % shape.head_dim, pair = i % half, other = i < half ? at + half : at - half;
+        double c, s;
+        angle(shape, first_key, t, static_cast<int>(pair), c, s);
+        to.value[at] = from.value[at] * c + (i < half ? -direction : direction) * from.value[other] * s;
+        to.size[at] = (from.size[at] + from.size[other]) * shape.factor;
+    }
+
+    return to;
+}
+
+double rstd_of(const std::vector<double>& x)
+{
+    double sum = 0;
+    for (const double v : x)
+    {
+        sum += v * v;
+    }
+
+    return 1 / std::sqrt(sum / x.size() + Eps);
+}
+
+template <typename T> Sized part(const std::vector<T>& all, size_t at, size_t count)
+{
+    Sized some;
+    for (size_t i = at; i < at + count; i++)
+    {
+        some.value.push_back(to_float(all[i]));
+        some.size.push_back(std::fabs(some.value.back()));
+    }
+
+    return some;
+}
+
+void multiply(Sized& numbers, double factor)
+{
+    for (size_t i = 0; i < numbers.value.size(); i++)
+    {
+        numbers.value[i] *= factor;
+        numbers.size[i] *= std::fabs(factor);
+    }
+}
+
+template <typename T> double weight_of(const Shape& shape, const std::vector<T>& norm, size_t i)
+{
+    return static_cast<double>(to_float(norm[i])) + shape.weight_offset;
+}
+
+// What `from` becomes.
+template <typename T> Sized forward_of(const Shape& shape, const Inputs<T>& in, int t, bool query, const Sized& from)
+{
+    const std::vector<T>& norm = query ? in.q_norm : in.k_norm;
+    Sized x = shape.norm == Norm::HeadsAfterRotation ? turned(shape, in.first_key, t, from, 1) : from;
+    if (shape.has_norm())
+    {
+        const double rstd = rstd_of(x.value);
+        for (size_t i = 0; i < x.value.size(); i++)
+        {
+            x.value[i] *= rstd * weight_of(shape, norm, i);
+            x.size[i] *= rstd * std::fabs(weight_of(shape, norm, i));
+        }
+    }
+
+    x = shape.norm == Norm::HeadsAfterRotation ? x : turned(shape, in.first_key, t, x, 1);
+    multiply(x, query ? query_scale(shape, shape.row_offset + t - in.first_key[t]) : 1);
+    return x;
+}
+
+// The gradient of `from`, given that of what it becomes; `sums`: the gradient of the weights grows.
+template <typename T>
+Sized backward_of(const Shape& shape, const Inputs<T>& in, int t, bool query, const Sized& from, Sized g, Sized& sums)
+{
+    const std::vector<T>& norm = query ? in.q_norm : in.k_norm;
+    const bool after = shape.norm == Norm::HeadsAfterRotation;
+    multiply(g, query ? query_scale(shape, shape.row_offset + t - in.first_key[t]) : 1);
+    const Sized x = after ? turned(shape, in.first_key, t, from, 1) : from;
+    g = after ? g : turned(shape, in.first_key, t, g, -1);
+    if (shape.has_norm())
+    {
+        const double rstd = rstd_of(x.value), count = static_cast<double>(x.value.size());
+        double mean = 0, mean_size = 0;
+        for (size_t i = 0; i < x.value.size(); i++)
+        {
+            const double n = x.value[i] * rstd, w = weight_of(shape, norm, i), size = x.size[i] * rstd;
+            sums.value[i] += g.value[i] * n;
+            sums.size[i] += g.size[i] * size;
+            mean += g.value[i] * w * n / count;
+            mean_size += g.size[i] * std::fabs(w) * size / count;
+        }
+
+        for (size_t i = 0; i < x.value.size(); i++)
+        {
+            const double w = weight_of(shape, norm, i);
+            g.value[i] = rstd * (g.value[i] * w - x.value[i] * rstd * mean);
+            g.size[i] = rstd * (g.size[i] * std::fabs(w) + x.size[i] * rstd * mean_size);
+        }
+    }
+
+    return after ? turned(shape, in.first_key, t, g, -1) : g;
+}
+
+} // namespace

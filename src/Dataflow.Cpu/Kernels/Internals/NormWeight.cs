@@ -1,0 +1,13 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Dataflow.Cpu.Kernels.Internals;
+
+/// <summary>A norm's weight as it is kept, and what is added to it.</summary>
+internal readonly struct NormWeight(Row kept, float offset)
+{
+    /// <summary>Elements from <paramref name="j"/> on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<float> Load(int j, int lanes) =>
+        offset == 0 ? kept.Load(j, lanes) : kept.Load(j, lanes) + Vector512.Create(offset);
+}
