@@ -1,6 +1,7 @@
 // Rows of a table by token id, and the segmented sum that is its backward.
 //
-// embedding_forward_<f32|bf16>: ids [rows] int32, table [vocab, columns]; x [rows, columns] = table[ids], overwritten.
+// embedding_forward_<f32|bf16>: ids [rows] int32, table [vocab, columns]; x [rows, columns] = scale table[ids], overwritten; where
+//   scale is 1 rows are copied as they are.
 //   grid rows; block clamp(ceil(columns / Count / 2) rounded up to 32, 32, 512), Count elements in 16 bytes.
 //
 // embedding_block_forward_<f32|bf16>: block [block_rows, columns] holds the rows of the ids from first_id on. Rows of x with other ids are
@@ -8,10 +9,10 @@
 //   Launched as embedding_forward.
 //
 // embedding_backward_<f32|bf16|bf16_f32>: ids of all rows of dx [.., columns]; order [tokens] int32, the rows that count, sorted by
-//   (id, row), then -1; dtable [vocab, columns]. For each distinct id the rows of dx are summed in fp32 in that order; the sum is added to
-//   the id's row of dtable and rounded once. Other rows are not touched. grid ceil(ceil(tokens / 8) * ceil(columns / Count / 32) / 4);
-//   block 128. A warp owns 8 positions of the order and 32 packs of the columns: it sums the segments that start in its positions, wherever
-//   they end.
+//   (id, row), then -1; dtable [vocab, columns]. For each distinct id the rows of dx are summed in fp32 in that order; the sum, times
+//   scale, is added to the id's row of dtable by one fused multiply-add and rounded once. Other rows are not touched.
+//   grid ceil(ceil(tokens / 8) * ceil(columns / Count / 32) / 4); block 128. A warp owns 8 positions of the order and 32 packs of the
+//   columns: it sums the segments that start in its positions, wherever they end.
 //
 // embedding_block_backward_<f32|bf16|bf16_f32>: the same for the ids of dblock [block_rows, columns], which holds those from first_id on;
 //   rows with other ids are not read. The same bits as the whole's. Launched as embedding_backward.
@@ -19,7 +20,19 @@
 // columns a multiple of Count. No dynamic shared memory.
 #include "device.cuh"
 
-template <typename T> DEVICE void copy_row(const T* from, T* to, int32 columns)
+template <typename T> DEVICE void store_scaled(T* at, const uint4& raw, float scale)
+{
+    Pack<T> pack = unpack<T>(raw);
+#pragma unroll
+    for (int c = 0; c < Pack<T>::Count; c++)
+    {
+        pack.v[c] *= scale;
+    }
+
+    store_pack(at, pack);
+}
+
+template <typename T> DEVICE void copy_row(const T* from, T* to, float scale, int32 columns)
 {
     const int count = Pack<T>::Count;
     const int batch = 2;
@@ -41,26 +54,34 @@ template <typename T> DEVICE void copy_row(const T* from, T* to, int32 columns)
         {
             if (start + i * step < columns)
             {
-                *reinterpret_cast<uint4*>(to + start + i * step) = raw[i];
+                if (scale == 1.0f)
+                {
+                    *reinterpret_cast<uint4*>(to + start + i * step) = raw[i];
+                }
+                else
+                {
+                    store_scaled(to + start + i * step, raw[i], scale);
+                }
             }
         }
     }
 }
 
-template <typename T> DEVICE void gather(const int32* ids, const T* table, T* x, int32 columns)
+template <typename T> DEVICE void gather(const int32* ids, const T* table, T* x, float scale, int32 columns)
 {
-    copy_row(table + (int64)ids[blockIdx.x] * columns, x + (int64)blockIdx.x * columns, columns);
+    copy_row(table + (int64)ids[blockIdx.x] * columns, x + (int64)blockIdx.x * columns, scale, columns);
 }
 
 template <typename T>
-DEVICE void gather_block(const int32* ids, const T* block, T* x, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)
+DEVICE void gather_block(
+    const int32* ids, const T* block, T* x, float scale, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)
 {
     const int count = Pack<T>::Count;
     const int32 row = ids[blockIdx.x] - first_id;
     T* to = x + (int64)blockIdx.x * columns;
     if (row >= 0 && row < block_rows)
     {
-        copy_row(block + (int64)row * columns, to, columns);
+        copy_row(block + (int64)row * columns, to, scale, columns);
     }
     else if (zero_others != 0)
     {
@@ -111,6 +132,16 @@ template <int Width> DEVICE void add(float (&sum)[Width], const float (&value)[W
     }
 }
 
+// to += scale sum, each by one rounding.
+template <int Width> DEVICE void add_scaled(float (&to)[Width], const float (&sum)[Width], float scale)
+{
+#pragma unroll
+    for (int c = 0; c < Width; c++)
+    {
+        to[c] = fmaf(sum[c], scale, to[c]);
+    }
+}
+
 // The rest of a segment that goes on from position `index`: 32 positions at a time, 8 rows under way at once.
 template <int Width, typename T>
 DEVICE void add_rest(const Order& order, int64 index, uint32 segment, const T* dx, int32 columns, bool valid, float (&sum)[Width])
@@ -151,7 +182,7 @@ DEVICE void add_rest(const Order& order, int64 index, uint32 segment, const T* d
     }
 }
 
-template <typename T, typename G> DEVICE void scatter(const Order& order, const T* dx, G* dtable, int32 columns)
+template <typename T, typename G> DEVICE void scatter(const Order& order, const T* dx, G* dtable, float scale, int32 columns)
 {
     const int width = Pack<T>::Count;
     const int positions = 8;
@@ -209,7 +240,7 @@ template <typename T, typename G> DEVICE void scatter(const Order& order, const 
         add(sum, unpack<T>(raw[i]).v);
         if (begun && valid && segments[i] != None && segments[i + 1] != segments[i])
         {
-            add(old[i], sum);
+            add_scaled(old[i], sum, scale);
             store_elements(dtable + (int64)segments[i] * columns, old[i]);
         }
     }
@@ -221,76 +252,78 @@ template <typename T, typename G> DEVICE void scatter(const Order& order, const 
         {
             float gradient[width];
             load_elements(dtable + (int64)segments[positions] * columns, gradient);
-            add(gradient, sum);
+            add_scaled(gradient, sum, scale);
             store_elements(dtable + (int64)segments[positions] * columns, gradient);
         }
     }
 }
 
-extern "C" __global__ void __launch_bounds__(512) embedding_forward_f32(const int32* ids, const float* table, float* x, int32 columns)
+extern "C" __global__ void __launch_bounds__(512)
+embedding_forward_f32(const int32* ids, const float* table, float* x, float scale, int32 columns)
 {
-    gather(ids, table, x, columns);
+    gather(ids, table, x, scale, columns);
 }
 EXPORT_KERNEL(embedding_forward_f32)
 
-extern "C" __global__ void __launch_bounds__(512) embedding_forward_bf16(const int32* ids, const bf16* table, bf16* x, int32 columns)
+extern "C" __global__ void __launch_bounds__(512)
+embedding_forward_bf16(const int32* ids, const bf16* table, bf16* x, float scale, int32 columns)
 {
-    gather(ids, table, x, columns);
+    gather(ids, table, x, scale, columns);
 }
 EXPORT_KERNEL(embedding_forward_bf16)
 
 extern "C" __global__ void __launch_bounds__(512) embedding_block_forward_f32(
-    const int32* ids, const float* block, float* x, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)
+    const int32* ids, const float* block, float* x, float scale, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)
 {
-    gather_block(ids, block, x, first_id, block_rows, columns, zero_others);
+    gather_block(ids, block, x, scale, first_id, block_rows, columns, zero_others);
 }
 EXPORT_KERNEL(embedding_block_forward_f32)
 
 extern "C" __global__ void __launch_bounds__(512) embedding_block_forward_bf16(
-    const int32* ids, const bf16* block, bf16* x, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)
+    const int32* ids, const bf16* block, bf16* x, float scale, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)
 {
-    gather_block(ids, block, x, first_id, block_rows, columns, zero_others);
+    gather_block(ids, block, x, scale, first_id, block_rows, columns, zero_others);
 }
 EXPORT_KERNEL(embedding_block_forward_bf16)
 
 extern "C" __global__ void __launch_bounds__(128)
-embedding_backward_f32(const int32* ids, const int32* order, const float* dx, float* dtable, int32 tokens, int32 columns)
+embedding_backward_f32(const int32* ids, const int32* order, const float* dx, float* dtable, float scale, int32 tokens, int32 columns)
 {
-    scatter(Order{ids, order, tokens, 0, All}, dx, dtable, columns);
+    scatter(Order{ids, order, tokens, 0, All}, dx, dtable, scale, columns);
 }
 EXPORT_KERNEL(embedding_backward_f32)
 
 extern "C" __global__ void __launch_bounds__(128)
-embedding_backward_bf16(const int32* ids, const int32* order, const bf16* dx, bf16* dtable, int32 tokens, int32 columns)
+embedding_backward_bf16(const int32* ids, const int32* order, const bf16* dx, bf16* dtable, float scale, int32 tokens, int32 columns)
 {
-    scatter(Order{ids, order, tokens, 0, All}, dx, dtable, columns);
+    scatter(Order{ids, order, tokens, 0, All}, dx, dtable, scale, columns);
 }
 EXPORT_KERNEL(embedding_backward_bf16)
 
 extern "C" __global__ void __launch_bounds__(128)
-embedding_backward_bf16_f32(const int32* ids, const int32* order, const bf16* dx, float* dtable, int32 tokens, int32 columns)
+embedding_backward_bf16_f32(const int32* ids, const int32* order, const bf16* dx, float* dtable, float scale, int32 tokens, int32 columns)
 {
-    scatter(Order{ids, order, tokens, 0, All}, dx, dtable, columns);
+    scatter(Order{ids, order, tokens, 0, All}, dx, dtable, scale, columns);
 }
 EXPORT_KERNEL(embedding_backward_bf16_f32)
 
-extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_f32(
-    const int32* ids, const int32* order, const float* dx, float* dblock, int32 tokens, int32 first_id, int32 block_rows, int32 columns)
+extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_f32(const int32* ids, const int32* order,
+    const float* dx, float* dblock, float scale, int32 tokens, int32 first_id, int32 block_rows, int32 columns)
 {
-    scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, columns);
+    scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, scale, columns);
 }
 EXPORT_KERNEL(embedding_block_backward_f32)
 
-extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_bf16(
-    const int32* ids, const int32* order, const bf16* dx, bf16* dblock, int32 tokens, int32 first_id, int32 block_rows, int32 columns)
+extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_bf16(const int32* ids, const int32* order,
+    const bf16* dx, bf16* dblock, float scale, int32 tokens, int32 first_id, int32 block_rows, int32 columns)
 {
-    scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, columns);
+    scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, scale, columns);
 }
 EXPORT_KERNEL(embedding_block_backward_bf16)
 
-extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_bf16_f32(
-    const int32* ids, const int32* order, const bf16* dx, float* dblock, int32 tokens, int32 first_id, int32 block_rows, int32 columns)
+extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_bf16_f32(const int32* ids, const int32* order,
+    const bf16* dx, float* dblock, float scale, int32 tokens, int32 first_id, int32 block_rows, int32 columns)
 {
-    scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, columns);
+    scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, scale, columns);
 }
 EXPORT_KERNEL(embedding_block_backward_bf16_f32)

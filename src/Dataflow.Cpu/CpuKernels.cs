@@ -17,19 +17,29 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     public void Zero(nuint at, Bytes length) => Fill.Zero(team, (byte*)at, length.Value);
 
     /// <inheritdoc/>
-    public void EmbeddingForward(in EmbeddingForwardArguments call) => Embedding.Forward(team, (int*)call.Ids, At(call.Table), At(call.X));
+    public void EmbeddingForward(in EmbeddingForwardArguments call) =>
+        Embedding.Forward(team, (int*)call.Ids, At(call.Table), At(call.X), call.Scale);
 
     /// <inheritdoc/>
     public void EmbeddingBackward(in EmbeddingBackwardArguments call) =>
-        Embedding.Backward(team, (int*)call.Ids, (int*)call.Order, call.GradX.Rows, At(call.GradX), At(call.GradTable));
+        Embedding.Backward(team, (int*)call.Ids, (int*)call.Order, call.GradX.Rows, At(call.GradX), At(call.GradTable), call.Scale);
 
     /// <inheritdoc/>
     public void EmbeddingBlockForward(in EmbeddingBlockForwardArguments call) =>
-        Embedding.ForwardBlock(team, (int*)call.Ids, At(call.Block), call.FirstId, At(call.X), call.ZeroOthers);
+        Embedding.ForwardBlock(team, (int*)call.Ids, At(call.Block), call.FirstId, At(call.X), call.ZeroOthers, call.Scale);
 
     /// <inheritdoc/>
     public void EmbeddingBlockBackward(in EmbeddingBlockBackwardArguments call) =>
-        Embedding.BackwardBlock(team, (int*)call.Ids, (int*)call.Order, call.GradX.Rows, call.FirstId, At(call.GradX), At(call.GradBlock));
+        Embedding.BackwardBlock(
+            team,
+            (int*)call.Ids,
+            (int*)call.Order,
+            call.GradX.Rows,
+            call.FirstId,
+            At(call.GradX),
+            At(call.GradBlock),
+            call.Scale
+        );
 
     /// <inheritdoc/>
     public void RmsNormForward(in RmsNormForwardArguments call) => RmsNorm.Forward(team, call);
@@ -45,9 +55,7 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
             call.TransposeA,
             At(call.B),
             call.TransposeB,
-            At(call.C),
-            Matrix.Of(call.Addend),
-            Matrix.Of(call.Bias)
+            new(At(call.C), Matrix.Of(call.Addend), Matrix.Of(call.Bias), call.Scale)
         );
 
     /// <inheritdoc/>

@@ -44,19 +44,16 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
     public void Zero(nuint at, Bytes length) => stream.Fill(new DevicePointer(at), 0, length);
 
     /// <inheritdoc/>
-    public void EmbeddingForward(in EmbeddingForwardArguments call) => kernels.Embedding.Forward(stream, call.Ids, call.Table, call.X);
+    public void EmbeddingForward(in EmbeddingForwardArguments call) => kernels.Embedding.Forward(stream, call);
 
     /// <inheritdoc/>
-    public void EmbeddingBackward(in EmbeddingBackwardArguments call) =>
-        kernels.Embedding.Backward(stream, call.Ids, call.Order, call.GradX, call.GradTable);
+    public void EmbeddingBackward(in EmbeddingBackwardArguments call) => kernels.Embedding.Backward(stream, call);
 
     /// <inheritdoc/>
-    public void EmbeddingBlockForward(in EmbeddingBlockForwardArguments call) =>
-        kernels.Embedding.ForwardBlock(stream, call.Ids, call.Block, call.FirstId, call.X, call.ZeroOthers);
+    public void EmbeddingBlockForward(in EmbeddingBlockForwardArguments call) => kernels.Embedding.ForwardBlock(stream, call);
 
     /// <inheritdoc/>
-    public void EmbeddingBlockBackward(in EmbeddingBlockBackwardArguments call) =>
-        kernels.Embedding.BackwardBlock(stream, call.Ids, call.Order, call.FirstId, call.GradX, call.GradBlock);
+    public void EmbeddingBlockBackward(in EmbeddingBlockBackwardArguments call) => kernels.Embedding.BackwardBlock(stream, call);
 
     /// <inheritdoc/>
     public void RmsNormForward(in RmsNormForwardArguments call) => kernels.RmsNorm.Forward(stream, call);
@@ -65,8 +62,7 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
     public void RmsNormBackward(in RmsNormBackwardArguments call) => kernels.RmsNorm.Backward(stream, call);
 
     /// <inheritdoc/>
-    public void Gemm(in GemmArguments call) =>
-        kernels.Gemm.Run(stream, call.A, call.TransposeA, call.B, call.TransposeB, call.C, call.Addend, call.Bias);
+    public void Gemm(in GemmArguments call) => kernels.Gemm.Run(stream, call);
 
     /// <inheritdoc/>
     public void ColumnSum(in ColumnSumArguments call) => kernels.ColumnSum.Run(stream, call);

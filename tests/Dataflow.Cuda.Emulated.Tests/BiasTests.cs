@@ -28,7 +28,9 @@ public sealed class BiasTests : IDisposable
     [InlineData(DType.Float32, true)]
     [InlineData(DType.BFloat16, false)]
     [InlineData(DType.BFloat16, true)]
-    public void It_is_added_to_every_row_before_the_sum_is_rounded(DType type, bool adds)
+    [InlineData(DType.Float32, true, 0.22f)]
+    [InlineData(DType.BFloat16, false, 12f)]
+    public void It_is_added_to_every_row_before_the_sum_is_rounded(DType type, bool adds, float scale = 1)
     {
         var (a, x) = Random(type, Rows, Depth, 1);
         var (b, w) = Random(type, Columns, Depth, 2);
@@ -43,7 +45,18 @@ public sealed class BiasTests : IDisposable
         // One description serves all products of a shape: each takes the bias that it was launched with.
         foreach (var (row, values) in new[] { (bias, plus), (other, another) })
         {
-            gemm.Run(stream, a, Transpose.No, b, Transpose.Yes, c, adds ? addend : null, row);
+            var call = new GemmArguments
+            {
+                A = a,
+                TransposeA = Transpose.No,
+                B = b,
+                TransposeB = Transpose.Yes,
+                C = c,
+                Addend = adds ? addend : null,
+                Bias = row,
+                Scale = scale,
+            };
+            gemm.Run(stream, call);
             double[] got = Read(c);
             for (int i = 0; i < got.Length; i++)
             {
@@ -51,7 +64,7 @@ public sealed class BiasTests : IDisposable
                 double sum = values[o] + (adds ? y[i] : 0);
                 for (int k = 0; k < Depth; k++)
                 {
-                    sum += x[(t * Depth) + k] * w[(o * Depth) + k];
+                    sum += scale * x[(t * Depth) + k] * w[(o * Depth) + k];
                 }
 
                 // One rounding to the type; the sums before it are exact to fp32.

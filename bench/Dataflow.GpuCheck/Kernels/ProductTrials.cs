@@ -135,12 +135,17 @@ internal static class ProductTrials
         private void Launch() =>
             bench.Kernels.Gemm.Run(
                 bench.Stream,
-                product.A,
-                product.TransposeA,
-                product.B,
-                product.TransposeB,
-                product.C,
-                product.Adds ? product.C : null
+                new()
+                {
+                    A = product.A,
+                    TransposeA = product.TransposeA,
+                    B = product.B,
+                    TransposeB = product.TransposeB,
+                    C = product.C,
+                    Addend = product.Adds ? product.C : null,
+                    Bias = null,
+                    Scale = 1,
+                }
             );
 
         private void Check(Comparison compare)

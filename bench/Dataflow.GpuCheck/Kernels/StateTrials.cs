@@ -17,7 +17,16 @@ internal static class StateTrials
         nuint deviceIds = bench.Integers(ids);
         var x = bench.Room(t, d);
         return new KernelTrial("embedding forward", 0, 2.0 * t * d * bench.Type.Size(),
-            () => bench.Kernels.Embedding.Forward(bench.Stream, deviceIds, table.Tensor, x),
+            () => bench.Kernels.Embedding.Forward(
+                bench.Stream,
+                new()
+                {
+                    Ids = deviceIds,
+                    Table = table.Tensor,
+                    X = x,
+                    Scale = 1,
+                }
+            ),
             compare =>
             {
                 foreach (int row in RowTrials.Samples(t))
@@ -36,7 +45,17 @@ internal static class StateTrials
         nuint deviceIds = bench.Integers(ids), order = bench.Integers([.. Enumerable.Range(0, t).OrderBy(i => ids[i]).ThenBy(i => i)]);
         double rows = ids.Distinct().Count();
         return new KernelTrial("embedding backward", 0, (t + (2 * rows)) * d * bench.Type.Size(),
-            () => bench.Kernels.Embedding.Backward(bench.Stream, deviceIds, order, dx.Tensor, table.Tensor),
+            () => bench.Kernels.Embedding.Backward(
+                bench.Stream,
+                new()
+                {
+                    Ids = deviceIds,
+                    Order = order,
+                    GradX = dx.Tensor,
+                    GradTable = table.Tensor,
+                    Scale = 1,
+                }
+            ),
             compare =>
             {
                 foreach (int id in RowTrials.Samples(t).Select(i => ids[i]).Distinct())

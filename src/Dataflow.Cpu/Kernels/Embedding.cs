@@ -9,13 +9,13 @@ public static unsafe class Embedding
     /// <summary>Positions of the sorted order whose segments a job sums.</summary>
     private const int BlockPositions = 16;
 
-    /// <summary>ids: T, each a row of table (V x D); x: T x D, overwritten with those rows.</summary>
+    /// <summary>ids: T, each a row of table (V x D); x: T x D, overwritten with those rows times <paramref name="scale"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException">An id is not a row of the table.</exception>
-    public static void Forward(ThreadTeam team, int* ids, Matrix table, Matrix x)
+    public static void Forward(ThreadTeam team, int* ids, Matrix table, Matrix x, float scale = 1)
     {
         x.Expect(x.Rows, table.Columns, nameof(x));
         CheckIds(ids, x.Rows, table.Rows);
-        team.For(x.Rows, new GatherJob(ids, table, 0, x, zeroOthers: false));
+        team.For(x.Rows, new GatherJob(ids, table, 0, x, scale, zeroOthers: false));
     }
 
     /// <summary>
@@ -23,19 +23,20 @@ public static unsafe class Embedding
     /// under <paramref name="zeroOthers"/>, else left alone: over all blocks of a table, the first with zeros, x becomes what the whole
     /// gives.
     /// </summary>
-    public static void ForwardBlock(ThreadTeam team, int* ids, Matrix table, int firstId, Matrix x, bool zeroOthers)
+    public static void ForwardBlock(ThreadTeam team, int* ids, Matrix table, int firstId, Matrix x, bool zeroOthers, float scale = 1)
     {
         x.Expect(x.Rows, table.Columns, nameof(x));
-        team.For(x.Rows, new GatherJob(ids, table, firstId, x, zeroOthers));
+        team.For(x.Rows, new GatherJob(ids, table, firstId, x, scale, zeroOthers));
     }
 
     /// <summary>
     /// ids: one per row of dx; order: <paramref name="tokens"/> numbers, the rows that count, sorted by (id, row), then -1; dx: T x D;
-    /// dTable: V x D. For each distinct id, the fp32 sum of its rows of dx in that order is added to its row of dTable, rounded once.
+    /// dTable: V x D. For each distinct id, the fp32 sum of its rows of dx in that order, times <paramref name="scale"/>, is added to its
+    /// row of dTable by one fused multiply-add, rounded once.
     /// Rows of other ids are not touched.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">An id is not a row of the table.</exception>
-    public static void Backward(ThreadTeam team, int* ids, int* order, int tokens, Matrix dx, Matrix dTable)
+    public static void Backward(ThreadTeam team, int* ids, int* order, int tokens, Matrix dx, Matrix dTable, float scale = 1)
     {
         dx.Expect(dx.Rows, dTable.Columns, nameof(dx));
         tokens = Counted(order, tokens);
@@ -44,19 +45,28 @@ public static unsafe class Embedding
             CheckIds(ids + order[i], 1, dTable.Rows);
         }
 
-        team.For((tokens + BlockPositions - 1) / BlockPositions, new ScatterJob(ids, order, tokens, 0, dx, dTable));
+        team.For((tokens + BlockPositions - 1) / BlockPositions, new ScatterJob(ids, order, tokens, 0, dx, dTable, scale));
     }
 
     /// <summary>
     /// The same where dTable holds the rows of the ids from <paramref name="firstId"/> on only: a run of the order, the same bits.
     /// </summary>
-    public static void BackwardBlock(ThreadTeam team, int* ids, int* order, int tokens, int firstId, Matrix dx, Matrix dTable)
+    public static void BackwardBlock(
+        ThreadTeam team,
+        int* ids,
+        int* order,
+        int tokens,
+        int firstId,
+        Matrix dx,
+        Matrix dTable,
+        float scale = 1
+    )
     {
         dx.Expect(dx.Rows, dTable.Columns, nameof(dx));
         tokens = Counted(order, tokens);
         int begin = FirstAtLeast(ids, order, tokens, firstId);
         int count = FirstAtLeast(ids, order, tokens, (long)firstId + dTable.Rows) - begin;
-        team.For((count + BlockPositions - 1) / BlockPositions, new ScatterJob(ids, order + begin, count, firstId, dx, dTable));
+        team.For((count + BlockPositions - 1) / BlockPositions, new ScatterJob(ids, order + begin, count, firstId, dx, dTable, scale));
     }
 
     private static int Counted(int* order, int tokens)
@@ -93,7 +103,7 @@ public static unsafe class Embedding
         }
     }
 
-    private readonly struct GatherJob(int* ids, Matrix table, int firstId, Matrix x, bool zeroOthers) : IJob
+    private readonly struct GatherJob(int* ids, Matrix table, int firstId, Matrix x, float scale, bool zeroOthers) : IJob
     {
         public void Run(int index, int worker)
         {
@@ -112,13 +122,21 @@ public static unsafe class Embedding
             Row from = new(table, row);
             for (int j = 0; j < x.Columns; j += Lanes.Count)
             {
-                to.Store(j, from.Load(j, x.Columns - j), x.Columns - j);
+                to.Store(j, from.Load(j, x.Columns - j) * Vector512.Create(scale), x.Columns - j);
             }
         }
     }
 
     /// <summary>A job sums the segments that start in its positions, wherever they end.</summary>
-    private readonly struct ScatterJob(int* ids, int* order, int tokens, int firstId, Matrix dx, Matrix dTable) : IJob
+    private readonly struct ScatterJob(
+        int* ids,
+        int* order,
+        int tokens,
+        int firstId,
+        Matrix dx,
+        Matrix dTable,
+        float scale
+    ) : IJob
     {
         public void Run(int index, int worker)
         {
@@ -153,7 +171,7 @@ public static unsafe class Embedding
                     sum += new Row(dx, order[i], j).Load(0, lanes);
                 }
 
-                to.Store(j, to.Load(j, lanes) + sum, lanes);
+                to.Store(j, Vector512.FusedMultiplyAdd(sum, Vector512.Create(scale), to.Load(j, lanes)), lanes);
             }
         }
     }

@@ -6,9 +6,9 @@ namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
 /// Matrix product. Shapes: op(a) M x K, op(b) K x N, c and addend M x N, bias 1 x N. Every element of c is a sum, in
-/// ascending k, of chains of 32 fp32 fused multiply-adds, plus the addend, plus its column's bias, rounded once to c's type: it depends
-/// on its row of op(a), its column of op(b), its addend and its bias alone, whatever the sizes of the rest, the number of threads and the
-/// processor.
+/// ascending k, of chains of 32 fp32 fused multiply-adds, times the scale, plus the addend, plus its column's bias, rounded once to c's
+/// type: it depends on its row of op(a), its column of op(b), its addend and its bias alone, whatever the sizes of the rest, the number of
+/// threads and the processor.
 /// </summary>
 public static class Gemm
 {
@@ -17,19 +17,32 @@ public static class Gemm
     /// c must not overlap a or b.
     /// </summary>
     /// <exception cref="ArgumentException">The shapes do not fit.</exception>
-    public static void Run(ThreadTeam team, Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, Matrix? addend, Matrix? bias = null)
+    public static void Run(
+        ThreadTeam team,
+        Matrix a,
+        Transpose ta,
+        Matrix b,
+        Transpose tb,
+        Matrix c,
+        Matrix? addend,
+        Matrix? bias = null
+    ) => Run(team, a, ta, b, tb, new GemmResult(c, addend, bias));
+
+    /// <summary>As the other overload, with a scale too. c must not overlap a or b.</summary>
+    /// <exception cref="ArgumentException">The shapes do not fit.</exception>
+    public static void Run(ThreadTeam team, Matrix a, Transpose ta, Matrix b, Transpose tb, in GemmResult to)
     {
         if (Vector512.IsHardwareAccelerated)
         {
-            Run<MicroKernel512>(team, a, ta, b, tb, c, addend, bias);
+            Run<MicroKernel512>(team, a, ta, b, tb, to);
         }
         else if (Vector256.IsHardwareAccelerated)
         {
-            Run<MicroKernel256>(team, a, ta, b, tb, c, addend, bias);
+            Run<MicroKernel256>(team, a, ta, b, tb, to);
         }
         else
         {
-            Run<MicroKernelScalar>(team, a, ta, b, tb, c, addend, bias);
+            Run<MicroKernelScalar>(team, a, ta, b, tb, to);
         }
     }
 
@@ -44,8 +57,13 @@ public static class Gemm
         Matrix? addend,
         Matrix? bias = null
     )
+        where TKernel : struct, IMicroKernel => Run<TKernel>(team, a, ta, b, tb, new GemmResult(c, addend, bias));
+
+    /// <summary>As the public overload, with a chosen micro-kernel.</summary>
+    internal static void Run<TKernel>(ThreadTeam team, Matrix a, Transpose ta, Matrix b, Transpose tb, in GemmResult to)
         where TKernel : struct, IMicroKernel
     {
+        Matrix c = to.C;
         int depth = ta == Transpose.No ? a.Columns : a.Rows;
         if (ta == Transpose.No)
         {
@@ -65,14 +83,14 @@ public static class Gemm
             b.Expect(c.Columns, depth, nameof(b));
         }
 
-        addend?.Expect(c.Rows, c.Columns, nameof(addend));
-        bias?.Expect(1, c.Columns, nameof(bias));
+        to.Addend?.Expect(c.Rows, c.Columns, nameof(to.Addend));
+        to.Bias?.Expect(1, c.Columns, nameof(to.Bias));
         if (c.Rows == 0 || c.Columns == 0)
         {
             return;
         }
 
-        GemmTiles<TKernel> tiles = new(team, a, ta, b, tb, c, addend, bias);
+        GemmTiles<TKernel> tiles = new(team, a, ta, b, tb, to);
         team.For(tiles.Count, tiles);
     }
 }

@@ -1,4 +1,3 @@
-using Dataflow.Model;
 using Dataflow.Runtime;
 using static Dataflow.Cuda.Kernels.Launches;
 
@@ -15,33 +14,64 @@ internal sealed class Embedding(KernelLibrary library)
     private readonly CudaFunction backwardWide = library.Function("embedding", "embedding_backward_bf16_f32");
 
     /// <inheritdoc cref="IKernels.EmbeddingForward"/>
-    public void Forward(CudaStream stream, nuint ids, Tensor table, Tensor x)
-    {
-        int block = Threads(Up(x.Columns, PackOf(x.Type) * 2L), 32, 512);
-        forward[x.Type].Launch(stream, new(x.Rows, block), At(ids), At(table), At(x), x.Columns);
-    }
+    public void Forward(CudaStream stream, in EmbeddingForwardArguments call) =>
+        forward[call.X.Type].Launch(stream, ForwardShape(call.X), At(call.Ids), At(call.Table), At(call.X), call.Scale, call.X.Columns);
 
     /// <inheritdoc cref="IKernels.EmbeddingBackward"/>
-    public void Backward(CudaStream stream, nuint ids, nuint order, Tensor dx, Tensor dTable)
+    public void Backward(CudaStream stream, in EmbeddingBackwardArguments call)
     {
-        var function = dTable.Type == dx.Type ? backward[dx.Type] : backwardWide;
-        function.Launch(stream, BackwardShape(dx), At(ids), At(order), At(dx), At(dTable), dx.Rows, dx.Columns);
+        var dx = call.GradX;
+        var function = call.GradTable.Type == dx.Type ? backward[dx.Type] : backwardWide;
+        function.Launch(
+            stream,
+            BackwardShape(dx),
+            At(call.Ids),
+            At(call.Order),
+            At(dx),
+            At(call.GradTable),
+            call.Scale,
+            dx.Rows,
+            dx.Columns
+        );
     }
 
     /// <inheritdoc cref="IKernels.EmbeddingBlockForward"/>
-    public void ForwardBlock(CudaStream stream, nuint ids, Tensor block, int firstId, Tensor x, bool zeroOthers)
-    {
-        int threads = Threads(Up(x.Columns, PackOf(x.Type) * 2L), 32, 512);
-        blockForward[x.Type]
-            .Launch(stream, new(x.Rows, threads), At(ids), At(block), At(x), firstId, block.Rows, x.Columns, zeroOthers ? 1 : 0);
-    }
+    public void ForwardBlock(CudaStream stream, in EmbeddingBlockForwardArguments call) =>
+        blockForward[call.X.Type]
+            .Launch(
+                stream,
+                ForwardShape(call.X),
+                At(call.Ids),
+                At(call.Block),
+                At(call.X),
+                call.Scale,
+                call.FirstId,
+                call.Block.Rows,
+                call.X.Columns,
+                call.ZeroOthers ? 1 : 0
+            );
 
     /// <inheritdoc cref="IKernels.EmbeddingBlockBackward"/>
-    public void BackwardBlock(CudaStream stream, nuint ids, nuint order, int firstId, Tensor dx, Tensor dBlock)
+    public void BackwardBlock(CudaStream stream, in EmbeddingBlockBackwardArguments call)
     {
+        var (dx, dBlock) = (call.GradX, call.GradBlock);
         var function = dBlock.Type == dx.Type ? blockBackward[dx.Type] : blockBackwardWide;
-        function.Launch(stream, BackwardShape(dx), At(ids), At(order), At(dx), At(dBlock), dx.Rows, firstId, dBlock.Rows, dx.Columns);
+        function.Launch(
+            stream,
+            BackwardShape(dx),
+            At(call.Ids),
+            At(call.Order),
+            At(dx),
+            At(dBlock),
+            call.Scale,
+            dx.Rows,
+            call.FirstId,
+            dBlock.Rows,
+            dx.Columns
+        );
     }
+
+    private static LaunchShape ForwardShape(Tensor x) => new(x.Rows, Threads(Up(x.Columns, PackOf(x.Type) * 2L), 32, 512));
 
     private static LaunchShape BackwardShape(Tensor dx) =>
         new(checked((int)Up(Up(dx.Rows, 8) * Up(dx.Columns, PackOf(dx.Type) * (long)Warp), 4)), 128);

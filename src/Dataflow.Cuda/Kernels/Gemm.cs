@@ -31,10 +31,11 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
     }
 
     /// <inheritdoc cref="IKernels.Gemm"/>
-    public void Run(CudaStream stream, Tensor a, Transpose ta, Tensor b, Transpose tb, Tensor c, Tensor? addend, Tensor? bias = null)
+    public void Run(CudaStream stream, in GemmArguments call)
     {
-        var plan = plans[ProductShape.Of(a, ta, b, tb, c, addend is not null) with { HasBias = bias is not null }];
-        if (bias is { } row)
+        var shape = ProductShape.Of(call.A, call.TransposeA, call.B, call.TransposeB, call.C, call.Addend is not null);
+        var plan = plans[shape with { HasBias = call.Bias is not null }];
+        if (call.Bias is { } row)
         {
             plan.Problem.Description.SetBias(At(row));
         }
@@ -42,12 +43,12 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
         // Row-major c = op(a) op(b) is, read by columns, c^T = op(b)^T op(a)^T: the operands change places.
         var operands = new MatmulOperands
         {
-            Alpha = 1,
-            A = At(b),
-            B = At(a),
-            Beta = addend is null ? 0 : 1,
-            C = At(addend ?? c),
-            D = At(c),
+            Alpha = call.Scale,
+            A = At(call.B),
+            B = At(call.A),
+            Beta = call.Addend is null ? 0 : 1,
+            C = At(call.Addend ?? call.C),
+            D = At(call.C),
         };
         library.Multiply(stream, plan.Problem, plan.Algorithm, operands, workspace, Workspace);
     }

@@ -1,6 +1,6 @@
 namespace Dataflow.Model;
 
-/// <summary>x = rows of the table, or of a block of it, by token id.</summary>
+/// <summary>x = scale times rows of the table, or of a block of it, by token id.</summary>
 public sealed record EmbeddingForwardCall : KernelCall
 {
     /// <inheritdoc/>
@@ -15,6 +15,9 @@ public sealed record EmbeddingForwardCall : KernelCall
     /// <summary>[T, D].</summary>
     public required Operand X { get; init; }
 
+    /// <summary>What rows are multiplied by.</summary>
+    public float Scale { get; init; } = 1;
+
     /// <summary>Of the table, the rows of these tokens at most.</summary>
     public override KernelWork Work(in CallShapes at) => KernelWork.Memory(2.0 * at.Place(X).Size.Value);
 
@@ -26,7 +29,7 @@ public sealed record EmbeddingForwardCall : KernelCall
     }
 }
 
-/// <summary>Adds rows of dx to those of the table's gradient, or of a block of it, by token id.</summary>
+/// <summary>Adds scale times rows of dx to those of the table's gradient, or of a block of it, by token id.</summary>
 public sealed record EmbeddingBackwardCall : KernelCall
 {
     /// <inheritdoc/>
@@ -43,6 +46,9 @@ public sealed record EmbeddingBackwardCall : KernelCall
 
     /// <summary>[rows, D].</summary>
     public required Operand GradTable { get; init; }
+
+    /// <summary>As the forward's.</summary>
+    public float Scale { get; init; } = 1;
 
     /// <summary>Of the table, the rows of these tokens at most.</summary>
     public override KernelWork Work(in CallShapes at) => KernelWork.Memory(3.0 * at.Place(GradX).Size.Value);

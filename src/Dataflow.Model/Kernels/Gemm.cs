@@ -1,6 +1,6 @@
 namespace Dataflow.Model;
 
-/// <summary>c = a b^T + addend + bias: an activation times a weight.</summary>
+/// <summary>c = scale a b^T + addend + bias: an activation times a weight.</summary>
 public sealed record GemmForwardCall : KernelCall
 {
     /// <inheritdoc/>
@@ -21,6 +21,9 @@ public sealed record GemmForwardCall : KernelCall
     /// <summary>[out], of c's type, added to every row; null adds nothing. Its gradient is a <see cref="ColumnSumCall"/>.</summary>
     public Operand? Bias { get; init; }
 
+    /// <summary>Multiplies the product alone, before anything is added: not the bias, not the addend.</summary>
+    public float Scale { get; init; } = 1;
+
     /// <inheritdoc/>
     public override KernelWork Work(in CallShapes at)
     {
@@ -36,7 +39,7 @@ public sealed record GemmForwardCall : KernelCall
     }
 }
 
-/// <summary>c (+)= a b: a gradient times a weight.</summary>
+/// <summary>c (+)= scale a b: a gradient times a weight.</summary>
 public sealed record GemmInputGradientCall : KernelCall
 {
     /// <inheritdoc/>
@@ -54,6 +57,9 @@ public sealed record GemmInputGradientCall : KernelCall
     /// <summary>Several ops add to <see cref="C"/>; the first of them, whose access overwrites it, does not.</summary>
     public bool Sums { get; init; }
 
+    /// <summary>Multiplies the product before it is added.</summary>
+    public float Scale { get; init; } = 1;
+
     /// <inheritdoc/>
     public override KernelWork Work(in CallShapes at)
     {
@@ -70,7 +76,7 @@ public sealed record GemmInputGradientCall : KernelCall
     }
 }
 
-/// <summary>c (+)= a^T b: a gradient times an activation, summed over tokens.</summary>
+/// <summary>c (+)= scale a^T b: a gradient times an activation, summed over tokens.</summary>
 public sealed record GemmWeightGradientCall : KernelCall
 {
     /// <inheritdoc/>
@@ -84,6 +90,9 @@ public sealed record GemmWeightGradientCall : KernelCall
 
     /// <summary>[out, in].</summary>
     public required Operand C { get; init; }
+
+    /// <summary>Multiplies the product before it is added.</summary>
+    public float Scale { get; init; } = 1;
 
     /// <inheritdoc/>
     public override KernelWork Work(in CallShapes at)

@@ -2,7 +2,7 @@ using Dataflow.Model;
 
 namespace Dataflow.Runtime;
 
-/// <summary>x [T, D] = rows of the table [V, D].</summary>
+/// <summary>x [T, D] = scale times rows of the table [V, D].</summary>
 public readonly record struct EmbeddingForwardArguments : IKernelArguments
 {
     /// <summary>[T] int32.</summary>
@@ -14,6 +14,9 @@ public readonly record struct EmbeddingForwardArguments : IKernelArguments
     /// <summary>[T, D].</summary>
     public required Tensor X { get; init; }
 
+    /// <summary>What rows are multiplied by.</summary>
+    public required float Scale { get; init; }
+
     /// <summary>Of a call's operands.</summary>
     public static EmbeddingForwardArguments Of(EmbeddingForwardCall call, in OpOperands at) =>
         new()
@@ -21,6 +24,7 @@ public readonly record struct EmbeddingForwardArguments : IKernelArguments
             Ids = at.Pointer(call.Ids),
             Table = at.Tensor(call.Table),
             X = at.Tensor(call.X),
+            Scale = call.Scale,
         };
 
     /// <inheritdoc/>
@@ -35,7 +39,7 @@ public readonly record struct EmbeddingForwardArguments : IKernelArguments
     }
 }
 
-/// <summary>Adds rows of dx [T, D] to rows of the table's gradient.</summary>
+/// <summary>Adds scale times rows of dx [T, D] to rows of the table's gradient.</summary>
 public readonly record struct EmbeddingBackwardArguments : IKernelArguments
 {
     /// <summary>[T] int32.</summary>
@@ -50,6 +54,9 @@ public readonly record struct EmbeddingBackwardArguments : IKernelArguments
     /// <summary>[V, D], added to.</summary>
     public required Tensor GradTable { get; init; }
 
+    /// <summary>What rows are multiplied by.</summary>
+    public required float Scale { get; init; }
+
     /// <summary>Of a call's operands.</summary>
     public static EmbeddingBackwardArguments Of(EmbeddingBackwardCall call, in OpOperands at) =>
         new()
@@ -58,6 +65,7 @@ public readonly record struct EmbeddingBackwardArguments : IKernelArguments
             Order = at.Pointer(call.Order),
             GradX = at.Tensor(call.GradX),
             GradTable = at.Tensor(call.GradTable),
+            Scale = call.Scale,
         };
 
     /// <inheritdoc/>
@@ -73,7 +81,9 @@ public readonly record struct EmbeddingBackwardArguments : IKernelArguments
     }
 }
 
-/// <summary>The rows of x whose ids lie in a block of the table; the others become zero, or stay as they are.</summary>
+/// <summary>
+/// As the forward of the whole, of the rows of x whose ids lie in a block of the table; the others become zero, or stay as they are.
+/// </summary>
 public readonly record struct EmbeddingBlockForwardArguments : IKernelArguments
 {
     /// <summary>[T] int32.</summary>
@@ -91,6 +101,9 @@ public readonly record struct EmbeddingBlockForwardArguments : IKernelArguments
     /// <summary>Whether rows of other blocks become zero.</summary>
     public required bool ZeroOthers { get; init; }
 
+    /// <summary>What rows are multiplied by.</summary>
+    public required float Scale { get; init; }
+
     /// <summary>Of a call's operands.</summary>
     public static EmbeddingBlockForwardArguments Of(EmbeddingForwardCall call, in OpOperands at) =>
         new()
@@ -100,6 +113,7 @@ public readonly record struct EmbeddingBlockForwardArguments : IKernelArguments
             FirstId = at.FirstId,
             X = at.Tensor(call.X),
             ZeroOthers = !at.Accumulates(call.X),
+            Scale = call.Scale,
         };
 
     /// <inheritdoc/>
@@ -132,6 +146,9 @@ public readonly record struct EmbeddingBlockBackwardArguments : IKernelArguments
     /// <summary>[rows of the block, D], added to.</summary>
     public required Tensor GradBlock { get; init; }
 
+    /// <summary>What rows are multiplied by.</summary>
+    public required float Scale { get; init; }
+
     /// <summary>Of a call's operands.</summary>
     public static EmbeddingBlockBackwardArguments Of(EmbeddingBackwardCall call, in OpOperands at) =>
         new()
@@ -141,6 +158,7 @@ public readonly record struct EmbeddingBlockBackwardArguments : IKernelArguments
             FirstId = at.FirstId,
             GradX = at.Tensor(call.GradX),
             GradBlock = at.Tensor(call.GradTable),
+            Scale = call.Scale,
         };
 
     /// <inheritdoc/>

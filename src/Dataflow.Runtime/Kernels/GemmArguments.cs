@@ -2,7 +2,7 @@ using Dataflow.Model;
 
 namespace Dataflow.Runtime;
 
-/// <summary>c = op(a) op(b) + addend + bias, rounded once.</summary>
+/// <summary>c = scale op(a) op(b) + addend + bias, rounded once.</summary>
 public readonly record struct GemmArguments : IKernelArguments
 {
     /// <summary>Of c's rows, transposed or not.</summary>
@@ -26,6 +26,9 @@ public readonly record struct GemmArguments : IKernelArguments
     /// <summary>A row of c's columns and type, added to every row of c; null adds nothing.</summary>
     public required Tensor? Bias { get; init; }
 
+    /// <summary>Of the product alone.</summary>
+    public required float Scale { get; init; }
+
     /// <summary>Of a call's operands.</summary>
     public static GemmArguments Of(GemmForwardCall call, in OpOperands at) =>
         new()
@@ -37,6 +40,7 @@ public readonly record struct GemmArguments : IKernelArguments
             C = at.Tensor(call.C),
             Addend = at.Tensor(call.Addend),
             Bias = at.Tensor(call.Bias),
+            Scale = call.Scale,
         };
 
     /// <summary>Of a call's operands.</summary>
@@ -50,6 +54,7 @@ public readonly record struct GemmArguments : IKernelArguments
             C = at.Tensor(call.C),
             Addend = call.Sums && at.Accumulates(call.C) ? at.Tensor(call.C) : null,
             Bias = null,
+            Scale = call.Scale,
         };
 
     /// <summary>Of a call's operands.</summary>
@@ -63,6 +68,7 @@ public readonly record struct GemmArguments : IKernelArguments
             C = at.Tensor(call.C),
             Addend = at.Accumulates(call.C) ? at.Tensor(call.C) : null,
             Bias = null,
+            Scale = call.Scale,
         };
 
     /// <inheritdoc/>

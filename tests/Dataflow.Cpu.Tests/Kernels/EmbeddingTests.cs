@@ -51,6 +51,41 @@ public sealed unsafe class EmbeddingTests : KernelTest
         }
     }
 
+    [Fact]
+    public void A_scale_multiplies_rows_and_their_gradients()
+    {
+        const float Scale = 12.5f;
+        Tensor table = New(11, 37).Random(1);
+        Tensor dx = New(Ids.Length, 37).Random(2);
+        Tensor dTable = New(11, 37).Random(3);
+        Tensor cut = Own(dTable.Copy());
+        var (x, block) = (New(Ids.Length, 37).Poison(), New(Ids.Length, 37).Poison());
+        double[,] gathered = x.Values(), expected = dTable.Values();
+        for (int t = 0; t < Ids.Length; t++)
+        {
+            for (int j = 0; j < 37; j++)
+            {
+                gathered[t, j] = Scale * table[Ids[t], j];
+                expected[Ids[t], j] += Scale * dx[t, j];
+            }
+        }
+
+        int* order = Table([.. Enumerable.Range(0, Ids.Length).OrderBy(t => Ids[t])]);
+        Embedding.Forward(Team(), Table(Ids), table.M, x.M, Scale);
+        x.AssertClose(gathered);
+        Embedding.Backward(Team(), Table(Ids), order, Ids.Length, dx.M, dTable.M, Scale);
+        dTable.AssertClose(expected);
+        for (int first = 0; first < 11; first += 6)
+        {
+            int rows = Math.Min(6, 11 - first);
+            Embedding.ForwardBlock(Team(), Table(Ids), table.M.RowRange(first, rows), first, block.M, zeroOthers: first == 0, Scale);
+            Embedding.BackwardBlock(Team(), Table(Ids), order, Ids.Length, first, dx.M, cut.M.RowRange(first, rows), Scale);
+        }
+
+        block.AssertSameBits(x);
+        cut.AssertSameBits(dTable);
+    }
+
     [Theory]
     [InlineData(4)]
     [InlineData(10)]

@@ -173,6 +173,30 @@ public sealed class GemmTests : KernelTest
         }
     }
 
+    [Theory]
+    [InlineData(DType.Float32)]
+    [InlineData(DType.BFloat16)]
+    public void A_scale_multiplies_the_product_alone(DType type)
+    {
+        const int M = 20, N = 40, K = 70;
+        Tensor a = New(M, K, type).Random(1);
+        Tensor b = New(N, K, type).Random(2);
+        Tensor addend = New(M, N, type).Random(3);
+        Tensor bias = New(1, N, type).Random(4);
+        Tensor c = New(M, N, type).Poison();
+        double[,] expected = addend.Values();
+        for (int i = 0; i < M; i++)
+        {
+            for (int j = 0; j < N; j++)
+            {
+                expected[i, j] += bias[0, j] + (0.22 * Enumerable.Range(0, K).Sum(k => a[i, k] * b[j, k]));
+            }
+        }
+
+        Gemm.Run(Team(), a.M, Transpose.No, b.M, Transpose.Yes, new(c.M, addend.M, bias.M, 0.22f));
+        c.AssertClose(expected);
+    }
+
     [Fact]
     public void Shapes_that_do_not_fit_are_refused()
     {

@@ -5,7 +5,7 @@
 namespace
 {
 
-template <typename T> void check_forward(int rows, int columns)
+template <typename T> void check_forward(int rows, int columns, float scale = 1)
 {
     Numbers numbers(columns);
     const int vocab = 50;
@@ -19,15 +19,21 @@ template <typename T> void check_forward(int rows, int columns)
             expected.end(), table.begin() + static_cast<long>(id) * columns, table.begin() + static_cast<long>(id + 1) * columns);
     }
 
+    for (T& value : expected)
+    {
+        value = rounded<T>(to_float(value) * scale);
+    }
+
     Array<T> device_table(table), x(expected.size());
     Array<int> device_ids(ids);
     kernel("embedding", std::string("embedding_forward_") + Type<T>::Name).run({static_cast<uint32_t>(rows)},
-        {block_for(divided_up(columns / PackCount<T>, 2), 32, 512)}, 0, device_ids.device(), device_table.device(), x.device(), columns);
+        {block_for(divided_up(columns / PackCount<T>, 2), 32, 512)}, 0, device_ids.device(), device_table.device(), x.device(), scale,
+        columns);
     check_same(x.host(), expected, "gathered rows of " + std::to_string(columns));
 }
 
 // Over the blocks of a table, whose rows begin there, the first with zeros for the others.
-template <typename T> void check_block_forward(int rows, int columns, const std::vector<int>& starts)
+template <typename T> void check_block_forward(int rows, int columns, const std::vector<int>& starts, float scale = 1)
 {
     Numbers numbers(columns);
     const int vocab = 50;
@@ -49,13 +55,13 @@ template <typename T> void check_block_forward(int rows, int columns, const std:
             std::vector<T>(table.begin() + static_cast<long>(first) * columns, table.begin() + static_cast<long>(end) * columns));
         kernel("embedding", std::string("embedding_block_forward_") + Type<T>::Name)
             .run({static_cast<uint32_t>(rows)}, {block_for(divided_up(columns / PackCount<T>, 2), 32, 512)}, 0, device_ids.device(),
-                block.device(), x.device(), first, end - first, columns, b == 0 ? 1 : 0);
+                block.device(), x.device(), scale, first, end - first, columns, b == 0 ? 1 : 0);
         for (int r = 0; r < rows; r++)
         {
             if (ids[r] >= first && ids[r] < end)
             {
-                std::copy_n(
-                    table.begin() + static_cast<long>(ids[r]) * columns, columns, expected.begin() + static_cast<long>(r) * columns);
+                std::transform(table.begin() + static_cast<long>(ids[r]) * columns, table.begin() + static_cast<long>(ids[r] + 1) * columns,
+                    expected.begin() + static_cast<long>(r) * columns, [&](T value) { return rounded<T>(to_float(value) * scale); });
             }
         }
 
@@ -65,7 +71,8 @@ template <typename T> void check_block_forward(int rows, int columns, const std:
 
 // Bit for bit: the order of the sums is the definition. With starts of blocks, each block of the table is its own.
 template <typename T, typename G>
-void check_backward(int rows, int tokens, int columns, int vocab, uint64_t seed = 1, const std::vector<int>& starts = {})
+void check_backward(int rows, int tokens, int columns, int vocab, uint64_t seed = 1, const std::vector<int>& starts = {},
+    float scale = 1)
 {
     Numbers numbers(columns + tokens);
     const std::vector<T> dx = numbers.many<T>(static_cast<size_t>(rows) * columns);
@@ -96,7 +103,7 @@ void check_backward(int rows, int tokens, int columns, int vocab, uint64_t seed 
         for (int c = 0; c < columns; c++)
         {
             G& at = expected[static_cast<size_t>(id) * columns + c];
-            at = rounded<G>(to_float(at) + sum[c]);
+            at = rounded<G>(std::fma(sum[c], scale, to_float(at)));
         }
     }
 
@@ -111,8 +118,8 @@ void check_backward(int rows, int tokens, int columns, int vocab, uint64_t seed 
     {
         Array<G> dtable(old);
         kernel("embedding", "embedding_backward_" + name, seed)
-            .run({divided_up(units, 4)}, {128}, 0, device_ids.device(), device_order.device(), device_dx.device(), dtable.device(), rows,
-                columns);
+            .run({divided_up(units, 4)}, {128}, 0, device_ids.device(), device_order.device(), device_dx.device(), dtable.device(), scale,
+                rows, columns);
         check_same(dtable.host(), expected, what);
     }
 
@@ -122,8 +129,8 @@ void check_backward(int rows, int tokens, int columns, int vocab, uint64_t seed 
         const long from = static_cast<long>(first) * columns, to = static_cast<long>(end) * columns;
         Array<G> dblock(std::vector<G>(old.begin() + from, old.begin() + to));
         kernel("embedding", "embedding_block_backward_" + name, seed)
-            .run({divided_up(units, 4)}, {128}, 0, device_ids.device(), device_order.device(), device_dx.device(), dblock.device(), rows,
-                first, end - first, columns);
+            .run({divided_up(units, 4)}, {128}, 0, device_ids.device(), device_order.device(), device_dx.device(), dblock.device(), scale,
+                rows, first, end - first, columns);
         check_same(dblock.host(), std::vector<G>(expected.begin() + from, expected.begin() + to), what + ", block " + std::to_string(b));
     }
 }
@@ -146,6 +153,20 @@ TEST(EmbeddingForwardOfBlocksIsThatOfTheWhole)
         check_block_forward<float>(19, columns, {0, 21});
         check_block_forward<Bf16>(19, columns, {0, 21, 42});
         check_block_forward<Bf16>(19, columns, {0, 1, 49});
+    }
+}
+
+TEST(EmbeddingScalesRowsAndTheirGradients)
+{
+    for (int columns : {8, 264})
+    {
+        check_forward<float>(9, columns, 12.5f);
+        check_forward<Bf16>(9, columns, 0.3f);
+        check_block_forward<float>(19, columns, {0, 21}, 12.5f);
+        check_block_forward<Bf16>(19, columns, {0, 21}, 0.3f);
+        check_backward<float, float>(129, 129, columns, 40, 1, {}, 12.5f);
+        check_backward<Bf16, Bf16>(129, 129, columns, 40, 1, {}, 0.3f);
+        check_backward<Bf16, float>(129, 129, columns, 40, 1, {0, 20}, 0.3f);
     }
 }
 

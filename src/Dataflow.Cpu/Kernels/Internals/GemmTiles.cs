@@ -27,18 +27,20 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
     private readonly Transpose tb;
     private readonly bool add;
     private readonly bool addBias;
+    private readonly float scale;
     private readonly int depth;
     private readonly int tileRows;
     private readonly int tileColumns;
 
-    public GemmTiles(ThreadTeam team, Matrix a, Transpose ta, Matrix b, Transpose tb, Matrix c, Matrix? addend, Matrix? bias)
+    public GemmTiles(ThreadTeam team, Matrix a, Transpose ta, Matrix b, Transpose tb, in GemmResult to)
     {
-        (this.team, this.a, this.ta, this.b, this.tb, this.c) = (team, a, ta, b, tb, c);
+        (this.team, this.a, this.ta, this.b, this.tb, c) = (team, a, ta, b, tb, to.C);
         depth = ta == Transpose.No ? a.Columns : a.Rows;
-        add = addend is not null;
-        this.addend = addend ?? default;
-        addBias = bias is not null;
-        this.bias = bias ?? default;
+        add = to.Addend is not null;
+        addend = to.Addend ?? default;
+        addBias = to.Bias is not null;
+        bias = to.Bias ?? default;
+        scale = to.Scale;
         (tileRows, tileColumns) = TileShape(c.Rows, c.Columns, team.Threads);
     }
 
@@ -158,7 +160,7 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
         }
     }
 
-    /// <summary>One row of the tile: adds addend and bias, rounds, stores.</summary>
+    /// <summary>One row of the tile: multiplies by the scale, adds addend and bias, rounds, stores.</summary>
     private void Finish(int row, int column, int columns, float* sums, int tileSize)
     {
         Row to = new(c, row, column);
@@ -168,6 +170,7 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
         {
             int lanes = columns - j;
             Vector512<float> value = Vector512.Load(sums + ((long)(j / TKernel.Columns) * tileSize) + (j % TKernel.Columns));
+            value *= Vector512.Create(scale);
             if (add)
             {
                 value += plus.Load(j, lanes);
