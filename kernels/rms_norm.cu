@@ -13,21 +13,7 @@
 //   rms_norm_backward_bf16_f32: all in bf16 but dy, which is fp32, so that dx may not be dy.
 //
 // Both: columns a multiple of Count, any length: what a block cannot hold in registers it reads again. No dynamic shared memory.
-#include "device.cuh"
-
-// The row's addend, where there is one. It is loaded when it is needed: the registers hold the row and the weight.
-template <typename T> DEVICE void add_pack(Pack<T>& pack, const T* addend, int32 at)
-{
-    if (addend != nullptr)
-    {
-        const Pack<T> plus = load_pack(addend + at);
-#pragma unroll
-        for (int c = 0; c < Pack<T>::Count; c++)
-        {
-            pack.v[c] += plus.v[c];
-        }
-    }
-}
+#include "norm_rows.cuh"
 
 template <typename T>
 DEVICE void forward(const T* x, const T* w, const T* addend, T* y, float* rstd, float offset, float eps, int32 columns)
@@ -141,31 +127,6 @@ DEVICE Pack<T> input_gradient(
     }
 
     return dx;
-}
-
-// As many elements of G as a pack of T has, as floats.
-template <typename T, typename G> DEVICE Pack<T> unpack_as(const uint4 (&raw)[sizeof(G) / sizeof(T)])
-{
-    Pack<T> pack;
-#pragma unroll
-    for (int i = 0; i < (int)(sizeof(G) / sizeof(T)); i++)
-    {
-        const Pack<G> part = unpack<G>(raw[i]);
-#pragma unroll
-        for (int c = 0; c < Pack<G>::Count; c++)
-        {
-            pack.v[i * Pack<G>::Count + c] = part.v[c];
-        }
-    }
-
-    return pack;
-}
-
-template <typename T, typename G> DEVICE Pack<T> load_as(const G* at)
-{
-    Pack<T> pack;
-    load_elements(at, pack.v);
-    return pack;
 }
 
 template <typename T, typename G>

@@ -48,6 +48,12 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     public void RmsNormBackward(in RmsNormBackwardArguments call) => RmsNorm.Backward(team, call);
 
     /// <inheritdoc/>
+    public void LayerNormForward(in LayerNormForwardArguments call) => LayerNorm.Forward(team, call);
+
+    /// <inheritdoc/>
+    public void LayerNormBackward(in LayerNormBackwardArguments call) => LayerNorm.Backward(team, call);
+
+    /// <inheritdoc/>
     public void Gemm(in GemmArguments call) =>
         Kernels.Gemm.Run(
             team,

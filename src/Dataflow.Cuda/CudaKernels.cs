@@ -31,6 +31,8 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public RmsNorm RmsNorm => field ??= new(library, ColumnSum);
 
+    public LayerNorm LayerNorm => field ??= new(library, ColumnSum);
+
     public QkNormRope QkNormRope => field ??= new(library, ColumnSum);
 }
 
@@ -60,6 +62,12 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
 
     /// <inheritdoc/>
     public void RmsNormBackward(in RmsNormBackwardArguments call) => kernels.RmsNorm.Backward(stream, call);
+
+    /// <inheritdoc/>
+    public void LayerNormForward(in LayerNormForwardArguments call) => kernels.LayerNorm.Forward(stream, call);
+
+    /// <inheritdoc/>
+    public void LayerNormBackward(in LayerNormBackwardArguments call) => kernels.LayerNorm.Backward(stream, call);
 
     /// <inheritdoc/>
     public void Gemm(in GemmArguments call) => kernels.Gemm.Run(stream, call);

@@ -28,6 +28,12 @@ internal static class KernelDispatch
             case RmsNormBackwardCall c:
                 stream.Launch(RmsNormBackwardArguments.Of(c, at));
                 break;
+            case LayerNormForwardCall c:
+                stream.Launch(LayerNormForwardArguments.Of(c, at));
+                break;
+            case LayerNormBackwardCall c:
+                stream.Launch(LayerNormBackwardArguments.Of(c, at));
+                break;
             case GemmForwardCall c:
                 stream.Launch(GemmArguments.Of(c, at));
                 break;

@@ -5,23 +5,15 @@ using Dataflow.Runtime;
 namespace Dataflow.Cuda.Emulated.Tests;
 
 /// <summary>A product's bias and its gradient, as the device launches them, against plain loops in float64.</summary>
-public sealed class BiasTests : IDisposable
+public sealed class BiasTests : LaunchTest
 {
     private const int Rows = 24,
         Columns = 40,
         Depth = 16;
 
-    private readonly CudaContext context;
-    private readonly CudaStream stream;
     private readonly DeviceMemory workspace;
-    private readonly List<DeviceMemory> taken = [];
 
-    public BiasTests()
-    {
-        context = CudaContext.Open(EmulatedDriver.Gpu);
-        stream = CudaStream.Create(context);
-        workspace = DeviceMemory.Allocate(context, Gemm.Workspace, "products");
-    }
+    public BiasTests() => workspace = DeviceMemory.Allocate(Context, Gemm.Workspace, "products");
 
     [Theory]
     [InlineData(DType.Float32, false)]
@@ -38,7 +30,7 @@ public sealed class BiasTests : IDisposable
         var (other, another) = Random(type, 1, Columns, 4);
         var (addend, y) = Random(type, Rows, Columns, 5);
         var (c, _) = Random(type, Rows, Columns, 6);
-        using var blas = CublasLt.Open(context);
+        using var blas = CublasLt.Open(Context);
         using var gemm = new Gemm(blas, workspace.Start);
         gemm.Prepare(new Product(a, Transpose.No, b, Transpose.Yes, c, adds) { HasBias = true });
 
@@ -56,7 +48,7 @@ public sealed class BiasTests : IDisposable
                 Bias = row,
                 Scale = scale,
             };
-            gemm.Run(stream, call);
+            gemm.Run(Stream, call);
             double[] got = Read(c);
             for (int i = 0; i < got.Length; i++)
             {
@@ -82,12 +74,11 @@ public sealed class BiasTests : IDisposable
     {
         var (a, x) = Random(from, Rows, Columns, 1);
         var (c, old) = Random(to, 1, Columns, 2);
-        using var library = new KernelLibrary(context, KernelImages.Emulated(EmulatedDriver.Folder));
-        var sum = new ColumnSum(library);
+        var sum = new ColumnSum(Library);
         foreach (bool accumulate in new[] { true, false })
         {
             sum.Run(
-                stream,
+                Stream,
                 new ColumnSumArguments
                 {
                     A = a,
@@ -104,55 +95,9 @@ public sealed class BiasTests : IDisposable
         }
     }
 
-    public void Dispose()
+    protected override void Dispose(bool disposing)
     {
-        taken.ForEach(m => m.Dispose());
         workspace.Dispose();
-        stream.Dispose();
-        context.Dispose();
-    }
-
-    private (Tensor Tensor, double[] Values) Random(DType type, int rows, int columns, int seed)
-    {
-        var random = new Random(seed);
-        float[] values = [.. Enumerable.Range(0, rows * columns).Select(_ => (random.NextSingle() * 2) - 1)];
-        byte[] bytes = new byte[values.Length * type.Size()];
-        for (int i = 0; i < values.Length; i++)
-        {
-            uint bits = BitConverter.SingleToUInt32Bits(values[i]);
-            if (type == DType.BFloat16)
-            {
-                bits &= 0xFFFF0000;
-                BitConverter.TryWriteBytes(bytes.AsSpan(2 * i), (ushort)(bits >> 16));
-            }
-            else
-            {
-                BitConverter.TryWriteBytes(bytes.AsSpan(4 * i), bits);
-            }
-
-            values[i] = BitConverter.UInt32BitsToSingle(bits);
-        }
-
-        var memory = DeviceMemory.Allocate(context, new Bytes(bytes.Length), "an operand");
-        taken.Add(memory);
-        memory.Write(Bytes.Zero, bytes);
-        return (new Tensor((nuint)memory.Start.Address, type, rows, columns), [.. values.Select(v => (double)v)]);
-    }
-
-    private double[] Read(Tensor tensor)
-    {
-        context.Synchronize();
-        byte[] bytes = new byte[tensor.Bytes];
-        taken.Single(m => m.Start.Address == tensor.Address).Read(Bytes.Zero, bytes);
-        return
-        [
-            .. Enumerable
-                .Range(0, tensor.Rows * tensor.Columns)
-                .Select(i =>
-                    tensor.Type == DType.Float32
-                        ? (double)BitConverter.ToSingle(bytes, 4 * i)
-                        : BitConverter.UInt32BitsToSingle((uint)BitConverter.ToUInt16(bytes, 2 * i) << 16)
-                ),
-        ];
+        base.Dispose(disposing);
     }
 }

@@ -82,13 +82,16 @@ public class KernelWorkTests
             }
         }
 
-        // Updates, norms of gradients and zeroing are ops of one kernel without a program; no block has a bias, and all are gated.
+        // Updates, norms of gradients and zeroing are ops of one kernel without a program; no block has a bias, all norms are by root
+        // mean square and all activations gated.
         Kernel[] others =
         [
             Kernel.Update,
             Kernel.SquaredSum,
             Kernel.Zero,
             Kernel.ColumnSum,
+            Kernel.LayerNormForward,
+            Kernel.LayerNormBackward,
             Kernel.UngatedActivationForward,
             Kernel.UngatedActivationBackward,
         ];

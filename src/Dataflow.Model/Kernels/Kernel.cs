@@ -17,6 +17,12 @@ public enum Kernel
     /// <summary>dx [T, D], plus an addend, and dw (+)= its gradient [D], summed over tokens.</summary>
     RmsNormBackward,
 
+    /// <summary>y = (x - mean) rstd w + b, with mean and rstd [T, 2] of the rows of x [T, D].</summary>
+    LayerNormForward,
+
+    /// <summary>dx [T, D], plus an addend, and dw and db (+)= their gradients [D], summed over tokens.</summary>
+    LayerNormBackward,
+
     /// <summary>c = a b^T: reads a, b and optionally an addend and a bias; an activation times a weight.</summary>
     GemmForward,
 

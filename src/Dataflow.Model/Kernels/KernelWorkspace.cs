@@ -18,6 +18,9 @@ public static class KernelWorkspace
     /// <summary>Of RmsNormBackward: a row of fp32 sums per group.</summary>
     public static Bytes RmsNorm(long rows, long columns) => new(Up(rows, RmsNormGroupRows(rows, columns)) * columns * sizeof(float));
 
+    /// <summary>Of LayerNormBackward: two rows of fp32 sums per group, which are those of RmsNormBackward.</summary>
+    public static Bytes LayerNorm(long rows, long columns) => new(2 * RmsNorm(rows, columns).Value);
+
     /// <summary>Groups of rows of QkNormRope.</summary>
     public static int QkNormGroups(long rows) => (int)Up(rows, QkNormRows);
 

@@ -52,6 +52,32 @@ public sealed unsafe class AllocationTests : KernelTest
             Accumulate = true,
             Workspace = 0,
         };
+        var layerForward = new LayerNormForwardArguments
+        {
+            X = x.T,
+            Weight = row.T,
+            WeightOffset = 1,
+            Bias = row.T,
+            Addend = x.T,
+            Epsilon = 1e-5f,
+            Y = y.T,
+            Statistics = floats.Address,
+        };
+        var layerBackward = new LayerNormBackwardArguments
+        {
+            GradY = y.T,
+            X = x.T,
+            Statistics = floats.Address,
+            Weight = row.T,
+            WeightOffset = 1,
+            GradX = y.T,
+            Addend = y.T,
+            GradWeight = dRow.T,
+            AccumulateWeight = true,
+            GradBias = dRow.T,
+            AccumulateBias = true,
+            Workspace = 0,
+        };
         var ropeForward = new QkNormRopeForwardArguments
         {
             Qkv = x.T,
@@ -142,6 +168,8 @@ public sealed unsafe class AllocationTests : KernelTest
             Dequantize.Run(team, dequantize);
             RmsNorm.Forward(team, normForward);
             RmsNorm.Backward(team, normBackward);
+            LayerNorm.Forward(team, layerForward);
+            LayerNorm.Backward(team, layerBackward);
             GatedActivation.Forward(team, Activation.Silu, wide.M, y.M);
             GatedActivation.Backward(team, Activation.Silu, y.M, wide.M);
             UngatedActivation.Forward(team, Activation.Gelu, x.M, y.M);

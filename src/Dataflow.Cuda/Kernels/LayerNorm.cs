@@ -1,0 +1,66 @@
+using Dataflow.Runtime;
+using static Dataflow.Cuda.Kernels.Launches;
+
+namespace Dataflow.Cuda.Kernels;
+
+/// <summary>kernels/layer_norm.cu, whose head says why launches have these shapes.</summary>
+internal sealed class LayerNorm(KernelLibrary library, ColumnSum columnSum)
+{
+    private readonly TypedFunction forward = library.Typed("layer_norm", "layer_norm_forward");
+    private readonly CudaFunction backwardWide = library.Function("layer_norm", "layer_norm_backward_bf16_f32");
+    private readonly TypedFunction backward = library.Typed("layer_norm", "layer_norm_backward");
+
+    /// <inheritdoc cref="IKernels.LayerNormForward"/>
+    public void Forward(CudaStream stream, in LayerNormForwardArguments call)
+    {
+        int block = Threads(Up(call.X.Columns, PackOf(call.X.Type) * 4L), 64, 1024);
+        forward[call.X.Type]
+            .Launch(
+                stream,
+                new(call.X.Rows, block),
+                At(call.X),
+                At(call.Weight),
+                At(call.Bias),
+                At(call.Addend),
+                At(call.Y),
+                At(call.Statistics),
+                call.WeightOffset,
+                call.Epsilon,
+                call.X.Columns
+            );
+    }
+
+    /// <inheritdoc cref="IKernels.LayerNormBackward"/>
+    public void Backward(CudaStream stream, in LayerNormBackwardArguments call)
+    {
+        int rows = Model.KernelWorkspace.RmsNormGroupRows(call.X.Rows, call.X.Columns);
+        int groups = (int)Up(call.X.Rows, rows);
+        int block = Threads(Up(call.X.Columns, PackOf(call.X.Type) * 2L), 64, 512);
+        var function = call.GradY.Type == call.X.Type ? backward[call.X.Type] : backwardWide;
+        function.Launch(
+            stream,
+            new(groups, block),
+            At(call.GradY),
+            At(call.X),
+            At(call.Statistics),
+            At(call.Weight),
+            At(call.Addend),
+            At(call.GradX),
+            At(call.Workspace),
+            call.WeightOffset,
+            call.X.Rows,
+            call.X.Columns,
+            rows
+        );
+        if (call.GradWeight is { } gradWeight)
+        {
+            columnSum.Run(stream, call.Workspace, groups, gradWeight, call.AccumulateWeight);
+        }
+
+        if (call.GradBias is { } gradBias)
+        {
+            nuint sums = call.Workspace + (nuint)(Model.KernelWorkspace.LayerNorm(call.X.Rows, call.X.Columns).Value / 2);
+            columnSum.Run(stream, sums, groups, gradBias, call.AccumulateBias);
+        }
+    }
+}
