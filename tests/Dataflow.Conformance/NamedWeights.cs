@@ -4,7 +4,9 @@ using Dataflow.Training;
 
 namespace Dataflow.Conformance;
 
-/// <summary>Weights by the names of a checkpoint, for a model whose parameters may lie in another order than those they were read from.</summary>
+/// <summary>
+/// Weights by the names of a checkpoint, for a model whose parameters may lie in another order than those they were read from.
+/// </summary>
 /// <param name="model">Whose weights they become.</param>
 /// <param name="tensors">Their values, exact in the type that is asked for.</param>
 internal sealed class NamedWeights(ModelConfig model, IReadOnlyDictionary<string, float[]> tensors) : IWeightSource

@@ -39,7 +39,9 @@ internal static class RandomRequests
         return new PlanRequest(model, recipe, kind, seqlen, rows, pins, budget, saved);
     }
 
-    /// <summary>Up to three kinds of layers in turn; some stream their feed-forward apart, some are frozen, of these half in bf16.</summary>
+    /// <summary>
+    /// Up to three kinds of layers in turn; some stream their feed-forward apart, some are frozen, and half of these are stored in bf16.
+    /// </summary>
     private static ModelConfig WithLayers(Random random, ModelConfig model)
     {
         LayerKind[] kinds =

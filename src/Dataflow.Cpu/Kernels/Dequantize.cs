@@ -6,7 +6,9 @@ using Dataflow.Runtime;
 
 namespace Dataflow.Cpu.Kernels;
 
-/// <summary>A dense copy of a weight that is stored in a type of its own: each element's value in fp32, rounded once to the copy's type.</summary>
+/// <summary>
+/// A dense copy of a weight that is stored in a type of its own: each element's value in fp32, rounded once to the copy's type.
+/// </summary>
 public static unsafe class Dequantize
 {
     /// <summary>Elements of a job; a multiple of every type's block.</summary>

@@ -8,7 +8,7 @@ namespace Dataflow.Model;
 /// <param name="FfnApart">The feed-forward's parameters are an object of their own, which travels apart from attention's.</param>
 /// <param name="Frozen">Training leaves its parameters as they are: they have no gradients and no optimizer state.</param>
 /// <param name="FrozenType">
-/// What a frozen layer's matrices are stored in, one of <see cref="DTypes.OfFrozen"/>; null for the type that the recipe has for parameters.
+/// What a frozen layer's matrices are stored in, one of <see cref="DTypes.OfFrozen"/>; null for the recipe's type of parameters.
 /// </param>
 public sealed record LayerKind(
     int FfnDim,

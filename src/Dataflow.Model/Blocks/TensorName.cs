@@ -12,8 +12,8 @@ public enum TensorName
     WeightGradient,
 
     /// <summary>
-    /// A weight in the recipe's type, where it is stored in another, from its <see cref="DequantizeCall"/> to the product that follows: those
-    /// of a program follow each other in one place, as large as the largest. Which weight is in <see cref="Operand.Weight"/>.
+    /// A weight in the recipe's type, where it is stored in another, from its <see cref="DequantizeCall"/> to the product that follows:
+    /// those of a program follow each other in one place, as large as the largest. Which weight is in <see cref="Operand.Weight"/>.
     /// </summary>
     DenseWeight,
 

@@ -32,6 +32,13 @@ public static class DTypes
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "unknown dtype"),
     };
 
+    /// <summary>Elements that are stored together: 1, unless a type stores blocks with what their elements share.</summary>
+    public static int BlockElements(this DType type) => type switch
+    {
+        DType.Float32 or DType.Int32 or DType.BFloat16 => 1,
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "unknown dtype"),
+    };
+
     /// <summary>Bytes of so many elements in a row: where a type stores blocks with what their elements share, of whole blocks.</summary>
     public static Bytes SizeOf(this DType type, long elements) => new(checked(elements * type.Size()));
 

@@ -31,7 +31,7 @@ internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredOb
         }
     }
 
-    /// <summary>Sets consecutive elements, given in the recipe's type.</summary>
+    /// <summary>Sets consecutive elements, given in the recipe's type: whole blocks where a type has blocks.</summary>
     public void Write(ParameterObject weights, long firstElement, ReadOnlySpan<byte> elements)
     {
         int size = (int)stored.Size();
@@ -58,11 +58,16 @@ internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredOb
         }
         else
         {
-            int length = (int)own.SizeOf(destination.Length / type.Size()).Value;
-            using var staging = MemoryPool<byte>.Shared.Rent(length);
-            var bytes = staging.Memory.Span[..length];
-            state.Read(IdOf(item), own.SizeOf(first), bytes);
-            ElementConversion.Convert(bytes, own, destination, type);
+            // Blocks are read whole, and what was asked for is cut from them.
+            int size = (int)type.Size(), block = own.BlockElements();
+            long begin = first / block * block, end = (first + (destination.Length / size) + block - 1) / block * block;
+            int length = (int)own.SizeOf(end - begin).Value, converted = (int)type.SizeOf(end - begin).Value;
+            using var staging = MemoryPool<byte>.Shared.Rent(length + converted);
+            var from = staging.Memory.Span[..length];
+            var to = staging.Memory.Span.Slice(length, converted);
+            state.Read(IdOf(item), own.SizeOf(begin), from);
+            ElementConversion.Convert(from, own, to, type);
+            to.Slice((int)(first - begin) * size, destination.Length).CopyTo(destination);
         }
     }
 

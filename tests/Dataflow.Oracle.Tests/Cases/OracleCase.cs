@@ -144,8 +144,8 @@ public sealed class OracleCase
 
     /// <summary>
     /// In about half of the cases with several layers, two kinds in turn: widths of feed-forward, windows, a feed-forward that is
-    /// streamed apart, layers that are frozen, some of these stored in bf16. A window of one key would have queries and keys without any gradient, and a width of a
-    /// number or two rounds by chance.
+    /// streamed apart, layers that are frozen, some of these stored in bf16. A window of one key would have queries and keys without any
+    /// gradient, and a width of a number or two rounds by chance.
     /// </summary>
     private static ModelConfig WithLayers(Random random, ModelConfig model)
     {
