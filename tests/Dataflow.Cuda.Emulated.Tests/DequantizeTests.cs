@@ -23,6 +23,12 @@ public sealed class DequantizeTests
     {
         byte[] bytes = new byte[storedType.SizeOf((long)rows * columns).Value];
         new Random(rows).NextBytes(bytes);
+        for (int i = 1; i < bytes.Length; i += 2)
+        {
+            // No NaN of bf16, whose bits are each device's own.
+            bytes[i] &= 0xBF;
+        }
+
         byte[] want = new byte[denseType.SizeOf((long)rows * columns).Value], got = new byte[want.Length];
         fixed (byte* from = bytes, to = want)
         {
