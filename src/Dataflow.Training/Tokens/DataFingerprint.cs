@@ -6,8 +6,8 @@ using Dataflow.Model;
 namespace Dataflow.Training;
 
 /// <summary>
-/// Tells data from other data: XXH128 of a file's content and of the documents.json that packs it, and the length. Of a file beyond 256
-/// MiB, 256 blocks of 1 MiB from its first to its last take the place of all: a change elsewhere that keeps the length is not seen.
+/// Tells data from other data: XXH128 of a file's content and of its companions, which pack and mask it, and the length. Of a file beyond
+/// 256 MiB, 256 blocks of 1 MiB from its first to its last take the place of all: a change elsewhere that keeps the length is not seen.
 /// </summary>
 /// <param name="Text">"xxh128 &lt;32 hexadecimal digits&gt; of 12345 bytes", or "... of 256 blocks in 12345 bytes".</param>
 /// <param name="IsSampled">Whether only blocks were read.</param>
@@ -68,10 +68,11 @@ public sealed record DataFingerprint(string Text, bool IsSampled)
             }
         }
 
-        string documents = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, DocumentLengths.FileName);
-        if (file.EndsWith(".bin", StringComparison.OrdinalIgnoreCase) && File.Exists(documents))
+        bool isTokens = file.EndsWith(".bin", StringComparison.OrdinalIgnoreCase);
+        string[] companions = isTokens ? [DocumentLengths.FileName, LossMask.FileName] : [];
+        foreach (string companion in companions.Select(what => Companions.Beside(file, what)).OfType<string>())
         {
-            hash.Append(ReadOnlyFile.ReadBytes(documents, new Bytes(int.MaxValue / 2)));
+            Append(hash, companion);
         }
 
         string digits = Convert.ToHexStringLower(hash.GetCurrentHash());
@@ -79,6 +80,16 @@ public sealed record DataFingerprint(string Text, bool IsSampled)
             string.Create(CultureInfo.InvariantCulture, $"xxh128 {digits} of {(sampled ? $"{Blocks} blocks in " : "")}{data.Length} bytes"),
             sampled
         );
+    }
+
+    private static void Append(XxHash128 hash, string path)
+    {
+        using var file = ReadOnlyFile.Open(path);
+        byte[] block = new byte[(int)Math.Min(BlockBytes, Math.Max(1, file.Length))];
+        for (long done = 0; done < file.Length; done += block.Length)
+        {
+            Append(hash, file, done, block.AsSpan(0, (int)Math.Min(block.Length, file.Length - done)));
+        }
     }
 
     private static void Append(XxHash128 hash, ReadOnlyFile file, long offset, Span<byte> block)

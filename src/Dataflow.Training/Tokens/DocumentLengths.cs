@@ -4,8 +4,8 @@ using Dataflow.Model;
 namespace Dataflow.Training;
 
 /// <summary>
-/// The documents of a token file: {"rows": [[7, 33, ...], ...]}, per row the lengths of its documents. It lies beside NAME.bin and is
-/// called NAME.documents.json, or documents.json where the folder's tokens.bin is meant or the only token file.
+/// The documents of a token file: {"rows": [[7, 33, ...], ...]}, per row the lengths of its documents. It lies beside NAME.bin as
+/// NAME.documents.json, or documents.json (<see cref="Companions"/>).
 /// </summary>
 internal sealed class DocumentLengths
 {
@@ -26,29 +26,6 @@ internal sealed class DocumentLengths
 
     /// <summary>Lengths of a row's documents.</summary>
     public IReadOnlyList<int> Of(int row) => _rows[row];
-
-    /// <summary>The file that describes a token file; null if there is none.</summary>
-    /// <exception cref="UserErrorException">There is one of another token file, and what was meant cannot be told.</exception>
-    public static string? Beside(string tokenFile)
-    {
-        string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(tokenFile))!;
-        string own = System.IO.Path.ChangeExtension(System.IO.Path.GetFileName(tokenFile), FileName);
-        string named = System.IO.Path.Combine(folder, own), shared = System.IO.Path.Combine(folder, FileName);
-        if (System.IO.Path.Exists(named) || !System.IO.Path.Exists(shared))
-        {
-            return System.IO.Path.Exists(named) ? named : null;
-        }
-
-        bool ofAnother =
-            System.IO.Path.GetFileName(tokenFile) != TokenSources.TokenFileName
-            && File.Exists(System.IO.Path.Combine(folder, TokenSources.TokenFileName));
-        return !ofAnother
-            ? shared
-            : throw new UserErrorException(
-                $"{shared} belongs to the {TokenSources.TokenFileName} beside it, not to {tokenFile}: call it {own} if it describes that "
-                    + $"file, or move one of them to another folder"
-            );
-    }
 
     /// <summary>
     /// Reads a file and checks that it describes the rows of so many tokens: <paramref name="seqlen"/> inputs each, and those of a short

@@ -32,4 +32,10 @@ public interface ITokenSource
     /// counted.
     /// </summary>
     IReadOnlyList<int>? Documents(int row);
+
+    /// <summary>Says which of a row's targets count.</summary>
+    /// <param name="row">From 0 to <see cref="RowCount"/> - 1.</param>
+    /// <param name="counts">A byte for each of the row's targets: 0 where it does not count. Written only where the result is true.</param>
+    /// <returns>False where all of them count.</returns>
+    bool ReadMask(int row, Span<byte> counts) => false;
 }

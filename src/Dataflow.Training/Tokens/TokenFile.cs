@@ -15,12 +15,10 @@ public sealed class TokenFile : ITokenSource, IDisposable
     private readonly RowFile _rows;
     private readonly int _vocabSize;
     private readonly DocumentLengths? _documents;
+    private readonly LossMask? _mask;
 
-    private TokenFile(ReadOnlyFile file, RowFile rows, int vocabSize, int largestId, DocumentLengths? documents)
-    {
-        (_file, _rows, _vocabSize, _documents) = (file, rows, vocabSize, documents);
-        LargestId = largestId;
-    }
+    private TokenFile(ReadOnlyFile file, RowFile rows, int vocabSize, DocumentLengths? documents, LossMask? mask) =>
+        (_file, _rows, _vocabSize, _documents, _mask) = (file, rows, vocabSize, documents, mask);
 
     /// <inheritdoc/>
     public int RowCount => _rows.Count;
@@ -35,7 +33,7 @@ public sealed class TokenFile : ITokenSource, IDisposable
     public string Path => _file.Path;
 
     /// <summary>Of all rows.</summary>
-    public int LargestId { get; }
+    public int LargestId { get; private init; }
 
     /// <summary>Tokens of all rows.</summary>
     public long TokenCount => _rows.Tokens;
@@ -43,22 +41,29 @@ public sealed class TokenFile : ITokenSource, IDisposable
     /// <summary>Where the lengths of its documents are from; null if it has none.</summary>
     public string? DocumentsPath => _documents?.Path;
 
+    /// <summary>What says which of its targets count; null if all do.</summary>
+    public string? MaskPath => _mask?.Path;
+
     /// <summary>Opens a file and checks every id of its rows against the vocabulary.</summary>
     /// <param name="path">The file.</param>
     /// <param name="seqlen">Inputs of a row, at least 1.</param>
     /// <param name="vocabSize">Ids are below it.</param>
     /// <param name="last">What becomes of tokens at the end that do not fill a row.</param>
     /// <exception cref="UserErrorException">
-    /// Not readable, too short, an id that is too large, numbers of another width, or documents that do not fit the rows.
+    /// Not readable, too short, an id that is too large, numbers of another width, or documents or a mask that do not fit the rows.
     /// </exception>
     public static TokenFile Open(string path, int seqlen, int vocabSize, LastRow last = LastRow.Whole)
     {
         var file = ReadOnlyFile.Open(path);
+        LossMask? mask = null;
         try
         {
             TokenIds.CheckKind(file);
             long tokens = file.Length / IdBytes;
-            var documents = DocumentLengths.Beside(path) is { } beside ? DocumentLengths.Load(beside, tokens, seqlen) : null;
+            var documents = Companions.Beside(path, DocumentLengths.FileName) is { } lengths
+                ? DocumentLengths.Load(lengths, tokens, seqlen)
+                : null;
+            mask = Companions.Beside(path, LossMask.FileName) is { } counts ? LossMask.Open(counts, tokens, seqlen) : null;
 
             // Where the documents of the tokens at the end are not known, they could not be told apart.
             var rows = RowFile.Of(
@@ -67,10 +72,11 @@ public sealed class TokenFile : ITokenSource, IDisposable
                 seqlen,
                 documents is null || documents.RowCount * (seqlen + 1L) > tokens ? last : LastRow.Whole
             );
-            return new TokenFile(file, rows, vocabSize, TokenIds.Largest(file, rows.Tokens, vocabSize), documents);
+            return new TokenFile(file, rows, vocabSize, documents, mask) { LargestId = TokenIds.Largest(file, rows.Tokens, vocabSize) };
         }
         catch
         {
+            mask?.Dispose();
             file.Dispose();
             throw;
         }
@@ -96,5 +102,16 @@ public sealed class TokenFile : ITokenSource, IDisposable
     public IReadOnlyList<int>? Documents(int row) => _documents?.Of(row);
 
     /// <inheritdoc/>
-    public void Dispose() => _file.Dispose();
+    public bool ReadMask(int row, Span<byte> counts)
+    {
+        _mask?.Read(row, counts);
+        return _mask is not null;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _file.Dispose();
+        _mask?.Dispose();
+    }
 }

@@ -18,7 +18,7 @@ namespace Dataflow.Training;
 /// A group of chunks shares one key/value window: chunk c of the round starts at row (c mod chunks per group) x T of its group's. No
 /// document may reach from one group into the next. What a short row lacks is padding, too. Without document lengths a row is one document
 /// whose targets all count (the last one is the row's extra token); with them, the last target of each document belongs to another text and
-/// does not count.
+/// does not count. Nor does what a loss mask leaves out.
 /// </summary>
 public sealed class TokenTableWriter
 {
@@ -31,6 +31,7 @@ public sealed class TokenTableWriter
     private readonly int? _paddingId;
     private readonly int[] _windows;
     private readonly int[] _row;
+    private readonly byte[] _mask;
     private readonly long[] _sortKeys;
 
     /// <summary>
@@ -52,6 +53,7 @@ public sealed class TokenTableWriter
         _paddingId = paddingId;
         _windows = windows.ToArray();
         _row = new int[seqlen + 1];
+        _mask = new byte[seqlen];
         _sortKeys = new long[chunkTokens];
     }
 
@@ -104,6 +106,7 @@ public sealed class TokenTableWriter
     {
         source.Read(row, _row);
         var documents = source.Documents(row);
+        bool masked = source.ReadMask(row, _mask);
         int inputs = source.InputsOf(row);
         int counted = 0;
         int begin = 0;
@@ -114,7 +117,7 @@ public sealed class TokenTableWriter
             int firstKey = WindowRow(firstToken + begin);
             for (int i = begin; i < end; i++)
             {
-                bool counts = documents is null || i < end - 1;
+                bool counts = (documents is null || i < end - 1) && !(masked && _mask[i] == 0);
                 counted += counts ? 1 : 0;
                 Put(tables, stride, firstToken + i, _row[i], counts ? _row[i + 1] : NotCounted, firstKey);
             }

@@ -45,4 +45,7 @@ internal sealed class CheckedRows(ITokenSource own, int vocabulary) : ITokenSour
             ? lengths
             : throw new UserErrorException($"the documents of row {row} of the token source do not sum to its {InputsOf(row)} inputs");
     }
+
+    /// <inheritdoc/>
+    public bool ReadMask(int row, Span<byte> counts) => own.ReadMask(row, counts);
 }

@@ -84,6 +84,7 @@ public sealed record TrainingData(ITokenSource Tokens, string Path, string Descr
         {
             string what = tokens is ByteText ? "bytes" : "tokens";
             string documents = tokens is TokenFile { DocumentsPath: { } lengths } ? $" in the documents of {lengths}" : "";
+            documents += tokens is TokenFile { MaskPath: { } mask } ? $", targets counted by {mask}" : "";
             string description =
                 $"{path}{(tokens is ByteText ? Origin(path) : "")}, {Rows(tokens.RowCount)} of {tokens.RowLength - 1} {what}{documents}";
             return new TrainingData(tokens, path, description, [.. DataNotes.Of(tokens, path, source)]);
