@@ -149,7 +149,7 @@ internal static class PeerComparison
         WeightNames.Enumerate(weights.Model).Select(b =>
         {
             float[] values = new float[b.ElementCount];
-            weights.Read(b.Object, b.ElementOffset, MemoryMarshal.AsBytes(values.AsSpan()), DType.Float32);
+            b.Read(weights, 0, MemoryMarshal.AsBytes(values.AsSpan()), DType.Float32);
             return (b.Name, values, (long[])[.. b.Shape]);
         });
 }

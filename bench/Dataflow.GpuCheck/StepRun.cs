@@ -59,7 +59,7 @@ internal static class StepRun
         WeightNames.Enumerate(source.Model).ToDictionary(b => b.Name, b =>
         {
             var values = new float[b.ElementCount];
-            source.Read(b.Object, b.ElementOffset, MemoryMarshal.AsBytes(values.AsSpan()), DType.Float32);
+            b.Read(source, 0, MemoryMarshal.AsBytes(values.AsSpan()), DType.Float32);
             return values;
         });
 

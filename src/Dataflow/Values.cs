@@ -1,5 +1,6 @@
 using System.Globalization;
 using Dataflow.Model;
+using Dataflow.Training;
 
 namespace Dataflow;
 
@@ -124,6 +125,16 @@ public static class Values
     /// <summary>A path, not checked.</summary>
     public static string FilePath(string text) =>
         text.Length > 0 ? text : throw new UserErrorException("the path is empty");
+
+    /// <summary>A type of exported numbers: fp32, bf16 or fp16.</summary>
+    /// <exception cref="UserErrorException">It is another word.</exception>
+    public static StoredType ExportType(string text) => text.ToLowerInvariant() switch
+    {
+        "fp32" => StoredType.F32,
+        "bf16" => StoredType.BF16,
+        "fp16" => StoredType.F16,
+        _ => throw new UserErrorException($"'{text}' is no type of exported numbers; choose fp32, bf16 or fp16"),
+    };
 
     /// <summary>A recipe by its name.</summary>
     public static Recipe? RecipeNamed(string text) =>

@@ -35,7 +35,8 @@ for program; do
     # Ours are compiled as one: what is small in one of them is inlined in the others. The runtime refuses a mixture of builds.
     together=
     for name in $wanted; do
-        case $name in Dataflow* | transformerDemo) [ -f "$folder/$name.dll" ] && together="$together --inputbubbleref $folder/$name.dll" ;; esac
+        [ -f "$folder/$name.dll" ] || continue
+        case $name in Dataflow* | transformerDemo) together="$together --inputbubbleref $folder/$name.dll" ;; esac
     done
     key="$version $(basename "$framework") $(cat src/ReadyToRun/compile.sh "$folder"/*.dll | sha256sum)"
     if [ "$(cat "$compiled/key" 2>/dev/null)" != "$key" ]; then

@@ -16,13 +16,29 @@ public sealed class GoldenCase
 
     /// <summary>Opens the case of that name.</summary>
     public GoldenCase(string name)
+        : this(Cases(), name)
     {
-        Folder = Path.Combine(Cases(), name);
+    }
+
+    private GoldenCase(string cases, string name)
+    {
+        Folder = Path.Combine(cases, name);
         Model = ModelFiles.LoadConfig(Folder);
         expected = JsonDocument.Parse(System.IO.File.ReadAllText(Path.Combine(Folder, "expected.json"))).RootElement;
         Seqlen = expected.GetProperty("seqlen").GetInt32();
         Rows = expected.GetProperty("sequences").GetInt32();
     }
+
+    /// <summary>The case of that name in the folder of families.</summary>
+    public static GoldenCase OfFamily(string name) => new(FamilyCases(), name);
+
+    /// <summary>Names of those of families.</summary>
+    public static IEnumerable<string> Families =>
+        Directory.GetDirectories(FamilyCases()).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal);
+
+    /// <summary>The name that a tensor has where the language model stands alone.</summary>
+    public static string Alone(string name) =>
+        name.StartsWith("language_model.", StringComparison.Ordinal) ? name["language_model.".Length..] : name;
 
     /// <summary>
     /// Cases whose vocabulary has room for blocks of 128 rows, tied and untied, each in two and three of them; the last one may be a single
@@ -75,6 +91,17 @@ public sealed class GoldenCase
     /// <summary>PyTorch's own relative error of a tensor: "gradient_relative_l2" or "adamw_change_relative_l2".</summary>
     public double PyTorchError(string precision, string what, string tensor) =>
         expected.GetProperty(precision).GetProperty(what).GetProperty("per_tensor").GetProperty(tensor).GetDouble();
+
+    /// <summary>The same of all tensors: the worst, and that of all together.</summary>
+    public (double Worst, double All) PyTorchErrors(string precision, string what)
+    {
+        var errors = expected.GetProperty(precision).GetProperty(what);
+        return (errors.GetProperty("worst").GetDouble(), errors.GetProperty("all_tensors").GetDouble());
+    }
+
+    /// <summary>PyTorch's own relative error of the loss.</summary>
+    public double PyTorchLossError(string precision) =>
+        Math.Abs((expected.GetProperty(precision).GetProperty("loss").GetDouble() - Loss) / Loss);
 
     /// <summary>The case's own.</summary>
     public ITokenSource Tokens() => TokenSources.Open(Folder, Seqlen, Model.VocabSize);
@@ -133,7 +160,7 @@ public sealed class GoldenCase
         WeightNames.Enumerate(source.Model).ToDictionary(b => b.Name, b =>
         {
             var values = new float[b.ElementCount];
-            source.Read(b.Object, b.ElementOffset, System.Runtime.InteropServices.MemoryMarshal.AsBytes(values.AsSpan()), DType.Float32);
+            b.Read(source, 0, System.Runtime.InteropServices.MemoryMarshal.AsBytes(values.AsSpan()), DType.Float32);
             return values;
         });
 
@@ -149,6 +176,8 @@ public sealed class GoldenCase
 
         return Math.Sqrt(difference / norm);
     }
+
+    private static string FamilyCases() => Environment.GetEnvironmentVariable("DATAFLOW_FAMILIES") ?? Cases() + "-families";
 
     /// <summary>The folder of the cases: beside the program, or tests/golden of the checkout that it was built in.</summary>
     private static string Cases()

@@ -27,3 +27,6 @@ public sealed class RecordTests : RecordConformance<CpuDevices>;
 public sealed class OptimizerTests : OptimizerConformance<CpuDevices>;
 
 public sealed class FrozenTypeTests : FrozenTypeConformance<CpuDevices>;
+
+[Trait("Slow", "true")]
+public sealed class FamilyTests : FamilyConformance<CpuDevices>;

@@ -108,25 +108,24 @@ public class ModelConfigReaderTests
     }
 
     [Theory]
-    [InlineData("model_type", "\"gemma3\"", "model type gemma3 is not supported (these are: llama, qwen3)")]
+    [InlineData("architectures", "[\"LlamaModel\"]", "architecture LlamaModel is not supported (of llama, LlamaForCausalLM is)")]
     [InlineData(
         "architectures",
         "[\"LlamaForSequenceClassification\"]",
         "architecture LlamaForSequenceClassification is not supported (of llama, LlamaForCausalLM is)"
     )]
     [InlineData("architectures", "\"x\"", "architectures must be a list of strings, found \"x\"")]
-    [InlineData("hidden_act", "\"gelu\"", "hidden_act is gelu, and only silu is supported")]
-    [InlineData("attention_bias", "true", "attention_bias is true, and biases are not supported")]
-    [InlineData("mlp_bias", "true", "mlp_bias is true, and biases are not supported")]
+    [InlineData("attention_bias", "1", "attention_bias must be true or false, found 1")]
+    [InlineData("bias", "true", "bias is true, and biases are not supported")]
     [InlineData(
         "rope_scaling",
-        "{\"rope_type\": \"llama3\"}",
-        "rope_scaling is of type llama3, and only plain rotary positions are supported"
+        "{\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 1}",
+        "rope_scaling: high_freq_factor is missing"
     )]
     [InlineData(
         "rope_parameters",
         "{\"rope_type\": \"yarn\"}",
-        "rope_parameters is of type yarn, and only plain rotary positions are supported"
+        "rope_parameters: factor is missing"
     )]
     [InlineData("rope_parameters", "3", "rope_parameters must be an object, found 3")]
     [InlineData("use_sliding_window", "true", "use_sliding_window is true, and only full attention is supported")]

@@ -27,7 +27,7 @@ internal static class OptionGroups
         "--hashes",
         "--note",
         // Other people's files and figures.
-        "--columns", "--peak", "--efficiency", "--nodes", "--title", "--grace", "--overwrite",
+        "--columns", "--peak", "--efficiency", "--nodes", "--title", "--grace", "--overwrite", "--export-dtype", "--export-shard",
     ];
 
     /// <summary>Whether it is one of them.</summary>

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Dataflow.Model;
+using Dataflow.Training;
 
 namespace Dataflow.Cli;
 
@@ -35,8 +36,21 @@ internal sealed class TrainingFlags(int defaultSteps)
     private readonly Option<string?> export = Declare.Option<string?>(
         "--export",
         "DIR",
-        "write the trained weights there, at the end and when interrupted: model.safetensors and config.json",
+        "write the trained weights there, at the end and when interrupted: a folder such as the model came from, with its config and "
+            + "tokenizer",
         Values.FilePath
+    );
+    private readonly Option<StoredType?> exportType = Declare.Option<StoredType?>(
+        "--export-dtype",
+        "TYPE",
+        "type of exported numbers: fp32, bf16 or fp16 [default: each tensor's in the model's folder, or that of --dtype]",
+        t => Values.ExportType(t)
+    );
+    private readonly Option<Bytes?> exportShard = Declare.Option<Bytes?>(
+        "--export-shard",
+        "SIZE",
+        "most bytes of an exported file; a larger model has several and an index [default: 5 GB]",
+        t => Values.Size(t)
     );
     private readonly Option<bool> overwrite = Declare.Flag("--overwrite", "let --export replace a model that is there already");
     private readonly Option<string?> validation = Declare.Option<string?>(
@@ -128,6 +142,8 @@ internal sealed class TrainingFlags(int defaultSteps)
             grace,
             resume,
             export,
+            exportType,
+            exportShard,
             overwrite,
             trace,
             page,
@@ -184,6 +200,8 @@ internal sealed class TrainingFlags(int defaultSteps)
             // Of a saved run, whose numbers these are, even where another optimizer was given: that is refused, not its numbers.
             Optimizer = hyperparameters.Bind(parsed, Optimizer.Named(resumed?.Checkpoint.Progress.Optimizer ?? "") ?? plan.Optimizer),
             Export = parsed.GetValue(export),
+            ExportType = parsed.GetValue(exportType),
+            ExportShard = parsed.GetValue(exportShard),
             Overwrite = parsed.GetValue(overwrite),
             Validation = parsed.GetValue(validation),
             Checkpoint = parsed.GetValue(checkpoint) ?? resumed?.Folder,
@@ -224,6 +242,8 @@ internal sealed class TrainingFlags(int defaultSteps)
 
         parsed.Need(validateEvery, validation);
         parsed.Need(overwrite, export);
+        parsed.Need(exportType, export);
+        parsed.Need(exportShard, export);
         parsed.Need(traceSteps, trace, page);
     }
 }

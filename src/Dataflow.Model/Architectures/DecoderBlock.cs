@@ -5,71 +5,15 @@ using static Dataflow.Model.TensorName;
 namespace Dataflow.Model;
 
 /// <summary>
-/// The block of Llama and Qwen3: its parameters, and its math as lists of kernel calls, written once, run by every device. What is
-/// streamed or recomputed is derived from them (<see cref="BlockCalls"/>).
+/// The block of a decoder: its math as lists of kernel calls, written once, run by every device. What is streamed or recomputed is derived
+/// from them (<see cref="BlockCalls"/>). Its parameters: <see cref="DecoderParameters"/>.
 /// </summary>
-internal static class DecoderBlock
+internal static partial class DecoderBlock
 {
-    private const string Layer = "model.layers.{layer}.";
-    private const string Attention = Layer + "self_attn.";
-    private const string Mlp = Layer + "mlp.";
-    private const Activation Gate = Activation.Silu;
-
-    /// <summary>
-    /// In memory order. Within a group, those whose gradients the backward writes after attention's come before the others.
-    /// </summary>
-    public static ImmutableArray<ParameterSpec> Parameters(ModelConfig model, LayerKind kind)
-    {
-        var (d, q, kv, f) = (model.ModelDim, model.QueryDim, model.KvDim, kind.FfnDim);
-        InitialValues fromStream = InitialValues.FanIn(d);
-        ImmutableArray<ParameterSpec> headNorms = model.QkNorm
-            ?
-            [
-                ParameterSpec.Vector(WeightName.QNorm, InitialValues.One, (Attention + "q_norm.weight", model.QueryNormDim)),
-                ParameterSpec.Vector(WeightName.KNorm, InitialValues.One, (Attention + "k_norm.weight", model.KeyNormDim)),
-            ]
-            : [];
-        ImmutableArray<ParameterSpec> attention =
-        [
-            ParameterSpec.Vector(WeightName.AttentionNorm, InitialValues.One, (Layer + "input_layernorm.weight", d)),
-            ParameterSpec.Matrix(
-                WeightName.Qkv,
-                d,
-                fromStream,
-                (Attention + "q_proj.weight", q),
-                (Attention + "k_proj.weight", kv),
-                (Attention + "v_proj.weight", kv)
-            ),
-            .. headNorms,
-            ParameterSpec.Matrix(
-                WeightName.AttentionOut,
-                q,
-                InitialValues.IntoStream(q, model.LayerCount),
-                (Attention + "o_proj.weight", d)
-            ),
-        ];
-        ImmutableArray<ParameterSpec> feedForward =
-        [
-            ParameterSpec.Vector(WeightName.FfnNorm, InitialValues.One, (Layer + "post_attention_layernorm.weight", d)),
-            ParameterSpec.Matrix(WeightName.GateUp, d, fromStream, (Mlp + "gate_proj.weight", f), (Mlp + "up_proj.weight", f)),
-            ParameterSpec.Matrix(WeightName.Down, f, InitialValues.IntoStream(f, model.LayerCount), (Mlp + "down_proj.weight", d)),
-        ];
-        IEnumerable<ParameterSpec> all =
-        [
-            .. attention.Select(InLayer),
-            .. feedForward.Select(p => InLayer(p) with { Group = kind.FfnApart ? 1 : 0 }),
-        ];
-
-        // What is stored alike lies together, so that a layer is in as few objects as can be.
-        return [.. all.OrderBy(p => p.Group).ThenBy(p => p.Storage is not null)];
-
-        // Norms stay in the recipe's type: they are few, and kernels read them as they are.
-        ParameterSpec InLayer(ParameterSpec p) => p with { IsTrained = !kind.Frozen, Storage = p.Rows > 1 ? kind.FrozenType : null };
-    }
-
     /// <summary>
     /// The tensors of the activation object, in order; with QK-norm the raw product stands for the query. What is kept before attention
-    /// comes first, so that it and what is kept after it are one range each.
+    /// comes first, so that it and what is kept after it are one range each. Where a norm follows a product, the product is kept: the norm
+    /// is cheap to repeat.
     /// </summary>
     public static IEnumerable<TensorName> Saved(ModelConfig model, SaveSet saved)
     {
@@ -86,33 +30,37 @@ internal static class DecoderBlock
 
         if (saved.HasFlag(SaveSet.Residual))
         {
-            yield return Residual;
+            yield return model.HasPostNorms ? AttentionProjection : Residual;
         }
 
         if (saved.HasFlag(SaveSet.GateUp))
         {
             yield return GateUp;
+            if (model.HasPostNorms)
+            {
+                yield return FfnProjection;
+            }
         }
     }
 
     /// <summary>x to y; every tensor that a backward may want on the way.</summary>
-    public static ImmutableArray<KernelCall> Forward(ModelConfig model, LayerKind kind) =>
+    public static ImmutableArray<KernelCall> Forward(ModelConfig model, LayerKind kind, int seqlen)
+    {
+        var (attentionInput, ffnInput) = (AttentionInput(model), FfnInput(model));
+        return
         [
-            Norm(Input, WeightName.AttentionNorm, Norm1, Rstd1),
-            new GemmForwardCall
-            {
-                A = Norm1,
-                B = W(WeightName.Qkv),
-                C = Qkv,
-            },
+            .. model.Placement == NormPlacement.After ? [] : Some(AttentionNorm.Forward(model, Norm1)),
+            Product(attentionInput, WeightName.Qkv, Bias(model, Biases.Qkv, WeightName.QkvBias), Qkv),
             new QkNormRopeForwardCall
             {
                 Qkv = Qkv,
                 FirstKey = FirstKey,
                 QueryNorm = model.QkNorm ? W(WeightName.QNorm) : null,
                 KeyNorm = model.QkNorm ? W(WeightName.KNorm) : null,
-                Rotary = RotaryTable.Of(model),
+                Rotary = RotaryTable.Of(model, kind, seqlen),
                 NormKind = model.QkNormKind,
+                WeightOffset = model.NormWeightOffset,
+                QueryScale = QueryScaleOf(model, kind),
                 Query = Query,
                 KeyValue = KvPiece,
             },
@@ -124,138 +72,85 @@ internal static class DecoderBlock
                 Output = AttentionOut,
                 Lse = Lse,
             },
-            new GemmForwardCall
-            {
-                A = AttentionOut,
-                B = W(WeightName.AttentionOut),
-                C = Residual,
-                Addend = Input,
-            },
-            Norm(Residual, WeightName.FfnNorm, Norm2, Rstd2),
-            new GemmForwardCall
-            {
-                A = Norm2,
-                B = W(WeightName.GateUp),
-                C = GateUp,
-            },
-            new GatedActivationForwardCall
-            {
-                Activation = Gate,
-                GateUp = GateUp,
-                Ffn = Ffn,
-            },
-            new GemmForwardCall
-            {
-                A = Ffn,
-                B = W(WeightName.Down),
-                C = Output,
-                Addend = Residual,
-            },
+            .. IntoStream(
+                model, AttentionOut, WeightName.AttentionOut, Bias(model, Biases.AttentionOut, WeightName.AttentionOutBias),
+                AttentionPostNorm, Input, Residual),
+            .. model.HasFfnNorm ? Some(FfnNorm(model).Forward(model, Norm2)) : [],
+            Product(ffnInput, WeightName.GateUp, Bias(model, Biases.FeedForward, WeightName.GateUpBias), GateUp),
+            ActivationForward(model),
+            .. IntoStream(
+                model, Ffn, WeightName.Down, Bias(model, Biases.FeedForward, WeightName.DownBias),
+                FfnPostNorm, Residual, Output),
         ];
+    }
 
-    /// <summary>The gradient of the residual stream in place, from y's to x's, and of every weight that is trained.</summary>
-    public static ImmutableArray<KernelCall> Backward(ModelConfig model, LayerKind kind) =>
-        [.. WithProducts(model, kind).Where(c => !kind.Frozen || c is not GemmWeightGradientCall)];
+    /// <summary>What attention's projections are of.</summary>
+    private static TensorName AttentionInput(ModelConfig model) => model.Placement == NormPlacement.After ? Input : Norm1;
 
-    /// <summary>The same with every product for a matrix's gradient, as if all were trained; norms leave out what is not.</summary>
-    private static ImmutableArray<KernelCall> WithProducts(ModelConfig model, LayerKind kind) =>
-        [
-            InputGradient(GradStream, WeightName.Down, GradFfn),
-            new GatedActivationBackwardCall
-            {
-                Activation = Gate,
-                GradFfn = GradFfn,
-                GateUp = GateUp,
-            },
-            WeightGradient(GradStream, GradFfn, WeightName.Down),
-            InputGradient(GateUp, WeightName.GateUp, GradNorm2),
-            WeightGradient(GateUp, Norm2, WeightName.GateUp),
-            NormBackward(kind, GradNorm2, Residual, Rstd2, WeightName.FfnNorm),
-            InputGradient(GradStream, WeightName.AttentionOut, GradAttention),
-            WeightGradient(GradStream, AttentionOut, WeightName.AttentionOut),
-            new AttentionBackwardCall
-            {
-                Query = Query,
-                Keys = KvWindow,
-                FirstKey = FirstKeyOf(kind),
-                Output = AttentionOut,
-                Lse = Lse,
-                GradOutput = GradAttention,
-                GradQuery = GradQuery,
-                GradQuerySums = GradQuerySums,
-                GradKeys = GradKvWindow,
-            },
-            new QkNormRopeBackwardCall
-            {
-                GradQuery = GradQuery,
-                GradKeyValue = GradKvPiece,
-                FirstKey = FirstKey,
-                Rotary = RotaryTable.Of(model),
-                NormKind = model.QkNormKind,
-                Norms = model.QkNorm
-                    ? new QkNormOperands(
-                        Qkv,
-                        W(WeightName.QNorm),
-                        W(WeightName.KNorm),
-                        Gradient(kind, WeightName.QNorm),
-                        Gradient(kind, WeightName.KNorm),
-                        Partials
-                    )
-                    : null,
-                GradQkv = GradQkv,
-            },
-            InputGradient(GradQkv, WeightName.Qkv, GradNorm1),
-            WeightGradient(GradQkv, Norm1, WeightName.Qkv),
-            NormBackward(kind, GradNorm1, Input, Rstd1, WeightName.AttentionNorm),
-        ];
+    /// <summary>What the feed-forward is of.</summary>
+    private static TensorName FfnInput(ModelConfig model) =>
+        model.Placement switch
+        {
+            NormPlacement.After => Residual,
+            NormPlacement.ParallelShared => Norm1,
+            _ => Norm2,
+        };
+
+    private static DecoderNorm AttentionNorm => new(WeightName.AttentionNorm, WeightName.AttentionNormBias, Input, Rstd1);
+
+    private static DecoderNorm AttentionPostNorm => new(WeightName.AttentionPostNorm, default, AttentionProjection, Rstd3);
+
+    private static DecoderNorm FfnPostNorm => new(WeightName.FfnPostNorm, default, FfnProjection, Rstd4);
+
+    private static DecoderNorm FfnNorm(ModelConfig model) =>
+        new(WeightName.FfnNorm, WeightName.FfnNormBias, model.Placement == NormPlacement.Parallel ? Input : Residual, Rstd2);
+
+    /// <summary>By what queries are multiplied, in layers whose positions say so.</summary>
+    private static QueryScale? QueryScaleOf(ModelConfig model, LayerKind kind) =>
+        model.PositionsOf(kind).Scaling is { QueryGrowth: { } beta } scaling ? new QueryScale(beta, (int)scaling.OriginalPositions) : null;
 
     /// <summary>Where attention begins; positions count from the document's first token either way.</summary>
     private static TensorName FirstKeyOf(LayerKind kind) => kind.Window is null ? FirstKey : FirstKeyInWindow;
 
-    private static RmsNormForwardCall Norm(TensorName x, WeightName weight, TensorName y, TensorName rstd) =>
-        new()
-        {
-            X = x,
-            Weight = W(weight),
-            Y = y,
-            Rstd = rstd,
-        };
-
-    private static GemmInputGradientCall InputGradient(TensorName gradient, WeightName weight, TensorName result) =>
-        new()
-        {
-            A = gradient,
-            B = W(weight),
-            C = result,
-        };
-
-    private static GemmWeightGradientCall WeightGradient(TensorName gradient, TensorName input, WeightName weight) =>
-        new()
-        {
-            A = gradient,
-            B = input,
-            C = G(weight),
-        };
-
-    /// <summary>Added to the stream's gradient, which passes by the norm as it is.</summary>
-    private static RmsNormBackwardCall NormBackward(
-        LayerKind kind,
-        TensorName gradient,
-        TensorName x,
-        TensorName rstd,
-        WeightName weight
+    /// <summary>What a sublayer adds to the stream: its product, or that product's norm.</summary>
+    private static ImmutableArray<KernelCall> IntoStream(
+        ModelConfig model,
+        TensorName a,
+        WeightName weight,
+        Operand? bias,
+        DecoderNorm postNorm,
+        TensorName stream,
+        TensorName sum
     ) =>
+        model.HasPostNorms
+            ? [Product(a, weight, bias, postNorm.X), postNorm.Forward(model, sum, stream)]
+            : [Product(a, weight, bias, sum) with { Addend = stream, Scale = (float)model.ResidualScale }];
+
+    private static GemmForwardCall Product(TensorName a, WeightName weight, Operand? bias, TensorName c) =>
         new()
         {
-            GradY = gradient,
-            X = x,
-            Rstd = rstd,
-            Weight = W(weight),
-            GradX = GradStream,
-            Adds = true,
-            GradWeight = Gradient(kind, weight),
-            Workspace = Partials,
+            A = a,
+            B = W(weight),
+            Bias = bias,
+            C = c,
         };
 
-    private static Operand? Gradient(LayerKind kind, WeightName weight) => kind.Frozen ? null : G(weight);
+    private static KernelCall ActivationForward(ModelConfig model) =>
+        model.GatedFfn
+            ? new GatedActivationForwardCall
+            {
+                Activation = model.Activation,
+                GateUp = GateUp,
+                Ffn = Ffn,
+            }
+            : new UngatedActivationForwardCall
+            {
+                Activation = model.Activation,
+                Up = GateUp,
+                Ffn = Ffn,
+            };
+
+    private static Operand? Bias(ModelConfig model, Biases bias, WeightName name) => model.Biases.HasFlag(bias) ? W(name) : null;
+
+    private static ImmutableArray<KernelCall> Some(KernelCall call) => [call];
 }

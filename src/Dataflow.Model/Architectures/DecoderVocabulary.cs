@@ -15,48 +15,56 @@ internal static class DecoderVocabulary
         ParameterSpec.Matrix(
             WeightName.EmbeddingTable,
             model.ModelDim,
-            InitialValues.Embedding,
-            ("model.embed_tokens.weight", model.VocabSize)
+            DecoderParameters.Initial(model, InitialValues.Embedding),
+            (model.Names.Embedding + ".weight", model.VocabSize)
         );
 
     /// <summary>The final norm.</summary>
-    public static ParameterSpec FinalNorm(ModelConfig model) =>
-        ParameterSpec.Vector(WeightName.FinalNorm, InitialValues.One, ("model.norm.weight", model.ModelDim));
+    public static IEnumerable<ParameterSpec> FinalNorm(ModelConfig model) =>
+        DecoderParameters.Norm(model, WeightName.FinalNorm, WeightName.FinalNormBias, model.Names.FinalNorm);
 
     /// <summary>The head's own parameters, in memory order: a tied one has no matrix.</summary>
     public static ImmutableArray<ParameterSpec> Head(ModelConfig model) =>
-        model.TiedEmbedding ? [FinalNorm(model)] : [FinalNorm(model), HeadMatrix(model)];
+        [
+            .. FinalNorm(model),
+            .. model.Biases.HasFlag(Biases.Head)
+                ? [ParameterSpec.Vector(WeightName.HeadBias, InitialValues.Zero, (model.Names.Head + ".bias", model.VocabSize))]
+                : ImmutableArray<ParameterSpec>.Empty,
+            .. model.TiedEmbedding ? [] : ImmutableArray.Create(HeadMatrix(model)),
+        ];
 
     /// <summary>The head's own matrix.</summary>
     public static ParameterSpec HeadMatrix(ModelConfig model) =>
         ParameterSpec.Matrix(
             WeightName.HeadMatrix,
             model.ModelDim,
-            InitialValues.FanIn(model.ModelDim),
-            ("lm_head.weight", model.VocabSize)
+            DecoderParameters.Initial(model, InitialValues.FanIn(model.ModelDim)),
+            (model.Names.Head + ".weight", model.VocabSize)
         );
 
     /// <summary>
     /// Rows of the embedding table. Where it is cut, the first block computed also zeroes the rows of other ids, and later ones leave them
     /// alone.
     /// </summary>
-    public static ImmutableArray<KernelCall> Embed() =>
+    public static ImmutableArray<KernelCall> Embed(ModelConfig model) =>
         [
             new EmbeddingForwardCall
             {
                 Ids = Ids,
                 Table = W(WeightName.EmbeddingTable),
+                Scale = (float)model.EmbeddingScale,
                 X = Output,
             },
         ];
 
     /// <summary>Adds the stream's gradient to the table's rows, or to those of a block.</summary>
-    public static ImmutableArray<KernelCall> EmbedBackward() =>
+    public static ImmutableArray<KernelCall> EmbedBackward(ModelConfig model) =>
         [
             new EmbeddingBackwardCall
             {
                 Ids = Ids,
                 Order = Order,
+                Scale = (float)model.EmbeddingScale,
                 GradX = GradStream,
                 GradTable = G(WeightName.EmbeddingTable),
             },
@@ -69,6 +77,8 @@ internal static class DecoderVocabulary
             new CrossEntropyCall
             {
                 Logits = Logits,
+                LogitScale = (float)model.LogitScale,
+                LogitSoftcap = (float?)model.LogitSoftcap,
                 Targets = Targets,
                 GradLogits = GradLogits,
                 Workspace = Partials,
@@ -78,7 +88,7 @@ internal static class DecoderVocabulary
 
     /// <summary>The same and back.</summary>
     public static ImmutableArray<KernelCall> HeadCalls(ModelConfig model) =>
-        [.. Evaluate(model), InputGradient(model, GradHeadNorm, sums: false), WeightGradient(model), NormBackward(GradHeadNorm)];
+        [.. Evaluate(model), InputGradient(model, GradHeadNorm, sums: false), .. WeightGradients(model), NormBackward(model, GradHeadNorm)];
 
     /// <summary>Final norm and logits of a block of the vocabulary into the statistics of its rows.</summary>
     public static ImmutableArray<KernelCall> HeadLoss(ModelConfig model) =>
@@ -87,6 +97,8 @@ internal static class DecoderVocabulary
             new CrossEntropyStatisticsCall
             {
                 Logits = Logits,
+                LogitScale = (float)model.LogitScale,
+                LogitSoftcap = (float?)model.LogitSoftcap,
                 Targets = Targets,
                 Statistics = LogitStatistics,
             },
@@ -111,30 +123,28 @@ internal static class DecoderVocabulary
             new CrossEntropyGradientCall
             {
                 Logits = Logits,
+                LogitScale = (float)model.LogitScale,
+                LogitSoftcap = (float?)model.LogitSoftcap,
                 Targets = Targets,
                 Statistics = LogitStatistics,
                 GradLogits = GradLogits,
             },
             InputGradient(model, GradHeadSum, sums: true),
-            WeightGradient(model),
+            .. WeightGradients(model),
         ];
 
     /// <summary>The same for the first block, which comes last: the gradient is complete and passes the norm.</summary>
-    public static ImmutableArray<KernelCall> HeadFirstBackward(ModelConfig model) => [.. HeadBackward(model), NormBackward(GradHeadSum)];
+    public static ImmutableArray<KernelCall> HeadFirstBackward(ModelConfig model) =>
+        [.. HeadBackward(model), NormBackward(model, GradHeadSum)];
 
     private static ImmutableArray<KernelCall> BlockLogits(ModelConfig model) =>
         [
-            new RmsNormForwardCall
-            {
-                X = Input,
-                Weight = W(WeightName.FinalNorm),
-                Y = HeadNorm,
-                Rstd = HeadRstd,
-            },
+            Norm.Forward(model, HeadNorm),
             new GemmForwardCall
             {
                 A = HeadNorm,
                 B = W(model.HeadMatrix),
+                Bias = model.Biases.HasFlag(Biases.Head) ? W(WeightName.HeadBias) : null,
                 C = Logits,
             },
         ];
@@ -148,24 +158,21 @@ internal static class DecoderVocabulary
             Sums = sums,
         };
 
-    private static GemmWeightGradientCall WeightGradient(ModelConfig model) =>
-        new()
+    private static ImmutableArray<KernelCall> WeightGradients(ModelConfig model)
+    {
+        var matrix = new GemmWeightGradientCall
         {
             A = GradLogits,
             B = HeadNorm,
             C = G(model.HeadMatrix),
         };
+        return model.Biases.HasFlag(Biases.Head)
+            ? [matrix, new ColumnSumCall { A = GradLogits, C = G(WeightName.HeadBias) }]
+            : [matrix];
+    }
 
-    private static RmsNormBackwardCall NormBackward(TensorName gradient) =>
-        new()
-        {
-            GradY = gradient,
-            X = Input,
-            Rstd = HeadRstd,
-            Weight = W(WeightName.FinalNorm),
-            GradX = GradStream,
-            Adds = false,
-            GradWeight = G(WeightName.FinalNorm),
-            Workspace = Partials,
-        };
+    private static KernelCall NormBackward(ModelConfig model, TensorName gradient) =>
+        Norm.Backward(model, gradient, GradStream, adds: false, frozen: false);
+
+    private static DecoderNorm Norm => new(WeightName.FinalNorm, WeightName.FinalNormBias, Input, HeadRstd);
 }

@@ -8,8 +8,21 @@ namespace Dataflow.Model;
 /// <param name="Shape">In the checkpoint: [out, in] of a matrix, [n] of a vector.</param>
 public sealed record WeightPart(string CheckpointName, long FirstElement, ImmutableArray<long> Shape)
 {
+    /// <summary>Where its rows are in the checkpoint, if not in the order of memory.</summary>
+    public RowOrder? Order { get; init; }
+
     /// <summary>Number of elements.</summary>
     public long ElementCount => Shape is [var rows, var columns] ? rows * columns : Shape[0];
+}
+
+/// <summary>What a parameter, or a part of it, is called in a checkpoint.</summary>
+/// <param name="Name">Hugging Face name; "{layer}" stands for the block's index.</param>
+/// <param name="Rows">Of a matrix; of a vector its length.</param>
+/// <param name="Order">Where they are in the checkpoint, if not in the order of memory.</param>
+public readonly record struct NamedRows(string Name, long Rows, RowOrder? Order = null)
+{
+    /// <summary>In the order of memory.</summary>
+    public static implicit operator NamedRows((string Name, long Rows) named) => new(named.Name, named.Rows);
 }
 
 /// <summary>
@@ -57,18 +70,14 @@ public sealed record ParameterSpec
         new(Name, rows, Columns, Initial, []) { Group = Group, IsTrained = IsTrained, Storage = Storage };
 
     /// <summary>A matrix [out, in], of parts with so many rows each.</summary>
-    public static ParameterSpec Matrix(
-        WeightName name,
-        long columns,
-        InitialValues initial,
-        params ReadOnlySpan<(string CheckpointName, long Rows)> parts
-    )
+    public static ParameterSpec Matrix(WeightName name, long columns, InitialValues initial, params ReadOnlySpan<NamedRows> parts)
     {
         var named = ImmutableArray.CreateBuilder<WeightPart>(parts.Length);
         long rows = 0;
-        foreach (var (checkpointName, count) in parts)
+        foreach (var (checkpointName, count, order) in parts)
         {
-            named.Add(new WeightPart(checkpointName, rows * columns, [count, columns]));
+            ImmutableArray<long> shape = order is { Transposed: true } ? [columns, count] : [count, columns];
+            named.Add(new WeightPart(checkpointName, rows * columns, shape) { Order = order });
             rows += count;
         }
 
@@ -76,17 +85,13 @@ public sealed record ParameterSpec
     }
 
     /// <summary>A vector, of parts of such lengths.</summary>
-    public static ParameterSpec Vector(
-        WeightName name,
-        InitialValues initial,
-        params ReadOnlySpan<(string CheckpointName, long Length)> parts
-    )
+    public static ParameterSpec Vector(WeightName name, InitialValues initial, params ReadOnlySpan<NamedRows> parts)
     {
         var named = ImmutableArray.CreateBuilder<WeightPart>(parts.Length);
         long length = 0;
-        foreach (var (checkpointName, count) in parts)
+        foreach (var (checkpointName, count, order) in parts)
         {
-            named.Add(new WeightPart(checkpointName, length, [count]));
+            named.Add(new WeightPart(checkpointName, length, [count]) { Order = order });
             length += count;
         }
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 
@@ -11,10 +12,25 @@ namespace Dataflow.Model;
 /// <param name="Factor">Multiplies what turns, and nothing else: a pair of frequency 0 has cosine 1 and sine 0 whatever it is.</param>
 public sealed record RotaryTable(ImmutableArray<double> InverseFrequencies, double Factor = 1)
 {
-    private static readonly ConditionalWeakTable<ModelConfig, RotaryTable> s_ofModels = [];
+    private static readonly ConditionalWeakTable<ModelConfig, ConcurrentDictionary<(RotaryPositions, long), RotaryTable>> s_ofModels = [];
 
-    /// <summary>That of a model's layers, made once a model: programs are listed often.</summary>
-    public static RotaryTable Of(ModelConfig model) => s_ofModels.GetValue(model, static m => Plain(m.RopeTheta, m.HeadDim));
+    /// <summary>That of a model's layers, made once a model and kind of positions: programs are listed often.</summary>
+    /// <param name="model">Whose heads are turned.</param>
+    /// <param name="kind">Of layers.</param>
+    /// <param name="seqlen">Tokens of a row, which some ways to stretch positions depend on.</param>
+    public static RotaryTable Of(ModelConfig model, LayerKind kind, int seqlen)
+    {
+        var positions = model.PositionsOf(kind);
+        return s_ofModels
+            .GetValue(model, static _ => [])
+            .GetOrAdd((positions, positions.DependOnLength ? seqlen : 0), static (key, m) => Of(m, key.Item1, key.Item2), model);
+    }
+
+    private static RotaryTable Of(ModelConfig model, RotaryPositions positions, long length)
+    {
+        double[] turned = positions.InverseFrequencies(model.RotaryDims ?? model.HeadDim, length);
+        return new([.. turned, .. new double[(model.HeadDim / 2) - turned.Length]], positions.AttentionFactor);
+    }
 
     /// <summary>theta^(-2i / head_dim), all pairs turned.</summary>
     public static RotaryTable Plain(double theta, int headDim) =>

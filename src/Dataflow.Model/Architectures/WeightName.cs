@@ -38,4 +38,37 @@ public enum WeightName
 
     /// <summary>[vocabulary, D]; only in models whose head is not tied to the embedding.</summary>
     HeadMatrix,
+
+    /// <summary>[(n_heads + 2 n_kv_heads) x head_dim].</summary>
+    QkvBias,
+
+    /// <summary>[D].</summary>
+    AttentionOutBias,
+
+    /// <summary>[2 F]: gate, then up; [F] without a gate.</summary>
+    GateUpBias,
+
+    /// <summary>[D].</summary>
+    DownBias,
+
+    /// <summary>[D], of a norm after attention.</summary>
+    AttentionPostNorm,
+
+    /// <summary>[D], of a norm after the feed-forward.</summary>
+    FfnPostNorm,
+
+    /// <summary>[D], of the norm before attention.</summary>
+    AttentionNormBias,
+
+    /// <summary>[D], of the norm before the feed-forward.</summary>
+    FfnNormBias,
+
+    /// <summary>[D], of the final norm.</summary>
+    FinalNormBias,
+
+    /// <summary>[vocabulary].</summary>
+    HeadBias,
+
+    /// <summary>[positions, D], added to the embeddings (GPT-2).</summary>
+    PositionTable,
 }

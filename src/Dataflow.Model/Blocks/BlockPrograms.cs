@@ -99,11 +99,11 @@ public sealed class BlockPrograms
     }
 
     /// <summary>Token ids to the first block's input, for ids in a block of the vocabulary if it is cut.</summary>
-    public BlockProgram Embed(VocabularyBlock? block) => OfEmbedding("embed", block, static _ => DecoderVocabulary.Embed());
+    public BlockProgram Embed(VocabularyBlock? block) => OfEmbedding("embed", block, DecoderVocabulary.Embed);
 
     /// <summary>Stream gradient to the table's gradient, or to a block of it.</summary>
     public BlockProgram EmbedBackward(VocabularyBlock? block) =>
-        OfEmbedding("embed-backward", block, static _ => DecoderVocabulary.EmbedBackward());
+        OfEmbedding("embed-backward", block, DecoderVocabulary.EmbedBackward);
 
     /// <summary>The whole head of a chunk, a sub-chunk at a time: the loss and back.</summary>
     public BlockProgram Head() => OfHead("head", null, DecoderVocabulary.HeadCalls, DecoderVocabulary.HeadCalls);

@@ -82,6 +82,11 @@ public static class GeometryLimits
                 + $"{vocabulary.Count}; give {vocabulary.Count}";
         }
 
+        if (vocabulary.AreCut && !model.MayCutVocabulary)
+        {
+            return $"vocabulary blocks are {geometry.VocabularyBlocks}, and the model's head has a bias, with which it is not cut; give 1";
+        }
+
         long chunks = (long)geometry.ChunksPerRound * geometry.Rounds;
         long layers = model.LayerCount + (2L * (geometry.VocabularyBlocks - 1));
         return chunks * layers > StepPasses

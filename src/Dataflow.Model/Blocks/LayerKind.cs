@@ -8,14 +8,17 @@ namespace Dataflow.Model;
 /// <param name="FfnApart">The feed-forward's parameters are an object of their own, which travels apart from attention's.</param>
 /// <param name="Frozen">Training leaves its parameters as they are: they have no gradients and no optimizer state.</param>
 /// <param name="FrozenType">
-/// What a frozen layer's matrices are stored in, one of <see cref="DTypes.OfFrozen"/>; null for the recipe's type of parameters.
+/// What a frozen layer's matrices are stored in, one of <see cref="DTypes.OfFrozen"/>; null for the type that the recipe has for
+/// parameters.
 /// </param>
+/// <param name="Positions">Its rotary positions, if not those of the model.</param>
 public sealed record LayerKind(
     int FfnDim,
     int? Window = null,
     bool FfnApart = false,
     bool Frozen = false,
-    DType? FrozenType = null
+    DType? FrozenType = null,
+    RotaryPositions? Positions = null
 );
 
 /// <summary>The kinds of a model's layers from the first one on, over and over: layer l is of kind l modulo their number.</summary>

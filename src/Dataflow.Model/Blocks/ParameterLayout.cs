@@ -67,13 +67,13 @@ public sealed record ParameterLayout
         Of([(name == WeightName.EmbeddingTable ? DecoderVocabulary.Embedding(model) : DecoderVocabulary.HeadMatrix(model)).WithRows(rows)]);
 
     /// <summary>The final norm alone: what is left of the head where its matrix lies in blocks.</summary>
-    public static ParameterLayout HeadNorm(ModelConfig model) => Of([DecoderVocabulary.FinalNorm(model)]);
+    public static ParameterLayout HeadNorm(ModelConfig model) => Of([.. DecoderVocabulary.FinalNorm(model)]);
 
     /// <summary>The final norm and, unless tied, the head's own matrix.</summary>
     public static ParameterLayout Head(ModelConfig model) => Of(DecoderVocabulary.Head(model));
 
     /// <summary>One transformer block.</summary>
-    public static ParameterLayout Block(ModelConfig model, LayerKind kind) => Of(DecoderBlock.Parameters(model, kind));
+    public static ParameterLayout Block(ModelConfig model, LayerKind kind) => Of(DecoderParameters.Of(model, kind));
 
     /// <summary>
     /// The objects that these parameters are streamed in, each laid out from its own start; a single one where all are of one group, all

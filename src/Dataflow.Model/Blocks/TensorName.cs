@@ -152,4 +152,22 @@ public enum TensorName
 
     /// <summary>One fp32: the sum of the chunk's token losses.</summary>
     Loss,
+
+    /// <summary>[T, D] attention's output projected, where a norm follows.</summary>
+    AttentionProjection,
+
+    /// <summary>[T] fp32, of the norm after attention.</summary>
+    Rstd3,
+
+    /// <summary>[T, D] the feed-forward's product, where a norm follows.</summary>
+    FfnProjection,
+
+    /// <summary>[T] fp32, of the norm after the feed-forward.</summary>
+    Rstd4,
+
+    /// <summary>[T, D] gradient of either projection.</summary>
+    GradProjection,
+
+    /// <summary>[T, D] of a norm that is recomputed for its roots alone.</summary>
+    Unused,
 }

@@ -37,8 +37,10 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.GradKvWindow => Own(Roles.GradKv, DType.Float32, geometry.WindowRows, kv),
             TensorName.GradKvSegment => Own(Roles.GradKv, DType.Float32, t, kv),
             TensorName.Loss => Own(Roles.Loss, DType.Float32, 1, 1),
-            TensorName.Norm1 or TensorName.Norm2 or TensorName.Residual or TensorName.GradNorm1 or TensorName.GradNorm2 => Scratch(a, t, d),
-            TensorName.Rstd1 or TensorName.Rstd2 => Scratch(DType.Float32, t, 1),
+            TensorName.Norm1 or TensorName.Norm2 or TensorName.Residual or TensorName.GradNorm1 or TensorName.GradNorm2
+                or TensorName.AttentionProjection or TensorName.FfnProjection or TensorName.GradProjection
+                or TensorName.Unused => Scratch(a, t, d),
+            TensorName.Rstd1 or TensorName.Rstd2 or TensorName.Rstd3 or TensorName.Rstd4 => Scratch(DType.Float32, t, Statistics),
             TensorName.Qkv or TensorName.GradQkv => Scratch(a, t, q + kv),
             TensorName.Query or TensorName.AttentionOut or TensorName.GradAttention or TensorName.GradQuery => Scratch(a, t, q),
             TensorName.AttentionSums => Scratch(
@@ -53,10 +55,10 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             ),
             TensorName.Partials => Scratch(DType.Float32, PartialsSize.Value / sizeof(float), 1),
             TensorName.Lse or TensorName.AttentionMaxima or TensorName.AttentionTotals => Scratch(DType.Float32, model.HeadCount, t),
-            TensorName.GateUp => Scratch(a, t, 2 * f),
+            TensorName.GateUp => Scratch(a, t, model.GatedFfn ? 2 * f : f),
             TensorName.Ffn or TensorName.GradFfn => Scratch(a, t, f),
             TensorName.HeadNorm or TensorName.GradHeadNorm => SubChunk(a, d),
-            TensorName.HeadRstd => SubChunk(DType.Float32, 1),
+            TensorName.HeadRstd => SubChunk(DType.Float32, Statistics),
             TensorName.Logits => SubChunk(DType.Float32, rows),
             TensorName.GradLogits => SubChunk(a, rows),
             TensorName.LogitStatistics => Own(Roles.LogitStatistics, DType.Float32, 3, t) with { Tokens = TokenAxis.Columns },
@@ -65,13 +67,18 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
         };
     }
 
+    /// <summary>What a norm keeps of a token: the root, or the mean too.</summary>
+    private long Statistics => model.Norm == NormKind.Rms ? 1 : 2;
+
     /// <summary>The most that a kernel in stages keeps, of a chunk or of a head sub-chunk.</summary>
     private Bytes PartialsSize
     {
         get
         {
             var (t, th, d) = (geometry.ChunkTokens, geometry.HeadTokens, model.ModelDim);
-            var norms = Bytes.Max(KernelWorkspace.RmsNorm(t, d), KernelWorkspace.RmsNorm(th, d));
+            var norms = model.Norm == NormKind.Rms
+                ? Bytes.Max(KernelWorkspace.RmsNorm(t, d), KernelWorkspace.RmsNorm(th, d))
+                : Bytes.Max(KernelWorkspace.LayerNorm(t, d), KernelWorkspace.LayerNorm(th, d));
             var heads = model.QkNorm ? KernelWorkspace.QkNorm(t, model.QueryNormDim, model.KeyNormDim) : Bytes.Zero;
             return Bytes.Max(norms, Bytes.Max(KernelWorkspace.CrossEntropy(th), heads));
         }

@@ -51,6 +51,9 @@ internal sealed class JsonFields(JsonElement root)
     public JsonElement? Find(string key) =>
         root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
+    /// <summary>The object as it stands in the file.</summary>
+    public string Text() => root.GetRawText();
+
     /// <summary>Whether the member is there and null.</summary>
     public bool IsNull(string key) => root.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null;
 

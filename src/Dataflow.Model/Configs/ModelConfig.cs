@@ -1,8 +1,9 @@
 namespace Dataflow.Model;
 
 /// <summary>
-/// The dimensions of a Llama- or Qwen3-style decoder: pre-norm blocks of grouped-query attention with rotary positions and a
-/// SwiGLU feed-forward, RMS norms, no biases. A value that exists is valid: <see cref="ModelConfigReader"/> reports every fault at once.
+/// The dimensions of a decoder of grouped-query attention and dense feed-forwards, and what sets its family apart: unless said otherwise
+/// that of Llama, pre-norm blocks with rotary positions and a SwiGLU feed-forward, RMS norms, no biases. A value that exists is valid:
+/// <see cref="ModelConfigReader"/> reports every fault at once.
 /// </summary>
 public sealed record ModelConfig
 {
@@ -54,6 +55,69 @@ public sealed record ModelConfig
     /// <summary>The token whose row of the embedding table is not trained by its lookups, as padding has none; null for all rows.</summary>
     public int? PaddingId { get; init; }
 
+    /// <summary>Which file it was read from.</summary>
+    public ModelOrigin Origin { get; init; }
+
+    /// <summary>What stretches rotary positions, where layers have none of their own; null: nothing.</summary>
+    public RotaryScaling? RopeScaling { get; init; }
+
+    /// <summary>So many of a head's dimensions are rotated; null: all.</summary>
+    public int? RotaryDims { get; init; }
+
+    /// <summary>In checkpoints, pairs that are rotated are neighbours; else halves.</summary>
+    public bool RotatesNeighbours { get; init; }
+
+    /// <summary>Which norms it has.</summary>
+    public NormKind Norm { get; init; }
+
+    /// <summary>Added to the weights of norms: 1 where checkpoints hold them less one (Gemma).</summary>
+    public int NormWeightOffset { get; init; }
+
+    /// <summary>Where a block's norms stand.</summary>
+    public NormPlacement Placement { get; init; }
+
+    /// <summary>Which products have a bias.</summary>
+    public Biases Biases { get; init; }
+
+    /// <summary>Of the feed-forward.</summary>
+    public Activation Activation { get; init; }
+
+    /// <summary>The feed-forward multiplies the activation of a gate by a second product.</summary>
+    public bool GatedFfn { get; init; } = true;
+
+    /// <summary>Embeddings are multiplied by this.</summary>
+    public double EmbeddingScale { get; init; } = 1;
+
+    /// <summary>What attention and the feed-forward add to the stream is multiplied by this.</summary>
+    public double ResidualScale { get; init; } = 1;
+
+    /// <summary>Logits are multiplied by this.</summary>
+    public double LogitScale { get; init; } = 1;
+
+    /// <summary>Logits are then bounded by this, as c tanh(x / c); null: they are not.</summary>
+    public double? LogitSoftcap { get; init; }
+
+    /// <summary>Embedding and head may be computed by blocks of their rows: not where something else lies along them.</summary>
+    public bool MayCutVocabulary => !Biases.HasFlag(Biases.Head);
+
+    /// <summary>Blocks have norms after attention and after the feed-forward.</summary>
+    internal bool HasPostNorms => Placement is NormPlacement.After or NormPlacement.BeforeAndAfter;
+
+    /// <summary>The feed-forward has a norm of its own before it.</summary>
+    internal bool HasFfnNorm => Placement is NormPlacement.Before or NormPlacement.BeforeAndAfter or NormPlacement.Parallel;
+
+    /// <summary>Names in checkpoints.</summary>
+    internal DecoderNames Names => Origin.Family is { } family ? ModelFamily.Of(family).Names(this) : DecoderNames.Llama;
+
+    /// <summary>The positions of a layer.</summary>
+    public RotaryPositions PositionsOf(LayerKind kind) => kind.Positions ?? new RotaryPositions(RopeTheta, RopeScaling);
+
+    /// <summary>Scores are multiplied by this; null: 1 / sqrt(head_dim).</summary>
+    public double? AttentionScale { get; init; }
+
+    /// <summary>Scores are then bounded by this, as c tanh(x / c); null: they are not.</summary>
+    public double? AttentionSoftcap { get; init; }
+
     /// <summary>The matrix that the head multiplies by.</summary>
     public WeightName HeadMatrix => TiedEmbedding ? WeightName.EmbeddingTable : WeightName.HeadMatrix;
 
@@ -92,8 +156,8 @@ public sealed record ModelConfig
         new(
             KindCounts.Sum(k =>
                 k.Layers
-                * DecoderBlock
-                    .Parameters(this, k.Kind)
+                * DecoderParameters
+                    .Of(this, k.Kind)
                     .Where(p => !p.IsTrained)
                     .Sum(p => (p.Storage ?? recipe.Parameters).SizeOf(p.Count).Value)
             )
@@ -113,13 +177,14 @@ public sealed record ModelConfig
     /// <summary>How many layers there are of each kind.</summary>
     private IEnumerable<(LayerKind Kind, int Layers)> KindCounts => Kinds.CountBy(k => k).Select(k => (k.Key, k.Value));
 
-    private long BlockParameterCount(LayerKind kind) => DecoderBlock.Parameters(this, kind).Sum(p => p.Count);
+    private long BlockParameterCount(LayerKind kind) => DecoderParameters.Of(this, kind).Sum(p => p.Count);
 
     private double LayerFlops(LayerKind kind, long seqlen)
     {
         double keys = Math.Min(seqlen, kind.Window ?? seqlen);
         double flops = kind.Frozen ? 4 : 6;
-        return (flops * seqlen * ((2.0 * ModelDim * QueryDim) + (2.0 * ModelDim * KvDim) + (3.0 * ModelDim * kind.FfnDim)))
+        double feedForward = GatedFfn ? 3 : 2;
+        return (flops * seqlen * ((2.0 * ModelDim * QueryDim) + (2.0 * ModelDim * KvDim) + (feedForward * ModelDim * kind.FfnDim)))
             + (6.0 * ((2.0 * seqlen) - keys) * keys * QueryDim);
     }
 }

@@ -15,10 +15,24 @@ public static class ModelConfigWriter
     public static string HuggingFace(ModelConfig config) => Text(config, HuggingFaceConfig.Write);
 
     /// <summary>
-    /// As a model's folder holds it: as Hugging Face has it, or, where its families here have no words for it (layers of several kinds), in
-    /// our own format.
+    /// As a model's folder holds it: as it was read, if it was of Hugging Face; else in that form, or, where it has no words for it (layers
+    /// of several kinds), in our own format.
     /// </summary>
-    public static string Stored(ModelConfig config) => config.Pattern is null ? HuggingFace(config) : Own(config);
+    /// <exception cref="InvalidOperationException">
+    /// It was changed after it was read, and is of a family that can only be written as it was read.
+    /// </exception>
+    public static string Stored(ModelConfig config)
+    {
+        if (config.Origin.Source is { } source && ModelConfigReader.Parse(source, config.Name) == config)
+        {
+            return source + "\n";
+        }
+
+        string text = config.Pattern is null ? HuggingFace(config) : Own(config);
+        return ModelConfigReader.Parse(text, config.Name) == config
+            ? text
+            : throw new InvalidOperationException($"the config of {config.Name} was changed and has no form in a file: change the file");
+    }
 
     private static string Text(ModelConfig config, Action<Utf8JsonWriter, ModelConfig> write)
     {

@@ -57,6 +57,9 @@ public sealed record GemmInputGradientCall : KernelCall
     /// <summary>Several ops add to <see cref="C"/>; the first of them, whose access overwrites it, does not.</summary>
     public bool Sums { get; init; }
 
+    /// <summary>Always adds to <see cref="C"/>, within one op too.</summary>
+    public bool Adds { get; init; }
+
     /// <summary>Multiplies the product before it is added.</summary>
     public float Scale { get; init; } = 1;
 
@@ -71,8 +74,8 @@ public sealed record GemmInputGradientCall : KernelCall
     protected override void List(KernelOperands all)
     {
         all.Read(A, B);
-        all.Write(Sums ? null : C);
-        all.Update(Sums ? C : null);
+        all.Write(Sums || Adds ? null : C);
+        all.Update(Sums || Adds ? C : null);
     }
 }
 

@@ -26,6 +26,10 @@ public sealed record RmsNormForwardCall : KernelCall
     /// <summary>[T] fp32.</summary>
     public required Operand Rstd { get; init; }
 
+    /// <summary>A block's output is not where it is recomputed: only the roots are wanted then.</summary>
+    public override KernelCall Only(Func<Operand, bool> wanted) =>
+        Y.Tensor == TensorName.Output && !wanted(Y) ? this with { Y = TensorName.Unused, Addend = null } : this;
+
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {

@@ -172,6 +172,13 @@ public static class GeometryRule
         int vocabulary = request.Model.VocabSize;
         if (request.Pins.VocabularyBlocks is { } pinned)
         {
+            if (pinned > 1 && !request.Model.MayCutVocabulary)
+            {
+                throw new UserErrorException(
+                    $"--vocabulary-blocks is {pinned}, and the head of {request.Model.Name} has a bias, with which it is not cut; give 1"
+                );
+            }
+
             var rows = new VocabularyRows(vocabulary, pinned);
             return rows.Count == pinned
                 ? [pinned]
@@ -182,7 +189,7 @@ public static class GeometryRule
         }
 
         int blocks = 1;
-        while (vocabulary / (2 * blocks) >= SmallestVocabularyBlock)
+        while (request.Model.MayCutVocabulary && vocabulary / (2 * blocks) >= SmallestVocabularyBlock)
         {
             blocks *= 2;
         }

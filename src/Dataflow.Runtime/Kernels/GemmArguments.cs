@@ -52,7 +52,7 @@ public readonly record struct GemmArguments : IKernelArguments
             B = at.Tensor(call.B),
             TransposeB = Transpose.No,
             C = at.Tensor(call.C),
-            Addend = call.Sums && at.Accumulates(call.C) ? at.Tensor(call.C) : null,
+            Addend = call.Adds || (call.Sums && at.Accumulates(call.C)) ? at.Tensor(call.C) : null,
             Bias = null,
             Scale = call.Scale,
         };

@@ -18,6 +18,16 @@ public sealed class Checkpoint : IDisposable
     private const int MostListed = 5;
     private static readonly Bytes LargestIndex = new(256 << 20);
 
+    // "model.norm.weight" itself, "language_model.model.norm.weight", "model.language_model.norm.weight", "transformer.wte.weight".
+    private static readonly string[] s_prefixes = ["", "language_model.", "model.language_model.", "transformer."];
+
+    private static readonly string[] s_buffers =
+    [
+        ".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias",
+    ];
+
+    private static readonly string[] s_others = ["vision_tower.", "vision_model.", "visual.", "multi_modal_projector.", "audio_tower."];
+
     private readonly List<SafetensorsFile> _files;
     private readonly Dictionary<string, StoredTensor> _tensors;
 
@@ -31,8 +41,18 @@ public sealed class Checkpoint : IDisposable
     /// <summary>As the user gave it.</summary>
     public string Path { get; }
 
+    /// <summary>As they follow each other in the files, the files in the order of their names; of an index, those that it lists.</summary>
+    internal IEnumerable<StoredTensor> InFileOrder => _files.SelectMany(f => f.Tensors).Where(t => _tensors.GetValueOrDefault(t.Name) == t);
+
     /// <summary>By name.</summary>
     public IReadOnlyDictionary<string, StoredTensor> Tensors => _tensors;
+
+    /// <summary>
+    /// The tensor of a language model, by the name that it has where it stands alone; null if there is none. In files of models that also
+    /// see or hear, its names have a prefix.
+    /// </summary>
+    internal StoredTensor? Find(string name) =>
+        s_prefixes.Select(p => _tensors.GetValueOrDefault(Prefixed(p, name))).FirstOrDefault(t => t is not null);
 
     /// <summary>The free text of the file's head (of the first file, if there are several).</summary>
     public IReadOnlyDictionary<string, string> Metadata => _files[0].Metadata;
@@ -83,21 +103,24 @@ public sealed class Checkpoint : IDisposable
     public void Check(ModelConfig model)
     {
         var wanted = WeightNames.Enumerate(model).ToDictionary(w => w.Name);
-        var missing = wanted.Keys.Where(name => !_tensors.ContainsKey(name)).ToList();
+        var found = wanted.Keys.Select(name => (Name: name, Tensor: Find(name))).Where(f => f.Tensor is not null)
+            .ToDictionary(f => f.Name, f => f.Tensor!);
+        var used = found.Values.Select(t => t.Name).ToHashSet();
+        var missing = wanted.Keys.Where(name => !found.ContainsKey(name)).ToList();
         var unexpected = _tensors
-            .Keys.Where(name => !wanted.ContainsKey(name) && !IsIgnored(name, model))
+            .Keys.Where(name => !used.Contains(name) && !IsIgnored(name, model))
             .Order(StringComparer.Ordinal)
             .ToList();
         var wrong = new List<string>();
         foreach (var (name, binding) in wanted)
         {
-            if (_tensors.TryGetValue(name, out var found) && !found.Shape.SequenceEqual(binding.Shape))
+            if (found.TryGetValue(name, out var tensor) && !tensor.Shape.SequenceEqual(binding.Shape))
             {
-                wrong.Add($"{name} has shape {Text(found.Shape)} instead of {Text(binding.Shape)}");
+                wrong.Add($"{tensor.Name} has shape {Text(tensor.Shape)} instead of {Text(binding.Shape)}");
             }
-            else if (found is not null && !found.Type.IsReadable())
+            else if (tensor is not null && !tensor.Type.IsReadable())
             {
-                wrong.Add($"{name} has element type {found.Type}, and F32, BF16 and F16 can be read");
+                wrong.Add($"{tensor.Name} has element type {tensor.Type}, and F32, BF16 and F16 can be read");
             }
         }
 
@@ -168,8 +191,16 @@ public sealed class Checkpoint : IDisposable
         }
     }
 
+    private static string Prefixed(string prefix, string name) =>
+        prefix == "model.language_model." && name.StartsWith("model.", StringComparison.Ordinal)
+            ? prefix + name["model.".Length..]
+            : prefix + name;
+
+    /// <summary>Not the language model's, or no parameter: masks and frequencies that old files hold, and what sees and hears.</summary>
     private static bool IsIgnored(string name, ModelConfig model) =>
-        (model.TiedEmbedding && name == "lm_head.weight") || name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal);
+        (model.TiedEmbedding && name.EndsWith("lm_head.weight", StringComparison.Ordinal))
+        || s_buffers.Any(b => name.EndsWith(b, StringComparison.Ordinal))
+        || s_others.Any(o => name.StartsWith(o, StringComparison.Ordinal) || name.StartsWith("model." + o, StringComparison.Ordinal));
 
     private static string Text(IReadOnlyList<long> shape) => $"[{string.Join(", ", shape)}]";
 

@@ -31,11 +31,13 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, ModelConfig model
             long end = Math.Min(firstElement + (destination.Length / size), partStart + part.ElementCount);
             if (begin < end)
             {
-                var stored = checkpoint.Tensors[WeightNames.Name(part, weights)];
-                stored.ReadElements(
+                var stored = checkpoint.Find(WeightNames.Name(part, weights))!;
+                RowGather.ToMemory(
+                    part,
                     begin - partStart,
                     destination.Slice((int)(begin - firstElement) * size, (int)(end - begin) * size),
-                    type
+                    size,
+                    (first, run) => stored.ReadElements(first, run, type)
                 );
             }
         }

@@ -51,7 +51,7 @@ public static class CheckpointWriter
                     cancel.ThrowIfCancellationRequested();
                     int count = (int)Math.Min(PieceElements, binding.ElementCount - done);
                     var elements = piece.AsSpan(0, count * (int)type.Size());
-                    weights.Read(binding.Object, binding.ElementOffset + done, elements, type);
+                    binding.Read(weights, done, elements, type);
                     writer.Write(binding.Name, elements, type);
                 }
             }

@@ -54,6 +54,26 @@ internal static class ElementConversion
         }
     }
 
+    /// <summary>The same between types of files; the second is one that memory has, too.</summary>
+    public static void Convert(ReadOnlySpan<byte> source, StoredType from, Span<byte> destination, StoredType to) =>
+        Convert(source, from, destination, to == StoredType.BF16 ? DType.BFloat16 : DType.Float32);
+
+    /// <summary>Stores floats as a file has them: fp32, bf16 or fp16, each rounded to nearest even.</summary>
+    public static void FromFloats(ReadOnlySpan<float> source, Span<byte> destination, StoredType to)
+    {
+        if (to != StoredType.F16)
+        {
+            FromFloats(source, destination, to == StoredType.BF16 ? DType.BFloat16 : DType.Float32);
+            return;
+        }
+
+        var halves = MemoryMarshal.Cast<byte, Half>(destination)[..source.Length];
+        for (int i = 0; i < halves.Length; i++)
+        {
+            halves[i] = (Half)source[i];
+        }
+    }
+
     /// <summary>Stores floats as <paramref name="to"/>.</summary>
     public static void FromFloats(ReadOnlySpan<float> source, Span<byte> destination, DType to)
     {

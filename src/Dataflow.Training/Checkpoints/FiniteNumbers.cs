@@ -10,15 +10,20 @@ namespace Dataflow.Training;
 internal static class FiniteNumbers
 {
     private const uint Exponent32 = 0x7F800000;
-    private const ushort Exponent16 = 0x7F80;
+    private const ushort ExponentB16 = 0x7F80;
+    private const ushort Exponent16 = 0x7C00;
 
     /// <summary>Whether every number is finite.</summary>
     /// <param name="elements">Whole numbers, little endian.</param>
     /// <param name="type">fp32 or bf16; numbers of other types are all finite.</param>
-    public static bool AreAll(ReadOnlySpan<byte> elements, DType type) => type switch
+    public static bool AreAll(ReadOnlySpan<byte> elements, DType type) => AreAll(elements, type.Stored());
+
+    /// <summary>The same of a file's types: fp32, bf16 or fp16.</summary>
+    public static bool AreAll(ReadOnlySpan<byte> elements, StoredType type) => type switch
     {
-        DType.Float32 => !AnyHas(MemoryMarshal.Cast<byte, uint>(elements), Exponent32),
-        DType.BFloat16 => !AnyHas(MemoryMarshal.Cast<byte, ushort>(elements), Exponent16),
+        StoredType.F32 => !AnyHas(MemoryMarshal.Cast<byte, uint>(elements), Exponent32),
+        StoredType.BF16 => !AnyHas(MemoryMarshal.Cast<byte, ushort>(elements), ExponentB16),
+        StoredType.F16 => !AnyHas(MemoryMarshal.Cast<byte, ushort>(elements), Exponent16),
         _ => true,
     };
 

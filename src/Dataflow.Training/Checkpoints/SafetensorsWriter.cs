@@ -6,8 +6,14 @@ using Dataflow.Model;
 namespace Dataflow.Training;
 
 /// <summary>A tensor that is going to be written.</summary>
-public sealed record TensorToWrite(string Name, IReadOnlyList<long> Shape, DType Type)
+public sealed record TensorToWrite(string Name, IReadOnlyList<long> Shape, StoredType Type)
 {
+    /// <summary>Of a type that memory has, too.</summary>
+    public TensorToWrite(string name, IReadOnlyList<long> shape, DType type)
+        : this(name, shape, type.Stored())
+    {
+    }
+
     /// <summary>Number of elements.</summary>
     public long Count => Shape.Aggregate(1L, (product, dimension) => checked(product * dimension));
 }
@@ -65,33 +71,27 @@ public sealed class SafetensorsWriter : IDisposable
     /// <param name="type">Of these elements, fp32 or bf16; converted to the tensor's own type.</param>
     public void Write(string name, ReadOnlySpan<byte> elements, DType type)
     {
-        Advance();
-        if (_current == _tensors.Count || _tensors[_current].Name != name)
-        {
-            throw new InvalidOperationException(
-                $"tensor {name} is out of order: {(_current == _tensors.Count ? "all are written" : _tensors[_current].Name + " is next")}"
-            );
-        }
-
+        Take(name);
         var tensor = _tensors[_current];
-        long count = elements.Length / type.Size();
-        if (count * type.Size() != elements.Length || _written + count > tensor.Count)
+        long count = Fitting(tensor, elements.Length, type.Stored());
+        if (type.Stored() == tensor.Type)
         {
-            throw new InvalidOperationException(
-                $"tensor {name} has {tensor.Count} elements, {_written} of them written; {elements.Length} bytes of {type.Name()} do not "
-                    + $"fit"
-            );
-        }
-
-        if (type == tensor.Type)
-        {
-            WriteStored(elements, type);
+            WriteAsItIs(elements, tensor.Type);
         }
         else
         {
             WriteConverted(elements, type, tensor.Type);
         }
 
+        _written += count;
+    }
+
+    /// <summary>The same of elements in the tensor's own type, whichever it is.</summary>
+    public void WriteStored(string name, ReadOnlySpan<byte> elements)
+    {
+        Take(name);
+        long count = Fitting(_tensors[_current], elements.Length, _tensors[_current].Type);
+        WriteAsItIs(elements, _tensors[_current].Type);
         _written += count;
     }
 
@@ -153,7 +153,7 @@ public sealed class SafetensorsWriter : IDisposable
             {
                 long end = checked(offset + (tensor.Count * tensor.Type.Size()));
                 json.WriteStartObject(tensor.Name);
-                json.WriteString("dtype", tensor.Type.Stored().ToString());
+                json.WriteString("dtype", tensor.Type.ToString());
                 WriteNumbers(json, "shape", tensor.Shape);
                 WriteNumbers(json, "data_offsets", [offset, end]);
                 json.WriteEndObject();
@@ -185,6 +185,27 @@ public sealed class SafetensorsWriter : IDisposable
         json.WriteEndArray();
     }
 
+    private void Take(string name)
+    {
+        Advance();
+        if (_current == _tensors.Count || _tensors[_current].Name != name)
+        {
+            throw new InvalidOperationException(
+                $"tensor {name} is out of order: {(_current == _tensors.Count ? "all are written" : _tensors[_current].Name + " is next")}"
+            );
+        }
+    }
+
+    private long Fitting(TensorToWrite tensor, int bytes, StoredType type)
+    {
+        long count = bytes / type.Size();
+        return count * type.Size() == bytes && _written + count <= tensor.Count
+            ? count
+            : throw new InvalidOperationException(
+                $"tensor {tensor.Name} has {tensor.Count} elements, {_written} of them written; {bytes} bytes of {type} do not fit"
+            );
+    }
+
     /// <summary>Tensors that are full, or have no elements, are done.</summary>
     private void Advance()
     {
@@ -195,7 +216,7 @@ public sealed class SafetensorsWriter : IDisposable
         }
     }
 
-    private void WriteStored(ReadOnlySpan<byte> elements, DType type)
+    private void WriteAsItIs(ReadOnlySpan<byte> elements, StoredType type)
     {
         string name = _tensors[_current].Name;
         if ((_notFinite.Count == 0 || _notFinite[^1] != name) && !FiniteNumbers.AreAll(elements, type))
@@ -206,7 +227,7 @@ public sealed class SafetensorsWriter : IDisposable
         _file.Write(elements);
     }
 
-    private void WriteConverted(ReadOnlySpan<byte> elements, DType from, DType to)
+    private void WriteConverted(ReadOnlySpan<byte> elements, DType from, StoredType to)
     {
         int fromSize = (int)from.Size();
         byte[] piece = ArrayPool<byte>.Shared.Rent(PieceElements * (int)to.Size());
@@ -217,7 +238,7 @@ public sealed class SafetensorsWriter : IDisposable
                 int count = Math.Min(PieceElements, elements.Length / fromSize);
                 var converted = piece.AsSpan(0, count * (int)to.Size());
                 ElementConversion.Convert(elements[..(count * fromSize)], from.Stored(), converted, to);
-                WriteStored(converted, to);
+                WriteAsItIs(converted, to);
                 elements = elements[(count * fromSize)..];
             }
         }

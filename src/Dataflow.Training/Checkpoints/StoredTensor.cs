@@ -63,6 +63,10 @@ public sealed class StoredTensor
         ReadElements(firstRow * Columns, destination[..(int)bytes], destinationType);
     }
 
+    /// <summary>Copies elements as they are stored, of any type.</summary>
+    internal void ReadStored(long firstElement, Span<byte> destination) =>
+        _file.Read(_offset + (firstElement * Type.Size()), destination);
+
     /// <summary>
     /// Fills <paramref name="destination"/> with elements from <paramref name="firstElement"/> on; as <see cref="ReadRows"/>.
     /// </summary>

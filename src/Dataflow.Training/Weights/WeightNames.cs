@@ -16,8 +16,17 @@ public sealed record WeightBinding(string Name, ParameterObject Object, WeightTe
     /// <summary>Of its first element, counted in elements from the object's start.</summary>
     public long ElementOffset => Tensor.ElementOffset + Part.FirstElement;
 
-    /// <summary>Number of elements; they are contiguous.</summary>
+    /// <summary>Number of elements; in memory they are contiguous, their rows in the order of <see cref="WeightPart.Order"/>.</summary>
     public long ElementCount => Part.ElementCount;
+
+    /// <summary>Fills with elements as the checkpoint has them.</summary>
+    /// <param name="source">Of a model that has the tensor.</param>
+    /// <param name="first">Of the checkpoint's tensor.</param>
+    /// <param name="destination">Whole elements of <paramref name="type"/>.</param>
+    /// <param name="type">fp32 or bf16.</param>
+    public void Read(IWeightSource source, long first, Span<byte> destination, DType type) =>
+        RowGather.ToCheckpoint(
+            Part, first, destination, (int)type.Size(), (from, run) => source.Read(Object, ElementOffset + from, run, type));
 }
 
 /// <summary>The tensors that a checkpoint of a model holds.</summary>

@@ -59,7 +59,20 @@ internal static class ExportFolder
             );
         }
 
-        CheckpointWriter.PrepareFolder(folder, source.Model, recipe.Parameters);
+        ModelExport.Prepare(folder, source.Model, recipe.Parameters, Options(settings));
+    }
+
+    /// <summary>In what form: that of the folder that the model was first read from, if it was one with weights.</summary>
+    public static ExportOptions Options(TrainingOptions settings)
+    {
+        string? named = ModelSource.Locate(settings.Plan.Model);
+        string[] weights = [Checkpoint.FileName, Checkpoint.IndexName];
+        return new ExportOptions
+        {
+            Source = named is not null && weights.Any(w => File.Exists(Path.Combine(named, w))) ? named : null,
+            Type = settings.ExportType,
+            Shard = settings.ExportShard,
+        };
     }
 
     private static bool IsIn(string path, string folder) =>

@@ -73,7 +73,12 @@ internal static class RunEnd
             );
         }
 
-        CheckpointWriter.WriteFolder(folder, run.Trainer.Weights, run.Plan.Workload.Recipe.Parameters);
+        ModelExport.Write(
+            folder,
+            run.Trainer.MasterWeights ?? run.Trainer.Weights,
+            run.Plan.Workload.Recipe.Parameters,
+            ExportFolder.Options(run.Settings)
+        );
     }
 
     /// <summary>What ended the steps says more than what followed from it, and is said last.</summary>

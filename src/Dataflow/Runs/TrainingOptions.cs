@@ -40,6 +40,15 @@ public sealed record TrainingOptions
     /// <summary>A folder for the trained weights, written at the end and when the run is cancelled.</summary>
     public string? Export { get; init; }
 
+    /// <summary>
+    /// The type of exported numbers: fp32, bf16 or fp16; null: that of the folder that the model came from, tensor by tensor, or that of
+    /// the recipe's parameters.
+    /// </summary>
+    public StoredType? ExportType { get; init; }
+
+    /// <summary>Most bytes of tensors in one exported file; null: 5 GB.</summary>
+    public Bytes? ExportShard { get; init; }
+
     /// <summary>Whether the export may replace a model.</summary>
     public bool Overwrite { get; init; }
 

@@ -3,12 +3,12 @@ using System.Text.Json;
 namespace Dataflow.Model;
 
 /// <summary>
-/// Hugging Face config.json of the model types of <see cref="HuggingFaceFamily"/>. Absent keys take that library's defaults, and what
+/// Hugging Face config.json of the model types of <see cref="ModelFamily"/>. Absent keys take that library's defaults, and what
 /// becomes of every key is in <see cref="HuggingFaceKeys"/>: what would change the mathematics beyond what the engine computes is a fault.
 /// </summary>
 internal static class HuggingFaceConfig
 {
-    private const double DefaultEps = 1e-6;
+    private const double DefaultDeviation = 0.02;
     private const int MostKeysTold = 8;
 
     /// <summary>Whether the file means to be of this format.</summary>
@@ -21,6 +21,19 @@ internal static class HuggingFaceConfig
     /// </summary>
     public static ModelReading? Read(JsonFields fields, string name)
     {
+        string source = fields.Text();
+        if (HuggingFaceWrapper.TextOf(fields) is not { } text)
+        {
+            return ReadText(fields, name, source);
+        }
+
+        var read = ReadText(text, name, source);
+        fields.Faults.AddRange(text.Faults);
+        return read;
+    }
+
+    private static ModelReading? ReadText(JsonFields fields, string name, string source)
+    {
         if (Family(fields) is not { } family)
         {
             return null;
@@ -28,28 +41,36 @@ internal static class HuggingFaceConfig
 
         var unknown = new List<string>();
         int layers = fields.Int("num_hidden_layers");
-        RefuseOtherMathematics(fields, family, layers);
+        RefuseOtherMathematics(fields, family);
         int vocabulary = fields.Int("vocab_size");
         int modelDim = fields.Int("hidden_size");
         int heads = fields.Int("num_attention_heads");
+        int headDim = fields.Has("head_dim") ? fields.Int("head_dim") : family.HeadDim ?? DefaultHeadDim(fields, modelDim, heads);
+        int ffnDim = fields.Int("intermediate_size");
+        var positions = HuggingFaceRope.Read(fields, family, unknown);
         var config = new ModelConfig
         {
             Name = name,
+            Origin = new ModelOrigin(family.Type, source, fields.Double("initializer_range", DefaultDeviation)),
             VocabSize = vocabulary,
             ModelDim = modelDim,
             LayerCount = layers,
             HeadCount = heads,
             KvHeadCount = fields.Int("num_key_value_heads", absent: DefaultKvHeads(fields, family, heads)),
-            HeadDim = fields.Has("head_dim") ? fields.Int("head_dim") : family.HeadDim ?? DefaultHeadDim(fields, modelDim, heads),
-            FfnDim = fields.Int("intermediate_size"),
-            RopeTheta = HuggingFaceRope.Theta(fields, unknown),
-            RmsNormEps = (float)fields.Double("rms_norm_eps", DefaultEps),
-            TiedEmbedding = fields.Bool("tie_word_embeddings", absent: false),
-            QkNorm = family.QkNorm,
+            HeadDim = headDim,
+            FfnDim = ffnDim,
+            Pattern = HuggingFaceLayers.Pattern(fields, family, layers, ffnDim, positions),
+            RopeTheta = positions.Positions.Theta,
+            RopeScaling = positions.Positions.Scaling,
+            RotaryDims = RotaryDims(fields, positions.Part ?? family.RotaryPart ?? 1, headDim),
+            RmsNormEps = (float)fields.Double(family.EpsKey, family.Eps),
+            TiedEmbedding = fields.Bool("tie_word_embeddings", absent: family.Tied),
+            Activation = HuggingFaceActivations.Read(fields, family),
             MaxPositions = fields.Has("max_position_embeddings") ? fields.Int("max_position_embeddings") : null,
             PaddingId = PaddingId(fields, vocabulary),
         };
-        return new ModelReading(config, [.. Notes(fields, family, unknown)], [.. Dropouts(fields, family)]);
+        CheckFactors(fields, config);
+        return new ModelReading(family.Complete(config, fields), [.. Notes(fields, family, unknown)], [.. Dropouts(fields, family)]);
     }
 
     /// <summary>This format's key of a property.</summary>
@@ -70,10 +91,10 @@ internal static class HuggingFaceConfig
         _ => throw new ArgumentOutOfRangeException(nameof(property), property, "not a key of this format"),
     };
 
-    /// <summary>The text of a config in this format; reading it back gives the same dimensions.</summary>
+    /// <summary>A config of Llama, or of Qwen3 if queries and keys are normed; reading it back gives the same dimensions.</summary>
     public static void Write(Utf8JsonWriter json, ModelConfig config)
     {
-        var family = HuggingFaceFamily.Of(config);
+        ModelFamily family = config.QkNorm ? ModelFamily.Of("qwen3") : ModelFamily.Of("llama");
         json.WriteStartObject();
         json.WriteStartArray("architectures");
         json.WriteStringValue(family.Architecture);
@@ -105,7 +126,7 @@ internal static class HuggingFaceConfig
         json.WriteEndObject();
     }
 
-    private static HuggingFaceFamily? Family(JsonFields fields)
+    private static ModelFamily? Family(JsonFields fields)
     {
         string[] architectures = [];
         if (fields.Find("architectures") is { } value)
@@ -121,14 +142,14 @@ internal static class HuggingFaceConfig
         }
 
         // The first Llama files spelt it LLaMAForCausalLM.
-        bool Has(HuggingFaceFamily family) => architectures.Contains(family.Architecture, StringComparer.OrdinalIgnoreCase);
+        bool Has(ModelFamily family) => architectures.Contains(family.Architecture, StringComparer.OrdinalIgnoreCase);
         string? type = fields.Text("model_type");
-        var found = type is null ? HuggingFaceFamily.All.FirstOrDefault(Has) : HuggingFaceFamily.All.FirstOrDefault(f => f.Type == type);
+        var found = type is null ? ModelFamily.All.FirstOrDefault(Has) : ModelFamily.Find(type);
         if (found is null)
         {
             string what = type ?? (architectures.Length > 0 ? string.Join(", ", architectures) : "unknown");
             fields.Faults.Add(
-                $"model type {what} is not supported (these are: {string.Join(", ", HuggingFaceFamily.All.Select(f => f.Type))})"
+                $"model type {what} is not supported (these are: {string.Join(", ", ModelFamily.All.Select(f => f.Type))})"
             );
         }
         else if (architectures.Length > 0 && !Has(found))
@@ -142,7 +163,7 @@ internal static class HuggingFaceConfig
     }
 
     /// <summary>Null is no number to that library, and more of them than query heads can share is no model to it.</summary>
-    private static int DefaultKvHeads(JsonFields fields, HuggingFaceFamily family, int heads) =>
+    private static int DefaultKvHeads(JsonFields fields, ModelFamily family, int heads) =>
         family.KvHeads is { } own && !fields.IsNull("num_key_value_heads") && heads % own == 0 ? own : heads;
 
     private static int DefaultHeadDim(JsonFields fields, int modelDim, int heads)
@@ -181,7 +202,32 @@ internal static class HuggingFaceConfig
         return id < 0 ? id + vocabulary : id;
     }
 
-    private static void RefuseOtherMathematics(JsonFields fields, HuggingFaceFamily family, int layers)
+    /// <summary>Dimensions of a head that are rotated; null: all.</summary>
+    private static int? RotaryDims(JsonFields fields, double part, int headDim)
+    {
+        int dims = (int)(headDim * part);
+        if (part != 1 && headDim > 0 && (part is <= 0 or > 1 || dims < 2 || dims % 2 != 0))
+        {
+            fields.Faults.Add($"partial_rotary_factor is {part}, of which heads of {headDim} have no even number of dimensions to rotate");
+        }
+
+        return dims == headDim ? null : dims;
+    }
+
+    private static void CheckFactors(JsonFields fields, ModelConfig config)
+    {
+        int pairs = (config.RotaryDims ?? config.HeadDim) / 2;
+        foreach (var list in new[] { config.RopeScaling?.ShortFactors, config.RopeScaling?.LongFactors }.OfType<FactorList>())
+        {
+            if (config.HeadDim > 0 && list.Values.Length > 0 && list.Values.Length != pairs)
+            {
+                fields.Faults.Add(
+                    $"a list of factors of positions has {list.Values.Length}, and heads have {pairs} pairs that are rotated");
+            }
+        }
+    }
+
+    private static void RefuseOtherMathematics(JsonFields fields, ModelFamily family)
     {
         foreach (string key in fields.Keys)
         {
@@ -192,17 +238,14 @@ internal static class HuggingFaceConfig
         }
 
         // Where null is no default of that library's, it cannot be taken for one.
-        foreach (
-            string key in new[] { "hidden_act", "rms_norm_eps" }.Concat(family.HeadDim is null ? [] : ["head_dim"]).Where(fields.IsNull)
-        )
+        string[] needed = [family.ActivationKey, family.EpsKey, .. family.HeadDim is null ? Array.Empty<string>() : ["head_dim"]];
+        foreach (string key in needed.Where(fields.IsNull))
         {
             fields.Faults.Add($"{key} is null, and {family.Type} models need a value or no such key");
         }
-
-        HuggingFaceWindows.Refuse(fields, family, layers);
     }
 
-    private static IEnumerable<string> Notes(JsonFields fields, HuggingFaceFamily family, List<string> unknown)
+    private static IEnumerable<string> Notes(JsonFields fields, ModelFamily family, List<string> unknown)
     {
         // A value of null says that there is none of it.
         unknown.AddRange(fields.Keys.Where(key => fields.Has(key) && family.Use(key) is null or KeyUse.OfOthers));
@@ -214,7 +257,7 @@ internal static class HuggingFaceConfig
         }
     }
 
-    private static IEnumerable<string> Dropouts(JsonFields fields, HuggingFaceFamily family)
+    private static IEnumerable<string> Dropouts(JsonFields fields, ModelFamily family)
     {
         string[] set = [.. fields.Keys.Where(key => family.Use(key) is KeyUse.Dropout && fields.Has(key) && fields.Double(key) != 0)];
         if (set.Length > 0)

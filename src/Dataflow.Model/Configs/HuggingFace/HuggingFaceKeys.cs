@@ -8,14 +8,12 @@ namespace Dataflow.Model;
 /// </summary>
 internal static class HuggingFaceKeys
 {
-    /// <summary>Keys of sliding windows, which not every family reads.</summary>
-    public static readonly string[] Windows = ["use_sliding_window", "sliding_window", "max_window_layers"];
-
     private const string Tokenizer = "of the tokenizer and of generation";
     private const string Numbers = "--dtype says how numbers are rounded";
     private const string Generation = "of generation";
     private const string Heads = "of heads other than the language model's";
     private const string Origin = "where the file is from";
+    private const string PlainOnly = "positions are not scaled so";
     private const string NoBias = "biases are not supported";
     private const string NoQuantisation = "quantised weights cannot be trained";
 
@@ -43,9 +41,8 @@ internal static class HuggingFaceKeys
                 ],
                 new KeyUse.Read()
             ),
-            (["head_dim", "intermediate_size", "rms_norm_eps", "tie_word_embeddings", "layer_types"], new KeyUse.Read()),
+            (["head_dim", "intermediate_size", "tie_word_embeddings", "layer_types", "initializer_range"], new KeyUse.Read()),
             (["rope_theta", "rope_scaling", "rope_parameters", "max_position_embeddings", "pad_token_id"], new KeyUse.Read()),
-            (["hidden_act"], new KeyUse.RefusedUnless("only silu is supported", "\"silu\"", "\"swish\"")),
             (["attention_bias", "mlp_bias", "bias", "use_bias"], new KeyUse.RefusedUnless(NoBias, "false")),
             (["partial_rotary_factor"], new KeyUse.RefusedUnless("only rotation of whole heads is supported", "1")),
             (["quantization_config", "compression_config"], new KeyUse.RefusedUnless(NoQuantisation)),
@@ -54,7 +51,7 @@ internal static class HuggingFaceKeys
                 new KeyUse.RefusedUnless("only dense feed-forwards are supported", "0")
             ),
             (["is_encoder_decoder", "add_cross_attention"], new KeyUse.RefusedUnless("only decoders are supported", "false")),
-            (["use_sliding_window"], new KeyUse.RefusedUnless(HuggingFaceWindows.FullOnly, "false")),
+            (["use_sliding_window"], new KeyUse.RefusedUnless(HuggingFaceLayers.FullOnly, "false")),
             (
                 [
                     "attention_dropout",
@@ -73,7 +70,6 @@ internal static class HuggingFaceKeys
                 new KeyUse.Ignored("without use_sliding_window, or a family that does not read it, attention is full")
             ),
             (["torch_dtype", "dtype", "use_bfloat16"], new KeyUse.Ignored(Numbers)),
-            (["initializer_range"], new KeyUse.Ignored("initial values are this engine's own")),
             (
                 ["pretraining_tp", "chunk_size_feed_forward", "gradient_checkpointing", "use_mamba_kernels"],
                 new KeyUse.Ignored("how a product is cut changes no result")
@@ -241,6 +237,8 @@ internal static class HuggingFaceKeys
             (["use_bidirectional_attention", "use_double_wide_mlp", "vocab_size_per_layer_input"], Others("gemma")),
             (["attention_multiplier", "embedding_multiplier", "logits_scaling", "residual_multiplier"], Others("granite")),
             (["dim_model_base", "scale_depth", "scale_emb"], Others("minicpm")),
+            (["rms_norm_eps"], Others("models with RMS norms")),
+            (["hidden_act"], Others("models that call it so")),
             (["no_rope_layer_interval", "no_rope_layers"], Others("smollm3")),
             (["block_configs"], Others("nemotron-nas")),
             (["swiglu_limit", "initial_context_length"], Others("gpt_oss")),
@@ -310,13 +308,16 @@ internal static class HuggingFaceKeys
     private static (string[] Keys, KeyUse Use)[] RopeRows() =>
         [
             (["rope_theta", "rope_type", "type"], new KeyUse.Read()),
-            (["factor", "attention_factor"], new KeyUse.RefusedUnless(HuggingFaceRope.PlainOnly, "1")),
+            (["factor", "attention_factor"], new KeyUse.RefusedUnless(PlainOnly, "1")),
             (["partial_rotary_factor"], new KeyUse.RefusedUnless("only rotation of whole heads is supported", "1")),
             (
                 ["low_freq_factor", "high_freq_factor", "short_factor", "long_factor", "short_mscale", "long_mscale"],
-                new KeyUse.RefusedUnless(HuggingFaceRope.PlainOnly)
+                new KeyUse.RefusedUnless(PlainOnly)
             ),
-            (["beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate"], new KeyUse.RefusedUnless(HuggingFaceRope.PlainOnly)),
+            (
+                ["beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate", "llama_4_scaling_beta"],
+                new KeyUse.RefusedUnless(PlainOnly)
+            ),
             (["full_attention", "sliding_attention"], new KeyUse.RefusedUnless("positions by kind of layer are not supported")),
             (["original_max_position_embeddings"], new KeyUse.Ignored("of scaled positions")),
             (["attn_factor"], new KeyUse.Ignored("that library does not read it either")),

@@ -1,0 +1,146 @@
+using System.Collections.Immutable;
+using static Dataflow.Model.Operand;
+using static Dataflow.Model.TensorName;
+
+namespace Dataflow.Model;
+
+/// <content>The way back.</content>
+internal static partial class DecoderBlock
+{
+    /// <summary>The gradient of the residual stream in place, from y's to x's, and of every weight that is trained.</summary>
+    public static ImmutableArray<KernelCall> Backward(ModelConfig model, LayerKind kind, int seqlen) =>
+        [.. WithProducts(model, kind, seqlen).Where(c => !kind.Frozen || c is not (GemmWeightGradientCall or ColumnSumCall))];
+
+    /// <summary>The same with every product for a matrix's gradient, as if all were trained; norms leave out what is not.</summary>
+    private static ImmutableArray<KernelCall> WithProducts(ModelConfig model, LayerKind kind, int seqlen)
+    {
+        bool parallel = model.Placement is NormPlacement.Parallel or NormPlacement.ParallelShared;
+        var ffnNorm = model.HasFfnNorm ? Some(FfnNorm(model).Backward(model, GradNorm2, GradStream, adds: true, kind.Frozen)) : [];
+        var gradient = model.HasPostNorms ? GradProjection : GradStream;
+        return
+        [
+            .. PostNormBackward(model, kind, FfnPostNorm),
+            InputGradient(model, gradient, WeightName.Down, GradFfn) with { Scale = Scale(model) },
+            ActivationBackward(model),
+            .. WeightGradients(model, gradient, GradFfn, WeightName.Down, Biases.FeedForward, WeightName.DownBias, intoStream: true),
+            FfnInputGradient(model),
+            .. WeightGradients(model, GateUp, FfnInput(model), WeightName.GateUp, Biases.FeedForward, WeightName.GateUpBias),
+            .. parallel ? [] : ffnNorm,
+            .. PostNormBackward(model, kind, AttentionPostNorm),
+            InputGradient(model, gradient, WeightName.AttentionOut, GradAttention) with { Scale = Scale(model) },
+            .. WeightGradients(
+                model, gradient, AttentionOut, WeightName.AttentionOut, Biases.AttentionOut, WeightName.AttentionOutBias,
+                intoStream: true),
+            .. parallel ? ffnNorm : [],
+            new AttentionBackwardCall
+            {
+                Query = Query,
+                Keys = KvWindow,
+                FirstKey = FirstKeyOf(kind),
+                Output = AttentionOut,
+                Lse = Lse,
+                GradOutput = GradAttention,
+                GradQuery = GradQuery,
+                GradQuerySums = GradQuerySums,
+                GradKeys = GradKvWindow,
+            },
+            new QkNormRopeBackwardCall
+            {
+                GradQuery = GradQuery,
+                GradKeyValue = GradKvPiece,
+                FirstKey = FirstKey,
+                Rotary = RotaryTable.Of(model, kind, seqlen),
+                NormKind = model.QkNormKind,
+                WeightOffset = model.NormWeightOffset,
+                QueryScale = QueryScaleOf(model, kind),
+                Norms = model.QkNorm
+                    ? new QkNormOperands(
+                        Qkv,
+                        W(WeightName.QNorm),
+                        W(WeightName.KNorm),
+                        Gradient(kind, WeightName.QNorm),
+                        Gradient(kind, WeightName.KNorm),
+                        Partials
+                    )
+                    : null,
+                GradQkv = GradQkv,
+            },
+            AttentionInputGradient(model),
+            .. WeightGradients(model, GradQkv, AttentionInput(model), WeightName.Qkv, Biases.Qkv, WeightName.QkvBias),
+            .. model.Placement == NormPlacement.After
+                ? []
+                : Some(AttentionNorm.Backward(model, GradNorm1, GradStream, adds: true, kind.Frozen)),
+        ];
+    }
+
+    private static KernelCall ActivationBackward(ModelConfig model) =>
+        model.GatedFfn
+            ? new GatedActivationBackwardCall
+            {
+                Activation = model.Activation,
+                GradFfn = GradFfn,
+                GateUp = GateUp,
+            }
+            : new UngatedActivationBackwardCall
+            {
+                Activation = model.Activation,
+                GradFfn = GradFfn,
+                Up = GateUp,
+            };
+
+    /// <summary>Of the feed-forward's first product: to its norm, or, without one, to what it shares or to the stream.</summary>
+    private static GemmInputGradientCall FfnInputGradient(ModelConfig model) =>
+        model.Placement switch
+        {
+            NormPlacement.After => InputGradient(model, GateUp, WeightName.GateUp, GradStream) with { Adds = true },
+            NormPlacement.ParallelShared => InputGradient(model, GateUp, WeightName.GateUp, GradNorm1),
+            _ => InputGradient(model, GateUp, WeightName.GateUp, GradNorm2),
+        };
+
+    /// <summary>Of attention's first product, likewise; a norm that both share has the feed-forward's part already.</summary>
+    private static GemmInputGradientCall AttentionInputGradient(ModelConfig model) =>
+        model.Placement switch
+        {
+            NormPlacement.After => InputGradient(model, GradQkv, WeightName.Qkv, GradStream) with { Adds = true },
+            NormPlacement.ParallelShared => InputGradient(model, GradQkv, WeightName.Qkv, GradNorm1) with { Adds = true },
+            _ => InputGradient(model, GradQkv, WeightName.Qkv, GradNorm1),
+        };
+
+    private static GemmInputGradientCall InputGradient(ModelConfig model, TensorName gradient, WeightName weight, TensorName result) =>
+        new()
+        {
+            A = gradient,
+            B = W(weight),
+            C = result,
+        };
+
+    /// <summary>Of a product's matrix, and of its bias where it has one.</summary>
+    private static ImmutableArray<KernelCall> WeightGradients(
+        ModelConfig model,
+        TensorName gradient,
+        TensorName input,
+        WeightName weight,
+        Biases bias,
+        WeightName biasName,
+        bool intoStream = false
+    )
+    {
+        var matrix = new GemmWeightGradientCall
+        {
+            A = gradient,
+            B = input,
+            C = G(weight),
+            Scale = intoStream ? Scale(model) : 1,
+        };
+        return model.Biases.HasFlag(bias) ? [matrix, new ColumnSumCall { A = gradient, C = G(biasName) }] : [matrix];
+    }
+
+    /// <summary>From the stream's gradient, which passes by the norm as it is, to that of what the norm is of.</summary>
+    private static ImmutableArray<KernelCall> PostNormBackward(ModelConfig model, LayerKind kind, DecoderNorm norm) =>
+        model.HasPostNorms ? [norm.Backward(model, GradStream, GradProjection, adds: false, kind.Frozen)] : [];
+
+    private static Operand? Gradient(LayerKind kind, WeightName weight) => kind.Frozen ? null : G(weight);
+
+    /// <summary>A norm takes no multiplier: families have one or the other.</summary>
+    private static float Scale(ModelConfig model) => (float)model.ResidualScale;
+}

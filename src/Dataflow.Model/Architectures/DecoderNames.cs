@@ -1,0 +1,60 @@
+namespace Dataflow.Model;
+
+/// <summary>
+/// What a family's checkpoints call the parameters of a decoder; "{layer}" stands for the block's index. Names of products and of norms
+/// that have a bias are without their ending: ".weight" and ".bias" are put behind.
+/// </summary>
+internal sealed record DecoderNames
+{
+    /// <summary>Those of Llama, which most families share.</summary>
+    public static DecoderNames Llama { get; } = new();
+
+    public string Embedding { get; init; } = "model.embed_tokens";
+
+    public string FinalNorm { get; init; } = "model.norm";
+
+    public string Head { get; init; } = "lm_head";
+
+    /// <summary>Before the names of a block's parameters.</summary>
+    public string Layer { get; init; } = "model.layers.{layer}.";
+
+    public string AttentionNorm { get; init; } = "input_layernorm";
+
+    public string Query { get; init; } = "self_attn.q_proj";
+
+    public string Key { get; init; } = "self_attn.k_proj";
+
+    public string Value { get; init; } = "self_attn.v_proj";
+
+    /// <summary>Queries, keys and values in one matrix, in place of the three; null: apart.</summary>
+    public string? Qkv { get; init; }
+
+    /// <summary>In that matrix each head has its query, key and value in a row (GPT-NeoX).</summary>
+    public bool QkvByHead { get; init; }
+
+    public string QueryNorm { get; init; } = "self_attn.q_norm";
+
+    public string KeyNorm { get; init; } = "self_attn.k_norm";
+
+    public string AttentionOut { get; init; } = "self_attn.o_proj";
+
+    /// <summary>After attention, where there is one.</summary>
+    public string AttentionPostNorm { get; init; } = "post_attention_layernorm";
+
+    public string FfnNorm { get; init; } = "post_attention_layernorm";
+
+    public string Gate { get; init; } = "mlp.gate_proj";
+
+    public string Up { get; init; } = "mlp.up_proj";
+
+    /// <summary>Gate and up in one matrix, in place of the two; null: apart.</summary>
+    public string? GateUp { get; init; }
+
+    public string Down { get; init; } = "mlp.down_proj";
+
+    /// <summary>After the feed-forward, where there is one.</summary>
+    public string FfnPostNorm { get; init; } = "post_feedforward_layernorm";
+
+    /// <summary>A block's matrices are stored [in, out] (GPT-2).</summary>
+    public bool Transposed { get; init; }
+}

@@ -1,0 +1,150 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Model;
+
+/// <summary>The parameters of a decoder's block, in memory order, with the names that its family's checkpoints have for them.</summary>
+/// <remarks>Within a group, those whose gradients the backward writes after attention's come before the others.</remarks>
+internal sealed class DecoderParameters
+{
+    private const string Weight = ".weight";
+    private const string Bias = ".bias";
+
+    private readonly ModelConfig model;
+    private readonly LayerKind kind;
+    private readonly DecoderNames names;
+
+    private DecoderParameters(ModelConfig model, LayerKind kind) => (this.model, this.kind, names) = (model, kind, model.Names);
+
+    /// <summary>Those of a layer.</summary>
+    public static ImmutableArray<ParameterSpec> Of(ModelConfig model, LayerKind kind)
+    {
+        var parameters = new DecoderParameters(model, kind);
+        IEnumerable<ParameterSpec> all =
+        [
+            .. parameters.Attention().Select(InLayer),
+            .. parameters.FeedForward().Select(p => InLayer(p) with { Group = kind.FfnApart ? 1 : 0 }),
+        ];
+
+        // What is stored alike lies together, so that a layer is in as few objects as can be.
+        return [.. all.OrderBy(p => p.Group).ThenBy(p => p.Storage is not null)];
+
+        // Norms stay in the recipe's type: they are few, and kernels read them as they are.
+        ParameterSpec InLayer(ParameterSpec p) => p with { IsTrained = !kind.Frozen, Storage = p.Rows > 1 ? kind.FrozenType : null };
+    }
+
+    /// <summary>A norm's scale, and its shift where it has one.</summary>
+    /// <param name="model">Whose norm.</param>
+    /// <param name="name">What calls name its scale by.</param>
+    /// <param name="biasName">And its shift.</param>
+    /// <param name="checkpointName">Without its ending.</param>
+    public static IEnumerable<ParameterSpec> Norm(ModelConfig model, WeightName name, WeightName biasName, string checkpointName)
+    {
+        yield return ParameterSpec.Vector(name, Identity(model), (checkpointName + Weight, model.ModelDim));
+        if (model.Norm == NormKind.LayerWithBias)
+        {
+            yield return ParameterSpec.Vector(biasName, InitialValues.Zero, (checkpointName + Bias, model.ModelDim));
+        }
+    }
+
+    /// <summary>A matrix starts as the config says, or as this engine's own models do.</summary>
+    public static InitialValues Initial(ModelConfig model, InitialValues own) =>
+        model.Origin.InitialDeviation is { } deviation ? new InitialValues.Normal(deviation) : own;
+
+    private static InitialValues Identity(ModelConfig model) => model.NormWeightOffset == 0 ? InitialValues.One : InitialValues.Zero;
+
+    private IEnumerable<ParameterSpec> Attention()
+    {
+        int d = model.ModelDim;
+        return
+        [
+            .. model.Placement == NormPlacement.After
+                ? []
+                : Norm(model, WeightName.AttentionNorm, WeightName.AttentionNormBias, names.Layer + names.AttentionNorm),
+            ParameterSpec.Matrix(WeightName.Qkv, d, Initial(model, InitialValues.FanIn(d)), QkvRows(Weight)),
+            .. model.Biases.HasFlag(Biases.Qkv)
+                ? [ParameterSpec.Vector(WeightName.QkvBias, InitialValues.Zero, QkvRows(Bias))]
+                : ImmutableArray<ParameterSpec>.Empty,
+            .. model.QkNorm
+                ?
+                [
+                    HeadNorm(WeightName.QNorm, names.QueryNorm, model.QueryNormDim),
+                    HeadNorm(WeightName.KNorm, names.KeyNorm, model.KeyNormDim),
+                ]
+                : ImmutableArray<ParameterSpec>.Empty,
+            .. Product(
+                WeightName.AttentionOut, model.QueryDim, IntoStream(model.QueryDim), Biases.AttentionOut, WeightName.AttentionOutBias,
+                (names.AttentionOut, d)),
+            .. model.HasPostNorms
+                ? Norm(model, WeightName.AttentionPostNorm, default, names.Layer + names.AttentionPostNorm)
+                : [],
+        ];
+    }
+
+    private IEnumerable<ParameterSpec> FeedForward()
+    {
+        var (d, f) = (model.ModelDim, kind.FfnDim);
+        ReadOnlySpan<(string, int)> up = !model.GatedFfn ? [(names.Up, f)]
+            : names.GateUp is { } fused ? [(fused, 2 * f)]
+            : [(names.Gate, f), (names.Up, f)];
+        return
+        [
+            .. model.HasFfnNorm ? Norm(model, WeightName.FfnNorm, WeightName.FfnNormBias, names.Layer + names.FfnNorm) : [],
+            .. Product(WeightName.GateUp, d, InitialValues.FanIn(d), Biases.FeedForward, WeightName.GateUpBias, up),
+            .. Product(WeightName.Down, f, IntoStream(f), Biases.FeedForward, WeightName.DownBias, (names.Down, d)),
+            .. model.HasPostNorms ? Norm(model, WeightName.FfnPostNorm, default, names.Layer + names.FfnPostNorm) : [],
+        ];
+    }
+
+    /// <summary>A matrix, and its bias where the model has it.</summary>
+    private ImmutableArray<ParameterSpec> Product(
+        WeightName name,
+        int columns,
+        InitialValues initial,
+        Biases bias,
+        WeightName biasName,
+        params ReadOnlySpan<(string Name, int Rows)> parts
+    )
+    {
+        var rows = new NamedRows[parts.Length];
+        var biases = new NamedRows[parts.Length];
+        for (int i = 0; i < parts.Length; i++)
+        {
+            var order = names.Transposed ? RowOrder.OfTransposed(parts[i].Rows) : null;
+            rows[i] = new NamedRows(names.Layer + parts[i].Name + Weight, parts[i].Rows, order);
+            biases[i] = (names.Layer + parts[i].Name + Bias, parts[i].Rows);
+        }
+
+        var matrix = ParameterSpec.Matrix(name, columns, Initial(model, initial), rows);
+        return model.Biases.HasFlag(bias) ? [matrix, ParameterSpec.Vector(biasName, InitialValues.Zero, biases)] : [matrix];
+    }
+
+    /// <summary>Rows of queries, keys and values, of their matrix or of its bias.</summary>
+    private NamedRows[] QkvRows(string ending)
+    {
+        var (q, kv) = (model.QueryDim, model.KvDim);
+        var (queries, keys) = (HeadOrder(model.HeadCount), HeadOrder(model.KvHeadCount));
+        if (names.Qkv is not { } fused)
+        {
+            return
+            [
+                new(names.Layer + names.Query + ending, q, queries),
+                new(names.Layer + names.Key + ending, kv, keys),
+                (names.Layer + names.Value + ending, kv),
+            ];
+        }
+
+        var order = names.QkvByHead ? RowOrder.OfHeadsInterleaved(model.HeadCount, model.HeadDim, HeadOrder(1))
+            : names.Transposed && ending == Weight ? RowOrder.OfTransposed(q + (2 * kv))
+            : RowOrder.Joined((queries, q), (keys, kv), (null, kv));
+        return [new(names.Layer + fused + ending, q + (2 * kv), order)];
+    }
+
+    private ParameterSpec HeadNorm(WeightName name, string checkpointName, int width) =>
+        ParameterSpec.Vector(
+            name, Identity(model), new NamedRows(names.Layer + checkpointName + Weight, width, HeadOrder(width / model.HeadDim)));
+
+    private RowOrder? HeadOrder(int heads) =>
+        RowOrder.OfHeads(heads, model.HeadDim, model.RotaryDims ?? model.HeadDim, model.RotatesNeighbours);
+
+    private InitialValues IntoStream(int columns) => InitialValues.IntoStream(columns, model.LayerCount);
+}

@@ -1,0 +1,78 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Model;
+
+/// <summary>How the rows of a checkpoint's tensor lie in memory, where that is otherwise than in the file.</summary>
+/// <param name="Rows">For each row in memory, its row in the file; each once.</param>
+/// <param name="Transposed">The file has [in, out]: its columns are the rows.</param>
+public sealed record RowOrder(ImmutableArray<int> Rows, bool Transposed = false)
+{
+    /// <summary>Of matrices that files hold [in, out].</summary>
+    public static RowOrder OfTransposed(int rows) => new([.. Enumerable.Range(0, rows)], Transposed: true);
+
+    /// <summary>
+    /// Of the rows of heads: kernels turn pairs (i, i + head_dim / 2), and what is not turned lies behind those that are in either half.
+    /// </summary>
+    /// <param name="heads">How many.</param>
+    /// <param name="headDim">Rows of a head.</param>
+    /// <param name="rotated">Of these, the first so many are turned.</param>
+    /// <param name="neighbours">In the file, pairs are (0, 1), (2, 3), ...; else the halves of what is turned.</param>
+    /// <returns>Null where files have that order themselves.</returns>
+    public static RowOrder? OfHeads(int heads, int headDim, int rotated, bool neighbours)
+    {
+        if (rotated == headDim && !neighbours)
+        {
+            return null;
+        }
+
+        int half = headDim / 2, pairs = rotated / 2;
+        int InFile(int row)
+        {
+            var (side, pair) = Math.DivRem(row, half);
+            return pair >= pairs ? rotated + (side * (half - pairs)) + pair - pairs
+                : neighbours ? (2 * pair) + side
+                : (side * pairs) + pair;
+        }
+
+        int[] head = [.. Enumerable.Range(0, headDim).Select(InFile)];
+        return new([.. Enumerable.Range(0, heads * headDim).Select(r => (r / headDim * headDim) + head[r % headDim])]);
+    }
+
+    /// <summary>Of queries, keys and values that a file has head by head, and memory one after the other.</summary>
+    /// <param name="heads">How many; as many of keys and values as of queries.</param>
+    /// <param name="headDim">Rows of a head.</param>
+    /// <param name="withinHeads">The order of rotated heads, of queries and keys.</param>
+    public static RowOrder OfHeadsInterleaved(int heads, int headDim, RowOrder? withinHeads)
+    {
+        int InFile(int row)
+        {
+            var (kind, at) = Math.DivRem(row, heads * headDim);
+            int within = kind < 2 && withinHeads is { } order ? order.Rows[at % headDim] : at % headDim;
+            return (((at / headDim * 3) + kind) * headDim) + within;
+        }
+
+        return new([.. Enumerable.Range(0, 3 * heads * headDim).Select(InFile)]);
+    }
+
+    /// <summary>The rows of several parts, one behind the other in file and memory; null if all are in order.</summary>
+    public static RowOrder? Joined(params ReadOnlySpan<(RowOrder? Order, int Rows)> parts)
+    {
+        bool any = false;
+        var rows = ImmutableArray.CreateBuilder<int>();
+        foreach (var (order, count) in parts)
+        {
+            int first = rows.Count;
+            any |= order is not null;
+            rows.AddRange(Enumerable.Range(0, count).Select(r => first + (order is { } some ? some.Rows[r] : r)));
+        }
+
+        return any ? new(rows.ToImmutable()) : null;
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(RowOrder? other) =>
+        other is not null && Transposed == other.Transposed && Rows.AsSpan().SequenceEqual(other.Rows.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Rows.Length, Transposed);
+}

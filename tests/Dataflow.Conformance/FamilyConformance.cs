@@ -1,0 +1,116 @@
+using System.Text.Json;
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Training;
+
+namespace Dataflow.Conformance;
+
+/// <summary>
+/// Models of other families as Hugging Face transformers saved them, and what it and PyTorch made of them in float64: those of
+/// tests/golden-families, or, if DATAFLOW_FAMILIES names one, a folder with more of them.
+/// </summary>
+public abstract class FamilyConformance<TDevice> : ConformanceSuite<TDevice>
+    where TDevice : DeviceUnderTest, new()
+{
+    /// <summary>Elements whose first gradient is nothing but rounding, which AdamW turns into whole steps, are left out.</summary>
+    private const double Noise = 1e-6;
+
+    /// <summary>Every family.</summary>
+    public static TheoryData<string> Cases => [.. Sample(GoldenCase.Families)];
+
+    /// <summary>Where memory is short windows are streamed and much is recomputed; chunks of 32 cut the rows.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Gradients_in_fp32_are_those_of_transformers(string name)
+    {
+        var golden = GoldenCase.OfFamily(name);
+        byte[]? bits = null;
+        foreach (var plan in Plans(golden, Recipe.Fp32, WorkloadKind.Gradients))
+        {
+            var result = Gradients(golden, Verified(plan));
+            Assert.Equal(0, (result.Loss - golden.Loss) / golden.Loss, 1e-6);
+            foreach (var (tensor, want) in golden.File("gradients.safetensors"))
+            {
+                double error = GoldenCase.RelativeL2(result.Tensors[GoldenCase.Alone(tensor)], want);
+                double bound = Math.Max(1e-5, 3 * golden.PyTorchError("pytorch_float32", "gradient_relative_l2", tensor));
+                Assert.True(error <= bound || want.All(v => v == 0), $"{tensor}: relative error {error:g3}, bound {bound:g3}");
+            }
+
+            // What a gradient is does not depend on the budget.
+            bits ??= Bits(result);
+            Assert.Equal(bits, Bits(result));
+        }
+    }
+
+    /// <summary>bf16 storage against float64, with PyTorch's own bfloat16 error as the yardstick.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Gradients_in_bf16_err_at_most_twice_as_much_as_those_of_PyTorch_in_bf16(string name)
+    {
+        var golden = GoldenCase.OfFamily(name);
+        var (loss, gradients) = Gradients(golden, Verified(Plans(golden, Recipe.Bf16, WorkloadKind.Gradients).Last()));
+        double lossBound = Math.Max(1e-3, 2 * golden.PyTorchLossError("pytorch_bfloat16"));
+        Assert.True(Math.Abs((loss - golden.Loss) / golden.Loss) <= lossBound, $"loss {loss}, not {golden.Loss}");
+        var want = golden.File("gradients.safetensors");
+        var errors = want.ToDictionary(t => t.Key, t => GoldenCase.RelativeL2(gradients[GoldenCase.Alone(t.Key)], t.Value));
+        var (worst, all) = golden.PyTorchErrors("pytorch_bfloat16", "gradient_relative_l2");
+        var own = errors.Where(e => double.IsFinite(e.Value)).MaxBy(e => e.Value);
+        Assert.True(own.Value <= 2 * worst, $"{own.Key}: relative error {own.Value:g3}, PyTorch's worst {worst:g3}");
+        float[] got = [.. want.Keys.SelectMany(k => gradients[GoldenCase.Alone(k)])], wanted = [.. want.Values.SelectMany(v => v)];
+        double together = GoldenCase.RelativeL2(got, wanted);
+        Assert.True(together <= 2 * all, $"all together: relative error {together:g3}, PyTorch's {all:g3}");
+    }
+
+    /// <summary>Losses before each of five steps, and how far every weight moved.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Five_steps_are_those_of_transformers(string name)
+    {
+        var golden = GoldenCase.OfFamily(name);
+        var plan = Plans(golden, Recipe.Fp32, WorkloadKind.Training).Last();
+        using var device = Device.Open(plan.Schedule, plan.Workload, 0);
+        var trainer = golden.Trainer(plan, device);
+        var start = GoldenCase.Tensors(trainer.Weights);
+        foreach (double want in golden.Losses)
+        {
+            double loss = trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW).Loss;
+            Assert.Equal(0, (loss - want) / want, 1e-5);
+        }
+
+        var trained = GoldenCase.Tensors(trainer.Weights);
+        var gradients = golden.File("gradients.safetensors");
+        foreach (var (tensor, want) in golden.File("trained.safetensors"))
+        {
+            string alone = GoldenCase.Alone(tensor);
+            double error = RelativeChange(trained[alone], want, start[alone], gradients[tensor]);
+            double bound = Math.Max(1e-4, 3 * golden.PyTorchError("pytorch_float32", "adamw_change_relative_l2", tensor));
+            Assert.True(error <= bound, $"{tensor}: the change is off by {error:g3}, bound {bound:g3}");
+        }
+    }
+
+    private static IEnumerable<TrainingPlan> Plans(GoldenCase golden, Recipe recipe, WorkloadKind kind)
+    {
+        var request = golden.Request(recipe, kind, pins: new GeometryPins(32));
+        if (!Device.IsSlow)
+        {
+            yield return GoldenCase.Plan(request);
+        }
+
+        yield return GoldenCase.Tight(request);
+    }
+
+    private static double RelativeChange(float[] got, float[] want, float[] start, float[] gradient)
+    {
+        double scale = Math.Sqrt(gradient.Sum(g => (double)g * g) / gradient.Length), difference = 0, norm = 0;
+        for (int i = 0; i < want.Length; i++)
+        {
+            if (Math.Abs(gradient[i]) >= Noise * scale)
+            {
+                difference += Math.Pow((double)got[i] - want[i], 2);
+                norm += Math.Pow((double)want[i] - start[i], 2);
+            }
+        }
+
+        return norm == 0 ? 0 : Math.Sqrt(difference / norm);
+    }
+}
