@@ -33,3 +33,7 @@ public sealed class OptimizerTests : OptimizerConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
 public sealed class FrozenTypeTests : FrozenTypeConformance<EmulatedDevices>;
+
+[Trait("Slow", "true")]
+[Trait("Soak", "true")]
+public sealed class FamilyTests : FamilyConformance<EmulatedDevices>;
