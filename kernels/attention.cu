@@ -1,8 +1,9 @@
 // Causal attention of a chunk against its window: the plain provider, the reference on the device. Any even head_dim up to 256, fp32
 // or bf16 storage, all arithmetic fp32 without tensor cores. The contract is that of src/Dataflow.Cpu/Kernels/Attention.cs.
 //
-//   S = q K^T / sqrt(hd),  P = exp(S - lse),  o = P V,  lse = ln rowsum(exp S)
-//   delta = rowsum(dO o),  dS = P (dO V^T - delta) / sqrt(hd),  dq = dS K,  dK = dS^T q,  dV = P^T dO
+//   S = scale q K^T,  P = exp(S - lse),  o = P V,  lse = ln rowsum(exp S)
+//   delta = rowsum(dO o),  dS = scale P (dO V^T - delta),  dq = dS K,  dK = dS^T q,  dV = P^T dO
+//   _capped: S = c tanh(scale q K^T / c) with c = softcap, which is else not looked at, and dS has the factor 1 - (S / c)^2 too
 //
 // q, o, o_gradient, dq: [T, heads hd]; kv: [window rows, 2 kv_heads hd], keys then values; first_key: [T], never decreasing; token
 // t is window row row_offset + t and attends to rows first_key[t] to row_offset + t; query head h reads key/value head
@@ -10,8 +11,8 @@
 // or, under `accumulate`, added to; all else is overwritten. Only what is stored as bf16 is rounded, once. Sums go over keys
 // ascending (o, dq) and over heads of the group, then queries, ascending (dK, dV).
 //
-// Launches, block 256 throughout; names end in _f32 or _bf16, those for head_dim above 128 in
-// _wide_f32 or _wide_bf16. F = 64 tokens (32 wide), B = 32 rows (16 wide); R = 16 (ceil(hd / 4) | 1) is the bytes of a row in shared
+// Launches, block 256 throughout; names end in _f32 or _bf16, before which stand _wide for head_dim above 128 and _capped
+// where scores are softcapped. F = 64 tokens (32 wide), B = 32 rows (16 wide); R = 16 (ceil(hd / 4) | 1) is the bytes of a row in shared
 // memory.
 //   attention_forward:      grid ceil(T / F) heads, dynamic shared bytes 2 F R + 4 F (F + 4)
 //   attention_delta:        grid ceil(T heads / 8), none
@@ -24,12 +25,11 @@
 // segment from 0 to 0 that is the last but not the first has no keys: only state, o, lse or dq are looked at.
 #include "attention_tiles.cuh"
 
-template <typename T, int Rows, int Groups>
+template <bool Capped, typename T, int Rows, int Groups>
 DEVICE void attention_forward(const Arguments& at, const T* q, const T* kv, const int32* first_key, T* o, float* lse, float* state)
 {
     DYNAMIC_SHARED(shared);
     const int tile = 16 * Rows;
-    const float scale = at.scale();
     float* queries = reinterpret_cast<float*>(shared);
     float* keys = queries + tile * at.row_floats();
     float* weights = keys + tile * at.row_floats();
@@ -69,7 +69,7 @@ DEVICE void attention_forward(const Arguments& at, const T* q, const T* kv, cons
         {
             float& score = scores[i / Rows][i % Rows];
             const bool seen = at.sees(first_key, token + row_of_thread() + 16 * (i / Rows), key + column_of_thread() + 16 * (i % Rows));
-            score = seen ? score * scale : Hidden;
+            score = seen ? score_of<Capped>(at, score) : Hidden;
         }
 
         softmax.update(scores, shrink);
@@ -116,9 +116,9 @@ DEVICE void attention_forward(const Arguments& at, const T* q, const T* kv, cons
 
 // P and dS of a query tile against a key tile, the first index of both being that of the rows in a thread's hands: keys (OfKeys)
 // or queries. a: their keys or queries, a2: their values or gradients; b, b2: those of the other side.
-template <int Rows, bool OfKeys> DEVICE void score_gradients(float (&p)[Rows][Rows], float (&slope)[Rows][Rows], const Arguments& at,
-    const float* a, const float* a2, const float* b, const float* b2, const int32* first_key, int32 token, int32 key, const float* lse,
-    const float* delta, float scale)
+template <bool Capped, int Rows, bool OfKeys>
+DEVICE void score_gradients(float (&p)[Rows][Rows], float (&slope)[Rows][Rows], const Arguments& at, const float* a, const float* a2,
+    const float* b, const float* b2, const int32* first_key, int32 token, int32 key, const float* lse, const float* delta)
 {
     multiply_rows(p, at, a, b);
     multiply_rows(slope, at, a2, b2);
@@ -131,17 +131,17 @@ template <int Rows, bool OfKeys> DEVICE void score_gradients(float (&p)[Rows][Ro
         float& probability = p[i / Rows][i % Rows];
         float& gradient = slope[i / Rows][i % Rows];
         const bool seen = at.sees(first_key, query, key + (OfKeys ? row : column));
-        probability = seen ? expf(probability * scale - lse[query]) : 0.0f;
-        gradient = seen ? probability * (gradient - delta[query]) * scale : 0.0f;
+        const float product = probability;
+        probability = seen ? expf(score_of<Capped>(at, product) - lse[query]) : 0.0f;
+        gradient = seen ? product_gradient<Capped>(at, probability * (gradient - delta[query]), product) : 0.0f;
     }
 }
 
-template <typename T, int Rows, int Groups> DEVICE void attention_backward_kv(const Arguments& at, const T* q, const T* kv,
+template <bool Capped, typename T, int Rows, int Groups> DEVICE void attention_backward_kv(const Arguments& at, const T* q, const T* kv,
     const int32* first_key, const T* o_gradient, const float* lse, const float* delta, float* dkv, bool accumulate)
 {
     DYNAMIC_SHARED(shared);
     const int tile = 16 * Rows;
-    const float scale = at.scale();
     const int32 tile_floats = tile * at.row_floats();
     float* keys = reinterpret_cast<float*>(shared);
     float* values = keys + tile_floats;
@@ -171,8 +171,8 @@ template <typename T, int Rows, int Groups> DEVICE void attention_backward_kv(co
             block_barrier();
             float p[Rows][Rows] = {};
             float slope[Rows][Rows] = {};
-            score_gradients<Rows, true>(p, slope, at, keys, values, queries, gradients, first_key, token, key,
-                lse + (int64)head * at.tokens, delta + (int64)head * at.tokens, scale);
+            score_gradients<Capped, Rows, true>(p, slope, at, keys, values, queries, gradients, first_key, token, key,
+                lse + (int64)head * at.tokens, delta + (int64)head * at.tokens);
             store_weights(weights, p);
             store_weights(slopes, slope);
             block_barrier();
@@ -187,12 +187,11 @@ template <typename T, int Rows, int Groups> DEVICE void attention_backward_kv(co
     store_rows(to + at.kv_heads * at.head_dim, at, at.kv_stride(), at.end() - key, value_sums, factors, accumulate);
 }
 
-template <typename T, int Rows, int Groups> DEVICE void attention_backward_q(const Arguments& at, const T* q, const T* kv,
+template <bool Capped, typename T, int Rows, int Groups> DEVICE void attention_backward_q(const Arguments& at, const T* q, const T* kv,
     const int32* first_key, const T* o_gradient, const float* lse, const float* delta, T* dq, float* state)
 {
     DYNAMIC_SHARED(shared);
     const int tile = 16 * Rows;
-    const float scale = at.scale();
     const int32 tile_floats = tile * at.row_floats();
     float* queries = reinterpret_cast<float*>(shared);
     float* gradients = queries + tile_floats;
@@ -227,8 +226,8 @@ template <typename T, int Rows, int Groups> DEVICE void attention_backward_q(con
         block_barrier();
         float p[Rows][Rows] = {};
         float slope[Rows][Rows] = {};
-        score_gradients<Rows, false>(p, slope, at, queries, gradients, keys, values, first_key, token, key, lse + (int64)head * at.tokens,
-            delta + (int64)head * at.tokens, scale);
+        score_gradients<Capped, Rows, false>(p, slope, at, queries, gradients, keys, values, first_key, token, key,
+            lse + (int64)head * at.tokens, delta + (int64)head * at.tokens);
         store_weights(slopes, slope);
         block_barrier();
         add_weighted_rows(sums, at, slopes, keys);
@@ -268,38 +267,42 @@ template <typename T> DEVICE void attention_delta(const T* o, const T* o_gradien
 
 #define ENTRY extern "C" __global__ void __launch_bounds__(256, 2)
 
-#define SHAPE int32 tokens, int32 row_offset, int32 heads, int32 kv_heads, int32 head_dim, int32 segment_start, int32 segment_end
+#define SHAPE \
+    int32 tokens, int32 row_offset, int32 heads, int32 kv_heads, int32 head_dim, int32 segment_start, int32 segment_end, float scale, \
+        float softcap
 
-#define GIVEN(first, last) {tokens, row_offset, heads, kv_heads, head_dim, segment_start, segment_end, first, last}
+#define GIVEN(first, last) {tokens, row_offset, heads, kv_heads, head_dim, segment_start, segment_end, scale, softcap, first, last}
 
-#define ATTENTION(suffix, T, forward_rows, backward_rows, forward_groups, backward_groups)                                                 \
-    ENTRY attention_forward##suffix(const T* q, const T* kv, const int32* first_key, T* o, float* lse, float* state, SHAPE, int32 first,   \
-        int32 last)                                                                                                                       \
-    {                                                                                                                                     \
-        attention_forward<T, forward_rows, forward_groups>(GIVEN(first, last), q, kv, first_key, o, lse, state);                          \
-    }                                                                                                                                     \
-    EXPORT_KERNEL(attention_forward##suffix)                                                                                              \
-    ENTRY attention_backward_kv##suffix(const T* q, const T* kv, const int32* first_key, const T* o_gradient, const float* lse,           \
-        const float* delta, float* dkv, SHAPE, int32 accumulate)                                                                          \
-    {                                                                                                                                     \
-        attention_backward_kv<T, backward_rows, backward_groups>(GIVEN(1, 1), q, kv, first_key, o_gradient, lse, delta, dkv,              \
-            accumulate != 0);                                                                                                             \
-    }                                                                                                                                     \
-    EXPORT_KERNEL(attention_backward_kv##suffix)                                                                                          \
-    ENTRY attention_backward_q##suffix(const T* q, const T* kv, const int32* first_key, const T* o_gradient, const float* lse,            \
-        const float* delta, T* dq, float* state, SHAPE, int32 first, int32 last)                                                          \
-    {                                                                                                                                     \
-        attention_backward_q<T, backward_rows, backward_groups>(GIVEN(first, last), q, kv, first_key, o_gradient, lse, delta, dq, state);  \
-    }                                                                                                                                     \
+#define ATTENTION(suffix, capped, T, forward_rows, backward_rows, forward_groups, backward_groups)                                       \
+    ENTRY attention_forward##suffix(const T* q, const T* kv, const int32* first_key, T* o, float* lse, float* state, SHAPE, int32 first, \
+        int32 last)                                                                                                                      \
+    {                                                                                                                                    \
+        attention_forward<capped, T, forward_rows, forward_groups>(GIVEN(first, last), q, kv, first_key, o, lse, state);                 \
+    }                                                                                                                                    \
+    EXPORT_KERNEL(attention_forward##suffix)                                                                                             \
+    ENTRY attention_backward_kv##suffix(const T* q, const T* kv, const int32* first_key, const T* o_gradient, const float* lse,          \
+        const float* delta, float* dkv, SHAPE, int32 accumulate)                                                                         \
+    {                                                                                                                                    \
+        attention_backward_kv<capped, T, backward_rows, backward_groups>(GIVEN(1, 1), q, kv, first_key, o_gradient, lse, delta, dkv,     \
+            accumulate != 0);                                                                                                            \
+    }                                                                                                                                    \
+    EXPORT_KERNEL(attention_backward_kv##suffix)                                                                                         \
+    ENTRY attention_backward_q##suffix(const T* q, const T* kv, const int32* first_key, const T* o_gradient, const float* lse,           \
+        const float* delta, T* dq, float* state, SHAPE, int32 first, int32 last)                                                         \
+    {                                                                                                                                    \
+        attention_backward_q<capped, T, backward_rows, backward_groups>(GIVEN(first, last), q, kv, first_key, o_gradient, lse, delta,    \
+            dq, state);                                                                                                                  \
+    }                                                                                                                                    \
     EXPORT_KERNEL(attention_backward_q##suffix)
 
-ATTENTION(_f32, float, 4, 2, 2, 2)
-
-ATTENTION(_bf16, bf16, 4, 2, 2, 2)
-
-ATTENTION(_wide_f32, float, 2, 1, 4, 4)
-
-ATTENTION(_wide_bf16, bf16, 2, 1, 4, 4)
+ATTENTION(_f32, false, float, 4, 2, 2, 2)
+ATTENTION(_bf16, false, bf16, 4, 2, 2, 2)
+ATTENTION(_wide_f32, false, float, 2, 1, 4, 4)
+ATTENTION(_wide_bf16, false, bf16, 2, 1, 4, 4)
+ATTENTION(_capped_f32, true, float, 4, 2, 2, 2)
+ATTENTION(_capped_bf16, true, bf16, 4, 2, 2, 2)
+ATTENTION(_wide_capped_f32, true, float, 2, 1, 4, 4)
+ATTENTION(_wide_capped_bf16, true, bf16, 2, 1, 4, 4)
 
 #define ATTENTION_DELTA(type, T)                                                                                                          \
     ENTRY attention_delta_##type(const T* o, const T* o_gradient, float* delta, int32 tokens, int32 heads, int32 head_dim)                \

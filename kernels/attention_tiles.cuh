@@ -12,9 +12,9 @@ const float Hidden = -2e30f;
 struct Arguments
 {
     int32 tokens, row_offset, heads, kv_heads, head_dim, segment_start, segment_end;
+    float scale, softcap;
     int32 first, last;
 
-    __device__ float scale() const { return (float)(1.0 / sqrt((double)head_dim)); }
     __device__ int32 stride() const { return heads * head_dim; }
     __device__ int32 kv_stride() const { return 2 * kv_heads * head_dim; }
     __device__ bool has_keys() const { return segment_end > segment_start; }
@@ -26,6 +26,26 @@ struct Arguments
         return token < tokens && first_key[token] <= key && key <= row_offset + token;
     }
 };
+
+// Scores are kept within the softcap, or not: so that the kernels of most models have nothing of it.
+template <bool Capped> DEVICE float score_of(const Arguments& at, float product)
+{
+    const float score = product * at.scale;
+    return Capped ? at.softcap * tanhf(score / at.softcap) : score;
+}
+
+// The gradient of a product from that of its score.
+template <bool Capped> DEVICE float product_gradient(const Arguments& at, float gradient, float product)
+{
+    const float scaled = gradient * at.scale;
+    if constexpr (!Capped)
+    {
+        return scaled;
+    }
+
+    const float ratio = tanhf(product * at.scale / at.softcap);
+    return scaled * fmaf(-ratio, ratio, 1.0f);
+}
 
 // A thread's place in a tile of 16 x 16 threads: rows row(), row() + 16, ..., columns column(), column() + 16, ...
 DEVICE int32 row_of_thread() { return (int32)threadIdx.x / 16; }

@@ -2,10 +2,12 @@
 // and 128, sm_80 and up. Deterministic. Tensors and masks are those of flash_attention_forward.cu.
 //
 //   P = exp(S - lse),  dP = dO V^T,  delta = rowsum(dO o),  dS = P (dP - delta)
-//   dV = P^T dO,  dK = dS^T q / sqrt(hd),  dq = dS K / sqrt(hd)
+//   dV = P^T dO,  dK = scale dS^T q,  dq = scale dS K
+//   _capped: dS = P (dP - delta) (1 - (S / c)^2), S / c taken from P: to keep it there are no registers.
 //
 // o_gradient: [T, heads hd]. dkv: [window rows, 2 kv_heads hd] fp32, rows below row_offset + T overwritten or, under `accumulate`,
 // added to; dq: [T, heads hd], overwritten. Sums are fp32; P and dS round to bf16 before they are multiplied, dq once, at the end.
+// scale, scale2, inner: scale, log2(e) scale and 0; of _capped scale, log2(e) c and 2 log2(e) scale / c.
 //
 // A block is KeyRows window rows of one key/value head; dK and dV stay in registers while it visits the query blocks that see
 // them, the last first, and in each the heads of its group in ascending order. A key block's part of dq is added to an fp32
@@ -18,7 +20,8 @@
 // which the GPU starts blocks and however few of them are resident: there is no deadlock.
 //
 // Variants: hd64 has query blocks of 128 and key blocks of 128, hd128 64 and 128; for GPUs with less than 163 KiB of shared memory
-// a block (sm_86, sm_89): hd64_small 64 and 128, hd128_small 32 and 64. With Q, K for these rows and W = 8 warps (4 for hd128_small):
+// a block (sm_86, sm_89): hd64_small 64 and 128, hd128_small 32 and 64; each also with _capped
+// behind it. With Q, K for these rows and W = 8 warps (4 for hd128_small):
 //
 //   workspace: stats ceil(T / Q) Q heads 8 bytes; bounds ceil(T / Q) 16 bytes; turns (1 + heads ceil(T / Q)) 4 bytes;
 //              dq_sums ceil(T / Q) Q heads hd 4 bytes. Each starts on 16 bytes; nothing need be cleared.
@@ -63,7 +66,7 @@ template <typename S> DEVICE int32 query_chunk() { return thread_index() / 32 % 
 template <typename S> DEVICE int32 lane_row() { return score_row<S>() + thread_index() % 32 / 4; }
 
 // s becomes P, or zero where a key is hidden. `key`: the key block's first row of the window.
-template <typename S>
+template <typename S, bool Capped>
 DEVICE void probabilities(float (&s)[2][S::ScoreTiles][4], const Arguments& at, const unsigned char* stats, int32 token, int32 key)
 {
     const int32 row = lane_row<S>();
@@ -75,8 +78,8 @@ DEVICE void probabilities(float (&s)[2][S::ScoreTiles][4], const Arguments& at, 
         for (int n = 0; n < S::ScoreTiles; n++)
         {
             float* two = s[i / 2][n] + i % 2 * 2;
-            two[0] = exp2_fast(two[0] * (S::Scale * Log2E) - lse2);
-            two[1] = exp2_fast(two[1] * (S::Scale * Log2E) - lse2);
+            two[0] = exp2_fast((Capped ? tanh_fast(two[0] * at.inner) : two[0]) * at.scale2 - lse2);
+            two[1] = exp2_fast((Capped ? tanh_fast(two[1] * at.inner) : two[1]) * at.scale2 - lse2);
         }
     }
 
@@ -163,7 +166,29 @@ DEVICE void pass_turn(const Arguments& at, int32 visited, int32 key_block)
     }
 }
 
-template <typename S> DEVICE void flash_attention_backward(const Arguments& at)
+// What a softcap makes of the gradients of scores: the factor 1 - tanh^2, with tanh from the probability under row statistics.
+template <typename S>
+DEVICE void uncap(float (&slope)[2][S::ScoreTiles][4], const float (&p)[2][S::ScoreTiles][4], const RowStats* row, float scale2)
+{
+    const float share = 1.0f / scale2;
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+    {
+        const float lse2 = row[8 * i].lse2;
+#pragma unroll
+        for (int n = 0; n < 2 * S::ScoreTiles; n++)
+        {
+            const float probability = p[i / 2][n / 2][i % 2 * 2 + n % 2];
+            float& gradient = slope[i / 2][n / 2][i % 2 * 2 + n % 2];
+            const float ratio = (log2_fast(probability) + lse2) * share;
+
+            // Of hidden keys, and of probabilities too small for a number, the gradient is nothing already.
+            gradient = probability > 0.0f ? gradient * fmaf(-ratio, ratio, 1.0f) : 0.0f;
+        }
+    }
+}
+
+template <typename S, bool Capped> DEVICE void flash_attention_backward(const Arguments& at)
 {
     DYNAMIC_SHARED(shared);
     Place* const place = reinterpret_cast<Place*>(shared + S::PlaceOffset);
@@ -234,7 +259,7 @@ template <typename S> DEVICE void flash_attention_backward(const Arguments& at)
         }
 
         warp_barrier();
-        probabilities<S>(s, at, stats, token, place->key_block * S::KeyRows);
+        probabilities<S, Capped>(s, at, stats, token, place->key_block * S::KeyRows);
         store_scores<S>(shared + S::Probabilities, s);
 
         float slope[2][S::ScoreTiles][4];
@@ -252,6 +277,11 @@ template <typename S> DEVICE void flash_attention_backward(const Arguments& at)
                 slope[i / 2][n][i % 2 * 2] = s[i / 2][n][i % 2 * 2] * (slope[i / 2][n][i % 2 * 2] - delta);
                 slope[i / 2][n][i % 2 * 2 + 1] = s[i / 2][n][i % 2 * 2 + 1] * (slope[i / 2][n][i % 2 * 2 + 1] - delta);
             }
+        }
+
+        if constexpr (Capped)
+        {
+            uncap<S>(slope, s, row, at.scale2);
         }
 
         store_scores<S>(shared + S::Slopes, slope);
@@ -296,25 +326,28 @@ template <typename S> DEVICE void flash_attention_backward(const Arguments& at)
     const int32 stride = 2 * at.kv_heads * S::HeadDim;
     float* dkv =
         at.dkv + (int64)(row - at.segment_start) * stride + place->kv_head * S::HeadDim + key_chunk<S>() * 8 + thread_index() % 4 * 2;
-    store_key_sums<S>(dkv, dk, S::Scale, stride, rows_from(at, row), at.accumulate != 0);
+    store_key_sums<S>(dkv, dk, at.scale, stride, rows_from(at, row), at.accumulate != 0);
     store_key_sums<S>(dkv + at.kv_heads * S::HeadDim, dv, 1.0f, stride, rows_from(at, row), at.accumulate != 0);
 }
 
-#define FLASH_ATTENTION_BACKWARD(variant, head_dim, query_rows, key_rows, warps, unroll)                                                  \
-    extern "C" __global__ void __launch_bounds__(32 * warps, 1)                                                                           \
-        flash_attention_backward_##variant(const bf16* q, const bf16* kv, const int32* first_key, const bf16* o_gradient, float* dkv,     \
-            const RowStats* stats, const BlockBounds* bounds, uint32* turns, float* dq_sums, int32 tokens, int32 row_offset, int32 heads, \
-            int32 kv_heads, int32 segment_start, int32 segment_end, int32 accumulate)                                                     \
-    {                                                                                                                                     \
-        flash_attention_backward<Shape<head_dim, query_rows, key_rows, warps, unroll>>({q, kv, first_key, o_gradient, dkv, stats, bounds, \
-            turns, reinterpret_cast<float4*>(dq_sums), tokens, row_offset, heads, kv_heads, segment_start, segment_end, accumulate});     \
-    }                                                                                                                                     \
+#define FLASH_ATTENTION_BACKWARD(variant, capped, head_dim, query_rows, key_rows, warps, unroll)                                       \
+    extern "C" __global__ void __launch_bounds__(32 * warps, 1)                                                                        \
+        flash_attention_backward_##variant(const bf16* q, const bf16* kv, const int32* first_key, const bf16* o_gradient, float* dkv,  \
+            const RowStats* stats, const BlockBounds* bounds, uint32* turns, float* dq_sums, int32 tokens, int32 row_offset,           \
+            int32 heads, int32 kv_heads, int32 segment_start, int32 segment_end, int32 accumulate, float scale, float scale2,          \
+            float inner)                                                                                                               \
+    {                                                                                                                                  \
+        flash_attention_backward<Shape<head_dim, query_rows, key_rows, warps, unroll>, capped>({q, kv, first_key, o_gradient, dkv,     \
+            stats, bounds, turns, reinterpret_cast<float4*>(dq_sums), tokens, row_offset, heads, kv_heads, segment_start, segment_end, \
+            accumulate, scale, scale2, inner});                                                                                        \
+    }                                                                                                                                  \
     EXPORT_KERNEL(flash_attention_backward_##variant)
 
-FLASH_ATTENTION_BACKWARD(hd64, 64, 128, 128, 8, 2)
-
-FLASH_ATTENTION_BACKWARD(hd128, 128, 64, 128, 8, 8)
-
-FLASH_ATTENTION_BACKWARD(hd64_small, 64, 64, 128, 8, 8)
-
-FLASH_ATTENTION_BACKWARD(hd128_small, 128, 32, 64, 4, 8)
+FLASH_ATTENTION_BACKWARD(hd64, false, 64, 128, 128, 8, 2)
+FLASH_ATTENTION_BACKWARD(hd128, false, 128, 64, 128, 8, 8)
+FLASH_ATTENTION_BACKWARD(hd64_small, false, 64, 64, 128, 8, 8)
+FLASH_ATTENTION_BACKWARD(hd128_small, false, 128, 32, 64, 4, 8)
+FLASH_ATTENTION_BACKWARD(hd64_capped, true, 64, 128, 128, 8, 2)
+FLASH_ATTENTION_BACKWARD(hd128_capped, true, 128, 64, 128, 8, 8)
+FLASH_ATTENTION_BACKWARD(hd64_small_capped, true, 64, 64, 128, 8, 8)
+FLASH_ATTENTION_BACKWARD(hd128_small_capped, true, 128, 32, 64, 4, 8)

@@ -2,7 +2,7 @@
 //
 // prepare: stats [heads, ceil(T / Q) Q] of pairs log2(e) lse and delta = rowsum(dO o), fp32; infinity and 0 beyond the chunk, so
 //   that probabilities are zero there. bounds [ceil(T / Q)]: the first keys of a query block's first and last token. turns: zero.
-// finish: dq = sums / sqrt(hd), rounded to bf16; the sums lie in the order in which the threads of the backward hold them.
+// finish: dq = scale sums, rounded to bf16; the sums lie in the order in which the threads of the backward hold them.
 #include "device.cuh"
 
 constexpr float Log2E = 1.4426950408889634f;
@@ -56,11 +56,11 @@ template <int HeadDim> DEVICE void prepare(const bf16* o, const float* lse, cons
 }
 
 // Tiles: how many 8-column tiles of 32 rows a thread holds.
-template <int HeadDim, int QueryRows, int Warps> DEVICE void finish(const float4* dq_sums, bf16* dq, int32 tokens, int32 heads)
+template <int HeadDim, int QueryRows, int Warps> DEVICE void finish(
+    const float4* dq_sums, bf16* dq, int32 tokens, int32 heads, float scale)
 {
     const int columns = Warps / (QueryRows / 32);
     const int tiles = HeadDim / 8 / columns;
-    const float scale = HeadDim == 64 ? 0.125f : 0.08838834764831845f;
     const int32 head = blockIdx.x % heads;
     const int32 block = blockIdx.x / heads;
     const int32 lane = threadIdx.x % 32;
@@ -100,12 +100,12 @@ PREPARE(64)
 
 PREPARE(128)
 
-#define FINISH(variant, head_dim, query_rows, warps)                                                                                 \
+#define FINISH(variant, head_dim, query_rows, warps)                                                                                   \
     extern "C" __global__ void __launch_bounds__(32 * warps) flash_attention_backward_finish_##variant(const float* dq_sums, bf16* dq, \
-        int32 tokens, int32 heads)                                                                                                   \
-    {                                                                                                                                \
-        finish<head_dim, query_rows, warps>(reinterpret_cast<const float4*>(dq_sums), dq, tokens, heads);                            \
-    }                                                                                                                                \
+        int32 tokens, int32 heads, float scale)                                                                                        \
+    {                                                                                                                                  \
+        finish<head_dim, query_rows, warps>(reinterpret_cast<const float4*>(dq_sums), dq, tokens, heads, scale);                       \
+    }                                                                                                                                  \
     EXPORT_KERNEL(flash_attention_backward_finish_##variant)
 
 FINISH(hd64, 64, 128, 8)

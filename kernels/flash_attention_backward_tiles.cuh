@@ -3,8 +3,6 @@
 
 #include "device.cuh"
 
-constexpr float Log2E = 1.4426950408889634f;
-
 // Rows in a thread's hands: every product's tile of a warp is 32 rows high.
 template <int Dim, int Queries, int Keys, int WarpCount, int Unroll> struct Shape
 {
@@ -14,7 +12,6 @@ template <int Dim, int Queries, int Keys, int WarpCount, int Unroll> struct Shap
     static const int Warps = WarpCount;
     static const int Threads = 32 * Warps;
     static const int ScoreUnroll = Unroll;
-    static constexpr float Scale = HeadDim == 64 ? 0.125f : 0.08838834764831845f;
 
     // Warps side by side, and how many 8-column tiles each has, of S, of dK and dV, and of dq.
     static const int ScoreColumns = Warps / (QueryRows / 32);
@@ -69,6 +66,7 @@ struct Arguments
     uint32* turns;
     float4* dq_sums;
     int32 tokens, row_offset, heads, kv_heads, segment_start, segment_end, accumulate;
+    float scale, scale2, inner;
 };
 
 // A lane's row for load_matrix: of an operand that lies as the product wants it (a row-major, b column-major) or transposed.

@@ -1,7 +1,8 @@
 // Causal attention of a chunk against its window on tensor cores, forward: FlashAttention-2 (Dao, 2023) for bf16, head_dim 64
 // and 128, sm_80 and up. The contract is that of src/Dataflow.Cpu/Kernels/Attention.cs.
 //
-//   S = q K^T / sqrt(hd),  P = exp(S - max),  o = P V / rowsum(P),  lse = max + ln rowsum(P)
+//   S = scale q K^T,  P = exp(S - max),  o = P V / rowsum(P),  lse = max + ln rowsum(P)
+//   _capped: S = c tanh(scale q K^T / c)
 //
 // q, o: [T, heads hd]; kv: [window rows, 2 kv_heads hd], keys then values; first_key: [T], never decreasing; token t is window row
 // row_offset + t and attends to rows first_key[t] to row_offset + t; query head h reads key/value head h / (heads / kv_heads).
@@ -13,9 +14,11 @@
 // warp's 32 tokens cost it nothing, and only those that cross an edge of its mask are masked. K and V tiles go through a ring of
 // three, so that the copy of the next tile but one is under way while a tile is multiplied.
 //
-// Launch of flash_attention_forward_hd64, _hd128:
+// scale, scale2, inner: scale, log2(e) scale and 0; of _capped c, log2(e) c and 2 log2(e) scale / c.
+//
+// Launch of flash_attention_forward_hd64, _hd128, _hd64_capped, _hd128_capped:
 //   grid ceil(T / 128) heads, block 128, dynamic shared bytes 640 hd + 192, no workspace.
-// Launch of flash_attention_forward_segment_hd64, _hd128: the same, once for every segment of the window, in ascending order; kv
+// Launch of flash_attention_forward_segment_hd64, ...: the same, once for every segment of the window, in ascending order; kv
 //   is the segment's first row, segment_start and segment_end are window rows, multiples of 64 (the last end may be anything from
 //   row_offset + T up), which together cover what is attended to. `first` and `last` are 1 for the first and last segment.
 //   Unnormalised o, maxima and sums travel in `state`, ceil(T / 128) heads 128 (hd + 8) 4 bytes, exactly: any cutting gives the
@@ -48,11 +51,21 @@ DEVICE void mask(float (&s)[2][Tiles][4], const int32* first_key, int32 token, i
     }
 }
 
+// s becomes tanh(scale s / c), given 2 log2(e) scale / c.
+DEVICE void cap(float (&s)[2][KeyRows / 8][4], float inner)
+{
+#pragma unroll
+    for (int i = 0; i < KeyRows; i++)
+    {
+        float& score = s[i / (KeyRows / 2)][i / 4 % (KeyRows / 8)][i % 4];
+        score = tanh_fast(score * inner);
+    }
+}
+
 // s becomes p under the new maxima; sums (each lane's own columns) and o follow them.
 template <int HeadDim>
-DEVICE void softmax(float (&s)[2][KeyRows / 8][4], float (&o)[2][HeadDim / 8][4], float (&peak)[4], float (&sum)[4])
+DEVICE void softmax(float (&s)[2][KeyRows / 8][4], float (&o)[2][HeadDim / 8][4], float (&peak)[4], float (&sum)[4], float scale)
 {
-    const float scale = Shape<HeadDim>::Scale2;
 #pragma unroll
     for (int i = 0; i < 4; i++)
     {
@@ -122,7 +135,7 @@ DEVICE void store_state(float4* state, const float (&o)[2][HeadDim / 8][4], cons
 // Normalises and writes the warp's rows, o by way of its own rows of the q tile so that rows leave in 16-byte pieces.
 template <int HeadDim>
 DEVICE void store_output(float (&o)[2][HeadDim / 8][4], const float (&peak)[4], float (&sum)[4], unsigned char* tile, int32 token,
-    int32 tokens, int32 stride, bf16* out, float* lse)
+    int32 tokens, int32 stride, bf16* out, float* lse, float scale)
 {
     const int32 lane = thread_index() % 32;
     const int32 warp_row = thread_index() / 32 * 32;
@@ -134,7 +147,7 @@ DEVICE void store_output(float (&o)[2][HeadDim / 8][4], const float (&peak)[4], 
         const int32 row = i * 8 + lane / 4;
         if (lane % 4 == 0 && token + row < tokens)
         {
-            lse[token + row] = peak[i] * Shape<HeadDim>::Scale + logf(sum[i]);
+            lse[token + row] = peak[i] * scale + logf(sum[i]);
         }
 
         const float share = 1.0f / sum[i];
@@ -161,8 +174,9 @@ DEVICE void store_output(float (&o)[2][HeadDim / 8][4], const float (&peak)[4], 
     }
 }
 
-template <int HeadDim, bool Segmented> DEVICE void flash_attention_forward(const bf16* q, const bf16* kv, const int32* first_key, bf16* o,
-    float* lse, int32 tokens, int32 row_offset, int32 heads, int32 kv_heads, const Segment& segment)
+template <int HeadDim, bool Segmented, bool Capped>
+DEVICE void flash_attention_forward(const bf16* q, const bf16* kv, const int32* first_key, bf16* o, float* lse, int32 tokens,
+    int32 row_offset, int32 heads, int32 kv_heads, const Segment& segment, const Scores& scores)
 {
     DYNAMIC_SHARED(shared);
 
@@ -240,12 +254,17 @@ template <int HeadDim, bool Segmented> DEVICE void flash_attention_forward(const
         if (seen)
         {
             multiply_keys<HeadDim>(s, shared, k_tile);
+            if constexpr (Capped)
+            {
+                cap(s, scores.inner);
+            }
+
             if (key < warp->all_first || key + KeyRows - 1 > warp->all_last)
             {
                 mask(s, first_key, warp->token, tokens, row_offset, key);
             }
 
-            softmax<HeadDim>(s, out, peak, sum);
+            softmax<HeadDim>(s, out, peak, sum, scores.scale2);
         }
 
         copy_async_wait<1>();
@@ -273,12 +292,13 @@ template <int HeadDim, bool Segmented> DEVICE void flash_attention_forward(const
     // A segment without keys leaves the q tile's copy under way.
     copy_async_wait<0>();
     block_barrier();
-    store_output<HeadDim>(
-        out, peak, sum, shared, warp->token, tokens, heads * HeadDim, o + warp->head * HeadDim, lse + (int64)warp->head * tokens);
+    store_output<HeadDim>(out, peak, sum, shared, warp->token, tokens, heads * HeadDim, o + warp->head * HeadDim,
+        lse + (int64)warp->head * tokens, scores.scale);
 }
 
 // o and lse from the state alone, where the last segment's launch left it.
-template <int HeadDim> DEVICE void flash_attention_forward_finish(float4* state, bf16* o, float* lse, int32 tokens, int32 heads)
+template <int HeadDim> DEVICE void flash_attention_forward_finish(
+    float4* state, bf16* o, float* lse, int32 tokens, int32 heads, float scale)
 {
     DYNAMIC_SHARED(shared);
     const int32 head = blockIdx.x % heads;
@@ -289,31 +309,42 @@ template <int HeadDim> DEVICE void flash_attention_forward_finish(float4* state,
     float peak[4];
     float sum[4];
     load_state<HeadDim>(segment.state_of<HeadDim>(block, head, heads), out, peak, sum);
-    store_output<HeadDim>(out, peak, sum, shared, warp_token, tokens, heads * HeadDim, o + head * HeadDim, lse + (int64)head * tokens);
+    store_output<HeadDim>(
+        out, peak, sum, shared, warp_token, tokens, heads * HeadDim, o + head * HeadDim, lse + (int64)head * tokens, scale);
 }
 
-#define FLASH_ATTENTION_FORWARD(head_dim)                                                                                            \
-    extern "C" __global__ void __launch_bounds__(128, 2) flash_attention_forward_hd##head_dim(const bf16* q, const bf16* kv,          \
-        const int32* first_key, bf16* o, float* lse, int32 tokens, int32 row_offset, int32 heads, int32 kv_heads)                     \
-    {                                                                                                                                \
-        flash_attention_forward<head_dim, false>(q, kv, first_key, o, lse, tokens, row_offset, heads, kv_heads, Segment());           \
-    }                                                                                                                                \
-    EXPORT_KERNEL(flash_attention_forward_hd##head_dim)                                                                               \
-    extern "C" __global__ void __launch_bounds__(128, 2) flash_attention_forward_segment_hd##head_dim(const bf16* q, const bf16* kv,  \
-        const int32* first_key, bf16* o, float* lse, float* state, int32 tokens, int32 row_offset, int32 heads, int32 kv_heads,       \
-        int32 segment_start, int32 segment_end, int32 first, int32 last)                                                             \
-    {                                                                                                                                \
-        const Segment segment = {reinterpret_cast<float4*>(state), segment_start, segment_end, first != 0, last != 0};                \
-        flash_attention_forward<head_dim, true>(q, kv, first_key, o, lse, tokens, row_offset, heads, kv_heads, segment);              \
-    }                                                                                                                                \
-    EXPORT_KERNEL(flash_attention_forward_segment_hd##head_dim)                                                                       \
-    extern "C" __global__ void __launch_bounds__(128, 2) flash_attention_forward_finish_hd##head_dim(float* state, bf16* o,           \
-        float* lse, int32 tokens, int32 heads)                                                                                       \
-    {                                                                                                                                \
-        flash_attention_forward_finish<head_dim>(reinterpret_cast<float4*>(state), o, lse, tokens, heads);                            \
-    }                                                                                                                                \
+#define FLASH_ATTENTION_FORWARD(variant, head_dim, capped)                                                                        \
+    extern "C" __global__ void __launch_bounds__(128, 2) flash_attention_forward_##variant(const bf16* q, const bf16* kv,         \
+        const int32* first_key, bf16* o, float* lse, int32 tokens, int32 row_offset, int32 heads, int32 kv_heads, float scale,    \
+        float scale2, float inner)                                                                                                \
+    {                                                                                                                             \
+        flash_attention_forward<head_dim, false, capped>(                                                                         \
+            q, kv, first_key, o, lse, tokens, row_offset, heads, kv_heads, Segment(), Scores{scale, scale2, inner});              \
+    }                                                                                                                             \
+    EXPORT_KERNEL(flash_attention_forward_##variant)                                                                              \
+    extern "C" __global__ void __launch_bounds__(128, 2) flash_attention_forward_segment_##variant(const bf16* q, const bf16* kv, \
+        const int32* first_key, bf16* o, float* lse, float* state, int32 tokens, int32 row_offset, int32 heads, int32 kv_heads,   \
+        int32 segment_start, int32 segment_end, int32 first, int32 last, float scale, float scale2, float inner)                  \
+    {                                                                                                                             \
+        const Segment segment = {reinterpret_cast<float4*>(state), segment_start, segment_end, first != 0, last != 0};            \
+        flash_attention_forward<head_dim, true, capped>(                                                                          \
+            q, kv, first_key, o, lse, tokens, row_offset, heads, kv_heads, segment, Scores{scale, scale2, inner});                \
+    }                                                                                                                             \
+    EXPORT_KERNEL(flash_attention_forward_segment_##variant)
+
+FLASH_ATTENTION_FORWARD(hd64, 64, false)
+FLASH_ATTENTION_FORWARD(hd128, 128, false)
+FLASH_ATTENTION_FORWARD(hd64_capped, 64, true)
+FLASH_ATTENTION_FORWARD(hd128_capped, 128, true)
+
+#define FLASH_ATTENTION_FORWARD_FINISH(head_dim)                                                                            \
+    extern "C" __global__ void __launch_bounds__(128, 2) flash_attention_forward_finish_hd##head_dim(float* state, bf16* o, \
+        float* lse, int32 tokens, int32 heads, float scale)                                                                 \
+    {                                                                                                                       \
+        flash_attention_forward_finish<head_dim>(reinterpret_cast<float4*>(state), o, lse, tokens, heads, scale);           \
+    }                                                                                                                       \
     EXPORT_KERNEL(flash_attention_forward_finish_hd##head_dim)
 
-FLASH_ATTENTION_FORWARD(64)
+FLASH_ATTENTION_FORWARD_FINISH(64)
 
-FLASH_ATTENTION_FORWARD(128)
+FLASH_ATTENTION_FORWARD_FINISH(128)

@@ -12,14 +12,17 @@ const int KeyRows = 64;
 const float NoMaximum = -1e30f;
 const float Hidden = -2e30f;
 
-constexpr float Log2E = 1.4426950408889634f;
-
 template <int HeadDim> struct Shape
 {
     static const int RowBytes = 2 * HeadDim;
     static const int TileBytes = KeyRows * RowBytes; // of K or V
-    static constexpr float Scale = HeadDim == 64 ? 0.125f : 0.08838834764831845f;
-    static constexpr float Scale2 = Scale * Log2E; // for powers of two
+};
+
+// Makes scores of products: score = scale s, with scale2 = log2(e) scale for powers of two. Where they are softcapped s is first made
+// tanh(inner s / (2 log2(e))), and scale is the cap.
+struct Scores
+{
+    float scale, scale2, inner;
 };
 
 // The part of the window that a launch handles.

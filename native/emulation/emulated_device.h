@@ -193,6 +193,8 @@ DEVICE float exp2_fast(float x)
     return y < 0x1p-126f ? 0.0f : y;
 }
 
+DEVICE float log2_fast(float x) { return log2f(x < 0x1p-126f ? 0.0f : x); }
+
 DEVICE float flush_subnormal(float x) { return fabsf(x) < 0x1p-126f ? copysignf(0.0f, x) : x; }
 
 DEVICE float reciprocal_fast(float x) { return flush_subnormal(1.0f / flush_subnormal(x)); }

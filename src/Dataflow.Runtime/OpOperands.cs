@@ -19,7 +19,7 @@ internal sealed class StepContext(Schedule schedule, Workload workload, Immutabl
 
     public BlockPrograms Programs { get; } = new(workload.Model, workload.Recipe, workload.Geometry);
 
-    public HeadShape Heads { get; } = new(workload.Model.HeadCount, workload.Model.KvHeadCount, workload.Model.HeadDim);
+    public HeadShape Heads { get; } = HeadShape.Of(workload.Model);
 
     /// <summary>Address of the first byte of the slot that an access is in.</summary>
     public nuint Slot(in Access access)

@@ -18,7 +18,21 @@ public readonly record struct Tensor(nuint Address, DType Type, int Rows, int Co
 }
 
 /// <summary>The heads of attention: a query head h reads key and value head h / (Heads / KvHeads).</summary>
-public readonly record struct HeadShape(int Heads, int KvHeads, int HeadDim);
+public readonly record struct HeadShape(int Heads, int KvHeads, int HeadDim)
+{
+    /// <summary>Those of a model.</summary>
+    public static HeadShape Of(ModelConfig model)
+    {
+        var heads = new HeadShape(model.HeadCount, model.KvHeadCount, model.HeadDim) { Softcap = (float?)model.AttentionSoftcap };
+        return model.AttentionScale is { } scale ? heads with { Scale = (float)scale } : heads;
+    }
+
+    /// <summary>Multiplies the product of a query and a key.</summary>
+    public float Scale { get; init; } = (float)(1 / Math.Sqrt(HeadDim));
+
+    /// <summary>Scores s become c tanh(s / c), after the scale and before the mask; null: they stay.</summary>
+    public float? Softcap { get; init; }
+}
 
 /// <summary>
 /// Where the tokens of a chunk are: the first key of each (int32 window rows), and the window row of the chunk's first token.

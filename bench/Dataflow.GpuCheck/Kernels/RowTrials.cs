@@ -301,7 +301,7 @@ internal static class RowTrials
         [.. bench.Read(tensor, (long)row * tensor.Columns, tensor.Columns).Select(v => (double)v)];
 
     /// <summary>The heads of a bench's model.</summary>
-    public static HeadShape Heads(Workbench bench) => new(bench.Model.HeadCount, bench.Model.KvHeadCount, bench.Model.HeadDim);
+    public static HeadShape Heads(Workbench bench) => HeadShape.Of(bench.Model);
 
     private static double Silu(double g) => g / (1 + Math.Exp(-g));
 

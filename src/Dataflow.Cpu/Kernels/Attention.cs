@@ -8,8 +8,8 @@ namespace Dataflow.Cpu.Kernels;
 /// Causal attention of a chunk against its window, in the blocks of FlashAttention (Dao, 2023): no tokens x window matrix exists.
 /// Token t of the chunk is window row rowOffset + t and attends to window rows firstKey[t] to rowOffset + t, which is how packed
 /// documents, documents that cross chunks and long contexts are all said; firstKey never decreases, and a padding token's is its
-/// own row. Scores are scaled by 1 / sqrt(head_dim); query head h reads key/value head h / (heads / kvHeads). fp32 arithmetic,
-/// each output rounded once. head_dim goes up to 256.
+/// own row. Scores are scaled and, where the heads say so, softcapped; query head h reads key/value head h / (heads / kvHeads). fp32
+/// arithmetic, each output rounded once. head_dim goes up to 256.
 /// </summary>
 public static unsafe partial class Attention
 {

@@ -14,13 +14,14 @@ internal sealed class Attention
 
     public Attention(KernelLibrary library, CudaGpu gpu, Workload workload)
     {
+        var heads = HeadShape.Of(workload.Model);
         if (workload.Recipe.Activations == DType.BFloat16 && workload.Model.HeadDim is 64 or 128)
         {
-            flash = new FlashAttention(library, workload.Model.HeadDim, gpu.SharedMemoryPerBlock);
+            flash = new FlashAttention(library, heads, gpu.SharedMemoryPerBlock);
         }
         else
         {
-            plain = new PlainAttention(library, workload.Recipe.Activations, workload.Model.HeadDim);
+            plain = new PlainAttention(library, workload.Recipe.Activations, heads);
         }
     }
 

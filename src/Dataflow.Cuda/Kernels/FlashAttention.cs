@@ -24,27 +24,27 @@ internal sealed class FlashAttention
     private readonly CudaFunction finish;
 
     /// <param name="library">Where the kernels are.</param>
-    /// <param name="headDim">Elements of a head.</param>
+    /// <param name="heads">Of the model.</param>
     /// <param name="sharedMemory">The most that a block may have.</param>
-    public FlashAttention(KernelLibrary library, int headDim, Bytes sharedMemory)
+    public FlashAttention(KernelLibrary library, HeadShape heads, Bytes sharedMemory)
     {
         // Blocks of 163 KiB: what sm_80 and sm_90 have and sm_86 and sm_89 have not.
         bool small = sharedMemory < new Bytes(163 << 10);
-        this.headDim = headDim;
+        headDim = heads.HeadDim;
         (queryRows, keyRows, warps) = (headDim, small) switch
         {
             (64, false) => (128, 128, 8),
             (64, true) => (64, 128, 8),
             (128, false) => (64, 128, 8),
             (128, true) => (32, 64, 4),
-            _ => throw new ArgumentOutOfRangeException(nameof(headDim), headDim, "tensor-core attention has heads of 64 or 128"),
+            _ => throw new ArgumentOutOfRangeException(nameof(heads), headDim, "tensor-core attention has heads of 64 or 128"),
         };
-        string variant = $"hd{headDim}{(small ? "_small" : "")}";
-        forward = library.Function("flash_attention_forward", $"flash_attention_forward_hd{headDim}");
-        forwardSegment = library.Function("flash_attention_forward", $"flash_attention_forward_segment_hd{headDim}");
+        string variant = $"hd{headDim}{(small ? "_small" : "")}", capped = heads.Softcap is null ? "" : "_capped";
+        forward = library.Function("flash_attention_forward", $"flash_attention_forward_hd{headDim}{capped}");
+        forwardSegment = library.Function("flash_attention_forward", $"flash_attention_forward_segment_hd{headDim}{capped}");
         forwardFinish = library.Function("flash_attention_forward", $"flash_attention_forward_finish_hd{headDim}");
         prepare = library.Function("flash_attention_backward_ends", $"flash_attention_backward_prepare_hd{headDim}");
-        backward = library.Function("flash_attention_backward", $"flash_attention_backward_{variant}");
+        backward = library.Function("flash_attention_backward", $"flash_attention_backward_{variant}{capped}");
         finish = library.Function("flash_attention_backward_ends", $"flash_attention_backward_finish_{variant}");
         forwardShared = (640 * headDim) + 192;
         forward.AllowDynamicShared(new Bytes(forwardShared));
@@ -56,7 +56,9 @@ internal sealed class FlashAttention
     private int BackwardShared => (4 * keyRows * headDim) + (8 * queryRows * headDim) + (4 * queryRows * keyRows) + (16 * queryRows) + 64;
 
     /// <inheritdoc cref="IKernels.AttentionForward"/>
-    public void Forward(CudaStream stream, in AttentionForwardArguments call) =>
+    public void Forward(CudaStream stream, in AttentionForwardArguments call)
+    {
+        var scores = Scores.Of(call.Heads);
         forward.Launch(
             stream,
             ForwardShape(call.Query.Rows, call.Heads),
@@ -68,13 +70,18 @@ internal sealed class FlashAttention
             call.Query.Rows,
             call.At.Row,
             call.Heads.Heads,
-            call.Heads.KvHeads
+            call.Heads.KvHeads,
+            scores.Multiplier,
+            scores.Exponent,
+            scores.Inner
         );
+    }
 
     /// <inheritdoc cref="IKernels.AttentionSegmentForward"/>
     public void ForwardSegment(CudaStream stream, in AttentionSegmentForwardArguments call)
     {
         int end = call.Keys.FirstRow + call.Keys.Kv.Rows;
+        var scores = Scores.Of(call.Heads);
         forwardSegment.Launch(
             stream,
             ForwardShape(call.Query.Rows, call.Heads),
@@ -91,7 +98,10 @@ internal sealed class FlashAttention
             call.Keys.FirstRow,
             end,
             call.Continues ? 0 : 1,
-            0
+            0,
+            scores.Multiplier,
+            scores.Exponent,
+            scores.Inner
         );
     }
 
@@ -134,6 +144,7 @@ internal sealed class FlashAttention
         }
 
         int end = call.Keys.FirstRow + call.Keys.Kv.Rows;
+        var scores = Scores.Of(call.Heads);
         int blocks = (int)Up(Math.Min(end, call.At.Row + call.Query.Rows) - call.Keys.FirstRow, keyRows);
         backward.Launch(
             stream,
@@ -153,7 +164,10 @@ internal sealed class FlashAttention
             call.Heads.KvHeads,
             call.Keys.FirstRow,
             end,
-            call.Accumulate ? 1 : 0
+            call.Accumulate ? 1 : 0,
+            call.Heads.Scale,
+            scores.Exponent,
+            scores.Inner
         );
     }
 
@@ -167,7 +181,8 @@ internal sealed class FlashAttention
             At(places.Sums),
             At(call.GradQuery),
             call.GradQuery.Rows,
-            call.Heads.Heads
+            call.Heads.Heads,
+            call.Heads.Scale
         );
     }
 
@@ -180,11 +195,26 @@ internal sealed class FlashAttention
             At(call.Output),
             At(call.Lse),
             call.Output.Rows,
-            call.Heads.Heads
+            call.Heads.Heads,
+            Scores.Of(call.Heads).Multiplier
         );
 
     private LaunchShape ForwardShape(int tokens, HeadShape heads) =>
         new(checked((int)Up(tokens, ForwardRows) * heads.Heads), 128, forwardShared);
+
+    /// <summary>
+    /// How kernels make scores of products: by a multiplier, whose powers are of two; what a softcap keeps within 1 before it is first
+    /// multiplied for powers of two too.
+    /// </summary>
+    private readonly record struct Scores(float Multiplier, float Exponent, float Inner)
+    {
+        private const float Log2E = 1.4426950408889634f;
+
+        public static Scores Of(HeadShape heads) =>
+            heads.Softcap is { } cap
+                ? new(cap, cap * Log2E, (float)(2 * Math.Log2(Math.E) * heads.Scale / cap))
+                : new(heads.Scale, heads.Scale * Log2E, 0);
+    }
 
     /// <summary>
     /// Where the parts of the backward's workspace are, which <see cref="KernelWorkspace.AttentionBackward"/> is large enough for.

@@ -16,16 +16,16 @@ internal sealed class PlainAttention
     private readonly CudaFunction backwardKv;
     private readonly CudaFunction backwardQ;
 
-    public PlainAttention(KernelLibrary library, DType type, int headDim)
+    public PlainAttention(KernelLibrary library, DType type, HeadShape heads)
     {
-        this.headDim = headDim;
+        headDim = heads.HeadDim;
         (forwardRows, backwardRows) = headDim > 128 ? (32, 16) : (64, 32);
         string suffix = "_" + KernelLibrary.Suffix(type);
-        string wide = headDim > 128 ? "_wide" + suffix : suffix;
-        forward = library.Function("attention", "attention_forward" + wide);
+        string variant = (headDim > 128 ? "_wide" : "") + (heads.Softcap is null ? "" : "_capped") + suffix;
+        forward = library.Function("attention", "attention_forward" + variant);
         delta = library.Function("attention", "attention_delta" + suffix);
-        backwardKv = library.Function("attention", "attention_backward_kv" + wide);
-        backwardQ = library.Function("attention", "attention_backward_q" + wide);
+        backwardKv = library.Function("attention", "attention_backward_kv" + variant);
+        backwardQ = library.Function("attention", "attention_backward_q" + variant);
         forward.AllowDynamicShared(new Bytes(ForwardShared));
         backwardKv.AllowDynamicShared(new Bytes(BackwardShared));
         backwardQ.AllowDynamicShared(new Bytes(BackwardShared));
@@ -103,6 +103,8 @@ internal sealed class PlainAttention
             headDim,
             0,
             0,
+            call.Heads.Scale,
+            call.Heads.Softcap ?? 0,
             0,
             1
         );
@@ -132,6 +134,8 @@ internal sealed class PlainAttention
             headDim,
             part.Start,
             part.End,
+            heads.Scale,
+            heads.Softcap ?? 0,
             part.First ? 1 : 0,
             part.Last ? 1 : 0
         );
@@ -171,6 +175,8 @@ internal sealed class PlainAttention
             headDim,
             start,
             end,
+            call.Heads.Scale,
+            call.Heads.Softcap ?? 0,
             call.Accumulate ? 1 : 0
         );
         backwardQ.Launch(
@@ -191,6 +197,8 @@ internal sealed class PlainAttention
             headDim,
             start,
             end,
+            call.Heads.Scale,
+            call.Heads.Softcap ?? 0,
             call.Continues ? 0 : 1,
             last ? 1 : 0
         );

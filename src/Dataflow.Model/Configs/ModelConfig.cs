@@ -49,6 +49,12 @@ public sealed record ModelConfig
     /// <summary>What these norms are of.</summary>
     public QkNormKind QkNormKind { get; init; }
 
+    /// <summary>Products of queries and keys are multiplied by it; null: 1 / sqrt(<see cref="HeadDim"/>).</summary>
+    public double? AttentionScale { get; init; }
+
+    /// <summary>Scores s become c tanh(s / c), after the scale and before the mask (Gemma 2); null: they stay.</summary>
+    public double? AttentionSoftcap { get; init; }
+
     /// <summary>The longest sequence that it was made for; null if its file does not say.</summary>
     public int? MaxPositions { get; init; }
 
@@ -111,12 +117,6 @@ public sealed record ModelConfig
 
     /// <summary>The positions of a layer.</summary>
     public RotaryPositions PositionsOf(LayerKind kind) => kind.Positions ?? new RotaryPositions(RopeTheta, RopeScaling);
-
-    /// <summary>Scores are multiplied by this; null: 1 / sqrt(head_dim).</summary>
-    public double? AttentionScale { get; init; }
-
-    /// <summary>Scores are then bounded by this, as c tanh(x / c); null: they are not.</summary>
-    public double? AttentionSoftcap { get; init; }
 
     /// <summary>The matrix that the head multiplies by.</summary>
     public WeightName HeadMatrix => TiedEmbedding ? WeightName.EmbeddingTable : WeightName.HeadMatrix;

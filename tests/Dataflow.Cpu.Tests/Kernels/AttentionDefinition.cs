@@ -3,6 +3,12 @@ namespace Dataflow.Cpu.Tests.Kernels;
 /// <summary>Attention in float64, one query and head at a time, and its gradient.</summary>
 public sealed record AttentionDefinition(int Heads, int KvHeads, int HeadDim, int RowOffset, int[] FirstKeys)
 {
+    /// <summary>Multiplies products.</summary>
+    public double Scale { get; init; } = 1 / Math.Sqrt(HeadDim);
+
+    /// <summary>What scores stay within; 0: they may be anything.</summary>
+    public double Softcap { get; init; }
+
     /// <summary>Output, and logsumexp as H x T.</summary>
     public (double[,] O, double[,] Lse) Forward(double[,] q, double[,] kv)
     {
@@ -37,7 +43,6 @@ public sealed record AttentionDefinition(int Heads, int KvHeads, int HeadDim, in
         (double[,] o, double[,] lse) = Forward(q, kv);
         double[,] dq = new double[q.GetLength(0), q.GetLength(1)];
         double[,] dkv = new double[kv.GetLength(0), kv.GetLength(1)];
-        double scale = 1 / Math.Sqrt(HeadDim);
         for (int h = 0; h < Heads; h++)
         {
             int at = h * HeadDim;
@@ -61,7 +66,8 @@ public sealed record AttentionDefinition(int Heads, int KvHeads, int HeadDim, in
                         dkv[row, ValueColumn(h) + d] += p * dO[t, at + d];
                     }
 
-                    double ds = p * (dp - delta) * scale;
+                    double ratio = Softcap == 0 ? 0 : scores[i] / Softcap;
+                    double ds = p * (dp - delta) * Scale * (1 - (ratio * ratio));
                     for (int d = 0; d < HeadDim; d++)
                     {
                         dq[t, at + d] += ds * kv[row, KeyColumn(h) + d];
@@ -88,7 +94,7 @@ public sealed record AttentionDefinition(int Heads, int KvHeads, int HeadDim, in
                 scores[i] += q[token, (head * HeadDim) + d] * kv[FirstKeys[token] + i, KeyColumn(head) + d];
             }
 
-            scores[i] /= Math.Sqrt(HeadDim);
+            scores[i] = Softcap == 0 ? scores[i] * Scale : Softcap * Math.Tanh(scores[i] * Scale / Softcap);
         }
 
         return scores;

@@ -14,21 +14,23 @@ public sealed unsafe class AttentionSegmentTests : KernelTest
     private const int KvWidth = 2 * KvHeads * HeadDim;
     private static readonly HeadShape Shape = new(Heads, KvHeads, HeadDim);
 
-    /// <summary>Tokens of a chunk, pieces before it, document starts, padding tokens, storage.</summary>
-    public static TheoryData<int, int, int[], int, DType> Cases => new()
+    /// <summary>Tokens of a chunk, pieces before it, document starts, padding tokens, storage, softcap.</summary>
+    public static TheoryData<int, int, int[], int, DType, float?> Cases => new()
     {
-        { 32, 5, [], 0, DType.Float32 },
-        { 50, 3, [70, 160], 7, DType.Float32 },
-        { 130, 2, [10], 0, DType.BFloat16 },
-        { 97, 4, [100, 390, 400], 0, DType.Float32 },
-        { 200, 1, [200], 3, DType.BFloat16 },
-        { 16, 6, [50], 0, DType.BFloat16 },
+        { 32, 5, [], 0, DType.Float32, null },
+        { 50, 3, [70, 160], 7, DType.Float32, null },
+        { 130, 2, [10], 0, DType.BFloat16, null },
+        { 97, 4, [100, 390, 400], 0, DType.Float32, null },
+        { 200, 1, [200], 3, DType.BFloat16, null },
+        { 16, 6, [50], 0, DType.BFloat16, null },
+        { 50, 3, [70, 160], 7, DType.Float32, 3 },
     };
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void The_bits_are_those_of_the_whole(int tokens, int before, int[] starts, int pads, DType type)
+    public void The_bits_are_those_of_the_whole(int tokens, int before, int[] starts, int pads, DType type, float? softcap)
     {
+        var shape = Shape with { Softcap = softcap };
         int row = before * tokens, rows = row + tokens;
         int* firstKeys = Table(Documents.FirstKeys(tokens, row, starts, pads));
         Tensor q = New(tokens, Width, type).Random(1, scale: 1.5),
@@ -47,7 +49,7 @@ public sealed unsafe class AttentionSegmentTests : KernelTest
                 Query = q.T,
                 Keys = new WindowRows(kv.T, 0, tokens),
                 At = at,
-                Heads = Shape,
+                Heads = shape,
                 Output = o.T,
                 Lse = lse.Address,
             }
@@ -57,7 +59,7 @@ public sealed unsafe class AttentionSegmentTests : KernelTest
             Query = q.T,
             Keys = new WindowRows(kv.T, 0, tokens),
             At = at,
-            Heads = Shape,
+            Heads = shape,
             Output = o.T,
             Lse = lse.Address,
             GradOutput = dO.T,
@@ -87,7 +89,7 @@ public sealed unsafe class AttentionSegmentTests : KernelTest
                         Query = q.T,
                         Keys = new WindowRows(kv.T.RowRange(first, count), first, tokens),
                         At = at,
-                        Heads = Shape,
+                        Heads = shape,
                         Sums = sums.Address,
                         Maxima = maxima.Address,
                         Totals = totals.Address,
@@ -106,7 +108,7 @@ public sealed unsafe class AttentionSegmentTests : KernelTest
                     Sums = sums.Address,
                     Maxima = maxima.Address,
                     Totals = totals.Address,
-                    Heads = Shape,
+                    Heads = shape,
                     Output = segmented.T,
                     Lse = segmentedLse.Address,
                 }

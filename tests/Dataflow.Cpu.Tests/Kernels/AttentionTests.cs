@@ -28,26 +28,18 @@ public sealed unsafe class AttentionTests : KernelTest
     public void Forward_and_backward_agree_with_the_definition(
         int tokens, int rowOffset, int heads, int kvHeads, int headDim, int[] starts, int pads, DType type)
     {
-        var x = new Inputs(this, new HeadShape(heads, kvHeads, headDim), tokens, rowOffset, starts, pads, type);
-        (double[,] o, double[,] lse) = x.Definition.Forward(x.Q.Values(), x.Kv.Values());
-        x.Forward(Team(3));
-        x.O.AssertClose(o);
-        x.Lse.AssertClose(lse, 1e-6);
+        Check(new Inputs(this, new HeadShape(heads, kvHeads, headDim), tokens, rowOffset, starts, pads, type));
+    }
 
-        (double[,] dq, double[,] dkv) = x.Definition.Backward(x.Q.Values(), x.Kv.Values(), x.DO.Values());
-        int rows = rowOffset + tokens;
-        double tolerance = type == DType.Float32 ? 2e-6 : 1e-2;
-        x.Dq.Poison();
-        x.Dkv.Poison();
-        x.Backward(Team(), accumulate: false);
-        x.Dq.AssertClose(dq, tolerance);
-        Own(Rows(x.Dkv, 0, rows)).AssertClose(Rows(dkv, rows), tolerance);
-        Assert.True(double.IsNaN(x.Dkv[rows, 0]), "a row beyond the chunk was written");
-
-        x.Dkv.Random(9);
-        double[,] sum = Add(x.Dkv.Values(), dkv);
-        x.Backward(Team(), accumulate: true);
-        x.Dkv.AssertClose(sum, tolerance);
+    [Theory]
+    [InlineData(0.3f, null, DType.Float32)]
+    [InlineData(0.25f, 2f, DType.Float32)]
+    [InlineData(0.0625f, 50f, DType.Float32)]
+    [InlineData(0.25f, 2f, DType.BFloat16)]
+    public void Scores_are_scaled_and_kept_within_a_softcap(float scale, float? softcap, DType type)
+    {
+        var heads = new HeadShape(4, 2, 20) { Scale = scale, Softcap = softcap };
+        Check(new Inputs(this, heads, 130, 61, [50, 51, 97, 150], 5, type));
     }
 
     [Fact]
@@ -60,6 +52,10 @@ public sealed unsafe class AttentionTests : KernelTest
         (double[,] dq, double[,] dkv) = definition.Backward(q, kv, dO);
         New(9, 12).Assign(dq).AssertClose(Differences(q, dO, () => definition.Forward(q, kv).O));
         New(14, 12).Assign(dkv).AssertClose(Differences(kv, dO, () => definition.Forward(q, kv).O));
+        var capped = definition with { Scale = 0.9, Softcap = 0.7 };
+        (dq, dkv) = capped.Backward(q, kv, dO);
+        New(9, 12).Assign(dq).AssertClose(Differences(q, dO, () => capped.Forward(q, kv).O));
+        New(14, 12).Assign(dkv).AssertClose(Differences(kv, dO, () => capped.Forward(q, kv).O));
     }
 
     [Theory]
@@ -167,6 +163,30 @@ public sealed unsafe class AttentionTests : KernelTest
         );
     }
 
+    private void Check(Inputs x)
+    {
+        var (tokens, rowOffset, type) = (x.Q.M.Rows, x.Definition.RowOffset, x.Q.M.Type);
+        (double[,] o, double[,] lse) = x.Definition.Forward(x.Q.Values(), x.Kv.Values());
+        x.Forward(Team(3));
+        x.O.AssertClose(o);
+        x.Lse.AssertClose(lse, 1e-6);
+
+        (double[,] dq, double[,] dkv) = x.Definition.Backward(x.Q.Values(), x.Kv.Values(), x.DO.Values());
+        int rows = rowOffset + tokens;
+        double tolerance = type == DType.Float32 ? 2e-6 : 1e-2;
+        x.Dq.Poison();
+        x.Dkv.Poison();
+        x.Backward(Team(), accumulate: false);
+        x.Dq.AssertClose(dq, tolerance);
+        Own(Rows(x.Dkv, 0, rows)).AssertClose(Rows(dkv, rows), tolerance);
+        Assert.True(double.IsNaN(x.Dkv[rows, 0]), "a row beyond the chunk was written");
+
+        x.Dkv.Random(9);
+        double[,] sum = Add(x.Dkv.Values(), dkv);
+        x.Backward(Team(), accumulate: true);
+        x.Dkv.AssertClose(sum, tolerance);
+    }
+
     private static double[,] Rows(double[,] from, int count)
     {
         double[,] part = new double[count, from.GetLength(1)];
@@ -202,7 +222,11 @@ public sealed unsafe class AttentionTests : KernelTest
         )
         {
             var (heads, kvHeads, headDim) = Heads = shape;
-            Definition = new AttentionDefinition(heads, kvHeads, headDim, rowOffset, Documents.FirstKeys(tokens, rowOffset, starts, pads));
+            Definition = new AttentionDefinition(heads, kvHeads, headDim, rowOffset, Documents.FirstKeys(tokens, rowOffset, starts, pads))
+            {
+                Scale = shape.Scale,
+                Softcap = shape.Softcap ?? 0,
+            };
             FirstKeys = test.Table(Definition.FirstKeys);
             Q = test.New(tokens, heads * headDim, type).Random(1, scale: 1.5);
             Kv = test.New(rowOffset + tokens + 10, 2 * kvHeads * headDim, type).Random(2, scale: 1.5);

@@ -26,7 +26,8 @@ std::vector<int32_t> AttentionShape::first_key() const
 std::string AttentionShape::name() const
 {
     return "T " + std::to_string(tokens) + ", row offset " + std::to_string(row_offset) + ", heads " + std::to_string(heads) + "/" +
-        std::to_string(kv_heads) + " of " + std::to_string(head_dim) + ", documents " + std::to_string(documents.size());
+        std::to_string(kv_heads) + " of " + std::to_string(head_dim) + ", documents " + std::to_string(documents.size()) +
+        ", scale " + std::to_string(scale()) + capped();
 }
 
 uint16_t to_bf16(float value)
@@ -159,7 +160,9 @@ AttentionTensors attention_reference(const AttentionShape& shape, bool bf16, uin
     t.dkv.resize(kv_count);
     t.lse.resize(static_cast<size_t>(shape.heads) * shape.tokens);
     const std::vector<int32_t> first_key = shape.first_key();
-    const double scale = 1 / std::sqrt(static_cast<double>(hd));
+    const double cap = shape.softcap;
+    const double scale = shape.multiplier != 0 || cap != 0 ? shape.scale() : 1 / std::sqrt(static_cast<double>(hd));
+    const auto score_of = [&](double product) { return cap == 0 ? product * scale : cap * std::tanh(product * scale / cap); };
     std::vector<double> p(shape.rows());
     for (int head = 0; head < shape.heads; head++)
     {
@@ -172,7 +175,7 @@ AttentionTensors attention_reference(const AttentionShape& shape, bool bf16, uin
             double most = -INFINITY, sum = 0;
             for (int key = first; key <= last; key++)
             {
-                p[key] = dot(&t.q[at], &t.kv[row(key) + key_column], hd) * scale;
+                p[key] = score_of(dot(&t.q[at], &t.kv[row(key) + key_column], hd));
                 most = std::max(most, p[key]);
             }
 
@@ -191,7 +194,9 @@ AttentionTensors attention_reference(const AttentionShape& shape, bool bf16, uin
             const double delta = dot(&t.output_gradient[at], &t.o[at], hd);
             for (int key = first; key <= last; key++)
             {
-                const double slope = p[key] * (dot(&t.output_gradient[at], &t.kv[row(key) + value_column], hd) - delta) * scale;
+                const double ratio = cap == 0 ? 0 : score_of(dot(&t.q[at], &t.kv[row(key) + key_column], hd)) / cap;
+                const double slope =
+                    p[key] * (dot(&t.output_gradient[at], &t.kv[row(key) + value_column], hd) - delta) * scale * (1 - ratio * ratio);
                 add(&t.dkv[row(key) + value_column], p[key], &t.output_gradient[at], hd);
                 add(&t.dkv[row(key) + key_column], slope, &t.q[at], hd);
                 add(&t.dq[at], slope, &t.kv[row(key) + key_column], hd);

@@ -1,6 +1,7 @@
 // The float64 definition of attention, and inputs for it.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -15,10 +16,14 @@ struct AttentionShape
     int kv_heads;
     int head_dim;
     std::vector<int> documents = {0}; // window rows, ascending, the first 0
+    float multiplier = 0;             // of products; 0: 1 / sqrt(head_dim)
+    float softcap = 0;                // 0: none
 
     int rows() const { return row_offset + tokens; }
     int q_columns() const { return heads * head_dim; }
     int kv_columns() const { return 2 * kv_heads * head_dim; }
+    float scale() const { return multiplier != 0 ? multiplier : static_cast<float>(1 / std::sqrt(static_cast<double>(head_dim))); }
+    const char* capped() const { return softcap == 0 ? "" : "_capped"; }
     std::vector<int32_t> first_key() const;
     std::string name() const;
 };

@@ -40,25 +40,26 @@ public:
         AttentionResult result;
         each_segment(cuts, [&](int start, int end, int first, int last) {
             Array<T> kv(rows_of(_kv, s.kv_columns(), start, end));
-            kernel("attention_forward", wide)
+            kernel("attention_forward", wide, s.capped())
                 .run({forward_grid}, {256}, forward_shared, _q.device(), kv.device(), _first_key.device(), o.device(), lse.device(),
-                    forward_state.device(), s.tokens, s.row_offset, s.heads, s.kv_heads, s.head_dim, start, end, first, last);
+                    forward_state.device(), s.tokens, s.row_offset, s.heads, s.kv_heads, s.head_dim, start, end, s.scale(),
+                    s.softcap, first, last);
         });
-        kernel("attention_delta", false)
+        kernel("attention_delta", false, "")
             .run({blocks(static_cast<int64_t>(s.tokens) * s.heads, 8)}, {256}, 0, o.device(), _output_gradient.device(), delta.device(),
                 s.tokens, s.heads, s.head_dim);
         each_segment(cuts, [&](int start, int end, int first, int last) {
             Array<T> kv(rows_of(_kv, s.kv_columns(), start, end));
             const size_t count = static_cast<size_t>(end - start) * s.kv_columns();
             Array<float> dkv = before.empty() ? Array<float>(count) : Array<float>(rows_of(before, s.kv_columns(), start, end));
-            kernel("attention_backward_kv", wide)
+            kernel("attention_backward_kv", wide, s.capped())
                 .run({blocks(end - start, rows) * s.kv_heads}, {256}, backward_shared, _q.device(), kv.device(), _first_key.device(),
                     _output_gradient.device(), lse.device(), delta.device(), dkv.device(), s.tokens, s.row_offset, s.heads, s.kv_heads,
-                    s.head_dim, start, end, before.empty() ? 0 : 1);
-            kernel("attention_backward_q", wide)
+                    s.head_dim, start, end, s.scale(), s.softcap, before.empty() ? 0 : 1);
+            kernel("attention_backward_q", wide, s.capped())
                 .run({backward_grid}, {256}, backward_shared, _q.device(), kv.device(), _first_key.device(), _output_gradient.device(),
                     lse.device(), delta.device(), dq.device(), backward_state.device(), s.tokens, s.row_offset, s.heads, s.kv_heads,
-                    s.head_dim, start, end, first, last);
+                    s.head_dim, start, end, s.scale(), s.softcap, first, last);
             const std::vector<float> part = dkv.host();
             result.dkv.insert(result.dkv.end(), part.begin(), part.end());
         });
@@ -77,9 +78,9 @@ private:
         }
     }
 
-    Kernel kernel(const std::string& name, bool wide) const
+    Kernel kernel(const std::string& name, bool wide, const char* capped) const
     {
-        Kernel found(kernel_file("../attention"), name + (wide ? "_wide" : "") + (sizeof(T) == 4 ? "_f32" : "_bf16"));
+        Kernel found(kernel_file("../attention"), name + (wide ? "_wide" : "") + capped + (sizeof(T) == 4 ? "_f32" : "_bf16"));
         found.seed = seed;
         return found;
     }
@@ -121,6 +122,16 @@ TEST(Plain_attention_is_right_for_groups_of_heads_documents_padding_and_context)
     check_types({40, 200, 3, 3, 16});
     check_types({130, 100, 2, 1, 64, {0, 50, 99, 102, 180, 227, 228, 229}});
     check_types({130, 100, 2, 1, 136, {0, 50, 99, 102, 180, 227, 228, 229}});
+}
+
+TEST(Plain_attention_scales_scores_and_keeps_them_within_a_softcap)
+{
+    for (const int head_dim : {64, 80, 144})
+    {
+        check_types({67, 30, 2, 1, head_dim, {0}, 0.3f});
+        check_types({130, 100, 2, 1, head_dim, {0, 50, 99, 102, 180, 227, 228, 229}, 0, 2});
+        check_types({40, 60, 2, 1, head_dim, {0}, 0.05f, 50});
+    }
 }
 
 TEST(Plain_attention_accumulates_the_gradients_of_keys_and_values)

@@ -35,6 +35,19 @@ bool fits(const Variant& v)
     return backward_shared(v) <= most;
 }
 
+struct Scores
+{
+    float scale, scale2, inner;
+};
+
+// As the kernels' head comment has it.
+Scores scores(const AttentionShape& shape)
+{
+    const float log2_e = 1.4426950408889634f;
+    return shape.softcap == 0 ? Scores{shape.scale(), shape.scale() * log2_e, 0}
+                              : Scores{shape.softcap, shape.softcap * log2_e, 2 * log2_e * shape.scale() / shape.softcap};
+}
+
 class FlashAttention
 {
 public:
@@ -52,22 +65,24 @@ public:
         const uint32_t grid = blocks(s.tokens, 128) * s.heads, shared = forward_shared(s.head_dim);
         Array<uint16_t> o(static_cast<size_t>(s.tokens) * s.q_columns());
         Array<float> lse(static_cast<size_t>(s.heads) * s.tokens), state(static_cast<size_t>(grid) * 128 * (s.head_dim + 8));
-        const std::string head_dim = std::to_string(s.head_dim);
+        const std::string variant = std::to_string(s.head_dim) + s.capped();
+        const auto [scale, scale2, inner] = scores(s);
         if (cuts.empty())
         {
             Array<uint16_t> kv(_kv);
-            kernel("flash_attention_forward", "flash_attention_forward_hd" + head_dim)
+            kernel("flash_attention_forward", "flash_attention_forward_hd" + variant)
                 .run({grid}, {128}, shared, _q.device(), kv.device(), _first_key.device(), o.device(), lse.device(), s.tokens, s.row_offset,
-                    s.heads, s.kv_heads);
+                    s.heads, s.kv_heads, scale, scale2, inner);
         }
 
         for (size_t i = 0; !cuts.empty() && i <= cuts.size(); i++)
         {
             const int start = i == 0 ? 0 : cuts[i - 1], end = i == cuts.size() ? s.rows() : cuts[i];
             Array<uint16_t> kv(rows_of(_kv, s.kv_columns(), start, end));
-            kernel("flash_attention_forward", "flash_attention_forward_segment_hd" + head_dim)
+            kernel("flash_attention_forward", "flash_attention_forward_segment_hd" + variant)
                 .run({grid}, {128}, shared, _q.device(), kv.device(), _first_key.device(), o.device(), lse.device(), state.device(),
-                    s.tokens, s.row_offset, s.heads, s.kv_heads, start, end, i == 0 ? 1 : 0, i == cuts.size() ? 1 : 0);
+                    s.tokens, s.row_offset, s.heads, s.kv_heads, start, end, i == 0 ? 1 : 0, i == cuts.size() ? 1 : 0, scale, scale2,
+                    inner);
         }
 
         result.o = floats(o.host());
@@ -90,22 +105,26 @@ public:
                 _output_gradient.device(), _first_key.device(), stats.device(), bounds.device(), turns.device(), s.tokens, s.heads,
                 v.query_rows);
         result.dkv.clear();
+        const auto [scale, scale2, inner] = scores(s);
+        (void)scale;
         for (size_t i = 0; i <= cuts.size(); i++)
         {
             const int start = i == 0 ? 0 : cuts[i - 1], end = i == cuts.size() ? s.rows() : cuts[i];
             Array<uint16_t> kv(rows_of(_kv, s.kv_columns(), start, end));
             const size_t count = static_cast<size_t>(end - start) * s.kv_columns();
             Array<float> dkv = before.empty() ? Array<float>(count) : Array<float>(rows_of(before, s.kv_columns(), start, end));
-            kernel("flash_attention_backward", std::string("flash_attention_backward_") + v.name)
+            kernel("flash_attention_backward", std::string("flash_attention_backward_") + v.name + s.capped())
                 .run({blocks(end - start, v.key_rows) * s.kv_heads}, {32u * v.warps}, backward_shared(v), _q.device(), kv.device(),
                     _first_key.device(), _output_gradient.device(), dkv.device(), stats.device(), bounds.device(), turns.device(),
-                    dq_sums.device(), s.tokens, s.row_offset, s.heads, s.kv_heads, start, end, before.empty() ? 0 : 1);
+                    dq_sums.device(), s.tokens, s.row_offset, s.heads, s.kv_heads, start, end, before.empty() ? 0 : 1, s.scale(), scale2,
+                    inner);
             const std::vector<float> part = dkv.host();
             result.dkv.insert(result.dkv.end(), part.begin(), part.end());
         }
 
         kernel("flash_attention_backward_ends", std::string("flash_attention_backward_finish_") + v.name)
-            .run({static_cast<uint32_t>(query_blocks * s.heads)}, {32u * v.warps}, 0, dq_sums.device(), dq.device(), s.tokens, s.heads);
+            .run({static_cast<uint32_t>(query_blocks * s.heads)}, {32u * v.warps}, 0, dq_sums.device(), dq.device(), s.tokens, s.heads,
+                s.scale());
         result.dq = floats(dq.host());
     }
 
@@ -177,6 +196,13 @@ TEST(Flash_attention_is_right_for_packed_documents_padding_and_those_that_cross_
     check_variants({256, 0, 1, 1, 0, {0, 64, 128, 192}});
 }
 
+TEST(Flash_attention_scales_scores_and_keeps_them_within_a_softcap)
+{
+    check_variants({70, 30, 2, 1, 0, {0}, 0.2f});
+    check_variants({200, 150, 2, 1, 0, {0, 100, 149, 152, 280, 347, 348, 349}, 0, 2});
+    check_variants({130, 60, 2, 1, 0, {0}, 0.0625f, 50});
+}
+
 TEST(Flash_attention_accumulates_the_gradients_of_keys_and_values)
 {
     const AttentionShape shape = {100, 60, 2, 1, 128, {0, 90}};
@@ -214,13 +240,16 @@ TEST(Flash_attention_gives_the_same_bits_however_the_window_is_cut)
             continue;
         }
 
-        const AttentionShape shape = {150, 300, 2, 1, variant.head_dim, {0, 140, 390}};
-        FlashAttention attention(shape, attention_reference(shape, true, 4));
-        const AttentionResult whole = attention.both(variant, {});
-        for (const Cuts& cuts : {Cuts{128}, Cuts{256}, Cuts{128, 256, 384}})
+        for (const float softcap : {0.0f, 3.0f})
         {
-            check(
-                attention.both(variant, cuts) == whole, shape.name() + ", " + variant.name + ", " + std::to_string(cuts.size()) + " cuts");
+            const AttentionShape shape = {150, 300, 2, 1, variant.head_dim, {0, 140, 390}, 0, softcap};
+            FlashAttention attention(shape, attention_reference(shape, true, 4));
+            const AttentionResult whole = attention.both(variant, {});
+            for (const Cuts& cuts : {Cuts{128}, Cuts{256}, Cuts{128, 256, 384}})
+            {
+                check(attention.both(variant, cuts) == whole,
+                    shape.name() + ", " + variant.name + ", " + std::to_string(cuts.size()) + " cuts");
+            }
         }
     }
 }

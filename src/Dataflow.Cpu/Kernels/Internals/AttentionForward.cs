@@ -124,13 +124,12 @@ internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, Atten
         Vector512<int> first = Lanes.Load(shape.FirstKey + token, lanes);
         int lastFirst = shape.FirstKey[token + Math.Min(lanes, Lanes.Count) - 1];
         bool all = lastFirst <= key + from && key + to - 1 <= shape.RowOffset + token;
-        Vector512<float> scale = Vector512.Create(shape.Scale);
         Vector512<float> old = Vector512.Load(maximum);
         Vector512<float> max = old;
         for (int i = from; i < to; i++)
         {
             float* row = scores + (i * TKernel.Columns);
-            Vector512<float> score = Vector512.Load(row) * scale;
+            Vector512<float> score = shape.Score(Vector512.Load(row));
             if (!all)
             {
                 score = Vector512.ConditionalSelect(shape.SeesKey(key + i, first, token), score, Vector512.Create(Masked));

@@ -101,7 +101,6 @@ internal readonly unsafe struct AttentionKeyGradient<TKernel>(ThreadTeam team, A
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ScoreGradients(float* scores, float* slopes, int token, int from, int to, int key, float* lse, float* delta)
     {
-        Vector512<float> scale = Vector512.Create(shape.Scale);
         for (int i = from; i < to; i++)
         {
             int first = shape.FirstKey[token + i];
@@ -112,7 +111,8 @@ internal readonly unsafe struct AttentionKeyGradient<TKernel>(ThreadTeam team, A
             for (int lane = 0; lane < TKernel.Columns; lane += Lanes.Count)
             {
                 int at = (i * TKernel.Columns) + lane;
-                Vector512<float> p = VectorMath.Exp((Vector512.Load(scores + at) * scale) - logSum);
+                Vector512<float> score = shape.Score(Vector512.Load(scores + at));
+                Vector512<float> p = VectorMath.Exp(score - logSum);
                 if (!all)
                 {
                     Vector512<int> keys = Vector512<int>.Indices + Vector512.Create(key + lane);
@@ -122,7 +122,7 @@ internal readonly unsafe struct AttentionKeyGradient<TKernel>(ThreadTeam team, A
                 }
 
                 p.Store(scores + at);
-                (p * (Vector512.Load(slopes + at) - mean) * scale).Store(slopes + at);
+                shape.ProductGradient(p * (Vector512.Load(slopes + at) - mean), score).Store(slopes + at);
             }
         }
     }

@@ -105,14 +105,14 @@ internal readonly unsafe struct AttentionQueryGradient<TKernel>(ThreadTeam team,
         Vector512<int> first = Lanes.Load(shape.FirstKey + Math.Min(token, shape.Tokens - 1), lanes);
         bool all = lanes <= 0
             || (shape.FirstKey[token + Math.Min(lanes, Lanes.Count) - 1] <= key + from && key + to - 1 <= shape.RowOffset + token);
-        Vector512<float> scale = Vector512.Create(shape.Scale);
         Vector512<float> logSum = Vector512.Load(lse);
         Vector512<float> mean = Vector512.Load(delta);
         for (int i = from; i < to; i++)
         {
             int at = i * TKernel.Columns;
-            Vector512<float> p = VectorMath.Exp((Vector512.Load(scores + at) * scale) - logSum);
-            Vector512<float> slope = p * (Vector512.Load(slopes + at) - mean) * scale;
+            Vector512<float> score = shape.Score(Vector512.Load(scores + at));
+            Vector512<float> p = VectorMath.Exp(score - logSum);
+            Vector512<float> slope = shape.ProductGradient(p * (Vector512.Load(slopes + at) - mean), score);
             if (!all)
             {
                 slope = Vector512.ConditionalSelect(shape.SeesKey(key + i, first, token), slope, Vector512<float>.Zero);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Dataflow.Model;
 using Dataflow.Runtime;
@@ -17,6 +18,8 @@ internal readonly unsafe struct AttentionShape
     private const int MaxGroupElements = 16384;
 
     private readonly int pieceRows;
+    private readonly float scale;
+    private readonly float softcap; // 0: none
 
     public AttentionShape(in Tensor query, in WindowRows keys, ChunkContext at, HeadShape shape)
     {
@@ -48,7 +51,7 @@ internal readonly unsafe struct AttentionShape
         EndRow = (int)Math.Min((long)keys.FirstRow + kv.Rows, rowOffset + q.Rows);
         FirstKey = (int*)at.FirstKey;
         Group = heads / kvHeads;
-        Scale = (float)(1 / Math.Sqrt(headDim));
+        (scale, softcap) = (shape.Scale, shape.Softcap ?? 0);
         QueryBlock = Math.Max(32, 128 / Group / 32 * 32);
     }
 
@@ -66,8 +69,6 @@ internal readonly unsafe struct AttentionShape
 
     /// <summary>Query heads of a key/value head.</summary>
     public int Group { get; }
-
-    public float Scale { get; }
 
     /// <summary>Tokens of a query job, which takes all heads of the group; a multiple of every micro-kernel's columns.</summary>
     public int QueryBlock { get; }
@@ -160,6 +161,28 @@ internal readonly unsafe struct AttentionShape
         Vector512<int> last = Vector512<int>.Indices + Vector512.Create(RowOffset + token);
         Vector512<int> at = Vector512.Create(key);
         return (Vector512.LessThanOrEqual(first, at) & Vector512.GreaterThanOrEqual(last, at)).AsSingle();
+    }
+
+    /// <summary>Scores of products of queries and keys: scaled, and kept within the softcap where there is one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<float> Score(Vector512<float> products)
+    {
+        Vector512<float> scores = products * Vector512.Create(scale);
+        return softcap == 0 ? scores : VectorMath.Tanh(scores / Vector512.Create(softcap)) * Vector512.Create(softcap);
+    }
+
+    /// <summary>Gradients of the products, from those of their scores: the scale, and 1 - tanh^2.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<float> ProductGradient(Vector512<float> gradients, Vector512<float> scores)
+    {
+        Vector512<float> scaled = gradients * Vector512.Create(scale);
+        if (softcap == 0)
+        {
+            return scaled;
+        }
+
+        Vector512<float> tanh = scores / Vector512.Create(softcap);
+        return scaled * Vector512.FusedMultiplyAdd(-tanh, tanh, Vector512<float>.One);
     }
 
     /// <summary>rowsum(dO o) of one token and head.</summary>
