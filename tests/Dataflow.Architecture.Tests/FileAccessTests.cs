@@ -22,6 +22,8 @@ public partial class FileAccessTests
         ["src/Dataflow.Training/Store/FolderLock.cs"] = "the lock of a checkpoint folder",
         ["src/Dataflow.Training/Files/DiskRate.cs"] = "measures a disk with a file that goes at once",
         ["src/Dataflow/Sweeps/SweepFile.cs"] = "appends to its result file under a lock",
+        ["src/Dataflow/Hub/HubLock.cs"] = "the lock that the hub's own library takes too",
+        ["src/Dataflow/Hub/PartialFile.cs"] = "reads what has come of a file before it goes on",
     };
 
     private static readonly Dictionary<string, string> s_writers = new()
@@ -32,6 +34,9 @@ public partial class FileAccessTests
         ["src/Dataflow.Training/Files/DiskRate.cs"] = "measures a disk with a file that goes at once",
         ["src/Dataflow/Sweeps/SweepFile.cs"] = "appends rows, each whole and flushed: what a killed sweep goes on from",
         ["src/Dataflow.Cuda/Compilation/KernelStore.cs"] = "renames whole images into the store",
+        ["src/Dataflow/Hub/HubLock.cs"] = "the lock that the hub's own library takes too",
+        ["src/Dataflow/Hub/PartialFile.cs"] = "a file that is gone on with after an interruption, renamed once its hash is right",
+        ["src/Dataflow/Hub/HubCache.cs"] = "links to whole blobs, in the layout that is the hub's",
     };
 
     [GeneratedRegex(
