@@ -8,7 +8,7 @@ internal sealed class PlanFlags
 {
     private readonly Argument<string> model = Declare.Argument(
         "model",
-        "a JSON config, a folder with a config.json, or a name in models/",
+        "a JSON config, a folder with a config.json, a name in models/, or hf:owner/name of the hub (see fetch)",
         Values.FilePath
     );
     private readonly Option<int?> seqlen = Declare.Option<int?>("--seqlen", "N", "tokens of a sequence, for example 4096 or 4k", t =>

@@ -19,6 +19,7 @@ internal static class FrontierVerb
     ];
 
     private static readonly string[] DefaultModels = ["nano", "micro", "1b", "8b", "32b", "70b"];
+    private const int CommitDigits = 40;
     private static readonly int[] DefaultSeqlens = [512, 8192, 131072];
 
     /// <summary>What was asked for.</summary>
@@ -110,12 +111,13 @@ internal static class FrontierVerb
         }
     }
 
-    /// <summary>"8b" at every length, "8b@1048576" at that one; without a number behind it an @ is part of a path.</summary>
+    /// <summary>"8b" at every length, "8b@1048576" at that one; without a number behind it an @ is part of a name.</summary>
     private static IEnumerable<(string Model, int Seqlen)> Cases(string model, int[] seqlens)
     {
         int at = model.LastIndexOf('@');
         string length = model[(at + 1)..];
-        bool own = at >= 0 && length.Length > 0 && char.IsAsciiDigit(length[0]) && length.All(char.IsAsciiLetterOrDigit);
+        bool own = at >= 0 && length.Length is > 0 and < CommitDigits
+            && char.IsAsciiDigit(length[0]) && length.All(char.IsAsciiLetterOrDigit);
         return own ? [(model[..at], Values.Seqlen(length))] : seqlens.Select(s => (model, s));
     }
 }

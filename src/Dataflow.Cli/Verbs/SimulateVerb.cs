@@ -182,7 +182,7 @@ internal static class SimulateVerb
     }
 
     private static string TitleOf(SimulationRequest request) =>
-        $"{Path.GetFileNameWithoutExtension(request.ModelPath)}, sequences of {request.Seqlen:N0} on {request.Hardware.Name}: "
+        $"{ModelSource.NameOf(request.ModelPath)}, sequences of {request.Seqlen:N0} on {request.Hardware.Name}: "
             + $"{request.Budget.Device} of device memory, {request.Budget.Host} of host memory";
 
     private static ExitCode Batch(Wanted wanted, bool hasRequest)

@@ -31,20 +31,29 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
     public IReadOnlyList<string> Notes { get; init; } = [];
 
     /// <summary>
-    /// Reads the config: a .json file, a folder's config.json, or a name in the checkout's models/.
+    /// Reads the config: a .json file, a folder's config.json, a name in the checkout's models/, or hf:owner/name of the hub as it
+    /// was fetched.
     /// </summary>
     /// <exception cref="UserErrorException">There is no such model, or it cannot be used.</exception>
     public static ModelSource Open(string path)
     {
+        if (Hub.NameOf(path) is not null)
+        {
+            string folder = Hub.Find(path, HubSettings.FromEnvironment()).Folder;
+            var fetched = ModelFiles.Read(folder);
+            return new ModelSource(fetched.Config with { Name = NameOf(path) }, folder, fetched.TrainingNotes) { Notes = fetched.Notes };
+        }
+
         string known = Locate(path) ?? throw new UserErrorException(IsBare(path)
             ? $"there is no model {path}: neither a file or folder here nor a name in models/{Spelling.DidYouMean(path, Known())}"
-            : $"{path} does not exist; give a JSON config or a folder with a config.json");
+            : $"{path} does not exist; give a JSON config, a folder with a config.json, or hf:owner/name");
         var read = ModelFiles.Read(known);
         return new ModelSource(read.Config, Directory.Exists(known) ? known : null, read.TrainingNotes) { Notes = read.Notes };
     }
 
     /// <summary>The file or folder that a name stands for; null if there is none.</summary>
-    public static string? Locate(string path) => File.Exists(path) || Directory.Exists(path) ? path
+    public static string? Locate(string path) => Hub.NameOf(path) is { } name ? Fetched(name)?.Folder
+        : File.Exists(path) || Directory.Exists(path) ? path
         : IsBare(path) ? Locations.Find("models", path + ".json") ?? Locations.Find("models", path)
         : null;
 
@@ -55,7 +64,7 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
     public static ModelSource Of(SavedRun run, string named)
     {
         var saved = ModelFiles.Read(run.Checkpoint.Folder);
-        var model = saved.Config with { Name = Path.GetFileNameWithoutExtension(named) };
+        var model = saved.Config with { Name = NameOf(named) };
         if (run.Settings.GetValueOrDefault(SavedSettings.Model) is var before && before != SettingOf(named))
         {
             using var other = Open(named);
@@ -70,8 +79,16 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
         return new ModelSource(model, run.Checkpoint.Folder, saved.TrainingNotes);
     }
 
-    /// <summary>The same from whatever folder it is said.</summary>
-    public static string SettingOf(string path) => Locate(path) is { } known ? Path.GetFullPath(known) : path;
+    /// <summary>The same from whatever folder it is said, and of the hub's the commit: what the name stands for may change.</summary>
+    public static string SettingOf(string path) => Hub.NameOf(path) is { } name
+        ? Fetched(name) is { } snapshot ? $"{Hub.Prefix}{name.Repository}@{snapshot.Commit}" : path
+        : Locate(path) is { } known ? Path.GetFullPath(known) : path;
+
+    /// <summary>What a model is called whose file says nothing else.</summary>
+    public static string NameOf(string path) => Hub.NameOf(path) is { } name ? Path.GetFileName(name.Repository)
+        : Path.GetFileNameWithoutExtension(path);
+
+    private static HubSnapshot? Fetched(HubName name) => HubFetch.FindIn(HubSettings.FromEnvironment(), name);
 
     private static bool IsBare(string path) => path == Path.GetFileName(path) && path.Length > 0;
 

@@ -47,7 +47,7 @@ internal sealed record PreparedRun : IDisposable
     public required PreparedRun.Parts Owned { get; init; }
 
     /// <summary>What heads pages about it.</summary>
-    public string Title => $"{Path.GetFileNameWithoutExtension(Settings.Plan.Model)}, sequences of {Plan.Workload.Geometry.Seqlen:N0}: "
+    public string Title => $"{ModelSource.NameOf(Settings.Plan.Model)}, sequences of {Plan.Workload.Geometry.Seqlen:N0}: "
         + $"{Plan.Budget.Device} of device memory, {Plan.Budget.Host} of host memory";
 
     private int saveAsked;
