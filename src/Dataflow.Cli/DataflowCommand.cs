@@ -13,6 +13,7 @@ internal static class DataflowCommand
         (Command Verb, string[] Examples)[] verbs =
         [
             (PlanVerb.Command(), PlanVerb.Examples),
+            (FetchVerb.Command(), FetchVerb.Examples),
             (TrainVerb.Command(), TrainVerb.Examples),
             (SimulateVerb.Command(), SimulateVerb.Examples),
             (ShowVerb.Command(), ShowVerb.Examples),

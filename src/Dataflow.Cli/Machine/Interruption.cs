@@ -89,7 +89,7 @@ internal sealed class Interruption : IDisposable
     }
 
     /// <summary>As the process was started: .NET would replace what the parent asked for.</summary>
-    private static bool IsIgnored(PosixSignal signal)
+    public static bool IsIgnored(PosixSignal signal)
     {
         const string label = "SigIgn:";
         int number = signal switch { PosixSignal.SIGHUP => 1, PosixSignal.SIGINT => 2, _ => 15 };
