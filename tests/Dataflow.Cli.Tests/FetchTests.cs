@@ -75,7 +75,9 @@ public sealed class FetchTests : IDisposable
     [Fact]
     public void How_far_it_is_is_said_with_what_is_left()
     {
-        Assert.Equal("a/b: 0 bytes of 2.000 GiB", FetchReport.Progress("a/b", Bytes.Zero, new Bytes(2L << 30), TimeSpan.Zero));
+        Assert.Equal("a/b: 0 bytes of 2.000 GiB", FetchReport.Progress("a/b", Bytes.Zero, new Bytes(2L << 30), TimeSpan.FromSeconds(9)));
+        Assert.Equal(
+            "a/b: 0.500 GiB of 2.000 GiB", FetchReport.Progress("a/b", new Bytes(1L << 29), new Bytes(2L << 30), TimeSpan.FromSeconds(1)));
         Assert.Equal(
             "a/b: 0.500 GiB of 2.000 GiB, about 30 s left",
             FetchReport.Progress("a/b", new Bytes(1L << 29), new Bytes(2L << 30), TimeSpan.FromSeconds(10)));

@@ -11,6 +11,7 @@ namespace Dataflow.Cli;
 internal sealed class FetchReport(string repository, bool files) : IDisposable
 {
     private static readonly TimeSpan s_refresh = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_telling = TimeSpan.FromSeconds(3); // before, little more than the first connection was measured
     private readonly Stopwatch clock = Stopwatch.StartNew();
     private readonly bool isTerminal = !Console.IsErrorRedirected;
     private TimeSpan last = -s_refresh;
@@ -41,7 +42,7 @@ internal sealed class FetchReport(string repository, bool files) : IDisposable
     public static string Progress(string repository, Bytes done, Bytes missing, TimeSpan elapsed)
     {
         double seconds = done.Value <= 0 ? 0 : elapsed.TotalSeconds / done.Value * Math.Max(0, missing.Value - done.Value);
-        string left = done.Value <= 0 ? ""
+        string left = done.Value <= 0 || elapsed < s_telling ? ""
             : seconds < 90 ? $", about {seconds:0} s left"
             : seconds < 5400 ? $", about {seconds / 60:0} min left"
             : $", about {seconds / 3600:0.0} h left";

@@ -10,4 +10,10 @@ internal sealed class PassingFaultException(string why, TimeSpan? wait = null) :
 }
 
 /// <summary>The hub does not answer, however often it is asked.</summary>
-internal sealed class HubDownException(string message) : FailedException(message);
+/// <param name="message">A sentence.</param>
+/// <param name="why">Of it, how the last request failed.</param>
+internal sealed class HubDownException(string message, string why) : FailedException(message)
+{
+    /// <summary>How the last request failed.</summary>
+    public string Why { get; } = why;
+}

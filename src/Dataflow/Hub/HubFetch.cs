@@ -25,6 +25,18 @@ internal sealed class HubFetch
     /// <summary>Does it.</summary>
     public async Task<HubSnapshot> Run(CancellationToken stop)
     {
+        try
+        {
+            return await RunOnDisk(stop).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw HubCache.Unwritable(settings.Cache, e); // what connections throw never comes here
+        }
+    }
+
+    private async Task<HubSnapshot> RunOnDisk(CancellationToken stop)
+    {
         if (settings.Offline)
         {
             return FromCache("HF_HUB_OFFLINE is set: the hub was not asked");
@@ -46,7 +58,7 @@ internal sealed class HubFetch
         }
         catch (HubDownException e) when (cache.Find() is { Missing.Count: 0 })
         {
-            return FromCache($"{e.Message}: what lies in the cache is used, as of the last time");
+            return FromCache($"the hub was not to be had ({e.Why}): what lies in the cache is used, as of the last time");
         }
 
         HubSelection.Require(name.Repository, files);
@@ -103,6 +115,10 @@ internal sealed class HubFetch
                 missing += Missing(files[index]);
                 bool isNew = await download.Fetch(files[index], () => Tell(new HubEvent.Held(index)), Count, stop).ConfigureAwait(false);
                 fetched += isNew ? 1 : 0;
+                if (isNew)
+                {
+                    Tell(new HubEvent.Fetched(index, new Bytes(files[index].Size)));
+                }
             }
 
             shards = HubSelection.Shards(cache.Has(commit, files[index]) ? cache.Place(commit, index) : cache.Blob(files[index]));

@@ -44,7 +44,7 @@ internal sealed class Retries(HubSettings settings, Action<HubEvent> tell)
             {
                 throw new HubDownException($"{what} could not be fetched: {why}" + (asked > s_patience
                     ? $", and asks to wait {asked.Value.TotalMinutes:0} minutes; try again then"
-                    : $", after {Most} more tries; try again later, and what has come is kept"));
+                    : $", after {Most} more tries; try again later, and what has come is kept"), why);
             }
 
             var wait = asked ?? TimeSpan.FromTicks(Math.Min(s_longest.Ticks, s_first.Ticks << failed));

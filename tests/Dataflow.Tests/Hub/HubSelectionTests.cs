@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using Dataflow.Model;
@@ -17,7 +18,7 @@ public sealed class HubSelectionTests : IDisposable
         world.Files.Remove(HubWorld.Weights);
         foreach (string file in new[] { "model-1.safetensors", "model-2.safetensors", "model.fp16.safetensors" })
         {
-            world.Files[file] = HubWorld.Bytes(100 + file.Length, file.Length);
+            world.Files[file] = HubWorld.Bytes(100 + file.Length, file.Sum(c => c));
             world.Large.Add(file);
         }
 
@@ -36,11 +37,59 @@ public sealed class HubSelectionTests : IDisposable
         Shard("model-2.safetensors", "model-1.safetensors", "model-1.safetensors");
         world.Files["onnx/model.onnx"] = world.Files["modeling.py"] = world.Files["tokenizer.json"] = "{ }"u8.ToArray();
         Assert.Equal(5, world.Fetch().Files);
+        Assert.Equal(5, world.Events.OfType<HubEvent.Fetched>().Count());
         Assert.Equal(["config.json", "model-1.safetensors", "model-2.safetensors", HubWorld.Index, "tokenizer.json"], world.Links);
         Assert.Equal(5, Hub.Find("hf:" + HubWorld.Id, world.Settings).Files);
         File.Delete(Path.Combine(world.Snapshot, "model-2.safetensors"));
         Assert.Contains("model-2.safetensors is missing", Assert.Throws<UserErrorException>(
             () => Hub.Find("hf:" + HubWorld.Id, world.Settings)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Eight_files_come_at_once()
+    {
+        string[] shards = [.. Enumerable.Range(1, 12).Select(n => $"part-{n}.safetensors")];
+        Shard(shards);
+        foreach (string shard in shards)
+        {
+            world.Files[shard] = HubWorld.Bytes(100, int.Parse(shard.Split('-', '.')[1], CultureInfo.InvariantCulture));
+            world.Large.Add(shard);
+        }
+
+        using var eight = new CountdownEvent(8);
+        int coming = 0, most = 0;
+        world.OnStorage = r => world.Stored(r) with
+        {
+            AfterByte = sent =>
+            {
+                if (sent == 1)
+                {
+                    int now = Interlocked.Increment(ref coming);
+                    InterlockedMax(ref most, now);
+                    if (now <= 8 && !eight.IsSet)
+                    {
+                        eight.Signal();
+                        eight.Wait(); // for ever, were it fewer
+                    }
+                }
+                else if (sent == 100)
+                {
+                    Interlocked.Decrement(ref coming);
+                }
+
+                return Task.CompletedTask;
+            },
+        };
+        _ = world.Fetch();
+        Assert.Equal(8, most);
+
+        static void InterlockedMax(ref int most, int now)
+        {
+            for (int before = most; now > before; before = most)
+            {
+                Interlocked.CompareExchange(ref most, now, before);
+            }
+        }
     }
 
     [Fact]
