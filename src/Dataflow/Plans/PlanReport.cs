@@ -1,3 +1,4 @@
+using System.Globalization;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Schedules;
@@ -169,11 +170,26 @@ public static class PlanReport
     public static string Windows(Residency residency) =>
         residency.WindowSegments == 1 ? "whole" : $"in {residency.WindowSegments} segments";
 
-    /// <summary>"1024"; where layers differ "512 (window 256) and 1024 in turn".</summary>
-    private static string FfnDims(ModelConfig model) =>
-        model.Pattern is { } pattern
-            ? string.Join(" and ", pattern.Kinds.Select(Kind)) + " in turn"
-            : $"{model.FfnDim}";
+    /// <summary>"1024"; where layers differ "512 (window 256) and 1024 in turn", "5 of 6912 (window 512) and 1 of 6912 in turn".</summary>
+    private static string FfnDims(ModelConfig model)
+    {
+        var runs = new List<(string Kind, int Layers)>();
+        foreach (string kind in model.Pattern is { } pattern ? pattern.Kinds.Select(Kind) : [$"{model.FfnDim}"])
+        {
+            if (runs.Count > 0 && runs[^1].Kind == kind)
+            {
+                runs[^1] = (kind, runs[^1].Layers + 1);
+            }
+            else
+            {
+                runs.Add((kind, 1));
+            }
+        }
+
+        return runs.Count == 1 ? runs[0].Kind
+            : runs.All(r => r.Layers == 1) ? string.Join(" and ", runs.Select(r => r.Kind)) + " in turn"
+            : string.Join(" and ", runs.Select(r => $"{r.Layers} of {r.Kind}")) + " in turn";
+    }
 
     private static string Trained(ModelConfig model) =>
         model.TrainedParameterCount == model.ParameterCount ? "" : $" ({model.TrainedParameterCount:N0} of them trained)";
@@ -182,7 +198,10 @@ public static class PlanReport
     {
         string window = kind.Window is { } w ? $"window {w}" : "";
         string frozen = kind.Frozen ? "frozen" + (kind.FrozenType is { } type ? $" in {type.Name()}" : "") : "";
-        string[] notes = [window, kind.FfnApart ? "streamed apart" : "", frozen];
+        string positions = kind.Positions is not { } own ? ""
+            : own == RotaryPositions.None ? "no positions"
+            : string.Create(CultureInfo.InvariantCulture, $"rope_theta {own.Theta}");
+        string[] notes = [window, positions, kind.FfnApart ? "streamed apart" : "", frozen];
         notes = [.. notes.Where(n => n != "")];
         return notes.Length == 0 ? $"{kind.FfnDim}" : $"{kind.FfnDim} ({string.Join(", ", notes)})";
     }
