@@ -40,6 +40,9 @@ internal sealed class HubCache(HubSettings settings, HubName name)
     /// <summary>The lock of a content.</summary>
     public string Lock(HubFile file) => Path.Combine(settings.Cache, ".locks", FolderOf(name), file.Hash + ".lock");
 
+    /// <summary>The lock of what a whole repository has one of: references and listings.</summary>
+    public string WritingLock => Path.Combine(settings.Cache, ".locks", FolderOf(name), "writing.lock");
+
     /// <summary>Why something in the cache could not be written.</summary>
     public static UserErrorException Unwritable(string path, Exception e) => new(e is UnauthorizedAccessException
         ? $"{path} cannot be written: permission denied; HF_HUB_CACHE names another cache"
@@ -86,11 +89,8 @@ internal sealed class HubCache(HubSettings settings, HubName name)
     /// <summary>Remembers what the revision stands for.</summary>
     public void Refer(string commit)
     {
-        if (name.Commit is null && CommitOf() != commit)
-        {
-            MakeFolderOf(RefPath());
-            AtomicFile.WriteText(RefPath(), commit);
-        }
+        MakeFolderOf(RefPath());
+        AtomicFile.WriteText(RefPath(), commit);
     }
 
     /// <summary>What of the revision's snapshot is there; null if there is nothing.</summary>

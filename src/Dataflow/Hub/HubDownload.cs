@@ -18,17 +18,19 @@ internal sealed class HubDownload(
     /// <summary>Fetches it, unless its blob is there.</summary>
     /// <param name="file">The file.</param>
     /// <param name="held">Called if another program is fetching it.</param>
+    /// <param name="there">Called once the blob is there, with whether it is new, while no one else may take it.</param>
     /// <param name="came">Told how many bytes more are at hand; fewer, where they have to come anew.</param>
     /// <param name="stop">Ends it; what came is kept.</param>
     /// <returns>Whether anything was fetched.</returns>
     /// <exception cref="FailedException">It does not come, or is not what was listed.</exception>
-    public async Task<bool> Fetch(HubFile file, Action held, Action<long> came, CancellationToken stop)
+    public async Task<bool> Fetch(HubFile file, Action held, Action<bool> there, Action<long> came, CancellationToken stop)
     {
         HubCache.MakeFolderOf(cache.Lock(file));
         HubCache.MakeFolderOf(cache.Blob(file));
         using var claim = await HubLock.Take(cache.Lock(file), settings.Clock, held, stop).ConfigureAwait(false);
         if (HubCache.LengthOf(cache.Blob(file)) == file.Size || cache.Has(commit, file))
         {
+            there(false);
             return false;
         }
 
@@ -42,6 +44,7 @@ internal sealed class HubDownload(
             if (part.IsRight)
             {
                 part.Commit(cache);
+                there(true);
                 return true;
             }
 

@@ -113,7 +113,8 @@ internal sealed class HubFetch
             if (!cache.Has(commit, files[index]))
             {
                 missing += Missing(files[index]);
-                bool isNew = await download.Fetch(files[index], () => Tell(new HubEvent.Held(index)), Count, stop).ConfigureAwait(false);
+                bool isNew = await download.Fetch(files[index], () => Tell(new HubEvent.Held(index)), _ => { }, Count, stop)
+                    .ConfigureAwait(false);
                 fetched += isNew ? 1 : 0;
                 if (isNew)
                 {
@@ -139,22 +140,27 @@ internal sealed class HubFetch
         if (absentHere.Length > 0 && !File.Exists(cache.Tree(commit)))
         {
             HubCache.MakeFolderOf(cache.Tree(commit));
-            HubTree.Write(cache.Tree(commit), files.Values);
+            await Alone(() => HubTree.Write(cache.Tree(commit), files.Values), stop).ConfigureAwait(false);
         }
 
         // The largest first: it is what the others can be fetched beside.
         var options = new ParallelOptions { MaxDegreeOfParallelism = settings.Streams, CancellationToken = stop };
         await Parallel.ForEachAsync(absentHere.OrderByDescending(f => f.Size), options, async (file, ended) =>
         {
-            bool isNew = await download.Fetch(file, () => Tell(new HubEvent.Held(file.Path)), Count, ended).ConfigureAwait(false);
-            cache.Link(commit, file, isNew);
+            bool isNew = await download.Fetch(
+                file, () => Tell(new HubEvent.Held(file.Path)), fresh => cache.Link(commit, file, fresh), Count, ended)
+                .ConfigureAwait(false);
             if (isNew)
             {
                 Interlocked.Increment(ref fetched);
                 Tell(new HubEvent.Fetched(file.Path, new Bytes(file.Size)));
             }
         }).ConfigureAwait(false);
-        cache.Refer(commit);
+        if (name.Commit is null && cache.CommitOf() != commit)
+        {
+            await Alone(() => cache.Refer(commit), stop).ConfigureAwait(false);
+        }
+
         return new HubSnapshot
         {
             Repository = name.Repository,
@@ -165,6 +171,14 @@ internal sealed class HubFetch
             FetchedFiles = fetched,
             Fetched = new Bytes(done),
         };
+    }
+
+    /// <summary>Writes what two programs at once would both write.</summary>
+    private async Task Alone(Action write, CancellationToken stop)
+    {
+        HubCache.MakeFolderOf(cache.WritingLock);
+        using var claim = await HubLock.Take(cache.WritingLock, settings.Clock, () => { }, stop).ConfigureAwait(false);
+        write();
     }
 
     private long Missing(HubFile file) =>

@@ -16,6 +16,10 @@ public sealed class HubTransferTests : IDisposable
 
     private byte[] Weights => world.Files[HubWorld.Weights];
 
+    /// <summary>Of the weights; another file that came beside them may have been broken off.</summary>
+    private void LeavesNothing() => Assert.DoesNotContain(
+        world.Blobs, b => b.StartsWith(world.HashOf(HubWorld.Weights), StringComparison.Ordinal));
+
     [Theory]
     [InlineData(0, null)]
     [InlineData(1, 1)]
@@ -89,7 +93,7 @@ public sealed class HubTransferTests : IDisposable
             r => world.Stored(r) with { CutAfter = 400 },
             _ => new HubReply(416, [], ("Content-Range", "bytes */400")));
         Assert.Contains("it has 400 bytes now, not 1,000", world.Fails<FailedException>().Message, StringComparison.Ordinal);
-        Assert.DoesNotContain(world.Blobs, b => b.Contains("incomplete", StringComparison.Ordinal));
+        LeavesNothing();
     }
 
     [Fact]
@@ -116,7 +120,7 @@ public sealed class HubTransferTests : IDisposable
             return right with { Headers = [.. right.Headers.Where(h => h.Name != header), (header, value)] };
         });
         Assert.Contains("is not what the hub listed", world.Fails<FailedException>().Message, StringComparison.Ordinal);
-        Assert.DoesNotContain(world.Blobs, b => b.Contains("incomplete", StringComparison.Ordinal));
+        LeavesNothing();
     }
 
     [Theory]
