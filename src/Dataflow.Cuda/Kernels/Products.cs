@@ -42,7 +42,7 @@ internal static class Products
             [
                 new(At(c.A), Transpose.No, At(c.B), Transpose.Yes, At(c.C), c.Addend is not null) { HasBias = c.Bias is not null },
             ],
-            GemmInputGradientCall { Sums: false } c => [new(At(c.A), Transpose.No, At(c.B), Transpose.No, At(c.C), false)],
+            GemmInputGradientCall { Sums: false } c => [new(At(c.A), Transpose.No, At(c.B), Transpose.No, At(c.C), c.Adds)],
             GemmInputGradientCall c => addsOrNot.Select(adds => new Product(At(c.A), Transpose.No, At(c.B), Transpose.No, At(c.C), adds)),
             GemmWeightGradientCall c => addsOrNot.Select(adds => new Product(At(c.A), Transpose.Yes, At(c.B), Transpose.No, At(c.C), adds)),
             _ => [],
