@@ -63,6 +63,7 @@ public class HuggingFaceConfigTests
     [InlineData("\"partial_rotary_factor\": 0.5", "partial_rotary_factor is 0.5, and only rotation of whole heads is supported")]
     [InlineData("\"partial_rotary_factor\": 2", "partial_rotary_factor is 2, and only rotation of whole heads is supported")]
     [InlineData("\"quantization_config\": {\"bits\": 4}", "quantization_config is set, and quantised weights cannot be trained")]
+    [InlineData("\"compression_config\": {\"bits\": 8}", "compression_config is set, and quantised weights cannot be trained")]
     [InlineData("\"use_sliding_window\": true", "use_sliding_window is true, and only full attention is supported")]
     [InlineData("\"layer_types\": \"full_attention\"", "layer_types must be a list of strings, found \"full_attention\"")]
     [InlineData("\"layer_types\": []", "layer_types has 0 entries, and num_hidden_layers is 2")]

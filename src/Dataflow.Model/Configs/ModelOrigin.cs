@@ -5,7 +5,9 @@ namespace Dataflow.Model;
 /// are equal whatever this is.
 /// </summary>
 /// <param name="Family">The model_type, by which its checkpoints' names are known; null of this project's own format.</param>
-/// <param name="Source">The text of a Hugging Face config, which is written back as it is; null of the other.</param>
+/// <param name="Source">
+/// The text of a Hugging Face config, which is written back as it is, without a quantisation that is not kept; null of the other.
+/// </param>
 /// <param name="InitialDeviation">Of matrices that training starts from; null: as this project's own models begin.</param>
 public readonly record struct ModelOrigin(string? Family, string? Source, double? InitialDeviation)
 {

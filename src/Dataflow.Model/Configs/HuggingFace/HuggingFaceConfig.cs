@@ -21,7 +21,7 @@ internal static class HuggingFaceConfig
     /// </summary>
     public static ModelReading? Read(JsonFields fields, string name)
     {
-        string source = fields.Text();
+        string source = Fp8Weights.WithoutKey(fields);
         if (HuggingFaceWrapper.TextOf(fields) is not { } text)
         {
             return ReadText(fields, name, source);
@@ -254,6 +254,11 @@ internal static class HuggingFaceConfig
             string keys = string.Join(", ", unknown.Take(MostKeysTold).Select(JsonFields.QuoteKey));
             string more = unknown.Count > MostKeysTold ? $" and {unknown.Count - MostKeysTold} more" : "";
             yield return $"keys that no {family.Type} model has are not read: {keys}{more}";
+        }
+
+        if (fields.Has(Fp8Weights.Key))
+        {
+            yield return Fp8Weights.Note;
         }
     }
 

@@ -45,7 +45,8 @@ internal static class HuggingFaceKeys
             (["rope_theta", "rope_scaling", "rope_parameters", "max_position_embeddings", "pad_token_id"], new KeyUse.Read()),
             (["attention_bias", "mlp_bias", "bias", "use_bias"], new KeyUse.RefusedUnless(NoBias, "false")),
             (["partial_rotary_factor"], new KeyUse.RefusedUnless("only rotation of whole heads is supported", "1")),
-            (["quantization_config", "compression_config"], new KeyUse.RefusedUnless(NoQuantisation)),
+            ([Fp8Weights.Key], new KeyUse.Quantisation(NoQuantisation)),
+            (["compression_config"], new KeyUse.RefusedUnless(NoQuantisation)),
             (
                 ["num_local_experts", "num_experts", "n_routed_experts"],
                 new KeyUse.RefusedUnless("only dense feed-forwards are supported", "0")

@@ -6,6 +6,12 @@ namespace Dataflow.Model;
 /// <summary>Configs of models that also see or hear: the text model's own config stands within, and is all that is trained.</summary>
 internal static class HuggingFaceWrapper
 {
+    /// <summary>The wrapper's key of the text model's config.</summary>
+    public const string TextKey = "text_config";
+
+    // What a wrapper says for all that it holds.
+    private static readonly string[] s_ofAll = [Fp8Weights.Key, "compression_config"];
+
     // By the wrapper's type: the text model's, where its config does not say one that is known.
     private static readonly Dictionary<string, string> s_textTypes = new()
     {
@@ -18,7 +24,7 @@ internal static class HuggingFaceWrapper
     public static JsonFields? TextOf(JsonFields fields)
     {
         if (
-            fields.Find("text_config") is not { ValueKind: JsonValueKind.Object } text
+            fields.Find(TextKey) is not { ValueKind: JsonValueKind.Object } text
             || fields.Text("model_type") is not { } wrapper
             || !s_textTypes.TryGetValue(wrapper, out string? type)
         )
@@ -35,6 +41,14 @@ internal static class HuggingFaceWrapper
         if (fields.Find("tie_word_embeddings") is { } tied)
         {
             alone["tie_word_embeddings"] = JsonNode.Parse(tied.GetRawText());
+        }
+
+        foreach (string key in s_ofAll)
+        {
+            if (fields.Find(key) is { } value)
+            {
+                alone[key] = JsonNode.Parse(value.GetRawText());
+            }
         }
 
         return new JsonFields(JsonElement.Parse(alone.ToJsonString()));

@@ -23,12 +23,20 @@ internal abstract record KeyUse
     /// <summary>Values other than these are refused.</summary>
     /// <param name="Reason">"and ..." after the key and its value.</param>
     /// <param name="Neutral">JSON texts of the values that are computed; numbers are compared as such.</param>
-    public sealed record RefusedUnless(string Reason, params string[] Neutral) : KeyUse
+    public record RefusedUnless(string Reason, params string[] Neutral) : KeyUse
     {
         /// <summary>Whether the value is one of them.</summary>
-        public bool Allows(JsonElement value) => Neutral.Any(n => value.ValueKind == JsonValueKind.Number
+        public virtual bool Allows(JsonElement value) => Neutral.Any(n => value.ValueKind == JsonValueKind.Number
             ? double.TryParse(n, out double number) && value.TryGetDouble(out double found) && found == number
             : value.GetRawText() == n);
+    }
+
+    /// <summary>How weights are quantised: refused unless in fp8, which is told once.</summary>
+    /// <param name="Reason">"and ..." after the key and its value.</param>
+    public sealed record Quantisation(string Reason) : RefusedUnless(Reason)
+    {
+        /// <inheritdoc/>
+        public override bool Allows(JsonElement value) => Fp8Weights.IsFp8(value);
     }
 
     /// <summary>A probability of dropout: models load and plan whatever it is, and training, which is without it, says so once.</summary>
