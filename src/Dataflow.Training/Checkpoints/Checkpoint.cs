@@ -30,12 +30,15 @@ public sealed class Checkpoint : IDisposable
 
     private readonly List<SafetensorsFile> _files;
     private readonly Dictionary<string, StoredTensor> _tensors;
+    private readonly HashSet<string> _scales;
 
     private Checkpoint(string path, List<SafetensorsFile> files, Dictionary<string, StoredTensor> tensors)
     {
         Path = path;
         _files = files;
         _tensors = tensors;
+        TensorScale.Join(tensors, () => ModelFiles.Fp8Block(files[0].Path));
+        _scales = [.. tensors.Values.Select(t => t.Scale?.Name).OfType<string>()];
     }
 
     /// <summary>As the user gave it.</summary>
@@ -53,6 +56,9 @@ public sealed class Checkpoint : IDisposable
     /// </summary>
     internal StoredTensor? Find(string name) =>
         s_prefixes.Select(p => _tensors.GetValueOrDefault(Prefixed(p, name))).FirstOrDefault(t => t is not null);
+
+    /// <summary>Whether a tensor says how others were quantised: what is read without it, or through it, has no use for it.</summary>
+    internal bool IsOfQuantisation(string name) => _scales.Contains(name) || TensorScale.IsOfActivations(name);
 
     /// <summary>The free text of the file's head (of the first file, if there are several).</summary>
     public IReadOnlyDictionary<string, string> Metadata => _files[0].Metadata;
@@ -108,7 +114,7 @@ public sealed class Checkpoint : IDisposable
         var used = found.Values.Select(t => t.Name).ToHashSet();
         var missing = wanted.Keys.Where(name => !found.ContainsKey(name)).ToList();
         var unexpected = _tensors
-            .Keys.Where(name => !used.Contains(name) && !IsIgnored(name, model))
+            .Keys.Where(name => !used.Contains(name) && !IsIgnored(name, model) && !IsOfQuantisation(name))
             .Order(StringComparer.Ordinal)
             .ToList();
         var wrong = new List<string>();
@@ -118,11 +124,15 @@ public sealed class Checkpoint : IDisposable
             {
                 wrong.Add($"{tensor.Name} has shape {Text(tensor.Shape)} instead of {Text(binding.Shape)}");
             }
-            else if (tensor is not null && !tensor.Type.IsReadable())
+            else if (tensor?.Fault is { } fault)
             {
-                wrong.Add($"{tensor.Name} has element type {tensor.Type}, and F32, BF16 and F16 can be read");
+                wrong.Add($"{tensor.Name} {fault}");
             }
         }
+
+        // An export writes them as numbers, too.
+        wrong.AddRange(_tensors.Values.Where(t => t.Scale is not null && t.Fault is not null && !used.Contains(t.Name))
+            .Select(t => $"{t.Name} {t.Fault}"));
 
         string[] faults =
         [

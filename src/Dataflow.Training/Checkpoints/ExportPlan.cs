@@ -27,7 +27,7 @@ internal sealed record ExportedShard(string FileName, IReadOnlyList<ExportedTens
 
 /// <summary>
 /// Which tensors an export has, of what type, in which files: the source's own, in its order and by its names, with what is no parameter
-/// of the model among them; without a source the model's, by its family's names.
+/// of the model among them, and of one that is quantised the numbers alone; without a source the model's, by its family's names.
 /// </summary>
 internal static class ExportPlan
 {
@@ -76,11 +76,11 @@ internal static class ExportPlan
 
         // A tied head that the source repeats is the table's again.
         var table = model.TiedEmbedding ? bindings.FirstOrDefault(b => b.Tensor.Name == WeightName.EmbeddingTable) : null;
-        return source.InFileOrder.Select(t =>
+        return source.InFileOrder.Where(t => !source.IsOfQuantisation(t.Name)).Select(t =>
         {
             bool repeats = t.Name.EndsWith("lm_head.weight", StringComparison.Ordinal) && table?.Shape.SequenceEqual(t.Shape) == true;
             var binding = byTensor.GetValueOrDefault(t.Name) ?? (repeats ? table : null);
-            return new ExportedTensor(t.Name, t.Shape, binding is null ? t.Type : type ?? t.Type, binding, t);
+            return new ExportedTensor(t.Name, t.Shape, binding is null ? t.PlainType : type ?? t.PlainType, binding, t);
         });
     }
 }

@@ -22,7 +22,7 @@ public sealed record ExportOptions
 /// <summary>
 /// Writes a model's folder so that programs that read the one it came from read this one: the same tensors by the same names, the same
 /// config and tokenizer, and weights as training left them. A weight that training did not move is the source's, bit for bit, whatever
-/// the recipe.
+/// the recipe. A source in fp8 has one in bf16, without what says how it was quantised.
 /// </summary>
 public static class ModelExport
 {
@@ -117,7 +117,7 @@ public static class ModelExport
                     var piece = bytes.AsSpan(0, some * (int)tensor.Type.Size());
                     if (tensor.Binding is not { } binding)
                     {
-                        tensor.Source!.ReadStored(done, piece);
+                        ReadOther(tensor, done, piece);
                     }
                     else
                     {
@@ -154,6 +154,19 @@ public static class ModelExport
 
     private static void ReadNumbers(WeightBinding binding, IWeightSource weights, long first, Span<float> numbers) =>
         binding.Read(weights, first, MemoryMarshal.AsBytes(numbers), DType.Float32);
+
+    /// <summary>What is no parameter: as it stands, or, if it is quantised, as numbers.</summary>
+    private static void ReadOther(ExportedTensor tensor, long first, Span<byte> piece)
+    {
+        if (tensor.Type == tensor.Source!.Type)
+        {
+            tensor.Source.ReadStored(first, piece);
+        }
+        else
+        {
+            tensor.Source.ReadElements(first, piece, DType.BFloat16);
+        }
+    }
 
     /// <summary>What is still what the source's value rounds to was not moved, and is the source's.</summary>
     private static void KeepUnmoved(Span<float> now, ReadOnlySpan<float> before, DType own)

@@ -35,6 +35,18 @@ public sealed class StoredTensor
     /// <summary>As in the file.</summary>
     public StoredType Type { get; }
 
+    /// <summary>What the codes of an fp8 tensor are multiplied by; null if there is nothing of the kind.</summary>
+    internal TensorScale? Scale { get; set; }
+
+    /// <summary>What its numbers are written as where they keep their type: fp8 is read with its scale, and never written.</summary>
+    internal StoredType PlainType => Type == StoredType.F8_E4M3 && Scale is not null ? StoredType.BF16 : Type;
+
+    /// <summary>Why its elements cannot be read as numbers, a phrase after its name; null: they can.</summary>
+    internal string? Fault => Type.IsReadable() ? null
+        : Type == StoredType.F8_E4M3 && Scale is { } scale ? scale.Fault
+        : Type == StoredType.F8_E4M3 ? $"has element type {Type} and no scale: neither {Name}_scale_inv nor {Name}_scale is there"
+        : $"has element type {Type}, and F32, BF16 and F16 can be read";
+
     /// <summary>The file that holds it, as the user named it.</summary>
     public string Path => _file.Path;
 
@@ -76,15 +88,14 @@ public sealed class StoredTensor
         long count = destination.Length / size;
         ArgumentOutOfRangeException.ThrowIfNegative(firstElement);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(firstElement + count, Count);
-        if (!Type.IsReadable())
+        if (Fault is { } fault)
         {
-            throw new UserErrorException($"{Path}: tensor {Name} has element type {Type}, and F32, BF16 and F16 can be read");
+            throw new UserErrorException($"{Path}: tensor {Name} {fault}");
         }
 
-        long position = _offset + (firstElement * Type.Size());
         if (Type == destinationType.Stored())
         {
-            _file.Read(position, destination[..(int)(count * size)]);
+            ReadStored(firstElement, destination[..(int)(count * size)]);
             return;
         }
 
@@ -96,10 +107,18 @@ public sealed class StoredTensor
             {
                 int elements = (int)Math.Min(count, PieceBytes / storedSize);
                 var stored = piece.AsSpan(0, elements * storedSize);
-                _file.Read(position, stored);
-                ElementConversion.Convert(stored, Type, destination[..(elements * size)], destinationType);
-                position += stored.Length;
+                ReadStored(firstElement, stored);
+                if (Scale is { } scale)
+                {
+                    scale.Multiply(stored, firstElement, destination[..(elements * size)], destinationType);
+                }
+                else
+                {
+                    ElementConversion.Convert(stored, Type, destination[..(elements * size)], destinationType);
+                }
+
                 destination = destination[(elements * size)..];
+                firstElement += elements;
                 count -= elements;
             }
         }

@@ -63,7 +63,10 @@ public static class StoredTypes
         _ => 1,
     };
 
-    /// <summary>Whether elements can be read as numbers; tensors of the other types may lie in a file but not be used.</summary>
+    /// <summary>
+    /// Whether elements can be read as numbers by themselves. Those of F8_E4M3 can with a scale; tensors of the other types may lie in a
+    /// file but not be used.
+    /// </summary>
     public static bool IsReadable(this StoredType type) => type is StoredType.F32 or StoredType.BF16 or StoredType.F16;
 
     /// <summary>The type that holds a dtype of ours in a file.</summary>

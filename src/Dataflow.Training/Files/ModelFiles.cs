@@ -35,7 +35,8 @@ public static class ModelFiles
         }
 
         string quantised = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(file))!, QuantisationName);
-        if (Path.GetFileName(file) == ConfigName && File.Exists(quantised))
+        bool quantisedBeside = Path.GetFileName(file) == ConfigName && File.Exists(quantised);
+        if (quantisedBeside && !Fp8Weights.IsModelOptFp8(ReadOnlyFile.ReadText(quantised, LargestConfig)))
         {
             throw new UserErrorException(
                 $"{file} cannot be used: {QuantisationName} beside it says that the weights are quantised, and these cannot be trained"
@@ -43,7 +44,16 @@ public static class ModelFiles
         }
 
         string text = ReadOnlyFile.ReadText(file, LargestConfig);
-        return ModelConfigReader.Read(text, NameOf(file), file);
+        var read = ModelConfigReader.Read(text, NameOf(file), file);
+        string note = $"{file}: {Fp8Weights.Note}";
+        return quantisedBeside && !read.Notes.Contains(note) ? read with { Notes = [.. read.Notes, note] } : read;
+    }
+
+    /// <summary>The size of an fp8 checkpoint's blocks, if the config in its folder says it.</summary>
+    internal static (long Rows, long Columns)? Fp8Block(string checkpoint)
+    {
+        string config = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(checkpoint))!, ConfigName);
+        return File.Exists(config) ? Fp8Weights.BlockOf(ReadOnlyFile.ReadText(config, LargestConfig)) : null;
     }
 
     private static string NameOf(string file)
