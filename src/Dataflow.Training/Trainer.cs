@@ -247,8 +247,8 @@ public sealed class Trainer
             if (positionsOfRow is { } kind && source.Documents(row) is { Count: > 1 } packed)
             {
                 throw new UserErrorException(
-                    $"row {row} packs {packed.Count} documents, and the positions of {workload.Model.Name} ({kind}) depend on the length of "
-                        + $"each: give rows of one document"
+                    $"row {row} packs {packed.Count} documents, and the positions of {workload.Model.Name} ({kind}) depend on the length "
+                        + $"of each: give rows of one document"
                 );
             }
         }

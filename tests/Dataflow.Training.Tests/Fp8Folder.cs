@@ -25,7 +25,7 @@ internal sealed class Fp8Folder
         {
             byte[] stored = new byte[tensor.Count * tensor.Type.Size()];
             tensor.ReadStored(0, stored);
-            if (tensor.Shape.Count != 2)
+            if (tensor.Shape.Count != 2 || !tensor.Name.EndsWith(".weight", StringComparison.Ordinal))
             {
                 codes.Add((new(tensor.Name, tensor.Shape, tensor.Type), stored));
                 numbers.Add(codes[^1]);
