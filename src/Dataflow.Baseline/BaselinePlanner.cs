@@ -113,6 +113,10 @@ public static class BaselinePlanner
         var model = request.Model;
         string? fault = model.TiedEmbedding ? "an embedding tied to the head"
             : model.QkNorm ? "norms of queries and keys"
+            : model.Norm != NormKind.Rms ? "LayerNorm"
+            : model.Placement != NormPlacement.Before ? "norms elsewhere than before attention and feed-forward"
+            : model.Biases != Biases.None ? "biases"
+            : !model.GatedFfn ? "a feed-forward of two matrices"
             : model.Pattern is not null ? "layers that differ"
             : model.QueryDim != model.ModelDim ? $"heads that are {model.QueryDim} wide together beside a model_dim of {model.ModelDim}"
             : null;

@@ -147,6 +147,10 @@ public class BaselinePlannerTests
             model with { QkNorm = true },
             model with { HeadDim = 64 },
             model with { Pattern = new LayerPattern(new LayerKind(model.FfnDim, 128)) },
+            model with { Norm = NormKind.Layer },
+            model with { Placement = NormPlacement.After },
+            model with { Biases = Biases.Qkv },
+            model with { GatedFfn = false },
         ];
         foreach (var other in others)
         {
