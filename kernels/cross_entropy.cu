@@ -199,7 +199,7 @@ template <typename Logits> DEVICE void block_statistics(const float* logits, con
     }
 }
 
-extern "C" __global__ void __launch_bounds__(512) cross_entropy_statistics(const float* logits, const int32* targets,
+extern "C" __global__ void __launch_bounds__(512, 2) cross_entropy_statistics(const float* logits, const int32* targets,
     float* statistics, float logit_scale, float cap, int32 first_id, int32 columns, int64 stride, int32 fold)
 {
     block_statistics(logits, targets, statistics, Scaled::of(logit_scale, cap), first_id, columns, stride, fold);

@@ -29,4 +29,5 @@ public sealed class OptimizerTests : OptimizerConformance<CpuDevices>;
 public sealed class FrozenTypeTests : FrozenTypeConformance<CpuDevices>;
 
 [Trait("Slow", "true")]
+[Trait("Soak", "true")]
 public sealed class FamilyTests : FamilyConformance<CpuDevices>;
