@@ -11,13 +11,14 @@ public class DisposalTests
     private const string Alone = "alone in the process";
     private const int Warm = 3;
     private const int Runs = 9;
+    private const int Attempts = 4;
 
     [Fact]
     public void A_run_that_is_over_leaves_no_thread_and_no_memory()
     {
         using var tiny = new TinyRun();
         _ = TinyRun.Losses(tiny.Options(1)); // what is made once for the process
-        string[] before = ThreadsWithout("training");
+        string[] others = ThreadsWithout("training");
         string[] own;
         long arenas;
         using (var run = TrainingRun.Prepare(tiny.Options(1)))
@@ -25,20 +26,32 @@ public class DisposalTests
             arenas = run.Plan.DevicePeak.Value + run.Plan.HostPeak.Value;
 
             // Those of the runtime come and go as it likes.
-            own = [.. Threads().Except(before).Where(name => !name.StartsWith(".NET", StringComparison.Ordinal))];
+            own = [.. Threads().Except(others).Where(name => !name.StartsWith(".NET", StringComparison.Ordinal))];
         }
 
         Assert.Contains("training", own);
         Assert.True(own.Length > 2, $"the threads of a run are {string.Join(", ", own)}");
-        long bytes = 0;
-        for (int i = 0; i < Warm + Runs; i++)
+        Repeat(Warm, tiny);
+
+        // What each run left would be there each time; what the allocator keeps of the runs before it comes and goes.
+        long least = long.MaxValue, most = Runs * arenas / 3;
+        for (int attempt = 0; attempt < Attempts && least > most; attempt++)
         {
-            _ = TinyRun.Losses(tiny.Options(1));
-            bytes = i == Warm - 1 ? Taken() : bytes;
+            long before = Taken();
+            Repeat(Runs, tiny);
+            least = Math.Min(least, Taken() - before);
         }
 
         Assert.Empty(ThreadsWithout(own).Intersect(own));
-        Assert.InRange(Taken() - bytes, long.MinValue, Runs * arenas / 3); // what is left of each would be all of it
+        Assert.InRange(least, long.MinValue, most);
+    }
+
+    private static void Repeat(int runs, TinyRun tiny)
+    {
+        for (int i = 0; i < runs; i++)
+        {
+            _ = TinyRun.Losses(tiny.Options(1));
+        }
     }
 
     /// <summary>
