@@ -96,12 +96,14 @@ public sealed class CheckpointTests : IDisposable
     {
         var model = Model(name);
         using var original = Checkpoint.Open(Golden.Folder(name));
-        CheckpointWriter.WriteFolder(
-            _folder["saved/" + name],
+        Directory.CreateDirectory(_folder["saved/" + name]);
+        CheckpointWriter.Write(
+            Path.Combine(_folder["saved/" + name], Checkpoint.FileName),
             original.WeightsOf(model),
             type,
             new Dictionary<string, string> { ["step"] = "3" }
         );
+        File.WriteAllText(Path.Combine(_folder["saved/" + name], ModelFiles.ConfigName), ModelConfigWriter.Stored(model));
         Assert.Equal(model, ModelFiles.LoadConfig(_folder["saved/" + name]));
         using var saved = Checkpoint.Open(_folder["saved/" + name]);
         saved.Check(model);

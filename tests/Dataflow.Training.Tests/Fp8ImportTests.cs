@@ -114,7 +114,7 @@ public sealed class Fp8ImportTests : IDisposable
         var made = new Fp8Folder(Golden.Folder("llama-small"), _folder, (128, 128));
         var model = ModelFiles.LoadConfig(made.Quantised);
         using var quantised = Checkpoint.Open(made.Quantised);
-        CheckpointWriter.WriteFolder(_folder["saved"], quantised.WeightsOf(model), DType.Float32, new Dictionary<string, string>());
+        ModelExport.Write(_folder["saved"], quantised.WeightsOf(model), DType.Float32, new ExportOptions());
         Assert.Empty(ModelFiles.Read(_folder["saved"]).Notes);
         Assert.True(JsonNode.DeepEquals(Config(Golden.Folder("llama-small")), Config(_folder["saved"])));
     }

@@ -65,6 +65,18 @@ public sealed class ModelExportTests : IDisposable
     }
 
     [Fact]
+    public void What_an_earlier_export_left_is_not_read_in_place_of_a_later_one()
+    {
+        var several = new ExportOptions { Source = Source("llama-bias"), Shard = new Bytes(40_000) };
+        string target = Exported("llama-bias", DType.Float32, several with { Shard = null });
+        Assert.Equal(target, Exported("llama-bias", DType.Float32, several));
+        Assert.False(File.Exists(Path.Combine(target, Checkpoint.FileName)));
+        Assert.Equal(target, Exported("llama-bias", DType.Float32, several with { Shard = null }));
+        Assert.False(File.Exists(Path.Combine(target, Checkpoint.IndexName)));
+        Assert.Equal(Tensors(Source("llama-bias")), Tensors(target));
+    }
+
+    [Fact]
     public void A_weight_that_moved_is_the_one_that_training_left()
     {
         var model = ModelFiles.LoadConfig(Source("qwen3-fp16"));

@@ -24,8 +24,7 @@ public static unsafe class LayerNorm
     {
         Matrix x = new(call.X), y = new(call.Y);
         Matrix? bias = Matrix.Of(call.Bias), addend = Matrix.Of(call.Addend);
-        Weights w = new(new(call.Weight), call.WeightOffset);
-        w.Expect(x.Columns);
+        NormWeight w = NormWeight.Of(call.Weight, call.WeightOffset, x.Columns);
         bias?.Expect(1, x.Columns, nameof(call.Bias));
         y.Expect(x.Rows, x.Columns, nameof(call.Y));
         addend?.Expect(x.Rows, x.Columns, nameof(call.Addend));
@@ -42,12 +41,11 @@ public static unsafe class LayerNorm
     {
         Matrix x = new(call.X), dy = new(call.GradY), dx = new(call.GradX);
         Matrix? addend = Matrix.Of(call.Addend), dw = Matrix.Of(call.GradWeight), db = Matrix.Of(call.GradBias);
-        Weights w = new(new(call.Weight), call.WeightOffset);
+        NormWeight w = NormWeight.Of(call.Weight, call.WeightOffset, x.Columns);
         float* statistics = (float*)call.Statistics;
         dy.Expect(x.Rows, x.Columns, nameof(call.GradY));
         dx.Expect(x.Rows, x.Columns, nameof(call.GradX));
         addend?.Expect(x.Rows, x.Columns, nameof(call.Addend));
-        w.Expect(x.Columns);
         dw?.Expect(1, x.Columns, nameof(call.GradWeight));
         db?.Expect(1, x.Columns, nameof(call.GradBias));
 
@@ -66,7 +64,7 @@ public static unsafe class LayerNorm
         team.For((x.Rows + BlockRows - 1) / BlockRows, new InputJob(dy, x, statistics, w, dx, addend));
     }
 
-    private readonly struct ForwardJob(Matrix x, Weights w, Matrix? bias, float eps, Matrix y, float* statistics, Matrix? addend) : IJob
+    private readonly struct ForwardJob(Matrix x, NormWeight w, Matrix? bias, float eps, Matrix y, float* statistics, Matrix? addend) : IJob
     {
         public void Run(int index, int worker)
         {
@@ -90,7 +88,7 @@ public static unsafe class LayerNorm
         }
     }
 
-    private readonly struct InputJob(Matrix dy, Matrix x, float* statistics, Weights w, Matrix dx, Matrix? addend) : IJob
+    private readonly struct InputJob(Matrix dy, Matrix x, float* statistics, NormWeight w, Matrix dx, Matrix? addend) : IJob
     {
         public void Run(int index, int worker)
         {

@@ -24,8 +24,7 @@ public static unsafe class RmsNorm
     {
         Matrix x = new(call.X), y = new(call.Y);
         Matrix? addend = Matrix.Of(call.Addend);
-        Weights w = new(new(call.Weight), call.WeightOffset);
-        w.Expect(x.Columns);
+        NormWeight w = NormWeight.Of(call.Weight, call.WeightOffset, x.Columns);
         y.Expect(x.Rows, x.Columns, nameof(call.Y));
         addend?.Expect(x.Rows, x.Columns, nameof(call.Addend));
         team.For((x.Rows + BlockRows - 1) / BlockRows, new ForwardJob(x, w, call.Epsilon, y, (float*)call.Rstd, addend));
@@ -39,12 +38,11 @@ public static unsafe class RmsNorm
     {
         Matrix x = new(call.X), dy = new(call.GradY), dx = new(call.GradX);
         Matrix? addend = Matrix.Of(call.Addend), dw = Matrix.Of(call.GradWeight);
-        Weights w = new(new(call.Weight), call.WeightOffset);
+        NormWeight w = NormWeight.Of(call.Weight, call.WeightOffset, x.Columns);
         float* rstd = (float*)call.Rstd;
         dy.Expect(x.Rows, x.Columns, nameof(call.GradY));
         dx.Expect(x.Rows, x.Columns, nameof(call.GradX));
         addend?.Expect(x.Rows, x.Columns, nameof(call.Addend));
-        w.Expect(x.Columns);
         dw?.Expect(1, x.Columns, nameof(call.GradWeight));
 
         // The weight's gradient first: dx may replace dy.
@@ -56,7 +54,7 @@ public static unsafe class RmsNorm
         team.For((x.Rows + BlockRows - 1) / BlockRows, new InputJob(dy, x, rstd, w, dx, addend));
     }
 
-    private readonly struct ForwardJob(Matrix x, Weights w, float eps, Matrix y, float* rstd, Matrix? addend) : IJob
+    private readonly struct ForwardJob(Matrix x, NormWeight w, float eps, Matrix y, float* rstd, Matrix? addend) : IJob
     {
         public void Run(int index, int worker)
         {
@@ -78,7 +76,7 @@ public static unsafe class RmsNorm
         }
     }
 
-    private readonly struct InputJob(Matrix dy, Matrix x, float* rstd, Weights w, Matrix dx, Matrix? addend) : IJob
+    private readonly struct InputJob(Matrix dy, Matrix x, float* rstd, NormWeight w, Matrix dx, Matrix? addend) : IJob
     {
         public void Run(int index, int worker)
         {

@@ -20,14 +20,14 @@ internal static partial class DecoderBlock
         return
         [
             .. PostNormBackward(model, kind, FfnPostNorm),
-            InputGradient(model, gradient, WeightName.Down, GradFfn) with { Scale = Scale(model) },
+            InputGradient(gradient, WeightName.Down, GradFfn) with { Scale = Scale(model) },
             ActivationBackward(model),
             .. WeightGradients(model, gradient, GradFfn, WeightName.Down, Biases.FeedForward, WeightName.DownBias, intoStream: true),
             FfnInputGradient(model),
             .. WeightGradients(model, GateUp, FfnInput(model), WeightName.GateUp, Biases.FeedForward, WeightName.GateUpBias),
             .. parallel ? [] : ffnNorm,
             .. PostNormBackward(model, kind, AttentionPostNorm),
-            InputGradient(model, gradient, WeightName.AttentionOut, GradAttention) with { Scale = Scale(model) },
+            InputGradient(gradient, WeightName.AttentionOut, GradAttention) with { Scale = Scale(model) },
             .. WeightGradients(
                 model, gradient, AttentionOut, WeightName.AttentionOut, Biases.AttentionOut, WeightName.AttentionOutBias,
                 intoStream: true),
@@ -92,21 +92,21 @@ internal static partial class DecoderBlock
     private static GemmInputGradientCall FfnInputGradient(ModelConfig model) =>
         model.Placement switch
         {
-            NormPlacement.After => InputGradient(model, GateUp, WeightName.GateUp, GradStream) with { Adds = true },
-            NormPlacement.ParallelShared => InputGradient(model, GateUp, WeightName.GateUp, GradNorm1),
-            _ => InputGradient(model, GateUp, WeightName.GateUp, GradNorm2),
+            NormPlacement.After => InputGradient(GateUp, WeightName.GateUp, GradStream) with { Adds = true },
+            NormPlacement.ParallelShared => InputGradient(GateUp, WeightName.GateUp, GradNorm1),
+            _ => InputGradient(GateUp, WeightName.GateUp, GradNorm2),
         };
 
     /// <summary>Of attention's first product, likewise; a norm that both share has the feed-forward's part already.</summary>
     private static GemmInputGradientCall AttentionInputGradient(ModelConfig model) =>
         model.Placement switch
         {
-            NormPlacement.After => InputGradient(model, GradQkv, WeightName.Qkv, GradStream) with { Adds = true },
-            NormPlacement.ParallelShared => InputGradient(model, GradQkv, WeightName.Qkv, GradNorm1) with { Adds = true },
-            _ => InputGradient(model, GradQkv, WeightName.Qkv, GradNorm1),
+            NormPlacement.After => InputGradient(GradQkv, WeightName.Qkv, GradStream) with { Adds = true },
+            NormPlacement.ParallelShared => InputGradient(GradQkv, WeightName.Qkv, GradNorm1) with { Adds = true },
+            _ => InputGradient(GradQkv, WeightName.Qkv, GradNorm1),
         };
 
-    private static GemmInputGradientCall InputGradient(ModelConfig model, TensorName gradient, WeightName weight, TensorName result) =>
+    private static GemmInputGradientCall InputGradient(TensorName gradient, WeightName weight, TensorName result) =>
         new()
         {
             A = gradient,

@@ -54,7 +54,4 @@ internal sealed record DecoderNames
 
     /// <summary>After the feed-forward, where there is one.</summary>
     public string FfnPostNorm { get; init; } = "post_feedforward_layernorm";
-
-    /// <summary>A block's matrices are stored [in, out] (GPT-2).</summary>
-    public bool Transposed { get; init; }
 }

@@ -109,8 +109,7 @@ internal sealed class DecoderParameters
         var biases = new NamedRows[parts.Length];
         for (int i = 0; i < parts.Length; i++)
         {
-            var order = names.Transposed ? RowOrder.OfTransposed(parts[i].Rows) : null;
-            rows[i] = new NamedRows(names.Layer + parts[i].Name + Weight, parts[i].Rows, order);
+            rows[i] = (names.Layer + parts[i].Name + Weight, parts[i].Rows);
             biases[i] = (names.Layer + parts[i].Name + Bias, parts[i].Rows);
         }
 
@@ -134,7 +133,6 @@ internal sealed class DecoderParameters
         }
 
         var order = names.QkvByHead ? RowOrder.OfHeadsInterleaved(model.HeadCount, model.HeadDim, HeadOrder(1))
-            : names.Transposed && ending == Weight ? RowOrder.OfTransposed(q + (2 * kv))
             : RowOrder.Joined((queries, q), (keys, kv), (null, kv));
         return [new(names.Layer + fused + ending, q + (2 * kv), order)];
     }

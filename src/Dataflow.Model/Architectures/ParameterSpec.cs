@@ -76,8 +76,7 @@ public sealed record ParameterSpec
         long rows = 0;
         foreach (var (checkpointName, count, order) in parts)
         {
-            ImmutableArray<long> shape = order is { Transposed: true } ? [columns, count] : [count, columns];
-            named.Add(new WeightPart(checkpointName, rows * columns, shape) { Order = order });
+            named.Add(new WeightPart(checkpointName, rows * columns, [count, columns]) { Order = order });
             rows += count;
         }
 

@@ -34,7 +34,7 @@ public sealed record RotaryTable(ImmutableArray<double> InverseFrequencies, doub
 
     /// <summary>theta^(-2i / head_dim), all pairs turned.</summary>
     public static RotaryTable Plain(double theta, int headDim) =>
-        new([.. Enumerable.Range(0, headDim / 2).Select(i => Math.Pow(theta, -2.0 * i / headDim))]);
+        new([.. new RotaryPositions(theta).InverseFrequencies(headDim, length: 0)]);
 
     /// <inheritdoc/>
     public bool Equals(RotaryTable? other) =>

@@ -4,12 +4,8 @@ namespace Dataflow.Model;
 
 /// <summary>How the rows of a checkpoint's tensor lie in memory, where that is otherwise than in the file.</summary>
 /// <param name="Rows">For each row in memory, its row in the file; each once.</param>
-/// <param name="Transposed">The file has [in, out]: its columns are the rows.</param>
-public sealed record RowOrder(ImmutableArray<int> Rows, bool Transposed = false)
+public sealed record RowOrder(ImmutableArray<int> Rows)
 {
-    /// <summary>Of matrices that files hold [in, out].</summary>
-    public static RowOrder OfTransposed(int rows) => new([.. Enumerable.Range(0, rows)], Transposed: true);
-
     /// <summary>
     /// Of the rows of heads: kernels turn pairs (i, i + head_dim / 2), and what is not turned lies behind those that are in either half.
     /// </summary>
@@ -70,9 +66,8 @@ public sealed record RowOrder(ImmutableArray<int> Rows, bool Transposed = false)
     }
 
     /// <inheritdoc/>
-    public bool Equals(RowOrder? other) =>
-        other is not null && Transposed == other.Transposed && Rows.AsSpan().SequenceEqual(other.Rows.AsSpan());
+    public bool Equals(RowOrder? other) => other is not null && Rows.AsSpan().SequenceEqual(other.Rows.AsSpan());
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(Rows.Length, Transposed);
+    public override int GetHashCode() => Rows.Length;
 }

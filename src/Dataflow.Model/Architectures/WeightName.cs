@@ -68,7 +68,4 @@ public enum WeightName
 
     /// <summary>[vocabulary].</summary>
     HeadBias,
-
-    /// <summary>[positions, D], added to the embeddings (GPT-2).</summary>
-    PositionTable,
 }

@@ -18,8 +18,8 @@ public sealed class Checkpoint : IDisposable
     private const int MostListed = 5;
     private static readonly Bytes LargestIndex = new(256 << 20);
 
-    // "model.norm.weight" itself, "language_model.model.norm.weight", "model.language_model.norm.weight", "transformer.wte.weight".
-    private static readonly string[] s_prefixes = ["", "language_model.", "model.language_model.", "transformer."];
+    // "model.norm.weight" itself, "language_model.model.norm.weight", "model.language_model.norm.weight".
+    private static readonly string[] s_prefixes = ["", "language_model.", "model.language_model."];
 
     private static readonly string[] s_buffers =
     [

@@ -22,12 +22,18 @@ public static class CheckpointWriter
     {
         using var writer = SafetensorsWriter.Create(path, Tensors(weights.Model, type), metadata);
         Fill(writer, weights, type, CancellationToken.None);
+        Complete(writer, path);
+    }
+
+    /// <summary>Gives a file that is written whole its name, unless some of it is not finite.</summary>
+    /// <exception cref="NotFiniteException">Some value is not finite.</exception>
+    internal static void Complete(SafetensorsWriter writer, string path)
+    {
         if (writer.NotFinite.Count > 0)
         {
             throw new NotFiniteException(
                 $"{path} was not written: {NotFiniteException.Describe(writer.NotFinite)}; the run has diverged, or began from such "
-                    + $"values: "
-                + "go on from an earlier checkpoint, or with a smaller --lr");
+                    + "values: go on from an earlier checkpoint, or with a smaller --lr");
         }
 
         writer.Complete();
@@ -69,29 +75,4 @@ public static class CheckpointWriter
     /// <exception cref="UserErrorException">It cannot be written.</exception>
     public static void CheckWritable(string path, ModelConfig model, DType type) =>
         AtomicFile.Create(path, new Bytes(WeightNames.Enumerate(model).Sum(b => b.ElementCount) * type.Size())).Dispose();
-
-    /// <summary>Makes the folder that <see cref="WriteFolder"/> will fill, and refuses one that it could not.</summary>
-    /// <exception cref="UserErrorException">It cannot be made or written to.</exception>
-    public static void PrepareFolder(string folder, ModelConfig model, DType type)
-    {
-        try
-        {
-            Directory.CreateDirectory(folder);
-        }
-        catch (Exception e) when (FileErrors.IsFileError(e) || e is ArgumentException)
-        {
-            throw FileErrors.Unwritable(folder, e);
-        }
-
-        CheckWritable(Path.Combine(folder, Checkpoint.FileName), model, type);
-        AtomicFile.Create(Path.Combine(folder, ModelFiles.ConfigName)).Dispose();
-    }
-
-    /// <summary>Writes a model's folder, made if need be: config.json and model.safetensors, each all or nothing.</summary>
-    public static void WriteFolder(string folder, IWeightSource weights, DType type, IReadOnlyDictionary<string, string>? metadata = null)
-    {
-        PrepareFolder(folder, weights.Model, type);
-        Write(Path.Combine(folder, Checkpoint.FileName), weights, type, metadata);
-        AtomicFile.WriteText(Path.Combine(folder, ModelFiles.ConfigName), ModelConfigWriter.Stored(weights.Model));
-    }
 }

@@ -80,6 +80,9 @@ public static class ModelExport
             AtomicFile.WriteText(Path.Combine(folder, Checkpoint.IndexName), Index(shards));
         }
 
+        // Of the two, what an earlier export left would be read in place of this one.
+        File.Delete(Path.Combine(folder, shards.Count > 1 ? Checkpoint.FileName : Checkpoint.IndexName));
+
         string[] companions = options.Source is { } from ? [.. s_companions.Select(n => Path.Combine(from, n)).Where(File.Exists)] : [];
         foreach (string companion in companions)
         {
@@ -104,7 +107,7 @@ public static class ModelExport
     {
         using var writer = SafetensorsWriter.Create(
             path, [.. shard.Tensors.Select(t => new TensorToWrite(t.Name, t.Shape, t.Type))], s_metadata);
-        byte[] bytes = ArrayPool<byte>.Shared.Rent(PieceElements * sizeof(float));
+        byte[] bytes = ArrayPool<byte>.Shared.Rent(PieceElements * sizeof(double)); // the widest that is copied as it stands
         float[] now = ArrayPool<float>.Shared.Rent(PieceElements), before = ArrayPool<float>.Shared.Rent(PieceElements);
         try
         {
@@ -135,14 +138,7 @@ public static class ModelExport
                 }
             }
 
-            if (writer.NotFinite.Count > 0)
-            {
-                throw new NotFiniteException(
-                    $"{path} was not written: {NotFiniteException.Describe(writer.NotFinite)}; the run has diverged, or began from such "
-                        + "values: go on from an earlier checkpoint, or with a smaller --lr");
-            }
-
-            writer.Complete();
+            CheckpointWriter.Complete(writer, path);
         }
         finally
         {

@@ -24,10 +24,6 @@ internal static class RowGather
         {
             read(first, destination);
         }
-        else if (order.Transposed)
-        {
-            Transpose(order.Rows.Length, part.ElementCount / order.Rows.Length, first, destination, size, read);
-        }
         else
         {
             Permute(order.Rows.AsSpan(), part.ElementCount / order.Rows.Length, first, destination, size, read);
@@ -45,10 +41,6 @@ internal static class RowGather
         if (part.Order is not { } order)
         {
             read(first, destination);
-        }
-        else if (order.Transposed)
-        {
-            Transpose(part.ElementCount / order.Rows.Length, order.Rows.Length, first, destination, size, read);
         }
         else
         {
@@ -86,27 +78,5 @@ internal static class RowGather
             read((rows[(int)row] * columns) + column, destination.Slice((int)(done * size), (int)(run * size)));
             done += run;
         }
-    }
-
-    /// <summary>A range of [rows, columns] from [columns, rows].</summary>
-    private static void Transpose(long rows, long columns, long first, Span<byte> destination, int size, ReadRun read)
-    {
-        long end = first + (destination.Length / size);
-        long firstRow = first / columns, rowCount = ((end - 1) / columns) - firstRow + 1;
-        byte[] run = ArrayPool<byte>.Shared.Rent((int)(rowCount * size));
-        for (long column = 0; column < columns; column++)
-        {
-            read((column * rows) + firstRow, run.AsSpan(0, (int)(rowCount * size)));
-            for (long row = 0; row < rowCount; row++)
-            {
-                long at = ((firstRow + row) * columns) + column;
-                if (at >= first && at < end)
-                {
-                    run.AsSpan((int)(row * size), size).CopyTo(destination[(int)((at - first) * size)..]);
-                }
-            }
-        }
-
-        ArrayPool<byte>.Shared.Return(run);
     }
 }
