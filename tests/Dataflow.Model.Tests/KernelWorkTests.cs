@@ -82,8 +82,8 @@ public class KernelWorkTests
             }
         }
 
-        // Updates, norms of gradients and zeroing are ops of one kernel without a program; of this model no product has a bias, all norms are
-        // by root mean square and all activations gated.
+        // Updates, norms of gradients and zeroing are ops of one kernel without a program; of this model no product has a bias, all norms
+        // are by root mean square and all activations gated.
         Kernel[] others =
         [
             Kernel.Update,
