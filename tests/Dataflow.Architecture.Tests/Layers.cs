@@ -10,7 +10,7 @@ internal static class Layers
     [
         "Dataflow.Model", "Dataflow.Schedules", "Dataflow.Simulation", "Dataflow.Planning", "Dataflow.Baseline",
         "Dataflow.Runtime",
-        "Dataflow.Cpu", "Dataflow.Cuda", "Dataflow.Training", "Dataflow.Reports",
+        "Dataflow.Cpu", "Dataflow.Cuda", "Dataflow.Training", "Dataflow.Reports", "Dataflow.Text",
     ];
 
     public static IReadOnlyDictionary<string, string[]> Allowed { get; } = new Dictionary<string, string[]>
@@ -25,6 +25,7 @@ internal static class Layers
         ["Dataflow.Cuda"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Runtime"],
         ["Dataflow.Training"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Runtime"],
         ["Dataflow.Reports"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Simulation"],
+        ["Dataflow.Text"] = ["Dataflow.Model"],
         ["Dataflow"] = s_libraries,
         ["Dataflow.Cli"] = [.. s_libraries, "Dataflow"],
         ["TransformerDemo"] = [.. s_libraries, "Dataflow", "Dataflow.Cli"],
