@@ -4,6 +4,8 @@
 //   scale is 1 rows are copied as they are.
 //   grid rows; block clamp(ceil(columns / Count / 2) rounded up to 32, 32, 512), Count elements in 16 bytes.
 //
+// embedding_add_<f32|bf16>: the same rows added to those of x, each element by one fused multiply-add. Launched as embedding_forward.
+//
 // embedding_block_forward_<f32|bf16>: block [block_rows, columns] holds the rows of the ids from first_id on. Rows of x with other ids are
 //   zeroed where zero_others is not 0, else not touched: over all blocks of a table, the first with zeros, x is what the whole gives.
 //   Launched as embedding_forward.
@@ -70,6 +72,25 @@ template <typename T> DEVICE void copy_row(const T* from, T* to, float scale, in
 template <typename T> DEVICE void gather(const int32* ids, const T* table, T* x, float scale, int32 columns)
 {
     copy_row(table + (int64)ids[blockIdx.x] * columns, x + (int64)blockIdx.x * columns, scale, columns);
+}
+
+template <typename T> DEVICE void gather_add(const int32* ids, const T* table, T* x, float scale, int32 columns)
+{
+    const int count = Pack<T>::Count;
+    const T* from = table + (int64)ids[blockIdx.x] * columns;
+    T* to = x + (int64)blockIdx.x * columns;
+    for (int at = threadIdx.x * count; at < columns; at += blockDim.x * count)
+    {
+        const Pack<T> row = unpack<T>(load_raw(from + at));
+        Pack<T> sum = unpack<T>(load_raw(to + at));
+#pragma unroll
+        for (int c = 0; c < count; c++)
+        {
+            sum.v[c] = fmaf(row.v[c], scale, sum.v[c]);
+        }
+
+        store_pack(to + at, sum);
+    }
 }
 
 template <typename T>
@@ -271,6 +292,20 @@ embedding_forward_bf16(const int32* ids, const bf16* table, bf16* x, float scale
     gather(ids, table, x, scale, columns);
 }
 EXPORT_KERNEL(embedding_forward_bf16)
+
+extern "C" __global__ void __launch_bounds__(512)
+embedding_add_f32(const int32* ids, const float* table, float* x, float scale, int32 columns)
+{
+    gather_add(ids, table, x, scale, columns);
+}
+EXPORT_KERNEL(embedding_add_f32)
+
+extern "C" __global__ void __launch_bounds__(512)
+embedding_add_bf16(const int32* ids, const bf16* table, bf16* x, float scale, int32 columns)
+{
+    gather_add(ids, table, x, scale, columns);
+}
+EXPORT_KERNEL(embedding_add_bf16)
 
 extern "C" __global__ void __launch_bounds__(512) embedding_block_forward_f32(
     const int32* ids, const float* block, float* x, float scale, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)

@@ -12,6 +12,8 @@ struct Rotary
     double query_beta; // queries are multiplied by 1 + query_beta ln(1 + position / original_length); 0: by nothing
     float factor;
     int32 original_length;
+    const int32* set;   // of each token, its document's frequencies among the sets; null: those above are all tokens'
+    const double* sets; // [sets, head_dim / 2]
 };
 
 // What is normed, by what weights.
@@ -90,7 +92,9 @@ DEVICE TokenValues fill_angles(unsigned char* shared, const int32* first_key, co
         if (token < shape.rows)
         {
             const int position = shape.row_offset + token - first_key[token];
-            const double turn = turns[at % half];
+            const double turn = rotary.set == nullptr
+                ? turns[at % half]
+                : rotary.sets[(int64)rotary.set[token] * half + at % half] * 0.15915494309189535;
             const float factor = turn == 0 ? 1.0f : rotary.factor;
             float cosine, sine;
             cosine_and_sine(position * turn, cosine, sine);

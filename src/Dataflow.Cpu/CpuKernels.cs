@@ -18,7 +18,7 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
 
     /// <inheritdoc/>
     public void EmbeddingForward(in EmbeddingForwardArguments call) =>
-        Embedding.Forward(team, (int*)call.Ids, At(call.Table), At(call.X), call.Scale);
+        Embedding.Forward(team, (int*)call.Ids, At(call.Table), At(call.X), call.Scale, call.Adds);
 
     /// <inheritdoc/>
     public void EmbeddingBackward(in EmbeddingBackwardArguments call) =>

@@ -22,6 +22,13 @@ internal static class KernelDispatch
             case EmbeddingBackwardCall c:
                 stream.Launch(EmbeddingBackwardArguments.Of(c, at));
                 break;
+            case ZeroCall c:
+                if (!at.Accumulates(c.Gradient))
+                {
+                    stream.Zero(at.Pointer(c.Gradient), at.SizeOf(c.Gradient));
+                }
+
+                break;
             case RmsNormForwardCall c:
                 stream.Launch(RmsNormForwardArguments.Of(c, at));
                 break;

@@ -53,7 +53,7 @@ public readonly struct OpOperands
     public ModelConfig Model => step.Model;
 
     /// <summary>Its attention's heads.</summary>
-    public HeadShape Heads => step.Heads;
+    public HeadShape Heads => program.AttentionScale is { } scale ? step.Heads with { Scale = (float)scale } : step.Heads;
 
     /// <summary>Tokens of the chunk, or of the sub-chunk.</summary>
     public int Tokens => tokens;
@@ -68,7 +68,9 @@ public readonly struct OpOperands
     public int FirstId => step.Programs.Vocabulary.First(op.VocabularyBlock!.Value);
 
     /// <summary>The op goes on with what it found in an earlier segment of the window.</summary>
-    public bool Continues => op.Segment is { Index: > 0 };
+    public bool Continues =>
+        op is { Segment: { } segment, Chunk: { } chunk }
+        && segment.Index > step.Geometry.FirstSegment(chunk, segment.Count, program.Window).Index;
 
     /// <summary>The same of so many tokens of the chunk.</summary>
     public OpOperands SubChunk(int first, int count) => new(step, op, program, first, count);

@@ -38,8 +38,6 @@ public sealed class Trainer
     private readonly Schedule schedule;
     private readonly StepState state;
     private readonly Executor executor;
-    // How a model's positions are stretched, where that depends on how long a document is.
-    private readonly RotaryScalingKind? positionsOfRow;
     private readonly TokenTableWriter tables;
     private readonly int[] table;
     private readonly ObjectId[] tableObjects;
@@ -65,10 +63,8 @@ public sealed class Trainer
         state = new StepState(schedule, device);
         executor = new Executor(schedule, device);
         var geometry = workload.Geometry;
-        tables = new TokenTableWriter(geometry.Seqlen, geometry.ChunkTokens, geometry.ChunksPerGroup, workload.Model.PaddingId,
-            [.. ChunkTable.Windows(workload.Model)]);
+        tables = new TokenTableWriter(workload.Model, geometry);
         table = new int[checked(tables.TableInts * geometry.ChunksPerRound)];
-        positionsOfRow = workload.Model.Kinds.Select(workload.Model.PositionsOf).FirstOrDefault(p => p.DependOnLength)?.Scaling!.Kind;
         tableObjects =
         [
             .. Enumerable
@@ -239,21 +235,6 @@ public sealed class Trainer
         return counted == 0 ? default : (Run(steps, new StepArguments(1, default, 1f / counted)), counted);
     }
 
-    /// <summary>Programs have the angles of whole rows: documents of other lengths would be turned by those of another length.</summary>
-    private void RefusePacked(ITokenSource source, ReadOnlySpan<int> rows)
-    {
-        foreach (int row in rows)
-        {
-            if (positionsOfRow is { } kind && source.Documents(row) is { Count: > 1 } packed)
-            {
-                throw new UserErrorException(
-                    $"row {row} packs {packed.Count} documents, and the positions of {workload.Model.Name} ({kind}) depend on the length "
-                        + $"of each: give rows of one document"
-                );
-            }
-        }
-    }
-
     private static UserErrorException NothingCounts(string what) =>
         new($"no target of {what} counts: its documents have one token each, or a loss mask leaves all out; give rows with others");
 
@@ -315,7 +296,6 @@ public sealed class Trainer
             // Of fewer rows than the step's the last rounds have fewer, or padding alone.
             int first = Math.Min(r * geometry.RowsPerRound, rows.Length);
             var mine = rows.Slice(first, Math.Min(geometry.RowsOf(new Round(r)), rows.Length - first));
-            RefusePacked(source, mine);
             counted += tables.Write(source, mine, table, geometry.ChunksPerRound);
             for (int c = 0; c < geometry.ChunksPerRound; c++)
             {

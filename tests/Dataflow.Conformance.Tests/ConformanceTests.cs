@@ -19,3 +19,5 @@ public sealed class OptimizerTests : OptimizerConformance<SelectedDevice>;
 public sealed class FrozenTypeTests : FrozenTypeConformance<SelectedDevice>;
 
 public sealed class FamilyTests : FamilyConformance<SelectedDevice>;
+
+public sealed class PackedPositionsTests : PackedPositionsConformance<SelectedDevice>;

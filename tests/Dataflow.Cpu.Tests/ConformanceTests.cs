@@ -31,3 +31,5 @@ public sealed class FrozenTypeTests : FrozenTypeConformance<CpuDevices>;
 [Trait("Slow", "true")]
 [Trait("Soak", "true")]
 public sealed class FamilyTests : FamilyConformance<CpuDevices>;
+
+public sealed class PackedPositionsTests : PackedPositionsConformance<CpuDevices>;

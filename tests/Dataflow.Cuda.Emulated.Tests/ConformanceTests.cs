@@ -37,3 +37,6 @@ public sealed class FrozenTypeTests : FrozenTypeConformance<EmulatedDevices>;
 [Trait("Slow", "true")]
 [Trait("Soak", "true")]
 public sealed class FamilyTests : FamilyConformance<EmulatedDevices>;
+
+[Trait("Slow", "true")]
+public sealed class PackedPositionsTests : PackedPositionsConformance<EmulatedDevices>;

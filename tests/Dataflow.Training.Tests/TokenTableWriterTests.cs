@@ -1,3 +1,5 @@
+using Dataflow.Model;
+
 namespace Dataflow.Training.Tests;
 
 /// <summary>Tables against small ones made by hand, and against a plain definition on the golden tokens.</summary>
@@ -62,6 +64,24 @@ public class TokenTableWriterTests
         Assert.Equal([2, 2, 2], tables[24..27]);
         Assert.Equal([2, 3, 4], tables[30..33]);
         Assert.Equal([2, 2, 2], tables[33..36]);
+    }
+
+    [Fact]
+    public void Places_in_documents_and_their_order_follow_the_windows()
+    {
+        // A row of two documents, of 2 and 4 tokens, and one of a single document.
+        var rows = new Rows([[10, 11, 12, 13, 14, 15, 16], [7, 7, 7, 7, 7, 7, 7]], [[2, 4], null]);
+        var model = new ModelConfig
+        {
+            Name = "hand", VocabSize = 64, ModelDim = 16, LayerCount = 1, HeadCount = 2, KvHeadCount = 2, HeadDim = 8, FfnDim = 24,
+            RopeTheta = 10000, RmsNormEps = 1e-5f, LearnedPositions = 6, Pattern = new LayerPattern([new LayerKind(24, Window: 3)]),
+        };
+        var writer = new TokenTableWriter(model, new Geometry(6, Rows: 2, ChunkTokens: 12, ChunksPerRound: 1, Rounds: 1, HeadTokens: 12));
+        Assert.Equal(7 * 12, writer.TableInts);
+        int[] tables = new int[7 * 12];
+        writer.Write(rows, [0, 1], tables, 1);
+        Assert.Equal([0, 1, 0, 1, 2, 3, 0, 1, 2, 3, 4, 5], tables[60..72]);
+        Assert.Equal([0, 2, 6, 1, 3, 7, 4, 8, 5, 9, 10, 11], tables[72..84]);
     }
 
     [Fact]

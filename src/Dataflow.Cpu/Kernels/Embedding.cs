@@ -9,13 +9,23 @@ public static unsafe class Embedding
     /// <summary>Positions of the sorted order whose segments a job sums.</summary>
     private const int BlockPositions = 16;
 
-    /// <summary>ids: T, each a row of table (V x D); x: T x D, overwritten with those rows times <paramref name="scale"/>.</summary>
+    /// <summary>
+    /// ids: T, each a row of table (V x D); x: T x D, overwritten with those rows times <paramref name="scale"/>, or added to by one fused
+    /// multiply-add.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">An id is not a row of the table.</exception>
-    public static void Forward(ThreadTeam team, int* ids, Matrix table, Matrix x, float scale = 1)
+    public static void Forward(ThreadTeam team, int* ids, Matrix table, Matrix x, float scale = 1, bool adds = false)
     {
         x.Expect(x.Rows, table.Columns, nameof(x));
         CheckIds(ids, x.Rows, table.Rows);
-        team.For(x.Rows, new GatherJob(ids, table, 0, x, scale, zeroOthers: false));
+        if (adds)
+        {
+            team.For(x.Rows, new AddJob(ids, table, x, scale));
+        }
+        else
+        {
+            team.For(x.Rows, new GatherJob(ids, table, 0, x, scale, zeroOthers: false));
+        }
     }
 
     /// <summary>
@@ -99,6 +109,19 @@ public static unsafe class Embedding
             if ((uint)ids[i] >= (uint)rows)
             {
                 throw new ArgumentOutOfRangeException(nameof(ids), ids[i], $"token ids go from 0 to {rows - 1}");
+            }
+        }
+    }
+
+    private readonly struct AddJob(int* ids, Matrix table, Matrix x, float scale) : IJob
+    {
+        public void Run(int index, int worker)
+        {
+            Row from = new(table, ids[index]), to = new(x, index);
+            for (int j = 0; j < x.Columns; j += Lanes.Count)
+            {
+                int lanes = x.Columns - j;
+                to.Store(j, Vector512.FusedMultiplyAdd(from.Load(j, lanes), Vector512.Create(scale), to.Load(j, lanes)), lanes);
             }
         }
     }

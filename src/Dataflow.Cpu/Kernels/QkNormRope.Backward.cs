@@ -17,7 +17,8 @@ public static unsafe partial class QkNormRope
         Check(call);
         var (heads, kvHeads, headDim) = call.Heads;
         int tokens = call.GradQkv.Rows;
-        BackwardJob job = new(team, new RotaryAngles(team, call.Rotary, headDim, call.At) { QueryScale = call.QueryScale }, call);
+        var angles = new RotaryAngles(team, call.Rotary, headDim, call.At, call.Lengths) { QueryScale = call.QueryScale };
+        BackwardJob job = new(team, angles, call);
         if (call.QueryNorm is null && call.KeyNorm is null)
         {
             team.For(Blocks(tokens), job);

@@ -25,7 +25,8 @@ public static unsafe partial class QkNormRope
     {
         var (heads, kvHeads, headDim) = call.Heads;
         int tokens = call.Qkv.Rows;
-        ForwardJob job = new(team, new RotaryAngles(team, call.Rotary, headDim, call.At) { QueryScale = call.QueryScale }, call);
+        var angles = new RotaryAngles(team, call.Rotary, headDim, call.At, call.Lengths) { QueryScale = call.QueryScale };
+        ForwardJob job = new(team, angles, call);
         job.Qkv.Expect(tokens, (heads + (2 * kvHeads)) * headDim, nameof(call.Qkv));
         job.QueryNorm?.Expect(1, Weights(call.NormKind, heads, headDim), nameof(call.QueryNorm));
         job.KeyNorm?.Expect(1, Weights(call.NormKind, kvHeads, headDim), nameof(call.KeyNorm));

@@ -7,6 +7,7 @@ namespace Dataflow.Cuda.Kernels;
 internal sealed class Embedding(KernelLibrary library)
 {
     private readonly TypedFunction forward = library.Typed("embedding", "embedding_forward");
+    private readonly TypedFunction add = library.Typed("embedding", "embedding_add");
     private readonly TypedFunction backward = library.Typed("embedding", "embedding_backward");
     private readonly TypedFunction blockForward = library.Typed("embedding", "embedding_block_forward");
     private readonly TypedFunction blockBackward = library.Typed("embedding", "embedding_block_backward");
@@ -15,7 +16,8 @@ internal sealed class Embedding(KernelLibrary library)
 
     /// <inheritdoc cref="IKernels.EmbeddingForward"/>
     public void Forward(CudaStream stream, in EmbeddingForwardArguments call) =>
-        forward[call.X.Type].Launch(stream, ForwardShape(call.X), At(call.Ids), At(call.Table), At(call.X), call.Scale, call.X.Columns);
+        (call.Adds ? add : forward)[call.X.Type]
+            .Launch(stream, ForwardShape(call.X), At(call.Ids), At(call.Table), At(call.X), call.Scale, call.X.Columns);
 
     /// <inheritdoc cref="IKernels.EmbeddingBackward"/>
     public void Backward(CudaStream stream, in EmbeddingBackwardArguments call)

@@ -22,7 +22,7 @@ internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnS
     public void Forward(CudaStream stream, in QkNormRopeForwardArguments call)
     {
         var shape = Shape(call.Qkv.Rows, call.Heads);
-        var rotary = new RotaryParameter(call.Rotary, call.QueryScale, call.Heads.HeadDim);
+        var rotary = new RotaryParameter(call.Rotary, call.QueryScale, call.Lengths, call.Heads.HeadDim);
         if (call.QueryNorm is null)
         {
             ropeForward[call.Qkv.Type, call.Heads.HeadDim]
@@ -67,7 +67,7 @@ internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnS
     /// <inheritdoc cref="IKernels.QkNormRopeBackward"/>
     public void Backward(CudaStream stream, in QkNormRopeBackwardArguments call)
     {
-        var rotary = new RotaryParameter(call.Rotary, call.QueryScale, call.Heads.HeadDim);
+        var rotary = new RotaryParameter(call.Rotary, call.QueryScale, call.Lengths, call.Heads.HeadDim);
         int rows = call.GradQkv.Rows;
         if (call.QueryNorm is null)
         {

@@ -1,10 +1,11 @@
 using System.Runtime.InteropServices;
 using Dataflow.Model;
+using Dataflow.Runtime;
 
 namespace Dataflow.Cuda.Kernels;
 
 /// <summary>
-/// How heads are turned and queries scaled, as kernels take it by value: struct Rotary of kernels/qk_norm_rope_turns.cuh, 1,040 bytes.
+/// How heads are turned and queries scaled, as kernels take it by value: struct Rotary of kernels/qk_norm_rope_turns.cuh, 1,056 bytes.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct RotaryParameter
@@ -15,8 +16,10 @@ internal unsafe struct RotaryParameter
     private readonly double queryBeta;
     private readonly float factor;
     private readonly int originalLength;
+    private readonly nuint set;
+    private readonly nuint sets;
 
-    public RotaryParameter(RotaryTable table, QueryScale? scale, int headDim)
+    public RotaryParameter(RotaryTable table, QueryScale? scale, RotaryLengths? lengths, int headDim)
     {
         var given = table.InverseFrequencies;
         if (given.Length != headDim / 2 || given.Length > MostFrequencies)
@@ -33,6 +36,7 @@ internal unsafe struct RotaryParameter
         }
 
         factor = (float)table.Factor;
+        (set, sets) = lengths is { } own ? (own.Set, own.Sets) : (0, 0);
         (queryBeta, originalLength) = scale is { } s ? (s.Beta, s.OriginalLength) : (0, 0);
     }
 }

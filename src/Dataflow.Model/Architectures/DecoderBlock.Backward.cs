@@ -8,11 +8,11 @@ namespace Dataflow.Model;
 internal static partial class DecoderBlock
 {
     /// <summary>The gradient of the residual stream in place, from y's to x's, and of every weight that is trained.</summary>
-    public static ImmutableArray<KernelCall> Backward(ModelConfig model, LayerKind kind, int seqlen) =>
-        [.. WithProducts(model, kind, seqlen).Where(c => !kind.Frozen || c is not (GemmWeightGradientCall or ColumnSumCall))];
+    public static ImmutableArray<KernelCall> Backward(ModelConfig model, LayerKind kind) =>
+        [.. WithProducts(model, kind).Where(c => !kind.Frozen || c is not (GemmWeightGradientCall or ColumnSumCall))];
 
     /// <summary>The same with every product for a matrix's gradient, as if all were trained; norms leave out what is not.</summary>
-    private static ImmutableArray<KernelCall> WithProducts(ModelConfig model, LayerKind kind, int seqlen)
+    private static ImmutableArray<KernelCall> WithProducts(ModelConfig model, LayerKind kind)
     {
         bool parallel = model.Placement is NormPlacement.Parallel or NormPlacement.ParallelShared;
         var ffnNorm = model.HasFfnNorm ? Some(FfnNorm(model).Backward(model, GradNorm2, GradStream, adds: true, kind.Frozen)) : [];
@@ -49,10 +49,11 @@ internal static partial class DecoderBlock
                 GradQuery = GradQuery,
                 GradKeyValue = GradKvPiece,
                 FirstKey = FirstKey,
-                Rotary = RotaryTable.Of(model, kind, seqlen),
+                Rotary = RotaryTable.Of(model, kind),
                 NormKind = model.QkNormKind,
                 WeightOffset = model.NormWeightOffset,
                 QueryScale = QueryScaleOf(model, kind),
+                Lengths = RotaryLengthsOf(model, kind),
                 Norms = model.QkNorm
                     ? new QkNormOperands(
                         Qkv,

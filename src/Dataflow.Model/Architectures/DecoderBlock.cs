@@ -44,7 +44,7 @@ internal static partial class DecoderBlock
     }
 
     /// <summary>x to y; every tensor that a backward may want on the way.</summary>
-    public static ImmutableArray<KernelCall> Forward(ModelConfig model, LayerKind kind, int seqlen)
+    public static ImmutableArray<KernelCall> Forward(ModelConfig model, LayerKind kind)
     {
         var (attentionInput, ffnInput) = (AttentionInput(model), FfnInput(model));
         return
@@ -57,10 +57,11 @@ internal static partial class DecoderBlock
                 FirstKey = FirstKey,
                 QueryNorm = model.QkNorm ? W(WeightName.QNorm) : null,
                 KeyNorm = model.QkNorm ? W(WeightName.KNorm) : null,
-                Rotary = RotaryTable.Of(model, kind, seqlen),
+                Rotary = RotaryTable.Of(model, kind),
                 NormKind = model.QkNormKind,
                 WeightOffset = model.NormWeightOffset,
                 QueryScale = QueryScaleOf(model, kind),
+                Lengths = RotaryLengthsOf(model, kind),
                 Query = Query,
                 KeyValue = KvPiece,
             },
@@ -106,6 +107,9 @@ internal static partial class DecoderBlock
         new(WeightName.FfnNorm, WeightName.FfnNormBias, model.Placement == NormPlacement.Parallel ? Input : Residual, Rstd2);
 
     /// <summary>By what queries are multiplied, in layers whose positions say so.</summary>
+    private static RotaryOperands? RotaryLengthsOf(ModelConfig model, LayerKind kind) =>
+        model.PositionsOf(kind).DependOnLength ? new RotaryOperands(TensorName.RotarySet, TensorName.RotarySets) : null;
+
     private static QueryScale? QueryScaleOf(ModelConfig model, LayerKind kind) =>
         model.PositionsOf(kind).Scaling is { QueryGrowth: { } beta } scaling ? new QueryScale(beta, (int)scaling.OriginalPositions) : null;
 

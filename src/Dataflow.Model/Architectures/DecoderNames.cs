@@ -11,6 +11,9 @@ internal sealed record DecoderNames
 
     public string Embedding { get; init; } = "model.embed_tokens";
 
+    /// <summary>The table of positions, where they are learned.</summary>
+    public string Positions { get; init; } = "";
+
     public string FinalNorm { get; init; } = "model.norm";
 
     public string Head { get; init; } = "lm_head";
@@ -51,6 +54,9 @@ internal sealed record DecoderNames
     public string? GateUp { get; init; }
 
     public string Down { get; init; } = "mlp.down_proj";
+
+    /// <summary>Matrices of blocks are stored [in, out] (GPT-2).</summary>
+    public bool Transposed { get; init; }
 
     /// <summary>After the feed-forward, where there is one.</summary>
     public string FfnPostNorm { get; init; } = "post_feedforward_layernorm";

@@ -109,7 +109,7 @@ internal sealed class DecoderParameters
         var biases = new NamedRows[parts.Length];
         for (int i = 0; i < parts.Length; i++)
         {
-            rows[i] = (names.Layer + parts[i].Name + Weight, parts[i].Rows);
+            rows[i] = new(names.Layer + parts[i].Name + Weight, parts[i].Rows, Transposed: names.Transposed);
             biases[i] = (names.Layer + parts[i].Name + Bias, parts[i].Rows);
         }
 
@@ -134,7 +134,7 @@ internal sealed class DecoderParameters
 
         var order = names.QkvByHead ? RowOrder.OfHeadsInterleaved(model.HeadCount, model.HeadDim, HeadOrder(1))
             : RowOrder.Joined((queries, q), (keys, kv), (null, kv));
-        return [new(names.Layer + fused + ending, q + (2 * kv), order)];
+        return [new(names.Layer + fused + ending, q + (2 * kv), order, names.Transposed)];
     }
 
     private ParameterSpec HeadNorm(WeightName name, string checkpointName, int width) =>

@@ -19,6 +19,21 @@ internal static class DecoderVocabulary
             (model.Names.Embedding + ".weight", model.VocabSize)
         );
 
+    /// <summary>The parameters at a decoder's entry, in memory order.</summary>
+    public static ImmutableArray<ParameterSpec> Embeddings(ModelConfig model) =>
+        model.LearnedPositions is { } positions
+            ?
+            [
+                Embedding(model),
+                ParameterSpec.Matrix(
+                    WeightName.PositionTable,
+                    model.ModelDim,
+                    DecoderParameters.Initial(model, InitialValues.Embedding),
+                    (model.Names.Positions + ".weight", positions)
+                ),
+            ]
+            : [Embedding(model)];
+
     /// <summary>The final norm.</summary>
     public static IEnumerable<ParameterSpec> FinalNorm(ModelConfig model) =>
         DecoderParameters.Norm(model, WeightName.FinalNorm, WeightName.FinalNormBias, model.Names.FinalNorm);
@@ -55,6 +70,17 @@ internal static class DecoderVocabulary
                 Scale = (float)model.EmbeddingScale,
                 X = Output,
             },
+            .. model.LearnedPositions is null
+                ? []
+                : ImmutableArray.Create<KernelCall>(
+                    new EmbeddingForwardCall
+                    {
+                        Ids = Positions,
+                        Table = W(WeightName.PositionTable),
+                        X = Output,
+                        Adds = true,
+                    }
+                ),
         ];
 
     /// <summary>Adds the stream's gradient to the table's rows, or to those of a block.</summary>
@@ -68,6 +94,17 @@ internal static class DecoderVocabulary
                 GradX = GradStream,
                 GradTable = G(WeightName.EmbeddingTable),
             },
+            .. model.LearnedPositions is null
+                ? []
+                : ImmutableArray.Create<KernelCall>(
+                    new EmbeddingBackwardCall
+                    {
+                        Ids = Positions,
+                        Order = PositionOrder,
+                        GradX = GradStream,
+                        GradTable = G(WeightName.PositionTable),
+                    }
+                ),
         ];
 
     /// <summary>Final norm, logits and loss of a sub-chunk: all that an evaluation wants.</summary>
@@ -166,9 +203,18 @@ internal static class DecoderVocabulary
             B = HeadNorm,
             C = G(model.HeadMatrix),
         };
-        return model.Biases.HasFlag(Biases.Head)
-            ? [matrix, new ColumnSumCall { A = GradLogits, C = G(WeightName.HeadBias) }]
-            : [matrix];
+        return
+        [
+            matrix,
+            .. model.Biases.HasFlag(Biases.Head)
+                ? ImmutableArray.Create<KernelCall>(new ColumnSumCall { A = GradLogits, C = G(WeightName.HeadBias) })
+                : [],
+
+            // A tied table's gradient begins here, and with it that of what lies beside it.
+            .. model is { TiedEmbedding: true, LearnedPositions: not null }
+                ? ImmutableArray.Create<KernelCall>(new ZeroCall { Gradient = G(WeightName.PositionTable) })
+                : [],
+        ];
     }
 
     private static KernelCall NormBackward(ModelConfig model, TensorName gradient) =>

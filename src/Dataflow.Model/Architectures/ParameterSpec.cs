@@ -11,6 +11,9 @@ public sealed record WeightPart(string CheckpointName, long FirstElement, Immuta
     /// <summary>Where its rows are in the checkpoint, if not in the order of memory.</summary>
     public RowOrder? Order { get; init; }
 
+    /// <summary>A matrix that is stored [in, out]: memory has it the other way round.</summary>
+    public bool IsTransposed { get; init; }
+
     /// <summary>Number of elements.</summary>
     public long ElementCount => Shape is [var rows, var columns] ? rows * columns : Shape[0];
 }
@@ -19,7 +22,8 @@ public sealed record WeightPart(string CheckpointName, long FirstElement, Immuta
 /// <param name="Name">Hugging Face name; "{layer}" stands for the block's index.</param>
 /// <param name="Rows">Of a matrix; of a vector its length.</param>
 /// <param name="Order">Where they are in the checkpoint, if not in the order of memory.</param>
-public readonly record struct NamedRows(string Name, long Rows, RowOrder? Order = null)
+/// <param name="Transposed">They are the checkpoint's columns.</param>
+public readonly record struct NamedRows(string Name, long Rows, RowOrder? Order = null, bool Transposed = false)
 {
     /// <summary>In the order of memory.</summary>
     public static implicit operator NamedRows((string Name, long Rows) named) => new(named.Name, named.Rows);
@@ -74,9 +78,10 @@ public sealed record ParameterSpec
     {
         var named = ImmutableArray.CreateBuilder<WeightPart>(parts.Length);
         long rows = 0;
-        foreach (var (checkpointName, count, order) in parts)
+        foreach (var (checkpointName, count, order, transposed) in parts)
         {
-            named.Add(new WeightPart(checkpointName, rows * columns, [count, columns]) { Order = order });
+            ImmutableArray<long> shape = transposed ? [columns, count] : [count, columns];
+            named.Add(new WeightPart(checkpointName, rows * columns, shape) { Order = order, IsTransposed = transposed });
             rows += count;
         }
 
@@ -88,7 +93,7 @@ public sealed record ParameterSpec
     {
         var named = ImmutableArray.CreateBuilder<WeightPart>(parts.Length);
         long length = 0;
-        foreach (var (checkpointName, count, order) in parts)
+        foreach (var (checkpointName, count, order, _) in parts)
         {
             named.Add(new WeightPart(checkpointName, length, [count]) { Order = order });
             length += count;

@@ -12,24 +12,19 @@ namespace Dataflow.Model;
 /// <param name="Factor">Multiplies what turns, and nothing else: a pair of frequency 0 has cosine 1 and sine 0 whatever it is.</param>
 public sealed record RotaryTable(ImmutableArray<double> InverseFrequencies, double Factor = 1)
 {
-    private static readonly ConditionalWeakTable<ModelConfig, ConcurrentDictionary<(RotaryPositions, long), RotaryTable>> s_ofModels = [];
+    private static readonly ConditionalWeakTable<ModelConfig, ConcurrentDictionary<RotaryPositions, RotaryTable>> s_ofModels = [];
 
     /// <summary>That of a model's layers, made once a model and kind of positions: programs are listed often.</summary>
     /// <param name="model">Whose heads are turned.</param>
-    /// <param name="kind">Of layers.</param>
-    /// <param name="seqlen">Tokens of a row, which some ways to stretch positions depend on.</param>
-    public static RotaryTable Of(ModelConfig model, LayerKind kind, int seqlen)
-    {
-        var positions = model.PositionsOf(kind);
-        return s_ofModels
-            .GetValue(model, static _ => [])
-            .GetOrAdd((positions, positions.DependOnLength ? seqlen : 0), static (key, m) => Of(m, key.Item1, key.Item2), model);
-    }
+    /// <param name="kind">Of layers; where documents' lengths change frequencies, these are of short ones.</param>
+    public static RotaryTable Of(ModelConfig model, LayerKind kind) =>
+        s_ofModels.GetValue(model, static _ => []).GetOrAdd(model.PositionsOf(kind), static (positions, m) => Of(m, positions), model);
 
-    private static RotaryTable Of(ModelConfig model, RotaryPositions positions, long length)
+    private static RotaryTable Of(ModelConfig model, RotaryPositions positions)
     {
-        double[] turned = positions.InverseFrequencies(model.RotaryDims ?? model.HeadDim, length);
-        return new([.. turned, .. new double[(model.HeadDim / 2) - turned.Length]], positions.AttentionFactor);
+        double[] pairs = new double[model.HeadDim / 2];
+        RotarySets.Fill(model, positions, length: 0, pairs);
+        return new([.. pairs], positions.AttentionFactor);
     }
 
     /// <summary>theta^(-2i / head_dim), all pairs turned.</summary>

@@ -68,4 +68,7 @@ public enum WeightName
 
     /// <summary>[vocabulary].</summary>
     HeadBias,
+
+    /// <summary>[positions, D], where positions are learned.</summary>
+    PositionTable,
 }

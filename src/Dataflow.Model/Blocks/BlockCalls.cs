@@ -13,9 +13,9 @@ internal static class BlockCalls
     private static readonly CarriedAttention s_carried = new(AttentionSums, AttentionMaxima, AttentionTotals);
 
     /// <summary>The forward where attention takes its window segment by segment.</summary>
-    public static StreamedCalls StreamedForward(ModelConfig model, LayerKind kind, int seqlen)
+    public static StreamedCalls StreamedForward(ModelConfig model, LayerKind kind)
     {
-        var (before, attention, after) = Around<AttentionForwardCall>(DecoderBlock.Forward(model, kind, seqlen));
+        var (before, attention, after) = Around<AttentionForwardCall>(DecoderBlock.Forward(model, kind));
         return new StreamedCalls(
             before,
             [
@@ -40,9 +40,9 @@ internal static class BlockCalls
     }
 
     /// <summary>The backward where attention takes its window segment by segment.</summary>
-    public static StreamedCalls StreamedBackward(ModelConfig model, LayerKind kind, int seqlen)
+    public static StreamedCalls StreamedBackward(ModelConfig model, LayerKind kind)
     {
-        var (before, attention, after) = Around<AttentionBackwardCall>(DecoderBlock.Backward(model, kind, seqlen));
+        var (before, attention, after) = Around<AttentionBackwardCall>(DecoderBlock.Backward(model, kind));
         return new StreamedCalls(
             before,
             [
@@ -69,14 +69,13 @@ internal static class BlockCalls
     public static ImmutableArray<KernelCall> Recompute(
         ModelConfig model,
         LayerKind kind,
-        int seqlen,
         IEnumerable<TensorName> wanted,
         IReadOnlySet<TensorName> available
     )
     {
         var needed = new HashSet<TensorName>(wanted.Where(t => !available.Contains(t)));
         var calls = new List<KernelCall>();
-        foreach (var call in DecoderBlock.Forward(model, kind, seqlen).Reverse())
+        foreach (var call in DecoderBlock.Forward(model, kind).Reverse())
         {
             if (!call.Writes.Any(o => needed.Contains(o.Tensor)))
             {

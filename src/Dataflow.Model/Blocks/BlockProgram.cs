@@ -41,6 +41,9 @@ public sealed record BlockProgram(ImmutableArray<KernelCall> Calls, ImmutableDic
     /// <summary>The attention window of the layers whose program it is; null where there is none.</summary>
     public int? Window { get; init; }
 
+    /// <summary>What products of queries and keys are multiplied by in these layers, if not as in the model's others.</summary>
+    public double? AttentionScale { get; init; }
+
     /// <summary>Whether that call runs once for each sub-chunk.</summary>
     public bool RunsBySubChunk(KernelCall call) => SubChunkCalls > 0 && Calls.AsSpan()[..SubChunkCalls].Contains(call);
 

@@ -176,8 +176,9 @@ public sealed class BlockPrograms
             return new TensorPlace(inCutHead ? blockRole : role, Bytes.Zero, type, rows, model.ModelDim);
         }
 
-        var tensor = (name == WeightName.EmbeddingTable ? EmbeddingLayouts[0] : HeadLayout)[name];
-        bool tied = name == WeightName.EmbeddingTable && calls.Any(c => c is CrossEntropyCall);
+        bool ofEmbedding = name is WeightName.EmbeddingTable or WeightName.PositionTable;
+        var tensor = (ofEmbedding ? EmbeddingLayouts[0] : HeadLayout)[name];
+        bool tied = ofEmbedding && calls.Any(c => c is CrossEntropyCall);
         string tiedRole = gradient ? Roles.TiedGradients : Roles.TiedWeights;
         return new TensorPlace(tied ? tiedRole : role, new Bytes(tensor.ElementOffset * type.Size()), type, tensor.Rows, tensor.Columns);
     }

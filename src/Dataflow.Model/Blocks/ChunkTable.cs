@@ -4,7 +4,9 @@ namespace Dataflow.Model;
 
 /// <summary>
 /// What a chunk's table says of each of its tokens, an array of T int32 after the other: id, target, first key of its document, order by
-/// id; then, for each attention window that layers have, the first key within it.
+/// id; then, for each attention window that layers have, the first key within it; then, where positions are learned, each token's place in
+/// its document, and the order by these; then, for each kind of rotary positions that a document's length changes, which of the chunk's
+/// frequencies are each token's, and, behind all arrays, these frequencies.
 /// </summary>
 public static class ChunkTable
 {
@@ -47,8 +49,45 @@ public static class ChunkTable
     /// <summary>Offset of the tokens sorted by id.</summary>
     public static Bytes Order(Geometry geometry) => Array(geometry, OrderArray);
 
+    /// <summary>Offset of the tokens' places in their documents, where positions are learned.</summary>
+    public static Bytes Positions(ModelConfig model, Geometry geometry) => Array(geometry, WindowsArray + Windows(model).Length);
+
+    /// <summary>Offset of the tokens sorted by these.</summary>
+    public static Bytes PositionOrder(ModelConfig model, Geometry geometry) => Array(geometry, WindowsArray + Windows(model).Length + 1);
+
+    /// <summary>Offset of what says which rotary frequencies are each token's, in layers whose positions depend on lengths.</summary>
+    public static Bytes RotarySet(ModelConfig model, Geometry geometry, LayerKind kind) =>
+        Array(geometry, RotaryArray(model) + IndexOf(model, kind));
+
+    /// <summary>Offset of these frequencies.</summary>
+    public static Bytes RotarySets(ModelConfig model, Geometry geometry, LayerKind kind)
+    {
+        var lengthened = Lengthened(model);
+        var at = Array(geometry, RotaryArray(model) + lengthened.Length).Aligned;
+        foreach (var positions in lengthened[..IndexOf(model, kind)])
+        {
+            at += Model.RotarySets.Size(model, positions, geometry);
+        }
+
+        return at;
+    }
+
     /// <summary>Bytes of a chunk's table.</summary>
-    public static Bytes Size(ModelConfig model, Geometry geometry) => Array(geometry, WindowsArray + Windows(model).Length);
+    public static Bytes Size(ModelConfig model, Geometry geometry)
+    {
+        var lengthened = Lengthened(model);
+        var arrays = Array(geometry, RotaryArray(model) + lengthened.Length);
+        return lengthened.Aggregate(
+            lengthened.IsEmpty ? arrays : arrays.Aligned, (size, positions) => size + Model.RotarySets.Size(model, positions, geometry));
+    }
+
+    /// <summary>The rotary positions of layers that documents' lengths change, each once, in the order of their first layers.</summary>
+    public static ImmutableArray<RotaryPositions> Lengthened(ModelConfig model) =>
+        [.. model.Kinds.Select(model.PositionsOf).Where(p => p.DependOnLength).Distinct()];
+
+    private static int RotaryArray(ModelConfig model) => WindowsArray + Windows(model).Length + (model.LearnedPositions is null ? 0 : 2);
+
+    private static int IndexOf(ModelConfig model, LayerKind kind) => Lengthened(model).IndexOf(model.PositionsOf(kind));
 
     /// <summary>The attention windows that layers have, each once, in the order of their first layers.</summary>
     public static ImmutableArray<int> Windows(ModelConfig model) =>

@@ -60,6 +60,38 @@ public sealed record Geometry(
     /// <summary>The segment that holds the chunk's own K and V.</summary>
     public Segment SegmentOf(Chunk chunk, int segments) => new(chunk.Index % ChunksPerGroup / ChunksPerSegment(segments), segments);
 
+    /// <summary>
+    /// The first segment that the chunk attends to where layers see all of their row, or no further back than an attention window.
+    /// </summary>
+    public Segment FirstSegment(Chunk chunk, int segments, int? window)
+    {
+        if (window is not { } keys)
+        {
+            return new Segment(0, segments);
+        }
+
+        // Of all tokens of the chunk the first sees furthest back: to the beginning of its row, or of its attention window.
+        int row = WindowRow(chunk);
+        return new Segment(Math.Max(row - (row % Seqlen), row - keys + 1) / (ChunksPerSegment(segments) * ChunkTokens), segments);
+    }
+
+    /// <summary>The segments that the chunk attends to, ascending: its own is the last.</summary>
+    public IEnumerable<Segment> SegmentsOf(Chunk chunk, int segments, int? window)
+    {
+        int last = SegmentOf(chunk, segments).Index;
+        for (int i = FirstSegment(chunk, segments, window).Index; i <= last; i++)
+        {
+            yield return new Segment(i, segments);
+        }
+    }
+
+    /// <summary>
+    /// No later chunk of the group attends to the segment: the backward, which begins at the last chunk, begins its gradient here.
+    /// </summary>
+    public bool IsLastToSee(Chunk chunk, Segment segment, int? window) =>
+        chunk.Index % ChunksPerGroup == ChunksPerGroup - 1
+        || FirstSegment(new Chunk(chunk.Index + 1), segment.Count, window).Index > segment.Index;
+
     /// <summary>First row of the segment in its window.</summary>
     public int FirstRow(Segment segment) => segment.Index * ChunksPerSegment(segment.Count) * ChunkTokens;
 

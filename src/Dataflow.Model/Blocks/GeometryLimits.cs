@@ -84,7 +84,14 @@ public static class GeometryLimits
 
         if (vocabulary.AreCut && !model.MayCutVocabulary)
         {
-            return $"vocabulary blocks are {geometry.VocabularyBlocks}, and the model's head has a bias, with which it is not cut; give 1";
+            string what = model.LearnedPositions is null ? "its head has a bias" : "its positions are learned";
+            return $"vocabulary blocks are {geometry.VocabularyBlocks}, and {model.Name} has one: {what}; give 1";
+        }
+
+        if (geometry.Seqlen > model.LearnedPositions)
+        {
+            return $"rows have {geometry.Seqlen} tokens, and the model has learned {model.LearnedPositions} positions; give a seqlen of at "
+                + $"most that";
         }
 
         long chunks = (long)geometry.ChunksPerRound * geometry.Rounds;

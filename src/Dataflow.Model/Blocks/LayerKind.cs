@@ -12,13 +12,15 @@ namespace Dataflow.Model;
 /// parameters.
 /// </param>
 /// <param name="Positions">Its rotary positions, if not those of the model.</param>
+/// <param name="AttentionScale">What its products of queries and keys are multiplied by, if not as in the other layers.</param>
 public sealed record LayerKind(
     int FfnDim,
     int? Window = null,
     bool FfnApart = false,
     bool Frozen = false,
     DType? FrozenType = null,
-    RotaryPositions? Positions = null
+    RotaryPositions? Positions = null,
+    double? AttentionScale = null
 );
 
 /// <summary>The kinds of a model's layers from the first one on, over and over: layer l is of kind l modulo their number.</summary>

@@ -51,7 +51,7 @@ public sealed partial class LayerPrograms
 
     private long ElementsBeforeAttention(ParameterLayout part)
     {
-        var before = BlockCalls.StreamedBackward(model, Kind, geometry.Seqlen).Before.SelectMany(c => c.Operands);
+        var before = BlockCalls.StreamedBackward(model, Kind).Before.SelectMany(c => c.Operands);
         var first = before.Where(o => o.Tensor == TensorName.WeightGradient).Select(o => o.Weight).ToHashSet();
         if (!part.IsTrained)
         {
@@ -69,7 +69,7 @@ public sealed partial class LayerPrograms
 
     private BlockProgram LayForwardPart(SaveSet saved, Func<StreamedCalls, ImmutableArray<KernelCall>> part)
     {
-        var parts = BlockCalls.StreamedForward(model, Kind, geometry.Seqlen);
+        var parts = BlockCalls.StreamedForward(model, Kind);
         return Lay(part(parts), [.. parts.Before, .. parts.Attention, .. parts.After], Layout(saved).Offsets);
     }
 
@@ -80,7 +80,7 @@ public sealed partial class LayerPrograms
     private BlockProgram LayBackwardPart(
         SaveSet saved, Func<(ImmutableArray<KernelCall> Recompute, StreamedCalls Parts), ImmutableArray<KernelCall>> part)
     {
-        var (recompute, parts) = (Halves(saved).Recompute, BlockCalls.StreamedBackward(model, Kind, geometry.Seqlen));
+        var (recompute, parts) = (Halves(saved).Recompute, BlockCalls.StreamedBackward(model, Kind));
         return Lay(part((recompute, parts)), [.. recompute, .. parts.Before, .. parts.Attention, .. parts.After], Layout(saved).Offsets);
     }
 }

@@ -82,7 +82,7 @@ public sealed partial class LayerPrograms
     /// <summary>A block's forward.</summary>
     public BlockProgram Forward(SaveSet saved) => Cached("forward", saved, static (p, saved) =>
     {
-        var calls = DecoderBlock.Forward(p.model, p.Kind, p.geometry.Seqlen);
+        var calls = DecoderBlock.Forward(p.model, p.Kind);
         return p.Lay(calls, calls, p.Layout(saved).Offsets);
     });
 
@@ -97,7 +97,7 @@ public sealed partial class LayerPrograms
     public BlockProgram RecomputeKv() => Cached("recompute-kv", SaveSet.None, static (p, _) =>
     {
         var available = new HashSet<TensorName> { TensorName.Input };
-        var calls = BlockCalls.Recompute(p.model, p.Kind, p.geometry.Seqlen, [TensorName.KvPiece], available);
+        var calls = BlockCalls.Recompute(p.model, p.Kind, [TensorName.KvPiece], available);
         return p.Lay(calls, calls, ImmutableDictionary<TensorName, Bytes>.Empty);
     });
 
@@ -115,18 +115,18 @@ public sealed partial class LayerPrograms
 
     private (ImmutableArray<KernelCall> Recompute, ImmutableArray<KernelCall> Backward) Halves(SaveSet saved)
     {
-        var backward = DecoderBlock.Backward(model, Kind, geometry.Seqlen);
+        var backward = DecoderBlock.Backward(model, Kind);
         var available = new HashSet<TensorName>(DecoderBlock.Saved(model, saved)) { TensorName.Input };
         if (saved.HasFlag(SaveSet.Kv) || geometry.ChunksPerGroup > 1)
         {
             available.UnionWith([TensorName.KvPiece, TensorName.KvWindow]);
         }
 
-        var produced = DecoderBlock.Forward(model, Kind, geometry.Seqlen).SelectMany(c => c.Writes).Select(o => o.Tensor).ToHashSet();
+        var produced = DecoderBlock.Forward(model, Kind).SelectMany(c => c.Writes).Select(o => o.Tensor).ToHashSet();
         var wanted = backward.SelectMany(c => c.Reads.Concat(c.Updates)).Select(o => o.Tensor)
             .Select(t => t == TensorName.KvWindow ? TensorName.KvPiece : t)
             .Where(t => produced.Contains(t) && t is not (TensorName.Output or TensorName.Ffn));
-        return (BlockCalls.Recompute(model, Kind, geometry.Seqlen, wanted, available), backward);
+        return (BlockCalls.Recompute(model, Kind, wanted, available), backward);
     }
 
     private (ImmutableDictionary<TensorName, Bytes> Offsets, Bytes Length) Layout(SaveSet saved)
@@ -150,6 +150,7 @@ public sealed partial class LayerPrograms
         layout.Lay(BlockCalls.WithDenseWeights(calls, stored), BlockCalls.WithDenseWeights(lifetimes, stored), saved) with
         {
             Window = Kind.Window,
+            AttentionScale = Kind.AttentionScale,
         };
 
     private TensorPlace WeightPlace(Operand operand)

@@ -59,8 +59,8 @@ public sealed record ParameterLayout
     /// <summary>Size of one copy at the given dtype.</summary>
     public Bytes Size(DType type) => type.SizeOf(ElementCount);
 
-    /// <summary>The embedding table.</summary>
-    public static ParameterLayout Embedding(ModelConfig model) => Of([DecoderVocabulary.Embedding(model)]);
+    /// <summary>The embedding table, and that of positions where they are learned.</summary>
+    public static ParameterLayout Embedding(ModelConfig model) => Of(DecoderVocabulary.Embeddings(model));
 
     /// <summary>Consecutive rows of the embedding table or of the head's matrix as an object of their own.</summary>
     public static ParameterLayout RowBlock(ModelConfig model, WeightName name, int rows) =>

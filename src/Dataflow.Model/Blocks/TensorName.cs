@@ -170,4 +170,16 @@ public enum TensorName
 
     /// <summary>[T, D] of a norm that is recomputed for its roots alone.</summary>
     Unused,
+
+    /// <summary>[T] int32, where each token stands in its document; only in models that learn positions.</summary>
+    Positions,
+
+    /// <summary>[T] int32, token indices sorted by position.</summary>
+    PositionOrder,
+
+    /// <summary>[T] int32, which of the rotary frequencies are those of the token's document, where its length changes them.</summary>
+    RotarySet,
+
+    /// <summary>[sets, head_dim / 2] fp64: these frequencies.</summary>
+    RotarySets,
 }

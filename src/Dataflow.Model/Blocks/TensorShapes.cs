@@ -26,6 +26,16 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.Targets => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.Targets(geometry)),
             TensorName.FirstKey => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.FirstKeys(model, geometry, window: null)),
             TensorName.Order => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.Order(geometry)),
+            TensorName.Positions => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.Positions(model, geometry)),
+            TensorName.PositionOrder => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.PositionOrder(model, geometry)),
+            TensorName.RotarySet => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.RotarySet(model, geometry, kind!)),
+            TensorName.RotarySets => Own(
+                Roles.Table,
+                DType.Int32,
+                RotarySets.Count(model.PositionsOf(kind!), geometry),
+                2L * (model.HeadDim / 2),
+                ChunkTable.RotarySets(model, geometry, kind!)
+            ),
             TensorName.FirstKeyInWindow => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.FirstKeys(model, geometry, kind?.Window)),
             TensorName.Input => Tokens(Roles.Input, a, d),
             TensorName.Output => Tokens(Roles.Output, a, d),

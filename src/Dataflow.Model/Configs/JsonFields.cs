@@ -10,13 +10,15 @@ namespace Dataflow.Model;
 /// </summary>
 internal sealed class JsonFields(JsonElement root)
 {
+    private IReadOnlyDictionary<string, string> names = new Dictionary<string, string>();
+
     private const int LongestQuote = 40;
 
     /// <summary>The members of an object without any.</summary>
     public static JsonFields Empty { get; } = new(JsonElement.Parse("{}"));
 
     /// <summary>One phrase per fault found so far.</summary>
-    public List<string> Faults { get; } = [];
+    public List<string> Faults { get; private init; } = [];
 
     /// <summary>Keys of the object, in file order.</summary>
     public IEnumerable<string> Keys => root.EnumerateObject().Select(member => member.Name);
@@ -47,15 +49,18 @@ internal sealed class JsonFields(JsonElement root)
         }
     }
 
+    /// <summary>The same members, some of which may stand under other names: a member's own name wins where both are there.</summary>
+    public JsonFields Renamed(IReadOnlyDictionary<string, string> others) => new(root) { Faults = Faults, names = others };
+
     /// <summary>The member, unless absent or null.</summary>
     public JsonElement? Find(string key) =>
-        root.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+        root.TryGetProperty(Name(key), out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
     /// <summary>The object as it stands in the file.</summary>
     public string Text() => root.GetRawText();
 
     /// <summary>Whether the member is there and null.</summary>
-    public bool IsNull(string key) => root.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null;
+    public bool IsNull(string key) => root.TryGetProperty(Name(key), out var value) && value.ValueKind == JsonValueKind.Null;
 
     /// <summary>Whether the member is there and not null.</summary>
     public bool Has(string key) => Find(key) is not null;
@@ -140,7 +145,7 @@ internal sealed class JsonFields(JsonElement root)
 
     private T Missing<T>(string key, T value)
     {
-        Faults.Add($"{key} is missing");
+        Faults.Add($"{Name(key)} is missing");
         return value;
     }
 
@@ -150,5 +155,8 @@ internal sealed class JsonFields(JsonElement root)
         return value;
     }
 
-    private void Wrong(string key, string expected, JsonElement found) => Faults.Add($"{key} must be {expected}, found {Quote(found)}");
+    private void Wrong(string key, string expected, JsonElement found) =>
+        Faults.Add($"{Name(key)} must be {expected}, found {Quote(found)}");
+
+    private string Name(string key) => root.TryGetProperty(key, out _) ? key : names.GetValueOrDefault(key, key);
 }

@@ -73,6 +73,9 @@ public sealed record ModelConfig
     /// <summary>In checkpoints, pairs that are rotated are neighbours; else halves.</summary>
     public bool RotatesNeighbours { get; init; }
 
+    /// <summary>Rows of a table that holds a vector for each place in a document, added to its token's; null: there is none.</summary>
+    public int? LearnedPositions { get; init; }
+
     /// <summary>Which norms it has.</summary>
     public NormKind Norm { get; init; }
 
@@ -104,7 +107,7 @@ public sealed record ModelConfig
     public double? LogitSoftcap { get; init; }
 
     /// <summary>Embedding and head may be computed by blocks of their rows: not where something else lies along them.</summary>
-    public bool MayCutVocabulary => !Biases.HasFlag(Biases.Head);
+    public bool MayCutVocabulary => !Biases.HasFlag(Biases.Head) && LearnedPositions is null;
 
     /// <summary>Blocks have norms after attention and after the feed-forward.</summary>
     internal bool HasPostNorms => Placement is NormPlacement.After or NormPlacement.BeforeAndAfter;
@@ -144,7 +147,7 @@ public sealed record ModelConfig
 
     /// <summary>All numbers; a tied table counts once.</summary>
     public long ParameterCount =>
-        DecoderVocabulary.Embedding(this).Count + DecoderVocabulary.Head(this).Sum(p => p.Count)
+        DecoderVocabulary.Embeddings(this).Sum(p => p.Count) + DecoderVocabulary.Head(this).Sum(p => p.Count)
         + KindCounts.Sum(k => k.Layers * BlockParameterCount(k.Kind));
 
     /// <summary>Those of them that training changes.</summary>

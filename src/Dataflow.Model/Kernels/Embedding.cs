@@ -18,14 +18,24 @@ public sealed record EmbeddingForwardCall : KernelCall
     /// <summary>What rows are multiplied by.</summary>
     public float Scale { get; init; } = 1;
 
+    /// <summary>Rows are added to those of X; else they take their place.</summary>
+    public bool Adds { get; init; }
+
     /// <summary>Of the table, the rows of these tokens at most.</summary>
-    public override KernelWork Work(in CallShapes at) => KernelWork.Memory(2.0 * at.Place(X).Size.Value);
+    public override KernelWork Work(in CallShapes at) => KernelWork.Memory((Adds ? 3.0 : 2.0) * at.Place(X).Size.Value);
 
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
         all.Read(Ids, Table);
-        all.Write(X);
+        if (Adds)
+        {
+            all.Update(X);
+        }
+        else
+        {
+            all.Write(X);
+        }
     }
 }
 

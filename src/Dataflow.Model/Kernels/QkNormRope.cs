@@ -32,6 +32,9 @@ public sealed record QkNormRopeForwardCall : KernelCall
     /// <summary>By what queries are multiplied; null: by nothing.</summary>
     public QueryScale? QueryScale { get; init; }
 
+    /// <summary>Frequencies by the length of documents, in place of the table's; null: lengths change nothing.</summary>
+    public RotaryOperands? Lengths { get; init; }
+
     /// <summary>[T, q]; null where nobody wants it.</summary>
     public required Operand? Query { get; init; }
 
@@ -49,7 +52,7 @@ public sealed record QkNormRopeForwardCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(Qkv, FirstKey, QueryNorm, KeyNorm);
+        all.Read(Qkv, FirstKey, QueryNorm, KeyNorm, Lengths?.Set, Lengths?.Sets);
         all.Write(Query, KeyValue);
     }
 }
@@ -81,6 +84,9 @@ public sealed record QkNormRopeBackwardCall : KernelCall
     /// <summary>By what queries were multiplied; null: by nothing.</summary>
     public QueryScale? QueryScale { get; init; }
 
+    /// <summary>As the forward's.</summary>
+    public RotaryOperands? Lengths { get; init; }
+
     /// <summary>What the norms had; null without.</summary>
     public required QkNormOperands? Norms { get; init; }
 
@@ -90,11 +96,16 @@ public sealed record QkNormRopeBackwardCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(GradQuery, GradKeyValue, FirstKey, Norms?.Qkv, Norms?.Query, Norms?.Key);
+        all.Read(GradQuery, GradKeyValue, FirstKey, Norms?.Qkv, Norms?.Query, Norms?.Key, Lengths?.Set, Lengths?.Sets);
         all.Write(GradQkv, Norms?.Workspace);
         all.Update(Norms?.GradQuery, Norms?.GradKey);
     }
 }
+
+/// <summary>Rotary frequencies that depend on the length of documents (<see cref="RotarySets"/>).</summary>
+/// <param name="Set">[T] int32, which of them a token's are.</param>
+/// <param name="Sets">[sets, head_dim / 2] fp64.</param>
+public sealed record RotaryOperands(Operand Set, Operand Sets);
 
 /// <summary>What the backward of the norms needs; a weight is of head_dim, or of the whole row where that is normed.</summary>
 /// <param name="Qkv">[T, q + 2 kv], of the forward.</param>

@@ -22,16 +22,35 @@ internal static class SegmentRule
             yield break;
         }
 
-        // Chunks see half of the segments on average, once forward and once backward.
-        long chunks = (long)workload.Model.LayerCount * geometry.ChunksPerRound * geometry.Rounds;
         int last = 1;
-        for (int wanted = 2; wanted <= geometry.ChunksPerGroup && (wanted == 2 || chunks * (wanted + 1) <= MostAttentionOps); wanted *= 2)
+        for (int wanted = 2; wanted <= geometry.ChunksPerGroup; wanted *= 2)
         {
+            if (wanted > 2 && AttentionOps(workload, wanted) > MostAttentionOps)
+            {
+                yield break;
+            }
+
             int count = geometry.SegmentsUpTo(wanted);
             if (count > last && geometry.FirstRow(new Segment(1, count)) % keyRows == 0)
             {
                 yield return last = count;
             }
         }
+    }
+
+    /// <summary>
+    /// Chunks see half of the segments on average, once forward and once backward; in a layer with an attention window those that it
+    /// reaches into, and their own.
+    /// </summary>
+    private static long AttentionOps(Workload workload, int segments)
+    {
+        var geometry = workload.Geometry;
+        long rows = (long)geometry.ChunksPerSegment(segments) * geometry.ChunkTokens, twice = 0;
+        foreach (var layer in workload.Model.Layers)
+        {
+            twice += workload.Model.KindOf(layer).Window is { } window ? Math.Min(segments, (window / rows) + 2) * 2 : segments + 1;
+        }
+
+        return twice * geometry.ChunksPerRound * geometry.Rounds;
     }
 }

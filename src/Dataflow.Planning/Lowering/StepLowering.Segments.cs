@@ -6,7 +6,8 @@ namespace Dataflow.Planning;
 
 /// <summary>
 /// A layer whose context windows are streamed. A chunk takes its window segment by segment, ascending, forward as backward: attention's
-/// sums and the query's gradient stay in scratch from one to the next, the segments come and go.
+/// sums and the query's gradient stay in scratch from one to the next, the segments come and go. Those before the layer's attention window
+/// are left out.
 /// </summary>
 internal sealed partial class StepLowering
 {
@@ -25,7 +26,7 @@ internal sealed partial class StepLowering
             Where(split > Bytes.Zero, table.Activations(l, c, r, AccessMode.Write) with { Length = split }),
             table.Scratch(project.ScratchLength, AccessMode.Write),
         ], saved, segment: own);
-        foreach (var s in SegmentsUpTo(own))
+        foreach (var s in geometry.SegmentsOf(c, segments, programs[l].Kind.Window))
         {
             Add(OpKind.Attend, l, c, r,
             [
@@ -47,7 +48,7 @@ internal sealed partial class StepLowering
         ], saved, segment: own);
     }
 
-    private void StreamedBackward(Layer l, Chunk c, Round r, SaveSet saved, bool lastOfGroup, bool firstOfStep)
+    private void StreamedBackward(Layer l, Chunk c, Round r, SaveSet saved, bool firstOfStep)
     {
         var (combine, project) = (programs[l].CombineBackward(saved), programs[l].ProjectBackward(saved));
         var own = geometry.SegmentOf(c, segments);
@@ -74,15 +75,16 @@ internal sealed partial class StepLowering
             .. StreamedGradients(l, combine, firstOfStep, afterAttention: false),
             table.Scratch(combine.ScratchLength, recomputes ? AccessMode.ReadWrite : AccessMode.Write),
         ], saved, segment: own);
-        foreach (var s in SegmentsUpTo(own))
+        foreach (var s in geometry.SegmentsOf(c, segments, programs[l].Kind.Window))
         {
+            bool begins = geometry.IsLastToSee(c, s, programs[l].Kind.Window);
             int rows = geometry.RowsUpTo(c, s);
             Add(OpKind.AttendBackward, l, c, r,
             [
                 table.Table(c, r),
                 table.Segment(l, c, r, s, 0, rows, AccessMode.Read),
                 table.Activations(l, c, r, AccessMode.Read),
-                table.GradSegment(l, c, r, s, 0, rows, lastOfGroup ? AccessMode.Write : AccessMode.ReadWrite),
+                table.GradSegment(l, c, r, s, 0, rows, begins ? AccessMode.Write : AccessMode.ReadWrite),
                 table.Scratch(combine.ScratchLength, AccessMode.ReadWrite),
             ], saved, segment: s);
         }
@@ -112,9 +114,6 @@ internal sealed partial class StepLowering
     }
 
     private static Use Where(bool holds, Use use) => holds ? use : default;
-
-    private static IEnumerable<Segment> SegmentsUpTo(Segment last) =>
-        Enumerable.Range(0, last.Index + 1).Select(i => last with { Index = i });
 
     private static bool Names(BlockProgram program, string role) => program.Places.Values.Any(p => p.Role == role);
 }

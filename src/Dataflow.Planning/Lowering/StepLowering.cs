@@ -215,7 +215,7 @@ internal sealed partial class StepLowering
         bool lastOfGroup = c.Index % geometry.ChunksPerGroup == geometry.ChunksPerGroup - 1;
         if (segments > 1)
         {
-            StreamedBackward(l, c, r, saved, lastOfGroup, first);
+            StreamedBackward(l, c, r, saved, first);
             return;
         }
 

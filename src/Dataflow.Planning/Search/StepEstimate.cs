@@ -42,6 +42,7 @@ internal sealed class StepEstimate
     private readonly double trained;
     private readonly double blockGradients;
     private readonly double window;
+    private readonly SegmentTraffic segments;
     private readonly double ends;
     private readonly double update;
     private readonly double state;
@@ -63,6 +64,7 @@ internal sealed class StepEstimate
         trained = Mean(p => Sum(p, i => p.Parts[i].IsTrained ? p.WeightsSize(i) : Bytes.Zero));
         blockGradients = Mean(p => Sum(p, p.GradientsSize));
         window = Mean(p => p.KvPieceSize) * chunks * layers;
+        segments = new SegmentTraffic(programs, geometry, layersOf);
         double parameters = workload.Model.TrainedParameterCount;
         state = parameters * workload.StateBytes;
         double perParameter = recipe.Gradients.Size() + (2 * (recipe.Parameters.Size() + workload.StateBytes));
@@ -118,7 +120,7 @@ internal sealed class StepEstimate
             - (Math.Max(0, travelling - r.ActivationSlots) * saved)
             - (Math.Max(0, travelling - r.StreamSlots) * (double)programs.StreamSize.Value)
             - (Math.Max(0, pairs - windowsKept) * windows);
-        double segments = r.WindowSegments > 1 ? window * positions / 2 : 0;
+        double segments = r.WindowSegments > 1 ? this.segments.Bytes(r.WindowSegments, r.WindowSlots) : 0;
         bool gradStreams = r.GradStreamSlots < chunks;
         double streams =
             (gradStreams ? (double)pairs * programs.StreamSize.Value : 0)

@@ -2,7 +2,7 @@ using Dataflow.Model;
 
 namespace Dataflow.Runtime;
 
-/// <summary>x [T, D] = scale times rows of the table [V, D].</summary>
+/// <summary>x [T, D] = scale times rows of the table [V, D], or plus these.</summary>
 public readonly record struct EmbeddingForwardArguments : IKernelArguments
 {
     /// <summary>[T] int32.</summary>
@@ -17,6 +17,9 @@ public readonly record struct EmbeddingForwardArguments : IKernelArguments
     /// <summary>What rows are multiplied by.</summary>
     public required float Scale { get; init; }
 
+    /// <summary>Whether rows are added to x.</summary>
+    public bool Adds { get; init; }
+
     /// <summary>Of a call's operands.</summary>
     public static EmbeddingForwardArguments Of(EmbeddingForwardCall call, in OpOperands at) =>
         new()
@@ -25,6 +28,7 @@ public readonly record struct EmbeddingForwardArguments : IKernelArguments
             Table = at.Tensor(call.Table),
             X = at.Tensor(call.X),
             Scale = call.Scale,
+            Adds = call.Adds,
         };
 
     /// <inheritdoc/>
@@ -35,7 +39,7 @@ public readonly record struct EmbeddingForwardArguments : IKernelArguments
     {
         accesses.Words(Ids, X.Rows);
         accesses.Read(Table);
-        accesses.Write(X);
+        accesses.Sum(X, Adds);
     }
 }
 

@@ -32,6 +32,9 @@ public readonly record struct QkNormRopeForwardArguments : IKernelArguments
     /// <summary>By what queries are multiplied; null: by nothing.</summary>
     public QueryScale? QueryScale { get; init; }
 
+    /// <summary>Frequencies by the length of documents, in place of the table's; null: lengths change nothing.</summary>
+    public RotaryLengths? Lengths { get; init; }
+
     /// <summary>Of attention.</summary>
     public required HeadShape Heads { get; init; }
 
@@ -54,6 +57,7 @@ public readonly record struct QkNormRopeForwardArguments : IKernelArguments
             NormKind = call.NormKind,
             WeightOffset = call.WeightOffset,
             QueryScale = call.QueryScale,
+            Lengths = RotaryLengths.Of(call.Lengths, at),
             Heads = at.Heads,
             Query = at.Tensor(call.Query),
             KeyValue = at.Tensor(call.KeyValue),
@@ -69,6 +73,7 @@ public readonly record struct QkNormRopeForwardArguments : IKernelArguments
         accesses.Read(QueryNorm);
         accesses.Read(KeyNorm);
         accesses.Words(At.FirstKey, Qkv.Rows);
+        Lengths?.Declare(accesses, Qkv.Rows);
         accesses.Write(Query);
         accesses.Write(KeyValue);
     }
@@ -110,6 +115,9 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
     /// <summary>By what queries are multiplied; null: by nothing.</summary>
     public QueryScale? QueryScale { get; init; }
 
+    /// <summary>Frequencies by the length of documents, in place of the table's; null: lengths change nothing.</summary>
+    public RotaryLengths? Lengths { get; init; }
+
     /// <summary>Of attention.</summary>
     public required HeadShape Heads { get; init; }
 
@@ -143,6 +151,7 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
             NormKind = call.NormKind,
             WeightOffset = call.WeightOffset,
             QueryScale = call.QueryScale,
+            Lengths = RotaryLengths.Of(call.Lengths, at),
             Heads = at.Heads,
             GradQkv = at.Tensor(call.GradQkv),
             GradQueryNorm = at.Tensor(call.Norms?.GradQuery),
@@ -163,6 +172,7 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
         accesses.Read(QueryNorm);
         accesses.Read(KeyNorm);
         accesses.Words(At.FirstKey, GradQkv.Rows);
+        Lengths?.Declare(accesses, GradQkv.Rows);
         accesses.Write(GradQkv);
         accesses.Sum(GradQueryNorm, Accumulate);
         accesses.Sum(GradKeyNorm, Accumulate);
@@ -170,6 +180,23 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
             Workspace,
             (QueryNorm, KeyNorm) is ({ } query, { } key) ? KernelWorkspace.QkNorm(GradQkv.Rows, query.Columns, key.Columns).Value : 0
         );
+    }
+}
+
+/// <summary>Rotary frequencies that depend on the length of documents.</summary>
+/// <param name="Set">[T] int32, which of them a token's are.</param>
+/// <param name="Sets">[sets, head_dim / 2] fp64, radians a position.</param>
+/// <param name="Size">Bytes of these.</param>
+public readonly record struct RotaryLengths(nuint Set, nuint Sets, long Size)
+{
+    /// <summary>Of a call's operands, if it has them.</summary>
+    public static RotaryLengths? Of(RotaryOperands? operands, in OpOperands at) =>
+        operands is null ? null : new(at.Pointer(operands.Set), at.Pointer(operands.Sets), at.SizeOf(operands.Sets).Value);
+
+    internal void Declare(KernelAccesses accesses, int tokens)
+    {
+        accesses.Words(Set, tokens);
+        accesses.Read(Sets, Size);
     }
 }
 

@@ -111,7 +111,7 @@ internal sealed partial class CanonicalStep
         Add(Roles.Activations, Activations(l, c, r), 0, split, AccessMode.Write);
         Scratch(project.ScratchLength, AccessMode.Write);
         Visit(new OpIdentity(OpKind.Project, l, null, c, r, own), saved);
-        for (int s = 0; s <= own.Index; s++)
+        for (int s = FirstSegment(l, c); s <= own.Index; s++)
         {
             var segment = own with { Index = s };
             Table(c, r);
@@ -161,21 +161,14 @@ internal sealed partial class CanonicalStep
 
         Scratch(combine.ScratchLength, repeats ? AccessMode.ReadWrite : AccessMode.Write);
         Visit(new OpIdentity(OpKind.CombineBackward, l, null, c, r, own), saved);
-        bool last = c.Index % geometry.ChunksPerGroup == geometry.ChunksPerGroup - 1;
-        for (int s = 0; s <= own.Index; s++)
+        for (int s = FirstSegment(l, c); s <= own.Index; s++)
         {
             var segment = own with { Index = s };
             int rows = geometry.RowsUpTo(c, segment);
             Table(c, r);
             Add(Roles.Kv, Piece(ObjectFamily.Windows, l, c, r, segment), 0, row * rows, AccessMode.Read);
             Add(Roles.Activations, Activations(l, c, r), 0, kept, AccessMode.Read);
-            Add(
-                Roles.GradKv,
-                Piece(ObjectFamily.GradWindows, l, c, r, segment),
-                0,
-                gradRow * rows,
-                last ? AccessMode.Write : AccessMode.ReadWrite
-            );
+            Accumulate(Roles.GradKv, Piece(ObjectFamily.GradWindows, l, c, r, segment), 0, gradRow * rows);
             Scratch(combine.ScratchLength, AccessMode.ReadWrite);
             Visit(new OpIdentity(OpKind.AttendBackward, l, null, c, r, segment), saved);
         }
@@ -197,6 +190,24 @@ internal sealed partial class CanonicalStep
 
         Scratch(combine.ScratchLength, AccessMode.ReadWrite);
         Visit(new OpIdentity(OpKind.ProjectBackward, l, null, c, r, own), saved);
+    }
+
+    /// <summary>The segment of the first key that the chunk's first token sees: no other token sees further back.</summary>
+    private int FirstSegment(Layer l, Chunk c)
+    {
+        if (programs[l].Kind.Window is not { } window)
+        {
+            return 0;
+        }
+
+        int token = geometry.WindowRow(c), s = 0;
+        int key = token - Math.Min(token % geometry.Seqlen, window - 1);
+        while (geometry.FirstRow(new Segment(s, segments)) + geometry.RowsOf(new Segment(s, segments)) <= key)
+        {
+            s++;
+        }
+
+        return s;
     }
 
     private static ObjectId Statistics(Chunk c, Round r) => new(ObjectFamily.LogitStatistics) { Chunk = c, Round = r };

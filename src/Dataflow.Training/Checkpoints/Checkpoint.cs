@@ -52,10 +52,11 @@ public sealed class Checkpoint : IDisposable
 
     /// <summary>
     /// The tensor of a language model, by the name that it has where it stands alone; null if there is none. In files of models that also
-    /// see or hear, its names have a prefix.
+    /// see or hear, its names have a prefix; in files of a decoder that was saved without its head, they lack their first word.
     /// </summary>
     internal StoredTensor? Find(string name) =>
-        s_prefixes.Select(p => _tensors.GetValueOrDefault(Prefixed(p, name))).FirstOrDefault(t => t is not null);
+        s_prefixes.Select(p => _tensors.GetValueOrDefault(Prefixed(p, name))).FirstOrDefault(t => t is not null)
+        ?? _tensors.GetValueOrDefault(name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..]);
 
     /// <summary>Whether a tensor says how others were quantised: what is read without it, or through it, has no use for it.</summary>
     internal bool IsOfQuantisation(string name) => _scales.Contains(name) || TensorScale.IsOfActivations(name);

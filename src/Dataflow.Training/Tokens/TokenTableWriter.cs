@@ -13,7 +13,10 @@ namespace Dataflow.Training;
 /// the position within the document is counted from it;</item>
 /// <item>order: the token numbers 0 to T - 1 sorted by id, equal ids by number: what the embedding's gradient sums along. Those of the
 /// model's padding id, whose row has no gradient, are left out, and as many -1 stand at the end;</item>
-/// <item>for each attention window that layers have, firstKey again, but no further back than the window.</item>
+/// <item>for each attention window that layers have, firstKey again, but no further back than the window;</item>
+/// <item>where a model learns positions, each token's place in its document, and the token numbers sorted by these;</item>
+/// <item>where a document's length changes rotary frequencies, which of the chunk's are the token's, and behind them these frequencies.
+/// </item>
 /// </list>
 /// A group of chunks shares one key/value window: chunk c of the round starts at row (c mod chunks per group) x T of its group's. No
 /// document may reach from one group into the next. What a short row lacks is padding, too. Without document lengths a row is one document
@@ -33,6 +36,8 @@ public sealed class TokenTableWriter
     private readonly int[] _row;
     private readonly byte[] _mask;
     private readonly long[] _sortKeys;
+    private readonly bool _countsPositions;
+    private readonly List<RotarySetWriter> _rotary = [];
 
     /// <summary>
     /// A writer for one geometry. It keeps its working memory, so it is for one thread at a time and allocates nothing per call.
@@ -55,10 +60,28 @@ public sealed class TokenTableWriter
         _row = new int[seqlen + 1];
         _mask = new byte[seqlen];
         _sortKeys = new long[chunkTokens];
+        TableInts = (ChunkTable.WindowsArray + _windows.Length) * chunkTokens;
     }
 
-    /// <summary>Integers of one chunk's table, without padding after it: 4 T, and T more a window.</summary>
-    public int TableInts => (ChunkTable.WindowsArray + _windows.Length) * _chunkTokens;
+    /// <summary>A writer for the tables that a model's kernels read.</summary>
+    public TokenTableWriter(ModelConfig model, Geometry geometry)
+        : this(geometry.Seqlen, geometry.ChunkTokens, geometry.ChunksPerGroup, model.PaddingId, [.. ChunkTable.Windows(model)])
+    {
+        _countsPositions = model.LearnedPositions is not null;
+        foreach (var kind in model.Kinds.DistinctBy(model.PositionsOf).Where(k => model.PositionsOf(k).DependOnLength))
+        {
+            _rotary.Add(new RotarySetWriter(model, model.PositionsOf(kind), geometry, ChunkTable.RotarySets(model, geometry, kind)));
+        }
+
+        TableInts = checked((int)(ChunkTable.Size(model, geometry).Value / sizeof(int)));
+    }
+
+    /// <summary>Integers of one chunk's table: 4 T, T more a window, and what else the model's kernels want to know.</summary>
+    public int TableInts { get; }
+
+    private int PositionsArray => ChunkTable.WindowsArray + _windows.Length;
+
+    private int RotaryArray => PositionsArray + (_countsPositions ? 2 : 0);
 
     /// <summary>Fills the tables of a round whose chunks lie back to back; as the overload with a stride.</summary>
     public int Write(ITokenSource source, ReadOnlySpan<int> rows, Span<int> tables, int chunks) =>
@@ -83,6 +106,7 @@ public sealed class TokenTableWriter
 
         int counted = 0;
         long token = 0;
+        _rotary.ForEach(r => r.Begin());
         foreach (int row in rows)
         {
             counted += WriteRow(source, row, token, tables, stride);
@@ -91,12 +115,17 @@ public sealed class TokenTableWriter
 
         for (; token < capacity; token++)
         {
-            Put(tables, stride, token, id: 0, NotCounted, WindowRow(token));
+            Put(tables, stride, token, id: 0, NotCounted, (token, 1));
         }
 
         for (int chunk = 0; chunk < chunks; chunk++)
         {
-            SortByToken(tables.Slice(chunk * stride, TableInts));
+            var table = tables.Slice(chunk * stride, TableInts);
+            Sort(table, ChunkTable.IdsArray, ChunkTable.OrderArray, _paddingId);
+            if (_countsPositions)
+            {
+                Sort(table, PositionsArray, PositionsArray + 1, leftOut: null);
+            }
         }
 
         return counted;
@@ -114,12 +143,11 @@ public sealed class TokenTableWriter
         {
             int end = documents is null ? inputs : begin + documents[d];
             CheckWithinGroup(row, firstToken + begin, firstToken + end);
-            int firstKey = WindowRow(firstToken + begin);
             for (int i = begin; i < end; i++)
             {
                 bool counts = (documents is null || i < end - 1) && !(masked && _mask[i] == 0);
                 counted += counts ? 1 : 0;
-                Put(tables, stride, firstToken + i, _row[i], counts ? _row[i + 1] : NotCounted, firstKey);
+                Put(tables, stride, firstToken + i, _row[i], counts ? _row[i + 1] : NotCounted, (firstToken + begin, end - begin));
             }
 
             begin = end;
@@ -127,7 +155,7 @@ public sealed class TokenTableWriter
 
         for (int i = inputs; i < _seqlen; i++)
         {
-            Put(tables, stride, firstToken + i, id: 0, NotCounted, WindowRow(firstToken + i));
+            Put(tables, stride, firstToken + i, id: 0, NotCounted, (firstToken + i, 1));
         }
 
         return counted;
@@ -147,8 +175,9 @@ public sealed class TokenTableWriter
 
     private int WindowRow(long token) => (int)(token % ((long)_chunksPerGroup * _chunkTokens));
 
-    private void Put(Span<int> tables, int stride, long token, int id, int target, int firstKey)
+    private void Put(Span<int> tables, int stride, long token, int id, int target, (long Begin, int Length) document)
     {
+        int firstKey = WindowRow(document.Begin);
         int chunk = (int)(token / _chunkTokens);
         int index = (int)(token % _chunkTokens);
         var table = tables.Slice(chunk * stride, TableInts);
@@ -159,21 +188,33 @@ public sealed class TokenTableWriter
         {
             table[((ChunkTable.WindowsArray + w) * _chunkTokens) + index] = Math.Max(firstKey, WindowRow(token) - _windows[w] + 1);
         }
+
+        if (_countsPositions)
+        {
+            table[(PositionsArray * _chunkTokens) + index] = WindowRow(token) - firstKey;
+        }
+
+        for (int r = 0; r < _rotary.Count; r++)
+        {
+            table[((RotaryArray + r) * _chunkTokens) + index] = _rotary[r].SetOf(table, chunk, document.Begin, document.Length);
+        }
     }
 
-    private void SortByToken(Span<int> table)
+    /// <summary>Fills an array with the token numbers sorted by what another one says of them, equal ones by number.</summary>
+    private void Sort(Span<int> table, int keysArray, int orderArray, int? leftOut)
     {
+        var keys = table.Slice(keysArray * _chunkTokens, _chunkTokens);
         int count = 0;
         for (int i = 0; i < _chunkTokens; i++)
         {
-            if (table[i] != _paddingId)
+            if (keys[i] != leftOut)
             {
-                _sortKeys[count++] = ((long)table[i] << 32) | (uint)i;
+                _sortKeys[count++] = ((long)keys[i] << 32) | (uint)i;
             }
         }
 
         _sortKeys.AsSpan(0, count).Sort();
-        var order = table.Slice(ChunkTable.OrderArray * _chunkTokens, _chunkTokens);
+        var order = table.Slice(orderArray * _chunkTokens, _chunkTokens);
         for (int i = 0; i < count; i++)
         {
             order[i] = (int)_sortKeys[i];

@@ -4,8 +4,8 @@ using Dataflow.Model;
 namespace Dataflow.Training;
 
 /// <summary>
-/// Between the order of a tensor's rows in memory and that in a checkpoint (<see cref="RowOrder"/>): any range of the one, from runs of the
-/// other.
+/// Between the order of a tensor's elements in memory and that in a checkpoint (<see cref="RowOrder"/>, or rows as columns): any range of
+/// the one, from runs of the other.
 /// </summary>
 internal static class RowGather
 {
@@ -20,7 +20,11 @@ internal static class RowGather
     /// <param name="read">From the checkpoint's tensor.</param>
     public static void ToMemory(WeightPart part, long first, Span<byte> destination, int size, ReadRun read)
     {
-        if (part.Order is not { } order)
+        if (part.IsTransposed)
+        {
+            Transpose(part.Shape[1], part.Shape[0], first, destination, size, read);
+        }
+        else if (part.Order is not { } order)
         {
             read(first, destination);
         }
@@ -38,7 +42,11 @@ internal static class RowGather
     /// <param name="read">From memory.</param>
     public static void ToCheckpoint(WeightPart part, long first, Span<byte> destination, int size, ReadRun read)
     {
-        if (part.Order is not { } order)
+        if (part.IsTransposed)
+        {
+            Transpose(part.Shape[0], part.Shape[1], first, destination, size, read);
+        }
+        else if (part.Order is not { } order)
         {
             read(first, destination);
         }
@@ -52,6 +60,32 @@ internal static class RowGather
 
             Permute(inverse, part.ElementCount / inverse.Length, first, destination, size, read);
         }
+    }
+
+    /// <summary>A range of [rows, columns] from runs of [columns, rows]: those that the range touches, column by column.</summary>
+    private static void Transpose(long rows, long columns, long first, Span<byte> destination, int size, ReadRun read)
+    {
+        long end = first + (destination.Length / size), top = first / columns, bottom = Math.Min(rows, (end + columns - 1) / columns);
+        byte[] run = ArrayPool<byte>.Shared.Rent(checked((int)(bottom - top) * size));
+        for (long column = 0; column < columns; column++)
+        {
+            // Of the first and the last row perhaps not this column.
+            long from = (top * columns) + column < first ? top + 1 : top;
+            long to = ((bottom - 1) * columns) + column < end ? bottom : bottom - 1;
+            if (from >= to)
+            {
+                continue;
+            }
+
+            var part = run.AsSpan(0, (int)(to - from) * size);
+            read((column * rows) + from, part);
+            for (long row = from; row < to; row++)
+            {
+                part.Slice((int)(row - from) * size, size).CopyTo(destination[(int)(((row * columns) + column - first) * size)..]);
+            }
+        }
+
+        ArrayPool<byte>.Shared.Return(run);
     }
 
     private static void Permute(ReadOnlySpan<int> rows, long columns, long first, Span<byte> destination, int size, ReadRun read)

@@ -10,7 +10,7 @@ namespace Dataflow.Training;
 /// <param name="Part">Its elements of that weight.</param>
 public sealed record WeightBinding(string Name, ParameterObject Object, WeightTensor Tensor, WeightPart Part)
 {
-    /// <summary>In the checkpoint: [out, in] of a matrix, [n] of a vector.</summary>
+    /// <summary>In the checkpoint: [out, in] of a matrix, or [in, out] of one that is stored so; [n] of a vector.</summary>
     public IReadOnlyList<long> Shape => Part.Shape;
 
     /// <summary>Of its first element, counted in elements from the object's start.</summary>

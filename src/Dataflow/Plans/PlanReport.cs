@@ -201,7 +201,8 @@ public static class PlanReport
         string positions = kind.Positions is not { } own ? ""
             : own == RotaryPositions.None ? "no positions"
             : string.Create(CultureInfo.InvariantCulture, $"rope_theta {own.Theta}");
-        string[] notes = [window, positions, kind.FfnApart ? "streamed apart" : "", frozen];
+        string scale = kind.AttentionScale is { } s ? string.Create(CultureInfo.InvariantCulture, $"scores times {s:g3}") : "";
+        string[] notes = [window, positions, scale, kind.FfnApart ? "streamed apart" : "", frozen];
         notes = [.. notes.Where(n => n != "")];
         return notes.Length == 0 ? $"{kind.FfnDim}" : $"{kind.FfnDim} ({string.Join(", ", notes)})";
     }

@@ -28,6 +28,27 @@ public sealed unsafe class EmbeddingTests : KernelTest
     [Theory]
     [InlineData(DType.Float32)]
     [InlineData(DType.BFloat16)]
+    public void Forward_adds_rows_to_those_that_are_there(DType type)
+    {
+        const float Scale = 1.5f;
+        Tensor table = New(11, 37, type, 3).Random(1);
+        Tensor x = New(Ids.Length, 37, type, 1).Random(2);
+        double[,] expected = x.Values();
+        for (int t = 0; t < Ids.Length; t++)
+        {
+            for (int j = 0; j < 37; j++)
+            {
+                expected[t, j] += Scale * table[Ids[t], j];
+            }
+        }
+
+        Embedding.Forward(Team(), Table(Ids), table.M, x.M, Scale, adds: true);
+        x.AssertClose(expected);
+    }
+
+    [Theory]
+    [InlineData(DType.Float32)]
+    [InlineData(DType.BFloat16)]
     public void Backward_adds_the_sum_of_each_tokens_rows_once(DType type)
     {
         Tensor dx = New(Ids.Length, 37, type, 1).Random(1);

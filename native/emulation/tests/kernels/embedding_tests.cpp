@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "kernel_test.h"
 
@@ -30,6 +31,31 @@ template <typename T> void check_forward(int rows, int columns, float scale = 1)
         {block_for(divided_up(columns / PackCount<T>, 2), 32, 512)}, 0, device_ids.device(), device_table.device(), x.device(), scale,
         columns);
     check_same(x.host(), expected, "gathered rows of " + std::to_string(columns));
+}
+
+template <typename T> void check_add(int rows, int columns, float scale)
+{
+    Numbers numbers(columns + rows);
+    const int table_rows = 30;
+    const std::vector<T> table = numbers.many<T>(static_cast<size_t>(table_rows) * columns);
+    std::vector<T> expected = numbers.many<T>(static_cast<size_t>(rows) * columns);
+    std::vector<int> ids(rows);
+    Array<T> device_table(table), x(expected);
+    for (int r = 0; r < rows; r++)
+    {
+        ids[r] = numbers.below(table_rows);
+        for (int c = 0; c < columns; c++)
+        {
+            T& value = expected[static_cast<size_t>(r) * columns + c];
+            value = rounded<T>(std::fma(to_float(table[static_cast<size_t>(ids[r]) * columns + c]), scale, to_float(value)));
+        }
+    }
+
+    Array<int> device_ids(ids);
+    kernel("embedding", std::string("embedding_add_") + Type<T>::Name).run({static_cast<uint32_t>(rows)},
+        {block_for(divided_up(columns / PackCount<T>, 2), 32, 512)}, 0, device_ids.device(), device_table.device(), x.device(), scale,
+        columns);
+    check_same(x.host(), expected, "added rows of " + std::to_string(columns));
 }
 
 // Over the blocks of a table, whose rows begin there, the first with zeros for the others.
@@ -153,6 +179,16 @@ TEST(EmbeddingForwardOfBlocksIsThatOfTheWhole)
         check_block_forward<float>(19, columns, {0, 21});
         check_block_forward<Bf16>(19, columns, {0, 21, 42});
         check_block_forward<Bf16>(19, columns, {0, 1, 49});
+    }
+}
+
+TEST(EmbeddingAddsRowsToThoseThatAreThere)
+{
+    for (int columns : {8, 48, 264, 8200})
+    {
+        check_add<float>(7, columns, 1);
+        check_add<Bf16>(7, columns, 1);
+        check_add<Bf16>(3, columns, 0.3f);
     }
 }
 

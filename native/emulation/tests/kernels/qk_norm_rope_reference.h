@@ -26,6 +26,7 @@ struct Shape
     float weight_offset = 0;
     double query_beta = 0;
     int original_length = 0;
+    int sets = 0; // of frequencies, by documents' lengths: token t has set t % sets, of base^(set + 1) in place of base
 
     int queries() const { return heads * head_dim; }
     int kv() const { return kv_heads * head_dim; }
@@ -81,7 +82,9 @@ void angle(const Shape& shape, const std::vector<int>& first_key, int t, int i, 
         return;
     }
 
-    const long double turn = (shape.row_offset + t - first_key[t]) * std::pow(static_cast<long double>(Theta), -2.0L * i / shape.head_dim);
+    const int powers = shape.sets == 0 ? 1 : t % shape.sets + 1;
+    const long double turn =
+        (shape.row_offset + t - first_key[t]) * std::pow(static_cast<long double>(Theta), -2.0L * powers * i / shape.head_dim);
     cosine = shape.factor * static_cast<double>(std::cos(turn));
     sine = shape.factor * static_cast<double>(std::sin(turn));
 }

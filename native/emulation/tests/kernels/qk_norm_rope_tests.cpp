@@ -17,11 +17,45 @@ struct Rotary
     double query_beta;
     float factor;
     int original_length;
+    const int* set;
+    const double* sets;
 };
 
-Rotary rotary(const Shape& shape)
+// Which set each token has, and the sets; without any, frequencies alone.
+struct Lengths
+{
+    explicit Lengths(const Shape& shape)
+    {
+        for (int t = 0; t < shape.rows; t++)
+        {
+            of_tokens.push_back(shape.sets == 0 ? 0 : t % shape.sets);
+        }
+
+        for (int s = 0; s < shape.sets; s++)
+        {
+            for (int i = 0; i < shape.head_dim / 2; i++)
+            {
+                const bool turns = i < shape.head_dim / 2 - shape.unturned;
+                frequencies.push_back(turns ? std::pow(Theta, -2.0 * (s + 1) * i / shape.head_dim) : 0);
+            }
+        }
+
+        frequencies.resize(std::max<size_t>(1, frequencies.size()));
+    }
+
+    std::vector<int> of_tokens;
+    std::vector<double> frequencies;
+};
+
+Rotary rotary(const Shape& shape, const Array<int>& set, const Array<double>& sets)
 {
     Rotary made = {};
+    if (shape.sets > 0)
+    {
+        made.set = set.device();
+        made.sets = sets.device();
+    }
+
     for (int i = 0; i < shape.head_dim / 2 - shape.unturned; i++)
     {
         made.frequencies[i] = std::pow(Theta, -2.0 * i / shape.head_dim);
@@ -39,7 +73,9 @@ template <typename T> void check_forward(const Shape& shape, Outputs outputs)
 {
     const Inputs<T> in(shape);
     Array<T> qkv(in.qkv), q_norm(in.q_norm), k_norm(in.k_norm), q(in.dq.size()), kv(in.dkv.size());
-    Array<int> first_key(in.first_key);
+    const Lengths lengths(shape);
+    Array<int> first_key(in.first_key), set(lengths.of_tokens);
+    Array<double> sets(lengths.frequencies);
     T* to_q = outputs == Outputs::KvOnly ? nullptr : q.device();
     T* to_kv = outputs == Outputs::QueriesOnly ? nullptr : kv.device();
     const auto forward = kernel("qk_norm_rope", entry<T>("forward", shape));
@@ -47,12 +83,12 @@ template <typename T> void check_forward(const Shape& shape, Outputs outputs)
     if (shape.has_norm())
     {
         forward.run({grid}, {256}, shared, qkv.device(), first_key.device(), q_norm.device(), k_norm.device(), to_q, to_kv,
-            rotary(shape), Eps, shape.weight_offset, shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
+            rotary(shape, set, sets), Eps, shape.weight_offset, shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
     else
     {
-        forward.run({grid}, {256}, shared, qkv.device(), first_key.device(), to_q, to_kv, rotary(shape), shape.rows, shape.row_offset,
-            shape.heads, shape.kv_heads, shape.head_dim);
+        forward.run({grid}, {256}, shared, qkv.device(), first_key.device(), to_q, to_kv, rotary(shape, set, sets), shape.rows,
+            shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
 
     const std::vector<T> queries = to_q != nullptr ? q.host() : std::vector<T>(), keys = to_kv != nullptr ? kv.host() : std::vector<T>();
@@ -95,19 +131,21 @@ template <typename T> void check_backward(const Shape& shape, uint64_t seed = 1,
     const int q_weights = shape.weights(true), k_weights = shape.weights(false);
     Array<T> dq(in.dq), qkv(in.qkv), q_norm(in.q_norm), k_norm(in.k_norm), dqkv(in.qkv.size());
     Array<float> dkv(in.dkv), q_partials(grid * q_weights), k_partials(grid * k_weights);
-    Array<int> first_key(in.first_key);
+    const Lengths lengths(shape);
+    Array<int> first_key(in.first_key), set(lengths.of_tokens);
+    Array<double> sets(lengths.frequencies);
     const auto backward = kernel("qk_norm_rope", entry<T>("backward", shape), seed);
     const uint32_t shared = 68 * shape.head_dim + 192, groups = shape.norm == Norm::Rows ? 0 : 1024 * shape.head_dim / lanes;
     if (shape.has_norm())
     {
         backward.run({grid}, {256}, shared + groups, dq.device(), dkv.device(), first_key.device(), qkv.device(), q_norm.device(),
-            k_norm.device(), dqkv.device(), q_partials.device(), k_partials.device(), rotary(shape), Eps, shape.weight_offset, shape.rows,
-            shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
+            k_norm.device(), dqkv.device(), q_partials.device(), k_partials.device(), rotary(shape, set, sets), Eps, shape.weight_offset,
+            shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
     else
     {
-        backward.run({grid}, {256}, shared, dq.device(), dkv.device(), first_key.device(), dqkv.device(), rotary(shape), shape.rows,
-            shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
+        backward.run({grid}, {256}, shared, dq.device(), dkv.device(), first_key.device(), dqkv.device(), rotary(shape, set, sets),
+            shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
 
     const std::vector<T> result = dqkv.host();
@@ -252,6 +290,20 @@ TEST(QkNormRopeAddsToWeightsAndScalesQueriesByPosition)
         shape.head_dim = 12;
         check_forward<float>(shape, Outputs::Both);
         check_backward<float>(shape);
+    }
+}
+
+TEST(QkNormRopeTurnsTokensByTheFrequenciesOfTheirDocuments)
+{
+    for (Norm norm : AllNorms)
+    {
+        for (int head_dim : {12, 64})
+        {
+            Shape shape = {19, 3, 1, head_dim, norm, 40, 2, 1.25f};
+            shape.sets = 3;
+            check_forward<float>(shape, Outputs::Both);
+            check_backward<float>(shape);
+        }
     }
 }
 

@@ -4,7 +4,8 @@ using Dataflow.Runtime;
 namespace Dataflow.Cpu.Kernels.Internals;
 
 /// <summary>
-/// Sines and cosines of rotary positions. The frequencies, in double, lie at the start of the shared scratch.
+/// Sines and cosines of rotary positions. The frequencies, in double, lie at the start of the shared scratch, or, where they depend on the
+/// length of documents, in the chunk's table.
 /// </summary>
 internal readonly unsafe struct RotaryAngles
 {
@@ -16,9 +17,10 @@ internal readonly unsafe struct RotaryAngles
     private readonly int half;
     private readonly int* firstKey;
     private readonly int rowOffset;
+    private readonly int* set;
 
     /// <summary>Fills the frequencies; done before the loop that reads them.</summary>
-    public RotaryAngles(ThreadTeam team, RotaryTable table, int headDim, ChunkContext at)
+    public RotaryAngles(ThreadTeam team, RotaryTable table, int headDim, ChunkContext at, RotaryLengths? lengths)
     {
         if (headDim % 2 != 0 || headDim / 2 * sizeof(double) > SharedBytes)
         {
@@ -42,6 +44,11 @@ internal readonly unsafe struct RotaryAngles
         rowOffset = at.Row;
         factor = table.Factor;
         table.InverseFrequencies.CopyTo(new Span<double>(frequencies, half));
+        if (lengths is { } own)
+        {
+            set = (int*)own.Set;
+            frequencies = (double*)own.Sets;
+        }
     }
 
     /// <summary>Of queries, where they have one.</summary>
@@ -54,10 +61,11 @@ internal readonly unsafe struct RotaryAngles
     public void Fill(int t, float* cos, float* sin)
     {
         int position = PositionOf(t);
+        double* turns = frequencies + (set == null ? 0 : (long)set[t] * half);
         for (int i = 0; i < half; i++)
         {
-            (double s, double c) = Math.SinCos(position * frequencies[i]);
-            double size = frequencies[i] == 0 ? 1 : factor;
+            (double s, double c) = Math.SinCos(position * turns[i]);
+            double size = turns[i] == 0 ? 1 : factor;
             cos[i] = (float)(c * size);
             sin[i] = (float)(s * size);
         }

@@ -14,7 +14,7 @@ internal abstract class ModelFamily
         new Llama(), new Qwen2(), new Qwen3(), new Mistral(), new Ministral(), new Ministral3(), new SmolLm3(), new SeedOss(),
         new Ernie45(), new Phi3(), new Granite(), new Gemma(), new Gemma2(), new Gemma3(), new Olmo2(), new Olmo3(), new Exaone4(),
         new Glm(), new Glm4(), new HunyuanDense(), new Arcee(), new StableLm(), new StarCoder2(), new Phi(), new GptNeoX(), new Cohere(),
-        new Cohere2(), new Nemotron(),
+        new Cohere2(), new Nemotron(), new Gpt2(),
     ];
 
     private static readonly FrozenDictionary<string, ModelFamily> s_byType = All.ToFrozenDictionary(f => f.Type);
@@ -38,6 +38,13 @@ internal abstract class ModelFamily
 
     /// <summary>Where num_key_value_heads is absent; null: as many as query heads.</summary>
     public virtual int? KvHeads => null;
+
+    /// <summary>Where intermediate_size is absent; null: it must not be.</summary>
+    /// <param name="modelDim">Of the model.</param>
+    public virtual int? FfnDim(int modelDim) => null;
+
+    /// <summary>What the family's files call keys of every family.</summary>
+    public virtual IReadOnlyDictionary<string, string> OwnNames => FrozenDictionary<string, string>.Empty;
 
     /// <summary>The key of the base of rotation at the top of a file.</summary>
     public virtual string ThetaKey => "rope_theta";
@@ -91,6 +98,12 @@ internal abstract class ModelFamily
     /// <param name="read">What the config's keys of rotation say.</param>
     public virtual RotaryPositions PositionsOf(JsonFields fields, int layer, int? window, RotaryReading read) => read.Positions;
 
+    /// <summary>A layer's kind, with what else sets it apart.</summary>
+    /// <param name="kind">With its window and positions.</param>
+    /// <param name="fields">Of the config.</param>
+    /// <param name="layer">Which.</param>
+    public virtual LayerKind Complete(LayerKind kind, JsonFields fields, int layer) => kind;
+
     /// <summary>The config with what sets the family apart.</summary>
     public virtual ModelConfig Complete(ModelConfig config, JsonFields fields) => config;
 
@@ -116,6 +129,7 @@ internal abstract class ModelFamily
     private IEnumerable<(string Key, KeyUse Use)> CommonKeys() =>
     [
         .. Reads(EpsKey, ActivationKey, ThetaKey),
+        .. Reads([.. OwnNames.Values]),
         .. HasWindows ? Reads("sliding_window") : [],
         .. RotaryPart is null ? [] : Reads(RotaryPartKey),
     ];

@@ -40,13 +40,14 @@ internal static class HuggingFaceConfig
         }
 
         var unknown = new List<string>();
-        int layers = fields.Int("num_hidden_layers");
         RefuseOtherMathematics(fields, family);
+        fields = fields.Renamed(family.OwnNames);
+        int layers = fields.Int("num_hidden_layers");
         int vocabulary = fields.Int("vocab_size");
         int modelDim = fields.Int("hidden_size");
         int heads = fields.Int("num_attention_heads");
         int headDim = fields.Has("head_dim") ? fields.Int("head_dim") : family.HeadDim ?? DefaultHeadDim(fields, modelDim, heads);
-        int ffnDim = fields.Int("intermediate_size");
+        int ffnDim = fields.Int("intermediate_size", absent: family.FfnDim(modelDim));
         var positions = HuggingFaceRope.Read(fields, family, unknown);
         var config = new ModelConfig
         {

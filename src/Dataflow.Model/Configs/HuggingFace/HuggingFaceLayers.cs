@@ -31,7 +31,8 @@ internal static class HuggingFaceLayers
         {
             int? window = types is null ? family.WindowOf(fields, l) : types[l] == Sliding ? family.Window(fields) : null;
             var own = family.PositionsOf(fields, l, window, positions);
-            kinds.Add(new LayerKind(ffnDim, window, Positions: own == positions.Positions ? null : own));
+            var kind = new LayerKind(ffnDim, window, Positions: own == positions.Positions ? null : own);
+            kinds.Add(family.Complete(kind, fields, l));
         }
 
         int period = 1;
