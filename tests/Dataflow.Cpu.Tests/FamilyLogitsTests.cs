@@ -5,7 +5,7 @@ using Dataflow.Schedules;
 
 namespace Dataflow.Cpu.Tests;
 
-/// <summary>The logits of each family's first row, as the head's product leaves them and the loss reads them: those of transformers.</summary>
+/// <summary>The logits of each family's first row, as the head leaves them and the loss reads them: those of transformers.</summary>
 public class FamilyLogitsTests
 {
     public static TheoryData<string> Cases => [.. GoldenCase.Families];
