@@ -7,6 +7,7 @@
 //   qk_norm_rope_*      each head by itself, before it is turned; q_norm, k_norm [hd]
 //   rope_qk_norm_*      each head by itself, after it was turned; q_norm, k_norm [hd]
 //   qk_row_norm_rope_*  all query heads of a row together, and all key heads, before they are turned; q_norm [H hd], k_norm [K hd]
+//   qk_layer_norm_rope_* each head by itself, less its mean, before it is turned; q_norm [H hd], k_norm [K hd]: each head's own
 //
 // *_forward_<f32|bf16>: qkv [rows, (H + 2K) hd]: query, key, value heads. Overwrites q [rows, H hd] and kv [rows, 2K hd] (keys, values);
 //   null skips either.
@@ -17,7 +18,7 @@
 //
 // No operand may overlap another. Angles are fp64 turns, brought within an eighth of a turn before they become fp32: right to 1e-7 at
 // positions of a million. The rest is fp32, each output rounded once.
-//   grid ceil(rows / 16); block 256; dynamic shared memory 68 hd + 192 bytes; backward of heads with norms 1,024 hd / L more, with L
+//   grid ceil(rows / 16); block 256; dynamic shared memory 68 hd + 192 bytes; backward of heads that share weights 1,024 hd / L more, L
 //   the lanes of a head: ceil(hd / 2 / Count) rounded up to a power of two, Count elements in 16 bytes; workspace of each partials 4
 //   bytes times its weights times grid. hd even, at most 256, a multiple of Count; where half of it is none, the entry points ending in
 //   _unaligned.
@@ -29,13 +30,13 @@ DEVICE void turn_heads(const T* from, int64 from_stride, T* to, int64 to_stride,
     const TokenValues& values, const float* scales, const Share& share)
 {
     const int width = Pack<T>::Count;
-    const bool of_rows = What == Normed::Rows;
+    const bool of_rows = What == Normed::Rows, own_weights = of_rows || What == Normed::HeadsCentred;
     if constexpr (of_rows)
     {
         row_rstds<Whole>(from, from_stride, heads, of, values.rstds, share);
     }
 
-    Runs<width> weight = load_weights<Whole, width>(norm, What != Normed::Nothing && !of_rows, of, share);
+    Runs<width> weight = load_weights<Whole, width>(norm, What != Normed::Nothing && !own_weights, of, share);
     for (int base = 0; base < share.tokens * heads; base += share.groups)
     {
         const int item = base + share.group;
@@ -50,7 +51,12 @@ DEVICE void turn_heads(const T* from, int64 from_stride, T* to, int64 to_stride,
 
         if constexpr (What != Normed::Nothing)
         {
-            if constexpr (of_rows)
+            if constexpr (What == Normed::HeadsCentred)
+            {
+                centre(x, share);
+            }
+
+            if constexpr (own_weights)
             {
                 weight = load_weights<Whole, width>(norm + head, active, of, share);
             }
@@ -195,6 +201,37 @@ DEVICE void turn_rows_back(const G* from, int64 from_stride, const T* x, T* dx, 
     }
 }
 
+// turn_heads_back where each head has weights of its own and is centred: a group has all tokens of a head, and so its sums of g n.
+template <bool Whole, typename G, typename T>
+DEVICE void turn_centred_back(const G* from, int64 from_stride, const T* x, T* dx, int64 stride, int heads, const T* norm,
+    const NormOf& of, const TokenValues& values, const float* scales, float* partial, const Share& share)
+{
+    const int width = Pack<T>::Count;
+    const float count = (float)(2 * share.half);
+    for (int base = 0; base < heads; base += share.groups)
+    {
+        // Groups without a head go along: lanes of a warp add up together.
+        const bool active = base + share.group < heads;
+        const int at = active ? (base + share.group) * 2 * share.half : 0;
+        const Runs<width> weight = load_weights<Whole, width>(norm + at, active, of, share);
+        Runs<width> sums = {};
+        for (int token = 0; token < share.tokens; token++)
+        {
+            Runs<width> g = turn_back<Whole, width>(from + token * from_stride + at, active, token, values, scales, share);
+            Runs<width> input = load_runs<Whole, width>(x + token * stride + at, share.half, active, share);
+            centre(input, share);
+            const float scale = head_rstd(input, of.eps, share);
+            weigh(g, input, weight, scale, sums);
+            const float along = -(head_dot(g, input, share) * scale * scale * scale / count);
+            centre(g, share);
+            pull(g, input, scale, along);
+            store_runs<Whole>(dx + token * stride + at, g, active, share);
+        }
+
+        store_runs<Whole>(partial + at, sums, active, share);
+    }
+}
+
 template <Normed What, bool Whole, typename T>
 DEVICE void forward(const T* qkv, const int32* first_key, const T* q_norm, const T* k_norm, T* q, T* kv, const Rotary& rotary,
     const NormOf& of, const Shape& shape)
@@ -237,7 +274,15 @@ DEVICE void backward(const T* dq, const float* dkv, const int32* first_key, cons
     dkv += row * 2 * kv_width;
     qkv += What != Normed::Nothing ? row * stride : 0;
     dqkv += row * stride;
-    if constexpr (What == Normed::Rows)
+    if constexpr (What == Normed::HeadsCentred)
+    {
+        float* sums = q_partials + (int64)blockIdx.x * q_width;
+        turn_centred_back<Whole>(dq, q_width, qkv, dqkv, stride, shape.heads, q_norm, of, values, scales, sums, share);
+        qkv += q_width;
+        sums = k_partials + (int64)blockIdx.x * kv_width;
+        turn_centred_back<Whole>(dkv, 2 * kv_width, qkv, dqkv + q_width, stride, shape.kv_heads, k_norm, of, values, nullptr, sums, share);
+    }
+    else if constexpr (What == Normed::Rows)
     {
         float* sums = q_partials + (int64)blockIdx.x * q_width;
         turn_rows_back<Whole>(dq, q_width, qkv, dqkv, stride, shape.heads, q_norm, of, values, scales, sums, share);
@@ -295,6 +340,7 @@ DEVICE void backward(const T* dq, const float* dkv, const int32* first_key, cons
     NORM_ENTRY_POINTS(qk_norm_rope, Normed::Heads, type, suffix, whole, norm_bounds)                                                    \
     NORM_ENTRY_POINTS(rope_qk_norm, Normed::HeadsAfterRotation, type, suffix, whole, norm_bounds)                                       \
     NORM_ENTRY_POINTS(qk_row_norm_rope, Normed::Rows, type, suffix, whole, norm_bounds)                                                 \
+    NORM_ENTRY_POINTS(qk_layer_norm_rope, Normed::HeadsCentred, type, suffix, whole, norm_bounds)                                       \
     extern "C" __global__ void rope_bounds                                                                                              \
     rope_forward_##suffix(const type* qkv, const int32* first_key, type* q, type* kv, const __grid_constant__ Rotary rotary,            \
         SHAPE_PARAMETERS)                                                                                                               \

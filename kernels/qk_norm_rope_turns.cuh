@@ -22,7 +22,8 @@ enum class Normed
     Nothing,
     Heads,
     HeadsAfterRotation,
-    Rows, // all heads of a token together
+    Rows,         // all heads of a token together
+    HeadsCentred, // each head less its mean
 };
 
 struct NormOf
@@ -198,6 +199,25 @@ DEVICE Runs<Width> load_weights(const T* norm, bool active, const NormOf& of, co
 template <int Width> DEVICE float head_rstd(const Runs<Width>& x, float eps, const Share& share)
 {
     return 1.0f / sqrtf(head_dot(x, x, share) / (float)(2 * share.half) + eps);
+}
+
+// A head less its mean; what no element has stays 0.
+template <int Width> DEVICE void centre(Runs<Width>& x, const Share& share)
+{
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < 2 * Width; i++)
+    {
+        sum += x.v[i / Width][i % Width];
+    }
+
+    const float mean = head_sum(sum, share) / (float)(2 * share.half);
+#pragma unroll
+    for (int i = 0; i < 2 * Width; i++)
+    {
+        float& value = x.v[i / Width][i % Width];
+        value = share.start + i % Width < share.half ? value - mean : 0.0f;
+    }
 }
 
 // A norm's backward but for the mean: sums += g n, g = g w.

@@ -83,9 +83,11 @@ public sealed class HeadVariantTests : IDisposable
     [InlineData(QkNormKind.HeadsAfterRotation, 12)]
     [InlineData(QkNormKind.Rows, 8)]
     [InlineData(QkNormKind.Rows, 12)]
+    [InlineData(QkNormKind.HeadsCentred, 8)]
+    [InlineData(QkNormKind.HeadsCentred, 12)]
     public void Queries_and_keys_are_normed_turned_and_scaled(QkNormKind kind, int headDim)
     {
-        int queries = 2 * headDim, width = 4 * headDim, normed = kind == QkNormKind.Rows ? queries : headDim;
+        int queries = 2 * headDim, width = 4 * headDim, normed = kind is QkNormKind.Rows or QkNormKind.HeadsCentred ? queries : headDim;
         var (qkv, values) = operands.Random(DType.Float32, Tokens, width, 1);
         var (qNorm, qw) = operands.Random(DType.Float32, 1, normed, 2);
         var (kNorm, kw) = operands.Random(DType.Float32, 1, headDim, 3);
@@ -205,9 +207,13 @@ public sealed class HeadVariantTests : IDisposable
 
         double[] Normed(double[] x) =>
             [
-                .. x.Chunk(together)
-                    .SelectMany(part => part.Select((v, j) => v * (norm[j] + 1) / Math.Sqrt((part.Sum(p => p * p) / part.Length) + 1e-5))),
+                .. x.Chunk(together).Select(part => Centred(part)).SelectMany((part, h) =>
+                    part.Select((v, j) => v * Weight(h, j) / Math.Sqrt((part.Sum(p => p * p) / part.Length) + 1e-5))),
             ];
+
+        double[] Centred(double[] part) => [.. part.Select(v => v - (kind == QkNormKind.HeadsCentred ? part.Average() : 0))];
+
+        double Weight(int head, int i) => norm[(kind == QkNormKind.HeadsCentred ? head * together : 0) + i] + 1;
 
         double[] Turn(double[] x) =>
             [

@@ -161,6 +161,7 @@ public static unsafe partial class QkNormRope
                 return;
             }
 
+            bool ownWeights = w.Columns > headDim && kind == QkNormKind.HeadsCentred;
             NormWeight weight = new(new Row(w, 0), weightOffset);
             int together = kind == QkNormKind.Rows ? count : 1;
             for (int first = 0; first < count; first += together)
@@ -181,7 +182,41 @@ public static unsafe partial class QkNormRope
                     turn.Turn(new Row(gradients, t, (first + h) * headDim), unturned, -1, scale);
                 }
 
-                UndoNorm(x, weight, new Row((byte*)turn.All, DType.Float32), dx, sums, together * headDim);
+                Row gradient = new((byte*)turn.All, DType.Float32);
+                if (kind == QkNormKind.HeadsCentred)
+                {
+                    int skipped = ownWeights ? first * headDim : 0;
+                    UndoCentred(x, new NormWeight(new Row(w, 0, skipped), weightOffset), gradient, dx, sums + skipped);
+                }
+                else
+                {
+                    UndoNorm(x, weight, gradient, dx, sums, together * headDim);
+                }
+            }
+        }
+
+        /// <summary>With n = (x - mean) rstd: sums += g n; dx = rstd (g w - mean(g w) - n mean(g w n)).</summary>
+        private void UndoCentred(Row x, NormWeight weight, Row gradient, Row dx, float* sums)
+        {
+            var moments = RowMoments.Of(x, headDim, eps);
+            Vector512<float> dot = default, shift = default;
+            for (int j = 0; j < headDim; j += Lanes.Count)
+            {
+                int lanes = headDim - j;
+                Vector512<float> g = gradient.Load(j, lanes), n = moments.Normed(x.Load(j, lanes));
+                Lanes.Store(sums + j, Vector512.FusedMultiplyAdd(g, n, Lanes.Load(sums + j, lanes)), lanes);
+                Vector512<float> weighed = g * weight.Load(j, lanes);
+                shift += weighed;
+                dot = Vector512.FusedMultiplyAdd(weighed, n, dot);
+            }
+
+            Vector512<float> mean = Vector512.Create(Lanes.Sum(shift) / headDim), pull = Vector512.Create(-Lanes.Sum(dot) / headDim);
+            for (int j = 0; j < headDim; j += Lanes.Count)
+            {
+                int lanes = headDim - j;
+                Vector512<float> value = (gradient.Load(j, lanes) * weight.Load(j, lanes)) - mean;
+                value = Vector512.FusedMultiplyAdd(moments.Normed(x.Load(j, lanes)), pull, value);
+                dx.Store(j, value * Vector512.Create(moments.Rstd), lanes);
             }
         }
 

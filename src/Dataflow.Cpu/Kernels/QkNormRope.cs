@@ -7,7 +7,7 @@ namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
 /// From the joint projection of queries, keys and values to what attention reads: an optional RMS norm of each query and key
-/// head (Qwen3) or of all of a token's (OLMo 2), then rotary positions (Su et al., 2021) in the rotate-half convention, the pair
+/// head (Qwen3) or of all of a token's (OLMo 2), or a LayerNorm of each (Cohere), then rotary positions (Su et al., 2021) in the rotate-half convention, the pair
 /// (i, i + hd/2) turned by position * frequency i of the table; or the other way round (Hunyuan); last the query's scale. A token's
 /// position is its row in the window less the first row of its document. Angles are taken in double, their sine and cosine, times the
 /// table's factor, rounded to fp32, as the query's scale is; the rest is fp32, each output rounded once.
@@ -38,7 +38,8 @@ public static unsafe partial class QkNormRope
     private static int Blocks(int tokens) => (tokens + BlockTokens - 1) / BlockTokens;
 
     /// <summary>Of a norm of so many heads.</summary>
-    private static int Weights(QkNormKind kind, int heads, int headDim) => kind == QkNormKind.Rows ? heads * headDim : headDim;
+    private static int Weights(QkNormKind kind, int heads, int headDim) =>
+        kind is QkNormKind.Rows or QkNormKind.HeadsCentred ? heads * headDim : headDim;
 
     private readonly struct ForwardJob(ThreadTeam team, RotaryAngles angles, in QkNormRopeForwardArguments call) : IJob
     {
@@ -100,8 +101,13 @@ public static unsafe partial class QkNormRope
                     continue;
                 }
 
-                NormWeight weight = new(new Row(w, 0, rows ? h * headDim : 0), weightOffset);
-                if (kind == QkNormKind.HeadsAfterRotation)
+                NormWeight weight = new(new Row(w, 0, w.Columns > headDim ? h * headDim : 0), weightOffset);
+                if (kind == QkNormKind.HeadsCentred)
+                {
+                    Centre(from, turn.Head, weight);
+                    turn.Turn(turn.Head, head, 1, scale);
+                }
+                else if (kind == QkNormKind.HeadsAfterRotation)
                 {
                     turn.Turn(from, turn.Head, 1, 1);
                     Norm(turn.Head, head, weight, ReciprocalRms.Of(turn.Head, headDim, eps), scale);
@@ -111,6 +117,16 @@ public static unsafe partial class QkNormRope
                     Norm(from, turn.Head, weight, rows ? rstd : ReciprocalRms.Of(from, headDim, eps), 1);
                     turn.Turn(turn.Head, head, 1, scale);
                 }
+            }
+        }
+
+        private void Centre(Row from, Row to, NormWeight weight)
+        {
+            var moments = RowMoments.Of(from, headDim, eps);
+            for (int j = 0; j < headDim; j += Lanes.Count)
+            {
+                int lanes = headDim - j;
+                to.Store(j, moments.Normed(from.Load(j, lanes)) * weight.Load(j, lanes), lanes);
             }
         }
 

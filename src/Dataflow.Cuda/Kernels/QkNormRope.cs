@@ -11,7 +11,7 @@ internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnS
     private const int TokenBytes = 192;
 
     // In the order of QkNormKind.
-    private static readonly string[] s_names = ["qk_norm_rope", "rope_qk_norm", "qk_row_norm_rope"];
+    private static readonly string[] s_names = ["qk_norm_rope", "rope_qk_norm", "qk_row_norm_rope", "qk_layer_norm_rope"];
 
     private readonly Entry ropeForward = new(library, "rope_forward");
     private readonly Entry ropeBackward = new(library, "rope_backward");
@@ -92,7 +92,7 @@ internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnS
         int groups = KernelWorkspace.QkNormGroups(rows);
         nuint keyPartials = call.Workspace + (nuint)((long)groups * call.QueryNorm.Value.Columns * sizeof(float));
         int lanes = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Up(call.Heads.HeadDim / 2, PackOf(call.GradQkv.Type)));
-        var shape = Shape(rows, call.Heads, call.NormKind == QkNormKind.Rows ? 0 : 1024 * call.Heads.HeadDim / lanes);
+        var shape = Shape(rows, call.Heads, call.NormKind is QkNormKind.Rows or QkNormKind.HeadsCentred ? 0 : 1024 * call.Heads.HeadDim / lanes);
         backward[(int)call.NormKind][call.GradQkv.Type, call.Heads.HeadDim]
             .Launch(
                 stream,

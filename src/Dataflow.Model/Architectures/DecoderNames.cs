@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Dataflow.Model;
 
 /// <summary>
@@ -6,6 +8,13 @@ namespace Dataflow.Model;
 /// </summary>
 internal sealed record DecoderNames
 {
+    /// <summary>Stands for a head's number, in names of norms that are a tensor for each head.</summary>
+    public const string HeadNumber = "{head}";
+
+    /// <summary>Such a name of one head.</summary>
+    public static string OfHead(string name, int head) =>
+        name.Replace(HeadNumber, head.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
+
     /// <summary>Those of Llama, which most families share.</summary>
     public static DecoderNames Llama { get; } = new();
 

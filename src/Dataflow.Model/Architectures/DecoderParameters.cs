@@ -137,9 +137,26 @@ internal sealed class DecoderParameters
         return [new(names.Layer + fused + ending, q + (2 * kv), order, names.Transposed)];
     }
 
-    private ParameterSpec HeadNorm(WeightName name, string checkpointName, int width) =>
-        ParameterSpec.Vector(
-            name, Identity(model), new NamedRows(names.Layer + checkpointName + Weight, width, HeadOrder(width / model.HeadDim)));
+    /// <summary>
+    /// The norm of queries or of keys. Where each head has weights of its own, they are a matrix [heads, head_dim], or a tensor for each, if
+    /// the name has a place for the head's number.
+    /// </summary>
+    private ParameterSpec HeadNorm(WeightName name, string checkpointName, int width)
+    {
+        string full = names.Layer + checkpointName + Weight;
+        int heads = width / model.HeadDim;
+        if (model.QkNormKind != QkNormKind.HeadsCentred)
+        {
+            return ParameterSpec.Vector(name, Identity(model), new NamedRows(full, width, HeadOrder(heads)));
+        }
+
+        return full.Contains(DecoderNames.HeadNumber, StringComparison.Ordinal)
+            ? ParameterSpec.Vector(
+                name,
+                Identity(model),
+                [.. Enumerable.Range(0, heads).Select(h => new NamedRows(DecoderNames.OfHead(full, h), model.HeadDim, HeadOrder(1)))])
+            : ParameterSpec.VectorOfRows(name, Identity(model), new NamedRows(full, width, HeadOrder(heads)), heads);
+    }
 
     private RowOrder? HeadOrder(int heads) =>
         RowOrder.OfHeads(heads, model.HeadDim, model.RotaryDims ?? model.HeadDim, model.RotatesNeighbours);

@@ -88,6 +88,13 @@ public sealed record ParameterSpec
         return new ParameterSpec(name, rows, columns, initial, named.MoveToImmutable());
     }
 
+    /// <summary>A vector that a checkpoint has as a matrix of so many rows.</summary>
+    public static ParameterSpec VectorOfRows(WeightName name, InitialValues initial, NamedRows part, int rows)
+    {
+        var spec = Vector(name, initial, part);
+        return new ParameterSpec(name, 1, spec.Columns, initial, [spec.Parts[0] with { Shape = [rows, spec.Columns / rows] }]);
+    }
+
     /// <summary>A vector, of parts of such lengths.</summary>
     public static ParameterSpec Vector(WeightName name, InitialValues initial, params ReadOnlySpan<NamedRows> parts)
     {

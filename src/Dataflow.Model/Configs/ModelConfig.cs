@@ -131,10 +131,12 @@ public sealed record ModelConfig
     public int KvDim => KvHeadCount * HeadDim;
 
     /// <summary>Weights of the norm of queries, where there is one.</summary>
-    public int QueryNormDim => QkNormKind == QkNormKind.Rows ? QueryDim : HeadDim;
+    public int QueryNormDim => NormsHaveOwnWeights ? QueryDim : HeadDim;
 
     /// <summary>Weights of the norm of keys, likewise.</summary>
-    public int KeyNormDim => QkNormKind == QkNormKind.Rows ? KvDim : HeadDim;
+    public int KeyNormDim => NormsHaveOwnWeights ? KvDim : HeadDim;
+
+    private bool NormsHaveOwnWeights => QkNormKind is QkNormKind.Rows or QkNormKind.HeadsCentred;
 
     /// <summary>All layers from the input on.</summary>
     public IEnumerable<Layer> Layers => Enumerable.Range(0, LayerCount).Select(l => new Layer(l));

@@ -19,7 +19,7 @@ internal sealed record QkNormRopeShape(int Heads, int KvHeads, int HeadDim, int 
     public QueryScale? QueryScale { get; init; }
 
     /// <summary>Of a norm of so many heads.</summary>
-    public int Weights(int heads) => Kind == QkNormKind.Rows ? heads * HeadDim : HeadDim;
+    public int Weights(int heads) => Kind is QkNormKind.Rows or QkNormKind.HeadsCentred ? heads * HeadDim : HeadDim;
 
     /// <summary>q | k | v of the projections: norms and rotation.</summary>
     public double[,] Definition(double[,] qkv, double[,]? qNorm, double[,]? kNorm)
@@ -41,7 +41,8 @@ internal sealed record QkNormRopeShape(int Heads, int KvHeads, int HeadDim, int 
             {
                 int at = (firstHead + h) * HeadDim;
                 double[] x = [.. Enumerable.Range(at, together * HeadDim).Select(j => qkv[t, j])];
-                x = Kind == QkNormKind.HeadsAfterRotation ? Normed(Turned(x, t), norm) : Turned(Normed(x, norm), t);
+                int skipped = Kind == QkNormKind.HeadsCentred ? h * HeadDim : 0;
+                x = Kind == QkNormKind.HeadsAfterRotation ? Normed(Turned(x, t), norm, skipped) : Turned(Normed(x, norm, skipped), t);
                 for (int j = 0; j < x.Length; j++)
                 {
                     result[t, at + j] = x[j] * scale;
@@ -67,10 +68,12 @@ internal sealed record QkNormRopeShape(int Heads, int KvHeads, int HeadDim, int 
 
     private int Position(int t) => RowOffset + t - FirstKeys[t];
 
-    private double[] Normed(double[] x, double[,]? norm)
+    private double[] Normed(double[] x, double[,]? norm, int skipped)
     {
+        double mean = Kind == QkNormKind.HeadsCentred && norm is not null ? x.Average() : 0;
+        x = [.. x.Select(v => v - mean)];
         double rstd = 1 / Math.Sqrt((x.Sum(v => v * v) / x.Length) + Epsilon);
-        return norm is null ? x : [.. x.Select((v, j) => v * rstd * (norm[0, j] + WeightOffset))];
+        return norm is null ? x : [.. x.Select((v, j) => v * rstd * (norm[0, skipped + j] + WeightOffset))];
     }
 
     private double[] Turned(double[] x, int t)

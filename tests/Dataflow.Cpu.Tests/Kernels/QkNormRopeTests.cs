@@ -137,6 +137,9 @@ public sealed unsafe class QkNormRopeTests : KernelTest
     [InlineData(QkNormKind.Rows, 0, 0, DType.Float32)]
     [InlineData(QkNormKind.Rows, 1, 0.1, DType.Float32)]
     [InlineData(QkNormKind.Rows, 0, 0, DType.BFloat16)]
+    [InlineData(QkNormKind.HeadsCentred, 0, 0, DType.Float32)]
+    [InlineData(QkNormKind.HeadsCentred, 1, 0.1, DType.Float32)]
+    [InlineData(QkNormKind.HeadsCentred, 0, 0, DType.BFloat16)]
     public void Every_kind_agrees_with_the_definition_and_finite_differences(QkNormKind kind, float offset, double beta, DType type)
     {
         const int Tokens = 18;

@@ -9,9 +9,9 @@ namespace
 const float Eps = 1e-6f;
 const double Theta = 500000;
 
-enum class Norm { None, Heads, HeadsAfterRotation, Rows };
+enum class Norm { None, Heads, HeadsAfterRotation, Rows, HeadsCentred };
 
-const Norm AllNorms[] = {Norm::None, Norm::Heads, Norm::HeadsAfterRotation, Norm::Rows};
+const Norm AllNorms[] = {Norm::None, Norm::Heads, Norm::HeadsAfterRotation, Norm::Rows, Norm::HeadsCentred};
 
 struct Shape
 {
@@ -32,7 +32,8 @@ struct Shape
     int kv() const { return kv_heads * head_dim; }
     int width() const { return queries() + 2 * kv(); }
     bool has_norm() const { return norm != Norm::None; }
-    int normed_heads(bool query) const { return norm != Norm::Rows ? 1 : query ? heads : kv_heads; }
+    bool has_own_weights() const { return norm == Norm::Rows || norm == Norm::HeadsCentred; }
+    int normed_heads(bool query) const { return !has_own_weights() ? 1 : query ? heads : kv_heads; }
     int weights(bool query) const { return normed_heads(query) * head_dim; }
 };
 
@@ -117,17 +118,6 @@ Sized turned(const Shape& shape, const std::vector<int>& first_key, int t, const
     return to;
 }
 
-double rstd_of(const std::vector<double>& x)
-{
-    double sum = 0;
-    for (const double v : x)
-    {
-        sum += v * v;
-    }
-
-    return 1 / std::sqrt(sum / x.size() + Eps);
-}
-
 template <typename T> Sized part(const std::vector<T>& all, size_t at, size_t count)
 {
     Sized some;
@@ -154,18 +144,50 @@ template <typename T> double weight_of(const Shape& shape, const std::vector<T>&
     return static_cast<double>(to_float(norm[i])) + shape.weight_offset;
 }
 
+// Some numbers that are normed together, less their mean where that is taken off, and 1 / sqrt(mean square + eps) of these.
+struct Moments
+{
+    Moments(const Shape& shape, const Sized& x, size_t first, size_t count)
+    {
+        double mean = 0, mean_size = 0, squares = 0;
+        for (size_t i = first; i < first + count && shape.norm == Norm::HeadsCentred; i++)
+        {
+            mean += x.value[i] / static_cast<double>(count);
+            mean_size += x.size[i] / static_cast<double>(count);
+        }
+
+        for (size_t i = first; i < first + count; i++)
+        {
+            centred.push_back(x.value[i] - mean);
+            size.push_back(x.size[i] + mean_size);
+            squares += centred.back() * centred.back();
+        }
+
+        rstd = 1 / std::sqrt(squares / static_cast<double>(count) + Eps);
+    }
+
+    std::vector<double> centred, size;
+    double rstd;
+};
+
+size_t together(const Shape& shape, const Sized& x)
+{
+    return shape.norm == Norm::HeadsCentred ? shape.head_dim : x.value.size();
+}
+
 // What `from` becomes.
 template <typename T> Sized forward_of(const Shape& shape, const Inputs<T>& in, int t, bool query, const Sized& from)
 {
     const std::vector<T>& norm = query ? in.q_norm : in.k_norm;
     Sized x = shape.norm == Norm::HeadsAfterRotation ? turned(shape, in.first_key, t, from, 1) : from;
-    if (shape.has_norm())
+    const size_t count = together(shape, x);
+    for (size_t first = 0; shape.has_norm() && first < x.value.size(); first += count)
     {
-        const double rstd = rstd_of(x.value);
-        for (size_t i = 0; i < x.value.size(); i++)
+        const Moments of(shape, x, first, count);
+        for (size_t i = first; i < first + count; i++)
         {
-            x.value[i] *= rstd * weight_of(shape, norm, i);
-            x.size[i] *= rstd * std::fabs(weight_of(shape, norm, i));
+            x.value[i] = of.centred[i - first] * of.rstd * weight_of(shape, norm, i);
+            x.size[i] = of.size[i - first] * of.rstd * std::fabs(weight_of(shape, norm, i));
         }
     }
 
@@ -183,24 +205,28 @@ Sized backward_of(const Shape& shape, const Inputs<T>& in, int t, bool query, co
     multiply(g, query ? query_scale(shape, shape.row_offset + t - in.first_key[t]) : 1);
     const Sized x = after ? turned(shape, in.first_key, t, from, 1) : from;
     g = after ? g : turned(shape, in.first_key, t, g, -1);
-    if (shape.has_norm())
+    const size_t count = together(shape, x);
+    for (size_t first = 0; shape.has_norm() && first < x.value.size(); first += count)
     {
-        const double rstd = rstd_of(x.value), count = static_cast<double>(x.value.size());
-        double mean = 0, mean_size = 0;
-        for (size_t i = 0; i < x.value.size(); i++)
+        // Means of g w n and, where means are taken off, of g w.
+        const Moments of(shape, x, first, count);
+        double mean = 0, mean_size = 0, shift = 0, shift_size = 0;
+        for (size_t i = first; i < first + count; i++)
         {
-            const double n = x.value[i] * rstd, w = weight_of(shape, norm, i), size = x.size[i] * rstd;
+            const double n = of.centred[i - first] * of.rstd, size = of.size[i - first] * of.rstd, w = weight_of(shape, norm, i);
             sums.value[i] += g.value[i] * n;
             sums.size[i] += g.size[i] * size;
-            mean += g.value[i] * w * n / count;
-            mean_size += g.size[i] * std::fabs(w) * size / count;
+            mean += g.value[i] * w * n / static_cast<double>(count);
+            mean_size += g.size[i] * std::fabs(w) * size / static_cast<double>(count);
+            shift += shape.norm == Norm::HeadsCentred ? g.value[i] * w / static_cast<double>(count) : 0;
+            shift_size += shape.norm == Norm::HeadsCentred ? g.size[i] * std::fabs(w) / static_cast<double>(count) : 0;
         }
 
-        for (size_t i = 0; i < x.value.size(); i++)
+        for (size_t i = first; i < first + count; i++)
         {
             const double w = weight_of(shape, norm, i);
-            g.value[i] = rstd * (g.value[i] * w - x.value[i] * rstd * mean);
-            g.size[i] = rstd * (g.size[i] * std::fabs(w) + x.size[i] * rstd * mean_size);
+            g.value[i] = of.rstd * (g.value[i] * w - shift - of.centred[i - first] * of.rstd * mean);
+            g.size[i] = of.rstd * (g.size[i] * std::fabs(w) + shift_size + of.size[i - first] * of.rstd * mean_size);
         }
     }
 

@@ -5,7 +5,7 @@ namespace
 
 template <typename T> std::string entry(const char* pass, const Shape& shape)
 {
-    const char* names[] = {"rope_", "qk_norm_rope_", "rope_qk_norm_", "qk_row_norm_rope_"};
+    const char* names[] = {"rope_", "qk_norm_rope_", "rope_qk_norm_", "qk_row_norm_rope_", "qk_layer_norm_rope_"};
     return std::string(names[static_cast<int>(shape.norm)]) + pass + "_" + Type<T>::Name +
         (shape.head_dim / 2 % PackCount<T> == 0 ? "" : "_unaligned");
 }
@@ -135,7 +135,7 @@ template <typename T> void check_backward(const Shape& shape, uint64_t seed = 1,
     Array<int> first_key(in.first_key), set(lengths.of_tokens);
     Array<double> sets(lengths.frequencies);
     const auto backward = kernel("qk_norm_rope", entry<T>("backward", shape), seed);
-    const uint32_t shared = 68 * shape.head_dim + 192, groups = shape.norm == Norm::Rows ? 0 : 1024 * shape.head_dim / lanes;
+    const uint32_t shared = 68 * shape.head_dim + 192, groups = shape.has_own_weights() ? 0 : 1024 * shape.head_dim / lanes;
     if (shape.has_norm())
     {
         backward.run({grid}, {256}, shared + groups, dq.device(), dkv.device(), first_key.device(), qkv.device(), q_norm.device(),

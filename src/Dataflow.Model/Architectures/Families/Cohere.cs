@@ -24,8 +24,7 @@ internal class Cohere : ModelFamily
     /// <inheritdoc/>
     protected override IEnumerable<(string Key, KeyUse Use)> Keys =>
         [
-            .. Reads("attention_bias", "logit_scale"),
-            ("use_qk_norm", new KeyUse.RefusedUnless("LayerNorm of queries and keys is not supported", "false")),
+            .. Reads("attention_bias", "logit_scale", "use_qk_norm"),
         ];
 
     /// <inheritdoc/>
@@ -35,6 +34,8 @@ internal class Cohere : ModelFamily
             Norm = NormKind.Layer,
             Placement = NormPlacement.ParallelShared,
             RotatesNeighbours = true,
+            QkNorm = fields.Bool("use_qk_norm", absent: false),
+            QkNormKind = QkNormKind.HeadsCentred,
             LogitScale = fields.Double("logit_scale", 0.0625),
             Biases = LlamaBiases(fields),
         };

@@ -3,6 +3,12 @@ namespace Dataflow.Model;
 /// <summary>StableLM: Llama with LayerNorm, a quarter of each head rotated.</summary>
 internal sealed class StableLm : ModelFamily
 {
+    private static readonly DecoderNames s_names = new()
+    {
+        QueryNorm = "self_attn.q_layernorm.norms.{head}",
+        KeyNorm = "self_attn.k_layernorm.norms.{head}",
+    };
+
     /// <inheritdoc/>
     public override string Type => "stablelm";
 
@@ -27,15 +33,19 @@ internal sealed class StableLm : ModelFamily
     /// <inheritdoc/>
     protected override IEnumerable<(string Key, KeyUse Use)> Keys =>
         [
-            .. Reads("use_qkv_bias", "use_parallel_residual"),
-            ("qk_layernorm", new KeyUse.RefusedUnless("norms of queries and keys are not supported in stablelm models", "false")),
+            .. Reads("use_qkv_bias", "use_parallel_residual", "qk_layernorm"),
         ];
+
+    /// <inheritdoc/>
+    public override DecoderNames Names(ModelConfig model) => s_names;
 
     /// <inheritdoc/>
     public override ModelConfig Complete(ModelConfig config, JsonFields fields) =>
         config with
         {
             Norm = NormKind.LayerWithBias,
+            QkNorm = fields.Bool("qk_layernorm", absent: false),
+            QkNormKind = QkNormKind.HeadsCentred,
             Placement = fields.Bool("use_parallel_residual", absent: false) ? NormPlacement.ParallelShared : NormPlacement.Before,
             Biases = fields.Bool("use_qkv_bias", absent: false) ? Biases.Qkv : Biases.None,
         };
