@@ -76,7 +76,7 @@ public class PolicyTests
     [Fact]
     public void The_plan_does_not_depend_on_the_number_of_cores()
     {
-        const string request = "plan 8b --seqlen 8192 --hardware h100 --device-memory 16 --host-memory 100 --json --no-cache";
+        const string request = "plan 1b --seqlen 4096 --hardware h100 --device-memory 6 --host-memory 24 --json --no-cache";
         string Hash(string cores) =>
             Text(
                 Json(

@@ -9,6 +9,9 @@ namespace Dataflow.Conformance;
 public abstract class ConformanceSuite<TDevice>
     where TDevice : DeviceUnderTest, new()
 {
+    // Choices that are no more than these are all taken.
+    private const int MostOfAll = 6;
+
     /// <summary>Skips every test, with the reason, where there is no such device.</summary>
     protected ConformanceSuite() => Assert.SkipWhen(Device.Lack is not null, Device.Lack ?? "");
 
@@ -18,23 +21,28 @@ public abstract class ConformanceSuite<TDevice>
     /// <summary>The long rows, which a slow device does not go through again and again.</summary>
     protected static bool Affords(string name) => !Device.IsSlow || name != "llama-long";
 
-    /// <summary>All rows; on a slow device two of three, and all of them in a soak run.</summary>
-    protected static IEnumerable<T> Sample<T>(IEnumerable<T> rows)
-    {
-        bool all = !Device.IsSlow || Environment.GetEnvironmentVariable("DATAFLOW_SOAK") == "1";
-        return rows.Where((_, i) => all || i % 3 != 1);
-    }
+    /// <summary>Everything is run, whatever time it takes.</summary>
+    protected static bool IsSoak { get; } = Environment.GetEnvironmentVariable("DATAFLOW_SOAK") == "1";
 
-    /// <summary>All choices; on a slow device that many of them, evenly spread, and others for another case.</summary>
-    protected static ImmutableArray<T> Some<T>(IReadOnlyList<T> choices, int count, string name, int number) =>
-        !Device.IsSlow || count >= choices.Count
+    /// <summary>All rows; on a slow device one of three, and all of them in a soak run.</summary>
+    protected static IEnumerable<T> Sample<T>(IEnumerable<T> rows) => rows.Where((_, i) => !Device.IsSlow || IsSoak || i % 3 == 0);
+
+    /// <summary>
+    /// All choices in a soak run or where they are few; of many the half, and on a slow device that many of them, evenly spread, and others
+    /// for another case.
+    /// </summary>
+    protected static ImmutableArray<T> Some<T>(IReadOnlyList<T> choices, int count, string name, int number)
+    {
+        int wanted = IsSoak ? choices.Count : Device.IsSlow ? count : Math.Max(MostOfAll, choices.Count / 2);
+        return wanted >= choices.Count
             ? [.. choices]
             :
             [
                 .. Enumerable
-                    .Range(0, count)
-                    .Select(i => choices[(name.Sum(c => c) + number + (i * choices.Count / count)) % choices.Count]),
+                    .Range(0, wanted)
+                    .Select(i => choices[(name.Sum(c => c) + number + (i * choices.Count / wanted)) % choices.Count]),
             ];
+    }
 
     /// <summary>The recipe of that name.</summary>
     protected static Recipe Named(string recipe) => Recipe.All.Single(r => r.Name == recipe);

@@ -184,7 +184,10 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
         var tight = GoldenCase.Tight(request);
         Assert.True(tight.Residency.WindowSegments > 1);
         Assert.Contains(tight.Schedule.Ops, o => o.Kind == OpKind.Attend);
-        AssertSame(Bits(Gradients(golden, GoldenCase.Plan(request))), Bits(Gradients(golden, tight)), "the least budget");
+        if (!Device.IsSlow || IsSoak)
+        {
+            AssertSame(Bits(Gradients(golden, GoldenCase.Plan(request))), Bits(Gradients(golden, tight)), "the least budget");
+        }
     }
 
     /// <summary>Whether a slow device has the time and a device's kernels can begin segments of that case's windows.</summary>
