@@ -1,0 +1,154 @@
+using System.Runtime.InteropServices;
+
+namespace Dataflow.Text.Tokenizers;
+
+/// <summary>
+/// Ids alone, for one thread: texts are cut in place, words that were seen before are looked up, and nothing keeps track of offsets.
+/// </summary>
+internal sealed class IdEncoder
+{
+    private const int LongestCachedWord = 40;
+
+    private readonly TextNormalizer? normalizer;
+    private readonly PreTokenizer[] stages;
+    private readonly SubwordModel model;
+    private readonly AddedTokens added;
+    private readonly WordCache cache = new();
+    private readonly List<PieceRange>[] ranges;
+    private readonly List<PieceToken> tokens = [];
+    private readonly List<int> made = [];
+    private readonly bool spells;
+    private char[] spelled = [];
+
+    /// <summary>For a pipeline.</summary>
+    public IdEncoder(TextNormalizer? normalizer, IReadOnlyList<PreTokenizer> stages, SubwordModel model, AddedTokens added)
+    {
+        (this.normalizer, this.stages, this.model, this.added) = (normalizer, [.. stages], model, added);
+        ranges = [.. stages.Select(_ => new List<PieceRange>())];
+        spells = stages.Count > 0 && stages[^1].SpellsBytes;
+    }
+
+    /// <summary>
+    /// Whether stages can be gone through in this way: bytes are spelled by the last alone, and nobody asks where the text began.
+    /// </summary>
+    public static bool Takes(IReadOnlyList<PreTokenizer> stages, TextNormalizer? normalizer) =>
+        !stages.SkipLast(1).Any(s => s.SpellsBytes) && (normalizer is null || !stages.Any(s => s is MetaspacePreTokenizer { AsksForStart: true }));
+
+    /// <summary>Adds the ids of a text.</summary>
+    public void Encode(string text, List<int> ids)
+    {
+        var found = new List<(int, int, int)>();
+        added.AsWritten.Find(text, found);
+        var inner = new List<(int, int, int)>();
+        foreach (var (start, end, id) in found)
+        {
+            if (id >= 0)
+            {
+                ids.Add(id);
+                continue;
+            }
+
+            string section = start == 0 && end == text.Length ? text : text[start..end];
+            section = normalizer?.Apply(section) ?? section;
+            inner.Clear();
+            added.Normalized.Find(section, inner);
+            foreach (var (from, to, other) in inner)
+            {
+                if (other >= 0)
+                {
+                    ids.Add(other);
+                }
+                else
+                {
+                    Cut(section.AsSpan(from, to - from), 0, start == 0 && from == 0, ids);
+                }
+            }
+        }
+    }
+
+    private void Cut(ReadOnlySpan<char> text, int at, bool atStart, List<int> ids)
+    {
+        if (at == stages.Length)
+        {
+            Word(text, ids);
+            return;
+        }
+
+        var stage = stages[at];
+        if (stage.Prepares)
+        {
+            text = stage.Prepare(text.ToString(), atStart);
+        }
+
+        var pieces = ranges[at];
+        int first = pieces.Count;
+        stage.Cut(text, pieces);
+        int last = pieces.Count;
+        bool isLast = at + 1 == stages.Length;
+        for (int i = first; i < last; i++)
+        {
+            var (start, end) = pieces[i];
+            if (start == end)
+            {
+                continue;
+            }
+
+            if (isLast)
+            {
+                Word(text[start..end], ids);
+            }
+            else
+            {
+                Cut(text[start..end], at + 1, atStart && start == 0, ids);
+            }
+        }
+
+        pieces.RemoveRange(first, last - first);
+    }
+
+    private void Word(ReadOnlySpan<char> word, List<int> ids)
+    {
+        if (word.Length > LongestCachedWord)
+        {
+            Tokenize(word);
+            ids.AddRange(CollectionsMarshal.AsSpan(made));
+            return;
+        }
+
+        uint hash = WordCache.Hash(word);
+        if (cache.TryGet(word, hash, out var known))
+        {
+            ids.AddRange(known);
+            return;
+        }
+
+        Tokenize(word);
+        var own = CollectionsMarshal.AsSpan(made);
+        cache.Add(word, hash, own);
+        ids.AddRange(own);
+    }
+
+    private void Tokenize(ReadOnlySpan<char> word)
+    {
+        tokens.Clear();
+        if (spells)
+        {
+            if (spelled.Length < word.Length * 3)
+            {
+                spelled = new char[word.Length * 3];
+            }
+
+            model.Encode(spelled.AsSpan(0, ByteAlphabet.Spell(word, spelled)), tokens);
+        }
+        else
+        {
+            model.Encode(word, tokens);
+        }
+
+        made.Clear();
+        foreach (var token in tokens)
+        {
+            made.Add(token.Id);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+namespace Dataflow.Text.Tokenizers;
+
+/// <summary>One stage that cuts a text into pieces, which the vocabulary then sees one by one.</summary>
+internal abstract class PreTokenizer
+{
+    /// <summary>Whether it changes the text before it cuts.</summary>
+    public virtual bool Prepares => false;
+
+    /// <summary>Whether it spells the pieces by bytes after it has cut.</summary>
+    public virtual bool SpellsBytes => false;
+
+    /// <summary>Changes a text before it is cut.</summary>
+    public virtual void Prepare(AlignedText text)
+    {
+    }
+
+    /// <summary>The same for a text of which nobody asks where it comes from.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="atStart">Whether the whole text begins with it.</param>
+    public virtual string Prepare(string text, bool atStart) => text;
+
+    /// <summary>Adds the pieces in order; empty ones count for nothing.</summary>
+    public abstract void Cut(ReadOnlySpan<char> text, List<PieceRange> pieces);
+
+    /// <summary>The pieces with where they come from.</summary>
+    public List<AlignedText> Apply(IEnumerable<AlignedText> texts)
+    {
+        var made = new List<AlignedText>();
+        var ranges = new List<PieceRange>();
+        foreach (var text in texts)
+        {
+            Prepare(text);
+            ranges.Clear();
+            Cut(text.Text, ranges);
+            foreach (var (start, end) in ranges)
+            {
+                if (start < end)
+                {
+                    made.Add(text.Slice(start, end));
+                }
+            }
+        }
+
+        if (SpellsBytes)
+        {
+            foreach (var piece in made)
+            {
+                piece.Map(ByteAlphabet.Spelled);
+            }
+        }
+
+        return made;
+    }
+}
