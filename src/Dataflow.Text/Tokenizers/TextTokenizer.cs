@@ -24,6 +24,14 @@ public sealed class TextTokenizer : Tokenizer
     /// <exception cref="UserErrorException">It is none, or asks for what cannot be done exactly, which the message names.</exception>
     public static TextTokenizer FromJson(ReadOnlyMemory<byte> json) => new(TokenizerReader.Read(json));
 
+    /// <summary>The tokenizer of a tokenizer.model, as SentencePiece reads it.</summary>
+    /// <param name="model">The file.</param>
+    /// <param name="addBegin">Whether special tokens are one that texts begin with, among others.</param>
+    /// <param name="addEnd">Whether special tokens are one that texts end with, among others.</param>
+    /// <exception cref="UserErrorException">It is none, or asks for what cannot be done exactly, which the message names.</exception>
+    public static TextTokenizer FromSentencePiece(ReadOnlyMemory<byte> model, bool addBegin, bool addEnd) =>
+        new(new SentencePieceCodec(SentencePieceFile.Read(model.Span), addBegin, addEnd));
+
     /// <summary>The token of an id; null for an id that is no token's.</summary>
     public string? TokenOf(int id) => codec.TokenOf(id);
 
