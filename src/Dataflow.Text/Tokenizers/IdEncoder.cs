@@ -18,6 +18,7 @@ internal sealed class IdEncoder
     private readonly List<PieceToken> tokens = [];
     private readonly List<int> made = [];
     private readonly bool spells;
+    private readonly WordSplitter? splitter;
     private char[] spelled = [];
 
     /// <summary>For a pipeline.</summary>
@@ -26,6 +27,7 @@ internal sealed class IdEncoder
         (this.normalizer, this.stages, this.model, this.added) = (normalizer, [.. stages], model, added);
         ranges = [.. stages.Select(_ => new List<PieceRange>())];
         spells = stages.Count > 0 && stages[^1].SpellsBytes;
+        splitter = stages switch { [var only] => only.Splitter, [var first, { IsWhole: true }] => first.Splitter, _ => null };
     }
 
     /// <summary>
@@ -58,11 +60,25 @@ internal sealed class IdEncoder
                 {
                     ids.Add(other);
                 }
+                else if (splitter is not null)
+                {
+                    Words(section.AsSpan(from, to - from), splitter, ids);
+                }
                 else
                 {
                     Cut(section.AsSpan(from, to - from), 0, start == 0 && from == 0, ids);
                 }
             }
+        }
+    }
+
+    private void Words(ReadOnlySpan<char> text, WordSplitter words, List<int> ids)
+    {
+        for (int at = 0; at < text.Length;)
+        {
+            int end = words.End(text, at);
+            Word(text[at..end], ids);
+            at = end;
         }
     }
 
@@ -116,16 +132,13 @@ internal sealed class IdEncoder
         }
 
         uint hash = WordCache.Hash(word);
-        if (cache.TryGet(word, hash, out var known))
+        if (!cache.AddIds(word, hash, ids))
         {
-            ids.AddRange(known);
-            return;
+            Tokenize(word);
+            var own = CollectionsMarshal.AsSpan(made);
+            cache.Keep(word, hash, own);
+            ids.AddRange(own);
         }
-
-        Tokenize(word);
-        var own = CollectionsMarshal.AsSpan(made);
-        cache.Add(word, hash, own);
-        ids.AddRange(own);
     }
 
     private void Tokenize(ReadOnlySpan<char> word)

@@ -181,7 +181,7 @@ internal sealed class TokenizerPipeline : TokenCodec
             {
                 tokens.Clear();
                 model.Encode(piece.Text, tokens);
-                new PieceOffsets(piece).Add(tokens, type, model.Vocabulary, encoded);
+                new PieceOffsets(piece).Add(tokens, type, model, encoded);
             }
         }
     }

@@ -38,25 +38,35 @@ internal sealed class WordCache
         return (uint)(hash >> 32) | 1;
     }
 
-    /// <summary>The ids of a word that was seen.</summary>
-    public bool TryGet(ReadOnlySpan<char> word, uint hash, out ReadOnlySpan<int> found)
+    /// <summary>Adds the ids of a word to a list, if it was seen.</summary>
+    public bool AddIds(ReadOnlySpan<char> word, uint hash, List<int> to)
     {
-        for (uint at = hash >> 1 & (Slots - 1); slots[at].Hash != 0; at = at + 1 & (Slots - 1))
+        for (uint at = hash >> 1 & (Slots - 1); ; at = at + 1 & (Slots - 1))
         {
             ref readonly var slot = ref slots[at];
             if (slot.Hash == hash && word.SequenceEqual(keys.AsSpan(slot.Key, slot.KeyLength)))
             {
-                found = ids.AsSpan(slot.Ids, slot.IdCount);
+                if (slot.IdCount == 1)
+                {
+                    to.Add(slot.Ids);
+                }
+                else
+                {
+                    to.AddRange(ids.AsSpan(slot.Ids, slot.IdCount));
+                }
+
                 return true;
             }
-        }
 
-        found = default;
-        return false;
+            if (slot.Hash == 0)
+            {
+                return false;
+            }
+        }
     }
 
     /// <summary>Keeps the ids of a word that is not there.</summary>
-    public void Add(ReadOnlySpan<char> word, uint hash, ReadOnlySpan<int> its)
+    public void Keep(ReadOnlySpan<char> word, uint hash, ReadOnlySpan<int> its)
     {
         if (words == MostWords)
         {
@@ -64,20 +74,26 @@ internal sealed class WordCache
             (keysUsed, idsUsed, words) = (0, 0, 0);
         }
 
-        Grow(ref keys, keysUsed + word.Length);
-        Grow(ref ids, idsUsed + its.Length);
-        word.CopyTo(keys.AsSpan(keysUsed));
-        its.CopyTo(ids.AsSpan(idsUsed));
         uint at = hash >> 1 & (Slots - 1);
         while (slots[at].Hash != 0)
         {
             at = at + 1 & (Slots - 1);
         }
 
-        slots[at] = new() { Hash = hash, Key = keysUsed, KeyLength = word.Length, Ids = idsUsed, IdCount = its.Length };
+        Grow(ref keys, keysUsed + word.Length);
+        word.CopyTo(keys.AsSpan(keysUsed));
+        slots[at] = new() { Hash = hash, Key = keysUsed, KeyLength = (ushort)word.Length, IdCount = (ushort)its.Length, Ids = idsUsed };
         keysUsed += word.Length;
-        idsUsed += its.Length;
         words++;
+        if (its.Length == 1)
+        {
+            slots[at].Ids = its[0];
+            return;
+        }
+
+        Grow(ref ids, idsUsed + its.Length);
+        its.CopyTo(ids.AsSpan(idsUsed));
+        idsUsed += its.Length;
     }
 
     private static void Grow<T>(ref T[] array, int needed)
@@ -88,12 +104,13 @@ internal sealed class WordCache
         }
     }
 
+    // The one id itself, or where several are.
     private struct Slot
     {
         public uint Hash;
         public int Key;
-        public int KeyLength;
         public int Ids;
-        public int IdCount;
+        public ushort KeyLength;
+        public ushort IdCount;
     }
 }

@@ -194,6 +194,31 @@ internal sealed class AlignedText
         Transform(changes, 0);
     }
 
+    /// <summary>Spells it by the characters that stand for bytes.</summary>
+    public void SpellBytes()
+    {
+        if (BeginsWithNothing)
+        {
+            Map(ByteAlphabet.Spelled);
+            return;
+        }
+
+        char[] spelled = new char[Text.Length * 3];
+        var places = new CodePointRange[Text.Length * 3];
+        int count = 0;
+        for (int at = 0; at < Text.Length;)
+        {
+            CodePoints.At(Text, at, out int length);
+            int bytes = ByteAlphabet.Spell(Text.AsSpan(at, length), spelled.AsSpan(count));
+            places.AsSpan(count, bytes).Fill(Places[at]);
+            count += bytes;
+            at += length;
+        }
+
+        Text = new(spelled, 0, count);
+        Places = places[..count];
+    }
+
     /// <summary>Replaces what a pattern finds.</summary>
     public void Replace(IPattern pattern, string content)
     {

@@ -26,7 +26,7 @@ internal readonly ref struct PieceOffsets
     }
 
     /// <summary>Adds the tokens with their offsets.</summary>
-    public void Add(List<PieceToken> tokens, int type, Vocabulary vocabulary, EncodedText encoded)
+    public void Add(List<PieceToken> tokens, int type, SubwordModel model, EncodedText encoded)
     {
         int start = 0;
         foreach (var (id, bytes, overlaps) in tokens)
@@ -35,7 +35,13 @@ internal readonly ref struct PieceOffsets
             var range = end <= units.Length && start < end
                 ? new CodePointRange(piece.Places[units[start]].Start, piece.Places[units[end - 1]].End)
                 : new(start, end);
-            encoded.Add(id, type, vocabulary.TokenOf(id) ?? "", range);
+            string token = model.Vocabulary.TokenOf(id) ?? "";
+            if (model.ShowsText && end <= units.Length && ByteFallbackDecoder.ByteOf(token) < 0)
+            {
+                token = piece.Text[units[start]..(end == units.Length ? piece.Text.Length : units[end])];
+            }
+
+            encoded.Add(id, type, token, range);
             start = overlaps ? start : end;
         }
     }

@@ -14,6 +14,12 @@ internal sealed class ByteLevelPreTokenizer(bool addsSpace, bool cuts) : PreToke
     public override bool Prepares => addsSpace;
 
     /// <inheritdoc/>
+    public override WordSplitter? Splitter => addsSpace ? null : splitter?.Splitter;
+
+    /// <inheritdoc/>
+    public override bool IsWhole => !addsSpace && splitter is null;
+
+    /// <inheritdoc/>
     public override bool SpellsBytes => true;
 
     /// <inheritdoc/>

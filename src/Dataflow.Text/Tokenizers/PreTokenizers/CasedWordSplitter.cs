@@ -1,12 +1,14 @@
 namespace Dataflow.Text.Tokenizers;
 
-/// <summary>The pattern of o200k: words are capitals and then small letters, with the contraction after them; signs take slashes along.</summary>
+/// <summary>
+/// The pattern of o200k: words are capitals and then small letters, with the contraction after them; signs take slashes along.
+/// </summary>
 internal sealed class CasedWordSplitter : WordSplitter
 {
     private const int MostDigits = 3;
 
     /// <inheritdoc/>
-    protected override int End(ReadOnlySpan<char> text, int at)
+    public override int End(ReadOnlySpan<char> text, int at)
     {
         var kind = CharacterKinds.At(text, at, Table, out int length);
         bool mayPrecede = (kind & (CharacterKind.Letter | CharacterKind.Number | CharacterKind.LineEnd)) == 0;

@@ -1,10 +1,12 @@
 namespace Dataflow.Text.Tokenizers;
 
-/// <summary>The patterns of Llama 3 and Qwen: a sign or space before a word belongs to it, and numbers are of some digits at most.</summary>
+/// <summary>
+/// The patterns of Llama 3 and Qwen: a sign or space before a word belongs to it, and numbers are of some digits at most.
+/// </summary>
 internal sealed class NewWordSplitter(int mostDigits) : WordSplitter
 {
     /// <inheritdoc/>
-    protected override int End(ReadOnlySpan<char> text, int at)
+    public override int End(ReadOnlySpan<char> text, int at)
     {
         char unit = text[at];
         if (unit == '\'' && Contraction(text, at, anyCase: true) is var contraction && contraction > at)

@@ -4,7 +4,7 @@ namespace Dataflow.Text.Tokenizers;
 internal sealed class OldWordSplitter : WordSplitter
 {
     /// <inheritdoc/>
-    protected override int End(ReadOnlySpan<char> text, int at)
+    public override int End(ReadOnlySpan<char> text, int at)
     {
         if (Contraction(text, at, anyCase: false) is var contraction && contraction > at)
         {

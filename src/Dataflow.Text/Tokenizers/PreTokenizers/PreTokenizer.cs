@@ -9,6 +9,12 @@ internal abstract class PreTokenizer
     /// <summary>Whether it spells the pieces by bytes after it has cut.</summary>
     public virtual bool SpellsBytes => false;
 
+    /// <summary>What cuts into words one by one, where that is all the stage does to a text; null elsewhere.</summary>
+    public virtual WordSplitter? Splitter => null;
+
+    /// <summary>Whether the stage leaves a text whole and as it is, but for the spelling.</summary>
+    public virtual bool IsWhole => false;
+
     /// <summary>Changes a text before it is cut.</summary>
     public virtual void Prepare(AlignedText text)
     {
@@ -45,7 +51,7 @@ internal abstract class PreTokenizer
         {
             foreach (var piece in made)
             {
-                piece.Map(ByteAlphabet.Spelled);
+                piece.SpellBytes();
             }
         }
 

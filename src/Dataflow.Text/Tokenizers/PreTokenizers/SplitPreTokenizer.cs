@@ -9,6 +9,9 @@ internal sealed class SplitPreTokenizer(IPattern pattern, SplitBehavior behavior
     private static List<Match>? t_matches;
 
     /// <inheritdoc/>
+    public override WordSplitter? Splitter => behavior == SplitBehavior.Isolated ? pattern as WordSplitter : null;
+
+    /// <inheritdoc/>
     public override void Cut(ReadOnlySpan<char> text, List<PieceRange> pieces)
     {
         var matches = t_matches ?? [];

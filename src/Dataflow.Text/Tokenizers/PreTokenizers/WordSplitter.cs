@@ -27,7 +27,7 @@ internal abstract class WordSplitter : IPattern
     }
 
     /// <summary>Where the piece that begins at a place ends.</summary>
-    protected abstract int End(ReadOnlySpan<char> text, int at);
+    public abstract int End(ReadOnlySpan<char> text, int at);
 
     /// <summary>Where a run of code points ends that have a kind, so many at most.</summary>
     protected int Run(ReadOnlySpan<char> text, int at, CharacterKind kind, int most = int.MaxValue)
@@ -78,7 +78,9 @@ internal abstract class WordSplitter : IPattern
         return (first, second) is ('r', 'e') or ('v', 'e') or ('l', 'l') ? at + 3 : at;
     }
 
-    /// <summary>Where a piece of white space ends: all of it at the end of the text, else all but the last character, but one at least.</summary>
+    /// <summary>
+    /// Where a piece of white space ends: all of it at the end of the text, else all but the last character, but one at least.
+    /// </summary>
     protected int Spaces(ReadOnlySpan<char> text, int at, bool endsAtLines)
     {
         int end = Run(text, at, CharacterKind.Space);

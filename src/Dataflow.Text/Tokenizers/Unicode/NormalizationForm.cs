@@ -47,11 +47,18 @@ internal sealed class NormalizationForm
     /// <summary>The form of a text: only what can change, with what stands before it, is looked at closely.</summary>
     public string Apply(string text)
     {
+        // Of ASCII nothing changes.
+        int first = text.AsSpan().IndexOfAnyExceptInRange('\0', '\x7F');
+        if (first < 0)
+        {
+            return text;
+        }
+
         var set = changeable.Value;
         StringBuilder? made = null;
         int done = 0;
-        int before = 0;
-        for (int i = 0; i < text.Length;)
+        int before = Math.Max(0, first - 1);
+        for (int i = before; i < text.Length;)
         {
             if (!set[CodePoints.At(text, i, out int length)])
             {

@@ -6,6 +6,9 @@ internal abstract class SubwordModel
     /// <summary>The tokens that it knows.</summary>
     public abstract Vocabulary Vocabulary { get; }
 
+    /// <summary>Whether a token shows as the text that it stands for, also where that is not known.</summary>
+    public virtual bool ShowsText => false;
+
     /// <summary>Adds the tokens of a piece that is not empty.</summary>
     public abstract void Encode(ReadOnlySpan<char> piece, List<PieceToken> tokens);
 }

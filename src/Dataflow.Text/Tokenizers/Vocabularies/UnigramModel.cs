@@ -41,6 +41,9 @@ internal sealed class UnigramModel : SubwordModel
     public override Vocabulary Vocabulary { get; }
 
     /// <inheritdoc/>
+    public override bool ShowsText => true;
+
+    /// <inheritdoc/>
     public override void Encode(ReadOnlySpan<char> piece, List<PieceToken> tokens)
     {
         var best = new (double Score, int Start, int Id)[piece.Length + 1];

@@ -1,0 +1,50 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Dataflow.Text.Tokenizers;
+
+namespace Dataflow.Text.Tests;
+
+/// <summary>Vocabularies of real size give what the Rust library gives over three megabytes of many scripts, code and emoji.</summary>
+[Trait("Slow", "true")]
+public class RealVocabularyTests
+{
+    private const int Bytes = 3_000_000;
+
+    private static readonly Lazy<bool> s_fetched = new(Fetch);
+
+    [Theory]
+    [InlineData("qwen3")]
+    [InlineData("llama3_1")]
+    [InlineData("gemma3")]
+    [InlineData("deepseek_v3")]
+    public void Ids_and_texts_are_the_library_s(string name)
+    {
+        Assert.True(s_fetched.Value);
+        string path = Path.Combine(Repository.Root, ".cache", "tokenizers", name, "models", "tokenizer.json");
+        var ours = TextTokenizer.FromJson(File.ReadAllBytes(path));
+        using var library = new global::Tokenizers.DotNet.Tokenizer(path);
+        var texts = ManyScripts.Texts(Bytes);
+        var encoded = ours.EncodeIds(texts, addSpecialTokens: true);
+        for (int i = 0; i < texts.Count; i++)
+        {
+            uint[] expected = library.Encode(texts[i]);
+            if (!expected.Select(id => (int)id).SequenceEqual(encoded[i]))
+            {
+                Assert.Fail($"{JsonSerializer.Serialize(texts[i])}\nexpected {string.Join(' ', expected)}\nactual   {string.Join(' ', encoded[i])}");
+            }
+
+            Assert.Equal(library.Decode(expected), ours.Decode(encoded[i], skipSpecialTokens: true));
+            if (i % 50 == 0)
+            {
+                Assert.Equal(encoded[i], ours.Encode(texts[i], addSpecialTokens: true).TokenIds);
+            }
+        }
+    }
+
+    private static bool Fetch()
+    {
+        using var fetch = Process.Start("sh", [Path.Combine(Repository.Root, "tests", "fetch-tokenizers.sh")]);
+        fetch.WaitForExit();
+        return fetch.ExitCode == 0;
+    }
+}
