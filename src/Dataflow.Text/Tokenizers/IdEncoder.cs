@@ -34,7 +34,8 @@ internal sealed class IdEncoder
     /// Whether stages can be gone through in this way: bytes are spelled by the last alone, and nobody asks where the text began.
     /// </summary>
     public static bool Takes(IReadOnlyList<PreTokenizer> stages, TextNormalizer? normalizer) =>
-        !stages.SkipLast(1).Any(s => s.SpellsBytes) && (normalizer is null || !stages.Any(s => s is MetaspacePreTokenizer { AsksForStart: true }));
+        !stages.SkipLast(1).Any(s => s.SpellsBytes)
+        && (normalizer is null || !stages.Any(s => s is MetaspacePreTokenizer { AsksForStart: true }));
 
     /// <summary>Adds the ids of a text.</summary>
     public void Encode(string text, List<int> ids)

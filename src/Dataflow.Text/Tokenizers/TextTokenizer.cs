@@ -49,7 +49,8 @@ public sealed class TextTokenizer : Tokenizer
     /// <param name="pair">The second.</param>
     /// <param name="addSpecialTokens">Whether the template puts special tokens around them.</param>
     /// <exception cref="UserErrorException">A text is no valid Unicode.</exception>
-    public EncodedText Encode(string text, string pair, bool addSpecialTokens) => codec.Encode(Checked(text), Checked(pair), addSpecialTokens);
+    public EncodedText Encode(string text, string pair, bool addSpecialTokens) =>
+        codec.Encode(Checked(text), Checked(pair), addSpecialTokens);
 
     /// <summary>The ids of a text alone, which is many times as fast.</summary>
     /// <param name="text">The text.</param>
@@ -155,7 +156,8 @@ public sealed class TextTokenizer : Tokenizer
         return places;
     }
 
-    private static string Checked(string text)
+    /// <summary>The text itself, if it is valid Unicode.</summary>
+    internal static string Checked(string text)
     {
         for (int i = text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF'); i >= 0 && i < text.Length; i++)
         {

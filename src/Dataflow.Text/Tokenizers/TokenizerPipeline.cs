@@ -99,12 +99,8 @@ internal sealed class TokenizerPipeline : TokenCodec
     public override bool EndsFor(int id) => decodesStepwise && TokenOf(id) is { } token && ByteFallbackDecoder.ByteOf(token) < 0;
 
     /// <summary>The pieces that a model is shown of a text in which no added tokens are looked for: what a trainer counts.</summary>
-    public static IEnumerable<string> Pieces(string text, TextNormalizer? normalizer, IReadOnlyList<PreTokenizer> stages)
-    {
-        var aligned = AlignedText.Of(text);
-        normalizer?.Apply(aligned);
-        return Cut(aligned, stages).Select(p => p.Text);
-    }
+    public static IEnumerable<string> Pieces(string text, IReadOnlyList<PreTokenizer> stages) =>
+        Cut(AlignedText.Of(text), stages).Select(p => p.Text);
 
     // A decoder that looks at the whole text at once can change what was shown.
     private static bool IsStepwise(TokenDecoder? decoder)

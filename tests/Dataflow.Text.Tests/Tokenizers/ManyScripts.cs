@@ -12,10 +12,16 @@ internal static class ManyScripts
     ];
 
     private static readonly string[] s_between =
-        [" ", " ", " ", " ", " ", "  ", "\n", "\n\n", ", ", ". ", "-", "'", "'s ", " (", ") ", "\t", "\r\n", "\u3002", "\u060C ", " \u2014 ", "", "_", "/"];
+    [
+        " ", " ", " ", " ", " ", "  ", "\n", "\n\n", ", ", ". ", "-", "'", "'s ", " (", ") ", "\t", "\r\n", "\u3002", "\u060C ",
+        " \u2014 ", "", "_", "/",
+    ];
 
     private static readonly string[] s_emoji =
-        ["\U0001F600", "\U0001F44D\U0001F3FD", "\U0001F468\u200D\U0001F469\u200D\U0001F467", "\u2764\uFE0F", "\U0001F1E9\U0001F1EA", "e\u0301", "\u1112\u1161\u11AB"];
+    [
+        "\U0001F600", "\U0001F44D\U0001F3FD", "\U0001F468\u200D\U0001F469\u200D\U0001F467", "\u2764\uFE0F", "\U0001F1E9\U0001F1EA",
+        "e\u0301", "\u1112\u1161\u11AB",
+    ];
 
     /// <summary>Texts of about two thousand bytes each, of so many bytes together.</summary>
     public static List<string> Texts(int bytes)

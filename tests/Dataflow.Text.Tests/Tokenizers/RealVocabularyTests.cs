@@ -30,7 +30,8 @@ public class RealVocabularyTests
             uint[] expected = library.Encode(texts[i]);
             if (!expected.Select(id => (int)id).SequenceEqual(encoded[i]))
             {
-                Assert.Fail($"{JsonSerializer.Serialize(texts[i])}\nexpected {string.Join(' ', expected)}\nactual   {string.Join(' ', encoded[i])}");
+                string text = JsonSerializer.Serialize(texts[i]);
+                Assert.Fail($"{text}\nexpected {string.Join(' ', expected)}\nactual   {string.Join(' ', encoded[i])}");
             }
 
             Assert.Equal(library.Decode(expected), ours.Decode(encoded[i], skipSpecialTokens: true));

@@ -19,7 +19,9 @@ public class SentencePieceTests
             string text = line.Text("text");
             int[] ids = line.Numbers("spm_ids");
             var encoded = tokenizer.Encode(text, false);
-            Assert.True(ids.SequenceEqual(encoded.TokenIds), $"{JsonSerializer.Serialize(text)}\n{string.Join(' ', ids)}\n{string.Join(' ', encoded.TokenIds)}");
+            Assert.True(
+                ids.SequenceEqual(encoded.TokenIds),
+                $"{JsonSerializer.Serialize(text)}\n{string.Join(' ', ids)}\n{string.Join(' ', encoded.TokenIds)}");
             Assert.Equal(line.Pairs("spm_offsets"), encoded.Offsets.Select(o => (o.Start, o.End)));
             Assert.Equal(ids, tokenizer.EncodeIds(text, true));
             Assert.Equal(line.Text("spm_decoded"), tokenizer.Decode(ids, false));

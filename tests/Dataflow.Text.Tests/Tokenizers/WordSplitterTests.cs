@@ -9,8 +9,10 @@ public class WordSplitterTests
 {
     private static readonly string[] s_parts =
     [
-        "a", "B", "re", "VE", "'", "'s", "'T", "'ll", "'\u017F", "'Ll", "1", "23", "\u0663", "\u00BD", " ", "  ", "\n", "\r\n", "\t", "\u00A0", "\u3000", "\u0085",
-        ".", "/", "//", "!?", "\u0301", "\u0940", "\u4E2D", "\u01C5", "\u02B0", "\u20DD", "\U0001D518", "\U0001F600", "\U0001D7D8", "\U00016FF0", "\u200D", "\u2028",
+        "a", "B", "re", "VE", "'", "'s", "'T", "'ll", "'\u017F", "'Ll", "1", "23", "\u0663", "\u00BD", " ", "  ", "\n", "\r\n", "\t",
+        "\u00A0", "\u3000", "\u0085",
+        ".", "/", "//", "!?", "\u0301", "\u0940", "\u4E2D", "\u01C5", "\u02B0", "\u20DD", "\U0001D518", "\U0001F600",
+        "\U0001D7D8", "\U00016FF0", "\u200D", "\u2028",
     ];
 
     public static TheoryData<string> Patterns => new(SplitPatterns.ByHand);

@@ -103,5 +103,6 @@ internal sealed class SuffixDecoder(string suffix) : TokenDecoder
 {
     /// <inheritdoc/>
     public override List<string> Apply(List<string> tokens) =>
-        [.. tokens.Select((t, i) => suffix.Length == 0 ? t : t.Replace(suffix, i == tokens.Count - 1 ? "" : " ", StringComparison.Ordinal))];
+        suffix.Length == 0 ? tokens
+        : [.. tokens.Select((t, i) => t.Replace(suffix, i == tokens.Count - 1 ? "" : " ", StringComparison.Ordinal))];
 }

@@ -63,9 +63,12 @@ internal sealed class JsonNodeReader
     /// <summary>A number that is not below zero; null where the key is missing.</summary>
     public int? Number(string key) => Value(key) is { } value ? Number(value, At(key)) : null;
 
+    /// <summary>The elements of a list.</summary>
+    public IEnumerable<JsonElement> Elements(string key) => List(Required(key), At(key));
+
     /// <summary>The objects of a list.</summary>
     public IEnumerable<JsonNodeReader> Objects(string key) =>
-        List(Required(key), At(key)).Select((e, i) => new JsonNodeReader(e, $"{At(key)}[{i}]"));
+        Elements(key).Select((e, i) => new JsonNodeReader(e, $"{At(key)}[{i}]"));
 
     /// <summary>Refuses keys that nobody asked for.</summary>
     public void Finish(params string[] harmless)

@@ -28,18 +28,20 @@ internal static class ModelReader
     {
         if (node.Value("dropout") is { } dropout && (dropout.ValueKind != JsonValueKind.Number || dropout.GetDouble() != 0))
         {
-            throw new UserErrorException($"{node.At("dropout")} is {JsonNodeReader.Kind(dropout)}: merges left out by chance are not supported");
+            throw new UserErrorException(
+                $"{node.At("dropout")} is {JsonNodeReader.Kind(dropout)}: merges left out by chance are not supported");
         }
 
         var vocab = node.Required("vocab");
         if (vocab.ValueKind != JsonValueKind.Object)
         {
-            throw new UserErrorException($"{node.At("vocab")} is {JsonNodeReader.Kind(vocab)}, and an object of tokens and ids was expected");
+            throw new UserErrorException(
+                $"{node.At("vocab")} is {JsonNodeReader.Kind(vocab)}, and an object of tokens and ids was expected");
         }
 
-        var pairs = vocab.EnumerateObject().Select(p => KeyValuePair.Create(Name(p, node.At("vocab")), JsonNodeReader.Number(p.Value, node.At("vocab"))));
-        var merges = JsonNodeReader.List(node.Required("merges"), node.At("merges")).Select((m, i) => Merge(m, $"{node.At("merges")}[{i}]"))
-            .OfType<(string, string)>().ToList();
+        string path = node.At("vocab");
+        var pairs = vocab.EnumerateObject().Select(p => KeyValuePair.Create(Name(p, path), JsonNodeReader.Number(p.Value, path)));
+        var merges = node.Elements("merges").Select((m, i) => Merge(m, $"{node.At("merges")}[{i}]")).OfType<(string, string)>().ToList();
         return new(new(pairs), merges, new()
         {
             Unknown = node.OptionalText("unk_token"),
@@ -75,7 +77,7 @@ internal static class ModelReader
 
     private static UnigramModel Unigram(JsonNodeReader node)
     {
-        var pieces = JsonNodeReader.List(node.Required("vocab"), node.At("vocab")).Select((e, i) => Piece(e, $"{node.At("vocab")}[{i}]")).ToList();
+        var pieces = node.Elements("vocab").Select((e, i) => Piece(e, $"{node.At("vocab")}[{i}]")).ToList();
         int? unknown = node.Number("unk_id");
         if (unknown >= pieces.Count)
         {
@@ -86,7 +88,8 @@ internal static class ModelReader
         {
             if (node.Value(sampling) is { } value)
             {
-                throw new UserErrorException($"{node.At(sampling)} is {JsonNodeReader.Kind(value)}: splits chosen by chance are not supported");
+                throw new UserErrorException(
+                    $"{node.At(sampling)} is {JsonNodeReader.Kind(value)}: splits chosen by chance are not supported");
             }
         }
 

@@ -25,7 +25,8 @@ internal static class NormalizerReader
             "Nmt" => MapNormalizer.Nmt,
             "ByteLevel" => MapNormalizer.Bytes,
             "Precompiled" => Precompiled(node),
-            _ => throw node.Unknown("Sequence, NFC, NFD, NFKC, NFKD, Replace, Prepend, Strip, StripAccents, Lowercase, Nmt, ByteLevel and Precompiled"),
+            _ => throw node.Unknown(
+                "Sequence, NFC, NFD, NFKC, NFKD, Replace, Prepend, Strip, StripAccents, Lowercase, Nmt, ByteLevel and Precompiled"),
         };
         node.Finish();
         return made;

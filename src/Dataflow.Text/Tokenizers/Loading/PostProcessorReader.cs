@@ -26,7 +26,7 @@ internal static class PostProcessorReader
 
     private static (int Id, string Token) Pair(JsonNodeReader node, string key)
     {
-        var parts = JsonNodeReader.List(node.Required(key), node.At(key)).ToList();
+        var parts = node.Elements(key).ToList();
         return parts is [var token, var id] ? (JsonNodeReader.Number(id, node.At(key)), JsonNodeReader.Text(token, node.At(key)))
             : throw new UserErrorException($"{node.At(key)} is no token with its id");
     }
@@ -44,8 +44,8 @@ internal static class PostProcessorReader
         {
             var token = new JsonNodeReader(property.Value, $"{node.At("special_tokens")}['{property.Name}']");
             token.Text("id");
-            int[] ids = [.. JsonNodeReader.List(token.Required("ids"), token.At("ids")).Select(e => JsonNodeReader.Number(e, token.At("ids")))];
-            string[] tokens = [.. JsonNodeReader.List(token.Required("tokens"), token.At("tokens")).Select(e => JsonNodeReader.Text(e, token.At("tokens")))];
+            int[] ids = [.. token.Elements("ids").Select(e => JsonNodeReader.Number(e, token.At("ids")))];
+            string[] tokens = [.. token.Elements("tokens").Select(e => JsonNodeReader.Text(e, token.At("tokens")))];
             token.Finish();
             special[property.Name] = ids.Length == tokens.Length ? new(ids, tokens)
                 : throw new UserErrorException($"{token.Path} has {ids.Length} ids and {tokens.Length} tokens");
@@ -76,6 +76,7 @@ internal static class PostProcessorReader
         }
 
         int text = id switch { "A" => 0, "B" => 1, _ => 2 };
-        return text <= last ? new(text, null, type) : throw new UserErrorException($"{inner.At("id")} is '{id}', which is no text of this template");
+        return text <= last ? new(text, null, type)
+            : throw new UserErrorException($"{inner.At("id")} is '{id}', which is no text of this template");
     }
 }

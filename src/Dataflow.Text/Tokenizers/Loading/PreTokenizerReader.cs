@@ -20,7 +20,8 @@ internal static class PreTokenizerReader
                 new EachPattern(LibraryUnicode.IsNumber),
                 node.Flag("individual_digits", false) ? SplitBehavior.Isolated : SplitBehavior.Contiguous)],
             "Punctuation" => [new SplitPreTokenizer(
-                new EachPattern(LibraryUnicode.IsPunctuation), Behavior(node, node.OptionalText("behavior") ?? nameof(SplitBehavior.Isolated)))],
+                new EachPattern(LibraryUnicode.IsPunctuation),
+                Behavior(node, node.OptionalText("behavior") ?? nameof(SplitBehavior.Isolated)))],
             "Whitespace" => [new SplitPreTokenizer(new InvertedPattern(new WordPattern()), SplitBehavior.Removed)],
             "WhitespaceSplit" => [new SplitPreTokenizer(new EachPattern(CodePoints.IsWhiteSpace), SplitBehavior.Removed)],
             "CharDelimiterSplit" => [new SplitPreTokenizer(new TextPattern(OneCharacter(node, "delimiter")), SplitBehavior.Removed)],
@@ -31,7 +32,8 @@ internal static class PreTokenizerReader
                 { } length => length,
             })],
             _ => throw node.Unknown(
-                "Sequence, ByteLevel, Split, Metaspace, Digits, Punctuation, Whitespace, WhitespaceSplit, CharDelimiterSplit and FixedLength"),
+                "Sequence, ByteLevel, Split, Metaspace, Digits, Punctuation, Whitespace, WhitespaceSplit, CharDelimiterSplit "
+                    + "and FixedLength"),
         };
         node.Finish("trim_offsets", "str_rep");
         return made;
@@ -49,7 +51,8 @@ internal static class PreTokenizerReader
             var other => throw new UserErrorException($"{node.At("prepend_scheme")} is '{other}', and always, first or never was expected"),
         };
         return older == false && scheme != PrependScheme.Never
-            ? throw new UserErrorException($"{node.Path} says both add_prefix_space false and prepend_scheme {scheme.ToString().ToLowerInvariant()}"
+            ? throw new UserErrorException(
+                $"{node.Path} says both add_prefix_space false and prepend_scheme {scheme.ToString().ToLowerInvariant()}"
                 + (node.Value("prepend_scheme") is null ? ", which holds where none is given" : ""))
             : scheme;
     }
@@ -58,7 +61,8 @@ internal static class PreTokenizerReader
     public static string OneCharacter(JsonNodeReader node, string key)
     {
         string text = node.Text(key);
-        return CodePoints.CountOf(text) == 1 ? text : throw new UserErrorException($"{node.At(key)} is '{text}', and one character was expected");
+        return CodePoints.CountOf(text) == 1 ? text
+            : throw new UserErrorException($"{node.At(key)} is '{text}', and one character was expected");
     }
 
     private static ByteLevelPreTokenizer ByteLevel(JsonNodeReader node) => new(node.Flag("add_prefix_space"), node.Flag("use_regex", true));

@@ -20,7 +20,8 @@ internal sealed class CharacterMap
     /// <param name="path">Where they stand, for messages.</param>
     public static CharacterMap Read(ReadOnlySpan<byte> map, string path)
     {
-        if (map.Length < 4 || BinaryPrimitives.ReadUInt32LittleEndian(map) is var length && (length > map.Length - 4 || length % 4 != 0 || length == 0))
+        uint length = map.Length < 4 ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(map);
+        if (length == 0 || length > map.Length - 4 || length % 4 != 0)
         {
             throw new UserErrorException($"{path} is damaged: its trie is longer than it is, or cut");
         }
@@ -32,11 +33,13 @@ internal sealed class CharacterMap
         }
 
         byte[] texts = map[(int)(4 + length)..].ToArray();
-        return System.Text.Unicode.Utf8.IsValid(texts) ? new(units, texts) : throw new UserErrorException($"{path} is damaged: its texts are no UTF-8");
+        return System.Text.Unicode.Utf8.IsValid(texts) ? new(units, texts)
+            : throw new UserErrorException($"{path} is damaged: its texts are no UTF-8");
     }
 
     /// <summary>What the shortest prefix that the map knows becomes; null for none.</summary>
-    public string? OfShortestPrefix(ReadOnlySpan<byte> key) => Find(key, shortest: true) is { Length: > 0 } found ? TextAt(found.Value) : null;
+    public string? OfShortestPrefix(ReadOnlySpan<byte> key) =>
+        Find(key, shortest: true) is { Length: > 0 } found ? TextAt(found.Value) : null;
 
     /// <summary>How long the longest prefix is that the map knows, and what it becomes; 0 for none.</summary>
     public int OfLongestPrefix(ReadOnlySpan<byte> key, out ReadOnlySpan<byte> text)

@@ -85,7 +85,8 @@ internal static class PatternClasses
         c => (CodePoints.IsWord(c) && c is not (0x200C or 0x200D)) || c is 0xB2 or 0xB3 or 0xB9 or >= 0xBC and <= 0xBE));
 
     /// <summary>\h: hexadecimal digits of ASCII.</summary>
-    public static CodePointSet Hexadecimal => s_made.GetOrAdd("\\h", _ => CodePointSet.Where(c => c < 128 && char.IsAsciiHexDigit((char)c)));
+    public static CodePointSet Hexadecimal =>
+        s_made.GetOrAdd("\\h", _ => CodePointSet.Where(c => c < 128 && char.IsAsciiHexDigit((char)c)));
 
     /// <summary>A dot: all but the line feed.</summary>
     public static CodePointSet NoLineFeed => s_made.GetOrAdd(".", _ => CodePointSet.Where(c => c != '\n'));

@@ -48,7 +48,8 @@ internal static class PatternProgram
                 WriteRepeat(repeat, steps);
                 break;
             case PatternNode.Look look:
-                WriteInner(look.Inner, steps, new(PatternDeed.Look, Behind: look.Behind ? look.Inner.Width!.Value : 0, Negative: look.Negative));
+                int behind = look.Behind ? look.Inner.Width!.Value : 0;
+                WriteInner(look.Inner, steps, new(PatternDeed.Look, Behind: behind, Negative: look.Negative));
                 break;
             case PatternNode.Atomic atomic:
                 WriteInner(atomic.Inner, steps, new(PatternDeed.Atomic));

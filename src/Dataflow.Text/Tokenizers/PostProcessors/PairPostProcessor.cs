@@ -5,7 +5,8 @@ namespace Dataflow.Text.Tokenizers;
 /// <param name="end">What it ends with.</param>
 /// <param name="asRoberta">Whether the second text begins with the end's token too, and all types are 0.</param>
 /// <param name="trims">Whether offsets leave out white space; null for never. Its value is whether one space may be an added one.</param>
-internal sealed class PairPostProcessor((int Id, string Token) begin, (int Id, string Token) end, bool asRoberta, bool? trims) : PostProcessor
+internal sealed class PairPostProcessor((int Id, string Token) begin, (int Id, string Token) end, bool asRoberta, bool? trims)
+    : PostProcessor
 {
     /// <inheritdoc/>
     public override (IReadOnlyList<int> Before, IReadOnlyList<int> After)? Around => ([begin.Id], [end.Id]);

@@ -56,7 +56,8 @@ internal static class CharacterKinds
         {
             UnicodeCategory.UppercaseLetter or UnicodeCategory.TitlecaseLetter => CharacterKind.Letter | CharacterKind.Upper,
             UnicodeCategory.LowercaseLetter => CharacterKind.Letter | CharacterKind.Lower,
-            UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter => CharacterKind.Letter | CharacterKind.Upper | CharacterKind.Lower,
+            UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter =>
+                CharacterKind.Letter | CharacterKind.Upper | CharacterKind.Lower,
             UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark =>
                 CharacterKind.Upper | CharacterKind.Lower,
             UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber => CharacterKind.Number,

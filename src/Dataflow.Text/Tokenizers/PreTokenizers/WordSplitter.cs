@@ -6,6 +6,8 @@ namespace Dataflow.Text.Tokenizers;
 /// </summary>
 internal abstract class WordSplitter : IPattern
 {
+    private const CharacterKind NoSigns = CharacterKind.Letter | CharacterKind.Number | CharacterKind.Space;
+
     /// <summary>The kinds of characters.</summary>
     protected CharacterKind[] Table { get; } = CharacterKinds.Table;
 
@@ -43,8 +45,7 @@ internal abstract class WordSplitter : IPattern
     /// <summary>Where a run ends of what is neither white space, letter nor number.</summary>
     protected int RunOfSigns(ReadOnlySpan<char> text, int at)
     {
-        const CharacterKind Others = CharacterKind.Letter | CharacterKind.Number | CharacterKind.Space;
-        while (at < text.Length && (CharacterKinds.At(text, at, Table, out int length) & Others) == 0)
+        while (at < text.Length && (CharacterKinds.At(text, at, Table, out int length) & NoSigns) == 0)
         {
             at += length;
         }
@@ -58,7 +59,7 @@ internal abstract class WordSplitter : IPattern
 
     /// <summary>Whether a sign, which is neither white space, letter nor number, begins at a place.</summary>
     protected bool IsSign(ReadOnlySpan<char> text, int at) =>
-        at < text.Length && (CharacterKinds.At(text, at, Table, out _) & (CharacterKind.Letter | CharacterKind.Number | CharacterKind.Space)) == 0;
+        at < text.Length && (CharacterKinds.At(text, at, Table, out _) & NoSigns) == 0;
 
     /// <summary>Where a contraction ends ('s, 't, 're, 've, 'm, 'll, 'd); the place itself where there is none.</summary>
     protected static int Contraction(ReadOnlySpan<char> text, int at, bool anyCase)

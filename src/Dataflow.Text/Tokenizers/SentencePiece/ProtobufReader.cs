@@ -28,7 +28,8 @@ internal ref struct ProtobufReader(ReadOnlySpan<byte> rest)
     public readonly float Single => BitConverter.UInt32BitsToSingle((uint)Number);
 
     /// <summary>Its bytes as text.</summary>
-    public readonly string Text => System.Text.Unicode.Utf8.IsValid(Bytes) ? Encoding.UTF8.GetString(Bytes) : throw Damaged("has a text that is no UTF-8");
+    public readonly string Text => System.Text.Unicode.Utf8.IsValid(Bytes) ? Encoding.UTF8.GetString(Bytes)
+        : throw Damaged("has a text that is no UTF-8");
 
     /// <summary>Reads the next field; false at the end.</summary>
     public bool Next()

@@ -103,7 +103,8 @@ internal sealed class SentencePieceCodec : TokenCodec
     }
 
     /// <inheritdoc/>
-    public override bool EndsFor(int id) => id >= 0 && id < file.Pieces.Count && vocabulary.Kind(id) is PieceKind.Normal or PieceKind.UserDefined;
+    public override bool EndsFor(int id) =>
+        id >= 0 && id < file.Pieces.Count && vocabulary.Kind(id) is PieceKind.Normal or PieceKind.UserDefined;
 
     // Each byte that begins no whole character shows as U+FFFD.
     private static void Flush(List<byte> run, StringBuilder made)

@@ -108,7 +108,8 @@ internal sealed class NormalizationTables
 
     private static long Key(int first, int second) => (long)first << 21 | (uint)second;
 
-    private static int Hexadecimal(ReadOnlySpan<char> digits) => int.Parse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+    private static int Hexadecimal(ReadOnlySpan<char> digits) =>
+        int.Parse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 
     private static int[] Expand(int codePoint, Dictionary<int, (char Kind, int[] Parts)> single, bool compatible) =>
         single.TryGetValue(codePoint, out var found) && (compatible || found.Kind != '~')

@@ -87,7 +87,8 @@ internal sealed class BpeModel : SubwordModel
             {
                 if (unknown < 0)
                 {
-                    throw new UserErrorException($"model.unk_token '{options.Unknown}' is not in model.vocab, and a character of the text needs it");
+                    throw new UserErrorException(
+                        $"model.unk_token '{options.Unknown}' is not in model.vocab, and a character of the text needs it");
                 }
 
                 if (!options.FusesUnknown)

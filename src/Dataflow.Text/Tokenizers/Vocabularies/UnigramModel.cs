@@ -19,13 +19,13 @@ internal sealed class UnigramModel : SubwordModel
     /// <param name="fallsBackToBytes">Whether what is not known becomes the tokens of its bytes.</param>
     public UnigramModel(IReadOnlyList<(string Token, double Score)> pieces, int unknown, bool fallsBackToBytes)
     {
-        // A token that comes twice has its later id.
         var byToken = new Dictionary<string, int>(StringComparer.Ordinal);
         for (int i = 0; i < pieces.Count; i++)
         {
             if (!byToken.TryAdd(pieces[i].Token, i))
             {
-                throw new UserErrorException($"model.vocab has the token '{pieces[i].Token}' twice, with the ids {byToken[pieces[i].Token]} and {i}");
+                string token = pieces[i].Token;
+                throw new UserErrorException($"model.vocab has the token '{token}' twice, with the ids {byToken[token]} and {i}");
             }
         }
 
