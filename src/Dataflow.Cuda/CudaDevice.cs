@@ -170,15 +170,6 @@ public sealed class CudaDevice : ITimedDevice
                 );
             }
         }
-
-        // cuBLASLt adds a bias of the result's type, and logits are fp32.
-        if (model.Biases.HasFlag(Biases.Head) && workload.Recipe.Parameters != DType.Float32)
-        {
-            throw new UserErrorException(
-                $"the head of {model.Name} has a bias, which CUDA products add to fp32 logits in fp32 only; train it with --dtype fp32, or "
-                    + "this model with --device cpu"
-            );
-        }
     }
 
     private static void CheckSegments(Schedule schedule, Geometry geometry, int rows)

@@ -64,4 +64,30 @@ public class ParameterPartsTests
         Assert.Equal(trained.Calls.Count(c => c is GemmInputGradientCall), frozen.Calls.Count(c => c is GemmInputGradientCall));
         Assert.Equal(Model.ParameterCount - Model.LayerParameterCount(new Layer(2)), Model.TrainedParameterCount);
     }
+
+    [Fact]
+    public void Norms_with_weights_of_each_head_are_a_matrix_or_a_tensor_a_head()
+    {
+        const string Sizes = """
+            "vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 2,
+            "intermediate_size": 48
+            """;
+        var cohere = Parts($$"""{"model_type": "cohere", "use_qk_norm": true, {{Sizes}}}""", WeightName.QNorm);
+        Assert.Equal([("model.layers.{layer}.self_attn.q_norm.weight", 0L)], cohere.Select(p => (p.CheckpointName, p.FirstElement)));
+        Assert.Equal([4, 8], cohere[0].Shape);
+        var stable = Parts($$"""{"model_type": "stablelm", "qk_layernorm": true, {{Sizes}}}""", WeightName.KNorm);
+        Assert.Equal(
+            [
+                ("model.layers.{layer}.self_attn.k_layernorm.norms.0.weight", 0L),
+                ("model.layers.{layer}.self_attn.k_layernorm.norms.1.weight", 8L),
+            ],
+            stable.Select(p => (p.CheckpointName, p.FirstElement)));
+        Assert.Equal([8], stable[1].Shape);
+    }
+
+    private static System.Collections.Immutable.ImmutableArray<WeightPart> Parts(string config, WeightName name)
+    {
+        var model = ModelConfigReader.Parse(config, "file");
+        return DecoderParameters.Of(model, model.KindOf(new Layer(0))).Single(p => p.Name == name).Parts;
+    }
 }

@@ -153,8 +153,8 @@ public sealed class BlockPrograms
         int rows = block is { } b ? Vocabulary.RowsOf(b) : model.VocabSize;
         if (!cache.TryGetValue((name, rows), out var program))
         {
-            var calls = callsOf(model);
-            program = layout.Lay(calls, pass(model), ImmutableDictionary<TensorName, Bytes>.Empty, rows);
+            var calls = WithWideBias(callsOf(model));
+            program = layout.Lay(calls, WithWideBias(pass(model)), ImmutableDictionary<TensorName, Bytes>.Empty, rows);
             cache[(name, rows)] = program = bySubChunk
                 ? program with { SubChunkCalls = calls.Count(c => c is not CrossEntropyLossCall) }
                 : program;
@@ -162,6 +162,25 @@ public sealed class BlockPrograms
 
         return program;
     }
+
+    /// <summary>
+    /// Products add a bias of their result's type, and logits are fp32: a bias of another is copied into fp32 before each.
+    /// </summary>
+    private ImmutableArray<KernelCall> WithWideBias(ImmutableArray<KernelCall> calls) =>
+        recipe.Parameters == DType.Float32
+            ? calls
+            :
+            [
+                .. calls.SelectMany(call =>
+                    call is GemmForwardCall { Bias: { Weight: WeightName.HeadBias, Tensor: TensorName.Weight } bias } product
+                        ? new KernelCall[]
+                        {
+                            new DequantizeCall { Stored = bias, Dense = TensorName.HeadBias },
+                            product with { Bias = TensorName.HeadBias },
+                        }
+                        : [call]
+                ),
+            ];
 
     private TensorPlace WeightPlace(Operand operand, ImmutableArray<KernelCall> calls, int rows)
     {

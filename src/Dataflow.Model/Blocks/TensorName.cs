@@ -171,6 +171,9 @@ public enum TensorName
     /// <summary>[T, D] of a norm that is recomputed for its roots alone.</summary>
     Unused,
 
+    /// <summary>[vocabulary] fp32, the head's bias in the type of logits, where parameters have another.</summary>
+    HeadBias,
+
     /// <summary>[T] int32, where each token stands in its document; only in models that learn positions.</summary>
     Positions,
 

@@ -70,6 +70,7 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.HeadNorm or TensorName.GradHeadNorm => SubChunk(a, d),
             TensorName.HeadRstd => SubChunk(DType.Float32, Statistics),
             TensorName.Logits => SubChunk(DType.Float32, rows),
+            TensorName.HeadBias => Scratch(DType.Float32, 1, rows),
             TensorName.GradLogits => SubChunk(a, rows),
             TensorName.LogitStatistics => Own(Roles.LogitStatistics, DType.Float32, 3, t) with { Tokens = TokenAxis.Columns },
             TensorName.GradHeadSum => Tokens(Roles.GradHead, DType.Float32, d),

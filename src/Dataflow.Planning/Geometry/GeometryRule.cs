@@ -175,7 +175,8 @@ public static class GeometryRule
             if (pinned > 1 && !request.Model.MayCutVocabulary)
             {
                 throw new UserErrorException(
-                    $"--vocabulary-blocks is {pinned}, and the head of {request.Model.Name} has a bias, with which it is not cut; give 1"
+                    $"--vocabulary-blocks is {pinned}, and the vocabulary of {request.Model.Name} is not cut (its head has a bias, or its "
+                        + "positions are learned); give 1"
                 );
             }
 
