@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs the built test programs: tests/run.sh [--fast] [part of a project's name]...
 # One line a program, the full output of those that fail, and last the sum over all: `N passed, N failed`.
-# Each test project is a program, so no test host stands between this script and the tests. As many run side by side as there are
-# processors. No test passes or fails by the clock; one that hangs is found, named and stopped (watch.sh), and the others go on.
+# Each test project is a program, so no test host stands between this script and the tests. One more run side by side than there are
+# processors: many wait for programs that they start. No test passes or fails by the clock; one that hangs is found, named and stopped
+# (watch.sh), and the others go on.
 #
 #   --fast   leaves out what is marked [Trait("Slow", "true")], and the programs that test the emulation
 cd "$(dirname "$0")/.." || exit 1
@@ -85,7 +86,7 @@ programs=(artifacts/emulation/tests/{emulation,kernel}-tests)
 # The emulated driver is one for a process: its classes run in two, side by side.
 halved=Dataflow.Cuda.Emulated.Tests
 half=(EquivalenceTests TrajectoryTests StepShapeTests)
-first=("$halved-1" "$halved-2" Dataflow.Cli.Tests Dataflow.Cpu.Tests)
+first=("$halved-2" Dataflow.Cli.Tests Dataflow.Cpu.Tests "$halved-1" Dataflow.{Reports,Planning,Text}.Tests Dataflow.Tests Dataflow.Oracle.Tests)
 [ -z "$fast" ] || programs=()
 names=("${first[@]}" "${programs[@]##*/}")
 for project in tests/*/*.Tests.csproj; do
@@ -115,7 +116,7 @@ for name in "${names[@]}"; do
         failed=$((failed + 1))
         continue
     fi
-    if [ "$running" -ge "$(nproc)" ]; then wait -n; else running=$((running + 1)); fi
+    if [ "$running" -gt "$(nproc)" ]; then wait -n; else running=$((running + 1)); fi
     # A report is printed whole, when its program has ended.
     { run "$name" "$program" "${chosen[@]}" >"$work/$name.report" 2>&1; cat "$work/$name.report"; } &
 done
