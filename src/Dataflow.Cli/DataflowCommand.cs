@@ -14,6 +14,7 @@ internal static class DataflowCommand
         [
             (PlanVerb.Command(), PlanVerb.Examples),
             (FetchVerb.Command(), FetchVerb.Examples),
+            (DataVerb.Command(), DataVerb.Examples),
             (TrainVerb.Command(), TrainVerb.Examples),
             (SimulateVerb.Command(), SimulateVerb.Examples),
             (ShowVerb.Command(), ShowVerb.Examples),
@@ -38,6 +39,11 @@ internal static class DataflowCommand
         }
 
         var examples = verbs.ToDictionary(v => v.Verb, v => v.Examples);
+        foreach (var (verb, own) in DataVerb.Verbs(root))
+        {
+            examples[verb] = own;
+        }
+
         examples[root] = [TrainVerb.Examples[0], PlanVerb.Examples[0], SimulateVerb.Examples[1]];
         return new Invocation("dataflow", root, examples).Run(args);
     }

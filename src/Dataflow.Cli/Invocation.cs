@@ -92,6 +92,11 @@ internal sealed class Invocation(string program, RootCommand root, IReadOnlyDict
             return null;
         }
 
+        if (command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count == 0)
+        {
+            return $"{HelpText.NameOf(command, program)} needs a verb: {string.Join(", ", command.Subcommands.Select(c => c.Name))}";
+        }
+
         string[] missing =
         [
             .. command
@@ -111,7 +116,7 @@ internal sealed class Invocation(string program, RootCommand root, IReadOnlyDict
     private string NameOf(ParseResult parsed)
     {
         var command = parsed.CommandResult.Command;
-        return command is RootCommand ? program : $"{program} {command.Name}";
+        return HelpText.NameOf(command, program);
     }
 
     /// <summary>"help" and "help VERB" are what --help prints.</summary>

@@ -39,6 +39,10 @@ internal sealed class HelpText(TextWriter output, int width)
         }
     }
 
+    /// <summary>A command with the verbs that lead to it.</summary>
+    public static string NameOf(Command command, string root) => command is RootCommand ? root
+        : $"{(command.Parents.OfType<Command>().FirstOrDefault() is { } parent ? NameOf(parent, root) : root)} {command.Name}";
+
     private static string Usage(Command command, string root)
     {
         string arguments = string.Concat(
@@ -48,7 +52,7 @@ internal sealed class HelpText(TextWriter output, int width)
                     : $" [<{a.Name}>{(a.Arity.MaximumNumberOfValues > 1 ? "..." : "")}]"
             )
         );
-        return (command is RootCommand ? root : $"{root} {command.Name}")
+        return NameOf(command, root)
             + (command.Subcommands.Count > 0 ? " <verb>" : "")
             + arguments
             + " [options]";

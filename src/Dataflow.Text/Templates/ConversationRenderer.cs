@@ -48,10 +48,17 @@ internal sealed class ConversationRenderer
         RawRendering whole = Render(turns, conversation.AddGenerationPrompt);
         string text = continued?.Cut(whole.Text) ?? whole.Text;
         if (!findAssistant) return new RenderedConversation(text, null);
-        IEnumerable<(int Start, int End)> spans = template.HasGeneration && !whole.HasUnplacedGeneration
-            ? whole.Generations
-            : new AssistantSearch(this, Messages, whole.Text, conversation.AddGenerationPrompt).Find();
-        return new RenderedConversation(text, InCodePoints(text, spans));
+        try
+        {
+            IEnumerable<(int Start, int End)> spans = template.HasGeneration && !whole.HasUnplacedGeneration
+                ? whole.Generations
+                : new AssistantSearch(this, turns, whole.Text, conversation.AddGenerationPrompt).Find();
+            return new RenderedConversation(text, InCodePoints(text, spans));
+        }
+        catch (TemplateException e)
+        {
+            return new RenderedConversation(text, null) { AssistantFault = e };
+        }
     }
 
     private static ListValue? Objects(JsonElement? list, Func<TemplateException> fault)

@@ -6,7 +6,11 @@ namespace Dataflow.Text.Templates;
 /// What the assistant wrote, in order: from the first character to before the last, counted in code points. Null where it was not asked
 /// for.
 /// </param>
-public sealed record RenderedConversation(string Text, IReadOnlyList<TextSpan>? AssistantSpans);
+public sealed record RenderedConversation(string Text, IReadOnlyList<TextSpan>? AssistantSpans)
+{
+    /// <summary>Why it cannot be told what the assistant wrote, where it was asked for and cannot.</summary>
+    public TemplateException? AssistantFault { get; init; }
+}
 
 /// <summary>A part of a text.</summary>
 /// <param name="Start">Its first character, in code points.</param>

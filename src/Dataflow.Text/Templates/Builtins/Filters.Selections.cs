@@ -40,11 +40,10 @@ internal static partial class Filters
             return Getter(keywords.First(k => k.Key == "attribute").Value, keywords.FirstOrDefault(k => k.Key == "default").Value);
         }
         if (rest.Length == 0) throw Errors.Argument("map requires a filter argument");
-        string name = Representation.Str(rest[0]);
-        if (!All.TryGetValue(name, out Builtin? filter))
-            throw new TemplateException(TemplateErrorKind.Runtime, $"No filter named {Representation.Repr(rest[0])}.");
+        Builtin? filter = All.GetValueOrDefault(Representation.Str(rest[0]));
         Arguments arguments = new(rest[1..], keywords);
-        return item => filter.Invoke(call.Rendering, null, Calls.Prepend(item, arguments));
+        return item => filter is not null ? filter.Invoke(call.Rendering, null, Calls.Prepend(item, arguments))
+            : throw new TemplateException(TemplateErrorKind.Runtime, $"No filter named {Representation.Repr(rest[0])}.");
     }
 
     private static GeneratorValue Select(Invocation call, string name, bool keep, bool byAttribute)
@@ -74,9 +73,9 @@ internal static partial class Filters
 
     private static Func<object?, bool> Testing(Invocation call, object?[] rest)
     {
-        if (!Tests.All.TryGetValue(Representation.Str(rest[0]), out Builtin? test))
-            throw new TemplateException(TemplateErrorKind.Runtime, $"No test named {Representation.Repr(rest[0])}.");
+        Builtin? test = Tests.All.GetValueOrDefault(Representation.Str(rest[0]));
         Arguments arguments = new(rest[1..], call.All.Keywords);
-        return item => Truth.Of(test.Invoke(call.Rendering, null, Calls.Prepend(item, arguments)));
+        return item => test is not null ? Truth.Of(test.Invoke(call.Rendering, null, Calls.Prepend(item, arguments)))
+            : throw new TemplateException(TemplateErrorKind.Runtime, $"No test named {Representation.Repr(rest[0])}.");
     }
 }

@@ -38,7 +38,7 @@ internal static partial class Filters
     /// <summary>Python's reversed(): of what has an order and a length.</summary>
     private static List<object?> Reversed(object? sequence)
     {
-        if (sequence is not (string or Markup or ListValue or TupleValue or RangeValue or BytesValue or DictValue or DictView))
+        if (sequence is not (string or Markup or ListValue or TupleValue or RangeValue or BytesValue or DictValue or DictView or Undefined))
             throw Errors.Type($"'{TypeNames.Of(sequence)}' object is not reversible");
         List<object?> items = Iteration.ToList(sequence);
         items.Reverse();
@@ -78,7 +78,7 @@ internal static partial class Filters
         switch (call[0])
         {
             case string or Markup: return Subscript.Slice(call[0], null, null, -1L);
-            case GeneratorValue or Undefined:
+            case GeneratorValue:
                 List<object?> items = Iteration.ToList(call[0]);
                 items.Reverse();
                 return new ListValue(items);

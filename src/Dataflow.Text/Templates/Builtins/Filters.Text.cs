@@ -77,6 +77,7 @@ internal static partial class Filters
     {
         object text = call[0] is string or Markup ? call[0]!
             : call[0] is Undefined undefined ? throw undefined.Fault()
+            : call[0] is ListValue ? throw new TemplateException(TemplateErrorKind.Attribute, "'list' object has no attribute 'splitlines'")
             : throw Errors.Type($"unsupported operand type(s) for +=: '{TypeNames.Of(call[0])}' and 'str'");
         string indention = call.Has(1) && Equality.Text(call[1]) is { } given ? given
             : Arithmetic.Repeated(" ", Math.Max(0, call.Index(1, 4)));

@@ -90,7 +90,6 @@ internal static class NumberMethods
         ["bit_count"] = new("bit_count", new("/"), i => (long)BitCount(BigInteger.Abs(Integer(i.Self)))),
         ["conjugate"] = new("conjugate", new("/"), i => Numbers.Shrink(Integer(i.Self))),
         ["as_integer_ratio"] = new("as_integer_ratio", new("/"), i => new TupleValue([Numbers.Shrink(Integer(i.Self)), 1L])),
-        ["is_integer"] = new("is_integer", new("/"), _ => true),
     };
 
     public static readonly IReadOnlyDictionary<string, Builtin> OfFloat = new Dictionary<string, Builtin>

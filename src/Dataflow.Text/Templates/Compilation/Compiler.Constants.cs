@@ -23,7 +23,7 @@ internal sealed partial class Compiler
     /// keep.</summary>
     private Evaluation? Folded(Expression expression, bool printed)
     {
-        if (folding || !HasSlice(expression) || !IsConstant(expression)) return null;
+        if (folding || !IsWorthFolding(expression)) return null;
         folding = true;
         try
         {
@@ -36,30 +36,41 @@ internal sealed partial class Compiler
         {
             return null;
         }
+        catch (NotConstantException)
+        {
+            return null;
+        }
         finally
         {
             folding = false;
         }
     }
 
-    private static bool HasSlice(Expression expression)
+    private static bool IsWorthFolding(Expression expression)
     {
         Budget.CheckStack();
         return expression switch
         {
             Expression.Slice => true,
-            Expression.Name or Expression.Constant or Expression.Call => false,
-            _ => SymbolVisitor.Children(expression).Any(HasSlice),
+            Expression.Filtered f when !Filters.All.ContainsKey(f.Filter) => true,
+            Expression.Tested t when !Tests.All.ContainsKey(t.Test) => true,
+            Expression.Name or Expression.Constant => false,
+            _ => SymbolVisitor.Children(expression).Any(IsWorthFolding),
         };
     }
 
-    private static bool IsConstant(Expression expression) => expression switch
+    /// <summary>What has no value before running. A part that is never reached may be so.</summary>
+    private static bool IsOpen(Expression expression) => expression switch
     {
-        Expression.Name or Expression.Call => false,
-        Expression.Filtered f when f.Of is null || NeedContext.Contains(f.Filter) || !Filters.All.ContainsKey(f.Filter) => false,
-        Expression.Conditional { Else: null } => false,
-        _ => SymbolVisitor.Children(expression).All(IsConstant),
+        Expression.Name or Expression.Call => true,
+        Expression.Filtered f => f.Of is null || NeedContext.Contains(f.Filter) || !Filters.All.ContainsKey(f.Filter),
+        Expression.Tested t => !Tests.All.ContainsKey(t.Test),
+        _ => false,
     };
+
+    private static object? NotConstant(Activation activation) => throw new NotConstantException();
+
+    private sealed class NotConstantException : Exception;
 
     private static bool IsSimple(object? value) => value switch
     {

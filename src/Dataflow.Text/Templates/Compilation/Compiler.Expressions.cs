@@ -27,6 +27,7 @@ internal sealed partial class Compiler
 
     private Evaluation CompileNode(Expression expression, Frame frame)
     {
+        if (folding && IsOpen(expression)) return NotConstant;
         switch (expression)
         {
             case Expression.Constant { Value: var constant }:
@@ -166,7 +167,8 @@ internal sealed partial class Compiler
         int line = conditional.Line;
         Evaluation otherwise = conditional.Else is not null
             ? Compile(conditional.Else, inner)
-            : _ => new Undefined($"the inline if-expression on line {line} evaluated to false and no else section was defined.");
+            : folding ? NotConstant : _ =>
+                new Undefined($"the inline if-expression on line {line} evaluated to false and no else section was defined.");
         return a => Truth.Of(condition(a)) ? then(a) : otherwise(a);
     }
 

@@ -20,6 +20,11 @@ internal static class Membership
             case ListValue list: return Any(list.Items, item);
             case TupleValue tuple: return Any(tuple.Items, item);
             case RangeValue range: return Any(Iteration.Of(range), item);
+            case BytesValue bytes:
+                if (item is BytesValue inner) return bytes.Bytes.AsSpan().IndexOf(inner.Bytes) >= 0;
+                if (item is long number) return number is >= 0 and <= 255 ? bytes.Bytes.Contains((byte)number)
+                    : throw Errors.Value("byte must be in range(0, 256)");
+                throw Errors.Type($"a bytes-like object is required, not '{TypeNames.Of(item)}'");
             case null or bool or long or double or NamespaceValue or Callable:
                 throw Errors.Type($"argument of type '{TypeNames.Of(container)}' is not iterable");
             default: return Any(Iteration.Of(container), item);
