@@ -10,7 +10,7 @@ namespace Dataflow.Text.Templates.Execution;
 internal sealed class Budget
 {
     /// <summary>Steps of a rendering beside those that the size of the conversation adds.</summary>
-    private const long BaseSteps = 25_000_000;
+    private const long BaseSteps = 8_000_000;
 
     /// <summary>Characters that cost one step.</summary>
     private const int CharactersPerStep = 8;
