@@ -15,6 +15,7 @@ internal static class DataflowCommand
             (PlanVerb.Command(), PlanVerb.Examples),
             (FetchVerb.Command(), FetchVerb.Examples),
             (DataVerb.Command(), DataVerb.Examples),
+            (TokenizerVerb.Command(), TokenizerVerb.Examples),
             (TrainVerb.Command(), TrainVerb.Examples),
             (SimulateVerb.Command(), SimulateVerb.Examples),
             (ShowVerb.Command(), ShowVerb.Examples),

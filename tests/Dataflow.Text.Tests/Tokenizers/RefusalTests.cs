@@ -44,6 +44,10 @@ public class RefusalTests
         "normalizer.pattern")]
     [InlineData(
         "\"normalizer\":null", "\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"}", "charsmap is damaged")]
+    [InlineData(
+        "\"normalizer\":null",
+        "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"(a)\"},\"content\":\"$1\"}",
+        "normalizer.content is '$1'")]
     [InlineData("\"normalizer\":null", "\"normalizer\":7", "normalizer is the number 7")]
     [InlineData("\"decoder\":null", "\"decoder\":{\"type\":\"CTC\"}", "decoder.type CTC")]
     [InlineData("\"post_processor\":null", "\"post_processor\":{\"type\":\"Moon\"}", "post_processor.type Moon")]

@@ -35,6 +35,6 @@ internal static class DecoderReader
     private static ReplaceDecoder Replace(JsonNodeReader node)
     {
         var (pattern, text) = NormalizerReader.Pattern(node, r => new RegexPattern(r));
-        return new(pattern, text, node.Text("content"));
+        return new(pattern, text, NormalizerReader.Content(node, text is null));
     }
 }

@@ -54,10 +54,19 @@ internal static class NormalizerReader
         }
     }
 
+    /// <summary>What stands there instead. Groups of a pattern by their numbers are text to some versions of the library and groups to others.</summary>
+    public static string Content(JsonNodeReader node, bool ofRegex)
+    {
+        string content = node.Text("content");
+        return ofRegex && content.Contains('$', StringComparison.Ordinal)
+            ? throw new UserErrorException($"{node.At("content")} is '{content}', whose $ may name a group of the pattern: not supported")
+            : content;
+    }
+
     private static ReplaceNormalizer Replace(JsonNodeReader node)
     {
         var (pattern, text) = Pattern(node, r => new RegexPattern(r));
-        return new(pattern, text, node.Text("content"));
+        return new(pattern, text, Content(node, text is null));
     }
 
     private static PrecompiledNormalizer Precompiled(JsonNodeReader node)

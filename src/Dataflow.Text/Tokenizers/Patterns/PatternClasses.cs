@@ -80,9 +80,15 @@ internal static class PatternClasses
     /// <summary>\d: decimal digits of all scripts.</summary>
     public static CodePointSet Digit => s_made.GetOrAdd("\\d", _ => CodePointSet.Of(UnicodeCategory.DecimalDigitNumber));
 
-    /// <summary>\w: as Rust's, without the joiners and with the numbers of Latin-1 that are no digits.</summary>
-    public static CodePointSet Word => s_made.GetOrAdd("\\w", _ => CodePointSet.Where(
-        c => (CodePoints.IsWord(c) && c is not (0x200C or 0x200D)) || c is 0xB2 or 0xB3 or 0xB9 or >= 0xBC and <= 0xBE));
+    /// <summary>\w in a class, and \p{Word}: as Rust's, without the joiners.</summary>
+    public static CodePointSet WordInClass =>
+        s_made.GetOrAdd("[\\w]", _ => CodePointSet.Where(c => CodePoints.IsWord(c) && c is not (0x200C or 0x200D)));
+
+    /// <summary>
+    /// \w by itself: with the numbers of Latin-1 that are no digits, which Oniguruma's table of that has as letters of words.
+    /// </summary>
+    public static CodePointSet Word => s_made.GetOrAdd(
+        "\\w", _ => CodePointSet.Where(c => WordInClass[c] || c is 0xB2 or 0xB3 or 0xB9 or >= 0xBC and <= 0xBE));
 
     /// <summary>\h: hexadecimal digits of ASCII.</summary>
     public static CodePointSet Hexadecimal =>
@@ -106,7 +112,7 @@ internal static class PatternClasses
                 "HAN" => s_made.GetOrAdd("han", _ => CodePointSet.Where(c => Array.Exists(s_han, r => c >= r.First && c <= r.Last))),
                 "ANY" => All,
                 "SPACE" or "WHITESPACE" => Space,
-                "WORD" => Word,
+                "WORD" => WordInClass,
                 "DIGIT" => Digit,
                 _ => null,
             };

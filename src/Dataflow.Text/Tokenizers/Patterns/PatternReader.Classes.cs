@@ -115,7 +115,7 @@ internal sealed partial class PatternReader
         int first = Next();
         if (first == '\\')
         {
-            if (Shorthand() is { } named)
+            if (Shorthand(inClass: true) is { } named)
             {
                 set.Add(named);
                 return;
@@ -131,7 +131,7 @@ internal sealed partial class PatternReader
             last = Next();
             if (last == '\\')
             {
-                last = Shorthand() is null ? EscapedCodePoint(inClass: true) : throw Refuse("a range that ends with a class");
+                last = Shorthand(inClass: true) is null ? EscapedCodePoint(inClass: true) : throw Refuse("a range that ends with a class");
             }
 
             if (last < first)
@@ -157,7 +157,7 @@ internal sealed partial class PatternReader
 
     private PatternNode Escape()
     {
-        if (Shorthand() is { } named)
+        if (Shorthand(inClass: false) is { } named)
         {
             return new PatternNode.One(named);
         }
@@ -180,7 +180,7 @@ internal sealed partial class PatternReader
         return new PatternNode.One(Literal(EscapedCodePoint(inClass: false)));
     }
 
-    private CodePointSet? Shorthand()
+    private CodePointSet? Shorthand(bool inClass)
     {
         if (AtEnd)
         {
@@ -192,7 +192,7 @@ internal sealed partial class PatternReader
         {
             's' => PatternClasses.Space,
             'd' => PatternClasses.Digit,
-            'w' => PatternClasses.Word,
+            'w' => inClass ? PatternClasses.WordInClass : PatternClasses.Word,
             'h' => PatternClasses.Hexadecimal,
             'p' => null,
             _ => null,

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Dataflow.Text.Tokenizers;
 
-/// <summary>How often each word stands in texts. Texts are counted line by line, each with its line feed, as the Rust library reads files.</summary>
+/// <summary>
+/// How often each word stands in texts. Texts are counted line by line, each with its line feed, as the Rust library reads files.
+/// </summary>
 internal sealed class WordCounts
 {
     private readonly Dictionary<string, long> words = new(StringComparer.Ordinal);
