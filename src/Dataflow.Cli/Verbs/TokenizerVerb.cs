@@ -28,7 +28,8 @@ internal static class TokenizerVerb
             "tokenizer",
             "encode: each line {\"text\"} becomes {\"ids\", \"ids_special\", \"offsets\"}, the offsets in code points. "
                 + "decode: each line {\"ids\"} becomes {\"decoded\", \"decoded_skip\"}, the second without special tokens. "
-                + "Both by the folder's own tokenizer.json or tokenizer.model. train: writes a tokenizer.json of byte-level BPE, learnt from texts, into the folder."
+                + "Both by the folder's own tokenizer.json or tokenizer.model. "
+                + "train: writes a tokenizer.json of byte-level BPE, learnt from texts, into the folder."
         );
         var deed = Declare.Argument("what", "encode, decode or train", t => t is "encode" or "decode" or "train" ? t
             : throw new UserErrorException($"'{t}' is not one of encode, decode and train"));

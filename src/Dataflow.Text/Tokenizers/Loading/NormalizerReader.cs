@@ -54,7 +54,9 @@ internal static class NormalizerReader
         }
     }
 
-    /// <summary>What stands there instead. Groups of a pattern by their numbers are text to some versions of the library and groups to others.</summary>
+    /// <summary>
+    /// What stands there instead. Groups of a pattern by their numbers are text to some versions of the library and groups to others.
+    /// </summary>
     public static string Content(JsonNodeReader node, bool ofRegex)
     {
         string content = node.Text("content");
