@@ -86,7 +86,8 @@ programs=(artifacts/emulation/tests/{emulation,kernel}-tests)
 # The emulated driver is one for a process: its classes run in two, side by side.
 halved=Dataflow.Cuda.Emulated.Tests
 half=(EquivalenceTests TrajectoryTests StepShapeTests)
-first=("$halved-2" Dataflow.Cli.Tests Dataflow.Cpu.Tests "$halved-1" Dataflow.{Reports,Planning,Text}.Tests Dataflow.Tests Dataflow.Oracle.Tests)
+first=("$halved-2" Dataflow.Cli.Tests Dataflow.Cpu.Tests "$halved-1"
+    Dataflow.{Text,Reports,Planning}.Tests Dataflow.Tests Dataflow.Oracle.Tests)
 [ -z "$fast" ] || programs=()
 names=("${first[@]}" "${programs[@]##*/}")
 for project in tests/*/*.Tests.csproj; do

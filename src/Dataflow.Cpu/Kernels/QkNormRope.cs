@@ -6,11 +6,11 @@ using Dataflow.Runtime;
 namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
-/// From the joint projection of queries, keys and values to what attention reads: an optional RMS norm of each query and key
-/// head (Qwen3) or of all of a token's (OLMo 2), or a LayerNorm of each (Cohere), then rotary positions (Su et al., 2021) in the rotate-half convention, the pair
-/// (i, i + hd/2) turned by position * frequency i of the table; or the other way round (Hunyuan); last the query's scale. A token's
-/// position is its row in the window less the first row of its document. Angles are taken in double, their sine and cosine, times the
-/// table's factor, rounded to fp32, as the query's scale is; the rest is fp32, each output rounded once.
+/// From the joint projection of queries, keys and values to what attention reads: an optional RMS norm of each query and key head (Qwen3)
+/// or of all of a token's (OLMo 2), or a LayerNorm of each (Cohere), then rotary positions (Su et al., 2021) in the rotate-half
+/// convention, the pair (i, i + hd/2) turned by position * frequency i of the table; or the other way round (Hunyuan); last the query's
+/// scale. A token's position is its row in the window less the first row of its document. Angles are taken in double, their sine and
+/// cosine, times the table's factor, rounded to fp32, as the query's scale is; the rest is fp32, each output rounded once.
 /// </summary>
 public static unsafe partial class QkNormRope
 {

@@ -92,7 +92,8 @@ internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnS
         int groups = KernelWorkspace.QkNormGroups(rows);
         nuint keyPartials = call.Workspace + (nuint)((long)groups * call.QueryNorm.Value.Columns * sizeof(float));
         int lanes = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Up(call.Heads.HeadDim / 2, PackOf(call.GradQkv.Type)));
-        var shape = Shape(rows, call.Heads, call.NormKind is QkNormKind.Rows or QkNormKind.HeadsCentred ? 0 : 1024 * call.Heads.HeadDim / lanes);
+        bool ownWeights = call.NormKind is QkNormKind.Rows or QkNormKind.HeadsCentred;
+        var shape = Shape(rows, call.Heads, ownWeights ? 0 : 1024 * call.Heads.HeadDim / lanes);
         backward[(int)call.NormKind][call.GradQkv.Type, call.Heads.HeadDim]
             .Launch(
                 stream,

@@ -138,8 +138,8 @@ internal sealed class DecoderParameters
     }
 
     /// <summary>
-    /// The norm of queries or of keys. Where each head has weights of its own, they are a matrix [heads, head_dim], or a tensor for each, if
-    /// the name has a place for the head's number.
+    /// The norm of queries or of keys. Where each head has weights of its own, they are a matrix [heads, head_dim], or a tensor for each,
+    /// if the name has a place for the head's number.
     /// </summary>
     private ParameterSpec HeadNorm(WeightName name, string checkpointName, int width)
     {

@@ -12,7 +12,7 @@ public enum QkNormKind
     /// <summary>A token's whole query row and its whole key row, before heads are turned (OLMo 2); weights of q and of kv.</summary>
     Rows,
 
-    /// <summary>Each head by itself, less its mean, before it is turned (Cohere, StableLM); weights of q and of kv, each head its own.</summary>
+    /// <summary>Each head by itself, less its mean, before it is turned (Cohere, StableLM); weights of q and of kv.</summary>
     HeadsCentred,
 }
 

@@ -10,7 +10,7 @@ internal sealed partial class Compiler
     /// <summary>The walk of a loop: its items, as a loop variable where one is used, and what is called for the rest.</summary>
     private delegate Flow Walk(Activation activation, object? items, Func<object?, long, object?>? recurse, long depth0);
 
-    private Execution.Execution Loop(Statement.For statement, Frame frame)
+    private StatementCode Loop(Statement.For statement, Frame frame)
     {
         Evaluation over = Compile(statement.Over, frame);
         Walk walk = LoopBody(statement, frame, frame);
@@ -18,7 +18,7 @@ internal sealed partial class Compiler
     }
 
     // The loop is a function, which writes apart and gives text: so it can be called from within itself.
-    private Execution.Execution RecursiveLoop(Statement.For statement, Frame frame)
+    private StatementCode RecursiveLoop(Statement.For statement, Frame frame)
     {
         Evaluation over = Compile(statement.Over, frame);
         Frame function = new(frame.Symbols, new FunctionScope(frame.Function));
@@ -53,8 +53,8 @@ internal sealed partial class Compiler
         Func<Activation, object?, object?>? filter = statement.Test is null ? null : LoopTest(statement, outer, inner);
         Action<Activation> enter = inner.Enter(), leave = inner.Leave();
         Action<Activation, object?> assign = Assign(statement.Target, inner);
-        Execution.Execution body = Body(statement.Body, inner);
-        Execution.Execution? otherwise = statement.Else.Count > 0 ? LoopElse(statement, frame) : null;
+        StatementCode body = Body(statement.Body, inner);
+        StatementCode? otherwise = statement.Else.Count > 0 ? LoopElse(statement, frame) : null;
         return (a, items, recurse, depth0) =>
         {
             if (filter is not null) items = filter(a, items);
@@ -89,12 +89,12 @@ internal sealed partial class Compiler
     private static bool HasScopedBlock(IEnumerable<Statement> body) =>
         body.Any(s => s is Statement.Block { Scoped: true } || NameUse.Bodies(s).Any(HasScopedBlock));
 
-    private Execution.Execution LoopElse(Statement.For statement, Frame frame)
+    private StatementCode LoopElse(Statement.For statement, Frame frame)
     {
         Frame inner = frame.Inner();
         SymbolVisitor.Statements(inner.Symbols, statement.Else);
         Action<Activation> enter = inner.Enter(), leave = inner.Leave();
-        Execution.Execution body = Body(statement.Else, inner);
+        StatementCode body = Body(statement.Else, inner);
         return a =>
         {
             enter(a);

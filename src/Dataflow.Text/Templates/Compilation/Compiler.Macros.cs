@@ -7,7 +7,7 @@ namespace Dataflow.Text.Templates.Compilation;
 /// <summary>Macros, and the bodies that call blocks and generation blocks give as macros.</summary>
 internal sealed partial class Compiler
 {
-    private Execution.Execution MacroDefinition(Statement.Macro statement, Frame frame)
+    private StatementCode MacroDefinition(Statement.Macro statement, Frame frame)
     {
         Func<Activation, Macro> macro = MacroFunction(statement.Name, statement.Signature, statement.Body, statement.Line, frame);
         Action<Activation, object?> assign = Assign(new Target.Name(statement.Name, statement.Line), frame);
@@ -18,7 +18,7 @@ internal sealed partial class Compiler
         };
     }
 
-    private Execution.Execution CallBlock(Statement.CallBlock statement, Frame frame)
+    private StatementCode CallBlock(Statement.CallBlock statement, Frame frame)
     {
         Func<Activation, Macro> caller = MacroFunction(null, statement.Signature, statement.Body, statement.Line, frame);
         Evaluation function = Compile(statement.Call.Function, frame);
@@ -35,7 +35,7 @@ internal sealed partial class Compiler
         };
     }
 
-    private Execution.Execution Generation(Statement.Generation statement, Frame frame)
+    private StatementCode Generation(Statement.Generation statement, Frame frame)
     {
         Func<Activation, Macro> body = MacroFunction(null, Signature.None, statement.Body, statement.Line, frame);
         return a =>
@@ -65,7 +65,7 @@ internal sealed partial class Compiler
         int firstDefault = signature.Parameters.Count - signature.Defaults.Count;
         Evaluation?[] defaults = [
             .. signature.Parameters.Select((_, i) => i < firstDefault ? null : Compile(signature.Defaults[i - firstDefault], frame))];
-        Execution.Execution run = Body(body, frame);
+        StatementCode run = Body(body, frame);
         return a =>
         {
             return new Macro(name, signature.Parameters, uses, a.Rendering.AutoEscape, Text);

@@ -8,9 +8,9 @@ namespace Dataflow.Text.Templates.Compilation;
 /// <summary>Output, conditions, assignments and what stands in frames of its own.</summary>
 internal sealed partial class Compiler
 {
-    private Execution.Execution Output(Statement.Output statement, Frame frame)
+    private StatementCode Output(Statement.Output statement, Frame frame)
     {
-        List<Execution.Execution> parts = [];
+        List<StatementCode> parts = [];
         foreach (OutputPart part in statement.Parts)
         {
             if (part is OutputPart.Text { Content: var text })
@@ -34,23 +34,23 @@ internal sealed partial class Compiler
                 return Flow.Next;
             });
         }
-        Execution.Execution[] all = [.. parts];
+        StatementCode[] all = [.. parts];
         return all.Length == 1 ? all[0] : a =>
         {
-            foreach (Execution.Execution part in all) part(a);
+            foreach (StatementCode part in all) part(a);
             return Flow.Next;
         };
     }
 
-    private Execution.Execution If(Statement.If statement, Frame frame)
+    private StatementCode If(Statement.If statement, Frame frame)
     {
         Frame inner = frame with { IsConditional = true };
-        (Evaluation Test, int Line, Execution.Execution Body)[] branches =
+        (Evaluation Test, int Line, StatementCode Body)[] branches =
             [.. statement.Branches.Select(b => (Compile(b.Test, inner), b.Test.Line, Body(b.Body, inner)))];
-        Execution.Execution otherwise = Body(statement.Else, inner);
+        StatementCode otherwise = Body(statement.Else, inner);
         return a =>
         {
-            foreach ((Evaluation test, int line, Execution.Execution body) in branches)
+            foreach ((Evaluation test, int line, StatementCode body) in branches)
             {
                 a.Rendering.Line = line;
                 if (Truth.Of(test(a))) return body(a);
@@ -59,7 +59,7 @@ internal sealed partial class Compiler
         };
     }
 
-    private Execution.Execution Set(Statement.Set statement, Frame frame)
+    private StatementCode Set(Statement.Set statement, Frame frame)
     {
         Evaluation value = Compile(statement.Value, frame);
         Action<Activation> check = CheckNamespaces(statement.Target, frame);
@@ -72,13 +72,13 @@ internal sealed partial class Compiler
         };
     }
 
-    private Execution.Execution SetBlock(Statement.SetBlock statement, Frame frame)
+    private StatementCode SetBlock(Statement.SetBlock statement, Frame frame)
     {
         Frame inner = frame.Inner();
         SymbolVisitor.Statements(inner.Symbols, statement.Body);
         if (statement.Filter is not null) SymbolVisitor.Expression(inner.Symbols, statement.Filter);
         Action<Activation> enter = inner.Enter(), leave = inner.Leave();
-        Execution.Execution body = Body(statement.Body, inner);
+        StatementCode body = Body(statement.Body, inner);
         Func<Activation, string, object?> filter = statement.Filter is null ? (_, text) => text : BlockFilter(statement.Filter, inner);
         Action<Activation> check = CheckNamespaces(statement.Target, frame);
         Action<Activation, object?> assign = Assign(statement.Target, frame);
@@ -97,13 +97,13 @@ internal sealed partial class Compiler
         };
     }
 
-    private Execution.Execution FilterBlock(Statement.FilterBlock statement, Frame frame)
+    private StatementCode FilterBlock(Statement.FilterBlock statement, Frame frame)
     {
         Frame inner = frame.Inner();
         SymbolVisitor.Statements(inner.Symbols, statement.Body);
         SymbolVisitor.Expression(inner.Symbols, statement.Filter);
         Action<Activation> enter = inner.Enter(), leave = inner.Leave();
-        Execution.Execution body = Body(statement.Body, inner);
+        StatementCode body = Body(statement.Body, inner);
         Func<Activation, string, object?> filter = BlockFilter(statement.Filter, inner);
         return a =>
         {
@@ -122,7 +122,7 @@ internal sealed partial class Compiler
     private static string RequiredText(object? value) => Equality.Text(value)
         ?? throw Errors.Type($"sequence item 0: expected str instance, {TypeNames.Of(value)} found");
 
-    private Execution.Execution With(Statement.With statement, Frame frame)
+    private StatementCode With(Statement.With statement, Frame frame)
     {
         Frame inner = frame.Inner();
         foreach ((Target target, _) in statement.Bindings) SymbolVisitor.Parameters(inner.Symbols, target);
@@ -130,7 +130,7 @@ internal sealed partial class Compiler
         Action<Activation> enter = inner.Enter(), leave = inner.Leave();
         (Evaluation Value, Action<Activation, object?> Assign)[] bindings =
             [.. statement.Bindings.Select(b => (Compile(b.Value, frame), Assign(b.Target, inner)))];
-        Execution.Execution body = Body(statement.Body, inner);
+        StatementCode body = Body(statement.Body, inner);
         return a =>
         {
             enter(a);
@@ -141,7 +141,7 @@ internal sealed partial class Compiler
         };
     }
 
-    private Execution.Execution AutoEscape(Statement.AutoEscape statement, Frame frame)
+    private StatementCode AutoEscape(Statement.AutoEscape statement, Frame frame)
     {
         Frame inner = frame.Inner();
         SymbolVisitor.Expression(inner.Symbols, statement.Value);
@@ -150,7 +150,7 @@ internal sealed partial class Compiler
         Evaluation value = Compile(statement.Value, inner);
         bool? before = escapes;
         escapes = statement.Value is Expression.Constant constant ? Truth.Of(constant.Value) : null;
-        Execution.Execution body = Body(statement.Body, inner);
+        StatementCode body = Body(statement.Body, inner);
         escapes = before;
         return a =>
         {
@@ -165,7 +165,7 @@ internal sealed partial class Compiler
         };
     }
 
-    private Execution.Execution Block(Statement.Block statement, Frame frame)
+    private StatementCode Block(Statement.Block statement, Frame frame)
     {
         string name = statement.Name;
         (string Name, Evaluation Value)[] locals = statement.Scoped
@@ -186,7 +186,7 @@ internal sealed partial class Compiler
         };
     }
 
-    private Execution.Execution Foreign(Statement.Foreign statement, Frame frame)
+    private StatementCode Foreign(Statement.Foreign statement, Frame frame)
     {
         Evaluation operand = Compile(statement.Operand, frame);
         return a => operand(a) is Undefined undefined ? throw undefined.Fault()

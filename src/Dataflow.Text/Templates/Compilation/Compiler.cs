@@ -28,7 +28,7 @@ internal sealed partial class Compiler
         Action<Activation> self = SpecialNames(root, body, null);
         SymbolVisitor.Statements(root.Symbols, body);
         Action<Activation> enter = root.Enter();
-        Execution.Execution run = compiler.Body(body, root);
+        StatementCode run = compiler.Body(body, root);
         Dictionary<string, BlockBody> compiled = compiler.blocks.ToDictionary(b => b.Key, b => compiler.BlockFunction(b.Value));
         return new CompiledTemplate(
             rendering =>
@@ -61,7 +61,7 @@ internal sealed partial class Compiler
         Action<Activation> special = SpecialNames(frame, block.Body, block.Name);
         SymbolVisitor.Statements(frame.Symbols, block.Body);
         Action<Activation> enter = frame.Enter();
-        Execution.Execution run = Body(block.Body, frame);
+        StatementCode run = Body(block.Body, frame);
         return (rendering, locals) =>
         {
             Budget.CheckStack();
@@ -95,12 +95,12 @@ internal sealed partial class Compiler
         };
     }
 
-    private Execution.Execution Body(IReadOnlyList<Statement> body, Frame frame)
+    private StatementCode Body(IReadOnlyList<Statement> body, Frame frame)
     {
-        Execution.Execution[] steps = [.. body.Select(s => Compile(s, frame))];
+        StatementCode[] steps = [.. body.Select(s => Compile(s, frame))];
         return steps.Length == 1 ? steps[0] : a =>
         {
-            foreach (Execution.Execution step in steps)
+            foreach (StatementCode step in steps)
             {
                 Flow flow = step(a);
                 if (flow != Flow.Next) return flow;
@@ -109,10 +109,10 @@ internal sealed partial class Compiler
         };
     }
 
-    private Execution.Execution Compile(Statement statement, Frame frame)
+    private StatementCode Compile(Statement statement, Frame frame)
     {
         Budget.CheckStack();
-        Execution.Execution run = statement switch
+        StatementCode run = statement switch
         {
             Statement.Output s => Output(s, frame),
             Statement.If s => If(s, frame),
@@ -140,7 +140,7 @@ internal sealed partial class Compiler
         };
     }
 
-    private static Execution.Execution Leave(Frame frame, Flow flow, string fault, int line) =>
+    private static StatementCode Leave(Frame frame, Flow flow, string fault, int line) =>
         frame.IsInLoop ? _ => flow : throw new TemplateException(TemplateErrorKind.PythonSyntax, fault, line);
 
     private static TemplateException Refused(string message, int line) => new(TemplateErrorKind.Assertion, message, line);

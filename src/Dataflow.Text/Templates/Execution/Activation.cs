@@ -38,7 +38,7 @@ internal enum Flow
 
 internal delegate object? Evaluation(Activation activation);
 
-internal delegate Flow Execution(Activation activation);
+internal delegate Flow StatementCode(Activation activation);
 
 /// <summary>Writes a block, with the variables of the place where it stands if it is scoped.</summary>
 internal delegate void BlockBody(Rendering rendering, IReadOnlyDictionary<string, object?>? locals);
