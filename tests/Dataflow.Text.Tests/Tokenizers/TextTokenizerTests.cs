@@ -1,4 +1,5 @@
 using System.Buffers;
+using Dataflow.Text.Tokenizers;
 using Microsoft.ML.Tokenizers;
 
 namespace Dataflow.Text.Tests;
@@ -64,6 +65,20 @@ public class TextTokenizerTests
             string word = string.Concat(Enumerable.Repeat("abcdefghij", 100_000));
             Assert.Equal(word, tokenizer.Decode(tokenizer.EncodeIds(word, false), false).TrimStart());
         }
+    }
+
+    // What the Rust library gives: the first takes all spaces; those that are found among these come again, unless they strip to the left.
+    [Theory]
+    [InlineData(true, new[] { 0, 2, 1 })]
+    [InlineData(false, new[] { 0, 2, 2, 2, 1 })]
+    public void A_token_of_spaces_that_takes_spaces_along_is_there_once(bool stripsLeft, int[] ids)
+    {
+        string flags = $"\"single_word\":false,\"lstrip\":{(stripsLeft ? "true" : "false")},\"rstrip\":true,\"normalized\":false";
+        string json = "{\"version\":\"1.0\",\"added_tokens\":[{\"id\":2,\"content\":\"  \"," + flags + ",\"special\":false}],"
+            + "\"model\":{\"type\":\"BPE\",\"vocab\":{\"x\":0,\"y\":1},\"merges\":[]}}";
+        var tokenizer = TextTokenizer.FromJson(System.Text.Encoding.UTF8.GetBytes(json));
+        Assert.Equal(ids, tokenizer.EncodeIds("x       y", false));
+        Assert.Equal(ids, tokenizer.Encode("x       y", false).TokenIds);
     }
 
     [Fact]

@@ -62,8 +62,12 @@ internal sealed class AddedTokenFinder
                 found.Add((between, start, -1));
             }
 
-            found.Add((start, end, id));
-            between = end;
+            // White space that the token before it took leaves nothing of one that is white space itself.
+            if (start < end)
+            {
+                found.Add((start, end, id));
+                between = end;
+            }
         }
 
         if (between < text.Length)
