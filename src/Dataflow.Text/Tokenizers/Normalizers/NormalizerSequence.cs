@@ -3,8 +3,10 @@ namespace Dataflow.Text.Tokenizers;
 /// <summary>One after the other.</summary>
 internal sealed class NormalizerSequence(IReadOnlyList<TextNormalizer> parts) : TextNormalizer
 {
-    // Expansions by a precompiled map leave places that later changes depend on: then the aligned text decides alone.
-    private readonly bool isPlain = !parts.Any(p => p is PrecompiledNormalizer or NormalizerSequence);
+    // What stands for nothing at the beginning (where a pattern finds nothing and puts something) shows in later changes: then the aligned
+    // text decides alone.
+    private readonly bool isPlain = !parts.Any(
+        p => p is PrecompiledNormalizer or NormalizerSequence or ReplaceNormalizer { IsFixed: false });
 
     /// <inheritdoc/>
     public override void Apply(AlignedText text)

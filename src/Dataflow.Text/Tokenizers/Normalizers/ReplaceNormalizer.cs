@@ -6,6 +6,9 @@ namespace Dataflow.Text.Tokenizers;
 /// <param name="content">What stands there then.</param>
 internal sealed class ReplaceNormalizer(IPattern pattern, string? fixedText, string content) : TextNormalizer
 {
+    /// <summary>Whether it replaces one text, and never nothing at all.</summary>
+    public bool IsFixed => fixedText is { Length: > 0 };
+
     /// <inheritdoc/>
     public override void Apply(AlignedText text) => text.Replace(pattern, content);
 
