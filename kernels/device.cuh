@@ -55,6 +55,13 @@ DEVICE void copy_async_16(void* shared, const void* global, bool valid)
                  : "memory");
 }
 
+// 4 bytes likewise, from any address that is a multiple of 4.
+DEVICE void copy_async_4(void* shared, const void* global, bool valid)
+{
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;\n" ::"r"(shared_address(shared)), "l"(global), "r"(valid ? 4 : 0)
+                 : "memory");
+}
+
 DEVICE void copy_async_commit() { asm volatile("cp.async.commit_group;\n" ::: "memory"); }
 
 // Until at most N committed groups are still under way.
@@ -220,13 +227,17 @@ DEVICE void store_pack(bf16* at, const Pack<bf16>& pack)
         pack_bf16(pack.v[4], pack.v[5]), pack_bf16(pack.v[6], pack.v[7]));
 }
 
-// Where 16 bytes (a chunk) of a row of a tile of bf16 lie in shared memory, `Columns` being 64 or 128: the chunks of a row are
-// permuted by its number, so that the 8 rows of a matrix that load_matrix_x4 reads fall into 8 different groups of banks.
-template <int Columns> DEVICE int32 tile_offset(int32 row, int32 chunk) { return row * 2 * Columns + ((chunk ^ (row & 7)) << 4); }
+// Where 16 bytes (a chunk) of a row of a tile of bf16 lie in shared memory, `Columns` being 32, 64, 128 or 256: the chunks of a row are
+// permuted by its number, so that the 8 rows of a matrix that load_matrix_x4 reads fall into 8 different groups of banks. (Two rows of
+// 32 columns lie side by side in the banks: they are permuted alike.)
+template <int Columns> DEVICE int32 tile_offset(int32 row, int32 chunk)
+{
+    return row * 2 * Columns + ((chunk ^ (Columns == 32 ? row / 2 & 3 : row & 7)) << 4);
+}
 
 // Steps of 16 columns to the right from an offset in a tile, whose column is a multiple of a power of two greater than the steps'
-// columns. Bits 5 and 6 take part in the permutation, bit 7 does not. (8 rows down are 16 * Columns bytes.)
-DEVICE int32 tile_right(int32 offset, int32 steps) { return (offset ^ ((steps & 3) << 5)) + ((steps & 4) << 5); }
+// columns. Bits 5 and 6 take part in the permutation, bits 7 and 8 do not. (8 rows down are 16 * Columns bytes.)
+DEVICE int32 tile_right(int32 offset, int32 steps) { return (offset ^ ((steps & 3) << 5)) + ((steps & 12) << 5); }
 
 // N elements as floats: by packs where N is a multiple of a pack, else one by one.
 template <int N, typename T> DEVICE void load_elements(const T* at, float (&v)[N])

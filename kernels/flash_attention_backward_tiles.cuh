@@ -1,20 +1,24 @@
-// What flash_attention_backward.cu works on: its shapes and arguments, tiles in shared memory, and products of them.
+// What the backward of flash attention works on: its shapes and arguments, tiles in shared memory, and products of them.
 #pragma once
 
-#include "device.cuh"
+#include "flash_attention_rows.cuh"
 
-// Rows in a thread's hands: every product's tile of a warp is 32 rows high.
-template <int Dim, int Queries, int Keys, int WarpCount, int Unroll> struct Shape
+// Of heads of `Dim` columns or, padded, of any even number up to that. A warp's tiles are 32 rows high, those of S and dq 16 where heads
+// are wider than 128: else fewer warps would hold the sums of dK and dV than have the registers for them.
+template <int Dim, bool AnyWidth, int Queries, int Keys, int WarpCount, int Unroll> struct Shape
 {
     static const int HeadDim = Dim;
+    static const bool Padded = AnyWidth;
     static const int QueryRows = Queries;
     static const int KeyRows = Keys;
     static const int Warps = WarpCount;
     static const int Threads = 32 * Warps;
     static const int ScoreUnroll = Unroll;
+    static const int QueryUnroll = Dim > 128 && Keys < 64 ? 1 : 8;
 
-    // Warps side by side, and how many 8-column tiles each has, of S, of dK and dV, and of dq.
-    static const int ScoreColumns = Warps / (QueryRows / 32);
+    // Warps side by side, and how many 8-column tiles each has, of S, of dK and dV, and of dq; those of S and dq have tiles of 16 rows.
+    static const int RowTiles = Dim > 128 ? 1 : 2;
+    static const int ScoreColumns = Warps / (QueryRows / (16 * RowTiles));
     static const int ScoreTiles = KeyRows / 8 / ScoreColumns;
     static const int KeyColumns = Warps / (KeyRows / 32);
     static const int KeyTiles = HeadDim / 8 / KeyColumns;
@@ -28,7 +32,8 @@ template <int Dim, int Queries, int Keys, int WarpCount, int Unroll> struct Shap
     static const int QueryStage = QueryRows * RowBytes;
     static const int Gradients0 = Queries0 + 2 * QueryStage;
     static const int Probabilities = Gradients0 + 2 * QueryStage;
-    static const int Slopes = Probabilities + 2 * QueryRows * KeyRows;
+    static const bool SharedTile = Dim > 128 && Keys < 64; // dS takes the place of P: two more barriers, and it fits
+    static const int Slopes = Probabilities + (SharedTile ? 0 : 2 * QueryRows * KeyRows);
     static const int Stats0 = Slopes + 2 * QueryRows * KeyRows;
     static const int StatsStage = 8 * QueryRows + 16;
     static const int PlaceOffset = Stats0 + 2 * StatsStage;
@@ -67,6 +72,7 @@ struct Arguments
     float4* dq_sums;
     int32 tokens, row_offset, heads, kv_heads, segment_start, segment_end, accumulate;
     float scale, scale2, inner;
+    int32 head_dim;
 };
 
 // A lane's row for load_matrix: of an operand that lies as the product wants it (a row-major, b column-major) or transposed.
@@ -98,14 +104,18 @@ DEVICE void load(uint32 (&operand)[4], const unsigned char* shared, int32 offset
 
 // sum += a b over 16 Depth columns of a, operands at the lane's offsets in shared memory, loaded a step before they are needed.
 // Unroll: the compiler loads what it can ahead of time, which in longer straight lines takes more registers than there are.
-template <bool TransposedA, bool TransposedB, int Depth, int Unroll, int RowBytesA, int RowBytesB, int Tiles>
-DEVICE void multiply(float (&sum)[2][Tiles][4], const unsigned char* shared, int32 offset_a, int32 offset_b)
+template <bool TransposedA, bool TransposedB, int Depth, int Unroll, int RowBytesA, int RowBytesB, int RowTiles, int Tiles>
+DEVICE void multiply(float (&sum)[RowTiles][Tiles][4], const unsigned char* shared, int32 offset_a, int32 offset_b)
 {
     const int pairs = Tiles / 2;
-    uint32 a[2][4];
+    uint32 a[RowTiles][4];
     uint32 b[2][4];
-    load<TransposedA, RowBytesA>(a[0], shared, offset_a, 0, 0);
-    load<TransposedA, RowBytesA>(a[1], shared, offset_a, 1, 0);
+#pragma unroll
+    for (int m = 0; m < RowTiles; m++)
+    {
+        load<TransposedA, RowBytesA>(a[m], shared, offset_a, m, 0);
+    }
+
     load<TransposedB, RowBytesB>(b[0], shared, offset_b, 0, 0);
 #pragma unroll Unroll
     for (int k = 0; k < Depth; k++)
@@ -120,7 +130,7 @@ DEVICE void multiply(float (&sum)[2][Tiles][4], const unsigned char* shared, int
             }
 
 #pragma unroll
-            for (int m = 0; m < 2; m++)
+            for (int m = 0; m < RowTiles; m++)
             {
                 mma_16816(sum[m][2 * n], a[m], b[step % 2][0], b[step % 2][1]);
                 mma_16816(sum[m][2 * n + 1], a[m], b[step % 2][2], b[step % 2][3]);
@@ -133,29 +143,12 @@ DEVICE void multiply(float (&sum)[2][Tiles][4], const unsigned char* shared, int
     }
 }
 
-template <int Tiles> DEVICE void clear(float (&sum)[2][Tiles][4])
+template <int RowTiles, int Tiles> DEVICE void clear(float (&sum)[RowTiles][Tiles][4])
 {
 #pragma unroll
-    for (int i = 0; i < 8 * Tiles; i++)
+    for (int i = 0; i < 4 * RowTiles * Tiles; i++)
     {
         sum[i / (4 * Tiles)][i / 4 % Tiles][i % 4] = 0.0f;
-    }
-}
-
-// Copies rows of head_dim elements into a tile, those from `valid` on as zeros.
-template <typename S, int Rows> DEVICE void copy_rows(unsigned char* tile, const bf16* from, int32 stride, int32 valid)
-{
-    const int chunks = S::HeadDim / 8;
-    const int step = S::Threads / chunks;
-    const uint32 thread = thread_index();
-    unsigned char* to = tile + tile_offset<S::HeadDim>(thread / chunks, thread % chunks);
-    from += thread / chunks * stride + thread % chunks * 8;
-    valid -= thread / chunks;
-#pragma unroll
-    for (int row = 0; row < Rows; row += step)
-    {
-        copy_async_16(to + row * S::RowBytes, from, row < valid);
-        from += step * stride;
     }
 }
 
@@ -166,10 +159,11 @@ DEVICE int32 rows_from(const Arguments& at, int32 key) { return min(at.segment_e
 template <typename S> DEVICE void copy_queries(unsigned char* shared, const Arguments& at, int32 block, int32 head, int32 stage)
 {
     const int32 token = block * S::QueryRows;
-    const int32 stride = at.heads * S::HeadDim;
-    const int64 first = (int64)token * stride + head * S::HeadDim;
-    copy_rows<S, S::QueryRows>(shared + S::Queries0 + stage * S::QueryStage, at.q + first, stride, at.tokens - token);
-    copy_rows<S, S::QueryRows>(shared + S::Gradients0 + stage * S::QueryStage, at.o_gradient + first, stride, at.tokens - token);
+    const int32 stride = at.heads * width<S>(at.head_dim);
+    const int64 first = (int64)token * stride + head * width<S>(at.head_dim);
+    const int32 rows_left = at.tokens - token;
+    copy_rows<S, S::QueryRows>(shared + S::Queries0 + stage * S::QueryStage, at.q + first, stride, rows_left, at.head_dim);
+    copy_rows<S, S::QueryRows>(shared + S::Gradients0 + stage * S::QueryStage, at.o_gradient + first, stride, rows_left, at.head_dim);
     const uint32 thread = thread_index();
     unsigned char* stats = shared + S::Stats0 + stage * S::StatsStage;
     const int64 rows = ((int64)head * reinterpret_cast<const Place*>(shared + S::PlaceOffset)->query_blocks + block) * S::QueryRows;

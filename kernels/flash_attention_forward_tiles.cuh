@@ -1,21 +1,26 @@
-// What flash_attention_forward.cu works on: its shapes, tiles in shared memory, and products of them.
+// What the forward of flash attention works on: its shapes, tiles in shared memory, and products of them.
 #pragma once
 
-#include "device.cuh"
-
-const int QueryRows = 128;
-const int Threads = 128;
-const int KeyRows = 64;
+#include "flash_attention_rows.cuh"
 
 // Running maximum before the first key, and the score of a hidden key: its exponential is 0 under any maximum, and where all are
 // hidden nothing changes.
 const float NoMaximum = -1e30f;
 const float Hidden = -2e30f;
 
-template <int HeadDim> struct Shape
+// Of heads of `Dim` columns or, padded, of any even number up to that.
+template <int Dim, bool AnyWidth> struct Shape
 {
+    static const int HeadDim = Dim;
+    static const bool Padded = AnyWidth;
+    static const int Threads = 128;
+    static const int RowTiles = Dim > 128 ? 1 : 2; // of 16 rows, a warp's
+    static const int Rows = 16 * RowTiles;
+    static const int QueryRows = Threads / 32 * Rows;
+    static const int KeyRows = Dim > 128 ? 32 : 64;
     static const int RowBytes = 2 * HeadDim;
     static const int TileBytes = KeyRows * RowBytes; // of K or V
+    static const int StateFours = RowTiles * (HeadDim / 8 + 1); // a thread's
 };
 
 // Makes scores of products: score = scale s, with scale2 = log2(e) scale for powers of two. Where they are softcapped s is first made
@@ -33,35 +38,18 @@ struct Segment
     bool first, last;
 
     // The calling thread's.
-    template <int HeadDim> __device__ float4* state_of(int32 block, int32 head, int32 heads) const
+    template <typename S> __device__ float4* state_of(int32 block, int32 head, int32 heads) const
     {
-        return state + ((int64)block * heads + head) * (HeadDim / 4 + 2) * Threads + thread_index();
+        return state + ((int64)block * heads + head) * S::StateFours * S::Threads + thread_index();
     }
 };
 
-// Copies rows of head_dim elements into a tile, those from `valid` on as zeros.
-template <int HeadDim, int Rows> DEVICE void copy_rows(unsigned char* tile, const bf16* from, int32 stride, int32 valid)
-{
-    const int chunks = HeadDim / 8;
-    const int step = Threads / chunks;
-    const int32 thread = thread_index();
-    unsigned char* to = tile + tile_offset<HeadDim>(thread / chunks, thread % chunks);
-    from += thread / chunks * stride + thread % chunks * 8;
-    valid -= thread / chunks;
-#pragma unroll
-    for (int row = 0; row < Rows; row += step)
-    {
-        copy_async_16(to + row * Shape<HeadDim>::RowBytes, from, row < valid);
-        from += step * stride;
-    }
-}
-
 // A tile of keys or values, `from` being its first element, of which nothing from its row `rows` on is read.
-template <int HeadDim> DEVICE void copy_keys(unsigned char* tile, const bf16* from, int32 stride, int32 rows)
+template <typename S> DEVICE void copy_keys(unsigned char* tile, const bf16* from, int32 stride, int32 rows, int32 head_dim)
 {
     if (rows > 0)
     {
-        copy_rows<HeadDim, KeyRows>(tile, from, stride, rows);
+        copy_rows<S, S::KeyRows>(tile, from, stride, rows, head_dim);
     }
 
     copy_async_commit();
@@ -79,27 +67,31 @@ struct __align__(16) WarpRows
     int32 kv_start;  // window row of kv's first
 };
 
-template <int HeadDim> DEVICE WarpRows* warp_rows(unsigned char* shared)
+template <typename S> DEVICE WarpRows* warp_rows(unsigned char* shared)
 {
-    return reinterpret_cast<WarpRows*>(shared + QueryRows * Shape<HeadDim>::RowBytes + 3 * Shape<HeadDim>::TileBytes) + thread_index() / 32;
+    return reinterpret_cast<WarpRows*>(shared + S::QueryRows * S::RowBytes + 3 * S::TileBytes) + thread_index() / 32;
 }
 
-// s = q k^T: 32 rows of q and all of the tile's keys. Operands are loaded one step before they are multiplied.
-template <int HeadDim>
-DEVICE void multiply_keys(float (&s)[2][KeyRows / 8][4], const unsigned char* q, const unsigned char* k)
+// s = q k^T: the warp's rows of q and all of the tile's keys. Operands are loaded one step before they are multiplied.
+template <typename S>
+DEVICE void multiply_keys(float (&s)[S::RowTiles][S::KeyRows / 8][4], const unsigned char* q, const unsigned char* k)
 {
-    const int row_bytes = Shape<HeadDim>::RowBytes;
-    const int tiles = KeyRows / 16;
-    uint32 a[2][4];
+    const int row_bytes = S::RowBytes;
+    const int tiles = S::KeyRows / 16;
+    uint32 a[S::RowTiles][4];
     uint32 b[2][4];
     const int32 lane = thread_index() % 32;
-    const int32 q_offset = tile_offset<HeadDim>(thread_index() / 32 * 32 + lane % 16, lane / 16);
-    const int32 k_offset = tile_offset<HeadDim>(lane / 16 * 8 + lane % 8, lane / 8 % 2);
-    load_matrix_x4(a[0], q + q_offset);
-    load_matrix_x4(a[1], q + q_offset + 16 * row_bytes);
+    const int32 q_offset = tile_offset<S::HeadDim>(thread_index() / 32 * S::Rows + lane % 16, lane / 16);
+    const int32 k_offset = tile_offset<S::HeadDim>(lane / 16 * 8 + lane % 8, lane / 8 % 2);
+#pragma unroll
+    for (int m = 0; m < S::RowTiles; m++)
+    {
+        load_matrix_x4(a[m], q + q_offset + m * 16 * row_bytes);
+    }
+
     load_matrix_x4(b[0], k + k_offset);
 #pragma unroll
-    for (int m = 0; m < 2; m++)
+    for (int m = 0; m < S::RowTiles; m++)
     {
 #pragma unroll
         for (int n = 0; n < 2 * tiles; n++)
@@ -109,21 +101,21 @@ DEVICE void multiply_keys(float (&s)[2][KeyRows / 8][4], const unsigned char* q,
     }
 
 #pragma unroll
-    for (int step = 0; step < HeadDim / 16 * tiles; step++)
+    for (int step = 0; step < S::HeadDim / 16 * tiles; step++)
     {
         const int n = step % tiles;
         const int next_d = (step + 1) / tiles;
-        if (next_d < HeadDim / 16)
+        if (next_d < S::HeadDim / 16)
         {
             load_matrix_x4(b[(step + 1) % 2], k + tile_right(k_offset, next_d) + (step + 1) % tiles * 16 * row_bytes);
         }
 
 #pragma unroll
-        for (int m = 0; m < 2; m++)
+        for (int m = 0; m < S::RowTiles; m++)
         {
             mma_16816(s[m][2 * n], a[m], b[step % 2][0], b[step % 2][1]);
             mma_16816(s[m][2 * n + 1], a[m], b[step % 2][2], b[step % 2][3]);
-            if (n == tiles - 1 && next_d < HeadDim / 16)
+            if (n == tiles - 1 && next_d < S::HeadDim / 16)
             {
                 load_matrix_x4(a[m], q + tile_right(q_offset, next_d) + m * 16 * row_bytes);
             }
@@ -132,29 +124,30 @@ DEVICE void multiply_keys(float (&s)[2][KeyRows / 8][4], const unsigned char* q,
 }
 
 // o += p v, p from the accumulators of s.
-template <int HeadDim>
-DEVICE void multiply_values(float (&o)[2][HeadDim / 8][4], const float (&p)[2][KeyRows / 8][4], const unsigned char* v)
+template <typename S>
+DEVICE void multiply_values(
+    float (&o)[S::RowTiles][S::HeadDim / 8][4], const float (&p)[S::RowTiles][S::KeyRows / 8][4], const unsigned char* v)
 {
-    const int tiles = HeadDim / 16;
-    uint32 a[2][4];
+    const int tiles = S::HeadDim / 16;
+    uint32 a[S::RowTiles][4] = {}; // (set at every first n: some compilers do not see it)
     uint32 b[2][4];
     const int32 lane = thread_index() % 32;
-    const int32 v_offset = tile_offset<HeadDim>(lane % 16, lane / 16);
+    const int32 v_offset = tile_offset<S::HeadDim>(lane % 16, lane / 16);
     load_matrix_x4_transposed(b[0], v + v_offset);
 #pragma unroll
-    for (int step = 0; step < KeyRows / 16 * tiles; step++)
+    for (int step = 0; step < S::KeyRows / 16 * tiles; step++)
     {
         const int key = step / tiles;
         const int n = step % tiles;
         const int next_key = (step + 1) / tiles;
-        if (next_key < KeyRows / 16)
+        if (next_key < S::KeyRows / 16)
         {
             load_matrix_x4_transposed(
-                b[(step + 1) % 2], v + tile_right(v_offset, (step + 1) % tiles) + next_key * 16 * Shape<HeadDim>::RowBytes);
+                b[(step + 1) % 2], v + tile_right(v_offset, (step + 1) % tiles) + next_key * 16 * S::RowBytes);
         }
 
 #pragma unroll
-        for (int m = 0; m < 2; m++)
+        for (int m = 0; m < S::RowTiles; m++)
         {
             if (n == 0)
             {

@@ -13,15 +13,15 @@ namespace
 
 void land(const AsyncCopy& copy)
 {
-    check_write(reinterpret_cast<uintptr_t>(copy.shared), 16);
+    check_write(reinterpret_cast<uintptr_t>(copy.shared), copy.bytes);
     if (copy.valid)
     {
-        check_read(reinterpret_cast<uintptr_t>(copy.global), 16);
-        std::memcpy(copy.shared, copy.global, 16);
+        check_read(reinterpret_cast<uintptr_t>(copy.global), copy.bytes);
+        std::memcpy(copy.shared, copy.global, copy.bytes);
     }
     else
     {
-        std::memset(copy.shared, 0, 16);
+        std::memset(copy.shared, 0, copy.bytes);
     }
 }
 
@@ -42,7 +42,7 @@ void complete_copies(Thread& thread, uint32_t pending, CopiesOf which)
 
 using namespace emulation;
 
-void emulation_copy_async(void* shared, const void* global, bool valid)
+void emulation_copy_async(void* shared, const void* global, uint32_t bytes, bool valid)
 {
     const auto address = reinterpret_cast<uintptr_t>(shared);
     BlockRuntime& runtime = BlockRuntime::instance();
@@ -51,15 +51,17 @@ void emulation_copy_async(void* shared, const void* global, bool valid)
         runtime.fail(FaultKind::IllegalAddress, " copies asynchronously to an address that is not in shared memory.");
     }
 
-    if (valid && reinterpret_cast<uintptr_t>(global) % 16 != 0)
+    if (valid && reinterpret_cast<uintptr_t>(global) % bytes != 0)
     {
-        runtime.fail(FaultKind::MisalignedAddress, " copies 16 bytes asynchronously from an address that is no multiple of 16.");
+        const std::string size = std::to_string(bytes);
+        runtime.fail(FaultKind::MisalignedAddress,
+            " copies " + size + " bytes asynchronously from an address that is no multiple of " + size + ".");
     }
 
-    check_write(address, 16, Pending);
-    std::memset(shared, 0xff, 16);
+    check_write(address, bytes, Pending);
+    std::memset(shared, 0xff, bytes);
     Thread& thread = runtime.current();
-    thread.copies.push_back({shared, global, valid, thread.committed});
+    thread.copies.push_back({shared, global, bytes, valid, thread.committed});
 }
 
 void emulation_copy_async_commit() { BlockRuntime::instance().current().committed++; }

@@ -59,6 +59,7 @@ struct AsyncCopy
 {
     void* shared;
     const void* global;
+    uint32_t bytes;
     bool valid;
     uint32_t group;
 };

@@ -162,7 +162,9 @@ DEVICE uint32 shuffle(uint32 value, int lane) { return (uint32)emulation_shuffle
 
 DEVICE uint32 shared_address(const void* pointer) { return emulation_shared_address(pointer); }
 
-DEVICE void copy_async_16(void* shared, const void* global, bool valid) { emulation_copy_async(shared, global, valid); }
+DEVICE void copy_async_16(void* shared, const void* global, bool valid) { emulation_copy_async(shared, global, 16, valid); }
+
+DEVICE void copy_async_4(void* shared, const void* global, bool valid) { emulation_copy_async(shared, global, 4, valid); }
 
 DEVICE void copy_async_commit() { emulation_copy_async_commit(); }
 

@@ -36,7 +36,7 @@ extern "C"
     uint64_t emulation_shuffle(uint64_t bits, EmulationShuffle kind, int argument);
     EmulationUint4 emulation_load_matrix(const void* shared_row, bool transposed);
     EmulationFloat4 emulation_mma(EmulationFloat4 d, EmulationUint4 a, uint32_t b0, uint32_t b1);
-    void emulation_copy_async(void* shared, const void* global, bool valid);
+    void emulation_copy_async(void* shared, const void* global, uint32_t bytes, bool valid);
     void emulation_copy_async_commit();
     void emulation_copy_async_wait(uint32_t pending);
     uint32_t emulation_shared_address(const void* pointer);

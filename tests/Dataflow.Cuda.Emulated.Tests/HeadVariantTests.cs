@@ -26,6 +26,10 @@ public sealed class HeadVariantTests : IDisposable
     [InlineData(DType.Float32, 16, 0.3f, 0.8f)]
     [InlineData(DType.BFloat16, 64, 0.2f, null)]
     [InlineData(DType.BFloat16, 64, 0.2f, 0.8f)]
+    [InlineData(DType.BFloat16, 18, 0.3f, 0.8f)]
+    [InlineData(DType.BFloat16, 96, 0.1f, null)]
+    [InlineData(DType.BFloat16, 256, 0.1f, null)]
+    [InlineData(DType.BFloat16, 256, 0.1f, 0.8f)]
     public void Scores_are_scaled_and_softcapped(DType type, int headDim, float scale, float? softcap)
     {
         var heads = new HeadShape(2, 1, headDim) { Scale = scale, Softcap = softcap };

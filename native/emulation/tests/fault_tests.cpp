@@ -134,6 +134,21 @@ TEST(A_missing_wait_for_an_asynchronous_copy_is_found)
     check_fails([&] { few.run({1}, {32}, 1024, x.device(), y.device(), 1); }, {"has not landed"});
 }
 
+TEST(Asynchronous_copies_of_words_start_anywhere_on_4_bytes)
+{
+    Array<float> x(numbers(65)), y(64);
+    const Kernel copy = faulty("copy_words");
+    copy.run({1}, {64}, 256, x.device(), y.device(), 4);
+    const std::vector<float> found = y.host();
+    for (size_t i = 0; i < found.size(); i++)
+    {
+        check(found[i] == (i % 3 == 0 ? 0.0f : static_cast<float>(i + 2)), "word " + std::to_string(i));
+    }
+
+    check_fails([&] { copy.run({1}, {64}, 256, x.device(), y.device(), 2); },
+        {"copies 4 bytes asynchronously from an address that is no multiple of 4"});
+}
+
 TEST(Shared_memory_has_ends_and_starts_unwritten)
 {
     Array<float> y(64);

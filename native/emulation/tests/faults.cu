@@ -161,6 +161,20 @@ extern "C" __global__ void wait_for_too_few(const float* x, float* y, int32 seco
 
 EXPORT_KERNEL(wait_for_too_few)
 
+// A word a thread, of every third thread a zero.
+extern "C" __global__ void copy_words(const float* x, float* y, int32 bytes_off)
+{
+    DYNAMIC_SHARED(shared);
+    const int32 i = (int32)threadIdx.x;
+    float* mine = reinterpret_cast<float*>(shared) + i;
+    copy_async_4(mine, reinterpret_cast<const unsigned char*>(x + i) + bytes_off, i % 3 != 0);
+    copy_async_commit();
+    copy_async_wait<0>();
+    y[i] = *mine;
+}
+
+EXPORT_KERNEL(copy_words)
+
 extern "C" __global__ void read_beyond_shared(float* y, int32 words)
 {
     DYNAMIC_SHARED(shared);

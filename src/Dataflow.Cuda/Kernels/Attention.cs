@@ -4,8 +4,8 @@ using Dataflow.Runtime;
 namespace Dataflow.Cuda.Kernels;
 
 /// <summary>
-/// Attention by the provider that a workload and a GPU have: tensor cores for bf16 and heads of 64 or 128, else the plain one. Budgets
-/// and save sets have no say.
+/// Attention by the provider that a workload has: tensor cores for bf16, whatever its heads' width, else the plain one. Budgets and save
+/// sets have no say.
 /// </summary>
 internal sealed class Attention
 {
@@ -15,7 +15,7 @@ internal sealed class Attention
     public Attention(KernelLibrary library, CudaGpu gpu, Workload workload)
     {
         var heads = HeadShape.Of(workload.Model);
-        if (workload.Recipe.Activations == DType.BFloat16 && workload.Model.HeadDim is 64 or 128)
+        if (workload.Recipe.Activations == DType.BFloat16)
         {
             flash = new FlashAttention(library, heads, gpu.SharedMemoryPerBlock);
         }

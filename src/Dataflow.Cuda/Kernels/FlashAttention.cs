@@ -5,13 +5,14 @@ using static Dataflow.Cuda.Kernels.Launches;
 namespace Dataflow.Cuda.Kernels;
 
 /// <summary>
-/// kernels/flash_attention_*.cu: attention on tensor cores for bf16 and one width of heads. Which variant runs depends on the GPU's
-/// shared memory: a device's results are its own.
+/// kernels/flash_attention_*.cu: attention on tensor cores for bf16 and one width of heads, which is padded in shared memory where it is
+/// not 64 or 128. Which variant runs depends on the GPU's shared memory: a device's results are its own.
 /// </summary>
 internal sealed class FlashAttention
 {
-    private const int ForwardRows = 128;
     private readonly int headDim;
+    private readonly int columns;
+    private readonly int forwardRows;
     private readonly int queryRows;
     private readonly int keyRows;
     private readonly int warps;
@@ -31,29 +32,38 @@ internal sealed class FlashAttention
         // Blocks of 163 KiB: what sm_80 and sm_90 have and sm_86 and sm_89 have not.
         bool small = sharedMemory < new Bytes(163 << 10);
         headDim = heads.HeadDim;
-        (queryRows, keyRows, warps) = (headDim, small) switch
+        columns = KernelWorkspace.AttentionColumns(headDim);
+        (queryRows, keyRows, warps) = (columns, small) switch
         {
             (64, false) => (128, 128, 8),
             (64, true) => (64, 128, 8),
             (128, false) => (64, 128, 8),
             (128, true) => (32, 64, 4),
-            _ => throw new ArgumentOutOfRangeException(nameof(heads), headDim, "tensor-core attention has heads of 64 or 128"),
+            (_, false) => (32, 64, 8),
+            (_, true) => (32, 32, 4),
         };
-        string variant = $"hd{headDim}{(small ? "_small" : "")}", capped = heads.Softcap is null ? "" : "_capped";
-        forward = library.Function("flash_attention_forward", $"flash_attention_forward_hd{headDim}{capped}");
-        forwardSegment = library.Function("flash_attention_forward", $"flash_attention_forward_segment_hd{headDim}{capped}");
-        forwardFinish = library.Function("flash_attention_forward", $"flash_attention_forward_finish_hd{headDim}");
-        prepare = library.Function("flash_attention_backward_ends", $"flash_attention_backward_prepare_hd{headDim}");
-        backward = library.Function("flash_attention_backward", $"flash_attention_backward_{variant}{capped}");
+        bool exact = headDim is 64 or 128;
+        string width = exact ? $"hd{headDim}" : $"to{columns}", file = exact ? "" : "_padded";
+        string variant = width + (small ? "_small" : ""), capped = heads.Softcap is null ? "" : "_capped";
+        forward = library.Function("flash_attention_forward" + file, $"flash_attention_forward_{width}{capped}");
+        forwardSegment = library.Function("flash_attention_forward" + file, $"flash_attention_forward_segment_{width}{capped}");
+        forwardFinish = library.Function("flash_attention_forward" + file, $"flash_attention_forward_finish_{width}");
+        prepare = library.Function("flash_attention_backward_ends", $"flash_attention_backward_prepare_{width}");
+        backward = library.Function("flash_attention_backward" + file, $"flash_attention_backward_{variant}{capped}");
         finish = library.Function("flash_attention_backward_ends", $"flash_attention_backward_finish_{variant}");
-        forwardShared = (640 * headDim) + 192;
+
+        // Of wide heads half as many rows of queries and of keys.
+        (forwardRows, int tiles) = columns > 128 ? (64, 320) : (128, 640);
+        forwardShared = (tiles * columns) + 192;
         forward.AllowDynamicShared(new Bytes(forwardShared));
         forwardSegment.AllowDynamicShared(new Bytes(forwardShared));
         forwardFinish.AllowDynamicShared(new Bytes(forwardShared));
         backward.AllowDynamicShared(new Bytes(BackwardShared));
     }
 
-    private int BackwardShared => (4 * keyRows * headDim) + (8 * queryRows * headDim) + (4 * queryRows * keyRows) + (16 * queryRows) + 64;
+    // P and dS have a tile each, but one for both in to256_small.
+    private int BackwardShared =>
+        (4 * keyRows * columns) + (8 * queryRows * columns) + ((keyRows < 64 ? 2 : 4) * queryRows * keyRows) + (16 * queryRows) + 64;
 
     /// <inheritdoc cref="IKernels.AttentionForward"/>
     public void Forward(CudaStream stream, in AttentionForwardArguments call)
@@ -73,7 +83,8 @@ internal sealed class FlashAttention
             call.Heads.KvHeads,
             scores.Multiplier,
             scores.Exponent,
-            scores.Inner
+            scores.Inner,
+            headDim
         );
     }
 
@@ -101,7 +112,8 @@ internal sealed class FlashAttention
             0,
             scores.Multiplier,
             scores.Exponent,
-            scores.Inner
+            scores.Inner,
+            headDim
         );
     }
 
@@ -126,7 +138,7 @@ internal sealed class FlashAttention
         var places = new Places(call.GradQuerySums, Up(call.Query.Rows, queryRows), queryRows, call.Heads);
         if (!call.Continues)
         {
-            long threads = Up(places.Rows * (long)call.Heads.Heads * headDim, 2048);
+            long threads = Up(places.Rows * (long)call.Heads.Heads * columns, 2048);
             prepare.Launch(
                 stream,
                 new(checked((int)threads), 256),
@@ -139,7 +151,8 @@ internal sealed class FlashAttention
                 At(places.Turns),
                 call.Query.Rows,
                 call.Heads.Heads,
-                queryRows
+                queryRows,
+                headDim
             );
         }
 
@@ -167,7 +180,8 @@ internal sealed class FlashAttention
             call.Accumulate ? 1 : 0,
             call.Heads.Scale,
             scores.Exponent,
-            scores.Inner
+            scores.Inner,
+            headDim
         );
     }
 
@@ -182,7 +196,8 @@ internal sealed class FlashAttention
             At(call.GradQuery),
             call.GradQuery.Rows,
             call.Heads.Heads,
-            call.Heads.Scale
+            call.Heads.Scale,
+            headDim
         );
     }
 
@@ -196,11 +211,12 @@ internal sealed class FlashAttention
             At(call.Lse),
             call.Output.Rows,
             call.Heads.Heads,
-            Scores.Of(call.Heads).Multiplier
+            Scores.Of(call.Heads).Multiplier,
+            headDim
         );
 
     private LaunchShape ForwardShape(int tokens, HeadShape heads) =>
-        new(checked((int)Up(tokens, ForwardRows) * heads.Heads), 128, forwardShared);
+        new(checked((int)Up(tokens, forwardRows) * heads.Heads), 128, forwardShared);
 
     /// <summary>
     /// How kernels make scores of products: by a multiplier, whose powers are of two; what a softcap keeps within 1 before it is first

@@ -37,27 +37,34 @@ public static class KernelWorkspace
     /// <summary>Of SquaredSum over a parameter object: an fp64 sum a tile.</summary>
     public static Bytes SquaredSum(ParameterLayout layout) => new(layout.Tensors.Sum(t => (long)SquaredSumTiles(t.Count)) * sizeof(double));
 
+    /// <summary>Columns to which the tensor-core kernels of attention fill heads up: 64, 128 or 256.</summary>
+    public static int AttentionColumns(int headDim) => headDim <= 64 ? 64 : headDim <= 128 ? 128 : 256;
+
     /// <summary>
     /// Of AttentionSegmentForward: per head and token the output's fp32 sums, a maximum and a total. The tensor-core kernels fill blocks of
-    /// 128 tokens up and keep the last two in four lanes; the plain ones have room for the widest heads of their kind.
+    /// 128 tokens and heads to their columns up and keep the last two in four lanes; the plain ones have room for the widest heads of their kind.
     /// </summary>
     public static Bytes AttentionForward(long tokens, int heads, int headDim)
     {
-        long tensorCores = Up(tokens, AttentionRows) * AttentionRows * (headDim + 8) * sizeof(float);
+        long tensorCores = Up(tokens, AttentionRows) * AttentionRows * (AttentionColumns(headDim) + 8) * sizeof(float);
         long plain = headDim <= 128 ? Up(tokens, 64) * 40960 : Up(tokens, 32) * 40960;
         return new(Math.Max(tensorCores, plain) * heads);
     }
 
     /// <summary>
     /// Of AttentionBackward: per head and token dq as fp32 sums and one or two row statistics. The tensor-core kernels fill blocks of 128
-    /// tokens up and have two words for every block of 32 queries and head; the plain ones have room for the widest heads of their kind.
+    /// tokens and heads to their columns up and have two words for every block of 32 queries and head; the plain ones have room for the
+    /// widest heads of their kind.
     /// </summary>
     public static Bytes AttentionBackward(long tokens, int heads, int headDim)
     {
         long rows = Up(tokens, AttentionRows) * AttentionRows;
         long blocks = rows / (AttentionRows / 4);
         long tensorCores =
-            (rows * heads * 8) + (blocks * 16) + (Up((1 + (heads * blocks)) * 4, Alignment) * Alignment) + (rows * heads * headDim * 4);
+            (rows * heads * 8)
+            + (blocks * 16)
+            + (Up((1 + (heads * blocks)) * 4, Alignment) * Alignment)
+            + (rows * heads * AttentionColumns(headDim) * 4);
         long plain = (Up(4 * tokens * heads, Alignment) * Alignment) + ((headDim <= 128 ? Up(tokens, 32) : Up(tokens, 16)) * heads * 16384);
         return new(Math.Max(tensorCores, plain));
     }

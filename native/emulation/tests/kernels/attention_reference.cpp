@@ -17,7 +17,7 @@ std::vector<int32_t> AttentionShape::first_key() const
             document++;
         }
 
-        first[i] = documents[document];
+        first[i] = window == 0 ? documents[document] : std::max(documents[document], row_offset + i + 1 - window);
     }
 
     return first;
@@ -27,7 +27,7 @@ std::string AttentionShape::name() const
 {
     return "T " + std::to_string(tokens) + ", row offset " + std::to_string(row_offset) + ", heads " + std::to_string(heads) + "/" +
         std::to_string(kv_heads) + " of " + std::to_string(head_dim) + ", documents " + std::to_string(documents.size()) +
-        ", scale " + std::to_string(scale()) + capped();
+        ", scale " + std::to_string(scale()) + capped() + (window == 0 ? "" : ", attention window " + std::to_string(window));
 }
 
 uint16_t to_bf16(float value)

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-// What a chunk attends to. Window rows are those of documents, each from its start in `documents` to the next one's; a document
+// What a chunk attends to. (A window row has nothing to do with an attention window.) Window rows are those of documents, each from its start in `documents` to the next one's; a document
 // of one row is also what padding looks like.
 struct AttentionShape
 {
@@ -18,6 +18,7 @@ struct AttentionShape
     std::vector<int> documents = {0}; // window rows, ascending, the first 0
     float multiplier = 0;             // of products; 0: 1 / sqrt(head_dim)
     float softcap = 0;                // 0: none
+    int window = 0;                   // most keys that a token attends to, its own among them; 0: no limit
 
     int rows() const { return row_offset + tokens; }
     int q_columns() const { return heads * head_dim; }
