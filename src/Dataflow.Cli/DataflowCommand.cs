@@ -32,7 +32,7 @@ internal static class DataflowCommand
             (HelpVerb.Command(), []),
         ];
         var root = new RootCommand(
-            "Trains Llama- and Qwen3-style transformers that do not fit a GPU's memory, within two budgets: device memory and host memory."
+            "Trains transformers that do not fit a GPU's memory, within two budgets: device memory and host memory."
         );
         foreach (var (verb, _) in verbs)
         {
