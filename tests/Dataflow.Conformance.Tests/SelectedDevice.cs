@@ -19,7 +19,10 @@ public sealed class SelectedDevice : DeviceUnderTest
 
     public override bool IsSlow => s_kind == "cuda-emulated";
 
-    public override int SegmentRows => s_kind == "cpu" ? 1 : 64;
+    public override int SegmentRows(Recipe recipe) =>
+        s_kind == "cpu" ? 1
+        : recipe.Activations == DType.BFloat16 ? 128
+        : 64;
 
     public override string? Lack { get; } = FindLack();
 

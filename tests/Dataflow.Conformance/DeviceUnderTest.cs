@@ -10,8 +10,8 @@ public abstract class DeviceUnderTest
     /// <summary>A step takes seconds where the CPU device takes milliseconds: of plans that multiply, each case takes some.</summary>
     public virtual bool IsSlow => false;
 
-    /// <summary>Rows of a window at whose multiples segments of K and V may begin in the golden cases.</summary>
-    public virtual int SegmentRows => 1;
+    /// <summary>Rows of a window at whose multiples segments of K and V may begin.</summary>
+    public virtual int SegmentRows(Recipe recipe) => 1;
 
     /// <summary>Why there is no such device here, for people; null where there is one.</summary>
     public virtual string? Lack => null;

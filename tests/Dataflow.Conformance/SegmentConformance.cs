@@ -41,7 +41,7 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
                 ("qwen3-small", "fp32", 16, 6),
                 ("qwen3-small", "bf16", 16, 12),
             ];
-            return [.. Sample(all.Where(c => Suits(c.Name, c.Item3, c.Item4)))];
+            return [.. Sample(all.Where(c => Suits(c.Name, c.Item3, c.Item4, Named(c.Item2))))];
         }
     }
 
@@ -58,7 +58,7 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
                 ("llama-documents", 48),
                 ("qwen3-small", 16),
             ];
-            return [.. all.Where(c => Suits(c.Item1, c.Item2, null) || c.Item2 == 128)];
+            return [.. all.Where(c => Suits(c.Item1, c.Item2, null, Recipe.Fp32) || c.Item2 == 128)];
         }
     }
 
@@ -74,7 +74,7 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
                 ("llama-documents", 48, 8),
                 ("qwen3-small", 16, 6),
             ];
-            return [.. all.Where(c => Suits(c.Name, c.Item2, c.Item3))];
+            return [.. all.Where(c => Suits(c.Name, c.Item2, c.Item3, Recipe.Fp32))];
         }
     }
 
@@ -84,7 +84,7 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
         get
         {
             (string Name, int, bool)[] all = [("llama-long", 128, false), ("llama-documents", 16, true), ("qwen3-small", 16, false)];
-            return [.. all.Where(c => Suits(c.Name, c.Item2, null))];
+            return [.. all.Where(c => Suits(c.Name, c.Item2, null, Recipe.Fp32))];
         }
     }
 
@@ -96,7 +96,7 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
         var golden = new GoldenCase(name);
         var whole = GoldenCase.Plan(golden.Request(Named(dtype), WorkloadKind.Gradients, pins: new GeometryPins(chunk, chunksPerRound)));
         byte[] want = Bits(Gradients(golden, whole));
-        foreach (var (segments, saved, tier) in Some(Streams(whole.Workload.Geometry), 2, name, chunk + chunksPerRound))
+        foreach (var (segments, saved, tier) in Some(Streams(whole.Workload), 2, name, chunk + chunksPerRound))
         {
             AssertSame(
                 want,
@@ -115,7 +115,7 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
         var whole = GoldenCase.Plan(golden.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(chunk)));
         var (loss, gradients) = Gradients(
             golden,
-            Streamed(whole.Workload, s_saveSets[0], Tier.Bare, Streams(whole.Workload.Geometry)[^1].Segments)
+            Streamed(whole.Workload, s_saveSets[0], Tier.Bare, Streams(whole.Workload)[^1].Segments)
         );
         Assert.Equal(0, (loss - golden.Loss) / golden.Loss, 1e-6);
         foreach (var (tensor, want) in golden.File("gradients.safetensors"))
@@ -133,7 +133,7 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
         var golden = new GoldenCase(name);
         var whole = GoldenCase.Plan(golden.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(chunk, chunksPerRound)));
         byte[] want = Bits(Gradients(golden, whole));
-        var streams = Streams(whole.Workload.Geometry);
+        var streams = Streams(whole.Workload);
         foreach (int order in Some([.. Enumerable.Range(1, 30)], 1, name, chunk))
         {
             var (segments, saved, tier) = streams[order % streams.Length];
@@ -152,7 +152,10 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
     {
         var golden = new GoldenCase(name);
         var kind = clips ? WorkloadKind.ClippedTraining : WorkloadKind.Training;
-        var whole = GoldenCase.Plan(golden.Request(Recipe.Bf16, kind, pins: new GeometryPins(chunk)));
+
+        // In bf16 where the device's kernels can begin segments of that case's windows.
+        var recipe = Suits(name, chunk, null, Recipe.Bf16) ? Recipe.Bf16 : Recipe.Fp32;
+        var whole = GoldenCase.Plan(golden.Request(recipe, kind, pins: new GeometryPins(chunk)));
         byte[] want = Train(golden, whole, 0);
         (int Segments, Tier Tier, int Order)[] all =
         [
@@ -165,7 +168,7 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
             (4, Tier.Bare, 0),
             (4, Tier.Bare, 7),
         ];
-        foreach (var (segments, tier, order) in Some([.. all.Where(s => MayBegin(whole.Workload.Geometry, s.Segments))], 1, name, chunk))
+        foreach (var (segments, tier, order) in Some([.. all.Where(s => MayBegin(whole.Workload, s.Segments))], 1, name, chunk))
         {
             AssertSame(
                 want,
@@ -191,25 +194,24 @@ public abstract class SegmentConformance<TDevice> : ConformanceSuite<TDevice>
     }
 
     /// <summary>Whether a slow device has the time and a device's kernels can begin segments of that case's windows.</summary>
-    private static bool Suits(string name, int chunk, int? chunksPerRound)
+    private static bool Suits(string name, int chunk, int? chunksPerRound, Recipe recipe)
     {
         var golden = new GoldenCase(name);
         return Affords(name)
             && (
-                Device.SegmentRows == 1
+                Device.SegmentRows(recipe) == 1
                 || !Streams(
-                    GoldenCase
-                        .Plan(golden.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(chunk, chunksPerRound)))
-                        .Workload.Geometry
+                    GoldenCase.Plan(golden.Request(recipe, WorkloadKind.Gradients, pins: new GeometryPins(chunk, chunksPerRound))).Workload
                 ).IsEmpty
             );
     }
 
-    private static ImmutableArray<(int Segments, SaveSet Saved, Tier Tier)> Streams(Geometry geometry) =>
-        [.. s_streams.Where(s => MayBegin(geometry, s.Segments))];
+    private static ImmutableArray<(int Segments, SaveSet Saved, Tier Tier)> Streams(Workload workload) =>
+        [.. s_streams.Where(s => MayBegin(workload, s.Segments))];
 
-    private static bool MayBegin(Geometry geometry, int segments) =>
-        geometry.SegmentsUpTo(segments) is var count && (count == 1 || geometry.FirstRow(new Segment(1, count)) % Device.SegmentRows == 0);
+    private static bool MayBegin(Workload workload, int segments) =>
+        workload.Geometry.SegmentsUpTo(segments) is var count
+        && (count == 1 || workload.Geometry.FirstRow(new Segment(1, count)) % Device.SegmentRows(workload.Recipe) == 0);
 
     private static byte[] Train(GoldenCase golden, TrainingPlan plan, int order)
     {

@@ -10,7 +10,8 @@ public sealed class EmulatedDevices : DeviceUnderTest
 {
     public override bool IsSlow => true;
 
-    public override int SegmentRows => 64;
+    // Tensor cores', and the plain kernel's.
+    public override int SegmentRows(Recipe recipe) => recipe.Activations == DType.BFloat16 ? 128 : 64;
 
     public override IDevice Open(Schedule schedule, Workload workload, int order)
     {

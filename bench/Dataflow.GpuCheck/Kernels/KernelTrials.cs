@@ -51,7 +51,7 @@ internal static class KernelTrials
     public static Workbench SpeedBench(CheckSettings settings, string model) =>
         new(settings, Config(settings, model), settings.Emulated ? EmulatedTokens : SpeedTokens, Recipe.Bf16);
 
-    // Emulated: nano with heads that tensor-core attention has kernels for.
+    // Emulated: nano with heads that tensor-core attention need not pad.
     private static ModelConfig Config(CheckSettings settings, string model)
     {
         using var source = ModelSource.Open(Path.Combine(CheckSettings.Root, "models", model + ".json"));

@@ -42,7 +42,8 @@ public static class KernelWorkspace
 
     /// <summary>
     /// Of AttentionSegmentForward: per head and token the output's fp32 sums, a maximum and a total. The tensor-core kernels fill blocks of
-    /// 128 tokens and heads to their columns up and keep the last two in four lanes; the plain ones have room for the widest heads of their kind.
+    /// 128 tokens and heads to their columns up and keep the last two in four lanes; the plain ones have room for the widest heads of
+    /// their kind.
     /// </summary>
     public static Bytes AttentionForward(long tokens, int heads, int headDim)
     {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-// What a chunk attends to. (A window row has nothing to do with an attention window.) Window rows are those of documents, each from its start in `documents` to the next one's; a document
-// of one row is also what padding looks like.
+// What a chunk attends to. Window rows are those of documents, each from its start in `documents` to the next one's; a document
+// of one row is also what padding looks like. (Attention windows are another matter.)
 struct AttentionShape
 {
     int tokens;

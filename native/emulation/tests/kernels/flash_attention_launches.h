@@ -73,6 +73,8 @@ struct Poison
 
 class FlashAttention
 {
+    template <typename T> using Array = emulation::Array<T>;
+
 public:
     FlashAttention(const AttentionShape& shape, const AttentionTensors& tensors, const Poison& poison = {})
         : _shape(shape), _kv(poisoned(tensors.kv, shape.kv_columns(), poison.key_start, poison.key_end)),
@@ -88,14 +90,14 @@ public:
     {
         const AttentionShape& s = _shape;
         const uint32_t grid = blocks(s.tokens, v.forward_rows()) * s.heads, shared = forward_shared(v);
-        emulation::Array<uint16_t> o(static_cast<size_t>(s.tokens) * s.q_columns());
-        emulation::Array<float> lse(static_cast<size_t>(s.heads) * s.tokens),
+        Array<uint16_t> o(static_cast<size_t>(s.tokens) * s.q_columns());
+        Array<float> lse(static_cast<size_t>(s.heads) * s.tokens),
             state(static_cast<size_t>(grid) * v.forward_rows() * (v.columns + 8));
         const std::string variant = v.width() + s.capped();
         const auto [scale, scale2, inner] = scores(s);
         if (cuts.empty())
         {
-            emulation::Array<uint16_t> kv(_kv);
+            Array<uint16_t> kv(_kv);
             kernel(v.file("forward"), "flash_attention_forward_" + variant)
                 .run({grid}, {128}, shared, _q.device(), kv.device(), _first_key.device(), o.device(), lse.device(), s.tokens, s.row_offset,
                     s.heads, s.kv_heads, scale, scale2, inner, s.head_dim);
@@ -107,7 +109,7 @@ public:
         {
             const int start = i == 0 ? 0 : cuts[i - 1], end = i == cuts.size() ? s.rows() : cuts[i];
             const bool last = i == cuts.size() && !finish;
-            emulation::Array<uint16_t> kv(rows_of(_kv, s.kv_columns(), start, end));
+            Array<uint16_t> kv(rows_of(_kv, s.kv_columns(), start, end));
             kernel(v.file("forward"), "flash_attention_forward_segment_" + variant)
                 .run({grid}, {128}, shared, _q.device(), kv.device(), _first_key.device(), o.device(), lse.device(), state.device(),
                     s.tokens, s.row_offset, s.heads, s.kv_heads, start, end, i == 0 ? 1 : 0, last ? 1 : 0, scale, scale2, inner,
@@ -130,11 +132,11 @@ public:
         const AttentionShape& s = _shape;
         const int query_blocks = blocks(s.tokens, v.query_rows), padded = query_blocks * v.query_rows;
         const int64_t sums = static_cast<int64_t>(padded) * s.heads * v.columns;
-        emulation::Array<uint16_t> o(stored<uint16_t>(std::vector<double>(result.o.begin(), result.o.end()))),
+        Array<uint16_t> o(stored<uint16_t>(std::vector<double>(result.o.begin(), result.o.end()))),
             dq(static_cast<size_t>(s.tokens) * s.q_columns());
-        emulation::Array<float> lse(result.lse), stats(static_cast<size_t>(2) * padded * s.heads), dq_sums(static_cast<size_t>(sums));
-        emulation::Array<int32_t> bounds(4 * query_blocks);
-        emulation::Array<uint32_t> turns(1 + query_blocks * s.heads);
+        Array<float> lse(result.lse), stats(static_cast<size_t>(2) * padded * s.heads), dq_sums(static_cast<size_t>(sums));
+        Array<int32_t> bounds(4 * query_blocks);
+        Array<uint32_t> turns(1 + query_blocks * s.heads);
         kernel("flash_attention_backward_ends", "flash_attention_backward_prepare_" + v.width())
             .run({blocks(sums, 2048)}, {256}, 0, o.device(), lse.device(), _output_gradient.device(), _first_key.device(), stats.device(),
                 bounds.device(), turns.device(), s.tokens, s.heads, v.query_rows, s.head_dim);
@@ -144,9 +146,9 @@ public:
         for (size_t i = 0; i <= cuts.size(); i++)
         {
             const int start = i == 0 ? 0 : cuts[i - 1], end = i == cuts.size() ? s.rows() : cuts[i];
-            emulation::Array<uint16_t> kv(rows_of(_kv, s.kv_columns(), start, end));
+            Array<uint16_t> kv(rows_of(_kv, s.kv_columns(), start, end));
             const size_t count = static_cast<size_t>(end - start) * s.kv_columns();
-            emulation::Array<float> dkv = before.empty() ? emulation::Array<float>(count) : emulation::Array<float>(rows_of(before, s.kv_columns(), start, end));
+            Array<float> dkv = before.empty() ? Array<float>(count) : Array<float>(rows_of(before, s.kv_columns(), start, end));
             kernel(v.file("backward"), std::string("flash_attention_backward_") + v.name + s.capped())
                 .run({blocks(end - start, v.key_rows) * s.kv_heads}, {32u * v.warps}, backward_shared(v), _q.device(), kv.device(),
                     _first_key.device(), _output_gradient.device(), dkv.device(), stats.device(), bounds.device(), turns.device(),
@@ -188,8 +190,8 @@ private:
 
     AttentionShape _shape;
     std::vector<uint16_t> _kv;
-    emulation::Array<uint16_t> _q, _output_gradient;
-    emulation::Array<int32_t> _first_key;
+    Array<uint16_t> _q, _output_gradient;
+    Array<int32_t> _first_key;
 };
 
 // Of a padded variant one whose rows start off 16 bytes.
