@@ -78,7 +78,7 @@ void check_visits(const AttentionShape& shape, const Variant& variant)
 // What is visited and masked turns to NaN with the keys' values; what is not visited keeps its bits.
 TEST(Flash_attention_visits_no_block_that_documents_and_windows_hide)
 {
-    AttentionShape windows = {300, 200, 2, 1, 0}, documents = {300, 200, 2, 1, 0, {0, 150, 330, 400}};
+    AttentionShape windows = {300, 200, 1, 1, 0}, documents = {300, 200, 1, 1, 0, {0, 150, 330, 400}};
     windows.window = 70;
     for (AttentionShape shape : {windows, documents})
     {
