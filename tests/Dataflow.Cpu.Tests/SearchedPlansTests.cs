@@ -14,7 +14,7 @@ namespace Dataflow.Cpu.Tests;
 [Trait("Slow", "true")]
 public class SearchedPlansTests
 {
-    private static readonly int Plans = Environment.GetEnvironmentVariable("DATAFLOW_SOAK") == "1" ? 200 : 30;
+    private static readonly int Plans = Environment.GetEnvironmentVariable("DATAFLOW_SOAK") == "1" ? 200 : 40;
     private const int Rows = 8;
     private const int Seqlen = 16;
     private static readonly string[] Machines = ["h100-sxm", "rtx5090", "cpu"];
