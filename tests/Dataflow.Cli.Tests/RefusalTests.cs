@@ -50,7 +50,7 @@ public class RefusalTests
         int seed = soak ? Environment.TickCount : 20261128, refusals = 0, changes = 0;
         var random = new Random(seed);
         TestContext.Current.TestOutputHelper?.WriteLine($"seed {seed}");
-        for (int i = 0; i < (soak ? 300 : 3); i++)
+        for (int i = 0; i < (soak ? 300 : 6); i++)
         {
             string[] models = soak ? ["nano", "micro", "1b", "8b"] : ["nano", "micro", "1b"];
             int seqlen = 1 << random.Next(6, 14);
