@@ -38,6 +38,14 @@ for project in tests/*/*.Tests.csproj; do
         echo "| \`make soak ONLY=$class\` | ${seeds:-none printed} | $((SECONDS - begun)) s | ${result:-no summary} | $commit |" >>"$rows"
     done
 done
+# The kernels on the emulation, all widths of heads.
+if wanted kernel-tests "$@"; then
+    begun=$SECONDS
+    artifacts/emulation/tests/kernel-tests 2>&1 | tee "$log"
+    [ "${PIPESTATUS[0]}" -eq 0 ] || failed=$((failed + 1))
+    echo "| \`make soak ONLY=kernel-tests\` | none | $((SECONDS - begun)) s | $(tail -n 1 "$log") | $commit |" >>"$rows"
+fi
+
 echo "== for bench/results/soak.md"
 cat "$rows"
 [ -s "$rows" ] || { echo "soak: no class matches." >&2; exit 1; }

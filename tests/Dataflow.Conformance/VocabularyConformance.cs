@@ -13,7 +13,7 @@ public abstract class VocabularyConformance<TDevice> : ConformanceSuite<TDevice>
         [
             .. Some<(string, int, int)>(
                 [("llama-small", 3, 1), ("llama-small", 1, 2), ("qwen3-small", 3, 1), ("qwen3-small", 2, 3)],
-                2,
+                1,
                 "",
                 1
             ),

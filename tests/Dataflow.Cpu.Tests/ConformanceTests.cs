@@ -8,17 +8,21 @@ public sealed class GradientTests : GradientConformance<CpuDevices>;
 public sealed class TrajectoryTests : TrajectoryConformance<CpuDevices>;
 
 [Trait("Slow", "true")]
+[Trait("Soak", "true")]
 public sealed class StepShapeTests : StepShapeConformance<CpuDevices>;
 
 [Trait("Slow", "true")]
+[Trait("Soak", "true")]
 public sealed class EquivalenceTests : EquivalenceConformance<CpuDevices>;
 
 [Trait("Slow", "true")]
+[Trait("Soak", "true")]
 public sealed class SegmentTests : SegmentConformance<CpuDevices>;
 
 public sealed class VocabularyTests : VocabularyConformance<CpuDevices>;
 
 [Trait("Slow", "true")]
+[Trait("Soak", "true")]
 public sealed class ValidationTests : ValidationConformance<CpuDevices>;
 
 [Trait("Slow", "true")]

@@ -45,7 +45,7 @@ public sealed class InitialValuesTests
             {
                 Assert.All(values, v => Assert.Equal(0, v));
             }
-            else if (binding.Shape.Count == 1)
+            else if (binding.Tensor.Rows == 1)
             {
                 Assert.All(values, v => Assert.Equal(1 - model.NormWeightOffset, v));
             }

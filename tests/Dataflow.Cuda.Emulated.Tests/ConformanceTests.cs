@@ -3,12 +3,15 @@ using Dataflow.Conformance;
 namespace Dataflow.Cuda.Emulated.Tests;
 
 [Trait("Slow", "true")]
+[Trait("Soak", "true")]
 public sealed class GradientTests : GradientConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
+[Trait("Soak", "true")]
 public sealed class TrajectoryTests : TrajectoryConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
+[Trait("Soak", "true")]
 public sealed class StepShapeTests : StepShapeConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
@@ -20,6 +23,7 @@ public sealed class EquivalenceTests : EquivalenceConformance<EmulatedDevices>;
 public sealed class SegmentTests : SegmentConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
+[Trait("Soak", "true")]
 public sealed class VocabularyTests : VocabularyConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
@@ -29,9 +33,11 @@ public sealed class ValidationTests : ValidationConformance<EmulatedDevices>;
 public sealed class RecordTests : RecordConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
+[Trait("Soak", "true")]
 public sealed class OptimizerTests : OptimizerConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
+[Trait("Soak", "true")]
 public sealed class FrozenTypeTests : FrozenTypeConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
