@@ -83,13 +83,13 @@ wanted() { # name part...
 # Test projects (the conformance suite itself is a library), and the programs that test the emulation and the kernels on it.
 # Those that take longest come first: what is short fills the gaps at the end.
 programs=(artifacts/emulation/tests/{emulation,kernel}-tests)
+[ -z "$fast" ] || programs=()
 # The emulated driver is one for a process: its classes run in two, side by side.
 halved=Dataflow.Cuda.Emulated.Tests
 half=(EquivalenceTests TrajectoryTests StepShapeTests)
-first=("$halved-2" Dataflow.Cli.Tests Dataflow.Cpu.Tests "$halved-1"
+first=("$halved-2" Dataflow.Cli.Tests Dataflow.Cpu.Tests "$halved-1" "${programs[@]##*/}"
     Dataflow.{Text,Reports,Planning}.Tests Dataflow.Tests Dataflow.Oracle.Tests)
-[ -z "$fast" ] || programs=()
-names=("${first[@]}" "${programs[@]##*/}")
+names=("${first[@]}")
 for project in tests/*/*.Tests.csproj; do
     name=$(basename "$project" .csproj)
     case " ${first[*]} $halved " in *" $name "*) ;; *) names+=("$name") ;; esac

@@ -76,9 +76,17 @@ public class FootprintTests
         var homes = plan.Schedule.Slots.Where(s =>
             s.Name.StartsWith("home/KV/", StringComparison.Ordinal) || s.Name.StartsWith("home/dKV/", StringComparison.Ordinal)
         );
-        Assert.Equal(
-            Homes(ObjectFamilies.Windows) + Homes(ObjectFamilies.GradWindows),
-            homes.Aggregate(Bytes.Zero, (sum, s) => sum + s.Length));
+        var counted = Homes(ObjectFamilies.Windows) + Homes(ObjectFamilies.GradWindows);
+        var taken = homes.Aggregate(Bytes.Zero, (sum, s) => sum + s.Length);
+        if (plan.Workload.Model.Kinds.Any(k => k.Window is not null))
+        {
+            // Where a layer has an attention window, a segment may have had its last use before its slot is wanted for another.
+            Assert.True(taken <= counted, $"{taken} of homes, and {counted} are counted");
+        }
+        else
+        {
+            Assert.Equal(counted, taken);
+        }
     }
 
     private static IEnumerable<(Workload Workload, Tier Tier, ResidencyChain Chain)> Chains(int seed)

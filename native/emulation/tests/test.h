@@ -1,10 +1,18 @@
 // A test registers itself; a failed check throws. Tests' names are sentences that are true when they pass.
 #pragma once
 
+#include <cstdlib>
 #include <functional>
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+// Everything is tested, whatever time it takes.
+inline bool is_soak()
+{
+    const char* soak = std::getenv("DATAFLOW_SOAK");
+    return soak != nullptr && std::string(soak) == "1";
+}
 
 struct Test
 {

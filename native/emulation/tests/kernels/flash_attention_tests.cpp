@@ -1,18 +1,10 @@
 // flash_attention_*.cu against the float64 definition. The launches are those of the kernels' head comments.
-#include <cstdlib>
-
 #include "flash_attention_launches.h"
 
 namespace
 {
 
 // In a soak run all widths, else some.
-bool is_soak()
-{
-    const char* soak = std::getenv("DATAFLOW_SOAK");
-    return soak != nullptr && std::string(soak) == "1";
-}
-
 std::vector<int> some_widths() { return is_soak() ? std::vector<int>{64, 128, 42, 96, 256} : std::vector<int>{128, 96, 256}; }
 
 void check_variants(AttentionShape shape, const std::vector<int>& head_dims = some_widths())
