@@ -161,7 +161,6 @@ public static unsafe partial class QkNormRope
                 return;
             }
 
-            bool ownWeights = w.Columns > headDim && kind == QkNormKind.HeadsCentred;
             NormWeight weight = new(new Row(w, 0), weightOffset);
             int together = kind == QkNormKind.Rows ? count : 1;
             for (int first = 0; first < count; first += together)
@@ -185,7 +184,7 @@ public static unsafe partial class QkNormRope
                 Row gradient = new((byte*)turn.All, DType.Float32);
                 if (kind == QkNormKind.HeadsCentred)
                 {
-                    int skipped = ownWeights ? first * headDim : 0;
+                    int skipped = first * headDim;
                     UndoCentred(x, new NormWeight(new Row(w, 0, skipped), weightOffset), gradient, dx, sums + skipped);
                 }
                 else

@@ -9,17 +9,7 @@ internal static class CodePoints
     /// <summary>Whether each char is a character of its own.</summary>
     public static bool AreChars(ReadOnlySpan<char> text) => text.IndexOfAnyInRange('\ud800', '\udfff') < 0;
 
-    public static int Count(ReadOnlySpan<char> text)
-    {
-        int count = text.Length;
-        for (int i = 0; i + 1 < text.Length; i++)
-            if (char.IsHighSurrogate(text[i]) && char.IsLowSurrogate(text[i + 1]))
-            {
-                count--;
-                i++;
-            }
-        return count;
-    }
+    public static int Count(ReadOnlySpan<char> text) => Tokenizers.CodePoints.CountOf(text);
 
     /// <summary>Where in the text the character of this index begins.</summary>
     public static int Offset(string text, int index)
