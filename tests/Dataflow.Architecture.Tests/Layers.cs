@@ -11,6 +11,7 @@ internal static class Layers
         "Dataflow.Model", "Dataflow.Schedules", "Dataflow.Simulation", "Dataflow.Planning", "Dataflow.Baseline",
         "Dataflow.Runtime",
         "Dataflow.Cpu", "Dataflow.Cuda", "Dataflow.Training", "Dataflow.Reports", "Dataflow.Text",
+        "Dataflow.Corpora",
     ];
 
     public static IReadOnlyDictionary<string, string[]> Allowed { get; } = new Dictionary<string, string[]>
@@ -26,6 +27,7 @@ internal static class Layers
         ["Dataflow.Training"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Runtime"],
         ["Dataflow.Reports"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Simulation"],
         ["Dataflow.Text"] = ["Dataflow.Model"],
+        ["Dataflow.Corpora"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Runtime", "Dataflow.Training", "Dataflow.Text"],
         ["Dataflow"] = s_libraries,
         ["Dataflow.Cli"] = [.. s_libraries, "Dataflow"],
         ["TransformerDemo"] = [.. s_libraries, "Dataflow", "Dataflow.Cli"],

@@ -4,7 +4,7 @@ using Dataflow.Model;
 namespace Dataflow.Training;
 
 /// <summary>Turns what the file system throws into sentences for the user.</summary>
-internal static class FileErrors
+public static class FileErrors
 {
     // .NET passes errno of Linux on as HResult for the errors that it has no exception of its own for.
     private const int NoSpace = 28;

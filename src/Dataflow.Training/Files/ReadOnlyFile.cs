@@ -7,7 +7,7 @@ namespace Dataflow.Training;
 /// A file read at any position, by any number of threads at once, of any length. Every failure is a
 /// <see cref="UserErrorException"/> that names the path.
 /// </summary>
-internal sealed class ReadOnlyFile : IDisposable
+public sealed class ReadOnlyFile : IDisposable
 {
     private readonly SafeFileHandle _handle;
     private readonly InOrderChecksum? _checksum;
