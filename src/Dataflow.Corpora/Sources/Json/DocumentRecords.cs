@@ -1,0 +1,193 @@
+using System.Text;
+using System.Text.Json;
+using Dataflow.Model;
+
+namespace Dataflow.Corpora;
+
+/// <summary>
+/// Documents from objects of JSON: text, a prompt with its completion, or a conversation, told by the keys. Of a key that is there twice
+/// the last counts.
+/// </summary>
+/// <param name="field">The key that is read; null if the keys tell.</param>
+/// <param name="findings">What the documents before were.</param>
+internal sealed class DocumentRecords(string? field, Findings findings)
+{
+    private const int ShownKeys = 12;
+
+    /// <summary>The key that is read; null if the keys tell.</summary>
+    public string? Field { get; } = field;
+
+    /// <summary>Reads one.</summary>
+    /// <param name="json">An object, and nothing else but white space.</param>
+    /// <param name="place">Where it stands.</param>
+    /// <param name="next">Where reading goes on after it.</param>
+    /// <exception cref="UserErrorException">It is no document.</exception>
+    public Passage Read(ReadOnlySpan<byte> json, PassagePlace place, SourcePosition next)
+    {
+        Utf8Text.Check(json, place);
+        RecordMembers members = RecordMembers.Read(json, Field, place);
+        JsonValue chosen = Chosen(json, members, place, out string key);
+        Passage passage = key == "completion" && members.Prompt.IsGiven ? Completion(json, members, place, next)
+            : chosen.IsList || key is "messages" or "conversations" ? Conversation(json, members, new Turns(key, chosen), place, next)
+            : new Passage(DocumentKind.Text, Text(json, chosen, key, place)) { Place = place, Next = next };
+        findings.Check(passage.Kind, place, () => Form(passage, key, members, place));
+        return passage;
+    }
+
+    /// <summary>The value that holds the document; of a prompt and its completion the completion.</summary>
+    private JsonValue Chosen(ReadOnlySpan<byte> json, in RecordMembers members, PassagePlace place, out string key)
+    {
+        if (Field is not null)
+        {
+            key = Field;
+            return members.Field.Exists ? members.Field : throw new UserErrorException(
+                $"{place} has no {Field}, which --field names; it has {Keys(json)}");
+        }
+
+        List<string> given = [];
+        if (members.Text.IsGiven) given.Add("text");
+        if (members.Prompt.IsGiven && members.Completion.IsGiven) given.Add("completion");
+        if (members.Messages.IsGiven) given.Add("messages");
+        if (members.Conversations.IsGiven) given.Add("conversations");
+        if (given.Count > 1) throw new UserErrorException($"{place} has {string.Join(" and ", given)}; name the one that is meant with --field");
+        key = given.Count == 1 ? given[0] : throw Nothing(json, members, place);
+        return key switch
+        {
+            "text" => members.Text,
+            "completion" => members.Completion,
+            "messages" => members.Messages,
+            _ => members.Conversations,
+        };
+    }
+
+    private static UserErrorException Nothing(ReadOnlySpan<byte> json, in RecordMembers members, PassagePlace place)
+    {
+        (string Key, JsonValue Value)[] known =
+        [
+            ("text", members.Text), ("messages", members.Messages), ("conversations", members.Conversations),
+            ("prompt", members.Prompt), ("completion", members.Completion),
+        ];
+        foreach ((string key, JsonValue value) in known)
+            if (value.Kind == JsonTokenType.Null) return new UserErrorException($"{place}: {key} is null; leave such records out");
+        if (members.Prompt.Exists) return new UserErrorException($"{place} has a prompt without a completion; name what is to be read with --field");
+        return new UserErrorException(
+            $"{place} has {Keys(json)}; needed are text, prompt and completion, messages, or conversations, or name the key that holds the text "
+                + "with --field");
+    }
+
+    private static Passage Completion(ReadOnlySpan<byte> json, in RecordMembers members, PassagePlace place, SourcePosition next)
+    {
+        if (members.Prompt.IsList && members.Completion.IsList)
+        {
+            var turns = new Turns("messages", members.Prompt) { Completion = members.Completion };
+            return Conversation(json, members, turns, place, next);
+        }
+
+        if (members.Prompt.IsList || members.Completion.IsList) throw new UserErrorException(
+            $"{place}: prompt is {members.Prompt.Words} and completion is {members.Completion.Words}; both must be text, or lists of messages");
+        string prompt = Text(json, members.Prompt, "prompt", place), completion = Text(json, members.Completion, "completion", place);
+        return new Passage(DocumentKind.Completion, prompt + completion) { PromptLength = prompt.Length, Place = place, Next = next };
+    }
+
+    private static string Text(ReadOnlySpan<byte> json, JsonValue value, string key, PassagePlace place) => value.IsString ? value.Text(json)
+        : throw new UserErrorException($"{place}: {key} is {value.Words}; it must be text, leave such records out");
+
+    private static Passage Conversation(
+        ReadOnlySpan<byte> json, in RecordMembers members, Turns turns, PassagePlace place, SourcePosition next)
+    {
+        string name = turns.Key == "conversations" ? "conversations" : "messages";
+        var text = new JsonText(json);
+        text.Add($"{{\"{name}\":");
+        int count = AddTurns(ref text, turns.Value, turns.Key, place);
+        if (turns.Completion.Exists)
+        {
+            // Both lists become one: what closes the first and opens the second goes.
+            text.DropLast();
+            var inner = new JsonText(json);
+            int more = AddTurns(ref inner, turns.Completion, "completion", place);
+            text.Add(count > 0 && more > 0 ? "," : "");
+            text.AddWithoutFirst(inner);
+            text.Add($",\"completion_from\":{count}");
+        }
+
+        foreach ((string key, JsonValue value) in members.BesideTurns) AddBeside(ref text, value, key, place);
+        text.Add("}");
+        return new Passage(DocumentKind.Conversation, text.ToString()) { Place = place, Next = next };
+    }
+
+    private static int AddTurns(ref JsonText text, JsonValue value, string key, PassagePlace place)
+    {
+        int count;
+        JsonTokenType kind;
+        if (value.IsString)
+        {
+            string list = value.Text(text.Record).Trim();
+            count = JsonSyntax.Check(Encoding.UTF8.GetBytes(list), Within(place, key), out kind);
+            text.Add(list);
+        }
+        else
+        {
+            count = JsonSyntax.Check(value.In(text.Record), place, out kind);
+            text.Add(value);
+        }
+
+        return kind == JsonTokenType.StartArray ? count : throw new UserErrorException(
+            $"{place}: {key} is {new JsonValue(kind, 0, 0).Words}; it must be a list of messages");
+    }
+
+    /// <summary>What is given beside the turns; published data have it as JSON in text too, which may be empty.</summary>
+    private static void AddBeside(ref JsonText text, JsonValue value, string key, PassagePlace place)
+    {
+        if (!value.IsGiven) return;
+        string? written = value.IsString ? value.Text(text.Record).Trim() : null;
+        if (written is not null)
+        {
+            if (written.Length == 0) return;
+            JsonSyntax.Check(Encoding.UTF8.GetBytes(written), Within(place, key), out JsonTokenType kind);
+            if (kind == JsonTokenType.Null) return;
+        }
+
+        text.Add($",\"{key}\":");
+        if (written is not null) text.Add(written);
+        else text.Add(value);
+    }
+
+    private static PassagePlace Within(PassagePlace place, string key) => place with { Path = $"{key} (text) of {place.Path}" };
+
+    private static string Form(Passage passage, string key, in RecordMembers members, PassagePlace place)
+    {
+        if (passage.Kind == DocumentKind.Text) return $"texts ({key})";
+        if (passage.Kind == DocumentKind.Completion) return "prompts with completions (prompt, completion)";
+        if (key == "completion") return "prompts with completions, both lists of messages";
+        try
+        {
+            return Dataflow.Text.Templates.Conversation.Parse(passage.Text).Finding;
+        }
+        catch (UserErrorException e)
+        {
+            throw new UserErrorException($"{place}: {e.Message}");
+        }
+    }
+
+    private static string Keys(ReadOnlySpan<byte> json)
+    {
+        List<string> keys = [];
+        Utf8JsonReader reader = JsonSyntax.Reader(json);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            keys.Add(Shortened(reader.GetString()!));
+            reader.Skip();
+        }
+
+        return keys.Count == 0 ? "no keys" : "the keys " + string.Join(", ", keys.Take(ShownKeys)) + (keys.Count > ShownKeys ? " and more" : "");
+    }
+
+    private static string Shortened(string key) => key.Length <= 40 ? key : key[..40] + "...";
+
+    /// <summary>Where the turns of a conversation are.</summary>
+    private readonly record struct Turns(string Key, JsonValue Value)
+    {
+        public JsonValue Completion { get; init; }
+    }
+}
