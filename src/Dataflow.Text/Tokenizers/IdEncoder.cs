@@ -8,6 +8,7 @@ namespace Dataflow.Text.Tokenizers;
 internal sealed class IdEncoder
 {
     private const int LongestCachedWord = 40;
+    private const int LongestWholePiece = 16;
 
     private readonly TextNormalizer? normalizer;
     private readonly PreTokenizer[] stages;
@@ -19,6 +20,7 @@ internal sealed class IdEncoder
     private readonly List<int> made = [];
     private readonly bool spells;
     private readonly WordSplitter? splitter;
+    private readonly Seams? seams;
     private char[] spelled = [];
 
     /// <summary>For a pipeline.</summary>
@@ -27,6 +29,7 @@ internal sealed class IdEncoder
         (this.normalizer, this.stages, this.model, this.added) = (normalizer, [.. stages], model, added);
         ranges = [.. stages.Select(_ => new List<PieceRange>())];
         spells = stages.Count > 0 && stages[^1].SpellsBytes;
+        seams = spells ? null : model.Seams;
         splitter = stages switch { [var only] => only.Splitter, [var first, { IsWhole: true }] => first.Splitter, _ => null };
     }
 
@@ -87,7 +90,7 @@ internal sealed class IdEncoder
     {
         if (at == stages.Length)
         {
-            Word(text, ids);
+            Piece(text, ids);
             return;
         }
 
@@ -112,7 +115,7 @@ internal sealed class IdEncoder
 
             if (isLast)
             {
-                Word(text[start..end], ids);
+                Piece(text[start..end], ids);
             }
             else
             {
@@ -121,6 +124,18 @@ internal sealed class IdEncoder
         }
 
         pieces.RemoveRange(first, last - first);
+    }
+
+    // A vocabulary whose pieces are lines or whole texts would merge each of them anew.
+    private void Piece(ReadOnlySpan<char> piece, List<int> ids)
+    {
+        while (seams is not null && piece.Length > LongestWholePiece && seams.Next(piece) is var end && end < piece.Length)
+        {
+            Word(piece[..end], ids);
+            piece = piece[end..];
+        }
+
+        Word(piece, ids);
     }
 
     private void Word(ReadOnlySpan<char> word, List<int> ids)

@@ -15,6 +15,7 @@ internal sealed class BpeModel : SubwordModel
     private readonly int[] byteIds;
     private readonly int[] asciiIds;
     private readonly int unknown;
+    private readonly Lazy<Seams?> seams;
 
     /// <summary>A model of a vocabulary and the pairs that merge, in the order of their ranks.</summary>
     public BpeModel(Vocabulary vocabulary, IReadOnlyList<(string Left, string Right)> merges, BpeOptions options)
@@ -42,10 +43,15 @@ internal sealed class BpeModel : SubwordModel
         byteIds = vocabulary.ByteIds();
         asciiIds = [.. Enumerable.Range(0, 0x180).Select(c => vocabulary.IdOf([(char)c]))];
         unknown = options.Unknown is null ? -1 : vocabulary.IdOf(options.Unknown);
+        bool dependsOnEnds = options.IgnoresMerges || options.Prefix.Length > 0 || options.Suffix.Length > 0;
+        seams = new(() => dependsOnEnds ? null : new(vocabulary));
     }
 
     /// <inheritdoc/>
     public override Vocabulary Vocabulary { get; }
+
+    /// <inheritdoc/>
+    public override Seams? Seams => seams.Value;
 
     /// <inheritdoc/>
     public override void Encode(ReadOnlySpan<char> piece, List<PieceToken> tokens)

@@ -9,6 +9,9 @@ internal abstract class SubwordModel
     /// <summary>Whether a token shows as the text that it stands for, also where that is not known.</summary>
     public virtual bool ShowsText => false;
 
+    /// <summary>Where a piece may be cut without any change to its tokens; null where that is not known.</summary>
+    public virtual Seams? Seams => null;
+
     /// <summary>Adds the tokens of a piece that is not empty.</summary>
     public abstract void Encode(ReadOnlySpan<char> piece, List<PieceToken> tokens);
 }
