@@ -112,8 +112,8 @@ check: setup ## build, and run what is fast of the tests, for every commit (ONLY
 soak: build ## run in full what the tests run a sample of: kills, mutations, flips (ONLY=part of a class's name)
 	@bash tests/soak.sh $(ONLY)
 
-bench: build ## measure planning, simulation, kernels, what planning costs, predictions, and TorchSharp beside; writes bench/results
-	@"$(DOTNET)" $(BENCHMARKS) planning simulation kernels costs prediction peers --out $(RESULTS)
+bench: build ## measure planning, simulation, kernels, what planning costs, predictions, TorchSharp and the Rust tokenizers beside; writes bench/results
+	@"$(DOTNET)" $(BENCHMARKS) planning simulation kernels costs prediction peers tokenizer --out $(RESULTS)
 
 frontier: build ## how little memory each model needs; writes bench/results
 	@note="Commit $$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD -- src models || echo ' with changes'). A function of the sources: the machine plays no part."; \
