@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using Dataflow.Model;
 using Microsoft.ML.Tokenizers;
 
@@ -12,10 +13,25 @@ public sealed class TextTokenizer : Tokenizer
 {
     private readonly TokenCodec codec;
 
-    private TextTokenizer(TokenCodec codec) => this.codec = codec;
+    private readonly Lazy<bool> cutsAtLineStarts;
+    private readonly Lazy<List<int>> context;
+
+    private TextTokenizer(TokenCodec codec)
+    {
+        this.codec = codec;
+        cutsAtLineStarts = new(() => codec.CutsAtLineStarts);
+        context = new(() => EncodeIds(LineStart.Context, addSpecialTokens: false));
+    }
 
     /// <summary>One more than the greatest id: how many rows the embedding of a model needs at least.</summary>
     public int IdCount => codec.IdCount;
+
+    /// <summary>
+    /// Whether a text may be cut before any first letter of a line (<see cref="IsLineStart"/>) and its parts, encoded one by one by
+    /// <see cref="EncodeIds(string, bool, List{int})"/>, have together the very ids of the whole. It is so where that can be proven from what
+    /// the tokenizer does and from its tokens.
+    /// </summary>
+    public bool CutsAtLineStarts => cutsAtLineStarts.Value;
 
     internal TokenCodec Codec => codec;
 
@@ -62,6 +78,52 @@ public sealed class TextTokenizer : Tokenizer
         codec.Encode(Checked(text), addSpecialTokens, ids);
         return ids;
     }
+
+    /// <summary>Adds the ids of a part of a text, without special tokens around it.</summary>
+    /// <param name="part">The part.</param>
+    /// <param name="continues">
+    /// Whether it continues a text that was cut before it, at the first letter of a line (<see cref="IsLineStart"/>): what a tokenizer puts
+    /// before a text is then not put before the part. It needs <see cref="CutsAtLineStarts"/>.
+    /// </param>
+    /// <param name="ids">What they are added to.</param>
+    /// <exception cref="UserErrorException">The part is no valid Unicode.</exception>
+    /// <exception cref="InvalidOperationException">This tokenizer's texts may not be cut.</exception>
+    /// <exception cref="ArgumentException">A part that continues a text begins with no ASCII letter.</exception>
+    public void EncodeIds(string part, bool continues, List<int> ids)
+    {
+        if (!continues)
+        {
+            codec.Encode(Checked(part), addsSpecial: false, ids);
+            return;
+        }
+
+        if (!CutsAtLineStarts)
+        {
+            throw new InvalidOperationException("texts may not be cut for this tokenizer: see CutsAtLineStarts");
+        }
+
+        if (part.Length == 0 || !char.IsAsciiLetter(part[0]))
+        {
+            throw new ArgumentException("a part that continues a text begins with an ASCII letter, the first of a line", nameof(part));
+        }
+
+        // The cut hides what the line before was: any line does in its place, and its ids are taken off again.
+        int first = ids.Count;
+        codec.Encode(LineStart.Context + Checked(part), addsSpecial: false, ids);
+        if (!CollectionsMarshal.AsSpan(ids)[first..].StartsWith(CollectionsMarshal.AsSpan(context.Value)))
+        {
+            throw new InvalidOperationException("a text's ids depend on what stands behind a cut: CutsAtLineStarts is wrong");
+        }
+
+        ids.RemoveRange(first, context.Value.Count);
+    }
+
+    /// <summary>
+    /// Whether a text may be cut before a place: before an ASCII letter that follows a line feed, which follows what is no white space.
+    /// </summary>
+    /// <param name="text">The text.</param>
+    /// <param name="at">The place.</param>
+    public static bool IsLineStart(ReadOnlySpan<char> text, int at) => LineStart.Is(text, at);
 
     /// <summary>The ids of many texts, by all processors.</summary>
     /// <param name="texts">The texts.</param>

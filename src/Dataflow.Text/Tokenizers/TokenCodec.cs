@@ -18,6 +18,9 @@ internal abstract class TokenCodec
     /// <summary>Adds the ids of a text, without asking where they come from.</summary>
     public abstract void Encode(string text, bool addsSpecial, List<int> ids);
 
+    /// <summary>Whether a text that is cut at the first letters of lines (<see cref="LineStart"/>) has the ids of its parts.</summary>
+    public abstract bool CutsAtLineStarts { get; }
+
     /// <summary>The text of ids; those that are no token's count for nothing.</summary>
     public abstract string Decode(IReadOnlyList<int> ids, bool skipsSpecial);
 

@@ -15,6 +15,7 @@ internal sealed class TokenizerPipeline : TokenCodec
     private readonly TokenDecoder? decoder;
     private readonly ConcurrentBag<IdEncoder> encoders = [];
     private readonly bool decodesStepwise;
+    private readonly Lazy<bool> cutsAtLineStarts;
 
     /// <summary>Puts the stages together.</summary>
     public TokenizerPipeline(
@@ -23,11 +24,15 @@ internal sealed class TokenizerPipeline : TokenCodec
     {
         (this.normalizer, this.stages, this.model, this.added, this.post, this.decoder) = (normalizer, stages, model, added, post, decoder);
         decodesStepwise = IsStepwise(decoder);
+        cutsAtLineStarts = new(() => LineStarts.Hold(normalizer, stages, model, added));
         IdCount = Math.Max(model.Vocabulary.All.Select(p => p.Value).DefaultIfEmpty(-1).Max(), added.All.Keys.DefaultIfEmpty(-1).Max()) + 1;
     }
 
     /// <inheritdoc/>
     public override int IdCount { get; }
+
+    /// <inheritdoc/>
+    public override bool CutsAtLineStarts => cutsAtLineStarts.Value;
 
     /// <inheritdoc/>
     public override string? TokenOf(int id) => added.TokenOf(id) ?? model.Vocabulary.TokenOf(id);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
 using Dataflow.Text.Tokenizers;
@@ -15,6 +16,7 @@ public class RealVocabularyTests
     private static readonly int s_bytes = Environment.GetEnvironmentVariable("DATAFLOW_SOAK") == "1" ? 3_000_000 : 300_000;
 
     private static readonly Lazy<bool> s_fetched = new(Fetch);
+    private static readonly ConcurrentDictionary<string, TextTokenizer> s_read = new();
 
     [Theory]
     [InlineData("qwen3")]
@@ -23,10 +25,8 @@ public class RealVocabularyTests
     [InlineData("deepseek_v3")]
     public void Ids_and_texts_are_the_library_s(string name)
     {
-        Assert.True(s_fetched.Value);
-        string path = Path.Combine(Repository.Root, ".cache", "tokenizers", name, "models", "tokenizer.json");
-        var ours = TextTokenizer.FromJson(File.ReadAllBytes(path));
-        using var library = new global::Tokenizers.DotNet.Tokenizer(path);
+        var ours = Tokenizer(name);
+        using var library = new global::Tokenizers.DotNet.Tokenizer(PathOf(name));
         var texts = ManyScripts.Texts(s_bytes);
         var encoded = ours.EncodeIds(texts, addSpecialTokens: true);
         for (int i = 0; i < texts.Count; i++)
@@ -45,6 +45,21 @@ public class RealVocabularyTests
             }
         }
     }
+
+    [Theory]
+    [InlineData("qwen3")]
+    [InlineData("llama3_1")]
+    [InlineData("gemma3")]
+    [InlineData("deepseek_v3")]
+    public void Parts_of_a_text_that_is_cut_at_lines_have_its_ids(string name) => Assert.True(LineStartTests.Check(Tokenizer(name)));
+
+    private static TextTokenizer Tokenizer(string name)
+    {
+        Assert.True(s_fetched.Value);
+        return s_read.GetOrAdd(name, n => TextTokenizer.FromJson(File.ReadAllBytes(PathOf(n))));
+    }
+
+    private static string PathOf(string name) => Path.Combine(Repository.Root, ".cache", "tokenizers", name, "models", "tokenizer.json");
 
     private static bool Fetch()
     {

@@ -24,6 +24,7 @@ public class WordSplitterTests
         var byHand = SplitPatterns.Of(pattern);
         Assert.IsNotType<RegexPattern>(byHand);
         var byEngine = new RegexPattern(pattern);
+        Assert.Equal(byEngine.AtLineStarts, byHand.AtLineStarts);
         var random = new Random(20261129);
         for (int i = 0; i < 6000; i++)
         {

@@ -4,6 +4,12 @@ namespace Dataflow.Text.Tokenizers;
 internal sealed class FormNormalizer(NormalizationForm form) : TextNormalizer
 {
     /// <inheritdoc/>
+    public override bool KeepsLineStarts => true;
+
+    /// <inheritdoc/>
+    public override bool Composes => form == NormalizationForm.C || form == NormalizationForm.CompatibleC;
+
+    /// <inheritdoc/>
     public override void Apply(AlignedText text)
     {
         if (text.BeginsWithNothing || !form.LeavesAlone(text.Text))

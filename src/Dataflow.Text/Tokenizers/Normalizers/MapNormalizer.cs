@@ -22,6 +22,9 @@ internal sealed class MapNormalizer(Func<int, bool> keep, Func<int, string>? map
     public static MapNormalizer Bytes { get; } = new(_ => true, ByteAlphabet.Spelled);
 
     /// <inheritdoc/>
+    public override bool KeepsLineStarts => ReferenceEquals(this, Lowercase);
+
+    /// <inheritdoc/>
     public override void Apply(AlignedText text)
     {
         if (text.BeginsWithNothing || text.Text.EnumerateRunes().Any(r => !keep(r.Value)))

@@ -9,6 +9,15 @@ internal sealed class NormalizerSequence(IReadOnlyList<TextNormalizer> parts) : 
         p => p is PrecompiledNormalizer or NormalizerSequence or ReplaceNormalizer { IsFixed: false });
 
     /// <inheritdoc/>
+    public override bool KeepsLineStarts => parts.All(p => p.KeepsLineStarts);
+
+    /// <inheritdoc/>
+    public override string Prefix => string.Concat(parts.Select(p => p.Prefix));
+
+    /// <inheritdoc/>
+    public override bool Composes => parts.Any(p => p.Composes);
+
+    /// <inheritdoc/>
     public override void Apply(AlignedText text)
     {
         foreach (var part in parts)

@@ -4,6 +4,12 @@ namespace Dataflow.Text.Tokenizers;
 internal sealed class PrependNormalizer(string prefix) : TextNormalizer
 {
     /// <inheritdoc/>
+    public override bool KeepsLineStarts => LineStart.IsFarFrom(prefix);
+
+    /// <inheritdoc/>
+    public override string Prefix => prefix;
+
+    /// <inheritdoc/>
     public override void Apply(AlignedText text) => text.Prepend(prefix);
 
     /// <inheritdoc/>

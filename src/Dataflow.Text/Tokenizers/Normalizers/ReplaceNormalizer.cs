@@ -10,6 +10,11 @@ internal sealed class ReplaceNormalizer(IPattern pattern, string? fixedText, str
     public bool IsFixed => fixedText is { Length: > 0 };
 
     /// <inheritdoc/>
+    public override bool KeepsLineStarts =>
+        pattern.AtLineStarts == LineStartEffect.Passes && LineStart.IsFarFrom(content) && !content.Any(char.IsWhiteSpace)
+        && (content.Length > 0 || (IsFixed && fixedText!.All(char.IsWhiteSpace)));
+
+    /// <inheritdoc/>
     public override void Apply(AlignedText text) => text.Replace(pattern, content);
 
     /// <inheritdoc/>

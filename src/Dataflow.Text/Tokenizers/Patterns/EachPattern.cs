@@ -4,6 +4,11 @@ namespace Dataflow.Text.Tokenizers;
 internal sealed class EachPattern(Func<int, bool> isFound) : IPattern
 {
     /// <inheritdoc/>
+    public LineStartEffect AtLineStarts => isFound('\n') ? LineStartEffect.Cuts
+        : Enumerable.Range(0, 0x2000).Any(c => LineStart.MayBegin(c) && isFound(c)) ? LineStartEffect.Unknown
+        : LineStartEffect.Passes;
+
+    /// <inheritdoc/>
     public void Find(ReadOnlySpan<char> text, List<Match> matches)
     {
         int between = 0;

@@ -4,6 +4,9 @@ namespace Dataflow.Text.Tokenizers;
 internal sealed class InvertedPattern(IPattern inner) : IPattern
 {
     /// <inheritdoc/>
+    public LineStartEffect AtLineStarts => inner.AtLineStarts;
+
+    /// <inheritdoc/>
     public void Find(ReadOnlySpan<char> text, List<Match> matches)
     {
         int first = matches.Count;

@@ -11,6 +11,7 @@ internal sealed class RegexPattern : IPattern
     private readonly PatternStep[] steps;
     private readonly CodePointSet? first;
     private readonly string source;
+    private readonly Lazy<LineStartEffect> atLineStarts;
 
     /// <summary>Reads a pattern.</summary>
     /// <exception cref="UserErrorException">It cannot be read here.</exception>
@@ -20,7 +21,11 @@ internal sealed class RegexPattern : IPattern
         var node = PatternReader.Read(pattern);
         steps = PatternProgram.Of(node);
         first = node.First;
+        atLineStarts = new(() => LineStartPatterns.EffectOf(node, this));
     }
+
+    /// <inheritdoc/>
+    public LineStartEffect AtLineStarts => atLineStarts.Value;
 
     /// <inheritdoc/>
     public void Find(ReadOnlySpan<char> text, List<Match> matches)

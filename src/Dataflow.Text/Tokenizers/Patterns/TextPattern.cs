@@ -4,6 +4,10 @@ namespace Dataflow.Text.Tokenizers;
 internal sealed class TextPattern(string content) : IPattern
 {
     /// <inheritdoc/>
+    public LineStartEffect AtLineStarts =>
+        content == "\n" ? LineStartEffect.Cuts : LineStart.IsFarFrom(content) ? LineStartEffect.Passes : LineStartEffect.Unknown;
+
+    /// <inheritdoc/>
     public void Find(ReadOnlySpan<char> text, List<Match> matches)
     {
         int at = 0;

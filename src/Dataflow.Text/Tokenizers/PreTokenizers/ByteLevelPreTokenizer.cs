@@ -23,6 +23,12 @@ internal sealed class ByteLevelPreTokenizer(bool addsSpace, bool cuts) : PreToke
     public override bool SpellsBytes => true;
 
     /// <inheritdoc/>
+    public override string Prefix => addsSpace ? " " : "";
+
+    /// <inheritdoc/>
+    public override LineStartEffect AtLineStarts => splitter?.AtLineStarts ?? LineStartEffect.Passes;
+
+    /// <inheritdoc/>
     public override void Prepare(AlignedText text)
     {
         if (addsSpace && !text.Text.StartsWith(' '))

@@ -13,6 +13,13 @@ internal sealed class MetaspacePreTokenizer(string mark, PrependScheme scheme, b
     public override bool Prepares => true;
 
     /// <inheritdoc/>
+    public override string Prefix => scheme == PrependScheme.Never ? "" : mark;
+
+    /// <inheritdoc/>
+    public override LineStartEffect AtLineStarts =>
+        LineStart.IsFarFrom(mark) && !mark.Any(char.IsWhiteSpace) ? LineStartEffect.Passes : LineStartEffect.Unknown;
+
+    /// <inheritdoc/>
     public override void Prepare(AlignedText text)
     {
         text.Replace(space, mark);

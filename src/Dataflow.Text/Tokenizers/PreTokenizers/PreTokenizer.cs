@@ -15,6 +15,12 @@ internal abstract class PreTokenizer
     /// <summary>Whether the stage leaves a text whole and as it is, but for the spelling.</summary>
     public virtual bool IsWhole => false;
 
+    /// <summary>What it puts before a text, or before some.</summary>
+    public virtual string Prefix => "";
+
+    /// <summary>What it does at the first letters of lines.</summary>
+    public virtual LineStartEffect AtLineStarts => LineStartEffect.Unknown;
+
     /// <summary>Changes a text before it is cut.</summary>
     public virtual void Prepare(AlignedText text)
     {

@@ -5,11 +5,21 @@ namespace Dataflow.Text.Tokenizers;
 /// <summary>Cuts where a pattern finds something.</summary>
 internal sealed class SplitPreTokenizer(IPattern pattern, SplitBehavior behavior) : PreTokenizer
 {
+    private readonly Lazy<LineStartEffect> atLineStarts = new(() => (pattern.AtLineStarts, behavior) switch
+    {
+        (LineStartEffect.Cuts, SplitBehavior.Isolated or SplitBehavior.Removed) => LineStartEffect.Cuts,
+        (LineStartEffect.Passes, _) => LineStartEffect.Passes,
+        _ => LineStartEffect.Unknown,
+    });
+
     [ThreadStatic]
     private static List<Match>? t_matches;
 
     /// <inheritdoc/>
     public override WordSplitter? Splitter => behavior == SplitBehavior.Isolated ? pattern as WordSplitter : null;
+
+    /// <inheritdoc/>
+    public override LineStartEffect AtLineStarts => atLineStarts.Value;
 
     /// <inheritdoc/>
     public override void Cut(ReadOnlySpan<char> text, List<PieceRange> pieces)

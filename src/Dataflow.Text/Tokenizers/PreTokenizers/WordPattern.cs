@@ -4,6 +4,9 @@ namespace Dataflow.Text.Tokenizers;
 internal sealed class WordPattern : IPattern
 {
     /// <inheritdoc/>
+    public LineStartEffect AtLineStarts => LineStartEffect.Cuts;
+
+    /// <inheritdoc/>
     public void Find(ReadOnlySpan<char> text, List<Match> matches)
     {
         int start = 0;

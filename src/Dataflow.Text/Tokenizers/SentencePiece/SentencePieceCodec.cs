@@ -33,6 +33,16 @@ internal sealed class SentencePieceCodec : TokenCodec
     /// <inheritdoc/>
     public override int IdCount => file.Pieces.Count;
 
+    /// <summary>
+    /// Only where nothing is mapped, as maps make spaces of line feeds, and where pieces merge: the scores of a best split are sums over the
+    /// whole text, and their rounding depends on all of it. Pieces that are not used are taken apart by what the whole text was made of.
+    /// Unknown characters join each other, so a line feed may be none.
+    /// </summary>
+    public override bool CutsAtLineStarts =>
+        file.IsBpe && file.Map is null && !(file.AddsSpace && file.AddsSpaceAtEnd)
+        && (file.FallsBackToBytes || vocabulary.TextPiece("\n") >= 0)
+        && !file.Pieces.Any(p => p.Kind == PieceKind.Unused || LineStart.IsWithin(p.Text));
+
     /// <inheritdoc/>
     public override string? TokenOf(int id) => id >= 0 && id < file.Pieces.Count ? file.Pieces[id].Text : null;
 

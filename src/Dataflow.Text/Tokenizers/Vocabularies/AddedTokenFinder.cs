@@ -9,6 +9,7 @@ internal sealed class AddedTokenFinder
     private readonly SearchValues<char> firsts;
     private readonly IReadOnlyDictionary<int, AddedToken> tokens;
     private readonly bool isEmpty;
+    private readonly List<KeyValuePair<string, int>> all;
 
     /// <summary>Of spellings and ids.</summary>
     /// <param name="spellings">What is looked for; of two alike the first holds.</param>
@@ -22,10 +23,22 @@ internal sealed class AddedTokenFinder
         }
 
         this.tokens = tokens;
+        all = [.. unique];
         trie = new(unique);
         isEmpty = unique.Count == 0;
         firsts = SearchValues.Create([.. unique.Keys.Select(k => k[0]).Distinct()]);
     }
+
+    /// <summary>
+    /// Whether a text may be cut at the first letters of lines: none reaches across, by itself or by the white space that it takes along, and
+    /// none asks what stands there.
+    /// </summary>
+    /// <param name="hasPrefix">Whether something is put before what follows one: then none may end at such a place.</param>
+    public bool KeepsLineStarts(bool hasPrefix) => !all.Exists(t =>
+        LineStart.IsWithin(t.Key)
+        || (tokens[t.Value].StripsLeft && LineStart.MayBegin(t.Key[0]))
+        || (tokens[t.Value].SingleWord && t.Key[^1] == '\n')
+        || (hasPrefix && (tokens[t.Value].StripsRight || t.Key[^1] == '\n')));
 
     /// <summary>Adds what is found and what lies between; the ids of the latter are -1. Together they are the whole text.</summary>
     public void Find(ReadOnlySpan<char> text, List<(int Start, int End, int Id)> found)

@@ -54,6 +54,22 @@ internal sealed class BpeModel : SubwordModel
     public override Seams? Seams => seams.Value;
 
     /// <inheritdoc/>
+    public override bool PartsLineStarts(bool spelled, bool composes)
+    {
+        if (options.IgnoresMerges || options.Prefix.Length > 0 || options.Suffix.Length > 0)
+        {
+            return false;
+        }
+
+        // Unknown characters join each other, or vanish and make others neighbours: so there may be none.
+        string lineFeed = spelled ? ByteAlphabet.Spelled('\n') : "\n";
+        bool fallsBack = options.FallsBackToBytes && Array.TrueForAll(byteIds, id => id >= 0);
+        bool areKnown = !composes && lineFeed.Concat(Enumerable.Range('A', 26).SelectMany(c => new[] { (char)c, (char)(c | 0x20) }))
+            .All(c => asciiIds[c] >= 0);
+        return (fallsBack || areKnown) && !Vocabulary.All.Any(t => Crosses(t.Key, lineFeed) || Crosses(t.Key, "<0x0A>"));
+    }
+
+    /// <inheritdoc/>
     public override void Encode(ReadOnlySpan<char> piece, List<PieceToken> tokens)
     {
         if (options.IgnoresMerges && Vocabulary.IdOf(piece) is var whole and >= 0)
@@ -73,6 +89,22 @@ internal sealed class BpeModel : SubwordModel
         {
             MergeShort(tokens, first);
         }
+    }
+
+    // A line feed and behind it a letter, or the first byte of one: by themselves or as the vocabulary spells them.
+    private static bool Crosses(string token, string lineFeed)
+    {
+        for (int at = token.IndexOf(lineFeed, StringComparison.Ordinal); at >= 0;
+            at = token.IndexOf(lineFeed, at + 1, StringComparison.Ordinal))
+        {
+            int next = at + lineFeed.Length;
+            if (next < token.Length && (LineStart.MayBegin(token[next]) || string.CompareOrdinal(token, next, "<0x", 0, 3) == 0))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private void Characters(ReadOnlySpan<char> piece, List<PieceToken> tokens)

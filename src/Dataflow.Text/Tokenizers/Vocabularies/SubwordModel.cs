@@ -12,6 +12,13 @@ internal abstract class SubwordModel
     /// <summary>Where a piece may be cut without any change to its tokens; null where that is not known.</summary>
     public virtual Seams? Seams => null;
 
+    /// <summary>
+    /// Whether the tokens of a piece in which a line's first letter follows a line feed are those of the parts before and behind.
+    /// </summary>
+    /// <param name="spelled">Whether pieces are spelled by bytes.</param>
+    /// <param name="composes">Whether the letter may have joined marks that followed it.</param>
+    public virtual bool PartsLineStarts(bool spelled, bool composes) => false;
+
     /// <summary>Adds the tokens of a piece that is not empty.</summary>
     public abstract void Encode(ReadOnlySpan<char> piece, List<PieceToken> tokens);
 }
