@@ -7,7 +7,7 @@ using Library = Tokenizers.DotNet.Tokenizer;
 
 namespace Dataflow.Benchmarks;
 
-/// <summary>Ids of the King James text by published vocabularies, by us and by the Rust library, in turns, on one thread and on two.</summary>
+/// <summary>Ids of the King James text by published vocabularies, ours and the Rust library's in turns, by one thread and two.</summary>
 internal static class TokenizerComparison
 {
     private const string TextFile = "data/kjv.txt";
@@ -41,11 +41,11 @@ internal static class TokenizerComparison
 
         return new Result(
             "Ids of a text beside the Rust library",
-            $"The text: {File.ReadAllText(TextFile + ".source").Trim()}; whole lines, one at a time or as many as fit into 1 MiB, each encoded "
-                + $"to ids with special tokens, which are the same by both. {Turns} turns of a pass of ours and a pass of the library's. "
-                + "Megabytes (of 10^6 bytes of UTF-8) a second: of the best pass, when both have words in memory that they saw before, and of "
-                + $"the first pass of a tokenizer just read, the best of {FirstPasses} such. Ratios: ours over the library's. The library is "
-                + $"Tokenizers.DotNet {typeof(Library).Assembly.GetName().Version?.ToString(3)}, called text by text; its texts go to it as "
+            $"The text: {File.ReadAllText(TextFile + ".source").Trim()}; whole lines, one at a time or as many as fit into 1 MiB, each "
+                + $"encoded to ids with special tokens, which are the same by both. {Turns} turns of a pass of ours and one of the "
+                + "library's. Megabytes (of 10^6 bytes of UTF-8) a second: of the best pass, when both remember words that they saw before, "
+                + $"and of the first pass of a tokenizer just read, the best of {FirstPasses}. Ratios: ours over the library's. The library "
+                + $"is Tokenizers.DotNet {typeof(Library).Assembly.GetName().Version?.ToString(3)}, called text by text; texts go to it as "
                 + "UTF-8, and that is part of its time.",
             ["vocabulary", "texts", "threads", "ours, MB/s", "library, MB/s", "ratio", "ours, first", "library, first", "ratio, first"],
             rows);

@@ -28,8 +28,8 @@ public sealed class TextTokenizer : Tokenizer
 
     /// <summary>
     /// Whether a text may be cut before any first letter of a line (<see cref="IsLineStart"/>) and its parts, encoded one by one by
-    /// <see cref="EncodeIds(string, bool, List{int})"/>, have together the very ids of the whole. It is so where that can be proven from what
-    /// the tokenizer does and from its tokens.
+    /// <see cref="EncodeIds(string, bool, List{int})"/>, have together the very ids of the whole. It is so where that can be proven from
+    /// what the tokenizer does and from its tokens.
     /// </summary>
     public bool CutsAtLineStarts => cutsAtLineStarts.Value;
 

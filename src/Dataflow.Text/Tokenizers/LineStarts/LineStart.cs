@@ -9,12 +9,16 @@ internal static class LineStart
     public const string Context = "a\n";
 
     private static readonly string[] s_before =
-        ["", "a", "Z", "\u00E9", "\u0416", "\u4E2D", "\u3042", "\u05D0", "\u01C5", "\u02B0", "7", "12345", "\u0663", "\u00BD", "\u2167"];
+    [
+        "", "a", "Z", "\u00E9", "\u0416", "\u4E2D", "\u3042", "\u05D0", "\u01C5", "\u02B0", "7", "12345", "\u0663", "\u00BD", "\u2167",
+    ];
 
     private static readonly string[] s_last =
-        ["'", "'s", "can't", ".", "!?", "/", "_", "-", "(", "$", "+", "^", "\u0301", "e\u0301", "\u0940", "\u20DD", "\u203F", "\u2014", "\u00AB",
-        "\u00BB", "\u20AC", "\u00A8", "\u00A9", "\u0001", "\u001F", "\u007F", "\u200B", "\u200D", "\uFEFF", "\uE000", "\uFFFF", "\u0378",
-        "\U0001F600", "\U0001D518", "\U000E0041", "<|x|>", "\u2581", "\u0120"];
+    [
+        "'", "'s", "can't", ".", "!?", "/", "_", "-", "(", "$", "+", "^", "\u0301", "e\u0301", "\u0940", "\u20DD", "\u203F", "\u2014",
+        "\u00AB", "\u00BB", "\u20AC", "\u00A8", "\u00A9", "\u0001", "\u001F", "\u007F", "\u200B", "\u200D", "\uFEFF", "\uE000", "\uFFFF",
+        "\u0378", "\U0001F600", "\U0001D518", "\U000E0041", "<|x|>", "\u2581", "\u0120",
+    ];
 
     private static readonly string[] s_after =
         ["T", "the", "A b", "re\n", "s ", "d.", "Ll", "e\u0301", "x1", "don't", "Zz\n\n  a", "m", "\u00E9t", "\u1E9Eb"];
@@ -23,7 +27,8 @@ internal static class LineStart
 
     /// <summary>Whether a place of a text is one.</summary>
     public static bool Is(ReadOnlySpan<char> text, int at) =>
-        at >= Context.Length && at < text.Length && char.IsAsciiLetter(text[at]) && text[at - 1] == '\n' && !char.IsWhiteSpace(text[at - 2]);
+        at >= Context.Length && at < text.Length && char.IsAsciiLetter(text[at])
+        && text[at - 1] == '\n' && !char.IsWhiteSpace(text[at - 2]);
 
     /// <summary>
     /// Whether a code point may stand there once a text is normalized: an ASCII letter, alone or composed with the marks that follow it.

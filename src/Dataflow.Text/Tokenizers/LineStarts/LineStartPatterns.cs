@@ -15,7 +15,8 @@ internal static class LineStartPatterns
         var reach = ReachOf(node);
         return node.Shortest == 0 || reach.SeesFar ? LineStartEffect.Unknown
             : !reach.Looks && !reach.HasLineFeed && !reach.HasLetter ? LineStartEffect.Passes
-            : !reach.Crosses && !reach.AsksForStart && LineStart.Samples().All(s => Parts(pattern, s.Before, s.After)) ? LineStartEffect.Cuts
+            : !reach.Crosses && !reach.AsksForStart
+                && LineStart.Samples().All(s => Parts(pattern, s.Before, s.After)) ? LineStartEffect.Cuts
             : LineStartEffect.Unknown;
     }
 
@@ -26,7 +27,8 @@ internal static class LineStartPatterns
         pattern.Find(before, left);
         pattern.Find(LineStart.Context + after, right);
         int shift = before.Length - LineStart.Context.Length;
-        left.AddRange(right.SkipWhile(m => m.End <= LineStart.Context.Length).Select(m => new Match(m.Start + shift, m.End + shift, m.IsMatch)));
+        left.AddRange(right.SkipWhile(m => m.End <= LineStart.Context.Length)
+            .Select(m => new Match(m.Start + shift, m.End + shift, m.IsMatch)));
         return whole.SequenceEqual(left);
     }
 

@@ -36,8 +36,8 @@ internal static class LineStarts
         return model.PartsLineStarts(stages.Any(s => s.SpellsBytes), normalizer is { Composes: true });
     }
 
-    // White space put before a piece that begins with the line feed makes a run of it, which patterns cut otherwise where it ends a text. Such
-    // pieces are there behind added tokens, and behind what a stage before has cut off.
+    // White space put before a piece that begins with the line feed makes a run of it, which patterns cut otherwise where it ends a text.
+    // Such pieces are there behind added tokens, and behind what a stage before has cut off.
     private static bool KeepsLineStarts(PreTokenizer stage, IReadOnlyList<PreTokenizer> stages, AddedTokens added) =>
         !HasWhiteSpace(stage.Prefix) || (ReferenceEquals(stage, stages[0]) && added.All.Count == 0);
 

@@ -12,8 +12,8 @@ internal abstract class WordSplitter : IPattern
     protected CharacterKind[] Table { get; } = CharacterKinds.Table;
 
     /// <summary>
-    /// The line feed is a piece of its own or ends one of signs, and the letter begins one: no kind of piece has both. White space that ends a
-    /// text stays together, but here it is one character.
+    /// The line feed is a piece of its own or ends one of signs, and the letter begins one: no kind of piece has both. White space that
+    /// ends a text stays together, but here it is one character.
     /// </summary>
     public LineStartEffect AtLineStarts => LineStartEffect.Cuts;
 

@@ -34,9 +34,9 @@ internal sealed class SentencePieceCodec : TokenCodec
     public override int IdCount => file.Pieces.Count;
 
     /// <summary>
-    /// Only where nothing is mapped, as maps make spaces of line feeds, and where pieces merge: the scores of a best split are sums over the
-    /// whole text, and their rounding depends on all of it. Pieces that are not used are taken apart by what the whole text was made of.
-    /// Unknown characters join each other, so a line feed may be none.
+    /// Only where nothing is mapped, as maps make spaces of line feeds, and where pieces merge: the scores of a best split are sums over
+    /// the whole text, and their rounding depends on all of it. Pieces that are not used are taken apart by what the whole text was made
+    /// of. Unknown characters join each other, so a line feed may be none.
     /// </summary>
     public override bool CutsAtLineStarts =>
         file.IsBpe && file.Map is null && !(file.AddsSpace && file.AddsSpaceAtEnd)

@@ -30,8 +30,8 @@ internal sealed class AddedTokenFinder
     }
 
     /// <summary>
-    /// Whether a text may be cut at the first letters of lines: none reaches across, by itself or by the white space that it takes along, and
-    /// none asks what stands there.
+    /// Whether a text may be cut at the first letters of lines: none reaches across, by itself or by the white space that it takes along,
+    /// and none asks what stands there.
     /// </summary>
     /// <param name="hasPrefix">Whether something is put before what follows one: then none may end at such a place.</param>
     public bool KeepsLineStarts(bool hasPrefix) => !all.Exists(t =>
