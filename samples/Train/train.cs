@@ -27,7 +27,7 @@ switch (Plans.Make(plan))
         return 3;
 }
 
-var options = new TrainingOptions { Plan = plan, Data = text, Steps = 4, Checkpoint = "saved", Export = "trained" };
+var options = new TrainingOptions { Plan = plan, Data = [text], Steps = 4, Checkpoint = "saved", Export = "trained" };
 using (var run = TrainingRun.Prepare(options))
 {
     await foreach (var step in run.StepsAsync())

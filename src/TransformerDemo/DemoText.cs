@@ -16,7 +16,7 @@ internal static class DemoText
     /// <exception cref="UserErrorException">There is no text at all.</exception>
     public static TrainingOptions Supply(TrainingOptions settings, bool json)
     {
-        bool given = settings.Data is not null || settings.Tokens is not null;
+        bool given = settings.Data.Count > 0 || settings.Tokens is not null;
         if (given || File.Exists(Path.Combine(settings.Plan.Model, "tokens.bin")))
         {
             return settings;
@@ -29,7 +29,7 @@ internal static class DemoText
             Console.WriteLine($"No data was named: training on {text}");
         }
 
-        return settings with { Data = text };
+        return settings with { Data = [text] };
     }
 
     /// <summary>

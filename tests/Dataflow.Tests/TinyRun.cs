@@ -22,7 +22,7 @@ internal sealed class TinyRun : IDisposable
             GlobalBatch = 512,
             Device = DeviceOptions.Cpu,
         },
-        Data = PathOf("text.txt"),
+        Data = [PathOf("text.txt")],
         Steps = steps,
         Checkpoint = checkpoint is null ? null : PathOf(checkpoint),
     };

@@ -15,6 +15,26 @@ internal static class Declare
         CustomParser = result => Parse(result, name, parse),
     };
 
+    /// <summary>An option that may be given again, a value each time.</summary>
+    public static Option<string[]?> Several(string name, string placeholder, string description, Func<string, string> parse) => new(name)
+    {
+        Description = description,
+        HelpName = placeholder,
+        Arity = ArgumentArity.OneOrMore,
+        CustomParser = result =>
+        {
+            try
+            {
+                return [.. result.Tokens.Select(t => parse(t.Value))];
+            }
+            catch (UserErrorException e)
+            {
+                result.AddError($"{name}: {e.Message}");
+                return null;
+            }
+        },
+    };
+
     /// <summary>An option without a value.</summary>
     public static Option<bool> Flag(string name, string description) => new(name) { Description = description };
 

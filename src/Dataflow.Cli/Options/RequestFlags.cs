@@ -45,7 +45,8 @@ internal sealed class RequestFlags
     public (PlanQuestion Question, Budgets Budgets) Bind(ParseResult parsed)
     {
         var asked = Plans.Ask(
-            policy.Bind(parsed, plan.Bind(parsed)) with { Device = device.Bind(parsed) }, parsed.GetValue(text), parsed.GetValue(tokens));
+            policy.Bind(parsed, plan.Bind(parsed)) with { Device = device.Bind(parsed) },
+            new DataChoice(parsed.GetValue(text) is { } named ? [named] : [], parsed.GetValue(tokens), new CorpusOptions()));
         Notices.Tell(asked.Notes);
         return (asked.Question, asked.Budgets);
     }

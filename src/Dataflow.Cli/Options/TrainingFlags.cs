@@ -8,16 +8,18 @@ namespace Dataflow.Cli;
 internal sealed class TrainingFlags(int defaultSteps)
 {
     private static readonly TrainingOptions ByDefault = new() { Plan = new PlanOptions { Model = "", Seqlen = 0 } };
-    private readonly Option<string?> text = Declare.Option<string?>(
+    private readonly Option<string[]?> data = Declare.Several(
         "--data",
-        "FILE",
-        "a UTF-8 text to train on, its bytes being the tokens",
+        "SOURCE",
+        "what to train on: texts, JSON lines, Parquet (also .gz and .zst), a pattern of these, or a folder of tokens; may be given again. "
+            + "Without a tokenizer: one text, whose bytes are the tokens",
         Values.FilePath
     );
+    private readonly CorpusFlags corpus = new();
     private readonly Option<string?> tokens = Declare.Option<string?>(
         "--tokens",
         "FILE",
-        "raw 32-bit token ids to train on, in rows of seqlen + 1",
+        "raw token ids to train on, in rows of seqlen + 1",
         Values.FilePath
     );
     private readonly Option<int?> steps = Declare.Option(
@@ -129,8 +131,9 @@ internal sealed class TrainingFlags(int defaultSteps)
     {
         Option[] all =
         [
-            text,
+            data,
             tokens,
+            .. corpus.All,
             steps,
             seed,
             .. hyperparameters.All,
@@ -193,7 +196,8 @@ internal sealed class TrainingFlags(int defaultSteps)
         var given = new TrainingOptions
         {
             Plan = plan,
-            Data = parsed.GetValue(text),
+            Data = parsed.GetValue(data) ?? [],
+            Corpus = corpus.Bind(parsed),
             Tokens = parsed.GetValue(tokens),
             Steps = parsed.GetValue(steps) ?? defaultSteps,
             Seed = parsed.GetValue(seed),
@@ -219,7 +223,7 @@ internal sealed class TrainingFlags(int defaultSteps)
             Page = parsed.GetValue(page),
             TraceSteps = parsed.GetValue(traceSteps),
         };
-        if (given is { Data: not null, Tokens: not null })
+        if (given is { Data.Count: > 0, Tokens: not null })
         {
             throw new UserErrorException("--data and --tokens were both given; leave one out");
         }
@@ -240,7 +244,7 @@ internal sealed class TrainingFlags(int defaultSteps)
             parsed.Need(option, checkpoint, resume);
         }
 
-        parsed.Need(validateEvery, validation);
+        parsed.Need(validateEvery, [validation, corpus.Split]);
         parsed.Need(overwrite, export);
         parsed.Need(exportType, export);
         parsed.Need(exportShard, export);

@@ -1,7 +1,7 @@
 namespace Dataflow.Corpora;
 
 /// <summary>What the name of a file says about its format.</summary>
-internal static class SourceFormats
+public static class SourceFormats
 {
     private static readonly string[] Compressions = [".gz", ".zst", ".zstd"];
 

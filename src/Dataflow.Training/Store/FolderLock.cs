@@ -11,10 +11,13 @@ namespace Dataflow.Training;
 /// more locks nothing. Where the file system has no locks, what the file says decides, as far as it is about this machine, and that is
 /// said.
 /// </summary>
-internal sealed partial class FolderLock : IDisposable
+public sealed partial class FolderLock : IDisposable
 {
     /// <summary>The file's name. It stays when the lock goes: to remove it would take it from under one who has just opened it.</summary>
     public const string FileName = ".lock";
+
+    private const string OfCheckpoints =
+        "saves its checkpoints there; wait for it or stop it, or give another folder to --checkpoint";
 
     private const int LongestRecord = 128;
     private const int ReadWrite = 2;
@@ -42,14 +45,22 @@ internal sealed partial class FolderLock : IDisposable
     /// <summary>Whether the system knows of it, rather than the file alone.</summary>
     public bool IsGranted { get; }
 
-    /// <summary>Takes the lock.</summary>
+    /// <summary>Takes the lock of a folder of checkpoints.</summary>
     /// <param name="folder">Must exist.</param>
     /// <param name="notice">Told, in a sentence, if the file system has no locks.</param>
     /// <exception cref="UserErrorException">Another process has it.</exception>
     public static FolderLock Take(string folder, Action<string> notice) => Take(folder, notice, Request);
 
+    /// <summary>Takes the lock of a folder of whatever is written there.</summary>
+    /// <param name="folder">Must exist.</param>
+    /// <param name="notice">Told, in a sentence, if the file system has no locks.</param>
+    /// <param name="use">What the other process does there, and what to do then, for the one that is refused.</param>
+    /// <exception cref="UserErrorException">Another process has it.</exception>
+    public static FolderLock Take(string folder, Action<string> notice, string use) => Take(folder, notice, Request, use);
+
     /// <summary>With a way of one's own to ask the system, for tests of file systems that this machine does not have.</summary>
-    internal static FolderLock Take(string folder, Action<string> notice, Func<SafeFileHandle, Answer> request)
+    internal static FolderLock Take(
+        string folder, Action<string> notice, Func<SafeFileHandle, Answer> request, string use = OfCheckpoints)
     {
         string path = Path.Combine(folder, FileName);
         var file = Open(path);
@@ -58,9 +69,7 @@ internal sealed partial class FolderLock : IDisposable
             var (answer, holder) = Ask(file, request);
             if (answer == Answer.Held || (holder is { IsHere: true, IsAlive: true } process && !(process.IsOwn && answer == Answer.Locked)))
             {
-                throw new UserErrorException(
-                    $"{folder} is in use by {Describe(holder)}, which saves its checkpoints there; "
-                    + "wait for it or stop it, or give another folder to --checkpoint");
+                throw new UserErrorException($"{folder} is in use by {Describe(holder)}, which {use}");
             }
 
             if (answer == Answer.Unsupported)

@@ -44,8 +44,11 @@ public sealed record DataFingerprint(string Text, bool IsSampled)
         );
     }
 
-    /// <summary>With the length up to which all is read, for tests.</summary>
-    internal static DataFingerprint Of(string path, long whole)
+    /// <summary>Likewise, with a length of one's own up to which all is read.</summary>
+    /// <param name="path">The file or folder.</param>
+    /// <param name="whole">Bytes.</param>
+    /// <exception cref="UserErrorException">It cannot be read.</exception>
+    public static DataFingerprint Of(string path, long whole)
     {
         string inFolder = Path.Combine(path, TokenFileName);
         string file = Directory.Exists(path) && File.Exists(inFolder) ? inFolder : path;

@@ -4,7 +4,7 @@ namespace Dataflow.Training;
 /// SplitMix64 (Steele, Lea and Flood, 2014) as a function of key and counter: the counter-th output of the generator seeded with the
 /// key, without making the ones before. Integer arithmetic only, so the same everywhere.
 /// </summary>
-internal static class SplitMix64
+public static class SplitMix64
 {
     private const ulong Increment = 0x9E3779B97F4A7C15;
 

@@ -8,6 +8,7 @@ namespace Dataflow;
 public static class ChatTemplates
 {
     private static readonly Bytes s_most = new(64L << 20);
+    private static readonly string[] s_files = ["chat_template.jinja", "chat_template.json", "tokenizer_config.json"];
 
     /// <summary>The chat templates of a model's folder.</summary>
     /// <param name="folder">The folder, or hf:owner/name of a fetched model.</param>
@@ -19,6 +20,23 @@ public static class ChatTemplates
             ? ModelTemplates.Read(name =>
                 Path.Combine(path, name) is var file && File.Exists(file) ? InputFile.ReadText(file, s_most) : null)
             : throw new UserErrorException($"{folder} is no folder; give a model's folder, or a template's file by --template");
+    }
+
+    /// <summary>The chat templates of a folder; null where it has none.</summary>
+    /// <exception cref="UserErrorException">A file is not what it should be.</exception>
+    internal static ModelTemplates? Of(string folder) =>
+        s_files.Any(f => File.Exists(Path.Combine(folder, f))) ? Templates(folder) : null;
+
+    private static ModelTemplates? Templates(string folder)
+    {
+        try
+        {
+            return InFolder(folder);
+        }
+        catch (UserErrorException e) when (e.Message.StartsWith("there is no chat template", StringComparison.Ordinal))
+        {
+            return null; // a tokenizer_config.json without one
+        }
     }
 
     /// <summary>The text of a template's file, with its line ends.</summary>

@@ -1,48 +1,78 @@
+using Dataflow.Corpora;
 using Dataflow.Model;
 using Dataflow.Training;
 
 namespace Dataflow;
 
-/// <summary>What a run trains on, or measures its loss on besides.</summary>
-/// <param name="Tokens">Its rows of token ids.</param>
-/// <param name="Path">The file.</param>
-/// <param name="Description">For people: where it is from and how much there is.</param>
-/// <param name="Notes">What to know about it, a sentence each.</param>
-public sealed record TrainingData(ITokenSource Tokens, string Path, string Description, IReadOnlyList<string> Notes) : IDisposable
+/// <summary>What a run trains on: rows that it takes one after the other.</summary>
+public sealed class TrainingData : IDisposable
 {
-    private const string SourceEnding = ".source";
-    private static readonly Bytes LargestNote = new(1 << 16);
+    private readonly Func<int, ulong, IRowFeed> feed;
+    private readonly IDisposable? owned;
+
+    private TrainingData(Func<int, ulong, IRowFeed> feed, IDisposable? owned) => (this.feed, this.owned) = (feed, owned);
+
+    /// <summary>The file or files.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>For people: where it is from and how much there is.</summary>
+    public required string Description { get; init; }
+
+    /// <summary>What to know about it, a sentence each.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>Rows of an epoch; null where there are many, which are not counted.</summary>
+    public int? RowCount { get; init; }
+
+    /// <summary>What tells it from other data, where that takes no reading of its file.</summary>
+    public string? Fingerprint { get; init; }
+
+    /// <summary>Its documents, where it is made of them and they are one set.</summary>
+    internal ITokenizedDocuments? Documents { get; init; }
+
+    /// <summary>How its documents become rows.</summary>
+    internal RowSettings? Rows { get; init; }
 
     /// <summary>The text or the tokens that were asked for; without either, the model folder's own tokens.</summary>
     /// <exception cref="UserErrorException">There are none, or they cannot be used.</exception>
     public static TrainingData Open(TrainingOptions settings, ModelSource source) => settings.Source is { } own
         ? OfCaller(own, settings, source)
-        : Open(settings.Data, settings.Tokens, settings.Plan.Seqlen, source);
+        : Open(settings.Choice, settings.Plan.Seqlen, settings.Seed, source);
 
     /// <summary>Likewise, for rows of so many tokens.</summary>
     /// <exception cref="UserErrorException">There are none, or they cannot be used.</exception>
-    public static TrainingData Open(string? textPath, string? tokensPath, int seqlen, ModelSource source)
+    public static TrainingData Open(DataChoice choice, int seqlen, ulong seed, ModelSource source)
     {
-        return textPath is { } text ? Describe(ByteText.Open(text, seqlen, source.Model.VocabSize), text, source)
-            : (tokensPath ?? source.Tokens) is { } ids ? Describe(TokenFile.Open(ids, seqlen, source.Model.VocabSize), ids, source)
-            : throw new UserErrorException("there is nothing to train on; give a text with --data or token ids with --tokens");
-    }
-
-    /// <summary>Rows of the data, as training counts them; a model folder's own tokens count where they are of this length.</summary>
-    internal static int? RowsOf(string? textPath, string? tokensPath, int seqlen, ModelSource source)
-    {
-        if (textPath is not null && tokensPath is not null)
+        if (choice is { Data.Count: > 0, Tokens: not null })
         {
             throw new UserErrorException("--data and --tokens were both given; leave one out");
         }
 
-        bool named = textPath is not null || tokensPath is not null;
+        if (choice.Data.Count > 0)
+        {
+            string? tokenizer = choice.Corpus.Tokenizer ?? source.TokenizerFolder;
+            return tokenizer is not null || choice.NeedsDocuments || choice.Data is not [var text]
+                ? DocumentData.Open(choice, tokenizer, seqlen, seed, source)
+                : OfRows(ByteText.Open(text, seqlen, source.Model.VocabSize), text, source);
+        }
+
+        string ids = choice.Tokens ?? source.Tokens
+            ?? throw new UserErrorException("there is nothing to train on; give a text with --data or token ids with --tokens");
+        return ArrayFormats.Open(ids, choice.Corpus.IdType) is { } known
+            ? DocumentData.Open(known, choice with { Data = [ids], Tokens = null }, seqlen, seed, source)
+            : OfRows(TokenFile.Open(ids, seqlen, source.Model.VocabSize), ids, source);
+    }
+
+    /// <summary>Rows of the data, as training counts them; a model folder's own tokens count where they are of this length.</summary>
+    internal static int? RowsOf(DataChoice choice, int seqlen, ModelSource source)
+    {
+        bool named = choice.Data.Count > 0 || choice.Tokens is not null;
         try
         {
             if (named || source.Tokens is not null)
             {
-                using var data = Open(textPath, tokensPath, seqlen, source);
-                return data.Tokens.RowCount;
+                using var data = Open(choice, seqlen, 0, source);
+                return data.RowCount;
             }
         }
         catch (UserErrorException) when (!named)
@@ -53,12 +83,10 @@ public sealed record TrainingData(ITokenSource Tokens, string Path, string Descr
         return null;
     }
 
-    /// <summary>What the loss is to be measured on besides, all of it; null if nothing.</summary>
-    /// <exception cref="UserErrorException">It cannot be used.</exception>
-    public static TrainingData? OpenValidation(TrainingOptions settings, ModelSource source) =>
-        settings.Validation is not { } path
-            ? null
-            : Describe(TokenSources.Open(path, settings.Plan.Seqlen, source.Model.VocabSize, LastRow.Short), path, source);
+    /// <summary>The rows of training, from the first.</summary>
+    /// <param name="rowsPerStep">Rows that are asked for at a time.</param>
+    /// <param name="seed">Of their order.</param>
+    public IRowFeed Feed(int rowsPerStep, ulong seed) => feed(rowsPerStep, seed);
 
     /// <summary>What to know about steps of so many rows.</summary>
     public IEnumerable<string> NotesOf(Geometry geometry)
@@ -68,26 +96,40 @@ public sealed record TrainingData(ITokenSource Tokens, string Path, string Descr
             yield return note;
         }
 
-        if (geometry.Rows >= Tokens.RowCount)
+        if (RowCount is { } rows && geometry.Rows >= rows)
         {
-            yield return $"every step sees the same batch: {Path} has {Rows(Tokens.RowCount)} and a step takes {geometry.Rows:N0}"
-                + (geometry.Rows > Tokens.RowCount ? ", some more than once" : "");
+            yield return $"every step sees the same batch: {Path} has {Said(rows)} and a step takes {geometry.Rows:N0}"
+                + (geometry.Rows > rows ? ", some more than once" : "");
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => (Tokens as IDisposable)?.Dispose();
+    public void Dispose() => owned?.Dispose();
 
-    private static TrainingData Describe(ITokenSource tokens, string path, ModelSource source)
+    /// <summary>A number of rows in words.</summary>
+    internal static string Said(int rows) => rows == 1 ? "1 row" : $"{rows:N0} rows";
+
+    /// <summary>Data of documents.</summary>
+    internal static TrainingData OfFeed(Func<int, ulong, IRowFeed> feed, IDisposable owned, TrainingDataFacts facts) => new(feed, owned)
+    {
+        Path = facts.Path,
+        Description = facts.Description,
+        Notes = facts.Notes,
+        RowCount = facts.RowCount,
+        Fingerprint = facts.Fingerprint,
+        Documents = facts.Documents,
+        Rows = facts.Rows,
+    };
+
+    private static TrainingData OfRows(ITokenSource tokens, string path, ModelSource source)
     {
         try
         {
-            string what = tokens is ByteText ? "bytes" : "tokens";
-            string documents = tokens is TokenFile { DocumentsPath: { } lengths } ? $" in the documents of {lengths}" : "";
-            documents += tokens is TokenFile { MaskPath: { } mask } ? $", targets counted by {mask}" : "";
-            string description =
-                $"{path}{(tokens is ByteText ? Origin(path) : "")}, {Rows(tokens.RowCount)} of {tokens.RowLength - 1} {what}{documents}";
-            return new TrainingData(tokens, path, description, [.. DataNotes.Of(tokens, path, source)]);
+            var known = MeasuredData.Describe(tokens, path, source);
+            return new TrainingData((rows, seed) => new SourceFeed(tokens, rows, seed), tokens as IDisposable)
+            {
+                Path = path, Description = known.Description, Notes = known.Notes, RowCount = tokens.RowCount,
+            };
         }
         catch
         {
@@ -103,27 +145,33 @@ public sealed record TrainingData(ITokenSource Tokens, string Path, string Descr
         if (own.RowLength != wanted || own.RowCount < 1)
         {
             throw new UserErrorException(
-                $"the token source has {Rows(own.RowCount)} of {own.RowLength} tokens, and sequences of {settings.Plan.Seqlen} take at "
+                $"the token source has {Said(own.RowCount)} of {own.RowLength} tokens, and sequences of {settings.Plan.Seqlen} take at "
                     + $"least one row of {wanted}"
             );
         }
 
         var tokens = new CheckedRows(own, source.Model.VocabSize);
-        return new TrainingData(tokens, own.GetType().Name, $"{own.GetType().Name}, {Rows(own.RowCount)} of {wanted - 1} tokens", []);
-    }
-
-    private static string Rows(int count) => count == 1 ? "1 row" : $"{count:N0} rows";
-
-    /// <summary>What is said of the text beside it; it may be missing.</summary>
-    private static string Origin(string text)
-    {
-        try
+        return new TrainingData((rows, seed) => new SourceFeed(tokens, rows, seed), owned: null)
         {
-            return File.Exists(text + SourceEnding) ? $" ({InputFile.ReadText(text + SourceEnding, LargestNote).Trim()})" : "";
-        }
-        catch (UserErrorException)
-        {
-            return "";
-        }
+            Path = own.GetType().Name,
+            Description = $"{own.GetType().Name}, {Said(own.RowCount)} of {wanted - 1} tokens",
+            RowCount = own.RowCount,
+        };
     }
+}
+
+/// <summary>What is known of data before it is trained on.</summary>
+internal sealed record TrainingDataFacts(string Path, string Description, IReadOnlyList<string> Notes)
+{
+    /// <summary>Rows of an epoch; null where they are not counted.</summary>
+    public int? RowCount { get; init; }
+
+    /// <summary>What tells it from other data.</summary>
+    public string? Fingerprint { get; init; }
+
+    /// <summary>Its documents, where they are one set.</summary>
+    public ITokenizedDocuments? Documents { get; init; }
+
+    /// <summary>How they become rows.</summary>
+    public RowSettings? Rows { get; init; }
 }

@@ -123,6 +123,9 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
         }
     }
 
+    /// <summary>The folder, if it has a tokenizer that texts can be tokenized with.</summary>
+    public string? TokenizerFolder => Tokenizer is null ? null : Folder;
+
     /// <summary>The folder's own tokenizer, if it has one.</summary>
     public string? Tokenizer =>
         Folder is null ? null : TokenizerFiles.Select(name => Path.Combine(Folder, name)).FirstOrDefault(File.Exists);

@@ -39,11 +39,10 @@ public static class Plans
 
     /// <summary>Opens the model, chooses the budgets that were not given, and finds who plans.</summary>
     /// <param name="options">What is asked for.</param>
-    /// <param name="data">The text that is to be trained on, if there is one: a step has no more rows than it.</param>
-    /// <param name="tokens">The token ids that are to be trained on, likewise.</param>
+    /// <param name="data">What is to be trained on, if anything is: a step has no more rows than it.</param>
     /// <exception cref="UserErrorException">There is no such model or machine, or the data cannot be used.</exception>
     /// <exception cref="MachineException">A GPU was asked for, and there is none that can be used.</exception>
-    public static PlanAsked Ask(PlanOptions options, string? data = null, string? tokens = null)
+    public static PlanAsked Ask(PlanOptions options, DataChoice? data = null)
     {
         options = options.Completed;
         var by = options.By;
@@ -52,7 +51,7 @@ public static class Plans
         {
             HostIsThisMachines = options is { HostMemory: null, Hardware.Kind: HardwareKind.Gpu },
         };
-        int? rows = TrainingData.RowsOf(data, tokens, options.Seqlen, source);
+        int? rows = TrainingData.RowsOf(data ?? DataChoice.None, options.Seqlen, source);
         var question = new PlanQuestion(options, source.Model, budgets.Memory, by, rows);
         return new PlanAsked(question, budgets, [.. source.Notes, .. source.NotesOf(options.Seqlen)]);
     }

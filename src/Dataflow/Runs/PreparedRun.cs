@@ -1,3 +1,4 @@
+using Dataflow.Corpora;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Runtime;
@@ -22,8 +23,8 @@ internal sealed record PreparedRun : IDisposable
     /// <summary>Loaded: its step is the last that was taken, or 0.</summary>
     public required Trainer Trainer { get; init; }
 
-    /// <summary>What it trains on.</summary>
-    public required ITokenSource Tokens { get; init; }
+    /// <summary>What it trains on, where its last step left off.</summary>
+    public required IRowFeed Feed { get; init; }
 
     /// <summary>What measures its loss on other data; null if nothing does.</summary>
     public required Validation? Validation { get; init; }
@@ -98,8 +99,8 @@ internal sealed record PreparedRun : IDisposable
         var gpu = settings.Plan.Device.Gpu?.Memory;
         Budgets.Warn(budgets.CheckAgainst(machine, gpu), tell);
         var data = parts.Own(TrainingData.Open(settings, source));
-        var held = parts.Own(TrainingData.OpenValidation(settings, source));
-        var begun = store is null && resumed is null ? null : RunData.Of(settings, source);
+        var held = parts.Own(MeasuredData.Open(settings, data, source));
+        var begun = store is null && resumed is null ? null : RunData.Of(settings, data, held);
         if (resumed is not null)
         {
             begun!.Check(resumed, settings.Validation);
@@ -111,7 +112,7 @@ internal sealed record PreparedRun : IDisposable
             source.Model,
             budgets.Memory,
             by,
-            data.Tokens.RowCount,
+            data.RowCount,
             resumed is not null
         );
         var result = Plans.Make(question);
@@ -164,6 +165,8 @@ internal sealed record PreparedRun : IDisposable
         var before = loaded is null
             ? new RunSummary(plan)
             : Resumption.Sums(new RunSummary(plan), loaded.Progress.Settings, trainer.StepsDone);
+        var feed = data.Feed(plan.Workload.Geometry.Rows, settings.Seed);
+        Resumption.Seek(feed, loaded, plan.Workload.Geometry);
         var trace = parts.Own(StepTrace.Open(settings, device, plan.Schedule, trainer.StepsDone + 1));
         return new PreparedRun
         {
@@ -171,7 +174,7 @@ internal sealed record PreparedRun : IDisposable
             Plan = plan,
             Tell = tell,
             Trainer = trainer,
-            Tokens = data.Tokens,
+            Feed = feed,
             Validation = validation,
             Trace = trace,
             Prediction = prediction,

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Dataflow.Corpora;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Training;
@@ -67,6 +68,20 @@ internal static class Resumption
         {
             throw AnotherGeometry(saved);
         }
+    }
+
+    /// <summary>Takes training data to where a checkpoint left off; to its beginning where there is none.</summary>
+    /// <exception cref="UserErrorException">The checkpoint's position is none of this data.</exception>
+    public static void Seek(IRowFeed feed, StoredCheckpoint? loaded, Geometry geometry)
+    {
+        if (loaded is not { Progress: var progress })
+        {
+            return;
+        }
+
+        // Checkpoints of a program that numbered all rows say none: so many were taken.
+        feed.Seek(progress.Settings.GetValueOrDefault(SavedSettings.DataPosition) is { Length: > 0 } position ? position
+            : ((long)progress.Step * geometry.Rows).ToString(CultureInfo.InvariantCulture));
     }
 
     /// <summary>The sums over all runs until a checkpoint.</summary>

@@ -11,16 +11,14 @@ public sealed record RunData(string Path, DataFingerprint Fingerprint, DataFinge
 {
     /// <summary>Reads them.</summary>
     /// <exception cref="UserErrorException">One cannot be read.</exception>
-    public static RunData Of(TrainingOptions settings, ModelSource source)
+    public static RunData Of(TrainingOptions settings, TrainingData data, MeasuredData? measured)
     {
-        var held = settings.Validation is { } validation ? DataFingerprint.Of(validation) : null;
-        if (settings.Source is { } own)
-        {
-            return new RunData(own.GetType().Name, DataFingerprint.Of(own), held);
-        }
-
-        string path = settings.Data ?? settings.Tokens ?? source.Tokens!;
-        return new RunData(path, DataFingerprint.Of(path), held);
+        var held = settings.Validation is not { } validation ? null
+            : measured?.Fingerprint is { } known ? new DataFingerprint(known, false) : DataFingerprint.Of(validation);
+        var own = settings.Source is { } rows ? DataFingerprint.Of(rows)
+            : data.Fingerprint is { } print ? new DataFingerprint(print, false)
+            : DataFingerprint.Of(data.Path);
+        return new RunData(data.Path, own, held);
     }
 
     /// <summary>Refuses data that a saved run was not trained on: the same bits do not come of others.</summary>
@@ -28,7 +26,7 @@ public sealed record RunData(string Path, DataFingerprint Fingerprint, DataFinge
     public void Check(SavedRun saved, string? validationPath)
     {
         Check(saved, SavedSettings.DataFingerprint, Path, Fingerprint);
-        if (Validation is not null && saved.Settings.GetValueOrDefault("validation") == System.IO.Path.GetFullPath(validationPath!))
+        if (Validation is not null && saved.Settings.GetValueOrDefault("validation") == SavedCorpus.PathsOf([validationPath!]))
         {
             Check(saved, SavedSettings.ValidationFingerprint, validationPath!, Validation);
         }

@@ -56,6 +56,9 @@ internal sealed class RunSaving : IDisposable
         this.begun = begun with { Step = trainer.StepsDone };
     }
 
+    /// <summary>Where the data stands after the last step.</summary>
+    public string Position { get; set; } = "";
+
     /// <summary>What became of them so far.</summary>
     public SavesDone Done => new(plan, newest, seconds, failed, waited);
 
@@ -181,6 +184,7 @@ internal sealed class RunSaving : IDisposable
         {
             [SavedSettings.TrainedTokens] = tokens.ToString(CultureInfo.InvariantCulture),
             [SavedSettings.TrainedSeconds] = trained.ToString("0.000", CultureInfo.InvariantCulture),
+            [SavedSettings.DataPosition] = Position,
         };
         var progress = begun with { Step = trainer.StepsDone, Settings = settings };
         return () =>

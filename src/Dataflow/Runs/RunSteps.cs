@@ -17,7 +17,6 @@ internal sealed class RunSteps
 {
     private readonly PreparedRun run;
     private readonly double flops;
-    private readonly BatchOrder order;
     private readonly int[] rows;
     private readonly List<double> seconds = [];
     private RunSummary summary;
@@ -32,8 +31,7 @@ internal sealed class RunSteps
         var geometry = run.Plan.Workload.Geometry;
         this.run = run;
         flops = run.Plan.Workload.Model.ModelFlops(geometry.Seqlen) * geometry.Rows;
-        order = new BatchOrder(run.Tokens.RowCount, geometry.Rows, run.Settings.Seed);
-        rows = new int[geometry.Rows];
+        rows = [.. Enumerable.Range(0, geometry.Rows)];
         summary = run.Before;
     }
 
@@ -63,14 +61,11 @@ internal sealed class RunSteps
         try
         {
             int step = before + 1;
-            for (int i = 0; i < rows.Length; i++)
-            {
-                rows[i] = order.RowAt(((step - 1L) * rows.Length) + i);
-            }
-
+            var batch = run.Feed.Next(rows.Length);
             whole = false;
-            var done = Measured(step);
+            var done = Measured(step, batch);
             whole = true;
+            TakePosition(before);
             held = run.Validation?.After(step, settings.Steps, trainer, () => stop.IsCancellationRequested);
             var result = new StepResult(done, settings.Steps, flops, settings.Optimizer.LearningRate, held, run.Prediction?.Seconds);
             run.Tell(new RunEvent.Stepped(result));
@@ -83,12 +78,22 @@ internal sealed class RunSteps
         {
             // A step that never began, and one that ended with a loss that is no number, leave the state of a step's end.
             whole |= trainer.StepsDone == before || e is DivergedException;
+            TakePosition(before);
             fault = ExceptionDispatchInfo.Capture(e);
             return null;
         }
     }
 
-    private StepReport Measured(int step)
+    // Where the data stands after the last step that was done: rows that were read for one that was not come again.
+    private void TakePosition(int before)
+    {
+        if (run.Saving is { } saving && run.Trainer.StepsDone > before)
+        {
+            saving.Position = run.Feed.Position;
+        }
+    }
+
+    private StepReport Measured(int step, ITokenSource batch)
     {
         var settings = run.Settings;
         run.Trace?.Before(step);
@@ -97,7 +102,7 @@ internal sealed class RunSteps
             CudaContext.StartProfiler();
         }
 
-        var done = run.Trainer.Step(run.Tokens, rows, settings.Optimizer, settings.Plan.Clip ?? float.PositiveInfinity);
+        var done = run.Trainer.Step(batch, rows, settings.Optimizer, settings.Plan.Clip ?? float.PositiveInfinity);
         if (settings.ProfileSteps?.Last == step)
         {
             CudaContext.StopProfiler();

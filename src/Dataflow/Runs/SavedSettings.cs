@@ -25,8 +25,11 @@ internal static class SavedSettings
     /// <summary>Sums over all runs until the checkpoint; no settings, and never a change.</summary>
     public const string TrainedTokens = "trained-tokens", TrainedSeconds = "trained-seconds";
 
+    /// <summary>Where the data stands; no setting, and never a change.</summary>
+    public const string DataPosition = "data-position";
+
     private const string MemoryEnding = "-memory";
-    private static readonly string[] NoChanges = [TrainedTokens, TrainedSeconds, OptimizerName];
+    private static readonly string[] NoChanges = [TrainedTokens, TrainedSeconds, DataPosition, OptimizerName];
 
     /// <summary>Those of a run that is about to begin or to go on.</summary>
     /// <param name="settings">As they are in effect.</param>
@@ -55,12 +58,26 @@ internal static class SavedSettings
         }
 
         Add("clip", plan.Clip is { } clip ? Text(clip) : null);
-        Add(
-            settings.Source is not null ? "source" : settings.Data is null ? "tokens" : "data",
-            settings.Source is null ? Path.GetFullPath(data.Path) : data.Path
-        );
+        if (settings.Source is not null)
+        {
+            Add("source", data.Path);
+        }
+        else if (settings.Data.Count > 0)
+        {
+            Add("data", SavedCorpus.PathsOf(settings.Data));
+        }
+        else
+        {
+            Add("tokens", Path.GetFullPath(data.Path));
+        }
+
+        foreach (var (name, value) in SavedCorpus.Of(settings.Corpus))
+        {
+            Add(name, value);
+        }
+
         Add(DataFingerprint, data.Fingerprint.Text);
-        Add("validation", settings.Validation is { } held ? Path.GetFullPath(held) : null);
+        Add("validation", settings.Validation is { } held ? SavedCorpus.PathsOf([held]) : null);
         Add(ValidationFingerprint, data.Validation?.Text);
         Add("validate-every", settings.Validation is null ? null : Text(settings.ValidateEvery));
         Add("checkpoint-every", settings.Saves is { Every: > 0 and var every } ? Text(every) : null);
@@ -105,8 +122,9 @@ internal static class SavedSettings
         var options = new TrainingOptions
         {
             Plan = saved.TryGetValue("hardware", out string? machine) ? plan.WithHardware(machine) : plan,
-            Data = saved.GetValueOrDefault("data"),
+            Data = saved.GetValueOrDefault("data")?.Split(SavedCorpus.Between) ?? [],
             Tokens = saved.GetValueOrDefault("tokens"),
+            Corpus = SavedCorpus.OptionsOf(saved),
             Steps = Count("steps") ?? throw new UserErrorException($"{run.Checkpoint.Folder} does not say how many steps it is to have"),
             Seed = run.Checkpoint.Progress.Seed,
             Optimizer = optimizer.Hyperparameters.Aggregate(

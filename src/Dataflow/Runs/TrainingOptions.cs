@@ -15,11 +15,20 @@ public sealed record TrainingOptions
     /// <summary>Model, length, budgets and where it runs.</summary>
     public required PlanOptions Plan { get; init; }
 
-    /// <summary>A UTF-8 text to train on, its bytes being the tokens.</summary>
-    public string? Data { get; init; }
+    /// <summary>
+    /// What to train on: texts, records, conversations, tokenized folders, files of ids that say their type; paths and patterns. Where
+    /// there is no tokenizer, one UTF-8 text, whose bytes are the tokens.
+    /// </summary>
+    public IReadOnlyList<string> Data { get; init; } = [];
 
-    /// <summary>A file of raw 32-bit token ids to train on; by default the model folder's own.</summary>
+    /// <summary>A file of raw token ids to train on, in place of data; by default the model folder's own.</summary>
     public string? Tokens { get; init; }
+
+    /// <summary>How the data becomes rows.</summary>
+    public CorpusOptions Corpus { get; init; } = new();
+
+    /// <summary>What is to be trained on.</summary>
+    internal DataChoice Choice => new(Data, Tokens, Corpus);
 
     /// <summary>Rows of the caller's own to train on, in place of a file. A resumed run is to be given the same again.</summary>
     public ITokenSource? Source { get; init; }

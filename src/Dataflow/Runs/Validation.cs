@@ -15,13 +15,13 @@ public readonly record struct ValidationResult(double Loss, double Seconds);
 /// </summary>
 internal sealed class Validation : IDisposable
 {
-    private readonly TrainingData data;
+    private readonly MeasuredData data;
     private readonly int every;
     private readonly Workload workload;
     private readonly Schedule schedule;
     private readonly IDevice device;
 
-    private Validation(TrainingData data, int every, Workload workload, Schedule schedule, IDevice device)
+    private Validation(MeasuredData data, int every, Workload workload, Schedule schedule, IDevice device)
     {
         (this.data, this.every, this.workload, this.schedule, this.device) = (data, every, workload, schedule, device);
         Executor = new Executor(schedule, device);
@@ -32,7 +32,7 @@ internal sealed class Validation : IDisposable
 
     /// <summary>What there is to validate on; null if nothing.</summary>
     /// <exception cref="FailedException">The verifier refuses the step.</exception>
-    public static Validation? Open(TrainingOptions settings, TrainingData? data, TrainingPlan plan, IDevice device)
+    public static Validation? Open(TrainingOptions settings, MeasuredData? data, TrainingPlan plan, IDevice device)
     {
         if (data is null)
         {

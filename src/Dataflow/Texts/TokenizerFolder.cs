@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Dataflow.Model;
@@ -20,15 +21,21 @@ public static class TokenizerFolder
     /// </summary>
     /// <param name="folder">The folder, or one of the two files.</param>
     /// <exception cref="UserErrorException">There is none, it cannot be read, or it asks for what cannot be done exactly.</exception>
-    public static TextTokenizer Read(string folder)
+    public static TextTokenizer Read(string folder) => Open(folder).Tokenizer;
+
+    /// <summary>Likewise, with its file.</summary>
+    /// <param name="folder">The folder, or one of the two files, or hf:owner/name of a fetched model.</param>
+    /// <exception cref="UserErrorException">As <see cref="Read"/>.</exception>
+    public static TokenizerFile Open(string folder)
     {
+        folder = Hub.NameOf(folder) is null ? folder : Hub.Find(folder, HubSettings.FromEnvironment()).Folder;
         string name = Path.GetFileName(folder);
         string parent = name is Json or Model ? Path.GetDirectoryName(folder) is { Length: > 0 } above ? above : "." : folder;
         string json = Path.Combine(parent, Json);
         string model = Path.Combine(parent, Model);
         if (name != Model && (name == Json || File.Exists(json)))
         {
-            return Named(json, () => TextTokenizer.FromJson(InputFile.ReadBytes(json, s_most)));
+            return Named(json, bytes => TextTokenizer.FromJson(bytes), parent);
         }
 
         if (name != Model && !File.Exists(model))
@@ -37,8 +44,14 @@ public static class TokenizerFolder
         }
 
         var (begin, end) = Special(Path.Combine(parent, Config));
-        return Named(model, () => TextTokenizer.FromSentencePiece(InputFile.ReadBytes(model, s_most), begin, end));
+        return Named(model, bytes => TextTokenizer.FromSentencePiece(bytes, begin, end), parent);
     }
+
+    private static TokenizerFile Named(string path, Func<byte[], TextTokenizer> read, string folder) => Named(path, () =>
+    {
+        byte[] bytes = InputFile.ReadBytes(path, s_most);
+        return new TokenizerFile(read(bytes), path, Convert.ToHexStringLower(SHA256.HashData(bytes)), folder);
+    });
 
     private static (bool Begin, bool End) Special(string config)
     {

@@ -17,7 +17,7 @@ internal static class Training
                 GlobalBatch = 512,
                 Device = DeviceOptions.Cpu,
             },
-            Data = text,
+            Data = [text],
             Steps = 4,
             Checkpoint = folder,
         };

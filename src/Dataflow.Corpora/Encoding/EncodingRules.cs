@@ -1,0 +1,49 @@
+using Dataflow.Model;
+using Dataflow.Text.Templates;
+using Dataflow.Text.Tokenizers;
+
+namespace Dataflow.Corpora;
+
+/// <summary>By which rules documents become token ids.</summary>
+/// <param name="Tokenizer">The tokenizer.</param>
+/// <param name="TokenizerHash">SHA-256 of its file, in hexadecimal digits.</param>
+public sealed record EncodingRules(TextTokenizer Tokenizer, string TokenizerHash)
+{
+    /// <summary>The id behind each document; null: none.</summary>
+    public int? End { get; init; }
+
+    /// <summary>The chat templates of the model; null where it has none.</summary>
+    public ModelTemplates? Templates { get; init; }
+
+    /// <summary>A template in place of the model's, as text.</summary>
+    public string? Template { get; init; }
+
+    /// <summary>What a template that asks for the time is told.</summary>
+    public DateTime Now { get; init; } = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Unspecified);
+
+    /// <summary>Whether documents of which nothing would be trained are left out; else the first one ends the work.</summary>
+    public bool DropsUntrained { get; init; }
+
+    /// <summary>What else than the sources decides ids and weights, as one line: equal only where these are.</summary>
+    public string Identity
+    {
+        get
+        {
+            string[] templates = Template is not null ? [Template]
+                : [.. Templates?.Names.Order(StringComparer.Ordinal).Select(n => Templates.Choose(n, false)) ?? []];
+            string texts = string.Join('\0', templates);
+            string tokens = string.Join(' ', (Templates?.SpecialTokens ?? new Dictionary<string, string>())
+                .OrderBy(t => t.Key, StringComparer.Ordinal).Select(t => $"{t.Key}={t.Value}"));
+            string clock = texts.Contains("strftime_now", StringComparison.Ordinal) ? Now.ToString("s", null) : "";
+            return $"{TokenizerHash} {End?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "none"} "
+                + $"{Fingerprints.Of(texts + '\0' + tokens)} {clock} {DropsUntrained}";
+        }
+    }
+
+    /// <summary>The template for a conversation.</summary>
+    /// <exception cref="UserErrorException">There is none.</exception>
+    internal string TemplateFor(Conversation conversation) => Template
+        ?? Templates?.Choose(null, conversation.Tools is not null)
+        ?? throw new UserErrorException("the tokenizer's folder has no chat template, and there are conversations; give one with "
+            + "--template");
+}

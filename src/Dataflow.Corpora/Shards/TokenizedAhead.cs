@@ -1,0 +1,97 @@
+using System.Runtime.ExceptionServices;
+using Dataflow.Model;
+using Dataflow.Training;
+
+namespace Dataflow.Corpora;
+
+/// <summary>
+/// Documents that are tokenized on threads of their own while they are read: into a folder, which is kept, so that the next run with the
+/// same sources and rules has them at once.
+/// </summary>
+public sealed class TokenizedAhead : ITokenizedDocuments
+{
+    private readonly string name;
+    private readonly Func<string?> finding;
+    private readonly TokenizedFolder folder;
+    private readonly CancellationTokenSource stop = new();
+    private readonly Task work;
+
+    private TokenizedAhead(TokenizationSource source, TokenizedFolder folder, Func<CancellationToken, CorpusManifest> run)
+    {
+        (name, finding, this.folder) = (string.Join(", ", source.Names), source.Finding, folder);
+        work = Task.Factory.StartNew(
+            () =>
+            {
+                try
+                {
+                    if (run(stop.Token) is { Complete: true } manifest)
+                    {
+                        folder.Finish(manifest);
+                    }
+                }
+                catch (UserErrorException e)
+                {
+                    folder.Fail(e);
+                }
+                catch (Exception e)
+                {
+                    folder.Fail(new UserErrorException($"{name} could not be tokenized: {e.Message}"));
+                    ExceptionDispatchInfo.Throw(e);
+                }
+            },
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
+    }
+
+    /// <inheritdoc/>
+    public string Name => name;
+
+    /// <inheritdoc/>
+    public string Finding => finding() ?? folder.Finding;
+
+    /// <inheritdoc/>
+    public DocumentKind Kind => folder.Kind;
+
+    /// <inheritdoc/>
+    public int IdCount => folder.IdCount;
+
+    /// <inheritdoc/>
+    public bool HasWeights => folder.HasWeights;
+
+    /// <inheritdoc/>
+    public string Fingerprint => folder.Fingerprint;
+
+    /// <summary>Begins to tokenize sources.</summary>
+    /// <param name="source">The sources.</param>
+    /// <param name="rules">How they become ids.</param>
+    /// <param name="caches">The folder with a folder for each such work.</param>
+    public static TokenizedAhead Begin(TokenizationSource source, EncodingRules rules, string caches)
+    {
+        string print = Fingerprints.Of($"{source.Identity}\n{rules.Identity}");
+        string path = Path.Combine(caches, print);
+        var folder = TokenizedFolder.Filling(path, $"xxh128 {print} of documents");
+        return new TokenizedAhead(source, folder, token => new Tokenization(source, rules, path) { Finished = folder.Add }.Run(token));
+    }
+
+    /// <inheritdoc/>
+    public long Await(long documents) => folder.Await(documents);
+
+    /// <inheritdoc/>
+    public long LengthOf(long document) => folder.LengthOf(document);
+
+    /// <inheritdoc/>
+    public void Read(long document, long first, Span<int> ids) => folder.Read(document, first, ids);
+
+    /// <inheritdoc/>
+    public void ReadWeights(long document, long first, Span<byte> weights) => folder.ReadWeights(document, first, weights);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        stop.Cancel();
+        Task.WaitAny(work); // what it could not do was said to who waited for documents
+        folder.Dispose();
+        stop.Dispose();
+    }
+}

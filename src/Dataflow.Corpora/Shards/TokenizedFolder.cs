@@ -1,0 +1,256 @@
+using Dataflow.Model;
+
+namespace Dataflow.Corpora;
+
+/// <summary>
+/// The documents of a folder of shards. One that is being filled takes shards as they are finished; who waits for documents is woken.
+/// </summary>
+public sealed class TokenizedFolder : ITokenizedDocuments
+{
+    private readonly string folder;
+    private readonly Lock filling = new();
+    private readonly SemaphoreSlim changed = new(0);
+    private Part[] parts = [];
+    private bool goesOn;
+    private bool complete;
+    private UserErrorException? fault;
+
+    private TokenizedFolder(string folder) => this.folder = folder;
+
+    /// <inheritdoc/>
+    public string Name => folder;
+
+    /// <inheritdoc/>
+    public string Finding => $"tokenized {DocumentKinds.NameOf(Kind)}s";
+
+    /// <inheritdoc/>
+    public DocumentKind Kind => First.Kind;
+
+    /// <inheritdoc/>
+    public int IdCount => First.IdCount;
+
+    /// <inheritdoc/>
+    public bool HasWeights => First.HasWeights;
+
+    /// <inheritdoc/>
+    public string Fingerprint { get; private set; } = "";
+
+    /// <summary>SHA-256 of the tokenizer's file.</summary>
+    public string TokenizerHash => First.Tokenizer;
+
+    /// <summary>The id behind each document; null if there is none.</summary>
+    public int? End => First.End;
+
+    private ShardHeader First
+    {
+        get
+        {
+            Await(1);
+            return parts is [var first, ..] ? first.Shard.Header
+                : throw new UserErrorException($"{folder} has no documents: its sources have none with text");
+        }
+    }
+
+    /// <summary>Opens a folder that is complete.</summary>
+    /// <exception cref="UserErrorException">It is none, or a shard is missing or damaged.</exception>
+    public static TokenizedFolder Open(string folder)
+    {
+        var manifest = CorpusManifest.Read(folder)
+            ?? throw new UserErrorException($"{folder} has no {CorpusManifest.FileName}: give a folder that `data tokenize` made");
+        if (!manifest.Complete)
+        {
+            throw new UserErrorException(
+                $"the tokens in {folder} are not complete: the work was interrupted; give `data tokenize` the same command again to go on");
+        }
+
+        var opened = new TokenizedFolder(folder);
+        try
+        {
+            foreach (var entry in manifest.Shards)
+            {
+                opened.Add(entry);
+            }
+
+            opened.Finish(manifest);
+            return opened;
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A folder that is about to be filled.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="fingerprint">What will tell its documents from others.</param>
+    internal static TokenizedFolder Filling(string folder, string fingerprint) => new(folder) { Fingerprint = fingerprint };
+
+    /// <summary>Takes a shard that was finished.</summary>
+    internal void Add(ShardEntry entry)
+    {
+        string path = Path.Combine(folder, entry.Name);
+        var shard = ShardFile.Open(path);
+        var header = shard.Header;
+        if (header.Checksum != entry.Checksum || header.Tokens != entry.Tokens || header.Documents != entry.Documents
+            || header.Continues != goesOn)
+        {
+            shard.Dispose();
+            throw new UserErrorException($"{path} is not the shard that {CorpusManifest.FileName} speaks of; tokenize anew");
+        }
+
+        lock (filling)
+        {
+            long first = parts is [.., var last] ? last.First + last.Shard.Header.Documents - (goesOn ? 1 : 0) : 0;
+            parts = [.. parts, new Part(first, shard)];
+            goesOn = entry.GoesOn;
+        }
+
+        changed.Release();
+    }
+
+    /// <summary>Says that all shards are there.</summary>
+    internal void Finish(CorpusManifest manifest)
+    {
+        if (Fingerprint.Length == 0)
+        {
+            Fingerprint = $"xxh128 {Fingerprints.Of(string.Join(' ', manifest.Shards.Select(s => s.Checksum)))} of "
+                + $"{manifest.Counts.Tokens} tokens";
+        }
+
+        complete = true;
+        changed.Release();
+    }
+
+    /// <summary>Says that no more shards will come, and why.</summary>
+    internal void Fail(UserErrorException why)
+    {
+        fault = why;
+        changed.Release();
+    }
+
+    /// <inheritdoc/>
+    public long Await(long documents)
+    {
+        while (true)
+        {
+            if (fault is not null)
+            {
+                throw fault;
+            }
+
+            bool isAll = complete;
+            long there = Readable();
+            if (isAll || there >= documents)
+            {
+                return there;
+            }
+
+            changed.Wait(1000);
+        }
+    }
+
+    /// <inheritdoc/>
+    public long LengthOf(long document)
+    {
+        var all = parts;
+        long length = 0;
+        for (int p = PartOf(all, document); p < all.Length && all[p].First <= document; p++)
+        {
+            var (begin, end) = all[p].RangeOf(document);
+            length += end - begin;
+        }
+
+        return length;
+    }
+
+    /// <inheritdoc/>
+    public void Read(long document, long first, Span<int> ids)
+    {
+        var all = parts;
+        for (int p = PartOf(all, document); ids.Length > 0; p++)
+        {
+            var (begin, end) = all[p].RangeOf(document);
+            int some = (int)Math.Clamp(end - begin - first, 0, ids.Length);
+            if (some > 0)
+            {
+                all[p].Shard.Read(begin + first, ids[..some]);
+            }
+
+            ids = ids[some..];
+            first = Math.Max(0, first - (end - begin));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void ReadWeights(long document, long first, Span<byte> weights)
+    {
+        var all = parts;
+        for (int p = PartOf(all, document); weights.Length > 0; p++)
+        {
+            var (begin, end) = all[p].RangeOf(document);
+            int some = (int)Math.Clamp(end - begin - first, 0, weights.Length);
+            if (some > 0)
+            {
+                all[p].Shard.ReadWeights(begin + first, weights[..some]);
+            }
+
+            weights = weights[some..];
+            first = Math.Max(0, first - (end - begin));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (filling)
+        {
+            foreach (var part in parts)
+            {
+                part.Shard.Dispose();
+            }
+
+            parts = [];
+        }
+
+        changed.Dispose();
+    }
+
+    private long Readable()
+    {
+        lock (filling)
+        {
+            return parts is [.., var last] ? last.First + last.Shard.Header.Documents - (goesOn ? 1 : 0) : 0;
+        }
+    }
+
+    // The first shard that has a part of it.
+    private static int PartOf(Part[] all, long document)
+    {
+        int low = 0, high = all.Length - 1;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            if (all[middle].First + all[middle].Shard.Header.Documents > document)
+            {
+                high = middle;
+            }
+            else
+            {
+                low = middle + 1;
+            }
+        }
+
+        return low;
+    }
+
+    private readonly record struct Part(long First, ShardFile Shard)
+    {
+        public (long Begin, long End) RangeOf(long document)
+        {
+            var offsets = Shard.Offsets;
+            int at = checked((int)(document - First));
+            return (offsets[at], offsets[at + 1]);
+        }
+    }
+}
