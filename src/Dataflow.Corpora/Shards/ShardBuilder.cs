@@ -56,6 +56,7 @@ internal sealed class ShardBuilder(EncodingRules rules, DocumentKind kind)
         };
         offsets.Add((uint)ids.Count);
         var hash = new XxHash128();
+        hash.Append(header.Write());
         Content(header, hash.Append);
         header = header with { Checksum = Convert.ToHexStringLower(hash.GetCurrentHash()) };
         using (var file = AtomicFile.Create(Path.Combine(folder, name), new(header.FileLength)))

@@ -81,6 +81,7 @@ internal sealed unsafe class ShardFile : IDisposable
     public bool IsIntact()
     {
         var hash = new System.IO.Hashing.XxHash128();
+        hash.Append((Header with { Checksum = "" }).Write());
         for (long at = ShardHeader.DataStart; at < Header.FileLength;)
         {
             int some = (int)Math.Min(1 << 24, Header.FileLength - at);

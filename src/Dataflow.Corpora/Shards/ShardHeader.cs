@@ -45,7 +45,7 @@ public sealed record ShardHeader
     /// <summary>The id behind each document; null if there is none.</summary>
     public required int? End { get; init; }
 
-    /// <summary>XXH128 of all behind the header.</summary>
+    /// <summary>XXH128 of the file, with no checksum in its header.</summary>
     public required string Checksum { get; init; }
 
     /// <summary>Where the offsets of documents begin.</summary>
@@ -119,7 +119,12 @@ public sealed record ShardHeader
                 End = root.GetProperty("end") is { ValueKind: JsonValueKind.Number } end ? end.GetInt32() : null,
                 Checksum = root.GetProperty("checksum").GetString()!,
             };
-            return header.Tokens >= 0 && header.Documents >= 0 && header.FileLength == length
+            if (header.Tokens < 0 || header.Documents < 0 || !header.Write().AsSpan().SequenceEqual(bytes))
+            {
+                throw new UserErrorException($"{path} is damaged: its header is not as it was written; tokenize anew");
+            }
+
+            return header.FileLength == length
                 ? header
                 : throw new UserErrorException(
                     $"{path} has {length} bytes, and its header speaks of {header.FileLength}: it was cut short or changed; tokenize anew");

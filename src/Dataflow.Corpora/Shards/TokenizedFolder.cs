@@ -7,6 +7,8 @@ namespace Dataflow.Corpora;
 /// </summary>
 public sealed class TokenizedFolder : ITokenizedDocuments
 {
+    private const long MostChecked = 1L << 30;
+
     private readonly string folder;
     private readonly Lock filling = new();
     private readonly SemaphoreSlim changed = new(0);
@@ -72,6 +74,7 @@ public sealed class TokenizedFolder : ITokenizedDocuments
             }
 
             opened.Finish(manifest);
+            opened.CheckContent();
             return opened;
         }
         catch
@@ -214,6 +217,20 @@ public sealed class TokenizedFolder : ITokenizedDocuments
         }
 
         changed.Dispose();
+    }
+
+    // Of larger folders the headers and the lengths are looked at: reading all would take minutes.
+    private void CheckContent()
+    {
+        if (parts.Sum(p => p.Shard.Header.FileLength) > MostChecked)
+        {
+            return;
+        }
+
+        if (parts.AsParallel().Any(p => !p.Shard.IsIntact()))
+        {
+            throw new UserErrorException($"a shard in {folder} is damaged: it is not what was written; tokenize anew with --overwrite");
+        }
     }
 
     private long Readable()
