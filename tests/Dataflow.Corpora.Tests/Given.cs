@@ -1,4 +1,3 @@
-using System.Text;
 using Dataflow.Text.Tokenizers;
 
 namespace Dataflow.Corpora.Tests;
@@ -12,11 +11,10 @@ internal static class Given
         "In the beginning was the word, and the word was long.\nThe quick brown fox jumps over the lazy dog again and again.\n"
             + "Numbers are 1, 22, 333 and 4444; names are Ada, Blaise and Carl.\n";
 
-    public static TextTokenizer Tokenizer { get; } = TextTokenizer.FromJson(
-        Encoding.UTF8.GetBytes(ByteLevelTraining.Train(
-            [Learnt],
-            new() { VocabularySize = 400, SpecialTokens = [End, "<|im_start|>", "<|im_end|>"], AllBytes = true },
-            null)));
+    public static string TokenizerJson { get; } = ByteLevelTraining.Train(
+        [Learnt], new() { VocabularySize = 400, SpecialTokens = [End, "<|im_start|>", "<|im_end|>"], AllBytes = true }, null);
+
+    public static TextTokenizer Tokenizer { get; } = TextTokenizer.FromJson(System.Text.Encoding.UTF8.GetBytes(TokenizerJson));
 
     public static EncodingRules Rules { get; } = new(Tokenizer, "hash") { End = Tokenizer.IdOf(End) };
 
