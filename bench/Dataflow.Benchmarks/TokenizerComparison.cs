@@ -43,10 +43,8 @@ internal static class TokenizerComparison
             "Ids of a text beside the Rust library",
             $"The text: {File.ReadAllText(TextFile + ".source").Trim()}; whole lines, one at a time or as many as fit into 1 MiB, each "
                 + $"encoded to ids with special tokens, which are the same by both. {Turns} turns of a pass of ours and one of the "
-                + "library's. Megabytes (of 10^6 bytes of UTF-8) a second: of the best pass, when both remember words that they saw "
-                + "before, "
-                + $"and of the first pass of a tokenizer just read, the best of {FirstPasses}. Ratios: ours over the library's. The "
-                + $"library "
+                + "library's. Megabytes (of 10^6 bytes of UTF-8) a second: of the best pass, when both remember words that they saw, "
+                + $"and of the first pass of a tokenizer just read, the best of {FirstPasses}. Ratios: ours over the library's. That "
                 + $"is Tokenizers.DotNet {typeof(Library).Assembly.GetName().Version?.ToString(3)}, called text by text; texts go to it as "
                 + "UTF-8, and that is part of its time.",
             ["vocabulary", "texts", "threads", "ours, MB/s", "library, MB/s", "ratio", "ours, first", "library, first", "ratio, first"],

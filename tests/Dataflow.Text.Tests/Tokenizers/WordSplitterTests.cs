@@ -11,7 +11,7 @@ public class WordSplitterTests
     [
         "a", "B", "re", "VE", "'", "'s", "'T", "'ll", "'\u017F", "'Ll", "1", "23", "\u0663", "\u00BD", " ", "  ", "\n", "\r\n", "\t",
         "\u00A0", "\u3000", "\u0085",
-        ".", "/", "//", "!?", "\u0301", "\u0940", "\u4E2D", "\u01C5", "\u02B0", "\u20DD", "\U0001D518", "\U0001F600",
+        ".", "/", "//", "!?", "\u0001", "\u007F\u0001", "\u3042", "\u30FB", "\u30FC", "\uFF01", "$", "\u0301", "\u0940", "\u4E2D", "\u01C5", "\u02B0", "\u20DD", "\U0001D518", "\U0001F600",
         "\U0001D7D8", "\U00016FF0", "\u200D", "\u2028",
     ];
 
@@ -25,16 +25,22 @@ public class WordSplitterTests
         Assert.IsNotType<RegexPattern>(byHand);
         var byEngine = new RegexPattern(pattern);
         Assert.Equal(byEngine.AtLineStarts, byHand.AtLineStarts);
-        var random = new Random(20261129);
-        for (int i = 0; i < 6000; i++)
+        foreach (string text in RandomTexts())
         {
-            var text = new StringBuilder();
-            for (int n = random.Next(12); n >= 0; n--)
-            {
-                text.Append(random.Next(8) == 0 ? RandomRune(random).ToString() : s_parts[random.Next(s_parts.Length)]);
-            }
+            Same(byEngine, byHand, text);
+        }
+    }
 
-            Same(byEngine, byHand, text.ToString());
+    [Fact]
+    public void Texts_are_cut_by_the_patterns_of_DeepSeek_at_once_as_by_one_after_the_other()
+    {
+        List<PreTokenizer> stages =
+            [.. DeepSeekWordSplitter.Patterns.Select(p => new SplitPreTokenizer(new RegexPattern(p), SplitBehavior.Isolated))];
+        var joined = Assert.Single(SplitPatterns.Joined(stages));
+        Assert.IsType<DeepSeekWordSplitter>(joined.Splitter);
+        foreach (string text in RandomTexts().Concat(GoldenTokenizers.Lines("texts.jsonl").Select(l => l.Text("text"))))
+        {
+            Assert.Equal(TokenizerPipeline.Pieces(text, stages), TokenizerPipeline.Pieces(text, [joined]));
         }
     }
 
@@ -57,6 +63,21 @@ public class WordSplitterTests
         expected.Find(text, one);
         actual.Find(text, other);
         Assert.True(one.SequenceEqual(other), $"{JsonSerializer.Serialize(text)}\n{string.Join(' ', one)}\n{string.Join(' ', other)}");
+    }
+
+    private static IEnumerable<string> RandomTexts()
+    {
+        var random = new Random(20261129);
+        for (int i = 0; i < 6000; i++)
+        {
+            var text = new StringBuilder();
+            for (int n = random.Next(12); n >= 0; n--)
+            {
+                text.Append(random.Next(8) == 0 ? RandomRune(random).ToString() : s_parts[random.Next(s_parts.Length)]);
+            }
+
+            yield return text.ToString();
+        }
     }
 
     private static Rune RandomRune(Random random)

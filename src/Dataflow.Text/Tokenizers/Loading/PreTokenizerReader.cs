@@ -12,7 +12,7 @@ internal static class PreTokenizerReader
         var node = new JsonNodeReader(element, path);
         IReadOnlyList<PreTokenizer> made = node.Type switch
         {
-            "Sequence" => [.. node.Objects("pretokenizers").SelectMany(n => Read(n.Element, n.Path))],
+            "Sequence" => SplitPatterns.Joined([.. node.Objects("pretokenizers").SelectMany(n => Read(n.Element, n.Path))]),
             "ByteLevel" => [ByteLevel(node)],
             "Split" => [Split(node)],
             "Metaspace" => [Metaspace(node)],

@@ -24,6 +24,9 @@ internal sealed class RegexPattern : IPattern
         atLineStarts = new(() => LineStartPatterns.EffectOf(node, this));
     }
 
+    /// <summary>Its notation.</summary>
+    public string Notation => source;
+
     /// <inheritdoc/>
     public LineStartEffect AtLineStarts => atLineStarts.Value;
 

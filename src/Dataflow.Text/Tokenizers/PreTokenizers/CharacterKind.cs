@@ -4,7 +4,7 @@ namespace Dataflow.Text.Tokenizers;
 
 /// <summary>What the patterns of published tokenizers tell apart, as bits.</summary>
 [Flags]
-internal enum CharacterKind : byte
+internal enum CharacterKind : ushort
 {
     /// <summary>Anything else.</summary>
     Other = 0,
@@ -26,6 +26,15 @@ internal enum CharacterKind : byte
 
     /// <summary>What a word in small letters is made of: these, and letters and marks without case.</summary>
     Lower = 32,
+
+    /// <summary>\p{M}.</summary>
+    Mark = 64,
+
+    /// <summary>\p{P} or \p{S}.</summary>
+    Sign = 128,
+
+    /// <summary>The common ideographs, and kana with what stands among them.</summary>
+    HanKana = 256,
 }
 
 /// <summary>The kinds of characters, by a table.</summary>
@@ -59,11 +68,13 @@ internal static class CharacterKinds
             UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter =>
                 CharacterKind.Letter | CharacterKind.Upper | CharacterKind.Lower,
             UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark =>
-                CharacterKind.Upper | CharacterKind.Lower,
+                CharacterKind.Upper | CharacterKind.Lower | CharacterKind.Mark,
             UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber => CharacterKind.Number,
+            >= UnicodeCategory.ConnectorPunctuation and <= UnicodeCategory.OtherSymbol => CharacterKind.Sign,
             _ => CharacterKind.Other,
         };
         return kind | (CodePoints.IsWhiteSpace(codePoint) ? CharacterKind.Space : 0)
-            | (codePoint is '\r' or '\n' ? CharacterKind.LineEnd : 0);
+            | (codePoint is '\r' or '\n' ? CharacterKind.LineEnd : 0)
+            | (codePoint is >= 0x3040 and <= 0x30FF or >= 0x4E00 and <= 0x9FA5 ? CharacterKind.HanKana : 0);
     }
 }

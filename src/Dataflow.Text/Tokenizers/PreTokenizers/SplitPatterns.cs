@@ -22,6 +22,20 @@ internal static class SplitPatterns
     /// <summary>The pattern of a notation.</summary>
     public static IPattern Of(string pattern) => s_byHand.TryGetValue(pattern, out var make) ? make() : new RegexPattern(pattern);
 
+    /// <summary>Stages, of which those that are cut by hand at once are one.</summary>
+    public static IReadOnlyList<PreTokenizer> Joined(IReadOnlyList<PreTokenizer> stages)
+    {
+        var patterns = DeepSeekWordSplitter.Patterns;
+        bool isKnown = stages.Count >= patterns.Count && patterns.Zip(stages).All(p => Spelled(p.Second) == p.First);
+        return isKnown
+            ? [new SplitPreTokenizer(new DeepSeekWordSplitter(), SplitBehavior.Isolated), .. stages.Skip(patterns.Count)]
+            : stages;
+    }
+
+    // Some files have line ends in patterns as they are, others as they are written.
+    private static string? Spelled(PreTokenizer stage) => (stage as SplitPreTokenizer)?.IsolatedNotation?
+        .Replace("\r", @"\r", StringComparison.Ordinal).Replace("\n", @"\n", StringComparison.Ordinal);
+
     private static Dictionary<string, Func<IPattern>> Known()
     {
         var known = new Dictionary<string, Func<IPattern>> { [ByteLevelPreTokenizer.Pattern] = () => new OldWordSplitter() };

@@ -15,6 +15,9 @@ internal sealed class SplitPreTokenizer(IPattern pattern, SplitBehavior behavior
     [ThreadStatic]
     private static List<Match>? t_matches;
 
+    /// <summary>The notation of a pattern whose matches are pieces of their own; null for any other.</summary>
+    public string? IsolatedNotation => behavior == SplitBehavior.Isolated ? (pattern as RegexPattern)?.Notation : null;
+
     /// <inheritdoc/>
     public override WordSplitter? Splitter => behavior == SplitBehavior.Isolated ? pattern as WordSplitter : null;
 
