@@ -3,8 +3,8 @@ using System.Buffers;
 namespace Dataflow.Text.Tokenizers;
 
 /// <summary>
-/// The three patterns of DeepSeek-V3, one after the other, at once: numbers of up to three digits, runs of ideographs and kana, and in these
-/// and in what lies between, as if each were a text of its own, words with their marks, signs and white space.
+/// The three patterns of DeepSeek-V3, one after the other, at once: numbers of up to three digits, runs of ideographs and kana, and in
+/// these and in what lies between, as if each were a text of its own, words with their marks, signs and white space.
 /// </summary>
 internal sealed class DeepSeekWordSplitter : WordSplitter
 {
@@ -62,7 +62,10 @@ internal sealed class DeepSeekWordSplitter : WordSplitter
     // A run that ends where numbers begin, and where ideographs do or are no more.
     private int Inner(ReadOnlySpan<char> text, int at, CharacterKind kind, CharacterKind side)
     {
-        while (at < text.Length && CharacterKinds.At(text, at, Table, out int length) is var its && (its & kind) != 0 && IsWithin(its, side))
+        while (at < text.Length
+            && CharacterKinds.At(text, at, Table, out int length) is var its
+            && (its & kind) != 0
+            && IsWithin(its, side))
         {
             at += length;
         }
