@@ -45,8 +45,8 @@ internal static class TokenizerComparison
                 + $"encoded to ids with special tokens, which are the same by both. {Turns} turns of a pass of ours and one of the "
                 + "library's. Megabytes (of 10^6 bytes of UTF-8) a second: of the best pass, when both remember words that they saw, "
                 + $"and of the first pass of a tokenizer just read, the best of {FirstPasses}. Ratios: ours over the library's. That "
-                + $"is Tokenizers.DotNet {typeof(Library).Assembly.GetName().Version?.ToString(3)}, called text by text; texts go to it as "
-                + "UTF-8, and that is part of its time.",
+                + $"is Tokenizers.DotNet (assembly {typeof(Library).Assembly.GetName().Version?.ToString(3)}), called text by text; texts "
+                + "go to it as UTF-8, and that is part of its time.",
             ["vocabulary", "texts", "threads", "ours, MB/s", "library, MB/s", "ratio", "ours, first", "library, first", "ratio, first"],
             rows);
     }

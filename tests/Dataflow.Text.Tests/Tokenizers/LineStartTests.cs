@@ -74,6 +74,8 @@ public class LineStartTests
     [InlineData(@"\b\w+|\n", "Unknown")]
     [InlineData(@"(?!ab)\S+|\s+", "Unknown")]
     [InlineData(@"[0-9]*", "Unknown")]
+    [InlineData(@"END\n(?!\S)|\S+|\s+", "Unknown")]
+    [InlineData(@"\s+(?![a-m])|\s+|\S+", "Unknown")]
     [InlineData(@"\n+$|\n|.", "Unknown")]
     public void A_pattern_cuts_there_passes_by_or_is_not_known_to(string pattern, string effect) =>
         Assert.Equal(effect, new RegexPattern(pattern).AtLineStarts.ToString());

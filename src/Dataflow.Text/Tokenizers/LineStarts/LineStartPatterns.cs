@@ -1,13 +1,15 @@
 namespace Dataflow.Text.Tokenizers;
 
 /// <summary>
-/// What a pattern does at the first letters of lines. No match may take the line feed and the letter behind it, nor look farther than one
-/// character ahead or at all behind: then what the pattern does before the place hangs on the letter by that one look alone, and samples
-/// of all kinds of characters decide what comes of that.
+/// What a pattern does at the first letters of lines. No match may take the line feed and the letter behind it, look behind, or look
+/// ahead but by one character behind white space alone, where all letters are alike: then it is at the line feed by itself, as no white
+/// space stands before that, that a match can hang on what follows, and samples show what comes of it.
 /// </summary>
 internal static class LineStartPatterns
 {
     private static readonly int[] s_letters = [.. Enumerable.Range(0, 0x2000).Where(LineStart.MayBegin)];
+
+    private static readonly List<int> s_others = [.. Enumerable.Range(0, CodePoints.Count).Where(c => !CodePoints.IsWhiteSpace(c))];
 
     /// <summary>What it does.</summary>
     public static LineStartEffect EffectOf(PatternNode node, RegexPattern pattern)
@@ -40,12 +42,20 @@ internal static class LineStartPatterns
             BeginsWithLetter = Array.Exists(s_letters, c => one.Set[c]),
             HasLineFeed = one.Set['\n'],
             HasLetter = Array.Exists(s_letters, c => one.Set[c]),
+            IsWhiteSpace = !s_others.Exists(c => one.Set[c]),
         },
-        PatternNode.Sequence sequence => sequence.Parts.Aggregate(new Reach { IsNothing = true }, (r, p) => r.Then(ReachOf(p))),
+        PatternNode.Sequence sequence =>
+            sequence.Parts.Aggregate(new Reach { IsNothing = true, IsWhiteSpace = true }, (r, p) => r.Then(ReachOf(p))),
         PatternNode.Choice choice => choice.Parts.Select(ReachOf).Aggregate((a, b) => a.Or(b)),
         PatternNode.Repeat repeat => Repeated(ReachOf(repeat.Inner), repeat),
         PatternNode.Atomic atomic => ReachOf(atomic.Inner),
-        PatternNode.Look { Behind: false, Inner: PatternNode.One } => new() { IsNothing = true, Looks = true },
+        PatternNode.Look { Behind: false, Inner: PatternNode.One one } => new()
+        {
+            IsNothing = true,
+            IsWhiteSpace = true,
+            Looks = true,
+            SeesFar = s_letters.Select(c => one.Set[c]).Distinct().Count() > 1,
+        },
         PatternNode.Anchor { Where: PatternNode.Place.TextStart } => new() { IsNothing = true, AsksForStart = true },
         _ => new() { SeesFar = true },
     };
@@ -77,6 +87,9 @@ internal static class LineStartPatterns
         /// <summary>A line feed and a letter right behind it.</summary>
         public bool Crosses { get; init; }
 
+        /// <summary>Nothing but white space.</summary>
+        public bool IsWhiteSpace { get; init; }
+
         /// <summary>Whether it looks at the next character without taking it.</summary>
         public bool Looks { get; init; }
 
@@ -92,6 +105,7 @@ internal static class LineStartPatterns
             BeginsWithLetter = BeginsWithLetter || (IsNothing && next.BeginsWithLetter),
             EndsInLineFeed = next.EndsInLineFeed || (next.IsNothing && EndsInLineFeed),
             Crosses = Crosses || next.Crosses || (EndsInLineFeed && next.BeginsWithLetter),
+            SeesFar = SeesFar || next.SeesFar || (next.Looks && !IsWhiteSpace),
         };
 
         public Reach Or(Reach other) => new()
@@ -102,6 +116,7 @@ internal static class LineStartPatterns
             HasLetter = HasLetter || other.HasLetter,
             HasLineFeed = HasLineFeed || other.HasLineFeed,
             Crosses = Crosses || other.Crosses,
+            IsWhiteSpace = IsWhiteSpace && other.IsWhiteSpace,
             Looks = Looks || other.Looks,
             AsksForStart = AsksForStart || other.AsksForStart,
             SeesFar = SeesFar || other.SeesFar,
