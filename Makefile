@@ -14,6 +14,9 @@ TEXT       ?= data/kjv.txt
 # Policy auto would let stay what it can: the simple rules leave nothing at rest.
 DEMO_FLAGS ?= --policy simple --global-batch 1024 --chunk 128 --rounds 2 --lr 2e-3 --steps 260
 
+# Where `make train-demo` leaves what it makes.
+TRAIN_DEMO ?= data/train-demo
+
 # What is measured, and where the results go.
 RESULTS    := bench/results
 BENCHMARKS := bench/Dataflow.Benchmarks/bin/Release/net10.0/Dataflow.Benchmarks.dll
@@ -51,7 +54,7 @@ install = set -e; mkdir -p bin; for program in $(1); do \
 
 .DEFAULT_GOAL := help
 .PHONY: help setup restore lock build programs demo-program emulation nvtx pages-deps torch nvrtc cublas kernels test check soak bench frontier \
-	bundle docs atlas check-published check-widths check-search fit-published demo text clean sdk
+	bundle docs atlas check-published check-widths check-search fit-published demo train-demo text clean sdk
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -160,6 +163,10 @@ demo: ## build, fetch the text and train on it within small memory budgets
 	@$(MAKE) --no-print-directory -j2 demo-program text
 	@printf 'Text: '; cat $(TEXT).source 2>/dev/null || echo $(TEXT)
 	bin/transformerDemo $(HOST_GIB) $(DEVICE_GIB) $(SEQLEN) $(MODEL) --data $(TEXT) $(DEMO_FLAGS)
+
+train-demo: setup ## learn a tokenizer, tokenize a text, train on it and validate: a few minutes; stopped, it goes on where it was
+	@$(MAKE) --no-print-directory -j$(JOBS) programs text
+	@sh src/TransformerDemo/train-demo.sh $(TEXT) $(TRAIN_DEMO)
 
 clean: ## remove what was built; fetched text and packages stay
 	@rm -rf bin artifacts .bundle src/*/bin src/*/obj tests/*/bin tests/*/obj bench/*/bin bench/*/obj

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Dataflow.Model;
 using Dataflow.Text.Tokenizers;
@@ -16,8 +17,13 @@ internal static class TokenizerVerb
     [
         "echo '{\"text\": \"Hello world\"}' | dataflow tokenizer encode qwen3-folder",
         "dataflow tokenizer decode qwen3-folder --input ids.jsonl",
-        "dataflow tokenizer train new-folder --text corpus.txt --vocab-size 32000 --special '<|endoftext|>'",
+        "dataflow tokenizer train new-folder --text corpus.txt --vocab-size 32000 --end '<|endoftext|>'",
     ];
+
+    private static readonly JsonSerializerOptions s_config = new()
+    {
+        WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     private static readonly Bytes s_mostText = new(int.MaxValue / 2);
 
@@ -29,7 +35,7 @@ internal static class TokenizerVerb
             "encode: each line {\"text\"} becomes {\"ids\", \"ids_special\", \"offsets\"}, the offsets in code points. "
                 + "decode: each line {\"ids\"} becomes {\"decoded\", \"decoded_skip\"}, the second without special tokens. "
                 + "Both by the folder's own tokenizer.json or tokenizer.model. "
-                + "train: writes a tokenizer.json of byte-level BPE, learnt from texts, into the folder."
+                + "train: writes a tokenizer.json of byte-level BPE, learnt from texts, into the folder; the same texts give the same file."
         );
         var deed = Declare.Argument("what", "encode, decode or train", t => t is "encode" or "decode" or "train" ? t
             : throw new UserErrorException($"'{t}' is not one of encode, decode and train"));
@@ -43,6 +49,8 @@ internal static class TokenizerVerb
         var length = Declare.Option<int?>(
             "--max-token-length", "N", "for train: tokens of merged tokens are shorter than N bytes", t => Whole(t));
         var pattern = Declare.Option<string?>("--pattern", "REGEX", "for train: what cuts texts into words [default: GPT-2's]", t => t);
+        var end = Declare.Option<string?>(
+            "--end", "TOKEN", "for train: the special token behind each text, the first of all; tokenizer_config.json will say it", t => t);
         var special = new Option<string[]>("--special")
         {
             HelpName = "TOKEN", Description = "for train: a special token; may be given again", Arity = ArgumentArity.OneOrMore,
@@ -52,7 +60,7 @@ internal static class TokenizerVerb
             command.Arguments.Add(argument);
         }
 
-        foreach (var option in new Option[] { input, texts, size, frequency, length, pattern, special })
+        foreach (var option in new Option[] { input, texts, size, frequency, length, pattern, end, special })
         {
             command.Options.Add(option);
         }
@@ -70,9 +78,9 @@ internal static class TokenizerVerb
                 VocabularySize = parsed.GetValue(size) ?? throw new UserErrorException("train needs --vocab-size"),
                 MinFrequency = parsed.GetValue(frequency) ?? 0,
                 MaxTokenLength = parsed.GetValue(length),
-                SpecialTokens = parsed.GetValue(special) ?? [],
+                SpecialTokens = [.. new[] { parsed.GetValue(end) }.OfType<string>().Union(parsed.GetValue(special) ?? [])],
                 AllBytes = true,
-            });
+            }, parsed.GetValue(end));
         });
         return command;
     }
@@ -172,12 +180,19 @@ internal static class TokenizerVerb
         }
     }
 
-    private static ExitCode Train(string folder, string? texts, string? pattern, BpeTrainingOptions options)
+    private static ExitCode Train(string folder, string? texts, string? pattern, BpeTrainingOptions options, string? end)
     {
         string path = Path.Combine(folder, "tokenizer.json");
         AtomicFile.Probe(path);
         string text = InputFile.ReadText(texts ?? throw new UserErrorException("train needs --text"), s_mostText);
         AtomicFile.WriteText(path, ByteLevelTraining.Train([text], options, pattern));
+        if (end is not null)
+        {
+            string config = Path.Combine(folder, "tokenizer_config.json");
+            AtomicFile.WriteText(config, JsonSerializer.Serialize(
+                new { tokenizer_class = "PreTrainedTokenizerFast", eos_token = end }, s_config) + "\n");
+        }
+
         Console.Out.WriteLine($"{path} has {TokenizerFolder.Read(path).IdCount} tokens");
         return ExitCode.Ok;
     }
