@@ -124,7 +124,7 @@ public sealed class JsonSourceTests : IDisposable
     [InlineData("{}", "line 1 has no keys; needed are text")]
     [InlineData("""[{"text": "a"}]""", "line 1 is a list; it must be an object")]
     [InlineData("""{"text": "a"} {"text": "b"}""", "line 1 is no JSON: '{' is invalid after a single JSON value")]
-    [InlineData("""{"text": "a" """, "line 1 is no JSON: Expected depth to be zero")]
+    [InlineData("""{"text": "a" """, "line 1 is no JSON: it ends within a list or an object, which must be on one line")]
     [InlineData("""{"text": "\ud834"}""", "line 1 has half of a surrogate pair")]
     [InlineData("""{"text": "a", "x": ["\udd1e\ud834"]}""", "line 1 has half of a surrogate pair")]
     [InlineData("""{"text": NaN}""", "line 1 is no JSON")]

@@ -73,6 +73,34 @@ public sealed class ParquetPageTests : IDisposable
     }
 
     [Fact]
+    public void Levels_beside_the_values_are_read()
+    {
+        // Definitions: one run of 1 twice, one of 0 once; then lists of two, none and one, by repetitions 0 1 0 0 and definitions 1 1 0 1.
+        byte[] nulls = [4, 1, 2, 0, 1, 0, 0, 0, 97, 1, 0, 0, 0, 98];
+        string path = _folder.Write("a.parquet", ThriftBytes.File("text", 1, 3, 3, (Second(3, 0, 4, nulls.Length), nulls)));
+        Assert.Equal(["a", "b"], SourceSet.Of([path]).Read().Take(2).Select(p => p.Text));
+        Assert.Contains("row 3: text is null", SourceFolder.Refusal(path));
+        byte[] lists = [3, 0x02, 3, 0x0B, 1, 0, 0, 0, 97, 1, 0, 0, 0, 98, 1, 0, 0, 0, 99];
+        path = _folder.Write("b.parquet", ThriftBytes.File("chat", 2, 4, 3, (Second(4, 2, 2, lists.Length), lists)));
+        string message = SourceFolder.Refusal(path, new SourceOptions { Field = "chat" });
+        Assert.Contains("row 1: turn 1 of messages is text", message);
+        using ParquetFile file = ParquetFile.Open(path);
+        ParquetNode column = Assert.Single(file.Footer.Columns());
+        var reader = new ColumnReader(file, column.Children[0], file.Footer.RowGroups([0])[0].Chunks[0], "chat");
+        List<ParquetEntry> row = [];
+        List<string> read = [];
+        for (int i = 0; i < 3; i++)
+        {
+            reader.ReadRow(row, default);
+            var json = new System.Buffers.ArrayBufferWriter<byte>();
+            new RowWriter([column], [0]).Write(json, [row], default);
+            read.Add(Encoding.UTF8.GetString(json.WrittenSpan));
+        }
+
+        Assert.Equal(["""{"chat":["a","b"]}""", """{"chat":[]}""", """{"chat":["c"]}"""], read);
+    }
+
+    [Fact]
     public void Other_encodings_are_refused_by_name()
     {
         var page = new ThriftBytes().Number(1, 0).Number(2, 4).Number(3, 4).Structure(5, d => d.Number(1, 1).Number(2, 9));
@@ -81,6 +109,10 @@ public sealed class ParquetPageTests : IDisposable
     }
 
     public void Dispose() => _folder.Dispose();
+
+    private static ThriftBytes Second(int count, int repetitions, int definitions, int length) => new ThriftBytes()
+        .Number(1, 3).Number(2, length).Number(3, length).Structure(8, d => d.Number(1, count).Number(2, 0).Number(3, count).Number(4, 0)
+            .Number(5, definitions).Number(6, repetitions).Flag(7, false));
 
     /// <summary>Reads a page of the second version with one encoding.</summary>
     private IEnumerable<string> Read(int encoding, int count, byte[] page)

@@ -57,11 +57,19 @@ internal sealed class ThriftBytes
     /// <summary>A file with one column, text, that is required and has one chunk.</summary>
     /// <param name="values">How many values it is said to have.</param>
     /// <param name="pages">Headers of pages with the bytes that follow each.</param>
-    public static byte[] File(int values, params (ThriftBytes Header, byte[] Bytes)[] pages)
+    public static byte[] File(int values, params (ThriftBytes Header, byte[] Bytes)[] pages) => File("text", 0, values, values, pages);
+
+    /// <summary>A file with one column that has one chunk.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="repetition">0 for a column that is required, 1 for one that may have nulls, 2 for one of lists.</param>
+    /// <param name="values">How many values it is said to have.</param>
+    /// <param name="rows">How many rows they are said to make.</param>
+    /// <param name="pages">Headers of pages with the bytes that follow each.</param>
+    public static byte[] File(string name, int repetition, int values, int rows, params (ThriftBytes Header, byte[] Bytes)[] pages)
     {
         byte[] body = [.. "PAR1"u8, .. pages.SelectMany(p => p.Header.End().Bytes.Concat(p.Bytes))];
-        byte[] footer = new ThriftBytes().Number(1, 1).List(2, e => e.Text(4, "schema").Number(5, 1), e => e.Number(1, 6).Number(3, 0).Text(4, "text"))
-            .Number(3, values).List(4, g => g.List(1, c => c.Structure(3, m => m.Number(1, 6).Number(4, 0).Number(5, values).Number(9, 4))).Number(3, values))
+        byte[] footer = new ThriftBytes().Number(1, 1).List(2, e => e.Text(4, "schema").Number(5, 1), e => e.Number(1, 6).Number(3, repetition).Text(4, name))
+            .Number(3, values).List(4, g => g.List(1, c => c.Structure(3, m => m.Number(1, 6).Number(4, 0).Number(5, values).Number(9, 4))).Number(3, rows))
             .End().Bytes;
         return WithFooter(body, footer);
     }

@@ -8,7 +8,8 @@ namespace Dataflow.Corpora;
 /// <param name="path">What messages call it.</param>
 internal sealed class ByteWindow(Stream stream, string path)
 {
-    private const int PieceBytes = 1 << 16;
+    private const int PieceBytes = 1 << 15;
+    private const int LargeBytes = 8 << 20;
     private const byte LineFeed = (byte)'\n';
 
     private byte[] _buffer = new byte[2 * PieceBytes];
@@ -24,9 +25,6 @@ internal sealed class ByteWindow(Stream stream, string path)
 
     /// <summary>What is in the window.</summary>
     public ReadOnlySpan<byte> Content => _buffer.AsSpan(_start, _end - _start);
-
-    /// <summary>The same, to be kept until the window moves.</summary>
-    public ReadOnlyMemory<byte> Memory => _buffer.AsMemory(_start, _end - _start);
 
     /// <summary>Reads more into it; false at the end of the stream.</summary>
     public bool Fill()
@@ -103,8 +101,11 @@ internal sealed class ByteWindow(Stream stream, string path)
         (_buffer, _start, _end) = (target, 0, length);
     }
 
-    /// <summary>Doubles what is small, for few copies, and adds a quarter to what is large, for little memory.</summary>
-    private static int Grown(int length) => length < (1 << 24) ? (2 * length) + PieceBytes : length + (length / 4) + PieceBytes;
+    /// <summary>
+    /// Doubles what is small; makes room for the largest record at once where one is large, as memory that is not written costs nothing and
+    /// arrays that were left behind do.
+    /// </summary>
+    private static int Grown(int length) => length < LargeBytes ? (2 * length) + PieceBytes : Math.Max(JsonLines.MostBytes, length) + (4 * PieceBytes);
 }
 
 /// <summary>A file of a source set that is read as bytes.</summary>

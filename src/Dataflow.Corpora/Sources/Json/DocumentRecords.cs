@@ -34,6 +34,17 @@ internal sealed class DocumentRecords(string? field, Findings findings)
         return passage;
     }
 
+    /// <summary>Makes a document of a text.</summary>
+    /// <param name="text">Its bytes.</param>
+    /// <param name="key">What it is called.</param>
+    /// <param name="place">Where it stands.</param>
+    /// <param name="next">Where reading goes on after it.</param>
+    public Passage ReadText(ReadOnlySpan<byte> text, string key, PassagePlace place, SourcePosition next)
+    {
+        findings.Check(DocumentKind.Text, place, () => $"texts ({key})");
+        return new Passage(DocumentKind.Text, Utf8Text.Decode(text, place)) { Place = place, Next = next };
+    }
+
     /// <summary>The value that holds the document; of a prompt and its completion the completion.</summary>
     private JsonValue Chosen(ReadOnlySpan<byte> json, in RecordMembers members, PassagePlace place, out string key)
     {

@@ -31,12 +31,17 @@ internal static class ParquetPassages
             if (first < group.Rows)
             {
                 var rows = new RowGroupReader(parquet, columns, group, writer);
+                bool isText = columns is [{ Shape: ParquetShape.Leaf, Type: ParquetType.ByteArray, Name: not ("messages" or "conversations") }];
                 for (long row = 0; row < group.Rows; row++)
                 {
                     long number = before + row + 1;
                     var place = new PassagePlace(path, "row", number);
-                    ReadOnlyMemory<byte>? json = parquet.Guard(() => rows.Next(place, isNeeded: row >= first));
-                    if (json is { } record) yield return records.Read(record.Span, place, new SourcePosition(file, number));
+                    var next = new SourcePosition(file, number);
+                    parquet.Guard(() => rows.Read(place));
+                    if (row < first) continue;
+                    // Most of what is published is one column of text, which needs no detour over JSON.
+                    yield return isText && rows.Text is { } text ? records.ReadText(text.Span, columns[0].Name, place, next)
+                        : records.Read(parquet.Guard(() => rows.Json(place)).Span, place, next);
                 }
             }
 
@@ -81,13 +86,21 @@ internal static class ParquetPassages
             _writer = writer;
         }
 
-        /// <summary>The next row as JSON, if it is needed.</summary>
-        public ReadOnlyMemory<byte>? Next(PassagePlace place, bool isNeeded)
+        /// <summary>The row, if it is one text and not null.</summary>
+        public ReadOnlyMemory<byte>? Text => _entries[0][0].Value is { Bytes: { } bytes } value
+            ? new ReadOnlyMemory<byte>(bytes, value.Start, value.Length) : default(ReadOnlyMemory<byte>?);
+
+        /// <summary>Goes to the next row; says how many bytes its values have.</summary>
+        public long Read(PassagePlace place)
         {
             long bytes = 0;
             for (int i = 0; i < _leaves.Length; i++) bytes += _leaves[i].ReadRow(_entries[i], place);
-            if (!isNeeded) return null;
-            if (bytes > JsonLines.MostBytes) throw JsonLines.TooLong(place);
+            return bytes <= JsonLines.MostBytes ? bytes : throw JsonLines.TooLong(place);
+        }
+
+        /// <summary>The row as JSON.</summary>
+        public ReadOnlyMemory<byte> Json(PassagePlace place)
+        {
             if (_json.Capacity > KeptBytes) _json = new ArrayBufferWriter<byte>();
             _json.ResetWrittenCount();
             _writer.Write(_json, _entries, place);

@@ -35,6 +35,8 @@ internal sealed class RowWriter(IReadOnlyList<ParquetNode> columns, int[] leaves
 
     private void Write(Utf8JsonWriter json, ParquetNode node, Row row)
     {
+        // The names of members, written again and again, can be far more than the values.
+        if (json.BytesCommitted + json.BytesPending > JsonLines.MostBytes) throw JsonLines.TooLong(_place);
         if (IsNull(node, row))
         {
             json.WriteNullValue();

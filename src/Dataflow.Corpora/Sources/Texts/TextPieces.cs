@@ -18,7 +18,7 @@ internal static class TextPieces
     /// <summary>Characters of a piece, at most.</summary>
     internal const int Most = 16 << 20;
 
-    private const int BlockBytes = 1 << 16;
+    private const int BlockBytes = 1 << 14;
 
     /// <summary>The pieces from a position on.</summary>
     public static IEnumerable<Passage> Read(SourceBytes source, Findings findings)
@@ -101,7 +101,7 @@ internal static class TextPieces
     /// <summary>Characters that were decoded and not yet passed on.</summary>
     private sealed class Decoded
     {
-        private char[] _characters = new char[Least + (2 * BlockBytes)];
+        private char[] _characters = new char[2 * BlockBytes];
 
         public int Length { get; private set; }
 
