@@ -76,7 +76,8 @@ public sealed class SourceSet
     private IEnumerable<Passage> ReadFile(int index, long offset)
     {
         SourceFile file = Files[index];
-        if (file.Format == SourceFormat.Parquet) return ParquetPassages.Read(file.Path, index, offset, new DocumentRecords(_options.Field, _findings));
+        if (file.Format == SourceFormat.Parquet) return ParquetPassages.Read(
+            file.Path, index, offset, new DocumentRecords(_options.Field, _findings));
         return ReadBytes(index, offset);
     }
 

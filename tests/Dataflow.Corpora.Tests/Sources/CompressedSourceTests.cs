@@ -7,7 +7,8 @@ namespace Dataflow.Corpora.Tests;
 public sealed class CompressedSourceTests : IDisposable
 {
     private readonly SourceFolder _folder = new();
-    private readonly byte[] _bytes = Encoding.UTF8.GetBytes(string.Join('\n', Enumerable.Range(0, 20_000).Select(i => $"line {i * 7919 % 10_007}")));
+    private readonly byte[] _bytes =
+        Encoding.UTF8.GetBytes(string.Join('\n', Enumerable.Range(0, 20_000).Select(i => $"line {i * 7919 % 10_007}")));
 
     [Theory]
     [InlineData("a.txt.gz", false)]
@@ -23,7 +24,8 @@ public sealed class CompressedSourceTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_is_only_called_compressed_is_read_as_it_is() => Assert.Equal("plain", Assert.Single(_folder.Read("a.txt.gz", "plain")).Text);
+    public void A_file_that_is_only_called_compressed_is_read_as_it_is() =>
+        Assert.Equal("plain", Assert.Single(_folder.Read("a.txt.gz", "plain")).Text);
 
     [Fact]
     public void The_format_is_that_of_the_name_without_the_compression()
@@ -44,7 +46,8 @@ public sealed class CompressedSourceTests : IDisposable
             foreach (ref byte b in random.AsSpan()) b = (byte)('a' + (b & 15));
             byte[] gzip = SourceFolder.Gzip(random), zstd = SourceFolder.Zstd(random);
             string expected = string.Concat(Enumerable.Repeat(Encoding.UTF8.GetString(random), 3));
-            Assert.Equal(expected, Assert.Single(SourceFolder.Read(new(), _folder.Write("a.gz", [.. gzip, .. gzip, .. gzip, .. new byte[zeros]]))).Text);
+            Assert.Equal(expected,
+                Assert.Single(SourceFolder.Read(new(), _folder.Write("a.gz", [.. gzip, .. gzip, .. gzip, .. new byte[zeros]]))).Text);
             Assert.Equal(expected, Assert.Single(SourceFolder.Read(new(), _folder.Write("a.zst", [.. zstd, .. zstd, .. zstd]))).Text);
         }
     }

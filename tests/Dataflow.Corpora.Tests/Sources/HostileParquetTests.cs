@@ -61,7 +61,8 @@ public sealed class HostileParquetTests : IDisposable
     public void Metadata_that_are_said_to_be_long_or_deep_or_many_are_refused()
     {
         byte[] body = [.. "PAR1"u8, .. new byte[100]];
-        Assert.Contains("its metadata are said to have 4294967295 bytes", _folder.Refusal("a.parquet", ThriftBytes.WithFooter(body, [0], uint.MaxValue)));
+        Assert.Contains("its metadata are said to have 4294967295 bytes",
+            _folder.Refusal("a.parquet", ThriftBytes.WithFooter(body, [0], uint.MaxValue)));
         byte[] deep = new byte[1_000_000];
         deep.AsSpan().Fill(0x1C);
         Assert.Contains("its metadata make no sense", _folder.Refusal("a.parquet", ThriftBytes.WithFooter(body, deep)));
@@ -75,17 +76,21 @@ public sealed class HostileParquetTests : IDisposable
     [Fact]
     public void Pages_of_absurd_sizes_are_refused()
     {
-        Assert.Contains("has a page of 2000000000 bytes", _folder.Refusal("a.parquet", ThriftBytes.File(1, (Page(2_000_000_000, 10, 1), new byte[10]))));
-        Assert.Contains("end outside of the file", _folder.Refusal("a.parquet", ThriftBytes.File(1, (Page(100_000_000, 100_000_000, 1), new byte[10]))));
+        Assert.Contains("has a page of 2000000000 bytes",
+            _folder.Refusal("a.parquet", ThriftBytes.File(1, (Page(2_000_000_000, 10, 1), new byte[10]))));
+        Assert.Contains("end outside of the file",
+            _folder.Refusal("a.parquet", ThriftBytes.File(1, (Page(100_000_000, 100_000_000, 1), new byte[10]))));
         Assert.Contains("make no sense", _folder.Refusal("a.parquet", ThriftBytes.File(1, (Page(-1, 10, 1), new byte[10]))));
-        Assert.Contains("ends before its values do", _folder.Refusal("a.parquet", ThriftBytes.File(2_000_000_000, (Page(10, 10, 2_000_000_000), new byte[10]))));
+        Assert.Contains("ends before its values do",
+            _folder.Refusal("a.parquet", ThriftBytes.File(2_000_000_000, (Page(10, 10, 2_000_000_000), new byte[10]))));
         Assert.Contains("is damaged Parquet", _folder.Refusal("a.parquet", ThriftBytes.File(1)));
     }
 
     [Fact]
     public void A_checksum_that_is_another_is_refused() => Assert.Contains(
         "a page has another checksum", _folder.Refusal("a.parquet", ThriftBytes.File(1, (
-            new ThriftBytes().Number(1, 0).Number(2, 5).Number(3, 5).Number(4, 77).Structure(5, d => d.Number(1, 1).Number(2, 0)), [1, 0, 0, 0, 97]))));
+            new ThriftBytes().Number(1, 0).Number(2, 5).Number(3, 5).Number(4, 77).Structure(
+                5, d => d.Number(1, 1).Number(2, 0)), [1, 0, 0, 0, 97]))));
 
     public void Dispose() => _folder.Dispose();
 
@@ -93,12 +98,14 @@ public sealed class HostileParquetTests : IDisposable
         new ThriftBytes().Number(1, 0).Number(2, length).Number(3, compressed).Structure(5, d => d.Number(1, values).Number(2, 0));
 
     private static byte[] Texts(CompressionMethod method) => ParquetSourceTests.Bytes(
-        Enumerable.Range(0, 200).Select(i => new TextRow { Id = i, Text = $"text {i % 50}" }), new ParquetOptions { CompressionMethod = method });
+        Enumerable.Range(0, 200).Select(
+            i => new TextRow { Id = i, Text = $"text {i % 50}" }), new ParquetOptions { CompressionMethod = method });
 
     private static byte[] Chats(CompressionMethod method) => ParquetSourceTests.Bytes(
         Enumerable.Range(0, 60).Select(i => new ChatRow
         {
-            Messages = [new() { Role = "user", Content = $"{i}", Calls = [new() { Name = "f", Ids = [i, i] }] }, new() { Role = "assistant" }],
+            Messages = [new() { Role = "user", Content = $"{i}", Calls = [new() { Name = "f", Ids = [i, i] }] },
+                new() { Role = "assistant" }],
         }),
         new ParquetOptions { CompressionMethod = method });
 }

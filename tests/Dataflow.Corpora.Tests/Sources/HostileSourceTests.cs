@@ -36,7 +36,8 @@ public sealed class HostileSourceTests : IDisposable
 
     [Fact]
     public void A_record_that_is_no_utf8_is_refused_with_its_byte() => Assert.Contains(
-        "a.jsonl, line 2: byte 12 of it (0xFF) is not UTF-8", _folder.Refusal("a.jsonl", [.. "{\"text\":\"\"}\n{\"text\": \"a"u8, .. new byte[] { 0xFF }, .. "\"}"u8]));
+        "a.jsonl, line 2: byte 12 of it (0xFF) is not UTF-8", _folder.Refusal(
+            "a.jsonl", [.. "{\"text\":\"\"}\n{\"text\": \"a"u8, .. new byte[] { 0xFF }, .. "\"}"u8]));
 
     [Fact]
     public void A_pipe_is_refused_and_not_waited_for()
@@ -75,7 +76,8 @@ public sealed class HostileSourceTests : IDisposable
     {
         string path = _folder.Write(name, string.Concat(Enumerable.Repeat("{\"text\": \"some text\"}\n", 50_000)));
         if (name == "a.parquet") _folder.Write(name, ParquetSourceTests.Bytes(
-            Enumerable.Range(0, 10_000).Select(i => new TextRow { Id = i, Text = $"text {i}" }), new Parquet.ParquetOptions { RowGroupSize = 500 }));
+            Enumerable.Range(0, 10_000).Select(
+                i => new TextRow { Id = i, Text = $"text {i}" }), new Parquet.ParquetOptions { RowGroupSize = 500 }));
         IEnumerable<Passage> passages = SourceSet.Of([path]).Read();
         int count = 0;
         Assert.Contains("it was cut short while in use", Assert.Throws<UserErrorException>(() =>

@@ -42,8 +42,10 @@ public sealed class JsonSourceTests : IDisposable
     {
         string[] texts = [.. Enumerable.Range(0, 12).Select(i => new string((char)('a' + i), (i * 40_000) + 1))];
         string[] lines = [.. texts.Select(t => JsonSerializer.Serialize(new { text = t }))];
-        Assert.Equal(texts, SourceFolder.ReadFromEverywhere(new SourceOptions(), _folder.Write("a.jsonl", string.Join('\n', lines))).Select(p => p.Text));
-        Assert.Equal(texts, SourceFolder.ReadFromEverywhere(new SourceOptions(), _folder.Write("a.json", $"[{string.Join(',', lines)}]")).Select(p => p.Text));
+        Assert.Equal(texts,
+            SourceFolder.ReadFromEverywhere(new SourceOptions(), _folder.Write("a.jsonl", string.Join('\n', lines))).Select(p => p.Text));
+        Assert.Equal(texts, SourceFolder.ReadFromEverywhere(
+            new SourceOptions(), _folder.Write("a.json", $"[{string.Join(',', lines)}]")).Select(p => p.Text));
     }
 
     [Fact]
@@ -56,7 +58,8 @@ public sealed class JsonSourceTests : IDisposable
     [Fact]
     public void A_conversation_is_its_object_without_what_means_nothing()
     {
-        string line = $$"""{"id": 1, "messages": {{Turns}}, "tools": "[{\"type\": \"function\"}]", "kwargs": {"a": 1}, "documents": null, "prompt": "p"}""";
+        string beside = "\"tools\"" + """: "[{\"type\": \"function\"}]", "kwargs": {"a": 1}, "documents": null, "prompt": "p"}""";
+        string line = $$"""{"id": 1, "messages": {{Turns}}, """ + beside;
         Passage passage = Assert.Single(_folder.Read("a.jsonl", line));
         Assert.Equal(DocumentKind.Conversation, passage.Kind);
         Assert.Equal("{\"messages\":" + Turns + ""","tools":[{"type": "function"}],"kwargs":{"a": 1}}""", passage.Text);
@@ -72,7 +75,8 @@ public sealed class JsonSourceTests : IDisposable
 
     [Theory]
     [InlineData("[]", "[]", 0, "[]")]
-    [InlineData("""[{"role": "user"}]""", """[ {"role": "assistant"}, {"role": "x"}]""", 1, """[{"role": "user"}, {"role": "assistant"}, {"role": "x"}]""")]
+    [InlineData("""[{"role": "user"}]""", """[ {"role": "assistant"}, {"role": "x"}]""", 1,
+        """[{"role": "user"}, {"role": "assistant"}, {"role": "x"}]""")]
     [InlineData("[]", """[{"role": "assistant"}]""", 0, """[{"role": "assistant"}]""")]
     [InlineData("""[{"role": "a"}, {"role": "b"}]""", "[]", 2, """[{"role": "a"}, {"role": "b"}]""")]
     public void Prompts_and_completions_of_messages_become_conversations(string prompt, string completion, int from, string expected)
@@ -90,7 +94,8 @@ public sealed class JsonSourceTests : IDisposable
     [InlineData("""{"text": "a"}""", "texts (text)")]
     [InlineData("""{"prompt": "a", "completion": "b"}""", "prompts with completions (prompt, completion)")]
     [InlineData("""{"messages": [{"role": "user", "content": "a"}], "prompt": "p"}""", "conversations as messages (role, content)")]
-    [InlineData("""{"conversations": [{"from": "human", "value": "a"}]}""", "conversations in ShareGPT's form (from, value), read as messages")]
+    [InlineData(
+        """{"conversations": [{"from": "human", "value": "a"}]}""", "conversations in ShareGPT's form (from, value), read as messages")]
     [InlineData("""{"prompt": [{"role": "user", "content": "a"}], "completion": []}""", "prompts with completions, both lists of messages")]
     public void What_was_found_is_said(string line, string expected)
     {
@@ -131,7 +136,8 @@ public sealed class JsonSourceTests : IDisposable
     [InlineData("""{"messages": {"role": "user"}}""", "line 1: messages is an object; it must be a list of messages")]
     [InlineData("""{"messages": "[{]"}""", "messages (text) of ")]
     [InlineData("""{"messages": [5]}""", "line 1: turn 1 of messages is a number")]
-    public void What_is_no_document_is_refused_with_its_line(string line, string expected) => Assert.Contains(expected, _folder.Refusal("a.jsonl", line));
+    public void What_is_no_document_is_refused_with_its_line(string line, string expected) =>
+        Assert.Contains(expected, _folder.Refusal("a.jsonl", line));
 
     [Theory]
     [InlineData("""[{"text": "a"}""", "ends before its list does, at record 2")]
@@ -167,7 +173,8 @@ public sealed class JsonSourceTests : IDisposable
 
     [Fact]
     public void A_field_that_is_missing_is_refused() => Assert.Contains(
-        "line 1 has no body, which --field names; it has the keys text", _folder.Refusal("a.jsonl", "{\"text\": \"a\"}", new SourceOptions { Field = "body" }));
+        "line 1 has no body, which --field names; it has the keys text", _folder.Refusal(
+            "a.jsonl", "{\"text\": \"a\"}", new SourceOptions { Field = "body" }));
 
     public void Dispose() => _folder.Dispose();
 }

@@ -24,7 +24,8 @@ public sealed class ParquetPageTests : IDisposable
         var random = new Random(5);
         foreach (int count in new[] { 0, 1, 2, 33, 128, 129, 130, 1_000 })
         {
-            long[] values = [.. Enumerable.Range(0, count).Select(_ => random.NextInt64(-1L << random.Next(1, 60), 1L << random.Next(1, 60)))];
+            long[] values =
+                [.. Enumerable.Range(0, count).Select(_ => random.NextInt64(-1L << random.Next(1, 60), 1L << random.Next(1, 60)))];
             byte[] bytes = Deltas(values);
             var reader = new DeltaIntegers([9, 9, .. bytes, 8, 8, 8], 2, bytes.Length + 5, 10_000);
             Assert.Equal(values, Enumerable.Range(0, reader.Count).Select(_ => reader.Next()));
@@ -66,7 +67,8 @@ public sealed class ParquetPageTests : IDisposable
     {
         var dictionary = new ThriftBytes().Number(1, 2).Number(2, 12).Number(3, 12).Structure(7, d => d.Number(1, 2).Number(2, 0));
         var data = new ThriftBytes().Number(1, 0).Number(2, 3).Number(3, 3).Structure(5, d => d.Number(1, 5).Number(2, 8));
-        string path = _folder.Write("a.parquet", ThriftBytes.File(5, (dictionary, [1, 0, 0, 0, 97, 3, 0, 0, 0, 98, 99, 100]), (data, [1, 3, 0x0A])));
+        string path =
+            _folder.Write("a.parquet", ThriftBytes.File(5, (dictionary, [1, 0, 0, 0, 97, 3, 0, 0, 0, 98, 99, 100]), (data, [1, 3, 0x0A])));
         Assert.Equal(["a", "bcd", "a", "bcd", "a"], SourceFolder.ReadFromEverywhere(new(), path).Select(p => p.Text));
         var wrong = new ThriftBytes().Number(1, 0).Number(2, 3).Number(3, 3).Structure(5, d => d.Number(1, 5).Number(2, 8));
         Assert.Contains("a page has no dictionary", _folder.Refusal("a.parquet", ThriftBytes.File(5, (wrong, [1, 3, 0x0A]))));
@@ -118,7 +120,8 @@ public sealed class ParquetPageTests : IDisposable
     private IEnumerable<string> Read(int encoding, int count, byte[] page)
     {
         var header = new ThriftBytes().Number(1, 3).Number(2, page.Length).Number(3, page.Length)
-            .Structure(8, d => d.Number(1, count).Number(2, 0).Number(3, count).Number(4, encoding).Number(5, 0).Number(6, 0).Flag(7, false));
+            .Structure(
+                8, d => d.Number(1, count).Number(2, 0).Number(3, count).Number(4, encoding).Number(5, 0).Number(6, 0).Flag(7, false));
         return SourceFolder.Read(new(), _folder.Write("a.parquet", ThriftBytes.File(count, (header, page)))).Select(p => p.Text);
     }
 

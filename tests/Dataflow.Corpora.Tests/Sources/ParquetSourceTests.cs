@@ -50,9 +50,11 @@ public sealed class ParquetSourceTests : IDisposable
     {
         ChatRow[] rows =
         [
-            new() { Messages = [new() { Role = "user", Content = "Hé" }, new() { Role = "assistant", Content = null, Calls = [new() { Name = "f", Ids = [1, 2] }] }], Tools = "[]" },
+            new() { Messages = [new() { Role = "user", Content = "Hé" },
+                new() { Role = "assistant", Content = null, Calls = [new() { Name = "f", Ids = [1, 2] }] }], Tools = "[]" },
             new() { Messages = [], Tools = null },
-            new() { Messages = [new() { Role = "user", Content = "a", Calls = [] }, new() { Role = "x", Content = "b", Calls = [new() { Name = "g", Ids = [] }, new() { Name = "h", Ids = [3] }] }], Tools = "[5]" },
+            new() { Messages = [new() { Role = "user", Content = "a", Calls = [] }, new() { Role = "x", Content = "b",
+                Calls = [new() { Name = "g", Ids = [] }, new() { Name = "h", Ids = [3] }] }], Tools = "[5]" },
         ];
         List<Passage> read = SourceFolder.ReadFromEverywhere(new SourceOptions(), Write(rows));
         Assert.All(read, p => Assert.Equal(DocumentKind.Conversation, p.Kind));
@@ -60,7 +62,8 @@ public sealed class ParquetSourceTests : IDisposable
             [
                 """{"messages":[{"role":"user","content":"Hé"},{"role":"assistant","tool_calls":[{"name":"f","ids":[1,2]}]}],"tools":[]}""",
                 """{"messages":[]}""",
-                """{"messages":[{"role":"user","content":"a","tool_calls":[]},{"role":"x","content":"b","tool_calls":[{"name":"g","ids":[]},{"name":"h","ids":[3]}]}],"tools":[5]}""",
+                """{"messages":[{"role":"user","content":"a","tool_calls":[]},{"role":"x","content":"b",""" +
+                    "\"tool_calls\":" + """[{"name":"g","ids":[]},{"name":"h","ids":[3]}]}],"tools":[5]}""",
             ],
             read.Select(p => p.Text));
         Assert.Equal(2, Conversation.Parse(read[0].Text).Messages.GetArrayLength());
@@ -86,7 +89,8 @@ public sealed class ParquetSourceTests : IDisposable
                 })],
             }),
         ];
-        var json = new JsonSerializerOptions { DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull };
+        var json = new JsonSerializerOptions { DefaultIgnoreCondition =
+            System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull };
         List<Passage> read = SourceFolder.Read(new(), Write(rows, new ParquetOptions { RowGroupSize = 700 }));
         Assert.Equal(rows.Select(r => JsonSerializer.Serialize(r, json)), read.Select(p => p.Text));
     }
@@ -105,7 +109,8 @@ public sealed class ParquetSourceTests : IDisposable
         string path = Write(new OtherRow[] { new() { Body = "a", Score = 0.5, Good = true } });
         Assert.Equal("a", Assert.Single(SourceFolder.Read(new SourceOptions { Field = "Body" }, path)).Text);
         Assert.Contains("has the columns Body, Score, Good; needed are text", SourceFolder.Refusal(path));
-        Assert.Contains("has no body, which --field names; it has the columns Body", SourceFolder.Refusal(path, new SourceOptions { Field = "body" }));
+        Assert.Contains(
+            "has no body, which --field names; it has the columns Body", SourceFolder.Refusal(path, new SourceOptions { Field = "body" }));
         Assert.Contains("row 1: Score is a number; it must be text", SourceFolder.Refusal(path, new SourceOptions { Field = "Score" }));
     }
 
@@ -113,7 +118,8 @@ public sealed class ParquetSourceTests : IDisposable
     public void Null_and_two_kinds_are_refused_with_their_row()
     {
         Assert.Contains("row 2: text is null", SourceFolder.Refusal(Write(new TextRow[] { new() { Text = "a" }, new() })));
-        Assert.Contains("row 1 has text and messages", SourceFolder.Refusal(Write(new JsonRow[] { new() { Messages = "[]", Text = "a" } })));
+        Assert.Contains(
+            "row 1 has text and messages", SourceFolder.Refusal(Write(new JsonRow[] { new() { Messages = "[]", Text = "a" } })));
     }
 
     [Fact]
@@ -122,8 +128,11 @@ public sealed class ParquetSourceTests : IDisposable
     [Fact]
     public void Numbers_of_all_kinds_are_written()
     {
-        NumberRow[] rows = [new() { Messages = [new() { Role = "x", A = -5, B = long.MinValue, C = 0.1, D = 1.5f, E = true }, new() { Role = "y", A = 7, C = double.NaN, E = false }] }];
-        Assert.Equal("""{"messages":[{"role":"x","A":-5,"B":-9223372036854775808,"C":0.1,"D":1.5,"E":true},{"role":"y","A":7,"B":0,"C":null,"D":0,"E":false}]}""",
+        NumberRow[] rows = [new() { Messages = [new() { Role = "x", A = -5, B = long.MinValue, C = 0.1, D = 1.5f, E = true },
+            new() { Role = "y", A = 7, C = double.NaN, E = false }] }];
+        string first = """{"role":"x","A":-5,"B":-9223372036854775808,"C":0.1,"D":1.5,"E":true}""";
+        string second = """{"role":"y","A":7,"B":0,"C":null,"D":0,"E":false}""";
+        Assert.Equal($$"""{"messages":[{{first}},{{second}}]}""",
             Assert.Single(SourceFolder.Read(new SourceOptions { Field = "messages" }, _folder.Write("n.parquet", Bytes(rows)))).Text);
     }
 

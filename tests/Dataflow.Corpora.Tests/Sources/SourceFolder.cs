@@ -45,7 +45,8 @@ public sealed class SourceFolder : IDisposable
     public static List<Passage> Read(SourceOptions options, params string[] patterns) => [.. SourceSet.Of(patterns, options).Read()];
 
     /// <summary>Everything that a file holds, which was written under a name.</summary>
-    public List<Passage> Read(string name, string text, SourceOptions? options = null) => Read(options ?? new SourceOptions(), Write(name, text));
+    public List<Passage> Read(string name, string text, SourceOptions? options = null) =>
+        Read(options ?? new SourceOptions(), Write(name, text));
 
     /// <summary>The sentence with which a file is refused.</summary>
     public string Refusal(string name, string text, SourceOptions? options = null) => Refusal(Write(name, text), options);

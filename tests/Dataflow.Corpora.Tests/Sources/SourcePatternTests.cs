@@ -10,7 +10,8 @@ public sealed class SourcePatternTests : IDisposable
 
     public SourcePatternTests()
     {
-        foreach (string name in new[] { "b.txt", "a.txt", "B.txt", "a10.txt", "a2.txt", ".hidden.txt", "sub/c.txt", "sub/deep/d.txt", "sub/x.jsonl", ".git/e.txt" })
+        foreach (string name in new[] { "b.txt", "a.txt", "B.txt", "a10.txt", "a2.txt", ".hidden.txt", "sub/c.txt", "sub/deep/d.txt",
+            "sub/x.jsonl", ".git/e.txt" })
             _folder.Write(name, "text");
     }
 

@@ -36,7 +36,8 @@ public sealed class TextSourceTests : IDisposable
         _folder.Write("a.txt", "\n \t\n  one\r\ntwo\r\n\r\n\r\n\nthree\n \nfour\n\n\n");
         _folder.Write("b.txt", "\n\n");
         _folder.Write("c.txt", "five\n\nsix");
-        List<Passage> read = SourceFolder.ReadFromEverywhere(new SourceOptions { Documents = TextDocuments.Paragraph }, _folder.Root + "/*.txt");
+        List<Passage> read =
+            SourceFolder.ReadFromEverywhere(new SourceOptions { Documents = TextDocuments.Paragraph }, _folder.Root + "/*.txt");
         Assert.Equal(["  one\r\ntwo", "three", "four", "five", "six"], read.Select(p => p.Text));
         Assert.Equal([3, 8, 10, 1, 3], read.Select(p => p.Place.Number));
     }
@@ -69,7 +70,8 @@ public sealed class TextSourceTests : IDisposable
     public void A_long_document_without_a_place_to_cut_is_refused()
     {
         string message = _folder.Refusal("long.txt", new string('x', (16 << 20) + 1));
-        Assert.EndsWith("long.txt has 16777216 bytes without a line that begins with a letter, where it could be taken in pieces; give it as lines "
+        Assert.EndsWith(
+            "long.txt has 16777216 bytes without a line that begins with a letter, where it could be taken in pieces; give it as lines "
             + "with --documents line, or break it up", message);
         Assert.Single(_folder.Read("long.txt", new string('x', 16 << 20)));
         string feeds = string.Concat(Enumerable.Repeat("words\r\n", 3 << 20));
@@ -94,7 +96,8 @@ public sealed class TextSourceTests : IDisposable
         Assert.Contains("bad.txt, byte 4: 0xFF is not UTF-8", _folder.Refusal("bad.txt", [97, 98, 99, 0xFF, 97]));
         Assert.Contains("bad.txt, byte 4: 0xE2 is not UTF-8", _folder.Refusal("bad.txt", [97, 98, 99, 0xE2, 0x82]));
         var options = new SourceOptions { Documents = TextDocuments.Line };
-        Assert.Contains("bad.txt, line 2: byte 2 of it (0xC3) is not UTF-8", _folder.Refusal("bad.txt", [97, 10, 98, 0xC3, 98, 10], options));
+        Assert.Contains(
+            "bad.txt, line 2: byte 2 of it (0xC3) is not UTF-8", _folder.Refusal("bad.txt", [97, 10, 98, 0xC3, 98, 10], options));
         Assert.Contains("is UTF-16", _folder.Refusal("bad.txt", [0xFF, 0xFE, 97, 0]));
     }
 

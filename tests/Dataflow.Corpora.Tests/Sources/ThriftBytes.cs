@@ -68,8 +68,10 @@ internal sealed class ThriftBytes
     public static byte[] File(string name, int repetition, int values, int rows, params (ThriftBytes Header, byte[] Bytes)[] pages)
     {
         byte[] body = [.. "PAR1"u8, .. pages.SelectMany(p => p.Header.End().Bytes.Concat(p.Bytes))];
-        byte[] footer = new ThriftBytes().Number(1, 1).List(2, e => e.Text(4, "schema").Number(5, 1), e => e.Number(1, 6).Number(3, repetition).Text(4, name))
-            .Number(3, values).List(4, g => g.List(1, c => c.Structure(3, m => m.Number(1, 6).Number(4, 0).Number(5, values).Number(9, 4))).Number(3, rows))
+        byte[] footer = new ThriftBytes().Number(1, 1).List(
+            2, e => e.Text(4, "schema").Number(5, 1), e => e.Number(1, 6).Number(3, repetition).Text(4, name))
+            .Number(3, values).List(
+                4, g => g.List(1, c => c.Structure(3, m => m.Number(1, 6).Number(4, 0).Number(5, values).Number(9, 4))).Number(3, rows))
             .End().Bytes;
         return WithFooter(body, footer);
     }

@@ -105,7 +105,8 @@ internal sealed class ByteWindow(Stream stream, string path)
     /// Doubles what is small; makes room for the largest record at once where one is large, as memory that is not written costs nothing and
     /// arrays that were left behind do.
     /// </summary>
-    private static int Grown(int length) => length < LargeBytes ? (2 * length) + PieceBytes : Math.Max(JsonLines.MostBytes, length) + (4 * PieceBytes);
+    private static int Grown(int length) =>
+        length < LargeBytes ? (2 * length) + PieceBytes : Math.Max(JsonLines.MostBytes, length) + (4 * PieceBytes);
 }
 
 /// <summary>A file of a source set that is read as bytes.</summary>

@@ -4,7 +4,9 @@ using ZstdSharp;
 
 namespace Dataflow.Corpora;
 
-/// <summary>Opens what is read from its beginning to its end; what is compressed is told by its first bytes, whatever it is called.</summary>
+/// <summary>
+/// Opens what is read from its beginning to its end; what is compressed is told by its first bytes, whatever it is called.
+/// </summary>
 internal static class InputStreams
 {
     /// <summary>A file as decompressed.</summary>

@@ -60,7 +60,8 @@ internal sealed class DocumentRecords(string? field, Findings findings)
         if (members.Prompt.IsGiven && members.Completion.IsGiven) given.Add("completion");
         if (members.Messages.IsGiven) given.Add("messages");
         if (members.Conversations.IsGiven) given.Add("conversations");
-        if (given.Count > 1) throw new UserErrorException($"{place} has {string.Join(" and ", given)}; name the one that is meant with --field");
+        if (given.Count > 1)
+            throw new UserErrorException($"{place} has {string.Join(" and ", given)}; name the one that is meant with --field");
         key = given.Count == 1 ? given[0] : throw Nothing(json, members, place);
         return key switch
         {
@@ -80,10 +81,11 @@ internal sealed class DocumentRecords(string? field, Findings findings)
         ];
         foreach ((string key, JsonValue value) in known)
             if (value.Kind == JsonTokenType.Null) return new UserErrorException($"{place}: {key} is null; leave such records out");
-        if (members.Prompt.Exists) return new UserErrorException($"{place} has a prompt without a completion; name what is to be read with --field");
+        if (members.Prompt.Exists) return new UserErrorException(
+            $"{place} has a prompt without a completion; name what is to be read with --field");
         return new UserErrorException(
-            $"{place} has {Keys(json)}; needed are text, prompt and completion, messages, or conversations, or name the key that holds the text "
-                + "with --field");
+            $"{place} has {Keys(json)}; needed are text, prompt and completion, messages, or conversations, "
+                + "or name the key that holds the text with --field");
     }
 
     private static Passage Completion(ReadOnlySpan<byte> json, in RecordMembers members, PassagePlace place, SourcePosition next)
@@ -95,12 +97,14 @@ internal sealed class DocumentRecords(string? field, Findings findings)
         }
 
         if (members.Prompt.IsList || members.Completion.IsList) throw new UserErrorException(
-            $"{place}: prompt is {members.Prompt.Words} and completion is {members.Completion.Words}; both must be text, or lists of messages");
+            $"{place}: prompt is {members.Prompt.Words} and completion is {members.Completion.Words}; "
+                + "both must be text, or lists of messages");
         string prompt = Text(json, members.Prompt, "prompt", place), completion = Text(json, members.Completion, "completion", place);
         return new Passage(DocumentKind.Completion, prompt + completion) { PromptLength = prompt.Length, Place = place, Next = next };
     }
 
-    private static string Text(ReadOnlySpan<byte> json, JsonValue value, string key, PassagePlace place) => value.IsString ? value.Text(json)
+    private static string Text(ReadOnlySpan<byte> json, JsonValue value, string key, PassagePlace place) =>
+        value.IsString ? value.Text(json)
         : throw new UserErrorException($"{place}: {key} is {value.Words}; it must be text, leave such records out");
 
     private static Passage Conversation(
@@ -191,7 +195,8 @@ internal sealed class DocumentRecords(string? field, Findings findings)
             reader.Skip();
         }
 
-        return keys.Count == 0 ? "no keys" : "the keys " + string.Join(", ", keys.Take(ShownKeys)) + (keys.Count > ShownKeys ? " and more" : "");
+        return keys.Count == 0 ? "no keys"
+            : "the keys " + string.Join(", ", keys.Take(ShownKeys)) + (keys.Count > ShownKeys ? " and more" : "");
     }
 
     private static string Shortened(string key) => key.Length <= 40 ? key : key[..40] + "...";

@@ -54,7 +54,8 @@ internal static class JsonList
             mark = Take(window, place);
         }
 
-        if (mark != '{') throw new UserErrorException($"{place} begins with {Shown(mark)}; each must be an object, as in {{\"text\": \"...\"}}");
+        if (mark != '{')
+            throw new UserErrorException($"{place} begins with {Shown(mark)}; each must be an object, as in {{\"text\": \"...\"}}");
         return true;
     }
 
@@ -62,7 +63,8 @@ internal static class JsonList
     {
         window.Advance(1);
         if (Peek(window, out _) >= 0) throw new UserErrorException(
-            $"{window.Path} goes on after its list of {place.Number - 1} records has ended; a .json file is one list, or one object a line");
+            $"{window.Path} goes on after its list of {place.Number - 1} records has ended; "
+                + "a .json file is one list, or one object a line");
         return false;
     }
 
@@ -70,7 +72,8 @@ internal static class JsonList
     private static int Take(ByteWindow window, PassagePlace place)
     {
         int mark = Peek(window, out int at);
-        if (mark < 0) throw new UserErrorException($"{window.Path} ends before its list does, at {place.Unit} {place.Number}: it is cut short");
+        if (mark < 0)
+            throw new UserErrorException($"{window.Path} ends before its list does, at {place.Unit} {place.Number}: it is cut short");
         window.Advance(at);
         return mark;
     }
@@ -100,7 +103,8 @@ internal static class JsonList
             {
                 at = Math.Max(at, content.Length);
                 if (at > JsonLines.MostBytes) throw JsonLines.TooLong(place);
-                if (!window.Fill()) throw new UserErrorException($"{place} does not end before the file does: it is cut short, or a bracket is missing");
+                if (!window.Fill())
+                    throw new UserErrorException($"{place} does not end before the file does: it is cut short, or a bracket is missing");
                 continue;
             }
 

@@ -61,7 +61,8 @@ internal static class JsonSyntax
     {
         string message = e.Message;
         if (message.Contains("maximum configured depth", StringComparison.Ordinal)) return $"it is nested more than {MostNested} deep";
-        if (message.Contains("Expected depth to be zero", StringComparison.Ordinal)) return "it ends within a list or an object, which must be on one line";
+        if (message.Contains("Expected depth to be zero", StringComparison.Ordinal))
+            return "it ends within a list or an object, which must be on one line";
         string reason = message.Split(" LineNumber:")[0].Split(". ")[0].TrimEnd('.');
         return string.Create(CultureInfo.InvariantCulture, $"{reason} (at byte {e.BytePositionInLine + 1}{Line(e.LineNumber)})");
     }

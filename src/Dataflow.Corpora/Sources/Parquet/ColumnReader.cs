@@ -36,8 +36,8 @@ internal sealed class ColumnReader(ParquetFile file, ParquetNode leaf, ParquetCh
             entries.Add(entry.Value);
             bytes += entry.Value.Value.Length;
             if (bytes > JsonLines.MostBytes || entries.Count > MostEntries) throw new UserErrorException(
-                $"{place}: {column} has more than {JsonLines.MostBytes >> 20} MiB or {MostEntries} values, the most that a record may have; "
-                    + "break it up");
+                $"{place}: {column} has more than {JsonLines.MostBytes >> 20} MiB or {MostEntries} values, "
+                    + "the most that a record may have; break it up");
             entry = Next();
         }
         while (entry is { Repetition: > 0 });

@@ -54,7 +54,8 @@ internal sealed class DeltaIntegers
     public int[] AllLengths()
     {
         var lengths = new int[Count];
-        for (int i = 0; i < Count; i++) lengths[i] = Next() is var length and >= 0 and <= int.MaxValue ? (int)length : throw ThriftReader.Senseless();
+        for (int i = 0; i < Count; i++) lengths[i] = Next() is var length and >= 0 and <= int.MaxValue ? (int)length
+            : throw ThriftReader.Senseless();
         return lengths;
     }
 

@@ -97,18 +97,21 @@ internal sealed class ParquetFile : IDisposable
     public byte[] ReadPage(in PageHeader header, long offset, int codec, string column)
     {
         if (Math.Max(header.Length, header.Compressed) > MostPage) throw new UserErrorException(
-            $"{Path}: column {column} has a page of {Math.Max(header.Length, header.Compressed)} bytes, and at most {MostPage} are read at once; "
-                + "write it with smaller pages, or fewer rows in each row group");
-        if (header.Compressed > _file.Length - TailBytes - offset) throw new InvalidDataException("a page is said to end outside of the file");
+            $"{Path}: column {column} has a page of {Math.Max(header.Length, header.Compressed)} bytes, "
+                + $"and at most {MostPage} are read at once; write it with smaller pages, or fewer rows in each row group");
+        if (header.Compressed > _file.Length - TailBytes - offset)
+            throw new InvalidDataException("a page is said to end outside of the file");
         var bytes = new byte[header.Compressed];
         _file.Read(offset, bytes);
-        if (header.Checksum is { } checksum && Crc32.HashToUInt32(bytes) != checksum) throw new InvalidDataException("a page has another checksum");
+        if (header.Checksum is { } checksum && Crc32.HashToUInt32(bytes) != checksum)
+            throw new InvalidDataException("a page has another checksum");
         (_read, _decompressed) = (_read + bytes.Length + header.Size, _decompressed + header.Length);
         if (_decompressed > HarmlessBytes && _decompressed / MostRatio > _read) throw new UserErrorException(
-            $"{Path}: {_decompressed} bytes come from {_read}, more than {MostRatio} times as many, as no documents do; write it uncompressed if "
-                + "it is meant so");
+            $"{Path}: {_decompressed} bytes come from {_read}, more than {MostRatio} times as many, as no documents do; "
+                + "write it uncompressed if it is meant so");
         int levels = header.RepetitionBytes + header.DefinitionBytes;
-        if (codec == 0 || !header.IsCompressed) return header.Length == bytes.Length ? bytes : throw new InvalidDataException("a page has another length");
+        if (codec == 0 || !header.IsCompressed) return header.Length == bytes.Length ? bytes
+            : throw new InvalidDataException("a page has another length");
         var page = new byte[header.Length];
         bytes.AsSpan(0, levels).CopyTo(page);
         if (bytes.Length > levels || page.Length > levels)
@@ -130,9 +133,11 @@ internal sealed class ParquetFile : IDisposable
             $"{Path} is compressed as a whole; Parquet is compressed within, decompress it");
         if (tail[MagicBytes..].SequenceEqual("PARE"u8)) throw new UserErrorException($"{Path} is encrypted; write it without encryption");
         if (!head.SequenceEqual("PAR1"u8)) throw new UserErrorException($"{Path} is not Parquet: it does not begin with PAR1");
-        if (!tail[MagicBytes..].SequenceEqual("PAR1"u8)) throw new UserErrorException($"{Path} is cut short: it is Parquet and does not end with PAR1");
+        if (!tail[MagicBytes..].SequenceEqual("PAR1"u8))
+            throw new UserErrorException($"{Path} is cut short: it is Parquet and does not end with PAR1");
         long length = BinaryPrimitives.ReadUInt32LittleEndian(tail);
-        if (length > _file.Length - TailBytes - MagicBytes) throw Damaged($"its metadata are said to have {length} bytes, and it has {_file.Length}");
+        if (length > _file.Length - TailBytes - MagicBytes) throw Damaged(
+            $"its metadata are said to have {length} bytes, and it has {_file.Length}");
         if (length > MostFooter) throw new UserErrorException(
             $"{Path} has {length} bytes of metadata, and at most {MostFooter} are read; write it with fewer row groups or columns");
         var footer = new byte[length];

@@ -68,7 +68,8 @@ internal sealed class ParquetFooter(byte[] bytes)
 
     private static SchemaElement Element(ref ThriftReader reader)
     {
-        (string name, ParquetType type, int repetition, int children, bool isList, bool isMap) = ("", ParquetType.ByteArray, 0, 0, false, false);
+        (string name, ParquetType type, int repetition, int children, bool isList, bool isMap) =
+            ("", ParquetType.ByteArray, 0, 0, false, false);
         for (int id = 0; reader.Field(ref id, out ThriftType field);)
         {
             switch (id)
@@ -94,7 +95,8 @@ internal sealed class ParquetFooter(byte[] bytes)
             }
         }
 
-        if (repetition is < 0 or > 2 || children < 0 || type is < ParquetType.Boolean or > ParquetType.FixedBytes) throw ThriftReader.Senseless();
+        if (repetition is < 0 or > 2 || children < 0 || type is < ParquetType.Boolean or > ParquetType.FixedBytes)
+            throw ThriftReader.Senseless();
         return new SchemaElement(name, type, repetition, children, isList, isMap);
     }
 

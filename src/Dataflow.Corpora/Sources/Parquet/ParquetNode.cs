@@ -110,7 +110,13 @@ internal sealed class ParquetTree(IReadOnlyList<SchemaElement> elements)
             _leaf++;
             return new ParquetNode
             {
-                Name = element.Name, Shape = ParquetShape.Leaf, Level = level, Repetition = repetition, Type = element.Type, FirstLeaf = first, Leaves = 1,
+                Name = element.Name,
+                Shape = ParquetShape.Leaf,
+                Level = level,
+                Repetition = repetition,
+                Type = element.Type,
+                FirstLeaf = first,
+                Leaves = 1,
             };
         }
 
@@ -126,7 +132,8 @@ internal sealed class ParquetTree(IReadOnlyList<SchemaElement> elements)
 
             // Old writers leave out the group between the list and its element.
             bool isElement = inner.Children != 1 || inner.Name == "array" || inner.Name == element.Name + "_tuple";
-            ParquetNode value = isElement ? Value(inner, item.Level, item.Repetition, depth + 1) : Read(item.Level, item.Repetition, depth + 1);
+            ParquetNode value = isElement ? Value(inner, item.Level, item.Repetition, depth + 1)
+                : Read(item.Level, item.Repetition, depth + 1);
             return List(element.Name, level, item, value, first);
         }
 
@@ -139,7 +146,8 @@ internal sealed class ParquetTree(IReadOnlyList<SchemaElement> elements)
         Node(name, ParquetShape.List, level, item, [value], first);
 
     private ParquetNode Node(
-        string name, ParquetShape shape, int level, (int Level, int Repetition) item, IReadOnlyList<ParquetNode> children, int first) => new()
+        string name, ParquetShape shape, int level, (int Level, int Repetition) item, IReadOnlyList<ParquetNode> children, int first) =>
+            new()
         {
             Name = name,
             Shape = shape,

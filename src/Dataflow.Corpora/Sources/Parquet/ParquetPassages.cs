@@ -31,7 +31,8 @@ internal static class ParquetPassages
             if (first < group.Rows)
             {
                 var rows = new RowGroupReader(parquet, columns, group, writer);
-                bool isText = columns is [{ Shape: ParquetShape.Leaf, Type: ParquetType.ByteArray, Name: not ("messages" or "conversations") }];
+                bool isText =
+                    columns is [{ Shape: ParquetShape.Leaf, Type: ParquetType.ByteArray, Name: not ("messages" or "conversations") }];
                 for (long row = 0; row < group.Rows; row++)
                 {
                     long number = before + row + 1;
@@ -56,17 +57,18 @@ internal static class ParquetPassages
     {
         string Columns() => all.Count == 0 ? "no columns" : "the columns " + string.Join(", ", all.Take(ShownColumns).Select(c => c.Name))
             + (all.Count > ShownColumns ? " and more" : "");
-        if (field is not null && all.All(c => c.Name != field)) throw new UserErrorException($"{path} has no {field}, which --field names; it has {Columns()}");
+        if (field is not null && all.All(c => c.Name != field))
+            throw new UserErrorException($"{path} has no {field}, which --field names; it has {Columns()}");
         HashSet<string> wanted = field is null ? [.. Main] : field == "completion" ? [field, "prompt"] : [field];
         bool isChat = all.Any(c => wanted.Contains(c.Name) && (c.Shape != ParquetShape.Leaf || c.Name is "messages" or "conversations"));
         if (isChat) wanted.UnionWith(Beside);
         ParquetNode[] chosen = [.. all.Where(c => wanted.Contains(c.Name))];
         if (chosen.All(c => Beside.Contains(c.Name) && c.Name != field)) throw new UserErrorException(
-            $"{path} has {Columns()}; needed are text, prompt and completion, messages, or conversations, or name the column that holds the text "
-                + "with --field");
+            $"{path} has {Columns()}; needed are text, prompt and completion, messages, or conversations, "
+                + "or name the column that holds the text with --field");
         foreach (ParquetNode column in chosen)
-            if (column.AllLeaves.FirstOrDefault(l => l.Type is ParquetType.Int96 or ParquetType.FixedBytes) is { } leaf) throw new UserErrorException(
-                $"{path}: column {column.Name} has values of a type that has no JSON ({leaf.Name}); leave it out");
+            if (column.AllLeaves.FirstOrDefault(l => l.Type is ParquetType.Int96 or ParquetType.FixedBytes) is { } leaf)
+                throw new UserErrorException($"{path}: column {column.Name} has values of a type that has no JSON ({leaf.Name}); leave it out");
         return chosen;
     }
 

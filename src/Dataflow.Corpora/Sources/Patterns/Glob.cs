@@ -5,9 +5,9 @@ using Dataflow.Training;
 namespace Dataflow.Corpora;
 
 /// <summary>
-/// Patterns of paths as shells have them: <c>*</c>, <c>?</c> and <c>[a-z]</c>, <c>[!a-z]</c> within a name, <c>**</c> for any folders, on all
-/// systems with capitals told from small letters. Hidden names match only what begins with a dot, and links to folders are not followed by
-/// <c>**</c>, so that none leads around.
+/// Patterns of paths as shells have them: <c>*</c>, <c>?</c> and <c>[a-z]</c>, <c>[!a-z]</c> within a name, <c>**</c> for any folders, on
+/// all systems with capitals told from small letters. Hidden names match only what begins with a dot, and links to folders are not
+/// followed by <c>**</c>, so that none leads around.
 /// </summary>
 /// <remarks>FileSystemGlobbing has no <c>?</c> and no <c>[]</c>, and takes a pattern for one below a folder.</remarks>
 internal static class Glob

@@ -6,8 +6,8 @@ using Dataflow.Model;
 namespace Dataflow.Corpora;
 
 /// <summary>
-/// A text file that is one document, in pieces of about a Mi characters. It is cut only between a line feed that follows a character which is
-/// not white space, and an ASCII letter: no tokenizer joins those, so that the pieces' tokens are the text's. Where it is cut depends
+/// A text file that is one document, in pieces of about a Mi characters. It is cut only between a line feed that follows a character which
+/// is not white space, and an ASCII letter: no tokenizer joins those, so that the pieces' tokens are the text's. Where it is cut depends
 /// on nothing but where the piece begins.
 /// </summary>
 internal static class TextPieces
@@ -94,8 +94,8 @@ internal static class TextPieces
         ReadOnlySpan<char> stretch = text.Characters[..Most];
         string ends = stretch.Contains("\r\n", StringComparison.Ordinal) ? " after one that ends with a line feed alone" : "";
         return new UserErrorException(
-            $"{window.Path} has {Encoding.UTF8.GetByteCount(stretch)} bytes without a line that begins with a letter{ends}, where it could be "
-                + "taken in pieces; give it as lines with --documents line, or break it up");
+            $"{window.Path} has {Encoding.UTF8.GetByteCount(stretch)} bytes without a line that begins with a letter{ends}, "
+                + "where it could be taken in pieces; give it as lines with --documents line, or break it up");
     }
 
     /// <summary>Characters that were decoded and not yet passed on.</summary>
@@ -127,7 +127,8 @@ internal static class TextPieces
                 Length += written;
                 if (status == OperationStatus.InvalidData || (read == 0 && status == OperationStatus.NeedMoreData && !window.Fill()))
                     throw new UserErrorException(
-                        $"{window.Path}, byte {window.Position + read + 1}: 0x{bytes[read]:X2} is not UTF-8; convert the file, as with iconv");
+                        $"{window.Path}, byte {window.Position + read + 1}: 0x{bytes[read]:X2} is not UTF-8; "
+                            + "convert the file, as with iconv");
                 window.Advance(read);
                 if (read > 0) return true;
             }
