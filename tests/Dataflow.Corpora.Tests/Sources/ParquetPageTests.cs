@@ -103,6 +103,18 @@ public sealed class ParquetPageTests : IDisposable
     }
 
     [Fact]
+    public void Snappy_is_decompressed()
+    {
+        byte[] target = new byte[21];
+        byte[] stream = [21, 8, 97, 98, 99, 0x09, 3, 0x22, 6, 0, 240, 2, 100, 101, 102];
+        Assert.Equal(21, Snappy.Decompress(stream, target));
+        Assert.Equal("abcabcabcabcabcabcdef", Encoding.UTF8.GetString(target));
+        for (int length = 0; length < stream.Length; length++) Assert.NotEqual(21, Snappy.Decompress(stream.AsSpan(0, length), target));
+        Assert.Equal(-1, Snappy.Decompress([4, 0, 97, 0x09, 2], new byte[4]));
+        Assert.Equal(-1, Snappy.Decompress([255, 255, 255, 255, 255, 255], target));
+    }
+
+    [Fact]
     public void Other_encodings_are_refused_by_name()
     {
         var page = new ThriftBytes().Number(1, 0).Number(2, 4).Number(3, 4).Structure(5, d => d.Number(1, 1).Number(2, 9));

@@ -38,7 +38,8 @@ internal sealed class ColumnReader(ParquetFile file, ParquetNode leaf, ParquetCh
             if (bytes > JsonLines.MostBytes || entries.Count > MostEntries) throw new UserErrorException(
                 $"{place}: {column} has more than {JsonLines.MostBytes >> 20} MiB or {MostEntries} values, "
                     + "the most that a record may have; break it up");
-            entry = Next();
+            // A value of a column without lists is a row; the page after it is read when its row is.
+            entry = leaf.Repetition == 0 ? null : Next();
         }
         while (entry is { Repetition: > 0 });
         _pending = entry;
@@ -61,6 +62,7 @@ internal sealed class ColumnReader(ParquetFile file, ParquetNode leaf, ParquetCh
 
     private void BeginPage()
     {
+        (_repetitions, _definitions, _values) = (null, null, null);
         PageHeader header = file.ReadHeader(_offset);
         if (header.Kind is < PageKind.Data or > PageKind.DataWithPlainLevels) throw ThriftReader.Senseless();
         byte[]? page = header.Kind == PageKind.Index ? null : file.ReadPage(header, _offset + header.Size, chunk.Codec, column);

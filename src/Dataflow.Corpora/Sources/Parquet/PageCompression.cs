@@ -1,6 +1,5 @@
 using System.IO.Compression;
 using K4os.Compression.LZ4;
-using Snappier;
 using ZstdSharp;
 
 namespace Dataflow.Corpora;
@@ -26,7 +25,7 @@ internal static class PageCompression
         int written = codec switch
         {
             0 => Copy(source, target),
-            1 => OfSnappy(source, target),
+            1 => Snappy.Decompress(source, target),
             2 => Read(new GzipMembers(new MemoryStream(bytes, start, length)), target),
             4 => Read(new BrotliStream(new MemoryStream(bytes, start, length), CompressionMode.Decompress), target),
             6 => OfZstd(source, target),
@@ -41,9 +40,6 @@ internal static class PageCompression
         source.CopyTo(target);
         return source.Length;
     }
-
-    private static int OfSnappy(ReadOnlySpan<byte> source, Span<byte> target) =>
-        Snappy.GetUncompressedLength(source) == target.Length ? Snappy.Decompress(source, target) : -1;
 
     private static int OfZstd(ReadOnlySpan<byte> source, Span<byte> target)
     {
