@@ -126,6 +126,7 @@ public sealed class JsonSourceTests : IDisposable
     [InlineData("""{"prompt": "a"}""", "line 1 has a prompt without a completion")]
     [InlineData("""{"prompt": "a", "completion": []}""", "line 1: prompt is text and completion is a list")]
     [InlineData("""{"id": 1, "body": "x"}""", "line 1 has the keys id, body; needed are text")]
+    [InlineData("""{"a\nb": 1}""", "line 1 has the keys a?b; needed")]
     [InlineData("{}", "line 1 has no keys; needed are text")]
     [InlineData("""[{"text": "a"}]""", "line 1 is a list; it must be an object")]
     [InlineData("""{"text": "a"} {"text": "b"}""", "line 1 is no JSON: '{' is invalid after a single JSON value")]

@@ -60,6 +60,6 @@ internal sealed class DecompressedStream(PeekedStream compressed, Stream decompr
         base.Dispose(disposing);
     }
 
-    private static string Reason(Exception e) => e.Message.Contains("archive entry", StringComparison.Ordinal)
-        ? "the data make no sense" : e.Message.TrimEnd('.');
+    private static string Reason(Exception e) => e is not ZstdException { Code: var code } ? e.Message
+        : code == ZSTD_ErrorCode.ZSTD_error_checksum_wrong ? "a checksum is not that of the data" : "the data make no sense";
 }

@@ -39,7 +39,7 @@ internal sealed class GzipMembers(Stream compressed) : ReadingStream
                 if (!Begin()) return 0;
             }
 
-            int read = _member!.Read(buffer);
+            int read = Inflate(buffer);
             if (read > 0)
             {
                 _checksum.Append(buffer[..read]);
@@ -84,6 +84,19 @@ internal sealed class GzipMembers(Stream compressed) : ReadingStream
         _length = 0;
         _member = new DeflateStream(_feed, CompressionMode.Decompress, leaveOpen: true);
         return true;
+    }
+
+    private int Inflate(Span<byte> buffer)
+    {
+        try
+        {
+            return _member!.Read(buffer);
+        }
+        catch (InvalidDataException)
+        {
+            // The framework speaks of entries of archives.
+            throw new InvalidDataException("the data make no sense");
+        }
     }
 
     private void End()

@@ -12,8 +12,6 @@ namespace Dataflow.Corpora;
 /// <param name="findings">What the documents before were.</param>
 internal sealed class DocumentRecords(string? field, Findings findings)
 {
-    private const int ShownKeys = 12;
-
     /// <summary>The key that is read; null if the keys tell.</summary>
     public string? Field { get; } = field;
 
@@ -191,15 +189,12 @@ internal sealed class DocumentRecords(string? field, Findings findings)
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            keys.Add(Shortened(reader.GetString()!));
+            keys.Add(reader.GetString()!);
             reader.Skip();
         }
 
-        return keys.Count == 0 ? "no keys"
-            : "the keys " + string.Join(", ", keys.Take(ShownKeys)) + (keys.Count > ShownKeys ? " and more" : "");
+        return ShownNames.List("keys", keys);
     }
-
-    private static string Shortened(string key) => key.Length <= 40 ? key : key[..40] + "...";
 
     /// <summary>Where the turns of a conversation are.</summary>
     private readonly record struct Turns(string Key, JsonValue Value)

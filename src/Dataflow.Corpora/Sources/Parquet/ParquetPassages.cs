@@ -6,7 +6,6 @@ namespace Dataflow.Corpora;
 /// <summary>The rows of a Parquet file as documents. Only the columns that mean something are read.</summary>
 internal static class ParquetPassages
 {
-    private const int ShownColumns = 12;
     private const int KeptBytes = 1 << 20;
 
     private static readonly string[] Main = ["text", "prompt", "completion", "messages", "conversations"];
@@ -55,8 +54,7 @@ internal static class ParquetPassages
 
     private static ParquetNode[] Chosen(string path, IReadOnlyList<ParquetNode> all, string? field)
     {
-        string Columns() => all.Count == 0 ? "no columns" : "the columns " + string.Join(", ", all.Take(ShownColumns).Select(c => c.Name))
-            + (all.Count > ShownColumns ? " and more" : "");
+        string Columns() => ShownNames.List("columns", [.. all.Select(c => c.Name)]);
         if (field is not null && all.All(c => c.Name != field))
             throw new UserErrorException($"{path} has no {field}, which --field names; it has {Columns()}");
         HashSet<string> wanted = field is null ? [.. Main] : field == "completion" ? [field, "prompt"] : [field];
@@ -68,7 +66,7 @@ internal static class ParquetPassages
                 + "or name the column that holds the text with --field");
         foreach (ParquetNode column in chosen)
             if (column.AllLeaves.FirstOrDefault(l => l.Type is ParquetType.Int96 or ParquetType.FixedBytes) is { } leaf)
-                throw new UserErrorException($"{path}: column {column.Name} has values of a type that has no JSON ({leaf.Name}); "
+                throw new UserErrorException($"{path}: column {column.Name} has values of a type that has no JSON ({ShownNames.Of(leaf.Name)}); "
                     + "leave it out");
         return chosen;
     }

@@ -68,7 +68,7 @@ internal sealed class RowWriter(IReadOnlyList<ParquetNode> columns, int[] leaves
                 {
                     ParquetNode key = node.Children[0];
                     if (key is not { Shape: ParquetShape.Leaf, Type: ParquetType.ByteArray } || IsNull(key, item))
-                        throw new UserErrorException($"{_place}: {node.Name} has keys that are not text; leave the column out");
+                        throw new UserErrorException($"{_place}: {ShownNames.Of(node.Name)} has keys that are not text; leave the column out");
                     json.WritePropertyName(Text(key, item.First(Leaf(key)).Value));
                     Write(json, node.Children[1], item);
                 }
@@ -98,7 +98,7 @@ internal sealed class RowWriter(IReadOnlyList<ParquetNode> columns, int[] leaves
     }
 
     private ReadOnlySpan<byte> Text(ParquetNode leaf, ParquetValue value) => Utf8.IsValid(value.Span) ? value.Span
-        : throw new UserErrorException($"{_place}: {leaf.Name} is not UTF-8 text; write it as text");
+        : throw new UserErrorException($"{_place}: {ShownNames.Of(leaf.Name)} is not UTF-8 text; write it as text");
 
     /// <summary>The parts of a row that are the elements of a list.</summary>
     private IEnumerable<Row> Items(ParquetNode node, Row row)
