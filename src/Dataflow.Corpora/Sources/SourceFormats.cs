@@ -26,7 +26,5 @@ public static class SourceFormats
         return Small(name);
     }
 
-#pragma warning disable CA1308 // Endings of files are written in small letters.
     private static string Small(string name) => Path.GetExtension(name).ToLowerInvariant();
-#pragma warning restore CA1308
 }

@@ -66,8 +66,8 @@ internal static class ParquetPassages
                 + "or name the column that holds the text with --field");
         foreach (ParquetNode column in chosen)
             if (column.AllLeaves.FirstOrDefault(l => l.Type is ParquetType.Int96 or ParquetType.FixedBytes) is { } leaf)
-                throw new UserErrorException($"{path}: column {column.Name} has values of a type that has no JSON ({ShownNames.Of(leaf.Name)}); "
-                    + "leave it out");
+                throw new UserErrorException(
+                    $"{path}: column {column.Name} has values of a type that has no JSON ({ShownNames.Of(leaf.Name)}); leave it out");
         return chosen;
     }
 

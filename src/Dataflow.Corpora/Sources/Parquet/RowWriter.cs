@@ -68,7 +68,8 @@ internal sealed class RowWriter(IReadOnlyList<ParquetNode> columns, int[] leaves
                 {
                     ParquetNode key = node.Children[0];
                     if (key is not { Shape: ParquetShape.Leaf, Type: ParquetType.ByteArray } || IsNull(key, item))
-                        throw new UserErrorException($"{_place}: {ShownNames.Of(node.Name)} has keys that are not text; leave the column out");
+                        throw new UserErrorException(
+                            $"{_place}: {ShownNames.Of(node.Name)} has keys that are not text; leave the column out");
                     json.WritePropertyName(Text(key, item.First(Leaf(key)).Value));
                     Write(json, node.Children[1], item);
                 }
