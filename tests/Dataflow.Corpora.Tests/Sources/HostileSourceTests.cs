@@ -20,6 +20,11 @@ public sealed class HostileSourceTests : IDisposable
         _folder.Refusal("a.json", "[{\"text\": " + new string('[', 1_000_000) + new string(']', 1_000_000) + "}]"));
 
     [Fact]
+    public void A_conversation_of_millions_of_values_is_refused() => Assert.Contains(
+        "line 1 has a list or object of more than 1048576 values",
+        _folder.Refusal("a.jsonl", "{\"messages\": [[]" + string.Concat(Enumerable.Repeat(",[]", 1 << 20)) + "]}"));
+
+    [Fact]
     public void Json_in_text_is_no_deeper() => Assert.Contains("messages (text) of ", _folder.Refusal(
         "a.jsonl", "{\"messages\": \"" + new string('[', 1_000_000) + "\"}"));
 

@@ -159,6 +159,10 @@ internal sealed class DocumentRecords(string? field, Findings findings)
             JsonSyntax.Check(Encoding.UTF8.GetBytes(written), Within(place, key), out JsonTokenType kind);
             if (kind == JsonTokenType.Null) return;
         }
+        else
+        {
+            JsonSyntax.Check(value.In(text.Record), place, out _);
+        }
 
         text.Add($",\"{key}\":");
         if (written is not null) text.Add(written);

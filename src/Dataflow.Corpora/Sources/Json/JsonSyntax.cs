@@ -10,6 +10,9 @@ internal static class JsonSyntax
     /// <summary>What is nested more deeply is refused.</summary>
     internal const int MostNested = 200;
 
+    /// <summary>What of a conversation has more values and names is refused: whoever makes a tree of it needs memory for each.</summary>
+    internal const int MostValues = 1 << 20;
+
     private const int EscapeLength = 6;
 
     /// <summary>A reader of a whole value.</summary>
@@ -33,17 +36,17 @@ internal static class JsonSyntax
         return true;
     }
 
-    /// <summary>Goes to the end of the value that the reader has come to, and says how many values it holds itself.</summary>
-    public static int Skip(ref Utf8JsonReader reader, PassagePlace place)
+    /// <summary>Goes to the end of the value that the reader has come to.</summary>
+    public static void Skip(ref Utf8JsonReader reader, PassagePlace place)
     {
-        if (reader.TokenType is not (JsonTokenType.StartArray or JsonTokenType.StartObject)) return 0;
-        int depth = reader.CurrentDepth, count = 0;
+        if (reader.TokenType is not (JsonTokenType.StartArray or JsonTokenType.StartObject)) return;
+        int depth = reader.CurrentDepth;
         while (Next(ref reader, place) && reader.CurrentDepth > depth)
-            if (reader.CurrentDepth == depth + 1 && reader.TokenType is not (JsonTokenType.EndArray or JsonTokenType.EndObject)) count++;
-        return count;
+        {
+        }
     }
 
-    /// <summary>Refuses what is not one value of JSON, and says how many values it holds.</summary>
+    /// <summary>Refuses what is not one value of JSON, or one of too many, and says how many values a list holds itself.</summary>
     /// <param name="json">The value.</param>
     /// <param name="place">Where it stands.</param>
     /// <param name="kind">What it begins with.</param>
@@ -52,8 +55,14 @@ internal static class JsonSyntax
         Utf8JsonReader reader = Reader(json);
         Next(ref reader, place);
         kind = reader.TokenType;
-        int count = Skip(ref reader, place);
-        Next(ref reader, place);
+        int count = 0;
+        for (int all = 1; Next(ref reader, place); all++)
+        {
+            if (all > MostValues)
+                throw new UserErrorException($"{place} has a list or object of more than {MostValues} values; break it up");
+            if (reader.CurrentDepth == 1 && reader.TokenType is not (JsonTokenType.EndArray or JsonTokenType.EndObject)) count++;
+        }
+
         return count;
     }
 
