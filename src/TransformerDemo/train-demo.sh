@@ -1,6 +1,6 @@
 #!/bin/sh
-# train-demo.sh TEXT FOLDER: from a text to a trained model, in three commands: a tokenizer is learnt, the text becomes tokens, and a model of
-# 8 million parameters is trained on them and validated. Stopped at any moment, the same command goes on, to the same bytes.
+# train-demo.sh TEXT FOLDER: from a text to a trained model, in three commands: a tokenizer is learnt, the text becomes tokens, and a model
+# of 8 million parameters is trained on them and validated. Stopped at any moment, the same command goes on, to the same bytes.
 # STEPS and EVERY are the steps of training and between two checkpoints.
 set -eu
 [ $# -eq 2 ] || { echo "usage: train-demo.sh TEXT FOLDER" >&2; exit 2; }

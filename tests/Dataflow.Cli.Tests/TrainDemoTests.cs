@@ -58,7 +58,8 @@ public sealed class TrainDemoTests : IDisposable
         Assert.All(files, f => Assert.Equal(
             File.ReadAllBytes(Path.Combine(scratch.File(one), f)), File.ReadAllBytes(Path.Combine(scratch.File(other), f))));
         string Position(string name) => Assert.Single(
-            File.ReadAllLines(Path.Combine(scratch.File(name), last, "state.json")), l => l.Contains("data-position", StringComparison.Ordinal));
+            File.ReadAllLines(Path.Combine(scratch.File(name), last, "state.json")),
+            l => l.Contains("data-position", StringComparison.Ordinal));
         Assert.Equal(Position(one), Position(other));
     }
 

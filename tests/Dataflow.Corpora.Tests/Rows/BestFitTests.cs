@@ -25,7 +25,8 @@ public sealed class BestFitTests
     public void Each_goes_into_the_fullest_row_that_takes_it(int seed, int capacity)
     {
         var random = new Random(seed);
-        int[] lengths = [.. Enumerable.Range(0, 700).Select(_ => 1 + random.Next(random.Next(3) == 0 ? Math.Max(1, capacity / 7) : capacity))];
+        int[] lengths =
+            [.. Enumerable.Range(0, 700).Select(_ => 1 + random.Next(random.Next(3) == 0 ? Math.Max(1, capacity / 7) : capacity))];
         int[] rowOf = new int[lengths.Length];
 
         int rows = BestFit.Pack(lengths, capacity, rowOf);

@@ -21,7 +21,8 @@ public sealed class DocumentFeedTests
     public void An_epoch_has_each_token_once(RowCut cut, Shuffle shuffle, Overlong overlong)
     {
         var documents = new NumberedDocuments(s_lengths);
-        var feed = new DocumentFeed(documents, new RowSettings(Seqlen, 3) { Cut = cut, Shuffle = shuffle, Overlong = overlong }, int.MaxValue);
+        var settings = new RowSettings(Seqlen, 3) { Cut = cut, Shuffle = shuffle, Overlong = overlong };
+        var feed = new DocumentFeed(documents, settings, int.MaxValue);
         var (rows, areAll, counts) = feed.FirstWindow();
         Assert.True(areAll);
 
@@ -118,7 +119,8 @@ public sealed class DocumentFeedTests
             var feed = new DocumentFeed(documents, settings with { Seed = seed }, int.MaxValue);
             int rows = feed.FirstWindow().Rows;
             var epoch = feed.Next(rows);
-            var trained = Enumerable.Range(0, rows).SelectMany(r => Row(epoch, r).Ids).Select(id => id / NumberedDocuments.Stride).ToHashSet();
+            var trained = Enumerable.Range(0, rows).SelectMany(r => Row(epoch, r).Ids).Select(id => id / NumberedDocuments.Stride)
+                .ToHashSet();
             Assert.Empty(trained.Intersect(measured));
             Assert.Equal(s_lengths.Length, trained.Count + measured.Count);
         }
@@ -151,9 +153,10 @@ public sealed class DocumentFeedTests
     public void A_mixture_keeps_its_shares_and_goes_on_from_any_position()
     {
         var settings = new RowSettings(Seqlen, 6);
+        int[] others = [.. s_lengths.Take(300).Where(l => l is not (97 or 50))];
         MixedFeed Mixture() => new(
             [
-                (new DocumentFeed(new NumberedDocuments([.. s_lengths.Take(300).Where(l => l is not (97 or 50))]), settings, int.MaxValue), 7),
+                (new DocumentFeed(new NumberedDocuments(others), settings, int.MaxValue), 7),
                 (new DocumentFeed(new NumberedDocuments([.. Enumerable.Repeat(50, 500)]), settings, int.MaxValue), 2),
                 (new DocumentFeed(new NumberedDocuments([.. Enumerable.Repeat(97, 10)]), settings, int.MaxValue), 1),
             ],

@@ -103,7 +103,8 @@ public sealed class TokenizationTests : IDisposable
         Tokenize("a", texts);
         string path = Path.Combine(folder, "a");
         Refused("holds tokens of other sources", () => new Tokenization(Given.Source(texts, "others"), Given.Rules, path, SmallShard));
-        Refused("holds tokens of other sources", () => new Tokenization(Given.Source(texts), Given.Rules with { End = null }, path, SmallShard));
+        Refused("holds tokens of other "
+            + "sources", () => new Tokenization(Given.Source(texts), Given.Rules with { End = null }, path, SmallShard));
         CorpusManifest.Remove(path);
         Assert.True(new Tokenization(Given.Source(texts, "others"), Given.Rules, path, SmallShard).Run(CancellationToken.None).Complete);
     }
@@ -193,7 +194,8 @@ public sealed class TokenizationTests : IDisposable
             Assert.Equal(Given.Tokenizer.EncodeIds(texts[5], false).Count + 1, ahead.LengthOf(5));
         }
 
-        using var again = TokenizedAhead.Begin(source with { Read = _ => throw new InvalidOperationException("read again") }, Given.Rules, folder);
+        using var again = TokenizedAhead.Begin(source with { Read = _ => throw new InvalidOperationException("read "
+            + "again") }, Given.Rules, folder);
         Assert.Equal(texts.Length, again.Await(long.MaxValue));
     }
 
