@@ -73,7 +73,8 @@ public class DataNotesTests
             [
                 $"{model}: attention_dropout is 0.1, and training is without dropout",
                 Beyond,
-                $"the bytes of {text} are its ids, 256 of the 300 that the model has; give token ids with --tokens to use all",
+                $"the bytes of {text} are its ids, 256 of the 300 that the model has; name a tokenizer's folder with --tokenizer to use "
+                    + $"more",
             ],
             Notes(trained.Output));
         var planned = Programs.DataflowProcess($"plan {model} --seqlen 64 --device-memory 8MiB --host-memory 64MiB --global-batch 128");
@@ -81,7 +82,7 @@ public class DataNotesTests
     }
 
     [Fact]
-    public void A_text_for_a_model_with_a_tokenizer_is_refused()
+    public void A_text_for_a_model_with_a_tokenizer_is_never_read_as_bytes()
     {
         using var scratch = new ScratchFolder();
         Directory.CreateDirectory(scratch.File("model"));
@@ -92,9 +93,7 @@ public class DataNotesTests
         File.WriteAllText(scratch.File("model/tokenizer.json"), "{}");
         string run = $"train {scratch.File("model")} --seqlen 64 {Budgets} --data README.md";
         Assert.Equal(
-            $"error: README.md is a text, whose bytes would be the ids, and the model has a tokenizer of its own, "
-                + $"{scratch.File("model/tokenizer.json")}: give the text's token ids with --tokens, or the model's config.json alone to "
-                + $"train new weights on bytes\n",
+            $"error: {scratch.File("model/tokenizer.json")}: model is missing\n",
             Programs.Refused(2, Programs.Dataflow(run)));
         File.WriteAllText(scratch.File("model/hf_quant_config.json"), "{}");
         Assert.Contains(

@@ -20,9 +20,10 @@ internal sealed class CorpusFlags
         "--end", "TOKEN", "the token behind each document, or none [default: the folder's eos_token]", t => t);
     private readonly Option<DateTime?> now = Declare.Option<DateTime?>(
         "--now", "TIME", "what a template that writes the date is told [default: 2026-01-01T00:00:00]", t => CorpusValues.Time(t));
-    private readonly Option<bool?> untrained = Declare.Option<bool?>(
+    // A text: an option of two truth values takes none on the command line.
+    private readonly Option<string?> untrained = Declare.Option<string?>(
         "--untrained", "WHAT", "records of which nothing would be trained: refuse or drop [default: refuse]",
-        t => CorpusValues.DropsUntrained(t));
+        t => CorpusValues.DropsUntrained(t) ? CorpusValues.Drop : CorpusValues.Refuse);
     private readonly Option<RowCut?> rows = Declare.Option<RowCut?>(
         "--pack", "HOW", "packed: documents side by side, each attending to itself; stream: one after the other, cut into rows",
         t => CorpusValues.Rows(t));
@@ -67,7 +68,7 @@ internal sealed class CorpusFlags
             Template = Given(template),
             End = Given(end),
             Now = Given(now),
-            DropsUntrained = Given(untrained) ?? false,
+            DropsUntrained = Given(untrained) == CorpusValues.Drop,
             Rows = Given(rows),
             Overlong = Given(overlong),
             Shuffle = Given(shuffle),

@@ -62,6 +62,9 @@ public sealed record CorpusManifest
     /// <summary>The sources as they were named.</summary>
     public required IReadOnlyList<string> Sources { get; init; }
 
+    /// <summary>What was found in the sources, for people; null if nothing was read.</summary>
+    public string? Finding { get; init; }
+
     /// <summary>Kind of the documents.</summary>
     public required string Kind { get; init; }
 

@@ -38,6 +38,7 @@ public sealed class Tokenization
     private ShardBuilder? builder;
     private DocumentKind? kind;
     private TokenizedCounts counts = new();
+    private string? finding;
 
     /// <param name="source">What is read.</param>
     /// <param name="rules">How it becomes ids.</param>
@@ -81,7 +82,7 @@ public sealed class Tokenization
             Finished?.Invoke(entry);
         }
 
-        counts = begun?.Counts ?? counts;
+        (counts, finding) = (begun?.Counts ?? counts, begun?.Finding);
         kind = begun is { Shards.Count: > 0 } ? DocumentKinds.Named(begun.Kind) : null;
         if (begun is { Complete: true })
         {
@@ -175,6 +176,7 @@ public sealed class Tokenization
         Complete = complete,
         Identity = Identity,
         Sources = source.Names,
+        Finding = source.Finding() ?? finding,
         Kind = DocumentKinds.NameOf(kind ?? DocumentKind.Text),
         TokenizerSha256 = rules.TokenizerHash,
         Ids = rules.Tokenizer.IdCount,

@@ -10,6 +10,8 @@ namespace Dataflow.Corpora;
 /// </summary>
 public sealed class TokenizedAhead : ITokenizedDocuments
 {
+    private static readonly TimeSpan s_kept = TimeSpan.FromDays(30);
+
     private readonly string name;
     private readonly Func<string?> finding;
     private readonly TokenizedFolder folder;
@@ -70,8 +72,33 @@ public sealed class TokenizedAhead : ITokenizedDocuments
     {
         string print = Fingerprints.Of($"{source.Identity}\n{rules.Identity}");
         string path = Path.Combine(caches, print);
+        RemoveUnused(caches, path);
         var folder = TokenizedFolder.Filling(path, $"xxh128 {print} of documents");
         return new TokenizedAhead(source, folder, token => new Tokenization(source, rules, path) { Finished = folder.Add }.Run(token));
+    }
+
+    // What no run has asked for in a month is made again when one does. That of this run counts as asked for now.
+    private static void RemoveUnused(string caches, string mine)
+    {
+        foreach (string folder in Directory.Exists(caches) ? Directory.GetDirectories(caches) : [])
+        {
+            try
+            {
+                string list = Path.Combine(folder, CorpusManifest.FileName);
+                if (folder == mine && File.Exists(list))
+                {
+                    File.SetLastWriteTimeUtc(list, DateTime.UtcNow);
+                }
+                else if (File.Exists(list) && DateTime.UtcNow - File.GetLastWriteTimeUtc(list) > s_kept)
+                {
+                    Directory.Delete(folder, recursive: true);
+                }
+            }
+            catch (Exception e) when (FileErrors.IsFileError(e))
+            {
+                // It is in the way of nothing.
+            }
+        }
     }
 
     /// <inheritdoc/>

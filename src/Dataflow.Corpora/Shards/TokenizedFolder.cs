@@ -16,6 +16,7 @@ public sealed class TokenizedFolder : ITokenizedDocuments
     private bool goesOn;
     private bool complete;
     private UserErrorException? fault;
+    private string? finding;
 
     private TokenizedFolder(string folder) => this.folder = folder;
 
@@ -23,7 +24,7 @@ public sealed class TokenizedFolder : ITokenizedDocuments
     public string Name => folder;
 
     /// <inheritdoc/>
-    public string Finding => $"tokenized {DocumentKinds.NameOf(Kind)}s";
+    public string Finding => finding ?? $"tokenized {DocumentKinds.NameOf(Kind)}s";
 
     /// <inheritdoc/>
     public DocumentKind Kind => First.Kind;
@@ -121,6 +122,7 @@ public sealed class TokenizedFolder : ITokenizedDocuments
                 + $"{manifest.Counts.Tokens} tokens";
         }
 
+        finding = manifest.Finding;
         complete = true;
         changed.Release();
     }

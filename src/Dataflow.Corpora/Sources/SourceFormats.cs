@@ -17,6 +17,9 @@ public static class SourceFormats
     /// <summary>Whether a file in a folder is taken for one of documents.</summary>
     public static bool IsKnown(string path) => Ending(path) is ".jsonl" or ".ndjson" or ".json" or ".parquet" or ".txt";
 
+    /// <summary>Whether the name says that the file is compressed.</summary>
+    public static bool IsCompressed(string path) => Compressions.Any(c => path.EndsWith(c, StringComparison.OrdinalIgnoreCase));
+
     /// <summary>The ending of the name in small letters, without that of a compression.</summary>
     public static string Ending(string path)
     {

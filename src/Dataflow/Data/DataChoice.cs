@@ -1,3 +1,5 @@
+using Dataflow.Corpora;
+
 namespace Dataflow;
 
 /// <summary>What is to be trained on, as a user names it.</summary>
@@ -12,6 +14,7 @@ public sealed record DataChoice(IReadOnlyList<string> Data, string? Tokens, Corp
     /// <summary>Whether something in it can only be done with documents, rather than with the bytes of one text.</summary>
     internal bool NeedsDocuments => Data.Count > 1 || Corpus != new CorpusOptions() || Data.Any(IsNoText);
 
-    private static bool IsNoText(string path) => DocumentSources.IsTokens(path)
-        || !File.Exists(path) || Dataflow.Corpora.SourceFormats.Of(path) != Dataflow.Corpora.SourceFormat.Text;
+    // What is no file, and no pattern of files, is refused as a text would be.
+    private static bool IsNoText(string path) => DocumentSources.IsTokens(path) || (!File.Exists(path) && path.AsSpan().ContainsAny("*?["))
+        || SourceFormats.Of(path) is SourceFormat.JsonLines or SourceFormat.Parquet || SourceFormats.IsCompressed(path);
 }

@@ -4,7 +4,7 @@ using Dataflow.Training;
 namespace Dataflow;
 
 /// <summary>
-/// Whether ids mean to a model what they meant to whoever wrote them: what is certain is refused, what is likely is noted.
+/// Whether ids mean to a model what they meant to whoever wrote them: what is likely not so is noted.
 /// </summary>
 public static class DataNotes
 {
@@ -15,22 +15,13 @@ public static class DataNotes
     private const int SmallVocabulary = 1024;
 
     /// <summary>What to know about data, a sentence each.</summary>
-    /// <exception cref="UserErrorException">It is a text, and the model has a tokenizer of its own.</exception>
     public static IEnumerable<string> Of(ITokenSource tokens, string path, ModelSource source)
     {
         int vocabulary = source.Model.VocabSize;
-        if (tokens is ByteText && source.Tokenizer is { } tokenizer)
-        {
-            throw new UserErrorException(
-                $"{path} is a text, whose bytes would be the ids, and the model has a tokenizer of its own, {tokenizer}: give the text's "
-                    + $"token ids with --tokens, or the model's config.json alone to train new weights on bytes"
-            );
-        }
-
         if (tokens is ByteText && vocabulary != ByteText.VocabSize)
         {
-            yield return $"the bytes of {path} are its ids, {ByteText.VocabSize} of the {vocabulary:N0} that the model has; give token "
-                + $"ids with --tokens to use all";
+            yield return $"the bytes of {path} are its ids, {ByteText.VocabSize} of the {vocabulary:N0} that the model has; name a "
+                + $"tokenizer's folder with --tokenizer to use more";
         }
 
         if (tokens is TokenFile file)
