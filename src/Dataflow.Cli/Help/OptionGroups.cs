@@ -13,6 +13,9 @@ internal static class OptionGroups
         // The optimizer beyond its learning rate.
         "--beta1", "--beta2", "--eps", "--weight-decay",
 
+        // What becomes of data, which has defaults that most want.
+        "--format", "--documents", "--field", "--template", "--end", "--now", "--untrained", "--pack", "--overlong", "--shuffle", "--id-type",
+
         // Looking inside.
         "--threads",
         "--interleaving",

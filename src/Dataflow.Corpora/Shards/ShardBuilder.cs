@@ -5,12 +5,13 @@ using Dataflow.Training;
 namespace Dataflow.Corpora;
 
 /// <summary>Tokens on their way into a shard: they are held until it is full.</summary>
-internal sealed class ShardBuilder(EncodingRules rules, DocumentKind kind)
+internal sealed class ShardBuilder(EncodingRules rules, DocumentKind kind, int shardTokens)
 {
     private const int PieceBytes = 1 << 20;
     private readonly int idBytes = rules.Tokenizer.IdCount <= ushort.MaxValue + 1 ? sizeof(ushort) : sizeof(uint);
-    private readonly List<int> ids = [];
-    private readonly List<byte> weights = [];
+    // As large as a shard becomes, so that they need not be copied while they grow: memory that is not written to is not taken.
+    private readonly List<int> ids = new(shardTokens + PieceBytes);
+    private readonly List<byte> weights = new(kind == DocumentKind.Text ? 0 : shardTokens + PieceBytes);
     private readonly List<uint> offsets = [];
     private bool continues;
     private bool isOpen;

@@ -24,7 +24,7 @@ public sealed class Tokenization
 
     // Characters that are given to a thread at a time, and that are on their way at most: they bound the memory that is taken.
     private const int BatchCharacters = 1 << 18;
-    private const int MostCharacters = 24 << 20;
+    private const int MostCharacters = 16 << 20;
 
     private const string OfTokens =
         "tokenizes the same texts; wait until it is done, or give another folder to `data tokenize --out` and train on that";
@@ -92,7 +92,7 @@ public sealed class Tokenization
         var next = begun?.Next ?? default;
         if (kind is { } known)
         {
-            builder = new ShardBuilder(rules, known);
+            builder = new ShardBuilder(rules, known, shardTokens);
             builder.GoOn(shards[^1]);
         }
 
@@ -124,7 +124,7 @@ public sealed class Tokenization
     private void Take(in EncodedPassage passage)
     {
         kind ??= passage.Source.Kind;
-        builder ??= new ShardBuilder(rules, kind.Value);
+        builder ??= new ShardBuilder(rules, kind.Value, shardTokens);
         counts = counts with { Characters = counts.Characters + passage.Source.Text.Length };
         switch (passage.Outcome)
         {

@@ -14,7 +14,7 @@ internal sealed class ParquetFile : IDisposable
     private const int MostFooter = 64 << 20;
     private const int HeaderBytes = 1 << 12;
     private const int MostHeader = 1 << 20;
-    private const int MostPage = 256 << 20;
+    private const int MostPage = 128 << 20;
     private const long HarmlessBytes = 64L << 20;
     private const int MostRatio = 250;
 
