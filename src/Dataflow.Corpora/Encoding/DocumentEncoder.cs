@@ -104,7 +104,7 @@ internal sealed class DocumentEncoder
         var template = templates.GetOrAdd(rules.TemplateFor(conversation), t => new(() => ChatTemplate.Parse(t))).Value;
         var options = new RenderOptions
         {
-            FindAssistant = true, Now = rules.Now, SpecialTokens = rules.Template is null ? rules.Templates?.SpecialTokens : null,
+            FindAssistant = true, Now = rules.Now, SpecialTokens = rules.SpecialTokens,
         };
         var rendered = template.Render(conversation, options);
         if (rendered.AssistantFault is { } fault)

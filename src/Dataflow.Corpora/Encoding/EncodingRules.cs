@@ -15,6 +15,9 @@ public sealed record EncodingRules(TextTokenizer Tokenizer, string TokenizerHash
     /// <summary>The chat templates of the model; null where it has none.</summary>
     public ModelTemplates? Templates { get; init; }
 
+    /// <summary>The model's special tokens, as variables of a template.</summary>
+    public IReadOnlyDictionary<string, string> SpecialTokens { get; init; } = new Dictionary<string, string>();
+
     /// <summary>A template in place of the model's, as text.</summary>
     public string? Template { get; init; }
 
@@ -32,8 +35,7 @@ public sealed record EncodingRules(TextTokenizer Tokenizer, string TokenizerHash
             string[] templates = Template is not null ? [Template]
                 : [.. Templates?.Names.Order(StringComparer.Ordinal).Select(n => Templates.Choose(n, false)) ?? []];
             string texts = string.Join('\0', templates);
-            string tokens = string.Join(' ', (Templates?.SpecialTokens ?? new Dictionary<string, string>())
-                .OrderBy(t => t.Key, StringComparer.Ordinal).Select(t => $"{t.Key}={t.Value}"));
+            string tokens = string.Join(' ', SpecialTokens.OrderBy(t => t.Key, StringComparer.Ordinal).Select(t => $"{t.Key}={t.Value}"));
             string clock = texts.Contains("strftime_now", StringComparison.Ordinal) ? Now.ToString("s", null) : "";
             return $"{TokenizerHash} {End?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "none"} "
                 + $"{Fingerprints.Of(texts + '\0' + tokens)} {clock} {DropsUntrained}";

@@ -20,7 +20,7 @@ internal sealed class AssistantSearch(ConversationRenderer renderer, List<DictVa
         for (int i = 0; i < turns.Count; i++)
         {
             if (!turns[i].TryGetValue("role", out object? role) || role is not "assistant") continue;
-            (int start, int end) = Between(i) ?? ByProbe(i);
+            (int start, int end) = Between(i) ?? Probed(i) ?? ByTurns(i) ?? throw Unknown(i);
             if (start > end || (spans.Count > 0 && start < spans[^1].End)) throw Unknown(i);
             spans.Add((start, end));
         }
@@ -35,6 +35,31 @@ internal sealed class AssistantSearch(ConversationRenderer renderer, List<DictVa
         string through = Require(turns.Take(i + 1), prompt: false, i);
         return text.StartsWith(through, StringComparison.Ordinal) && through.Length >= prompt.Length ? (prompt.Length, through.Length)
             : null;
+    }
+
+    /// <summary>
+    /// The turn between the turns before it and those up to it, where both are beginnings of the whole: of a turn that does not begin as the
+    /// prompt does, such as a call of a tool, what it shares with the prompt is not the assistant's.
+    /// </summary>
+    private (int Start, int End)? ByTurns(int i)
+    {
+        if (Try(turns.Take(i), prompt: false) is not { } without || Try(turns.Take(i + 1), prompt: false) is not { } through) return null;
+        if (!text.StartsWith(without, StringComparison.Ordinal) || !text.StartsWith(through, StringComparison.Ordinal)) return null;
+        string prompt = Try(turns.Take(i), prompt: true) ?? without;
+        int start = Math.Max(without.Length, CommonStart(prompt, through));
+        return start <= through.Length ? (start, through.Length) : null;
+    }
+
+    private (int Start, int End)? Probed(int i)
+    {
+        try
+        {
+            return ByProbe(i);
+        }
+        catch (TemplateException e) when (e.Kind == TemplateErrorKind.Unsupported)
+        {
+            return null;
+        }
     }
 
     private (int Start, int End) ByProbe(int i)

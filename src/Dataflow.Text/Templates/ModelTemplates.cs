@@ -52,6 +52,19 @@ public sealed class ModelTemplates
         return found;
     }
 
+    /// <summary>The special tokens that a folder names, whether it has a template or not.</summary>
+    /// <param name="read">The text of a file of the folder; null if there is none of that name.</param>
+    /// <exception cref="UserErrorException">A file is no JSON.</exception>
+    public static IReadOnlyDictionary<string, string> TokensOf(Func<string, string?> read)
+    {
+        using JsonDocument? config = Parse(read("tokenizer_config.json"), "tokenizer_config.json");
+        using JsonDocument? map = Parse(read("special_tokens_map.json"), "special_tokens_map.json");
+        ModelTemplates found = new("");
+        found.ReadTokens(map);
+        found.ReadTokens(config);
+        return found.tokens;
+    }
+
     /// <summary>The template to use.</summary>
     /// <param name="name">The one of this name; null for tool_use where there are tools and such a one, else for the default.</param>
     /// <param name="hasTools">Whether the conversation has tools.</param>

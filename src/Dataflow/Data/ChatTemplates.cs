@@ -22,6 +22,11 @@ public static class ChatTemplates
             : throw new UserErrorException($"{folder} is no folder; give a model's folder, or a template's file by --template");
     }
 
+    /// <summary>The special tokens that a folder names.</summary>
+    /// <exception cref="UserErrorException">A file is not what it should be.</exception>
+    internal static IReadOnlyDictionary<string, string> TokensOf(string folder) => ModelTemplates.TokensOf(name =>
+        Path.Combine(folder, name) is var file && File.Exists(file) ? InputFile.ReadText(file, s_most) : null);
+
     /// <summary>The chat templates of a folder; null where it has none.</summary>
     /// <exception cref="UserErrorException">A file is not what it should be.</exception>
     internal static ModelTemplates? Of(string folder) =>

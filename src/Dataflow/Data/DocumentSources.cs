@@ -23,6 +23,7 @@ public static class DocumentSources
         {
             End = EndTokens.Of(tokenizer, options.End),
             Templates = ChatTemplates.Of(tokenizer.Folder),
+            SpecialTokens = ChatTemplates.TokensOf(tokenizer.Folder),
             Template = options.Template is { } file ? InputFile.ReadText(file, s_mostTemplate) : null,
             Now = options.Now ?? s_now,
             DropsUntrained = options.DropsUntrained,

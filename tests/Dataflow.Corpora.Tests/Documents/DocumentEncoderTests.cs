@@ -99,6 +99,34 @@ public sealed class DocumentEncoderTests
     }
 
     [Fact]
+    public void A_turn_that_does_not_begin_as_the_prompt_does_is_found()
+    {
+        const string Template =
+            "{% for m in messages %}{% if m.tool_calls %}CALL {{ m.tool_calls[0].function.name }}\n"
+                + "{% else %}{{ m.role }}: {{ m.content }}\n{% endif %}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
+        const string Turns =
+            """{"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "", "tool_calls": """
+                + """[{"type": "function", "function": {"name": "look", "arguments": {}}}]}, {"role": "tool", "content": "fox"}, """
+                + """{"role": "assistant", "content": "The fox."}]}""";
+        Assert.Equal(
+            "user: Who?\n[CALL look\n]tool: fox\nassistant: [The fox.\n]<|end|>",
+            Shown(Encode(Given.Rules with { Template = Template }, DocumentKind.Conversation, Turns)));
+    }
+
+    [Fact]
+    public void A_template_knows_the_models_special_tokens() => Assert.Equal(
+        "user: Hi[ assistant: Yes<|end|> ]",
+        Shown(Encode(
+            Given.Rules with
+            {
+                Template = "{% for m in messages %}{{ m.role }}: {{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %} "
+                    + "{% endfor %}",
+                SpecialTokens = new Dictionary<string, string> { ["eos_token"] = Given.End },
+            },
+            DocumentKind.Conversation,
+            """{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes"}]}""")));
+
+    [Fact]
     public void ShareGpt_is_read_as_messages()
     {
         const string Turns = """{"conversations": [{"from": "human", "value": "Who jumps?"}, {"from": "gpt", "value": "The fox."}]}""";

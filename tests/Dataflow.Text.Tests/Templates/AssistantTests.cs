@@ -86,10 +86,11 @@ public class AssistantTests
     [Fact]
     public void Where_it_cannot_be_told_that_is_said_and_the_text_is_there()
     {
-        const string template = "{% for m in messages %}{{ m.content | length }}{% endfor %}{% if add_generation_prompt %}?{% endif %}";
+        const string template =
+            "{% for m in messages | reverse %}{{ m.content | length }}{% endfor %}{% if add_generation_prompt %}?{% endif %}";
         RenderedConversation rendered = ChatTemplate.Parse(template).Render(
-            Conversation.Parse($$"""{"messages": {{Talk("A", "BB", "C")}}}"""), new RenderOptions { FindAssistant = true });
-        Assert.Equal("121", rendered.Text);
+            Conversation.Parse($$"""{"messages": {{Talk("A", "BB", "CCC")}}}"""), new RenderOptions { FindAssistant = true });
+        Assert.Equal("321", rendered.Text);
         Assert.Null(rendered.AssistantSpans);
         Assert.Contains("{% generation %}", rendered.AssistantFault!.Message, StringComparison.Ordinal);
     }
