@@ -64,6 +64,40 @@ public sealed class TokenizedAhead : ITokenizedDocuments
     /// <inheritdoc/>
     public string Fingerprint => folder.Fingerprint;
 
+    /// <summary>
+    /// Tokenizes sources that can be read but once, all of them before anything is trained: who goes on with the run has to give them again.
+    /// </summary>
+    /// <param name="source">The sources.</param>
+    /// <param name="rules">How they become ids.</param>
+    /// <param name="caches">A folder with room for the tokens, which are gone with the last that reads them.</param>
+    /// <exception cref="UserErrorException">They cannot be tokenized.</exception>
+    public static TokenizedFolder Whole(TokenizationSource source, EncodingRules rules, string caches)
+    {
+        string path = Path.Combine(caches, $"once-{Guid.NewGuid():N}");
+        try
+        {
+            new Tokenization(source, rules, path).Run(CancellationToken.None);
+            return TokenizedFolder.Open(path);
+        }
+        finally
+        {
+            RemoveOnce(path);
+        }
+    }
+
+    // Files that are mapped stay until they are not, where the system is not Windows.
+    private static void RemoveOnce(string path)
+    {
+        try
+        {
+            Directory.Delete(path, recursive: true);
+        }
+        catch (Exception e) when (FileErrors.IsFileError(e))
+        {
+            // It is removed when it has not been asked for in a month.
+        }
+    }
+
     /// <summary>Begins to tokenize sources.</summary>
     /// <param name="source">The sources.</param>
     /// <param name="rules">How they become ids.</param>

@@ -69,15 +69,10 @@ public static class DocumentSources
                 $"{patterns[0]} is to be tokenized, and the model brings no tokenizer; name a folder that has one by --tokenizer");
         }
 
-        if (patterns.Contains("-"))
-        {
-            throw new UserErrorException(
-                "standard input is read once, and a run that goes on would need it again; write it into a folder of tokens with "
-                    + "`data tokenize - --out DIR`, and train on that");
-        }
-
         var sources = Texts(patterns, options);
-        return TokenizedAhead.Begin(Source(sources, options), Rules(tokenizer, options), Locations.Cache(CacheName));
+        return sources.Files.Any(f => f.IsStandardInput)
+            ? TokenizedAhead.Whole(Source(sources, options), Rules(tokenizer, options), Locations.Cache(CacheName))
+            : TokenizedAhead.Begin(Source(sources, options), Rules(tokenizer, options), Locations.Cache(CacheName));
     }
 
     /// <summary>Whether a name is that of tokens, rather than of texts.</summary>
