@@ -23,8 +23,8 @@ public sealed class TokenKindTests : IDisposable
     {
         string path = _folder.Put("t.bin", [.. Ids(count, below).SelectMany(id => BitConverter.GetBytes((long)id))]);
         string expected =
-            $"{path} holds 64-bit numbers, as every second 32-bit number is 0, and token ids have 32 bits: write them with "
-                + $"ids.astype('<i4').tofile('tokens.bin')";
+            $"{path} holds 64-bit numbers, as every second 32-bit number is 0, and was to be read as 32-bit ids: say "
+                + "--id-type uint64";
         Assert.Equal(expected, Fault(path, below));
         Assert.Equal(expected, Fault(path, 1)); // ids of another vocabulary besides
         Assert.Equal(expected, UserErrors.Message(() => TokenSources.Open(path, 7, below, LastRow.Short)));
@@ -38,7 +38,7 @@ public sealed class TokenKindTests : IDisposable
     {
         string path = _folder.Put("t.bin", [.. Ids(count, below).SelectMany(id => BitConverter.GetBytes((ushort)id))]);
         Assert.EndsWith(
-            "; as 16-bit numbers all would fit: write 32-bit ids with ids.astype('<i4').tofile('tokens.bin')",
+            "; as 16-bit numbers all would fit: say --id-type uint16",
             Fault(path, below),
             StringComparison.Ordinal
         );

@@ -61,8 +61,8 @@ internal static class TokenIds
         if (count >= FewestToJudge && largestSecond == 0 && largest > 0)
         {
             throw new UserErrorException(
-                $"{file.Path} holds 64-bit numbers, as every second 32-bit number is 0, and token ids have 32 bits: write them with "
-                    + $"ids.astype('<i4').tofile('tokens.bin')"
+                $"{file.Path} holds 64-bit numbers, as every second 32-bit number is 0, and was to be read as 32-bit ids: say "
+                    + "--id-type uint64"
             );
         }
 
@@ -85,7 +85,7 @@ internal static class TokenIds
             if ((uint)ids[i] >= (uint)vocabSize)
             {
                 string remedy = AreHalves(ids, vocabSize)
-                    ? "as 16-bit numbers all would fit: write 32-bit ids with ids.astype('<i4').tofile('tokens.bin')"
+                    ? "as 16-bit numbers all would fit: say --id-type uint16"
                     : "the file belongs to another tokenizer or is not a token file";
                 return $"{path}: token {first + i} has id {(uint)ids[i]}, and the vocabulary has {vocabSize} ids (0 to {vocabSize - 1}); "
                     + $"{remedy}";
