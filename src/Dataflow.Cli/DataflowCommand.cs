@@ -17,6 +17,7 @@ internal static class DataflowCommand
             (DataVerb.Command(), DataVerb.Examples),
             (TokenizerVerb.Command(), TokenizerVerb.Examples),
             (TrainVerb.Command(), TrainVerb.Examples),
+            (EvalVerb.Command(), EvalVerb.Examples),
             (SimulateVerb.Command(), SimulateVerb.Examples),
             (ShowVerb.Command(), ShowVerb.Examples),
             (VerifyVerb.Command(), VerifyVerb.Examples),

@@ -228,6 +228,38 @@ public sealed class Trainer
         return counted > 0 ? total / counted : throw NothingCounts("the validation data");
     }
 
+    /// <summary>The loss of each row of a source with the parameters as they are, in nats, summed over its counted targets.</summary>
+    /// <param name="source">As many rows as a step takes, or fewer.</param>
+    /// <param name="sums">A place for each of them.</param>
+    /// <exception cref="InvalidOperationException">Several rows share a chunk, or the trainer was made without an evaluation
+    /// step.</exception>
+    public void EvaluateRows(ITokenSource source, Span<double> sums)
+    {
+        var geometry = workload.Geometry;
+        int chunksOfRow = geometry.Seqlen / geometry.ChunkTokens;
+        if (chunksOfRow * geometry.ChunkTokens != geometry.Seqlen)
+        {
+            throw new InvalidOperationException($"a row of {geometry.Seqlen} tokens is no whole number of chunks of "
+                + $"{geometry.ChunkTokens}");
+        }
+
+        sums.Clear();
+        if (Evaluated(source, [.. Enumerable.Range(0, source.RowCount)]).Counted == 0)
+        {
+            return;
+        }
+
+        for (int row = 0; row < source.RowCount; row++)
+        {
+            var (round, within) = Math.DivRem(row, geometry.RowsPerRound);
+            int first = (round * geometry.ChunksPerRound) + (within * chunksOfRow);
+            foreach (float loss in losses.AsSpan(first, chunksOfRow))
+            {
+                sums[row] += loss;
+            }
+        }
+    }
+
     private (double Sum, int Counted) Evaluated(ITokenSource source, ReadOnlySpan<int> rows)
     {
         var steps = evaluation ?? throw new InvalidOperationException("made without an evaluation step");

@@ -14,7 +14,8 @@ internal static class OptionGroups
         "--beta1", "--beta2", "--eps", "--weight-decay",
 
         // What becomes of data, which has defaults that most want.
-        "--format", "--documents", "--field", "--template", "--end", "--now", "--untrained", "--pack", "--overlong", "--shuffle", "--id-type",
+        "--format", "--documents", "--field", "--template", "--end", "--now", "--untrained", "--pack", "--overlong", "--shuffle",
+        "--id-type",
 
         // Looking inside.
         "--threads",

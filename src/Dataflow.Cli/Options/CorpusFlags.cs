@@ -49,6 +49,9 @@ internal sealed class CorpusFlags
     /// <summary>All of them.</summary>
     public IReadOnlyList<Option> All => [.. Reading, .. Rows, split, weights];
 
+    /// <summary>The type of raw ids.</summary>
+    public Option Id => idType;
+
     /// <summary>The share that is held back.</summary>
     public Option Split => split;
 

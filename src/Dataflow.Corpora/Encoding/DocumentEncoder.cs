@@ -16,8 +16,8 @@ internal sealed class DocumentEncoder
 
     private readonly EncodingRules rules;
     private readonly TextTokenizer tokenizer;
-    private readonly List<int> before = [];
-    private readonly List<int> behind = [];
+    private readonly IReadOnlyList<int> before;
+    private readonly IReadOnlyList<int> behind;
     private readonly string? endToken;
     private readonly ConcurrentDictionary<string, Lazy<ChatTemplate>> templates = [];
 
@@ -25,15 +25,7 @@ internal sealed class DocumentEncoder
     {
         (this.rules, tokenizer) = (rules, rules.Tokenizer);
         endToken = rules.End is { } end ? tokenizer.TokenOf(end) : null;
-        var plain = tokenizer.EncodeIds("a", addSpecialTokens: false);
-        var special = tokenizer.EncodeIds("a", addSpecialTokens: true);
-        int at = Enumerable.Range(0, special.Count - plain.Count + 1).First(i => special.Skip(i).Take(plain.Count).SequenceEqual(plain));
-        before.AddRange(special[..at]);
-        behind.AddRange(special[(at + plain.Count)..]);
-        if (rules.End is { } last && (behind.Count == 0 || behind[^1] != last))
-        {
-            behind.Add(last);
-        }
+        (before, behind) = (rules.Before, rules.Behind);
     }
 
     /// <summary>A passage as ids.</summary>

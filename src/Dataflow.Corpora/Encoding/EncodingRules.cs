@@ -27,6 +27,25 @@ public sealed record EncodingRules(TextTokenizer Tokenizer, string TokenizerHash
     /// <summary>Whether documents of which nothing would be trained are left out; else the first one ends the work.</summary>
     public bool DropsUntrained { get; init; }
 
+    /// <summary>What the tokenizer's own template puts before a text.</summary>
+    public IReadOnlyList<int> Before => Around.Before;
+
+    /// <summary>What it puts behind a text, and the end token, once.</summary>
+    public IReadOnlyList<int> Behind => End is { } last && (Around.Behind.Count == 0 || Around.Behind[^1] != last)
+        ? [.. Around.Behind, last] : Around.Behind;
+
+    private (IReadOnlyList<int> Before, IReadOnlyList<int> Behind) Around
+    {
+        get
+        {
+            var plain = Tokenizer.EncodeIds("a", addSpecialTokens: false);
+            var special = Tokenizer.EncodeIds("a", addSpecialTokens: true);
+            int at = Enumerable.Range(0, special.Count - plain.Count + 1)
+                .First(i => special.Skip(i).Take(plain.Count).SequenceEqual(plain));
+            return (special[..at], special[(at + plain.Count)..]);
+        }
+    }
+
     /// <summary>What else than the sources decides ids and weights, as one line: equal only where these are.</summary>
     public string Identity
     {

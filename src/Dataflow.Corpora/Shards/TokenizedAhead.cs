@@ -65,7 +65,8 @@ public sealed class TokenizedAhead : ITokenizedDocuments
     public string Fingerprint => folder.Fingerprint;
 
     /// <summary>
-    /// Tokenizes sources that can be read but once, all of them before anything is trained: who goes on with the run has to give them again.
+    /// Tokenizes sources that can be read but once, all of them before anything is trained: who goes on with the run has to give them
+    /// again.
     /// </summary>
     /// <param name="source">The sources.</param>
     /// <param name="rules">How they become ids.</param>

@@ -38,7 +38,8 @@ internal sealed class AssistantSearch(ConversationRenderer renderer, List<DictVa
     }
 
     /// <summary>
-    /// The turn between the turns before it and those up to it, where both are beginnings of the whole: of a turn that does not begin as the
+    /// The turn between the turns before it and those up to it, where both are beginnings of the whole: of a turn that does not begin as
+    /// the
     /// prompt does, such as a call of a tool, what it shares with the prompt is not the assistant's.
     /// </summary>
     private (int Start, int End)? ByTurns(int i)
