@@ -18,6 +18,8 @@ internal static class DataflowCommand
             (TokenizerVerb.Command(), TokenizerVerb.Examples),
             (TrainVerb.Command(), TrainVerb.Examples),
             (EvalVerb.Command(), EvalVerb.Examples),
+            (ImportVerb.Command(), ImportVerb.Examples),
+            (ExportVerb.Command(), ExportVerb.Examples),
             (SimulateVerb.Command(), SimulateVerb.Examples),
             (ShowVerb.Command(), ShowVerb.Examples),
             (VerifyVerb.Command(), VerifyVerb.Examples),

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Dataflow.Formats;
 using Dataflow.Model;
 using Dataflow.Training;
 
@@ -125,6 +126,18 @@ public static class Values
     /// <summary>A path, not checked.</summary>
     public static string FilePath(string text) =>
         text.Length > 0 ? text : throw new UserErrorException("the path is empty");
+
+    /// <summary>A type of exported matrices, as GGUF files or recipes call it: F32 or fp32, BF16, F16 or fp16, Q8_0, Q4_0.</summary>
+    /// <exception cref="UserErrorException">It is none.</exception>
+    public static GgufType ExportedType(string text) => text.ToUpperInvariant() switch
+    {
+        "F32" or "FP32" => GgufType.F32,
+        "BF16" => GgufType.BF16,
+        "F16" or "FP16" => GgufType.F16,
+        "Q8_0" => GgufType.Q8_0,
+        "Q4_0" => GgufType.Q4_0,
+        _ => throw new UserErrorException($"'{text}' is no type of exported numbers; choose F32, BF16, F16, Q8_0 or Q4_0"),
+    };
 
     /// <summary>A type of exported numbers: fp32, bf16 or fp16.</summary>
     /// <exception cref="UserErrorException">It is another word.</exception>

@@ -29,6 +29,19 @@ public sealed class StoredCheckpoint
     /// <summary>The folder that it is in, for saving on beside it.</summary>
     public string Parent => Path.GetDirectoryName(Path.GetFullPath(Folder))!;
 
+    /// <summary>
+    /// The file with the weights as training left them, master weights where the recipe has them; it is read once to see that it is as it was
+    /// saved.
+    /// </summary>
+    /// <exception cref="UserErrorException">It is damaged.</exception>
+    public string CheckedWeights()
+    {
+        const string masters = StatePart.MasterWeights + ".safetensors";
+        string name = State.Files.ContainsKey(masters) ? masters : Checkpoint.FileName;
+        CheckpointReader.Confirm(Folder, name, State.Files[name]);
+        return Path.Combine(Folder, name);
+    }
+
     /// <summary>What state.json says.</summary>
     internal CheckpointState State { get; }
 

@@ -78,7 +78,8 @@ internal static class ExportFolder
     private static bool IsIn(string path, string folder) =>
         path == folder || path.StartsWith(folder + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 
-    private static string? Existing(string folder) =>
+    /// <summary>What of a model a folder holds; null: nothing.</summary>
+    public static string? Existing(string folder) =>
         !Directory.Exists(folder)
             ? null
             : ModelFiles

@@ -1,0 +1,29 @@
+using Dataflow.Formats;
+using Dataflow.Model;
+
+namespace Dataflow;
+
+/// <summary>What is exported, where to and in what form.</summary>
+public sealed record ExportRequest
+{
+    /// <summary>
+    /// A model's folder with weights, hf:owner/name as it was fetched, a run's folder of checkpoints (the newest good one is taken) or one
+    /// of its checkpoints.
+    /// </summary>
+    public required string Source { get; init; }
+
+    /// <summary>NAME.gguf is a GGUF file, all else a folder.</summary>
+    public required string Destination { get; init; }
+
+    /// <summary>The type of numbers; null: those of the source. Quantised types are of GGUF files.</summary>
+    public GgufType? Type { get; init; }
+
+    /// <summary>Of a folder: most bytes of tensors in a file; null: 5 GB.</summary>
+    public Bytes? Shard { get; init; }
+
+    /// <summary>What is there already may be replaced.</summary>
+    public bool Overwrite { get; init; }
+
+    /// <summary>Whether it is to be a GGUF file.</summary>
+    public bool IsGguf => Destination.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase);
+}

@@ -1,0 +1,143 @@
+using Dataflow.Formats;
+using Dataflow.Model;
+using Dataflow.Training;
+
+namespace Dataflow;
+
+/// <summary>An opened model that is going to be exported: the weights of a folder, or of a run's checkpoint.</summary>
+internal sealed class ExportSource : IDisposable
+{
+    private const int Tries = 3;
+    private static readonly string[] s_weights = [Checkpoint.FileName, Checkpoint.IndexName];
+
+    private readonly Checkpoint checkpoint;
+
+    private ExportSource(Checkpoint checkpoint, ModelConfig model)
+    {
+        this.checkpoint = checkpoint;
+        Weights = checkpoint.WeightsOf(model);
+    }
+
+    /// <summary>The numbers.</summary>
+    public IWeightSource Weights { get; }
+
+    /// <summary>The folder whose form a folder has; null: the model was made from a seed.</summary>
+    public string? Form { get; private init; }
+
+    /// <summary>The folder with tokenizer and chat template; null: there is none.</summary>
+    public string? Texts { get; private init; }
+
+    /// <summary>What the run stores parameters in.</summary>
+    public DType Parameters { get; private init; } = DType.Float32;
+
+    /// <summary>The type of most matrices.</summary>
+    public GgufType Type { get; private init; }
+
+    /// <summary>What must not be written over.</summary>
+    public IReadOnlyList<string> Folders { get; private init; } = [];
+
+    /// <summary>Sentences for whoever uses what is made.</summary>
+    public IReadOnlyList<string> Notes { get; private init; } = [];
+
+    /// <summary>Opens it.</summary>
+    /// <exception cref="UserErrorException">There is nothing of the kind, or its weights do not fit its config.</exception>
+    public static ExportSource Open(string path)
+    {
+        string? known = ModelSource.Locate(path);
+        if (known is not null && Directory.Exists(known) && s_weights.Any(w => File.Exists(Path.Combine(known, w)))
+            && !File.Exists(Path.Combine(known, "state.json")))
+        {
+            return OfFolder(path, known);
+        }
+
+        return Directory.Exists(path)
+            ? OfRun(path)
+            : throw new UserErrorException(
+                known is null ? $"{path} does not exist; give a model's folder, hf:owner/name, or a run's folder of checkpoints"
+                    : $"{path} is no folder with weights; give a model's folder, hf:owner/name, or a run's folder of checkpoints");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => checkpoint.Dispose();
+
+    private static ExportSource OfFolder(string path, string folder)
+    {
+        using var source = ModelSource.Open(path);
+        var checkpoint = Checkpoint.Open(folder);
+        try
+        {
+            var types = checkpoint.Tensors.Values.Where(t => t.Shape.Count > 1).CountBy(t => t.Type);
+            return new ExportSource(checkpoint, source.Model)
+            {
+                Form = folder,
+                Texts = folder,
+                Type = types.MaxBy(t => t.Value).Key switch
+                {
+                    StoredType.F32 => GgufType.F32,
+                    StoredType.F16 => GgufType.F16,
+                    _ => GgufType.BF16, // fp8 is read as such
+                },
+                Folders = [folder],
+            };
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    private static ExportSource OfRun(string path)
+    {
+        for (int left = Tries; ; left--)
+        {
+            var run = SavedRun.Find(path);
+            try
+            {
+                return OfCheckpoint(run);
+            }
+            catch (UserErrorException) when (left > 1 && !Directory.Exists(run.Checkpoint.Folder))
+            {
+                // The run goes on, and removed this one for a newer one.
+            }
+        }
+    }
+
+    private static ExportSource OfCheckpoint(SavedRun run)
+    {
+        string folder = run.Checkpoint.Folder;
+        string? named = run.Settings.GetValueOrDefault(SavedSettings.Model) is { } setting && ModelSource.Locate(setting) is { } model
+            && Directory.Exists(model) ? model : null;
+        var config = ModelFiles.LoadConfig(folder);
+        if (run.Settings.TryGetValue(SavedSettings.Model, out string? name))
+        {
+            config = config with { Name = ModelSource.NameOf(name) };
+        }
+
+        var recipe = Recipe.All.First(r => r.Name == run.Checkpoint.Progress.Recipe);
+        var checkpoint = Checkpoint.Open(run.Checkpoint.CheckedWeights());
+        try
+        {
+            bool isGone = named is null && run.Settings.GetValueOrDefault(SavedSettings.Model) is { } gone && !File.Exists(gone);
+            return new ExportSource(checkpoint, config)
+            {
+                Form = named is not null && s_weights.Any(w => File.Exists(Path.Combine(named, w))) ? named : null,
+                Texts = named,
+                Parameters = recipe.Parameters,
+                Type = recipe.Parameters == DType.BFloat16 ? GgufType.BF16 : GgufType.F32,
+                Folders = [.. new[] { folder, run.Folder, named }.OfType<string>()],
+                Notes =
+                [
+                    .. run.Notices,
+                    .. isGone ? [$"the model {name} that the run in {run.Folder} began from is no more: there is no tokenizer to go with it"] :
+                        Array.Empty<string>(),
+                ],
+            };
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,82 @@
+using Dataflow.Formats;
+using Dataflow.Model;
+using Dataflow.Training;
+
+namespace Dataflow;
+
+/// <summary>Models out to the files of other programs, and in from them.</summary>
+public static class ModelConversion
+{
+    private const int MostFiles = 32;
+
+    /// <summary>Makes a model's folder of a GGUF file.</summary>
+    /// <param name="file">The file, or a part of one in several.</param>
+    /// <param name="folder">Made if need be.</param>
+    /// <param name="options">What was asked for.</param>
+    /// <exception cref="UserErrorException">The file cannot be read or used, or the folder cannot be written.</exception>
+    public static ModelWritten Import(string file, string folder, GgufImportOptions options) =>
+        Work.Named($"import {file}", () => GgufImport.Write(file, folder, options));
+
+    /// <summary>Writes a GGUF file or a folder.</summary>
+    /// <exception cref="UserErrorException">There is no such model, or it cannot be written so.</exception>
+    public static ModelWritten Export(ExportRequest request)
+    {
+        if (!request.IsGguf && request.Type is GgufType.Q8_0 or GgufType.Q4_0)
+        {
+            throw new UserErrorException(
+                $"{request.Type} is a type of GGUF files, and {request.Destination} is to be a folder; give --out FILE.gguf, or F32, BF16 or F16");
+        }
+
+        if (request.IsGguf && request.Shard is not null)
+        {
+            throw new UserErrorException("--shard-size is of folders: a GGUF file holds all; leave it out");
+        }
+
+        using var source = ExportSource.Open(request.Source);
+        Refuse(request, source);
+        var made = Work.Named($"export {request.Source}", () => request.IsGguf
+            ? GgufExport.Write(request.Destination, source.Weights, source.Texts, request.Type ?? source.Type)
+            : ToFolder(request, source));
+        return made with { Notes = [.. source.Notes, .. made.Notes] };
+    }
+
+    private static ModelWritten ToFolder(ExportRequest request, ExportSource source)
+    {
+        var options = new ExportOptions
+        {
+            Source = source.Form,
+            Type = request.Type switch
+            {
+                null => null,
+                GgufType.F16 => StoredType.F16,
+                GgufType.BF16 => StoredType.BF16,
+                _ => StoredType.F32,
+            },
+            Shard = request.Shard,
+        };
+        ModelExport.Write(request.Destination, source.Weights, source.Parameters, options);
+        var files = new DirectoryInfo(request.Destination).GetFiles().Where(f => !f.Name.StartsWith('.'))
+            .OrderBy(f => f.Name, StringComparer.Ordinal).ToList();
+        return new(
+            source.Weights.Model, new Bytes(files.Sum(f => f.Length)), [.. files.Take(MostFiles).Select(f => f.Name)], []);
+    }
+
+    private static void Refuse(ExportRequest request, ExportSource source)
+    {
+        string destination = RealPath.Of(request.Destination);
+        if (source.Folders.FirstOrDefault(f => RealPath.Of(f) == destination) is { } read)
+        {
+            throw new UserErrorException($"{request.Destination} is the folder {read} that the export reads from; give another one");
+        }
+
+        string? there = request.IsGguf
+            ? File.Exists(request.Destination) ? Path.GetFileName(request.Destination) : null
+            : ExportFolder.Existing(request.Destination);
+        if (!request.Overwrite && there is not null)
+        {
+            throw new UserErrorException(
+                $"{request.Destination} {(request.IsGguf ? "is there already" : $"holds a model already ({there})")}, which would be replaced; "
+                    + $"give another {(request.IsGguf ? "name" : "folder")}, or --overwrite");
+        }
+    }
+}
