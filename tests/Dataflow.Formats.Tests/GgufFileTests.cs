@@ -17,8 +17,8 @@ public class GgufFileTests
         using var file = GgufFile.Open(Repository.Golden("files", name));
         var listed = name == "tiny.gguf" ? ["tiny.gguf"] : expected.RootElement.GetProperty("files").EnumerateObject()
             .Select(f => f.Name).Where(n => n.StartsWith("split", StringComparison.Ordinal)).Order(StringComparer.Ordinal).ToArray();
-        var tensors = listed.SelectMany(n => expected.RootElement.GetProperty("files").GetProperty(n).GetProperty("tensors").EnumerateArray())
-            .ToList();
+        var files = expected.RootElement.GetProperty("files");
+        var tensors = listed.SelectMany(n => files.GetProperty(n).GetProperty("tensors").EnumerateArray()).ToList();
         Assert.Equal(tensors.Count, file.Tensors.Count);
         foreach (var (tensor, found) in tensors.Zip(file.Tensors))
         {

@@ -40,7 +40,8 @@ public class TokenizerTests
 
         if (GoldenTokenizers.File(name, "tokenizer_config.json") is { } config)
         {
-            var (before, after) = (JsonNode.Parse(config)!, JsonNode.Parse(File.ReadAllBytes(Path.Combine(folder["back"], "tokenizer_config.json")))!);
+            byte[] back = File.ReadAllBytes(Path.Combine(folder["back"], "tokenizer_config.json"));
+            var (before, after) = (JsonNode.Parse(config)!, JsonNode.Parse(back)!);
             foreach (string key in new[] { "bos_token", "eos_token" }.Where(k => before[k] is not null))
             {
                 Assert.Equal((string?)before[key], (string?)after[key]);
@@ -88,7 +89,8 @@ public class TokenizerTests
         File.Delete(Path.Combine(source, "chat_template.jinja"));
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(source, "tokenizer_config.json")))!.AsObject();
         config["chat_template"] = new JsonArray(
-            new JsonObject { ["name"] = "default", ["template"] = template }, new JsonObject { ["name"] = "rag", ["template"] = "{{ 1 }}" });
+            new JsonObject { ["name"] = "default", ["template"] = template },
+            new JsonObject { ["name"] = "rag", ["template"] = "{{ 1 }}" });
         File.WriteAllText(Path.Combine(source, "tokenizer_config.json"), config.ToJsonString());
         Write(source, folder["m.gguf"]);
         GgufImport.Write(folder["m.gguf"], folder["back2"], new());

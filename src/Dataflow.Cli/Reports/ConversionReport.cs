@@ -27,8 +27,8 @@ internal static class ConversionReport
         }
 
         Notices.Tell(made.Notes);
-        Console.Out.WriteLine(
-            $"{path}: {made.Model.ParameterCount:N0} parameters, {made.Size}{(made.Files.Count > 1 ? $" in {made.Files.Count} files" : "")}");
+        string files = made.Files.Count > 1 ? $" in {made.Files.Count} files" : "";
+        Console.Out.WriteLine($"{path}: {made.Model.ParameterCount:N0} parameters, {made.Size}{files}");
         return ExitCode.Ok;
     }
 }

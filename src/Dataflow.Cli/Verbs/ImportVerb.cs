@@ -20,13 +20,14 @@ internal static class ImportVerb
     {
         var command = new Command(
             "import",
-            "Makes a Hugging Face folder of a GGUF file: config, weights, tokenizer and chat template. Any part of a model in several files "
-                + "stands for all."
+            "Makes a Hugging Face folder of a GGUF file: config, weights, tokenizer and chat template. Any part of a model "
+                + "in several files stands for all."
         );
         var file = Declare.Argument("file", "the GGUF file", Values.FilePath);
         var folder = Declare.Option<string?>("--out", "DIR", "the folder, made if need be", Values.FilePath);
         var type = Declare.Option<StoredType?>(
-            "--dtype", "TYPE", "of all numbers: F32, BF16 or F16 [default: as in the file, F32 of what is quantised: exact]", t => Plain(t));
+            "--dtype", "TYPE", "of all numbers: F32, BF16 or F16 [default: as in the file, F32 of what is quantised: exact]",
+            t => Plain(t));
         var overwrite = Declare.Flag("--overwrite", "replace a model that the folder holds already");
         var json = Declare.Flag("--json", "print one JSON object");
         command.Arguments.Add(file);

@@ -36,7 +36,7 @@ public static class GgufExport
     /// <param name="weights">The numbers.</param>
     /// <param name="folder">The folder with the tokenizer and the chat template; null: there is none.</param>
     /// <param name="type">Of matrices.</param>
-    /// <exception cref="UserErrorException">The format has no words for the model or its tokenizer, or the file cannot be written.</exception>
+    /// <exception cref="UserErrorException">The format cannot say the model or its tokenizer, or the file cannot be written.</exception>
     public static ModelWritten Write(string path, IWeightSource weights, string? folder, GgufType type)
     {
         ArgumentNullException.ThrowIfNull(weights);
@@ -82,8 +82,8 @@ public static class GgufExport
 
         string[] notes = scale == 1 ? [] :
         [
-            $"the model {model.Name} scales scores otherwise than readers of GGUF suppose, so that the weights of queries are multiplied by "
-                + $"{scale}",
+            $"the model {model.Name} scales scores otherwise than readers of GGUF suppose, so that the weights of queries are "
+                + $"multiplied by {scale}",
         ];
         return new(model, new Bytes(new FileInfo(path).Length), [Path.GetFileName(path)], [.. notes, .. texts.Notes]);
     }

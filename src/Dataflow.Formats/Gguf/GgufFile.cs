@@ -103,8 +103,8 @@ public sealed partial class GgufFile : IDisposable
             && int.Parse(match.Groups["number"].ValueSpan, CultureInfo.InvariantCulture) == number + 1
             ? (match.Groups["stem"].Value, number)
             : throw new UserErrorException(
-                $"{path} says that it is part {number + 1} of {count}, and its name should end in -{number + 1:D5}-of-{count:D5}.gguf to find "
-                    + "the others");
+                $"{path} says that it is part {number + 1} of {count}, and its name should end in "
+                    + $"-{number + 1:D5}-of-{count:D5}.gguf to find the others");
     }
 
     private static void CheckPart(string path, GgufHeader head, int number, int count)

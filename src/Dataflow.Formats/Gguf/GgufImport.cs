@@ -100,9 +100,10 @@ public static class GgufImport
 
         if (writer.NotFinite.Count > 0)
         {
+            bool isNarrow = type == StoredType.F16;
             throw new UserErrorException(
-                $"{source.File.Path} cannot be imported{(type == StoredType.F16 ? " in F16" : "")}: {string.Join(", ", writer.NotFinite.Take(3))} has values that are not finite"
-                    + (type == StoredType.F16 ? "; give --dtype F32" : "; the file is damaged or of a run that diverged"));
+                $"{source.File.Path} cannot be imported{(isNarrow ? " in F16" : "")}: {writer.NotFinite[0]} has values that are not "
+                    + "finite; " + (isNarrow ? "give --dtype F32" : "the file is damaged, or of a run that diverged"));
         }
 
         writer.Complete();

@@ -49,7 +49,7 @@ internal sealed class GgufModel
         if (factors.ContainsKey(GgufPositions.LongFactors) != factors.ContainsKey(GgufPositions.ShortFactors))
         {
             throw new UserErrorException(
-                $"{file.Path} has one of {GgufPositions.ShortFactors} and {GgufPositions.LongFactors}, and both are needed; convert it anew");
+                $"{file.Path} has one of {GgufPositions.ShortFactors} and {GgufPositions.LongFactors}, and needs both; convert it anew");
         }
 
         var config = new ConfigFromGguf(file.Metadata, name => file.Find(name)?.Shape, factors);

@@ -160,8 +160,8 @@ internal sealed class GgufReader(ReadOnlyFile file)
         {
             throw end < file.Length
                 ? new UserErrorException(
-                    $"{file.Path} cannot be read: its metadata and list of tensors are longer than {MostBytes >> 20} MiB, far more than the "
-                        + "largest vocabularies need")
+                    $"{file.Path} cannot be read: its metadata and list of tensors are longer than {MostBytes >> 20} MiB, far more than "
+                        + "the largest vocabularies need")
                 : Damaged($"it ends at byte {end} within {what}; it may be cut short");
         }
 

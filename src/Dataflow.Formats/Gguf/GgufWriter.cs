@@ -175,7 +175,8 @@ internal sealed class GgufWriter : IDisposable
                 break;
             default:
                 // Numbers and truth values lie in memory as they do in files.
-                head.Write(MemoryMarshal.CreateReadOnlySpan(ref MemoryMarshal.GetArrayDataReference(list.Items), Buffer.ByteLength(list.Items)));
+                ref byte first = ref MemoryMarshal.GetArrayDataReference(list.Items);
+                head.Write(MemoryMarshal.CreateReadOnlySpan(ref first, Buffer.ByteLength(list.Items)));
                 break;
         }
     }

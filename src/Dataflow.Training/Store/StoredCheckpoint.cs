@@ -30,8 +30,8 @@ public sealed class StoredCheckpoint
     public string Parent => Path.GetDirectoryName(Path.GetFullPath(Folder))!;
 
     /// <summary>
-    /// The file with the weights as training left them, master weights where the recipe has them; it is read once to see that it is as it was
-    /// saved.
+    /// The file with the weights as training left them, master weights where the recipe has them; it is read once to see that it is as it
+    /// was saved.
     /// </summary>
     /// <exception cref="UserErrorException">It is damaged.</exception>
     public string CheckedWeights()

@@ -126,12 +126,9 @@ internal sealed class ExportSource : IDisposable
                 Parameters = recipe.Parameters,
                 Type = recipe.Parameters == DType.BFloat16 ? GgufType.BF16 : GgufType.F32,
                 Folders = [.. new[] { folder, run.Folder, named }.OfType<string>()],
-                Notes =
-                [
-                    .. run.Notices,
-                    .. isGone ? [$"the model {name} that the run in {run.Folder} began from is no more: there is no tokenizer to go with it"] :
-                        Array.Empty<string>(),
-                ],
+                Notes = isGone
+                    ? [.. run.Notices, $"the model {name} that the run in {run.Folder} began from is no more: no tokenizer goes with it"]
+                    : run.Notices,
             };
         }
         catch

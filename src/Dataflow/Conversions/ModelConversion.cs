@@ -24,7 +24,8 @@ public static class ModelConversion
         if (!request.IsGguf && request.Type is GgufType.Q8_0 or GgufType.Q4_0)
         {
             throw new UserErrorException(
-                $"{request.Type} is a type of GGUF files, and {request.Destination} is to be a folder; give --out FILE.gguf, or F32, BF16 or F16");
+                $"{request.Type} is a type of GGUF files, and {request.Destination} is to be a folder; give --out FILE.gguf, or F32, BF16 "
+                    + "or F16");
         }
 
         if (request.IsGguf && request.Shard is not null)
@@ -74,9 +75,10 @@ public static class ModelConversion
             : ExportFolder.Existing(request.Destination);
         if (!request.Overwrite && there is not null)
         {
+            string found = request.IsGguf ? "is there already" : $"holds a model already ({there})";
             throw new UserErrorException(
-                $"{request.Destination} {(request.IsGguf ? "is there already" : $"holds a model already ({there})")}, which would be replaced; "
-                    + $"give another {(request.IsGguf ? "name" : "folder")}, or --overwrite");
+                $"{request.Destination} {found}, which would be replaced; give another {(request.IsGguf ? "name" : "folder")}, or "
+                    + "--overwrite");
         }
     }
 }

@@ -1,6 +1,6 @@
 namespace Dataflow.Formats;
 
-/// <summary>256 third bits, 256 codes of 2 bits, 16 scales of 6 bits, d of the block: d (s - 32) q, a third bit of 0 taking off 4.</summary>
+/// <summary>256 third bits, 256 codes of 2 bits, 16 scales of 6 bits, d of the block: d (s - 32) q, less 4 without the third.</summary>
 internal sealed class Q3_KBlocks() : BlockFormat(11, "Q3_K", 256, 110)
 {
     /// <inheritdoc/>

@@ -70,7 +70,8 @@ internal sealed class GgufPositions(
         else if (rotated != headDim)
         {
             throw metadata.Wrong(
-                Key("rope.dimension_count"), $"is {rotated} of the {headDim} dimensions of a head, and all are turned in this architecture");
+                Key("rope.dimension_count"),
+                $"is {rotated} of the {headDim} dimensions of a head, and all are turned in this architecture");
         }
     }
 

@@ -114,7 +114,8 @@ internal sealed class TokenizerFromGguf
                 ["normalizers"] = new JsonArray(new JsonObject { ["type"] = "Prepend", ["prepend"] = space }, Replaced(" ", space)),
             }
             : Replaced(" ", space);
-        var decoders = new JsonArray(Replaced(space, " "), new JsonObject { ["type"] = "ByteFallback" }, new JsonObject { ["type"] = "Fuse" });
+        var decoders = new JsonArray(
+            Replaced(space, " "), new JsonObject { ["type"] = "ByteFallback" }, new JsonObject { ["type"] = "Fuse" });
         if (marks)
         {
             decoders.Add((JsonNode)new JsonObject { ["type"] = "Strip", ["content"] = " ", ["start"] = 1, ["stop"] = 0 });

@@ -125,8 +125,8 @@ internal sealed class TokenizerToGguf
         if (!derived.ToHashSet().SetEquals(merges))
         {
             notes.Add(
-                $"{path} merges fewer pairs of tokens than have a token together; the file says which, and readers that merge by scores alone "
-                    + "(llama.cpp) cut some texts otherwise");
+                $"{path} merges fewer pairs of tokens than have a token together; the file says which, and readers that merge by scores "
+                    + "alone (llama.cpp) cut some texts otherwise");
         }
     }
 
