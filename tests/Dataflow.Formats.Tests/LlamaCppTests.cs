@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
 using Dataflow.Model;
+using Dataflow.Text.Tokenizers;
 using Dataflow.Training;
 
 namespace Dataflow.Formats.Tests;
@@ -75,6 +77,39 @@ public class LlamaCppTests
             Assert.Equal(special, judge.Ids(text, special: true));
         }
     }
+
+    [Fact]
+    public void Merges_by_scores_are_those_of_llama_cpp()
+    {
+        const string name = "llama2";
+        using var folder = new TemporaryFolder();
+        string source = GoldenTokenizers.Folder(name, folder);
+        string path = Path.Combine(source, "tokenizer.json");
+        var json = JsonNode.Parse(File.ReadAllBytes(path))!;
+
+        // As SentencePiece has it, and published files: whatever two tokens are a third one together merges.
+        string[] tokens = [.. json["model"]!["vocab"]!.AsObject().OrderBy(v => (int)v.Value!).Select(v => v.Key)];
+        var merges = json["model"]!["merges"]!.AsArray().Select(m => ((string)m![0]!, (string)m[1]!)).ToList();
+        float[] scores = ScoredPieces.Scores(tokens, merges);
+        string[] added = [.. json["added_tokens"]!.AsArray().Select(a => (string)a!["content"]!)];
+        var all = ScoredPieces.Merges([.. tokens.Select((t, i) => (t, i, scores[i])).Where(t => !added.Contains(t.t) && !IsByte(t.t))]);
+        Assert.True(all.Count > merges.Count);
+        json["model"]!["merges"] = new JsonArray([.. all.Select(m => new JsonArray(m.Left, m.Right))]);
+        File.WriteAllText(path, json.ToJsonString());
+        var ours = TextTokenizer.FromJson(File.ReadAllBytes(path));
+        var made = GgufExport.Write(
+            folder["m.gguf"], WeightInitialiser.Weights(ModelFiles.LoadConfig(source), 1), source, GgufType.F32);
+        Assert.Empty(made.Notes);
+        using var judge = new LlamaCpp(folder["m.gguf"], 64);
+        var texts = GoldenTokenizers.Texts(name).Select(t => t.Text).Where(t => t.Length > 0).ToList();
+        Assert.True(texts.Count > 200);
+        foreach (string text in texts)
+        {
+            Assert.Equal(ours.EncodeIds(text, addSpecialTokens: true), judge.Ids(text, special: true));
+        }
+    }
+
+    private static bool IsByte(string token) => token.Length == 6 && token.StartsWith("<0x", StringComparison.Ordinal);
 
     // llama.cpp composes no characters, and its pattern of GPT-4o takes marks for no letters.
     private static bool IsMark(char c) => c is >= '\u1100' and <= '\u11FF'
