@@ -11,11 +11,12 @@ namespace Dataflow.Formats;
 internal static class FolderTexts
 {
     private const string Json = "tokenizer.json";
+    private const string Pieces = "tokenizer.model";
     private const string Config = "tokenizer_config.json";
 
     private static readonly Bytes s_most = new(1L << 30);
     private static readonly string[] s_templates = ["chat_template.jinja", "chat_template.json", Config];
-    private static readonly string[] s_others = ["tokenizer.model", "tekken.json", "tiktoken.model", "vocab.json", "vocab.txt"];
+    private static readonly string[] s_others = ["tekken.json", "tiktoken.model", "vocab.json", "vocab.txt"];
 
     /// <summary>The keys.</summary>
     /// <param name="folder">Null: there is none.</param>
@@ -23,24 +24,43 @@ internal static class FolderTexts
     /// <exception cref="UserErrorException">A file cannot be read, or the format has no words for it.</exception>
     public static TokenizerToGguf.Description Read(string? folder, ModelConfig model)
     {
-        string? json = folder is null ? null : Path.Combine(folder, Json);
-        if (json is null || !File.Exists(json))
+        if (folder is null)
         {
-            if (folder is not null && s_others.FirstOrDefault(n => File.Exists(Path.Combine(folder, n))) is { } other)
-            {
-                throw new UserErrorException(
-                    $"{folder} has its tokenizer as {other} alone, and {Json} is needed for a GGUF file; save it in that form first");
-            }
-
             return TokenizerToGguf.None(Ids(model, null, null));
         }
 
-        byte[] bytes = InputFile.ReadBytes(json, s_most);
-        var config = Parsed(Path.Combine(folder!, Config));
-        var tokenizer = new Lazy<TextTokenizer>(() => TextTokenizer.FromJson(bytes));
-        var ids = Ids(model, config, token => tokenizer.Value.IdOf(token));
-        var made = TokenizerToGguf.Of(json, bytes, model.VocabSize, ids);
-        return made with { Values = [.. made.Values, .. Templates(folder!)] };
+        var config = Parsed(Path.Combine(folder, Config));
+        var made = Tokenizer(folder, model, config);
+        return made with { Values = [.. made.Values, .. Templates(folder)] };
+    }
+
+    private static TokenizerToGguf.Description Tokenizer(string folder, ModelConfig model, JsonObject? config)
+    {
+        string json = Path.Combine(folder, Json), pieces = Path.Combine(folder, Pieces);
+        if (File.Exists(json))
+        {
+            byte[] bytes = InputFile.ReadBytes(json, s_most);
+            var tokenizer = new Lazy<TextTokenizer>(() => TextTokenizer.FromJson(bytes));
+            return TokenizerToGguf.Of(
+                json, bytes, model.VocabSize, Ids(model, config, token => tokenizer.Value.IdOf(token)));
+        }
+
+        if (File.Exists(pieces))
+        {
+            byte[] bytes = InputFile.ReadBytes(pieces, s_most);
+            bool Flag(string key) => config?[key]?.GetValueKind() == JsonValueKind.True;
+            return SentencePieceToGguf.Of(
+                pieces,
+                bytes,
+                model.VocabSize,
+                (Flag("add_bos_token"), Flag("add_eos_token")),
+                Ids(model, config, token => SentencePieceToGguf.IdOf(pieces, bytes, token)));
+        }
+
+        return s_others.FirstOrDefault(n => File.Exists(Path.Combine(folder, n))) is { } other
+            ? throw new UserErrorException(
+                $"{folder} has its tokenizer as {other} alone, and {Json} is needed for a GGUF file; save it in that form first")
+            : TokenizerToGguf.None(Ids(model, null, null));
     }
 
     private static IEnumerable<KeyValuePair<string, GgufValue>> Templates(string folder)

@@ -56,6 +56,12 @@ internal sealed class ConfigFromGguf
             throw metadata.Wrong(Key("attention.value_length"), $"is {values}, and keys have {headDim}: both must be equal");
         }
 
+        const string pattern = "attention.sliding_window_pattern";
+        if (metadata.Has(Key(pattern)) && metadata.Whole(Key(pattern)) != family.WindowPeriod)
+        {
+            throw metadata.Wrong(Key(pattern), $"is not {family.WindowPeriod}, as it is of every {family.Name} model that is known");
+        }
+
         var config = new JsonObject
         {
             ["architectures"] = new JsonArray(family.Architecture),

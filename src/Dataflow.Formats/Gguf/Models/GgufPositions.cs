@@ -28,7 +28,7 @@ internal sealed class GgufPositions(
         CheckRotated(config, headDim);
         if (family.Name == "gemma3")
         {
-            config["rope_local_base_freq"] = 10_000f;
+            config["rope_local_base_freq"] = InWindows();
             config["sliding_window_pattern"] = family.WindowPeriod;
         }
 
@@ -51,7 +51,7 @@ internal sealed class GgufPositions(
             config["rope_parameters"] = new JsonObject
             {
                 ["full_attention"] = scaling,
-                ["sliding_attention"] = new JsonObject { ["rope_type"] = "default", ["rope_theta"] = 10_000f },
+                ["sliding_attention"] = new JsonObject { ["rope_type"] = "default", ["rope_theta"] = InWindows() },
             };
         }
         else
@@ -74,6 +74,9 @@ internal sealed class GgufPositions(
                 $"is {rotated} of the {headDim} dimensions of a head, and all are turned in this architecture");
         }
     }
+
+    // Readers suppose it; newer files may say another.
+    private float InWindows() => (float)(metadata.Number(Key("rope.freq_base_swa")) ?? 10_000);
 
     private float Factor() => (float)(metadata.Number(Key("rope.scaling.factor")) ?? metadata.Number(Key("rope.scale_linear")) ?? 1);
 
