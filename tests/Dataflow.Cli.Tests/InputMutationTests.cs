@@ -31,9 +31,8 @@ public class InputMutationTests(ITestOutputHelper output)
             Encoding.UTF8.GetBytes(
                 """
                 {"model": "nano", "seqlen": 64, "device_memory": "4MiB", "host_memory": "64MiB", "hardware": "cpu", "policy": "simple",
-                "global_batch": 512, "dtype": "fp32", "deterministic": false}
                 """
-                    + "\n"
+                    + """ "global_batch": 512, "dtype": "fp32", "deterministic": false}""" + "\n"
             ),
             60,
             file =>
@@ -95,6 +94,8 @@ public class InputMutationTests(ITestOutputHelper output)
     {
         using var scratch = new ScratchFolder();
         string file = scratch.File("damaged.json");
+        File.WriteAllBytes(file, sound);
+        read(file); // else all that follows would be refused for that alone
         int count = Soak ? 2500 : sample, refused = 0;
         long worst = 0;
         var longest = TimeSpan.Zero;
