@@ -21,14 +21,19 @@ public static class Spelling
             .Select(n =>
                 (
                     Name: n,
-                    Errors: Errors(typed, Plain(n)),
+                    Errors: MayBeNear(typed, Plain(n)) ? Errors(typed, Plain(n)) : int.MaxValue,
                     Begins: typed.Length >= LeastBeginning && Plain(n).StartsWith(typed, StringComparison.Ordinal)
                 )
             )
-            .Where(n => n.Begins || n.Errors <= Math.Max(1, Math.Min(typed.Length, Plain(n.Name).Length) / 3))
+            .Where(n => n.Begins || n.Errors <= MostErrors(typed, Plain(n.Name)))
             .OrderBy(n => n.Begins ? 0 : n.Errors).ThenBy(n => n.Name.Length).ThenBy(n => n.Name, StringComparer.Ordinal);
         return typed.Length == 0 ? null : near.Select(n => n.Name).FirstOrDefault();
     }
+
+    private static int MostErrors(string typed, string name) => Math.Max(1, Math.Min(typed.Length, name.Length) / 3);
+
+    // So many letters are too many or too few at least: what is given may be a file of a megabyte.
+    private static bool MayBeNear(string typed, string name) => Math.Abs(typed.Length - name.Length) <= MostErrors(typed, name);
 
     private static string Plain(string name) => name.TrimStart('-').Replace('_', '-').ToLowerInvariant();
 
