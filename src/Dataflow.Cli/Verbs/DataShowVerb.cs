@@ -18,6 +18,7 @@ internal static class DataShowVerb
     ];
 
     private const int DefaultCount = 3;
+    private const int MostShown = 2000;
 
     /// <summary>The command.</summary>
     public static Command Command()
@@ -37,9 +38,10 @@ internal static class DataShowVerb
         var skip = Declare.Option<int?>("--skip", "N", "how many to pass over first", Values.OptionalCount(0, int.MaxValue));
         var seqlen = Declare.Option<int?>("--seqlen", "N", "show rows of so many tokens", t => Values.Seqlen(t));
         var ids = Declare.Flag("--ids", "print ids in place of text");
+        var all = Declare.Flag("--all", $"print all tokens of each [default: the first {MostShown:N0}]");
         var json = Declare.Flag("--json", "print a line of JSON for each: text, ids, trained");
         command.Arguments.Add(sources);
-        foreach (var option in corpus.Reading.Concat(corpus.Rows).Concat([count, skip, seqlen, ids, json]))
+        foreach (var option in corpus.Reading.Concat(corpus.Rows).Concat([count, skip, seqlen, ids, all, json]))
         {
             command.Options.Add(option);
         }
@@ -52,11 +54,12 @@ internal static class DataShowVerb
                 parsed.GetValue(count) ?? DefaultCount,
                 parsed.GetValue(seqlen),
                 parsed.GetValue(ids),
+                parsed.GetValue(all),
                 parsed.GetValue(json))));
         return command;
     }
 
-    private sealed record Wanted(int Skip, int Count, int? Seqlen, bool Ids, bool Json);
+    private sealed record Wanted(int Skip, int Count, int? Seqlen, bool Ids, bool All, bool Json);
 
     private static ExitCode Execute(string[] patterns, CorpusOptions options, Wanted wanted)
     {
@@ -74,7 +77,13 @@ internal static class DataShowVerb
             else
             {
                 Console.Out.WriteLine(Heading(wanted.Seqlen is null ? "document" : "row", at, document));
-                Console.Out.WriteLine(wanted.Ids ? string.Join(' ', document.Ids) : document.Marked(colour));
+                var part = wanted.All ? document : document.First(MostShown);
+                Console.Out.WriteLine(wanted.Ids ? string.Join(' ', part.Ids) : part.Marked(colour));
+                if (part.Ids.Count < document.Ids.Count)
+                {
+                    Console.Out.WriteLine($"... and {document.Ids.Count - part.Ids.Count:N0} tokens more (--all)");
+                }
+
                 Console.Out.WriteLine();
             }
 

@@ -5,6 +5,9 @@ namespace Dataflow.Corpora;
 /// <summary>Documents as ids, one after the other, as they are read: for looking at some of them.</summary>
 public static class EncodedDocuments
 {
+    // A document of gigabytes is shown in parts.
+    private const int MostIds = 1 << 20;
+
     /// <summary>The documents of sources.</summary>
     /// <param name="sources">The sources.</param>
     /// <param name="rules">How they become ids.</param>
@@ -18,7 +21,7 @@ public static class EncodedDocuments
         {
             var encoded = encoder.Encode(passage);
             ids.AddRange(CollectionsMarshal.AsSpan(encoded.Ids));
-            if (passage.Ends)
+            if (passage.Ends || ids.Count >= MostIds)
             {
                 if (ids.Count > 0)
                 {

@@ -19,6 +19,26 @@ public sealed record ShownDocument(IReadOnlyList<int> Ids, IReadOnlyList<bool> T
     /// <summary>The tokenizer of its ids.</summary>
     public required TextTokenizer Tokenizer { get; init; }
 
+    /// <summary>Its beginning.</summary>
+    /// <param name="tokens">How many tokens at most.</param>
+    public ShownDocument First(int tokens)
+    {
+        if (Ids.Count <= tokens)
+        {
+            return this;
+        }
+
+        var lengths = new List<int>();
+        int left = tokens;
+        foreach (int length in (Lengths ?? []).TakeWhile(_ => left > 0))
+        {
+            lengths.Add(Math.Min(length, left));
+            left -= lengths[^1];
+        }
+
+        return this with { Ids = [.. Ids.Take(tokens)], Trained = [.. Trained.Take(tokens)], Lengths = Lengths is null ? null : lengths };
+    }
+
     /// <summary>The text with what is trained between [[ and ]].</summary>
     /// <param name="colour">Whether a terminal is to colour it, too.</param>
     public string Marked(bool colour)
