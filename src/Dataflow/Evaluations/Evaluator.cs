@@ -46,7 +46,7 @@ internal sealed class Evaluator : IDisposable
             var gpu = options.Device.Gpu?.Memory;
             Budgets.Warn(budgets.CheckAgainst(machine, gpu), tell);
             var weights = source.Weights(seed: 0);
-            var plan = Plans.Require(Plans.Make(options.Request(source.Model, WorkloadKind.Evaluation, budgets.Memory)));
+            var plan = Plan(options.Request(source.Model, WorkloadKind.Evaluation, budgets.Memory));
             Budgets.Warn([Budgets.CheckArenas(plan, machine, gpu).Warning], tell);
             memory = GpuBudget.Watch(options.Device, plan);
             device = options.Device.Create(plan);
@@ -109,6 +109,20 @@ internal sealed class Evaluator : IDisposable
         device.Dispose();
         memory?.Dispose();
         source.Dispose();
+    }
+
+    // Rows that are taken together pass a layer's parameters once, and wait in memory for each other: as many as fit, of what a step of
+    // training would have.
+    private static TrainingPlan Plan(PlanRequest request)
+    {
+        for (int rows = request.Rows ?? 1; ; rows /= 2)
+        {
+            var result = Plans.Make(request with { Rows = rows });
+            if (result is PlanResult.Feasible || rows <= 1)
+            {
+                return Plans.Require(result);
+            }
+        }
     }
 
     private static int ChunkOf(int seqlen)
