@@ -84,6 +84,36 @@ public sealed class DataTests : IDisposable
         Programs.Good(Programs.Run("sh", ["-c", $"cat {F("a.txt")} | bin/dataflow train --resume {F("piped")} --steps 3"]));
     }
 
+    [Theory]
+    [InlineData("--pack stream", "without --pack, and this one goes on with --pack stream")]
+    [InlineData("--overlong drop", "--overlong")]
+    [InlineData("--shuffle none", "with --shuffle all")]
+    [InlineData("--validation-split 50%", "with --validation-split 0.05")]
+    public void Other_rows_of_the_same_data_are_no_going_on(string other, string part)
+    {
+        Programs.Good(Train($"--data {F("a.txt")} --documents line --tokenizer {F("tok")} --shuffle all --validation-split 5% "
+            + $"--validate-every 2 --steps 2 --checkpoint {F("run")}"));
+        string refused = Programs.Refused(2, Programs.Dataflow($"train --resume {F("run")} --steps 4 {other}"));
+        Assert.Contains(part, refused, StringComparison.Ordinal);
+        Assert.Contains(
+            "every 2 steps", Programs.Good(Programs.Dataflow($"train --resume {F("run")} --steps 4")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_prompt_that_is_longer_than_a_row_ends_no_run()
+    {
+        File.WriteAllLines(F("pairs.jsonl"), Enumerable.Range(0, 60).Select(i => JsonSerializer.Serialize(new
+        {
+            prompt = i % 4 == 0 ? string.Join(' ', Enumerable.Range(0, 200)) : $"What is {i}?", completion = $" It is {i}.",
+        })));
+        foreach (string how in new[] { "", "--overlong split", "--overlong truncate" })
+        {
+            Programs.Good(Programs.Dataflow(
+                $"train {F("model.json")} --seqlen 64 --global-batch 64 {Budgets} --data {F("pairs.jsonl")} --tokenizer {F("tok")} "
+                    + $"--steps 30 {how}"));
+        }
+    }
+
     [Fact]
     public void A_mixture_goes_on_to_the_same_bits()
     {

@@ -28,7 +28,7 @@ internal sealed class CorpusFlags
         "--pack", "HOW", "packed: documents side by side, each attending to itself; stream: one after the other, cut into rows",
         t => CorpusValues.Rows(t));
     private readonly Option<Overlong?> overlong = Declare.Option<Overlong?>(
-        "--overlong", "WHAT", "documents longer than a row: split, truncate or drop [default: split; conversations: drop]",
+        "--overlong", "WHAT", "documents longer than a row: split, truncate or drop [default: texts split, others drop]",
         t => CorpusValues.Overlong(t));
     private readonly Option<Shuffle?> shuffle = Declare.Option<Shuffle?>(
         "--shuffle", "HOW", "the order of documents: all, window (65,536 documents) or none [default: all; of texts: window]",

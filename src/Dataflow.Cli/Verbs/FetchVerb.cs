@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Dataflow.Model;
 
@@ -48,7 +47,7 @@ internal static class FetchVerb
             repository = repository[..at];
         }
 
-        using var stop = new FetchStop();
+        using var stop = new StopSignals();
         using var report = new FetchReport(repository, files: !json);
         HubSnapshot snapshot;
         try
@@ -86,34 +85,4 @@ internal static class FetchVerb
         ["fetched_bytes"] = snapshot.Fetched.Value,
         ["note"] = snapshot.Note,
     };
-
-    /// <summary>The first SIGINT, SIGTERM or SIGHUP stops the fetching in good order, the second ends the program at once.</summary>
-    private sealed class FetchStop : IDisposable
-    {
-        private readonly CancellationTokenSource stop = new();
-        private readonly PosixSignalRegistration[] registrations;
-
-        public FetchStop() => registrations =
-        [
-            .. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Where(s => !Interruption.IsIgnored(s))
-                .Select(s => PosixSignalRegistration.Create(s, Take)),
-        ];
-
-        public PosixSignal? By { get; private set; }
-
-        public CancellationToken Token => stop.Token;
-
-        public void Dispose()
-        {
-            Array.ForEach(registrations, r => r.Dispose());
-            stop.Dispose();
-        }
-
-        private void Take(PosixSignalContext context)
-        {
-            context.Cancel = By is null;
-            By ??= context.Signal;
-            stop.Cancel();
-        }
-    }
 }

@@ -45,32 +45,27 @@ internal static class TokenizeVerb
             command.Options.Add(option);
         }
 
-        command.SetAction((parsed, stop) => Task.FromResult((int)Execute(
+        command.SetAction(parsed => (int)Execute(
             parsed.GetRequiredValue(sources),
             corpus.Bind(parsed),
             parsed.GetValue(into) ?? throw new UserErrorException("data tokenize needs --out, a folder for the shards"),
             parsed.GetValue(overwrite),
-            parsed.GetValue(json),
-            stop)));
+            parsed.GetValue(json)));
         return command;
     }
 
     private static ExitCode Execute(
-        string[] patterns, CorpusOptions options, string folder, bool overwrite, bool json, CancellationToken stop)
+        string[] patterns, CorpusOptions options, string folder, bool overwrite, bool json)
     {
         var sources = DocumentSources.Texts(patterns, options);
         var rules = DocumentSources.Rules(
             options.Tokenizer ?? throw new UserErrorException("data tokenize needs --tokenizer, a folder with a tokenizer.json or "
                 + "tokenizer.model"),
             options);
-        if (overwrite)
-        {
-            CorpusManifest.Remove(folder);
-        }
-
+        using var stop = new StopSignals();
         var clock = Stopwatch.StartNew();
         double told = 0;
-        var made = DocumentSources.Tokenize(sources, rules, options, folder, Progress, stop);
+        var made = DocumentSources.Tokenize(sources, rules, options, new TokenizedOutput(folder, overwrite), Progress, stop.Token);
         if (json)
         {
             Console.Out.WriteLine(Json(made, folder, sources.Finding, clock.Elapsed.TotalSeconds).ToJsonString());
@@ -83,7 +78,7 @@ internal static class TokenizeVerb
         if (!made.Complete)
         {
             Messages.Tell($"interrupted; {made.Shards.Count} shards are in {folder}, and the same command goes on behind them");
-            return ExitCode.Interrupted;
+            return stop.By is { } signal ? Interruption.CodeOf(signal) : ExitCode.Interrupted;
         }
 
         return made.Shards.Count > 0 ? ExitCode.Ok

@@ -11,7 +11,7 @@ namespace Dataflow.Corpora;
 /// </summary>
 internal sealed class DocumentEncoder
 {
-    // Characters of a conversation, for which offsets are kept: many bytes each.
+    // Characters of a text whose offsets are kept: many bytes each.
     private const int LongestRendered = 4 << 20;
 
     private readonly EncodingRules rules;
@@ -78,6 +78,7 @@ internal sealed class DocumentEncoder
 
     private EncodedPassage Completion(Passage passage)
     {
+        CheckLength("the prompt and its completion have", passage.Text.Length);
         var text = tokenizer.Encode(passage.Text, addSpecialTokens: false);
         int prompt = CodePointCount(passage.Text.AsSpan(0, passage.PromptLength));
         var ids = new List<int>([.. before, .. text.TokenIds, .. behind]);
@@ -104,11 +105,7 @@ internal sealed class DocumentEncoder
             throw fault;
         }
 
-        if (rendered.Text.Length > LongestRendered)
-        {
-            throw new UserErrorException(
-                $"the conversation has {rendered.Text.Length:N0} characters, and at most {LongestRendered:N0} can be taken; break it up");
-        }
+        CheckLength("the conversation has", rendered.Text.Length);
 
         var text = tokenizer.Encode(rendered.Text, addSpecialTokens: false);
         var ids = new List<int>(text.TokenIds);
@@ -121,6 +118,14 @@ internal sealed class DocumentEncoder
         return Mark(text, CompletionTurns.Trained(passage, template, options, rendered), weights)
             ? new EncodedPassage(passage, ids, weights, Outcome.Kept)
             : new EncodedPassage(passage, [], null, Outcome.Untrained) { Reason = "no turn of it is the assistant's" };
+    }
+
+    private static void CheckLength(string what, int characters)
+    {
+        if (characters > LongestRendered)
+        {
+            throw new UserErrorException($"{what} {characters:N0} characters, and at most {LongestRendered:N0} can be taken; break it up");
+        }
     }
 
     /// <summary>Marks each token that stands for a character of a span: a token across its border, too.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Dataflow.Model;
 using Dataflow.Text.Templates;
 using Dataflow.Text.Tokenizers;
@@ -56,7 +57,8 @@ public sealed record EncodingRules(TextTokenizer Tokenizer, string TokenizerHash
             string texts = string.Join('\0', templates);
             string tokens = string.Join(' ', SpecialTokens.OrderBy(t => t.Key, StringComparer.Ordinal).Select(t => $"{t.Key}={t.Value}"));
             string clock = texts.Contains("strftime_now", StringComparison.Ordinal) ? Now.ToString("s", null) : "";
-            return $"{TokenizerHash} {End?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "none"} "
+            string end = End?.ToString(CultureInfo.InvariantCulture) ?? "none";
+            return $"{TokenizerHash} {string.Join(',', Before)} {string.Join(',', Behind)} {end} "
                 + $"{Fingerprints.Of(texts + '\0' + tokens)} {clock} {DropsUntrained}";
         }
     }

@@ -44,9 +44,12 @@ public sealed class DocumentRows : ITokenSource
             }
         }
 
+        string remedy = heldBack
+            ? "more documents (of a text --documents line) or a larger --validation-split"
+            : "other data or a smaller seqlen";
         RowCount = rows > 0 ? rows : throw new UserErrorException(
             $"{documents.Name} makes no row of seqlen {settings.Seqlen}{(heldBack ? " of what is held back for validation" : "")}; give "
-                + $"{(heldBack ? "a larger --validation-split" : "other data or a smaller seqlen")}");
+                + remedy);
     }
 
     /// <inheritdoc/>

@@ -48,7 +48,7 @@ public sealed record RowSettings(int Seqlen, ulong Seed)
     /// <summary>How documents become rows.</summary>
     public RowCut Cut { get; init; } = RowCut.Packed;
 
-    /// <summary>What becomes of documents that are longer than a packed row; null: conversations are left out, others are split.</summary>
+    /// <summary>What becomes of documents that are longer than a packed row; null: texts are split, others are left out.</summary>
     public Overlong? Overlong { get; init; }
 
     /// <summary>In which order documents are taken.</summary>
@@ -59,5 +59,5 @@ public sealed record RowSettings(int Seqlen, ulong Seed)
 
     /// <summary>What becomes of overlong documents of a kind.</summary>
     public Overlong OverlongOf(DocumentKind kind) =>
-        Overlong ?? (kind == DocumentKind.Conversation ? Corpora.Overlong.Drop : Corpora.Overlong.Split);
+        Overlong ?? (kind == DocumentKind.Text ? Corpora.Overlong.Split : Corpora.Overlong.Drop);
 }

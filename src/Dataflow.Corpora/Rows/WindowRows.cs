@@ -9,7 +9,9 @@ internal readonly record struct Piece(long Document, long First, int Length);
 /// <param name="Documents">That were taken.</param>
 /// <param name="Overlong">Of these, longer than a packed row.</param>
 /// <param name="Tokens">Of all pieces that are in rows.</param>
-/// <param name="LeftOut">Tokens in no row: of documents that were dropped or truncated, and at the end of a stream.</param>
+/// <param name="LeftOut">
+/// Tokens in no row: of documents that were dropped or truncated, of pieces of which nothing is trained, and at the end of a stream.
+/// </param>
 public readonly record struct RowCounts(long Documents, long Overlong, long Tokens, long LeftOut);
 
 /// <summary>The rows that some documents make.</summary>
@@ -42,6 +44,7 @@ internal sealed class WindowRows
     {
         var found = new List<Piece>(taken.Length);
         var rule = settings.OverlongOf(documents.Kind);
+        byte[] weights = new byte[documents.HasWeights ? settings.Seqlen : 0];
         long overlong = 0, tokens = 0, leftOut = 0;
         foreach (long document in taken)
         {
@@ -49,10 +52,19 @@ internal sealed class WindowRows
             bool isLong = length > settings.Seqlen;
             overlong += isLong ? 1 : 0;
             long used = !isLong || rule == Overlong.Split ? length : rule == Overlong.Truncate ? settings.Seqlen : 0;
-            (tokens, leftOut) = (tokens + used, leftOut + length - used);
+            leftOut += length - used;
             for (long first = 0; first < used; first += settings.Seqlen)
             {
-                found.Add(new Piece(document, first, (int)Math.Min(settings.Seqlen, used - first)));
+                var piece = new Piece(document, first, (int)Math.Min(settings.Seqlen, used - first));
+                if (HasTarget(documents, piece, weights))
+                {
+                    tokens += piece.Length;
+                    found.Add(piece);
+                }
+                else
+                {
+                    leftOut += piece.Length;
+                }
             }
         }
 
@@ -82,6 +94,19 @@ internal sealed class WindowRows
         }
 
         return new WindowRows(pieces, begins, new RowCounts(taken.Length, overlong, tokens, leftOut));
+    }
+
+    // A piece of which nothing is trained, such as a long prompt, is no row's business: a step of such pieces alone would have no loss.
+    private static bool HasTarget(ITokenizedDocuments documents, Piece piece, byte[] weights)
+    {
+        if (!documents.HasWeights)
+        {
+            return true;
+        }
+
+        var mine = weights.AsSpan(0, piece.Length);
+        documents.ReadWeights(piece.Document, piece.First, mine);
+        return mine[1..].ContainsAnyExcept((byte)0);
     }
 
     private static WindowRows Streamed(ITokenizedDocuments documents, ReadOnlySpan<long> taken, RowSettings settings, bool keepsRest)

@@ -96,12 +96,13 @@ public sealed record CorpusManifest
         try
         {
             var read = JsonSerializer.Deserialize<CorpusManifest>(InputFile.ReadText(path, s_most), s_format);
-            return read is { Version: CurrentVersion } && read.Shards.All(s => Path.GetFileName(s.Name) == s.Name) ? read
-                : throw new UserErrorException($"{path} is of version {read?.Version}, and this program reads version {CurrentVersion}");
+            return read is null || read.Shards.Any(s => s is null || Path.GetFileName(s.Name) != s.Name) ? throw Damaged(path, "")
+                : read.Version == CurrentVersion ? read
+                : throw new UserErrorException($"{path} is of version {read.Version}, and this program reads version {CurrentVersion}");
         }
         catch (JsonException e)
         {
-            throw new UserErrorException($"{path} is no list of shards ({e.Message.Split('.')[0]}); tokenize anew");
+            throw Damaged(path, $" ({e.Message.Split('.')[0]})");
         }
     }
 
@@ -110,17 +111,12 @@ public sealed record CorpusManifest
     public static void Remove(string folder)
     {
         string path = Path.Combine(folder, FileName);
-        if (Read(folder) is not { } old)
-        {
-            return;
-        }
-
         try
         {
             File.Delete(path);
-            foreach (var shard in old.Shards)
+            foreach (string shard in Directory.GetFiles(folder, "tokens-*.bin"))
             {
-                File.Delete(Path.Combine(folder, shard.Name));
+                File.Delete(shard);
             }
         }
         catch (Exception e) when (FileErrors.IsFileError(e))
@@ -128,6 +124,9 @@ public sealed record CorpusManifest
             throw FileErrors.Unwritable(path, e);
         }
     }
+
+    private static UserErrorException Damaged(string path, string why) =>
+        new($"{path} is no list of shards{why}; tokenize anew with --overwrite");
 
     /// <summary>Writes it.</summary>
     /// <exception cref="UserErrorException">It cannot be written.</exception>

@@ -56,6 +56,9 @@ public sealed class Tokenization
     /// <summary>Told of what was read so far, now and then.</summary>
     public Action<TokenizedCounts>? Progress { get; init; }
 
+    /// <summary>Whether the work begins anew, whatever is in the folder.</summary>
+    public bool Overwrites { get; init; }
+
     /// <summary>Threads that encode; by default all processors.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
@@ -67,8 +70,13 @@ public sealed class Tokenization
     public CorpusManifest Run(CancellationToken stop)
     {
         MakeFolder();
-        var begun = CorpusManifest.Read(folder);
+        var begun = Overwrites ? null : CorpusManifest.Read(folder);
         using var own = begun is { Complete: true } ? null : FolderLock.Take(folder, _ => { }, OfTokens);
+        if (Overwrites)
+        {
+            CorpusManifest.Remove(folder);
+        }
+
         begun = own is null ? begun : CorpusManifest.Read(folder);
         if (begun is not null && begun.Identity != Identity)
         {
@@ -78,6 +86,7 @@ public sealed class Tokenization
 
         foreach (var entry in begun?.Shards ?? [])
         {
+            ShardFile.Open(Path.Combine(folder, entry.Name)).Dispose(); // it is there, and whole as far as its header says
             shards.Add(entry);
             Finished?.Invoke(entry);
         }
@@ -152,9 +161,10 @@ public sealed class Tokenization
 
     private CorpusManifest Write(SourcePosition next, bool complete)
     {
-        if (builder is { Tokens: > 0 })
+        bool some = builder is { Tokens: > 0 };
+        if (some)
         {
-            shards.Add(builder.Write(folder, FormattableString.Invariant($"tokens-{shards.Count:00000}.bin")));
+            shards.Add(builder!.Write(folder, FormattableString.Invariant($"tokens-{shards.Count:00000}.bin")));
         }
         else if (!complete)
         {
@@ -163,7 +173,7 @@ public sealed class Tokenization
 
         var manifest = Manifest(next, complete);
         manifest.Write(folder);
-        if (shards.Count > 0)
+        if (some)
         {
             Finished?.Invoke(shards[^1]);
         }
@@ -189,13 +199,13 @@ public sealed class Tokenization
     private IEnumerable<EncodedPassage> Encoded(SourcePosition from, CancellationToken stop)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        using var room = new CharacterRoom(MostCharacters);
+        var room = new CharacterRoom(MostCharacters);
         var batches = Channel.CreateUnbounded<Task<EncodedPassage[]>>(new() { SingleReader = true, SingleWriter = true });
-        using var threads = new SemaphoreSlim(Math.Max(1, Threads));
+        var threads = new SemaphoreSlim(Math.Max(1, Threads)); // not disposed of: a reader that is left behind may still ask
         var reading = Task.Run(() => Feed(from, batches.Writer, room, threads, ended.Token), CancellationToken.None);
         try
         {
-            while (batches.Reader.WaitToReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult())
+            while (HasMore(batches.Reader, stop))
             {
                 while (batches.Reader.TryRead(out var batch))
                 {
@@ -219,7 +229,22 @@ public sealed class Tokenization
         {
             ended.Cancel();
             room.Open();
-            reading.Wait(CancellationToken.None);
+            if (!stop.IsCancellationRequested)
+            {
+                reading.Wait(CancellationToken.None); // who is stopped does not wait for a silent standard input
+            }
+        }
+    }
+
+    private static bool HasMore(ChannelReader<Task<EncodedPassage[]>> batches, CancellationToken stop)
+    {
+        try
+        {
+            return batches.WaitToReadAsync(stop).AsTask().GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
         }
     }
 
@@ -293,7 +318,7 @@ public sealed class Tokenization
     }
 
     /// <summary>How many characters are on their way: who brings more waits, unless there are none.</summary>
-    private sealed class CharacterRoom(long most) : IDisposable
+    private sealed class CharacterRoom(long most)
     {
         private readonly object entering = new();
         private long inside;
@@ -329,7 +354,5 @@ public sealed class Tokenization
                 Monitor.PulseAll(entering);
             }
         }
-
-        public void Dispose() => Open();
     }
 }

@@ -10,7 +10,10 @@ namespace Dataflow.Corpora;
 /// </summary>
 public sealed class TokenizedAhead : ITokenizedDocuments
 {
+    private const string Once = "once-";
     private static readonly TimeSpan s_kept = TimeSpan.FromDays(30);
+    private static readonly TimeSpan s_keptOnce = TimeSpan.FromDays(2);
+    private static readonly TimeSpan s_between = TimeSpan.FromMilliseconds(200);
 
     private readonly string name;
     private readonly Func<string?> finding;
@@ -74,7 +77,7 @@ public sealed class TokenizedAhead : ITokenizedDocuments
     /// <exception cref="UserErrorException">They cannot be tokenized.</exception>
     public static TokenizedFolder Whole(TokenizationSource source, EncodingRules rules, string caches)
     {
-        string path = Path.Combine(caches, $"once-{Guid.NewGuid():N}");
+        string path = Path.Combine(caches, $"{Once}{Guid.NewGuid():N}");
         try
         {
             new Tokenization(source, rules, path).Run(CancellationToken.None);
@@ -95,7 +98,7 @@ public sealed class TokenizedAhead : ITokenizedDocuments
         }
         catch (Exception e) when (FileErrors.IsFileError(e))
         {
-            // It is removed when it has not been asked for in a month.
+            // A later run removes it.
         }
     }
 
@@ -109,7 +112,42 @@ public sealed class TokenizedAhead : ITokenizedDocuments
         string path = Path.Combine(caches, print);
         RemoveUnused(caches, path);
         var folder = TokenizedFolder.Filling(path, $"xxh128 {print} of documents");
-        return new TokenizedAhead(source, folder, token => new Tokenization(source, rules, path) { Finished = folder.Add }.Run(token));
+        return new TokenizedAhead(source, folder, stop => Tokenize(source, rules, path, folder, stop));
+    }
+
+    // Who finds another at the same work waits for it: what that makes is what it wants. What is damaged is made anew, as if it were not
+    // there.
+    private static CorpusManifest Tokenize(
+        TokenizationSource source, EncodingRules rules, string path, TokenizedFolder folder, CancellationToken stop)
+    {
+        while (true)
+        {
+            try
+            {
+                return new Tokenization(source, rules, path) { Finished = folder.Add, Overwrites = !IsSound(path) }.Run(stop);
+            }
+            catch (FolderInUseException) when (!stop.IsCancellationRequested)
+            {
+                stop.WaitHandle.WaitOne(s_between);
+            }
+        }
+    }
+
+    private static bool IsSound(string path)
+    {
+        try
+        {
+            foreach (var entry in CorpusManifest.Read(path)?.Shards ?? [])
+            {
+                ShardFile.Open(Path.Combine(path, entry.Name)).Dispose();
+            }
+
+            return true;
+        }
+        catch (UserErrorException)
+        {
+            return false;
+        }
     }
 
     // What no run has asked for in a month is made again when one does. That of this run counts as asked for now.
@@ -124,7 +162,7 @@ public sealed class TokenizedAhead : ITokenizedDocuments
                 {
                     File.SetLastWriteTimeUtc(list, DateTime.UtcNow);
                 }
-                else if (File.Exists(list) && DateTime.UtcNow - File.GetLastWriteTimeUtc(list) > s_kept)
+                else if (IsUnused(folder, list))
                 {
                     Directory.Delete(folder, recursive: true);
                 }
@@ -135,6 +173,10 @@ public sealed class TokenizedAhead : ITokenizedDocuments
             }
         }
     }
+
+    private static bool IsUnused(string folder, string list) =>
+        DateTime.UtcNow - (File.Exists(list) ? File.GetLastWriteTimeUtc(list) : Directory.GetLastWriteTimeUtc(folder))
+            > (Path.GetFileName(folder).StartsWith(Once, StringComparison.Ordinal) ? s_keptOnce : s_kept);
 
     /// <inheritdoc/>
     public long Await(long documents) => folder.Await(documents);

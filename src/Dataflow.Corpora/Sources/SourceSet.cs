@@ -33,6 +33,11 @@ public sealed class SourceSet
     /// <summary>What was found, as in "data/*.jsonl: prompts and completions"; null before the first document was read.</summary>
     public string? Finding => _findings.Sentence;
 
+    /// <summary>The paths that patterns name, in their order.</summary>
+    /// <param name="patterns">As <see cref="Of"/> takes them.</param>
+    /// <exception cref="UserErrorException">A pattern matches nothing.</exception>
+    public static IReadOnlyList<string> Find(IEnumerable<string> patterns) => SourcePatterns.Find(patterns);
+
     /// <summary>Finds the files that patterns name. None is read yet.</summary>
     /// <param name="patterns">
     /// Paths, patterns with <c>*</c>, <c>?</c>, <c>[a-z]</c> and <c>**</c>, folders, and "-" for standard input.

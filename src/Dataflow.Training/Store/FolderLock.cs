@@ -5,6 +5,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Dataflow.Training;
 
+/// <summary>Another process, or this one at another place, writes to a folder.</summary>
+/// <param name="message">Who, and what to do.</param>
+public sealed class FolderInUseException(string message) : UserErrorException(message);
+
 /// <summary>
 /// The right to write to a folder of checkpoints, which one process has at a time: a lock of the system on a file ".lock" in it, which ends
 /// with the process however it ends, and in that file who has it, for the one that is refused. A file that was left by a process that is no
@@ -69,7 +73,7 @@ public sealed partial class FolderLock : IDisposable
             var (answer, holder) = Ask(file, request);
             if (answer == Answer.Held || (holder is { IsHere: true, IsAlive: true } process && !(process.IsOwn && answer == Answer.Locked)))
             {
-                throw new UserErrorException($"{folder} is in use by {Describe(holder)}, which {use}");
+                throw new FolderInUseException($"{folder} is in use by {Describe(holder)}, which {use}");
             }
 
             if (answer == Answer.Unsupported)

@@ -32,7 +32,7 @@ public sealed record CorpusOptions
     /// <summary>How documents become rows; null: side by side, or cut as one stream where no borders of documents are known.</summary>
     public RowCut? Rows { get; init; }
 
-    /// <summary>What becomes of documents that are longer than a packed row; null: conversations are left out, others are split.</summary>
+    /// <summary>What becomes of documents that are longer than a packed row; null: texts are split, others are left out.</summary>
     public Overlong? Overlong { get; init; }
 
     /// <summary>In which order documents are taken; null: any of them may come next, but of texts that are tokenized while training goes on

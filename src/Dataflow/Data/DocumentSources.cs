@@ -4,6 +4,11 @@ using Dataflow.Training;
 
 namespace Dataflow;
 
+/// <summary>A folder for tokens.</summary>
+/// <param name="Folder">Made if it is not there.</param>
+/// <param name="Overwrite">Whether what is in it goes; else work that was interrupted goes on.</param>
+public sealed record TokenizedOutput(string Folder, bool Overwrite);
+
 /// <summary>Documents of token ids, from whatever a user names: tokenized folders, files of ids, texts, records and
 /// conversations.</summary>
 public static class DocumentSources
@@ -38,14 +43,22 @@ public static class DocumentSources
     /// <param name="sources">What <see cref="Texts"/> found.</param>
     /// <param name="rules">How they become ids.</param>
     /// <param name="options">How the sources are read.</param>
-    /// <param name="folder">Where shards go; made if it is not there.</param>
+    /// <param name="output">Where shards go.</param>
     /// <param name="told">Told of what was read so far.</param>
     /// <param name="stop">Cancelled: the shards so far stay.</param>
     /// <exception cref="UserErrorException">A source cannot be used, or the folder holds other tokens.</exception>
     public static CorpusManifest Tokenize(
-        SourceSet sources, EncodingRules rules, CorpusOptions options, string folder, Action<TokenizedCounts>? told, CancellationToken stop)
+        SourceSet sources,
+        EncodingRules rules,
+        CorpusOptions options,
+        TokenizedOutput output,
+        Action<TokenizedCounts>? told,
+        CancellationToken stop)
     {
-        return new Tokenization(Source(sources, options), rules, folder) { Progress = told }.Run(stop);
+        return new Tokenization(Source(sources, options), rules, output.Folder)
+        {
+            Progress = told, Overwrites = output.Overwrite,
+        }.Run(stop);
     }
 
     /// <summary>
@@ -57,6 +70,10 @@ public static class DocumentSources
     /// <exception cref="UserErrorException">It cannot be used.</exception>
     internal static ITokenizedDocuments Open(IReadOnlyList<string> patterns, string? tokenizer, CorpusOptions options)
     {
+        patterns =
+        [
+            .. patterns.SelectMany(p => IsTokens(p) && !Path.Exists(p) && p.AsSpan().ContainsAny("*?[") ? SourceSet.Find([p]) : [p]),
+        ];
         if (patterns.Any(IsTokens))
         {
             ITokenizedDocuments[] parts = [.. patterns.Select(p => IsTokens(p) ? Tokens(p, options) : Open([p], tokenizer, options))];

@@ -133,6 +133,13 @@ public sealed class ShownDocuments : IDisposable
         var documents = DocumentSources.Open(patterns, tokenizer, options);
         try
         {
+            if (documents is TokenizedFolder folder && folder.TokenizerHash != rules.TokenizerHash)
+            {
+                throw new UserErrorException(
+                    $"{folder.Name} was tokenized by another tokenizer file than {tokenizer} has; name the folder of that one by "
+                        + "--tokenizer");
+            }
+
             return seqlen is { } length
                 ? new ShownDocuments(
                     documents,

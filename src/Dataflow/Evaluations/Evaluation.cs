@@ -27,7 +27,8 @@ public static class Evaluation
         using var model = Evaluator.Open(options.Plan, tell);
         string? folder = options.Corpus.Tokenizer ?? model.Source.TokenizerFolder;
         using var documents = Documents(options, folder);
-        var tokenizer = options.Tokens is null && folder is not null ? TokenizerFolder.Read(folder) : null;
+        var tokenizer = options.Tokens is null && folder is not null && TokenizerFolder.Open(folder) is var own
+            && (documents is not TokenizedFolder known || known.TokenizerHash == own.Sha256) ? own.Tokenizer : null;
         var pending = new Queue<Pending>();
         double loss = 0;
         long scored = 0, bytes = 0, count = 0;
@@ -86,7 +87,14 @@ public static class Evaluation
                 var (question, choice) = (q, c);
                 string whole = questions[q].Prompt + Behind(questions[q].Choices[c]);
                 int[] ids = [.. rules.Before, .. rules.Tokenizer.EncodeIds(whole, addSpecialTokens: false)];
-                int first = Math.Max(1, prompt.AsSpan().CommonPrefixLength(ids));
+                int first = prompt.AsSpan().CommonPrefixLength(ids);
+                if (first == 0 || first == ids.Length)
+                {
+                    throw new UserErrorException(first == 0
+                        ? $"nothing stands before the choices of question {q}, and the tokenizer begins no text with a token; give a prompt"
+                        : $"choice {c} of question {q} has no token of its own; give a text that does not vanish");
+                }
+
                 model.Score(Fitted(ids, first, model.Seqlen, q), sum => likelihoods[question][choice] = -sum);
             }
         }
@@ -122,7 +130,10 @@ public static class Evaluation
 
     private static (int[] Tokens, byte[]? Weights) Read(ITokenizedDocuments documents, long document)
     {
-        int[] tokens = new int[checked((int)documents.LengthOf(document))];
+        long length = documents.LengthOf(document);
+        int[] tokens = length <= Array.MaxLength ? new int[length] : throw new UserErrorException(
+            $"document {document} of {documents.Name} has {length:N0} tokens, and at most {Array.MaxLength:N0} can be scored as one; give "
+                + "several, for example of a text with --documents line");
         documents.Read(document, 0, tokens);
         if (!documents.HasWeights)
         {

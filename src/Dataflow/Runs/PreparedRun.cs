@@ -126,6 +126,11 @@ internal sealed record PreparedRun : IDisposable
             Optimizer = plan.Workload.Optimizer.Name,
             Settings = begun is null ? new OrderedDictionary<string, string>() : SavedSettings.Of(settings, begun),
         };
+        if (resumed is not null)
+        {
+            SavedSettings.CheckRows(resumed, progress.Settings);
+        }
+
         var saving = settings.Saves is { } wanted ? SavePlan.For(wanted, plan, progress, free) : null;
         CheckDisks(settings, plan, saving);
         ExportFolder.Prepare(settings, source, plan.Workload.Recipe);

@@ -12,6 +12,9 @@ internal static class SavedCorpus
 
     private const string StandardInput = "-";
 
+    /// <summary>Those that say how the same ids become rows.</summary>
+    public static IReadOnlyList<string> OfRows { get; } = ["pack", "overlong", "shuffle", "validation-split", "weights"];
+
     /// <summary>What is not left to the program.</summary>
     public static IEnumerable<(string Name, string? Value)> Of(CorpusOptions options) =>
     [

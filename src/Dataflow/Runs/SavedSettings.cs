@@ -79,7 +79,7 @@ internal static class SavedSettings
         Add(DataFingerprint, data.Fingerprint.Text);
         Add("validation", settings.Validation is { } held ? SavedCorpus.PathsOf([held]) : null);
         Add(ValidationFingerprint, data.Validation?.Text);
-        Add("validate-every", settings.Validation is null ? null : Text(settings.ValidateEvery));
+        Add("validate-every", settings.Validation is null && settings.Corpus.HeldBack == 0 ? null : Text(settings.ValidateEvery));
         Add("checkpoint-every", settings.Saves is { Every: > 0 and var every } ? Text(every) : null);
         Add("keep", settings.Saves is null ? null : Text(settings.Keep));
         Add("grace", settings.Saves is null ? null : Text(settings.Grace));
@@ -142,6 +142,24 @@ internal static class SavedSettings
             Keep = Count("keep") ?? options.Keep,
             Grace = Count("grace") ?? options.Grace,
         };
+    }
+
+    /// <summary>Refuses what would make other rows of the same data, in which the position of the saved run is none.</summary>
+    /// <exception cref="UserErrorException">Such a setting is another one.</exception>
+    public static void CheckRows(SavedRun run, IReadOnlyDictionary<string, string> now)
+    {
+        foreach (string name in SavedCorpus.OfRows)
+        {
+            var (before, after) = (run.Settings.GetValueOrDefault(name), now.GetValueOrDefault(name));
+            if (before != after)
+            {
+                throw new UserErrorException(
+                    $"the run in {run.Folder} was made {With(name, before)}, and this one goes on {With(name, after)}: its rows would be "
+                        + "others; give the same, or start a new run with the checkpoint as its model");
+            }
+        }
+
+        static string With(string name, string? value) => value is null ? $"without --{name}" : $"with --{name} {value}";
     }
 
     /// <summary>What differs, in the order of the new ones, then of those that are there no more.</summary>

@@ -29,8 +29,8 @@ public sealed class HostileSourceTests : IDisposable
         "a.jsonl", "{\"messages\": \"" + new string('[', 1_000_000) + "\"}"));
 
     [Theory]
-    [InlineData("a.jsonl", "line 1 has more than 64 MiB")]
-    [InlineData("a.json", "record 1 has more than 64 MiB")]
+    [InlineData("a.jsonl", "line 1 has more than 16 MiB")]
+    [InlineData("a.json", "record 1 has more than 16 MiB")]
     public void A_record_of_a_hundred_megabytes_is_refused(string name, string expected)
     {
         byte[] bytes = new byte[100_000_000];

@@ -34,7 +34,7 @@ public sealed class FolderLockTests : IDisposable
             Assert.Equal(
                 $"{folder.Root} is in use by this process itself, which saves its checkpoints there; "
                 + "wait for it or stop it, or give another folder to --checkpoint",
-                UserErrors.Message(() => Open()));
+                UserErrors.Message(() => Open(), typeof(FolderInUseException)));
             first.Save(SampleRun.State(1), SampleRun.Progress(1));
             Assert.Equal(ProcessIdentity.Own + "\n", ReadPastLock());
         }
@@ -63,7 +63,8 @@ public sealed class FolderLockTests : IDisposable
     {
         FolderLock Take() => FolderLock.Take(folder.Root, notices.Add, _ => FolderLock.Answer.Unsupported);
         folder.Put(FolderLock.FileName, Other() + "\n");
-        Assert.Contains($"is in use by process {other.Id}, which", UserErrors.Message(() => Take()), StringComparison.Ordinal);
+        string refused = UserErrors.Message(() => Take(), typeof(FolderInUseException));
+        Assert.Contains($"is in use by process {other.Id}, which", refused, StringComparison.Ordinal);
         Assert.Empty(notices);
         folder.Put(FolderLock.FileName, Other() with { Start = 1 } + "\n");
         Take().Dispose();
@@ -77,7 +78,8 @@ public sealed class FolderLockTests : IDisposable
     public void A_process_of_another_machine_is_named_with_it()
     {
         folder.Put(FolderLock.FileName, "77-5@elsewhere\n");
-        string message = UserErrors.Message(() => FolderLock.Take(folder.Root, notices.Add, _ => FolderLock.Answer.Held));
+        string message = UserErrors.Message(
+            () => FolderLock.Take(folder.Root, notices.Add, _ => FolderLock.Answer.Held), typeof(FolderInUseException));
         Assert.Contains("is in use by process 77 on elsewhere,", message, StringComparison.Ordinal);
     }
 

@@ -6,7 +6,7 @@ namespace Dataflow.Corpora;
 internal static class JsonLines
 {
     /// <summary>Bytes of a record, at most.</summary>
-    internal const int MostBytes = 64 << 20;
+    internal const int MostBytes = 16 << 20;
 
     /// <summary>The documents from a position on.</summary>
     public static IEnumerable<Passage> Read(SourceBytes source, DocumentRecords records)

@@ -40,5 +40,5 @@ internal static class TextLines
 
     /// <summary>What a document is refused with that is longer than it may be.</summary>
     internal static UserErrorException TooLong(PassagePlace place) =>
-        new($"{place} begins a document of more than {Most} characters; break it up, or take the file as one document");
+        new($"{place} begins a document of more than {Most} characters; break it up");
 }
