@@ -3,6 +3,7 @@ using System.Text.Json;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>From texts, records and conversations to a trained model, by the commands that a user types.</summary>
+[Trait("Slow", "true")]
 public sealed class DataTests : IDisposable
 {
     private const string Budgets = "--device-memory 16MiB --host-memory 64MiB --policy simple";

@@ -3,6 +3,7 @@ using System.Text.Json;
 namespace Dataflow.Cli.Tests;
 
 /// <summary>dataflow eval: each token scored once, by any windows and budgets; choices as completions are scored.</summary>
+[Trait("Slow", "true")]
 public sealed class EvalTests : IDisposable
 {
     private const string Roomy = "--device-memory 64MiB --host-memory 128MiB";
