@@ -15,6 +15,9 @@ namespace Dataflow.Peers;
 /// </remarks>
 public sealed class TorchDecoder(TorchShape shape, IReadOnlyDictionary<string, Tensor> weights)
 {
+    // Kept: one that is made for a call may be collected while the library still reads it.
+    private readonly Scalar epsilon = shape.Epsilon;
+
     /// <summary>Mean cross entropy over the targets that count.</summary>
     public Tensor Loss(TorchBatch batch)
     {
@@ -89,7 +92,7 @@ public sealed class TorchDecoder(TorchShape shape, IReadOnlyDictionary<string, T
     private Tensor Norm(Tensor x, string name)
     {
         var wide = x.dtype == ScalarType.BFloat16 ? x.to(ScalarType.Float32) : x;
-        var normed = wide * rsqrt(wide.pow(2).mean([-1], keepdim: true) + shape.Epsilon);
+        var normed = wide * rsqrt(wide.square().mean([-1], keepdim: true) + epsilon);
         return weights[name] * normed.to(x.dtype);
     }
 

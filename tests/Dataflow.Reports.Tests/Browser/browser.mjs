@@ -45,6 +45,16 @@ const settled = page => page.evaluate(async () => {
   for (let i = 0; i < 4; i++) await new Promise(requestAnimationFrame);
 });
 
+// Where something is. A chart that is drawn anew puts other elements in place of those that were found a moment ago.
+export const boxOf = async (page, locator) => {
+  for (;;) {
+    await locator.waitFor();
+    const box = await locator.boundingBox();
+    if (box) return box;
+    await settled(page);
+  }
+};
+
 export const look = async (page, name) => {
   const folder = process.env.SCREENSHOTS;
   for (const width of [1280, 400]) {

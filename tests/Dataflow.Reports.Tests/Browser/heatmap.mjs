@@ -1,5 +1,5 @@
 // A heatmap: a cell leads to its plan, its plan to its timeline; figures and comparisons are switched.
-import { expect, inBrowser, look } from './browser.mjs';
+import { boxOf, expect, inBrowser, look } from './browser.mjs';
 
 await inBrowser(async (page, opened) => {
   console.log(`heatmap opened in ${Math.round(opened)} ms`);
@@ -18,10 +18,11 @@ await inBrowser(async (page, opened) => {
   await page.setViewportSize({ width: 400, height: 900 });
   await page.waitForFunction(() => document.querySelector('#chart svg').getBoundingClientRect().width <= 400);
   await page.setViewportSize({ width: 1280, height: 900 });
+  await page.waitForFunction(() => document.querySelector('#chart svg').getBoundingClientRect().width > 400);
   expect('title', await page.textContent('h1'), '8b on h100-sxm, sequences of 8,192 tokens');
 
   // 24 GiB of device and 96 GiB of host memory: 100 * 24 + 7 * 96 + 0.25 tok/s.
-  const box = await cell('3,072').boundingBox();
+  const box = await boxOf(page, cell('3,072'));
   await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
   await page.waitForSelector('#chart dd >> text=3,072 (simulated)');
   await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
@@ -31,7 +32,7 @@ await inBrowser(async (page, opened) => {
   await page.frameLocator('#plan iframe').locator('h1', { hasText: 'sample' }).waitFor();
   await look(page, 'plan');
 
-  const black = await cell('no fit').boundingBox();
+  const black = await boxOf(page, cell('no fit'));
   await page.mouse.click(black.x + black.width / 2, black.y + black.height / 2);
   expect('why nothing fits', await page.textContent('#plan'), /does not fit: needs \d+ GiB of host memory & <more>/);
 
