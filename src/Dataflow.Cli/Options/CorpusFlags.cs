@@ -55,9 +55,6 @@ internal sealed class CorpusFlags
     /// <summary>The share that is held back.</summary>
     public Option Split => split;
 
-    /// <summary>The folder that was named.</summary>
-    public string? Tokenizer(ParseResult parsed) => parsed.GetValue(tokenizer);
-
     /// <summary>What was given.</summary>
     public CorpusOptions Bind(ParseResult parsed)
     {

@@ -10,9 +10,6 @@ internal static class ResumedCommandLine
     // Positional arguments of the demo, by the options that say the same.
     private static readonly Dictionary<string, string> Named = new() { ["host_gb"] = "host-memory", ["dev_gb"] = "device-memory" };
 
-    // Between the values of an option that was given several times, as runs store them.
-    private const char SeveralValues = '\n';
-
     /// <summary>The command line with what it leaves out as the run was saved.</summary>
     /// <exception cref="UserErrorException">What was saved cannot be used.</exception>
     public static ParseResult Complete(SavedRun run, ParseResult given)
@@ -24,7 +21,7 @@ internal static class ResumedCommandLine
         {
             if (run.Settings.TryGetValue(option.Name.TrimStart('-'), out string? value))
             {
-                foreach (string one in option.Arity.MaximumNumberOfValues > 1 ? value.Split(SeveralValues) : [value])
+                foreach (string one in option.Arity.MaximumNumberOfValues > 1 ? value.Split(CorpusValues.Between) : [value])
                 {
                     options.AddRange([option.Name, one]);
                 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -45,7 +44,8 @@ internal static class RenderVerb
             "--name", "NAME", "which of a folder's named templates [default: tool_use where there are tools, else default]", t => t);
         var input = Declare.Option<string?>("--input", "FILE", "where conversations are read from [default: standard input]",
             Values.FilePath);
-        var now = Declare.Option<DateTime?>("--now", "TIME", "what strftime_now sees, such as 2026-01-15T09:30:05", Time);
+        var now = Declare.Option<DateTime?>(
+            "--now", "TIME", "what strftime_now sees, such as 2026-01-15T09:30:05", t => CorpusValues.Time(t));
         var keepNulls = Declare.Flag("--keep-nulls", "members of turns that are null stay; else they are dropped, as transformers does");
         command.Arguments.Add(folder);
         Option[] options = [template, name, input, now, keepNulls];
@@ -164,9 +164,4 @@ internal static class RenderVerb
             yield return line;
         }
     }
-
-    private static DateTime? Time(string text) =>
-        DateTime.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.None, out var time)
-            ? DateTime.SpecifyKind(time, DateTimeKind.Unspecified)
-            : throw new UserErrorException($"'{text}' is no time; write 2026-01-15T09:30:05");
 }

@@ -45,7 +45,7 @@ internal static class CompletionTurns
                     + "give the conversation as messages");
         }
 
-        int begins = prompt.Count(c => !char.IsLowSurrogate(c));
+        int begins = DocumentEncoder.CodePointCount(prompt);
         return [.. spans.Where(s => s.End > begins).Select(s => s with { Start = Math.Max(s.Start, begins) })];
     }
 }

@@ -151,7 +151,8 @@ internal sealed class DocumentEncoder
         return some;
     }
 
-    private static int CodePointCount(ReadOnlySpan<char> text)
+    /// <summary>Code points of a text, in which spans and offsets are counted.</summary>
+    internal static int CodePointCount(ReadOnlySpan<char> text)
     {
         int count = 0;
         foreach (char c in text)

@@ -10,6 +10,9 @@ namespace Dataflow.Corpora;
 /// <param name="TokenizerHash">SHA-256 of its file, in hexadecimal digits.</param>
 public sealed record EncodingRules(TextTokenizer Tokenizer, string TokenizerHash)
 {
+    /// <summary>What templates are told of the time where nobody says it: the same data comes out every day.</summary>
+    public static DateTime DefaultNow { get; } = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Unspecified);
+
     /// <summary>The id behind each document; null: none.</summary>
     public int? End { get; init; }
 
@@ -23,7 +26,7 @@ public sealed record EncodingRules(TextTokenizer Tokenizer, string TokenizerHash
     public string? Template { get; init; }
 
     /// <summary>What a template that asks for the time is told.</summary>
-    public DateTime Now { get; init; } = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Unspecified);
+    public DateTime Now { get; init; } = DefaultNow;
 
     /// <summary>Whether documents of which nothing would be trained are left out; else the first one ends the work.</summary>
     public bool DropsUntrained { get; init; }

@@ -13,7 +13,7 @@ public sealed class DocumentFeed : IRowFeed
     private readonly ITokenizedDocuments documents;
     private readonly RowSettings settings;
     private readonly int vocabulary;
-    private RowBuffer[] buffers = [];
+    private readonly StepRows step;
     private WindowRows? rows;
     private long epoch, window;
     private int row;
@@ -23,7 +23,7 @@ public sealed class DocumentFeed : IRowFeed
     /// <param name="settings">How they are made.</param>
     /// <param name="vocabulary">Ids are below it.</param>
     public DocumentFeed(ITokenizedDocuments documents, RowSettings settings, int vocabulary) =>
-        (this.documents, this.settings, this.vocabulary) = (documents, settings, vocabulary);
+        (this.documents, this.settings, this.vocabulary, step) = (documents, settings, vocabulary, new StepRows(settings));
 
     /// <inheritdoc/>
     public string Position => string.Create(CultureInfo.InvariantCulture, $"{epoch}:{window}:{row}");
@@ -54,20 +54,7 @@ public sealed class DocumentFeed : IRowFeed
     }
 
     /// <inheritdoc/>
-    public ITokenSource Next(int rows)
-    {
-        if (buffers.Length != rows)
-        {
-            buffers = [.. Enumerable.Range(0, rows).Select(_ => new RowBuffer(settings))];
-        }
-
-        foreach (var buffer in buffers)
-        {
-            Fill(buffer);
-        }
-
-        return new StepRows(buffers, settings.Seqlen);
-    }
+    public ITokenSource Next(int rows) => step.Take(rows, Fill);
 
     /// <summary>Fills a buffer with the row that comes next.</summary>
     internal void Fill(RowBuffer buffer)

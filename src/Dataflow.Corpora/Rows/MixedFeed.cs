@@ -12,8 +12,7 @@ public sealed class MixedFeed : IRowFeed
 {
     private readonly (DocumentFeed Feed, double Share)[] feeds;
     private readonly long[] taken;
-    private readonly RowSettings settings;
-    private RowBuffer[] buffers = [];
+    private readonly StepRows step;
 
     /// <summary>A mixture at its beginning.</summary>
     /// <param name="feeds">The data with their weights, which need not sum to 1.</param>
@@ -22,7 +21,7 @@ public sealed class MixedFeed : IRowFeed
     {
         double sum = feeds.Sum(f => f.Weight);
         this.feeds = [.. feeds.Select(f => (f.Feed, f.Weight / sum))];
-        this.settings = settings;
+        step = new StepRows(settings);
         taken = new long[feeds.Count];
     }
 
@@ -52,22 +51,12 @@ public sealed class MixedFeed : IRowFeed
     }
 
     /// <inheritdoc/>
-    public ITokenSource Next(int rows)
+    public ITokenSource Next(int rows) => step.Take(rows, buffer =>
     {
-        if (buffers.Length != rows)
-        {
-            buffers = [.. Enumerable.Range(0, rows).Select(_ => new RowBuffer(settings))];
-        }
-
-        foreach (var buffer in buffers)
-        {
-            int chosen = Choose();
-            feeds[chosen].Feed.Fill(buffer);
-            taken[chosen]++;
-        }
-
-        return new StepRows(buffers, settings.Seqlen);
-    }
+        int chosen = Choose();
+        feeds[chosen].Feed.Fill(buffer);
+        taken[chosen]++;
+    });
 
     private int Choose()
     {

@@ -2,14 +2,30 @@ using Dataflow.Training;
 
 namespace Dataflow.Corpora;
 
-/// <summary>The rows of one step, as a source of their own.</summary>
-internal sealed class StepRows(RowBuffer[] rows, int seqlen) : ITokenSource
+/// <summary>The rows of one step, as a source of their own. Their memory serves step after step.</summary>
+internal sealed class StepRows(RowSettings settings) : ITokenSource
 {
+    private RowBuffer[] rows = [];
+
     /// <inheritdoc/>
     public int RowCount => rows.Length;
 
     /// <inheritdoc/>
-    public int RowLength => seqlen + 1;
+    public int RowLength => settings.Seqlen + 1;
+
+    /// <summary>Takes other rows in place of those of before.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="fill">Fills one with the row that comes next.</param>
+    public StepRows Take(int count, Action<RowBuffer> fill)
+    {
+        if (rows.Length != count)
+        {
+            rows = [.. Enumerable.Range(0, count).Select(_ => new RowBuffer(settings))];
+        }
+
+        Array.ForEach(rows, fill);
+        return this;
+    }
 
     /// <inheritdoc/>
     public int InputsOf(int row) => rows[row].Inputs;

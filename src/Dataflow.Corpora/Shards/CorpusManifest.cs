@@ -106,6 +106,16 @@ public sealed record CorpusManifest
         }
     }
 
+    /// <summary>Looks whether each shard is there, and whole as far as its header says.</summary>
+    /// <exception cref="UserErrorException">One is not.</exception>
+    internal void CheckShards(string folder)
+    {
+        foreach (var shard in Shards)
+        {
+            ShardFile.Open(Path.Combine(folder, shard.Name)).Dispose();
+        }
+    }
+
     /// <summary>Removes the tokens of a folder: the list of shards first, so that what is left is never taken for whole.</summary>
     /// <exception cref="UserErrorException">A file cannot be removed.</exception>
     public static void Remove(string folder)

@@ -84,9 +84,9 @@ public sealed class Tokenization
                 $"{folder} holds tokens of other sources, or by another tokenizer or other options; give another --out, or --overwrite");
         }
 
+        begun?.CheckShards(folder);
         foreach (var entry in begun?.Shards ?? [])
         {
-            ShardFile.Open(Path.Combine(folder, entry.Name)).Dispose(); // it is there, and whole as far as its header says
             shards.Add(entry);
             Finished?.Invoke(entry);
         }

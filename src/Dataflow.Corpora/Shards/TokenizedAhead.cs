@@ -137,11 +137,7 @@ public sealed class TokenizedAhead : ITokenizedDocuments
     {
         try
         {
-            foreach (var entry in CorpusManifest.Read(path)?.Shards ?? [])
-            {
-                ShardFile.Open(Path.Combine(path, entry.Name)).Dispose();
-            }
-
+            CorpusManifest.Read(path)?.CheckShards(path);
             return true;
         }
         catch (UserErrorException)

@@ -41,9 +41,6 @@ public sealed class TokenizedFolder : ITokenizedDocuments
     /// <summary>SHA-256 of the tokenizer's file.</summary>
     public string TokenizerHash => First.Tokenizer;
 
-    /// <summary>The id behind each document; null if there is none.</summary>
-    public int? End => First.End;
-
     private ShardHeader First
     {
         get
@@ -170,40 +167,12 @@ public sealed class TokenizedFolder : ITokenizedDocuments
     }
 
     /// <inheritdoc/>
-    public void Read(long document, long first, Span<int> ids)
-    {
-        var all = parts;
-        for (int p = PartOf(all, document); ids.Length > 0; p++)
-        {
-            var (begin, end) = all[p].RangeOf(document);
-            int some = (int)Math.Clamp(end - begin - first, 0, ids.Length);
-            if (some > 0)
-            {
-                all[p].Shard.Read(begin + first, ids[..some]);
-            }
-
-            ids = ids[some..];
-            first = Math.Max(0, first - (end - begin));
-        }
-    }
+    public void Read(long document, long first, Span<int> ids) =>
+        Copy(document, first, ids, static (shard, at, some) => shard.Read(at, some));
 
     /// <inheritdoc/>
-    public void ReadWeights(long document, long first, Span<byte> weights)
-    {
-        var all = parts;
-        for (int p = PartOf(all, document); weights.Length > 0; p++)
-        {
-            var (begin, end) = all[p].RangeOf(document);
-            int some = (int)Math.Clamp(end - begin - first, 0, weights.Length);
-            if (some > 0)
-            {
-                all[p].Shard.ReadWeights(begin + first, weights[..some]);
-            }
-
-            weights = weights[some..];
-            first = Math.Max(0, first - (end - begin));
-        }
-    }
+    public void ReadWeights(long document, long first, Span<byte> weights) =>
+        Copy(document, first, weights, static (shard, at, some) => shard.ReadWeights(at, some));
 
     /// <inheritdoc/>
     public void Dispose()
@@ -219,6 +188,24 @@ public sealed class TokenizedFolder : ITokenizedDocuments
         }
 
         changed.Dispose();
+    }
+
+    // From one shard after the other that has a part of the document.
+    private void Copy<T>(long document, long first, Span<T> all, Copier<T> copy)
+    {
+        var there = parts;
+        for (int p = PartOf(there, document); all.Length > 0; p++)
+        {
+            var (begin, end) = there[p].RangeOf(document);
+            int some = (int)Math.Clamp(end - begin - first, 0, all.Length);
+            if (some > 0)
+            {
+                copy(there[p].Shard, begin + first, all[..some]);
+            }
+
+            all = all[some..];
+            first = Math.Max(0, first - (end - begin));
+        }
     }
 
     // Of larger folders the headers and the lengths are looked at: reading all would take minutes.
@@ -262,6 +249,8 @@ public sealed class TokenizedFolder : ITokenizedDocuments
 
         return low;
     }
+
+    private delegate void Copier<T>(ShardFile shard, long first, Span<T> destination);
 
     private readonly record struct Part(long First, ShardFile Shard)
     {

@@ -7,6 +7,9 @@ namespace Dataflow;
 /// <summary>Text to the values of <see cref="CorpusOptions"/> and back, or a sentence that says what would do.</summary>
 public static class CorpusValues
 {
+    /// <summary>Between the values of an option that was given several times, as runs store them.</summary>
+    public const char Between = '\n';
+
     /// <summary>What --untrained takes: to leave documents out, or to end at the first.</summary>
     public const string Drop = "drop", Refuse = "refuse";
 

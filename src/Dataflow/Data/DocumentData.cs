@@ -55,16 +55,16 @@ internal static class DocumentData
             int vocabulary = source.Model.VocabSize;
             CheckVocabulary(documents, vocabulary);
             var (rows, areAll, counts) = new DocumentFeed(documents, settings, vocabulary).FirstWindow();
-            var facts = new TrainingDataFacts(
-                string.Join(", "
-                    + "", choice.Data), Describe(documents, settings, rows, areAll), [.. Notes(documents, settings, counts, source)])
+            return new TrainingData((_, s) => new DocumentFeed(documents, settings with { Seed = s }, vocabulary), documents)
             {
+                Path = string.Join(", ", choice.Data),
+                Description = Describe(documents, settings, rows, areAll),
+                Notes = [.. Notes(documents, settings, counts, source)],
                 RowCount = areAll ? rows : null,
                 Fingerprint = documents.Fingerprint,
                 Documents = documents,
                 Rows = settings,
             };
-            return TrainingData.OfFeed((_, s) => new DocumentFeed(documents, settings with { Seed = s }, vocabulary), documents, facts);
         }
         catch
         {
@@ -103,11 +103,13 @@ internal static class DocumentData
 
         IRowFeed Feed(int rows, ulong s) => new MixedFeed(
             [.. parts.Select((p, i) => (new DocumentFeed(p, settings[i] with { Seed = s }, vocabulary), options.Weights[i]))], settings[0]);
-        var facts = new TrainingDataFacts(string.Join(", ", choice.Data), string.Join("; ", lines), notes)
+        return new TrainingData(Feed, owned)
         {
+            Path = string.Join(", ", choice.Data),
+            Description = string.Join("; ", lines),
+            Notes = notes,
             Fingerprint = string.Join(' ', parts.Select(p => p.Fingerprint)),
         };
-        return TrainingData.OfFeed(Feed, owned, facts);
     }
 
     /// <summary>How documents become rows, where options leave it open.</summary>

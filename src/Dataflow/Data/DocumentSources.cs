@@ -14,8 +14,6 @@ public sealed record TokenizedOutput(string Folder, bool Overwrite);
 public static class DocumentSources
 {
     private const string CacheName = "tokens";
-    private static readonly DateTime s_now = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Unspecified);
-    private static readonly Bytes s_mostTemplate = new(64L << 20);
 
     /// <summary>The rules by which a folder's tokenizer makes ids of documents.</summary>
     /// <param name="folder">A folder with a tokenizer, or hf:owner/name of a fetched model.</param>
@@ -29,8 +27,8 @@ public static class DocumentSources
             End = EndTokens.Of(tokenizer, options.End),
             Templates = ChatTemplates.Of(tokenizer.Folder),
             SpecialTokens = ChatTemplates.TokensOf(tokenizer.Folder),
-            Template = options.Template is { } file ? InputFile.ReadText(file, s_mostTemplate) : null,
-            Now = options.Now ?? s_now,
+            Template = options.Template is { } file ? ChatTemplates.InFile(file) : null,
+            Now = options.Now ?? EncodingRules.DefaultNow,
             DropsUntrained = options.DropsUntrained,
         };
     }

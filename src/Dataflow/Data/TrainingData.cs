@@ -10,7 +10,10 @@ public sealed class TrainingData : IDisposable
     private readonly Func<int, ulong, IRowFeed> feed;
     private readonly IDisposable? owned;
 
-    private TrainingData(Func<int, ulong, IRowFeed> feed, IDisposable? owned) => (this.feed, this.owned) = (feed, owned);
+    /// <summary>Data of rows.</summary>
+    /// <param name="feed">Makes a feed, given the rows of a step and a seed.</param>
+    /// <param name="owned">Disposed of with it.</param>
+    internal TrainingData(Func<int, ulong, IRowFeed> feed, IDisposable? owned) => (this.feed, this.owned) = (feed, owned);
 
     /// <summary>The file or files.</summary>
     public required string Path { get; init; }
@@ -109,18 +112,6 @@ public sealed class TrainingData : IDisposable
     /// <summary>A number of rows in words.</summary>
     internal static string Said(int rows) => rows == 1 ? "1 row" : $"{rows:N0} rows";
 
-    /// <summary>Data of documents.</summary>
-    internal static TrainingData OfFeed(Func<int, ulong, IRowFeed> feed, IDisposable owned, TrainingDataFacts facts) => new(feed, owned)
-    {
-        Path = facts.Path,
-        Description = facts.Description,
-        Notes = facts.Notes,
-        RowCount = facts.RowCount,
-        Fingerprint = facts.Fingerprint,
-        Documents = facts.Documents,
-        Rows = facts.Rows,
-    };
-
     private static TrainingData OfRows(ITokenSource tokens, string path, ModelSource source)
     {
         try
@@ -158,20 +149,4 @@ public sealed class TrainingData : IDisposable
             RowCount = own.RowCount,
         };
     }
-}
-
-/// <summary>What is known of data before it is trained on.</summary>
-internal sealed record TrainingDataFacts(string Path, string Description, IReadOnlyList<string> Notes)
-{
-    /// <summary>Rows of an epoch; null where they are not counted.</summary>
-    public int? RowCount { get; init; }
-
-    /// <summary>What tells it from other data.</summary>
-    public string? Fingerprint { get; init; }
-
-    /// <summary>Its documents, where they are one set.</summary>
-    public ITokenizedDocuments? Documents { get; init; }
-
-    /// <summary>How they become rows.</summary>
-    public RowSettings? Rows { get; init; }
 }

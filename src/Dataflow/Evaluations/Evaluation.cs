@@ -78,15 +78,16 @@ public static class Evaluation
                 ?? throw new UserErrorException("choices are texts, and the model brings no tokenizer; name a folder that has one by "
                     + "--tokenizer"),
             options.Corpus with { End = options.Corpus.End ?? EndTokens.None });
+        int[] before = [.. rules.Before];
         double[][] likelihoods = [.. questions.Select(q => new double[q.Choices.Count])];
         for (int q = 0; q < questions.Count; q++)
         {
-            int[] prompt = [.. rules.Before, .. rules.Tokenizer.EncodeIds(questions[q].Prompt, addSpecialTokens: false)];
+            int[] prompt = [.. before, .. rules.Tokenizer.EncodeIds(questions[q].Prompt, addSpecialTokens: false)];
             for (int c = 0; c < questions[q].Choices.Count; c++)
             {
                 var (question, choice) = (q, c);
                 string whole = questions[q].Prompt + Behind(questions[q].Choices[c]);
-                int[] ids = [.. rules.Before, .. rules.Tokenizer.EncodeIds(whole, addSpecialTokens: false)];
+                int[] ids = [.. before, .. rules.Tokenizer.EncodeIds(whole, addSpecialTokens: false)];
                 int first = prompt.AsSpan().CommonPrefixLength(ids);
                 if (first == 0 || first == ids.Length)
                 {

@@ -7,9 +7,6 @@ namespace Dataflow;
 /// take.</summary>
 internal static class SavedCorpus
 {
-    /// <summary>Between the values of an option that takes several.</summary>
-    public const char Between = '\n';
-
     private const string StandardInput = "-";
 
     /// <summary>Those that say how the same ids become rows.</summary>
@@ -61,5 +58,5 @@ internal static class SavedCorpus
 
     /// <summary>Paths and patterns that mean the same from any folder.</summary>
     public static string PathsOf(IEnumerable<string> paths) =>
-        string.Join(Between, paths.Select(p => p == StandardInput ? p : Path.GetFullPath(p)));
+        string.Join(CorpusValues.Between, paths.Select(p => p == StandardInput ? p : Path.GetFullPath(p)));
 }

@@ -122,7 +122,7 @@ internal static class SavedSettings
         var options = new TrainingOptions
         {
             Plan = saved.TryGetValue("hardware", out string? machine) ? plan.WithHardware(machine) : plan,
-            Data = saved.GetValueOrDefault("data")?.Split(SavedCorpus.Between) ?? [],
+            Data = saved.GetValueOrDefault("data")?.Split(CorpusValues.Between) ?? [],
             Tokens = saved.GetValueOrDefault("tokens"),
             Corpus = SavedCorpus.OptionsOf(saved),
             Steps = Count("steps") ?? throw new UserErrorException($"{run.Checkpoint.Folder} does not say how many steps it is to have"),
