@@ -18,6 +18,8 @@ internal static class DataflowCommand
             (TokenizerVerb.Command(), TokenizerVerb.Examples),
             (TrainVerb.Command(), TrainVerb.Examples),
             (EvalVerb.Command(), EvalVerb.Examples),
+            (GenerateVerb.Command(), GenerateVerb.Examples),
+            (ChatVerb.Command(), ChatVerb.Examples),
             (ImportVerb.Command(), ImportVerb.Examples),
             (ExportVerb.Command(), ExportVerb.Examples),
             (SimulateVerb.Command(), SimulateVerb.Examples),

@@ -68,6 +68,7 @@ public sealed class CpuDevice : ITimedDevice
     {
         step++;
         kernels.Arguments = arguments;
+        runner.BeginStep(arguments);
         stopwatch.BeginStep();
     }
 

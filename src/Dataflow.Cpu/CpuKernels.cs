@@ -96,6 +96,12 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
         Fill.Round(team, Matrix.Sums(call.GradQuerySums, call.GradQuery), At(call.GradQuery));
 
     /// <inheritdoc/>
+    public void GatherRows(in GatherRowsArguments call) => Kernels.Rows.Gather(team, call);
+
+    /// <inheritdoc/>
+    public void ScatterRows(in ScatterRowsArguments call) => Kernels.Rows.Scatter(team, call);
+
+    /// <inheritdoc/>
     public void GatedActivationForward(in GatedActivationForwardArguments call) =>
         GatedActivation.Forward(team, call.Activation, At(call.GateUp), At(call.Ffn));
 

@@ -67,6 +67,7 @@ public sealed class InterleavedCpuDevice : IDevice
     {
         step++;
         kernels.Arguments = arguments;
+        runner.BeginStep(arguments);
     }
 
     /// <inheritdoc/>

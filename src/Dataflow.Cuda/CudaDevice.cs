@@ -80,6 +80,7 @@ public sealed class CudaDevice : ITimedDevice
     public void BeginStep(in StepArguments arguments)
     {
         shared.WriteStepBlock(arguments);
+        runner.BeginStep(arguments);
         measurement.BeginStep(shared.Streams[StepStreams.Compute]);
     }
 

@@ -103,6 +103,12 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
     public void AttentionRounding(in AttentionRoundingArguments call) => kernels.Attention.Finish(stream, call);
 
     /// <inheritdoc/>
+    public void GatherRows(in GatherRowsArguments call) => throw new NotSupportedException("to come");
+
+    /// <inheritdoc/>
+    public void ScatterRows(in ScatterRowsArguments call) => throw new NotSupportedException("to come");
+
+    /// <inheritdoc/>
     public void GatedActivationForward(in GatedActivationForwardArguments call) =>
         kernels.GatedActivation.Forward(stream, call.Activation, call.GateUp, call.Ffn);
 

@@ -33,6 +33,12 @@ public sealed record PlanRequest(
     /// </summary>
     public DeviceReserve Reserve { get; init; }
 
+    /// <summary>
+    /// Where sequences are continued: what is kept of them. Seqlen is then the most tokens that a step may take, and rows are not asked
+    /// for.
+    /// </summary>
+    public CacheShape? Cache { get; init; }
+
     /// <summary>How parameters are updated, where they are.</summary>
     public Optimizer Optimizer { get; init; } = Optimizer.AdamW;
 

@@ -15,7 +15,19 @@ public readonly record struct StepArguments(
     float LossScale,
     float ClipNorm = float.PositiveInfinity,
     ulong Seed = 0
-);
+)
+{
+    /// <summary>How much of what there is room for the step's chunks have; null: all of it.</summary>
+    public StepExtent? Extent { get; init; }
+}
+
+/// <summary>What is known of a step that continues sequences only when it runs.</summary>
+/// <param name="Tokens">Tokens of the chunk, from 1 to those that it has room for.</param>
+/// <param name="Logits">How many of them have their logits asked for; 0: none.</param>
+/// <param name="FirstRow">
+/// The window row of the first token where the others follow it, row after row; null where they do not.
+/// </param>
+public readonly record struct StepExtent(int Tokens, int Logits, int? FirstRow);
 
 /// <summary>
 /// Where the verbs of a schedule land. A device is made for one schedule and workload; it owns the arenas. Ops of one stream run in

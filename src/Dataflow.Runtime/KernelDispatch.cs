@@ -80,6 +80,12 @@ internal static class KernelDispatch
             case AttentionRoundingCall c:
                 stream.Launch(AttentionRoundingArguments.Of(c, at));
                 break;
+            case GatherRowsCall c:
+                stream.Launch(GatherRowsArguments.Of(c, at));
+                break;
+            case ScatterRowsCall c:
+                stream.Launch(ScatterRowsArguments.Of(c, at));
+                break;
             case GatedActivationForwardCall c:
                 stream.Launch(GatedActivationForwardArguments.Of(c, at));
                 break;

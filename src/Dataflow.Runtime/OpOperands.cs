@@ -21,6 +21,15 @@ internal sealed class StepContext(Schedule schedule, Workload workload, Immutabl
 
     public HeadShape Heads { get; } = HeadShape.Of(workload.Model);
 
+    /// <summary>Of the step that runs; null: its chunks are full.</summary>
+    public StepExtent? Extent { get; set; }
+
+    /// <summary>Tokens that an op computes: of a head that is asked for logits, those.</summary>
+    public int TokensOf(ScheduledOp op) =>
+        Extent is not { } extent ? Geometry.ChunkTokens
+        : op.Kind == OpKind.Head ? extent.Logits
+        : extent.Tokens;
+
     /// <summary>Address of the first byte of the slot that an access is in.</summary>
     public nuint Slot(in Access access)
     {
@@ -42,7 +51,7 @@ public readonly struct OpOperands
     private readonly int tokens;
 
     internal OpOperands(StepContext step, ScheduledOp op, BlockProgram program)
-        : this(step, op, program, 0, step.Geometry.ChunkTokens)
+        : this(step, op, program, 0, step.TokensOf(op))
     {
     }
 
@@ -148,7 +157,11 @@ public readonly struct OpOperands
 
     /// <summary>Where the chunk's tokens are.</summary>
     /// <param name="firstKey">The first key of each.</param>
-    public ChunkContext Context(Operand firstKey) => new(Pointer(firstKey), step.Geometry.WindowRow(op.Chunk!.Value));
+    /// <param name="rows">The window row of each, where they need not follow each other.</param>
+    public ChunkContext Context(Operand firstKey, Operand? rows = null) =>
+        rows is not { } own ? new(Pointer(firstKey), step.Geometry.WindowRow(op.Chunk!.Value))
+        : step.Extent?.FirstRow is { } first ? new(Pointer(firstKey), first)
+        : new(Pointer(firstKey), 0) { Rows = Pointer(own) };
 
     /// <summary>Bytes of a tensor.</summary>
     public Bytes SizeOf(Operand operand) => program.Places[operand].Size;

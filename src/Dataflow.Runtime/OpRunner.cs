@@ -27,6 +27,9 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     /// <summary>Lays out <see cref="Programs"/>.</summary>
     public void Prepare() => Programs = [.. schedule.Ops.Select(ProgramOf).OfType<BlockProgram>().Distinct()];
 
+    /// <summary>Says what the ops of the step that begins compute; all earlier ops have completed.</summary>
+    public void BeginStep(in StepArguments arguments) => step.Extent = arguments.Extent;
+
     /// <summary>Calls the op's kernels.</summary>
     public void Run(int index)
     {
@@ -63,6 +66,11 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     private void RunProgram(KernelStream stream, ScheduledOp op, BlockProgram program)
     {
         var operands = Operands(op, program);
+        if (operands.Tokens == 0)
+        {
+            return;
+        }
+
         var (tokens, most) = (step.Geometry.ChunkTokens, step.Geometry.HeadTokens);
         for (int first = 0; program.SubChunkCalls > 0 && first < tokens; first += most)
         {

@@ -37,7 +37,21 @@ public readonly record struct HeadShape(int Heads, int KvHeads, int HeadDim)
 /// <summary>
 /// Where the tokens of a chunk are: the first key of each (int32 window rows), and the window row of the chunk's first token.
 /// </summary>
-public readonly record struct ChunkContext(nuint FirstKey, int Row);
+public readonly record struct ChunkContext(nuint FirstKey, int Row)
+{
+    /// <summary>The window row of each token (int32), where they do not follow the first one row after row; else 0.</summary>
+    public nuint Rows { get; init; }
+
+    /// <summary>Declares what is read of each of so many tokens.</summary>
+    public void Declare(KernelAccesses accesses, int tokens)
+    {
+        accesses.Words(FirstKey, tokens);
+        if (Rows != 0)
+        {
+            accesses.Words(Rows, tokens);
+        }
+    }
+}
 
 /// <summary>
 /// Rows of a context window, the whole or a segment of it. Sums over keys start anew every <paramref name="PieceRows"/> rows of the window,
@@ -51,5 +65,6 @@ public readonly record struct WindowRows(Tensor Kv, int FirstRow, int PieceRows)
     /// <summary>The rows up to the last of a chunk's queries: none of them looks further.</summary>
     /// <param name="at">Where the queries are.</param>
     /// <param name="queries">How many.</param>
-    public Tensor UpTo(ChunkContext at, int queries) => Kv with { Rows = Math.Clamp(at.Row + queries - FirstRow, 0, Kv.Rows) };
+    public Tensor UpTo(ChunkContext at, int queries) =>
+        at.Rows != 0 ? Kv : Kv with { Rows = Math.Clamp(at.Row + queries - FirstRow, 0, Kv.Rows) };
 }

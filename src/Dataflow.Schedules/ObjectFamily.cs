@@ -47,6 +47,9 @@ public sealed class ObjectFamily
     /// <summary>The losses of all chunks.</summary>
     public static readonly ObjectFamily Losses = new("loss", "losses");
 
+    /// <summary>Logits of the tokens that are asked for, or those of a block of the vocabulary.</summary>
+    public static readonly ObjectFamily Logits = new("logits", "logits");
+
     /// <summary>The sums of squares of all gradients.</summary>
     public static readonly ObjectFamily Norms = new("norm", "norm");
 

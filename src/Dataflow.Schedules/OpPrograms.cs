@@ -18,6 +18,7 @@ public static class OpPrograms
         OpKind.HeadLoss => programs.HeadLoss(op.VocabularyBlock!.Value),
         OpKind.HeadBackward => programs.HeadBackward(op.VocabularyBlock!.Value),
         // An evaluation has no gradients to write.
+        OpKind.Head when op.Has(Roles.Logits) => programs.Logits(op.VocabularyBlock),
         OpKind.Head => op.Has(Roles.Gradients) ? programs.Head() : programs.Evaluate(),
         _ => null,
     };

@@ -20,10 +20,18 @@ public static class StepFacts
         "vocabulary_blocks",
     ];
     private const string OptimizerName = "optimizer";
+    private const string CacheName = "cache";
+    private const char Between = 'x';
 
     /// <summary>The optimizer as a fact; AdamW, the first that there was, goes without saying.</summary>
     public static IEnumerable<KeyValuePair<string, string>> OptimizerOf(Workload workload) =>
         workload.Optimizer == Optimizer.AdamW ? [] : [new(OptimizerName, workload.Optimizer.Name)];
+
+    /// <summary>What is kept of sequences that are continued, and how many tokens' logits may be asked for: "4096x8".</summary>
+    public static IEnumerable<KeyValuePair<string, string>> CacheOf(Workload workload) =>
+        workload.Geometry.Cache is { } cache
+            ? [new(CacheName, string.Create(CultureInfo.InvariantCulture, $"{cache.Rows}{Between}{cache.Logits}"))]
+            : [];
 
     /// <summary>The name of the model that a schedule is for; null if it does not say.</summary>
     public static string? ModelOf(Schedule schedule) => schedule.Facts.FirstOrDefault(f => f.Key == "model").Value;
@@ -35,15 +43,16 @@ public static class StepFacts
     public static string? Read(Schedule schedule, ModelConfig model, out Workload? workload)
     {
         workload = null;
-        var optional = schedule.Facts.Where(f => f.Key == OptimizerName).ToList();
+        var optional = schedule.Facts.Where(f => f.Key is OptimizerName or CacheName).ToList();
         var named = schedule.Facts.Except(optional).Select(f => f.Key);
         if (
-            optional.Count > 1
-            || optional.Any(f => f.Value == Optimizer.AdamW.Name)
+            optional.DistinctBy(f => f.Key).Count() != optional.Count
+            || optional.Any(f => f.Key == OptimizerName && f.Value == Optimizer.AdamW.Name)
             || !named.Order(StringComparer.Ordinal).SequenceEqual(Names.Order(StringComparer.Ordinal))
         )
         {
-            return $"the facts of a step are {string.Join(", ", Names)}, each once, and {OptimizerName} if it is not {Optimizer.AdamW}";
+            return $"the facts of a step are {string.Join(", ", Names)}, each once, {OptimizerName} if it is not {Optimizer.AdamW}, and "
+                + $"{CacheName} where sequences are continued";
         }
 
         var facts = schedule.Facts.ToDictionary(f => f.Key, f => f.Value);
@@ -81,8 +90,26 @@ public static class StepFacts
             }
         }
 
-        var geometry = new Geometry(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6]);
+        CacheShape? cache = null;
+        if ((kind == WorkloadKind.Generation) != facts.ContainsKey(CacheName)
+            || (facts.TryGetValue(CacheName, out string? shape) && (cache = Cache(shape)) is null))
+        {
+            return $"a step of kind {WorkloadKind.Generation}, and no other, has the fact {CacheName}: the rows of the cache and those of "
+                + "logits, like 4096x8";
+        }
+
+        var geometry = new Geometry(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6]) { Cache = cache };
         workload = new Workload(model, recipe, geometry, kind) { Optimizer = optimizer };
         return GeometryLimits.Fault(geometry, model);
+    }
+
+    private static CacheShape? Cache(string text)
+    {
+        string[] numbers = text.Split(Between);
+        return numbers is [var rows, var logits] && Number(rows) is { } r && Number(logits) is { } l ? new CacheShape(r, l) : null;
+
+        static int? Number(string text) =>
+            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+            && number.ToString(CultureInfo.InvariantCulture) == text ? number : null;
     }
 }

@@ -33,7 +33,6 @@ public readonly record struct StepReport(
 /// </summary>
 public sealed class Trainer
 {
-    private const int PieceElements = 1 << 20;
     private readonly Workload workload;
     private readonly Schedule schedule;
     private readonly StepState state;
@@ -115,8 +114,10 @@ public sealed class Trainer
         ClearOptimizer();
         Action[] parts =
         [
-            () => LoadInOrder(saved.Weights, workload.Recipe.Parameters, parameters.Write),
-            .. optimizer.Zip(saved.Parts, (into, from) => (Action)(() => LoadInOrder(from, into.Part.Type, into.Weights.Write))),
+            () => WeightLoading.LoadInOrder(workload.Model, saved.Weights, workload.Recipe.Parameters, parameters.Write),
+            .. optimizer.Zip(
+                saved.Parts,
+                (into, from) => (Action)(() => WeightLoading.LoadInOrder(workload.Model, from, into.Part.Type, into.Weights.Write))),
         ];
         try
         {
@@ -136,16 +137,12 @@ public sealed class Trainer
     /// <exception cref="ArgumentException">They are of a model whose parameters lie in another order.</exception>
     public void Load(IWeightSource weights)
     {
-        if (!ParameterObject.All(workload.Model).All(o => Places(o, workload.Model).SequenceEqual(Places(o, weights.Model))))
-        {
-            throw new ArgumentException("the weights are of a model whose parameters lie in another order", nameof(weights));
-        }
-
+        WeightLoading.Check(workload.Model, weights);
         ClearOptimizer();
-        Load(weights, workload.Recipe.Parameters, parameters.Write);
+        WeightLoading.Load(workload.Model, weights, workload.Recipe.Parameters, parameters.Write);
         foreach (var (part, master) in optimizer.Where(o => o.Part.IsMaster))
         {
-            Load(weights, part.Type, master.Write);
+            WeightLoading.Load(workload.Model, weights, part.Type, master.Write);
         }
 
         StepsDone = 0;
@@ -270,36 +267,6 @@ public sealed class Trainer
     private static UserErrorException NothingCounts(string what) =>
         new($"no target of {what} counts: its documents have one token each, or a loss mask leaves all out; give rows with others");
 
-    private void Load(IWeightSource weights, DType type, ElementWriter write)
-    {
-        var pieces = ParameterObject.All(workload.Model)
-            .SelectMany(o => Pieces(o.Layout(workload.Model).ElementCount).Select(p => (Object: o, p.First, p.Count)));
-        Parallel.ForEach(pieces, () => new byte[PieceElements * type.Size()], (piece, _, staging) =>
-        {
-            var bytes = staging.AsSpan(0, checked((int)(piece.Count * type.Size())));
-            weights.Read(piece.Object, piece.First, bytes, type);
-            write(piece.Object, piece.First, bytes);
-            return staging;
-        }, _ => { });
-    }
-
-    private static IEnumerable<(WeightName, long)> Places(ParameterObject weights, ModelConfig model) =>
-        weights.Layout(model).Tensors.Select(t => (t.Name, t.ElementOffset));
-
-    private void LoadInOrder(IWeightSource source, DType type, ElementWriter write)
-    {
-        byte[] staging = new byte[PieceElements * type.Size()];
-        foreach (var weights in ParameterObject.All(workload.Model))
-        {
-            foreach (var (begin, count) in Pieces(weights.Layout(workload.Model).ElementCount))
-            {
-                var bytes = staging.AsSpan(0, checked((int)(count * type.Size())));
-                source.Read(weights, begin, bytes, type);
-                write(weights, begin, bytes);
-            }
-        }
-    }
-
     /// <summary>The sum of the counted targets' losses.</summary>
     private double Run(Executor steps, in StepArguments arguments)
     {
@@ -342,20 +309,10 @@ public sealed class Trainer
     // On all cores, as weights are loaded: it may be most of the host's memory.
     private void ClearOptimizer()
     {
-        byte[] zeros = new byte[PieceElements];
+        byte[] zeros = new byte[WeightLoading.PieceElements];
         var pieces = schedule
             .Objects.Where(o => o.Family == ObjectFamily.Moments)
-            .SelectMany(o => Pieces(o.Length.Value).Select(p => (Id: o.Id!.Value, p.First, p.Count)));
-        Parallel.ForEach(pieces, piece => state.Write(piece.Id, new Bytes(piece.First), zeros.AsSpan(0, (int)piece.Count)));
-    }
-
-    private delegate void ElementWriter(ParameterObject weights, long firstElement, ReadOnlySpan<byte> elements);
-
-    private static IEnumerable<(long First, long Count)> Pieces(long elements)
-    {
-        for (long first = 0; first < elements; first += PieceElements)
-        {
-            yield return (first, Math.Min(PieceElements, elements - first));
-        }
+            .SelectMany(o => WeightLoading.Pieces(o.Length.Value).Select(p => (Id: o.Id!.Value, p.First, p.Count)));
+        Parallel.ForEach(pieces, piece => state.Write(piece.Id, new Bytes(piece.First), zeros.AsSpan(0, piece.Count)));
     }
 }

@@ -11,7 +11,7 @@ internal static class Layers
         "Dataflow.Model", "Dataflow.Schedules", "Dataflow.Simulation", "Dataflow.Planning", "Dataflow.Baseline",
         "Dataflow.Runtime",
         "Dataflow.Cpu", "Dataflow.Cuda", "Dataflow.Training", "Dataflow.Reports", "Dataflow.Text",
-        "Dataflow.Corpora", "Dataflow.Formats",
+        "Dataflow.Corpora", "Dataflow.Formats", "Dataflow.Generation",
     ];
 
     public static IReadOnlyDictionary<string, string[]> Allowed { get; } = new Dictionary<string, string[]>
@@ -29,6 +29,7 @@ internal static class Layers
         ["Dataflow.Text"] = ["Dataflow.Model"],
         ["Dataflow.Corpora"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Runtime", "Dataflow.Training", "Dataflow.Text"],
         ["Dataflow.Formats"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Runtime", "Dataflow.Training", "Dataflow.Text"],
+        ["Dataflow.Generation"] = ["Dataflow.Model", "Dataflow.Schedules", "Dataflow.Runtime", "Dataflow.Training"],
         ["Dataflow"] = s_libraries,
         ["Dataflow.Cli"] = [.. s_libraries, "Dataflow"],
         ["TransformerDemo"] = [.. s_libraries, "Dataflow", "Dataflow.Cli"],

@@ -88,6 +88,17 @@ public sealed class GoldenCase
         }
     }
 
+    /// <summary>A prompt, what follows it, greedy and without a cache, and how far the best logit is above the second each time.</summary>
+    public (int[] Prompt, int[] Ids, double[] Gaps) Generation
+    {
+        get
+        {
+            var all = JsonDocument.Parse(System.IO.File.ReadAllText(Path.Combine(Folder, "generation.json"))).RootElement;
+            T[] Get<T>(string name, Func<JsonElement, T> read) => [.. all.GetProperty(name).EnumerateArray().Select(read)];
+            return (Get("prompt", e => e.GetInt32()), Get("ids", e => e.GetInt32()), Get("gaps", e => e.GetDouble()));
+        }
+    }
+
     /// <summary>PyTorch's own relative error of a tensor: "gradient_relative_l2" or "adamw_change_relative_l2".</summary>
     public double PyTorchError(string precision, string what, string tensor) =>
         expected.GetProperty(precision).GetProperty(what).GetProperty("per_tensor").GetProperty(tensor).GetDouble();
@@ -105,6 +116,14 @@ public sealed class GoldenCase
 
     /// <summary>The case's own.</summary>
     public ITokenSource Tokens() => TokenSources.Open(Folder, Seqlen, Model.VocabSize);
+
+    /// <summary>Inputs of a row.</summary>
+    public int[] Row(int row)
+    {
+        int[] ids = new int[Seqlen + 1];
+        Tokens().Read(row, ids);
+        return ids[..Seqlen];
+    }
 
     /// <summary>What a plan for the case depends on.</summary>
     public PlanRequest Request(

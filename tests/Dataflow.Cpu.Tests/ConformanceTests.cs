@@ -37,3 +37,5 @@ public sealed class FrozenTypeTests : FrozenTypeConformance<CpuDevices>;
 public sealed class FamilyTests : FamilyConformance<CpuDevices>;
 
 public sealed class PackedPositionsTests : PackedPositionsConformance<CpuDevices>;
+
+public sealed class GenerationTests : GenerationConformance<CpuDevices>;

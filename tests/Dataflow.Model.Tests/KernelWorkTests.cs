@@ -27,6 +27,10 @@ public class KernelWorkTests
             Pattern = new LayerPattern(new LayerKind(Model.FfnDim, Frozen: true, FrozenType: DType.BFloat16)),
         };
         yield return (new BlockPrograms(frozen, Recipe.Fp32, Uncut).Kinds[0].Forward(SaveSet.All), Uncut, null);
+        var continued = new Geometry(1, 64, 64, 1, 1, 8) { Cache = new CacheShape(256, 8) };
+        var ofContinued = new BlockPrograms(Model, Recipe.Bf16, continued);
+        yield return (ofContinued.Kinds[0].Forward(SaveSet.None), continued, null);
+        yield return (ofContinued.Logits(null), continued, null);
         foreach (var geometry in new[] { Uncut, Cut })
         {
             var programs = new BlockPrograms(Model, Recipe.Bf16, geometry);

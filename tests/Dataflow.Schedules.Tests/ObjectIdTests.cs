@@ -67,7 +67,7 @@ public class ObjectIdTests
     [InlineData("W/C2147483647")]
     [InlineData("W/C-1")]
     [InlineData("W/M")]
-    [InlineData("logits/L05")]
+    [InlineData("logit/L05")]
     [InlineData("lossy")]
     public void Other_names_are_none_of_an_object(string? name) => Assert.False(ObjectId.TryParse(name, out _));
 

@@ -69,7 +69,8 @@ internal sealed class GeometryFlags
     /// <summary>Adds them to a command.</summary>
     /// <param name="command">The command.</param>
     /// <param name="ofSteps">False where nothing is updated and the data says how many rows there are.</param>
-    public void AddTo(Command command, bool ofSteps = true)
+    /// <param name="ofRows">False where sequences are continued token by token.</param>
+    public void AddTo(Command command, bool ofSteps = true, bool ofRows = true)
     {
         command.Options.Add(recipe);
         if (ofSteps)
@@ -80,10 +81,14 @@ internal sealed class GeometryFlags
         }
 
         command.Options.Add(chunk);
-        command.Options.Add(chunksPerRound);
-        command.Options.Add(rounds);
+        if (ofRows)
+        {
+            command.Options.Add(chunksPerRound);
+            command.Options.Add(rounds);
+            command.Options.Add(saveSet);
+        }
+
         command.Options.Add(vocabularyBlocks);
-        command.Options.Add(saveSet);
         command.Options.Add(hardware);
     }
 
@@ -100,10 +105,10 @@ internal sealed class GeometryFlags
             Optimizer = (OfSteps(parsed) ? parsed.GetValue(optimizer) : null) ?? Optimizer.AdamW,
             GlobalBatch = OfSteps(parsed) ? parsed.GetValue(globalBatch) : null,
             Chunk = parsed.GetValue(chunk),
-            ChunksPerRound = parsed.GetValue(chunksPerRound),
-            Rounds = parsed.GetValue(rounds),
+            ChunksPerRound = OfRows(parsed) ? parsed.GetValue(chunksPerRound) : null,
+            Rounds = OfRows(parsed) ? parsed.GetValue(rounds) : null,
             VocabularyBlocks = parsed.GetValue(vocabularyBlocks),
-            SaveSet = parsed.GetValue(saveSet),
+            SaveSet = OfRows(parsed) ? parsed.GetValue(saveSet) : null,
             Clip = OfSteps(parsed) ? parsed.GetValue(clip) : null,
         };
         return parsed.GetValue(hardware) is { } name ? plan.WithHardware(name) : plan;
@@ -113,4 +118,6 @@ internal sealed class GeometryFlags
     public bool NamesHardware(ParseResult parsed) => parsed.GetValue(hardware) is not null;
 
     private bool OfSteps(ParseResult parsed) => parsed.CommandResult.Command.Options.Contains(globalBatch);
+
+    private bool OfRows(ParseResult parsed) => parsed.CommandResult.Command.Options.Contains(rounds);
 }

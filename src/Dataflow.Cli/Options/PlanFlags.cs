@@ -29,13 +29,13 @@ internal sealed class PlanFlags
     private readonly GeometryFlags geometry = new();
 
     /// <summary>Adds them to a command.</summary>
-    public void AddTo(Command command, bool ofSteps = true)
+    public void AddTo(Command command, bool ofSteps = true, bool ofRows = true)
     {
         command.Arguments.Add(model);
         command.Options.Add(seqlen);
         command.Options.Add(device);
         command.Options.Add(host);
-        geometry.AddTo(command, ofSteps);
+        geometry.AddTo(command, ofSteps, ofRows);
     }
 
     /// <summary>The positional argument alone.</summary>
@@ -46,11 +46,18 @@ internal sealed class PlanFlags
 
     /// <summary>What was given.</summary>
     /// <exception cref="UserErrorException">No sequence length.</exception>
-    public PlanOptions Bind(ParseResult parsed) =>
+    public PlanOptions Bind(ParseResult parsed) => Bind(parsed, seqlenElse: null);
+
+    /// <summary>The tokens of a sequence alone; null where they were not given.</summary>
+    public int? Seqlen(ParseResult parsed) => parsed.GetValue(seqlen);
+
+    /// <summary>What was given, with a sequence length where none was.</summary>
+    /// <exception cref="UserErrorException">No sequence length.</exception>
+    public PlanOptions Bind(ParseResult parsed, int? seqlenElse) =>
         geometry.Bind(
             parsed,
             parsed.GetRequiredValue(model),
-            parsed.GetValue(seqlen)
+            parsed.GetValue(seqlen) ?? seqlenElse
                 ?? throw new UserErrorException("--seqlen is missing; give the tokens of a sequence, for example --seqlen 1024"),
             parsed.GetValue(device),
             parsed.GetValue(host)

@@ -127,6 +127,18 @@ internal static class DecoderVocabulary
     public static ImmutableArray<KernelCall> HeadCalls(ModelConfig model) =>
         [.. Evaluate(model), InputGradient(model, GradHeadNorm, sums: false), .. WeightGradients(model), NormBackward(model, GradHeadNorm)];
 
+    /// <summary>Final norm and logits of those tokens of a chunk that are asked for.</summary>
+    public static ImmutableArray<KernelCall> LogitCalls(ModelConfig model) =>
+        [
+            new GatherRowsCall
+            {
+                From = StreamRows,
+                Rows = LogitToken,
+                To = LogitInput,
+            },
+            .. BlockLogits(model, LogitInput),
+        ];
+
     /// <summary>Final norm and logits of a block of the vocabulary into the statistics of its rows.</summary>
     public static ImmutableArray<KernelCall> HeadLoss(ModelConfig model) =>
         [
@@ -174,9 +186,9 @@ internal static class DecoderVocabulary
     public static ImmutableArray<KernelCall> HeadFirstBackward(ModelConfig model) =>
         [.. HeadBackward(model), NormBackward(model, GradHeadSum)];
 
-    private static ImmutableArray<KernelCall> BlockLogits(ModelConfig model) =>
+    private static ImmutableArray<KernelCall> BlockLogits(ModelConfig model, TensorName input = Input) =>
         [
-            Norm.Forward(model, HeadNorm),
+            (Norm with { X = input }).Forward(model, HeadNorm),
             new GemmForwardCall
             {
                 A = HeadNorm,

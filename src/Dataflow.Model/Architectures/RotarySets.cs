@@ -7,10 +7,18 @@ namespace Dataflow.Model;
 public static class RotarySets
 {
     /// <summary>The most that a chunk can need: of documents longer than the original length, few reach into it.</summary>
-    public static int Count(RotaryPositions positions, Geometry geometry) =>
-        positions.Scaling is { Kind: RotaryScalingKind.Dynamic, OriginalPositions: var original }
-            ? (int)Math.Min(geometry.ChunkTokens + 1L, (geometry.ChunkTokens / (original + 1)) + 3)
-            : 2;
+    public static int Count(RotaryPositions positions, Geometry geometry)
+    {
+        if (positions.Scaling is not { Kind: RotaryScalingKind.Dynamic, OriginalPositions: var original })
+        {
+            return 2;
+        }
+
+        // Where sequences are continued, each token may be of another.
+        return geometry.Cache is not null
+            ? geometry.ChunkTokens + 1
+            : (int)Math.Min(geometry.ChunkTokens + 1L, (geometry.ChunkTokens / (original + 1)) + 3);
+    }
 
     /// <summary>Bytes that a chunk's table has for them, aligned.</summary>
     public static Bytes Size(ModelConfig model, RotaryPositions positions, Geometry geometry) =>

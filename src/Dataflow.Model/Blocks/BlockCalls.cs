@@ -39,6 +39,24 @@ internal static class BlockCalls
         );
     }
 
+    /// <summary>The forward where sequences are continued: keys and values join those that are kept, at each token's own row.</summary>
+    public static ImmutableArray<KernelCall> CachedForward(ModelConfig model, LayerKind kind)
+    {
+        var (before, attention, after) = Around<AttentionForwardCall>(DecoderBlock.Forward(model, kind));
+        return
+        [
+            .. before.Select(call => call is QkNormRopeForwardCall rotation ? rotation with { Rows = CacheRow } : call),
+            new ScatterRowsCall
+            {
+                From = KvPiece,
+                Rows = CacheRow,
+                To = attention.Keys,
+            },
+            attention with { Rows = CacheRow },
+            .. after,
+        ];
+    }
+
     /// <summary>The backward where attention takes its window segment by segment.</summary>
     public static StreamedCalls StreamedBackward(ModelConfig model, LayerKind kind)
     {

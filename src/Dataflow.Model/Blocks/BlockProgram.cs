@@ -27,6 +27,9 @@ public sealed record TensorPlace(string Role, Bytes Offset, DType Type, long Row
 
     /// <summary>Its bytes.</summary>
     public Bytes Size => Type.SizeOf(checked(Rows * Columns));
+
+    /// <summary>Bytes of a row.</summary>
+    public long RowSize => Type.SizeOf(Columns).Value;
 }
 
 /// <summary>A fixed list of kernel calls and the place of every tensor that they name.</summary>
@@ -111,6 +114,9 @@ public static class Roles
 
     /// <summary>Losses of the step, one fp32 per round and chunk.</summary>
     public const string Loss = "loss";
+
+    /// <summary>Logits, or those of a block of the vocabulary, where they are the step's result.</summary>
+    public const string Logits = "logits";
 
     /// <summary>Sums of squares of all gradients, one fp64 per parameter object.</summary>
     public const string Norm = "norm";

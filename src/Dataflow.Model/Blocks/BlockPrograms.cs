@@ -111,6 +111,10 @@ public sealed class BlockPrograms
     /// <summary>The loss alone, in the places that it has in the whole head.</summary>
     public BlockProgram Evaluate() => OfHead("evaluate", null, DecoderVocabulary.Evaluate, DecoderVocabulary.HeadCalls);
 
+    /// <summary>Logits of the tokens that are asked for, or those of a block of the vocabulary.</summary>
+    public BlockProgram Logits(VocabularyBlock? block) =>
+        Cached("logits", block, DecoderVocabulary.LogitCalls, DecoderVocabulary.LogitCalls, bySubChunk: false);
+
     /// <summary>A block of the vocabulary in the loss of a chunk, a sub-chunk at a time; the last one ends with the loss.</summary>
     public BlockProgram HeadLoss(VocabularyBlock block) =>
         block == Vocabulary.Last
@@ -188,16 +192,18 @@ public sealed class BlockPrograms
         var type = gradient ? recipe.Gradients : recipe.Parameters;
         string role = gradient ? Roles.Gradients : Roles.Weights;
         var name = operand.Weight;
+
+        // The embedding has no products.
+        bool ofHead = calls.Any(c => c is GemmForwardCall);
         if (Vocabulary.AreCut && name is WeightName.EmbeddingTable or WeightName.HeadMatrix)
         {
-            bool inCutHead = calls.Any(c => c is CrossEntropyStatisticsCall or CrossEntropyGradientCall);
             string blockRole = gradient ? Roles.HeadBlockGradients : Roles.HeadBlock;
-            return new TensorPlace(inCutHead ? blockRole : role, Bytes.Zero, type, rows, model.ModelDim);
+            return new TensorPlace(ofHead ? blockRole : role, Bytes.Zero, type, rows, model.ModelDim);
         }
 
         bool ofEmbedding = name is WeightName.EmbeddingTable or WeightName.PositionTable;
         var tensor = (ofEmbedding ? EmbeddingLayouts[0] : HeadLayout)[name];
-        bool tied = ofEmbedding && calls.Any(c => c is CrossEntropyCall);
+        bool tied = ofEmbedding && ofHead;
         string tiedRole = gradient ? Roles.TiedGradients : Roles.TiedWeights;
         return new TensorPlace(tied ? tiedRole : role, new Bytes(tensor.ElementOffset * type.Size()), type, tensor.Rows, tensor.Columns);
     }

@@ -6,7 +6,8 @@ namespace Dataflow.Model;
 /// What a chunk's table says of each of its tokens, an array of T int32 after the other: id, target, first key of its document, order by
 /// id; then, for each attention window that layers have, the first key within it; then, where positions are learned, each token's place in
 /// its document, and the order by these; then, for each kind of rotary positions that a document's length changes, which of the chunk's
-/// frequencies are each token's, and, behind all arrays, these frequencies.
+/// frequencies are each token's; then, where sequences are continued, the row of the cache that is each token's own, and the tokens
+/// whose logits are asked for; and, behind all arrays, the frequencies.
 /// </summary>
 public static class ChunkTable
 {
@@ -59,11 +60,19 @@ public static class ChunkTable
     public static Bytes RotarySet(ModelConfig model, Geometry geometry, LayerKind kind) =>
         Array(geometry, RotaryArray(model) + IndexOf(model, kind));
 
+    /// <summary>Offset of the rows of the cache that are the tokens' own, where sequences are continued.</summary>
+    public static Bytes CacheRows(ModelConfig model, Geometry geometry) =>
+        Array(geometry, RotaryArray(model) + Lengthened(model).Length);
+
+    /// <summary>Offset of the tokens whose logits are asked for, likewise.</summary>
+    public static Bytes LogitTokens(ModelConfig model, Geometry geometry) =>
+        Array(geometry, RotaryArray(model) + Lengthened(model).Length + 1);
+
     /// <summary>Offset of these frequencies.</summary>
     public static Bytes RotarySets(ModelConfig model, Geometry geometry, LayerKind kind)
     {
         var lengthened = Lengthened(model);
-        var at = Array(geometry, RotaryArray(model) + lengthened.Length).Aligned;
+        var at = Array(geometry, RotaryArray(model) + lengthened.Length + CacheArrays(geometry)).Aligned;
         foreach (var positions in lengthened[..IndexOf(model, kind)])
         {
             at += Model.RotarySets.Size(model, positions, geometry);
@@ -76,7 +85,7 @@ public static class ChunkTable
     public static Bytes Size(ModelConfig model, Geometry geometry)
     {
         var lengthened = Lengthened(model);
-        var arrays = Array(geometry, RotaryArray(model) + lengthened.Length);
+        var arrays = Array(geometry, RotaryArray(model) + lengthened.Length + CacheArrays(geometry));
         return lengthened.Aggregate(
             lengthened.IsEmpty ? arrays : arrays.Aligned, (size, positions) => size + Model.RotarySets.Size(model, positions, geometry));
     }
@@ -86,6 +95,8 @@ public static class ChunkTable
         [.. model.Kinds.Select(model.PositionsOf).Where(p => p.DependOnLength).Distinct()];
 
     private static int RotaryArray(ModelConfig model) => WindowsArray + Windows(model).Length + (model.LearnedPositions is null ? 0 : 2);
+
+    private static int CacheArrays(Geometry geometry) => geometry.Cache is null ? 0 : 2;
 
     private static int IndexOf(ModelConfig model, LayerKind kind) => Lengthened(model).IndexOf(model.PositionsOf(kind));
 

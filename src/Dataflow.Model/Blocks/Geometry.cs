@@ -25,6 +25,12 @@ public sealed record Geometry(
 )
 {
     /// <summary>
+    /// Of a step that continues sequences: the keys and values that it finds, and adds its own to. Its rows are of one token each; null
+    /// where a step's rows are whole.
+    /// </summary>
+    public CacheShape? Cache { get; init; }
+
+    /// <summary>
     /// Chunks that share one context window because a row may cross from one into the next: 1 where whole rows fit a chunk, seqlen / T
     /// where whole chunks fit a row, otherwise all chunks of the round.
     /// </summary>
@@ -37,7 +43,7 @@ public sealed record Geometry(
     public int GroupsPerRound => ChunksPerRound / ChunksPerGroup;
 
     /// <summary>Rows of the K,V window of a group.</summary>
-    public int WindowRows => checked(ChunksPerGroup * ChunkTokens);
+    public int WindowRows => Cache?.Rows ?? checked(ChunksPerGroup * ChunkTokens);
 
     /// <summary>Whole rows that a round holds; what is left of its last chunk is padding.</summary>
     public int RowsPerRound => checked((int)((long)ChunksPerRound * ChunkTokens / Seqlen));
@@ -107,6 +113,11 @@ public sealed record Geometry(
     /// </summary>
     public double AttendedPairs(Chunk chunk, int? window = null)
     {
+        if (Cache is { } cache)
+        {
+            return ChunkTokens * (double)Math.Min(cache.Seen, window ?? int.MaxValue);
+        }
+
         double pairs = 0;
         long first = (long)chunk.Index * ChunkTokens;
         for (long token = first; token < first + ChunkTokens;)
@@ -177,6 +188,18 @@ public sealed record Geometry(
     }
 }
 
+/// <summary>The keys and values of sequences that are continued, of each layer, and what a step says of its tokens.</summary>
+/// <param name="Rows">Tokens of all sequences that there is room for.</param>
+/// <param name="Logits">Tokens of a step whose logits may be asked for, at most.</param>
+public sealed record CacheShape(int Rows, int Logits)
+{
+    /// <summary>For estimates: keys that a token of a step sees.</summary>
+    public int Seen { get; init; } = Rows;
+
+    /// <summary>For estimates: sequences that a step's tokens belong to, whose keys are read once each.</summary>
+    public int Sequences { get; init; } = 1;
+}
+
 /// <summary>What is trained and how numbers are rounded and tokens cut: all that a device needs to know besides the schedule.</summary>
 public sealed record Workload(ModelConfig Model, Recipe Recipe, Geometry Geometry, WorkloadKind Kind)
 {
@@ -194,7 +217,7 @@ public static class WorkloadKinds
     public static bool Updates(this WorkloadKind kind) => kind is WorkloadKind.Training or WorkloadKind.ClippedTraining;
 
     /// <summary>Gradients are computed.</summary>
-    public static bool HasBackward(this WorkloadKind kind) => kind != WorkloadKind.Evaluation;
+    public static bool HasBackward(this WorkloadKind kind) => kind is not (WorkloadKind.Evaluation or WorkloadKind.Generation);
 }
 
 /// <summary>What a step is for.</summary>
@@ -211,4 +234,7 @@ public enum WorkloadKind
 
     /// <summary>Forward and backward; the gradients are the result.</summary>
     Gradients,
+
+    /// <summary>Forward of tokens that continue sequences, whose keys and values are kept; logits are the result.</summary>
+    Generation,
 }

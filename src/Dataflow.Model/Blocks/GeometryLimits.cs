@@ -35,6 +35,9 @@ public static class GeometryLimits
             ?? Outside("rounds", g.Rounds, Count)
             ?? Outside("head tokens", g.HeadTokens, g.ChunkTokens)
             ?? Outside("vocabulary blocks", g.VocabularyBlocks, Count);
+        outside ??= g.Cache is { } cache
+            ? Outside("rows of the cache", cache.Rows, StepTokens) ?? Outside("rows of logits", cache.Logits, g.HeadTokens)
+            : null;
         if (outside is not null)
         {
             return outside;

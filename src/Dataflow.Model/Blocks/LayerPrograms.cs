@@ -82,7 +82,7 @@ public sealed partial class LayerPrograms
     /// <summary>A block's forward.</summary>
     public BlockProgram Forward(SaveSet saved) => Cached("forward", saved, static (p, saved) =>
     {
-        var calls = DecoderBlock.Forward(p.model, p.Kind);
+        var calls = p.geometry.Cache is null ? DecoderBlock.Forward(p.model, p.Kind) : BlockCalls.CachedForward(p.model, p.Kind);
         return p.Lay(calls, calls, p.Layout(saved).Offsets);
     });
 

@@ -185,4 +185,16 @@ public enum TensorName
 
     /// <summary>[sets, head_dim / 2] fp64: these frequencies.</summary>
     RotarySets,
+
+    /// <summary>[T] int32, the row of the cache that is each token's own, where sequences are continued.</summary>
+    CacheRow,
+
+    /// <summary>[logits] int32, the tokens whose logits are asked for.</summary>
+    LogitToken,
+
+    /// <summary>[T, D] the residual stream of all tokens of a chunk, of which rows are picked.</summary>
+    StreamRows,
+
+    /// <summary>[logits, D] the residual stream of the tokens whose logits are asked for.</summary>
+    LogitInput,
 }

@@ -16,6 +16,7 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
         long t = geometry.ChunkTokens, th = geometry.HeadTokens, d = model.ModelDim, f = kind?.FfnDim ?? 0;
         long q = model.QueryDim, kv = 2L * model.KvDim;
         TensorPlace Scratch(DType type, long rows, long columns) => new(Roles.Scratch, Bytes.Zero, type, rows, columns);
+        TensorPlace Rows(DType type, long columns) => Scratch(type, t, columns) with { Tokens = TokenAxis.Rows };
         TensorPlace Own(string role, DType type, long rows, long columns, Bytes offset = default) => new(role, offset, type, rows, columns);
         TensorPlace Tokens(string role, DType type, long columns, Bytes offset = default) =>
             Own(role, type, t, columns, offset) with { Tokens = TokenAxis.Rows };
@@ -40,7 +41,7 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.Input => Tokens(Roles.Input, a, d),
             TensorName.Output => Tokens(Roles.Output, a, d),
             TensorName.GradStream => Tokens(Roles.GradStream, a, d),
-            TensorName.KvPiece => Own(Roles.Kv, a, t, kv),
+            TensorName.KvPiece => geometry.Cache is null ? Own(Roles.Kv, a, t, kv) : Rows(a, kv),
             TensorName.KvWindow => Own(Roles.Kv, a, geometry.WindowRows, kv),
             TensorName.KvSegment => Own(Roles.Kv, a, t, kv),
             TensorName.GradKvPiece => Own(Roles.GradKv, DType.Float32, t, kv),
@@ -49,10 +50,10 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.Loss => Own(Roles.Loss, DType.Float32, 1, 1),
             TensorName.Norm1 or TensorName.Norm2 or TensorName.Residual or TensorName.GradNorm1 or TensorName.GradNorm2
                 or TensorName.AttentionProjection or TensorName.FfnProjection or TensorName.GradProjection
-                or TensorName.Unused => Scratch(a, t, d),
-            TensorName.Rstd1 or TensorName.Rstd2 or TensorName.Rstd3 or TensorName.Rstd4 => Scratch(DType.Float32, t, Statistics),
-            TensorName.Qkv or TensorName.GradQkv => Scratch(a, t, q + kv),
-            TensorName.Query or TensorName.AttentionOut or TensorName.GradAttention or TensorName.GradQuery => Scratch(a, t, q),
+                or TensorName.Unused => Rows(a, d),
+            TensorName.Rstd1 or TensorName.Rstd2 or TensorName.Rstd3 or TensorName.Rstd4 => Rows(DType.Float32, Statistics),
+            TensorName.Qkv or TensorName.GradQkv => Rows(a, q + kv),
+            TensorName.Query or TensorName.AttentionOut or TensorName.GradAttention or TensorName.GradQuery => Rows(a, q),
             TensorName.AttentionSums => Scratch(
                 DType.Float32,
                 KernelWorkspace.AttentionForward(t, model.HeadCount, model.HeadDim).Value / sizeof(float),
@@ -65,11 +66,15 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             ),
             TensorName.Partials => Scratch(DType.Float32, PartialsSize.Value / sizeof(float), 1),
             TensorName.Lse or TensorName.AttentionMaxima or TensorName.AttentionTotals => Scratch(DType.Float32, model.HeadCount, t),
-            TensorName.GateUp => Scratch(a, t, model.GatedFfn ? 2 * f : f),
-            TensorName.Ffn or TensorName.GradFfn => Scratch(a, t, f),
+            TensorName.GateUp => Rows(a, model.GatedFfn ? 2 * f : f),
+            TensorName.Ffn or TensorName.GradFfn => Rows(a, f),
             TensorName.HeadNorm or TensorName.GradHeadNorm => SubChunk(a, d),
             TensorName.HeadRstd => SubChunk(DType.Float32, Statistics),
-            TensorName.Logits => SubChunk(DType.Float32, rows),
+            TensorName.Logits => SubChunk(DType.Float32, rows) with { Role = geometry.Cache is null ? Roles.Scratch : Roles.Logits },
+            TensorName.CacheRow => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.CacheRows(model, geometry)),
+            TensorName.LogitToken => Own(Roles.Table, DType.Int32, th, 1, ChunkTable.LogitTokens(model, geometry)),
+            TensorName.StreamRows => Own(Roles.Input, a, t, d),
+            TensorName.LogitInput => SubChunk(a, d),
             TensorName.HeadBias => Scratch(DType.Float32, 1, rows),
             TensorName.GradLogits => SubChunk(a, rows),
             TensorName.LogitStatistics => Own(Roles.LogitStatistics, DType.Float32, 3, t) with { Tokens = TokenAxis.Columns },

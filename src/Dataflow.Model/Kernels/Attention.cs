@@ -15,6 +15,9 @@ public sealed record AttentionForwardCall : KernelCall
     /// <summary>[T] int32.</summary>
     public required Operand FirstKey { get; init; }
 
+    /// <summary>[T] int32, each token's own row of the window; null where they follow each other, chunk after chunk.</summary>
+    public Operand? Rows { get; init; }
+
     /// <summary>[T, q].</summary>
     public required Operand Output { get; init; }
 
@@ -27,7 +30,7 @@ public sealed record AttentionForwardCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(Query, Keys, FirstKey);
+        all.Read(Query, Keys, FirstKey, Rows);
         all.Write(Output, Lse);
     }
 }

@@ -62,6 +62,12 @@ public enum Kernel
     /// <summary>dQ from what was carried over all segments, rounded from fp32.</summary>
     AttentionRounding,
 
+    /// <summary>y [R, C] = those rows of x that are named.</summary>
+    GatherRows,
+
+    /// <summary>Puts the rows of x [R, C] in place of those rows of y that are named.</summary>
+    ScatterRows,
+
     /// <summary>ffn [T, F] = activation(gate) up, of gate|up [T, 2 F].</summary>
     GatedActivationForward,
 

@@ -79,6 +79,13 @@ public readonly record struct KernelWork(KernelClass Class, double Flops, double
     ) => call.Work(new CallShapes(program, model, geometry, chunk, segment));
 
     /// <summary>Attention of a chunk's queries to the keys that they see.</summary>
-    internal static KernelWork Attention(bool forward, in CallShapes at) =>
-        Attention(forward, at.AttendedPairs, at.Geometry.ChunkTokens, at.Model.QueryDim, at.Model.HeadDim);
+    internal static KernelWork Attention(bool forward, in CallShapes at)
+    {
+        var work = Attention(forward, at.AttendedPairs, at.Geometry.ChunkTokens, at.Model.QueryDim, at.Model.HeadDim);
+
+        // A token at a time, keys and values are read for each: that can take longer than the products.
+        return at.Geometry.Cache is { } cache
+            ? work with { Bytes = (double)cache.Sequences * work.Columns * at.Place(TensorName.KvWindow).RowSize }
+            : work;
+    }
 }

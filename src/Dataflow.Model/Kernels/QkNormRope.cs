@@ -35,6 +35,9 @@ public sealed record QkNormRopeForwardCall : KernelCall
     /// <summary>Frequencies by the length of documents, in place of the table's; null: lengths change nothing.</summary>
     public RotaryOperands? Lengths { get; init; }
 
+    /// <summary>[T] int32, each token's own row of the window; null where they follow each other, chunk after chunk.</summary>
+    public Operand? Rows { get; init; }
+
     /// <summary>[T, q]; null where nobody wants it.</summary>
     public required Operand? Query { get; init; }
 
@@ -52,7 +55,7 @@ public sealed record QkNormRopeForwardCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(Qkv, FirstKey, QueryNorm, KeyNorm, Lengths?.Set, Lengths?.Sets);
+        all.Read(Qkv, FirstKey, Rows, QueryNorm, KeyNorm, Lengths?.Set, Lengths?.Sets);
         all.Write(Query, KeyValue);
     }
 }

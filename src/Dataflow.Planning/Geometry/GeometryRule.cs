@@ -14,6 +14,9 @@ public static class GeometryRule
 
     // More chunks a step than this save next to no memory, and schedules grow with them.
     private const int MostChunks = 512;
+
+    // Of sequences that are continued: beyond it products run no faster.
+    private const int LargestCacheChunk = 512;
     private const int RoundTokens = 16384;
     private const int StepTokens = 8192;
     private const int LogitsElements = 1 << 25;
@@ -39,6 +42,14 @@ public static class GeometryRule
         CheckPositive(pins.ChunksPerRound, "--chunks-per-round");
         CheckPositive(pins.Rounds, "--rounds");
         CheckPositive(pins.VocabularyBlocks, "--vocabulary-blocks");
+
+        if (request.Cache is { } cache)
+        {
+            return Within(
+                request.Model,
+                VocabularyBlocks(request).SelectMany(blocks => CacheChunks(request, cache).Select(t => OfCache(cache, t, blocks)))
+            );
+        }
 
         // A chunk larger than the step would be padding.
         long most = (long?)request.Rows * request.Seqlen ?? int.MaxValue;
@@ -148,6 +159,23 @@ public static class GeometryRule
 
         return tokens;
     }
+
+    /// <summary>Tokens of a step that continues sequences, from large to small: at least those whose logits may be asked for.</summary>
+    private static IEnumerable<int> CacheChunks(PlanRequest request, CacheShape cache)
+    {
+        int most = Math.Max(cache.Logits, request.Pins.ChunkTokens ?? Math.Min(request.Seqlen, LargestCacheChunk));
+        yield return most;
+        for (int tokens = LargestCacheChunk / 2; request.Pins.ChunkTokens is null && tokens >= SmallestChunk; tokens /= 2)
+        {
+            if (tokens < most && tokens >= cache.Logits)
+            {
+                yield return tokens;
+            }
+        }
+    }
+
+    private static Geometry OfCache(CacheShape cache, int tokens, int blocks) =>
+        new(1, tokens, tokens, 1, 1, cache.Logits, blocks) { Cache = cache };
 
     /// <summary>From large to small.</summary>
     private static List<int> ChunkTokens(PlanRequest request)

@@ -65,6 +65,16 @@ internal sealed partial class StepLowering
 
     private void Head(Round r, bool last)
     {
+        if (workload.Kind == WorkloadKind.Generation)
+        {
+            foreach (var b in TableBlocks)
+            {
+                Logits(b, new Chunk(0), r);
+            }
+
+            return;
+        }
+
         if (!programs.Vocabulary.AreCut)
         {
             bool first = r.Index == 0;
@@ -88,6 +98,23 @@ internal sealed partial class StepLowering
             GradientIsFinal(last, ParameterOwner.Head);
         }
     }
+
+    /// <summary>Logits of what is asked for, a block of the vocabulary after the other.</summary>
+    private void Logits(VocabularyBlock? b, Chunk c, Round r) =>
+        AddBlock(OpKind.Head, b, c, r,
+        [
+            .. b is { } block ? BlockOperands(block, c, r) : WholeOperands(c, r),
+            table.Logits(b, AccessMode.Write),
+            table.Scratch(programs.Logits(b).ScratchLength, AccessMode.Write),
+        ]);
+
+    private ImmutableArray<Use> WholeOperands(Chunk c, Round r) =>
+        [
+            table.Table(c, r),
+            table.Stream(Roles.Input, HeadEntry, c, r, AccessMode.Read),
+            table.VocabularyWeights(Roles.Weights, ParameterOwner.Head, AccessMode.Read),
+            model.TiedEmbedding ? table.VocabularyWeights(Roles.TiedWeights, ParameterOwner.Embedding(null), AccessMode.Read) : default,
+        ];
 
     private void WholeHead(Chunk c, Round r, bool first)
     {

@@ -195,6 +195,12 @@ internal sealed partial class StepLowering
         }
 
         var saved = table.Saved(l, c, r);
+        if (workload.Kind == WorkloadKind.Generation)
+        {
+            ForwardWithCache(l, c, r, saved);
+            return;
+        }
+
         Add(OpKind.Forward, l, c, r,
         [
             table.Table(c, r),
@@ -207,6 +213,19 @@ internal sealed partial class StepLowering
             table.Scratch(programs[l].Forward(saved).ScratchLength, AccessMode.Write),
         ], saved);
     }
+
+    /// <summary>Which rows of the cache the chunk adds, and which it reads, is known when the step runs.</summary>
+    private void ForwardWithCache(Layer l, Chunk c, Round r, SaveSet saved) =>
+        Add(OpKind.Forward, l, c, r,
+        [
+            table.Table(c, r),
+            .. Weights(l, programs[l].Forward(saved)),
+            table.Stream(Roles.Input, l, c, r, AccessMode.Read),
+            table.Window(l, c, r, recomputed: false, 0, geometry.WindowRows, AccessMode.ReadWrite),
+            table.Activations(l, c, r, AccessMode.Write),
+            table.Stream(Roles.Output, new Layer(l.Index + 1), c, r, AccessMode.Write),
+            table.Scratch(programs[l].Forward(saved).ScratchLength, AccessMode.Write),
+        ], saved);
 
     private void Backward(Layer l, Chunk c, Round r)
     {

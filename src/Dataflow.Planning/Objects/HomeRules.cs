@@ -14,6 +14,11 @@ internal static class HomeRules
     /// </summary>
     public static Bytes Weights(SizedResidency m, int slots, Bytes length)
     {
+        if (!m.Sizes.Kind.HasBackward())
+        {
+            return length * OfRing(m, m.Residency.WeightSlots);
+        }
+
         bool turn = m.Sizes.Kind != WorkloadKind.ClippedTraining && !m.Pattern.Interleaves;
         int homes =
             turn ? Math.Min(m.Layers, 2 * (m.Layers - slots))
@@ -22,12 +27,16 @@ internal static class HomeRules
         return length * homes;
     }
 
+    /// <summary>Without a backward, layers that do not stay.</summary>
+    private static int OfRing(SizedResidency m, int slots) => slots >= m.Layers ? 0 : m.Layers - ObjectFamilies.Staying(m, slots);
+
     /// <summary>Gradients go home between rounds where slots are too few, and as results where they are what the step is for.</summary>
     public static Bytes Gradients(SizedResidency m, int slots, Bytes length)
     {
         int ring = m.Layers - m.Residency.ResidentGradients;
         int homes =
-            m.Sizes.Kind == WorkloadKind.Gradients ? m.Layers
+            !m.Sizes.Kind.HasBackward() ? 0
+            : m.Sizes.Kind == WorkloadKind.Gradients ? m.Layers
             : !m.Sizes.UsesGradientsAtOnce && slots < ring ? ring
             : 0;
         return length * homes;
@@ -42,6 +51,12 @@ internal static class HomeRules
     /// <summary>Residual streams of all layers and the head but those that never leave their slots.</summary>
     public static Bytes Streams(SizedResidency m, int slots, Bytes length)
     {
+        // Without a backward a layer uses up what the one before it wrote.
+        if (!m.Sizes.Kind.HasBackward() && slots > m.Chunks)
+        {
+            return Bytes.Zero;
+        }
+
         long homes = m.Pattern.Interleaves
             ? TwoRounds(m, m.Pattern.Travelling + m.Chunks, m.Layers + 1) + (SavePattern.RoundsEmbedded * m.Chunks)
             : ((m.Layers + 1) * m.Chunks) - StreamsKept(m, slots);
@@ -54,6 +69,17 @@ internal static class HomeRules
     /// </summary>
     public static Bytes Windows(SizedResidency m, int slots, Bytes length)
     {
+        if (m.Sizes.Kind == WorkloadKind.Generation)
+        {
+            return length * OfRing(m, m.Residency.WindowSlots);
+        }
+
+        // Without a backward a window has had its use when its last chunk has passed.
+        if (!m.Sizes.Kind.HasBackward() && m.Residency.WindowSegments == 1)
+        {
+            return Bytes.Zero;
+        }
+
         int windows = m.Layers * m.Sizes.GroupsPerRound;
         if (m.Residency.WindowSegments > 1)
         {

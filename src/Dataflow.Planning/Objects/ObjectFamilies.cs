@@ -26,8 +26,22 @@ internal static class ObjectFamilies
     public static readonly ObjectRow Losses = new(ObjectFamily.Losses)
     {
         SlotLength = static w => new Bytes(4L * w.Chunks * w.Rounds),
+        SlotCount = static m => m.Sizes.Kind == WorkloadKind.Generation ? 0 : 1,
         Life = static _ => Lifetime.Output,
         Homes = static (_, slots, length) => length * slots,
+    };
+
+    /// <summary>
+    /// Logits that are a step's result: fp32, a row for each token that may be asked for; of a vocabulary that is cut, an object a block.
+    /// </summary>
+    public static readonly ObjectRow Logits = new(ObjectFamily.Logits)
+    {
+        SlotLength = static w => LogitsOf(w, 0),
+        SlotCount = static m => m.Sizes.Kind == WorkloadKind.Generation ? Math.Min(Ring, m.Programs.Vocabulary.Count) : 0,
+        Replacement = static _ => Replacement.LongestIdle,
+        Life = static _ => Lifetime.Output,
+        Length = static (m, id) => LogitsOf(m.Sizes, id.Piece ?? 0),
+        Homes = static (m, slots, length) => slots == 0 ? Bytes.Zero : length * m.Programs.Vocabulary.Count,
     };
 
     /// <summary>One fp64 for every parameter object, where gradients are clipped.</summary>
@@ -69,16 +83,28 @@ internal static class ObjectFamilies
         Homes = HomeRules.Streams,
     };
 
-    /// <summary>Context windows of the layers, or segments of them. What a backward recomputes is an object of its own.</summary>
+    /// <summary>
+    /// Context windows of the layers, or segments of them. What a backward recomputes is an object of its own. Where sequences are
+    /// continued, windows are kept from step to step.
+    /// </summary>
     public static readonly ObjectRow Windows = new(ObjectFamily.Windows)
     {
-        SlotLengthIn = static m => m.Programs.KvPieceSize * m.Geometry.ChunksPerSegment(m.Residency.WindowSegments),
+        SlotLengthIn = static m =>
+            m.Geometry.Cache is null
+                ? m.Programs.KvPieceSize * m.Geometry.ChunksPerSegment(m.Residency.WindowSegments)
+                : m.Programs.Most(k => RowsOfWindow(m, k.KvPieceSize, m.Geometry.WindowRows)),
         SlotCount = static m =>
-            Math.Min(
-                m.Residency.WindowSlots + (m.Residency.ResidentChunks / m.Sizes.ChunksPerGroup),
-                m.Layers * m.Sizes.GroupsPerRound * m.Residency.WindowSegments * m.Alive
-            ),
+            m.Sizes.Kind == WorkloadKind.Generation
+                ? InRing(m, m.Residency.WindowSlots)
+                : Math.Min(
+                    m.Residency.WindowSlots + (m.Residency.ResidentChunks / m.Sizes.ChunksPerGroup),
+                    m.Layers * m.Sizes.GroupsPerRound * m.Residency.WindowSegments * m.Alive
+                ),
         Replacement = InTurn,
+        ResidentCount = static m => m.Sizes.Kind == WorkloadKind.Generation ? Staying(m, m.Residency.WindowSlots) : 0,
+        IsResident = static (m, id) =>
+            m.Sizes.Kind == WorkloadKind.Generation && IsSpread(m, id.Layer!.Value, Staying(m, m.Residency.WindowSlots)),
+        Life = static kind => kind == WorkloadKind.Generation ? Lifetime.State : Lifetime.Transient,
         Length = static (m, id) => OfWindow(m, id, m.Programs[id.Layer!.Value].KvPieceSize),
         Home = static (m, id) => id.Segment is null ? HomeInLayer(m, id) : id with { Round = null },
         LeavesAtOnce = static (m, id) =>
@@ -92,7 +118,10 @@ internal static class ObjectFamilies
     public static readonly ObjectRow GradWindows = new(ObjectFamily.GradWindows)
     {
         SlotLengthIn = static m => m.Programs.GradKvPieceSize * m.Geometry.ChunksPerSegment(m.Residency.WindowSegments),
-        SlotCount = static m => m.Residency.WindowSegments == 1 ? 1 : Math.Min(m.Residency.WindowSlots, m.Residency.WindowSegments),
+        SlotCount = static m =>
+            !m.Sizes.Kind.HasBackward() ? 0
+            : m.Residency.WindowSegments == 1 ? 1
+            : Math.Min(m.Residency.WindowSlots, m.Residency.WindowSegments),
         Replacement = InTurn,
         Length = static (m, id) => OfWindow(m, id, m.Programs[id.Layer!.Value].GradKvPieceSize),
         Home = static (m, id) => id.Segment is { } s ? new ObjectId(id.Family) { Segment = s } : HomeInLayer(m, id),
@@ -103,16 +132,16 @@ internal static class ObjectFamilies
     public static readonly ObjectRow GradStreams = new(ObjectFamily.GradStreams)
     {
         SlotLength = static w => w.Programs.StreamSize,
-        SlotCount = static m => Math.Min(m.Residency.GradStreamSlots, m.Alive * m.Chunks),
+        SlotCount = static m => m.Sizes.Kind.HasBackward() ? Math.Min(m.Residency.GradStreamSlots, m.Alive * m.Chunks) : 0,
         Replacement = static _ => Replacement.LongestIdle,
-        Homes = static (m, slots, length) => length * (slots < m.Chunks ? m.Chunks : 0),
+        Homes = static (m, slots, length) => length * (slots > 0 && slots < m.Chunks ? m.Chunks : 0),
     };
 
     /// <summary>Where the vocabulary is cut: what its blocks say of a chunk's rows of logits.</summary>
     public static readonly ObjectRow LogitStatistics = new(ObjectFamily.LogitStatistics)
     {
         SlotLength = static w => w.Programs.LogitStatisticsSize,
-        SlotCount = static m => m.Sizes.IsCut ? m.Chunks : 0,
+        SlotCount = static m => m.Sizes.IsCut && m.Sizes.Kind != WorkloadKind.Generation ? m.Chunks : 0,
     };
 
     /// <summary>Where the vocabulary is cut: gradients of the head's input, summed over its blocks.</summary>
@@ -170,6 +199,7 @@ internal static class ObjectFamilies
         Scratch,
         Tables,
         Losses,
+        Logits,
         Norms,
         Weights,
         Gradients,
@@ -215,7 +245,12 @@ internal static class ObjectFamilies
         new(ObjectFamily.Weights, part)
         {
             SlotLength = w => w.Programs.Most(k => k.WeightsSize(part)),
-            SlotCount = static m => Math.Min(m.Residency.WeightSlots, m.Layers),
+            SlotCount = static m =>
+                m.Sizes.Kind.HasBackward() ? Math.Min(m.Residency.WeightSlots, m.Layers) : InRing(m, m.Residency.WeightSlots),
+            Replacement = static m => m.Sizes.Kind.HasBackward() ? Replacement.FarthestUse : Replacement.LongestIdle,
+            ResidentCount = static m => m.Sizes.Kind.HasBackward() ? 0 : Staying(m, m.Residency.WeightSlots),
+            IsResident = static (m, id) =>
+                !m.Sizes.Kind.HasBackward() && IsSpread(m, id.Layer!.Value, Staying(m, m.Residency.WeightSlots)),
             Life = static _ => Lifetime.State,
             Length = static (m, id) => id.Owner!.Value.Layout(m.Programs).SizeIn(m.Sizes.Workload.Recipe),
             Homes = HomeRules.Weights,
@@ -225,7 +260,8 @@ internal static class ObjectFamilies
         new(ObjectFamily.Gradients, part)
         {
             SlotLength = w => w.Programs.Most(k => k.GradientsSize(part)),
-            SlotCount = static m => Math.Min(m.Residency.GradientSlots, m.Layers - m.Residency.ResidentGradients),
+            SlotCount = static m =>
+                m.Sizes.Kind.HasBackward() ? Math.Min(m.Residency.GradientSlots, m.Layers - m.Residency.ResidentGradients) : 0,
             Replacement = static m => m.Residency.GradientsRotate ? Replacement.Rotation : Replacement.LongestIdle,
             ResidentCount = static m => m.Residency.ResidentGradients,
             IsResident = static (m, id) => id.Layer!.Value.Index < m.Residency.ResidentGradients,
@@ -234,17 +270,37 @@ internal static class ObjectFamilies
             Homes = HomeRules.Gradients,
         };
 
+    /// <summary>
+    /// Without a backward layers pass in one order again and again: what does not fit goes through a ring of two slots, and the others
+    /// stay, spread over all layers, so that the link has time for what travels between two that stay.
+    /// </summary>
+    private const int Ring = 2;
+
+    /// <summary>Of so many slots for layers those in which the others take turns.</summary>
+    private static int InRing(SizedResidency m, int slots) => slots >= m.Layers ? m.Layers : Math.Min(slots, Ring);
+
+    /// <summary>Layers that stay, of so many slots.</summary>
+    public static int Staying(SizedResidency m, int slots) => slots >= m.Layers ? 0 : Math.Max(0, slots - Ring);
+
+    private static bool IsSpread(SizedResidency m, Layer l, int staying) =>
+        (l.Index + 1L) * staying / m.Layers > (long)l.Index * staying / m.Layers;
+
+    private static Bytes LogitsOf(MemorySizes w, int block) =>
+        new(4L * (w.Workload.Geometry.Cache?.Logits ?? 0) * w.Programs.Vocabulary.RowsOf(new VocabularyBlock(block)));
+
     private static Lifetime GradientLife(WorkloadKind kind) => kind == WorkloadKind.Gradients ? Lifetime.Output : Lifetime.Transient;
 
     /// <summary>Chunk after chunk, segments pass in the same order again and again.</summary>
     private static Replacement InTurn(SizedResidency m) =>
-        m.Residency.WindowSegments == 1 ? Replacement.FarthestUse : Replacement.LongestIdle;
+        m.Residency.WindowSegments == 1 && m.Sizes.Kind != WorkloadKind.Generation ? Replacement.FarthestUse : Replacement.LongestIdle;
 
     private static Bytes OfWindow(SizedResidency m, ObjectId id, Bytes piece)
     {
         int rows = id.Segment is { } s ? m.Geometry.RowsOf(new Segment(s, m.Residency.WindowSegments)) : m.Geometry.WindowRows;
-        return new Bytes(piece.Value / m.Geometry.ChunkTokens * rows);
+        return RowsOfWindow(m, piece, rows);
     }
+
+    private static Bytes RowsOfWindow(SizedResidency m, Bytes piece, int rows) => new(piece.Value / m.Geometry.ChunkTokens * rows);
 
     private static ObjectId HomeInLayer(SizedResidency m, ObjectId id) =>
         id with
@@ -270,7 +326,8 @@ internal static class ObjectFamilies
         {
             PoolName = _ => $"{ofLayers.Family.Prefix}.head",
             SlotLength = w => w.Programs.HeadLayout.Size(type(w.Workload.Recipe)),
-            SlotCount = static m => VocabularyMemory.HeadIsApart(m.Sizes) ? 1 : 0,
+            SlotCount = m =>
+                VocabularyMemory.HeadIsApart(m.Sizes) && (ofLayers.Family != ObjectFamily.Gradients || m.Sizes.Kind.HasBackward()) ? 1 : 0,
             Replacement = static _ => Replacement.FarthestUse,
             Homes = null,
         };

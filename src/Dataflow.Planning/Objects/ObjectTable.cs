@@ -101,6 +101,10 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
     /// <summary>Gradient of a chunk's normed head input, summed over the blocks of the vocabulary.</summary>
     public Use GradHead(Chunk c, Round r, AccessMode mode) => OfChunk(Roles.GradHead, ObjectFamilies.GradHeads, c, r, mode);
 
+    /// <summary>Logits of the tokens that are asked for, of a block of the vocabulary or of all of it.</summary>
+    public Use Logits(VocabularyBlock? b, AccessMode mode) =>
+        Whole(Roles.Logits, IndexOf(ObjectFamilies.Logits, new ObjectId(ObjectFamily.Logits) { Piece = b?.Index }), mode);
+
     public Use Loss(Chunk c, Round r) =>
         Only(Roles.Loss, ObjectFamilies.Losses, AccessMode.Write) with
         {
@@ -167,6 +171,9 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
         int index = indices[id] = objects.Count;
         var home = row.Home(sized, id);
         string name = id.ToString();
+
+        // Over the pools of another kind of step all take turns.
+        resident = resident && poolIds.ContainsKey(row.PoolOf(sized.Model, resident: true));
         objects.Add(
             new StepObject(
                 name,

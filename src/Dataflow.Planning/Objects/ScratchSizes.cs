@@ -29,14 +29,18 @@ internal sealed class ScratchSizes(Workload workload, BlockPrograms programs)
 
     private Bytes MeasureWhole(SaveSet saved)
     {
-        var size = programs.Most(k => Most(k.RecomputeKv(), k.Forward(saved), k.Backward(saved)));
+        var size = workload.Kind.HasBackward()
+            ? programs.Most(k => Most(k.RecomputeKv(), k.Forward(saved), k.Backward(saved)))
+            : programs.Most(k => Most(k.Forward(saved)));
         whole[(int)saved] = size;
         return size;
     }
 
     private Bytes MeasureStreamed(SaveSet saved)
     {
-        var size = programs.Most(k => Most(k.Combine(saved), k.CombineBackward(saved)));
+        var size = workload.Kind.HasBackward()
+            ? programs.Most(k => Most(k.Combine(saved), k.CombineBackward(saved)))
+            : programs.Most(k => Most(k.Combine(saved)));
         streamed[(int)saved] = size;
         return size;
     }
@@ -56,6 +60,11 @@ internal sealed class ScratchSizes(Workload workload, BlockPrograms programs)
     private Bytes Head()
     {
         var first = new VocabularyBlock(0);
+        if (workload.Kind == WorkloadKind.Generation)
+        {
+            return programs.Logits(programs.Vocabulary.AreCut ? first : null).ScratchLength;
+        }
+
         var size = programs.Vocabulary.AreCut
             ? Bytes.Max(programs.HeadLoss(first).ScratchLength, programs.HeadBackward(first).ScratchLength)
             : programs.Head().ScratchLength;

@@ -29,7 +29,8 @@ internal static class VocabularyMemory
     public static int WeightSlots(SizedResidency m) => Slots(m, m.Residency.VocabularyResident);
 
     /// <summary>How many there are for gradients.</summary>
-    public static int GradientSlots(SizedResidency m) => Slots(m, m.Residency.VocabularyResident && !(m.Sizes.IsCut && UsedUpAtOnce(m)));
+    public static int GradientSlots(SizedResidency m) =>
+        m.Sizes.Kind.HasBackward() ? Slots(m, m.Residency.VocabularyResident && !(m.Sizes.IsCut && UsedUpAtOnce(m))) : 0;
 
     private static int Slots(SizedResidency m, bool stay) =>
         m.Sizes.IsCut ? Math.Min(stay ? int.MaxValue : m.Residency.VocabularySlots, BlockCount(m.Programs))
@@ -50,6 +51,11 @@ internal static class VocabularyMemory
     public static Bytes GradientHomes(SizedResidency m, int slots, Bytes length)
     {
         var (programs, type) = (m.Programs, m.Sizes.Workload.Recipe.Gradients);
+        if (!m.Sizes.Kind.HasBackward())
+        {
+            return Bytes.Zero;
+        }
+
         if (m.Sizes.Kind == WorkloadKind.Gradients)
         {
             return All(programs, type);

@@ -27,7 +27,9 @@ internal sealed class PlanCandidates
         var geometries = GeometryRule.Candidates(request)
             .Select(request.In)
             .Select(w => new MemorySizes(w, new BlockPrograms(w.Model, w.Recipe, w.Geometry))).ToArray();
-        SaveSet[] sets = request.SaveSet is { } pinned ? [pinned] : SaveSets;
+
+        // Without a backward nobody wants what a forward could keep.
+        SaveSet[] sets = request.SaveSet is { } pinned ? [pinned] : request.Kind.HasBackward() ? SaveSets : [SaveSet.None];
 
         // Copies beside compute matter more than whole windows, whose segments would travel for every chunk; whole windows more than
         // large chunks; large chunks more than what is recomputed.

@@ -52,17 +52,20 @@ internal sealed class ResidencyChain : ResidencySequence
             VocabularySlots = cut ? Math.Min(ring, blocks) : 1,
             StreamSlots = tier == Tier.WholeRound ? chunks + 2 : ring + 1,
             ActivationSlots = ring,
-            WindowSlots = ring,
+            WindowSlots = Math.Min(ring, workload.Kind == WorkloadKind.Generation ? layers : ring),
             WindowSegments = segments,
             GradStreamSlots = tier == Tier.WholeRound ? chunks : Math.Min(ring, chunks),
         };
+        bool backward = workload.Kind.HasBackward();
+        start = backward ? start : start with { ResidentSet = SaveSet.None };
         stages =
         [
-            segments > 1 ? 0 : layers * geometry.GroupsPerRound,
+            segments > 1 || !backward ? 0 : layers * geometry.GroupsPerRound,
             layers - start.WeightSlots,
             training && (geometry.Rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining) ? layers : 0,
             training ? sizes.Pieces : 0,
             (cut ? ring < blocks : !workload.Model.TiedEmbedding) ? 1 : 0,
+            workload.Kind == WorkloadKind.Generation ? layers - start.WindowSlots : 0,
         ];
     }
 
@@ -90,13 +93,19 @@ internal sealed class ResidencyChain : ResidencySequence
                 return taken;
             }
 
+            // Where nothing but layers passes, again and again, a step fetches embedding and head for a few rows of either: they stay
+            // first, then what would travel both ways.
+            bool forwardOnly = !Workload.Kind.HasBackward();
+            bool vocabulary = forwardOnly && Take(4) == 1;
+            int windows = Take(5);
             return start with
             {
+                WindowSlots = start.WindowSlots + windows,
                 ResidentChunks = Take(0) * Workload.Geometry.ChunksPerGroup,
                 WeightSlots = start.WeightSlots + Take(1),
                 ResidentGradients = Take(2),
                 ResidentPieces = Take(3),
-                VocabularyResident = start.VocabularyResident || Take(4) == 1,
+                VocabularyResident = start.VocabularyResident || vocabulary || (!forwardOnly && Take(4) == 1),
             };
         }
     }

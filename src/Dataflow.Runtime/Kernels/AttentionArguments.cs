@@ -29,7 +29,7 @@ public readonly record struct AttentionForwardArguments : IKernelArguments
         {
             Query = at.Tensor(call.Query),
             Keys = at.Keys(call.Keys),
-            At = at.Context(call.FirstKey),
+            At = at.Context(call.FirstKey, call.Rows),
             Heads = at.Heads,
             Output = at.Tensor(call.Output),
             Lse = at.Pointer(call.Lse),
@@ -43,7 +43,7 @@ public readonly record struct AttentionForwardArguments : IKernelArguments
     {
         accesses.Read(Query);
         accesses.Read(Keys.UpTo(At, Query.Rows));
-        accesses.Words(At.FirstKey, Query.Rows);
+        At.Declare(accesses, Query.Rows);
         accesses.Write(Output);
         accesses.Write(Lse, KernelAccesses.Floats(Heads.Heads * (long)Query.Rows));
     }

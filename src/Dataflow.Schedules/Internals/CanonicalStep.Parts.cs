@@ -7,6 +7,16 @@ internal sealed partial class CanonicalStep
 {
     private void Head(Round r)
     {
+        if (workload.Kind == WorkloadKind.Generation)
+        {
+            foreach (var b in TableBlocks)
+            {
+                Logits(b, new Chunk(0), r);
+            }
+
+            return;
+        }
+
         if (!IsCut)
         {
             foreach (var c in geometry.BackwardOrder())
@@ -78,6 +88,33 @@ internal sealed partial class CanonicalStep
         Scratch(programs.Head().ScratchLength, AccessMode.Write);
         Visit(new OpIdentity(OpKind.Head, null, null, c, r));
     }
+
+    private void Logits(VocabularyBlock? b, Chunk c, Round r)
+    {
+        var program = programs.Logits(b);
+        if (b is { } block)
+        {
+            HeadBlock(block, c, r);
+        }
+        else
+        {
+            Table(c, r);
+            Add(Roles.Input, Stream(model.LayerCount, c, r), 0, programs.StreamSize.Value, AccessMode.Read);
+            Weights(Roles.Weights, ParameterOwner.Head, programs.HeadLayout);
+            if (model.TiedEmbedding)
+            {
+                Weights(Roles.TiedWeights, ParameterOwner.Embedding(null), programs.EmbeddingLayouts[0]);
+            }
+        }
+
+        int vocabulary = b is { } part ? programs.Vocabulary.RowsOf(part) : model.VocabSize;
+        Add(Roles.Logits, LogitsOf(b), 0, 4L * geometry.Cache!.Logits * vocabulary, AccessMode.Write);
+        Scratch(program.ScratchLength, AccessMode.Write);
+        Visit(new OpIdentity(OpKind.Head, null, b, c, r));
+    }
+
+    /// <summary>Where logits are the step's result: those of a block of the vocabulary, or all.</summary>
+    public static ObjectId LogitsOf(VocabularyBlock? block) => new(ObjectFamily.Logits) { Piece = block?.Index };
 
     private (ParameterOwner Owner, ParameterLayout Layout) MatrixOf(VocabularyBlock b) =>
         model.TiedEmbedding

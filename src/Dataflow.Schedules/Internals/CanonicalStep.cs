@@ -122,8 +122,17 @@ internal sealed partial class CanonicalStep(
 
         long row = programs[l].KvPieceSize.Value / geometry.ChunkTokens, first = geometry.WindowRow(c);
         Block(l, c, r, programs[l].Forward(saved));
-        Add(Roles.Kv, Window(ObjectFamily.Windows, l, c, r), 0, row * first, AccessMode.Read);
-        Add(Roles.Kv, Window(ObjectFamily.Windows, l, c, r), row * first, programs[l].KvPieceSize.Value, AccessMode.Write);
+        if (workload.Kind == WorkloadKind.Generation)
+        {
+            // Whichever rows they are, the step adds some to those that are kept.
+            Add(Roles.Kv, Window(ObjectFamily.Windows, l, c, r), 0, row * geometry.WindowRows, AccessMode.ReadWrite);
+        }
+        else
+        {
+            Add(Roles.Kv, Window(ObjectFamily.Windows, l, c, r), 0, row * first, AccessMode.Read);
+            Add(Roles.Kv, Window(ObjectFamily.Windows, l, c, r), row * first, programs[l].KvPieceSize.Value, AccessMode.Write);
+        }
+
         Add(Roles.Activations, Activations(l, c, r), 0, programs[l].ActivationsSize(saved).Value, AccessMode.Write);
         Add(Roles.Output, Stream(l.Index + 1, c, r), 0, programs.StreamSize.Value, AccessMode.Write);
         Scratch(programs[l].Forward(saved).ScratchLength, AccessMode.Write);

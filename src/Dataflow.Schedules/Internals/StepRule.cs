@@ -311,7 +311,9 @@ internal sealed class StepRule
                         .Select(c => new ObjectId(ObjectFamily.Tables) { Chunk = new Chunk(c), Round = new Round(r) })
                 )
         );
-        Demand("output", schedule.Outputs, [new ObjectId(ObjectFamily.Losses)]);
+        bool generates = workload.Kind == WorkloadKind.Generation;
+        Demand("state", schedule.State, generates ? workload.Model.Layers.Select(CacheOf) : []);
+        Demand("output", schedule.Outputs, generates ? LogitsOf(workload) : [new ObjectId(ObjectFamily.Losses)]);
         Demand(
             "output",
             schedule.Outputs,
@@ -319,9 +321,33 @@ internal sealed class StepRule
                 : workload.Kind == WorkloadKind.Gradients ? trained.Select(o => new ObjectId(ObjectFamily.Gradients) { Owner = o })
                 : []
         );
-        DemandOnly("state", schedule.State, ObjectFamily.Weights, ObjectFamily.Moments);
+        DemandOnly(
+            "state",
+            schedule.State,
+            generates ? [ObjectFamily.Weights, ObjectFamily.Windows] : [ObjectFamily.Weights, ObjectFamily.Moments]
+        );
         DemandOnly("input", schedule.Inputs, ObjectFamily.Tables);
-        DemandOnly("output", schedule.Outputs, ObjectFamily.Losses, ObjectFamily.Norms, ObjectFamily.Gradients);
+        DemandOnly(
+            "output",
+            schedule.Outputs,
+            generates ? [ObjectFamily.Logits] : [ObjectFamily.Losses, ObjectFamily.Norms, ObjectFamily.Gradients]
+        );
+    }
+
+    private static ObjectId CacheOf(Layer layer) =>
+        new(ObjectFamily.Windows)
+        {
+            Layer = layer,
+            Group = 0,
+            Round = new Round(0),
+        };
+
+    private static IEnumerable<ObjectId> LogitsOf(Workload workload)
+    {
+        var vocabulary = new VocabularyRows(workload.Model.VocabSize, workload.Geometry.VocabularyBlocks);
+        return vocabulary.AreCut
+            ? vocabulary.Blocks.Select(b => CanonicalStep.LogitsOf(b))
+            : [CanonicalStep.LogitsOf(null)];
     }
 
     private void DemandOnly(string kind, IEnumerable<Placement> placements, params ObjectFamily[] families)

@@ -11,7 +11,7 @@ namespace Dataflow.Training;
 /// <param name="positions">One of its ways to turn them.</param>
 /// <param name="geometry">How tokens are cut.</param>
 /// <param name="offset">Of the frequencies in a chunk's table, in bytes.</param>
-internal sealed class RotarySetWriter(ModelConfig model, RotaryPositions positions, Geometry geometry, Bytes offset)
+public sealed class RotarySetWriter(ModelConfig model, RotaryPositions positions, Geometry geometry, Bytes offset)
 {
     private readonly long original = positions.Scaling!.OriginalPositions;
     private readonly int sets = RotarySets.Count(positions, geometry);

@@ -33,7 +33,7 @@ public static class ModelConversion
             throw new UserErrorException("--shard-size is of folders: a GGUF file holds all; leave it out");
         }
 
-        using var source = ExportSource.Open(request.Source);
+        using var source = SavedModel.Open(request.Source);
         Refuse(request, source);
         var made = Work.Named($"export {request.Source}", () => request.IsGguf
             ? GgufExport.Write(request.Destination, source.Weights, source.Texts, request.Type ?? source.Type)
@@ -41,7 +41,7 @@ public static class ModelConversion
         return made with { Notes = [.. source.Notes, .. made.Notes] };
     }
 
-    private static ModelWritten ToFolder(ExportRequest request, ExportSource source)
+    private static ModelWritten ToFolder(ExportRequest request, SavedModel source)
     {
         var options = new ExportOptions
         {
@@ -62,7 +62,7 @@ public static class ModelConversion
             source.Weights.Model, new Bytes(files.Sum(f => f.Length)), [.. files.Take(MostFiles).Select(f => f.Name)], []);
     }
 
-    private static void Refuse(ExportRequest request, ExportSource source)
+    private static void Refuse(ExportRequest request, SavedModel source)
     {
         string destination = RealPath.Of(request.Destination);
         if (source.Folders.FirstOrDefault(f => RealPath.Of(f) == destination) is { } read)

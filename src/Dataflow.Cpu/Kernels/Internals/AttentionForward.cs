@@ -25,8 +25,18 @@ internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, Atten
         // The last blocks see the most keys: they go first.
         int block = shape.QueryBlocks - 1 - (index / shape.KvHeads);
         int kvHead = index % shape.KvHeads;
-        int token = block * shape.QueryBlock;
-        int tokens = Math.Min(shape.QueryBlock, shape.Tokens - token);
+        int end = Math.Min(shape.Tokens, (block + 1) * shape.QueryBlock);
+        for (int token = block * shape.QueryBlock, run; token < end; token += run)
+        {
+            run = shape.RunFrom(token, end);
+            RunOf(kvHead, token, run, worker);
+        }
+    }
+
+    /// <summary>Tokens whose rows of the window follow each other.</summary>
+    private void RunOf(int kvHead, int token, int tokens, int worker)
+    {
+        int offset = shape.OffsetOf(token);
         int panels = (tokens + TKernel.Columns - 1) / TKernel.Columns;
         int padded = HeadPanels.PaddedDim<TKernel>(shape.HeadDim);
         int queryPanel = shape.HeadDim * TKernel.Columns;
@@ -62,7 +72,7 @@ internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, Atten
 
         Matrix keyHead = shape.Keys(kvHead);
         Matrix valueHead = shape.Values(kvHead);
-        int end = Math.Min(shape.EndRow, shape.RowOffset + token + tokens);
+        int end = Math.Min(shape.EndRow, offset + token + tokens);
         for (int key = shape.FirstBlock(token), next; key < end; key = next)
         {
             next = shape.BlockEnd(key);
@@ -74,7 +84,7 @@ internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, Atten
                 int first = token + (p % panels * TKernel.Columns);
                 int lanes = Math.Min(TKernel.Columns, token + tokens - first);
                 int from = Math.Max(0, shape.FirstKey[first] - key);
-                int to = Math.Min(count, shape.RowOffset + first + lanes - key);
+                int to = Math.Min(count, offset + first + lanes - key);
                 if (from >= to)
                 {
                     continue;
@@ -85,7 +95,8 @@ internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, Atten
                 for (int lane = 0; lane < TKernel.Columns; lane += Lanes.Count)
                 {
                     int at = (p * TKernel.Columns) + lane;
-                    Softmax(scores + lane, new(key, from, to), first + lane, lanes - lane, maxima + at, totals + at, output + lane);
+                    KeySpan span = new(key, from, to);
+                    Softmax(scores + lane, span, first + lane, lanes - lane, offset, maxima + at, totals + at, output + lane);
                 }
 
                 HeadPanels.Gather<TKernel>(shape.HeadDim, values, scores, output, from, to);
@@ -113,7 +124,7 @@ internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, Atten
     /// Sixteen queries against keys of a block: scores become probabilities under the new maximum; total and output follow that maximum.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Softmax(float* scores, KeySpan keys, int token, int lanes, float* maximum, float* total, float* output)
+    private void Softmax(float* scores, KeySpan keys, int token, int lanes, int offset, float* maximum, float* total, float* output)
     {
         if (lanes <= 0)
         {
@@ -123,7 +134,7 @@ internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, Atten
         var (key, from, to) = keys;
         Vector512<int> first = Lanes.Load(shape.FirstKey + token, lanes);
         int lastFirst = shape.FirstKey[token + Math.Min(lanes, Lanes.Count) - 1];
-        bool all = lastFirst <= key + from && key + to - 1 <= shape.RowOffset + token;
+        bool all = lastFirst <= key + from && key + to - 1 <= offset + token;
         Vector512<float> old = Vector512.Load(maximum);
         Vector512<float> max = old;
         for (int i = from; i < to; i++)
@@ -132,7 +143,7 @@ internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, Atten
             Vector512<float> score = shape.Score(Vector512.Load(row));
             if (!all)
             {
-                score = Vector512.ConditionalSelect(shape.SeesKey(key + i, first, token), score, Vector512.Create(Masked));
+                score = Vector512.ConditionalSelect(shape.SeesKey(key + i, first, token, offset), score, Vector512.Create(Masked));
             }
 
             score.Store(row);

@@ -26,6 +26,7 @@ internal readonly unsafe struct AttentionShape
         Matrix q = new(query), kv = new(keys.Kv);
         var (heads, kvHeads, headDim) = shape;
         int rowOffset = at.Row;
+        Rows = (int*)at.Rows;
         if (headDim is < 1 or > 256 || kvHeads < 1 || heads % kvHeads != 0 || heads / kvHeads * (headDim + 12) > MaxGroupElements)
         {
             throw new ArgumentException($"cannot attend with {heads} heads on {kvHeads} key/value heads of {headDim}", nameof(shape));
@@ -38,7 +39,7 @@ internal readonly unsafe struct AttentionShape
             throw new ArgumentException($"row {keys.FirstRow} starts no piece of {keys.PieceRows} rows", nameof(keys));
         }
 
-        if (rowOffset < 0 || keys.FirstRow >= rowOffset + q.Rows)
+        if (Rows == null && (rowOffset < 0 || keys.FirstRow >= rowOffset + q.Rows))
         {
             throw new ArgumentException(
                 $"{q.Rows} tokens from window row {rowOffset} on see no key from row {keys.FirstRow} on",
@@ -48,7 +49,7 @@ internal readonly unsafe struct AttentionShape
 
         (Q, Kv, RowOffset, KvHeads, HeadDim) = (q, kv, rowOffset, kvHeads, headDim);
         (FirstRow, pieceRows) = (keys.FirstRow, keys.PieceRows);
-        EndRow = (int)Math.Min((long)keys.FirstRow + kv.Rows, rowOffset + q.Rows);
+        EndRow = Rows == null ? (int)Math.Min((long)keys.FirstRow + kv.Rows, rowOffset + q.Rows) : keys.FirstRow + kv.Rows;
         FirstKey = (int*)at.FirstKey;
         Group = heads / kvHeads;
         (scale, softcap) = (shape.Scale, shape.Softcap ?? 0);
@@ -62,6 +63,9 @@ internal readonly unsafe struct AttentionShape
     public int* FirstKey { get; }
 
     public int RowOffset { get; }
+
+    /// <summary>Each token's own window row; null where they follow <see cref="RowOffset"/>, row after row.</summary>
+    public int* Rows { get; }
 
     public int KvHeads { get; }
 
@@ -117,11 +121,26 @@ internal readonly unsafe struct AttentionShape
     /// <summary>Throws unless all keys of the chunk are at hand.</summary>
     public void ExpectWhole()
     {
-        if (FirstRow != 0 || EndRow != RowOffset + Tokens)
+        if (FirstRow != 0 || (Rows == null && EndRow != RowOffset + Tokens))
         {
             throw new ArgumentException($"{Tokens} tokens from window row {RowOffset} on do not fit rows {FirstRow} to {EndRow}");
         }
     }
+
+    /// <summary>How many tokens from one on, up to an end, are in window rows that follow each other.</summary>
+    public int RunFrom(int token, int end)
+    {
+        int next = token + 1;
+        while (next < end && (Rows == null || Rows[next] == Rows[next - 1] + 1))
+        {
+            next++;
+        }
+
+        return next - token;
+    }
+
+    /// <summary>What is added to a token of a run that begins at <paramref name="token"/> to get its window row.</summary>
+    public int OffsetOf(int token) => Rows == null ? RowOffset : Rows[token] - token;
 
     /// <summary>hd columns of key head <paramref name="kvHead"/>.</summary>
     public Matrix Keys(int kvHead) => Kv.ColumnRange(kvHead * HeadDim, HeadDim);
@@ -156,9 +175,12 @@ internal readonly unsafe struct AttentionShape
     /// <summary>
     /// All bits set where token lane <paramref name="token"/> + i attends to <paramref name="key"/>; first: their first keys.
     /// </summary>
-    public Vector512<float> SeesKey(int key, Vector512<int> first, int token)
+    public Vector512<float> SeesKey(int key, Vector512<int> first, int token) => SeesKey(key, first, token, RowOffset);
+
+    /// <summary>The same of a run of tokens whose window rows are that much more than their own number.</summary>
+    public Vector512<float> SeesKey(int key, Vector512<int> first, int token, int offset)
     {
-        Vector512<int> last = Vector512<int>.Indices + Vector512.Create(RowOffset + token);
+        Vector512<int> last = Vector512<int>.Indices + Vector512.Create(offset + token);
         Vector512<int> at = Vector512.Create(key);
         return (Vector512.LessThanOrEqual(first, at) & Vector512.GreaterThanOrEqual(last, at)).AsSingle();
     }

@@ -4,15 +4,15 @@ using Dataflow.Training;
 
 namespace Dataflow;
 
-/// <summary>An opened model that is going to be exported: the weights of a folder, or of a run's checkpoint.</summary>
-internal sealed class ExportSource : IDisposable
+/// <summary>An opened model with weights: those of a folder, or of a run's checkpoint.</summary>
+internal sealed class SavedModel : IDisposable
 {
     private const int Tries = 3;
     private static readonly string[] s_weights = [Checkpoint.FileName, Checkpoint.IndexName];
 
     private readonly Checkpoint checkpoint;
 
-    private ExportSource(Checkpoint checkpoint, ModelConfig model)
+    private SavedModel(Checkpoint checkpoint, ModelConfig model)
     {
         this.checkpoint = checkpoint;
         Weights = checkpoint.WeightsOf(model);
@@ -41,7 +41,7 @@ internal sealed class ExportSource : IDisposable
 
     /// <summary>Opens it.</summary>
     /// <exception cref="UserErrorException">There is nothing of the kind, or its weights do not fit its config.</exception>
-    public static ExportSource Open(string path)
+    public static SavedModel Open(string path)
     {
         string? known = ModelSource.Locate(path);
         if (known is not null && Directory.Exists(known) && s_weights.Any(w => File.Exists(Path.Combine(known, w)))
@@ -60,14 +60,14 @@ internal sealed class ExportSource : IDisposable
     /// <inheritdoc/>
     public void Dispose() => checkpoint.Dispose();
 
-    private static ExportSource OfFolder(string path, string folder)
+    private static SavedModel OfFolder(string path, string folder)
     {
         using var source = ModelSource.Open(path);
         var checkpoint = Checkpoint.Open(folder);
         try
         {
             var types = checkpoint.Tensors.Values.Where(t => t.Shape.Count > 1).CountBy(t => t.Type);
-            return new ExportSource(checkpoint, source.Model)
+            return new SavedModel(checkpoint, source.Model)
             {
                 Form = folder,
                 Texts = folder,
@@ -87,7 +87,7 @@ internal sealed class ExportSource : IDisposable
         }
     }
 
-    private static ExportSource OfRun(string path)
+    private static SavedModel OfRun(string path)
     {
         for (int left = Tries; ; left--)
         {
@@ -103,7 +103,7 @@ internal sealed class ExportSource : IDisposable
         }
     }
 
-    private static ExportSource OfCheckpoint(SavedRun run)
+    private static SavedModel OfCheckpoint(SavedRun run)
     {
         string folder = run.Checkpoint.Folder;
         string? named = run.Settings.GetValueOrDefault(SavedSettings.Model) is { } setting && ModelSource.Locate(setting) is { } model
@@ -119,7 +119,7 @@ internal sealed class ExportSource : IDisposable
         try
         {
             bool isGone = named is null && run.Settings.GetValueOrDefault(SavedSettings.Model) is { } gone && !File.Exists(gone);
-            return new ExportSource(checkpoint, config)
+            return new SavedModel(checkpoint, config)
             {
                 Form = named is not null && s_weights.Any(w => File.Exists(Path.Combine(named, w))) ? named : null,
                 Texts = named,

@@ -1,0 +1,92 @@
+using System.Runtime.InteropServices;
+using Dataflow.Model;
+using Dataflow.Training;
+
+namespace Dataflow.Generation;
+
+/// <summary>The table of a step that continues sequences (<see cref="ChunkTable"/>), token by token.</summary>
+internal sealed class CachedTable
+{
+    private readonly int tokens;
+    private readonly int[] windows;
+    private readonly int[] table;
+    private readonly int positionsArray;
+    private readonly int rotaryArray;
+    private readonly int rowsArray;
+    private readonly bool countsPositions;
+    private readonly List<RotarySetWriter> rotary = [];
+    private int nextChunk;
+
+    /// <summary>An empty one.</summary>
+    public CachedTable(ModelConfig model, Geometry geometry)
+    {
+        tokens = geometry.ChunkTokens;
+        windows = [.. ChunkTable.Windows(model)];
+        countsPositions = model.LearnedPositions is not null;
+        foreach (var kind in model.Kinds.DistinctBy(model.PositionsOf).Where(k => model.PositionsOf(k).DependOnLength))
+        {
+            rotary.Add(new RotarySetWriter(model, model.PositionsOf(kind), geometry, ChunkTable.RotarySets(model, geometry, kind)));
+        }
+
+        table = new int[checked((int)(ChunkTable.Size(model, geometry).Value / sizeof(int)))];
+        positionsArray = ChunkTable.WindowsArray + windows.Length;
+        rotaryArray = positionsArray + (countsPositions ? 2 : 0);
+        rowsArray = rotaryArray + rotary.Count;
+    }
+
+    /// <summary>Tokens that it has.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>How many of them have their logits asked for.</summary>
+    public int Logits { get; private set; }
+
+    /// <summary>The row of the first token where the others follow it; null where they do not.</summary>
+    public int? FirstRow { get; private set; }
+
+    /// <summary>As the device reads it.</summary>
+    public ReadOnlySpan<byte> Bytes => MemoryMarshal.AsBytes(table.AsSpan());
+
+    /// <summary>Begins a step.</summary>
+    public void Begin()
+    {
+        (Count, Logits, FirstRow) = (0, 0, null);
+        rotary.ForEach(r => r.Begin());
+        nextChunk++;
+    }
+
+    /// <summary>Adds a token.</summary>
+    /// <param name="sequence">The sequence that it continues.</param>
+    /// <param name="position">Its place there.</param>
+    /// <param name="id">The token.</param>
+    /// <param name="wanted">Its logits are asked for.</param>
+    public void Add(CachedSequence sequence, int position, int id, bool wanted)
+    {
+        int row = sequence.FirstRow + position, t = Count++;
+        FirstRow = t == 0 ? row : FirstRow is { } first && first + t == row ? first : null;
+        Set(ChunkTable.IdsArray, t, id);
+        Set(ChunkTable.TargetsArray, t, TokenTableWriter.NotCounted);
+        Set(ChunkTable.FirstKeysArray, t, sequence.FirstRow);
+        for (int w = 0; w < windows.Length; w++)
+        {
+            Set(ChunkTable.WindowsArray + w, t, Math.Max(sequence.FirstRow, row - windows[w] + 1));
+        }
+
+        if (countsPositions)
+        {
+            Set(positionsArray, t, position);
+        }
+
+        for (int r = 0; r < rotary.Count; r++)
+        {
+            Set(rotaryArray + r, t, rotary[r].SetOf(table, nextChunk, sequence.FirstRow, sequence.Length));
+        }
+
+        Set(rowsArray, t, row);
+        if (wanted)
+        {
+            Set(rowsArray + 1, Logits++, t);
+        }
+    }
+
+    private void Set(int array, int index, int value) => table[(array * tokens) + index] = value;
+}

@@ -1,0 +1,113 @@
+using Dataflow.Generation;
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Runtime;
+using Dataflow.Training;
+
+namespace Dataflow;
+
+/// <summary>A model on a device that continues sequences, with the plan that it runs by.</summary>
+internal sealed class GenerationModel : IDisposable
+{
+    // Steps of more tokens run no faster, and keys are cut at multiples of it.
+    private const int MostStepTokens = 512;
+    private const int Alignment = 128;
+
+    private readonly IDevice device;
+    private readonly GpuBudget? memory;
+
+    private GenerationModel(TrainingPlan plan, IDevice device, GpuBudget? memory, CachedModel model, ModelConfig config) =>
+        (Plan, this.device, this.memory, Cached, Config) = (plan, device, memory, model, config);
+
+    /// <summary>What runs.</summary>
+    public TrainingPlan Plan { get; }
+
+    /// <summary>The model's sizes.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>The model with its cache.</summary>
+    public CachedModel Cached { get; }
+
+    /// <summary>Sequences that go on side by side at most.</summary>
+    public int Batch => Plan.Workload.Geometry.Cache!.Logits;
+
+    /// <summary>Where it runs, for people.</summary>
+    public string Device => device.Name;
+
+    /// <summary>Makes one ready.</summary>
+    /// <exception cref="UserErrorException">Something given cannot be used.</exception>
+    /// <exception cref="InfeasibleException">No plan fits the budgets.</exception>
+    public static GenerationModel Open(GenerationOptions options, SavedModel source, Action<RunEvent> tell)
+    {
+        IDevice? device = null;
+        GpuBudget? memory = null;
+        try
+        {
+            var wanted = options.Plan.Completed;
+            var config = source.Weights.Model;
+            if (wanted.Seqlen > config.LearnedPositions)
+            {
+                throw new UserErrorException(
+                    $"sequences are to have {wanted.Seqlen:N0} tokens, and the model has learned {config.LearnedPositions:N0} positions; "
+                        + "ask for fewer tokens, or give a shorter prompt");
+            }
+
+            var budgets = Budgets.Choose(wanted);
+            var machine = MachineMemory.Read();
+            var gpu = wanted.Device.Gpu?.Memory;
+            Budgets.Warn(budgets.CheckAgainst(machine, gpu), tell);
+            var plan = PlanFor(wanted.Request(config, WorkloadKind.Generation, budgets.Memory), wanted.Seqlen, options.Batch);
+            int batch = plan.Workload.Geometry.Cache!.Logits;
+            if (batch < options.Batch)
+            {
+                tell(new RunEvent.Noted([$"keys and values of {batch} sequences fit the budgets, so {batch} go on side by side"]));
+            }
+
+            Budgets.Warn([Budgets.CheckArenas(plan, machine, gpu).Warning], tell);
+            memory = GpuBudget.Watch(wanted.Device, plan);
+            device = wanted.Device.Create(plan);
+            memory?.Check(plan);
+            var model = new CachedModel(plan.Workload, plan.Schedule, device);
+            model.Load(source.Weights);
+            return new GenerationModel(plan, device, memory, model, config);
+        }
+        catch
+        {
+            device?.Dispose();
+            memory?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A plan for so many sequences, or for as many as fit.</summary>
+    /// <exception cref="InfeasibleException">No plan fits the budgets, even for one.</exception>
+    public static TrainingPlan PlanFor(PlanRequest request, int seqlen, int batch)
+    {
+        for (; ; batch /= 2)
+        {
+            long rows = CachedModel.RowsFor(Enumerable.Repeat(seqlen, batch), Alignment);
+            if (rows > int.MaxValue)
+            {
+                throw new UserErrorException($"{batch} sequences of {seqlen:N0} tokens are more than can be kept; give smaller ones");
+            }
+
+            var result = Plans.Make(request with
+            {
+                Rows = null,
+                Seqlen = Math.Min(seqlen, MostStepTokens),
+                Cache = new CacheShape((int)rows, batch),
+            });
+            if (result is PlanResult.Feasible || batch <= 1)
+            {
+                return Plans.Require(result);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        device.Dispose();
+        memory?.Dispose();
+    }
+}

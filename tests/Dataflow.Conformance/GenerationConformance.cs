@@ -1,0 +1,151 @@
+using Dataflow.Generation;
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Training;
+
+namespace Dataflow.Conformance;
+
+/// <summary>
+/// Every family continues a prompt as Hugging Face transformers does in float64 without a cache: token by token and in one pass, within
+/// roomy and the smallest budgets, alone and among prompts of other lengths.
+/// </summary>
+public abstract class GenerationConformance<TDevice> : ConformanceSuite<TDevice>
+    where TDevice : DeviceUnderTest, new()
+{
+    private const int Chunk = 32;
+
+    /// <summary>Every family; on a slow device one of ten, and all of them in a soak run.</summary>
+    public static TheoryData<string> Cases =>
+        [.. GoldenCase.Families.Where((_, i) => IsSoak || !Device.IsSlow || i % 10 == 3)];
+
+    /// <summary>Greedy, in fp32.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void A_prompt_is_continued_as_transformers_does(string name)
+    {
+        var golden = GoldenCase.OfFamily(name);
+        var (prompt, want, _) = golden.Generation;
+        int[][] others = [.. new[] { 1, 19, 5 }.Select((length, row) => golden.Row(row % golden.Rows)[..length])];
+        int[][] prompts = [others[0], prompt, .. others[1..]];
+        bool refused = false;
+        foreach (var plan in Plans(golden, Recipe.Fp32, prompts.Select(p => p.Length + want.Length)))
+        {
+            if (refused |= IsRefused(plan))
+            {
+                return;
+            }
+
+            using var device = Device.Open(plan.Schedule, plan.Workload, 0);
+            var model = Load(golden, plan, device);
+            Assert.Equal(want, Continue(model, golden, [prompt], want.Length)[0]);
+            int[][] together = Continue(model, golden, prompts, want.Length);
+            Assert.Equal(want, together[1]);
+            Assert.Equal(want, WithoutCache(model, prompt, want.Length));
+            if (!Device.IsSlow)
+            {
+                foreach (int other in new[] { 0, 2, 3 })
+                {
+                    Assert.Equal(Continue(model, golden, [prompts[other]], want.Length)[0], together[other]);
+                }
+            }
+        }
+    }
+
+    /// <summary>Positions that go by the length, which prompt and tokens asked for fix, here beyond the original one.</summary>
+    [Theory]
+    [InlineData("llama-rope-dynamic", 40)]
+    [InlineData("phi3-longrope-long", 40)]
+    public void Where_the_rotation_depends_on_the_length_the_cache_changes_nothing(string name, int count)
+    {
+        var golden = GoldenCase.OfFamily(name);
+        int[] prompt = golden.Row(0)[..10];
+        foreach (var plan in Plans(golden, Recipe.Fp32, [prompt.Length + count]))
+        {
+            using var device = Device.Open(plan.Schedule, plan.Workload, 0);
+            var model = Load(golden, plan, device);
+            Assert.Equal(WithoutCache(model, prompt, count), Continue(model, golden, [prompt], count)[0]);
+        }
+    }
+
+    /// <summary>A roomy plan, and one whose device budget is the least that works.</summary>
+    private static IEnumerable<TrainingPlan> Plans(GoldenCase golden, Recipe recipe, IEnumerable<int> lengths)
+    {
+        int[] all = [.. lengths];
+        var cache = new CacheShape(checked((int)CachedModel.RowsFor(all, Chunk)), all.Length);
+        var request = new PlanRequest(
+            golden.Model, recipe, WorkloadKind.Generation, Chunk, Rows: null, new GeometryPins(Chunk), GoldenCase.Roomy)
+        {
+            Cache = cache,
+        };
+        if (!Device.IsSlow)
+        {
+            yield return Whole(GoldenCase.Plan(request), golden.Model);
+        }
+
+        yield return Whole(GoldenCase.Tight(request), golden.Model);
+    }
+
+    private static TrainingPlan Whole(TrainingPlan plan, ModelConfig model)
+    {
+        Assert.Empty(Schedules.ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets, model));
+        return plan;
+    }
+
+    private static bool IsRefused(TrainingPlan plan)
+    {
+        try
+        {
+            Device.Open(plan.Schedule, plan.Workload, 0).Dispose();
+            return false;
+        }
+        catch (UserErrorException e) when (e.Message.EndsWith("this model with --device cpu", StringComparison.Ordinal))
+        {
+            return true;
+        }
+    }
+
+    private static CachedModel Load(GoldenCase golden, TrainingPlan plan, Runtime.IDevice device)
+    {
+        using var checkpoint = Checkpoint.Open(golden.Folder);
+        var model = new CachedModel(plan.Workload, plan.Schedule, device);
+        model.Load(checkpoint.WeightsOf(golden.Model));
+        return model;
+    }
+
+    private static int[][] Continue(CachedModel model, GoldenCase golden, int[][] prompts, int count)
+    {
+        var got = prompts.Select(_ => new List<int>()).ToArray();
+        new Generator(model, golden.Model.VocabSize, SamplingSettings.Greedy).Run(
+            [.. prompts.Select(p => new Prompt(p, count))],
+            token =>
+            {
+                got[token.Prompt].Add(token.Id);
+                return false;
+            });
+        return [.. got.Select(g => g.ToArray())];
+    }
+
+    private static int[] WithoutCache(CachedModel model, int[] prompt, int count)
+    {
+        var ids = prompt.ToList();
+        for (int i = 0; i < count; i++)
+        {
+            var sequence = model.Open(ids.Count, prompt.Length + count)!;
+            model.Continue([new Continuation(sequence, ids.ToArray(), 1)], (_, _, logits) => ids.Add(Best(logits)));
+            model.Close(sequence);
+        }
+
+        return [.. ids.Skip(prompt.Length)];
+    }
+
+    private static int Best(ReadOnlySpan<float> logits)
+    {
+        int best = 0;
+        for (int i = 1; i < logits.Length; i++)
+        {
+            best = logits[i] > logits[best] ? i : best;
+        }
+
+        return best;
+    }
+}
