@@ -34,6 +34,8 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
     public LayerNorm LayerNorm => field ??= new(library, ColumnSum);
 
     public QkNormRope QkNormRope => field ??= new(library, ColumnSum);
+
+    public Rows Rows => field ??= new(library);
 }
 
 /// <summary>The catalog on one stream of a GPU: every call appends launches and returns.</summary>
@@ -103,10 +105,10 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
     public void AttentionRounding(in AttentionRoundingArguments call) => kernels.Attention.Finish(stream, call);
 
     /// <inheritdoc/>
-    public void GatherRows(in GatherRowsArguments call) => throw new NotSupportedException("to come");
+    public void GatherRows(in GatherRowsArguments call) => kernels.Rows.Gather(stream, call);
 
     /// <inheritdoc/>
-    public void ScatterRows(in ScatterRowsArguments call) => throw new NotSupportedException("to come");
+    public void ScatterRows(in ScatterRowsArguments call) => kernels.Rows.Scatter(stream, call);
 
     /// <inheritdoc/>
     public void GatedActivationForward(in GatedActivationForwardArguments call) =>

@@ -82,9 +82,10 @@ internal sealed class CachedTable
         }
 
         Set(rowsArray, t, row);
+        Set(rowsArray + 1, t, t - position);
         if (wanted)
         {
-            Set(rowsArray + 1, Logits++, t);
+            Set(rowsArray + 2, Logits++, t);
         }
     }
 

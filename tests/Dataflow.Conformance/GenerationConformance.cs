@@ -67,6 +67,49 @@ public abstract class GenerationConformance<TDevice> : ConformanceSuite<TDevice>
         }
     }
 
+    /// <summary>
+    /// Token by token, each at its own row, logits are those of one pass over the row: to the bit on the CPU, which does not look at what
+    /// else is in a step; within the rounding of the recipe elsewhere.
+    /// </summary>
+    [Theory]
+    [InlineData("gemma2", "fp32", 1e-5)]
+    [InlineData("ministral3", "fp32", 1e-5)]
+    [InlineData("gemma2", "bf16", 3e-2)]
+    [InlineData("llama-bias", "bf16", 3e-2)]
+    public void Logits_token_by_token_are_those_of_one_pass(string name, string recipe, double bound)
+    {
+        var golden = GoldenCase.OfFamily(name);
+        int[] row = golden.Row(0)[..20], other = golden.Row(1)[..20];
+        var plan = Plans(golden, Named(recipe), [row.Length, row.Length]).Last();
+        using var device = Device.Open(plan.Schedule, plan.Workload, 1);
+        var model = Load(golden, plan, device);
+        var sequences = new[] { row, other }.Select(ids => (Ids: ids, Sequence: model.Open(ids.Length)!)).ToArray();
+        var (once, apart) = (new List<float>(), new List<float>());
+        foreach (var (ids, sequence) in sequences)
+        {
+            model.Continue([new Continuation(sequence, ids, ids.Length)], (_, _, logits) => once.AddRange(logits));
+            sequence.Rewind(0);
+        }
+
+        for (int i = 0; i < row.Length; i++)
+        {
+            model.Continue(
+                [.. sequences.Select(s => new Continuation(s.Sequence, s.Ids.AsMemory(i, 1), 1))], (_, _, logits) => apart.AddRange(logits));
+        }
+
+        // Token by token the two rows' logits come in turn.
+        int width = golden.Model.VocabSize;
+        float[] inTurn = [.. Enumerable.Range(0, row.Length).SelectMany(i => new[] { i, row.Length + i })
+            .SelectMany(t => once.Skip(t * width).Take(width))];
+        if (!Device.IsSlow)
+        {
+            Assert.Equal(inTurn, apart);
+        }
+
+        double error = GoldenCase.RelativeL2([.. apart], inTurn);
+        Assert.True(error <= bound, $"relative error {error:g3}");
+    }
+
     /// <summary>A roomy plan, and one whose device budget is the least that works.</summary>
     private static IEnumerable<TrainingPlan> Plans(GoldenCase golden, Recipe recipe, IEnumerable<int> lengths)
     {

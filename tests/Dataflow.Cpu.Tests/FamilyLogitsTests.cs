@@ -1,5 +1,7 @@
 using Dataflow.Conformance;
+using Dataflow.Generation;
 using Dataflow.Model;
+using Dataflow.Planning;
 using Dataflow.Runtime;
 using Dataflow.Schedules;
 
@@ -43,6 +45,63 @@ public class FamilyLogitsTests
         {
             Assert.True(Math.Abs(got[i] - want[i]) <= 1e-5 * largest, $"element {i} is {got[i]}, not {want[i]}");
         }
+    }
+
+    /// <summary>A prompt's logits are, to the bit, those of training's forward in the same chunks.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Logits_of_a_prompt_are_those_of_training(string name)
+    {
+        const int chunk = 32;
+        var golden = GoldenCase.OfFamily(name);
+        var model = golden.Model;
+        var plan = GoldenCase.Plan(golden.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(chunk)));
+        float[] trained = new float[golden.Seqlen * model.VocabSize];
+        using (var device = new InterleavedCpuDevice(plan.Schedule, plan.Workload, threads: 2, seed: 1))
+        {
+            device.CallCompleted = (op, call, operands) =>
+            {
+                if (call is GemmForwardCall { C.Tensor: TensorName.Logits } product && op.Round == new Round(0))
+                {
+                    Take(operands.Tensor(product.C), op.Chunk!.Value.Index * chunk, trained);
+                }
+            };
+            golden.Trainer(plan, device).Step(new Whole(golden.Row(0), golden.Rows), golden.AllRows, golden.AdamW);
+        }
+
+        var request = new PlanRequest(
+            model, Recipe.Fp32, WorkloadKind.Generation, chunk, Rows: null, new GeometryPins(chunk), GoldenCase.Roomy)
+        {
+            Cache = new CacheShape(golden.Seqlen, chunk),
+        };
+        var continued = GoldenCase.Plan(request);
+        using var cpu = new InterleavedCpuDevice(continued.Schedule, continued.Workload, threads: 2, seed: 2);
+        using var checkpoint = Training.Checkpoint.Open(golden.Folder);
+        var cached = new CachedModel(continued.Workload, continued.Schedule, cpu);
+        cached.Load(checkpoint.WeightsOf(model));
+        var sequence = cached.Open(golden.Seqlen)!;
+        float[] got = new float[trained.Length];
+        cached.Continue(
+            [new Continuation(sequence, golden.Row(0), golden.Seqlen)],
+            (_, token, logits) => logits.CopyTo(got.AsSpan(token * model.VocabSize)));
+        float scale = (float)model.LogitScale, cap = (float)(model.LogitSoftcap ?? 0);
+        Assert.Equal([.. trained.Select(x => cap == 0 ? scale * x : cap * MathF.Tanh(scale * x / cap))], got);
+    }
+
+    /// <summary>The same row again and again, one document each.</summary>
+    private sealed class Whole(int[] row, int rows) : Training.ITokenSource
+    {
+        public int RowCount => rows;
+
+        public int RowLength => row.Length + 1;
+
+        public void Read(int index, Span<int> destination)
+        {
+            row.CopyTo(destination);
+            destination[row.Length] = row[0];
+        }
+
+        public IReadOnlyList<int>? Documents(int index) => null;
     }
 
     /// <summary>Those rows of logits that are the first row's.</summary>

@@ -45,4 +45,7 @@ public sealed class FrozenTypeTests : FrozenTypeConformance<EmulatedDevices>;
 public sealed class FamilyTests : FamilyConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
+public sealed class GenerationTests : GenerationConformance<EmulatedDevices>;
+
+[Trait("Slow", "true")]
 public sealed class PackedPositionsTests : PackedPositionsConformance<EmulatedDevices>;

@@ -4,13 +4,14 @@ using Dataflow.Runtime;
 namespace Dataflow.Cuda.Kernels;
 
 /// <summary>
-/// Attention by the provider that a workload has: tensor cores for bf16, whatever its heads' width, else the plain one. Budgets and save
-/// sets have no say.
+/// Attention by the provider that a workload has: tensor cores for bf16, whatever its heads' width, else the plain one; and one for tokens
+/// that do not follow each other. Budgets and save sets have no say.
 /// </summary>
 internal sealed class Attention
 {
     private readonly FlashAttention? flash;
     private readonly PlainAttention? plain;
+    private readonly AttentionRows? rows;
 
     public Attention(KernelLibrary library, CudaGpu gpu, Workload workload)
     {
@@ -23,6 +24,8 @@ internal sealed class Attention
         {
             plain = new PlainAttention(library, workload.Recipe.Activations, heads);
         }
+
+        rows = workload.Geometry.Cache is null ? null : new AttentionRows(library, workload.Recipe.Activations);
     }
 
     /// <summary>Rows of a window at whose multiples segments begin: kernels cut keys there, and would take others' for theirs.</summary>
@@ -31,6 +34,12 @@ internal sealed class Attention
     /// <inheritdoc cref="IKernels.AttentionForward"/>
     public void Forward(CudaStream stream, in AttentionForwardArguments call)
     {
+        if (call.At.Rows != 0)
+        {
+            rows!.Forward(stream, call);
+            return;
+        }
+
         flash?.Forward(stream, call);
         plain?.Forward(stream, call);
     }

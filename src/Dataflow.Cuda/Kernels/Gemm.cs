@@ -20,21 +20,15 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
     /// <summary>Chooses the algorithm of a product, so that nothing is chosen or allocated once steps run.</summary>
     public void Prepare(in Product product)
     {
-        var shape = ProductShape.Of(product.A, product.TransposeA, product.B, product.TransposeB, product.C, product.Adds) with
-        {
-            HasBias = product.HasBias,
-        };
-        if (!plans.ContainsKey(shape))
-        {
-            plans[shape] = Choose(shape);
-        }
+        var shape = ProductShape.Of(product.A, product.TransposeA, product.B, product.TransposeB, product.C, product.Adds);
+        _ = PlanOf(shape with { HasBias = product.HasBias });
     }
 
     /// <inheritdoc cref="IKernels.Gemm"/>
     public void Run(CudaStream stream, in GemmArguments call)
     {
         var shape = ProductShape.Of(call.A, call.TransposeA, call.B, call.TransposeB, call.C, call.Addend is not null);
-        var plan = plans[shape with { HasBias = call.Bias is not null }];
+        var plan = PlanOf(shape with { HasBias = call.Bias is not null });
         if (call.Bias is { } row)
         {
             plan.Problem.Description.SetBias(At(row));
@@ -63,6 +57,11 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
 
         preference.Dispose();
     }
+
+    /// <summary>
+    /// Where sequences are continued, how many rows a product has is known when a step runs: it is chosen for at the first such step.
+    /// </summary>
+    private Plan PlanOf(in ProductShape shape) => plans.TryGetValue(shape, out var known) ? known : plans[shape] = Choose(shape);
 
     private Plan Choose(ProductShape product)
     {

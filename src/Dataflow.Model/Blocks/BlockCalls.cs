@@ -45,7 +45,7 @@ internal static class BlockCalls
         var (before, attention, after) = Around<AttentionForwardCall>(DecoderBlock.Forward(model, kind));
         return
         [
-            .. before.Select(call => call is QkNormRopeForwardCall rotation ? rotation with { Rows = CacheRow } : call),
+            .. before.Select(call => call is QkNormRopeForwardCall rotation ? rotation with { FirstKey = PositionBase } : call),
             new ScatterRowsCall
             {
                 From = KvPiece,

@@ -6,8 +6,8 @@ namespace Dataflow.Model;
 /// What a chunk's table says of each of its tokens, an array of T int32 after the other: id, target, first key of its document, order by
 /// id; then, for each attention window that layers have, the first key within it; then, where positions are learned, each token's place in
 /// its document, and the order by these; then, for each kind of rotary positions that a document's length changes, which of the chunk's
-/// frequencies are each token's; then, where sequences are continued, the row of the cache that is each token's own, and the tokens
-/// whose logits are asked for; and, behind all arrays, the frequencies.
+/// frequencies are each token's; then, where sequences are continued, the row of the cache that is each token's own, its number in the
+/// chunk less its position, and the tokens whose logits are asked for; and, behind all arrays, the frequencies.
 /// </summary>
 public static class ChunkTable
 {
@@ -64,9 +64,13 @@ public static class ChunkTable
     public static Bytes CacheRows(ModelConfig model, Geometry geometry) =>
         Array(geometry, RotaryArray(model) + Lengthened(model).Length);
 
+    /// <summary>Offset of the tokens' numbers in the chunk less their positions, likewise.</summary>
+    public static Bytes PositionBases(ModelConfig model, Geometry geometry) =>
+        Array(geometry, RotaryArray(model) + Lengthened(model).Length + 1);
+
     /// <summary>Offset of the tokens whose logits are asked for, likewise.</summary>
     public static Bytes LogitTokens(ModelConfig model, Geometry geometry) =>
-        Array(geometry, RotaryArray(model) + Lengthened(model).Length + 1);
+        Array(geometry, RotaryArray(model) + Lengthened(model).Length + 2);
 
     /// <summary>Offset of these frequencies.</summary>
     public static Bytes RotarySets(ModelConfig model, Geometry geometry, LayerKind kind)
@@ -96,7 +100,7 @@ public static class ChunkTable
 
     private static int RotaryArray(ModelConfig model) => WindowsArray + Windows(model).Length + (model.LearnedPositions is null ? 0 : 2);
 
-    private static int CacheArrays(Geometry geometry) => geometry.Cache is null ? 0 : 2;
+    private static int CacheArrays(Geometry geometry) => geometry.Cache is null ? 0 : 3;
 
     private static int IndexOf(ModelConfig model, LayerKind kind) => Lengthened(model).IndexOf(model.PositionsOf(kind));
 

@@ -189,6 +189,12 @@ public enum TensorName
     /// <summary>[T] int32, the row of the cache that is each token's own, where sequences are continued.</summary>
     CacheRow,
 
+    /// <summary>
+    /// [T] int32, likewise: where each token's document would begin if its chunk's tokens followed each other from row 0 on, each at its own
+    /// position.
+    /// </summary>
+    PositionBase,
+
     /// <summary>[logits] int32, the tokens whose logits are asked for.</summary>
     LogitToken,
 

@@ -72,6 +72,7 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.HeadRstd => SubChunk(DType.Float32, Statistics),
             TensorName.Logits => SubChunk(DType.Float32, rows) with { Role = geometry.Cache is null ? Roles.Scratch : Roles.Logits },
             TensorName.CacheRow => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.CacheRows(model, geometry)),
+            TensorName.PositionBase => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.PositionBases(model, geometry)),
             TensorName.LogitToken => Own(Roles.Table, DType.Int32, th, 1, ChunkTable.LogitTokens(model, geometry)),
             TensorName.StreamRows => Own(Roles.Input, a, t, d),
             TensorName.LogitInput => SubChunk(a, d),

@@ -11,7 +11,7 @@ public sealed record QkNormRopeForwardCall : KernelCall
     /// <summary>[T, q + 2 kv].</summary>
     public required Operand Qkv { get; init; }
 
-    /// <summary>[T] int32.</summary>
+    /// <summary>[T] int32, the window row of the document's first token: a token's position is its own row less this one.</summary>
     public required Operand FirstKey { get; init; }
 
     /// <summary>[head_dim], or [q] where rows are normed; null without QK-norm.</summary>
@@ -35,9 +35,6 @@ public sealed record QkNormRopeForwardCall : KernelCall
     /// <summary>Frequencies by the length of documents, in place of the table's; null: lengths change nothing.</summary>
     public RotaryOperands? Lengths { get; init; }
 
-    /// <summary>[T] int32, each token's own row of the window; null where they follow each other, chunk after chunk.</summary>
-    public Operand? Rows { get; init; }
-
     /// <summary>[T, q]; null where nobody wants it.</summary>
     public required Operand? Query { get; init; }
 
@@ -55,7 +52,7 @@ public sealed record QkNormRopeForwardCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(Qkv, FirstKey, Rows, QueryNorm, KeyNorm, Lengths?.Set, Lengths?.Sets);
+        all.Read(Qkv, FirstKey, QueryNorm, KeyNorm, Lengths?.Set, Lengths?.Sets);
         all.Write(Query, KeyValue);
     }
 }

@@ -52,7 +52,7 @@ public readonly record struct QkNormRopeForwardArguments : IKernelArguments
             QueryNorm = at.Tensor(call.QueryNorm),
             KeyNorm = at.Tensor(call.KeyNorm),
             Epsilon = at.Model.RmsNormEps,
-            At = at.Context(call.FirstKey, call.Rows),
+            At = at.Context(call.FirstKey),
             Rotary = call.Rotary,
             NormKind = call.NormKind,
             WeightOffset = call.WeightOffset,
@@ -72,7 +72,7 @@ public readonly record struct QkNormRopeForwardArguments : IKernelArguments
         accesses.Read(Qkv);
         accesses.Read(QueryNorm);
         accesses.Read(KeyNorm);
-        At.Declare(accesses, Qkv.Rows);
+        accesses.Words(At.FirstKey, Qkv.Rows);
         Lengths?.Declare(accesses, Qkv.Rows);
         accesses.Write(Query);
         accesses.Write(KeyValue);

@@ -1,6 +1,8 @@
 // Kernels that only move numbers or add them up: zero, cast, dequantize, accumulate, squared sum, column sum.
 #include "kernel_test.h"
 
+#include <numeric>
+
 TEST(ZeroClearsWholePacksAndNothingElse)
 {
     for (int64_t bytes : {16, 4096, 16384, 16400, 40000})
@@ -158,6 +160,42 @@ TEST(ColumnSumAddsOrOverwrites)
         {
             check_column_sum<Bf16, float>("bf16_f32", rows, columns, rows % 2 == 0);
             check_column_sum<Bf16, Bf16>("bf16_bf16", rows, columns, true);
+        }
+    }
+}
+
+TEST(RowsAreGatheredAndScatteredByNumber)
+{
+    for (int packs : {1, 3, 72})
+    {
+        const int columns = 4 * packs, many = 40;
+        for (int count : {1, 7, 40})
+        {
+            Numbers numbers(static_cast<uint64_t>(packs * 100 + count));
+            std::vector<int32_t> rows(many);
+            std::iota(rows.begin(), rows.end(), 0);
+            for (int i = many - 1; i > 0; i--)
+            {
+                std::swap(rows[i], rows[numbers.below(i + 1)]);
+            }
+
+            rows.resize(count);
+            const std::vector<float> all = numbers.many<float>(static_cast<size_t>(many) * columns);
+            const std::vector<float> some = numbers.many<float>(static_cast<size_t>(count) * columns);
+            std::vector<float> gathered, scattered = all;
+            for (int r = 0; r < count; r++)
+            {
+                gathered.insert(gathered.end(), all.begin() + rows[r] * columns, all.begin() + (rows[r] + 1) * columns);
+                std::copy(some.begin() + r * columns, some.begin() + (r + 1) * columns, scattered.begin() + rows[r] * columns);
+            }
+
+            const Array<int32_t> named(rows);
+            Array<float> whole(all), part(some), to(static_cast<size_t>(count) * columns);
+            const uint32_t grid = divided_up(static_cast<int64_t>(count) * packs, 1024);
+            kernel("rows", "gather_rows").run({grid}, {256}, 0, whole.device(), named.device(), to.device(), count, packs);
+            check_same(to.host(), gathered, std::to_string(count) + " gathered rows");
+            kernel("rows", "scatter_rows").run({grid}, {256}, 0, part.device(), named.device(), whole.device(), count, packs);
+            check_same(whole.host(), scattered, std::to_string(count) + " scattered rows");
         }
     }
 }

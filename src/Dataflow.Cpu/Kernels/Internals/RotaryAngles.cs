@@ -17,7 +17,6 @@ internal readonly unsafe struct RotaryAngles
     private readonly int half;
     private readonly int* firstKey;
     private readonly int rowOffset;
-    private readonly int* rows; // null: they follow each other
     private readonly int* set;
 
     /// <summary>Fills the frequencies; done before the loop that reads them.</summary>
@@ -43,7 +42,6 @@ internal readonly unsafe struct RotaryAngles
         half = headDim / 2;
         firstKey = (int*)at.FirstKey;
         rowOffset = at.Row;
-        rows = (int*)at.Rows;
         factor = table.Factor;
         table.InverseFrequencies.CopyTo(new Span<double>(frequencies, half));
         if (lengths is { } own)
@@ -73,5 +71,5 @@ internal readonly unsafe struct RotaryAngles
         }
     }
 
-    private int PositionOf(int t) => (rows == null ? rowOffset + t : rows[t]) - firstKey[t];
+    private int PositionOf(int t) => rowOffset + t - firstKey[t];
 }

@@ -1,0 +1,27 @@
+using Dataflow.Model;
+using Dataflow.Runtime;
+using static Dataflow.Cuda.Kernels.Launches;
+
+namespace Dataflow.Cuda.Kernels;
+
+/// <summary>kernels/rows.cu: rows by number.</summary>
+internal sealed class Rows(KernelLibrary library)
+{
+    private const int PackBytes = 16;
+    private readonly CudaFunction gather = library.Function("rows", "gather_rows");
+    private readonly CudaFunction scatter = library.Function("rows", "scatter_rows");
+
+    /// <inheritdoc cref="IKernels.GatherRows"/>
+    public void Gather(CudaStream stream, in GatherRowsArguments call) =>
+        Launch(gather, stream, call.From, call.Rows, call.To, call.To.Rows);
+
+    /// <inheritdoc cref="IKernels.ScatterRows"/>
+    public void Scatter(CudaStream stream, in ScatterRowsArguments call) =>
+        Launch(scatter, stream, call.From, call.Rows, call.To, call.From.Rows);
+
+    private static void Launch(CudaFunction function, CudaStream stream, in Tensor from, nuint rows, in Tensor to, int count)
+    {
+        int packs = (int)(from.Type.SizeOf(from.Columns).Value / PackBytes);
+        function.Launch(stream, new(checked((int)Up((long)count * packs, 1024)), 256), At(from), At(rows), At(to), count, packs);
+    }
+}
