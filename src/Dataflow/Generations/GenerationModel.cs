@@ -16,8 +16,8 @@ internal sealed class GenerationModel : IDisposable
     private readonly IDevice device;
     private readonly GpuBudget? memory;
 
-    private GenerationModel(TrainingPlan plan, IDevice device, GpuBudget? memory, CachedModel model, ModelConfig config) =>
-        (Plan, this.device, this.memory, Cached, Config) = (plan, device, memory, model, config);
+    private GenerationModel(TrainingPlan plan, int batch, IDevice device, GpuBudget? memory, CachedModel model, ModelConfig config) =>
+        (Plan, Batch, this.device, this.memory, Cached, Config) = (plan, batch, device, memory, model, config);
 
     /// <summary>What runs.</summary>
     public TrainingPlan Plan { get; }
@@ -29,7 +29,7 @@ internal sealed class GenerationModel : IDisposable
     public CachedModel Cached { get; }
 
     /// <summary>Sequences that go on side by side at most.</summary>
-    public int Batch => Plan.Workload.Geometry.Cache!.Logits;
+    public int Batch { get; }
 
     /// <summary>Where it runs, for people.</summary>
     public string Device => device.Name;
@@ -56,8 +56,8 @@ internal sealed class GenerationModel : IDisposable
             var machine = MachineMemory.Read();
             var gpu = wanted.Device.Gpu?.Memory;
             Budgets.Warn(budgets.CheckAgainst(machine, gpu), tell);
-            var plan = PlanFor(wanted.Request(config, WorkloadKind.Generation, budgets.Memory), wanted.Seqlen, options.Batch);
-            int batch = plan.Workload.Geometry.Cache!.Logits;
+            var (plan, batch) = PlanFor(
+                wanted.Request(config, WorkloadKind.Generation, budgets.Memory), wanted.Seqlen, options.Batch, options.LogitRows);
             if (batch < options.Batch)
             {
                 tell(new RunEvent.Noted([$"keys and values of {batch} sequences fit the budgets, so {batch} go on side by side"]));
@@ -69,7 +69,7 @@ internal sealed class GenerationModel : IDisposable
             memory?.Check(plan);
             var model = new CachedModel(plan.Workload, plan.Schedule, device);
             model.Load(source.Weights);
-            return new GenerationModel(plan, device, memory, model, config);
+            return new GenerationModel(plan, batch, device, memory, model, config);
         }
         catch
         {
@@ -81,7 +81,7 @@ internal sealed class GenerationModel : IDisposable
 
     /// <summary>A plan for so many sequences, or for as many as fit.</summary>
     /// <exception cref="InfeasibleException">No plan fits the budgets, even for one.</exception>
-    public static TrainingPlan PlanFor(PlanRequest request, int seqlen, int batch)
+    public static (TrainingPlan Plan, int Batch) PlanFor(PlanRequest request, int seqlen, int batch, int logitRows)
     {
         for (; ; batch /= 2)
         {
@@ -95,11 +95,11 @@ internal sealed class GenerationModel : IDisposable
             {
                 Rows = null,
                 Seqlen = Math.Min(seqlen, MostStepTokens),
-                Cache = new CacheShape((int)rows, batch),
+                Cache = new CacheShape((int)rows, Math.Max(batch, logitRows)),
             });
             if (result is PlanResult.Feasible || batch <= 1)
             {
-                return Plans.Require(result);
+                return (Plans.Require(result), batch);
             }
         }
     }

@@ -14,6 +14,12 @@ public sealed record GenerationOptions
     /// <summary>Sequences side by side at most; fewer where the budgets have no room for their keys and values.</summary>
     public int Batch { get; init; } = 1;
 
+    /// <summary>
+    /// Tokens of a prompt whose logits are told at once, where all are asked for (<see cref="TextGenerator.Logits"/>): a row of the
+    /// vocabulary each, in both memories.
+    /// </summary>
+    public int LogitRows { get; init; } = 1;
+
     /// <summary>How tokens are chosen.</summary>
     public SamplingSettings Sampling { get; init; } = SamplingSettings.Greedy;
 
