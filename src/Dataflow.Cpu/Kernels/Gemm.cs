@@ -12,6 +12,9 @@ namespace Dataflow.Cpu.Kernels;
 /// </summary>
 public static class Gemm
 {
+    // Measured: from here on tiles are faster.
+    private const int MostFewRows = 16;
+
     /// <summary>
     /// c = op(a) op(b) + addend + bias. No addend: c is overwritten. The addend may be c itself (accumulate) or another matrix (residual);
     /// c must not overlap a or b.
@@ -32,7 +35,16 @@ public static class Gemm
     /// <exception cref="ArgumentException">The shapes do not fit.</exception>
     public static void Run(ThreadTeam team, Matrix a, Transpose ta, Matrix b, Transpose tb, in GemmResult to)
     {
-        if (Vector512.IsHardwareAccelerated)
+        bool few = HasFewRows(to.C, tb, b);
+        if (few && Vector512.IsHardwareAccelerated)
+        {
+            RunFewRows<FewRowsKernel512>(team, a, ta, b, to);
+        }
+        else if (few && Vector256.IsHardwareAccelerated)
+        {
+            RunFewRows<FewRowsKernel256>(team, a, ta, b, to);
+        }
+        else if (Vector512.IsHardwareAccelerated)
         {
             Run<MicroKernel512>(team, a, ta, b, tb, to);
         }
@@ -63,6 +75,33 @@ public static class Gemm
     internal static void Run<TKernel>(ThreadTeam team, Matrix a, Transpose ta, Matrix b, Transpose tb, in GemmResult to)
         where TKernel : struct, IMicroKernel
     {
+        if (Fits(a, ta, b, tb, to))
+        {
+            GemmTiles<TKernel> tiles = new(team, a, ta, b, tb, to);
+            team.For(tiles.Count, tiles);
+        }
+    }
+
+    /// <summary>As the public overload for a b of N x K, with a chosen kernel; the same bits, faster where c has few rows.</summary>
+    internal static void RunFewRows<TKernel>(ThreadTeam team, Matrix a, Transpose ta, Matrix b, in GemmResult to)
+        where TKernel : struct, IFewRowsKernel
+    {
+        if (Fits(a, ta, b, Transpose.Yes, to))
+        {
+            GemmFewRows<TKernel> columns = new(team, a, ta, b, to);
+            team.For(columns.Count, columns);
+        }
+    }
+
+    /// <summary>Whether a product is faster by <see cref="GemmFewRows{TKernel}"/>: a pure function of the sizes.</summary>
+    private static bool HasFewRows(in Matrix c, Transpose tb, in Matrix b) =>
+        tb == Transpose.Yes
+        && c.Rows <= MostFewRows
+        && (long)c.Rows * b.Columns * sizeof(float) <= ThreadTeam.SharedScratchBytes;
+
+    /// <summary>Throws unless the shapes fit; whether c has any elements.</summary>
+    private static bool Fits(in Matrix a, Transpose ta, in Matrix b, Transpose tb, in GemmResult to)
+    {
         Matrix c = to.C;
         int depth = ta == Transpose.No ? a.Columns : a.Rows;
         if (ta == Transpose.No)
@@ -85,12 +124,6 @@ public static class Gemm
 
         to.Addend?.Expect(c.Rows, c.Columns, nameof(to.Addend));
         to.Bias?.Expect(1, c.Columns, nameof(to.Bias));
-        if (c.Rows == 0 || c.Columns == 0)
-        {
-            return;
-        }
-
-        GemmTiles<TKernel> tiles = new(team, a, ta, b, tb, to);
-        team.For(tiles.Count, tiles);
+        return c.Rows > 0 && c.Columns > 0;
     }
 }

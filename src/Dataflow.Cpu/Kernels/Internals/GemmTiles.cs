@@ -12,7 +12,6 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
     where TKernel : struct, IMicroKernel
 {
     private const int DepthStep = 256;
-    private const int ChainLength = 32;
     private const int MaxRows = 768;
     private const int MaxColumns = 1024;
     private const int GroupRows = 192;
@@ -21,13 +20,9 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
     private readonly Matrix a;
     private readonly Matrix b;
     private readonly Matrix c;
-    private readonly Matrix addend;
-    private readonly Matrix bias;
+    private readonly GemmEpilogue epilogue;
     private readonly Transpose ta;
     private readonly Transpose tb;
-    private readonly bool add;
-    private readonly bool addBias;
-    private readonly float scale;
     private readonly int depth;
     private readonly int tileRows;
     private readonly int tileColumns;
@@ -36,11 +31,7 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
     {
         (this.team, this.a, this.ta, this.b, this.tb, c) = (team, a, ta, b, tb, to.C);
         depth = ta == Transpose.No ? a.Columns : a.Rows;
-        add = to.Addend is not null;
-        addend = to.Addend ?? default;
-        addBias = to.Bias is not null;
-        bias = to.Bias ?? default;
-        scale = to.Scale;
+        epilogue = new(to);
         (tileRows, tileColumns) = TileShape(c.Rows, c.Columns, team.Threads);
     }
 
@@ -107,10 +98,10 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
     /// <summary>One step of a tile, in chains of constant length.</summary>
     private static void Chains(int step, float* panelA, float* panelB, float* tile, bool first)
     {
-        for (int k = 0; k == 0 || k < step; k += ChainLength)
+        for (int k = 0; k == 0 || k < step; k += GemmChains.Length)
         {
             Start start = first && k == 0 ? Start.Zero : Start.Tile;
-            TKernel.Run(Math.Min(ChainLength, step - k), panelA + (k * TKernel.Rows), panelB + (k * TKernel.Columns), tile, start);
+            TKernel.Run(Math.Min(GemmChains.Length, step - k), panelA + (k * TKernel.Rows), panelB + (k * TKernel.Columns), tile, start);
         }
     }
 
@@ -160,28 +151,14 @@ internal readonly unsafe struct GemmTiles<TKernel> : IJob
         }
     }
 
-    /// <summary>One row of the tile: multiplies by the scale, adds addend and bias, rounds, stores.</summary>
+    /// <summary>One row of the tile.</summary>
     private void Finish(int row, int column, int columns, float* sums, int tileSize)
     {
-        Row to = new(c, row, column);
-        Row plus = add ? new Row(addend, row, column) : default;
-        Row everyRow = addBias ? new Row(bias, 0, column) : default;
+        GemmEpilogue.Part part = epilogue.Of(row, column);
         for (int j = 0; j < columns; j += Lanes.Count)
         {
-            int lanes = columns - j;
-            Vector512<float> value = Vector512.Load(sums + ((long)(j / TKernel.Columns) * tileSize) + (j % TKernel.Columns));
-            value *= Vector512.Create(scale);
-            if (add)
-            {
-                value += plus.Load(j, lanes);
-            }
-
-            if (addBias)
-            {
-                value += everyRow.Load(j, lanes);
-            }
-
-            to.Store(j, value, lanes);
+            float* sixteen = sums + ((long)(j / TKernel.Columns) * tileSize) + (j % TKernel.Columns);
+            part.Store(j, Vector512.Load(sixteen), columns - j);
         }
     }
 }

@@ -46,6 +46,31 @@ internal static unsafe class Panels
     private static void FromRows<T>(in Matrix source, int row, int lanes, int column, int depth, float* panel, int width)
         where T : struct, IElement
     {
+        int lane = 0;
+        if (Transposition.Rows > 0)
+        {
+            for (; lane + Transposition.Rows <= lanes; lane += Transposition.Rows)
+            {
+                byte* from = source.Row(row + lane) + ((long)column * T.Bytes);
+                int k = Transposition.Run<T>(from, (long)source.Stride * T.Bytes, depth, panel + lane, width);
+                float* rest = panel + lane + ((long)k * width);
+                FromFewRows<T>(source, row + lane, Transposition.Rows, column + k, depth - k, rest, width);
+            }
+        }
+
+        FromFewRows<T>(source, row + lane, lanes - lane, column, depth, panel + lane, width);
+        for (lane = lanes; lane < width; lane++)
+        {
+            for (int k = 0; k < depth; k++)
+            {
+                panel[((long)k * width) + lane] = 0f;
+            }
+        }
+    }
+
+    private static void FromFewRows<T>(in Matrix source, int row, int lanes, int column, int depth, float* panel, int width)
+        where T : struct, IElement
+    {
         int whole = depth & ~3;
         int lane = 0;
         for (; lane + 4 <= lanes; lane += 4)
@@ -83,14 +108,6 @@ internal static unsafe class Panels
             for (int k = 0; k < depth; k++)
             {
                 panel[((long)k * width) + lane] = T.Load1(p, k);
-            }
-        }
-
-        for (; lane < width; lane++)
-        {
-            for (int k = 0; k < depth; k++)
-            {
-                panel[((long)k * width) + lane] = 0f;
             }
         }
     }
