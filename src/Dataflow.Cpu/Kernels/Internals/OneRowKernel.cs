@@ -15,33 +15,41 @@ internal static unsafe class OneRowKernel
     public static int Run<T>(byte* b, long stride, int depth, float* a, float* sums, byte* next)
         where T : struct, IElement
     {
+        const int Pair = 2 * GemmChains.Length;
         int step = 64 / T.Bytes;
-        Vector512<float> sum = default;
         int k = 0;
-        for (; k + GemmChains.Length <= depth; k += GemmChains.Length)
+        for (; k + Pair <= depth; k += Pair, a += Pair, b += Pair * T.Bytes)
         {
+            // Two chains take turns, or one would wait for its own last addition.
             Vector512<float> chain = default;
-            for (int part = 0; part < GemmChains.Length; part += step, a += step, b += 64)
+            Vector512<float> other = default;
+            for (int part = 0; part < Pair; part += step)
             {
-                if (next != null)
-                {
-                    for (int line = 0; line < 16; line += 4, next += 256)
-                    {
-                        Sse.Prefetch0(next);
-                        Sse.Prefetch0(next + 64);
-                        Sse.Prefetch0(next + 128);
-                        Sse.Prefetch0(next + 192);
-                    }
-                }
-
-                chain = Block<T>(b, stride, a, chain);
+                next = next == null ? null : Prefetch(next);
+                int at = (part / step % 2 * GemmChains.Length) + (part / step / 2 * step);
+                (chain, other) = (other, Block<T>(b + (at * T.Bytes), stride, a + at, chain));
             }
 
-            sum = k == 0 ? chain : chain + sum;
+            (k == 0 ? chain : chain + Vector512.Load(sums)).Store(sums);
+            (other + Vector512.Load(sums)).Store(sums);
         }
 
-        sum.Store(sums);
         return k;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static byte* Prefetch(byte* next)
+    {
+        byte* end = next + 1024;
+        for (; next < end; next += 256)
+        {
+            Sse.Prefetch0(next);
+            Sse.Prefetch0(next + 64);
+            Sse.Prefetch0(next + 128);
+            Sse.Prefetch0(next + 192);
+        }
+
+        return end;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
