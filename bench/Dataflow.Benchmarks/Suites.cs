@@ -10,15 +10,15 @@ using BenchmarkDotNet.Toolchains.InProcess.Emit;
 namespace Dataflow.Benchmarks;
 
 /// <summary>
-/// Runs suites by name: planning, simulation, kernels, costs, prediction, peers, tokenizer. What is not an option of this program goes
-/// to BenchmarkDotNet.
+/// Runs suites by name: planning, simulation, kernels, products, costs, prediction, peers, tokenizer. What is not an option of this
+/// program goes to BenchmarkDotNet.
 /// </summary>
 internal static class Suites
 {
     private const string Usage =
-        "usage: Dataflow.Benchmarks [planning] [simulation] [kernels] [costs] [prediction] [peers] [tokenizer] [--out DIR] [--long] "
-            + "[options of BenchmarkDotNet, such as --filter '*Waits*']";
-    private static readonly string[] All = ["planning", "simulation", "kernels", "costs", "prediction", "peers", "tokenizer"];
+        "usage: Dataflow.Benchmarks [planning] [simulation] [kernels] [products] [costs] [prediction] [peers] [tokenizer] "
+            + "[--out DIR] [--long] [options of BenchmarkDotNet, such as --filter '*Waits*']";
+    private static readonly string[] All = ["planning", "simulation", "kernels", "products", "costs", "prediction", "peers", "tokenizer"];
 
     /// <summary>Runs what the arguments name, all of it if they name nothing.</summary>
     public static int Run(string[] arguments)
@@ -57,13 +57,14 @@ internal static class Suites
             {
                 "planning" => PlanningBenchmarks.Result(Measure(typeof(PlanningBenchmarks), patient, rest)),
                 "prediction" => Predictions.Measure(),
+                "products" => ProductComparison.Measure(),
                 "peers" => PeerComparison.Measure(),
                 "tokenizer" => TokenizerComparison.Measure(),
                 "simulation" => SimulationBenchmarks.Result(Measure(typeof(SimulationBenchmarks), patient, rest)),
                 "kernels" => KernelBenchmarks.Result(Measure(typeof(KernelBenchmarks), patient, rest)),
                 _ => PlanCosts.Measure(),
             };
-            string how = name is "costs" or "prediction" or "peers" or "tokenizer"
+            string how = name is "products" or "costs" or "prediction" or "peers" or "tokenizer"
                 ? result.How
                 : $"{result.How} BenchmarkDotNet {typeof(Job).Assembly.GetName().Version?.ToString(3)}, {(patient ? "default" : "short")} "
                     + $"job in one process.";

@@ -85,7 +85,7 @@ internal readonly unsafe struct GemmFewRows<TKernel> : IJob
 
     private static int Blocks(int size, int block) => (int)(((long)size + block - 1) / block);
 
-    /// <summary>Columns of a job, whole sixteens: several jobs a thread, none too small to be worth claiming or so large that others wait.</summary>
+    /// <summary>Columns of a job, whole sixteens: several jobs a thread, none too small to be claimed or so large that others wait.</summary>
     private static int Width(int columns, long columnBytes, int threads)
     {
         long bytes = Math.Clamp(columns * columnBytes / (JobsPerThread * threads), LeastBytes, MostBytes);
