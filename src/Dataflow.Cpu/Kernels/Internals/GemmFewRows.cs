@@ -12,7 +12,8 @@ namespace Dataflow.Cpu.Kernels.Internals;
 internal readonly unsafe struct GemmFewRows<TKernel> : IJob
     where TKernel : struct, IFewRowsKernel
 {
-    private const int DepthStep = 4 * GemmChains.Length;
+    // Of each of sixteen rows of b; whole chains of either type. More and the panel crowds out what is fetched ahead.
+    private const int StepBytes = 256;
     private const long LeastBytes = 96 << 10;
     private const long MostBytes = 1 << 20;
     private const int JobsPerThread = 4;
@@ -49,7 +50,8 @@ internal readonly unsafe struct GemmFewRows<TKernel> : IJob
     public void Run(int index, int worker)
     {
         float* panel = (float*)team.Scratch(worker);
-        float* sums = panel + (DepthStep * Lanes.Count);
+        int depthStep = StepBytes / b.ElementBytes;
+        float* sums = panel + (depthStep * Lanes.Count);
         int end = Math.Min(columns, (index + 1) * width);
         for (int column = index * width; column < end; column += Lanes.Count)
         {
@@ -58,9 +60,9 @@ internal readonly unsafe struct GemmFewRows<TKernel> : IJob
             int whole = rows == 1 && lanes == Lanes.Count ? RunOne(column, sums, next) : 0;
 
             // K = 0 still takes one step, which writes the zeros.
-            for (int k = whole; k == 0 || k < depth; k += DepthStep)
+            for (int k = whole; k == 0 || k < depth; k += depthStep)
             {
-                int step = Math.Min(DepthStep, depth - k);
+                int step = Math.Min(depthStep, depth - k);
                 if (next != null)
                 {
                     next = Prefetch(next, step * b.ElementBytes * Lanes.Count);
@@ -85,7 +87,7 @@ internal readonly unsafe struct GemmFewRows<TKernel> : IJob
 
     private static int Blocks(int size, int block) => (int)(((long)size + block - 1) / block);
 
-    /// <summary>Columns of a job, whole sixteens: several jobs a thread, none too small to be claimed or so large that others wait.</summary>
+    /// <summary>Columns of a job, whole sixteens: several jobs a thread, none too small to be claimed or so large that all wait.</summary>
     private static int Width(int columns, long columnBytes, int threads)
     {
         long bytes = Math.Clamp(columns * columnBytes / (JobsPerThread * threads), LeastBytes, MostBytes);
