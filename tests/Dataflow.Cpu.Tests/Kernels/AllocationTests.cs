@@ -164,6 +164,8 @@ public sealed unsafe class AllocationTests : KernelTest
         void All()
         {
             Gemm.Run(team, x.M, Transpose.No, w.M, Transpose.Yes, y.M, y.M, row.M);
+            Gemm.Run(team, x.M.RowRange(0, 1), Transpose.No, w.M, Transpose.Yes, y.M.RowRange(0, 1), null);
+            Gemm.Run(team, x.M.RowRange(0, 9), Transpose.No, w.M, Transpose.Yes, y.M.RowRange(0, 9), null);
             ColumnSum.Run(team, x.M, dRow.M, accumulate: true);
             Dequantize.Run(team, dequantize);
             RmsNorm.Forward(team, normForward);
