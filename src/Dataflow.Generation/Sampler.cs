@@ -31,7 +31,7 @@ public sealed class Sampler(SamplingSettings settings, long sequence, int vocabu
 
         // From the likeliest down, weights relative to it.
         int count = Candidates(logits, logits[best]);
-        double least = 0, sum = 0;
+        double sum = 0;
         for (int i = 0; i < count; i++)
         {
             sum += weights[i];
@@ -51,7 +51,7 @@ public sealed class Sampler(SamplingSettings settings, long sequence, int vocabu
             }
         }
 
-        least = settings.MinP * weights[0];
+        double least = settings.MinP * weights[0];
         while (count > 1 && weights[count - 1] < least)
         {
             sum -= weights[--count];

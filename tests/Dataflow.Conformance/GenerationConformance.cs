@@ -67,6 +67,22 @@ public abstract class GenerationConformance<TDevice> : ConformanceSuite<TDevice>
         }
     }
 
+    /// <summary>Where the cache has no room, prompts wait, and are continued as they are alone.</summary>
+    [Fact]
+    public void Prompts_wait_for_room()
+    {
+        var golden = GoldenCase.OfFamily("llama-bias");
+        int[][] prompts = [.. Enumerable.Range(0, 5).Select(i => golden.Row(0)[i..((3 * i) + 4)])];
+        var plan = Plans(golden, Recipe.Fp32, [30, 30]).Last();
+        using var device = Device.Open(plan.Schedule, plan.Workload, 0);
+        var model = Load(golden, plan, device);
+        int[][] together = Continue(model, golden, prompts, 12);
+        for (int p = 0; p < prompts.Length; p++)
+        {
+            Assert.Equal(Continue(model, golden, [prompts[p]], 12)[0], together[p]);
+        }
+    }
+
     /// <summary>
     /// Token by token, each at its own row, logits are those of one pass over the row: to the bit on the CPU, which does not look at what
     /// else is in a step; within the rounding of the recipe elsewhere.

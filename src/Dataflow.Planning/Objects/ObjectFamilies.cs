@@ -41,7 +41,8 @@ internal static class ObjectFamilies
         Replacement = static _ => Replacement.LongestIdle,
         Life = static _ => Lifetime.Output,
         Length = static (m, id) => LogitsOf(m.Sizes, id.Piece ?? 0),
-        Homes = static (m, slots, length) => slots == 0 ? Bytes.Zero : length * m.Programs.Vocabulary.Count,
+        Homes = static (m, slots, _) => slots == 0 ? Bytes.Zero
+            : m.Programs.Vocabulary.Blocks.Aggregate(Bytes.Zero, (sum, b) => sum + LogitsOf(m.Sizes, b.Index).Aligned),
     };
 
     /// <summary>One fp64 for every parameter object, where gradients are clipped.</summary>

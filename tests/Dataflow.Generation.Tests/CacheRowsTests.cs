@@ -1,0 +1,58 @@
+namespace Dataflow.Generation.Tests;
+
+/// <summary>Sequences have rows of their own, begin where kernels cut keys, and leave their rows to others.</summary>
+public class CacheRowsTests
+{
+    [Fact]
+    public void Sequences_begin_at_multiples_and_never_overlap()
+    {
+        var random = new Random(5);
+        var rows = new CacheRows(4096, 32);
+        var open = new List<CachedSequence>();
+        for (int i = 0; i < 2000; i++)
+        {
+            if (open.Count > 0 && random.Next(2) == 0)
+            {
+                int gone = random.Next(open.Count);
+                rows.Free(open[gone]);
+                open.RemoveAt(gone);
+            }
+            else if (rows.Take(1 + random.Next(300), 1000) is { } sequence)
+            {
+                open.Add(sequence);
+            }
+
+            int end = 0;
+            foreach (var sequence in open.OrderBy(s => s.FirstRow))
+            {
+                Assert.True(sequence.FirstRow % 32 == 0 && sequence.FirstRow >= end);
+                end = sequence.FirstRow + sequence.Capacity;
+            }
+
+            Assert.True(end <= 4096);
+        }
+    }
+
+    [Fact]
+    public void What_is_counted_for_some_holds_them_in_any_order()
+    {
+        int[] lengths = [1, 33, 64, 100, 31];
+        foreach (var order in new[] { lengths, [.. lengths.Reverse()], [.. lengths.Order()] })
+        {
+            var rows = new CacheRows((int)CacheRows.For(lengths, 32), 32);
+            Assert.All(order, length => Assert.NotNull(rows.Take(length, length)));
+        }
+    }
+
+    [Fact]
+    public void Where_no_gap_is_large_enough_there_is_no_room()
+    {
+        var rows = new CacheRows(96, 32);
+        var first = rows.Take(32, 32)!;
+        Assert.NotNull(rows.Take(64, 64));
+        Assert.Null(rows.Take(1, 1));
+        rows.Free(first);
+        Assert.Null(rows.Take(33, 33));
+        Assert.Equal(0, rows.Take(20, 20)!.FirstRow);
+    }
+}
