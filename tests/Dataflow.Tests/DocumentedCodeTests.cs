@@ -33,4 +33,24 @@ public class DocumentedCodeTests
         DocumentedCode.Training.GoOn(saved);
         Assert.True(Directory.Exists(Path.Combine(saved, "step-00000006")));
     }
+
+    [Fact]
+    public async Task What_it_shows_of_generation_runs()
+    {
+        using var folder = new TinyRun();
+        string model = TinyModel.Make(folder);
+        var console = Console.Out;
+        using var said = new StringWriter();
+        try
+        {
+            Console.SetOut(said);
+            await DocumentedCode.Generating.Continue(model);
+        }
+        finally
+        {
+            Console.SetOut(console);
+        }
+
+        Assert.NotEmpty(said.ToString());
+    }
 }
