@@ -9,9 +9,8 @@ namespace Dataflow;
 /// <summary>A model on a device that continues sequences, with the plan that it runs by.</summary>
 internal sealed class GenerationModel : IDisposable
 {
-    // Steps of more tokens run no faster, and keys are cut at multiples of it.
+    // Steps of more tokens run no faster.
     private const int MostStepTokens = 512;
-    private const int Alignment = 128;
 
     private readonly IDevice device;
     private readonly GpuBudget? memory;
@@ -83,9 +82,10 @@ internal sealed class GenerationModel : IDisposable
     /// <exception cref="InfeasibleException">No plan fits the budgets, even for one.</exception>
     public static (TrainingPlan Plan, int Batch) PlanFor(PlanRequest request, int seqlen, int batch, int logitRows)
     {
+        int step = Math.Min(seqlen, request.Pins.ChunkTokens ?? MostStepTokens);
         for (; ; batch /= 2)
         {
-            long rows = CachedModel.RowsFor(Enumerable.Repeat(seqlen, batch), Alignment);
+            long rows = CachedModel.RowsFor(Enumerable.Repeat(seqlen, batch), step);
             if (rows > int.MaxValue)
             {
                 throw new UserErrorException($"{batch} sequences of {seqlen:N0} tokens are more than can be kept; give smaller ones");
@@ -94,7 +94,7 @@ internal sealed class GenerationModel : IDisposable
             var result = Plans.Make(request with
             {
                 Rows = null,
-                Seqlen = Math.Min(seqlen, MostStepTokens),
+                Seqlen = step,
                 Cache = new CacheShape((int)rows, Math.Max(batch, logitRows)),
             });
             if (result is PlanResult.Feasible || batch <= 1)
