@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 
 namespace Dataflow.Cli;
 
@@ -40,6 +41,56 @@ internal static class GenerationReport
             $"{generator.Device}: {promptTokens:N0} tokens of prompts and the first of each answer in {first.TotalSeconds:0.00} s{rate}"
                 + $"{predicted}"));
     }
+
+    /// <summary>A plan that is not carried out.</summary>
+    public static ExitCode Print(GenerationPlan made, int seqlen, bool json)
+    {
+        var (plan, batch, _, prediction) = made;
+        var (residency, model) = (plan.Residency, plan.Workload.Model);
+        if (json)
+        {
+            Console.Out.WriteLine(new JsonObject
+            {
+                ["model"] = model.Name,
+                ["seqlen"] = seqlen,
+                ["batch"] = batch,
+                ["device_bytes"] = plan.DevicePeak.Value,
+                ["host_bytes"] = plan.HostPeak.Value,
+                ["layers"] = model.LayerCount,
+                ["layers_with_parameters_on_device"] = Math.Min(residency.WeightSlots, model.LayerCount),
+                ["layers_with_keys_on_device"] = Math.Min(residency.WindowSlots, model.LayerCount),
+                ["step_tokens"] = plan.Workload.Geometry.ChunkTokens,
+                ["prompt_tokens_per_second"] = prediction?.PromptTokensPerSecond,
+                ["tokens_per_second"] = prediction?.TokensPerSecond,
+                ["machine"] = prediction?.Machine.Name,
+            }.ToJsonString());
+            return ExitCode.Ok;
+        }
+
+        PlanReport.WriteModel(Console.Out, plan);
+        Console.Out.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"Sequences: {batch} of {seqlen:N0} tokens side by side, steps of at most {plan.Workload.Geometry.ChunkTokens:N0} tokens"));
+        Console.Out.WriteLine(
+            $"Memory: {plan.DevicePeak} of {plan.Budget.Device} device memory, {plan.HostPeak} of {plan.Budget.Host} host memory");
+        if (made.Budgets.Note is { } note)
+        {
+            Console.Out.WriteLine($"  budgets {note}");
+        }
+
+        Console.Out.WriteLine($"  parameters       {Layers(residency.WeightSlots, model.LayerCount)}; embedding and head "
+            + (residency.VocabularyResident || model.TiedEmbedding ? "stay" : "take turns"));
+        Console.Out.WriteLine($"  keys and values  {Layers(residency.WindowSlots, model.LayerCount)}");
+        Console.Out.WriteLine(prediction is null ? "No speed is predicted: there is no profile of the machine; name one by --hardware"
+            : $"Predicted on {prediction.Machine.Name}: {Number(prediction.PromptTokensPerSecond)} tokens a second of prompts, "
+                + $"{Number(prediction.TokensPerSecond)} after them");
+        return ExitCode.Ok;
+    }
+
+    private static string Layers(int slots, int layers) =>
+        slots >= layers ? $"of all {layers} layers stay"
+        : slots <= 2 ? $"of {layers} layers take turns"
+        : $"of {slots - 2} of {layers} layers stay, the others take turns";
 
     private static string Number(double rate) => rate.ToString(rate < 100 ? "0.0" : "N0", CultureInfo.InvariantCulture);
 }

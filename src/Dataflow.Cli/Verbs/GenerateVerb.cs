@@ -38,9 +38,13 @@ internal static class GenerateVerb
             "--batch", "N", $"sequences side by side at most [default: the number of prompts, up to {BatchElse}]",
             Values.OptionalCount(1, 1 << 16));
         var json = Declare.Flag("--json", "print a line of JSON for each prompt, in their order");
+        var dry = Declare.Flag(
+            "--dry-run",
+            "say what would stay on the device and how fast it is predicted to be, for --seqlen and --batch, on any --hardware, without "
+                + "weights");
         plan.AddTo(command, ofSteps: false, ofRows: false);
         device.AddTo(command);
-        foreach (var option in new Option[] { prompt, prompts, chat, system, batch, json })
+        foreach (var option in new Option[] { prompt, prompts, chat, system, batch, json, dry })
         {
             command.Options.Add(option);
         }
@@ -49,6 +53,13 @@ internal static class GenerateVerb
         command.SetAction(parsed =>
         {
             bool asChat = parsed.GetValue(chat);
+            if (parsed.GetValue(dry))
+            {
+                var planned = generation.Bind(
+                    parsed, plan.Bind(parsed) with { Device = device.Bind(parsed) }, parsed.GetValue(batch) ?? 1);
+                return (int)GenerationReport.Print(GenerationPlan.Make(planned), planned.Plan.Seqlen, parsed.GetValue(json));
+            }
+
             if (parsed.GetValue(system) is not null && !asChat)
             {
                 throw new UserErrorException("--system is said in conversations; give --chat too, or leave it out");
