@@ -9,6 +9,8 @@ DOTNET := $(or $(shell command -v dotnet 2>/dev/null),$(firstword $(wildcard $(D
 HOST_GIB   ?= 0.11
 DEVICE_GIB ?= 0.021
 SEQLEN     ?= 256
+# What `make finetune` tunes if MODEL names nothing else: above the demo's.
+TUNED      := $(or $(MODEL),hf:HuggingFaceTB/SmolLM2-135M-Instruct)
 MODEL      ?= models/micro.json
 TEXT       ?= data/kjv.txt
 # Policy auto would let stay what it can: the simple rules leave nothing at rest.
@@ -16,6 +18,9 @@ DEMO_FLAGS ?= --policy simple --global-batch 1024 --chunk 128 --rounds 2 --lr 2e
 
 # Where `make train-demo` leaves what it makes.
 TRAIN_DEMO ?= data/train-demo
+
+# Where `make finetune` leaves what it makes.
+FINETUNE   ?= data/finetune-run
 
 # What is measured, and where the results go.
 RESULTS    := bench/results
@@ -54,7 +59,7 @@ install = set -e; mkdir -p bin; for program in $(1); do \
 
 .DEFAULT_GOAL := help
 .PHONY: help setup restore lock build programs demo-program emulation nvtx pages-deps torch nvrtc cublas kernels test check soak bench frontier \
-	bundle docs atlas check-published check-widths check-search fit-published demo train-demo text clean sdk
+	bundle docs atlas check-published check-widths check-search fit-published demo train-demo finetune text clean sdk
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -171,6 +176,10 @@ demo: ## build, fetch the text and train on it within small memory budgets
 train-demo: setup ## learn a tokenizer, tokenize a text, train on it and validate: a few minutes; stopped, it goes on where it was
 	@$(MAKE) --no-print-directory -j$(JOBS) programs text
 	@sh src/TransformerDemo/train-demo.sh $(TEXT) $(TRAIN_DEMO)
+
+finetune: setup ## tune a real model on conversations about this project, asked and measured before and after: ten minutes (MODEL=folder or hf:owner/name)
+	@$(MAKE) --no-print-directory -j$(JOBS) programs
+	@sh src/TransformerDemo/finetune.sh $(TUNED) $(FINETUNE)
 
 clean: ## remove what was built; fetched text and packages stay
 	@rm -rf bin artifacts .bundle src/*/bin src/*/obj tests/*/bin tests/*/obj bench/*/bin bench/*/obj
