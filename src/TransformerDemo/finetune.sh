@@ -51,11 +51,10 @@ ask() { # MODEL
 }
 
 mkdir -p "$folder"
-if [ -s "$folder/model.txt" ] && [ "$(cat "$folder/model.txt")" != "$model" ]; then
+if [ -s "$folder/before.txt" ] && [ "$(cat "$folder/model.txt")" != "$model" ]; then
     echo "finetune.sh: $folder has the tuning of $(cat "$folder/model.txt"); give another folder for $model, or remove it." >&2
     exit 2
 fi
-echo "$model" >"$folder/model.txt"
 case $model in
     hf:*) echo "Fetching $model from the hub, unless it is in the cache already."; say fetch "${model#hf:}" ;;
 esac
@@ -66,6 +65,7 @@ if [ -z "$device" ]; then
     exit 1
 fi
 
+echo "$model" >"$folder/model.txt"
 echo "Before: what the model says, and its loss on conversations that it will not be tuned on."
 ask "$model"
 measure before "$model"
