@@ -35,18 +35,13 @@ measure() { # before|after MODEL: its loss on what is held out; once measured, i
     cat "$folder/$1.txt"
 }
 
-# TALK: the three questions that are asked before and after. They are asked where this build can answer, and left out where it cannot.
-ask() { # MODEL
-    if ! "$dataflow" generate --help >/dev/null 2>&1; then
-        echo "(dataflow generate is not in this build: nothing is asked.)"
-        return
-    fi
+ask() { # MODEL: three questions, answered greedily within the same budget
     for question in \
         "What is a save set?" \
         "How do I go on with a run that was interrupted?" \
         "Which number format should I take when I tune a model?"
     do
-        say generate "$1" --chat --prompt "$question"
+        say generate "$1" --chat --prompt "$question" --max-tokens 80 --device-memory "$device" 2>/dev/null
     done
 }
 
