@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Dataflow.Tests;
 
 namespace Dataflow.Cli.Tests;
 
@@ -73,15 +74,52 @@ public sealed class FinetuneTests : IDisposable
         Assert.True(status == 0 && said.Contains("remove", StringComparison.Ordinal), said);
     }
 
+    /// <summary>What it was tuned on is read by the model's own tokenizer again when the run goes on.</summary>
+    [Fact]
+    public void A_run_on_texts_goes_on_by_the_tokenizer_of_its_model()
+    {
+        string train = $"train {F("model")} --seqlen 64 --device-memory 16MiB --host-memory 64MiB --data {F("trained.jsonl")} "
+            + "--global-batch 256 --device cpu";
+        _ = Programs.Good(Programs.Dataflow($"{train} --steps 4 --export {F("once")}"));
+        _ = Programs.Good(Programs.Dataflow($"{train} --steps 2 --checkpoint {F("saved")}"));
+        _ = Programs.Good(Programs.Dataflow($"train --resume {F("saved")} --steps 4 --export {F("twice")}"));
+        Assert.Equal(File.ReadAllBytes(F("once/model.safetensors")), File.ReadAllBytes(F("twice/model.safetensors")));
+    }
+
+    /// <summary>A model of the hub is fetched, tuned by its name, and not fetched again.</summary>
+    [Fact]
+    public void A_model_of_the_hub_is_fetched_first()
+    {
+        using var world = new HubWorld();
+        world.Files.Clear();
+        foreach (string file in Directory.EnumerateFiles(F("model")))
+        {
+            world.Files[Path.GetFileName(file)] = File.ReadAllBytes(file);
+        }
+
+        var variables = new Dictionary<string, string>
+        {
+            ["HF_HUB_CACHE"] = world.Settings.Cache, ["HF_ENDPOINT"] = world.Settings.Endpoint, ["HF_TOKEN"] = HubWorld.Token,
+            ["STEPS"] = "2",
+        };
+        var (status, said) = Finetune("hub", null, $"hf:{HubWorld.Id}", variables);
+        Assert.True(status == 0, said);
+        Assert.Contains(" less. The tuned model: ", said, StringComparison.Ordinal);
+        int asked = world.Storage.Requests.Count;
+        Assert.True(Finetune("hub", null, $"hf:{HubWorld.Id}", variables).Status == 0);
+        Assert.Equal(asked, world.Storage.Requests.Count);
+    }
+
     private string F(string name) => scratch.File(name);
 
     private double Loss(string file) =>
         double.Parse(File.ReadAllText(F(file)).Split(' ')[1], CultureInfo.InvariantCulture);
 
     /// <summary>Calls it, and kills all of it after a time.</summary>
-    private (int Status, string Said) Finetune(string folder, TimeSpan? kill)
+    private (int Status, string Said) Finetune(
+        string folder, TimeSpan? kill, string? model = null, Dictionary<string, string>? variables = null)
     {
-        var start = new ProcessStartInfo("setsid", ["sh", "src/TransformerDemo/finetune.sh", F("model"), F(folder)])
+        var start = new ProcessStartInfo("setsid", ["sh", "src/TransformerDemo/finetune.sh", model ?? F("model"), F(folder)])
         {
             WorkingDirectory = Programs.Root, RedirectStandardOutput = true, RedirectStandardError = true,
         };
@@ -90,6 +128,11 @@ public sealed class FinetuneTests : IDisposable
             ("DATA", F("trained.jsonl")), ("HELD_OUT", F("held-out.jsonl")), ("DEVICE", "16MiB"), ("STEPS", "12"), ("EVERY", "3"),
             ("RATE", "1e-3"), ("BATCH", "512"), ("SEQLEN", "128"),
         })
+        {
+            start.Environment[name] = value;
+        }
+
+        foreach (var (name, value) in variables ?? [])
         {
             start.Environment[name] = value;
         }

@@ -27,6 +27,9 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
 
     private Checkpoint? checkpoint;
 
+    // Of a saved run: the folder that it began with. Tokenizer and chat template stay there.
+    private string? textFolder;
+
     /// <summary>What its file says in vain, a sentence each.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
@@ -76,7 +79,10 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
             }
         }
 
-        return new ModelSource(model, run.Checkpoint.Folder, saved.TrainingNotes);
+        return new ModelSource(model, run.Checkpoint.Folder, saved.TrainingNotes)
+        {
+            textFolder = Locate(named) is { } began && Directory.Exists(began) ? began : null,
+        };
     }
 
     /// <summary>The same from whatever folder it is said, and of the hub's the commit: what the name stands for may change.</summary>
@@ -124,11 +130,11 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
     }
 
     /// <summary>The folder, if it has a tokenizer that texts can be tokenized with.</summary>
-    public string? TokenizerFolder => Tokenizer is null ? null : Folder;
+    public string? TokenizerFolder => Tokenizer is { } file ? Path.GetDirectoryName(file) : null;
 
     /// <summary>The folder's own tokenizer, if it has one.</summary>
     public string? Tokenizer =>
-        Folder is null ? null : TokenizerFiles.Select(name => Path.Combine(Folder, name)).FirstOrDefault(File.Exists);
+        (textFolder ?? Folder) is not { } texts ? null : TokenizerFiles.Select(name => Path.Combine(texts, name)).FirstOrDefault(File.Exists);
 
     /// <inheritdoc/>
     public void Dispose() => checkpoint?.Dispose();
