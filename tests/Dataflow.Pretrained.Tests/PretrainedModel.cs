@@ -30,7 +30,7 @@ public sealed class PretrainedModel : IDisposable
 
         string home = File.Exists(named) ? Path.GetDirectoryName(Path.GetFullPath(named))! : named;
         string[] files = File.Exists(named) ? [named] : Directory.GetFiles(home, "*.gguf");
-        bool hasWeights = File.Exists(Path.Combine(home, "model.safetensors")) || File.Exists(Path.Combine(home, "model.safetensors.index.json"));
+        bool hasWeights = new[] { Checkpoint.FileName, Checkpoint.IndexName }.Any(f => File.Exists(Path.Combine(home, f)));
         if (files.Length == 0 && !hasWeights)
         {
             throw new InvalidOperationException($"{named}, which {Variable} names, has neither safetensors nor a GGUF file");

@@ -10,7 +10,7 @@ internal sealed record ReferenceText(string Name, int[] Ids, IReadOnlyDictionary
 /// <summary>A prompt and what follows it, greedy; gaps between the best and the second logit at each step.</summary>
 internal sealed record ReferenceContinuation(int[] Prompt, int[] Ids, double[] Gaps);
 
-/// <summary>What a model computes, by another program: transformers in float32 or float64 (shared files), or this engine at its ease.</summary>
+/// <summary>What a model computes, by another program: transformers in float32 or float64, or this engine at its ease.</summary>
 internal sealed class Reference
 {
     /// <summary>Texts with their losses.</summary>
