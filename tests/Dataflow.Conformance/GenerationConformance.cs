@@ -110,7 +110,8 @@ public abstract class GenerationConformance<TDevice> : ConformanceSuite<TDevice>
         for (int i = 0; i < row.Length; i++)
         {
             model.Continue(
-                [.. sequences.Select(s => new Continuation(s.Sequence, s.Ids.AsMemory(i, 1), 1))], (_, _, logits) => apart.AddRange(logits));
+                [.. sequences.Select(s => new Continuation(s.Sequence, s.Ids.AsMemory(i, 1), 1))],
+                (_, _, logits) => apart.AddRange(logits));
         }
 
         // Token by token the two rows' logits come in turn.

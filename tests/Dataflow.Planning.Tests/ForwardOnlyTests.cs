@@ -4,8 +4,8 @@ using Dataflow.Schedules;
 namespace Dataflow.Planning.Tests;
 
 /// <summary>
-/// Steps without a backward: evaluations, and steps that continue sequences. Their memory is known before they are lowered, the verifier has
-/// nothing to say of them, and what has room stays.
+/// Steps without a backward: evaluations, and steps that continue sequences. Their memory is known before they are lowered, the verifier
+/// has nothing to say of them, and what has room stays.
 /// </summary>
 [Trait("Slow", "true")]
 public class ForwardOnlyTests
@@ -73,7 +73,9 @@ public class ForwardOnlyTests
                 int[] counts =
                 [
                     .. new[] { OpKind.Fetch, OpKind.Save }.Select(kind => plan.Schedule.Ops.Count(op =>
-                        op.Kind == kind && plan.Schedule.Objects[op.Accesses[0].Object].Id is { Layer: not null } id && id.Family == family)),
+                        op.Kind == kind
+                        && plan.Schedule.Objects[op.Accesses[0].Object].Id is { Layer: not null } id
+                        && id.Family == family)),
                 ];
                 Assert.Equal([travelling, alsoSaved ? travelling : 0], counts);
             }
@@ -84,8 +86,8 @@ public class ForwardOnlyTests
     public void More_memory_keeps_more_and_the_least_is_said()
     {
         var model = Models.Load("8b");
-        var request = new PlanRequest(
-            model, Recipe.Bf16, WorkloadKind.Generation, 512, null, new GeometryPins(), new MemoryBudget(Bytes.FromGiB(64), Bytes.FromGiB(8)))
+        var budget = new MemoryBudget(Bytes.FromGiB(64), Bytes.FromGiB(8));
+        var request = new PlanRequest(model, Recipe.Bf16, WorkloadKind.Generation, 512, null, new GeometryPins(), budget)
         {
             Cache = new CacheShape(4096, 1),
         };

@@ -14,7 +14,8 @@ internal static class TinyModel
         File.WriteAllText(config, nano.Replace("\"vocab_size\": 256", "\"vocab_size\": 260", StringComparison.Ordinal));
         Directory.CreateDirectory(run.PathOf("tokenizer"));
         string tokenizer = Path.Combine(run.PathOf("tokenizer"), "tokenizer.json");
-        File.WriteAllText(tokenizer, ByteLevelTraining.Train(["0123456789"], new() { VocabularySize = 260, AllBytes = true, SpecialTokens = [] }, null));
+        var learnt = new BpeTrainingOptions { VocabularySize = 260, AllBytes = true, SpecialTokens = [] };
+        File.WriteAllText(tokenizer, ByteLevelTraining.Train(["0123456789"], learnt, pattern: null));
         options = options with
         {
             Plan = options.Plan with { Model = config },

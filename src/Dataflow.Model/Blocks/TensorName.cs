@@ -190,8 +190,8 @@ public enum TensorName
     CacheRow,
 
     /// <summary>
-    /// [T] int32, likewise: where each token's document would begin if its chunk's tokens followed each other from row 0 on, each at its own
-    /// position.
+    /// [T] int32, likewise: where each token's document would begin if its chunk's tokens followed each other from row 0 on, each at its
+    /// own position.
     /// </summary>
     PositionBase,
 

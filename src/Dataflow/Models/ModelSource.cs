@@ -134,7 +134,7 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
 
     /// <summary>The folder's own tokenizer, if it has one.</summary>
     public string? Tokenizer =>
-        (textFolder ?? Folder) is not { } texts ? null : TokenizerFiles.Select(name => Path.Combine(texts, name)).FirstOrDefault(File.Exists);
+        (textFolder ?? Folder) is { } texts ? TokenizerFiles.Select(name => Path.Combine(texts, name)).FirstOrDefault(File.Exists) : null;
 
     /// <inheritdoc/>
     public void Dispose() => checkpoint?.Dispose();
