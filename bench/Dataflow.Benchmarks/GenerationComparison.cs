@@ -101,7 +101,7 @@ internal static class GenerationComparison
             var roomy = new MemoryBudget(Bytes.FromGiB(16), Bytes.FromGiB(16));
             var request = new PlanRequest(config, Recipe.Bf16, WorkloadKind.Generation, Prompt, null, new GeometryPins(), roomy)
             {
-                Cache = new CacheShape((int)CachedModel.RowsFor([Prompt + Tokens], Prompt), 1),
+                Cache = new CacheRequest(1, Prompt + Tokens, 1),
             };
             var plan = Plans.Require(Planner.Plan(request));
             device = new CpuDevice(plan.Schedule, plan.Workload, Threads);
@@ -149,7 +149,7 @@ internal static class GenerationComparison
         private void Continue(int[] prompt, Stopwatch clock, Action<int> before)
         {
             var sequence = model.Open(Prompt + Tokens)!;
-            var sampler = new Sampler(SamplingSettings.Greedy, 0, vocabulary);
+            var sampler = new Sampler(SamplingSettings.Greedy, 0, new SamplingScratch(vocabulary));
             int next = 0;
             model.Continue([new Continuation(sequence, prompt, 1)], (_, _, logits) => next = sampler.Next(logits));
             clock.Start();

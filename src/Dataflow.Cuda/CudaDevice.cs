@@ -167,7 +167,7 @@ public sealed class CudaDevice : ITimedDevice
             if (size % 8 != 0)
             {
                 throw new UserErrorException(
-                    $"{name} is {size}, and CUDA kernels need a multiple of 8; train this model with --device cpu"
+                    $"{name} is {size}, and CUDA kernels need a multiple of 8; run this model with --device cpu"
                 );
             }
         }

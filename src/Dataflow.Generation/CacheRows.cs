@@ -2,8 +2,7 @@ namespace Dataflow.Generation;
 
 /// <summary>The rows of a cache: which are some sequence's, which are free. A sequence has rows that follow each other.</summary>
 /// <param name="rows">All of them.</param>
-/// <param name="alignment">A sequence begins at a multiple of so many: where kernels cut keys, so that its results are those alone.</param>
-internal sealed class CacheRows(int rows, int alignment)
+internal sealed class CacheRows(int rows)
 {
     private readonly List<CachedSequence> sequences = []; // by their first rows
 
@@ -23,7 +22,7 @@ internal sealed class CacheRows(int rows, int alignment)
                 return sequence;
             }
 
-            begin = i < sequences.Count ? RoundUp(sequences[i].FirstRow + sequences[i].Capacity, alignment) : begin;
+            begin = i < sequences.Count ? sequences[i].FirstRow + sequences[i].Capacity : begin;
         }
 
         return null;
@@ -31,9 +30,4 @@ internal sealed class CacheRows(int rows, int alignment)
 
     /// <summary>Its rows are free again.</summary>
     public void Free(CachedSequence sequence) => sequences.Remove(sequence);
-
-    /// <summary>Rows for so many sequences of those lengths, whatever their order.</summary>
-    public static long For(IEnumerable<int> lengths, int alignment) => lengths.Sum(l => (long)RoundUp(l, alignment));
-
-    private static int RoundUp(int value, int multiple) => checked((value + multiple - 1) / multiple * multiple);
 }

@@ -24,8 +24,6 @@ public delegate void LogitsOf(int Continuation, int Token, Span<float> Logits);
 /// </summary>
 public sealed class CachedModel
 {
-    // Kernels cut keys at fixed places of the cache: a sequence that begins at one of them has the results that it has alone.
-    private const int MostAlignment = 128;
     private const int PieceBytes = 1 << 20;
 
     private readonly Workload workload;
@@ -50,9 +48,9 @@ public sealed class CachedModel
         state = new StepState(schedule, device);
         executor = new Executor(schedule, device);
         table = new CachedTable(workload.Model, workload.Geometry);
-        rows = new CacheRows(cache.Rows, AlignmentOf(workload.Geometry.ChunkTokens));
+        rows = new CacheRows(cache.Rows);
         vocabulary = new VocabularyRows(workload.Model.VocabSize, workload.Geometry.VocabularyBlocks);
-        logits = new float[checked(cache.Logits * workload.Model.VocabSize)];
+        logits = new float[workload.Model.VocabSize];
         Clear(schedule);
     }
 
@@ -64,11 +62,6 @@ public sealed class CachedModel
 
     /// <summary>Tokens of a step whose logits may be asked for, at most.</summary>
     public int MostLogits => workload.Geometry.Cache!.Logits;
-
-    /// <summary>Rows that a cache needs for sequences of those lengths, whatever their order.</summary>
-    /// <param name="lengths">Tokens of each.</param>
-    /// <param name="chunkTokens">Tokens of a step at most.</param>
-    public static long RowsFor(IEnumerable<int> lengths, int chunkTokens) => CacheRows.For(lengths, AlignmentOf(chunkTokens));
 
     /// <summary>Writes all parameters into the arenas.</summary>
     public void Load(IWeightSource weights) => WeightLoading.Load(workload, state, weights);
@@ -86,9 +79,11 @@ public sealed class CachedModel
     /// <summary>Continues sequences, each by all of its tokens, in as few steps as have room for them.</summary>
     /// <param name="continuations">Each of another sequence.</param>
     /// <param name="tell">Told the logits that are asked for, in the order of continuations and tokens.</param>
+    /// <param name="cancellation">Looked at before each step; sequences keep the tokens of the steps that ran.</param>
     /// <exception cref="ArgumentException">A sequence gets more tokens than it has room for, or an id is none of the
     /// vocabulary.</exception>
-    public void Continue(IReadOnlyList<Continuation> continuations, LogitsOf tell)
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public void Continue(IReadOnlyList<Continuation> continuations, LogitsOf tell, CancellationToken cancellation = default)
     {
         Begin();
         for (int c = 0; c < continuations.Count; c++)
@@ -106,7 +101,7 @@ public sealed class CachedModel
                 bool asks = i >= ids.Length - wanted;
                 if (table.Count == StepTokens || (asks && table.Logits == workload.Geometry.Cache!.Logits))
                 {
-                    Run(tell);
+                    Run(tell, cancellation);
                     Begin();
                 }
 
@@ -126,11 +121,9 @@ public sealed class CachedModel
 
         if (table.Count > 0)
         {
-            Run(tell);
+            Run(tell, cancellation);
         }
     }
-
-    private static int AlignmentOf(int chunkTokens) => Math.Min(chunkTokens, MostAlignment);
 
     private void Begin()
     {
@@ -138,40 +131,35 @@ public sealed class CachedModel
         asked.Clear();
     }
 
-    private void Run(LogitsOf tell)
+    private void Run(LogitsOf tell, CancellationToken cancellation)
     {
+        if (cancellation.IsCancellationRequested)
+        {
+            table.TakeBack();
+            cancellation.ThrowIfCancellationRequested();
+        }
+
         state.Write(s_table, Bytes.Zero, table.Bytes);
         executor.RunStep(
             new StepArguments(1, default, 1) { Extent = new StepExtent(table.Count, table.Logits, table.FirstRow) });
         Steps++;
-        if (asked.Count == 0)
-        {
-            return;
-        }
-
-        ReadLogits();
         for (int i = 0; i < asked.Count; i++)
         {
-            var (continuation, token) = asked[i];
-            tell(continuation, token, logits.AsSpan(i * workload.Model.VocabSize, workload.Model.VocabSize));
+            ReadLogits(i);
+            tell(asked[i].Continuation, asked[i].Token, logits);
         }
     }
 
     /// <summary>Blocks of the vocabulary lie one after the other, each with a row for every token.</summary>
-    private void ReadLogits()
+    private void ReadLogits(int row)
     {
-        int all = workload.Model.VocabSize;
         for (int b = 0; b < vocabulary.Count; b++)
         {
             var block = new VocabularyBlock(b);
-            int columns = vocabulary.RowsOf(block), first = vocabulary.First(block);
+            var part = logits.AsSpan(vocabulary.First(block), vocabulary.RowsOf(block));
             var id = new ObjectId(ObjectFamily.Logits) { Piece = vocabulary.AreCut ? b : null };
-            for (int i = 0; i < asked.Count; i++)
-            {
-                var row = logits.AsSpan((i * all) + first, columns);
-                state.Read(id, new Bytes(4L * i * columns), MemoryMarshal.AsBytes(row));
-                Map(row);
-            }
+            state.Read(id, new Bytes(4L * row * part.Length), MemoryMarshal.AsBytes(part));
+            Map(part);
         }
     }
 

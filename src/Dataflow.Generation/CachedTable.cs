@@ -16,6 +16,8 @@ internal sealed class CachedTable
     private readonly bool countsPositions;
     private readonly List<RotarySetWriter> rotary = [];
     private int nextChunk;
+    private CachedSequence? first;
+    private readonly List<CachedSequence> given = []; // by token
 
     /// <summary>An empty one.</summary>
     public CachedTable(ModelConfig model, Geometry geometry)
@@ -40,7 +42,7 @@ internal sealed class CachedTable
     /// <summary>How many of them have their logits asked for.</summary>
     public int Logits { get; private set; }
 
-    /// <summary>The row of the first token where the others follow it; null where they do not.</summary>
+    /// <summary>The row of the first token where the others of its sequence follow it; null where there are yet others.</summary>
     public int? FirstRow { get; private set; }
 
     /// <summary>As the device reads it.</summary>
@@ -49,9 +51,21 @@ internal sealed class CachedTable
     /// <summary>Begins a step.</summary>
     public void Begin()
     {
-        (Count, Logits, FirstRow) = (0, 0, null);
+        (Count, Logits, FirstRow, first) = (0, 0, null, null);
+        given.Clear();
         rotary.ForEach(r => r.Begin());
         nextChunk++;
+    }
+
+    /// <summary>The sequences are without the tokens of a step that is not run.</summary>
+    public void TakeBack()
+    {
+        foreach (var sequence in given)
+        {
+            sequence.Count--;
+        }
+
+        given.Clear();
     }
 
     /// <summary>Adds a token.</summary>
@@ -62,7 +76,9 @@ internal sealed class CachedTable
     public void Add(CachedSequence sequence, int position, int id, bool wanted)
     {
         int row = sequence.FirstRow + position, t = Count++;
-        FirstRow = t == 0 ? row : FirstRow is { } first && first + t == row ? first : null;
+        given.Add(sequence);
+        first ??= sequence;
+        FirstRow = t == 0 ? row : sequence == first && FirstRow + t == row ? FirstRow : null;
         Set(ChunkTable.IdsArray, t, id);
         Set(ChunkTable.TargetsArray, t, TokenTableWriter.NotCounted);
         Set(ChunkTable.FirstKeysArray, t, sequence.FirstRow);

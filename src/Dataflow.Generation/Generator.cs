@@ -27,6 +27,8 @@ public readonly record struct GeneratedToken(int Prompt, int Id, int Index);
 /// <param name="settings">How tokens are chosen.</param>
 public sealed class Generator(CachedModel model, int vocabulary, SamplingSettings settings)
 {
+    private readonly SamplingScratch scratch = new(vocabulary);
+
     /// <summary>Continues all prompts.</summary>
     /// <param name="prompts">In the order in which they begin.</param>
     /// <param name="take">Told each token as it is chosen; true where the sequence ends with it.</param>
@@ -42,7 +44,7 @@ public sealed class Generator(CachedModel model, int vocabulary, SamplingSetting
             {
                 cancellation.ThrowIfCancellationRequested();
                 Admit(prompts, waiting, running);
-                Step(running, take);
+                Step(running, take, cancellation);
             }
         }
         finally
@@ -73,7 +75,7 @@ public sealed class Generator(CachedModel model, int vocabulary, SamplingSetting
             }
 
             waiting.Dequeue();
-            var sampler = new Sampler(settings, number, vocabulary);
+            var sampler = new Sampler(settings, number, scratch);
             foreach (int id in prompt.Ids)
             {
                 sampler.Note(id);
@@ -83,7 +85,7 @@ public sealed class Generator(CachedModel model, int vocabulary, SamplingSetting
         }
     }
 
-    private void Step(List<Running> running, Func<GeneratedToken, bool> take)
+    private void Step(List<Running> running, Func<GeneratedToken, bool> take, CancellationToken cancellation)
     {
         model.Continue(
             [.. running.Select(r => new Continuation(r.Sequence, r.Next, Wanted: 1))],
@@ -94,7 +96,8 @@ public sealed class Generator(CachedModel model, int vocabulary, SamplingSetting
                 of.Sampler.Note(id);
                 of.Next = new[] { id };
                 of.Ended = take(new GeneratedToken(of.Number, id, of.Chosen++)) || of.Chosen == of.Prompt.MostTokens;
-            });
+            },
+            cancellation);
         foreach (var ended in running.Where(r => r.Ended))
         {
             model.Close(ended.Sequence);

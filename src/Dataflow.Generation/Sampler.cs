@@ -1,35 +1,57 @@
 namespace Dataflow.Generation;
 
-/// <summary>Chooses the tokens of one sequence, one after the other. Its working memory is its own: for one thread at a time.</summary>
+/// <summary>What choosing takes for a moment: samplers that choose one after the other share it.</summary>
+/// <param name="vocabulary">Tokens that there are.</param>
+public sealed class SamplingScratch(int vocabulary)
+{
+    /// <summary>[vocabulary], made when it is first wanted.</summary>
+    internal int[] Order => field ??= new int[vocabulary];
+
+    /// <summary>[vocabulary], likewise.</summary>
+    internal double[] Weights => field ??= new double[vocabulary];
+
+    /// <summary>Tokens that there are.</summary>
+    internal int Vocabulary => vocabulary;
+}
+
+/// <summary>Chooses the tokens of one sequence, one after the other; for one thread at a time.</summary>
 /// <param name="settings">The rules.</param>
 /// <param name="sequence">Number of the sequence: each has random numbers of its own.</param>
-/// <param name="vocabulary">Tokens that there are.</param>
-public sealed class Sampler(SamplingSettings settings, long sequence, int vocabulary)
+/// <param name="scratch">Shared with others of the same thread.</param>
+public sealed class Sampler(SamplingSettings settings, long sequence, SamplingScratch scratch)
 {
-    private readonly bool[] seen = new bool[vocabulary];
-    private readonly int[] order = new int[vocabulary];
-    private readonly double[] weights = new double[vocabulary];
+    private readonly bool[]? seen = settings.RepetitionPenalty == 1 ? null : new bool[scratch.Vocabulary];
     private ulong drawn;
 
     /// <summary>The sequence has that token: for the repetition penalty.</summary>
-    public void Note(int token) => seen[token] = true;
+    public void Note(int token)
+    {
+        if (seen is not null)
+        {
+            seen[token] = true;
+        }
+    }
 
     /// <summary>The next token.</summary>
     /// <param name="logits">[vocabulary]; changed where there is a repetition penalty.</param>
+    /// <exception cref="Model.UserErrorException">The logits are no numbers.</exception>
     public int Next(Span<float> logits)
     {
-        if (settings.RepetitionPenalty != 1)
+        Penalize(logits);
+        int best = Best(logits);
+        if (!float.IsFinite(logits[best]))
         {
-            Penalize(logits);
+            throw new Model.UserErrorException(
+                "the model's logits are no finite numbers: its weights, or what becomes of them in this number format, are not sound");
         }
 
-        int best = Best(logits);
         if (settings.Temperature == 0 || settings.TopK == 1)
         {
             return best;
         }
 
         // From the likeliest down, weights relative to it.
+        var (order, weights) = (scratch.Order, scratch.Weights);
         int count = Candidates(logits, logits[best]);
         double sum = 0;
         for (int i = 0; i < count; i++)
@@ -84,7 +106,7 @@ public sealed class Sampler(SamplingSettings settings, long sequence, int vocabu
 
     private void Penalize(Span<float> logits)
     {
-        for (int i = 0; i < logits.Length; i++)
+        for (int i = 0; seen is not null && i < logits.Length; i++)
         {
             if (seen[i])
             {
@@ -96,6 +118,7 @@ public sealed class Sampler(SamplingSettings settings, long sequence, int vocabu
     /// <summary>The tokens that top-k leaves, likeliest first, and their probabilities as shares of the likeliest's.</summary>
     private int Candidates(ReadOnlySpan<float> logits, float largest)
     {
+        var (order, weights) = (scratch.Order, scratch.Weights);
         int count = 0;
         for (int i = 0; i < logits.Length; i++)
         {

@@ -37,13 +37,23 @@ public sealed record PlanRequest(
     /// Where sequences are continued: what is kept of them. Seqlen is then the most tokens that a step may take, and rows are not asked
     /// for.
     /// </summary>
-    public CacheShape? Cache { get; init; }
+    public CacheRequest? Cache { get; init; }
 
     /// <summary>How parameters are updated, where they are.</summary>
     public Optimizer Optimizer { get; init; } = Optimizer.AdamW;
 
     /// <summary>What is planned, with one of its geometries.</summary>
     internal Workload In(Geometry geometry) => new(Model, Recipe, geometry, Kind) { Optimizer = Optimizer };
+}
+
+/// <summary>Sequences that are continued side by side.</summary>
+/// <param name="Sequences">How many.</param>
+/// <param name="Length">Tokens of each whose keys and values are kept.</param>
+/// <param name="Logits">Tokens of a step whose logits may be asked for.</param>
+public sealed record CacheRequest(int Sequences, int Length, int Logits)
+{
+    /// <summary>Rows of the cache.</summary>
+    public long Rows => (long)Sequences * Length;
 }
 
 /// <summary>What planning yields: a plan, or why there is none.</summary>

@@ -25,7 +25,7 @@ public readonly record struct StepArguments(
 /// <param name="Tokens">Tokens of the chunk, from 1 to those that it has room for.</param>
 /// <param name="Logits">How many of them have their logits asked for; 0: none.</param>
 /// <param name="FirstRow">
-/// The window row of the first token where the others follow it, row after row; null where they do not.
+/// The window row of the first token where all are of one sequence and the others follow it, row after row; null where they do not.
 /// </param>
 public readonly record struct StepExtent(int Tokens, int Logits, int? FirstRow);
 

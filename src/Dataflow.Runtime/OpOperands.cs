@@ -157,11 +157,11 @@ public readonly struct OpOperands
 
     /// <summary>Where the chunk's tokens are.</summary>
     /// <param name="firstKey">The first key of each.</param>
-    /// <param name="rows">The window row of each, where they need not follow each other.</param>
-    public ChunkContext Context(Operand firstKey, Operand? rows = null) =>
-        rows is not { } own ? new(Pointer(firstKey), step.Geometry.WindowRow(op.Chunk!.Value))
-        : step.Extent?.FirstRow is { } first ? new(Pointer(firstKey), first)
-        : new(Pointer(firstKey), 0) { Rows = Pointer(own) };
+    /// <param name="scattered">Where they are, where they need not follow each other.</param>
+    public ChunkContext Context(Operand firstKey, ScatteredTokens? scattered = null) =>
+        scattered is null ? new(Pointer(firstKey), step.Geometry.WindowRow(op.Chunk!.Value))
+        : step.Extent?.FirstRow is { } first ? new(Pointer(firstKey), first) { Bases = Pointer(scattered.Bases) }
+        : new(Pointer(firstKey), 0) { Rows = Pointer(scattered.Rows), Bases = Pointer(scattered.Bases) };
 
     /// <summary>Bytes of a tensor.</summary>
     public Bytes SizeOf(Operand operand) => program.Places[operand].Size;

@@ -42,6 +42,12 @@ public readonly record struct ChunkContext(nuint FirstKey, int Row)
     /// <summary>The window row of each token (int32), where they do not follow the first one row after row; else 0.</summary>
     public nuint Rows { get; init; }
 
+    /// <summary>
+    /// The number of each token less its position in its sequence (int32), where sequences are continued, so that kernels may cut keys at
+    /// places of the sequence; else 0.
+    /// </summary>
+    public nuint Bases { get; init; }
+
     /// <summary>Declares what is read of each of so many tokens.</summary>
     public void Declare(KernelAccesses accesses, int tokens)
     {
@@ -49,6 +55,11 @@ public readonly record struct ChunkContext(nuint FirstKey, int Row)
         if (Rows != 0)
         {
             accesses.Words(Rows, tokens);
+        }
+
+        if (Bases != 0)
+        {
+            accesses.Words(Bases, tokens);
         }
     }
 }

@@ -127,11 +127,99 @@ public abstract class GenerationConformance<TDevice> : ConformanceSuite<TDevice>
         Assert.True(error <= bound, $"relative error {error:g3}");
     }
 
+    /// <summary>
+    /// A sequence's logits are, to the bit, those that it has alone, wherever in the cache it lies and whatever else is in its steps:
+    /// longer than where kernels cut keys, and in chunks that are no multiple of that.
+    /// </summary>
+    [Theory]
+    [InlineData("llama-bias", 50)]
+    [InlineData("gemma2", 130)]
+    public void Neighbours_change_nothing(string name, int chunk)
+    {
+        const int length = 230;
+        var golden = GoldenCase.OfFamily(name);
+        int[] ids = [.. Enumerable.Range(0, length).Select(i => (7 * i * i) % golden.Model.VocabSize)];
+        var request = new PlanRequest(
+            golden.Model, Recipe.Fp32, WorkloadKind.Generation, chunk, Rows: null, new GeometryPins(chunk), GoldenCase.Roomy)
+        {
+            Cache = new CacheRequest(4, length, 4),
+        };
+        var plan = GoldenCase.Plan(request);
+        using var device = Device.Open(plan.Schedule, plan.Workload, 0);
+        var model = Load(golden, plan, device);
+        float[] alone = [];
+        foreach (int before in new[] { 0, 1, 37, 101 })
+        {
+            var other = before == 0 ? null : model.Open(before);
+            var sequence = model.Open(length)!;
+            Continuation[] all =
+            [
+                .. other is null ? [] : new[] { new Continuation(other, ids.AsMemory(0, before), 0) },
+                new Continuation(sequence, ids.AsMemory(0, length - 3), 1),
+            ];
+            var got = new List<float>();
+            model.Continue(all, (_, _, logits) => got.AddRange(logits));
+            for (int i = length - 3; i < length; i++)
+            {
+                model.Continue([new Continuation(sequence, ids.AsMemory(i, 1), 1)], (_, _, logits) => got.AddRange(logits));
+            }
+
+            alone = before == 0 ? [.. got] : alone;
+            if (Device.IsSlow)
+            {
+                // Products of other sizes may be summed in another order on a GPU.
+                Assert.True(GoldenCase.RelativeL2([.. got], alone) <= 1e-5);
+            }
+            else
+            {
+                Assert.Equal(alone, got);
+            }
+
+            model.Close(sequence);
+            if (other is not null)
+            {
+                model.Close(other);
+            }
+        }
+    }
+
+    /// <summary>A prompt that is stopped leaves its sequence with the tokens of the steps that ran, and can be gone on with.</summary>
+    [Fact]
+    public void What_was_stopped_can_be_gone_on_with()
+    {
+        var golden = GoldenCase.OfFamily("llama-bias");
+        int[] ids = [.. golden.Row(0), .. golden.Row(1)];
+        int length = ids.Length;
+        var plan = Plans(golden, Recipe.Fp32, [length]).Last();
+        using var device = Device.Open(plan.Schedule, plan.Workload, 0);
+        var model = Load(golden, plan, device);
+        var whole = new List<float>();
+        var sequence = model.Open(length)!;
+        model.Continue([new Continuation(sequence, ids, 1)], (_, _, logits) => whole.AddRange(logits));
+        model.Close(sequence);
+
+        using var stop = new CancellationTokenSource();
+        sequence = model.Open(length)!;
+        Assert.Throws<OperationCanceledException>(
+            () => model.Continue([new Continuation(sequence, ids, length)], (_, _, _) => stop.Cancel(), stop.Token));
+        Assert.InRange(sequence.Count, 1, length - 1);
+        var rest = new List<float>();
+        model.Continue([new Continuation(sequence, ids.AsMemory(sequence.Count), 1)], (_, _, logits) => rest.AddRange(logits));
+        if (Device.IsSlow)
+        {
+            Assert.True(GoldenCase.RelativeL2([.. rest], [.. whole]) <= 1e-5);
+        }
+        else
+        {
+            Assert.Equal(whole, rest);
+        }
+    }
+
     /// <summary>A roomy plan, and one whose device budget is the least that works.</summary>
     private static IEnumerable<TrainingPlan> Plans(GoldenCase golden, Recipe recipe, IEnumerable<int> lengths)
     {
         int[] all = [.. lengths];
-        var cache = new CacheShape(checked((int)CachedModel.RowsFor(all, Chunk)), all.Length);
+        var cache = new CacheRequest(all.Length, all.Max(), all.Length);
         var request = new PlanRequest(
             golden.Model, recipe, WorkloadKind.Generation, Chunk, Rows: null, new GeometryPins(Chunk), GoldenCase.Roomy)
         {

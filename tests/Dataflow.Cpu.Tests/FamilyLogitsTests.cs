@@ -72,7 +72,7 @@ public class FamilyLogitsTests
         var request = new PlanRequest(
             model, Recipe.Fp32, WorkloadKind.Generation, chunk, Rows: null, new GeometryPins(chunk), GoldenCase.Roomy)
         {
-            Cache = new CacheShape(golden.Seqlen, chunk),
+            Cache = new CacheRequest(1, golden.Seqlen, chunk),
         };
         var continued = GoldenCase.Plan(request);
         using var cpu = new InterleavedCpuDevice(continued.Schedule, continued.Workload, threads: 2, seed: 2);

@@ -1,13 +1,13 @@
 namespace Dataflow.Generation.Tests;
 
-/// <summary>Sequences have rows of their own, begin where kernels cut keys, and leave their rows to others.</summary>
+/// <summary>Sequences have rows of their own, and leave them to others.</summary>
 public class CacheRowsTests
 {
     [Fact]
-    public void Sequences_begin_at_multiples_and_never_overlap()
+    public void Sequences_never_overlap()
     {
         var random = new Random(5);
-        var rows = new CacheRows(4096, 32);
+        var rows = new CacheRows(4096);
         var open = new List<CachedSequence>();
         for (int i = 0; i < 2000; i++)
         {
@@ -25,7 +25,7 @@ public class CacheRowsTests
             int end = 0;
             foreach (var sequence in open.OrderBy(s => s.FirstRow))
             {
-                Assert.True(sequence.FirstRow % 32 == 0 && sequence.FirstRow >= end);
+                Assert.True(sequence.FirstRow >= end);
                 end = sequence.FirstRow + sequence.Capacity;
             }
 
@@ -34,20 +34,9 @@ public class CacheRowsTests
     }
 
     [Fact]
-    public void What_is_counted_for_some_holds_them_in_any_order()
-    {
-        int[] lengths = [1, 33, 64, 100, 31];
-        foreach (var order in new[] { lengths, [.. lengths.Reverse()], [.. lengths.Order()] })
-        {
-            var rows = new CacheRows((int)CacheRows.For(lengths, 32), 32);
-            Assert.All(order, length => Assert.NotNull(rows.Take(length, length)));
-        }
-    }
-
-    [Fact]
     public void Where_no_gap_is_large_enough_there_is_no_room()
     {
-        var rows = new CacheRows(96, 32);
+        var rows = new CacheRows(96);
         var first = rows.Take(32, 32)!;
         Assert.NotNull(rows.Take(64, 64));
         Assert.Null(rows.Take(1, 1));

@@ -1,3 +1,5 @@
+using Dataflow.Model;
+
 namespace Dataflow.Generation.Tests;
 
 /// <summary>The next token is chosen by the rules that were asked for, and by nothing else.</summary>
@@ -12,7 +14,10 @@ public class SamplerTests
     public void What_is_no_number_is_never_chosen()
     {
         float[] logits = [float.NaN, -5, float.NaN, -4, float.NegativeInfinity];
-        Assert.Equal(3, new Sampler(SamplingSettings.Greedy, 0, logits.Length).Next(logits));
+        Assert.Equal(3, new Sampler(SamplingSettings.Greedy, 0, new SamplingScratch(logits.Length)).Next(logits));
+        float[] unsound = [float.NaN, float.NaN];
+        Assert.Throws<UserErrorException>(
+            () => new Sampler(new SamplingSettings { Temperature = 1 }, 0, new SamplingScratch(2)).Next(unsound));
     }
 
     [Theory]
@@ -49,7 +54,7 @@ public class SamplerTests
     public void The_repetition_penalty_divides_what_is_above_zero_and_multiplies_what_is_below()
     {
         float[] logits = [.. s_logits];
-        var sampler = new Sampler(new SamplingSettings { RepetitionPenalty = 2 }, 0, logits.Length);
+        var sampler = new Sampler(new SamplingSettings { RepetitionPenalty = 2 }, 0, new SamplingScratch(logits.Length));
         sampler.Note(1);
         sampler.Note(4);
         Assert.Equal(3, sampler.Next(logits));
@@ -74,17 +79,18 @@ public class SamplerTests
     public void What_makes_no_sense_is_said(double temperature, double topP, double minP) =>
         Assert.NotNull(new SamplingSettings { Temperature = temperature, TopP = topP, MinP = minP }.Fault);
 
-    private static int Next(SamplingSettings settings) => new Sampler(settings, 0, s_logits.Length).Next([.. s_logits]);
+    private static int Next(SamplingSettings settings) =>
+        new Sampler(settings, 0, new SamplingScratch(s_logits.Length)).Next([.. s_logits]);
 
     private static int[] Line(SamplingSettings settings, long sequence)
     {
-        var sampler = new Sampler(settings, sequence, s_logits.Length);
+        var sampler = new Sampler(settings, sequence, new SamplingScratch(s_logits.Length));
         return [.. Enumerable.Range(0, 40).Select(_ => sampler.Next([.. s_logits]))];
     }
 
     private static int[] Drawn(SamplingSettings settings, int times)
     {
-        var sampler = new Sampler(settings, 0, s_logits.Length);
+        var sampler = new Sampler(settings, 0, new SamplingScratch(s_logits.Length));
         int[] counts = new int[s_logits.Length];
         for (int i = 0; i < times; i++)
         {

@@ -89,7 +89,7 @@ public class ForwardOnlyTests
         var budget = new MemoryBudget(Bytes.FromGiB(64), Bytes.FromGiB(8));
         var request = new PlanRequest(model, Recipe.Bf16, WorkloadKind.Generation, 512, null, new GeometryPins(), budget)
         {
-            Cache = new CacheShape(4096, 1),
+            Cache = new CacheRequest(1, 4096, 1),
         };
         int before = 0;
         foreach (int gib in new[] { 6, 8, 12, 16, 20 })
@@ -122,7 +122,7 @@ public class ForwardOnlyTests
                     Seqlen = random.Next(32, 200),
                     Rows = null,
                     Pins = new GeometryPins(VocabularyBlocks: request.Pins.VocabularyBlocks),
-                    Cache = new CacheShape(random.Next(1, 500), random.Next(1, 12)),
+                    Cache = new CacheRequest(random.Next(1, 6), random.Next(1, 200), random.Next(1, 12)),
                 };
             }
 

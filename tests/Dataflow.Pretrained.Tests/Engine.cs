@@ -1,5 +1,4 @@
 using Dataflow.Cpu;
-using Dataflow.Generation;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Runtime;
@@ -113,7 +112,7 @@ internal sealed class Engine(string folder, bool tight)
     /// <summary>Ready to continue sequences.</summary>
     public TextGenerator Open(int seqlen, int logitRows, int batch = 1, int? most = null, bool ignoreEnd = false)
     {
-        var cache = new CacheShape((int)CachedModel.RowsFor(Enumerable.Repeat(seqlen, batch), 128), Math.Max(batch, logitRows));
+        var cache = new CacheRequest(batch, seqlen, Math.Max(batch, logitRows));
         var request = new PlanRequest(
             model, Recipe.Fp32, WorkloadKind.Generation, Math.Min(seqlen, 512), null, new GeometryPins(), s_roomy) { Cache = cache };
         var budget = Budget(request);

@@ -60,7 +60,8 @@ public sealed class TextGeneratorTests : IDisposable
         // There is room for two sequences.
         using var other = generator.Chat();
         Assert.Equal(first, other.Say("one", _ => { }));
-        Assert.Throws<InvalidOperationException>(() => generator.Chat());
+        Assert.Throws<UserErrorException>(() => generator.Chat());
+        Assert.Throws<UserErrorException>(() => generator.Continue([[1, 2]]).ToList());
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Dataflow.Generation;
+using Dataflow.Model;
 
 namespace Dataflow.Cli;
 
@@ -14,11 +15,12 @@ internal sealed class GenerationFlags
     private readonly Option<int?> topK = Declare.Option(
         "--top-k", "N", "choose among so many of the likeliest tokens [default: all]", Values.OptionalCount(1, int.MaxValue));
     private readonly Option<float> topP = Option(
-        "--top-p", "P", "choose among the likeliest tokens whose probabilities add up to P [default: 1]", 1, 0, 1.0000001f, least: false);
+        "--top-p", "P", "choose among the likeliest tokens whose probabilities add up to P [default: 1]", 1, t => Share(t, least: false));
     private readonly Option<float> minP = Option(
-        "--min-p", "P", "choose among tokens at least P times as likely as the likeliest [default: 0]", 0, 0, 1.0000001f);
+        "--min-p", "P", "choose among tokens at least P times as likely as the likeliest [default: 0]", 0, t => Share(t, least: true));
     private readonly Option<float> penalty = Option(
-        "--repetition-penalty", "X", "above 1: make tokens that are there already less likely [default: 1]", 1, 0, 1000, least: false);
+        "--repetition-penalty", "X", "above 1: make tokens that are there already less likely [default: 1]", 1,
+        Values.Real(0, 1000, false));
     private readonly Option<ulong> seed = Declare.Option(
         "--seed", "SEED", "of the choices: the same seed gives the same text [default: 0]", Values.Seed);
     private readonly Option<string[]?> stop = Declare.Several(
@@ -41,7 +43,7 @@ internal sealed class GenerationFlags
             "--temperature", "T",
             "0: always the likeliest token; above: choose by chance, below 1 more likely ones [default: "
                 + $"{temperatureElse.ToString(CultureInfo.InvariantCulture)}]",
-            temperatureElse, 0, 1000);
+            temperatureElse, Values.Real(0, 1000));
     }
 
     private int? TokensElse { get; }
@@ -62,7 +64,21 @@ internal sealed class GenerationFlags
     public string? Template(ParseResult parsed) => parsed.GetValue(template);
 
     /// <summary>What was given.</summary>
-    public GenerationOptions Bind(ParseResult parsed, PlanOptions plan, int batch) => new()
+    /// <exception cref="UserErrorException">An option cannot act.</exception>
+    public GenerationOptions Bind(ParseResult parsed, PlanOptions plan, int batch)
+    {
+        if (parsed.GetValue(temperature) == 0
+            && new Option[] { topK, topP, minP, seed }.FirstOrDefault(o => parsed.WasGiven(o)) is { } idle)
+        {
+            throw new UserErrorException(
+                $"{idle.Name} is of choices by chance, and at temperature 0 the likeliest token is taken; give --temperature, for example "
+                    + $"0.7, or leave {idle.Name} out");
+        }
+
+        return Given(parsed, plan, batch);
+    }
+
+    private GenerationOptions Given(ParseResult parsed, PlanOptions plan, int batch) => new()
     {
         Plan = plan,
         Batch = batch,
@@ -81,11 +97,16 @@ internal sealed class GenerationFlags
         },
     };
 
-    private static Option<float> Option(
-        string name, string placeholder, string description, float otherwise, float from, float below, bool least = true)
+    private static Option<float> Option(string name, string placeholder, string description, float otherwise, Func<string, float> parse)
     {
-        var option = Declare.Option(name, placeholder, description, Values.Real(from, below, least));
+        var option = Declare.Option(name, placeholder, description, parse);
         option.DefaultValueFactory = _ => otherwise;
         return option;
     }
+
+    private static float Share(string text, bool least) =>
+        float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float share)
+        && share <= 1
+        && (least ? share >= 0 : share > 0)
+            ? share : throw new UserErrorException($"'{text}' is no share; give a number {(least ? "from 0" : "above 0")} to 1");
 }

@@ -16,6 +16,9 @@ internal sealed class GeneratedTexts(TextWriter output, IReadOnlyList<int> promp
     /// <summary>Tokens that came.</summary>
     public int Tokens { get; private set; }
 
+    /// <summary>Prompts of which a token came.</summary>
+    public int Firsts { get; private set; }
+
     /// <summary>When the first token of each prompt had come.</summary>
     public TimeSpan FirstAt { get; private set; }
 
@@ -27,6 +30,7 @@ internal sealed class GeneratedTexts(TextWriter output, IReadOnlyList<int> promp
         if (piece.Index == 0)
         {
             FirstAt = clock.Elapsed;
+            Firsts++;
         }
 
         its.Text.Append(piece.Text);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using Dataflow.Model;
 
 namespace Dataflow.Cli;
@@ -32,6 +33,13 @@ internal static class ChatVerb
         generation.AddTo(command);
         command.SetAction(parsed =>
         {
+            if (TextGenerator.TextsOf(plan.ModelPath(parsed), generation.Template(parsed)) is not { HasTemplate: true })
+            {
+                throw new UserErrorException(
+                    $"{plan.ModelPath(parsed)} has no tokenizer with a chat template, so it knows no conversations; continue a text with "
+                        + "`dataflow generate`");
+            }
+
             var bound = plan.Bind(parsed, Room(plan.ModelPath(parsed))) with { Device = device.Bind(parsed) };
             return (int)Talk(generation.Bind(parsed, bound, batch: 1), parsed.GetValue(system));
         });
@@ -70,9 +78,9 @@ internal static class ChatVerb
             {
                 Messages.Tell($"there is no command {said}; {Commands}");
             }
-            else if (said.Length > 0)
+            else if (said.Length > 0 && Answer(session, said, person) is { } ended)
             {
-                Answer(session, said);
+                return ended;
             }
         }
 
@@ -89,7 +97,9 @@ internal static class ChatVerb
         return Console.In.ReadLine();
     }
 
-    private static void Answer(ChatSession session, string said)
+    /// <summary>Says something and prints the answer.</summary>
+    /// <returns>How the program ends, if it does: a person's Ctrl-C ends the answer alone.</returns>
+    private static ExitCode? Answer(ChatSession session, string said, bool person)
     {
         using var stop = new StopSignals();
         try
@@ -101,9 +111,11 @@ internal static class ChatVerb
             }, stop.Token);
             Console.Out.WriteLine();
         }
-        catch (UserErrorException e)
+        catch (UserErrorException e) when (person)
         {
             Messages.Tell(e.Message);
         }
+
+        return stop.By is { } signal && !(person && signal == PosixSignal.SIGINT) ? Interruption.CodeOf(signal) : null;
     }
 }

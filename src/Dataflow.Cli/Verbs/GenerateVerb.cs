@@ -55,6 +55,12 @@ internal static class GenerateVerb
             bool asChat = parsed.GetValue(chat);
             if (parsed.GetValue(dry))
             {
+                if (new Option[] { prompt, prompts, chat, system }.FirstOrDefault(o => parsed.WasGiven(o)) is { } idle)
+                {
+                    throw new UserErrorException(
+                        $"{idle.Name} says what is continued, and --dry-run continues nothing; leave one of them out");
+                }
+
                 var planned = generation.Bind(
                     parsed, plan.Bind(parsed) with { Device = device.Bind(parsed) }, parsed.GetValue(batch) ?? 1);
                 return (int)GenerationReport.Print(GenerationPlan.Make(planned), planned.Plan.Seqlen, parsed.GetValue(json));
@@ -63,6 +69,11 @@ internal static class GenerateVerb
             if (parsed.GetValue(system) is not null && !asChat)
             {
                 throw new UserErrorException("--system is said in conversations; give --chat too, or leave it out");
+            }
+
+            if (generation.Template(parsed) is not null && !asChat && parsed.GetValue(prompts) is null)
+            {
+                throw new UserErrorException("--template is how conversations are written; give --chat too, or leave it out");
             }
 
             var wanted = Prompts(parsed.GetValue(prompt) ?? [], parsed.GetValue(prompts), asChat, parsed.GetValue(system));
@@ -93,13 +104,25 @@ internal static class GenerateVerb
                 "--prompts brings its own texts and conversations; leave --prompt and --chat out, or --prompts");
         }
 
-        string[] texts = given.Length > 0 ? given : [Console.In.ReadToEnd()];
+        string[] texts = given.Length > 0 ? given : [Typed()];
         return
         [
             .. texts.Select(t => chat
                 ? (TextPrompt)new TextPrompt.Chat([.. Said("system", system), .. Said("user", t)])
                 : new TextPrompt.Text(t)),
         ];
+    }
+
+    /// <summary>Standard input; the line end that editors and echo put behind a text is no part of it.</summary>
+    private static string Typed()
+    {
+        if (!Console.IsInputRedirected)
+        {
+            Messages.Tell("type a text; Ctrl-D on a line of its own ends it");
+        }
+
+        string text = Console.In.ReadToEnd();
+        return text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('\n') ? text[..^1] : text;
     }
 
     private static IEnumerable<ChatMessage> Said(string role, string? text) => text is null ? [] : [new ChatMessage(role, text)];
@@ -116,7 +139,7 @@ internal static class GenerateVerb
         }
 
         told.Finish();
-        GenerationReport.Speed(generator, prompts.Sum(p => p.Count), told.Tokens, told.FirstAt, clock.Elapsed);
+        GenerationReport.Speed(generator, prompts.Count, prompts.Sum(p => (long)p.Count), told, clock.Elapsed);
         return stop.By is { } signal ? Interruption.CodeOf(signal) : ExitCode.Ok;
     }
 }

@@ -52,7 +52,7 @@ internal static class BlockCalls
                 Rows = CacheRow,
                 To = attention.Keys,
             },
-            attention with { Rows = CacheRow },
+            attention with { Scattered = new ScatteredTokens(CacheRow, PositionBase) },
             .. after,
         ];
     }

@@ -15,8 +15,8 @@ public sealed record AttentionForwardCall : KernelCall
     /// <summary>[T] int32.</summary>
     public required Operand FirstKey { get; init; }
 
-    /// <summary>[T] int32, each token's own row of the window; null where they follow each other, chunk after chunk.</summary>
-    public Operand? Rows { get; init; }
+    /// <summary>Where the tokens are that need not follow each other; null where they do, chunk after chunk.</summary>
+    public ScatteredTokens? Scattered { get; init; }
 
     /// <summary>[T, q].</summary>
     public required Operand Output { get; init; }
@@ -30,10 +30,15 @@ public sealed record AttentionForwardCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(Query, Keys, FirstKey, Rows);
+        all.Read(Query, Keys, FirstKey, Scattered?.Rows, Scattered?.Bases);
         all.Write(Output, Lse);
     }
 }
+
+/// <summary>Where tokens are that continue sequences.</summary>
+/// <param name="Rows">[T] int32, each token's own row of the window.</param>
+/// <param name="Bases">[T] int32, each token's number in the chunk less its position in its sequence.</param>
+public sealed record ScatteredTokens(Operand Rows, Operand Bases);
 
 /// <summary>dQ, and dK|dV (+)= over the window's rows up to the chunk's last.</summary>
 public sealed record AttentionBackwardCall : KernelCall

@@ -161,7 +161,7 @@ public static class GeometryRule
     }
 
     /// <summary>Tokens of a step that continues sequences, from large to small: at least those whose logits may be asked for.</summary>
-    private static IEnumerable<int> CacheChunks(PlanRequest request, CacheShape cache)
+    private static IEnumerable<int> CacheChunks(PlanRequest request, CacheRequest cache)
     {
         int most = Math.Max(cache.Logits, request.Pins.ChunkTokens ?? Math.Min(request.Seqlen, LargestCacheChunk));
         yield return most;
@@ -174,8 +174,8 @@ public static class GeometryRule
         }
     }
 
-    private static Geometry OfCache(CacheShape cache, int tokens, int blocks) =>
-        new(1, tokens, tokens, 1, 1, cache.Logits, blocks) { Cache = cache };
+    private static Geometry OfCache(CacheRequest cache, int tokens, int blocks) =>
+        new(1, tokens, tokens, 1, 1, cache.Logits, blocks) { Cache = new CacheShape(checked((int)cache.Rows), cache.Logits) };
 
     /// <summary>From large to small.</summary>
     private static List<int> ChunkTokens(PlanRequest request)

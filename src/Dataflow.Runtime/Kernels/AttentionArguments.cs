@@ -29,7 +29,7 @@ public readonly record struct AttentionForwardArguments : IKernelArguments
         {
             Query = at.Tensor(call.Query),
             Keys = at.Keys(call.Keys),
-            At = at.Context(call.FirstKey, call.Rows),
+            At = at.Context(call.FirstKey, call.Scattered),
             Heads = at.Heads,
             Output = at.Tensor(call.Output),
             Lse = at.Pointer(call.Lse),

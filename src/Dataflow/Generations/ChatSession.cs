@@ -17,13 +17,17 @@ public sealed class ChatSession : IDisposable
     private readonly List<ChatMessage> messages = [];
     private readonly List<int> cached = [];
     private readonly CachedSequence sequence;
+    private readonly SamplingScratch scratch;
     private long turns;
+    private bool isOver;
 
     internal ChatSession(OwnThread thread, GenerationModel model, ModelTexts texts, GenerationOptions options, string? system)
     {
         (this.thread, this.model, this.texts, this.options) = (thread, model, texts, options);
         sequence = model.Cached.Open(options.Plan.Seqlen)
-            ?? throw new InvalidOperationException("the cache has no room: another conversation is open");
+            ?? throw new UserErrorException(
+                "there is no room for another conversation: end one that is open, or ask for more sequences side by side");
+        scratch = new SamplingScratch(model.Config.VocabSize);
         Clear(system);
     }
 
@@ -50,8 +54,10 @@ public sealed class ChatSession : IDisposable
     /// <param name="take">Told each piece of the answer.</param>
     /// <param name="stop">Cancelled: the answer ends with the token that is being chosen.</param>
     /// <exception cref="UserErrorException">The conversation has no room for it; it is as it was before.</exception>
+    /// <exception cref="ObjectDisposedException">The conversation is over.</exception>
     public string Say(string text, Action<GeneratedPiece> take, CancellationToken stop = default)
     {
+        ObjectDisposedException.ThrowIf(isOver, this);
         messages.Add(new ChatMessage("user", text));
         var answer = new StringBuilder();
         try
@@ -82,7 +88,14 @@ public sealed class ChatSession : IDisposable
     }
 
     /// <summary>The cache has room for others again.</summary>
-    public void Dispose() => model.Cached.Close(sequence);
+    public void Dispose()
+    {
+        if (!isOver)
+        {
+            isOver = true;
+            model.Cached.Close(sequence);
+        }
+    }
 
     private void Answer(int[] ids, int most, StringBuilder answer, Action<GeneratedPiece> take, CancellationToken stop)
     {
@@ -90,7 +103,7 @@ public sealed class ChatSession : IDisposable
         int known = Math.Min(CommonBeginning(ids), ids.Length - 1);
         sequence.Rewind(known);
         cached.RemoveRange(known, cached.Count - known);
-        var sampler = new Sampler(options.Sampling, turns++, model.Config.VocabSize);
+        var sampler = new Sampler(options.Sampling, turns++, scratch);
         foreach (int id in ids)
         {
             sampler.Note(id);
@@ -101,13 +114,23 @@ public sealed class ChatSession : IDisposable
         for (int i = 0; i < most; i++)
         {
             int id = 0;
-            model.Cached.Continue([new Continuation(sequence, next, Wanted: 1)], (_, _, logits) => id = sampler.Next(logits));
+            try
+            {
+                model.Cached.Continue([new Continuation(sequence, next, Wanted: 1)], (_, _, logits) => id = sampler.Next(logits), stop);
+            }
+            catch (OperationCanceledException)
+            {
+                sequence.Rewind(Math.Min(cached.Count, sequence.Count));
+                answer.Append(shown.Finish());
+                return;
+            }
+
             cached.AddRange(next);
             sampler.Note(id);
-            bool isLast = i + 1 == most || stop.IsCancellationRequested;
-            var (piece, end) = shown.Next(id, isLast);
+            var (piece, end) = shown.Next(id, isLast: i + 1 == most);
             answer.Append(piece);
-            take(new GeneratedPiece(0, id, i, piece, end));
+            take(new GeneratedPiece(0, id, i, piece, end == GenerationEnd.None && stop.IsCancellationRequested
+                ? GenerationEnd.Interrupted : end));
             if (end != GenerationEnd.None)
             {
                 return;

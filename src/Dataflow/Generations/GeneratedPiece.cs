@@ -14,6 +14,9 @@ public enum GenerationEnd
 
     /// <summary>It has as many tokens as were asked for.</summary>
     Length,
+
+    /// <summary>It was stopped.</summary>
+    Interrupted,
 }
 
 /// <summary>What a token adds to a continuation.</summary>

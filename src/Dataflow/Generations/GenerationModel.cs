@@ -44,13 +44,6 @@ internal sealed class GenerationModel : IDisposable
         {
             var wanted = options.Plan.Completed;
             var config = source.Weights.Model;
-            if (wanted.Seqlen > config.LearnedPositions)
-            {
-                throw new UserErrorException(
-                    $"sequences are to have {wanted.Seqlen:N0} tokens, and the model has learned {config.LearnedPositions:N0} positions; "
-                        + "ask for fewer tokens, or give a shorter prompt");
-            }
-
             var budgets = Budgets.Choose(wanted);
             var machine = MachineMemory.Read();
             var gpu = wanted.Device.Gpu?.Memory;
@@ -59,7 +52,9 @@ internal sealed class GenerationModel : IDisposable
                 wanted.Request(config, WorkloadKind.Generation, budgets.Memory), wanted.Seqlen, options.Batch, options.LogitRows);
             if (batch < options.Batch)
             {
-                tell(new RunEvent.Noted([$"keys and values of {batch} sequences fit the budgets, so {batch} go on side by side"]));
+                tell(new RunEvent.Noted([
+                    $"the budgets have room for keys and values of {batch} at a time, not of {options.Batch} sequences side by side",
+                ]));
             }
 
             Budgets.Warn([Budgets.CheckArenas(plan, machine, gpu).Warning], tell);
@@ -79,24 +74,32 @@ internal sealed class GenerationModel : IDisposable
     }
 
     /// <summary>A plan for so many sequences, or for as many as fit.</summary>
+    /// <exception cref="UserErrorException">A sequence is longer than the model's positions, or than can be kept.</exception>
     /// <exception cref="InfeasibleException">No plan fits the budgets, even for one.</exception>
     public static (TrainingPlan Plan, int Batch) PlanFor(PlanRequest request, int seqlen, int batch, int logitRows)
     {
-        int step = Math.Min(seqlen, request.Pins.ChunkTokens ?? MostStepTokens);
+        if (seqlen > request.Model.LearnedPositions)
+        {
+            throw new UserErrorException(
+                $"sequences are to have {seqlen:N0} tokens, and the model has learned {request.Model.LearnedPositions:N0} positions; ask "
+                    + "for fewer tokens, or give a shorter prompt");
+        }
+
+        if (seqlen is < 2 or > GeometryLimits.StepTokens)
+        {
+            throw new UserErrorException(
+                $"sequences are to have {seqlen:N0} tokens, prompt and continuation together; give 2 to {GeometryLimits.StepTokens:N0}");
+        }
+
         for (; ; batch /= 2)
         {
-            long rows = CachedModel.RowsFor(Enumerable.Repeat(seqlen, batch), step);
-            if (rows > int.MaxValue)
+            var cache = new CacheRequest(batch, seqlen, Math.Max(batch, logitRows));
+            if (cache.Rows > GeometryLimits.StepTokens && batch > 1)
             {
-                throw new UserErrorException($"{batch} sequences of {seqlen:N0} tokens are more than can be kept; give smaller ones");
+                continue;
             }
 
-            var result = Plans.Make(request with
-            {
-                Rows = null,
-                Seqlen = step,
-                Cache = new CacheShape((int)rows, Math.Max(batch, logitRows)),
-            });
+            var result = Plans.Make(request with { Rows = null, Seqlen = Math.Min(seqlen, MostStepTokens), Cache = cache });
             if (result is PlanResult.Feasible || batch <= 1)
             {
                 return (Plans.Require(result), batch);

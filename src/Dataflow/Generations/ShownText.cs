@@ -25,7 +25,8 @@ internal sealed class ShownText(ModelTexts? texts, GenerationOptions options)
             : (text, GenerationEnd.None);
     }
 
-    private string Finish()
+    /// <summary>What was held back, of a text that is not gone on with.</summary>
+    public string Finish()
     {
         if (stream is null)
         {

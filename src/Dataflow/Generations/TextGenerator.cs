@@ -17,6 +17,7 @@ public sealed class TextGenerator : IDisposable
     private readonly GenerationModel model;
     private readonly GenerationOptions options;
     private readonly ModelTexts? texts;
+    private bool isOver;
 
     private TextGenerator(OwnThread thread, SavedModel source, GenerationModel model, GenerationOptions options, ModelTexts? texts) =>
         (this.thread, this.source, this.model, this.options, this.texts) = (thread, source, model, options, texts);
@@ -46,9 +47,9 @@ public sealed class TextGenerator : IDisposable
             throw new UserErrorException(fault);
         }
 
-        if (options.Batch < 1 || options.MaxTokens < 1)
+        if (options.Batch < 1 || options.MaxTokens < 1 || options.LogitRows < 1)
         {
-            throw new UserErrorException("there must be at least one sequence, and at least one token that follows");
+            throw new UserErrorException("there must be at least one sequence, one row of logits, and one token that follows");
         }
 
         if (options.Stop.Any(s => s.Length == 0))
@@ -63,6 +64,13 @@ public sealed class TextGenerator : IDisposable
         {
             tell(new RunEvent.Opened(source.Notes));
             var texts = TextsOf(source, options.Template);
+            if (texts is null && (options.Stop.Count > 0 || options.Template is not null))
+            {
+                throw new UserErrorException(
+                    $"{options.Plan.Model} has no tokenizer, so it knows no texts: leave out the "
+                        + (options.Stop.Count > 0 ? "texts at which continuations end" : "name of a chat template"));
+            }
+
             thread = new OwnThread("generation");
             return new TextGenerator(thread, source, thread.Wait(() => GenerationModel.Open(options, source, tell)), options, texts);
         }
@@ -155,8 +163,7 @@ public sealed class TextGenerator : IDisposable
         var prompt = Checked(ids, 0, more: 0);
         thread.Wait(() =>
         {
-            var sequence = model.Cached.Open(prompt.Ids.Count)
-                ?? throw new InvalidOperationException("the cache has no room for a sequence of the seqlen");
+            var sequence = model.Cached.Open(prompt.Ids.Count) ?? throw NoRoom();
             try
             {
                 model.Cached.Continue(
@@ -174,6 +181,12 @@ public sealed class TextGenerator : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (isOver)
+        {
+            return;
+        }
+
+        isOver = true;
         thread.Wait(() =>
         {
             model.Dispose();
@@ -197,6 +210,9 @@ public sealed class TextGenerator : IDisposable
 
     private static bool HasTokenizer(string folder) =>
         File.Exists(Path.Combine(folder, "tokenizer.json")) || File.Exists(Path.Combine(folder, "tokenizer.model"));
+
+    private static UserErrorException NoRoom() =>
+        new("there is no room for the sequence while a conversation is open: end it, or ask for more sequences side by side");
 
     private Prompt Checked(IReadOnlyList<int> ids, int number) => Checked(ids, number, more: 1);
 
@@ -230,6 +246,12 @@ public sealed class TextGenerator : IDisposable
     private void Run(List<Prompt> prompts, Action<GeneratedPiece> take, CancellationToken stop)
     {
         var streams = prompts.Select(_ => new ShownText(texts, options)).ToList();
+        if (model.Cached.Open(prompts.Max(p => p.Rows)) is not { } longest)
+        {
+            throw NoRoom();
+        }
+
+        model.Cached.Close(longest);
         new Generator(model.Cached, model.Config.VocabSize, options.Sampling).Run(
             prompts,
             token =>

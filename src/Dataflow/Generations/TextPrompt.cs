@@ -61,6 +61,11 @@ public abstract record TextPrompt
             using var json = JsonDocument.Parse(line);
             var root = json.RootElement;
             var given = new[] { "prompt", "messages", "ids" }.Where(n => root.TryGetProperty(n, out _)).ToList();
+            if (root.EnumerateObject().Select(m => m.Name).FirstOrDefault(n => !given.Contains(n)) is { } unknown)
+            {
+                throw new UserErrorException($"{place}: a prompt has no key {unknown}; {Expected}");
+            }
+
             return given switch
             {
                 ["prompt"] => new Text(Of(root.GetProperty("prompt"))),

@@ -91,7 +91,7 @@ internal sealed class SavedModel : IDisposable
     {
         for (int left = Tries; ; left--)
         {
-            var run = SavedRun.Find(path);
+            var run = Found(path);
             try
             {
                 return OfCheckpoint(run);
@@ -100,6 +100,19 @@ internal sealed class SavedModel : IDisposable
             {
                 // The run goes on, and removed this one for a newer one.
             }
+        }
+    }
+
+    private static SavedRun Found(string path)
+    {
+        try
+        {
+            return SavedRun.Find(path);
+        }
+        catch (UserErrorException e) when (e.Message.Contains("--resume", StringComparison.Ordinal))
+        {
+            throw new UserErrorException(
+                $"{path} has neither weights nor checkpoints; give a model's folder, hf:owner/name, or a run's folder of checkpoints");
         }
     }
 

@@ -73,9 +73,10 @@ internal readonly unsafe struct AttentionForward<TKernel>(ThreadTeam team, Atten
         Matrix keyHead = shape.Keys(kvHead);
         Matrix valueHead = shape.Values(kvHead);
         int end = Math.Min(shape.EndRow, offset + token + tokens);
-        for (int key = shape.FirstBlock(token), next; key < end; key = next)
+        int origin = shape.OriginOf(token);
+        for (int key = shape.FirstBlock(token, origin), next; key < end; key = next)
         {
-            next = shape.BlockEnd(key);
+            next = shape.BlockEnd(key, origin);
             int count = Math.Min(next, end) - key;
             HeadPanels.Across(keyHead, key - shape.FirstRow, count, keys, TKernel.Rows);
             HeadPanels.Along<TKernel>(valueHead, key - shape.FirstRow, count, values);

@@ -18,6 +18,7 @@ internal readonly unsafe struct AttentionShape
     private const int MaxGroupElements = 16384;
 
     private readonly int pieceRows;
+    private readonly int* bases; // null: pieces are cut at places of the window
     private readonly float scale;
     private readonly float softcap; // 0: none
 
@@ -27,6 +28,7 @@ internal readonly unsafe struct AttentionShape
         var (heads, kvHeads, headDim) = shape;
         int rowOffset = at.Row;
         Rows = (int*)at.Rows;
+        bases = (int*)at.Bases;
         if (headDim is < 1 or > 256 || kvHeads < 1 || heads % kvHeads != 0 || heads / kvHeads * (headDim + 12) > MaxGroupElements)
         {
             throw new ArgumentException($"cannot attend with {heads} heads on {kvHeads} key/value heads of {headDim}", nameof(shape));
@@ -108,15 +110,18 @@ internal readonly unsafe struct AttentionShape
     }
 
     /// <summary>Start of the first block of keys at hand that queries from <paramref name="token"/> on may see.</summary>
-    public int FirstBlock(int token)
+    public int FirstBlock(int token) => FirstBlock(token, origin: 0);
+
+    /// <summary>The same where pieces are cut from a row on.</summary>
+    public int FirstBlock(int token, int origin)
     {
         int row = Math.Max(FirstKey[token], FirstRow);
-        int inPiece = row % pieceRows;
+        int inPiece = (row - origin) % pieceRows;
         return row - inPiece + (inPiece / StreamBlock * StreamBlock);
     }
 
     /// <summary>One past the last key of the block that starts at <paramref name="row"/>: pieces end blocks.</summary>
-    public int BlockEnd(int row) => Math.Min(row + StreamBlock, row - (row % pieceRows) + pieceRows);
+    public int BlockEnd(int row, int origin = 0) => Math.Min(row + StreamBlock, row - ((row - origin) % pieceRows) + pieceRows);
 
     /// <summary>Throws unless all keys of the chunk are at hand.</summary>
     public void ExpectWhole()
@@ -127,17 +132,23 @@ internal readonly unsafe struct AttentionShape
         }
     }
 
-    /// <summary>How many tokens from one on, up to an end, are in window rows that follow each other.</summary>
+    /// <summary>How many tokens from one on, up to an end, are in window rows of one sequence that follow each other.</summary>
     public int RunFrom(int token, int end)
     {
         int next = token + 1;
-        while (next < end && (Rows == null || Rows[next] == Rows[next - 1] + 1))
+        while (next < end && (Rows == null || (Rows[next] == Rows[next - 1] + 1 && bases[next] == bases[next - 1])))
         {
             next++;
         }
 
         return next - token;
     }
+
+    /// <summary>
+    /// The row from which pieces are cut for the run that begins at <paramref name="token"/>: its sequence's first, so that its results are
+    /// those that it has alone; or the window's.
+    /// </summary>
+    public int OriginOf(int token) => bases == null ? 0 : OffsetOf(token) + bases[token];
 
     /// <summary>What is added to a token of a run that begins at <paramref name="token"/> to get its window row.</summary>
     public int OffsetOf(int token) => Rows == null ? RowOffset : Rows[token] - token;
