@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Reflection;
 using System.Text.Json.Nodes;
 using Dataflow.Cpu;
 using Dataflow.Formats;
@@ -79,7 +80,7 @@ internal static class GenerationComparison
             "Tokens after a prompt beside llama.cpp",
             $"A model of {model.ParameterCount / 1e6:0.0} million parameters from one BF16 GGUF file: {Tokens} tokens after {Prompt}, one "
                 + $"at a time, greedy, on {Threads} threads; {Turns} turns of ours and llama.cpp's, the best of each. llama.cpp is that of "
-                + $"LLamaSharp {typeof(LLamaWeights).Assembly.GetName().Version?.ToString(3)}, its library for AVX2 (that for AVX-512 was "
+                + $"LLamaSharp {LlamaVersion}, its library for AVX2 (that for AVX-512 was "
                 + "slower), keys and values in fp32. Ours stores and computes in bf16 with fp32 sums. Kernels were timed in a step of "
                 + "their own.",
             ["", "ours", "llama.cpp", "ratio"],
@@ -87,6 +88,9 @@ internal static class GenerationComparison
     }
 
     private static string Number(double value) => value.ToString("0.00", CultureInfo.InvariantCulture);
+
+    private static string? LlamaVersion =>
+        typeof(GenerationComparison).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(one => one.Key == "LlamaVersion").Value;
 
     private sealed class Ours : IDisposable
     {
