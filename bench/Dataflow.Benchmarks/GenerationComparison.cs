@@ -90,7 +90,10 @@ internal static class GenerationComparison
     private static string Number(double value) => value.ToString("0.00", CultureInfo.InvariantCulture);
 
     private static string? LlamaVersion =>
-        typeof(GenerationComparison).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(one => one.Key == "LlamaVersion").Value;
+        typeof(GenerationComparison)
+            .Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .Single(one => one.Key == "LlamaVersion")
+            .Value;
 
     private sealed class Ours : IDisposable
     {
