@@ -3,7 +3,8 @@
 // column_sum_<f32|bf16>: a [rows, columns] fp32, out [columns]. column_sum_bf16_<f32|bf16>: a is bf16. The sum is taken in fp64: 32 slices
 // (64 where a is bf16) of ceil(rows / slices) rows, each ascending, then the slices ascending, then the old contents where accumulate is
 // not 0 (else out is overwritten without being read); rounded to fp32, then to the type of out.
-//   grid ceil(columns / 32); block 256; no dynamic shared memory. columns a multiple of 16 bytes of a.
+//   grid ceil(columns / 32); block 256; no dynamic shared memory. columns a multiple of 16 bytes of a,
+//   but for the entry points ending in _unaligned, whose slices are 8.
 #include "device.cuh"
 
 template <typename From, typename T> DEVICE void column_sum(const From* a, T* out, int32 rows, int32 columns, int32 accumulate)
@@ -58,30 +59,18 @@ template <typename From, typename T> DEVICE void column_sum(const From* a, T* ou
     }
 }
 
-extern "C" __global__ void __launch_bounds__(256)
-column_sum_f32(const float* a, float* out, int32 rows, int32 columns, int32 accumulate)
-{
-    column_sum(a, out, rows, columns, accumulate);
-}
-EXPORT_KERNEL(column_sum_f32)
+#define COLUMN_SUM(name, From, T)                                                                                              \
+    extern "C" __global__ void __launch_bounds__(256) name(const From* a, T* out, int32 rows, int32 columns, int32 accumulate) \
+    {                                                                                                                          \
+        column_sum(a, out, rows, columns, accumulate);                                                                         \
+    }                                                                                                                          \
+    EXPORT_KERNEL(name)
 
-extern "C" __global__ void __launch_bounds__(256)
-column_sum_bf16(const float* a, bf16* out, int32 rows, int32 columns, int32 accumulate)
-{
-    column_sum(a, out, rows, columns, accumulate);
-}
-EXPORT_KERNEL(column_sum_bf16)
-
-extern "C" __global__ void __launch_bounds__(256)
-column_sum_bf16_f32(const bf16* a, float* out, int32 rows, int32 columns, int32 accumulate)
-{
-    column_sum(a, out, rows, columns, accumulate);
-}
-EXPORT_KERNEL(column_sum_bf16_f32)
-
-extern "C" __global__ void __launch_bounds__(256)
-column_sum_bf16_bf16(const bf16* a, bf16* out, int32 rows, int32 columns, int32 accumulate)
-{
-    column_sum(a, out, rows, columns, accumulate);
-}
-EXPORT_KERNEL(column_sum_bf16_bf16)
+COLUMN_SUM(column_sum_f32, float, float)
+COLUMN_SUM(column_sum_bf16, float, bf16)
+COLUMN_SUM(column_sum_bf16_f32, bf16, float)
+COLUMN_SUM(column_sum_bf16_bf16, bf16, bf16)
+COLUMN_SUM(column_sum_f32_unaligned, Loose<float>, float)
+COLUMN_SUM(column_sum_bf16_unaligned, Loose<float>, bf16)
+COLUMN_SUM(column_sum_bf16_f32_unaligned, Loose<bf16>, float)
+COLUMN_SUM(column_sum_bf16_bf16_unaligned, Loose<bf16>, bf16)

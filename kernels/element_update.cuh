@@ -15,7 +15,7 @@
 //   result does not depend on how the object is cut. Element 0 of the piece is element `first` of the object, a multiple of 8.
 // <rule>_bf16_master: master, g, moments fp32; w bf16 is overwritten with master, rounded to nearest even.
 //
-// decay: 0 where weight decay does not apply. count a multiple of 8 (f32: of 4).
+// decay: 0 where weight decay does not apply. Any count.
 //   grid ceil(count / 2,048) (f32: ceil(count / 1,024)); block 256; no dynamic shared memory.
 #pragma once
 #include "device.cuh"
@@ -70,12 +70,12 @@ DEVICE int64 load_state(UpdateState<Rule, Width>& at, const W* w, const G* g, co
     const int64 first = ((int64)blockIdx.x * 256 + threadIdx.x) * Width;
     if (first < count)
     {
-        load_elements(w + first, at.w);
-        load_elements(g + first, at.g);
+        load_first(w + first, at.w, count - first);
+        load_first(g + first, at.g, count - first);
 #pragma unroll
         for (int k = 0; k < Rule::Moments; k++)
         {
-            load_elements(moments + k * stride + first, at.m[k]);
+            load_first(moments + k * stride + first, at.m[k], count - first);
         }
     }
 
@@ -114,12 +114,12 @@ template <typename Rule, int Width> DEVICE void update(UpdateState<Rule, Width>&
 }
 
 template <typename Rule, int Width, typename M>
-DEVICE void store_moments(const UpdateState<Rule, Width>& at, M* moments, int64 stride, int64 first)
+DEVICE void store_moments(const UpdateState<Rule, Width>& at, M* moments, int64 stride, int64 first, int64 count)
 {
 #pragma unroll
     for (int k = 0; k < Rule::Moments; k++)
     {
-        store_elements(moments + k * stride + first, at.m[k]);
+        store_first(moments + k * stride + first, at.m[k], count - first);
     }
 }
 
@@ -130,8 +130,8 @@ template <typename Rule, typename T> DEVICE void update_elements(T* w, const T* 
     update(at, first, context);
     if (first < context.count)
     {
-        store_elements(w + first, at.w);
-        store_moments(at, moments, stride, first);
+        store_first(w + first, at.w, context.count - first);
+        store_moments(at, moments, stride, first, context.count);
     }
 }
 
@@ -143,9 +143,9 @@ DEVICE void update_master(float* master, const float* g, float* moments, int64 s
     update(at, first, context);
     if (first < context.count)
     {
-        store_elements(master + first, at.w);
-        store_moments(at, moments, stride, first);
-        store_elements(w + first, at.w);
+        store_first(master + first, at.w, context.count - first);
+        store_moments(at, moments, stride, first, context.count);
+        store_first(w + first, at.w, context.count - first);
     }
 }
 
@@ -175,8 +175,10 @@ DEVICE uint32 round_stochastically(float value, uint32 random)
     return (finite ? bits + random : bits) >> 16;
 }
 
-// Eight values, the first of which is element 8 * octet of the object; `which` tells values of one element apart.
-DEVICE void store_stochastically(bf16* at, const float (&value)[8], int64 octet, int32 object, uint32 which, const StepBlock* step)
+// Eight values, of which the first `here` are stored; the first is element 8 * octet of the object; `which` tells values of one element
+// apart.
+DEVICE void store_stochastically(
+    bf16* at, const float (&value)[8], int64 here, int64 octet, int32 object, uint32 which, const StepBlock* step)
 {
     const uint4 random =
         philox(make_uint4((uint32)octet, (uint32)(octet >> 32), (uint32)step->step, (uint32)object * 4 + which), step->seed);
@@ -189,7 +191,20 @@ DEVICE void store_stochastically(bf16* at, const float (&value)[8], int64 octet,
         packed[i] = low | round_stochastically(value[2 * i + 1], words[i] >> 16) << 16;
     }
 
-    *reinterpret_cast<uint4*>(at) = make_uint4(packed[0], packed[1], packed[2], packed[3]);
+    if (here >= 8)
+    {
+        *reinterpret_cast<uint4*>(at) = make_uint4(packed[0], packed[1], packed[2], packed[3]);
+        return;
+    }
+
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+    {
+        if (i < here)
+        {
+            at[i] = bf16{(uint16)(packed[i / 2] >> i % 2 * 16)};
+        }
+    }
 }
 
 template <typename Rule>
@@ -202,11 +217,12 @@ DEVICE void update_stochastically(
     if (mine < context.count)
     {
         const int64 octet = (first + mine) / 8;
-        store_stochastically(w + mine, at.w, octet, object, 0, context.step);
+        const int64 here = context.count - mine;
+        store_stochastically(w + mine, at.w, here, octet, object, 0, context.step);
 #pragma unroll
         for (int k = 0; k < Rule::Moments; k++)
         {
-            store_stochastically(moments + k * stride + mine, at.m[k], octet, object, k + 1, context.step);
+            store_stochastically(moments + k * stride + mine, at.m[k], here, octet, object, k + 1, context.step);
         }
     }
 }

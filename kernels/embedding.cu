@@ -19,7 +19,7 @@
 // embedding_block_backward_<f32|bf16|bf16_f32>: the same for the ids of dblock [block_rows, columns], which holds those from first_id on;
 //   rows with other ids are not read. The same bits as the whole's. Launched as embedding_backward.
 //
-// columns a multiple of Count. No dynamic shared memory.
+// columns a multiple of Count, but for the entry points ending in _unaligned: their Count is 1. No dynamic shared memory.
 #include "device.cuh"
 
 template <typename T> DEVICE void store_scaled(T* at, const uint4& raw, float scale)
@@ -58,7 +58,7 @@ template <typename T> DEVICE void copy_row(const T* from, T* to, float scale, in
             {
                 if (scale == 1.0f)
                 {
-                    *reinterpret_cast<uint4*>(to + start + i * step) = raw[i];
+                    store_raw(to + start + i * step, raw[i]);
                 }
                 else
                 {
@@ -108,7 +108,7 @@ DEVICE void gather_block(
     {
         for (int at = threadIdx.x * count; at < columns; at += blockDim.x * count)
         {
-            *reinterpret_cast<uint4*>(to + at) = make_uint4(0, 0, 0, 0);
+            store_raw(to + at, make_uint4(0, 0, 0, 0));
         }
     }
 }
@@ -279,86 +279,48 @@ template <typename T, typename G> DEVICE void scatter(const Order& order, const 
     }
 }
 
-extern "C" __global__ void __launch_bounds__(512)
-embedding_forward_f32(const int32* ids, const float* table, float* x, float scale, int32 columns)
-{
-    gather(ids, table, x, scale, columns);
-}
-EXPORT_KERNEL(embedding_forward_f32)
+#define FORWARD(suffix, T)                                                                                                       \
+    extern "C" __global__ void __launch_bounds__(512)                                                                            \
+        embedding_forward_##suffix(const int32* ids, const T* table, T* x, float scale, int32 columns)                           \
+    {                                                                                                                            \
+        gather(ids, table, x, scale, columns);                                                                                   \
+    }                                                                                                                            \
+    EXPORT_KERNEL(embedding_forward_##suffix)                                                                                    \
+    extern "C" __global__ void __launch_bounds__(512)                                                                            \
+        embedding_add_##suffix(const int32* ids, const T* table, T* x, float scale, int32 columns)                               \
+    {                                                                                                                            \
+        gather_add(ids, table, x, scale, columns);                                                                               \
+    }                                                                                                                            \
+    EXPORT_KERNEL(embedding_add_##suffix)                                                                                        \
+    extern "C" __global__ void __launch_bounds__(512) embedding_block_forward_##suffix(                                          \
+        const int32* ids, const T* block, T* x, float scale, int32 first_id, int32 block_rows, int32 columns, int32 zero_others) \
+    {                                                                                                                            \
+        gather_block(ids, block, x, scale, first_id, block_rows, columns, zero_others);                                          \
+    }                                                                                                                            \
+    EXPORT_KERNEL(embedding_block_forward_##suffix)
 
-extern "C" __global__ void __launch_bounds__(512)
-embedding_forward_bf16(const int32* ids, const bf16* table, bf16* x, float scale, int32 columns)
-{
-    gather(ids, table, x, scale, columns);
-}
-EXPORT_KERNEL(embedding_forward_bf16)
+FORWARD(f32, float)
+FORWARD(bf16, bf16)
+FORWARD(f32_unaligned, Loose<float>)
+FORWARD(bf16_unaligned, Loose<bf16>)
 
-extern "C" __global__ void __launch_bounds__(512)
-embedding_add_f32(const int32* ids, const float* table, float* x, float scale, int32 columns)
-{
-    gather_add(ids, table, x, scale, columns);
-}
-EXPORT_KERNEL(embedding_add_f32)
+#define BACKWARD(suffix, T, G)                                                                                                \
+    extern "C" __global__ void __launch_bounds__(128) embedding_backward_##suffix(                                            \
+        const int32* ids, const int32* order, const T* dx, G* dtable, float scale, int32 tokens, int32 columns)               \
+    {                                                                                                                         \
+        scatter(Order{ids, order, tokens, 0, All}, dx, dtable, scale, columns);                                               \
+    }                                                                                                                         \
+    EXPORT_KERNEL(embedding_backward_##suffix)                                                                                \
+    extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_##suffix(const int32* ids, const int32* order, \
+        const T* dx, G* dblock, float scale, int32 tokens, int32 first_id, int32 block_rows, int32 columns)                   \
+    {                                                                                                                         \
+        scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, scale, columns);                                 \
+    }                                                                                                                         \
+    EXPORT_KERNEL(embedding_block_backward_##suffix)
 
-extern "C" __global__ void __launch_bounds__(512)
-embedding_add_bf16(const int32* ids, const bf16* table, bf16* x, float scale, int32 columns)
-{
-    gather_add(ids, table, x, scale, columns);
-}
-EXPORT_KERNEL(embedding_add_bf16)
-
-extern "C" __global__ void __launch_bounds__(512) embedding_block_forward_f32(
-    const int32* ids, const float* block, float* x, float scale, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)
-{
-    gather_block(ids, block, x, scale, first_id, block_rows, columns, zero_others);
-}
-EXPORT_KERNEL(embedding_block_forward_f32)
-
-extern "C" __global__ void __launch_bounds__(512) embedding_block_forward_bf16(
-    const int32* ids, const bf16* block, bf16* x, float scale, int32 first_id, int32 block_rows, int32 columns, int32 zero_others)
-{
-    gather_block(ids, block, x, scale, first_id, block_rows, columns, zero_others);
-}
-EXPORT_KERNEL(embedding_block_forward_bf16)
-
-extern "C" __global__ void __launch_bounds__(128)
-embedding_backward_f32(const int32* ids, const int32* order, const float* dx, float* dtable, float scale, int32 tokens, int32 columns)
-{
-    scatter(Order{ids, order, tokens, 0, All}, dx, dtable, scale, columns);
-}
-EXPORT_KERNEL(embedding_backward_f32)
-
-extern "C" __global__ void __launch_bounds__(128)
-embedding_backward_bf16(const int32* ids, const int32* order, const bf16* dx, bf16* dtable, float scale, int32 tokens, int32 columns)
-{
-    scatter(Order{ids, order, tokens, 0, All}, dx, dtable, scale, columns);
-}
-EXPORT_KERNEL(embedding_backward_bf16)
-
-extern "C" __global__ void __launch_bounds__(128)
-embedding_backward_bf16_f32(const int32* ids, const int32* order, const bf16* dx, float* dtable, float scale, int32 tokens, int32 columns)
-{
-    scatter(Order{ids, order, tokens, 0, All}, dx, dtable, scale, columns);
-}
-EXPORT_KERNEL(embedding_backward_bf16_f32)
-
-extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_f32(const int32* ids, const int32* order,
-    const float* dx, float* dblock, float scale, int32 tokens, int32 first_id, int32 block_rows, int32 columns)
-{
-    scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, scale, columns);
-}
-EXPORT_KERNEL(embedding_block_backward_f32)
-
-extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_bf16(const int32* ids, const int32* order,
-    const bf16* dx, bf16* dblock, float scale, int32 tokens, int32 first_id, int32 block_rows, int32 columns)
-{
-    scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, scale, columns);
-}
-EXPORT_KERNEL(embedding_block_backward_bf16)
-
-extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_bf16_f32(const int32* ids, const int32* order,
-    const bf16* dx, float* dblock, float scale, int32 tokens, int32 first_id, int32 block_rows, int32 columns)
-{
-    scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, scale, columns);
-}
-EXPORT_KERNEL(embedding_block_backward_bf16_f32)
+BACKWARD(f32, float, float)
+BACKWARD(bf16, bf16, bf16)
+BACKWARD(bf16_f32, bf16, float)
+BACKWARD(f32_unaligned, Loose<float>, Loose<float>)
+BACKWARD(bf16_unaligned, Loose<bf16>, Loose<bf16>)
+BACKWARD(bf16_f32_unaligned, Loose<bf16>, Loose<float>)

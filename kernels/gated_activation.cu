@@ -5,7 +5,8 @@
 // <unit>_backward_<f32|bf16>, in place: gradient [rows, columns] is replaced by s, bit for bit the forward's; gate_up by its gradient,
 //   dg = ds u f'(g), du = ds f(g).
 // fp32, each output rounded once.
-//   grid rows * ceil(columns / Count / 512), Count elements in 16 bytes; block 256; no dynamic shared memory. columns a multiple of Count.
+//   grid rows * ceil(columns / Count / 512), Count elements in 16 bytes; block 256; no dynamic shared memory. columns a multiple of Count,
+//   but for the entry points ending in _unaligned: their Count is 1.
 #include "activations.cuh"
 
 template <typename Activation, typename T> DEVICE void forward(const T* gate_up, T* out, int32 columns)
@@ -90,122 +91,26 @@ template <typename Activation, typename T> DEVICE void backward(T* gradient, T* 
     }
 }
 
-extern "C" __global__ void __launch_bounds__(256) swi_glu_forward_f32(const float* gate_up, float* out, int32 columns)
-{
-    forward<Silu>(gate_up, out, columns);
-}
-EXPORT_KERNEL(swi_glu_forward_f32)
+#define ENTRIES(name, suffix, Activation, T)                                                                           \
+    extern "C" __global__ void __launch_bounds__(256) name##_forward_##suffix(const T* gate_up, T* out, int32 columns) \
+    {                                                                                                                  \
+        forward<Activation>(gate_up, out, columns);                                                                    \
+    }                                                                                                                  \
+    EXPORT_KERNEL(name##_forward_##suffix)                                                                             \
+    extern "C" __global__ void __launch_bounds__(256) name##_backward_##suffix(T* gradient, T* gate_up, int32 columns) \
+    {                                                                                                                  \
+        backward<Activation>(gradient, gate_up, columns);                                                              \
+    }                                                                                                                  \
+    EXPORT_KERNEL(name##_backward_##suffix)
 
-extern "C" __global__ void __launch_bounds__(256) swi_glu_forward_bf16(const bf16* gate_up, bf16* out, int32 columns)
-{
-    forward<Silu>(gate_up, out, columns);
-}
-EXPORT_KERNEL(swi_glu_forward_bf16)
+#define ACTIVATION(name, Activation)                       \
+    ENTRIES(name, f32, Activation, float)                  \
+    ENTRIES(name, bf16, Activation, bf16)                  \
+    ENTRIES(name, f32_unaligned, Activation, Loose<float>) \
+    ENTRIES(name, bf16_unaligned, Activation, Loose<bf16>)
 
-extern "C" __global__ void __launch_bounds__(256) swi_glu_backward_f32(float* gradient, float* gate_up, int32 columns)
-{
-    backward<Silu>(gradient, gate_up, columns);
-}
-EXPORT_KERNEL(swi_glu_backward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) swi_glu_backward_bf16(bf16* gradient, bf16* gate_up, int32 columns)
-{
-    backward<Silu>(gradient, gate_up, columns);
-}
-EXPORT_KERNEL(swi_glu_backward_bf16)
-
-extern "C" __global__ void __launch_bounds__(256) ge_glu_forward_f32(const float* gate_up, float* out, int32 columns)
-{
-    forward<Gelu>(gate_up, out, columns);
-}
-EXPORT_KERNEL(ge_glu_forward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) ge_glu_forward_bf16(const bf16* gate_up, bf16* out, int32 columns)
-{
-    forward<Gelu>(gate_up, out, columns);
-}
-EXPORT_KERNEL(ge_glu_forward_bf16)
-
-extern "C" __global__ void __launch_bounds__(256) ge_glu_backward_f32(float* gradient, float* gate_up, int32 columns)
-{
-    backward<Gelu>(gradient, gate_up, columns);
-}
-EXPORT_KERNEL(ge_glu_backward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) ge_glu_backward_bf16(bf16* gradient, bf16* gate_up, int32 columns)
-{
-    backward<Gelu>(gradient, gate_up, columns);
-}
-EXPORT_KERNEL(ge_glu_backward_bf16)
-
-extern "C" __global__ void __launch_bounds__(256) ge_glu_tanh_forward_f32(const float* gate_up, float* out, int32 columns)
-{
-    forward<GeluTanh>(gate_up, out, columns);
-}
-EXPORT_KERNEL(ge_glu_tanh_forward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) ge_glu_tanh_forward_bf16(const bf16* gate_up, bf16* out, int32 columns)
-{
-    forward<GeluTanh>(gate_up, out, columns);
-}
-EXPORT_KERNEL(ge_glu_tanh_forward_bf16)
-
-extern "C" __global__ void __launch_bounds__(256) ge_glu_tanh_backward_f32(float* gradient, float* gate_up, int32 columns)
-{
-    backward<GeluTanh>(gradient, gate_up, columns);
-}
-EXPORT_KERNEL(ge_glu_tanh_backward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) ge_glu_tanh_backward_bf16(bf16* gradient, bf16* gate_up, int32 columns)
-{
-    backward<GeluTanh>(gradient, gate_up, columns);
-}
-EXPORT_KERNEL(ge_glu_tanh_backward_bf16)
-
-extern "C" __global__ void __launch_bounds__(256) re_glu_forward_f32(const float* gate_up, float* out, int32 columns)
-{
-    forward<Relu>(gate_up, out, columns);
-}
-EXPORT_KERNEL(re_glu_forward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) re_glu_forward_bf16(const bf16* gate_up, bf16* out, int32 columns)
-{
-    forward<Relu>(gate_up, out, columns);
-}
-EXPORT_KERNEL(re_glu_forward_bf16)
-
-extern "C" __global__ void __launch_bounds__(256) re_glu_backward_f32(float* gradient, float* gate_up, int32 columns)
-{
-    backward<Relu>(gradient, gate_up, columns);
-}
-EXPORT_KERNEL(re_glu_backward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) re_glu_backward_bf16(bf16* gradient, bf16* gate_up, int32 columns)
-{
-    backward<Relu>(gradient, gate_up, columns);
-}
-EXPORT_KERNEL(re_glu_backward_bf16)
-
-extern "C" __global__ void __launch_bounds__(256) squared_re_glu_forward_f32(const float* gate_up, float* out, int32 columns)
-{
-    forward<SquaredRelu>(gate_up, out, columns);
-}
-EXPORT_KERNEL(squared_re_glu_forward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) squared_re_glu_forward_bf16(const bf16* gate_up, bf16* out, int32 columns)
-{
-    forward<SquaredRelu>(gate_up, out, columns);
-}
-EXPORT_KERNEL(squared_re_glu_forward_bf16)
-
-extern "C" __global__ void __launch_bounds__(256) squared_re_glu_backward_f32(float* gradient, float* gate_up, int32 columns)
-{
-    backward<SquaredRelu>(gradient, gate_up, columns);
-}
-EXPORT_KERNEL(squared_re_glu_backward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) squared_re_glu_backward_bf16(bf16* gradient, bf16* gate_up, int32 columns)
-{
-    backward<SquaredRelu>(gradient, gate_up, columns);
-}
-EXPORT_KERNEL(squared_re_glu_backward_bf16)
+ACTIVATION(swi_glu, Silu)
+ACTIVATION(ge_glu, Gelu)
+ACTIVATION(ge_glu_tanh, GeluTanh)
+ACTIVATION(re_glu, Relu)
+ACTIVATION(squared_re_glu, SquaredRelu)

@@ -18,11 +18,11 @@ template <typename T> DEVICE void add_pack(Pack<T>& pack, const T* addend, int32
 }
 
 // As many elements of G as a pack of T has, as floats.
-template <typename T, typename G> DEVICE Pack<T> unpack_as(const uint4 (&raw)[sizeof(G) / sizeof(T)])
+template <typename T, typename G> DEVICE Pack<T> unpack_as(const uint4 (&raw)[Pack<T>::Count / Pack<G>::Count])
 {
     Pack<T> pack;
 #pragma unroll
-    for (int i = 0; i < (int)(sizeof(G) / sizeof(T)); i++)
+    for (int i = 0; i < Pack<T>::Count / Pack<G>::Count; i++)
     {
         const Pack<G> part = unpack<G>(raw[i]);
 #pragma unroll

@@ -20,7 +20,7 @@
 // positions of a million. The rest is fp32, each output rounded once.
 //   grid ceil(rows / 16); block 256; dynamic shared memory 68 hd + 192 bytes; backward of heads that share weights 1,024 hd / L more, L
 //   the lanes of a head: ceil(hd / 2 / Count) rounded up to a power of two, Count elements in 16 bytes; workspace of each partials 4
-//   bytes times its weights times grid. hd even, at most 256, a multiple of Count; where half of it is none, the entry points ending in
+//   bytes times its weights times grid. hd even, at most 256; where half of it is no multiple of Count, the entry points ending in
 //   _unaligned.
 #include "qk_norm_rope_turns.cuh"
 
@@ -254,7 +254,7 @@ DEVICE void forward(const T* qkv, const int32* first_key, const T* q_norm, const
     {
         kv += row * (2 * kv_width);
         turn_heads<What, Whole>(qkv + q_width, stride, kv, 2 * kv_width, shape.kv_heads, k_norm, of, values, nullptr, share);
-        copy_values(qkv + q_width + kv_width, stride, kv + kv_width, 2 * kv_width, kv_width, share.tokens);
+        copy_values<Whole>(qkv + q_width + kv_width, stride, kv + kv_width, 2 * kv_width, kv_width, share.tokens);
     }
 }
 
@@ -307,7 +307,7 @@ DEVICE void backward(const T* dq, const float* dkv, const int32* first_key, cons
         }
     }
 
-    copy_values(dkv + kv_width, 2 * kv_width, dqkv + q_width + kv_width, stride, kv_width, share.tokens);
+    copy_values<Whole>(dkv + kv_width, 2 * kv_width, dqkv + q_width + kv_width, stride, kv_width, share.tokens);
 }
 
 #define SHAPE_PARAMETERS int32 rows, int32 row_offset, int32 heads, int32 kv_heads, int32 head_dim

@@ -305,11 +305,24 @@ template <bool Whole, int Width> DEVICE void add_groups(const Runs<Width>& sums,
     }
 }
 
-// The values: `width` elements of each of the block's tokens, as they are.
-template <typename From, typename To>
+// The values: `width` elements of each of the block's tokens, as they are. Rows may start anywhere where heads are not Whole.
+template <bool Whole, typename From, typename To>
 DEVICE void copy_values(const From* from, int64 from_stride, To* to, int64 to_stride, int width, int tokens)
 {
     const int count = Pack<To>::Count;
+    if constexpr (!Whole)
+    {
+        if ((from_stride | to_stride | width) % count != 0)
+        {
+            for (int at = threadIdx.x; at < tokens * width; at += blockDim.x)
+            {
+                to[at / width * to_stride + at % width] = from_float<To>(to_float(from[at / width * from_stride + at % width]));
+            }
+
+            return;
+        }
+    }
+
     for (int at = threadIdx.x; at < tokens * (width / count); at += blockDim.x)
     {
         const int token = at / (width / count);

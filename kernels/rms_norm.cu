@@ -12,7 +12,8 @@
 //   grid groups; block B = clamp(ceil(columns / Count / 2) rounded up to 32, 64, 768); workspace groups * columns * 4 bytes.
 //   rms_norm_backward_bf16_f32: all in bf16 but dy, which is fp32, so that dx may not be dy.
 //
-// Both: columns a multiple of Count, any length: what a block cannot hold in registers it reads again. No dynamic shared memory.
+// Both: columns a multiple of Count, any length: what a block cannot hold in registers it reads again. The entry points ending in
+// _unaligned take any columns: their Count is 1. No dynamic shared memory.
 #include "norm_rows.cuh"
 
 template <typename T>
@@ -135,7 +136,7 @@ DEVICE void backward(const G* dy, const T* x, const float* rstd, const T* w, con
 {
     const int count = Pack<T>::Count;
     const int held = 2;
-    const int parts = sizeof(G) / sizeof(T);
+    const int parts = Pack<T>::Count / Pack<G>::Count;
     __shared__ float scratch[32];
     const int step = blockDim.x * count;
     const int first = threadIdx.x * count;
@@ -249,40 +250,30 @@ DEVICE void backward(const G* dy, const T* x, const float* rstd, const T* w, con
     }
 }
 
-extern "C" __global__ void __launch_bounds__(1024)
-rms_norm_forward_f32(const float* x, const float* w, const float* addend, float* y, float* rstd, float offset, float eps, int32 columns)
-{
-    forward(x, w, addend, y, rstd, offset, eps, columns);
-}
-EXPORT_KERNEL(rms_norm_forward_f32)
+#define FORWARD(name, T)                                                                                         \
+    extern "C" __global__ void __launch_bounds__(1024)                                                           \
+        name(const T* x, const T* w, const T* addend, T* y, float* rstd, float offset, float eps, int32 columns) \
+    {                                                                                                            \
+        forward(x, w, addend, y, rstd, offset, eps, columns);                                                    \
+    }                                                                                                            \
+    EXPORT_KERNEL(name)
 
-extern "C" __global__ void __launch_bounds__(1024)
-rms_norm_forward_bf16(const bf16* x, const bf16* w, const bf16* addend, bf16* y, float* rstd, float offset, float eps, int32 columns)
-{
-    forward(x, w, addend, y, rstd, offset, eps, columns);
-}
-EXPORT_KERNEL(rms_norm_forward_bf16)
+FORWARD(rms_norm_forward_f32, float)
+FORWARD(rms_norm_forward_bf16, bf16)
+FORWARD(rms_norm_forward_f32_unaligned, Loose<float>)
+FORWARD(rms_norm_forward_bf16_unaligned, Loose<bf16>)
 
-extern "C" __global__ void __launch_bounds__(768)
-rms_norm_backward_f32(const float* dy, const float* x, const float* rstd, const float* w, const float* addend, float* dx, float* partials,
-    float offset, int32 rows, int32 columns, int32 group_rows)
-{
-    backward(dy, x, rstd, w, addend, dx, partials, offset, rows, columns, group_rows);
-}
-EXPORT_KERNEL(rms_norm_backward_f32)
+#define BACKWARD(name, G, T)                                                                                                               \
+    extern "C" __global__ void __launch_bounds__(768) name(const G* dy, const T* x, const float* rstd, const T* w, const T* addend, T* dx, \
+        float* partials, float offset, int32 rows, int32 columns, int32 group_rows)                                                        \
+    {                                                                                                                                      \
+        backward(dy, x, rstd, w, addend, dx, partials, offset, rows, columns, group_rows);                                                 \
+    }                                                                                                                                      \
+    EXPORT_KERNEL(name)
 
-extern "C" __global__ void __launch_bounds__(768)
-rms_norm_backward_bf16(const bf16* dy, const bf16* x, const float* rstd, const bf16* w, const bf16* addend, bf16* dx, float* partials,
-    float offset, int32 rows, int32 columns, int32 group_rows)
-{
-    backward(dy, x, rstd, w, addend, dx, partials, offset, rows, columns, group_rows);
-}
-EXPORT_KERNEL(rms_norm_backward_bf16)
-
-extern "C" __global__ void __launch_bounds__(768)
-rms_norm_backward_bf16_f32(const float* dy, const bf16* x, const float* rstd, const bf16* w, const bf16* addend, bf16* dx, float* partials,
-    float offset, int32 rows, int32 columns, int32 group_rows)
-{
-    backward(dy, x, rstd, w, addend, dx, partials, offset, rows, columns, group_rows);
-}
-EXPORT_KERNEL(rms_norm_backward_bf16_f32)
+BACKWARD(rms_norm_backward_f32, float, float)
+BACKWARD(rms_norm_backward_bf16, bf16, bf16)
+BACKWARD(rms_norm_backward_bf16_f32, float, bf16)
+BACKWARD(rms_norm_backward_f32_unaligned, Loose<float>, Loose<float>)
+BACKWARD(rms_norm_backward_bf16_unaligned, Loose<bf16>, Loose<bf16>)
+BACKWARD(rms_norm_backward_bf16_f32_unaligned, Loose<float>, Loose<bf16>)

@@ -1,11 +1,11 @@
 // Rows of one matrix, by number, to or from those of another, as they are.
 //
 // gather_rows:  to[r] = from[rows[r]];  scatter_rows: to[rows[r]] = from[r], the numbers all different. rows [count] int32; a row is
-// `packs` times 16 bytes, rows lie one behind the other.
+// `packs` times 16 bytes, of the entry points ending in _unaligned 2 bytes; rows lie one behind the other.
 //   grid ceil(count packs / 1,024); block 256; no dynamic shared memory.
 #include "device.cuh"
 
-template <bool Scatters> DEVICE void move_rows(const uint4* from, const int32* rows, uint4* to, int32 count, int32 packs)
+template <bool Scatters, typename T> DEVICE void move_rows(const T* from, const int32* rows, T* to, int32 count, int32 packs)
 {
     const int64 first = (int64)blockIdx.x * 1024 + threadIdx.x;
 #pragma unroll
@@ -20,14 +20,14 @@ template <bool Scatters> DEVICE void move_rows(const uint4* from, const int32* r
     }
 }
 
-extern "C" __global__ void __launch_bounds__(256) gather_rows(const uint4* from, const int32* rows, uint4* to, int32 count, int32 packs)
-{
-    move_rows<false>(from, rows, to, count, packs);
-}
-EXPORT_KERNEL(gather_rows)
+#define MOVE_ROWS(name, Scatters, T)                                                                                          \
+    extern "C" __global__ void __launch_bounds__(256) name(const T* from, const int32* rows, T* to, int32 count, int32 packs) \
+    {                                                                                                                         \
+        move_rows<Scatters>(from, rows, to, count, packs);                                                                    \
+    }                                                                                                                         \
+    EXPORT_KERNEL(name)
 
-extern "C" __global__ void __launch_bounds__(256) scatter_rows(const uint4* from, const int32* rows, uint4* to, int32 count, int32 packs)
-{
-    move_rows<true>(from, rows, to, count, packs);
-}
-EXPORT_KERNEL(scatter_rows)
+MOVE_ROWS(gather_rows, false, uint4)
+MOVE_ROWS(scatter_rows, true, uint4)
+MOVE_ROWS(gather_rows_unaligned, false, uint16)
+MOVE_ROWS(scatter_rows_unaligned, true, uint16)

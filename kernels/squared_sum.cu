@@ -2,7 +2,8 @@
 //
 // squared_sum_<f32|bf16>: data [count], partials[b] = sum over the elements of tile b (65,536 elements), overwritten. A tensor gets
 //   ceil(count / 65,536) partials; those of one parameter object's tensors lie one after the other, and what lies between the tensors
-//   is not looked at. grid ceil(count / 65,536); block 256; workspace 8 bytes a tile. count a multiple of 4 (bf16: of 8).
+//   is not looked at. grid ceil(count / 65,536); block 256; workspace 8 bytes a tile. count a multiple of 4 (bf16: of 8),
+//   but for the entry points ending in _unaligned.
 //
 // squared_sum_total: out[0] = sum of partials [count], overwritten. grid 1; block 256.
 //
@@ -37,17 +38,17 @@ template <typename T> DEVICE void squared_sum(const T* data, double* partials, i
     }
 }
 
-extern "C" __global__ void __launch_bounds__(256) squared_sum_f32(const float* data, double* partials, int64 count)
-{
-    squared_sum(data, partials, count);
-}
-EXPORT_KERNEL(squared_sum_f32)
+#define SQUARED_SUM(name, T)                                                                             \
+    extern "C" __global__ void __launch_bounds__(256) name(const T* data, double* partials, int64 count) \
+    {                                                                                                    \
+        squared_sum(data, partials, count);                                                              \
+    }                                                                                                    \
+    EXPORT_KERNEL(name)
 
-extern "C" __global__ void __launch_bounds__(256) squared_sum_bf16(const bf16* data, double* partials, int64 count)
-{
-    squared_sum(data, partials, count);
-}
-EXPORT_KERNEL(squared_sum_bf16)
+SQUARED_SUM(squared_sum_f32, float)
+SQUARED_SUM(squared_sum_bf16, bf16)
+SQUARED_SUM(squared_sum_f32_unaligned, Loose<float>)
+SQUARED_SUM(squared_sum_bf16_unaligned, Loose<bf16>)
 
 extern "C" __global__ void __launch_bounds__(256) squared_sum_total(const double* partials, double* out, int32 count)
 {

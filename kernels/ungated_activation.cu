@@ -4,7 +4,8 @@
 // <name>_backward_<f32|bf16>, in place: gradient [rows, columns] is replaced by s, bit for bit the forward's; up by its gradient,
 //   du = ds f'(u).
 // fp32, each output rounded once.
-//   grid rows * ceil(columns / Count / 512), Count elements in 16 bytes; block 256; no dynamic shared memory. columns a multiple of Count.
+//   grid rows * ceil(columns / Count / 512), Count elements in 16 bytes; block 256; no dynamic shared memory. columns a multiple of Count,
+//   but for the entry points ending in _unaligned: their Count is 1.
 #include "activations.cuh"
 
 template <typename Activation, typename T> DEVICE void forward(const T* up, T* out, int32 columns)
@@ -79,122 +80,26 @@ template <typename Activation, typename T> DEVICE void backward(T* gradient, T* 
     }
 }
 
-extern "C" __global__ void __launch_bounds__(256) silu_forward_f32(const float* up, float* out, int32 columns)
-{
-    forward<Silu>(up, out, columns);
-}
-EXPORT_KERNEL(silu_forward_f32)
+#define ENTRIES(name, suffix, Activation, T)                                                                      \
+    extern "C" __global__ void __launch_bounds__(256) name##_forward_##suffix(const T* up, T* out, int32 columns) \
+    {                                                                                                             \
+        forward<Activation>(up, out, columns);                                                                    \
+    }                                                                                                             \
+    EXPORT_KERNEL(name##_forward_##suffix)                                                                        \
+    extern "C" __global__ void __launch_bounds__(256) name##_backward_##suffix(T* gradient, T* up, int32 columns) \
+    {                                                                                                             \
+        backward<Activation>(gradient, up, columns);                                                              \
+    }                                                                                                             \
+    EXPORT_KERNEL(name##_backward_##suffix)
 
-extern "C" __global__ void __launch_bounds__(256) silu_forward_bf16(const bf16* up, bf16* out, int32 columns)
-{
-    forward<Silu>(up, out, columns);
-}
-EXPORT_KERNEL(silu_forward_bf16)
+#define ACTIVATION(name, Activation)                       \
+    ENTRIES(name, f32, Activation, float)                  \
+    ENTRIES(name, bf16, Activation, bf16)                  \
+    ENTRIES(name, f32_unaligned, Activation, Loose<float>) \
+    ENTRIES(name, bf16_unaligned, Activation, Loose<bf16>)
 
-extern "C" __global__ void __launch_bounds__(256) silu_backward_f32(float* gradient, float* up, int32 columns)
-{
-    backward<Silu>(gradient, up, columns);
-}
-EXPORT_KERNEL(silu_backward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) silu_backward_bf16(bf16* gradient, bf16* up, int32 columns)
-{
-    backward<Silu>(gradient, up, columns);
-}
-EXPORT_KERNEL(silu_backward_bf16)
-
-extern "C" __global__ void __launch_bounds__(256) gelu_forward_f32(const float* up, float* out, int32 columns)
-{
-    forward<Gelu>(up, out, columns);
-}
-EXPORT_KERNEL(gelu_forward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) gelu_forward_bf16(const bf16* up, bf16* out, int32 columns)
-{
-    forward<Gelu>(up, out, columns);
-}
-EXPORT_KERNEL(gelu_forward_bf16)
-
-extern "C" __global__ void __launch_bounds__(256) gelu_backward_f32(float* gradient, float* up, int32 columns)
-{
-    backward<Gelu>(gradient, up, columns);
-}
-EXPORT_KERNEL(gelu_backward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) gelu_backward_bf16(bf16* gradient, bf16* up, int32 columns)
-{
-    backward<Gelu>(gradient, up, columns);
-}
-EXPORT_KERNEL(gelu_backward_bf16)
-
-extern "C" __global__ void __launch_bounds__(256) gelu_tanh_forward_f32(const float* up, float* out, int32 columns)
-{
-    forward<GeluTanh>(up, out, columns);
-}
-EXPORT_KERNEL(gelu_tanh_forward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) gelu_tanh_forward_bf16(const bf16* up, bf16* out, int32 columns)
-{
-    forward<GeluTanh>(up, out, columns);
-}
-EXPORT_KERNEL(gelu_tanh_forward_bf16)
-
-extern "C" __global__ void __launch_bounds__(256) gelu_tanh_backward_f32(float* gradient, float* up, int32 columns)
-{
-    backward<GeluTanh>(gradient, up, columns);
-}
-EXPORT_KERNEL(gelu_tanh_backward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) gelu_tanh_backward_bf16(bf16* gradient, bf16* up, int32 columns)
-{
-    backward<GeluTanh>(gradient, up, columns);
-}
-EXPORT_KERNEL(gelu_tanh_backward_bf16)
-
-extern "C" __global__ void __launch_bounds__(256) relu_forward_f32(const float* up, float* out, int32 columns)
-{
-    forward<Relu>(up, out, columns);
-}
-EXPORT_KERNEL(relu_forward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) relu_forward_bf16(const bf16* up, bf16* out, int32 columns)
-{
-    forward<Relu>(up, out, columns);
-}
-EXPORT_KERNEL(relu_forward_bf16)
-
-extern "C" __global__ void __launch_bounds__(256) relu_backward_f32(float* gradient, float* up, int32 columns)
-{
-    backward<Relu>(gradient, up, columns);
-}
-EXPORT_KERNEL(relu_backward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) relu_backward_bf16(bf16* gradient, bf16* up, int32 columns)
-{
-    backward<Relu>(gradient, up, columns);
-}
-EXPORT_KERNEL(relu_backward_bf16)
-
-extern "C" __global__ void __launch_bounds__(256) squared_relu_forward_f32(const float* up, float* out, int32 columns)
-{
-    forward<SquaredRelu>(up, out, columns);
-}
-EXPORT_KERNEL(squared_relu_forward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) squared_relu_forward_bf16(const bf16* up, bf16* out, int32 columns)
-{
-    forward<SquaredRelu>(up, out, columns);
-}
-EXPORT_KERNEL(squared_relu_forward_bf16)
-
-extern "C" __global__ void __launch_bounds__(256) squared_relu_backward_f32(float* gradient, float* up, int32 columns)
-{
-    backward<SquaredRelu>(gradient, up, columns);
-}
-EXPORT_KERNEL(squared_relu_backward_f32)
-
-extern "C" __global__ void __launch_bounds__(256) squared_relu_backward_bf16(bf16* gradient, bf16* up, int32 columns)
-{
-    backward<SquaredRelu>(gradient, up, columns);
-}
-EXPORT_KERNEL(squared_relu_backward_bf16)
+ACTIVATION(silu, Silu)
+ACTIVATION(gelu, Gelu)
+ACTIVATION(gelu_tanh, GeluTanh)
+ACTIVATION(relu, Relu)
+ACTIVATION(squared_relu, SquaredRelu)

@@ -42,7 +42,6 @@ public sealed class CudaDevice : ITimedDevice
     private CudaDevice(Schedule schedule, Workload workload, Shared shared, bool owns, Func<IKernels, IKernels>? planted)
     {
         (this.schedule, this.shared, this.owns) = (schedule, shared, owns);
-        CheckModel(workload);
         CheckSegments(schedule, workload.Geometry, shared.Kernels.Attention.SegmentRows);
         ImmutableArray<nuint> starts = [.. schedule.Arenas.Select((_, a) => shared.Arenas.Start(a))];
         IEnumerable<IKernels> kernels = shared.Streams.Select(s => new CudaKernels(s, shared.Arenas, shared.Kernels));
@@ -150,26 +149,6 @@ public sealed class CudaDevice : ITimedDevice
         if (owns)
         {
             shared.Dispose();
-        }
-    }
-
-    private static void CheckModel(Workload workload)
-    {
-        var model = workload.Model;
-        (string, int)[] sizes =
-        [
-            ("model_dim", model.ModelDim),
-            ("head_dim", model.HeadDim),
-            .. model.Kinds.Select(k => ("ffn_dim", k.FfnDim)).Distinct(),
-        ];
-        foreach (var (name, size) in sizes)
-        {
-            if (size % 8 != 0)
-            {
-                throw new UserErrorException(
-                    $"{name} is {size}, and CUDA kernels need a multiple of 8; run this model with --device cpu"
-                );
-            }
         }
     }
 

@@ -1,3 +1,4 @@
+using Dataflow.Cuda.Kernels;
 using Dataflow.Model;
 
 namespace Dataflow.Cuda;
@@ -12,6 +13,16 @@ internal readonly record struct TypedFunction(CudaFunction Float32, CudaFunction
         DType.BFloat16 => BFloat16,
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "kernels work on fp32 and bf16"),
     };
+}
+
+/// <summary>
+/// One kernel in its variants by type and by where rows start: on 16 bytes, or anywhere, an element at a time (entry points ending in
+/// _unaligned).
+/// </summary>
+internal readonly record struct RowFunction(TypedFunction Aligned, TypedFunction Unaligned)
+{
+    /// <summary>The variant for rows of so many elements of that type.</summary>
+    public CudaFunction this[DType type, long columns] => (Launches.IsAligned(type, columns) ? Aligned : Unaligned)[type];
 }
 
 /// <summary>The kernel files of a device, loaded when they are first asked for, and their entry points.</summary>
@@ -32,6 +43,10 @@ internal sealed class KernelLibrary(CudaContext context, KernelImages images) : 
 
     /// <summary>The entry points of that name for fp32 and for bf16.</summary>
     public TypedFunction Typed(string file, string name) => new(Function(file, name + "_f32"), Function(file, name + "_bf16"));
+
+    /// <summary>The entry points of that name for rows of any length of fp32 and of bf16.</summary>
+    public RowFunction Rows(string file, string name) =>
+        new(Typed(file, name), new(Function(file, name + "_f32_unaligned"), Function(file, name + "_bf16_unaligned")));
 
     /// <summary>What entry points call a type.</summary>
     public static string Suffix(DType type) => type == DType.Float32 ? "f32" : type.Name();

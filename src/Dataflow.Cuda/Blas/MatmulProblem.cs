@@ -178,6 +178,17 @@ public sealed unsafe class MatmulPreference : CudaHandle
         return preference;
     }
 
+    /// <summary>
+    /// Says on how many bytes each operand starts at least, in the order of <see cref="MatmulOperands"/>; without it the library takes 256.
+    /// </summary>
+    public void StartOn(uint a, uint b, uint c, uint d)
+    {
+        Set(MatmulPreferenceAttribute.MinAlignmentA, &a, sizeof(uint));
+        Set(MatmulPreferenceAttribute.MinAlignmentB, &b, sizeof(uint));
+        Set(MatmulPreferenceAttribute.MinAlignmentC, &c, sizeof(uint));
+        Set(MatmulPreferenceAttribute.MinAlignmentD, &d, sizeof(uint));
+    }
+
     /// <inheritdoc/>
     public override string ToString() => $"workspace of at most {workspace}";
 

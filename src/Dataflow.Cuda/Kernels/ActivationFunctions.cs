@@ -15,7 +15,7 @@ internal sealed class ActivationFunctions
         foreach (var activation in Enum.GetValues<Activation>())
         {
             string name = nameOf(activation);
-            all[activation] = new(library.Typed(file, name + "_forward"), library.Typed(file, name + "_backward"));
+            all[activation] = new(library.Rows(file, name + "_forward"), library.Rows(file, name + "_backward"));
         }
     }
 
@@ -27,4 +27,4 @@ internal sealed class ActivationFunctions
 }
 
 /// <summary>The entry points of one activation.</summary>
-internal readonly record struct ActivationPair(TypedFunction Forward, TypedFunction Backward);
+internal readonly record struct ActivationPair(RowFunction Forward, RowFunction Backward);

@@ -6,24 +6,24 @@ namespace Dataflow.Cuda.Kernels;
 /// <summary>kernels/embedding.cu.</summary>
 internal sealed class Embedding(KernelLibrary library)
 {
-    private readonly TypedFunction forward = library.Typed("embedding", "embedding_forward");
-    private readonly TypedFunction add = library.Typed("embedding", "embedding_add");
-    private readonly TypedFunction backward = library.Typed("embedding", "embedding_backward");
-    private readonly TypedFunction blockForward = library.Typed("embedding", "embedding_block_forward");
-    private readonly TypedFunction blockBackward = library.Typed("embedding", "embedding_block_backward");
-    private readonly CudaFunction blockBackwardWide = library.Function("embedding", "embedding_block_backward_bf16_f32");
-    private readonly CudaFunction backwardWide = library.Function("embedding", "embedding_backward_bf16_f32");
+    private readonly RowFunction forward = library.Rows("embedding", "embedding_forward");
+    private readonly RowFunction add = library.Rows("embedding", "embedding_add");
+    private readonly RowFunction backward = library.Rows("embedding", "embedding_backward");
+    private readonly RowFunction blockForward = library.Rows("embedding", "embedding_block_forward");
+    private readonly RowFunction blockBackward = library.Rows("embedding", "embedding_block_backward");
+    private readonly Wide backwardWide = new(library, "embedding_backward_bf16_f32");
+    private readonly Wide blockBackwardWide = new(library, "embedding_block_backward_bf16_f32");
 
     /// <inheritdoc cref="IKernels.EmbeddingForward"/>
     public void Forward(CudaStream stream, in EmbeddingForwardArguments call) =>
-        (call.Adds ? add : forward)[call.X.Type]
+        (call.Adds ? add : forward)[call.X.Type, call.X.Columns]
             .Launch(stream, ForwardShape(call.X), At(call.Ids), At(call.Table), At(call.X), call.Scale, call.X.Columns);
 
     /// <inheritdoc cref="IKernels.EmbeddingBackward"/>
     public void Backward(CudaStream stream, in EmbeddingBackwardArguments call)
     {
         var dx = call.GradX;
-        var function = call.GradTable.Type == dx.Type ? backward[dx.Type] : backwardWide;
+        var function = call.GradTable.Type == dx.Type ? backward[dx.Type, dx.Columns] : backwardWide[dx];
         function.Launch(
             stream,
             BackwardShape(dx),
@@ -39,7 +39,7 @@ internal sealed class Embedding(KernelLibrary library)
 
     /// <inheritdoc cref="IKernels.EmbeddingBlockForward"/>
     public void ForwardBlock(CudaStream stream, in EmbeddingBlockForwardArguments call) =>
-        blockForward[call.X.Type]
+        blockForward[call.X.Type, call.X.Columns]
             .Launch(
                 stream,
                 ForwardShape(call.X),
@@ -57,7 +57,7 @@ internal sealed class Embedding(KernelLibrary library)
     public void BackwardBlock(CudaStream stream, in EmbeddingBlockBackwardArguments call)
     {
         var (dx, dBlock) = (call.GradX, call.GradBlock);
-        var function = dBlock.Type == dx.Type ? blockBackward[dx.Type] : blockBackwardWide;
+        var function = dBlock.Type == dx.Type ? blockBackward[dx.Type, dx.Columns] : blockBackwardWide[dx];
         function.Launch(
             stream,
             BackwardShape(dx),
@@ -73,8 +73,18 @@ internal sealed class Embedding(KernelLibrary library)
         );
     }
 
-    private static LaunchShape ForwardShape(Tensor x) => new(x.Rows, Threads(Up(x.Columns, PackOf(x.Type) * 2L), 32, 512));
+    private static LaunchShape ForwardShape(Tensor x) =>
+        new(x.Rows, Threads(Up(x.Columns, PackOf(x.Type, x.Columns) * 2L), 32, 512));
 
     private static LaunchShape BackwardShape(Tensor dx) =>
-        new(checked((int)Up(Up(dx.Rows, 8) * Up(dx.Columns, PackOf(dx.Type) * (long)Warp), 4)), 128);
+        new(checked((int)Up(Up(dx.Rows, 8) * Up(dx.Columns, PackOf(dx.Type, dx.Columns) * (long)Warp), 4)), 128);
+
+    /// <summary>The gradient of an fp32 table from rows of bf16.</summary>
+    private readonly struct Wide(KernelLibrary library, string name)
+    {
+        private readonly CudaFunction aligned = library.Function("embedding", name);
+        private readonly CudaFunction unaligned = library.Function("embedding", name + "_unaligned");
+
+        public CudaFunction this[in Tensor dx] => IsAligned(dx.Type, dx.Columns) ? aligned : unaligned;
+    }
 }

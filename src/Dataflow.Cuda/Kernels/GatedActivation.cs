@@ -11,13 +11,14 @@ internal sealed class GatedActivation(KernelLibrary library)
 
     /// <inheritdoc cref="IKernels.GatedActivationForward"/>
     public void Forward(CudaStream stream, Activation activation, Tensor gateUp, Tensor ffn) =>
-        functions[activation].Forward[ffn.Type].Launch(stream, Shape(ffn), At(gateUp), At(ffn), ffn.Columns);
+        functions[activation].Forward[ffn.Type, ffn.Columns].Launch(stream, Shape(ffn), At(gateUp), At(ffn), ffn.Columns);
 
     /// <inheritdoc cref="IKernels.GatedActivationBackward"/>
     public void Backward(CudaStream stream, Activation activation, Tensor dffn, Tensor gateUp) =>
-        functions[activation].Backward[dffn.Type].Launch(stream, Shape(dffn), At(dffn), At(gateUp), dffn.Columns);
+        functions[activation].Backward[dffn.Type, dffn.Columns].Launch(stream, Shape(dffn), At(dffn), At(gateUp), dffn.Columns);
 
-    private static LaunchShape Shape(Tensor ffn) => new(checked((int)(ffn.Rows * Up(ffn.Columns, PackOf(ffn.Type) * 512L))), 256);
+    private static LaunchShape Shape(Tensor ffn) =>
+        new(checked((int)(ffn.Rows * Up(ffn.Columns, PackOf(ffn.Type, ffn.Columns) * 512L))), 256);
 
     private static string UnitOf(Activation activation) =>
         activation switch

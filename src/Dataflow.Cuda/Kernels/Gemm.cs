@@ -71,7 +71,9 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
             problem.Description.SetBias(workspace); // any address as well aligned as those of tensors: proposals go by that
         }
 
-        var candidates = library.Propose(problem, preference, 1);
+        using var anywhere = product.StartsAnywhere ? MatmulPreference.Create(Workspace) : null;
+        anywhere?.StartOn(product.B.ElementBytes, product.A.ElementBytes, product.C.ElementBytes, product.C.ElementBytes);
+        var candidates = library.Propose(problem, anywhere ?? preference, 1);
         return candidates.Count > 0
             ? new Plan(problem, candidates[0].Algorithm)
             : throw new MachineException($"cuBLASLt {CublasLt.LibraryVersion} has no repeatable algorithm for {problem}");
@@ -94,6 +96,9 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
     {
         /// <summary>Whether a row is added to all rows.</summary>
         public bool HasBias { get; init; }
+
+        /// <summary>Whether a row of an operand, which a product may begin with, does not start on 16 bytes.</summary>
+        public bool StartsAnywhere => !(A.IsAligned && B.IsAligned && C.IsAligned);
 
         public static ProductShape Of(in Tensor a, Transpose ta, in Tensor b, Transpose tb, in Tensor c, bool adds) =>
             new(Stored.Of(a), ta, Stored.Of(b), tb, Stored.Of(c), adds);
@@ -122,6 +127,10 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
     private readonly record struct Stored(int Rows, int Columns, DType Type)
     {
         public static Stored Of(in Tensor tensor) => new(tensor.Rows, tensor.Columns, tensor.Type);
+
+        public bool IsAligned => Launches.IsAligned(Type, Columns);
+
+        public uint ElementBytes => (uint)Type.Size();
 
         /// <summary>A row-major matrix of r rows and n columns is a column-major one of n rows and r columns.</summary>
         public MatrixLayout Layout() =>

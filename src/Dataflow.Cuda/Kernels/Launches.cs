@@ -19,6 +19,12 @@ internal static class Launches
     /// <summary>Elements in 16 bytes.</summary>
     public static int PackOf(DType type) => (int)(16 / type.Size());
 
+    /// <summary>Whether rows of so many elements, one behind the other, all start on 16 bytes.</summary>
+    public static bool IsAligned(DType type, long columns) => columns % PackOf(type) == 0;
+
+    /// <summary>Elements of an access to rows of so many: those in 16 bytes, or one.</summary>
+    public static int PackOf(DType type, long columns) => IsAligned(type, columns) ? PackOf(type) : 1;
+
     /// <summary>The address as the driver wants it.</summary>
     public static DevicePointer At(nuint address) => new(address);
 

@@ -6,15 +6,16 @@ namespace Dataflow.Cuda.Kernels;
 /// <summary>kernels/layer_norm.cu, whose head says why launches have these shapes.</summary>
 internal sealed class LayerNorm(KernelLibrary library, ColumnSum columnSum)
 {
-    private readonly TypedFunction forward = library.Typed("layer_norm", "layer_norm_forward");
+    private readonly RowFunction forward = library.Rows("layer_norm", "layer_norm_forward");
     private readonly CudaFunction backwardWide = library.Function("layer_norm", "layer_norm_backward_bf16_f32");
-    private readonly TypedFunction backward = library.Typed("layer_norm", "layer_norm_backward");
+    private readonly CudaFunction backwardWideUnaligned = library.Function("layer_norm", "layer_norm_backward_bf16_f32_unaligned");
+    private readonly RowFunction backward = library.Rows("layer_norm", "layer_norm_backward");
 
     /// <inheritdoc cref="IKernels.LayerNormForward"/>
     public void Forward(CudaStream stream, in LayerNormForwardArguments call)
     {
-        int block = Threads(Up(call.X.Columns, PackOf(call.X.Type) * 4L), 64, 1024);
-        forward[call.X.Type]
+        int block = Threads(Up(call.X.Columns, PackOf(call.X.Type, call.X.Columns) * 4L), 64, 1024);
+        forward[call.X.Type, call.X.Columns]
             .Launch(
                 stream,
                 new(call.X.Rows, block),
@@ -35,8 +36,11 @@ internal sealed class LayerNorm(KernelLibrary library, ColumnSum columnSum)
     {
         int rows = Model.KernelWorkspace.RmsNormGroupRows(call.X.Rows, call.X.Columns);
         int groups = (int)Up(call.X.Rows, rows);
-        int block = Threads(Up(call.X.Columns, PackOf(call.X.Type) * 2L), 64, 512);
-        var function = call.GradY.Type == call.X.Type ? backward[call.X.Type] : backwardWide;
+        int block = Threads(Up(call.X.Columns, PackOf(call.X.Type, call.X.Columns) * 2L), 64, 512);
+        var function =
+            call.GradY.Type == call.X.Type ? backward[call.X.Type, call.X.Columns]
+            : IsAligned(call.X.Type, call.X.Columns) ? backwardWide
+            : backwardWideUnaligned;
         function.Launch(
             stream,
             new(groups, block),

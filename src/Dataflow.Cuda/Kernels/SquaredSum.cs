@@ -6,7 +6,7 @@ namespace Dataflow.Cuda.Kernels;
 /// <summary>kernels/squared_sum.cu.</summary>
 internal sealed class SquaredSum(KernelLibrary library)
 {
-    private readonly TypedFunction partial = library.Typed("squared_sum", "squared_sum");
+    private readonly RowFunction partial = library.Rows("squared_sum", "squared_sum");
     private readonly CudaFunction total = library.Function("squared_sum", "squared_sum_total");
 
     /// <inheritdoc cref="Runtime.IKernels.SquaredSum"/>
@@ -16,7 +16,7 @@ internal sealed class SquaredSum(KernelLibrary library)
         foreach (var tensor in layout.Tensors)
         {
             int count = KernelWorkspace.SquaredSumTiles(tensor.Count);
-            partial[type].Launch(stream, new(count, 256),
+            partial[type, tensor.Count].Launch(stream, new(count, 256),
                 At(gradient + (nuint)(tensor.ElementOffset * type.Size())), At(partials + (nuint)(tiles * sizeof(double))), tensor.Count);
             tiles += count;
         }

@@ -11,13 +11,14 @@ internal sealed class UngatedActivation(KernelLibrary library)
 
     /// <inheritdoc cref="IKernels.UngatedActivationForward"/>
     public void Forward(CudaStream stream, Activation activation, Tensor up, Tensor ffn) =>
-        functions[activation].Forward[ffn.Type].Launch(stream, Shape(ffn), At(up), At(ffn), ffn.Columns);
+        functions[activation].Forward[ffn.Type, ffn.Columns].Launch(stream, Shape(ffn), At(up), At(ffn), ffn.Columns);
 
     /// <inheritdoc cref="IKernels.UngatedActivationBackward"/>
     public void Backward(CudaStream stream, Activation activation, Tensor dffn, Tensor up) =>
-        functions[activation].Backward[dffn.Type].Launch(stream, Shape(dffn), At(dffn), At(up), dffn.Columns);
+        functions[activation].Backward[dffn.Type, dffn.Columns].Launch(stream, Shape(dffn), At(dffn), At(up), dffn.Columns);
 
-    private static LaunchShape Shape(Tensor ffn) => new(checked((int)(ffn.Rows * Launches.Up(ffn.Columns, PackOf(ffn.Type) * 512L))), 256);
+    private static LaunchShape Shape(Tensor ffn) =>
+        new(checked((int)(ffn.Rows * Launches.Up(ffn.Columns, PackOf(ffn.Type, ffn.Columns) * 512L))), 256);
 
     private static string NameOf(Activation activation) =>
         activation switch

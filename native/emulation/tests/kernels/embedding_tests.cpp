@@ -27,9 +27,9 @@ template <typename T> void check_forward(int rows, int columns, float scale = 1)
 
     Array<T> device_table(table), x(expected.size());
     Array<int> device_ids(ids);
-    kernel("embedding", std::string("embedding_forward_") + Type<T>::Name).run({static_cast<uint32_t>(rows)},
-        {block_for(divided_up(columns / PackCount<T>, 2), 32, 512)}, 0, device_ids.device(), device_table.device(), x.device(), scale,
-        columns);
+    kernel("embedding", std::string("embedding_forward_") + Type<T>::Name + any_rows<T>(columns)).run({static_cast<uint32_t>(rows)},
+        {block_for(divided_up(columns / pack_of<T>(columns), 2), 32, 512)}, 0, device_ids.device(), device_table.device(), x.device(),
+        scale, columns);
     check_same(x.host(), expected, "gathered rows of " + std::to_string(columns));
 }
 
@@ -52,9 +52,9 @@ template <typename T> void check_add(int rows, int columns, float scale)
     }
 
     Array<int> device_ids(ids);
-    kernel("embedding", std::string("embedding_add_") + Type<T>::Name).run({static_cast<uint32_t>(rows)},
-        {block_for(divided_up(columns / PackCount<T>, 2), 32, 512)}, 0, device_ids.device(), device_table.device(), x.device(), scale,
-        columns);
+    kernel("embedding", std::string("embedding_add_") + Type<T>::Name + any_rows<T>(columns)).run({static_cast<uint32_t>(rows)},
+        {block_for(divided_up(columns / pack_of<T>(columns), 2), 32, 512)}, 0, device_ids.device(), device_table.device(), x.device(),
+        scale, columns);
     check_same(x.host(), expected, "added rows of " + std::to_string(columns));
 }
 
@@ -79,8 +79,8 @@ template <typename T> void check_block_forward(int rows, int columns, const std:
         const int first = starts[b], end = b + 1 < starts.size() ? starts[b + 1] : vocab;
         Array<T> block(
             std::vector<T>(table.begin() + static_cast<long>(first) * columns, table.begin() + static_cast<long>(end) * columns));
-        kernel("embedding", std::string("embedding_block_forward_") + Type<T>::Name)
-            .run({static_cast<uint32_t>(rows)}, {block_for(divided_up(columns / PackCount<T>, 2), 32, 512)}, 0, device_ids.device(),
+        kernel("embedding", std::string("embedding_block_forward_") + Type<T>::Name + any_rows<T>(columns))
+            .run({static_cast<uint32_t>(rows)}, {block_for(divided_up(columns / pack_of<T>(columns), 2), 32, 512)}, 0, device_ids.device(),
                 block.device(), x.device(), scale, first, end - first, columns, b == 0 ? 1 : 0);
         for (int r = 0; r < rows; r++)
         {
@@ -139,11 +139,11 @@ void check_backward(int rows, int tokens, int columns, int vocab, uint64_t seed 
         "sums of " + std::to_string(tokens) + " tokens of " + std::to_string(columns) + ", " + name + ", and the definition";
     Array<T> device_dx(dx);
     Array<int> device_ids(ids), device_order(order);
-    const uint32_t units = divided_up(rows, 8) * divided_up(columns / PackCount<T>, 32);
+    const uint32_t units = divided_up(rows, 8) * divided_up(columns / pack_of<T>(columns), 32);
     if (starts.empty())
     {
         Array<G> dtable(old);
-        kernel("embedding", "embedding_backward_" + name, seed)
+        kernel("embedding", "embedding_backward_" + name + any_rows<T>(columns), seed)
             .run({divided_up(units, 4)}, {128}, 0, device_ids.device(), device_order.device(), device_dx.device(), dtable.device(), scale,
                 rows, columns);
         check_same(dtable.host(), expected, what);
@@ -154,7 +154,7 @@ void check_backward(int rows, int tokens, int columns, int vocab, uint64_t seed 
         const int first = starts[b], end = b + 1 < starts.size() ? starts[b + 1] : vocab;
         const long from = static_cast<long>(first) * columns, to = static_cast<long>(end) * columns;
         Array<G> dblock(std::vector<G>(old.begin() + from, old.begin() + to));
-        kernel("embedding", "embedding_block_backward_" + name, seed)
+        kernel("embedding", "embedding_block_backward_" + name + any_rows<T>(columns), seed)
             .run({divided_up(units, 4)}, {128}, 0, device_ids.device(), device_order.device(), device_dx.device(), dblock.device(), scale,
                 rows, first, end - first, columns);
         check_same(dblock.host(), std::vector<G>(expected.begin() + from, expected.begin() + to), what + ", block " + std::to_string(b));
@@ -165,7 +165,7 @@ void check_backward(int rows, int tokens, int columns, int vocab, uint64_t seed 
 
 TEST(EmbeddingForwardGathersRows)
 {
-    for (int columns : {8, 48, 264, 4096, 8200})
+    for (int columns : {8, 48, 264, 4096, 8200, 1, 42, 1027})
     {
         check_forward<float>(9, columns);
         check_forward<Bf16>(9, columns);
@@ -174,7 +174,7 @@ TEST(EmbeddingForwardGathersRows)
 
 TEST(EmbeddingForwardOfBlocksIsThatOfTheWhole)
 {
-    for (int columns : {8, 48, 264, 8200})
+    for (int columns : {8, 48, 264, 8200, 42, 1027})
     {
         check_block_forward<float>(19, columns, {0, 21});
         check_block_forward<Bf16>(19, columns, {0, 21, 42});
@@ -184,7 +184,7 @@ TEST(EmbeddingForwardOfBlocksIsThatOfTheWhole)
 
 TEST(EmbeddingAddsRowsToThoseThatAreThere)
 {
-    for (int columns : {8, 48, 264, 8200})
+    for (int columns : {8, 48, 264, 8200, 42, 1027})
     {
         check_add<float>(7, columns, 1);
         check_add<Bf16>(7, columns, 1);
@@ -194,7 +194,7 @@ TEST(EmbeddingAddsRowsToThoseThatAreThere)
 
 TEST(EmbeddingScalesRowsAndTheirGradients)
 {
-    for (int columns : {8, 264})
+    for (int columns : {8, 264, 42, 33})
     {
         check_forward<float>(9, columns, 12.5f);
         check_forward<Bf16>(9, columns, 0.3f);
@@ -215,6 +215,8 @@ TEST(EmbeddingBackwardSumsEachRowInOrder)
             check_backward<float, float>(tokens, tokens, 48, vocab);
             check_backward<Bf16, Bf16>(tokens, tokens, 264, vocab);
             check_backward<Bf16, float>(tokens, tokens, 64, vocab);
+            check_backward<Bf16, float>(tokens, tokens, 42, vocab);
+            check_backward<float, float>(tokens, tokens, 33, vocab);
         }
     }
 
@@ -232,6 +234,7 @@ TEST(EmbeddingBackwardOfBlocksHasTheBitsOfTheWhole)
             check_backward<float, float>(tokens, tokens, 48, 40, 1, starts);
             check_backward<Bf16, Bf16>(tokens, tokens, 264, 40, 1, starts);
             check_backward<Bf16, float>(tokens, tokens, 64, 40, 1, starts);
+            check_backward<Bf16, Bf16>(tokens, tokens, 42, 40, 1, starts);
         }
     }
 

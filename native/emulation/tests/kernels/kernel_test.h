@@ -68,6 +68,11 @@ template <> struct Type<Bf16>
 
 template <typename T> constexpr int PackCount = 16 / static_cast<int>(sizeof(T));
 
+// Elements of an access to rows of so many, and what entry points for rows that do not start on 16 bytes end in.
+template <typename T> int pack_of(int64_t columns) { return columns % PackCount<T> == 0 ? PackCount<T> : 1; }
+
+template <typename T> std::string any_rows(int64_t columns) { return columns % PackCount<T> == 0 ? "" : "_unaligned"; }
+
 // Numbers that depend on the seed alone (splitmix64).
 class Numbers
 {

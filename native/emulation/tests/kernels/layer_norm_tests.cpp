@@ -57,8 +57,8 @@ template <typename T> void check_forward(const Shape& shape, bool adds)
     const float offset = adds ? 1.0f : 0.0f;
     Array<T> device_x(x), device_w(w), device_b(b), device_stream(stream), y(x.size());
     Array<float> statistics(static_cast<size_t>(shape.rows) * 2);
-    const uint32_t block = block_for(divided_up(shape.columns / PackCount<T>, 4), 64, 1024);
-    const auto forward = kernel("layer_norm", std::string("layer_norm_forward_") + Type<T>::Name);
+    const uint32_t block = block_for(divided_up(shape.columns / pack_of<T>(shape.columns), 4), 64, 1024);
+    const auto forward = kernel("layer_norm", std::string("layer_norm_forward_") + Type<T>::Name + any_rows<T>(shape.columns));
     Array<T>& place = adds ? device_stream : y;
     forward.run({static_cast<uint32_t>(shape.rows)}, {block}, 0, device_x.device(), device_w.device(), adds ? nullptr : device_b.device(),
         adds ? device_stream.device() : nullptr, place.device(), statistics.device(), offset, Eps, shape.columns);
@@ -111,9 +111,10 @@ std::vector<W> check_backward(const Shape& shape, bool adds, bool accumulate, fl
     Array<G> device_dy(dy);
     Array<T> device_x(x), device_w(w), device_stream(stream), output(count);
     Array<float> device_statistics(statistics), partials(static_cast<size_t>(groups) * shape.columns * 2);
-    const std::string name = Wide ? "bf16_f32" : Type<T>::Name;
+    const std::string name = (Wide ? "bf16_f32" : Type<T>::Name) + any_rows<T>(shape.columns);
     kernel("layer_norm", "layer_norm_backward_" + name, seed)
-        .run({groups}, {block_for(divided_up(shape.columns / PackCount<T>, 2), 64, 512)}, 0, device_dy.device(), device_x.device(),
+        .run({groups}, {block_for(divided_up(shape.columns / pack_of<T>(shape.columns), 2), 64, 512)}, 0, device_dy.device(),
+            device_x.device(),
             device_statistics.device(), device_w.device(), adds ? device_stream.device() : nullptr,
             adds ? device_stream.device() : output.device(), partials.device(), offset, shape.rows, shape.columns, group_rows);
     const std::vector<T> result = adds ? device_stream.host() : output.host();
@@ -150,7 +151,7 @@ std::vector<W> check_backward(const Shape& shape, bool adds, bool accumulate, fl
     for (int part = 0; part < 2; part++)
     {
         Array<W> out(accumulate ? old : std::vector<W>(old.size(), rounded<W>(NAN)));
-        kernel("column_sum", std::string("column_sum_") + Type<W>::Name)
+        kernel("column_sum", std::string("column_sum_") + Type<W>::Name + any_rows<float>(shape.columns))
             .run({divided_up(shape.columns, 32)}, {256}, 0, partials.device() + static_cast<size_t>(part) * groups * shape.columns,
                 out.device(), static_cast<int>(groups), shape.columns, accumulate ? 1 : 0);
         const std::vector<W> found = out.host();
@@ -167,7 +168,7 @@ std::vector<W> check_backward(const Shape& shape, bool adds, bool accumulate, fl
     return gradients;
 }
 
-const Shape Small[] = {{1, 8}, {3, 64}, {5, 48}, {21, 264}, {9, 4096}};
+const Shape Small[] = {{1, 8}, {3, 64}, {5, 48}, {21, 264}, {9, 4096}, {7, 42}, {5, 4099}};
 
 } // namespace
 

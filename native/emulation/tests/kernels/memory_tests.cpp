@@ -77,7 +77,7 @@ template <typename T> void check_squared_sum(const std::vector<int64_t>& counts)
         }
 
         Array<T> data(values);
-        kernel("squared_sum", std::string("squared_sum_") + Type<T>::Name)
+        kernel("squared_sum", std::string("squared_sum_") + Type<T>::Name + any_rows<T>(count))
             .run({divided_up(count, 65536)}, {256}, 0, data.device(), partials.device() + tile, count);
         tile += divided_up(count, 65536);
     }
@@ -94,7 +94,7 @@ template <typename From, typename T> void check_column_sum(const std::string& na
     const std::vector<T> old = numbers.many<T>(columns);
     Array<From> from(values);
     Array<T> out(accumulate ? old : std::vector<T>(columns, rounded<T>(NAN)));
-    kernel("column_sum", "column_sum_" + name)
+    kernel("column_sum", "column_sum_" + name + any_rows<From>(columns))
         .run({divided_up(columns, 32)}, {256}, 0, from.device(), out.device(), rows, columns, accumulate ? 1 : 0);
     const std::vector<T> result = out.host();
     for (int c = 0; c < columns; c++)
@@ -144,19 +144,21 @@ TEST(SquaredSumIsExactToFp64)
     check_squared_sum<float>({4});
     check_squared_sum<float>({65536, 4, 131076, 1000});
     check_squared_sum<Bf16>({65536, 8, 131080, 1000});
+    check_squared_sum<float>({1, 42, 65537});
+    check_squared_sum<Bf16>({43, 131077});
 }
 
 TEST(ColumnSumAddsOrOverwrites)
 {
     for (int rows : {1, 5, 32, 33, 256, 1000})
     {
-        for (int columns : {4, 32, 100, 4096})
+        for (int columns : {4, 32, 100, 4096, 1, 42, 1027})
         {
             check_column_sum<float, float>("f32", rows, columns, true);
             check_column_sum<float, Bf16>("bf16", rows, columns, rows % 2 == 0);
         }
 
-        for (int columns : {8, 32, 104, 4096})
+        for (int columns : {8, 32, 104, 4096, 1, 42, 1027})
         {
             check_column_sum<Bf16, float>("bf16_f32", rows, columns, rows % 2 == 0);
             check_column_sum<Bf16, Bf16>("bf16_bf16", rows, columns, true);
@@ -166,12 +168,14 @@ TEST(ColumnSumAddsOrOverwrites)
 
 TEST(RowsAreGatheredAndScatteredByNumber)
 {
-    for (int packs : {1, 3, 72})
+    for (int columns : {4, 12, 288, 1, 42})
     {
-        const int columns = 4 * packs, many = 40;
+        const bool whole_packs = columns % 4 == 0;
+        const std::string any = whole_packs ? "" : "_unaligned";
+        const int packs = whole_packs ? columns / 4 : columns * 2, many = 40;
         for (int count : {1, 7, 40})
         {
-            Numbers numbers(static_cast<uint64_t>(packs * 100 + count));
+            Numbers numbers(static_cast<uint64_t>(columns * 100 + count));
             std::vector<int32_t> rows(many);
             std::iota(rows.begin(), rows.end(), 0);
             for (int i = many - 1; i > 0; i--)
@@ -192,9 +196,9 @@ TEST(RowsAreGatheredAndScatteredByNumber)
             const Array<int32_t> named(rows);
             Array<float> whole(all), part(some), to(static_cast<size_t>(count) * columns);
             const uint32_t grid = divided_up(static_cast<int64_t>(count) * packs, 1024);
-            kernel("rows", "gather_rows").run({grid}, {256}, 0, whole.device(), named.device(), to.device(), count, packs);
+            kernel("rows", "gather_rows" + any).run({grid}, {256}, 0, whole.device(), named.device(), to.device(), count, packs);
             check_same(to.host(), gathered, std::to_string(count) + " gathered rows");
-            kernel("rows", "scatter_rows").run({grid}, {256}, 0, part.device(), named.device(), whole.device(), count, packs);
+            kernel("rows", "scatter_rows" + any).run({grid}, {256}, 0, part.device(), named.device(), whole.device(), count, packs);
             check_same(whole.host(), scattered, std::to_string(count) + " scattered rows");
         }
     }

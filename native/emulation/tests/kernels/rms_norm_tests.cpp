@@ -17,7 +17,7 @@ std::string name_of(const Shape& shape) { return std::to_string(shape.rows) + " 
 template <typename W> std::vector<W> column_sum(Array<float>& partials, const std::vector<W>& old, int groups, bool accumulate)
 {
     Array<W> out(accumulate ? old : std::vector<W>(old.size(), rounded<W>(NAN)));
-    kernel("column_sum", std::string("column_sum_") + Type<W>::Name)
+    kernel("column_sum", std::string("column_sum_") + Type<W>::Name + any_rows<float>(old.size()))
         .run({divided_up(old.size(), 32)}, {256}, 0, partials.device(), out.device(), groups, static_cast<int>(old.size()),
             accumulate ? 1 : 0);
     return out.host();
@@ -32,8 +32,8 @@ template <typename T> void check_forward(const Shape& shape, bool adds = false)
                          stream = numbers.many<T>(x.size());
     Array<T> device_x(x), device_w(w), device_stream(stream), y(x.size());
     Array<float> rstd(shape.rows);
-    const uint32_t block = block_for(divided_up(shape.columns / PackCount<T>, 4), 64, 1024);
-    const auto forward = kernel("rms_norm", std::string("rms_norm_forward_") + Type<T>::Name);
+    const uint32_t block = block_for(divided_up(shape.columns / pack_of<T>(shape.columns), 4), 64, 1024);
+    const auto forward = kernel("rms_norm", std::string("rms_norm_forward_") + Type<T>::Name + any_rows<T>(shape.columns));
     forward.run({static_cast<uint32_t>(shape.rows)}, {block}, 0, device_x.device(), device_w.device(),
         adds ? device_stream.device() : nullptr, y.device(), rstd.device(), offset, Eps, shape.columns);
     const std::vector<T> result = y.host();
@@ -98,9 +98,10 @@ void check_backward(
     T* dx = addend == Addend::InPlace ? device_stream.device()
             : addend == Addend::None  ? output.device()
                                       : reinterpret_cast<T*>(device_dy.device());
-    const std::string name = Wide ? "bf16_f32" : Type<T>::Name;
+    const std::string name = (Wide ? "bf16_f32" : Type<T>::Name) + any_rows<T>(shape.columns);
     kernel("rms_norm", "rms_norm_backward_" + name, seed)
-        .run({groups}, {block_for(divided_up(shape.columns / PackCount<T>, 2), 64, 768)}, 0, device_dy.device(), device_x.device(),
+        .run({groups}, {block_for(divided_up(shape.columns / pack_of<T>(shape.columns), 2), 64, 768)}, 0, device_dy.device(),
+            device_x.device(),
             device_rstd.device(), device_w.device(), plus, dx, partials.device(), offset, shape.rows, shape.columns, group_rows);
     std::vector<T> result = addend == Addend::InPlace ? device_stream.host() : std::vector<T>();
     if constexpr (!Wide)
@@ -147,7 +148,7 @@ void check_backward(
     }
 }
 
-const Shape Small[] = {{1, 8}, {3, 64}, {5, 48}, {21, 264}, {9, 4096}};
+const Shape Small[] = {{1, 8}, {3, 64}, {5, 48}, {21, 264}, {9, 4096}, {1, 1}, {7, 42}, {5, 4099}};
 
 } // namespace
 
