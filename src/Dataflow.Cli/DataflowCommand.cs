@@ -17,6 +17,7 @@ internal static class DataflowCommand
             (DataVerb.Command(), DataVerb.Examples),
             (TokenizerVerb.Command(), TokenizerVerb.Examples),
             (TrainVerb.Command(), TrainVerb.Examples),
+            (ScheduleVerb.Command(), ScheduleVerb.Examples),
             (EvalVerb.Command(), EvalVerb.Examples),
             (GenerateVerb.Command(), GenerateVerb.Examples),
             (ChatVerb.Command(), ChatVerb.Examples),

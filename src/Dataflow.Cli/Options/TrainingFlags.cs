@@ -35,6 +35,7 @@ internal sealed class TrainingFlags(int defaultSteps)
         Values.Seed
     );
     private readonly HyperparameterFlags hyperparameters = new();
+    private readonly ScheduleFlags schedule = new();
     private readonly Option<string?> export = Declare.Option<string?>(
         "--export",
         "DIR",
@@ -137,6 +138,7 @@ internal sealed class TrainingFlags(int defaultSteps)
             steps,
             seed,
             .. hyperparameters.All,
+            .. schedule.All,
             validation,
             validateEvery,
             checkpoint,
@@ -203,6 +205,9 @@ internal sealed class TrainingFlags(int defaultSteps)
             Seed = parsed.GetValue(seed),
             // Of a saved run, whose numbers these are, even where another optimizer was given: that is refused, not its numbers.
             Optimizer = hyperparameters.Bind(parsed, Optimizer.Named(resumed?.Checkpoint.Progress.Optimizer ?? "") ?? plan.Optimizer),
+            Schedule = schedule.Name(parsed),
+            Warmup = schedule.WarmUpOf(parsed),
+            ScheduleOptions = schedule.Options(parsed),
             Export = parsed.GetValue(export),
             ExportType = parsed.GetValue(exportType),
             ExportShard = parsed.GetValue(exportShard),
@@ -244,6 +249,7 @@ internal sealed class TrainingFlags(int defaultSteps)
             parsed.Need(option, checkpoint, resume);
         }
 
+        schedule.CheckNeeds(parsed);
         parsed.Need(validateEvery, [validation, corpus.Split]);
         parsed.Need(overwrite, export);
         parsed.Need(exportType, export);

@@ -11,6 +11,8 @@ namespace Dataflow.Cli;
 /// <param name="interruption">Says which signal ended the run.</param>
 internal sealed partial class TrainingReport(TextWriter output, Interruption interruption)
 {
+    private bool isScheduled;
+
     /// <summary>Tells of an event.</summary>
     public void Take(RunEvent happened)
     {
@@ -28,6 +30,10 @@ internal sealed partial class TrainingReport(TextWriter output, Interruption int
                 break;
             case RunEvent.Predicted predicted:
                 Predicted(predicted.Prediction);
+                break;
+            case RunEvent.Scheduled scheduled:
+                isScheduled = true;
+                output.WriteLine($"Learning rate: {scheduled.Rates}");
                 break;
             case RunEvent.Validating validating:
                 Validating(validating.What);
@@ -93,6 +99,7 @@ internal sealed partial class TrainingReport(TextWriter output, Interruption int
         output.WriteLine($"step {step}/{line.Steps}  loss {line.Step.Loss:0.0000}  {line.Step.TokensPerSecond,7:N0} tok/s  "
             + $"{line.FlopsPerSecond / 1e9,6:N1} GFLOP/s  {line.Step.Duration.TotalSeconds:0.00} s"
             + (line.PredictedSeconds is { } seconds ? $" = {line.Step.Duration.TotalSeconds / seconds:0.00} x predicted" : "")
+            + (isScheduled ? $"  lr {line.LearningRate:0.00e-0}" : "")
             + (line.Step.GradientNorm is { } norm ? $"  norm {norm:0.000}" : "")
             + (line.Validation is { } held ? $"  validation {held.Loss:0.0000} in {held.Seconds:0.0} s" : ""));
     }

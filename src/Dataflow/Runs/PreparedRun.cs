@@ -26,6 +26,9 @@ internal sealed record PreparedRun : IDisposable
     /// <summary>What it trains on, where its last step left off.</summary>
     public required IRowFeed Feed { get; init; }
 
+    /// <summary>The learning rate of each step.</summary>
+    public required LearningRateSchedule Rates { get; init; }
+
     /// <summary>What measures its loss on other data; null if nothing does.</summary>
     public required Validation? Validation { get; init; }
 
@@ -131,6 +134,7 @@ internal sealed record PreparedRun : IDisposable
             SavedSettings.CheckRows(resumed, progress.Settings);
         }
 
+        var rates = settings.RatesOf((long)plan.Workload.Geometry.Rows * plan.Workload.Geometry.Seqlen);
         var saving = settings.Saves is { } wanted ? SavePlan.For(wanted, plan, progress, free) : null;
         CheckDisks(settings, plan, saving);
         ExportFolder.Prepare(settings, source, plan.Workload.Recipe);
@@ -143,6 +147,11 @@ internal sealed record PreparedRun : IDisposable
         string weightsFrom = resumed?.Checkpoint.Folder ?? source.Folder ?? $"initial values from seed {settings.Seed}";
         tell(new RunEvent.Starting(device.Name, data.Description, weightsFrom));
         tell(new RunEvent.Predicted(prediction));
+        if (settings.IsScheduled)
+        {
+            tell(new RunEvent.Scheduled(rates));
+        }
+
         tell(
             new RunEvent.Noted([
                 .. source.TrainingNotes,
@@ -179,6 +188,7 @@ internal sealed record PreparedRun : IDisposable
             Plan = plan,
             Tell = tell,
             Trainer = trainer,
+            Rates = rates,
             Feed = feed,
             Validation = validation,
             Trace = trace,

@@ -1,5 +1,6 @@
 using Dataflow.Model;
 using Dataflow.Planning;
+using Dataflow.Training;
 
 namespace Dataflow;
 
@@ -33,6 +34,9 @@ public abstract record RunEvent
 
     /// <summary>What the simulator says a step takes; null where the machine has no profile.</summary>
     public sealed record Predicted(Prediction? Prediction) : RunEvent;
+
+    /// <summary>The learning rate is another one in some steps than in others.</summary>
+    public sealed record Scheduled(LearningRateSchedule Rates) : RunEvent;
 
     /// <summary>What the loss is measured on besides, and how often.</summary>
     public sealed record Validating(string What) : RunEvent;

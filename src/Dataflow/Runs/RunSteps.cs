@@ -67,7 +67,7 @@ internal sealed class RunSteps
             whole = true;
             TakePosition(before);
             held = run.Validation?.After(step, settings.Steps, trainer, () => stop.IsCancellationRequested);
-            var result = new StepResult(done, settings.Steps, flops, settings.Optimizer.LearningRate, held, run.Prediction?.Seconds);
+            var result = new StepResult(done, settings.Steps, flops, RateOf(step), held, run.Prediction?.Seconds);
             run.Tell(new RunEvent.Stepped(result));
             seconds.Add(done.Duration.TotalSeconds);
             summary = summary.And(done, flops);
@@ -83,6 +83,9 @@ internal sealed class RunSteps
             return null;
         }
     }
+
+    // Steps count from 1 here.
+    private float RateOf(int step) => (float)run.Rates.At(step - 1);
 
     // Where the data stands after the last step that was done: rows that were read for one that was not come again.
     private void TakePosition(int before)
@@ -102,7 +105,8 @@ internal sealed class RunSteps
             CudaContext.StartProfiler();
         }
 
-        var done = run.Trainer.Step(batch, rows, settings.Optimizer, settings.Plan.Clip ?? float.PositiveInfinity);
+        var numbers = settings.Optimizer with { LearningRate = RateOf(step) };
+        var done = run.Trainer.Step(batch, rows, numbers, settings.Plan.Clip ?? float.PositiveInfinity);
         if (settings.ProfileSteps?.Last == step)
         {
             CudaContext.StopProfiler();

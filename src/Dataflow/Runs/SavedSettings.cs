@@ -57,6 +57,9 @@ internal static class SavedSettings
             Add(number.Name, Text(settings.Optimizer[number]));
         }
 
+        Add("schedule", settings.Schedule == LearningRateSchedule.Constant ? null : settings.Schedule);
+        Add("warmup", settings.Warmup == default ? null : settings.Warmup.ToString());
+        Add("schedule-options", settings.ScheduleOptions);
         Add("clip", plan.Clip is { } clip ? Text(clip) : null);
         if (settings.Source is not null)
         {
@@ -131,6 +134,9 @@ internal static class SavedSettings
                 optimizer.Defaults,
                 (settings, number) => settings.With(number, Real(number.Name) ?? optimizer.Defaults[number])
             ),
+            Schedule = saved.GetValueOrDefault("schedule", LearningRateSchedule.Constant),
+            Warmup = Value("warmup", WarmUp.Parse) ?? default,
+            ScheduleOptions = saved.GetValueOrDefault("schedule-options"),
             Validation = saved.GetValueOrDefault("validation"),
             Checkpoint = run.Folder,
             CheckpointEvery = Count("checkpoint-every") ?? 0,

@@ -46,6 +46,15 @@ public sealed record TrainingOptions
         init => optimizer = value;
     }
 
+    /// <summary>How the learning rate goes over the steps: the name of one of <see cref="LearningRateSchedule.Kinds"/>.</summary>
+    public string Schedule { get; init; } = LearningRateSchedule.Constant;
+
+    /// <summary>How long the learning rate rises first.</summary>
+    public WarmUp Warmup { get; init; }
+
+    /// <summary>"k=v,k=v": the schedule's own options; null for its defaults.</summary>
+    public string? ScheduleOptions { get; init; }
+
     /// <summary>A folder for the trained weights, written at the end and when the run is cancelled.</summary>
     public string? Export { get; init; }
 
@@ -96,6 +105,19 @@ public sealed record TrainingOptions
 
     /// <summary>Whether something of the run remains besides what it tells.</summary>
     public bool LeavesSomething => Checkpoint is not null || Export is not null || Trace is not null || Page is not null;
+
+    /// <summary>Whether the learning rate is another one in some steps than in others.</summary>
+    internal bool IsScheduled => Schedule != LearningRateSchedule.Constant || Warmup != default;
+
+    /// <summary>The learning rates, where a step takes so many tokens.</summary>
+    /// <exception cref="UserErrorException">There are none such.</exception>
+    internal LearningRateSchedule RatesOf(long tokensOfStep) =>
+        LearningRateSchedule.Of(
+            Schedule,
+            ScheduleOptions,
+            // As the decimal that it was written as.
+            new ScheduleSpan((double)(decimal)Optimizer.LearningRate, Steps, Warmup.StepsOf(Steps, tokensOfStep))
+        );
 
     /// <summary>Where and when to save the run; null if it is not saved.</summary>
     internal CheckpointSettings? Saves => Checkpoint is { } folder ? new CheckpointSettings(folder, CheckpointEvery, Keep, Grace) : null;
