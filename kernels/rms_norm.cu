@@ -263,17 +263,21 @@ FORWARD(rms_norm_forward_bf16, bf16)
 FORWARD(rms_norm_forward_f32_unaligned, Loose<float>)
 FORWARD(rms_norm_forward_bf16_unaligned, Loose<bf16>)
 
-#define BACKWARD(name, G, T)                                                                                                               \
-    extern "C" __global__ void __launch_bounds__(768) name(const G* dy, const T* x, const float* rstd, const T* w, const T* addend, T* dx, \
-        float* partials, float offset, int32 rows, int32 columns, int32 group_rows)                                                        \
-    {                                                                                                                                      \
-        backward(dy, x, rstd, w, addend, dx, partials, offset, rows, columns, group_rows);                                                 \
-    }                                                                                                                                      \
+#define BACKWARD(name, bounds, G, T)                                                                        \
+    extern "C" __global__ void bounds name(const G* dy, const T* x, const float* rstd, const T* w,          \
+        const T* addend, T* dx, float* partials, float offset, int32 rows, int32 columns, int32 group_rows) \
+    {                                                                                                       \
+        backward(dy, x, rstd, w, addend, dx, partials, offset, rows, columns, group_rows);                  \
+    }                                                                                                       \
     EXPORT_KERNEL(name)
 
-BACKWARD(rms_norm_backward_f32, float, float)
-BACKWARD(rms_norm_backward_bf16, bf16, bf16)
-BACKWARD(rms_norm_backward_bf16_f32, float, bf16)
-BACKWARD(rms_norm_backward_f32_unaligned, Loose<float>, Loose<float>)
-BACKWARD(rms_norm_backward_bf16_unaligned, Loose<bf16>, Loose<bf16>)
-BACKWARD(rms_norm_backward_bf16_f32_unaligned, Loose<float>, Loose<bf16>)
+// Without the second number the compiler makes room for two blocks of the last ones on a multiprocessor, and spills.
+#define MANY __launch_bounds__(768)
+#define FEW __launch_bounds__(768, 1)
+
+BACKWARD(rms_norm_backward_f32, MANY, float, float)
+BACKWARD(rms_norm_backward_bf16, MANY, bf16, bf16)
+BACKWARD(rms_norm_backward_bf16_f32, MANY, float, bf16)
+BACKWARD(rms_norm_backward_f32_unaligned, FEW, Loose<float>, Loose<float>)
+BACKWARD(rms_norm_backward_bf16_unaligned, FEW, Loose<bf16>, Loose<bf16>)
+BACKWARD(rms_norm_backward_bf16_f32_unaligned, FEW, Loose<float>, Loose<bf16>)

@@ -12,9 +12,6 @@ namespace Dataflow.Conformance;
 public abstract class FamilyConformance<TDevice> : ConformanceSuite<TDevice>
     where TDevice : DeviceUnderTest, new()
 {
-    /// <summary>Elements whose first gradient is nothing but rounding, which AdamW turns into whole steps, are left out.</summary>
-    private const double Noise = 1e-6;
-
     /// <summary>Every family; on a slow device one of eight, and all of them in a soak run.</summary>
     public static TheoryData<string> Cases => Some(slow: 8, others: 1, first: 2);
 
@@ -89,7 +86,7 @@ public abstract class FamilyConformance<TDevice> : ConformanceSuite<TDevice>
         foreach (var (tensor, want) in golden.File("trained.safetensors"))
         {
             string alone = GoldenCase.Alone(tensor);
-            double error = RelativeChange(trained[alone], want, start[alone], gradients[tensor]);
+            double error = GoldenCase.RelativeChange(trained[alone], want, start[alone], gradients[tensor]);
             double bound = Math.Max(1e-4, 3 * golden.PyTorchError("pytorch_float32", "adamw_change_relative_l2", tensor));
             Assert.True(error <= bound, $"{tensor}: the change is off by {error:g3}, bound {bound:g3}");
         }
@@ -110,20 +107,5 @@ public abstract class FamilyConformance<TDevice> : ConformanceSuite<TDevice>
         }
 
         yield return GoldenCase.Tight(request);
-    }
-
-    private static double RelativeChange(float[] got, float[] want, float[] start, float[] gradient)
-    {
-        double scale = Math.Sqrt(gradient.Sum(g => (double)g * g) / gradient.Length), difference = 0, norm = 0;
-        for (int i = 0; i < want.Length; i++)
-        {
-            if (Math.Abs(gradient[i]) >= Noise * scale)
-            {
-                difference += Math.Pow((double)got[i] - want[i], 2);
-                norm += Math.Pow((double)want[i] - start[i], 2);
-            }
-        }
-
-        return norm == 0 ? 0 : Math.Sqrt(difference / norm);
     }
 }

@@ -9,6 +9,8 @@ namespace Dataflow.Conformance;
 /// <summary>One folder of tests/golden: a model, its tokens, and what PyTorch made of them in float64.</summary>
 public sealed class GoldenCase
 {
+    private const double Noise = 1e-6;
+
     /// <summary>All folders.</summary>
     public static readonly string[] Names = ["llama-small", "qwen3-small", "llama-long", "llama-hd64", "qwen3-hd128", "llama-documents"];
 
@@ -194,6 +196,25 @@ public sealed class GoldenCase
         }
 
         return Math.Sqrt(difference / norm);
+    }
+
+    /// <summary>
+    /// How far weights are from where they should be, relative to how far they should have moved. Elements whose first gradient is nothing
+    /// but rounding, below 1e-6 of their tensor's root mean square, are left out: AdamW makes whole steps of them.
+    /// </summary>
+    public static double RelativeChange(float[] got, float[] want, float[] start, float[] gradient)
+    {
+        double scale = Math.Sqrt(gradient.Sum(g => (double)g * g) / gradient.Length), difference = 0, norm = 0;
+        for (int i = 0; i < want.Length; i++)
+        {
+            if (Math.Abs(gradient[i]) >= Noise * scale)
+            {
+                difference += Math.Pow((double)got[i] - want[i], 2);
+                norm += Math.Pow((double)want[i] - start[i], 2);
+            }
+        }
+
+        return norm == 0 ? 0 : Math.Sqrt(difference / norm);
     }
 
     private static string FamilyCases() => Environment.GetEnvironmentVariable("DATAFLOW_FAMILIES") ?? Cases() + "-families";
