@@ -17,10 +17,10 @@ struct AdamW
     float root_correction; // 1 / sqrt(1 - beta2^t)
     float epsilon;
 
-    static RULE AdamW of(const StepBlock* step, float keep)
+    static RULE AdamW of(const StepBlock* step, float decay)
     {
         AdamW f;
-        f.keep = keep;
+        f.keep = fmaf(-step->learning_rate, decay, 1.0f);
         f.beta2 = step->beta2;
         f.one_minus_beta1 = step->one_minus_beta1;
         f.one_minus_beta2 = step->one_minus_beta2;
@@ -39,30 +39,4 @@ struct AdamW
     }
 };
 
-extern "C" __global__ void __launch_bounds__(256) adam_w_f32(float* w, const float* g, float* moments, int64 stride, const double* norms,
-    const StepBlock* step, int64 count, int32 norm_count, int32 decay)
-{
-    update_elements<AdamW>(w, g, moments, stride, {norms, step, count, norm_count, decay});
-}
-EXPORT_KERNEL(adam_w_f32)
-
-extern "C" __global__ void __launch_bounds__(256) adam_w_bf16(bf16* w, const bf16* g, bf16* moments, int64 stride, const double* norms,
-    const StepBlock* step, int64 count, int32 norm_count, int32 decay)
-{
-    update_elements<AdamW>(w, g, moments, stride, {norms, step, count, norm_count, decay});
-}
-EXPORT_KERNEL(adam_w_bf16)
-
-extern "C" __global__ void __launch_bounds__(256) adam_w_bf16_sr(bf16* w, const float* g, bf16* moments, int64 stride, const double* norms,
-    const StepBlock* step, int64 count, int32 norm_count, int32 decay, int32 object, int64 first)
-{
-    update_stochastically<AdamW>(w, g, moments, stride, {norms, step, count, norm_count, decay}, object, first);
-}
-EXPORT_KERNEL(adam_w_bf16_sr)
-
-extern "C" __global__ void __launch_bounds__(256) adam_w_bf16_master(float* master, const float* g, float* moments, int64 stride, bf16* w,
-    const double* norms, const StepBlock* step, int64 count, int32 norm_count, int32 decay)
-{
-    update_master<AdamW>(master, g, moments, stride, w, {norms, step, count, norm_count, decay});
-}
-EXPORT_KERNEL(adam_w_bf16_master)
+UPDATES(adam_w, AdamW)

@@ -252,5 +252,6 @@ struct StepBlock
     uint64 seed;            // of stochastic rounding
     float one_minus_beta1;  // of the beta as the decimal it was written as: 1 - 0.999f is off by 1e-5 of itself
     float one_minus_beta2;
-    uint64 reserved;
+    float momentum;
+    float nesterov;         // 0 or 1
 };

@@ -1,7 +1,7 @@
 // The update of an elementwise optimizer, in place, over a piece of a parameter object, in fp32, whatever its rule: loading, clipping,
 // rounding and storing. A rule is a struct with
 //   static const int Moments: how many numbers it keeps of each weight;
-//   of(step, keep): the rule of a step, keep being the factor by which decay shrinks a weight;
+//   of(step, decay): the rule of a step, decay being its weight decay, 0 where that does not apply;
 //   apply(w, g, m): replaces a weight and its moments, g being clipped.
 //
 //   g *= clip_norm's factor = min(1, clip_norm / (sqrt(sum of squares) + 1e-6)), the sum of squares being that of norms [norm_count] fp64,
@@ -86,8 +86,7 @@ DEVICE int64 load_state(UpdateState<Rule, Width>& at, const W* w, const G* g, co
 template <typename Rule, int Width> DEVICE void update(UpdateState<Rule, Width>& at, int64 first, const UpdateContext& context)
 {
     const StepBlock* step = context.step;
-    const float keep = context.decay != 0 ? fmaf(-step->learning_rate, step->weight_decay, 1.0f) : 1.0f;
-    const Rule rule = Rule::of(step, keep);
+    const Rule rule = Rule::of(step, context.decay != 0 ? step->weight_decay : 0.0f);
     const float clip = context.norms != nullptr ? clip_scale(step, context.norms, context.norm_count) : 1.0f;
     if (first >= context.count)
     {
@@ -226,3 +225,30 @@ DEVICE void update_stochastically(
         }
     }
 }
+
+// The four entry points of a rule.
+#define UPDATES(name, Rule)                                                                                                           \
+    extern "C" __global__ void __launch_bounds__(256) name##_f32(float* w, const float* g, float* moments, int64 stride,              \
+        const double* norms, const StepBlock* step, int64 count, int32 norm_count, int32 decay)                                       \
+    {                                                                                                                                 \
+        update_elements<Rule>(w, g, moments, stride, {norms, step, count, norm_count, decay});                                        \
+    }                                                                                                                                 \
+    EXPORT_KERNEL(name##_f32)                                                                                                         \
+    extern "C" __global__ void __launch_bounds__(256) name##_bf16(bf16* w, const bf16* g, bf16* moments, int64 stride,                \
+        const double* norms, const StepBlock* step, int64 count, int32 norm_count, int32 decay)                                       \
+    {                                                                                                                                 \
+        update_elements<Rule>(w, g, moments, stride, {norms, step, count, norm_count, decay});                                        \
+    }                                                                                                                                 \
+    EXPORT_KERNEL(name##_bf16)                                                                                                        \
+    extern "C" __global__ void __launch_bounds__(256) name##_bf16_sr(bf16* w, const float* g, bf16* moments, int64 stride,            \
+        const double* norms, const StepBlock* step, int64 count, int32 norm_count, int32 decay, int32 object, int64 first)            \
+    {                                                                                                                                 \
+        update_stochastically<Rule>(w, g, moments, stride, {norms, step, count, norm_count, decay}, object, first);                   \
+    }                                                                                                                                 \
+    EXPORT_KERNEL(name##_bf16_sr)                                                                                                     \
+    extern "C" __global__ void __launch_bounds__(256) name##_bf16_master(float* master, const float* g, float* moments, int64 stride, \
+        bf16* w, const double* norms, const StepBlock* step, int64 count, int32 norm_count, int32 decay)                              \
+    {                                                                                                                                 \
+        update_master<Rule>(master, g, moments, stride, w, {norms, step, count, norm_count, decay});                                  \
+    }                                                                                                                                 \
+    EXPORT_KERNEL(name##_bf16_master)

@@ -21,6 +21,8 @@ internal readonly struct StepBlock
     private readonly ulong seed;
     private readonly float oneMinusBeta1;
     private readonly float oneMinusBeta2;
+    private readonly float momentum;
+    private readonly float nesterov;
 
     public StepBlock(in StepArguments arguments)
     {
@@ -30,7 +32,7 @@ internal readonly struct StepBlock
         biasCorrection1 = (float)(1 - Math.Pow(Written(optimizer.Beta1), arguments.Step));
         biasCorrection2 = (float)(1 - Math.Pow(Written(optimizer.Beta2), arguments.Step));
         (lossScale, clipNorm, step) = (arguments.LossScale, arguments.ClipNorm, arguments.Step);
-        seed = arguments.Seed;
+        (seed, momentum, nesterov) = (arguments.Seed, optimizer.Momentum, optimizer.Nesterov);
         (oneMinusBeta1, oneMinusBeta2) = ((float)(1 - Written(optimizer.Beta1)), (float)(1 - Written(optimizer.Beta2)));
     }
 

@@ -39,3 +39,6 @@ public sealed class FamilyTests : FamilyConformance<CpuDevices>;
 public sealed class PackedPositionsTests : PackedPositionsConformance<CpuDevices>;
 
 public sealed class GenerationTests : GenerationConformance<CpuDevices>;
+
+[Trait("Slow", "true")]
+public sealed class OptimizerTrajectoryTests : OptimizerTrajectoryConformance<CpuDevices>;

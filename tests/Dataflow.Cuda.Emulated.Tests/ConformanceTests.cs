@@ -49,3 +49,6 @@ public sealed class GenerationTests : GenerationConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
 public sealed class PackedPositionsTests : PackedPositionsConformance<EmulatedDevices>;
+
+[Trait("Slow", "true")]
+public sealed class OptimizerTrajectoryTests : OptimizerTrajectoryConformance<EmulatedDevices>;

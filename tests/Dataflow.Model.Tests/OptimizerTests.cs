@@ -60,6 +60,6 @@ public sealed class OptimizerTests
             }
         }
 
-        Assert.Null(Optimizer.Named("sgd"));
+        Assert.Null(Optimizer.Named("adagrad"));
     }
 }

@@ -23,6 +23,12 @@ public static unsafe class Update
             case UpdateRule.AdamW:
                 Run<AdamW>(team, call, step);
                 break;
+            case UpdateRule.Lion:
+                Run<Lion>(team, call, step);
+                break;
+            case UpdateRule.Sgd:
+                Run<Sgd>(team, call, step);
+                break;
             default:
                 throw new ArgumentOutOfRangeException(
                     nameof(call),

@@ -62,15 +62,35 @@ public sealed class Hyperparameter
     public static Hyperparameter WeightDecay { get; } =
         new(
             "weight-decay",
-            "decoupled weight decay",
+            "weight decay, decoupled from the gradient; sgd adds it to that",
             (0, 1e3f, true),
             s => s.WeightDecay,
             (s, v) => s with { WeightDecay = v }
         );
 
+    /// <summary>Share of the sum of gradients that a step keeps.</summary>
+    public static Hyperparameter Momentum { get; } =
+        new(
+            "momentum",
+            "what is kept of the sum of gradients",
+            (0, 1, true),
+            s => s.Momentum,
+            (s, v) => s with { Momentum = v }
+        );
+
+    /// <summary>Whether the momentum is Nesterov's.</summary>
+    public static Hyperparameter Nesterov { get; } =
+        new(
+            "nesterov",
+            "1 for Nesterov's momentum, 0 for the plain one",
+            (0, MathF.BitIncrement(1), true),
+            s => s.Nesterov,
+            (s, v) => s with { Nesterov = v }
+        );
+
     /// <summary>All of them, in the order in which people should read them.</summary>
     public static IReadOnlyList<Hyperparameter> All { get; } =
-    [LearningRate, Beta1, Beta2, Epsilon, WeightDecay];
+    [LearningRate, Beta1, Beta2, Epsilon, Momentum, Nesterov, WeightDecay];
 
     /// <summary>As of its option and in the settings of a checkpoint.</summary>
     public string Name { get; }

@@ -5,7 +5,7 @@ namespace Dataflow.Model;
 /// <param name="Beta1">Decay of the first moment.</param>
 /// <param name="Beta2">Decay of the second moment.</param>
 /// <param name="Epsilon">Added to the root of the second moment.</param>
-/// <param name="WeightDecay">Decoupled: a weight shrinks by this share of the learning rate.</param>
+/// <param name="WeightDecay">A weight shrinks by this share of the learning rate; sgd adds that share of a weight to its gradient.</param>
 public readonly record struct OptimizerSettings(
     float LearningRate,
     float Beta1,
@@ -14,6 +14,12 @@ public readonly record struct OptimizerSettings(
     float WeightDecay
 )
 {
+    /// <summary>What is kept of the sum of gradients from step to step.</summary>
+    public float Momentum { get; init; }
+
+    /// <summary>0: weights move by the sum of gradients; 1: by what it will be once the gradient is added again (Nesterov).</summary>
+    public float Nesterov { get; init; }
+
     /// <summary>One of them.</summary>
     public float this[Hyperparameter which] => which.Of(this);
 

@@ -141,6 +141,7 @@ struct StepBlock
     uint64_t seed;
     float one_minus_beta1;
     float one_minus_beta2;
-    uint64_t reserved;
+    float momentum;
+    float nesterov;
 };
 static_assert(sizeof(StepBlock) == 64);

@@ -1,0 +1,135 @@
+using System.Text.Json;
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Training;
+
+namespace Dataflow.Conformance;
+
+/// <summary>
+/// Eight steps of the libraries' own optimizers in float64, over tests/golden-optimizers: losses, rates, norms and how far every weight
+/// moved.
+/// </summary>
+public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite<TDevice>
+    where TDevice : DeviceUnderTest, new()
+{
+    private const int Seqlen = 40;
+
+    /// <summary>All cases.</summary>
+    public static TheoryData<string> Cases =>
+        [
+            .. Directory
+                .GetDirectories(Root)
+                .Select(f => Path.GetFileName(f)!)
+                .Where(n => !n.StartsWith("base-", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal),
+        ];
+
+    private static string Root => Path.Combine(Path.GetDirectoryName(new GoldenCase("llama-small").Folder)! + "-optimizers");
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Eight_steps_are_those_of_the_library(string name)
+    {
+        string folder = Path.Combine(Root, name);
+        var golden = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "expected.json"))).RootElement;
+        string from = Path.Combine(folder, golden.GetProperty("base").GetString()!);
+        var model = ModelFiles.LoadConfig(from);
+        var tokens = TokenSources.Open(from, Seqlen, model.VocabSize);
+        float clip = golden.TryGetProperty("clip", out var limit) ? (float)limit.GetDouble() : float.PositiveInfinity;
+        var (optimizer, settings) = Settings(golden);
+        var request = new PlanRequest(
+            model,
+            Recipe.Fp32,
+            float.IsFinite(clip) ? WorkloadKind.ClippedTraining : WorkloadKind.Training,
+            Seqlen,
+            tokens.RowCount,
+            new GeometryPins(32),
+            GoldenCase.Roomy,
+            null
+        )
+        {
+            Optimizer = optimizer,
+        };
+        var plan = Verified(GoldenCase.Tight(request));
+        using var device = Device.Open(plan.Schedule, plan.Workload, 0);
+        using var checkpoint = Checkpoint.Open(from);
+        var trainer = new Trainer(plan.Workload, plan.Schedule, device);
+        trainer.Load(checkpoint.WeightsOf(model));
+        var start = GoldenCase.Tensors(trainer.Weights);
+        int[] rows = [.. Enumerable.Range(0, tokens.RowCount)];
+        double[] losses = Numbers(golden, "losses_before_each_step"), norms = Numbers(golden, "gradient_norm_before_clipping");
+        for (int step = 0; step < losses.Length; step++)
+        {
+            float rate = golden.TryGetProperty("schedule", out var schedule) ? Rate(schedule, step, golden) : settings.LearningRate;
+            var done = trainer.Step(tokens, rows, settings with { LearningRate = rate }, clip);
+            Assert.Equal(0, (done.Loss - losses[step]) / losses[step], 1e-5);
+            if (norms.Length > 0)
+            {
+                Assert.Equal(0, (done.GradientNorm!.Value - norms[step]) / norms[step], 1e-5);
+            }
+        }
+
+        var trained = GoldenCase.Tensors(trainer.Weights);
+        using var file = SafetensorsFile.Open(Path.Combine(folder, "trained.safetensors"));
+        var yardstick = golden.GetProperty("pytorch_float32").GetProperty("change_relative_l2").GetProperty("per_tensor");
+        foreach (var tensor in file.Tensors)
+        {
+            float[] want = new float[tensor.Count];
+            tensor.ReadElements(0, System.Runtime.InteropServices.MemoryMarshal.AsBytes(want.AsSpan()), DType.Float32);
+            double error = GoldenCase.RelativeL2(Moved(trained[tensor.Name], start[tensor.Name]), Moved(want, start[tensor.Name]));
+            double bound = Math.Max(1e-4, 3 * yardstick.GetProperty(tensor.Name).GetDouble());
+            Assert.True(error <= bound, $"{tensor.Name}: the change is off by {error:g3}, bound {bound:g3}");
+        }
+    }
+
+    private static (Optimizer Optimizer, OptimizerSettings Settings) Settings(JsonElement golden)
+    {
+        float Get(JsonElement of, string key) => (float)of.GetProperty(key).GetDouble();
+        if (golden.TryGetProperty("adamw", out var adamW))
+        {
+            var group = golden.GetProperty("groups").EnumerateArray().Single();
+            return (
+                Optimizer.AdamW,
+                new(Get(group, "lr"), Get(adamW, "beta1"), Get(adamW, "beta2"), Get(adamW, "eps"), Get(group, "weight_decay"))
+            );
+        }
+
+        if (golden.TryGetProperty("lion", out var lion))
+        {
+            // Its decoupled decay is by the share of the first rate: here the whole of it.
+            bool whole = golden.GetProperty("optimizer").GetString()!.Contains("decoupled", StringComparison.Ordinal);
+            float decay = Get(lion, "weight_decay") / (whole ? Get(lion, "lr") : 1);
+            return (Optimizer.Lion, new(Get(lion, "lr"), Get(lion, "beta1"), Get(lion, "beta2"), 0, decay));
+        }
+
+        var sgd = golden.GetProperty("sgd");
+        return (
+            Optimizer.Sgd,
+            new OptimizerSettings(Get(sgd, "lr"), 0, 0, 0, Get(sgd, "weight_decay"))
+            {
+                Momentum = Get(sgd, "momentum"),
+                Nesterov = sgd.GetProperty("nesterov").GetBoolean() ? 1 : 0,
+            }
+        );
+    }
+
+    private static float Rate(JsonElement schedule, int step, JsonElement golden)
+    {
+        var rates = LearningRateSchedule.Of(
+            $"transformers:{schedule.GetProperty("kind")}",
+            null,
+            new ScheduleSpan(
+                schedule.GetProperty("base_lr").GetDouble(),
+                schedule.GetProperty("steps").GetInt64(),
+                schedule.GetProperty("warmup_steps").GetInt64()
+            )
+        );
+        Assert.Equal(Numbers(golden, "lr_of_each_step")[step], rates.At(step), 1e-15);
+        return (float)rates.At(step);
+    }
+
+    private static double[] Numbers(JsonElement golden, string name) =>
+        golden.TryGetProperty(name, out var all) ? [.. all.EnumerateArray().Select(l => l.GetDouble())] : [];
+
+    private static float[] Moved(float[] to, float[] from) => [.. to.Zip(from, (a, b) => a - b)];
+}
