@@ -64,6 +64,11 @@ public sealed class ScheduleTests
     [InlineData("schedule transformers:polynomial --steps 10 --warmup 10", "divides by zero; give a shorter warm-up")]
     [InlineData(Run + " --schedule-options floor=0", "--schedule-options does nothing without --schedule")]
     [InlineData(Run + " --schedule cosine --warmup 30 --steps 20", "the warm-up has 30 steps and the run 20")]
+    [InlineData(Run + " --schedule transformers:constant --warmup 2", "has no warm-up; take transformers:constant_with_warmup")]
+    [InlineData(Run + " --optimizer sgd --nesterov 0.5", "give 0 or 1")]
+    [InlineData(Run + " --steps 5 --schedule transformers:polynomial --schedule-options lr_end=-1", "would have the rate -")]
+    [InlineData("schedule transformers:cosine --steps 5 --json --schedule-options num_cycles=1e308", "would have the rate NaN in step 1")]
+    [InlineData("schedule transformers:polynomial --steps 5 --json --schedule-options power=-9999", "would have the rate ")]
     [InlineData(Run + " --schedule cosine --warmup x", "is no warm-up; write 100 (steps), 0.03 (of all steps) or 2Mtok")]
     public void What_cannot_be_is_refused(string line, string why) =>
         Assert.Contains(why, Programs.Refused(2, Programs.Dataflow(line)), StringComparison.Ordinal);
@@ -96,6 +101,11 @@ public sealed class ScheduleTests
 
         string other = Programs.Good(
             Programs.Dataflow($"train --resume {scratch.File("whole")} --schedule linear --schedule-options floor=0 --warmup 1 --steps 7")
+        );
+        Assert.Contains(
+            "Changed: schedule-options floor=0.2 -> none\n",
+            Programs.Good(Programs.Dataflow($"train --resume {scratch.File("rest")} --schedule wsd --steps 8")),
+            StringComparison.Ordinal
         );
         Assert.Contains("Learning rate: linear, warm-up of 1 step: 0.003 in the first step, 0 in", other, StringComparison.Ordinal);
         Assert.All(["schedule cosine -> linear", "warmup 512tok -> 1", "steps 6 -> 7"], change =>

@@ -38,7 +38,10 @@ internal sealed class HyperparameterFlags
 
     private static Option<float?> OptionOf(Hyperparameter number)
     {
-        var parse = Values.Real(number.Least, number.Below, number.LeastAllowed);
+        var real = Values.Real(number.Least, number.Below, number.LeastAllowed);
+        Func<string, float> parse = number == Hyperparameter.Nesterov
+            ? t => t is "0" or "1" ? real(t) : throw new UserErrorException($"'{t}' will not do; give 0 or 1")
+            : real;
         return Declare.Option<float?>(
             $"--{number.Name}",
             "X",

@@ -17,7 +17,12 @@ internal static class ResumedCommandLine
         var command = given.CommandResult.Command;
         var (options, arguments) = (new List<string>(), new List<string>());
         bool otherData = command.Options.Any(o => IsData(o) && given.WasGiven(o)); // each takes the other's place
-        foreach (var option in command.Options.Where(o => !given.WasGiven(o) && !(otherData && IsData(o))))
+        bool otherSchedule = command.Options.Any(o => o.Name == "--schedule" && given.WasGiven(o)); // whose options are its own
+        foreach (
+            var option in command.Options.Where(o =>
+                !given.WasGiven(o) && !(otherData && IsData(o)) && !(otherSchedule && o.Name == "--schedule-options")
+            )
+        )
         {
             if (run.Settings.TryGetValue(option.Name.TrimStart('-'), out string? value))
             {

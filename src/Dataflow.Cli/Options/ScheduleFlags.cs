@@ -45,7 +45,7 @@ internal sealed class ScheduleFlags
     public WarmUp WarmUpOf(ParseResult parsed) => parsed.GetValue(warmUp) ?? default;
 
     /// <summary>The schedule's own options.</summary>
-    public string? Options(ParseResult parsed) => parsed.GetValue(options);
+    public string? Options(ParseResult parsed) => parsed.GetValue(options) is { Length: > 0 } given ? given : null;
 
     /// <summary>Refuses what cannot act.</summary>
     /// <exception cref="Model.UserErrorException">It was given.</exception>

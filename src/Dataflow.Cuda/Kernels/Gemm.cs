@@ -76,7 +76,9 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
         var candidates = library.Propose(problem, anywhere ?? preference, 1);
         return candidates.Count > 0
             ? new Plan(problem, candidates[0].Algorithm)
-            : throw new MachineException($"cuBLASLt {CublasLt.LibraryVersion} has no repeatable algorithm for {problem}");
+            : throw new MachineException(
+                $"cuBLASLt {CublasLt.LibraryVersion} has no repeatable algorithm for {problem}; run this model with --device cpu"
+            );
     }
 
     private sealed record Plan(MatmulProblem Problem, MatmulAlgorithm Algorithm);

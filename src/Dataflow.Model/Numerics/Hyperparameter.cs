@@ -32,7 +32,7 @@ public sealed class Hyperparameter
     public static Hyperparameter Beta1 { get; } =
         new(
             "beta1",
-            "decay of the first moment",
+            "decay of the first moment; of lion, of the sum whose sign it takes",
             (0, 1, true),
             s => s.Beta1,
             (s, v) => s with { Beta1 = v }
@@ -42,7 +42,7 @@ public sealed class Hyperparameter
     public static Hyperparameter Beta2 { get; } =
         new(
             "beta2",
-            "decay of the second moment",
+            "decay of the second moment; of lion, of its only one",
             (0, 1, true),
             s => s.Beta2,
             (s, v) => s with { Beta2 = v }

@@ -15,6 +15,13 @@ public sealed class LearningRateSchedule
     /// <summary>The rate stays as it is after the warm-up.</summary>
     public const string Constant = "constant";
 
+    /// <summary>The rate stays as it is from the first step on, whatever warm-up is asked for.</summary>
+    public const string WithoutWarmUp = "transformers:constant";
+
+    // Of the learning rate, as its option has it; and how many steps of a long run are looked at for it.
+    private const double MostRate = 1e3;
+    private const long MostChecked = 1_000_000;
+
     private readonly Func<long, double> factor;
 
     private LearningRateSchedule(string name, ScheduleSpan span, Func<long, double> factor) =>
@@ -37,7 +44,23 @@ public sealed class LearningRateSchedule
     public static LearningRateSchedule Of(string name, string? options, ScheduleSpan span)
     {
         var kind = KindNamed(name);
-        return new LearningRateSchedule(name, span, kind.Factor(span, new ScheduleValues(kind, options)));
+        var schedule = new LearningRateSchedule(name, span, kind.Factor(span, new ScheduleValues(kind, options)));
+        long stride = Math.Max(1, span.Steps / MostChecked);
+        for (long step = 0; step < span.Steps; step += stride)
+        {
+            double rate = schedule.At(step);
+            if (!(rate is >= 0 and < MostRate))
+            {
+                throw new UserErrorException(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"schedule {name} would have the rate {rate} in step {step + 1}; give other options, or another learning rate"
+                    )
+                );
+            }
+        }
+
+        return schedule;
     }
 
     /// <summary>A kind by its name.</summary>

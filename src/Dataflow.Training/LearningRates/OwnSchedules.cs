@@ -4,7 +4,8 @@ namespace Dataflow.Training;
 
 /// <summary>
 /// Our schedules. Over a warm-up of W of N steps (of 1 where there is none), counted from 0, step i has (i + 1) / W of the rate; what
-/// follows goes by p = (i + 1 - W) / (N - W), which is 1 in the last step. So no step has a rate of 0, and the last one has the floor.
+/// follows goes by p = (i + 1 - W) / (N - W), which is 1 in the last step. So no step has a rate of 0, and the last has the floor, where
+/// any follows the warm-up.
 /// </summary>
 internal static class OwnSchedules
 {
@@ -111,7 +112,7 @@ internal static class OwnSchedules
     private static Func<long, double> StableThenDecay(ScheduleSpan span, ScheduleValues values)
     {
         double floor = values.Number("floor", DefaultFloor, 0, 1), asked = values.Positive("decay-steps", 0.2);
-        long steps = span.Steps - Rising(span), decay = asked < 1 ? (long)Math.Ceiling(span.Steps * asked) : (long)asked;
+        long steps = span.Steps - Rising(span), decay = asked < 1 ? (long)Math.Ceiling(Math.Round(span.Steps * asked, 9)) : (long)asked;
         if (decay > steps && values.Has("decay-steps"))
         {
             throw new UserErrorException(

@@ -24,7 +24,8 @@ public readonly record struct WarmUp(double Value, bool InTokens = false)
             number = unit == 1 ? number : number[..^1];
         }
 
-        return double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value is >= 0 and <= 1e15
+        return double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out double value)
+            && value * unit is >= 0 and <= 1e15
             ? new WarmUp(tokens ? Math.Ceiling(value * unit) : value, tokens)
             : throw new UserErrorException($"'{text}' is no warm-up; write 100 (steps), 0.03 (of all steps) or 2Mtok (two million tokens)");
     }

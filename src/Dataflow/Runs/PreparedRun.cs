@@ -88,6 +88,11 @@ internal sealed record PreparedRun : IDisposable
         settings = settings with { Plan = settings.Plan.Completed };
         var (resumed, by) = (settings.Resumed, settings.Plan.By);
         settings = Resumption.Continue(settings);
+        if (!settings.Warmup.InTokens)
+        {
+            _ = settings.RatesOf(1); // what cannot be is refused before anything is planned
+        }
+
         tell(new RunEvent.Noted(resumed?.Notices ?? []));
         var store = parts.Own(
             settings.Saves is { } saves ? CheckpointStore.Open(saves.Folder, saves.Keep, Note) : null

@@ -21,6 +21,9 @@ public sealed class RunJson
             case RunEvent.Noted noted:
                 untold.AddRange(noted.Notes);
                 return null;
+            case RunEvent.Scheduled scheduled:
+                untold.Add($"learning rate: {scheduled.Rates}");
+                return null;
             case RunEvent.Validating validating:
                 validation = validating.What;
                 return null;

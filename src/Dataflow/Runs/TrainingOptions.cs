@@ -1,3 +1,4 @@
+using System.Globalization;
 using Dataflow.Model;
 using Dataflow.Training;
 
@@ -111,13 +112,17 @@ public sealed record TrainingOptions
 
     /// <summary>The learning rates, where a step takes so many tokens.</summary>
     /// <exception cref="UserErrorException">There are none such.</exception>
-    internal LearningRateSchedule RatesOf(long tokensOfStep) =>
-        LearningRateSchedule.Of(
-            Schedule,
-            ScheduleOptions,
-            // As the decimal that it was written as.
-            new ScheduleSpan((double)(decimal)Optimizer.LearningRate, Steps, Warmup.StepsOf(Steps, tokensOfStep))
-        );
+    internal LearningRateSchedule RatesOf(long tokensOfStep)
+    {
+        if (Schedule == LearningRateSchedule.WithoutWarmUp && Warmup != default)
+        {
+            throw new UserErrorException($"schedule {Schedule} has no warm-up; take {Schedule}_with_warmup, or leave --warmup out");
+        }
+
+        // The rate as the decimal that it was written as.
+        double rate = double.Parse(Optimizer.LearningRate.ToString("R", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+        return LearningRateSchedule.Of(Schedule, ScheduleOptions, new ScheduleSpan(rate, Steps, Warmup.StepsOf(Steps, tokensOfStep)));
+    }
 
     /// <summary>Where and when to save the run; null if it is not saved.</summary>
     internal CheckpointSettings? Saves => Checkpoint is { } folder ? new CheckpointSettings(folder, CheckpointEvery, Keep, Grace) : null;
