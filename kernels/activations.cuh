@@ -82,3 +82,22 @@ DEVICE int64 locate(int packs, int (&mine)[Batch])
 
     return row;
 }
+
+// A file's entry points of an activation, in every type and for rows that start anywhere: its `forward` and `backward`.
+#define ENTRIES(name, suffix, Activation, T)                                                                         \
+    extern "C" __global__ void __launch_bounds__(256) name##_forward_##suffix(const T* input, T* out, int32 columns) \
+    {                                                                                                                \
+        forward<Activation>(input, out, columns);                                                                    \
+    }                                                                                                                \
+    EXPORT_KERNEL(name##_forward_##suffix)                                                                           \
+    extern "C" __global__ void __launch_bounds__(256) name##_backward_##suffix(T* gradient, T* input, int32 columns) \
+    {                                                                                                                \
+        backward<Activation>(gradient, input, columns);                                                              \
+    }                                                                                                                \
+    EXPORT_KERNEL(name##_backward_##suffix)
+
+#define ACTIVATION(name, Activation)                       \
+    ENTRIES(name, f32, Activation, float)                  \
+    ENTRIES(name, bf16, Activation, bf16)                  \
+    ENTRIES(name, f32_unaligned, Activation, Loose<float>) \
+    ENTRIES(name, bf16_unaligned, Activation, Loose<bf16>)

@@ -91,24 +91,6 @@ template <typename Activation, typename T> DEVICE void backward(T* gradient, T* 
     }
 }
 
-#define ENTRIES(name, suffix, Activation, T)                                                                           \
-    extern "C" __global__ void __launch_bounds__(256) name##_forward_##suffix(const T* gate_up, T* out, int32 columns) \
-    {                                                                                                                  \
-        forward<Activation>(gate_up, out, columns);                                                                    \
-    }                                                                                                                  \
-    EXPORT_KERNEL(name##_forward_##suffix)                                                                             \
-    extern "C" __global__ void __launch_bounds__(256) name##_backward_##suffix(T* gradient, T* gate_up, int32 columns) \
-    {                                                                                                                  \
-        backward<Activation>(gradient, gate_up, columns);                                                              \
-    }                                                                                                                  \
-    EXPORT_KERNEL(name##_backward_##suffix)
-
-#define ACTIVATION(name, Activation)                       \
-    ENTRIES(name, f32, Activation, float)                  \
-    ENTRIES(name, bf16, Activation, bf16)                  \
-    ENTRIES(name, f32_unaligned, Activation, Loose<float>) \
-    ENTRIES(name, bf16_unaligned, Activation, Loose<bf16>)
-
 ACTIVATION(swi_glu, Silu)
 ACTIVATION(ge_glu, Gelu)
 ACTIVATION(ge_glu_tanh, GeluTanh)

@@ -15,6 +15,13 @@ internal readonly record struct TypedFunction(CudaFunction Float32, CudaFunction
     };
 }
 
+/// <summary>One kernel in its variants by where rows start: on 16 bytes, or anywhere.</summary>
+internal readonly record struct AlignedFunction(CudaFunction Aligned, CudaFunction Unaligned)
+{
+    /// <summary>The variant for such rows.</summary>
+    public CudaFunction this[bool aligned] => aligned ? Aligned : Unaligned;
+}
+
 /// <summary>
 /// One kernel in its variants by type and by where rows start: on 16 bytes, or anywhere, an element at a time (entry points ending in
 /// _unaligned).
@@ -43,6 +50,9 @@ internal sealed class KernelLibrary(CudaContext context, KernelImages images) : 
 
     /// <summary>The entry points of that name for fp32 and for bf16.</summary>
     public TypedFunction Typed(string file, string name) => new(Function(file, name + "_f32"), Function(file, name + "_bf16"));
+
+    /// <summary>The entry points of that name for rows of any length.</summary>
+    public AlignedFunction AnyRows(string file, string name) => new(Function(file, name), Function(file, name + "_unaligned"));
 
     /// <summary>The entry points of that name for rows of any length of fp32 and of bf16.</summary>
     public RowFunction Rows(string file, string name) =>

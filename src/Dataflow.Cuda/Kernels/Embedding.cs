@@ -11,8 +11,8 @@ internal sealed class Embedding(KernelLibrary library)
     private readonly RowFunction backward = library.Rows("embedding", "embedding_backward");
     private readonly RowFunction blockForward = library.Rows("embedding", "embedding_block_forward");
     private readonly RowFunction blockBackward = library.Rows("embedding", "embedding_block_backward");
-    private readonly Wide backwardWide = new(library, "embedding_backward_bf16_f32");
-    private readonly Wide blockBackwardWide = new(library, "embedding_block_backward_bf16_f32");
+    private readonly AlignedFunction backwardWide = library.AnyRows("embedding", "embedding_backward_bf16_f32");
+    private readonly AlignedFunction blockBackwardWide = library.AnyRows("embedding", "embedding_block_backward_bf16_f32");
 
     /// <inheritdoc cref="IKernels.EmbeddingForward"/>
     public void Forward(CudaStream stream, in EmbeddingForwardArguments call) =>
@@ -23,7 +23,7 @@ internal sealed class Embedding(KernelLibrary library)
     public void Backward(CudaStream stream, in EmbeddingBackwardArguments call)
     {
         var dx = call.GradX;
-        var function = call.GradTable.Type == dx.Type ? backward[dx.Type, dx.Columns] : backwardWide[dx];
+        var function = call.GradTable.Type == dx.Type ? backward[dx.Type, dx.Columns] : backwardWide[IsAligned(dx.Type, dx.Columns)];
         function.Launch(
             stream,
             BackwardShape(dx),
@@ -57,7 +57,7 @@ internal sealed class Embedding(KernelLibrary library)
     public void BackwardBlock(CudaStream stream, in EmbeddingBlockBackwardArguments call)
     {
         var (dx, dBlock) = (call.GradX, call.GradBlock);
-        var function = dBlock.Type == dx.Type ? blockBackward[dx.Type, dx.Columns] : blockBackwardWide[dx];
+        var function = dBlock.Type == dx.Type ? blockBackward[dx.Type, dx.Columns] : blockBackwardWide[IsAligned(dx.Type, dx.Columns)];
         function.Launch(
             stream,
             BackwardShape(dx),
@@ -78,13 +78,4 @@ internal sealed class Embedding(KernelLibrary library)
 
     private static LaunchShape BackwardShape(Tensor dx) =>
         new(checked((int)Up(Up(dx.Rows, 8) * Up(dx.Columns, PackOf(dx.Type, dx.Columns) * (long)Warp), 4)), 128);
-
-    /// <summary>The gradient of an fp32 table from rows of bf16.</summary>
-    private readonly struct Wide(KernelLibrary library, string name)
-    {
-        private readonly CudaFunction aligned = library.Function("embedding", name);
-        private readonly CudaFunction unaligned = library.Function("embedding", name + "_unaligned");
-
-        public CudaFunction this[in Tensor dx] => IsAligned(dx.Type, dx.Columns) ? aligned : unaligned;
-    }
 }

@@ -7,8 +7,7 @@ namespace Dataflow.Cuda.Kernels;
 internal sealed class LayerNorm(KernelLibrary library, ColumnSum columnSum)
 {
     private readonly RowFunction forward = library.Rows("layer_norm", "layer_norm_forward");
-    private readonly CudaFunction backwardWide = library.Function("layer_norm", "layer_norm_backward_bf16_f32");
-    private readonly CudaFunction backwardWideUnaligned = library.Function("layer_norm", "layer_norm_backward_bf16_f32_unaligned");
+    private readonly AlignedFunction backwardWide = library.AnyRows("layer_norm", "layer_norm_backward_bf16_f32");
     private readonly RowFunction backward = library.Rows("layer_norm", "layer_norm_backward");
 
     /// <inheritdoc cref="IKernels.LayerNormForward"/>
@@ -38,9 +37,9 @@ internal sealed class LayerNorm(KernelLibrary library, ColumnSum columnSum)
         int groups = (int)Up(call.X.Rows, rows);
         int block = Threads(Up(call.X.Columns, PackOf(call.X.Type, call.X.Columns) * 2L), 64, 512);
         var function =
-            call.GradY.Type == call.X.Type ? backward[call.X.Type, call.X.Columns]
-            : IsAligned(call.X.Type, call.X.Columns) ? backwardWide
-            : backwardWideUnaligned;
+            call.GradY.Type == call.X.Type
+                ? backward[call.X.Type, call.X.Columns]
+                : backwardWide[IsAligned(call.X.Type, call.X.Columns)];
         function.Launch(
             stream,
             new(groups, block),

@@ -7,8 +7,7 @@ namespace Dataflow.Cuda.Kernels;
 internal sealed class RmsNorm(KernelLibrary library, ColumnSum columnSum)
 {
     private readonly RowFunction forward = library.Rows("rms_norm", "rms_norm_forward");
-    private readonly CudaFunction backwardWide = library.Function("rms_norm", "rms_norm_backward_bf16_f32");
-    private readonly CudaFunction backwardWideUnaligned = library.Function("rms_norm", "rms_norm_backward_bf16_f32_unaligned");
+    private readonly AlignedFunction backwardWide = library.AnyRows("rms_norm", "rms_norm_backward_bf16_f32");
     private readonly RowFunction backward = library.Rows("rms_norm", "rms_norm_backward");
 
     /// <inheritdoc cref="IKernels.RmsNormForward"/>
@@ -37,9 +36,9 @@ internal sealed class RmsNorm(KernelLibrary library, ColumnSum columnSum)
         int groups = (int)Up(call.X.Rows, rows);
         int block = Threads(Up(call.X.Columns, PackOf(call.X.Type, call.X.Columns) * 2L), 64, 768);
         var function =
-            call.GradY.Type == call.X.Type ? backward[call.X.Type, call.X.Columns]
-            : IsAligned(call.X.Type, call.X.Columns) ? backwardWide
-            : backwardWideUnaligned;
+            call.GradY.Type == call.X.Type
+                ? backward[call.X.Type, call.X.Columns]
+                : backwardWide[IsAligned(call.X.Type, call.X.Columns)];
         function.Launch(
             stream,
             new(groups, block),

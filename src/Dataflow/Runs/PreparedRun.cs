@@ -88,10 +88,8 @@ internal sealed record PreparedRun : IDisposable
         settings = settings with { Plan = settings.Plan.Completed };
         var (resumed, by) = (settings.Resumed, settings.Plan.By);
         settings = Resumption.Continue(settings);
-        if (!settings.Warmup.InTokens)
-        {
-            _ = settings.RatesOf(1); // what cannot be is refused before anything is planned
-        }
+        // What cannot be is refused before anything is planned, where that does not depend on the plan's batch.
+        var known = settings.Warmup.InTokens ? null : settings.RatesOf(1);
 
         tell(new RunEvent.Noted(resumed?.Notices ?? []));
         var store = parts.Own(
@@ -139,7 +137,7 @@ internal sealed record PreparedRun : IDisposable
             SavedSettings.CheckRows(resumed, progress.Settings);
         }
 
-        var rates = settings.RatesOf((long)plan.Workload.Geometry.Rows * plan.Workload.Geometry.Seqlen);
+        var rates = known ?? settings.RatesOf((long)plan.Workload.Geometry.Rows * plan.Workload.Geometry.Seqlen);
         var saving = settings.Saves is { } wanted ? SavePlan.For(wanted, plan, progress, free) : null;
         CheckDisks(settings, plan, saving);
         ExportFolder.Prepare(settings, source, plan.Workload.Recipe);
