@@ -17,6 +17,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     private readonly StepContext step = new(schedule, workload, arenas);
     private readonly Dictionary<int, int> parameterObjects = NumberParameters(schedule);
     private readonly Dictionary<int, ParameterOwner> owners = OwnersOf(schedule);
+    private readonly PieceStates states = new(schedule, workload);
 
     /// <summary>Called after each kernel of a block program: for measuring, and for tests that look at what it wrote.</summary>
     public Action<ScheduledOp, KernelCall, OpOperands>? CallCompleted { get; set; }
@@ -106,33 +107,43 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
         );
     }
 
-    /// <summary>A piece of a parameter object, tensor by tensor: what lies between them is not looked at.</summary>
+    /// <summary>A piece of a parameter object: what is updated alike, tensor by tensor.</summary>
     private void Update(KernelStream stream, ScheduledOp op)
     {
         var at = Operands(op, Empty);
-        var (recipe, optimizer) = (workload.Recipe, workload.Optimizer);
         var weights = op.Accesses.Single(a => a.Role == Roles.Weights);
+        foreach (var slice in states[weights])
+        {
+            UpdateElements(stream, at, weights, slice);
+        }
+    }
+
+    /// <summary>Element by element; what lies between tensors is not looked at.</summary>
+    private void UpdateElements(KernelStream stream, in OpOperands at, in Access weights, StateSlice slice)
+    {
+        var (recipe, optimizer) = (workload.Recipe, workload.Optimizer);
         long first = weights.Offset.Value / recipe.Parameters.Size();
-        long end = first + (weights.Length.Value / recipe.Parameters.Size());
         nuint state = at.Accessed(Roles.Optimizer);
         bool clipped = at.Has(Roles.Norm);
+        int moments = optimizer.Moments.Length;
+        long stride = moments > 1 ? (slice.OffsetOf(1) - slice.Offset).Value : 0;
         foreach (var tensor in LayoutOf(weights).Tensors)
         {
-            long from = Math.Max(first, tensor.ElementOffset);
-            long count = Math.Min(end, tensor.ElementOffset + tensor.Count) - from;
+            long from = Math.Max(slice.First, tensor.ElementOffset);
+            long count = Math.Min(slice.End, tensor.ElementOffset + tensor.Count) - from;
             if (count <= 0)
             {
                 continue;
             }
 
             nuint Skip(DType type) => (nuint)((from - first) * type.Size());
-            long stride = (end - first) * recipe.Moments.Size();
+            nuint Kept(int part, DType type) => state + (nuint)(slice.OffsetOf(part).Value + ((from - slice.First) * type.Size()));
             var range = new UpdateRange(
                 at.Accessed(Roles.Weights) + Skip(recipe.Parameters),
                 at.Accessed(Roles.Gradients) + Skip(recipe.Gradients),
-                state + Skip(recipe.Moments),
+                Kept(0, recipe.Moments),
                 stride,
-                recipe.Master is { } master ? state + (nuint)(stride * optimizer.Moments.Length) + Skip(master) : 0,
+                recipe.Master is { } master ? Kept(moments, master) : 0,
                 parameterObjects[weights.Object],
                 from,
                 count

@@ -117,7 +117,7 @@ public sealed class Trainer
             () => WeightLoading.LoadInOrder(workload.Model, saved.Weights, workload.Recipe.Parameters, parameters.Write),
             .. optimizer.Zip(
                 saved.Parts,
-                (into, from) => (Action)(() => WeightLoading.LoadInOrder(workload.Model, from, into.Part.Type, into.Weights.Write))),
+                (into, from) => (Action)(() => TensorsOf(into.Part).Load(from, into.Weights.Write))),
         ];
         try
         {
@@ -147,6 +147,8 @@ public sealed class Trainer
 
         StepsDone = 0;
     }
+
+    private StateTensors TensorsOf(StatePart part) => new(workload.Model, workload.Optimizer, workload.Recipe, part);
 
     /// <summary>Runs one step on the given rows of the source.</summary>
     /// <param name="source">The data.</param>

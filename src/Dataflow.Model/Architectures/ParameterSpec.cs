@@ -69,9 +69,12 @@ public sealed record ParameterSpec
     /// <summary>How what is frozen is stored, if not in the type that the recipe has for parameters.</summary>
     public DType? Storage { get; init; }
 
+    /// <summary>The matrix that these are some rows of; null if it is all of one.</summary>
+    public ParameterSpec? RowsOf { get; init; }
+
     /// <summary>Some of a matrix's rows, as an object that has no name in a checkpoint.</summary>
     public ParameterSpec WithRows(long rows) =>
-        new(Name, rows, Columns, Initial, []) { Group = Group, IsTrained = IsTrained, Storage = Storage };
+        new(Name, rows, Columns, Initial, []) { Group = Group, IsTrained = IsTrained, Storage = Storage, RowsOf = this };
 
     /// <summary>A matrix [out, in], of parts with so many rows each.</summary>
     public static ParameterSpec Matrix(WeightName name, long columns, InitialValues initial, params ReadOnlySpan<NamedRows> parts)

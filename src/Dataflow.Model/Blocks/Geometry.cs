@@ -206,8 +206,8 @@ public sealed record Workload(ModelConfig Model, Recipe Recipe, Geometry Geometr
     /// <summary>How parameters are updated, where they are.</summary>
     public Optimizer Optimizer { get; init; } = Optimizer.AdamW;
 
-    /// <summary>Bytes of the optimizer's state of a parameter.</summary>
-    public long StateBytes => Optimizer.StateBytes(Recipe);
+    /// <summary>How the optimizer's state of a parameter object lies in memory.</summary>
+    public StateLayout StateOf(ParameterLayout parameters) => new(parameters, Optimizer, Recipe);
 }
 
 /// <summary>Questions about a <see cref="WorkloadKind"/>.</summary>

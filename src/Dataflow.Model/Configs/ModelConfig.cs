@@ -156,6 +156,16 @@ public sealed record ModelConfig
     public long TrainedParameterCount =>
         ParameterCount - KindCounts.Where(k => k.Kind.Frozen).Sum(k => k.Layers * BlockParameterCount(k.Kind));
 
+    /// <summary>The checkpoint's tensors of those, and how many layers have each.</summary>
+    internal IEnumerable<(int Layers, ParameterSpec Spec, WeightPart Part)> TrainedParts =>
+        from objects in KindCounts.Select(k => (k.Layers, DecoderParameters.Of(this, k.Kind)))
+            .Append((1, DecoderVocabulary.Embeddings(this)))
+            .Append((1, DecoderVocabulary.Head(this)))
+        from spec in objects.Item2
+        where spec.IsTrained
+        from part in spec.Parts
+        select (objects.Item1, spec, part);
+
     /// <summary>Bytes of the others, as they are stored.</summary>
     public Bytes FrozenSize(Recipe recipe) =>
         new(

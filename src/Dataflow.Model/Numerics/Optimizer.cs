@@ -28,7 +28,7 @@ public enum UpdateRule
 
 /// <summary>
 /// What there is to know of an optimizer: what it keeps of each parameter, what can be set, and how an update computes. The planner's
-/// memory, links and times, the pieces that travel, what kernels are called with, checkpoints and options follow from it. Updates are
+/// memory, links and times, the pieces that travel, what kernels are called with, checkpoints and options follow from it. Most updates are
 /// elementwise, so that state may be cut anywhere; arithmetic is fp32, whatever the state's types.
 /// </summary>
 public sealed record Optimizer
@@ -114,32 +114,40 @@ public sealed record Optimizer
     /// <summary>The one of that name; null if there is none.</summary>
     public static Optimizer? Named(string name) => All.FirstOrDefault(o => o.Name == name);
 
-    /// <summary>Bytes of a parameter's state: moments and master weight.</summary>
-    public long StateBytes(Recipe recipe) =>
-        (Moments.Length * recipe.Moments.Size()) + (recipe.Master?.Size() ?? 0);
+    /// <summary>Tensors that are updated otherwise than by <see cref="Rule"/>; null: none.</summary>
+    internal SpecialTensors? Special { get; init; }
+
+    /// <summary>Every tensor is updated by <see cref="Rule"/>, element by element: state may be cut anywhere.</summary>
+    public bool IsElementwise => Special is null;
+
+    /// <summary>Bytes of a parameter's state: moments and master weight. Of most parameters, where not all have the same.</summary>
+    public double StateBytes(Recipe recipe) =>
+        (Special?.Parts(recipe) ?? Kept(recipe)).Sum(p => (double)p.Type.Size() / p.ElementsPerValue) + (recipe.Master?.Size() ?? 0);
 
     /// <summary>Bytes of all that a parameter has: itself, its gradient, its optimizer state.</summary>
-    public long BytesPerParameter(Recipe recipe) =>
-        recipe.Parameters.Size() + recipe.Gradients.Size() + StateBytes(recipe);
+    public double BytesPerParameter(Recipe recipe) => recipe.Parameters.Size() + recipe.Gradients.Size() + StateBytes(recipe);
 
-    /// <summary>The parts of its state under a recipe, one behind the other in each piece of state.</summary>
-    public ImmutableArray<StatePart> State(Recipe recipe)
-    {
-        var moments = Moments.Select(
-            (name, i) => new StatePart(name, recipe.Moments, i * recipe.Moments.Size())
-        );
-        return recipe.Master is { } master
-            ?
-            [
-                .. moments,
-                new StatePart(
-                    StatePart.MasterWeights,
-                    master,
-                    Moments.Length * recipe.Moments.Size()
-                ),
-            ]
-            : [.. moments];
-    }
+    /// <summary>Bytes of the state of all that a model trains.</summary>
+    public Bytes StateSize(ModelConfig model, Recipe recipe) =>
+        new(model.TrainedParts.Sum(p => p.Layers * UpdateOf(p.Spec, p.Part, recipe).Parts.Sum(s => s.SizeOf(p.Part.ElementCount).Value)));
+
+    /// <summary>The parts of its state under a recipe: files of a checkpoint. Not every tensor has each of them.</summary>
+    public ImmutableArray<StatePart> State(Recipe recipe) =>
+        [.. Kept(recipe), .. (Special?.Parts(recipe) ?? []).Where(p => !Moments.Contains(p.Name)), .. Masters(recipe)];
+
+    /// <summary>How a tensor of a checkpoint is updated, part of a parameter.</summary>
+    public TensorUpdate UpdateOf(ParameterSpec parameter, WeightPart tensor, Recipe recipe) =>
+        Special is { } special && special.Has(parameter, tensor)
+            ? new TensorUpdate(special.Rule, [.. special.Parts(recipe), .. Masters(recipe)], special.Granule(tensor))
+            : Otherwise(recipe);
+
+    /// <summary>How tensors are updated that are not special.</summary>
+    internal TensorUpdate Otherwise(Recipe recipe) => new(Rule, [.. Kept(recipe), .. Masters(recipe)], 1);
+
+    private ImmutableArray<StatePart> Kept(Recipe recipe) => [.. Moments.Select(name => new StatePart(name, recipe.Moments))];
+
+    private static ImmutableArray<StatePart> Masters(Recipe recipe) =>
+        recipe.Master is { } master ? [new StatePart(StatePart.MasterWeights, master)] : [];
 
     /// <inheritdoc/>
     public override string ToString() => Name;

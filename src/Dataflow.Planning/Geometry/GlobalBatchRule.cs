@@ -15,7 +15,7 @@ public static class GlobalBatchRule
     /// <summary>Rows of a step on that hardware; at least 1, at most 524,288 tokens unless one row is longer.</summary>
     public static int Rows(ModelConfig model, Recipe recipe, Optimizer optimizer, int seqlen, HardwareProfile hardware)
     {
-        double state = (double)model.TrainedParameterCount * optimizer.StateBytes(recipe);
+        double state = optimizer.StateSize(model, recipe).Value;
         double rate = hardware.Links.Min(l => l.BytesPerSecondBothBusy.Value);
         double secondsPerRow = model.ModelFlops(seqlen) / (Efficiency * hardware.PeakFlopsPerSecond(recipe.Parameters));
         double rows = Math.Round(state / rate / Overhead / secondsPerRow);

@@ -99,7 +99,7 @@ internal sealed partial class StepLowering
         long g = workload.Recipe.Gradients.Size(), w = workload.Recipe.Parameters.Size();
         for (int p = 0; p < pieces.CountOf(layout); p++)
         {
-            var (first, count) = pieces.Elements(layout, p);
+            var (first, count, _) = pieces.Of(layout, p);
             Add(new StepOp(OpKind.Update) { Layer = owner.Layer, Block = owner.Block, Piece = p },
             [
                 gradients with { Offset = new Bytes(first * g), Length = new Bytes(count * g) },

@@ -108,7 +108,7 @@ internal sealed class MemorySizes
         {
             for (int i = 0; i < Optimizer.CountOf(layout); i++, at++)
             {
-                before[at + 1] = before[at] + Optimizer.Size(Optimizer.Elements(layout, i).Count).Aligned;
+                before[at + 1] = before[at] + Optimizer.Of(layout, i).Size.Aligned;
             }
         }
 

@@ -70,7 +70,7 @@ internal static class ObjectFamilies
         ResidentCount = static m => m.Sizes.Kind.Updates() ? m.Residency.ResidentPieces : 0,
         Life = static _ => Lifetime.State,
         Length = static (m, id) =>
-            m.Sizes.Optimizer.Size(m.Sizes.Optimizer.Elements(id.Owner!.Value.Layout(m.Programs), id.Piece!.Value).Count),
+            m.Sizes.Optimizer.Of(id.Owner!.Value.Layout(m.Programs), id.Piece!.Value).Size,
         Homes = HomeRules.Moments,
     };
 

@@ -4,7 +4,7 @@ using Dataflow.Model;
 namespace Dataflow.Planning;
 
 /// <summary>
-/// How optimizer state is cut so that a piece at a time can travel. The update is elementwise, so the cut never changes a result.
+/// How optimizer state is cut so that a piece at a time can travel, where updates allow it, so that the cut never changes a result.
 /// The largest block is cut in at most eight pieces (field notes: 8 pieces a layer hide as well as whole layers at an eighth of the
 /// memory), but a piece is not smaller than 64 Ki elements, where a copy's latency would show.
 /// </summary>
@@ -12,15 +12,13 @@ internal sealed class OptimizerPieces
 {
     private const long PiecesPerBlock = 8;
     private const long SmallestPiece = 1 << 16;
-    private readonly long bytes;
-    private readonly long pieceElements;
+    private readonly Dictionary<ParameterLayout, Piece[]> pieces = new(ReferenceEqualityComparer.Instance);
 
     public OptimizerPieces(Workload workload, BlockPrograms programs)
     {
-        bytes = workload.StateBytes;
         long block = programs.Kinds.Max(k => k.Parts.Where(p => p.IsTrained).Sum(p => p.ElementCount));
         long piece = (block + PiecesPerBlock - 1) / PiecesPerBlock;
-        pieceElements = Math.Min(Math.Max((piece + 127) / 128 * 128, SmallestPiece), Math.Max(block, SmallestPiece));
+        piece = Math.Min(Math.Max((piece + 127) / 128 * 128, SmallestPiece), Math.Max(block, SmallestPiece));
         Order =
         [
             .. programs.HeadBlockLayouts.Reverse(),
@@ -28,9 +26,17 @@ internal sealed class OptimizerPieces
             .. workload.Model.Layers.Reverse().SelectMany(l => programs[l].Parts.Where(p => p.IsTrained)),
             .. programs.EmbeddingLayouts,
         ];
+        foreach (var layout in Order)
+        {
+            if (!pieces.ContainsKey(layout))
+            {
+                pieces[layout] = Cut(workload.StateOf(layout), piece);
+            }
+        }
+
         Total = Order.Sum(CountOf);
-        long largest = Order.Max(l => l.ElementCount);
-        SlotSize = Size(Math.Min(pieceElements, largest));
+        SlotSize = new Bytes(pieces.Values.SelectMany(p => p).Max(p => p.Size.Value));
+        State = new Bytes(Order.Sum(l => pieces[l].Sum(p => p.Size.Value)));
     }
 
     /// <summary>
@@ -45,16 +51,29 @@ internal sealed class OptimizerPieces
     /// <summary>Bytes of the largest piece's state.</summary>
     public Bytes SlotSize { get; }
 
-    /// <summary>Pieces of a parameter object.</summary>
-    public int CountOf(ParameterLayout layout) => checked((int)((layout.ElementCount + pieceElements - 1) / pieceElements));
+    /// <summary>Bytes of all state.</summary>
+    public Bytes State { get; }
 
-    /// <summary>First element and number of elements of a piece.</summary>
-    public (long First, long Count) Elements(ParameterLayout layout, int piece)
+    /// <summary>Pieces of a parameter object.</summary>
+    public int CountOf(ParameterLayout layout) => pieces[layout].Length;
+
+    /// <summary>One of them.</summary>
+    public Piece Of(ParameterLayout layout, int piece) => pieces[layout][piece];
+
+    private static Piece[] Cut(StateLayout state, long pieceElements)
     {
-        long first = piece * pieceElements;
-        return (first, Math.Min(pieceElements, layout.ElementCount - first));
+        var counts = state.Cut(pieceElements);
+        var pieces = new Piece[counts.Length];
+        long first = 0;
+        for (int i = 0; i < pieces.Length; i++)
+        {
+            pieces[i] = new Piece(first, counts[i], state.Size(first, counts[i]));
+            first += counts[i];
+        }
+
+        return pieces;
     }
 
-    /// <summary>Bytes of the optimizer state of that many elements.</summary>
-    public Bytes Size(long elements) => new(elements * bytes);
+    /// <summary>Consecutive elements of a parameter object, and the bytes of their state.</summary>
+    internal readonly record struct Piece(long First, long Count, Bytes Size);
 }

@@ -66,11 +66,11 @@ internal sealed class StepEstimate
         window = Mean(p => p.KvPieceSize) * chunks * layers;
         segments = new SegmentTraffic(programs, geometry, layersOf);
         double parameters = workload.Model.TrainedParameterCount;
-        state = parameters * workload.StateBytes;
-        double perParameter = recipe.Gradients.Size() + (2 * (recipe.Parameters.Size() + workload.StateBytes));
+        state = workload.Optimizer.StateSize(workload.Model, recipe).Value;
+        double moved = (parameters * (recipe.Gradients.Size() + (2 * recipe.Parameters.Size()))) + (2 * state);
         update = workload.Kind.Updates()
             ? 1e9
-                * machine.Seconds(Kernel.Update, KernelWork.Memory(perParameter * parameters / pieces.Total))
+                * machine.Seconds(Kernel.Update, KernelWork.Memory(moved / pieces.Total))
                 * pieces.Total
             : 0;
         double host = machine.Links.HostMemory;

@@ -253,8 +253,9 @@ internal sealed partial class CanonicalStep(
             Visit(new OpIdentity(OpKind.Norm, owner.Layer, owner.Block) { Owner = owner });
         }
 
-        foreach (var (owner, _) in trained)
+        foreach (var (owner, layout) in trained)
         {
+            var state = workload.StateOf(layout);
             long first = 0, g = recipe.Gradients.Size(), w = recipe.Parameters.Size();
             var pieces = piecesOf(owner);
             for (int p = 0; p < pieces.Count; p++)
@@ -265,7 +266,7 @@ internal sealed partial class CanonicalStep(
                     Roles.Optimizer,
                     new ObjectId(ObjectFamily.Moments) { Owner = owner, Piece = p },
                     0,
-                    pieces[p] * workload.StateBytes,
+                    state.Size(first, pieces[p]).Value,
                     AccessMode.ReadWrite
                 );
                 Add(Roles.Norm, new ObjectId(ObjectFamily.Norms), 0, clipped ? 8L * trained.Count : 0, AccessMode.Read);

@@ -162,6 +162,22 @@ internal sealed class StepRule
                     : null,
         };
 
+    /// <summary>Where pieces part what an update must have at once; null: nowhere.</summary>
+    private static long? Parted(StateLayout state, List<long> counts)
+    {
+        long end = 0;
+        foreach (long count in counts)
+        {
+            end += count;
+            if (!state.MayCut(end))
+            {
+                return end;
+            }
+        }
+
+        return null;
+    }
+
     private ParameterOwner? OwnerOf(in Access parameters) => ids[parameters.Object]?.Owner;
 
     private void CheckStep()
@@ -182,6 +198,12 @@ internal sealed class StepRule
             if (sum != layout.ElementCount)
             {
                 errors.Add("step", null, $"{sum} of {layout.ElementCount} parameters of {owner} are updated");
+            }
+
+            if (known is not null && Parted(workload.StateOf(layout), known) is { } at)
+            {
+                errors.Add("step", null, $"parameters of {owner} are parted at {at}, within what one update needs");
+                return;
             }
         }
 

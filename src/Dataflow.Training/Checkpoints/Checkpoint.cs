@@ -107,9 +107,16 @@ public sealed class Checkpoint : IDisposable
     /// A tied model's checkpoint may repeat the table as lm_head.weight, and old ones hold rotary frequencies: both are not read.
     /// </remarks>
     /// <exception cref="UserErrorException">It does not fit.</exception>
-    public void Check(ModelConfig model)
+    public void Check(ModelConfig model) =>
+        CheckIsOf(model, WeightNames.Enumerate(model).ToDictionary(w => w.Name, w => w.Shape), isState: false);
+
+    /// <summary>Refuses a checkpoint that does not hold exactly those tensors, by name and shape.</summary>
+    /// <param name="model">Whose they are.</param>
+    /// <param name="wanted">Shapes by name.</param>
+    /// <param name="isState">They belong to weights and are none, so that none may be left out and any type will do.</param>
+    /// <exception cref="UserErrorException">It does not fit.</exception>
+    internal void CheckIsOf(ModelConfig model, IReadOnlyDictionary<string, IReadOnlyList<long>> wanted, bool isState)
     {
-        var wanted = WeightNames.Enumerate(model).ToDictionary(w => w.Name);
         var found = wanted.Keys.Select(name => (Name: name, Tensor: Find(name))).Where(f => f.Tensor is not null)
             .ToDictionary(f => f.Name, f => f.Tensor!);
         var used = found.Values.Select(t => t.Name).ToHashSet();
@@ -119,13 +126,13 @@ public sealed class Checkpoint : IDisposable
             .Order(StringComparer.Ordinal)
             .ToList();
         var wrong = new List<string>();
-        foreach (var (name, binding) in wanted)
+        foreach (var (name, shape) in wanted)
         {
-            if (found.TryGetValue(name, out var tensor) && !tensor.Shape.SequenceEqual(binding.Shape))
+            if (found.TryGetValue(name, out var tensor) && !tensor.Shape.SequenceEqual(shape))
             {
-                wrong.Add($"{tensor.Name} has shape {Text(tensor.Shape)} instead of {Text(binding.Shape)}");
+                wrong.Add($"{tensor.Name} has shape {Text(tensor.Shape)} instead of {Text(shape)}");
             }
-            else if (tensor?.Fault is { } fault)
+            else if (!isState && tensor?.Fault is { } fault)
             {
                 wrong.Add($"{tensor.Name} {fault}");
             }

@@ -31,7 +31,12 @@ internal sealed class CheckpointWeights(Checkpoint checkpoint, ModelConfig model
             long end = Math.Min(firstElement + (destination.Length / size), partStart + part.ElementCount);
             if (begin < end)
             {
-                var stored = checkpoint.Find(WeightNames.Name(part, weights))!;
+                var stored = checkpoint.Find(WeightNames.Name(part, weights));
+                if (stored is null)
+                {
+                    continue; // of an optimizer's state: nothing is kept of it
+                }
+
                 RowGather.ToMemory(
                     part,
                     begin - partStart,

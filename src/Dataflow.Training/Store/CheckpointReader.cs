@@ -35,7 +35,7 @@ internal sealed class CheckpointReader : IDisposable
                 reader.Open(part);
             }
 
-            IWeightSource[] sources = [.. parts.Select(part => reader.Fitting(part, model))];
+            IWeightSource[] sources = [.. parts.Select(part => reader.Fitting(part, model, optimizer, recipe))];
             reader.State = new TrainingState(recipe, optimizer, sources[0], sources[1..]);
             return reader;
         }
@@ -99,12 +99,12 @@ internal sealed class CheckpointReader : IDisposable
     }
 
     /// <summary>A file that does not fit the model may be another model's, or damaged: its checksum tells.</summary>
-    private IWeightSource Fitting(CheckpointPart part, ModelConfig model)
+    private IWeightSource Fitting(CheckpointPart part, ModelConfig model, Optimizer optimizer, Recipe recipe)
     {
         var (file, tensors) = opened[part];
         try
         {
-            return tensors.WeightsOf(model);
+            return part.Of(tensors, model, optimizer, recipe);
         }
         catch (UserErrorException)
         {

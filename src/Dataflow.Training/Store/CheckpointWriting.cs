@@ -73,11 +73,11 @@ internal sealed class CheckpointWriting(IDisk disk, string folder)
     private StoredFile WriteTensors(
         string partial, CheckpointPart part, TrainingState state, List<string> notFinite, CancellationToken cancel)
     {
-        var (name, type, _) = part;
+        string name = part.FileName;
         var file = AtomicFile.Create(Path.Combine(partial, name), null, disk);
         var checksum = file.Checksum = new FileChecksum();
-        using var writer = SafetensorsWriter.Create(file, CheckpointWriter.Tensors(state.Model, type));
-        CheckpointWriter.Fill(writer, part.Of(state), type, cancel);
+        using var writer = SafetensorsWriter.Create(file, part.Tensors(state.Model, state.Optimizer, state.Recipe));
+        part.Fill(writer, state, cancel);
         writer.Complete();
         notFinite.AddRange(writer.NotFinite.Select(tensor => $"{tensor} of {name}"));
         return new StoredFile(file.Length, checksum.Text);

@@ -5,18 +5,17 @@ using Dataflow.Schedules;
 namespace Dataflow.Training;
 
 /// <summary>
-/// One part of the optimizer's state by weight, wherever the plan keeps its pieces ("O/L05/P3": the parts of the piece one after the
-/// other). Elements are those of the parameter object; what is frozen has a state of 0, and its
-/// master weights are its parameters.
+/// One part of the optimizer's state by weight, wherever the plan keeps its pieces ("O/L05/P3": how the parts of a piece lie in it is
+/// <see cref="StateLayout"/>). Elements are those of the parameter object; of weights without this part it is 0, and the master weights of
+/// what is frozen are its parameters. Where several elements share a number, there is one for so many elements, from a block's first on.
 /// </summary>
 internal sealed class OptimizerWeights : IWeightSource
 {
     private readonly StepState state;
-    private readonly DType stored;
-    private readonly long before;
+    private readonly StatePart part;
     private readonly IWeightSource? frozen;
     private readonly StoredObjects objects;
-    private readonly Dictionary<ParameterOwner, long[]> pieces;
+    private readonly Dictionary<ParameterOwner, Run[]> runs = [];
 
     public OptimizerWeights(
         Schedule schedule,
@@ -27,14 +26,28 @@ internal sealed class OptimizerWeights : IWeightSource
         StatePart part
     )
     {
-        (this.state, Model, this.objects) = (state, workload.Model, objects);
+        (this.state, Model, this.objects, this.part) = (state, workload.Model, objects, part);
         frozen = part.IsMaster ? parameters : null;
-        (stored, before) = (part.Type, part.Offset);
-        pieces = schedule
-            .Objects.Where(o => o.Family == ObjectFamily.Moments)
-            .Select(o => (Id: o.Id!.Value, Elements: o.Length.Value / workload.StateBytes))
-            .GroupBy(o => o.Id.Owner!.Value)
-            .ToDictionary(g => g.Key, g => g.OrderBy(o => o.Id.Piece).Select(o => o.Elements).ToArray());
+        var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
+        var pieces =
+            from op in schedule.Ops
+            where op.Kind == OpKind.Update
+            let weights = op.Accesses.Single(a => a.Role == Roles.Weights)
+            group (op.Piece, weights) by schedule.Objects[weights.Object].Id!.Value.Owner!.Value;
+        foreach (var owner in pieces)
+        {
+            var layout = workload.StateOf(owner.Key.Layout(programs));
+            runs[owner.Key] =
+            [
+                .. from piece in owner
+                   let elements = PieceStates.ElementsOf(piece.weights, workload.Recipe)
+                   from slice in layout.Slices(elements.First, elements.Count)
+                   let index = slice.Run.Update.Parts.IndexOf(part)
+                   where index >= 0
+                   orderby slice.First
+                   select new Run(piece.Piece, slice.First, slice.Count, slice.OffsetOf(index)),
+            ];
+        }
     }
 
     /// <inheritdoc/>
@@ -43,14 +56,22 @@ internal sealed class OptimizerWeights : IWeightSource
     /// <inheritdoc/>
     public void Read(ParameterObject weights, long firstElement, Span<byte> destination, DType type)
     {
-        int size = (int)stored.Size(), count = destination.Length / (int)type.Size();
+        int size = (int)part.Type.Size(), count = destination.Length / (int)type.Size();
         byte[] staging = new byte[count * size];
-        foreach (var part in Parts(weights, firstElement, count))
+        foreach (var place in Places(weights, firstElement, count))
         {
-            state.Read(part.Id, part.Offset, staging.AsSpan(part.Position * size, part.Count * size));
+            state.Read(place.Id, place.Offset, staging.AsSpan(place.Position * size, place.Count * size));
         }
 
-        ElementConversion.Convert(staging, stored, destination, type);
+        if (part.Type == type)
+        {
+            staging.CopyTo(destination);
+        }
+        else
+        {
+            ElementConversion.Convert(staging, part.Type, destination, type);
+        }
+
         foreach (var item in objects.Of(weights).Where(item => frozen is not null && !item.IsTrained))
         {
             var (first, length) = item.Within(firstElement, count);
@@ -62,39 +83,39 @@ internal sealed class OptimizerWeights : IWeightSource
         }
     }
 
-    /// <summary>Sets consecutive elements, given in the stored type.</summary>
-    public void Write(ParameterObject weights, long firstElement, ReadOnlySpan<byte> elements)
+    /// <summary>Sets consecutive numbers, given in the stored type.</summary>
+    public void Write(ParameterObject weights, long firstElement, ReadOnlySpan<byte> values)
     {
-        int size = (int)stored.Size();
-        foreach (var part in Parts(weights, firstElement, elements.Length / size))
+        int size = (int)part.Type.Size();
+        foreach (var place in Places(weights, firstElement, values.Length / size))
         {
-            state.Write(part.Id, part.Offset, elements.Slice(part.Position * size, part.Count * size));
+            state.Write(place.Id, place.Offset, values.Slice(place.Position * size, place.Count * size));
         }
     }
 
-    private IEnumerable<(ObjectId Id, Bytes Offset, int Position, int Count)> Parts(ParameterObject weights, long first, int count)
+    /// <summary>Where consecutive numbers lie.</summary>
+    private IEnumerable<(ObjectId Id, Bytes Offset, int Position, int Count)> Places(ParameterObject weights, long first, int values)
     {
-        foreach (var item in objects.Of(weights).Where(item => item.IsTrained))
+        long share = part.ElementsPerValue, end = first + (values * share);
+        foreach (var item in objects.Of(weights).Where(item => item.IsTrained && runs.ContainsKey(item.Owner)))
         {
-            long begin = item.FirstElement;
-            for (int p = 0; p < pieces[item.Owner].Length; p++)
+            foreach (var run in runs[item.Owner])
             {
-                long length = pieces[item.Owner][p];
-                long from = Math.Max(first, begin),
-                    to = Math.Min(first + count, begin + length);
+                long begin = item.FirstElement + run.First;
+                long from = Math.Max(first, begin), to = Math.Min(end, begin + run.Count);
                 if (from < to)
                 {
-                    var offset = new Bytes((length * before) + ((from - begin) * stored.Size()));
                     yield return (
-                        new ObjectId(ObjectFamily.Moments) { Owner = item.Owner, Piece = p },
-                        offset,
-                        (int)(from - first),
-                        (int)(to - from)
+                        new ObjectId(ObjectFamily.Moments) { Owner = item.Owner, Piece = run.Piece },
+                        run.Offset + part.SizeOf(from - begin),
+                        (int)((from - first) / share),
+                        (int)((to - from + share - 1) / share)
                     );
                 }
-
-                begin += length;
             }
         }
     }
+
+    /// <summary>Elements of an object whose numbers lie one after the other.</summary>
+    private readonly record struct Run(int Piece, long First, long Count, Bytes Offset);
 }

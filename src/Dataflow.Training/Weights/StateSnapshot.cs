@@ -11,7 +11,6 @@ public sealed unsafe class StateSnapshot : IDisposable
 {
     private const int PieceElements = 1 << 20;
     private readonly ModelConfig model;
-    private readonly Dictionary<ParameterObject, long> offsets = [];
     private readonly Part[] parts;
     private byte* memory;
 
@@ -20,23 +19,21 @@ public sealed unsafe class StateSnapshot : IDisposable
     public StateSnapshot(TrainingState live)
     {
         model = live.Model;
-        long elements = 0;
-        foreach (var weights in ParameterObject.All(model))
-        {
-            offsets[weights] = elements;
-            elements += weights.Layout(model).ElementCount;
-        }
-
         long begin = 0;
-        Part Take(IWeightSource source, DType type)
+        Part Take(IWeightSource source, IReadOnlyList<WeightBinding> tensors, DType type, int share)
         {
-            var part = new Part(this, source, type, begin);
-            begin += elements * type.Size();
+            var part = new Part(this, source, type, share);
+            begin = part.Place(tensors, begin);
             return part;
         }
 
-        var w = Take(live.Weights, live.Recipe.Parameters);
-        Part[] optimizer = [.. live.Parts.Zip(live.Optimizer.State(live.Recipe), (from, part) => Take(from, part.Type))];
+        var w = Take(live.Weights, WeightNames.Enumerate(model), live.Recipe.Parameters, 1);
+        Part[] optimizer =
+        [
+            .. live.Parts.Zip(
+                live.Optimizer.State(live.Recipe),
+                (from, part) => Take(from, TensorsOf(live, part), part.Type, part.ElementsPerValue)),
+        ];
         parts = [w, .. optimizer];
         Length = new Bytes(begin);
         memory = (byte*)NativeMemory.Alloc((nuint)begin);
@@ -50,24 +47,13 @@ public sealed unsafe class StateSnapshot : IDisposable
     public TrainingState State { get; }
 
     /// <summary>Bytes that a snapshot takes.</summary>
-    public static Bytes LengthOf(ModelConfig model, Recipe recipe, Optimizer optimizer)
-    {
-        long elements = ParameterObject.All(model).Sum(o => o.Layout(model).ElementCount);
-        return new Bytes(checked(elements * (recipe.Parameters.Size() + optimizer.StateBytes(recipe))));
-    }
+    public static Bytes LengthOf(ModelConfig model, Recipe recipe, Optimizer optimizer) =>
+        optimizer.State(recipe).Aggregate(
+            recipe.Parameters.SizeOf(model.ParameterCount),
+            (sum, part) => sum + new StateTensors(model, optimizer, recipe, part).Length);
 
     /// <summary>Copies the live state; between two steps, and not while the last copy is read.</summary>
-    public void Copy()
-    {
-        var pieces =
-            from part in parts
-            from weights in ParameterObject.All(model)
-            let count = weights.Layout(model).ElementCount
-            from piece in Enumerable.Range(0, (int)((count + PieceElements - 1) / PieceElements))
-            let first = (long)piece * PieceElements
-            select (part, weights, first, (int)Math.Min(PieceElements, count - first));
-        Parallel.ForEach(pieces, p => p.part.Fill(p.weights, p.first, p.Item4));
-    }
+    public void Copy() => Parallel.ForEach(parts.SelectMany(part => part.Pieces), piece => piece.Part.Fill(piece));
 
     /// <inheritdoc/>
     public void Dispose()
@@ -76,24 +62,64 @@ public sealed unsafe class StateSnapshot : IDisposable
         memory = null;
     }
 
-    private sealed class Part(StateSnapshot snapshot, IWeightSource live, DType type, long begin) : IWeightSource
+    private static IReadOnlyList<WeightBinding> TensorsOf(TrainingState live, StatePart part) =>
+        new StateTensors(live.Model, live.Optimizer, live.Recipe, part).Bindings;
+
+    /// <summary>Consecutive elements of an object, and where their numbers begin in the snapshot.</summary>
+    private readonly record struct Piece(Part Part, ParameterObject Weights, long First, int Count, long Offset);
+
+    private sealed class Part(StateSnapshot snapshot, IWeightSource live, DType type, int share) : IWeightSource
     {
+        private readonly Dictionary<ParameterObject, List<(long First, long Offset)>> places = [];
+
         public ModelConfig Model => snapshot.model;
 
-        public void Fill(ParameterObject weights, long first, int count) => live.Read(weights, first, At(weights, first, count), type);
+        public List<Piece> Pieces { get; } = [];
 
-        public void Read(ParameterObject weights, long firstElement, Span<byte> destination, DType wanted) =>
-            ElementConversion.Convert(
-                At(weights, firstElement, destination.Length / (int)wanted.Size()),
-                type.Stored(),
-                destination,
-                wanted
-            );
+        /// <summary>Gives each tensor a place, the first at <paramref name="begin"/>, and returns where the last one ends.</summary>
+        public long Place(IReadOnlyList<WeightBinding> tensors, long begin)
+        {
+            foreach (var tensor in tensors)
+            {
+                if (!places.TryGetValue(tensor.Object, out var ofObject))
+                {
+                    places[tensor.Object] = ofObject = [];
+                }
 
-        private Span<byte> At(ParameterObject weights, long first, int count)
+                ofObject.Add((tensor.ElementOffset, begin));
+                for (long done = 0; done < tensor.ElementCount; done += PieceElements)
+                {
+                    int count = (int)Math.Min(PieceElements, tensor.ElementCount - done);
+                    Pieces.Add(new Piece(this, tensor.Object, tensor.ElementOffset + done, count, begin));
+                    begin += Values(count) * type.Size();
+                }
+            }
+
+            return begin;
+        }
+
+        public void Fill(Piece piece) => live.Read(piece.Weights, piece.First, At(piece.Offset, Values(piece.Count)), type);
+
+        /// <summary>Elements of one tensor.</summary>
+        public void Read(ParameterObject weights, long firstElement, Span<byte> destination, DType wanted)
+        {
+            var (first, offset) = places[weights].FindLast(p => p.First <= firstElement);
+            var stored = At(offset + ((firstElement - first) / share * type.Size()), destination.Length / wanted.Size());
+            if (type == wanted)
+            {
+                stored.CopyTo(destination);
+                return;
+            }
+
+            ElementConversion.Convert(stored, type.Stored(), destination, wanted);
+        }
+
+        private long Values(long elements) => (elements + share - 1) / share;
+
+        private Span<byte> At(long offset, long values)
         {
             ObjectDisposedException.ThrowIf(snapshot.memory is null, snapshot);
-            return new Span<byte>(snapshot.memory + begin + ((snapshot.offsets[weights] + first) * type.Size()), count * (int)type.Size());
+            return new Span<byte>(snapshot.memory + offset, (int)(values * type.Size()));
         }
     }
 }

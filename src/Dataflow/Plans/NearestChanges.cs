@@ -47,7 +47,7 @@ internal static class NearestChanges
         Try(SmallerSteps(refused));
         Pins(settings).ToList().ForEach(change => Try([change]));
         Try(SmallerChunks(settings));
-        long Bytes(Recipe recipe) => settings.Optimizer.BytesPerParameter(recipe);
+        double Bytes(Recipe recipe) => settings.Optimizer.BytesPerParameter(recipe);
         Try(Recipe.All.Where(r => Bytes(r) < Bytes(settings.Recipe)).OrderByDescending(Bytes)
             .Select(r => Written($"--dtype {r.Name}", p => p with { Dtype = r })));
         if (settings.Clip is not null)

@@ -118,8 +118,8 @@ public static class Plans
     /// <summary>Parameters, gradients and optimizer state; of what is frozen the parameters alone.</summary>
     public static Bytes ModelState(ModelConfig model, Recipe recipe, Optimizer optimizer)
     {
-        var trained = new Bytes(model.TrainedParameterCount * optimizer.BytesPerParameter(recipe));
-        return trained + model.FrozenSize(recipe);
+        var trained = new Bytes(model.TrainedParameterCount * (recipe.Parameters.Size() + recipe.Gradients.Size()));
+        return trained + optimizer.StateSize(model, recipe) + model.FrozenSize(recipe);
     }
 
     private static PlanResult WithChanges(PlanQuestion question, PlanResult result)

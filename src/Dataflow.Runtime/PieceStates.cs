@@ -1,0 +1,40 @@
+using System.Collections.Immutable;
+using Dataflow.Model;
+using Dataflow.Schedules;
+
+namespace Dataflow.Runtime;
+
+/// <summary>How the optimizer's state of each piece that a schedule updates lies in the piece: known before its first step.</summary>
+public sealed class PieceStates
+{
+    private readonly Dictionary<(int Object, Bytes Offset), ImmutableArray<StateSlice>> slices = [];
+
+    /// <param name="schedule">Whose updates.</param>
+    /// <param name="workload">What it is of.</param>
+    public PieceStates(Schedule schedule, Workload workload)
+    {
+        var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
+        var layouts = new Dictionary<ParameterLayout, StateLayout>(ReferenceEqualityComparer.Instance);
+        var alike = new Dictionary<(StateLayout, long, long), ImmutableArray<StateSlice>>();
+        foreach (var op in schedule.Ops.Where(op => op.Kind == OpKind.Update))
+        {
+            var weights = op.Accesses.Single(a => a.Role == Roles.Weights);
+            var layout = schedule.Objects[weights.Object].Id!.Value.Owner!.Value.Layout(programs);
+            var state = layouts.TryGetValue(layout, out var known) ? known : layouts[layout] = workload.StateOf(layout);
+            var (first, count) = ElementsOf(weights, workload.Recipe);
+            slices[(weights.Object, weights.Offset)] = alike.TryGetValue((state, first, count), out var same)
+                ? same
+                : alike[(state, first, count)] = state.Slices(first, count);
+        }
+    }
+
+    /// <summary>Of the piece with those parameters.</summary>
+    public ImmutableArray<StateSlice> this[in Access weights] => slices[(weights.Object, weights.Offset)];
+
+    /// <summary>The elements of a parameter object that an update changes.</summary>
+    public static (long First, long Count) ElementsOf(in Access weights, Recipe recipe)
+    {
+        long size = recipe.Parameters.Size();
+        return (weights.Offset.Value / size, weights.Length.Value / size);
+    }
+}
