@@ -254,4 +254,5 @@ struct StepBlock
     float one_minus_beta2;
     float momentum;
     float nesterov;         // 0 or 1
+    float average_share;    // of what is trained, where that is an average
 };

@@ -4,8 +4,8 @@ using Dataflow.Runtime;
 
 namespace Dataflow.Cuda;
 
-/// <summary>What differs from step to step as kernels read it: struct StepBlock of kernels/device.cuh, 64 bytes.</summary>
-[StructLayout(LayoutKind.Sequential, Size = 64)]
+/// <summary>What differs from step to step as kernels read it: struct StepBlock of kernels/device.cuh, 72 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 72)]
 internal readonly struct StepBlock
 {
     private readonly float learningRate;
@@ -23,6 +23,7 @@ internal readonly struct StepBlock
     private readonly float oneMinusBeta2;
     private readonly float momentum;
     private readonly float nesterov;
+    private readonly float averageShare;
 
     public StepBlock(in StepArguments arguments)
     {
@@ -33,6 +34,7 @@ internal readonly struct StepBlock
         biasCorrection2 = (float)(1 - Math.Pow(Written(optimizer.Beta2), arguments.Step));
         (lossScale, clipNorm, step) = (arguments.LossScale, arguments.ClipNorm, arguments.Step);
         (seed, momentum, nesterov) = (arguments.Seed, optimizer.Momentum, optimizer.Nesterov);
+        averageShare = optimizer.AverageShare;
         (oneMinusBeta1, oneMinusBeta2) = ((float)(1 - Written(optimizer.Beta1)), (float)(1 - Written(optimizer.Beta2)));
     }
 

@@ -46,6 +46,7 @@ public sealed class Trainer
     private readonly ObjectWeights parameters;
     private readonly (StatePart Part, OptimizerWeights Weights)[] optimizer;
     private readonly ulong seed;
+    private WeightAverage? average;
 
     /// <param name="workload">What is trained.</param>
     /// <param name="schedule">The step that trains it.</param>
@@ -79,6 +80,7 @@ public sealed class Trainer
         Weights = parameters = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Parameters, ObjectFamily.Weights);
         optimizer = [.. (workload.Kind.Updates() ? workload.Optimizer.State(workload.Recipe) : [])
             .Select(part => (part, new OptimizerWeights(schedule, state, parameters, workload, objects, part)))];
+        average = workload.Optimizer.TrainsAverage && workload.Kind.Updates() ? default(WeightAverage) : null;
         Gradients = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Gradients, ObjectFamily.Gradients);
     }
 
@@ -103,7 +105,10 @@ public sealed class Trainer
     public IWeightSource? MasterWeights => optimizer.FirstOrDefault(o => o.Part.IsMaster).Weights;
 
     /// <summary>All that a checkpoint holds of the run, where it is; between steps.</summary>
-    public TrainingState State => new(workload.Recipe, workload.Optimizer, Weights, OptimizerState);
+    public TrainingState State => new(workload.Recipe, workload.Optimizer, Weights, OptimizerState) { Average = average };
+
+    /// <summary>Where weights wait on disk while others are evaluated in their place; it must have room for them.</summary>
+    public string StashFolder { get; init; } = Path.GetTempPath();
 
     /// <summary>
     /// Sets all state as it was after that many steps. The parts are read side by side, each in the order of its elements, once: so files
@@ -128,11 +133,11 @@ public sealed class Trainer
             ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
         }
 
-        StepsDone = stepsDone;
+        (StepsDone, average) = (stepsDone, average is null ? null : saved.Average ?? default(WeightAverage));
     }
 
     /// <summary>
-    /// Writes all parameters, and the master weights, into the arenas, on all cores, and clears the rest of the optimizer's state.
+    /// Writes all parameters, and what of the optimizer's state begins as they do, into the arenas, on all cores, and clears the rest of it.
     /// </summary>
     /// <exception cref="ArgumentException">They are of a model whose parameters lie in another order.</exception>
     public void Load(IWeightSource weights)
@@ -140,12 +145,12 @@ public sealed class Trainer
         WeightLoading.Check(workload.Model, weights);
         ClearOptimizer();
         WeightLoading.Load(workload.Model, weights, workload.Recipe.Parameters, parameters.Write);
-        foreach (var (part, master) in optimizer.Where(o => o.Part.IsMaster))
+        foreach (var (part, kept) in optimizer.Where(o => o.Part.BeginsAsWeights))
         {
-            WeightLoading.Load(workload.Model, weights, part.Type, master.Write);
+            WeightLoading.Load(workload.Model, weights, part.Type, kept.Write);
         }
 
-        StepsDone = 0;
+        (StepsDone, average) = (0, average is null ? null : default(WeightAverage));
     }
 
     private StateTensors TensorsOf(StatePart part) => new(workload.Model, workload.Optimizer, workload.Recipe, part);
@@ -161,12 +166,22 @@ public sealed class Trainer
     public StepReport Step(ITokenSource source, ReadOnlySpan<int> rows, OptimizerSettings settings, float clipNorm = float.PositiveInfinity)
     {
         var clock = Stopwatch.StartNew();
+        if (workload.Optimizer.Fault(settings) is { } fault)
+        {
+            throw new UserErrorException(fault);
+        }
+
         if (rows.Length != workload.Geometry.Rows)
         {
             throw new ArgumentException($"{rows.Length} rows, the plan has {workload.Geometry.Rows}", nameof(rows));
         }
 
         int counted = WriteTables(source, rows) is > 0 and var some ? some : throw NothingCounts("this step");
+        if (average is { } before)
+        {
+            (average, settings) = before.Next(settings, StepsDone + 1);
+        }
+
         double loss = Run(executor, new StepArguments(++StepsDone, settings, 1f / counted, clipNorm, seed)) / counted;
         if (!double.IsFinite(loss))
         {
@@ -181,19 +196,20 @@ public sealed class Trainer
         return new StepReport(StepsDone, loss, (long)rows.Length * workload.Geometry.Seqlen, counted, clock.Elapsed, GradientNorm());
     }
 
-    /// <summary>Mean loss of the given rows with the parameters as they are, in nats.</summary>
+    /// <summary>Mean loss of the given rows with what is trained as it is, in nats.</summary>
     /// <param name="source">The data.</param>
     /// <param name="rows">As many as a step takes, or fewer.</param>
     /// <exception cref="UserErrorException">No target of the rows counts.</exception>
     /// <exception cref="InvalidOperationException">The trainer was made without an evaluation step.</exception>
     public double Evaluate(ITokenSource source, ReadOnlySpan<int> rows)
     {
+        using var trained = TrainedInPlace();
         var (sum, counted) = Evaluated(source, rows);
         return counted > 0 ? sum / counted : throw NothingCounts("these rows");
     }
 
     /// <summary>
-    /// Mean loss over all rows of a source with the parameters as they are, in nats: each target that counts once, whatever the rows of a
+    /// Mean loss over all rows of a source with what is trained as it is, in nats: each target that counts once, whatever the rows of a
     /// step.
     /// </summary>
     /// <param name="source">The data.</param>
@@ -206,6 +222,7 @@ public sealed class Trainer
         int[] rows = new int[Math.Min(workload.Geometry.Rows, source.RowCount)];
         double total = 0;
         long counted = 0;
+        using var trained = TrainedInPlace();
         for (long first = 0; first < source.RowCount; first += rows.Length)
         {
             if (stop())
@@ -227,7 +244,7 @@ public sealed class Trainer
         return counted > 0 ? total / counted : throw NothingCounts("the validation data");
     }
 
-    /// <summary>The loss of each row of a source with the parameters as they are, in nats, summed over its counted targets.</summary>
+    /// <summary>The loss of each row of a source with what is trained as it is, in nats, summed over its counted targets.</summary>
     /// <param name="source">As many rows as a step takes, or fewer.</param>
     /// <param name="sums">A place for each of them.</param>
     /// <exception cref="InvalidOperationException">Several rows share a chunk, or the trainer was made without an evaluation
@@ -243,6 +260,7 @@ public sealed class Trainer
         }
 
         sums.Clear();
+        using var trained = TrainedInPlace();
         if (Evaluated(source, [.. Enumerable.Range(0, source.RowCount)]).Counted == 0)
         {
             return;
@@ -258,6 +276,10 @@ public sealed class Trainer
             }
         }
     }
+
+    /// <summary>What is trained in the place of what steps read, where these differ, until disposal.</summary>
+    private WeightStash? TrainedInPlace() =>
+        average is { Sum: > 0 } ? new WeightStash(parameters, State.Trained, workload.Recipe.Parameters, StashFolder) : null;
 
     private (double Sum, int Counted) Evaluated(ITokenSource source, ReadOnlySpan<int> rows)
     {

@@ -59,6 +59,13 @@ public abstract class OptimizerConformance<TDevice> : ConformanceSuite<TDevice>,
         AssertSame(first, Bits(broken), "the least memory");
         using var store = CheckpointStore.Open(folder, keep: 1, Assert.Fail);
         store.Save(broken.State, new TrainingProgress(1, 0, dtype, g) { Optimizer = name });
+        using (var saved = Checkpoint.Open(CheckpointSearch.Find(folder, Assert.Fail).Folder))
+        {
+            // What other programs read of it is what is trained.
+            var stored = Named(dtype).Parameters;
+            AssertSame(Bits(broken.State.Trained, stored), Bits(saved.WeightsOf(broken.State.Model), stored), "the saved model");
+        }
+
         var resumed = golden.Trainer(tight, least);
         store.Load(CheckpointSearch.Find(folder, Assert.Fail), resumed);
         Step(golden, resumed, optimizer);
@@ -73,9 +80,17 @@ public abstract class OptimizerConformance<TDevice> : ConformanceSuite<TDevice>,
         trainer.Step(golden.Tokens(), golden.AllRows, optimizer.Defaults, Clip);
 
     private static byte[] Bits(Trainer trainer) =>
+        [.. trainer.OptimizerState.Prepend(trainer.Weights).SelectMany(Bits)];
+
+    private static byte[] Bits(IWeightSource source) => Bits((0, GoldenCase.Tensors(source)));
+
+    private static byte[] Bits(IWeightSource source, DType type) =>
         [
-            .. trainer
-                .OptimizerState.Prepend(trainer.Weights)
-                .SelectMany(s => Bits((0, GoldenCase.Tensors(s)))),
+            .. WeightNames.Enumerate(source.Model).SelectMany(tensor =>
+            {
+                byte[] bytes = new byte[tensor.ElementCount * type.Size()];
+                tensor.Read(source, 0, bytes, type);
+                return bytes;
+            }),
         ];
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Dataflow.Model;
 using Dataflow.Planning;
+using Dataflow.Runtime;
 using Dataflow.Training;
 
 namespace Dataflow.Conformance;
@@ -53,24 +54,45 @@ public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite
         var plan = Verified(GoldenCase.Tight(request));
         using var device = Device.Open(plan.Schedule, plan.Workload, 0);
         using var checkpoint = Checkpoint.Open(from);
-        var trainer = new Trainer(plan.Workload, plan.Schedule, device);
+        var evaluation = Planner.Evaluation(plan);
+        using var beside = device.For(evaluation, plan.Workload with { Kind = WorkloadKind.Evaluation });
+        var trainer = new Trainer(plan.Workload, plan.Schedule, device, new Executor(evaluation, beside));
         trainer.Load(checkpoint.WeightsOf(model));
         var start = GoldenCase.Tensors(trainer.Weights);
         int[] rows = [.. Enumerable.Range(0, tokens.RowCount)];
         double[] losses = Numbers(golden, "losses_before_each_step"), norms = Numbers(golden, "gradient_norm_before_clipping");
+        double[] evaluated = Numbers(golden, "losses_at_x");
+        float warmUp = golden.TryGetProperty("schedule_free", out var free) ? Math.Max(1, free.GetProperty("warmup_steps").GetInt32()) : 1;
         for (int step = 0; step < losses.Length; step++)
         {
             float rate = golden.TryGetProperty("schedule", out var schedule) ? Rate(schedule, step, golden) : settings.LearningRate;
+            rate *= Math.Min(1, (step + 1f) / warmUp);
             var done = trainer.Step(tokens, rows, settings with { LearningRate = rate }, clip);
             Assert.Equal(0, (done.Loss - losses[step]) / losses[step], 1e-5);
+            if (evaluated.Length > 0)
+            {
+                // What is evaluated takes the weights' place, and leaves them as they were, which the next losses show.
+                Assert.Equal(0, (trainer.Evaluate(tokens, rows) - evaluated[step]) / evaluated[step], 1e-5);
+            }
+
             if (norms.Length > 0)
             {
                 Assert.Equal(0, (done.GradientNorm!.Value - norms[step]) / norms[step], 1e-5);
             }
         }
 
-        var trained = GoldenCase.Tensors(trainer.Weights);
-        using var file = SafetensorsFile.Open(Path.Combine(folder, "trained.safetensors"));
+        Compare(Path.Combine(folder, "trained.safetensors"), GoldenCase.Tensors(trainer.State.Trained), start, golden);
+        if (optimizer.TrainsAverage)
+        {
+            Compare(Path.Combine(folder, "y.safetensors"), GoldenCase.Tensors(trainer.Weights), start, golden);
+            Compare(Path.Combine(folder, "z.safetensors"), GoldenCase.Tensors(trainer.OptimizerState[0]), start, golden);
+        }
+    }
+
+    private static void Compare(
+        string path, Dictionary<string, float[]> trained, Dictionary<string, float[]> start, JsonElement golden)
+    {
+        using var file = SafetensorsFile.Open(path);
         var yardstick = golden.GetProperty("pytorch_float32").GetProperty("change_relative_l2").GetProperty("per_tensor");
         foreach (var tensor in file.Tensors)
         {
@@ -100,6 +122,18 @@ public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite
             bool whole = golden.GetProperty("optimizer").GetString()!.Contains("decoupled", StringComparison.Ordinal);
             float decay = Get(lion, "weight_decay") / (whole ? Get(lion, "lr") : 1);
             return (Optimizer.Lion, new(Get(lion, "lr"), Get(lion, "beta1"), Get(lion, "beta2"), 0, decay));
+        }
+
+        if (golden.TryGetProperty("schedule_free", out var free))
+        {
+            return (
+                Optimizer.ScheduleFree,
+                new(Get(free, "lr"), Get(free, "beta1"), Get(free, "beta2"), Get(free, "eps"), Get(free, "weight_decay"))
+                {
+                    StepPower = Get(free, "r"),
+                    RatePower = Get(free, "weight_lr_power"),
+                }
+            );
         }
 
         var sgd = golden.GetProperty("sgd");

@@ -33,7 +33,7 @@ internal sealed class HyperparameterFlags
                 );
         }
 
-        return settings;
+        return optimizer.Fault(settings) is { } fault ? throw new UserErrorException(fault) : settings;
     }
 
     private static Option<float?> OptionOf(Hyperparameter number)

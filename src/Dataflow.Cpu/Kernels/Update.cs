@@ -29,6 +29,9 @@ public static unsafe class Update
             case UpdateRule.Sgd:
                 Run<Sgd>(team, call, step);
                 break;
+            case UpdateRule.ScheduleFree:
+                Run<ScheduleFree>(team, call, step);
+                break;
             default:
                 throw new ArgumentOutOfRangeException(
                     nameof(call),

@@ -88,9 +88,29 @@ public sealed class Hyperparameter
             (s, v) => s with { Nesterov = v }
         );
 
+    /// <summary>How much more later steps weigh.</summary>
+    public static Hyperparameter StepPower { get; } =
+        new(
+            "step-power",
+            "steps weigh in the average by this power of their number",
+            (0, 1e3f, true),
+            s => s.StepPower,
+            (s, v) => s with { StepPower = v }
+        );
+
+    /// <summary>How much more steps with a larger learning rate weigh.</summary>
+    public static Hyperparameter RatePower { get; } =
+        new(
+            "rate-power",
+            "steps weigh in the average by this power of the largest learning rate so far",
+            (0, 1e3f, true),
+            s => s.RatePower,
+            (s, v) => s with { RatePower = v }
+        );
+
     /// <summary>All of them, in the order in which people should read them.</summary>
     public static IReadOnlyList<Hyperparameter> All { get; } =
-    [LearningRate, Beta1, Beta2, Epsilon, Momentum, Nesterov, WeightDecay];
+    [LearningRate, Beta1, Beta2, Epsilon, Momentum, Nesterov, WeightDecay, StepPower, RatePower];
 
     /// <summary>As of its option and in the settings of a checkpoint.</summary>
     public string Name { get; }

@@ -24,6 +24,13 @@ public enum UpdateRule
     /// w -= lr (g + momentum m).
     /// </summary>
     Sgd,
+
+    /// <summary>
+    /// Schedule-free AdamW (Defazio and others, 2024). Gradients are taken at y, the weights that a step reads; z walks, and what is
+    /// trained is x, an average of it, y = (1 - beta1) z + beta1 x: v = beta2 v + (1 - beta2) g^2,
+    /// u = g / (sqrt(v / (1 - beta2^t)) + eps) + weight_decay y, y = y + c (z - y) + lr (beta1 (1 - c) - 1) u, then z -= lr u. c is the step's share of the average.
+    /// </summary>
+    ScheduleFree,
 }
 
 /// <summary>
@@ -90,8 +97,31 @@ public sealed record Optimizer
             Defaults = new OptimizerSettings(0.01f, 0, 0, 0, 0) { Momentum = 0.9f },
         };
 
+    /// <summary>
+    /// Schedule-free AdamW: no schedule is needed, as its average of all steps is what one would end at. Steps weigh by their number and by
+    /// the largest learning rate so far, to these powers.
+    /// </summary>
+    public static Optimizer ScheduleFree { get; } =
+        new()
+        {
+            Name = "schedule-free",
+            Rule = UpdateRule.ScheduleFree,
+            Moments = [StatePart.Walk, "second_moments"],
+            Hyperparameters =
+            [
+                Hyperparameter.LearningRate,
+                Hyperparameter.Beta1,
+                Hyperparameter.Beta2,
+                Hyperparameter.Epsilon,
+                Hyperparameter.WeightDecay,
+                Hyperparameter.StepPower,
+                Hyperparameter.RatePower,
+            ],
+            Defaults = new OptimizerSettings(2.5e-3f, 0.9f, 0.999f, 1e-8f, 0) { RatePower = 2 },
+        };
+
     /// <summary>All of them, by <see cref="Name"/>; the first is what a run has where none is named.</summary>
-    public static IReadOnlyList<Optimizer> All { get; } = [AdamW, Lion, Sgd];
+    public static IReadOnlyList<Optimizer> All { get; } = [AdamW, Lion, Sgd, ScheduleFree];
 
     /// <summary>As in plans and checkpoints and after --optimizer.</summary>
     public required string Name { get; init; }
@@ -116,6 +146,15 @@ public sealed record Optimizer
 
     /// <summary>Tensors that are updated otherwise than by <see cref="Rule"/>; null: none.</summary>
     internal SpecialTensors? Special { get; init; }
+
+    /// <summary>What is trained is not what steps read, but an average: see <see cref="UpdateRule.ScheduleFree"/>.</summary>
+    public bool TrainsAverage => Rule == UpdateRule.ScheduleFree;
+
+    /// <summary>Why it cannot do with these numbers, a sentence; null: it can.</summary>
+    public string? Fault(OptimizerSettings settings) =>
+        TrainsAverage && settings.Beta1 <= 0
+            ? $"{Name} keeps its average by --beta1, which must be above 0; leave it at {Defaults.Beta1}"
+            : null;
 
     /// <summary>Every tensor is updated by <see cref="Rule"/>, element by element: state may be cut anywhere.</summary>
     public bool IsElementwise => Special is null;

@@ -20,6 +20,15 @@ public readonly record struct OptimizerSettings(
     /// <summary>0: weights move by the sum of gradients; 1: by what it will be once the gradient is added again (Nesterov).</summary>
     public float Nesterov { get; init; }
 
+    /// <summary>To which power of their number steps weigh in what is trained.</summary>
+    public float StepPower { get; init; }
+
+    /// <summary>To which power of the largest learning rate so far steps weigh in what is trained.</summary>
+    public float RatePower { get; init; }
+
+    /// <summary>The step's share of what is trained, where that is an average: it follows from all steps before.</summary>
+    public float AverageShare { get; init; }
+
     /// <summary>One of them.</summary>
     public float this[Hyperparameter which] => which.Of(this);
 

@@ -8,11 +8,17 @@ public sealed record StatePart(string Name, DType Type)
     /// <summary>The name of the weights themselves, more precise than the kernels read them; they lie last.</summary>
     public const string MasterWeights = "master_weights";
 
+    /// <summary>The name of what walks where an optimizer trains an average.</summary>
+    public const string Walk = "z";
+
     /// <summary>Weights that share a number of it: 1, or those of a block where it is what a block's numbers are multiplied by.</summary>
     public int ElementsPerValue { get; init; } = 1;
 
-    /// <summary>Whether these are what updates add to, and begin as the weights do; else it begins with zeros.</summary>
+    /// <summary>Whether these are what updates add to.</summary>
     public bool IsMaster => Name == MasterWeights;
+
+    /// <summary>Whether these begin as the weights do; else they begin with zeros.</summary>
+    public bool BeginsAsWeights => IsMaster || Name == Walk;
 
     /// <summary>Bytes of so many weights' numbers.</summary>
     public Bytes SizeOf(long elements) => Type.SizeOf((elements + ElementsPerValue - 1) / ElementsPerValue);

@@ -13,7 +13,8 @@ internal readonly record struct CheckpointPart(string FileName, DType Type, int?
     public StatePart? Part { get; init; }
 
     /// <summary>What it holds, or is to hold, of a state.</summary>
-    public IWeightSource Of(TrainingState state) => Index is { } part ? state.Parts[part] : state.Weights;
+    public IWeightSource Of(TrainingState state) =>
+        Index is { } part ? state.Parts[part] : FileName == Checkpoint.FileName ? state.Trained : state.Weights;
 
     /// <summary>Its tensors.</summary>
     public IReadOnlyList<TensorToWrite> Tensors(ModelConfig model, Optimizer optimizer, Recipe recipe) =>
@@ -52,10 +53,14 @@ internal static class CheckpointFiles
 
     private const string Ending = ".safetensors";
 
+    /// <summary>The weights that steps read, where these are not what is trained.</summary>
+    private const string Read = "y" + Ending;
+
     /// <summary>The files with tensors, in the order in which they are written.</summary>
     public static IReadOnlyList<CheckpointPart> Parts(Recipe recipe, Optimizer optimizer) =>
         [
             new CheckpointPart(Checkpoint.FileName, recipe.Parameters, null),
+            .. optimizer.TrainsAverage ? [new CheckpointPart(Read, recipe.Parameters, null)] : Array.Empty<CheckpointPart>(),
             .. optimizer.State(recipe).Select((part, i) => new CheckpointPart(part.Name + Ending, part.Type, i) { Part = part }),
         ];
 

@@ -36,7 +36,11 @@ internal sealed class CheckpointReader : IDisposable
             }
 
             IWeightSource[] sources = [.. parts.Select(part => reader.Fitting(part, model, optimizer, recipe))];
-            reader.State = new TrainingState(recipe, optimizer, sources[0], sources[1..]);
+            int read = optimizer.TrainsAverage ? 1 : 0;
+            reader.State = new TrainingState(recipe, optimizer, sources[read], sources[(read + 1)..])
+            {
+                Average = stored.State.Average,
+            };
             return reader;
         }
         catch

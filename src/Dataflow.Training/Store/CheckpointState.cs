@@ -43,6 +43,9 @@ internal sealed record CheckpointState
 
     public string Optimizer { get; init; } = FirstOptimizer;
 
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public WeightAverage? Average { get; init; }
+
     /// <summary>The member <see cref="Format"/> of what this program writes.</summary>
     public const string CurrentFormat = "dataflow checkpoint 2";
 
@@ -162,6 +165,11 @@ internal sealed record CheckpointState
             : state.Step < 1 ? $"its step is {state.Step}"
             : !recipes.Contains(state.Recipe) ? $"its recipe is none of {string.Join(", ", recipes)}"
             : Model.Optimizer.Named(state.Optimizer) is null ? $"its optimizer is none of {string.Join(", ", Model.Optimizer.All)}"
+            : Model.Optimizer.Named(state.Optimizer)!.TrainsAverage != state.Average.HasValue
+                ? state.Average is null
+                    ? $"it does not say how far the average of {state.Optimizer} has come"
+                    : $"it has an average, and {state.Optimizer} trains none"
+            : state.Average?.Fault is { } average ? average
             : GeometryLimits.Fault(state.Geometry);
     }
 

@@ -14,7 +14,10 @@ internal sealed class CheckpointWriting(IDisk disk, string folder)
     {
         var files = CheckpointFiles.Lengths(model, recipe, Optimizer.Named(progress.Optimizer)!)
             .ToDictionary(f => f.Name, f => new StoredFile(f.Length.Value, FileChecksum.Of([])));
-        var state = CheckpointState.Of(new CheckpointName(progress.Step, IsFinite: true), progress, null, [], files);
+        var state = CheckpointState.Of(new CheckpointName(progress.Step, IsFinite: true), progress, null, [], files) with
+        {
+            Average = Optimizer.Named(progress.Optimizer)!.TrainsAverage ? default(WeightAverage) : null,
+        };
         return new Bytes(files.Values.Sum(f => f.Length) + state.Write().Length);
     }
 
@@ -41,7 +44,7 @@ internal sealed class CheckpointWriting(IDisk disk, string folder)
             }
 
             name = Free(name with { IsFinite = notFinite.Count == 0 });
-            var description = CheckpointState.Of(name, progress, score, notFinite, files);
+            var description = CheckpointState.Of(name, progress, score, notFinite, files) with { Average = state.Average };
             WriteFile(partial, CheckpointFiles.State, description.Write());
             string final = Path.Combine(folder, name.ToString());
             disk.RenameFolder(partial, final);

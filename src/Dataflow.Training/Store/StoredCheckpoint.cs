@@ -37,7 +37,7 @@ public sealed class StoredCheckpoint
     public string CheckedWeights()
     {
         const string masters = StatePart.MasterWeights + ".safetensors";
-        string name = State.Files.ContainsKey(masters) ? masters : Checkpoint.FileName;
+        string name = State.Files.ContainsKey(masters) && State.Average is null ? masters : Checkpoint.FileName;
         CheckpointReader.Confirm(Folder, name, State.Files[name]);
         return Path.Combine(Folder, name);
     }

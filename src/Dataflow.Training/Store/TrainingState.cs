@@ -12,6 +12,44 @@ namespace Dataflow.Training;
 /// <param name="Parts">What the optimizer keeps, in the order of its parts; master weights last, where the recipe has them.</param>
 public sealed record TrainingState(Recipe Recipe, Optimizer Optimizer, IWeightSource Weights, IReadOnlyList<IWeightSource> Parts)
 {
+    /// <summary>How far an average of the weights has come; null where the optimizer trains none.</summary>
+    public WeightAverage? Average { get; init; }
+
+    /// <summary>What is trained: the weights, or their average.</summary>
+    public IWeightSource Trained => Averaged(Weights);
+
+    /// <summary>The same, as precise as it is kept.</summary>
+    public IWeightSource Finest
+    {
+        get
+        {
+            int master = IndexOf(p => p.IsMaster);
+            return Averaged(master < 0 ? Weights : Parts[master]);
+        }
+    }
+
     /// <summary>Whose weights they are.</summary>
     public ModelConfig Model => Weights.Model;
+
+    private IWeightSource Averaged(IWeightSource read)
+    {
+        int walk = IndexOf(p => p.Name == StatePart.Walk), master = IndexOf(p => p.IsMaster);
+        return Average is { Sum: > 0 } average && walk >= 0
+            ? new AveragedWeights(master < 0 ? read : Parts[master], Parts[walk], average.Beta1)
+            : read;
+    }
+
+    private int IndexOf(Func<StatePart, bool> condition)
+    {
+        var parts = Optimizer.State(Recipe);
+        for (int i = 0; i < Math.Min(parts.Length, Parts.Count); i++)
+        {
+            if (condition(parts[i]))
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
 }

@@ -27,7 +27,7 @@ internal sealed class OptimizerWeights : IWeightSource
     )
     {
         (this.state, Model, this.objects, this.part) = (state, workload.Model, objects, part);
-        frozen = part.IsMaster ? parameters : null;
+        frozen = part.BeginsAsWeights ? parameters : null;
         var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
         var pieces =
             from op in schedule.Ops

@@ -44,7 +44,7 @@ public sealed unsafe class StateSnapshot : IDisposable
     public Bytes Length { get; }
 
     /// <summary>The state as it was copied last.</summary>
-    public TrainingState State { get; }
+    public TrainingState State { get; private set; }
 
     /// <summary>Bytes that a snapshot takes.</summary>
     public static Bytes LengthOf(ModelConfig model, Recipe recipe, Optimizer optimizer) =>
@@ -53,7 +53,12 @@ public sealed unsafe class StateSnapshot : IDisposable
             (sum, part) => sum + new StateTensors(model, optimizer, recipe, part).Length);
 
     /// <summary>Copies the live state; between two steps, and not while the last copy is read.</summary>
-    public void Copy() => Parallel.ForEach(parts.SelectMany(part => part.Pieces), piece => piece.Part.Fill(piece));
+    /// <param name="average">How far an average of the weights has come.</param>
+    public void Copy(WeightAverage? average)
+    {
+        State = State with { Average = average };
+        Parallel.ForEach(parts.SelectMany(part => part.Pieces), piece => piece.Part.Fill(piece));
+    }
 
     /// <inheritdoc/>
     public void Dispose()

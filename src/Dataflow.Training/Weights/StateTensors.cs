@@ -20,7 +20,7 @@ internal sealed class StateTensors
             .. WeightNames.Enumerate(model).Where(b => Has(b.Tensor.Spec, b.Part)),
         ];
         bool Has(ParameterSpec spec, WeightPart tensor) =>
-            spec.IsTrained ? optimizer.UpdateOf(spec, tensor, recipe).Parts.Contains(part) : part.IsMaster;
+            spec.IsTrained ? optimizer.UpdateOf(spec, tensor, recipe).Parts.Contains(part) : part.BeginsAsWeights;
     }
 
     /// <summary>Whose weights they belong to.</summary>

@@ -146,7 +146,10 @@ internal sealed record PreparedRun : IDisposable
         var device = parts.Own(settings.Plan.Device.Create(plan));
         memory?.Check(plan);
         var validation = parts.Own(Validation.Open(settings, held, plan, device));
-        var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor, settings.Seed);
+        var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor, settings.Seed)
+        {
+            StashFolder = settings.Saves?.Folder ?? Path.GetTempPath(),
+        };
         string weightsFrom = resumed?.Checkpoint.Folder ?? source.Folder ?? $"initial values from seed {settings.Seed}";
         tell(new RunEvent.Starting(device.Name, data.Description, weightsFrom));
         tell(new RunEvent.Predicted(prediction));

@@ -75,7 +75,7 @@ internal static class RunEnd
 
         ModelExport.Write(
             folder,
-            run.Trainer.MasterWeights ?? run.Trainer.Weights,
+            run.Trainer.State.Finest,
             run.Plan.Workload.Recipe.Parameters,
             ExportFolder.Options(run.Settings)
         );

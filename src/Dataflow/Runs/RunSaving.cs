@@ -134,7 +134,7 @@ internal sealed class RunSaving : IDisposable
         else
         {
             snapshot ??= new StateSnapshot(trainer.State);
-            snapshot.Copy();
+            snapshot.Copy(trainer.State.Average);
             writing = (trainer.StepsDone, Task.Run(Saving(snapshot.State, validation)));
         }
 

@@ -143,5 +143,6 @@ struct StepBlock
     float one_minus_beta2;
     float momentum;
     float nesterov;
+    float average_share;
 };
-static_assert(sizeof(StepBlock) == 64);
+static_assert(sizeof(StepBlock) == 72);
