@@ -255,4 +255,5 @@ struct StepBlock
     float momentum;
     float nesterov;         // 0 or 1
     float average_share;    // of what is trained, where that is an average
+    float average_decay;    // of a moving average of the weights
 };

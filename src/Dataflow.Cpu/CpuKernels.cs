@@ -163,6 +163,9 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     public void SquaredSum(in SquaredSumArguments call) => Kernels.SquaredSum.Run(team, call);
 
     /// <inheritdoc/>
+    public void Average(in AverageArguments call) => Kernels.Average.Run(team, call, Arguments);
+
+    /// <inheritdoc/>
     public void Update(in UpdateArguments call) => Kernels.Update.Run(team, call, Arguments);
 
     private static Matrix At(in Tensor tensor) => new(tensor);

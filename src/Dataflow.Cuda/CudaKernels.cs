@@ -25,6 +25,8 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public CrossEntropy CrossEntropy { get; } = new(library);
 
+    public Average Average => field ??= new(library);
+
     public Update Update { get; } = new(library, optimizer);
 
     public SquaredSum SquaredSum { get; } = new(library);
@@ -142,6 +144,9 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
     /// <inheritdoc/>
     public void SquaredSum(in SquaredSumArguments call) =>
         kernels.SquaredSum.Run(stream, call.Gradient, call.Type, call.Layout, call.Sum, call.Workspace);
+
+    /// <inheritdoc/>
+    public void Average(in AverageArguments call) => kernels.Average.Run(stream, call, kernels.Step);
 
     /// <inheritdoc/>
     public void Update(in UpdateArguments call) => kernels.Update.Run(stream, call, kernels.Step);

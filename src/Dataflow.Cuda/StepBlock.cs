@@ -24,6 +24,7 @@ internal readonly struct StepBlock
     private readonly float momentum;
     private readonly float nesterov;
     private readonly float averageShare;
+    private readonly float averageDecay;
 
     public StepBlock(in StepArguments arguments)
     {
@@ -34,7 +35,7 @@ internal readonly struct StepBlock
         biasCorrection2 = (float)(1 - Math.Pow(Written(optimizer.Beta2), arguments.Step));
         (lossScale, clipNorm, step) = (arguments.LossScale, arguments.ClipNorm, arguments.Step);
         (seed, momentum, nesterov) = (arguments.Seed, optimizer.Momentum, optimizer.Nesterov);
-        averageShare = optimizer.AverageShare;
+        (averageShare, averageDecay) = (optimizer.AverageShare, optimizer.AverageDecay);
         (oneMinusBeta1, oneMinusBeta2) = ((float)(1 - Written(optimizer.Beta1)), (float)(1 - Written(optimizer.Beta2)));
     }
 

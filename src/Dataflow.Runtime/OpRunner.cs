@@ -143,7 +143,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                 at.Accessed(Roles.Gradients) + Skip(recipe.Gradients),
                 Kept(0, recipe.Moments),
                 stride,
-                recipe.Master is { } master ? Kept(moments, master) : 0,
+                recipe.Master is { } master ? Kept(slice.Run.Update.Parts.Length - 1, master) : 0,
                 parameterObjects[weights.Object],
                 from,
                 count
@@ -158,6 +158,19 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                     NormCount = clipped ? (int)(at.AccessedLength(Roles.Norm) / sizeof(double)) : 0,
                 }
             );
+            if (optimizer.KeepsAverage)
+            {
+                int average = slice.Run.Update.Parts.Length - (recipe.Master is null ? 1 : 2);
+                stream.Launch(
+                    new AverageArguments
+                    {
+                        Weights = recipe.Master is null ? range.Weights : range.Master,
+                        Type = recipe.Master ?? recipe.Parameters,
+                        Average = Kept(average, DType.Float32),
+                        Count = count,
+                    }
+                );
+            }
         }
     }
 

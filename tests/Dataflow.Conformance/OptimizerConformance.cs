@@ -16,7 +16,7 @@ public abstract class OptimizerConformance<TDevice> : ConformanceSuite<TDevice>,
 
     /// <summary>By name; on a slow device some recipes.</summary>
     public static TheoryData<string, string> Cases =>
-        [.. Sample(Optimizer.All.SelectMany(o => Recipe.All.Select(r => (o.Name, r.Name))))];
+        [.. Sample(Optimizer.All.Append(Optimizer.AdamW.Averaged!).SelectMany(o => Recipe.All.Select(r => (o.Name, r.Name))))];
 
     /// <inheritdoc/>
     public void Dispose()

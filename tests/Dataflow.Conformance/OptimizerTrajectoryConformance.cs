@@ -82,6 +82,11 @@ public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite
         }
 
         Compare(Path.Combine(folder, "trained.safetensors"), GoldenCase.Tensors(trainer.State.Trained), start, golden);
+        if (optimizer.KeepsAverage)
+        {
+            Compare(Path.Combine(folder, "ema.safetensors"), GoldenCase.Tensors(trainer.State.Finest), start, golden);
+        }
+
         if (optimizer.TrainsAverage)
         {
             Compare(Path.Combine(folder, "y.safetensors"), GoldenCase.Tensors(trainer.Weights), start, golden);
@@ -109,10 +114,14 @@ public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite
         float Get(JsonElement of, string key) => (float)of.GetProperty(key).GetDouble();
         if (golden.TryGetProperty("adamw", out var adamW))
         {
-            var group = golden.GetProperty("groups").EnumerateArray().Single();
+            var group = golden.TryGetProperty("groups", out var groups) ? groups.EnumerateArray().Single() : adamW;
+            bool averages = golden.TryGetProperty("ema_decay", out var decay);
             return (
-                Optimizer.AdamW,
+                averages ? Optimizer.AdamW.Averaged! : Optimizer.AdamW,
                 new(Get(group, "lr"), Get(adamW, "beta1"), Get(adamW, "beta2"), Get(adamW, "eps"), Get(group, "weight_decay"))
+                {
+                    AverageDecay = averages ? (float)decay.GetDouble() : 0,
+                }
             );
         }
 

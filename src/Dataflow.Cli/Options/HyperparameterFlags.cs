@@ -6,9 +6,12 @@ namespace Dataflow.Cli;
 /// <summary>An option for each number that an optimizer is set by.</summary>
 internal sealed class HyperparameterFlags
 {
+    /// <summary>The option that asks for a moving average of the weights: plans have it, too.</summary>
+    public const string Ema = "--ema";
+
     private readonly (Hyperparameter Number, Option<float?> Option)[] options =
     [
-        .. Hyperparameter.All.Select(n => (n, OptionOf(n))),
+        .. Hyperparameter.All.Where(n => n != Hyperparameter.AverageDecay).Select(n => (n, OptionOf(n))),
     ];
 
     /// <summary>All of them, in the order in which people should read them.</summary>
@@ -31,6 +34,11 @@ internal sealed class HyperparameterFlags
                 : throw new UserErrorException(
                     $"{option.Name} is nothing that {optimizer} has; leave it out"
                 );
+        }
+
+        if (optimizer.KeepsAverage && parsed.GetValue<float?>(Ema) is { } decay)
+        {
+            settings = settings.With(Hyperparameter.AverageDecay, decay);
         }
 
         return optimizer.Fault(settings) is { } fault ? throw new UserErrorException(fault) : settings;

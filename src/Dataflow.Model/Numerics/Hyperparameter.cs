@@ -108,9 +108,19 @@ public sealed class Hyperparameter
             (s, v) => s with { RatePower = v }
         );
 
+    /// <summary>Of a moving average of the weights.</summary>
+    public static Hyperparameter AverageDecay { get; } =
+        new(
+            "ema",
+            "what the moving average of the weights keeps of itself in a step",
+            (0, 1, true),
+            s => s.AverageDecay,
+            (s, v) => s with { AverageDecay = v }
+        );
+
     /// <summary>All of them, in the order in which people should read them.</summary>
     public static IReadOnlyList<Hyperparameter> All { get; } =
-    [LearningRate, Beta1, Beta2, Epsilon, Momentum, Nesterov, WeightDecay, StepPower, RatePower];
+    [LearningRate, Beta1, Beta2, Epsilon, Momentum, Nesterov, WeightDecay, StepPower, RatePower, AverageDecay];
 
     /// <summary>As of its option and in the settings of a checkpoint.</summary>
     public string Name { get; }

@@ -120,8 +120,27 @@ public sealed record Optimizer
             Defaults = new OptimizerSettings(2.5e-3f, 0.9f, 0.999f, 1e-8f, 0) { RatePower = 2 },
         };
 
+    /// <summary>
+    /// The same, with a moving average of the weights besides: e = w after the first step, then e = d e + (1 - d) w. It changes nothing of
+    /// the training; null where what is trained is an average already.
+    /// </summary>
+    public Optimizer? Averaged => KeepsAverage ? this : s_averaged.GetValueOrDefault(Name);
+
+    /// <summary>Whether a moving average of the weights is kept.</summary>
+    public bool KeepsAverage { get; private init; }
+
     /// <summary>All of them, by <see cref="Name"/>; the first is what a run has where none is named.</summary>
     public static IReadOnlyList<Optimizer> All { get; } = [AdamW, Lion, Sgd, ScheduleFree];
+
+    private static readonly Dictionary<string, Optimizer> s_averaged = All.Where(o => !o.TrainsAverage).ToDictionary(
+        o => o.Name,
+        o => o with
+        {
+            Name = o.Name + "+ema",
+            KeepsAverage = true,
+            Hyperparameters = o.Hyperparameters.Add(Hyperparameter.AverageDecay),
+            Defaults = o.Defaults with { AverageDecay = 0.999f },
+        });
 
     /// <summary>As in plans and checkpoints and after --optimizer.</summary>
     public required string Name { get; init; }
@@ -142,7 +161,7 @@ public sealed record Optimizer
     public required OptimizerSettings Defaults { get; init; }
 
     /// <summary>The one of that name; null if there is none.</summary>
-    public static Optimizer? Named(string name) => All.FirstOrDefault(o => o.Name == name);
+    public static Optimizer? Named(string name) => All.Concat(s_averaged.Values).FirstOrDefault(o => o.Name == name);
 
     /// <summary>Tensors that are updated otherwise than by <see cref="Rule"/>; null: none.</summary>
     internal SpecialTensors? Special { get; init; }
@@ -161,7 +180,8 @@ public sealed record Optimizer
 
     /// <summary>Bytes of a parameter's state: moments and master weight. Of most parameters, where not all have the same.</summary>
     public double StateBytes(Recipe recipe) =>
-        (Special?.Parts(recipe) ?? Kept(recipe)).Sum(p => (double)p.Type.Size() / p.ElementsPerValue) + (recipe.Master?.Size() ?? 0);
+        (Special?.Parts(recipe) ?? Kept(recipe)).Sum(p => (double)p.Type.Size() / p.ElementsPerValue)
+        + (KeepsAverage ? DType.Float32.Size() : 0) + (recipe.Master?.Size() ?? 0);
 
     /// <summary>Bytes of all that a parameter has: itself, its gradient, its optimizer state.</summary>
     public double BytesPerParameter(Recipe recipe) => recipe.Parameters.Size() + recipe.Gradients.Size() + StateBytes(recipe);
@@ -172,18 +192,20 @@ public sealed record Optimizer
 
     /// <summary>The parts of its state under a recipe: files of a checkpoint. Not every tensor has each of them.</summary>
     public ImmutableArray<StatePart> State(Recipe recipe) =>
-        [.. Kept(recipe), .. (Special?.Parts(recipe) ?? []).Where(p => !Moments.Contains(p.Name)), .. Masters(recipe)];
+        [.. Kept(recipe), .. (Special?.Parts(recipe) ?? []).Where(p => !Moments.Contains(p.Name)), .. Averages, .. Masters(recipe)];
 
     /// <summary>How a tensor of a checkpoint is updated, part of a parameter.</summary>
     public TensorUpdate UpdateOf(ParameterSpec parameter, WeightPart tensor, Recipe recipe) =>
         Special is { } special && special.Has(parameter, tensor)
-            ? new TensorUpdate(special.Rule, [.. special.Parts(recipe), .. Masters(recipe)], special.Granule(tensor))
+            ? new TensorUpdate(special.Rule, [.. special.Parts(recipe), .. Averages, .. Masters(recipe)], special.Granule(tensor))
             : Otherwise(recipe);
 
     /// <summary>How tensors are updated that are not special.</summary>
-    internal TensorUpdate Otherwise(Recipe recipe) => new(Rule, [.. Kept(recipe), .. Masters(recipe)], 1);
+    internal TensorUpdate Otherwise(Recipe recipe) => new(Rule, [.. Kept(recipe), .. Averages, .. Masters(recipe)], 1);
 
     private ImmutableArray<StatePart> Kept(Recipe recipe) => [.. Moments.Select(name => new StatePart(name, recipe.Moments))];
+
+    private ImmutableArray<StatePart> Averages => KeepsAverage ? [new StatePart(StatePart.Average, DType.Float32)] : [];
 
     private static ImmutableArray<StatePart> Masters(Recipe recipe) =>
         recipe.Master is { } master ? [new StatePart(StatePart.MasterWeights, master)] : [];

@@ -26,6 +26,9 @@ public readonly record struct OptimizerSettings(
     /// <summary>To which power of the largest learning rate so far steps weigh in what is trained.</summary>
     public float RatePower { get; init; }
 
+    /// <summary>What the moving average of weights keeps of itself in a step.</summary>
+    public float AverageDecay { get; init; }
+
     /// <summary>The step's share of what is trained, where that is an average: it follows from all steps before.</summary>
     public float AverageShare { get; init; }
 

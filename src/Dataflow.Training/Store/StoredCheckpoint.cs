@@ -30,14 +30,14 @@ public sealed class StoredCheckpoint
     public string Parent => Path.GetDirectoryName(Path.GetFullPath(Folder))!;
 
     /// <summary>
-    /// The file with the weights as training left them, master weights where the recipe has them; it is read once to see that it is as it
-    /// was saved.
+    /// The file with the weights as training left them: their moving average where one was kept, master weights where the recipe has
+    /// them; it is read once to see that it is as it was saved.
     /// </summary>
     /// <exception cref="UserErrorException">It is damaged.</exception>
     public string CheckedWeights()
     {
-        const string masters = StatePart.MasterWeights + ".safetensors";
-        string name = State.Files.ContainsKey(masters) && State.Average is null ? masters : Checkpoint.FileName;
+        string[] finest = State.Average is null ? [StatePart.Average, StatePart.MasterWeights] : [];
+        string name = finest.Select(part => part + ".safetensors").FirstOrDefault(State.Files.ContainsKey) ?? Checkpoint.FileName;
         CheckpointReader.Confirm(Folder, name, State.Files[name]);
         return Path.Combine(Folder, name);
     }

@@ -18,13 +18,13 @@ public sealed record TrainingState(Recipe Recipe, Optimizer Optimizer, IWeightSo
     /// <summary>What is trained: the weights, or their average.</summary>
     public IWeightSource Trained => Averaged(Weights);
 
-    /// <summary>The same, as precise as it is kept.</summary>
+    /// <summary>What a run leaves behind: a moving average where one is kept, or what is trained, as precise as it is kept.</summary>
     public IWeightSource Finest
     {
         get
         {
-            int master = IndexOf(p => p.IsMaster);
-            return Averaged(master < 0 ? Weights : Parts[master]);
+            int moving = IndexOf(p => p.Name == StatePart.Average), master = IndexOf(p => p.IsMaster);
+            return moving >= 0 ? Parts[moving] : Averaged(master < 0 ? Weights : Parts[master]);
         }
     }
 

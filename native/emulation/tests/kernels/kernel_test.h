@@ -144,5 +144,6 @@ struct StepBlock
     float momentum;
     float nesterov;
     float average_share;
+    float average_decay;
 };
 static_assert(sizeof(StepBlock) == 72);
