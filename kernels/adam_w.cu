@@ -17,14 +17,14 @@ struct AdamW
     float root_correction; // 1 / sqrt(1 - beta2^t)
     float epsilon;
 
-    static RULE AdamW of(const StepBlock* step, float decay)
+    static RULE AdamW of(const StepBlock* step, float rate, float decay)
     {
         AdamW f;
-        f.keep = fmaf(-step->learning_rate, decay, 1.0f);
+        f.keep = fmaf(-rate, decay, 1.0f);
         f.beta2 = step->beta2;
         f.one_minus_beta1 = step->one_minus_beta1;
         f.one_minus_beta2 = step->one_minus_beta2;
-        f.rate = step->learning_rate / step->bias_correction1;
+        f.rate = rate / step->bias_correction1;
         f.root_correction = 1.0f / sqrtf(step->bias_correction2);
         f.epsilon = step->epsilon;
         return f;

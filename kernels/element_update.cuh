@@ -1,7 +1,7 @@
 // The update of an elementwise optimizer, in place, over a piece of a parameter object, in fp32, whatever its rule: loading, clipping,
 // rounding and storing. A rule is a struct with
 //   static const int Moments: how many numbers it keeps of each weight;
-//   of(step, decay): the rule of a step, decay being its weight decay, 0 where that does not apply;
+//   of(step, rate, decay): the rule of a step, with the learning rate and the weight decay of these elements;
 //   apply(w, g, m): replaces a weight and its moments, g being clipped.
 //
 //   g *= clip_norm's factor = min(1, clip_norm / (sqrt(sum of squares) + 1e-6)), the sum of squares being that of norms [norm_count] fp64,
@@ -15,7 +15,8 @@
 //   result does not depend on how the object is cut. Element 0 of the piece is element `first` of the object, a multiple of 8.
 // <rule>_bf16_master: master, g, moments fp32; w bf16 is overwritten with master, rounded to nearest even.
 //
-// decay: 0 where weight decay does not apply. Any count.
+// The learning rate of these elements is the step's times rate_factor, their weight decay is the step's times decay_factor plus own_decay.
+// With 1, 1 and 0 both are the step's to the bit. Any count.
 //   grid ceil(count / 2,048) (f32: ceil(count / 1,024)); block 256; no dynamic shared memory.
 #pragma once
 #include "device.cuh"
@@ -52,7 +53,9 @@ struct UpdateContext
     const StepBlock* step;
     int64 count;
     int32 norm_count;
-    int32 decay;
+    float rate_factor;
+    float decay_factor;
+    float own_decay;
 };
 
 // Some elements that follow each other.
@@ -86,7 +89,8 @@ DEVICE int64 load_state(UpdateState<Rule, Width>& at, const W* w, const G* g, co
 template <typename Rule, int Width> DEVICE void update(UpdateState<Rule, Width>& at, int64 first, const UpdateContext& context)
 {
     const StepBlock* step = context.step;
-    const Rule rule = Rule::of(step, context.decay != 0 ? step->weight_decay : 0.0f);
+    const float rate = step->learning_rate * context.rate_factor;
+    const Rule rule = Rule::of(step, rate, fmaf(step->weight_decay, context.decay_factor, context.own_decay));
     const float clip = context.norms != nullptr ? clip_scale(step, context.norms, context.norm_count) : 1.0f;
     if (first >= context.count)
     {
@@ -226,29 +230,32 @@ DEVICE void update_stochastically(
     }
 }
 
+#define UPDATE_FACTORS float rate_factor, float decay_factor, float own_decay
+
 // The four entry points of a rule.
 #define UPDATES(name, Rule)                                                                                                           \
     extern "C" __global__ void __launch_bounds__(256) name##_f32(float* w, const float* g, float* moments, int64 stride,              \
-        const double* norms, const StepBlock* step, int64 count, int32 norm_count, int32 decay)                                       \
+        const double* norms, const StepBlock* step, int64 count, int32 norm_count, UPDATE_FACTORS)                                    \
     {                                                                                                                                 \
-        update_elements<Rule>(w, g, moments, stride, {norms, step, count, norm_count, decay});                                        \
+        update_elements<Rule>(w, g, moments, stride, {norms, step, count, norm_count, rate_factor, decay_factor, own_decay});         \
     }                                                                                                                                 \
     EXPORT_KERNEL(name##_f32)                                                                                                         \
     extern "C" __global__ void __launch_bounds__(256) name##_bf16(bf16* w, const bf16* g, bf16* moments, int64 stride,                \
-        const double* norms, const StepBlock* step, int64 count, int32 norm_count, int32 decay)                                       \
+        const double* norms, const StepBlock* step, int64 count, int32 norm_count, UPDATE_FACTORS)                                    \
     {                                                                                                                                 \
-        update_elements<Rule>(w, g, moments, stride, {norms, step, count, norm_count, decay});                                        \
+        update_elements<Rule>(w, g, moments, stride, {norms, step, count, norm_count, rate_factor, decay_factor, own_decay});         \
     }                                                                                                                                 \
     EXPORT_KERNEL(name##_bf16)                                                                                                        \
     extern "C" __global__ void __launch_bounds__(256) name##_bf16_sr(bf16* w, const float* g, bf16* moments, int64 stride,            \
-        const double* norms, const StepBlock* step, int64 count, int32 norm_count, int32 decay, int32 object, int64 first)            \
+        const double* norms, const StepBlock* step, int64 count, int32 norm_count, UPDATE_FACTORS, int32 object, int64 first)         \
     {                                                                                                                                 \
-        update_stochastically<Rule>(w, g, moments, stride, {norms, step, count, norm_count, decay}, object, first);                   \
+        const UpdateContext context = {norms, step, count, norm_count, rate_factor, decay_factor, own_decay};                         \
+        update_stochastically<Rule>(w, g, moments, stride, context, object, first);                                                   \
     }                                                                                                                                 \
     EXPORT_KERNEL(name##_bf16_sr)                                                                                                     \
     extern "C" __global__ void __launch_bounds__(256) name##_bf16_master(float* master, const float* g, float* moments, int64 stride, \
-        bf16* w, const double* norms, const StepBlock* step, int64 count, int32 norm_count, int32 decay)                              \
+        bf16* w, const double* norms, const StepBlock* step, int64 count, int32 norm_count, UPDATE_FACTORS)                           \
     {                                                                                                                                 \
-        update_master<Rule>(master, g, moments, stride, w, {norms, step, count, norm_count, decay});                                  \
+        update_master<Rule>(master, g, moments, stride, w, {norms, step, count, norm_count, rate_factor, decay_factor, own_decay});   \
     }                                                                                                                                 \
     EXPORT_KERNEL(name##_bf16_master)

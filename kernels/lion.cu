@@ -15,10 +15,10 @@ struct Lion
     float one_minus_beta2;
     float rate;
 
-    static RULE Lion of(const StepBlock* step, float decay)
+    static RULE Lion of(const StepBlock* step, float rate, float decay)
     {
-        const float keep = fmaf(-step->learning_rate, decay, 1.0f);
-        return Lion{keep, step->beta1, step->beta2, step->one_minus_beta1, step->one_minus_beta2, step->learning_rate};
+        const float keep = fmaf(-rate, decay, 1.0f);
+        return Lion{keep, step->beta1, step->beta2, step->one_minus_beta1, step->one_minus_beta2, rate};
     }
 
     RULE void apply(float& w, float g, float (&m)[1]) const

@@ -18,7 +18,7 @@ struct ScheduleFree
     float rate;
     float rate_of_y;
 
-    static RULE ScheduleFree of(const StepBlock* step, float decay)
+    static RULE ScheduleFree of(const StepBlock* step, float rate, float decay)
     {
         ScheduleFree f;
         f.beta2 = step->beta2;
@@ -27,9 +27,9 @@ struct ScheduleFree
         f.epsilon = step->epsilon;
         f.decay = decay;
         f.share = step->average_share;
-        f.rate = step->learning_rate;
+        f.rate = rate;
         // beta1 (1 - c) - 1 = -(1 - beta1) - beta1 c, which loses no digits.
-        f.rate_of_y = -step->learning_rate * fmaf(step->beta1, step->average_share, step->one_minus_beta1);
+        f.rate_of_y = -rate * fmaf(step->beta1, step->average_share, step->one_minus_beta1);
         return f;
     }
 

@@ -12,9 +12,9 @@ struct Sgd
     float nesterov;
     float rate;
 
-    static RULE Sgd of(const StepBlock* step, float decay)
+    static RULE Sgd of(const StepBlock* step, float rate, float decay)
     {
-        return Sgd{decay, step->momentum, step->nesterov, step->learning_rate};
+        return Sgd{decay, step->momentum, step->nesterov, rate};
     }
 
     RULE void apply(float& w, float g, float (&m)[1]) const

@@ -226,6 +226,7 @@ internal static unsafe class KernelCases
                 Range = new UpdateRange(Elements(), Elements(), moments, (nint)Elements() - (nint)moments, 0, 0, 0, count),
                 Optimizer = Optimizer.AdamW,
                 Recipe = new Recipe(type.Name(), type, type, type, type),
+                Scale = UpdateScale.One,
                 Norms = 0,
                 NormCount = 0,
             };

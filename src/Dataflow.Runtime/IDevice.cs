@@ -19,6 +19,9 @@ public readonly record struct StepArguments(
 {
     /// <summary>How much of what there is room for the step's chunks have; null: all of it.</summary>
     public StepExtent? Extent { get; init; }
+
+    /// <summary>How elements are updated, where groups of parameters differ; null: all alike.</summary>
+    public UpdateTable? Updates { get; init; }
 }
 
 /// <summary>What is known of a step that continues sequences only when it runs.</summary>

@@ -18,6 +18,8 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     private readonly Dictionary<int, int> parameterObjects = NumberParameters(schedule);
     private readonly Dictionary<int, ParameterOwner> owners = OwnersOf(schedule);
     private readonly PieceStates states = new(schedule, workload);
+    private readonly UpdateTable plain = UpdateTable.Plain(workload);
+    private UpdateTable? updates;
 
     /// <summary>Called after each kernel of a block program: for measuring, and for tests that look at what it wrote.</summary>
     public Action<ScheduledOp, KernelCall, OpOperands>? CallCompleted { get; set; }
@@ -29,7 +31,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     public void Prepare() => Programs = [.. schedule.Ops.Select(ProgramOf).OfType<BlockProgram>().Distinct()];
 
     /// <summary>Says what the ops of the step that begins compute; all earlier ops have completed.</summary>
-    public void BeginStep(in StepArguments arguments) => step.Extent = arguments.Extent;
+    public void BeginStep(in StepArguments arguments) => (step.Extent, updates) = (arguments.Extent, arguments.Updates);
 
     /// <summary>Calls the op's kernels.</summary>
     public void Run(int index)
@@ -127,10 +129,10 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
         bool clipped = at.Has(Roles.Norm);
         int moments = optimizer.Moments.Length;
         long stride = moments > 1 ? (slice.OffsetOf(1) - slice.Offset).Value : 0;
-        foreach (var tensor in LayoutOf(weights).Tensors)
+        foreach (var run in (updates ?? plain)[owners[weights.Object]])
         {
-            long from = Math.Max(slice.First, tensor.ElementOffset);
-            long count = Math.Min(slice.End, tensor.ElementOffset + tensor.Count) - from;
+            long from = Math.Max(slice.First, run.First);
+            long count = Math.Min(slice.End, run.First + run.Count) - from;
             if (count <= 0)
             {
                 continue;
@@ -152,6 +154,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                 new UpdateArguments
                 {
                     Range = range,
+                    Scale = run.Scale,
                     Optimizer = optimizer,
                     Recipe = recipe,
                     Norms = clipped ? at.Accessed(Roles.Norm) : 0,

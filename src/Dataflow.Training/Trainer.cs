@@ -84,6 +84,9 @@ public sealed class Trainer
         Gradients = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Gradients, ObjectFamily.Gradients);
     }
 
+    /// <summary>How groups of parameters differ in their updates; null: they do not.</summary>
+    public UpdateTable? Updates { get; init; }
+
     /// <summary>Steps done.</summary>
     public int StepsDone { get; private set; }
 
@@ -182,7 +185,8 @@ public sealed class Trainer
             (average, settings) = before.Next(settings, StepsDone + 1);
         }
 
-        double loss = Run(executor, new StepArguments(++StepsDone, settings, 1f / counted, clipNorm, seed)) / counted;
+        var arguments = new StepArguments(++StepsDone, settings, 1f / counted, clipNorm, seed) { Updates = Updates };
+        double loss = Run(executor, arguments) / counted;
         if (!double.IsFinite(loss))
         {
             throw StepsDone == 1

@@ -16,6 +16,8 @@ public sealed class ValidationTests : ValidationConformance<SelectedDevice>;
 
 public sealed class OptimizerTests : OptimizerConformance<SelectedDevice>;
 
+public sealed class GroupTests : GroupConformance<SelectedDevice>;
+
 public sealed class FrozenTypeTests : FrozenTypeConformance<SelectedDevice>;
 
 public sealed class FamilyTests : FamilyConformance<SelectedDevice>;

@@ -13,8 +13,6 @@ namespace Dataflow.Conformance;
 public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite<TDevice>
     where TDevice : DeviceUnderTest, new()
 {
-    private const int Seqlen = 40;
-
     /// <summary>All cases.</summary>
     public static TheoryData<string> Cases =>
         [
@@ -35,14 +33,16 @@ public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite
         var golden = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "expected.json"))).RootElement;
         string from = Path.Combine(folder, golden.GetProperty("base").GetString()!);
         var model = ModelFiles.LoadConfig(from);
-        var tokens = TokenSources.Open(from, Seqlen, model.VocabSize);
+        int seqlen = model.MaxPositions!.Value; // a row is as long as the model allows
+        var tokens = TokenSources.Open(from, seqlen, model.VocabSize);
         float clip = golden.TryGetProperty("clip", out var limit) ? (float)limit.GetDouble() : float.PositiveInfinity;
         var (optimizer, settings) = Settings(golden);
+        var groups = GroupsOf(golden);
         var request = new PlanRequest(
             model,
             Recipe.Fp32,
             float.IsFinite(clip) ? WorkloadKind.ClippedTraining : WorkloadKind.Training,
-            Seqlen,
+            seqlen,
             tokens.RowCount,
             new GeometryPins(32),
             GoldenCase.Roomy,
@@ -56,7 +56,10 @@ public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite
         using var checkpoint = Checkpoint.Open(from);
         var evaluation = Planner.Evaluation(plan);
         using var beside = device.For(evaluation, plan.Workload with { Kind = WorkloadKind.Evaluation });
-        var trainer = new Trainer(plan.Workload, plan.Schedule, device, new Executor(evaluation, beside));
+        var trainer = new Trainer(plan.Workload, plan.Schedule, device, new Executor(evaluation, beside))
+        {
+            Updates = UpdateTable.Of(plan.Workload, groups, settings.LearningRate),
+        };
         trainer.Load(checkpoint.WeightsOf(model));
         var start = GoldenCase.Tensors(trainer.Weights);
         int[] rows = [.. Enumerable.Range(0, tokens.RowCount)];
@@ -114,7 +117,8 @@ public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite
         float Get(JsonElement of, string key) => (float)of.GetProperty(key).GetDouble();
         if (golden.TryGetProperty("adamw", out var adamW))
         {
-            var group = golden.TryGetProperty("groups", out var groups) ? groups.EnumerateArray().Single() : adamW;
+            // Of several the last, whose numbers are those of the products.
+            var group = golden.TryGetProperty("groups", out var groups) ? groups.EnumerateArray().Last() : adamW;
             bool averages = golden.TryGetProperty("ema_decay", out var decay);
             return (
                 averages ? Optimizer.AdamW.Averaged! : Optimizer.AdamW,
@@ -155,6 +159,27 @@ public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite
             }
         );
     }
+
+    /// <summary>All that the case has, but the last, by the names of their weights.</summary>
+    private static ParameterGroups GroupsOf(JsonElement golden) =>
+        golden.TryGetProperty("groups", out var groups)
+            ? new()
+            {
+                Groups =
+                [
+                    .. groups
+                        .EnumerateArray()
+                        .SkipLast(1)
+                        .Select(g => new ParameterGroup(
+                            NamePattern.Parse(string.Join('|', g.GetProperty("weights").EnumerateArray().Select(w => w.GetString())))
+                        )
+                        {
+                            Rate = (float)g.GetProperty("lr").GetDouble(),
+                            Decay = (float)g.GetProperty("weight_decay").GetDouble(),
+                        }),
+                ],
+            }
+            : ParameterGroups.None;
 
     private static float Rate(JsonElement schedule, int step, JsonElement golden)
     {

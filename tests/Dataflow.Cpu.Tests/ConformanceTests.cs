@@ -42,3 +42,5 @@ public sealed class GenerationTests : GenerationConformance<CpuDevices>;
 
 [Trait("Slow", "true")]
 public sealed class OptimizerTrajectoryTests : OptimizerTrajectoryConformance<CpuDevices>;
+
+public sealed class GroupTests : GroupConformance<CpuDevices>;

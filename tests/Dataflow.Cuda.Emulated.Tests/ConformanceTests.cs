@@ -52,3 +52,5 @@ public sealed class PackedPositionsTests : PackedPositionsConformance<EmulatedDe
 
 [Trait("Slow", "true")]
 public sealed class OptimizerTrajectoryTests : OptimizerTrajectoryConformance<EmulatedDevices>;
+
+public sealed class GroupTests : GroupConformance<EmulatedDevices>;

@@ -151,6 +151,7 @@ internal static class StateTrials
                         Range = new UpdateRange(w.Tensor.Address, g.Tensor.Address, m.Tensor.Address, stride, 0, 0, 0, count),
                         Optimizer = Optimizer.AdamW,
                         Recipe = bench.Recipe,
+                        Scale = UpdateScale.One,
                         Norms = 0,
                         NormCount = 0,
                     },

@@ -11,7 +11,7 @@ internal static class OptionGroups
         "--chunk", "--chunks-per-round", "--rounds", "--vocabulary-blocks", "--save-set", "--policy", "--no-cache", "--deterministic",
 
         // The optimizer beyond its learning rate.
-        "--beta1", "--beta2", "--eps", "--momentum", "--nesterov", "--weight-decay", "--schedule-options",
+        "--beta1", "--beta2", "--eps", "--momentum", "--nesterov", "--weight-decay", "--schedule-options", "--group", "--no-decay",
 
         // What becomes of data, which has defaults that most want.
         "--format", "--documents", "--field", "--template", "--end", "--now", "--untrained", "--pack", "--overlong", "--shuffle",

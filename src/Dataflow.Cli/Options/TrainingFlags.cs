@@ -36,6 +36,7 @@ internal sealed class TrainingFlags(int defaultSteps)
     );
     private readonly HyperparameterFlags hyperparameters = new();
     private readonly ScheduleFlags schedule = new();
+    private readonly GroupFlags groups = new();
     private readonly Option<string?> export = Declare.Option<string?>(
         "--export",
         "DIR",
@@ -139,6 +140,7 @@ internal sealed class TrainingFlags(int defaultSteps)
             seed,
             .. hyperparameters.All,
             .. schedule.All,
+            .. groups.All,
             validation,
             validateEvery,
             checkpoint,
@@ -208,6 +210,7 @@ internal sealed class TrainingFlags(int defaultSteps)
             Schedule = schedule.Name(parsed),
             Warmup = schedule.WarmUpOf(parsed),
             ScheduleOptions = schedule.Options(parsed),
+            Groups = groups.Bind(parsed),
             Export = parsed.GetValue(export),
             ExportType = parsed.GetValue(exportType),
             ExportShard = parsed.GetValue(exportShard),

@@ -56,7 +56,7 @@ public static unsafe class Update
             : null;
         team.For(
             blocks,
-            new UpdateJob<TRule>(TRule.Of(step.Optimizer, step.Step), gradientScale, call, rounding)
+            new UpdateJob<TRule>(TRule.Of(call.Scale.Of(step.Optimizer), step.Step), gradientScale, call, rounding)
         );
     }
 

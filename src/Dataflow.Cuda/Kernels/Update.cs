@@ -8,7 +8,6 @@ namespace Dataflow.Cuda.Kernels;
 /// <summary>The optimizer's update: the file of kernels that is named like its rule (kernels/adam_w.cu), with entries by recipe.</summary>
 internal sealed class Update
 {
-    private const int Decays = 1;
     private readonly TypedFunction update;
     private readonly CudaFunction stochastic;
     private readonly CudaFunction master;
@@ -39,7 +38,7 @@ internal sealed class Update
     /// <inheritdoc cref="IKernels.Update"/>
     public void Run(CudaStream stream, in UpdateArguments call, DevicePointer step)
     {
-        var (at, recipe) = (call.Range, call.Recipe);
+        var (at, recipe, scale) = (call.Range, call.Recipe, call.Scale);
         var shape = new LaunchShape(
             checked((int)Up(at.Count, PackOf(recipe.Parameters) * 256L)),
             256
@@ -59,7 +58,9 @@ internal sealed class Update
                 step,
                 at.Count,
                 call.NormCount,
-                Decays
+                scale.Rate,
+                scale.Decay,
+                scale.OwnDecay
             );
         }
         else if (recipe.RoundsStochastically)
@@ -75,7 +76,9 @@ internal sealed class Update
                 step,
                 at.Count,
                 call.NormCount,
-                Decays,
+                scale.Rate,
+                scale.Decay,
+                scale.OwnDecay,
                 at.Object,
                 at.FirstElement
             );
@@ -94,7 +97,9 @@ internal sealed class Update
                     step,
                     at.Count,
                     call.NormCount,
-                    Decays
+                    scale.Rate,
+                scale.Decay,
+                scale.OwnDecay
                 );
         }
     }

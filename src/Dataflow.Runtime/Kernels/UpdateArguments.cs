@@ -14,6 +14,9 @@ public readonly record struct UpdateArguments : IKernelArguments
     /// <summary>How weights and moments are stored.</summary>
     public required Recipe Recipe { get; init; }
 
+    /// <summary>What their group makes of the step's learning rate and weight decay.</summary>
+    public required UpdateScale Scale { get; init; }
+
     /// <summary>Sums of squares (fp64) from which the gradients' global norm follows; 0 where it is not clipped.</summary>
     public required nuint Norms { get; init; }
 

@@ -112,6 +112,7 @@ internal sealed record PreparedRun : IDisposable
             begun!.Check(resumed, settings.Validation);
         }
 
+        settings.Groups.Check(source.Model, settings.Optimizer.LearningRate);
         var weights = resumed is null ? source.Weights(settings.Seed) : null;
         var question = new PlanQuestion(
             settings.Plan,
@@ -149,6 +150,9 @@ internal sealed record PreparedRun : IDisposable
         var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor, settings.Seed)
         {
             StashFolder = settings.Saves?.Folder ?? Path.GetTempPath(),
+            Updates = settings.Groups.IsEmpty
+                ? null
+                : UpdateTable.Of(plan.Workload, settings.Groups, settings.Optimizer.LearningRate),
         };
         string weightsFrom = resumed?.Checkpoint.Folder ?? source.Folder ?? $"initial values from seed {settings.Seed}";
         tell(new RunEvent.Starting(device.Name, data.Description, weightsFrom));
@@ -164,6 +168,7 @@ internal sealed record PreparedRun : IDisposable
                 .. source.NotesOf(settings.Plan.Seqlen),
                 .. data.NotesOf(plan.Workload.Geometry),
                 .. held?.Notes ?? [],
+                .. GroupNotes.Of(settings.Groups, plan.Workload.Model, settings.Optimizer),
             ])
         );
         if (validation is not null)

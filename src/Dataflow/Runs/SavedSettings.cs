@@ -60,6 +60,11 @@ internal static class SavedSettings
         Add("schedule", settings.Schedule == LearningRateSchedule.Constant ? null : settings.Schedule);
         Add("warmup", settings.Warmup == default ? null : settings.Warmup.ToString());
         Add("schedule-options", settings.ScheduleOptions);
+        foreach (var (name, value) in SavedGroups.Of(settings.Groups))
+        {
+            Add(name, value);
+        }
+
         Add("clip", plan.Clip is { } clip ? Text(clip) : null);
         if (settings.Source is not null)
         {
@@ -137,6 +142,7 @@ internal static class SavedSettings
             Schedule = saved.GetValueOrDefault("schedule", LearningRateSchedule.Constant),
             Warmup = Value("warmup", WarmUp.Parse) ?? default,
             ScheduleOptions = saved.GetValueOrDefault("schedule-options"),
+            Groups = SavedGroups.GroupsOf(saved),
             Validation = saved.GetValueOrDefault("validation"),
             Checkpoint = run.Folder,
             CheckpointEvery = Count("checkpoint-every") ?? 0,

@@ -56,6 +56,9 @@ public sealed record TrainingOptions
     /// <summary>"k=v,k=v": the schedule's own options; null for its defaults.</summary>
     public string? ScheduleOptions { get; init; }
 
+    /// <summary>Which parameters are updated with numbers of their own.</summary>
+    public ParameterGroups Groups { get; init; } = ParameterGroups.None;
+
     /// <summary>A folder for the trained weights, written at the end and when the run is cancelled.</summary>
     public string? Export { get; init; }
 

@@ -159,6 +159,7 @@ public sealed class AdamWTests : KernelTest
             Range = new UpdateRange(w.Address, g.Address, m.Address, (nint)v.Address - (nint)m.Address, 0, 0, 0, w.M.Columns),
             Optimizer = Optimizer.AdamW,
             Recipe = new Recipe("test", w.M.Type, g.M.Type, m.M.Type, w.M.Type),
+            Scale = UpdateScale.One,
             Norms = 0,
             NormCount = 0,
         };

@@ -155,6 +155,7 @@ public sealed unsafe class AllocationTests : KernelTest
             Range = new UpdateRange(x.Address, wide.Address, y.Address, 0, 0, 0, 0, T * 64),
             Optimizer = Optimizer.AdamW,
             Recipe = new Recipe("test", DType.Float32, DType.Float32, DType.BFloat16, DType.Float32),
+            Scale = UpdateScale.One,
             Norms = 0,
             NormCount = 0,
         };

@@ -25,14 +25,23 @@ struct State
     double w, m, v;
 };
 
-// The definition in float64, betas as they are written.
-State updated(double w, double g, double m, double v, const StepBlock& s, double clip, bool decay)
+// What a group of parameters makes of the step's learning rate and weight decay.
+struct Factors
 {
+    float rate, decay, own_decay;
+};
+
+const Factors Plain{1, 1, 0}, NoDecay{1, 0, 0}, Group{0.25f, 0.5f, 0.3f};
+
+// The definition in float64, betas as they are written.
+State updated(double w, double g, double m, double v, const StepBlock& s, double clip, const Factors& f)
+{
+    const double rate = static_cast<double>(s.learning_rate) * f.rate;
     g *= clip;
     m += 0.1 * (g - m);
     v = 0.999 * v + 0.001 * g * g;
-    w *= decay ? 1 - static_cast<double>(s.learning_rate) * s.weight_decay : 1;
-    w -= s.learning_rate / (1 - std::pow(0.9, s.step)) * m / (std::sqrt(v) / std::sqrt(1 - std::pow(0.999, s.step)) + s.epsilon);
+    w *= 1 - rate * (static_cast<double>(s.weight_decay) * f.decay + f.own_decay);
+    w -= rate / (1 - std::pow(0.9, s.step)) * m / (std::sqrt(v) / std::sqrt(1 - std::pow(0.999, s.step)) + s.epsilon);
     return {w, m, v};
 }
 
@@ -84,7 +93,7 @@ struct Clipping
 };
 
 // bf16-master keeps the weights themselves in fp32; `copy` is what it writes for the kernels.
-template <typename T> void check_recipe(int count, int step, const Clipping* clipping, bool decay, bool master)
+template <typename T> void check_recipe(int count, int step, const Clipping* clipping, const Factors& factors, bool master)
 {
     const Inputs<T, T, T> in(count);
     StepBlock block = step_block(step);
@@ -113,19 +122,19 @@ template <typename T> void check_recipe(int count, int step, const Clipping* cli
     if (master)
     {
         update.run({grid}, {256}, 0, w.device(), static_cast<const T*>(g.device()), m.device(), stride(m, v), copy.device(), norm_pointer,
-            device_block.device(), static_cast<int64_t>(count), norm_count, decay ? 1 : 0);
+            device_block.device(), static_cast<int64_t>(count), norm_count, factors.rate, factors.decay, factors.own_decay);
     }
     else
     {
         update.run({grid}, {256}, 0, w.device(), static_cast<const T*>(g.device()), m.device(), stride(m, v), norm_pointer,
-            device_block.device(), static_cast<int64_t>(count), norm_count, decay ? 1 : 0);
+            device_block.device(), static_cast<int64_t>(count), norm_count, factors.rate, factors.decay, factors.own_decay);
     }
 
     const std::vector<T> new_w = w.host(), new_m = m.host(), new_v = v.host();
     const std::vector<Bf16> new_copy = master ? copy.host() : std::vector<Bf16>(count);
     for (int i = 0; i < count; i++)
     {
-        const State expected = updated(to_float(in.w[i]), to_float(in.g[i]), to_float(in.m[i]), to_float(in.v[i]), block, clip, decay);
+        const State expected = updated(to_float(in.w[i]), to_float(in.g[i]), to_float(in.m[i]), to_float(in.v[i]), block, clip, factors);
         check_state(new_w, new_m, new_v, i, expected, name + " of " + std::to_string(count));
         check(!master || new_copy[i] == rounded<Bf16>(to_float(new_w[i])), "the working copy is not the rounded master");
     }
@@ -174,7 +183,7 @@ Stochastic run_stochastic(const Stochastic& in, StepBlock step, int object, cons
         const int64_t begin = cuts[i], here = (i + 1 < cuts.size() ? cuts[i + 1] : count) - begin;
         kernel("adam_w", "adam_w_bf16_sr")
             .run({divided_up(here, 2048)}, {256}, 0, w.device() + begin, static_cast<const float*>(g.device() + begin), m.device() + begin,
-                stride(m, v), static_cast<const double*>(nullptr), block.device(), here, 0, 1, object, first + begin);
+                stride(m, v), static_cast<const double*>(nullptr), block.device(), here, 0, 1.0f, 1.0f, 0.0f, object, first + begin);
     }
 
     Stochastic result = in;
@@ -192,13 +201,13 @@ TEST(AdamWIsItsDefinition)
     {
         for (int count : {4, 2052, 1043, 42})
         {
-            check_recipe<float>(count + 4, step, nullptr, true, false);
+            check_recipe<float>(count + 4, step, nullptr, step == 2 ? Group : Plain, false);
         }
 
         for (int count : {8, 4104, 42, 2051})
         {
-            check_recipe<Bf16>(count, step, nullptr, step == 2, false);
-            check_recipe<float>(count, step, nullptr, true, true);
+            check_recipe<Bf16>(count, step, nullptr, step == 2 ? Plain : step == 1 ? NoDecay : Group, false);
+            check_recipe<float>(count, step, nullptr, step == 2 ? Group : Plain, true);
         }
     }
 }
@@ -208,9 +217,9 @@ TEST(AdamWClipsByTheNormOfAllObjects)
     const Clipping clipped{0.5f, std::vector<double>(300, 0.01)}, free{2.0f, {0.25, 0.5, 0.25}};
     for (const Clipping* clipping : {&clipped, &free})
     {
-        check_recipe<float>(1024, 3, clipping, true, false);
-        check_recipe<Bf16>(1024, 3, clipping, true, false);
-        check_recipe<float>(1024, 3, clipping, true, true);
+        check_recipe<float>(1024, 3, clipping, Plain, false);
+        check_recipe<Bf16>(1024, 3, clipping, Plain, false);
+        check_recipe<float>(1024, 3, clipping, Plain, true);
     }
 }
 
@@ -223,7 +232,7 @@ TEST(AdamWTakesANormThatIsNoNumberToTheWeights)
     Array<float> w(std::vector<float>(4, 1.0f)), g(std::vector<float>(4, 1.0f)), m(std::vector<float>(4, 0.0f)),
         v(std::vector<float>(4, 0.0f));
     kernel("adam_w", "adam_w_f32").run({1}, {256}, 0, w.device(), static_cast<const float*>(g.device()), m.device(), stride(m, v),
-        static_cast<const double*>(norms.device()), device_block.device(), int64_t{4}, 2, 1);
+        static_cast<const double*>(norms.device()), device_block.device(), int64_t{4}, 2, 1.0f, 1.0f, 0.0f);
     check(std::isnan(w.host()[0]), "the weight is a number");
 }
 
@@ -284,8 +293,8 @@ TEST(StochasticRoundingIsUnbiasedAndAlwaysToANeighbour)
         results.push_back(run_stochastic(in, step, 0, {0}));
         const Stochastic& result = results.back();
         double w[2] = {0, 0}, m = 0, v = 0;
-        const State expected[2] = {updated(1, 0.01f, to_float(in.m[0]), to_float(in.v[0]), step, 1, true),
-            updated(-1, 0.01f, to_float(in.m[0]), to_float(in.v[0]), step, 1, true)};
+        const State expected[2] = {updated(1, 0.01f, to_float(in.m[0]), to_float(in.v[0]), step, 1, Plain),
+            updated(-1, 0.01f, to_float(in.m[0]), to_float(in.v[0]), step, 1, Plain)};
         for (int i = 0; i < count; i++)
         {
             check(std::fabs(to_float(result.w[i]) - expected[i % 2].w) <= 0x1p-7, "a weight is no neighbour");

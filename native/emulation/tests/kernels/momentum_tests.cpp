@@ -9,17 +9,26 @@ struct State
     double w, m;
 };
 
-State lion(double w, double g, double m, const StepBlock& s, bool decays)
+// What a group of parameters makes of the step's learning rate and weight decay.
+struct Factors
+{
+    float rate, decay, own_decay;
+
+    double rate_of(const StepBlock& s) const { return static_cast<double>(s.learning_rate) * rate; }
+    double decay_of(const StepBlock& s) const { return static_cast<double>(s.weight_decay) * decay + own_decay; }
+};
+
+State lion(double w, double g, double m, const StepBlock& s, const Factors& f)
 {
     const double sum = 0.9 * m + 0.1 * g, sign = sum > 0 ? 1 : sum < 0 ? -1 : 0;
-    return {w * (1 - (decays ? static_cast<double>(s.learning_rate) * s.weight_decay : 0)) - s.learning_rate * sign, 0.99 * m + 0.01 * g};
+    return {w * (1 - f.rate_of(s) * f.decay_of(s)) - f.rate_of(s) * sign, 0.99 * m + 0.01 * g};
 }
 
-State sgd(double w, double g, double m, const StepBlock& s, bool decays)
+State sgd(double w, double g, double m, const StepBlock& s, const Factors& f)
 {
-    g += decays ? s.weight_decay * w : 0;
+    g += f.decay_of(s) * w;
     m = s.momentum * m + g;
-    return {w - s.learning_rate * (s.nesterov != 0 ? g + s.momentum * m : m), m};
+    return {w - f.rate_of(s) * (s.nesterov != 0 ? g + s.momentum * m : m), m};
 }
 
 StepBlock step_block(float nesterov)
@@ -38,10 +47,10 @@ StepBlock step_block(float nesterov)
     return block;
 }
 
-using Rule = State (*)(double, double, double, const StepBlock&, bool);
+using Rule = State (*)(double, double, double, const StepBlock&, const Factors&);
 
 template <typename T>
-void check_rule(const std::string& rule, Rule defined, int count, float nesterov, bool decays, bool clips, bool master)
+void check_rule(const std::string& rule, Rule defined, int count, float nesterov, const Factors& factors, bool clips, bool master)
 {
     Numbers numbers(count);
     const std::vector<T> old_w = numbers.many<T>(count), gradient = numbers.many<T>(count, 0.1f);
@@ -65,19 +74,19 @@ void check_rule(const std::string& rule, Rule defined, int count, float nesterov
     if (master)
     {
         update.run({grid}, {256}, 0, w.device(), static_cast<const T*>(g.device()), m.device(), int64_t{0}, copy.device(), norm_pointer,
-            device_block.device(), static_cast<int64_t>(count), norm_count, decays ? 1 : 0);
+            device_block.device(), static_cast<int64_t>(count), norm_count, factors.rate, factors.decay, factors.own_decay);
     }
     else
     {
         update.run({grid}, {256}, 0, w.device(), static_cast<const T*>(g.device()), m.device(), int64_t{0}, norm_pointer,
-            device_block.device(), static_cast<int64_t>(count), norm_count, decays ? 1 : 0);
+            device_block.device(), static_cast<int64_t>(count), norm_count, factors.rate, factors.decay, factors.own_decay);
     }
 
     const std::vector<T> new_w = w.host(), new_m = m.host();
     const std::vector<Bf16> new_copy = master ? copy.host() : std::vector<Bf16>(count);
     for (int i = 0; i < count; i++)
     {
-        const State expected = defined(to_float(old_w[i]), to_float(gradient[i]) * clip, to_float(old_m[i]), block, decays);
+        const State expected = defined(to_float(old_w[i]), to_float(gradient[i]) * clip, to_float(old_m[i]), block, factors);
         check_close(new_w[i], expected.w, std::fabs(to_float(old_w[i])) + 0.05, 8, "w, " + name);
         check_close(new_m[i], expected.m, std::fabs(to_float(old_w[i])) + 0.2, 8, "m, " + name);
         check(!master || new_copy[i] == rounded<Bf16>(to_float(new_w[i])), "the working copy is not the rounded master");
@@ -91,9 +100,11 @@ void check_all(const std::string& rule, Rule defined)
         for (const bool on : {false, true})
         {
             const float nesterov = on ? 1 : 0;
-            check_rule<float>(rule, defined, count, nesterov, on, !on, false);
-            check_rule<Bf16>(rule, defined, count, nesterov, !on, on, false);
-            check_rule<float>(rule, defined, count, nesterov, on, on, true);
+            const Factors plain{1, 1, 0}, group{0.25f, on ? 0.0f : 0.5f, 0.75f}, none{1, 0, 0};
+            check_rule<float>(rule, defined, count, nesterov, on ? plain : none, !on, false);
+            check_rule<float>(rule, defined, count, nesterov, group, on, false);
+            check_rule<Bf16>(rule, defined, count, nesterov, on ? group : plain, on, false);
+            check_rule<float>(rule, defined, count, nesterov, on ? plain : group, on, true);
         }
     }
 }

@@ -69,12 +69,12 @@ template <typename T> void check_rule(int count, bool decays, bool clips, bool m
     if (master)
     {
         update.run({grid}, {256}, 0, y.device(), static_cast<const T*>(g.device()), m.device(), stride, copy.device(), norm_pointer,
-            device_block.device(), static_cast<int64_t>(count), norm_count, decays ? 1 : 0);
+            device_block.device(), static_cast<int64_t>(count), norm_count, 1.0f, decays ? 1.0f : 0.0f, 0.0f);
     }
     else
     {
         update.run({grid}, {256}, 0, y.device(), static_cast<const T*>(g.device()), m.device(), stride, norm_pointer,
-            device_block.device(), static_cast<int64_t>(count), norm_count, decays ? 1 : 0);
+            device_block.device(), static_cast<int64_t>(count), norm_count, 1.0f, decays ? 1.0f : 0.0f, 0.0f);
     }
 
     const std::vector<T> new_y = y.host(), new_m = m.host();

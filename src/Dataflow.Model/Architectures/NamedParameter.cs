@@ -1,0 +1,67 @@
+using System.Globalization;
+
+namespace Dataflow.Model;
+
+/// <summary>What a parameter is for; several where it is part of a norm and added.</summary>
+[Flags]
+public enum ParameterClasses
+{
+    /// <summary>A matrix of a product.</summary>
+    None = 0,
+
+    /// <summary>Scale or shift of a norm.</summary>
+    Norms = 1,
+
+    /// <summary>Added to a product's result, or the shift of a norm.</summary>
+    Biases = 2,
+
+    /// <summary>A table of embeddings, which a tied head shares, or of positions.</summary>
+    Embeddings = 4,
+}
+
+/// <summary>A tensor of a model's checkpoints.</summary>
+/// <param name="Name">Hugging Face name, with the layer's number.</param>
+/// <param name="Layer">Null for embedding and head.</param>
+/// <param name="Spec">The parameter that it is, or is part of.</param>
+/// <param name="Part">Its elements of that parameter.</param>
+public sealed record NamedParameter(string Name, Layer? Layer, ParameterSpec Spec, WeightPart Part)
+{
+    /// <summary>What it is for.</summary>
+    public ParameterClasses Classes => ClassesOf(Spec.Name);
+
+    /// <summary>All tensors of a model: the embedding's, those of the layers from the input on, the head's.</summary>
+    public static IEnumerable<NamedParameter> All(ModelConfig model)
+    {
+        var ofKind = model.Kinds.Distinct().ToDictionary(k => k, k => DecoderParameters.Of(model, k));
+        return
+        [
+            .. DecoderVocabulary.Embeddings(model).SelectMany(p => Of(p, null)),
+            .. model.Layers.SelectMany(l => ofKind[model.KindOf(l)].SelectMany(p => Of(p, l))),
+            .. DecoderVocabulary.Head(model).SelectMany(p => Of(p, null)),
+        ];
+    }
+
+    private static IEnumerable<NamedParameter> Of(ParameterSpec spec, Layer? layer) =>
+        spec.Parts.Select(part => new NamedParameter(NameOf(part, layer), layer, spec, part));
+
+    private static string NameOf(WeightPart part, Layer? layer) =>
+        layer is { } l
+            ? part.CheckpointName.Replace("{layer}", l.Index.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
+            : part.CheckpointName;
+
+    private static ParameterClasses ClassesOf(WeightName name) =>
+        name switch
+        {
+            WeightName.EmbeddingTable or WeightName.PositionTable => ParameterClasses.Embeddings,
+            WeightName.AttentionNorm or WeightName.FfnNorm or WeightName.FinalNorm => ParameterClasses.Norms,
+            WeightName.QNorm or WeightName.KNorm => ParameterClasses.Norms,
+            WeightName.AttentionPostNorm or WeightName.FfnPostNorm => ParameterClasses.Norms,
+            WeightName.AttentionNormBias or WeightName.FfnNormBias or WeightName.FinalNormBias => ParameterClasses.Norms
+                | ParameterClasses.Biases,
+            WeightName.QkvBias or WeightName.AttentionOutBias => ParameterClasses.Biases,
+            WeightName.GateUpBias or WeightName.DownBias or WeightName.HeadBias => ParameterClasses.Biases,
+            WeightName.Qkv or WeightName.AttentionOut => ParameterClasses.None,
+            WeightName.GateUp or WeightName.Down or WeightName.HeadMatrix => ParameterClasses.None,
+            _ => throw new ArgumentOutOfRangeException(nameof(name), name, "of no class"),
+        };
+}
