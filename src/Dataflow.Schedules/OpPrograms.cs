@@ -19,7 +19,7 @@ public static class OpPrograms
         OpKind.HeadBackward => programs.HeadBackward(op.VocabularyBlock!.Value),
         // An evaluation has no gradients to write.
         OpKind.Head when op.Has(Roles.Logits) => programs.Logits(op.VocabularyBlock),
-        OpKind.Head => op.Has(Roles.Gradients) ? programs.Head() : programs.Evaluate(),
+        OpKind.Head => op.Has(Roles.GradStream) ? programs.Head() : programs.Evaluate(),
         _ => null,
     };
 

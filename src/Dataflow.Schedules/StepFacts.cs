@@ -21,11 +21,16 @@ public static class StepFacts
     ];
     private const string OptimizerName = "optimizer";
     private const string CacheName = "cache";
+    private const string FrozenName = "frozen";
     private const char Between = 'x';
 
     /// <summary>The optimizer as a fact; AdamW, the first that there was, goes without saying.</summary>
     public static IEnumerable<KeyValuePair<string, string>> OptimizerOf(Workload workload) =>
         workload.Optimizer == Optimizer.AdamW ? [] : [new(OptimizerName, workload.Optimizer.Name)];
+
+    /// <summary>What training leaves as it is, by patterns of names, where it is a choice of the run and not the model's own.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> FrozenOf(Workload workload) =>
+        workload.Model.Frozen is { } frozen ? [new(FrozenName, frozen.Patterns)] : [];
 
     /// <summary>What is kept of sequences that are continued, and how many tokens' logits may be asked for: "4096x8".</summary>
     public static IEnumerable<KeyValuePair<string, string>> CacheOf(Workload workload) =>
@@ -43,7 +48,7 @@ public static class StepFacts
     public static string? Read(Schedule schedule, ModelConfig model, out Workload? workload)
     {
         workload = null;
-        var optional = schedule.Facts.Where(f => f.Key is OptimizerName or CacheName).ToList();
+        var optional = schedule.Facts.Where(f => f.Key is OptimizerName or CacheName or FrozenName).ToList();
         var named = schedule.Facts.Except(optional).Select(f => f.Key);
         if (
             optional.DistinctBy(f => f.Key).Count() != optional.Count
@@ -51,14 +56,19 @@ public static class StepFacts
             || !named.Order(StringComparer.Ordinal).SequenceEqual(Names.Order(StringComparer.Ordinal))
         )
         {
-            return $"the facts of a step are {string.Join(", ", Names)}, each once, {OptimizerName} if it is not {Optimizer.AdamW}, and "
-                + $"{CacheName} where sequences are continued";
+            return $"the facts of a step are {string.Join(", ", Names)}, each once, {OptimizerName} if it is not {Optimizer.AdamW}, "
+                + $"{FrozenName} where tensors are frozen, and {CacheName} where sequences are continued";
         }
 
         var facts = schedule.Facts.ToDictionary(f => f.Key, f => f.Value);
         if (facts["model"] != model.Name)
         {
             return $"the schedule is of the model {facts["model"]}, not of {model.Name}";
+        }
+
+        if (Frozen(facts.GetValueOrDefault(FrozenName), ref model) is { } unlike)
+        {
+            return unlike;
         }
 
         if (Recipe.All.FirstOrDefault(r => r.Name == facts["recipe"]) is not { } recipe)
@@ -101,6 +111,25 @@ public static class StepFacts
         var geometry = new Geometry(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6]) { Cache = cache };
         workload = new Workload(model, recipe, geometry, kind) { Optimizer = optimizer };
         return GeometryLimits.Fault(geometry, model);
+    }
+
+    /// <summary>Freezes what the schedule says, unless the model is so already; or what is wrong with that.</summary>
+    private static string? Frozen(string? patterns, ref ModelConfig model)
+    {
+        if (model.Frozen is { } frozen)
+        {
+            return frozen.Patterns == patterns ? null : $"the schedule freezes {patterns ?? "nothing"}, not {frozen.Patterns}";
+        }
+
+        try
+        {
+            model = patterns is null ? model : model.Freezing([patterns]);
+            return null;
+        }
+        catch (UserErrorException e)
+        {
+            return e.Message;
+        }
     }
 
     private static CacheShape? Cache(string text)

@@ -18,6 +18,8 @@ public sealed class OptimizerTests : OptimizerConformance<SelectedDevice>;
 
 public sealed class GroupTests : GroupConformance<SelectedDevice>;
 
+public sealed class FrozenTests : FrozenConformance<SelectedDevice>;
+
 public sealed class FrozenTypeTests : FrozenTypeConformance<SelectedDevice>;
 
 public sealed class FamilyTests : FamilyConformance<SelectedDevice>;

@@ -160,7 +160,7 @@ public sealed class GoldenCase
         using var checkpoint = Checkpoint.Open(Folder);
         checkpoint.Check(Model);
         var trainer = new Trainer(plan.Workload, plan.Schedule, device, evaluation);
-        trainer.Load(checkpoint.WeightsOf(Model));
+        trainer.Load(checkpoint.WeightsOf(plan.Workload.Model));
         return trainer;
     }
 

@@ -32,7 +32,8 @@ public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite
         string folder = Path.Combine(Root, name);
         var golden = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "expected.json"))).RootElement;
         string from = Path.Combine(folder, golden.GetProperty("base").GetString()!);
-        var model = ModelFiles.LoadConfig(from);
+        string[] frozen = golden.TryGetProperty("frozen", out var list) ? [.. list.EnumerateArray().Select(w => w.GetString()!)] : [];
+        var model = ModelFiles.LoadConfig(from).Freezing(frozen);
         int seqlen = model.MaxPositions!.Value; // a row is as long as the model allows
         var tokens = TokenSources.Open(from, seqlen, model.VocabSize);
         float clip = golden.TryGetProperty("clip", out var limit) ? (float)limit.GetDouble() : float.PositiveInfinity;
@@ -102,7 +103,8 @@ public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite
     {
         using var file = SafetensorsFile.Open(path);
         var yardstick = golden.GetProperty("pytorch_float32").GetProperty("change_relative_l2").GetProperty("per_tensor");
-        foreach (var tensor in file.Tensors)
+        Assert.All(frozen, weight => Assert.Equal(start[weight], trained[weight]));
+        foreach (var tensor in file.Tensors.Where(t => !frozen.Contains(t.Name)))
         {
             float[] want = new float[tensor.Count];
             tensor.ReadElements(0, System.Runtime.InteropServices.MemoryMarshal.AsBytes(want.AsSpan()), DType.Float32);

@@ -44,3 +44,5 @@ public sealed class GenerationTests : GenerationConformance<CpuDevices>;
 public sealed class OptimizerTrajectoryTests : OptimizerTrajectoryConformance<CpuDevices>;
 
 public sealed class GroupTests : GroupConformance<CpuDevices>;
+
+public sealed class FrozenTests : FrozenConformance<CpuDevices>;

@@ -54,3 +54,5 @@ public sealed class PackedPositionsTests : PackedPositionsConformance<EmulatedDe
 public sealed class OptimizerTrajectoryTests : OptimizerTrajectoryConformance<EmulatedDevices>;
 
 public sealed class GroupTests : GroupConformance<EmulatedDevices>;
+
+public sealed class FrozenTests : FrozenConformance<EmulatedDevices>;

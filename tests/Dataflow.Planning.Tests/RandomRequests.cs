@@ -19,6 +19,7 @@ internal static class RandomRequests
             RopeTheta = 10000, RmsNormEps = 1e-5f, TiedEmbedding = random.Next(2) == 0, QkNorm = random.Next(2) == 0,
         };
         model = seed % 4 == 3 ? WithLayers(new Random(~seed), model) : model;
+        model = seed % 3 == 1 ? WithFrozen(new Random(-seed), model) : model;
         int seqlen = random.Next(2, small ? 40 : 130);
         int rows = random.Next(1, small ? 4 : 9);
         int? Maybe(int value) => random.Next(2) == 0 ? value : null;
@@ -37,6 +38,32 @@ internal static class RandomRequests
         }
 
         return new PlanRequest(model, recipe, kind, seqlen, rows, pins, budget, saved);
+    }
+
+    /// <summary>
+    /// Frozen from the input up to some layer, with the embedding or without, and now and then the head, norms or one product of some
+    /// layers.
+    /// </summary>
+    private static ModelConfig WithFrozen(Random random, ModelConfig model)
+    {
+        string[] choices =
+        [
+            $"model.layers.[0-{random.Next(model.LayerCount)}].*",
+            "*embed*",
+            .. random.Next(4) == 0 ? ["model.norm.*" + (model.TiedEmbedding ? "" : "|lm_head.*")] : Array.Empty<string>(),
+            .. random.Next(4) == 0 ? ["model.layers.*norm*"] : Array.Empty<string>(),
+            .. random.Next(3) == 0 ? [$"model.layers.[0-{random.Next(model.LayerCount)}].*down*"] : Array.Empty<string>(),
+            .. random.Next(3) == 0 ? [$"model.layers.[{random.Next(model.LayerCount)}-].self_attn.?_proj*"] : Array.Empty<string>(),
+        ];
+        random.Shuffle(choices);
+        try
+        {
+            return model.Freezing(choices[..random.Next(1, choices.Length + 1)]);
+        }
+        catch (UserErrorException)
+        {
+            return model; // nothing would be left
+        }
     }
 
     /// <summary>

@@ -41,8 +41,8 @@ internal static class RandomResidencies
             random.Next(2) == 0 ? Tier.WholeRound : Tier.Doubled
         );
         var start = chain[random.Next(chain.Count)];
-        bool interleaved = random.Next(3) > 0 && chain.Tier == Tier.WholeRound;
-        int pairs = workload.Model.LayerCount * geometry.ChunksPerRound;
+        bool interleaved = random.Next(3) > 0 && chain.Tier == Tier.WholeRound && workload.Model.LayersWithoutBackward == 0;
+        int pairs = (workload.Model.LayerCount - workload.Model.LayersWithoutBackward) * geometry.ChunksPerRound;
         return (interleaved ? start.Interleaving(workload) : start) with
         {
             TravellingMore = Alike(travelling | Set()),

@@ -9,13 +9,22 @@ internal static partial class DecoderBlock
 {
     /// <summary>The gradient of the residual stream in place, from y's to x's, and of every weight that is trained.</summary>
     public static ImmutableArray<KernelCall> Backward(ModelConfig model, LayerKind kind) =>
-        [.. WithProducts(model, kind).Where(c => !kind.Frozen || c is not (GemmWeightGradientCall or ColumnSumCall))];
+        [.. WithProducts(model, kind).Where(c => GradientOf(c) is not { } weight || kind.Trains(weight))];
+
+    /// <summary>The parameter that a call is there for alone.</summary>
+    private static WeightName? GradientOf(KernelCall call) =>
+        call switch
+        {
+            GemmWeightGradientCall product => product.C.Weight,
+            ColumnSumCall sum => sum.C.Weight,
+            _ => null,
+        };
 
     /// <summary>The same with every product for a matrix's gradient, as if all were trained; norms leave out what is not.</summary>
     private static ImmutableArray<KernelCall> WithProducts(ModelConfig model, LayerKind kind)
     {
         bool parallel = model.Placement is NormPlacement.Parallel or NormPlacement.ParallelShared;
-        var ffnNorm = model.HasFfnNorm ? Some(FfnNorm(model).Backward(model, GradNorm2, GradStream, adds: true, kind.Frozen)) : [];
+        var ffnNorm = model.HasFfnNorm ? Some(FfnNorm(model).Backward(model, GradNorm2, GradStream, adds: true, kind.Trains)) : [];
         var gradient = model.HasPostNorms ? GradProjection : GradStream;
         return
         [
@@ -70,7 +79,7 @@ internal static partial class DecoderBlock
             .. WeightGradients(model, GradQkv, AttentionInput(model), WeightName.Qkv, Biases.Qkv, WeightName.QkvBias),
             .. model.Placement == NormPlacement.After
                 ? []
-                : Some(AttentionNorm.Backward(model, GradNorm1, GradStream, adds: true, kind.Frozen)),
+                : Some(AttentionNorm.Backward(model, GradNorm1, GradStream, adds: true, kind.Trains)),
         ];
     }
 
@@ -138,9 +147,9 @@ internal static partial class DecoderBlock
 
     /// <summary>From the stream's gradient, which passes by the norm as it is, to that of what the norm is of.</summary>
     private static ImmutableArray<KernelCall> PostNormBackward(ModelConfig model, LayerKind kind, DecoderNorm norm) =>
-        model.HasPostNorms ? [norm.Backward(model, GradStream, GradProjection, adds: false, kind.Frozen)] : [];
+        model.HasPostNorms ? [norm.Backward(model, GradStream, GradProjection, adds: false, kind.Trains)] : [];
 
-    private static Operand? Gradient(LayerKind kind, WeightName weight) => kind.Frozen ? null : G(weight);
+    private static Operand? Gradient(LayerKind kind, WeightName weight) => kind.Trains(weight) ? G(weight) : null;
 
     /// <summary>A norm takes no multiplier: families have one or the other.</summary>
     private static float Scale(ModelConfig model) => (float)model.ResidualScale;

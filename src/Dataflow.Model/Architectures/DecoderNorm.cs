@@ -41,8 +41,8 @@ internal readonly record struct DecoderNorm(WeightName Weight, WeightName Bias, 
     /// <param name="gradient">Of the norm.</param>
     /// <param name="result">Gradient of what it is of.</param>
     /// <param name="adds">Whether it is added to what is there.</param>
-    /// <param name="frozen">Its weights have no gradients.</param>
-    public KernelCall Backward(ModelConfig model, TensorName gradient, TensorName result, bool adds, bool frozen) =>
+    /// <param name="trains">Which weights have gradients: its own all, or none.</param>
+    public KernelCall Backward(ModelConfig model, TensorName gradient, TensorName result, bool adds, Func<WeightName, bool> trains) =>
         model.Norm == NormKind.Rms
             ? new RmsNormBackwardCall
             {
@@ -53,7 +53,7 @@ internal readonly record struct DecoderNorm(WeightName Weight, WeightName Bias, 
                 WeightOffset = model.NormWeightOffset,
                 GradX = result,
                 Adds = adds,
-                GradWeight = frozen ? null : G(Weight),
+                GradWeight = trains(Weight) ? G(Weight) : null,
                 Workspace = Partials,
             }
             : new LayerNormBackwardCall
@@ -65,8 +65,8 @@ internal readonly record struct DecoderNorm(WeightName Weight, WeightName Bias, 
                 WeightOffset = model.NormWeightOffset,
                 GradX = result,
                 Adds = adds,
-                GradWeight = frozen ? null : G(Weight),
-                GradBias = frozen || model.Norm != NormKind.LayerWithBias ? null : G(Bias),
+                GradWeight = trains(Weight) ? G(Weight) : null,
+                GradBias = trains(Weight) && model.Norm == NormKind.LayerWithBias ? G(Bias) : null,
                 Workspace = Partials,
             };
 }

@@ -25,11 +25,11 @@ internal sealed class DecoderParameters
             .. parameters.FeedForward().Select(p => InLayer(p) with { Group = kind.FfnApart ? 1 : 0 }),
         ];
 
-        // What is stored alike lies together, so that a layer is in as few objects as can be.
-        return [.. all.OrderBy(p => p.Group).ThenBy(p => p.Storage is not null)];
+        // What is stored alike, and what is trained, lies together, so that a layer is in as few objects as can be.
+        return [.. all.OrderBy(p => p.Group).ThenBy(p => p.Storage is not null).ThenBy(p => !p.IsTrained)];
 
         // Norms stay in the recipe's type: they are few, and kernels read them as they are.
-        ParameterSpec InLayer(ParameterSpec p) => p with { IsTrained = !kind.Frozen, Storage = p.Rows > 1 ? kind.FrozenType : null };
+        ParameterSpec InLayer(ParameterSpec p) => p with { IsTrained = kind.Trains(p.Name), Storage = p.Rows > 1 ? kind.FrozenType : null };
     }
 
     /// <summary>A norm's scale, and its shift where it has one.</summary>

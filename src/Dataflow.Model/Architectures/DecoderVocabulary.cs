@@ -17,7 +17,10 @@ internal static class DecoderVocabulary
             model.ModelDim,
             DecoderParameters.Initial(model, InitialValues.Embedding),
             (model.Names.Embedding + ".weight", model.VocabSize)
-        );
+        ) with
+        {
+            IsTrained = model.Trains(WeightName.EmbeddingTable),
+        };
 
     /// <summary>The parameters at a decoder's entry, in memory order.</summary>
     public static ImmutableArray<ParameterSpec> Embeddings(ModelConfig model) =>
@@ -30,20 +33,31 @@ internal static class DecoderVocabulary
                     model.ModelDim,
                     DecoderParameters.Initial(model, InitialValues.Embedding),
                     (model.Names.Positions + ".weight", positions)
-                ),
+                ) with
+                {
+                    IsTrained = model.Trains(WeightName.PositionTable),
+                },
             ]
             : [Embedding(model)];
 
     /// <summary>The final norm.</summary>
     public static IEnumerable<ParameterSpec> FinalNorm(ModelConfig model) =>
-        DecoderParameters.Norm(model, WeightName.FinalNorm, WeightName.FinalNormBias, model.Names.FinalNorm);
+        DecoderParameters
+            .Norm(model, WeightName.FinalNorm, WeightName.FinalNormBias, model.Names.FinalNorm)
+            .Select(p => p with { IsTrained = model.Trains(p.Name) });
 
     /// <summary>The head's own parameters, in memory order: a tied one has no matrix.</summary>
     public static ImmutableArray<ParameterSpec> Head(ModelConfig model) =>
         [
             .. FinalNorm(model),
             .. model.Biases.HasFlag(Biases.Head)
-                ? [ParameterSpec.Vector(WeightName.HeadBias, InitialValues.Zero, (model.Names.Head + ".bias", model.VocabSize))]
+                ?
+                [
+                    ParameterSpec.Vector(WeightName.HeadBias, InitialValues.Zero, (model.Names.Head + ".bias", model.VocabSize)) with
+                    {
+                        IsTrained = model.Trains(WeightName.HeadBias),
+                    },
+                ]
                 : ImmutableArray<ParameterSpec>.Empty,
             .. model.TiedEmbedding ? [] : ImmutableArray.Create(HeadMatrix(model)),
         ];
@@ -55,7 +69,10 @@ internal static class DecoderVocabulary
             model.ModelDim,
             DecoderParameters.Initial(model, InitialValues.FanIn(model.ModelDim)),
             (model.Names.Head + ".weight", model.VocabSize)
-        );
+        ) with
+        {
+            IsTrained = model.Trains(WeightName.HeadMatrix),
+        };
 
     /// <summary>
     /// Rows of the embedding table. Where it is cut, the first block computed also zeroes the rows of other ids, and later ones leave them
@@ -217,20 +234,20 @@ internal static class DecoderVocabulary
         };
         return
         [
-            matrix,
-            .. model.Biases.HasFlag(Biases.Head)
+            .. model.Trains(model.HeadMatrix) ? ImmutableArray.Create<KernelCall>(matrix) : [],
+            .. model.Biases.HasFlag(Biases.Head) && model.Trains(WeightName.HeadBias)
                 ? ImmutableArray.Create<KernelCall>(new ColumnSumCall { A = GradLogits, C = G(WeightName.HeadBias) })
                 : [],
 
             // A tied table's gradient begins here, and with it that of what lies beside it.
-            .. model is { TiedEmbedding: true, LearnedPositions: not null }
+            .. model is { TiedEmbedding: true, LearnedPositions: not null } && model.Trains(WeightName.PositionTable)
                 ? ImmutableArray.Create<KernelCall>(new ZeroCall { Gradient = G(WeightName.PositionTable) })
                 : [],
         ];
     }
 
     private static KernelCall NormBackward(ModelConfig model, TensorName gradient) =>
-        Norm.Backward(model, gradient, GradStream, adds: false, frozen: false);
+        Norm.Backward(model, gradient, GradStream, adds: false, model.Trains);
 
     private static DecoderNorm Norm => new(WeightName.FinalNorm, WeightName.FinalNormBias, Input, HeadRstd);
 }

@@ -21,7 +21,14 @@ public sealed record LayerKind(
     DType? FrozenType = null,
     RotaryPositions? Positions = null,
     double? AttentionScale = null
-);
+)
+{
+    /// <summary>Parameters that training leaves as they are where the others are trained.</summary>
+    public WeightSet FrozenWeights { get; init; }
+
+    /// <summary>Whether training changes a parameter.</summary>
+    public bool Trains(WeightName weight) => !Frozen && !FrozenWeights.Has(weight);
+}
 
 /// <summary>The kinds of a model's layers from the first one on, over and over: layer l is of kind l modulo their number.</summary>
 public sealed class LayerPattern : IEquatable<LayerPattern>

@@ -34,6 +34,9 @@ public sealed record ModelConfig
     /// <summary>What differs from layer to layer; null where all are alike.</summary>
     public LayerPattern? Pattern { get; init; }
 
+    /// <summary>What training leaves as it is besides layers of a kind that is frozen; null: nothing.</summary>
+    public FrozenTensors? Frozen { get; init; }
+
     /// <summary>Base of the rotary frequencies.</summary>
     public required double RopeTheta { get; init; }
 
@@ -142,19 +145,41 @@ public sealed record ModelConfig
     public IEnumerable<Layer> Layers => Enumerable.Range(0, LayerCount).Select(l => new Layer(l));
 
     /// <summary>The kind of each layer from the input on.</summary>
-    public IEnumerable<LayerKind> Kinds => Pattern is null ? Enumerable.Repeat(new LayerKind(FfnDim), LayerCount) : Layers.Select(KindOf);
+    public IEnumerable<LayerKind> Kinds =>
+        Pattern is null && Frozen is null ? Enumerable.Repeat(new LayerKind(FfnDim), LayerCount) : Layers.Select(KindOf);
 
     /// <summary>The kind of a layer.</summary>
-    public LayerKind KindOf(Layer layer) => Pattern?[layer] ?? new LayerKind(FfnDim);
+    public LayerKind KindOf(Layer layer)
+    {
+        var kind = Pattern?[layer] ?? new LayerKind(FfnDim);
+        return Frozen is null ? kind : kind with { FrozenWeights = Frozen.Of(layer) };
+    }
+
+    /// <summary>Layers from the input on that no backward passes: nothing in or below them is trained.</summary>
+    public int LayersWithoutBackward => Frozen?.LayersWithoutBackward ?? 0;
+
+    /// <summary>Whether training changes a parameter of embedding or head.</summary>
+    public bool Trains(WeightName ofEnds) => Frozen?.Trains(ofEnds) ?? true;
+
+    /// <summary>Whether training changes the embedding, which a tied head shares.</summary>
+    public bool TrainsEmbedding => Trains(WeightName.EmbeddingTable);
+
+    /// <summary>Whether training changes what the head has of its own.</summary>
+    public bool TrainsHead => Trains(WeightName.FinalNorm);
+
+    /// <summary>The same, of which training leaves tensors as they are.</summary>
+    /// <param name="patterns">Of their names (<see cref="NamePattern"/>).</param>
+    /// <exception cref="UserErrorException">That cannot be frozen.</exception>
+    public ModelConfig Freezing(IEnumerable<string> patterns) => this with { Frozen = FrozenTensors.Of(this, patterns) };
 
     /// <summary>All numbers; a tied table counts once.</summary>
     public long ParameterCount =>
-        DecoderVocabulary.Embeddings(this).Sum(p => p.Count) + DecoderVocabulary.Head(this).Sum(p => p.Count)
-        + KindCounts.Sum(k => k.Layers * BlockParameterCount(k.Kind));
+        Ends.Sum(p => p.Count) + KindCounts.Sum(k => k.Layers * BlockParameterCount(k.Kind));
 
     /// <summary>Those of them that training changes.</summary>
     public long TrainedParameterCount =>
-        ParameterCount - KindCounts.Where(k => k.Kind.Frozen).Sum(k => k.Layers * BlockParameterCount(k.Kind));
+        Ends.Where(p => p.IsTrained).Sum(p => p.Count)
+        + KindCounts.Sum(k => k.Layers * DecoderParameters.Of(this, k.Kind).Where(p => p.IsTrained).Sum(p => p.Count));
 
     /// <summary>The checkpoint's tensors of those, and how many layers have each.</summary>
     internal IEnumerable<(int Layers, ParameterSpec Spec, WeightPart Part)> TrainedParts =>
@@ -169,7 +194,8 @@ public sealed record ModelConfig
     /// <summary>Bytes of the others, as they are stored.</summary>
     public Bytes FrozenSize(Recipe recipe) =>
         new(
-            KindCounts.Sum(k =>
+            Ends.Where(p => !p.IsTrained).Sum(p => recipe.Parameters.SizeOf(p.Count).Value)
+            + KindCounts.Sum(k =>
                 k.Layers
                 * DecoderParameters
                     .Of(this, k.Kind)
@@ -180,11 +206,16 @@ public sealed record ModelConfig
 
     /// <summary>
     /// FLOPs of one training step per sequence of <paramref name="seqlen"/> tokens: causal attention counted half, and within its window
-    /// where it has one; embedding free, recomputation not counted (a layer: 3*2*S*(matrices) + 6*S^2*queryDim, of a frozen one's
-    /// matrices two thirds; the head: 6*S*D*V).
+    /// where it has one; embedding free, recomputation not counted (a layer: 3*2*S*(matrices) + 6*S^2*queryDim, of frozen matrices two
+    /// thirds, of a layer that no backward passes one third of both; the head: 6*S*D*V, 4*S*D*V where it is frozen).
     /// </summary>
     public double ModelFlops(long seqlen) =>
-        KindCounts.Sum(k => k.Layers * LayerFlops(k.Kind, seqlen)) + (6.0 * seqlen * ModelDim * VocabSize);
+        Layers
+            .Skip(LayersWithoutBackward)
+            .CountBy(KindOf)
+            .Sum(k => k.Value * LayerFlops(k.Key, seqlen, hasBackward: true))
+        + Layers.Take(LayersWithoutBackward).CountBy(KindOf).Sum(k => k.Value * LayerFlops(k.Key, seqlen, hasBackward: false))
+        + ((Trains(HeadMatrix) ? 6.0 : 4.0) * seqlen * ModelDim * VocabSize);
 
     /// <summary>Numbers of one layer.</summary>
     public long LayerParameterCount(Layer layer) => BlockParameterCount(KindOf(layer));
@@ -194,12 +225,18 @@ public sealed record ModelConfig
 
     private long BlockParameterCount(LayerKind kind) => DecoderParameters.Of(this, kind).Sum(p => p.Count);
 
-    private double LayerFlops(LayerKind kind, long seqlen)
+    private IEnumerable<ParameterSpec> Ends => DecoderVocabulary.Embeddings(this).Concat(DecoderVocabulary.Head(this));
+
+    private double LayerFlops(LayerKind kind, long seqlen, bool hasBackward)
     {
         double keys = Math.Min(seqlen, kind.Window ?? seqlen);
-        double flops = kind.Frozen ? 4 : 6;
+        double flops = !hasBackward ? 2 : kind.Frozen ? 4 : 6;
         double feedForward = GatedFfn ? 3 : 2;
+        double frozen = hasBackward && !kind.FrozenWeights.IsEmpty
+            ? DecoderParameters.Of(this, kind).Where(p => p.Rows > 1 && kind.FrozenWeights.Has(p.Name)).Sum(p => (double)p.Count)
+            : 0;
         return (flops * seqlen * ((2.0 * ModelDim * QueryDim) + (2.0 * ModelDim * KvDim) + (feedForward * ModelDim * kind.FfnDim)))
-            + (6.0 * ((2.0 * seqlen) - keys) * keys * QueryDim);
+            - ((kind.Frozen ? 0.0 : 2.0) * seqlen * frozen)
+            + ((hasBackward ? 6.0 : 2.0) * ((2.0 * seqlen) - keys) * keys * QueryDim);
     }
 }

@@ -19,7 +19,7 @@ public sealed record SaveCounts(int Resident, int InputOnly, int Attention, int 
         var (model, geometry) = (plan.Workload.Model, plan.Workload.Geometry);
         var pattern = new SavePattern(model, geometry, plan.Workload.Kind, plan.Residency);
         int resident = 0, input = 0, attention = 0, full = 0;
-        for (int l = 0; l < model.LayerCount; l++)
+        for (int l = model.LayersWithoutBackward; l < model.LayerCount; l++)
         {
             for (int c = 0; c < geometry.ChunksPerRound; c++)
             {

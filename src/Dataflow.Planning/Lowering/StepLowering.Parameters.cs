@@ -12,7 +12,7 @@ internal sealed partial class StepLowering
     /// <summary>Updates that waited for the norm. The last gradients to become final are still here: start with them.</summary>
     private void UpdateAll()
     {
-        foreach (var b in TableBlocks.Reverse())
+        foreach (var b in model.TrainsEmbedding ? TableBlocks.Reverse() : [])
         {
             Update(ParameterOwner.Embedding(b));
         }
@@ -25,12 +25,21 @@ internal sealed partial class StepLowering
             }
         }
 
+        if (!model.TrainsHead)
+        {
+            return;
+        }
+
         Update(ParameterOwner.Head);
         for (int b = 0; b < programs.HeadBlockLayouts.Length; b++)
         {
             Update(ParameterOwner.HeadBlock(new VocabularyBlock(b)));
         }
     }
+
+    /// <summary>Of embedding or head, or of a block of either; no use of what is frozen.</summary>
+    private Use EndGradients(string role, ParameterOwner owner, AccessMode mode) =>
+        owner.Layout(programs).IsTrained ? table.VocabularyGradients(role, owner, mode) : default;
 
     /// <summary>In the last round a gradient is used at once: for the update or, where all must wait, for the norm.</summary>
     private void GradientIsFinal(bool lastRound, ParameterOwner owner)

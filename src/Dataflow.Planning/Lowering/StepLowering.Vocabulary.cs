@@ -36,6 +36,11 @@ internal sealed partial class StepLowering
 
     private void EmbedBackward(Round r, bool last)
     {
+        if (!model.TrainsEmbedding)
+        {
+            return;
+        }
+
         foreach (var b in TableBlocks)
         {
             var owner = ParameterOwner.Embedding(b);
@@ -93,7 +98,7 @@ internal sealed partial class StepLowering
             }
         }
 
-        if (workload.Kind.HasBackward())
+        if (workload.Kind.HasBackward() && model.TrainsHead)
         {
             GradientIsFinal(last, ParameterOwner.Head);
         }
@@ -134,10 +139,10 @@ internal sealed partial class StepLowering
         {
             var gradients = first ? AccessMode.Write : AccessMode.ReadWrite;
             uses.Add(table.GradStream(c, r, AccessMode.Write));
-            uses.Add(table.VocabularyGradients(Roles.Gradients, ParameterOwner.Head, gradients));
+            uses.Add(EndGradients(Roles.Gradients, ParameterOwner.Head, gradients));
             if (model.TiedEmbedding)
             {
-                uses.Add(table.VocabularyGradients(Roles.TiedGradients, ParameterOwner.Embedding(null), gradients));
+                uses.Add(EndGradients(Roles.TiedGradients, ParameterOwner.Embedding(null), gradients));
             }
         }
 
@@ -173,20 +178,20 @@ internal sealed partial class StepLowering
             foreach (var c in geometry.BackwardOrder())
             {
                 ImmutableArray<Use> stream = b.Index > 0 ? [] :
-                    [table.GradStream(c, r, AccessMode.Write), table.VocabularyGradients(Roles.Gradients, ParameterOwner.Head, gradients)];
+                    [table.GradStream(c, r, AccessMode.Write), EndGradients(Roles.Gradients, ParameterOwner.Head, gradients)];
                 AddBlock(OpKind.HeadBackward, b, c, r,
                 [
                     .. BlockOperands(b, c, r),
                     table.LogitStatistics(c, r, AccessMode.Read),
                     table.GradHead(c, r, b == programs.Vocabulary.Last ? AccessMode.Write : AccessMode.ReadWrite),
-                    table.VocabularyGradients(Roles.HeadBlockGradients, owner, gradients),
+                    EndGradients(Roles.HeadBlockGradients, owner, gradients),
                     .. stream,
                     table.Scratch(programs.HeadBackward(b).ScratchLength, AccessMode.Write),
                 ]);
                 gradients = AccessMode.ReadWrite;
             }
 
-            if (!model.TiedEmbedding)
+            if (!model.TiedEmbedding && model.TrainsHead)
             {
                 GradientIsFinal(last, owner);
             }

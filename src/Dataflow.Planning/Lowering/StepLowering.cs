@@ -123,7 +123,7 @@ internal sealed partial class StepLowering
 
     private void BackwardPass(Round r, bool interleaved)
     {
-        for (int l = model.LayerCount - 1; l >= 0; l--)
+        for (int l = model.LayerCount - 1; l >= model.LayersWithoutBackward; l--)
         {
             if (interleaved && l == model.LayerCount / 2 && EmbedsLate)
             {

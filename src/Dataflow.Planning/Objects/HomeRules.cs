@@ -10,7 +10,8 @@ internal static class HomeRules
 {
     /// <summary>
     /// A ring that turns around fetches its missing layers once each way: the first on the way back, the last on the way out. A third pass,
-    /// for updates that wait for the norm, fetches the others too; where rounds interleave they pass in pairs from both ends.
+    /// for updates that wait for the norm, fetches the others too; where rounds interleave they pass in pairs from both ends. A backward
+    /// that ends above the first layer leaves each layer idle for long.
     /// </summary>
     public static Bytes Weights(SizedResidency m, int slots, Bytes length)
     {
@@ -19,7 +20,8 @@ internal static class HomeRules
             return length * OfRing(m, m.Residency.WeightSlots);
         }
 
-        bool turn = m.Sizes.Kind != WorkloadKind.ClippedTraining && !m.Pattern.Interleaves;
+        bool turn =
+            m.Sizes.Kind != WorkloadKind.ClippedTraining && !m.Pattern.Interleaves && m.Sizes.LayersWithBackward == m.Layers;
         int homes =
             turn ? Math.Min(m.Layers, 2 * (m.Layers - slots))
             : slots < m.Layers ? m.Layers
@@ -33,10 +35,10 @@ internal static class HomeRules
     /// <summary>Gradients go home between rounds where slots are too few, and as results where they are what the step is for.</summary>
     public static Bytes Gradients(SizedResidency m, int slots, Bytes length)
     {
-        int ring = m.Layers - m.Residency.ResidentGradients;
+        int ring = m.Sizes.LayersWithGradients - m.Residency.ResidentGradients;
         int homes =
             !m.Sizes.Kind.HasBackward() ? 0
-            : m.Sizes.Kind == WorkloadKind.Gradients ? m.Layers
+            : m.Sizes.Kind == WorkloadKind.Gradients ? m.Sizes.LayersWithGradients
             : !m.Sizes.UsesGradientsAtOnce && slots < ring ? ring
             : 0;
         return length * homes;
@@ -48,7 +50,10 @@ internal static class HomeRules
             ? m.Sizes.MomentsAfter(m.Residency.ResidentPieces)
             : Bytes.Zero;
 
-    /// <summary>Residual streams of all layers and the head but those that never leave their slots.</summary>
+    /// <summary>
+    /// Residual streams of all layers and the head but those that never leave their slots: below the backward a layer uses up what the one
+    /// before it wrote, where there are slots for both.
+    /// </summary>
     public static Bytes Streams(SizedResidency m, int slots, Bytes length)
     {
         // Without a backward a layer uses up what the one before it wrote.
@@ -59,7 +64,7 @@ internal static class HomeRules
 
         long homes = m.Pattern.Interleaves
             ? TwoRounds(m, m.Pattern.Travelling + m.Chunks, m.Layers + 1) + (SavePattern.RoundsEmbedded * m.Chunks)
-            : ((m.Layers + 1) * m.Chunks) - StreamsKept(m, slots);
+            : Math.Max(0, (((slots > m.Chunks ? m.Sizes.LayersWithBackward : m.Layers) + 1) * m.Chunks) - StreamsKept(m, slots));
         return length * homes;
     }
 
@@ -88,7 +93,8 @@ internal static class HomeRules
             return Segments(m, m.Residency.WindowSegments, m.Programs.KvPieceSize) * (windows - stay);
         }
 
-        if (!m.Residency.Travelling.HasFlag(SaveSet.Kv))
+        windows = m.Sizes.LayersWithBackward * m.Sizes.GroupsPerRound;
+        if (!m.Residency.Travelling.HasFlag(SaveSet.Kv) || windows == 0)
         {
             return Bytes.Zero;
         }
@@ -146,7 +152,8 @@ internal static class HomeRules
     /// Objects that leave a pool in which the last ones produced are the first ones wanted back. Within a layer the groups come back in the
     /// order in which they went, so that fewer slots than a layer has objects save none.
     /// </summary>
-    private static int Leaving(int objects, int slots, int perTurn) => slots >= Math.Min(perTurn, objects) ? objects - slots : objects;
+    private static int Leaving(int objects, int slots, int perTurn) =>
+        slots >= Math.Min(perTurn, objects) ? Math.Max(0, objects - slots) : objects;
 
     /// <summary>The first segments of a window.</summary>
     private static Bytes Segments(SizedResidency m, int count, Bytes piece)

@@ -12,6 +12,7 @@ namespace Dataflow.Planning;
 internal sealed class MemorySizes
 {
     private readonly Bytes[] lengths;
+    private readonly int[] placesOfGradients;
     private Bytes[]? momentsBefore;
 
     public MemorySizes(Workload workload, BlockPrograms programs)
@@ -19,6 +20,10 @@ internal sealed class MemorySizes
         (Workload, Programs, Kind) = (workload, programs, workload.Kind);
         var geometry = workload.Geometry;
         (Layers, Chunks, Rounds) = (workload.Model.LayerCount, geometry.ChunksPerRound, geometry.Rounds);
+        LayersWithBackward = Layers - workload.Model.LayersWithoutBackward;
+        bool[] trained = [.. workload.Model.Layers.Select(l => programs[l].Parts.Any(p => p.IsTrained))];
+        placesOfGradients = [.. Enumerable.Range(0, Layers).Select(l => trained.AsSpan(0, l).Count(true))];
+        LayersWithGradients = trained.Count(t => t);
         (ChunksPerGroup, GroupsPerRound) = (geometry.ChunksPerGroup, geometry.GroupsPerRound);
         (IsTied, IsCut) = (workload.Model.TiedEmbedding, programs.Vocabulary.AreCut);
         (Optimizer, Scratch) = (new OptimizerPieces(workload, programs), new ScratchSizes(workload, programs));
@@ -50,6 +55,15 @@ internal sealed class MemorySizes
 
     /// <summary>Layers.</summary>
     public int Layers { get; }
+
+    /// <summary>Those of them that a backward passes; the others come before them.</summary>
+    public int LayersWithBackward { get; }
+
+    /// <summary>Layers that have gradients.</summary>
+    public int LayersWithGradients { get; }
+
+    /// <summary>A layer's place among those that have gradients.</summary>
+    public int PlaceOfGradients(Layer layer) => placesOfGradients[layer.Index];
 
     /// <summary>Chunks of a round.</summary>
     public int Chunks { get; }

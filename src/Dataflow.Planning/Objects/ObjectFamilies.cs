@@ -120,7 +120,7 @@ internal static class ObjectFamilies
     {
         SlotLengthIn = static m => m.Programs.GradKvPieceSize * m.Geometry.ChunksPerSegment(m.Residency.WindowSegments),
         SlotCount = static m =>
-            !m.Sizes.Kind.HasBackward() ? 0
+            !m.Sizes.Kind.HasBackward() || m.Sizes.LayersWithBackward == 0 ? 0
             : m.Residency.WindowSegments == 1 ? 1
             : Math.Min(m.Residency.WindowSlots, m.Residency.WindowSegments),
         Replacement = InTurn,
@@ -160,7 +160,7 @@ internal static class ObjectFamilies
         SlotLengthIn = static m => m.Programs.ActivationsSize(m.Pattern.Most),
         SlotCount = static m =>
             m.Programs.ActivationsSize(m.Pattern.Most) == Bytes.Zero ? 0
-            : m.OneActivationPool ? Math.Min(m.Residency.ActivationSlots + m.Residency.ResidentChunks, m.Layers * m.Chunks)
+            : m.OneActivationPool ? Math.Min(m.Residency.ActivationSlots + m.Residency.ResidentChunks, m.Pattern.Pairs)
             : Math.Min(m.Residency.ActivationSlots, m.Pattern.Travelling),
         ResidentCount = static m => m.OneActivationPool ? 0 : m.Residency.ResidentChunks,
         IsResident = static (m, id) => !m.OneActivationPool && m.Pattern.IsResident(id.Layer!.Value, id.Chunk!.Value),
@@ -185,6 +185,7 @@ internal static class ObjectFamilies
     /// <summary>Gradients of embedding and head, or of blocks of both.</summary>
     public static readonly ObjectRow VocabularyGradients = Vocabulary(Gradients, static recipe => recipe.Gradients) with
     {
+        SlotLength = VocabularyMemory.GradientSlotLength,
         SlotCount = VocabularyMemory.GradientSlots,
         Homes = VocabularyMemory.GradientHomes,
     };
@@ -262,10 +263,12 @@ internal static class ObjectFamilies
         {
             SlotLength = w => w.Programs.Most(k => k.GradientsSize(part)),
             SlotCount = static m =>
-                m.Sizes.Kind.HasBackward() ? Math.Min(m.Residency.GradientSlots, m.Layers - m.Residency.ResidentGradients) : 0,
+                m.Sizes.Kind.HasBackward()
+                    ? Math.Min(m.Residency.GradientSlots, m.Sizes.LayersWithGradients - m.Residency.ResidentGradients)
+                    : 0,
             Replacement = static m => m.Residency.GradientsRotate ? Replacement.Rotation : Replacement.LongestIdle,
             ResidentCount = static m => m.Residency.ResidentGradients,
-            IsResident = static (m, id) => id.Layer!.Value.Index < m.Residency.ResidentGradients,
+            IsResident = static (m, id) => m.Sizes.PlaceOfGradients(id.Layer!.Value) < m.Residency.ResidentGradients,
             Life = GradientLife,
             Length = static (m, id) => id.Owner!.Value.Layout(m.Programs).Size(m.Sizes.Workload.Recipe.Gradients),
             Homes = HomeRules.Gradients,
@@ -328,7 +331,10 @@ internal static class ObjectFamilies
             PoolName = _ => $"{ofLayers.Family.Prefix}.head",
             SlotLength = w => w.Programs.HeadLayout.Size(type(w.Workload.Recipe)),
             SlotCount = m =>
-                VocabularyMemory.HeadIsApart(m.Sizes) && (ofLayers.Family != ObjectFamily.Gradients || m.Sizes.Kind.HasBackward()) ? 1 : 0,
+                VocabularyMemory.HeadIsApart(m.Sizes)
+                && (ofLayers.Family != ObjectFamily.Gradients || (m.Sizes.Kind.HasBackward() && m.Model.TrainsHead))
+                    ? 1
+                    : 0,
             Replacement = static _ => Replacement.FarthestUse,
             Homes = null,
         };

@@ -21,10 +21,10 @@ internal sealed class OptimizerPieces
         piece = Math.Min(Math.Max((piece + 127) / 128 * 128, SmallestPiece), Math.Max(block, SmallestPiece));
         Order =
         [
-            .. programs.HeadBlockLayouts.Reverse(),
-            programs.HeadLayout,
+            .. programs.HeadBlockLayouts.Reverse().Where(p => p.IsTrained),
+            .. programs.HeadLayout.IsTrained ? [programs.HeadLayout] : ImmutableArray<ParameterLayout>.Empty,
             .. workload.Model.Layers.Reverse().SelectMany(l => programs[l].Parts.Where(p => p.IsTrained)),
-            .. programs.EmbeddingLayouts,
+            .. programs.EmbeddingLayouts.Where(p => p.IsTrained),
         ];
         foreach (var layout in Order)
         {
@@ -40,8 +40,8 @@ internal sealed class OptimizerPieces
     }
 
     /// <summary>
-    /// The parameter objects in the order in which their gradients become final: the head's blocks from the last, head, layers from the
-    /// last, embedding.
+    /// The trained parameter objects in the order in which their gradients become final: the head's blocks from the last, head, layers from
+    /// the last, embedding.
     /// </summary>
     public ImmutableArray<ParameterLayout> Order { get; }
 

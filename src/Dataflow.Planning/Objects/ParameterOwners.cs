@@ -11,7 +11,7 @@ internal sealed class ParameterOwners
     public ParameterOwners(ModelConfig model, BlockPrograms programs)
     {
         bool cut = programs.Vocabulary.AreCut;
-        for (int b = 0; b < programs.EmbeddingLayouts.Length; b++)
+        for (int b = 0; b < programs.EmbeddingLayouts.Length && model.TrainsEmbedding; b++)
         {
             Add(ParameterOwner.Embedding(cut ? new VocabularyBlock(b) : null));
         }
@@ -25,6 +25,11 @@ internal sealed class ParameterOwners
                     Add(new ParameterOwner(l, Part: p));
                 }
             }
+        }
+
+        if (!model.TrainsHead)
+        {
+            return;
         }
 
         Add(ParameterOwner.Head);

@@ -22,6 +22,8 @@ internal sealed class ScratchSizes(Workload workload, BlockPrograms programs)
         return residency.ResidentChunks > 0 ? Bytes.Max(size, Whole(residency.ResidentSet)) : size;
     }
 
+    private bool BelowBackward => workload.Model.LayersWithoutBackward > 0;
+
     // Measuring is apart: what it captures is not made where the size is known.
     private Bytes Whole(SaveSet saved) => whole[(int)saved] ?? MeasureWhole(saved);
 
@@ -32,6 +34,8 @@ internal sealed class ScratchSizes(Workload workload, BlockPrograms programs)
         var size = workload.Kind.HasBackward()
             ? programs.Most(k => Most(k.RecomputeKv(), k.Forward(saved), k.Backward(saved)))
             : programs.Most(k => Most(k.Forward(saved)));
+        // Layers that no backward passes keep nothing.
+        size = BelowBackward ? Bytes.Max(size, programs.Most(k => Most(k.Forward(SaveSet.None)))) : size;
         whole[(int)saved] = size;
         return size;
     }
@@ -41,6 +45,7 @@ internal sealed class ScratchSizes(Workload workload, BlockPrograms programs)
         var size = workload.Kind.HasBackward()
             ? programs.Most(k => Most(k.Combine(saved), k.CombineBackward(saved)))
             : programs.Most(k => Most(k.Combine(saved)));
+        size = BelowBackward ? Bytes.Max(size, programs.Most(k => Most(k.Combine(SaveSet.None)))) : size;
         streamed[(int)saved] = size;
         return size;
     }

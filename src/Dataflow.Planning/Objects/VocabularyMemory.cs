@@ -25,17 +25,43 @@ internal static class VocabularyMemory
         return HeadIsApart(w) ? table : Bytes.Max(table, w.Programs.HeadLayout.Size(type));
     }
 
+    /// <summary>The same for their gradients, of what is trained.</summary>
+    public static Bytes GradientSlotLength(MemorySizes w)
+    {
+        var type = w.Workload.Recipe.Gradients;
+        var table = TrainedBlocks(w) > 0 ? w.Programs.EmbeddingLayouts[0].Size(type) : Bytes.Zero;
+        return HeadIsApart(w) ? table
+            : Bytes.Max(
+                w.Workload.Model.TrainsEmbedding ? table : Bytes.Zero,
+                w.Workload.Model.TrainsHead ? w.Programs.HeadLayout.Size(type) : Bytes.Zero
+            );
+    }
+
     /// <summary>How many of these slots there are for parameters.</summary>
-    public static int WeightSlots(SizedResidency m) => Slots(m, m.Residency.VocabularyResident);
+    public static int WeightSlots(SizedResidency m) =>
+        Slots(m, m.Residency.VocabularyResident, m.Sizes.IsCut ? BlockCount(m.Programs) : m.Sizes.IsTied ? 1 : 2);
 
     /// <summary>How many there are for gradients.</summary>
     public static int GradientSlots(SizedResidency m) =>
-        m.Sizes.Kind.HasBackward() ? Slots(m, m.Residency.VocabularyResident && !(m.Sizes.IsCut && UsedUpAtOnce(m))) : 0;
+        m.Sizes.Kind.HasBackward()
+            ? Slots(m, m.Residency.VocabularyResident && !(m.Sizes.IsCut && UsedUpAtOnce(m)), TrainedBlocks(m.Sizes))
+            : 0;
 
-    private static int Slots(SizedResidency m, bool stay) =>
-        m.Sizes.IsCut ? Math.Min(stay ? int.MaxValue : m.Residency.VocabularySlots, BlockCount(m.Programs))
-        : !m.Sizes.IsTied && stay ? 2
-        : 1;
+    private static int Slots(SizedResidency m, bool stay, int blocks) =>
+        Math.Min(
+            blocks,
+            stay ? int.MaxValue
+            : m.Sizes.IsCut ? m.Residency.VocabularySlots
+            : 1
+        );
+
+    /// <summary>Of the blocks of all matrices, and whole matrices, those that have gradients.</summary>
+    private static int TrainedBlocks(MemorySizes w)
+    {
+        var model = w.Workload.Model;
+        int ofHead = w.IsTied ? 0 : w.IsCut ? w.Programs.HeadBlockLayouts.Length : 1;
+        return (model.TrainsEmbedding ? w.Programs.EmbeddingLayouts.Length : 0) + (model.TrainsHead ? ofHead : 0);
+    }
 
     /// <summary>Homes of parameters.</summary>
     public static Bytes WeightHomes(SizedResidency m, int slots, Bytes length)
@@ -56,24 +82,25 @@ internal static class VocabularyMemory
             return Bytes.Zero;
         }
 
+        bool whole = m.Model.TrainsEmbedding && m.Model.TrainsHead;
         if (m.Sizes.Kind == WorkloadKind.Gradients)
         {
-            return All(programs, type);
+            return Trained(m, All);
         }
 
         if (!m.Sizes.IsCut)
         {
-            return !m.Sizes.UsesGradientsAtOnce && TakeTurns(m) ? All(programs, type) : Bytes.Zero;
+            return !m.Sizes.UsesGradientsAtOnce && TakeTurns(m) && whole ? All(programs, type) : Bytes.Zero;
         }
 
-        if (UsedUpAtOnce(m) || slots >= BlockCount(programs))
+        if (UsedUpAtOnce(m) || slots >= TrainedBlocks(m.Sizes))
         {
             return Bytes.Zero;
         }
 
-        if (m.Sizes.Kind != WorkloadKind.Training)
+        if (m.Sizes.Kind != WorkloadKind.Training || (!whole && !m.Sizes.IsTied))
         {
-            return Blocks(programs, type);
+            return Trained(m, Blocks);
         }
 
         int count = programs.EmbeddingLayouts.Length;
@@ -99,6 +126,10 @@ internal static class VocabularyMemory
 
     /// <summary>Every gradient of a block is complete and used before the next one's begins.</summary>
     private static bool UsedUpAtOnce(SizedResidency m) => m.Sizes.UsesGradientsAtOnce && !m.Sizes.IsTied;
+
+    /// <summary>Bytes of gradients of what is trained; all of them where only some is.</summary>
+    private static Bytes Trained(SizedResidency m, Func<BlockPrograms, DType, Bytes> of) =>
+        m.Model.TrainsEmbedding || m.Model.TrainsHead ? of(m.Programs, m.Sizes.Workload.Recipe.Gradients) : Bytes.Zero;
 
     private static bool TakeTurns(SizedResidency m) => !m.Sizes.IsTied && !m.Residency.VocabularyResident;
 

@@ -60,9 +60,9 @@ internal sealed class ResidencyChain : ResidencySequence
         start = backward ? start : start with { ResidentSet = SaveSet.None };
         stages =
         [
-            segments > 1 || !backward ? 0 : layers * geometry.GroupsPerRound,
+            segments > 1 || !backward ? 0 : sizes.LayersWithBackward * geometry.GroupsPerRound,
             layers - start.WeightSlots,
-            training && (geometry.Rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining) ? layers : 0,
+            training && (geometry.Rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining) ? sizes.LayersWithGradients : 0,
             training ? sizes.Pieces : 0,
             (cut ? ring < blocks : !workload.Model.TiedEmbedding) ? 1 : 0,
             workload.Kind == WorkloadKind.Generation ? layers - start.WindowSlots : 0,

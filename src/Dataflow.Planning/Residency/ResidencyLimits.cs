@@ -11,7 +11,8 @@ internal static class ResidencyLimits
     /// <summary>What is wrong, as a phrase for a message; null if nothing is.</summary>
     public static string? Fault(Workload workload, Residency r)
     {
-        int layers = workload.Model.LayerCount, pairs = checked(layers * workload.Geometry.ChunksPerRound);
+        int layers = workload.Model.LayerCount;
+        int pairs = checked((layers - workload.Model.LayersWithoutBackward) * workload.Geometry.ChunksPerRound);
         const int slots = GeometryLimits.Count;
         return Outside("travelling", (int)r.Travelling, 0, (int)SaveSet.All)
             ?? Outside("travelling more", (int)r.TravellingMore, 0, (int)SaveSet.All)

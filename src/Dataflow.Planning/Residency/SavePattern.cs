@@ -20,6 +20,7 @@ internal sealed class SavePattern
     private const int Whole = 16;
     private readonly Residency residency;
     private readonly Geometry geometry;
+    private readonly int first;
     private readonly int layers;
     private readonly int chunks;
     private readonly bool bothWays;
@@ -27,15 +28,24 @@ internal sealed class SavePattern
     public SavePattern(ModelConfig model, Geometry geometry, WorkloadKind kind, Residency residency)
     {
         (this.residency, this.geometry, layers, chunks) = (residency, geometry, model.LayerCount, geometry.ChunksPerRound);
+        first = model.LayersWithoutBackward;
         bothWays = residency.Interleaved && geometry.Rounds > 1;
+        if (first > 0 && bothWays)
+        {
+            throw new ArgumentException($"rounds interleave under {residency}, and no backward passes {first} layers", nameof(residency));
+        }
+
         Interleaves = bothWays && kind.HasBackward();
     }
 
     /// <summary>A round's backward alternates with the next one's forward.</summary>
     public bool Interleaves { get; }
 
-    /// <summary>Pairs of layer and chunk whose activations travel.</summary>
-    public int Travelling => (layers * chunks) - residency.ResidentChunks;
+    /// <summary>Pairs of layer and chunk whose activations a backward wants.</summary>
+    public int Pairs => (layers - first) * chunks;
+
+    /// <summary>Those of them whose activations travel.</summary>
+    public int Travelling => Pairs - residency.ResidentChunks;
 
     /// <summary>The set that takes the most bytes among those that travel.</summary>
     public SaveSet Most => residency.MoreSixteenths > 0 ? residency.TravellingMore : residency.Travelling;
@@ -46,8 +56,9 @@ internal sealed class SavePattern
     /// </summary>
     public bool IsResident(Layer l, Chunk c)
     {
-        long pairs = layers * chunks, index = Index(l, c), resident = residency.ResidentChunks;
-        return residency.ResidentsSpread ? (index + 1) * resident / pairs > index * resident / pairs : index >= pairs - resident;
+        long pairs = Pairs, index = Index(l, c), resident = residency.ResidentChunks;
+        return index >= 0
+            && (residency.ResidentsSpread ? (index + 1) * resident / pairs > index * resident / pairs : index >= pairs - resident);
     }
 
     /// <summary>
@@ -58,7 +69,8 @@ internal sealed class SavePattern
 
     /// <summary>What the forward of that chunk keeps.</summary>
     public SaveSet Saved(Layer l, Chunk c, Round r) =>
-        IsResident(l, c) ? residency.ResidentSet
+        l.Index < first ? SaveSet.None
+        : IsResident(l, c) ? residency.ResidentSet
         : KeepsMore(HomeOf(l, r), c.Index) && !(residency.LastRoundKeepsLess && r.Index == geometry.Rounds - 1) ? residency.TravellingMore
         : residency.Travelling;
 
@@ -81,20 +93,20 @@ internal sealed class SavePattern
         {
             pairs = Math.Max(0, travelling - stay);
             var (full, part) = Math.DivRem((int)pairs, chunks);
-            for (int l = 0; l < full; l++)
+            for (int l = first; l < first + full; l++)
             {
                 more += MoreIn(l);
             }
 
             for (int c = 0; c < part; c++)
             {
-                more += KeepsMore(full, c) ? 1 : 0;
+                more += KeepsMore(first + full, c) ? 1 : 0;
             }
 
             return (pairs, more);
         }
 
-        for (int l = 0; l < layers + (Interleaves ? 1 : 0); l++)
+        for (int l = first; l < layers + (Interleaves ? 1 : 0); l++)
         {
             more += MoreIn(l);
         }
@@ -111,7 +123,7 @@ internal sealed class SavePattern
         return ((place + 1) * share / Whole) - (place * share / Whole);
     }
 
-    private int Index(Layer l, Chunk c) => (l.Index * chunks) + c.Index;
+    private int Index(Layer l, Chunk c) => ((l.Index - first) * chunks) + c.Index;
 
     /// <summary>
     /// The chunks that keep more are spread evenly over layers; within a layer they are those that see most of their sequence, whose

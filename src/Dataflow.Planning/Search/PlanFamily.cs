@@ -88,16 +88,17 @@ internal sealed class PlanFamily : ResidencySequence
     private int[] Stops(Spending kind)
     {
         var (workload, layers) = (Geometry.Workload, Geometry.Workload.Model.LayerCount);
+        var sizes = Geometry.Sizes;
         bool training = workload.Kind.Updates();
         return kind switch
         {
             Spending.OptimizerRing => training
                 ? [.. new[] { 4, 8, 16 }.Where(n => n > start.OptimizerSlots && n <= Geometry.Sizes.Pieces)]
                 : [],
-            Spending.Activations => start.WindowSegments > 1 ? [] : Even(0, layers * workload.Geometry.ChunksPerRound, most),
+            Spending.Activations => start.WindowSegments > 1 ? [] : Even(0, sizes.LayersWithBackward * sizes.Chunks, most),
             Spending.Weights => Even(start.WeightSlots, layers, most / 2),
             Spending.Gradients => training && (workload.Geometry.Rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining)
-                ? Even(0, layers, most / 2)
+                ? Even(0, sizes.LayersWithGradients, most / 2)
                 : [],
             Spending.Moments => training ? Even(0, Geometry.Sizes.Pieces, most / 2) : [],
             Spending.Vocabulary => Geometry.VocabularyMayStay && !start.VocabularyResident ? [1] : [],

@@ -52,8 +52,12 @@ internal static class SearchSpace
     private static void AddMain(List<PlanFamily> families, PlanRequest request, SearchGeometry geometry)
     {
         var g = geometry.Workload.Geometry;
+        // A backward that ends above the first layer has no forward of all layers beside it.
         bool interleaves =
-            g.Rounds > FewRounds && geometry.Workload.Kind.HasBackward() && (long)g.ChunkTokens * g.ChunksPerRound <= MostInterleavedTokens;
+            geometry.Workload.Model.LayersWithoutBackward == 0
+            && g.Rounds > FewRounds
+            && geometry.Workload.Kind.HasBackward()
+            && (long)g.ChunkTokens * g.ChunksPerRound <= MostInterleavedTokens;
         SaveSet[] stays = g.Seqlen >= LongSequence ? [SaveSet.All, Residual, Attention] : [SaveSet.All];
         foreach (var (less, more, share) in Mixes(request))
         {

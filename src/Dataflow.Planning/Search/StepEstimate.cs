@@ -34,6 +34,10 @@ internal sealed class StepEstimate
     private readonly int chunks;
     private readonly int positions;
     private readonly int[] layersOf;
+    private readonly int below;
+    private readonly int back;
+    private readonly int[] backOf;
+    private readonly int withGradients;
     private readonly double[][] forward;
     private readonly double[]?[][] backward;
     private readonly double?[] saved = new double?[(int)SaveSet.All + 1];
@@ -43,6 +47,7 @@ internal sealed class StepEstimate
     private readonly double blockGradients;
     private readonly double window;
     private readonly SegmentTraffic segments;
+    private readonly SegmentTraffic backSegments;
     private readonly double ends;
     private readonly double update;
     private readonly double state;
@@ -54,17 +59,22 @@ internal sealed class StepEstimate
         (this.workload, this.programs, this.machine, geometry) = (workload, programs, machine, workload.Geometry);
         (layers, chunks, positions) = (workload.Model.LayerCount, geometry.ChunksPerRound, geometry.ChunksPerGroup);
         pieces = new OptimizerPieces(workload, programs);
-        layersOf = [.. programs.Kinds.Select((_, kind) => workload.Model.Layers.Count(l => programs.KindIndex(l) == kind))];
+        below = workload.Kind.HasBackward() ? workload.Model.LayersWithoutBackward : 0;
+        back = layers - below;
+        int[] Count(int first) =>
+            [.. programs.Kinds.Select((_, kind) => workload.Model.Layers.Skip(first).Count(l => programs.KindIndex(l) == kind))];
+        (layersOf, backOf) = (Count(0), Count(below));
+        withGradients = workload.Model.Layers.Count(l => programs[l].Parts.Any(p => p.IsTrained));
         forward = [.. programs.Kinds.Select(k => Times(k.Forward(SaveSet.All)))];
         backward = [.. programs.Kinds.Select(_ => new double[]?[(int)SaveSet.All + 1])];
         ends = Ends();
         var recipe = workload.Recipe;
-        forwards = OverLayers(k => forward[k].Sum()) * geometry.GroupsPerRound;
+        forwards = Over(layersOf, k => forward[k].Sum()) * geometry.GroupsPerRound;
         block = Mean(p => Sum(p, p.WeightsSize));
         trained = Mean(p => Sum(p, i => p.Parts[i].IsTrained ? p.WeightsSize(i) : Bytes.Zero));
-        blockGradients = Mean(p => Sum(p, p.GradientsSize));
-        window = Mean(p => p.KvPieceSize) * chunks * layers;
-        segments = new SegmentTraffic(programs, geometry, layersOf);
+        blockGradients = Over(layersOf, k => Sum(programs.Kinds[k], programs.Kinds[k].GradientsSize).Value) / Math.Max(1, withGradients);
+        window = MeanOfBack(p => p.KvPieceSize) * chunks * back;
+        (segments, backSegments) = (new SegmentTraffic(programs, geometry, layersOf), new SegmentTraffic(programs, geometry, backOf));
         double parameters = workload.Model.TrainedParameterCount;
         state = workload.Optimizer.StateSize(workload.Model, recipe).Value;
         double moved = (parameters * (recipe.Gradients.Size() + (2 * recipe.Parameters.Size()))) + (2 * state);
@@ -82,7 +92,8 @@ internal sealed class StepEstimate
             Enumerable.Range(0, of.Parts.Length).Aggregate(Bytes.Zero, (sum, p) => sum + size(p));
         (toDevice, toHost) = (Rate(inbound), Rate(outbound));
         Floor =
-            (geometry.Rounds * ((OverLayers(k => forward[k].Sum() + Backward(k, SaveSet.All).Sum()) * geometry.GroupsPerRound) + ends))
+            (geometry.Rounds * (((Over(layersOf, k => forward[k].Sum()) + Over(backOf, k => Backward(k, SaveSet.All).Sum()))
+                * geometry.GroupsPerRound) + ends))
             + update
             - Rounding;
     }
@@ -95,22 +106,22 @@ internal sealed class StepEstimate
     /// <summary>A residency's step. What does not depend on it is looked up, for a search asks for thousands.</summary>
     public StepTime Of(Residency r)
     {
-        int rounds = geometry.Rounds, pairs = layers * chunks, travelling = pairs - r.ResidentChunks;
+        int rounds = geometry.Rounds, pairs = back * chunks, travelling = pairs - r.ResidentChunks;
         double more = r.MoreSixteenths / 16.0;
         var keepMore = r.MoreSixteenths > 0 ? r.TravellingMore : r.Travelling;
 
         // Compute: of all positions of a sequence, the last ones keep more.
-        double away = (double)travelling / pairs;
+        double away = pairs == 0 ? 0 : (double)travelling / pairs;
         double backwards = Backwards(away, r, r.Travelling, keepMore, more);
         double lastBackwards = r.LastRoundKeepsLess ? Backwards(away, r, r.Travelling, r.Travelling, 0) : backwards;
 
         // Copies of a round.
-        double weights = Math.Max(0, layers - r.WeightSlots) * block;
+        double weights = Math.Max(0, layers - r.WeightSlots) * block, backWeights = Math.Max(0, back - r.WeightSlots) * block;
         bool accumulates = rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining;
-        int ring = layers - r.ResidentGradients;
+        int ring = withGradients - r.ResidentGradients;
         double gradients = accumulates && ring > r.GradientSlots ? ring * blockGradients : 0;
         double saved = ((1 - more) * Saved(r.Travelling)) + (more * Saved(keepMore));
-        double windows = r.Travelling.HasFlag(SaveSet.Kv) ? window / pairs : 0;
+        double windows = r.Travelling.HasFlag(SaveSet.Kv) && pairs > 0 ? window / pairs : 0;
         int windowsKept = (r.WindowSlots * positions) + r.ResidentChunks;
         double activations = (travelling * (saved + programs.StreamSize.Value)) + (Math.Max(0, pairs - windowsKept) * windows);
 
@@ -120,7 +131,8 @@ internal sealed class StepEstimate
             - (Math.Max(0, travelling - r.ActivationSlots) * saved)
             - (Math.Max(0, travelling - r.StreamSlots) * (double)programs.StreamSize.Value)
             - (Math.Max(0, pairs - windowsKept) * windows);
-        double segments = r.WindowSegments > 1 ? this.segments.Bytes(r.WindowSegments, r.WindowSlots) : 0;
+        double Streamed(SegmentTraffic of) => r.WindowSegments > 1 ? of.Bytes(r.WindowSegments, r.WindowSlots) : 0;
+        double segments = Streamed(this.segments), backSegments = Streamed(this.backSegments);
         bool gradStreams = r.GradStreamSlots < chunks;
         double streams =
             (gradStreams ? (double)pairs * programs.StreamSize.Value : 0)
@@ -128,8 +140,9 @@ internal sealed class StepEstimate
         var (table, tableGradients) = Vocabulary(r);
 
         double forwardIn = weights + segments + (table / 2), forwardOut = activations;
-        double backwardIn = weights + gradients + activations + (2 * segments) + (table / 2) + (accumulates ? tableGradients : 0) + streams;
-        double backwardOut = gradients + (accumulates ? tableGradients : 0) + streams + segments;
+        double backwardIn =
+            backWeights + gradients + activations + (2 * backSegments) + (table / 2) + (accumulates ? tableGradients : 0) + streams;
+        double backwardOut = gradients + (accumulates ? tableGradients : 0) + streams + backSegments;
 
         // Once a step.
         double moments = 0, written = 0;
@@ -188,7 +201,7 @@ internal sealed class StepEstimate
         double OfRound(Round round)
         {
             double sum = 0;
-            for (int l = 0; l < layers; l++)
+            for (int l = below; l < layers; l++)
             {
                 for (int c = 0; c < chunks; c++)
                 {
@@ -260,7 +273,7 @@ internal sealed class StepEstimate
         for (int kind = 0; kind < layersOf.Length; kind++)
         {
             double travels = share == 0 ? Backward(kind, less).Sum() : Mixed(Backward(kind, less), Backward(kind, more), share);
-            sum += layersOf[kind] * geometry.GroupsPerRound * (((1 - away) * Backward(kind, r.ResidentSet).Sum()) + (away * travels));
+            sum += backOf[kind] * geometry.GroupsPerRound * (((1 - away) * Backward(kind, r.ResidentSet).Sum()) + (away * travels));
         }
 
         return sum;
@@ -271,25 +284,28 @@ internal sealed class StepEstimate
 
     private double MeanSaved(SaveSet set)
     {
-        double mean = Mean(p => p.ActivationsSize(set));
+        double mean = MeanOfBack(p => p.ActivationsSize(set));
         saved[(int)set] = mean;
         return mean;
     }
 
-    /// <summary>A sum over all layers, so many times, of what one of each kind comes to.</summary>
-    private double OverLayers(Func<int, double> ofKind, int times = 1)
+    /// <summary>A sum over so many layers of each kind of what one of them comes to.</summary>
+    private static double Over(int[] layersOf, Func<int, double> ofKind)
     {
         double sum = 0;
         for (int kind = 0; kind < layersOf.Length; kind++)
         {
-            sum += layersOf[kind] * times * ofKind(kind);
+            sum += layersOf[kind] == 0 ? 0 : layersOf[kind] * ofKind(kind);
         }
 
         return sum;
     }
 
     /// <summary>What a layer has of something, in the mean of all.</summary>
-    private double Mean(Func<LayerPrograms, Bytes> of) => OverLayers(k => of(programs.Kinds[k]).Value) / layers;
+    private double Mean(Func<LayerPrograms, Bytes> of) => Over(layersOf, k => of(programs.Kinds[k]).Value) / layers;
+
+    /// <summary>The same of those that a backward passes.</summary>
+    private double MeanOfBack(Func<LayerPrograms, Bytes> of) => Over(backOf, k => of(programs.Kinds[k]).Value) / Math.Max(1, back);
 
     /// <summary>Backward of each position of a sequence with what has to be repeated for it, in layers of one kind.</summary>
     private double[] Backward(int kind, SaveSet saved)
@@ -347,7 +363,7 @@ internal sealed class StepEstimate
     {
         double All(BlockProgram p) => p.Calls.Sum(c => Nanoseconds(c, p, new Chunk(0)) * p.TimesOf(c, geometry));
         var blocks = programs.Vocabulary.AreCut ? programs.Vocabulary.Blocks.Select(b => (VocabularyBlock?)b) : [null];
-        double sum = blocks.Sum(b => All(programs.Embed(b)) + All(programs.EmbedBackward(b)));
+        double sum = blocks.Sum(b => All(programs.Embed(b)) + (workload.Model.TrainsEmbedding ? All(programs.EmbedBackward(b)) : 0));
         sum += programs.Vocabulary.AreCut
             ? programs.Vocabulary.Blocks.Sum(b => All(programs.HeadLoss(b)) + All(programs.HeadBackward(b)))
             : All(programs.Head());
@@ -364,6 +380,7 @@ internal sealed class StepEstimate
 
         double rows = 2.0 * workload.Model.VocabSize * workload.Model.ModelDim;
         double passes = programs.Vocabulary.AreCut ? 1.5 : 1;
-        return (passes * rows * workload.Recipe.Parameters.Size(), rows * workload.Recipe.Gradients.Size());
+        double matrices = (workload.Model.TrainsEmbedding ? 0.5 : 0) + (workload.Model.Trains(workload.Model.HeadMatrix) ? 0.5 : 0);
+        return (passes * rows * workload.Recipe.Parameters.Size(), matrices * rows * workload.Recipe.Gradients.Size());
     }
 }

@@ -50,11 +50,11 @@ internal sealed partial class CanonicalStep
                 HeadBlock(b, c, r);
                 Add(Roles.LogitStatistics, Statistics(c, r), 0, programs.LogitStatisticsSize.Value, AccessMode.Read);
                 Accumulate(Roles.GradHead, new ObjectId(ObjectFamily.GradHeads) { Chunk = c, Round = r }, 0, programs.GradHeadSize.Value);
-                Accumulate(Roles.HeadBlockGradients, Gradients(MatrixOf(b).Owner), 0, MatrixOf(b).Layout.Size(recipe.Gradients).Value);
+                Accumulate(Roles.HeadBlockGradients, Gradients(MatrixOf(b).Owner), 0, GradientsOf(MatrixOf(b).Layout));
                 if (b.Index == 0)
                 {
                     Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.Write);
-                    Accumulate(Roles.Gradients, Gradients(ParameterOwner.Head), 0, programs.HeadLayout.Size(recipe.Gradients).Value);
+                    Accumulate(Roles.Gradients, Gradients(ParameterOwner.Head), 0, GradientsOf(programs.HeadLayout));
                 }
 
                 Scratch(programs.HeadBackward(b).ScratchLength, AccessMode.Write);
@@ -65,7 +65,7 @@ internal sealed partial class CanonicalStep
 
     private void WholeHead(Chunk c, Round r)
     {
-        long size = programs.HeadLayout.Size(recipe.Gradients).Value, table = programs.EmbeddingLayouts[0].Size(recipe.Gradients).Value;
+        long size = GradientsOf(programs.HeadLayout), table = GradientsOf(programs.EmbeddingLayouts[0]);
         Table(c, r);
         Add(Roles.Input, Stream(model.LayerCount, c, r), 0, programs.StreamSize.Value, AccessMode.Read);
         Weights(Roles.Weights, ParameterOwner.Head, programs.HeadLayout);
@@ -115,6 +115,9 @@ internal sealed partial class CanonicalStep
 
     /// <summary>Where logits are the step's result: those of a block of the vocabulary, or all.</summary>
     public static ObjectId LogitsOf(VocabularyBlock? block) => new(ObjectFamily.Logits) { Piece = block?.Index };
+
+    /// <summary>Bytes; none of what is frozen.</summary>
+    private long GradientsOf(ParameterLayout layout) => layout.IsTrained ? layout.Size(recipe.Gradients).Value : 0;
 
     private (ParameterOwner Owner, ParameterLayout Layout) MatrixOf(VocabularyBlock b) =>
         model.TiedEmbedding

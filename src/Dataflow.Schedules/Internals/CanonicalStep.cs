@@ -82,7 +82,7 @@ internal sealed partial class CanonicalStep(
             Head(r);
             if (workload.Kind.HasBackward())
             {
-                for (int l = model.LayerCount - 1; l >= 0; l--)
+                for (int l = model.LayerCount - 1; l >= model.LayersWithoutBackward; l--)
                 {
                     foreach (var c in geometry.BackwardOrder())
                     {
@@ -90,12 +90,19 @@ internal sealed partial class CanonicalStep(
                     }
                 }
 
-                EmbedBackward(r);
+                if (model.TrainsEmbedding)
+                {
+                    EmbedBackward(r);
+                }
             }
         }
 
         Finish();
     }
+
+    /// <summary>What no backward wants is not kept.</summary>
+    private SaveSet SavedBy(Layer l, Chunk c, Round r) =>
+        workload.Kind.HasBackward() && l.Index < model.LayersWithoutBackward ? SaveSet.None : savedBy(l, c, r);
 
     private void Embed(Round r)
     {
@@ -113,7 +120,7 @@ internal sealed partial class CanonicalStep(
 
     private void Forward(Layer l, Chunk c, Round r)
     {
-        var saved = savedBy(l, c, r);
+        var saved = SavedBy(l, c, r);
         if (segments > 1)
         {
             StreamedForward(l, c, r, saved);

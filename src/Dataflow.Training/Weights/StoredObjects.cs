@@ -41,7 +41,11 @@ internal sealed class StoredObjects
         programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
         embedding = [.. Rows(ParameterOwner.Embedding(null), programs.EmbeddingLayouts, programs.Vocabulary.AreCut, 0)];
         long norm = programs.HeadLayout.ElementCount;
-        head = [new StoredObject(ParameterOwner.Head, 0, norm), .. Rows(ParameterOwner.Head, programs.HeadBlockLayouts, cut: true, norm)];
+        head =
+        [
+            new StoredObject(ParameterOwner.Head, 0, norm, programs.HeadLayout.IsTrained),
+            .. Rows(ParameterOwner.Head, programs.HeadBlockLayouts, cut: true, norm),
+        ];
     }
 
     /// <summary>In the order of their elements, which are all of the parameter object's.</summary>
@@ -60,7 +64,8 @@ internal sealed class StoredObjects
     {
         for (int b = 0; b < layouts.Count; b++)
         {
-            yield return new StoredObject(owner with { Block = cut ? new VocabularyBlock(b) : null }, first, layouts[b].ElementCount);
+            var block = owner with { Block = cut ? new VocabularyBlock(b) : null };
+            yield return new StoredObject(block, first, layouts[b].ElementCount, layouts[b].IsTrained);
             first += layouts[b].ElementCount;
         }
     }

@@ -1,0 +1,105 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Model;
+
+/// <summary>
+/// The tensors of a model that training leaves as they are, by patterns of their names: they have no gradients and no optimizer state, no
+/// product is computed for their gradients, and no backward passes below the lowest layer in which something is trained.
+/// </summary>
+public sealed class FrozenTensors : IEquatable<FrozenTensors>
+{
+    private const string Option = "--freeze";
+    private const char Or = '|'; // between patterns, as within one
+    private readonly ImmutableArray<WeightSet> layers;
+    private readonly WeightSet ends;
+
+    private FrozenTensors(string patterns, ImmutableArray<WeightSet> layers, WeightSet ends, int below) =>
+        (Patterns, this.layers, this.ends, LayersWithoutBackward) = (patterns, layers, ends, below);
+
+    /// <summary>What it was made of: with the model, all that is to be known.</summary>
+    public string Patterns { get; }
+
+    /// <summary>Layers from the input on that no backward passes.</summary>
+    public int LayersWithoutBackward { get; }
+
+    /// <summary>Parameters of a layer.</summary>
+    public WeightSet Of(Layer layer) => layers[layer.Index];
+
+    /// <summary>Whether training changes a parameter of embedding or head.</summary>
+    public bool Trains(WeightName ofEnds) => !ends.Has(ofEnds);
+
+    /// <summary>Resolves patterns.</summary>
+    /// <param name="model">Whose tensors.</param>
+    /// <param name="patterns">Of names; a tensor is frozen that one of them means.</param>
+    /// <returns>Null where there are no patterns.</returns>
+    /// <exception cref="UserErrorException">
+    /// A pattern means no tensor, nothing would be trained, or tensors that are trained or frozen together are not.
+    /// </exception>
+    public static FrozenTensors? Of(ModelConfig model, IEnumerable<string> patterns)
+    {
+        string text = string.Join(Or, patterns.SelectMany(p => p.Split(Or, StringSplitOptions.TrimEntries)));
+        if (text.Length == 0)
+        {
+            return null;
+        }
+
+        model = model with { Frozen = null };
+        var meant = NamePattern.Parse(text).Of(model, Option).Select(p => p.Name).ToHashSet();
+        var all = NamedParameter.All(model).ToList();
+        CheckTogether(all, meant);
+        WeightSet In(Layer? layer) =>
+            WeightSet.Of(all.Where(p => p.Layer == layer && meant.Contains(p.Name)).Select(p => p.Spec.Name));
+        var trained = all.Where(p => p.Spec.IsTrained && !meant.Contains(p.Name)).ToList();
+        if (trained.Count == 0)
+        {
+            throw new UserErrorException($"{Option} {text}: nothing of {model.Name} would be trained; freeze less");
+        }
+
+        bool trainsEmbedding = trained.Any(p => p.Classes.HasFlag(ParameterClasses.Embeddings));
+        int lowest = trained.Min(p => p.Layer?.Index ?? model.LayerCount);
+        return new FrozenTensors(text, [.. model.Layers.Select(l => In(l))], In(null), trainsEmbedding ? 0 : lowest);
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(FrozenTensors? other) => other is not null && Patterns == other.Patterns;
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as FrozenTensors);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Patterns.GetHashCode(StringComparison.Ordinal);
+
+    /// <summary>Refuses a border between tensors that are one matrix in memory, one object, or one kernel's gradients.</summary>
+    private static void CheckTogether(List<NamedParameter> all, HashSet<string> meant)
+    {
+        foreach (var group in all.GroupBy(p => (p.Layer, Unit: UnitOf(p))))
+        {
+            var frozen = group.FirstOrDefault(p => meant.Contains(p.Name));
+            var other = group.FirstOrDefault(p => !meant.Contains(p.Name));
+            if (frozen is not null && other is not null)
+            {
+                throw new UserErrorException(
+                    $"{Option}: {frozen.Name} would be frozen and {other.Name} trained, but {Why(group.Key.Unit)}: freeze all of "
+                        + $"{string.Join(", ", group.Select(p => p.Name))}, or none of them"
+                );
+            }
+        }
+    }
+
+    private static string UnitOf(NamedParameter parameter) => parameter.Spec.Name switch
+    {
+        WeightName.EmbeddingTable or WeightName.PositionTable => "embedding",
+        WeightName.FinalNorm or WeightName.FinalNormBias or WeightName.HeadMatrix or WeightName.HeadBias => "head",
+        WeightName.QNorm or WeightName.KNorm => "norms of heads",
+        WeightName.AttentionNorm or WeightName.AttentionNormBias => "attention's norm",
+        WeightName.FfnNorm or WeightName.FfnNormBias => "the feed-forward's norm",
+        var name => name.ToString(),
+    };
+
+    private static string Why(string unit) => unit switch
+    {
+        "embedding" or "head" => "they travel as one object",
+        "norms of heads" or "attention's norm" or "the feed-forward's norm" => "one kernel computes their gradients",
+        _ => "they are one matrix",
+    };
+}
