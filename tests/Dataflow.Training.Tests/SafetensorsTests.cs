@@ -55,6 +55,30 @@ public sealed class SafetensorsTests : IDisposable
     }
 
     [Fact]
+    public void Codes_are_written_and_read_as_they_are_and_are_no_numbers()
+    {
+        string path = _folder["codes.safetensors"];
+        byte[] codes = [.. Enumerable.Range(0, 256).Select(i => (byte)(255 - i))];
+        using (var writer = SafetensorsWriter.Create(path, [new("codes", [256], DType.UInt8), new("scales", [1], DType.Float32)]))
+        {
+            writer.Write("codes", codes.AsSpan(0, 100), DType.UInt8);
+            writer.Write("codes", codes.AsSpan(100), DType.UInt8);
+            writer.Write("scales", Raw(2), DType.Float32);
+            writer.Complete();
+        }
+
+        using var file = SafetensorsFile.Open(path);
+        var tensor = file.Find("codes")!;
+        byte[] part = new byte[56];
+        tensor.ReadElements(200, part, DType.UInt8);
+        Assert.Equal((StoredType.U8, 256L), (tensor.Type, tensor.Count));
+        Assert.Equal(codes[200..], part);
+        string message = Assert.Throws<UserErrorException>(() => ReadFloats(tensor, 0, 1)).Message;
+        Assert.Contains("codes has element type U8", message, StringComparison.Ordinal);
+        Assert.Throws<UserErrorException>(() => file.Find("scales")!.ReadElements(0, part.AsSpan(0, 1), DType.UInt8));
+    }
+
+    [Fact]
     public void A_reader_may_lie_beyond_two_gibibytes_of_a_file()
     {
         long rows = (1L << 31) + 5; // one byte each would not do: bf16, so 4 GiB that the file system does not store

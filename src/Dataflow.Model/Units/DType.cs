@@ -13,6 +13,9 @@ public enum DType
 
     /// <summary>Token ids and indices.</summary>
     Int32,
+
+    /// <summary>Codes of quantised numbers, whose values are in a table (<see cref="DynamicMap"/>).</summary>
+    UInt8,
 }
 
 /// <summary>Facts about a <see cref="DType"/>.</summary>
@@ -29,13 +32,14 @@ public static class DTypes
     {
         DType.Float32 or DType.Int32 => 4,
         DType.BFloat16 => 2,
+        DType.UInt8 => 1,
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "unknown dtype"),
     };
 
     /// <summary>Elements that are stored together: 1, unless a type stores blocks with what their elements share.</summary>
     public static int BlockElements(this DType type) => type switch
     {
-        DType.Float32 or DType.Int32 or DType.BFloat16 => 1,
+        DType.Float32 or DType.Int32 or DType.BFloat16 or DType.UInt8 => 1,
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "unknown dtype"),
     };
 
@@ -48,6 +52,7 @@ public static class DTypes
         DType.Float32 => "fp32",
         DType.BFloat16 => "bf16",
         DType.Int32 => "int32",
+        DType.UInt8 => "u8",
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "unknown dtype"),
     };
 }

@@ -48,7 +48,7 @@ public sealed class SafetensorsWriter : IDisposable
 
     /// <summary>Starts a file.</summary>
     /// <param name="path">The final name; its folder must exist.</param>
-    /// <param name="tensors">In file order; of type fp32 or bf16.</param>
+    /// <param name="tensors">In file order.</param>
     /// <param name="metadata">Free text for the head.</param>
     /// <exception cref="UserErrorException">It cannot be written, or the disk has too little room.</exception>
     public static SafetensorsWriter Create(
@@ -68,7 +68,7 @@ public sealed class SafetensorsWriter : IDisposable
     /// <summary>Appends elements of the tensor that is next; <paramref name="name"/> must be its name.</summary>
     /// <param name="name">A tensor may come in several pieces, all before the next one.</param>
     /// <param name="elements">Whole elements, little endian.</param>
-    /// <param name="type">Of these elements, fp32 or bf16; converted to the tensor's own type.</param>
+    /// <param name="type">Of these elements; fp32 and bf16 are converted to the tensor's own type, others must be of it.</param>
     public void Write(string name, ReadOnlySpan<byte> elements, DType type)
     {
         Take(name);

@@ -80,7 +80,8 @@ public sealed class StoredTensor
         _file.Read(_offset + (firstElement * Type.Size()), destination);
 
     /// <summary>
-    /// Fills <paramref name="destination"/> with elements from <paramref name="firstElement"/> on; as <see cref="ReadRows"/>.
+    /// Fills <paramref name="destination"/> with elements from <paramref name="firstElement"/> on; as <see cref="ReadRows"/>, and what is
+    /// no float (codes, indices) in its own type.
     /// </summary>
     public void ReadElements(long firstElement, Span<byte> destination, DType destinationType)
     {
@@ -88,15 +89,20 @@ public sealed class StoredTensor
         long count = destination.Length / size;
         ArgumentOutOfRangeException.ThrowIfNegative(firstElement);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(firstElement + count, Count);
+        if (Type == destinationType.Stored())
+        {
+            ReadStored(firstElement, destination[..(int)(count * size)]);
+            return;
+        }
+
         if (Fault is { } fault)
         {
             throw new UserErrorException($"{Path}: tensor {Name} {fault}");
         }
 
-        if (Type == destinationType.Stored())
+        if (destinationType is not (DType.Float32 or DType.BFloat16))
         {
-            ReadStored(firstElement, destination[..(int)(count * size)]);
-            return;
+            throw new UserErrorException($"{Path}: tensor {Name} has element type {Type}, and {destinationType.Stored()} is wanted");
         }
 
         byte[] piece = ArrayPool<byte>.Shared.Rent(PieceBytes);

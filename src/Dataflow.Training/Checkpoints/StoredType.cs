@@ -75,6 +75,7 @@ public static class StoredTypes
         DType.Float32 => StoredType.F32,
         DType.BFloat16 => StoredType.BF16,
         DType.Int32 => StoredType.I32,
+        DType.UInt8 => StoredType.U8,
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "unknown dtype"),
     };
 }
