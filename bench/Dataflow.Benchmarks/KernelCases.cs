@@ -49,6 +49,7 @@ internal static unsafe class KernelCases
                 AdamW(1 << 22, t),
             }
         ),
+        .. Recipe.All.Select(r => AdamW8Bit(1 << 22, r)),
     ];
 
     private static KernelCase Copy(long bytes) => new("Copy", $"{bytes >> 20} MiB", "bytes", 2.0 * bytes, WorkUnit.Byte, o =>
@@ -233,4 +234,46 @@ internal static unsafe class KernelCases
             StepArguments step = new(1, Optimizer.AdamW.Defaults, 1);
             return () => Cpu.Kernels.Update.Run(o.Team, call, step);
         });
+
+    // The gradient read; the weight, where there is one its master, and both moments' codes and scales read and written. The gradient's
+    // numbers stay, and so do the moments after a few runs.
+    private static KernelCase AdamW8Bit(int count, Recipe recipe)
+    {
+        double scales = 2 * 2.0 * sizeof(float) / DynamicMap.BlockElements, codes = 2 * 2;
+        double weights = (recipe.Master?.Size() * 2) + recipe.Parameters.Size() ?? 2 * recipe.Parameters.Size();
+        return new(
+            "AdamW 8-bit moments",
+            $"{count} parameters",
+            recipe.Name,
+            count * (recipe.Gradients.Size() + weights + codes + scales),
+            WorkUnit.Byte,
+            o =>
+            {
+                nuint Of(DType type, int elements) => o.Tensor(type, 1, elements).Address;
+                nuint Codes() => (nuint)o.Integers(count / sizeof(int), int.MaxValue);
+                nuint Scales() => (nuint)o.Integers(count / DynamicMap.BlockElements, 1); // zeros
+                var call = new AdamW8BitArguments
+                {
+                    Weights = Of(recipe.Parameters, count),
+                    Gradient = Of(recipe.Gradients, count),
+                    FirstCodes = Codes(),
+                    FirstScales = Scales(),
+                    SecondCodes = Codes(),
+                    SecondScales = Scales(),
+                    Master = recipe.Master is { } master ? Of(master, count) : 0,
+                    Object = 0,
+                    FirstElement = 0,
+                    Count = count,
+                    Recipe = recipe,
+                    Norms = 0,
+                    NormCount = 0,
+                    RateFactor = 1,
+                    DecayFactor = 1,
+                    OwnDecay = 0,
+                };
+                StepArguments step = new(1, Optimizer.AdamW.Defaults, 1);
+                return () => Cpu.Kernels.AdamW8Bit.Run(o.Team, call, step);
+            }
+        );
+    }
 }

@@ -139,6 +139,13 @@ DEVICE float bits_to_float(uint32 bits)
     return value;
 }
 
+DEVICE float product(float a, float b)
+{
+    float rounded = a * b;
+    asm("" : "+x"(rounded));
+    return rounded;
+}
+
 DEVICE float shuffle_xor(float value, int mask)
 {
     return bits_to_float((uint32)emulation_shuffle(float_to_bits(value), EmulationShuffleXor, mask));

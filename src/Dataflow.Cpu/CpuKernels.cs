@@ -168,5 +168,8 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     /// <inheritdoc/>
     public void Update(in UpdateArguments call) => Kernels.Update.Run(team, call, Arguments);
 
+    /// <inheritdoc/>
+    public void AdamW8Bit(in AdamW8BitArguments call) => Kernels.AdamW8Bit.Run(team, call, Arguments);
+
     private static Matrix At(in Tensor tensor) => new(tensor);
 }

@@ -29,6 +29,8 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public Update Update { get; } = new(library, optimizer);
 
+    public AdamW8Bit AdamW8Bit => field ??= new(library);
+
     public SquaredSum SquaredSum { get; } = new(library);
 
     public RmsNorm RmsNorm => field ??= new(library, ColumnSum);
@@ -150,4 +152,7 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
 
     /// <inheritdoc/>
     public void Update(in UpdateArguments call) => kernels.Update.Run(stream, call, kernels.Step);
+
+    /// <inheritdoc/>
+    public void AdamW8Bit(in AdamW8BitArguments call) => kernels.AdamW8Bit.Run(stream, call, kernels.Step);
 }

@@ -46,3 +46,4 @@ public sealed class OptimizerTrajectoryTests : OptimizerTrajectoryConformance<Cp
 public sealed class GroupTests : GroupConformance<CpuDevices>;
 
 public sealed class FrozenTests : FrozenConformance<CpuDevices>;
+public sealed class EightBitMomentsTests : EightBitMomentsConformance<CpuKernelsAlone>;

@@ -56,3 +56,4 @@ public sealed class OptimizerTrajectoryTests : OptimizerTrajectoryConformance<Em
 public sealed class GroupTests : GroupConformance<EmulatedDevices>;
 
 public sealed class FrozenTests : FrozenConformance<EmulatedDevices>;
+public sealed class EightBitMomentsTests : EightBitMomentsConformance<EmulatedKernelsAlone>;

@@ -61,7 +61,7 @@ public static unsafe class Update
     }
 
     /// <summary>min(1, clip / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ has it; 1 where there are no norms.</summary>
-    private static float ClipScale(double* norms, int count, float clip)
+    internal static float ClipScale(double* norms, int count, float clip)
     {
         double sum = 0;
         for (int i = 0; i < count; i++)
