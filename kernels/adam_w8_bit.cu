@@ -109,9 +109,9 @@ template <bool IsSigned> struct Codes
         return bits_to_float(float_to_bits(number) + (number < 0 ? -direction : direction));
     }
 
-    // The thresholds of a decade lie evenly, so that the place of a magnitude among them is nearly a line; each decade has a steeper line than
-    // the next, so that the least of the lines holds. Rounded, it is the place or one below it: one comparison decides. What is no number
-    // has code 0.
+    // The thresholds of a decade lie evenly, so that the place of a magnitude among them is nearly a line; each decade has a steeper line
+    // than the next, so that the least of the lines holds. Rounded, it is the place or one below it: one comparison decides. What is no
+    // number has code 0.
     __device__ __forceinline__ uint32 code_of(float scaled) const
     {
         scaled = fmaxf(scaled, IsSigned ? -1.0f : 0.0f);

@@ -70,8 +70,8 @@ internal sealed class EightBitReplay
     }
 
     /// <summary>
-    /// Fails where a device's codes or scales have other bits, or a weight is not what the recipe makes of a number as near to the exact one
-    /// as fp32 arithmetic is.
+    /// Fails where a device's codes or scales have other bits, or a weight is not what the recipe makes of a number as near to the exact
+    /// one as fp32 arithmetic is.
     /// </summary>
     public void AssertIs(EightBitState found, in AdamW8BitArguments call, in StepArguments step)
     {

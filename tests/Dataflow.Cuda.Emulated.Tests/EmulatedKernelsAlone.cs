@@ -5,7 +5,9 @@ using Dataflow.Runtime;
 
 namespace Dataflow.Cuda.Emulated.Tests;
 
-/// <summary>The CUDA device's kernels, launched one at a time; the emulated driver holds each to the bytes that its arguments declare.</summary>
+/// <summary>
+/// The CUDA device's kernels, launched one at a time; the emulated driver holds each to the bytes that its arguments declare.
+/// </summary>
 public sealed class EmulatedKernelsAlone : KernelsUnderTest
 {
     private readonly CudaContext context = CudaContext.Open(EmulatedDriver.Gpu);

@@ -27,6 +27,7 @@ internal static class KernelTrials
         StateTrials.EmbeddingBackward,
         StateTrials.CrossEntropy,
         StateTrials.AdamW,
+        StateTrials.AdamW8Bit,
         StateTrials.SquaredSum,
     ];
 

@@ -183,6 +183,59 @@ internal static class StateTrials
             });
     }
 
+    /// <summary>adam_w8_bit.cu over a layer, without moments yet: codes and scales to the bit.</summary>
+    public static KernelTrial AdamW8Bit(Workbench bench)
+    {
+        const int size = DynamicMap.BlockElements;
+        int count = Count(bench) / size * size;
+        Numbers w = bench.Random(1, count), g = bench.Random(1, count, scale: 1e-2f);
+        Tensor Scales() => new(bench.Integers(new int[count / size]), DType.Float32, 1, count / size);
+        Tensor[] codes = [bench.Room(1, count, DType.UInt8), bench.Room(1, count, DType.UInt8)], scales = [Scales(), Scales()];
+        var call = new AdamW8BitArguments
+        {
+            Weights = w.Tensor.Address,
+            Gradient = g.Tensor.Address,
+            FirstCodes = codes[0].Address,
+            FirstScales = scales[0].Address,
+            SecondCodes = codes[1].Address,
+            SecondScales = scales[1].Address,
+            Master = 0,
+            Object = 0,
+            FirstElement = 0,
+            Count = count,
+            Recipe = bench.Recipe,
+            Norms = 0,
+            NormCount = 0,
+            RateFactor = 1,
+            DecayFactor = 1,
+            OwnDecay = 0,
+        };
+        return new KernelTrial(
+            "adam_w8_bit",
+            0,
+            (3.0 * count * bench.Type.Size()) + (4.0 * count) + (16.0 * count / size),
+            () => bench.Kernels.AdamW8Bit.Run(bench.Stream, call, bench.Kernels.Step),
+            compare =>
+            {
+                var o = Optimizer.AdamW.Defaults;
+                DynamicMap[] maps = [DynamicMap.Signed, DynamicMap.Unsigned];
+                float[] shares = [(float)(1 - (double)(decimal)o.Beta1), (float)(1 - (double)(decimal)o.Beta2)];
+                foreach (int block in new[] { 0, count / size / 2, (count / size) - 1 })
+                {
+                    float[] gradient = [.. Enumerable.Range(block * size, size).Select(i => (float)g.At(i))];
+                    for (int k = 0; k < 2; k++)
+                    {
+                        byte[] want = new byte[size];
+                        float scale = maps[k].Quantize([.. gradient.Select(x => shares[k] * (k == 0 ? x : x * x))], want);
+                        float[] got = bench.Read(codes[k], (long)block * size, size);
+                        compare.Add("codes that differ", [got.Where((c, i) => c != want[i]).Count()], [0], Comparison.Single);
+                        compare.Add("scale", [bench.Read(scales[k], block, 1)[0]], [scale], 1e-9);
+                    }
+                }
+            }
+        );
+    }
+
     /// <summary>squared_sum.cu over a layer.</summary>
     public static KernelTrial SquaredSum(Workbench bench)
     {

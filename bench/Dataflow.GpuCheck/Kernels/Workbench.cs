@@ -97,10 +97,12 @@ internal sealed class Workbench : IDisposable
         memory.Read(new Bytes(first * tensor.Type.Size()), raw);
         for (int i = 0; i < count; i++)
         {
-            values[i] =
-                tensor.Type == DType.Float32
-                    ? MemoryMarshal.Cast<byte, float>(raw)[i]
-                    : BitConverter.UInt32BitsToSingle((uint)MemoryMarshal.Cast<byte, ushort>(raw)[i] << 16);
+            values[i] = tensor.Type switch
+            {
+                DType.Float32 => MemoryMarshal.Cast<byte, float>(raw)[i],
+                DType.UInt8 => raw[i],
+                _ => BitConverter.UInt32BitsToSingle((uint)MemoryMarshal.Cast<byte, ushort>(raw)[i] << 16),
+            };
         }
 
         return values;

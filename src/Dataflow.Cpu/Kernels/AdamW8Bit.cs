@@ -59,12 +59,8 @@ public static unsafe class AdamW8Bit
                 long first = block * BlockElements;
                 byte* firstCodes = (byte*)at.FirstCodes + first, secondCodes = (byte*)at.SecondCodes + first;
                 float* firstScale = (float*)at.FirstScales + block, secondScale = (float*)at.SecondScales + block;
-                for (int j = 0; j < BlockElements; j += Lanes.Count)
-                {
-                    (DynamicCodes.Signed.Values(firstCodes + j) * Vector512.Create(*firstScale)).Store(firsts + j);
-                    (DynamicCodes.Unsigned.Values(secondCodes + j) * Vector512.Create(*secondScale)).Store(seconds + j);
-                }
-
+                DynamicCodes.Signed.Load(firstCodes, *firstScale, firsts);
+                DynamicCodes.Unsigned.Load(secondCodes, *secondScale, seconds);
                 var (mostFirst, mostSecond) = Apply(first, firsts, seconds);
                 *firstScale = DynamicCodes.Signed.Store(firsts, mostFirst, firstCodes);
                 *secondScale = DynamicCodes.Unsigned.Store(seconds, mostSecond, secondCodes);

@@ -60,8 +60,8 @@ public sealed class DynamicMap
         );
 
     /// <summary>
-    /// The code of a number that has been divided by its block's scale: of the largest value that is not above it, or the next one's if what
-    /// remains is at least half of the gap between them. Ties go up. Below the least value, and for what is no number, 0.
+    /// The code of a number that has been divided by its block's scale: of the largest value that is not above it, or the next one's if
+    /// what remains is at least half of the gap between them. Ties go up. Below the least value, and for what is no number, 0.
     /// </summary>
     public byte CodeOf(float scaled)
     {
