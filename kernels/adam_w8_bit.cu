@@ -11,11 +11,11 @@
 // adam_w8_bit_f32, _bf16: w, g [count] of that type; _bf16_sr: w bf16 rounded stochastically, g fp32, element 0 is element `first` of the
 // object, a multiple of 8; _bf16_master: master, g fp32, w bf16 is overwritten with master, rounded to nearest even.
 // codes [count], scales [count / 256] fp32, first those of m, then those of v. count: a multiple of 256.
-//   grid ceil(count / 4,096); block 256, a warp a block of elements; no dynamic shared memory.
+//   grid ceil(count / 8,192); block 256, a warp a block of elements; no dynamic shared memory.
 #include "element_update.cuh"
 
 const int BlockElements = 256;
-const int Rounds = 2; // blocks of elements that a warp goes through
+const int Rounds = 4; // blocks of elements that a warp goes through
 const int Width = 8;  // elements of a lane
 const int Decades = 7;
 
@@ -40,10 +40,9 @@ template <bool IsSigned> struct Codes
                              : 1.0f;
     }
 
-    // One end of the equal parts of [0.1, 1]: each half from its own end.
-    static __device__ __forceinline__ float border(int i, int count)
+    // One end of `count` parts of [0.1, 1], each of length `step`: each half from its own end.
+    static __device__ __forceinline__ float border(int i, int count, float step)
     {
-        const float step = (1.0f - 0.1f) / (float)count;
         return 2 * i < count ? fmaf(step, (float)i, 0.1f) : fmaf(-step, (float)(count - i), 1.0f);
     }
 
@@ -63,31 +62,39 @@ template <bool IsSigned> struct Codes
         int decade = 0;
         int first = 1;
         int count = IsSigned ? 1 : 2;
+        float step = (1.0f - 0.1f) / (float)count;
         while (place >= first + count)
         {
             first += count;
             count *= 2;
+            step *= 0.5f;
             decade++;
         }
 
-        const float mean = (border(place - first, count) + border(place - first + 1, count)) * 0.5f;
+        const float mean = (border(place - first, count, step) + border(place - first + 1, count, step)) * 0.5f;
         const float found = product(power(decade), mean);
         return code < Zero ? -found : found;
     }
 
-    // All threads of a block of 256 must call it; a barrier must follow.
-    __device__ __forceinline__ void fill()
+    // An entry for each thread of a block of 256. A barrier must follow.
+    __device__ __forceinline__ void fill_values()
     {
         const int code = (int)(threadIdx.x & 0xffu);
-        const float here = value_of(code);
-        value[code] = here;
+        value[code] = value_of(code);
+    }
+
+    // Likewise, once all values are there.
+    __device__ __forceinline__ void fill_thresholds()
+    {
+        const int code = (int)(threadIdx.x & 0xffu);
         if (code == 0)
         {
             threshold[0] = -bits_to_float(0x7f800000u);
             return;
         }
 
-        const float below = value_of(code - 1);
+        const float here = value[code];
+        const float below = value[code - 1];
         const float half = (here - below) * 0.5f;
         float at = below + half;
         while (at < here && at - below < half)
@@ -210,8 +217,11 @@ DEVICE void update_blocks(const W* w, const G* g, const EightBitState& state, co
 {
     __shared__ Codes<true> first_table;
     __shared__ Codes<false> second_table;
-    first_table.fill();
-    second_table.fill();
+    first_table.fill_values();
+    second_table.fill_values();
+    block_barrier();
+    first_table.fill_thresholds();
+    second_table.fill_thresholds();
     const StepBlock* step = context.step;
     const float clip = context.norms != nullptr ? clip_scale(step, context.norms, context.norm_count) : 1.0f;
     const float learning_rate = step->learning_rate * state.rate_factor;
@@ -219,6 +229,7 @@ DEVICE void update_blocks(const W* w, const G* g, const EightBitState& state, co
     const float rate = learning_rate / step->bias_correction1;
     const float root_correction = 1.0f / sqrtf(step->bias_correction2);
     block_barrier();
+#pragma unroll 1
     for (int round = 0; round < Rounds; round++)
     {
         const int64 block = ((int64)blockIdx.x * Rounds + round) * 8 + threadIdx.x / 32;

@@ -8,7 +8,7 @@ namespace Dataflow.Cuda.Kernels;
 internal sealed class AdamW8Bit(KernelLibrary library)
 {
     private const string File = "adam_w8_bit";
-    private const int LaunchElements = 16 * DynamicMap.BlockElements; // of one block of threads
+    private const int LaunchElements = 32 * DynamicMap.BlockElements; // of one block of threads
     private readonly TypedFunction update = library.Typed(File, File);
     private readonly CudaFunction stochastic = library.Function(File, File + "_bf16_sr");
     private readonly CudaFunction master = library.Function(File, File + "_bf16_master");

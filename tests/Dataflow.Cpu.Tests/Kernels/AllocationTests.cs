@@ -159,6 +159,25 @@ public sealed unsafe class AllocationTests : KernelTest
             Norms = 0,
             NormCount = 0,
         };
+        var eightBit = new AdamW8BitArguments
+        {
+            Weights = x.Address,
+            Gradient = wide.Address,
+            FirstCodes = y.Address,
+            FirstScales = floats.Address,
+            SecondCodes = y.Address + (T * 64),
+            SecondScales = floats.Address + (4 * T),
+            Master = 0,
+            Object = 0,
+            FirstElement = 0,
+            Count = T * 64,
+            Recipe = Recipe.Fp32,
+            Norms = 0,
+            NormCount = 0,
+            RateFactor = 1,
+            DecayFactor = 1,
+            OwnDecay = 0,
+        };
         DequantizeArguments dequantize = new() { Stored = New(16, 64, DType.BFloat16).T, Dense = New(16, 64).T };
         StepArguments step = new(1, Optimizer.AdamW.Defaults, 1);
 
@@ -195,6 +214,7 @@ public sealed unsafe class AllocationTests : KernelTest
             Embedding.Forward(team, zeros, w.M, x.M);
             Embedding.Backward(team, zeros, order, T, x.M, w.M);
             Update.Run(team, update, step);
+            AdamW8Bit.Run(team, eightBit, step);
             Fill.Zero(team, y.M.Data, T * 64);
             Fill.Copy(team, x.M.Data, wide.M.Data, T * 64);
         }

@@ -129,7 +129,7 @@ template <typename W, typename G> Result<W> launch(const std::vector<W>& old_w, 
     Array<Bf16> copy(old_w.size());
     const double* norm_pointer = clips ? norms.device() : nullptr;
     const int norm_count = clips ? 2 : 0;
-    const auto grid = divided_up(count, 4096);
+    const auto grid = divided_up(count, 8192);
     const auto update = kernel("adam_w8_bit",
         std::string("adam_w8_bit_") + (recipe == Recipe::Master       ? "bf16_master"
                                        : recipe == Recipe::Stochastic ? "bf16_sr"
@@ -217,11 +217,11 @@ template <typename W, typename G> void check_recipe(int count, Recipe recipe, bo
 
 TEST(AdamWWith8BitMomentsIsItsDefinition)
 {
-    for (int count : {256, 4096, 4096 + 3 * 256})
+    for (int count : {256, 8192, 8192 + 3 * 256})
     {
-        check_recipe<float, float>(count, Recipe::Plain, count == 4096);
-        check_recipe<Bf16, Bf16>(count, Recipe::Plain, count != 4096);
-        check_recipe<Bf16, float>(count, Recipe::Stochastic, count == 4096);
-        check_recipe<float, float>(count, Recipe::Master, count != 4096);
+        check_recipe<float, float>(count, Recipe::Plain, count == 8192);
+        check_recipe<Bf16, Bf16>(count, Recipe::Plain, count != 8192);
+        check_recipe<Bf16, float>(count, Recipe::Stochastic, count == 8192);
+        check_recipe<float, float>(count, Recipe::Master, count != 8192);
     }
 }
