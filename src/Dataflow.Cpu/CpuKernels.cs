@@ -171,5 +171,14 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     /// <inheritdoc/>
     public void AdamW8Bit(in AdamW8BitArguments call) => Kernels.AdamW8Bit.Run(team, call, Arguments);
 
+    /// <inheritdoc/>
+    public void MuonMomentum(in MuonMomentumArguments call) => Muon.Momentum(team, call, Arguments);
+
+    /// <inheritdoc/>
+    public void MuonNormalize(in MuonNormalizeArguments call) => Muon.Normalize(team, call);
+
+    /// <inheritdoc/>
+    public void MuonApply(in MuonApplyArguments call) => Muon.Apply(team, call, Arguments);
+
     private static Matrix At(in Tensor tensor) => new(tensor);
 }

@@ -33,6 +33,8 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public SquaredSum SquaredSum { get; } = new(library);
 
+    public Muon Muon => field ??= new(library);
+
     public RmsNorm RmsNorm => field ??= new(library, ColumnSum);
 
     public LayerNorm LayerNorm => field ??= new(library, ColumnSum);
@@ -155,4 +157,13 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
 
     /// <inheritdoc/>
     public void AdamW8Bit(in AdamW8BitArguments call) => kernels.AdamW8Bit.Run(stream, call, kernels.Step);
+
+    /// <inheritdoc/>
+    public void MuonMomentum(in MuonMomentumArguments call) => kernels.Muon.Momentum(stream, kernels.Step, call);
+
+    /// <inheritdoc/>
+    public void MuonNormalize(in MuonNormalizeArguments call) => kernels.Muon.Normalize(stream, call);
+
+    /// <inheritdoc/>
+    public void MuonApply(in MuonApplyArguments call) => kernels.Muon.Apply(stream, kernels.Step, call);
 }

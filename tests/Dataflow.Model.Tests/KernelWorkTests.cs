@@ -92,6 +92,9 @@ public class KernelWorkTests
         [
             Kernel.Update,
             Kernel.SquaredSum,
+            Kernel.MuonMomentum,
+            Kernel.MuonNormalize,
+            Kernel.MuonApply,
             Kernel.Zero,
             Kernel.ColumnSum,
             Kernel.LayerNormForward,

@@ -12,7 +12,7 @@ namespace Dataflow.Cpu.Kernels;
 /// <param name="Seed">The run's.</param>
 /// <param name="Step">Optimizer step, from 1.</param>
 /// <param name="Object">Number of the parameter object.</param>
-/// <param name="FirstElement">Of the object, that element 0 here is; a multiple of 8.</param>
+/// <param name="FirstElement">Of the object, that element 0 here is.</param>
 public readonly record struct StochasticRounding(ulong Seed, int Step, int Object, long FirstElement)
 {
     private const int ValuesAnElement = Optimizer.MostMoments + 1; // the weight is the first
@@ -24,12 +24,27 @@ public readonly record struct StochasticRounding(ulong Seed, int Step, int Objec
     internal Vector256<ushort> Narrow(Vector512<float> value, long j, uint which)
     {
         Vector512<uint> bits = value.AsUInt32();
-        Vector256<ushort> random = Vector256.Create(Random(j, which), Random(j + Octet, which)).AsUInt16();
+        Vector256<ushort> random =
+            FirstElement % Octet == 0
+                ? Vector256.Create(Random(j, which), Random(j + Octet, which)).AsUInt16()
+                : RandomFromWithin(j, which);
         Vector512<uint> wide = Vector512.Create(Vector256.WidenLower(random), Vector256.WidenUpper(random));
         Vector512<uint> exponent = Vector512.Create(0x7f800000u);
         Vector512<uint> isFinite = ~Vector512.Equals(bits & exponent, exponent);
         Vector512<uint> rounded = Vector512.ShiftRightLogical(bits + (wide & isFinite), 16);
         return Vector256.Narrow(rounded.GetLower(), rounded.GetUpper());
+    }
+
+    /// <summary>Where sixteen values begin within an octet, they are of three.</summary>
+    private unsafe Vector256<ushort> RandomFromWithin(long j, uint which)
+    {
+        ushort* three = stackalloc ushort[3 * Octet];
+        for (int octet = 0; octet < 3; octet++)
+        {
+            Random(j + (octet * Octet), which).AsUInt16().Store(three + (octet * Octet));
+        }
+
+        return Vector256.Load(three + (FirstElement % Octet));
     }
 
     private Vector128<uint> Random(long j, uint which)

@@ -26,6 +26,14 @@ internal static class Products
         return tokens.SelectMany(t => program.Calls.SelectMany(c => Of(c, program, t)));
     }
 
+    /// <summary>Those of an update by Muon of such a matrix.</summary>
+    public static IEnumerable<Product> Of(MuonMatrix matrix, NewtonSchulz iteration, DType type)
+    {
+        var products = new NewtonSchulzProducts(matrix, iteration, type, 0);
+        GemmArguments[] calls = [products.Gram(0), products.Polynomial(0), products.Next(0)];
+        return calls.Select(c => new Product(c.A, c.TransposeA, c.B, c.TransposeB, c.C, c.Addend is not null));
+    }
+
     private static IEnumerable<Product> Of(KernelCall call, BlockProgram program, int tokens)
     {
         Tensor At(Operand operand)

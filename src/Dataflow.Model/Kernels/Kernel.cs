@@ -98,6 +98,15 @@ public enum Kernel
     /// <summary>Sum of squares of a gradient, for the global norm.</summary>
     SquaredSum,
 
+    /// <summary>Muon: the momentum of a whole matrix, what is made orthogonal of it, and the sum of squares of that.</summary>
+    MuonMomentum,
+
+    /// <summary>Muon: divides a matrix by its Frobenius norm.</summary>
+    MuonNormalize,
+
+    /// <summary>Muon: moves weights along a matrix that was made orthogonal.</summary>
+    MuonApply,
+
     /// <summary>Sets bytes to zero.</summary>
     Zero,
 }

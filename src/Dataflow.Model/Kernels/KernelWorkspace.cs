@@ -9,6 +9,7 @@ public static class KernelWorkspace
 {
     private const long Alignment = 16;
     private const long TileElements = 65536;
+    private const long MuonTileElements = 2048;
     private const int QkNormRows = 16;
     private const int AttentionRows = 128;
 
@@ -36,6 +37,12 @@ public static class KernelWorkspace
 
     /// <summary>Of SquaredSum over a parameter object: an fp64 sum a tile.</summary>
     public static Bytes SquaredSum(ParameterLayout layout) => new(layout.Tensors.Sum(t => (long)SquaredSumTiles(t.Count)) * sizeof(double));
+
+    /// <summary>Tiles of the update that MuonMomentum makes, so many elements beginning anywhere within a group of eight.</summary>
+    public static int MuonTiles(long count, int within) => checked((int)Up(count + within, MuonTileElements));
+
+    /// <summary>Of MuonMomentum: an fp64 sum a tile, wherever the matrix begins.</summary>
+    public static Bytes MuonMomentum(long count) => new((long)MuonTiles(count, 7) * sizeof(double));
 
     /// <summary>Columns to which the tensor-core kernels of attention fill heads up: 64, 128 or 256.</summary>
     public static int AttentionColumns(int headDim) => headDim <= 64 ? 64 : headDim <= 128 ? 128 : 256;

@@ -180,6 +180,18 @@ public sealed unsafe class AllocationTests : KernelTest
         };
         DequantizeArguments dequantize = new() { Stored = New(16, 64, DType.BFloat16).T, Dense = New(16, 64).T };
         StepArguments step = new(1, Optimizer.AdamW.Defaults, 1);
+        var muon = new MuonUpdate
+        {
+            Range = new UpdateRange(x.Address, wide.Address, q.Address, 0, 0, 0, 0, 32 * T),
+            Matrix = new MuonMatrix(T, 32, false),
+            Recipe = Recipe.Fp32,
+            Scratch = Scratch(new MuonScratch(new MuonMatrix(T, 32, false), DType.Float32).Length),
+            Norms = 0,
+            NormCount = 0,
+            Iteration = NewtonSchulz.Muon,
+            Adjustment = MuonAdjustment.Original,
+        };
+        KernelStream stream = new(new CpuKernels(team) { Arguments = step });
 
         void All()
         {
@@ -215,6 +227,7 @@ public sealed unsafe class AllocationTests : KernelTest
             Embedding.Backward(team, zeros, order, T, x.M, w.M);
             Update.Run(team, update, step);
             AdamW8Bit.Run(team, eightBit, step);
+            muon.Run(stream);
             Fill.Zero(team, y.M.Data, T * 64);
             Fill.Copy(team, x.M.Data, wide.M.Data, T * 64);
         }
@@ -223,5 +236,12 @@ public sealed unsafe class AllocationTests : KernelTest
         long before = GC.GetAllocatedBytesForCurrentThread();
         All();
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    }
+
+    /// <summary>On a multiple of 256 bytes, as tensors lie.</summary>
+    private nuint Scratch(Bytes length)
+    {
+        nuint start = New(1, (int)(length + new Bytes(Bytes.Alignment)).Value / sizeof(float)).Address;
+        return (start + (nuint)Bytes.Alignment - 1) / (nuint)Bytes.Alignment * (nuint)Bytes.Alignment;
     }
 }
