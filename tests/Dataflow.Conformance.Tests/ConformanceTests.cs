@@ -25,3 +25,5 @@ public sealed class FrozenTypeTests : FrozenTypeConformance<SelectedDevice>;
 public sealed class FamilyTests : FamilyConformance<SelectedDevice>;
 
 public sealed class PackedPositionsTests : PackedPositionsConformance<SelectedDevice>;
+
+public sealed class MuonTests : MuonConformance<SelectedKernels>;

@@ -1,5 +1,7 @@
+using System.Collections.Immutable;
 using Dataflow.Cpu.Tests;
 using Dataflow.Cuda;
+using Dataflow.Cuda.Emulated.Tests;
 using Dataflow.Model;
 using Dataflow.Runtime;
 using Dataflow.Schedules;
@@ -31,6 +33,23 @@ public sealed class SelectedDevice : DeviceUnderTest
         var device = s_kind == "cpu" ? s_cpu.Open(schedule, workload, order) : OnGpu(schedule, workload, order);
         Say(device.Name);
         return device;
+    }
+
+    /// <summary>The device's kernels by themselves.</summary>
+    internal static KernelMemory OpenKernels(ImmutableArray<KernelOperand> operands, int order)
+    {
+        if (s_kind == "cpu")
+        {
+            return new CpuKernelsUnderTest().Open(operands, order);
+        }
+
+        var gpu = s_gpu.Value;
+        if (CudaEmulation.IsOn)
+        {
+            CudaEmulation.Seed((ulong)order);
+        }
+
+        return new CudaKernelMemory(CudaContext.Open(gpu), GpuAccess.KernelsFor(gpu), operands);
     }
 
     private static CudaDevice OnGpu(Schedule schedule, Workload workload, int order)

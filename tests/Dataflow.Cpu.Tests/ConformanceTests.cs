@@ -47,3 +47,4 @@ public sealed class GroupTests : GroupConformance<CpuDevices>;
 
 public sealed class FrozenTests : FrozenConformance<CpuDevices>;
 public sealed class EightBitMomentsTests : EightBitMomentsConformance<CpuKernelsAlone>;
+public sealed class MuonTests : MuonConformance<CpuKernelsUnderTest>;

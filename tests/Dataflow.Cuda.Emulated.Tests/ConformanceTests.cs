@@ -57,3 +57,5 @@ public sealed class GroupTests : GroupConformance<EmulatedDevices>;
 
 public sealed class FrozenTests : FrozenConformance<EmulatedDevices>;
 public sealed class EightBitMomentsTests : EightBitMomentsConformance<EmulatedKernelsAlone>;
+[Trait("Slow", "true")]
+public sealed class MuonTests : MuonConformance<EmulatedKernels>;
