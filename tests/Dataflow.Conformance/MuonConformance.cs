@@ -153,20 +153,47 @@ public abstract class MuonConformance<TKernels>
     public void Random_bits_are_those_of_an_elementwise_update_of_the_object(int before)
     {
         var matrix = new MuonMatrix(30, 71, false);
-        var arguments = new StepArguments(2, Settings(nesterov: true) with { LearningRate = 0.3f, Epsilon = 1 }, 1, Seed: 77);
-        float[] zeros = new float[matrix.Count], weights = Random(matrix, 4, 0.05f);
-        using var muon = new MuonMemory(Kernels, matrix, Recipe.Bf16Stochastic, before);
-        muon.Set(weights);
-        muon.Gradients = zeros;
-        muon.Step(arguments);
+        float[] weights = Random(matrix, 4, 0.05f), gradient = Random(matrix, 5, 0.01f), zeros = new float[matrix.Count];
+        var arguments = new StepArguments(2, new OptimizerSettings(0.3f, 0.75f, 0.75f, 1, 0.1f) { Momentum = 0.75f }, 1, Seed: 77);
+        (float[] Weights, float[] Momentum) Muon(float[] g)
+        {
+            using var memory = new MuonMemory(Kernels, matrix, Recipe.Bf16Stochastic, before) { Gradients = g };
+            memory.Set(weights);
+            memory.Step(arguments);
+            return (memory.Parameters, memory.Moments);
+        }
 
-        // All of both is decay: the direction is zero, and so are moments.
-        using var whole = new MuonMemory(Kernels, new MuonMatrix(1, before + (int)matrix.Count, false), Recipe.Bf16Stochastic);
-        whole.Set([.. new float[before], .. weights]);
-        whole.Gradients = new float[before + matrix.Count];
-        whole.StepOfAdamW(arguments);
-        Assert.Equal(whole.Parameters[before..], muon.Parameters);
-        Assert.NotEqual(weights.Select(w => MuonMemory.Widened(MuonMemory.Rounded(w))), muon.Parameters);
+        (float[] Weights, float[] Momentum) Elementwise(float[] g)
+        {
+            var all = new MuonMatrix(1, before + (int)matrix.Count, false);
+            using var memory = new MuonMemory(Kernels, all, Recipe.Bf16Stochastic) { Gradients = [.. new float[before], .. g] };
+            memory.Set([.. new float[before], .. weights]);
+            memory.StepOfAdamW(arguments);
+            return (memory.Parameters[before..], memory.Moments[before..]);
+        }
+
+        // Without a gradient both do nothing to weights but let them decay, and AdamW's first moment is Muon's momentum.
+        Assert.Equal(Elementwise(zeros).Weights, Muon(zeros).Weights);
+        Assert.NotEqual(weights.Select(w => MuonMemory.Widened(MuonMemory.Rounded(w))), Muon(zeros).Weights);
+        Assert.Equal(Elementwise(gradient).Momentum, Muon(gradient).Momentum);
+    }
+
+    [Theory]
+    [InlineData(1.5, -0.5, 0, 12)]
+    [InlineData(1.25, 0, -0.25, 7)]
+    [InlineData(1.875, -1.25, 0.375, 6)]
+    public void Other_coefficients_are_the_definition_too(double a, double b, double c, int steps)
+    {
+        var iteration = new NewtonSchulz(a, b, c, steps);
+        foreach (var matrix in new[] { new MuonMatrix(12, 20, false), new MuonMatrix(20, 12, false) })
+        {
+            float[] input = Random(matrix, 6, 1);
+            var replay = new MuonReplay(matrix, iteration);
+            replay.Step([.. input.Select(i => (double)i)], new OptimizerSettings(1, 0, 0, 0, 0), 1, 0, MuonAdjustment.Original);
+            float[] want = [.. replay.Moved.Select(m => (float)(m / matrix.RateOf(MuonAdjustment.Original)))];
+            Assert.InRange(Error(Iterate(matrix, Recipe.Fp32, iteration, input), want), 0, 1e-5);
+            Assert.InRange(Error(Iterate(matrix, Recipe.Bf16Master, iteration, input), want), 0, BFloat16Error);
+        }
     }
 
     [Fact]

@@ -34,12 +34,13 @@ internal sealed class MuonMemory : IDisposable
         [
             new(recipe.Parameters.SizeOf(count), AccessMode.ReadWrite),
             new(recipe.Gradients.SizeOf(count), AccessMode.Read),
-            new(recipe.Moments.SizeOf(count), AccessMode.ReadWrite),
+            new(2 * recipe.Moments.SizeOf(count).Aligned, AccessMode.ReadWrite), // AdamW has two
             new(DType.Float32.SizeOf(count), AccessMode.ReadWrite),
             new(new Bytes(2 * sizeof(double)), AccessMode.Read),
             new(new MuonScratch(matrix, recipe.Activations).Length, AccessMode.Write),
         ];
         memory = kernels.Open(operands, order);
+        memory.Write(Momentum, new byte[operands[Momentum].Length.Value]);
         Write(Momentum, new float[matrix.Count]);
     }
 
@@ -89,7 +90,7 @@ internal sealed class MuonMemory : IDisposable
         memory.Run(step, update.Run);
     }
 
-    /// <summary>A step of elementwise AdamW over what lies before the matrix too, the gradient being zero.</summary>
+    /// <summary>A step of elementwise AdamW over what lies before the matrix too.</summary>
     public void StepOfAdamW(in StepArguments step)
     {
         var range = Range(0) with { Count = before + matrix.Count };
@@ -126,7 +127,7 @@ internal sealed class MuonMemory : IDisposable
             At(Weights, recipe.Parameters),
             At(Gradient, recipe.Gradients),
             At(Momentum, recipe.Moments),
-            0,
+            recipe.Moments.SizeOf(before + matrix.Count + Margin).Aligned.Value,
             recipe.Master is { } master ? At(Master, master) : 0,
             Object,
             first,

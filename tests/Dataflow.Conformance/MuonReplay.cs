@@ -31,7 +31,12 @@ internal sealed class MuonReplay(MuonMatrix matrix, NewtonSchulz iteration)
         Momentum = [.. Momentum.Zip(gradient, (m, g) => (mu * m) + ((1 - mu) * g))];
         double[] update = [.. Momentum.Zip(gradient, (m, g) => nesterov ? ((1 - mu) * g) + (mu * m) : m)];
         double[] direction = Orthogonal(update);
-        double reach = rate * matrix.RateOf(adjustment);
+        double sides = adjustment switch
+        {
+            MuonAdjustment.Original => Math.Sqrt(Math.Max(1, matrix.Rows / (double)matrix.Columns)),
+            _ => 0.2 * Math.Sqrt(Math.Max(matrix.Rows, matrix.Columns)),
+        };
+        double reach = rate * sides;
         Moved = [.. direction.Select(x => reach * x)];
         Weights = [.. Weights.Zip(Moved, (w, d) => (w * (1 - (rate * decay))) - d)];
     }
