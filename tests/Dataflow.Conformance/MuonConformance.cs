@@ -152,7 +152,7 @@ public abstract class MuonConformance<TKernels>
     [InlineData(2_051)]
     public void Random_bits_are_those_of_an_elementwise_update_of_the_object(int before)
     {
-        var matrix = new MuonMatrix(30, 71, false);
+        var matrix = new MuonMatrix(32, 64, false); // a tile, and where it begins within eight elements one more
         float[] weights = Random(matrix, 4, 0.05f), gradient = Random(matrix, 5, 0.01f), zeros = new float[matrix.Count];
         var arguments = new StepArguments(2, new OptimizerSettings(0.3f, 0.75f, 0.75f, 1, 0.1f) { Momentum = 0.75f }, 1, Seed: 77);
         (float[] Weights, float[] Momentum) Muon(float[] g)
