@@ -29,6 +29,8 @@ internal static class KernelTrials
         StateTrials.AdamW,
         StateTrials.AdamW8Bit,
         StateTrials.SquaredSum,
+        MuonTrials.Momentum,
+        MuonTrials.Apply,
     ];
 
     /// <summary>Attention.</summary>

@@ -12,6 +12,9 @@ namespace Dataflow.GpuCheck;
 /// </summary>
 internal sealed class Workbench : IDisposable
 {
+    /// <summary>Of updates that have one, which is Nesterov's.</summary>
+    public const float Momentum = 0.75f;
+
     private static readonly Bytes s_stepBlock = new(256);
     private readonly KernelLibrary library;
     private readonly DeviceMemory fixedMemory;
@@ -30,7 +33,8 @@ internal sealed class Workbench : IDisposable
         Blas = CublasLt.Open(Context);
         library = new KernelLibrary(Context, GpuAccess.KernelsFor(gpu));
         fixedMemory = DeviceMemory.Allocate(Context, Gemm.Workspace + s_stepBlock, "the workspace of matrix products");
-        var step = new StepBlock(new StepArguments(3, Optimizer.AdamW.Defaults, 1f / 512));
+        var optimizer = Optimizer.AdamW.Defaults with { Momentum = Momentum, Nesterov = 1 };
+        var step = new StepBlock(new StepArguments(3, optimizer, 1f / 512));
         fixedMemory.Write(Gemm.Workspace, MemoryMarshal.AsBytes(new ReadOnlySpan<StepBlock>(in step)));
         var workload = new Workload(model, recipe, new Geometry(tokens, 1, tokens, 1, 1, tokens), WorkloadKind.Training);
         Kernels = new KernelSet(
