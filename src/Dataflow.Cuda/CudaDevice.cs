@@ -59,6 +59,13 @@ public sealed class CudaDevice : ITimedDevice
             shared.Kernels.Gemm.Prepare(product);
         }
 
+        foreach (var product in runner.Matrices.SelectMany(m => Products.Of(m, NewtonSchulz.Muon, workload.Recipe.Activations)))
+        {
+            shared.Kernels.Gemm.Prepare(product);
+        }
+
+        shared.Kernels.LoadUpdates(workload.Optimizer);
+
         events = new CudaEvent?[schedule.Ops.Length];
         foreach (var wait in schedule.Ops.SelectMany(o => o.Waits))
         {

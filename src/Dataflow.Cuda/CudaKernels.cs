@@ -35,6 +35,15 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public Muon Muon => field ??= new(library);
 
+    /// <summary>Loads what an optimizer's updates run besides <see cref="Update"/>, before the first of them.</summary>
+    public void LoadUpdates(Optimizer optimizer)
+    {
+        var rule = optimizer.SpecialRule;
+        _ = rule == UpdateRule.Muon ? Muon : null;
+        _ = rule == UpdateRule.AdamW8Bit ? AdamW8Bit : null;
+        _ = optimizer.KeepsAverage ? Average : null;
+    }
+
     public RmsNorm RmsNorm => field ??= new(library, ColumnSum);
 
     public LayerNorm LayerNorm => field ??= new(library, ColumnSum);

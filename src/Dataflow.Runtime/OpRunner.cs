@@ -20,6 +20,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     private readonly PieceStates states = new(schedule, workload);
     private readonly UpdateTable plain = UpdateTable.Plain(workload);
     private UpdateTable? updates;
+    private OptimizerSettings settings;
 
     /// <summary>Called after each kernel of a block program: for measuring, and for tests that look at what it wrote.</summary>
     public Action<ScheduledOp, KernelCall, OpOperands>? CallCompleted { get; set; }
@@ -27,11 +28,15 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     /// <summary>The block programs of all ops, each once; they are laid out by this, so that nothing is allocated once ops run.</summary>
     public ImmutableArray<BlockProgram> Programs { get; private set; } = [];
 
+    /// <summary>The matrices that are updated as a whole, each shape once.</summary>
+    public IEnumerable<MuonMatrix> Matrices => states.Matrices;
+
     /// <summary>Lays out <see cref="Programs"/>.</summary>
     public void Prepare() => Programs = [.. schedule.Ops.Select(ProgramOf).OfType<BlockProgram>().Distinct()];
 
     /// <summary>Says what the ops of the step that begins compute; all earlier ops have completed.</summary>
-    public void BeginStep(in StepArguments arguments) => (step.Extent, updates) = (arguments.Extent, arguments.Updates);
+    public void BeginStep(in StepArguments arguments) =>
+        (step.Extent, updates, settings) = (arguments.Extent, arguments.Updates, arguments.Optimizer);
 
     /// <summary>Calls the op's kernels.</summary>
     public void Run(int index)
@@ -116,19 +121,77 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
         var weights = op.Accesses.Single(a => a.Role == Roles.Weights);
         foreach (var slice in states[weights])
         {
-            UpdateElements(stream, at, weights, slice);
+            switch (slice.Run.Update.Rule)
+            {
+                case UpdateRule.Muon:
+                    UpdateMatrix(stream, at, weights, slice);
+                    break;
+                case UpdateRule.AdamW8Bit:
+                    UpdateBlocks(stream, at, weights, slice);
+                    break;
+                default:
+                    UpdateElements(stream, at, weights, slice);
+                    break;
+            }
         }
     }
 
-    /// <summary>Element by element; what lies between tensors is not looked at.</summary>
-    private void UpdateElements(KernelStream stream, in OpOperands at, in Access weights, StateSlice slice)
+    /// <summary>A matrix of the checkpoint, as a whole.</summary>
+    private void UpdateMatrix(KernelStream stream, in OpOperands at, in Access weights, in StateSlice slice)
     {
-        var (recipe, optimizer) = (workload.Recipe, workload.Optimizer);
-        long first = weights.Offset.Value / recipe.Parameters.Size();
+        var range = RangeOf(at, weights, slice, slice.First, slice.Count);
+        var scale = ScaleAt(weights, slice.First);
+        var muon = new MuonUpdate
+        {
+            Range = range,
+            Matrix = slice.Run.Matrix!.Value,
+            Recipe = workload.Recipe,
+            Scratch = at.Accessed(Roles.Scratch),
+            Norms = NormsOf(at),
+            NormCount = NormCountOf(at),
+            Iteration = settings.Iteration,
+            Adjustment = settings.Adjustment,
+            RateFactor = scale.Rate,
+            DecayFactor = scale.Decay,
+            OwnDecay = scale.OwnDecay,
+        };
+        muon.Run(stream);
+        UpdateAverage(stream, at, slice, range);
+    }
+
+    /// <summary>Blocks of a tensor of the checkpoint.</summary>
+    private void UpdateBlocks(KernelStream stream, in OpOperands at, in Access weights, in StateSlice slice)
+    {
+        var range = RangeOf(at, weights, slice, slice.First, slice.Count);
+        var scale = ScaleAt(weights, slice.First);
         nuint state = at.Accessed(Roles.Optimizer);
-        bool clipped = at.Has(Roles.Norm);
-        int moments = optimizer.Moments.Length;
-        long stride = moments > 1 ? (slice.OffsetOf(1) - slice.Offset).Value : 0;
+        stream.Launch(
+            new AdamW8BitArguments
+            {
+                Weights = range.Weights,
+                Gradient = range.Gradient,
+                FirstCodes = state + (nuint)slice.OffsetOf(0).Value,
+                FirstScales = state + (nuint)slice.OffsetOf(1).Value,
+                SecondCodes = state + (nuint)slice.OffsetOf(2).Value,
+                SecondScales = state + (nuint)slice.OffsetOf(3).Value,
+                Master = range.Master,
+                Object = range.Object,
+                FirstElement = range.FirstElement,
+                Count = range.Count,
+                Recipe = workload.Recipe,
+                Norms = NormsOf(at),
+                NormCount = NormCountOf(at),
+                RateFactor = scale.Rate,
+                DecayFactor = scale.Decay,
+                OwnDecay = scale.OwnDecay,
+            }
+        );
+        UpdateAverage(stream, at, slice, range);
+    }
+
+    /// <summary>Element by element; what lies between tensors is not looked at.</summary>
+    private void UpdateElements(KernelStream stream, in OpOperands at, in Access weights, in StateSlice slice)
+    {
         foreach (var run in (updates ?? plain)[owners[weights.Object]])
         {
             long from = Math.Max(slice.First, run.First);
@@ -138,44 +201,83 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                 continue;
             }
 
-            nuint Skip(DType type) => (nuint)((from - first) * type.Size());
-            nuint Kept(int part, DType type) => state + (nuint)(slice.OffsetOf(part).Value + ((from - slice.First) * type.Size()));
-            var range = new UpdateRange(
-                at.Accessed(Roles.Weights) + Skip(recipe.Parameters),
-                at.Accessed(Roles.Gradients) + Skip(recipe.Gradients),
-                Kept(0, recipe.Moments),
-                stride,
-                recipe.Master is { } master ? Kept(slice.Run.Update.Parts.Length - 1, master) : 0,
-                parameterObjects[weights.Object],
-                from,
-                count
-            );
+            var range = RangeOf(at, weights, slice, from, count);
             stream.Launch(
                 new UpdateArguments
                 {
                     Range = range,
+                    Optimizer = workload.Optimizer,
+                    Recipe = workload.Recipe,
                     Scale = run.Scale,
-                    Optimizer = optimizer,
-                    Recipe = recipe,
-                    Norms = clipped ? at.Accessed(Roles.Norm) : 0,
-                    NormCount = clipped ? (int)(at.AccessedLength(Roles.Norm) / sizeof(double)) : 0,
+                    Norms = NormsOf(at),
+                    NormCount = NormCountOf(at),
                 }
             );
-            if (optimizer.KeepsAverage)
-            {
-                int average = slice.Run.Update.Parts.Length - (recipe.Master is null ? 1 : 2);
-                stream.Launch(
-                    new AverageArguments
-                    {
-                        Weights = recipe.Master is null ? range.Weights : range.Master,
-                        Type = recipe.Master ?? recipe.Parameters,
-                        Average = Kept(average, DType.Float32),
-                        Count = count,
-                    }
-                );
-            }
+            UpdateAverage(stream, at, slice, range);
         }
     }
+
+    /// <summary>The moving average of what was updated, where one is kept.</summary>
+    private void UpdateAverage(KernelStream stream, in OpOperands at, in StateSlice slice, in UpdateRange range)
+    {
+        if (!workload.Optimizer.KeepsAverage)
+        {
+            return;
+        }
+
+        var master = workload.Recipe.Master;
+        int part = slice.Run.Update.Parts.Length - (master is null ? 1 : 2);
+        stream.Launch(
+            new AverageArguments
+            {
+                Weights = master is null ? range.Weights : range.Master,
+                Type = master ?? workload.Recipe.Parameters,
+                Average = Kept(at, slice, part, range.FirstElement),
+                Count = range.Count,
+            }
+        );
+    }
+
+    /// <summary>Elements of a slice of a piece's state, wherever their numbers are.</summary>
+    private UpdateRange RangeOf(in OpOperands at, in Access weights, in StateSlice slice, long from, long count)
+    {
+        var recipe = workload.Recipe;
+        long skipped = from - PieceStates.ElementsOf(weights, recipe).First;
+        var parts = slice.Run.Update.Parts;
+        return new UpdateRange(
+            at.Accessed(Roles.Weights) + (nuint)(skipped * recipe.Parameters.Size()),
+            at.Accessed(Roles.Gradients) + (nuint)(skipped * recipe.Gradients.Size()),
+            Kept(at, slice, 0, from),
+            parts.Length > 1 ? (slice.OffsetOf(1) - slice.Offset).Value : 0,
+            recipe.Master is null ? 0 : Kept(at, slice, parts.Length - 1, from),
+            parameterObjects[weights.Object],
+            from,
+            count
+        );
+    }
+
+    /// <summary>Where a part of the state of an element lies.</summary>
+    private static nuint Kept(in OpOperands at, in StateSlice slice, int part, long element) =>
+        at.Accessed(Roles.Optimizer)
+        + (nuint)(slice.OffsetOf(part) + slice.Run.Update.Parts[part].SizeOf(element - slice.First)).Value;
+
+    /// <summary>What the group of the tensor that an element is of makes of the step's numbers.</summary>
+    private UpdateScale ScaleAt(in Access weights, long element)
+    {
+        foreach (ref readonly var run in (updates ?? plain)[owners[weights.Object]].AsSpan())
+        {
+            if (element >= run.First && element < run.First + run.Count)
+            {
+                return run.Scale;
+            }
+        }
+
+        throw new InvalidOperationException($"element {element} is of no tensor");
+    }
+
+    private static nuint NormsOf(in OpOperands at) => at.Has(Roles.Norm) ? at.Accessed(Roles.Norm) : 0;
+
+    private static int NormCountOf(in OpOperands at) => at.Has(Roles.Norm) ? (int)(at.AccessedLength(Roles.Norm) / sizeof(double)) : 0;
 
     /// <summary>Parameter objects numbered by name, so that a number does not depend on how a plan places or orders them.</summary>
     private static Dictionary<int, int> NumberParameters(Schedule schedule) =>

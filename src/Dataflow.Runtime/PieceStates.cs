@@ -28,6 +28,9 @@ public sealed class PieceStates
         }
     }
 
+    /// <summary>The matrices that are updated as a whole, each shape once.</summary>
+    public IEnumerable<MuonMatrix> Matrices => slices.Values.SelectMany(s => s).Select(s => s.Run.Matrix).OfType<MuonMatrix>().Distinct();
+
     /// <summary>Of the piece with those parameters.</summary>
     public ImmutableArray<StateSlice> this[in Access weights] => slices[(weights.Object, weights.Offset)];
 

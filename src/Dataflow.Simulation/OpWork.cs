@@ -17,6 +17,7 @@ public sealed class OpWork(Workload workload, BlockPrograms programs)
 {
     private readonly Geometry geometry = workload.Geometry;
     private readonly Dictionary<Key, ImmutableArray<KernelRun>> known = [];
+    private readonly UpdateWork updates = new(workload, programs);
 
     /// <summary>Of block programs of its own.</summary>
     public OpWork(Workload workload)
@@ -27,6 +28,11 @@ public sealed class OpWork(Workload workload, BlockPrograms programs)
     /// <summary>What the op runs; empty for a copy.</summary>
     public ImmutableArray<KernelRun> Of(ScheduledOp op)
     {
+        if (op.Kind == OpKind.Update && !workload.Optimizer.IsElementwise)
+        {
+            return updates.Of(op);
+        }
+
         if (OneKernel(op) is { } kernel)
         {
             // One pass over the operands; what is updated is read and written.

@@ -94,7 +94,15 @@ internal sealed class MuonMemory : IDisposable
     public void StepOfAdamW(in StepArguments step)
     {
         var range = Range(0) with { Count = before + matrix.Count };
-        var call = new UpdateArguments { Range = range, Optimizer = Optimizer.AdamW, Recipe = recipe, Norms = 0, NormCount = 0 };
+        var call = new UpdateArguments
+        {
+            Range = range,
+            Optimizer = Optimizer.AdamW,
+            Recipe = recipe,
+            Scale = UpdateScale.One,
+            Norms = 0,
+            NormCount = 0,
+        };
         memory.Run(step, s => s.Launch(call));
     }
 

@@ -80,9 +80,10 @@ public abstract class OptimizerConformance<TDevice> : ConformanceSuite<TDevice>,
         trainer.Step(golden.Tokens(), golden.AllRows, optimizer.Defaults, Clip);
 
     private static byte[] Bits(Trainer trainer) =>
-        [.. trainer.OptimizerState.Prepend(trainer.Weights).SelectMany(Bits)];
-
-    private static byte[] Bits(IWeightSource source) => Bits((0, GoldenCase.Tensors(source)));
+        [
+            .. Bits((0, GoldenCase.Tensors(trainer.Weights))),
+            .. trainer.OptimizerState.SelectMany((_, i) => trainer.State.ValuesOf(i)).SelectMany(t => t.Values),
+        ];
 
     private static byte[] Bits(IWeightSource source, DType type) =>
         [

@@ -32,13 +32,15 @@ public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite
         string folder = Path.Combine(Root, name);
         var golden = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "expected.json"))).RootElement;
         string from = Path.Combine(folder, golden.GetProperty("base").GetString()!);
+        from = Directory.Exists(from) ? from : new GoldenCase(Path.GetFileName(from)).Folder;
         string[] frozen = golden.TryGetProperty("frozen", out var list) ? [.. list.EnumerateArray().Select(w => w.GetString()!)] : [];
         var model = ModelFiles.LoadConfig(from).Freezing(frozen);
-        int seqlen = model.MaxPositions!.Value; // a row is as long as the model allows
+        bool known = golden.TryGetProperty("block", out _); // of a base that has more positions than its rows
+        int seqlen = known ? new GoldenCase("llama-small").Seqlen : model.MaxPositions!.Value;
         var tokens = TokenSources.Open(from, seqlen, model.VocabSize);
         float clip = golden.TryGetProperty("clip", out var limit) ? (float)limit.GetDouble() : float.PositiveInfinity;
         var (optimizer, settings) = Settings(golden);
-        var groups = GroupsOf(golden);
+        var groups = GroupsOf(golden, model);
         var request = new PlanRequest(
             model,
             Recipe.Fp32,
@@ -85,6 +87,7 @@ public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite
             }
         }
 
+        Assert.All(frozen, weight => Assert.Equal(start[weight], GoldenCase.Tensors(trainer.Weights)[weight]));
         Compare(Path.Combine(folder, "trained.safetensors"), GoldenCase.Tensors(trainer.State.Trained), start, golden);
         if (optimizer.KeepsAverage)
         {
@@ -102,14 +105,18 @@ public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite
         string path, Dictionary<string, float[]> trained, Dictionary<string, float[]> start, JsonElement golden)
     {
         using var file = SafetensorsFile.Open(path);
-        var yardstick = golden.GetProperty("pytorch_float32").GetProperty("change_relative_l2").GetProperty("per_tensor");
-        Assert.All(frozen, weight => Assert.Equal(start[weight], trained[weight]));
-        foreach (var tensor in file.Tensors.Where(t => !frozen.Contains(t.Name)))
+
+        // Of 8-bit moments one ulp in one weight moves the change by 4e-4: a code is another one.
+        var yardstick = golden.TryGetProperty("pytorch_float32", out var torch)
+            ? torch.GetProperty("change_relative_l2").GetProperty("per_tensor")
+            : golden.GetProperty("deviation_of_change_from_exact_moments").GetProperty("per_tensor");
+        bool inBlocks = golden.TryGetProperty("block", out _);
+        foreach (var tensor in file.Tensors.Where(t => yardstick.TryGetProperty(t.Name, out _)))
         {
             float[] want = new float[tensor.Count];
             tensor.ReadElements(0, System.Runtime.InteropServices.MemoryMarshal.AsBytes(want.AsSpan()), DType.Float32);
             double error = GoldenCase.RelativeL2(Moved(trained[tensor.Name], start[tensor.Name]), Moved(want, start[tensor.Name]));
-            double bound = Math.Max(1e-4, 3 * yardstick.GetProperty(tensor.Name).GetDouble());
+            double bound = inBlocks ? 1e-3 : Math.Max(1e-4, 3 * yardstick.GetProperty(tensor.Name).GetDouble());
             Assert.True(error <= bound, $"{tensor.Name}: the change is off by {error:g3}, bound {bound:g3}");
         }
     }
@@ -117,7 +124,35 @@ public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite
     private static (Optimizer Optimizer, OptimizerSettings Settings) Settings(JsonElement golden)
     {
         float Get(JsonElement of, string key) => (float)of.GetProperty(key).GetDouble();
-        if (golden.TryGetProperty("adamw", out var adamW))
+        if (golden.TryGetProperty("muon", out var muon))
+        {
+            var rest = golden.GetProperty("adamw");
+            double[] coefficients = Numbers(muon, "ns_coefficients"), betas = Numbers(rest, "betas");
+            return (
+                Optimizer.Muon,
+                new(Get(muon, "lr"), (float)betas[0], (float)betas[1], Get(rest, "eps"), Get(muon, "weight_decay"))
+                {
+                    Momentum = Get(muon, "momentum"),
+                    Nesterov = muon.GetProperty("nesterov").GetBoolean() ? 1 : 0,
+                    MatchRms = muon.GetProperty("adjust_lr_fn").GetString() == "match_rms_adamw" ? 1 : 0,
+                    NewtonSchulzSteps = muon.GetProperty("ns_steps").GetInt32(),
+                    NewtonSchulzA = (float)coefficients[0],
+                    NewtonSchulzB = (float)coefficients[1],
+                    NewtonSchulzC = (float)coefficients[2],
+                }
+            );
+        }
+
+        if (golden.TryGetProperty("adamw", out var adamW) && golden.TryGetProperty("block", out _))
+        {
+            double[] betas = Numbers(adamW, "betas");
+            return (
+                Optimizer.AdamW8Bit,
+                new(Get(adamW, "lr"), (float)betas[0], (float)betas[1], Get(adamW, "eps"), Get(adamW, "weight_decay"))
+            );
+        }
+
+        if (golden.TryGetProperty("adamw", out adamW))
         {
             // Of several the last, whose numbers are those of the products.
             var group = golden.TryGetProperty("groups", out var groups) ? groups.EnumerateArray().Last() : adamW;
@@ -163,8 +198,9 @@ public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite
     }
 
     /// <summary>All that the case has, but the last, by the names of their weights.</summary>
-    private static ParameterGroups GroupsOf(JsonElement golden) =>
-        golden.TryGetProperty("groups", out var groups)
+    private static ParameterGroups GroupsOf(JsonElement golden, ModelConfig model) =>
+        golden.TryGetProperty("muon_weights", out var matrices) ? new() { Groups = [Rest(golden, matrices, model)] }
+        : golden.TryGetProperty("groups", out var groups)
             ? new()
             {
                 Groups =
@@ -182,6 +218,17 @@ public abstract class OptimizerTrajectoryConformance<TDevice> : ConformanceSuite
                 ],
             }
             : ParameterGroups.None;
+
+    /// <summary>What Muon leaves to AdamW, with that one's numbers.</summary>
+    private static ParameterGroup Rest(JsonElement golden, JsonElement matrices, ModelConfig model)
+    {
+        var names = WeightNames.Enumerate(model).Select(w => w.Name).Except(matrices.EnumerateArray().Select(m => m.GetString()!));
+        return new ParameterGroup(NamePattern.Parse(string.Join('|', names)))
+        {
+            Rate = (float)golden.GetProperty("adamw").GetProperty("lr").GetDouble(),
+            Decay = (float)golden.GetProperty("adamw").GetProperty("weight_decay").GetDouble(),
+        };
+    }
 
     private static float Rate(JsonElement schedule, int step, JsonElement golden)
     {

@@ -47,9 +47,9 @@ internal sealed class HyperparameterFlags
     private static Option<float?> OptionOf(Hyperparameter number)
     {
         var real = Values.Real(number.Least, number.Below, number.LeastAllowed);
-        Func<string, float> parse = number == Hyperparameter.Nesterov
-            ? t => t is "0" or "1" ? real(t) : throw new UserErrorException($"'{t}' will not do; give 0 or 1")
-            : real;
+        Func<string, float> parse = !number.IsWhole ? real
+            : number.Below > 2 ? t => Values.Whole(t, (int)number.Least, (int)number.Below - 1)
+            : t => t is "0" or "1" ? real(t) : throw new UserErrorException($"'{t}' will not do; give 0 or 1");
         return Declare.Option<float?>(
             $"--{number.Name}",
             "X",

@@ -10,7 +10,7 @@ public static class HotKernels
     public static IReadOnlyList<string> Names { get; } =
     [
         .. Optimizer.All.Select(Update.FileOf),
-        "cross_entropy", "embedding", "flash_attention", "gated_activation", "layer_norm", "qk_norm_rope", "rms_norm",
+        "average", "cross_entropy", "embedding", "flash_attention", "gated_activation", "layer_norm", "muon", "qk_norm_rope", "rms_norm",
         "ungated_activation",
     ];
 

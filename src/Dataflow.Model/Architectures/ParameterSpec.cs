@@ -14,6 +14,9 @@ public sealed record WeightPart(string CheckpointName, long FirstElement, Immuta
     /// <summary>A matrix that is stored [in, out]: memory has it the other way round.</summary>
     public bool IsTransposed { get; init; }
 
+    /// <summary>Each layer has one.</summary>
+    public bool IsOfLayer => CheckpointName.Contains("{layer}", StringComparison.Ordinal);
+
     /// <summary>Number of elements.</summary>
     public long ElementCount => Shape is [var rows, var columns] ? rows * columns : Shape[0];
 }

@@ -11,6 +11,10 @@ public sealed record StateRun(long First, long Count, TensorUpdate Update, Weigh
 {
     /// <summary>The element after the last.</summary>
     public long End => First + Count;
+
+    /// <summary>The matrix that an update by Muon takes as a whole; null where it is elementwise.</summary>
+    public MuonMatrix? Matrix =>
+        Update.Rule == UpdateRule.Muon ? new((int)Tensor!.Shape[0], (int)Tensor.Shape[1], Tensor.IsTransposed) : null;
 }
 
 /// <summary>What of a run lies in a piece of state: the parts one after the other, each on 128 bytes.</summary>
@@ -49,13 +53,14 @@ public sealed class StateLayout
 {
     private const long ElementAlignment = 128;
     private readonly long elements;
+    private readonly Recipe recipe;
 
     /// <param name="layout">Of a parameter object that is trained.</param>
     /// <param name="optimizer">Whose state.</param>
     /// <param name="recipe">Says of which types.</param>
     public StateLayout(ParameterLayout layout, Optimizer optimizer, Recipe recipe)
     {
-        elements = layout.ElementCount;
+        (elements, this.recipe) = (layout.ElementCount, recipe);
         Runs = optimizer.IsElementwise
             ? [new StateRun(0, elements, optimizer.Otherwise(recipe), null)]
             : [.. Merged(Tensors(layout, optimizer, recipe))];
@@ -71,6 +76,13 @@ public sealed class StateLayout
         var slices = Slices(first, count);
         return slices.IsEmpty ? Bytes.Zero : slices[^1].Offset + slices[^1].Length;
     }
+
+    /// <summary>Bytes of scratch that an update of consecutive elements needs; none where all is elementwise.</summary>
+    public Bytes Scratch(long first, long count) =>
+        Slices(first, count)
+            .Select(s => s.Run.Matrix)
+            .OfType<MuonMatrix>()
+            .Aggregate(Bytes.Zero, (most, matrix) => Bytes.Max(most, new MuonScratch(matrix, recipe.Activations).Length));
 
     /// <summary>Whether a piece may end, and the next begin, at an element.</summary>
     public bool MayCut(long at) => Runs.All(run => at <= run.First || at >= run.End || IsBorder(run, at));

@@ -8,7 +8,8 @@ namespace Dataflow.Model;
 /// <param name="Wanted">Blocks asked for; <see cref="Count"/> is how many there are.</param>
 public readonly record struct VocabularyRows(int VocabSize, int Wanted)
 {
-    private const int RowAlignment = 128;
+    /// <summary>Rows of a block are a multiple of this.</summary>
+    internal const int RowAlignment = 128;
 
     /// <summary>Rows of every block but the last.</summary>
     public int PerBlock =>

@@ -86,6 +86,56 @@ public sealed class Hyperparameter
             (0, MathF.BitIncrement(1), true),
             s => s.Nesterov,
             (s, v) => s with { Nesterov = v }
+        ) { IsWhole = true };
+
+    /// <summary>Whether Muon's updates have the size of AdamW's.</summary>
+    public static Hyperparameter MatchRms { get; } =
+        new(
+            "match-rms",
+            "1 for updates of the size of AdamW's, 0 for those that look at a matrix's shape alone",
+            (0, MathF.BitIncrement(1), true),
+            s => s.MatchRms,
+            (s, v) => s with { MatchRms = v }
+        ) { IsWhole = true };
+
+    /// <summary>How often Muon's iteration is done.</summary>
+    public static Hyperparameter NewtonSchulzSteps { get; } =
+        new(
+            "ns-steps",
+            "steps of the Newton-Schulz iteration",
+            (1, 41, true),
+            s => s.NewtonSchulzSteps,
+            (s, v) => s with { NewtonSchulzSteps = v }
+        ) { IsWhole = true };
+
+    /// <summary>Of Muon's iteration.</summary>
+    public static Hyperparameter NewtonSchulzA { get; } =
+        new(
+            "ns-a",
+            "first coefficient of the Newton-Schulz iteration",
+            (0, 100, false),
+            s => s.NewtonSchulzA,
+            (s, v) => s with { NewtonSchulzA = v }
+        );
+
+    /// <summary>Of Muon's iteration.</summary>
+    public static Hyperparameter NewtonSchulzB { get; } =
+        new(
+            "ns-b",
+            "second coefficient of the Newton-Schulz iteration",
+            (-100, 100, true),
+            s => s.NewtonSchulzB,
+            (s, v) => s with { NewtonSchulzB = v }
+        );
+
+    /// <summary>Of Muon's iteration.</summary>
+    public static Hyperparameter NewtonSchulzC { get; } =
+        new(
+            "ns-c",
+            "third coefficient of the Newton-Schulz iteration",
+            (-100, 100, true),
+            s => s.NewtonSchulzC,
+            (s, v) => s with { NewtonSchulzC = v }
         );
 
     /// <summary>How much more later steps weigh.</summary>
@@ -120,7 +170,8 @@ public sealed class Hyperparameter
 
     /// <summary>All of them, in the order in which people should read them.</summary>
     public static IReadOnlyList<Hyperparameter> All { get; } =
-    [LearningRate, Beta1, Beta2, Epsilon, Momentum, Nesterov, WeightDecay, StepPower, RatePower, AverageDecay];
+    [LearningRate, Beta1, Beta2, Epsilon, Momentum, Nesterov, WeightDecay, MatchRms, NewtonSchulzSteps, NewtonSchulzA,
+        NewtonSchulzB, NewtonSchulzC, StepPower, RatePower, AverageDecay];
 
     /// <summary>As of its option and in the settings of a checkpoint.</summary>
     public string Name { get; }
@@ -133,6 +184,9 @@ public sealed class Hyperparameter
 
     /// <summary>What it must be below.</summary>
     public float Below { get; }
+
+    /// <summary>Whether it must be a whole number.</summary>
+    public bool IsWhole { get; private init; }
 
     /// <summary>Whether it may be <see cref="Least"/>.</summary>
     public bool LeastAllowed { get; }

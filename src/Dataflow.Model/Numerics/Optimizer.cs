@@ -28,9 +28,20 @@ public enum UpdateRule
     /// <summary>
     /// Schedule-free AdamW (Defazio and others, 2024). Gradients are taken at y, the weights that a step reads; z walks, and what is
     /// trained is x, an average of it, y = (1 - beta1) z + beta1 x: v = beta2 v + (1 - beta2) g^2,
-    /// u = g / (sqrt(v / (1 - beta2^t)) + eps) + weight_decay y, y = y + c (z - y) + lr (beta1 (1 - c) - 1) u, then z -= lr u. c is the step's share of the average.
+    /// u = g / (sqrt(v / (1 - beta2^t)) + eps) + weight_decay y, y = y + c (z - y) + lr (beta1 (1 - c) - 1) u, then
+    /// z -= lr u. c is the step's share of the average.
     /// </summary>
     ScheduleFree,
+
+    /// <summary>AdamW whose moments are bytes, with a scale for each block of 256 of a tensor (<see cref="DynamicMap"/>).</summary>
+    AdamW8Bit,
+
+    /// <summary>
+    /// Muon (Jordan and others, 2024), of a whole matrix: m = momentum m + (1 - momentum) g, with Nesterov's momentum
+    /// u = (1 - momentum) g + momentum m, else u = m, w = w (1 - lr weight_decay) - lr s X, where X is u made nearly orthogonal
+    /// (<see cref="NewtonSchulz"/>) and s looks at the matrix's shape (<see cref="MuonAdjustment"/>).
+    /// </summary>
+    Muon,
 }
 
 /// <summary>
@@ -42,6 +53,8 @@ public sealed record Optimizer
 {
     /// <summary>The most moments that a parameter may have: random bits are drawn for it and so many more values of an element.</summary>
     public const int MostMoments = 3;
+
+    private const int SmallestInBlocks = 4096;
 
     private Optimizer() { }
 
@@ -121,6 +134,63 @@ public sealed record Optimizer
         };
 
     /// <summary>
+    /// AdamW, of whose state a quarter is left: moments of tensors of at least 4,096 elements that are whole blocks are stored as bytes.
+    /// What is smaller, or no whole number of blocks, is updated as AdamW has it.
+    /// </summary>
+    public static Optimizer AdamW8Bit { get; } =
+        AdamW with
+        {
+            Name = "adamw-8bit",
+            Special = new SpecialTensors(
+                UpdateRule.AdamW8Bit,
+                static _ =>
+                [
+                    new StatePart("first_moment_codes", DType.UInt8),
+                    new StatePart("first_moment_scales", DType.Float32) { ElementsPerValue = DynamicMap.BlockElements },
+                    new StatePart("second_moment_codes", DType.UInt8),
+                    new StatePart("second_moment_scales", DType.Float32) { ElementsPerValue = DynamicMap.BlockElements },
+                ],
+                static (_, tensor) => tensor.ElementCount >= SmallestInBlocks && tensor.ElementCount % DynamicMap.BlockElements == 0,
+                static _ => DynamicMap.BlockElements),
+        };
+
+    /// <summary>
+    /// Muon of the layers' matrices, AdamW of the rest. Where its updates have the size of AdamW's, as by default, a learning rate that is
+    /// good for AdamW is good for it.
+    /// </summary>
+    public static Optimizer Muon { get; } =
+        AdamW with
+        {
+            Name = "muon",
+            Hyperparameters =
+            [
+                .. AdamW.Hyperparameters,
+                Hyperparameter.Momentum,
+                Hyperparameter.Nesterov,
+                Hyperparameter.MatchRms,
+                Hyperparameter.NewtonSchulzSteps,
+                Hyperparameter.NewtonSchulzA,
+                Hyperparameter.NewtonSchulzB,
+                Hyperparameter.NewtonSchulzC,
+            ],
+            Defaults = AdamW.Defaults with
+            {
+                Momentum = 0.95f,
+                Nesterov = 1,
+                MatchRms = 1,
+                NewtonSchulzSteps = NewtonSchulz.Muon.Steps,
+                NewtonSchulzA = (float)NewtonSchulz.Muon.A,
+                NewtonSchulzB = (float)NewtonSchulz.Muon.B,
+                NewtonSchulzC = (float)NewtonSchulz.Muon.C,
+            },
+            Special = new SpecialTensors(
+                UpdateRule.Muon,
+                static recipe => [new StatePart("momentum", recipe.Moments)],
+                static (parameter, tensor) => parameter.Rows > 1 && tensor.Shape.Length > 1 && tensor.IsOfLayer,
+                static tensor => tensor.ElementCount),
+        };
+
+    /// <summary>
     /// The same, with a moving average of the weights besides: e = w after the first step, then e = d e + (1 - d) w. It changes nothing of
     /// the training; null where what is trained is an average already.
     /// </summary>
@@ -130,7 +200,7 @@ public sealed record Optimizer
     public bool KeepsAverage { get; private init; }
 
     /// <summary>All of them, by <see cref="Name"/>; the first is what a run has where none is named.</summary>
-    public static IReadOnlyList<Optimizer> All { get; } = [AdamW, Lion, Sgd, ScheduleFree];
+    public static IReadOnlyList<Optimizer> All { get; } = [AdamW, AdamW8Bit, Muon, Lion, ScheduleFree, Sgd];
 
     private static readonly Dictionary<string, Optimizer> s_averaged = All.Where(o => !o.TrainsAverage).ToDictionary(
         o => o.Name,
@@ -173,7 +243,24 @@ public sealed record Optimizer
     public string? Fault(OptimizerSettings settings) =>
         TrainsAverage && settings.Beta1 <= 0
             ? $"{Name} keeps its average by --beta1, which must be above 0; leave it at {Defaults.Beta1}"
+        : Special?.Rule == UpdateRule.Muon ? settings.Iteration.Fault
+        : null;
+
+    /// <summary>Why it cannot update a model, a sentence; null: it can.</summary>
+    public string? Fault(ModelConfig model) =>
+        Special?.Rule == UpdateRule.AdamW8Bit
+        && model.TrainedParts.FirstOrDefault(p => p.Part.FirstElement % 8 != 0 && Special.Has(p.Spec, p.Part)) is { Part: { } part }
+            ? $"{Name} cannot update {part.CheckpointName} of {model.Name}: in memory it begins within eight elements of another tensor; "
+                + $"give --optimizer {AdamW.Name}"
             : null;
+
+    /// <summary>Whether the embedding and the head of a model may be cut in blocks of their rows.</summary>
+    public bool MayCutVocabulary(ModelConfig model) =>
+        model.MayCutVocabulary
+        && (Special?.Rule != UpdateRule.AdamW8Bit || model.ModelDim * VocabularyRows.RowAlignment % DynamicMap.BlockElements == 0);
+
+    /// <summary>The rule of tensors that are updated otherwise than by <see cref="Rule"/>; null: none.</summary>
+    public UpdateRule? SpecialRule => Special?.Rule;
 
     /// <summary>Every tensor is updated by <see cref="Rule"/>, element by element: state may be cut anywhere.</summary>
     public bool IsElementwise => Special is null;

@@ -20,6 +20,28 @@ public readonly record struct OptimizerSettings(
     /// <summary>0: weights move by the sum of gradients; 1: by what it will be once the gradient is added again (Nesterov).</summary>
     public float Nesterov { get; init; }
 
+    /// <summary>1: Muon's updates have the size of AdamW's; 0: they look at a matrix's shape alone.</summary>
+    public float MatchRms { get; init; }
+
+    /// <summary>Steps of Newton-Schulz.</summary>
+    public float NewtonSchulzSteps { get; init; }
+
+    /// <summary>First coefficient of Newton-Schulz.</summary>
+    public float NewtonSchulzA { get; init; }
+
+    /// <summary>Second coefficient of Newton-Schulz.</summary>
+    public float NewtonSchulzB { get; init; }
+
+    /// <summary>Third coefficient of Newton-Schulz.</summary>
+    public float NewtonSchulzC { get; init; }
+
+    /// <summary>How Muon makes a matrix orthogonal.</summary>
+    public NewtonSchulz Iteration =>
+        new((double)(decimal)NewtonSchulzA, (double)(decimal)NewtonSchulzB, (double)(decimal)NewtonSchulzC, (int)NewtonSchulzSteps);
+
+    /// <summary>By what Muon multiplies the learning rate.</summary>
+    public MuonAdjustment Adjustment => MatchRms == 0 ? MuonAdjustment.Original : MuonAdjustment.MatchRmsAdamW;
+
     /// <summary>To which power of their number steps weigh in what is trained.</summary>
     public float StepPower { get; init; }
 

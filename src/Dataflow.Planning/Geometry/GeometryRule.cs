@@ -42,6 +42,10 @@ public static class GeometryRule
         CheckPositive(pins.ChunksPerRound, "--chunks-per-round");
         CheckPositive(pins.Rounds, "--rounds");
         CheckPositive(pins.VocabularyBlocks, "--vocabulary-blocks");
+        if (request.Optimizer.Fault(request.Model) is { } fault)
+        {
+            throw new UserErrorException(fault);
+        }
 
         if (request.Cache is { } cache)
         {
@@ -200,11 +204,11 @@ public static class GeometryRule
         int vocabulary = request.Model.VocabSize;
         if (request.Pins.VocabularyBlocks is { } pinned)
         {
-            if (pinned > 1 && !request.Model.MayCutVocabulary)
+            if (pinned > 1 && !request.Optimizer.MayCutVocabulary(request.Model))
             {
                 throw new UserErrorException(
                     $"--vocabulary-blocks is {pinned}, and the vocabulary of {request.Model.Name} is not cut (its head has a bias, or its "
-                        + "positions are learned); give 1"
+                        + $"positions are learned, or {request.Optimizer} has blocks that lie over two of its rows); give 1"
                 );
             }
 
@@ -218,7 +222,7 @@ public static class GeometryRule
         }
 
         int blocks = 1;
-        while (request.Model.MayCutVocabulary && vocabulary / (2 * blocks) >= SmallestVocabularyBlock)
+        while (request.Optimizer.MayCutVocabulary(request.Model) && vocabulary / (2 * blocks) >= SmallestVocabularyBlock)
         {
             blocks *= 2;
         }

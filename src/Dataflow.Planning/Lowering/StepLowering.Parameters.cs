@@ -108,13 +108,14 @@ internal sealed partial class StepLowering
         long g = workload.Recipe.Gradients.Size(), w = workload.Recipe.Parameters.Size();
         for (int p = 0; p < pieces.CountOf(layout); p++)
         {
-            var (first, count, _) = pieces.Of(layout, p);
+            var (first, count, _, scratch) = pieces.Of(layout, p);
             Add(new StepOp(OpKind.Update) { Layer = owner.Layer, Block = owner.Block, Piece = p },
             [
                 gradients with { Offset = new Bytes(first * g), Length = new Bytes(count * g) },
                 weights with { Offset = new Bytes(first * w), Length = new Bytes(count * w) },
                 table.Moments(owner, p, piecesUsed++),
                 workload.Kind == WorkloadKind.ClippedTraining ? table.Norms() : default,
+                table.Scratch(scratch, AccessMode.Write),
             ]);
         }
     }

@@ -26,7 +26,8 @@ internal sealed class MemorySizes
         LayersWithGradients = trained.Count(t => t);
         (ChunksPerGroup, GroupsPerRound) = (geometry.ChunksPerGroup, geometry.GroupsPerRound);
         (IsTied, IsCut) = (workload.Model.TiedEmbedding, programs.Vocabulary.AreCut);
-        (Optimizer, Scratch) = (new OptimizerPieces(workload, programs), new ScratchSizes(workload, programs));
+        Optimizer = new OptimizerPieces(workload, programs);
+        Scratch = new ScratchSizes(workload, programs, workload.Kind.Updates() ? Optimizer.Scratch : Bytes.Zero);
         Owners = new ParameterOwners(workload.Model, programs);
         Rows = ObjectFamilies.Of(programs);
         lengths = [.. Rows.Select(row => row.SlotLength(this).Aligned)];

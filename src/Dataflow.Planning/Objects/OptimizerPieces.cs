@@ -51,6 +51,9 @@ internal sealed class OptimizerPieces
     /// <summary>Bytes of the largest piece's state.</summary>
     public Bytes SlotSize { get; }
 
+    /// <summary>Bytes that the largest update works in.</summary>
+    public Bytes Scratch => new(pieces.Values.SelectMany(p => p).Max(p => p.Scratch.Value));
+
     /// <summary>Bytes of all state.</summary>
     public Bytes State { get; }
 
@@ -67,13 +70,13 @@ internal sealed class OptimizerPieces
         long first = 0;
         for (int i = 0; i < pieces.Length; i++)
         {
-            pieces[i] = new Piece(first, counts[i], state.Size(first, counts[i]));
+            pieces[i] = new Piece(first, counts[i], state.Size(first, counts[i]), state.Scratch(first, counts[i]));
             first += counts[i];
         }
 
         return pieces;
     }
 
-    /// <summary>Consecutive elements of a parameter object, and the bytes of their state.</summary>
-    internal readonly record struct Piece(long First, long Count, Bytes Size);
+    /// <summary>Consecutive elements of a parameter object, and the bytes of their state and of what their update works in.</summary>
+    internal readonly record struct Piece(long First, long Count, Bytes Size, Bytes Scratch);
 }

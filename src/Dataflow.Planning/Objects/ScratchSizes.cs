@@ -3,7 +3,7 @@ using Dataflow.Model;
 namespace Dataflow.Planning;
 
 /// <summary>Bytes of scratch of the residencies of one workload: the most that any op needs.</summary>
-internal sealed class ScratchSizes(Workload workload, BlockPrograms programs)
+internal sealed class ScratchSizes(Workload workload, BlockPrograms programs, Bytes ofUpdates)
 {
     private readonly Bytes?[] whole = new Bytes?[(int)SaveSet.All + 1];
     private readonly Bytes?[] streamed = new Bytes?[(int)SaveSet.All + 1];
@@ -52,7 +52,7 @@ internal sealed class ScratchSizes(Workload workload, BlockPrograms programs)
 
     private Bytes Most(params ReadOnlySpan<BlockProgram> ofBlocks)
     {
-        var size = head ??= Head();
+        var size = head ??= Bytes.Max(Head(), ofUpdates);
         foreach (var program in ofBlocks)
         {
             size = Bytes.Max(size, program.ScratchLength);

@@ -83,6 +83,11 @@ internal sealed class StepEstimate
                 * machine.Seconds(Kernel.Update, KernelWork.Memory(moved / pieces.Total))
                 * pieces.Total
             : 0;
+        if (workload.Kind.Updates() && !workload.Optimizer.IsElementwise)
+        {
+            update = 1e9 * SecondsOfUpdates();
+        }
+
         double host = machine.Links.HostMemory;
         var (inbound, outbound) = (Link(LinkDirection.HostToDevice), Link(LinkDirection.DeviceToHost));
         double share = Math.Min(1, host / (inbound.BothBusy + outbound.BothBusy));
@@ -226,6 +231,23 @@ internal sealed class StepEstimate
     /// Ops take whole nanoseconds, so that each may be half a one shorter than what it computes: four a pair, as many a block of the
     /// vocabulary, and updates.
     /// </summary>
+    /// <summary>Of an optimizer whose updates are not one pass over all elements.</summary>
+    private double SecondsOfUpdates()
+    {
+        var work = new UpdateWork(workload, programs);
+        double seconds = 0;
+        foreach (var (layout, objects) in pieces.Order.CountBy(layout => layout))
+        {
+            var runs = Enumerable
+                .Range(0, pieces.CountOf(layout))
+                .Select(p => pieces.Of(layout, p))
+                .SelectMany(p => work.Of(layout, p.First, p.Count));
+            seconds += objects * runs.Sum(run => run.Times * machine.Seconds(run.Kernel, run.Work));
+        }
+
+        return seconds;
+    }
+
     private double Rounding => 0.5 * ((4.0 * geometry.Rounds * chunks * (layers + 1 + programs.Vocabulary.Count)) + pieces.Total);
 
     private readonly record struct Pass(double Compute, double In, double Out);

@@ -277,6 +277,7 @@ internal sealed partial class CanonicalStep(
                     AccessMode.ReadWrite
                 );
                 Add(Roles.Norm, new ObjectId(ObjectFamily.Norms), 0, clipped ? 8L * trained.Count : 0, AccessMode.Read);
+                Scratch(state.Scratch(first, pieces[p]), AccessMode.Write);
                 Visit(new OpIdentity(OpKind.Update, owner.Layer, owner.Block) { Piece = p, Owner = owner });
                 first += pieces[p];
             }

@@ -28,6 +28,19 @@ public sealed record TrainingState(Recipe Recipe, Optimizer Optimizer, IWeightSo
         }
     }
 
+    /// <summary>The numbers of a part of the optimizer's state, tensor by tensor as they lie in memory.</summary>
+    /// <param name="index">Of the part.</param>
+    public IEnumerable<(string Tensor, byte[] Values)> ValuesOf(int index)
+    {
+        var part = Optimizer.State(Recipe)[index];
+        foreach (var tensor in new StateTensors(Model, Optimizer, Recipe, part).Bindings)
+        {
+            byte[] values = new byte[part.SizeOf(tensor.ElementCount).Value];
+            Parts[index].Read(tensor.Object, tensor.ElementOffset, values, part.Type);
+            yield return (tensor.Name, values);
+        }
+    }
+
     /// <summary>Whose weights they are.</summary>
     public ModelConfig Model => Weights.Model;
 
