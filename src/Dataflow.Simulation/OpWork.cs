@@ -58,7 +58,7 @@ public sealed class OpWork(Workload workload, BlockPrograms programs)
             op.Segment,
             op.Saved,
             op.Wanted,
-            op.Kind == OpKind.Head && op.Has(Roles.Gradients)
+            op.Kind == OpKind.Head && op.Has(Roles.GradStream)
         );
         return known.TryGetValue(key, out var runs) ? runs : known[key] = Runs(op);
     }

@@ -159,6 +159,7 @@ public class PlanCacheTests
             Request with { Budget = Request.Budget with { Host = Request.Budget.Host + new Bytes(1) } },
             Request with { Budget = Request.Budget with { Device = Request.Budget.Device + new Bytes(1) } },
             Request with { SaveSet = SaveSet.None },
+            Request with { Model = Request.Model.Freezing(["model.embed_tokens.*"]) },
             Request with { Reserve = new DeviceReserve(new Bytes(1)) },
         ];
         var faster = Machine with

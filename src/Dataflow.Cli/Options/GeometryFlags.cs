@@ -45,6 +45,13 @@ internal sealed class GeometryFlags
     private readonly Option<float?> clip = Declare.Option<float?>("--clip", "NORM", "scale gradients down to this global norm", t =>
         Values.Real(0, 1e9f, false)(t)
     );
+    private readonly Option<string[]?> freeze = Declare.Several(
+        "--freeze",
+        "PATTERN",
+        "leave the tensors of a checkpoint that are called so as they are, as in \"model.embed_tokens.*|model.layers.[0-15].*\": they have "
+            + "no gradients and no optimizer state, and nothing goes back below the lowest layer that is trained; may be given again",
+        t => NamePattern.Parse(t).Text
+    );
     private readonly Option<int?> chunk = Declare.Option<int?>("--chunk", "TOKENS", "tokens processed together", t =>
         (int)Values.Tokens(t, 1, Most)
     );
@@ -87,6 +94,7 @@ internal sealed class GeometryFlags
             command.Options.Add(ema);
             command.Options.Add(globalBatch);
             command.Options.Add(clip);
+            command.Options.Add(freeze);
         }
 
         command.Options.Add(chunk);
@@ -119,6 +127,7 @@ internal sealed class GeometryFlags
             VocabularyBlocks = parsed.GetValue(vocabularyBlocks),
             SaveSet = OfRows(parsed) ? parsed.GetValue(saveSet) : null,
             Clip = OfSteps(parsed) ? parsed.GetValue(clip) : null,
+            Freeze = OfSteps(parsed) ? parsed.GetValue(freeze) ?? [] : [],
         };
         return parsed.GetValue(hardware) is { } name ? plan.WithHardware(name) : plan;
     }

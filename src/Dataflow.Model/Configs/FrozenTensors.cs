@@ -17,7 +17,7 @@ public sealed class FrozenTensors : IEquatable<FrozenTensors>
         (Patterns, this.layers, this.ends, LayersWithoutBackward) = (patterns, layers, ends, below);
 
     /// <summary>What it was made of: with the model, all that is to be known.</summary>
-    public string Patterns { get; }
+    public string Patterns { get; init; } // plans are kept by what can be set
 
     /// <summary>Layers from the input on that no backward passes.</summary>
     public int LayersWithoutBackward { get; }

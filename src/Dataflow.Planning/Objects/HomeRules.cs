@@ -52,7 +52,7 @@ internal static class HomeRules
 
     /// <summary>
     /// Residual streams of all layers and the head but those that never leave their slots: below the backward a layer uses up what the one
-    /// before it wrote, where there are slots for both.
+    /// before it wrote, so that one layer of homes does, or none where there are slots for both.
     /// </summary>
     public static Bytes Streams(SizedResidency m, int slots, Bytes length)
     {
@@ -64,7 +64,7 @@ internal static class HomeRules
 
         long homes = m.Pattern.Interleaves
             ? TwoRounds(m, m.Pattern.Travelling + m.Chunks, m.Layers + 1) + (SavePattern.RoundsEmbedded * m.Chunks)
-            : Math.Max(0, (((slots > m.Chunks ? m.Sizes.LayersWithBackward : m.Layers) + 1) * m.Chunks) - StreamsKept(m, slots));
+            : Math.Max(0, ((m.Sizes.LayersWithBackward + 1 + (slots > m.Chunks ? 0 : Below(m))) * m.Chunks) - StreamsKept(m, slots));
         return length * homes;
     }
 
@@ -85,7 +85,7 @@ internal static class HomeRules
             return Bytes.Zero;
         }
 
-        int windows = m.Layers * m.Sizes.GroupsPerRound;
+        int windows = (m.Sizes.LayersWithBackward + Below(m)) * m.Sizes.GroupsPerRound;
         if (m.Residency.WindowSegments > 1)
         {
             // The last window of the forward is the first of the backward where a round has but one.
@@ -135,6 +135,9 @@ internal static class HomeRules
         var (pairs, more) = m.OneActivationPool ? (objects - stay, 0) : m.Pattern.Homes(stay);
         return (m.Programs.ActivationsSize(m.Residency.Travelling).Aligned * (pairs - more)) + (length * more);
     }
+
+    /// <summary>Layers of homes that all layers share that no backward passes.</summary>
+    private static int Below(SizedResidency m) => m.Sizes.LayersWithBackward < m.Layers ? 1 : 0;
 
     /// <summary>Forward needs the streams of the layer's remaining chunks and of the next layer's first ones at once.</summary>
     private static int StreamsKept(SizedResidency m, int slots)

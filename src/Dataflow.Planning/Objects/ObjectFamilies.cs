@@ -107,7 +107,8 @@ internal static class ObjectFamilies
             m.Sizes.Kind == WorkloadKind.Generation && IsSpread(m, id.Layer!.Value, Staying(m, m.Residency.WindowSlots)),
         Life = static kind => kind == WorkloadKind.Generation ? Lifetime.State : Lifetime.Transient,
         Length = static (m, id) => OfWindow(m, id, m.Programs[id.Layer!.Value].KvPieceSize),
-        Home = static (m, id) => id.Segment is null ? HomeInLayer(m, id) : id with { Round = null },
+        Home = static (m, id) =>
+            id.Segment is null || m.Pattern.IsBelowBackward(id.Layer!.Value) ? HomeInLayer(m, id) : id with { Round = null },
         LeavesAtOnce = static (m, id) =>
             id.Family == ObjectFamily.Windows
             && id.Segment is null

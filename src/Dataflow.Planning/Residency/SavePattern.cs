@@ -28,7 +28,7 @@ internal sealed class SavePattern
     public SavePattern(ModelConfig model, Geometry geometry, WorkloadKind kind, Residency residency)
     {
         (this.residency, this.geometry, layers, chunks) = (residency, geometry, model.LayerCount, geometry.ChunksPerRound);
-        first = model.LayersWithoutBackward;
+        first = kind == WorkloadKind.Generation ? 0 : model.LayersWithoutBackward;
         bothWays = residency.Interleaved && geometry.Rounds > 1;
         if (first > 0 && bothWays)
         {
@@ -67,6 +67,9 @@ internal sealed class SavePattern
     /// </summary>
     public bool LeavesAtOnce(Layer l, Chunk c) => Interleaves && Index(l, c) < (layers * chunks) - 2 && !IsResident(l, c);
 
+    /// <summary>No backward passes the layer.</summary>
+    public bool IsBelowBackward(Layer l) => l.Index < first;
+
     /// <summary>What the forward of that chunk keeps.</summary>
     public SaveSet Saved(Layer l, Chunk c, Round r) =>
         l.Index < first ? SaveSet.None
@@ -74,12 +77,19 @@ internal sealed class SavePattern
         : KeepsMore(HomeOf(l, r), c.Index) && !(residency.LastRoundKeepsLess && r.Index == geometry.Rounds - 1) ? residency.TravellingMore
         : residency.Travelling;
 
-    /// <summary>The layer of homes that a layer's activations have in that round.</summary>
-    public int HomeOf(Layer l, Round r) => bothWays && r.Index % 2 == 1 ? layers - l.Index : l.Index;
+    /// <summary>
+    /// The layer of homes that a layer's activations have in that round. What layers have that no backward passes has had its use before the
+    /// next one's begins: they share one.
+    /// </summary>
+    public int HomeOf(Layer l, Round r) =>
+        l.Index < first ? 0
+        : bothWays && r.Index % 2 == 1 ? layers - l.Index
+        : l.Index;
 
     /// <summary>The same for residual streams, of which there is one more: the head's input.</summary>
     public int HomeOfStream(Layer l, Round r) =>
-        !bothWays ? l.Index
+        l.Index < first ? 0
+        : !bothWays ? l.Index
         : l.Index == 0 ? layers + 2 + (r.Index % RoundsEmbedded)
         : r.Index % 2 == 1 ? layers + 1 - l.Index : l.Index;
 

@@ -21,6 +21,11 @@ public static class FrontierReport
             output.WriteLine(markdown ? "\n" + MarkdownText.Escape(note) : note);
         }
 
+        foreach (string frozen in rows.Select(r => r.Request.Model.Frozen?.Patterns).OfType<string>().Distinct())
+        {
+            output.WriteLine(markdown ? $"\nFrozen: {MarkdownText.Escape(frozen)}" : $"Frozen: {frozen}");
+        }
+
         Section(
             output,
             rows,

@@ -85,6 +85,11 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
         };
     }
 
+    /// <summary>The same, before anything is read of it, of which training leaves tensors as they are.</summary>
+    /// <param name="patterns">Of their names.</param>
+    /// <exception cref="UserErrorException">That cannot be frozen.</exception>
+    internal ModelSource Freezing(IReadOnlyList<string> patterns) => this with { Model = Model.Freezing(patterns) };
+
     /// <summary>The same from whatever folder it is said, and of the hub's the commit: what the name stands for may change.</summary>
     public static string SettingOf(string path) => Hub.NameOf(path) is { } name
         ? Fetched(name) is { } snapshot ? $"{Hub.Prefix}{name.Repository}@{snapshot.Commit}" : path

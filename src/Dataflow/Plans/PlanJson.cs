@@ -33,6 +33,7 @@ public static class PlanJson
             ["reason"] = infeasible?.Reason,
             ["model"] = request.Model.Name,
             ["parameters"] = request.Model.ParameterCount,
+            ["frozen"] = request.Model.Frozen?.Patterns,
             ["dtype"] = request.Recipe.Name,
             ["optimizer"] = request.Optimizer.Name,
             ["bf16_master_fits"] = notes.MasterFits,

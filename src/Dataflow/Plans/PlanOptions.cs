@@ -51,6 +51,9 @@ public sealed record PlanOptions
     /// <summary>The most that the gradients' global norm may be; null leaves them alone.</summary>
     public float? Clip { get; init; }
 
+    /// <summary>Patterns of names of the tensors that training leaves as they are.</summary>
+    public IReadOnlyList<string> Freeze { get; init; } = [];
+
     /// <summary>Who plans; by default auto where the machine has a profile.</summary>
     public PlanPolicy? Policy { get; init; }
 
@@ -105,12 +108,14 @@ public sealed record PlanOptions
         Policy, Hardware ?? HardwareFiles.ThisMachine(Device.Kind, named: null), NoCache ? PlanCache.None : PlanCache.OfThisMachine);
 
     /// <summary>The request to the planner.</summary>
-    /// <param name="model">What is trained or evaluated.</param>
+    /// <param name="model">What is trained or evaluated; frozen here, unless something of it is already.</param>
     /// <param name="kind">What a step does.</param>
     /// <param name="budget">Device and host memory that the plan may take.</param>
     /// <param name="sourceRows">Rows that the data has, if there is data.</param>
+    /// <exception cref="UserErrorException">What is to be frozen cannot be, or the step is no whole number of rows.</exception>
     public PlanRequest Request(ModelConfig model, WorkloadKind kind, MemoryBudget budget, int? sourceRows = null)
     {
+        model = model.Frozen is null ? model.Freezing(Freeze) : model;
         var request = new PlanRequest(model, Recipe, kind, Seqlen, Rows: null, Pins, budget, SaveSet)
         {
             Reserve = Hardware?.Reserve ?? DeviceReserve.None,

@@ -43,6 +43,11 @@ public static class PlanReport
                 + $"model_dim {model.ModelDim}, {model.HeadCount} heads ({model.KvHeadCount} for keys and values) of {model.HeadDim}, "
                 + $"ffn_dim {FfnDims(model)}, vocabulary {model.VocabSize:N0}"
         );
+        if (model.Frozen is { } frozen)
+        {
+            output.WriteLine($"  frozen: {frozen.Patterns}{(frozen.LayersWithoutBackward is > 0 and var below ? Below(below) : "")}");
+        }
+
         var state = Plans.ModelState(plan);
         output.WriteLine(
             $"  {recipe.Name}, {plan.Workload.Optimizer}: model state {state} "
@@ -88,7 +93,7 @@ public static class PlanReport
     public static void WriteResidency(TextWriter output, TrainingPlan plan)
     {
         var (r, model, g) = (plan.Residency, plan.Workload.Model, plan.Workload.Geometry);
-        int pairs = model.LayerCount * g.ChunksPerRound;
+        int pairs = (model.LayerCount - model.LayersWithoutBackward) * g.ChunksPerRound;
         output.WriteLine("Residency:");
         output.WriteLine(
             "  parameters     "
@@ -193,6 +198,9 @@ public static class PlanReport
 
     private static string Trained(ModelConfig model) =>
         model.TrainedParameterCount == model.ParameterCount ? "" : $" ({model.TrainedParameterCount:N0} of them trained)";
+
+    private static string Below(int layers) =>
+        layers == 1 ? "; no backward passes the first layer" : $"; no backward passes the first {layers} layers";
 
     private static string Kind(LayerKind kind)
     {

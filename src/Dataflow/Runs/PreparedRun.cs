@@ -97,7 +97,9 @@ internal sealed record PreparedRun : IDisposable
         );
         store?.Begin(resumed?.Checkpoint.Progress.Step ?? 0);
         var source = parts.Own(
-            resumed is null ? ModelSource.Open(settings.Plan.Model) : ModelSource.Of(resumed, settings.Plan.Model)
+            (resumed is null ? ModelSource.Open(settings.Plan.Model) : ModelSource.Of(resumed, settings.Plan.Model)).Freezing(
+                settings.Plan.Freeze
+            )
         );
         tell(new RunEvent.Opened(source.Notes));
         var budgets = Budgets.Choose(settings.Plan);

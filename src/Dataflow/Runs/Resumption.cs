@@ -13,7 +13,7 @@ internal static class Resumption
     /// The settings of a run that goes on with a saved one: its geometry, whatever the budgets and the policy. What was given besides has
     /// to agree, for results would not be those of an unbroken run.
     /// </summary>
-    /// <exception cref="UserErrorException">Seed, recipe or geometry differ, or there is nothing left to do.</exception>
+    /// <exception cref="UserErrorException">Seed, recipe, what is frozen or geometry differ, or there is nothing left to do.</exception>
     public static TrainingOptions Continue(TrainingOptions settings)
     {
         if (settings.Resumed is not { Checkpoint.Progress: var saved } run)
@@ -38,6 +38,7 @@ internal static class Resumption
             );
         }
 
+        SavedGroups.CheckFrozen(run, plan.Freeze);
         var (g, pins) = (saved.Geometry, plan.Pins);
         bool agrees = plan.Seqlen == g.Seqlen && Same(plan.GlobalBatch, g.TokensPerStep)
             // a larger chunk would be padding

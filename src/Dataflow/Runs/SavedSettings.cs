@@ -60,7 +60,7 @@ internal static class SavedSettings
         Add("schedule", settings.Schedule == LearningRateSchedule.Constant ? null : settings.Schedule);
         Add("warmup", settings.Warmup == default ? null : settings.Warmup.ToString());
         Add("schedule-options", settings.ScheduleOptions);
-        foreach (var (name, value) in SavedGroups.Of(settings.Groups))
+        foreach (var (name, value) in SavedGroups.Of(settings))
         {
             Add(name, value);
         }
@@ -121,6 +121,7 @@ internal static class SavedSettings
             Dtype = Values.RecipeNamed(Needed("dtype")),
             Optimizer = optimizer,
             Clip = Real("clip"),
+            Freeze = SavedGroups.FrozenOf(saved),
             Device = saved.TryGetValue("device", out string? device) ? DeviceOptions.Named(device) : DeviceOptions.Cpu,
             Policy = Value("policy", t => PlanPolicies.Named(t, PlanPolicies.Running)),
             SaveSet = Value("save-set", SaveSets.Parse),
