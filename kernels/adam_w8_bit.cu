@@ -211,7 +211,8 @@ struct EightBitState
     float own_decay;
 };
 
-// `store` takes a lane's new weights and the number of the first among the run's.
+// `store` takes a lane's new weights and the number of the first among the run's; `store.keep` those that stay, where the norm of all
+// gradients is not finite.
 template <typename W, typename G, typename Store>
 DEVICE void update_blocks(const W* w, const G* g, const EightBitState& state, const UpdateContext& context, const Store& store)
 {
@@ -244,6 +245,13 @@ DEVICE void update_blocks(const W* w, const G* g, const EightBitState& state, co
         float weight[Width];
         float m[Width];
         float v[Width];
+        if (clip != clip)
+        {
+            load_elements(w + mine, weight);
+            store.keep(mine, weight);
+            continue;
+        }
+
         load_moments(first, state.first_codes, state.first_scales, block);
         load_moments(second, state.second_codes, state.second_scales, block);
         load_elements(w + mine, weight);
@@ -271,6 +279,7 @@ template <typename T> struct Plain
     T* w;
 
     __device__ __forceinline__ void operator()(int64 at, const float (&weight)[Width]) const { store_elements(w + at, weight); }
+    __device__ __forceinline__ void keep(int64, const float (&)[Width]) const {}
 };
 
 struct Stochastic
@@ -284,6 +293,8 @@ struct Stochastic
     {
         store_stochastically(w + at, weight, Width, (first + at) / Width, object, 0, step);
     }
+
+    __device__ __forceinline__ void keep(int64, const float (&)[Width]) const {}
 };
 
 struct WithMaster
@@ -296,6 +307,8 @@ struct WithMaster
         store_elements(master + at, weight);
         store_elements(w + at, weight);
     }
+
+    __device__ __forceinline__ void keep(int64 at, const float (&weight)[Width]) const { store_elements(w + at, weight); }
 };
 
 #define STATE uint8 *first_codes, float *first_scales, uint8 *second_codes, float *second_scales

@@ -5,7 +5,8 @@
 //   apply(w, g, m): replaces a weight and its moments, g being clipped.
 //
 //   g *= clip_norm's factor = min(1, clip_norm / (sqrt(sum of squares) + 1e-6)), the sum of squares being that of norms [norm_count] fp64,
-//   the squared sums of all parameter objects; 1 where norms is null.
+//   the squared sums of all parameter objects; 1 where norms is null. Where that sum, or the factor, is not finite, weights and moments
+//   stay as they are, bit for bit; bf16 weights beside master weights are written all the same, as these rounded.
 //
 // Moments lie one behind the other: element i of the k-th is moments[k * stride + i]. New weights use them before they are rounded.
 //
@@ -24,7 +25,7 @@
 // The functions of a rule.
 #define RULE __device__ __forceinline__
 
-// min(1, clip_norm / (norm + 1e-6)); NaN where the norm is. All threads must call it; one does the few operations in fp64.
+// min(1, clip_norm / (norm + 1e-6)); NaN where the norm is not finite. All threads must call it; one does the few operations in fp64.
 DEVICE float clip_scale(const StepBlock* step, const double* norms, int32 norm_count)
 {
     __shared__ double scratch[32];
@@ -38,7 +39,7 @@ DEVICE float clip_scale(const StepBlock* step, const double* norms, int32 norm_c
     sum = block_sum(sum, scratch);
     if (threadIdx.x == 0)
     {
-        const double ratio = step->clip_norm / (sqrt(sum) + 1e-6);
+        const double ratio = step->clip_norm / (sqrt(sum) + 1e-6) + (sum - sum);
         scale = ratio >= 1 ? 1.0f : (float)ratio;
     }
 
@@ -85,16 +86,16 @@ DEVICE int64 load_state(UpdateState<Rule, Width>& at, const W* w, const G* g, co
     return first;
 }
 
-// All threads must call it.
-template <typename Rule, int Width> DEVICE void update(UpdateState<Rule, Width>& at, int64 first, const UpdateContext& context)
+// Whether anything is to be stored. All threads must call it.
+template <typename Rule, int Width> DEVICE bool update(UpdateState<Rule, Width>& at, int64 first, const UpdateContext& context)
 {
     const StepBlock* step = context.step;
     const float rate = step->learning_rate * context.rate_factor;
     const Rule rule = Rule::of(step, rate, fmaf(step->weight_decay, context.decay_factor, context.own_decay));
     const float clip = context.norms != nullptr ? clip_scale(step, context.norms, context.norm_count) : 1.0f;
-    if (first >= context.count)
+    if (first >= context.count || clip != clip)
     {
-        return;
+        return false;
     }
 
 #pragma unroll
@@ -114,6 +115,8 @@ template <typename Rule, int Width> DEVICE void update(UpdateState<Rule, Width>&
             at.m[k][i] = m[k];
         }
     }
+
+    return true;
 }
 
 template <typename Rule, int Width, typename M>
@@ -130,8 +133,7 @@ template <typename Rule, typename T> DEVICE void update_elements(T* w, const T* 
 {
     UpdateState<Rule, Pack<T>::Count> at = {};
     const int64 first = load_state(at, w, g, moments, stride, context.count);
-    update(at, first, context);
-    if (first < context.count)
+    if (update(at, first, context))
     {
         store_first(w + first, at.w, context.count - first);
         store_moments(at, moments, stride, first, context.count);
@@ -143,11 +145,15 @@ DEVICE void update_master(float* master, const float* g, float* moments, int64 s
 {
     UpdateState<Rule, 8> at = {};
     const int64 first = load_state(at, master, g, moments, stride, context.count);
-    update(at, first, context);
-    if (first < context.count)
+    if (update(at, first, context))
     {
         store_first(master + first, at.w, context.count - first);
         store_moments(at, moments, stride, first, context.count);
+    }
+
+    // What lies there is not read: it is written in any case.
+    if (first < context.count)
+    {
         store_first(w + first, at.w, context.count - first);
     }
 }
@@ -216,8 +222,7 @@ DEVICE void update_stochastically(
 {
     UpdateState<Rule, 8> at = {};
     const int64 mine = load_state(at, w, g, moments, stride, context.count);
-    update(at, mine, context);
-    if (mine < context.count)
+    if (update(at, mine, context))
     {
         const int64 octet = (first + mine) / 8;
         const int64 here = context.count - mine;

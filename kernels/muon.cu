@@ -7,6 +7,7 @@
 // muon_normalize_<f32|bf16>: x /= max(sqrt(squared_norm[0]), 1e-7), in place, rounded to nearest even. x on 16 bytes.
 //   grid ceil(count / 2,048); block 256.
 // muon_apply_<recipe>: w = w (1 - rate decay) - rate scale x, with rate = lr rate_factor, decay = weight_decay decay_factor + own_decay.
+// Where the norm of all gradients is not finite (element_update.cuh), m and w stay as they are, bit for bit.
 //
 // Recipes and how they round m and w, which are updated in place:
 //   f32: all fp32. bf16: all bf16, to nearest even. bf16_sr: g fp32, the rest bf16; m and w stochastically, by the random bits that
@@ -142,7 +143,11 @@ DEVICE void muon_momentum(const G* g, M* m, U* u, double* partials, const double
     }
 
     store_eight(u, update, at);
-    store_state<Stochastic>(m, moment, at, {step, first, object, 1});
+    if (clip == clip)
+    {
+        store_state<Stochastic>(m, moment, at, {step, first, object, 1});
+    }
+
     sum = block_sum(sum, scratch);
     if (threadIdx.x == 0)
     {
@@ -173,14 +178,23 @@ struct Move
     float rate_factor;
     float decay_factor;
     float own_decay;
+    const double* norms;
+    int32 norm_count;
 };
 
+// False where the norm of all gradients is not finite: then the weights are as they were. All threads must call it.
 template <typename W, typename X>
-DEVICE void moved(float (&weight)[8], const W* w, const X* x, const Eight& at, const StepBlock* step, const Move& by)
+DEVICE bool moved(float (&weight)[8], const W* w, const X* x, const Eight& at, const StepBlock* step, const Move& by)
 {
     float direction[8];
     load_eight(w, weight, at);
     load_eight(x, direction, at);
+    const float clip = by.norms != nullptr ? clip_scale(step, by.norms, by.norm_count) : 1.0f;
+    if (clip != clip)
+    {
+        return false;
+    }
+
     const float rate = step->learning_rate * by.rate_factor;
     const float keep = fmaf(-rate, fmaf(step->weight_decay, by.decay_factor, by.own_decay), 1.0f);
     const float reach = rate * by.scale;
@@ -189,6 +203,8 @@ DEVICE void moved(float (&weight)[8], const W* w, const X* x, const Eight& at, c
     {
         weight[i] = fmaf(-reach, direction[i], weight[i] * keep);
     }
+
+    return true;
 }
 
 template <bool Stochastic, typename T>
@@ -196,8 +212,10 @@ DEVICE void muon_apply(T* w, const T* x, const StepBlock* step, const Move& by, 
 {
     const Eight at = eight_of(count, Stochastic ? (int32)(first % 8) : 0, starts_on_16(w) && starts_on_16(x));
     float weight[8];
-    moved(weight, w, x, at, step, by);
-    store_state<Stochastic>(w, weight, at, {step, first, object, 0});
+    if (moved(weight, w, x, at, step, by))
+    {
+        store_state<Stochastic>(w, weight, at, {step, first, object, 0});
+    }
 }
 
 #define MUON_MOMENTUM(name, G, M, U)                                                                                                  \
@@ -231,9 +249,9 @@ MUON_NORMALIZE(muon_normalize_bf16, bf16)
 
 #define MUON_APPLY(name, T)                                                                                                       \
     extern "C" __global__ void __launch_bounds__(256) name(T* w, const T* x, const StepBlock* step, float scale,                  \
-        float rate_factor, float decay_factor, float own_decay, int64 count)                                                      \
+        float rate_factor, float decay_factor, float own_decay, const double* norms, int32 norm_count, int64 count)               \
     {                                                                                                                             \
-        muon_apply<false>(w, x, step, {scale, rate_factor, decay_factor, own_decay}, count, 0, 0);                                \
+        muon_apply<false>(w, x, step, {scale, rate_factor, decay_factor, own_decay, norms, norm_count}, count, 0, 0);             \
     }                                                                                                                             \
     EXPORT_KERNEL(name)
 
@@ -241,19 +259,22 @@ MUON_APPLY(muon_apply_f32, float)
 MUON_APPLY(muon_apply_bf16, bf16)
 
 extern "C" __global__ void __launch_bounds__(256) muon_apply_bf16_sr(bf16* w, const bf16* x, const StepBlock* step, float scale,
-    float rate_factor, float decay_factor, float own_decay, int64 count, int32 object, int64 first)
+    float rate_factor, float decay_factor, float own_decay, const double* norms, int32 norm_count, int64 count, int32 object, int64 first)
 {
-    muon_apply<true>(w, x, step, {scale, rate_factor, decay_factor, own_decay}, count, object, first);
+    muon_apply<true>(w, x, step, {scale, rate_factor, decay_factor, own_decay, norms, norm_count}, count, object, first);
 }
 EXPORT_KERNEL(muon_apply_bf16_sr)
 
 extern "C" __global__ void __launch_bounds__(256) muon_apply_bf16_master(float* master, const bf16* x, bf16* w, const StepBlock* step,
-    float scale, float rate_factor, float decay_factor, float own_decay, int64 count)
+    float scale, float rate_factor, float decay_factor, float own_decay, const double* norms, int32 norm_count, int64 count)
 {
     const Eight at = eight_of(count, 0, starts_on_16(master) && starts_on_16(x) && starts_on_16(w));
     float weight[8];
-    moved(weight, master, x, at, step, {scale, rate_factor, decay_factor, own_decay});
-    store_eight(master, weight, at);
+    if (moved(weight, master, x, at, step, {scale, rate_factor, decay_factor, own_decay, norms, norm_count}))
+    {
+        store_eight(master, weight, at);
+    }
+
     store_eight(w, weight, at);
 }
 EXPORT_KERNEL(muon_apply_bf16_master)

@@ -9,7 +9,7 @@ namespace Dataflow.Cpu;
 /// The plan's arenas in RAM and real math. Every stream is a thread of its own, so copies run beside compute; kernels
 /// spread over a team of threads.
 /// </summary>
-public sealed class CpuDevice : ITimedDevice
+public sealed class CpuDevice : ITimedDevice, IInspectableDevice
 {
     private readonly CpuMemory memory;
     private readonly CpuKernels kernels;
@@ -98,6 +98,9 @@ public sealed class CpuDevice : ITimedDevice
 
     /// <inheritdoc/>
     public IReadOnlyList<KernelTime> MeasuredKernels() => stopwatch.Kernels;
+
+    /// <inheritdoc/>
+    public IDisposable Inspect(Action<CompletedCall> look) => runner.Inspections!.Add(look);
 
     /// <inheritdoc/>
     public void Write(int slot, Bytes offset, ReadOnlySpan<byte> source) => source.CopyTo(memory.Slot(slot, offset, source.Length));

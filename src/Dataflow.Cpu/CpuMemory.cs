@@ -5,7 +5,7 @@ using Dataflow.Schedules;
 namespace Dataflow.Cpu;
 
 /// <summary>The arenas of a schedule and the spans of its slots.</summary>
-internal sealed unsafe class CpuMemory : IDisposable
+internal sealed unsafe class CpuMemory : IArenaMemory, IDisposable
 {
     private readonly bool owns = true;
 
@@ -32,7 +32,16 @@ internal sealed unsafe class CpuMemory : IDisposable
 
     /// <summary>What turns the schedule's ops into calls of those kernels.</summary>
     public OpRunner Runner(Workload workload, IKernels kernels) =>
-        new(Schedule, workload, [.. Arenas.Select(a => (nuint)a.Start)], [.. Schedule.Streams.Select(_ => new KernelStream(kernels))]);
+        new(Schedule, workload, [.. Arenas.Select(a => (nuint)a.Start)], [.. Schedule.Streams.Select(_ => new KernelStream(kernels))])
+        {
+            Inspections = new CallInspections(this),
+        };
+
+    /// <inheritdoc/>
+    public void Read(nuint address, Span<byte> destination) => At(address, destination.Length).CopyTo(destination);
+
+    /// <inheritdoc/>
+    public void Write(nuint address, ReadOnlySpan<byte> source) => source.CopyTo(At(address, source.Length));
 
     /// <summary>Bytes of a slot from an offset on.</summary>
     public Span<byte> Slot(int slot, Bytes offset, int length)
@@ -47,6 +56,20 @@ internal sealed unsafe class CpuMemory : IDisposable
         }
 
         return new Span<byte>(Arenas[at.Arena].Start + at.Offset.Value + offset.Value, length);
+    }
+
+    private Span<byte> At(nuint address, int length)
+    {
+        foreach (var arena in Arenas)
+        {
+            nuint start = (nuint)arena.Start;
+            if (address >= start && address - start + (nuint)length <= (nuint)arena.Length.Value)
+            {
+                return new Span<byte>((void*)address, length);
+            }
+        }
+
+        throw new ArgumentOutOfRangeException(nameof(address), $"{length} bytes at {address} are in no arena");
     }
 
     public void Dispose()

@@ -11,7 +11,7 @@ namespace Dataflow.Cpu;
 /// that an op promises to overwrite before it runs, and slots whose tenant has had its last use. A schedule with a missing wait, or a
 /// kernel that reads what it should write, gives wrong numbers here instead of rare ones elsewhere.
 /// </summary>
-public sealed class InterleavedCpuDevice : IDevice
+public sealed class InterleavedCpuDevice : IInspectableDevice
 {
     private readonly CpuMemory memory;
     private readonly CpuKernels kernels;
@@ -110,6 +110,9 @@ public sealed class InterleavedCpuDevice : IDevice
 
         poison.EndStep();
     }
+
+    /// <inheritdoc/>
+    public IDisposable Inspect(Action<CompletedCall> look) => runner.Inspections!.Add(look);
 
     /// <inheritdoc/>
     public void Write(int slot, Bytes offset, ReadOnlySpan<byte> source) => source.CopyTo(memory.Slot(slot, offset, source.Length));

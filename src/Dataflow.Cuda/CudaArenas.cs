@@ -82,6 +82,34 @@ internal sealed unsafe class CudaArenas : IDisposable
         }
     }
 
+    /// <summary>Copies out of an arena, at once; nothing may run.</summary>
+    public void Read(nuint address, Span<byte> destination)
+    {
+        if (Holding(address) is { } memory)
+        {
+            Announce(memory, OffsetIn(memory, address), destination.Length, MemoryAccess.Read);
+            memory.Range(OffsetIn(memory, address), destination.Length).CopyTo(destination);
+        }
+        else
+        {
+            device.Read(OffsetInDevice(address), destination);
+        }
+    }
+
+    /// <summary>Copies into an arena, at once; nothing may run.</summary>
+    public void Write(nuint address, ReadOnlySpan<byte> source)
+    {
+        if (Holding(address) is { } memory)
+        {
+            Announce(memory, OffsetIn(memory, address), source.Length, MemoryAccess.Write);
+            source.CopyTo(memory.Range(OffsetIn(memory, address), source.Length));
+        }
+        else
+        {
+            device.Write(OffsetInDevice(address), source);
+        }
+    }
+
     /// <summary>Copies out of a slot, at once; nothing may run.</summary>
     public void Read(Slot slot, Bytes offset, Span<byte> destination)
     {
@@ -135,6 +163,8 @@ internal sealed unsafe class CudaArenas : IDisposable
 
         return null;
     }
+
+    private Bytes OffsetInDevice(nuint address) => new(checked((long)(address - (nuint)device.Start.Address)));
 
     private static Bytes OffsetIn(PinnedMemory memory, nuint address) => new((long)(address - (nuint)memory.Start));
 

@@ -10,7 +10,7 @@ namespace Dataflow.Cuda;
 /// A GPU: the device arena in one allocation, the host arena pinned, a CUDA stream for every stream of the schedule and an event for
 /// every op that another stream waits for. Launches only append; nothing is allocated and nobody waits within a step.
 /// </summary>
-public sealed class CudaDevice : ITimedDevice
+public sealed class CudaDevice : ITimedDevice, IInspectableDevice
 {
     private static readonly Bytes StepBlockLength = new(Bytes.Alignment);
 
@@ -52,7 +52,7 @@ public sealed class CudaDevice : ITimedDevice
         var streams = CudaEmulation.IsOn
             ? kernels.Zip(declarations, (k, op) => new DeclaringStream(k, op, shared.ProductMemory, shared.StepMemory))
             : kernels.Select(k => new KernelStream(k));
-        runner = new OpRunner(schedule, workload, starts, [.. streams]);
+        runner = new OpRunner(schedule, workload, starts, [.. streams]) { Inspections = new CallInspections(shared) };
         runner.Prepare();
         foreach (var product in runner.Programs.SelectMany(p => Products.Of(p, workload.Geometry)))
         {
@@ -130,6 +130,9 @@ public sealed class CudaDevice : ITimedDevice
     public void Synchronize() => shared.Context.Synchronize();
 
     /// <inheritdoc/>
+    public IDisposable Inspect(Action<CompletedCall> look) => runner.Inspections!.Add(look);
+
+    /// <inheritdoc/>
     public void Write(int slot, Bytes offset, ReadOnlySpan<byte> source)
     {
         // Weights come from several threads at once, and the driver's calls go to the context of their thread.
@@ -175,7 +178,7 @@ public sealed class CudaDevice : ITimedDevice
     }
 
     /// <summary>What devices over the same arenas have in common.</summary>
-    private sealed class Shared : IDisposable
+    private sealed class Shared : IArenaMemory, IDisposable
     {
         private readonly KernelLibrary library;
         private readonly CublasLt blas;
@@ -227,6 +230,20 @@ public sealed class CudaDevice : ITimedDevice
 
             bytes.CopyTo(staging.Range(Bytes.Zero, bytes.Length));
             Streams[StepStreams.Compute].CopyToDevice(stepBlock, staging, Bytes.Zero, new Bytes(bytes.Length));
+        }
+
+        /// <inheritdoc/>
+        public void Read(nuint address, Span<byte> destination)
+        {
+            Context.Synchronize();
+            Arenas.Read(address, destination);
+        }
+
+        /// <inheritdoc/>
+        public void Write(nuint address, ReadOnlySpan<byte> source)
+        {
+            Context.Synchronize();
+            Arenas.Write(address, source);
         }
 
         public void Dispose()

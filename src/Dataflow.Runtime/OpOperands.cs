@@ -67,6 +67,9 @@ public readonly struct OpOperands
     /// <summary>Tokens of the chunk, or of the sub-chunk.</summary>
     public int Tokens => tokens;
 
+    /// <summary>Token of the chunk at which the sub-chunk begins; 0 of the chunk.</summary>
+    public int FirstToken => firstToken;
+
     /// <summary>Tokens of the whole chunk.</summary>
     public int ChunkTokens => step.Geometry.ChunkTokens;
 
@@ -122,6 +125,9 @@ public readonly struct OpOperands
             _ => start + (nuint)place.Type.SizeOf(SkippedElements(place)).Value,
         };
     }
+
+    /// <summary>Type and shape of a tensor, and which of the op's operands it is in.</summary>
+    public TensorPlace Place(Operand operand) => program.Places[operand];
 
     /// <summary>Address of a tensor; 0 if there is none.</summary>
     public nuint Pointer(Operand? operand) => operand is { } some ? Pointer(some) : 0;

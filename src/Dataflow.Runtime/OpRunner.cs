@@ -25,6 +25,9 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     /// <summary>Called after each kernel of a block program: for measuring, and for tests that look at what it wrote.</summary>
     public Action<ScheduledOp, KernelCall, OpOperands>? CallCompleted { get; set; }
 
+    /// <summary>Those who look at what each of them wrote; null where nobody can.</summary>
+    public CallInspections? Inspections { get; init; }
+
     /// <summary>The block programs of all ops, each once; they are laid out by this, so that nothing is allocated once ops run.</summary>
     public ImmutableArray<BlockProgram> Programs { get; private set; } = [];
 
@@ -94,6 +97,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
         {
             KernelDispatch.Launch(stream, call, at);
             CallCompleted?.Invoke(op, call, at);
+            Inspections?.Show(op, call, at);
         }
     }
 
@@ -234,6 +238,8 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                 Type = master ?? workload.Recipe.Parameters,
                 Average = Kept(at, slice, part, range.FirstElement),
                 Count = range.Count,
+                Norms = NormsOf(at),
+                NormCount = NormCountOf(at),
             }
         );
     }

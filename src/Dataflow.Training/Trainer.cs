@@ -14,13 +14,17 @@ namespace Dataflow.Training;
 /// <param name="CountedTargets">Targets that the loss is the mean of.</param>
 /// <param name="Duration">From before its first op to after its last.</param>
 /// <param name="GradientNorm">Global norm of the gradients before clipping, where the workload computes it.</param>
+/// <param name="Skipped">
+/// Where the step was skipped: the first of its values that was not finite. Weights and optimizer state are as they were before it.
+/// </param>
 public readonly record struct StepReport(
     int Step,
     double Loss,
     long Tokens,
     int CountedTargets,
     TimeSpan Duration,
-    double? GradientNorm = null
+    double? GradientNorm = null,
+    NonFiniteValue? Skipped = null
 )
 {
     /// <summary>Tokens per second of the step.</summary>
@@ -41,7 +45,8 @@ public sealed class Trainer
     private readonly int[] table;
     private readonly ObjectId[] tableObjects;
     private readonly float[] losses;
-    private readonly double[] squaredSums;
+    private readonly GradientNorms norms;
+    private readonly StepDiagnosis diagnosis;
     private readonly Executor? evaluation;
     private readonly ObjectWeights parameters;
     private readonly (StatePart Part, OptimizerWeights Weights)[] optimizer;
@@ -56,12 +61,11 @@ public sealed class Trainer
     public Trainer(Workload workload, Schedule schedule, IDevice device, Executor? evaluation = null, ulong seed = 0)
     {
         (this.evaluation, this.seed) = (evaluation, seed);
-        squaredSums = new double[
-            (schedule.Objects.FirstOrDefault(o => o.Family == ObjectFamily.Norms)?.Length.Value ?? 0) / sizeof(double)
-        ];
         (this.workload, this.schedule) = (workload, schedule);
         state = new StepState(schedule, device);
         executor = new Executor(schedule, device);
+        norms = new GradientNorms(schedule, state);
+        diagnosis = new StepDiagnosis(workload.Model, device, executor, norms);
         var geometry = workload.Geometry;
         tables = new TokenTableWriter(workload.Model, geometry);
         table = new int[checked(tables.TableInts * geometry.ChunksPerRound)];
@@ -90,6 +94,12 @@ public sealed class Trainer
     /// <summary>Steps done.</summary>
     public int StepsDone { get; private set; }
 
+    /// <summary>How many of them were skipped.</summary>
+    public int StepsSkipped { get; private set; }
+
+    /// <summary>What becomes of steps that are not finite.</summary>
+    public NonFiniteSteps OnNonFinite { get; init; }
+
     /// <summary>The parameters, wherever they are; between steps.</summary>
     public IWeightSource Weights { get; }
 
@@ -117,7 +127,10 @@ public sealed class Trainer
     /// Sets all state as it was after that many steps. The parts are read side by side, each in the order of its elements, once: so files
     /// are read at the disk's rate and checked on the way.
     /// </summary>
-    public void Load(TrainingState saved, int stepsDone)
+    /// <param name="saved">All state.</param>
+    /// <param name="stepsDone">After how many steps it was.</param>
+    /// <param name="stepsSkipped">How many of these were skipped.</param>
+    public void Load(TrainingState saved, int stepsDone, int stepsSkipped = 0)
     {
         ClearOptimizer();
         Action[] parts =
@@ -136,7 +149,8 @@ public sealed class Trainer
             ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
         }
 
-        (StepsDone, average) = (stepsDone, average is null ? null : saved.Average ?? default(WeightAverage));
+        (StepsDone, StepsSkipped) = (stepsDone, stepsSkipped);
+        average = average is null ? null : saved.Average ?? default(WeightAverage);
     }
 
     /// <summary>
@@ -153,7 +167,8 @@ public sealed class Trainer
             WeightLoading.Load(workload.Model, weights, part.Type, kept.Write);
         }
 
-        (StepsDone, average) = (0, average is null ? null : default(WeightAverage));
+        (StepsDone, StepsSkipped) = (0, 0);
+        average = average is null ? null : default(WeightAverage);
     }
 
     private StateTensors TensorsOf(StatePart part) => new(workload.Model, workload.Optimizer, workload.Recipe, part);
@@ -165,7 +180,11 @@ public sealed class Trainer
     /// <param name="clipNorm">Where the workload clips: the most that the gradients' global norm may be.</param>
     /// <exception cref="ArgumentException">There are more or fewer rows than a step takes.</exception>
     /// <exception cref="UserErrorException">No target of the rows counts, or the first loss is not finite.</exception>
-    /// <exception cref="DivergedException">A later loss is not finite.</exception>
+    /// <exception cref="DivergedException">
+    /// A later loss, or the norm of the gradients, is not finite, and such steps are not to be skipped. Where the norm is known before
+    /// any update, or nothing is updated, the step is not counted, state is that of the step before, and the message says where the value
+    /// arose.
+    /// </exception>
     public StepReport Step(ITokenSource source, ReadOnlySpan<int> rows, OptimizerSettings settings, float clipNorm = float.PositiveInfinity)
     {
         var clock = Stopwatch.StartNew();
@@ -180,24 +199,52 @@ public sealed class Trainer
         }
 
         int counted = WriteTables(source, rows) is > 0 and var some ? some : throw NothingCounts("this step");
-        if (average is { } before)
+        int updates = StepsDone + 1 - StepsSkipped;
+        var before = average;
+        if (before is { } reached)
         {
-            (average, settings) = before.Next(settings, StepsDone + 1);
+            (average, settings) = reached.Next(settings, updates);
         }
 
-        var arguments = new StepArguments(++StepsDone, settings, 1f / counted, clipNorm, seed) { Updates = Updates };
+        StepsDone++;
+        var arguments = new StepArguments(updates, settings, 1f / counted, clipNorm, seed) { Updates = Updates };
         double loss = Run(executor, arguments) / counted;
-        if (!double.IsFinite(loss))
+        double? norm = norms.Read();
+        bool isFinite = double.IsFinite(loss) && norm is not (double.NaN or double.PositiveInfinity);
+        if (!isFinite)
         {
-            throw StepsDone == 1
-                ? new UserErrorException(
-                    $"the loss of the weights as they were loaded is {loss}: some of them are no finite numbers, or too large for "
-                        + $"{workload.Recipe.Name}"
-                )
-                : new DivergedException($"the loss of step {StepsDone} is {loss}: training diverged; try a smaller --lr");
+            average = before;
         }
 
-        return new StepReport(StepsDone, loss, (long)rows.Length * workload.Geometry.Seqlen, counted, clock.Elapsed, GradientNorm());
+        var skipped = isFinite ? null : SkipOrThrow(source, rows, arguments, (loss, norm));
+        return new StepReport(StepsDone, loss, (long)rows.Length * workload.Geometry.Seqlen, counted, clock.Elapsed, norm, skipped);
+    }
+
+    /// <summary>Finds out where a step's value that is not finite arose, if its state is as it was before the step.</summary>
+    private NonFiniteValue? SkipOrThrow(
+        ITokenSource source,
+        ReadOnlySpan<int> rows,
+        in StepArguments arguments,
+        (double Loss, double? Norm) got
+    )
+    {
+        bool updated = workload.Kind.Updates() && got.Norm is not (double.NaN or double.PositiveInfinity);
+        NonFiniteValue? first = null;
+        if (!updated)
+        {
+            WriteTables(source, rows);
+            first = diagnosis.Run(arguments);
+        }
+
+        if (OnNonFinite == NonFiniteSteps.Skip && !updated && workload.Kind.Updates())
+        {
+            StepsSkipped++;
+            return first;
+        }
+
+        int step = StepsDone;
+        StepsDone -= updated ? 0 : 1;
+        throw StepDiagnosis.Failure(step, got, workload, first);
     }
 
     /// <summary>Mean loss of the given rows with what is trained as it is, in nats.</summary>
@@ -301,17 +348,6 @@ public sealed class Trainer
         steps.RunStep(arguments);
         state.Read(new ObjectId(ObjectFamily.Losses), Bytes.Zero, MemoryMarshal.AsBytes(losses.AsSpan()));
         return losses.Sum(l => (double)l);
-    }
-
-    private double? GradientNorm()
-    {
-        if (workload.Kind != WorkloadKind.ClippedTraining)
-        {
-            return null;
-        }
-
-        state.Read(new ObjectId(ObjectFamily.Norms), Bytes.Zero, MemoryMarshal.AsBytes(squaredSums.AsSpan()));
-        return Math.Sqrt(squaredSums.Sum());
     }
 
     private int WriteTables(ITokenSource source, ReadOnlySpan<int> rows)

@@ -27,3 +27,4 @@ public sealed class FamilyTests : FamilyConformance<SelectedDevice>;
 public sealed class PackedPositionsTests : PackedPositionsConformance<SelectedDevice>;
 
 public sealed class MuonTests : MuonConformance<SelectedKernels>;
+public sealed class NonFiniteTests : NonFiniteConformance<SelectedDevice>;

@@ -48,3 +48,6 @@ public sealed class GroupTests : GroupConformance<CpuDevices>;
 public sealed class FrozenTests : FrozenConformance<CpuDevices>;
 public sealed class EightBitMomentsTests : EightBitMomentsConformance<CpuKernelsAlone>;
 public sealed class MuonTests : MuonConformance<CpuKernelsUnderTest>;
+[Trait("Slow", "true")]
+[Trait("Soak", "true")]
+public sealed class NonFiniteTests : NonFiniteConformance<CpuDevices>;

@@ -59,3 +59,6 @@ public sealed class FrozenTests : FrozenConformance<EmulatedDevices>;
 public sealed class EightBitMomentsTests : EightBitMomentsConformance<EmulatedKernelsAlone>;
 [Trait("Slow", "true")]
 public sealed class MuonTests : MuonConformance<EmulatedKernels>;
+[Trait("Slow", "true")]
+[Trait("Soak", "true")]
+public sealed class NonFiniteTests : NonFiniteConformance<EmulatedDevices>;

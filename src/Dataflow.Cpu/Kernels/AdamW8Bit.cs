@@ -9,7 +9,7 @@ namespace Dataflow.Cpu.Kernels;
 /// AdamW whose moments are stored as 8-bit codes (<see cref="DynamicMap"/>), in fp32: m += (1 - beta1) (g - m); v += (1 - beta2) (g^2 - v),
 /// each with one rounding of its last product and sum, as torchao has it; w as <see cref="AdamW"/>, with m and v before they are stored.
 /// Codes and scales have the same bits on every device. A block with a moment that is not finite has a scale that is not: its weights
-/// become NaN with the next update.
+/// become NaN with the next update. Where the gradients' global norm is not finite, weights and moments stay as they are, bit for bit.
 /// </summary>
 public static unsafe class AdamW8Bit
 {
@@ -28,6 +28,11 @@ public static unsafe class AdamW8Bit
             WeightDecay = (step.Optimizer.WeightDecay * call.DecayFactor) + call.OwnDecay,
         };
         float gradientScale = Update.ClipScale((double*)call.Norms, call.NormCount, step.ClipNorm);
+        if (float.IsNaN(gradientScale) && call.Recipe.Master is null)
+        {
+            return;
+        }
+
         StochasticRounding? rounding = call.Recipe.RoundsStochastically
             ? new StochasticRounding(step.Seed, step.Step, call.Object, call.FirstElement)
             : null;
@@ -57,6 +62,12 @@ public static unsafe class AdamW8Bit
             for (long block = (long)index * JobBlocks; block < end; block++)
             {
                 long first = block * BlockElements;
+                if (float.IsNaN(gradientScale))
+                {
+                    Keep(first);
+                    continue;
+                }
+
                 byte* firstCodes = (byte*)at.FirstCodes + first, secondCodes = (byte*)at.SecondCodes + first;
                 float* firstScale = (float*)at.FirstScales + block, secondScale = (float*)at.SecondScales + block;
                 DynamicCodes.Signed.Load(firstCodes, *firstScale, firsts);
@@ -64,6 +75,15 @@ public static unsafe class AdamW8Bit
                 var (mostFirst, mostSecond) = Apply(first, firsts, seconds);
                 *firstScale = DynamicCodes.Signed.Store(firsts, mostFirst, firstCodes);
                 *secondScale = DynamicCodes.Unsigned.Store(seconds, mostSecond, secondCodes);
+            }
+        }
+
+        /// <summary>Overwrites a block's parameters with its master weights, which stay as they are.</summary>
+        private void Keep(long start)
+        {
+            for (int j = 0; j < BlockElements; j += Lanes.Count)
+            {
+                copy?.Store(start + j, w.Load(start + j, Lanes.Count), Lanes.Count);
             }
         }
 

@@ -13,6 +13,11 @@ public static unsafe class Average
     /// <summary>Updates the average of a run of elements.</summary>
     public static void Run(ThreadTeam team, in AverageArguments call, in StepArguments step)
     {
+        if (float.IsNaN(Update.ClipScale((double*)call.Norms, call.NormCount, step.ClipNorm)))
+        {
+            return;
+        }
+
         int blocks = checked((int)((call.Count + BlockElements - 1) / BlockElements));
         team.For(blocks, new Job(call, step.Step == 1 ? null : step.Optimizer.AverageDecay));
     }

@@ -41,7 +41,10 @@ public static unsafe class Muon
 
     /// <inheritdoc cref="MuonApplyArguments"/>
     public static void Apply(ThreadTeam team, in MuonApplyArguments call, in StepArguments step) =>
-        team.For(Blocks(call.Range.Count), new ApplyJob(call, step));
+        team.For(
+            Blocks(call.Range.Count),
+            new ApplyJob(call, step, float.IsFinite(Update.ClipScale((double*)call.Norms, call.NormCount, step.ClipNorm)))
+        );
 
     private static int Blocks(long count) => checked((int)((count + BlockElements - 1) / BlockElements));
 
@@ -70,7 +73,11 @@ public static unsafe class Muon
                 Vector512<float> moment = m.Load(j, lanes);
                 moment += share * (gradient - moment);
                 update.Store(j, nesterov ? moment + (share * (gradient - moment)) : moment, lanes);
-                if (rounding is { } stochastic)
+                if (float.IsNaN(scale))
+                {
+                    // The norm of all gradients is not finite: the momentum stays as it is.
+                }
+                else if (rounding is { } stochastic)
                 {
                     m.StoreRounded(j, stochastic.Narrow(moment, j, 1), lanes);
                 }
@@ -121,9 +128,11 @@ public static unsafe class Muon
         private readonly StochasticRounding? rounding;
         private readonly float keep;
         private readonly float rate;
+        private readonly bool moves;
 
-        public ApplyJob(in MuonApplyArguments call, in StepArguments step)
+        public ApplyJob(in MuonApplyArguments call, in StepArguments step, bool moves)
         {
+            this.moves = moves;
             var (range, recipe) = (call.Range, call.Recipe);
             count = range.Count;
             Row weights = new((byte*)range.Weights, recipe.Parameters);
@@ -141,6 +150,12 @@ public static unsafe class Muon
             for (long j = index * BlockElements; j < end; j += Lanes.Count)
             {
                 int lanes = (int)(end - j);
+                if (!moves)
+                {
+                    copy?.Store(j, w.Load(j, lanes), lanes);
+                    continue;
+                }
+
                 Vector512<float> weight = (w.Load(j, lanes) * Vector512.Create(keep)) - (Vector512.Create(rate) * x.Load(j, lanes));
                 if (rounding is { } stochastic)
                 {

@@ -8,7 +8,8 @@ namespace Dataflow.Cpu.Kernels;
 /// <summary>
 /// One update of weights and moments in place from the gradient, in fp32, by the optimizer's rule. The new weights use the moments before
 /// these are rounded to their storage type; each stored value is rounded once, to nearest even or stochastically. With master weights
-/// these are what is updated, and the parameters are overwritten with them, rounded.
+/// these are what is updated, and the parameters are overwritten with them, rounded. Where the gradients' global norm is not finite, weights
+/// and moments stay as they are, bit for bit.
 /// </summary>
 public static unsafe class Update
 {
@@ -46,6 +47,11 @@ public static unsafe class Update
     {
         int blocks = checked((int)((call.Range.Count + BlockElements - 1) / BlockElements));
         float gradientScale = ClipScale((double*)call.Norms, call.NormCount, step.ClipNorm);
+        if (float.IsNaN(gradientScale) && call.Recipe.Master is null)
+        {
+            return;
+        }
+
         StochasticRounding? rounding = call.Recipe.RoundsStochastically
             ? new StochasticRounding(
                 step.Seed,
@@ -60,7 +66,9 @@ public static unsafe class Update
         );
     }
 
-    /// <summary>min(1, clip / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ has it; 1 where there are no norms.</summary>
+    /// <summary>
+    /// min(1, clip / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ has it, NaN where the norm is not finite; 1 where there are no norms.
+    /// </summary>
     internal static float ClipScale(double* norms, int count, float clip)
     {
         double sum = 0;
@@ -69,7 +77,7 @@ public static unsafe class Update
             sum += norms[i];
         }
 
-        return count == 0 ? 1 : (float)Math.Min(1, clip / (Math.Sqrt(sum) + 1e-6));
+        return count == 0 ? 1 : (float)Math.Min(1, (clip / (Math.Sqrt(sum) + 1e-6)) + (sum - sum));
     }
 
     private readonly struct UpdateJob<TRule>(
@@ -109,6 +117,12 @@ public static unsafe class Update
                 int lanes = (int)(end - j);
                 Vector512<float> gradient = g.Load(j, lanes) * Vector512.Create(gradientScale);
                 Vector512<float> weight = w.Load(j, lanes);
+                if (float.IsNaN(gradientScale))
+                {
+                    copy?.Store(j, weight, lanes);
+                    continue;
+                }
+
                 for (int i = 0; i < moments.Length; i++)
                 {
                     moments[i] = rows[i].Load(j, lanes);

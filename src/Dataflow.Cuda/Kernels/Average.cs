@@ -15,7 +15,9 @@ internal sealed class Average(KernelLibrary library)
             new LaunchShape(checked((int)Up(call.Count, PackOf(call.Type) * 256L)), 256),
             At(call.Weights),
             At(call.Average),
+            At(call.Norms),
             step,
-            call.Count
+            call.Count,
+            call.NormCount
         );
 }

@@ -52,17 +52,19 @@ internal sealed class Muon(KernelLibrary library)
         var (at, recipe) = (call.Range, call.Recipe);
         var (w, x, shape) = (At(at.Weights), At(call.Direction), new LaunchShape(Tiles(at, recipe), 256));
         var (scale, rate, decay, own) = (call.Scale, call.RateFactor, call.DecayFactor, call.OwnDecay);
+        var (norms, normCount) = (At(call.Norms), call.NormCount);
         if (recipe.Master is not null)
         {
-            masterApply.Launch(stream, shape, At(at.Master), x, w, step, scale, rate, decay, own, at.Count);
+            masterApply.Launch(stream, shape, At(at.Master), x, w, step, scale, rate, decay, own, norms, normCount, at.Count);
         }
         else if (recipe.RoundsStochastically)
         {
-            stochasticApply.Launch(stream, shape, w, x, step, scale, rate, decay, own, at.Count, at.Object, at.FirstElement);
+            stochasticApply.Launch(
+                stream, shape, w, x, step, scale, rate, decay, own, norms, normCount, at.Count, at.Object, at.FirstElement);
         }
         else
         {
-            apply[recipe.Parameters].Launch(stream, shape, w, x, step, scale, rate, decay, own, at.Count);
+            apply[recipe.Parameters].Launch(stream, shape, w, x, step, scale, rate, decay, own, norms, normCount, at.Count);
         }
     }
 

@@ -17,6 +17,12 @@ public readonly record struct AverageArguments : IKernelArguments
     /// <summary>Elements.</summary>
     public required long Count { get; init; }
 
+    /// <summary>Sums of squares (fp64) of which the gradients' global norm is: where it is not finite, the average stays. 0: none.</summary>
+    public required nuint Norms { get; init; }
+
+    /// <summary>How many; 0 where it is not clipped.</summary>
+    public required int NormCount { get; init; }
+
     /// <inheritdoc/>
     public void Launch(IKernels kernels) => kernels.Average(this);
 
@@ -25,6 +31,7 @@ public readonly record struct AverageArguments : IKernelArguments
     {
         accesses.Read(Weights, Count * Type.Size());
         accesses.Update(Average, Count * sizeof(float));
+        accesses.Read(Norms, (long)NormCount * sizeof(double));
         accesses.StepArguments();
     }
 }

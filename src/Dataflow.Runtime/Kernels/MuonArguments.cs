@@ -92,6 +92,12 @@ public readonly record struct MuonApplyArguments : IKernelArguments
     /// <summary>Added to that.</summary>
     public required float OwnDecay { get; init; }
 
+    /// <summary>As of the momentum: where the norm is not finite, the weights stay as they are. 0 where it is not clipped.</summary>
+    public required nuint Norms { get; init; }
+
+    /// <summary>How many; 0 where it is not clipped.</summary>
+    public required int NormCount { get; init; }
+
     /// <inheritdoc/>
     public void Launch(IKernels kernels) => kernels.MuonApply(this);
 
@@ -110,6 +116,7 @@ public readonly record struct MuonApplyArguments : IKernelArguments
         }
 
         accesses.Read(Direction);
+        accesses.Read(Norms, (long)NormCount * sizeof(double));
         accesses.StepArguments();
     }
 }

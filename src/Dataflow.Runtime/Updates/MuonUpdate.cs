@@ -80,6 +80,8 @@ public readonly record struct MuonUpdate
                 RateFactor = RateFactor,
                 DecayFactor = DecayFactor,
                 OwnDecay = OwnDecay,
+                Norms = Norms,
+                NormCount = NormCount,
             }
         );
     }

@@ -71,7 +71,7 @@ public static class CheckpointSearch
         using var reader = CheckpointReader.Open(checkpoint, trainer.Weights.Model);
         try
         {
-            trainer.Load(reader.State, checkpoint.Progress.Step);
+            trainer.Load(reader.State, checkpoint.Progress.Step, checkpoint.Progress.Skipped);
         }
         catch (UserErrorException e)
         {

@@ -46,6 +46,10 @@ internal sealed record CheckpointState
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public WeightAverage? Average { get; init; }
 
+    /// <summary>Of checkpoints that do not say: none was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Skipped { get; init; }
+
     /// <summary>The member <see cref="Format"/> of what this program writes.</summary>
     public const string CurrentFormat = "dataflow checkpoint 2";
 
@@ -72,7 +76,7 @@ internal sealed record CheckpointState
 
     /// <summary>Where the run was.</summary>
     [JsonIgnore]
-    public TrainingProgress Progress => new(Step, Seed, Recipe, Geometry) { Settings = Settings, Optimizer = Optimizer };
+    public TrainingProgress Progress => new(Step, Seed, Recipe, Geometry) { Settings = Settings, Optimizer = Optimizer, Skipped = Skipped };
 
     /// <summary>What is to be written with a save.</summary>
     public static CheckpointState Of(
@@ -92,12 +96,13 @@ internal sealed record CheckpointState
             Settings = progress.Settings,
             Files = files,
             Optimizer = progress.Optimizer,
+            Skipped = progress.Skipped,
         };
 
     /// <summary>Whether a save would say the same.</summary>
     public bool IsOf(TrainingProgress progress, double? score) =>
-        (Step, Seed, Recipe, Optimizer, Geometry)
-            == (progress.Step, progress.Seed, progress.Recipe, progress.Optimizer, progress.Geometry)
+        (Step, Skipped, Seed, Recipe, Optimizer, Geometry)
+            == (progress.Step, progress.Skipped, progress.Seed, progress.Recipe, progress.Optimizer, progress.Geometry)
         && Score.Equals(Finite(score)) && Settings.SequenceEqual(progress.Settings);
 
     private static double? Finite(double? score) => score is { } s && double.IsFinite(s) ? s : null;
@@ -163,6 +168,7 @@ internal sealed record CheckpointState
         return state.Format != CurrentFormat ? $"its format is not '{CurrentFormat}' but that of another version of this program"
             : HasNulls(state) ? "a value in it is null"
             : state.Step < 1 ? $"its step is {state.Step}"
+            : state.Skipped < 0 || state.Skipped > state.Step ? $"of its {state.Step} steps {state.Skipped} were skipped"
             : !recipes.Contains(state.Recipe) ? $"its recipe is none of {string.Join(", ", recipes)}"
             : Model.Optimizer.Named(state.Optimizer) is null ? $"its optimizer is none of {string.Join(", ", Model.Optimizer.All)}"
             : Model.Optimizer.Named(state.Optimizer)!.TrainsAverage != state.Average.HasValue

@@ -10,6 +10,9 @@ namespace Dataflow.Training;
 /// <param name="Geometry">On which results depend; budgets may change.</param>
 public sealed record TrainingProgress(int Step, ulong Seed, string Recipe, Geometry Geometry)
 {
+    /// <summary>How many of the steps were skipped.</summary>
+    public int Skipped { get; init; }
+
     /// <summary>Name of the optimizer.</summary>
     public string Optimizer { get; init; } = Model.Optimizer.AdamW.Name;
 

@@ -186,7 +186,7 @@ internal sealed class RunSaving : IDisposable
             [SavedSettings.TrainedSeconds] = trained.ToString("0.000", CultureInfo.InvariantCulture),
             [SavedSettings.DataPosition] = Position,
         };
-        var progress = begun with { Step = trainer.StepsDone, Settings = settings };
+        var progress = begun with { Step = trainer.StepsDone, Skipped = trainer.StepsSkipped, Settings = settings };
         return () =>
         {
             var clock = Stopwatch.StartNew();

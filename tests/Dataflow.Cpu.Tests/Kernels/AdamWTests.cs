@@ -62,6 +62,24 @@ public sealed class AdamWTests : KernelTest
         }
     }
 
+    [Theory]
+    [InlineData(double.NaN, 1)]
+    [InlineData(double.PositiveInfinity, 1)]
+    [InlineData(1, float.NaN)]
+    public unsafe void A_norm_that_is_not_finite_leaves_all_as_it_is(double square, float clip)
+    {
+        double* norms = stackalloc double[] { 0.5, square };
+        foreach (var type in new[] { DType.Float32, DType.BFloat16 })
+        {
+            Tensor w = New(1, 99, type).Random(1), g = New(1, 99, type).Random(2), m = New(1, 99, type).Random(3);
+            Tensor v = New(1, 99, type).Random(4, 0.01, offset: 1);
+            var before = new[] { w, m, v }.Select(t => t.Values()).ToList();
+            var call = Call(w, g, m, v) with { Norms = (nuint)norms, NormCount = 2 };
+            Cpu.Kernels.Update.Run(Team(), call, new StepArguments(3, Optimizer.AdamW.Defaults, 1, clip));
+            Assert.Equal(before, new[] { w, m, v }.Select(t => t.Values()));
+        }
+    }
+
     [Fact]
     public void Master_weights_are_updated_as_fp32_ones_and_the_weights_are_these_rounded()
     {

@@ -223,17 +223,20 @@ TEST(AdamWClipsByTheNormOfAllObjects)
     }
 }
 
-TEST(AdamWTakesANormThatIsNoNumberToTheWeights)
+TEST(AdamWLeavesAllAsItIsWhereTheNormIsNotFinite)
 {
     StepBlock block = step_block(1);
     block.clip_norm = 1;
-    Array<StepBlock> device_block(std::vector<StepBlock>{block});
-    Array<double> norms(std::vector<double>{1.0, NAN});
-    Array<float> w(std::vector<float>(4, 1.0f)), g(std::vector<float>(4, 1.0f)), m(std::vector<float>(4, 0.0f)),
-        v(std::vector<float>(4, 0.0f));
-    kernel("adam_w", "adam_w_f32").run({1}, {256}, 0, w.device(), static_cast<const float*>(g.device()), m.device(), stride(m, v),
-        static_cast<const double*>(norms.device()), device_block.device(), int64_t{4}, 2, 1.0f, 1.0f, 0.0f);
-    check(std::isnan(w.host()[0]), "the weight is a number");
+    for (double square : {static_cast<double>(NAN), static_cast<double>(INFINITY)})
+    {
+        Array<StepBlock> device_block(std::vector<StepBlock>{block});
+        Array<double> norms(std::vector<double>{1.0, square});
+        Array<float> w(std::vector<float>(4, 1.0f)), g(std::vector<float>(4, 1.0f)), m(std::vector<float>(4, 2.0f)),
+            v(std::vector<float>(4, 3.0f));
+        kernel("adam_w", "adam_w_f32").run({1}, {256}, 0, w.device(), static_cast<const float*>(g.device()), m.device(), stride(m, v),
+            static_cast<const double*>(norms.device()), device_block.device(), int64_t{4}, 2, 1.0f, 1.0f, 0.0f);
+        check(w.host()[0] == 1 && m.host()[1] == 2 && v.host()[3] == 3, "a value was replaced");
+    }
 }
 
 TEST(StochasticRoundingUsesPhiloxAsPublished)

@@ -1,0 +1,90 @@
+using Dataflow.Model;
+
+namespace Dataflow.Training;
+
+/// <summary>What people call the tensors of block programs, and which of them are looked at for values that are not finite.</summary>
+internal static class TensorTerms
+{
+    /// <summary>
+    /// Whether all of it is written and is to be finite: not what kernels keep between their stages, nor running maxima, which begin at
+    /// minus infinity, nor the statistics of logits, where NaN stands for a target whose block is still to come.
+    /// </summary>
+    public static bool IsLookedAt(TensorName tensor) =>
+        tensor
+            is not (
+                TensorName.Partials
+                or TensorName.Unused
+                or TensorName.AttentionSums
+                or TensorName.AttentionMaxima
+                or TensorName.AttentionTotals
+                or TensorName.GradQuerySums
+                or TensorName.LogitStatistics
+            );
+
+    /// <summary>What an operand that a call wrote holds afterwards: backwards of activations replace what they are given.</summary>
+    public static TensorName Written(KernelCall call, TensorName tensor) =>
+        call is not (GatedActivationBackwardCall or UngatedActivationBackwardCall) ? tensor
+        : tensor == TensorName.GradFfn ? TensorName.Ffn
+        : TensorName.GradFfn;
+
+    /// <summary>What it is.</summary>
+    public static NonFiniteKind KindOf(TensorName tensor) =>
+        tensor switch
+        {
+            TensorName.Weight or TensorName.DenseWeight or TensorName.HeadBias => NonFiniteKind.Weight,
+            TensorName.WeightGradient => NonFiniteKind.WeightGradient,
+            TensorName.GradStream
+            or TensorName.GradFfn
+            or TensorName.GradNorm1
+            or TensorName.GradNorm2
+            or TensorName.GradAttention
+            or TensorName.GradQuery
+            or TensorName.GradKvPiece
+            or TensorName.GradKvWindow
+            or TensorName.GradKvSegment
+            or TensorName.GradQkv
+            or TensorName.GradLogits
+            or TensorName.GradHeadSum
+            or TensorName.GradHeadNorm
+            or TensorName.GradProjection => NonFiniteKind.ActivationGradient,
+            _ => NonFiniteKind.ForwardValue,
+        };
+
+    /// <summary>With its article, to stand in a sentence.</summary>
+    public static string Of(TensorName tensor) =>
+        tensor switch
+        {
+            TensorName.Input => "the residual stream at the layer's entry",
+            TensorName.Output => "the residual stream at the layer's exit",
+            TensorName.Residual => "the residual stream after attention",
+            TensorName.StreamRows or TensorName.LogitInput => "the residual stream",
+            TensorName.Norm1 => "the normed input of attention",
+            TensorName.Norm2 => "the normed input of the feed-forward",
+            TensorName.HeadNorm => "the normed input of the head",
+            TensorName.Rstd1 or TensorName.Rstd2 or TensorName.Rstd3 or TensorName.Rstd4 or TensorName.HeadRstd =>
+                "the reciprocal standard deviations of a norm",
+            TensorName.Qkv => "the projections Q, K and V",
+            TensorName.Query => "the queries",
+            TensorName.KvPiece or TensorName.KvWindow or TensorName.KvSegment => "keys and values",
+            TensorName.AttentionOut => "the output of attention",
+            TensorName.Lse => "the logsumexp of attention's scores",
+            TensorName.AttentionProjection => "the projected output of attention",
+            TensorName.GateUp => "the feed-forward's first products",
+            TensorName.Ffn => "the feed-forward's activation",
+            TensorName.FfnProjection => "the feed-forward's last product",
+            TensorName.Logits => "the logits",
+            TensorName.Loss => "the loss",
+            TensorName.GradStream => "the gradient of the residual stream",
+            TensorName.GradFfn => "the gradient in the feed-forward",
+            TensorName.GradNorm1 => "the gradient of the normed input of attention",
+            TensorName.GradNorm2 => "the gradient of the normed input of the feed-forward",
+            TensorName.GradAttention => "the gradient of the output of attention",
+            TensorName.GradQuery => "the gradient of the queries",
+            TensorName.GradKvPiece or TensorName.GradKvWindow or TensorName.GradKvSegment => "the gradient of keys and values",
+            TensorName.GradQkv => "the gradient of the projections Q, K and V",
+            TensorName.GradProjection => "the gradient of a projection",
+            TensorName.GradLogits => "the gradient of the logits",
+            TensorName.GradHeadSum or TensorName.GradHeadNorm => "the gradient of the normed input of the head",
+            _ => tensor.ToString(),
+        };
+}
