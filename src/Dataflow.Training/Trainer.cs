@@ -117,6 +117,11 @@ public sealed class Trainer
     /// </summary>
     public IWeightSource? MasterWeights => optimizer.FirstOrDefault(o => o.Part.IsMaster).Weights;
 
+    /// <summary>
+    /// Of the last step, the square of the norm of each parameter object's gradients, before clipping; nothing where none is computed.
+    /// </summary>
+    public IReadOnlyList<(ParameterOwner Owner, double Square)> GradientSquares => [.. norms.Squares];
+
     /// <summary>All that a checkpoint holds of the run, where it is; between steps.</summary>
     public TrainingState State => new(workload.Recipe, workload.Optimizer, Weights, OptimizerState) { Average = average };
 

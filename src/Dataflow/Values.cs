@@ -149,6 +149,18 @@ public static class Values
         _ => throw new UserErrorException($"'{text}' is no type of exported numbers; choose fp32, bf16 or fp16"),
     };
 
+    /// <summary>What becomes of steps that are not finite: stop or skip.</summary>
+    /// <exception cref="UserErrorException">It is another word.</exception>
+    public static NonFiniteSteps NonFiniteSteps(string text) => text switch
+    {
+        "stop" => Training.NonFiniteSteps.Stop,
+        "skip" => Training.NonFiniteSteps.Skip,
+        _ => throw new UserErrorException($"'{text}' is nothing to do with a step that is not finite; choose stop or skip"),
+    };
+
+    /// <summary>The word for it.</summary>
+    internal static string NameOf(NonFiniteSteps steps) => steps == Training.NonFiniteSteps.Skip ? "skip" : "stop";
+
     /// <summary>A recipe by its name.</summary>
     public static Recipe? RecipeNamed(string text) =>
         Recipe.All.FirstOrDefault(r => r.Name == text)

@@ -28,3 +28,5 @@ public sealed class PackedPositionsTests : PackedPositionsConformance<SelectedDe
 
 public sealed class MuonTests : MuonConformance<SelectedKernels>;
 public sealed class NonFiniteTests : NonFiniteConformance<SelectedDevice>;
+
+public sealed class WatchTests : WatchConformance<SelectedDevice>;

@@ -51,3 +51,5 @@ public sealed class MuonTests : MuonConformance<CpuKernelsUnderTest>;
 [Trait("Slow", "true")]
 [Trait("Soak", "true")]
 public sealed class NonFiniteTests : NonFiniteConformance<CpuDevices>;
+
+public sealed class WatchTests : WatchConformance<CpuDevices>;

@@ -62,3 +62,6 @@ public sealed class MuonTests : MuonConformance<EmulatedKernels>;
 [Trait("Slow", "true")]
 [Trait("Soak", "true")]
 public sealed class NonFiniteTests : NonFiniteConformance<EmulatedDevices>;
+
+[Trait("Slow", "true")]
+public sealed class WatchTests : WatchConformance<EmulatedDevices>;

@@ -12,6 +12,7 @@ internal static class OptionGroups
 
         // The optimizer beyond its learning rate.
         "--beta1", "--beta2", "--eps", "--momentum", "--nesterov", "--weight-decay", "--schedule-options", "--group", "--no-decay",
+        "--on-non-finite", "--watch", "--rollback-spike",
 
         // What becomes of data, which has defaults that most want.
         "--format", "--documents", "--field", "--template", "--end", "--now", "--untrained", "--pack", "--overlong", "--shuffle",

@@ -37,6 +37,7 @@ internal sealed class TrainingFlags(int defaultSteps)
     private readonly HyperparameterFlags hyperparameters = new();
     private readonly ScheduleFlags schedule = new();
     private readonly GroupFlags groups = new();
+    private readonly WatchFlags watch = new();
     private readonly Option<string?> export = Declare.Option<string?>(
         "--export",
         "DIR",
@@ -141,6 +142,7 @@ internal sealed class TrainingFlags(int defaultSteps)
             .. hyperparameters.All,
             .. schedule.All,
             .. groups.All,
+            .. watch.All,
             validation,
             validateEvery,
             checkpoint,
@@ -211,6 +213,7 @@ internal sealed class TrainingFlags(int defaultSteps)
             Warmup = schedule.WarmUpOf(parsed),
             ScheduleOptions = schedule.Options(parsed),
             Groups = groups.Bind(parsed),
+            Watch = watch.Bind(parsed),
             Export = parsed.GetValue(export),
             ExportType = parsed.GetValue(exportType),
             ExportShard = parsed.GetValue(exportShard),

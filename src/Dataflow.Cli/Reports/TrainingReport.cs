@@ -96,12 +96,19 @@ internal sealed partial class TrainingReport(TextWriter output, Interruption int
     private void Stepped(StepResult line)
     {
         string step = $"{line.Step.Step}".PadLeft($"{line.Steps}".Length);
+        if (line.Step.Skipped is { } why)
+        {
+            output.WriteLine($"step {step}/{line.Steps}  skipped: {why}");
+            return;
+        }
+
         output.WriteLine($"step {step}/{line.Steps}  loss {line.Step.Loss:0.0000}  {line.Step.TokensPerSecond,7:N0} tok/s  "
             + $"{line.FlopsPerSecond / 1e9,6:N1} GFLOP/s  {line.Step.Duration.TotalSeconds:0.00} s"
             + (line.PredictedSeconds is { } seconds ? $" = {line.Step.Duration.TotalSeconds / seconds:0.00} x predicted" : "")
             + (isScheduled ? $"  lr {line.LearningRate:0.00e-0}" : "")
             + (line.Step.GradientNorm is { } norm ? $"  norm {norm:0.000}" : "")
             + (line.Validation is { } held ? $"  validation {held.Loss:0.0000} in {held.Seconds:0.0} s" : ""));
+        Watched(line);
     }
 
     private void Finished(RunSummary summary)

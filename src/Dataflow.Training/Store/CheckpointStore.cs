@@ -83,6 +83,15 @@ public sealed class CheckpointStore : IDisposable
         }
     }
 
+    /// <summary>The newest good one of this folder for which a condition holds; null if there is none.</summary>
+    public StoredCheckpoint? Newest(Func<StoredCheckpoint, bool> condition)
+    {
+        lock (gate)
+        {
+            return CheckpointSearch.Newest(Folder, c => !IsDamaged(c) && condition(c), _ => { });
+        }
+    }
+
     /// <summary>
     /// As <see cref="CheckpointSearch.Load(StoredCheckpoint, Trainer, Action{string})"/>, from a checkpoint of this folder; remembers which
     /// ones are damaged, so that they do not count among those to keep.

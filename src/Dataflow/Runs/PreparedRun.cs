@@ -26,6 +26,9 @@ internal sealed record PreparedRun : IDisposable
     /// <summary>What it trains on, where its last step left off.</summary>
     public required IRowFeed Feed { get; init; }
 
+    /// <summary>What it knows of its own numbers.</summary>
+    public required RunWatch Watch { get; init; }
+
     /// <summary>The learning rate of each step.</summary>
     public required LearningRateSchedule Rates { get; init; }
 
@@ -88,6 +91,7 @@ internal sealed record PreparedRun : IDisposable
         settings = settings with { Plan = settings.Plan.Completed };
         var (resumed, by) = (settings.Resumed, settings.Plan.By);
         settings = Resumption.Continue(settings);
+        settings.Watch.Check(settings);
         // What cannot be is refused before anything is planned, where that does not depend on the plan's batch.
         var known = settings.Warmup.InTokens ? null : settings.RatesOf(1);
 
@@ -155,6 +159,7 @@ internal sealed record PreparedRun : IDisposable
             Updates = settings.Groups.IsEmpty
                 ? null
                 : UpdateTable.Of(plan.Workload, settings.Groups, settings.Optimizer.LearningRate),
+            OnNonFinite = settings.Watch.OnNonFinite,
         };
         string weightsFrom = resumed?.Checkpoint.Folder ?? source.Folder ?? $"initial values from seed {settings.Seed}";
         tell(new RunEvent.Starting(device.Name, data.Description, weightsFrom));
@@ -194,6 +199,7 @@ internal sealed record PreparedRun : IDisposable
             : Resumption.Sums(new RunSummary(plan), loaded.Progress.Settings, trainer.StepsDone);
         var feed = data.Feed(plan.Workload.Geometry.Rows, settings.Seed);
         Resumption.Seek(feed, loaded, plan.Workload.Geometry);
+        var watch = new RunWatch(settings.Watch, trainer, loaded?.Progress.Settings);
         var trace = parts.Own(StepTrace.Open(settings, device, plan.Schedule, trainer.StepsDone + 1));
         return new PreparedRun
         {
@@ -201,6 +207,7 @@ internal sealed record PreparedRun : IDisposable
             Plan = plan,
             Tell = tell,
             Trainer = trainer,
+            Watch = watch,
             Rates = rates,
             Feed = feed,
             Validation = validation,
@@ -208,7 +215,7 @@ internal sealed record PreparedRun : IDisposable
             Prediction = prediction,
             Memory = memory,
             Before = before with { Predicted = prediction },
-            Saving = parts.Own(saving is null ? null : new RunSaving(store!, saving, trainer, tell, progress)),
+            Saving = parts.Own(saving is null ? null : new RunSaving(store!, saving, trainer, tell, progress) { Watch = watch }),
             Owned = parts,
         };
     }

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Dataflow.Planning;
 using Dataflow.Runtime;
 using Dataflow.Simulation;
+using Dataflow.Training;
 
 namespace Dataflow;
 
@@ -83,7 +84,7 @@ public sealed class RunJson
         var step = new JsonObject
         {
             ["step"] = line.Step.Step,
-            ["loss"] = line.Step.Loss,
+            ["loss"] = Number(line.Step.Loss),
             ["tok_per_sec"] = line.Step.TokensPerSecond,
             ["tokens"] = line.Step.Tokens,
             ["seconds"] = line.Step.Duration.TotalSeconds,
@@ -106,7 +107,27 @@ public sealed class RunJson
 
         if (line.Step.GradientNorm is { } norm)
         {
-            step["gradient_norm"] = norm;
+            step["gradient_norm"] = Number(norm);
+        }
+
+        if (line.Step.Skipped is { } skipped)
+        {
+            step["skipped"] = $"{skipped}";
+        }
+
+        if (line.Groups is { } groups)
+        {
+            step["groups"] = new JsonArray([.. groups.Select(Group)]);
+        }
+
+        if (line.Rollback is { } rollback)
+        {
+            step["rollback"] = new JsonObject
+            {
+                ["to_step"] = rollback.To,
+                ["limit"] = rollback.Limit,
+                ["times"] = rollback.Times,
+            };
         }
 
         if (line.Validation is { } held)
@@ -123,12 +144,25 @@ public sealed class RunJson
         return step;
     }
 
+    private static JsonNode Group(GroupNumbers numbers) =>
+        new JsonObject
+        {
+            ["group"] = numbers.Group,
+            ["gradient_norm"] = Number(numbers.GradientNorm),
+            ["update_ratio"] = Number(numbers.UpdateRatio),
+        };
+
+    // JSON has no others.
+    private static double? Number(double value) => double.IsFinite(value) ? value : null;
+
     private static JsonObject Finished(RunSummary summary) =>
         new()
         {
             ["steps"] = summary.Steps,
-            ["first_loss"] = summary.FirstLoss,
-            ["last_loss"] = summary.LastLoss,
+            ["skipped_steps"] = summary.Skipped,
+            ["rollbacks"] = summary.Rollbacks,
+            ["first_loss"] = Number(summary.FirstLoss),
+            ["last_loss"] = Number(summary.LastLoss),
             ["tokens"] = summary.Tokens,
             ["seconds"] = summary.Seconds,
             ["all_steps"] = summary.AllSteps,

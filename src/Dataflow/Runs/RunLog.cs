@@ -35,6 +35,12 @@ internal static partial class RunLog
             case RunEvent.Changed { Change: var change }:
                 Changed(logger, change.Name, change.From, change.To);
                 break;
+            case RunEvent.Stepped { Step: { Step.Skipped: { } why } skipped }:
+                Skipped(logger, skipped.Step.Step, $"{why}");
+                break;
+            case RunEvent.Stepped { Step.Rollback: { } rollback }:
+                RolledBack(logger, rollback.Step, rollback.Loss, rollback.Limit, rollback.To);
+                break;
             case RunEvent.Stepped { Step.Step: var step }:
                 Stepped(logger, step.Step, step.Loss, step.TokensPerSecond, step.Duration.TotalSeconds);
                 break;
@@ -99,4 +105,10 @@ internal static partial class RunLog
 
     [LoggerMessage(12, LogLevel.Error, "{What}")]
     private static partial void Failed(ILogger logger, string what);
+
+    [LoggerMessage(13, LogLevel.Warning, "step {Step} was skipped: {Why}")]
+    private static partial void Skipped(ILogger logger, int step, string why);
+
+    [LoggerMessage(14, LogLevel.Warning, "step {Step}: loss {Loss} is above {Limit}; back to step {To}")]
+    private static partial void RolledBack(ILogger logger, int step, double loss, double limit, int to);
 }

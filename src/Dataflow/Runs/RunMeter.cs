@@ -24,7 +24,11 @@ internal static class RunMeter
             case RunEvent.Stepped { Step.Step: var step }:
                 s_tokens.Add(step.Tokens);
                 s_step.Record(step.Duration.TotalSeconds);
-                s_loss.Record(step.Loss);
+                if (step.Skipped is null)
+                {
+                    s_loss.Record(step.Loss);
+                }
+
                 break;
             case RunEvent.Saved saved:
                 s_save.Record(saved.Step.Seconds);

@@ -59,6 +59,9 @@ internal sealed class RunSaving : IDisposable
     /// <summary>Where the data stands after the last step.</summary>
     public string Position { get; set; } = "";
 
+    /// <summary>What the run knows of its own numbers.</summary>
+    public required RunWatch Watch { get; init; }
+
     /// <summary>What became of them so far.</summary>
     public SavesDone Done => new(plan, newest, seconds, failed, waited);
 
@@ -79,6 +82,25 @@ internal sealed class RunSaving : IDisposable
             Settle();
             Begin(validation);
         }
+    }
+
+    /// <summary>
+    /// The checkpoint to go back to from a step: the newest one before it of those that are saved every so many steps. Others, saved on
+    /// request or at a break, do not count, so that a run that was broken off goes back to where an unbroken one does.
+    /// </summary>
+    public StoredCheckpoint? RollbackTarget(int step)
+    {
+        Settle();
+        return store.Newest(c => c.Progress.Step < step && c.Progress.Step % plan.Settings.Every == 0);
+    }
+
+    /// <summary>Goes back to a checkpoint of this folder.</summary>
+    /// <returns>The one that was loaded: an older one where that is damaged.</returns>
+    public StoredCheckpoint RollBack(StoredCheckpoint target)
+    {
+        var loaded = store.Load(target, trainer);
+        newest = new SavedStep(loaded.Progress.Step, store.Folder, loaded, 0);
+        return loaded;
     }
 
     /// <summary>Saves the last step, if it is not saved yet.</summary>
@@ -186,6 +208,11 @@ internal sealed class RunSaving : IDisposable
             [SavedSettings.TrainedSeconds] = trained.ToString("0.000", CultureInfo.InvariantCulture),
             [SavedSettings.DataPosition] = Position,
         };
+        foreach (var (name, value) in Watch.Saved)
+        {
+            settings[name] = value;
+        }
+
         var progress = begun with { Step = trainer.StepsDone, Skipped = trainer.StepsSkipped, Settings = settings };
         return () =>
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.ExceptionServices;
 using Dataflow.Cuda;
 using Dataflow.Training;
@@ -63,14 +64,25 @@ internal sealed class RunSteps
             int step = before + 1;
             var batch = run.Feed.Next(rows.Length);
             whole = false;
+            run.Watch.Before(step);
             var done = Measured(step, batch);
             whole = true;
             TakePosition(before);
+            var groups = run.Watch.After(done);
+            if (run.Watch.LimitBefore(done) is { } limit && RolledBack(done, limit) is { } rollback)
+            {
+                return Tell(
+                    new StepResult(done, settings.Steps, flops, RateOf(step), PredictedSeconds: run.Prediction?.Seconds)
+                    {
+                        Groups = groups,
+                        Rollback = rollback,
+                    }
+                );
+            }
+
             held = run.Validation?.After(step, settings.Steps, trainer, () => stop.IsCancellationRequested);
-            var result = new StepResult(done, settings.Steps, flops, RateOf(step), held, run.Prediction?.Seconds);
-            run.Tell(new RunEvent.Stepped(result));
-            seconds.Add(done.Duration.TotalSeconds);
-            summary = summary.And(done, flops);
+            var result = Tell(
+                new StepResult(done, settings.Steps, flops, RateOf(step), held, run.Prediction?.Seconds) { Groups = groups });
             run.Saving?.AfterStep(summary, held?.Loss, run.TakeSaveRequest());
             return result;
         }
@@ -82,6 +94,37 @@ internal sealed class RunSteps
             fault = ExceptionDispatchInfo.Capture(e);
             return null;
         }
+    }
+
+    private StepResult Tell(StepResult result)
+    {
+        run.Tell(new RunEvent.Stepped(result));
+        seconds.Add(result.Step.Duration.TotalSeconds);
+        summary = summary.And(result.Step, flops);
+        summary = result.Rollback is null ? summary : summary with { Rollbacks = summary.Rollbacks + 1 };
+        return result;
+    }
+
+    /// <summary>Goes back from a spike to the last checkpoint; the data stays where it is. Null: there is none to go back to.</summary>
+    private Rollback? RolledBack(StepReport spike, double limit)
+    {
+        if (run.Saving!.RollbackTarget(spike.Step) is not { } target)
+        {
+            run.Watch.Accept(spike);
+            string above = string.Create(
+                CultureInfo.InvariantCulture,
+                $"the loss of step {spike.Step} is {spike.Loss:0.0000}, above {limit:0.0000}");
+            run.Tell(new RunEvent.Noted([$"{above}, and there is no checkpoint yet to go back to: training goes on"]));
+            return null;
+        }
+
+        int times = run.Watch.CountRollback(spike, limit);
+        whole = false;
+        var loaded = run.Saving.RollBack(target);
+        whole = true;
+        run.Watch.Return(loaded.Progress.Settings);
+        held = null;
+        return new Rollback(spike.Step, loaded.Progress.Step, spike.Loss, limit, times);
     }
 
     // Steps count from 1 here.

@@ -10,11 +10,17 @@ public sealed record RunSummary(TrainingPlan Plan)
     /// <summary>Steps of this run; those before it was resumed are not in it, nor in the sums.</summary>
     public int Steps { get; init; }
 
-    /// <summary>Of the first of them.</summary>
-    public double FirstLoss { get; init; }
+    /// <summary>How many of them were skipped, as they were not finite.</summary>
+    public int Skipped { get; init; }
 
-    /// <summary>Of the last of them.</summary>
-    public double LastLoss { get; init; }
+    /// <summary>How often this run went back to a checkpoint.</summary>
+    public int Rollbacks { get; init; }
+
+    /// <summary>Of the first of them that was not skipped; NaN where all were.</summary>
+    public double FirstLoss { get; init; } = double.NaN;
+
+    /// <summary>Of the last of them that was not skipped; NaN where all were.</summary>
+    public double LastLoss { get; init; } = double.NaN;
 
     /// <summary>Tokens trained on.</summary>
     public long Tokens { get; init; }
@@ -40,7 +46,7 @@ public sealed record RunSummary(TrainingPlan Plan)
     /// <summary>Their time in steps.</summary>
     public double SecondsBefore { get; init; }
 
-    /// <summary>Steps of all runs.</summary>
+    /// <summary>Steps of all runs, those that were taken back by going to a checkpoint included.</summary>
     public int AllSteps => StepsBefore + Steps;
 
     /// <summary>Tokens of all runs.</summary>
@@ -53,8 +59,9 @@ public sealed record RunSummary(TrainingPlan Plan)
     public RunSummary And(StepReport step, double flops) => this with
     {
         Steps = Steps + 1,
-        FirstLoss = Steps == 0 ? step.Loss : FirstLoss,
-        LastLoss = step.Loss,
+        Skipped = Skipped + (step.Skipped is null ? 0 : 1),
+        FirstLoss = step.Skipped is null && double.IsNaN(FirstLoss) ? step.Loss : FirstLoss,
+        LastLoss = step.Skipped is null ? step.Loss : LastLoss,
         Tokens = Tokens + step.Tokens,
         Seconds = Seconds + step.Duration.TotalSeconds,
         Flops = Flops + flops,

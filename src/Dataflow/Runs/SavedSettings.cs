@@ -29,7 +29,16 @@ internal static class SavedSettings
     public const string DataPosition = "data-position";
 
     private const string MemoryEnding = "-memory";
-    private static readonly string[] NoChanges = [TrainedTokens, TrainedSeconds, DataPosition, OptimizerName];
+    private static readonly string[] NoChanges =
+    [
+        TrainedTokens,
+        TrainedSeconds,
+        DataPosition,
+        OptimizerName,
+        RunWatch.RecentLosses,
+        RunWatch.SkippedInARow,
+        RunWatch.Rollbacks,
+    ];
 
     /// <summary>Those of a run that is about to begin or to go on.</summary>
     /// <param name="settings">As they are in effect.</param>
@@ -66,6 +75,9 @@ internal static class SavedSettings
         }
 
         Add("clip", plan.Clip is { } clip ? Text(clip) : null);
+        Add("on-non-finite", settings.Watch.OnNonFinite == NonFiniteSteps.Stop ? null : Values.NameOf(settings.Watch.OnNonFinite));
+        Add("watch", settings.Watch.Every > 0 ? Text(settings.Watch.Every) : null);
+        Add("rollback-spike", settings.Watch.RollbackSpike is { } spike ? Text(spike) : null);
         if (settings.Source is not null)
         {
             Add("source", data.Path);
@@ -144,6 +156,12 @@ internal static class SavedSettings
             Warmup = Value("warmup", WarmUp.Parse) ?? default,
             ScheduleOptions = saved.GetValueOrDefault("schedule-options"),
             Groups = SavedGroups.GroupsOf(saved),
+            Watch = new WatchOptions
+            {
+                OnNonFinite = Value("on-non-finite", Values.NonFiniteSteps) ?? NonFiniteSteps.Stop,
+                Every = Count("watch") ?? 0,
+                RollbackSpike = Real("rollback-spike"),
+            },
             Validation = saved.GetValueOrDefault("validation"),
             Checkpoint = run.Folder,
             CheckpointEvery = Count("checkpoint-every") ?? 0,

@@ -18,6 +18,12 @@ public readonly record struct StepResult(
     double? PredictedSeconds = null
 )
 {
+    /// <summary>Its numbers by group of weights, where it was watched.</summary>
+    public IReadOnlyList<GroupNumbers>? Groups { get; init; }
+
+    /// <summary>Its loss was a spike, and the run went back to a checkpoint: the step after that is next. Null: it did not.</summary>
+    public Rollback? Rollback { get; init; }
+
     /// <summary>Model FLOPs a second.</summary>
     public double FlopsPerSecond => Flops / Step.Duration.TotalSeconds;
 }

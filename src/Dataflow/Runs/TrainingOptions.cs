@@ -58,6 +58,8 @@ public sealed record TrainingOptions
 
     /// <summary>Which parameters are updated with numbers of their own.</summary>
     public ParameterGroups Groups { get; init; } = ParameterGroups.None;
+    /// <summary>What the run looks for in its own numbers.</summary>
+    public WatchOptions Watch { get; init; } = new();
 
     /// <summary>A folder for the trained weights, written at the end and when the run is cancelled.</summary>
     public string? Export { get; init; }
