@@ -100,13 +100,19 @@ public sealed class WatchTests
         Assert.Equal(to + 1, straight[index + 1].Step.Step);
         Assert.Equal(45, straight[^1].Step.Step);
 
-        // A break just before the spike is saved between two checkpoints, which changes nothing; nor does one after it.
-        foreach (int end in new[] { index, index + 1, index + 3 })
+        // Breaks before the spike are saved between two checkpoints, which changes nothing; nor does one after it.
+        foreach (int end in new[] { index - 2, index, index + 1, index + 3 })
         {
             string folder = tiny.PathOf($"broken-{end}");
             using (var run = TrainingRun.Prepare(options with { Checkpoint = folder }))
             {
                 Assert.Equal(end, run.Steps(TestContext.Current.CancellationToken).Take(end).Count());
+            }
+
+            for (int again = end; again < index; again++)
+            {
+                using var one = TrainingRun.Resume(folder);
+                Assert.Single(one.Steps(TestContext.Current.CancellationToken).Take(1));
             }
 
             using var more = TrainingRun.Resume(folder);

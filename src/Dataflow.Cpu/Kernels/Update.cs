@@ -8,8 +8,8 @@ namespace Dataflow.Cpu.Kernels;
 /// <summary>
 /// One update of weights and moments in place from the gradient, in fp32, by the optimizer's rule. The new weights use the moments before
 /// these are rounded to their storage type; each stored value is rounded once, to nearest even or stochastically. With master weights
-/// these are what is updated, and the parameters are overwritten with them, rounded. Where the gradients' global norm is not finite, weights
-/// and moments stay as they are, bit for bit.
+/// these are what is updated, and the parameters are overwritten with them, rounded. Where the gradients' global norm is not finite,
+/// weights and moments stay as they are, bit for bit.
 /// </summary>
 public static unsafe class Update
 {
@@ -67,7 +67,8 @@ public static unsafe class Update
     }
 
     /// <summary>
-    /// min(1, clip / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ has it, NaN where the norm is not finite; 1 where there are no norms.
+    /// min(1, clip / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ has it, NaN where the norm is not finite; 1 where there are no
+    /// norms.
     /// </summary>
     internal static float ClipScale(double* norms, int count, float clip)
     {

@@ -30,6 +30,9 @@ public sealed class CheckpointStore : IDisposable
     /// <summary>How many complete checkpoints are kept, the best by score besides.</summary>
     public int Keep { get; }
 
+    /// <summary>Of those that a run may have to go back to the newest is kept besides; null: it never goes back.</summary>
+    public Func<StoredCheckpoint, bool>? IsTarget { get; set; }
+
     /// <summary>Takes the folder, which is made if need be, and clears what killed runs left unfinished in it.</summary>
     /// <param name="folder">Holds nothing but this run's checkpoints, and whatever else the user puts there, which is left alone.</param>
     /// <param name="keep">Complete checkpoints to keep, at least 1.</param>
@@ -160,7 +163,7 @@ public sealed class CheckpointStore : IDisposable
 
     private void Remove(StoredCheckpoint saved)
     {
-        foreach (var old in Retention.Superfluous(CheckpointSearch.All(Folder), saved, Keep, IsDamaged))
+        foreach (var old in Retention.Superfluous(CheckpointSearch.All(Folder), saved, Keep, IsDamaged, IsTarget))
         {
             try
             {

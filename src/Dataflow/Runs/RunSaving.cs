@@ -56,6 +56,9 @@ internal sealed class RunSaving : IDisposable
         this.begun = begun with { Step = trainer.StepsDone };
     }
 
+    /// <summary>From now on the checkpoint that the run may have to go back to is kept, whatever is saved after it.</summary>
+    public void KeepTarget() => store.IsTarget = IsRegular;
+
     /// <summary>Where the data stands after the last step.</summary>
     public string Position { get; set; } = "";
 
@@ -91,7 +94,7 @@ internal sealed class RunSaving : IDisposable
     public StoredCheckpoint? RollbackTarget(int step)
     {
         Settle();
-        return store.Newest(c => c.Progress.Step < step && c.Progress.Step % plan.Settings.Every == 0);
+        return store.Newest(c => c.Progress.Step < step && IsRegular(c));
     }
 
     /// <summary>Goes back to a checkpoint of this folder.</summary>
@@ -145,6 +148,8 @@ internal sealed class RunSaving : IDisposable
 
         snapshot?.Dispose();
     }
+
+    private bool IsRegular(StoredCheckpoint saved) => saved.Progress.Step % plan.Settings.Every == 0;
 
     private void Begin(double? validation)
     {

@@ -34,6 +34,10 @@ internal sealed class RunSteps
         flops = run.Plan.Workload.Model.ModelFlops(geometry.Seqlen) * geometry.Rows;
         rows = [.. Enumerable.Range(0, geometry.Rows)];
         summary = run.Before;
+        if (run.Settings.Watch.RollbackSpike is not null)
+        {
+            run.Saving!.KeepTarget();
+        }
     }
 
     /// <summary>What they came to so far.</summary>
