@@ -100,6 +100,12 @@ public sealed class Trainer
     /// <summary>What becomes of steps that are not finite.</summary>
     public NonFiniteSteps OnNonFinite { get; init; }
 
+    /// <summary>
+    /// What the weights were loaded from, where it can still be read: so a weight of it that is not finite is named, too, in a workload
+    /// whose first step has replaced all weights by then.
+    /// </summary>
+    public IWeightSource? LoadedFrom { get; set; }
+
     /// <summary>The parameters, wherever they are; between steps.</summary>
     public IWeightSource Weights { get; }
 
@@ -234,7 +240,7 @@ public sealed class Trainer
     )
     {
         bool updated = workload.Kind.Updates() && got.Norm is not (double.NaN or double.PositiveInfinity);
-        NonFiniteValue? first = null;
+        var first = updated && StepsDone == 1 ? StepDiagnosis.FirstWeight(LoadedFrom) : null;
         if (!updated)
         {
             WriteTables(source, rows);

@@ -135,12 +135,14 @@ public class BadInputTests
         byte[] poisoned = File.ReadAllBytes(Small.FileOf("model.safetensors"));
         BitConverter.TryWriteBytes(poisoned.AsSpan(poisoned.Length - 4), float.NaN);
         File.WriteAllBytes(Weights(), poisoned);
-        Assert.Contains(
-            "weights as they were loaded",
-            Refused($"gradients {scratch.Path} --seqlen {Small.Seqlen} --out {scratch.File("g")}"),
-            StringComparison.Ordinal
-        );
+        string gradients = Refused($"gradients {scratch.Path} --seqlen {Small.Seqlen} --out {scratch.File("g")}");
+        Assert.Contains("weights as they were loaded", gradients, StringComparison.Ordinal);
+        Assert.Contains(", as it was before the step", gradients, StringComparison.Ordinal);
         Assert.False(File.Exists(scratch.File("g")));
+
+        // With a clip the step names the weight that it read, without one the file says it.
+        Assert.Contains("NaN in the weight ", Refused($"{train} --clip 1"), StringComparison.Ordinal);
+        Assert.Contains(", as it was loaded", Refused(train), StringComparison.Ordinal);
     }
 
     private static string Refused(string arguments) => Programs.Refused(2, Programs.Dataflow($"{arguments} {Budgets}"));

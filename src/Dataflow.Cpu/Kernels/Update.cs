@@ -90,6 +90,7 @@ public static unsafe class Update
         where TRule : struct, IElementRule<TRule>
     {
         private readonly UpdateRange range = call.Range;
+        private readonly bool withheld = float.IsNaN(gradientScale);
         private readonly DType momentType = call.Recipe.Moments;
         private readonly int momentCount = call.Optimizer.Moments.Length;
         private readonly Row g = new((byte*)call.Range.Gradient, call.Recipe.Gradients);
@@ -118,7 +119,7 @@ public static unsafe class Update
                 int lanes = (int)(end - j);
                 Vector512<float> gradient = g.Load(j, lanes) * Vector512.Create(gradientScale);
                 Vector512<float> weight = w.Load(j, lanes);
-                if (float.IsNaN(gradientScale))
+                if (withheld)
                 {
                     copy?.Store(j, weight, lanes);
                     continue;

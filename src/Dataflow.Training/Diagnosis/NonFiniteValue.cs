@@ -66,6 +66,7 @@ public sealed record NonFiniteValue(NonFiniteKind Kind, string Tensor)
         NonFiniteKind.Unknown => "somewhere: this device does not show what its kernels write",
         NonFiniteKind.Gone => "run again, the step had finite values alone: memory or the device gave a wrong value once",
         NonFiniteKind.Norm => $"all kernels wrote finite values, and the norm of {Tensor} is not finite: memory, or a copy, changed them",
+        NonFiniteKind.Weight when Op is null => $"{Shown} in the weight {Tensor}, as it was loaded",
         NonFiniteKind.Weight => $"{Shown} in the weight {Tensor}, as it was before the step; first read by {Place}",
         NonFiniteKind.Damaged => $"{Shown} in {Tensor}, which was written without: memory, or a copy, changed it; read by {Place}",
         NonFiniteKind.WeightGradient => $"{Shown} in the gradient of {Tensor}: {Place}",

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Dataflow.Model;
 using Dataflow.Runtime;
 
@@ -9,6 +10,8 @@ namespace Dataflow.Training;
 /// </summary>
 internal sealed class StepDiagnosis(ModelConfig model, IDevice device, Executor executor, GradientNorms norms)
 {
+    private const int PieceElements = 1 << 18;
+
     /// <summary>Runs the step again; weights and optimizer state stay as they are.</summary>
     /// <returns>What was found.</returns>
     public NonFiniteValue Run(in StepArguments arguments)
@@ -35,6 +38,29 @@ internal sealed class StepDiagnosis(ModelConfig model, IDevice device, Executor 
         return objects.Length == 0
             ? new NonFiniteValue(NonFiniteKind.Gone, "")
             : new NonFiniteValue(NonFiniteKind.Norm, $"the gradients of {string.Join(", ", objects)}");
+    }
+
+    /// <summary>The first weight of a source that is not finite; null where all are, or there is none.</summary>
+    public static NonFiniteValue? FirstWeight(IWeightSource? source)
+    {
+        float[] piece = new float[PieceElements];
+        foreach (var weight in source is null ? [] : WeightNames.Enumerate(source.Model))
+        {
+            for (long at = 0; at < weight.ElementCount; at += PieceElements)
+            {
+                var here = piece.AsSpan(0, (int)Math.Min(PieceElements, weight.ElementCount - at));
+                source!.Read(weight.Object, weight.ElementOffset + at, MemoryMarshal.AsBytes(here), DType.Float32);
+                foreach (float value in FiniteNumbers.AreAll(MemoryMarshal.AsBytes(here), DType.Float32) ? [] : here)
+                {
+                    if (!float.IsFinite(value))
+                    {
+                        return new NonFiniteValue(NonFiniteKind.Weight, weight.Name) { Value = value };
+                    }
+                }
+            }
+        }
+
+        return null;
     }
 
     /// <summary>What ends a run at a step that is not finite.</summary>

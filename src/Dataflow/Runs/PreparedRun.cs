@@ -231,6 +231,7 @@ internal sealed record PreparedRun : IDisposable
         if (resumed is null)
         {
             trainer.Load(weights!);
+            trainer.LoadedFrom = weights;
             return null;
         }
 
