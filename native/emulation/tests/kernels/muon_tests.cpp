@@ -122,21 +122,22 @@ template <typename T, typename X> void check_apply(const std::string& recipe, in
     Array<Bf16> copy(shifted(std::vector<Bf16>(count), before));
     const uint32_t grid = divided_up(count + (stochastic ? before % 8 : 0), 2048);
     const auto apply = kernel("muon", "muon_apply_" + recipe);
+    constexpr const double* kNoNorms = nullptr;
     const X* along = x.device();
     const StepBlock* by = step.device();
     if (master)
     {
-        apply.run({grid}, {256}, 0, w.device() + before, along, copy.device() + before, by, 2.0f, 0.5f, 0.25f, 0.125f,
+        apply.run({grid}, {256}, 0, w.device() + before, along, copy.device() + before, by, 2.0f, 0.5f, 0.25f, 0.125f, kNoNorms, 0,
             static_cast<int64_t>(count));
     }
     else if (stochastic)
     {
-        apply.run({grid}, {256}, 0, w.device() + before, along, by, 2.0f, 0.5f, 0.25f, 0.125f, static_cast<int64_t>(count), 3,
+        apply.run({grid}, {256}, 0, w.device() + before, along, by, 2.0f, 0.5f, 0.25f, 0.125f, kNoNorms, 0, static_cast<int64_t>(count), 3,
             static_cast<int64_t>(before));
     }
     else
     {
-        apply.run({grid}, {256}, 0, w.device() + before, along, by, 2.0f, 0.5f, 0.25f, 0.125f, static_cast<int64_t>(count));
+        apply.run({grid}, {256}, 0, w.device() + before, along, by, 2.0f, 0.5f, 0.25f, 0.125f, kNoNorms, 0, static_cast<int64_t>(count));
     }
 
     const double rate = static_cast<double>(block.learning_rate) * 0.5, decay = 0.25 * 0.25 + 0.125;
