@@ -51,7 +51,7 @@ internal static class DemoCommand
             bool json = training.IsJson(parsed);
             plan = policy.Bind(parsed, plan) with { Device = where.Bind(parsed) };
             var settings = DemoText.Supply(training.Bind(parsed, plan, resumed), json);
-            return (int)TrainingCommand.Execute(settings, json);
+            return (int)TrainingCommand.Execute(settings, json, training.RangeOf(parsed));
         });
         var examples = new Dictionary<Command, string[]>
         {

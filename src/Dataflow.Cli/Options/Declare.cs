@@ -38,6 +38,20 @@ internal static class Declare
     /// <summary>An option without a value.</summary>
     public static Option<bool> Flag(string name, string description) => new(name) { Description = description };
 
+    /// <summary>Reads an option that may be given with or without a value, which is null then.</summary>
+    public static Func<ArgumentResult, T?> Parser<T>(string name, Func<string?, T> parse) => result =>
+    {
+        try
+        {
+            return parse(result.Tokens is [.., var last] ? last.Value : null);
+        }
+        catch (UserErrorException e)
+        {
+            result.AddError($"{name}: {e.Message}");
+            return default;
+        }
+    };
+
     /// <summary>A positional argument.</summary>
     public static Argument<T> Argument<T>(string name, string description, Func<string, T> parse) => new(name)
     {
@@ -45,16 +59,6 @@ internal static class Declare
         CustomParser = result => Parse(result, $"<{name}>", parse),
     };
 
-    private static T? Parse<T>(ArgumentResult result, string name, Func<string, T> parse)
-    {
-        try
-        {
-            return parse(result.Tokens[^1].Value);
-        }
-        catch (UserErrorException e)
-        {
-            result.AddError($"{name}: {e.Message}");
-            return default;
-        }
-    }
+    private static T? Parse<T>(ArgumentResult result, string name, Func<string, T> parse) =>
+        Parser(name, text => parse(text!))(result);
 }

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using Dataflow.Model;
 using Dataflow.Training;
 
 namespace Dataflow.Cli;
@@ -16,9 +18,20 @@ internal sealed class ScheduleFlags
     );
     private readonly Option<WarmUp?> warmUp = WarmUpOption();
     private readonly Option<string?> options = OptionsOption();
+    private readonly Option<RateRange?> find = new("--lr-find")
+    {
+        HelpName = "[FROM..TO]",
+        Description = "find a learning rate in place of training with one: over --steps the rate rises, and how the loss answers gives a "
+            + $"suggestion; --page FILE draws it, and no weights are kept but those of --export [default: {RateRange.Default}]",
+        Arity = ArgumentArity.ZeroOrOne,
+        CustomParser = Declare.Parser<RateRange?>(
+            "--lr-find",
+            text => text is null ? RateRange.Default : RateRange.Parse(text)
+        ),
+    };
 
     /// <summary>All of them, in the order in which people should read them.</summary>
-    public IEnumerable<Option> All => [name, warmUp, options];
+    public IEnumerable<Option> All => [name, warmUp, options, find];
 
     /// <summary>How long the rate rises.</summary>
     public static Option<WarmUp?> WarmUpOption() =>
@@ -47,7 +60,36 @@ internal sealed class ScheduleFlags
     /// <summary>The schedule's own options.</summary>
     public string? Options(ParseResult parsed) => parsed.GetValue(options) is { Length: > 0 } given ? given : null;
 
+    /// <summary>The rates of a range test; null in a run that trains.</summary>
+    public RateRange? RangeOf(ParseResult parsed) => parsed.GetValue(find);
+
+    /// <summary>What the range test took for its range, where an argument is missing; nothing if it was given none.</summary>
+    public string TakenBy(CommandResult line) =>
+        line.GetResult(find) is { Tokens: [.., var last] }
+            ? $" ({find.Name} took {last.Value} for its range: give it behind the model)"
+            : "";
+
     /// <summary>Refuses what cannot act.</summary>
-    /// <exception cref="Model.UserErrorException">It was given.</exception>
+    /// <exception cref="UserErrorException">It was given.</exception>
     public void CheckNeeds(ParseResult parsed) => parsed.Need(options, name);
+
+    /// <summary>Refuses what has no sense beside a range test.</summary>
+    /// <exception cref="UserErrorException">It was given.</exception>
+    public void CheckRange(ParseResult parsed)
+    {
+        if (!parsed.WasGiven(find))
+        {
+            return;
+        }
+
+        string[] vain = ["--lr", name.Name, warmUp.Name, options.Name, "--resume", "--validate-every", "--trace-steps"];
+        if (parsed.CommandResult.Command.Options.FirstOrDefault(o => vain.Contains(o.Name) && parsed.WasGiven(o)) is { } given)
+        {
+            throw new UserErrorException(
+                given.Name == "--resume"
+                    ? $"{find.Name} begins with weights, not with a saved run; name a checkpoint's folder as the model"
+                    : $"{find.Name} sets the learning rate of every step itself; leave {given.Name} out"
+            );
+        }
+    }
 }

@@ -7,6 +7,7 @@ namespace Dataflow.Cli;
 /// <summary>The options of training, apart from those of the plan.</summary>
 internal sealed class TrainingFlags(int defaultSteps)
 {
+    private const int RangeTestSteps = 100;
     private static readonly TrainingOptions ByDefault = new() { Plan = new PlanOptions { Model = "", Seqlen = 0 } };
     private readonly Option<string[]?> data = Declare.Several(
         "--data",
@@ -25,7 +26,7 @@ internal sealed class TrainingFlags(int defaultSteps)
     private readonly Option<int?> steps = Declare.Option(
         "--steps",
         "N",
-        $"optimizer steps [default: {defaultSteps}]",
+        $"optimizer steps [default: {defaultSteps}; of --lr-find: {RangeTestSteps}]",
         Values.OptionalCount(1, int.MaxValue)
     );
     private readonly Option<ulong> seed = Declare.Option(
@@ -112,7 +113,7 @@ internal sealed class TrainingFlags(int defaultSteps)
     private readonly Option<string?> page = Declare.Option<string?>(
         "--page",
         "FILE",
-        "write the last of these steps there, below its prediction, as a page for a browser",
+        "write the last of these steps there, below its prediction, as a page for a browser; with --lr-find the loss over the rates",
         Values.FilePath
     );
     private readonly Option<int[]?> traceSteps = Declare.Option<int[]?>(
@@ -179,20 +180,26 @@ internal sealed class TrainingFlags(int defaultSteps)
             ];
             if (missing.Length > 0 && line.GetResult(resume) is null)
             {
-                line.AddError($"{string.Join(' ', missing)} {(missing.Length == 1 ? "is" : "are")} missing");
+                line.AddError($"{string.Join(' ', missing)} {(missing.Length == 1 ? "is" : "are")} missing{schedule.TakenBy(line)}");
             }
         });
     }
+
+    /// <summary>The rates of a range test, where one was asked for in place of training.</summary>
+    public RateRange? RangeOf(ParseResult parsed) => schedule.RangeOf(parsed);
 
     /// <summary>Whether each event is to be a line of JSON.</summary>
     public bool IsJson(ParseResult parsed) => parsed.GetValue(json);
 
     /// <summary>The saved run that a command line goes on with, and the command line with what it leaves out as that was saved.</summary>
     /// <exception cref="UserErrorException">There is no such run, or it does not say enough.</exception>
-    public (ParseResult Parsed, SavedRun? Resumed) Complete(ParseResult given) =>
-        given.GetValue(resume) is { } folder && SavedRun.Find(folder) is var resumed
+    public (ParseResult Parsed, SavedRun? Resumed) Complete(ParseResult given)
+    {
+        schedule.CheckRange(given);
+        return given.GetValue(resume) is { } folder && SavedRun.Find(folder) is var resumed
             ? (ResumedCommandLine.Complete(resumed, given), resumed)
             : (given, null);
+    }
 
     /// <summary>What was given.</summary>
     /// <exception cref="UserErrorException">Options contradict each other.</exception>
@@ -205,7 +212,7 @@ internal sealed class TrainingFlags(int defaultSteps)
             Data = parsed.GetValue(data) ?? [],
             Corpus = corpus.Bind(parsed),
             Tokens = parsed.GetValue(tokens),
-            Steps = parsed.GetValue(steps) ?? defaultSteps,
+            Steps = parsed.GetValue(steps) ?? (RangeOf(parsed) is null ? defaultSteps : RangeTestSteps),
             Seed = parsed.GetValue(seed),
             // Of a saved run, whose numbers these are, even where another optimizer was given: that is refused, not its numbers.
             Optimizer = hyperparameters.Bind(parsed, Optimizer.Named(resumed?.Checkpoint.Progress.Optimizer ?? "") ?? plan.Optimizer),

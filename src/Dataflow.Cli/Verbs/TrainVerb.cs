@@ -11,6 +11,7 @@ internal static class TrainVerb
         "dataflow train models/nano.json --seqlen 128 --device-memory 16MiB --host-memory 64MiB --data README.md --steps 20",
         "dataflow train models/nano.json --seqlen 128 --data README.md --steps 20 --checkpoint run --checkpoint-every 5",
         "dataflow train --resume run --steps 40",
+        "dataflow train models/nano.json --seqlen 128 --data README.md --lr-find 1e-5..1 --steps 60 --page rates.html",
     ];
 
     private const int DefaultSteps = 10;
@@ -33,7 +34,7 @@ internal static class TrainVerb
         {
             var (parsed, resumed) = training.Complete(given);
             var asked = policy.Bind(parsed, plan.Bind(parsed)) with { Device = device.Bind(parsed) };
-            return (int)TrainingCommand.Execute(training.Bind(parsed, asked, resumed), training.IsJson(parsed));
+            return (int)TrainingCommand.Execute(training.Bind(parsed, asked, resumed), training.IsJson(parsed), training.RangeOf(parsed));
         });
         return command;
     }

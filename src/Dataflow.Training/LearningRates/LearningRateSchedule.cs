@@ -63,6 +63,19 @@ public sealed class LearningRateSchedule
         return schedule;
     }
 
+    /// <summary>The rates of a range test, which rise in equal ratios.</summary>
+    /// <param name="range">What they go through.</param>
+    /// <param name="steps">In how many steps.</param>
+    /// <exception cref="UserErrorException">There are none such, or too few steps.</exception>
+    public static LearningRateSchedule Rising(RateRange range, long steps) =>
+        steps >= RangeTest.FewestSteps
+            ? new LearningRateSchedule(
+                "range test",
+                new ScheduleSpan(range.Checked().To, steps, 0),
+                step => range.At(step, steps) / range.To
+            )
+            : throw new UserErrorException($"a range test has at least {RangeTest.FewestSteps} steps; give more than {steps}");
+
     /// <summary>A kind by its name.</summary>
     /// <exception cref="UserErrorException">There is none.</exception>
     public static ScheduleKind KindNamed(string name) =>

@@ -113,12 +113,20 @@ public sealed record TrainingOptions
     public bool LeavesSomething => Checkpoint is not null || Export is not null || Trace is not null || Page is not null;
 
     /// <summary>Whether the learning rate is another one in some steps than in others.</summary>
-    internal bool IsScheduled => Schedule != LearningRateSchedule.Constant || Warmup != default;
+    internal bool IsScheduled => Schedule != LearningRateSchedule.Constant || Warmup != default || Rising is not null;
+
+    /// <summary>The rates of a range test, in place of a schedule; null in other runs.</summary>
+    internal RateRange? Rising { get; init; }
 
     /// <summary>The learning rates, where a step takes so many tokens.</summary>
     /// <exception cref="UserErrorException">There are none such.</exception>
     internal LearningRateSchedule RatesOf(long tokensOfStep)
     {
+        if (Rising is { } range)
+        {
+            return LearningRateSchedule.Rising(range, Steps);
+        }
+
         if (Schedule == LearningRateSchedule.WithoutWarmUp && Warmup != default)
         {
             throw new UserErrorException($"schedule {Schedule} has no warm-up; take {Schedule}_with_warmup, or leave --warmup out");
