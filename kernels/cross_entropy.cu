@@ -1,10 +1,11 @@
 // Softmax cross-entropy fused with its gradient.
 //
 // cross_entropy_<f32|bf16>: logits [rows, stride] fp32, of which the first vocab of each row count; targets [rows] int32, -1 where not
-//   counted, else below vocab. The softmax sees l = logit_scale logits, and with lse = logsumexp(l[r, :vocab]):
-//   gradient [rows, stride] = logit_scale loss_scale (exp(l - lse) - onehot), zero in rows not counted and beyond vocab: overwritten,
+//   counted, else below vocab; weights w [rows] fp32, or null where all are 1. The softmax sees l = logit_scale logits, and with
+//   lse = logsumexp(l[r, :vocab]):
+//   gradient [rows, stride] = logit_scale w loss_scale (exp(l - lse) - onehot), zero in rows not counted and beyond vocab: overwritten,
 //   rounded once; it may be the logits themselves where the types agree, or null where only the loss is wanted.
-//   row_loss [rows] fp64 = lse - l[target], 0 in rows not counted: overwritten, not scaled.
+//   row_loss [rows] fp64 = w (lse - l[target]), 0 in rows not counted: overwritten, not scaled.
 //   Exponentials and each thread's sums are fp32; sums over threads, the logarithm and the target's gradient are fp64.
 //   grid rows; block clamp(ceil(vocab / 16) rounded up to 32, 64, 512); row_loss is a workspace of 8 bytes a row.
 //   Where stride is a multiple of 4 (bf16: of 8) all accesses are of 16 bytes, else of one element.
@@ -18,8 +19,8 @@
 //   block joins those before it. Zeros in rows not counted. fp32 and fp64 as above, the sum rounded once a block.
 //   grid rows; block clamp(ceil(columns / 16) rounded up to 32, 64, 512).
 //
-// cross_entropy_statistics_loss: loss[0] = sum over counted rows of largest + log(sum) - target's logit, from statistics over the whole
-//   vocabulary, in fp64, rounded once: overwritten. grid 1; block 1024.
+// cross_entropy_statistics_loss: loss[0] = sum over counted rows of w (largest + log(sum) - target's logit), from statistics over the
+//   whole vocabulary, in fp64, rounded once: overwritten. grid 1; block 1024.
 //
 // cross_entropy_gradient_<f32|bf16>: gradient [rows, columns] as above, from statistics over the whole vocabulary; it may be the logits
 //   themselves where the types agree. Launched as cross_entropy_statistics.
@@ -30,8 +31,11 @@
 // No dynamic shared memory.
 #include "cross_entropy_rows.cuh"
 
-template <typename T, typename Logits> DEVICE void cross_entropy(const float* logits, const int32* targets, const StepBlock* step,
-    T* gradient, double* row_loss, const Logits& map, int32 vocab, int64 stride)
+// A row's weight.
+DEVICE double weight_of(const float* weights, int32 row) { return weights == nullptr ? 1.0 : (double)weights[row]; }
+
+template <typename T, typename Logits> DEVICE void cross_entropy(const float* logits, const int32* targets, const float* weights,
+    const StepBlock* step, T* gradient, double* row_loss, const Logits& map, int32 vocab, int64 stride)
 {
     const int width = Pack<T>::Count;
     __shared__ float scratch[32];
@@ -61,10 +65,11 @@ template <typename T, typename Logits> DEVICE void cross_entropy(const float* lo
     const double sum = block_sum((double)(mine.sum * expf(mine.most - most)), sums);
     if (threadIdx.x == 0)
     {
-        const double scale = step->loss_scale;
+        const double weight = weight_of(weights, blockIdx.x);
+        const double scale = step->loss_scale * weight;
         const float mapped = map(row[target]);
         const double logit = mapped;
-        row_loss[blockIdx.x] = most + log(sum) - logit;
+        row_loss[blockIdx.x] = weight * (most + log(sum) - logit);
         shared_factor = (float)(scale / sum);
         shared_target = map.back((float)((exp(logit - most) / sum - 1) * scale), mapped);
     }
@@ -84,8 +89,8 @@ DEVICE int32 column_of(int32 target, int32 first_id, int32 columns)
     return column >= 0 && column < columns ? column : -1;
 }
 
-template <typename T, typename Logits> DEVICE void block_gradient(const float* logits, const int32* targets, const StepBlock* step,
-    const float* statistics, T* gradient, const Logits& map, int32 first_id, int32 columns, int64 stride)
+template <typename T, typename Logits> DEVICE void block_gradient(const float* logits, const int32* targets, const float* weights,
+    const StepBlock* step, const float* statistics, T* gradient, const Logits& map, int32 first_id, int32 columns, int64 stride)
 {
     __shared__ float shared_factor;
     __shared__ float shared_target;
@@ -102,7 +107,7 @@ template <typename T, typename Logits> DEVICE void block_gradient(const float* l
     const float most = statistics[blockIdx.x];
     if (threadIdx.x == 0)
     {
-        const double scale = step->loss_scale;
+        const double scale = step->loss_scale * weight_of(weights, blockIdx.x);
         const double sum = statistics[blockIdx.x + stride];
         shared_factor = (float)(scale / sum);
         const float mapped = column >= 0 ? map(row[column]) : 0.0f;
@@ -115,30 +120,30 @@ template <typename T, typename Logits> DEVICE void block_gradient(const float* l
 }
 
 extern "C" __global__ void __launch_bounds__(512) cross_entropy_f32(const float* logits, const int32* targets,
-    const StepBlock* step, float* gradient, double* row_loss, float logit_scale, float cap, int32 vocab, int64 stride)
+    const float* weights, const StepBlock* step, float* gradient, double* row_loss, float logit_scale, float cap, int32 vocab, int64 stride)
 {
-    cross_entropy(logits, targets, step, gradient, row_loss, Scaled::of(logit_scale, cap), vocab, stride);
+    cross_entropy(logits, targets, weights, step, gradient, row_loss, Scaled::of(logit_scale, cap), vocab, stride);
 }
 EXPORT_KERNEL(cross_entropy_f32)
 
 extern "C" __global__ void __launch_bounds__(512) cross_entropy_bf16(const float* logits, const int32* targets,
-    const StepBlock* step, bf16* gradient, double* row_loss, float logit_scale, float cap, int32 vocab, int64 stride)
+    const float* weights, const StepBlock* step, bf16* gradient, double* row_loss, float logit_scale, float cap, int32 vocab, int64 stride)
 {
-    cross_entropy(logits, targets, step, gradient, row_loss, Scaled::of(logit_scale, cap), vocab, stride);
+    cross_entropy(logits, targets, weights, step, gradient, row_loss, Scaled::of(logit_scale, cap), vocab, stride);
 }
 EXPORT_KERNEL(cross_entropy_bf16)
 
 extern "C" __global__ void __launch_bounds__(512) cross_entropy_capped_f32(const float* logits, const int32* targets,
-    const StepBlock* step, float* gradient, double* row_loss, float logit_scale, float cap, int32 vocab, int64 stride)
+    const float* weights, const StepBlock* step, float* gradient, double* row_loss, float logit_scale, float cap, int32 vocab, int64 stride)
 {
-    cross_entropy(logits, targets, step, gradient, row_loss, Capped::of(logit_scale, cap), vocab, stride);
+    cross_entropy(logits, targets, weights, step, gradient, row_loss, Capped::of(logit_scale, cap), vocab, stride);
 }
 EXPORT_KERNEL(cross_entropy_capped_f32)
 
 extern "C" __global__ void __launch_bounds__(512) cross_entropy_capped_bf16(const float* logits, const int32* targets,
-    const StepBlock* step, bf16* gradient, double* row_loss, float logit_scale, float cap, int32 vocab, int64 stride)
+    const float* weights, const StepBlock* step, bf16* gradient, double* row_loss, float logit_scale, float cap, int32 vocab, int64 stride)
 {
-    cross_entropy(logits, targets, step, gradient, row_loss, Capped::of(logit_scale, cap), vocab, stride);
+    cross_entropy(logits, targets, weights, step, gradient, row_loss, Capped::of(logit_scale, cap), vocab, stride);
 }
 EXPORT_KERNEL(cross_entropy_capped_bf16)
 
@@ -214,7 +219,8 @@ extern "C" __global__ void __launch_bounds__(512) cross_entropy_statistics_cappe
 EXPORT_KERNEL(cross_entropy_statistics_capped)
 
 extern "C" __global__ void __launch_bounds__(1024)
-cross_entropy_statistics_loss(const int32* targets, const float* statistics, float* loss, int32 rows, int64 stride)
+cross_entropy_statistics_loss(const int32* targets, const float* weights, const float* statistics, float* loss, int32 rows,
+    int64 stride)
 {
     __shared__ double scratch[32];
     double total = 0;
@@ -222,7 +228,8 @@ cross_entropy_statistics_loss(const int32* targets, const float* statistics, flo
     {
         const double largest = statistics[row];
         const double at_target = statistics[row + 2 * stride];
-        total += targets[row] < 0 ? 0 : largest + log((double)statistics[row + stride]) - at_target;
+        const double mine = largest + log((double)statistics[row + stride]) - at_target;
+        total += targets[row] < 0 ? 0 : weight_of(weights, row) * mine;
     }
 
     total = block_sum(total, scratch);
@@ -234,33 +241,33 @@ cross_entropy_statistics_loss(const int32* targets, const float* statistics, flo
 EXPORT_KERNEL(cross_entropy_statistics_loss)
 
 extern "C" __global__ void __launch_bounds__(512) cross_entropy_gradient_f32(const float* logits, const int32* targets,
-    const StepBlock* step, const float* statistics, float* gradient, float logit_scale, float cap,
+    const float* weights, const StepBlock* step, const float* statistics, float* gradient, float logit_scale, float cap,
     int32 first_id, int32 columns, int64 stride)
 {
-    block_gradient(logits, targets, step, statistics, gradient, Scaled::of(logit_scale, cap), first_id, columns, stride);
+    block_gradient(logits, targets, weights, step, statistics, gradient, Scaled::of(logit_scale, cap), first_id, columns, stride);
 }
 EXPORT_KERNEL(cross_entropy_gradient_f32)
 
 extern "C" __global__ void __launch_bounds__(512) cross_entropy_gradient_bf16(const float* logits, const int32* targets,
-    const StepBlock* step, const float* statistics, bf16* gradient, float logit_scale, float cap,
+    const float* weights, const StepBlock* step, const float* statistics, bf16* gradient, float logit_scale, float cap,
     int32 first_id, int32 columns, int64 stride)
 {
-    block_gradient(logits, targets, step, statistics, gradient, Scaled::of(logit_scale, cap), first_id, columns, stride);
+    block_gradient(logits, targets, weights, step, statistics, gradient, Scaled::of(logit_scale, cap), first_id, columns, stride);
 }
 EXPORT_KERNEL(cross_entropy_gradient_bf16)
 
 extern "C" __global__ void __launch_bounds__(512) cross_entropy_gradient_capped_f32(const float* logits, const int32* targets,
-    const StepBlock* step, const float* statistics, float* gradient, float logit_scale, float cap,
+    const float* weights, const StepBlock* step, const float* statistics, float* gradient, float logit_scale, float cap,
     int32 first_id, int32 columns, int64 stride)
 {
-    block_gradient(logits, targets, step, statistics, gradient, Capped::of(logit_scale, cap), first_id, columns, stride);
+    block_gradient(logits, targets, weights, step, statistics, gradient, Capped::of(logit_scale, cap), first_id, columns, stride);
 }
 EXPORT_KERNEL(cross_entropy_gradient_capped_f32)
 
 extern "C" __global__ void __launch_bounds__(512) cross_entropy_gradient_capped_bf16(const float* logits, const int32* targets,
-    const StepBlock* step, const float* statistics, bf16* gradient, float logit_scale, float cap,
+    const float* weights, const StepBlock* step, const float* statistics, bf16* gradient, float logit_scale, float cap,
     int32 first_id, int32 columns, int64 stride)
 {
-    block_gradient(logits, targets, step, statistics, gradient, Capped::of(logit_scale, cap), first_id, columns, stride);
+    block_gradient(logits, targets, weights, step, statistics, gradient, Capped::of(logit_scale, cap), first_id, columns, stride);
 }
 EXPORT_KERNEL(cross_entropy_gradient_capped_bf16)

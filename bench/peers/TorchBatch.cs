@@ -14,12 +14,21 @@ public sealed record TorchBatch(torch.Tensor Ids, torch.Tensor Targets, torch.Te
     /// <summary>The target of a token that predicts nothing, as PyTorch's cross entropy has it.</summary>
     public const long Ignored = -100;
 
+    /// <summary>[rows x seqlen] float64, what each target's loss is multiplied by; null where their mean is taken.</summary>
+    public torch.Tensor? Weights { get; init; }
+
+    /// <summary>What the weighted losses' sum is divided by.</summary>
+    public double Divisor { get; init; }
+
     /// <summary>The batch of some rows.</summary>
-    public static TorchBatch Of(IReadOnlyList<PackedRow> rows)
+    /// <param name="rows">All of them have weights, or none has.</param>
+    /// <param name="bySum">Whether weighted losses are divided by the sum of weights, not by the number of those that are not 0.</param>
+    public static TorchBatch Of(IReadOnlyList<PackedRow> rows, bool bySum = false)
     {
         int seqlen = rows[0].Tokens.Length - 1;
         long[] ids = new long[rows.Count * seqlen], targets = new long[ids.Length];
         double[] positions = new double[ids.Length];
+        double[] weights = new double[ids.Length];
         bool[] seen = new bool[ids.Length * seqlen];
         for (int r = 0; r < rows.Count; r++)
         {
@@ -41,6 +50,7 @@ public sealed record TorchBatch(torch.Tensor Ids, torch.Tensor Targets, torch.Te
                 int at = (r * seqlen) + i;
                 ids[at] = i < row.Inputs ? row.Tokens[i] : 0;
                 targets[at] = counts[i] ? row.Tokens[i + 1] : Ignored;
+                weights[at] = counts[i] ? row.Weights?[i] ?? 1 : 0;
                 positions[at] = i - first[i];
                 seen.AsSpan((at * seqlen) + first[i], i - first[i] + 1).Fill(true);
             }
@@ -53,6 +63,10 @@ public sealed record TorchBatch(torch.Tensor Ids, torch.Tensor Targets, torch.Te
             torch.tensor(targets, [n, seqlen]),
             torch.tensor(positions, [n, seqlen]),
             whole ? null : torch.tensor(seen, [n, 1, seqlen, seqlen])
-        );
+        )
+        {
+            Weights = rows[0].Weights is null ? null : torch.tensor(weights),
+            Divisor = bySum ? weights.Sum() : weights.Count(w => w != 0),
+        };
     }
 }

@@ -18,7 +18,7 @@ public sealed class TorchDecoder(TorchShape shape, IReadOnlyDictionary<string, T
     // Kept: one that is made for a call may be collected while the library still reads it.
     private readonly Scalar epsilon = shape.Epsilon;
 
-    /// <summary>Mean cross entropy over the targets that count.</summary>
+    /// <summary>Mean cross entropy over the targets that count; by their weights where these have some.</summary>
     public Tensor Loss(TorchBatch batch)
     {
         var (cos, sin) = Rotation(batch.Positions);
@@ -33,7 +33,14 @@ public sealed class TorchDecoder(TorchShape shape, IReadOnlyDictionary<string, T
         string head = shape.Tied ? "model.embed_tokens.weight" : "lm_head.weight";
         var logits = Product(Norm(h, "model.norm.weight"), head).reshape(-1, shape.Vocabulary);
         logits = logits.dtype == ScalarType.BFloat16 ? logits.to(ScalarType.Float32) : logits;
-        return functional.cross_entropy(logits, batch.Targets.reshape(-1), ignore_index: TorchBatch.Ignored);
+        var targets = batch.Targets.reshape(-1);
+        if (batch.Weights is not { } weightOf)
+        {
+            return functional.cross_entropy(logits, targets, ignore_index: TorchBatch.Ignored);
+        }
+
+        var losses = functional.cross_entropy(logits, targets, ignore_index: TorchBatch.Ignored, reduction: Reduction.None);
+        return (losses * weightOf.to(losses.dtype)).sum() / batch.Divisor;
     }
 
     /// <summary>Rows of the table; the padding id's gets no gradient from here, as with padding_idx.</summary>

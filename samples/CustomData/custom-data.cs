@@ -51,4 +51,9 @@ internal sealed class Sums(int rows) : ITokenSource
     }
 
     public IReadOnlyList<int> Documents(int row) => [Length / 2, Length / 2];
+
+    public bool HasWeights => true;
+
+    // All are 1 before the call: here the losses of a row's first sum count half.
+    public void ReadWeights(int row, Span<float> weights) => weights[..(Length / 2)].Fill(0.5f);
 }

@@ -123,7 +123,7 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
             team,
             At(call.Logits),
             new(call.LogitScale, call.LogitSoftcap),
-            (int*)call.Targets,
+            new((int*)call.Targets, (float*)call.Weights),
             Arguments.LossScale,
             At(call.GradLogits),
             (float*)call.Loss,
@@ -144,7 +144,13 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
 
     /// <inheritdoc/>
     public void CrossEntropyLoss(in CrossEntropyLossArguments call) =>
-        Kernels.CrossEntropy.Loss(team, (int*)call.Targets, call.Rows, new((float*)call.Statistics, call.Stride), (float*)call.Loss);
+        Kernels.CrossEntropy.Loss(
+            team,
+            new((int*)call.Targets, (float*)call.Weights),
+            call.Rows,
+            new((float*)call.Statistics, call.Stride),
+            (float*)call.Loss
+        );
 
     /// <inheritdoc/>
     public void CrossEntropyGradient(in CrossEntropyGradientArguments call) =>
@@ -152,7 +158,7 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
             team,
             At(call.Logits),
             new(call.LogitScale, call.LogitSoftcap),
-            (int*)call.Targets,
+            new((int*)call.Targets, (float*)call.Weights),
             call.FirstId,
             new((float*)call.Statistics, call.Stride),
             Arguments.LossScale,

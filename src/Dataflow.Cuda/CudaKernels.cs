@@ -148,8 +148,7 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
     public void CrossEntropyStatistics(in CrossEntropyStatisticsArguments call) => kernels.CrossEntropy.Statistics(stream, call);
 
     /// <inheritdoc/>
-    public void CrossEntropyLoss(in CrossEntropyLossArguments call) =>
-        kernels.CrossEntropy.Loss(stream, call.Targets, call.Rows, call.Statistics, call.Stride, call.Loss);
+    public void CrossEntropyLoss(in CrossEntropyLossArguments call) => kernels.CrossEntropy.Loss(stream, call);
 
     /// <inheritdoc/>
     public void CrossEntropyGradient(in CrossEntropyGradientArguments call) => kernels.CrossEntropy.Gradient(stream, kernels.Step, call);

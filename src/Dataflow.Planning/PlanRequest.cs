@@ -39,6 +39,9 @@ public sealed record PlanRequest(
     /// </summary>
     public CacheRequest? Cache { get; init; }
 
+    /// <summary>Whether each target has a weight of its own, which chunks' tables hold.</summary>
+    public bool TargetWeights { get; init; }
+
     /// <summary>How parameters are updated, where they are.</summary>
     public Optimizer Optimizer { get; init; } = Optimizer.AdamW;
 

@@ -22,6 +22,8 @@ public static class StepFacts
     private const string OptimizerName = "optimizer";
     private const string CacheName = "cache";
     private const string FrozenName = "frozen";
+    private const string WeightsName = "target_weights";
+    private const string Weighted = "fp32";
     private const char Between = 'x';
 
     /// <summary>The optimizer as a fact; AdamW, the first that there was, goes without saying.</summary>
@@ -38,6 +40,10 @@ public static class StepFacts
             ? [new(CacheName, string.Create(CultureInfo.InvariantCulture, $"{cache.Rows}{Between}{cache.Logits}"))]
             : [];
 
+    /// <summary>The type of the targets' weights, where they have some.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> WeightsOf(Workload workload) =>
+        workload.Geometry.TargetWeights ? [new(WeightsName, Weighted)] : [];
+
     /// <summary>The name of the model that a schedule is for; null if it does not say.</summary>
     public static string? ModelOf(Schedule schedule) => schedule.Facts.FirstOrDefault(f => f.Key == "model").Value;
 
@@ -48,16 +54,18 @@ public static class StepFacts
     public static string? Read(Schedule schedule, ModelConfig model, out Workload? workload)
     {
         workload = null;
-        var optional = schedule.Facts.Where(f => f.Key is OptimizerName or CacheName or FrozenName).ToList();
+        var optional = schedule.Facts.Where(f => f.Key is OptimizerName or CacheName or FrozenName or WeightsName).ToList();
         var named = schedule.Facts.Except(optional).Select(f => f.Key);
         if (
             optional.DistinctBy(f => f.Key).Count() != optional.Count
             || optional.Any(f => f.Key == OptimizerName && f.Value == Optimizer.AdamW.Name)
+            || optional.Any(f => f.Key == WeightsName && f.Value != Weighted)
             || !named.Order(StringComparer.Ordinal).SequenceEqual(Names.Order(StringComparer.Ordinal))
         )
         {
             return $"the facts of a step are {string.Join(", ", Names)}, each once, {OptimizerName} if it is not {Optimizer.AdamW}, "
-                + $"{FrozenName} where tensors are frozen, and {CacheName} where sequences are continued";
+                + $"{FrozenName} where tensors are frozen, {CacheName} where sequences are continued, and {WeightsName} {Weighted} where "
+                + "targets have weights";
         }
 
         var facts = schedule.Facts.ToDictionary(f => f.Key, f => f.Value);
@@ -108,7 +116,11 @@ public static class StepFacts
                 + "logits, like 4096x8";
         }
 
-        var geometry = new Geometry(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6]) { Cache = cache };
+        var geometry = new Geometry(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6])
+        {
+            Cache = cache,
+            TargetWeights = facts.ContainsKey(WeightsName),
+        };
         workload = new Workload(model, recipe, geometry, kind) { Optimizer = optimizer };
         return GeometryLimits.Fault(geometry, model);
     }

@@ -9,7 +9,10 @@ namespace Dataflow.Training;
 
 /// <summary>What a step reports.</summary>
 /// <param name="Step">Its number, from 1.</param>
-/// <param name="Loss">Mean over the counted targets, in nats, before the update.</param>
+/// <param name="Loss">
+/// Mean over the counted targets, in nats, before the update; where targets have weights or the data has a divisor of its own, the sum of
+/// losses times weights over that.
+/// </param>
 /// <param name="Tokens">Tokens of the step's rows.</param>
 /// <param name="CountedTargets">Targets that the loss is the mean of.</param>
 /// <param name="Duration">From before its first op to after its last.</param>
@@ -190,7 +193,9 @@ public sealed class Trainer
     /// <param name="settings">This step's learning rate and the optimizer's constants.</param>
     /// <param name="clipNorm">Where the workload clips: the most that the gradients' global norm may be.</param>
     /// <exception cref="ArgumentException">There are more or fewer rows than a step takes.</exception>
-    /// <exception cref="UserErrorException">No target of the rows counts, or the first loss is not finite.</exception>
+    /// <exception cref="UserErrorException">
+    /// No target of the rows counts, a weight or the divisor will not do, or the first loss is not finite.
+    /// </exception>
     /// <exception cref="DivergedException">
     /// A later loss, or the norm of the gradients, is not finite, and such steps are not to be skipped. Where the norm is known before
     /// any update, or nothing is updated, the step is not counted, state is that of the step before, and the message says where the value
@@ -209,7 +214,7 @@ public sealed class Trainer
             throw new ArgumentException($"{rows.Length} rows, the plan has {workload.Geometry.Rows}", nameof(rows));
         }
 
-        int counted = WriteTables(source, rows) is > 0 and var some ? some : throw NothingCounts("this step");
+        var (counted, divisor) = WriteTables(source, rows) is { Counted: > 0 } some ? some : throw NothingCounts("this step");
         int updates = StepsDone + 1 - StepsSkipped;
         var before = average;
         if (before is { } reached)
@@ -218,8 +223,8 @@ public sealed class Trainer
         }
 
         StepsDone++;
-        var arguments = new StepArguments(updates, settings, 1f / counted, clipNorm, seed) { Updates = Updates };
-        double loss = Run(executor, arguments) / counted;
+        var arguments = new StepArguments(updates, settings, 1f / (float)divisor, clipNorm, seed) { Updates = Updates };
+        double loss = Run(executor, arguments) / divisor;
         double? norm = norms.Read();
         bool isFinite = double.IsFinite(loss) && norm is not (double.NaN or double.PositiveInfinity);
         if (!isFinite)
@@ -266,8 +271,8 @@ public sealed class Trainer
     public double Evaluate(ITokenSource source, ReadOnlySpan<int> rows)
     {
         using var trained = TrainedInPlace();
-        var (sum, counted) = Evaluated(source, rows);
-        return counted > 0 ? sum / counted : throw NothingCounts("these rows");
+        var (sum, counted, divisor) = Evaluated(source, rows);
+        return counted > 0 ? sum / divisor : throw NothingCounts("these rows");
     }
 
     /// <summary>
@@ -282,7 +287,7 @@ public sealed class Trainer
     public double? EvaluateAll(ITokenSource source, Func<bool> stop)
     {
         int[] rows = new int[Math.Min(workload.Geometry.Rows, source.RowCount)];
-        double total = 0;
+        double total = 0, divisors = 0;
         long counted = 0;
         using var trained = TrainedInPlace();
         for (long first = 0; first < source.RowCount; first += rows.Length)
@@ -298,12 +303,13 @@ public sealed class Trainer
                 these[i] = (int)first + i;
             }
 
-            var (sum, targets) = Evaluated(source, these);
+            var (sum, targets, divisor) = Evaluated(source, these);
             total += sum;
             counted += targets;
+            divisors += divisor;
         }
 
-        return counted > 0 ? total / counted : throw NothingCounts("the validation data");
+        return counted > 0 ? total / divisors : throw NothingCounts("the validation data");
     }
 
     /// <summary>The loss of each row of a source with what is trained as it is, in nats, summed over its counted targets.</summary>
@@ -343,17 +349,17 @@ public sealed class Trainer
     private WeightStash? TrainedInPlace() =>
         average is { Sum: > 0 } ? new WeightStash(parameters, State.Trained, workload.Recipe.Parameters, StashFolder) : null;
 
-    private (double Sum, int Counted) Evaluated(ITokenSource source, ReadOnlySpan<int> rows)
+    private (double Sum, int Counted, double Divisor) Evaluated(ITokenSource source, ReadOnlySpan<int> rows)
     {
         var steps = evaluation ?? throw new InvalidOperationException("made without an evaluation step");
-        int counted = WriteTables(source, rows);
-        return counted == 0 ? default : (Run(steps, new StepArguments(1, default, 1f / counted)), counted);
+        var (counted, divisor) = WriteTables(source, rows);
+        return counted == 0 ? default : (Run(steps, new StepArguments(1, default, 1f / (float)divisor)), counted, divisor);
     }
 
     private static UserErrorException NothingCounts(string what) =>
         new($"no target of {what} counts: its documents have one token each, or a loss mask leaves all out; give rows with others");
 
-    /// <summary>The sum of the counted targets' losses.</summary>
+    /// <summary>The sum of the counted targets' losses, each times its weight.</summary>
     private double Run(Executor steps, in StepArguments arguments)
     {
         steps.RunStep(arguments);
@@ -361,16 +367,18 @@ public sealed class Trainer
         return losses.Sum(l => (double)l);
     }
 
-    private int WriteTables(ITokenSource source, ReadOnlySpan<int> rows)
+    private (int Counted, double Divisor) WriteTables(ITokenSource source, ReadOnlySpan<int> rows)
     {
         var geometry = workload.Geometry;
         int counted = 0;
+        double weights = 0;
         for (int r = 0; r < geometry.Rounds; r++)
         {
             // Of fewer rows than the step's the last rounds have fewer, or padding alone.
             int first = Math.Min(r * geometry.RowsPerRound, rows.Length);
             var mine = rows.Slice(first, Math.Min(geometry.RowsOf(new Round(r)), rows.Length - first));
             counted += tables.Write(source, mine, table, geometry.ChunksPerRound);
+            weights += tables.WeightSum;
             for (int c = 0; c < geometry.ChunksPerRound; c++)
             {
                 var ints = table.AsSpan(c * tables.TableInts, tables.TableInts);
@@ -378,7 +386,12 @@ public sealed class Trainer
             }
         }
 
-        return counted;
+        double divisor = counted == 0 ? 0 : source.DivisorOf(rows, counted, weights);
+        return counted == 0 || (divisor > 0 && float.IsFinite((float)divisor) && float.IsFinite(1f / (float)divisor))
+            ? (counted, divisor)
+            : throw new UserErrorException(
+                $"the loss of a step would be divided by {divisor} (its {counted} targets weigh {weights} together); give a positive number"
+            );
     }
 
     // On all cores, as weights are loaded: it may be most of the host's memory.

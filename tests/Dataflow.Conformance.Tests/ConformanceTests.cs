@@ -30,3 +30,6 @@ public sealed class MuonTests : MuonConformance<SelectedKernels>;
 public sealed class NonFiniteTests : NonFiniteConformance<SelectedDevice>;
 
 public sealed class WatchTests : WatchConformance<SelectedDevice>;
+public sealed class TargetWeightTests : TargetWeightConformance<SelectedDevice>;
+
+public sealed class AccumulationTests : AccumulationConformance<SelectedDevice>;

@@ -53,3 +53,8 @@ public sealed class MuonTests : MuonConformance<CpuKernelsUnderTest>;
 public sealed class NonFiniteTests : NonFiniteConformance<CpuDevices>;
 
 public sealed class WatchTests : WatchConformance<CpuDevices>;
+[Trait("Slow", "true")]
+public sealed class TargetWeightTests : TargetWeightConformance<CpuDevices>;
+
+[Trait("Slow", "true")]
+public sealed class AccumulationTests : AccumulationConformance<CpuDevices>;

@@ -65,3 +65,9 @@ public sealed class NonFiniteTests : NonFiniteConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
 public sealed class WatchTests : WatchConformance<EmulatedDevices>;
+[Trait("Slow", "true")]
+[Trait("Soak", "true")]
+public sealed class TargetWeightTests : TargetWeightConformance<EmulatedDevices>;
+
+[Trait("Slow", "true")]
+public sealed class AccumulationTests : AccumulationConformance<EmulatedDevices>;

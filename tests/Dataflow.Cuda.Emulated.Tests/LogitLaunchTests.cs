@@ -75,7 +75,17 @@ public sealed class LogitLaunchTests : LaunchTest
                 Fold = false,
             }
         );
-        kernel.Loss(Stream, targets, Rows, statistics, Rows, loss.Address);
+        kernel.Loss(
+            Stream,
+            new()
+            {
+                Targets = targets,
+                Rows = Rows,
+                Statistics = statistics,
+                Stride = Rows,
+                Loss = loss.Address,
+            }
+        );
         kernel.Gradient(
             Stream,
             step,

@@ -15,6 +15,8 @@ public sealed class CaseTests
             {
                 ("packed", c => c.IsPacked),
                 ("masked", c => c.IsMasked),
+                ("weighted", c => c.IsWeighted),
+                ("divided by the sum of weights", c => c.DividesByWeights),
                 ("with a padding id", c => c.Model.PaddingId is not null),
                 ("tied", c => c.Model.TiedEmbedding),
                 ("not tied", c => !c.Model.TiedEmbedding),

@@ -44,7 +44,7 @@ internal sealed record EngineRun(
         using var device = open(plan.Schedule, plan.Workload);
         var trainer = new Trainer(plan.Workload, plan.Schedule, device);
         trainer.Load(new CaseWeights(one.Model, one.Weights));
-        var rows = new CaseRows(one.Rows);
+        var rows = new CaseRows(one.Rows, one.DividesByWeights);
         var a = plan.Workload.Recipe == Recipe.Fp32 ? one.AdamW : one.AdamWInBf16;
         var settings = new OptimizerSettings((float)a.Rate, (float)a.Beta1, (float)a.Beta2, (float)a.Epsilon, (float)a.Decay);
         var reports = new StepReport[steps];

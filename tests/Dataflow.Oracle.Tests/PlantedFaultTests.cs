@@ -33,6 +33,18 @@ public sealed class PlantedFaultTests
             nameof(IKernels.AttentionBackward),
             call => Change(call, "Accumulate", false)
         ),
+        ["CrossEntropy without weights"] = KernelFault.InArguments(
+            nameof(IKernels.CrossEntropy),
+            call => Change(call, "Weights", (nuint)0)
+        ),
+        ["CrossEntropyLoss without weights"] = KernelFault.InArguments(
+            nameof(IKernels.CrossEntropyLoss),
+            call => Change(call, "Weights", (nuint)0)
+        ),
+        ["CrossEntropyGradient without weights"] = KernelFault.InArguments(
+            nameof(IKernels.CrossEntropyGradient),
+            call => Change(call, "Weights", (nuint)0)
+        ),
         ["AdamW that does not clip"] = KernelFault.InArguments(
             nameof(IKernels.Update),
             call => Change(call, "NormCount", 0) && Change(call, "Norms", (nuint)0)

@@ -165,6 +165,26 @@ public class TokenTableWriterTests
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
+    [Fact]
+    public void Weights_lie_behind_the_other_arrays_and_what_weighs_nothing_does_not_count()
+    {
+        var model = ModelFiles.LoadConfig(Golden.Folder("llama-small"));
+        var geometry = new Geometry(3, 2, 8, 1, 1, 8) { TargetWeights = true };
+        var writer = new TokenTableWriter(model, geometry);
+        Assert.Equal(5 * 8, writer.TableInts);
+        var rows = new Rows([[5, 3, 5, 9], [1, 0, 5, 7]], [null, null]) { Weights = [[0.5f, -2, 0], [3, 0.25f, 1]] };
+        int[] tables = [.. Enumerable.Repeat(-7, 40)];
+        Assert.Equal(5, writer.Write(rows, [1, 0], tables, 1));
+        Assert.Equal(3 + 0.25 + 1 + 0.5 - 2, writer.WeightSum);
+        Assert.Equal([0, 5, 7, 3, 5, -1, -1, -1], tables[8..16]);
+        Assert.Equal([3, 0.25f, 1, 0.5f, -2, 0, 0, 0], tables[32..].Select(BitConverter.Int32BitsToSingle));
+
+        // Without weights all of them are 1.
+        Assert.Equal(6, writer.Write(new Rows([[5, 3, 5, 9], [1, 0, 5, 7]], [null, null]), [1, 0], tables, 1));
+        Assert.Equal(6, writer.WeightSum);
+        Assert.Equal([1, 1, 1, 1, 1, 1, 0, 0], tables[32..].Select(BitConverter.Int32BitsToSingle));
+    }
+
     private sealed class Rows(int[][] rows, int[]?[] documents) : ITokenSource
     {
         public int RowCount => rows.Length;
@@ -174,5 +194,11 @@ public class TokenTableWriterTests
         public void Read(int row, Span<int> destination) => rows[row].CopyTo(destination);
 
         public IReadOnlyList<int>? Documents(int row) => documents[row];
+
+        public float[][]? Weights { get; init; }
+
+        public bool HasWeights => Weights is not null;
+
+        public void ReadWeights(int row, Span<float> weights) => Weights![row].CopyTo(weights);
     }
 }

@@ -45,5 +45,20 @@ public sealed class SourceFeed(ITokenSource source, int rowsPerStep, ulong seed)
         public IReadOnlyList<int>? Documents(int row) => source.Documents(rows[row]);
 
         public bool ReadMask(int row, Span<byte> counts) => source.ReadMask(rows[row], counts);
+
+        public bool HasWeights => source.HasWeights;
+
+        public void ReadWeights(int row, Span<float> weights) => source.ReadWeights(rows[row], weights);
+
+        public double DivisorOf(ReadOnlySpan<int> some, int counted, double weights)
+        {
+            int[] asked = new int[some.Length];
+            for (int i = 0; i < asked.Length; i++)
+            {
+                asked[i] = rows[some[i]];
+            }
+
+            return source.DivisorOf(asked, counted, weights);
+        }
     }
 }

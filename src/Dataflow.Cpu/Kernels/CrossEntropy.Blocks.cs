@@ -41,10 +41,10 @@ public static unsafe partial class CrossEntropy
     }
 
     /// <summary>
-    /// The sum over counted rows of logsumexp - logit[target], from statistics over the whole vocabulary: taken in double in row order,
-    /// rounded once, overwrites loss.
+    /// The sum over counted rows of weight (logsumexp - logit[target]), from statistics over the whole vocabulary: taken in double in row
+    /// order, rounded once, overwrites loss.
     /// </summary>
-    public static void Loss(ThreadTeam team, int* targets, int rows, LogitStatistics statistics, float* loss)
+    public static void Loss(ThreadTeam team, LossTargets targets, int rows, LogitStatistics statistics, float* loss)
     {
         double total = 0;
         double* rowLoss = (double*)team.SharedScratch;
@@ -62,15 +62,15 @@ public static unsafe partial class CrossEntropy
     }
 
     /// <summary>
-    /// dlogits: T x columns, overwritten with scale (softmax - onehot) of the ids from <paramref name="firstId"/> on, zero in rows not
-    /// counted, rounded once; statistics over the whole vocabulary. dlogits may be logits itself, as in <see cref="Run"/>.
+    /// dlogits: T x columns, overwritten with weight scale (softmax - onehot) of the ids from <paramref name="firstId"/> on, zero in rows
+    /// not counted, rounded once; statistics over the whole vocabulary. dlogits may be logits itself, as in <see cref="Run"/>.
     /// </summary>
     /// <exception cref="ArgumentException">Shapes differ, or the logits are not fp32.</exception>
     public static void Gradient(
         ThreadTeam team,
         Matrix logits,
         LogitMap map,
-        int* targets,
+        LossTargets targets,
         int firstId,
         LogitStatistics statistics,
         float scale,
@@ -138,14 +138,14 @@ public static unsafe partial class CrossEntropy
         }
     }
 
-    private readonly struct LossJob(int* targets, LogitStatistics statistics, int first, double* rowLoss) : IJob
+    private readonly struct LossJob(LossTargets targets, LogitStatistics statistics, int first, double* rowLoss) : IJob
     {
         public void Run(int index, int worker)
         {
             int t = first + index;
             rowLoss[index] = targets[t] < 0
                 ? 0
-                : statistics.Largest(t) + Math.Log(statistics.Sum(t)) - statistics.AtTarget(t);
+                : targets.Weight(t) * (statistics.Largest(t) + Math.Log(statistics.Sum(t)) - statistics.AtTarget(t));
         }
     }
 
@@ -158,7 +158,7 @@ public static unsafe partial class CrossEntropy
     /// <summary>What gradients of rows are made of.</summary>
     private readonly struct RowGradient(
         Matrix logits,
-        int* targets,
+        LossTargets targets,
         int firstId,
         LogitStatistics statistics,
         float scale,
@@ -176,7 +176,8 @@ public static unsafe partial class CrossEntropy
             }
 
             float* from = (float*)logits.Row(t);
-            WriteGradient(map, from, to, logits.Columns, targets[t] - firstId, statistics.Largest(t), statistics.Sum(t), scale);
+            double weighted = scale * targets.Weight(t);
+            WriteGradient(map, from, to, logits.Columns, targets[t] - firstId, statistics.Largest(t), statistics.Sum(t), weighted);
         }
     }
 }

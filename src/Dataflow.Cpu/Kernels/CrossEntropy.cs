@@ -15,17 +15,17 @@ public static unsafe partial class CrossEntropy
     private const int MaxRows = ThreadTeam.SharedScratchBytes / sizeof(double);
 
     /// <summary>
-    /// logits: T x V, fp32; targets: T, -1 where not counted; dlogits: T x V, overwritten with scale (softmax - onehot), zero in
-    /// rows not counted, rounded once. dlogits may be logits itself, or share its rows' addresses in a narrower type.
-    /// The sum over counted rows of logsumexp - logit[target] is taken in double in row order, replaces loss or, under
-    /// <paramref name="accumulateLoss"/>, is added to it, and is rounded once; scale does not apply to it.
+    /// logits: T x V, fp32; targets: T, -1 where not counted, each of a weight; dlogits: T x V, overwritten with weight scale
+    /// (softmax - onehot), zero in rows not counted, rounded once. dlogits may be logits itself, or share its rows' addresses in a
+    /// narrower type. The sum over counted rows of weight (logsumexp - logit[target]) is taken in double in row order, replaces loss or,
+    /// under <paramref name="accumulateLoss"/>, is added to it, and is rounded once; scale does not apply to it.
     /// </summary>
     /// <exception cref="ArgumentException">Shapes differ, the logits are not fp32, or a target is not below V.</exception>
     public static void Run(
         ThreadTeam team,
         Matrix logits,
         LogitMap map,
-        int* targets,
+        LossTargets targets,
         float scale,
         Matrix dlogits,
         float* loss,
@@ -85,7 +85,7 @@ public static unsafe partial class CrossEntropy
     /// <param name="target">Column of the target; any other number where it is not among them.</param>
     /// <param name="max">The largest logit.</param>
     /// <param name="sum">Sum of exp(logit - max).</param>
-    /// <param name="scale">The step's loss scale.</param>
+    /// <param name="scale">The step's loss scale times the target's weight.</param>
     private static void WriteGradient<TLogits>(
         TLogits logits,
         float* from,
@@ -94,7 +94,7 @@ public static unsafe partial class CrossEntropy
         int target,
         float max,
         double sum,
-        float scale
+        double scale
     )
         where TLogits : struct, ILogits
     {
@@ -163,7 +163,7 @@ public static unsafe partial class CrossEntropy
     private readonly struct RowJob<TLogits>(
         Matrix logits,
         TLogits map,
-        int* targets,
+        LossTargets targets,
         float scale,
         Matrix dlogits,
         double* rowLoss,
@@ -187,8 +187,8 @@ public static unsafe partial class CrossEntropy
 
             float max = map.Of(Max(from, columns));
             double sum = SumOfExp(map, from, columns, max);
-            rowLoss[index] = max + Math.Log(sum) - map.Of(from[target]);
-            WriteGradient(map, from, to, columns, target, max, sum, scale);
+            rowLoss[index] = targets.Weight(t) * (max + Math.Log(sum) - map.Of(from[target]));
+            WriteGradient(map, from, to, columns, target, max, sum, scale * targets.Weight(t));
         }
     }
 }

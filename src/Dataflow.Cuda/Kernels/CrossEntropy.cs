@@ -24,6 +24,7 @@ internal sealed class CrossEntropy(KernelLibrary library)
                 RowShape(call.Logits),
                 At(call.Logits),
                 At(call.Targets),
+                At(call.Weights),
                 step,
                 At(call.GradLogits),
                 At(call.Workspace),
@@ -52,8 +53,17 @@ internal sealed class CrossEntropy(KernelLibrary library)
         );
 
     /// <inheritdoc cref="IKernels.CrossEntropyLoss"/>
-    public void Loss(CudaStream stream, nuint targets, int rows, nuint rowStatistics, int stride, nuint loss) =>
-        statisticsLoss.Launch(stream, new(1, 1024), At(targets), At(rowStatistics), At(loss), rows, (long)stride);
+    public void Loss(CudaStream stream, in CrossEntropyLossArguments call) =>
+        statisticsLoss.Launch(
+            stream,
+            new(1, 1024),
+            At(call.Targets),
+            At(call.Weights),
+            At(call.Statistics),
+            At(call.Loss),
+            call.Rows,
+            (long)call.Stride
+        );
 
     /// <inheritdoc cref="IKernels.CrossEntropyGradient"/>
     public void Gradient(CudaStream stream, DevicePointer step, in CrossEntropyGradientArguments call) =>
@@ -63,6 +73,7 @@ internal sealed class CrossEntropy(KernelLibrary library)
                 RowShape(call.Logits),
                 At(call.Logits),
                 At(call.Targets),
+                At(call.Weights),
                 step,
                 At(call.Statistics),
                 At(call.GradLogits),

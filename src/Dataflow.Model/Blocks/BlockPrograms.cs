@@ -10,6 +10,7 @@ public sealed class BlockPrograms
 {
     private readonly ModelConfig model;
     private readonly Recipe recipe;
+    private readonly bool weighted;
     private readonly ProgramLayout layout;
     private readonly Dictionary<(string, int), BlockProgram> cache = [];
     private readonly int[] kindOf;
@@ -18,7 +19,7 @@ public sealed class BlockPrograms
     /// <summary>Lays out parameters for a workload; programs are made when first asked for.</summary>
     public BlockPrograms(ModelConfig model, Recipe recipe, Geometry geometry)
     {
-        (this.model, this.recipe) = (model, recipe);
+        (this.model, this.recipe, weighted) = (model, recipe, geometry.TargetWeights);
         Vocabulary = new VocabularyRows(model.VocabSize, geometry.VocabularyBlocks);
         EmbeddingLayouts = RowLayouts(WeightName.EmbeddingTable);
         HeadLayout = Vocabulary.AreCut ? ParameterLayout.HeadNorm(model) : ParameterLayout.Head(model);
@@ -157,8 +158,8 @@ public sealed class BlockPrograms
         int rows = block is { } b ? Vocabulary.RowsOf(b) : model.VocabSize;
         if (!cache.TryGetValue((name, rows), out var program))
         {
-            var calls = WithWideBias(callsOf(model));
-            program = layout.Lay(calls, WithWideBias(pass(model)), ImmutableDictionary<TensorName, Bytes>.Empty, rows);
+            var calls = WithWideBias(Weighted(callsOf(model)));
+            program = layout.Lay(calls, WithWideBias(Weighted(pass(model))), ImmutableDictionary<TensorName, Bytes>.Empty, rows);
             cache[(name, rows)] = program = bySubChunk
                 ? program with { SubChunkCalls = calls.Count(c => c is not CrossEntropyLossCall) }
                 : program;
@@ -166,6 +167,23 @@ public sealed class BlockPrograms
 
         return program;
     }
+
+    /// <summary>Where targets have weights, the loss and its gradient read them.</summary>
+    private ImmutableArray<KernelCall> Weighted(ImmutableArray<KernelCall> calls) =>
+        !weighted
+            ? calls
+            :
+            [
+                .. calls.Select(call =>
+                    call switch
+                    {
+                        CrossEntropyCall whole => whole with { Weights = TensorName.TargetWeights },
+                        CrossEntropyLossCall loss => loss with { Weights = TensorName.TargetWeights },
+                        CrossEntropyGradientCall block => block with { Weights = TensorName.TargetWeights },
+                        _ => call,
+                    }
+                ),
+            ];
 
     /// <summary>
     /// Products add a bias of their result's type, and logits are fp32: a bias of another is copied into fp32 before each.

@@ -7,7 +7,8 @@ namespace Dataflow.Model;
 /// id; then, for each attention window that layers have, the first key within it; then, where positions are learned, each token's place in
 /// its document, and the order by these; then, for each kind of rotary positions that a document's length changes, which of the chunk's
 /// frequencies are each token's; then, where sequences are continued, the row of the cache that is each token's own, its number in the
-/// chunk less its position, and the tokens whose logits are asked for; and, behind all arrays, the frequencies.
+/// chunk less its position, and the tokens whose logits are asked for; then, where targets have weights, these, as fp32; and, behind all
+/// arrays, the frequencies.
 /// </summary>
 public static class ChunkTable
 {
@@ -72,11 +73,18 @@ public static class ChunkTable
     public static Bytes LogitTokens(ModelConfig model, Geometry geometry) =>
         Array(geometry, RotaryArray(model) + Lengthened(model).Length + 2);
 
-    /// <summary>Offset of these frequencies.</summary>
+    /// <summary>Offset of the targets' weights, fp32, where they have some.</summary>
+    public static Bytes TargetWeights(ModelConfig model, Geometry geometry) => Array(geometry, TargetWeightsArray(model, geometry));
+
+    /// <summary>Place of these among the arrays.</summary>
+    public static int TargetWeightsArray(ModelConfig model, Geometry geometry) =>
+        RotaryArray(model) + Lengthened(model).Length + CacheArrays(geometry);
+
+    /// <summary>Offset of the frequencies.</summary>
     public static Bytes RotarySets(ModelConfig model, Geometry geometry, LayerKind kind)
     {
         var lengthened = Lengthened(model);
-        var at = Array(geometry, RotaryArray(model) + lengthened.Length + CacheArrays(geometry)).Aligned;
+        var at = Array(geometry, Arrays(model, geometry)).Aligned;
         foreach (var positions in lengthened[..IndexOf(model, kind)])
         {
             at += Model.RotarySets.Size(model, positions, geometry);
@@ -89,7 +97,7 @@ public static class ChunkTable
     public static Bytes Size(ModelConfig model, Geometry geometry)
     {
         var lengthened = Lengthened(model);
-        var arrays = Array(geometry, RotaryArray(model) + lengthened.Length + CacheArrays(geometry));
+        var arrays = Array(geometry, Arrays(model, geometry));
         return lengthened.Aggregate(
             lengthened.IsEmpty ? arrays : arrays.Aligned, (size, positions) => size + Model.RotarySets.Size(model, positions, geometry));
     }
@@ -99,6 +107,9 @@ public static class ChunkTable
         [.. model.Kinds.Select(model.PositionsOf).Where(p => p.DependOnLength).Distinct()];
 
     private static int RotaryArray(ModelConfig model) => WindowsArray + Windows(model).Length + (model.LearnedPositions is null ? 0 : 2);
+
+    private static int Arrays(ModelConfig model, Geometry geometry) =>
+        TargetWeightsArray(model, geometry) + (geometry.TargetWeights ? 1 : 0);
 
     private static int CacheArrays(Geometry geometry) => geometry.Cache is null ? 0 : 3;
 

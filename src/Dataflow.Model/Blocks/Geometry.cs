@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Dataflow.Model;
 
 /// <summary>
@@ -29,6 +31,10 @@ public sealed record Geometry(
     /// where a step's rows are whole.
     /// </summary>
     public CacheShape? Cache { get; init; }
+
+    /// <summary>Whether each target has a weight of its own, which chunks' tables hold beside it; else all of them weigh 1.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool TargetWeights { get; init; }
 
     /// <summary>
     /// Chunks that share one context window because a row may cross from one into the next: 1 where whole rows fit a chunk, seqlen / T

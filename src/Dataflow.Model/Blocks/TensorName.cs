@@ -203,4 +203,7 @@ public enum TensorName
 
     /// <summary>[logits, D] the residual stream of the tokens whose logits are asked for.</summary>
     LogitInput,
+
+    /// <summary>[T] fp32, the weight of each target in the loss, where targets have some.</summary>
+    TargetWeights,
 }

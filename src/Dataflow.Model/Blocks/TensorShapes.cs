@@ -74,6 +74,7 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.CacheRow => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.CacheRows(model, geometry)),
             TensorName.PositionBase => Tokens(Roles.Table, DType.Int32, 1, ChunkTable.PositionBases(model, geometry)),
             TensorName.LogitToken => Own(Roles.Table, DType.Int32, th, 1, ChunkTable.LogitTokens(model, geometry)),
+            TensorName.TargetWeights => Tokens(Roles.Table, DType.Float32, 1, ChunkTable.TargetWeights(model, geometry)),
             TensorName.StreamRows => Own(Roles.Input, a, t, d),
             TensorName.LogitInput => SubChunk(a, d),
             TensorName.HeadBias => Scratch(DType.Float32, 1, rows),

@@ -18,6 +18,9 @@ public sealed record CrossEntropyCall : KernelCall
     /// <summary>[T] int32.</summary>
     public required Operand Targets { get; init; }
 
+    /// <summary>[T] fp32; null where every target weighs 1.</summary>
+    public Operand? Weights { get; init; }
+
     /// <summary>[head tokens, V].</summary>
     public required Operand GradLogits { get; init; }
 
@@ -30,7 +33,7 @@ public sealed record CrossEntropyCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(Logits, Targets);
+        all.Read(Logits, Targets, Weights);
         all.Write(GradLogits, Workspace);
         all.Update(Loss);
     }
@@ -74,6 +77,9 @@ public sealed record CrossEntropyLossCall : KernelCall
     /// <summary>[T] int32.</summary>
     public required Operand Targets { get; init; }
 
+    /// <summary>[T] fp32; null where every target weighs 1.</summary>
+    public Operand? Weights { get; init; }
+
     /// <summary>[3, T] fp32.</summary>
     public required Operand Statistics { get; init; }
 
@@ -83,7 +89,7 @@ public sealed record CrossEntropyLossCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(Statistics, Targets);
+        all.Read(Statistics, Targets, Weights);
         all.Update(Loss);
     }
 }
@@ -106,6 +112,9 @@ public sealed record CrossEntropyGradientCall : KernelCall
     /// <summary>[T] int32.</summary>
     public required Operand Targets { get; init; }
 
+    /// <summary>[T] fp32; null where every target weighs 1.</summary>
+    public Operand? Weights { get; init; }
+
     /// <summary>[3, T] fp32.</summary>
     public required Operand Statistics { get; init; }
 
@@ -115,7 +124,7 @@ public sealed record CrossEntropyGradientCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(Logits, Targets, Statistics);
+        all.Read(Logits, Targets, Weights, Statistics);
         all.Write(GradLogits);
     }
 }

@@ -296,7 +296,10 @@ public static class GeometryRule
             checked((int)rounds),
             (int)Math.Min(pins.HeadTokens ?? Math.Min(head, 1024), chunk),
             blocks
-        );
+        )
+        {
+            TargetWeights = request.TargetWeights,
+        };
     }
 
     private static int DefaultRows(PlanRequest request, int chunk, int perGroup, long rowsPerGroup)

@@ -2,7 +2,10 @@ using Dataflow.Model;
 
 namespace Dataflow.Runtime;
 
-/// <summary>dlogits = (softmax - onehot) x the step's loss scale; loss (+)= the sum of the counted tokens' losses, scaled.</summary>
+/// <summary>
+/// dlogits = (softmax - onehot) x the target's weight x the step's loss scale; loss (+)= the sum of the counted tokens' losses, each times
+/// its weight.
+/// </summary>
 public readonly record struct CrossEntropyArguments : IKernelArguments
 {
     /// <summary>[rows, V] fp32.</summary>
@@ -16,6 +19,9 @@ public readonly record struct CrossEntropyArguments : IKernelArguments
 
     /// <summary>[rows] int32, -1 where a target is not counted.</summary>
     public required nuint Targets { get; init; }
+
+    /// <summary>[rows] fp32, the weight of each target; 0 where all weigh 1.</summary>
+    public nuint Weights { get; init; }
 
     /// <summary>[rows, V].</summary>
     public required Tensor GradLogits { get; init; }
@@ -37,6 +43,7 @@ public readonly record struct CrossEntropyArguments : IKernelArguments
             LogitScale = call.LogitScale,
             LogitSoftcap = call.LogitSoftcap,
             Targets = at.Pointer(call.Targets),
+            Weights = at.Pointer(call.Weights),
             GradLogits = at.Tensor(call.GradLogits),
             Loss = at.Pointer(call.Loss),
             Accumulate = at.Accumulates(call.Loss),
@@ -51,6 +58,7 @@ public readonly record struct CrossEntropyArguments : IKernelArguments
     {
         accesses.Read(Logits);
         accesses.Words(Targets, Logits.Rows);
+        accesses.Floats(Weights, Logits.Rows);
         accesses.Write(GradLogits);
         accesses.Sum(Loss, sizeof(float), Accumulate);
         accesses.Update(Workspace, KernelWorkspace.CrossEntropy(Logits.Rows).Value);

@@ -65,6 +65,9 @@ public readonly record struct CrossEntropyLossArguments : IKernelArguments
     /// <summary>[rows] int32, -1 where a target is not counted.</summary>
     public required nuint Targets { get; init; }
 
+    /// <summary>[rows] fp32, the weight of each target; 0 where all weigh 1.</summary>
+    public nuint Weights { get; init; }
+
     /// <summary>Of the chunk.</summary>
     public required int Rows { get; init; }
 
@@ -82,6 +85,7 @@ public readonly record struct CrossEntropyLossArguments : IKernelArguments
         new()
         {
             Targets = at.Pointer(call.Targets),
+            Weights = at.Pointer(call.Weights),
             Rows = at.Tokens,
             Statistics = at.Pointer(call.Statistics),
             Stride = at.ChunkTokens,
@@ -95,6 +99,7 @@ public readonly record struct CrossEntropyLossArguments : IKernelArguments
     public void Declare(KernelAccesses accesses)
     {
         accesses.Words(Targets, Rows);
+        accesses.Floats(Weights, Rows);
         accesses.Read(KernelAccesses.Statistic(Statistics, 0, Stride), KernelAccesses.Floats(Rows));
         accesses.Read(KernelAccesses.Statistic(Statistics, 1, Stride), KernelAccesses.Floats(Rows));
         accesses.Read(KernelAccesses.Statistic(Statistics, 2, Stride), KernelAccesses.Floats(Rows));
@@ -117,6 +122,9 @@ public readonly record struct CrossEntropyGradientArguments : IKernelArguments
     /// <summary>[rows] int32, -1 where a target is not counted.</summary>
     public required nuint Targets { get; init; }
 
+    /// <summary>[rows] fp32, the weight of each target; 0 where all weigh 1.</summary>
+    public nuint Weights { get; init; }
+
     /// <summary>The id of the block's first row.</summary>
     public required int FirstId { get; init; }
 
@@ -137,6 +145,7 @@ public readonly record struct CrossEntropyGradientArguments : IKernelArguments
             LogitScale = call.LogitScale,
             LogitSoftcap = call.LogitSoftcap,
             Targets = at.Pointer(call.Targets),
+            Weights = at.Pointer(call.Weights),
             FirstId = at.FirstId,
             Statistics = at.Pointer(call.Statistics),
             Stride = at.ChunkTokens,
@@ -151,6 +160,7 @@ public readonly record struct CrossEntropyGradientArguments : IKernelArguments
     {
         accesses.Read(Logits);
         accesses.Words(Targets, Logits.Rows);
+        accesses.Floats(Weights, Logits.Rows);
         accesses.Read(KernelAccesses.Statistic(Statistics, 0, Stride), KernelAccesses.Floats(Logits.Rows));
         accesses.Read(KernelAccesses.Statistic(Statistics, 1, Stride), KernelAccesses.Floats(Logits.Rows));
         accesses.Read(KernelAccesses.Statistic(Statistics, 2, Stride), KernelAccesses.Floats(Logits.Rows));

@@ -52,6 +52,15 @@ public sealed class KernelAccesses
     /// <summary>It reads so many int32.</summary>
     public void Words(nuint at, int count) => Read(at, (long)count * sizeof(int));
 
+    /// <summary>It reads so many fp32, if there are any.</summary>
+    public void Floats(nuint at, int count)
+    {
+        if (at != 0)
+        {
+            Read(at, Floats(count));
+        }
+    }
+
     /// <summary>It reads a tensor, if there is one.</summary>
     public void Read(in Tensor? tensor) => Add(tensor, KernelAccess.Read);
 

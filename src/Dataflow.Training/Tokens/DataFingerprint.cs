@@ -23,17 +23,25 @@ public sealed record DataFingerprint(string Text, bool IsSampled)
     /// <exception cref="UserErrorException">It cannot be read.</exception>
     public static DataFingerprint Of(string path) => Of(path, (long)Blocks * BlockBytes);
 
-    /// <summary>Of rows that are no file: of up to 256 of them, from the first to the last, and their number.</summary>
+    /// <summary>Of rows that are no file: of up to 256 of them with their weights, from the first to the last, and their number.</summary>
     /// <param name="rows">At least one.</param>
     public static DataFingerprint Of(ITokenSource rows)
     {
         var hash = new XxHash128();
         int read = Math.Min(rows.RowCount, Blocks);
         int[] row = new int[rows.RowLength];
+        float[] weights = new float[rows.HasWeights ? row.Length - 1 : 0];
         for (int i = 0; i < read; i++)
         {
-            rows.Read(read == 1 ? 0 : (int)((rows.RowCount - 1L) * i / (read - 1)), row);
+            int number = read == 1 ? 0 : (int)((rows.RowCount - 1L) * i / (read - 1));
+            rows.Read(number, row);
             hash.Append(MemoryMarshal.AsBytes(row.AsSpan()));
+            if (rows.HasWeights)
+            {
+                Array.Fill(weights, 1);
+                rows.ReadWeights(number, weights);
+                hash.Append(MemoryMarshal.AsBytes(weights.AsSpan()));
+            }
         }
 
         string digits = Convert.ToHexStringLower(hash.GetCurrentHash());

@@ -38,4 +38,26 @@ public interface ITokenSource
     /// <param name="counts">A byte for each of the row's targets: 0 where it does not count. Written only where the result is true.</param>
     /// <returns>False where all of them count.</returns>
     bool ReadMask(int row, Span<byte> counts) => false;
+
+    /// <summary>Whether targets have weights of their own: a step then computes with them, and takes 4 bytes a token more.</summary>
+    bool HasWeights => false;
+
+    /// <summary>
+    /// The weights of a row's targets in the loss and in its gradient, where <see cref="HasWeights"/>: any finite numbers. A target that
+    /// weighs 0 does not count, and neither does one that the mask or the documents leave out, whatever it weighs.
+    /// </summary>
+    /// <param name="row">From 0 to <see cref="RowCount"/> - 1.</param>
+    /// <param name="weights">A number for each of the row's targets, all of them 1 before the call.</param>
+    void ReadWeights(int row, Span<float> weights)
+    {
+    }
+
+    /// <summary>
+    /// What the sum of the losses of a step's targets, each times its weight, is divided by: by default the number of targets that count,
+    /// as of a mean. The sum of their weights gives a weighted mean; any other positive number will do, too.
+    /// </summary>
+    /// <param name="rows">The step's rows.</param>
+    /// <param name="counted">How many of their targets count.</param>
+    /// <param name="weights">The sum of the weights of those.</param>
+    double DivisorOf(ReadOnlySpan<int> rows, int counted, double weights) => counted;
 }

@@ -15,13 +15,13 @@ namespace Dataflow.Training;
 /// model's padding id, whose row has no gradient, are left out, and as many -1 stand at the end;</item>
 /// <item>for each attention window that layers have, firstKey again, but no further back than the window;</item>
 /// <item>where a model learns positions, each token's place in its document, and the token numbers sorted by these;</item>
-/// <item>where a document's length changes rotary frequencies, which of the chunk's are the token's, and behind them these frequencies.
-/// </item>
+/// <item>where a document's length changes rotary frequencies, which of the chunk's are the token's;</item>
+/// <item>where targets have weights, the target's, as fp32; and behind all arrays these frequencies.</item>
 /// </list>
 /// A group of chunks shares one key/value window: chunk c of the round starts at row (c mod chunks per group) x T of its group's. No
 /// document may reach from one group into the next. What a short row lacks is padding, too. Without document lengths a row is one document
 /// whose targets all count (the last one is the row's extra token); with them, the last target of each document belongs to another text and
-/// does not count. Nor does what a loss mask leaves out.
+/// does not count. Nor does what a loss mask leaves out, or what weighs 0.
 /// </summary>
 public sealed class TokenTableWriter
 {
@@ -35,6 +35,8 @@ public sealed class TokenTableWriter
     private readonly int[] _windows;
     private readonly int[] _row;
     private readonly byte[] _mask;
+    private readonly float[] _weights;
+    private readonly int? _weightsArray;
     private readonly long[] _sortKeys;
     private readonly bool _countsPositions;
     private readonly List<RotarySetWriter> _rotary = [];
@@ -59,6 +61,7 @@ public sealed class TokenTableWriter
         _windows = windows.ToArray();
         _row = new int[seqlen + 1];
         _mask = new byte[seqlen];
+        _weights = new float[seqlen];
         _sortKeys = new long[chunkTokens];
         TableInts = (ChunkTable.WindowsArray + _windows.Length) * chunkTokens;
     }
@@ -68,6 +71,7 @@ public sealed class TokenTableWriter
         : this(geometry.Seqlen, geometry.ChunkTokens, geometry.ChunksPerGroup, model.PaddingId, [.. ChunkTable.Windows(model)])
     {
         _countsPositions = model.LearnedPositions is not null;
+        _weightsArray = geometry.TargetWeights ? ChunkTable.TargetWeightsArray(model, geometry) : null;
         foreach (var kind in model.Kinds.DistinctBy(model.PositionsOf).Where(k => model.PositionsOf(k).DependOnLength))
         {
             _rotary.Add(new RotarySetWriter(model, model.PositionsOf(kind), geometry, ChunkTable.RotarySets(model, geometry, kind)));
@@ -78,6 +82,9 @@ public sealed class TokenTableWriter
 
     /// <summary>Integers of one chunk's table: 4 T, T more a window, and what else the model's kernels want to know.</summary>
     public int TableInts { get; }
+
+    /// <summary>The sum of the weights of the targets that counted in the last call.</summary>
+    public double WeightSum { get; private set; }
 
     private int PositionsArray => ChunkTable.WindowsArray + _windows.Length;
 
@@ -94,7 +101,9 @@ public sealed class TokenTableWriter
     /// <param name="chunks">Chunks of the round.</param>
     /// <param name="stride">Integers from one chunk's table to the next, at least <see cref="TableInts"/>.</param>
     /// <returns>How many targets count.</returns>
-    /// <exception cref="InvalidOperationException">A document would reach from one window group into the next.</exception>
+    /// <exception cref="InvalidOperationException">A document would reach from one window group into the next, or targets have weights
+    /// that the tables have no room for.</exception>
+    /// <exception cref="UserErrorException">A weight is no finite number.</exception>
     public int Write(ITokenSource source, ReadOnlySpan<int> rows, Span<int> tables, int chunks, int stride)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(source.RowLength, _seqlen + 1);
@@ -106,6 +115,7 @@ public sealed class TokenTableWriter
 
         int counted = 0;
         long token = 0;
+        WeightSum = 0;
         _rotary.ForEach(r => r.Begin());
         foreach (int row in rows)
         {
@@ -116,6 +126,7 @@ public sealed class TokenTableWriter
         for (; token < capacity; token++)
         {
             Put(tables, stride, token, id: 0, NotCounted, (token, 1));
+            PutWeight(tables, stride, token, 0);
         }
 
         for (int chunk = 0; chunk < chunks; chunk++)
@@ -136,6 +147,7 @@ public sealed class TokenTableWriter
         source.Read(row, _row);
         var documents = source.Documents(row);
         bool masked = source.ReadMask(row, _mask);
+        ReadWeights(source, row);
         int inputs = source.InputsOf(row);
         int counted = 0;
         int begin = 0;
@@ -145,8 +157,10 @@ public sealed class TokenTableWriter
             CheckWithinGroup(row, firstToken + begin, firstToken + end);
             for (int i = begin; i < end; i++)
             {
-                bool counts = (documents is null || i < end - 1) && !(masked && _mask[i] == 0);
+                bool counts = (documents is null || i < end - 1) && !(masked && _mask[i] == 0) && _weights[i] != 0;
                 counted += counts ? 1 : 0;
+                WeightSum += counts ? _weights[i] : 0;
+                PutWeight(tables, stride, firstToken + i, counts ? _weights[i] : 0);
                 Put(tables, stride, firstToken + i, _row[i], counts ? _row[i + 1] : NotCounted, (firstToken + begin, end - begin));
             }
 
@@ -156,9 +170,39 @@ public sealed class TokenTableWriter
         for (int i = inputs; i < _seqlen; i++)
         {
             Put(tables, stride, firstToken + i, id: 0, NotCounted, (firstToken + i, 1));
+            PutWeight(tables, stride, firstToken + i, 0);
         }
 
         return counted;
+    }
+
+    private void ReadWeights(ITokenSource source, int row)
+    {
+        _weights.AsSpan().Fill(1);
+        if (!source.HasWeights)
+        {
+            return;
+        }
+
+        if (_weightsArray is null)
+        {
+            throw new InvalidOperationException("the targets have weights, and the step was planned without: ask for TargetWeights");
+        }
+
+        source.ReadWeights(row, _weights);
+        if (_weights.AsSpan().IndexOfAnyExceptInRange(float.MinValue, float.MaxValue) is >= 0 and var target)
+        {
+            throw new UserErrorException($"the weight of target {target} of row {row} is {_weights[target]}; give a finite number");
+        }
+    }
+
+    private void PutWeight(Span<int> tables, int stride, long token, float weight)
+    {
+        if (_weightsArray is { } array)
+        {
+            var (chunk, index) = Math.DivRem(token, _chunkTokens);
+            tables[(int)((chunk * stride) + ((long)array * _chunkTokens) + index)] = BitConverter.SingleToInt32Bits(weight);
+        }
     }
 
     private void CheckWithinGroup(int row, long begin, long end)

@@ -48,4 +48,22 @@ internal sealed class CheckedRows(ITokenSource own, int vocabulary) : ITokenSour
 
     /// <inheritdoc/>
     public bool ReadMask(int row, Span<byte> counts) => own.ReadMask(row, counts);
+
+    /// <inheritdoc/>
+    public bool HasWeights => own.HasWeights;
+
+    /// <inheritdoc/>
+    public void ReadWeights(int row, Span<float> weights)
+    {
+        own.ReadWeights(row, weights);
+        if (weights.IndexOfAnyExceptInRange(float.MinValue, float.MaxValue) is >= 0 and var target)
+        {
+            throw new UserErrorException(
+                $"the weight of target {target} of row {row} of the token source is {weights[target]}; give a finite number"
+            );
+        }
+    }
+
+    /// <inheritdoc/>
+    public double DivisorOf(ReadOnlySpan<int> rows, int counted, double weights) => own.DivisorOf(rows, counted, weights);
 }

@@ -48,6 +48,9 @@ public sealed record PlanOptions
     /// <summary>The machine that is planned for; by default this one.</summary>
     public HardwareProfile? Hardware { get; init; }
 
+    /// <summary>Whether each target has a weight of its own; a run takes it from its <see cref="TrainingOptions.Source"/>.</summary>
+    public bool TargetWeights { get; init; }
+
     /// <summary>The most that the gradients' global norm may be; null leaves them alone.</summary>
     public float? Clip { get; init; }
 
@@ -120,6 +123,7 @@ public sealed record PlanOptions
         {
             Reserve = Hardware?.Reserve ?? DeviceReserve.None,
             Optimizer = Optimizer,
+            TargetWeights = TargetWeights,
         };
         return request with { Rows = Rows(request, sourceRows) };
     }

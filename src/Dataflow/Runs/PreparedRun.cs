@@ -88,7 +88,8 @@ internal sealed record PreparedRun : IDisposable
     private static PreparedRun Of(TrainingOptions settings, Action<RunEvent> tell, Parts parts)
     {
         void Note(string note) => tell(new RunEvent.Noted([note]));
-        settings = settings with { Plan = settings.Plan.Completed };
+        bool weighted = settings.Source is { HasWeights: true };
+        settings = settings with { Plan = settings.Plan.Completed with { TargetWeights = weighted } };
         var (resumed, by) = (settings.Resumed, settings.Plan.By);
         settings = Resumption.Continue(settings);
         settings.Watch.Check(settings);

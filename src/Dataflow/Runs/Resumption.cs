@@ -65,10 +65,17 @@ internal static class Resumption
     /// <exception cref="UserErrorException">Its geometry is another one.</exception>
     public static void Check(SavedRun? run, Geometry planned)
     {
-        if (run is { Checkpoint.Progress.Geometry: var saved } && saved != planned)
+        if (run is not { Checkpoint.Progress.Geometry: var saved } || saved == planned)
         {
-            throw AnotherGeometry(saved);
+            return;
         }
+
+        throw saved.TargetWeights == planned.TargetWeights
+            ? AnotherGeometry(saved)
+            : new UserErrorException(
+                $"the checkpoint was made with data whose targets have {(saved.TargetWeights ? "" : "no ")}weights, and now they have "
+                    + $"{(saved.TargetWeights ? "none" : "some")}; give the same data"
+            );
     }
 
     /// <summary>Takes training data to where a checkpoint left off; to its beginning where there is none.</summary>

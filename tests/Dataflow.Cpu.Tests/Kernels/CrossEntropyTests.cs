@@ -67,6 +67,39 @@ public sealed unsafe class CrossEntropyTests : KernelTest
         dlogits.AssertClose(differences, type == DType.Float32 ? 5e-6 : null);
     }
 
+    [Theory]
+    [InlineData(1f, null)]
+    [InlineData(2.5f, 4f)]
+    public void Loss_and_gradient_of_a_row_are_multiplied_by_its_weight(float scale, float? cap)
+    {
+        LogitMap map = new(scale, cap);
+        Tensor logits = New(7, 45, gap: 3).Random(1, scale: 10), weights = New(1, 7);
+        weights.Assign(new double[,] { { 1, 0.37, -2.5, 0, 1e-3, 40, -1 } });
+        int[] targets = Targets(7, 45);
+        LossTargets weighted = new(Table(targets), weights.Floats);
+        double Weighted(double[,] raw) => Enumerable.Range(0, 7).Sum(t =>
+            weights.Values()[0, t] * Loss(Mapped(raw, map), [.. targets.Select((target, r) => r == t ? target : -1)]));
+        double[,] all = logits.Values();
+        double expected = Weighted(all);
+        double[,] differences = Differences(all, new double[,] { { 0.25 } }, () => new double[,] { { Weighted(all) } });
+        Tensor dlogits = New(7, 45).Poison();
+        float loss = float.NaN;
+        CrossEntropy.Run(Team(), logits.M, map, weighted, 0.25f, dlogits.M, &loss, accumulateLoss: false);
+        Assert.Equal(expected, loss, 2e-6 * Math.Abs(expected));
+        dlogits.AssertClose(differences, 4e-5);
+
+        Tensor statistics = New(3, 7).Poison();
+        LogitStatistics rows = new(statistics.Floats, 7);
+        CrossEntropy.Statistics(Team(), logits.M.ColumnRange(0, 32), map, Table(targets), 0, rows, fold: false);
+        CrossEntropy.Statistics(Team(), logits.M.ColumnRange(32, 13), map, Table(targets), 32, rows, fold: true);
+        CrossEntropy.Loss(Team(), weighted, 7, rows, &loss);
+        Assert.Equal(expected, loss, 2e-6 * Math.Abs(expected));
+        Tensor again = New(7, 45).Poison();
+        CrossEntropy.Gradient(Team(), logits.M.ColumnRange(0, 32), map, weighted, 0, rows, 0.25f, again.M.ColumnRange(0, 32));
+        CrossEntropy.Gradient(Team(), logits.M.ColumnRange(32, 13), map, weighted, 32, rows, 0.25f, again.M.ColumnRange(32, 13));
+        again.AssertClose(differences, 4e-5);
+    }
+
     [Fact]
     public void The_definition_agrees_with_finite_differences()
     {

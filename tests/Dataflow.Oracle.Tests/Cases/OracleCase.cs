@@ -16,6 +16,9 @@ public sealed class OracleCase
     /// <summary>Of seeds whose case every device runs.</summary>
     public const int SmallestEvery = 10;
 
+    // Of a generator of their own: the rest of a seed's case stays what it was before there were weights.
+    private const int WeightsSeed = 0x5eed;
+
     private static readonly Recipe[] s_bf16Recipes = [Recipe.Bf16, Recipe.Bf16Stochastic, Recipe.Bf16Master];
 
     /// <summary>The case of that seed.</summary>
@@ -34,6 +37,7 @@ public sealed class OracleCase
             Model = Model with { PaddingId = Rows[0].Tokens[1] };
         }
 
+        (Rows, DividesByWeights) = Weighted(new Random(seed ^ WeightsSeed), Rows, Seqlen);
         Weights = RandomWeights.Of(random, Model);
         AdamW = RandomAdamW(random);
         ClipNorm = random.Next(2) == 0 ? Math.ScaleB(1, -random.Next(1, 4)) : null;
@@ -105,6 +109,12 @@ public sealed class OracleCase
     /// <summary>Some row is short: what follows it is padding, whose targets do not count.</summary>
     public bool IsMasked => Rows.Any(r => r.Inputs < Seqlen);
 
+    /// <summary>Targets have weights: of either sign, and 0.</summary>
+    public bool IsWeighted => Rows[0].Weights is not null;
+
+    /// <summary>The sum of weighted losses is divided by that of weights, in place of the number of targets.</summary>
+    public bool DividesByWeights { get; }
+
     /// <summary>The rows of a step, from 0.</summary>
     public IReadOnlyList<PackedRow> RowsOf(int step) => [.. Rows.Skip(step * RowsPerStep).Take(RowsPerStep)];
 
@@ -117,6 +127,7 @@ public sealed class OracleCase
         + $"ffn {Model.FfnDim}, vocabulary {Model.VocabSize}{(Model.TiedEmbedding ? " tied" : "")}{(Model.QkNorm ? ", QK-norm" : "")}"
         + $"{(Model.Pattern is null ? "" : ", layers " + string.Join(" ", Model.Pattern.Kinds.Select(k => $"{k.FfnDim}/{k.Window}")))}, "
         + $"{RowsPerStep} x {Seqlen} tokens{(IsPacked ? " packed" : "")}{(IsMasked ? " masked" : "")}"
+        + $"{(IsWeighted ? DividesByWeights ? " weighted by their sum" : " weighted" : "")}"
         + $"{(ClipNorm is null ? "" : " clipped")}, chunk {Pins.ChunkTokens}, rounds {Pins.Rounds}, "
         + $"blocks {Pins.VocabularyBlocks}, saved {Saved}, {Bf16.Name})";
 
@@ -170,6 +181,29 @@ public sealed class OracleCase
         return model with { Pattern = random.Next(2) == 0 ? new LayerPattern(first, second) : new LayerPattern(second, first) };
     }
 
+    /// <summary>
+    /// In about half of the cases each target weighs something else: mostly above 0, some below, as preferences have it, some 0. The first
+    /// targets are positive, so that no step's sum is nothing.
+    /// </summary>
+    private static (IReadOnlyList<PackedRow> Rows, bool BySum) Weighted(Random random, IReadOnlyList<PackedRow> rows, int seqlen)
+    {
+        if (random.Next(2) == 0)
+        {
+            return (rows, false);
+        }
+
+        float WeightOf(int target) => random.Next(8) switch
+        {
+            0 when target > 1 => -0.25f * random.NextSingle(),
+            1 when target > 1 => 0,
+            _ => 0.5f + (2 * random.NextSingle()),
+        };
+        return (
+            [.. rows.Select(r => r with { Weights = [.. Enumerable.Range(0, seqlen).Select(WeightOf)] })],
+            random.Next(2) == 0
+        );
+    }
+
     private static AdamWNumbers RandomAdamW(Random random) =>
         new(
             Math.ScaleB(1, -random.Next(7, 10)),
@@ -180,7 +214,7 @@ public sealed class OracleCase
         );
 
     private PlanRequest Request(Recipe recipe, WorkloadKind kind, GeometryPins pins) =>
-        new(Model, recipe, kind, Seqlen, RowsPerStep, pins, GoldenCase.Roomy, Saved);
+        new(Model, recipe, kind, Seqlen, RowsPerStep, pins, GoldenCase.Roomy, Saved) { TargetWeights = IsWeighted };
 
     private GeometryPins RandomPins(Random random)
     {

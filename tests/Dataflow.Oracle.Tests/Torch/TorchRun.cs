@@ -37,7 +37,7 @@ public sealed record TorchRun(
         {
             optimizer.zero_grad();
             var weights = parameters.ToDictionary(p => p.Key, p => p.Value.to(recipe.Arithmetic));
-            var loss = new TorchDecoder(one.Shape, weights).Loss(TorchBatch.Of(one.RowsOf(step)));
+            var loss = new TorchDecoder(one.Shape, weights).Loss(TorchBatch.Of(one.RowsOf(step), one.DividesByWeights));
             loss.backward();
             losses.Add(loss.to(ScalarType.Float64).item<double>());
             norms.Add(Math.Sqrt(trained.Values.Sum(p => p.grad!.to(ScalarType.Float64).pow(2).sum().item<double>())));

@@ -12,6 +12,7 @@ struct Shape
     int rows;
     int vocab;
     std::vector<int> starts;
+    bool weighted = false;
 
     int end(size_t block) const { return block + 1 < starts.size() ? starts[block + 1] : vocab; }
 };
@@ -53,6 +54,21 @@ std::vector<int> targets_of(const Shape& shape)
 
     return targets;
 }
+
+// Of either sign.
+std::vector<float> weights_of(const Shape& shape)
+{
+    std::vector<float> weights;
+    for (int r = 0; r < shape.rows; r++)
+    {
+        weights.push_back(shape.weighted ? (r % 3 == 1 ? -0.37f : 1.75f) * static_cast<float>(1 + r % 5) : 1.0f);
+    }
+
+    return weights;
+}
+
+// What kernels take: null where there are none.
+const float* given(const Shape& shape, const Array<float>& weights) { return shape.weighted ? weights.device() : nullptr; }
 
 std::vector<float> columns_of(const std::vector<float>& logits, const Shape& shape, int first, int end)
 {
@@ -154,12 +170,13 @@ struct Whole
     Whole(const std::vector<float>& logits, const std::vector<int>& targets, const Shape& shape, const Array<StepBlock>& step,
         const LogitMap& map)
     {
+        const Array<float> weights(weights_of(shape));
         Array<float> device_logits(logits), output(logits.size()), total(1);
         Array<int> device_targets(targets);
         Array<double> row_loss(shape.rows);
         kernel("cross_entropy", "cross_entropy_" + map.infix() + "f32")
             .run({static_cast<uint32_t>(shape.rows)}, {threads(shape.vocab)}, 0, device_logits.device(), device_targets.device(),
-                step.device(), output.device(), row_loss.device(), map.scale, map.cap, shape.vocab,
+                given(shape, weights), step.device(), output.device(), row_loss.device(), map.scale, map.cap, shape.vocab,
                 static_cast<int64_t>(shape.vocab));
         kernel("cross_entropy", "cross_entropy_loss").run({1}, {256}, 0, row_loss.device(), total.device(), shape.rows, 0);
         loss = total.host()[0];
@@ -172,13 +189,14 @@ template <typename T> std::vector<T> run_gradient(const std::vector<float>& logi
     const Array<float>& statistics, const Shape& shape, size_t block, bool in_place,
     const LogitMap& map)
 {
+    const Array<float> weights(weights_of(shape));
     const int first = shape.starts[block], columns = shape.end(block) - first;
     Array<float> device_logits(columns_of(logits, shape, first, shape.end(block)));
     Array<T> output(static_cast<size_t>(shape.rows) * columns);
     T* to = in_place ? reinterpret_cast<T*>(device_logits.device()) : output.device();
     kernel("cross_entropy", "cross_entropy_gradient_" + map.infix() + Type<T>::Name)
-        .run({static_cast<uint32_t>(shape.rows)}, {threads(columns)}, 0, device_logits.device(), targets.device(), step.device(),
-            static_cast<const float*>(statistics.device()), to, map.scale, map.cap, first, columns,
+        .run({static_cast<uint32_t>(shape.rows)}, {threads(columns)}, 0, device_logits.device(), targets.device(),
+            given(shape, weights), step.device(), static_cast<const float*>(statistics.device()), to, map.scale, map.cap, first, columns,
             static_cast<int64_t>(shape.rows + 3));
     if constexpr (std::is_same_v<T, float>)
     {
@@ -201,19 +219,21 @@ template <typename T> void check_shape(const Shape& shape, float scale, bool in_
     Array<float> statistics(run_statistics(logits, targets, shape, 1, map)), loss(1);
     const Whole whole(logits, targets, shape, step, map);
 
+    const std::vector<float> weights = weights_of(shape);
+    const Array<float> device_weights(weights);
     std::vector<Definition> rows;
     double total = 0, size = 0;
     for (int r = 0; r < shape.rows; r++)
     {
         rows.emplace_back(&logits[static_cast<size_t>(r) * shape.vocab], shape.vocab, targets[r], map);
         const double lse = rows[r].most + std::log(rows[r].sum);
-        total += targets[r] < 0 ? 0 : lse - rows[r].at_target;
-        size += targets[r] < 0 ? 0 : rows[r].size / rows[r].sum + std::fabs(lse) + map.slack(2 * rows[r].most);
+        total += targets[r] < 0 ? 0 : weights[r] * (lse - rows[r].at_target);
+        size += targets[r] < 0 ? 0 : std::fabs(weights[r]) * (rows[r].size / rows[r].sum + std::fabs(lse) + map.slack(2 * rows[r].most));
     }
 
     kernel("cross_entropy", "cross_entropy_statistics_loss")
-        .run({1}, {1024}, 0, device_targets.device(), static_cast<const float*>(statistics.device()), loss.device(), shape.rows,
-            static_cast<int64_t>(shape.rows + 3));
+        .run({1}, {1024}, 0, device_targets.device(), given(shape, device_weights), static_cast<const float*>(statistics.device()),
+            loss.device(), shape.rows, static_cast<int64_t>(shape.rows + 3));
     check_close(loss.host()[0], total, size, 2, "loss, " + name_of(shape));
     check_close(loss.host()[0], whole.loss, size, 2, "loss beside the whole's, " + name_of(shape));
 
@@ -228,9 +248,9 @@ template <typename T> void check_shape(const Shape& shape, float scale, bool in_
             const double logit = map(logits[at]), most = rows[r].most, slope = map.slope(logits[at]), hot = j == targets[r] ? 1 : 0;
             const double p = targets[r] < 0 ? 0 : std::exp(logit - most) / rows[r].sum, slack = map.slack(logit) + map.slack(most);
             const double moved = p == 0 ? 0 : p * (8 + std::fabs(logit - most) + slack) + (8 + slack) * hot;
-            const double allowed = (moved * slope + std::fabs(p - hot) * map.slope_slack()) * values.loss_scale;
+            const double allowed = (moved * slope + std::fabs(p - hot) * map.slope_slack()) * values.loss_scale * std::fabs(weights[r]);
             const std::string where = "gradient " + std::to_string(j) + " of row " + std::to_string(r) + ", " + name_of(shape);
-            check_close(result[i], (p - hot) * slope * values.loss_scale, allowed, 2, where);
+            check_close(result[i], (p - hot) * slope * values.loss_scale * weights[r], allowed, 2, where);
             check_close(result[i], whole.gradient[at], allowed, 2, where + ", beside the whole's");
         }
     }
@@ -274,6 +294,13 @@ TEST(CrossEntropyOfBlocksScalesAndCapsLogits)
     }
 }
 
+TEST(CrossEntropyOfBlocksWeighsEachTarget)
+{
+    check_shape<float>({14, 2560, {0, 1024, 2048}, true}, 4);
+    check_shape<Bf16>({13, 1031, {0, 512}, true}, 4);
+    check_shape<float>({13, 320, {0, 256}, true}, 4, true, {2.5f, 12});
+}
+
 TEST(CrossEntropyOfOneBlockIsThatOfTheWhole) { check_shape<Bf16>({5, 4096, {0}}, 4); }
 
 TEST(CrossEntropyStatisticsDoNotDependOnTheOrderOfThreads)
@@ -290,7 +317,8 @@ TEST(CrossEntropyStatisticsDoNotDependOnTheOrderOfThreads)
     {
         Array<float> loss(1);
         kernel("cross_entropy", "cross_entropy_statistics_loss", 5 + i).run({1}, {1024}, 0, device_targets.device(),
-            static_cast<const float*>(statistics.device()), loss.device(), shape.rows, static_cast<int64_t>(shape.rows + 3));
+            static_cast<const float*>(nullptr), static_cast<const float*>(statistics.device()), loss.device(), shape.rows,
+            static_cast<int64_t>(shape.rows + 3));
         losses[i] = loss.host();
     }
 

@@ -11,6 +11,7 @@ struct Shape
     int rows;
     int vocab;
     int stride;
+    bool weighted = false;
 };
 
 std::string name_of(const Shape& shape)
@@ -50,6 +51,18 @@ std::vector<int> targets_of(const Shape& shape)
     return targets;
 }
 
+// Of either sign, and far from 1; null where there are none.
+std::vector<float> weights_of(const Shape& shape)
+{
+    std::vector<float> weights;
+    for (int r = 0; r < shape.rows; r++)
+    {
+        weights.push_back(shape.weighted ? (r % 3 == 1 ? -0.37f : 1.75f) * static_cast<float>(1 + r % 5) : 1.0f);
+    }
+
+    return weights;
+}
+
 template <typename T> void check_shape(const Shape& shape, float scale, bool in_place = false, const LogitMap& map = {})
 {
     const std::vector<float> logits = logits_of(shape, scale);
@@ -57,6 +70,9 @@ template <typename T> void check_shape(const Shape& shape, float scale, bool in_
     StepBlock step = {};
     step.loss_scale = 1.0f / 1024;
     Array<float> device_logits(logits), loss(std::vector<float>{3.5f});
+    const std::vector<float> weights = weights_of(shape);
+    Array<float> device_weights(weights);
+    const float* given = shape.weighted ? device_weights.device() : nullptr;
     Array<int> device_targets(targets);
     Array<StepBlock> device_step(std::vector<StepBlock>{step});
     Array<T> output(logits.size());
@@ -64,11 +80,11 @@ template <typename T> void check_shape(const Shape& shape, float scale, bool in_
     T* gradient = in_place ? reinterpret_cast<T*>(device_logits.device()) : output.device();
     const uint32_t rows = shape.rows, block = block_for(divided_up(shape.vocab, 16), 64, 512);
     const auto entropy = kernel("cross_entropy", "cross_entropy_" + map.infix() + Type<T>::Name);
-    entropy.run({rows}, {block}, 0, device_logits.device(), device_targets.device(), device_step.device(), static_cast<T*>(nullptr),
-        row_loss.device(), map.scale, map.cap, shape.vocab, static_cast<int64_t>(shape.stride));
+    entropy.run({rows}, {block}, 0, device_logits.device(), device_targets.device(), given, device_step.device(),
+        static_cast<T*>(nullptr), row_loss.device(), map.scale, map.cap, shape.vocab, static_cast<int64_t>(shape.stride));
     const std::vector<double> losses_alone = row_loss.host();
-    entropy.run({rows}, {block}, 0, device_logits.device(), device_targets.device(), device_step.device(), gradient, row_loss.device(),
-        map.scale, map.cap, shape.vocab, static_cast<int64_t>(shape.stride));
+    entropy.run({rows}, {block}, 0, device_logits.device(), device_targets.device(), given, device_step.device(), gradient,
+        row_loss.device(), map.scale, map.cap, shape.vocab, static_cast<int64_t>(shape.stride));
     const std::vector<double> losses = row_loss.host();
     check_same(losses, losses_alone, "losses with and without a gradient");
     std::vector<T> result;
@@ -81,7 +97,7 @@ template <typename T> void check_shape(const Shape& shape, float scale, bool in_
         result = output.host();
     }
 
-    double total = 0;
+    double total = 0, size = 0;
     for (int r = 0; r < shape.rows; r++)
     {
         const float* raw = &logits[static_cast<size_t>(r) * shape.stride];
@@ -98,22 +114,25 @@ template <typename T> void check_shape(const Shape& shape, float scale, bool in_
             sum += std::exp(row[j] - most);
         }
 
-        const double lse = most + std::log(sum), expected = targets[r] < 0 ? 0 : lse - row[targets[r]];
+        const double lse = most + std::log(sum), weight = weights[r],
+                     expected = targets[r] < 0 ? 0 : weight * (lse - row[targets[r]]);
         total += expected;
+        size += std::fabs(expected);
         const double loss_error = std::fabs(losses[r] - expected);
-        const double loss_allowed = 1e-6 + (std::fabs(lse) * 2 + map.slack(2 * most)) * 0x1p-24;
+        const double loss_allowed = 1e-6 + std::fabs(weight) * (std::fabs(lse) * 2 + map.slack(2 * most)) * 0x1p-24;
         check(loss_error <= (targets[r] < 0 ? 0 : loss_allowed), "loss off by " + std::to_string(loss_error) + ", " + name_of(shape));
         for (int j = 0; j < shape.stride; j++)
         {
             const double p = j < shape.vocab && targets[r] >= 0 ? std::exp(row[j] - lse) : 0;
             const double slope = j < shape.vocab ? map.slope(raw[j]) : 0;
-            const double wanted = (p - (j == targets[r] ? 1 : 0)) * step.loss_scale * slope;
+            const double wanted = (p - (j == targets[r] ? 1 : 0)) * step.loss_scale * weight * slope;
 
             // logit - maximum is rounded to fp32 before the exponential is taken.
             const double moved = p == 0 ? 0 : 8 + std::fabs(row[j] - most) + map.slack(row[j]) + map.slack(most);
-            const double size = p * moved + (j == targets[r] ? 8 + map.slack(most) : 0);
+            const double rounded = p * moved + (j == targets[r] ? 8 + map.slack(most) : 0);
             const double flat = std::fabs(p - (j == targets[r] ? 1 : 0)) * map.slope_slack();
-            check_close(result[static_cast<size_t>(r) * shape.stride + j], wanted, (size * slope + flat) * step.loss_scale, 2,
+            const double allowed = (rounded * slope + flat) * step.loss_scale * std::fabs(weight);
+            check_close(result[static_cast<size_t>(r) * shape.stride + j], wanted, allowed, 2,
                 "gradient " + std::to_string(j) + ", " + name_of(shape));
         }
     }
@@ -122,7 +141,7 @@ template <typename T> void check_shape(const Shape& shape, float scale, bool in_
     {
         const float before = loss.host()[0];
         kernel("cross_entropy", "cross_entropy_loss").run({1}, {256}, 0, row_loss.device(), loss.device(), shape.rows, accumulate);
-        check_close(loss.host()[0], total + (accumulate ? before : 0), std::fabs(total) + std::fabs(before), 16, "loss, " + name_of(shape));
+        check_close(loss.host()[0], total + (accumulate ? before : 0), size + std::fabs(before), 16, "loss, " + name_of(shape));
     }
 }
 
@@ -180,4 +199,12 @@ TEST(CrossEntropyMayReplaceTheLogits)
 {
     check_shape<float>({7, 4096, 4096}, 4, true);
     check_shape<float>({7, 257, 257}, 4, true);
+}
+
+TEST(CrossEntropyWeighsEachTarget)
+{
+    check_shape<float>({7, 4096, 4096, true}, 4);
+    check_shape<Bf16>({300, 64, 64, true}, 30);
+    check_shape<Bf16>({7, 257, 264, true}, 4);
+    check_shape<float>({7, 300, 300, true}, 20, true, {2.5f, 12});
 }
