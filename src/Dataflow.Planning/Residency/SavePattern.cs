@@ -78,8 +78,8 @@ internal sealed class SavePattern
         : residency.Travelling;
 
     /// <summary>
-    /// The layer of homes that a layer's activations have in that round. What layers have that no backward passes has had its use before the
-    /// next one's begins: they share one.
+    /// The layer of homes that a layer's activations have in that round. What layers have that no backward passes has had its use before
+    /// the next one's begins: they share one.
     /// </summary>
     public int HomeOf(Layer l, Round r) =>
         l.Index < first ? 0
