@@ -1,6 +1,7 @@
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Runtime;
+using Dataflow.Schedules;
 using Dataflow.Training;
 
 namespace Dataflow.Conformance;
@@ -16,6 +17,22 @@ public abstract class GroupConformance<TDevice> : ConformanceSuite<TDevice>
     /// <summary>By name; on a slow device some recipes.</summary>
     public static TheoryData<string, string> Cases =>
         [.. Sample(Optimizer.All.SelectMany(o => Recipe.All.Select(r => (o.Name, r.Name))))];
+
+    /// <summary>Six elements of the queries' bias, and the keys' behind them.</summary>
+    [Fact]
+    public void Groups_that_meet_within_elements_that_are_stored_together_are_refused()
+    {
+        var model = new GoldenCase("llama-small").Model with { HeadCount = 3, KvHeadCount = 1, HeadDim = 2, Biases = Biases.Qkv };
+        var workload = new Workload(model, Recipe.Fp32, new Geometry(64, 1, 64, 1, 1, 64), WorkloadKind.Training);
+        var groups = new ParameterGroups { Groups = [ParameterGroup.Parse("*.k_proj.*:factor=2")] };
+        Assert.Contains(
+            "model.layers.0.self_attn.q_proj.bias and model.layers.0.self_attn.k_proj.bias share 8 elements that are stored together",
+            Assert.Throws<UserErrorException>(() => UpdateTable.Of(workload, groups, 1)).Message,
+            StringComparison.Ordinal
+        );
+        var alike = new ParameterGroups { Groups = [ParameterGroup.Parse("*.bias:factor=2")] };
+        Assert.Equal(2, UpdateTable.Of(workload, alike, 1)[new ParameterOwner(new Layer(0))].DistinctBy(r => r.Scale).Count());
+    }
 
     [Theory]
     [MemberData(nameof(Cases))]
