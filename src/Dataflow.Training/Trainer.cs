@@ -38,7 +38,7 @@ public readonly record struct StepReport(
 /// Drives a schedule on a device: fills the token tables, runs steps, reads losses, and brings weights in and out. Knows neither how the
 /// plan was made nor what the device is.
 /// </summary>
-public sealed class Trainer
+public sealed partial class Trainer
 {
     private readonly Workload workload;
     private readonly Schedule schedule;
@@ -261,99 +261,6 @@ public sealed class Trainer
         int step = StepsDone;
         StepsDone -= updated ? 0 : 1;
         throw StepDiagnosis.Failure(step, got, workload, first);
-    }
-
-    /// <summary>Mean loss of the given rows with what is trained as it is, in nats.</summary>
-    /// <param name="source">The data.</param>
-    /// <param name="rows">As many as a step takes, or fewer.</param>
-    /// <exception cref="UserErrorException">No target of the rows counts.</exception>
-    /// <exception cref="InvalidOperationException">The trainer was made without an evaluation step.</exception>
-    public double Evaluate(ITokenSource source, ReadOnlySpan<int> rows)
-    {
-        using var trained = TrainedInPlace();
-        var (sum, counted, divisor) = Evaluated(source, rows);
-        return counted > 0 ? sum / divisor : throw NothingCounts("these rows");
-    }
-
-    /// <summary>
-    /// Mean loss over all rows of a source with what is trained as it is, in nats: each target that counts once, whatever the rows of a
-    /// step.
-    /// </summary>
-    /// <param name="source">The data.</param>
-    /// <param name="stop">Asked before each evaluation step.</param>
-    /// <returns>Null if it was stopped.</returns>
-    /// <exception cref="UserErrorException">No target of the source counts.</exception>
-    /// <exception cref="InvalidOperationException">The trainer was made without an evaluation step.</exception>
-    public double? EvaluateAll(ITokenSource source, Func<bool> stop)
-    {
-        int[] rows = new int[Math.Min(workload.Geometry.Rows, source.RowCount)];
-        double total = 0, divisors = 0;
-        long counted = 0;
-        using var trained = TrainedInPlace();
-        for (long first = 0; first < source.RowCount; first += rows.Length)
-        {
-            if (stop())
-            {
-                return null;
-            }
-
-            var these = rows.AsSpan(0, (int)Math.Min(rows.Length, source.RowCount - first));
-            for (int i = 0; i < these.Length; i++)
-            {
-                these[i] = (int)first + i;
-            }
-
-            var (sum, targets, divisor) = Evaluated(source, these);
-            total += sum;
-            counted += targets;
-            divisors += divisor;
-        }
-
-        return counted > 0 ? total / divisors : throw NothingCounts("the validation data");
-    }
-
-    /// <summary>The loss of each row of a source with what is trained as it is, in nats, summed over its counted targets.</summary>
-    /// <param name="source">As many rows as a step takes, or fewer.</param>
-    /// <param name="sums">A place for each of them.</param>
-    /// <exception cref="InvalidOperationException">Several rows share a chunk, or the trainer was made without an evaluation
-    /// step.</exception>
-    public void EvaluateRows(ITokenSource source, Span<double> sums)
-    {
-        var geometry = workload.Geometry;
-        int chunksOfRow = geometry.Seqlen / geometry.ChunkTokens;
-        if (chunksOfRow * geometry.ChunkTokens != geometry.Seqlen)
-        {
-            throw new InvalidOperationException($"a row of {geometry.Seqlen} tokens is no whole number of chunks of "
-                + $"{geometry.ChunkTokens}");
-        }
-
-        sums.Clear();
-        using var trained = TrainedInPlace();
-        if (Evaluated(source, [.. Enumerable.Range(0, source.RowCount)]).Counted == 0)
-        {
-            return;
-        }
-
-        for (int row = 0; row < source.RowCount; row++)
-        {
-            var (round, within) = Math.DivRem(row, geometry.RowsPerRound);
-            int first = (round * geometry.ChunksPerRound) + (within * chunksOfRow);
-            foreach (float loss in losses.AsSpan(first, chunksOfRow))
-            {
-                sums[row] += loss;
-            }
-        }
-    }
-
-    /// <summary>What is trained in the place of what steps read, where these differ, until disposal.</summary>
-    private WeightStash? TrainedInPlace() =>
-        average is { Sum: > 0 } ? new WeightStash(parameters, State.Trained, workload.Recipe.Parameters, StashFolder) : null;
-
-    private (double Sum, int Counted, double Divisor) Evaluated(ITokenSource source, ReadOnlySpan<int> rows)
-    {
-        var steps = evaluation ?? throw new InvalidOperationException("made without an evaluation step");
-        var (counted, divisor) = WriteTables(source, rows);
-        return counted == 0 ? default : (Run(steps, new StepArguments(1, default, 1f / (float)divisor)), counted, divisor);
     }
 
     private static UserErrorException NothingCounts(string what) =>

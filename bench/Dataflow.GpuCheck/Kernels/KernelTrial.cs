@@ -54,7 +54,9 @@ internal sealed class Comparison
             Enumerable
                 .Range(0, want.Count)
                 .Max(i => double.IsNaN(got[i]) ? double.NaN : Math.Abs(got[i] - want[i]) / Math.Max(Math.Abs(want[i]), size)) / 8;
-        double share = double.IsNaN(error) || double.IsNaN(furthest) ? double.PositiveInfinity : Math.Max(error, furthest) / bound;
+        double share = double.IsNaN(error) || double.IsNaN(furthest) ? double.PositiveInfinity
+            : Math.Max(error, furthest) is > 0 and var most ? most / bound
+            : 0; // whatever the bound, which of what must be exact is 0
         Worst = Math.Max(Worst, share);
         if (!(share <= 1))
         {

@@ -70,6 +70,8 @@ internal static class MuonTrials
                         RateFactor = 1,
                         DecayFactor = 1,
                         OwnDecay = 0,
+                        Norms = 0,
+                        NormCount = 0,
                     }
                 ),
             compare =>
