@@ -9,6 +9,9 @@ namespace Dataflow;
 /// </summary>
 internal sealed class LossWindow
 {
+    /// <summary>The most characters of <see cref="ToString"/>.</summary>
+    public const int LongestText = Most * 25;
+
     private const int Most = 50;
     private const int Least = 20;
     private const double NormalDeviation = 1.4826;

@@ -146,7 +146,7 @@ internal sealed record PreparedRun : IDisposable
         }
 
         var rates = known ?? settings.RatesOf((long)plan.Workload.Geometry.Rows * plan.Workload.Geometry.Seqlen);
-        var saving = settings.Saves is { } wanted ? SavePlan.For(wanted, plan, progress, free) : null;
+        var saving = settings.Saves is { } wanted ? SavePlan.For(wanted, plan, RunWatch.Longest(progress, settings.Watch), free) : null;
         CheckDisks(settings, plan, saving);
         ExportFolder.Prepare(settings, source, plan.Workload.Recipe);
         var prediction = Prediction.For(plan, settings.Plan.Device, settings.Plan.Hardware, free, by.Remembers);
@@ -201,6 +201,11 @@ internal sealed record PreparedRun : IDisposable
         var feed = data.Feed(plan.Workload.Geometry.Rows, settings.Seed);
         Resumption.Seek(feed, loaded, plan.Workload.Geometry);
         var watch = new RunWatch(settings.Watch, trainer, loaded?.Progress.Settings);
+        if (watch.Memory > Bytes.Zero)
+        {
+            Note($"--watch takes {watch.Memory} of host memory beyond the budget");
+        }
+
         var trace = parts.Own(StepTrace.Open(settings, device, plan.Schedule, trainer.StepsDone + 1));
         return new PreparedRun
         {

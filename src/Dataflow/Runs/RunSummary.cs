@@ -46,7 +46,7 @@ public sealed record RunSummary(TrainingPlan Plan)
     /// <summary>Their time in steps.</summary>
     public double SecondsBefore { get; init; }
 
-    /// <summary>Steps of all runs, those that were taken back by going to a checkpoint included.</summary>
+    /// <summary>Steps of all runs; of this one also those that it went back from to a checkpoint.</summary>
     public int AllSteps => StepsBefore + Steps;
 
     /// <summary>Tokens of all runs.</summary>

@@ -58,6 +58,18 @@ internal sealed class RunWatch
         }
     }
 
+    /// <summary>What is stored of a run, with room for what <see cref="Saved"/> adds: a save's size is known before.</summary>
+    public static TrainingProgress Longest(TrainingProgress progress, WatchOptions options) =>
+        options.RollbackSpike is null
+            ? progress
+            : progress with
+            {
+                Settings = new OrderedDictionary<string, string>(progress.Settings)
+                {
+                    [RecentLosses] = new string('0', LossWindow.LongestText),
+                },
+            };
+
     /// <summary>The host memory that watching takes, beside the budgets.</summary>
     public Model.Bytes Memory => groups?.Memory ?? Model.Bytes.Zero;
 
