@@ -168,7 +168,7 @@ public sealed partial class Trainer
     }
 
     /// <summary>
-    /// Writes all parameters, and what of the optimizer's state begins as they do, into the arenas, on all cores, and clears the rest of it.
+    /// Writes all parameters, and what of the optimizer's state begins as they do, into the arenas, on all cores, and clears the rest.
     /// </summary>
     /// <exception cref="ArgumentException">They are of a model whose parameters lie in another order.</exception>
     public void Load(IWeightSource weights)

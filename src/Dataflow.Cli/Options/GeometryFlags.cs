@@ -30,8 +30,8 @@ internal sealed class GeometryFlags
     private readonly Option<float?> ema = Declare.Option<float?>(
         HyperparameterFlags.Ema,
         "DECAY",
-        "keep a moving average of the weights, which keeps so much of itself in a step, as 0.999; it is what is exported, and takes 4 bytes "
-            + "a parameter",
+        "keep a moving average of the weights, which keeps so much of itself in a step, as 0.999; it is what is exported, and takes 4 "
+            + "bytes a parameter",
         t => Values.Real(0, 1)(t)
     );
 

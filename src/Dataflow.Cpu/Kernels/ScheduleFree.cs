@@ -6,8 +6,8 @@ using Dataflow.Model;
 namespace Dataflow.Cpu.Kernels;
 
 /// <summary>
-/// Schedule-free AdamW (<see cref="UpdateRule.ScheduleFree"/>): weights are y, moments z and v. What is the same for all elements is computed
-/// in double, then rounded.
+/// Schedule-free AdamW (<see cref="UpdateRule.ScheduleFree"/>): weights are y, moments z and v. What is the same for all elements is
+/// computed in double, then rounded.
 /// </summary>
 internal readonly record struct ScheduleFree(
     float Beta2, float OneMinusBeta2, float Correction, float Epsilon, float Decay, float Share, float Rate, float RateOfY)

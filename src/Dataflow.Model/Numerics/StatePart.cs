@@ -20,7 +20,7 @@ public sealed record StatePart(string Name, DType Type)
     /// <summary>Whether these are what updates add to.</summary>
     public bool IsMaster => Name == MasterWeights;
 
-    /// <summary>Whether these are weights, too: they begin as the weights do, and are the weights of what is frozen. Else it is zeros.</summary>
+    /// <summary>Whether these are weights, too: they begin as the weights do, and are those of what is frozen.</summary>
     public bool BeginsAsWeights => IsMaster || Name is Walk or Average;
 
     /// <summary>Bytes of so many weights' numbers.</summary>

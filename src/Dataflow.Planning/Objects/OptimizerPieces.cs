@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Dataflow.Model;
+using Dataflow.Simulation;
 
 namespace Dataflow.Planning;
 
@@ -62,6 +63,19 @@ internal sealed class OptimizerPieces
 
     /// <summary>One of them.</summary>
     public Piece Of(ParameterLayout layout, int piece) => pieces[layout][piece];
+
+    /// <summary>Seconds of all updates, where these are more than one pass over all elements.</summary>
+    public double Seconds(UpdateWork work, CostModel machine)
+    {
+        double seconds = 0;
+        foreach (var (layout, objects) in Order.CountBy(layout => layout))
+        {
+            var runs = pieces[layout].SelectMany(p => work.Of(layout, p.First, p.Count));
+            seconds += objects * runs.Sum(run => run.Times * machine.Seconds(run.Kernel, run.Work));
+        }
+
+        return seconds;
+    }
 
     private static Piece[] Cut(StateLayout state, long pieceElements)
     {

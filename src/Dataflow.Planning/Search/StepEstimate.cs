@@ -85,7 +85,7 @@ internal sealed class StepEstimate
             : 0;
         if (workload.Kind.Updates() && !workload.Optimizer.IsElementwise)
         {
-            update = 1e9 * SecondsOfUpdates();
+            update = 1e9 * pieces.Seconds(new UpdateWork(workload, programs), machine);
         }
 
         double host = machine.Links.HostMemory;
@@ -231,23 +231,6 @@ internal sealed class StepEstimate
     /// Ops take whole nanoseconds, so that each may be half a one shorter than what it computes: four a pair, as many a block of the
     /// vocabulary, and updates.
     /// </summary>
-    /// <summary>Of an optimizer whose updates are not one pass over all elements.</summary>
-    private double SecondsOfUpdates()
-    {
-        var work = new UpdateWork(workload, programs);
-        double seconds = 0;
-        foreach (var (layout, objects) in pieces.Order.CountBy(layout => layout))
-        {
-            var runs = Enumerable
-                .Range(0, pieces.CountOf(layout))
-                .Select(p => pieces.Of(layout, p))
-                .SelectMany(p => work.Of(layout, p.First, p.Count));
-            seconds += objects * runs.Sum(run => run.Times * machine.Seconds(run.Kernel, run.Work));
-        }
-
-        return seconds;
-    }
-
     private double Rounding => 0.5 * ((4.0 * geometry.Rounds * chunks * (layers + 1 + programs.Vocabulary.Count)) + pieces.Total);
 
     private readonly record struct Pass(double Compute, double In, double Out);

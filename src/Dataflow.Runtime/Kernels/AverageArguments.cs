@@ -17,7 +17,7 @@ public readonly record struct AverageArguments : IKernelArguments
     /// <summary>Elements.</summary>
     public required long Count { get; init; }
 
-    /// <summary>Sums of squares (fp64) of which the gradients' global norm is: where it is not finite, the average stays. 0: none.</summary>
+    /// <summary>Sums of squares (fp64) of which the gradients' global norm is: where it is not finite, the average stays.</summary>
     public required nuint Norms { get; init; }
 
     /// <summary>How many; 0 where it is not clipped.</summary>
