@@ -11,7 +11,8 @@ internal static class OptionGroups
         "--chunk", "--chunks-per-round", "--rounds", "--vocabulary-blocks", "--save-set", "--policy", "--no-cache", "--deterministic",
 
         // The optimizer beyond its learning rate.
-        "--beta1", "--beta2", "--eps", "--momentum", "--nesterov", "--weight-decay", "--schedule-options", "--group", "--no-decay",
+        "--beta1", "--beta2", "--eps", "--momentum", "--nesterov", "--weight-decay", "--match-rms", "--ns-steps", "--ns-a", "--ns-b",
+        "--ns-c", "--step-power", "--rate-power", "--schedule-options", "--group", "--no-decay",
         "--on-non-finite", "--watch", "--rollback-spike",
 
         // What becomes of data, which has defaults that most want.

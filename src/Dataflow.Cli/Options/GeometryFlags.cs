@@ -23,7 +23,9 @@ internal sealed class GeometryFlags
     private readonly Option<Optimizer?> optimizer = Declare.Option(
         "--optimizer",
         string.Join('|', Optimizer.All),
-        $"how parameters are updated [default: {Optimizer.All[0]}]",
+        "how parameters are updated: adamw; adamw-8bit, whose moments take a quarter; muon, which makes the updates of the layers' "
+            + "matrices orthogonal and leaves the rest to adamw; lion, with half of the state and a third to a tenth of the learning rate; "
+            + $"schedule-free, which trains an average and needs no schedule; sgd with momentum [default: {Optimizer.All[0]}]",
         Values.OptimizerNamed
     );
 

@@ -58,6 +58,10 @@ internal sealed class HyperparameterFlags
         );
     }
 
+    /// <summary>"adamw, muon and lion".</summary>
+    private static string Listed(string[] names) =>
+        names.Length == 1 ? names[0] : $"{string.Join(", ", names.SkipLast(1))} and {names[^1]}";
+
     /// <summary>"0.0003"; where not all optimizers that have it agree, each with its name.</summary>
     private static string Defaults(Hyperparameter number)
     {
@@ -67,6 +71,6 @@ internal sealed class HyperparameterFlags
             .ToList();
         return having.Count == 1
             ? having[0].Key
-            : string.Join(", ", having.Select(g => $"{g.Key} of {string.Join(" and ", g)}"));
+            : string.Join("; ", having.Select(g => $"{g.Key} of {Listed([.. g.Select(o => o.Name)])}"));
     }
 }
