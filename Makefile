@@ -124,6 +124,10 @@ soak: build ## run in full what the tests run a sample of: kills, mutations, fli
 bench: build ## measure planning, simulation, kernels, what planning costs, predictions, TorchSharp and the Rust tokenizers beside; writes bench/results
 	@"$(DOTNET)" $(BENCHMARKS) planning simulation kernels costs prediction peers tokenizer --out $(RESULTS)
 
+check-optimizers: build text ## train micro for 1,000 steps with each optimizer and recipe; half an hour; writes bench/results
+	@sh bench/optimizers.sh $(TEXT) artifacts/optimizers
+	@"$(DOTNET)" $(BENCHMARKS) optimizers --out $(RESULTS)
+
 frontier: build ## how little memory each model needs; writes bench/results
 	@note="Commit $$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD -- src models || echo ' with changes'). A function of the sources: the machine plays no part."; \
 	bin/dataflow frontier $(FRONTIER) --note "$$note" --out $(RESULTS)/frontier.md && \

@@ -15,13 +15,17 @@ namespace Dataflow.Benchmarks;
 /// </summary>
 internal static class Suites
 {
+    private const string OptimizerRuns = "artifacts/optimizers";
     private const string Usage =
         "usage: Dataflow.Benchmarks [planning] [simulation] [kernels] [products] [costs] [prediction] [peers] [tokenizer] [generation] "
-            + "[--out DIR] [--long] [options of BenchmarkDotNet, such as --filter '*Waits*']";
+            + "[optimizers] [--out DIR] [--long] [options of BenchmarkDotNet, such as --filter '*Waits*']";
     private static readonly string[] All = ["planning", "simulation", "kernels", "products", "costs", "prediction", "peers", "tokenizer"];
 
     // It needs a model that is not here: it runs where it is named.
     private const string Generation = "generation";
+
+    // It reads what bench/optimizers.sh left in a folder.
+    private const string Optimizers = "optimizers";
 
     /// <summary>Runs what the arguments name, all of it if they name nothing.</summary>
     public static int Run(string[] arguments)
@@ -40,7 +44,7 @@ internal static class Suites
                 case "--long":
                     patient = true;
                     break;
-                case var name when All.Contains(name) || name == Generation:
+                case var name when All.Contains(name) || name is Generation or Optimizers:
                     names.Add(name);
                     break;
                 case var name when !name.StartsWith('-') && rest.Count == 0:
@@ -64,11 +68,12 @@ internal static class Suites
                 "peers" => PeerComparison.Measure(),
                 "tokenizer" => TokenizerComparison.Measure(),
                 Generation => GenerationComparison.Measure(),
+                Optimizers => OptimizerCurves.Of(OptimizerRuns),
                 "simulation" => SimulationBenchmarks.Result(Measure(typeof(SimulationBenchmarks), patient, rest)),
                 "kernels" => KernelBenchmarks.Result(Measure(typeof(KernelBenchmarks), patient, rest)),
                 _ => PlanCosts.Measure(),
             };
-            string how = name is "products" or "costs" or "prediction" or "peers" or "tokenizer" or Generation
+            string how = name is "products" or "costs" or "prediction" or "peers" or "tokenizer" or Generation or Optimizers
                 ? result.How
                 : $"{result.How} BenchmarkDotNet {typeof(Job).Assembly.GetName().Version?.ToString(3)}, {(patient ? "default" : "short")} "
                     + $"job in one process.";
@@ -77,6 +82,10 @@ internal static class Suites
             if (folder is not null)
             {
                 result.WriteTo(folder, name, conditions);
+                if (name == Optimizers)
+                {
+                    File.WriteAllText(Path.Combine(folder, name + ".svg"), OptimizerCurves.Svg(OptimizerRuns));
+                }
             }
         }
 

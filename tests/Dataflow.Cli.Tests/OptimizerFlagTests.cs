@@ -23,7 +23,7 @@ public class OptimizerFlagTests
         {
             string[] numbers =
             [
-                .. optimizer.Hyperparameters.SelectMany(n => new[] { $"--{n.Name}", n == Hyperparameter.Nesterov ? "1" : "0.5" }),
+                .. optimizer.Hyperparameters.SelectMany(n => new[] { $"--{n.Name}", n.IsWhole ? "1" : "0.5" }),
             ];
             string[] arguments =
             [
