@@ -42,6 +42,51 @@ public class FrozenTypeTests
         Assert.Equal((2 * ((2 * matrices) + (4 * vectors))) + (4 * (matrices + vectors)), Model.FrozenSize(Recipe.Fp32).Value);
     }
 
+    /// <summary>Four blocks of 32 elements, with a scale of 4 bytes each, are 144 bytes.</summary>
+    [Fact]
+    public void Matrices_in_int8_take_nine_eighths_of_a_byte_an_element_in_every_recipe()
+    {
+        // Q|K|V, the projection behind attention, gate|up and down: each a multiple of 128 elements.
+        const long Matrices = 64 * ((64 + 32 + 32) + 64 + (3 * 176)), Vectors = 64 + 64 + 16 + 16;
+        var model = ModelConfigReader.Parse(File.Replace("\"bf16\"", "\"int8\"", StringComparison.Ordinal), "file");
+        Assert.Equal(model, ModelConfigReader.Parse(ModelConfigWriter.Own(model), "file"));
+        foreach (var recipe in Recipe.All)
+        {
+            var layer = new BlockPrograms(model, recipe, Geometry)[new Layer(0)];
+            long size = recipe.Parameters.Size();
+            Assert.Equal([recipe.Parameters, DType.Int8], layer.Parts.Select(p => p.TypeIn(recipe)));
+            Assert.Equal(Matrices * 9 / 8, layer.WeightsSize(1).Value);
+            Assert.Equal(
+                (2 * ((Matrices * 9 / 8) + (size * Vectors))) + (size * (Matrices + Vectors)),
+                model.FrozenSize(recipe).Value);
+            foreach (var (operand, place) in layer.Forward(SaveSet.All).Places.Where(p => p.Value.Type == DType.Int8))
+            {
+                // 16 bytes are read at a time.
+                Assert.Equal(0, place.Offset.Value % 16);
+                Assert.Equal(place.Rows * place.Columns * 9 / 8, place.Size.Value);
+                Assert.Equal(recipe.Parameters, layer.Forward(SaveSet.All).Places[Operand.Dense(operand.Weight)].Type);
+            }
+        }
+    }
+
+    [Fact]
+    public void Matrices_that_are_no_whole_blocks_are_refused()
+    {
+        string cut = File.Replace("\"bf16\"", "\"int8\"", StringComparison.Ordinal)
+            .Replace("\"model_dim\": 64", "\"model_dim\": 36", StringComparison.Ordinal)
+            .Replace("176", "175", StringComparison.Ordinal);
+        Assert.EndsWith(
+            "layers has a layer with frozen_dtype int8, in which 32 elements of a matrix share a scale, and a matrix of 175 x 36 elements, "
+                + "which is no multiple of that: leave its frozen_dtype out",
+            Assert.Throws<UserErrorException>(() => ModelConfigReader.Parse(cut, "file")).Message.Split("; ")[^1],
+            StringComparison.Ordinal);
+
+        // A block may go on in the next row: 6,336 elements are 198 blocks, in 50 groups of four. What no file says is refused, too.
+        var model = ModelConfigReader.Parse(cut.Replace("175", "176", StringComparison.Ordinal), "file");
+        Assert.Equal(50 * 144, DType.Int8.SizeOf(176 * 36).Value);
+        Assert.Throws<InvalidOperationException>(() => ParameterLayout.Block(model, model.Kinds.First() with { FfnDim = 175 }).Parts());
+    }
+
     [Fact]
     public void Every_product_with_a_stored_matrix_takes_a_dense_copy_made_just_before_it()
     {

@@ -71,7 +71,7 @@ public class LayerPatternTests
     [InlineData("[{\"ffn_dim\": 0}, {\"ffn_dim\": 176}]", "ffn_dim of layers must be from 1 to 1048576, found 0")]
     [InlineData(
         "[{\"ffn_dim\": 176, \"frozen\": true, \"frozen_dtype\": \"int32\"}]",
-        "layers: frozen_dtype must be bf16, found \"int32\""
+        "layers: frozen_dtype must be bf16 or int8, found \"int32\""
     )]
     [InlineData(
         "[{\"ffn_dim\": 176, \"frozen_dtype\": \"bf16\"}]",

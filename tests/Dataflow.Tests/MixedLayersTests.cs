@@ -11,8 +11,12 @@ public class MixedLayersTests
          "rope_theta": 10000, "rms_norm_eps": 1e-6, "layers": [{"ffn_dim": 96, "window": 24}, {"ffn_dim": 160, "ffn_apart": true}]}
         """;
 
-    /// <summary>What frozen layers may be stored in.</summary>
-    public static TheoryData<DType> FrozenTypes => [.. DTypes.OfFrozen];
+    /// <summary>What frozen layers may be stored in, and the recipe; what is no float is read as each.</summary>
+    public static TheoryData<DType, string> FrozenTypes =>
+        [
+            .. DTypes.OfFrozen.Select(t => (t, Recipe.Fp32.Name)),
+            .. DTypes.OfFrozen.Where(t => t != DType.BFloat16).SelectMany(t => new[] { (t, Recipe.Bf16.Name), (t, Recipe.Bf16Master.Name) }),
+        ];
 
     [Fact]
     public void A_run_stopped_and_resumed_has_the_losses_of_one_that_was_not()
@@ -80,8 +84,9 @@ public class MixedLayersTests
     /// <summary>Each checkpoint and export has the values that the stored matrices stand for, which are stored as the same again.</summary>
     [Theory]
     [MemberData(nameof(FrozenTypes))]
-    public void Stored_frozen_layers_are_saved_resumed_and_exported_as_they_are(DType type)
+    public void Stored_frozen_layers_are_saved_resumed_and_exported_as_they_are(DType type, string recipe)
     {
+        var dtype = Recipe.All.Single(r => r.Name == recipe);
         using var tiny = new TinyRun();
         string model = tiny.PathOf("stored.json"), exported = tiny.PathOf("exported");
         const string Window = "\"window\": 24";
@@ -92,7 +97,7 @@ public class MixedLayersTests
         TrainingOptions Options(int steps, string? checkpoint = null)
         {
             var options = tiny.Options(steps, checkpoint);
-            return options with { Plan = options.Plan with { Model = model, Dtype = Recipe.Fp32 } };
+            return options with { Plan = options.Plan with { Model = model, Dtype = dtype } };
         }
 
         double[] straight = TinyRun.Losses(Options(4) with { Export = exported });
@@ -108,11 +113,12 @@ public class MixedLayersTests
         byte[] frozen = Read(checkpoint.WeightsOf(config), ParameterObject.Block(new Layer(0)));
         byte[] trained = Read(checkpoint.WeightsOf(config), ParameterObject.Block(new Layer(1)));
         Assert.All(frozen.Chunk(4), v => Assert.True(type != DType.BFloat16 || (v[0] | v[1]) == 0));
-        Assert.Contains(trained.Chunk(4), v => (v[0] | v[1]) != 0);
+        Assert.Equal(dtype.Parameters == DType.Float32, trained.Chunk(4).Any(v => (v[0] | v[1]) != 0));
 
         // A model that starts from what was exported has the same again.
         string again = tiny.PathOf("again");
-        TrainingOptions From(string folder) => tiny.Options(1) with { Plan = tiny.Options(1).Plan with { Model = folder } };
+        TrainingOptions From(string folder) =>
+            tiny.Options(1) with { Plan = tiny.Options(1).Plan with { Model = folder, Dtype = dtype } };
         _ = TinyRun.Losses(From(exported) with { Export = again });
         using var second = Checkpoint.Open(again);
         Assert.Equal(frozen, Read(second.WeightsOf(config), ParameterObject.Block(new Layer(0))));

@@ -27,6 +27,9 @@ public static unsafe class Dequantize
             case DType.BFloat16:
                 team.For(jobs, new Job<BFloat16Storage>(from, to));
                 break;
+            case DType.Int8:
+                team.For(jobs, new Job<Int8Storage>(from, to));
+                break;
             default:
                 throw new ArgumentException($"no weight is stored in {call.Stored.Type.Name()}", nameof(call));
         }
@@ -35,7 +38,7 @@ public static unsafe class Dequantize
     /// <summary>How a type stores elements.</summary>
     private interface IStorage
     {
-        /// <summary>Up to sixteen elements from a multiple of sixteen on; other lanes are 0.</summary>
+        /// <summary>Up to sixteen elements from a multiple of sixteen on; other lanes are anything.</summary>
         static abstract Vector512<float> Load(byte* data, long first, int lanes);
     }
 
@@ -43,6 +46,25 @@ public static unsafe class Dequantize
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<float> Load(byte* data, long first, int lanes) => Lanes.Load(data + (2 * first), DType.BFloat16, lanes);
+    }
+
+    private readonly struct Int8Storage : IStorage
+    {
+        private const int ScalesBytes = Int8Blocks.GroupBytes - Int8Blocks.GroupElements;
+
+        // Whole groups are in memory, whatever of the last one is elements.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<float> Load(byte* data, long first, int lanes)
+        {
+            byte* group = data + (first / Int8Blocks.GroupElements * Int8Blocks.GroupBytes);
+            int within = (int)(first % Int8Blocks.GroupElements);
+            Vector256<short> wide = Vector256.Create(
+                Vector128.WidenLower(Vector128.Load((sbyte*)group + ScalesBytes + within)),
+                Vector128.WidenUpper(Vector128.Load((sbyte*)group + ScalesBytes + within))
+            );
+            Vector512<int> codes = Vector512.Create(Vector256.WidenLower(wide), Vector256.WidenUpper(wide));
+            return Vector512.ConvertToSingle(codes) * Vector512.Create(((float*)group)[within / Int8Blocks.BlockElements]);
+        }
     }
 
     private readonly struct Job<TStorage>(byte* from, Matrix to) : IJob

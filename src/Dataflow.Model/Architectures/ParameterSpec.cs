@@ -79,6 +79,12 @@ public sealed record ParameterSpec
     public ParameterSpec WithRows(long rows) =>
         new(Name, rows, Columns, Initial, []) { Group = Group, IsTrained = IsTrained, Storage = Storage, RowsOf = this };
 
+    /// <summary>
+    /// Whether what shares a scale in a type is of one tensor of a checkpoint, as neighbours there or as a run of one of our rows.
+    /// </summary>
+    internal bool HasWholeBlocks(DType type) =>
+        Parts.All(p => (p.Order is null && !p.IsTransposed ? p.ElementCount : Columns) % type.ElementsPerScale() == 0);
+
     /// <summary>A matrix [out, in], of parts with so many rows each.</summary>
     public static ParameterSpec Matrix(WeightName name, long columns, InitialValues initial, params ReadOnlySpan<NamedRows> parts)
     {

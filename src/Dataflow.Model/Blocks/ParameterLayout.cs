@@ -92,6 +92,14 @@ public sealed record ParameterLayout
             }
 
             ParameterSpec[] specs = [.. Tensors.Skip(from).Select(t => t.Spec).TakeWhile(s => AreTogether(first, s))];
+            if (first.Storage is { } stored && Array.Find(specs, s => !s.HasWholeBlocks(stored)) is { } cut)
+            {
+                throw new InvalidOperationException(
+                    $"{cut.Name} [{cut.Rows}, {cut.Columns}] has tensors whose elements are no multiple of the {stored.ElementsPerScale()} "
+                        + $"that share a scale in {stored.Name()}"
+                );
+            }
+
             parts.Add(Of(specs, Tensors[from].ElementOffset));
             from += specs.Length;
         }

@@ -121,6 +121,14 @@ internal static class ModelConfigLimits
             {
                 faults.Add($"{layers} has a layer with frozen_dtype {type.Name()} that is not frozen, and only frozen layers have one");
             }
+
+            if (kind.FrozenType is { } stored && Cut(config, kind, stored) is { } elements)
+            {
+                faults.Add(
+                    $"{layers} has a layer with frozen_dtype {stored.Name()}, in which {stored.ElementsPerScale()} elements of a matrix share "
+                        + $"a scale, and a matrix of {elements} elements, which is no multiple of that: leave its frozen_dtype out"
+                );
+            }
         }
 
         int widest = pattern.Kinds.Max(k => k.FfnDim);
@@ -128,6 +136,17 @@ internal static class ModelConfigLimits
         {
             faults.Add($"{ffnDim} is {config.FfnDim}, and the widest of {layers} has {widest}");
         }
+    }
+
+    /// <summary>The elements of a layer's matrix that are no whole blocks of a type, as "100 x 36"; null: all are.</summary>
+    private static string? Cut(ModelConfig config, LayerKind kind, DType type)
+    {
+        (int Rows, int Columns)[] matrices =
+        [
+            (config.QueryDim, config.ModelDim), (config.KvDim, config.ModelDim), (kind.FfnDim, config.ModelDim),
+        ];
+        var cut = Array.Find(matrices, m => m is { Rows: > 0 and <= Dim, Columns: > 0 } && (long)m.Rows * m.Columns % type.ElementsPerScale() != 0);
+        return cut == default ? null : $"{cut.Rows} x {cut.Columns}";
     }
 
     private static string Number(double value) => value.ToString(CultureInfo.InvariantCulture);

@@ -16,6 +16,9 @@ public enum DType
 
     /// <summary>Codes of quantised numbers, whose values are in a table (<see cref="DynamicMap"/>).</summary>
     UInt8,
+
+    /// <summary>Codes of 8 bits with a sign; each block of 32 has a scale in fp32 (<see cref="Int8Blocks"/>).</summary>
+    Int8,
 }
 
 /// <summary>Facts about a <see cref="DType"/>.</summary>
@@ -25,14 +28,16 @@ public static class DTypes
     /// What the matrices of frozen layers may be stored in, whatever the recipe. Each has a case in the conversion of elements (its values
     /// are made and read back through it) and in the kernel <see cref="Kernel.Dequantize"/> of each device.
     /// </summary>
-    public static ImmutableArray<DType> OfFrozen { get; } = [DType.BFloat16];
+    public static ImmutableArray<DType> OfFrozen { get; } = [DType.BFloat16, DType.Int8];
 
-    /// <summary>Bytes of one element.</summary>
+    /// <summary>Bytes of one element that is stored by itself.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Of blocks: <see cref="SizeOf"/> knows their bytes.</exception>
     public static long Size(this DType type) => type switch
     {
         DType.Float32 or DType.Int32 => 4,
         DType.BFloat16 => 2,
         DType.UInt8 => 1,
+        DType.Int8 => throw new ArgumentOutOfRangeException(nameof(type), type, "elements are stored in blocks, none by itself"),
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "unknown dtype"),
     };
 
@@ -40,11 +45,22 @@ public static class DTypes
     public static int BlockElements(this DType type) => type switch
     {
         DType.Float32 or DType.Int32 or DType.BFloat16 or DType.UInt8 => 1,
+        DType.Int8 => Int8Blocks.GroupElements,
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "unknown dtype"),
     };
 
+    /// <summary>
+    /// Elements that share a scale, consecutive ones of one tensor of a checkpoint, whose elements are a multiple of it; 1 where none share.
+    /// </summary>
+    public static int ElementsPerScale(this DType type) => type == DType.Int8 ? Int8Blocks.BlockElements : 1;
+
     /// <summary>Bytes of so many elements in a row: where a type stores blocks with what their elements share, of whole blocks.</summary>
-    public static Bytes SizeOf(this DType type, long elements) => new(checked(elements * type.Size()));
+    public static Bytes SizeOf(this DType type, long elements) =>
+        new(
+            type == DType.Int8
+                ? checked((elements + Int8Blocks.GroupElements - 1) / Int8Blocks.GroupElements * Int8Blocks.GroupBytes)
+                : checked(elements * type.Size())
+        );
 
     /// <summary>The name used in plans and on the command line.</summary>
     public static string Name(this DType type) => type switch
@@ -53,6 +69,7 @@ public static class DTypes
         DType.BFloat16 => "bf16",
         DType.Int32 => "int32",
         DType.UInt8 => "u8",
+        DType.Int8 => "int8",
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "unknown dtype"),
     };
 }

@@ -5,10 +5,14 @@ namespace Dataflow.Training;
 
 /// <summary>
 /// Conversion of runs of little-endian numbers between the float types of files and those of memory. Widening is exact; narrowing to
-/// bf16 rounds to nearest, ties to even, keeps infinities, and keeps a NaN a NaN.
+/// bf16 rounds to nearest, ties to even, keeps infinities, and keeps a NaN a NaN. Types with blocks are read and written from a block's
+/// start on.
 /// </summary>
 internal static class ElementConversion
 {
+    /// <summary>A multiple of every type's block.</summary>
+    private const int PieceElements = 1 << 10;
+
     /// <summary>One number rounded to bf16: its 16 bits.</summary>
     public static ushort ToBFloat16(float value)
     {
@@ -25,8 +29,24 @@ internal static class ElementConversion
     public static float FromBFloat16(ushort bits) => BitConverter.UInt32BitsToSingle((uint)bits << 16);
 
     /// <summary>Converts whole elements; the spans hold the same number of them.</summary>
-    public static void Convert(ReadOnlySpan<byte> source, DType from, Span<byte> destination, DType to) =>
-        Convert(source, from.Stored(), destination, to);
+    public static void Convert(ReadOnlySpan<byte> source, DType from, Span<byte> destination, DType to)
+    {
+        if (from != DType.Int8)
+        {
+            Convert(source, from.Stored(), destination, to);
+            return;
+        }
+
+        Span<float> values = stackalloc float[PieceElements];
+        for (int size = (int)to.Size(); destination.Length > 0;)
+        {
+            int count = Math.Min(PieceElements, destination.Length / size);
+            Int8Blocks.Load(source, values[..count]);
+            FromFloats(values[..count], destination, to);
+            destination = destination[(count * size)..];
+            source = source[(int)from.SizeOf(count).Value..];
+        }
+    }
 
     /// <summary>Converts whole elements of a file; the spans hold the same number of them.</summary>
     public static void Convert(ReadOnlySpan<byte> source, StoredType from, Span<byte> destination, DType to)
@@ -48,6 +68,12 @@ internal static class ElementConversion
                 break;
             case (StoredType.F16, DType.BFloat16):
                 Narrow(MemoryMarshal.Cast<byte, Half>(source), MemoryMarshal.Cast<byte, ushort>(destination));
+                break;
+            case (StoredType.F32, DType.Int8):
+                Int8Blocks.Store(MemoryMarshal.Cast<byte, float>(source), destination);
+                break;
+            case (StoredType.BF16 or StoredType.F16, DType.Int8):
+                ThroughFloats(source, from, destination, to);
                 break;
             default:
                 throw new ArgumentException($"no conversion from {from} to {to}", nameof(to));
@@ -92,6 +118,19 @@ internal static class ElementConversion
         for (int i = 0; i < narrow.Length; i++)
         {
             narrow[i] = ToBFloat16(source[i]);
+        }
+    }
+
+    private static void ThroughFloats(ReadOnlySpan<byte> source, StoredType from, Span<byte> destination, DType to)
+    {
+        Span<float> values = stackalloc float[PieceElements];
+        for (int size = (int)from.Size(); source.Length > 0;)
+        {
+            int count = Math.Min(PieceElements, source.Length / size);
+            Convert(source[..(count * size)], from, MemoryMarshal.AsBytes(values[..count]), DType.Float32);
+            Convert(MemoryMarshal.AsBytes(values[..count]), StoredType.F32, destination, to);
+            source = source[(count * size)..];
+            destination = destination[(int)to.SizeOf(count).Value..];
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Dataflow.Cpu.Kernels;
 using Dataflow.Model;
 using Dataflow.Runtime;
@@ -179,6 +180,9 @@ public sealed unsafe class AllocationTests : KernelTest
             OwnDecay = 0,
         };
         DequantizeArguments dequantize = new() { Stored = New(16, 64, DType.BFloat16).T, Dense = New(16, 64).T };
+        byte[] groups = GC.AllocateArray<byte>((int)DType.Int8.SizeOf(16 * 64).Value, pinned: true);
+        Runtime.Tensor int8 = new((nuint)Marshal.UnsafeAddrOfPinnedArrayElement(groups, 0), DType.Int8, 16, 64);
+        DequantizeArguments ofInt8 = new() { Stored = int8, Dense = New(16, 64).T };
         StepArguments step = new(1, Optimizer.AdamW.Defaults, 1);
         var muon = new MuonUpdate
         {
@@ -200,6 +204,7 @@ public sealed unsafe class AllocationTests : KernelTest
             Gemm.Run(team, x.M.RowRange(0, 9), Transpose.No, w.M, Transpose.Yes, y.M.RowRange(0, 9), null);
             ColumnSum.Run(team, x.M, dRow.M, accumulate: true);
             Dequantize.Run(team, dequantize);
+            Dequantize.Run(team, ofInt8);
             RmsNorm.Forward(team, normForward);
             RmsNorm.Backward(team, normBackward);
             LayerNorm.Forward(team, layerForward);

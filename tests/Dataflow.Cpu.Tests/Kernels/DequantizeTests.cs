@@ -22,6 +22,39 @@ public sealed class DequantizeTests : KernelTest
         }
     }
 
+    /// <summary>Against the definition, over groups that are not full, a job and more.</summary>
+    [Theory]
+    [InlineData(1, 5, DType.Float32)]
+    [InlineData(3, 32, DType.BFloat16)]
+    [InlineData(64, 176, DType.Float32)]
+    [InlineData(37, 131, DType.BFloat16)]
+    [InlineData(300, 129, DType.Float32)]
+    public unsafe void Every_element_of_int8_is_its_code_times_its_blocks_scale(int rows, int columns, DType to)
+    {
+        float[] values = new float[rows * columns];
+        byte[] bytes = new byte[DType.Int8.SizeOf(values.Length).Value];
+        Tensor numbers = New(rows, columns).Random(2);
+        Int8Blocks.Store(new ReadOnlySpan<float>(numbers.Floats, values.Length), bytes);
+        Int8Blocks.Load(bytes, values);
+        Tensor want = New(rows, columns, to);
+        for (int i = 0; i < values.Length; i++)
+        {
+            want[i / columns, i % columns] = values[i];
+        }
+
+        Assert.InRange(values.Zip(numbers.Values().Cast<double>(), (v, n) => Math.Abs(v - n)).Max(), 1e-4, 3.01 / 254);
+        fixed (byte* stored = bytes)
+        {
+            foreach (int threads in ThreadCounts)
+            {
+                Tensor dense = New(rows, columns, to).Poison();
+                Runtime.Tensor from = new((nuint)stored, DType.Int8, rows, columns);
+                Dequantize.Run(Team(threads), new DequantizeArguments { Stored = from, Dense = dense.T });
+                dense.AssertSameBits(want);
+            }
+        }
+    }
+
     [Fact]
     public void Other_shapes_and_types_are_refused()
     {

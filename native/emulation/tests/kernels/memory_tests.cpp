@@ -139,6 +139,50 @@ TEST(DequantizeWidensBf16AndNothingElse)
     }
 }
 
+namespace
+{
+template <typename T> void check_dequantize_int8(int64_t count)
+{
+    Numbers numbers(count);
+    const int64_t groups = (count + 127) / 128;
+    std::vector<uint8_t> bytes(groups * 144);
+    std::vector<T> expected;
+    for (int64_t g = 0; g < groups; g++)
+    {
+        for (int b = 0; b < 4; b++)
+        {
+            // From below the least number that has all its bits.
+            const float scale = std::ldexp(numbers.next(), numbers.below(240) - 130);
+            std::memcpy(&bytes[g * 144 + b * 4], &scale, 4);
+            for (int i = b * 32; i < b * 32 + 32; i++)
+            {
+                const int8_t code = static_cast<int8_t>(numbers.below(255) - 127);
+                bytes[g * 144 + 16 + i] = static_cast<uint8_t>(code);
+                if (g * 128 + i < count)
+                {
+                    expected.push_back(rounded<T>(static_cast<float>(code) * scale));
+                }
+            }
+        }
+    }
+
+    Array<uint8_t> stored(bytes);
+    Array<T> dense(count);
+    kernel("dequantize", std::string("dequantize_int8_") + Type<T>::Name)
+        .run({divided_up(count, 2048)}, {256}, 0, stored.device(), dense.device(), count);
+    check_same(dense.host(), expected, "dense weights");
+}
+}
+
+TEST(DequantizeOfInt8IsCodeTimesScale)
+{
+    for (int64_t count : {1, 7, 32, 100, 128, 136, 2048, 20003})
+    {
+        check_dequantize_int8<float>(count);
+        check_dequantize_int8<Bf16>(count);
+    }
+}
+
 TEST(SquaredSumIsExactToFp64)
 {
     check_squared_sum<float>({4});
