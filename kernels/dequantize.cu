@@ -1,6 +1,7 @@
 // dense[i] = stored[i]: a copy of a weight that is stored in a type of its own, in the type that products take.
 //
-// dequantize_<stored>_<f32|bf16>: stored [count], dense [count], overwritten. Each element's value in fp32, rounded once.
+// dequantize_<stored>_<f32|bf16>: stored [count], dense [count], overwritten. Each element's value in fp32, rounded once. Stored bf16 or
+// int8, whose values are code times scale, rounded to fp32 first.
 //   grid ceil(count / 2,048); block 256; no dynamic shared memory. Any count; what lies behind the last element is not looked at.
 #include "device.cuh"
 

@@ -42,7 +42,8 @@ internal static unsafe class KernelCases
                 RmsNormForward(Tokens, 4096, t),
                 RmsNormBackward(Tokens, 4096, t),
                 ColumnSum(Tokens, 4096, t),
-                Dequantize(4096, 4096, t),
+                Dequantize(4096, 4096, DType.BFloat16, t),
+                Dequantize(4096, 4096, DType.Int8, t),
                 GatedActivationForward(Tokens, 4096, t),
                 GatedActivationBackward(Tokens, 4096, t),
                 CrossEntropy(256, 32768, t),
@@ -165,17 +166,23 @@ internal static unsafe class KernelCases
             return () => Cpu.Kernels.ColumnSum.Run(o.Team, a, c, accumulate: false);
         });
 
-    // A weight in bf16 read, its copy written.
-    private static KernelCase Dequantize(int rows, int columns, DType type) =>
-        new("Dequantize", $"{rows} x {columns}", type.Name(), (2.0 + type.Size()) * rows * columns, WorkUnit.Byte, o =>
-        {
-            var call = new DequantizeArguments
+    // A weight read as it is stored, its copy written.
+    private static KernelCase Dequantize(int rows, int columns, DType stored, DType type) =>
+        new(
+            stored == DType.Int8 ? "Dequantize int8" : "Dequantize",
+            $"{rows} x {columns}",
+            type.Name(),
+            stored.SizeOf((long)rows * columns).Value + type.SizeOf((long)rows * columns).Value,
+            WorkUnit.Byte,
+            o =>
             {
-                Stored = o.Tensor(DType.BFloat16, rows, columns),
-                Dense = o.Tensor(type, rows, columns),
-            };
-            return () => Cpu.Kernels.Dequantize.Run(o.Team, call);
-        });
+                var call = new DequantizeArguments
+                {
+                    Stored = o.Tensor(stored, rows, columns),
+                    Dense = o.Tensor(type, rows, columns),
+                };
+                return () => Cpu.Kernels.Dequantize.Run(o.Team, call);
+            });
 
     // gate and up read, s written.
     private static KernelCase GatedActivationForward(int rows, int columns, DType type) =>

@@ -43,7 +43,8 @@ public sealed unsafe class Operands : IDisposable
     }
 
     /// <summary>The same, as calls name it.</summary>
-    public Tensor Tensor(DType type, int rows, int columns) => new((nuint)Matrix(type, rows, columns).Data, type, rows, columns);
+    public Tensor Tensor(DType type, int rows, int columns) =>
+        new((nuint)(type == DType.Int8 ? Int8(rows, columns) : Matrix(type, rows, columns).Data), type, rows, columns);
 
     /// <summary>Numbers from 0 to <paramref name="below"/> - 1.</summary>
     public int* Integers(int count, int below)
@@ -67,6 +68,15 @@ public sealed unsafe class Operands : IDisposable
 
         blocks.Clear();
         Team.Dispose();
+    }
+
+    private byte* Int8(int rows, int columns)
+    {
+        long size = DType.Int8.SizeOf((long)rows * columns).Value;
+        var values = Matrix(DType.Float32, rows, columns);
+        byte* data = Take(size);
+        Int8Blocks.Store(new ReadOnlySpan<float>(values.Data, checked(rows * columns)), new Span<byte>(data, checked((int)size)));
+        return data;
     }
 
     private byte* Take(long bytes)

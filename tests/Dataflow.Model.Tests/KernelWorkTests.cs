@@ -21,12 +21,13 @@ public class KernelWorkTests
 
     private static IEnumerable<(BlockProgram Program, Geometry Geometry, Segment? Segment)> Programs()
     {
-        // A frozen layer that is stored in bf16 while the recipe is fp32.
-        var frozen = Model with
+        // A frozen layer whose matrices are stored in a type of their own.
+        foreach (var type in DTypes.OfFrozen)
         {
-            Pattern = new LayerPattern(new LayerKind(Model.FfnDim, Frozen: true, FrozenType: DType.BFloat16)),
-        };
-        yield return (new BlockPrograms(frozen, Recipe.Fp32, Uncut).Kinds[0].Forward(SaveSet.All), Uncut, null);
+            var frozen = Model with { Pattern = new LayerPattern(new LayerKind(Model.FfnDim, Frozen: true, FrozenType: type)) };
+            yield return (new BlockPrograms(frozen, Recipe.Fp32, Uncut).Kinds[0].Forward(SaveSet.All), Uncut, null);
+        }
+
         var continued = new Geometry(1, 64, 64, 1, 1, 8) { Cache = new CacheShape(256, 8) };
         var ofContinued = new BlockPrograms(Model, Recipe.Bf16, continued);
         yield return (ofContinued.Kinds[0].Forward(SaveSet.None), continued, null);

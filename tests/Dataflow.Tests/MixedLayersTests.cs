@@ -11,11 +11,14 @@ public class MixedLayersTests
          "rope_theta": 10000, "rms_norm_eps": 1e-6, "layers": [{"ffn_dim": 96, "window": 24}, {"ffn_dim": 160, "ffn_apart": true}]}
         """;
 
-    /// <summary>What frozen layers may be stored in, and the recipe; what is no float is read as each.</summary>
+    /// <summary>What frozen layers may be stored in, and the recipe, whose parameters have another type.</summary>
     public static TheoryData<DType, string> FrozenTypes =>
         [
             .. DTypes.OfFrozen.Select(t => (t, Recipe.Fp32.Name)),
-            .. DTypes.OfFrozen.Where(t => t != DType.BFloat16).SelectMany(t => new[] { (t, Recipe.Bf16.Name), (t, Recipe.Bf16Master.Name) }),
+            .. from type in DTypes.OfFrozen
+               from recipe in new[] { Recipe.Bf16, Recipe.Bf16Master }
+               where type != recipe.Parameters
+               select (type, recipe.Name),
         ];
 
     [Fact]

@@ -79,7 +79,7 @@ public class Int8BlocksTests
             float most = blocks[b].Max(MathF.Abs), scale = Int8Blocks.ScaleOf(most);
             sbyte[] codes = new sbyte[Block];
             Assert.Equal(scale, Int8Blocks.Quantize(blocks[b], codes));
-            Assert.Equal(blocks[b].Select(x => scale == 0 ? 0 : Math.Clamp(MathF.Round(x / scale), -127, 127)), codes.Select(c => (float)c));
+            Assert.Equal(blocks[b].Select(x => (sbyte)(scale == 0 ? 0 : Math.Clamp(MathF.Round(x / scale), -127, 127))), codes);
         }
 
         float[] all = [.. blocks.SelectMany(b => b)];
@@ -119,7 +119,7 @@ public class Int8BlocksTests
         }
     }
 
-    /// <summary>All numbers of bf16 below 2^-117, each with every one below it: where numbers or scales do not have all their bits.</summary>
+    /// <summary>All numbers of bf16 below 2^-117, each with every one below it: some numbers and scales lack bits there.</summary>
     [Fact]
     public void The_least_blocks_of_bf16_are_had_again_from_their_values()
     {
@@ -207,7 +207,9 @@ public class Int8BlocksTests
             double size = Math.Pow(10, random.Next(-44, 38)), spread = random.Next(0, 3);
             yield return
             [
-                .. Enumerable.Range(0, Block).Select(_ => Of(size * (random.NextDouble() - 0.5) * Math.Pow(10, -spread * random.NextDouble()))),
+                .. Enumerable
+                    .Range(0, Block)
+                    .Select(_ => Of(size * (random.NextDouble() - 0.5) * Math.Pow(10, -spread * random.NextDouble()))),
             ];
         }
     }

@@ -19,6 +19,7 @@ internal static class KernelTrials
         RowTrials.NormBackward,
         RowTrials.BiasGradient,
         RowTrials.Dequantize,
+        RowTrials.DequantizeInt8,
         RowTrials.GateForward,
         RowTrials.GateBackward,
         RowTrials.RotateForward,

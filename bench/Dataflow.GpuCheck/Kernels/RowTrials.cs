@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Dataflow.Model;
 using Dataflow.Runtime;
 
@@ -132,6 +133,38 @@ internal static class RowTrials
                 );
             }
         );
+    }
+
+    /// <summary>dequantize.cu, of int8 to what products take.</summary>
+    public static KernelTrial DequantizeInt8(Workbench bench)
+    {
+        // So many groups of blocks, then the same again.
+        const int period = 4099;
+        var (d, f) = (bench.Model.ModelDim, bench.Model.FfnDim);
+        var random = new Random(8);
+        float[] numbers = new float[period * Int8Blocks.GroupElements];
+        byte[] some = new byte[period * Int8Blocks.GroupBytes], all = new byte[DType.Int8.SizeOf((long)f * d).Value];
+        Int8Blocks.Store([.. numbers.Select(_ => random.NextSingle() - 0.5f)], some);
+        Int8Blocks.Load(some, numbers);
+        for (int at = 0; at < all.Length; at += some.Length)
+        {
+            some.AsSpan(0, Math.Min(some.Length, all.Length - at)).CopyTo(all.AsSpan(at));
+        }
+
+        var stored = new Tensor(bench.Integers(MemoryMarshal.Cast<byte, int>(all)), DType.Int8, f, d);
+        var dense = bench.Room(f, d);
+        var call = new DequantizeArguments { Stored = stored, Dense = dense };
+        return new KernelTrial("dequantize int8", 0, stored.Bytes + dense.Bytes,
+            () => bench.Kernels.Dequantize.Run(bench.Stream, call),
+            compare =>
+            {
+                double bound = bench.Type == DType.Float32 ? 0 : Comparison.Rounded;
+                foreach (int row in Samples(f))
+                {
+                    var want = Enumerable.Range(0, d).Select(c => (double)numbers[(((long)row * d) + c) % numbers.Length]);
+                    compare.Add("dense", Row(bench, dense, row), [.. want], bound);
+                }
+            });
     }
 
     /// <summary>dequantize.cu, of bf16 to fp32.</summary>

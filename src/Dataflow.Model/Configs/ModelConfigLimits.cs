@@ -125,8 +125,8 @@ internal static class ModelConfigLimits
             if (kind.FrozenType is { } stored && Cut(config, kind, stored) is { } elements)
             {
                 faults.Add(
-                    $"{layers} has a layer with frozen_dtype {stored.Name()}, in which {stored.ElementsPerScale()} elements of a matrix share "
-                        + $"a scale, and a matrix of {elements} elements, which is no multiple of that: leave its frozen_dtype out"
+                    $"{layers} has a layer with frozen_dtype {stored.Name()}, in which {stored.ElementsPerScale()} elements of a matrix "
+                        + $"share a scale, and a matrix of {elements} elements, which is no multiple of that: leave its frozen_dtype out"
                 );
             }
         }
@@ -145,7 +145,8 @@ internal static class ModelConfigLimits
         [
             (config.QueryDim, config.ModelDim), (config.KvDim, config.ModelDim), (kind.FfnDim, config.ModelDim),
         ];
-        var cut = Array.Find(matrices, m => m is { Rows: > 0 and <= Dim, Columns: > 0 } && (long)m.Rows * m.Columns % type.ElementsPerScale() != 0);
+        int block = type.ElementsPerScale();
+        var cut = Array.Find(matrices, m => m is { Rows: > 0 and <= Dim, Columns: > 0 } && (long)m.Rows * m.Columns % block != 0);
         return cut == default ? null : $"{cut.Rows} x {cut.Columns}";
     }
 

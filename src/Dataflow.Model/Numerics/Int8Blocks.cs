@@ -44,7 +44,7 @@ public static class Int8Blocks
     }
 
     /// <summary>Stores a block and returns its scale.</summary>
-    /// <param name="block">Of <see cref="BlockElements"/>. If one of them is infinite or none, the scale is NaN: all are read as NaN.</param>
+    /// <param name="block">Of <see cref="BlockElements"/>. If one is infinite or none, the scale is NaN: all are read as NaN.</param>
     /// <param name="codes">Overwritten.</param>
     public static float Quantize(ReadOnlySpan<float> block, Span<sbyte> codes)
     {

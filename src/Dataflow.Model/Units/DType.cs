@@ -50,7 +50,7 @@ public static class DTypes
     };
 
     /// <summary>
-    /// Elements that share a scale, consecutive ones of one tensor of a checkpoint, whose elements are a multiple of it; 1 where none share.
+    /// Elements that share a scale, consecutive ones of one tensor of a checkpoint, whose elements are a multiple of it; 1 where none do.
     /// </summary>
     public static int ElementsPerScale(this DType type) => type == DType.Int8 ? Int8Blocks.BlockElements : 1;
 
