@@ -25,6 +25,10 @@ public sealed class CostModel
 
     private const double WideHead = 128;
 
+    // Of the time in which a CPU moves the same bytes: codes of moments are looked up and searched for one by one. From a profile that has
+    // both kernels; one that has not was measured before there was the second.
+    private const double EightBitOnCpu = 8;
+
     // No op of any model takes longer; a step of them stays far inside 64 bits of nanoseconds.
     private const double LongestSeconds = 1e5;
     private const double SlowestLink = 1e5;
@@ -66,7 +70,9 @@ public sealed class CostModel
     /// <summary>A kernel call.</summary>
     public double Seconds(Kernel kernel, in KernelWork work) => measured?.PerSecond(kernel, work) is { } rate
         ? launch + ((work.Class == KernelClass.Memory ? work.Bytes : work.Flops) / rate)
-        : Seconds(work);
+        : kernel == Kernel.AdamW8Bit && profile.Kind == HardwareKind.Cpu
+            ? Seconds(Kernel.Update, KernelWork.Memory(work.Bytes * EightBitOnCpu))
+            : Seconds(work);
 
     /// <summary>A kernel of which only the class is known.</summary>
     public double Seconds(in KernelWork work) =>

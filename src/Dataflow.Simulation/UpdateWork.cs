@@ -31,15 +31,26 @@ public sealed class UpdateWork(Workload workload, BlockPrograms programs)
     private IEnumerable<KernelRun> Of(StateSlice slice)
     {
         var recipe = workload.Recipe;
+        var average = AverageOf(slice);
         if (slice.Run.Matrix is { } matrix)
         {
-            return MuonWork.Of(matrix, recipe, NewtonSchulz.Muon);
+            return MuonWork.Of(matrix, recipe, NewtonSchulz.Muon).Concat(average);
         }
 
-        double kept = slice.Run.Update.Parts.Sum(p => (double)p.SizeOf(slice.Count).Value);
+        var parts = slice.Run.Update.Parts.Where(p => p.Name != StatePart.Average);
+        double kept = parts.Sum(p => (double)p.SizeOf(slice.Count).Value);
         double moved = slice.Count * (recipe.Gradients.Size() + (2.0 * recipe.Parameters.Size()));
-        return [new KernelRun(Kernel.Update, KernelWork.Memory(moved + (2 * kept)), 1)];
+        var kernel = slice.Run.Update.Rule == UpdateRule.AdamW8Bit ? Kernel.AdamW8Bit : Kernel.Update;
+        return average.Prepend(new KernelRun(kernel, KernelWork.Memory(moved + (2 * kept)), 1));
     }
+
+    // A pass of its own: it reads the weights, and the average there and back.
+    private IEnumerable<KernelRun> AverageOf(StateSlice slice) =>
+        workload.Optimizer.KeepsAverage
+            ? [new KernelRun(Kernel.Update, KernelWork.Memory(slice.Count * (WeightSize + (2.0 * DType.Float32.Size()))), 1)]
+            : [];
+
+    private double WeightSize => (workload.Recipe.Master ?? workload.Recipe.Parameters).Size();
 
     private bool Fits(ParameterLayout layout, long first, long count, Bytes size)
     {

@@ -92,6 +92,7 @@ public class KernelWorkTests
         Kernel[] others =
         [
             Kernel.Update,
+            Kernel.AdamW8Bit,
             Kernel.SquaredSum,
             Kernel.MuonMomentum,
             Kernel.MuonNormalize,

@@ -95,6 +95,9 @@ public enum Kernel
     /// <summary>The optimizer's update of a run of a parameter object's elements, whichever optimizer it is.</summary>
     Update,
 
+    /// <summary>The update of blocks whose moments are bytes, which a CPU's arithmetic limits more than its memory.</summary>
+    AdamW8Bit,
+
     /// <summary>Sum of squares of a gradient, for the global norm.</summary>
     SquaredSum,
 

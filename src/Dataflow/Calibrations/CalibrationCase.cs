@@ -19,7 +19,7 @@ public sealed record CalibrationCase(string Model, int Layers, int Vocabulary, i
         new("micro", 2, 256, 256, 64, 4),
         new("micro", 2, 256, 256, 128, 2),
         new("micro", 2, 256, 256, 256),
-        new("micro", 2, 256, 256, 512),
+        new("micro", 2, 256, 256, 512) { Optimizer = Optimizer.AdamW8Bit },
         new("micro", 2, 256, 256, 1024),
         new("micro", 2, 256, 1024, 256, 4),
         new("micro", 2, 256, 1024, 1024),
@@ -30,7 +30,11 @@ public sealed record CalibrationCase(string Model, int Layers, int Vocabulary, i
 
     /// <summary>What says most of a CPU in a few seconds.</summary>
     public static IReadOnlyList<CalibrationCase> QuickCpu { get; } =
-    [new("nano", 2, 256, 128, 128), new("micro", 2, 256, 256, 128, 2), new("micro", 2, 256, 256, 512)];
+    [
+        new("nano", 2, 256, 128, 128),
+        new("micro", 2, 256, 256, 128, 2),
+        new("micro", 2, 256, 256, 512) { Optimizer = Optimizer.AdamW8Bit },
+    ];
 
     /// <summary>
     /// What is measured on a GPU: one layer of each model at the chunks that plans choose, short and long sequences, and one full
@@ -57,6 +61,9 @@ public sealed record CalibrationCase(string Model, int Layers, int Vocabulary, i
     /// <summary>Enough to prove that the code runs on the emulated driver, whose times say nothing.</summary>
     public static IReadOnlyList<CalibrationCase> Emulated { get; } = [new("nano", 1, 256, 32, 32), new("nano", 1, 256, 64, 32, 2)];
 
+    /// <summary>How weights are updated: of one model all cases but one measure the same update.</summary>
+    public Optimizer Optimizer { get; init; } = Optimizer.AdamW;
+
     /// <summary>Rows of a step: what a round holds.</summary>
     public int Rows => Math.Max(1, (int)((long)ChunkTokens * ChunksPerRound / Seqlen));
 
@@ -70,5 +77,6 @@ public sealed record CalibrationCase(string Model, int Layers, int Vocabulary, i
         };
 
     /// <summary>"8b at 2048 tokens in chunks of 4096".</summary>
-    public override string ToString() => $"{Model} at {Seqlen} tokens in chunks of {ChunkTokens}";
+    public override string ToString() =>
+        $"{Model} at {Seqlen} tokens in chunks of {ChunkTokens}" + (Optimizer == Optimizer.AdamW ? "" : $", {Optimizer}");
 }

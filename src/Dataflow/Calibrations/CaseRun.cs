@@ -34,7 +34,7 @@ public sealed class CaseRun : IDisposable
         programs = new BlockPrograms(model, recipe, plan.Workload.Geometry);
         tokens = new RandomTokens(what.Rows, what.Seqlen, model.VocabSize);
         rows = [.. Enumerable.Range(0, what.Rows)];
-        trainer.Step(tokens, rows, Optimizer.AdamW.Defaults);
+        trainer.Step(tokens, rows, plan.Workload.Optimizer.Defaults);
     }
 
     /// <summary>Bytes of its device arena.</summary>
@@ -58,6 +58,7 @@ public sealed class CaseRun : IDisposable
             Memory(where.Kind)
         )
         {
+            Optimizer = what.Optimizer,
             Reserve = where.Kind == DeviceKind.Cpu ? DeviceReserve.None : new DeviceReserve(AssumedReserve),
         };
         return Planner.Plan(request) is PlanResult.Feasible { Plan: var plan }
@@ -69,7 +70,7 @@ public sealed class CaseRun : IDisposable
     public void Measure(KernelSamples samples)
     {
         device.MeasureNextStep(StepDetail.Kernels);
-        trainer.Step(tokens, rows, Optimizer.AdamW.Defaults);
+        trainer.Step(tokens, rows, plan.Workload.Optimizer.Defaults);
         samples.Add(plan.Schedule, plan.Workload, programs, device);
     }
 

@@ -21,6 +21,8 @@ public enum SampleStatistic
 /// </summary>
 public sealed class KernelSamples
 {
+    private const double MostOfAll = 0.95;
+
     private readonly Dictionary<
         (Kernel Kernel, double Rows, double Columns, double Depth, double Bytes),
         (double Work, double Seconds, int Count, double Least)
@@ -49,10 +51,22 @@ public sealed class KernelSamples
         {
             if (schedule.Ops[i].Kind is OpKind.Update or OpKind.Norm or OpKind.Zero)
             {
-                var run = works.Of(schedule.Ops[i])[0];
-                Add(run.Kernel, run.Work, ops[i].Duration);
+                if (Most(works.Of(schedule.Ops[i])) is { } most)
+                {
+                    Add(most.Kernel, most.Work, ops[i].Duration);
+                }
             }
         }
+    }
+
+    /// <summary>The kernel that an op's time goes to, with all of its work; null where it is shared by several.</summary>
+    private static KernelRun? Most(ImmutableArray<KernelRun> runs)
+    {
+        double bytes = runs.Sum(r => r.Work.Bytes);
+        var most = runs.GroupBy(r => r.Kernel)
+            .Select(g => new KernelRun(g.Key, KernelWork.Memory(g.Sum(r => r.Work.Bytes)), 1))
+            .MaxBy(r => r.Work.Bytes);
+        return runs.All(r => r.Work.Class == KernelClass.Memory) && most.Work.Bytes >= MostOfAll * bytes ? most : null;
     }
 
     /// <summary>The best rate of a class at any shape that was measured: FLOPs a second, or bytes.</summary>
