@@ -26,6 +26,8 @@ public sealed class FamilyTests : FamilyConformance<SelectedDevice>;
 
 public sealed class PackedPositionsTests : PackedPositionsConformance<SelectedDevice>;
 
+public sealed class EightBitMomentsTests : EightBitMomentsConformance<SelectedKernels>;
+
 public sealed class MuonTests : MuonConformance<SelectedKernels>;
 public sealed class NonFiniteTests : NonFiniteConformance<SelectedDevice>;
 

@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace Dataflow.Conformance.Tests;
 
 /// <summary>The kernels of the device that <see cref="SelectedDevice"/> is.</summary>
-public sealed class SelectedKernels : StreamsUnderTest
+public sealed class SelectedKernels : KernelsUnderTest
 {
     public override string? Lack { get; } = new SelectedDevice().Lack;
 

@@ -17,6 +17,12 @@ public abstract class EightBitMomentsConformance<TKernels>
 
     private static readonly OptimizerSettings s_settings = new(2e-3f, 0.9f, 0.95f, 1e-8f, 0.1f);
 
+    /// <summary>Skips every test, with the reason, where there is no such device.</summary>
+    protected EightBitMomentsConformance() => Assert.SkipWhen(Kernels.Lack is not null, Kernels.Lack ?? "");
+
+    private static TKernels Kernels { get; } = new();
+
+    /// <summary>All recipes.</summary>
     public static TheoryData<string> Recipes => [.. Recipe.All.Select(r => r.Name)];
 
     [Fact]
@@ -29,8 +35,7 @@ public abstract class EightBitMomentsConformance<TKernels>
         for (int step = 0; step < 8; step++)
         {
             var (elements, scales) = (new Range(step * count, (step + 1) * count), new Range(step * blocks, (step + 1) * blocks));
-            using var kernels = new TKernels();
-            state = state.After(kernels, gradients[elements], Call(Recipe.Fp32), [], new StepArguments(step + 1, s_settings, 1));
+            state = state.After(Kernels, gradients[elements], Call(Recipe.Fp32), [], new StepArguments(step + 1, s_settings, 1));
             Assert.Equal(golden.Codes("m.codes.after_each_step")[elements], state.FirstCodes);
             Assert.Equal(golden.Codes("v.codes.after_each_step")[elements], state.SecondCodes);
             Assert.Equal(golden.Floats("m.scale.after_each_step")[scales], state.FirstScales);
@@ -49,10 +54,9 @@ public abstract class EightBitMomentsConformance<TKernels>
         // Without memory the moment is the gradient itself.
         var golden = new MomentGolden("blocks");
         float[] input = golden.Floats("signed.input");
-        using var kernels = new TKernels();
         var state = EightBitState
             .Start(new float[input.Length], Recipe.Fp32)
-            .After(kernels, input, Call(Recipe.Fp32), [], new StepArguments(1, s_settings with { Beta1 = 0 }, 1));
+            .After(Kernels, input, Call(Recipe.Fp32), [], new StepArguments(1, s_settings with { Beta1 = 0 }, 1));
         Assert.Equal(golden.Codes("signed.codes"), state.FirstCodes);
         Assert.Equal(golden.Floats("signed.scale"), state.FirstScales);
     }
@@ -72,9 +76,8 @@ public abstract class EightBitMomentsConformance<TKernels>
             var arguments = new StepArguments(step, s_settings, 1, step == 2 ? 3 : float.PositiveInfinity, Seed: 77);
             float clip = step == 2 ? (float)(3 / (4 + 1e-6)) : 1;
             float[] gradient = Gradient(random, recipe);
-            using var kernels = new TKernels();
             var replay = EightBitReplay.Of(state, gradient, call, clip, arguments);
-            state = state.After(kernels, gradient, call, norms, arguments);
+            state = state.After(Kernels, gradient, call, norms, arguments);
             replay.AssertIs(state, call, arguments);
         }
     }
@@ -144,15 +147,14 @@ public abstract class EightBitMomentsConformance<TKernels>
         var start = EightBitState.Start(Normal(random, 1), recipe);
         float[] gradient = Gradient(random, recipe);
         var arguments = new StepArguments(4, s_settings, 1, Seed: 1ul << 40);
-        using var kernels = new TKernels();
-        var whole = start.After(kernels, gradient, Call(recipe), [], arguments);
+        var whole = start.After(Kernels, gradient, Call(recipe), [], arguments);
         foreach (int cut in new[] { BlockElements, 17 * BlockElements, 36 * BlockElements })
         {
             var call = Call(recipe);
             foreach (var (from, to) in new[] { (0, cut), (cut, Count) })
             {
                 var part = start.Part(from, to).After(
-                    kernels, gradient[from..to], call with { FirstElement = call.FirstElement + from }, [], arguments);
+                    Kernels, gradient[from..to], call with { FirstElement = call.FirstElement + from }, [], arguments);
                 Assert.Equal(whole.Part(from, to).Bits(), part.Bits());
             }
         }
@@ -164,23 +166,25 @@ public abstract class EightBitMomentsConformance<TKernels>
         var random = new Random(6);
         var start = EightBitState.Start(Normal(random, 1), Recipe.Fp32);
         float[] gradient = Gradient(random, Recipe.Fp32);
-        using var kernels = new TKernels();
         var call = Call(Recipe.Fp32) with { RateFactor = 0.5f, DecayFactor = 0, OwnDecay = 0.375f };
-        var factors = start.After(kernels, gradient, call, [], new StepArguments(2, s_settings, 1));
+        var factors = start.After(Kernels, gradient, call, [], new StepArguments(2, s_settings, 1));
         var own = s_settings with { LearningRate = s_settings.LearningRate / 2, WeightDecay = 0.375f };
-        var same = start.After(kernels, gradient, Call(Recipe.Fp32), [], new StepArguments(2, own, 1));
+        var same = start.After(Kernels, gradient, Call(Recipe.Fp32), [], new StepArguments(2, own, 1));
         Assert.Equal(same.Bits(), factors.Bits());
-        Assert.NotEqual(start.After(kernels, gradient, Call(Recipe.Fp32), [], new StepArguments(2, s_settings, 1)).Bits(), factors.Bits());
+        Assert.NotEqual(start.After(Kernels, gradient, Call(Recipe.Fp32), [], new StepArguments(2, s_settings, 1)).Bits(), factors.Bits());
     }
 
     [Fact]
     public void Blocks_that_are_cut_are_refused()
     {
-        using var kernels = new TKernels();
-        var step = new StepArguments(1, s_settings, 1);
-        var message = Assert.Throws<ArgumentException>(() => kernels.AdamW8Bit(Call(Recipe.Fp32) with { Count = 300 }, step)).Message;
+        var message = Assert.Throws<ArgumentException>(() => Of(300, 40)).Message;
         Assert.Contains("300 elements from 40 on are not whole blocks of 256", message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => kernels.AdamW8Bit(Call(Recipe.Fp32) with { Count = 256, FirstElement = 44 }, step));
+        Assert.Throws<ArgumentException>(() => Of(BlockElements, 44));
+
+        static EightBitState Of(int count, long first) =>
+            EightBitState
+                .Start(new float[count], Recipe.Fp32)
+                .After(Kernels, new float[count], Call(Recipe.Fp32) with { FirstElement = first }, [], new StepArguments(1, s_settings, 1));
     }
 
     /// <summary>Two steps with the same gradient, both as they are defined.</summary>
@@ -190,10 +194,9 @@ public abstract class EightBitMomentsConformance<TKernels>
         var call = Call(Recipe.Fp32);
         for (int step = 1; step <= 2; step++)
         {
-            using var kernels = new TKernels();
             var arguments = new StepArguments(step, settings, 1);
             var replay = EightBitReplay.Of(states[^1], gradient, call, 1, arguments);
-            states.Add(states[^1].After(kernels, gradient, call, [], arguments));
+            states.Add(states[^1].After(Kernels, gradient, call, [], arguments));
             replay.AssertIs(states[^1], call, arguments);
         }
 

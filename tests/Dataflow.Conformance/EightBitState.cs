@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Dataflow.Model;
 using Dataflow.Runtime;
+using Dataflow.Schedules;
 
 namespace Dataflow.Conformance;
 
@@ -55,48 +56,57 @@ internal sealed record EightBitState(
     public EightBitState After(
         KernelsUnderTest kernels, float[] gradient, in AdamW8BitArguments call, double[] norms, in StepArguments step)
     {
-        var recipe = call.Recipe;
-        nuint weights = kernels.Place(Stored(Weights, recipe.Parameters)),
-            master = Master is null ? 0 : kernels.Place(Stored(Master, DType.Float32)),
-            firstCodes = kernels.Place(FirstCodes),
-            firstScales = kernels.Place(Stored(FirstScales, DType.Float32)),
-            secondCodes = kernels.Place(SecondCodes),
-            secondScales = kernels.Place(Stored(SecondScales, DType.Float32));
-        kernels.AdamW8Bit(
-            call with
-            {
-                Weights = weights,
-                Gradient = kernels.Place(Stored(gradient, recipe.Gradients)),
-                FirstCodes = firstCodes,
-                FirstScales = firstScales,
-                SecondCodes = secondCodes,
-                SecondScales = secondScales,
-                Master = master,
-                Count = Weights.Length,
-                Norms = norms.Length == 0 ? 0 : kernels.Place(MemoryMarshal.AsBytes<double>(norms)),
-                NormCount = norms.Length,
-            },
-            step
-        );
+        var (parameters, gradients) = (call.Recipe.Parameters, call.Recipe.Gradients);
+        (byte[] Bytes, AccessMode Mode)[] operands =
+        [
+            (Stored(Weights, parameters), AccessMode.ReadWrite),
+            (Stored(gradient, gradients), AccessMode.Read),
+            (FirstCodes, AccessMode.ReadWrite),
+            (Stored(FirstScales, DType.Float32), AccessMode.ReadWrite),
+            (SecondCodes, AccessMode.ReadWrite),
+            (Stored(SecondScales, DType.Float32), AccessMode.ReadWrite),
+            (Stored(Master ?? [0], DType.Float32), AccessMode.ReadWrite),
+            (MemoryMarshal.AsBytes<double>(norms.Length == 0 ? [0] : norms).ToArray(), AccessMode.Read),
+        ];
+        using var memory = kernels.Open([.. operands.Select(o => new KernelOperand(new Bytes(o.Bytes.Length), o.Mode))], order: 0);
+        for (int i = 0; i < operands.Length; i++)
+        {
+            memory.Write(i, operands[i].Bytes);
+        }
+
+        var placed = call with
+        {
+            Weights = memory.Address(0),
+            Gradient = memory.Address(1),
+            FirstCodes = memory.Address(2),
+            FirstScales = memory.Address(3),
+            SecondCodes = memory.Address(4),
+            SecondScales = memory.Address(5),
+            Master = Master is null ? 0 : memory.Address(6),
+            Count = Weights.Length,
+            Norms = norms.Length == 0 ? 0 : memory.Address(7),
+            NormCount = norms.Length,
+        };
+        memory.Run(step, s => s.Launch(placed));
         return new(
-            Floats(weights, Weights.Length, recipe.Parameters),
-            Master is null ? null : Floats(master, Weights.Length, DType.Float32),
-            Bytes(firstCodes, FirstCodes.Length),
-            Floats(firstScales, FirstScales.Length, DType.Float32),
-            Bytes(secondCodes, SecondCodes.Length),
-            Floats(secondScales, SecondScales.Length, DType.Float32)
+            Floats(0, parameters),
+            Master is null ? null : Floats(6, DType.Float32),
+            Read(2),
+            Floats(3, DType.Float32),
+            Read(4),
+            Floats(5, DType.Float32)
         );
 
-        byte[] Bytes(nuint at, int count)
+        byte[] Read(int operand)
         {
-            byte[] bytes = new byte[count];
-            kernels.Read(at, bytes);
+            byte[] bytes = new byte[operands[operand].Bytes.Length];
+            memory.Read(operand, bytes);
             return bytes;
         }
 
-        float[] Floats(nuint at, int count, DType type)
+        float[] Floats(int operand, DType type)
         {
-            byte[] bytes = Bytes(at, checked((int)type.SizeOf(count).Value));
+            byte[] bytes = Read(operand);
             return type == DType.Float32
                 ? MemoryMarshal.Cast<byte, float>(bytes).ToArray()
                 : [.. MemoryMarshal.Cast<byte, ushort>(bytes).ToArray().Select(b => BitConverter.UInt32BitsToSingle((uint)b << 16))];

@@ -11,7 +11,7 @@ namespace Dataflow.Conformance;
 /// tests/golden-optimizers/newton-schulz; the same bits whatever the threads and wherever the matrix lies.
 /// </summary>
 public abstract class MuonConformance<TKernels>
-    where TKernels : StreamsUnderTest, new()
+    where TKernels : KernelsUnderTest, new()
 {
     private const int Steps = 8;
     private const float Clip = 0.5f;

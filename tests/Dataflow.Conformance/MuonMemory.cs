@@ -26,7 +26,7 @@ internal sealed class MuonMemory : IDisposable
     /// <param name="recipe">How it is stored.</param>
     /// <param name="before">Elements of the object before it.</param>
     /// <param name="order">One of the device's.</param>
-    public MuonMemory(StreamsUnderTest kernels, MuonMatrix matrix, Recipe recipe, int before = 0, int order = 0)
+    public MuonMemory(KernelsUnderTest kernels, MuonMatrix matrix, Recipe recipe, int before = 0, int order = 0)
     {
         (this.matrix, this.recipe, this.before) = (matrix, recipe, before);
         long count = before + matrix.Count + Margin;

@@ -9,7 +9,7 @@ using Dataflow.Schedules;
 namespace Dataflow.Cpu.Tests;
 
 /// <summary>The kernels of the CPU device with two, one and three threads; scratch is full of NaN.</summary>
-public sealed unsafe class CpuKernelsUnderTest : StreamsUnderTest
+public sealed unsafe class CpuKernelsUnderTest : KernelsUnderTest
 {
     private static readonly int[] s_threads = [2, 1, 3];
 

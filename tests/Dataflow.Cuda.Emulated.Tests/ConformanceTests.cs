@@ -56,7 +56,7 @@ public sealed class OptimizerTrajectoryTests : OptimizerTrajectoryConformance<Em
 public sealed class GroupTests : GroupConformance<EmulatedDevices>;
 
 public sealed class FrozenTests : FrozenConformance<EmulatedDevices>;
-public sealed class EightBitMomentsTests : EightBitMomentsConformance<EmulatedKernelsAlone>;
+public sealed class EightBitMomentsTests : EightBitMomentsConformance<EmulatedKernels>;
 [Trait("Slow", "true")]
 public sealed class MuonTests : MuonConformance<EmulatedKernels>;
 [Trait("Slow", "true")]

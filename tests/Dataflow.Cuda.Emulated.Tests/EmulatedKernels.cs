@@ -4,7 +4,7 @@ using Dataflow.Conformance;
 namespace Dataflow.Cuda.Emulated.Tests;
 
 /// <summary>The kernels of the CUDA device over the emulated driver; an order seeds its scheduler.</summary>
-public sealed class EmulatedKernels : StreamsUnderTest
+public sealed class EmulatedKernels : KernelsUnderTest
 {
     public override KernelMemory Open(ImmutableArray<KernelOperand> operands, int order)
     {
