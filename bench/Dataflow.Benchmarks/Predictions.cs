@@ -9,12 +9,15 @@ namespace Dataflow.Benchmarks;
 /// </summary>
 internal static class Predictions
 {
-    private const int Rounds = 40;
+    private const int ShortRounds = 40;
+    private const int LongRounds = 160;
     private const double SecondsOfLinks = 6;
 
     /// <summary>The table.</summary>
-    public static Result Measure()
+    /// <param name="patient">More rounds, for a machine that others use: their work comes and goes, and means over few steps with it.</param>
+    public static Result Measure(bool patient)
     {
+        int rounds = patient ? LongRounds : ShortRounds;
         using var source = ModelSource.Open("micro");
         var device = DeviceOptions.Cpu;
         var calibration = new Calibration(device, Recipe.Fp32, SecondsOfLinks * 5);
@@ -24,7 +27,7 @@ internal static class Predictions
         var cases = CalibrationCase.Cpu.Select(c => CaseRun.Open(c, device, Recipe.Fp32)!).ToList();
         string load = CalibratedProfile.Load();
         var measured = new MachineMeasurement { Link = calibration.Links() };
-        for (int round = 0; round < Rounds; round++)
+        for (int round = 0; round < rounds; round++)
         {
             // All of both in each round, each time in another order.
             for (int c = 0; c < cases.Count; c++)
@@ -36,7 +39,7 @@ internal static class Predictions
                 }
             }
 
-            Console.Error.WriteLine($"round {round + 1} of {Rounds}, load average {CalibratedProfile.Load()}");
+            Console.Error.WriteLine($"round {round + 1} of {rounds}, load average {CalibratedProfile.Load()}");
         }
 
         var profile = CalibratedProfile.Of(measured, calibration, CalibratedProfile.Conditions(device, load));
@@ -51,9 +54,9 @@ internal static class Predictions
             "Predicted and measured steps on this CPU",
             $"models/micro.json, rows of {PredictionCase.Seqlen} tokens, fp32: three budgets with AdamW, and every optimizer under the "
                 + $"middle budget with a step of one row, of which updates are a good part. The steps that `dataflow calibrate` measures "
-                + $"kernel by kernel and these took turns, {Rounds} rounds "
+                + $"kernel by kernel and these took turns, {rounds} rounds "
                 + $"({measured.Kernels.Count:N0} kernels measured). Predicted: the simulator with the rates of all rounds, which are "
-                + $"means; measured: the mean of all {Rounds} such steps, and their median. "
+                + $"means; measured: the mean of all {rounds} such steps, and their median. "
                 + $"Within: mean and prediction differ by at most {PredictionRun.Bound:P0}. Shortest: the same with every kernel and every op at the shortest of all its runs, "
                 + "closer to an idle machine; an op is longer than a kernel and is left undisturbed less often, so that on a busy machine "
                 + "this ratio is too high. Updates: those of the step's ops that update weights, together.",

@@ -63,7 +63,7 @@ internal static class Suites
             var result = name switch
             {
                 "planning" => PlanningBenchmarks.Result(Measure(typeof(PlanningBenchmarks), patient, rest)),
-                "prediction" => Predictions.Measure(),
+                "prediction" => Predictions.Measure(patient),
                 "products" => ProductComparison.Measure(),
                 "peers" => PeerComparison.Measure(),
                 "tokenizer" => TokenizerComparison.Measure(),

@@ -25,9 +25,9 @@ public sealed class CostModel
 
     private const double WideHead = 128;
 
-    // Of the time in which a CPU moves the same bytes: codes of moments are looked up and searched for one by one. From a profile that has
-    // both kernels; one that has not was measured before there was the second.
-    private const double EightBitOnCpu = 8;
+    // Of the time in which a CPU's other updates move the same bytes: codes of moments are looked up and searched for. From the shortest
+    // times of bench/results/prediction.md; a profile that lacks the kernel was measured before calibration had it.
+    private const double EightBitOnCpu = 2.2;
 
     // No op of any model takes longer; a step of them stays far inside 64 bits of nanoseconds.
     private const double LongestSeconds = 1e5;
