@@ -2,7 +2,7 @@ using Dataflow.Model;
 
 namespace Dataflow.Simulation.Tests;
 
-/// <summary>The hardware profiles of the checkout.</summary>
+/// <summary>The hardware profiles and models of the checkout.</summary>
 internal static class Checkout
 {
     private static readonly string Profiles = Path.Combine(FindRoot(), "profiling", "hardware");
@@ -12,6 +12,9 @@ internal static class Checkout
 
     public static HardwareProfile Profile(string name) =>
         HardwareProfileReader.Parse(File.ReadAllText(Path.Combine(Profiles, name + ".json")), name);
+
+    public static ModelConfig Model(string name) =>
+        ModelConfigReader.Parse(File.ReadAllText(Path.Combine(FindRoot(), "models", name + ".json")), name);
 
     private static string FindRoot()
     {

@@ -75,4 +75,20 @@ public class CostModelTests
         var other = new CostModel(profile with { Kernels = rates }, DType.Float32);
         Assert.NotEqual(1e-3 + profile.KernelLaunchSeconds.Value, other.Seconds(Kernel.Update, KernelWork.Memory(1e9)), 1e-12);
     }
+
+    /// <summary>Such as were measured before calibration had the kernel.</summary>
+    [Fact]
+    public void A_cpu_whose_profile_lacks_8_bit_updates_takes_longer_for_their_bytes_than_for_other_updates()
+    {
+        var rates = new KernelRates(DType.Float32, "made up", ImmutableSortedDictionary<Kernel, ImmutableArray<KernelRate>>.Empty
+            .Add(Kernel.Update, [new KernelRate(1, 1, 1, 1e6, 1e10)]));
+        double Seconds(HardwareKind kind, Kernel kernel, KernelRates measured) =>
+            new CostModel(Checkout.Profile("h100-sxm") with { Kind = kind, Kernels = measured }, DType.Float32)
+                .Seconds(kernel, KernelWork.Memory(1e9));
+        double other = Seconds(HardwareKind.Cpu, Kernel.Update, rates);
+        Assert.Equal(2.2, Seconds(HardwareKind.Cpu, Kernel.AdamW8Bit, rates) / other, 1e-3);
+        Assert.Equal(H100.Seconds(KernelWork.Memory(1e9)), Seconds(HardwareKind.Gpu, Kernel.AdamW8Bit, rates), 1e-12);
+        var own = rates with { ByKernel = rates.ByKernel.Add(Kernel.AdamW8Bit, [new KernelRate(1, 1, 1, 1e6, 5e9)]) };
+        Assert.Equal(2, Seconds(HardwareKind.Cpu, Kernel.AdamW8Bit, own) / other, 1e-3);
+    }
 }
