@@ -27,6 +27,7 @@ RESULTS    := bench/results
 BENCHMARKS := bench/Dataflow.Benchmarks/bin/Release/net10.0/Dataflow.Benchmarks.dll
 PUBLISHED  := bench/Dataflow.Published/bin/Release/net10.0/Dataflow.Published.dll
 FROZEN     := 8b --seqlen 512,8192,131072 --dtype bf16-sr --freeze 'model.embed_tokens.*|model.layers.[0-23].*'
+EIGHTBIT   := 8b --seqlen 512,8192,131072 --dtype bf16-sr --optimizer adamw-8bit
 FRONTIER   := nano micro 1b 8b 32b 70b 8b@1048576 --seqlen 512,8192,131072 --dtype bf16
 CHUNK      := 2048
 
@@ -132,6 +133,7 @@ frontier: build ## how little memory each model needs; writes bench/results
 	@note="Commit $$(git rev-parse --short=12 HEAD)$$(git diff --quiet HEAD -- src models || echo ' with changes'). A function of the sources: the machine plays no part."; \
 	bin/dataflow frontier $(FRONTIER) --note "$$note" --out $(RESULTS)/frontier.md && \
 	bin/dataflow frontier $(FROZEN) --note "$$note All but the last 8 layers, the final norm and the head is frozen." --out $(RESULTS)/frontier-frozen.md && \
+	bin/dataflow frontier $(EIGHTBIT) --note "$$note AdamW with 8-bit moments." --out $(RESULTS)/frontier-8bit.md && \
 	bin/dataflow frontier $(FRONTIER) --note "$$note Chunks of $(CHUNK) tokens; every point was planned." --chunk $(CHUNK) --hashes --out $(RESULTS)/frontier-chunk-$(CHUNK).md
 
 pack: build ## make the packages, symbols beside them (into artifacts/packages); kernels are in them if `make kernels` compiled them

@@ -14,7 +14,7 @@ internal static class Predictions
     private const double SecondsOfLinks = 6;
 
     /// <summary>The table.</summary>
-    /// <param name="patient">More rounds, for a machine that others use: their work comes and goes, and means over few steps with it.</param>
+    /// <param name="patient">More rounds, for a machine that others use: their work comes and goes, and means of few steps with it.</param>
     public static Result Measure(bool patient)
     {
         int rounds = patient ? LongRounds : ShortRounds;
@@ -57,7 +57,8 @@ internal static class Predictions
                 + $"kernel by kernel and these took turns, {rounds} rounds "
                 + $"({measured.Kernels.Count:N0} kernels measured). Predicted: the simulator with the rates of all rounds, which are "
                 + $"means; measured: the mean of all {rounds} such steps, and their median. "
-                + $"Within: mean and prediction differ by at most {PredictionRun.Bound:P0}. Shortest: the same with every kernel and every op at the shortest of all its runs, "
+                + $"Within: mean and prediction differ by at most {PredictionRun.Bound:P0}. Shortest: the same with every kernel "
+                + $"and every op at the shortest of all its runs, "
                 + "closer to an idle machine; an op is longer than a kernel and is left undisturbed less often, so that on a busy machine "
                 + "this ratio is too high. Updates: those of the step's ops that update weights, together.",
             PredictionRun.Columns,
