@@ -105,6 +105,12 @@ public static class CudaLibraries
                 return known;
             }
 
+            if (library == CudaLibrary.Cudnn && CudnnLack() is { } lack)
+            {
+                why = lack;
+                return null;
+            }
+
             int? cudaMajor = library is CudaLibrary.Nvrtc or CudaLibrary.CublasLt && Emulation is null ? DriverMajor() : null;
             var search = new LibrarySearch(Environment.GetEnvironmentVariable(FoldersVariable), s_folders, NativeLibrary.TryLoad);
             if (search.Find(LibraryFile.Of(library), cudaMajor, out why) is not { } found)
@@ -116,6 +122,12 @@ public static class CudaLibraries
             return found;
         }
     }
+
+    // cuDNN ends the process where it does not find cuBLASLt, so it is found first. The emulated one would not do for a real cuDNN.
+    private static string? CudnnLack() =>
+        Emulation is not null ? "the emulated driver has no cuDNN: our own attention kernels are used"
+        : TryLoad(CudaLibrary.CublasLt, out string why) is null ? $"cuDNN cannot be loaded without cuBLASLt: {why}"
+        : null;
 
     // Asked by hand: the bindings would fail where there is no driver, and here that is no fault.
     private static unsafe int? DriverMajor()

@@ -35,7 +35,29 @@ public class KernelsTests
         Assert.False(zero.GetProperty("hot").GetBoolean());
     }
 
+    [Fact]
+    public void Graphs_of_cuDNN_are_a_file_of_the_same_bytes_each_time()
+    {
+        using var scratch = new ScratchFolder();
+        string first = scratch.File("first.json"), second = scratch.File("second.json");
+        string said = Programs.Good(Programs.Dataflow($"kernels --cudnn-graphs {first}"));
+        var told = JsonDocument.Parse(Programs.Good(Programs.Dataflow($"kernels --cudnn-graphs {second} --json"))).RootElement;
+        Assert.Equal(File.ReadAllBytes(first), File.ReadAllBytes(second));
+
+        using var read = JsonDocument.Parse(File.ReadAllBytes(first));
+        var graphs = read.RootElement.GetProperty("graphs").EnumerateArray().ToList();
+        Assert.Equal(graphs.Count, told.GetProperty("graphs").GetInt32());
+        Assert.StartsWith($"{graphs.Count} graphs for sm80, sm90, sm100, sm120 in {first}; ", said, StringComparison.Ordinal);
+        Assert.Equal(["sm100", "sm120", "sm80", "sm90"], graphs.Select(g => g.GetProperty("arch").GetString()!).Distinct().Order());
+        Assert.All(graphs, g => Assert.Equal(
+            15, g.GetProperty("descriptors")[g.GetProperty("operation_graph").GetInt32()].GetProperty("type").GetInt32()));
+        Assert.All(told.GetProperty("refused").EnumerateArray(), r =>
+            Assert.Contains(r.GetProperty("reason").GetString()!, said, StringComparison.Ordinal));
+    }
+
     [Theory]
+    [InlineData("kernels --cudnn-graphs graphs.json --check", "leave out --arch and --check")]
+    [InlineData("kernels --cudnn-graphs graphs.json --arch sm_90a", "leave out --arch and --check")]
     [InlineData("kernels --arch sm_75", "'sm_75' is no target for kernels")]
     [InlineData("kernels models/nano.json", "")]
     public void Bad_usage_is_refused(string arguments, string reason) =>

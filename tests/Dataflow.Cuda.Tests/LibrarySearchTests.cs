@@ -47,6 +47,15 @@ public sealed class LibrarySearchTests : IDisposable
     }
 
     [Fact]
+    public void Parts_of_cuDNN_are_loaded_before_it()
+    {
+        string heuristic = folder.Put("libcudnn_heuristic.so.9", ""), graph = folder.Put("libcudnn_graph.so.9", "");
+        string whole = folder.Put("libcudnn.so.9", "");
+        Find(CudaLibrary.Cudnn, folder.Root, [], _ => true);
+        Assert.Equal([graph, heuristic, whole], asked);
+    }
+
+    [Fact]
     public void Libraries_newer_than_the_driver_are_passed_over()
     {
         folder.Put("libcublasLt.so.13", "");

@@ -9,7 +9,13 @@ namespace Dataflow.Cli;
 internal static class KernelsVerb
 {
     /// <summary>What --help shows.</summary>
-    public static readonly string[] Examples = ["dataflow kernels", "dataflow kernels --arch sm_90a --check", "dataflow kernels --json"];
+    public static readonly string[] Examples =
+    [
+        "dataflow kernels",
+        "dataflow kernels --arch sm_90a --check",
+        "dataflow kernels --json",
+        "dataflow kernels --cudnn-graphs graphs.json",
+    ];
 
     /// <summary>The command.</summary>
     public static Command Command()
@@ -25,13 +31,31 @@ internal static class KernelsVerb
             Targets
         );
         var check = Declare.Flag("--check", "fail where a hot kernel keeps anything of a thread in local memory");
+        var graphs = Declare.Option<string?>(
+            "--cudnn-graphs",
+            "FILE",
+            "compile nothing, and write the graphs that cuDNN's attention would be given for sm80, sm90, sm100 and sm120, as JSON: a cuDNN "
+                + "elsewhere can be asked, without a GPU too, whether it plans them in the workspace that is said. Training does not use "
+                + "them yet",
+            Values.FilePath
+        );
         var json = Declare.Flag("--json", "print one JSON object");
         command.Options.Add(targets);
         command.Options.Add(check);
+        command.Options.Add(graphs);
         command.Options.Add(json);
         command.SetAction(parsed =>
-            (int)Run(parsed.GetValue(targets) ?? KernelTarget.Shipped, parsed.GetValue(check), parsed.GetValue(json))
-        );
+        {
+            if (parsed.GetValue(graphs) is not { } file)
+            {
+                return (int)Run(parsed.GetValue(targets) ?? KernelTarget.Shipped, parsed.GetValue(check), parsed.GetValue(json));
+            }
+
+            return parsed.WasGiven(targets) || parsed.WasGiven(check)
+                ? throw new UserErrorException(
+                    "--cudnn-graphs compiles nothing, and writes the graphs of all its architectures: leave out --arch and --check")
+                : (int)CudnnGraphs.Write(file, parsed.GetValue(json));
+        });
         return command;
     }
 

@@ -62,11 +62,20 @@ public static class CudnnGraphCatalog
 
     /// <summary>Graphs of all that is offered, each once.</summary>
     public static IEnumerable<CudnnGraph> Graphs() =>
-        Targets
-            .SelectMany(target => Attentions.Select(asked => (target, Answer: CudnnRules.Answer(asked, target))))
+        Answers()
             .Where(a => a.Answer is CudnnAnswer.Offered)
-            .Select(a => CudnnAttentionGraph.Build((CudnnAnswer.Offered)a.Answer, a.target))
+            .Select(a => CudnnAttentionGraph.Build((CudnnAnswer.Offered)a.Answer, a.Target))
             .DistinctBy(g => g.Name);
+
+    /// <summary>Why the rest is not offered, and of how many attentions that is so.</summary>
+    public static IEnumerable<(CudnnTarget Target, string Reason, int Attentions)> Refusals() =>
+        Answers()
+            .Where(a => a.Answer is CudnnAnswer.Refused)
+            .GroupBy(a => (a.Target, ((CudnnAnswer.Refused)a.Answer).Reason))
+            .Select(g => (g.Key.Target, g.Key.Reason, g.Count()));
+
+    private static IEnumerable<(CudnnTarget Target, CudnnAnswer Answer)> Answers() =>
+        Targets.SelectMany(target => Attentions.Select(asked => (target, CudnnRules.Answer(asked, target))));
 
     private static IEnumerable<CudnnAttention> Combinations(CudnnAttention of) =>
         Enumerable.Range(0, 16).Select(kinds =>

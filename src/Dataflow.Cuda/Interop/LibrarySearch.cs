@@ -21,6 +21,16 @@ internal sealed class LibrarySearch(string? variable, IReadOnlyList<string> more
         "/usr/lib/wsl/lib",
     ];
 
+    // What each opens the next by a bare name: engines need the graph, the heuristics need both.
+    private static readonly string[] s_partsOfCudnn =
+    [
+        "libcudnn_graph.so.9",
+        "libcudnn_engines_runtime_compiled.so.9",
+        "libcudnn_engines_precompiled.so.9",
+        "libcudnn_engines_tensor_ir.so.9",
+        "libcudnn_heuristic.so.9",
+    ];
+
     /// <summary>As <see cref="NativeLibrary.TryLoad(string, out nint)"/>.</summary>
     public delegate bool Loader(string file, out nint handle);
 
@@ -87,9 +97,18 @@ internal sealed class LibrarySearch(string? variable, IReadOnlyList<string> more
         }
     }
 
-    // NVRTC opens its builtins by a bare name and has no run path: where it is loaded by path, they must have been loaded before it.
+    // NVRTC opens its builtins by a bare name and has no run path: where it is loaded by path, they must have been loaded before it. So
+    // does cuDNN its parts.
     private void LoadCompanions(CudaLibrary library, string? folder, string name)
     {
+        if (library == CudaLibrary.Cudnn && folder is not null)
+        {
+            foreach (string part in s_partsOfCudnn.Select(p => Path.Combine(folder, p)).Where(File.Exists))
+            {
+                _ = loader(part, out _);
+            }
+        }
+
         if (library == CudaLibrary.Nvrtc && folder is not null)
         {
             foreach (

@@ -59,6 +59,28 @@ internal static unsafe class StatusChecks
         }
     }
 
+    public static void Check(this CudnnStatus status, string attempt)
+    {
+        if (status != CudnnStatus.Success)
+        {
+            throw new CudaException($"{attempt} failed: {Explain(status)}", status.ToString());
+        }
+    }
+
+    /// <summary>What a status of cuDNN means, and what it says of its last failure, where it says anything.</summary>
+    public static string Explain(CudnnStatus status)
+    {
+        byte[] said = new byte[2048];
+        fixed (byte* message = said)
+        {
+            CudnnApi.cudnnGetLastErrorString(message, (nuint)said.Length);
+            string last = NativeText.Read(message).Trim().ReplaceLineEndings(" ");
+            return $"cuDNN answers {NativeText.Read(CudnnApi.cudnnGetErrorString(status))} ({(int)status})"
+                + (last.Length > 0 ? $": {last}" : "")
+                + (Advice(status) is { } advice ? $"; {advice}" : "");
+        }
+    }
+
     /// <summary>The exception for a status of the driver, with more to say than what was attempted.</summary>
     public static CudaException Failure(DriverStatus status, string attempt, string? advice = null)
     {
@@ -94,6 +116,16 @@ internal static unsafe class StatusChecks
                 "cuBLASLt needs some free memory of the GPU and a driver that is not older than the library: end what fills the GPU, "
                     + "install a newer driver, or fetch an older library (sh kernels/fetch-cuda.sh cublas)",
             BlasStatus.ArchitectureMismatch => "this library does not support the GPU: install a newer cuBLAS",
+            _ => null,
+        };
+
+    private static string? Advice(CudnnStatus status) =>
+        status switch
+        {
+            CudnnStatus.NotInitialized => "cuDNN needs a GPU whose driver is not older than the library",
+            CudnnStatus.SublibraryVersionMismatch or CudnnStatus.SublibraryLoadingFailed =>
+                "all libraries of cuDNN must lie beside libcudnn.so.9 and be of one release: install cuDNN anew",
+            CudnnStatus.RuntimePrerequisiteMissing => "install libnvrtc of the CUDA that this cuDNN is for",
             _ => null,
         };
 
