@@ -16,6 +16,8 @@
 //   with norms, q_partials, k_partials [grid, weights of the norm] fp32: the sums over the block's tokens (and heads, where these share
 //   weights) of g n, g the gradient of the norm's output, n = x rstd. The weights' gradients are column_sum.cu over them.
 //
+// K may be 0, of a layer that attends to another's keys and values: k_norm, kv, dkv and k_partials are not touched then.
+//
 // No operand may overlap another. Angles are fp64 turns, brought within an eighth of a turn before they become fp32: right to 1e-7 at
 // positions of a million. The rest is fp32, each output rounded once.
 //   grid ceil(rows / 16); block 256; dynamic shared memory 68 hd + 192 bytes; backward of heads that share weights 1,024 hd / L more, L
@@ -278,6 +280,11 @@ DEVICE void backward(const T* dq, const float* dkv, const int32* first_key, cons
     {
         float* sums = q_partials + (int64)blockIdx.x * q_width;
         turn_centred_back<Whole>(dq, q_width, qkv, dqkv, stride, shape.heads, q_norm, of, values, scales, sums, share);
+        if (kv_width == 0)
+        {
+            return;
+        }
+
         qkv += q_width;
         sums = k_partials + (int64)blockIdx.x * kv_width;
         turn_centred_back<Whole>(dkv, 2 * kv_width, qkv, dqkv + q_width, stride, shape.kv_heads, k_norm, of, values, nullptr, sums, share);
@@ -286,6 +293,11 @@ DEVICE void backward(const T* dq, const float* dkv, const int32* first_key, cons
     {
         float* sums = q_partials + (int64)blockIdx.x * q_width;
         turn_rows_back<Whole>(dq, q_width, qkv, dqkv, stride, shape.heads, q_norm, of, values, scales, sums, share);
+        if (kv_width == 0)
+        {
+            return;
+        }
+
         qkv += q_width;
         sums = k_partials + (int64)blockIdx.x * kv_width;
         turn_rows_back<Whole>(dkv, 2 * kv_width, qkv, dqkv + q_width, stride, shape.kv_heads, k_norm, of, values, nullptr, sums, share);
@@ -297,6 +309,11 @@ DEVICE void backward(const T* dq, const float* dkv, const int32* first_key, cons
         {
             add_groups<Whole>(sums, values.rest, q_partials + (int64)blockIdx.x * shape.head_dim, share);
             qkv += q_width;
+        }
+
+        if (kv_width == 0)
+        {
+            return;
         }
 
         T* dkeys = dqkv + q_width;

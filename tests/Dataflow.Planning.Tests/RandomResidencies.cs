@@ -6,10 +6,14 @@ namespace Dataflow.Planning.Tests;
 internal static class RandomResidencies
 {
     /// <summary>Null where the request contradicts itself.</summary>
-    public static (Workload Workload, BlockPrograms Programs, Residency Residency)? Make(int seed)
+    /// <param name="seed">What makes it.</param>
+    /// <param name="change">Makes another model of the request's; null: it stays.</param>
+    public static (Workload Workload, BlockPrograms Programs, Residency Residency)? Make(
+        int seed, Func<ModelConfig, ModelConfig>? change = null)
     {
         var random = new Random(seed);
         var request = RandomRequests.Make(seed) with { Rows = random.Next(1, 12) };
+        request = change is null ? request : request with { Model = change(request.Model) };
         request = request with { Pins = request.Pins with { Rounds = null, ChunksPerRound = null } };
         int perGroup = request.Pins.ChunkTokens is { } t ? Math.Max(1, (request.Seqlen + t - 1) / t) : 1;
         request = request with { Pins = request.Pins with { ChunksPerRound = perGroup * random.Next(1, 4) } };

@@ -57,7 +57,7 @@ public static unsafe partial class QkNormRope
         var (heads, kvHeads, headDim) = call.Heads;
         int tokens = call.GradQkv.Rows, width = (heads + (2 * kvHeads)) * headDim;
         new Matrix(call.GradQuery).Expect(tokens, heads * headDim, nameof(call.GradQuery));
-        new Matrix(call.GradKeyValue).Expect(tokens, 2 * kvHeads * headDim, nameof(call.GradKeyValue));
+        Matrix.Of(call.GradKeyValue)?.Expect(tokens, 2 * kvHeads * headDim, nameof(call.GradKeyValue));
         new Matrix(call.GradQkv).Expect(tokens, width, nameof(call.GradQkv));
         Matrix.Of(call.Qkv)?.Expect(tokens, width, nameof(call.Qkv));
         int queryWeights = Weights(call.NormKind, heads, headDim), keyWeights = Weights(call.NormKind, kvHeads, headDim);
@@ -65,6 +65,11 @@ public static unsafe partial class QkNormRope
         Matrix.Of(call.KeyNorm)?.Expect(1, keyWeights, nameof(call.KeyNorm));
         Matrix.Of(call.GradQueryNorm)?.Expect(1, queryWeights, nameof(call.GradQueryNorm));
         Matrix.Of(call.GradKeyNorm)?.Expect(1, keyWeights, nameof(call.GradKeyNorm));
+        if (call.GradKeyValue is null != (kvHeads == 0))
+        {
+            throw new ArgumentException("queries alone have no gradient of keys and values, and others have one", nameof(call));
+        }
+
         if ((call.QueryNorm ?? call.KeyNorm) is not null && call.Qkv is null)
         {
             throw new ArgumentException("the gradient of a norm needs its input", nameof(call));
@@ -104,7 +109,7 @@ public static unsafe partial class QkNormRope
     private readonly struct BackwardJob(ThreadTeam team, RotaryAngles angles, in QkNormRopeBackwardArguments call) : IJob
     {
         private readonly Matrix dq = new(call.GradQuery);
-        private readonly Matrix dkv = new(call.GradKeyValue);
+        private readonly Matrix? dkv = Matrix.Of(call.GradKeyValue);
         private readonly Matrix dqkv = new(call.GradQkv);
         private readonly Matrix? qkv = Matrix.Of(call.Qkv);
         private readonly Matrix? queryNorm = Matrix.Of(call.QueryNorm);
@@ -134,9 +139,14 @@ public static unsafe partial class QkNormRope
             {
                 angles.Fill(t, turn.Cosines, turn.Sines);
                 TurnBack(dq, t, 0, heads, queryNorm, angles.QueryScaleOf(t), turn, sums);
-                TurnBack(dkv, t, heads * headDim, kvHeads, keyNorm, 1, turn, sums + queryWeights);
+                if (dkv is not { } keysAndValues)
+                {
+                    continue;
+                }
+
+                TurnBack(keysAndValues, t, heads * headDim, kvHeads, keyNorm, 1, turn, sums + queryWeights);
                 int width = kvHeads * headDim;
-                Row from = new(dkv, t, width);
+                Row from = new(keysAndValues, t, width);
                 Row to = new(dqkv, t, (heads * headDim) + width);
                 for (int j = 0; j < width; j += Lanes.Count)
                 {

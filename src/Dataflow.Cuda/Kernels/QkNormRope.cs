@@ -116,9 +116,13 @@ internal sealed unsafe class QkNormRope(KernelLibrary library, ColumnSum columnS
                 call.Heads.KvHeads,
                 call.Heads.HeadDim
             );
-        if (call is { GradQueryNorm: { } gradQuery, GradKeyNorm: { } gradKey })
+        if (call.GradQueryNorm is { } gradQuery)
         {
             columnSum.Run(stream, call.Workspace, groups, gradQuery, call.Accumulate);
+        }
+
+        if (call.GradKeyNorm is { } gradKey)
+        {
             columnSum.Run(stream, keyPartials, groups, gradKey, call.Accumulate);
         }
     }

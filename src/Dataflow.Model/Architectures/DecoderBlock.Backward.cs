@@ -56,7 +56,7 @@ internal static partial class DecoderBlock
             new QkNormRopeBackwardCall
             {
                 GradQuery = GradQuery,
-                GradKeyValue = GradKvPiece,
+                GradKeyValue = kind.SharesKv ? null : GradKvPiece,
                 FirstKey = FirstKey,
                 Rotary = RotaryTable.Of(model, kind),
                 NormKind = model.QkNormKind,
@@ -67,9 +67,9 @@ internal static partial class DecoderBlock
                     ? new QkNormOperands(
                         Qkv,
                         W(WeightName.QNorm),
-                        W(WeightName.KNorm),
+                        kind.SharesKv ? null : W(WeightName.KNorm),
                         Gradient(kind, WeightName.QNorm),
-                        Gradient(kind, WeightName.KNorm),
+                        kind.SharesKv ? null : Gradient(kind, WeightName.KNorm),
                         Partials
                     )
                     : null,

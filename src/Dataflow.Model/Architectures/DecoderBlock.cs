@@ -56,14 +56,15 @@ internal static partial class DecoderBlock
                 Qkv = Qkv,
                 FirstKey = FirstKey,
                 QueryNorm = model.QkNorm ? W(WeightName.QNorm) : null,
-                KeyNorm = model.QkNorm ? W(WeightName.KNorm) : null,
+                KeyNorm = model.QkNorm && !kind.SharesKv ? W(WeightName.KNorm) : null,
+                QueriesAlone = kind.SharesKv,
                 Rotary = RotaryTable.Of(model, kind),
                 NormKind = model.QkNormKind,
                 WeightOffset = model.NormWeightOffset,
                 QueryScale = QueryScaleOf(model, kind),
                 Lengths = RotaryLengthsOf(model, kind),
                 Query = Query,
-                KeyValue = KvPiece,
+                KeyValue = kind.SharesKv ? null : KvPiece,
             },
             new AttentionForwardCall
             {

@@ -68,7 +68,9 @@ internal sealed class DecoderParameters
                 ?
                 [
                     HeadNorm(WeightName.QNorm, names.QueryNorm, model.QueryNormDim),
-                    HeadNorm(WeightName.KNorm, names.KeyNorm, model.KeyNormDim),
+                    .. kind.SharesKv
+                        ? ImmutableArray<ParameterSpec>.Empty
+                        : [HeadNorm(WeightName.KNorm, names.KeyNorm, model.KeyNormDim)],
                 ]
                 : ImmutableArray<ParameterSpec>.Empty,
             .. Product(
@@ -117,11 +119,16 @@ internal sealed class DecoderParameters
         return model.Biases.HasFlag(bias) ? [matrix, ParameterSpec.Vector(biasName, InitialValues.Zero, biases)] : [matrix];
     }
 
-    /// <summary>Rows of queries, keys and values, of their matrix or of its bias.</summary>
+    /// <summary>Rows of queries, keys and values, of their matrix or of its bias; of queries alone where the others are shared.</summary>
     private NamedRows[] QkvRows(string ending)
     {
         var (q, kv) = (model.QueryDim, model.KvDim);
         var (queries, keys) = (HeadOrder(model.HeadCount), HeadOrder(model.KvHeadCount));
+        if (kind.SharesKv)
+        {
+            return [new(names.Layer + names.Query + ending, q, queries)];
+        }
+
         if (names.Qkv is not { } fused)
         {
             return

@@ -46,12 +46,17 @@ internal static class BlockCalls
         return
         [
             .. before.Select(call => call is QkNormRopeForwardCall rotation ? rotation with { FirstKey = PositionBase } : call),
-            new ScatterRowsCall
-            {
-                From = KvPiece,
-                Rows = CacheRow,
-                To = attention.Keys,
-            },
+            .. kind.SharesKv
+                ? ImmutableArray<KernelCall>.Empty
+                :
+                [
+                    new ScatterRowsCall
+                    {
+                        From = KvPiece,
+                        Rows = CacheRow,
+                        To = attention.Keys,
+                    },
+                ],
             attention with { Scattered = new ScatteredTokens(CacheRow, PositionBase) },
             .. after,
         ];

@@ -26,6 +26,19 @@ public sealed record LayerKind(
     /// <summary>Parameters that training leaves as they are where the others are trained.</summary>
     public WeightSet FrozenWeights { get; init; }
 
+    /// <summary>
+    /// It has no keys and values of its own: its queries attend to those, after norm and rotation, of the nearest layer below that has.
+    /// </summary>
+    public bool SharesKv { get; init; }
+
+    /// <summary>The layer above shares the keys and values of this one, which <see cref="ModelConfig.KindOf"/> knows.</summary>
+    public bool KvIsRead { get; init; }
+
+    /// <summary>
+    /// Its window is kept from the source's forward to the source's backward, whatever else is: several layers' backwards read it.
+    /// </summary>
+    public bool KeepsKv => SharesKv || KvIsRead;
+
     /// <summary>Whether training changes a parameter.</summary>
     public bool Trains(WeightName weight) => !Frozen && !FrozenWeights.Has(weight);
 }
@@ -43,7 +56,11 @@ public sealed class LayerPattern : IEquatable<LayerPattern>
         }
 
         Kinds = kinds;
+        SharesKv = kinds.Any(k => k.SharesKv);
     }
+
+    /// <summary>Some layers share keys and values of others.</summary>
+    public bool SharesKv { get; }
 
     /// <summary>In order; a kind may come several times.</summary>
     public ImmutableArray<LayerKind> Kinds { get; }

@@ -29,8 +29,8 @@ public sealed partial class LayerPrograms
         Parts = ParameterLayout.Block(model, kind).Parts();
         stored = Parts.Where(p => p.TypeIn(recipe) != recipe.Parameters).SelectMany(p => p.Tensors).Select(t => t.Name).ToFrozenSet();
         allParts = [.. Enumerable.Range(0, Parts.Length)];
-        KvPieceSize = shapes.Of(TensorName.KvPiece).Size;
-        GradKvPieceSize = shapes.Of(TensorName.GradKvPiece).Size;
+        KvPieceSize = kind.SharesKv ? Bytes.Zero : shapes.Of(TensorName.KvPiece).Size;
+        GradKvPieceSize = kind.SharesKv ? Bytes.Zero : shapes.Of(TensorName.GradKvPiece).Size;
     }
 
     /// <summary>What these layers have in common.</summary>
@@ -64,10 +64,10 @@ public sealed partial class LayerPrograms
         return known;
     }
 
-    /// <summary>Bytes of one chunk's K and V.</summary>
+    /// <summary>Bytes of one chunk's K and V; none of layers that share those of others.</summary>
     public Bytes KvPieceSize { get; }
 
-    /// <summary>Bytes of one chunk's dK and dV (fp32).</summary>
+    /// <summary>Bytes of one chunk's dK and dV (fp32), likewise.</summary>
     public Bytes GradKvPieceSize { get; }
 
     /// <summary>Bytes of the activation object (input and K,V are objects of their own).</summary>
@@ -77,7 +77,10 @@ public sealed partial class LayerPrograms
     public bool NeedsRecompute(SaveSet saved) => Missing(saved) != SaveSet.None;
 
     /// <summary>What a recompute op must yield for the backward of a chunk, K,V of a window apart.</summary>
-    public SaveSet Missing(SaveSet saved) => SaveSet.All & ~saved & ~(geometry.ChunksPerGroup > 1 ? SaveSet.Kv : SaveSet.None);
+    public SaveSet Missing(SaveSet saved) => SaveSet.All & ~saved & ~(KvIsThere ? SaveSet.Kv : SaveSet.None);
+
+    /// <summary>Whatever is kept, K and V stand in their window before the backward of a chunk.</summary>
+    private bool KvIsThere => geometry.ChunksPerGroup > 1 || Kind.KeepsKv;
 
     /// <summary>A block's forward.</summary>
     public BlockProgram Forward(SaveSet saved) => Cached("forward", saved, static (p, saved) =>
@@ -117,7 +120,7 @@ public sealed partial class LayerPrograms
     {
         var backward = DecoderBlock.Backward(model, Kind);
         var available = new HashSet<TensorName>(DecoderBlock.Saved(model, saved)) { TensorName.Input };
-        if (saved.HasFlag(SaveSet.Kv) || geometry.ChunksPerGroup > 1)
+        if (saved.HasFlag(SaveSet.Kv) || KvIsThere)
         {
             available.UnionWith([TensorName.KvPiece, TensorName.KvWindow]);
         }

@@ -41,7 +41,7 @@ public enum TensorName
     /// <summary>[T] fp32 reciprocal root mean square.</summary>
     Rstd1,
 
-    /// <summary>[T, q + 2 kv] raw projections.</summary>
+    /// <summary>[T, q + 2 kv] raw projections; [T, q] in layers that share keys and values.</summary>
     Qkv,
 
     /// <summary>[T, q] rotated queries.</summary>
@@ -116,7 +116,7 @@ public enum TensorName
     /// <summary>[rows, 2 kv] fp32, the rows of GradKvWindow that belong to <see cref="KvSegment"/>.</summary>
     GradKvSegment,
 
-    /// <summary>[T, q + 2 kv].</summary>
+    /// <summary>[T, q + 2 kv], or [T, q] likewise.</summary>
     GradQkv,
 
     /// <summary>[T, D].</summary>

@@ -52,7 +52,7 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
                 or TensorName.AttentionProjection or TensorName.FfnProjection or TensorName.GradProjection
                 or TensorName.Unused => Rows(a, d),
             TensorName.Rstd1 or TensorName.Rstd2 or TensorName.Rstd3 or TensorName.Rstd4 => Rows(DType.Float32, Statistics),
-            TensorName.Qkv or TensorName.GradQkv => Rows(a, q + kv),
+            TensorName.Qkv or TensorName.GradQkv => Rows(a, kind is { SharesKv: true } ? q : q + kv),
             TensorName.Query or TensorName.AttentionOut or TensorName.GradAttention or TensorName.GradQuery => Rows(a, q),
             TensorName.AttentionSums => Scratch(
                 DType.Float32,

@@ -57,6 +57,12 @@ public sealed class FrozenTensors : IEquatable<FrozenTensors>
 
         bool trainsEmbedding = trained.Any(p => p.Classes.HasFlag(ParameterClasses.Embeddings));
         int lowest = trained.Min(p => p.Layer?.Index ?? model.LayerCount);
+        if (lowest < model.LayerCount)
+        {
+            // What it attends to gets its part of the gradients of its source, whose backward they are for.
+            lowest = model.KvSourceOf(new Layer(lowest)).Index;
+        }
+
         return new FrozenTensors(text, [.. model.Layers.Select(l => In(l))], In(null), trainsEmbedding ? 0 : lowest);
     }
 

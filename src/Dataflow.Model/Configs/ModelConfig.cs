@@ -152,8 +152,28 @@ public sealed record ModelConfig
     public LayerKind KindOf(Layer layer)
     {
         var kind = Pattern?[layer] ?? new LayerKind(FfnDim);
+        kind = layer.Index + 1 < LayerCount && SharesKvAt(new Layer(layer.Index + 1)) ? kind with { KvIsRead = !kind.SharesKv } : kind;
         return Frozen is null ? kind : kind with { FrozenWeights = Frozen.Of(layer) };
     }
+
+    /// <summary>Some layers attend to keys and values of others.</summary>
+    public bool SharesKv => Pattern is { SharesKv: true };
+
+    /// <summary>The layer whose keys and values a layer attends to: itself, or the nearest one below that has some.</summary>
+    public Layer KvSourceOf(Layer layer)
+    {
+        while (SharesKvAt(layer))
+        {
+            layer = new Layer(layer.Index - 1);
+        }
+
+        return layer;
+    }
+
+    /// <summary>Of the layers that attend to the same keys and values, this one is the last.</summary>
+    public bool IsLastToReadKv(Layer layer) => layer.Index + 1 >= LayerCount || !SharesKvAt(new Layer(layer.Index + 1));
+
+    private bool SharesKvAt(Layer layer) => Pattern is { SharesKv: true } pattern && pattern[layer].SharesKv;
 
     /// <summary>Layers from the input on that no backward passes: nothing in or below them is trained.</summary>
     public int LayersWithoutBackward => Frozen?.LayersWithoutBackward ?? 0;
@@ -232,10 +252,11 @@ public sealed record ModelConfig
         double keys = Math.Min(seqlen, kind.Window ?? seqlen);
         double flops = !hasBackward ? 2 : kind.Frozen ? 4 : 6;
         double feedForward = GatedFfn ? 3 : 2;
+        double keysAndValues = kind.SharesKv ? 0 : 2.0 * ModelDim * KvDim;
         double frozen = hasBackward && !kind.FrozenWeights.IsEmpty
             ? DecoderParameters.Of(this, kind).Where(p => p.Rows > 1 && kind.FrozenWeights.Has(p.Name)).Sum(p => (double)p.Count)
             : 0;
-        return (flops * seqlen * ((2.0 * ModelDim * QueryDim) + (2.0 * ModelDim * KvDim) + (feedForward * ModelDim * kind.FfnDim)))
+        return (flops * seqlen * ((2.0 * ModelDim * QueryDim) + keysAndValues + (feedForward * ModelDim * kind.FfnDim)))
             - ((kind.Frozen ? 0.0 : 2.0) * seqlen * frozen)
             + ((hasBackward ? 6.0 : 2.0) * ((2.0 * seqlen) - keys) * keys * QueryDim);
     }

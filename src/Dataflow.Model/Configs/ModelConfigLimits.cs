@@ -105,6 +105,11 @@ internal static class ModelConfigLimits
             faults.Add($"{layers} lists {pattern.Kinds.Length} kinds of layers for {config.LayerCount} layers");
         }
 
+        if (pattern.Kinds[0].SharesKv)
+        {
+            faults.Add($"the first of {layers} has shares_kv, and no layer below it has keys and values that it could read");
+        }
+
         foreach (var kind in pattern.Kinds)
         {
             if (kind.FfnDim != Unknown && (kind.FfnDim < 1 || kind.FfnDim > Dim))

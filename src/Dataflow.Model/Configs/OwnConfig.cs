@@ -13,7 +13,7 @@ internal static class OwnConfig
         "tied_embedding", "qk_norm", "n_experts", "layers",
     ];
 
-    private static readonly string[] s_kindKeys = ["ffn_dim", "window", "ffn_apart", "frozen", "frozen_dtype"];
+    private static readonly string[] s_kindKeys = ["ffn_dim", "window", "ffn_apart", "frozen", "frozen_dtype", "shares_kv"];
 
     /// <summary>Whether the file means to be of this format.</summary>
     public static bool Recognises(JsonFields fields) => fields.Has("model_dim") || fields.Has("n_layers") || fields.Has("ffn_dim");
@@ -75,7 +75,12 @@ internal static class OwnConfig
 
             int? window = kind.Has("window") ? kind.Int("window") : null;
             bool apart = kind.Bool("ffn_apart", absent: false), frozen = kind.Bool("frozen", absent: false);
-            kinds.Add(new LayerKind(kind.Int("ffn_dim"), window, apart, frozen, FrozenType(kind)));
+            kinds.Add(
+                new LayerKind(kind.Int("ffn_dim"), window, apart, frozen, FrozenType(kind))
+                {
+                    SharesKv = kind.Bool("shares_kv", absent: false),
+                }
+            );
             fields.Faults.AddRange(kind.Faults.Select(f => $"layers: {f}"));
         }
 
@@ -163,6 +168,11 @@ internal static class OwnConfig
                 if (kind.FrozenType is { } type)
                 {
                     json.WriteString("frozen_dtype", type.Name());
+                }
+
+                if (kind.SharesKv)
+                {
+                    json.WriteBoolean("shares_kv", true);
                 }
 
                 json.WriteEndObject();

@@ -8,8 +8,11 @@ public sealed record QkNormRopeForwardCall : KernelCall
     /// <inheritdoc/>
     public override Kernel Kernel => Kernel.QkNormRopeForward;
 
-    /// <summary>[T, q + 2 kv].</summary>
+    /// <summary>[T, q + 2 kv]; [T, q] of queries alone.</summary>
     public required Operand Qkv { get; init; }
+
+    /// <summary>There are no keys and values: the layer attends to another's.</summary>
+    public bool QueriesAlone { get; init; }
 
     /// <summary>[T] int32, the window row of the document's first token: a token's position is its own row less this one.</summary>
     public required Operand FirstKey { get; init; }
@@ -66,8 +69,8 @@ public sealed record QkNormRopeBackwardCall : KernelCall
     /// <summary>[T, q].</summary>
     public required Operand GradQuery { get; init; }
 
-    /// <summary>[T, 2 kv] fp32.</summary>
-    public required Operand GradKeyValue { get; init; }
+    /// <summary>[T, 2 kv] fp32; null of queries alone.</summary>
+    public required Operand? GradKeyValue { get; init; }
 
     /// <summary>[T] int32.</summary>
     public required Operand FirstKey { get; init; }
@@ -90,7 +93,7 @@ public sealed record QkNormRopeBackwardCall : KernelCall
     /// <summary>What the norms had; null without.</summary>
     public required QkNormOperands? Norms { get; init; }
 
-    /// <summary>[T, q + 2 kv].</summary>
+    /// <summary>[T, q + 2 kv]; [T, q] of queries alone.</summary>
     public required Operand GradQkv { get; init; }
 
     /// <inheritdoc/>
@@ -110,8 +113,8 @@ public sealed record RotaryOperands(Operand Set, Operand Sets);
 /// <summary>What the backward of the norms needs; a weight is of head_dim, or of the whole row where that is normed.</summary>
 /// <param name="Qkv">[T, q + 2 kv], of the forward.</param>
 /// <param name="Query">The norm's weight.</param>
-/// <param name="Key">The norm's weight.</param>
+/// <param name="Key">The norm's weight; null of queries alone.</param>
 /// <param name="GradQuery">Of the weight; null where the norms are frozen.</param>
 /// <param name="GradKey">Of the weight, or null likewise.</param>
 /// <param name="Workspace">Sums of blocks of tokens.</param>
-public sealed record QkNormOperands(Operand Qkv, Operand Query, Operand Key, Operand? GradQuery, Operand? GradKey, Operand Workspace);
+public sealed record QkNormOperands(Operand Qkv, Operand Query, Operand? Key, Operand? GradQuery, Operand? GradKey, Operand Workspace);

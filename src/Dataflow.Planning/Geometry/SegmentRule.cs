@@ -13,11 +13,12 @@ internal static class SegmentRule
     /// <summary>Rows at whose multiples segments begin.</summary>
     public const int KeyRows = 128;
 
-    /// <summary>Fewest first; none where the window is one chunk's, or the save set would make a backward repeat attention.</summary>
+    /// <summary>Fewest first; none where the window is one chunk's, the save set would make a backward repeat attention, or layers
+    /// share windows.</summary>
     public static IEnumerable<int> Counts(Workload workload, SaveSet saved, int keyRows = KeyRows)
     {
         var geometry = workload.Geometry;
-        if (geometry.ChunksPerGroup == 1 || !LayerPrograms.MayStream(saved))
+        if (geometry.ChunksPerGroup == 1 || !LayerPrograms.MayStream(saved) || workload.Model.SharesKv)
         {
             yield break;
         }

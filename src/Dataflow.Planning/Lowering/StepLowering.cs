@@ -40,6 +40,7 @@ internal sealed partial class StepLowering
                 segments != geometry.SegmentsUpTo(segments)
                 || residency.ResidentChunks > 0
                 || !LayerPrograms.MayStream(residency.Travelling)
+                || model.SharesKv
             )
         )
         {
@@ -206,8 +207,10 @@ internal sealed partial class StepLowering
             table.Table(c, r),
             .. Weights(l, programs[l].Forward(saved)),
             table.Stream(Roles.Input, l, c, r, AccessMode.Read),
-            Context(l, c, r, recomputed: false),
-            table.Window(l, c, r, recomputed: false, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write),
+            Shares(l) ? table.Window(l, c, r, recomputed: false, 0, geometry.WindowRow(c) + geometry.ChunkTokens, AccessMode.Read)
+                : Context(l, c, r, recomputed: false),
+            Shares(l) ? default
+                : table.Window(l, c, r, recomputed: false, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write),
             table.Activations(l, c, r, AccessMode.Write),
             table.Stream(Roles.Output, new Layer(l.Index + 1), c, r, AccessMode.Write),
             table.Scratch(programs[l].Forward(saved).ScratchLength, AccessMode.Write),
@@ -221,7 +224,7 @@ internal sealed partial class StepLowering
             table.Table(c, r),
             .. Weights(l, programs[l].Forward(saved)),
             table.Stream(Roles.Input, l, c, r, AccessMode.Read),
-            table.Window(l, c, r, recomputed: false, 0, geometry.WindowRows, AccessMode.ReadWrite),
+            table.Window(l, c, r, recomputed: false, 0, geometry.WindowRows, Shares(l) ? AccessMode.Read : AccessMode.ReadWrite),
             table.Activations(l, c, r, AccessMode.Write),
             table.Stream(Roles.Output, new Layer(l.Index + 1), c, r, AccessMode.Write),
             table.Scratch(programs[l].Forward(saved).ScratchLength, AccessMode.Write),
@@ -298,7 +301,7 @@ internal sealed partial class StepLowering
             table.Window(l, c, r, !saved.HasFlag(SaveSet.Kv), 0, rows, AccessMode.Read),
             table.Activations(l, c, r, saved.HasFlag(SaveSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read),
             table.GradStream(c, r, AccessMode.ReadWrite),
-            table.GradWindow(l, c, r, rows, lastOfGroup ? AccessMode.Write : AccessMode.ReadWrite),
+            table.GradWindow(l, c, r, rows, lastOfGroup && model.IsLastToReadKv(l) ? AccessMode.Write : AccessMode.ReadWrite),
             .. Gradients(l, program, firstOfStep),
             table.Scratch(
                 program.ScratchLength,
@@ -306,6 +309,9 @@ internal sealed partial class StepLowering
             ),
         ], saved);
     }
+
+    /// <summary>The layer attends to another's keys and values.</summary>
+    private bool Shares(Layer l) => programs[l].Kind.SharesKv;
 
     private Use Context(Layer l, Chunk c, Round r, bool recomputed) =>
         geometry.WindowRow(c) == 0 ? default : table.Window(l, c, r, recomputed, 0, geometry.WindowRow(c), AccessMode.Read);

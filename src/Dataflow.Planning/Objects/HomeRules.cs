@@ -17,7 +17,7 @@ internal static class HomeRules
     {
         if (!m.Sizes.Kind.HasBackward())
         {
-            return length * OfRing(m, m.Residency.WeightSlots);
+            return length * OfRing(m.Layers, m.Residency.WeightSlots);
         }
 
         bool turn =
@@ -30,7 +30,7 @@ internal static class HomeRules
     }
 
     /// <summary>Without a backward, layers that do not stay.</summary>
-    private static int OfRing(SizedResidency m, int slots) => slots >= m.Layers ? 0 : m.Layers - ObjectFamilies.Staying(m, slots);
+    private static int OfRing(int layers, int slots) => slots >= layers ? 0 : layers - ObjectFamilies.Staying(layers, slots);
 
     /// <summary>Gradients go home between rounds where slots are too few, and as results where they are what the step is for.</summary>
     public static Bytes Gradients(SizedResidency m, int slots, Bytes length)
@@ -76,7 +76,12 @@ internal static class HomeRules
     {
         if (m.Sizes.Kind == WorkloadKind.Generation)
         {
-            return length * OfRing(m, m.Residency.WindowSlots);
+            return length * OfRing(m.Sizes.LayersWithWindows, m.Residency.WindowSlots);
+        }
+
+        if (m.Sizes.SharesKv)
+        {
+            return length * SharedWindows(m, slots);
         }
 
         // Without a backward a window has had its use when its last chunk has passed.
@@ -105,10 +110,48 @@ internal static class HomeRules
         return length * homes;
     }
 
-    /// <summary>Gradients of windows' segments take turns in the homes of one window; whole ones have had their use at once.</summary>
+    /// <summary>
+    /// Where layers share windows, these are wanted until the last of them has passed, those of all groups in turn: fewer slots than groups
+    /// keep none. With a backward the shared ones are kept, and the others if the save set has them; else one of these, or one that is
+    /// recomputed, takes a slot at a time.
+    /// </summary>
+    private static long SharedWindows(SizedResidency m, int slots)
+    {
+        int groups = m.Sizes.GroupsPerRound, inForward = slots < groups ? groups : 0;
+        if (!m.Sizes.Kind.HasBackward())
+        {
+            return (long)m.Sizes.LayersWithWindows * inForward;
+        }
+
+        int shared = m.Sizes.SharedWithBackward * groups, windows = m.Sizes.WindowsWithBackward * groups;
+        if (m.Pattern.Interleaves)
+        {
+            return Math.Min(2L * windows, (m.Layers + 1L) * groups);
+        }
+
+        if (!m.Residency.Travelling.HasFlag(SaveSet.Kv))
+        {
+            // Those that stay may be kept, too, and each has brought a slot; the bound must not grow with them.
+            slots--;
+            int staying = m.Residency.ResidentSet.HasFlag(SaveSet.Kv) ? slots < groups ? groups : m.Residency.ResidentChunks : 0;
+            windows = Math.Min(windows, shared + staying);
+        }
+
+        return Leaving(windows, slots, groups) + (Below(m) * inForward);
+    }
+
+    /// <summary>
+    /// Gradients of windows' segments take turns in the homes of one window; whole ones have had their use at once, but those that layers
+    /// share, of all groups in turn.
+    /// </summary>
     public static Bytes GradWindows(SizedResidency m, int slots, Bytes length)
     {
         int segments = m.Residency.WindowSegments;
+        if (m.Sizes.SharedWithBackward > 0)
+        {
+            return length * (slots > 0 && slots < m.Sizes.GroupsPerRound ? m.Sizes.GroupsPerRound : 0);
+        }
+
         if (segments == 1)
         {
             return Bytes.Zero;

@@ -13,6 +13,7 @@ internal sealed class MemorySizes
 {
     private readonly Bytes[] lengths;
     private readonly int[] placesOfGradients;
+    private readonly int[] placesOfWindows;
     private Bytes[]? momentsBefore;
 
     public MemorySizes(Workload workload, BlockPrograms programs)
@@ -24,6 +25,12 @@ internal sealed class MemorySizes
         bool[] trained = [.. workload.Model.Layers.Select(l => programs[l].Parts.Any(p => p.IsTrained))];
         placesOfGradients = [.. Enumerable.Range(0, Layers).Select(l => trained.AsSpan(0, l).Count(true))];
         LayersWithGradients = trained.Count(t => t);
+        int[] windows = [.. workload.Model.Layers.Where(l => workload.Model.KvSourceOf(l) == l).Select(l => l.Index)];
+        LayersWithWindows = windows.Length;
+        WindowsWithBackward = windows.Count(l => l >= Layers - LayersWithBackward);
+        SharedWithBackward = windows.Count(l => l >= Layers - LayersWithBackward && !workload.Model.IsLastToReadKv(new Layer(l)));
+        SharesKv = workload.Model.SharesKv;
+        placesOfWindows = [.. Enumerable.Range(0, Layers).Select(l => windows.Count(w => w < l))];
         (ChunksPerGroup, GroupsPerRound) = (geometry.ChunksPerGroup, geometry.GroupsPerRound);
         (IsTied, IsCut) = (workload.Model.TiedEmbedding, programs.Vocabulary.AreCut);
         Optimizer = new OptimizerPieces(workload, programs);
@@ -65,6 +72,21 @@ internal sealed class MemorySizes
 
     /// <summary>A layer's place among those that have gradients.</summary>
     public int PlaceOfGradients(Layer layer) => placesOfGradients[layer.Index];
+
+    /// <summary>Layers that have keys and values of their own.</summary>
+    public int LayersWithWindows { get; }
+
+    /// <summary>A layer's place among those.</summary>
+    public int PlaceOfWindow(Layer layer) => placesOfWindows[layer.Index];
+
+    /// <summary>Those of them that a backward passes.</summary>
+    public int WindowsWithBackward { get; }
+
+    /// <summary>Those of these that other layers read, too.</summary>
+    public int SharedWithBackward { get; }
+
+    /// <summary>Some layers read keys and values of others.</summary>
+    public bool SharesKv { get; }
 
     /// <summary>Chunks of a round.</summary>
     public int Chunks { get; }

@@ -96,15 +96,20 @@ internal static class ObjectFamilies
                 : m.Programs.Most(k => RowsOfWindow(m, k.KvPieceSize, m.Geometry.WindowRows)),
         SlotCount = static m =>
             m.Sizes.Kind == WorkloadKind.Generation
-                ? InRing(m, m.Residency.WindowSlots)
+                ? InRing(m.Sizes.LayersWithWindows, m.Residency.WindowSlots)
                 : Math.Min(
                     m.Residency.WindowSlots + (m.Residency.ResidentChunks / m.Sizes.ChunksPerGroup),
-                    m.Layers * m.Sizes.GroupsPerRound * m.Residency.WindowSegments * m.Alive
+                    m.Sizes.LayersWithWindows * m.Sizes.GroupsPerRound * m.Residency.WindowSegments * m.Alive
                 ),
         Replacement = InTurn,
-        ResidentCount = static m => m.Sizes.Kind == WorkloadKind.Generation ? Staying(m, m.Residency.WindowSlots) : 0,
+        ResidentCount = static m =>
+            m.Sizes.Kind == WorkloadKind.Generation ? Staying(m.Sizes.LayersWithWindows, m.Residency.WindowSlots) : 0,
         IsResident = static (m, id) =>
-            m.Sizes.Kind == WorkloadKind.Generation && IsSpread(m, id.Layer!.Value, Staying(m, m.Residency.WindowSlots)),
+            m.Sizes.Kind == WorkloadKind.Generation
+            && IsSpread(
+                m.Sizes.LayersWithWindows,
+                m.Sizes.PlaceOfWindow(id.Layer!.Value),
+                Staying(m.Sizes.LayersWithWindows, m.Residency.WindowSlots)),
         Life = static kind => kind == WorkloadKind.Generation ? Lifetime.State : Lifetime.Transient,
         Length = static (m, id) => OfWindow(m, id, m.Programs[id.Layer!.Value].KvPieceSize),
         Home = static (m, id) =>
@@ -116,17 +121,24 @@ internal static class ObjectFamilies
         Homes = HomeRules.Windows,
     };
 
-    /// <summary>Gradients of these. Only one group's are alive at a time: the same segment of all has one home.</summary>
+    /// <summary>
+    /// Gradients of these. Only one group's are alive at a time, or one layer's where layers share keys and values: the same segment, or
+    /// group, of all has one home.
+    /// </summary>
     public static readonly ObjectRow GradWindows = new(ObjectFamily.GradWindows)
     {
         SlotLengthIn = static m => m.Programs.GradKvPieceSize * m.Geometry.ChunksPerSegment(m.Residency.WindowSegments),
         SlotCount = static m =>
             !m.Sizes.Kind.HasBackward() || m.Sizes.LayersWithBackward == 0 ? 0
-            : m.Residency.WindowSegments == 1 ? 1
-            : Math.Min(m.Residency.WindowSlots, m.Residency.WindowSegments),
+            : m.Residency.WindowSegments > 1 ? Math.Min(m.Residency.WindowSlots, m.Residency.WindowSegments)
+            : m.Sizes.SharedWithBackward == 0 ? 1
+            : Math.Min(m.Residency.WindowSlots + (m.Residency.ResidentChunks / m.Sizes.ChunksPerGroup), m.Sizes.GroupsPerRound),
         Replacement = InTurn,
         Length = static (m, id) => OfWindow(m, id, m.Programs[id.Layer!.Value].GradKvPieceSize),
-        Home = static (m, id) => id.Segment is { } s ? new ObjectId(id.Family) { Segment = s } : HomeInLayer(m, id),
+        Home = static (m, id) =>
+            id.Segment is { } s ? new ObjectId(id.Family) { Segment = s }
+            : m.Sizes.SharedWithBackward > 0 ? new ObjectId(id.Family) { Group = id.Group }
+            : HomeInLayer(m, id),
         Homes = HomeRules.GradWindows,
     };
 
@@ -249,11 +261,11 @@ internal static class ObjectFamilies
         {
             SlotLength = w => w.Programs.Most(k => k.WeightsSize(part)),
             SlotCount = static m =>
-                m.Sizes.Kind.HasBackward() ? Math.Min(m.Residency.WeightSlots, m.Layers) : InRing(m, m.Residency.WeightSlots),
+                m.Sizes.Kind.HasBackward() ? Math.Min(m.Residency.WeightSlots, m.Layers) : InRing(m.Layers, m.Residency.WeightSlots),
             Replacement = static m => m.Sizes.Kind.HasBackward() ? Replacement.FarthestUse : Replacement.LongestIdle,
-            ResidentCount = static m => m.Sizes.Kind.HasBackward() ? 0 : Staying(m, m.Residency.WeightSlots),
+            ResidentCount = static m => m.Sizes.Kind.HasBackward() ? 0 : Staying(m.Layers, m.Residency.WeightSlots),
             IsResident = static (m, id) =>
-                !m.Sizes.Kind.HasBackward() && IsSpread(m, id.Layer!.Value, Staying(m, m.Residency.WeightSlots)),
+                !m.Sizes.Kind.HasBackward() && IsSpread(m.Layers, id.Layer!.Value.Index, Staying(m.Layers, m.Residency.WeightSlots)),
             Life = static _ => Lifetime.State,
             Length = static (m, id) => id.Owner!.Value.Layout(m.Programs).SizeIn(m.Sizes.Workload.Recipe),
             Homes = HomeRules.Weights,
@@ -282,13 +294,12 @@ internal static class ObjectFamilies
     private const int Ring = 2;
 
     /// <summary>Of so many slots for layers those in which the others take turns.</summary>
-    private static int InRing(SizedResidency m, int slots) => slots >= m.Layers ? m.Layers : Math.Min(slots, Ring);
+    private static int InRing(int layers, int slots) => slots >= layers ? layers : Math.Min(slots, Ring);
 
     /// <summary>Layers that stay, of so many slots.</summary>
-    public static int Staying(SizedResidency m, int slots) => slots >= m.Layers ? 0 : Math.Max(0, slots - Ring);
+    public static int Staying(int layers, int slots) => slots >= layers ? 0 : Math.Max(0, slots - Ring);
 
-    private static bool IsSpread(SizedResidency m, Layer l, int staying) =>
-        (l.Index + 1L) * staying / m.Layers > (long)l.Index * staying / m.Layers;
+    private static bool IsSpread(int layers, int place, int staying) => (place + 1L) * staying / layers > (long)place * staying / layers;
 
     private static Bytes LogitsOf(MemorySizes w, int block) =>
         new(4L * (w.Workload.Geometry.Cache?.Logits ?? 0) * w.Programs.Vocabulary.RowsOf(new VocabularyBlock(block)));

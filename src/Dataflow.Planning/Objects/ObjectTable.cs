@@ -30,15 +30,21 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
 
     public Use GradStream(Chunk c, Round r, AccessMode mode) => OfChunk(Roles.GradStream, ObjectFamilies.GradStreams, c, r, mode);
 
-    /// <summary>Rows of a group's context window. The window that a backward recomputes is an object of its own.</summary>
+    /// <summary>
+    /// Rows of a group's context window, of the layer whose keys and values that layer reads. The window that a backward recomputes is an
+    /// object of its own.
+    /// </summary>
     public Use Window(Layer l, Chunk c, Round r, bool recomputed, int firstRow, int rows, AccessMode mode)
     {
+        l = sized.Model.KvSourceOf(l);
         var id = new ObjectId(recomputed ? ObjectFamily.RecomputedWindows : ObjectFamily.Windows) { Layer = l, Round = r };
         return Rows(Roles.Kv, ObjectFamilies.Windows, id, c, programs[l].KvPieceSize, firstRow, rows, mode);
     }
 
+    /// <summary>Of the gradient of that window the first rows.</summary>
     public Use GradWindow(Layer l, Chunk c, Round r, int rows, AccessMode mode)
     {
+        l = sized.Model.KvSourceOf(l);
         var id = new ObjectId(ObjectFamily.GradWindows) { Layer = l, Round = r };
         return Rows(Roles.GradKv, ObjectFamilies.GradWindows, id, c, programs[l].GradKvPieceSize, 0, rows, mode);
     }

@@ -32,7 +32,9 @@ internal sealed class ScratchSizes(Workload workload, BlockPrograms programs, By
     private Bytes MeasureWhole(SaveSet saved)
     {
         var size = workload.Kind.HasBackward()
-            ? programs.Most(k => Most(k.RecomputeKv(), k.Forward(saved), k.Backward(saved)))
+            ? programs.Most(k => k.Kind.KeepsKv
+                ? Most(k.Forward(saved | SaveSet.Kv), k.Backward(saved | SaveSet.Kv))
+                : Most(k.RecomputeKv(), k.Forward(saved), k.Backward(saved)))
             : programs.Most(k => Most(k.Forward(saved)));
         // Layers that no backward passes keep nothing.
         size = BelowBackward ? Bytes.Max(size, programs.Most(k => Most(k.Forward(SaveSet.None)))) : size;

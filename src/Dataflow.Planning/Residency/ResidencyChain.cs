@@ -52,7 +52,7 @@ internal sealed class ResidencyChain : ResidencySequence
             VocabularySlots = cut ? Math.Min(ring, blocks) : 1,
             StreamSlots = tier == Tier.WholeRound ? chunks + 2 : ring + 1,
             ActivationSlots = ring,
-            WindowSlots = Math.Min(ring, workload.Kind == WorkloadKind.Generation ? layers : ring),
+            WindowSlots = Math.Min(ring, workload.Kind == WorkloadKind.Generation ? sizes.LayersWithWindows : ring),
             WindowSegments = segments,
             GradStreamSlots = tier == Tier.WholeRound ? chunks : Math.Min(ring, chunks),
         };
@@ -65,7 +65,7 @@ internal sealed class ResidencyChain : ResidencySequence
             training && (geometry.Rounds > 1 || workload.Kind == WorkloadKind.ClippedTraining) ? sizes.LayersWithGradients : 0,
             training ? sizes.Pieces : 0,
             (cut ? ring < blocks : !workload.Model.TiedEmbedding) ? 1 : 0,
-            workload.Kind == WorkloadKind.Generation ? layers - start.WindowSlots : 0,
+            workload.Kind == WorkloadKind.Generation ? sizes.LayersWithWindows - start.WindowSlots : 0,
         ];
     }
 

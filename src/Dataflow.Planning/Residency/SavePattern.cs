@@ -24,6 +24,7 @@ internal sealed class SavePattern
     private readonly int layers;
     private readonly int chunks;
     private readonly bool bothWays;
+    private readonly bool[]? keepsKv; // by layer; null where none shares keys and values
 
     public SavePattern(ModelConfig model, Geometry geometry, WorkloadKind kind, Residency residency)
     {
@@ -36,6 +37,7 @@ internal sealed class SavePattern
         }
 
         Interleaves = bothWays && kind.HasBackward();
+        keepsKv = model.SharesKv ? [.. model.Kinds.Select(k => k.KeepsKv)] : null;
     }
 
     /// <summary>A round's backward alternates with the next one's forward.</summary>
@@ -70,10 +72,14 @@ internal sealed class SavePattern
     /// <summary>No backward passes the layer.</summary>
     public bool IsBelowBackward(Layer l) => l.Index < first;
 
-    /// <summary>What the forward of that chunk keeps.</summary>
+    /// <summary>What the forward of that chunk keeps: keys and values that layers share always.</summary>
     public SaveSet Saved(Layer l, Chunk c, Round r) =>
         l.Index < first ? SaveSet.None
-        : IsResident(l, c) ? residency.ResidentSet
+        : keepsKv is not null && keepsKv[l.Index] ? SavedBeside(l, c, r) | SaveSet.Kv
+        : SavedBeside(l, c, r);
+
+    private SaveSet SavedBeside(Layer l, Chunk c, Round r) =>
+        IsResident(l, c) ? residency.ResidentSet
         : KeepsMore(HomeOf(l, r), c.Index) && !(residency.LastRoundKeepsLess && r.Index == geometry.Rounds - 1) ? residency.TravellingMore
         : residency.Travelling;
 

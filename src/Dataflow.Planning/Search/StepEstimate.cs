@@ -37,6 +37,7 @@ internal sealed class StepEstimate
     private readonly int below;
     private readonly int back;
     private readonly int[] backOf;
+    private readonly int windowLayers; // with a backward, and keys and values of their own
     private readonly int withGradients;
     private readonly double[][] forward;
     private readonly double[]?[][] backward;
@@ -64,6 +65,7 @@ internal sealed class StepEstimate
         int[] Count(int first) =>
             [.. programs.Kinds.Select((_, kind) => workload.Model.Layers.Skip(first).Count(l => programs.KindIndex(l) == kind))];
         (layersOf, backOf) = (Count(0), Count(below));
+        windowLayers = workload.Model.Layers.Skip(below).Count(l => workload.Model.KvSourceOf(l) == l);
         withGradients = workload.Model.Layers.Count(l => programs[l].Parts.Any(p => p.IsTrained));
         forward = [.. programs.Kinds.Select(k => Times(k.Forward(SaveSet.All)))];
         backward = [.. programs.Kinds.Select(_ => new double[]?[(int)SaveSet.All + 1])];
@@ -126,16 +128,17 @@ internal sealed class StepEstimate
         int ring = withGradients - r.ResidentGradients;
         double gradients = accumulates && ring > r.GradientSlots ? ring * blockGradients : 0;
         double saved = ((1 - more) * Saved(r.Travelling)) + (more * Saved(keepMore));
-        double windows = r.Travelling.HasFlag(SaveSet.Kv) && pairs > 0 ? window / pairs : 0;
+        int windowPairs = windowLayers * chunks;
+        double windows = r.Travelling.HasFlag(SaveSet.Kv) && windowPairs > 0 ? window / windowPairs : 0;
         int windowsKept = (r.WindowSlots * positions) + r.ResidentChunks;
-        double activations = (travelling * (saved + programs.StreamSize.Value)) + (Math.Max(0, pairs - windowsKept) * windows);
+        double activations = (travelling * (saved + programs.StreamSize.Value)) + (Math.Max(0, windowPairs - windowsKept) * windows);
 
         // Where a pass turns around, or a round is small, slots keep some of it.
         double kept =
             activations
             - (Math.Max(0, travelling - r.ActivationSlots) * saved)
             - (Math.Max(0, travelling - r.StreamSlots) * (double)programs.StreamSize.Value)
-            - (Math.Max(0, pairs - windowsKept) * windows);
+            - (Math.Max(0, windowPairs - windowsKept) * windows);
         double Streamed(SegmentTraffic of) => r.WindowSegments > 1 ? of.Bytes(r.WindowSegments, r.WindowSlots) : 0;
         double segments = Streamed(this.segments), backSegments = Streamed(this.backSegments);
         bool gradStreams = r.GradStreamSlots < chunks;
@@ -336,7 +339,7 @@ internal sealed class StepEstimate
             Add(of.Recompute(saved));
         }
 
-        if (positions > 1 && !saved.HasFlag(SaveSet.Kv))
+        if (positions > 1 && !saved.HasFlag(SaveSet.Kv) && !of.Kind.KeepsKv)
         {
             Add(of.RecomputeKv());
         }

@@ -5,7 +5,7 @@ namespace Dataflow.Runtime;
 /// <summary>Queries and this chunk's rows of the window from raw projections: norms (if any), then rotation.</summary>
 public readonly record struct QkNormRopeForwardArguments : IKernelArguments
 {
-    /// <summary>[T, q + 2 kv] raw projections.</summary>
+    /// <summary>[T, q + 2 kv] raw projections; [T, q] of queries alone, which <see cref="Heads"/> says.</summary>
     public required Tensor Qkv { get; init; }
 
     /// <summary>[head_dim], or [q] where rows are normed; null where the model has no such norms.</summary>
@@ -58,7 +58,7 @@ public readonly record struct QkNormRopeForwardArguments : IKernelArguments
             WeightOffset = call.WeightOffset,
             QueryScale = call.QueryScale,
             Lengths = RotaryLengths.Of(call.Lengths, at),
-            Heads = at.Heads,
+            Heads = call.QueriesAlone ? at.Heads.QueriesAlone : at.Heads,
             Query = at.Tensor(call.Query),
             KeyValue = at.Tensor(call.KeyValue),
         };
@@ -85,8 +85,8 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
     /// <summary>[T, q].</summary>
     public required Tensor GradQuery { get; init; }
 
-    /// <summary>[T, 2 kv] fp32.</summary>
-    public required Tensor GradKeyValue { get; init; }
+    /// <summary>[T, 2 kv] fp32; null of queries alone, which <see cref="Heads"/> says.</summary>
+    public required Tensor? GradKeyValue { get; init; }
 
     /// <summary>[T, q + 2 kv] raw projections; null without norms.</summary>
     public required Tensor? Qkv { get; init; }
@@ -152,7 +152,7 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
             WeightOffset = call.WeightOffset,
             QueryScale = call.QueryScale,
             Lengths = RotaryLengths.Of(call.Lengths, at),
-            Heads = at.Heads,
+            Heads = call.GradKeyValue is null ? at.Heads.QueriesAlone : at.Heads,
             GradQkv = at.Tensor(call.GradQkv),
             GradQueryNorm = at.Tensor(call.Norms?.GradQuery),
             GradKeyNorm = at.Tensor(call.Norms?.GradKey),
@@ -178,7 +178,7 @@ public readonly record struct QkNormRopeBackwardArguments : IKernelArguments
         accesses.Sum(GradKeyNorm, Accumulate);
         accesses.Update(
             Workspace,
-            (QueryNorm, KeyNorm) is ({ } query, { } key) ? KernelWorkspace.QkNorm(GradQkv.Rows, query.Columns, key.Columns).Value : 0
+            QueryNorm is { } query ? KernelWorkspace.QkNorm(GradQkv.Rows, query.Columns, KeyNorm?.Columns ?? 0).Value : 0
         );
     }
 }

@@ -100,9 +100,11 @@ internal sealed partial class CanonicalStep(
         Finish();
     }
 
-    /// <summary>What no backward wants is not kept.</summary>
+    /// <summary>What no backward wants is not kept; keys and values that several layers' backwards want are.</summary>
     private SaveSet SavedBy(Layer l, Chunk c, Round r) =>
-        workload.Kind.HasBackward() && l.Index < model.LayersWithoutBackward ? SaveSet.None : savedBy(l, c, r);
+        workload.Kind.HasBackward() && l.Index < model.LayersWithoutBackward ? SaveSet.None
+        : workload.Kind.HasBackward() && model.KindOf(l).KeepsKv ? savedBy(l, c, r) | SaveSet.Kv
+        : savedBy(l, c, r);
 
     private void Embed(Round r)
     {
@@ -127,17 +129,23 @@ internal sealed partial class CanonicalStep(
             return;
         }
 
-        long row = programs[l].KvPieceSize.Value / geometry.ChunkTokens, first = geometry.WindowRow(c);
+        var source = model.KvSourceOf(l);
+        long piece = programs[source].KvPieceSize.Value, row = piece / geometry.ChunkTokens, first = geometry.WindowRow(c);
+        var window = Window(ObjectFamily.Windows, source, c, r);
         Block(l, c, r, programs[l].Forward(saved));
         if (workload.Kind == WorkloadKind.Generation)
         {
             // Whichever rows they are, the step adds some to those that are kept.
-            Add(Roles.Kv, Window(ObjectFamily.Windows, l, c, r), 0, row * geometry.WindowRows, AccessMode.ReadWrite);
+            Add(Roles.Kv, window, 0, row * geometry.WindowRows, source == l ? AccessMode.ReadWrite : AccessMode.Read);
+        }
+        else if (source != l)
+        {
+            Add(Roles.Kv, window, 0, (row * first) + piece, AccessMode.Read);
         }
         else
         {
-            Add(Roles.Kv, Window(ObjectFamily.Windows, l, c, r), 0, row * first, AccessMode.Read);
-            Add(Roles.Kv, Window(ObjectFamily.Windows, l, c, r), row * first, programs[l].KvPieceSize.Value, AccessMode.Write);
+            Add(Roles.Kv, window, 0, row * first, AccessMode.Read);
+            Add(Roles.Kv, window, row * first, piece, AccessMode.Write);
         }
 
         Add(Roles.Activations, Activations(l, c, r), 0, programs[l].ActivationsSize(saved).Value, AccessMode.Write);
@@ -148,7 +156,7 @@ internal sealed partial class CanonicalStep(
 
     private void Backward(Layer l, Chunk c, Round r)
     {
-        var saved = savedBy(l, c, r);
+        var saved = SavedBy(l, c, r);
         if (segments > 1)
         {
             StreamedBackward(l, c, r, saved);
@@ -164,11 +172,12 @@ internal sealed partial class CanonicalStep(
             }
         }
 
-        long row = programs[l].KvPieceSize.Value / geometry.ChunkTokens,
-            gradRow = programs[l].GradKvPieceSize.Value / geometry.ChunkTokens;
+        var source = model.KvSourceOf(l);
+        long row = programs[source].KvPieceSize.Value / geometry.ChunkTokens,
+            gradRow = programs[source].GradKvPieceSize.Value / geometry.ChunkTokens;
         long first = geometry.WindowRow(c),
             rows = first + geometry.ChunkTokens;
-        var window = Window(saved.HasFlag(SaveSet.Kv) ? ObjectFamily.Windows : ObjectFamily.RecomputedWindows, l, c, r);
+        var window = Window(saved.HasFlag(SaveSet.Kv) ? ObjectFamily.Windows : ObjectFamily.RecomputedWindows, source, c, r);
         bool repeats = programs[l].NeedsRecompute(saved);
         if (repeats)
         {
@@ -196,7 +205,7 @@ internal sealed partial class CanonicalStep(
             saved.HasFlag(SaveSet.GateUp) ? AccessMode.ReadWrite : AccessMode.Read
         );
         Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.ReadWrite);
-        Accumulate(Roles.GradKv, Window(ObjectFamily.GradWindows, l, c, r), 0, gradRow * rows);
+        Accumulate(Roles.GradKv, Window(ObjectFamily.GradWindows, source, c, r), 0, gradRow * rows);
         foreach (int p in programs[l].PartsOf(programs[l].Backward(saved)))
         {
             Accumulate(Roles.GradientsOf(p), Gradients(new ParameterOwner(l, Part: p)), 0, programs[l].GradientsSize(p).Value);

@@ -183,6 +183,7 @@ internal sealed class StepRule
     private void CheckStep()
     {
         if (segments > 1 && (segments > workload.Geometry.ChunksPerGroup || segments != workload.Geometry.SegmentsUpTo(segments)
+            || workload.Model.SharesKv
             || saved.Any(s => s.Key.Item1.Index >= workload.Model.LayersWithoutBackward && !LayerPrograms.MayStream(s.Value))))
         {
             errors.Add("step", null, $"windows cannot be streamed by {segments} segments");
@@ -334,7 +335,8 @@ internal sealed class StepRule
                 )
         );
         bool generates = workload.Kind == WorkloadKind.Generation;
-        Demand("state", schedule.State, generates ? workload.Model.Layers.Select(CacheOf) : []);
+        var sources = workload.Model.Layers.Select(workload.Model.KvSourceOf).Distinct();
+        Demand("state", schedule.State, generates ? sources.Select(CacheOf) : []);
         Demand("output", schedule.Outputs, generates ? LogitsOf(workload) : [new ObjectId(ObjectFamily.Losses)]);
         Demand(
             "output",
