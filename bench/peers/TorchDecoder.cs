@@ -23,10 +23,13 @@ public sealed class TorchDecoder(TorchShape shape, IReadOnlyDictionary<string, T
     {
         var (cos, sin) = Rotation(batch.Positions);
         var h = Embedded(batch.Ids);
+        (Tensor Keys, Tensor Values)? kv = null;
         for (int layer = 0; layer < shape.Layers; layer++)
         {
             string at = $"model.layers.{layer}.";
-            h = h + Attention(at + "self_attn.", Norm(h, at + "input_layernorm.weight"), cos, sin, Seen(batch, layer));
+            var x = Norm(h, at + "input_layernorm.weight");
+            kv = Shares(layer) ? kv : KeysAndValues(at + "self_attn.", x, cos, sin);
+            h = h + Attention(at + "self_attn.", x, kv!.Value, (cos, sin), Seen(batch, layer));
             h = h + FeedForward(at + "mlp.", Norm(h, at + "post_attention_layernorm.weight"));
         }
 
@@ -68,17 +71,21 @@ public sealed class TorchDecoder(TorchShape shape, IReadOnlyDictionary<string, T
         return batch.Seen is { } seen ? seen.logical_and(near) : near;
     }
 
-    private Tensor Attention(string at, Tensor x, Tensor cos, Tensor sin, Tensor? seen)
+    private bool Shares(int layer) => shape.SharesKv.Count > 0 && shape.SharesKv[layer % shape.SharesKv.Count];
+
+    private (Tensor Keys, Tensor Values) KeysAndValues(string at, Tensor x, Tensor cos, Tensor sin)
+    {
+        var k = Heads(Product(x, at + "k_proj.weight"));
+        k = shape.QkNorm ? Norm(k, at + "k_norm.weight") : k;
+        return (Rotated(k, cos, sin), Heads(Product(x, at + "v_proj.weight")));
+    }
+
+    private Tensor Attention(string at, Tensor x, (Tensor Keys, Tensor Values) kv, (Tensor Cos, Tensor Sin) turn, Tensor? seen)
     {
         var q = Heads(Product(x, at + "q_proj.weight"));
-        var k = Heads(Product(x, at + "k_proj.weight"));
-        var v = Heads(Product(x, at + "v_proj.weight"));
-        if (shape.QkNorm)
-        {
-            (q, k) = (Norm(q, at + "q_norm.weight"), Norm(k, at + "k_norm.weight"));
-        }
-
-        (q, k) = (Rotated(q, cos, sin), Rotated(k, cos, sin));
+        q = shape.QkNorm ? Norm(q, at + "q_norm.weight") : q;
+        q = Rotated(q, turn.Cos, turn.Sin);
+        var (k, v) = kv;
         long group = shape.Heads / shape.KvHeads;
         if (group > 1)
         {

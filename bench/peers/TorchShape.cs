@@ -12,6 +12,12 @@ public sealed record TorchShape(int Vocabulary, int Layers, int Heads, int KvHea
     /// <summary>The most keys that a token attends to, by layer, over and over; none: no layer has a window.</summary>
     public IReadOnlyList<int?> Windows { get; init; } = [];
 
+    /// <summary>
+    /// Layers that have no keys and values of their own and attend to those of the nearest layer below that has, by layer, over and over;
+    /// none: all have their own.
+    /// </summary>
+    public IReadOnlyList<bool> SharesKv { get; init; } = [];
+
     /// <summary>The token whose row of the table learns nothing from being looked up.</summary>
     public int? PaddingId { get; init; }
 }

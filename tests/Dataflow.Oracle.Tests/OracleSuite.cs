@@ -11,13 +11,13 @@ public abstract class OracleSuite<TDevice> : ConformanceSuite<TDevice>
         OracleComparison.Compare(one, (schedule, workload) => Device.Open(schedule, workload, one.Seed), agreement);
 
     /// <summary>Compares all seeds and says how far they are off.</summary>
-    protected static void CompareAll(IEnumerable<int> seeds)
+    protected static void CompareAll(IEnumerable<int> seeds, Func<int, OracleCase>? caseOf = null)
     {
         int[] all = [.. seeds];
         var agreement = new Agreement();
         foreach (int seed in all)
         {
-            Compare(new OracleCase(seed), agreement);
+            Compare(caseOf?.Invoke(seed) ?? new OracleCase(seed), agreement);
         }
 
         agreement.HoldSums(2);

@@ -12,6 +12,9 @@ public sealed class CpuOracleTests : OracleSuite<CpuDevices>
     [Fact]
     [Trait("Soak", "true")]
     public void Loss_gradients_and_three_steps_are_those_of_TorchSharp() => CompareAll(Enumerable.Range(0, s_seeds));
+
+    [Fact]
+    public void So_are_those_of_layers_that_share_keys_and_values() => CompareAll(Enumerable.Range(0, 12), OracleCase.Sharing);
 }
 
 /// <summary>The CUDA device over the emulated driver: the smallest cases.</summary>
@@ -22,4 +25,8 @@ public sealed class EmulatedOracleTests : OracleSuite<EmulatedDevices>
     [Trait("Soak", "true")]
     public void Loss_gradients_and_three_steps_are_those_of_TorchSharp() =>
         CompareAll(Enumerable.Range(0, 20).Select(i => i * OracleCase.SmallestEvery));
+
+    [Fact]
+    public void So_are_those_of_layers_that_share_keys_and_values() =>
+        CompareAll(Enumerable.Range(0, 5).Select(i => i * OracleCase.SmallestEvery), OracleCase.Sharing);
 }

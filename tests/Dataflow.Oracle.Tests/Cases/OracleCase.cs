@@ -23,11 +23,16 @@ public sealed class OracleCase
 
     /// <summary>The case of that seed.</summary>
     public OracleCase(int seed)
+        : this(seed, WithLayers)
+    {
+    }
+
+    private OracleCase(int seed, Func<Random, ModelConfig, ModelConfig> withLayers)
     {
         Seed = seed;
         var random = new Random(seed);
         bool smallest = seed % SmallestEvery == 0;
-        Model = WithLayers(new Random(~seed), RandomModel(random, smallest));
+        Model = withLayers(new Random(~seed), RandomModel(random, smallest));
         Seqlen = smallest ? random.Next(6, 14) : random.Next(8, 49);
         RowsPerStep = random.Next(1, smallest ? 3 : 5);
         Rows = [.. RandomRows.Of(random, Model.VocabSize, Seqlen, Steps * RowsPerStep)];
@@ -47,6 +52,11 @@ public sealed class OracleCase
         Pins = RandomPins(random);
     }
 
+    /// <summary>
+    /// The same with four to six layers, of which two at least attend to the keys and values of others: all else differs as in other cases.
+    /// </summary>
+    public static OracleCase Sharing(int seed) => new(seed, WithSharedKv);
+
     /// <summary>What made it.</summary>
     public int Seed { get; }
 
@@ -61,6 +71,7 @@ public sealed class OracleCase
         QkNorm = Model.QkNorm,
         PaddingId = Model.PaddingId,
         Windows = [.. Model.Kinds.Select(k => k.Window)],
+        SharesKv = [.. Model.Kinds.Select(k => k.SharesKv)],
     };
 
     /// <summary>Tokens of a row.</summary>
@@ -125,7 +136,7 @@ public sealed class OracleCase
     public override string ToString() =>
         $"seed {Seed} ({Model.LayerCount} layers, {Model.HeadCount}/{Model.KvHeadCount} heads of {Model.HeadDim}, width {Model.ModelDim}, "
         + $"ffn {Model.FfnDim}, vocabulary {Model.VocabSize}{(Model.TiedEmbedding ? " tied" : "")}{(Model.QkNorm ? ", QK-norm" : "")}"
-        + $"{(Model.Pattern is null ? "" : ", layers " + string.Join(" ", Model.Pattern.Kinds.Select(k => $"{k.FfnDim}/{k.Window}")))}, "
+        + $"{(Model.Pattern is null ? "" : ", layers " + string.Join(" ", Model.Pattern.Kinds.Select(k => $"{k.FfnDim}/{k.Window}{(k.SharesKv ? "s" : "")}")))}, "
         + $"{RowsPerStep} x {Seqlen} tokens{(IsPacked ? " packed" : "")}{(IsMasked ? " masked" : "")}"
         + $"{(IsWeighted ? DividesByWeights ? " weighted by their sum" : " weighted" : "")}"
         + $"{(ClipNorm is null ? "" : " clipped")}, chunk {Pins.ChunkTokens}, rounds {Pins.Rounds}, "
@@ -179,6 +190,21 @@ public sealed class OracleCase
             )
         );
         return model with { Pattern = random.Next(2) == 0 ? new LayerPattern(first, second) : new LayerPattern(second, first) };
+    }
+
+    /// <summary>Runs of layers that share, of all lengths, with windows of their own or not; some layers are frozen.</summary>
+    private static ModelConfig WithSharedKv(Random random, ModelConfig model)
+    {
+        int layers = random.Next(4, 7), sharing = random.Next(1, layers - 1);
+        return model with
+        {
+            LayerCount = layers,
+            Pattern = new LayerPattern([.. Enumerable.Range(0, layers).Select(l => new LayerKind(
+                model.FfnDim, random.Next(3) == 0 ? random.Next(5, 16) : null, FfnApart: random.Next(3) == 0, Frozen: random.Next(6) == 0)
+            {
+                SharesKv = l == sharing || l == sharing + 1 || (l > 0 && random.Next(2) == 0),
+            })]),
+        };
     }
 
     /// <summary>
