@@ -20,6 +20,8 @@ public sealed class GroupTests : GroupConformance<SelectedDevice>;
 
 public sealed class FrozenTests : FrozenConformance<SelectedDevice>;
 
+public sealed class SharedKvTests : SharedKvConformance<SelectedDevice>;
+
 public sealed class FrozenTypeTests : FrozenTypeConformance<SelectedDevice>;
 
 public sealed class FamilyTests : FamilyConformance<SelectedDevice>;

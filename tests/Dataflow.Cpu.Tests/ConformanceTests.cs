@@ -46,7 +46,11 @@ public sealed class OptimizerTrajectoryTests : OptimizerTrajectoryConformance<Cp
 public sealed class GroupTests : GroupConformance<CpuDevices>;
 
 public sealed class FrozenTests : FrozenConformance<CpuDevices>;
+
+public sealed class SharedKvTests : SharedKvConformance<CpuDevices>;
+
 public sealed class EightBitMomentsTests : EightBitMomentsConformance<CpuKernelsUnderTest>;
+
 public sealed class MuonTests : MuonConformance<CpuKernelsUnderTest>;
 [Trait("Slow", "true")]
 [Trait("Soak", "true")]

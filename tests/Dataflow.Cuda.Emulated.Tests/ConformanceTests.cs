@@ -56,7 +56,12 @@ public sealed class OptimizerTrajectoryTests : OptimizerTrajectoryConformance<Em
 public sealed class GroupTests : GroupConformance<EmulatedDevices>;
 
 public sealed class FrozenTests : FrozenConformance<EmulatedDevices>;
+
+[Trait("Slow", "true")]
+public sealed class SharedKvTests : SharedKvConformance<EmulatedDevices>;
+
 public sealed class EightBitMomentsTests : EightBitMomentsConformance<EmulatedKernels>;
+
 [Trait("Slow", "true")]
 public sealed class MuonTests : MuonConformance<EmulatedKernels>;
 [Trait("Slow", "true")]
