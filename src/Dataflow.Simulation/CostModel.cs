@@ -27,7 +27,7 @@ public sealed class CostModel
 
     // Of the time in which a CPU's other updates move the same bytes: codes of moments are looked up and searched for. From the shortest
     // times of bench/results/prediction.md; a profile that lacks the kernel was measured before calibration had it.
-    private const double EightBitOnCpu = 2.2;
+    private const double EightBitOnCpu = 2.5;
 
     // No op of any model takes longer; a step of them stays far inside 64 bits of nanoseconds.
     private const double LongestSeconds = 1e5;
