@@ -63,6 +63,13 @@ public unsafe class LayoutTests
                 typeof(DeviceAttribute),
                 typeof(BlasType),
                 typeof(ComputeType),
+                typeof(CudnnStatus),
+                typeof(CudnnDescriptorType),
+                typeof(CudnnAttributeName),
+                typeof(CudnnAttributeType),
+                typeof(CudnnDataType),
+                typeof(CudnnPointwiseMode),
+                typeof(CudnnReductionOperator),
             ],
             type => Assert.Equal(4, Marshal.SizeOf(Enum.GetUnderlyingType(type)))
         );
@@ -91,6 +98,22 @@ public unsafe class LayoutTests
     [InlineData(MatmulPreferenceAttribute.ImplementationMask, 12)]
     [InlineData(AlgorithmAttribute.ClusterShape, 8)]
     [InlineData(AlgorithmCapability.NumericalFlags, 15)]
+    [InlineData(CudnnStatus.SublibraryLoadingFailed, 1008)]
+    [InlineData(CudnnStatus.RuntimePrerequisiteMissing, 3008)]
+    [InlineData(CudnnDescriptorType.KnobChoice, 7)]
+    [InlineData(CudnnDescriptorType.VariantPack, 16)]
+    [InlineData(CudnnDescriptorType.DeviceProperties, 38)]
+    [InlineData(CudnnAttributeType.HeuristicsMode, 8)]
+    [InlineData(CudnnAttributeType.KnobType, 9)]
+    [InlineData(CudnnAttributeType.Char, 24)]
+    [InlineData(CudnnAttributeName.EngineHeuristicsResults, 202)]
+    [InlineData(CudnnAttributeName.EngineConfigurationKnobChoices, 302)]
+    [InlineData(CudnnAttributeName.EngineConfigurationWorkspaceSize, 303)]
+    [InlineData(CudnnAttributeName.ExecutionPlanWorkspaceSize, 402)]
+    [InlineData(CudnnAttributeName.KnobChoiceValue, 601)]
+    [InlineData(CudnnAttributeName.VariantPackWorkspace, 1003)]
+    [InlineData(CudnnAttributeName.EngineGlobalIndex, 1301)]
+    [InlineData(CudnnAttributeName.DevicePropertiesText, 2702)]
     [InlineData(NvmlStatus.InsufficientSize, 7)]
     [InlineData(NvrtcStatus.BuiltinOperationFailure, 7)]
     public void Values_are_those_of_the_headers(Enum value, int expected) => Assert.Equal(expected, Convert.ToInt32(value, null));

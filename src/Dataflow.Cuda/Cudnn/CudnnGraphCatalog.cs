@@ -50,6 +50,7 @@ public static class CudnnGraphCatalog
             .. s_widths.SelectMany(width => Each(Chunk with { HeadDim = width })),
             Chunk with { Heads = 16, KvHeads = 16 },
             Chunk with { KvHeads = 1 },
+            Chunk with { Heads = 8, KvHeads = 1 },
             Chunk with { Heads = 64 },
             Chunk with { Queries = 4096, Keys = 4096 },
             Chunk with { Queries = 1000, Keys = 5000 },

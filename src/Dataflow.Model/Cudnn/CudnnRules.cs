@@ -154,8 +154,9 @@ public static class CudnnRules
 
         var least = CudnnWorkspace.Plan(asked.OfKvHeads(1), form, target.Family);
         return new CudnnAnswer.Refused(
-            $"our own attention kernels are used: cuDNN's backward of {asked.Queries} queries and {asked.Keys} keys takes a workspace of "
-                + $"{least} for each head of keys and values, above {CudnnWorkspace.Most}"
+            $"our own attention kernels are used: cuDNN's backward of {asked.Queries} queries and {asked.Keys} keys takes "
+                + $"{least.Value} bytes of workspace for each head of keys and values, above the "
+                + $"{CudnnWorkspace.Most.Value} (half a GiB) that it may have"
         );
     }
 }

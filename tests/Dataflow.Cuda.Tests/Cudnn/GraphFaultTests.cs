@@ -119,7 +119,7 @@ public class GraphFaultTests
     {
         var graph = Graph(CudnnPass.Forward, documents: false);
         var question = GraphQuestion.Of(graph) with { Keys = 128 };
-        Assert.Contains(GraphChecker.Faults(GraphFiles.Read([graph])[0], question), f => f.StartsWith("more queries", StringComparison.Ordinal));
+        Assert.Contains("more queries than keys leave rows without a key", GraphChecker.Faults(GraphFiles.Read([graph])[0], question));
     }
 
     private static CudnnGraph Graph(CudnnPass pass, bool documents)
