@@ -13,7 +13,7 @@ internal static class OptimizerCurves
 {
     private const string Reference = "adamw-fp32";
     private const double Bound = 1.01;
-    private const int Left = 60, Top = 46, PlotWidth = 560, PlotHeight = 320, LegendWidth = 190;
+    private const int Left = 60, Top = 46, PlotWidth = 560, PlotHeight = 320, LegendWidth = 250;
 
     private static readonly string[] s_colours =
         ["#222222", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a5a00", "#6a3d9a"];
@@ -26,8 +26,8 @@ internal static class OptimizerCurves
         return new Result(
             "Optimizers and recipes: 1,000 steps of micro",
             "`make check-optimizers`: models/micro.json, 2 rows of 256 bytes a step, on the demo's text but its last 64 KiB, of which 32 "
-                + "KiB are what the loss is measured on (nats a byte). The options of each run are in bench/optimizers.sh; one seed, so "
-                + $"differences of less than half a percent say nothing. Within: at most 1% above {Reference}.\n\n![losses](optimizers.svg)",
+                + "KiB are what the loss is measured on (nats a byte). The options of each run are in bench/optimizers.sh; one seed, so differences of a "
+                + $"percent say little. Within: at most 1% above {Reference}.\n\n![losses](optimizers.svg)",
             ["run", .. runs[0].Losses.Select(l => $"step {l.Step:N0}"), $"of {Reference}", "within"],
             [
                 .. runs.Select(r =>

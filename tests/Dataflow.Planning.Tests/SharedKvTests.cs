@@ -103,6 +103,68 @@ public class SharedKvTests
         Assert.Throws<ArgumentException>(() => Planner.PlanFor(workload, residency));
     }
 
+    /// <summary>What lowering could get wrong of shared windows, carried on to a whole schedule: the verifier says no to each.</summary>
+    [Fact]
+    public void Faults_of_lowering_are_found()
+    {
+        var (workload, programs) = Workload(chunks: 3, rows: 1);
+        var residency = new ResidencyChain(new MemorySizes(workload, programs), SaveSet.Attention, Tier.Doubled)[0];
+        var facts = Planner.PlanFor(workload, residency).Schedule.Facts;
+        var program = StepLowering.Lower(workload, programs, residency);
+        IReadOnlyList<ScheduleError> Verify(StepProgram of) => ScheduleVerifier.Verify(
+            WaitInference.Infer(SlotAssignment.Assign(of, Tenancy.Settle(of), facts)), null, workload.Model);
+        int Named(string name) => program.Objects.Select(o => o.Name).ToList().IndexOf(name);
+        int At(OpKind kind, int layer, int chunk) => program.Ops.ToList().FindIndex(
+            o => o.Kind == kind && o.Layer == new Layer(layer) && o.Chunk == new Chunk(chunk));
+        StepProgram Changed(OpKind kind, int layer, int chunk, string role, Func<Use, Use?> change)
+        {
+            int at = At(kind, layer, chunk);
+            var uses = program.Ops[at].Uses.Select(u => u.Role == role ? change(u) : u).OfType<Use>();
+            return program with { Ops = program.Ops.SetItem(at, program.Ops[at] with { Uses = [.. uses] }) };
+        }
+
+        StepProgram Swapped(int one, int other) =>
+            program with { Ops = program.Ops.SetItem(one, program.Ops[other]).SetItem(other, program.Ops[one]) };
+        Assert.Empty(Verify(program));
+
+        // A layer reads another window than its source's, not all that it attends to, or none.
+        int wrong = Named("KV/L04/G0/R0"), first = Named("KV/L01/G0/R0");
+        Assert.NotEmpty(Verify(Changed(OpKind.Forward, 5, 1, Roles.Kv, u => u with { Object = first })));
+        Assert.NotEmpty(Verify(Changed(OpKind.Backward, 3, 2, Roles.Kv, u => u with { Object = wrong })));
+        Assert.NotEmpty(Verify(Changed(OpKind.Forward, 2, 2, Roles.Kv, u => u with { Length = new Bytes(u.Length.Value / 3) })));
+        Assert.NotEmpty(Verify(Changed(OpKind.Backward, 2, 2, Roles.Kv, u => null)));
+
+        // A gradient begins anew where it is to be added, goes elsewhere or nowhere, or is added to bytes that nobody has begun.
+        int elsewhere = Named("dKV/L00/G0/R0");
+        foreach (int layer in new[] { 3, 2, 1 })
+        {
+            foreach (int chunk in new[] { 2, 0 })
+            {
+                var begun = layer == 3 && chunk == 2 ? AccessMode.ReadWrite : AccessMode.Write;
+                Assert.NotEmpty(Verify(Changed(OpKind.Backward, layer, chunk, Roles.GradKv, u => u with { Mode = begun })));
+                Assert.NotEmpty(Verify(Changed(OpKind.Backward, layer, chunk, Roles.GradKv, u => u with { Mode = AccessMode.Read })));
+                Assert.NotEmpty(Verify(Changed(OpKind.Backward, layer, chunk, Roles.GradKv, u => u with { Object = elsewhere })));
+                Assert.NotEmpty(Verify(Changed(OpKind.Backward, layer, chunk, Roles.GradKv, u => null)));
+            }
+        }
+
+        // Two parts of a sum change places: of two layers, of two chunks; a source does not wait for the last of its readers.
+        Assert.NotEmpty(Verify(Swapped(At(OpKind.Backward, 3, 0), At(OpKind.Backward, 2, 2))));
+        Assert.NotEmpty(Verify(Swapped(At(OpKind.Backward, 2, 1), At(OpKind.Backward, 2, 0))));
+        Assert.NotEmpty(Verify(Swapped(At(OpKind.Backward, 2, 0), At(OpKind.Backward, 1, 2))));
+
+        // It is the sum itself whose order is watched, not alone what else these ops do.
+        var swapped = Swapped(At(OpKind.Backward, 3, 1), At(OpKind.Backward, 3, 0));
+        Assert.Contains(Verify(swapped), e => e.ToString()!.Contains("dKV/L01/G0/R0", StringComparison.Ordinal));
+
+        // The source drops what its readers want back.
+        int source = At(OpKind.Forward, 1, 0);
+        Assert.NotEmpty(Verify(program with
+        {
+            Ops = program.Ops.SetItem(source, program.Ops[source] with { Saved = program.Ops[source].Saved & ~SaveSet.Kv }),
+        }));
+    }
+
     /// <summary>Whatever the residency: proved, within its footprint, and with room for an evaluation between two steps.</summary>
     [Fact]
     [Trait("Slow", "true")]

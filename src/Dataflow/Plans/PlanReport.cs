@@ -210,7 +210,8 @@ public static class PlanReport
             : own == RotaryPositions.None ? "no positions"
             : string.Create(CultureInfo.InvariantCulture, $"rope_theta {own.Theta}");
         string scale = kind.AttentionScale is { } s ? string.Create(CultureInfo.InvariantCulture, $"scores times {s:g3}") : "";
-        string[] notes = [window, positions, scale, kind.FfnApart ? "streamed apart" : "", frozen];
+        string shared = kind.SharesKv ? "keys and values of a layer below" : "";
+        string[] notes = [window, positions, shared, scale, kind.FfnApart ? "streamed apart" : "", frozen];
         notes = [.. notes.Where(n => n != "")];
         return notes.Length == 0 ? $"{kind.FfnDim}" : $"{kind.FfnDim} ({string.Join(", ", notes)})";
     }

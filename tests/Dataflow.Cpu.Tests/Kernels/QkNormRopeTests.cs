@@ -87,6 +87,68 @@ public sealed unsafe class QkNormRopeTests : KernelTest
         dkNorm.AssertClose(dkSum);
     }
 
+    /// <summary>A layer that attends to the keys and values of another: what is left is to the bit what it is beside them.</summary>
+    [Theory]
+    [InlineData(null, DType.Float32)]
+    [InlineData(QkNormKind.Heads, DType.Float32)]
+    [InlineData(QkNormKind.HeadsAfterRotation, DType.BFloat16)]
+    [InlineData(QkNormKind.Rows, DType.Float32)]
+    [InlineData(QkNormKind.HeadsCentred, DType.BFloat16)]
+    public void Queries_alone_are_what_they_are_beside_keys_and_values(QkNormKind? norm, DType type)
+    {
+        const int Tokens = 37, Heads = 3, HeadDim = 10, Width = Heads * HeadDim;
+        var shape = new QkNormRopeShape(Heads, 1, HeadDim, 6, Documents.FirstKeys(Tokens, 6, [3, 9], 1)) { Kind = norm ?? default };
+        var alone = shape with { KvHeads = 0 };
+        Tensor qkv = New(Tokens, shape.Width, type).Random(1), queries = New(Tokens, Width, type);
+        Copy(qkv, queries);
+        Tensor? qNorm = norm is null ? null : New(1, shape.Weights(Heads), type).Random(2, offset: 1);
+        Tensor? kNorm = norm is null ? null : New(1, shape.Weights(1), type).Random(3, offset: 1);
+        Tensor q = New(Tokens, Width, type).Poison(), qAlone = New(Tokens, Width, type).Poison();
+        Forward(Team(), shape, qkv, qNorm, kNorm, q, null);
+        Forward(Team(2), alone, queries, qNorm, null, qAlone, null);
+        qAlone.AssertSameBits(q);
+
+        Tensor dq = New(Tokens, Width, type).Random(4), dkv = New(Tokens, 2 * HeadDim, DType.Float32).Random(5);
+        Tensor dqkv = New(Tokens, shape.Width, type).Poison(), got = New(Tokens, Width, type).Poison(), want = New(Tokens, Width, type);
+        Tensor? dqNorm = norm is null ? null : New(1, shape.Weights(Heads), type).Poison();
+        Tensor? dqNormAlone = norm is null ? null : New(1, shape.Weights(Heads), type).Poison();
+        QkNormRope.Backward(Team(), Call(shape, dq, dkv, dqkv) with
+        {
+            Qkv = norm is null ? null : qkv.T,
+            QueryNorm = qNorm?.T,
+            KeyNorm = kNorm?.T,
+            GradQueryNorm = dqNorm?.T,
+            GradKeyNorm = norm is null ? null : New(1, shape.Weights(1), type).T,
+        });
+        var call = Call(alone, dq, dkv, got) with
+        {
+            GradKeyValue = null,
+            Qkv = norm is null ? null : queries.T,
+            QueryNorm = qNorm?.T,
+            GradQueryNorm = dqNormAlone?.T,
+        };
+        QkNormRope.Backward(Team(2), call);
+        Copy(dqkv, want);
+        got.AssertSameBits(want);
+        if (dqNorm is { } sums)
+        {
+            dqNormAlone!.AssertSameBits(sums);
+        }
+
+        Assert.Throws<ArgumentException>(() => QkNormRope.Backward(Team(), call with { GradKeyValue = dkv.T }));
+    }
+
+    private static void Copy(Tensor from, Tensor to)
+    {
+        for (int t = 0; t < to.T.Rows; t++)
+        {
+            for (int j = 0; j < to.T.Columns; j++)
+            {
+                to[t, j] = from[t, j];
+            }
+        }
+    }
+
     [Fact]
     public void Pairs_turn_by_the_table_and_grow_by_its_factor_where_they_turn()
     {

@@ -72,17 +72,18 @@ enum class Outputs { Both, QueriesOnly, KvOnly };
 template <typename T> void check_forward(const Shape& shape, Outputs outputs)
 {
     const Inputs<T> in(shape);
-    Array<T> qkv(in.qkv), q_norm(in.q_norm), k_norm(in.k_norm), q(in.dq.size()), kv(in.dkv.size());
+    const bool alone = shape.kv_heads == 0;
+    Array<T> qkv(in.qkv), q_norm(in.q_norm), k_norm(alone ? std::vector<T>(1) : in.k_norm), q(in.dq.size()), kv(in.dkv.size() + alone);
     const Lengths lengths(shape);
     Array<int> first_key(in.first_key), set(lengths.of_tokens);
     Array<double> sets(lengths.frequencies);
     T* to_q = outputs == Outputs::KvOnly ? nullptr : q.device();
-    T* to_kv = outputs == Outputs::QueriesOnly ? nullptr : kv.device();
+    T* to_kv = alone || outputs == Outputs::QueriesOnly ? nullptr : kv.device();
     const auto forward = kernel("qk_norm_rope", entry<T>("forward", shape));
     const uint32_t grid = divided_up(shape.rows, 16), shared = 68 * shape.head_dim + 192;
     if (shape.has_norm())
     {
-        forward.run({grid}, {256}, shared, qkv.device(), first_key.device(), q_norm.device(), k_norm.device(), to_q, to_kv,
+        forward.run({grid}, {256}, shared, qkv.device(), first_key.device(), q_norm.device(), alone ? nullptr : k_norm.device(), to_q, to_kv,
             rotary(shape, set, sets), Eps, shape.weight_offset, shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
     else
@@ -129,8 +130,11 @@ template <typename T> void check_backward(const Shape& shape, uint64_t seed = 1,
     }
 
     const int q_weights = shape.weights(true), k_weights = shape.weights(false);
-    Array<T> dq(in.dq), qkv(in.qkv), q_norm(in.q_norm), k_norm(in.k_norm), dqkv(in.qkv.size());
-    Array<float> dkv(in.dkv), q_partials(grid * q_weights), k_partials(grid * k_weights);
+    const bool alone = shape.kv_heads == 0;
+    Array<T> dq(in.dq), qkv(in.qkv), q_norm(in.q_norm), k_norm(alone ? std::vector<T>(1) : in.k_norm), dqkv(in.qkv.size());
+    Array<float> dkv(alone ? std::vector<float>(1) : in.dkv), q_partials(grid * q_weights), k_partials(alone ? 1 : grid * k_weights);
+    const float* from_dkv = alone ? nullptr : dkv.device();
+    float* to_k_partials = alone ? nullptr : k_partials.device();
     const Lengths lengths(shape);
     Array<int> first_key(in.first_key), set(lengths.of_tokens);
     Array<double> sets(lengths.frequencies);
@@ -138,13 +142,13 @@ template <typename T> void check_backward(const Shape& shape, uint64_t seed = 1,
     const uint32_t shared = 68 * shape.head_dim + 192, groups = shape.has_own_weights() ? 0 : 1024 * shape.head_dim / lanes;
     if (shape.has_norm())
     {
-        backward.run({grid}, {256}, shared + groups, dq.device(), dkv.device(), first_key.device(), qkv.device(), q_norm.device(),
-            k_norm.device(), dqkv.device(), q_partials.device(), k_partials.device(), rotary(shape, set, sets), Eps, shape.weight_offset,
+        backward.run({grid}, {256}, shared + groups, dq.device(), from_dkv, first_key.device(), qkv.device(), q_norm.device(),
+            alone ? nullptr : k_norm.device(), dqkv.device(), q_partials.device(), to_k_partials, rotary(shape, set, sets), Eps, shape.weight_offset,
             shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
     else
     {
-        backward.run({grid}, {256}, shared, dq.device(), dkv.device(), first_key.device(), dqkv.device(), rotary(shape, set, sets),
+        backward.run({grid}, {256}, shared, dq.device(), from_dkv, first_key.device(), dqkv.device(), rotary(shape, set, sets),
             shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
 
@@ -187,11 +191,11 @@ template <typename T> void check_backward(const Shape& shape, uint64_t seed = 1,
         return;
     }
 
-    const std::vector<float> of_queries = q_partials.host(), of_keys = k_partials.host();
+    const std::vector<float> of_queries = q_partials.host(), of_keys = alone ? std::vector<float>() : k_partials.host();
     for (bool query : {true, false})
     {
         const std::vector<float>& partials = query ? of_queries : of_keys;
-        for (int i = 0; i < shape.weights(query); i++)
+        for (int i = 0; i < shape.weights(query) && (query || !alone); i++)
         {
             double sum = 0;
             for (uint32_t block = 0; block < grid; block++)
@@ -234,6 +238,18 @@ TEST(QkNormRopeForwardSkipsWhatNobodyWants)
     {
         check_forward<Bf16>({17, 4, 2, 64, norm, 40}, Outputs::QueriesOnly);
         check_forward<float>({17, 4, 2, 64, norm, 40}, Outputs::KvOnly);
+    }
+}
+
+TEST(QkNormRopeOfQueriesAloneTouchesNoKeys)
+{
+    for (Norm norm : AllNorms)
+    {
+        check_forward<float>({19, 3, 0, 64, norm, 40}, Outputs::Both);
+        check_backward<float>({19, 3, 0, 64, norm, 40});
+        check_forward<Bf16>({33, 2, 0, 72, norm, 7}, Outputs::Both);
+        check_backward<Bf16>({33, 2, 0, 72, norm, 7});
+        check_backward<float>({5, 2, 0, 12, norm, 0});
     }
 }
 

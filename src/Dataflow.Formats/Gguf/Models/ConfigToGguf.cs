@@ -135,6 +135,7 @@ internal static class ConfigToGguf
             .First(p => p.SetMethod is not null && !Equals(p.GetValue(wanted), p.GetValue(read)));
         return property.Name switch
         {
+            nameof(ModelConfig.Pattern) when wanted.SharesKv => "layers that share keys and values",
             nameof(ModelConfig.Pattern) => "attention windows in other layers, or positions of their own",
             nameof(ModelConfig.RopeScaling) => "this stretch of positions",
             var name => $"{name} {property.GetValue(wanted)}",
