@@ -9,13 +9,16 @@ public class PlanSearchTests
 {
     private static readonly string[] Machines = ["h100-sxm", "rtx5090", "rtx3090", "a100-80gb", "cpu"];
 
-    [Fact]
-    public void What_is_found_verifies_fits_and_takes_as_long_as_the_search_said()
+    /// <summary>Whether layers share keys and values or not.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_is_found_verifies_fits_and_takes_as_long_as_the_search_said(bool shares)
     {
         int found = 0;
         for (int seed = 0; seed < 60; seed++)
         {
-            var (request, machine) = Request(seed);
+            var (request, machine) = Request(seed, shares);
             var search = new PlanSearch(request, machine);
             foreach (var budget in Budgets(seed, 3))
             {
@@ -198,13 +201,15 @@ public class PlanSearchTests
     }
 
     [Trait("Slow", "true")]
-    [Fact]
-    public void The_bound_holds_for_every_residency()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void The_bound_holds_for_every_residency(bool shares)
     {
         int held = 0;
         for (int seed = 0; seed < 150; seed++)
         {
-            var (request, machine) = Request(seed);
+            var (request, machine) = Request(seed, shares);
             var random = new Random(seed);
             var families = SearchSpace.Of(request, machine);
             for (int i = 0; i < 4; i++)
@@ -224,10 +229,11 @@ public class PlanSearchTests
         Assert.True(held > 500);
     }
 
-    private static (PlanRequest Request, CostModel Machine) Request(int seed)
+    private static (PlanRequest Request, CostModel Machine) Request(int seed, bool shares = false)
     {
         var random = new Random(seed);
         var request = RandomRequests.Make(seed) with { Rows = random.Next(1, 24) };
+        request = shares ? request with { Model = SharedKvTests.Sharing(seed, request.Model) } : request;
         if (random.Next(3) > 0)
         {
             request = request with { Pins = new GeometryPins(), SaveSet = null };
