@@ -7,8 +7,8 @@ using Dataflow.Training;
 namespace Dataflow.Conformance;
 
 /// <summary>
-/// Layers that attend to the keys and values of others: the same bits in any memory and with anything kept, and a cache of the sources' keys
-/// and values alone continues what training computes. (That this is right, the oracle says.)
+/// Layers that attend to the keys and values of others: the same bits in any memory and with anything kept, and a cache of the sources'
+/// keys and values alone continues what training computes. (That this is right, the oracle says.)
 /// </summary>
 public abstract class SharedKvConformance<TDevice> : ConformanceSuite<TDevice>
     where TDevice : DeviceUnderTest, new()

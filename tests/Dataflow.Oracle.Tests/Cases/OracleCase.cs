@@ -136,11 +136,13 @@ public sealed class OracleCase
     public override string ToString() =>
         $"seed {Seed} ({Model.LayerCount} layers, {Model.HeadCount}/{Model.KvHeadCount} heads of {Model.HeadDim}, width {Model.ModelDim}, "
         + $"ffn {Model.FfnDim}, vocabulary {Model.VocabSize}{(Model.TiedEmbedding ? " tied" : "")}{(Model.QkNorm ? ", QK-norm" : "")}"
-        + $"{(Model.Pattern is null ? "" : ", layers " + string.Join(" ", Model.Pattern.Kinds.Select(k => $"{k.FfnDim}/{k.Window}{(k.SharesKv ? "s" : "")}")))}, "
+        + $"{(Model.Pattern is null ? "" : ", layers " + string.Join(" ", Model.Pattern.Kinds.Select(TextOf)))}, "
         + $"{RowsPerStep} x {Seqlen} tokens{(IsPacked ? " packed" : "")}{(IsMasked ? " masked" : "")}"
         + $"{(IsWeighted ? DividesByWeights ? " weighted by their sum" : " weighted" : "")}"
         + $"{(ClipNorm is null ? "" : " clipped")}, chunk {Pins.ChunkTokens}, rounds {Pins.Rounds}, "
         + $"blocks {Pins.VocabularyBlocks}, saved {Saved}, {Bf16.Name})";
+
+    private static string TextOf(LayerKind kind) => $"{kind.FfnDim}/{kind.Window}{(kind.SharesKv ? " shares" : "")}";
 
     private static ModelConfig RandomModel(Random random, bool smallest)
     {

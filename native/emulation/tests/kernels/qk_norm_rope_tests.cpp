@@ -83,8 +83,9 @@ template <typename T> void check_forward(const Shape& shape, Outputs outputs)
     const uint32_t grid = divided_up(shape.rows, 16), shared = 68 * shape.head_dim + 192;
     if (shape.has_norm())
     {
-        forward.run({grid}, {256}, shared, qkv.device(), first_key.device(), q_norm.device(), alone ? nullptr : k_norm.device(), to_q, to_kv,
-            rotary(shape, set, sets), Eps, shape.weight_offset, shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
+        forward.run({grid}, {256}, shared, qkv.device(), first_key.device(), q_norm.device(),
+            alone ? nullptr : k_norm.device(), to_q, to_kv, rotary(shape, set, sets), Eps, shape.weight_offset, shape.rows,
+            shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
     else
     {
@@ -143,7 +144,8 @@ template <typename T> void check_backward(const Shape& shape, uint64_t seed = 1,
     if (shape.has_norm())
     {
         backward.run({grid}, {256}, shared + groups, dq.device(), from_dkv, first_key.device(), qkv.device(), q_norm.device(),
-            alone ? nullptr : k_norm.device(), dqkv.device(), q_partials.device(), to_k_partials, rotary(shape, set, sets), Eps, shape.weight_offset,
+            alone ? nullptr : k_norm.device(), dqkv.device(), q_partials.device(), to_k_partials,
+            rotary(shape, set, sets), Eps, shape.weight_offset,
             shape.rows, shape.row_offset, shape.heads, shape.kv_heads, shape.head_dim);
     }
     else
