@@ -26,8 +26,8 @@ internal static class OptimizerCurves
         return new Result(
             "Optimizers and recipes: 1,000 steps of micro",
             "`make check-optimizers`: models/micro.json, 2 rows of 256 bytes a step, on the demo's text but its last 64 KiB, of which 32 "
-                + "KiB are what the loss is measured on (nats a byte). The options of each run are in bench/optimizers.sh; one seed, so differences of a "
-                + $"percent say little. Within: at most 1% above {Reference}.\n\n![losses](optimizers.svg)",
+                + "KiB are what the loss is measured on (nats a byte). The options of each run are in bench/optimizers.sh; one seed, so "
+                + $"differences of a percent say little. Within: at most 1% above {Reference}.\n\n![losses](optimizers.svg)",
             ["run", .. runs[0].Losses.Select(l => $"step {l.Step:N0}"), $"of {Reference}", "within"],
             [
                 .. runs.Select(r =>
