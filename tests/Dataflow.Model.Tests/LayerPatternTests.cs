@@ -41,6 +41,22 @@ public class LayerPatternTests
     }
 
     [Fact]
+    public void Layers_that_share_keys_and_values_read_those_of_the_nearest_below_that_has_them()
+    {
+        string file = File.Replace("{\"ffn_dim\": 176}]", "{\"ffn_dim\": 176, \"shares_kv\": true}]", StringComparison.Ordinal);
+        var model = ModelConfigReader.Parse(file, "file");
+        Assert.Equal([0, 0, 2, 2, 4], model.Layers.Select(l => model.KvSourceOf(l).Index));
+        Assert.Equal([false, true, false, true, true], model.Layers.Select(model.IsLastToReadKv));
+        Assert.Equal([true, false, true, false, false], model.Kinds.Select(k => k.KvIsRead)); // nothing reads the last one's
+        Assert.Equal(model, ModelConfigReader.Parse(ModelConfigWriter.Stored(model), "file"));
+
+        // Of two layers the matrices of keys and of values are not there, nor are their products.
+        int less = 2 * 2 * model.ModelDim * model.KvDim;
+        Assert.Equal(Mixed.ParameterCount - less, model.ParameterCount);
+        Assert.Equal(Mixed.ModelFlops(64) - (6.0 * 64 * less), model.ModelFlops(64), 1.0);
+    }
+
+    [Fact]
     public void Programs_and_layouts_are_each_layers_own()
     {
         var programs = new BlockPrograms(Mixed, Recipe.Fp32, new Geometry(64, 1, 32, 2, 1, 16));
@@ -76,6 +92,10 @@ public class LayerPatternTests
     [InlineData(
         "[{\"ffn_dim\": 176, \"frozen_dtype\": \"bf16\"}]",
         "layers has a layer with frozen_dtype bf16 that is not frozen, and only frozen layers have one"
+    )]
+    [InlineData(
+        "[{\"ffn_dim\": 176, \"shares_kv\": true}, {\"ffn_dim\": 176}]",
+        "the first of layers has shares_kv, and no layer below it has keys and values that it could read"
     )]
     [InlineData("[{\"ffn_dim\": 96}]", "ffn_dim is 176, and the widest of layers has 96")]
     [InlineData(
