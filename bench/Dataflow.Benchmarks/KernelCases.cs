@@ -274,9 +274,7 @@ internal static unsafe class KernelCases
                     Recipe = recipe,
                     Norms = 0,
                     NormCount = 0,
-                    RateFactor = 1,
-                    DecayFactor = 1,
-                    OwnDecay = 0,
+                    Scale = UpdateScale.One,
                 };
                 StepArguments step = new(1, Optimizer.AdamW.Defaults, 1);
                 return () => Cpu.Kernels.AdamW8Bit.Run(o.Team, call, step);

@@ -144,7 +144,6 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     private void UpdateMatrix(KernelStream stream, in OpOperands at, in Access weights, in StateSlice slice)
     {
         var range = RangeOf(at, weights, slice, slice.First, slice.Count);
-        var scale = ScaleAt(weights, slice.First);
         var muon = new MuonUpdate
         {
             Range = range,
@@ -155,9 +154,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
             NormCount = NormCountOf(at),
             Iteration = settings.Iteration,
             Adjustment = settings.Adjustment,
-            RateFactor = scale.Rate,
-            DecayFactor = scale.Decay,
-            OwnDecay = scale.OwnDecay,
+            Scale = ScaleAt(weights, slice.First),
         };
         muon.Run(stream);
         UpdateAverage(stream, at, slice, range);
@@ -167,7 +164,6 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     private void UpdateBlocks(KernelStream stream, in OpOperands at, in Access weights, in StateSlice slice)
     {
         var range = RangeOf(at, weights, slice, slice.First, slice.Count);
-        var scale = ScaleAt(weights, slice.First);
         nuint state = at.Accessed(Roles.Optimizer);
         stream.Launch(
             new AdamW8BitArguments
@@ -185,9 +181,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
                 Recipe = workload.Recipe,
                 Norms = NormsOf(at),
                 NormCount = NormCountOf(at),
-                RateFactor = scale.Rate,
-                DecayFactor = scale.Decay,
-                OwnDecay = scale.OwnDecay,
+                Scale = ScaleAt(weights, slice.First),
             }
         );
         UpdateAverage(stream, at, slice, range);

@@ -8,6 +8,7 @@ namespace Dataflow.Runtime;
 public sealed class PieceStates
 {
     private readonly Dictionary<(int Object, Bytes Offset), ImmutableArray<StateSlice>> slices = [];
+    private readonly List<(ParameterOwner Owner, int Piece, ImmutableArray<StateSlice> Slices)> pieces = [];
 
     /// <param name="schedule">Whose updates.</param>
     /// <param name="workload">What it is of.</param>
@@ -19,12 +20,15 @@ public sealed class PieceStates
         foreach (var op in schedule.Ops.Where(op => op.Kind == OpKind.Update))
         {
             var weights = op.Accesses.Single(a => a.Role == Roles.Weights);
-            var layout = schedule.Objects[weights.Object].Id!.Value.Owner!.Value.Layout(programs);
+            var owner = schedule.Objects[weights.Object].Id!.Value.Owner!.Value;
+            var layout = owner.Layout(programs);
             var state = layouts.TryGetValue(layout, out var known) ? known : layouts[layout] = workload.StateOf(layout);
             var (first, count) = ElementsOf(weights, workload.Recipe);
-            slices[(weights.Object, weights.Offset)] = alike.TryGetValue((state, first, count), out var same)
+            var here = alike.TryGetValue((state, first, count), out var same)
                 ? same
                 : alike[(state, first, count)] = state.Slices(first, count);
+            slices[(weights.Object, weights.Offset)] = here;
+            pieces.Add((owner, op.Piece, here));
         }
     }
 
@@ -33,6 +37,10 @@ public sealed class PieceStates
 
     /// <summary>Of the piece with those parameters.</summary>
     public ImmutableArray<StateSlice> this[in Access weights] => slices[(weights.Object, weights.Offset)];
+
+    /// <summary>Those of each parameter object, with the number of their piece.</summary>
+    public ILookup<ParameterOwner, (int Piece, StateSlice Slice)> ByOwner =>
+        pieces.SelectMany(p => p.Slices, (p, slice) => (p.Owner, p.Piece, slice)).ToLookup(p => p.Owner, p => (p.Piece, p.slice));
 
     /// <summary>The elements of a parameter object that an update changes.</summary>
     public static (long First, long Count) ElementsOf(in Access weights, Recipe recipe)

@@ -38,7 +38,7 @@ public sealed class OpTimer(Workload workload, BlockPrograms programs, CostModel
             return Copy(op);
         }
 
-        if (OpWork.IsOneKernel(op) && runs.Length == 1)
+        if (work.IsOneKernel(op))
         {
             return Sum(runs);
         }

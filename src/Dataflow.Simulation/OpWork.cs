@@ -28,11 +28,6 @@ public sealed class OpWork(Workload workload, BlockPrograms programs)
     /// <summary>What the op runs; empty for a copy.</summary>
     public ImmutableArray<KernelRun> Of(ScheduledOp op)
     {
-        if (op.Kind == OpKind.Update && !workload.Optimizer.IsElementwise)
-        {
-            return updates.Of(op);
-        }
-
         if (OneKernel(op) is { } kernel)
         {
             // One pass over the operands; what is updated is read and written.
@@ -50,6 +45,11 @@ public sealed class OpWork(Workload workload, BlockPrograms programs)
             return [];
         }
 
+        if (op.Kind == OpKind.Update)
+        {
+            return updates.Of(op);
+        }
+
         var key = new Key(
             op.Kind,
             op.Layer is { } layer ? programs.KindIndex(layer) : -1,
@@ -64,11 +64,11 @@ public sealed class OpWork(Workload workload, BlockPrograms programs)
     }
 
     /// <summary>An op whose list nobody shares: one pass over its own operands.</summary>
-    internal static bool IsOneKernel(ScheduledOp op) => OneKernel(op) is not null;
+    internal bool IsOneKernel(ScheduledOp op) => OneKernel(op) is not null;
 
-    private static Kernel? OneKernel(ScheduledOp op) => op.Kind switch
+    private Kernel? OneKernel(ScheduledOp op) => op.Kind switch
     {
-        OpKind.Update => Kernel.Update,
+        OpKind.Update when workload.Optimizer.IsElementwise => Kernel.Update,
         OpKind.Norm => Kernel.SquaredSum,
         OpKind.Zero => Kernel.Zero,
         _ => null,

@@ -85,8 +85,9 @@ public sealed partial class Trainer
         losses = new float[geometry.ChunksPerRound * geometry.Rounds];
         var objects = new StoredObjects(workload);
         Weights = parameters = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Parameters, ObjectFamily.Weights);
+        var pieces = new PieceStates(schedule, workload).ByOwner;
         optimizer = [.. (workload.Kind.Updates() ? workload.Optimizer.State(workload.Recipe) : [])
-            .Select(part => (part, new OptimizerWeights(schedule, state, parameters, workload, objects, part)))];
+            .Select(part => (part, new OptimizerWeights(pieces, state, parameters, objects, part)))];
         average = workload.Optimizer.TrainsAverage && workload.Kind.Updates() ? default(WeightAverage) : null;
         Gradients = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Gradients, ObjectFamily.Gradients);
     }

@@ -166,7 +166,7 @@ public abstract class EightBitMomentsConformance<TKernels>
         var random = new Random(6);
         var start = EightBitState.Start(Normal(random, 1), Recipe.Fp32);
         float[] gradient = Gradient(random, Recipe.Fp32);
-        var call = Call(Recipe.Fp32) with { RateFactor = 0.5f, DecayFactor = 0, OwnDecay = 0.375f };
+        var call = Call(Recipe.Fp32) with { Scale = new UpdateScale(0.5f, 0, 0.375f) };
         var factors = start.After(Kernels, gradient, call, [], new StepArguments(2, s_settings, 1));
         var own = s_settings with { LearningRate = s_settings.LearningRate / 2, WeightDecay = 0.375f };
         var same = start.After(Kernels, gradient, Call(Recipe.Fp32), [], new StepArguments(2, own, 1));
@@ -220,9 +220,7 @@ public abstract class EightBitMomentsConformance<TKernels>
             Recipe = recipe,
             Norms = 0,
             NormCount = 0,
-            RateFactor = 1,
-            DecayFactor = 1,
-            OwnDecay = 0,
+            Scale = UpdateScale.One,
         };
 
     /// <summary>Over five powers of ten, exact in the recipe's type; some are 0.</summary>

@@ -32,7 +32,7 @@ internal sealed class EightBitReplay
         var s = step.Optimizer;
         double beta1 = (double)(decimal)s.Beta1, beta2 = (double)(decimal)s.Beta2;
         float oneMinusBeta1 = (float)(1 - beta1), oneMinusBeta2 = (float)(1 - beta2);
-        double rate = (double)s.LearningRate * call.RateFactor, decay = ((double)s.WeightDecay * call.DecayFactor) + call.OwnDecay;
+        double rate = (double)s.LearningRate * call.Scale.Rate, decay = ((double)s.WeightDecay * call.Scale.Decay) + call.Scale.OwnDecay;
         double correction1 = 1 - Math.Pow(beta1, step.Step), correction2 = 1 - Math.Pow(beta2, step.Step);
         int count = before.Weights.Length;
         float[] firsts = new float[count], seconds = new float[count];

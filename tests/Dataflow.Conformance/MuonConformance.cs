@@ -70,7 +70,7 @@ public abstract class MuonConformance<TKernels>
                 using var memory = new MuonMemory(Kernels, matrix, recipe)
                 {
                     Adjustment = adjustment,
-                    Group = grouped ? (0.5f, 0.25f, 0.125f) : (1, 1, 0),
+                    Group = grouped ? new UpdateScale(0.5f, 0.25f, 0.125f) : UpdateScale.One,
                 };
                 Follow(memory, matrix, recipe, nesterov, clips: grouped);
             }

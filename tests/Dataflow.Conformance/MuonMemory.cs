@@ -54,7 +54,7 @@ internal sealed class MuonMemory : IDisposable
     public MuonAdjustment Adjustment { get; init; }
 
     /// <summary>Factor of the rate, factor of the decay, own decay.</summary>
-    public (float Rate, float Decay, float Own) Group { get; init; } = (1, 1, 0);
+    public UpdateScale Group { get; init; } = UpdateScale.One;
 
     /// <summary>The weights as kernels read them.</summary>
     public float[] Parameters => Read(Weights);
@@ -118,9 +118,7 @@ internal sealed class MuonMemory : IDisposable
             NormCount = clips ? 2 : 0,
             Iteration = Iteration,
             Adjustment = Adjustment,
-            RateFactor = Group.Rate,
-            DecayFactor = Group.Decay,
-            OwnDecay = Group.Own,
+            Scale = Group,
         };
 
     /// <summary>Every bit of weights and momentum.</summary>

@@ -66,10 +66,8 @@ internal static class MuonTrials
                         Range = new UpdateRange(w.Tensor.Address, 0, 0, 0, 0, 0, 0, count),
                         Recipe = bench.Recipe,
                         Direction = x.Tensor,
-                        Scale = scale,
-                        RateFactor = 1,
-                        DecayFactor = 1,
-                        OwnDecay = 0,
+                        DirectionScale = scale,
+                        Scale = UpdateScale.One,
                         Norms = 0,
                         NormCount = 0,
                     }

@@ -206,9 +206,7 @@ internal static class StateTrials
             Recipe = bench.Recipe,
             Norms = 0,
             NormCount = 0,
-            RateFactor = 1,
-            DecayFactor = 1,
-            OwnDecay = 0,
+            Scale = UpdateScale.One,
         };
         return new KernelTrial(
             "adam_w8_bit",

@@ -22,11 +22,6 @@ public static unsafe class AdamW8Bit
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(step.Step, 1);
         call.ThrowIfCut();
-        var settings = step.Optimizer with
-        {
-            LearningRate = step.Optimizer.LearningRate * call.RateFactor,
-            WeightDecay = (step.Optimizer.WeightDecay * call.DecayFactor) + call.OwnDecay,
-        };
         float gradientScale = Update.ClipScale((double*)call.Norms, call.NormCount, step.ClipNorm);
         if (float.IsNaN(gradientScale) && call.Recipe.Master is null)
         {
@@ -39,7 +34,7 @@ public static unsafe class AdamW8Bit
         long blocks = call.Count / BlockElements;
         team.For(
             checked((int)((blocks + JobBlocks - 1) / JobBlocks)),
-            new Job(AdamW.Of(settings, step.Step), gradientScale, call, rounding)
+            new Job(AdamW.Of(call.Scale.Of(step.Optimizer), step.Step), gradientScale, call, rounding)
         );
     }
 

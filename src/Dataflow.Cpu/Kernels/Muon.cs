@@ -139,9 +139,9 @@ public static unsafe class Muon
             (w, copy) = recipe.Master is { } master ? (new Row((byte*)range.Master, master), weights) : (weights, (Row?)null);
             x = new((byte*)call.Direction.Address, call.Direction.Type);
             rounding = Rounding(recipe, range, step);
-            double rate = (double)step.Optimizer.LearningRate * call.RateFactor;
-            double decay = ((double)step.Optimizer.WeightDecay * call.DecayFactor) + call.OwnDecay;
-            (keep, this.rate) = ((float)(1 - (rate * decay)), (float)(rate * call.Scale));
+            double rate = (double)step.Optimizer.LearningRate * call.Scale.Rate;
+            double decay = ((double)step.Optimizer.WeightDecay * call.Scale.Decay) + call.Scale.OwnDecay;
+            (keep, this.rate) = ((float)(1 - (rate * decay)), (float)(rate * call.DirectionScale));
         }
 
         public void Run(int index, int worker)

@@ -34,9 +34,9 @@ internal sealed class AdamW8Bit(KernelLibrary library)
                 step,
                 call.Count,
                 call.NormCount,
-                call.RateFactor,
-                call.DecayFactor,
-                call.OwnDecay
+                call.Scale.Rate,
+                call.Scale.Decay,
+                call.Scale.OwnDecay
             );
         }
         else if (call.Recipe.RoundsStochastically)
@@ -54,9 +54,9 @@ internal sealed class AdamW8Bit(KernelLibrary library)
                 step,
                 call.Count,
                 call.NormCount,
-                call.RateFactor,
-                call.DecayFactor,
-                call.OwnDecay,
+                call.Scale.Rate,
+                call.Scale.Decay,
+                call.Scale.OwnDecay,
                 call.Object,
                 call.FirstElement
             );
@@ -77,9 +77,9 @@ internal sealed class AdamW8Bit(KernelLibrary library)
                     step,
                     call.Count,
                     call.NormCount,
-                    call.RateFactor,
-                    call.DecayFactor,
-                    call.OwnDecay
+                    call.Scale.Rate,
+                    call.Scale.Decay,
+                    call.Scale.OwnDecay
                 );
         }
     }

@@ -51,7 +51,7 @@ internal sealed class Muon(KernelLibrary library)
     {
         var (at, recipe) = (call.Range, call.Recipe);
         var (w, x, shape) = (At(at.Weights), At(call.Direction), new LaunchShape(Tiles(at, recipe), 256));
-        var (scale, rate, decay, own) = (call.Scale, call.RateFactor, call.DecayFactor, call.OwnDecay);
+        var (scale, rate, decay, own) = (call.DirectionScale, call.Scale.Rate, call.Scale.Decay, call.Scale.OwnDecay);
         var (norms, normCount) = (At(call.Norms), call.NormCount);
         if (recipe.Master is not null)
         {

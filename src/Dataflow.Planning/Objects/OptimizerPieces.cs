@@ -37,7 +37,6 @@ internal sealed class OptimizerPieces
 
         Total = Order.Sum(CountOf);
         SlotSize = new Bytes(pieces.Values.SelectMany(p => p).Max(p => p.Size.Value));
-        State = new Bytes(Order.Sum(l => pieces[l].Sum(p => p.Size.Value)));
     }
 
     /// <summary>
@@ -54,9 +53,6 @@ internal sealed class OptimizerPieces
 
     /// <summary>Bytes that the largest update works in.</summary>
     public Bytes Scratch => new(pieces.Values.SelectMany(p => p).Max(p => p.Scratch.Value));
-
-    /// <summary>Bytes of all state.</summary>
-    public Bytes State { get; }
 
     /// <summary>Pieces of a parameter object.</summary>
     public int CountOf(ParameterLayout layout) => pieces[layout].Length;

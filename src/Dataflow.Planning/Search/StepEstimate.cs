@@ -80,15 +80,11 @@ internal sealed class StepEstimate
         double parameters = workload.Model.TrainedParameterCount;
         state = workload.Optimizer.StateSize(workload.Model, recipe).Value;
         double moved = (parameters * (recipe.Gradients.Size() + (2 * recipe.Parameters.Size()))) + (2 * state);
-        update = workload.Kind.Updates()
-            ? 1e9
-                * machine.Seconds(Kernel.Update, KernelWork.Memory(moved / pieces.Total))
-                * pieces.Total
-            : 0;
-        if (workload.Kind.Updates() && !workload.Optimizer.IsElementwise)
-        {
-            update = 1e9 * pieces.Seconds(new UpdateWork(workload, programs), machine);
-        }
+        update =
+            !workload.Kind.Updates() ? 0
+            : workload.Optimizer.IsElementwise
+                ? 1e9 * machine.Seconds(Kernel.Update, KernelWork.Memory(moved / pieces.Total)) * pieces.Total
+            : 1e9 * pieces.Seconds(new UpdateWork(workload, programs), machine);
 
         double host = machine.Links.HostMemory;
         var (inbound, outbound) = (Link(LinkDirection.HostToDevice), Link(LinkDirection.DeviceToHost));

@@ -47,14 +47,8 @@ public readonly record struct AdamW8BitArguments : IKernelArguments
     /// <summary>How many; 0 where it is not clipped.</summary>
     public required int NormCount { get; init; }
 
-    /// <summary>The elements' learning rate is the step's times this.</summary>
-    public required float RateFactor { get; init; }
-
-    /// <summary>The elements' weight decay is the step's times this, plus <see cref="OwnDecay"/>.</summary>
-    public required float DecayFactor { get; init; }
-
-    /// <summary>Weight decay beside the step's.</summary>
-    public required float OwnDecay { get; init; }
+    /// <summary>What their group makes of the step's learning rate and weight decay.</summary>
+    public required UpdateScale Scale { get; init; }
 
     /// <inheritdoc/>
     public void Launch(IKernels kernels) => kernels.AdamW8Bit(this);

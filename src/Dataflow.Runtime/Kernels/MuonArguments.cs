@@ -81,16 +81,10 @@ public readonly record struct MuonApplyArguments : IKernelArguments
     public required Tensor Direction { get; init; }
 
     /// <summary>Of x.</summary>
-    public required float Scale { get; init; }
+    public required float DirectionScale { get; init; }
 
-    /// <summary>Of the step's learning rate.</summary>
-    public required float RateFactor { get; init; }
-
-    /// <summary>Of the step's weight decay.</summary>
-    public required float DecayFactor { get; init; }
-
-    /// <summary>Added to that.</summary>
-    public required float OwnDecay { get; init; }
+    /// <summary>What their group makes of the step's learning rate and weight decay.</summary>
+    public required UpdateScale Scale { get; init; }
 
     /// <summary>As of the momentum: where the norm is not finite, the weights stay as they are. 0 where it is not clipped.</summary>
     public required nuint Norms { get; init; }

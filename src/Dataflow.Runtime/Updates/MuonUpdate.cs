@@ -34,14 +34,8 @@ public readonly record struct MuonUpdate
     /// <summary>Which multiple of the learning rate the matrix moves by.</summary>
     public required MuonAdjustment Adjustment { get; init; }
 
-    /// <summary>Of the step's learning rate.</summary>
-    public float RateFactor { get; init; } = 1;
-
-    /// <summary>Of the step's weight decay.</summary>
-    public float DecayFactor { get; init; } = 1;
-
-    /// <summary>Added to that.</summary>
-    public float OwnDecay { get; init; }
+    /// <summary>What the matrix's group makes of the step's learning rate and weight decay.</summary>
+    public UpdateScale Scale { get; init; } = UpdateScale.One;
 
     /// <summary>Nothing but the defaults of what may be left out.</summary>
     public MuonUpdate() { }
@@ -76,10 +70,8 @@ public readonly record struct MuonUpdate
                 Range = Range,
                 Recipe = Recipe,
                 Direction = products.Of(Iteration.Steps),
-                Scale = (float)(Iteration.Growth * Matrix.RateOf(Adjustment)),
-                RateFactor = RateFactor,
-                DecayFactor = DecayFactor,
-                OwnDecay = OwnDecay,
+                DirectionScale = (float)(Iteration.Growth * Matrix.RateOf(Adjustment)),
+                Scale = Scale,
                 Norms = Norms,
                 NormCount = NormCount,
             }

@@ -15,39 +15,34 @@ internal sealed class OptimizerWeights : IWeightSource
     private readonly StatePart part;
     private readonly IWeightSource? frozen;
     private readonly StoredObjects objects;
-    private readonly Dictionary<ParameterOwner, Run[]> runs = [];
+    private readonly Dictionary<ParameterOwner, Run[]> runs;
 
+    /// <param name="pieces">What lies in each piece of the schedule's updates.</param>
+    /// <param name="state">The objects in the arenas.</param>
+    /// <param name="parameters">The weights that steps read.</param>
+    /// <param name="objects">In which objects the schedule holds each parameter object.</param>
+    /// <param name="part">Which part.</param>
     public OptimizerWeights(
-        Schedule schedule,
+        ILookup<ParameterOwner, (int Piece, StateSlice Slice)> pieces,
         StepState state,
         IWeightSource parameters,
-        Workload workload,
         StoredObjects objects,
         StatePart part
     )
     {
-        (this.state, Model, this.objects, this.part) = (state, workload.Model, objects, part);
+        (this.state, Model, this.objects, this.part) = (state, parameters.Model, objects, part);
         frozen = part.BeginsAsWeights ? parameters : null;
-        var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
-        var pieces =
-            from op in schedule.Ops
-            where op.Kind == OpKind.Update
-            let weights = op.Accesses.Single(a => a.Role == Roles.Weights)
-            group (op.Piece, weights) by schedule.Objects[weights.Object].Id!.Value.Owner!.Value;
-        foreach (var owner in pieces)
-        {
-            var layout = workload.StateOf(owner.Key.Layout(programs));
-            runs[owner.Key] =
+        runs = pieces.ToDictionary(
+            owner => owner.Key,
+            owner => (Run[])
             [
                 .. from piece in owner
-                   let elements = PieceStates.ElementsOf(piece.weights, workload.Recipe)
-                   from slice in layout.Slices(elements.First, elements.Count)
-                   let index = slice.Run.Update.Parts.IndexOf(part)
+                   let index = piece.Slice.Run.Update.Parts.IndexOf(part)
                    where index >= 0
-                   orderby slice.First
-                   select new Run(piece.Piece, slice.First, slice.Count, slice.OffsetOf(index)),
-            ];
-        }
+                   orderby piece.Slice.First
+                   select new Run(piece.Piece, piece.Slice.First, piece.Slice.Count, piece.Slice.OffsetOf(index)),
+            ]
+        );
     }
 
     /// <inheritdoc/>

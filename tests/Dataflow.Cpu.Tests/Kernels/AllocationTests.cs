@@ -175,9 +175,7 @@ public sealed unsafe class AllocationTests : KernelTest
             Recipe = Recipe.Fp32,
             Norms = 0,
             NormCount = 0,
-            RateFactor = 1,
-            DecayFactor = 1,
-            OwnDecay = 0,
+            Scale = UpdateScale.One,
         };
         DequantizeArguments dequantize = new() { Stored = New(16, 64, DType.BFloat16).T, Dense = New(16, 64).T };
         byte[] groups = GC.AllocateArray<byte>((int)DType.Int8.SizeOf(16 * 64).Value, pinned: true);
