@@ -14,6 +14,9 @@ internal sealed record PredictionCase(string Name, double Device, double Host, i
     /// <summary>Tokens of a row.</summary>
     public const int Seqlen = 256;
 
+    /// <summary>Rows of the largest step.</summary>
+    public const int MostRows = 4;
+
     private const int ChunkTokens = 128;
 
     // All travels and the widest tensor is recomputed; all travels, nothing is; all stays.
@@ -32,7 +35,7 @@ internal sealed record PredictionCase(string Name, double Device, double Host, i
 
     /// <summary>Budgets, four rows a step.</summary>
     public static IEnumerable<PredictionCase> Budgets =>
-        s_budgets.Select(b => new PredictionCase(b.Name, b.Device, b.Host, 4, Optimizer.AdamW));
+        s_budgets.Select(b => new PredictionCase(b.Name, b.Device, b.Host, MostRows, Optimizer.AdamW));
 
     /// <summary>Optimizers, one row a step, so that updates are a good part of it; under the middle budget.</summary>
     public static IEnumerable<PredictionCase> Optimizers =>

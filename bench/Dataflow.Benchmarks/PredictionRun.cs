@@ -64,8 +64,19 @@ internal sealed class PredictionRun : IDisposable
             "measured",
         ];
 
-    /// <summary>Takes a step.</summary>
-    public void Step()
+    /// <summary>
+    /// Takes a turn: steps of as many tokens together as the largest case has in one. Training takes one step after another, so most steps
+    /// find their own weights in the caches; a step alone between steps of other cases never does.
+    /// </summary>
+    public void Turn()
+    {
+        for (int step = 0; step < PredictionCase.MostRows / what.Rows; step++)
+        {
+            Step();
+        }
+    }
+
+    private void Step()
     {
         device.MeasureNextStep();
         var clock = Stopwatch.StartNew();

@@ -35,7 +35,7 @@ internal static class Predictions
                 cases[(c + round) % cases.Count].Measure(measured.Kernels);
                 for (int r = runs.Count * c / cases.Count; r < runs.Count * (c + 1) / cases.Count; r++)
                 {
-                    runs[(r + round) % runs.Count].Step();
+                    runs[(r + round) % runs.Count].Turn();
                 }
             }
 
@@ -56,7 +56,8 @@ internal static class Predictions
                 + $"middle budget with a step of one row, of which updates are a good part. The steps that `dataflow calibrate` measures "
                 + $"kernel by kernel and these took turns, {rounds} rounds "
                 + $"({measured.Kernels.Count:N0} kernels measured). Predicted: the simulator with the rates of all rounds, which are "
-                + $"means; measured: the mean of all {rounds} such steps, and their median. "
+                + $"means; measured: the mean of all such steps, and their median; a turn is one step of {PredictionCase.MostRows} rows or "
+                + $"{PredictionCase.MostRows} steps of one, one after another as training takes them. "
                 + $"Within: mean and prediction differ by at most {PredictionRun.Bound:P0}. Shortest: the same with every kernel "
                 + $"and every op at the shortest of all its runs, "
                 + "closer to an idle machine; an op is longer than a kernel and is left undisturbed less often, so that on a busy machine "
