@@ -40,10 +40,11 @@ public class ProfilingTests
         {
             var (first, second) = (Lines(), Lines());
             Assert.Equal("this-cpu-quick", first[^1].GetProperty("hardware").GetString());
-            Assert.Equal(
-                first[^1].GetProperty("predicted_step_seconds").GetDouble(),
-                second[^1].GetProperty("predicted_step_seconds").GetDouble()
-            );
+
+            // What was measured while others had the processors is not kept.
+            bool kept = first[^1].GetProperty("taken_by_others").GetDouble() == 0;
+            double Predicted(JsonElement[] lines) => lines[^1].GetProperty("predicted_step_seconds").GetDouble();
+            Assert.True(kept ? Predicted(first) == Predicted(second) : Predicted(first) != Predicted(second));
             Assert.Equal(generic.Name, first[0].GetProperty("planned_for").GetString());
         }
         else

@@ -80,7 +80,10 @@ internal sealed partial class TrainingReport(TextWriter output, Interruption int
     private void Predicted(Prediction? prediction) => output.WriteLine(prediction is null
         ? "Predicted: nothing, as this machine has no profile; `dataflow calibrate` measures it"
         : $"Predicted: {prediction.Seconds:0.00} s a step, by {Standing.Of(prediction.Machine).Text}"
-            + (prediction.IsQuick ? ", from a few seconds of measurement: `dataflow calibrate` measures this machine well"
+            + (prediction.TakenByOthers > 0
+                ? $", from a few seconds of measurement, in which other programs had {prediction.TakenByOthers:P0} of the processors: "
+                    + "steps are faster once those have ended, and the next run measures again"
+                : prediction.IsQuick ? ", from a few seconds of measurement: `dataflow calibrate` measures this machine well"
                 : prediction.Machine.Kernels is null ? "; `dataflow calibrate` measures this machine" : ""));
 
     private void Noted(IEnumerable<string> notes)

@@ -17,6 +17,12 @@ public sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
     public bool IsQuick { get; private init; }
 
     /// <summary>
+    /// What part of the processors other programs had during that measurement, 0 to 1; 0 where it was little. Steps are faster than
+    /// predicted once they have ended, and the next run measures again.
+    /// </summary>
+    public double TakenByOthers { get; private init; }
+
+    /// <summary>
     /// For the machine that a run takes place on; null where it has no profile, or where ops run in an order of the device's own. A CPU
     /// that nobody calibrated is measured for a few seconds, if there is memory for that.
     /// </summary>
@@ -36,7 +42,7 @@ public sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
             device.Kind == DeviceKind.Cpu && machine != named && machine.Kernels is null
                 ? QuickMeasurement.Of(device, plan.Workload.Recipe, free, remember)
                 : null;
-        return For(plan, quick ?? machine) with { IsQuick = quick is not null };
+        return For(plan, quick?.Profile ?? machine) with { IsQuick = quick is not null, TakenByOthers = quick?.TakenByOthers ?? 0 };
     }
 
     /// <summary>Seconds of a step by itself on a machine.</summary>

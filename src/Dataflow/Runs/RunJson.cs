@@ -176,6 +176,7 @@ public sealed class RunJson
                 ? measured / prediction.Seconds
                 : null,
             ["hardware"] = summary.Predicted?.Machine.Name,
+            ["taken_by_others"] = summary.Predicted?.TakenByOthers,
             ["standing"] = summary.Predicted is { } by ? Standing.Of(by.Machine, summary.Plan.Workload.Model).Text : null,
             ["device_peak_bytes"] = summary.Plan.DevicePeak.Value,
             ["device_taken_bytes"] = summary.DeviceTaken?.Value,
