@@ -110,6 +110,12 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
         GatedActivation.Backward(team, call.Activation, At(call.GradFfn), At(call.GateUp));
 
     /// <inheritdoc/>
+    public void GatedConvolutionForward(in GatedConvolutionForwardArguments call) => GatedConvolution.Forward(team, call);
+
+    /// <inheritdoc/>
+    public void GatedConvolutionBackward(in GatedConvolutionBackwardArguments call) => GatedConvolution.Backward(team, call);
+
+    /// <inheritdoc/>
     public void UngatedActivationForward(in UngatedActivationForwardArguments call) =>
         UngatedActivation.Forward(team, call.Activation, At(call.Up), At(call.Ffn));
 

@@ -23,6 +23,8 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public UngatedActivation UngatedActivation => field ??= new(library);
 
+    public GatedConvolution GatedConvolution => field ??= new(library, ColumnSum);
+
     public CrossEntropy CrossEntropy { get; } = new(library);
 
     public Average Average => field ??= new(library);
@@ -132,6 +134,12 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
     /// <inheritdoc/>
     public void GatedActivationBackward(in GatedActivationBackwardArguments call) =>
         kernels.GatedActivation.Backward(stream, call.Activation, call.GradFfn, call.GateUp);
+
+    /// <inheritdoc/>
+    public void GatedConvolutionForward(in GatedConvolutionForwardArguments call) => kernels.GatedConvolution.Forward(stream, call);
+
+    /// <inheritdoc/>
+    public void GatedConvolutionBackward(in GatedConvolutionBackwardArguments call) => kernels.GatedConvolution.Backward(stream, call);
 
     /// <inheritdoc/>
     public void UngatedActivationForward(in UngatedActivationForwardArguments call) =>

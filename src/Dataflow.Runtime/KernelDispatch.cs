@@ -86,6 +86,12 @@ internal static class KernelDispatch
             case ScatterRowsCall c:
                 stream.Launch(ScatterRowsArguments.Of(c, at));
                 break;
+            case GatedConvolutionForwardCall c:
+                stream.Launch(GatedConvolutionForwardArguments.Of(c, at));
+                break;
+            case GatedConvolutionBackwardCall c:
+                stream.Launch(GatedConvolutionBackwardArguments.Of(c, at));
+                break;
             case GatedActivationForwardCall c:
                 stream.Launch(GatedActivationForwardArguments.Of(c, at));
                 break;

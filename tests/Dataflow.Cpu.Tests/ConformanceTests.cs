@@ -49,6 +49,8 @@ public sealed class FrozenTests : FrozenConformance<CpuDevices>;
 
 public sealed class SharedKvTests : SharedKvConformance<CpuDevices>;
 
+public sealed class StateTests : StateConformance<CpuDevices>;
+
 public sealed class EightBitMomentsTests : EightBitMomentsConformance<CpuKernelsUnderTest>;
 
 public sealed class MuonTests : MuonConformance<CpuKernelsUnderTest>;

@@ -60,6 +60,9 @@ public sealed class FrozenTests : FrozenConformance<EmulatedDevices>;
 [Trait("Slow", "true")]
 public sealed class SharedKvTests : SharedKvConformance<EmulatedDevices>;
 
+[Trait("Slow", "true")]
+public sealed class StateTests : StateConformance<EmulatedDevices>;
+
 public sealed class EightBitMomentsTests : EightBitMomentsConformance<EmulatedKernels>;
 
 [Trait("Slow", "true")]

@@ -88,7 +88,7 @@ public class KernelWorkTests
         }
 
         // Updates, norms of gradients and zeroing are ops of one kernel without a program; of this model no product has a bias, all norms
-        // are by root mean square and all activations gated.
+        // are by root mean square, all activations gated, and all layers attend.
         Kernel[] others =
         [
             Kernel.Update,
@@ -103,6 +103,8 @@ public class KernelWorkTests
             Kernel.LayerNormBackward,
             Kernel.UngatedActivationForward,
             Kernel.UngatedActivationBackward,
+            Kernel.GatedConvolutionForward,
+            Kernel.GatedConvolutionBackward,
         ];
         Assert.Equal(Enum.GetValues<Kernel>().Except(others).Order(), seen.Order());
     }

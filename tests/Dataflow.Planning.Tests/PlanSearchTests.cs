@@ -9,16 +9,29 @@ public class PlanSearchTests
 {
     private static readonly string[] Machines = ["h100-sxm", "rtx5090", "rtx3090", "a100-80gb", "cpu"];
 
-    /// <summary>Whether layers share keys and values or not.</summary>
+    /// <summary>What layers do with keys and values.</summary>
+    public enum Layers
+    {
+        /// <summary>Each has its own.</summary>
+        Own,
+
+        /// <summary>Some share those of others.</summary>
+        Shared,
+
+        /// <summary>Some pass a state on in their place.</summary>
+        States,
+    }
+
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void What_is_found_verifies_fits_and_takes_as_long_as_the_search_said(bool shares)
+    [InlineData(Layers.Own)]
+    [InlineData(Layers.Shared)]
+    [InlineData(Layers.States)]
+    public void What_is_found_verifies_fits_and_takes_as_long_as_the_search_said(Layers layers)
     {
         int found = 0;
         for (int seed = 0; seed < 60; seed++)
         {
-            var (request, machine) = Request(seed, shares);
+            var (request, machine) = Request(seed, layers);
             var search = new PlanSearch(request, machine);
             foreach (var budget in Budgets(seed, 3))
             {
@@ -202,14 +215,15 @@ public class PlanSearchTests
 
     [Trait("Slow", "true")]
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void The_bound_holds_for_every_residency(bool shares)
+    [InlineData(Layers.Own)]
+    [InlineData(Layers.Shared)]
+    [InlineData(Layers.States)]
+    public void The_bound_holds_for_every_residency(Layers layers)
     {
         int held = 0;
         for (int seed = 0; seed < 150; seed++)
         {
-            var (request, machine) = Request(seed, shares);
+            var (request, machine) = Request(seed, layers);
             var random = new Random(seed);
             var families = SearchSpace.Of(request, machine);
             for (int i = 0; i < 4; i++)
@@ -229,11 +243,16 @@ public class PlanSearchTests
         Assert.True(held > 500);
     }
 
-    private static (PlanRequest Request, CostModel Machine) Request(int seed, bool shares = false)
+    private static (PlanRequest Request, CostModel Machine) Request(int seed, Layers layers = Layers.Own)
     {
         var random = new Random(seed);
         var request = RandomRequests.Make(seed) with { Rows = random.Next(1, 24) };
-        request = shares ? request with { Model = SharedKvTests.Sharing(seed, request.Model) } : request;
+        request = layers switch
+        {
+            Layers.Shared => request with { Model = SharedKvTests.Sharing(seed, request.Model) },
+            Layers.States => request with { Model = SharedKvTests.WithStates(seed, request.Model) },
+            _ => request,
+        };
         if (random.Next(3) > 0)
         {
             request = request with { Pins = new GeometryPins(), SaveSet = null };

@@ -81,8 +81,8 @@ internal sealed partial class TrainingReport(TextWriter output, Interruption int
         ? "Predicted: nothing, as this machine has no profile; `dataflow calibrate` measures it"
         : $"Predicted: {prediction.Seconds:0.00} s a step, by {Standing.Of(prediction.Machine).Text}"
             + (prediction.TakenByOthers > 0
-                ? $", from a few seconds of measurement, in which other programs had {100 * prediction.TakenByOthers:0}% of the processors: "
-                    + "steps are faster once those have ended, and the next run measures again"
+                ? $", from a few seconds of measurement, in which other programs had {100 * prediction.TakenByOthers:0}% of the "
+                    + "processors: steps are faster once those have ended, and the next run measures again"
                 : prediction.IsQuick ? ", from a few seconds of measurement: `dataflow calibrate` measures this machine well"
                 : prediction.Machine.Kernels is null ? "; `dataflow calibrate` measures this machine" : ""));
 

@@ -26,6 +26,7 @@ internal static partial class DecoderBlock
         bool parallel = model.Placement is NormPlacement.Parallel or NormPlacement.ParallelShared;
         var ffnNorm = model.HasFfnNorm ? Some(FfnNorm(model).Backward(model, GradNorm2, GradStream, adds: true, kind.Trains)) : [];
         var gradient = model.HasPostNorms ? GradProjection : GradStream;
+        var mixedOut = kind.Attends ? WeightName.AttentionOut : WeightName.ConvolutionOut;
         return
         [
             .. PostNormBackward(model, kind, FfnPostNorm),
@@ -36,11 +37,24 @@ internal static partial class DecoderBlock
             .. WeightGradients(model, GateUp, FfnInput(model), WeightName.GateUp, Biases.FeedForward, WeightName.GateUpBias),
             .. parallel ? [] : ffnNorm,
             .. PostNormBackward(model, kind, AttentionPostNorm),
-            InputGradient(gradient, WeightName.AttentionOut, GradAttention) with { Scale = Scale(model) },
+            InputGradient(gradient, mixedOut, GradMixed(kind)) with { Scale = Scale(model) },
             .. WeightGradients(
-                model, gradient, AttentionOut, WeightName.AttentionOut, Biases.AttentionOut, WeightName.AttentionOutBias,
-                intoStream: true),
+                model, gradient, MixedOut(kind), mixedOut, Biases.AttentionOut, WeightName.AttentionOutBias, intoStream: true),
             .. parallel ? ffnNorm : [],
+            .. MixBackward(model, kind),
+            .. model.Placement == NormPlacement.After
+                ? []
+                : Some(AttentionNorm.Backward(model, GradNorm1, GradStream, adds: true, kind.Trains)),
+        ];
+    }
+
+    private static ImmutableArray<KernelCall> MixBackward(ModelConfig model, LayerKind kind) =>
+        kind.Attends ? AttentionBackward(model, kind) : ConvolutionBackward(model, kind);
+
+    private static TensorName GradMixed(LayerKind kind) => kind.Attends ? GradAttention : GradConvolutionOutput;
+
+    private static ImmutableArray<KernelCall> AttentionBackward(ModelConfig model, LayerKind kind) =>
+        [
             new AttentionBackwardCall
             {
                 Query = Query,
@@ -75,13 +89,28 @@ internal static partial class DecoderBlock
                     : null,
                 GradQkv = GradQkv,
             },
-            AttentionInputGradient(model),
+            MixInputGradient(model, GradQkv, WeightName.Qkv),
             .. WeightGradients(model, GradQkv, AttentionInput(model), WeightName.Qkv, Biases.Qkv, WeightName.QkvBias),
-            .. model.Placement == NormPlacement.After
-                ? []
-                : Some(AttentionNorm.Backward(model, GradNorm1, GradStream, adds: true, kind.Trains)),
         ];
-    }
+
+    private static ImmutableArray<KernelCall> ConvolutionBackward(ModelConfig model, LayerKind kind) =>
+        [
+            new GatedConvolutionBackwardCall
+            {
+                X = ConvolutionInput,
+                Taps = W(WeightName.ConvolutionTaps),
+                FirstKey = FirstKey,
+                States = KvWindow,
+                GradY = GradConvolutionOutput,
+                GradStates = GradKvWindow,
+                GradState = GradKvPiece,
+                GradX = GradConvolutionInput,
+                GradTaps = Gradient(kind, WeightName.ConvolutionTaps),
+                Workspace = Partials,
+            },
+            MixInputGradient(model, GradConvolutionInput, WeightName.ConvolutionIn),
+            .. WeightGradients(model, GradConvolutionInput, AttentionInput(model), WeightName.ConvolutionIn, Biases.None, default),
+        ];
 
     private static KernelCall ActivationBackward(ModelConfig model) =>
         model.GatedFfn
@@ -107,13 +136,16 @@ internal static partial class DecoderBlock
             _ => InputGradient(GateUp, WeightName.GateUp, GradNorm2),
         };
 
-    /// <summary>Of attention's first product, likewise; a norm that both share has the feed-forward's part already.</summary>
-    private static GemmInputGradientCall AttentionInputGradient(ModelConfig model) =>
+    /// <summary>
+    /// Of the first product of attention, or of what stands in its place, likewise; a norm that both share has the feed-forward's part
+    /// already.
+    /// </summary>
+    private static GemmInputGradientCall MixInputGradient(ModelConfig model, TensorName gradient, WeightName weight) =>
         model.Placement switch
         {
-            NormPlacement.After => InputGradient(GradQkv, WeightName.Qkv, GradStream) with { Adds = true },
-            NormPlacement.ParallelShared => InputGradient(GradQkv, WeightName.Qkv, GradNorm1) with { Adds = true },
-            _ => InputGradient(GradQkv, WeightName.Qkv, GradNorm1),
+            NormPlacement.After => InputGradient(gradient, weight, GradStream) with { Adds = true },
+            NormPlacement.ParallelShared => InputGradient(gradient, weight, GradNorm1) with { Adds = true },
+            _ => InputGradient(gradient, weight, GradNorm1),
         };
 
     private static GemmInputGradientCall InputGradient(TensorName gradient, WeightName weight, TensorName result) =>
@@ -142,7 +174,8 @@ internal static partial class DecoderBlock
             C = G(weight),
             Scale = intoStream ? Scale(model) : 1,
         };
-        return model.Biases.HasFlag(bias) ? [matrix, new ColumnSumCall { A = gradient, C = G(biasName) }] : [matrix];
+        bool hasBias = bias != Biases.None && model.Biases.HasFlag(bias);
+        return hasBias ? [matrix, new ColumnSumCall { A = gradient, C = G(biasName) }] : [matrix];
     }
 
     /// <summary>From the stream's gradient, which passes by the norm as it is, to that of what the norm is of.</summary>

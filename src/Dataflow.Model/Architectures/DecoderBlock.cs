@@ -13,19 +13,22 @@ internal static partial class DecoderBlock
     /// <summary>
     /// The tensors of the activation object, in order; with QK-norm the raw product stands for the query. What is kept before attention
     /// comes first, so that it and what is kept after it are one range each. Where a norm follows a product, the product is kept: the norm
-    /// is cheap to repeat.
+    /// is cheap to repeat. What stands in attention's place keeps what it is of for the query, and its result.
     /// </summary>
-    public static IEnumerable<TensorName> Saved(ModelConfig model, SaveSet saved)
+    public static IEnumerable<TensorName> Saved(ModelConfig model, LayerKind kind, SaveSet saved)
     {
         if (saved.HasFlag(SaveSet.Query))
         {
-            yield return model.QkNorm ? Qkv : Query;
+            yield return !kind.Attends ? ConvolutionInput : model.QkNorm ? Qkv : Query;
         }
 
         if (saved.HasFlag(SaveSet.Attention))
         {
-            yield return AttentionOut;
-            yield return Lse;
+            yield return MixedOut(kind);
+            if (kind.Attends)
+            {
+                yield return Lse;
+            }
         }
 
         if (saved.HasFlag(SaveSet.Residual))
@@ -46,11 +49,33 @@ internal static partial class DecoderBlock
     /// <summary>x to y; every tensor that a backward may want on the way.</summary>
     public static ImmutableArray<KernelCall> Forward(ModelConfig model, LayerKind kind)
     {
-        var (attentionInput, ffnInput) = (AttentionInput(model), FfnInput(model));
+        var ffnInput = FfnInput(model);
         return
         [
             .. model.Placement == NormPlacement.After ? [] : Some(AttentionNorm.Forward(model, Norm1)),
-            Product(attentionInput, WeightName.Qkv, Bias(model, Biases.Qkv, WeightName.QkvBias), Qkv),
+            .. Mix(model, kind),
+            .. IntoStream(
+                model, MixedOut(kind), kind.Attends ? WeightName.AttentionOut : WeightName.ConvolutionOut,
+                Bias(model, Biases.AttentionOut, WeightName.AttentionOutBias), AttentionPostNorm, Input, Residual),
+            .. model.HasFfnNorm ? Some(FfnNorm(model).Forward(model, Norm2)) : [],
+            Product(ffnInput, WeightName.GateUp, Bias(model, Biases.FeedForward, WeightName.GateUpBias), GateUp),
+            ActivationForward(model),
+            .. IntoStream(
+                model, Ffn, WeightName.Down, Bias(model, Biases.FeedForward, WeightName.DownBias),
+                FfnPostNorm, Residual, Output),
+        ];
+    }
+
+    /// <summary>What passes between tokens: attention, or the convolution that stands in its place.</summary>
+    private static ImmutableArray<KernelCall> Mix(ModelConfig model, LayerKind kind) =>
+        kind.Attends ? Attention(model, kind) : Convolution(model);
+
+    /// <summary>Its result.</summary>
+    private static TensorName MixedOut(LayerKind kind) => kind.Attends ? AttentionOut : ConvolutionOutput;
+
+    private static ImmutableArray<KernelCall> Attention(ModelConfig model, LayerKind kind) =>
+        [
+            Product(AttentionInput(model), WeightName.Qkv, Bias(model, Biases.Qkv, WeightName.QkvBias), Qkv),
             new QkNormRopeForwardCall
             {
                 Qkv = Qkv,
@@ -74,17 +99,21 @@ internal static partial class DecoderBlock
                 Output = AttentionOut,
                 Lse = Lse,
             },
-            .. IntoStream(
-                model, AttentionOut, WeightName.AttentionOut, Bias(model, Biases.AttentionOut, WeightName.AttentionOutBias),
-                AttentionPostNorm, Input, Residual),
-            .. model.HasFfnNorm ? Some(FfnNorm(model).Forward(model, Norm2)) : [],
-            Product(ffnInput, WeightName.GateUp, Bias(model, Biases.FeedForward, WeightName.GateUpBias), GateUp),
-            ActivationForward(model),
-            .. IntoStream(
-                model, Ffn, WeightName.Down, Bias(model, Biases.FeedForward, WeightName.DownBias),
-                FfnPostNorm, Residual, Output),
         ];
-    }
+
+    private static ImmutableArray<KernelCall> Convolution(ModelConfig model) =>
+        [
+            Product(AttentionInput(model), WeightName.ConvolutionIn, null, ConvolutionInput),
+            new GatedConvolutionForwardCall
+            {
+                X = ConvolutionInput,
+                Taps = W(WeightName.ConvolutionTaps),
+                FirstKey = FirstKey,
+                States = KvWindow,
+                State = KvPiece,
+                Y = ConvolutionOutput,
+            },
+        ];
 
     /// <summary>What attention's projections are of.</summary>
     private static TensorName AttentionInput(ModelConfig model) => model.Placement == NormPlacement.After ? Input : Norm1;

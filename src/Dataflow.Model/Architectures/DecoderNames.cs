@@ -50,6 +50,13 @@ internal sealed record DecoderNames
 
     public string AttentionOut { get; init; } = "self_attn.o_proj";
 
+    /// <summary>Of a gated convolution in place of attention: what it is of, its taps, what its result goes through.</summary>
+    public string ConvolutionIn { get; init; } = "conv.in_proj";
+
+    public string ConvolutionTaps { get; init; } = "conv.conv";
+
+    public string ConvolutionOut { get; init; } = "conv.out_proj";
+
     /// <summary>After attention, where there is one.</summary>
     public string AttentionPostNorm { get; init; } = "post_attention_layernorm";
 

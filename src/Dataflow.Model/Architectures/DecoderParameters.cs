@@ -21,7 +21,7 @@ internal sealed class DecoderParameters
         var parameters = new DecoderParameters(model, kind);
         IEnumerable<ParameterSpec> all =
         [
-            .. parameters.Attention().Select(InLayer),
+            .. (kind.Attends ? parameters.Attention() : parameters.Convolution()).Select(InLayer),
             .. parameters.FeedForward().Select(p => InLayer(p) with { Group = kind.FfnApart ? 1 : 0 }),
         ];
 
@@ -29,7 +29,7 @@ internal sealed class DecoderParameters
         return [.. all.OrderBy(p => p.Group).ThenBy(p => p.Storage is not null).ThenBy(p => !p.IsTrained)];
 
         // Norms stay in the recipe's type: they are few, and kernels read them as they are.
-        ParameterSpec InLayer(ParameterSpec p) => p with { IsTrained = kind.Trains(p.Name), Storage = p.Rows > 1 ? kind.FrozenType : null };
+        ParameterSpec InLayer(ParameterSpec p) => p with { IsTrained = kind.Trains(p.Name), Storage = p.IsMatrix ? kind.FrozenType : null };
     }
 
     /// <summary>A norm's scale, and its shift where it has one.</summary>
@@ -52,14 +52,36 @@ internal sealed class DecoderParameters
 
     private static InitialValues Identity(ModelConfig model) => model.NormWeightOffset == 0 ? InitialValues.One : InitialValues.Zero;
 
+    private IEnumerable<ParameterSpec> Before() =>
+        model.Placement == NormPlacement.After
+            ? []
+            : Norm(model, WeightName.AttentionNorm, WeightName.AttentionNormBias, names.Layer + names.AttentionNorm);
+
+    private IEnumerable<ParameterSpec> After() =>
+        model.HasPostNorms ? Norm(model, WeightName.AttentionPostNorm, default, names.Layer + names.AttentionPostNorm) : [];
+
+    private IEnumerable<ParameterSpec> Convolution()
+    {
+        int d = model.ModelDim, taps = kind.ConvolutionTaps!.Value;
+        string Named(string of) => names.Layer + of + Weight;
+        return
+        [
+            .. Before(),
+            ParameterSpec.Matrix(
+                WeightName.ConvolutionIn, d, Initial(model, InitialValues.FanIn(d)), (Named(names.ConvolutionIn), 3L * d)),
+            ParameterSpec.Convolution(
+                WeightName.ConvolutionTaps, taps, Initial(model, InitialValues.FanIn(taps)), (Named(names.ConvolutionTaps), d)),
+            ParameterSpec.Matrix(WeightName.ConvolutionOut, d, Initial(model, IntoStream(d)), (Named(names.ConvolutionOut), d)),
+            .. After(),
+        ];
+    }
+
     private IEnumerable<ParameterSpec> Attention()
     {
         int d = model.ModelDim;
         return
         [
-            .. model.Placement == NormPlacement.After
-                ? []
-                : Norm(model, WeightName.AttentionNorm, WeightName.AttentionNormBias, names.Layer + names.AttentionNorm),
+            .. Before(),
             ParameterSpec.Matrix(WeightName.Qkv, d, Initial(model, InitialValues.FanIn(d)), QkvRows(Weight)),
             .. model.Biases.HasFlag(Biases.Qkv)
                 ? [ParameterSpec.Vector(WeightName.QkvBias, InitialValues.Zero, QkvRows(Bias))]
@@ -76,9 +98,7 @@ internal sealed class DecoderParameters
             .. Product(
                 WeightName.AttentionOut, model.QueryDim, IntoStream(model.QueryDim), Biases.AttentionOut, WeightName.AttentionOutBias,
                 (names.AttentionOut, d)),
-            .. model.HasPostNorms
-                ? Norm(model, WeightName.AttentionPostNorm, default, names.Layer + names.AttentionPostNorm)
-                : [],
+            .. After(),
         ];
     }
 

@@ -5,7 +5,7 @@ namespace Dataflow.Model;
 /// <summary>A tensor of a checkpoint: a run of consecutive elements of a parameter.</summary>
 /// <param name="CheckpointName">Hugging Face name; "{layer}" stands for the block's index.</param>
 /// <param name="FirstElement">Its first element, counted from the parameter's start.</param>
-/// <param name="Shape">In the checkpoint: [out, in] of a matrix, [n] of a vector.</param>
+/// <param name="Shape">In the checkpoint: [out, in] of a matrix, [n] of a vector, [channels, 1, taps] of a convolution.</param>
 public sealed record WeightPart(string CheckpointName, long FirstElement, ImmutableArray<long> Shape)
 {
     /// <summary>Where its rows are in the checkpoint, if not in the order of memory.</summary>
@@ -18,7 +18,7 @@ public sealed record WeightPart(string CheckpointName, long FirstElement, Immuta
     public bool IsOfLayer => CheckpointName.Contains("{layer}", StringComparison.Ordinal);
 
     /// <summary>Number of elements.</summary>
-    public long ElementCount => Shape is [var rows, var columns] ? rows * columns : Shape[0];
+    public long ElementCount => Shape.Aggregate(1L, (product, n) => product * n);
 }
 
 /// <summary>What a parameter, or a part of it, is called in a checkpoint.</summary>
@@ -52,6 +52,9 @@ public sealed record ParameterSpec
 
     /// <summary>Number of elements.</summary>
     public long Count => Rows * Columns;
+
+    /// <summary>It is what a product multiplies by, or a table of rows.</summary>
+    public bool IsMatrix => Rows > 1 && Name != WeightName.ConvolutionTaps;
 
     /// <summary>What training starts from.</summary>
     public InitialValues Initial { get; }
@@ -98,6 +101,13 @@ public sealed record ParameterSpec
         }
 
         return new ParameterSpec(name, rows, columns, initial, named.MoveToImmutable());
+    }
+
+    /// <summary>The taps of a convolution of each column alone, which a checkpoint has as [columns, 1, taps].</summary>
+    public static ParameterSpec Convolution(WeightName name, int taps, InitialValues initial, NamedRows columns)
+    {
+        var spec = Matrix(name, taps, initial, columns);
+        return new ParameterSpec(name, spec.Rows, taps, initial, [spec.Parts[0] with { Shape = [columns.Rows, 1, taps] }]);
     }
 
     /// <summary>A vector that a checkpoint has as a matrix of so many rows.</summary>

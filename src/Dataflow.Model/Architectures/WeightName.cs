@@ -71,4 +71,13 @@ public enum WeightName
 
     /// <summary>[positions, D], where positions are learned.</summary>
     PositionTable,
+
+    /// <summary>[3 D, D], what a gated convolution is of: b, c, h.</summary>
+    ConvolutionIn,
+
+    /// <summary>[D, K], the taps of each column's convolution.</summary>
+    ConvolutionTaps,
+
+    /// <summary>[D, D], of its result.</summary>
+    ConvolutionOut,
 }

@@ -39,6 +39,18 @@ public sealed record LayerKind(
     /// </summary>
     public bool KeepsKv => SharesKv || KvIsRead;
 
+    /// <summary>
+    /// It has a gated convolution over so many tokens in place of attention: what a chunk leaves for the next one of its row is a state of
+    /// fixed size.
+    /// </summary>
+    public int? ConvolutionTaps { get; init; }
+
+    /// <summary>It has attention.</summary>
+    public bool Attends => ConvolutionTaps is null;
+
+    /// <summary>A state passes from chunk to chunk, in place of keys and values.</summary>
+    public bool HasState => ConvolutionTaps is not null;
+
     /// <summary>Whether training changes a parameter.</summary>
     public bool Trains(WeightName weight) => !Frozen && !FrozenWeights.Has(weight);
 }
@@ -57,7 +69,11 @@ public sealed class LayerPattern : IEquatable<LayerPattern>
 
         Kinds = kinds;
         SharesKv = kinds.Any(k => k.SharesKv);
+        HasStates = kinds.Any(k => k.HasState);
     }
+
+    /// <summary>Some layers pass a state from chunk to chunk.</summary>
+    public bool HasStates { get; }
 
     /// <summary>Some layers share keys and values of others.</summary>
     public bool SharesKv { get; }

@@ -119,7 +119,7 @@ public sealed partial class LayerPrograms
     private (ImmutableArray<KernelCall> Recompute, ImmutableArray<KernelCall> Backward) Halves(SaveSet saved)
     {
         var backward = DecoderBlock.Backward(model, Kind);
-        var available = new HashSet<TensorName>(DecoderBlock.Saved(model, saved)) { TensorName.Input };
+        var available = new HashSet<TensorName>(DecoderBlock.Saved(model, Kind, saved)) { TensorName.Input };
         if (saved.HasFlag(SaveSet.Kv) || KvIsThere)
         {
             available.UnionWith([TensorName.KvPiece, TensorName.KvWindow]);
@@ -136,7 +136,7 @@ public sealed partial class LayerPrograms
     {
         var offsets = ImmutableDictionary.CreateBuilder<TensorName, Bytes>();
         var length = Bytes.Zero;
-        foreach (var tensor in DecoderBlock.Saved(model, saved))
+        foreach (var tensor in DecoderBlock.Saved(model, Kind, saved))
         {
             offsets[tensor] = length;
             length += shapes.Of(tensor).Size.Aligned;

@@ -206,4 +206,16 @@ public enum TensorName
 
     /// <summary>[T] fp32, the weight of each target in the loss, where targets have some.</summary>
     TargetWeights,
+
+    /// <summary>[T, 3 D] b, c and h of a gated convolution.</summary>
+    ConvolutionInput,
+
+    /// <summary>[T, D] its result.</summary>
+    ConvolutionOutput,
+
+    /// <summary>[T, 3 D].</summary>
+    GradConvolutionInput,
+
+    /// <summary>[T, D].</summary>
+    GradConvolutionOutput,
 }

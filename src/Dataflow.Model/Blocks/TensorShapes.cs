@@ -14,7 +14,7 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
     {
         var a = recipe.Activations;
         long t = geometry.ChunkTokens, th = geometry.HeadTokens, d = model.ModelDim, f = kind?.FfnDim ?? 0;
-        long q = model.QueryDim, kv = 2L * model.KvDim;
+        long q = model.QueryDim, kv = kind is { ConvolutionTaps: { } taps } ? StateColumns(taps) : 2L * model.KvDim;
         TensorPlace Scratch(DType type, long rows, long columns) => new(Roles.Scratch, Bytes.Zero, type, rows, columns);
         TensorPlace Rows(DType type, long columns) => Scratch(type, t, columns) with { Tokens = TokenAxis.Rows };
         TensorPlace Own(string role, DType type, long rows, long columns, Bytes offset = default) => new(role, offset, type, rows, columns);
@@ -52,6 +52,8 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
                 or TensorName.AttentionProjection or TensorName.FfnProjection or TensorName.GradProjection
                 or TensorName.Unused => Rows(a, d),
             TensorName.Rstd1 or TensorName.Rstd2 or TensorName.Rstd3 or TensorName.Rstd4 => Rows(DType.Float32, Statistics),
+            TensorName.ConvolutionInput or TensorName.GradConvolutionInput => Rows(a, 3 * d),
+            TensorName.ConvolutionOutput or TensorName.GradConvolutionOutput => Rows(a, d),
             TensorName.Qkv or TensorName.GradQkv => Rows(a, kind is { SharesKv: true } ? q : q + kv),
             TensorName.Query or TensorName.AttentionOut or TensorName.GradAttention or TensorName.GradQuery => Rows(a, q),
             TensorName.AttentionSums => Scratch(
@@ -88,6 +90,16 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
     /// <summary>What a norm keeps of a token: the root, or the mean too.</summary>
     private long Statistics => model.Norm == NormKind.Rms ? 1 : 2;
 
+    /// <summary>
+    /// A chunk's state lies in as many rows as the chunk has tokens, as keys and values do, so that windows of both kinds are cut alike;
+    /// columns are whole packs of 16 bytes.
+    /// </summary>
+    private long StateColumns(int taps)
+    {
+        long values = (taps - 1L) * model.ModelDim, t = geometry.ChunkTokens;
+        return ((((values + t - 1) / t) + 7) / 8) * 8;
+    }
+
     /// <summary>The most that a kernel in stages keeps, of a chunk or of a head sub-chunk.</summary>
     private Bytes PartialsSize
     {
@@ -98,7 +110,8 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
                 ? Bytes.Max(KernelWorkspace.RmsNorm(t, d), KernelWorkspace.RmsNorm(th, d))
                 : Bytes.Max(KernelWorkspace.LayerNorm(t, d), KernelWorkspace.LayerNorm(th, d));
             var heads = model.QkNorm ? KernelWorkspace.QkNorm(t, model.QueryNormDim, model.KeyNormDim) : Bytes.Zero;
-            return Bytes.Max(norms, Bytes.Max(KernelWorkspace.CrossEntropy(th), heads));
+            var taps = kind is { ConvolutionTaps: { } k } ? KernelWorkspace.Convolution(t, d, k) : Bytes.Zero;
+            return Bytes.Max(Bytes.Max(norms, taps), Bytes.Max(KernelWorkspace.CrossEntropy(th), heads));
         }
     }
 }

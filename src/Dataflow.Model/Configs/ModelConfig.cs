@@ -159,6 +159,12 @@ public sealed record ModelConfig
     /// <summary>Some layers attend to keys and values of others.</summary>
     public bool SharesKv => Pattern is { SharesKv: true };
 
+    /// <summary>Some layers pass a state from chunk to chunk in place of keys and values.</summary>
+    public bool HasStates => Pattern is { HasStates: true };
+
+    /// <summary>Windows may be streamed by segment: all of them are of keys and values that one layer reads.</summary>
+    public bool MayStreamWindows => !SharesKv && !HasStates;
+
     /// <summary>The layer whose keys and values a layer attends to: itself, or the nearest one below that has some.</summary>
     public Layer KvSourceOf(Layer layer)
     {
@@ -254,10 +260,12 @@ public sealed record ModelConfig
         double feedForward = GatedFfn ? 3 : 2;
         double keysAndValues = kind.SharesKv ? 0 : 2.0 * ModelDim * KvDim;
         double frozen = hasBackward && !kind.FrozenWeights.IsEmpty
-            ? DecoderParameters.Of(this, kind).Where(p => p.Rows > 1 && kind.FrozenWeights.Has(p.Name)).Sum(p => (double)p.Count)
+            ? DecoderParameters.Of(this, kind).Where(p => p.IsMatrix && kind.FrozenWeights.Has(p.Name)).Sum(p => (double)p.Count)
             : 0;
-        return (flops * seqlen * ((2.0 * ModelDim * QueryDim) + keysAndValues + (feedForward * ModelDim * kind.FfnDim)))
+        double mixing = kind.Attends ? (2.0 * ModelDim * QueryDim) + keysAndValues : 4.0 * ModelDim * ModelDim;
+        double attention = kind.Attends ? (hasBackward ? 6.0 : 2.0) * ((2.0 * seqlen) - keys) * keys * QueryDim : 0;
+        return (flops * seqlen * (mixing + (feedForward * ModelDim * kind.FfnDim)))
             - ((kind.Frozen ? 0.0 : 2.0) * seqlen * frozen)
-            + ((hasBackward ? 6.0 : 2.0) * ((2.0 * seqlen) - keys) * keys * QueryDim);
+            + attention;
     }
 }

@@ -14,6 +14,9 @@ internal static class ModelConfigLimits
     /// <summary>Most blocks.</summary>
     public const int LayerCount = 10_000;
 
+    /// <summary>Most tokens that a convolution is over.</summary>
+    public const int MostTaps = 16;
+
     /// <summary>Largest ModelDim, FfnDim, QueryDim and KvDim.</summary>
     public const int Dim = 1 << 20;
 
@@ -110,8 +113,23 @@ internal static class ModelConfigLimits
             faults.Add($"the first of {layers} has shares_kv, and no layer below it has keys and values that it could read");
         }
 
+        if (pattern is { SharesKv: true, HasStates: true })
+        {
+            faults.Add($"{layers} has layers with shares_kv and layers with a convolution, which one model cannot have both of");
+        }
+
         foreach (var kind in pattern.Kinds)
         {
+            if (kind.ConvolutionTaps is (< 2 or > MostTaps) and not Unknown)
+            {
+                faults.Add($"the convolution of {layers} must have from 2 to {MostTaps} taps, found {kind.ConvolutionTaps}");
+            }
+
+            if (kind is { ConvolutionTaps: not null, Window: not null })
+            {
+                faults.Add($"{layers} has a layer with a convolution and a window, and without attention there is no window");
+            }
+
             if (kind.FfnDim != Unknown && (kind.FfnDim < 1 || kind.FfnDim > Dim))
             {
                 faults.Add($"{ffnDim} of {layers} must be from 1 to {Dim}, found {kind.FfnDim}");

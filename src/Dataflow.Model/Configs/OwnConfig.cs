@@ -13,7 +13,7 @@ internal static class OwnConfig
         "tied_embedding", "qk_norm", "n_experts", "layers",
     ];
 
-    private static readonly string[] s_kindKeys = ["ffn_dim", "window", "ffn_apart", "frozen", "frozen_dtype", "shares_kv"];
+    private static readonly string[] s_kindKeys = ["ffn_dim", "window", "ffn_apart", "frozen", "frozen_dtype", "shares_kv", "convolution"];
 
     /// <summary>Whether the file means to be of this format.</summary>
     public static bool Recognises(JsonFields fields) => fields.Has("model_dim") || fields.Has("n_layers") || fields.Has("ffn_dim");
@@ -79,6 +79,7 @@ internal static class OwnConfig
                 new LayerKind(kind.Int("ffn_dim"), window, apart, frozen, FrozenType(kind))
                 {
                     SharesKv = kind.Bool("shares_kv", absent: false),
+                    ConvolutionTaps = kind.Has("convolution") ? kind.Int("convolution") : null,
                 }
             );
             fields.Faults.AddRange(kind.Faults.Select(f => $"layers: {f}"));
@@ -173,6 +174,11 @@ internal static class OwnConfig
                 if (kind.SharesKv)
                 {
                     json.WriteBoolean("shares_kv", true);
+                }
+
+                if (kind.ConvolutionTaps is { } taps)
+                {
+                    json.WriteNumber("convolution", taps);
                 }
 
                 json.WriteEndObject();

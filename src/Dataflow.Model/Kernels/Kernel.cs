@@ -68,6 +68,12 @@ public enum Kernel
     /// <summary>Puts the rows of x [R, C] in place of those rows of y that are named.</summary>
     ScatterRows,
 
+    /// <summary>y [T, D] = c conv(b h), of b|c|h [T, 3 D]: a causal convolution of each column alone, within documents.</summary>
+    GatedConvolutionForward,
+
+    /// <summary>Gradients of b|c|h [T, 3 D], of the taps and of what came before the chunk.</summary>
+    GatedConvolutionBackward,
+
     /// <summary>ffn [T, F] = activation(gate) up, of gate|up [T, 2 F].</summary>
     GatedActivationForward,
 

@@ -29,6 +29,13 @@ public static class KernelWorkspace
     public static Bytes QkNorm(long rows, int queryWeights, int keyWeights) =>
         new((long)QkNormGroups(rows) * (queryWeights + keyWeights) * sizeof(float));
 
+    /// <summary>Tokens whose contributions to the gradient of a convolution's taps one block adds up.</summary>
+    public static int ConvolutionGroupRows(long rows) => (int)Math.Max(8, Up(rows, 128));
+
+    /// <summary>Of GatedConvolutionBackward: a row of fp32 sums per group.</summary>
+    public static Bytes Convolution(long rows, long columns, int taps) =>
+        new(Up(rows, ConvolutionGroupRows(rows)) * columns * taps * sizeof(float));
+
     /// <summary>Of CrossEntropy: an fp64 loss a row.</summary>
     public static Bytes CrossEntropy(long rows) => new(rows * sizeof(double));
 

@@ -186,7 +186,7 @@ public sealed record Optimizer
             Special = new SpecialTensors(
                 UpdateRule.Muon,
                 static recipe => [new StatePart("momentum", recipe.Moments)],
-                static (parameter, tensor) => parameter.Rows > 1 && tensor.Shape.Length > 1 && tensor.IsOfLayer,
+                static (parameter, tensor) => parameter.IsMatrix && tensor.Shape.Length > 1 && tensor.IsOfLayer,
                 static tensor => tensor.ElementCount),
         };
 

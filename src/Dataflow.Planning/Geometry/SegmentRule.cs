@@ -18,7 +18,7 @@ internal static class SegmentRule
     public static IEnumerable<int> Counts(Workload workload, SaveSet saved, int keyRows = KeyRows)
     {
         var geometry = workload.Geometry;
-        if (geometry.ChunksPerGroup == 1 || !LayerPrograms.MayStream(saved) || workload.Model.SharesKv)
+        if (geometry.ChunksPerGroup == 1 || !LayerPrograms.MayStream(saved) || !workload.Model.MayStreamWindows)
         {
             yield break;
         }

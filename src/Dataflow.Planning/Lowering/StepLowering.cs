@@ -40,7 +40,7 @@ internal sealed partial class StepLowering
                 segments != geometry.SegmentsUpTo(segments)
                 || residency.ResidentChunks > 0
                 || !LayerPrograms.MayStream(residency.Travelling)
-                || model.SharesKv
+                || !model.MayStreamWindows
             )
         )
         {
@@ -254,7 +254,10 @@ internal sealed partial class StepLowering
         Backward(l, c, r, saved, lastOfGroup, first);
     }
 
-    /// <summary>K and V of every chunk of the group, ascending, before the backward of its last chunk reads them all.</summary>
+    /// <summary>
+    /// K and V of every chunk of the group, ascending, before the backward of its last chunk reads them all. A state follows from the one
+    /// before.
+    /// </summary>
     private void RecomputeWindow(Layer l, Chunk last, Round r)
     {
         for (int i = last.Index - geometry.ChunksPerGroup + 1; i <= last.Index; i++)
@@ -265,6 +268,7 @@ internal sealed partial class StepLowering
                 table.Table(c, r),
                 .. Weights(l, programs[l].RecomputeKv()),
                 table.Stream(Roles.Input, l, c, r, AccessMode.Read),
+                programs[l].Kind.HasState ? Context(l, c, r, recomputed: true) : default,
                 table.Window(l, c, r, recomputed: true, geometry.WindowRow(c), geometry.ChunkTokens, AccessMode.Write),
                 table.Scratch(programs[l].RecomputeKv().ScratchLength, AccessMode.Write),
             ], table.Saved(l, c, r), SaveSet.Kv);

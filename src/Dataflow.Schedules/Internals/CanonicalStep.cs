@@ -217,14 +217,11 @@ internal sealed partial class CanonicalStep(
 
     private void RecomputeOwnRows(Layer l, Chunk c, Round r)
     {
+        var window = Window(ObjectFamily.RecomputedWindows, l, c, r);
+        long first = programs[l].KvPieceSize.Value / geometry.ChunkTokens * geometry.WindowRow(c);
         Block(l, c, r, programs[l].RecomputeKv());
-        Add(
-            Roles.Kv,
-            Window(ObjectFamily.RecomputedWindows, l, c, r),
-            programs[l].KvPieceSize.Value / geometry.ChunkTokens * geometry.WindowRow(c),
-            programs[l].KvPieceSize.Value,
-            AccessMode.Write
-        );
+        Add(Roles.Kv, window, 0, programs[l].Kind.HasState ? first : 0, AccessMode.Read);
+        Add(Roles.Kv, window, first, programs[l].KvPieceSize.Value, AccessMode.Write);
         Scratch(programs[l].RecomputeKv().ScratchLength, AccessMode.Write);
         Visit(new OpIdentity(OpKind.Recompute, l, null, c, r) { Wanted = SaveSet.Kv }, savedBy(l, c, r));
     }

@@ -46,6 +46,8 @@ internal static class TensorTerms
             or TensorName.GradLogits
             or TensorName.GradHeadSum
             or TensorName.GradHeadNorm
+            or TensorName.GradConvolutionInput
+            or TensorName.GradConvolutionOutput
             or TensorName.GradProjection => NonFiniteKind.ActivationGradient,
             _ => NonFiniteKind.ForwardValue,
         };
@@ -82,6 +84,10 @@ internal static class TensorTerms
             TensorName.GradQuery => "the gradient of the queries",
             TensorName.GradKvPiece or TensorName.GradKvWindow or TensorName.GradKvSegment => "the gradient of keys and values",
             TensorName.GradQkv => "the gradient of the projections Q, K and V",
+            TensorName.ConvolutionInput => "what a convolution is of",
+            TensorName.ConvolutionOutput => "the output of a convolution",
+            TensorName.GradConvolutionInput => "the gradient of what a convolution is of",
+            TensorName.GradConvolutionOutput => "the gradient of a convolution's output",
             TensorName.GradProjection => "the gradient of a projection",
             TensorName.GradLogits => "the gradient of the logits",
             TensorName.GradHeadSum or TensorName.GradHeadNorm => "the gradient of the normed input of the head",

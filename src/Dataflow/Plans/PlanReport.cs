@@ -211,7 +211,8 @@ public static class PlanReport
             : string.Create(CultureInfo.InvariantCulture, $"rope_theta {own.Theta}");
         string scale = kind.AttentionScale is { } s ? string.Create(CultureInfo.InvariantCulture, $"scores times {s:g3}") : "";
         string shared = kind.SharesKv ? "keys and values of a layer below" : "";
-        string[] notes = [window, positions, shared, scale, kind.FfnApart ? "streamed apart" : "", frozen];
+        string convolution = kind.ConvolutionTaps is { } taps ? $"a convolution over {taps} tokens in place of attention" : "";
+        string[] notes = [convolution, window, positions, shared, scale, kind.FfnApart ? "streamed apart" : "", frozen];
         notes = [.. notes.Where(n => n != "")];
         return notes.Length == 0 ? $"{kind.FfnDim}" : $"{kind.FfnDim} ({string.Join(", ", notes)})";
     }

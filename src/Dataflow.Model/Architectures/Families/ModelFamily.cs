@@ -14,7 +14,7 @@ internal abstract class ModelFamily
         new Llama(), new Qwen2(), new Qwen3(), new Mistral(), new Ministral(), new Ministral3(), new SmolLm3(), new SeedOss(),
         new Ernie45(), new Phi3(), new Granite(), new Gemma(), new Gemma2(), new Gemma3(), new Olmo2(), new Olmo3(), new Exaone4(),
         new Glm(), new Glm4(), new HunyuanDense(), new Arcee(), new StableLm(), new StarCoder2(), new Phi(), new GptNeoX(), new Cohere(),
-        new Cohere2(), new Nemotron(), new Gpt2(),
+        new Cohere2(), new Nemotron(), new Gpt2(), new Lfm2(),
     ];
 
     private static readonly FrozenDictionary<string, ModelFamily> s_byType = All.ToFrozenDictionary(f => f.Type);
@@ -42,6 +42,14 @@ internal abstract class ModelFamily
     /// <summary>Where intermediate_size is absent; null: it must not be.</summary>
     /// <param name="modelDim">Of the model.</param>
     public virtual int? FfnDim(int modelDim) => null;
+
+    /// <summary>Width of the feed-forward.</summary>
+    /// <param name="fields">Of the config.</param>
+    /// <param name="modelDim">Of the model.</param>
+    public virtual int FfnDim(JsonFields fields, int modelDim) => fields.Int("intermediate_size", absent: FfnDim(modelDim));
+
+    /// <summary>What layer_types may say besides kinds of attention.</summary>
+    public virtual IReadOnlyList<string> OtherLayerTypes => [];
 
     /// <summary>What the family's files call keys of every family.</summary>
     public virtual IReadOnlyDictionary<string, string> OwnNames => FrozenDictionary<string, string>.Empty;

@@ -47,7 +47,7 @@ internal static class HuggingFaceConfig
         int modelDim = fields.Int("hidden_size");
         int heads = fields.Int("num_attention_heads");
         int headDim = fields.Has("head_dim") ? fields.Int("head_dim") : family.HeadDim ?? DefaultHeadDim(fields, modelDim, heads);
-        int ffnDim = fields.Int("intermediate_size", absent: family.FfnDim(modelDim));
+        int ffnDim = family.FfnDim(fields, modelDim);
         var positions = HuggingFaceRope.Read(fields, family, unknown);
         var config = new ModelConfig
         {

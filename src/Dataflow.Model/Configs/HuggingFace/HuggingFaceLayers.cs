@@ -52,7 +52,7 @@ internal static class HuggingFaceLayers
             return null;
         }
 
-        string[] known = family.HasWindows ? [Full, Sliding] : [Full];
+        string[] known = [Full, .. family.HasWindows ? [Sliding] : Array.Empty<string>(), .. family.OtherLayerTypes];
         if (types.ValueKind != JsonValueKind.Array)
         {
             fields.Faults.Add($"layer_types must be a list of strings, found {JsonFields.Quote(types)}");
@@ -64,7 +64,7 @@ internal static class HuggingFaceLayers
             { ValueKind: not JsonValueKind.Undefined } other
         )
         {
-            string supported = family.HasWindows ? $"{Full} and {Sliding} are supported" : FullOnly;
+            string supported = known.Length > 1 ? $"{string.Join(" and ", known)} are supported" : FullOnly;
             fields.Faults.Add($"layer_types has {JsonFields.Quote(other)}, and {supported}");
             return null;
         }

@@ -1,0 +1,121 @@
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Schedules;
+using Dataflow.Training;
+
+namespace Dataflow.Conformance;
+
+/// <summary>
+/// Layers that pass a state from chunk to chunk, between layers that attend: the same bits in any memory and with anything kept, and the
+/// same numbers however rows are cut into chunks. (That a row cut in two is right, the golden case lfm2 says.)
+/// </summary>
+public abstract class StateConformance<TDevice> : ConformanceSuite<TDevice>
+    where TDevice : DeviceUnderTest, new()
+{
+    private static readonly SaveSet[] s_saveSets =
+    [
+        SaveSet.None,
+        SaveSet.Attention,
+        SaveSet.Kv,
+        SaveSet.All & ~SaveSet.Kv,
+        SaveSet.Kv | SaveSet.Query,
+        SaveSet.All,
+    ];
+
+    private static readonly (string Name, string Dtype, int Chunks, int Rounds, string? Frozen)[] s_cases =
+    [
+        ("llama-documents", "fp32", 4, 1, null),
+        ("qwen3-small", "bf16", 2, 1, null),
+        ("llama-small", "bf16-sr", 3, 1, "model.embed*|model.layers.0.*|model.layers.2.conv.conv.*"),
+        ("llama-documents", "bf16-master", 1, 2, null),
+        ("qwen3-small", "fp32", 8, 1, "*.conv.in_proj.*"),
+    ];
+
+    /// <summary>Case, recipe, chunks of a row, rounds, what is frozen.</summary>
+    public static TheoryData<string, string, int, int, string?> Cases => [.. Sample(s_cases)];
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Memory_and_what_is_kept_change_no_bit(string name, string dtype, int chunks, int rounds, string? frozen)
+    {
+        var golden = new GoldenCase(name);
+        var model = Model(golden).Freezing(frozen is null ? [] : [frozen]);
+        var weights = WeightInitialiser.Weights(model, 5);
+        var pins = new GeometryPins((golden.Seqlen + chunks - 1) / chunks, Rounds: rounds);
+        var request = golden.Request(Named(dtype), WorkloadKind.ClippedTraining, pins: pins) with { Model = model };
+        var roomy = GoldenCase.Plan(request);
+        var g = roomy.Workload.Geometry;
+        request = request with { Pins = new GeometryPins(g.ChunkTokens, g.ChunksPerRound, g.Rounds, g.VocabularyBlocks, g.HeadTokens) };
+        byte[]? want = null;
+        foreach (
+            var plan in (TrainingPlan[])
+            [
+                roomy,
+                .. Some(s_saveSets, Device.IsSlow ? 2 : 6, name, chunks).Select(s => GoldenCase.Tight(request with { SaveSet = s })),
+                .. s_saveSets[..(Device.IsSlow ? 1 : 6)].Select(s => GoldenCase.Plan(request with { SaveSet = s })),
+            ]
+        )
+        {
+            Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets, model));
+            using var device = Device.Open(plan.Schedule, plan.Workload, want is null ? 0 : 3);
+            var trainer = new Trainer(plan.Workload, plan.Schedule, device);
+            trainer.Load(weights);
+            double loss = 0;
+            for (int step = 0; step < 2; step++)
+            {
+                loss = trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW, 0.1f).Loss;
+            }
+
+            var (state, trained) = (trainer.OptimizerState, GoldenCase.Tensors(trainer.Weights));
+            byte[] got = [.. state.SelectMany(s => Bits((0, GoldenCase.Tensors(s)))), .. Bits((loss, trained))];
+            AssertSame(want ??= got, got, plan.Residency.ToString());
+        }
+    }
+
+    /// <summary>Rows of one document and of several, whose borders lie within chunks, at their edges and less than a state apart.</summary>
+    [Theory]
+    [InlineData("qwen3-small")]
+    [InlineData("llama-documents")]
+    public void Chunks_of_any_size_give_the_same_loss_and_gradients(string name)
+    {
+        var golden = new GoldenCase(name);
+        var model = Model(golden);
+        var weights = WeightInitialiser.Weights(model, 6);
+        (double Loss, IReadOnlyDictionary<string, float[]> Gradients)? want = null;
+        foreach (int tokens in Device.IsSlow ? (int[])[golden.Seqlen, 16] : [golden.Seqlen, 64, 32, 16, 5, 2])
+        {
+            var request = golden.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(tokens)) with { Model = model };
+            var plan = GoldenCase.Tight(request);
+            using var device = Device.Open(plan.Schedule, plan.Workload, 0);
+            var trainer = new Trainer(plan.Workload, plan.Schedule, device);
+            trainer.Load(weights);
+            double loss = trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW).Loss;
+            var gradients = GoldenCase.Tensors(trainer.Gradients);
+            want ??= (loss, gradients);
+            Assert.Equal(0, (loss - want.Value.Loss) / want.Value.Loss, 1e-6);
+            foreach (var (tensor, values) in want.Value.Gradients)
+            {
+                double error = GoldenCase.RelativeL2(gradients[tensor], values);
+                Assert.True(error <= 1e-5, $"chunks of {tokens}, {tensor}: relative error {error:g3}");
+            }
+        }
+    }
+
+    /// <summary>Convolutions over 3, 5 and 2 tokens, one of them apart from its feed-forward, around layers that attend.</summary>
+    private static ModelConfig Model(GoldenCase golden)
+    {
+        var attends = new LayerKind(golden.Model.FfnDim);
+        return golden.Model with
+        {
+            LayerCount = 6,
+            Pattern = new LayerPattern(
+                attends with { ConvolutionTaps = 3 },
+                attends,
+                attends with { ConvolutionTaps = 5, FfnApart = true },
+                attends with { Window = 9 },
+                attends with { ConvolutionTaps = 2 },
+                attends with { ConvolutionTaps = 3 }
+            ),
+        };
+    }
+}
