@@ -267,6 +267,9 @@ template <typename T> DEVICE void attention_delta(const T* o, const T* o_gradien
 
 #define ENTRY extern "C" __global__ void __launch_bounds__(256, 2)
 
+// Two blocks fit a multiprocessor where a compiler makes do with 128 registers, as it does up to sm_90; a later one, told to, spilled.
+#define FORWARD_ENTRY extern "C" __global__ void __launch_bounds__(256, 1)
+
 #define SHAPE \
     int32 tokens, int32 row_offset, int32 heads, int32 kv_heads, int32 head_dim, int32 segment_start, int32 segment_end, float scale, \
         float softcap
@@ -274,8 +277,8 @@ template <typename T> DEVICE void attention_delta(const T* o, const T* o_gradien
 #define GIVEN(first, last) {tokens, row_offset, heads, kv_heads, head_dim, segment_start, segment_end, scale, softcap, first, last}
 
 #define ATTENTION(suffix, capped, T, forward_rows, backward_rows, forward_groups, backward_groups)                                       \
-    ENTRY attention_forward##suffix(const T* q, const T* kv, const int32* first_key, T* o, float* lse, float* state, SHAPE, int32 first, \
-        int32 last)                                                                                                                      \
+    FORWARD_ENTRY attention_forward##suffix(const T* q, const T* kv, const int32* first_key, T* o, float* lse, float* state, SHAPE,      \
+        int32 first, int32 last)                                                                                                         \
     {                                                                                                                                    \
         attention_forward<capped, T, forward_rows, forward_groups>(GIVEN(first, last), q, kv, first_key, o, lse, state);                 \
     }                                                                                                                                    \

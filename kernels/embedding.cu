@@ -207,6 +207,7 @@ template <typename T, typename G> DEVICE void scatter(const Order& order, const 
 {
     const int width = Pack<T>::Count;
     const int positions = 8;
+    const int batch = 4; // rows under way at once: more of them, with what they are added to, take more registers than there are
     const int bands = (columns / width + 31) / 32;
     const int64 unit = (int64)blockIdx.x * 4 + threadIdx.x / 32;
     const int64 begin = unit / bands * positions;
@@ -221,48 +222,58 @@ template <typename T, typename G> DEVICE void scatter(const Order& order, const 
     look_up(order, begin - 1 + threadIdx.x % 32, row, id);
 
     uint32 segments[positions + 1];
-    uint4 raw[positions];
-    float old[positions][width];
-    bool begun = false;
-    segments[0] = shuffle(id, 1);
 #pragma unroll
-    for (int i = 0; i < positions; i++)
+    for (int i = 0; i <= positions; i++)
     {
-        segments[i + 1] = shuffle(id, i + 2);
-        begun = begun || segments[i] != shuffle(id, i);
-        const uint32 from = shuffle(row, i + 1);
-        raw[i] = make_uint4(0, 0, 0, 0);
-        if (begun && valid && from != None)
-        {
-            raw[i] = load_raw(dx + (int64)from * columns);
-            if (segments[i + 1] != segments[i])
-            {
-                load_elements(dtable + (int64)segments[i] * columns, old[i]);
-            }
-        }
+        segments[i] = shuffle(id, i + 1);
     }
 
     float sum[width] = {};
-    begun = false;
+    bool begun = false;
 #pragma unroll
-    for (int i = 0; i < positions; i++)
+    for (int first = 0; first < positions; first += batch)
     {
-        const bool starts = segments[i] != (i == 0 ? shuffle(id, 0) : segments[i - 1]);
-        begun = begun || starts;
-        if (starts)
-        {
+        uint4 raw[batch];
+        float old[batch][width];
+        bool begins = begun;
 #pragma unroll
-            for (int c = 0; c < width; c++)
+        for (int i = 0; i < batch; i++)
+        {
+            const int at = first + i;
+            begins = begins || segments[at] != shuffle(id, at);
+            const uint32 from = shuffle(row, at + 1);
+            raw[i] = make_uint4(0, 0, 0, 0);
+            if (begins && valid && from != None)
             {
-                sum[c] = 0;
+                raw[i] = load_raw(dx + (int64)from * columns);
+                if (segments[at + 1] != segments[at])
+                {
+                    load_elements(dtable + (int64)segments[at] * columns, old[i]);
+                }
             }
         }
 
-        add(sum, unpack<T>(raw[i]).v);
-        if (begun && valid && segments[i] != None && segments[i + 1] != segments[i])
+#pragma unroll
+        for (int i = 0; i < batch; i++)
         {
-            add_scaled(old[i], sum, scale);
-            store_elements(dtable + (int64)segments[i] * columns, old[i]);
+            const int at = first + i;
+            const bool starts = segments[at] != (at == 0 ? shuffle(id, 0) : segments[at - 1]);
+            begun = begun || starts;
+            if (starts)
+            {
+#pragma unroll
+                for (int c = 0; c < width; c++)
+                {
+                    sum[c] = 0;
+                }
+            }
+
+            add(sum, unpack<T>(raw[i]).v);
+            if (begun && valid && segments[at] != None && segments[at + 1] != segments[at])
+            {
+                add_scaled(old[i], sum, scale);
+                store_elements(dtable + (int64)segments[at] * columns, old[i]);
+            }
         }
     }
 
@@ -304,18 +315,18 @@ FORWARD(bf16, bf16)
 FORWARD(f32_unaligned, Loose<float>)
 FORWARD(bf16_unaligned, Loose<bf16>)
 
-#define BACKWARD(suffix, T, G)                                                                                                \
-    extern "C" __global__ void __launch_bounds__(128) embedding_backward_##suffix(                                            \
-        const int32* ids, const int32* order, const T* dx, G* dtable, float scale, int32 tokens, int32 columns)               \
-    {                                                                                                                         \
-        scatter(Order{ids, order, tokens, 0, All}, dx, dtable, scale, columns);                                               \
-    }                                                                                                                         \
-    EXPORT_KERNEL(embedding_backward_##suffix)                                                                                \
-    extern "C" __global__ void __launch_bounds__(128) embedding_block_backward_##suffix(const int32* ids, const int32* order, \
-        const T* dx, G* dblock, float scale, int32 tokens, int32 first_id, int32 block_rows, int32 columns)                   \
-    {                                                                                                                         \
-        scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, scale, columns);                                 \
-    }                                                                                                                         \
+#define BACKWARD(suffix, T, G)                                                                                                   \
+    extern "C" __global__ void __launch_bounds__(128, 4) embedding_backward_##suffix(                                            \
+        const int32* ids, const int32* order, const T* dx, G* dtable, float scale, int32 tokens, int32 columns)                  \
+    {                                                                                                                            \
+        scatter(Order{ids, order, tokens, 0, All}, dx, dtable, scale, columns);                                                  \
+    }                                                                                                                            \
+    EXPORT_KERNEL(embedding_backward_##suffix)                                                                                   \
+    extern "C" __global__ void __launch_bounds__(128, 4) embedding_block_backward_##suffix(const int32* ids, const int32* order, \
+        const T* dx, G* dblock, float scale, int32 tokens, int32 first_id, int32 block_rows, int32 columns)                      \
+    {                                                                                                                            \
+        scatter(Order{ids, order, tokens, first_id, block_rows}, dx, dblock, scale, columns);                                    \
+    }                                                                                                                            \
     EXPORT_KERNEL(embedding_block_backward_##suffix)
 
 BACKWARD(f32, float, float)

@@ -39,11 +39,14 @@ template <int RowTiles, int Tiles> DEVICE void cap(float (&s)[RowTiles][Tiles][4
     }
 }
 
-// s becomes p under the new maxima; sums (each lane's own columns) and o follow them.
+// s becomes p under the new maxima; sums (each lane's own columns) and o follow them, where a maximum of the warp's grew: from block to
+// block that becomes rare, and to multiply by 1 would be an eighth of a block's instructions.
 template <typename S>
 DEVICE void softmax(float (&s)[S::RowTiles][S::KeyRows / 8][4], float (&o)[S::RowTiles][S::HeadDim / 8][4], float (&peak)[2 * S::RowTiles],
     float (&sum)[2 * S::RowTiles], float scale)
 {
+    float shrink[2 * S::RowTiles];
+    bool grown = false;
 #pragma unroll
     for (int i = 0; i < 2 * S::RowTiles; i++)
     {
@@ -58,24 +61,37 @@ DEVICE void softmax(float (&s)[S::RowTiles][S::KeyRows / 8][4], float (&o)[S::Ro
 
         most = fmaxf(most, shuffle_xor(most, 1));
         most = fmaxf(most, shuffle_xor(most, 2));
-        const float shrink = exp2_fast((peak[i] - most) * scale);
-        const float zero = most * scale;
+        shrink[i] = exp2_fast((peak[i] - most) * scale);
+        grown = grown || most > peak[i];
         peak[i] = most;
-        float total = sum[i] * shrink;
+    }
+
+    if (grown)
+    {
+#pragma unroll
+        for (int i = 0; i < 2 * S::RowTiles; i++)
+        {
+            sum[i] *= shrink[i];
+#pragma unroll
+            for (int n = 0; n < S::HeadDim / 8; n++)
+            {
+                o[i / 2][n][i % 2 * 2] *= shrink[i];
+                o[i / 2][n][i % 2 * 2 + 1] *= shrink[i];
+            }
+        }
+    }
+
+#pragma unroll
+    for (int i = 0; i < 2 * S::RowTiles; i++)
+    {
+        const float zero = peak[i] * scale;
 #pragma unroll
         for (int n = 0; n < S::KeyRows / 8; n++)
         {
-            s[m][n][j] = exp2_fast(s[m][n][j] * scale - zero);
-            s[m][n][j + 1] = exp2_fast(s[m][n][j + 1] * scale - zero);
-            total += s[m][n][j] + s[m][n][j + 1];
-        }
-
-        sum[i] = total;
-#pragma unroll
-        for (int n = 0; n < S::HeadDim / 8; n++)
-        {
-            o[m][n][j] *= shrink;
-            o[m][n][j + 1] *= shrink;
+            float* two = s[i / 2][n] + i % 2 * 2;
+            two[0] = exp2_fast(two[0] * scale - zero);
+            two[1] = exp2_fast(two[1] * scale - zero);
+            sum[i] += two[0] + two[1];
         }
     }
 }

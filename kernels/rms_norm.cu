@@ -2,7 +2,8 @@
 //
 // rms_norm_forward_<f32|bf16>: x, y [rows, columns], w [columns], rstd [rows] fp32. Overwrites y and rstd; y may be x or
 // the addend, which may be null. fp32, y rounded once.
-//   grid rows; block B = clamp(ceil(columns / Count / 4) rounded up to 32, 64, 1024), Count elements in 16 bytes.
+//   grid rows; block B = clamp(ceil(columns / Count / 4) rounded up to 32, 64, 512), Count elements in 16 bytes. (Twice as many threads
+//   would have 64 registers each, which is just what sm_80 takes: a newer compiler spilled.)
 //
 // rms_norm_backward_<f32|bf16>: with n = x rstd,
 //   dx = addend + rstd (dy w - n mean(dy w n)): overwritten, rounded once; addend may be null, and dx may be addend or dy itself;
@@ -153,13 +154,11 @@ DEVICE void backward(const G* dy, const T* x, const float* rstd, const T* w, con
         const float scale = rstd[row];
         uint4 raw_dy[held][parts];
         uint4 raw_x[held];
-        uint4 raw_addend[held];
 #pragma unroll
         for (int i = 0; i < held; i++)
         {
             const int at = first + i * step;
             raw_x[i] = make_uint4(0, 0, 0, 0);
-            raw_addend[i] = raw_x[i];
 #pragma unroll
             for (int p = 0; p < parts; p++)
             {
@@ -175,10 +174,6 @@ DEVICE void backward(const G* dy, const T* x, const float* rstd, const T* w, con
                 }
 
                 raw_x[i] = load_raw(x + start + at);
-                if (addend != nullptr)
-                {
-                    raw_addend[i] = load_raw(addend + start + at);
-                }
             }
         }
 
@@ -196,6 +191,18 @@ DEVICE void backward(const G* dy, const T* x, const float* rstd, const T* w, con
         for (int at = first + held * step; at < columns; at += step)
         {
             dot = add_dot(load_as<T>(dy + start + at), load_pack(x + start + at), load_pack(w + at), offset, dot);
+        }
+
+        // What is added is under way while the block sums, and takes no registers before.
+        uint4 raw_addend[held];
+#pragma unroll
+        for (int i = 0; i < held; i++)
+        {
+            raw_addend[i] = make_uint4(0, 0, 0, 0);
+            if (addend != nullptr && first + i * step < columns)
+            {
+                raw_addend[i] = load_raw(addend + start + first + i * step);
+            }
         }
 
         dot = block_sum(dot, scratch);
@@ -251,7 +258,7 @@ DEVICE void backward(const G* dy, const T* x, const float* rstd, const T* w, con
 }
 
 #define FORWARD(name, T)                                                                                         \
-    extern "C" __global__ void __launch_bounds__(1024)                                                           \
+    extern "C" __global__ void __launch_bounds__(512)                                                            \
         name(const T* x, const T* w, const T* addend, T* y, float* rstd, float offset, float eps, int32 columns) \
     {                                                                                                            \
         forward(x, w, addend, y, rstd, offset, eps, columns);                                                    \

@@ -13,7 +13,7 @@ internal sealed class RmsNorm(KernelLibrary library, ColumnSum columnSum)
     /// <inheritdoc cref="IKernels.RmsNormForward"/>
     public void Forward(CudaStream stream, in RmsNormForwardArguments call)
     {
-        int block = Threads(Up(call.X.Columns, PackOf(call.X.Type, call.X.Columns) * 4L), 64, 1024);
+        int block = Threads(Up(call.X.Columns, PackOf(call.X.Type, call.X.Columns) * 4L), 64, 512);
         forward[call.X.Type, call.X.Columns]
             .Launch(
                 stream,

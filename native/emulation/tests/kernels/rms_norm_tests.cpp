@@ -32,7 +32,7 @@ template <typename T> void check_forward(const Shape& shape, bool adds = false)
                          stream = numbers.many<T>(x.size());
     Array<T> device_x(x), device_w(w), device_stream(stream), y(x.size());
     Array<float> rstd(shape.rows);
-    const uint32_t block = block_for(divided_up(shape.columns / pack_of<T>(shape.columns), 4), 64, 1024);
+    const uint32_t block = block_for(divided_up(shape.columns / pack_of<T>(shape.columns), 4), 64, 512);
     const auto forward = kernel("rms_norm", std::string("rms_norm_forward_") + Type<T>::Name + any_rows<T>(shape.columns));
     forward.run({static_cast<uint32_t>(shape.rows)}, {block}, 0, device_x.device(), device_w.device(),
         adds ? device_stream.device() : nullptr, y.device(), rstd.device(), offset, Eps, shape.columns);
