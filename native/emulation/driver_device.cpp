@@ -50,7 +50,7 @@ int64_t attribute(int number)
         {13, 1000000}, {15, 1}, {16, options.multiprocessors}, {17, 0}, {18, 0}, {19, 1}, {20, 0}, {31, 1}, {32, 0},
         {33, 0}, {34, 0}, {35, 0},                        // PCI bus and device, TCC
         {36, 1000000}, {37, 256}, {38, 4 << 20}, {39, 2048}, {40, 2}, {41, 1}, {50, 0}, // memory, caches, copy engines, unified addresses
-        {75, 9}, {76, 0},                                 // compute capability
+        {75, options.capability / 10}, {76, options.capability % 10}, // compute capability
         {78, 1}, {81, 228 * 1024}, {82, 65536}, {83, 0}, {86, 0}, {88, 0}, {91, 1}, {95, 0},
         {97, options.shared_memory_per_block}, {115, 0},
     };

@@ -47,6 +47,10 @@ bool Options::set(const std::string& name, int64_t value)
         {"pinned_limit", &Options::pinned_limit},
         {"host_registration", &Options::host_registration},
         {"cublas", &Options::cublas},
+        {"cudnn", &Options::cudnn},
+        {"cudnn_version", &Options::cudnn_version},
+        {"cudnn_workspace", &Options::cudnn_workspace},
+        {"capability", &Options::capability},
         {"nvml", &Options::nvml},
         {"shared_memory_per_block", &Options::shared_memory_per_block},
     };

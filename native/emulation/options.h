@@ -21,6 +21,10 @@ struct Options
     int64_t pinned_limit = INT64_MAX;          // bytes that may be pinned
     int64_t host_registration = 1;             // 0: registering host memory fails
     int64_t cublas = 1;                        // 0: cuBLASLt cannot be initialised
+    int64_t cudnn = 1;                         // 0: cuDNN cannot be initialised
+    int64_t cudnn_version = 92801;             // as cudnnGetVersion counts: 9.28.1
+    int64_t cudnn_workspace = 0;               // bytes that plans ask for beyond the library's own
+    int64_t capability = 90;                   // of the GPU: 10 times its compute capability
     int64_t nvml = 1;                          // 0: NVML cannot be initialised
     int64_t shared_memory_per_block = 227 * 1024;
 

@@ -24,7 +24,7 @@ public static class CudaLibraries
     private static readonly Dictionary<CudaLibrary, LibrarySearch.Found> s_loaded = [];
     private static readonly List<string> s_folders = [];
 
-    /// <summary>The shared library that plays driver, cuBLASLt and NVML; null where the real ones are used.</summary>
+    /// <summary>The shared library that plays driver, cuBLASLt, cuDNN and NVML; null where the real ones are used.</summary>
     public static string? Emulation { get; private set; }
 
     /// <summary>Looks into this folder too, after those of <see cref="FoldersVariable"/> and before the system's.</summary>
@@ -39,7 +39,9 @@ public static class CudaLibraries
         }
     }
 
-    /// <summary>From now on driver, cuBLASLt and NVML are this one library, which runs kernels on the CPU (native/emulation).</summary>
+    /// <summary>
+    /// From now on driver, cuBLASLt, cuDNN and NVML are this one library, which runs kernels on the CPU (native/emulation).
+    /// </summary>
     /// <exception cref="MachineException">It is not there, or cannot be loaded.</exception>
     /// <exception cref="InvalidOperationException">One of them is in use already.</exception>
     public static void UseEmulation(string library)
@@ -93,7 +95,7 @@ public static class CudaLibraries
     internal static nint Load(CudaLibrary library) =>
         TryLoad(library, out string why)?.Handle ?? throw new MissingLibraryException(library, why);
 
-    private static bool IsEmulated(CudaLibrary library) => library is CudaLibrary.Driver or CudaLibrary.CublasLt or CudaLibrary.Nvml;
+    private static bool IsEmulated(CudaLibrary library) => library != CudaLibrary.Nvrtc;
 
     private static LibrarySearch.Found? TryLoad(CudaLibrary library, out string why)
     {
@@ -123,11 +125,9 @@ public static class CudaLibraries
         }
     }
 
-    // cuDNN ends the process where it does not find cuBLASLt, so it is found first. The emulated one would not do for a real cuDNN.
+    // cuDNN ends the process where it does not find cuBLASLt, so it is found first.
     private static string? CudnnLack() =>
-        Emulation is not null ? "the emulated driver has no cuDNN: our own attention kernels are used"
-        : TryLoad(CudaLibrary.CublasLt, out string why) is null ? $"cuDNN cannot be loaded without cuBLASLt: {why}"
-        : null;
+        TryLoad(CudaLibrary.CublasLt, out string why) is null ? $"cuDNN cannot be loaded without cuBLASLt: {why}" : null;
 
     // Asked by hand: the bindings would fail where there is no driver, and here that is no fault.
     private static unsafe int? DriverMajor()

@@ -10,6 +10,7 @@ internal sealed unsafe class CudnnDescriptors : IDisposable
 {
     private readonly ICudnnBackend backend;
     private readonly List<nint> made = [];
+    private readonly string graph;
 
     /// <summary>Makes all of a graph.</summary>
     /// <param name="backend">The library, or what writes down what is asked of it.</param>
@@ -17,12 +18,12 @@ internal sealed unsafe class CudnnDescriptors : IDisposable
     /// <exception cref="CudaException">The library refuses one; none is left behind.</exception>
     public CudnnDescriptors(ICudnnBackend backend, CudnnGraph graph)
     {
-        this.backend = backend;
+        (this.backend, this.graph) = (backend, graph.Name);
         try
         {
             foreach (var descriptor in graph.Descriptors)
             {
-                Make(descriptor, graph.Name);
+                _ = Add(descriptor);
             }
         }
         catch
@@ -72,12 +73,12 @@ internal sealed unsafe class CudnnDescriptors : IDisposable
             _ => throw new ArgumentException($"{attribute.GetType().Name} is no attribute of the library", nameof(attribute)),
         };
 
-    private void Make(CudnnDescriptor descriptor, string graph)
+    /// <summary>Makes one more, which may refer to all before it; its place.</summary>
+    /// <exception cref="CudaException">The library refuses it.</exception>
+    public int Add(CudnnDescriptor descriptor)
     {
-        nint handle;
-        Check(backend.Create(descriptor.Type, &handle), $"creating a {descriptor.Type} descriptor", graph);
-        int place = made.Count;
-        made.Add(handle);
+        int place = Create(descriptor.Type);
+        nint handle = made[place];
         foreach (var attribute in descriptor.Attributes)
         {
             byte[] elements = Elements(attribute, made);
@@ -85,16 +86,25 @@ internal sealed unsafe class CudnnDescriptors : IDisposable
             {
                 Check(
                     backend.SetAttribute(handle, attribute.Name, attribute.Type, Count(attribute), first),
-                    $"setting {attribute.Name} of descriptor {place} ({descriptor.Type})",
-                    graph
+                    $"setting {attribute.Name} of descriptor {place} ({descriptor.Type})"
                 );
             }
         }
 
-        Check(backend.FinalizeDescriptor(handle), $"finalizing descriptor {place} ({descriptor.Type})", graph);
+        Check(backend.FinalizeDescriptor(handle), $"finalizing descriptor {place} ({descriptor.Type})");
+        return place;
     }
 
-    private void Check(CudnnStatus status, string attempt, string graph)
+    /// <summary>One that the library itself will fill; its place.</summary>
+    public int Create(CudnnDescriptorType type)
+    {
+        nint handle;
+        Check(backend.Create(type, &handle), $"creating a {type} descriptor");
+        made.Add(handle);
+        return made.Count - 1;
+    }
+
+    private void Check(CudnnStatus status, string attempt)
     {
         if (status != CudnnStatus.Success)
         {

@@ -43,6 +43,7 @@ public sealed record CudnnGraph
                 _ => "backward direct",
             };
             return $"{Target.Architecture} cudnn {Target.Library} {form} heads {call.Heads}/{call.KvHeads} of {call.HeadDim} "
+                + (call.Sequences > 1 ? $"sequences {call.Sequences} " : "")
                 + $"rows {call.QueryRowElements}/{call.KeyRowElements} queries {call.Queries} keys {call.Keys}"
                 + (call.Causal ? " causal" : "")
                 + (call.Window is { } window ? $" window {window}" : "")

@@ -59,6 +59,9 @@ public sealed record CudnnAttention
     /// </summary>
     public int? Documents { get; init; }
 
+    /// <summary>Sequences of the same lengths, one behind the other, each attending within itself.</summary>
+    public int Sequences { get; init; } = 1;
+
     /// <summary>Multiplies scores; null: 1 over the root of <see cref="HeadDim"/>.</summary>
     public double? Scale { get; init; }
 
@@ -71,7 +74,7 @@ public sealed record CudnnAttention
     public long? KeyRow { get; init; }
 
     /// <summary>Sequences of a call.</summary>
-    public int Batch => Documents ?? 1;
+    public int Batch => Documents ?? Sequences;
 
     /// <summary>Query heads that share a head of keys and values.</summary>
     public int GroupHeads => Heads / KvHeads;

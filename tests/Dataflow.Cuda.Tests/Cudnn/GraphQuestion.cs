@@ -43,7 +43,7 @@ internal sealed record GraphQuestion
             Backward = call.Pass == Model.CudnnPass.Backward,
             Ordered = graph.Answer.Form == Model.CudnnForm.BackwardOrdered,
             WideGradQuery = call.GradQueryType == Model.DType.Float32,
-            Batch = call.Documents ?? 1,
+            Batch = call.Documents ?? call.Sequences,
             Documents = call.Documents is not null,
             Heads = call.Heads,
             KvHeads = call.KvHeads,
