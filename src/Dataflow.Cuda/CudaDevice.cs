@@ -54,6 +54,11 @@ public sealed class CudaDevice : ITimedDevice, IInspectableDevice
             : kernels.Select(k => new KernelStream(k));
         runner = new OpRunner(schedule, workload, starts, [.. streams]) { Inspections = new CallInspections(shared) };
         runner.Prepare();
+        foreach (var program in runner.Programs)
+        {
+            shared.Kernels.Attention.Prepare(program);
+        }
+
         foreach (var product in runner.Programs.SelectMany(p => Products.Of(p, workload.Geometry)))
         {
             shared.Kernels.Gemm.Prepare(product);
@@ -199,7 +204,7 @@ public sealed class CudaDevice : ITimedDevice, IInspectableDevice
                 profiler.Api.NameStream(Streams[i], schedule.Streams[i]);
             }
 
-            var attention = new Attention(library, context.Gpu, workload);
+            var attention = new Attention(library, context, workload);
             Kernels = new KernelSet(library, new Gemm(blas, Arenas.Beside), attention, workload.Optimizer, stepBlock);
         }
 
@@ -253,6 +258,7 @@ public sealed class CudaDevice : ITimedDevice, IInspectableDevice
                 stream.Dispose();
             }
 
+            Kernels.Attention.Dispose();
             Kernels.Gemm.Dispose();
             staging.Dispose();
             Arenas.Dispose();

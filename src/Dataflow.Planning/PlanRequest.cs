@@ -42,12 +42,20 @@ public sealed record PlanRequest(
     /// <summary>Whether each target has a weight of its own, which chunks' tables hold.</summary>
     public bool TargetWeights { get; init; }
 
+    /// <summary>By which attention is computed, of geometries and layers that it is for; null: by our own kernels.</summary>
+    public AttentionByCudnn? Attention { get; init; }
+
     /// <summary>How parameters are updated, where they are.</summary>
     public Optimizer Optimizer { get; init; } = Optimizer.AdamW;
 
     /// <summary>What is planned, with one of its geometries.</summary>
     internal Workload In(Geometry geometry) => new(Model, Recipe, geometry, Kind) { Optimizer = Optimizer };
 }
+
+/// <summary>Attention by cuDNN.</summary>
+/// <param name="Target">The release and the GPU that a plan is for.</param>
+/// <param name="Pinned">Whether it was asked for: then geometries that it is not for are left out.</param>
+public sealed record AttentionByCudnn(CudnnTarget Target, bool Pinned);
 
 /// <summary>Sequences that are continued side by side.</summary>
 /// <param name="Sequences">How many.</param>

@@ -146,6 +146,7 @@ public static class Planner
             .. StepFacts.FrozenOf(workload),
             .. StepFacts.CacheOf(workload),
             .. StepFacts.WeightsOf(workload),
+            .. StepFacts.AttentionOf(workload),
         ];
     }
 }

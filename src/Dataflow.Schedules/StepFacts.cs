@@ -24,6 +24,8 @@ public static class StepFacts
     private const string FrozenName = "frozen";
     private const string WeightsName = "target_weights";
     private const string Weighted = "fp32";
+    private const string AttentionName = "attention";
+    private const string ByCudnn = "cudnn ";
     private const char Between = 'x';
 
     /// <summary>The optimizer as a fact; AdamW, the first that there was, goes without saying.</summary>
@@ -44,6 +46,10 @@ public static class StepFacts
     public static IEnumerable<KeyValuePair<string, string>> WeightsOf(Workload workload) =>
         workload.Geometry.TargetWeights ? [new(WeightsName, Weighted)] : [];
 
+    /// <summary>Who computes attention, where it is not our own kernels alone: "cudnn 9.28.1 sm90".</summary>
+    public static IEnumerable<KeyValuePair<string, string>> AttentionOf(Workload workload) =>
+        workload.Geometry.Cudnn is { } target ? [new(AttentionName, ByCudnn + target)] : [];
+
     /// <summary>The name of the model that a schedule is for; null if it does not say.</summary>
     public static string? ModelOf(Schedule schedule) => schedule.Facts.FirstOrDefault(f => f.Key == "model").Value;
 
@@ -54,7 +60,8 @@ public static class StepFacts
     public static string? Read(Schedule schedule, ModelConfig model, out Workload? workload)
     {
         workload = null;
-        var optional = schedule.Facts.Where(f => f.Key is OptimizerName or CacheName or FrozenName or WeightsName).ToList();
+        string[] mayBe = [OptimizerName, CacheName, FrozenName, WeightsName, AttentionName];
+        var optional = schedule.Facts.Where(f => mayBe.Contains(f.Key)).ToList();
         var named = schedule.Facts.Except(optional).Select(f => f.Key);
         if (
             optional.DistinctBy(f => f.Key).Count() != optional.Count
@@ -64,8 +71,8 @@ public static class StepFacts
         )
         {
             return $"the facts of a step are {string.Join(", ", Names)}, each once, {OptimizerName} if it is not {Optimizer.AdamW}, "
-                + $"{FrozenName} where tensors are frozen, {CacheName} where sequences are continued, and {WeightsName} {Weighted} where "
-                + "targets have weights";
+                + $"{FrozenName} where tensors are frozen, {CacheName} where sequences are continued, {WeightsName} {Weighted} where "
+                + $"targets have weights, and {AttentionName} where it is not by our own kernels";
         }
 
         var facts = schedule.Facts.ToDictionary(f => f.Key, f => f.Value);
@@ -116,10 +123,18 @@ public static class StepFacts
                 + "logits, like 4096x8";
         }
 
+        CudnnTarget? cudnn = null;
+        if (facts.TryGetValue(AttentionName, out string? by)
+            && (!by.StartsWith(ByCudnn, StringComparison.Ordinal) || (cudnn = CudnnTarget.Parse(by[ByCudnn.Length..])) is null))
+        {
+            return $"attention is by {ByCudnn}and its release and GPU, like {ByCudnn}9.28.1 sm90, not by {by}";
+        }
+
         var geometry = new Geometry(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6])
         {
             Cache = cache,
             TargetWeights = facts.ContainsKey(WeightsName),
+            Cudnn = cudnn,
         };
         workload = new Workload(model, recipe, geometry, kind) { Optimizer = optimizer };
         return GeometryLimits.Fault(geometry, model);

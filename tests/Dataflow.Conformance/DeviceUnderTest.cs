@@ -13,6 +13,9 @@ public abstract class DeviceUnderTest
     /// <summary>Rows of a window at whose multiples segments of K and V may begin.</summary>
     public virtual int SegmentRows(Recipe recipe) => 1;
 
+    /// <summary>The cuDNN and the GPU that it has, where suites are to have attention by it.</summary>
+    public virtual CudnnTarget? Cudnn => null;
+
     /// <summary>Why there is no such device here, for people; null where there is one.</summary>
     public virtual string? Lack => null;
 

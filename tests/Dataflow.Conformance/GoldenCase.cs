@@ -64,6 +64,9 @@ public sealed class GoldenCase
     /// <summary>Of the checkpoint, the tokens and the results.</summary>
     public string Folder { get; }
 
+    /// <summary>By which the requests of all cases have their attention computed, where it is for them; null: by our own kernels.</summary>
+    public static CudnnTarget? Cudnn { get; set; }
+
     /// <summary>The case's config.json.</summary>
     public ModelConfig Model { get; }
 
@@ -137,7 +140,11 @@ public sealed class GoldenCase
         MemoryBudget? budget = null,
         GeometryPins? pins = null,
         SaveSet? saved = null
-    ) => new(Model, recipe, kind, Seqlen, Rows, pins ?? new GeometryPins(), budget ?? Roomy, saved);
+    ) =>
+        new(Model, recipe, kind, Seqlen, Rows, pins ?? new GeometryPins(), budget ?? Roomy, saved)
+        {
+            Attention = Cudnn is { } target ? new AttentionByCudnn(target, Pinned: false) : null,
+        };
 
     /// <summary>More than any case needs.</summary>
     public static MemoryBudget Roomy { get; } = new(Bytes.FromGiB(4), Bytes.FromGiB(4));

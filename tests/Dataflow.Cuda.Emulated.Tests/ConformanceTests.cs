@@ -79,3 +79,7 @@ public sealed class TargetWeightTests : TargetWeightConformance<EmulatedDevices>
 
 [Trait("Slow", "true")]
 public sealed class AccumulationTests : AccumulationConformance<EmulatedDevices>;
+
+[Trait("Slow", "true")]
+[Trait("Soak", "true")]
+public sealed class AttentionTests : AttentionConformance<EmulatedDevices>;

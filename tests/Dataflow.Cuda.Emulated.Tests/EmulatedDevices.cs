@@ -5,10 +5,26 @@ using Dataflow.Schedules;
 
 namespace Dataflow.Cuda.Emulated.Tests;
 
-/// <summary>The CUDA device over the emulated driver, which checks every access and every order; an order seeds its scheduler.</summary>
+/// <summary>
+/// The CUDA device over the emulated driver, which checks every access and every order; an order seeds its scheduler. Attention of golden
+/// cases is by our own kernels, unless DATAFLOW_ATTENTION is cudnn: then, where it is for a case, by the emulated cuDNN.
+/// </summary>
 public sealed class EmulatedDevices : DeviceUnderTest
 {
     public override bool IsSlow => true;
+
+    static EmulatedDevices()
+    {
+        if (Environment.GetEnvironmentVariable("DATAFLOW_ATTENTION") == "cudnn")
+        {
+            GoldenCase.Cudnn = EmulatedCudnn;
+        }
+    }
+
+    public override CudnnTarget? Cudnn => EmulatedCudnn;
+
+    // The driver first: its choice is that of all libraries.
+    private static CudnnTarget EmulatedCudnn => EmulatedDriver.Gpu is var gpu ? new(CudnnHandle.LibraryVersion, gpu.Capability) : default;
 
     // Tensor cores', and the plain kernel's.
     public override int SegmentRows(Recipe recipe) => recipe.Activations == DType.BFloat16 ? 128 : 64;

@@ -40,7 +40,7 @@ internal sealed class Workbench : IDisposable
         Kernels = new KernelSet(
             library,
             new Gemm(Blas, fixedMemory.Start),
-            new Attention(library, gpu, workload),
+            new Attention(library, Context, workload),
             workload.Optimizer,
             fixedMemory.Start + Gemm.Workspace
         );

@@ -4,21 +4,22 @@ using Dataflow.Runtime;
 namespace Dataflow.Cuda.Kernels;
 
 /// <summary>
-/// Attention by the provider that a workload has: tensor cores for bf16, whatever its heads' width, else the plain one; and one for tokens
-/// that do not follow each other. Budgets and save sets have no say.
+/// Attention by the provider that a workload has: cuDNN where the geometry says so, else tensor cores for bf16, whatever its heads' width,
+/// else the plain one; and one for tokens that do not follow each other. Budgets and save sets have no say.
 /// </summary>
-internal sealed class Attention
+internal sealed class Attention : IDisposable
 {
     private readonly FlashAttention? flash;
     private readonly PlainAttention? plain;
     private readonly AttentionRows? rows;
+    private readonly LibraryAttention? cudnn;
 
-    public Attention(KernelLibrary library, CudaGpu gpu, Workload workload)
+    public Attention(KernelLibrary library, CudaContext context, Workload workload)
     {
         var heads = HeadShape.Of(workload.Model);
         if (workload.Recipe.Activations == DType.BFloat16)
         {
-            flash = new FlashAttention(library, heads, gpu.SharedMemoryPerBlock);
+            flash = new FlashAttention(library, heads, context.Gpu.SharedMemoryPerBlock);
         }
         else
         {
@@ -26,10 +27,34 @@ internal sealed class Attention
         }
 
         rows = workload.Geometry.Cache is null ? null : new AttentionRows(library, workload.Recipe.Activations);
+        cudnn = workload.Geometry.Cudnn is { } target ? new LibraryAttention(library, context, target) : null;
     }
 
     /// <summary>Rows of a window at whose multiples segments begin: kernels cut keys there, and would take others' for theirs.</summary>
     public int SegmentRows => flash is null ? 64 : 128;
+
+    /// <summary>Makes ready what a program's calls take.</summary>
+    public void Prepare(BlockProgram program)
+    {
+        foreach (var call in program.Calls)
+        {
+            var calls = call switch
+            {
+                AttentionForwardCall c => c.Cudnn,
+                AttentionSegmentForwardCall c => c.Cudnn,
+                AttentionBackwardCall c => c.Cudnn,
+                AttentionSegmentBackwardCall c => c.Cudnn,
+                _ => null,
+            };
+            if (calls is not null)
+            {
+                cudnn!.Prepare(calls);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => cudnn?.Dispose();
 
     /// <inheritdoc cref="IKernels.AttentionForward"/>
     public void Forward(CudaStream stream, in AttentionForwardArguments call)
@@ -40,6 +65,12 @@ internal sealed class Attention
             return;
         }
 
+        if (call.Cudnn is { } calls)
+        {
+            cudnn!.Forward(stream, calls, call);
+            return;
+        }
+
         flash?.Forward(stream, call);
         plain?.Forward(stream, call);
     }
@@ -47,6 +78,12 @@ internal sealed class Attention
     /// <inheritdoc cref="IKernels.AttentionSegmentForward"/>
     public void ForwardSegment(CudaStream stream, in AttentionSegmentForwardArguments call)
     {
+        if (call.Cudnn is { } calls)
+        {
+            cudnn!.ForwardSegment(stream, calls, call);
+            return;
+        }
+
         flash?.ForwardSegment(stream, call);
         plain?.ForwardSegment(stream, call);
     }
@@ -54,6 +91,12 @@ internal sealed class Attention
     /// <inheritdoc cref="IKernels.AttentionNormalize"/>
     public void Normalize(CudaStream stream, in AttentionNormalizeArguments call)
     {
+        if (call.Cudnn is { } calls)
+        {
+            cudnn!.Normalize(stream, calls, call);
+            return;
+        }
+
         flash?.Normalize(stream, call);
         plain?.Normalize(stream, call);
     }
@@ -61,6 +104,12 @@ internal sealed class Attention
     /// <inheritdoc cref="IKernels.AttentionBackward"/>
     public void Backward(CudaStream stream, in AttentionBackwardArguments call)
     {
+        if (call.Cudnn is { } calls)
+        {
+            cudnn!.Backward(stream, calls, call);
+            return;
+        }
+
         flash?.Backward(stream, call);
         plain?.Backward(stream, call);
     }
@@ -68,6 +117,12 @@ internal sealed class Attention
     /// <inheritdoc cref="IKernels.AttentionSegmentBackward"/>
     public void BackwardSegment(CudaStream stream, in AttentionSegmentBackwardArguments call)
     {
+        if (call.Cudnn is { } calls)
+        {
+            cudnn!.BackwardSegment(stream, calls, call);
+            return;
+        }
+
         flash?.BackwardSegment(stream, call);
         plain?.BackwardSegment(stream, call);
     }
@@ -75,6 +130,12 @@ internal sealed class Attention
     /// <inheritdoc cref="IKernels.AttentionRounding"/>
     public void Finish(CudaStream stream, in AttentionRoundingArguments call)
     {
+        if (call.Cudnn is { } calls)
+        {
+            cudnn!.Finish(stream, calls, call);
+            return;
+        }
+
         flash?.Finish(stream, call);
         plain?.Finish(stream, call);
     }

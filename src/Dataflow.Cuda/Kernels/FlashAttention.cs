@@ -233,7 +233,8 @@ internal sealed class FlashAttention
     }
 
     /// <summary>
-    /// Where the parts of the backward's workspace are, which <see cref="KernelWorkspace.AttentionBackward"/> is large enough for.
+    /// Where the parts of the backward's workspace are, which <see cref="KernelWorkspace.AttentionBackward(long, int, int)"/> is large
+    /// enough for.
     /// </summary>
     private readonly struct Places(nuint start, long blocks, int queryRows, HeadShape heads)
     {

@@ -154,6 +154,26 @@ internal static class BlockCalls
         bool IsStored(Operand operand) => operand.Tensor == Weight && stored.Contains(operand.Weight);
     }
 
+    /// <summary>The same, attention by cuDNN where it has calls for the pass.</summary>
+    public static ImmutableArray<KernelCall> WithCudnn(ImmutableArray<KernelCall> calls, CudnnCalls? forward, CudnnCalls? backward) =>
+        forward is null && backward is null
+            ? calls
+            :
+            [
+                .. calls.Select(call =>
+                    call switch
+                    {
+                        AttentionForwardCall c when forward is not null => c with { Cudnn = forward, Workspace = AttentionSums },
+                        AttentionSegmentForwardCall c => c with { Cudnn = forward },
+                        AttentionNormalizeCall c => c with { Cudnn = forward },
+                        AttentionBackwardCall c => c with { Cudnn = backward },
+                        AttentionSegmentBackwardCall c => c with { Cudnn = backward },
+                        AttentionRoundingCall c => c with { Cudnn = backward },
+                        _ => call,
+                    }
+                ),
+            ];
+
     private static (ImmutableArray<KernelCall> Before, T Call, ImmutableArray<KernelCall> After) Around<T>(ImmutableArray<KernelCall> calls)
         where T : KernelCall
     {

@@ -37,6 +37,13 @@ public sealed record Geometry(
     public bool TargetWeights { get; init; }
 
     /// <summary>
+    /// The release of cuDNN, and the GPU, by which attention is computed wherever <see cref="CudnnCalls"/> has calls for it; null, and
+    /// elsewhere: our own kernels. Rows are then one document each.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public CudnnTarget? Cudnn { get; init; }
+
+    /// <summary>
     /// Chunks that share one context window because a row may cross from one into the next: 1 where whole rows fit a chunk, seqlen / T
     /// where whole chunks fit a row, otherwise all chunks of the round.
     /// </summary>

@@ -150,11 +150,15 @@ public sealed partial class LayerPrograms
         ImmutableArray<KernelCall> lifetimes,
         ImmutableDictionary<TensorName, Bytes> saved
     ) =>
-        layout.Lay(BlockCalls.WithDenseWeights(calls, stored), BlockCalls.WithDenseWeights(lifetimes, stored), saved) with
+        layout.Lay(Provided(calls), Provided(lifetimes), saved) with
         {
             Window = Kind.Window,
             AttentionScale = Kind.AttentionScale,
         };
+
+    // Weights dense, and attention by whom the geometry says.
+    private ImmutableArray<KernelCall> Provided(ImmutableArray<KernelCall> calls) =>
+        BlockCalls.WithCudnn(BlockCalls.WithDenseWeights(calls, stored), shapes.CudnnForward, shapes.CudnnBackward);
 
     private TensorPlace WeightPlace(Operand operand)
     {

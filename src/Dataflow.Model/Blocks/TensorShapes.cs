@@ -58,12 +58,12 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.Query or TensorName.AttentionOut or TensorName.GradAttention or TensorName.GradQuery => Rows(a, q),
             TensorName.AttentionSums => Scratch(
                 DType.Float32,
-                KernelWorkspace.AttentionForward(t, model.HeadCount, model.HeadDim).Value / sizeof(float),
+                KernelWorkspace.AttentionForward(CudnnForward, t, model.HeadCount, model.HeadDim).Value / sizeof(float),
                 1
             ),
             TensorName.GradQuerySums => Scratch(
                 DType.Float32,
-                KernelWorkspace.AttentionBackward(t, model.HeadCount, model.HeadDim).Value / sizeof(float),
+                KernelWorkspace.AttentionBackward(CudnnBackward, t, model.HeadCount, model.HeadDim).Value / sizeof(float),
                 1
             ),
             TensorName.Partials => Scratch(DType.Float32, PartialsSize.Value / sizeof(float), 1),
@@ -86,6 +86,15 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             _ => throw new ArgumentOutOfRangeException(nameof(tensor), tensor, "no shape of its own"),
         };
     }
+
+    /// <summary>How cuDNN computes attention's forward in these layers; null: our own kernels do.</summary>
+    public CudnnCalls? CudnnForward { get; } = Calls(model, recipe, geometry, kind, CudnnPass.Forward);
+
+    /// <summary>Likewise the backward.</summary>
+    public CudnnCalls? CudnnBackward { get; } = Calls(model, recipe, geometry, kind, CudnnPass.Backward);
+
+    private static CudnnCalls? Calls(ModelConfig model, Recipe recipe, Geometry geometry, LayerKind? kind, CudnnPass pass) =>
+        kind is null ? null : CudnnCalls.Of(new AttentionWorkload(model, recipe, geometry), kind, pass, out _);
 
     /// <summary>What a norm keeps of a token: the root, or the mean too.</summary>
     private long Statistics => model.Norm == NormKind.Rms ? 1 : 2;

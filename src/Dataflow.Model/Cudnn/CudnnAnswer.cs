@@ -44,6 +44,6 @@ public abstract record CudnnAnswer
     public sealed record Offered(CudnnAttention Call, int Calls, CudnnForm Form, CudnnEngine? Engine, Bytes Workspace) : CudnnAnswer;
 
     /// <summary>It does not.</summary>
-    /// <param name="Reason">A sentence: why our own kernels are used.</param>
+    /// <param name="Reason">Why our own kernels are used, a sentence without its end.</param>
     public sealed record Refused(string Reason) : CudnnAnswer;
 }

@@ -20,6 +20,8 @@ public static class CudnnRules
     private const int MostKeys = 1 << 24;
 
     private static readonly CudnnEngine s_ordered = Engine(6, tileM: 2, tileN: 1, stages: 4);
+    private static readonly CudnnEngine s_direct = Engine(5, tileM: 3, tileN: 2, stages: 2);
+    private static readonly CudnnEngine s_directWide = Engine(5, tileM: 3, tileN: 2, stages: 3);
 
     /// <summary>How cuDNN computes it, or why it does not.</summary>
     /// <param name="asked">All heads of a layer.</param>
@@ -31,7 +33,7 @@ public static class CudnnRules
             ?? (asked.Pass == CudnnPass.Forward ? Forward(asked, target) : Backward(asked, target));
         return refusal is null
             ? Split(asked, target)
-            : new CudnnAnswer.Refused($"our own attention kernels are used: {refusal}");
+            : new CudnnAnswer.Refused(refusal);
     }
 
     private static string? Library(CudnnTarget target) =>
@@ -124,7 +126,7 @@ public static class CudnnRules
         {
             CudnnForm.BackwardOrdered => s_ordered,
             CudnnForm.BackwardDirect when family == CudnnFamily.DatacenterBlackwell =>
-                Engine(5, tileM: 3, tileN: 2, stages: asked.HeadDim > 128 ? 3 : 2),
+                asked.HeadDim > 128 ? s_directWide : s_direct,
             _ => null,
         };
 
@@ -154,7 +156,7 @@ public static class CudnnRules
 
         var least = CudnnWorkspace.Plan(asked.OfKvHeads(1), form, target.Family);
         return new CudnnAnswer.Refused(
-            $"our own attention kernels are used: cuDNN's backward of {asked.Queries} queries and {asked.Keys} keys takes "
+            $"cuDNN's backward of {asked.Queries} queries and {asked.Keys} keys takes "
                 + $"{least.Value} bytes of workspace for each head of keys and values, above the "
                 + $"{CudnnWorkspace.Most.Value} (half a GiB) that it may have"
         );

@@ -46,6 +46,20 @@ public readonly record struct CudnnTarget(Version Library, ComputeCapability Gpu
     /// <summary>Whether the release is that one or a later one.</summary>
     public bool Since(int minor, int patch = 0) => Library >= new Version(9, minor, patch);
 
+    /// <summary>"9.28.1 sm90".</summary>
+    public override string ToString() => $"{Library} {Architecture}";
+
+    /// <summary>What <see cref="ToString"/> says; null where a text is nothing like it.</summary>
+    public static CudnnTarget? Parse(string text)
+    {
+        string[] parts = text.Split(" sm");
+        return parts is [var release, var gpu] && Version.TryParse(release, out var library) && library.Build >= 0
+            && int.TryParse(gpu, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out int number)
+            && new CudnnTarget(library, new(number / 10, number % 10)) is var target && target.ToString() == text
+            ? target
+            : null;
+    }
+
     /// <summary>The release that <c>cudnnGetVersion</c> names: major times 10000, minor times 100 and patch.</summary>
     public static Version ReleaseOf(long number) =>
         new((int)(number / 10000), (int)(number % 10000 / 100), (int)(number % 100));

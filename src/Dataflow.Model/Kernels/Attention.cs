@@ -24,6 +24,12 @@ public sealed record AttentionForwardCall : KernelCall
     /// <summary>[heads, T] fp32.</summary>
     public required Operand Lse { get; init; }
 
+    /// <summary>How cuDNN computes it; null: our own kernels do.</summary>
+    public CudnnCalls? Cudnn { get; init; }
+
+    /// <summary>What cuDNN keeps meanwhile; null where our own kernels compute it, which keep nothing.</summary>
+    public Operand? Workspace { get; init; }
+
     /// <inheritdoc/>
     public override KernelWork Work(in CallShapes at) => KernelWork.Attention(forward: true, at);
 
@@ -31,7 +37,7 @@ public sealed record AttentionForwardCall : KernelCall
     protected override void List(KernelOperands all)
     {
         all.Read(Query, Keys, FirstKey, Scattered?.Rows, Scattered?.Bases);
-        all.Write(Output, Lse);
+        all.Write(Output, Lse, Workspace);
     }
 }
 
@@ -72,6 +78,9 @@ public sealed record AttentionBackwardCall : KernelCall
 
     /// <summary>[window, 2 kv] fp32.</summary>
     public required Operand GradKeys { get; init; }
+
+    /// <summary>How cuDNN computes it; null: our own kernels do.</summary>
+    public CudnnCalls? Cudnn { get; init; }
 
     /// <inheritdoc/>
     public override KernelWork Work(in CallShapes at) => KernelWork.Attention(forward: false, at);

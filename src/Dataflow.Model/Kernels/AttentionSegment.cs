@@ -18,6 +18,9 @@ public sealed record AttentionSegmentForwardCall : KernelCall
     /// <summary>What is carried.</summary>
     public required CarriedAttention Carried { get; init; }
 
+    /// <summary>How cuDNN computes it; null: our own kernels do.</summary>
+    public CudnnCalls? Cudnn { get; init; }
+
     /// <inheritdoc/>
     public override KernelWork Work(in CallShapes at) => KernelWork.Attention(forward: true, at);
 
@@ -49,6 +52,9 @@ public sealed record AttentionNormalizeCall : KernelCall
 
     /// <summary>[heads, T] fp32.</summary>
     public required Operand Lse { get; init; }
+
+    /// <summary>How cuDNN computes it; null: our own kernels do.</summary>
+    public CudnnCalls? Cudnn { get; init; }
 
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
@@ -88,6 +94,9 @@ public sealed record AttentionSegmentBackwardCall : KernelCall
     /// <summary>[rows, 2 kv] fp32.</summary>
     public required Operand GradKeys { get; init; }
 
+    /// <summary>How cuDNN computes it; null: our own kernels do.</summary>
+    public CudnnCalls? Cudnn { get; init; }
+
     /// <inheritdoc/>
     public override KernelWork Work(in CallShapes at) => KernelWork.Attention(forward: false, at);
 
@@ -110,6 +119,9 @@ public sealed record AttentionRoundingCall : KernelCall
 
     /// <summary>[T, q].</summary>
     public required Operand GradQuery { get; init; }
+
+    /// <summary>How cuDNN computes it; null: our own kernels do.</summary>
+    public CudnnCalls? Cudnn { get; init; }
 
     /// <inheritdoc/>
     protected override void List(KernelOperands all)

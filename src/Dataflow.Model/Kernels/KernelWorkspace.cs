@@ -84,5 +84,13 @@ public static class KernelWorkspace
         return new(Math.Max(tensorCores, plain));
     }
 
+    /// <summary>The same where cuDNN may compute it.</summary>
+    public static Bytes AttentionForward(CudnnCalls? cudnn, long tokens, int heads, int headDim) =>
+        cudnn?.Memory.Total ?? AttentionForward(tokens, heads, headDim);
+
+    /// <summary>The same where cuDNN may compute it.</summary>
+    public static Bytes AttentionBackward(CudnnCalls? cudnn, long tokens, int heads, int headDim) =>
+        cudnn?.Memory.Total ?? AttentionBackward(tokens, heads, headDim);
+
     private static long Up(long a, long b) => (a + b - 1) / b;
 }

@@ -50,7 +50,7 @@ public static class GeometryRule
         if (request.Cache is { } cache)
         {
             return Within(
-                request.Model,
+                request,
                 VocabularyBlocks(request).SelectMany(blocks => CacheChunks(request, cache).Select(t => OfCache(cache, t, blocks)))
             );
         }
@@ -59,7 +59,7 @@ public static class GeometryRule
         long most = (long?)request.Rows * request.Seqlen ?? int.MaxValue;
         int[] chunks = pins.ChunkTokens is { } pinned ? [(int)Math.Min(pinned, most)] : [.. ChunkTokens(request)];
         return Within(
-            request.Model,
+            request,
             VocabularyBlocks(request).SelectMany(blocks => chunks.Select(tokens => Make(request, tokens, blocks)))
         );
     }
@@ -127,15 +127,40 @@ public static class GeometryRule
             }
         }
 
-        return [.. Within(request.Model, found).Select(g => g with { HeadTokens = HeadTokens(request, g) }).Distinct()];
+        return [.. Within(request, found).Select(g => g with { HeadTokens = HeadTokens(request, g) }).Distinct()];
     }
 
     /// <summary>Those of the candidates that can be planned, some at least.</summary>
-    private static List<Geometry> Within(ModelConfig model, IEnumerable<Geometry> made)
+    /// <exception cref="UserErrorException">None can, or none has the attention that was asked for.</exception>
+    private static List<Geometry> Within(PlanRequest request, IEnumerable<Geometry> made)
     {
-        var all = made.Select(g => (Geometry: g, Fault: GeometryLimits.Fault(g, model))).ToList();
+        var all = made.Select(g => (Geometry: g, Fault: GeometryLimits.Fault(g, request.Model))).ToList();
         var within = all.Where(g => g.Fault is null).Select(g => g.Geometry).ToList();
-        return within.Count > 0 ? within : throw new UserErrorException(all[0].Fault!);
+        return within.Count == 0 ? throw new UserErrorException(all[0].Fault!)
+            : request.Attention is { } attention ? ByCudnn(request, attention, within)
+            : within;
+    }
+
+    /// <summary>The same with attention by cuDNN where it computes any of it.</summary>
+    private static List<Geometry> ByCudnn(PlanRequest request, AttentionByCudnn attention, List<Geometry> candidates)
+    {
+        var found = new List<Geometry>();
+        string? first = null;
+        foreach (var geometry in candidates)
+        {
+            var provided = geometry with { Cudnn = attention.Target };
+            string? refusal = CudnnCalls.Refusal(new AttentionWorkload(request.Model, request.Recipe, provided));
+            if (refusal is null || !attention.Pinned)
+            {
+                found.Add(refusal is null ? provided : geometry);
+            }
+
+            first ??= refusal;
+        }
+
+        return found.Count > 0
+            ? found
+            : throw new UserErrorException($"--attention cudnn computes nothing of {request.Model.Name} here: {first}");
     }
 
     /// <summary>As many tokens of the head at a time as the scratch of a block's backward has room for, whatever the budgets.</summary>

@@ -23,6 +23,12 @@ public readonly record struct AttentionForwardArguments : IKernelArguments
     /// <summary>[heads, T] fp32.</summary>
     public required nuint Lse { get; init; }
 
+    /// <summary>How cuDNN computes it; null: our own kernels do.</summary>
+    public CudnnCalls? Cudnn { get; init; }
+
+    /// <summary>Where cuDNN does, <see cref="CudnnMemory.Total"/> bytes; else 0.</summary>
+    public nuint Workspace { get; init; }
+
     /// <summary>Of a call's operands.</summary>
     public static AttentionForwardArguments Of(AttentionForwardCall call, in OpOperands at) =>
         new()
@@ -33,6 +39,8 @@ public readonly record struct AttentionForwardArguments : IKernelArguments
             Heads = at.Heads,
             Output = at.Tensor(call.Output),
             Lse = at.Pointer(call.Lse),
+            Cudnn = call.Cudnn,
+            Workspace = at.Pointer(call.Workspace),
         };
 
     /// <inheritdoc/>
@@ -46,6 +54,10 @@ public readonly record struct AttentionForwardArguments : IKernelArguments
         At.Declare(accesses, Query.Rows);
         accesses.Write(Output);
         accesses.Write(Lse, KernelAccesses.Floats(Heads.Heads * (long)Query.Rows));
+        if (Cudnn is { } calls)
+        {
+            accesses.Update(Workspace, calls.Memory.Total.Value);
+        }
     }
 }
 
@@ -82,8 +94,11 @@ public readonly record struct AttentionBackwardArguments : IKernelArguments
     /// <summary>Whether gradients of keys and values are added to.</summary>
     public required bool Accumulate { get; init; }
 
-    /// <summary><see cref="KernelWorkspace.AttentionBackward"/> bytes.</summary>
+    /// <summary><see cref="KernelWorkspace.AttentionBackward(CudnnCalls, long, int, int)"/> bytes.</summary>
     public required nuint Workspace { get; init; }
+
+    /// <summary>How cuDNN computes it; null: our own kernels do.</summary>
+    public CudnnCalls? Cudnn { get; init; }
 
     /// <summary>The same over a window that is one segment: its gradient of queries is then only to be rounded.</summary>
     public AttentionSegmentBackwardArguments AsSegment =>
@@ -100,6 +115,7 @@ public readonly record struct AttentionBackwardArguments : IKernelArguments
             Continues = false,
             GradKeyValue = GradKeyValue,
             Accumulate = Accumulate,
+            Cudnn = Cudnn,
         };
 
     /// <summary>Of a call's operands.</summary>
@@ -117,6 +133,7 @@ public readonly record struct AttentionBackwardArguments : IKernelArguments
             GradKeyValue = at.Tensor(call.GradKeys),
             Accumulate = at.Accumulates(call.GradKeys),
             Workspace = at.Pointer(call.GradQuerySums),
+            Cudnn = call.Cudnn,
         };
 
     /// <inheritdoc/>
@@ -133,7 +150,7 @@ public readonly record struct AttentionBackwardArguments : IKernelArguments
         accesses.Read(GradOutput);
         accesses.Write(GradQuery);
         accesses.Sum((Keys with { Kv = GradKeyValue }).UpTo(At, Query.Rows), Accumulate);
-        accesses.Update(Workspace, KernelWorkspace.AttentionBackward(Query.Rows, Heads.Heads, Heads.HeadDim).Value);
+        accesses.Update(Workspace, KernelWorkspace.AttentionBackward(Cudnn, Query.Rows, Heads.Heads, Heads.HeadDim).Value);
     }
 }
 

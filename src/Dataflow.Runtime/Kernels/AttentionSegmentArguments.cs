@@ -29,6 +29,9 @@ public readonly record struct AttentionSegmentForwardArguments : IKernelArgument
     /// <summary>Whether segments came before.</summary>
     public required bool Continues { get; init; }
 
+    /// <summary>How cuDNN computes it; null: our own kernels do.</summary>
+    public CudnnCalls? Cudnn { get; init; }
+
     /// <summary>Of a call's operands.</summary>
     public static AttentionSegmentForwardArguments Of(AttentionSegmentForwardCall call, in OpOperands at) =>
         new()
@@ -41,6 +44,7 @@ public readonly record struct AttentionSegmentForwardArguments : IKernelArgument
             Maxima = at.Pointer(call.Carried.Maxima),
             Totals = at.Pointer(call.Carried.Totals),
             Continues = at.Continues,
+            Cudnn = call.Cudnn,
         };
 
     /// <inheritdoc/>
@@ -52,7 +56,7 @@ public readonly record struct AttentionSegmentForwardArguments : IKernelArgument
         accesses.Read(Query);
         accesses.Read(Keys.UpTo(At, Query.Rows));
         accesses.Words(At.FirstKey, Query.Rows);
-        accesses.Update(Sums, KernelWorkspace.AttentionForward(Query.Rows, Heads.Heads, Heads.HeadDim).Value);
+        accesses.Update(Sums, KernelWorkspace.AttentionForward(Cudnn, Query.Rows, Heads.Heads, Heads.HeadDim).Value);
     }
 }
 
@@ -77,6 +81,9 @@ public readonly record struct AttentionNormalizeArguments : IKernelArguments
     /// <summary>[heads, T] fp32.</summary>
     public required nuint Lse { get; init; }
 
+    /// <summary>How cuDNN computes it; null: our own kernels do.</summary>
+    public CudnnCalls? Cudnn { get; init; }
+
     /// <summary>Of a call's operands.</summary>
     public static AttentionNormalizeArguments Of(AttentionNormalizeCall call, in OpOperands at) =>
         new()
@@ -87,6 +94,7 @@ public readonly record struct AttentionNormalizeArguments : IKernelArguments
             Heads = at.Heads,
             Output = at.Tensor(call.Output),
             Lse = at.Pointer(call.Lse),
+            Cudnn = call.Cudnn,
         };
 
     /// <inheritdoc/>
@@ -95,7 +103,7 @@ public readonly record struct AttentionNormalizeArguments : IKernelArguments
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
-        accesses.Read(Sums, KernelWorkspace.AttentionForward(Output.Rows, Heads.Heads, Heads.HeadDim).Value);
+        accesses.Read(Sums, KernelWorkspace.AttentionForward(Cudnn, Output.Rows, Heads.Heads, Heads.HeadDim).Value);
         accesses.Write(Output);
         accesses.Write(Lse, KernelAccesses.Floats(Heads.Heads * (long)Output.Rows));
     }
@@ -137,6 +145,9 @@ public readonly record struct AttentionSegmentBackwardArguments : IKernelArgumen
     /// <summary>Whether gradients of keys and values are added to.</summary>
     public required bool Accumulate { get; init; }
 
+    /// <summary>How cuDNN computes it; null: our own kernels do.</summary>
+    public CudnnCalls? Cudnn { get; init; }
+
     /// <summary>Of a call's operands.</summary>
     public static AttentionSegmentBackwardArguments Of(AttentionSegmentBackwardCall call, in OpOperands at) =>
         new()
@@ -152,6 +163,7 @@ public readonly record struct AttentionSegmentBackwardArguments : IKernelArgumen
             Continues = at.Continues,
             GradKeyValue = at.AccessedRows(call.GradKeys),
             Accumulate = at.Accumulates(call.GradKeys),
+            Cudnn = call.Cudnn,
         };
 
     /// <inheritdoc/>
@@ -166,7 +178,7 @@ public readonly record struct AttentionSegmentBackwardArguments : IKernelArgumen
         accesses.Read(Output);
         accesses.Read(Lse, KernelAccesses.Floats(Heads.Heads * (long)Query.Rows));
         accesses.Read(GradOutput);
-        accesses.Update(GradQuerySums, KernelWorkspace.AttentionBackward(Query.Rows, Heads.Heads, Heads.HeadDim).Value);
+        accesses.Update(GradQuerySums, KernelWorkspace.AttentionBackward(Cudnn, Query.Rows, Heads.Heads, Heads.HeadDim).Value);
         accesses.Sum((Keys with { Kv = GradKeyValue }).UpTo(At, Query.Rows), Accumulate);
     }
 }
@@ -183,6 +195,9 @@ public readonly record struct AttentionRoundingArguments : IKernelArguments
     /// <summary>[T, q].</summary>
     public required Tensor GradQuery { get; init; }
 
+    /// <summary>How cuDNN computes it; null: our own kernels do.</summary>
+    public CudnnCalls? Cudnn { get; init; }
+
     /// <summary>Of a call's operands.</summary>
     public static AttentionRoundingArguments Of(AttentionRoundingCall call, in OpOperands at) =>
         new()
@@ -190,6 +205,7 @@ public readonly record struct AttentionRoundingArguments : IKernelArguments
             GradQuerySums = at.Pointer(call.GradQuerySums),
             Heads = at.Heads,
             GradQuery = at.Tensor(call.GradQuery),
+            Cudnn = call.Cudnn,
         };
 
     /// <inheritdoc/>
@@ -198,7 +214,7 @@ public readonly record struct AttentionRoundingArguments : IKernelArguments
     /// <inheritdoc/>
     public void Declare(KernelAccesses accesses)
     {
-        accesses.Read(GradQuerySums, KernelWorkspace.AttentionBackward(GradQuery.Rows, Heads.Heads, Heads.HeadDim).Value);
+        accesses.Read(GradQuerySums, KernelWorkspace.AttentionBackward(Cudnn, GradQuery.Rows, Heads.Heads, Heads.HeadDim).Value);
         accesses.Write(GradQuery);
     }
 }

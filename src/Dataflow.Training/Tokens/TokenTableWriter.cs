@@ -39,6 +39,7 @@ public sealed class TokenTableWriter
     private readonly int? _weightsArray;
     private readonly long[] _sortKeys;
     private readonly bool _countsPositions;
+    private readonly bool _wholeRows;
     private readonly List<RotarySetWriter> _rotary = [];
 
     /// <summary>
@@ -71,6 +72,7 @@ public sealed class TokenTableWriter
         : this(geometry.Seqlen, geometry.ChunkTokens, geometry.ChunksPerGroup, model.PaddingId, [.. ChunkTable.Windows(model)])
     {
         _countsPositions = model.LearnedPositions is not null;
+        _wholeRows = geometry.Cudnn is not null;
         _weightsArray = geometry.TargetWeights ? ChunkTable.TargetWeightsArray(model, geometry) : null;
         foreach (var kind in model.Kinds.DistinctBy(model.PositionsOf).Where(k => model.PositionsOf(k).DependOnLength))
         {
@@ -146,6 +148,13 @@ public sealed class TokenTableWriter
     {
         source.Read(row, _row);
         var documents = source.Documents(row);
+        if (_wholeRows && documents?.Count > 1)
+        {
+            throw new UserErrorException(
+                $"row {row} holds {documents.Count} documents, and attention by cuDNN is for rows of one each: plan with --attention own"
+            );
+        }
+
         bool masked = source.ReadMask(row, _mask);
         ReadWeights(source, row);
         int inputs = source.InputsOf(row);

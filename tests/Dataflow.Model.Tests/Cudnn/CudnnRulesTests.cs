@@ -133,7 +133,7 @@ public class CudnnRulesTests
     private static void Refused(CudnnAttention asked, string release = "9.28.1", int major = 9, int minor = 0, string reason = "")
     {
         string said = Assert.IsType<CudnnAnswer.Refused>(CudnnRules.Answer(asked, new(new Version(release), new(major, minor)))).Reason;
-        Assert.StartsWith("our own attention kernels are used: ", said, StringComparison.Ordinal);
+        Assert.False(said.EndsWith('.'));
         Assert.Contains(reason, said, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', said);
     }
