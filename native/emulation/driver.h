@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "graph_capture.h"
 #include "kernel_interface.h"
 #include "scheduler.h"
 
@@ -20,6 +21,8 @@ typedef struct CUmod_st* CUmodule;
 typedef struct CUfunc_st* CUfunction;
 typedef emulation::Stream* CUstream;
 typedef emulation::Event* CUevent;
+typedef emulation::Graph* CUgraph;
+typedef emulation::GraphExec* CUgraphExec;
 
 #define DRIVER_API extern "C" __attribute__((visibility("default")))
 
@@ -42,6 +45,15 @@ constexpr CUresult NotReady = 600;
 constexpr CUresult HostMemoryAlreadyRegistered = 712;
 constexpr CUresult HostMemoryNotRegistered = 713;
 constexpr CUresult NotSupported = 801;
+constexpr CUresult StreamCaptureUnsupported = 900;
+constexpr CUresult StreamCaptureInvalidated = 901;
+constexpr CUresult StreamCaptureMerge = 902;
+constexpr CUresult StreamCaptureUnmatched = 903;
+constexpr CUresult StreamCaptureUnjoined = 904;
+constexpr CUresult StreamCaptureIsolation = 905;
+constexpr CUresult StreamCaptureImplicit = 906;
+constexpr CUresult CapturedEvent = 907;
+constexpr CUresult StreamCaptureWrongThread = 908;
 
 struct Function;
 
@@ -67,7 +79,13 @@ struct DriverState
     int context_references = 0;
     std::vector<std::unique_ptr<Event>> events;
     std::vector<std::unique_ptr<Module>> modules;
+    std::vector<std::shared_ptr<Capture>> captures; // that have not ended
+    std::vector<std::unique_ptr<Graph>> graphs;
+    std::vector<std::unique_ptr<GraphExec>> executables;
+    uint64_t graph_launches = 0;
 
+    // Whether a capture forbids this thread a call that may wait or allocate; the capture can be used no more.
+    bool spoils_capture();
     bool knows(const Event* event) const;
     // Everything the context holds is gone.
     void destroy_context();
@@ -82,6 +100,7 @@ enum class Needs
     Nothing,
     Driver,
     Context,
+    NoCapture, // a context, and no capture that the call would not be part of
 };
 
 // Runs a function of the driver: one at a time, and, as on the GPU, none after an error but those that need no context.
@@ -93,7 +112,7 @@ template <typename Body> CUresult driver_call(Needs needs, Body body)
         return NotInitialized;
     }
 
-    if (needs == Needs::Context)
+    if (needs == Needs::Context || needs == Needs::NoCapture)
     {
         if (driver.context_references == 0 || !context_is_current)
         {
@@ -104,6 +123,11 @@ template <typename Body> CUresult driver_call(Needs needs, Body body)
         {
             return scheduler.error();
         }
+    }
+
+    if (needs == Needs::NoCapture && driver.spoils_capture())
+    {
+        return StreamCaptureUnsupported;
     }
 
     try

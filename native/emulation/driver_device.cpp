@@ -15,11 +15,27 @@ thread_local bool context_is_current = false;
 
 void DriverState::destroy_context()
 {
+    executables.clear();
+    graphs.clear();
+    captures.clear();
     scheduler.reset();
     events.clear();
     modules.clear();
     regions.remove_all();
     context_references = 0;
+}
+
+bool DriverState::spoils_capture()
+{
+    bool forbidden = false;
+    for (auto& capture : captures)
+    {
+        const bool by_this = capture->forbids_waiting();
+        capture->valid = capture->valid && !by_this;
+        forbidden = forbidden || by_this;
+    }
+
+    return forbidden;
 }
 
 int64_t DriverState::free_memory() const
@@ -241,7 +257,7 @@ DRIVER_API CUresult cuCtxGetDevice(CUdevice* device)
 
 DRIVER_API CUresult cuCtxSynchronize()
 {
-    return driver_call(Needs::Context, [&] {
+    return driver_call(Needs::NoCapture, [&] {
         scheduler.synchronize_all();
         return scheduler.error();
     });
@@ -297,6 +313,17 @@ const StatusText s_statuses[] = {
     {716, "CUDA_ERROR_MISALIGNED_ADDRESS", "misaligned address"},
     {719, "CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure"},
     {NotSupported, "CUDA_ERROR_NOT_SUPPORTED", "operation not supported"},
+    {StreamCaptureUnsupported, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "operation not permitted when stream is capturing"},
+    {StreamCaptureInvalidated, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED", "operation failed due to a previous error during capture"},
+    {StreamCaptureMerge, "CUDA_ERROR_STREAM_CAPTURE_MERGE", "operation would result in a merge of separate capture sequences"},
+    {StreamCaptureUnmatched, "CUDA_ERROR_STREAM_CAPTURE_UNMATCHED", "capture was not ended in the same stream as it began"},
+    {StreamCaptureUnjoined, "CUDA_ERROR_STREAM_CAPTURE_UNJOINED", "capturing stream has unjoined work"},
+    {StreamCaptureIsolation, "CUDA_ERROR_STREAM_CAPTURE_ISOLATION", "dependency created on uncaptured work in another stream"},
+    {StreamCaptureImplicit, "CUDA_ERROR_STREAM_CAPTURE_IMPLICIT",
+        "operation would make the legacy stream depend on a capturing blocking stream"},
+    {CapturedEvent, "CUDA_ERROR_CAPTURED_EVENT", "operation not permitted on an event last recorded in a capturing stream"},
+    {StreamCaptureWrongThread, "CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD",
+        "attempt to terminate a thread-local capture sequence from another thread"},
 };
 
 } // namespace

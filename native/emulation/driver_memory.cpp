@@ -45,6 +45,12 @@ CUresult queue_copy(Stream& stream, uintptr_t to, uintptr_t from, size_t bytes, 
     const std::string name = copy_name(from_device, to_device);
     const bool pageable_source = !from_device && regions.find(from) == nullptr;
     const bool pageable_target = !to_device && regions.find(to) == nullptr;
+    if (stream.capture != nullptr && (pageable_source || pageable_target))
+    {
+        stream.capture->valid = false;
+        return StreamCaptureUnsupported;
+    }
+
     if (pageable_source)
     {
         std::vector<char> staged(reinterpret_cast<const char*>(from), reinterpret_cast<const char*>(from) + bytes);
@@ -73,7 +79,7 @@ CUresult queue_copy(Stream& stream, uintptr_t to, uintptr_t from, size_t bytes, 
 // follow the null stream do not wait for it. The host has waited for it once it has waited for the null stream, or for all.
 CUresult stage_now(uintptr_t to, uintptr_t from, size_t bytes)
 {
-    return driver_call(Needs::Context, [&] {
+    return driver_call(Needs::NoCapture, [&] {
         Stream& stream = scheduler.null_stream();
         scheduler.synchronize(stream);
         const CUresult status = queue_copy(stream, to, from, bytes, false, true);
@@ -84,7 +90,7 @@ CUresult stage_now(uintptr_t to, uintptr_t from, size_t bytes)
 
 CUresult copy_now(uintptr_t to, uintptr_t from, size_t bytes, bool from_device, bool to_device)
 {
-    return driver_call(Needs::Context, [&] {
+    return driver_call(Needs::NoCapture, [&] {
         Stream& stream = scheduler.null_stream();
         const CUresult status = queue_copy(stream, to, from, bytes, from_device, to_device);
         scheduler.synchronize(stream);
@@ -127,7 +133,7 @@ DRIVER_API CUresult cuMemGetInfo_v2(size_t* free, size_t* total)
 
 DRIVER_API CUresult cuMemAlloc_v2(CUdeviceptr* pointer, size_t bytes)
 {
-    return driver_call(Needs::Context, [&] {
+    return driver_call(Needs::NoCapture, [&] {
         if (bytes == 0)
         {
             return InvalidValue;
@@ -147,7 +153,7 @@ DRIVER_API CUresult cuMemAlloc_v2(CUdeviceptr* pointer, size_t bytes)
 
 DRIVER_API CUresult cuMemFree_v2(CUdeviceptr pointer)
 {
-    return driver_call(Needs::Context, [&] {
+    return driver_call(Needs::NoCapture, [&] {
         if (pointer == 0)
         {
             return Success;
@@ -160,7 +166,7 @@ DRIVER_API CUresult cuMemFree_v2(CUdeviceptr pointer)
 
 DRIVER_API CUresult cuMemHostAlloc(void** pointer, size_t bytes, unsigned)
 {
-    return driver_call(Needs::Context, [&] {
+    return driver_call(Needs::NoCapture, [&] {
         const bool fits = bytes > 0 && static_cast<int64_t>(bytes) <= options.pinned_limit - pinned_bytes();
         const Region* region = fits ? regions.allocate(bytes, RegionKind::Host) : nullptr;
         if (region == nullptr)
@@ -175,7 +181,7 @@ DRIVER_API CUresult cuMemHostAlloc(void** pointer, size_t bytes, unsigned)
 
 DRIVER_API CUresult cuMemFreeHost(void* pointer)
 {
-    return driver_call(Needs::Context, [&] {
+    return driver_call(Needs::NoCapture, [&] {
         scheduler.synchronize_all();
         return !regions.remove(address_of(pointer), RegionKind::Host) ? InvalidValue : scheduler.error();
     });
@@ -183,7 +189,7 @@ DRIVER_API CUresult cuMemFreeHost(void* pointer)
 
 DRIVER_API CUresult cuMemHostRegister_v2(void* pointer, size_t bytes, unsigned)
 {
-    return driver_call(Needs::Context, [&] {
+    return driver_call(Needs::NoCapture, [&] {
         if (pointer == nullptr || bytes == 0)
         {
             return InvalidValue;
@@ -205,7 +211,7 @@ DRIVER_API CUresult cuMemHostRegister_v2(void* pointer, size_t bytes, unsigned)
 
 DRIVER_API CUresult cuMemHostUnregister(void* pointer)
 {
-    return driver_call(Needs::Context, [&] {
+    return driver_call(Needs::NoCapture, [&] {
         scheduler.synchronize_all();
         return !regions.remove(address_of(pointer), RegionKind::RegisteredHost) ? HostMemoryNotRegistered : scheduler.error();
     });

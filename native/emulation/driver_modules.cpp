@@ -121,12 +121,12 @@ enum FunctionAttribute
 
 DRIVER_API CUresult cuModuleLoad(CUmodule* module, const char* file)
 {
-    return driver_call(Needs::Context, [&] { return load(module, file); });
+    return driver_call(Needs::NoCapture, [&] { return load(module, file); });
 }
 
 DRIVER_API CUresult cuModuleLoadData(CUmodule* module, const void* image)
 {
-    return driver_call(Needs::Context, [&] {
+    return driver_call(Needs::NoCapture, [&] {
         const size_t bytes = image == nullptr ? 0 : image_bytes(image);
         const int file = bytes == 0 ? -1 : memfd_create("kernels", MFD_CLOEXEC);
         if (file < 0)
@@ -148,7 +148,7 @@ DRIVER_API CUresult cuModuleLoadDataEx(CUmodule* module, const void* image, unsi
 
 DRIVER_API CUresult cuModuleUnload(CUmodule module)
 {
-    return driver_call(Needs::Context, [&] {
+    return driver_call(Needs::NoCapture, [&] {
         if (find(module) == nullptr)
         {
             return InvalidHandle;

@@ -26,6 +26,62 @@ template <typename Body> CUresult with_event(CUevent event, Body body)
     return driver_call(Needs::Context, [&] { return driver.knows(event) ? body(*event) : InvalidHandle; });
 }
 
+// A call that looks whether something has completed: what is captured never does.
+template <typename Body> CUresult with_recorded(CUevent event, Body body)
+{
+    return with_event(event, [&](Event& e) {
+        if (e.capture == nullptr)
+        {
+            return body(e);
+        }
+
+        e.capture->valid = false;
+        return CapturedEvent;
+    });
+}
+
+template <typename Body> CUresult with_uncaptured(CUstream stream, Body body)
+{
+    return with_stream(stream, [&](Stream& s) {
+        if (s.capture == nullptr)
+        {
+            return body(s);
+        }
+
+        s.capture->valid = false;
+        return StreamCaptureUnsupported;
+    });
+}
+
+// Streams join a capture by waiting for it; no capture knows of what is not in it.
+CUresult wait_captured(Stream& stream, Event& event)
+{
+    Capture* of_event = event.capture.get();
+    Capture* of_stream = stream.capture.get();
+    if (of_event == of_stream && of_event != nullptr)
+    {
+        of_event->wait(stream, event);
+        return Success;
+    }
+
+    const bool joins = of_event != nullptr && of_stream == nullptr && of_event->active;
+    if (joins && &stream != &scheduler.null_stream())
+    {
+        of_event->wait(stream, event);
+        return Success;
+    }
+
+    for (Capture* capture : {of_event, of_stream})
+    {
+        if (capture != nullptr)
+        {
+            capture->valid = false;
+        }
+    }
+
+    return joins ? StreamCaptureImplicit : of_event != nullptr && of_stream != nullptr ? StreamCaptureMerge : StreamCaptureIsolation;
+}
+
 } // namespace
 
 DRIVER_API CUresult cuStreamCreateWithPriority(CUstream* stream, unsigned flags, int priority)
@@ -60,6 +116,12 @@ DRIVER_API CUresult cuStreamDestroy_v2(CUstream stream)
             return InvalidHandle;
         }
 
+        if (stream->capture != nullptr)
+        {
+            stream->capture->valid = false;
+            return StreamCaptureUnsupported;
+        }
+
         scheduler.destroy(stream);
         return Success;
     });
@@ -67,7 +129,7 @@ DRIVER_API CUresult cuStreamDestroy_v2(CUstream stream)
 
 DRIVER_API CUresult cuStreamSynchronize(CUstream stream)
 {
-    return with_stream(stream, [&](Stream& s) {
+    return with_uncaptured(stream, [&](Stream& s) {
         scheduler.synchronize(s);
         return scheduler.error();
     });
@@ -75,7 +137,7 @@ DRIVER_API CUresult cuStreamSynchronize(CUstream stream)
 
 DRIVER_API CUresult cuStreamQuery(CUstream stream)
 {
-    return with_stream(stream, [&](Stream& s) {
+    return with_uncaptured(stream, [&](Stream& s) {
         scheduler.pass_time();
         if (Scheduler::done(s))
         {
@@ -92,6 +154,11 @@ DRIVER_API CUresult cuStreamWaitEvent(CUstream stream, CUevent event, unsigned)
         if (!driver.knows(event))
         {
             return InvalidHandle;
+        }
+
+        if (event->capture != nullptr || (s.capture != nullptr && event->last != nullptr))
+        {
+            return wait_captured(s, *event);
         }
 
         scheduler.wait(s, *event);
@@ -117,6 +184,13 @@ DRIVER_API CUresult cuEventRecord(CUevent event, CUstream stream)
             return InvalidHandle;
         }
 
+        if (s.capture != nullptr)
+        {
+            s.capture->record(s, *event);
+            return Success;
+        }
+
+        event->capture = nullptr;
         scheduler.record(s, *event);
         return Success;
     });
@@ -124,7 +198,7 @@ DRIVER_API CUresult cuEventRecord(CUevent event, CUstream stream)
 
 DRIVER_API CUresult cuEventSynchronize(CUevent event)
 {
-    return with_event(event, [&](Event& e) {
+    return with_recorded(event, [&](Event& e) {
         scheduler.synchronize(e);
         return scheduler.error();
     });
@@ -132,7 +206,7 @@ DRIVER_API CUresult cuEventSynchronize(CUevent event)
 
 DRIVER_API CUresult cuEventQuery(CUevent event)
 {
-    return with_event(event, [&](Event& e) {
+    return with_recorded(event, [&](Event& e) {
         scheduler.pass_time();
         const bool done = e.last == nullptr || e.last->done;
         if (done)
@@ -146,7 +220,7 @@ DRIVER_API CUresult cuEventQuery(CUevent event)
 
 DRIVER_API CUresult cuEventElapsedTime(float* milliseconds, CUevent start, CUevent end)
 {
-    return with_event(start, [&](Event& s) {
+    return with_recorded(start, [&](Event& s) {
         if (!driver.knows(end) || s.last == nullptr || end->last == nullptr || !s.timing || !end->timing)
         {
             return InvalidHandle;

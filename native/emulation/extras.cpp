@@ -140,6 +140,8 @@ int64_t dataflowEmulationGet(const char* figure)
         {"events", static_cast<int64_t>(driver.events.size())},
         {"modules", static_cast<int64_t>(driver.modules.size())},
         {"free_memory", driver.free_memory()},
+        {"graphs", static_cast<int64_t>(driver.executables.size())},
+        {"graph_launches", static_cast<int64_t>(driver.graph_launches)},
     };
     for (const auto& [name, value] : all)
     {

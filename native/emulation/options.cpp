@@ -52,6 +52,7 @@ bool Options::set(const std::string& name, int64_t value)
         {"cudnn_workspace", &Options::cudnn_workspace},
         {"capability", &Options::capability},
         {"nvml", &Options::nvml},
+        {"stream_capture", &Options::stream_capture},
         {"shared_memory_per_block", &Options::shared_memory_per_block},
     };
     for (const auto& [known, member] : all)

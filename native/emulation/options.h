@@ -26,6 +26,7 @@ struct Options
     int64_t cudnn_workspace = 0;               // bytes that plans ask for beyond the library's own
     int64_t capability = 90;                   // of the GPU: 10 times its compute capability
     int64_t nvml = 1;                          // 0: NVML cannot be initialised
+    int64_t stream_capture = 1;                // 0: streams cannot be captured
     int64_t shared_memory_per_block = 227 * 1024;
 
     // False for an unknown name.

@@ -5,6 +5,7 @@
 
 #include "access_state.h"
 #include "fault.h"
+#include "graph_capture.h"
 #include "options.h"
 
 namespace emulation
@@ -98,12 +99,25 @@ std::shared_ptr<const VectorClock> Scheduler::snapshot(Stream& stream)
 
 void Scheduler::queue(Stream& stream, const std::string& label, std::function<void()> run)
 {
+    const std::string* full = interned(stream.caller.empty() ? label : label + " of " + stream.caller);
+    if (stream.capture != nullptr)
+    {
+        stream.capture->run(stream, full, std::move(run));
+        return;
+    }
+
+    append(stream, full, stream.ranges, std::move(run));
+}
+
+void Scheduler::append(
+    Stream& stream, const std::string* label, const std::shared_ptr<DeclaredRanges>& ranges, std::function<void()> run)
+{
     Operation operation{Operation::Kind::Run, _next_sequence++};
     operation.before = snapshot(stream);
     operation.clock = ++stream.clock;
     operation.run = std::move(run);
-    operation.label = interned(stream.caller.empty() ? label : label + " of " + stream.caller);
-    operation.ranges = stream.ranges;
+    operation.label = label;
+    operation.ranges = ranges;
     stream.after[stream.number] = stream.clock;
     stream.queue.push_back(std::move(operation));
 }

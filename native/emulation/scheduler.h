@@ -24,9 +24,13 @@ struct Recorded
     int64_t nanoseconds = 0;
 };
 
+class Capture;
+
 struct Event
 {
     std::shared_ptr<Recorded> last; // null before the first recording
+    std::shared_ptr<Capture> capture; // where it was recorded last, if in one
+    size_t recording = 0; // of the capture's
     bool timing = true;
 };
 
@@ -60,6 +64,7 @@ struct Stream
     std::deque<Operation> queue;
     std::shared_ptr<DeclaredRanges> ranges;
     std::string caller; // what the caller says that it is doing
+    std::shared_ptr<Capture> capture; // takes what is queued; null outside of one
 };
 
 class Scheduler
@@ -75,6 +80,8 @@ public:
     size_t stream_count() const { return _streams.size() - 1; }
 
     void queue(Stream& stream, const std::string& label, std::function<void()> run);
+    // The same of what was captured: nothing of it is looked for in the stream.
+    void append(Stream& stream, const std::string* label, const std::shared_ptr<DeclaredRanges>& ranges, std::function<void()> run);
     void record(Stream& stream, Event& event);
     void wait(Stream& stream, Event& event);
 

@@ -8,7 +8,8 @@ namespace Dataflow.Cuda;
 
 /// <summary>
 /// A GPU: the device arena in one allocation, the host arena pinned, a CUDA stream for every stream of the schedule and an event for
-/// every op that another stream waits for. Launches only append; nothing is allocated and nobody waits within a step.
+/// every op that another stream waits for. Launches only append; nothing is allocated and nobody waits within a step. Where asked to, it
+/// launches whole steps as CUDA graphs (<see cref="StepGraph"/>).
 /// </summary>
 public sealed class CudaDevice : ITimedDevice, IInspectableDevice
 {
@@ -20,17 +21,27 @@ public sealed class CudaDevice : ITimedDevice, IInspectableDevice
     private readonly CudaEvent?[] events;
     private readonly ImmutableArray<OpDeclaration> declarations;
     private readonly StepEvents measurement;
+    private readonly StepGraph? graph;
     private readonly bool owns;
+    private bool isGraph; // the step that runs
 
     /// <summary>Takes the memory, loads the kernels and chooses algorithms; what it returns is ready to run.</summary>
     /// <param name="schedule">The steps that it will run.</param>
     /// <param name="workload">What the schedule is of.</param>
     /// <param name="context">Of the GPU; the device disposes of it.</param>
     /// <param name="images">Where the compiled kernels are.</param>
+    /// <param name="settings">How steps are run; null: op by op.</param>
     /// <exception cref="MachineException">The GPU, its libraries or the host lack something; the sentence says what.</exception>
-    public CudaDevice(Schedule schedule, Workload workload, CudaContext context, KernelImages images)
+    public CudaDevice(
+        Schedule schedule,
+        Workload workload,
+        CudaContext context,
+        KernelImages images,
+        CudaDeviceSettings? settings = null
+    )
         : this(schedule, workload, new Shared(schedule, workload, context, images), owns: true, planted: null)
     {
+        graph = settings is { Graphs: true } ? new StepGraph(schedule, context, shared.Streams, settings.GraphsRefused) : null;
     }
 
     /// <summary>A device with a fault, for tests: what is given stands between the ops' calls and the kernels of their streams.</summary>
@@ -93,13 +104,34 @@ public sealed class CudaDevice : ITimedDevice, IInspectableDevice
         shared.WriteStepBlock(arguments);
         runner.BeginStep(arguments);
         measurement.BeginStep(shared.Streams[StepStreams.Compute]);
+
+        // What looks at single ops or kernels looks between their launches.
+        isGraph = graph is not null && !measurement.IsOn && !runner.Inspections!.AreOn && graph.Takes(runner.Values, Append);
     }
 
     /// <inheritdoc/>
-    public void Wait(int stream, Wait wait) => shared.Streams[stream].Wait(events[wait.Op]!);
+    public void Wait(int stream, Wait wait)
+    {
+        if (!isGraph)
+        {
+            shared.Streams[stream].Wait(events[wait.Op]!);
+        }
+    }
 
     /// <inheritdoc/>
     public void Launch(int op)
+    {
+        if (!isGraph)
+        {
+            Append(op, events);
+        }
+        else if (op == 0)
+        {
+            graph!.Launch();
+        }
+    }
+
+    private void Append(int op, CudaEvent?[] completions)
     {
         int lane = schedule.Ops[op].Stream;
         var stream = shared.Streams[lane];
@@ -116,7 +148,7 @@ public sealed class CudaDevice : ITimedDevice, IInspectableDevice
         }
 
         measurement.Ended(op, stream);
-        if (events[op] is { } completion)
+        if (completions[op] is { } completion)
         {
             stream.Record(completion);
         }
@@ -155,6 +187,7 @@ public sealed class CudaDevice : ITimedDevice, IInspectableDevice
     /// <inheritdoc/>
     public void Dispose()
     {
+        graph?.Dispose();
         measurement.Dispose();
         foreach (var completion in events)
         {

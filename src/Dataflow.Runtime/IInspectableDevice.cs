@@ -49,6 +49,9 @@ public sealed class CallInspections(IArenaMemory memory)
 {
     private volatile Action<CompletedCall>? all;
 
+    /// <summary>Whether anybody looks.</summary>
+    public bool AreOn => all is not null;
+
     /// <summary>Adds one.</summary>
     /// <returns>Takes it away again when disposed of.</returns>
     public IDisposable Add(Action<CompletedCall> look)

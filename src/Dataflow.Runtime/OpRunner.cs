@@ -19,8 +19,6 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     private readonly Dictionary<int, ParameterOwner> owners = OwnersOf(schedule);
     private readonly PieceStates states = new(schedule, workload);
     private readonly UpdateTable plain = UpdateTable.Plain(workload);
-    private UpdateTable? updates;
-    private OptimizerSettings settings;
 
     /// <summary>Called after each kernel of a block program: for measuring, and for tests that look at what it wrote.</summary>
     public Action<ScheduledOp, KernelCall, OpOperands>? CallCompleted { get; set; }
@@ -37,9 +35,15 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     /// <summary>Lays out <see cref="Programs"/>.</summary>
     public void Prepare() => Programs = [.. schedule.Ops.Select(ProgramOf).OfType<BlockProgram>().Distinct()];
 
+    /// <summary>What the calls of the step that runs are given by value.</summary>
+    public LaunchValues Values { get; private set; }
+
     /// <summary>Says what the ops of the step that begins compute; all earlier ops have completed.</summary>
-    public void BeginStep(in StepArguments arguments) =>
-        (step.Extent, updates, settings) = (arguments.Extent, arguments.Updates, arguments.Optimizer);
+    public void BeginStep(in StepArguments arguments)
+    {
+        Values = LaunchValues.Of(arguments);
+        step.Extent = Values.Extent;
+    }
 
     /// <summary>Calls the op's kernels.</summary>
     public void Run(int index)
@@ -152,8 +156,8 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
             Scratch = at.Accessed(Roles.Scratch),
             Norms = NormsOf(at),
             NormCount = NormCountOf(at),
-            Iteration = settings.Iteration,
-            Adjustment = settings.Adjustment,
+            Iteration = Values.Iteration,
+            Adjustment = Values.Adjustment,
             Scale = ScaleAt(weights, slice.First),
         };
         muon.Run(stream);
@@ -190,7 +194,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     /// <summary>Element by element; what lies between tensors is not looked at.</summary>
     private void UpdateElements(KernelStream stream, in OpOperands at, in Access weights, in StateSlice slice)
     {
-        foreach (var run in (updates ?? plain)[owners[weights.Object]])
+        foreach (var run in (Values.Updates ?? plain)[owners[weights.Object]])
         {
             long from = Math.Max(slice.First, run.First);
             long count = Math.Min(slice.End, run.First + run.Count) - from;
@@ -264,7 +268,7 @@ public sealed class OpRunner(Schedule schedule, Workload workload, ImmutableArra
     /// <summary>What the group of the tensor that an element is of makes of the step's numbers.</summary>
     private UpdateScale ScaleAt(in Access weights, long element)
     {
-        foreach (ref readonly var run in (updates ?? plain)[owners[weights.Object]].AsSpan())
+        foreach (ref readonly var run in (Values.Updates ?? plain)[owners[weights.Object]].AsSpan())
         {
             if (element >= run.First && element < run.First + run.Count)
             {

@@ -83,3 +83,18 @@ public sealed class AccumulationTests : AccumulationConformance<EmulatedDevices>
 [Trait("Slow", "true")]
 [Trait("Soak", "true")]
 public sealed class AttentionTests : AttentionConformance<EmulatedDevices>;
+
+[Trait("Slow", "true")]
+[Trait("Soak", "true")]
+public sealed class GraphTrajectoryTests : TrajectoryConformance<EmulatedGraphDevices>;
+
+[Trait("Slow", "true")]
+public sealed class GraphOptimizerTrajectoryTests : OptimizerTrajectoryConformance<EmulatedGraphDevices>;
+
+[Trait("Slow", "true")]
+[Trait("Soak", "true")]
+public sealed class GraphStepShapeTests : StepShapeConformance<EmulatedGraphDevices>;
+
+[Trait("Slow", "true")]
+[Trait("Soak", "true")]
+public sealed class GraphOptimizerTests : OptimizerConformance<EmulatedGraphDevices>;

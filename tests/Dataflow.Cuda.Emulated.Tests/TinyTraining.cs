@@ -39,8 +39,11 @@ internal static class TinyTraining
     }
 
     /// <summary>Always the same: two layers with all that a layer can have, a clipped step of two rows in chunks.</summary>
-    public static TrainingPlan Plan(WorkloadKind kind = WorkloadKind.ClippedTraining) => Tight(new PlanRequest(
-        Model(4, 2) with { QkNorm = true }, Recipe.Fp32, kind, 8, 2, new GeometryPins(4), Roomy));
+    public static TrainingPlan Plan(WorkloadKind kind = WorkloadKind.ClippedTraining) => Plan(kind, Recipe.Fp32, Optimizer.AdamW);
+
+    /// <summary>The same by another recipe and optimizer.</summary>
+    public static TrainingPlan Plan(WorkloadKind kind, Recipe recipe, Optimizer optimizer) => Tight(new PlanRequest(
+        Model(4, 2) with { QkNorm = true }, recipe, kind, 8, 2, new GeometryPins(4), Roomy) { Optimizer = optimizer });
 
     /// <summary>A plan for a request of any shape, whose pins can be met.</summary>
     public static TrainingPlan Plan(Random random)

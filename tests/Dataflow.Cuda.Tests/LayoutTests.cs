@@ -84,6 +84,7 @@ public unsafe class LayoutTests
     [InlineData(DriverStatus.IllegalAddress, 700)]
     [InlineData(DriverStatus.PrimaryContextActive, 708)]
     [InlineData(DriverStatus.SystemDriverMismatch, 803)]
+    [InlineData(CaptureMode.ThreadLocal, 1)]
     [InlineData(DeviceAttribute.MultiprocessorCount, 16)]
     [InlineData(DeviceAttribute.ComputeCapabilityMajor, 75)]
     [InlineData(DeviceAttribute.MaxSharedMemoryPerBlockOptIn, 97)]

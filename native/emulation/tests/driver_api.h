@@ -43,6 +43,12 @@ extern "C"
     int cuModuleLoadData(void**, const void*);
     int cuModuleGetFunction(void**, void*, const char*);
     int cuFuncSetAttribute(void*, int, int);
+    int cuStreamBeginCapture_v2(void*, int);
+    int cuStreamEndCapture(void*, void**);
+    int cuGraphInstantiateWithFlags(void**, void*, unsigned long long);
+    int cuGraphLaunch(void*, void*);
+    int cuGraphExecDestroy(void*);
+    int cuGraphDestroy(void*);
     int cuLaunchHostFunc(void*, void (*)(void*), void*);
     int nvmlInit_v2();
     int nvmlShutdown();

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Dataflow.Cuda.Interop;
 
-/// <content>Streams, events, modules and launches.</content>
+/// <content>Streams, events, modules, launches and graphs.</content>
 internal static unsafe partial class DriverApi
 {
     [LibraryImport(LibraryFile.Driver)]
@@ -74,4 +74,22 @@ internal static unsafe partial class DriverApi
         void** arguments,
         void** extra
     );
+
+    [LibraryImport(LibraryFile.Driver)]
+    public static partial DriverStatus cuStreamBeginCapture_v2(CudaStream stream, CaptureMode mode);
+
+    [LibraryImport(LibraryFile.Driver)]
+    public static partial DriverStatus cuStreamEndCapture(CudaStream stream, nint* graph);
+
+    [LibraryImport(LibraryFile.Driver)]
+    public static partial DriverStatus cuGraphInstantiateWithFlags(nint* executable, nint graph, ulong flags);
+
+    [LibraryImport(LibraryFile.Driver)]
+    public static partial DriverStatus cuGraphLaunch(CudaGraph executable, CudaStream stream);
+
+    [LibraryImport(LibraryFile.Driver)]
+    public static partial DriverStatus cuGraphExecDestroy(nint executable);
+
+    [LibraryImport(LibraryFile.Driver)]
+    public static partial DriverStatus cuGraphDestroy(nint graph);
 }

@@ -96,6 +96,14 @@ internal enum StreamFlags : uint
     NonBlocking = 1,
 }
 
+/// <summary>CUstreamCaptureMode: whom a capture forbids calls that may wait or allocate.</summary>
+internal enum CaptureMode
+{
+    Global = 0,
+    ThreadLocal = 1,
+    Relaxed = 2,
+}
+
 /// <summary>CUevent_flags.</summary>
 [Flags]
 internal enum EventFlags : uint
