@@ -7,9 +7,9 @@ namespace Dataflow.Cuda;
 
 /// <summary>
 /// The launches of a step as a CUDA graph: the schedule op by op as it is, captured once and launched by one call, so that the GPU does not
-/// wait for the host between small kernels. A first step that is launched op by op comes before: by then modules are loaded, which a capture
-/// forbids. Everything that may differ between two steps lies in memory (tokens, the step's arguments) or is a <see cref="LaunchValues"/>:
-/// a step with other values is launched op by op, and the next one is captured anew.
+/// wait for the host between small kernels. A first step that is launched op by op comes before: by then modules are loaded, which a
+/// capture forbids. Everything that may differ between two steps lies in memory (tokens, the step's arguments) or is a
+/// <see cref="LaunchValues"/>: a step with other values is launched op by op, and the next one is captured anew.
 /// </summary>
 /// <param name="schedule">Whose steps they are.</param>
 /// <param name="context">Of the GPU.</param>

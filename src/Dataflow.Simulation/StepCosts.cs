@@ -13,16 +13,21 @@ public sealed record StepCosts(ImmutableArray<OpCost> Ops, double Flops, double 
     /// <summary>Of <see cref="Flops"/>, those of attention, with what is done again.</summary>
     public double AttentionFlops { get; private init; }
 
+    /// <summary>Kernels and copies.</summary>
+    public long Launches { get; private init; }
+
     /// <summary>Of a schedule; each op's kernels are looked at once.</summary>
     public static StepCosts Of(Schedule schedule, Workload workload, CostModel machine)
     {
         var timer = new OpTimer(workload, machine);
         var costs = ImmutableArray.CreateBuilder<OpCost>(schedule.Ops.Length);
         double flops = 0, attention = 0, ceiling = 0;
+        long launches = 0;
         foreach (var op in schedule.Ops)
         {
             var runs = timer.Kernels(op);
             costs.Add(timer.Of(op, runs));
+            launches += runs.Length == 0 ? 1 : runs.Sum(r => (long)r.Times);
             foreach (var run in runs)
             {
                 flops += run.Times * run.Work.Flops;
@@ -33,6 +38,6 @@ public sealed record StepCosts(ImmutableArray<OpCost> Ops, double Flops, double 
             }
         }
 
-        return new StepCosts(costs.MoveToImmutable(), flops, ceiling) { AttentionFlops = attention };
+        return new StepCosts(costs.MoveToImmutable(), flops, ceiling) { AttentionFlops = attention, Launches = launches };
     }
 }

@@ -161,6 +161,16 @@ public static class Values
     /// <summary>The word for it.</summary>
     internal static string NameOf(NonFiniteSteps steps) => steps == Training.NonFiniteSteps.Skip ? "skip" : "stop";
 
+    /// <summary>auto, on or off.</summary>
+    /// <exception cref="UserErrorException">It is none of them.</exception>
+    public static GraphUse GraphUse(string text) => text switch
+    {
+        "auto" => Dataflow.GraphUse.Auto,
+        "on" => Dataflow.GraphUse.On,
+        "off" => Dataflow.GraphUse.Off,
+        _ => throw new UserErrorException($"'{text}' says nothing of CUDA graphs; choose auto, on or off"),
+    };
+
     /// <summary>A recipe by its name.</summary>
     public static Recipe? RecipeNamed(string text) =>
         Recipe.All.FirstOrDefault(r => r.Name == text)

@@ -37,7 +37,7 @@ internal static class DemoCommand
         geometry.AddTo(root);
         policy.AddTo(root);
         training.AddTo(root);
-        where.AddTo(root);
+        where.AddAllTo(root);
         root.SetAction(given =>
         {
             var (parsed, resumed) = training.Complete(given);

@@ -14,6 +14,7 @@ public class OptionNeedsTests
     [InlineData("--overwrite", "--export")]
     [InlineData("--trace-steps 2", "--trace or --page")]
     [InlineData("--profile-steps 1,2", "--device cuda")]
+    [InlineData("--device cpu --cuda-graphs on", "--device cuda")]
     [InlineData("--device cuda-emulated --threads 1", "--threads")]
     public void It_is_refused_where_it_does_nothing(string options, string part)
     {

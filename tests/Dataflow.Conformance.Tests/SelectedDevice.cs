@@ -10,11 +10,12 @@ namespace Dataflow.Conformance.Tests;
 
 /// <summary>
 /// The device that the environment variable DATAFLOW_DEVICE names: cuda, the first GPU, if it names none; cuda-emulated; cpu. The first
-/// that is opened says on the console what it is.
+/// that is opened says on the console what it is. Where DATAFLOW_CUDA_GRAPHS is on, a GPU's steps are graphs from the second on.
 /// </summary>
 public sealed class SelectedDevice : DeviceUnderTest
 {
     private static readonly string s_kind = Environment.GetEnvironmentVariable("DATAFLOW_DEVICE") is { Length: > 0 } kind ? kind : "cuda";
+    private static readonly bool s_graphs = Environment.GetEnvironmentVariable("DATAFLOW_CUDA_GRAPHS") == "on";
     private static readonly CpuDevices s_cpu = new();
     private static readonly Lazy<CudaGpu> s_gpu = new(() => GpuAccess.First(s_kind == "cuda-emulated"));
     private static int s_said;
@@ -60,7 +61,8 @@ public sealed class SelectedDevice : DeviceUnderTest
             CudaEmulation.Seed((ulong)order);
         }
 
-        return new CudaDevice(schedule, workload, CudaContext.Open(gpu), GpuAccess.KernelsFor(gpu));
+        var settings = new CudaDeviceSettings { Graphs = s_graphs };
+        return new CudaDevice(schedule, workload, CudaContext.Open(gpu), GpuAccess.KernelsFor(gpu), settings);
     }
 
     private static string? FindLack()

@@ -140,7 +140,7 @@ public sealed class StepGraphTests : IDisposable
             }
 
             string once = Assert.Single(said);
-            Assert.StartsWith("steps cannot be launched as CUDA graphs: beginning to capture a stream failed", once, StringComparison.Ordinal);
+            Assert.StartsWith("steps cannot be launched as CUDA graphs: beginning to capture", once, StringComparison.Ordinal);
             Assert.EndsWith("; they are launched op by op", once, StringComparison.Ordinal);
             string refusal = Assert.Throws<MachineException>(() => Train(plan, graphs: true)).Message;
             Assert.EndsWith("; give --cuda-graphs off", refusal, StringComparison.Ordinal);

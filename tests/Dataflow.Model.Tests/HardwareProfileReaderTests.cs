@@ -45,6 +45,22 @@ public class HardwareProfileReaderTests
         Assert.Equal(new Figure(0.68, FigureKind.Measured, "fitted to half of the sweeps"), figure);
     }
 
+    [Fact]
+    public void Launches_within_graphs_cost_what_is_said_or_half()
+    {
+        var gpu = Gpu();
+        gpu["kernel_launch_s"]!["value"] = 3e-6;
+        var unsaid = HardwareProfileReader.Parse(gpu.ToJsonString(), "a.json");
+        Assert.Null(unsaid.GraphLaunchSeconds);
+        Assert.Equal((1.5e-6, FigureKind.Estimate), (unsaid.InGraphs.KernelLaunchSeconds.Value, unsaid.InGraphs.KernelLaunchSeconds.Kind));
+        gpu["graph_launch_s"] = new JsonObject { ["value"] = 1e-6, ["kind"] = "measured", ["source"] = "a graph of 500 kernels" };
+        var said = HardwareProfileReader.Parse(gpu.ToJsonString(), "a.json");
+        Assert.Equal(new Figure(1e-6, FigureKind.Measured, "a graph of 500 kernels"), said.InGraphs.KernelLaunchSeconds);
+        Assert.Equal(said.GraphLaunchSeconds, HardwareProfileReader.Parse(HardwareProfileWriter.Write(said), "a.json").GraphLaunchSeconds);
+        gpu["kind"] = "cpu";
+        Assert.Contains("graph_launch_s has no meaning for this kind", Refusal(gpu), StringComparison.Ordinal);
+    }
+
     [Theory]
     [
         InlineData("reference_min_chunk_tokens"),

@@ -32,14 +32,15 @@ internal sealed class LaunchStage : Stage
         var (profile, file) = settings.ProfileFor(gpu);
         double assumed = profile.KernelLaunchSeconds.Value;
         string detail =
-            $"{cost.GpuSeconds * 1e6:0.00} us from kernel to kernel on the GPU, the host takes {cost.HostSeconds * 1e6:0.00} us to queue "
-                + $"one; profile {Path.GetFileName(file)} assumes {assumed * 1e6:0.00}"
+            $"{cost.GpuSeconds * 1e6:0.00} us from kernel to kernel on the GPU, {cost.GraphSeconds * 1e6:0.00} within a CUDA graph, the "
+                + $"host takes {cost.HostSeconds * 1e6:0.00} us to queue one; profile {Path.GetFileName(file)} assumes {assumed * 1e6:0.00}"
             + (cost.QueuedAhead ? "" : "; the GPU began before all were queued, so that its figure may be the host's");
         return CaseResult.Of(cost.QueuedAhead || settings.Emulated, detail, new JsonObject
         {
             ["kernels"] = cost.Kernels,
             ["gpu_seconds"] = cost.GpuSeconds,
             ["host_seconds"] = cost.HostSeconds,
+            ["graph_seconds"] = cost.GraphSeconds,
             ["queued_ahead"] = cost.QueuedAhead,
             ["profile_seconds"] = assumed,
         });

@@ -22,6 +22,7 @@ internal static class OptionGroups
         // Looking inside.
         "--threads",
         "--interleaving",
+        "--cuda-graphs",
         "--trace",
         "--trace-steps",
         "--profile-steps",

@@ -28,7 +28,22 @@ internal sealed class DeviceFlags
         Values.OptionalCount(0, int.MaxValue)
     );
 
-    /// <summary>Adds them to a command.</summary>
+    private readonly Option<GraphUse> graphs = Declare.Option(
+        "--cuda-graphs",
+        "auto|on|off",
+        "launch a GPU's steps as CUDA graphs, from the second on: auto does where launches of small kernels are predicted to cost 2% or "
+            + "more and the budget has room; results do not depend on it [default: auto]",
+        Values.GraphUse
+    );
+
+    /// <summary>Adds them to a command that trains.</summary>
+    public void AddAllTo(Command command)
+    {
+        AddTo(command);
+        command.Options.Add(graphs);
+    }
+
+    /// <summary>Adds them to a command that has no use for graphs.</summary>
     public void AddTo(Command command)
     {
         command.Options.Add(device);
@@ -63,6 +78,19 @@ internal sealed class DeviceFlags
             throw new UserErrorException("--threads is of the CPU's kernels, and this runs on a GPU; leave it out, or give --device cpu");
         }
 
-        return chosen with { Threads = parsed.GetValue(threads) ?? chosen.Threads, Interleaving = parsed.GetValue(interleaving) };
+        var launched = parsed.GetValue(graphs);
+        if (kind == DeviceKind.Cpu && launched == GraphUse.On)
+        {
+            throw new UserErrorException(
+                "--cuda-graphs on is of NVIDIA GPUs, and this runs on the CPU; leave it out, or give --device cuda"
+            );
+        }
+
+        return chosen with
+        {
+            Graphs = launched,
+            Threads = parsed.GetValue(threads) ?? chosen.Threads,
+            Interleaving = parsed.GetValue(interleaving),
+        };
     }
 }

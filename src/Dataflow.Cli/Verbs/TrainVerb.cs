@@ -29,7 +29,7 @@ internal static class TrainVerb
         plan.AddTo(command);
         policy.AddTo(command);
         training.AddTo(command);
-        device.AddTo(command);
+        device.AddAllTo(command);
         command.SetAction(given =>
         {
             var (parsed, resumed) = training.Complete(given);

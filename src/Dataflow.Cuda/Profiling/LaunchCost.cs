@@ -11,11 +11,14 @@ namespace Dataflow.Cuda;
 /// <param name="QueuedAhead">Whether all were queued before the first began; else <paramref name="GpuSeconds"/> may be the host's.</param>
 public sealed record LaunchCost(double GpuSeconds, double HostSeconds, int Kernels, bool QueuedAhead)
 {
+    /// <summary>As <see cref="GpuSeconds"/>, of kernels that are one CUDA graph, with what it takes to begin one in it.</summary>
+    public required double GraphSeconds { get; init; }
+
     /// <summary>Kernels of all bursts.</summary>
     public const int Launches = 2000;
 
     // The driver's queue holds about a thousand launches: a burst that is longer would wait for the GPU halfway.
-    private const int Burst = 500;
+    private const int BurstLaunches = 500;
     private const int MostAttempts = 6;
     private const int FirstFills = 8;
     private const int Tiny = 4096;
@@ -35,12 +38,20 @@ public sealed record LaunchCost(double GpuSeconds, double HostSeconds, int Kerne
         using var start = CudaEvent.Create(context, EventTiming.On);
         using var end = CudaEvent.Create(context, EventTiming.On);
         var shape = new LaunchShape(1, 256);
-        var (gpu, host) = (new List<double>(), new List<double>());
+        var (gpu, host, inGraph) = (new List<double>(), new List<double>(), new List<double>());
         bool ahead = true;
         int fills = FirstFills;
 
+        void Burst()
+        {
+            for (int i = 0; i < BurstLaunches; i++)
+            {
+                zero.Launch(stream, shape, memory.Start, (long)Tiny);
+            }
+        }
+
         // The first burst warms up.
-        for (int burst = 0; burst <= Launches / Burst; burst++)
+        for (int burst = 0; burst <= Launches / BurstLaunches; burst++)
         {
             for (int attempt = 0; ; attempt++)
             {
@@ -51,10 +62,7 @@ public sealed record LaunchCost(double GpuSeconds, double HostSeconds, int Kerne
 
                 long before = Stopwatch.GetTimestamp();
                 stream.Record(start);
-                for (int i = 0; i < Burst; i++)
-                {
-                    zero.Launch(stream, shape, memory.Start, (long)Tiny);
-                }
+                Burst();
 
                 stream.Record(end);
                 double queued = Stopwatch.GetElapsedTime(before).TotalSeconds;
@@ -68,8 +76,8 @@ public sealed record LaunchCost(double GpuSeconds, double HostSeconds, int Kerne
 
                 if (burst > 0)
                 {
-                    gpu.Add(end.MillisecondsSince(start) / 1e3 / Burst);
-                    host.Add(queued / Burst);
+                    gpu.Add(end.MillisecondsSince(start) / 1e3 / BurstLaunches);
+                    host.Add(queued / BurstLaunches);
                     ahead &= waited;
                 }
 
@@ -77,7 +85,21 @@ public sealed record LaunchCost(double GpuSeconds, double HostSeconds, int Kerne
             }
         }
 
-        return new LaunchCost(Median(gpu), Median(host), gpu.Count * Burst, ahead);
+        using var graph = CudaGraph.Capture(context, stream, Burst);
+        for (int burst = 0; burst <= Launches / BurstLaunches; burst++)
+        {
+            stream.Fill(memory.Start, 0, held);
+            stream.Record(start);
+            graph.Launch(stream);
+            stream.Record(end);
+            end.Synchronize();
+            if (burst > 0)
+            {
+                inGraph.Add(end.MillisecondsSince(start) / 1e3 / BurstLaunches);
+            }
+        }
+
+        return new LaunchCost(Median(gpu), Median(host), gpu.Count * BurstLaunches, ahead) { GraphSeconds = Median(inGraph) };
     }
 
     private static double Median(List<double> values)

@@ -88,6 +88,9 @@ public sealed record HardwareProfile
     /// <summary>From the start of one small kernel to the start of the next in a full queue.</summary>
     public required Figure KernelLaunchSeconds { get; init; }
 
+    /// <summary>The same where both are of one CUDA graph; null for a CPU and where nothing is known.</summary>
+    public required Figure? GraphLaunchSeconds { get; init; }
+
     /// <summary>The least tokens of a chunk in the published reference system on this machine; null where it has none.</summary>
     public required Figure? ReferenceMinChunkTokens { get; init; }
 
@@ -117,6 +120,17 @@ public sealed record HardwareProfile
 
     /// <summary>What a run takes of the device memory beside its arena.</summary>
     public DeviceReserve Reserve => new(ReservedDevice);
+
+    /// <summary>
+    /// The machine where whole steps are launched as CUDA graphs: a launch costs less. Half is assumed where the profile does not say it:
+    /// of kernels that do nothing, others measured 0.58 us a node of a graph against 2.7 us a launch (ahrefs/ocannl, issue 488), and
+    /// kernels have a beginning and an end besides.
+    /// </summary>
+    public HardwareProfile InGraphs => this with
+    {
+        KernelLaunchSeconds = GraphLaunchSeconds
+            ?? new Figure(KernelLaunchSeconds.Value / 2, FigureKind.Estimate, "half of kernel_launch_s; to be measured"),
+    };
 
     /// <summary>Dense peak of matrix products with operands of a type.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a type that matrices have.</exception>

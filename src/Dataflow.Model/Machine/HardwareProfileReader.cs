@@ -15,7 +15,7 @@ public static class HardwareProfileReader
     [
         "name", "aliases", "device_names", "kind", "compute_capability", "sm_count", "device_memory_bytes", "reserved_device_bytes",
         "peak_flops_per_s", "memory_bandwidth_bytes_per_s", .. LinkDirection.All.Select(d => d.Name), "kernel_launch_s",
-        "reference_min_chunk_tokens", "power_limit_w", "host_memory_bandwidth_bytes_per_s", "efficiency", "kernels",
+        "graph_launch_s", "reference_min_chunk_tokens", "power_limit_w", "host_memory_bandwidth_bytes_per_s", "efficiency", "kernels",
     ];
 
     /// <summary>The profile in <paramref name="json"/>.</summary>
@@ -53,6 +53,8 @@ public static class HardwareProfileReader
             MemoryBandwidthBytesPerSecond = fields.Positive("memory_bandwidth_bytes_per_s"),
             Links = [.. LinkDirection.All.Where(d => d.Far == MemoryTier.Host || fields.Has(d.Name)).Select(d => Link(fields, d.Name))],
             KernelLaunchSeconds = fields.Seconds("kernel_launch_s"),
+            GraphLaunchSeconds = !gpu ? fields.NoFigure("graph_launch_s")
+                : fields.Has("graph_launch_s") ? fields.Seconds("graph_launch_s") : null,
             ReferenceMinChunkTokens = fields.Has("reference_min_chunk_tokens")
                 ? fields.Whole("reference_min_chunk_tokens", 1, 1 << 24)
                 : null,

@@ -41,6 +41,7 @@ public static class HardwareProfileWriter
         }
 
         Add(root, "kernel_launch_s", profile.KernelLaunchSeconds);
+        Add(root, "graph_launch_s", profile.GraphLaunchSeconds);
         Add(root, "reference_min_chunk_tokens", profile.ReferenceMinChunkTokens);
         Add(root, "power_limit_w", profile.PowerLimitWatts);
         Add(root, "host_memory_bandwidth_bytes_per_s", profile.HostMemoryBandwidthBytesPerSecond);

@@ -67,6 +67,9 @@ public static class CalibratedProfile
                     ? "median distance of 2000 small kernels, by the host's clock"
                     : "median distance of 2000 small kernels that were queued before the first began, by the GPU's events"
             ),
+            GraphLaunchSeconds = link.GraphLaunch is { } inGraph
+                ? Measured(inGraph, "the same of graphs of 500 kernels, their beginning included")
+                : null,
             ReferenceMinChunkTokens = null,
             PowerLimitWatts = PowerLimit(how.Device.Kind) is { } watts ? Measured(watts, "the enforced limit, by NVML") : null,
             HostMemoryBandwidthBytesPerSecond = null,

@@ -76,7 +76,7 @@ public sealed record Calibration(DeviceOptions Device, Recipe Recipe, double Sec
         var workload = new Workload(source.Model, Recipe, new Geometry(32, 1, 32, 1, 1, 32), WorkloadKind.Training);
         bool gpu = Device.Kind == DeviceKind.Cuda;
         double seconds = Device.Kind == DeviceKind.CudaEmulated ? 0 : Seconds * LinkShare;
-        Func<double>? launch = Device.Gpu is { } on ? () => LaunchOn(on) : null;
+        Func<LaunchCost>? launch = Device.Gpu is { } on ? () => LaunchOn(on) : null;
         return LinkFigures.Measure(
             s => (ITimedDevice)Device.Create(s, workload),
             gpu ? OnGpu : OnCpu,
@@ -87,10 +87,10 @@ public sealed record Calibration(DeviceOptions Device, Recipe Recipe, double Sec
     }
 
     // By the GPU's own clock: the host queues launches more slowly than small kernels run, and its clock would show that instead.
-    private static double LaunchOn(CudaGpu gpu)
+    private static LaunchCost LaunchOn(CudaGpu gpu)
     {
         using var context = CudaContext.Open(gpu);
-        return LaunchCost.Measure(context, GpuAccess.KernelsFor(gpu)).GpuSeconds;
+        return LaunchCost.Measure(context, GpuAccess.KernelsFor(gpu));
     }
 
     /// <summary>Steps of one case: at least one is measured after the one that warms up.</summary>

@@ -20,6 +20,9 @@ public sealed record LinkFigures(
     double Launch
 )
 {
+    /// <summary>Seconds of a launch within a CUDA graph; null where nothing has graphs.</summary>
+    public double? GraphLaunch { get; private init; }
+
     private const int SmallCopies = 256;
     private const int Launches = LaunchCost.Launches;
     private static readonly Bytes SmallCopy = new(1 << 10);
@@ -29,13 +32,13 @@ public sealed record LinkFigures(
     /// <param name="size">Of one copy: what objects of the models have.</param>
     /// <param name="copies">Of that size, in each direction.</param>
     /// <param name="seconds">For all of it, about.</param>
-    /// <param name="launch">Seconds of a launch by the device's own clock; null: by the host's.</param>
+    /// <param name="launch">What launches take by the device's own clock; null: the host's measures them.</param>
     public static LinkFigures Measure(
         Func<Schedule, ITimedDevice> create,
         Bytes size,
         int copies,
         double seconds,
-        Func<double>? launch = null
+        Func<LaunchCost>? launch = null
     )
     {
         const int parts = 6;
@@ -55,11 +58,15 @@ public sealed record LinkFigures(
 
         double[] both = Rates(TransferSchedule.Copies(copies, copies, size));
         int inbound = StepStreams.Of(LinkDirection.HostToDevice), outbound = StepStreams.Of(LinkDirection.DeviceToHost);
+        var launches = launch?.Invoke();
         return new LinkFigures(
             Rates(TransferSchedule.Copies(copies, 0, size))[inbound], both[inbound],
             Rates(TransferSchedule.Copies(0, copies, size))[outbound], both[outbound],
             each(TransferSchedule.Copies(SmallCopies, 0, SmallCopy)), each(TransferSchedule.Copies(0, SmallCopies, SmallCopy)),
-            launch?.Invoke() ?? each(TransferSchedule.Launches(Launches)));
+            launches?.GpuSeconds ?? each(TransferSchedule.Launches(Launches)))
+        {
+            GraphLaunch = launches?.GraphSeconds,
+        };
     }
 
     /// <summary>Bytes a second by stream, over all copies of steps that were measured one by one; the first step warms up.</summary>

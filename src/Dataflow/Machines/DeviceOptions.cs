@@ -21,6 +21,19 @@ public enum DeviceKind
     CudaEmulated,
 }
 
+/// <summary>Whether steps of a GPU are launched as CUDA graphs.</summary>
+public enum GraphUse
+{
+    /// <summary>Where the simulator says that launches bind, and the budget has room for a graph.</summary>
+    Auto,
+
+    /// <summary>They are.</summary>
+    On,
+
+    /// <summary>They are launched op by op.</summary>
+    Off,
+}
+
 /// <summary>Where a plan runs.</summary>
 /// <param name="Kind">Which device.</param>
 /// <param name="Threads">Threads of the CPU's kernels.</param>
@@ -28,6 +41,9 @@ public enum DeviceKind
 public sealed record DeviceOptions(DeviceKind Kind, int Threads, int? Interleaving)
 {
     private static readonly Lazy<bool> s_hasGpu = new(HasGpu);
+
+    /// <summary>Whether steps of training are launched as CUDA graphs; results do not depend on it.</summary>
+    public GraphUse Graphs { get; init; }
 
     /// <summary>The CPU, with all its processors.</summary>
     public static DeviceOptions Cpu => new(DeviceKind.Cpu, Environment.ProcessorCount, null);
@@ -67,12 +83,16 @@ public sealed record DeviceOptions(DeviceKind Kind, int Threads, int? Interleavi
 
     /// <summary>Makes the device with the arenas of a schedule.</summary>
     /// <exception cref="MachineException">The machine lacks what it takes.</exception>
-    public IDevice Create(Schedule schedule, Workload workload) =>
+    public IDevice Create(Schedule schedule, Workload workload) => Create(schedule, workload, null);
+
+    /// <summary>The same, and how a GPU runs steps; null: op by op.</summary>
+    /// <exception cref="MachineException">The machine lacks what it takes.</exception>
+    internal IDevice Create(Schedule schedule, Workload workload, CudaDeviceSettings? settings) =>
         Refusal(OperatingSystem.IsLinux(), RuntimeInformation.ProcessArchitecture, RuntimeInformation.OSDescription) is { } refusal
             ? throw new MachineException(refusal)
             : Kind switch
             {
-                DeviceKind.Cuda or DeviceKind.CudaEmulated => Annotated(schedule, () => OnGpu(schedule, workload)),
+                DeviceKind.Cuda or DeviceKind.CudaEmulated => Annotated(schedule, () => OnGpu(schedule, workload, settings)),
                 _ => Interleaving is { } seed
                     ? new InterleavedCpuDevice(schedule, workload, Threads, seed)
                     : new CpuDevice(schedule, workload, Threads),
@@ -103,7 +123,7 @@ public sealed record DeviceOptions(DeviceKind Kind, int Threads, int? Interleavi
         return profiler is null ? create() : new AnnotatedDevice(create(), schedule, profiler);
     }
 
-    private CudaDevice OnGpu(Schedule schedule, Workload workload)
+    private CudaDevice OnGpu(Schedule schedule, Workload workload, CudaDeviceSettings? settings)
     {
         var gpu = Gpu!;
         if (CudaEmulation.IsOn)
@@ -111,6 +131,6 @@ public sealed record DeviceOptions(DeviceKind Kind, int Threads, int? Interleavi
             CudaEmulation.Seed((ulong)(Interleaving ?? 0));
         }
 
-        return new CudaDevice(schedule, workload, CudaContext.Open(gpu), GpuAccess.KernelsFor(gpu));
+        return new CudaDevice(schedule, workload, CudaContext.Open(gpu), GpuAccess.KernelsFor(gpu), settings);
     }
 }

@@ -30,8 +30,9 @@ public sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
     /// <param name="device">Where it runs.</param>
     /// <param name="named">What --hardware says; null if nothing.</param>
     /// <param name="free">Memory that the run leaves free.</param>
+    /// <param name="graphs">Steps are launched as CUDA graphs.</param>
     /// <param name="remember">Whether such a measurement may be kept, and one that was kept be used.</param>
-    public static Prediction? For(TrainingPlan plan, DeviceOptions device, HardwareProfile? named, Bytes free, bool remember)
+    public static Prediction? For(TrainingPlan plan, DeviceOptions device, HardwareProfile? named, Bytes free, bool graphs, bool remember)
     {
         if (device.Interleaving is not null || HardwareFiles.ThisMachine(device.Kind, named) is not { } machine)
         {
@@ -42,7 +43,8 @@ public sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
             device.Kind == DeviceKind.Cpu && machine != named && machine.Kernels is null
                 ? QuickMeasurement.Of(device, plan.Workload.Recipe, free, remember)
                 : null;
-        return For(plan, quick?.Profile ?? machine) with { IsQuick = quick is not null, TakenByOthers = quick?.TakenByOthers ?? 0 };
+        var rates = quick?.Profile ?? (graphs ? machine.InGraphs : machine);
+        return For(plan, rates) with { IsQuick = quick is not null, TakenByOthers = quick?.TakenByOthers ?? 0 };
     }
 
     /// <summary>Seconds of a step by itself on a machine.</summary>

@@ -1,4 +1,5 @@
 using Dataflow.Corpora;
+using Dataflow.Cuda;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Runtime;
@@ -149,9 +150,12 @@ internal sealed record PreparedRun : IDisposable
         var saving = settings.Saves is { } wanted ? SavePlan.For(wanted, plan, RunWatch.Longest(progress, settings.Watch), free) : null;
         CheckDisks(settings, plan, saving);
         ExportFolder.Prepare(settings, source, plan.Workload.Recipe);
-        var prediction = Prediction.For(plan, settings.Plan.Device, settings.Plan.Hardware, free, by.Remembers);
+        var place = settings.Plan.Device;
+        var graphs = GraphChoice.Of(plan, place, HardwareFiles.ThisMachine(place.Kind, settings.Plan.Hardware));
+        var prediction = Prediction.For(plan, place, settings.Plan.Hardware, free, graphs.Used, by.Remembers);
         var memory = parts.Own(GpuBudget.Watch(settings.Plan.Device, plan));
-        var device = parts.Own(settings.Plan.Device.Create(plan));
+        var launching = new CudaDeviceSettings { Graphs = graphs.Used, GraphsRefused = place.Graphs == GraphUse.Auto ? Note : null };
+        var device = parts.Own(place.Create(plan.Schedule, plan.Workload, launching));
         memory?.Check(plan);
         var validation = parts.Own(Validation.Open(settings, held, plan, device));
         var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor, settings.Seed)
@@ -172,6 +176,7 @@ internal sealed record PreparedRun : IDisposable
 
         tell(
             new RunEvent.Noted([
+                .. graphs.Note is { } why ? [why] : Array.Empty<string>(),
                 .. source.TrainingNotes,
                 .. source.NotesOf(settings.Plan.Seqlen),
                 .. data.NotesOf(plan.Workload.Geometry),
