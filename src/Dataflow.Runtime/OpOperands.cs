@@ -132,12 +132,15 @@ public readonly struct OpOperands
     /// <summary>Address of a tensor; 0 if there is none.</summary>
     public nuint Pointer(Operand? operand) => operand is { } some ? Pointer(some) : 0;
 
-    /// <summary>A tensor of floating-point numbers, dense.</summary>
+    /// <summary>A tensor of floating-point numbers.</summary>
     public Tensor Tensor(Operand operand)
     {
         var place = program.Places[operand];
         bool byToken = place.Tokens is TokenAxis.Rows or TokenAxis.SubChunkRows;
-        return new Tensor(Pointer(operand), place.Type, byToken ? tokens : (int)place.Rows, (int)place.Columns);
+        return new Tensor(Pointer(operand), place.Type, byToken ? tokens : (int)place.Rows, (int)place.Columns)
+        {
+            Stride = (int)place.Stride,
+        };
     }
 
     /// <summary>A tensor, if there is one.</summary>
@@ -181,7 +184,7 @@ public readonly struct OpOperands
     private long SkippedElements(TensorPlace place) =>
         place.Tokens switch
         {
-            TokenAxis.Rows => firstToken * place.Columns,
+            TokenAxis.Rows => firstToken * place.Stride,
             TokenAxis.Columns => firstToken,
             _ => 0,
         };

@@ -2,9 +2,24 @@ using Dataflow.Model;
 
 namespace Dataflow.Runtime;
 
-/// <summary>A dense row-major matrix in an arena, by its address there; what the address means is the device's affair.</summary>
+/// <summary>
+/// A row-major matrix in an arena, by its address there; what the address means is the device's affair. It is dense, but for operands of
+/// products, which may be columns of a wider one.
+/// </summary>
 public readonly record struct Tensor(nuint Address, DType Type, int Rows, int Columns)
 {
+    private readonly int stride;
+
+    /// <summary>Elements from one row to the next.</summary>
+    public int Stride
+    {
+        get => stride == 0 ? Columns : stride;
+        init => stride = value;
+    }
+
+    /// <summary>Rows follow each other without gaps.</summary>
+    public bool IsDense => Stride == Columns;
+
     /// <summary>Bytes of all elements.</summary>
     public long Bytes => Type.SizeOf((long)Rows * Columns).Value;
 
@@ -13,7 +28,7 @@ public readonly record struct Tensor(nuint Address, DType Type, int Rows, int Co
     {
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)first + count, Rows, nameof(count));
-        return this with { Address = Address + (nuint)((long)first * Columns * Type.Size()), Rows = count };
+        return this with { Address = Address + (nuint)((long)first * Stride * Type.Size()), Rows = count };
     }
 }
 

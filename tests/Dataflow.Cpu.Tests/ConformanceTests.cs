@@ -64,3 +64,5 @@ public sealed class TargetWeightTests : TargetWeightConformance<CpuDevices>;
 
 [Trait("Slow", "true")]
 public sealed class AccumulationTests : AccumulationConformance<CpuDevices>;
+
+public sealed class AdapterTests : AdapterConformance<CpuDevices>;

@@ -98,3 +98,6 @@ public sealed class GraphStepShapeTests : StepShapeConformance<EmulatedGraphDevi
 [Trait("Slow", "true")]
 [Trait("Soak", "true")]
 public sealed class GraphOptimizerTests : OptimizerConformance<EmulatedGraphDevices>;
+
+[Trait("Slow", "true")]
+public sealed class AdapterTests : AdapterConformance<EmulatedDevices>;

@@ -41,7 +41,7 @@ public readonly unsafe struct Matrix
 
     /// <summary>An operand of a call: on this device an address is one of the process.</summary>
     internal Matrix(in Tensor tensor)
-        : this((void*)tensor.Address, tensor.Type, tensor.Rows, tensor.Columns)
+        : this((void*)tensor.Address, tensor.Type, tensor.Rows, tensor.Columns, tensor.Stride)
     {
     }
 

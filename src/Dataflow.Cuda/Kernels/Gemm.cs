@@ -126,16 +126,26 @@ internal sealed class Gemm(CublasLt library, DevicePointer workspace) : IDisposa
     }
 
     /// <summary>A matrix without its address.</summary>
-    private readonly record struct Stored(int Rows, int Columns, DType Type)
+    /// <param name="Rows">Of the matrix.</param>
+    /// <param name="Columns">Of the matrix.</param>
+    /// <param name="Stride">Elements from row to row.</param>
+    /// <param name="Type">Of the elements.</param>
+    /// <param name="IsAligned">All its rows start on 16 bytes.</param>
+    private readonly record struct Stored(int Rows, int Columns, int Stride, DType Type, bool IsAligned)
     {
-        public static Stored Of(in Tensor tensor) => new(tensor.Rows, tensor.Columns, tensor.Type);
-
-        public bool IsAligned => Launches.IsAligned(Type, Columns);
+        public static Stored Of(in Tensor tensor) =>
+            new(
+                tensor.Rows,
+                tensor.Columns,
+                tensor.Stride,
+                tensor.Type,
+                Launches.IsAligned(tensor.Type, tensor.Stride) && tensor.Address % 16 == 0
+            );
 
         public uint ElementBytes => (uint)Type.Size();
 
         /// <summary>A row-major matrix of r rows and n columns is a column-major one of n rows and r columns.</summary>
         public MatrixLayout Layout() =>
-            MatrixLayout.Create(Type == DType.Float32 ? BlasType.Float32 : BlasType.BFloat16, Columns, Rows, Columns);
+            MatrixLayout.Create(Type == DType.Float32 ? BlasType.Float32 : BlasType.BFloat16, Columns, Rows, Stride);
     }
 }

@@ -4,7 +4,7 @@ using Dataflow.Runtime;
 
 namespace Dataflow.Cuda.Kernels;
 
-/// <summary>A matrix product as a step will ask for it; the addresses do not count.</summary>
+/// <summary>A matrix product as a step will ask for it; of addresses their alignment counts.</summary>
 internal readonly record struct Product(Tensor A, Transpose TransposeA, Tensor B, Transpose TransposeB, Tensor C, bool Adds)
 {
     /// <summary>A row of the result's type is added to each of its rows.</summary>
@@ -40,7 +40,10 @@ internal static class Products
         {
             var place = program.Places[operand];
             bool weight = operand.Tensor is TensorName.Weight or TensorName.WeightGradient or TensorName.DenseWeight;
-            return new Tensor(0, place.Type, weight ? (int)place.Rows : tokens, (int)place.Columns);
+            return new Tensor((nuint)place.Offset.Value, place.Type, weight ? (int)place.Rows : tokens, (int)place.Columns)
+            {
+                Stride = (int)place.Stride,
+            };
         }
 
         bool[] addsOrNot = [false, true];

@@ -9,7 +9,12 @@ internal static partial class DecoderBlock
 {
     /// <summary>The gradient of the residual stream in place, from y's to x's, and of every weight that is trained.</summary>
     public static ImmutableArray<KernelCall> Backward(ModelConfig model, LayerKind kind) =>
-        [.. WithProducts(model, kind).Where(c => GradientOf(c) is not { } weight || kind.Trains(weight))];
+        
+        [
+            .. AdapterCalls
+                .Backward(kind.Adapter, WithProducts(model, kind))
+                .Where(c => GradientOf(c) is not { } weight || kind.Trains(weight)),
+        ];
 
     /// <summary>The parameter that a call is there for alone.</summary>
     private static WeightName? GradientOf(KernelCall call) =>

@@ -47,7 +47,10 @@ internal static partial class DecoderBlock
     }
 
     /// <summary>x to y; every tensor that a backward may want on the way.</summary>
-    public static ImmutableArray<KernelCall> Forward(ModelConfig model, LayerKind kind)
+    public static ImmutableArray<KernelCall> Forward(ModelConfig model, LayerKind kind) =>
+        AdapterCalls.Forward(kind.Adapter, BaseForward(model, kind));
+
+    private static ImmutableArray<KernelCall> BaseForward(ModelConfig model, LayerKind kind)
     {
         var ffnInput = FfnInput(model);
         return

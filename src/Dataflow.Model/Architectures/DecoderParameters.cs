@@ -24,6 +24,10 @@ internal sealed class DecoderParameters
             .. (kind.Attends ? parameters.Attention() : parameters.Convolution()).Select(InLayer),
             .. parameters.FeedForward().Select(p => InLayer(p) with { Group = kind.FfnApart ? 1 : 0 }),
         ];
+        if (kind.Adapter is { } adapter)
+        {
+            all = all.SelectMany(p => adapter.Parameters(p).Prepend(p));
+        }
 
         // What is stored alike, and what is trained, lies together, so that a layer is in as few objects as can be.
         return [.. all.OrderBy(p => p.Group).ThenBy(p => p.Storage is not null).ThenBy(p => !p.IsTrained)];

@@ -80,4 +80,44 @@ public enum WeightName
 
     /// <summary>[D, D], of its result.</summary>
     ConvolutionOut,
+
+    /// <summary>[ranks, D], of adapters of Q, K and V, those that there are; the first of the names of adapters.</summary>
+    QkvA,
+
+    /// <summary>[n_heads x head_dim, rank]; where a checkpoint has Q, K and V in one matrix, of all its rows.</summary>
+    QueryB,
+
+    /// <summary>[n_kv_heads x head_dim, rank].</summary>
+    KeyB,
+
+    /// <summary>[n_kv_heads x head_dim, rank].</summary>
+    ValueB,
+
+    /// <summary>[rank, n_heads x head_dim].</summary>
+    AttentionOutA,
+
+    /// <summary>[D, rank].</summary>
+    AttentionOutB,
+
+    /// <summary>[ranks, D], of gate and up.</summary>
+    GateUpA,
+
+    /// <summary>[F, rank]; where a checkpoint has gate and up in one matrix, of all its rows.</summary>
+    GateB,
+
+    /// <summary>[F, rank].</summary>
+    UpB,
+
+    /// <summary>[rank, F].</summary>
+    DownA,
+
+    /// <summary>[D, rank].</summary>
+    DownB,
+}
+
+/// <summary>Facts about a <see cref="WeightName"/>.</summary>
+public static class WeightNameFacts
+{
+    /// <summary>It is an adapter's, not the model's own.</summary>
+    public static bool IsOfAdapter(this WeightName name) => name >= WeightName.QkvA;
 }

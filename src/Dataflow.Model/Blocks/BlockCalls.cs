@@ -96,20 +96,21 @@ internal static class BlockCalls
         IReadOnlySet<TensorName> available
     )
     {
-        var needed = new HashSet<TensorName>(wanted.Where(t => !available.Contains(t)));
+        // By product, where there is a tensor for each: of those of low rank.
+        var needed = new HashSet<Operand>(wanted.Where(t => !available.Contains(t)).Select(t => (Operand)t));
         var calls = new List<KernelCall>();
         foreach (var call in DecoderBlock.Forward(model, kind).Reverse())
         {
-            if (!call.Writes.Any(o => needed.Contains(o.Tensor)))
+            if (!call.Writes.Concat(call.Updates).Any(o => needed.Contains(o.Whole)))
             {
                 continue;
             }
 
-            calls.Add(call.Only(o => needed.Contains(o.Tensor)));
+            calls.Add(call.Only(o => needed.Contains(o.Whole)));
             foreach (var operand in call.Reads)
             {
-                var tensor = operand.Tensor == KvWindow && !available.Contains(KvWindow) ? KvPiece : operand.Tensor;
-                if (!available.Contains(tensor) && tensor is not (Weight or FirstKey or FirstKeyInWindow))
+                var tensor = operand.Tensor == KvWindow && !available.Contains(KvWindow) ? KvPiece : operand.Whole;
+                if (!available.Contains(tensor.Tensor) && tensor.Tensor is not (Weight or FirstKey or FirstKeyInWindow))
                 {
                     needed.Add(tensor);
                 }

@@ -25,11 +25,23 @@ public sealed record TensorPlace(string Role, Bytes Offset, DType Type, long Row
     /// <summary>Where a chunk's tokens are in it.</summary>
     public TokenAxis Tokens { get; init; }
 
+    /// <summary>Elements from one row to the next, where these are columns of a wider tensor.</summary>
+    public long? RowStride { get; init; }
+
+    /// <summary>Elements from one row to the next.</summary>
+    public long Stride => RowStride ?? Columns;
+
     /// <summary>Its bytes.</summary>
     public Bytes Size => Type.SizeOf(checked(Rows * Columns));
 
     /// <summary>Bytes of a row.</summary>
     public long RowSize => Type.SizeOf(Columns).Value;
+
+    /// <summary>Where some of its columns are, or some of its rows.</summary>
+    public TensorPlace Of(Slice slice) =>
+        slice.IsWhole ? this
+        : slice.OfRows ? this with { Offset = Offset + Type.SizeOf(slice.First * Stride), Rows = slice.Count }
+        : this with { Offset = Offset + Type.SizeOf(slice.First), Columns = slice.Count, RowStride = Stride };
 }
 
 /// <summary>A fixed list of kernel calls and the place of every tensor that they name.</summary>

@@ -26,6 +26,9 @@ public sealed record LayerKind(
     /// <summary>Parameters that training leaves as they are where the others are trained.</summary>
     public WeightSet FrozenWeights { get; init; }
 
+    /// <summary>What an adapter adds to its products; null: nothing.</summary>
+    public LayerAdapter? Adapter { get; init; }
+
     /// <summary>
     /// It has no keys and values of its own: its queries attend to those, after norm and rotation, of the nearest layer below that has.
     /// </summary>
@@ -52,7 +55,7 @@ public sealed record LayerKind(
     public bool HasState => ConvolutionTaps is not null;
 
     /// <summary>Whether training changes a parameter.</summary>
-    public bool Trains(WeightName weight) => !Frozen && !FrozenWeights.Has(weight);
+    public bool Trains(WeightName weight) => weight.IsOfAdapter() || (!Frozen && !FrozenWeights.Has(weight));
 }
 
 /// <summary>The kinds of a model's layers from the first one on, over and over: layer l is of kind l modulo their number.</summary>

@@ -128,7 +128,7 @@ public sealed partial class LayerPrograms
         var produced = DecoderBlock.Forward(model, Kind).SelectMany(c => c.Writes).Select(o => o.Tensor).ToHashSet();
         var wanted = backward.SelectMany(c => c.Reads.Concat(c.Updates)).Select(o => o.Tensor)
             .Select(t => t == TensorName.KvWindow ? TensorName.KvPiece : t)
-            .Where(t => produced.Contains(t) && t is not (TensorName.Output or TensorName.Ffn));
+            .Where(t => produced.Contains(t) && t is not (TensorName.Output or TensorName.Ffn or TensorName.LowRank));
         return (BlockCalls.Recompute(model, Kind, wanted, available), backward);
     }
 
@@ -162,6 +162,11 @@ public sealed partial class LayerPrograms
 
     private TensorPlace WeightPlace(Operand operand)
     {
+        if (operand.Tensor is TensorName.LowRank or TensorName.GradLowRank)
+        {
+            return shapes.LowRank(Kind.Adapter!.RanksOf(operand.Weight));
+        }
+
         bool gradient = operand.Tensor == TensorName.WeightGradient;
         int part = 0;
         while (!Parts[part].Has(operand.Weight))

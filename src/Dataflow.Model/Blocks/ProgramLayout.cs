@@ -4,7 +4,7 @@ namespace Dataflow.Model;
 
 /// <summary>Gives every tensor that a list of calls names its place.</summary>
 /// <param name="shapes">Of the tensors.</param>
-/// <param name="weight">Where a weight is, or its gradient; what its dense copy is like.</param>
+/// <param name="weight">Where a weight is, or its gradient; what its dense copy is like, or what is of its adapter.</param>
 internal sealed class ProgramLayout(TensorShapes shapes, Func<Operand, ImmutableArray<KernelCall>, int, TensorPlace> weight)
 {
     /// <summary>A program.</summary>
@@ -23,7 +23,7 @@ internal sealed class ProgramLayout(TensorShapes shapes, Func<Operand, Immutable
             .SelectMany(c => c.Operands)
             .Distinct()
             .Where(o => !saved.ContainsKey(o.Tensor) && !IsWeight(o.Tensor))
-            .Select(o => (o.Tensor, Place: PlaceOf(o)))
+            .Select(o => (o.Tensor, Place: PlaceOf(o.Whole)))
             .Where(o => o.Place.Role == Roles.Scratch)
             .GroupBy(o => o.Tensor, o => o.Place.Size)
             .ToDictionary(t => t.Key, t => t.Aggregate(Bytes.Max));
@@ -31,20 +31,25 @@ internal sealed class ProgramLayout(TensorShapes shapes, Func<Operand, Immutable
         var places = ImmutableDictionary.CreateBuilder<Operand, TensorPlace>();
         foreach (var operand in calls.SelectMany(c => c.Operands).Distinct())
         {
-            places[operand] = operand.Tensor switch
+            var whole = operand.Tensor switch
             {
                 var t when IsWeight(t) => weight(operand, calls, rows),
-                var t when saved.TryGetValue(t, out var offset) => shapes.Of(t) with { Role = Roles.Activations, Offset = offset },
+                var t when saved.TryGetValue(t, out var offset) => PlaceOf(operand) with { Role = Roles.Activations, Offset = offset },
                 var t when scratch.TryGetValue(t, out var offset) => PlaceOf(operand) with { Offset = offset },
-                var t => shapes.Of(t, rows),
+                _ => PlaceOf(operand),
             };
+            places[operand] = whole.Of(operand.Slice);
         }
 
         return new BlockProgram(calls, places.ToImmutable(), length);
 
         TensorPlace PlaceOf(Operand operand) =>
-            operand.Tensor == TensorName.DenseWeight ? weight(operand, calls, rows) : shapes.Of(operand.Tensor, rows);
+            IsOfWeight(operand.Tensor) ? weight(operand, calls, rows) : shapes.Of(operand.Tensor, rows);
     }
+
+    /// <summary>It is as large as a weight says.</summary>
+    private static bool IsOfWeight(TensorName tensor) =>
+        tensor is TensorName.DenseWeight or TensorName.LowRank or TensorName.GradLowRank;
 
     private static bool IsWeight(TensorName tensor) => tensor is TensorName.Weight or TensorName.WeightGradient;
 }

@@ -218,4 +218,13 @@ public enum TensorName
 
     /// <summary>[T, D].</summary>
     GradConvolutionOutput,
+
+    /// <summary>
+    /// [T, ranks] a product's input times the A of its adapters; which product is in <see cref="Operand.Weight"/>. Those of a program
+    /// follow each other in one place.
+    /// </summary>
+    LowRank,
+
+    /// <summary>[T, ranks] its gradient, likewise.</summary>
+    GradLowRank,
 }

@@ -96,6 +96,10 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
     private static CudnnCalls? Calls(ModelConfig model, Recipe recipe, Geometry geometry, LayerKind? kind, CudnnPass pass) =>
         kind is null ? null : CudnnCalls.Of(new AttentionWorkload(model, recipe, geometry), kind, pass, out _);
 
+    /// <summary>Of what is of so many ranks.</summary>
+    public TensorPlace LowRank(int ranks) =>
+        new(Roles.Scratch, Bytes.Zero, recipe.Activations, geometry.ChunkTokens, ranks) { Tokens = TokenAxis.Rows };
+
     /// <summary>What a norm keeps of a token: the root, or the mean too.</summary>
     private long Statistics => model.Norm == NormKind.Rms ? 1 : 2;
 

@@ -46,17 +46,41 @@ public sealed class FrozenTensors : IEquatable<FrozenTensors>
         model = model with { Frozen = null };
         var meant = NamePattern.Parse(text).Of(model, Option).Select(p => p.Name).ToHashSet();
         var all = NamedParameter.All(model).ToList();
-        CheckTogether(all, meant);
+        var trained = all.Where(p => p.Spec.IsTrained && !meant.Contains(p.Name)).ToList();
+        return trained.Count > 0
+            ? Of(model, text, meant, trained.Select(p => p.Layer?.Index ?? model.LayerCount), Option)
+            : throw new UserErrorException($"{Option} {text}: nothing of {model.Name} would be trained; freeze less");
+    }
+
+    /// <summary>All tensors but some.</summary>
+    /// <param name="model">Whose tensors.</param>
+    /// <param name="trained">Those that training changes.</param>
+    /// <param name="adapted">Layers in which it changes what is no tensor of the model.</param>
+    /// <param name="option">What the tensors were given for, as messages name it.</param>
+    /// <exception cref="UserErrorException">Tensors that are trained or frozen together are not.</exception>
+    internal static FrozenTensors AllBut(
+        ModelConfig model, IReadOnlyCollection<NamedParameter> trained, IEnumerable<Layer> adapted, string option)
+    {
+        var meant = NamedParameter.All(model).Select(p => p.Name).Except(trained.Select(p => p.Name)).ToHashSet();
+        var layers = trained.Select(p => p.Layer?.Index ?? model.LayerCount).Concat(adapted.Select(l => l.Index));
+        return Of(model, "", meant, layers, option);
+    }
+
+    /// <param name="model">Whose tensors.</param>
+    /// <param name="text">What they were given as.</param>
+    /// <param name="meant">Their names.</param>
+    /// <param name="trained">Layers in which something is trained, those after the last for the head.</param>
+    /// <param name="option">For messages.</param>
+    private static FrozenTensors Of(ModelConfig model, string text, HashSet<string> meant, IEnumerable<int> trained, string option)
+    {
+        var all = NamedParameter.All(model).ToList();
+        CheckTogether(all, meant, option);
         WeightSet In(Layer? layer) =>
             WeightSet.Of(all.Where(p => p.Layer == layer && meant.Contains(p.Name)).Select(p => p.Spec.Name));
-        var trained = all.Where(p => p.Spec.IsTrained && !meant.Contains(p.Name)).ToList();
-        if (trained.Count == 0)
-        {
-            throw new UserErrorException($"{Option} {text}: nothing of {model.Name} would be trained; freeze less");
-        }
-
-        bool trainsEmbedding = trained.Any(p => p.Classes.HasFlag(ParameterClasses.Embeddings));
-        int lowest = trained.Min(p => p.Layer?.Index ?? model.LayerCount);
+        bool trainsEmbedding = all.Any(p =>
+            p.Spec.IsTrained && p.Classes.HasFlag(ParameterClasses.Embeddings) && !meant.Contains(p.Name)
+        );
+        int lowest = trained.Min();
         if (lowest < model.LayerCount)
         {
             // What it attends to gets its part of the gradients of its source, whose backward they are for.
@@ -76,7 +100,7 @@ public sealed class FrozenTensors : IEquatable<FrozenTensors>
     public override int GetHashCode() => Patterns.GetHashCode(StringComparison.Ordinal);
 
     /// <summary>Refuses a border between tensors that are one matrix in memory, one object, or one kernel's gradients.</summary>
-    private static void CheckTogether(List<NamedParameter> all, HashSet<string> meant)
+    private static void CheckTogether(List<NamedParameter> all, HashSet<string> meant, string option)
     {
         foreach (var group in all.GroupBy(p => (p.Layer, Unit: UnitOf(p))))
         {
@@ -85,7 +109,7 @@ public sealed class FrozenTensors : IEquatable<FrozenTensors>
             if (frozen is not null && other is not null)
             {
                 throw new UserErrorException(
-                    $"{Option}: {frozen.Name} would be frozen and {other.Name} trained, but {Why(group.Key.Unit)}: freeze all of "
+                    $"{option}: {frozen.Name} would be frozen and {other.Name} trained, but {Why(group.Key.Unit)}: freeze all of "
                         + $"{string.Join(", ", group.Select(p => p.Name))}, or none of them"
                 );
             }

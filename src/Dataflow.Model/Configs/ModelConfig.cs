@@ -37,6 +37,9 @@ public sealed record ModelConfig
     /// <summary>What training leaves as it is besides layers of a kind that is frozen; null: nothing.</summary>
     public FrozenTensors? Frozen { get; init; }
 
+    /// <summary>The adapter that is trained or used with it, which leaves all else as it is; null: there is none.</summary>
+    public ModelAdapter? Adapter { get; init; }
+
     /// <summary>Base of the rotary frequencies.</summary>
     public required double RopeTheta { get; init; }
 
@@ -146,14 +149,14 @@ public sealed record ModelConfig
 
     /// <summary>The kind of each layer from the input on.</summary>
     public IEnumerable<LayerKind> Kinds =>
-        Pattern is null && Frozen is null ? Enumerable.Repeat(new LayerKind(FfnDim), LayerCount) : Layers.Select(KindOf);
+        Pattern is null && Left is null ? Enumerable.Repeat(new LayerKind(FfnDim), LayerCount) : Layers.Select(KindOf);
 
     /// <summary>The kind of a layer.</summary>
     public LayerKind KindOf(Layer layer)
     {
         var kind = Pattern?[layer] ?? new LayerKind(FfnDim);
         kind = layer.Index + 1 < LayerCount && SharesKvAt(new Layer(layer.Index + 1)) ? kind with { KvIsRead = !kind.SharesKv } : kind;
-        return Frozen is null ? kind : kind with { FrozenWeights = Frozen.Of(layer) };
+        return Left is null ? kind : kind with { FrozenWeights = Left.Of(layer), Adapter = Adapter?.Of(layer) };
     }
 
     /// <summary>Some layers attend to keys and values of others.</summary>
@@ -182,10 +185,10 @@ public sealed record ModelConfig
     private bool SharesKvAt(Layer layer) => Pattern is { SharesKv: true } pattern && pattern[layer].SharesKv;
 
     /// <summary>Layers from the input on that no backward passes: nothing in or below them is trained.</summary>
-    public int LayersWithoutBackward => Frozen?.LayersWithoutBackward ?? 0;
+    public int LayersWithoutBackward => Left?.LayersWithoutBackward ?? 0;
 
     /// <summary>Whether training changes a parameter of embedding or head.</summary>
-    public bool Trains(WeightName ofEnds) => Frozen?.Trains(ofEnds) ?? true;
+    public bool Trains(WeightName ofEnds) => Left?.Trains(ofEnds) ?? true;
 
     /// <summary>Whether training changes the embedding, which a tied head shares.</summary>
     public bool TrainsEmbedding => Trains(WeightName.EmbeddingTable);
@@ -197,6 +200,18 @@ public sealed record ModelConfig
     /// <param name="patterns">Of their names (<see cref="NamePattern"/>).</param>
     /// <exception cref="UserErrorException">That cannot be frozen.</exception>
     public ModelConfig Freezing(IEnumerable<string> patterns) => this with { Frozen = FrozenTensors.Of(this, patterns) };
+
+    /// <summary>The same with an adapter, which alone is trained.</summary>
+    /// <exception cref="UserErrorException">It cannot have that adapter.</exception>
+    public ModelConfig Adapting(AdapterConfig adapter) =>
+        Frozen is { } frozen
+            ? throw new UserErrorException($"--freeze {frozen.Patterns}: an adapter freezes all of the model; leave out one of the two")
+            : this with { Adapter = ModelAdapter.Of(this with { Adapter = null }, adapter) };
+
+    /// <summary>The same without an adapter.</summary>
+    public ModelConfig Base => Adapter is null ? this : this with { Adapter = null };
+
+    private FrozenTensors? Left => Adapter?.Frozen ?? Frozen;
 
     /// <summary>All numbers; a tied table counts once.</summary>
     public long ParameterCount =>
@@ -249,6 +264,9 @@ public sealed record ModelConfig
     /// <summary>How many layers there are of each kind.</summary>
     private IEnumerable<(LayerKind Kind, int Layers)> KindCounts => Kinds.CountBy(k => k).Select(k => (k.Key, k.Value));
 
+    private long AdapterParameterCount(LayerKind kind) =>
+        kind.Adapter is null ? 0 : DecoderParameters.Of(this, kind).Where(p => p.Name.IsOfAdapter()).Sum(p => p.Count);
+
     private long BlockParameterCount(LayerKind kind) => DecoderParameters.Of(this, kind).Sum(p => p.Count);
 
     private IEnumerable<ParameterSpec> Ends => DecoderVocabulary.Embeddings(this).Concat(DecoderVocabulary.Head(this));
@@ -266,6 +284,7 @@ public sealed record ModelConfig
         double attention = kind.Attends ? (hasBackward ? 6.0 : 2.0) * ((2.0 * seqlen) - keys) * keys * QueryDim : 0;
         return (flops * seqlen * (mixing + (feedForward * ModelDim * kind.FfnDim)))
             - ((kind.Frozen ? 0.0 : 2.0) * seqlen * frozen)
+            + ((hasBackward ? 6.0 : 2.0) * seqlen * AdapterParameterCount(kind))
             + attention;
     }
 }

@@ -15,7 +15,7 @@ public sealed record GemmForwardCall : KernelCall
     /// <summary>[T, out].</summary>
     public required Operand C { get; init; }
 
-    /// <summary>[T, out]; null adds nothing.</summary>
+    /// <summary>[T, out], may be c itself; null adds nothing.</summary>
     public Operand? Addend { get; init; }
 
     /// <summary>[out], of c's type, added to every row; null adds nothing. Its gradient is a <see cref="ColumnSumCall"/>.</summary>
@@ -34,8 +34,10 @@ public sealed record GemmForwardCall : KernelCall
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
     {
-        all.Read(A, B, Addend, Bias);
-        all.Write(C);
+        bool inPlace = Addend == C;
+        all.Read(A, B, inPlace ? null : Addend, Bias);
+        all.Write(inPlace ? null : C);
+        all.Update(inPlace ? C : null);
     }
 }
 

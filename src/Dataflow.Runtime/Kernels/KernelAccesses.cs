@@ -91,9 +91,16 @@ public sealed class KernelAccesses
 
     private void Add(in Tensor? tensor, KernelAccess access)
     {
-        if (tensor is { } some)
+        if (tensor is not { } some)
         {
-            ranges.Add((some.Address, some.Bytes, access));
+            return;
+        }
+
+        // What lies between the rows of some columns is not touched.
+        var row = some.IsDense ? some : some with { Rows = 1 };
+        for (int i = 0; i < some.Rows / Math.Max(1, row.Rows); i++)
+        {
+            ranges.Add((some.RowRange(i, row.Rows).Address, row.Bytes, access));
         }
     }
 }

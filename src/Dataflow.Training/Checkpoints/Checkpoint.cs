@@ -93,6 +93,10 @@ public sealed class Checkpoint : IDisposable
         }
     }
 
+    /// <summary>The same tensors, of which some have other names; those without another keep theirs. This one closes the files.</summary>
+    internal Checkpoint Named(IReadOnlyDictionary<string, string> names) =>
+        new(Path, _files, _tensors.ToDictionary(t => names.GetValueOrDefault(t.Key, t.Key), t => t.Value));
+
     /// <summary>An open safetensors file, which is closed with this, or now if it is none.</summary>
     internal static Checkpoint Of(ReadOnlyFile file)
     {
@@ -104,18 +108,21 @@ public sealed class Checkpoint : IDisposable
     /// Refuses a checkpoint that does not hold exactly the tensors of a model, naming what is missing, unexpected or of a wrong shape.
     /// </summary>
     /// <remarks>
-    /// A tied model's checkpoint may repeat the table as lm_head.weight, and old ones hold rotary frequencies: both are not read.
+    /// A tied model's checkpoint may repeat the table as lm_head.weight, and old ones hold rotary frequencies: both are not read. It holds a
+    /// model without its adapter.
     /// </remarks>
     /// <exception cref="UserErrorException">It does not fit.</exception>
     public void Check(ModelConfig model) =>
-        CheckIsOf(model, WeightNames.Enumerate(model).ToDictionary(w => w.Name, w => w.Shape), isState: false);
+        CheckIsOf(model, WeightNames.Enumerate(model.Base).ToDictionary(w => w.Name, w => w.Shape), isState: false);
 
     /// <summary>Refuses a checkpoint that does not hold exactly those tensors, by name and shape.</summary>
     /// <param name="model">Whose they are.</param>
     /// <param name="wanted">Shapes by name.</param>
     /// <param name="isState">They belong to weights and are none, so that none may be left out and any type will do.</param>
+    /// <param name="ignored">Names that it may hold besides; null: none.</param>
     /// <exception cref="UserErrorException">It does not fit.</exception>
-    internal void CheckIsOf(ModelConfig model, IReadOnlyDictionary<string, IReadOnlyList<long>> wanted, bool isState)
+    internal void CheckIsOf(
+        ModelConfig model, IReadOnlyDictionary<string, IReadOnlyList<long>> wanted, bool isState, Func<string, bool>? ignored = null)
     {
         var found = wanted.Keys.Select(name => (Name: name, Tensor: Find(name))).Where(f => f.Tensor is not null)
             .ToDictionary(f => f.Name, f => f.Tensor!);
@@ -123,6 +130,7 @@ public sealed class Checkpoint : IDisposable
         var missing = wanted.Keys.Where(name => !found.ContainsKey(name)).ToList();
         var unexpected = _tensors
             .Keys.Where(name => !used.Contains(name) && !IsIgnored(name, model) && !IsOfQuantisation(name))
+            .Where(name => ignored?.Invoke(name) != true)
             .Order(StringComparer.Ordinal)
             .ToList();
         var wrong = new List<string>();

@@ -1,0 +1,44 @@
+namespace Dataflow.Model;
+
+/// <summary>The A and B of some rows of a matrix: those of one tensor of a checkpoint.</summary>
+/// <param name="Matrix">Whose rows: the matrix of several tensors has one A, in which their rows follow each other.</param>
+/// <param name="Part">Which of its tensors.</param>
+/// <param name="FirstRow">Of the matrix.</param>
+/// <param name="Rows">So many of its rows: of the matrix, and of B.</param>
+/// <param name="FirstRank">Of the matrix's A, the first row that is this one's.</param>
+/// <param name="Rank">Rows of A, columns of B.</param>
+/// <param name="Scale">What B (A x) is multiplied by.</param>
+public readonly record struct AdaptedRows(WeightName Matrix, int Part, long FirstRow, long Rows, int FirstRank, int Rank, float Scale)
+{
+    /// <summary>[ranks, in] of all tensors of the matrix.</summary>
+    public WeightName A => NameOfA(Matrix);
+
+    /// <summary>[rows, rank].</summary>
+    public WeightName B =>
+        (Matrix, Part) switch
+        {
+            (WeightName.Qkv, 0) => WeightName.QueryB,
+            (WeightName.Qkv, 1) => WeightName.KeyB,
+            (WeightName.Qkv, 2) => WeightName.ValueB,
+            (WeightName.AttentionOut, _) => WeightName.AttentionOutB,
+            (WeightName.GateUp, 0) => WeightName.GateB,
+            (WeightName.GateUp, 1) => WeightName.UpB,
+            (WeightName.Down, _) => WeightName.DownB,
+            _ => throw new InvalidOperationException($"{Matrix} has no adapter"),
+        };
+
+    /// <summary>The A of a matrix.</summary>
+    public static WeightName NameOfA(WeightName matrix) =>
+        matrix switch
+        {
+            WeightName.Qkv => WeightName.QkvA,
+            WeightName.AttentionOut => WeightName.AttentionOutA,
+            WeightName.GateUp => WeightName.GateUpA,
+            WeightName.Down => WeightName.DownA,
+            _ => throw new InvalidOperationException($"{matrix} has no adapter"),
+        };
+
+    /// <summary>Matrices of a layer that may have one.</summary>
+    public static bool MayAdapt(WeightName matrix) =>
+        matrix is WeightName.Qkv or WeightName.AttentionOut or WeightName.GateUp or WeightName.Down;
+}

@@ -1,0 +1,63 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Model;
+
+/// <summary>What an adapter adds to the matrices of a layer: a value, by which kinds of layers are told apart.</summary>
+public sealed class LayerAdapter : IEquatable<LayerAdapter>
+{
+    private const string Prefix = "base_model.model.";
+    private const string Weight = ".weight";
+
+    /// <param name="parts">Those of a matrix next to each other, in the order of its rows.</param>
+    public LayerAdapter(ImmutableArray<AdaptedRows> parts) => Parts = parts;
+
+    /// <summary>All of them.</summary>
+    public ImmutableArray<AdaptedRows> Parts { get; }
+
+    /// <summary>Those of a matrix; none of one that has no adapter.</summary>
+    public ImmutableArray<AdaptedRows> Of(WeightName matrix) => [.. Parts.Where(p => p.Matrix == matrix)];
+
+    /// <summary>Rows of a matrix's A.</summary>
+    public int RanksOf(WeightName matrix) => Parts.Where(p => p.Matrix == matrix).Sum(p => p.Rank);
+
+    /// <summary>The module that a tensor is the weight of, as PEFT names it; null of what is no weight.</summary>
+    public static string? ModuleOf(string tensor) =>
+        tensor.EndsWith(Weight, StringComparison.Ordinal) ? tensor[..^Weight.Length] : null;
+
+    /// <summary>The name in an adapter's file of a tensor that is trained as a whole.</summary>
+    public static string NameOfSaved(string tensor) => Prefix + tensor;
+
+    /// <summary>The parameters that come with a matrix: A, of all that have a part in it, and each one's B.</summary>
+    /// <param name="matrix">Of the base.</param>
+    public IEnumerable<ParameterSpec> Parameters(ParameterSpec matrix)
+    {
+        var parts = Of(matrix.Name);
+        if (parts.IsEmpty)
+        {
+            yield break;
+        }
+
+        NamedRows[] rows = [.. parts.Select(p => new NamedRows($"{NameOf(matrix, p)}.lora_A{Weight}", p.Rank))];
+        yield return ParameterSpec.Matrix(AdaptedRows.NameOfA(matrix.Name), matrix.Columns, InitialValues.FanIn(matrix.Columns), rows) with
+        {
+            Group = matrix.Group,
+        };
+        foreach (var part in parts)
+        {
+            var order = matrix.Parts[part.Part].Order;
+            var name = new NamedRows($"{NameOf(matrix, part)}.lora_B{Weight}", part.Rows, order);
+            yield return ParameterSpec.Matrix(part.B, part.Rank, InitialValues.Zero, name) with { Group = matrix.Group };
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(LayerAdapter? other) => other is not null && Parts.AsSpan().SequenceEqual(other.Parts.AsSpan());
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as LayerAdapter);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Parts.Length, Parts[0], Parts[^1]);
+
+    private static string NameOf(ParameterSpec matrix, in AdaptedRows part) => Prefix + ModuleOf(matrix.Parts[part.Part].CheckpointName);
+}

@@ -1,0 +1,117 @@
+using System.Collections.Immutable;
+
+namespace Dataflow.Model;
+
+/// <summary>An adapter of one model: which of its matrices have an A and a B, and what of the model is trained as a whole.</summary>
+public sealed class ModelAdapter : IEquatable<ModelAdapter>
+{
+    private readonly ImmutableArray<LayerAdapter?> layers;
+
+    private ModelAdapter(AdapterConfig config, ImmutableArray<LayerAdapter?> layers, FrozenTensors frozen) =>
+        (Config, this.layers, Frozen) = (config, layers, frozen);
+
+    /// <summary>What it was made of: with the model, all that is to be known.</summary>
+    public AdapterConfig Config { get; }
+
+    /// <summary>What of the model it leaves as it is.</summary>
+    internal FrozenTensors Frozen { get; }
+
+    /// <summary>What it adds to a layer; null: nothing.</summary>
+    public LayerAdapter? Of(Layer layer) => layers[layer.Index];
+
+    /// <summary>Finds what a config means in a model.</summary>
+    /// <param name="model">The base, without an adapter.</param>
+    /// <param name="config">Of the adapter.</param>
+    /// <exception cref="UserErrorException">It means no module, or one that cannot have what it asks for.</exception>
+    public static ModelAdapter Of(ModelConfig model, AdapterConfig config)
+    {
+        if (AdapterConfigFile.Faults(config).FirstOrDefault() is { } fault)
+        {
+            throw new UserErrorException($"this adapter cannot be had: {fault}");
+        }
+
+        var all = NamedParameter.All(model).ToList();
+        var saved = all.Where(p => Saves(config, p)).ToList();
+        var targets = all.Where(p => IsTarget(config, p)).ToList();
+        if (targets.Count == 0)
+        {
+            var modules = all.Where(p => p.Layer is not null && AdaptedRows.MayAdapt(p.Spec.Name))
+                .DistinctBy(p => p.Part.CheckpointName)
+                .Select(p => LayerAdapter.ModuleOf(p.Name));
+            throw new UserErrorException(
+                $"the adapter's targets, {config.Targets}, are no modules of {model.Name}; those of a layer are "
+                    + string.Join(", ", modules)
+            );
+        }
+
+        Check(model, config, targets, saved);
+        var layers = model.Layers.Select(l => Of(config, [.. targets.Where(p => p.Layer == l)])).ToImmutableArray();
+        var adapted = model.Layers.Where(l => layers[l.Index] is not null);
+        return new ModelAdapter(config, layers, FrozenTensors.AllBut(model, saved, adapted, "modules_to_save"));
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(ModelAdapter? other) => other is not null && Config == other.Config;
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as ModelAdapter);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Config.GetHashCode();
+
+    private static bool Saves(AdapterConfig config, NamedParameter parameter) =>
+        config.Saves(parameter.Name[..parameter.Name.LastIndexOf('.')]);
+
+    private static bool IsTarget(AdapterConfig config, NamedParameter parameter) =>
+        LayerAdapter.ModuleOf(parameter.Name) is { } module
+        && config.Means(module, parameter.Layer is not null && AdaptedRows.MayAdapt(parameter.Spec.Name));
+
+    private static void Check(ModelConfig model, AdapterConfig config, List<NamedParameter> targets, List<NamedParameter> saved)
+    {
+        if (targets.Find(p => p.Layer is null || !AdaptedRows.MayAdapt(p.Spec.Name)) is { } other)
+        {
+            throw new UserErrorException(
+                $"the adapter's targets mean {other.Name} of {model.Name}, which is no matrix of a layer; an adapter of it is not supported"
+            );
+        }
+
+        if (targets.Intersect(saved).FirstOrDefault() is { } both)
+        {
+            throw new UserErrorException($"{both.Name} is both a target of the adapter and in modules_to_save; leave out one");
+        }
+
+        if (config.UsesDora)
+        {
+            throw new UserErrorException("this adapter uses DoRA, which is not supported yet");
+        }
+
+        if (targets.Find(p => config.RankOf(LayerAdapter.ModuleOf(p.Name)!) > Math.Min(p.Spec.Columns, p.Part.ElementCount)) is { } wide)
+        {
+            throw new UserErrorException($"the adapter's rank is larger than {wide.Name} is wide; give a smaller one");
+        }
+    }
+
+    private static LayerAdapter? Of(AdapterConfig config, List<NamedParameter> targets)
+    {
+        var parts = ImmutableArray.CreateBuilder<AdaptedRows>(targets.Count);
+        foreach (var target in targets)
+        {
+            string module = LayerAdapter.ModuleOf(target.Name)!;
+            int rank = config.RankOf(module);
+            int before = parts.Where(p => p.Matrix == target.Spec.Name).Sum(p => p.Rank);
+            parts.Add(
+                new(
+                    target.Spec.Name,
+                    target.Spec.Parts.IndexOf(target.Part),
+                    target.Part.FirstElement / target.Spec.Columns,
+                    target.Part.ElementCount / target.Spec.Columns,
+                    before,
+                    rank,
+                    (float)config.ScaleOf(module)
+                )
+            );
+        }
+
+        return parts.Count == 0 ? null : new LayerAdapter(parts.ToImmutable());
+    }
+}

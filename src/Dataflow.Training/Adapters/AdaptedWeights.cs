@@ -1,0 +1,28 @@
+using Dataflow.Model;
+
+namespace Dataflow.Training;
+
+/// <summary>The weights of a model with an adapter: the model's own from one source, all that is trained from another.</summary>
+/// <param name="own">Of the model with the adapter, of which it need not know anything.</param>
+/// <param name="adapter">Of the same model, likewise.</param>
+/// <param name="isOfAdapter">Which tensors are taken from there.</param>
+internal sealed class AdaptedWeights(IWeightSource own, IWeightSource adapter, Func<ParameterSpec, bool> isOfAdapter) : IWeightSource
+{
+    private readonly ObjectLayouts layouts = new(own.Model);
+
+    /// <inheritdoc/>
+    public ModelConfig Model => own.Model;
+
+    /// <inheritdoc/>
+    public void Read(ParameterObject weights, long firstElement, Span<byte> destination, DType type)
+    {
+        own.Read(weights, firstElement, destination, type);
+        foreach (var piece in ElementRanges.Of(layouts[weights], firstElement, destination.Length / (int)type.Size()))
+        {
+            if (isOfAdapter(piece.Tensor.Spec))
+            {
+                adapter.Read(weights, piece.Tensor.ElementOffset + piece.FirstElement, piece.In(destination, type), type);
+            }
+        }
+    }
+}

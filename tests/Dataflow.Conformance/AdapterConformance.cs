@@ -1,0 +1,93 @@
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Training;
+
+namespace Dataflow.Conformance;
+
+/// <summary>Adapters that PEFT made: losses, gradients and five AdamW steps in float64, over tests/golden-lora.</summary>
+public abstract class AdapterConformance<TDevice> : ConformanceSuite<TDevice>
+    where TDevice : DeviceUnderTest, new()
+{
+    private static readonly string[] s_shapes = ["roomy", "tight", "chunks of 8"];
+
+    /// <summary>Cases and shapes of a plan.</summary>
+    public static TheoryData<string, string> Cases
+    {
+        get
+        {
+            var data = new TheoryData<string, string>();
+            foreach (var (name, number) in LoraCase.Names.Select((n, i) => (n, i)))
+            {
+                foreach (string shape in Some(s_shapes, 1, name, number))
+                {
+                    data.Add(name, shape);
+                }
+            }
+
+            return data;
+        }
+    }
+
+    /// <summary>fp32: the bounds are rounding.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Gradients_are_those_of_PEFT(string name, string shape)
+    {
+        var golden = new LoraCase(name);
+        var plan = Shaped(golden, WorkloadKind.Gradients, shape);
+        using var device = Device.Open(plan.Schedule, plan.Workload, 1);
+        var trainer = golden.Trainer(plan, device);
+        double loss = trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW).Loss;
+        Assert.Equal(0, (loss - golden.Loss) / golden.Loss, 1e-6);
+        var gradients = GoldenCase.Tensors(trainer.Gradients);
+        var want = golden.Tensors("gradients.safetensors");
+        Assert.Equal(want.Count, NamedParameter.All(golden.Model).Count(p => p.Spec.IsTrained));
+        foreach (var (tensor, values) in want)
+        {
+            double error = GoldenCase.RelativeL2(gradients[OurName(tensor, gradients)], values);
+            Assert.True(error <= 1e-5, $"{tensor}: relative error {error:g3}");
+        }
+    }
+
+    /// <summary>Losses before each step, how far every tensor of the adapter moved, and that nothing else did.</summary>
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Five_steps_are_those_of_PEFT(string name, string shape)
+    {
+        var golden = new LoraCase(name);
+        var plan = Shaped(golden, WorkloadKind.Training, shape);
+        using var device = Device.Open(plan.Schedule, plan.Workload, 0);
+        var trainer = golden.Trainer(plan, device);
+        var start = GoldenCase.Tensors(trainer.Weights);
+        foreach (double want in golden.Losses)
+        {
+            double loss = trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW).Loss;
+            Assert.Equal(0, (loss - want) / want, 1e-5);
+        }
+
+        var trained = GoldenCase.Tensors(trainer.Weights);
+        var gradients = golden.Tensors("gradients.safetensors");
+        foreach (var (tensor, want) in golden.Tensors("trained_adapter.safetensors").Where(t => gradients.ContainsKey(t.Key)))
+        {
+            string ours = OurName(tensor, trained);
+            double error = GoldenCase.RelativeChange(trained[ours], want, start[ours], gradients[tensor]);
+            double bound = Math.Max(1e-4, 3 * golden.PyTorchError("adamw_change_relative_l2", tensor));
+            Assert.True(error <= bound, $"{tensor}: the change is off by {error:g3}, bound {bound:g3}");
+        }
+
+        Assert.All(
+            NamedParameter.All(golden.Model).Where(p => !p.Spec.IsTrained),
+            p => Assert.Equal(start[p.Name], trained[p.Name])
+        );
+    }
+
+    /// <summary>What the model calls a tensor of PEFT's file: modules that are trained as a whole have their own names.</summary>
+    private static string OurName(string tensor, Dictionary<string, float[]> ours) =>
+        ours.ContainsKey(tensor) ? tensor : tensor["base_model.model.".Length..];
+
+    private static TrainingPlan Shaped(LoraCase golden, WorkloadKind kind, string shape)
+    {
+        var request = golden.Request(Recipe.Fp32, kind, shape == "chunks of 8" ? new GeometryPins(8) : null);
+        return Verified(shape == "roomy" ? GoldenCase.Plan(request) : GoldenCase.Tight(request));
+    }
+}
