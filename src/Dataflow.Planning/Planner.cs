@@ -144,6 +144,7 @@ public static class Planner
             new("vocabulary_blocks", Text(g.VocabularyBlocks)),
             .. StepFacts.OptimizerOf(workload),
             .. StepFacts.FrozenOf(workload),
+            .. StepFacts.AdapterOf(workload),
             .. StepFacts.CacheOf(workload),
             .. StepFacts.WeightsOf(workload),
             .. StepFacts.AttentionOf(workload),

@@ -22,6 +22,7 @@ public static class StepFacts
     private const string OptimizerName = "optimizer";
     private const string CacheName = "cache";
     private const string FrozenName = "frozen";
+    private const string AdapterName = "adapter";
     private const string WeightsName = "target_weights";
     private const string Weighted = "fp32";
     private const string AttentionName = "attention";
@@ -35,6 +36,10 @@ public static class StepFacts
     /// <summary>What training leaves as it is, by patterns of names, where it is a choice of the run and not the model's own.</summary>
     public static IEnumerable<KeyValuePair<string, string>> FrozenOf(Workload workload) =>
         workload.Model.Frozen is { } frozen ? [new(FrozenName, frozen.Patterns)] : [];
+
+    /// <summary>What the model's adapter is of, as adapter_config.json says it, in one line.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> AdapterOf(Workload workload) =>
+        workload.Model.Adapter is { } adapter ? [new(AdapterName, adapter.Text)] : [];
 
     /// <summary>What is kept of sequences that are continued, and how many tokens' logits may be asked for: "4096x8".</summary>
     public static IEnumerable<KeyValuePair<string, string>> CacheOf(Workload workload) =>
@@ -60,7 +65,7 @@ public static class StepFacts
     public static string? Read(Schedule schedule, ModelConfig model, out Workload? workload)
     {
         workload = null;
-        string[] mayBe = [OptimizerName, CacheName, FrozenName, WeightsName, AttentionName];
+        string[] mayBe = [OptimizerName, CacheName, FrozenName, AdapterName, WeightsName, AttentionName];
         var optional = schedule.Facts.Where(f => mayBe.Contains(f.Key)).ToList();
         var named = schedule.Facts.Except(optional).Select(f => f.Key);
         if (
@@ -71,8 +76,8 @@ public static class StepFacts
         )
         {
             return $"the facts of a step are {string.Join(", ", Names)}, each once, {OptimizerName} if it is not {Optimizer.AdamW}, "
-                + $"{FrozenName} where tensors are frozen, {CacheName} where sequences are continued, {WeightsName} {Weighted} where "
-                + $"targets have weights, and {AttentionName} where it is not by our own kernels";
+                + $"{FrozenName} where tensors are frozen, {AdapterName} where there is one, {CacheName} where sequences are continued, "
+                + $"{WeightsName} {Weighted} where targets have weights, and {AttentionName} where it is not by our own kernels";
         }
 
         var facts = schedule.Facts.ToDictionary(f => f.Key, f => f.Value);
@@ -81,7 +86,8 @@ public static class StepFacts
             return $"the schedule is of the model {facts["model"]}, not of {model.Name}";
         }
 
-        if (Frozen(facts.GetValueOrDefault(FrozenName), ref model) is { } unlike)
+        string? odd = Frozen(facts.GetValueOrDefault(FrozenName), ref model);
+        if ((odd ?? Adapter(facts.GetValueOrDefault(AdapterName), ref model)) is { } unlike)
         {
             return unlike;
         }
@@ -151,6 +157,25 @@ public static class StepFacts
         try
         {
             model = patterns is null ? model : model.Freezing([patterns]);
+            return null;
+        }
+        catch (UserErrorException e)
+        {
+            return e.Message;
+        }
+    }
+
+    /// <summary>Gives the model the adapter of the schedule, unless it has that; or what is wrong with it.</summary>
+    private static string? Adapter(string? text, ref ModelConfig model)
+    {
+        if (model.Adapter is { } adapter)
+        {
+            return adapter.Text == text ? null : $"the schedule has {text ?? "no adapter"}, not {adapter.Text}";
+        }
+
+        try
+        {
+            model = text is null ? model : model.Adapting(AdapterConfigFile.Parse(text, $"the fact {AdapterName}"));
             return null;
         }
         catch (UserErrorException e)

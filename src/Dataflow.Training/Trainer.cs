@@ -150,7 +150,7 @@ public sealed partial class Trainer
         ClearOptimizer();
         Action[] parts =
         [
-            () => WeightLoading.LoadInOrder(workload.Model, saved.Weights, workload.Recipe.Parameters, parameters.Write),
+            () => WeightLoading.LoadRun(workload.Model, saved.Weights, workload.Recipe.Parameters, parameters.Write),
             .. optimizer.Zip(
                 saved.Parts,
                 (into, from) => (Action)(() => TensorsOf(into.Part).Load(from, into.Weights.Write))),

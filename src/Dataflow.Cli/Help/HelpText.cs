@@ -3,7 +3,7 @@ using System.CommandLine.Help;
 
 namespace Dataflow.Cli;
 
-/// <summary>What --help prints: what a command is for, how it is called, its options in two groups, and examples.</summary>
+/// <summary>What --help prints: what a command is for, how it is called, its options in groups, and examples.</summary>
 internal sealed class HelpText(TextWriter output, int width)
 {
     private const int Narrowest = 60;
@@ -26,7 +26,8 @@ internal sealed class HelpText(TextWriter output, int width)
 
         Table("Arguments", [.. command.Arguments.Select(a => ($"<{a.Name}>", a.Description ?? ""))]);
         var options = command.Options.Where(o => !o.Hidden).ToList();
-        Table("Options", [.. options.Where(o => !OptionGroups.IsAdvanced(o)).Select(Row)]);
+        Table("Options", [.. options.Where(o => !OptionGroups.IsAdvanced(o) && !OptionGroups.IsOfAdapters(o)).Select(Row)]);
+        Table("Adapters (LoRA)", [.. options.Where(OptionGroups.IsOfAdapters).Select(Row)]);
         Table("Advanced options", [.. options.Where(OptionGroups.IsAdvanced).Select(Row)]);
         Section(examples.Count == 1 ? "Example" : "Examples", examples);
         if (command.Subcommands.Count > 0)

@@ -37,6 +37,10 @@ internal static class OptionGroups
         "--columns", "--peak", "--efficiency", "--nodes", "--title", "--grace", "--overwrite", "--export-dtype", "--export-shard",
     ];
 
+    /// <summary>Whether it is of adapters.</summary>
+    public static bool IsOfAdapters(Option option) =>
+        option.Name is "--adapter" or "--merge" || option.Name.StartsWith("--lora-", StringComparison.Ordinal);
+
     /// <summary>Whether it is one of them.</summary>
     public static bool IsAdvanced(Option option) => s_advanced.Contains(option.Name);
 }

@@ -54,6 +54,7 @@ internal sealed class GeometryFlags
             + "no gradients and no optimizer state, and nothing goes back below the lowest layer that is trained; may be given again",
         t => NamePattern.Parse(t).Text
     );
+    private readonly AdapterFlags adapter = new();
     private readonly Option<int?> chunk = Declare.Option<int?>("--chunk", "TOKENS", "tokens processed together", t =>
         (int)Values.Tokens(t, 1, Most)
     );
@@ -99,6 +100,8 @@ internal sealed class GeometryFlags
             command.Options.Add(freeze);
         }
 
+        adapter.AddTo(command, ofSteps);
+
         command.Options.Add(chunk);
         if (ofRows)
         {
@@ -130,6 +133,7 @@ internal sealed class GeometryFlags
             SaveSet = OfRows(parsed) ? parsed.GetValue(saveSet) : null,
             Clip = OfSteps(parsed) ? parsed.GetValue(clip) : null,
             Freeze = OfSteps(parsed) ? parsed.GetValue(freeze) ?? [] : [],
+            Adapter = adapter.Bind(parsed),
         };
         return parsed.GetValue(hardware) is { } name ? plan.WithHardware(name) : plan;
     }

@@ -12,6 +12,7 @@ internal static class ExportVerb
     [
         "dataflow export run-folder --out tuned.gguf --dtype Q8_0",
         "dataflow export hf:Qwen/Qwen3-0.6B --out qwen3.gguf",
+        "dataflow export hf:Qwen/Qwen3-0.6B --adapter tuned --merge --out merged",
         "dataflow export run-folder/step-00000100 --out tuned --dtype BF16 --shard-size 2GB",
     ];
 
@@ -32,10 +33,14 @@ internal static class ExportVerb
         var shard = Declare.Option<Bytes?>(
             "--shard-size", "SIZE", "most bytes of a file of a folder; a larger model has several and an index [default: 5 GB]",
             t => Values.Size(t));
+        var adapter = Declare.Option<string?>(
+            "--adapter", "DIR", "the folder of an adapter to the model, as PEFT or a run with an adapter has written it", Values.FilePath);
+        var merge = Declare.Flag(
+            "--merge", "write the model with the adapter in its weights; without it the adapter's own folder is written");
         var overwrite = Declare.Flag("--overwrite", "replace a model that is there already");
         var json = Declare.Flag("--json", "print one JSON object");
         command.Arguments.Add(source);
-        foreach (var option in new Option[] { destination, type, shard, overwrite, json })
+        foreach (var option in new Option[] { destination, type, shard, adapter, merge, overwrite, json })
         {
             command.Options.Add(option);
         }
@@ -50,6 +55,8 @@ internal static class ExportVerb
                 Destination = to,
                 Type = parsed.GetValue(type),
                 Shard = parsed.GetValue(shard),
+                Adapter = parsed.GetValue(adapter),
+                Merge = parsed.GetValue(merge),
                 Overwrite = parsed.GetValue(overwrite),
             });
             return (int)ConversionReport.Print(made, to, parsed.GetValue(json));

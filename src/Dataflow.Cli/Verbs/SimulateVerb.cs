@@ -105,7 +105,7 @@ internal static class SimulateVerb
                 wanted,
                 new SimulationRequest(
                     path,
-                    source.Model.Freezing(settings.Freeze),
+                    settings.Trained(source.Model),
                     tokens,
                     budget,
                     parsed.GetValue(deterministic) ? EfficiencyConstants.Deterministic(machine) : machine,

@@ -7,9 +7,12 @@ namespace Dataflow.Model;
 /// <param name="Rows">So many of its rows: of the matrix, and of B.</param>
 /// <param name="FirstRank">Of the matrix's A, the first row that is this one's.</param>
 /// <param name="Rank">Rows of A, columns of B.</param>
-/// <param name="Scale">What B (A x) is multiplied by.</param>
-public readonly record struct AdaptedRows(WeightName Matrix, int Part, long FirstRow, long Rows, int FirstRank, int Rank, float Scale)
+/// <param name="ExactScale">What B (A x) is multiplied by.</param>
+public readonly record struct AdaptedRows(WeightName Matrix, int Part, long FirstRow, long Rows, int FirstRank, int Rank, double ExactScale)
 {
+    /// <summary>What kernels multiply by.</summary>
+    public float Scale => (float)ExactScale;
+
     /// <summary>[ranks, in] of all tensors of the matrix.</summary>
     public WeightName A => NameOfA(Matrix);
 

@@ -39,22 +39,21 @@ public static class AdapterConfigFile
         JsonFields.Parse(json, source, "the config of an adapter", fields => Read(fields, source));
 
     /// <summary>The text of a file that PEFT reads.</summary>
-    /// <param name="config">Of the adapter.</param>
+    /// <param name="model">With the adapter.</param>
     /// <param name="baseModel">What its base model is called.</param>
-    /// <param name="transposed">The base model's matrices are stored [in, out].</param>
-    public static string Write(AdapterConfig config, string baseModel, bool transposed) =>
+    public static string Write(ModelConfig model, string baseModel) =>
         Text(
             indented: true,
             json =>
             {
                 json.WriteString("base_model_name_or_path", baseModel);
                 json.WriteString("bias", "none");
-                json.WriteBoolean("fan_in_fan_out", transposed);
+                json.WriteBoolean("fan_in_fan_out", model.Names.Transposed);
                 json.WriteBoolean("inference_mode", true);
                 json.WriteBoolean("init_lora_weights", true);
                 json.WriteString("peft_type", "LORA");
                 json.WriteString("task_type", "CAUSAL_LM");
-                WriteAll(json, config, all: true);
+                WriteAll(json, model.Adapter!.Config, all: true);
             }
         );
 

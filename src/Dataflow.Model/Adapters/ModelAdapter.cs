@@ -8,10 +8,13 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
     private readonly ImmutableArray<LayerAdapter?> layers;
 
     private ModelAdapter(AdapterConfig config, ImmutableArray<LayerAdapter?> layers, FrozenTensors frozen) =>
-        (Config, this.layers, Frozen) = (config, layers, frozen);
+        (Config, Text, this.layers, Frozen) = (config, config.ToString(), layers, frozen);
 
     /// <summary>What it was made of: with the model, all that is to be known.</summary>
     public AdapterConfig Config { get; }
+
+    /// <summary>The config as text.</summary>
+    public string Text { get; init; } // plans are kept by what can be set
 
     /// <summary>What of the model it leaves as it is.</summary>
     internal FrozenTensors Frozen { get; }
@@ -107,7 +110,7 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
                     target.Part.ElementCount / target.Spec.Columns,
                     before,
                     rank,
-                    (float)config.ScaleOf(module)
+                    config.ScaleOf(module)
                 )
             );
         }

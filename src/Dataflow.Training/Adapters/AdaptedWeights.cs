@@ -6,9 +6,18 @@ namespace Dataflow.Training;
 /// <param name="own">Of the model with the adapter, of which it need not know anything.</param>
 /// <param name="adapter">Of the same model, likewise.</param>
 /// <param name="isOfAdapter">Which tensors are taken from there.</param>
-internal sealed class AdaptedWeights(IWeightSource own, IWeightSource adapter, Func<ParameterSpec, bool> isOfAdapter) : IWeightSource
+public sealed class AdaptedWeights(IWeightSource own, IWeightSource adapter, Func<ParameterSpec, bool> isOfAdapter) : IWeightSource
 {
     private readonly ObjectLayouts layouts = new(own.Model);
+
+    /// <summary>What training an adapter begins with: it changes nothing yet.</summary>
+    /// <param name="own">The model's own weights: a source of the model with its adapter, of which it need not know anything.</param>
+    /// <param name="seed">Of what is random.</param>
+    public static IWeightSource Begin(IWeightSource own, ulong seed)
+    {
+        ArgumentNullException.ThrowIfNull(own);
+        return new AdaptedWeights(own, WeightInitialiser.Weights(own.Model, seed), spec => spec.Name.IsOfAdapter());
+    }
 
     /// <inheritdoc/>
     public ModelConfig Model => own.Model;

@@ -33,15 +33,17 @@ public sealed class AdapterFolder : IDisposable
     }
 
     /// <summary>Opens one.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="weights">The file of its tensors.</param>
     /// <exception cref="UserErrorException">The folder is none, or a file in it cannot be used.</exception>
-    public static AdapterFolder Open(string path)
+    public static AdapterFolder Open(string path, string weights = WeightsName)
     {
         var config = ConfigOf(path);
-        string file = System.IO.Path.Combine(path, WeightsName);
+        string file = System.IO.Path.Combine(path, weights);
         return File.Exists(file)
             ? new AdapterFolder(path, config, Checkpoint.Open(file))
             : throw new UserErrorException(
-                $"{path} holds no {WeightsName}; an adapter in a .bin file is not read: save it by PEFT's save_pretrained again"
+                $"{path} holds no {weights}; an adapter in a .bin file is not read: save it by PEFT's save_pretrained again"
             );
     }
 
@@ -50,11 +52,16 @@ public sealed class AdapterFolder : IDisposable
     /// <exception cref="UserErrorException">The folder's tensors are not those that its config means in the model.</exception>
     public IWeightSource On(IWeightSource own)
     {
-        var model = own.Model;
-        var named = tensors.Named(AdapterTensors.Of(model).ToDictionary(t => t.FileName, t => t.Binding.Name));
-        var wanted = AdapterTensors.Of(model).ToDictionary(t => t.Binding.Name, t => t.Binding.Shape);
-        named.CheckIsOf(model, wanted, isState: false, ignored: name => name.EndsWith(BaseEnding, StringComparison.Ordinal));
-        return new AdaptedWeights(own, new CheckpointWeights(named, model), spec => spec.IsTrained);
+        return new AdaptedWeights(own, Of(tensors, own.Model), spec => spec.IsTrained);
+    }
+
+    /// <summary>The weights of a model's adapter in a file of PEFT's, or of a run's checkpoint; of all else it knows nothing.</summary>
+    /// <exception cref="UserErrorException">Its tensors are not those of the model's adapter.</exception>
+    internal static IWeightSource Of(Checkpoint file, ModelConfig model)
+    {
+        var wanted = RunTensors.Of(model).ToDictionary(t => t.Name, t => t.Shape);
+        file.CheckIsOf(model, wanted, isState: false, ignored: name => name.EndsWith(BaseEnding, StringComparison.Ordinal));
+        return RunTensors.Of(file, model);
     }
 
     /// <inheritdoc/>

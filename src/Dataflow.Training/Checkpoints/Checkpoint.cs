@@ -93,7 +93,7 @@ public sealed class Checkpoint : IDisposable
         }
     }
 
-    /// <summary>The same tensors, of which some have other names; those without another keep theirs. This one closes the files.</summary>
+    /// <summary>The same tensors in the same files, of which some have other names; the others keep theirs.</summary>
     internal Checkpoint Named(IReadOnlyDictionary<string, string> names) =>
         new(Path, _files, _tensors.ToDictionary(t => names.GetValueOrDefault(t.Key, t.Key), t => t.Value));
 
@@ -108,8 +108,8 @@ public sealed class Checkpoint : IDisposable
     /// Refuses a checkpoint that does not hold exactly the tensors of a model, naming what is missing, unexpected or of a wrong shape.
     /// </summary>
     /// <remarks>
-    /// A tied model's checkpoint may repeat the table as lm_head.weight, and old ones hold rotary frequencies: both are not read. It holds a
-    /// model without its adapter.
+    /// A tied model's checkpoint may repeat the table as lm_head.weight, and old ones hold rotary frequencies: both are not read. It holds
+    /// a model without its adapter.
     /// </remarks>
     /// <exception cref="UserErrorException">It does not fit.</exception>
     public void Check(ModelConfig model) =>

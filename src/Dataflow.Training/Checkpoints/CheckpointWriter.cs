@@ -9,8 +9,8 @@ public static class CheckpointWriter
     private const int PieceElements = 1 << 18;
 
     /// <summary>
-    /// Writes one safetensors file with the tensors of <see cref="WeightNames"/>. All or nothing, as <see cref="AtomicFile"/>; values that
-    /// are not finite are of no use to anyone, and nothing is written of them.
+    /// Writes one safetensors file with the tensors of <see cref="WeightNames"/>, or of a model's adapter. All or nothing, as
+    /// <see cref="AtomicFile"/>; values that are not finite are of no use to anyone, and nothing is written of them.
     /// </summary>
     /// <param name="path">Its final name; the folder must exist.</param>
     /// <param name="weights">The values.</param>
@@ -41,7 +41,7 @@ public static class CheckpointWriter
 
     /// <summary>The tensors of a model as a file of that type holds them.</summary>
     internal static IReadOnlyList<TensorToWrite> Tensors(ModelConfig model, DType type) =>
-        [.. WeightNames.Enumerate(model).Select(b => new TensorToWrite(b.Name, b.Shape, type))];
+        [.. RunTensors.Of(model).Select(b => new TensorToWrite(b.Name, b.Shape, type))];
 
     /// <summary>Writes all tensors of a model, a piece at a time.</summary>
     /// <exception cref="OperationCanceledException">That was asked for, between two pieces.</exception>
@@ -50,7 +50,7 @@ public static class CheckpointWriter
         byte[] piece = ArrayPool<byte>.Shared.Rent(PieceElements * (int)type.Size());
         try
         {
-            foreach (var binding in WeightNames.Enumerate(weights.Model))
+            foreach (var binding in RunTensors.Of(weights.Model))
             {
                 for (long done = 0; done < binding.ElementCount; done += PieceElements)
                 {
@@ -74,5 +74,5 @@ public static class CheckpointWriter
     /// </summary>
     /// <exception cref="UserErrorException">It cannot be written.</exception>
     public static void CheckWritable(string path, ModelConfig model, DType type) =>
-        AtomicFile.Create(path, new Bytes(WeightNames.Enumerate(model).Sum(b => b.ElementCount) * type.Size())).Dispose();
+        AtomicFile.Create(path, new Bytes(RunTensors.Of(model).Sum(b => b.ElementCount) * type.Size())).Dispose();
 }

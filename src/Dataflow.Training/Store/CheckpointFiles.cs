@@ -14,7 +14,7 @@ internal readonly record struct CheckpointPart(string FileName, DType Type, int?
 
     /// <summary>What it holds, or is to hold, of a state.</summary>
     public IWeightSource Of(TrainingState state) =>
-        Index is { } part ? state.Parts[part] : FileName == Checkpoint.FileName ? state.Trained : state.Weights;
+        Index is { } part ? state.Parts[part] : FileName == CheckpointFiles.Read ? state.Weights : state.Trained;
 
     /// <summary>Its tensors.</summary>
     public IReadOnlyList<TensorToWrite> Tensors(ModelConfig model, Optimizer optimizer, Recipe recipe) =>
@@ -37,14 +37,17 @@ internal readonly record struct CheckpointPart(string FileName, DType Type, int?
     /// <summary>Its numbers in a file.</summary>
     /// <exception cref="UserErrorException">The tensors are another model's.</exception>
     public IWeightSource Of(Checkpoint file, ModelConfig model, Optimizer optimizer, Recipe recipe) =>
-        Part is null ? file.WeightsOf(model) : State(model, optimizer, recipe).Of(file);
+        Part is not null ? State(model, optimizer, recipe).Of(file)
+        : model.Adapter is null ? file.WeightsOf(model)
+        : AdapterFolder.Of(file, model);
 
     private StateTensors State(ModelConfig model, Optimizer optimizer, Recipe recipe) => new(model, optimizer, recipe, Part!);
 }
 
 /// <summary>
 /// The files of a checkpoint's folder: a model folder as other programs read it (config.json, model.safetensors), the parts of the
-/// optimizer's state under the weights' names, and state.json.
+/// optimizer's state under the weights' names, and state.json. Of a run that trains an adapter the adapter alone, as PEFT reads it: the
+/// base is where it was.
 /// </summary>
 internal static class CheckpointFiles
 {
@@ -54,22 +57,40 @@ internal static class CheckpointFiles
     private const string Ending = ".safetensors";
 
     /// <summary>The weights that steps read, where these are not what is trained.</summary>
-    private const string Read = "y" + Ending;
+    public const string Read = "y" + Ending;
 
     /// <summary>The files with tensors, in the order in which they are written.</summary>
-    public static IReadOnlyList<CheckpointPart> Parts(Recipe recipe, Optimizer optimizer) =>
+    public static IReadOnlyList<CheckpointPart> Parts(Recipe recipe, Optimizer optimizer, bool ofAdapter) =>
         [
-            new CheckpointPart(Checkpoint.FileName, recipe.Parameters, null),
+            new CheckpointPart(RunTensors.FileName(ofAdapter), recipe.Parameters, null),
             .. optimizer.TrainsAverage ? [new CheckpointPart(Read, recipe.Parameters, null)] : Array.Empty<CheckpointPart>(),
             .. optimizer.State(recipe).Select((part, i) => new CheckpointPart(part.Name + Ending, part.Type, i) { Part = part }),
         ];
 
     /// <summary>All names but <see cref="State"/>.</summary>
-    public static IEnumerable<string> Names(Recipe recipe, Optimizer optimizer) =>
-        Parts(recipe, optimizer).Select(p => p.FileName).Prepend(ModelFiles.ConfigName);
+    public static IEnumerable<string> Names(Recipe recipe, Optimizer optimizer, bool ofAdapter) =>
+        [
+            ModelFiles.ConfigName,
+            .. ofAdapter ? [AdapterConfigFile.FileName] : Array.Empty<string>(),
+            .. Parts(recipe, optimizer, ofAdapter).Select(p => p.FileName),
+        ];
+
+    /// <summary>The files that say what the model is, with their contents.</summary>
+    public static IEnumerable<(string Name, byte[] Content)> Configs(ModelConfig model)
+    {
+        yield return (ModelFiles.ConfigName, Encoding.UTF8.GetBytes(ModelConfigWriter.Stored(model)));
+        if (model.Adapter is not null)
+        {
+            yield return (AdapterConfigFile.FileName, Encoding.UTF8.GetBytes(AdapterExport.ConfigOf(model, model.Name)));
+        }
+    }
 
     /// <summary>The exact length of each file but <see cref="State"/>.</summary>
     public static IEnumerable<(string Name, Bytes Length)> Lengths(ModelConfig model, Recipe recipe, Optimizer optimizer) =>
-        Parts(recipe, optimizer).Select(p => (p.FileName, SafetensorsWriter.LengthOf(p.Tensors(model, optimizer, recipe))))
-            .Prepend((ModelFiles.ConfigName, new Bytes(Encoding.UTF8.GetByteCount(ModelConfigWriter.Stored(model)))));
+        Configs(model)
+            .Select(c => (c.Name, new Bytes(c.Content.Length)))
+            .Concat(
+                Parts(recipe, optimizer, model.Adapter is not null)
+                    .Select(p => (p.FileName, SafetensorsWriter.LengthOf(p.Tensors(model, optimizer, recipe))))
+            );
 }

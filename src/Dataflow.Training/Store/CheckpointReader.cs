@@ -29,7 +29,7 @@ internal sealed class CheckpointReader : IDisposable
         {
             var recipe = Recipe.All.First(r => r.Name == stored.Progress.Recipe);
             var optimizer = Optimizer.Named(stored.Progress.Optimizer)!;
-            var parts = CheckpointFiles.Parts(recipe, optimizer);
+            var parts = CheckpointFiles.Parts(recipe, optimizer, stored.IsOfAdapter);
             foreach (var part in parts)
             {
                 reader.Open(part);

@@ -1,4 +1,3 @@
-using System.Text;
 using Dataflow.Model;
 
 namespace Dataflow.Training;
@@ -35,10 +34,13 @@ internal sealed class CheckpointWriting(IDisk disk, string folder)
             disk.CreateFolder(partial);
             var files = new Dictionary<string, StoredFile>();
             var notFinite = new List<string>();
-            byte[] config = Encoding.UTF8.GetBytes(ModelConfigWriter.Stored(state.Model));
-            WriteFile(partial, ModelFiles.ConfigName, config);
-            files[ModelFiles.ConfigName] = new StoredFile(config.Length, FileChecksum.Of(config));
-            foreach (var part in CheckpointFiles.Parts(state.Recipe, state.Optimizer))
+            foreach (var (config, content) in CheckpointFiles.Configs(state.Model))
+            {
+                WriteFile(partial, config, content);
+                files[config] = new StoredFile(content.Length, FileChecksum.Of(content));
+            }
+
+            foreach (var part in CheckpointFiles.Parts(state.Recipe, state.Optimizer, state.Model.Adapter is not null))
             {
                 files[part.FileName] = WriteTensors(partial, part, state, notFinite, cancel);
             }

@@ -17,6 +17,9 @@ public sealed class StoredCheckpoint
     /// <summary>Where the run was.</summary>
     public TrainingProgress Progress => State.Progress;
 
+    /// <summary>Of which types its numbers are.</summary>
+    public Recipe Recipe => Recipe.All.First(r => r.Name == State.Recipe);
+
     /// <summary>The validation loss that was given when it was saved.</summary>
     public double? Score => State.Score;
 
@@ -37,10 +40,14 @@ public sealed class StoredCheckpoint
     public string CheckedWeights()
     {
         string[] finest = State.Average is null ? [StatePart.Average, StatePart.MasterWeights] : [];
-        string name = finest.Select(part => part + ".safetensors").FirstOrDefault(State.Files.ContainsKey) ?? Checkpoint.FileName;
+        string name = finest.Select(part => part + ".safetensors").FirstOrDefault(State.Files.ContainsKey)
+            ?? RunTensors.FileName(IsOfAdapter);
         CheckpointReader.Confirm(Folder, name, State.Files[name]);
         return Path.Combine(Folder, name);
     }
+
+    /// <summary>It holds an adapter; its base is elsewhere.</summary>
+    public bool IsOfAdapter => State.Files.ContainsKey(AdapterFolder.WeightsName);
 
     /// <summary>What state.json says.</summary>
     internal CheckpointState State { get; }
@@ -58,7 +65,8 @@ public sealed class StoredCheckpoint
         var state = CheckpointState.Read(folder);
         var recipe = Recipe.All.First(r => r.Name == state.Recipe);
         var optimizer = Optimizer.Named(state.Optimizer)!;
-        string[] expected = [.. CheckpointFiles.Names(recipe, optimizer).Order(StringComparer.Ordinal)];
+        bool ofAdapter = new StoredCheckpoint(folder, state).IsOfAdapter;
+        string[] expected = [.. CheckpointFiles.Names(recipe, optimizer, ofAdapter).Order(StringComparer.Ordinal)];
         if (!state.Files.Keys.Order(StringComparer.Ordinal).SequenceEqual(expected))
         {
             throw new DamagedCheckpointException($"{folder} lists other files than a run with {recipe.Name} has");
@@ -99,6 +107,9 @@ public sealed class StoredCheckpoint
             }
         }
 
-        CheckpointReader.Confirm(folder, ModelFiles.ConfigName, state.Files[ModelFiles.ConfigName]);
+        foreach (string config in expected.Where(name => name is ModelFiles.ConfigName or AdapterConfigFile.FileName))
+        {
+            CheckpointReader.Confirm(folder, config, state.Files[config]);
+        }
     }
 }

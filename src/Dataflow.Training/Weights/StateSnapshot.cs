@@ -27,7 +27,7 @@ public sealed unsafe class StateSnapshot : IDisposable
             return part;
         }
 
-        var w = Take(live.Weights, WeightNames.Enumerate(model), live.Recipe.Parameters, 1);
+        var w = Take(live.Weights, RunTensors.Of(model), live.Recipe.Parameters, 1);
         Part[] optimizer =
         [
             .. live.Parts.Zip(
@@ -49,7 +49,7 @@ public sealed unsafe class StateSnapshot : IDisposable
     /// <summary>Bytes that a snapshot takes.</summary>
     public static Bytes LengthOf(ModelConfig model, Recipe recipe, Optimizer optimizer) =>
         optimizer.State(recipe).Aggregate(
-            recipe.Parameters.SizeOf(model.ParameterCount),
+            recipe.Parameters.SizeOf(RunTensors.Of(model).Sum(t => t.ElementCount)),
             (sum, part) => sum + new StateTensors(model, optimizer, recipe, part).Length);
 
     /// <summary>Copies the live state; between two steps, and not while the last copy is read.</summary>

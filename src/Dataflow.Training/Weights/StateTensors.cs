@@ -17,7 +17,7 @@ internal sealed class StateTensors
         (Model, this.part) = (model, part);
         Bindings =
         [
-            .. WeightNames.Enumerate(model).Where(b => Has(b.Tensor.Spec, b.Part)),
+            .. RunTensors.Of(model).Where(b => Has(b.Tensor.Spec, b.Part)),
         ];
         bool Has(ParameterSpec spec, WeightPart tensor) =>
             spec.IsTrained ? optimizer.UpdateOf(spec, tensor, recipe).Parts.Contains(part) : part.BeginsAsWeights;
@@ -97,7 +97,7 @@ internal sealed class StateTensors
     public IWeightSource Of(Checkpoint file)
     {
         file.CheckIsOf(Model, Bindings.ToDictionary(b => b.Name, b => IsList ? [ValuesOf(b)] : b.Shape), isState: true);
-        return IsList ? new StoredLists(this, file) : new CheckpointWeights(file, Model);
+        return IsList ? new StoredLists(this, file) : RunTensors.Of(file, Model);
     }
 
     /// <summary>Numbers in the order of memory.</summary>

@@ -65,6 +65,27 @@ public static class WeightLoading
         }
     }
 
+    /// <summary>What a run changes, in the order of its files; with an adapter that alone, and the base is there already.</summary>
+    internal static void LoadRun(ModelConfig model, IWeightSource source, DType type, ElementWriter write)
+    {
+        if (model.Adapter is null)
+        {
+            LoadInOrder(model, source, type, write);
+            return;
+        }
+
+        byte[] staging = new byte[PieceElements * type.Size()];
+        foreach (var tensor in RunTensors.Of(model))
+        {
+            foreach (var (begin, count) in Pieces(tensor.ElementCount))
+            {
+                var bytes = staging.AsSpan(0, checked((int)(count * type.Size())));
+                source.Read(tensor.Object, tensor.ElementOffset + begin, bytes, type);
+                write(tensor.Object, tensor.ElementOffset + begin, bytes);
+            }
+        }
+    }
+
     /// <summary>Consecutive elements, so many at a time.</summary>
     internal static IEnumerable<(long First, int Count)> Pieces(long elements)
     {

@@ -21,6 +21,12 @@ public sealed record ExportRequest
     /// <summary>Of a folder: most bytes of tensors in a file; null: 5 GB.</summary>
     public Bytes? Shard { get; init; }
 
+    /// <summary>An adapter's folder, for a model that has none of its own; null: none.</summary>
+    public string? Adapter { get; init; }
+
+    /// <summary>The adapter goes into the model's weights: what is written needs none. Else an adapter's folder is written.</summary>
+    public bool Merge { get; init; }
+
     /// <summary>What is there already may be replaced.</summary>
     public bool Overwrite { get; init; }
 

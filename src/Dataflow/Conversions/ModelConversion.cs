@@ -33,15 +33,18 @@ public static class ModelConversion
             throw new UserErrorException("--shard-size is of folders: a GGUF file holds all; leave it out");
         }
 
-        using var source = SavedModel.Open(request.Source);
+        using var source = SavedModel.Open(
+            request.Source, request.Adapter is { } folder ? new AdapterOptions { Folder = folder } : null);
         Refuse(request, source);
-        var made = Work.Named($"export {request.Source}", () => request.IsGguf
-            ? GgufExport.Write(request.Destination, source.Weights, source.Texts, request.Type ?? source.Type)
-            : ToFolder(request, source));
+        var weights = request.Merge ? new MergedWeights(source.Weights) : source.Weights;
+        var made = Work.Named($"export {request.Source}", () =>
+            weights.Model.Adapter is not null ? ToAdapter(request, weights)
+            : request.IsGguf ? GgufExport.Write(request.Destination, weights, source.Texts, request.Type ?? source.Type)
+            : ToFolder(request, source, weights));
         return made with { Notes = [.. source.Notes, .. made.Notes] };
     }
 
-    private static ModelWritten ToFolder(ExportRequest request, SavedModel source)
+    private static ModelWritten ToFolder(ExportRequest request, SavedModel source, IWeightSource weights)
     {
         var options = new ExportOptions
         {
@@ -55,15 +58,48 @@ public static class ModelConversion
             },
             Shard = request.Shard,
         };
-        ModelExport.Write(request.Destination, source.Weights, source.Parameters, options);
+        ModelExport.Write(request.Destination, weights, source.Parameters, options);
+        return Written(request, weights);
+    }
+
+    private static ModelWritten ToAdapter(ExportRequest request, IWeightSource weights)
+    {
+        if (request.Type is not (null or GgufType.F32 or GgufType.BF16) || request.Shard is not null)
+        {
+            throw new UserErrorException("an adapter's folder has one file, of F32 or BF16; give one of these, or --merge");
+        }
+
+        AdapterExport.Write(
+            request.Destination,
+            weights,
+            request.Type == GgufType.BF16 ? DType.BFloat16 : DType.Float32,
+            weights.Model.Name);
+        return Written(request, weights);
+    }
+
+    private static ModelWritten Written(ExportRequest request, IWeightSource weights)
+    {
         var files = new DirectoryInfo(request.Destination).GetFiles().Where(f => !f.Name.StartsWith('.'))
             .OrderBy(f => f.Name, StringComparer.Ordinal).ToList();
         return new(
-            source.Weights.Model, new Bytes(files.Sum(f => f.Length)), [.. files.Take(MostFiles).Select(f => f.Name)], []);
+            weights.Model, new Bytes(files.Sum(f => f.Length)), [.. files.Take(MostFiles).Select(f => f.Name)], []);
     }
 
     private static void Refuse(ExportRequest request, SavedModel source)
     {
+        bool isAdapted = source.Weights.Model.Adapter is not null;
+        if (request.Merge && !isAdapted)
+        {
+            throw new UserErrorException($"{request.Source} has no adapter to merge; give one with --adapter, or leave --merge out");
+        }
+
+        if (request.IsGguf && isAdapted && !request.Merge)
+        {
+            throw new UserErrorException(
+                $"{request.Source} has an adapter, which a GGUF file of the model cannot hold apart; give --merge, or a folder for the "
+                    + "adapter alone");
+        }
+
         string destination = RealPath.Of(request.Destination);
         if (source.Folders.FirstOrDefault(f => RealPath.Of(f) == destination) is { } read)
         {

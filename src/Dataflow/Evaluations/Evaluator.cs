@@ -33,7 +33,7 @@ internal sealed class Evaluator : IDisposable
     /// <exception cref="InfeasibleException">No plan fits the budgets.</exception>
     public static Evaluator Open(PlanOptions options, Action<RunEvent> tell)
     {
-        var source = ModelSource.Open(options.Model);
+        var source = ModelSource.Open(options.Model).With(options.Adapter);
         IDevice? device = null;
         GpuBudget? memory = null;
         try

@@ -31,6 +31,7 @@ public sealed record FrontierRow(PlanRequest Request, PlanFrontier Frontier, str
         ["model"] = Request.Model.Name,
         ["parameters"] = Request.Model.ParameterCount,
         ["frozen"] = Request.Model.Frozen?.Patterns,
+        ["adapter"] = Request.Model.Adapter?.Text,
         ["dtype"] = Request.Recipe.Name,
         ["seqlen"] = Request.Seqlen,
         ["model_state_bytes"] = ModelState.Value,

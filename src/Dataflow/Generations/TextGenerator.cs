@@ -58,7 +58,7 @@ public sealed class TextGenerator : IDisposable
         }
 
         tell ??= _ => { };
-        var source = SavedModel.Open(options.Plan.Model);
+        var source = SavedModel.Open(options.Plan.Model, options.Plan.Adapter);
         OwnThread? thread = null;
         try
         {

@@ -26,6 +26,10 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
     ];
 
     private Checkpoint? checkpoint;
+    private AdapterFolder? adapter;
+
+    // Where its adapter is, if it has one that was saved.
+    private string? adapterFolder;
 
     // Of a saved run: the folder that it began with. Tokenizer and chat template stay there.
     private string? textFolder;
@@ -60,12 +64,20 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
         : IsBare(path) ? Locations.Find("models", path + ".json") ?? Locations.Find("models", path)
         : null;
 
-    /// <summary>The model of a saved run, which needs no other source: its weights are in the checkpoint.</summary>
+    /// <summary>
+    /// The model of a saved run, which needs no other source, for its weights are in the checkpoint; where the run trains an adapter, the
+    /// base as it was named.
+    /// </summary>
     /// <param name="run">The run.</param>
     /// <param name="named">How the run named its model.</param>
     /// <exception cref="UserErrorException">The checkpoint's config cannot be used, or another model was named.</exception>
     public static ModelSource Of(SavedRun run, string named)
     {
+        if (run.Checkpoint.IsOfAdapter)
+        {
+            return Open(named).With(new AdapterOptions { Config = AdapterFolder.ConfigOf(run.Checkpoint.Folder) });
+        }
+
         var saved = ModelFiles.Read(run.Checkpoint.Folder);
         var model = saved.Config with { Name = NameOf(named) };
         if (run.Settings.GetValueOrDefault(SavedSettings.Model) is var before && before != SettingOf(named))
@@ -90,6 +102,25 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
     /// <exception cref="UserErrorException">That cannot be frozen.</exception>
     internal ModelSource Freezing(IReadOnlyList<string> patterns) => this with { Model = Model.Freezing(patterns) };
 
+    /// <summary>The same, before anything is read of it, with an adapter.</summary>
+    /// <param name="options">Which; null: none.</param>
+    /// <exception cref="UserErrorException">There is no such adapter, or it is of another model.</exception>
+    internal ModelSource With(AdapterOptions? options) =>
+        options is null ? this : this with { Model = Model.Adapting(options.Resolved), adapterFolder = options.Place };
+
+    /// <summary>What tells its weights from others, as far as a run that trains an adapter leaves them where they are.</summary>
+    /// <exception cref="UserErrorException">They cannot be read.</exception>
+    internal string Fingerprint(ulong seed) =>
+        Folder is null
+            ? $"initial values from seed {seed}"
+            : string.Join(
+                ", ",
+                Directory
+                    .EnumerateFiles(Folder, "*.safetensors")
+                    .Order(StringComparer.Ordinal)
+                    .Select(file => DataFingerprint.Of(file).Text)
+            );
+
     /// <summary>The same from whatever folder it is said, and of the hub's the commit: what the name stands for may change.</summary>
     public static string SettingOf(string path) => Hub.NameOf(path) is { } name
         ? Fetched(name) is { } snapshot ? $"{Hub.Prefix}{name.Repository}@{snapshot.Commit}" : path
@@ -108,9 +139,23 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
         ? Directory.GetFiles(folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)
         : [];
 
-    /// <summary>The folder's weights, checked against the model; where there is no folder, initial values from the seed.</summary>
+    /// <summary>
+    /// The folder's weights, checked against the model; where there is no folder, initial values from the seed. With those of its adapter.
+    /// </summary>
     /// <exception cref="UserErrorException">The weights do not fit.</exception>
     public IWeightSource Weights(ulong seed)
+    {
+        var own = Own(seed);
+        if (Model.Adapter is null)
+        {
+            return own;
+        }
+
+        adapter ??= adapterFolder is null ? null : AdapterFolder.Open(adapterFolder);
+        return adapter?.On(own) ?? AdaptedWeights.Begin(own, seed);
+    }
+
+    private IWeightSource Own(ulong seed)
     {
         if (Folder is null)
         {
@@ -142,5 +187,9 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
         (textFolder ?? Folder) is { } texts ? TokenizerFiles.Select(name => Path.Combine(texts, name)).FirstOrDefault(File.Exists) : null;
 
     /// <inheritdoc/>
-    public void Dispose() => checkpoint?.Dispose();
+    public void Dispose()
+    {
+        checkpoint?.Dispose();
+        adapter?.Dispose();
+    }
 }

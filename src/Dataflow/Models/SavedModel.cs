@@ -10,13 +10,9 @@ internal sealed class SavedModel : IDisposable
     private const int Tries = 3;
     private static readonly string[] s_weights = [Checkpoint.FileName, Checkpoint.IndexName];
 
-    private readonly Checkpoint checkpoint;
+    private readonly IDisposable[] files;
 
-    private SavedModel(Checkpoint checkpoint, ModelConfig model)
-    {
-        this.checkpoint = checkpoint;
-        Weights = checkpoint.WeightsOf(model);
-    }
+    private SavedModel(IWeightSource weights, params IDisposable[] files) => (Weights, this.files) = (weights, files);
 
     /// <summary>The numbers.</summary>
     public IWeightSource Weights { get; }
@@ -40,34 +36,36 @@ internal sealed class SavedModel : IDisposable
     public IReadOnlyList<string> Notes { get; private init; } = [];
 
     /// <summary>Opens it.</summary>
+    /// <param name="path">A model's folder, hf:owner/name, or a run's folder of checkpoints or one of these.</param>
+    /// <param name="adapter">What it has besides; null: nothing, or what the run has trained.</param>
     /// <exception cref="UserErrorException">There is nothing of the kind, or its weights do not fit its config.</exception>
-    public static SavedModel Open(string path)
+    public static SavedModel Open(string path, AdapterOptions? adapter = null)
     {
         string? known = ModelSource.Locate(path);
         if (known is not null && Directory.Exists(known) && s_weights.Any(w => File.Exists(Path.Combine(known, w)))
             && !File.Exists(Path.Combine(known, "state.json")))
         {
-            return OfFolder(path, known);
+            return OfFolder(path, known, adapter);
         }
 
         return Directory.Exists(path)
-            ? OfRun(path)
+            ? OfRun(path, adapter)
             : throw new UserErrorException(
                 known is null ? $"{path} does not exist; give a model's folder, hf:owner/name, or a run's folder of checkpoints"
                     : $"{path} is no folder with weights; give a model's folder, hf:owner/name, or a run's folder of checkpoints");
     }
 
     /// <inheritdoc/>
-    public void Dispose() => checkpoint.Dispose();
+    public void Dispose() => Array.ForEach(files, f => f.Dispose());
 
-    private static SavedModel OfFolder(string path, string folder)
+    private static SavedModel OfFolder(string path, string folder, AdapterOptions? adapter)
     {
-        using var source = ModelSource.Open(path);
-        var checkpoint = Checkpoint.Open(folder);
+        var source = ModelSource.Open(path).With(adapter);
         try
         {
+            using var checkpoint = Checkpoint.Open(folder);
             var types = checkpoint.Tensors.Values.Where(t => t.Shape.Count > 1).CountBy(t => t.Type);
-            return new SavedModel(checkpoint, source.Model)
+            return new SavedModel(source.Weights(seed: 0), source)
             {
                 Form = folder,
                 Texts = folder,
@@ -77,24 +75,24 @@ internal sealed class SavedModel : IDisposable
                     StoredType.F16 => GgufType.F16,
                     _ => GgufType.BF16, // fp8 is read as such
                 },
-                Folders = [folder],
+                Folders = [folder, .. adapter?.Place is { } place ? [place] : Array.Empty<string>()],
             };
         }
         catch
         {
-            checkpoint.Dispose();
+            source.Dispose();
             throw;
         }
     }
 
-    private static SavedModel OfRun(string path)
+    private static SavedModel OfRun(string path, AdapterOptions? adapter)
     {
         for (int left = Tries; ; left--)
         {
             var run = Found(path);
             try
             {
-                return OfCheckpoint(run);
+                return run.Checkpoint.IsOfAdapter ? OfAdapter(run, adapter) : OfCheckpoint(run, adapter);
             }
             catch (UserErrorException) when (left > 1 && !Directory.Exists(run.Checkpoint.Folder))
             {
@@ -116,7 +114,41 @@ internal sealed class SavedModel : IDisposable
         }
     }
 
-    private static SavedModel OfCheckpoint(SavedRun run)
+    /// <summary>The base that the run began with, and the adapter that it has trained.</summary>
+    private static SavedModel OfAdapter(SavedRun run, AdapterOptions? other)
+    {
+        if (other is not null)
+        {
+            throw new UserErrorException($"the run in {run.Folder} has trained an adapter of its own; leave --adapter out");
+        }
+
+        string named = run.Settings.GetValueOrDefault(SavedSettings.Model)
+            ?? throw new UserErrorException($"{run.Checkpoint.Folder} does not say of which model its adapter is; give that model, and "
+                + "--adapter with this folder");
+        var source = ModelSource.Of(run, named);
+        try
+        {
+            ulong seed = run.Checkpoint.Progress.Seed;
+            Resumption.CheckBase(run, named, source.Fingerprint(seed));
+            var adapter = AdapterFolder.Open(run.Checkpoint.Folder, Path.GetFileName(run.Checkpoint.CheckedWeights()));
+            return new SavedModel(adapter.On(source.Weights(seed)), source, adapter)
+            {
+                Form = source.Folder,
+                Texts = source.Folder,
+                Parameters = source.Folder is null ? run.Checkpoint.Recipe.Parameters : DType.Float32,
+                Type = run.Checkpoint.Recipe.Parameters == DType.BFloat16 ? GgufType.BF16 : GgufType.F32,
+                Folders = [.. new[] { run.Checkpoint.Folder, run.Folder, source.Folder }.OfType<string>()],
+                Notes = run.Notices,
+            };
+        }
+        catch
+        {
+            source.Dispose();
+            throw;
+        }
+    }
+
+    private static SavedModel OfCheckpoint(SavedRun run, AdapterOptions? other)
     {
         string folder = run.Checkpoint.Folder;
         string? named = run.Settings.GetValueOrDefault(SavedSettings.Model) is { } setting && ModelSource.Locate(setting) is { } model
@@ -127,12 +159,15 @@ internal sealed class SavedModel : IDisposable
             config = config with { Name = ModelSource.NameOf(name) };
         }
 
-        var recipe = Recipe.All.First(r => r.Name == run.Checkpoint.Progress.Recipe);
+        var recipe = run.Checkpoint.Recipe;
+        config = other is null ? config : config.Adapting(other.Resolved);
         var checkpoint = Checkpoint.Open(run.Checkpoint.CheckedWeights());
+        var adapter = other?.Place is { } place ? AdapterFolder.Open(place) : null;
         try
         {
             bool isGone = named is null && run.Settings.GetValueOrDefault(SavedSettings.Model) is { } gone && !File.Exists(gone);
-            return new SavedModel(checkpoint, config)
+            var own = checkpoint.WeightsOf(config);
+            return new SavedModel(adapter?.On(own) ?? own, [checkpoint, .. adapter is null ? Array.Empty<IDisposable>() : [adapter]])
             {
                 Form = named is not null && s_weights.Any(w => File.Exists(Path.Combine(named, w))) ? named : null,
                 Texts = named,
@@ -147,6 +182,7 @@ internal sealed class SavedModel : IDisposable
         catch
         {
             checkpoint.Dispose();
+            adapter?.Dispose();
             throw;
         }
     }

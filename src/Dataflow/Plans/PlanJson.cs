@@ -34,6 +34,7 @@ public static class PlanJson
             ["model"] = request.Model.Name,
             ["parameters"] = request.Model.ParameterCount,
             ["frozen"] = request.Model.Frozen?.Patterns,
+            ["adapter"] = request.Model.Adapter?.Text,
             ["dtype"] = request.Recipe.Name,
             ["optimizer"] = request.Optimizer.Name,
             ["bf16_master_fits"] = notes.MasterFits,

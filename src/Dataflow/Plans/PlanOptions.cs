@@ -57,6 +57,9 @@ public sealed record PlanOptions
     /// <summary>Patterns of names of the tensors that training leaves as they are.</summary>
     public IReadOnlyList<string> Freeze { get; init; } = [];
 
+    /// <summary>The adapter that is trained, or used, in the place of the model's own weights; null: none.</summary>
+    public AdapterOptions? Adapter { get; init; }
+
     /// <summary>Who plans; by default auto where the machine has a profile.</summary>
     public PlanPolicy? Policy { get; init; }
 
@@ -110,16 +113,24 @@ public sealed record PlanOptions
     internal PolicySettings By => PolicySettings.Choose(
         Policy, Hardware ?? HardwareFiles.ThisMachine(Device.Kind, named: null), NoCache ? PlanCache.None : PlanCache.OfThisMachine);
 
+    /// <summary>A model with what is frozen of it and with its adapter, unless it has these already.</summary>
+    /// <exception cref="UserErrorException">It cannot be.</exception>
+    public ModelConfig Trained(ModelConfig model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        model = model.Frozen is null ? model.Freezing(Freeze) : model;
+        return model.Adapter is null && Adapter is { } adapter ? model.Adapting(adapter.Resolved) : model;
+    }
+
     /// <summary>The request to the planner.</summary>
-    /// <param name="model">What is trained or evaluated; frozen here, unless something of it is already.</param>
+    /// <param name="model">What is trained or evaluated.</param>
     /// <param name="kind">What a step does.</param>
     /// <param name="budget">Device and host memory that the plan may take.</param>
     /// <param name="sourceRows">Rows that the data has, if there is data.</param>
     /// <exception cref="UserErrorException">What is to be frozen cannot be, or the step is no whole number of rows.</exception>
     public PlanRequest Request(ModelConfig model, WorkloadKind kind, MemoryBudget budget, int? sourceRows = null)
     {
-        model = model.Frozen is null ? model.Freezing(Freeze) : model;
-        var request = new PlanRequest(model, Recipe, kind, Seqlen, Rows: null, Pins, budget, SaveSet)
+        var request = new PlanRequest(Trained(model), Recipe, kind, Seqlen, Rows: null, Pins, budget, SaveSet)
         {
             Reserve = Hardware?.Reserve ?? DeviceReserve.None,
             Optimizer = Optimizer,

@@ -48,6 +48,11 @@ public static class PlanReport
             output.WriteLine($"  frozen: {frozen.Patterns}{(frozen.LayersWithoutBackward is > 0 and var below ? Below(below) : "")}");
         }
 
+        if (model.Adapter is { } adapter)
+        {
+            output.WriteLine($"  adapter: {adapter.Text}{(model.LayersWithoutBackward is > 0 and var under ? Below(under) : "")}");
+        }
+
         var state = Plans.ModelState(plan);
         output.WriteLine(
             $"  {recipe.Name}, {plan.Workload.Optimizer}: model state {state} "

@@ -10,6 +10,7 @@ internal static class ExportFolder
     private static readonly string[] ModelFiles =
     [
         "config.json",
+        "adapter_config.json",
         "*.safetensors",
         "*.safetensors.index.json",
         "*.gguf",
@@ -59,8 +60,24 @@ internal static class ExportFolder
             );
         }
 
+        if (source.Model.Adapter is not null)
+        {
+            AdapterExport.Prepare(folder, source.Model, AdapterType(settings));
+            return;
+        }
+
         ModelExport.Prepare(folder, source.Model, recipe.Parameters, Options(settings));
     }
+
+    /// <summary>The type of an adapter's numbers: fp32, as PEFT has them, unless another was asked for.</summary>
+    /// <exception cref="UserErrorException">It is none of an adapter's.</exception>
+    public static DType AdapterType(TrainingOptions settings) =>
+        settings.ExportType switch
+        {
+            null or StoredType.F32 => DType.Float32,
+            StoredType.BF16 => DType.BFloat16,
+            _ => throw new UserErrorException("--export-dtype: an adapter is exported in fp32 or bf16; give one of these"),
+        };
 
     /// <summary>In what form: that of the folder that the model was first read from, if it was one with weights.</summary>
     public static ExportOptions Options(TrainingOptions settings)

@@ -20,7 +20,7 @@ public static class Gradients
     /// <exception cref="InfeasibleException">No plan fits the budgets.</exception>
     public static double Write(PlanOptions options, string output, Action<RunEvent> tell)
     {
-        using var source = ModelSource.Open(options.Model);
+        using var source = ModelSource.Open(options.Model).With(options.Adapter);
         tell(new RunEvent.Opened(source.Notes));
         options = options.Completed;
         var where = options.Device;

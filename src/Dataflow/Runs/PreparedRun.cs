@@ -103,9 +103,9 @@ internal sealed record PreparedRun : IDisposable
         );
         store?.Begin(resumed?.Checkpoint.Progress.Step ?? 0);
         var source = parts.Own(
-            (resumed is null ? ModelSource.Open(settings.Plan.Model) : ModelSource.Of(resumed, settings.Plan.Model)).Freezing(
-                settings.Plan.Freeze
-            )
+            resumed is null
+                ? ModelSource.Open(settings.Plan.Model).Freezing(settings.Plan.Freeze).With(settings.Plan.Adapter)
+                : ModelSource.Of(resumed, settings.Plan.Model).Freezing(settings.Plan.Freeze)
         );
         tell(new RunEvent.Opened(source.Notes));
         var budgets = Budgets.Choose(settings.Plan);
@@ -121,7 +121,10 @@ internal sealed record PreparedRun : IDisposable
         }
 
         settings.Groups.Check(source.Model, settings.Optimizer.LearningRate);
-        var weights = resumed is null ? source.Weights(settings.Seed) : null;
+        // Of a run that trains an adapter a checkpoint has that alone.
+        var weights = resumed is null || source.Model.Adapter is not null ? source.Weights(settings.Seed) : null;
+        string? ofBase = source.Model.Adapter is null ? null : source.Fingerprint(settings.Seed);
+        Resumption.CheckBase(resumed, settings.Plan.Model, ofBase);
         var question = new PlanQuestion(
             settings.Plan,
             source.Model,
@@ -139,7 +142,7 @@ internal sealed record PreparedRun : IDisposable
         var progress = new TrainingProgress(0, settings.Seed, plan.Workload.Recipe.Name, plan.Workload.Geometry)
         {
             Optimizer = plan.Workload.Optimizer.Name,
-            Settings = begun is null ? new OrderedDictionary<string, string>() : SavedSettings.Of(settings, begun),
+            Settings = begun is null ? new OrderedDictionary<string, string>() : SavedSettings.Of(settings, begun, ofBase),
         };
         if (resumed is not null)
         {
@@ -239,10 +242,14 @@ internal sealed record PreparedRun : IDisposable
         Action<string> note
     )
     {
+        if (weights is not null)
+        {
+            trainer.Load(weights);
+            trainer.LoadedFrom = weights;
+        }
+
         if (resumed is null)
         {
-            trainer.Load(weights!);
-            trainer.LoadedFrom = weights;
             return null;
         }
 
@@ -269,7 +276,9 @@ internal sealed record PreparedRun : IDisposable
                 new DiskNeed(
                     folder,
                     "the exported weights",
-                    new Bytes(plan.Workload.Model.ParameterCount * plan.Workload.Recipe.Parameters.Size())
+                    plan.Workload.Model.Adapter is null
+                        ? new Bytes(plan.Workload.Model.ParameterCount * plan.Workload.Recipe.Parameters.Size())
+                        : new Bytes(plan.Workload.Model.TrainedParameterCount * sizeof(float))
                 )
             );
         }

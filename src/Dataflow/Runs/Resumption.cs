@@ -39,6 +39,7 @@ internal static class Resumption
         }
 
         SavedGroups.CheckFrozen(run, plan.Freeze);
+        CheckAdapter(run, plan.Adapter);
         var (g, pins) = (saved.Geometry, plan.Pins);
         bool agrees = plan.Seqlen == g.Seqlen && Same(plan.GlobalBatch, g.TokensPerStep)
             // a larger chunk would be padding
@@ -59,6 +60,47 @@ internal static class Resumption
                     Pins = new GeometryPins(g.ChunkTokens, g.ChunksPerRound, g.Rounds, g.VocabularyBlocks, g.HeadTokens),
                 },
             };
+    }
+
+    /// <summary>Refuses another adapter than the one that the run trains.</summary>
+    /// <exception cref="UserErrorException">It is another.</exception>
+    private static void CheckAdapter(SavedRun run, AdapterOptions? given)
+    {
+        if (given is null)
+        {
+            return;
+        }
+
+        if (!run.Checkpoint.IsOfAdapter)
+        {
+            throw new UserErrorException(
+                $"the run in {run.Folder} trains the model itself, and this one is to train an adapter; leave out --adapter and --lora "
+                    + "options, or start a new run with the checkpoint as its model"
+            );
+        }
+
+        if (given.Resolved is var now && AdapterFolder.ConfigOf(run.Checkpoint.Folder) is var before && now != before)
+        {
+            throw new UserErrorException(
+                $"the run in {run.Folder} trains the adapter {before}, and this one is to train {now}; leave out --adapter and --lora "
+                    + "options to go on with it"
+            );
+        }
+    }
+
+    /// <summary>Refuses another base of an adapter than the one that the run began with.</summary>
+    /// <param name="run">The saved one; null: there is none.</param>
+    /// <param name="named">How the base is named.</param>
+    /// <param name="now">What tells it from others; null: there is no adapter.</param>
+    /// <exception cref="UserErrorException">It is another.</exception>
+    public static void CheckBase(SavedRun? run, string named, string? now)
+    {
+        if (run is not null && now is not null && run.Settings.GetValueOrDefault(SavedSettings.BaseFingerprint) != now)
+        {
+            throw new UserErrorException(
+                $"the weights of {named} are not those that the run in {run.Folder} trains an adapter of; give the model that it began with"
+            );
+        }
     }
 
     /// <summary>Refuses a plan that would not go on with the results of an unbroken run.</summary>

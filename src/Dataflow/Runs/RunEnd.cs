@@ -73,6 +73,12 @@ internal static class RunEnd
             );
         }
 
+        if (run.Plan.Workload.Model.Adapter is not null)
+        {
+            AdapterExport.Write(folder, run.Trainer.State.Finest, ExportFolder.AdapterType(run.Settings), run.Settings.Plan.Model);
+            return;
+        }
+
         ModelExport.Write(
             folder,
             run.Trainer.State.Finest,

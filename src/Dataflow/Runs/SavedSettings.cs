@@ -19,6 +19,9 @@ internal static class SavedSettings
     /// <summary>Of the text or the tokens, and of what validates them.</summary>
     public const string DataFingerprint = "data-fingerprint", ValidationFingerprint = "validation-fingerprint";
 
+    /// <summary>Of the model that an adapter is trained of, which checkpoints do not hold.</summary>
+    public const string BaseFingerprint = "base-fingerprint";
+
     /// <summary>Of the optimizer's name. Checkpoints of a program that had but one lack it; another is refused, never a change.</summary>
     public const string OptimizerName = "optimizer";
 
@@ -43,7 +46,8 @@ internal static class SavedSettings
     /// <summary>Those of a run that is about to begin or to go on.</summary>
     /// <param name="settings">As they are in effect.</param>
     /// <param name="data">The files.</param>
-    public static OrderedDictionary<string, string> Of(TrainingOptions settings, RunData data)
+    /// <param name="ofBase">What tells the model of an adapter from others; null where the model itself is trained.</param>
+    public static OrderedDictionary<string, string> Of(TrainingOptions settings, RunData data, string? ofBase)
     {
         var plan = settings.Plan;
         var all = new OrderedDictionary<string, string>();
@@ -56,6 +60,7 @@ internal static class SavedSettings
         }
 
         Add(Model, ModelSource.SettingOf(plan.Model));
+        Add(BaseFingerprint, ofBase);
         Add("seqlen", Text(plan.Seqlen));
         Add("dtype", plan.Recipe.Name);
         Add("seed", settings.Seed.ToString(CultureInfo.InvariantCulture));

@@ -1,0 +1,128 @@
+using System.Runtime.InteropServices;
+using Dataflow.Model;
+
+namespace Dataflow.Training;
+
+/// <summary>
+/// A model's weights with its adapter in them: W + scale B A in the place of W, computed in float64 and rounded once. They are a model's
+/// like any other, and need no adapter.
+/// </summary>
+public sealed class MergedWeights : IWeightSource
+{
+    private readonly IWeightSource adapted;
+    private readonly ObjectLayouts layouts;
+    private readonly ObjectLayouts merged;
+    private volatile Factors? last;
+
+    /// <param name="adapted">Of a model with an adapter.</param>
+    public MergedWeights(IWeightSource adapted)
+    {
+        ArgumentNullException.ThrowIfNull(adapted);
+        this.adapted = adapted;
+        Model = adapted.Model.Base;
+        (layouts, merged) = (new ObjectLayouts(adapted.Model), new ObjectLayouts(Model));
+    }
+
+    /// <inheritdoc/>
+    public ModelConfig Model { get; }
+
+    /// <inheritdoc/>
+    public void Read(ParameterObject weights, long firstElement, Span<byte> destination, DType type)
+    {
+        destination.Clear();
+        foreach (var piece in ElementRanges.Of(merged[weights], firstElement, destination.Length / (int)type.Size()))
+        {
+            var tensor = layouts[weights][piece.Tensor.Name];
+            var into = piece.In(destination, type);
+            if (PartsOf(weights, tensor.Name).Length == 0)
+            {
+                adapted.Read(weights, tensor.ElementOffset + piece.FirstElement, into, type);
+            }
+            else
+            {
+                ElementConversion.FromFloats(Rows(weights, tensor, piece.FirstElement, piece.Count), into, type);
+            }
+        }
+    }
+
+    /// <summary>Some elements of a matrix; rows are merged whole.</summary>
+    private Span<float> Rows(ParameterObject weights, WeightTensor tensor, long first, int count)
+    {
+        int columns = (int)tensor.Columns, top = (int)(first / columns), rows = (int)((first + count - 1) / columns) + 1 - top;
+        float[] numbers = Numbers(weights, tensor, (long)top * columns, rows * columns);
+        foreach (var factor in FactorsOf(weights, tensor).Parts)
+        {
+            int from = (int)Math.Max(top, factor.Part.FirstRow), to = (int)Math.Min(top + rows, factor.Part.FirstRow + factor.Part.Rows);
+            if (from < to)
+            {
+                Parallel.For(from, to, row => factor.AddTo(row, numbers.AsSpan((row - top) * columns, columns)));
+            }
+        }
+
+        return numbers.AsSpan((int)(first - ((long)top * columns)), count);
+    }
+
+    private Factors FactorsOf(ParameterObject weights, WeightTensor tensor)
+    {
+        if (last is { } known && known.Weights == weights && known.Matrix == tensor.Name)
+        {
+            return known;
+        }
+
+        var parts = PartsOf(weights, tensor.Name);
+        var a = layouts[weights][parts[0].A];
+        double[] down = Wide(Numbers(weights, a, 0, (int)a.Count));
+        return last = new Factors(
+            weights,
+            tensor.Name,
+            [
+                .. parts.Select(p =>
+                {
+                    var b = layouts[weights][p.B];
+                    int columns = (int)tensor.Columns;
+                    double[] up = Wide(Numbers(weights, b, 0, (int)b.Count));
+                    return new Factor(p, down.AsMemory(p.FirstRank * columns, p.Rank * columns), up);
+                }),
+            ]
+        );
+    }
+
+    private AdaptedRows[] PartsOf(ParameterObject weights, WeightName matrix) =>
+        weights.Kind == ParameterObjectKind.Block && adapted.Model.KindOf(weights.Layer).Adapter is { } adapter
+            ? [.. adapter.Of(matrix)]
+            : [];
+
+    private float[] Numbers(ParameterObject weights, WeightTensor tensor, long first, int count)
+    {
+        float[] numbers = new float[count];
+        adapted.Read(weights, tensor.ElementOffset + first, MemoryMarshal.AsBytes(numbers.AsSpan()), DType.Float32);
+        return numbers;
+    }
+
+    private static double[] Wide(float[] numbers) => Array.ConvertAll(numbers, x => (double)x);
+
+    private sealed record Factors(ParameterObject Weights, WeightName Matrix, Factor[] Parts);
+
+    /// <summary>A [rank, in] and B [rows, rank] of some rows of a matrix.</summary>
+    private sealed record Factor(AdaptedRows Part, ReadOnlyMemory<double> A, double[] B)
+    {
+        public void AddTo(int row, Span<float> numbers)
+        {
+            double[] sums = new double[numbers.Length];
+            for (int k = 0; k < Part.Rank; k++)
+            {
+                double b = B[((row - Part.FirstRow) * Part.Rank) + k] * Part.ExactScale;
+                var a = A.Span.Slice(k * numbers.Length, numbers.Length);
+                for (int i = 0; i < sums.Length; i++)
+                {
+                    sums[i] += b * a[i];
+                }
+            }
+
+            for (int i = 0; i < sums.Length; i++)
+            {
+                numbers[i] = (float)(numbers[i] + sums[i]);
+            }
+        }
+    }
+}
