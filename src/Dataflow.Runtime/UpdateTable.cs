@@ -48,6 +48,7 @@ public sealed class UpdateTable
             .. model.Layers.SelectMany(l => programs[l].Parts.Select((_, p) => new ParameterOwner(l, Part: p))),
             ParameterOwner.Head,
             .. programs.HeadBlockLayouts.Select((_, b) => ParameterOwner.HeadBlock(new VocabularyBlock(b))),
+            .. programs.ApartLayout is null ? [] : new[] { ParameterOwner.Apart },
         ];
         return new UpdateTable(
             owners.ToFrozenDictionary(

@@ -37,7 +37,7 @@ public readonly record struct ObjectId(ObjectFamily Family)
         get =>
             Layer is { } l ? new ParameterOwner(l, Part: part)
             : vocabulary == Vocabulary.None ? null
-            : new ParameterOwner(null, vocabulary == Vocabulary.Head, block == 0 ? null : new VocabularyBlock(block - 1));
+            : new ParameterOwner(null, vocabulary == Vocabulary.Head, block == 0 ? null : new VocabularyBlock(block - 1), part);
         init
         {
             layer = value?.Layer is { } l ? l.Index + 1 : 0;
@@ -194,6 +194,7 @@ public readonly record struct ObjectId(ObjectFamily Family)
         {
             'L' => this with { Layer = new Layer(index) },
             'E' when Layer is { } l => this with { Owner = new ParameterOwner(l, Part: index) },
+            'E' when vocabulary == Vocabulary.Head => this with { Owner = Owner!.Value with { Part = index } },
             'B' when vocabulary != Vocabulary.None => this with { Owner = Owner!.Value with { Block = new VocabularyBlock(index) } },
             'C' => this with { Chunk = new Chunk(index) },
             'G' => this with { Group = index },

@@ -16,6 +16,9 @@ public readonly record struct ParameterOwner(Layer? Layer, bool IsHead = false, 
     /// <summary>The head; where its matrix lies in blocks, what is left.</summary>
     public static ParameterOwner Head => new(null, IsHead: true);
 
+    /// <summary>What of embedding and head is trained otherwise than the rest: adapters of either, or the norm.</summary>
+    public static ParameterOwner Apart => new(null, IsHead: true, Part: 1);
+
     /// <summary>The embedding table, or a block of it where it is cut.</summary>
     public static ParameterOwner Embedding(VocabularyBlock? block) => new(null, Block: block);
 
@@ -28,12 +31,14 @@ public readonly record struct ParameterOwner(Layer? Layer, bool IsHead = false, 
         {
             { Layer: { } layer } => programs[layer].Parts[Part],
             { IsHead: true, Block: { } b } => programs.HeadBlockLayouts[b.Index],
+            { IsHead: true, Part: 1 } => programs.ApartLayout!,
             { IsHead: true } => programs.HeadLayout,
             _ => programs.EmbeddingLayouts[Block?.Index ?? 0],
         };
 
-    /// <summary>"L05", "L05/E1", "embed", "embed/B1", "head", "head/B0".</summary>
+    /// <summary>"L05", "L05/E1", "embed", "embed/B1", "head", "head/E1", "head/B0".</summary>
     public override string ToString() =>
-        Layer is { } l ? l + (Part == 0 ? "" : "/E" + Part.ToString(CultureInfo.InvariantCulture))
-        : (IsHead ? "head" : "embed") + (Block is { } b ? $"/{b}" : "");
+        (Layer is { } l ? l.ToString() : IsHead ? "head" : "embed")
+        + (Part == 0 ? "" : "/E" + Part.ToString(CultureInfo.InvariantCulture))
+        + (Block is { } b ? $"/{b}" : "");
 }

@@ -62,7 +62,9 @@ public sealed class UpdateWork(Workload workload, BlockPrograms programs)
     private IEnumerable<ParameterLayout> Candidates(ScheduledOp op) =>
         op.Layer is { } layer
             ? programs[layer].Parts.Where(p => p.IsTrained)
-            : [.. programs.HeadBlockLayouts, programs.HeadLayout, .. programs.EmbeddingLayouts];
+            : [.. programs.HeadBlockLayouts, programs.HeadLayout, .. programs.EmbeddingLayouts, .. Apart];
+
+    private ImmutableArray<ParameterLayout> Apart => programs.ApartLayout is { } apart ? [apart] : [];
 
     private StateLayout StateOf(ParameterLayout layout) =>
         states.TryGetValue(layout, out var known) ? known : states[layout] = workload.StateOf(layout);

@@ -1,5 +1,6 @@
 using Dataflow.Model;
 using Dataflow.Planning;
+using Dataflow.Schedules;
 using Dataflow.Training;
 
 namespace Dataflow.Conformance;
@@ -27,6 +28,24 @@ public abstract class AdapterConformance<TDevice> : ConformanceSuite<TDevice>
             return data;
         }
     }
+
+    /// <summary>Cases and recipes of steps in many memories.</summary>
+    public static TheoryData<string, string> Memories =>
+        [
+            .. Sample<(string, string)>(
+                [
+                    ("all-linear", "fp32"),
+                    ("phi3-fused", "bf16-sr"),
+                    ("qwen3-tied-embedding", "fp32"),
+                    ("all-linear", "bf16-master"),
+                    ("head", "bf16"),
+                    ("modules-to-save-norm", "fp32"),
+                    ("regex", "fp32"),
+                    ("embedding", "bf16-sr"),
+                    ("modules-to-save", "bf16"),
+                ]
+            ),
+        ];
 
     /// <summary>fp32: the bounds are rounding.</summary>
     [Theory]
@@ -79,6 +98,43 @@ public abstract class AdapterConformance<TDevice> : ConformanceSuite<TDevice>
             NamedParameter.All(golden.Model).Where(p => !p.Spec.IsTrained),
             p => Assert.Equal(start[p.Name], trained[p.Name])
         );
+    }
+
+    /// <summary>Two clipped or unclipped steps are the same bits in any memory, whatever is saved and in whichever order ops run.</summary>
+    [Theory]
+    [MemberData(nameof(Memories))]
+    public void Budgets_save_sets_and_orders_do_not_change_a_bit(string name, string dtype)
+    {
+        var golden = new LoraCase(name);
+        foreach (var kind in new[] { WorkloadKind.Training, WorkloadKind.ClippedTraining })
+        {
+            byte[]? want = null;
+            SaveSet?[] sets = [null, SaveSet.None, SaveSet.All, SaveSet.Kv | SaveSet.Attention, SaveSet.Attention | SaveSet.Query];
+            foreach (var (saved, number) in sets.Select((s, i) => (s, i)).Take(Device.IsSlow ? 2 : sets.Length))
+            {
+                foreach (bool tight in new[] { false, true })
+                {
+                    var request = golden.Request(Named(dtype), kind, new GeometryPins(8));
+                    request = request with { SaveSet = saved };
+                    var plan = Verified(tight ? GoldenCase.Tight(request) : GoldenCase.Plan(request));
+                    Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets, golden.Model.Base));
+                    using var device = Device.Open(plan.Schedule, plan.Workload, (2 * number) + (tight ? 1 : 0));
+                    var trainer = golden.Trainer(plan, device);
+                    double loss = 0;
+                    for (int step = 0; step < 2; step++)
+                    {
+                        loss = trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW, 0.1f).Loss;
+                    }
+
+                    byte[] got =
+                    [
+                        .. trainer.OptimizerState.SelectMany(s => Bits((0, GoldenCase.Tensors(s)))),
+                        .. Bits((loss, GoldenCase.Tensors(trainer.Weights))),
+                    ];
+                    AssertSame(want ??= got, got, $"{kind} in {plan.Residency}");
+                }
+            }
+        }
     }
 
     /// <summary>What the model calls a tensor of PEFT's file: modules that are trained as a whole have their own names.</summary>

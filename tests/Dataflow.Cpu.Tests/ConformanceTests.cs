@@ -66,3 +66,6 @@ public sealed class TargetWeightTests : TargetWeightConformance<CpuDevices>;
 public sealed class AccumulationTests : AccumulationConformance<CpuDevices>;
 
 public sealed class AdapterTests : AdapterConformance<CpuDevices>;
+
+[Trait("Slow", "true")]
+public sealed class AdapterFamilyTests : AdapterFamilyConformance<CpuDevices>;

@@ -101,3 +101,6 @@ public sealed class GraphOptimizerTests : OptimizerConformance<EmulatedGraphDevi
 
 [Trait("Slow", "true")]
 public sealed class AdapterTests : AdapterConformance<EmulatedDevices>;
+
+[Trait("Slow", "true")]
+public sealed class AdapterFamilyTests : AdapterFamilyConformance<EmulatedDevices>;

@@ -27,6 +27,8 @@ public readonly record struct AdaptedRows(WeightName Matrix, int Part, long Firs
             (WeightName.GateUp, 0) => WeightName.GateB,
             (WeightName.GateUp, 1) => WeightName.UpB,
             (WeightName.Down, _) => WeightName.DownB,
+            (WeightName.HeadMatrix, _) => WeightName.HeadB,
+            (WeightName.EmbeddingTable, _) => WeightName.EmbeddingB,
             _ => throw new InvalidOperationException($"{Matrix} has no adapter"),
         };
 
@@ -38,10 +40,16 @@ public readonly record struct AdaptedRows(WeightName Matrix, int Part, long Firs
             WeightName.AttentionOut => WeightName.AttentionOutA,
             WeightName.GateUp => WeightName.GateUpA,
             WeightName.Down => WeightName.DownA,
+            WeightName.HeadMatrix => WeightName.HeadA,
+            WeightName.EmbeddingTable => WeightName.EmbeddingA,
             _ => throw new InvalidOperationException($"{matrix} has no adapter"),
         };
 
-    /// <summary>Matrices of a layer that may have one.</summary>
-    public static bool MayAdapt(WeightName matrix) =>
+    /// <summary>Matrices of a layer that may have one: what "all-linear" means.</summary>
+    public static bool MayAdaptInLayer(WeightName matrix) =>
         matrix is WeightName.Qkv or WeightName.AttentionOut or WeightName.GateUp or WeightName.Down;
+
+    /// <summary>Matrices that may have one.</summary>
+    public static bool MayAdapt(WeightName matrix) =>
+        MayAdaptInLayer(matrix) || matrix is WeightName.HeadMatrix or WeightName.EmbeddingTable;
 }

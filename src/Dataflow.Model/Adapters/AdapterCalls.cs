@@ -24,8 +24,8 @@ internal static class AdapterCalls
                 .. calls.SelectMany<KernelCall, KernelCall>(call =>
                     call switch
                     {
-                        GemmInputGradientCall c => [c, .. InputGradients(c, adapter.Of(c.B.Weight))],
-                        GemmWeightGradientCall c => [c, .. WeightGradients(c, adapter.Of(c.C.Weight))],
+                        GemmInputGradientCall c => [c, .. InputGradients(c, adapter.Of(MatrixOf(c.B)))],
+                        GemmWeightGradientCall c => [c, .. WeightGradients(c, adapter.Of(MatrixOf(c.C)))],
                         _ => [call],
                     }
                 ),
@@ -34,12 +34,12 @@ internal static class AdapterCalls
     private static IEnumerable<KernelCall> Followed(LayerAdapter adapter, KernelCall call)
     {
         yield return call;
-        if (call is not GemmForwardCall product || adapter.Of(product.B.Weight) is not [_, ..] parts)
+        if (call is not GemmForwardCall product || adapter.Of(MatrixOf(product.B)) is not [_, ..] parts)
         {
             yield break;
         }
 
-        yield return Down(product.A, product.B.Weight);
+        yield return Down(product.A, MatrixOf(product.B));
         foreach (var part in parts)
         {
             var columns = product.C.Columns(part.FirstRow, part.Rows);
@@ -72,8 +72,8 @@ internal static class AdapterCalls
         {
             yield return new GemmInputGradientCall
             {
-                A = new Operand(GradLowRank, product.B.Weight),
-                B = W(AdaptedRows.NameOfA(product.B.Weight)),
+                A = new Operand(GradLowRank, MatrixOf(product.B)),
+                B = W(AdaptedRows.NameOfA(MatrixOf(product.B))),
                 C = product.C,
                 Adds = true,
             };
@@ -87,7 +87,7 @@ internal static class AdapterCalls
             yield break;
         }
 
-        var matrix = product.C.Weight;
+        var matrix = MatrixOf(product.C);
         yield return Down(product.B, matrix);
         foreach (var part in parts)
         {
@@ -107,6 +107,80 @@ internal static class AdapterCalls
             C = G(AdaptedRows.NameOfA(matrix)),
         };
     }
+
+    /// <summary>Behind the look-up of the embedding, that of A, and B's product with it.</summary>
+    /// <param name="model">With its adapter.</param>
+    /// <param name="x">Where the embedding is.</param>
+    public static IEnumerable<KernelCall> Embed(ModelConfig model, TensorName x)
+    {
+        foreach (var part in OfEmbedding(model))
+        {
+            yield return LookUp(part);
+            yield return new GemmForwardCall
+            {
+                A = RanksOf(LowRank, part),
+                B = W(part.B),
+                C = x,
+                Addend = x,
+                Scale = (float)(part.ExactScale * model.EmbeddingScale),
+            };
+        }
+    }
+
+    /// <summary>From the gradient of the embedding to those of A's rows and of B.</summary>
+    /// <param name="model">With its adapter.</param>
+    /// <param name="gradient">Of the embedding.</param>
+    public static IEnumerable<KernelCall> EmbedBackward(ModelConfig model, TensorName gradient)
+    {
+        foreach (var part in OfEmbedding(model))
+        {
+            float scale = (float)(part.ExactScale * model.EmbeddingScale);
+            yield return new GemmInputGradientCall
+            {
+                A = gradient,
+                B = W(part.B),
+                C = RanksOf(GradLowRank, part),
+                Scale = scale,
+            };
+            yield return new EmbeddingBackwardCall
+            {
+                Ids = Ids,
+                Order = Order,
+                GradX = RanksOf(GradLowRank, part),
+                GradTable = G(part.A),
+            };
+            yield return LookUp(part);
+            yield return new GemmWeightGradientCall
+            {
+                A = gradient,
+                B = RanksOf(LowRank, part),
+                C = G(part.B),
+                Scale = scale,
+            };
+        }
+    }
+
+    /// <summary>
+    /// The head is the first of a step to touch the gradients of the object in which its adapters and the embedding's lie: those of the
+    /// embedding begin there.
+    /// </summary>
+    public static IEnumerable<KernelCall> BeginEmbedding(ModelConfig model) =>
+        OfEmbedding(model).SelectMany(part => new[] { new ZeroCall { Gradient = G(part.A) }, new ZeroCall { Gradient = G(part.B) } });
+
+    private static ImmutableArray<AdaptedRows> OfEmbedding(ModelConfig model) =>
+        model.Adapter?.Ends?.Of(WeightName.EmbeddingTable) ?? [];
+
+    private static EmbeddingForwardCall LookUp(in AdaptedRows part) =>
+        new()
+        {
+            Ids = Ids,
+            Table = W(part.A),
+            X = RanksOf(LowRank, part),
+        };
+
+    /// <summary>A tied head multiplies by the table, of which the embedding makes no products.</summary>
+    private static WeightName MatrixOf(Operand weight) =>
+        weight.Weight == WeightName.EmbeddingTable ? WeightName.HeadMatrix : weight.Weight;
 
     private static GemmForwardCall Down(Operand x, WeightName matrix) =>
         new()

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace Dataflow.Model;
 
-/// <summary>What an adapter adds to the matrices of a layer: a value, by which kinds of layers are told apart.</summary>
+/// <summary>What an adapter adds to the matrices of a layer, or to those of embedding and head: a value, by which kinds of layers are told apart.</summary>
 public sealed class LayerAdapter : IEquatable<LayerAdapter>
 {
     private const string Prefix = "base_model.model.";
@@ -23,6 +23,22 @@ public sealed class LayerAdapter : IEquatable<LayerAdapter>
     /// <summary>The module that a tensor is the weight of, as PEFT names it; null of what is no weight.</summary>
     public static string? ModuleOf(string tensor) =>
         tensor.EndsWith(Weight, StringComparison.Ordinal) ? tensor[..^Weight.Length] : null;
+
+    /// <summary>The parameters that come with the embedding's table: A is looked up as the table is, and so lies by tokens.</summary>
+    public IEnumerable<ParameterSpec> LookedUp(ParameterSpec table)
+    {
+        foreach (var part in Of(table.Name))
+        {
+            string name = NameOf(table, part);
+            var a = new NamedRows($"{name}.lora_embedding_A", part.Rows, Transposed: true);
+            yield return ParameterSpec.Matrix(WeightName.EmbeddingA, part.Rank, InitialValues.Zero, a);
+            yield return ParameterSpec.Matrix(
+                WeightName.EmbeddingB,
+                part.Rank,
+                new InitialValues.Normal(1),
+                new NamedRows($"{name}.lora_embedding_B", table.Columns));
+        }
+    }
 
     /// <summary>The name in an adapter's file of a tensor that is trained as a whole.</summary>
     public static string NameOfSaved(string tensor) => Prefix + tensor;

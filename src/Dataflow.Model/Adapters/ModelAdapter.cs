@@ -7,8 +7,8 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
 {
     private readonly ImmutableArray<LayerAdapter?> layers;
 
-    private ModelAdapter(AdapterConfig config, ImmutableArray<LayerAdapter?> layers, FrozenTensors frozen) =>
-        (Config, Text, this.layers, Frozen) = (config, config.ToString(), layers, frozen);
+    private ModelAdapter(AdapterConfig config, ImmutableArray<LayerAdapter?> layers, LayerAdapter? ends, FrozenTensors frozen) =>
+        (Config, Text, this.layers, Ends, Frozen) = (config, config.ToString(), layers, ends, frozen);
 
     /// <summary>What it was made of: with the model, all that is to be known.</summary>
     public AdapterConfig Config { get; }
@@ -18,6 +18,12 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
 
     /// <summary>What of the model it leaves as it is.</summary>
     internal FrozenTensors Frozen { get; }
+
+    /// <summary>What it adds to embedding and head; null: nothing.</summary>
+    public LayerAdapter? Ends { get; }
+
+    /// <summary>It changes what the embedding looks up.</summary>
+    public bool AdaptsEmbedding => Ends is not null && !Ends.Of(WeightName.EmbeddingTable).IsEmpty;
 
     /// <summary>What it adds to a layer; null: nothing.</summary>
     public LayerAdapter? Of(Layer layer) => layers[layer.Index];
@@ -35,10 +41,10 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
 
         var all = NamedParameter.All(model).ToList();
         var saved = all.Where(p => Saves(config, p)).ToList();
-        var targets = all.Where(p => IsTarget(config, p)).ToList();
+        var targets = all.Concat(TiedHead(model)).Where(p => IsTarget(config, p)).ToList();
         if (targets.Count == 0)
         {
-            var modules = all.Where(p => p.Layer is not null && AdaptedRows.MayAdapt(p.Spec.Name))
+            var modules = all.Where(p => AdaptedRows.MayAdaptInLayer(p.Spec.Name))
                 .DistinctBy(p => p.Part.CheckpointName)
                 .Select(p => LayerAdapter.ModuleOf(p.Name));
             throw new UserErrorException(
@@ -50,7 +56,14 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
         Check(model, config, targets, saved);
         var layers = model.Layers.Select(l => Of(config, [.. targets.Where(p => p.Layer == l)])).ToImmutableArray();
         var adapted = model.Layers.Where(l => layers[l.Index] is not null);
-        return new ModelAdapter(config, layers, FrozenTensors.AllBut(model, saved, adapted, "modules_to_save"));
+        var ends = Of(config, [.. targets.Where(p => p.Layer is null)]);
+        var frozen = FrozenTensors.AllBut(
+            model,
+            saved,
+            adapted,
+            "modules_to_save",
+            adaptsEmbedding: targets.Exists(p => p.Spec.Name == WeightName.EmbeddingTable));
+        return new ModelAdapter(config, layers, ends, frozen);
     }
 
     /// <inheritdoc/>
@@ -67,14 +80,32 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
 
     private static bool IsTarget(AdapterConfig config, NamedParameter parameter) =>
         LayerAdapter.ModuleOf(parameter.Name) is { } module
-        && config.Means(module, parameter.Layer is not null && AdaptedRows.MayAdapt(parameter.Spec.Name));
+        && config.Means(module, AdaptedRows.MayAdaptInLayer(parameter.Spec.Name));
 
     private static void Check(ModelConfig model, AdapterConfig config, List<NamedParameter> targets, List<NamedParameter> saved)
     {
-        if (targets.Find(p => p.Layer is null || !AdaptedRows.MayAdapt(p.Spec.Name)) is { } other)
+        if (targets.Find(p => !AdaptedRows.MayAdapt(p.Spec.Name)) is { } other)
         {
             throw new UserErrorException(
-                $"the adapter's targets mean {other.Name} of {model.Name}, which is no matrix of a layer; an adapter of it is not supported"
+                $"the adapter's targets mean {other.Name} of {model.Name}, which is no matrix; an adapter of it is not supported"
+            );
+        }
+
+        if (model.TiedEmbedding && saved.Find(p => p.Spec.Name == WeightName.EmbeddingTable) is { } table)
+        {
+            throw new UserErrorException(
+                $"modules_to_save: {table.Name} of {model.Name} is its head too, which an adapter would train as two; not supported"
+            );
+        }
+
+        // What of the head is trained otherwise than its matrix lies with the adapters of embedding and head, if there are any.
+        bool savesHead = saved.Exists(p => p.Spec.Name == WeightName.HeadMatrix);
+        bool savesOthers = DecoderVocabulary.Head(model).All(p => saved.Exists(s => s.Spec.Name == p.Name));
+        if (savesHead && !savesOthers && targets.Exists(p => p.Layer is null))
+        {
+            throw new UserErrorException(
+                "modules_to_save names the head and not the norm before it, and the embedding is a target: the three together are not "
+                    + "supported; save the norm, too"
             );
         }
 
@@ -92,6 +123,13 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
         {
             throw new UserErrorException($"the adapter's rank is larger than {wide.Name} is wide; give a smaller one");
         }
+    }
+
+    /// <summary>The head of a tied model has no tensor of its own, and is a module all the same.</summary>
+    private static IEnumerable<NamedParameter> TiedHead(ModelConfig model)
+    {
+        var head = DecoderVocabulary.HeadMatrix(model);
+        return model.TiedEmbedding ? [new NamedParameter(head.Parts[0].CheckpointName, null, head, head.Parts[0])] : [];
     }
 
     private static LayerAdapter? Of(AdapterConfig config, List<NamedParameter> targets)

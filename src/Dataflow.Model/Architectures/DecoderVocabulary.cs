@@ -46,8 +46,13 @@ internal static class DecoderVocabulary
             .Norm(model, WeightName.FinalNorm, WeightName.FinalNormBias, model.Names.FinalNorm)
             .Select(p => p with { IsTrained = model.Trains(p.Name) });
 
-    /// <summary>The head's own parameters, in memory order: a tied one has no matrix.</summary>
-    public static ImmutableArray<ParameterSpec> Head(ModelConfig model) =>
+    /// <summary>
+    /// The head's own parameters, in memory order: a tied one has no matrix. What is trained otherwise than the matrix, and adapters of
+    /// embedding and head, come last, as an object apart (<see cref="ParameterSpec.Group"/> 1).
+    /// </summary>
+    public static ImmutableArray<ParameterSpec> Head(ModelConfig model)
+    {
+        ImmutableArray<ParameterSpec> own =
         [
             .. FinalNorm(model),
             .. model.Biases.HasFlag(Biases.Head)
@@ -61,6 +66,20 @@ internal static class DecoderVocabulary
                 : ImmutableArray<ParameterSpec>.Empty,
             .. model.TiedEmbedding ? [] : ImmutableArray.Create(HeadMatrix(model)),
         ];
+        if (model.Adapter is not { } adapter)
+        {
+            return own;
+        }
+
+        bool trains = own[^1].IsTrained;
+        IEnumerable<ParameterSpec> apart =
+        [
+            .. own.Where(p => p.IsTrained != trains),
+            .. adapter.Ends?.Parameters(HeadMatrix(model)) ?? [],
+            .. adapter.Ends?.LookedUp(Embedding(model)) ?? [],
+        ];
+        return [.. own.Where(p => p.IsTrained == trains), .. apart.Select(p => p with { Group = 1 })];
+    }
 
     /// <summary>The head's own matrix.</summary>
     public static ParameterSpec HeadMatrix(ModelConfig model) =>
@@ -98,10 +117,14 @@ internal static class DecoderVocabulary
                         Adds = true,
                     }
                 ),
+            .. AdapterCalls.Embed(model, Output),
         ];
 
     /// <summary>Adds the stream's gradient to the table's rows, or to those of a block.</summary>
     public static ImmutableArray<KernelCall> EmbedBackward(ModelConfig model) =>
+        [.. model.TrainsEmbedding ? TableBackward(model) : [], .. AdapterCalls.EmbedBackward(model, GradStream)];
+
+    private static ImmutableArray<KernelCall> TableBackward(ModelConfig model) =>
         [
             new EmbeddingBackwardCall
             {
@@ -142,7 +165,7 @@ internal static class DecoderVocabulary
 
     /// <summary>The same and back.</summary>
     public static ImmutableArray<KernelCall> HeadCalls(ModelConfig model) =>
-        [.. Evaluate(model), InputGradient(model, GradHeadNorm, sums: false), .. WeightGradients(model), NormBackward(model, GradHeadNorm)];
+        [.. Evaluate(model), .. Gradients(model, GradHeadNorm, sums: false), NormBackward(model, GradHeadNorm)];
 
     /// <summary>Final norm and logits of those tokens of a chunk that are asked for.</summary>
     public static ImmutableArray<KernelCall> LogitCalls(ModelConfig model) =>
@@ -195,8 +218,7 @@ internal static class DecoderVocabulary
                 Statistics = LogitStatistics,
                 GradLogits = GradLogits,
             },
-            InputGradient(model, GradHeadSum, sums: true),
-            .. WeightGradients(model),
+            .. Gradients(model, GradHeadSum, sums: true),
         ];
 
     /// <summary>The same for the first block, which comes last: the gradient is complete and passes the norm.</summary>
@@ -204,16 +226,19 @@ internal static class DecoderVocabulary
         [.. HeadBackward(model), NormBackward(model, GradHeadSum)];
 
     private static ImmutableArray<KernelCall> BlockLogits(ModelConfig model, TensorName input = Input) =>
-        [
-            (Norm with { X = input }).Forward(model, HeadNorm),
-            new GemmForwardCall
-            {
-                A = HeadNorm,
-                B = W(model.HeadMatrix),
-                Bias = model.Biases.HasFlag(Biases.Head) ? W(WeightName.HeadBias) : null,
-                C = Logits,
-            },
-        ];
+        AdapterCalls.Forward(
+            model.Adapter?.Ends,
+            [
+                (Norm with { X = input }).Forward(model, HeadNorm),
+                new GemmForwardCall
+                {
+                    A = HeadNorm,
+                    B = W(model.HeadMatrix),
+                    Bias = model.Biases.HasFlag(Biases.Head) ? W(WeightName.HeadBias) : null,
+                    C = Logits,
+                },
+            ]
+        );
 
     private static GemmInputGradientCall InputGradient(ModelConfig model, TensorName result, bool sums) =>
         new()
@@ -224,7 +249,8 @@ internal static class DecoderVocabulary
             Sums = sums,
         };
 
-    private static ImmutableArray<KernelCall> WeightGradients(ModelConfig model)
+    /// <summary>From the gradient of the logits to those of the head's input and of what is trained.</summary>
+    private static ImmutableArray<KernelCall> Gradients(ModelConfig model, TensorName result, bool sums)
     {
         var matrix = new GemmWeightGradientCall
         {
@@ -232,9 +258,10 @@ internal static class DecoderVocabulary
             B = HeadNorm,
             C = G(model.HeadMatrix),
         };
+        var products = AdapterCalls.Backward(model.Adapter?.Ends, [InputGradient(model, result, sums), matrix]);
         return
         [
-            .. model.Trains(model.HeadMatrix) ? ImmutableArray.Create<KernelCall>(matrix) : [],
+            .. products.Where(p => p != matrix || model.Trains(model.HeadMatrix)),
             .. model.Biases.HasFlag(Biases.Head) && model.Trains(WeightName.HeadBias)
                 ? ImmutableArray.Create<KernelCall>(new ColumnSumCall { A = GradLogits, C = G(WeightName.HeadBias) })
                 : [],
@@ -243,6 +270,7 @@ internal static class DecoderVocabulary
             .. model is { TiedEmbedding: true, LearnedPositions: not null } && model.Trains(WeightName.PositionTable)
                 ? ImmutableArray.Create<KernelCall>(new ZeroCall { Gradient = G(WeightName.PositionTable) })
                 : [],
+            .. AdapterCalls.BeginEmbedding(model),
         ];
     }
 

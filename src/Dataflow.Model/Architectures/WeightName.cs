@@ -113,6 +113,18 @@ public enum WeightName
 
     /// <summary>[D, rank].</summary>
     DownB,
+
+    /// <summary>[rank, D].</summary>
+    HeadA,
+
+    /// <summary>[vocabulary, rank].</summary>
+    HeadB,
+
+    /// <summary>[vocabulary, rank]: checkpoints have it the other way round.</summary>
+    EmbeddingA,
+
+    /// <summary>[D, rank].</summary>
+    EmbeddingB,
 }
 
 /// <summary>Facts about a <see cref="WeightName"/>.</summary>

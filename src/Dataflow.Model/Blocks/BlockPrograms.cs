@@ -22,10 +22,14 @@ public sealed class BlockPrograms
         (this.model, this.recipe, weighted) = (model, recipe, geometry.TargetWeights);
         Vocabulary = new VocabularyRows(model.VocabSize, geometry.VocabularyBlocks);
         EmbeddingLayouts = RowLayouts(WeightName.EmbeddingTable);
-        HeadLayout = Vocabulary.AreCut ? ParameterLayout.HeadNorm(model) : ParameterLayout.Head(model);
+        var head = ParameterLayout.Head(model).Parts();
+        HeadLayout = Vocabulary.AreCut ? ParameterLayout.HeadNorm(model) : head[0];
+        ApartLayout = Vocabulary.AreCut ? null : head.ElementAtOrDefault(1);
         HeadBlockLayouts = Vocabulary.AreCut && !model.TiedEmbedding ? RowLayouts(WeightName.HeadMatrix) : [];
         var shapes = new TensorShapes(model, recipe, geometry, kind: null);
-        layout = new ProgramLayout(shapes, WeightPlace);
+        layout = new ProgramLayout(
+            shapes,
+            (operand, calls, rows) => IsOfRanks(operand) ? RanksOf(shapes, operand) : WeightPlace(operand, calls, rows));
         StreamSize = shapes.Of(TensorName.Input).Size;
         LogitStatisticsSize = shapes.Of(TensorName.LogitStatistics).Size;
         GradHeadSize = shapes.Of(TensorName.GradHeadSum).Size;
@@ -55,6 +59,12 @@ public sealed class BlockPrograms
     /// <summary>Layout of the head's own parameters, blocks of its matrix apart.</summary>
     public ParameterLayout HeadLayout { get; }
 
+    /// <summary>
+    /// Layout of what of embedding and head lies apart, because it is trained and the rest is not, or the other way round: adapters of either,
+    /// or the norm. Null: nothing does.
+    /// </summary>
+    public ParameterLayout? ApartLayout { get; }
+
     /// <summary>Layouts of the blocks of the head's own matrix; none where it is not cut or tied.</summary>
     public ImmutableArray<ParameterLayout> HeadBlockLayouts { get; }
 
@@ -78,7 +88,12 @@ public sealed class BlockPrograms
 
     /// <summary>Bytes of scratch of a norm over any parameter object's gradient.</summary>
     public Bytes NormScratch =>
-        EmbeddingLayouts.Append(HeadLayout).Concat(Kinds.SelectMany(k => k.Parts)).Select(KernelWorkspace.SquaredSum).Aggregate(Bytes.Max);
+        EmbeddingLayouts
+            .Append(HeadLayout)
+            .Concat(ApartLayout is { } apart ? [apart] : [])
+            .Concat(Kinds.SelectMany(k => k.Parts))
+            .Select(KernelWorkspace.SquaredSum)
+            .Aggregate(Bytes.Max);
 
     /// <summary>Bytes of the activation object in the layers where it takes most.</summary>
     public Bytes ActivationsSize(SaveSet saved) => 
@@ -204,6 +219,14 @@ public sealed class BlockPrograms
                 ),
             ];
 
+    private static bool IsOfRanks(Operand operand) => operand.Tensor is TensorName.LowRank or TensorName.GradLowRank;
+
+    private TensorPlace RanksOf(TensorShapes shapes, Operand operand)
+    {
+        int ranks = model.Adapter!.Ends!.RanksOf(operand.Weight);
+        return operand.Weight == WeightName.HeadMatrix ? shapes.LowRankOfHead(ranks) : shapes.LowRank(ranks);
+    }
+
     private TensorPlace WeightPlace(Operand operand, ImmutableArray<KernelCall> calls, int rows)
     {
         bool gradient = operand.Tensor == TensorName.WeightGradient;
@@ -211,8 +234,15 @@ public sealed class BlockPrograms
         string role = gradient ? Roles.Gradients : Roles.Weights;
         var name = operand.Weight;
 
-        // The embedding has no products.
-        bool ofHead = calls.Any(c => c is GemmForwardCall);
+        if (ApartLayout is { } apart && apart.Has(name))
+        {
+            var own = apart[name];
+            string part = gradient ? Roles.GradientsOf(1) : Roles.WeightsOf(1);
+            return new TensorPlace(part, new Bytes(own.ElementOffset * type.Size()), type, own.Rows, own.Columns);
+        }
+
+        // The embedding has no products with the table.
+        bool ofHead = calls.Any(c => c is GemmForwardCall product && product.B.Weight == model.HeadMatrix);
         if (Vocabulary.AreCut && name is WeightName.EmbeddingTable or WeightName.HeadMatrix)
         {
             string blockRole = gradient ? Roles.HeadBlockGradients : Roles.HeadBlock;

@@ -100,6 +100,10 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
     public TensorPlace LowRank(int ranks) =>
         new(Roles.Scratch, Bytes.Zero, recipe.Activations, geometry.ChunkTokens, ranks) { Tokens = TokenAxis.Rows };
 
+    /// <summary>The same of a head's sub-chunk.</summary>
+    public TensorPlace LowRankOfHead(int ranks) =>
+        new(Roles.Scratch, Bytes.Zero, recipe.Activations, geometry.HeadTokens, ranks) { Tokens = TokenAxis.SubChunkRows };
+
     /// <summary>What a norm keeps of a token: the root, or the mean too.</summary>
     private long Statistics => model.Norm == NormKind.Rms ? 1 : 2;
 

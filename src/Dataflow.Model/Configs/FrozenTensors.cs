@@ -9,6 +9,7 @@ namespace Dataflow.Model;
 public sealed class FrozenTensors : IEquatable<FrozenTensors>
 {
     private const string Option = "--freeze";
+    private const string Head = "head"; // beside an adapter its tensors may differ
     private const char Or = '|'; // between patterns, as within one
     private readonly ImmutableArray<WeightSet> layers;
     private readonly WeightSet ends;
@@ -48,7 +49,7 @@ public sealed class FrozenTensors : IEquatable<FrozenTensors>
         var all = NamedParameter.All(model).ToList();
         var trained = all.Where(p => p.Spec.IsTrained && !meant.Contains(p.Name)).ToList();
         return trained.Count > 0
-            ? Of(model, text, meant, trained.Select(p => p.Layer?.Index ?? model.LayerCount), Option)
+            ? Of(model, text, meant, trained.Select(p => LayerOf(p, model)), Option)
             : throw new UserErrorException($"{Option} {text}: nothing of {model.Name} would be trained; freeze less");
     }
 
@@ -57,13 +58,19 @@ public sealed class FrozenTensors : IEquatable<FrozenTensors>
     /// <param name="trained">Those that training changes.</param>
     /// <param name="adapted">Layers in which it changes what is no tensor of the model.</param>
     /// <param name="option">What the tensors were given for, as messages name it.</param>
+    /// <param name="adaptsEmbedding">The same of the embedding.</param>
     /// <exception cref="UserErrorException">Tensors that are trained or frozen together are not.</exception>
     internal static FrozenTensors AllBut(
-        ModelConfig model, IReadOnlyCollection<NamedParameter> trained, IEnumerable<Layer> adapted, string option)
+        ModelConfig model,
+        IReadOnlyCollection<NamedParameter> trained,
+        IEnumerable<Layer> adapted,
+        string option,
+        bool adaptsEmbedding
+    )
     {
         var meant = NamedParameter.All(model).Select(p => p.Name).Except(trained.Select(p => p.Name)).ToHashSet();
-        var layers = trained.Select(p => p.Layer?.Index ?? model.LayerCount).Concat(adapted.Select(l => l.Index));
-        return Of(model, "", meant, layers, option);
+        var layers = trained.Select(p => LayerOf(p, model)).Concat(adapted.Select(l => l.Index)).Append(model.LayerCount);
+        return Of(model, "", meant, adaptsEmbedding ? layers.Append(0) : layers, option);
     }
 
     /// <param name="model">Whose tensors.</param>
@@ -77,9 +84,6 @@ public sealed class FrozenTensors : IEquatable<FrozenTensors>
         CheckTogether(all, meant, option);
         WeightSet In(Layer? layer) =>
             WeightSet.Of(all.Where(p => p.Layer == layer && meant.Contains(p.Name)).Select(p => p.Spec.Name));
-        bool trainsEmbedding = all.Any(p =>
-            p.Spec.IsTrained && p.Classes.HasFlag(ParameterClasses.Embeddings) && !meant.Contains(p.Name)
-        );
         int lowest = trained.Min();
         if (lowest < model.LayerCount)
         {
@@ -87,8 +91,12 @@ public sealed class FrozenTensors : IEquatable<FrozenTensors>
             lowest = model.KvSourceOf(new Layer(lowest)).Index;
         }
 
-        return new FrozenTensors(text, [.. model.Layers.Select(l => In(l))], In(null), trainsEmbedding ? 0 : lowest);
+        return new FrozenTensors(text, [.. model.Layers.Select(l => In(l))], In(null), lowest);
     }
+
+    /// <summary>The lowest layer that a backward passes for a tensor's gradient; that after the last for the head.</summary>
+    private static int LayerOf(NamedParameter trained, ModelConfig model) =>
+        trained.Classes.HasFlag(ParameterClasses.Embeddings) ? 0 : trained.Layer?.Index ?? model.LayerCount;
 
     /// <inheritdoc/>
     public bool Equals(FrozenTensors? other) => other is not null && Patterns == other.Patterns;
@@ -102,7 +110,7 @@ public sealed class FrozenTensors : IEquatable<FrozenTensors>
     /// <summary>Refuses a border between tensors that are one matrix in memory, one object, or one kernel's gradients.</summary>
     private static void CheckTogether(List<NamedParameter> all, HashSet<string> meant, string option)
     {
-        foreach (var group in all.GroupBy(p => (p.Layer, Unit: UnitOf(p))))
+        foreach (var group in all.GroupBy(p => (p.Layer, Unit: UnitOf(p))).Where(g => option == Option || g.Key.Unit != Head))
         {
             var frozen = group.FirstOrDefault(p => meant.Contains(p.Name));
             var other = group.FirstOrDefault(p => !meant.Contains(p.Name));
@@ -119,7 +127,7 @@ public sealed class FrozenTensors : IEquatable<FrozenTensors>
     private static string UnitOf(NamedParameter parameter) => parameter.Spec.Name switch
     {
         WeightName.EmbeddingTable or WeightName.PositionTable => "embedding",
-        WeightName.FinalNorm or WeightName.FinalNormBias or WeightName.HeadMatrix or WeightName.HeadBias => "head",
+        WeightName.FinalNorm or WeightName.FinalNormBias or WeightName.HeadMatrix or WeightName.HeadBias => Head,
         WeightName.QNorm or WeightName.KNorm => "norms of heads",
         WeightName.AttentionNorm or WeightName.AttentionNormBias => "attention's norm",
         WeightName.FfnNorm or WeightName.FfnNormBias => "the feed-forward's norm",
@@ -128,7 +136,7 @@ public sealed class FrozenTensors : IEquatable<FrozenTensors>
 
     private static string Why(string unit) => unit switch
     {
-        "embedding" or "head" => "they travel as one object",
+        "embedding" or Head => "they travel as one object",
         "norms of heads" or "attention's norm" or "the feed-forward's norm" => "one kernel computes their gradients",
         _ => "they are one matrix",
     };

@@ -113,7 +113,10 @@ public sealed record ModelConfig
     public double? LogitSoftcap { get; init; }
 
     /// <summary>Embedding and head may be computed by blocks of their rows: not where something else lies along them.</summary>
-    public bool MayCutVocabulary => !Biases.HasFlag(Biases.Head) && LearnedPositions is null;
+    public bool MayCutVocabulary => !Biases.HasFlag(Biases.Head) && LearnedPositions is null && !HasEndsApart;
+
+    /// <summary>Something of embedding and head is an object apart, trained where the rest is not, or the other way round.</summary>
+    private bool HasEndsApart => Adapter is not null && DecoderVocabulary.Head(this)[^1].Group > 0;
 
     /// <summary>Blocks have norms after attention and after the feed-forward.</summary>
     internal bool HasPostNorms => Placement is NormPlacement.After or NormPlacement.BeforeAndAfter;
@@ -194,7 +197,10 @@ public sealed record ModelConfig
     public bool TrainsEmbedding => Trains(WeightName.EmbeddingTable);
 
     /// <summary>Whether training changes what the head has of its own.</summary>
-    public bool TrainsHead => Trains(WeightName.FinalNorm);
+    public bool TrainsHead => Adapter is null ? Trains(WeightName.FinalNorm) : DecoderVocabulary.Head(this)[0].IsTrained;
+
+    /// <summary>Whether a step goes back to the embedding.</summary>
+    public bool HasEmbedBackward => TrainsEmbedding || Adapter is { AdaptsEmbedding: true };
 
     /// <summary>The same, of which training leaves tensors as they are.</summary>
     /// <param name="patterns">Of their names (<see cref="NamePattern"/>).</param>
@@ -256,7 +262,8 @@ public sealed record ModelConfig
             .CountBy(KindOf)
             .Sum(k => k.Value * LayerFlops(k.Key, seqlen, hasBackward: true))
         + Layers.Take(LayersWithoutBackward).CountBy(KindOf).Sum(k => k.Value * LayerFlops(k.Key, seqlen, hasBackward: false))
-        + ((Trains(HeadMatrix) ? 6.0 : 4.0) * seqlen * ModelDim * VocabSize);
+        + ((Trains(HeadMatrix) ? 6.0 : 4.0) * seqlen * ModelDim * VocabSize)
+        + (Adapter?.Ends is null ? 0 : 6.0 * seqlen * Ends.Where(p => p.Name is WeightName.HeadA or WeightName.HeadB).Sum(p => p.Count));
 
     /// <summary>Numbers of one layer.</summary>
     public long LayerParameterCount(Layer layer) => BlockParameterCount(KindOf(layer));

@@ -12,6 +12,12 @@ internal sealed partial class StepLowering
     /// <summary>Updates that waited for the norm. The last gradients to become final are still here: start with them.</summary>
     private void UpdateAll()
     {
+        bool apartFirst = ApartIsTrained && model.Adapter!.AdaptsEmbedding;
+        if (apartFirst)
+        {
+            Update(ParameterOwner.Apart);
+        }
+
         foreach (var b in model.TrainsEmbedding ? TableBlocks.Reverse() : [])
         {
             Update(ParameterOwner.Embedding(b));
@@ -23,6 +29,11 @@ internal sealed partial class StepLowering
             {
                 Update(owner);
             }
+        }
+
+        if (ApartIsTrained && !apartFirst)
+        {
+            Update(ParameterOwner.Apart);
         }
 
         if (!model.TrainsHead)

@@ -26,7 +26,9 @@ internal sealed partial class StepLowering
                 [
                     table.Table(c, r),
                     table.VocabularyWeights(Roles.Weights, ParameterOwner.Embedding(b), AccessMode.Read),
+                    .. Apart(programs.Embed(b), firstOfStep: false),
                     table.Stream(Roles.Output, new Layer(0), c, r, mode),
+                    table.Scratch(programs.Embed(b).ScratchLength, AccessMode.Write),
                 ]);
             }
 
@@ -36,7 +38,7 @@ internal sealed partial class StepLowering
 
     private void EmbedBackward(Round r, bool last)
     {
-        if (!model.TrainsEmbedding)
+        if (!model.HasEmbedBackward)
         {
             return;
         }
@@ -44,7 +46,7 @@ internal sealed partial class StepLowering
         foreach (var b in TableBlocks)
         {
             var owner = ParameterOwner.Embedding(b);
-            if (r.Index == 0 && !model.TiedEmbedding)
+            if (r.Index == 0 && !model.TiedEmbedding && model.TrainsEmbedding)
             {
                 AddBlock(OpKind.Zero, b, null, r, [table.VocabularyGradients(Roles.Gradients, owner, AccessMode.Write)]);
             }
@@ -59,14 +61,40 @@ internal sealed partial class StepLowering
                     [
                         table.Table(c, r),
                         table.GradStream(c, r, AccessMode.Read),
-                        table.VocabularyGradients(Roles.Gradients, owner, AccessMode.ReadWrite),
+                        EndGradients(Roles.Gradients, owner, AccessMode.ReadWrite),
+                        .. Apart(programs.EmbedBackward(b), firstOfStep: false),
+                        table.Scratch(programs.EmbedBackward(b).ScratchLength, AccessMode.Write),
                     ]
                 );
             }
 
-            GradientIsFinal(last, owner);
+            if (model.TrainsEmbedding)
+            {
+                GradientIsFinal(last, owner);
+            }
+        }
+
+        if (ApartIsTrained && model.Adapter!.AdaptsEmbedding)
+        {
+            GradientIsFinal(last, ParameterOwner.Apart);
         }
     }
+
+    private bool ApartIsTrained => programs.ApartLayout is { IsTrained: true };
+
+    /// <summary>What of embedding and head lies apart, where a program names it.</summary>
+    private ImmutableArray<Use> Apart(BlockProgram program, bool firstOfStep) =>
+        programs.ApartLayout is null
+            ? []
+            :
+            [
+                Names(program, Roles.WeightsOf(1))
+                    ? table.VocabularyWeights(Roles.WeightsOf(1), ParameterOwner.Apart, AccessMode.Read)
+                    : default,
+                Names(program, Roles.GradientsOf(1))
+                    ? EndGradients(Roles.GradientsOf(1), ParameterOwner.Apart, firstOfStep ? AccessMode.Write : AccessMode.ReadWrite)
+                    : default,
+            ];
 
     private void Head(Round r, bool last)
     {
@@ -102,6 +130,11 @@ internal sealed partial class StepLowering
         {
             GradientIsFinal(last, ParameterOwner.Head);
         }
+
+        if (workload.Kind.HasBackward() && ApartIsTrained && !model.Adapter!.AdaptsEmbedding)
+        {
+            GradientIsFinal(last, ParameterOwner.Apart);
+        }
     }
 
     /// <summary>Logits of what is asked for, a block of the vocabulary after the other.</summary>
@@ -109,6 +142,7 @@ internal sealed partial class StepLowering
         AddBlock(OpKind.Head, b, c, r,
         [
             .. b is { } block ? BlockOperands(block, c, r) : WholeOperands(c, r),
+            .. Apart(programs.Logits(b), firstOfStep: false),
             table.Logits(b, AccessMode.Write),
             table.Scratch(programs.Logits(b).ScratchLength, AccessMode.Write),
         ]);
@@ -146,6 +180,7 @@ internal sealed partial class StepLowering
             }
         }
 
+        uses.AddRange(Apart(workload.Kind.HasBackward() ? programs.Head() : programs.Evaluate(), first));
         uses.Add(table.Scratch(programs.Head().ScratchLength, AccessMode.Write));
         Add(OpKind.Head, null, c, r, [.. uses]);
     }

@@ -206,6 +206,12 @@ internal static class ObjectFamilies
     /// <summary>The gradient of the head's norm.</summary>
     public static readonly ObjectRow HeadGradients = Head(Gradients, static recipe => recipe.Gradients);
 
+    /// <summary>What of embedding and head is trained otherwise than the rest; it stays.</summary>
+    public static readonly ObjectRow ApartWeights = Apart(Weights, static recipe => recipe.Parameters);
+
+    /// <summary>Its gradients.</summary>
+    public static readonly ObjectRow ApartGradients = Apart(Gradients, static recipe => recipe.Gradients);
+
     /// <summary>
     /// All rows of a workload whose layers have one parameter object each, in the order of their pools in the device's arena.
     /// </summary>
@@ -230,6 +236,8 @@ internal static class ObjectFamilies
         HeadWeights,
         VocabularyGradients,
         HeadGradients,
+        ApartWeights,
+        ApartGradients,
     ];
 
     /// <summary>
@@ -349,5 +357,21 @@ internal static class ObjectFamilies
                     : 0,
             Replacement = static _ => Replacement.FarthestUse,
             Homes = null,
+        };
+
+    private static ObjectRow Apart(ObjectRow ofLayers, Func<Recipe, DType> type) =>
+        Head(ofLayers, type) with
+        {
+            PoolName = _ => $"{ofLayers.Family.Prefix}.apart",
+            SlotLength = w => w.Programs.ApartLayout?.Size(type(w.Workload.Recipe)) ?? Bytes.Zero,
+            SlotCount = m =>
+                m.Programs.ApartLayout is { } apart
+                && (ofLayers.Family != ObjectFamily.Gradients || (m.Sizes.Kind.HasBackward() && apart.IsTrained))
+                    ? 1
+                    : 0,
+
+            // Gradients that are the step's result leave in the end.
+            Homes = (m, _, length) =>
+                ofLayers.Family == ObjectFamily.Gradients && m.Sizes.Kind == WorkloadKind.Gradients ? length : Bytes.Zero,
         };
 }

@@ -87,11 +87,23 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
 
     /// <summary>Parameters of embedding or head, or of a block of either.</summary>
     public Use VocabularyWeights(string role, ParameterOwner owner, AccessMode mode) =>
-        Of(role, IsApart(owner) ? ObjectFamilies.HeadWeights : ObjectFamilies.VocabularyWeights, owner, mode);
+        Of(
+            role,
+            owner.Part > 0 ? ObjectFamilies.ApartWeights : IsApart(owner) ? ObjectFamilies.HeadWeights : ObjectFamilies.VocabularyWeights,
+            owner,
+            mode
+        );
 
     /// <summary>Gradients of embedding or head, or of a block of either.</summary>
     public Use VocabularyGradients(string role, ParameterOwner owner, AccessMode mode) =>
-        Of(role, IsApart(owner) ? ObjectFamilies.HeadGradients : ObjectFamilies.VocabularyGradients, owner, mode);
+        Of(
+            role,
+            owner.Part > 0 ? ObjectFamilies.ApartGradients
+                : IsApart(owner) ? ObjectFamilies.HeadGradients
+                : ObjectFamilies.VocabularyGradients,
+            owner,
+            mode
+        );
 
     /// <summary>Optimizer state of a piece; pieces count in the order of their updates.</summary>
     public Use Moments(ParameterOwner owner, int piece, int order)

@@ -20,12 +20,16 @@ internal sealed class OptimizerPieces
         long block = programs.Kinds.Max(k => k.Parts.Where(p => p.IsTrained).Sum(p => p.ElementCount));
         long piece = (block + PiecesPerBlock - 1) / PiecesPerBlock;
         piece = Math.Min(Math.Max((piece + 127) / 128 * 128, SmallestPiece), Math.Max(block, SmallestPiece));
+        ImmutableArray<ParameterLayout> apart = programs.ApartLayout is { IsTrained: true } own ? [own] : [];
+        bool withEmbedding = workload.Model.Adapter is { AdaptsEmbedding: true };
         Order =
         [
             .. programs.HeadBlockLayouts.Reverse().Where(p => p.IsTrained),
             .. programs.HeadLayout.IsTrained ? [programs.HeadLayout] : ImmutableArray<ParameterLayout>.Empty,
+            .. withEmbedding ? [] : apart,
             .. workload.Model.Layers.Reverse().SelectMany(l => programs[l].Parts.Where(p => p.IsTrained)),
             .. programs.EmbeddingLayouts.Where(p => p.IsTrained),
+            .. withEmbedding ? apart : [],
         ];
         foreach (var layout in Order)
         {

@@ -27,15 +27,18 @@ internal sealed class ParameterOwners
             }
         }
 
-        if (!model.TrainsHead)
+        if (model.TrainsHead)
         {
-            return;
+            Add(ParameterOwner.Head);
+            for (int b = 0; b < programs.HeadBlockLayouts.Length; b++)
+            {
+                Add(ParameterOwner.HeadBlock(new VocabularyBlock(b)));
+            }
         }
 
-        Add(ParameterOwner.Head);
-        for (int b = 0; b < programs.HeadBlockLayouts.Length; b++)
+        if (programs.ApartLayout is { IsTrained: true })
         {
-            Add(ParameterOwner.HeadBlock(new VocabularyBlock(b)));
+            Add(ParameterOwner.Apart);
         }
     }
 

@@ -63,18 +63,23 @@ internal sealed class ScratchSizes(Workload workload, BlockPrograms programs, By
         return size;
     }
 
-    /// <summary>Of the head, and of norms.</summary>
+    /// <summary>Of the head, of the embedding with its adapter, and of norms.</summary>
     private Bytes Head()
     {
         var first = new VocabularyBlock(0);
+        VocabularyBlock? block = programs.Vocabulary.AreCut ? first : null;
+        var ofEmbedding = programs.Embed(block).ScratchLength;
         if (workload.Kind == WorkloadKind.Generation)
         {
-            return programs.Logits(programs.Vocabulary.AreCut ? first : null).ScratchLength;
+            return Bytes.Max(ofEmbedding, programs.Logits(block).ScratchLength);
         }
+
+        ofEmbedding = workload.Kind.HasBackward() ? Bytes.Max(ofEmbedding, programs.EmbedBackward(block).ScratchLength) : ofEmbedding;
 
         var size = programs.Vocabulary.AreCut
             ? Bytes.Max(programs.HeadLoss(first).ScratchLength, programs.HeadBackward(first).ScratchLength)
             : programs.Head().ScratchLength;
+        size = Bytes.Max(size, ofEmbedding);
         return workload.Kind == WorkloadKind.ClippedTraining ? Bytes.Max(size, programs.NormScratch) : size;
     }
 }

@@ -85,6 +85,7 @@ internal sealed partial class CanonicalStep
             }
         }
 
+        Apart(workload.Kind.HasBackward() ? programs.Head() : programs.Evaluate());
         Scratch(programs.Head().ScratchLength, AccessMode.Write);
         Visit(new OpIdentity(OpKind.Head, null, null, c, r));
     }
@@ -107,10 +108,25 @@ internal sealed partial class CanonicalStep
             }
         }
 
+        Apart(program);
         int vocabulary = b is { } part ? programs.Vocabulary.RowsOf(part) : model.VocabSize;
         Add(Roles.Logits, LogitsOf(b), 0, 4L * geometry.Cache!.Logits * vocabulary, AccessMode.Write);
         Scratch(program.ScratchLength, AccessMode.Write);
         Visit(new OpIdentity(OpKind.Head, null, b, c, r));
+    }
+
+    /// <summary>What of embedding and head lies apart, where a program names it.</summary>
+    private void Apart(BlockProgram program)
+    {
+        if (Uses(program, Roles.WeightsOf(1)))
+        {
+            Weights(Roles.WeightsOf(1), ParameterOwner.Apart, programs.ApartLayout!);
+        }
+
+        if (Uses(program, Roles.GradientsOf(1)))
+        {
+            Accumulate(Roles.GradientsOf(1), Gradients(ParameterOwner.Apart), 0, GradientsOf(programs.ApartLayout!));
+        }
     }
 
     /// <summary>Where logits are the step's result: those of a block of the vocabulary, or all.</summary>

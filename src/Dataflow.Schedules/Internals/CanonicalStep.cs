@@ -54,6 +54,7 @@ internal sealed partial class CanonicalStep(
             .. model.Layers.SelectMany(l => programs[l].Parts.Select((layout, p) => (new ParameterOwner(l, Part: p), layout))),
             (ParameterOwner.Head, programs.HeadLayout),
             .. programs.HeadBlockLayouts.Select((layout, b) => (ParameterOwner.HeadBlock(new VocabularyBlock(b)), layout)),
+            .. programs.ApartLayout is { } apart ? [(ParameterOwner.Apart, apart)] : Array.Empty<(ParameterOwner, ParameterLayout)>(),
         ];
 
     private bool IsCut => programs.Vocabulary.AreCut;
@@ -90,7 +91,7 @@ internal sealed partial class CanonicalStep(
                     }
                 }
 
-                if (model.TrainsEmbedding)
+                if (model.HasEmbedBackward)
                 {
                     EmbedBackward(r);
                 }
@@ -114,7 +115,9 @@ internal sealed partial class CanonicalStep(
             {
                 Table(c, r);
                 Weights(Roles.Weights, ParameterOwner.Embedding(b), programs.EmbeddingLayouts[b?.Index ?? 0]);
+                Apart(programs.Embed(b));
                 Accumulate(Roles.Output, Stream(0, c, r), 0, programs.StreamSize.Value);
+                Scratch(programs.Embed(b).ScratchLength, AccessMode.Write);
                 Visit(new OpIdentity(OpKind.Embed, null, b, c, r));
             }
         }
@@ -230,8 +233,8 @@ internal sealed partial class CanonicalStep(
     {
         foreach (var b in TableBlocks)
         {
-            long size = programs.EmbeddingLayouts[b?.Index ?? 0].Size(recipe.Gradients).Value;
-            if (r.Index == 0 && !model.TiedEmbedding)
+            long size = GradientsOf(programs.EmbeddingLayouts[b?.Index ?? 0]);
+            if (r.Index == 0 && !model.TiedEmbedding && model.TrainsEmbedding)
             {
                 Accumulate(Roles.Gradients, Gradients(ParameterOwner.Embedding(b)), 0, size);
                 Visit(new OpIdentity(OpKind.Zero, null, b, null, r));
@@ -242,6 +245,8 @@ internal sealed partial class CanonicalStep(
                 Table(c, r);
                 Add(Roles.GradStream, GradStream(c, r), 0, programs.StreamSize.Value, AccessMode.Read);
                 Accumulate(Roles.Gradients, Gradients(ParameterOwner.Embedding(b)), 0, size);
+                Apart(programs.EmbedBackward(b));
+                Scratch(programs.EmbedBackward(b).ScratchLength, AccessMode.Write);
                 Visit(new OpIdentity(OpKind.EmbedBackward, null, b, c, r));
             }
         }

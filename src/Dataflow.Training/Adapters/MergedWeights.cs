@@ -15,9 +15,18 @@ public sealed class MergedWeights : IWeightSource
     private volatile Factors? last;
 
     /// <param name="adapted">Of a model with an adapter.</param>
+    /// <exception cref="UserErrorException">The adapter changes embedding or head of a model that has one table for both.</exception>
     public MergedWeights(IWeightSource adapted)
     {
         ArgumentNullException.ThrowIfNull(adapted);
+        if (adapted.Model is { TiedEmbedding: true, Adapter.Ends: not null } model)
+        {
+            throw new UserErrorException(
+                $"the adapter changes the embedding or the head of {model.Name} alone, which have one table: merged, it would change both; "
+                    + "use it unmerged, with --adapter"
+            );
+        }
+
         this.adapted = adapted;
         Model = adapted.Model.Base;
         (layouts, merged) = (new ObjectLayouts(adapted.Model), new ObjectLayouts(Model));
@@ -70,27 +79,38 @@ public sealed class MergedWeights : IWeightSource
         }
 
         var parts = PartsOf(weights, tensor.Name);
-        var a = layouts[weights][parts[0].A];
-        double[] down = Wide(Numbers(weights, a, 0, (int)a.Count));
-        return last = new Factors(
-            weights,
-            tensor.Name,
-            [
-                .. parts.Select(p =>
-                {
-                    var b = layouts[weights][p.B];
-                    int columns = (int)tensor.Columns;
-                    double[] up = Wide(Numbers(weights, b, 0, (int)b.Count));
-                    return new Factor(p, down.AsMemory(p.FirstRank * columns, p.Rank * columns), up);
-                }),
-            ]
-        );
+        bool isTable = tensor.Name == WeightName.EmbeddingTable;
+        return last = new Factors(weights, tensor.Name, isTable ? [OfTable(parts[0])] : OfMatrix(weights, tensor, parts));
+    }
+
+    private Factor[] OfMatrix(ParameterObject weights, WeightTensor tensor, AdaptedRows[] parts)
+    {
+        int columns = (int)tensor.Columns;
+        double[] down = Wide(weights, parts[0].A);
+        return
+        [
+            .. parts.Select(p => new Factor(p, down.AsMemory(p.FirstRank * columns, p.Rank * columns), Wide(weights, p.B))),
+        ];
+    }
+
+    /// <summary>Rows of the table are looked up: A's, times the transpose of B. Both lie with the head.</summary>
+    private Factor OfTable(AdaptedRows part)
+    {
+        double[] up = Wide(ParameterObject.Head, part.B);
+        int columns = up.Length / part.Rank;
+        double[] across = new double[up.Length];
+        for (int i = 0; i < up.Length; i++)
+        {
+            across[(i % part.Rank * columns) + (i / part.Rank)] = up[i];
+        }
+
+        return new Factor(part, across, Wide(ParameterObject.Head, part.A));
     }
 
     private AdaptedRows[] PartsOf(ParameterObject weights, WeightName matrix) =>
-        weights.Kind == ParameterObjectKind.Block && adapted.Model.KindOf(weights.Layer).Adapter is { } adapter
-            ? [.. adapter.Of(matrix)]
-            : [];
+        weights.Kind == ParameterObjectKind.Block
+            ? [.. adapted.Model.KindOf(weights.Layer).Adapter?.Of(matrix) ?? []]
+            : [.. adapted.Model.Adapter!.Ends?.Of(matrix) ?? []];
 
     private float[] Numbers(ParameterObject weights, WeightTensor tensor, long first, int count)
     {
@@ -99,7 +119,11 @@ public sealed class MergedWeights : IWeightSource
         return numbers;
     }
 
-    private static double[] Wide(float[] numbers) => Array.ConvertAll(numbers, x => (double)x);
+    private double[] Wide(ParameterObject weights, WeightName name)
+    {
+        var tensor = layouts[weights][name];
+        return Array.ConvertAll(Numbers(weights, tensor, 0, (int)tensor.Count), x => (double)x);
+    }
 
     private sealed record Factors(ParameterObject Weights, WeightName Matrix, Factor[] Parts);
 

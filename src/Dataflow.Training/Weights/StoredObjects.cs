@@ -45,6 +45,9 @@ internal sealed class StoredObjects
         [
             new StoredObject(ParameterOwner.Head, 0, norm, programs.HeadLayout.IsTrained),
             .. Rows(ParameterOwner.Head, programs.HeadBlockLayouts, cut: true, norm),
+            .. programs.ApartLayout is { } apart
+                ? [new StoredObject(ParameterOwner.Apart, apart.FirstElement, apart.ElementCount, apart.IsTrained)]
+                : Array.Empty<StoredObject>(),
         ];
     }
 

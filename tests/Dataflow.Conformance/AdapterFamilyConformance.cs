@@ -1,0 +1,140 @@
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Training;
+
+namespace Dataflow.Conformance;
+
+/// <summary>
+/// An adapter on every matrix of the layers of every family: its gradients are what those of the merged model's own matrices make of them,
+/// which PyTorch's hold to. dB = scale dW A^T and dA = scale B^T dW.
+/// </summary>
+public abstract class AdapterFamilyConformance<TDevice> : ConformanceSuite<TDevice>
+    where TDevice : DeviceUnderTest, new()
+{
+    private const string Prefix = "base_model.model.";
+
+    /// <summary>Every family; on a slow device one of five, and all of them in a soak run.</summary>
+    public static TheoryData<string> Cases => [.. GoldenCase.Families.Where((_, i) => IsSoak || !Device.IsSlow || i % 5 == 3)];
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Gradients_are_those_of_the_merged_matrices(string name)
+    {
+        var golden = GoldenCase.OfFamily(name);
+        var config = new AdapterConfig
+        {
+            Rank = 3,
+            Alpha = 5,
+            Targets = ModuleNames.AllLinear,
+            RankPattern = [KeyValuePair.Create("v_proj", 2.0)],
+        };
+        var adapted = golden.Model.Adapting(config);
+        using var checkpoint = Checkpoint.Open(golden.Folder);
+        var weights = GoldenCase.Tensors(checkpoint.WeightsOf(golden.Model));
+        foreach (var parameter in NamedParameter.All(adapted).Where(p => p.Spec.IsTrained))
+        {
+            weights[parameter.Name] = Numbers(parameter);
+        }
+
+        var source = new NamedWeights(adapted, InMemory(adapted, weights));
+        var got = Gradients(golden, adapted, source);
+        var whole = Gradients(golden, golden.Model, new MergedWeights(source));
+        foreach (string a in got.Keys.Where(k => k.EndsWith(".lora_A.weight", StringComparison.Ordinal)))
+        {
+            string module = a[Prefix.Length..^".lora_A.weight".Length], b = $"{Prefix}{module}.lora_B.weight";
+            var matrix = NamedParameter.All(golden.Model).Single(p => p.Name == module + ".weight");
+            float[] gradient = Across(matrix, whole[matrix.Name]);
+            int rank = config.RankOf(module);
+            var (wantA, wantB) = Expected(gradient, weights[a], weights[b], rank, config.ScaleOf(module));
+            Check(a, got[a], wantA);
+            Check(b, got[b], wantB);
+        }
+    }
+
+    private static void Check(string tensor, float[] got, float[] want)
+    {
+        double error = GoldenCase.RelativeL2(got, want);
+        Assert.True(error <= 1e-5, $"{tensor}: relative error {error:g3}");
+    }
+
+    private static (float[] A, float[] B) Expected(float[] gradient, float[] a, float[] b, int rank, double scale)
+    {
+        int rows = b.Length / rank, columns = a.Length / rank;
+        double[] wantA = new double[a.Length], wantB = new double[b.Length];
+        for (int i = 0; i < rows; i++)
+        {
+            for (int k = 0; k < rank; k++)
+            {
+                for (int j = 0; j < columns; j++)
+                {
+                    double g = gradient[(i * columns) + j];
+                    wantB[(i * rank) + k] += scale * g * a[(k * columns) + j];
+                    wantA[(k * columns) + j] += scale * g * b[(i * rank) + k];
+                }
+            }
+        }
+
+        return ([.. wantA.Select(x => (float)x)], [.. wantB.Select(x => (float)x)]);
+    }
+
+    /// <summary>[out, in], whichever way the checkpoint has it.</summary>
+    private static float[] Across(NamedParameter matrix, float[] stored)
+    {
+        if (!matrix.Part.IsTransposed)
+        {
+            return stored;
+        }
+
+        int columns = (int)matrix.Part.Shape[1], rows = stored.Length / columns;
+        float[] across = new float[stored.Length];
+        for (int i = 0; i < stored.Length; i++)
+        {
+            across[(i % columns * rows) + (i / columns)] = stored[i];
+        }
+
+        return across;
+    }
+
+    private static Dictionary<string, float[]> Gradients(GoldenCase golden, ModelConfig model, IWeightSource weights)
+    {
+        var request = golden.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(32)) with { Model = model };
+        var plan = Verified(GoldenCase.Tight(request));
+        using var device = Device.Open(plan.Schedule, plan.Workload, 1);
+        var trainer = new Trainer(plan.Workload, plan.Schedule, device);
+        trainer.Load(weights);
+        trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW);
+        return GoldenCase.Tensors(trainer.Gradients);
+    }
+
+    /// <summary>Small numbers of either sign.</summary>
+    private static float[] Numbers(NamedParameter parameter)
+    {
+        ulong key = SplitMix64.Mix((ulong)parameter.Name.Sum(c => (long)c * 31));
+        float Number(int i) => (((SplitMix64.At(key, (ulong)i) >> 40) / (float)(1 << 24)) - 0.5f) / 4;
+        return [.. Enumerable.Range(0, (int)parameter.Part.ElementCount).Select(Number)];
+    }
+
+    /// <summary>By the order of memory, which is not that of every checkpoint.</summary>
+    private static Dictionary<string, float[]> InMemory(ModelConfig model, Dictionary<string, float[]> stored)
+    {
+        var memory = new Dictionary<string, float[]>();
+        foreach (var tensor in WeightNames.Enumerate(model))
+        {
+            float[] from = stored[tensor.Name], to = new float[from.Length];
+            int rows = tensor.Part.Order?.Rows.Length ?? (int)(tensor.Part.IsTransposed ? tensor.Shape[1] : tensor.Shape[0]);
+            int columns = from.Length / rows;
+            for (int r = 0; r < rows; r++)
+            {
+                int row = tensor.Part.Order?.Rows[r] ?? r;
+                for (int c = 0; c < columns; c++)
+                {
+                    to[(r * columns) + c] = tensor.Part.IsTransposed ? from[(c * rows) + row] : from[(row * columns) + c];
+                }
+            }
+
+            memory[tensor.Name] = to;
+        }
+
+        return memory;
+    }
+}
