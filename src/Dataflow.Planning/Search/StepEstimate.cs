@@ -106,8 +106,14 @@ internal sealed class StepEstimate
     /// </summary>
     public double Floor { get; }
 
-    /// <summary>A residency's step. What does not depend on it is looked up, for a search asks for thousands.</summary>
-    public StepTime Of(Residency r)
+    /// <summary>
+    /// A residency's step. Sums go by what a layer has in the mean: where layers keep as different things as keys and values and states,
+    /// those that stay may be the largest, and no such sum bounds what the others take.
+    /// </summary>
+    public StepTime Of(Residency r) => workload.Model.HasStates ? ByMeans(r) with { Bound = Floor } : ByMeans(r);
+
+    // What does not depend on the residency is looked up, for a search asks for thousands.
+    private StepTime ByMeans(Residency r)
     {
         int rounds = geometry.Rounds, pairs = back * chunks, travelling = pairs - r.ResidentChunks;
         double more = r.MoreSixteenths / 16.0;
