@@ -11,7 +11,9 @@ namespace Dataflow.GpuCheck;
 /// </summary>
 internal static class CheckLoop
 {
+    private const string TimeForm = "yyyy-MM-ddTHH:mm:ssZ";
     private static readonly Bytes s_noise = new(64L << 20);
+    private static readonly TimeSpan s_end = TimeSpan.FromSeconds(2); // for ending a case, and the summary
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
 
@@ -21,9 +23,7 @@ internal static class CheckLoop
         var cases = Selected(settings);
         if (settings.List)
         {
-            Array.ForEach([.. cases], c =>
-                Console.Out.WriteLine($"{c.Title}{(c.Share is { } share ? $" ({c.Stage.Name}: {share.TotalSeconds:0} s)" : "")}")
-            );
+            Console.Out.Write(CaseList.Text(cases, settings));
             return 0;
         }
 
@@ -38,8 +38,17 @@ internal static class CheckLoop
         var idle = monitor?.Memory().Used ?? Bytes.Zero;
         var verdicts = new List<(CheckCase Case, Verdict Verdict, string Detail)>();
         var spent = new Dictionary<string, TimeSpan>();
+        double pace = settings.Clock ?? 1;
+        bool clocked = !settings.Emulated || settings.Clock is not null; // else a dry run takes as long as its machine does
+        using var signals = ChildProcess.StopOnSignals();
         foreach (var next in cases)
         {
+            if (ChildProcess.Stopped)
+            {
+                verdicts.Add((next, Verdict.OutOfTime, "not begun, the check was told to end"));
+                continue;
+            }
+
             if (!next.Again && file.Find(next.Stage.Name, next.Name, CheckSettings.Commit) is { Result.IsFinal: true } kept)
             {
                 say.Line($"{next.Title}: {ResultTable.Word(kept.Result.Verdict)} at {kept.At} for this commit");
@@ -48,13 +57,14 @@ internal static class CheckLoop
             }
 
             var used = spent.GetValueOrDefault(next.Stage.Name);
-            var left = settings.Limit - clock.Elapsed;
-            var turn = next.Share is { } share && !settings.Emulated && share - used < left ? share - used : left;
-            if (turn < next.Stage.LeastOf(next.Name, settings))
+            var left = settings.Limit - clock.Elapsed - s_end;
+            var share = next.Share * pace;
+            var turn = share is { } most && clocked && most - used < left ? most - used : left;
+            if (turn < next.Stage.LeastOf(next.Name, settings) * (settings.Clock is null ? 1 : Math.Min(1, pace)))
             {
                 string why =
                     turn < left
-                        ? $"the {next.Share!.Value.TotalSeconds:0} s of its stage are used"
+                        ? $"the {share!.Value.TotalSeconds:0} s of its stage are used"
                         : $"of {settings.Limit.TotalSeconds:0} s too few were left";
                 say.Line($"{next.Title}: not begun, {why}; the same command goes on from here");
                 verdicts.Add((next, Verdict.OutOfTime, $"not begun, {why}"));
@@ -62,14 +72,22 @@ internal static class CheckLoop
             }
 
             var begun = clock.Elapsed;
-            // a rehearsal takes as long as its machine does
-            var limit = settings.Emulated || turn < next.Stage.LimitOf(next.Name) ? turn : next.Stage.LimitOf(next.Name);
+            var longest = next.Stage.LimitOf(next.Name) * pace;
+            var limit = !clocked || turn < longest ? turn : longest;
             say.Line($"{next.Title} ... (at {begun.TotalSeconds:0} s, for {limit.TotalSeconds:0} s at most)");
+            string start = DateTime.UtcNow.ToString(TimeForm, CultureInfo.InvariantCulture);
+            if (file.Find(next.Stage.Name, next.Name, CheckSettings.Commit) is not { Result.IsFinal: true })
+            {
+                // What a check that is killed now leaves.
+                var begunOnly = new CaseResult(Verdict.OutOfTime, $"begun at {start}, and the check ended while it ran");
+                file.Keep(new KeptResult(next.Stage.Name, next.Name, CheckSettings.Commit, start, 0, begunOnly));
+            }
+
             var result = CaseProcess.Start(settings, folder, next.Stage, next.Name, limit, line => say.Line("    " + line));
             var took = clock.Elapsed - begun;
             spent[next.Stage.Name] = used + took;
             Settle(monitor, idle);
-            string now = DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+            string now = DateTime.UtcNow.ToString(TimeForm, CultureInfo.InvariantCulture);
             file.Keep(new KeptResult(next.Stage.Name, next.Name, CheckSettings.Commit, now, took.TotalSeconds, result));
             say.Line($"{next.Title}: {ResultTable.Word(result.Verdict)}, {took.TotalSeconds:0.0} s: {result.Detail}");
             verdicts.Add((next, result.Verdict, result.Detail));
@@ -118,7 +136,7 @@ internal static class CheckLoop
     private static void Settle(GpuMonitor? monitor, Bytes idle)
     {
         var clock = Stopwatch.StartNew();
-        while (monitor is not null && monitor.Memory().Used > idle + s_noise && clock.Elapsed < s_patience)
+        while (!ChildProcess.Stopped && monitor is not null && monitor.Memory().Used > idle + s_noise && clock.Elapsed < s_patience)
         {
             Thread.Sleep(s_pause);
         }
@@ -174,24 +192,5 @@ internal static class CheckLoop
         }
 
         return selected;
-    }
-}
-
-/// <summary>Lines for people, on the output and in a file beside the results: a call that is killed leaves what it had said.</summary>
-internal sealed class CheckLog(string file)
-{
-    /// <summary>Says one.</summary>
-    public void Line(string line)
-    {
-        Console.Out.WriteLine(line);
-        Console.Out.Flush();
-        try
-        {
-            File.AppendAllText(file, line + "\n");
-        }
-        catch (IOException)
-        {
-            // Results are kept or refused by themselves; what was said is on the output.
-        }
     }
 }

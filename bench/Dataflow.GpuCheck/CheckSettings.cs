@@ -25,9 +25,17 @@ internal sealed record CheckSettings(
     /// <summary>Chooses the device: cuda or cuda-emulated. The conformance tests know it, too.</summary>
     public const string DeviceVariable = "DATAFLOW_DEVICE";
 
-    private const int UsualSeconds = 540;
+    // A session has 15 minutes on a GPU, of which each start takes one or two.
+    private static readonly int[] s_callSeconds = [540, 240];
     private const int EmulatedSeconds = 7200;
     private const int UsualPoll = 20;
+    private const double UsualClock = 0.25;
+
+    /// <summary>Seconds that a second of the clocks takes in a rehearsal: limits and shares are so much shorter. Null in none.</summary>
+    public double? Clock { get; init; }
+
+    /// <summary>1, or 2 for what a second call begins with.</summary>
+    public int Call { get; init; } = 1;
 
     /// <summary>The checkout, or the folder that the bundle was unpacked in.</summary>
     public static string Root { get; } = Locations.Root
@@ -36,12 +44,14 @@ internal sealed record CheckSettings(
     /// <summary>Of the sources: as the bundle notes it, else as git does.</summary>
     public static string Commit { get; } = ReadCommit();
 
-    /// <summary>--device NAME --limit SECONDS --out DIR --poll MILLISECONDS --list stage...</summary>
+    /// <summary>--call 1|2 --rehearse --clock SHARE --device NAME --limit SECONDS --out DIR --poll MILLISECONDS --list stage...</summary>
     /// <exception cref="UserErrorException">One of them cannot be used.</exception>
     public static CheckSettings Parse(IReadOnlyList<string> arguments)
     {
         string device = Environment.GetEnvironmentVariable(DeviceVariable) ?? "cuda";
         int? seconds = null;
+        int call = 1;
+        double? clock = null;
         int poll = UsualPoll;
         bool list = false;
         string? folder = null, from = null;
@@ -64,6 +74,18 @@ internal sealed record CheckSettings(
                 case "--poll":
                     poll = Count("milliseconds");
                     break;
+                case "--call":
+                    call = Count("a call");
+                    break;
+                case "--rehearse":
+                    device = "cuda-emulated";
+                    clock ??= UsualClock;
+                    break;
+                case "--clock":
+                    clock = double.TryParse(Value(), NumberStyles.Float, CultureInfo.InvariantCulture, out double share) && share is > 0 and <= 100
+                        ? share
+                        : throw new UserErrorException("--clock takes what a rehearsal makes of a second: a number above 0, for example 0.25");
+                    break;
                 case "--list":
                     list = true;
                     break;
@@ -75,8 +97,8 @@ internal sealed record CheckSettings(
                     break;
                 case var option when option.StartsWith('-'):
                     throw new UserErrorException(
-                        $"unknown option {option}; there are --device cuda|cuda-emulated, --limit SECONDS, --poll MILLISECONDS, --out "
-                            + $"DIR, --from DIR and --list, and the stages {StageList.Names}"
+                        $"unknown option {option}; there are --call 1|2, --rehearse, --clock SHARE, --device cuda|cuda-emulated, --limit SECONDS, "
+                            + $"--poll MILLISECONDS, --out DIR, --from DIR and --list, and the stages {StageList.Names}"
                     );
                 case var name:
                     StageList.CheckName(name);
@@ -85,16 +107,31 @@ internal sealed record CheckSettings(
             }
         }
 
+        if (call > s_callSeconds.Length)
+        {
+            throw new UserErrorException("--call takes 1 or 2: a session has no more");
+        }
+
+        if (clock is not null && device != "cuda-emulated")
+        {
+            throw new UserErrorException("--clock is for --rehearse: on a GPU a second takes a second");
+        }
+
+        double usual = device == "cuda-emulated" && clock is null ? EmulatedSeconds : s_callSeconds[call - 1] * (clock ?? 1);
         return device is "cuda" or "cuda-emulated"
             ? new CheckSettings(
                 device == "cuda-emulated",
-                TimeSpan.FromSeconds(seconds ?? (device == "cuda" ? UsualSeconds : EmulatedSeconds)),
+                TimeSpan.FromSeconds(seconds ?? usual),
                 wanted,
                 folder,
                 TimeSpan.FromMilliseconds(poll),
                 list,
                 from
             )
+            {
+                Clock = clock,
+                Call = call,
+            }
             : throw new UserErrorException($"'{device}' is no device to check; choose cuda or cuda-emulated");
     }
 

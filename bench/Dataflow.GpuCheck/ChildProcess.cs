@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Dataflow.GpuCheck;
@@ -21,6 +22,17 @@ internal static class ChildProcess
 {
     /// <summary>127, as shells have it: there is no such program.</summary>
     public const int NotFound = 127;
+
+    private static volatile bool s_stopped;
+
+    /// <summary>Whether the check was told to end: what runs is ended, and nothing more is begun.</summary>
+    public static bool Stopped => s_stopped;
+
+    /// <summary>From now on SIGTERM and SIGINT end the programs that run, so that results are kept and nothing stays on the GPU.</summary>
+    public static IDisposable StopOnSignals() => new Signals();
+
+    /// <summary>Ends what runs, and begins nothing more.</summary>
+    public static void Stop() => s_stopped = true;
 
     /// <summary>Runs one to its end, or to that of its time: then it is killed with all that it started.</summary>
     /// <param name="line">Called with each line of either output, one call at a time; returns nothing.</param>
@@ -49,7 +61,8 @@ internal static class ChildProcess
         IEnumerable<string> arguments,
         TimeSpan limit,
         Func<string, bool> goesOn,
-        IReadOnlyDictionary<string, string>? environment = null
+        IReadOnlyDictionary<string, string>? environment = null,
+        bool keepsInput = false
     )
     {
         var start = new ProcessStartInfo(program, arguments)
@@ -94,12 +107,17 @@ internal static class ChildProcess
             return new ChildOutcome(NotFound, "", $"{program} cannot be started: {e.Message}");
         }
 
-        process.StandardInput.Close();
+        // A case's process takes the end of its input for that of the check, and a program that reads none does not mind.
+        if (!keepsInput)
+        {
+            process.StandardInput.Close();
+        }
+
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         var clock = Stopwatch.StartNew();
         bool ended = false;
-        while (!ended && !enough.IsSet && clock.Elapsed < limit)
+        while (!ended && !enough.IsSet && !s_stopped && clock.Elapsed < limit)
         {
             ended = process.WaitForExit(20);
         }
@@ -114,5 +132,19 @@ internal static class ChildProcess
         {
             return new ChildOutcome(ended ? process.ExitCode : null, output.ToString(), errors.ToString());
         }
+    }
+
+    private sealed class Signals : IDisposable
+    {
+        private readonly PosixSignalRegistration[] registrations =
+        [
+            .. new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT }.Select(s => PosixSignalRegistration.Create(s, context =>
+            {
+                context.Cancel = true;
+                Stop();
+            })),
+        ];
+
+        public void Dispose() => Array.ForEach(registrations, r => r.Dispose());
     }
 }

@@ -20,6 +20,9 @@ internal abstract class Stage
     /// <summary>With less time than that a case is not begun.</summary>
     public virtual TimeSpan LeastOf(string name, CheckSettings settings) => TimeSpan.FromSeconds(3);
 
+    /// <summary>What a case is expected to take on a GPU, from the work that it does: nothing of it has been measured.</summary>
+    public virtual TimeSpan ExpectedOf(string name) => TimeSpan.FromSeconds(8);
+
     /// <summary>All that it has.</summary>
     public abstract IReadOnlyList<string> Cases(CheckSettings settings);
 
@@ -57,6 +60,7 @@ internal static class StageList
     [
         new MachineStage(),
         new LaunchStage(),
+        new CompileStage(),
         new GoldenStage(),
         new SpeedStage(),
         new MarksStage(),
@@ -64,20 +68,31 @@ internal static class StageList
         new BitsStage(),
         new MemoryStage(),
         new KernelStage(),
+        new TimelineStage(),
         new PeerStage(),
         new ConformanceStage(),
     ];
 
     /// <summary>
-    /// What runs where nothing is named, in two rounds: first the first cases of every stage, then all others. A call that ends early goes
-    /// on in the next one.
+    /// What runs where nothing is named, in two rounds: in a first call the first cases of every stage, then all others; in a second one
+    /// these others before what the first left. A call that ends early goes on in the next one.
     /// </summary>
     public static IReadOnlyList<CheckCase> Usual(CheckSettings settings)
     {
         var first = All.SelectMany(s => s.FirstCases(settings).Select(c => new CheckCase(s, c, s.Share))).ToList();
-        var others = All.Where(s => s is not MarksStage).Append(All.Single(s => s is MarksStage))
-            .SelectMany(s => s.UsualCases(settings).Select(c => new CheckCase(s, c, null)));
-        return [.. first, .. others.Where(o => !first.Any(f => f.Title == o.Title)).OrderBy(o => o.Stage is PeerStage or ConformanceStage)];
+        // The mark that the project is held to first comes first of what is left, then correctness, then the other marks.
+        var others = All.SelectMany(s => s.UsualCases(settings).Select(c => new CheckCase(s, c, null))).ToList();
+        others.RemoveAll(o => first.Any(f => f.Title == o.Title));
+        var mark = others.Find(o => o.Stage is MarksStage);
+        var second = others
+            .OrderBy(o =>
+                o == mark ? 0
+                : o.Stage is MarksStage ? 2
+                : o.Stage is PeerStage or ConformanceStage or CompileStage ? 3
+                : 1
+            )
+            .ToList();
+        return settings.Call == 2 ? [.. second, .. first.Select(f => f with { Share = null })] : [.. first, .. second];
     }
 
     /// <summary>Their names.</summary>

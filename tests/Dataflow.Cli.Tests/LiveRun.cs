@@ -63,7 +63,10 @@ internal sealed partial class LiveRun : IDisposable
     }
 
     /// <summary>Whether it was still there to take it.</summary>
-    public bool Send(int signal) => SendSignal(process.Id, signal) == 0;
+    public bool Send(int signal) => Signal(process, signal);
+
+    /// <summary>Likewise, of any process.</summary>
+    public static bool Signal(Process process, int signal) => SendSignal(process.Id, signal) == 0;
 
     /// <summary>Reads to the end.</summary>
     /// <returns>The status as a shell has it, and the messages.</returns>

@@ -25,6 +25,9 @@ internal sealed class CalibrateStage : Stage
     public override TimeSpan Share => CaseLimit;
 
     /// <inheritdoc/>
+    public override TimeSpan ExpectedOf(string name) => TimeSpan.FromSeconds(90);
+
+    /// <inheritdoc/>
     public override IReadOnlyList<string> Cases(CheckSettings settings) => ["profile"];
 
     /// <inheritdoc/>

@@ -32,6 +32,9 @@ internal sealed class GoldenStage : Stage
     public override TimeSpan CaseLimit => TimeSpan.FromSeconds(120);
 
     /// <inheritdoc/>
+    public override TimeSpan ExpectedOf(string name) => TimeSpan.FromSeconds(4);
+
+    /// <inheritdoc/>
     public override IReadOnlyList<string> Cases(CheckSettings settings) =>
         [.. s_cases.SelectMany(c => s_recipes.Select(r => $"{c.Name}-{r.Name}"))];
 

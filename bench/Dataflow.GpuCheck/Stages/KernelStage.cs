@@ -26,6 +26,9 @@ internal sealed partial class KernelStage : Stage
     public override TimeSpan CaseLimit => TimeSpan.FromSeconds(120);
 
     /// <inheritdoc/>
+    public override TimeSpan ExpectedOf(string name) => TimeSpan.FromSeconds(name.StartsWith(Launches, StringComparison.Ordinal) ? 8 : 3);
+
+    /// <inheritdoc/>
     public override IReadOnlyList<string> Cases(CheckSettings settings) =>
         [
             .. TestFiles().Select(f => Definitions + f),

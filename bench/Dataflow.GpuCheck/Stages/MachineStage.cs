@@ -17,11 +17,34 @@ internal sealed class MachineStage : Stage
     public override TimeSpan CaseLimit => TimeSpan.FromSeconds(60);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Cases(CheckSettings settings) => ["versions", "preflight"];
+    public override IReadOnlyList<string> Cases(CheckSettings settings) => ["versions", "preflight", "cudnn"];
+
+    /// <inheritdoc/>
+    public override TimeSpan ExpectedOf(string name) => TimeSpan.FromSeconds(name == "preflight" ? 30 : 5);
 
     /// <inheritdoc/>
     public override CaseResult Run(string name, CheckSettings settings, Action<string> say) =>
-        name == "preflight" ? Preflight.Run(settings, say) : Versions(settings, say);
+        name switch
+        {
+            "preflight" => Preflight.Run(settings, say),
+            "cudnn" => Cudnn(settings),
+            _ => Versions(settings, say),
+        };
+
+    // With this text graphs can be planned elsewhere, without a GPU, as this one would have them planned.
+    private static CaseResult Cudnn(CheckSettings settings)
+    {
+        var gpu = settings.OpenGpu();
+        if (CudaLibraries.Lack(CudaLibrary.Cudnn) is { } lack)
+        {
+            return new CaseResult(Verdict.Missing, lack);
+        }
+
+        using var context = CudaContext.Open(gpu);
+        string text = CudnnDeviceProperties.Read(gpu), release = CudnnHandle.LibraryVersion.ToString();
+        return CaseResult.Of(text.Length > 0, $"cuDNN {release}: {text.Length} bytes of device properties",
+            new JsonObject { ["cudnn"] = release, ["device_properties"] = text });
+    }
 
     private static CaseResult Versions(CheckSettings settings, Action<string> say)
     {

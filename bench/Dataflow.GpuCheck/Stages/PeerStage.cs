@@ -14,6 +14,9 @@ internal sealed class PeerStage : Stage
     /// <inheritdoc/>
     public override TimeSpan CaseLimit => TimeSpan.FromSeconds(170);
 
+    /// <inheritdoc/>
+    public override TimeSpan ExpectedOf(string name) => TimeSpan.FromSeconds(120);
+
     private static TimeSpan Reserve => TimeSpan.FromSeconds(5);
 
     /// <inheritdoc/>

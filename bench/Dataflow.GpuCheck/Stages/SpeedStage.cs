@@ -26,6 +26,9 @@ internal sealed class SpeedStage : Stage
     public override TimeSpan CaseLimit => TimeSpan.FromSeconds(60);
 
     /// <inheritdoc/>
+    public override TimeSpan ExpectedOf(string name) => TimeSpan.FromSeconds(12);
+
+    /// <inheritdoc/>
     public override IReadOnlyList<string> Cases(CheckSettings settings) =>
         [
             .. (settings.Emulated ? ["nano"] : new[] { "8b", "1b" }).SelectMany(m =>
