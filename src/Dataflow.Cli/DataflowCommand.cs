@@ -33,6 +33,7 @@ internal static class DataflowCommand
             (FrontierVerb.Command(), FrontierVerb.Examples),
             (GradientsVerb.Command(), GradientsVerb.Examples),
             (CalibrateVerb.Command(), CalibrateVerb.Examples),
+            (TuneVerb.Command(), TuneVerb.Examples),
             (KernelsVerb.Command(), KernelsVerb.Examples),
             (DoctorVerb.Command(), DoctorVerb.Examples),
             (HelpVerb.Command(), []),

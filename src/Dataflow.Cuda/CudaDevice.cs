@@ -39,7 +39,7 @@ public sealed class CudaDevice : ITimedDevice, IInspectableDevice
         KernelImages images,
         CudaDeviceSettings? settings = null
     )
-        : this(schedule, workload, new Shared(schedule, workload, context, images), owns: true, planted: null)
+        : this(schedule, workload, new Shared(schedule, workload, context, images, settings?.Products), owns: true, planted: null)
     {
         graph = settings is { Graphs: true } ? new StepGraph(schedule, context, shared.Streams, settings.GraphsRefused) : null;
     }
@@ -70,12 +70,7 @@ public sealed class CudaDevice : ITimedDevice, IInspectableDevice
             shared.Kernels.Attention.Prepare(program);
         }
 
-        foreach (var product in runner.Programs.SelectMany(p => Products.Of(p, workload.Geometry)))
-        {
-            shared.Kernels.Gemm.Prepare(product);
-        }
-
-        foreach (var product in runner.Matrices.SelectMany(m => Products.Of(m, NewtonSchulz.Muon, workload.Recipe.Activations)))
+        foreach (var product in Products.Of(runner, workload))
         {
             shared.Kernels.Gemm.Prepare(product);
         }
@@ -223,7 +218,7 @@ public sealed class CudaDevice : ITimedDevice, IInspectableDevice
         private readonly PinnedMemory staging;
         private readonly DevicePointer stepBlock;
 
-        public Shared(Schedule schedule, Workload workload, CudaContext context, KernelImages images)
+        public Shared(Schedule schedule, Workload workload, CudaContext context, KernelImages images, ProductChoices? products = null)
         {
             Context = context;
             blas = CublasLt.Open(context);
@@ -238,7 +233,7 @@ public sealed class CudaDevice : ITimedDevice, IInspectableDevice
             }
 
             var attention = new Attention(library, context, workload);
-            Kernels = new KernelSet(library, new Gemm(blas, Arenas.Beside), attention, workload.Optimizer, stepBlock);
+            Kernels = new KernelSet(library, new Gemm(blas, Arenas.Beside, products), attention, workload.Optimizer, stepBlock);
         }
 
         public CudaContext Context { get; }

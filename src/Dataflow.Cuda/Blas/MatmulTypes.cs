@@ -168,7 +168,11 @@ public readonly record struct MatmulOperands
 /// <param name="Algorithm">With all its settings.</param>
 /// <param name="Workspace">Bytes of device memory that it needs.</param>
 /// <param name="Waves">Blocks over what the device runs at once.</param>
-public readonly record struct MatmulCandidate(MatmulAlgorithm Algorithm, Model.Bytes Workspace, float Waves);
+public readonly record struct MatmulCandidate(MatmulAlgorithm Algorithm, Model.Bytes Workspace, float Waves)
+{
+    /// <summary>Whether it gives the same bits each time: a sum that is split is not put together in whatever order parts end.</summary>
+    public bool IsRepeatable => Algorithm.Settings() is not { SplitK: > 1 } split || (split.Reduction & ReductionSchemes.InPlace) == 0;
+}
 
 /// <summary>An algorithm's settings, for reports and for asking whether it is repeatable.</summary>
 public sealed record AlgorithmSettings

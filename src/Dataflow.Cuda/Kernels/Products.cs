@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Dataflow.Model;
 using Dataflow.Runtime;
+using Dataflow.Schedules;
 
 namespace Dataflow.Cuda.Kernels;
 
@@ -14,6 +15,21 @@ internal readonly record struct Product(Tensor A, Transpose TransposeA, Tensor B
 /// <summary>All matrix products of block programs, so that algorithms are chosen before the first step.</summary>
 internal static class Products
 {
+    /// <summary>Those of a schedule.</summary>
+    public static IEnumerable<Product> Of(Schedule schedule, Workload workload)
+    {
+        var runner = new OpRunner(schedule, workload, [.. schedule.Arenas.Select(_ => (nuint)0)], []);
+        runner.Prepare();
+        return Of(runner, workload);
+    }
+
+    /// <summary>Those of what a schedule's ops run.</summary>
+    public static IEnumerable<Product> Of(OpRunner runner, Workload workload) =>
+        [
+            .. runner.Programs.SelectMany(p => Of(p, workload.Geometry)),
+            .. runner.Matrices.SelectMany(m => Of(m, NewtonSchulz.Muon, workload.Recipe.Activations)),
+        ];
+
     /// <summary>Those of a program, in every shape in which it may run: the head's last sub-chunk may be shorter than the others.</summary>
     public static IEnumerable<Product> Of(BlockProgram program, Geometry geometry)
     {

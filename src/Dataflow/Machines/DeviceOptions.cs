@@ -131,6 +131,8 @@ public sealed record DeviceOptions(DeviceKind Kind, int Threads, int? Interleavi
             CudaEmulation.Seed((ulong)(Interleaving ?? 0));
         }
 
-        return new CudaDevice(schedule, workload, CudaContext.Open(gpu), GpuAccess.KernelsFor(gpu), settings);
+        var context = CudaContext.Open(gpu);
+        var chosen = (settings ?? new CudaDeviceSettings()) with { Products = ProductFiles.For(gpu) };
+        return new CudaDevice(schedule, workload, context, GpuAccess.KernelsFor(gpu), chosen);
     }
 }

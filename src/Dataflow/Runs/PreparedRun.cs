@@ -142,7 +142,14 @@ internal sealed record PreparedRun : IDisposable
         var progress = new TrainingProgress(0, settings.Seed, plan.Workload.Recipe.Name, plan.Workload.Geometry)
         {
             Optimizer = plan.Workload.Optimizer.Name,
-            Settings = begun is null ? new OrderedDictionary<string, string>() : SavedSettings.Of(settings, begun, ofBase),
+            Settings = begun is null
+                ? new OrderedDictionary<string, string>()
+                : SavedSettings.Of(
+                    settings,
+                    begun,
+                    ofBase,
+                    settings.Plan.Device.Gpu is { } on ? ProductFiles.For(on).IdentityFor(plan.Schedule, plan.Workload) : null
+                ),
         };
         if (resumed is not null)
         {

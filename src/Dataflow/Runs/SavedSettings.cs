@@ -22,6 +22,11 @@ internal static class SavedSettings
     /// <summary>Of the model that an adapter is trained of, which checkpoints do not hold.</summary>
     public const string BaseFingerprint = "base-fingerprint";
 
+    /// <summary>
+    /// A GPU, the library of its matrix products and the stored choices of their algorithms: what their bits depend on besides the rest.
+    /// </summary>
+    public const string Products = "products";
+
     /// <summary>Of the optimizer's name. Checkpoints of a program that had but one lack it; another is refused, never a change.</summary>
     public const string OptimizerName = "optimizer";
 
@@ -47,7 +52,8 @@ internal static class SavedSettings
     /// <param name="settings">As they are in effect.</param>
     /// <param name="data">The files.</param>
     /// <param name="ofBase">What tells the model of an adapter from others; null where the model itself is trained.</param>
-    public static OrderedDictionary<string, string> Of(TrainingOptions settings, RunData data, string? ofBase)
+    /// <param name="products">What decides the algorithms of matrix products; null on a CPU.</param>
+    public static OrderedDictionary<string, string> Of(TrainingOptions settings, RunData data, string? ofBase, string? products)
     {
         var plan = settings.Plan;
         var all = new OrderedDictionary<string, string>();
@@ -111,6 +117,7 @@ internal static class SavedSettings
 
         // Who plans, for what and within what, where that was given.
         Add("device", plan.Device.Name);
+        Add(Products, products);
         Add("policy", plan.Policy is { } policy ? PlanPolicies.NameOf(policy) : null);
         Add("hardware", plan.HardwareName);
         Add("save-set", plan.SaveSet is { } saveSet ? SaveSets.NameOf(saveSet) : null);
