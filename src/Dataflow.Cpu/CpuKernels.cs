@@ -65,6 +65,15 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
         );
 
     /// <inheritdoc/>
+    public void DoraScales(in DoraScalesArguments call) => Dora.Scales(team, call);
+
+    /// <inheritdoc/>
+    public void DoraForward(in DoraForwardArguments call) => Dora.Forward(team, call);
+
+    /// <inheritdoc/>
+    public void DoraBackward(in DoraBackwardArguments call) => Dora.Backward(team, call);
+
+    /// <inheritdoc/>
     public void ColumnSum(in ColumnSumArguments call) => Kernels.ColumnSum.Run(team, At(call.A), At(call.C), call.Accumulate);
 
     /// <inheritdoc/>

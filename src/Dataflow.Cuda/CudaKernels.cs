@@ -46,6 +46,8 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
         _ = optimizer.KeepsAverage ? Average : null;
     }
 
+    public Dora Dora => field ??= new(library);
+
     public RmsNorm RmsNorm => field ??= new(library, ColumnSum);
 
     public LayerNorm LayerNorm => field ??= new(library, ColumnSum);
@@ -93,6 +95,15 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
 
     /// <inheritdoc/>
     public void ColumnSum(in ColumnSumArguments call) => kernels.ColumnSum.Run(stream, call);
+
+    /// <inheritdoc/>
+    public void DoraScales(in DoraScalesArguments call) => kernels.Dora.Scales(stream, call);
+
+    /// <inheritdoc/>
+    public void DoraForward(in DoraForwardArguments call) => kernels.Dora.Forward(stream, call);
+
+    /// <inheritdoc/>
+    public void DoraBackward(in DoraBackwardArguments call) => kernels.Dora.Backward(stream, call);
 
     /// <inheritdoc/>
     public void Dequantize(in DequantizeArguments call) => kernels.Dequantize.Run(stream, call);

@@ -56,6 +56,15 @@ internal static class KernelDispatch
             case DequantizeCall c:
                 stream.Launch(DequantizeArguments.Of(c, at));
                 break;
+            case DoraScalesCall c:
+                stream.Launch(DoraScalesArguments.Of(c, at));
+                break;
+            case DoraForwardCall c:
+                stream.Launch(DoraForwardArguments.Of(c, at));
+                break;
+            case DoraBackwardCall c:
+                stream.Launch(DoraBackwardArguments.Of(c, at));
+                break;
             case QkNormRopeForwardCall c:
                 stream.Launch(QkNormRopeForwardArguments.Of(c, at));
                 break;

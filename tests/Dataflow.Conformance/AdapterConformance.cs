@@ -41,6 +41,8 @@ public abstract class AdapterConformance<TDevice> : ConformanceSuite<TDevice>
                     ("head", "bf16"),
                     ("modules-to-save-norm", "fp32"),
                     ("regex", "fp32"),
+                    ("dora", "bf16-sr"),
+                    ("dora", "fp32"),
                     ("embedding", "bf16-sr"),
                     ("modules-to-save", "bf16"),
                 ]

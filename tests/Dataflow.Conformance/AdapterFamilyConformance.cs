@@ -6,7 +6,8 @@ namespace Dataflow.Conformance;
 
 /// <summary>
 /// An adapter on every matrix of the layers of every family: its gradients are what those of the merged model's own matrices make of them,
-/// which PyTorch's hold to. dB = scale dW A^T and dA = scale B^T dW.
+/// which PyTorch's hold to. dB = scale dW A^T and dA = scale B^T dW; with DoRA, whose lengths of rows n are constants in a gradient, of
+/// dV = dW magnitude / n, and a magnitude's is the sum of dW V / n over its row of V = W + scale B A.
 /// </summary>
 public abstract class AdapterFamilyConformance<TDevice> : ConformanceSuite<TDevice>
     where TDevice : DeviceUnderTest, new()
@@ -18,7 +19,13 @@ public abstract class AdapterFamilyConformance<TDevice> : ConformanceSuite<TDevi
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Gradients_are_those_of_the_merged_matrices(string name)
+    public void Gradients_are_those_of_the_merged_matrices(string name) => Compare(name, dora: false);
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void The_same_where_rows_have_lengths_of_their_own(string name) => Compare(name, dora: true);
+
+    private static void Compare(string name, bool dora)
     {
         var golden = GoldenCase.OfFamily(name);
         var config = new AdapterConfig
@@ -27,6 +34,8 @@ public abstract class AdapterFamilyConformance<TDevice> : ConformanceSuite<TDevi
             Alpha = 5,
             Targets = ModuleNames.AllLinear,
             RankPattern = [KeyValuePair.Create("v_proj", 2.0)],
+            Excluded = dora ? ModuleNames.List(["k_proj"]) : null,
+            UsesDora = dora,
         };
         var adapted = golden.Model.Adapting(config);
         using var checkpoint = Checkpoint.Open(golden.Folder);
@@ -45,6 +54,13 @@ public abstract class AdapterFamilyConformance<TDevice> : ConformanceSuite<TDevi
             var matrix = NamedParameter.All(golden.Model).Single(p => p.Name == module + ".weight");
             float[] gradient = Across(matrix, whole[matrix.Name]);
             int rank = config.RankOf(module);
+            if (dora)
+            {
+                string m = $"{Prefix}{module}.lora_magnitude_vector";
+                float[] own = Across(matrix, weights[matrix.Name]);
+                Check(m, got[m], Rows(own, gradient, weights[a], weights[b], weights[m], config.ScaleOf(module)));
+            }
+
             var (wantA, wantB) = Expected(gradient, weights[a], weights[b], rank, config.ScaleOf(module));
             Check(a, got[a], wantA);
             Check(b, got[b], wantB);
@@ -77,12 +93,42 @@ public abstract class AdapterFamilyConformance<TDevice> : ConformanceSuite<TDevi
         return ([.. wantA.Select(x => (float)x)], [.. wantB.Select(x => (float)x)]);
     }
 
+    /// <summary>The gradient of the magnitudes; that of the matrix becomes that of V.</summary>
+    private static float[] Rows(float[] own, float[] gradient, float[] a, float[] b, float[] magnitudes, double scale)
+    {
+        int rows = magnitudes.Length, columns = own.Length / rows, rank = a.Length / columns;
+        float[] want = new float[rows];
+        for (int i = 0; i < rows; i++)
+        {
+            double squares = 0, sum = 0;
+            for (int j = 0; j < columns; j++)
+            {
+                double v = own[(i * columns) + j];
+                for (int k = 0; k < rank; k++)
+                {
+                    v += scale * b[(i * rank) + k] * a[(k * columns) + j];
+                }
+
+                squares += v * v;
+                sum += v * gradient[(i * columns) + j];
+            }
+
+            want[i] = (float)(sum / Math.Sqrt(squares));
+            for (int j = 0; j < columns; j++)
+            {
+                gradient[(i * columns) + j] *= (float)(magnitudes[i] / Math.Sqrt(squares));
+            }
+        }
+
+        return want;
+    }
+
     /// <summary>[out, in], whichever way the checkpoint has it.</summary>
     private static float[] Across(NamedParameter matrix, float[] stored)
     {
         if (!matrix.Part.IsTransposed)
         {
-            return stored;
+            return [.. stored];
         }
 
         int columns = (int)matrix.Part.Shape[1], rows = stored.Length / columns;
@@ -106,11 +152,12 @@ public abstract class AdapterFamilyConformance<TDevice> : ConformanceSuite<TDevi
         return GoldenCase.Tensors(trainer.Gradients);
     }
 
-    /// <summary>Small numbers of either sign.</summary>
+    /// <summary>Small numbers of either sign; lengths of rows around 1.</summary>
     private static float[] Numbers(NamedParameter parameter)
     {
         ulong key = SplitMix64.Mix((ulong)parameter.Name.Sum(c => (long)c * 31));
-        float Number(int i) => (((SplitMix64.At(key, (ulong)i) >> 40) / (float)(1 << 24)) - 0.5f) / 4;
+        float around = parameter.Spec.Rows == 1 ? 1 : 0;
+        float Number(int i) => around + ((((SplitMix64.At(key, (ulong)i) >> 40) / (float)(1 << 24)) - 0.5f) / 4);
         return [.. Enumerable.Range(0, (int)parameter.Part.ElementCount).Select(Number)];
     }
 

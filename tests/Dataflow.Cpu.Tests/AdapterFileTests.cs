@@ -60,6 +60,24 @@ public sealed class AdapterFileTests
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_new_adapter_changes_nothing(bool dora)
+    {
+        var golden = new LoraCase("all-linear");
+        var model = golden.Model.Base.Adapting(golden.Model.Adapter!.Config with { UsesDora = dora });
+        using var own = Checkpoint.Open(golden.BasePath);
+        var (before, after) = (
+            GoldenCase.Tensors(own.WeightsOf(model.Base)),
+            GoldenCase.Tensors(new MergedWeights(AdaptedWeights.Begin(own.WeightsOf(model), seed: 1))));
+        foreach (var (tensor, values) in before)
+        {
+            double error = GoldenCase.RelativeL2(after[tensor], values);
+            Assert.True(dora ? error < 1e-7 : error == 0, $"{tensor}: relative error {error:g3}");
+        }
+    }
+
     [Fact]
     public void Merged_weights_are_the_same_in_any_pieces()
     {

@@ -50,6 +50,7 @@ internal sealed class AdapterFlags
         t => t
     );
     private readonly Option<bool> rsLora = Declare.Flag("--lora-rslora", "multiply by alpha / sqrt(rank)");
+    private readonly Option<bool> dora = Declare.Flag("--lora-dora", "train the lengths of the rows of each matrix apart (DoRA)");
 
     /// <summary>Adds them to a command.</summary>
     /// <param name="command">The command.</param>
@@ -81,7 +82,7 @@ internal sealed class AdapterFlags
             : null;
     }
 
-    private Option[] New => [rank, alpha, targets, excluded, layers, layersPattern, ranks, alphas, saved, rsLora];
+    private Option[] New => [rank, alpha, targets, excluded, layers, layersPattern, ranks, alphas, saved, rsLora, dora];
 
     private AdapterConfig Config(ParseResult parsed)
     {
@@ -98,6 +99,7 @@ internal sealed class AdapterFlags
             AlphaPattern = Pairs(parsed.GetValue(alphas)),
             ModulesToSave = [.. parsed.GetValue(saved) ?? []],
             UsesRsLora = parsed.GetValue(rsLora),
+            UsesDora = parsed.GetValue(dora),
         };
     }
 

@@ -10,6 +10,12 @@ namespace Dataflow.Model;
 /// <param name="ExactScale">What B (A x) is multiplied by.</param>
 public readonly record struct AdaptedRows(WeightName Matrix, int Part, long FirstRow, long Rows, int FirstRank, int Rank, double ExactScale)
 {
+    /// <summary>Its rows of W + scale B A have lengths of their own, which are trained (DoRA).</summary>
+    public bool HasMagnitude { get; init; }
+
+    /// <summary>Rows of the whole matrix.</summary>
+    public required long MatrixRows { get; init; }
+
     /// <summary>What kernels multiply by.</summary>
     public float Scale => (float)ExactScale;
 
@@ -30,6 +36,20 @@ public readonly record struct AdaptedRows(WeightName Matrix, int Part, long Firs
             (WeightName.HeadMatrix, _) => WeightName.HeadB,
             (WeightName.EmbeddingTable, _) => WeightName.EmbeddingB,
             _ => throw new InvalidOperationException($"{Matrix} has no adapter"),
+        };
+
+    /// <summary>[rows], where it has one.</summary>
+    public WeightName Magnitude =>
+        B switch
+        {
+            WeightName.QueryB => WeightName.QueryMagnitude,
+            WeightName.KeyB => WeightName.KeyMagnitude,
+            WeightName.ValueB => WeightName.ValueMagnitude,
+            WeightName.AttentionOutB => WeightName.AttentionOutMagnitude,
+            WeightName.GateB => WeightName.GateMagnitude,
+            WeightName.UpB => WeightName.UpMagnitude,
+            WeightName.DownB => WeightName.DownMagnitude,
+            _ => throw new InvalidOperationException($"{Matrix} has no magnitudes"),
         };
 
     /// <summary>The A of a matrix.</summary>

@@ -24,7 +24,7 @@ internal static class AdapterCalls
                 .. calls.SelectMany<KernelCall, KernelCall>(call =>
                     call switch
                     {
-                        GemmInputGradientCall c => [c, .. InputGradients(c, adapter.Of(MatrixOf(c.B)))],
+                        GemmInputGradientCall c => InputGradients(c, adapter.Of(MatrixOf(c.B))),
                         GemmWeightGradientCall c => [c, .. WeightGradients(c, adapter.Of(MatrixOf(c.C)))],
                         _ => [call],
                     }
@@ -33,12 +33,91 @@ internal static class AdapterCalls
 
     private static IEnumerable<KernelCall> Followed(LayerAdapter adapter, KernelCall call)
     {
-        yield return call;
         if (call is not GemmForwardCall product || adapter.Of(MatrixOf(product.B)) is not [_, ..] parts)
         {
+            yield return call;
             yield break;
         }
 
+        if (parts[0].HasMagnitude)
+        {
+            var whole = product;
+            product = product with { C = Unscaled(product.B.Weight), Bias = null, Addend = null, Scale = 1 };
+            foreach (var one in LowRankProducts(product, parts).Prepend(product).Concat(Multiplied(whole, product.C, parts)))
+            {
+                yield return one;
+            }
+
+            yield break;
+        }
+
+        foreach (var one in LowRankProducts(product, parts).Prepend(product))
+        {
+            yield return one;
+        }
+    }
+
+    /// <summary>A product as it is, with each row's factor.</summary>
+    private static IEnumerable<KernelCall> Multiplied(GemmForwardCall whole, Operand unscaled, ImmutableArray<AdaptedRows> parts)
+    {
+        foreach (var part in parts)
+        {
+            yield return ScalesOf(part);
+            yield return Columns(whole, unscaled, part.FirstRow, part.Rows) with { Scales = new Operand(DoraScales, part.B) };
+        }
+
+        // Rows between them are no target.
+        long end = 0;
+        foreach (var part in parts)
+        {
+            if (part.FirstRow > end)
+            {
+                yield return Columns(whole, unscaled, end, part.FirstRow - end);
+            }
+
+            end = part.FirstRow + part.Rows;
+        }
+
+        if (end < parts[0].MatrixRows)
+        {
+            yield return Columns(whole, unscaled, end, parts[0].MatrixRows - end);
+        }
+    }
+
+    private static DoraForwardCall Columns(GemmForwardCall whole, Operand unscaled, long first, long count) =>
+        new()
+        {
+            X = unscaled.Columns(first, count),
+            Bias = whole.Bias?.Columns(first, count),
+            Addend = whole.Addend?.Columns(first, count),
+            Y = whole.C.Columns(first, count),
+            Scale = whole.Scale,
+        };
+
+    private static DoraScalesCall ScalesOf(in AdaptedRows part) =>
+        new()
+        {
+            W = W(part.Matrix).Rows(part.FirstRow, part.Rows),
+            A = W(part.A).Rows(part.FirstRank, part.Rank),
+            B = W(part.B),
+            Magnitude = W(part.Magnitude),
+            Scales = new Operand(DoraScales, part.B),
+            Scale = part.Scale,
+        };
+
+    /// <summary>A product with a matrix before its rows' factors.</summary>
+    public static TensorName Unscaled(WeightName matrix) =>
+        matrix switch
+        {
+            WeightName.Qkv => UnscaledQkv,
+            WeightName.AttentionOut => UnscaledAttentionOut,
+            WeightName.GateUp => UnscaledGateUp,
+            WeightName.Down => UnscaledDown,
+            _ => throw new InvalidOperationException($"{matrix} has no magnitudes"),
+        };
+
+    private static IEnumerable<KernelCall> LowRankProducts(GemmForwardCall product, ImmutableArray<AdaptedRows> parts)
+    {
         yield return Down(product.A, MatrixOf(product.B));
         foreach (var part in parts)
         {
@@ -57,6 +136,27 @@ internal static class AdapterCalls
     /// <summary>The gradient of h, and from it what is added to that of the product's input.</summary>
     private static IEnumerable<KernelCall> InputGradients(GemmInputGradientCall product, ImmutableArray<AdaptedRows> parts)
     {
+        if (parts is [{ HasMagnitude: true }, ..])
+        {
+            var gradient = UnscaledGradient(product.A);
+            foreach (var part in parts)
+            {
+                yield return ScalesOf(part);
+                yield return new DoraBackwardCall
+                {
+                    GradY = product.A.Columns(part.FirstRow, part.Rows),
+                    X = new Operand(Unscaled(part.Matrix)).Columns(part.FirstRow, part.Rows),
+                    Scales = new Operand(DoraScales, part.B),
+                    GradX = gradient.Columns(part.FirstRow, part.Rows),
+                    GradMagnitude = G(part.Magnitude),
+                    Scale = product.Scale,
+                };
+            }
+
+            product = product with { A = gradient };
+        }
+
+        yield return product;
         foreach (var part in parts)
         {
             yield return new GemmInputGradientCall
@@ -86,6 +186,8 @@ internal static class AdapterCalls
         {
             yield break;
         }
+
+        product = parts[0].HasMagnitude ? product with { A = UnscaledGradient(product.A) } : product;
 
         var matrix = MatrixOf(product.C);
         yield return Down(product.B, matrix);
@@ -177,6 +279,9 @@ internal static class AdapterCalls
             Table = W(part.A),
             X = RanksOf(LowRank, part),
         };
+
+    /// <summary>The gradient of a product before its rows' factors: in place, unless it is the stream's, which goes on as it is.</summary>
+    private static Operand UnscaledGradient(Operand gradient) => gradient.Tensor == GradStream ? GradProjection : gradient;
 
     /// <summary>A tied head multiplies by the table, of which the embedding makes no products.</summary>
     private static WeightName MatrixOf(Operand weight) =>

@@ -17,6 +17,9 @@ public sealed class LayerAdapter : IEquatable<LayerAdapter>
     /// <summary>Those of a matrix; none of one that has no adapter.</summary>
     public ImmutableArray<AdaptedRows> Of(WeightName matrix) => [.. Parts.Where(p => p.Matrix == matrix)];
 
+    /// <summary>Rows of a matrix are multiplied by factors, so that its product is kept from before that.</summary>
+    public bool HasMagnitudes(WeightName matrix) => Parts.Any(p => p.Matrix == matrix && p.HasMagnitude);
+
     /// <summary>Rows of a matrix's A.</summary>
     public int RanksOf(WeightName matrix) => Parts.Where(p => p.Matrix == matrix).Sum(p => p.Rank);
 
@@ -43,7 +46,7 @@ public sealed class LayerAdapter : IEquatable<LayerAdapter>
     /// <summary>The name in an adapter's file of a tensor that is trained as a whole.</summary>
     public static string NameOfSaved(string tensor) => Prefix + tensor;
 
-    /// <summary>The parameters that come with a matrix: A, of all that have a part in it, and each one's B.</summary>
+    /// <summary>The parameters that come with a matrix: A, of all that have a part in it, and each one's B and magnitudes.</summary>
     /// <param name="matrix">Of the base.</param>
     public IEnumerable<ParameterSpec> Parameters(ParameterSpec matrix)
     {
@@ -63,6 +66,11 @@ public sealed class LayerAdapter : IEquatable<LayerAdapter>
             var order = matrix.Parts[part.Part].Order;
             var name = new NamedRows($"{NameOf(matrix, part)}.lora_B{Weight}", part.Rows, order);
             yield return ParameterSpec.Matrix(part.B, part.Rank, InitialValues.Zero, name) with { Group = matrix.Group };
+            if (part.HasMagnitude)
+            {
+                var lengths = new NamedRows($"{NameOf(matrix, part)}.lora_magnitude_vector", part.Rows, order);
+                yield return ParameterSpec.Vector(part.Magnitude, InitialValues.One, lengths) with { Group = matrix.Group };
+            }
         }
     }
 

@@ -114,9 +114,9 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
             throw new UserErrorException($"{both.Name} is both a target of the adapter and in modules_to_save; leave out one");
         }
 
-        if (config.UsesDora)
+        if (config.UsesDora && targets.Find(p => p.Layer is null) is { } end)
         {
-            throw new UserErrorException("this adapter uses DoRA, which is not supported yet");
+            throw new UserErrorException($"this adapter uses DoRA and means {end.Name}; DoRA is supported of matrices of layers alone");
         }
 
         if (targets.Find(p => config.RankOf(LayerAdapter.ModuleOf(p.Name)!) > Math.Min(p.Spec.Columns, p.Part.ElementCount)) is { } wide)
@@ -150,6 +150,10 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
                     rank,
                     config.ScaleOf(module)
                 )
+                {
+                    HasMagnitude = config.UsesDora,
+                    MatrixRows = target.Spec.Rows,
+                }
             );
         }
 

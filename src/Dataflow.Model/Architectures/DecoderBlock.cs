@@ -19,7 +19,7 @@ internal static partial class DecoderBlock
     {
         if (saved.HasFlag(SaveSet.Query))
         {
-            yield return !kind.Attends ? ConvolutionInput : model.QkNorm ? Qkv : Query;
+            yield return !kind.Attends ? ConvolutionInput : Kept(WeightName.Qkv, model.QkNorm ? Qkv : Query);
         }
 
         if (saved.HasFlag(SaveSet.Attention))
@@ -33,17 +33,21 @@ internal static partial class DecoderBlock
 
         if (saved.HasFlag(SaveSet.Residual))
         {
-            yield return model.HasPostNorms ? AttentionProjection : Residual;
+            yield return Kept(WeightName.AttentionOut, model.HasPostNorms ? AttentionProjection : Residual);
         }
 
         if (saved.HasFlag(SaveSet.GateUp))
         {
-            yield return GateUp;
-            if (model.HasPostNorms)
+            yield return Kept(WeightName.GateUp, GateUp);
+            if (model.HasPostNorms || IsUnscaled(WeightName.Down))
             {
-                yield return FfnProjection;
+                yield return Kept(WeightName.Down, FfnProjection);
             }
         }
+
+        // What an adapter multiplies is kept from before that: to multiply it again is cheap.
+        bool IsUnscaled(WeightName matrix) => kind.Adapter?.HasMagnitudes(matrix) == true;
+        TensorName Kept(WeightName matrix, TensorName otherwise) => IsUnscaled(matrix) ? AdapterCalls.Unscaled(matrix) : otherwise;
     }
 
     /// <summary>x to y; every tensor that a backward may want on the way.</summary>

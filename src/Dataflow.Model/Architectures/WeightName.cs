@@ -125,6 +125,27 @@ public enum WeightName
 
     /// <summary>[D, rank].</summary>
     EmbeddingB,
+
+    /// <summary>[n_heads x head_dim], lengths of rows (DoRA); where a checkpoint has Q, K and V in one matrix, of all its rows.</summary>
+    QueryMagnitude,
+
+    /// <summary>[n_kv_heads x head_dim].</summary>
+    KeyMagnitude,
+
+    /// <summary>[n_kv_heads x head_dim].</summary>
+    ValueMagnitude,
+
+    /// <summary>[D].</summary>
+    AttentionOutMagnitude,
+
+    /// <summary>[F], or of all rows where a checkpoint has gate and up in one matrix.</summary>
+    GateMagnitude,
+
+    /// <summary>[F].</summary>
+    UpMagnitude,
+
+    /// <summary>[D].</summary>
+    DownMagnitude,
 }
 
 /// <summary>Facts about a <see cref="WeightName"/>.</summary>

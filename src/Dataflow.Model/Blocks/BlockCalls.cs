@@ -137,7 +137,7 @@ internal static class BlockCalls
         {
             foreach (var weight in call.Reads.Where(IsStored))
             {
-                all.Add(new DequantizeCall { Stored = weight, Dense = Dense(weight.Weight) });
+                all.Add(new DequantizeCall { Stored = weight.Whole, Dense = Dense(weight.Weight) });
             }
 
             all.Add(
@@ -145,6 +145,7 @@ internal static class BlockCalls
                 {
                     GemmForwardCall c when IsStored(c.B) => c with { B = Dense(c.B.Weight) },
                     GemmInputGradientCall c when IsStored(c.B) => c with { B = Dense(c.B.Weight) },
+                    DoraScalesCall c when IsStored(c.W) => c with { W = Dense(c.W.Weight) with { Slice = c.W.Slice } },
                     _ => call,
                 }
             );

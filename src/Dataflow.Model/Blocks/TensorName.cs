@@ -227,4 +227,19 @@ public enum TensorName
 
     /// <summary>[T, ranks] its gradient, likewise.</summary>
     GradLowRank,
+
+    /// <summary>[2, rows] fp32, by what DoRA multiplies rows, and one over their length; whose is in <see cref="Operand.Weight"/>.</summary>
+    DoraScales,
+
+    /// <summary>As <see cref="Qkv"/>, before DoRA multiplies it.</summary>
+    UnscaledQkv,
+
+    /// <summary>[T, D], attention's output projected, likewise.</summary>
+    UnscaledAttentionOut,
+
+    /// <summary>As <see cref="GateUp"/>, likewise.</summary>
+    UnscaledGateUp,
+
+    /// <summary>[T, D], the feed-forward's product, likewise.</summary>
+    UnscaledDown,
 }

@@ -50,11 +50,11 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.Loss => Own(Roles.Loss, DType.Float32, 1, 1),
             TensorName.Norm1 or TensorName.Norm2 or TensorName.Residual or TensorName.GradNorm1 or TensorName.GradNorm2
                 or TensorName.AttentionProjection or TensorName.FfnProjection or TensorName.GradProjection
-                or TensorName.Unused => Rows(a, d),
+                or TensorName.UnscaledAttentionOut or TensorName.UnscaledDown or TensorName.Unused => Rows(a, d),
             TensorName.Rstd1 or TensorName.Rstd2 or TensorName.Rstd3 or TensorName.Rstd4 => Rows(DType.Float32, Statistics),
             TensorName.ConvolutionInput or TensorName.GradConvolutionInput => Rows(a, 3 * d),
             TensorName.ConvolutionOutput or TensorName.GradConvolutionOutput => Rows(a, d),
-            TensorName.Qkv or TensorName.GradQkv => Rows(a, kind is { SharesKv: true } ? q : q + kv),
+            TensorName.Qkv or TensorName.GradQkv or TensorName.UnscaledQkv => Rows(a, kind is { SharesKv: true } ? q : q + kv),
             TensorName.Query or TensorName.AttentionOut or TensorName.GradAttention or TensorName.GradQuery => Rows(a, q),
             TensorName.AttentionSums => Scratch(
                 DType.Float32,
@@ -68,7 +68,7 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             ),
             TensorName.Partials => Scratch(DType.Float32, PartialsSize.Value / sizeof(float), 1),
             TensorName.Lse or TensorName.AttentionMaxima or TensorName.AttentionTotals => Scratch(DType.Float32, model.HeadCount, t),
-            TensorName.GateUp => Rows(a, model.GatedFfn ? 2 * f : f),
+            TensorName.GateUp or TensorName.UnscaledGateUp => Rows(a, model.GatedFfn ? 2 * f : f),
             TensorName.Ffn or TensorName.GradFfn => Rows(a, f),
             TensorName.HeadNorm or TensorName.GradHeadNorm => SubChunk(a, d),
             TensorName.HeadRstd => SubChunk(DType.Float32, Statistics),
@@ -99,6 +99,9 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
     /// <summary>Of what is of so many ranks.</summary>
     public TensorPlace LowRank(int ranks) =>
         new(Roles.Scratch, Bytes.Zero, recipe.Activations, geometry.ChunkTokens, ranks) { Tokens = TokenAxis.Rows };
+
+    /// <summary>Factors of so many rows, and one over their lengths.</summary>
+    public static TensorPlace DoraScales(long rows) => new(Roles.Scratch, Bytes.Zero, DType.Float32, 2, rows);
 
     /// <summary>The same of a head's sub-chunk.</summary>
     public TensorPlace LowRankOfHead(int ranks) =>

@@ -118,4 +118,13 @@ public enum Kernel
 
     /// <summary>Sets bytes to zero.</summary>
     Zero,
+
+    /// <summary>DoRA: magnitude / ||W + scale B A|| of rows of a matrix, and 1 / ||W + scale B A||.</summary>
+    DoraScales,
+
+    /// <summary>DoRA: a product's columns times their factors.</summary>
+    DoraForward,
+
+    /// <summary>DoRA: the gradient of the product before that, and that of the magnitudes.</summary>
+    DoraBackward,
 }

@@ -16,7 +16,7 @@ public sealed class AdaptedWeights(IWeightSource own, IWeightSource adapter, Fun
     public static IWeightSource Begin(IWeightSource own, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(own);
-        return new AdaptedWeights(own, WeightInitialiser.Weights(own.Model, seed), spec => spec.Name.IsOfAdapter());
+        return new AdaptedWeights(own, new InitialAdapter(own, seed), spec => spec.Name.IsOfAdapter());
     }
 
     /// <inheritdoc/>

@@ -4,8 +4,8 @@ using Dataflow.Model;
 namespace Dataflow.Training;
 
 /// <summary>
-/// A model's weights with its adapter in them: W + scale B A in the place of W, computed in float64 and rounded once. They are a model's
-/// like any other, and need no adapter.
+/// A model's weights with its adapter in them: W + scale B A, or DoRA's rows of that, in the place of W, computed in float64 and rounded
+/// once. They are a model's like any other, and need no adapter.
 /// </summary>
 public sealed class MergedWeights : IWeightSource
 {
@@ -89,7 +89,10 @@ public sealed class MergedWeights : IWeightSource
         double[] down = Wide(weights, parts[0].A);
         return
         [
-            .. parts.Select(p => new Factor(p, down.AsMemory(p.FirstRank * columns, p.Rank * columns), Wide(weights, p.B))),
+            .. parts.Select(p => new Factor(p, down.AsMemory(p.FirstRank * columns, p.Rank * columns), Wide(weights, p.B))
+            {
+                Lengths = p.HasMagnitude ? Wide(weights, p.Magnitude) : null,
+            }),
         ];
     }
 
@@ -130,6 +133,9 @@ public sealed class MergedWeights : IWeightSource
     /// <summary>A [rank, in] and B [rows, rank] of some rows of a matrix.</summary>
     private sealed record Factor(AdaptedRows Part, ReadOnlyMemory<double> A, double[] B)
     {
+        /// <summary>What rows are long, whatever they are otherwise; null: as they are.</summary>
+        public double[]? Lengths { get; init; }
+
         public void AddTo(int row, Span<float> numbers)
         {
             double[] sums = new double[numbers.Length];
@@ -143,9 +149,17 @@ public sealed class MergedWeights : IWeightSource
                 }
             }
 
+            double squares = 0;
             for (int i = 0; i < sums.Length; i++)
             {
-                numbers[i] = (float)(numbers[i] + sums[i]);
+                sums[i] += numbers[i];
+                squares += sums[i] * sums[i];
+            }
+
+            double factor = Lengths is { } lengths ? lengths[row - Part.FirstRow] / Math.Sqrt(squares) : 1;
+            for (int i = 0; i < sums.Length; i++)
+            {
+                numbers[i] = (float)(factor * sums[i]);
             }
         }
     }
