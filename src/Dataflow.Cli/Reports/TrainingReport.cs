@@ -82,7 +82,7 @@ internal sealed partial class TrainingReport(TextWriter output, Interruption int
         : $"Predicted: {prediction.Seconds:0.00} s a step, by {Standing.Of(prediction.Machine).Text}"
             + (prediction.TakenByOthers > 0
                 ? $", from a few seconds of measurement, in which other programs had {100 * prediction.TakenByOthers:0}% of the "
-                    + "processors: steps are faster once those have ended, and the next run measures again"
+                    + "processors: steps are faster once those have ended, and the first run then measures again"
                 : prediction.IsQuick ? ", from a few seconds of measurement: `dataflow calibrate` measures this machine well"
                 : prediction.Machine.Kernels is null ? "; `dataflow calibrate` measures this machine" : ""));
 

@@ -18,7 +18,7 @@ public sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
 
     /// <summary>
     /// What part of the processors other programs had during that measurement, 0 to 1; 0 where it was little. Steps are faster than
-    /// predicted once they have ended, and the next run measures again.
+    /// predicted once they have ended, and the first run then measures again.
     /// </summary>
     public double TakenByOthers { get; private init; }
 
