@@ -74,7 +74,6 @@ internal static class CheckLoop
             var begun = clock.Elapsed;
             var longest = next.Stage.LimitOf(next.Name) * pace;
             var limit = !clocked || turn < longest ? turn : longest;
-            say.Line($"{next.Title} ... (at {begun.TotalSeconds:0} s, for {limit.TotalSeconds:0} s at most)");
             string start = DateTime.UtcNow.ToString(TimeForm, CultureInfo.InvariantCulture);
             if (file.Find(next.Stage.Name, next.Name, CheckSettings.Commit) is not { Result.IsFinal: true })
             {
@@ -83,6 +82,7 @@ internal static class CheckLoop
                 file.Keep(new KeptResult(next.Stage.Name, next.Name, CheckSettings.Commit, start, 0, begunOnly));
             }
 
+            say.Line($"{next.Title} ... (at {begun.TotalSeconds:0} s, for {limit.TotalSeconds:0} s at most)");
             var result = CaseProcess.Start(settings, folder, next.Stage, next.Name, limit, line => say.Line("    " + line));
             var took = clock.Elapsed - begun;
             spent[next.Stage.Name] = used + took;

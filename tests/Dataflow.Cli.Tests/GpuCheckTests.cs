@@ -195,7 +195,7 @@ public class GpuCheckTests
     public void A_case_that_takes_too_long_is_ended_and_said_to_be_out_of_time()
     {
         using var scratch = new ScratchFolder();
-        var outcome = Check("--out", scratch.Path, "--limit", "4", "kernels/definitions-flash_attention");
+        var outcome = Check("--out", scratch.Path, "--limit", "6", "kernels/definitions-flash_attention");
         Assert.Equal(1, outcome.Status);
         Assert.True((string)Cases(scratch)[0]!["verdict"]! == "OutOfTime", outcome.Output + outcome.Errors);
     }
