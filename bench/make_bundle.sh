@@ -65,7 +65,7 @@ strip --strip-debug "$root"/artifacts/emulation/*.so "$root/artifacts/emulation/
 cp -Rp kernels models LICENSE README.md "$root/"
 cp -Rp profiling/. "$root/profiling/"
 cp -Rp tests/golden "$root/tests/"
-cp -p bench/README.md bench/gpu_check.sh "$root/bench/"
+cp -p bench/README.md bench/gpu-check.md bench/gpu_check.sh "$root/bench/"
 mkdir -p "$root/bench/peers"
 cp -p bench/peers/*.py bench/peers/README.md "$root/bench/peers/"
 find "$root" -name __pycache__ -prune -exec rm -rf {} +

@@ -11,8 +11,13 @@ internal sealed class CheckLog(string file)
     public void Line(string line)
     {
         line = line.Length > LongestLine ? line[..LongestLine] + "..." : line;
+        Keep(line); // first, so that nothing was seen that is not there
         Console.Out.WriteLine(line);
         Console.Out.Flush();
+    }
+
+    private void Keep(string line)
+    {
         bool full = written > MostBytes;
         written += System.Text.Encoding.UTF8.GetByteCount(line) + 1;
         if (full)

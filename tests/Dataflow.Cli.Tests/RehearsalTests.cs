@@ -79,6 +79,22 @@ public partial class RehearsalTests
         Assert.Empty(Left(scratch));
     }
 
+    [Fact]
+    public void The_page_names_every_stage_where_the_list_has_it()
+    {
+        string page = File.ReadAllText(Path.Combine(Programs.Root, "bench", "gpu-check.md"));
+        string list = Programs.Good(Programs.Run(Path.Combine(Programs.Root, "bench", "gpu_check.sh"), ["--list"]));
+        int second = page.IndexOf("## The second call", StringComparison.Ordinal);
+        foreach (var stage in list.Split('\n', StringSplitOptions.RemoveEmptyEntries).GroupBy(l => l.Split('/')[0]))
+        {
+            // What the stage is expected to begin with, and the most that its first cases take.
+            var clock = FirstCase().Match(stage.First());
+            string row = clock.Success ? $"| {clock.Groups[1].Value} | `{stage.Key}` |" : $"`{stage.Key}`";
+            Assert.Contains(row, clock.Success ? page[..second] : page[second..], StringComparison.Ordinal);
+            Assert.Contains(clock.Success ? $" | {clock.Groups[2].Value} s |" : "`", page, StringComparison.Ordinal);
+        }
+    }
+
     [Theory]
     [InlineData("--call 3", "--call takes 1 or 2: a session has no more")]
     [InlineData("--clock 0.5 --device cuda", "--clock is for --rehearse: on a GPU a second takes a second")]
@@ -153,6 +169,9 @@ public partial class RehearsalTests
 
     [GeneratedRegex(@"^(\S+/\S+) \.\.\. \(")]
     private static partial Regex Begun();
+
+    [GeneratedRegex(@" at (\d+:\d\d) .*; first cases of \S+ together (\d+)$")]
+    private static partial Regex FirstCase();
 
     [GeneratedRegex(@"\d+ of \d+ passed, (\d+) s; ")]
     private static partial Regex Summary();
