@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Dataflow.GpuCheck;
 
-/// <summary>Which cases a call runs, in their order, each with its clock: when it is expected to begin, what it takes, and what it may.</summary>
+/// <summary>
+/// Which cases a call runs, in their order, each with its clock: when it is expected to begin, what it takes, and what it may.
+/// </summary>
 internal static class CaseList
 {
     /// <summary>A line a case; what no longer fits the call says so.</summary>
@@ -19,8 +21,11 @@ internal static class CaseList
             var (share, used) = (next.Share * pace, spent.GetValueOrDefault(next.Stage.Name));
             bool fits = at + expected <= settings.Limit && (share is null || used + expected <= share);
             string clock = fits ? $"at {(int)at.TotalMinutes}:{at.Seconds:00}" : "as time is left";
-            text.Append(CultureInfo.InvariantCulture, $"{next.Title,-36} {clock,-16} {expected.TotalSeconds,4:0} s, at most {most.TotalSeconds:0}")
-                .AppendLine(share is { } all ? $"; first cases of {next.Stage.Name} together {all.TotalSeconds:0}" : "");
+            string together = share is { } all ? $"; first cases of {next.Stage.Name} together {all.TotalSeconds:0}" : "";
+            text.AppendLine(
+                CultureInfo.InvariantCulture,
+                $"{next.Title,-36} {clock,-16} {expected.TotalSeconds,4:0} s, at most {most.TotalSeconds:0}{together}"
+            );
             if (fits)
             {
                 at += expected;

@@ -75,7 +75,8 @@ internal static class CaseProcess
                 File.Exists(file) ? CaseResult.FromJson(JsonNode.Parse(File.ReadAllText(file))!.AsObject())
                 : ChildProcess.Stopped ? new CaseResult(Verdict.OutOfTime, "the check was told to end while it ran", Said(last))
                 : outcome.Status is null
-                    ? new CaseResult(Verdict.OutOfTime, $"ended after {limit.TotalSeconds:0} s; it last said: {outcome.LastLine}", Said(last))
+                    ? new CaseResult(
+                        Verdict.OutOfTime, $"ended after {limit.TotalSeconds:0} s; it last said: {outcome.LastLine}", Said(last))
                 : new CaseResult(Verdict.Failed, $"its process ended with status {outcome.Status}: {outcome.LastLine}", Said(last)));
         }
         finally

@@ -82,9 +82,12 @@ internal sealed record CheckSettings(
                     clock ??= UsualClock;
                     break;
                 case "--clock":
-                    clock = double.TryParse(Value(), NumberStyles.Float, CultureInfo.InvariantCulture, out double share) && share is > 0 and <= 100
-                        ? share
-                        : throw new UserErrorException("--clock takes what a rehearsal makes of a second: a number above 0, for example 0.25");
+                    clock =
+                        double.TryParse(Value(), NumberStyles.Float, CultureInfo.InvariantCulture, out double share)
+                        && share is > 0 and <= 100
+                            ? share
+                            : throw new UserErrorException(
+                                "--clock takes what a rehearsal makes of a second: a number above 0, for example 0.25");
                     break;
                 case "--list":
                     list = true;
@@ -97,8 +100,8 @@ internal sealed record CheckSettings(
                     break;
                 case var option when option.StartsWith('-'):
                     throw new UserErrorException(
-                        $"unknown option {option}; there are --call 1|2, --rehearse, --clock SHARE, --device cuda|cuda-emulated, --limit SECONDS, "
-                            + $"--poll MILLISECONDS, --out DIR, --from DIR and --list, and the stages {StageList.Names}"
+                        $"unknown option {option}; there are --call 1|2, --rehearse, --clock SHARE, --device cuda|cuda-emulated, "
+                            + $"--limit SECONDS, --poll MILLISECONDS, --out DIR, --from DIR and --list, and the stages {StageList.Names}"
                     );
                 case var name:
                     StageList.CheckName(name);

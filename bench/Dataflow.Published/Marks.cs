@@ -16,9 +16,9 @@ internal static class Marks
     private static readonly string[] Machines = ["h200-sxm", "h100-sxm"];
     private static readonly Bytes Host = Bytes.FromGiB(110);
 
-    // Attention that a reproducible run can have on an H200, as shares of the peak that long sequences tend to: this project's own kernels as
-    // the head comments of kernels/flash_attention_*.cu derive them, and cuDNN as NVIDIA measured release 9.19 on an H200, causal, with heads
-    // of 128 (688 TFLOP/s at 32,768 tokens; 581 backward, of which an ordered gradient of queries is taken to cost 14%).
+    // Attention that a reproducible run can have on an H200, as shares of the peak that long sequences tend to: this project's own kernels
+    // as the head comments of kernels/flash_attention_*.cu derive them, and cuDNN as NVIDIA measured release 9.19 on an H200, causal, with
+    // heads of 128 (688 TFLOP/s at 32,768 tokens; 581 backward, of which an ordered gradient of queries is taken to cost 14%).
     private const string OwnMachine = "h200-sxm";
     private static readonly Attention s_own = new("own", 0.36, 0.278, 3.65e12);
     private static readonly Attention s_cudnn = s_own with { Name = "cuDNN", Forward = 0.70, Backward = 0.51 };
@@ -40,16 +40,16 @@ internal static class Marks
         text.WriteLine("geometry with nothing repeated and nothing waiting. H200 has H100's constants and more memory bandwidth.\n");
         text.WriteLine(
             "\"Own\" and \"cuDNN\" are what this project is built to run, reproducibly: its kernels for all but products, with "
-                + $"{s_own.Memory / 1e12:0.00} TB/s where memory bounds them, and attention of its own ({s_own.Forward} of the peak forward, "
-                + $"{s_own.Backward} backward: derived in the head comments of"
+                + $"{s_own.Memory / 1e12:0.00} TB/s where memory bounds them, and attention of its own ({s_own.Forward} of the peak "
+                + $"forward, {s_own.Backward} backward: derived in the head comments of"
         );
         text.WriteLine(
-            $"`kernels/flash_attention_*.cu`) or by cuDNN ({s_cudnn.Forward} and {s_cudnn.Backward}: what NVIDIA published of release 9.19 on an "
-                + "H200, less 14% backward for a fixed order). None of"
+            $"`kernels/flash_attention_*.cu`) or by cuDNN ({s_cudnn.Forward} and {s_cudnn.Backward}: what NVIDIA published of release 9.19 "
+                + "on an H200, less 14% backward for a fixed order). None of"
         );
         text.WriteLine(
-            "it has been measured here; products, links and what narrow heads lose are the H100's, and cuDNN's workspace is not in the budget. "
-                + "\"Of the mark\" is the predicted speed"
+            "it has been measured here; products, links and what narrow heads lose are the H100's, and cuDNN's workspace is not in the "
+                + "budget. \"Of the mark\" is the predicted speed"
         );
         text.WriteLine("over the mark det.\n");
         foreach (string name in Machines)
@@ -60,11 +60,13 @@ internal static class Marks
                 name
             );
             Attention[] providers = name == OwnMachine ? [s_own, s_cudnn] : [];
+            string columns = string.Concat(providers.Select(p => $"| predicted {p.Name} | floor {p.Name} | of the mark "));
+            string aligned = string.Concat(providers.Select(_ => "|---:|---:|---:"));
             text.WriteLine(
                 "| model, seqlen | device GiB | mark det | predicted det | floor det | compute busy | mark fast | predicted fast | floor "
                     + "fast "
-                    + $"{string.Concat(providers.Select(p => $"| predicted {p.Name} | floor {p.Name} | of the mark "))}| published | plan (det) "
-                    + $"|\n|---|---:|---:|---:|---:|---:|---:|---:|---:{string.Concat(providers.Select(_ => "|---:|---:|---:"))}|---:|---|"
+                    + $"{columns}| published | plan (det) "
+                    + $"|\n|---|---:|---:|---:|---:|---:|---:|---:|---:{aligned}|---:|---|"
             );
             foreach (
                 string[] row in File.ReadLines(Path.Combine(checkout, "bench", "published", "marks.csv")).Skip(1).Select(l => l.Split(','))
@@ -79,7 +81,9 @@ internal static class Marks
                 );
                 string Rate(PlanCandidate? c) => c is null ? "does not fit" : $"{c.TokensPerSecond:N0}";
                 string Share(PlanCandidate? c, string mark) =>
-                    c is null ? "" : (c.TokensPerSecond / int.Parse(mark, CultureInfo.InvariantCulture)).ToString("0%", CultureInfo.InvariantCulture);
+                    c is null
+                        ? ""
+                        : (c.TokensPerSecond / int.Parse(mark, CultureInfo.InvariantCulture)).ToString("0%", CultureInfo.InvariantCulture);
                 string Busy(PlanCandidate? c) =>
                     c is null ? "" : ((double)c.ComputeNanoseconds / c.StepNanoseconds).ToString("0.0%", CultureInfo.InvariantCulture);
                 string Floor(PlanCandidate? c) =>
@@ -130,7 +134,8 @@ internal static class Marks
         /// <summary>A machine with it.</summary>
         public HardwareProfile On(HardwareProfile profile)
         {
-            Figure Expected(double value) => new(value, FigureKind.Estimate, $"what attention by {Name} is expected to reach; to be measured");
+            Figure Expected(double value) =>
+                new(value, FigureKind.Estimate, $"what attention by {Name} is expected to reach; to be measured");
             return profile with
             {
                 MemoryBandwidthBytesPerSecond = Expected(Memory / CostModel.MemoryShare),

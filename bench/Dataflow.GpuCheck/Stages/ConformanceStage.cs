@@ -7,7 +7,7 @@ namespace Dataflow.GpuCheck;
 internal sealed partial class ConformanceStage : Stage
 {
     private const string Program = "Dataflow.Conformance.Tests";
-    private const string Rehearsed = Program + ".GroupTests";
+    private const string Rehearsed = Program + ".FrozenTypeTests";
 
     /// <inheritdoc/>
     public override string Name => "conformance";

@@ -86,7 +86,8 @@ internal sealed partial class MarksStage : Stage
         settings.Emulated ? [DryRun, Reserved] : [.. s_rows.Select(r => r.Name)];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> UsualCases(CheckSettings settings) => settings.Emulated && settings.Clock is null ? [DryRun] : Cases(settings);
+    public override IReadOnlyList<string> UsualCases(CheckSettings settings) =>
+        settings.Emulated && settings.Clock is null ? [DryRun] : Cases(settings);
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> FirstCases(CheckSettings settings) =>
