@@ -65,6 +65,9 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
         );
 
     /// <inheritdoc/>
+    public void Dropout(in DropoutArguments call) => Kernels.Dropout.Run(team, call, Arguments.Step, Arguments.Seed);
+
+    /// <inheritdoc/>
     public void DoraScales(in DoraScalesArguments call) => Dora.Scales(team, call);
 
     /// <inheritdoc/>

@@ -46,6 +46,8 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
         _ = optimizer.KeepsAverage ? Average : null;
     }
 
+    public Dropout Dropout => field ??= new(library);
+
     public Dora Dora => field ??= new(library);
 
     public RmsNorm RmsNorm => field ??= new(library, ColumnSum);
@@ -95,6 +97,9 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
 
     /// <inheritdoc/>
     public void ColumnSum(in ColumnSumArguments call) => kernels.ColumnSum.Run(stream, call);
+
+    /// <inheritdoc/>
+    public void Dropout(in DropoutArguments call) => kernels.Dropout.Run(stream, call, kernels.Step);
 
     /// <inheritdoc/>
     public void DoraScales(in DoraScalesArguments call) => kernels.Dora.Scales(stream, call);

@@ -65,6 +65,9 @@ internal static class KernelDispatch
             case DoraBackwardCall c:
                 stream.Launch(DoraBackwardArguments.Of(c, at));
                 break;
+            case DropoutCall c:
+                stream.Launch(DropoutArguments.Of(c, at));
+                break;
             case QkNormRopeForwardCall c:
                 stream.Launch(QkNormRopeForwardArguments.Of(c, at));
                 break;

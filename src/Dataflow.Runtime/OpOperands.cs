@@ -70,6 +70,16 @@ public readonly struct OpOperands
     /// <summary>Token of the chunk at which the sub-chunk begins; 0 of the chunk.</summary>
     public int FirstToken => firstToken;
 
+    /// <summary>That token, counted from the step's first on: rows follow each other, chunk after chunk and round after round.</summary>
+    public long FirstTokenOfStep =>
+        ((((long)(op.Round?.Index ?? 0) * step.Geometry.ChunksPerRound) + (op.Chunk?.Index ?? 0)) * ChunkTokens) + firstToken;
+
+    /// <summary>The op's layer; of the head the number of layers.</summary>
+    public int LayerNumber => op.Layer?.Index ?? Model.LayerCount;
+
+    /// <summary>The step has gradients.</summary>
+    public bool Trains => step.Workload.Kind.HasBackward();
+
     /// <summary>Tokens of the whole chunk.</summary>
     public int ChunkTokens => step.Geometry.ChunkTokens;
 

@@ -41,7 +41,11 @@ public sealed class LoraCase
     public string BasePath => from;
 
     /// <summary>The base with its adapter.</summary>
-    public ModelConfig Model { get; }
+    public ModelConfig Model { get; private init; }
+
+    /// <summary>The same adapter, of whose inputs a share is left out.</summary>
+    public LoraCase WithDropout(double rate) =>
+        new(Path.GetFileName(Folder)) { Model = Model.Base.Adapting(Model.Adapter!.Config with { Dropout = rate }) };
 
     /// <summary>Tokens of a row.</summary>
     public int Seqlen { get; }
@@ -81,9 +85,9 @@ public sealed class LoraCase
         new(Model, recipe, kind, Seqlen, Rows, pins ?? new GeometryPins(), GoldenCase.Roomy, null);
 
     /// <summary>A trainer with the weights of base and adapter.</summary>
-    public Trainer Trainer(TrainingPlan plan, IDevice device)
+    public Trainer Trainer(TrainingPlan plan, IDevice device, Executor? evaluation = null, ulong seed = 0)
     {
-        var trainer = new Trainer(plan.Workload, plan.Schedule, device);
+        var trainer = new Trainer(plan.Workload, plan.Schedule, device, evaluation, seed);
         using var checkpoint = Checkpoint.Open(from);
         using var adapter = AdapterFolder.Open(AdapterPath);
         trainer.Load(adapter.On(checkpoint.WeightsOf(plan.Workload.Model)));

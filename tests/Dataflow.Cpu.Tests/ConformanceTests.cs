@@ -69,3 +69,6 @@ public sealed class AdapterTests : AdapterConformance<CpuDevices>;
 
 [Trait("Slow", "true")]
 public sealed class AdapterFamilyTests : AdapterFamilyConformance<CpuDevices>;
+
+[Trait("Slow", "true")]
+public sealed class AdapterDropoutTests : AdapterDropoutConformance<CpuDevices>;

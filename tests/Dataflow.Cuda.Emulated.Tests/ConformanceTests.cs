@@ -104,3 +104,6 @@ public sealed class AdapterTests : AdapterConformance<EmulatedDevices>;
 
 [Trait("Slow", "true")]
 public sealed class AdapterFamilyTests : AdapterFamilyConformance<EmulatedDevices>;
+
+[Trait("Slow", "true")]
+public sealed class AdapterDropoutTests : AdapterDropoutConformance<EmulatedDevices>;

@@ -88,7 +88,7 @@ public class KernelWorkTests
         }
 
         // Updates, norms of gradients and zeroing are ops of one kernel without a program; of this model no product has a bias, all norms
-        // are by root mean square, all activations gated, and all layers attend.
+        // are by root mean square, all activations gated, all layers attend, and there is no adapter.
         Kernel[] others =
         [
             Kernel.Update,
@@ -105,6 +105,10 @@ public class KernelWorkTests
             Kernel.UngatedActivationBackward,
             Kernel.GatedConvolutionForward,
             Kernel.GatedConvolutionBackward,
+            Kernel.DoraScales,
+            Kernel.DoraForward,
+            Kernel.DoraBackward,
+            Kernel.Dropout,
         ];
         Assert.Equal(Enum.GetValues<Kernel>().Except(others).Order(), seen.Order());
     }

@@ -49,6 +49,8 @@ internal sealed class AdapterFlags
         "train modules whose names end so as a whole, besides; may be given again",
         t => t
     );
+    private readonly Option<float?> dropout = Declare.Option<float?>(
+        "--lora-dropout", "SHARE", "leave so much of its inputs out at random, as 0.05, by the seed [default: 0]", t => Values.Real(0, 1)(t));
     private readonly Option<bool> rsLora = Declare.Flag("--lora-rslora", "multiply by alpha / sqrt(rank)");
     private readonly Option<bool> dora = Declare.Flag("--lora-dora", "train the lengths of the rows of each matrix apart (DoRA)");
 
@@ -82,7 +84,7 @@ internal sealed class AdapterFlags
             : null;
     }
 
-    private Option[] New => [rank, alpha, targets, excluded, layers, layersPattern, ranks, alphas, saved, rsLora, dora];
+    private Option[] New => [rank, alpha, targets, excluded, layers, layersPattern, ranks, alphas, saved, dropout, rsLora, dora];
 
     private AdapterConfig Config(ParseResult parsed)
     {
@@ -98,6 +100,7 @@ internal sealed class AdapterFlags
             RankPattern = Pairs(parsed.GetValue(ranks)),
             AlphaPattern = Pairs(parsed.GetValue(alphas)),
             ModulesToSave = [.. parsed.GetValue(saved) ?? []],
+            Dropout = parsed.GetValue(dropout) is { } share ? Decimal(share) : 0,
             UsesRsLora = parsed.GetValue(rsLora),
             UsesDora = parsed.GetValue(dora),
         };

@@ -13,6 +13,9 @@ public readonly record struct AdaptedRows(WeightName Matrix, int Part, long Firs
     /// <summary>Its rows of W + scale B A have lengths of their own, which are trained (DoRA).</summary>
     public bool HasMagnitude { get; init; }
 
+    /// <summary>The share of A's inputs that training leaves out.</summary>
+    public double Dropout { get; init; }
+
     /// <summary>Rows of the whole matrix.</summary>
     public required long MatrixRows { get; init; }
 

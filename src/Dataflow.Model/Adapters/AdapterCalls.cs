@@ -118,7 +118,11 @@ internal static class AdapterCalls
 
     private static IEnumerable<KernelCall> LowRankProducts(GemmForwardCall product, ImmutableArray<AdaptedRows> parts)
     {
-        yield return Down(product.A, MatrixOf(product.B));
+        foreach (var call in Downs(product.A, parts))
+        {
+            yield return call;
+        }
+
         foreach (var part in parts)
         {
             var columns = product.C.Columns(part.FirstRow, part.Rows);
@@ -168,7 +172,21 @@ internal static class AdapterCalls
             };
         }
 
-        if (!parts.IsEmpty)
+        if (parts is [{ Dropout: > 0 }, ..])
+        {
+            foreach (var part in parts)
+            {
+                var dropped = new Operand(Dropped, part.Matrix);
+                yield return new GemmInputGradientCall
+                {
+                    A = RanksOf(GradLowRank, part),
+                    B = W(part.A).Rows(part.FirstRank, part.Rank),
+                    C = dropped,
+                };
+                yield return Drop(dropped, product.C, part) with { Adds = true };
+            }
+        }
+        else if (!parts.IsEmpty)
         {
             yield return new GemmInputGradientCall
             {
@@ -189,10 +207,17 @@ internal static class AdapterCalls
 
         product = parts[0].HasMagnitude ? product with { A = UnscaledGradient(product.A) } : product;
 
-        var matrix = MatrixOf(product.C);
-        yield return Down(product.B, matrix);
         foreach (var part in parts)
         {
+            if (part.Dropout > 0 || part == parts[0])
+            {
+                // Without dropout once for all of them.
+                foreach (var call in Downs(product.B, part.Dropout > 0 ? [part] : parts))
+                {
+                    yield return call;
+                }
+            }
+
             yield return new GemmWeightGradientCall
             {
                 A = product.A.Columns(part.FirstRow, part.Rows),
@@ -200,14 +225,26 @@ internal static class AdapterCalls
                 C = G(part.B),
                 Scale = product.Scale * part.Scale,
             };
+            if (part.Dropout > 0)
+            {
+                yield return new GemmWeightGradientCall
+                {
+                    A = RanksOf(GradLowRank, part),
+                    B = new Operand(Dropped, part.Matrix),
+                    C = G(part.A).Rows(part.FirstRank, part.Rank),
+                };
+            }
         }
 
-        yield return new GemmWeightGradientCall
+        if (parts[0].Dropout == 0)
         {
-            A = new Operand(GradLowRank, matrix),
-            B = product.B,
-            C = G(AdaptedRows.NameOfA(matrix)),
-        };
+            yield return new GemmWeightGradientCall
+            {
+                A = new Operand(GradLowRank, parts[0].Matrix),
+                B = product.B,
+                C = G(parts[0].A),
+            };
+        }
     }
 
     /// <summary>Behind the look-up of the embedding, that of A, and B's product with it.</summary>
@@ -287,12 +324,40 @@ internal static class AdapterCalls
     private static WeightName MatrixOf(Operand weight) =>
         weight.Weight == WeightName.EmbeddingTable ? WeightName.HeadMatrix : weight.Weight;
 
-    private static GemmForwardCall Down(Operand x, WeightName matrix) =>
+    /// <summary>h = A x: of all at once, or of each from what its dropout leaves of x.</summary>
+    private static IEnumerable<KernelCall> Downs(Operand x, ImmutableArray<AdaptedRows> parts)
+    {
+        if (parts[0].Dropout == 0)
+        {
+            yield return new GemmForwardCall
+            {
+                A = x,
+                B = W(parts[0].A),
+                C = new Operand(LowRank, parts[0].Matrix),
+            };
+            yield break;
+        }
+
+        foreach (var part in parts)
+        {
+            var dropped = new Operand(Dropped, part.Matrix);
+            yield return Drop(x, dropped, part);
+            yield return new GemmForwardCall
+            {
+                A = dropped,
+                B = W(part.A).Rows(part.FirstRank, part.Rank),
+                C = RanksOf(LowRank, part),
+            };
+        }
+    }
+
+    private static DropoutCall Drop(Operand x, Operand y, in AdaptedRows part) =>
         new()
         {
-            A = x,
-            B = W(AdaptedRows.NameOfA(matrix)),
-            C = new Operand(LowRank, matrix),
+            X = x,
+            Y = y,
+            Rate = part.Dropout,
+            Module = part.B,
         };
 
     private static Operand RanksOf(TensorName tensor, in AdaptedRows part) =>

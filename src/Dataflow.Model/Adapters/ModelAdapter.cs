@@ -114,6 +114,11 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
             throw new UserErrorException($"{both.Name} is both a target of the adapter and in modules_to_save; leave out one");
         }
 
+        if (config is { UsesDora: true, Dropout: > 0 })
+        {
+            throw new UserErrorException("this adapter uses DoRA and lora_dropout, which are not supported together; set lora_dropout to 0");
+        }
+
         if (config.UsesDora && targets.Find(p => p.Layer is null) is { } end)
         {
             throw new UserErrorException($"this adapter uses DoRA and means {end.Name}; DoRA is supported of matrices of layers alone");
@@ -153,6 +158,9 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
                 {
                     HasMagnitude = config.UsesDora,
                     MatrixRows = target.Spec.Rows,
+
+                    // PEFT looks up all of an embedding's.
+                    Dropout = target.Spec.Name == WeightName.EmbeddingTable ? 0 : config.Dropout,
                 }
             );
         }

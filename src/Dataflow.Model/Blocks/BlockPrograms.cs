@@ -219,11 +219,11 @@ public sealed class BlockPrograms
                 ),
             ];
 
-    private static bool IsOfRanks(Operand operand) => operand.Tensor is TensorName.LowRank or TensorName.GradLowRank;
+    private static bool IsOfRanks(Operand operand) => operand.Tensor is TensorName.LowRank or TensorName.GradLowRank or TensorName.Dropped;
 
     private TensorPlace RanksOf(TensorShapes shapes, Operand operand)
     {
-        int ranks = model.Adapter!.Ends!.RanksOf(operand.Weight);
+        int ranks = operand.Tensor == TensorName.Dropped ? model.ModelDim : model.Adapter!.Ends!.RanksOf(operand.Weight);
         return operand.Weight == WeightName.HeadMatrix ? shapes.LowRankOfHead(ranks) : shapes.LowRank(ranks);
     }
 

@@ -128,7 +128,7 @@ public sealed partial class LayerPrograms
         var produced = DecoderBlock.Forward(model, Kind).SelectMany(c => c.Writes).Select(o => o.Tensor).ToHashSet();
         var wanted = backward.SelectMany(c => c.Reads.Concat(c.Updates)).Select(o => o.Tensor)
             .Select(t => t == TensorName.KvWindow ? TensorName.KvPiece : t)
-            .Where(t => produced.Contains(t) && t is not (TensorName.Output or TensorName.Ffn or TensorName.LowRank or TensorName.DoraScales));
+            .Where(t => produced.Contains(t) && t is not (TensorName.Output or TensorName.Ffn or TensorName.LowRank or TensorName.DoraScales or TensorName.Dropped));
         return (BlockCalls.Recompute(model, Kind, wanted, available), backward);
     }
 
@@ -165,6 +165,11 @@ public sealed partial class LayerPrograms
         if (operand.Tensor is TensorName.LowRank or TensorName.GradLowRank)
         {
             return shapes.LowRank(Kind.Adapter!.RanksOf(operand.Weight));
+        }
+
+        if (operand.Tensor == TensorName.Dropped)
+        {
+            return shapes.LowRank((int)Parts.First(p => p.Has(operand.Weight))[operand.Weight].Columns);
         }
 
         if (operand.Tensor == TensorName.DoraScales)

@@ -49,7 +49,8 @@ internal sealed class ProgramLayout(TensorShapes shapes, Func<Operand, Immutable
 
     /// <summary>It is as large as a weight says.</summary>
     private static bool IsOfWeight(TensorName tensor) =>
-        tensor is TensorName.DenseWeight or TensorName.LowRank or TensorName.GradLowRank or TensorName.DoraScales;
+        tensor is TensorName.DenseWeight or TensorName.LowRank or TensorName.GradLowRank or TensorName.DoraScales
+            or TensorName.Dropped;
 
     private static bool IsWeight(TensorName tensor) => tensor is TensorName.Weight or TensorName.WeightGradient;
 }

@@ -231,6 +231,12 @@ public enum TensorName
     /// <summary>[2, rows] fp32, by what DoRA multiplies rows, and one over their length; whose is in <see cref="Operand.Weight"/>.</summary>
     DoraScales,
 
+    /// <summary>
+    /// [T, in] a product's input of which an adapter's dropout leaves some out, or what of its gradient comes from there; which product is
+    /// in <see cref="Operand.Weight"/>. Those of a program follow each other in one place.
+    /// </summary>
+    Dropped,
+
     /// <summary>As <see cref="Qkv"/>, before DoRA multiplies it.</summary>
     UnscaledQkv,
 

@@ -127,4 +127,7 @@ public enum Kernel
 
     /// <summary>DoRA: the gradient of the product before that, and that of the magnitudes.</summary>
     DoraBackward,
+
+    /// <summary>Numbers [T, in] of which some are left out at random, and the others made larger by as much.</summary>
+    Dropout,
 }

@@ -37,6 +37,9 @@ public sealed unsafe class Tensor : IDisposable
             ? new(Address, M.Type, M.Rows, M.Columns)
             : throw new InvalidOperationException($"rows of {M.Columns} columns are {M.Stride} apart");
 
+    /// <summary>As calls name it that take columns of a wider matrix.</summary>
+    public Runtime.Tensor Wide => new(Address, M.Type, M.Rows, M.Columns) { Stride = M.Stride };
+
     public double this[int i, int j]
     {
         get => M.Type == DType.Float32
