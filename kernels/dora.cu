@@ -3,11 +3,11 @@
 // dora_scales_<f32|bf16>: w [rows, in], a [rank, in], b [rows, rank], magnitude [rows]; scales [2, rows] fp32: magnitude / ||row||, then
 //   1 / ||row||. Sums of b a in fp32, squares in fp64: each thread its columns ascending, then the threads by halves.
 //   grid rows; block 256; no dynamic shared memory.
-// dora_forward_<f32|bf16>: y = scale (scales[0] x) + bias + addend in fp32, rounded once. Rows of x, y and addend lie so many elements apart as
-//   their strides say; scales, bias and addend may be null. grid rows of x, ceil(columns / 256); block 256.
-// dora_backward_<f32|bf16>_<f32|bf16>: dx = scales[0] dy, which may be dy itself; dm [columns] (+)= scale scales[1] times the sum of dy x over
-//   rows, in fp64: 8 slices of ceil(rows / 8) rows, each ascending, then the slices ascending, then the old contents where accumulate is not
-//   0; rounded to fp32, then to the type of dm. grid ceil(columns / 32); block 256; no dynamic shared memory.
+// dora_forward_<f32|bf16>: y = scale (scales[0] x) + bias + addend in fp32, rounded once. Rows of x, y and addend lie so many elements
+//   apart as their strides say; scales, bias and addend may be null. grid rows of x, ceil(columns / 256); block 256.
+// dora_backward_<f32|bf16>_<f32|bf16>: dx = scales[0] dy, which may be dy itself; dm [columns] (+)= scale scales[1] times the sum of dy x
+//   over rows, in fp64: 8 slices of ceil(rows / 8) rows, each ascending, then the slices ascending, then the old contents where accumulate
+//   is not 0; rounded to fp32, then to the type of dm. grid ceil(columns / 32); block 256; no dynamic shared memory.
 #include "device.cuh"
 
 template <typename T>

@@ -1,9 +1,9 @@
 // y = x / (1 - rate) where a number is kept and 0 where it is not, or y += that.
 //
-// dropout_<f32|bf16>: x, y [rows, columns]. Column 8 q + i of row r is kept where 16 bits of Philox4x32-10 are at least rate 2^16: the i-th half
-//   of the output of (seed; first_row + r, q, step, module): rows are counted over the step, so that chunks play no part; the high bit of
-//   module is set, which no counter of stochastic rounding has. The product in fp32, added to y where adds is not 0, rounded once.
-//   grid ceil(rows ceil(columns / 8) / 256); block 256.
+// dropout_<f32|bf16>: x, y [rows, columns]. Column 8 q + i of row r is kept where 16 bits of Philox4x32-10 are at least rate 2^16: the
+//   i-th half word of the output of (seed; first_row + r, q, step, module). Rows are counted over the step, so that chunks play no part;
+//   the high bit of module is set, which no counter of stochastic rounding has. The product in fp32, added to y where adds is not 0,
+//   rounded once. grid ceil(rows ceil(columns / 8) / 256); block 256.
 #include "philox.cuh"
 
 template <typename T>

@@ -50,7 +50,11 @@ internal sealed class AdapterFlags
         t => t
     );
     private readonly Option<float?> dropout = Declare.Option<float?>(
-        "--lora-dropout", "SHARE", "leave so much of its inputs out at random, as 0.05, by the seed [default: 0]", t => Values.Real(0, 1)(t));
+        "--lora-dropout",
+        "SHARE",
+        "leave so much of its inputs out at random, as 0.05, by the seed [default: 0]",
+        t => Values.Real(0, 1)(t)
+    );
     private readonly Option<bool> rsLora = Declare.Flag("--lora-rslora", "multiply by alpha / sqrt(rank)");
     private readonly Option<bool> dora = Declare.Flag("--lora-dora", "train the lengths of the rows of each matrix apart (DoRA)");
 

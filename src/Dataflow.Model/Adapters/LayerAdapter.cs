@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 
 namespace Dataflow.Model;
 
-/// <summary>What an adapter adds to the matrices of a layer, or to those of embedding and head: a value, by which kinds of layers are told apart.</summary>
+/// <summary>
+/// What an adapter adds to the matrices of a layer, or to those of embedding and head: a value, by which kinds of layers are told apart.
+/// </summary>
 public sealed class LayerAdapter : IEquatable<LayerAdapter>
 {
     private const string Prefix = "base_model.model.";

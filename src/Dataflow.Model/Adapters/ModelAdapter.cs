@@ -116,7 +116,7 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
 
         if (config is { UsesDora: true, Dropout: > 0 })
         {
-            throw new UserErrorException("this adapter uses DoRA and lora_dropout, which are not supported together; set lora_dropout to 0");
+            throw new UserErrorException("this adapter uses DoRA and lora_dropout, which are not supported together; set lora_dropout 0");
         }
 
         if (config.UsesDora && targets.Find(p => p.Layer is null) is { } end)

@@ -60,8 +60,8 @@ public sealed class BlockPrograms
     public ParameterLayout HeadLayout { get; }
 
     /// <summary>
-    /// Layout of what of embedding and head lies apart, because it is trained and the rest is not, or the other way round: adapters of either,
-    /// or the norm. Null: nothing does.
+    /// Layout of what of embedding and head lies apart, because it is trained and the rest is not, or the other way round: adapters of
+    /// either, or the norm. Null: nothing does.
     /// </summary>
     public ParameterLayout? ApartLayout { get; }
 

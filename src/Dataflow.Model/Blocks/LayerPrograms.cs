@@ -128,9 +128,13 @@ public sealed partial class LayerPrograms
         var produced = DecoderBlock.Forward(model, Kind).SelectMany(c => c.Writes).Select(o => o.Tensor).ToHashSet();
         var wanted = backward.SelectMany(c => c.Reads.Concat(c.Updates)).Select(o => o.Tensor)
             .Select(t => t == TensorName.KvWindow ? TensorName.KvPiece : t)
-            .Where(t => produced.Contains(t) && t is not (TensorName.Output or TensorName.Ffn or TensorName.LowRank or TensorName.DoraScales or TensorName.Dropped));
+            .Where(t => produced.Contains(t) && !IsMadeByBackward(t));
         return (BlockCalls.Recompute(model, Kind, wanted, available), backward);
     }
+
+    /// <summary>A backward has no use for it, or computes it itself.</summary>
+    private static bool IsMadeByBackward(TensorName tensor) =>
+        tensor is TensorName.Output or TensorName.Ffn or TensorName.LowRank or TensorName.DoraScales or TensorName.Dropped;
 
     private (ImmutableDictionary<TensorName, Bytes> Offsets, Bytes Length) Layout(SaveSet saved)
     {

@@ -228,7 +228,7 @@ public enum TensorName
     /// <summary>[T, ranks] its gradient, likewise.</summary>
     GradLowRank,
 
-    /// <summary>[2, rows] fp32, by what DoRA multiplies rows, and one over their length; whose is in <see cref="Operand.Weight"/>.</summary>
+    /// <summary>[2, rows] fp32: by what DoRA multiplies rows, and 1 / length; whose is in <see cref="Operand.Weight"/>.</summary>
     DoraScales,
 
     /// <summary>

@@ -7,13 +7,14 @@ namespace
 template <typename T> void check_scales(int rows, int columns, int rank)
 {
     Numbers numbers(rows + columns);
-    const std::vector<T> w = numbers.many<T>(static_cast<size_t>(rows) * columns), a = numbers.many<T>(static_cast<size_t>(rank) * columns);
+    const std::vector<T> w = numbers.many<T>(static_cast<size_t>(rows) * columns);
+    const std::vector<T> a = numbers.many<T>(static_cast<size_t>(rank) * columns);
     const std::vector<T> b = numbers.many<T>(static_cast<size_t>(rows) * rank), m = numbers.many<T>(rows);
     Array<T> dw(w), da(a), db(b), dm(m);
     Array<float> scales(std::vector<float>(2 * static_cast<size_t>(rows), NAN));
     kernel("dora", std::string("dora_scales_") + Type<T>::Name)
-        .run({static_cast<uint32_t>(rows)}, {256}, 0, dw.device(), da.device(), db.device(), dm.device(), scales.device(), rows, columns, rank,
-            0.5f);
+        .run({static_cast<uint32_t>(rows)}, {256}, 0, dw.device(), da.device(), db.device(), dm.device(), scales.device(), rows, columns,
+            rank, 0.5f);
     const std::vector<float> got = scales.host();
     for (int i = 0; i < rows; i++)
     {
@@ -75,8 +76,8 @@ template <typename T, typename G> void check_backward(int rows, int columns, boo
     Array<float> factors(scales);
     Array<G> sums(accumulate ? old : std::vector<G>(columns, rounded<G>(NAN)));
     kernel("dora", std::string("dora_backward_") + Type<T>::Name + "_" + Type<G>::Name)
-        .run({divided_up(columns, 32)}, {256}, 0, gradient.device(), value.device(), factors.device(), gradient.device(), sums.device(), rows,
-            columns, wide, wide, wide, 0.5f, accumulate ? 1 : 0);
+        .run({divided_up(columns, 32)}, {256}, 0, gradient.device(), value.device(), factors.device(), gradient.device(), sums.device(),
+            rows, columns, wide, wide, wide, 0.5f, accumulate ? 1 : 0);
     const std::vector<T> got = gradient.host();
     const std::vector<G> total = sums.host();
     for (int c = 0; c < wide; c++)
@@ -121,7 +122,8 @@ template <typename T> void check_dropout(int rows, int columns, bool adds)
     const uint32_t module = 1u << 31 | 77, threshold = 1 << 14;
     const int64_t first = 100;
     Numbers numbers(rows + columns);
-    const std::vector<T> x = numbers.many<T>(static_cast<size_t>(rows) * columns), old = numbers.many<T>(static_cast<size_t>(rows) * columns);
+    const std::vector<T> x = numbers.many<T>(static_cast<size_t>(rows) * columns);
+    const std::vector<T> old = numbers.many<T>(static_cast<size_t>(rows) * columns);
     StepBlock step = {};
     step.step = 3;
     step.seed = 9;
@@ -129,8 +131,8 @@ template <typename T> void check_dropout(int rows, int columns, bool adds)
     Array<StepBlock> block(std::vector<StepBlock>{step});
     const float scale = 4.0f / 3;
     kernel("dropout", std::string("dropout_") + Type<T>::Name)
-        .run({divided_up(rows * ((columns + 7) / 8), 256)}, {256}, 0, from.device(), to.device(), block.device(), first, rows, columns, module,
-            threshold, scale, adds ? 1 : 0);
+        .run({divided_up(rows * ((columns + 7) / 8), 256)}, {256}, 0, from.device(), to.device(), block.device(), first, rows, columns,
+            module, threshold, scale, adds ? 1 : 0);
     const std::vector<T> got = to.host();
     for (int r = 0; r < rows; r++)
     {
