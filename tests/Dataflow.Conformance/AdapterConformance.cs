@@ -1,3 +1,4 @@
+using Dataflow.Generation;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Schedules;
@@ -29,6 +30,9 @@ public abstract class AdapterConformance<TDevice> : ConformanceSuite<TDevice>
             return data;
         }
     }
+
+    /// <summary>Cases.</summary>
+    public static TheoryData<string> Names => [.. Sample(LoraCase.Names)];
 
     /// <summary>Cases and recipes of steps in many memories.</summary>
     public static TheoryData<string, string> Memories =>
@@ -103,6 +107,35 @@ public abstract class AdapterConformance<TDevice> : ConformanceSuite<TDevice>
             NamedParameter.All(golden.Model).Where(p => !p.Spec.IsTrained),
             p => Assert.Equal(start[p.Name], trained[p.Name])
         );
+    }
+
+    /// <summary>Sequences that are continued with an adapter have the logits of base and adapter in float64.</summary>
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Logits_are_those_of_PEFT(string name)
+    {
+        var golden = new LoraCase(name);
+        float[] want = golden.Tensors("logits.safetensors").Values.Single();
+        var request = golden.Request(Recipe.Fp32, WorkloadKind.Generation, new GeometryPins(golden.Seqlen)) with
+        {
+            Rows = null,
+            Cache = new CacheRequest(1, golden.Seqlen, golden.Seqlen),
+        };
+        var plan = Verified(GoldenCase.Tight(request));
+        using var device = Device.Open(plan.Schedule, plan.Workload, 1);
+        using var checkpoint = Checkpoint.Open(golden.BasePath);
+        using var adapter = AdapterFolder.Open(golden.AdapterPath);
+        var model = new CachedModel(plan.Workload, plan.Schedule, device);
+        model.Load(adapter.On(checkpoint.WeightsOf(golden.Model)));
+        float[] got = new float[golden.Seqlen * golden.Model.VocabSize];
+        int[] ids = new int[golden.Seqlen + 1];
+        golden.Tokens().Read(0, ids);
+        model.Continue(
+            [new Continuation(model.Open(golden.Seqlen)!, ids.AsMemory(0, golden.Seqlen), golden.Seqlen)],
+            (_, token, logits) => logits.CopyTo(got.AsSpan(token * golden.Model.VocabSize))
+        );
+        double error = GoldenCase.RelativeL2(got, want[..got.Length]);
+        Assert.True(error <= 1e-5, $"relative error {error:g3}");
     }
 
     /// <summary>Two clipped or unclipped steps are the same bits in any memory, whatever is saved and in whichever order ops run.</summary>
