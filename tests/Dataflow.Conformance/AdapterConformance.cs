@@ -157,7 +157,7 @@ public abstract class AdapterConformance<TDevice> : ConformanceSuite<TDevice>
                     var request = golden.Request(Named(dtype), kind, new GeometryPins(8));
                     request = request with { SaveSet = saved };
                     var plan = Verified(tight ? GoldenCase.Tight(request) : GoldenCase.Plan(request));
-                    Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets, golden.Model.Base));
+                    Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets, golden.Model.WithoutAdapter()));
                     using var device = Device.Open(plan.Schedule, plan.Workload, (2 * number) + (tight ? 1 : 0));
                     var trainer = golden.Trainer(plan, device);
                     double loss = 0;

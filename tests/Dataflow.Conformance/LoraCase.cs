@@ -45,7 +45,7 @@ public sealed class LoraCase
 
     /// <summary>The same adapter, of whose inputs a share is left out.</summary>
     public LoraCase WithDropout(double rate) =>
-        new(Path.GetFileName(Folder)) { Model = Model.Base.Adapting(Model.Adapter!.Config with { Dropout = rate }) };
+        new(Path.GetFileName(Folder)) { Model = Model.WithoutAdapter().Adapting(Model.Adapter!.Config with { Dropout = rate }) };
 
     /// <summary>Tokens of a row.</summary>
     public int Seqlen { get; }

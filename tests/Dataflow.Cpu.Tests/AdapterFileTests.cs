@@ -44,7 +44,7 @@ public sealed class AdapterFileTests
         using var own = Checkpoint.Open(golden.BasePath);
         using var adapter = AdapterFolder.Open(golden.AdapterPath);
         var merged = new MergedWeights(adapter.On(own.WeightsOf(golden.Model)));
-        var (before, after) = (GoldenCase.Tensors(own.WeightsOf(golden.Model.Base)), GoldenCase.Tensors(merged));
+        var (before, after) = (GoldenCase.Tensors(own.WeightsOf(golden.Model.WithoutAdapter())), GoldenCase.Tensors(merged));
         var want = golden.Tensors("merged.safetensors");
         foreach (var (tensor, values) in after)
         {
@@ -66,10 +66,10 @@ public sealed class AdapterFileTests
     public void A_new_adapter_changes_nothing(bool dora)
     {
         var golden = new LoraCase("all-linear");
-        var model = golden.Model.Base.Adapting(golden.Model.Adapter!.Config with { UsesDora = dora });
+        var model = golden.Model.WithoutAdapter().Adapting(golden.Model.Adapter!.Config with { UsesDora = dora });
         using var own = Checkpoint.Open(golden.BasePath);
         var (before, after) = (
-            GoldenCase.Tensors(own.WeightsOf(model.Base)),
+            GoldenCase.Tensors(own.WeightsOf(model.WithoutAdapter())),
             GoldenCase.Tensors(new MergedWeights(AdaptedWeights.Begin(own.WeightsOf(model), seed: 1))));
         foreach (var (tensor, values) in before)
         {

@@ -42,6 +42,14 @@ public sealed class AdapterConfigTests
         Assert.Equal(config, AdapterConfigFile.Parse(AdapterConfigFile.Write(model, "base"), "written"));
     }
 
+    /// <summary>Plans are kept and compared by what a config says of itself.</summary>
+    [Fact]
+    public void A_config_says_itself_with_an_adapter_and_without()
+    {
+        Assert.Contains("small", s_model.ToString(), StringComparison.Ordinal);
+        Assert.Contains("small", s_model.Adapting(Parse("""{"r": 4, "target_modules": "all-linear"}""")).ToString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Ranks_and_alphas_go_by_the_first_pattern_that_matches()
     {
@@ -102,7 +110,7 @@ public sealed class AdapterConfigTests
                 """));
         Assert.Equal(12 * 32 + (4 * 32) + (32 * 4), model.TrainedParameterCount);
         Assert.Equal(0, model.LayersWithoutBackward);
-        Assert.Equal(model.Base.ParameterCount + (8 * 32), model.ParameterCount);
+        Assert.Equal(model.WithoutAdapter().ParameterCount + (8 * 32), model.ParameterCount);
         var lower = s_model.Adapting(Parse("""{"r": 4, "lora_alpha": 8, "target_modules": ["o_proj"], "layers_to_transform": [5]}"""));
         Assert.Equal(5, lower.LayersWithoutBackward);
     }

@@ -215,7 +215,7 @@ public sealed record ModelConfig
             : this with { Adapter = ModelAdapter.Of(this with { Adapter = null }, adapter) };
 
     /// <summary>The same without an adapter.</summary>
-    public ModelConfig Base => Adapter is null ? this : this with { Adapter = null };
+    public ModelConfig WithoutAdapter() => Adapter is null ? this : this with { Adapter = null };
 
     private FrozenTensors? Left => Adapter?.Frozen ?? Frozen;
 

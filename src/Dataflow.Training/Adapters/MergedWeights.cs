@@ -28,7 +28,7 @@ public sealed class MergedWeights : IWeightSource
         }
 
         this.adapted = adapted;
-        Model = adapted.Model.Base;
+        Model = adapted.Model.WithoutAdapter();
         (layouts, merged) = (new ObjectLayouts(adapted.Model), new ObjectLayouts(Model));
     }
 

@@ -113,7 +113,7 @@ public sealed class Checkpoint : IDisposable
     /// </remarks>
     /// <exception cref="UserErrorException">It does not fit.</exception>
     public void Check(ModelConfig model) =>
-        CheckIsOf(model, WeightNames.Enumerate(model.Base).ToDictionary(w => w.Name, w => w.Shape), isState: false);
+        CheckIsOf(model, WeightNames.Enumerate(model.WithoutAdapter()).ToDictionary(w => w.Name, w => w.Shape), isState: false);
 
     /// <summary>Refuses a checkpoint that does not hold exactly those tensors, by name and shape.</summary>
     /// <param name="model">Whose they are.</param>
