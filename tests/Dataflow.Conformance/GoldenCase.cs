@@ -38,7 +38,9 @@ public sealed class GoldenCase
     public static IEnumerable<string> Families =>
         Directory.GetDirectories(FamilyCases()).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal);
 
-    /// <summary>Those whose sequences can be continued: not where layers pass a state on, which is refused.</summary>
+    /// <summary>
+    /// Those whose sequences can be continued and that can have an adapter: not where layers pass a state on, which is refused.
+    /// </summary>
     public static IEnumerable<string> ContinuedFamilies => Families.Where(f => !OfFamily(f).Model.HasStates);
 
     /// <summary>The name that a tensor has where the language model stands alone.</summary>

@@ -47,7 +47,18 @@ public sealed class AdapterConfigTests
     public void A_config_says_itself_with_an_adapter_and_without()
     {
         Assert.Contains("small", s_model.ToString(), StringComparison.Ordinal);
-        Assert.Contains("small", s_model.Adapting(Parse("""{"r": 4, "target_modules": "all-linear"}""")).ToString(), StringComparison.Ordinal);
+        var adapted = s_model.Adapting(Parse("""{"r": 4, "lora_alpha": 8, "target_modules": "all-linear"}"""));
+        Assert.Contains("small", adapted.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Models_with_convolutions_are_refused()
+    {
+        var model = s_model with { Pattern = new LayerPattern(new LayerKind(56) { ConvolutionTaps = 3 }, new LayerKind(56)) };
+        Assert.Contains(
+            "has layers with a convolution in place of attention, and adapters of such models are not supported yet",
+            Refused(() => model.Adapting(Parse("""{"r": 4, "lora_alpha": 8, "target_modules": ["q_proj"]}"""))),
+            StringComparison.Ordinal);
     }
 
     [Fact]

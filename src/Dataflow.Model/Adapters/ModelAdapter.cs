@@ -84,6 +84,14 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
 
     private static void Check(ModelConfig model, AdapterConfig config, List<NamedParameter> targets, List<NamedParameter> saved)
     {
+        // all-linear would mean the matrices of convolutions, too.
+        if (model.HasStates)
+        {
+            throw new UserErrorException(
+                $"{model.Name} has layers with a convolution in place of attention, and adapters of such models are not supported yet"
+            );
+        }
+
         if (targets.Find(p => !AdaptedRows.MayAdapt(p.Spec.Name)) is { } other)
         {
             throw new UserErrorException(
