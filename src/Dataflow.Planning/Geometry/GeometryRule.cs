@@ -21,6 +21,9 @@ public static class GeometryRule
     private const int StepTokens = 8192;
     private const int LogitsElements = 1 << 25;
 
+    // Of a head sub-chunk that a search tries: products with more rows run no faster.
+    private const int LargestHead = 4096;
+
     // What a search looks at: chunks of at least so many tokens, and rounds of up to so many groups of chunks and tokens besides the whole
     // step and its half.
     private static readonly int[] SearchedChunks = [32768, 16384, 8192, 4096];
@@ -128,6 +131,20 @@ public static class GeometryRule
         }
 
         return [.. Within(request, found).Select(g => g with { HeadTokens = HeadTokens(request, g) }).Distinct()];
+    }
+
+    /// <summary>
+    /// The same with more tokens of the head at a time, from fewer to more: gradients of a large vocabulary are read and written for each
+    /// sub-chunk. None where there are no gradients, or a pin says how many tokens.
+    /// </summary>
+    internal static IEnumerable<Geometry> WiderHeads(PlanRequest request, Geometry geometry)
+    {
+        bool may = request.Pins.HeadTokens is null && request.Kind.HasBackward();
+        int most = may ? Math.Min(LargestHead, geometry.ChunkTokens) : 0;
+        for (int tokens = geometry.HeadTokens * 2; tokens <= most && geometry.ChunkTokens % tokens == 0; tokens *= 2)
+        {
+            yield return geometry with { HeadTokens = tokens };
+        }
     }
 
     /// <summary>Those of the candidates that can be planned, some at least.</summary>

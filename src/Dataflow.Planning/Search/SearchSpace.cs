@@ -22,6 +22,9 @@ internal static class SearchSpace
     // With fewer, first and last rounds are most of the step.
     private const int FewRounds = 3;
 
+    // A head sub-chunk that takes more memory is another geometry, with other bits: it has to compute so much less.
+    private const double LeastOfWiderHead = 0.01;
+
     /// <summary>What travelling activations keep, from least to most; between two neighbours lie mixes.</summary>
     private static readonly SaveSet[] Ladder = [SaveSet.Kv, Attention, Residual, SaveSet.All];
 
@@ -38,7 +41,17 @@ internal static class SearchSpace
         var families = new List<PlanFamily>();
         foreach (var geometry in GeometryRule.SearchCandidates(request))
         {
-            AddMain(families, request, new SearchGeometry(request.In(geometry), machine));
+            var last = new SearchGeometry(request.In(geometry), machine);
+            AddMain(families, request, last);
+            foreach (var wider in GeometryRule.WiderHeads(request, geometry))
+            {
+                var next = new SearchGeometry(request.In(wider), machine);
+                if (next.Estimate.Floor < last.Estimate.Floor * (1 - LeastOfWiderHead))
+                {
+                    last = next;
+                    AddMain(families, request, next);
+                }
+            }
         }
 
         foreach (var geometry in GeometryRule.SmallCandidates(request))
