@@ -28,7 +28,7 @@ public class GraphTests
             Directory.Delete(later, recursive: true);
         }
 
-        var rest = Losses(Programs.Good(Programs.Dataflow($"train --resume {saved} --steps 5 --cuda-graphs on --json")));
+        var rest = Losses(Programs.Good(Programs.DataflowProcess($"train --resume {saved} --steps 5 --cuda-graphs on --json")));
         Assert.Equal(straight[3..], rest);
         Assert.All(["model", "first_moments", "second_moments"], part =>
             Assert.Equal(

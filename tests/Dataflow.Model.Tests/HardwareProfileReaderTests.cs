@@ -52,10 +52,10 @@ public class HardwareProfileReaderTests
         gpu["kernel_launch_s"]!["value"] = 3e-6;
         var unsaid = HardwareProfileReader.Parse(gpu.ToJsonString(), "a.json");
         Assert.Null(unsaid.GraphLaunchSeconds);
-        Assert.Equal((1.5e-6, FigureKind.Estimate), (unsaid.InGraphs.KernelLaunchSeconds.Value, unsaid.InGraphs.KernelLaunchSeconds.Kind));
+        Assert.Equal((1.5e-6, FigureKind.Estimate), (unsaid.WithGraphs().KernelLaunchSeconds.Value, unsaid.WithGraphs().KernelLaunchSeconds.Kind));
         gpu["graph_launch_s"] = new JsonObject { ["value"] = 1e-6, ["kind"] = "measured", ["source"] = "a graph of 500 kernels" };
         var said = HardwareProfileReader.Parse(gpu.ToJsonString(), "a.json");
-        Assert.Equal(new Figure(1e-6, FigureKind.Measured, "a graph of 500 kernels"), said.InGraphs.KernelLaunchSeconds);
+        Assert.Equal(new Figure(1e-6, FigureKind.Measured, "a graph of 500 kernels"), said.WithGraphs().KernelLaunchSeconds);
         Assert.Equal(said.GraphLaunchSeconds, HardwareProfileReader.Parse(HardwareProfileWriter.Write(said), "a.json").GraphLaunchSeconds);
         gpu["kind"] = "cpu";
         Assert.Contains("graph_launch_s has no meaning for this kind", Refusal(gpu), StringComparison.Ordinal);

@@ -101,15 +101,15 @@ internal static class BlockCalls
         var calls = new List<KernelCall>();
         foreach (var call in DecoderBlock.Forward(model, kind).Reverse())
         {
-            if (!call.Writes.Concat(call.Updates).Any(o => needed.Contains(o.Whole)))
+            if (!call.Writes.Concat(call.Updates).Any(o => needed.Contains(o.Unsliced())))
             {
                 continue;
             }
 
-            calls.Add(call.Only(o => needed.Contains(o.Whole)));
+            calls.Add(call.Only(o => needed.Contains(o.Unsliced())));
             foreach (var operand in call.Reads)
             {
-                var tensor = operand.Tensor == KvWindow && !available.Contains(KvWindow) ? KvPiece : operand.Whole;
+                var tensor = operand.Tensor == KvWindow && !available.Contains(KvWindow) ? KvPiece : operand.Unsliced();
                 if (!available.Contains(tensor.Tensor) && tensor.Tensor is not (Weight or FirstKey or FirstKeyInWindow))
                 {
                     needed.Add(tensor);
@@ -137,7 +137,7 @@ internal static class BlockCalls
         {
             foreach (var weight in call.Reads.Where(IsStored))
             {
-                all.Add(new DequantizeCall { Stored = weight.Whole, Dense = Dense(weight.Weight) });
+                all.Add(new DequantizeCall { Stored = weight.Unsliced(), Dense = Dense(weight.Weight) });
             }
 
             all.Add(

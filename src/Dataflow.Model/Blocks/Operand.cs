@@ -17,7 +17,7 @@ public readonly record struct Operand(TensorName Tensor, WeightName Weight = def
     public Slice Slice { get; init; }
 
     /// <summary>All of the same tensor.</summary>
-    public Operand Whole => this with { Slice = default };
+    public Operand Unsliced() => this with { Slice = default };
 
     /// <summary>A tensor that is no weight and no weight's gradient.</summary>
     public static implicit operator Operand(TensorName tensor) => new(tensor);

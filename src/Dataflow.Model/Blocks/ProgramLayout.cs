@@ -23,7 +23,7 @@ internal sealed class ProgramLayout(TensorShapes shapes, Func<Operand, Immutable
             .SelectMany(c => c.Operands)
             .Distinct()
             .Where(o => !saved.ContainsKey(o.Tensor) && !IsWeight(o.Tensor))
-            .Select(o => (o.Tensor, Place: PlaceOf(o.Whole)))
+            .Select(o => (o.Tensor, Place: PlaceOf(o.Unsliced())))
             .Where(o => o.Place.Role == Roles.Scratch)
             .GroupBy(o => o.Tensor, o => o.Place.Size)
             .ToDictionary(t => t.Key, t => t.Aggregate(Bytes.Max));

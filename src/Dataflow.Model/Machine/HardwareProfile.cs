@@ -126,7 +126,7 @@ public sealed record HardwareProfile
     /// of kernels that do nothing, others measured 0.58 us a node of a graph against 2.7 us a launch (ahrefs/ocannl, issue 488), and
     /// kernels have a beginning and an end besides.
     /// </summary>
-    public HardwareProfile InGraphs => this with
+    public HardwareProfile WithGraphs() => this with
     {
         KernelLaunchSeconds = GraphLaunchSeconds
             ?? new Figure(KernelLaunchSeconds.Value / 2, FigureKind.Estimate, "half of kernel_launch_s; to be measured"),

@@ -31,7 +31,7 @@ internal sealed record GraphChoice(bool Used, string? Note)
         }
 
         double launched = Prediction.SecondsOf(plan.Schedule, plan.Workload, machine);
-        double saved = 1 - (Prediction.SecondsOf(plan.Schedule, plan.Workload, machine.InGraphs) / launched);
+        double saved = 1 - (Prediction.SecondsOf(plan.Schedule, plan.Workload, machine.WithGraphs()) / launched);
         if (saved < LeastSaved)
         {
             return new GraphChoice(false, null);

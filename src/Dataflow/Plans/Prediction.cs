@@ -43,7 +43,7 @@ public sealed record Prediction(HardwareProfile Machine, Timeline Timeline)
             device.Kind == DeviceKind.Cpu && machine != named && machine.Kernels is null
                 ? QuickMeasurement.Of(device, plan.Workload.Recipe, free, remember)
                 : null;
-        var rates = quick?.Profile ?? (graphs ? machine.InGraphs : machine);
+        var rates = quick?.Profile ?? (graphs ? machine.WithGraphs() : machine);
         return For(plan, rates) with { IsQuick = quick is not null, TakenByOthers = quick?.TakenByOthers ?? 0 };
     }
 
