@@ -96,11 +96,17 @@ public sealed class KernelAccesses
             return;
         }
 
-        // What lies between the rows of some columns is not touched.
-        var row = some.IsDense ? some : some with { Rows = 1 };
-        for (int i = 0; i < some.Rows / Math.Max(1, row.Rows); i++)
+        if (some.IsDense)
         {
-            ranges.Add((some.RowRange(i, row.Rows).Address, row.Bytes, access));
+            ranges.Add((some.Address, some.Bytes, access));
+            return;
+        }
+
+        // What lies between the rows of some columns is not touched.
+        for (int i = 0; i < some.Rows; i++)
+        {
+            var row = some.RowRange(i, 1);
+            ranges.Add((row.Address, row.Bytes, access));
         }
     }
 }
