@@ -43,7 +43,7 @@ public readonly record struct HeadShape(int Heads, int KvHeads, int HeadDim)
     }
 
     /// <summary>Of a layer that shares another's keys and values: it projects and rotates none.</summary>
-    public HeadShape QueriesAlone => this with { KvHeads = 0 };
+    public HeadShape WithoutKeys() => this with { KvHeads = 0 };
 
     /// <summary>Multiplies the product of a query and a key.</summary>
     public float Scale { get; init; } = (float)(1 / Math.Sqrt(HeadDim));

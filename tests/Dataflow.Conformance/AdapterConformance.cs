@@ -68,7 +68,7 @@ public abstract class AdapterConformance<TDevice> : ConformanceSuite<TDevice>
         double loss = trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW).Loss;
         Assert.Equal(0, (loss - golden.Loss) / golden.Loss, 1e-6);
         var gradients = GoldenCase.Tensors(trainer.Gradients);
-        var want = golden.Tensors("gradients.safetensors");
+        var want = golden.File("gradients.safetensors");
         Assert.Equal(want.Count, NamedParameter.All(golden.Model).Count(p => p.Spec.IsTrained));
         foreach (var (tensor, values) in want)
         {
@@ -94,12 +94,12 @@ public abstract class AdapterConformance<TDevice> : ConformanceSuite<TDevice>
         }
 
         var trained = GoldenCase.Tensors(trainer.Weights);
-        var gradients = golden.Tensors("gradients.safetensors");
-        foreach (var (tensor, want) in golden.Tensors("trained_adapter.safetensors").Where(t => gradients.ContainsKey(t.Key)))
+        var gradients = golden.File("gradients.safetensors");
+        foreach (var (tensor, want) in golden.File("trained_adapter.safetensors").Where(t => gradients.ContainsKey(t.Key)))
         {
             string ours = OurName(tensor, trained);
             double error = GoldenCase.RelativeChange(trained[ours], want, start[ours], gradients[tensor]);
-            double bound = Math.Max(1e-4, 3 * golden.PyTorchError("adamw_change_relative_l2", tensor));
+            double bound = Math.Max(1e-4, 3 * golden.PyTorchError("pytorch_float32", "adamw_change_relative_l2", tensor));
             Assert.True(error <= bound, $"{tensor}: the change is off by {error:g3}, bound {bound:g3}");
         }
 
@@ -115,7 +115,7 @@ public abstract class AdapterConformance<TDevice> : ConformanceSuite<TDevice>
     public void Logits_are_those_of_PEFT(string name)
     {
         var golden = new LoraCase(name);
-        float[] want = golden.Tensors("logits.safetensors").Values.Single();
+        float[] want = golden.File("logits.safetensors").Values.Single();
         var request = golden.Request(Recipe.Fp32, WorkloadKind.Generation, new GeometryPins(golden.Seqlen)) with
         {
             Rows = null,

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Dataflow.Model;
 using Dataflow.Planning;
 using Dataflow.Schedules;
+using Dataflow.Training;
 
 namespace Dataflow.Conformance;
 
@@ -91,6 +92,56 @@ public abstract class ConformanceSuite<TDevice>
         }
 
         return ab / Math.Sqrt(aa * bb);
+    }
+
+    /// <summary>
+    /// Two clipped steps have the same bits in roomy and the smallest memory, whatever is kept and in another order of ops.
+    /// </summary>
+    /// <param name="golden">Whose tokens.</param>
+    /// <param name="model">What is trained.</param>
+    /// <param name="weights">What it begins with.</param>
+    /// <param name="recipe">How numbers are stored.</param>
+    /// <param name="cut">Chunks of a row, and rounds.</param>
+    /// <param name="saveSets">What is kept, one after the other; a slow device takes some.</param>
+    protected static void MemoryChangesNoBit(
+        GoldenCase golden,
+        ModelConfig model,
+        IWeightSource weights,
+        Recipe recipe,
+        (int Chunks, int Rounds) cut,
+        SaveSet[] saveSets
+    )
+    {
+        var pins = new GeometryPins((golden.Seqlen + cut.Chunks - 1) / cut.Chunks, Rounds: cut.Rounds);
+        var request = golden.Request(recipe, WorkloadKind.ClippedTraining, pins: pins) with { Model = model };
+        var roomy = GoldenCase.Plan(request);
+        var g = roomy.Workload.Geometry;
+        request = request with { Pins = new GeometryPins(g.ChunkTokens, g.ChunksPerRound, g.Rounds, g.VocabularyBlocks, g.HeadTokens) };
+        byte[]? want = null;
+        foreach (
+            var plan in (TrainingPlan[])
+            [
+                roomy,
+                .. Some(saveSets, Device.IsSlow ? 2 : 6, Path.GetFileName(golden.Folder), cut.Chunks)
+                    .Select(s => GoldenCase.Tight(request with { SaveSet = s })),
+                .. saveSets[..(Device.IsSlow ? 1 : 6)].Select(s => GoldenCase.Plan(request with { SaveSet = s })),
+            ]
+        )
+        {
+            Assert.Empty(ScheduleVerifier.Verify(plan.Schedule, plan.ArenaBudgets, model));
+            using var device = Device.Open(plan.Schedule, plan.Workload, want is null ? 0 : 3);
+            var trainer = new Trainer(plan.Workload, plan.Schedule, device);
+            trainer.Load(weights);
+            double loss = 0;
+            for (int step = 0; step < 2; step++)
+            {
+                loss = trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW, 0.1f).Loss;
+            }
+
+            var (state, trained) = (trainer.OptimizerState, GoldenCase.Tensors(trainer.Weights));
+            byte[] got = [.. state.SelectMany(s => Bits((0, GoldenCase.Tensors(s)))), .. Bits((loss, trained))];
+            AssertSame(want ??= got, got, plan.Residency.ToString());
+        }
     }
 
     /// <summary>Every bit of a loss and of tensors.</summary>

@@ -7,14 +7,12 @@ using Dataflow.Training;
 namespace Dataflow.Conformance;
 
 /// <summary>One folder of tests/golden: a model, its tokens, and what PyTorch made of them in float64.</summary>
-public sealed class GoldenCase
+public sealed class GoldenCase : PyTorchCase
 {
     private const double Noise = 1e-6;
 
     /// <summary>All folders.</summary>
     public static readonly string[] Names = ["llama-small", "qwen3-small", "llama-long", "llama-hd64", "qwen3-hd128", "llama-documents"];
-
-    private readonly JsonElement expected;
 
     /// <summary>Opens the case of that name.</summary>
     public GoldenCase(string name)
@@ -23,12 +21,8 @@ public sealed class GoldenCase
     }
 
     private GoldenCase(string cases, string name)
+        : base(Path.Combine(cases, name), _ => ModelFiles.LoadConfig(Path.Combine(cases, name)))
     {
-        Folder = Path.Combine(cases, name);
-        Model = ModelFiles.LoadConfig(Folder);
-        expected = JsonDocument.Parse(System.IO.File.ReadAllText(Path.Combine(Folder, "expected.json"))).RootElement;
-        Seqlen = expected.GetProperty("seqlen").GetInt32();
-        Rows = expected.GetProperty("sequences").GetInt32();
     }
 
     /// <summary>The case of that name in the folder of families.</summary>
@@ -63,40 +57,8 @@ public sealed class GoldenCase
         return data;
     }
 
-    /// <summary>Of the checkpoint, the tokens and the results.</summary>
-    public string Folder { get; }
-
     /// <summary>By which the requests of all cases have their attention computed, where it is for them; null: by our own kernels.</summary>
     public static CudnnTarget? Cudnn { get; set; }
-
-    /// <summary>The case's config.json.</summary>
-    public ModelConfig Model { get; }
-
-    /// <summary>Tokens of a row.</summary>
-    public int Seqlen { get; }
-
-    /// <summary>Rows of the step.</summary>
-    public int Rows { get; }
-
-    /// <summary>Their numbers.</summary>
-    public int[] AllRows => [.. Enumerable.Range(0, Rows)];
-
-    /// <summary>Of the first step.</summary>
-    public double Loss => expected.GetProperty("loss").GetDouble();
-
-    /// <summary>Before each of five steps.</summary>
-    public double[] Losses => [.. expected.GetProperty("losses_before_each_step").EnumerateArray().Select(l => l.GetDouble())];
-
-    /// <summary>Of the five steps.</summary>
-    public OptimizerSettings AdamW
-    {
-        get
-        {
-            var a = expected.GetProperty("adamw");
-            float Get(string key) => (float)a.GetProperty(key).GetDouble();
-            return new OptimizerSettings(Get("lr"), Get("beta1"), Get("beta2"), Get("eps"), Get("weight_decay"));
-        }
-    }
 
     /// <summary>A prompt, what follows it, greedy and without a cache, and how far the best logit is above the second each time.</summary>
     public (int[] Prompt, int[] Ids, double[] Gaps) Generation
@@ -109,23 +71,16 @@ public sealed class GoldenCase
         }
     }
 
-    /// <summary>PyTorch's own relative error of a tensor: "gradient_relative_l2" or "adamw_change_relative_l2".</summary>
-    public double PyTorchError(string precision, string what, string tensor) =>
-        expected.GetProperty(precision).GetProperty(what).GetProperty("per_tensor").GetProperty(tensor).GetDouble();
-
-    /// <summary>The same of all tensors: the worst, and that of all together.</summary>
+    /// <summary>PyTorch's own relative errors of all tensors: the worst, and that of all together.</summary>
     public (double Worst, double All) PyTorchErrors(string precision, string what)
     {
-        var errors = expected.GetProperty(precision).GetProperty(what);
+        var errors = Expected.GetProperty(precision).GetProperty(what);
         return (errors.GetProperty("worst").GetDouble(), errors.GetProperty("all_tensors").GetDouble());
     }
 
     /// <summary>PyTorch's own relative error of the loss.</summary>
     public double PyTorchLossError(string precision) =>
-        Math.Abs((expected.GetProperty(precision).GetProperty("loss").GetDouble() - Loss) / Loss);
-
-    /// <summary>The case's own.</summary>
-    public ITokenSource Tokens() => TokenSources.Open(Folder, Seqlen, Model.VocabSize);
+        Math.Abs((Expected.GetProperty(precision).GetProperty("loss").GetDouble() - Loss) / Loss);
 
     /// <summary>Inputs of a row.</summary>
     public int[] Row(int row)
@@ -174,18 +129,6 @@ public sealed class GoldenCase
         var trainer = new Trainer(plan.Workload, plan.Schedule, device, evaluation);
         trainer.Load(checkpoint.WeightsOf(plan.Workload.Model));
         return trainer;
-    }
-
-    /// <summary>The tensors of one of the case's files.</summary>
-    public Dictionary<string, float[]> File(string name)
-    {
-        using var file = SafetensorsFile.Open(Path.Combine(Folder, name));
-        return file.Tensors.ToDictionary(t => t.Name, t =>
-        {
-            var values = new float[t.Count];
-            t.ReadElements(0, System.Runtime.InteropServices.MemoryMarshal.AsBytes(values.AsSpan()), DType.Float32);
-            return values;
-        });
     }
 
     /// <summary>All weights of a source under the checkpoint's names.</summary>

@@ -45,7 +45,7 @@ public sealed class AdapterFileTests
         using var adapter = AdapterFolder.Open(golden.AdapterPath);
         var merged = new MergedWeights(adapter.On(own.WeightsOf(golden.Model)));
         var (before, after) = (GoldenCase.Tensors(own.WeightsOf(golden.Model.WithoutAdapter())), GoldenCase.Tensors(merged));
-        var want = golden.Tensors("merged.safetensors");
+        var want = golden.File("merged.safetensors");
         foreach (var (tensor, values) in after)
         {
             if (!want.TryGetValue(tensor, out float[]? wanted))

@@ -50,7 +50,7 @@ public static partial class CudnnAttentionGraph
         public CudnnTensor Row() => Graph.Virtual(CudnnDataType.Float, RowShape);
 
         public CudnnTensor ScoreByKey() =>
-            Graph.Virtual(CudnnDataType.BFloat16, ScoreShape.Transposed);
+            Graph.Virtual(CudnnDataType.BFloat16, ScoreShape.Transposed());
 
         public CudnnTensor QueryLike(CudnnOperand operand, CudnnDataType type = CudnnDataType.BFloat16) =>
             Graph.Memory(

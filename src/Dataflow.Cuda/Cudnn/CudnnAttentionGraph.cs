@@ -40,7 +40,7 @@ public static partial class CudnnAttentionGraph
     {
         var graph = parts.Graph;
         var query = parts.QueryLike(CudnnOperand.Query);
-        var key = graph.Memory(CudnnOperand.Key, CudnnDataType.BFloat16, parts.KeyShape.Transposed, parts.KeyOffsets);
+        var key = graph.Memory(CudnnOperand.Key, CudnnDataType.BFloat16, parts.KeyShape.Transposed(), parts.KeyOffsets);
         var products = graph.Matmul(
             query, key, parts.Score(), parts.QueryLength, parts.KeyLength, null, padded: parts.Call.Documents is not null);
         var scores = parts.Masked(parts.Capped(parts.Scaled(products)).Scores);
@@ -81,7 +81,7 @@ public static partial class CudnnAttentionGraph
             Multiply, sums, one, graph.Memory(CudnnOperand.RowProducts, CudnnDataType.Float, parts.RowShape));
 
         var query = parts.QueryLike(CudnnOperand.Query);
-        var key = graph.Memory(CudnnOperand.Key, CudnnDataType.BFloat16, parts.KeyShape.Transposed, parts.KeyOffsets);
+        var key = graph.Memory(CudnnOperand.Key, CudnnDataType.BFloat16, parts.KeyShape.Transposed(), parts.KeyOffsets);
         var products = graph.Matmul(query, key, parts.Score(), parts.QueryLength, parts.KeyLength, null);
         var (capped, within) = parts.Capped(parts.Scaled(products));
         var logSumExp = graph.Memory(CudnnOperand.LogSumExp, CudnnDataType.Float, parts.RowShape);
@@ -98,7 +98,7 @@ public static partial class CudnnAttentionGraph
         var sharesByKey = graph.Reshape(shares, parts.ScoreByKey());
         parts.KeyGradient(sharesByKey, gradOutput, CudnnOperand.GradValue);
 
-        var value = graph.Memory(CudnnOperand.Value, CudnnDataType.BFloat16, parts.KeyShape.Transposed, parts.KeyOffsets);
+        var value = graph.Memory(CudnnOperand.Value, CudnnDataType.BFloat16, parts.KeyShape.Transposed(), parts.KeyOffsets);
         var gradShares = graph.Matmul(gradOutput, value, parts.Score(), parts.QueryLength, parts.KeyLength, null);
         var gradScores = parts.Float(
             Multiply, parts.Float(Subtract, gradShares, rowProducts, parts.Score()), shares, parts.Score());

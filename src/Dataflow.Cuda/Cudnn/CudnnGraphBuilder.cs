@@ -22,7 +22,7 @@ internal readonly record struct CudnnShape(ImmutableArray<long> Dimensions, Immu
         new([batch, heads, tokens, headDim], [tokens * row, headDim, row, 1]);
 
     /// <summary>The last two dimensions exchanged: the same memory.</summary>
-    public CudnnShape Transposed => new(Swapped(Dimensions), Swapped(Strides));
+    public CudnnShape Transposed() => new(Swapped(Dimensions), Swapped(Strides));
 
     private static ImmutableArray<long> Swapped(ImmutableArray<long> of) => [of[0], of[1], of[3], of[2]];
 }

@@ -33,28 +33,18 @@ internal static class AdapterCalls
 
     private static IEnumerable<KernelCall> Followed(LayerAdapter adapter, KernelCall call)
     {
-        if (call is not GemmForwardCall product || adapter.Of(MatrixOf(product.B)) is not [_, ..] parts)
+        if (call is not GemmForwardCall product || adapter.Of(MatrixOf(product.B)) is not [var first, ..] parts)
         {
-            yield return call;
-            yield break;
+            return [call];
         }
 
-        if (parts[0].HasMagnitude)
+        if (!first.HasMagnitude)
         {
-            var whole = product;
-            product = product with { C = Unscaled(product.B.Weight), Bias = null, Addend = null, Scale = 1 };
-            foreach (var one in LowRankProducts(product, parts).Prepend(product).Concat(Multiplied(whole, product.C, parts)))
-            {
-                yield return one;
-            }
-
-            yield break;
+            return LowRankProducts(product, parts).Prepend(product);
         }
 
-        foreach (var one in LowRankProducts(product, parts).Prepend(product))
-        {
-            yield return one;
-        }
+        var unscaled = product with { C = Unscaled(product.B.Weight), Bias = null, Addend = null, Scale = 1 };
+        return [unscaled, .. LowRankProducts(unscaled, parts), .. Multiplied(product, unscaled.C, parts)];
     }
 
     /// <summary>A product as it is, with each row's factor.</summary>

@@ -9,7 +9,6 @@ internal static partial class DecoderBlock
 {
     /// <summary>The gradient of the residual stream in place, from y's to x's, and of every weight that is trained.</summary>
     public static ImmutableArray<KernelCall> Backward(ModelConfig model, LayerKind kind) =>
-        
         [
             .. AdapterCalls
                 .Backward(kind.Adapter, WithProducts(model, kind))

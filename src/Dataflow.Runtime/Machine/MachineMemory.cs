@@ -51,7 +51,10 @@ public sealed record MachineMemory(Bytes Total, Bytes Available, GroupLimit? Lim
         );
     }
 
-    private static string? TextOf(string root, string path)
+    /// <summary>A small file of the system's own; null where there is none.</summary>
+    /// <param name="root">Below which it lies; tests have their own.</param>
+    /// <param name="path">As /proc/meminfo.</param>
+    internal static string? TextOf(string root, string path)
     {
         try
         {

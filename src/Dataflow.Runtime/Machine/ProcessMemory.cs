@@ -18,15 +18,5 @@ public static class ProcessMemory
     public static Bytes BesideArenas(int ops) => s_base + (s_op * ops);
 
     /// <summary>The most that this process has had in memory so far, arenas among it; null where the system does not say.</summary>
-    public static Bytes? Peak(string root = "/")
-    {
-        try
-        {
-            return MemoryText.Memory(File.ReadAllText(Path.Join(root, "/proc/self/status")), "VmHWM");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
+    public static Bytes? Peak(string root = "/") => MemoryText.Memory(MachineMemory.TextOf(root, "/proc/self/status"), "VmHWM");
 }

@@ -18,7 +18,7 @@ public readonly record struct ProcessorUse(double Elapsed, int Processors, doubl
     public static ProcessorUse? Now()
     {
         using var self = Process.GetCurrentProcess();
-        return Read("/proc/stat") is { } text
+        return MachineMemory.TextOf("/", "/proc/stat") is { } text
             ? Of(text, Stopwatch.GetTimestamp() / (double)Stopwatch.Frequency, self.TotalProcessorTime.TotalSeconds)
             : null;
     }
@@ -61,17 +61,5 @@ public readonly record struct ProcessorUse(double Elapsed, int Processors, doubl
         double wanted = Math.Min(threads, Processors) * seconds;
         double others = Busy - before.Busy - (Own - before.Own);
         return seconds <= 0 ? 0 : Math.Clamp((others - ((Processors * seconds) - wanted)) / wanted, 0, 1);
-    }
-
-    private static string? Read(string path)
-    {
-        try
-        {
-            return File.ReadAllText(path); // of /proc/: small, never a pipe
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
     }
 }
