@@ -58,10 +58,10 @@ public static class Planner
     }
 
     /// <summary>The schedule of a residency, without proof that it fits anything.</summary>
-    internal static Schedule Lower(Workload workload, BlockPrograms programs, Residency residency, CostModel machine)
+    internal static Schedule Lower(Workload workload, BlockPrograms programs, Residency residency, OpTimer timer)
     {
         var program = StepLowering.Lower(workload, programs, residency);
-        return WaitInference.Infer(SlotAssignment.Assign(program, Tenancy.Settle(program), [], new OpTimer(workload, machine)));
+        return WaitInference.Infer(SlotAssignment.Assign(program, Tenancy.Settle(program), [], timer));
     }
 
     /// <summary>The plan of a residency that was chosen elsewhere; its budget is what it needs.</summary>
@@ -111,7 +111,7 @@ public static class Planner
                 program,
                 Tenancy.Settle(program),
                 Facts(workload),
-                machine is null ? null : new OpTimer(workload, machine)
+                machine is null ? null : new OpTimer(workload, programs, machine)
             )
         );
         var plan = new TrainingPlan(workload, budget, residency, program.Pools, schedule, ScheduleHash.Of(schedule))

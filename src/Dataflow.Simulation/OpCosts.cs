@@ -7,9 +7,11 @@ namespace Dataflow.Simulation;
 public static class OpCosts
 {
     /// <summary>Per op, as <see cref="OpTimer"/> has it.</summary>
-    public static OpCost[] Of(Schedule schedule, Workload workload, CostModel machine)
+    public static OpCost[] Of(Schedule schedule, Workload workload, CostModel machine) => Of(schedule, new OpTimer(workload, machine));
+
+    /// <summary>By a timer that may know some of its ops already.</summary>
+    public static OpCost[] Of(Schedule schedule, OpTimer timer)
     {
-        var timer = new OpTimer(workload, machine);
         var costs = new OpCost[schedule.Ops.Length];
         for (int i = 0; i < costs.Length; i++)
         {

@@ -51,24 +51,26 @@ internal sealed class Shortlist
         // The level that the budget does not reach has plans that fit it.
         int devices = BudgetLevels.Within(budget.Device - reserve.Least) + 1, hosts = BudgetLevels.Within(budget.Host) + 1;
         var best = new ShortlistEntry?[devices, hosts];
-        object merging = new();
         var geometries = Enumerable.Range(0, families.Count).GroupBy(i => families[i].Geometry).ToArray();
         Parallel.ForEach(
-            geometries, () => new ShortlistEntry?[devices, hosts],
+            geometries, () => new List<(int Device, int Host, ShortlistEntry Entry)>(),
             (group, _, mine) =>
             {
                 foreach (int i in group)
                 {
-                    Enter(mine, families[i], i, reserve);
+                    AddTo(mine, families[i], i, (devices, hosts), reserve);
                 }
 
                 return mine;
             },
             mine =>
             {
-                lock (merging)
+                lock (best)
                 {
-                    Merge(best, mine);
+                    foreach (var (device, host, entry) in mine)
+                    {
+                        Take(ref best[device, host], entry);
+                    }
                 }
             });
 
@@ -97,17 +99,6 @@ internal sealed class Shortlist
         return new Shortlist(budget, entries, reserve.Least);
     }
 
-    private static void Merge(ShortlistEntry?[,] all, ShortlistEntry?[,] some)
-    {
-        for (int d = 0; d < all.GetLength(0); d++)
-        {
-            for (int h = 0; h < all.GetLength(1); h++)
-            {
-                Take(ref all[d, h], some[d, h]);
-            }
-        }
-    }
-
     /// <summary>The better of two.</summary>
     private static bool Take(ref ShortlistEntry? place, ShortlistEntry? other)
     {
@@ -120,28 +111,33 @@ internal sealed class Shortlist
     /// A family's residencies: at each level of device memory the last one that fits. Where a residency that frees much of the host takes
     /// less device memory with its reserve than the one before, it fits where that one does.
     /// </summary>
-    private static void Enter(ShortlistEntry?[,] best, PlanFamily family, int number, DeviceReserve reserve)
+    private static void AddTo(
+        List<(int Device, int Host, ShortlistEntry Entry)> list,
+        PlanFamily family,
+        int number,
+        (int Devices, int Hosts) levels,
+        DeviceReserve reserve
+    )
     {
-        int devices = best.GetLength(0), hosts = best.GetLength(1);
         int level = -1;
         (int Index, Footprint Memory)? fits = null;
         for (int i = 0; i <= family.Count; i++)
         {
             var memory = i < family.Count ? family.FootprintAt(i) : null;
-            int needs = memory is null ? devices : BudgetLevels.For(memory.Device + reserve.For(memory.Host) - reserve.Least);
+            int needs = memory is null ? levels.Devices : BudgetLevels.For(memory.Device + reserve.For(memory.Host) - reserve.Least);
             if (fits is { } last && needs > level)
             {
                 int host = BudgetLevels.For(last.Memory.Host);
-                if (level < devices && host < hosts)
+                if (level < levels.Devices && host < levels.Hosts)
                 {
                     var time = family.Geometry.Estimate.Of(family[last.Index]);
                     var device = last.Memory.Device + reserve.For(last.Memory.Host);
-                    Take(ref best[level, host], new ShortlistEntry(number, last.Index, device, last.Memory.Host, time.Nanoseconds, 0));
+                    list.Add((level, host, new ShortlistEntry(number, last.Index, device, last.Memory.Host, time.Nanoseconds, 0)));
                 }
             }
 
             // None that follows takes less of the device by itself, whatever it frees of the host.
-            if (memory is null || BudgetLevels.For(memory.Device) >= devices)
+            if (memory is null || BudgetLevels.For(memory.Device) >= levels.Devices)
             {
                 return;
             }

@@ -41,8 +41,10 @@ internal static class StepSimulation
 
     private static (Schedule Schedule, OpCost[] Costs, Timeline Timeline) Run(Workload workload, Residency residency, CostModel machine)
     {
-        var schedule = Planner.Lower(workload, new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry), residency, machine);
-        var costs = OpCosts.Of(schedule, workload, machine);
+        var programs = new BlockPrograms(workload.Model, workload.Recipe, workload.Geometry);
+        var timer = new OpTimer(workload, programs, machine);
+        var schedule = Planner.Lower(workload, programs, residency, timer);
+        var costs = OpCosts.Of(schedule, timer);
         return (schedule, costs, Simulator.Steady(schedule, costs, machine.Links));
     }
 

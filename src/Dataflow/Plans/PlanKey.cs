@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -21,12 +22,15 @@ internal static class PlanKey
         )
     );
 
+    // A sweep asks for a key a cell, and a machine's text is most of what is hashed.
+    private static readonly ConditionalWeakTable<HardwareProfile, string> Machines = [];
+
     /// <summary>Of a request within its budgets on a machine.</summary>
     public static string Of(PlanRequest request, HardwareProfile machine) =>
         Convert.ToHexStringLower(
             SHA256.HashData(
                 Encoding.UTF8.GetBytes(
-                    string.Join('\n', Product, JsonSerializer.Serialize(request, Format), HardwareProfileWriter.Write(machine))
+                    string.Join('\n', Product, JsonSerializer.Serialize(request, Format), Machines.GetValue(machine, HardwareProfileWriter.Write))
                 )
             )
         );
