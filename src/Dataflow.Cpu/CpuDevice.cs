@@ -44,11 +44,6 @@ public sealed class CpuDevice : ITimedDevice, IInspectableDevice
 
     private CpuDevice(Schedule schedule, Workload workload, CpuMemory memory, ThreadTeam team, bool owns, VirtualClock? time = null)
     {
-        if (workload.Geometry.Cudnn is { } cudnn)
-        {
-            throw new UserErrorException($"the plan's attention is by cuDNN ({cudnn}), which CPUs do not have: plan with --attention own");
-        }
-
         this.time = time;
         (this.memory, this.team, ownsTeam) = (memory, team, owns);
         kernels = new CpuKernels(team);

@@ -31,8 +31,11 @@ internal sealed unsafe class CpuMemory : IArenaMemory, IDisposable
     public CpuArena[] Arenas { get; }
 
     /// <summary>What turns the schedule's ops into calls of those kernels.</summary>
+    /// <exception cref="UserErrorException">It has attention by cuDNN.</exception>
     public OpRunner Runner(Workload workload, IKernels kernels) =>
-        new(Schedule, workload, [.. Arenas.Select(a => (nuint)a.Start)], [.. Schedule.Streams.Select(_ => new KernelStream(kernels))])
+        workload.Geometry.Cudnn is { } cudnn
+        ? throw new UserErrorException($"the plan's attention is by cuDNN ({cudnn}), which CPUs do not have: plan with --attention own")
+        : new(Schedule, workload, [.. Arenas.Select(a => (nuint)a.Start)], [.. Schedule.Streams.Select(_ => new KernelStream(kernels))])
         {
             Inspections = new CallInspections(this),
         };

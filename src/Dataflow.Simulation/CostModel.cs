@@ -20,6 +20,9 @@ public sealed class CostModel
     // Keys at which attention reaches half of its rate: from the tables of FlashAttention-3 and cuDNN on an H100, 512 to 16k tokens.
     private const double AttentionHalfKeys = 400;
 
+    /// <summary>What attention loses to short rows: its rate is that of long ones divided by this.</summary>
+    public static double ShortRows(double keys) => 1 + (AttentionHalfKeys / keys);
+
     /// <summary>Of the memory bandwidth: kernels that read and write long rows once.</summary>
     public const double MemoryShare = 0.85;
 
@@ -68,11 +71,30 @@ public sealed class CostModel
     public LinkRates Links { get; }
 
     /// <summary>A kernel call.</summary>
-    public double Seconds(Kernel kernel, in KernelWork work) => measured?.PerSecond(kernel, work) is { } rate
+    public double Seconds(Kernel kernel, in KernelWork work) =>
+        work.ByCudnn ? ByCudnn(work)
+        : measured?.PerSecond(kernel, work) is { } rate
         ? launch + ((work.Class == KernelClass.Memory ? work.Bytes : work.Flops) / rate)
         : kernel == Kernel.AdamW8Bit && profile.Kind == HardwareKind.Cpu
             ? Seconds(Kernel.Update, KernelWork.Memory(work.Bytes * EightBitOnCpu))
             : Seconds(work);
+
+    /// <summary>
+    /// Whether attention by cuDNN is measured faster, forward and backward of a sequence together, than our own: where it was not
+    /// measured, it is not.
+    /// </summary>
+    /// <param name="queries">Tokens of a chunk.</param>
+    /// <param name="keys">That a query sees, on average.</param>
+    /// <param name="headDim">Of the model.</param>
+    public bool PrefersCudnn(double queries, double keys, double headDim)
+    {
+        double Both(bool byCudnn) =>
+            Seconds(Kernel.AttentionForward, Work(forward: true, byCudnn))
+            + Seconds(Kernel.AttentionBackward, Work(forward: false, byCudnn));
+        KernelWork Work(bool forward, bool byCudnn) =>
+            KernelWork.Attention(forward, queries * keys, queries, headDim, headDim) with { ByCudnn = byCudnn };
+        return profile.Cudnn is not null && Both(byCudnn: true) < Both(byCudnn: false);
+    }
 
     /// <summary>A kernel of which only the class is known.</summary>
     public double Seconds(in KernelWork work) =>
@@ -124,8 +146,20 @@ public sealed class CostModel
             _ => 1,
         };
 
+    // What our kernels do between its calls is no part of its rate.
+    private double ByCudnn(in KernelWork work)
+    {
+        bool forward = work.Class == KernelClass.AttentionForward;
+        double share = forward
+            ? (profile.Cudnn?.ForwardFlopsPerSecond.Value / peak) ?? EfficiencyConstants.CudnnForward
+            : (profile.Cudnn?.BackwardFlopsPerSecond.Value / peak) ?? EfficiencyConstants.CudnnBackward;
+        return launch
+            + (work.Flops / (peak * Attention(work, share, forward ? headDim.Forward : headDim.Backward)))
+            + (work.Bytes / (bandwidth * MemoryShare));
+    }
+
     // Wide heads come as near to the tensor cores' rate as products do, and no nearer.
     private double Attention(in KernelWork work, double share, double narrow) =>
         Math.Min(share * Math.Pow(narrow, Math.Log2(WideHead / work.Depth)), Math.Max(share, constants.Gemm))
-        / (1 + (AttentionHalfKeys / work.Columns));
+        / ShortRows(work.Columns);
 }

@@ -21,6 +21,20 @@ public class CostModelTests
     }
 
     [Fact]
+    public void CuDNN_is_preferred_where_it_was_measured_faster_and_its_text_reads_back()
+    {
+        var profile = Checkout.Profile("h200-sxm");
+        Assert.False(new CostModel(profile, DType.BFloat16).PrefersCudnn(4096, 4096, 128));
+        foreach (var (rate, wanted) in new[] { (900e12, true), (1e12, false) })
+        {
+            var figure = new Figure(rate, FigureKind.Measured, "a test");
+            var measured = profile with { Cudnn = new CudnnRates(new Version(9, 28, 1), figure, figure) };
+            Assert.Equal(wanted, new CostModel(measured, DType.BFloat16).PrefersCudnn(4096, 4096, 128));
+            Assert.Equal(measured.Cudnn, HardwareProfileReader.Parse(HardwareProfileWriter.Write(measured), "a test").Cudnn);
+        }
+    }
+
+    [Fact]
     public void A_constant_that_does_not_exist_is_refused()
     {
         var profile = Checkout.Profile("h100-sxm");

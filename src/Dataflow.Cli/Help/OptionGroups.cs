@@ -8,7 +8,8 @@ internal static class OptionGroups
     private static readonly HashSet<string> s_advanced =
     [
         // The geometry, which the planner chooses well.
-        "--chunk", "--chunks-per-round", "--rounds", "--vocabulary-blocks", "--save-set", "--policy", "--no-cache", "--deterministic",
+        "--chunk", "--chunks-per-round", "--rounds", "--vocabulary-blocks", "--save-set", "--attention",
+        "--policy", "--no-cache", "--deterministic",
 
         // The optimizer beyond its learning rate.
         "--beta1", "--beta2", "--eps", "--momentum", "--nesterov", "--weight-decay", "--match-rms", "--ns-steps", "--ns-a", "--ns-b",

@@ -71,6 +71,14 @@ internal sealed class GeometryFlags
         "blocks in which embedding and head are computed and travel",
         Values.OptionalCount(1, Most)
     );
+    private readonly Option<AttentionProvider?> attention = Declare.Option<AttentionProvider?>(
+        "--attention",
+        AttentionProviders.Choices,
+        "who computes attention on a GPU: our own kernels, or cuDNN 9 with bf16, bf16-sr and bf16-master, heads of 64 to 256 and rows of "
+            + "one document each; what is not for it is computed by our own, and results differ by rounding [default: cudnn where "
+            + "calibration found it faster, else own]",
+        t => AttentionProviders.Named(t)
+    );
     private readonly Option<string?> hardware = Declare.Option<string?>(
         "--hardware",
         "NAME",
@@ -108,6 +116,7 @@ internal sealed class GeometryFlags
             command.Options.Add(chunksPerRound);
             command.Options.Add(rounds);
             command.Options.Add(saveSet);
+            command.Options.Add(attention);
         }
 
         command.Options.Add(vocabularyBlocks);
@@ -131,6 +140,7 @@ internal sealed class GeometryFlags
             Rounds = OfRows(parsed) ? parsed.GetValue(rounds) : null,
             VocabularyBlocks = parsed.GetValue(vocabularyBlocks),
             SaveSet = OfRows(parsed) ? parsed.GetValue(saveSet) : null,
+            Attention = OfRows(parsed) ? parsed.GetValue(attention) : null,
             Clip = OfSteps(parsed) ? parsed.GetValue(clip) : null,
             Freeze = OfSteps(parsed) ? parsed.GetValue(freeze) ?? [] : [],
             Adapter = adapter.Bind(parsed),

@@ -116,6 +116,7 @@ internal static class SimulateVerb
                 {
                     Pins = settings.Pins,
                     SaveSet = settings.SaveSet,
+                    Attention = settings.Attention,
                     Optimizer = settings.Optimizer,
                     ClipNorm = settings.Clip,
                 }

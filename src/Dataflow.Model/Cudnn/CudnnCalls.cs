@@ -24,6 +24,19 @@ public sealed record CudnnCalls(CudnnAnswer.Offered Own, CudnnAnswer.Offered? Ea
     /// <summary>Whether results of several calls come together.</summary>
     public bool Merges => Earlier is not null;
 
+    /// <summary>
+    /// Bytes that our kernels move for a block: of outputs that are merged a bf16 part and fp32 sums; of gradients of keys and values a
+    /// bf16 part and fp32 sums, and of the query's that are added up both in fp32.
+    /// </summary>
+    public double BytesBetween
+    {
+        get
+        {
+            double queries = (double)Tokens * Heads * Own.Call.HeadDim, keys = 2.0 * BlockRows * KvHeads * Own.Call.HeadDim;
+            return Own.Call.Pass == CudnnPass.Forward ? (Merges ? 10 * queries : 0) : (10 * keys) + (Merges ? 12 * queries : 0);
+        }
+    }
+
     /// <summary>What plan and device agree on.</summary>
     public CudnnMemory Memory { get; } = CudnnMemory.Of(Own, Earlier);
 

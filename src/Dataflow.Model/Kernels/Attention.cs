@@ -31,7 +31,7 @@ public sealed record AttentionForwardCall : KernelCall
     public Operand? Workspace { get; init; }
 
     /// <inheritdoc/>
-    public override KernelWork Work(in CallShapes at) => KernelWork.Attention(forward: true, at);
+    public override KernelWork Work(in CallShapes at) => KernelWork.Attention(forward: true, at, Cudnn);
 
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
@@ -83,7 +83,7 @@ public sealed record AttentionBackwardCall : KernelCall
     public CudnnCalls? Cudnn { get; init; }
 
     /// <inheritdoc/>
-    public override KernelWork Work(in CallShapes at) => KernelWork.Attention(forward: false, at);
+    public override KernelWork Work(in CallShapes at) => KernelWork.Attention(forward: false, at, Cudnn);
 
     /// <inheritdoc/>
     protected override void List(KernelOperands all)

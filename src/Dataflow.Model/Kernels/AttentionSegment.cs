@@ -22,7 +22,7 @@ public sealed record AttentionSegmentForwardCall : KernelCall
     public CudnnCalls? Cudnn { get; init; }
 
     /// <inheritdoc/>
-    public override KernelWork Work(in CallShapes at) => KernelWork.Attention(forward: true, at);
+    public override KernelWork Work(in CallShapes at) => KernelWork.Attention(forward: true, at, Cudnn);
 
     /// <inheritdoc/>
     protected override void List(KernelOperands all)
@@ -98,7 +98,7 @@ public sealed record AttentionSegmentBackwardCall : KernelCall
     public CudnnCalls? Cudnn { get; init; }
 
     /// <inheritdoc/>
-    public override KernelWork Work(in CallShapes at) => KernelWork.Attention(forward: false, at);
+    public override KernelWork Work(in CallShapes at) => KernelWork.Attention(forward: false, at, Cudnn);
 
     /// <inheritdoc/>
     protected override void List(KernelOperands all)

@@ -26,6 +26,9 @@ public enum KernelClass
 /// <param name="Depth">K of a product; of attention the width of a head.</param>
 public readonly record struct KernelWork(KernelClass Class, double Flops, double Bytes, double Rows, double Columns, double Depth)
 {
+    /// <summary>Attention by cuDNN: it has rates of its own, and <see cref="Bytes"/> are what our kernels move between its calls.</summary>
+    public bool ByCudnn { get; init; }
+
     // Multiplications and additions for a pair of query and key and an element of the head: forward scores and their product with the
     // values; backward the scores again and the gradients of all four operands.
     private const double ForwardFlops = 4;
@@ -79,9 +82,14 @@ public readonly record struct KernelWork(KernelClass Class, double Flops, double
     ) => call.Work(new CallShapes(program, model, geometry, chunk, segment));
 
     /// <summary>Attention of a chunk's queries to the keys that they see.</summary>
-    internal static KernelWork Attention(bool forward, in CallShapes at)
+    internal static KernelWork Attention(bool forward, in CallShapes at, CudnnCalls? cudnn)
     {
         var work = Attention(forward, at.AttendedPairs, at.Geometry.ChunkTokens, at.Model.QueryDim, at.Model.HeadDim);
+        if (cudnn is not null)
+        {
+            double blocks = Math.Max(1, Math.Ceiling(work.Columns / cudnn.BlockRows));
+            return work with { ByCudnn = true, Bytes = blocks * cudnn.BytesBetween };
+        }
 
         // A token at a time, keys and values are read for each: that can take longer than the products.
         return at.Geometry.Cache is { } cache

@@ -106,6 +106,9 @@ public sealed record HardwareProfile
     /// <summary>Measured rates of kernels, which count more than fitted constants; null where nothing was measured.</summary>
     public required KernelRates? Kernels { get; init; }
 
+    /// <summary>What attention by cuDNN was measured at; null where it was not.</summary>
+    public CudnnRates? Cudnn { get; init; }
+
     /// <summary>Tiers that the links connect.</summary>
     public int TierCount => new LinkDirection(Links.Length - 1).Far.Index + 1;
 

@@ -15,7 +15,8 @@ public static class HardwareProfileReader
     [
         "name", "aliases", "device_names", "kind", "compute_capability", "sm_count", "device_memory_bytes", "reserved_device_bytes",
         "peak_flops_per_s", "memory_bandwidth_bytes_per_s", .. LinkDirection.All.Select(d => d.Name), "kernel_launch_s",
-        "graph_launch_s", "reference_min_chunk_tokens", "power_limit_w", "host_memory_bandwidth_bytes_per_s", "efficiency", "kernels",
+        "graph_launch_s", "reference_min_chunk_tokens", "power_limit_w", "host_memory_bandwidth_bytes_per_s", "efficiency",
+        "cudnn", "kernels",
     ];
 
     /// <summary>The profile in <paramref name="json"/>.</summary>
@@ -63,6 +64,7 @@ public static class HardwareProfileReader
                 ? fields.Positive("host_memory_bandwidth_bytes_per_s")
                 : null,
             Efficiency = fields.Has("efficiency") ? Efficiency(fields) : ImmutableSortedDictionary<string, Figure>.Empty,
+            Cudnn = fields.Has("cudnn") ? Cudnn(fields) : null,
             Kernels = fields.Has("kernels") ? KernelRatesReader.Read(fields.Inner("kernels", "operands", "source", "rates")) : null,
         };
     }
@@ -81,6 +83,18 @@ public static class HardwareProfileReader
     {
         var inner = fields.Inner("efficiency");
         return inner.Keys.ToImmutableSortedDictionary(key => key, inner.Positive, StringComparer.Ordinal);
+    }
+
+    private static CudnnRates Cudnn(FigureFields fields)
+    {
+        var inner = fields.Inner("cudnn", "release", "forward_flops_per_s", "backward_flops_per_s");
+        string text = inner.Text("release");
+        if (!Version.TryParse(text, out var release) || release.Build < 0)
+        {
+            fields.Faults.Add($"cudnn.release must be as \"9.28.1\", found \"{text}\"");
+        }
+
+        return new CudnnRates(release ?? new Version(), inner.Positive("forward_flops_per_s"), inner.Positive("backward_flops_per_s"));
     }
 
     private static ComputeCapability? Capability(FigureFields fields)

@@ -50,6 +50,16 @@ public static class HardwareProfileWriter
             root["efficiency"] = new JsonObject(profile.Efficiency.Select(e => KeyValuePair.Create(e.Key, (JsonNode?)Of(e.Value))));
         }
 
+        if (profile.Cudnn is { } cudnn)
+        {
+            root["cudnn"] = new JsonObject
+            {
+                ["release"] = cudnn.Release.ToString(),
+                ["forward_flops_per_s"] = Of(cudnn.ForwardFlopsPerSecond),
+                ["backward_flops_per_s"] = Of(cudnn.BackwardFlopsPerSecond),
+            };
+        }
+
         string text = root.ToJsonString(s_indented);
         return (profile.Kernels is { } kernels ? text[..^2] + ",\n" + Text(kernels) + "\n}" : text) + "\n";
     }

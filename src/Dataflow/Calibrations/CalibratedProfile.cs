@@ -76,6 +76,13 @@ public static class CalibratedProfile
             Efficiency = ImmutableSortedDictionary<string, Figure>.Empty
                 .Add(LinkDirection.HostToDevice.Name, Measured(1, "the rates above were reached"))
                 .Add(LinkDirection.DeviceToHost.Name, Measured(1, "the rates above were reached")),
+            Cudnn = measured.Cudnn.Count == 0
+                ? null
+                : new CudnnRates(
+                    CudnnHandle.LibraryVersion,
+                    Measured(Whole(measured.Cudnn.LongAttention(KernelClass.AttentionForward, link.Launch)), $"long rows: {steps}"),
+                    Measured(Whole(measured.Cudnn.LongAttention(KernelClass.AttentionBackward, link.Launch)), $"long rows: {steps}")
+                ),
             Kernels = kernels.Rates(how.Recipe.Activations, $"{steps}; {conditions}", link.Launch),
         };
     }

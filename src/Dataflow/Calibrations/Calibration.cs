@@ -45,6 +45,7 @@ public sealed record Calibration(DeviceOptions Device, Recipe Recipe, double Sec
         // The peak of the other number format takes one case; plans in it go by constants.
         measured.Skipped = IsQuick ? null : Measure(Cases[0], all / (1 + (Passes * Cases.Count)), measured.Others, reserve, Other);
         Kernels(measured, reserve, all, tell);
+        Cudnn(measured, reserve, all / Cases.Count, tell);
         measured.Reserved = reserve.Peak;
         return measured;
     }
@@ -66,6 +67,21 @@ public sealed record Calibration(DeviceOptions Device, Recipe Recipe, double Sec
 
             measured.Skipped = Measure(cases[c], Math.Max(0, left / (cases.Count - c)), measured.Kernels, reserve, Recipe)
                 ?? measured.Skipped;
+        }
+    }
+
+    /// <summary>Attention by cuDNN, where it is there and the number format is for it.</summary>
+    private void Cudnn(MachineMeasurement measured, ReservedMemory reserve, double seconds, Action<string, int> tell)
+    {
+        if (Device.Kind != DeviceKind.Cuda || Recipe.Activations != DType.BFloat16 || CudaLibraries.Lack(CudaLibrary.Cudnn) is not null)
+        {
+            return;
+        }
+
+        foreach (var one in CalibrationCase.Cudnn)
+        {
+            tell($"{one} by cuDNN", 99);
+            measured.Skipped = Measure(one, seconds, measured.Cudnn, reserve, Recipe) ?? measured.Skipped;
         }
     }
 
@@ -129,6 +145,9 @@ public sealed class MachineMeasurement
 
     /// <summary>Kernels of the other number format, at one shape.</summary>
     public KernelSamples Others { get; } = new();
+
+    /// <summary>Kernels of steps whose attention is by cuDNN; none where it was not measured.</summary>
+    public KernelSamples Cudnn { get; } = new();
 
     /// <summary>Copies and launches.</summary>
     public LinkFigures? Link { get; set; }

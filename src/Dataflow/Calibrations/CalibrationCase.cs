@@ -58,11 +58,21 @@ public sealed record CalibrationCase(string Model, int Layers, int Vocabulary, i
         new("70b", 1, 8192, 8192, 8192),
     ];
 
+    /// <summary>What attention by cuDNN is measured at: long rows, heads of 128, a row of one chunk and of several.</summary>
+    public static IReadOnlyList<CalibrationCase> Cudnn { get; } =
+    [
+        new("8b", 1, 8192, 8192, 8192) { Attention = AttentionProvider.Cudnn },
+        new("8b", 1, 8192, 32768, 8192, 4) { Attention = AttentionProvider.Cudnn },
+    ];
+
     /// <summary>Enough to prove that the code runs on the emulated driver, whose times say nothing.</summary>
     public static IReadOnlyList<CalibrationCase> Emulated { get; } = [new("nano", 1, 256, 32, 32), new("nano", 1, 256, 64, 32, 2)];
 
     /// <summary>How weights are updated: of one model all cases but one measure the same update.</summary>
     public Optimizer Optimizer { get; init; } = Optimizer.AdamW;
+
+    /// <summary>Who computes attention.</summary>
+    public AttentionProvider Attention { get; init; }
 
     /// <summary>Rows of a step: what a round holds.</summary>
     public int Rows => Math.Max(1, (int)((long)ChunkTokens * ChunksPerRound / Seqlen));

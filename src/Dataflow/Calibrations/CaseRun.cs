@@ -59,6 +59,9 @@ public sealed class CaseRun : IDisposable
         )
         {
             Optimizer = what.Optimizer,
+            Attention = what.Attention == AttentionProvider.Own
+                ? null
+                : new AttentionByCudnn(new CudnnTarget(CudnnHandle.LibraryVersion, where.Gpu!.Capability), Pinned: true),
             Reserve = where.Kind == DeviceKind.Cpu ? DeviceReserve.None : new DeviceReserve(AssumedReserve),
         };
         return Planner.Plan(request) is PlanResult.Feasible { Plan: var plan }

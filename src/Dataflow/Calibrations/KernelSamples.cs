@@ -74,6 +74,11 @@ public sealed class KernelSamples
         .Where(s => KernelWork.ClassOf(s.Key.Kernel) == @class)
         .Max(s => s.Value.Work / Alone(s.Value.Seconds / s.Value.Count, launchSeconds));
 
+    /// <summary>The best rate of attention at any shape that was measured, as that of long rows: FLOPs a second.</summary>
+    public double LongAttention(KernelClass @class, double launchSeconds) => all
+        .Where(s => KernelWork.ClassOf(s.Key.Kernel) == @class)
+        .Max(s => s.Value.Work / Alone(s.Value.Seconds / s.Value.Count, launchSeconds) * CostModel.ShortRows(s.Key.Columns));
+
     /// <summary>The rates.</summary>
     /// <param name="operands">Type of the operands that were measured.</param>
     /// <param name="source">Where the figures come from, as a profile says it.</param>

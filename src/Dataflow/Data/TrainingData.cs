@@ -30,6 +30,9 @@ public sealed class TrainingData : IDisposable
     /// <summary>What tells it from other data, where that takes no reading of its file.</summary>
     public string? Fingerprint { get; init; }
 
+    /// <summary>Whether a row may hold several documents.</summary>
+    internal bool IsPacked { get; init; } = true;
+
     /// <summary>Its documents, where it is made of them and they are one set.</summary>
     internal ITokenizedDocuments? Documents { get; init; }
 
@@ -66,8 +69,11 @@ public sealed class TrainingData : IDisposable
             : OfRows(TokenFile.Open(ids, seqlen, source.Model.VocabSize), ids, source);
     }
 
-    /// <summary>Rows of the data, as training counts them; a model folder's own tokens count where they are of this length.</summary>
-    internal static int? RowsOf(DataChoice choice, int seqlen, ModelSource source)
+    /// <summary>
+    /// Rows of the data, as training counts them, and whether they hold several documents; a model folder's own tokens count where they
+    /// are of this length.
+    /// </summary>
+    internal static (int? Rows, bool IsPacked) RowsOf(DataChoice choice, int seqlen, ModelSource source)
     {
         bool named = choice.Data.Count > 0 || choice.Tokens is not null;
         try
@@ -75,7 +81,7 @@ public sealed class TrainingData : IDisposable
             if (named || source.Tokens is not null)
             {
                 using var data = Open(choice, seqlen, 0, source);
-                return data.RowCount;
+                return (data.RowCount, data.IsPacked);
             }
         }
         catch (UserErrorException) when (!named)
@@ -83,7 +89,7 @@ public sealed class TrainingData : IDisposable
             // Its tokens are of another length: something else is to be trained on.
         }
 
-        return null;
+        return (null, false);
     }
 
     /// <summary>The rows of training, from the first.</summary>
@@ -120,6 +126,7 @@ public sealed class TrainingData : IDisposable
             return new TrainingData((rows, seed) => new SourceFeed(tokens, rows, seed), tokens as IDisposable)
             {
                 Path = path, Description = known.Description, Notes = known.Notes, RowCount = tokens.RowCount,
+                IsPacked = tokens.Documents(0) is not null,
             };
         }
         catch
@@ -147,6 +154,7 @@ public sealed class TrainingData : IDisposable
             Path = own.GetType().Name,
             Description = $"{own.GetType().Name}, {Said(own.RowCount)} of {wanted - 1} tokens",
             RowCount = own.RowCount,
+            IsPacked = own.Documents(0) is not null,
         };
     }
 }

@@ -51,6 +51,9 @@ public sealed record PlanOptions
     /// <summary>Whether each target has a weight of its own; a run takes it from its <see cref="TrainingOptions.Source"/>.</summary>
     public bool TargetWeights { get; init; }
 
+    /// <summary>Who computes attention on a GPU; by default who is faster by the machine's profile.</summary>
+    public AttentionProvider? Attention { get; init; }
+
     /// <summary>The most that the gradients' global norm may be; null leaves them alone.</summary>
     public float? Clip { get; init; }
 
@@ -80,6 +83,12 @@ public sealed record PlanOptions
         get => new(Chunk, ChunksPerRound, Rounds, VocabularyBlocks, HeadTokens);
         init => (Chunk, ChunksPerRound, Rounds, VocabularyBlocks, HeadTokens) = value;
     }
+
+    /// <summary>The cuDNN of a saved run, which its results are of.</summary>
+    internal CudnnTarget? CudnnTarget { get; init; }
+
+    /// <summary>Whether rows of the data hold several documents.</summary>
+    internal bool IsPacked { get; init; }
 
     /// <summary>The machine as it was named, for those who go on with the run.</summary>
     internal string? HardwareName { get; init; }
@@ -135,6 +144,7 @@ public sealed record PlanOptions
             Reserve = Hardware?.Reserve ?? DeviceReserve.None,
             Optimizer = Optimizer,
             TargetWeights = TargetWeights,
+            Attention = kind == WorkloadKind.Generation ? null : AttentionProviders.Of(this, model),
         };
         return request with { Rows = Rows(request, sourceRows) };
     }

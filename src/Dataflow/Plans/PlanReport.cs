@@ -70,6 +70,10 @@ public static class PlanReport
             $"  chunks of {g.ChunkTokens:N0} tokens, {g.ChunksPerRound} a round, {g.Rounds} {(g.Rounds == 1 ? "round" : "rounds")}; "
                 + $"logits of {g.HeadTokens} tokens at a time{Blocks(plan.Workload)}"
         );
+        if (g.Cudnn is { } cudnn)
+        {
+            output.WriteLine($"  attention by cuDNN {cudnn.Library} on {cudnn.Architecture}{ByOwn(plan.Workload)}");
+        }
     }
 
     /// <summary>Both arenas against their budgets, by kind of object.</summary>
@@ -220,6 +224,27 @@ public static class PlanReport
         string[] notes = [convolution, window, positions, shared, scale, kind.FfnApart ? "streamed apart" : "", frozen];
         notes = [.. notes.Where(n => n != "")];
         return notes.Length == 0 ? $"{kind.FfnDim}" : $"{kind.FfnDim} ({string.Join(", ", notes)})";
+    }
+
+    /// <summary>What our own kernels go on computing, and why.</summary>
+    private static string ByOwn(Workload workload)
+    {
+        var all = new AttentionWorkload(workload.Model, workload.Recipe, workload.Geometry);
+        var passes = workload.Kind.HasBackward() ? Enum.GetValues<CudnnPass>() : [CudnnPass.Forward];
+        var refused = new List<string>();
+        foreach (var kind in workload.Model.Kinds.Distinct())
+        {
+            foreach (var pass in passes)
+            {
+                if (CudnnCalls.Of(all, kind, pass, out string? why) is null)
+                {
+                    string layers = kind.Window is { } window ? $" in layers of window {window}" : "";
+                    refused.Add($"{pass.ToString().ToLowerInvariant()}{layers} ({why})");
+                }
+            }
+        }
+
+        return refused.Count == 0 ? "" : $"; by our own kernels the {string.Join(", the ", refused.Distinct())}";
     }
 
     private static string Blocks(Workload workload)

@@ -51,8 +51,8 @@ public static class Plans
         {
             HostIsThisMachines = options is { HostMemory: null, Hardware.Kind: HardwareKind.Gpu },
         };
-        int? rows = TrainingData.RowsOf(data ?? DataChoice.None, options.Seqlen, source);
-        var question = new PlanQuestion(options, source.Model, budgets.Memory, by, rows);
+        var (rows, isPacked) = TrainingData.RowsOf(data ?? DataChoice.None, options.Seqlen, source);
+        var question = new PlanQuestion(options with { IsPacked = isPacked }, source.Model, budgets.Memory, by, rows);
         return new PlanAsked(question, budgets, [.. source.Notes, .. source.NotesOf(options.Seqlen)]);
     }
 

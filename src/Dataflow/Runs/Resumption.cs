@@ -47,7 +47,9 @@ internal static class Resumption
             && Same(pins.ChunksPerRound, g.ChunksPerRound)
             && Same(pins.Rounds, g.Rounds)
             && Same(pins.VocabularyBlocks, g.VocabularyBlocks);
+        var provider = g.Cudnn is null ? AttentionProvider.Own : AttentionProvider.Cudnn;
         return !agrees ? throw AnotherGeometry(g)
+            : plan.Attention is { } given && given != provider ? throw AnotherAttention(g)
             : saved.Step >= settings.Steps
                 ? throw new UserErrorException(
                     $"the run in {run.Folder} has done {saved.Step} steps and is to have {settings.Steps}; give a larger --steps to go on"
@@ -58,6 +60,8 @@ internal static class Resumption
                 {
                     GlobalBatch = g.TokensPerStep,
                     Pins = new GeometryPins(g.ChunkTokens, g.ChunksPerRound, g.Rounds, g.VocabularyBlocks, g.HeadTokens),
+                    Attention = provider,
+                    CudnnTarget = g.Cudnn,
                 },
             };
     }
@@ -112,7 +116,8 @@ internal static class Resumption
             return;
         }
 
-        throw saved.TargetWeights == planned.TargetWeights
+        throw saved.Cudnn != planned.Cudnn ? AnotherAttention(saved)
+            : saved.TargetWeights == planned.TargetWeights
             ? AnotherGeometry(saved)
             : new UserErrorException(
                 $"the checkpoint was made with data whose targets have {(saved.TargetWeights ? "" : "no ")}weights, and now they have "
@@ -158,6 +163,12 @@ internal static class Resumption
         };
 
     private static bool Same(long? given, long saved) => given is null || given == saved;
+
+    private static UserErrorException AnotherAttention(Geometry g) =>
+        new(
+            $"the checkpoint was made with attention by {(g.Cudnn is { } target ? $"cuDNN {target}" : "our own kernels")}, on which "
+                + "results depend; leave --attention out"
+        );
 
     private static UserErrorException AnotherGeometry(Geometry g) =>
         new(

@@ -120,6 +120,7 @@ internal static class SavedSettings
         Add(Products, products);
         Add("policy", plan.Policy is { } policy ? PlanPolicies.NameOf(policy) : null);
         Add("hardware", plan.HardwareName);
+        Add("attention", plan.Attention is { } provider ? AttentionProviders.NameOf(provider) : null);
         Add("save-set", plan.SaveSet is { } saveSet ? SaveSets.NameOf(saveSet) : null);
         Add("device-memory", plan.DeviceMemory is { } fast ? Text(fast) : null);
         Add("host-memory", plan.HostMemory is { } slow ? Text(slow) : null);
@@ -149,6 +150,7 @@ internal static class SavedSettings
             Device = saved.TryGetValue("device", out string? device) ? DeviceOptions.Named(device) : DeviceOptions.Cpu,
             Policy = Value("policy", t => PlanPolicies.Named(t, PlanPolicies.Running)),
             SaveSet = Value("save-set", SaveSets.Parse),
+            Attention = Value("attention", AttentionProviders.Named),
             DeviceMemory = Value("device-memory", Values.Size),
             HostMemory = Value("host-memory", Values.Size),
         };

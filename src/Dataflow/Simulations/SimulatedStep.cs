@@ -181,11 +181,12 @@ public sealed record SimulatedStep
     /// <exception cref="UserErrorException">A machine or a model that it does not have.</exception>
     public static SimulationAnswer OfReference(SimulationRequest request, bool explain)
     {
-        if (request.Pins != new GeometryPins() || request.SaveSet is not null || request.ClipNorm is not null)
+        bool shaped = request.Pins != new GeometryPins() || request.Attention is not null;
+        if (shaped || request.SaveSet is not null || request.ClipNorm is not null)
         {
             throw new UserErrorException(
-                "policy reference decides the geometry and what is saved by itself, and does not clip: leave out these options or choose "
-                    + "another policy"
+                "policy reference decides the geometry, its attention and what is saved by itself, and does not clip: leave out these "
+                    + "options or choose another policy"
             );
         }
 

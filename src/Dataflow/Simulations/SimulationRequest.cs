@@ -31,6 +31,9 @@ public sealed record SimulationRequest(
     /// <summary>What travelling activations keep; null is the policy's choice.</summary>
     public SaveSet? SaveSet { get; init; }
 
+    /// <summary>Who computes attention on a GPU; null: who is faster by the profile. The published system has its own.</summary>
+    public AttentionProvider? Attention { get; init; }
+
     /// <summary>The most that the gradients' norm may be; null leaves them alone.</summary>
     public float? ClipNorm { get; init; }
 
@@ -61,6 +64,7 @@ public sealed record SimulationRequest(
                 GlobalBatch = GlobalBatch,
                 Pins = Pins,
                 SaveSet = SaveSet,
+                Attention = Attention,
                 Hardware = Hardware,
                 Device = DeviceOptions.Cpu, // the machine that is named decides
                 Clip = ClipNorm,
@@ -85,6 +89,7 @@ internal sealed class SimulationRequestReader
         "global_batch",
         "dtype",
         "deterministic",
+        "attention",
     ];
     private readonly Dictionary<string, ModelConfig> models = [];
     private readonly Dictionary<string, HardwareProfile> machines = [];
@@ -148,7 +153,10 @@ internal sealed class SimulationRequestReader
             Flag(root, "deterministic") ? EfficiencyConstants.Deterministic(machine) : machine,
             Text(root, "policy") is { } policy ? PlanPolicies.Named(policy, PlanPolicies.All) : PlanPolicy.Auto,
             Number(root, "global_batch") is { } tokens ? Values.Tokens(tokens, 1, GeometryLimits.StepTokens) : null,
-            Text(root, "dtype") is { } dtype ? Values.RecipeNamed(dtype) : null);
+            Text(root, "dtype") is { } dtype ? Values.RecipeNamed(dtype) : null)
+        {
+            Attention = Text(root, "attention") is { } provider ? AttentionProviders.Named(provider) : null,
+        };
     }
 
     private static bool Flag(JsonElement root, string key) => root.TryGetProperty(key, out var value) && value.ValueKind switch
