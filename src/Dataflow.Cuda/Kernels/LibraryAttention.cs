@@ -110,8 +110,8 @@ internal sealed class LibraryAttention : IDisposable
         if (CudnnHandle.LibraryVersion is var release && release != target.Library)
         {
             throw new MachineException(
-                $"the plan is for attention by cuDNN {target.Library}, and this machine has {release}: its results would be others; plan "
-                    + "anew, or plan with --attention own"
+                $"the plan is for attention by cuDNN {target.Library}, and this machine has {release}: its results would be others; "
+                    + $"install {target.Library}, or plan anew (a checkpoint can be the model of a new run)"
             );
         }
 

@@ -32,6 +32,12 @@ public sealed record Calibration(DeviceOptions Device, Recipe Recipe, double Sec
         _ => CalibrationCase.Cpu,
     };
 
+    // Attention by cuDNN, where it is there and the number format is for it.
+    private IReadOnlyList<CalibrationCase> CudnnCases =>
+        Device.Kind == DeviceKind.Cpu || Recipe.Activations != DType.BFloat16 || CudaLibraries.Lack(CudaLibrary.Cudnn) is not null ? []
+        : Device.Kind == DeviceKind.Cuda ? CalibrationCase.Cudnn
+        : CalibrationCase.EmulatedCudnn;
+
     /// <summary>Measures.</summary>
     /// <param name="tell">Called with what is measured next and how far it is, in percent.</param>
     public MachineMeasurement Run(Action<string, int> tell)
@@ -42,10 +48,17 @@ public sealed record Calibration(DeviceOptions Device, Recipe Recipe, double Sec
         measured.Link = Links();
         double all = Seconds * (1 - LinkShare);
 
-        // The peak of the other number format takes one case; plans in it go by constants.
+        // The peak of the other number format takes one case; plans in it go by constants. Cases have the same time each.
         measured.Skipped = IsQuick ? null : Measure(Cases[0], all / (1 + (Passes * Cases.Count)), measured.Others, reserve, Other);
-        Kernels(measured, reserve, all, tell);
-        Cudnn(measured, reserve, all / Cases.Count, tell);
+        var cudnn = CudnnCases;
+        double each = all / (Cases.Count + cudnn.Count);
+        Kernels(measured, reserve, each * Cases.Count, tell);
+        foreach (var one in cudnn)
+        {
+            tell($"{one} by cuDNN", 99);
+            measured.Skipped = Cudnn(one, each, measured.Cudnn, reserve) ?? measured.Skipped;
+        }
+
         measured.Reserved = reserve.Peak;
         return measured;
     }
@@ -70,18 +83,17 @@ public sealed record Calibration(DeviceOptions Device, Recipe Recipe, double Sec
         }
     }
 
-    /// <summary>Attention by cuDNN, where it is there and the number format is for it.</summary>
-    private void Cudnn(MachineMeasurement measured, ReservedMemory reserve, double seconds, Action<string, int> tell)
+    /// <summary>Steps with attention by cuDNN, on which nothing else depends.</summary>
+    /// <returns>Why it was not measured; null if it was.</returns>
+    private string? Cudnn(CalibrationCase what, double seconds, KernelSamples samples, ReservedMemory reserve)
     {
-        if (Device.Kind != DeviceKind.Cuda || Recipe.Activations != DType.BFloat16 || CudaLibraries.Lack(CudaLibrary.Cudnn) is not null)
+        try
         {
-            return;
+            return Measure(what, seconds, samples, reserve, Recipe);
         }
-
-        foreach (var one in CalibrationCase.Cudnn)
+        catch (UserErrorException e)
         {
-            tell($"{one} by cuDNN", 99);
-            measured.Skipped = Measure(one, seconds, measured.Cudnn, reserve, Recipe) ?? measured.Skipped;
+            return $"attention by cuDNN was left out: {e.Message}";
         }
     }
 

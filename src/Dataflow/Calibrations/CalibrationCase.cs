@@ -68,6 +68,10 @@ public sealed record CalibrationCase(string Model, int Layers, int Vocabulary, i
     /// <summary>Enough to prove that the code runs on the emulated driver, whose times say nothing.</summary>
     public static IReadOnlyList<CalibrationCase> Emulated { get; } = [new("nano", 1, 256, 32, 32), new("nano", 1, 256, 64, 32, 2)];
 
+    /// <summary>The same of attention by cuDNN.</summary>
+    public static IReadOnlyList<CalibrationCase> EmulatedCudnn { get; } =
+        [new("smollm2-135m", 1, 256, 64, 64) { Attention = AttentionProvider.Cudnn }];
+
     /// <summary>How weights are updated: of one model all cases but one measure the same update.</summary>
     public Optimizer Optimizer { get; init; } = Optimizer.AdamW;
 

@@ -62,6 +62,7 @@ internal static class DocumentData
                 Notes = [.. Notes(documents, settings, counts, source)],
                 RowCount = areAll ? rows : null,
                 Fingerprint = documents.Fingerprint,
+                IsPacked = settings.Cut == RowCut.Packed,
                 Documents = documents,
                 Rows = settings,
             };
@@ -109,6 +110,7 @@ internal static class DocumentData
             Description = string.Join("; ", lines),
             Notes = notes,
             Fingerprint = string.Join(' ', parts.Select(p => p.Fingerprint)),
+            IsPacked = settings[0].Cut == RowCut.Packed,
         };
     }
 

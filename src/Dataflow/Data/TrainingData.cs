@@ -31,7 +31,7 @@ public sealed class TrainingData : IDisposable
     public string? Fingerprint { get; init; }
 
     /// <summary>Whether a row may hold several documents.</summary>
-    internal bool IsPacked { get; init; } = true;
+    internal bool IsPacked { get; init; }
 
     /// <summary>Its documents, where it is made of them and they are one set.</summary>
     internal ITokenizedDocuments? Documents { get; init; }

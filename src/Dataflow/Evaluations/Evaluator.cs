@@ -40,7 +40,7 @@ internal sealed class Evaluator : IDisposable
         {
             tell(new RunEvent.Opened(source.Notes));
             options = options.Completed;
-            options = options with { Chunk = options.Chunk ?? ChunkOf(options.Seqlen) };
+            options = options.Running(isPacked: false) with { Chunk = options.Chunk ?? ChunkOf(options.Seqlen) };
             var budgets = Budgets.Choose(options);
             var machine = MachineMemory.Read();
             var gpu = options.Device.Gpu?.Memory;

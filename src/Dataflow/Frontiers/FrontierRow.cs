@@ -51,6 +51,7 @@ public sealed record FrontierRow(PlanRequest Request, PlanFrontier Frontier, str
             ["chunks_per_round"] = geometry.ChunksPerRound,
             ["rounds_per_step"] = geometry.Rounds,
             ["vocabulary_blocks"] = geometry.VocabularyBlocks,
+            ["attention"] = AttentionProviders.Told(geometry),
             ["save_set"] = SaveSets.NameOf(point.Residency.Travelling),
             ["window_segments"] = point.Residency.WindowSegments,
             ["on_device"] = new JsonArray([.. point.OnDevice.Select(s => new JsonObject { ["kind"] = s.Kind, ["bytes"] = s.Bytes.Value })]),

@@ -34,9 +34,13 @@ public static class AttentionProviders
             _ => throw new UserErrorException($"'{text}' computes no attention; choose own or cudnn"),
         };
 
+    /// <summary>Who computes attention in a plan: "own", or "cudnn 9.28.1 sm90".</summary>
+    internal static string Told(Geometry geometry) =>
+        geometry.Cudnn is { } target ? $"{NameOf(AttentionProvider.Cudnn)} {target}" : NameOf(AttentionProvider.Own);
+
     /// <summary>
-    /// By which cuDNN a plan has its attention computed; null: by our own kernels. What was asked for; else cuDNN where the machine's
-    /// profile has it measured faster than ours, and the release is there.
+    /// By which cuDNN a plan has its attention computed; null: by our own kernels. That of the run that is gone on with; else what was
+    /// asked for; else cuDNN where the machine's profile has it measured faster than ours, and the release is there.
     /// </summary>
     /// <exception cref="UserErrorException">
     /// cuDNN was asked for, and what is planned for has no GPU, or rows hold several documents.
@@ -44,16 +48,22 @@ public static class AttentionProviders
     /// <exception cref="MissingLibraryException">cuDNN was asked for, and this machine lacks it.</exception>
     internal static AttentionByCudnn? Of(PlanOptions options, ModelConfig model)
     {
+        if (options.Continued is { } run)
+        {
+            return run.Cudnn is { } target ? OfRun(target, options) : null;
+        }
+
         var provider = options.Attention;
         if (provider == AttentionProvider.Own || (provider is null && options.IsPacked))
         {
             return null;
         }
 
-        if (provider == AttentionProvider.Cudnn && options.IsPacked)
+        if (options.IsPacked)
         {
             throw new UserErrorException(
-                "--attention cudnn is for rows of one document each, and rows of this data hold several: leave it out"
+                "--attention cudnn is for rows of one document each, and rows of this data hold several: leave it out, or give --pack "
+                    + "stream, with which attention crosses from one document into the next"
             );
         }
 
@@ -68,8 +78,15 @@ public static class AttentionProviders
 
         return provider is null
             ? Measured(options, model, gpu, here)
-            : new AttentionByCudnn(options.CudnnTarget ?? new CudnnTarget(Release(options, here), gpu), Pinned: true);
+            : new AttentionByCudnn(new CudnnTarget(Release(options, here), gpu), Pinned: true);
     }
+
+    private static AttentionByCudnn OfRun(CudnnTarget target, PlanOptions options) => options.Device.Kind == DeviceKind.Cpu
+        ? throw new UserErrorException(
+            $"the checkpoint was made with attention by cuDNN {target}, on which results depend, and this run is on a CPU: give --device "
+                + "cuda, or start a new run with the checkpoint as its model"
+        )
+        : new AttentionByCudnn(target, Pinned: true);
 
     // On a machine of its own the release that is there; else the one that was measured, or the newest that is known.
     private static Version Release(PlanOptions options, CudaGpu? here) =>

@@ -49,6 +49,7 @@ public static class PlanJson
             ["chunks_per_round"] = geometry?.ChunksPerRound,
             ["rounds_per_step"] = geometry?.Rounds,
             ["vocabulary_blocks"] = geometry?.VocabularyBlocks,
+            ["attention"] = geometry is null ? null : AttentionProviders.Told(geometry),
             ["rows_per_step"] = geometry?.Rows,
             ["tokens_per_step"] = geometry?.TokensPerStep,
             ["save_set"] = plan is null ? null : SaveSets.NameOf(plan.Residency.Travelling),

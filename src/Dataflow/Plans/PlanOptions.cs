@@ -84,8 +84,8 @@ public sealed record PlanOptions
         init => (Chunk, ChunksPerRound, Rounds, VocabularyBlocks, HeadTokens) = value;
     }
 
-    /// <summary>The cuDNN of a saved run, which its results are of.</summary>
-    internal CudnnTarget? CudnnTarget { get; init; }
+    /// <summary>The geometry of the run that is gone on with, whose attention stays as it is; null: none is.</summary>
+    internal Geometry? Continued { get; init; }
 
     /// <summary>Whether rows of the data hold several documents.</summary>
     internal bool IsPacked { get; init; }
@@ -108,6 +108,14 @@ public sealed record PlanOptions
     {
         Hardware = HardwareFiles.Load(nameOrPath),
         HardwareName = File.Exists(nameOrPath) ? Path.GetFullPath(nameOrPath) : nameOrPath,
+    };
+
+    /// <summary>As it is run by this program: on a CPU our own kernels compute attention, whatever machine the plan is for.</summary>
+    /// <param name="isPacked">Whether rows of the data hold several documents.</param>
+    internal PlanOptions Running(bool isPacked) => this with
+    {
+        IsPacked = isPacked,
+        Attention = Device.Kind == DeviceKind.Cpu ? Attention ?? AttentionProvider.Own : Attention,
     };
 
     /// <summary>With the profile of the GPU that it runs on, where no machine was named.</summary>

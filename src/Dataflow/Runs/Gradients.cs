@@ -36,7 +36,8 @@ public static class Gradients
         var type = options.Recipe.Gradients;
         CheckpointWriter.CheckWritable(output, source.Model, type);
 
-        var request = options.Request(source.Model, WorkloadKind.Gradients, budgets.Memory) with { Rows = tokens.RowCount };
+        var asked = options.Running(tokens.Documents(0) is not null);
+        var request = asked.Request(source.Model, WorkloadKind.Gradients, budgets.Memory) with { Rows = tokens.RowCount };
         var plan = Plans.Require(Plans.Make(request));
         Budgets.Warn([Budgets.CheckArenas(plan, machine, gpu).Warning], tell);
         using var memory = GpuBudget.Watch(where, plan);

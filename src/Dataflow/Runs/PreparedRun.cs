@@ -126,7 +126,7 @@ internal sealed record PreparedRun : IDisposable
         string? ofBase = source.Model.Adapter is null ? null : source.Fingerprint(settings.Seed);
         Resumption.CheckBase(resumed, settings.Plan.Model, ofBase);
         var question = new PlanQuestion(
-            settings.Plan with { IsPacked = data.IsPacked || held?.Tokens.Documents(0) is not null },
+            settings.Plan.Running(data.IsPacked || held?.Tokens.Documents(0) is not null),
             source.Model,
             budgets.Memory,
             by,

@@ -60,8 +60,7 @@ internal static class Resumption
                 {
                     GlobalBatch = g.TokensPerStep,
                     Pins = new GeometryPins(g.ChunkTokens, g.ChunksPerRound, g.Rounds, g.VocabularyBlocks, g.HeadTokens),
-                    Attention = provider,
-                    CudnnTarget = g.Cudnn,
+                    Continued = g,
                 },
             };
     }

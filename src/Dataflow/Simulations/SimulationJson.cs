@@ -39,6 +39,7 @@ public static class SimulationJson
             ["chunk_tokens"] = step?.Geometry.ChunkTokens,
             ["chunks_per_round"] = step?.Geometry.ChunksPerRound,
             ["rounds_per_step"] = step?.Geometry.Rounds,
+            ["attention"] = step is null || request.Policy == PlanPolicy.Reference ? null : AttentionProviders.Told(step.Geometry),
             ["device_peak_bytes"] = step?.Device.Value,
             ["host_peak_bytes"] = step?.Host.Value,
             ["ops"] = step?.Schedule.Ops.Length,

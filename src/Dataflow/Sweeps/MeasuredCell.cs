@@ -86,6 +86,7 @@ internal static class MeasuredCell
             how.Data.EndsWith(".bin", StringComparison.Ordinal) ? "--tokens" : "--data",
             how.Data,
             "--json",
+            .. request.Attention is { } provider ? ["--attention", AttentionProviders.NameOf(provider)] : (string[])[],
             // A step that is looked at takes longer: it is one more, the last, and does not count.
             .. page is null
                 ? ["--steps", $"{how.Steps}"]

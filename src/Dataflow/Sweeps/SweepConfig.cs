@@ -20,6 +20,7 @@ public static class SweepConfig
         "dtype",
         "step_tokens",
         "deterministic",
+        "attention",
         "measure",
     ];
     private static readonly string[] GridKeys = ["seqlens", "host_gib", "device_gib"];
@@ -106,6 +107,13 @@ public static class SweepConfig
             );
         }
 
+        AttentionProvider? attention =
+            json.TryGetProperty("attention", out var provider) ? AttentionProviders.Named(Text(provider, "attention")) : null;
+        if (attention is not null && policy == PlanPolicy.Reference)
+        {
+            throw new UserErrorException("policy reference has an attention of its own: leave out \"attention\", or choose another policy");
+        }
+
         var (step, tokens) = Step(json);
         return new SweepExperiment
         {
@@ -124,6 +132,7 @@ public static class SweepConfig
                         ? flag.GetBoolean()
                         : throw new UserErrorException("\"deterministic\" must be true or false")
                 ),
+            Attention = attention,
             Measurement = measure,
             Text = JsonSerializer.Serialize(json),
         };

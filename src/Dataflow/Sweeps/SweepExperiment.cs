@@ -72,6 +72,9 @@ public sealed record SweepExperiment
     /// <summary>Whether cells are simulated with the rates of deterministic kernels.</summary>
     public required bool Deterministic { get; init; }
 
+    /// <summary>Who computes attention on a GPU; null: who is faster by the machine's profile.</summary>
+    public required AttentionProvider? Attention { get; init; }
+
     /// <summary>Null: cells are simulated.</summary>
     public required SweepMeasurement? Measurement { get; init; }
 

@@ -67,7 +67,10 @@ internal sealed class SweepRequests
             experiment.Policy,
             StepTokens(cell, model, profile),
             experiment.Recipe
-        );
+        )
+        {
+            Attention = experiment.Attention,
+        };
     }
 
     private long? StepTokens(SweepCell cell, ModelConfig model, HardwareProfile profile) => experiment.Step switch
