@@ -45,7 +45,7 @@ public abstract class AdapterFamilyConformance<TDevice> : ConformanceSuite<TDevi
             weights[parameter.Name] = Numbers(parameter);
         }
 
-        var source = new NamedWeights(adapted, InMemory(adapted, weights));
+        var source = new NamedWeights(adapted, NamedWeights.InMemory(adapted, weights));
         var got = Gradients(golden, adapted, source);
         var whole = Gradients(golden, golden.Model, new MergedWeights(source));
         foreach (string a in got.Keys.Where(k => k.EndsWith(".lora_A.weight", StringComparison.Ordinal)))
@@ -159,29 +159,5 @@ public abstract class AdapterFamilyConformance<TDevice> : ConformanceSuite<TDevi
         float around = parameter.Spec.Rows == 1 ? 1 : 0;
         float Number(int i) => around + ((((SplitMix64.At(key, (ulong)i) >> 40) / (float)(1 << 24)) - 0.5f) / 4);
         return [.. Enumerable.Range(0, (int)parameter.Part.ElementCount).Select(Number)];
-    }
-
-    /// <summary>By the order of memory, which is not that of every checkpoint.</summary>
-    private static Dictionary<string, float[]> InMemory(ModelConfig model, Dictionary<string, float[]> stored)
-    {
-        var memory = new Dictionary<string, float[]>();
-        foreach (var tensor in WeightNames.Enumerate(model))
-        {
-            float[] from = stored[tensor.Name], to = new float[from.Length];
-            int rows = tensor.Part.Order?.Rows.Length ?? (int)(tensor.Part.IsTransposed ? tensor.Shape[1] : tensor.Shape[0]);
-            int columns = from.Length / rows;
-            for (int r = 0; r < rows; r++)
-            {
-                int row = tensor.Part.Order?.Rows[r] ?? r;
-                for (int c = 0; c < columns; c++)
-                {
-                    to[(r * columns) + c] = tensor.Part.IsTransposed ? from[(c * rows) + row] : from[(row * columns) + c];
-                }
-            }
-
-            memory[tensor.Name] = to;
-        }
-
-        return memory;
     }
 }

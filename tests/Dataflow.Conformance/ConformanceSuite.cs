@@ -81,6 +81,27 @@ public abstract class ConformanceSuite<TDevice>
         Assert.True(Cosine(all, allWanted) > 0.999);
     }
 
+    /// <summary>The same of a family, of whose tensors none errs more than twice as much as PyTorch's worst.</summary>
+    /// <param name="golden">With PyTorch's own errors.</param>
+    /// <param name="got">In bf16.</param>
+    /// <param name="want">The loss and the gradients under the checkpoint's names.</param>
+    protected static void CheckFamilyBf16(
+        GoldenCase golden,
+        (double Loss, Dictionary<string, float[]> Tensors) got,
+        (double Loss, Dictionary<string, float[]> Tensors) want
+    )
+    {
+        double lossBound = Math.Max(1e-3, 2 * golden.PyTorchLossError("pytorch_bfloat16"));
+        Assert.True(Math.Abs((got.Loss - want.Loss) / want.Loss) <= lossBound, $"loss {got.Loss}, not {want.Loss}");
+        var errors = want.Tensors.ToDictionary(t => t.Key, t => GoldenCase.RelativeL2(got.Tensors[GoldenCase.Alone(t.Key)], t.Value));
+        var (worst, most) = golden.PyTorchErrors("pytorch_bfloat16", "gradient_relative_l2");
+        var own = errors.Where(e => double.IsFinite(e.Value)).MaxBy(e => e.Value);
+        Assert.True(own.Value <= 2 * worst, $"{own.Key}: relative error {own.Value:g3}, PyTorch's worst {worst:g3}");
+        float[] all = [.. want.Tensors.Keys.SelectMany(k => got.Tensors[GoldenCase.Alone(k)])];
+        double together = GoldenCase.RelativeL2(all, [.. want.Tensors.Values.SelectMany(v => v)]);
+        Assert.True(together <= 2 * most, $"all together: relative error {together:g3}, PyTorch's {most:g3}");
+    }
+
     private static double Cosine(float[] a, float[] b)
     {
         double ab = 0, aa = 0, bb = 0;

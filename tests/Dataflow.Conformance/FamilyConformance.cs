@@ -52,17 +52,7 @@ public abstract class FamilyConformance<TDevice> : ConformanceSuite<TDevice>
     {
         var golden = GoldenCase.OfFamily(name);
         var plan = Plans(golden, Recipe.Bf16, WorkloadKind.Gradients).Last();
-        var (loss, gradients) = Gradients(golden, Verified(plan));
-        double lossBound = Math.Max(1e-3, 2 * golden.PyTorchLossError("pytorch_bfloat16"));
-        Assert.True(Math.Abs((loss - golden.Loss) / golden.Loss) <= lossBound, $"loss {loss}, not {golden.Loss}");
-        var want = golden.File("gradients.safetensors");
-        var errors = want.ToDictionary(t => t.Key, t => GoldenCase.RelativeL2(gradients[GoldenCase.Alone(t.Key)], t.Value));
-        var (worst, all) = golden.PyTorchErrors("pytorch_bfloat16", "gradient_relative_l2");
-        var own = errors.Where(e => double.IsFinite(e.Value)).MaxBy(e => e.Value);
-        Assert.True(own.Value <= 2 * worst, $"{own.Key}: relative error {own.Value:g3}, PyTorch's worst {worst:g3}");
-        float[] got = [.. want.Keys.SelectMany(k => gradients[GoldenCase.Alone(k)])], wanted = [.. want.Values.SelectMany(v => v)];
-        double together = GoldenCase.RelativeL2(got, wanted);
-        Assert.True(together <= 2 * all, $"all together: relative error {together:g3}, PyTorch's {all:g3}");
+        CheckFamilyBf16(golden, Gradients(golden, Verified(plan)), (golden.Loss, golden.File("gradients.safetensors")));
     }
 
     /// <summary>Losses before each of five steps, and how far every weight moved.</summary>

@@ -31,4 +31,28 @@ internal sealed class NamedWeights(ModelConfig model, IReadOnlyDictionary<string
             }
         }
     }
+
+    /// <summary>Values as checkpoints have them in the order of memory.</summary>
+    public static Dictionary<string, float[]> InMemory(ModelConfig model, IReadOnlyDictionary<string, float[]> stored)
+    {
+        var memory = new Dictionary<string, float[]>();
+        foreach (var tensor in WeightNames.Enumerate(model))
+        {
+            float[] from = stored[tensor.Name], to = new float[from.Length];
+            int rows = tensor.Part.Order?.Rows.Length ?? (int)(tensor.Part.IsTransposed ? tensor.Shape[1] : tensor.Shape[0]);
+            int columns = from.Length / rows;
+            for (int r = 0; r < rows; r++)
+            {
+                int row = tensor.Part.Order?.Rows[r] ?? r;
+                for (int c = 0; c < columns; c++)
+                {
+                    to[(r * columns) + c] = tensor.Part.IsTransposed ? from[(c * rows) + row] : from[(row * columns) + c];
+                }
+            }
+
+            memory[tensor.Name] = to;
+        }
+
+        return memory;
+    }
 }
