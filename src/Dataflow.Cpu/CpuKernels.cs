@@ -184,6 +184,12 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
         );
 
     /// <inheritdoc/>
+    public void PreferenceSums(in PreferenceSumsArguments call) => Preference.Sums(call);
+
+    /// <inheritdoc/>
+    public void PreferenceWeights(in PreferenceWeightsArguments call) => Preference.Weights(team, call);
+
+    /// <inheritdoc/>
     public void SquaredSum(in SquaredSumArguments call) => Kernels.SquaredSum.Run(team, call);
 
     /// <inheritdoc/>

@@ -27,6 +27,8 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public CrossEntropy CrossEntropy { get; } = new(library);
 
+    public Preference Preference => field ??= new(library);
+
     public Average Average => field ??= new(library);
 
     public Update Update { get; } = new(library, optimizer);
@@ -176,6 +178,12 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
 
     /// <inheritdoc/>
     public void CrossEntropyGradient(in CrossEntropyGradientArguments call) => kernels.CrossEntropy.Gradient(stream, kernels.Step, call);
+
+    /// <inheritdoc/>
+    public void PreferenceSums(in PreferenceSumsArguments call) => kernels.Preference.Sums(stream, call);
+
+    /// <inheritdoc/>
+    public void PreferenceWeights(in PreferenceWeightsArguments call) => kernels.Preference.Weights(stream, call);
 
     /// <inheritdoc/>
     public void SquaredSum(in SquaredSumArguments call) =>

@@ -42,6 +42,9 @@ public sealed record PlanRequest(
     /// <summary>Whether each target has a weight of its own, which chunks' tables hold.</summary>
     public bool TargetWeights { get; init; }
 
+    /// <summary>Whether a row's documents are pairs, whose loss is one of the sums of both.</summary>
+    public bool Pairs { get; init; }
+
     /// <summary>By which attention is computed, of geometries and layers that it is for; null: by our own kernels.</summary>
     public AttentionByCudnn? Attention { get; init; }
 

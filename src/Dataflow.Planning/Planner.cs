@@ -147,6 +147,7 @@ public static class Planner
             .. StepFacts.AdapterOf(workload),
             .. StepFacts.CacheOf(workload),
             .. StepFacts.WeightsOf(workload),
+            .. StepFacts.PairsOf(workload),
             .. StepFacts.AttentionOf(workload),
         ];
     }

@@ -128,6 +128,12 @@ internal static class KernelDispatch
             case CrossEntropyGradientCall c:
                 stream.Launch(CrossEntropyGradientArguments.Of(c, at));
                 break;
+            case PreferenceSumsCall c:
+                stream.Launch(PreferenceSumsArguments.Of(c, at));
+                break;
+            case PreferenceWeightsCall c:
+                stream.Launch(PreferenceWeightsArguments.Of(c, at));
+                break;
             default:
                 throw new InvalidOperationException($"no kernel is bound to {call.Kernel}");
         }

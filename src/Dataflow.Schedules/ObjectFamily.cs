@@ -47,6 +47,9 @@ public sealed class ObjectFamily
     /// <summary>The losses of all chunks.</summary>
     public static readonly ObjectFamily Losses = new("loss", "losses");
 
+    /// <summary>What all pairs of a step are compared by, and their sums of log-probabilities.</summary>
+    public static readonly ObjectFamily Pairs = new("pairs", "pairs");
+
     /// <summary>Logits of the tokens that are asked for, or those of a block of the vocabulary.</summary>
     public static readonly ObjectFamily Logits = new("logits", "logits");
 

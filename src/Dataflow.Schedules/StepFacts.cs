@@ -25,6 +25,8 @@ public static class StepFacts
     private const string AdapterName = "adapter";
     private const string WeightsName = "target_weights";
     private const string Weighted = "fp32";
+    private const string PairsName = "pairs";
+    private const string Compared = "fp64";
     private const string AttentionName = "attention";
     private const string ByCudnn = "cudnn ";
     private const char Between = 'x';
@@ -51,6 +53,10 @@ public static class StepFacts
     public static IEnumerable<KeyValuePair<string, string>> WeightsOf(Workload workload) =>
         workload.Geometry.TargetWeights ? [new(WeightsName, Weighted)] : [];
 
+    /// <summary>The type in which pairs of documents are compared, where documents are pairs.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> PairsOf(Workload workload) =>
+        workload.Geometry.Pairs ? [new(PairsName, Compared)] : [];
+
     /// <summary>Who computes attention, where it is not our own kernels alone: "cudnn 9.28.1 sm90".</summary>
     public static IEnumerable<KeyValuePair<string, string>> AttentionOf(Workload workload) =>
         workload.Geometry.Cudnn is { } target ? [new(AttentionName, ByCudnn + target)] : [];
@@ -65,19 +71,21 @@ public static class StepFacts
     public static string? Read(Schedule schedule, ModelConfig model, out Workload? workload)
     {
         workload = null;
-        string[] mayBe = [OptimizerName, CacheName, FrozenName, AdapterName, WeightsName, AttentionName];
+        string[] mayBe = [OptimizerName, CacheName, FrozenName, AdapterName, WeightsName, PairsName, AttentionName];
         var optional = schedule.Facts.Where(f => mayBe.Contains(f.Key)).ToList();
         var named = schedule.Facts.Except(optional).Select(f => f.Key);
         if (
             optional.DistinctBy(f => f.Key).Count() != optional.Count
             || optional.Any(f => f.Key == OptimizerName && f.Value == Optimizer.AdamW.Name)
             || optional.Any(f => f.Key == WeightsName && f.Value != Weighted)
+            || optional.Any(f => f.Key == PairsName && f.Value != Compared)
             || !named.Order(StringComparer.Ordinal).SequenceEqual(Names.Order(StringComparer.Ordinal))
         )
         {
             return $"the facts of a step are {string.Join(", ", Names)}, each once, {OptimizerName} if it is not {Optimizer.AdamW}, "
                 + $"{FrozenName} where tensors are frozen, {AdapterName} where there is one, {CacheName} where sequences are continued, "
-                + $"{WeightsName} {Weighted} where targets have weights, and {AttentionName} where it is not by our own kernels";
+                + $"{WeightsName} {Weighted} where targets have weights, {PairsName} {Compared} where documents are pairs, and "
+                + $"{AttentionName} where it is not by our own kernels";
         }
 
         var facts = schedule.Facts.ToDictionary(f => f.Key, f => f.Value);
@@ -140,6 +148,7 @@ public static class StepFacts
         {
             Cache = cache,
             TargetWeights = facts.ContainsKey(WeightsName),
+            Pairs = facts.ContainsKey(PairsName),
             Cudnn = cudnn,
         };
         workload = new Workload(model, recipe, geometry, kind) { Optimizer = optimizer };

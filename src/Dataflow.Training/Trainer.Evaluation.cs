@@ -55,6 +55,38 @@ public sealed partial class Trainer
         return counted > 0 ? total / divisors : throw NothingCounts("the validation data");
     }
 
+    /// <summary>What the pairs of all rows of a source come to with what is trained as it is.</summary>
+    /// <param name="source">The data.</param>
+    /// <param name="stop">Asked before each evaluation step.</param>
+    /// <param name="each">Told of each pair.</param>
+    /// <returns>Null if it was stopped.</returns>
+    /// <exception cref="InvalidOperationException">The rows are not of pairs, or the trainer was made without an evaluation
+    /// step.</exception>
+    public PreferenceReport? EvaluatePairs(ITokenSource source, Func<bool> stop, Action<PairResult>? each = null)
+    {
+        var found = pairs ?? throw new InvalidOperationException("the workload is not of pairs");
+        int most = Math.Min(workload.Geometry.Rows, source.RowCount);
+        PreferenceReport total = default;
+        using var trained = TrainedInPlace();
+        for (long first = 0; first < source.RowCount; first += most)
+        {
+            if (stop())
+            {
+                return null;
+            }
+
+            int[] rows = [.. Enumerable.Range((int)first, (int)Math.Min(most, source.RowCount - first))];
+            Evaluated(source, rows);
+            total = total.With(found.Report);
+            foreach (var pair in each is null ? [] : found.Results)
+            {
+                each!(pair);
+            }
+        }
+
+        return total;
+    }
+
     /// <summary>The loss of each row of a source with what is trained as it is, in nats, summed over its counted targets.</summary>
     /// <param name="source">As many rows as a step takes, or fewer.</param>
     /// <param name="sums">A place for each of them.</param>

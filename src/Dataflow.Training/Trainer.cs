@@ -20,6 +20,7 @@ namespace Dataflow.Training;
 /// <param name="Skipped">
 /// Where the step was skipped: the first of its values that was not finite. Weights and optimizer state are as they were before it.
 /// </param>
+/// <param name="Preferences">What its pairs came to, where its rows are of pairs.</param>
 public readonly record struct StepReport(
     int Step,
     double Loss,
@@ -27,7 +28,8 @@ public readonly record struct StepReport(
     int CountedTargets,
     TimeSpan Duration,
     double? GradientNorm = null,
-    NonFiniteValue? Skipped = null
+    NonFiniteValue? Skipped = null,
+    PreferenceReport? Preferences = null
 )
 {
     /// <summary>Tokens per second of the step.</summary>
@@ -48,6 +50,7 @@ public sealed partial class Trainer
     private readonly int[] table;
     private readonly ObjectId[] tableObjects;
     private readonly float[] losses;
+    private readonly StepPairs? pairs;
     private readonly GradientNorms norms;
     private readonly StepDiagnosis diagnosis;
     private readonly Executor? evaluation;
@@ -61,7 +64,15 @@ public sealed partial class Trainer
     /// <param name="device">Made for this schedule.</param>
     /// <param name="evaluation">The plan's evaluation step on the same arenas, if rows are to be evaluated.</param>
     /// <param name="seed">Of stochastic rounding.</param>
-    public Trainer(Workload workload, Schedule schedule, IDevice device, Executor? evaluation = null, ulong seed = 0)
+    /// <param name="preference">The loss of pairs, where rows are of these.</param>
+    public Trainer(
+        Workload workload,
+        Schedule schedule,
+        IDevice device,
+        Executor? evaluation = null,
+        ulong seed = 0,
+        PreferenceLoss? preference = null
+    )
     {
         (this.evaluation, this.seed) = (evaluation, seed);
         (this.workload, this.schedule) = (workload, schedule);
@@ -83,6 +94,7 @@ public sealed partial class Trainer
                 ),
         ];
         losses = new float[geometry.ChunksPerRound * geometry.Rounds];
+        pairs = geometry.Pairs ? new StepPairs(geometry, preference ?? new PreferenceLoss(PreferenceKind.Sigmoid)) : null;
         var objects = new StoredObjects(workload);
         Weights = parameters = new ObjectWeights(state, workload.Model, objects, workload.Recipe.Parameters, ObjectFamily.Weights);
         var pieces = new PieceStates(schedule, workload).ByOwner;
@@ -234,7 +246,8 @@ public sealed partial class Trainer
         }
 
         var skipped = isFinite ? null : SkipOrThrow(source, rows, arguments, (loss, norm));
-        return new StepReport(StepsDone, loss, (long)rows.Length * workload.Geometry.Seqlen, counted, clock.Elapsed, norm, skipped);
+        long tokens = (long)rows.Length * workload.Geometry.Seqlen;
+        return new StepReport(StepsDone, loss, tokens, counted, clock.Elapsed, norm, skipped, pairs?.Report);
     }
 
     /// <summary>Finds out where a step's value that is not finite arose, if its state is as it was before the step.</summary>
@@ -267,10 +280,15 @@ public sealed partial class Trainer
     private static UserErrorException NothingCounts(string what) =>
         new($"no target of {what} counts: its documents have one token each, or a loss mask leaves all out; give rows with others");
 
-    /// <summary>The sum of the counted targets' losses, each times its weight.</summary>
+    /// <summary>The sum of the counted targets' losses, each times its weight; of pairs the sum of theirs.</summary>
     private double Run(Executor steps, in StepArguments arguments)
     {
         steps.RunStep(arguments);
+        if (pairs is not null)
+        {
+            return pairs.Read(state);
+        }
+
         state.Read(new ObjectId(ObjectFamily.Losses), Bytes.Zero, MemoryMarshal.AsBytes(losses.AsSpan()));
         return losses.Sum(l => (double)l);
     }
@@ -280,6 +298,7 @@ public sealed partial class Trainer
         var geometry = workload.Geometry;
         int counted = 0;
         double weights = 0;
+        pairs?.Begin();
         for (int r = 0; r < geometry.Rounds; r++)
         {
             // Of fewer rows than the step's the last rounds have fewer, or padding alone.
@@ -287,6 +306,7 @@ public sealed partial class Trainer
             var mine = rows.Slice(first, Math.Min(geometry.RowsOf(new Round(r)), rows.Length - first));
             counted += tables.Write(source, mine, table, geometry.ChunksPerRound);
             weights += tables.WeightSum;
+            pairs?.Add(new Round(r), source, mine, tables.TargetsOf);
             for (int c = 0; c < geometry.ChunksPerRound; c++)
             {
                 var ints = table.AsSpan(c * tables.TableInts, tables.TableInts);
@@ -294,7 +314,8 @@ public sealed partial class Trainer
             }
         }
 
-        double divisor = counted == 0 ? 0 : source.DivisorOf(rows, counted, weights);
+        pairs?.Write(state);
+        double divisor = counted == 0 ? 0 : pairs?.Count ?? source.DivisorOf(rows, counted, weights);
         return counted == 0 || (divisor > 0 && float.IsFinite((float)divisor) && float.IsFinite(1f / (float)divisor))
             ? (counted, divisor)
             : throw new UserErrorException(

@@ -39,3 +39,6 @@ public sealed class WatchTests : WatchConformance<SelectedDevice>;
 public sealed class TargetWeightTests : TargetWeightConformance<SelectedDevice>;
 
 public sealed class AccumulationTests : AccumulationConformance<SelectedDevice>;
+
+[Trait("Slow", "true")]
+public sealed class PreferenceTests : PreferenceConformance<SelectedDevice>;

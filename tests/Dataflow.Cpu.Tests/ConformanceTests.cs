@@ -72,3 +72,6 @@ public sealed class AdapterFamilyTests : AdapterFamilyConformance<CpuDevices>;
 
 [Trait("Slow", "true")]
 public sealed class AdapterDropoutTests : AdapterDropoutConformance<CpuDevices>;
+
+[Trait("Slow", "true")]
+public sealed class PreferenceTests : PreferenceConformance<CpuDevices>;

@@ -107,3 +107,6 @@ public sealed class AdapterFamilyTests : AdapterFamilyConformance<EmulatedDevice
 
 [Trait("Slow", "true")]
 public sealed class AdapterDropoutTests : AdapterDropoutConformance<EmulatedDevices>;
+
+[Trait("Slow", "true")]
+public sealed class PreferenceTests : PreferenceConformance<EmulatedDevices>;

@@ -32,6 +32,10 @@ public class KernelWorkTests
         var ofContinued = new BlockPrograms(Model, Recipe.Bf16, continued);
         yield return (ofContinued.Kinds[0].Forward(SaveSet.None), continued, null);
         yield return (ofContinued.Logits(null), continued, null);
+        var pairs = Uncut with { Pairs = true };
+        var ofPairs = new BlockPrograms(Model, Recipe.Bf16, pairs);
+        yield return (ofPairs.HeadLoss(new VocabularyBlock(0)), pairs, null);
+        yield return (ofPairs.HeadBackward(new VocabularyBlock(0)), pairs, null);
         foreach (var geometry in new[] { Uncut, Cut })
         {
             var programs = new BlockPrograms(Model, Recipe.Bf16, geometry);

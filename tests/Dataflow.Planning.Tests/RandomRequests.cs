@@ -3,8 +3,8 @@ using Dataflow.Model;
 namespace Dataflow.Planning.Tests;
 
 /// <summary>
-/// Requests of all shapes: layers alike or not, tied or not, the vocabulary cut or not, QK-norm or not, packed rows, long rows, rows that
-/// chunks do not divide, tight or roomy budgets.
+/// Requests of all shapes: layers alike or not, tied or not, the vocabulary cut or not, QK-norm or not, packed rows, rows of pairs, long
+/// rows, rows that chunks do not divide, tight or roomy budgets.
 /// </summary>
 internal static class RandomRequests
 {
@@ -37,7 +37,10 @@ internal static class RandomRequests
             pins = pins with { VocabularyBlocks = new VocabularyRows(model.VocabSize, random.Next(1, 5)).Count };
         }
 
-        return new PlanRequest(model, recipe, kind, seqlen, rows, pins, budget, saved);
+        return new PlanRequest(model, recipe, kind, seqlen, rows, pins, budget, saved)
+        {
+            Pairs = seed % 5 == 2 && seqlen >= PairTable.LeastTokens,
+        };
     }
 
     /// <summary>

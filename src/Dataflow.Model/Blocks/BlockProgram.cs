@@ -127,6 +127,9 @@ public static class Roles
     /// <summary>Losses of the step, one fp32 per round and chunk.</summary>
     public const string Loss = "loss";
 
+    /// <summary>What a round's pairs are compared by, and their sums.</summary>
+    public const string Pairs = "p";
+
     /// <summary>Logits, or those of a block of the vocabulary, where they are the step's result.</summary>
     public const string Logits = "logits";
 

@@ -11,6 +11,7 @@ public sealed class BlockPrograms
     private readonly ModelConfig model;
     private readonly Recipe recipe;
     private readonly bool weighted;
+    private readonly bool paired;
     private readonly ProgramLayout layout;
     private readonly Dictionary<(string, int), BlockProgram> cache = [];
     private readonly int[] kindOf;
@@ -19,8 +20,8 @@ public sealed class BlockPrograms
     /// <summary>Lays out parameters for a workload; programs are made when first asked for.</summary>
     public BlockPrograms(ModelConfig model, Recipe recipe, Geometry geometry)
     {
-        (this.model, this.recipe, weighted) = (model, recipe, geometry.TargetWeights);
-        Vocabulary = new VocabularyRows(model.VocabSize, geometry.VocabularyBlocks);
+        (this.model, this.recipe, weighted, paired) = (model, recipe, geometry.TargetWeights, geometry.Pairs);
+        Vocabulary = new VocabularyRows(model.VocabSize, geometry.VocabularyBlocks) { TwoPasses = paired };
         EmbeddingLayouts = RowLayouts(WeightName.EmbeddingTable);
         var head = ParameterLayout.Head(model).Parts();
         HeadLayout = Vocabulary.AreCut ? ParameterLayout.HeadNorm(model) : head[0];
@@ -173,10 +174,10 @@ public sealed class BlockPrograms
         int rows = block is { } b ? Vocabulary.RowsOf(b) : model.VocabSize;
         if (!cache.TryGetValue((name, rows), out var program))
         {
-            var calls = WithWideBias(Weighted(callsOf(model)));
-            program = layout.Lay(calls, WithWideBias(Weighted(pass(model))), ImmutableDictionary<TensorName, Bytes>.Empty, rows);
+            var calls = WithWideBias(Paired(Weighted(callsOf(model))));
+            program = layout.Lay(calls, WithWideBias(Paired(Weighted(pass(model)))), ImmutableDictionary<TensorName, Bytes>.Empty, rows);
             cache[(name, rows)] = program = bySubChunk
-                ? program with { SubChunkCalls = calls.Count(c => c is not CrossEntropyLossCall) }
+                ? program with { SubChunkCalls = calls.Count(c => c is not (CrossEntropyLossCall or PreferenceSumsCall)) }
                 : program;
         }
 
@@ -196,6 +197,44 @@ public sealed class BlockPrograms
                         CrossEntropyLossCall loss => loss with { Weights = TensorName.TargetWeights },
                         CrossEntropyGradientCall block => block with { Weights = TensorName.TargetWeights },
                         _ => call,
+                    }
+                ),
+            ];
+
+    /// <summary>
+    /// Where documents are pairs, sums of log-probabilities are in the place of the loss, and what follows from those of a pair is the
+    /// weight of its targets.
+    /// </summary>
+    private ImmutableArray<KernelCall> Paired(ImmutableArray<KernelCall> calls) =>
+        !paired
+            ? calls
+            :
+            [
+                .. calls.SelectMany(call =>
+                    call switch
+                    {
+                        CrossEntropyLossCall loss =>
+                        [
+                            new PreferenceSumsCall
+                            {
+                                Targets = loss.Targets,
+                                Sequences = TensorName.Sequences,
+                                Statistics = loss.Statistics,
+                                Pairs = TensorName.Pairs,
+                            },
+                        ],
+                        CrossEntropyGradientCall gradient => new KernelCall[]
+                        {
+                            new PreferenceWeightsCall
+                            {
+                                Targets = gradient.Targets,
+                                Sequences = TensorName.Sequences,
+                                Pairs = TensorName.Pairs,
+                                Weights = TensorName.PairWeights,
+                            },
+                            gradient with { Weights = TensorName.PairWeights },
+                        },
+                        _ => [call],
                     }
                 ),
             ];

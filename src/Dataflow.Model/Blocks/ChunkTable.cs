@@ -7,8 +7,8 @@ namespace Dataflow.Model;
 /// id; then, for each attention window that layers have, the first key within it; then, where positions are learned, each token's place in
 /// its document, and the order by these; then, for each kind of rotary positions that a document's length changes, which of the chunk's
 /// frequencies are each token's; then, where sequences are continued, the row of the cache that is each token's own, its number in the
-/// chunk less its position, and the tokens whose logits are asked for; then, where targets have weights, these, as fp32; and, behind all
-/// arrays, the frequencies.
+/// chunk less its position, and the tokens whose logits are asked for; then, where targets have weights, these, as fp32; then, where
+/// documents are pairs, each token's document, numbered in the round; and, behind all arrays, the frequencies.
 /// </summary>
 public static class ChunkTable
 {
@@ -80,6 +80,13 @@ public static class ChunkTable
     public static int TargetWeightsArray(ModelConfig model, Geometry geometry) =>
         RotaryArray(model) + Lengthened(model).Length + CacheArrays(geometry);
 
+    /// <summary>Offset of the numbers of the tokens' documents, where these are pairs.</summary>
+    public static Bytes Sequences(ModelConfig model, Geometry geometry) => Array(geometry, SequencesArray(model, geometry));
+
+    /// <summary>Place of these among the arrays.</summary>
+    public static int SequencesArray(ModelConfig model, Geometry geometry) =>
+        TargetWeightsArray(model, geometry) + (geometry.TargetWeights ? 1 : 0);
+
     /// <summary>Offset of the frequencies.</summary>
     public static Bytes RotarySets(ModelConfig model, Geometry geometry, LayerKind kind)
     {
@@ -109,7 +116,7 @@ public static class ChunkTable
     private static int RotaryArray(ModelConfig model) => WindowsArray + Windows(model).Length + (model.LearnedPositions is null ? 0 : 2);
 
     private static int Arrays(ModelConfig model, Geometry geometry) =>
-        TargetWeightsArray(model, geometry) + (geometry.TargetWeights ? 1 : 0);
+        SequencesArray(model, geometry) + (geometry.Pairs ? 1 : 0);
 
     private static int CacheArrays(Geometry geometry) => geometry.Cache is null ? 0 : 3;
 

@@ -37,6 +37,13 @@ public sealed record Geometry(
     public bool TargetWeights { get; init; }
 
     /// <summary>
+    /// Whether a row's documents are pairs, a preferred one and the other after it, whose loss is one of the sums of both: the head then
+    /// passes its rows twice, for the log-probabilities of a round, and for the gradients, which depend on those of a pair.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Pairs { get; init; }
+
+    /// <summary>
     /// The release of cuDNN, and the GPU, by which attention is computed wherever <see cref="CudnnCalls"/> has calls for it; null, and
     /// elsewhere: our own kernels. Rows are then one document each.
     /// </summary>

@@ -85,6 +85,11 @@ public static class GeometryLimits
                 + $"{vocabulary.Count}; give {vocabulary.Count}";
         }
 
+        if (geometry.Pairs && PairFault(model, geometry.Seqlen) is { } unpaired)
+        {
+            return unpaired;
+        }
+
         if (vocabulary.AreCut && !model.MayCutVocabulary)
         {
             string what = model.LearnedPositions is null ? "its head has a bias" : "its positions are learned";
@@ -104,6 +109,14 @@ public static class GeometryLimits
                 + $"planned; give larger chunks or a smaller step"
             : null;
     }
+
+    /// <summary>What is in the way of pairs; null: nothing.</summary>
+    public static string? PairFault(ModelConfig model, int seqlen) =>
+        seqlen < PairTable.LeastTokens ? $"rows have {seqlen} tokens, and a pair has at least {PairTable.LeastTokens}"
+        : model.MayCutVocabulary ? null
+        : $"a loss of pairs computes the head of {model.Name} in two passes, which is not there for heads with a bias, for learned "
+            + "positions, and for embeddings or heads that are adapted or trained otherwise than the rest; train another model, or "
+            + "leave embedding, final norm and head out of the adapter";
 
     private static string? Outside(string name, int value, int most) =>
         value < 1 || value > most ? $"{name} must be from 1 to {most}, found {value}" : null;

@@ -207,6 +207,15 @@ public enum TensorName
     /// <summary>[T] fp32, the weight of each target in the loss, where targets have some.</summary>
     TargetWeights,
 
+    /// <summary>[T] int32, the number of each token's document in its round, where documents are pairs.</summary>
+    Sequences,
+
+    /// <summary>What a round's pairs are compared by, and their sums of log-probabilities (<see cref="PairTable"/>).</summary>
+    Pairs,
+
+    /// <summary>[head tokens] fp32, the weight of each target that follows from the loss of its pair.</summary>
+    PairWeights,
+
     /// <summary>[T, 3 D] b, c and h of a gated convolution.</summary>
     ConvolutionInput,
 

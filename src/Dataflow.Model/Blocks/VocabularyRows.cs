@@ -20,8 +20,11 @@ public readonly record struct VocabularyRows(int VocabSize, int Wanted)
     /// <summary>Blocks there are: fewer than asked for where rounding up leaves nothing for the last ones.</summary>
     public int Count => (VocabSize + PerBlock - 1) / PerBlock;
 
-    /// <summary>The table is in more than one piece.</summary>
-    public bool AreCut => Count > 1;
+    /// <summary>The head passes its rows once for the loss and once for its gradient, although they may be one block.</summary>
+    public bool TwoPasses { get; init; }
+
+    /// <summary>The table is computed block by block, of which there is more than one or two passes are wanted.</summary>
+    public bool AreCut => Count > 1 || TwoPasses;
 
     /// <summary>In order of rows.</summary>
     public IEnumerable<VocabularyBlock> Blocks => Enumerable.Range(0, Count).Select(b => new VocabularyBlock(b));

@@ -98,6 +98,12 @@ public enum Kernel
     /// <summary>The gradient of a block's logits from statistics over the whole vocabulary.</summary>
     CrossEntropyGradient,
 
+    /// <summary>Adds log-probabilities of a chunk's targets to the sums of their documents, from statistics over the vocabulary.</summary>
+    PreferenceSums,
+
+    /// <summary>The weight of each target in the loss of its pair, from the sums of both.</summary>
+    PreferenceWeights,
+
     /// <summary>The optimizer's update of a run of a parameter object's elements, whichever optimizer it is.</summary>
     Update,
 

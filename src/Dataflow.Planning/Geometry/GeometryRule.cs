@@ -45,7 +45,8 @@ public static class GeometryRule
         CheckPositive(pins.ChunksPerRound, "--chunks-per-round");
         CheckPositive(pins.Rounds, "--rounds");
         CheckPositive(pins.VocabularyBlocks, "--vocabulary-blocks");
-        if (request.Optimizer.Fault(request.Model) is { } fault)
+        string? unpaired = request.Pairs ? GeometryLimits.PairFault(request.Model, request.Seqlen) : null;
+        if ((request.Optimizer.Fault(request.Model) ?? unpaired) is { } fault)
         {
             throw new UserErrorException(fault);
         }
@@ -341,6 +342,7 @@ public static class GeometryRule
         )
         {
             TargetWeights = request.TargetWeights,
+            Pairs = request.Pairs,
         };
     }
 

@@ -196,7 +196,9 @@ internal sealed partial class StepLowering
                 [
                     .. BlockOperands(b, c, r),
                     table.LogitStatistics(c, r, b.Index == 0 ? AccessMode.Write : AccessMode.ReadWrite),
-                    b == programs.Vocabulary.Last ? table.Loss(c, r) : default,
+                    b != programs.Vocabulary.Last ? default
+                        : geometry.Pairs ? table.Pairs(r, AccessMode.ReadWrite)
+                        : table.Loss(c, r),
                     table.Scratch(programs.HeadLoss(b).ScratchLength, AccessMode.Write),
                 ]);
             }
@@ -219,6 +221,7 @@ internal sealed partial class StepLowering
                     .. BlockOperands(b, c, r),
                     table.LogitStatistics(c, r, AccessMode.Read),
                     table.GradHead(c, r, b == programs.Vocabulary.Last ? AccessMode.Write : AccessMode.ReadWrite),
+                    table.Pairs(r, AccessMode.Read),
                     EndGradients(Roles.HeadBlockGradients, owner, gradients),
                     .. stream,
                     table.Scratch(programs.HeadBackward(b).ScratchLength, AccessMode.Write),

@@ -26,9 +26,17 @@ internal static class ObjectFamilies
     public static readonly ObjectRow Losses = new(ObjectFamily.Losses)
     {
         SlotLength = static w => new Bytes(4L * w.Chunks * w.Rounds),
-        SlotCount = static m => m.Sizes.Kind == WorkloadKind.Generation ? 0 : 1,
+        SlotCount = static m => m.Sizes.Kind == WorkloadKind.Generation || m.Geometry.Pairs ? 0 : 1,
         Life = static _ => Lifetime.Output,
         Homes = static (_, slots, length) => length * slots,
+    };
+
+    /// <summary>What the pairs of all rounds are compared by, which the runtime writes, and their sums, which it reads.</summary>
+    public static readonly ObjectRow Pairs = new(ObjectFamily.Pairs)
+    {
+        SlotLength = static w => w.Workload.Geometry.Pairs ? PairTable.Size(w.Workload.Geometry) * w.Rounds : Bytes.Zero,
+        SlotCount = static m => m.Geometry.Pairs ? 1 : 0,
+        Life = static _ => Lifetime.State,
     };
 
     /// <summary>
@@ -220,6 +228,7 @@ internal static class ObjectFamilies
         Scratch,
         Tables,
         Losses,
+        Pairs,
         Logits,
         Norms,
         Weights,

@@ -130,6 +130,15 @@ internal sealed class ObjectTable(SizedResidency sized, ImmutableArray<Pool> poo
             Length = new Bytes(4),
         };
 
+    /// <summary>What a round's pairs are compared by, and their sums; no use where there are none.</summary>
+    public Use Pairs(Round r, AccessMode mode) =>
+        !geometry.Pairs ? default
+        : Only(Roles.Pairs, ObjectFamilies.Pairs, mode) with
+        {
+            Offset = PairTable.Size(geometry) * r.Index,
+            Length = PairTable.Size(geometry),
+        };
+
     /// <summary>The sum of squares of one parameter object's gradient.</summary>
     public Use Norm(ParameterOwner owner) =>
         Only(Roles.Norm, ObjectFamilies.Norms, AccessMode.Write) with

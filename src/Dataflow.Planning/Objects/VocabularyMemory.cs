@@ -119,10 +119,11 @@ internal static class VocabularyMemory
 
     /// <summary>
     /// Homes of gradients of the head's input. They come in the same order for every block, so that all leave; but for the last block they
-    /// are used up, and with two blocks that is before all but one slot are wanted for others.
+    /// are used up, and with two blocks that is before all but one slot are wanted for others, with one block at once: none leaves.
     /// </summary>
     public static Bytes GradHeadHomes(SizedResidency m, int slots, Bytes length) =>
-        slots == 0 || slots >= m.Chunks ? Bytes.Zero : length * (m.Programs.Vocabulary.Count == 2 ? m.Chunks - slots + 1 : m.Chunks);
+        slots == 0 || slots >= m.Chunks || m.Programs.Vocabulary.Count == 1 ? Bytes.Zero
+        : length * (m.Programs.Vocabulary.Count == 2 ? m.Chunks - slots + 1 : m.Chunks);
 
     /// <summary>Every gradient of a block is complete and used before the next one's begins.</summary>
     private static bool UsedUpAtOnce(SizedResidency m) => m.Sizes.UsesGradientsAtOnce && !m.Sizes.IsTied;

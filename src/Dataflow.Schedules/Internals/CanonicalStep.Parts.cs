@@ -35,7 +35,7 @@ internal sealed partial class CanonicalStep
                 Accumulate(Roles.LogitStatistics, Statistics(c, r), 0, programs.LogitStatisticsSize.Value);
                 if (b == programs.Vocabulary.Last)
                 {
-                    Loss(c, r);
+                    LossOrSums(c, r);
                 }
 
                 Scratch(programs.HeadLoss(b).ScratchLength, AccessMode.Write);
@@ -50,6 +50,7 @@ internal sealed partial class CanonicalStep
                 HeadBlock(b, c, r);
                 Add(Roles.LogitStatistics, Statistics(c, r), 0, programs.LogitStatisticsSize.Value, AccessMode.Read);
                 Accumulate(Roles.GradHead, new ObjectId(ObjectFamily.GradHeads) { Chunk = c, Round = r }, 0, programs.GradHeadSize.Value);
+                Pairs(r, AccessMode.Read);
                 Accumulate(Roles.HeadBlockGradients, Gradients(MatrixOf(b).Owner), 0, GradientsOf(MatrixOf(b).Layout));
                 if (b.Index == 0)
                 {
@@ -146,6 +147,25 @@ internal sealed partial class CanonicalStep
         Add(Roles.Input, Stream(model.LayerCount, c, r), 0, programs.StreamSize.Value, AccessMode.Read);
         Weights(Roles.Weights, ParameterOwner.Head, programs.HeadLayout);
         Weights(Roles.HeadBlock, MatrixOf(b).Owner, MatrixOf(b).Layout);
+    }
+
+    private void LossOrSums(Chunk c, Round r)
+    {
+        if (geometry.Pairs)
+        {
+            Pairs(r, AccessMode.ReadWrite);
+        }
+        else
+        {
+            Loss(c, r);
+        }
+    }
+
+    /// <summary>What a round's pairs are compared by.</summary>
+    private void Pairs(Round r, AccessMode mode)
+    {
+        long length = geometry.Pairs ? PairTable.Size(geometry).Value : 0;
+        Add(Roles.Pairs, new ObjectId(ObjectFamily.Pairs), length * r.Index, length, mode);
     }
 
     private void Loss(Chunk c, Round r) =>

@@ -336,8 +336,8 @@ internal sealed class StepRule
         );
         bool generates = workload.Kind == WorkloadKind.Generation;
         var sources = workload.Model.Layers.Select(workload.Model.KvSourceOf).Distinct();
-        Demand("state", schedule.State, generates ? sources.Select(CacheOf) : []);
-        Demand("output", schedule.Outputs, generates ? LogitsOf(workload) : [new ObjectId(ObjectFamily.Losses)]);
+        Demand("state", schedule.State, generates ? sources.Select(CacheOf) : geometry.Pairs ? [new(ObjectFamily.Pairs)] : []);
+        Demand("output", schedule.Outputs, generates ? LogitsOf(workload) : geometry.Pairs ? [] : [new(ObjectFamily.Losses)]);
         Demand(
             "output",
             schedule.Outputs,
@@ -348,7 +348,7 @@ internal sealed class StepRule
         DemandOnly(
             "state",
             schedule.State,
-            generates ? [ObjectFamily.Weights, ObjectFamily.Windows] : [ObjectFamily.Weights, ObjectFamily.Moments]
+            generates ? [ObjectFamily.Weights, ObjectFamily.Windows] : [ObjectFamily.Weights, ObjectFamily.Moments, ObjectFamily.Pairs]
         );
         DemandOnly("input", schedule.Inputs, ObjectFamily.Tables);
         DemandOnly(

@@ -7,7 +7,8 @@ internal static class TensorTerms
 {
     /// <summary>
     /// Whether all of it is written and is to be finite: not what kernels keep between their stages, nor running maxima, which begin at
-    /// minus infinity, nor the statistics of logits, where NaN stands for a target whose block is still to come.
+    /// minus infinity, nor the statistics of logits, where NaN stands for a target whose block is still to come, nor sums of pairs, which
+    /// are fp64.
     /// </summary>
     public static bool IsLookedAt(TensorName tensor) =>
         tensor
@@ -19,6 +20,7 @@ internal static class TensorTerms
                 or TensorName.AttentionTotals
                 or TensorName.GradQuerySums
                 or TensorName.LogitStatistics
+                or TensorName.Pairs
             );
 
     /// <summary>What an operand that a call wrote holds afterwards: backwards of activations replace what they are given.</summary>

@@ -60,4 +60,14 @@ public interface ITokenSource
     /// <param name="counted">How many of their targets count.</param>
     /// <param name="weights">The sum of the weights of those.</param>
     double DivisorOf(ReadOnlySpan<int> rows, int counted, double weights) => counted;
+
+    /// <summary>
+    /// Whether a row's documents are pairs: the preferred one, and the other after it. Their loss is then a <see cref="PreferenceLoss"/>.
+    /// </summary>
+    bool HasPairs => false;
+
+    /// <summary>The sum of the reference's log-probabilities of a document's counted targets, where <see cref="HasPairs"/>.</summary>
+    /// <param name="row">From 0 to <see cref="RowCount"/> - 1.</param>
+    /// <param name="document">Among the row's, from 0.</param>
+    double ReferenceOf(int row, int document) => 0;
 }

@@ -37,6 +37,9 @@ public sealed class TokenTableWriter
     private readonly byte[] _mask;
     private readonly float[] _weights;
     private readonly int? _weightsArray;
+    private readonly int? _sequencesArray;
+    private readonly int _sequencesOfRow;
+    private readonly int[] _targetsOf = [];
     private readonly long[] _sortKeys;
     private readonly bool _countsPositions;
     private readonly bool _wholeRows;
@@ -74,6 +77,13 @@ public sealed class TokenTableWriter
         _countsPositions = model.LearnedPositions is not null;
         _wholeRows = geometry.Cudnn is not null;
         _weightsArray = geometry.TargetWeights ? ChunkTable.TargetWeightsArray(model, geometry) : null;
+        if (geometry.Pairs)
+        {
+            _sequencesArray = ChunkTable.SequencesArray(model, geometry);
+            _sequencesOfRow = PairTable.SequencesOfRow(geometry);
+            _targetsOf = new int[PairTable.Sequences(geometry)];
+        }
+
         foreach (var kind in model.Kinds.DistinctBy(model.PositionsOf).Where(k => model.PositionsOf(k).DependOnLength))
         {
             _rotary.Add(new RotarySetWriter(model, model.PositionsOf(kind), geometry, ChunkTable.RotarySets(model, geometry, kind)));
@@ -87,6 +97,9 @@ public sealed class TokenTableWriter
 
     /// <summary>The sum of the weights of the targets that counted in the last call.</summary>
     public double WeightSum { get; private set; }
+
+    /// <summary>Where documents are pairs: how many targets counted in the last call in each document of the round.</summary>
+    public ReadOnlySpan<int> TargetsOf => _targetsOf;
 
     private int PositionsArray => ChunkTable.WindowsArray + _windows.Length;
 
@@ -118,6 +131,7 @@ public sealed class TokenTableWriter
         int counted = 0;
         long token = 0;
         WeightSum = 0;
+        _targetsOf.AsSpan().Clear();
         _rotary.ForEach(r => r.Begin());
         foreach (int row in rows)
         {
@@ -129,6 +143,7 @@ public sealed class TokenTableWriter
         {
             Put(tables, stride, token, id: 0, NotCounted, (token, 1));
             PutWeight(tables, stride, token, 0);
+            PutSequence(tables, stride, token, NotCounted);
         }
 
         for (int chunk = 0; chunk < chunks; chunk++)
@@ -155,6 +170,7 @@ public sealed class TokenTableWriter
             );
         }
 
+        CheckPairs(source, row, documents);
         bool masked = source.ReadMask(row, _mask);
         ReadWeights(source, row);
         int inputs = source.InputsOf(row);
@@ -163,6 +179,7 @@ public sealed class TokenTableWriter
         for (int d = 0; begin < inputs; d++)
         {
             int end = documents is null ? inputs : begin + documents[d];
+            int sequence = (int)(firstToken / _seqlen * _sequencesOfRow) + d;
             CheckWithinGroup(row, firstToken + begin, firstToken + end);
             for (int i = begin; i < end; i++)
             {
@@ -170,6 +187,8 @@ public sealed class TokenTableWriter
                 counted += counts ? 1 : 0;
                 WeightSum += counts ? _weights[i] : 0;
                 PutWeight(tables, stride, firstToken + i, counts ? _weights[i] : 0);
+                PutSequence(tables, stride, firstToken + i, sequence);
+                CountInSequence(sequence, counts);
                 Put(tables, stride, firstToken + i, _row[i], counts ? _row[i + 1] : NotCounted, (firstToken + begin, end - begin));
             }
 
@@ -180,9 +199,26 @@ public sealed class TokenTableWriter
         {
             Put(tables, stride, firstToken + i, id: 0, NotCounted, (firstToken + i, 1));
             PutWeight(tables, stride, firstToken + i, 0);
+            PutSequence(tables, stride, firstToken + i, NotCounted);
         }
 
         return counted;
+    }
+
+    /// <summary>A loss of pairs has to have pairs, and each of their documents something to compare.</summary>
+    private void CheckPairs(ITokenSource source, int row, IReadOnlyList<int>? documents)
+    {
+        if (source.HasPairs != _sequencesArray is not null)
+        {
+            throw new InvalidOperationException(
+                $"the rows {(source.HasPairs ? "are" : "are not")} of pairs, and the step was planned otherwise: ask for Pairs");
+        }
+
+        if (source.HasPairs && (documents is null || documents.Count % 2 != 0 || documents.Any(d => d < PairTable.LeastTokens / 2)))
+        {
+            throw new UserErrorException(
+                $"row {row} does not consist of pairs of documents of at least {PairTable.LeastTokens / 2} tokens each; give whole pairs");
+        }
     }
 
     private void ReadWeights(ITokenSource source, int row)
@@ -211,6 +247,23 @@ public sealed class TokenTableWriter
         {
             var (chunk, index) = Math.DivRem(token, _chunkTokens);
             tables[(int)((chunk * stride) + ((long)array * _chunkTokens) + index)] = BitConverter.SingleToInt32Bits(weight);
+        }
+    }
+
+    private void PutSequence(Span<int> tables, int stride, long token, int sequence)
+    {
+        if (_sequencesArray is { } array)
+        {
+            var (chunk, index) = Math.DivRem(token, _chunkTokens);
+            tables[(int)((chunk * stride) + ((long)array * _chunkTokens) + index)] = sequence;
+        }
+    }
+
+    private void CountInSequence(int sequence, bool counts)
+    {
+        if (_sequencesArray is not null && counts)
+        {
+            _targetsOf[sequence]++;
         }
     }
 
