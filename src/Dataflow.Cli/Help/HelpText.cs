@@ -26,8 +26,10 @@ internal sealed class HelpText(TextWriter output, int width)
 
         Table("Arguments", [.. command.Arguments.Select(a => ($"<{a.Name}>", a.Description ?? ""))]);
         var options = command.Options.Where(o => !o.Hidden).ToList();
-        Table("Options", [.. options.Where(o => !OptionGroups.IsAdvanced(o) && !OptionGroups.IsOfAdapters(o)).Select(Row)]);
+        Func<Option, bool>[] apart = [OptionGroups.IsAdvanced, OptionGroups.IsOfAdapters, OptionGroups.IsOfPreferences];
+        Table("Options", [.. options.Where(o => !apart.Any(has => has(o))).Select(Row)]);
         Table("Adapters (LoRA)", [.. options.Where(OptionGroups.IsOfAdapters).Select(Row)]);
+        Table("Preferences (DPO)", [.. options.Where(OptionGroups.IsOfPreferences).Select(Row)]);
         Table("Advanced options", [.. options.Where(OptionGroups.IsAdvanced).Select(Row)]);
         Section(examples.Count == 1 ? "Example" : "Examples", examples);
         if (command.Subcommands.Count > 0)

@@ -42,6 +42,10 @@ internal static class OptionGroups
     public static bool IsOfAdapters(Option option) =>
         option.Name is "--adapter" or "--merge" || option.Name.StartsWith("--lora-", StringComparison.Ordinal);
 
+    /// <summary>Whether it is of pairs of answers.</summary>
+    public static bool IsOfPreferences(Option option) =>
+        option.Name is "--nll-share" or "--reference" || option.Name.StartsWith("--preference-", StringComparison.Ordinal);
+
     /// <summary>Whether it is one of them.</summary>
     public static bool IsAdvanced(Option option) => s_advanced.Contains(option.Name);
 }

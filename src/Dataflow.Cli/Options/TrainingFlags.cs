@@ -38,6 +38,7 @@ internal sealed class TrainingFlags(int defaultSteps)
     private readonly HyperparameterFlags hyperparameters = new();
     private readonly ScheduleFlags schedule = new();
     private readonly GroupFlags groups = new();
+    private readonly PreferenceFlags preferences = new();
     private readonly WatchFlags watch = new();
     private readonly Option<string?> export = Declare.Option<string?>(
         "--export",
@@ -143,6 +144,7 @@ internal sealed class TrainingFlags(int defaultSteps)
             .. hyperparameters.All,
             .. schedule.All,
             .. groups.All,
+            .. preferences.All,
             .. watch.All,
             validation,
             validateEvery,
@@ -220,6 +222,8 @@ internal sealed class TrainingFlags(int defaultSteps)
             Warmup = schedule.WarmUpOf(parsed),
             ScheduleOptions = schedule.Options(parsed),
             Groups = groups.Bind(parsed),
+            Preference = preferences.Bind(parsed),
+            Reference = preferences.ReferenceOf(parsed),
             Watch = watch.Bind(parsed),
             Export = parsed.GetValue(export),
             ExportType = parsed.GetValue(exportType),
@@ -263,6 +267,7 @@ internal sealed class TrainingFlags(int defaultSteps)
         }
 
         schedule.CheckNeeds(parsed);
+        preferences.CheckNeeds(parsed);
         parsed.Need(validateEvery, [validation, corpus.Split]);
         parsed.Need(overwrite, export);
         parsed.Need(exportType, export);

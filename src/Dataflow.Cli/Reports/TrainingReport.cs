@@ -110,9 +110,15 @@ internal sealed partial class TrainingReport(TextWriter output, Interruption int
             + (line.PredictedSeconds is { } seconds ? $" = {line.Step.Duration.TotalSeconds / seconds:0.00} x predicted" : "")
             + (isScheduled ? $"  lr {line.LearningRate:0.00e-0}" : "")
             + (line.Step.GradientNorm is { } norm ? $"  norm {norm:0.000}" : "")
-            + (line.Validation is { } held ? $"  validation {held.Loss:0.0000} in {held.Seconds:0.0} s" : ""));
+            + (line.Step.Preferences is { } pairs ? $"  {Compared(pairs)}" : "")
+            + (line.Validation is { } held ? $"  validation {held.Loss:0.0000} in {held.Seconds:0.0} s" : "")
+            + (line.Validation?.Preferences is { } measured ? $", {Compared(measured)}" : ""));
         Watched(line);
     }
+
+    private static string Compared(PreferenceReport pairs) =>
+        $"{pairs.Pairs:N0} pairs: rewards {pairs.RewardChosen:0.000} and {pairs.RewardRejected:0.000}, margin {pairs.Margin:0.000}, "
+            + $"accuracy {pairs.Accuracy:0.0%}";
 
     private void Finished(RunSummary summary)
     {

@@ -38,6 +38,7 @@ internal sealed class DocumentEncoder
             {
                 DocumentKind.Text => Text(passage),
                 DocumentKind.Completion => Completion(passage),
+                DocumentKind.Preference => Preference(passage),
                 _ => Turns(passage),
             };
         }
@@ -89,6 +90,29 @@ internal sealed class DocumentEncoder
         return trains
             ? new EncodedPassage(passage, ids, weights, Outcome.Kept)
             : new EncodedPassage(passage, [], null, Outcome.Untrained) { Reason = "its completion is empty" };
+    }
+
+    /// <summary>Prompt and chosen answer, then prompt and rejected answer.</summary>
+    private EncodedPassage Preference(Passage passage)
+    {
+        EncodedPassage Of(string text)
+        {
+            var one = passage with { Text = text };
+            return passage.IsOfTurns ? Turns(one) : Completion(one);
+        }
+
+        var (chosen, rejected) = (Of(passage.Text), Of(passage.Rejected!));
+        if (chosen.Outcome != Outcome.Kept || rejected.Outcome != Outcome.Kept || !HasTarget(chosen) || !HasTarget(rejected))
+        {
+            return new EncodedPassage(passage, [], null, Outcome.Untrained) { Reason = "one of its answers is empty, or all that there is" };
+        }
+
+        byte[] weights = [.. chosen.Weights!, .. rejected.Weights!];
+        weights[chosen.Ids.Count] = PreferenceDocuments.BeginsRejected;
+        return new EncodedPassage(passage, [.. chosen.Ids, .. rejected.Ids], weights, Outcome.Kept);
+
+        // The first token is nobody's target.
+        static bool HasTarget(in EncodedPassage one) => one.Weights.AsSpan(1).ContainsAnyExcept((byte)0);
     }
 
     private EncodedPassage Turns(Passage passage)

@@ -93,6 +93,23 @@ public sealed class DocumentRows : ITokenSource
     }
 
     /// <inheritdoc/>
+    public bool HasPairs => documents.Kind == DocumentKind.Preference;
+
+    /// <inheritdoc/>
+    public double ReferenceOf(int row, int document)
+    {
+        lock (reading)
+        {
+            return Filled(row).References[document];
+        }
+    }
+
+    /// <summary>The number of the document that a row has at a place.</summary>
+    /// <param name="row">From 0.</param>
+    /// <param name="place">Among the row's documents, from 0; where they are preferences, of which each is two of the row's, among those.</param>
+    public long NumberOf(int row, int place) => PiecesOf(row)[place].Document;
+
+    /// <inheritdoc/>
     public bool ReadMask(int row, Span<byte> counts)
     {
         lock (reading)
@@ -107,17 +124,22 @@ public sealed class DocumentRows : ITokenSource
         if (row != buffered)
         {
             buffered = -1;
-            int window = firsts.BinarySearch(row);
-            window = window >= 0 ? window : ~window - 1;
-            while (windows[window].Count == 0)
-            {
-                window++; // a window without rows begins where the next one does
-            }
-
-            buffer.Fill(documents, windows[window][row - firsts[window]], vocabulary);
+            buffer.Fill(documents, PiecesOf(row), vocabulary);
             buffered = row;
         }
 
         return buffer;
+    }
+
+    private ReadOnlySpan<Piece> PiecesOf(int row)
+    {
+        int window = firsts.BinarySearch(row);
+        window = window >= 0 ? window : ~window - 1;
+        while (windows[window].Count == 0)
+        {
+            window++; // a window without rows begins where the next one does
+        }
+
+        return windows[window][row - firsts[window]];
     }
 }

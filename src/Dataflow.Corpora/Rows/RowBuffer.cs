@@ -9,6 +9,7 @@ internal sealed class RowBuffer(RowSettings settings)
     private readonly int[] ids = new int[settings.Seqlen + 1];
     private readonly byte[] weights = new byte[settings.Seqlen + 1];
     private readonly List<int> lengths = [];
+    private readonly List<double> references = [];
     private bool hasWeights;
 
     /// <summary>Its ids: zeros behind the last.</summary>
@@ -20,11 +21,19 @@ internal sealed class RowBuffer(RowSettings settings)
     /// <summary>Lengths of its documents; null where attention crosses from one into the next.</summary>
     public IReadOnlyList<int>? Documents => settings.Cut == RowCut.Packed ? lengths : null;
 
+    /// <summary>Whether its documents are pairs.</summary>
+    public bool HasPairs { get; private set; }
+
+    /// <summary>What the reference makes of each document, where they are pairs.</summary>
+    public IReadOnlyList<double> References => references;
+
     /// <summary>Fills it.</summary>
     /// <exception cref="UserErrorException">An id is not of the vocabulary, or a file became unreadable.</exception>
     public void Fill(ITokenizedDocuments documents, ReadOnlySpan<Piece> pieces, int vocabulary)
     {
         lengths.Clear();
+        references.Clear();
+        HasPairs = documents.Kind == DocumentKind.Preference;
         hasWeights = documents.HasWeights;
         int at = 0;
         foreach (var piece in pieces)
@@ -37,7 +46,15 @@ internal sealed class RowBuffer(RowSettings settings)
                 documents.ReadWeights(piece.Document, piece.First, weights.AsSpan(at, piece.Length));
             }
 
-            lengths.Add(piece.Length);
+            if (HasPairs)
+            {
+                AddPair(documents, piece, weights.AsSpan(at, piece.Length));
+            }
+            else
+            {
+                lengths.Add(piece.Length);
+            }
+
             at += piece.Length;
         }
 
@@ -55,6 +72,21 @@ internal sealed class RowBuffer(RowSettings settings)
         }
 
         return hasWeights;
+    }
+
+    private void AddPair(ITokenizedDocuments documents, Piece piece, Span<byte> mine)
+    {
+        int chosen = mine.IndexOf(PreferenceDocuments.BeginsRejected);
+        if (chosen <= 0)
+        {
+            throw new UserErrorException(
+                $"document {piece.Document} of {documents.Name} is no pair: tokenize the preferences again, into a new folder");
+        }
+
+        mine[chosen] = 0;
+        lengths.AddRange(chosen, piece.Length - chosen);
+        var known = (documents as PreferenceDocuments)?.ReferenceOf(piece.Document) ?? (0, 0);
+        references.AddRange(known.Chosen, known.Rejected);
     }
 
     // A kernel would read outside the embedding table.

@@ -46,6 +46,10 @@ public sealed class SourceFeed(ITokenSource source, int rowsPerStep, ulong seed)
 
         public bool ReadMask(int row, Span<byte> counts) => source.ReadMask(rows[row], counts);
 
+        public bool HasPairs => source.HasPairs;
+
+        public double ReferenceOf(int row, int document) => source.ReferenceOf(rows[row], document);
+
         public bool HasWeights => source.HasWeights;
 
         public void ReadWeights(int row, Span<float> weights) => source.ReadWeights(rows[row], weights);

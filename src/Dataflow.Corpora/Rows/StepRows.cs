@@ -37,5 +37,11 @@ internal sealed class StepRows(RowSettings settings) : ITokenSource
     public IReadOnlyList<int>? Documents(int row) => rows[row].Documents;
 
     /// <inheritdoc/>
+    public bool HasPairs => rows.Length > 0 && rows[0].HasPairs;
+
+    /// <inheritdoc/>
+    public double ReferenceOf(int row, int document) => rows[row].References[document];
+
+    /// <inheritdoc/>
     public bool ReadMask(int row, Span<byte> counts) => rows[row].ReadMask(counts);
 }

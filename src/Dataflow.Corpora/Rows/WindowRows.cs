@@ -1,3 +1,4 @@
+using Dataflow.Model;
 using Dataflow.Training;
 
 namespace Dataflow.Corpora;
@@ -51,6 +52,11 @@ internal sealed class WindowRows
             long length = documents.LengthOf(document);
             bool isLong = length > settings.Seqlen;
             overlong += isLong ? 1 : 0;
+            if (isLong && documents.Kind == DocumentKind.Preference && settings.Overlong != Overlong.Drop)
+            {
+                throw TooLong(documents, document, settings);
+            }
+
             long used = !isLong || rule == Overlong.Split ? length : rule == Overlong.Truncate ? settings.Seqlen : 0;
             leftOut += length - used;
             for (long first = 0; first < used; first += settings.Seqlen)
@@ -94,6 +100,18 @@ internal sealed class WindowRows
         }
 
         return new WindowRows(pieces, begins, new RowCounts(taken.Length, overlong, tokens, leftOut));
+    }
+
+    // Without the rest of its answers a pair would be compared by something else than what was preferred.
+    private static UserErrorException TooLong(ITokenizedDocuments documents, long document, RowSettings settings)
+    {
+        byte[] weights = new byte[checked((int)documents.LengthOf(document))];
+        documents.ReadWeights(document, 0, weights);
+        int chosen = weights.AsSpan().IndexOf(PreferenceDocuments.BeginsRejected);
+        return new UserErrorException(
+            $"pair {document + 1:N0} of {documents.Name} has {chosen:N0} tokens of prompt and chosen answer and {weights.Length - chosen:N0} "
+                + $"of prompt and rejected answer, and both have to be in one row, which has {settings.Seqlen:N0}; give --seqlen "
+                + $"{weights.Length} or more, or leave such pairs out with --overlong drop");
     }
 
     // A piece of which nothing is trained, such as a long prompt, is no row's business: a step of such pieces alone would have no loss.

@@ -8,7 +8,7 @@ namespace Dataflow.Corpora;
 /// <summary>
 /// What a shard says of itself: 8 bytes with the length of a JSON object, little endian, the object, spaces up to <see cref="DataStart"/>,
 /// then the ids, the offsets of documents (32-bit numbers, one more than there are documents), and where there are any, weights (a byte a
-/// token).
+/// token: 0 where it is not trained as a target, else 1; of a preference 2 where prompt and rejected answer begin).
 /// </summary>
 public sealed record ShardHeader
 {

@@ -8,6 +8,7 @@ public static class DocumentKinds
     private static readonly (DocumentKind Kind, string Name)[] s_names =
     [
         (DocumentKind.Text, "text"), (DocumentKind.Completion, "completion"), (DocumentKind.Conversation, "conversation"),
+        (DocumentKind.Preference, "preference"),
     ];
 
     /// <summary>A kind's name.</summary>
@@ -16,5 +17,5 @@ public static class DocumentKinds
     /// <summary>The kind of a name.</summary>
     /// <exception cref="UserErrorException">There is none.</exception>
     public static DocumentKind Named(string name) => s_names.FirstOrDefault(n => n.Name == name) is { Name: { } } found ? found.Kind
-        : throw new UserErrorException($"'{name}' is no kind of documents; there are text, completion and conversation");
+        : throw new UserErrorException($"'{name}' is no kind of documents; there are text, completion, conversation and preference");
 }

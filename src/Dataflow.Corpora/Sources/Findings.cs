@@ -35,6 +35,7 @@ internal sealed class Findings(string patterns)
     {
         DocumentKind.Text => "a text",
         DocumentKind.Completion => "a prompt with its completion",
+        DocumentKind.Preference => "a preference",
         _ => "a conversation",
     };
 }

@@ -11,6 +11,9 @@ public enum DocumentKind
 
     /// <summary>A conversation, of which the assistant's turns are trained.</summary>
     Conversation,
+
+    /// <summary>Two answers to one prompt, a chosen one and a rejected one: a document of both, prompt and answer twice.</summary>
+    Preference,
 }
 
 /// <summary>Where reading can go on in a list of sources.</summary>
@@ -25,12 +28,19 @@ public readonly record struct SourcePosition(int File, long Offset);
 /// </summary>
 /// <param name="Kind">What it is.</param>
 /// <param name="Text">
-/// The text; of a prompt and its completion both, one after the other; of a conversation the JSON object.
+/// The text; of a prompt and its completion both, one after the other; of a conversation the JSON object; of a preference either, with the
+/// chosen answer.
 /// </param>
 public sealed record Passage(DocumentKind Kind, string Text)
 {
     /// <summary>Characters of the text that are the prompt.</summary>
     public int PromptLength { get; init; }
+
+    /// <summary>Of a preference the same text with the rejected answer.</summary>
+    public string? Rejected { get; init; }
+
+    /// <summary>Of a preference: both texts are conversations.</summary>
+    public bool IsOfTurns { get; init; }
 
     /// <summary>Whether the document begins with it.</summary>
     public bool Begins { get; init; } = true;

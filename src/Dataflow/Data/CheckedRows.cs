@@ -50,6 +50,14 @@ internal sealed class CheckedRows(ITokenSource own, int vocabulary) : ITokenSour
     public bool ReadMask(int row, Span<byte> counts) => own.ReadMask(row, counts);
 
     /// <inheritdoc/>
+    public bool HasPairs => own.HasPairs;
+
+    /// <inheritdoc/>
+    public double ReferenceOf(int row, int document) => own.ReferenceOf(row, document) is var sum && double.IsFinite(sum) ? sum
+        : throw new UserErrorException(
+            $"the reference's log-probability of document {document} of row {row} of the token source is {sum}; give a finite number");
+
+    /// <inheritdoc/>
     public bool HasWeights => own.HasWeights;
 
     /// <inheritdoc/>

@@ -52,6 +52,7 @@ internal static class DocumentData
         try
         {
             var settings = Settings(documents, choice.Corpus, seqlen, seed);
+            documents = Paired(documents);
             int vocabulary = source.Model.VocabSize;
             CheckVocabulary(documents, vocabulary);
             var (rows, areAll, counts) = new DocumentFeed(documents, settings, vocabulary).FirstWindow();
@@ -65,6 +66,7 @@ internal static class DocumentData
                 IsPacked = settings.Cut == RowCut.Packed,
                 Documents = documents,
                 Rows = settings,
+                Pairs = [.. new[] { documents }.OfType<PreferenceDocuments>().Select(d => (d, settings))],
             };
         }
         catch
@@ -91,11 +93,18 @@ internal static class DocumentData
                 + "for all");
         }
 
+        if (parts.Any(p => p.Kind == DocumentKind.Preference) && parts.Any(p => p.Kind != DocumentKind.Preference))
+        {
+            throw new UserErrorException("some of the sources are preferences and others are not, and their losses are different ones; train "
+                + "on one of these kinds");
+        }
+
         double sum = options.Weights.Sum();
         var notes = new List<string>();
         var lines = new List<string>();
         for (int i = 0; i < parts.Count; i++)
         {
+            parts[i] = Paired(parts[i]);
             CheckVocabulary(parts[i], vocabulary);
             var (rows, areAll, counts) = new DocumentFeed(parts[i], settings[i], vocabulary).FirstWindow();
             notes.AddRange(Notes(parts[i], settings[i], counts, source));
@@ -111,11 +120,27 @@ internal static class DocumentData
             Notes = notes,
             Fingerprint = string.Join(' ', parts.Select(p => p.Fingerprint)),
             IsPacked = settings[0].Cut == RowCut.Packed,
+            Pairs = [.. parts.Zip(settings).Where(p => p.First is PreferenceDocuments).Select(p => ((PreferenceDocuments)p.First, p.Second))],
         };
     }
 
+    /// <summary>Preferences with room for what a reference makes of them; others as they are.</summary>
+    internal static ITokenizedDocuments Paired(ITokenizedDocuments documents) =>
+        documents.Kind == DocumentKind.Preference ? new PreferenceDocuments(documents) : documents;
+
     /// <summary>How documents become rows, where options leave it open.</summary>
-    internal static RowSettings Settings(ITokenizedDocuments documents, CorpusOptions options, int seqlen, ulong seed) => new(seqlen, seed)
+    /// <exception cref="UserErrorException">They are preferences, and are to be cut.</exception>
+    internal static RowSettings Settings(ITokenizedDocuments documents, CorpusOptions options, int seqlen, ulong seed)
+    {
+        bool cuts = options.Rows == RowCut.Stream || options.Overlong is Overlong.Split or Overlong.Truncate;
+        return documents.Kind == DocumentKind.Preference && cuts
+            ? throw new UserErrorException(
+                $"{documents.Name} has pairs of answers, which are compared as a whole: leave out --pack stream, and of pairs that are longer "
+                    + "than a row --overlong drop leaves them out")
+            : SettingsOf(documents, options, seqlen, seed);
+    }
+
+    private static RowSettings SettingsOf(ITokenizedDocuments documents, CorpusOptions options, int seqlen, ulong seed) => new(seqlen, seed)
     {
         Cut = options.Rows ?? (documents.Kind == DocumentKind.Text && documents.Await(2) == 1 ? RowCut.Stream : RowCut.Packed),
         Overlong = options.Overlong,

@@ -17,6 +17,9 @@ public sealed record MeasuredData(ITokenSource Tokens, string Path, string Descr
     /// <summary>What tells it from other data, where that takes no reading of its file.</summary>
     internal string? Fingerprint { get; init; }
 
+    /// <summary>Its preferences, and how they become rows, apart from those of training; null: it has none of its own.</summary>
+    internal (PreferenceDocuments Documents, RowSettings Rows)? Pairs { get; init; }
+
     private IDisposable? Owned { get; init; }
 
     /// <summary>The validation data that was asked for, or what training holds back; null if neither was.</summary>
@@ -94,10 +97,12 @@ public sealed record MeasuredData(ITokenSource Tokens, string Path, string Descr
         try
         {
             var rows = DocumentData.Settings(documents, options, seqlen, settings.Seed);
+            documents = DocumentData.Paired(documents);
             var all = new DocumentRows(documents, rows, vocabulary);
             return new MeasuredData(all, path, DocumentData.Describe(documents, rows, all.RowCount, areAll: true), [])
             {
                 Fingerprint = documents.Fingerprint, Owned = documents,
+                Pairs = documents is PreferenceDocuments pairs ? (pairs, rows) : null,
             };
         }
         catch

@@ -9,11 +9,14 @@ public sealed class TrainingData : IDisposable
 {
     private readonly Func<int, ulong, IRowFeed> feed;
     private readonly IDisposable? owned;
+    private readonly bool ownPairs;
 
     /// <summary>Data of rows.</summary>
     /// <param name="feed">Makes a feed, given the rows of a step and a seed.</param>
     /// <param name="owned">Disposed of with it.</param>
-    internal TrainingData(Func<int, ulong, IRowFeed> feed, IDisposable? owned) => (this.feed, this.owned) = (feed, owned);
+    /// <param name="ownPairs">Whether the rows are a caller's own, and of pairs.</param>
+    internal TrainingData(Func<int, ulong, IRowFeed> feed, IDisposable? owned, bool ownPairs = false) =>
+        (this.feed, this.owned, this.ownPairs) = (feed, owned, ownPairs);
 
     /// <summary>The file or files.</summary>
     public required string Path { get; init; }
@@ -38,6 +41,12 @@ public sealed class TrainingData : IDisposable
 
     /// <summary>How its documents become rows.</summary>
     internal RowSettings? Rows { get; init; }
+
+    /// <summary>Its preferences, and how they become rows; none where it has no pairs.</summary>
+    internal IReadOnlyList<(PreferenceDocuments Documents, RowSettings Rows)> Pairs { get; init; } = [];
+
+    /// <summary>Whether its rows are of pairs.</summary>
+    internal bool HasPairs => Pairs.Count > 0 || ownPairs;
 
     /// <summary>The text or the tokens that were asked for; without either, the model folder's own tokens.</summary>
     /// <exception cref="UserErrorException">There are none, or they cannot be used.</exception>
@@ -149,7 +158,7 @@ public sealed class TrainingData : IDisposable
         }
 
         var tokens = new CheckedRows(own, source.Model.VocabSize);
-        return new TrainingData((rows, seed) => new SourceFeed(tokens, rows, seed), owned: null)
+        return new TrainingData((rows, seed) => new SourceFeed(tokens, rows, seed), owned: null, own.HasPairs)
         {
             Path = own.GetType().Name,
             Description = $"{own.GetType().Name}, {Said(own.RowCount)} of {wanted - 1} tokens",

@@ -124,9 +124,18 @@ public static class Evaluation
             throw new UserErrorException("give what is to be scored, by --data or by --tokens, and not by both");
         }
 
-        return options.Tokens is { } raw
+        ITokenizedDocuments documents = options.Tokens is { } raw
             ? ArrayFormats.Open(raw, options.Corpus.IdType ?? IdType.UInt32)!
             : DocumentSources.Open(options.Data, folder, options.Corpus);
+        if (documents.Kind != DocumentKind.Preference)
+        {
+            return documents;
+        }
+
+        documents.Dispose();
+        throw new UserErrorException(
+            $"{string.Join(", ", options.Data)} has pairs of answers, which are compared and not scored one by one: training with "
+                + "--preference-loss measures their loss, margin and accuracy by --validation");
     }
 
     private static (int[] Tokens, byte[]? Weights) Read(ITokenizedDocuments documents, long document)

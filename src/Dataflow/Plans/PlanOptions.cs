@@ -54,6 +54,9 @@ public sealed record PlanOptions
     /// <summary>Who computes attention on a GPU; by default who is faster by the machine's profile.</summary>
     public AttentionProvider? Attention { get; init; }
 
+    /// <summary>Whether rows are of pairs of answers; a run takes it from its <see cref="TrainingOptions.Preference"/>.</summary>
+    public bool Pairs { get; init; }
+
     /// <summary>The most that the gradients' global norm may be; null leaves them alone.</summary>
     public float? Clip { get; init; }
 
@@ -153,6 +156,7 @@ public sealed record PlanOptions
             Optimizer = Optimizer,
             TargetWeights = TargetWeights,
             Attention = kind == WorkloadKind.Generation ? null : AttentionProviders.Of(this, model),
+            Pairs = Pairs,
         };
         return request with { Rows = Rows(request, sourceRows) };
     }

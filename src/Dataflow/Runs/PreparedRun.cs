@@ -90,7 +90,10 @@ internal sealed record PreparedRun : IDisposable
     {
         void Note(string note) => tell(new RunEvent.Noted([note]));
         bool weighted = settings.Source is { HasWeights: true };
-        settings = settings with { Plan = settings.Plan.Completed with { TargetWeights = weighted } };
+        settings = settings with
+        {
+            Plan = settings.Plan.Completed with { TargetWeights = weighted, Pairs = settings.Preference is not null },
+        };
         var (resumed, by) = (settings.Resumed, settings.Plan.By);
         settings = Resumption.Continue(settings);
         settings.Watch.Check(settings);
@@ -114,6 +117,8 @@ internal sealed record PreparedRun : IDisposable
         Budgets.Warn(budgets.CheckAgainst(machine, gpu), tell);
         var data = parts.Own(TrainingData.Open(settings, source));
         var held = parts.Own(MeasuredData.Open(settings, data, source));
+        PreferenceData.Check(settings, data, held);
+        var reference = settings.Preference is null || settings.Source is not null ? null : Reference.Of(settings, source.Model);
         var begun = store is null && resumed is null ? null : RunData.Of(settings, data, held);
         if (resumed is not null)
         {
@@ -147,7 +152,7 @@ internal sealed record PreparedRun : IDisposable
                 : SavedSettings.Of(
                     settings,
                     begun,
-                    ofBase,
+                    (ofBase, reference?.Fingerprint),
                     settings.Plan.Device.Gpu is { } on ? ProductFiles.For(on).IdentityFor(plan.Schedule, plan.Workload) : null
                 ),
         };
@@ -167,8 +172,9 @@ internal sealed record PreparedRun : IDisposable
         var launching = new CudaDeviceSettings { Graphs = graphs.Used, GraphsRefused = place.Graphs == GraphUse.Auto ? Note : null };
         var device = parts.Own(place.Create(plan.Schedule, plan.Workload, launching));
         memory?.Check(plan);
-        var validation = parts.Own(Validation.Open(settings, held, plan, device));
-        var trainer = new Trainer(plan.Workload, plan.Schedule, device, validation?.Executor, settings.Seed)
+        var evaluation = held is null && reference is null ? null : parts.Own(EvaluationStep.Open(plan, device));
+        var validation = held is null ? null : new Validation(held, settings.ValidateEvery, evaluation!);
+        var trainer = new Trainer(plan.Workload, plan.Schedule, device, evaluation?.Executor, settings.Seed, settings.Preference)
         {
             StashFolder = settings.Saves?.Folder ?? Path.GetTempPath(),
             Updates = settings.Groups.IsEmpty
@@ -209,6 +215,8 @@ internal sealed record PreparedRun : IDisposable
             tell(new RunEvent.SavesPlanned(saving, prediction?.Seconds, begun));
         }
 
+        string depends = $"{place.Kind} {progress.Settings.GetValueOrDefault(SavedSettings.Products)}";
+        reference?.Fill(trainer, PreferenceData.Of(data, held), depends, plan.Workload.Geometry, Note);
         var loaded = Work.Named("loading the weights", () => Load(trainer, weights, resumed, store, Note));
         var before = loaded is null
             ? new RunSummary(plan)

@@ -110,6 +110,11 @@ public sealed class RunJson
             step["gradient_norm"] = Number(norm);
         }
 
+        if (line.Step.Preferences is { } pairs)
+        {
+            step["preferences"] = Preferences(pairs);
+        }
+
         if (line.Step.Skipped is { } skipped)
         {
             step["skipped"] = $"{skipped}";
@@ -134,6 +139,10 @@ public sealed class RunJson
         {
             step["validation_loss"] = held.Loss;
             step["validation_seconds"] = held.Seconds;
+            if (held.Preferences is { } measured)
+            {
+                step["validation_preferences"] = Preferences(measured);
+            }
         }
 
         if (line.PredictedSeconds is { } predicted)
@@ -143,6 +152,18 @@ public sealed class RunJson
 
         return step;
     }
+
+    private static JsonObject Preferences(PreferenceReport pairs) =>
+        new()
+        {
+            ["pairs"] = pairs.Pairs,
+            ["reward_chosen"] = Number(pairs.RewardChosen),
+            ["reward_rejected"] = Number(pairs.RewardRejected),
+            ["margin"] = Number(pairs.Margin),
+            ["accuracy"] = Number(pairs.Accuracy),
+            ["logp_chosen"] = Number(pairs.LogChosen),
+            ["logp_rejected"] = Number(pairs.LogRejected),
+        };
 
     private static JsonNode Group(GroupNumbers numbers) =>
         new JsonObject

@@ -22,6 +22,9 @@ internal static class SavedSettings
     /// <summary>Of the model that an adapter is trained of, which checkpoints do not hold.</summary>
     public const string BaseFingerprint = "base-fingerprint";
 
+    /// <summary>Of the model that pairs are compared by: how it was named, where it was, and what tells its weights from others.</summary>
+    public const string ReferenceName = "reference", ReferenceFingerprint = "reference-fingerprint";
+
     /// <summary>
     /// A GPU, the library of its matrix products and the stored choices of their algorithms: what their bits depend on besides the rest.
     /// </summary>
@@ -51,9 +54,15 @@ internal static class SavedSettings
     /// <summary>Those of a run that is about to begin or to go on.</summary>
     /// <param name="settings">As they are in effect.</param>
     /// <param name="data">The files.</param>
-    /// <param name="ofBase">What tells the model of an adapter from others; null where the model itself is trained.</param>
+    /// <param name="others">What tells other models from others: that of an adapter, and that which pairs are compared by; null where
+    /// there is none.</param>
     /// <param name="products">What decides the algorithms of matrix products; null on a CPU.</param>
-    public static OrderedDictionary<string, string> Of(TrainingOptions settings, RunData data, string? ofBase, string? products)
+    public static OrderedDictionary<string, string> Of(
+        TrainingOptions settings,
+        RunData data,
+        (string? OfBase, string? OfReference) others,
+        string? products
+    )
     {
         var plan = settings.Plan;
         var all = new OrderedDictionary<string, string>();
@@ -66,7 +75,7 @@ internal static class SavedSettings
         }
 
         Add(Model, ModelSource.SettingOf(plan.Model));
-        Add(BaseFingerprint, ofBase);
+        Add(BaseFingerprint, others.OfBase);
         Add("seqlen", Text(plan.Seqlen));
         Add("dtype", plan.Recipe.Name);
         Add("seed", settings.Seed.ToString(CultureInfo.InvariantCulture));
@@ -84,6 +93,13 @@ internal static class SavedSettings
         {
             Add(name, value);
         }
+
+        foreach (var (name, value) in SavedPreference.Of(settings))
+        {
+            Add(name, value);
+        }
+
+        Add(ReferenceFingerprint, others.OfReference);
 
         Add("clip", plan.Clip is { } clip ? Text(clip) : null);
         Add("on-non-finite", settings.Watch.OnNonFinite == NonFiniteSteps.Stop ? null : Values.NameOf(settings.Watch.OnNonFinite));
@@ -170,6 +186,8 @@ internal static class SavedSettings
             Warmup = Value("warmup", WarmUp.Parse) ?? default,
             ScheduleOptions = saved.GetValueOrDefault("schedule-options"),
             Groups = SavedGroups.GroupsOf(saved),
+            Preference = SavedPreference.LossOf(saved),
+            Reference = saved.GetValueOrDefault(ReferenceName),
             Watch = new WatchOptions
             {
                 OnNonFinite = Value("on-non-finite", Values.NonFiniteSteps) ?? NonFiniteSteps.Stop,

@@ -58,6 +58,19 @@ public sealed record TrainingOptions
 
     /// <summary>Which parameters are updated with numbers of their own.</summary>
     public ParameterGroups Groups { get; init; } = ParameterGroups.None;
+
+    /// <summary>
+    /// The loss of pairs of answers, a chosen one and a rejected one, that the data then consists of (DPO and its like); null: the loss is
+    /// that of the tokens.
+    /// </summary>
+    public PreferenceLoss? Preference { get; init; }
+
+    /// <summary>
+    /// The model that pairs are compared by, as <see cref="PlanOptions.Model"/> is named; null: the weights that the run begins with, and
+    /// where an adapter is trained those of its base. Either way without an adapter.
+    /// </summary>
+    public string? Reference { get; init; }
+
     /// <summary>What the run looks for in its own numbers.</summary>
     public WatchOptions Watch { get; init; } = new();
 

@@ -11,6 +11,8 @@ internal struct RecordMembers
     public JsonValue Completion;
     public JsonValue Messages;
     public JsonValue Conversations;
+    public JsonValue Chosen;
+    public JsonValue Rejected;
 
     /// <summary>The one that the user named.</summary>
     public JsonValue Field;
@@ -60,6 +62,8 @@ internal struct RecordMembers
         else if (name.ValueTextEquals("completion"u8)) Completion = value;
         else if (name.ValueTextEquals("messages"u8)) Messages = value;
         else if (name.ValueTextEquals("conversations"u8)) Conversations = value;
+        else if (name.ValueTextEquals("chosen"u8)) Chosen = value;
+        else if (name.ValueTextEquals("rejected"u8)) Rejected = value;
         else if (name.ValueTextEquals("tools"u8)) _tools = value;
         else if (name.ValueTextEquals("documents"u8)) _documents = value;
         else if (name.ValueTextEquals("kwargs"u8)) _variables = value;

@@ -8,7 +8,7 @@ internal static class ParquetPassages
 {
     private const int KeptBytes = 1 << 20;
 
-    private static readonly string[] Main = ["text", "prompt", "completion", "messages", "conversations"];
+    private static readonly string[] Main = ["text", "prompt", "completion", "messages", "conversations", "chosen", "rejected"];
     private static readonly string[] Beside = ["tools", "documents", "kwargs", "chat_template_kwargs"];
 
     /// <summary>The documents from a row on.</summary>
@@ -57,12 +57,13 @@ internal static class ParquetPassages
         string Columns() => ShownNames.List("columns", [.. all.Select(c => c.Name)]);
         if (field is not null && all.All(c => c.Name != field))
             throw new UserErrorException($"{path} has no {field}, which --field names; it has {Columns()}");
-        HashSet<string> wanted = field is null ? [.. Main] : field == "completion" ? [field, "prompt"] : [field];
+        HashSet<string> wanted = field is null ? [.. Main] : field == "completion" ? [field, "prompt"]
+            : field == "chosen" ? [field, "rejected", "prompt"] : [field];
         bool isChat = all.Any(c => wanted.Contains(c.Name) && (c.Shape != ParquetShape.Leaf || c.Name is "messages" or "conversations"));
         if (isChat) wanted.UnionWith(Beside);
         ParquetNode[] chosen = [.. all.Where(c => wanted.Contains(c.Name))];
         if (chosen.All(c => Beside.Contains(c.Name) && c.Name != field)) throw new UserErrorException(
-            $"{path} has {Columns()}; needed are text, prompt and completion, messages, or conversations, "
+            $"{path} has {Columns()}; needed are text, prompt and completion, messages, conversations, or prompt, chosen and rejected, "
                 + "or name the column that holds the text with --field");
         foreach (ParquetNode column in chosen)
             if (column.AllLeaves.FirstOrDefault(l => l.Type is ParquetType.Int96 or ParquetType.FixedBytes) is { } leaf)
