@@ -12,6 +12,7 @@
 // object, a multiple of 8; _bf16_master: master, g fp32, w bf16 is overwritten with master, rounded to nearest even.
 // codes [count], scales [count / 256] fp32, first those of m, then those of v. count: a multiple of 256.
 //   grid ceil(count / 8,192); block 256, a warp a block of elements; no dynamic shared memory.
+#include "dynamic_map.cuh"
 #include "element_update.cuh"
 
 const int BlockElements = 256;
@@ -19,8 +20,7 @@ const int Rounds = 4; // blocks of elements that a warp goes through
 const int Width = 8;  // elements of a lane
 const int Decades = 7;
 
-// How one of the two kinds of moments is coded. Places are the values above 0, ascending from 1; each of the seven powers of ten has twice
-// as many as the one below it.
+// How one of the two kinds of moments is coded; places are those of dynamic_map.cuh.
 template <bool IsSigned> struct Codes
 {
     // By code: the values, and the least numbers that have that code or a larger one.
@@ -29,58 +29,11 @@ template <bool IsSigned> struct Codes
 
     static const int Zero = IsSigned ? 127 : 0;
 
-    static __device__ __forceinline__ float power(int decade)
-    {
-        return decade == 0   ? 1e-6f
-               : decade == 1 ? 1e-5f
-               : decade == 2 ? 1e-4f
-               : decade == 3 ? 1e-3f
-               : decade == 4 ? 1e-2f
-               : decade == 5 ? 1e-1f
-                             : 1.0f;
-    }
-
-    // One end of `count` parts of [0.1, 1], each of length `step`: each half from its own end.
-    static __device__ __forceinline__ float border(int i, int count, float step)
-    {
-        return 2 * i < count ? fmaf(step, (float)i, 0.1f) : fmaf(-step, (float)(count - i), 1.0f);
-    }
-
-    static __device__ __forceinline__ float value_of(int code)
-    {
-        const int place = code < Zero ? Zero - code : code - Zero;
-        if (place == 0)
-        {
-            return 0.0f;
-        }
-
-        if (code == BlockElements - 1)
-        {
-            return 1.0f;
-        }
-
-        int decade = 0;
-        int first = 1;
-        int count = IsSigned ? 1 : 2;
-        float step = (1.0f - 0.1f) / (float)count;
-        while (place >= first + count)
-        {
-            first += count;
-            count *= 2;
-            step *= 0.5f;
-            decade++;
-        }
-
-        const float mean = (border(place - first, count, step) + border(place - first + 1, count, step)) * 0.5f;
-        const float found = product(power(decade), mean);
-        return code < Zero ? -found : found;
-    }
-
     // An entry for each thread of a block of 256. A barrier must follow.
     __device__ __forceinline__ void fill_values()
     {
         const int code = (int)(threadIdx.x & 0xffu);
-        value[code] = value_of(code);
+        value[code] = dynamic_value<IsSigned>(code);
     }
 
     // Likewise, once all values are there.

@@ -59,7 +59,7 @@ internal sealed class KernelLibrary(CudaContext context, KernelImages images) : 
         new(Typed(file, name), new(Function(file, name + "_f32_unaligned"), Function(file, name + "_bf16_unaligned")));
 
     /// <summary>What entry points call a type.</summary>
-    public static string Suffix(DType type) => type == DType.Float32 ? "f32" : type.Name();
+    public static string Suffix(DType type) => type == DType.Float32 ? "f32" : type.Name().Replace('-', '_');
 
     /// <inheritdoc/>
     public void Dispose()

@@ -145,6 +145,7 @@ public static class Planner
             .. StepFacts.OptimizerOf(workload),
             .. StepFacts.FrozenOf(workload),
             .. StepFacts.AdapterOf(workload),
+            .. StepFacts.BaseOf(workload),
             .. StepFacts.CacheOf(workload),
             .. StepFacts.WeightsOf(workload),
             .. StepFacts.PairsOf(workload),

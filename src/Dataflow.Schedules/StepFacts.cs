@@ -23,6 +23,7 @@ public static class StepFacts
     private const string CacheName = "cache";
     private const string FrozenName = "frozen";
     private const string AdapterName = "adapter";
+    private const string BaseName = "base_weights";
     private const string WeightsName = "target_weights";
     private const string Weighted = "fp32";
     private const string PairsName = "pairs";
@@ -42,6 +43,10 @@ public static class StepFacts
     /// <summary>What the model's adapter is of, as adapter_config.json says it, in one line.</summary>
     public static IEnumerable<KeyValuePair<string, string>> AdapterOf(Workload workload) =>
         workload.Model.Adapter is { } adapter ? [new(AdapterName, adapter.Text)] : [];
+
+    /// <summary>What matrices of layers are stored in that stay as they are, where it is a choice of the run.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> BaseOf(Workload workload) =>
+        workload.Model.BaseWeights is { } type ? [new(BaseName, type.Name())] : [];
 
     /// <summary>What is kept of sequences that are continued, and how many tokens' logits may be asked for: "4096x8".</summary>
     public static IEnumerable<KeyValuePair<string, string>> CacheOf(Workload workload) =>
@@ -71,7 +76,7 @@ public static class StepFacts
     public static string? Read(Schedule schedule, ModelConfig model, out Workload? workload)
     {
         workload = null;
-        string[] mayBe = [OptimizerName, CacheName, FrozenName, AdapterName, WeightsName, PairsName, AttentionName];
+        string[] mayBe = [OptimizerName, CacheName, FrozenName, AdapterName, BaseName, WeightsName, PairsName, AttentionName];
         var optional = schedule.Facts.Where(f => mayBe.Contains(f.Key)).ToList();
         var named = schedule.Facts.Except(optional).Select(f => f.Key);
         if (
@@ -83,9 +88,9 @@ public static class StepFacts
         )
         {
             return $"the facts of a step are {string.Join(", ", Names)}, each once, {OptimizerName} if it is not {Optimizer.AdamW}, "
-                + $"{FrozenName} where tensors are frozen, {AdapterName} where there is one, {CacheName} where sequences are continued, "
-                + $"{WeightsName} {Weighted} where targets have weights, {PairsName} {Compared} where documents are pairs, and "
-                + $"{AttentionName} where it is not by our own kernels";
+                + $"{FrozenName} where tensors are frozen, {AdapterName} where there is one, {BaseName} where that is not the "
+                + $"recipe's type, {CacheName} where sequences are continued, {WeightsName} {Weighted} where targets have weights, "
+                + $"{PairsName} {Compared} where documents are pairs, and {AttentionName} where it is not by our own kernels";
         }
 
         var facts = schedule.Facts.ToDictionary(f => f.Key, f => f.Value);
@@ -95,7 +100,8 @@ public static class StepFacts
         }
 
         string? odd = Frozen(facts.GetValueOrDefault(FrozenName), ref model);
-        if ((odd ?? Adapter(facts.GetValueOrDefault(AdapterName), ref model)) is { } unlike)
+        odd ??= Adapter(facts.GetValueOrDefault(AdapterName), ref model);
+        if ((odd ?? Base(facts.GetValueOrDefault(BaseName), ref model)) is { } unlike)
         {
             return unlike;
         }
@@ -186,6 +192,26 @@ public static class StepFacts
         {
             model = text is null ? model : model.Adapting(AdapterConfigFile.Parse(text, $"the fact {AdapterName}"));
             return null;
+        }
+        catch (UserErrorException e)
+        {
+            return e.Message;
+        }
+    }
+
+    /// <summary>Stores the model's matrices as the schedule says, unless they are so; or what is wrong with that.</summary>
+    private static string? Base(string? name, ref ModelConfig model)
+    {
+        if (model.BaseWeights is { } stored)
+        {
+            return stored.Name() == name ? null : $"the schedule has {name ?? "no"} {BaseName}, not {stored.Name()}";
+        }
+
+        try
+        {
+            var known = DTypes.OfBase.Where(t => t.Name() == name).ToList();
+            model = known.Count > 0 ? model.Storing(known[0]) : model;
+            return name is null || known.Count > 0 ? null : $"{name} is no type of {BaseName}";
         }
         catch (UserErrorException e)
         {

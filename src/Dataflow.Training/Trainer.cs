@@ -189,6 +189,7 @@ public sealed partial class Trainer
         WeightLoading.Check(workload.Model, weights);
         ClearOptimizer();
         WeightLoading.Load(workload.Model, weights, workload.Recipe.Parameters, parameters.Write);
+        parameters.WriteBase(weights);
         foreach (var (part, kept) in optimizer.Where(o => o.Part.BeginsAsWeights))
         {
             WeightLoading.Load(workload.Model, weights, part.Type, kept.Write);

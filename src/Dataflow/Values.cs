@@ -42,6 +42,22 @@ public static class Values
         };
     }
 
+    /// <summary>What matrices of layers that stay as they are are stored in: bf16, int8, nf4 or nf4-nested.</summary>
+    public static DType BaseWeights(string text)
+    {
+        foreach (var type in DTypes.OfBase)
+        {
+            if (type.Name() == text)
+            {
+                return type;
+            }
+        }
+
+        throw new UserErrorException(
+            $"'{text}' is none of what base weights are stored in; give {string.Join(", ", DTypes.OfBase.Select(t => t.Name()))}"
+        );
+    }
+
     /// <summary>Tokens of a row.</summary>
     public static int Seqlen(string text) => (int)Tokens(text, 2, GeometryLimits.StepTokens);
 

@@ -10,7 +10,8 @@ namespace Dataflow.Conformance;
 public abstract class AdapterConformance<TDevice> : ConformanceSuite<TDevice>
     where TDevice : DeviceUnderTest, new()
 {
-    private const string Dropped = "+dropout";
+    private const char With = '+';
+    private const string Dropped = "dropout";
     private static readonly string[] s_shapes = ["roomy", "tight", "chunks of 8"];
 
     /// <summary>Cases and shapes of a plan.</summary>
@@ -52,6 +53,12 @@ public abstract class AdapterConformance<TDevice> : ConformanceSuite<TDevice>
                     ("head+dropout", "bf16-sr"),
                     ("embedding", "bf16-sr"),
                     ("modules-to-save", "bf16"),
+                    ("qlora-nf4", "fp32"),
+                    ("phi3-fused+nf4", "bf16-sr"),
+                    ("dora+nf4-nested", "fp32"),
+                    ("qlora-nf4-nested", "bf16-master"),
+                    ("qwen3-tied+int8", "bf16"),
+                    ("all-linear+bf16", "fp32"),
                 ]
             ),
         ];
@@ -126,7 +133,7 @@ public abstract class AdapterConformance<TDevice> : ConformanceSuite<TDevice>
         using var checkpoint = Checkpoint.Open(golden.BasePath);
         using var adapter = AdapterFolder.Open(golden.AdapterPath);
         var model = new CachedModel(plan.Workload, plan.Schedule, device);
-        model.Load(adapter.On(checkpoint.WeightsOf(golden.Model)));
+        model.Load(golden.Weights(checkpoint, adapter));
         float[] got = new float[golden.Seqlen * golden.Model.VocabSize];
         int[] ids = new int[golden.Seqlen + 1];
         golden.Tokens().Read(0, ids);
@@ -143,9 +150,11 @@ public abstract class AdapterConformance<TDevice> : ConformanceSuite<TDevice>
     [MemberData(nameof(Memories))]
     public void Budgets_save_sets_and_orders_do_not_change_a_bit(string name, string dtype)
     {
-        var golden = name.EndsWith(Dropped, StringComparison.Ordinal)
-            ? new LoraCase(name[..^Dropped.Length]).WithDropout(0.25)
-            : new LoraCase(name);
+        string[] words = name.Split(With);
+        var golden = new LoraCase(words[0]);
+        golden = words is [_] ? golden
+            : words[1] == Dropped ? golden.WithDropout(0.25)
+            : golden.Storing(DTypes.OfBase.Single(t => t.Name() == words[1]));
         foreach (var kind in new[] { WorkloadKind.Training, WorkloadKind.ClippedTraining })
         {
             byte[]? want = null;

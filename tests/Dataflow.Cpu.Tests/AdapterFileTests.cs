@@ -21,7 +21,7 @@ public sealed class AdapterFileTests
         using (var own = Checkpoint.Open(golden.BasePath))
         using (var adapter = AdapterFolder.Open(golden.AdapterPath))
         {
-            AdapterExport.Write(folder, adapter.On(own.WeightsOf(golden.Model)), DType.Float32, "base");
+            AdapterExport.Write(folder, golden.Weights(own, adapter), DType.Float32, "base");
         }
 
         Assert.Equal(golden.Model.Adapter!.Config, AdapterFolder.ConfigOf(folder));
@@ -43,8 +43,10 @@ public sealed class AdapterFileTests
         var golden = new LoraCase(name);
         using var own = Checkpoint.Open(golden.BasePath);
         using var adapter = AdapterFolder.Open(golden.AdapterPath);
-        var merged = new MergedWeights(adapter.On(own.WeightsOf(golden.Model)));
-        var (before, after) = (GoldenCase.Tensors(own.WeightsOf(golden.Model.WithoutAdapter())), GoldenCase.Tensors(merged));
+        var merged = new MergedWeights(golden.Weights(own, adapter));
+        var without = own.WeightsOf(golden.Model.WithoutAdapter());
+        without = golden.Model.BaseWeights is null ? without : new QuantizedWeights(without, golden.Matrices);
+        var (before, after) = (GoldenCase.Tensors(without), GoldenCase.Tensors(merged));
         var want = golden.File("merged.safetensors");
         foreach (var (tensor, values) in after)
         {

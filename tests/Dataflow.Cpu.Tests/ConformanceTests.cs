@@ -75,3 +75,6 @@ public sealed class AdapterDropoutTests : AdapterDropoutConformance<CpuDevices>;
 
 [Trait("Slow", "true")]
 public sealed class PreferenceTests : PreferenceConformance<CpuDevices>;
+
+[Trait("Slow", "true")]
+public sealed class BaseWeightsTests : BaseWeightsConformance<CpuDevices>;

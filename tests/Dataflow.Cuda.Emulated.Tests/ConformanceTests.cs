@@ -110,3 +110,6 @@ public sealed class AdapterDropoutTests : AdapterDropoutConformance<EmulatedDevi
 
 [Trait("Slow", "true")]
 public sealed class PreferenceTests : PreferenceConformance<EmulatedDevices>;
+
+[Trait("Slow", "true")]
+public sealed class BaseWeightsTests : BaseWeightsConformance<EmulatedDevices>;

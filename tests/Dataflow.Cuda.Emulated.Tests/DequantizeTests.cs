@@ -10,10 +10,10 @@ public sealed class DequantizeTests
     /// <summary>Stored type, type of products, rows, columns.</summary>
     public static TheoryData<DType, DType, int, int> Cases =>
         [
-            .. from stored in DTypes.OfFrozen
+            .. from stored in DTypes.OfBase
                from dense in new[] { DType.Float32, DType.BFloat16 }
                where stored != dense
-               from shape in new[] { (1, 4), (3, 20), (128, 16), (37, 132) }
+               from shape in new[] { (1, 4), (3, 20), (128, 16), (37, 132), (130, 131) }
                select (stored, dense, shape.Item1, shape.Item2),
         ];
 
@@ -36,6 +36,15 @@ public sealed class DequantizeTests
             foreach (ref float scale in MemoryMarshal.Cast<byte, float>(bytes.AsSpan(i))[..4])
             {
                 scale = (float)Math.Pow(10, random.Next(-44, 38));
+            }
+        }
+
+        if (storedType.IsByTensor())
+        {
+            var tensor = new Nf4Tensor((long)rows * columns, storedType == DType.Nf4Nested);
+            foreach (ref float scale in MemoryMarshal.Cast<byte, float>(bytes.AsSpan(0, (int)(tensor.IsNested ? tensor.CodesAt : tensor.PackedAt))))
+            {
+                scale = (float)Math.Pow(10, random.Next(-44, 37));
             }
         }
 

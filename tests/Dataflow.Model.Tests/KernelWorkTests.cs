@@ -22,7 +22,7 @@ public class KernelWorkTests
     private static IEnumerable<(BlockProgram Program, Geometry Geometry, Segment? Segment)> Programs()
     {
         // A frozen layer whose matrices are stored in a type of their own.
-        foreach (var type in DTypes.OfFrozen)
+        foreach (var type in DTypes.OfBase)
         {
             var frozen = Model with { Pattern = new LayerPattern(new LayerKind(Model.FfnDim, Frozen: true, FrozenType: type)) };
             yield return (new BlockPrograms(frozen, Recipe.Fp32, Uncut).Kinds[0].Forward(SaveSet.All), Uncut, null);

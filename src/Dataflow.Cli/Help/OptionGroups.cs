@@ -40,7 +40,7 @@ internal static class OptionGroups
 
     /// <summary>Whether it is of adapters.</summary>
     public static bool IsOfAdapters(Option option) =>
-        option.Name is "--adapter" or "--merge" || option.Name.StartsWith("--lora-", StringComparison.Ordinal);
+        option.Name is "--adapter" or "--base-weights" or "--merge" || option.Name.StartsWith("--lora-", StringComparison.Ordinal);
 
     /// <summary>Whether it is of pairs of answers.</summary>
     public static bool IsOfPreferences(Option option) =>

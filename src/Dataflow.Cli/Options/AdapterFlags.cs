@@ -18,6 +18,10 @@ internal sealed class AdapterFlags
             + "checkpoints; training goes on with it",
         Values.FilePath
     );
+    private readonly Option<DType?> stored = StoredOption(
+        "what the layers' matrices are stored in, on host and device, where they stay as they are [default: bf16 where an adapter is "
+            + "trained and the model's files have them so, else as --dtype says]"
+    );
     private readonly Option<int?> rank = Declare.Option(
         "--lora-rank",
         "N",
@@ -64,11 +68,24 @@ internal sealed class AdapterFlags
     public void AddTo(Command command, bool train)
     {
         command.Options.Add(folder);
+        command.Options.Add(stored);
         foreach (var option in train ? New : [])
         {
             command.Options.Add(option);
         }
     }
+
+    /// <summary>The option of types of the base.</summary>
+    /// <param name="description">What it says here.</param>
+    public static Option<DType?> StoredOption(string description) => Declare.Option<DType?>(
+        "--base-weights",
+        "TYPE",
+        $"{description}: {string.Join(", ", DTypes.OfBase.Select(t => t.Name()))}",
+        t => Values.BaseWeights(t)
+    );
+
+    /// <summary>What the base is stored in; null: nothing was given.</summary>
+    public DType? Stored(ParseResult parsed) => parsed.GetValue(stored);
 
     /// <summary>What was given; null: nothing.</summary>
     /// <exception cref="UserErrorException">It contradicts itself.</exception>

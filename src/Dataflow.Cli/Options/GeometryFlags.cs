@@ -144,6 +144,7 @@ internal sealed class GeometryFlags
             Clip = OfSteps(parsed) ? parsed.GetValue(clip) : null,
             Freeze = OfSteps(parsed) ? parsed.GetValue(freeze) ?? [] : [],
             Adapter = adapter.Bind(parsed),
+            BaseWeights = adapter.Stored(parsed),
         };
         return parsed.GetValue(hardware) is { } name ? plan.WithHardware(name) : plan;
     }

@@ -37,10 +37,13 @@ internal static class ExportVerb
             "--adapter", "DIR", "the folder of an adapter to the model, as PEFT or a run with an adapter has written it", Values.FilePath);
         var merge = Declare.Flag(
             "--merge", "write the model with the adapter in its weights; without it the adapter's own folder is written");
+        var stored = AdapterFlags.StoredOption(
+            "with --merge: what the layers' matrices were stored in when the adapter was trained; their numbers as they are read from it "
+                + "are merged [default: as the run says]");
         var overwrite = Declare.Flag("--overwrite", "replace a model that is there already");
         var json = Declare.Flag("--json", "print one JSON object");
         command.Arguments.Add(source);
-        foreach (var option in new Option[] { destination, type, shard, adapter, merge, overwrite, json })
+        foreach (var option in new Option[] { destination, type, shard, adapter, merge, stored, overwrite, json })
         {
             command.Options.Add(option);
         }
@@ -57,6 +60,7 @@ internal static class ExportVerb
                 Shard = parsed.GetValue(shard),
                 Adapter = parsed.GetValue(adapter),
                 Merge = parsed.GetValue(merge),
+                BaseWeights = parsed.GetValue(stored),
                 Overwrite = parsed.GetValue(overwrite),
             });
             return (int)ConversionReport.Print(made, to, parsed.GetValue(json));

@@ -79,7 +79,7 @@ internal static class FrontierVerb
         foreach (var (model, seqlen) in wanted.Models.SelectMany(m => Cases(m, wanted.Seqlens)))
         {
             var settings = bind(model, seqlen);
-            using var source = Notices.Open(model);
+            using var source = Notices.Open(model).Trained(settings);
             var request = settings.Request(source.Model, settings.Kind, FrontierRow.NoBudget);
             rows.Add(Waiting.For($"{model} at {seqlen}", () => FrontierRow.Of(request, wanted.Hashes)));
         }

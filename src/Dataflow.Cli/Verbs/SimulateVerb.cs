@@ -100,12 +100,12 @@ internal static class SimulateVerb
             var settings = geometry.Bind(parsed, path, tokens, budget.Device, budget.Host);
             var machine = settings.Hardware
                 ?? throw new UserErrorException("--hardware is missing; give a name in profiling/hardware, for example --hardware h100");
-            using var source = Notices.Open(path);
+            using var source = Notices.Open(path).Trained(settings);
             return (int)One(
                 wanted,
                 new SimulationRequest(
                     path,
-                    settings.Trained(source.Model),
+                    source.Model,
                     tokens,
                     budget,
                     parsed.GetValue(deterministic) ? EfficiencyConstants.Deterministic(machine) : machine,

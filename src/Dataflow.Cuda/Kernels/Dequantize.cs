@@ -11,7 +11,7 @@ internal sealed class Dequantize(KernelLibrary library)
     private const int BlockElements = 256 * 8;
 
     private readonly FrozenDictionary<(DType Stored, DType Dense), CudaFunction> functions = (
-        from stored in DTypes.OfFrozen
+        from stored in DTypes.OfBase
         from dense in new[] { DType.Float32, DType.BFloat16 }
         where stored != dense
         let name = $"dequantize_{KernelLibrary.Suffix(stored)}_{KernelLibrary.Suffix(dense)}"

@@ -33,7 +33,8 @@ internal sealed class DecoderParameters
         return [.. all.OrderBy(p => p.Group).ThenBy(p => p.Storage is not null).ThenBy(p => !p.IsTrained)];
 
         // Norms stay in the recipe's type: they are few, and kernels read them as they are.
-        ParameterSpec InLayer(ParameterSpec p) => p with { IsTrained = kind.Trains(p.Name), Storage = p.IsMatrix ? kind.FrozenType : null };
+        ParameterSpec InLayer(ParameterSpec p) =>
+            p with { IsTrained = kind.Trains(p.Name), Storage = p.IsMatrix && !kind.Trains(p.Name) ? kind.FrozenType : null };
     }
 
     /// <summary>A norm's scale, and its shift where it has one.</summary>

@@ -83,10 +83,19 @@ public sealed record ParameterSpec
         new(Name, rows, Columns, Initial, []) { Group = Group, IsTrained = IsTrained, Storage = Storage, RowsOf = this };
 
     /// <summary>
-    /// Whether what shares a scale in a type is of one tensor of a checkpoint, as neighbours there or as a run of one of our rows.
+    /// Whether what shares a scale in a type is of one tensor of a checkpoint, as neighbours there or as a run of one of our rows. Of a
+    /// tensor by itself, as bitsandbytes has it, it is neighbours in [out, in].
     /// </summary>
     internal bool HasWholeBlocks(DType type) =>
-        Parts.All(p => (p.Order is null && !p.IsTransposed ? p.ElementCount : Columns) % type.ElementsPerScale() == 0);
+        Parts.All(p =>
+            p.Order is null && type.IsByTensor() ? true
+            : p.Order is null && !p.IsTransposed ? p.ElementCount % type.ElementsPerScale() == 0
+            : Columns % type.ElementsPerScale() == 0 && type != DType.Nf4Nested
+        );
+
+    /// <summary>Bytes of what is frozen, stored in a type.</summary>
+    internal Bytes SizeIn(DType type) =>
+        type.IsByTensor() ? new(Parts.Sum(p => type.SizeOf(p.ElementCount).Value)) : type.SizeOf(Count);
 
     /// <summary>A matrix [out, in], of parts with so many rows each.</summary>
     public static ParameterSpec Matrix(WeightName name, long columns, InitialValues initial, params ReadOnlySpan<NamedRows> parts)

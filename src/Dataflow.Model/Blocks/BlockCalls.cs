@@ -125,7 +125,10 @@ internal static class BlockCalls
     /// The same, every product with a weight that is stored in a type of its own behind the call that makes the weight dense: a product
     /// takes matrices of the recipe's type. A copy is made anew for each product: there is room for one at a time.
     /// </summary>
-    public static ImmutableArray<KernelCall> WithDenseWeights(ImmutableArray<KernelCall> calls, IReadOnlySet<WeightName> stored)
+    public static ImmutableArray<KernelCall> WithDenseWeights(
+        ImmutableArray<KernelCall> calls,
+        ILookup<WeightName, StoredMatrix> stored
+    )
     {
         if (stored.Count == 0)
         {
@@ -137,7 +140,7 @@ internal static class BlockCalls
         {
             foreach (var weight in call.Reads.Where(IsStored))
             {
-                all.Add(new DequantizeCall { Stored = weight.Unsliced(), Dense = Dense(weight.Weight) });
+                all.AddRange(stored[weight.Weight].Select(s => new DequantizeCall { Stored = s.Stored, Dense = s.Dense }));
             }
 
             all.Add(

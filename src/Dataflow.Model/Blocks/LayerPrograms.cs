@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Collections.Immutable;
 
 namespace Dataflow.Model;
@@ -17,7 +16,7 @@ public sealed partial class LayerPrograms
     private readonly Dictionary<(string, SaveSet), BlockProgram> cache = [];
     private readonly Dictionary<BlockProgram, ImmutableArray<int>> partsOf = new(ReferenceEqualityComparer.Instance);
     private readonly ImmutableArray<int> allParts;
-    private readonly FrozenSet<WeightName> stored;
+    private readonly ILookup<WeightName, StoredMatrix> stored;
     private readonly Bytes?[] activationsSizes = new Bytes?[(int)SaveSet.All + 1];
 
     /// <summary>Programs are made when first asked for.</summary>
@@ -27,7 +26,10 @@ public sealed partial class LayerPrograms
         shapes = new TensorShapes(model, recipe, geometry, kind);
         layout = new ProgramLayout(shapes, (operand, _, _) => WeightPlace(operand));
         Parts = ParameterLayout.Block(model, kind).Parts();
-        stored = Parts.Where(p => p.TypeIn(recipe) != recipe.Parameters).SelectMany(p => p.Tensors).Select(t => t.Name).ToFrozenSet();
+        stored = Parts
+            .Where(p => p.TypeIn(recipe) != recipe.Parameters)
+            .SelectMany(p => StoredMatrix.Of(p, p.TypeIn(recipe)))
+            .ToLookup(s => s.Tensor.Name);
         allParts = [.. Enumerable.Range(0, Parts.Length)];
         KvPieceSize = kind.SharesKv ? Bytes.Zero : shapes.Of(TensorName.KvPiece).Size;
         GradKvPieceSize = kind.SharesKv ? Bytes.Zero : shapes.Of(TensorName.GradKvPiece).Size;
@@ -195,6 +197,12 @@ public sealed partial class LayerPrograms
         }
 
         var type = gradient ? recipe.Gradients : Parts[part].TypeIn(recipe);
+        if (type.IsByTensor())
+        {
+            var own = stored[operand.Weight].ElementAt(operand.Part);
+            return new TensorPlace(Roles.WeightsOf(part), own.Offset, type, own.Rows, tensor.Columns);
+        }
+
         return new TensorPlace(
             gradient ? Roles.GradientsOf(part) : Roles.WeightsOf(part),
             type.SizeOf(tensor.ElementOffset),

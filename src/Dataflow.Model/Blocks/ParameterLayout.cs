@@ -57,7 +57,8 @@ public sealed record ParameterLayout
     public bool Has(WeightName name) => Tensors.Any(t => t.Name == name);
 
     /// <summary>Size of one copy at the given dtype.</summary>
-    public Bytes Size(DType type) => type.SizeOf(ElementCount);
+    public Bytes Size(DType type) =>
+        type.IsByTensor() && StoredMatrix.Of(this, type).Last() is var last ? last.Offset + last.Size : type.SizeOf(ElementCount);
 
     /// <summary>The embedding table, and that of positions where they are learned.</summary>
     public static ParameterLayout Embedding(ModelConfig model) => Of(DecoderVocabulary.Embeddings(model));

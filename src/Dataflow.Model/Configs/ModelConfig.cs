@@ -40,6 +40,11 @@ public sealed record ModelConfig
     /// <summary>The adapter that is trained or used with it, which leaves all else as it is; null: there is none.</summary>
     public ModelAdapter? Adapter { get; init; }
 
+    /// <summary>
+    /// What matrices of layers are stored in that training leaves as they are, which without an adapter are all; null: as the recipe says.
+    /// </summary>
+    public DType? BaseWeights { get; init; }
+
     /// <summary>Base of the rotary frequencies.</summary>
     public required double RopeTheta { get; init; }
 
@@ -152,13 +157,16 @@ public sealed record ModelConfig
 
     /// <summary>The kind of each layer from the input on.</summary>
     public IEnumerable<LayerKind> Kinds =>
-        Pattern is null && Left is null ? Enumerable.Repeat(new LayerKind(FfnDim), LayerCount) : Layers.Select(KindOf);
+        Pattern is null && Left is null && BaseWeights is null
+            ? Enumerable.Repeat(new LayerKind(FfnDim), LayerCount)
+            : Layers.Select(KindOf);
 
     /// <summary>The kind of a layer.</summary>
     public LayerKind KindOf(Layer layer)
     {
         var kind = Pattern?[layer] ?? new LayerKind(FfnDim);
         kind = layer.Index + 1 < LayerCount && SharesKvAt(new Layer(layer.Index + 1)) ? kind with { KvIsRead = !kind.SharesKv } : kind;
+        kind = BaseWeights is { } type ? kind with { FrozenType = type, Frozen = kind.Frozen || Adapter is null } : kind;
         return Left is null ? kind : kind with { FrozenWeights = Left.Of(layer), Adapter = Adapter?.Of(layer) };
     }
 
@@ -214,6 +222,25 @@ public sealed record ModelConfig
             ? throw new UserErrorException($"--freeze {frozen.Patterns}: an adapter freezes all of the model; leave out one of the two")
             : this with { Adapter = ModelAdapter.Of(this with { Adapter = null }, adapter) };
 
+    /// <summary>The same whose layers' matrices that training leaves as they are are stored in a type.</summary>
+    /// <param name="type">One of <see cref="DTypes.OfBase"/>; null: as the recipe says.</param>
+    /// <exception cref="UserErrorException">A matrix cannot be stored so.</exception>
+    public ModelConfig Storing(DType? type)
+    {
+        var stored = this with { BaseWeights = type };
+        var cut = type is not { } blocks ? null
+            : stored.Kinds.Distinct()
+                .SelectMany(k => DecoderParameters.Of(stored, k))
+                .FirstOrDefault(p => p.Storage is not null && !p.HasWholeBlocks(blocks));
+        return cut is null
+            ? stored
+            : throw new UserErrorException(
+                $"--base-weights {type!.Value.Name()}: the rows of {cut.Parts[0].CheckpointName} lie otherwise in the files of {Name} than "
+                    + $"in memory, or its {cut.Count} numbers are no whole blocks of {type.Value.ElementsPerScale()}: numbers would share "
+                    + "a scale that share none in the file; give another type"
+            );
+    }
+
     /// <summary>The same without an adapter.</summary>
     public ModelConfig WithoutAdapter() => Adapter is null ? this : this with { Adapter = null };
 
@@ -247,7 +274,7 @@ public sealed record ModelConfig
                 * DecoderParameters
                     .Of(this, k.Kind)
                     .Where(p => !p.IsTrained)
-                    .Sum(p => (p.Storage ?? recipe.Parameters).SizeOf(p.Count).Value)
+                    .Sum(p => p.SizeIn(p.Storage ?? recipe.Parameters).Value)
             )
         );
 

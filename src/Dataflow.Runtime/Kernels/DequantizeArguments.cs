@@ -5,7 +5,7 @@ namespace Dataflow.Runtime;
 /// <summary>dense = stored, in another type.</summary>
 public readonly record struct DequantizeArguments : IKernelArguments
 {
-    /// <summary>[out, in], of one of the types <see cref="DTypes.OfFrozen"/>.</summary>
+    /// <summary>[out, in], of one of the types <see cref="DTypes.OfBase"/>.</summary>
     public required Tensor Stored { get; init; }
 
     /// <summary>[out, in], fp32 or bf16.</summary>

@@ -23,6 +23,9 @@ public sealed class AdaptedWeights(IWeightSource own, IWeightSource adapter, Fun
     public ModelConfig Model => own.Model;
 
     /// <inheritdoc/>
+    public byte[]? Stored(BaseMatrix matrix) => own.Stored(matrix);
+
+    /// <inheritdoc/>
     public void Read(ParameterObject weights, long firstElement, Span<byte> destination, DType type)
     {
         own.Read(weights, firstElement, destination, type);

@@ -160,6 +160,10 @@ public sealed class Checkpoint : IDisposable
         }
     }
 
+    /// <summary>Whether all matrices of a model's layers are there, in a type.</summary>
+    public bool HasMatricesIn(StoredType type, ModelConfig model) =>
+        NamedParameter.All(model).Where(p => p.Layer is not null && p.Spec.IsMatrix).All(p => Find(p.Name)?.Type == type);
+
     /// <summary>Its values as the weights of a model, after <see cref="Check"/>.</summary>
     public IWeightSource WeightsOf(ModelConfig model)
     {

@@ -19,6 +19,10 @@ public interface IWeightSource
     /// <param name="destination">Its length is a whole number of elements and says how many.</param>
     /// <param name="type">Of the elements in memory: fp32 or bf16 (rounded to nearest even).</param>
     void Read(ParameterObject weights, long firstElement, Span<byte> destination, DType type);
+
+    /// <summary>The bytes of a matrix of the base that is stored in a type of its own; null where they are made of its values.</summary>
+    /// <param name="matrix">Which.</param>
+    byte[]? Stored(BaseMatrix matrix) => null;
 }
 
 /// <summary>Cuts a range of an object's elements into ranges of its tensors.</summary>

@@ -45,6 +45,15 @@ internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredOb
         }
     }
 
+    /// <summary>Sets the matrices of a base that is stored in a type of its own.</summary>
+    public void WriteBase(IWeightSource source)
+    {
+        foreach (var matrix in BaseMatrices.Of(model))
+        {
+            state.Write(IdOf(matrix.Owner), matrix.Matrix.Offset, source.Stored(matrix) ?? matrix.StoreFrom(source));
+        }
+    }
+
     private void Read(in StoredObject item, long first, Span<byte> destination, DType type)
     {
         var own = TypeOf(item);
@@ -54,7 +63,11 @@ internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredOb
         }
         else if (own == type)
         {
-            state.Read(IdOf(item), own.SizeOf(first), destination);
+            state.Read(IdOf(item.Owner), own.SizeOf(first), destination);
+        }
+        else if (own.IsByTensor())
+        {
+            ReadByTensor(item, first, destination, type);
         }
         else
         {
@@ -65,9 +78,29 @@ internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredOb
             using var staging = MemoryPool<byte>.Shared.Rent(length + converted);
             var from = staging.Memory.Span[..length];
             var to = staging.Memory.Span.Slice(length, converted);
-            state.Read(IdOf(item), own.SizeOf(begin), from);
+            state.Read(IdOf(item.Owner), own.SizeOf(begin), from);
             ElementConversion.Convert(from, own, to, type);
             to.Slice((int)(first - begin) * size, destination.Length).CopyTo(destination);
+        }
+    }
+
+    private void ReadByTensor(in StoredObject item, long first, Span<byte> destination, DType type)
+    {
+        destination.Clear();
+        int size = (int)type.Size();
+        var owner = item.Owner;
+        foreach (var matrix in BaseMatrices.Of(model, owner.Layer!.Value).Where(m => m.Owner == owner).Select(m => m.Matrix))
+        {
+            long begin = Math.Max(first, matrix.FirstElement);
+            long end = Math.Min(first + (destination.Length / size), matrix.FirstElement + matrix.Count);
+            if (begin < end)
+            {
+                byte[] stored = new byte[matrix.Size.Value];
+                float[] values = new float[end - begin];
+                state.Read(IdOf(owner), matrix.Offset, stored);
+                MatrixStorage.Load(stored, matrix, begin - matrix.FirstElement, values);
+                ElementConversion.FromFloats(values, destination.Slice((int)(begin - first) * size, values.Length * size), type);
+            }
         }
     }
 
@@ -76,7 +109,7 @@ internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredOb
         var own = TypeOf(item);
         if (own == stored)
         {
-            state.Write(IdOf(item), own.SizeOf(first), elements);
+            state.Write(IdOf(item.Owner), own.SizeOf(first), elements);
             return;
         }
 
@@ -84,10 +117,10 @@ internal sealed class ObjectWeights(StepState state, ModelConfig model, StoredOb
         using var staging = MemoryPool<byte>.Shared.Rent(length);
         var bytes = staging.Memory.Span[..length];
         ElementConversion.Convert(elements, stored, bytes, own);
-        state.Write(IdOf(item), own.SizeOf(first), bytes);
+        state.Write(IdOf(item.Owner), own.SizeOf(first), bytes);
     }
 
     private DType TypeOf(in StoredObject item) => item.Storage ?? stored;
 
-    private ObjectId IdOf(in StoredObject item) => new(family) { Owner = item.Owner };
+    private ObjectId IdOf(ParameterOwner owner) => new(family) { Owner = owner };
 }

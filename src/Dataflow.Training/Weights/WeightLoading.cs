@@ -24,6 +24,7 @@ public static class WeightLoading
         var type = workload.Recipe.Parameters;
         var arena = new ObjectWeights(state, workload.Model, new StoredObjects(workload), type, ObjectFamily.Weights);
         Load(workload.Model, weights, type, arena.Write);
+        arena.WriteBase(weights);
     }
 
     /// <summary>Refuses parameters that do not lie as the model's do.</summary>
@@ -36,11 +37,12 @@ public static class WeightLoading
         }
     }
 
-    /// <summary>Writes all parameters, pieces side by side.</summary>
+    /// <summary>Writes all parameters, pieces side by side, but matrices of a base that is stored in a type of its own.</summary>
     internal static void Load(ModelConfig model, IWeightSource weights, DType type, ElementWriter write)
     {
         var pieces = ParameterObject.All(model)
-            .SelectMany(o => Pieces(o.Layout(model).ElementCount).Select(p => (Object: o, p.First, p.Count)));
+            .SelectMany(o => BaseMatrices.RangesBeside(model, o).Select(r => (Object: o, Range: r)))
+            .SelectMany(o => Pieces(o.Range.Count).Select(p => (o.Object, First: o.Range.First + p.First, p.Count)));
         Parallel.ForEach(pieces, () => new byte[PieceElements * type.Size()], (piece, _, staging) =>
         {
             var bytes = staging.AsSpan(0, checked((int)(piece.Count * type.Size())));

@@ -27,6 +27,12 @@ public sealed record ExportRequest
     /// <summary>The adapter goes into the model's weights: what is written needs none. Else an adapter's folder is written.</summary>
     public bool Merge { get; init; }
 
+    /// <summary>
+    /// What the adapter was trained on, which is merged: the matrices' numbers as they are read from that type. Null: those of the model's
+    /// files; of a run that has trained an adapter, what it was trained on.
+    /// </summary>
+    public DType? BaseWeights { get; init; }
+
     /// <summary>What is there already may be replaced.</summary>
     public bool Overwrite { get; init; }
 

@@ -33,15 +33,16 @@ public static class ModelConversion
             throw new UserErrorException("--shard-size is of folders: a GGUF file holds all; leave it out");
         }
 
+        var notes = new List<string>();
         using var source = SavedModel.Open(
-            request.Source, request.Adapter is { } folder ? new AdapterOptions { Folder = folder } : null);
+            request.Source, request.Adapter is { } folder ? new AdapterOptions { Folder = folder } : null, request.BaseWeights, notes.Add);
         Refuse(request, source);
         var weights = request.Merge ? new MergedWeights(source.Weights) : source.Weights;
         var made = Work.Named($"export {request.Source}", () =>
             weights.Model.Adapter is not null ? ToAdapter(request, weights)
             : request.IsGguf ? GgufExport.Write(request.Destination, weights, source.Texts, request.Type ?? source.Type)
             : ToFolder(request, source, weights));
-        return made with { Notes = [.. source.Notes, .. made.Notes] };
+        return made with { Notes = [.. source.Notes, .. notes, .. made.Notes] };
     }
 
     private static ModelWritten ToFolder(ExportRequest request, SavedModel source, IWeightSource weights)
@@ -88,6 +89,14 @@ public static class ModelConversion
     private static void Refuse(ExportRequest request, SavedModel source)
     {
         bool isAdapted = source.Weights.Model.Adapter is not null;
+        if (request.BaseWeights is { } stored && !request.Merge)
+        {
+            throw new UserErrorException(
+                $"--base-weights {stored.Name()} is of models whose adapter is merged: what is written has the matrices' numbers as they are "
+                    + "read from that type; give --merge, or leave it out"
+            );
+        }
+
         if (request.Merge && !isAdapted)
         {
             throw new UserErrorException($"{request.Source} has no adapter to merge; give one with --adapter, or leave --merge out");

@@ -33,7 +33,7 @@ internal sealed class Evaluator : IDisposable
     /// <exception cref="InfeasibleException">No plan fits the budgets.</exception>
     public static Evaluator Open(PlanOptions options, Action<RunEvent> tell)
     {
-        var source = ModelSource.Open(options.Model).With(options.Adapter);
+        var source = ModelSource.Open(options.Model).With(options.Adapter).Storing(options.Base);
         IDevice? device = null;
         GpuBudget? memory = null;
         try
@@ -45,7 +45,7 @@ internal sealed class Evaluator : IDisposable
             var machine = MachineMemory.Read();
             var gpu = options.Device.Gpu?.Memory;
             Budgets.Warn(budgets.CheckAgainst(machine, gpu), tell);
-            var weights = source.Weights(seed: 0);
+            var weights = source.Weights(seed: 0, note => tell(new RunEvent.Noted([note])));
             var plan = Plan(options.Request(source.Model, WorkloadKind.Evaluation, budgets.Memory));
             Budgets.Warn([Budgets.CheckArenas(plan, machine, gpu).Warning], tell);
             memory = GpuBudget.Watch(options.Device, plan);

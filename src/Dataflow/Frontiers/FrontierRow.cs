@@ -32,6 +32,7 @@ public sealed record FrontierRow(PlanRequest Request, PlanFrontier Frontier, str
         ["parameters"] = Request.Model.ParameterCount,
         ["frozen"] = Request.Model.Frozen?.Patterns,
         ["adapter"] = Request.Model.Adapter?.Text,
+        ["base_weights"] = Request.Model.BaseWeights?.Name(),
         ["dtype"] = Request.Recipe.Name,
         ["seqlen"] = Request.Seqlen,
         ["model_state_bytes"] = ModelState.Value,

@@ -16,7 +16,7 @@ public sealed record GenerationPlan(TrainingPlan Plan, int Batch, Budgets Budget
     public static GenerationPlan Make(GenerationOptions options)
     {
         var wanted = options.Plan.Completed;
-        using var source = ModelSource.Open(wanted.Model).With(wanted.Adapter);
+        using var source = ModelSource.Open(wanted.Model).With(wanted.Adapter).Storing(wanted.Base);
         var budgets = Budgets.Choose(wanted);
         var (plan, batch) = GenerationModel.PlanFor(
             wanted.Request(source.Model, WorkloadKind.Generation, budgets.Memory), wanted.Seqlen, options.Batch, options.LogitRows);

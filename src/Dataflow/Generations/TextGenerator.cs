@@ -58,7 +58,8 @@ public sealed class TextGenerator : IDisposable
         }
 
         tell ??= _ => { };
-        var source = SavedModel.Open(options.Plan.Model, options.Plan.Adapter);
+        var source = SavedModel.Open(
+            options.Plan.Model, options.Plan.Adapter, options.Plan.Base, note => tell(new RunEvent.Noted([note])));
         OwnThread? thread = null;
         try
         {

@@ -27,6 +27,7 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
 
     private Checkpoint? checkpoint;
     private AdapterFolder? adapter;
+    private QuantizedWeights? quantized;
 
     // Where its adapter is, if it has one that was saved.
     private string? adapterFolder;
@@ -108,6 +109,39 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
     internal ModelSource With(AdapterOptions? options) =>
         options is null ? this : this with { Model = Model.Adapting(options.Resolved), adapterFolder = options.Place };
 
+    /// <summary>The same, before anything is read of it, as it is trained: what is frozen, its adapter, how its base is stored.</summary>
+    /// <param name="options">What was asked for.</param>
+    /// <exception cref="UserErrorException">That cannot be.</exception>
+    public ModelSource Trained(PlanOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var trained = Freezing(options.Freeze).With(options.Adapter);
+        return trained.Storing(options.BaseWeights is null ? trained.TypeOfBase(options) : options.Base);
+    }
+
+    /// <summary>The same, before anything is read of it, with its base stored in a type; null: as the recipe says.</summary>
+    /// <exception cref="UserErrorException">It cannot be.</exception>
+    internal ModelSource Storing(DType? type) => type is null ? this : this with { Model = Model.Storing(type) };
+
+    /// <summary>The base of an adapter in the type that its files have it in, where that is bf16: its numbers are the same.</summary>
+    private DType? TypeOfBase(PlanOptions options)
+    {
+        if (Model.Adapter is null || Folder is null || options.Recipe.Parameters == DType.BFloat16)
+        {
+            return null;
+        }
+
+        try
+        {
+            using var files = Checkpoint.Open(Folder);
+            return files.HasMatricesIn(StoredType.BF16, Model.WithoutAdapter()) ? DType.BFloat16 : null;
+        }
+        catch (UserErrorException)
+        {
+            return null; // whoever reads the weights says what is wrong with them
+        }
+    }
+
     /// <summary>What tells its weights from others, as far as a run that trains an adapter leaves them where they are.</summary>
     /// <exception cref="UserErrorException">They cannot be read.</exception>
     internal string Fingerprint(ulong seed) =>
@@ -143,9 +177,20 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
     /// The folder's weights, checked against the model; where there is no folder, initial values from the seed. With those of its adapter.
     /// </summary>
     /// <exception cref="UserErrorException">The weights do not fit.</exception>
-    public IWeightSource Weights(ulong seed)
+    public IWeightSource Weights(ulong seed) => Weights(seed, _ => { });
+
+    /// <summary>The same, with someone who is told, when they are read, what is made and kept of them.</summary>
+    /// <exception cref="UserErrorException">The weights do not fit.</exception>
+    internal IWeightSource Weights(ulong seed, Action<string> tell)
     {
-        var own = Own(seed);
+        var own = Own(Model, seed);
+        if (Model.BaseWeights is { } type)
+        {
+            own = quantized ??= new QuantizedWeights(
+                own,
+                Folder is null || type == DType.BFloat16 ? null : () => QuantizedFile(seed, tell));
+        }
+
         if (Model.Adapter is null)
         {
             return own;
@@ -155,16 +200,22 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
         return adapter?.On(own) ?? AdaptedWeights.Begin(own, seed);
     }
 
-    private IWeightSource Own(ulong seed)
+    private IWeightSource Own(ModelConfig model, ulong seed)
     {
         if (Folder is null)
         {
-            return WeightInitialiser.Weights(Model, seed);
+            return WeightInitialiser.Weights(model, seed);
         }
 
         checkpoint ??= Checkpoint.Open(Folder);
-        return checkpoint.WeightsOf(Model);
+        return checkpoint.WeightsOf(model);
     }
+
+    /// <summary>Whatever adapter it has: one file serves all.</summary>
+    private QuantizedFile? QuantizedFile(ulong seed, Action<string> tell) =>
+        Work.Named($"quantising {Model.Name}", () =>
+            Dataflow.Training.QuantizedFile.Open(
+                Own(Model.WithoutAdapter(), seed), Fingerprint(seed), Folder!, Locations.Cache("base-weights"), tell));
 
     /// <summary>The folder's own tokens, if it has any.</summary>
     public string? Tokens => Folder is not null && File.Exists(Path.Combine(Folder, TokenFile)) ? Path.Combine(Folder, TokenFile) : null;
@@ -191,5 +242,6 @@ public sealed record ModelSource(ModelConfig Model, string? Folder, IReadOnlyLis
     {
         checkpoint?.Dispose();
         adapter?.Dispose();
+        quantized?.Dispose();
     }
 }

@@ -38,18 +38,21 @@ internal sealed class SavedModel : IDisposable
     /// <summary>Opens it.</summary>
     /// <param name="path">A model's folder, hf:owner/name, or a run's folder of checkpoints or one of these.</param>
     /// <param name="adapter">What it has besides; null: nothing, or what the run has trained.</param>
+    /// <param name="stored">What matrices of layers are stored in; null: as they are, or as the run has stored them.</param>
+    /// <param name="tell">Told what is to be known when they are read.</param>
     /// <exception cref="UserErrorException">There is nothing of the kind, or its weights do not fit its config.</exception>
-    public static SavedModel Open(string path, AdapterOptions? adapter = null)
+    public static SavedModel Open(string path, AdapterOptions? adapter = null, DType? stored = null, Action<string>? tell = null)
     {
+        tell ??= _ => { };
         string? known = ModelSource.Locate(path);
         if (known is not null && Directory.Exists(known) && s_weights.Any(w => File.Exists(Path.Combine(known, w)))
             && !File.Exists(Path.Combine(known, "state.json")))
         {
-            return OfFolder(path, known, adapter);
+            return OfFolder(path, known, adapter, stored, tell);
         }
 
         return Directory.Exists(path)
-            ? OfRun(path, adapter)
+            ? OfRun(path, adapter, stored, tell)
             : throw new UserErrorException(
                 known is null ? $"{path} does not exist; give a model's folder, hf:owner/name, or a run's folder of checkpoints"
                     : $"{path} is no folder with weights; give a model's folder, hf:owner/name, or a run's folder of checkpoints");
@@ -58,14 +61,14 @@ internal sealed class SavedModel : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Array.ForEach(files, f => f.Dispose());
 
-    private static SavedModel OfFolder(string path, string folder, AdapterOptions? adapter)
+    private static SavedModel OfFolder(string path, string folder, AdapterOptions? adapter, DType? stored, Action<string> tell)
     {
-        var source = ModelSource.Open(path).With(adapter);
+        var source = ModelSource.Open(path).With(adapter).Storing(stored);
         try
         {
             using var checkpoint = Checkpoint.Open(folder);
             var types = checkpoint.Tensors.Values.Where(t => t.Shape.Count > 1).CountBy(t => t.Type);
-            return new SavedModel(source.Weights(seed: 0), source)
+            return new SavedModel(source.Weights(seed: 0, tell), source)
             {
                 Form = folder,
                 Texts = folder,
@@ -85,14 +88,14 @@ internal sealed class SavedModel : IDisposable
         }
     }
 
-    private static SavedModel OfRun(string path, AdapterOptions? adapter)
+    private static SavedModel OfRun(string path, AdapterOptions? adapter, DType? stored, Action<string> tell)
     {
         for (int left = Tries; ; left--)
         {
             var run = Found(path);
             try
             {
-                return run.Checkpoint.IsOfAdapter ? OfAdapter(run, adapter) : OfCheckpoint(run, adapter);
+                return run.Checkpoint.IsOfAdapter ? OfAdapter(run, adapter, stored, tell) : OfCheckpoint(run, adapter, stored);
             }
             catch (UserErrorException) when (left > 1 && !Directory.Exists(run.Checkpoint.Folder))
             {
@@ -115,7 +118,7 @@ internal sealed class SavedModel : IDisposable
     }
 
     /// <summary>The base that the run began with, and the adapter that it has trained.</summary>
-    private static SavedModel OfAdapter(SavedRun run, AdapterOptions? other)
+    private static SavedModel OfAdapter(SavedRun run, AdapterOptions? other, DType? stored, Action<string> tell)
     {
         if (other is not null)
         {
@@ -125,13 +128,14 @@ internal sealed class SavedModel : IDisposable
         string named = run.Settings.GetValueOrDefault(SavedSettings.Model)
             ?? throw new UserErrorException($"{run.Checkpoint.Folder} does not say of which model its adapter is; give that model, and "
                 + "--adapter with this folder");
-        var source = ModelSource.Of(run, named);
+        string? before = run.Settings.GetValueOrDefault(SavedSettings.BaseWeights);
+        var source = ModelSource.Of(run, named).Storing(stored ?? (before is null ? null : Values.BaseWeights(before)));
         try
         {
             ulong seed = run.Checkpoint.Progress.Seed;
             Resumption.CheckBase(run, named, source.Fingerprint(seed));
             var adapter = AdapterFolder.Open(run.Checkpoint.Folder, Path.GetFileName(run.Checkpoint.CheckedWeights()));
-            return new SavedModel(adapter.On(source.Weights(seed)), source, adapter)
+            return new SavedModel(adapter.On(source.Weights(seed, tell)), source, adapter)
             {
                 Form = source.Folder,
                 Texts = source.Folder,
@@ -148,7 +152,7 @@ internal sealed class SavedModel : IDisposable
         }
     }
 
-    private static SavedModel OfCheckpoint(SavedRun run, AdapterOptions? other)
+    private static SavedModel OfCheckpoint(SavedRun run, AdapterOptions? other, DType? stored)
     {
         string folder = run.Checkpoint.Folder;
         string? named = run.Settings.GetValueOrDefault(SavedSettings.Model) is { } setting && ModelSource.Locate(setting) is { } model
@@ -160,13 +164,14 @@ internal sealed class SavedModel : IDisposable
         }
 
         var recipe = run.Checkpoint.Recipe;
-        config = other is null ? config : config.Adapting(other.Resolved);
+        config = (other is null ? config : config.Adapting(other.Resolved)).Storing(stored);
         var checkpoint = Checkpoint.Open(run.Checkpoint.CheckedWeights());
         var adapter = other?.Place is { } place ? AdapterFolder.Open(place) : null;
         try
         {
             bool isGone = named is null && run.Settings.GetValueOrDefault(SavedSettings.Model) is { } gone && !File.Exists(gone);
             var own = checkpoint.WeightsOf(config);
+            own = stored is null ? own : new QuantizedWeights(own);
             return new SavedModel(adapter?.On(own) ?? own, [checkpoint, .. adapter is null ? Array.Empty<IDisposable>() : [adapter]])
             {
                 Form = named is not null && s_weights.Any(w => File.Exists(Path.Combine(named, w))) ? named : null,

@@ -35,6 +35,7 @@ public static class PlanJson
             ["parameters"] = request.Model.ParameterCount,
             ["frozen"] = request.Model.Frozen?.Patterns,
             ["adapter"] = request.Model.Adapter?.Text,
+            ["base_weights"] = request.Model.BaseWeights?.Name(),
             ["dtype"] = request.Recipe.Name,
             ["optimizer"] = request.Optimizer.Name,
             ["bf16_master_fits"] = notes.MasterFits,

@@ -66,6 +66,12 @@ public sealed record PlanOptions
     /// <summary>The adapter that is trained, or used, in the place of the model's own weights; null: none.</summary>
     public AdapterOptions? Adapter { get; init; }
 
+    /// <summary>
+    /// What matrices of layers are stored in that an adapter leaves as they are, or that are only read, one of
+    /// <see cref="DTypes.OfBase"/>; null: bf16 where an adapter is trained and the model's files have them so, else as the recipe says.
+    /// </summary>
+    public DType? BaseWeights { get; init; }
+
     /// <summary>Who plans; by default auto where the machine has a profile.</summary>
     public PlanPolicy? Policy { get; init; }
 
@@ -133,13 +139,17 @@ public sealed record PlanOptions
     internal PolicySettings By => PolicySettings.Choose(
         Policy, Hardware ?? HardwareFiles.ThisMachine(Device.Kind, named: null), NoCache ? PlanCache.None : PlanCache.OfThisMachine);
 
-    /// <summary>A model with what is frozen of it and with its adapter, unless it has these already.</summary>
+    /// <summary>What was asked for, where it is not the recipe's type.</summary>
+    internal DType? Base => BaseWeights is { } type && type != Recipe.Parameters ? type : null;
+
+    /// <summary>A model with what is frozen of it, with its adapter and with its base as it is stored, unless it has these already.</summary>
     /// <exception cref="UserErrorException">It cannot be.</exception>
     public ModelConfig Trained(ModelConfig model)
     {
         ArgumentNullException.ThrowIfNull(model);
         model = model.Frozen is null ? model.Freezing(Freeze) : model;
-        return model.Adapter is null && Adapter is { } adapter ? model.Adapting(adapter.Resolved) : model;
+        model = model.Adapter is null && Adapter is { } adapter ? model.Adapting(adapter.Resolved) : model;
+        return model.BaseWeights is null && Base is { } type ? model.Storing(type) : model;
     }
 
     /// <summary>The request to the planner.</summary>
@@ -150,6 +160,14 @@ public sealed record PlanOptions
     /// <exception cref="UserErrorException">What is to be frozen cannot be, or the step is no whole number of rows.</exception>
     public PlanRequest Request(ModelConfig model, WorkloadKind kind, MemoryBudget budget, int? sourceRows = null)
     {
+        if (BaseWeights is { } stored && kind.HasBackward() && Trained(model).Adapter is null)
+        {
+            throw new UserErrorException(
+                $"--base-weights {stored.Name()}: a model that is trained as a whole has no base that stays as it is; give --lora-rank or "
+                    + "--adapter"
+            );
+        }
+
         var request = new PlanRequest(Trained(model), Recipe, kind, Seqlen, Rows: null, Pins, budget, SaveSet)
         {
             Reserve = Hardware?.Reserve ?? DeviceReserve.None,

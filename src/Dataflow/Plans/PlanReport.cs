@@ -53,6 +53,11 @@ public static class PlanReport
             output.WriteLine($"  adapter: {adapter.Text}{(model.LayersWithoutBackward is > 0 and var under ? Below(under) : "")}");
         }
 
+        if (model.BaseWeights is { } stored)
+        {
+            output.WriteLine($"  base: matrices of layers in {stored.Name()}, {model.FrozenSize(recipe)} with all that stays as it is");
+        }
+
         var state = Plans.ModelState(plan);
         output.WriteLine(
             $"  {recipe.Name}, {plan.Workload.Optimizer}: model state {state} "

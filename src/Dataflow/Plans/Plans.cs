@@ -46,7 +46,7 @@ public static class Plans
     {
         options = options.Completed;
         var by = options.By;
-        using var source = ModelSource.Open(options.Model);
+        using var source = ModelSource.Open(options.Model).Trained(options);
         var budgets = Budgets.Choose(options) with
         {
             HostIsThisMachines = options is { HostMemory: null, Hardware.Kind: HardwareKind.Gpu },

@@ -20,7 +20,7 @@ public static class Gradients
     /// <exception cref="InfeasibleException">No plan fits the budgets.</exception>
     public static double Write(PlanOptions options, string output, Action<RunEvent> tell)
     {
-        using var source = ModelSource.Open(options.Model).With(options.Adapter);
+        using var source = ModelSource.Open(options.Model).Trained(options);
         tell(new RunEvent.Opened(source.Notes));
         options = options.Completed;
         var where = options.Device;
@@ -32,7 +32,7 @@ public static class Gradients
             ?? throw new UserErrorException($"{options.Model} holds no tokens.bin to compute gradients on; give a folder that does");
         using var tokens = TokenFile.Open(path, options.Seqlen, source.Model.VocabSize);
         tell(new RunEvent.Opened([.. source.NotesOf(options.Seqlen), .. DataNotes.Of(tokens, path, source)]));
-        var weights = source.Weights(seed: 0);
+        var weights = source.Weights(seed: 0, note => tell(new RunEvent.Noted([note])));
         var type = options.Recipe.Gradients;
         CheckpointWriter.CheckWritable(output, source.Model, type);
 

@@ -107,8 +107,8 @@ internal sealed record PreparedRun : IDisposable
         store?.Begin(resumed?.Checkpoint.Progress.Step ?? 0);
         var source = parts.Own(
             resumed is null
-                ? ModelSource.Open(settings.Plan.Model).Freezing(settings.Plan.Freeze).With(settings.Plan.Adapter)
-                : ModelSource.Of(resumed, settings.Plan.Model).Freezing(settings.Plan.Freeze)
+                ? ModelSource.Open(settings.Plan.Model).Trained(settings.Plan)
+                : ModelSource.Of(resumed, settings.Plan.Model).Trained(settings.Plan with { Adapter = null })
         );
         tell(new RunEvent.Opened(source.Notes));
         var budgets = Budgets.Choose(settings.Plan);
@@ -127,7 +127,7 @@ internal sealed record PreparedRun : IDisposable
 
         settings.Groups.Check(source.Model, settings.Optimizer.LearningRate);
         // Of a run that trains an adapter a checkpoint has that alone.
-        var weights = resumed is null || source.Model.Adapter is not null ? source.Weights(settings.Seed) : null;
+        var weights = resumed is null || source.Model.Adapter is not null ? source.Weights(settings.Seed, Note) : null;
         string? ofBase = source.Model.Adapter is null ? null : source.Fingerprint(settings.Seed);
         Resumption.CheckBase(resumed, settings.Plan.Model, ofBase);
         var question = new PlanQuestion(

@@ -40,6 +40,14 @@ internal static class Resumption
 
         SavedGroups.CheckFrozen(run, plan.Freeze);
         CheckAdapter(run, plan.Adapter);
+        if (run.Settings.GetValueOrDefault(SavedSettings.BaseWeights) is var stored && stored != plan.BaseWeights?.Name())
+        {
+            throw new UserErrorException(
+                $"the run in {run.Folder} trains an adapter {Stored(stored)}, and this one is to do so {Stored(plan.BaseWeights?.Name())}; "
+                    + "give the same, or leave it out"
+            );
+        }
+
         var (g, pins) = (saved.Geometry, plan.Pins);
         bool agrees = plan.Seqlen == g.Seqlen && Same(plan.GlobalBatch, g.TokensPerStep)
             // a larger chunk would be padding
@@ -160,6 +168,8 @@ internal static class Resumption
                 ? seconds
                 : 0,
         };
+
+    private static string Stored(string? type) => type is null ? "without --base-weights" : $"with --base-weights {type}";
 
     private static bool Same(long? given, long saved) => given is null || given == saved;
 

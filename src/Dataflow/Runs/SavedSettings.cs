@@ -25,6 +25,9 @@ internal static class SavedSettings
     /// <summary>Of the model that pairs are compared by: how it was named, where it was, and what tells its weights from others.</summary>
     public const string ReferenceName = "reference", ReferenceFingerprint = "reference-fingerprint";
 
+    /// <summary>What the base of an adapter is stored in, where that was said.</summary>
+    public const string BaseWeights = "base-weights";
+
     /// <summary>
     /// A GPU, the library of its matrix products and the stored choices of their algorithms: what their bits depend on besides the rest.
     /// </summary>
@@ -76,6 +79,7 @@ internal static class SavedSettings
 
         Add(Model, ModelSource.SettingOf(plan.Model));
         Add(BaseFingerprint, others.OfBase);
+        Add(BaseWeights, plan.BaseWeights?.Name());
         Add("seqlen", Text(plan.Seqlen));
         Add("dtype", plan.Recipe.Name);
         Add("seed", settings.Seed.ToString(CultureInfo.InvariantCulture));
@@ -163,6 +167,7 @@ internal static class SavedSettings
             Optimizer = optimizer,
             Clip = Real("clip"),
             Freeze = SavedGroups.FrozenOf(saved),
+            BaseWeights = Value(BaseWeights, Values.BaseWeights),
             Device = saved.TryGetValue("device", out string? device) ? DeviceOptions.Named(device) : DeviceOptions.Cpu,
             Policy = Value("policy", t => PlanPolicies.Named(t, PlanPolicies.Running)),
             SaveSet = Value("save-set", SaveSets.Parse),

@@ -55,6 +55,43 @@ public sealed class DequantizeTests : KernelTest
         }
     }
 
+    /// <summary>Against the definition, over blocks and bytes that are not full, blocks of nested scales, a job and more.</summary>
+    [Theory]
+    [InlineData(DType.Nf4, 1, 1, DType.Float32)]
+    [InlineData(DType.Nf4, 3, 21, DType.BFloat16)]
+    [InlineData(DType.Nf4, 56, 32, DType.Float32)]
+    [InlineData(DType.Nf4, 300, 129, DType.BFloat16)]
+    [InlineData(DType.Nf4Nested, 1, 5, DType.BFloat16)]
+    [InlineData(DType.Nf4Nested, 32, 32, DType.Float32)]
+    [InlineData(DType.Nf4Nested, 300, 129, DType.Float32)]
+    [InlineData(DType.Nf4Nested, 131, 130, DType.BFloat16)]
+    public unsafe void Every_element_of_nf4_is_that_of_its_tensor(DType type, int rows, int columns, DType to)
+    {
+        float[] values = new float[rows * columns];
+        Tensor numbers = New(rows, columns).Random(3), want = New(rows, columns, to);
+        var tensor = new Nf4Tensor(values.Length, type == DType.Nf4Nested);
+        byte[] bytes = new byte[tensor.Length];
+        float[] scales = new float[tensor.Blocks];
+        tensor.Pack(0, new ReadOnlySpan<float>(numbers.Floats, values.Length), bytes.AsSpan((int)tensor.PackedAt), scales);
+        tensor.StoreScales(bytes, scales);
+        tensor.Load(bytes, 0, values);
+        for (int i = 0; i < values.Length; i++)
+        {
+            want[i / columns, i % columns] = values[i];
+        }
+
+        fixed (byte* stored = bytes)
+        {
+            foreach (int threads in ThreadCounts)
+            {
+                Tensor dense = New(rows, columns, to).Poison();
+                Runtime.Tensor from = new((nuint)stored, type, rows, columns);
+                Dequantize.Run(Team(threads), new DequantizeArguments { Stored = from, Dense = dense.T });
+                dense.AssertSameBits(want);
+            }
+        }
+    }
+
     [Fact]
     public void Other_shapes_and_types_are_refused()
     {

@@ -183,6 +183,90 @@ TEST(DequantizeOfInt8IsCodeTimesScale)
     }
 }
 
+namespace
+{
+const float Nf4[] = {-1.0f,
+                     -0.6961928009986877f,
+                     -0.5250730514526367f,
+                     -0.39491748809814453f,
+                     -0.28444138169288635f,
+                     -0.18477343022823334f,
+                     -0.09105003625154495f,
+                     0.0f,
+                     0.07958029955625534f,
+                     0.16093020141124725f,
+                     0.24611230194568634f,
+                     0.33791524171829224f,
+                     0.44070982933044434f,
+                     0.5626170039176941f,
+                     0.7229568362236023f,
+                     1.0f};
+
+int64_t aligned(int64_t bytes) { return divided_up(bytes, 16) * 16; }
+
+// Nested scales have codes 127, 255 and 126: 0, 1 and the first number below 0.
+template <typename T> void check_dequantize_nf4(int64_t count, bool nested)
+{
+    Numbers numbers(count);
+    const int64_t blocks = divided_up(count, 64);
+    const int64_t codes_at = nested ? aligned(4 + divided_up(blocks, 256) * 4) : 0;
+    const int64_t packed_at = aligned(nested ? codes_at + blocks : blocks * 4);
+    std::vector<uint8_t> bytes(aligned(packed_at + divided_up(count, 2)));
+    auto store = [&](int64_t at, float value) { std::memcpy(&bytes[at * 4], &value, 4); };
+    const float mean = numbers.next();
+    std::vector<float> scales;
+    float shared = 0;
+    for (int64_t b = 0; b < blocks; b++)
+    {
+        if (!nested)
+        {
+            scales.push_back(std::ldexp(numbers.next(), numbers.below(240) - 130));
+            store(b, scales.back());
+            continue;
+        }
+
+        if (b % 256 == 0)
+        {
+            shared = numbers.next();
+            store(0, mean);
+            store(1 + b / 256, shared);
+        }
+
+        const int kind = numbers.below(3);
+        bytes[codes_at + b] = kind == 0 ? 127 : kind == 1 ? 255 : 126;
+        const float least = 1e-6f * ((0.1f + 1.0f) * 0.5f);
+        const volatile float mapped = (kind == 0 ? 0.0f : kind == 1 ? 1.0f : -least) * shared;
+        scales.push_back(mapped + mean);
+    }
+
+    std::vector<T> expected;
+    for (int64_t i = 0; i < count; i++)
+    {
+        const int code = numbers.below(16);
+        bytes[packed_at + i / 2] |= static_cast<uint8_t>(i % 2 == 0 ? code << 4 : code);
+        expected.push_back(rounded<T>(Nf4[code] * scales[i / 64]));
+    }
+
+    Array<uint8_t> stored(bytes);
+    Array<T> dense(count);
+    kernel("dequantize", std::string(nested ? "dequantize_nf4_nested_" : "dequantize_nf4_") + Type<T>::Name)
+        .run({divided_up(count, 2048)}, {256}, 0, stored.device(), dense.device(), count);
+    check_same(dense.host(), expected, "dense weights");
+}
+}
+
+TEST(DequantizeOfNf4IsItsCodesValueTimesScale)
+{
+    for (int64_t count : {1, 7, 64, 100, 2048, 16384, 20003})
+    {
+        for (bool nested : {false, true})
+        {
+            check_dequantize_nf4<float>(count, nested);
+            check_dequantize_nf4<Bf16>(count, nested);
+        }
+    }
+}
+
 TEST(SquaredSumIsExactToFp64)
 {
     check_squared_sum<float>({4});
