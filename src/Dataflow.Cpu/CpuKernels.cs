@@ -128,6 +128,27 @@ internal sealed unsafe class CpuKernels(ThreadTeam team) : IKernels
     public void GatedConvolutionBackward(in GatedConvolutionBackwardArguments call) => GatedConvolution.Backward(team, call);
 
     /// <inheritdoc/>
+    public void Routing(in RoutingArguments call) => Kernels.Routing.Forward(team, call);
+
+    /// <inheritdoc/>
+    public void RoutingBackward(in RoutingBackwardArguments call) => Kernels.Routing.Backward(team, call);
+
+    /// <inheritdoc/>
+    public void GroupedGemm(in GroupedGemmArguments call) => Kernels.GroupedGemm.Run(team, call);
+
+    /// <inheritdoc/>
+    public void GroupedGemmWeightGradient(in GroupedGemmWeightGradientArguments call) => Kernels.GroupedGemm.WeightGradient(team, call);
+
+    /// <inheritdoc/>
+    public void WeightedActivationForward(in WeightedActivationForwardArguments call) => WeightedActivation.Forward(team, call);
+
+    /// <inheritdoc/>
+    public void WeightedActivationBackward(in WeightedActivationBackwardArguments call) => WeightedActivation.Backward(team, call);
+
+    /// <inheritdoc/>
+    public void SumRows(in SumRowsArguments call) => Kernels.Rows.Sum(team, call);
+
+    /// <inheritdoc/>
     public void UngatedActivationForward(in UngatedActivationForwardArguments call) =>
         UngatedActivation.Forward(team, call.Activation, At(call.Up), At(call.Ffn));
 

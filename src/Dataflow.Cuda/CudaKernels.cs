@@ -25,6 +25,12 @@ internal sealed class KernelSet(KernelLibrary library, Gemm gemm, Attention atte
 
     public GatedConvolution GatedConvolution => field ??= new(library, ColumnSum);
 
+    public Routing Routing => field ??= new(library);
+
+    public GroupedGemm GroupedGemm => field ??= new(library);
+
+    public WeightedActivation WeightedActivation => field ??= new(library);
+
     public CrossEntropy CrossEntropy { get; } = new(library);
 
     public Preference Preference => field ??= new(library);
@@ -158,6 +164,28 @@ internal sealed class CudaKernels(CudaStream stream, CudaArenas arenas, KernelSe
 
     /// <inheritdoc/>
     public void GatedConvolutionBackward(in GatedConvolutionBackwardArguments call) => kernels.GatedConvolution.Backward(stream, call);
+
+    /// <inheritdoc/>
+    public void Routing(in RoutingArguments call) => kernels.Routing.Forward(stream, call);
+
+    /// <inheritdoc/>
+    public void RoutingBackward(in RoutingBackwardArguments call) => kernels.Routing.Backward(stream, call);
+
+    /// <inheritdoc/>
+    public void GroupedGemm(in GroupedGemmArguments call) => kernels.GroupedGemm.Run(stream, call);
+
+    /// <inheritdoc/>
+    public void GroupedGemmWeightGradient(in GroupedGemmWeightGradientArguments call) => kernels.GroupedGemm.WeightGradient(stream, call);
+
+    /// <inheritdoc/>
+    public void WeightedActivationForward(in WeightedActivationForwardArguments call) => kernels.WeightedActivation.Forward(stream, call);
+
+    /// <inheritdoc/>
+    public void WeightedActivationBackward(in WeightedActivationBackwardArguments call) =>
+        kernels.WeightedActivation.Backward(stream, call);
+
+    /// <inheritdoc/>
+    public void SumRows(in SumRowsArguments call) => kernels.Rows.Sum(stream, call);
 
     /// <inheritdoc/>
     public void UngatedActivationForward(in UngatedActivationForwardArguments call) =>

@@ -104,6 +104,30 @@ internal static class KernelDispatch
             case GatedConvolutionBackwardCall c:
                 stream.Launch(GatedConvolutionBackwardArguments.Of(c, at));
                 break;
+            case RoutingCall c:
+                stream.Launch(RoutingArguments.Of(c, at));
+                break;
+            case RoutingBackwardCall c:
+                stream.Launch(RoutingBackwardArguments.Of(c, at));
+                break;
+            case GroupedGemmForwardCall c:
+                stream.Launch(GroupedGemmArguments.Of(c, at));
+                break;
+            case GroupedGemmInputGradientCall c:
+                stream.Launch(GroupedGemmArguments.Of(c, at));
+                break;
+            case GroupedGemmWeightGradientCall c:
+                stream.Launch(GroupedGemmWeightGradientArguments.Of(c, at));
+                break;
+            case WeightedActivationForwardCall c:
+                stream.Launch(WeightedActivationForwardArguments.Of(c, at));
+                break;
+            case WeightedActivationBackwardCall c:
+                stream.Launch(WeightedActivationBackwardArguments.Of(c, at));
+                break;
+            case SumRowsCall c:
+                stream.Launch(SumRowsArguments.Of(c, at));
+                break;
             case GatedActivationForwardCall c:
                 stream.Launch(GatedActivationForwardArguments.Of(c, at));
                 break;

@@ -148,7 +148,7 @@ public readonly struct OpOperands
     {
         var place = program.Places[operand];
         bool byToken = place.Tokens is TokenAxis.Rows or TokenAxis.SubChunkRows;
-        return new Tensor(Pointer(operand), place.Type, byToken ? tokens : (int)place.Rows, (int)place.Columns)
+        return new Tensor(Pointer(operand), place.Type, byToken ? tokens * place.RowsPerToken : (int)place.Rows, (int)place.Columns)
         {
             Stride = (int)place.Stride,
         };
@@ -195,7 +195,7 @@ public readonly struct OpOperands
     private long SkippedElements(TensorPlace place) =>
         place.Tokens switch
         {
-            TokenAxis.Rows => firstToken * place.Stride,
+            TokenAxis.Rows => firstToken * place.RowsPerToken * place.Stride,
             TokenAxis.Columns => firstToken,
             _ => 0,
         };

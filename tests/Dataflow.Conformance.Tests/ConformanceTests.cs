@@ -24,6 +24,8 @@ public sealed class SharedKvTests : SharedKvConformance<SelectedDevice>;
 
 public sealed class StateTests : StateConformance<SelectedDevice>;
 
+public sealed class ExpertTests : ExpertConformance<SelectedDevice>;
+
 public sealed class FrozenTypeTests : FrozenTypeConformance<SelectedDevice>;
 
 public sealed class FamilyTests : FamilyConformance<SelectedDevice>;

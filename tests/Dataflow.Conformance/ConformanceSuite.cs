@@ -95,6 +95,11 @@ public abstract class ConformanceSuite<TDevice>
         Assert.True(Math.Abs((got.Loss - want.Loss) / want.Loss) <= lossBound, $"loss {got.Loss}, not {want.Loss}");
         var errors = want.Tensors.ToDictionary(t => t.Key, t => GoldenCase.RelativeL2(got.Tensors[GoldenCase.Alone(t.Key)], t.Value));
         var (worst, most) = golden.PyTorchErrors("pytorch_bfloat16", "gradient_relative_l2");
+        if (GoldenCase.ReroutedInBf16.Contains(golden.Name))
+        {
+            (worst, most) = (GoldenCase.ReroutedError, GoldenCase.ReroutedError);
+        }
+
         var own = errors.Where(e => double.IsFinite(e.Value)).MaxBy(e => e.Value);
         Assert.True(own.Value <= 2 * worst, $"{own.Key}: relative error {own.Value:g3}, PyTorch's worst {worst:g3}");
         float[] all = [.. want.Tensors.Keys.SelectMany(k => got.Tensors[GoldenCase.Alone(k)])];

@@ -76,6 +76,13 @@ public abstract class FamilyConformance<TDevice> : ConformanceSuite<TDevice>
         foreach (var (tensor, want) in golden.File("trained.safetensors"))
         {
             string alone = GoldenCase.Alone(tensor);
+            if (Array.TrueForAll(gradients[tensor], g => g == 0))
+            {
+                // Of an expert that no token chose: the optimizer only decays it, and each step rounds once.
+                Assert.All(trained[alone].Zip(want), w => Assert.Equal(w.Second, w.First, Math.Abs(w.Second) * 5 * 6e-8));
+                continue;
+            }
+
             double error = GoldenCase.RelativeChange(trained[alone], want, start[alone], gradients[tensor]);
             double bound = Math.Max(1e-4, 3 * golden.PyTorchError("pytorch_float32", "adamw_change_relative_l2", tensor));
             Assert.True(error <= bound, $"{tensor}: the change is off by {error:g3}, bound {bound:g3}");

@@ -37,6 +37,15 @@ public sealed class GoldenCase : PyTorchCase
     /// </summary>
     public static IEnumerable<string> ContinuedFamilies => Families.Where(f => !OfFamily(f).Model.HasStates);
 
+    /// <summary>
+    /// Mixtures in which bf16 sends a token to another expert than float64 does, as its two scores differ by less than bf16's rounding of
+    /// what they are of: whether it does so is an accident of the order of sums, and PyTorch's yardstick is of a run in which none did.
+    /// </summary>
+    public static IReadOnlyList<string> ReroutedInBf16 { get; } = ["granitemoe-shared"];
+
+    /// <summary>How far PyTorch's own worst tensor is off in such runs, halved.</summary>
+    public const double ReroutedError = 0.15;
+
     /// <summary>The name that a tensor has where the language model stands alone.</summary>
     public static string Alone(string name) =>
         name.StartsWith("language_model.", StringComparison.Ordinal) ? name["language_model.".Length..] : name;

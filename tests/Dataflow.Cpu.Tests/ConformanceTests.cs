@@ -51,6 +51,8 @@ public sealed class SharedKvTests : SharedKvConformance<CpuDevices>;
 
 public sealed class StateTests : StateConformance<CpuDevices>;
 
+public sealed class ExpertTests : ExpertConformance<CpuDevices>;
+
 public sealed class EightBitMomentsTests : EightBitMomentsConformance<CpuKernelsUnderTest>;
 
 public sealed class MuonTests : MuonConformance<CpuKernelsUnderTest>;

@@ -63,6 +63,9 @@ public sealed class SharedKvTests : SharedKvConformance<EmulatedDevices>;
 [Trait("Slow", "true")]
 public sealed class StateTests : StateConformance<EmulatedDevices>;
 
+[Trait("Slow", "true")]
+public sealed class ExpertTests : ExpertConformance<EmulatedDevices>;
+
 public sealed class EightBitMomentsTests : EightBitMomentsConformance<EmulatedKernels>;
 
 [Trait("Slow", "true")]

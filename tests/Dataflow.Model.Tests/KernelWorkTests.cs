@@ -28,6 +28,13 @@ public class KernelWorkTests
             yield return (new BlockPrograms(frozen, Recipe.Fp32, Uncut).Kinds[0].Forward(SaveSet.All), Uncut, null);
         }
 
+        // A mixture with an expert that every token has.
+        var experts = new ExpertMixture(8, 2, 32) { GatesShared = true };
+        var mixture = Model with { Pattern = new LayerPattern(new LayerKind(Model.FfnDim) { Experts = experts }) };
+        var ofMixture = new BlockPrograms(mixture, Recipe.Bf16, Uncut).Kinds[0];
+        yield return (ofMixture.Forward(SaveSet.All), Uncut, null);
+        yield return (ofMixture.Backward(SaveSet.All), Uncut, null);
+
         var continued = new Geometry(1, 64, 64, 1, 1, 8) { Cache = new CacheShape(256, 8) };
         var ofContinued = new BlockPrograms(Model, Recipe.Bf16, continued);
         yield return (ofContinued.Kinds[0].Forward(SaveSet.None), continued, null);

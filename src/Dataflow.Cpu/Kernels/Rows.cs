@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+using Dataflow.Cpu.Kernels.Internals;
 using Dataflow.Model;
 using Dataflow.Runtime;
 
@@ -20,6 +22,19 @@ public static unsafe class Rows
     {
         Check(call.From, call.To, (int*)call.Rows, call.From.Rows, call.To.Rows);
         team.For(call.From.Rows, new ScatterJob(new(call.From), (int*)call.Rows, new(call.To)));
+    }
+
+    /// <summary>
+    /// Row t of the result is scale times the sum, in order, of those rows of the source that numbers t K to t K + K - 1 name, plus the
+    /// addend's row; fp32, rounded once.
+    /// </summary>
+    /// <exception cref="ArgumentException">The matrices differ in type or width, or there is no such row.</exception>
+    public static void Sum(ThreadTeam team, in SumRowsArguments call)
+    {
+        Check(call.From, call.To, (int*)call.Rows, call.To.Rows * call.Count, call.From.Rows);
+        var addend = Matrix.Of(call.Addend);
+        addend?.Expect(call.To.Rows, call.To.Columns, nameof(call.Addend));
+        team.For(call.To.Rows, new SumJob(new(call.From), (int*)call.Rows, call.Count, addend ?? default, new(call.To), call.Scale));
     }
 
     private static void Check(in Tensor from, in Tensor to, int* rows, int count, int most)
@@ -47,6 +62,27 @@ public static unsafe class Rows
     private readonly struct GatherJob(Matrix from, int* rows, Matrix to) : IJob
     {
         public void Run(int index, int worker) => Copy(from, rows[index], to, index);
+    }
+
+    private readonly struct SumJob(Matrix from, int* rows, int count, Matrix addend, Matrix to, float scale) : IJob
+    {
+        public void Run(int index, int worker)
+        {
+            int* named = rows + ((long)index * count);
+            Row result = new(to, index);
+            for (int j = 0; j < to.Columns; j += Lanes.Count)
+            {
+                int lanes = to.Columns - j;
+                Vector512<float> sum = new Row(from, named[0]).Load(j, lanes);
+                for (int i = 1; i < count; i++)
+                {
+                    sum += new Row(from, named[i]).Load(j, lanes);
+                }
+
+                sum *= scale;
+                result.Store(j, addend.Data == null ? sum : sum + new Row(addend, index).Load(j, lanes), lanes);
+            }
+        }
     }
 
     private readonly struct ScatterJob(Matrix from, int* rows, Matrix to) : IJob

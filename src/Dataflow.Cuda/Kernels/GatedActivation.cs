@@ -20,7 +20,7 @@ internal sealed class GatedActivation(KernelLibrary library)
     private static LaunchShape Shape(Tensor ffn) =>
         new(checked((int)(ffn.Rows * Up(ffn.Columns, PackOf(ffn.Type, ffn.Columns) * 512L))), 256);
 
-    private static string UnitOf(Activation activation) =>
+    internal static string UnitOf(Activation activation) =>
         activation switch
         {
             Activation.Silu => "swi_glu",

@@ -92,6 +92,14 @@ public sealed class ModelAdapter : IEquatable<ModelAdapter>
             );
         }
 
+        if (targets.Find(p => p.Spec.Name is WeightName.Router or WeightName.ExpertGateUp or WeightName.ExpertDown) is { } routed)
+        {
+            throw new UserErrorException(
+                $"the adapter's targets mean {routed.Name} of {model.Name}; adapters of experts and of what chooses them are not supported "
+                    + "yet: name the modules of attention"
+            );
+        }
+
         if (targets.Find(p => !AdaptedRows.MayAdapt(p.Spec.Name)) is { } other)
         {
             throw new UserErrorException(

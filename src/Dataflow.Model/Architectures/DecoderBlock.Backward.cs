@@ -21,6 +21,7 @@ internal static partial class DecoderBlock
         {
             GemmWeightGradientCall product => product.C.Weight,
             ColumnSumCall sum => sum.C.Weight,
+            GroupedGemmWeightGradientCall product => product.C.Weight,
             _ => null,
         };
 
@@ -34,11 +35,7 @@ internal static partial class DecoderBlock
         return
         [
             .. PostNormBackward(model, kind, FfnPostNorm),
-            InputGradient(gradient, WeightName.Down, GradFfn) with { Scale = Scale(model) },
-            ActivationBackward(model),
-            .. WeightGradients(model, gradient, GradFfn, WeightName.Down, Biases.FeedForward, WeightName.DownBias, intoStream: true),
-            FfnInputGradient(model),
-            .. WeightGradients(model, GateUp, FfnInput(model), WeightName.GateUp, Biases.FeedForward, WeightName.GateUpBias),
+            .. kind.Experts is { } experts ? ExpertsBackward(model, kind, experts, gradient) : DenseBackward(model, gradient),
             .. parallel ? [] : ffnNorm,
             .. PostNormBackward(model, kind, AttentionPostNorm),
             InputGradient(gradient, mixedOut, GradMixed(kind)) with { Scale = Scale(model) },
@@ -51,6 +48,15 @@ internal static partial class DecoderBlock
                 : Some(AttentionNorm.Backward(model, GradNorm1, GradStream, adds: true, kind.Trains)),
         ];
     }
+
+    private static ImmutableArray<KernelCall> DenseBackward(ModelConfig model, TensorName gradient) =>
+        [
+            InputGradient(gradient, WeightName.Down, GradFfn) with { Scale = Scale(model) },
+            ActivationBackward(model),
+            .. WeightGradients(model, gradient, GradFfn, WeightName.Down, Biases.FeedForward, WeightName.DownBias, intoStream: true),
+            FfnInputGradient(model),
+            .. WeightGradients(model, GateUp, FfnInput(model), WeightName.GateUp, Biases.FeedForward, WeightName.GateUpBias),
+        ];
 
     private static ImmutableArray<KernelCall> MixBackward(ModelConfig model, LayerKind kind) =>
         kind.Attends ? AttentionBackward(model, kind) : ConvolutionBackward(model, kind);
@@ -133,11 +139,14 @@ internal static partial class DecoderBlock
 
     /// <summary>Of the feed-forward's first product: to its norm, or, without one, to what it shares or to the stream.</summary>
     private static GemmInputGradientCall FfnInputGradient(ModelConfig model) =>
+        InputGradient(GateUp, WeightName.GateUp, GradFfnInput(model)) with { Adds = model.Placement == NormPlacement.After };
+
+    private static TensorName GradFfnInput(ModelConfig model) =>
         model.Placement switch
         {
-            NormPlacement.After => InputGradient(GateUp, WeightName.GateUp, GradStream) with { Adds = true },
-            NormPlacement.ParallelShared => InputGradient(GateUp, WeightName.GateUp, GradNorm1),
-            _ => InputGradient(GateUp, WeightName.GateUp, GradNorm2),
+            NormPlacement.After => GradStream,
+            NormPlacement.ParallelShared => GradNorm1,
+            _ => GradNorm2,
         };
 
     /// <summary>

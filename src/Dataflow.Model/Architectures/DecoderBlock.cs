@@ -38,7 +38,16 @@ internal static partial class DecoderBlock
 
         if (saved.HasFlag(SaveSet.GateUp))
         {
-            yield return Kept(WeightName.GateUp, GateUp);
+            if (kind.Experts is not null)
+            {
+                yield return ExpertGateUp;
+            }
+
+            if (kind.FfnDim > 0)
+            {
+                yield return Kept(WeightName.GateUp, GateUp);
+            }
+
             if (model.HasPostNorms || IsUnscaled(WeightName.Down))
             {
                 yield return Kept(WeightName.Down, FfnProjection);
@@ -54,10 +63,7 @@ internal static partial class DecoderBlock
     public static ImmutableArray<KernelCall> Forward(ModelConfig model, LayerKind kind) =>
         AdapterCalls.Forward(kind.Adapter, BaseForward(model, kind));
 
-    private static ImmutableArray<KernelCall> BaseForward(ModelConfig model, LayerKind kind)
-    {
-        var ffnInput = FfnInput(model);
-        return
+    private static ImmutableArray<KernelCall> BaseForward(ModelConfig model, LayerKind kind) =>
         [
             .. model.Placement == NormPlacement.After ? [] : Some(AttentionNorm.Forward(model, Norm1)),
             .. Mix(model, kind),
@@ -65,13 +71,17 @@ internal static partial class DecoderBlock
                 model, MixedOut(kind), kind.Attends ? WeightName.AttentionOut : WeightName.ConvolutionOut,
                 Bias(model, Biases.AttentionOut, WeightName.AttentionOutBias), AttentionPostNorm, Input, Residual),
             .. model.HasFfnNorm ? Some(FfnNorm(model).Forward(model, Norm2)) : [],
-            Product(ffnInput, WeightName.GateUp, Bias(model, Biases.FeedForward, WeightName.GateUpBias), GateUp),
+            .. kind.Experts is { } experts ? ExpertsForward(model, kind, experts) : DenseForward(model),
+        ];
+
+    private static ImmutableArray<KernelCall> DenseForward(ModelConfig model) =>
+        [
+            Product(FfnInput(model), WeightName.GateUp, Bias(model, Biases.FeedForward, WeightName.GateUpBias), GateUp),
             ActivationForward(model),
             .. IntoStream(
                 model, Ffn, WeightName.Down, Bias(model, Biases.FeedForward, WeightName.DownBias),
                 FfnPostNorm, Residual, Output),
         ];
-    }
 
     /// <summary>What passes between tokens: attention, or the convolution that stands in its place.</summary>
     private static ImmutableArray<KernelCall> Mix(ModelConfig model, LayerKind kind) =>

@@ -15,6 +15,10 @@ internal sealed record DecoderNames
     public static string OfHead(string name, int head) =>
         name.Replace(HeadNumber, head.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
 
+    /// <summary>The name of one expert's matrix.</summary>
+    public static string OfExpert(string name, int expert) =>
+        name.Replace(ExpertNumber, expert.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
+
     /// <summary>Those of Llama, which most families share.</summary>
     public static DecoderNames Llama { get; } = new();
 
@@ -70,6 +74,39 @@ internal sealed record DecoderNames
     public string? GateUp { get; init; }
 
     public string Down { get; init; } = "mlp.down_proj";
+
+    /// <summary>Stands for an expert's number, in names of matrices that are a tensor for each expert.</summary>
+    public const string ExpertNumber = "{expert}";
+
+    /// <summary>What the experts of a token are chosen by.</summary>
+    public string Router { get; init; } = "mlp.gate";
+
+    public string ExpertGate { get; init; } = "mlp.experts.{expert}.gate_proj";
+
+    public string ExpertUp { get; init; } = "mlp.experts.{expert}.up_proj";
+
+    public string ExpertDown { get; init; } = "mlp.experts.{expert}.down_proj";
+
+    /// <summary>
+    /// Gate and up of all experts in one tensor [E, 2 F, D], in place of those of each; that of <see cref="ExpertDown"/> is one then, too.
+    /// Null: apart.
+    /// </summary>
+    public string? ExpertGateUp { get; init; }
+
+    /// <summary>The feed-forward that every token has besides its experts: gate, up (or both in one matrix) and down.</summary>
+    public string SharedGate { get; init; } = "mlp.shared_experts.gate_proj";
+
+    public string SharedUp { get; init; } = "mlp.shared_experts.up_proj";
+
+    public string? SharedGateUp { get; init; }
+
+    public string SharedDown { get; init; } = "mlp.shared_experts.down_proj";
+
+    /// <summary>By what it counts, where it has a gate.</summary>
+    public string SharedExpertGate { get; init; } = "mlp.shared_expert_gate";
+
+    /// <summary>The same names, the dense feed-forward's being those of the one that every token has besides its experts.</summary>
+    public DecoderNames OfShared() => this with { Gate = SharedGate, Up = SharedUp, GateUp = SharedGateUp, Down = SharedDown };
 
     /// <summary>Matrices of blocks are stored [in, out] (GPT-2).</summary>
     public bool Transposed { get; init; }

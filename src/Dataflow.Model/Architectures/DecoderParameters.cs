@@ -13,7 +13,8 @@ internal sealed class DecoderParameters
     private readonly LayerKind kind;
     private readonly DecoderNames names;
 
-    private DecoderParameters(ModelConfig model, LayerKind kind) => (this.model, this.kind, names) = (model, kind, model.Names);
+    private DecoderParameters(ModelConfig model, LayerKind kind) =>
+        (this.model, this.kind, names) = (model, kind, kind.Experts is null ? model.Names : model.Names.OfShared());
 
     /// <summary>Those of a layer.</summary>
     public static ImmutableArray<ParameterSpec> Of(ModelConfig model, LayerKind kind)
@@ -107,7 +108,15 @@ internal sealed class DecoderParameters
         ];
     }
 
-    private IEnumerable<ParameterSpec> FeedForward()
+    private IEnumerable<ParameterSpec> FeedForward() =>
+        [
+            .. model.HasFfnNorm ? Norm(model, WeightName.FfnNorm, WeightName.FfnNormBias, names.Layer + names.FfnNorm) : [],
+            .. kind.Experts is { } experts ? Experts(experts) : [],
+            .. kind.FfnDim > 0 ? Dense() : [],
+            .. model.HasPostNorms ? Norm(model, WeightName.FfnPostNorm, default, names.Layer + names.FfnPostNorm) : [],
+        ];
+
+    private IEnumerable<ParameterSpec> Dense()
     {
         var (d, f) = (model.ModelDim, kind.FfnDim);
         ReadOnlySpan<(string, int)> up = !model.GatedFfn ? [(names.Up, f)]
@@ -115,11 +124,32 @@ internal sealed class DecoderParameters
             : [(names.Gate, f), (names.Up, f)];
         return
         [
-            .. model.HasFfnNorm ? Norm(model, WeightName.FfnNorm, WeightName.FfnNormBias, names.Layer + names.FfnNorm) : [],
             .. Product(WeightName.GateUp, d, InitialValues.FanIn(d), Biases.FeedForward, WeightName.GateUpBias, up),
             .. Product(WeightName.Down, f, IntoStream(f), Biases.FeedForward, WeightName.DownBias, (names.Down, d)),
-            .. model.HasPostNorms ? Norm(model, WeightName.FfnPostNorm, default, names.Layer + names.FfnPostNorm) : [],
         ];
+    }
+
+    private IEnumerable<ParameterSpec> Experts(ExpertMixture experts)
+    {
+        var (e, d, f) = (experts.Count, model.ModelDim, experts.Dim);
+        var (gateUp, down) = (InitialValues.FanIn(d), IntoStream(f));
+        string Named(string of) => names.Layer + of + Weight;
+        NamedRows[] gate = experts.GatesShared ? [(Named(names.SharedExpertGate), 1)] : [];
+        NamedRows[] router = [(Named(names.Router), e), .. gate];
+        yield return ParameterSpec.Matrix(WeightName.Router, d, Initial(model, InitialValues.FanIn(d)), router);
+        if (names.ExpertGateUp is { } stacked)
+        {
+            yield return ParameterSpec.Stacked(WeightName.ExpertGateUp, e, d, Initial(model, gateUp), (Named(stacked), 2 * f));
+            yield return ParameterSpec.Stacked(WeightName.ExpertDown, e, f, Initial(model, down), (Named(names.ExpertDown), d));
+            yield break;
+        }
+
+        NamedRows Of(string matrix, int expert, int rows) => (Named(DecoderNames.OfExpert(matrix, expert)), rows);
+        yield return ParameterSpec.Matrix(
+            WeightName.ExpertGateUp, d, Initial(model, gateUp),
+            [.. Enumerable.Range(0, e).SelectMany(i => new[] { Of(names.ExpertGate, i, f), Of(names.ExpertUp, i, f) })]);
+        yield return ParameterSpec.Matrix(
+            WeightName.ExpertDown, f, Initial(model, down), [.. Enumerable.Range(0, e).Select(i => Of(names.ExpertDown, i, d))]);
     }
 
     /// <summary>A matrix, and its bias where the model has it.</summary>

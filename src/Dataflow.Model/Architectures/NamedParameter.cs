@@ -63,6 +63,7 @@ public sealed record NamedParameter(string Name, Layer? Layer, ParameterSpec Spe
             WeightName.Qkv or WeightName.AttentionOut => ParameterClasses.None,
             WeightName.GateUp or WeightName.Down or WeightName.HeadMatrix => ParameterClasses.None,
             WeightName.ConvolutionIn or WeightName.ConvolutionTaps or WeightName.ConvolutionOut => ParameterClasses.None,
+            WeightName.Router or WeightName.ExpertGateUp or WeightName.ExpertDown => ParameterClasses.None,
             _ when name.IsOfAdapter() => ParameterClasses.None,
             _ => throw new ArgumentOutOfRangeException(nameof(name), name, "of no class"),
         };

@@ -119,6 +119,13 @@ public sealed record ParameterSpec
         return new ParameterSpec(name, spec.Rows, taps, initial, [spec.Parts[0] with { Shape = [columns.Rows, 1, taps] }]);
     }
 
+    /// <summary>So many matrices one behind the other, which a checkpoint has as one tensor [count, rows, columns].</summary>
+    public static ParameterSpec Stacked(WeightName name, int count, int columns, InitialValues initial, NamedRows rows)
+    {
+        var spec = Matrix(name, columns, initial, rows with { Rows = count * rows.Rows });
+        return new ParameterSpec(name, spec.Rows, columns, initial, [spec.Parts[0] with { Shape = [count, rows.Rows, columns] }]);
+    }
+
     /// <summary>A vector that a checkpoint has as a matrix of so many rows.</summary>
     public static ParameterSpec VectorOfRows(WeightName name, InitialValues initial, NamedRows part, int rows)
     {

@@ -146,11 +146,20 @@ public enum WeightName
 
     /// <summary>[D].</summary>
     DownMagnitude,
+
+    /// <summary>[E, D], a row for each expert, and one for the gate of the shared expert where it has one.</summary>
+    Router,
+
+    /// <summary>[E x 2 F, D]: gate, then up, of one expert after the other.</summary>
+    ExpertGateUp,
+
+    /// <summary>[E x D, F], likewise.</summary>
+    ExpertDown,
 }
 
 /// <summary>Facts about a <see cref="WeightName"/>.</summary>
 public static class WeightNameFacts
 {
     /// <summary>It is an adapter's, not the model's own.</summary>
-    public static bool IsOfAdapter(this WeightName name) => name >= WeightName.QkvA;
+    public static bool IsOfAdapter(this WeightName name) => name is >= WeightName.QkvA and <= WeightName.DownMagnitude;
 }

@@ -148,6 +148,8 @@ internal static class BlockCalls
                 {
                     GemmForwardCall c when IsStored(c.B) => c with { B = Dense(c.B.Weight) },
                     GemmInputGradientCall c when IsStored(c.B) => c with { B = Dense(c.B.Weight) },
+                    GroupedGemmForwardCall c when IsStored(c.B) => c with { B = Dense(c.B.Weight) },
+                    GroupedGemmInputGradientCall c when IsStored(c.B) => c with { B = Dense(c.B.Weight) },
                     DoraScalesCall c when IsStored(c.W) => c with { W = Dense(c.W.Weight) with { Slice = c.W.Slice } },
                     _ => call,
                 }

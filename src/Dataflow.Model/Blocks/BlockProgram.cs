@@ -25,6 +25,9 @@ public sealed record TensorPlace(string Role, Bytes Offset, DType Type, long Row
     /// <summary>Where a chunk's tokens are in it.</summary>
     public TokenAxis Tokens { get; init; }
 
+    /// <summary>Rows of a token, where tokens lie along rows.</summary>
+    public int RowsPerToken { get; init; } = 1;
+
     /// <summary>Elements from one row to the next, where these are columns of a wider tensor.</summary>
     public long? RowStride { get; init; }
 

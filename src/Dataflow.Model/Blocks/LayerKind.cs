@@ -48,6 +48,15 @@ public sealed record LayerKind(
     /// </summary>
     public int? ConvolutionTaps { get; init; }
 
+    /// <summary>
+    /// Its feed-forward is a mixture of experts; what <see cref="FfnDim"/> says is then of an expert that every token has besides, 0 where
+    /// there is none. Null: it is dense.
+    /// </summary>
+    public ExpertMixture? Experts { get; init; }
+
+    /// <summary>Width of its widest feed-forward, of an expert or dense.</summary>
+    public int WidestFfn => Math.Max(FfnDim, Experts?.Dim ?? 0);
+
     /// <summary>It has attention.</summary>
     public bool Attends => ConvolutionTaps is null;
 
@@ -73,7 +82,11 @@ public sealed class LayerPattern : IEquatable<LayerPattern>
         Kinds = kinds;
         SharesKv = kinds.Any(k => k.SharesKv);
         HasStates = kinds.Any(k => k.HasState);
+        HasExperts = kinds.Any(k => k.Experts is not null);
     }
+
+    /// <summary>Some layers are mixtures of experts.</summary>
+    public bool HasExperts { get; }
 
     /// <summary>Some layers pass a state from chunk to chunk.</summary>
     public bool HasStates { get; }

@@ -136,7 +136,8 @@ public sealed partial class LayerPrograms
 
     /// <summary>A backward has no use for it, or computes it itself.</summary>
     private static bool IsMadeByBackward(TensorName tensor) =>
-        tensor is TensorName.Output or TensorName.Ffn or TensorName.LowRank or TensorName.DoraScales or TensorName.Dropped;
+        tensor is TensorName.Output or TensorName.Ffn or TensorName.ExpertFfn or TensorName.LowRank or TensorName.DoraScales
+            or TensorName.Dropped;
 
     private (ImmutableDictionary<TensorName, Bytes> Offsets, Bytes Length) Layout(SaveSet saved)
     {

@@ -257,4 +257,55 @@ public enum TensorName
 
     /// <summary>[T, D], the feed-forward's product, likewise.</summary>
     UnscaledDown,
+
+    /// <summary>[T, E] fp32, what experts are chosen by; behind them the gate of the shared expert, where it has one.</summary>
+    RouterLogits,
+
+    /// <summary>[T, E], likewise.</summary>
+    GradRouterLogits,
+
+    /// <summary>[T, K] int32, the experts of each token, the likeliest first.</summary>
+    Choices,
+
+    /// <summary>[T, K] int32, which of the T K routed rows is that of a token and a choice of its.</summary>
+    Places,
+
+    /// <summary>[T K] int32, the token of each routed row: rows of one expert follow each other, in the order of tokens.</summary>
+    RoutedTokens,
+
+    /// <summary>[E + 1] int32, the first routed row of each expert; their number.</summary>
+    ExpertRows,
+
+    /// <summary>[T K] fp32, by what each routed row counts.</summary>
+    RouteWeights,
+
+    /// <summary>[T K] fp32.</summary>
+    GradRouteWeights,
+
+    /// <summary>[T] fp32, by what the shared expert counts, where it has a gate.</summary>
+    SharedWeights,
+
+    /// <summary>[T] fp32.</summary>
+    GradSharedWeights,
+
+    /// <summary>[T K, D], what each expert is of: a token's row as often as it has experts.</summary>
+    RoutedInput,
+
+    /// <summary>[T K, D].</summary>
+    GradRoutedInput,
+
+    /// <summary>[T K, 2 F]; WeightedActivationBackward replaces it by its gradient.</summary>
+    ExpertGateUp,
+
+    /// <summary>[T K, F], times the row's weight.</summary>
+    ExpertFfn,
+
+    /// <summary>[T K, F]; WeightedActivationBackward replaces it by <see cref="ExpertFfn"/>.</summary>
+    GradExpertFfn,
+
+    /// <summary>[T K, D].</summary>
+    ExpertOut,
+
+    /// <summary>[T K, D].</summary>
+    GradExpertOut,
 }

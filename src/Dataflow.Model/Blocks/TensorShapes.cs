@@ -17,6 +17,12 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
         long q = model.QueryDim, kv = kind is { ConvolutionTaps: { } taps } ? StateColumns(taps) : 2L * model.KvDim;
         TensorPlace Scratch(DType type, long rows, long columns) => new(Roles.Scratch, Bytes.Zero, type, rows, columns);
         TensorPlace Rows(DType type, long columns) => Scratch(type, t, columns) with { Tokens = TokenAxis.Rows };
+        TensorPlace Routed(DType type, long columns)
+        {
+            int perToken = kind!.Experts!.PerToken;
+            return Scratch(type, t * perToken, columns) with { Tokens = TokenAxis.Rows, RowsPerToken = perToken };
+        }
+
         TensorPlace Own(string role, DType type, long rows, long columns, Bytes offset = default) => new(role, offset, type, rows, columns);
         TensorPlace Tokens(string role, DType type, long columns, Bytes offset = default) =>
             Own(role, type, t, columns, offset) with { Tokens = TokenAxis.Rows };
@@ -70,6 +76,16 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
             TensorName.Lse or TensorName.AttentionMaxima or TensorName.AttentionTotals => Scratch(DType.Float32, model.HeadCount, t),
             TensorName.GateUp or TensorName.UnscaledGateUp => Rows(a, model.GatedFfn ? 2 * f : f),
             TensorName.Ffn or TensorName.GradFfn => Rows(a, f),
+            TensorName.RouterLogits => Rows(DType.Float32, kind!.Experts!.RouterRows),
+            TensorName.GradRouterLogits => Rows(a, kind!.Experts!.RouterRows),
+            TensorName.Choices or TensorName.Places => Rows(DType.Int32, kind!.Experts!.PerToken),
+            TensorName.ExpertRows => Scratch(DType.Int32, 1, kind!.Experts!.Count + 1),
+            TensorName.RoutedTokens => Routed(DType.Int32, 1),
+            TensorName.RouteWeights or TensorName.GradRouteWeights => Routed(DType.Float32, 1),
+            TensorName.SharedWeights or TensorName.GradSharedWeights => Rows(DType.Float32, 1),
+            TensorName.RoutedInput or TensorName.GradRoutedInput or TensorName.ExpertOut or TensorName.GradExpertOut => Routed(a, d),
+            TensorName.ExpertGateUp => Routed(a, 2L * kind!.Experts!.Dim),
+            TensorName.ExpertFfn or TensorName.GradExpertFfn => Routed(a, kind!.Experts!.Dim),
             TensorName.HeadNorm or TensorName.GradHeadNorm => SubChunk(a, d),
             TensorName.HeadRstd => SubChunk(DType.Float32, Statistics),
             TensorName.Logits => SubChunk(DType.Float32, rows) with { Role = geometry.Cache is null ? Roles.Scratch : Roles.Logits },
@@ -134,7 +150,8 @@ internal sealed class TensorShapes(ModelConfig model, Recipe recipe, Geometry ge
                 : Bytes.Max(KernelWorkspace.LayerNorm(t, d), KernelWorkspace.LayerNorm(th, d));
             var heads = model.QkNorm ? KernelWorkspace.QkNorm(t, model.QueryNormDim, model.KeyNormDim) : Bytes.Zero;
             var taps = kind is { ConvolutionTaps: { } k } ? KernelWorkspace.Convolution(t, d, k) : Bytes.Zero;
-            return Bytes.Max(Bytes.Max(norms, taps), Bytes.Max(KernelWorkspace.CrossEntropy(th), heads));
+            var routing = kind is { Experts: { } e } ? KernelWorkspace.Routing(t, e.Count, e.PerToken) : Bytes.Zero;
+            return Bytes.Max(Bytes.Max(Bytes.Max(norms, taps), Bytes.Max(KernelWorkspace.CrossEntropy(th), heads)), routing);
         }
     }
 }

@@ -1,9 +1,9 @@
 namespace Dataflow.Model;
 
 /// <summary>
-/// The dimensions of a decoder of grouped-query attention and dense feed-forwards, and what sets its family apart: unless said otherwise
-/// that of Llama, pre-norm blocks with rotary positions and a SwiGLU feed-forward, RMS norms, no biases. A value that exists is valid:
-/// <see cref="ModelConfigReader"/> reports every fault at once.
+/// The dimensions of a decoder of grouped-query attention and feed-forwards, dense or of experts, and what sets its family apart: unless
+/// said otherwise that of Llama, pre-norm blocks with rotary positions and a SwiGLU feed-forward, RMS norms, no biases. A value that exists
+/// is valid: <see cref="ModelConfigReader"/> reports every fault at once.
 /// </summary>
 public sealed record ModelConfig
 {
@@ -28,7 +28,7 @@ public sealed record ModelConfig
     /// <summary>Width of one head: even, at most 256; need not be ModelDim / HeadCount.</summary>
     public required int HeadDim { get; init; }
 
-    /// <summary>Width F of the feed-forward; of the widest where layers differ.</summary>
+    /// <summary>Width F of the feed-forward, or of an expert; of the widest where layers differ.</summary>
     public required int FfnDim { get; init; }
 
     /// <summary>What differs from layer to layer; null where all are alike.</summary>
@@ -176,6 +176,9 @@ public sealed record ModelConfig
     /// <summary>Some layers pass a state from chunk to chunk in place of keys and values.</summary>
     public bool HasStates => Pattern is { HasStates: true };
 
+    /// <summary>Some layers are mixtures of experts.</summary>
+    public bool HasExperts => Pattern is { HasExperts: true };
+
     /// <summary>Windows may be streamed by segment: all of them are of keys and values that one layer reads.</summary>
     public bool MayStreamWindows => !SharesKv && !HasStates;
 
@@ -303,6 +306,12 @@ public sealed record ModelConfig
 
     private long BlockParameterCount(LayerKind kind) => DecoderParameters.Of(this, kind).Sum(p => p.Count);
 
+    /// <summary>Numbers that a token is multiplied by: of experts those of as many as it has.</summary>
+    private static double ActiveCount(LayerKind kind, ParameterSpec parameter) =>
+        parameter.Name is WeightName.ExpertGateUp or WeightName.ExpertDown
+            ? (double)parameter.Count / kind.Experts!.Count * kind.Experts.PerToken
+            : parameter.Count;
+
     private IEnumerable<ParameterSpec> Ends => DecoderVocabulary.Embeddings(this).Concat(DecoderVocabulary.Head(this));
 
     private double LayerFlops(LayerKind kind, long seqlen, bool hasBackward)
@@ -312,11 +321,12 @@ public sealed record ModelConfig
         double feedForward = GatedFfn ? 3 : 2;
         double keysAndValues = kind.SharesKv ? 0 : 2.0 * ModelDim * KvDim;
         double frozen = hasBackward && !kind.FrozenWeights.IsEmpty
-            ? DecoderParameters.Of(this, kind).Where(p => p.IsMatrix && kind.FrozenWeights.Has(p.Name)).Sum(p => (double)p.Count)
+            ? DecoderParameters.Of(this, kind).Where(p => p.IsMatrix && kind.FrozenWeights.Has(p.Name)).Sum(p => ActiveCount(kind, p))
             : 0;
+        double experts = kind.Experts is { } e ? (3.0 * e.PerToken * e.Dim) + e.RouterRows : 0;
         double mixing = kind.Attends ? (2.0 * ModelDim * QueryDim) + keysAndValues : 4.0 * ModelDim * ModelDim;
         double attention = kind.Attends ? (hasBackward ? 6.0 : 2.0) * ((2.0 * seqlen) - keys) * keys * QueryDim : 0;
-        return (flops * seqlen * (mixing + (feedForward * ModelDim * kind.FfnDim)))
+        return (flops * seqlen * (mixing + (feedForward * ModelDim * kind.FfnDim) + (experts * ModelDim)))
             - ((kind.Frozen ? 0.0 : 2.0) * seqlen * frozen)
             + ((hasBackward ? 6.0 : 2.0) * seqlen * AdapterParameterCount(kind))
             + attention;

@@ -14,6 +14,9 @@ internal static class ModelConfigLimits
     /// <summary>Most blocks.</summary>
     public const int LayerCount = 10_000;
 
+    /// <summary>Most experts of a layer.</summary>
+    public const int MostExperts = 1024;
+
     /// <summary>Most tokens that a convolution is over.</summary>
     public const int MostTaps = 16;
 
@@ -42,7 +45,10 @@ internal static class ModelConfigLimits
         Size(nameof(config.HeadCount), config.HeadCount, Dim);
         Size(nameof(config.KvHeadCount), config.KvHeadCount, Dim);
         Size(nameof(config.HeadDim), config.HeadDim, HeadDim);
-        Size(nameof(config.FfnDim), config.FfnDim, Dim);
+        if (config.Pattern is not { HasExperts: true })
+        {
+            Size(nameof(config.FfnDim), config.FfnDim, Dim); // otherwise that of each kind of layer says more
+        }
 
         if (config.Pattern is { } pattern)
         {
@@ -130,7 +136,12 @@ internal static class ModelConfigLimits
                 faults.Add($"{layers} has a layer with a convolution and a window, and without attention there is no window");
             }
 
-            if (kind.FfnDim != Unknown && (kind.FfnDim < 1 || kind.FfnDim > Dim))
+            if (kind.Experts is { } experts)
+            {
+                ExpertFaults(experts, faults);
+            }
+
+            if (kind.FfnDim != Unknown && (kind.FfnDim < (kind.Experts is null ? 1 : 0) || kind.FfnDim > Dim))
             {
                 faults.Add($"{ffnDim} of {layers} must be from 1 to {Dim}, found {kind.FfnDim}");
             }
@@ -154,10 +165,26 @@ internal static class ModelConfigLimits
             }
         }
 
-        int widest = pattern.Kinds.Max(k => k.FfnDim);
+        int widest = pattern.Kinds.Max(k => k.WidestFfn);
         if (config.FfnDim > 0 && widest > 0 && config.FfnDim != widest)
         {
             faults.Add($"{ffnDim} is {config.FfnDim}, and the widest of {layers} has {widest}");
+        }
+    }
+
+    private static void ExpertFaults(ExpertMixture experts, List<string> faults)
+    {
+        Within("experts", experts.Count, MostExperts);
+        Within("experts of a token", experts.PerToken, experts.Count is > 0 and <= MostExperts ? experts.Count : MostExperts);
+        Within("width of an expert", experts.Dim, Dim);
+
+        void Within(string what, int value, int most)
+        {
+            string fault = $"{what} must be from 1 to {most}, found {value}";
+            if (value != Unknown && (value < 1 || value > most) && !faults.Contains(fault))
+            {
+                faults.Add(fault);
+            }
         }
     }
 

@@ -57,10 +57,13 @@ public static class ModelConfigReader
     /// <summary>Alone and first: the other faults of such a file would only distract.</summary>
     private static void RefuseExperts(JsonFields fields, string source)
     {
-        // One expert of our own format is a dense feed-forward; the Hugging Face keys exist only in routed models.
+        // One expert of our own format is a dense feed-forward; the Hugging Face keys exist only in mixtures, of which some can be trained.
+        var family = fields.Text("model_type") is { } type ? ModelFamily.Find(type) : null;
         foreach (var (key, most) in new[] { ("n_experts", 1), ("num_local_experts", 0), ("num_experts", 0), ("n_routed_experts", 0) })
         {
-            if (fields.Find(key) is { ValueKind: JsonValueKind.Number } value && value.TryGetDouble(out double experts) && experts > most)
+            bool isRead = family?.Use(key) is KeyUse.Read;
+            if (!isRead && fields.Find(key) is { ValueKind: JsonValueKind.Number } value && value.TryGetDouble(out double count)
+                && count > most)
             {
                 throw new UserErrorException(
                     $"{source} is a mixture of experts ({key} is {JsonFields.Quote(value)}), not supported yet: choose a model with dense "

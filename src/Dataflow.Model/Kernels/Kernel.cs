@@ -136,4 +136,28 @@ public enum Kernel
 
     /// <summary>Numbers [T, in] of which some are left out at random, and the others made larger by as much.</summary>
     Dropout,
+
+    /// <summary>Chooses the experts of each token by logits [T, E], and orders the rows that they compute by expert.</summary>
+    Routing,
+
+    /// <summary>The gradient of the logits [T, E] from those of the weights [T K].</summary>
+    RoutingBackward,
+
+    /// <summary>c [R, out] = a b^T with the matrix of each row's expert; rows are ordered by expert.</summary>
+    GroupedGemmForward,
+
+    /// <summary>c [R, in] = a b, likewise.</summary>
+    GroupedGemmInputGradient,
+
+    /// <summary>c [E, out, in] (+)= a^T b, of each expert over its rows.</summary>
+    GroupedGemmWeightGradient,
+
+    /// <summary>ffn [R, F] = w activation(gate) up, of gate|up [R, 2 F], with a weight for each row.</summary>
+    WeightedActivationForward,
+
+    /// <summary>In place: the gradient of ffn becomes ffn, gate|up become their gradients; and the gradient of the weights.</summary>
+    WeightedActivationBackward,
+
+    /// <summary>y [T, C] = an addend + scale times the sum of K named rows of x for each token.</summary>
+    SumRows,
 }

@@ -39,6 +39,7 @@ public readonly record struct KernelWork(KernelClass Class, double Flops, double
         kernel switch
         {
             Kernel.GemmForward or Kernel.GemmInputGradient or Kernel.GemmWeightGradient => KernelClass.Gemm,
+            Kernel.GroupedGemmForward or Kernel.GroupedGemmInputGradient or Kernel.GroupedGemmWeightGradient => KernelClass.Gemm,
             Kernel.AttentionForward or Kernel.AttentionSegmentForward => KernelClass.AttentionForward,
             Kernel.AttentionBackward or Kernel.AttentionSegmentBackward => KernelClass.AttentionBackward,
             _ => KernelClass.Memory,
@@ -51,6 +52,17 @@ public readonly record struct KernelWork(KernelClass Class, double Flops, double
     /// <param name="bytes">Of all operands.</param>
     public static KernelWork Gemm(double rows, double columns, double depth, double bytes) =>
         new(KernelClass.Gemm, 2 * rows * columns * depth, bytes, rows, columns, depth);
+
+    /// <summary>
+    /// The products of experts: how many rows they have together is known, not how these are shared out. Their shape is that of equal
+    /// shares.
+    /// </summary>
+    internal static KernelWork Grouped(KernelCall call, in CallShapes at, Operand a, Operand c, Operand expertRows)
+    {
+        var (from, to) = (at.Place(a), at.Place(c));
+        var work = Gemm(from.Rows, to.Columns, from.Columns, at.Traffic(call));
+        return work with { Rows = Math.Max(1, work.Rows / (at.Place(expertRows).Columns - 1)) };
+    }
 
     /// <summary>Attention of some queries.</summary>
     /// <param name="forward">Forward, or backward.</param>

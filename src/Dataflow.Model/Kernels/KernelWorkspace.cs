@@ -36,6 +36,13 @@ public static class KernelWorkspace
     public static Bytes Convolution(long rows, long columns, int taps) =>
         new(Up(rows, ConvolutionGroupRows(rows)) * columns * taps * sizeof(float));
 
+    /// <summary>Tokens whose choices of experts one block counts.</summary>
+    public static int RoutingGroupTokens(long tokens) => (int)Math.Max(32, Up(tokens, 128));
+
+    /// <summary>Of Routing: a weight for each choice, and for each group of tokens how often it chooses each expert.</summary>
+    public static Bytes Routing(long tokens, int experts, int perToken) =>
+        new(((tokens * perToken) + (Up(tokens, RoutingGroupTokens(tokens)) * experts)) * sizeof(int));
+
     /// <summary>Of CrossEntropy: an fp64 loss a row.</summary>
     public static Bytes CrossEntropy(long rows) => new(rows * sizeof(double));
 

@@ -20,7 +20,7 @@ internal abstract class Qwen : ModelFamily
     protected override IEnumerable<(string Key, KeyUse Use)> Keys => Reads("use_sliding_window", "max_window_layers", "attention_bias");
 
     /// <summary>Without it, whatever else is said of windows has no effect.</summary>
-    private static bool UsesWindows(JsonFields fields) =>
+    protected static bool UsesWindows(JsonFields fields) =>
         fields.Bool("use_sliding_window", absent: false) && !fields.IsNull("sliding_window");
 }
 

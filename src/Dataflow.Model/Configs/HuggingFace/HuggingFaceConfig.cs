@@ -70,6 +70,12 @@ internal static class HuggingFaceConfig
             MaxPositions = fields.Has("max_position_embeddings") ? fields.Int("max_position_embeddings") : null,
             PaddingId = PaddingId(fields, vocabulary),
         };
+        if (config.Pattern is { HasExperts: true } pattern)
+        {
+            // What intermediate_size says may be of no layer at all.
+            config = config with { FfnDim = pattern.Kinds.Max(k => k.WidestFfn) };
+        }
+
         CheckFactors(fields, config);
         return new ModelReading(family.Complete(config, fields), [.. Notes(fields, family, unknown)], [.. Dropouts(fields, family)]);
     }

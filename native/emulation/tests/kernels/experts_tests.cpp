@@ -1,0 +1,380 @@
+#include <algorithm>
+#include <numeric>
+
+#include "activation_definition.h"
+#include "kernel_test.h"
+
+namespace
+{
+
+// The first row of each expert where so many rows are shared out at random; or all of them are of one, or one each.
+std::vector<int> shares(Numbers& numbers, int experts, int rows, int kind)
+{
+    std::vector<int> count(experts);
+    for (int r = 0; r < rows; r++)
+    {
+        count[kind == 0 ? numbers.below(experts) : kind == 1 ? experts / 2 : r % experts]++;
+    }
+
+    std::vector<int> first(experts + 1);
+    std::partial_sum(count.begin(), count.end(), first.begin() + 1);
+    return first;
+}
+
+std::string suffix_of(bool tensor, bool narrow) { return narrow ? tensor ? "bf16" : "bf16_unaligned" : "f32"; }
+
+template <typename T> void check_products(int experts, int rows, int columns, int depth, int kind)
+{
+    const bool narrow = sizeof(T) == 2, tensor = narrow && columns % 8 == 0 && depth % 8 == 0;
+    const uint32_t tile = tensor ? 128 : 64, shared = tensor ? 32768 : 0;
+    const std::string where = std::to_string(experts) + " experts, " + std::to_string(rows) + " x " + std::to_string(columns) + " x "
+        + std::to_string(depth);
+    Numbers numbers(rows + columns + depth);
+    const std::vector<int> first = shares(numbers, experts, rows, kind);
+    const size_t matrix = static_cast<size_t>(columns) * depth;
+    const std::vector<T> a = numbers.many<T>(static_cast<size_t>(rows) * depth), b = numbers.many<T>(experts * matrix),
+                         g = numbers.many<T>(static_cast<size_t>(rows) * columns), old = numbers.many<T>(experts * matrix);
+    Array<T> device_a(a), device_b(b), device_g(g), c(g.size()), back(a.size()), weights(old), fresh(old.size());
+    Array<int> device_first(first);
+    const std::string suffix = suffix_of(tensor, narrow);
+    const uint32_t tiles = rows / tile + experts;
+    kernel("grouped_gemm", "grouped_gemm_nt_" + suffix).run({divided_up(columns, tile), tiles}, {256}, shared, device_a.device(),
+        device_b.device(), device_first.device(), c.device(), experts, columns, depth, 1.0f);
+    kernel("grouped_gemm", "grouped_gemm_nn_" + suffix).run({divided_up(depth, tile), tiles}, {256}, shared, device_g.device(),
+        device_b.device(), device_first.device(), back.device(), experts, depth, columns, 0.5f);
+    const auto of_weights = kernel("grouped_gemm", "grouped_gemm_tn_" + suffix);
+    const std::initializer_list<uint32_t> grid{divided_up(depth, tile), divided_up(columns, tile), static_cast<uint32_t>(experts)};
+    of_weights.run(grid, {256}, shared, device_g.device(), device_a.device(), device_first.device(), weights.device(), columns, depth,
+        0.5f, 1);
+    of_weights.run(grid, {256}, shared, device_g.device(), device_a.device(), device_first.device(), fresh.device(), columns, depth,
+        0.5f, 0);
+
+    const std::vector<T> forward = c.host(), input = back.host(), added = weights.host(), alone = fresh.host();
+    const auto at = [](const std::vector<T>& of, size_t i) { return static_cast<double>(to_float(of[i])); };
+    for (int e = 0; e < experts; e++)
+    {
+        for (int r = first[e]; r < first[e + 1]; r++)
+        {
+            for (int n = 0; n < columns; n++)
+            {
+                double sum = 0;
+                for (int k = 0; k < depth; k++)
+                {
+                    sum += at(a, static_cast<size_t>(r) * depth + k) * at(b, e * matrix + static_cast<size_t>(n) * depth + k);
+                }
+
+                check_close(forward[static_cast<size_t>(r) * columns + n], sum, depth, 2, "product, " + where);
+            }
+
+            for (int k = 0; k < depth; k++)
+            {
+                double sum = 0;
+                for (int n = 0; n < columns; n++)
+                {
+                    sum += at(g, static_cast<size_t>(r) * columns + n) * at(b, e * matrix + static_cast<size_t>(n) * depth + k);
+                }
+
+                check_close(input[static_cast<size_t>(r) * depth + k], sum / 2, columns, 2, "input's gradient, " + where);
+            }
+        }
+
+        for (size_t i = 0; i < matrix; i++)
+        {
+            const size_t n = i / depth, k = i % depth;
+            double sum = 0;
+            for (int r = first[e]; r < first[e + 1]; r++)
+            {
+                sum += at(g, static_cast<size_t>(r) * columns + n) * at(a, static_cast<size_t>(r) * depth + k);
+            }
+
+            const int terms = first[e + 1] - first[e];
+            check_close(alone[e * matrix + i], sum / 2, terms, 2, "weight's gradient, " + where);
+            check_close(added[e * matrix + i], at(old, e * matrix + i) + sum / 2, terms + 1, 2, "weight's gradient added, " + where);
+            check(terms > 0 || added[e * matrix + i] == old[e * matrix + i], "an expert without rows changed, " + where);
+        }
+    }
+}
+
+template <typename T> void check_activation(int rows, int columns)
+{
+    Numbers numbers(columns);
+    const std::vector<T> gate_up = numbers.many<T>(static_cast<size_t>(rows) * 2 * columns, 3),
+                         ds = numbers.many<T>(static_cast<size_t>(rows) * columns);
+    const std::vector<float> weights = numbers.many<float>(rows);
+    Array<T> forward(ds.size()), device_gates(gate_up), gradient(ds);
+    Array<float> device_weights(weights), grad_weights(rows);
+    const std::string suffix = std::string(Type<T>::Name) + any_rows<T>(columns), where = std::to_string(columns) + " columns";
+    const uint32_t grid = rows;
+    kernel("weighted_activation", "weighted_swi_glu_forward_" + suffix)
+        .run({grid}, {256}, 0, device_gates.device(), device_weights.device(), forward.device(), columns);
+    kernel("weighted_activation", "weighted_swi_glu_backward_" + suffix)
+        .run({grid}, {256}, 0, gradient.device(), device_gates.device(), device_weights.device(), grad_weights.device(), columns);
+    check_same(forward.host(), gradient.host(), "forward and backward, " + where);
+    const std::vector<T> s = forward.host(), d = device_gates.host();
+    const std::vector<float> dw = grad_weights.host();
+    for (int r = 0; r < rows; r++)
+    {
+        double sum = 0, size = 0;
+        for (int j = 0; j < columns; j++)
+        {
+            const size_t g = static_cast<size_t>(r) * 2 * columns + j, u = g + columns, i = static_cast<size_t>(r) * columns + j;
+            const ActivationPoint at = silu(to_float(gate_up[g]));
+            const double up = to_float(gate_up[u]), out = to_float(ds[i]), w = weights[r];
+            check_close(s[i], w * at.value * up, std::fabs(w * up) * at.value_size, 8, "s, " + where);
+            check_close(d[u], w * out * at.value, std::fabs(w * out) * at.value_size, 8, "du, " + where);
+            check_close(d[g], w * out * up * at.slope, std::fabs(w * out * up) * at.slope_size, 8, "dg, " + where);
+            sum += out * at.value * up;
+            size += std::fabs(out * up) * at.value_size;
+        }
+
+        check_close(dw[r], sum, size, 8, "dw, " + where);
+    }
+}
+
+template <typename T> void check_sums(int tokens, int count, int columns)
+{
+    Numbers numbers(columns);
+    const std::vector<T> from = numbers.many<T>(static_cast<size_t>(tokens) * count * columns),
+                         addend = numbers.many<T>(static_cast<size_t>(tokens) * columns);
+    std::vector<int> rows(static_cast<size_t>(tokens) * count);
+    for (int& row : rows)
+    {
+        row = numbers.below(static_cast<int>(rows.size()));
+    }
+
+    Array<T> device_from(from), in_place(addend), alone(addend.size());
+    Array<int> device_rows(rows);
+    const auto sum = kernel("sum_rows", std::string("sum_rows_") + Type<T>::Name + any_rows<T>(columns));
+    const uint32_t grid = tokens;
+    sum.run({grid}, {256}, 0, device_from.device(), device_rows.device(), in_place.device(), in_place.device(), count, columns, 0.25f);
+    const T* none = nullptr;
+    sum.run({grid}, {256}, 0, device_from.device(), device_rows.device(), none, alone.device(), count, columns, 0.25f);
+    const std::vector<T> added = in_place.host(), result = alone.host();
+    for (size_t i = 0; i < addend.size(); i++)
+    {
+        double total = 0;
+        for (int n = 0; n < count; n++)
+        {
+            total += to_float(from[static_cast<size_t>(rows[i / columns * count + n]) * columns + i % columns]);
+        }
+
+        check_close(result[i], total / 4, count, count, "sum of rows");
+        check_close(added[i], to_float(addend[i]) + total / 4, count + 1, count, "sum of rows and an addend");
+    }
+}
+
+struct Choice
+{
+    std::vector<int> experts;
+    std::vector<double> weights;
+};
+
+// The definition: scores in float64, and the derivative of weights by differences of nothing but formulas.
+Choice choose(const std::vector<float>& logits, int experts, int per_token, int mode, double scale)
+{
+    Choice choice;
+    for (int j = 0; j < per_token; j++)
+    {
+        int best = -1;
+        for (int e = 0; e < experts; e++)
+        {
+            const bool taken = std::find(choice.experts.begin(), choice.experts.end(), e) != choice.experts.end();
+            best = !taken && (best < 0 || logits[e] > logits[best]) ? e : best;
+        }
+
+        choice.experts.push_back(best);
+    }
+
+    const auto raw = [&](int e) {
+        return mode >= 2 ? 1 / (1 + std::exp(-static_cast<double>(logits[e]))) : std::exp(static_cast<double>(logits[e]));
+    };
+    double sum = mode == 2 ? 1 : 0;
+    for (int e = 0; mode == 0 && e < experts; e++)
+    {
+        sum += raw(e);
+    }
+
+    for (int e : choice.experts)
+    {
+        sum += mode == 1 || mode == 3 ? raw(e) : 0;
+    }
+
+    for (int e : choice.experts)
+    {
+        choice.weights.push_back(scale * raw(e) / sum);
+    }
+
+    return choice;
+}
+
+template <typename T> void check_routing(int tokens, int experts, int per_token, int gated, int mode, int kind)
+{
+    const int columns = experts + gated, rows = tokens * per_token, group = std::max(32, static_cast<int>(divided_up(tokens, 128)));
+    const uint32_t groups = divided_up(tokens, group), blocks = divided_up(tokens, 8), shared = 8 * 2 * columns * 4;
+    const float scale = 1.5f;
+    const std::string where = std::to_string(tokens) + " tokens, " + std::to_string(per_token) + " of " + std::to_string(experts)
+        + " experts, mode " + std::to_string(mode);
+    Numbers numbers(experts + mode);
+    std::vector<float> logits = numbers.many<float>(static_cast<size_t>(tokens) * columns, 4);
+    for (size_t i = 0; i < logits.size(); i++)
+    {
+        // All alike, so that the lower index wins; or all on the last expert.
+        logits[i] = kind == 1 ? 0.5f : kind == 2 && static_cast<int>(i % columns) == experts - 1 ? 9.0f : logits[i];
+    }
+
+    const std::vector<float> grads = numbers.many<float>(rows), grad_shared = numbers.many<float>(tokens);
+    Array<float> device_logits(logits), by_choice(rows), weights(rows), shared_weights(tokens), device_grads(grads),
+        device_grad_shared(grad_shared);
+    Array<int> choices(rows), places(rows), row_tokens(rows), counts(static_cast<size_t>(groups) * experts), first(experts + 1);
+    Array<T> gradient(logits.size());
+    kernel("routing", "routing_choose").run({blocks}, {256}, shared, device_logits.device(), choices.device(), by_choice.device(),
+        shared_weights.device(), tokens, experts, per_token, gated, mode, scale);
+    kernel("routing", "routing_count").run({groups}, {256}, 0, choices.device(), counts.device(), tokens, experts, per_token, group);
+    kernel("routing", "routing_scan").run({1}, {256}, 0, counts.device(), first.device(), static_cast<int>(groups), experts);
+    kernel("routing", "routing_place").run({groups}, {256}, 0, choices.device(), by_choice.device(), counts.device(), places.device(),
+        row_tokens.device(), weights.device(), tokens, experts, per_token, group);
+    kernel("routing", std::string("routing_backward_") + Type<T>::Name).run({blocks}, {256}, shared, device_logits.device(),
+        choices.device(), places.device(), device_grads.device(), device_grad_shared.device(), gradient.device(), tokens, experts,
+        per_token, gated, mode, scale);
+
+    const std::vector<int> chosen = choices.host(), at = places.host(), of = row_tokens.host(), begin = first.host();
+    const std::vector<float> got = weights.host(), gate = gated != 0 ? shared_weights.host() : std::vector<float>();
+    const std::vector<T> d = gradient.host();
+    std::vector<int> expected(experts + 1), taken(rows);
+    for (int e : chosen)
+    {
+        expected[e + 1]++;
+    }
+
+    std::partial_sum(expected.begin(), expected.end(), expected.begin());
+    check(begin == expected, "rows of experts, " + where);
+    for (int e = 0; e < experts; e++)
+    {
+        check(std::is_sorted(of.begin() + begin[e], of.begin() + begin[e + 1]), "rows of an expert are not in the order of tokens");
+    }
+
+    for (int t = 0; t < tokens; t++)
+    {
+        const std::vector<float> z(&logits[static_cast<size_t>(t) * columns], &logits[static_cast<size_t>(t) * columns] + columns);
+        const Choice choice = choose(z, experts, per_token, mode, scale);
+        std::vector<double> g(experts);
+        double mean = 0;
+        for (int j = 0; j < per_token; j++)
+        {
+            const int i = t * per_token + j, e = choice.experts[j];
+            check(chosen[i] == e, "choice, " + where);
+            check(at[i] >= begin[e] && at[i] < begin[e + 1] && of[at[i]] == t && taken[at[i]]++ == 0, "place, " + where);
+            check_close(got[at[i]], choice.weights[j], choice.weights[j], 16, "weight, " + where);
+            mean += grads[at[i]] * choice.weights[j] / scale;
+            g[e] = grads[at[i]];
+        }
+
+        for (int e = 0; e < experts; e++)
+        {
+            // A weight w = scale s / (the sum of what it is divided by), so that its derivative is that of log s less a mean.
+            const double raw = mode >= 2 ? 1 / (1 + std::exp(-static_cast<double>(z[e]))) : 0;
+            const auto found = std::find(choice.experts.begin(), choice.experts.end(), e);
+            const double w = found == choice.experts.end() ? 0 : choice.weights[found - choice.experts.begin()];
+            double expected_d = mode == 0 ? 0
+                : mode == 1               ? w * (g[e] - mean)
+                : mode == 2               ? w * g[e] * (1 - raw)
+                                          : w * (g[e] - mean) * (1 - raw);
+            if (mode == 0)
+            {
+                double all = 0;
+                for (int o = 0; o < experts; o++)
+                {
+                    all += std::exp(static_cast<double>(z[o]));
+                }
+
+                expected_d = scale * std::exp(static_cast<double>(z[e])) / all * (g[e] - mean);
+            }
+
+            check_close(d[static_cast<size_t>(t) * columns + e], expected_d, 4 * scale, 8, "gradient of a logit, " + where);
+        }
+
+        if (gated != 0)
+        {
+            const double s = 1 / (1 + std::exp(-static_cast<double>(z[experts])));
+            check_close(gate[t], s, s, 8, "gate, " + where);
+            const T of_gate = d[static_cast<size_t>(t) * columns + experts];
+            check_close(of_gate, grad_shared[t] * s * (1 - s), 1, 8, "gradient of the gate, " + where);
+        }
+    }
+}
+
+} // namespace
+
+TEST(ProductsOfExpertsAreThoseOfTheirRows)
+{
+    for (int kind = 0; kind < 3; kind++)
+    {
+        check_products<float>(5, 150, 70, 34, kind);
+        check_products<float>(3, 7, 1, 3, kind);
+        check_products<Bf16>(5, 300, 136, 72, kind);
+        check_products<Bf16>(40, 90, 8, 16, kind);
+        check_products<Bf16>(4, 70, 33, 20, kind);
+    }
+}
+
+TEST(WeightGradientsOfExpertsMayBeWiderThanWhatTheyAreOf)
+{
+    Numbers numbers(1);
+    for (const int columns : {16, 12})
+    {
+        const int rows = 40, experts = 3;
+        const std::vector<int> first = shares(numbers, experts, rows, 0);
+        const std::vector<Bf16> a = numbers.many<Bf16>(rows * columns), b = numbers.many<Bf16>(rows * columns);
+        Array<Bf16> device_a(a), device_b(b);
+        Array<float> c(experts * columns * columns);
+        Array<int> device_first(first);
+        const bool tensor = columns % 8 == 0;
+        kernel("grouped_gemm", std::string("grouped_gemm_tn_bf16_f32") + (tensor ? "" : "_unaligned"))
+            .run({1, 1, 3}, {256}, tensor ? 32768 : 0, device_a.device(), device_b.device(), device_first.device(), c.device(), columns,
+                columns, 1.0f, 0);
+        const std::vector<float> got = c.host();
+        for (size_t i = 0; i < got.size(); i++)
+        {
+            const int e = static_cast<int>(i) / (columns * columns), m = static_cast<int>(i) / columns % columns;
+            double sum = 0;
+            for (int r = first[e]; r < first[e + 1]; r++)
+            {
+                sum += to_float(a[r * columns + m]) * to_float(b[r * columns + i % columns]);
+            }
+
+            check_close(got[i], sum, first[e + 1] - first[e], 2, "wide gradient");
+        }
+    }
+}
+
+TEST(WeightedActivationsAreTheirDefinition)
+{
+    for (const int columns : {1, 8, 100, 2048 + 24})
+    {
+        check_activation<float>(3, columns);
+        check_activation<Bf16>(3, columns);
+    }
+}
+
+TEST(NamedRowsAreAddedUp)
+{
+    for (const int columns : {3, 16, 2100})
+    {
+        check_sums<float>(5, 1, columns);
+        check_sums<float>(5, 3, columns);
+        check_sums<Bf16>(5, 4, columns);
+    }
+}
+
+TEST(RoutingOrdersEveryTokensExpertsAndItsGradientIsThatOfTheWeights)
+{
+    for (int mode = 0; mode < 4; mode++)
+    {
+        check_routing<float>(50, 8, 2, 0, mode, 0);
+        check_routing<float>(70, 60, 4, 1, mode, 0);
+        check_routing<Bf16>(9, 300, 8, 1, mode, 0);
+        check_routing<float>(33, 6, 6, 0, mode, 0);
+        check_routing<float>(40, 7, 1, 0, mode, 2);
+        check_routing<float>(40, 33, 3, 0, mode, 1);
+    }
+}

@@ -1,0 +1,182 @@
+using System.Collections.Immutable;
+using static Dataflow.Model.Operand;
+using static Dataflow.Model.TensorName;
+
+namespace Dataflow.Model;
+
+/// <content>
+/// Mixtures of experts. Rows are ordered by expert once, and stay so until they are added up. A weight multiplies what the second product
+/// is of, not its result: so its gradient needs no product of its own.
+/// </content>
+internal static partial class DecoderBlock
+{
+    private static ImmutableArray<KernelCall> ExpertsForward(ModelConfig model, LayerKind kind, ExpertMixture experts)
+    {
+        var (stream, sum) = model.HasPostNorms ? ((TensorName?)null, FfnProjection) : (Residual, Output);
+        bool shared = kind.FfnDim > 0;
+        return
+        [
+            .. Route(FfnInput(model), experts),
+            new GroupedGemmForwardCall
+            {
+                A = RoutedInput,
+                B = W(WeightName.ExpertGateUp),
+                ExpertRows = ExpertRows,
+                C = ExpertGateUp,
+            },
+            Weighted(model, ExpertGateUp, RouteWeights, ExpertFfn),
+            new GroupedGemmForwardCall
+            {
+                A = ExpertFfn,
+                B = W(WeightName.ExpertDown),
+                ExpertRows = ExpertRows,
+                C = ExpertOut,
+            },
+            .. shared ? SharedForward(model, experts, stream, sum) : [],
+            new SumRowsCall
+            {
+                From = ExpertOut,
+                Rows = Places,
+                Addend = shared ? sum : stream is { } x ? (Operand)x : null,
+                To = sum,
+                Scale = Scale(model),
+            },
+            .. model.HasPostNorms ? Some(FfnPostNorm.Forward(model, Output, Residual)) : [],
+        ];
+    }
+
+    /// <summary>Chooses experts, and puts what they are of in their order.</summary>
+    private static ImmutableArray<KernelCall> Route(TensorName x, ExpertMixture experts) =>
+        [
+            Product(x, WeightName.Router, null, RouterLogits),
+            new RoutingCall
+            {
+                Mixture = experts,
+                Logits = RouterLogits,
+                Choices = Choices,
+                Places = Places,
+                Tokens = RoutedTokens,
+                ExpertRows = ExpertRows,
+                Weights = RouteWeights,
+                SharedWeights = experts.GatesShared ? SharedWeights : null,
+                Workspace = Partials,
+            },
+            new GatherRowsCall
+            {
+                From = x,
+                Rows = RoutedTokens,
+                To = RoutedInput,
+            },
+        ];
+
+    /// <summary>The expert that every token has.</summary>
+    private static ImmutableArray<KernelCall> SharedForward(ModelConfig model, ExpertMixture experts, TensorName? stream, TensorName sum)
+    {
+        var down = Product(Ffn, WeightName.Down, null, sum);
+        return
+        [
+            Product(FfnInput(model), WeightName.GateUp, null, GateUp),
+            experts.GatesShared ? Weighted(model, GateUp, SharedWeights, Ffn) : ActivationForward(model),
+            stream is { } x ? down with { Addend = x, Scale = Scale(model) } : down,
+        ];
+    }
+
+    private static ImmutableArray<KernelCall> ExpertsBackward(
+        ModelConfig model, LayerKind kind, ExpertMixture experts, TensorName gradient)
+    {
+        var (x, gradX) = (FfnInput(model), GradFfnInput(model));
+        return
+        [
+            new GatherRowsCall
+            {
+                From = gradient,
+                Rows = RoutedTokens,
+                To = GradExpertOut,
+            },
+            GroupedInputGradient(GradExpertOut, WeightName.ExpertDown, GradExpertFfn) with { Scale = Scale(model) },
+            WeightedBackward(model, GradExpertFfn, ExpertGateUp, RouteWeights, GradRouteWeights),
+            GroupedWeightGradient(GradExpertOut, GradExpertFfn, WeightName.ExpertDown) with { Scale = Scale(model) },
+            GroupedInputGradient(ExpertGateUp, WeightName.ExpertGateUp, GradRoutedInput),
+            GroupedWeightGradient(ExpertGateUp, RoutedInput, WeightName.ExpertGateUp),
+            .. kind.FfnDim > 0 ? SharedBackward(model, experts, gradient) : [],
+            new RoutingBackwardCall
+            {
+                Mixture = experts,
+                Logits = RouterLogits,
+                Choices = Choices,
+                Places = Places,
+                GradWeights = GradRouteWeights,
+                GradSharedWeights = experts.GatesShared ? GradSharedWeights : null,
+                GradLogits = GradRouterLogits,
+            },
+            new SumRowsCall
+            {
+                From = GradRoutedInput,
+                Rows = Places,
+                Addend = model.Placement == NormPlacement.After ? gradX : null,
+                To = gradX,
+            },
+            InputGradient(GradRouterLogits, WeightName.Router, gradX) with { Adds = true },
+            .. WeightGradients(model, GradRouterLogits, x, WeightName.Router, Biases.None, default),
+            .. kind.FfnDim > 0
+                ?
+                [
+                    InputGradient(GateUp, WeightName.GateUp, gradX) with { Adds = true },
+                    .. WeightGradients(model, GateUp, x, WeightName.GateUp, Biases.None, default),
+                ]
+                : ImmutableArray<KernelCall>.Empty,
+        ];
+    }
+
+    private static ImmutableArray<KernelCall> SharedBackward(ModelConfig model, ExpertMixture experts, TensorName gradient) =>
+        [
+            InputGradient(gradient, WeightName.Down, GradFfn) with { Scale = Scale(model) },
+            experts.GatesShared
+                ? WeightedBackward(model, GradFfn, GateUp, SharedWeights, GradSharedWeights)
+                : ActivationBackward(model),
+            .. WeightGradients(model, gradient, GradFfn, WeightName.Down, Biases.None, default, intoStream: true),
+        ];
+
+    private static WeightedActivationForwardCall Weighted(ModelConfig model, TensorName gateUp, TensorName weights, TensorName ffn) =>
+        new()
+        {
+            Activation = model.Activation,
+            GateUp = gateUp,
+            Weights = weights,
+            Ffn = ffn,
+        };
+
+    private static WeightedActivationBackwardCall WeightedBackward(
+        ModelConfig model,
+        TensorName gradFfn,
+        TensorName gateUp,
+        TensorName weights,
+        TensorName gradWeights
+    ) =>
+        new()
+        {
+            Activation = model.Activation,
+            GradFfn = gradFfn,
+            GateUp = gateUp,
+            Weights = weights,
+            GradWeights = gradWeights,
+        };
+
+    private static GroupedGemmInputGradientCall GroupedInputGradient(TensorName gradient, WeightName weight, TensorName result) =>
+        new()
+        {
+            A = gradient,
+            B = W(weight),
+            ExpertRows = ExpertRows,
+            C = result,
+        };
+
+    private static GroupedGemmWeightGradientCall GroupedWeightGradient(TensorName gradient, TensorName input, WeightName weight) =>
+        new()
+        {
+            A = gradient,
+            B = input,
+            ExpertRows = ExpertRows,
+            C = G(weight),
+        };
+}

@@ -1,0 +1,125 @@
+using Dataflow.Model;
+using Dataflow.Planning;
+using Dataflow.Schedules;
+using Dataflow.Training;
+
+namespace Dataflow.Conformance;
+
+/// <summary>
+/// Mixtures of experts among dense layers: the same bits in any memory and with anything kept, and one expert that has all tokens is a
+/// dense feed-forward. (That their numbers are right, the golden families say.)
+/// </summary>
+public abstract class ExpertConformance<TDevice> : ConformanceSuite<TDevice>
+    where TDevice : DeviceUnderTest, new()
+{
+    private static readonly SaveSet[] s_saveSets =
+    [
+        SaveSet.None,
+        SaveSet.GateUp,
+        SaveSet.Kv | SaveSet.Attention,
+        SaveSet.All & ~SaveSet.Kv,
+        SaveSet.Kv | SaveSet.Query,
+        SaveSet.All,
+    ];
+
+    private static readonly (string Name, string Dtype, int Chunks, int Rounds, string? Frozen)[] s_cases =
+    [
+        ("llama-documents", "fp32", 4, 1, null),
+        ("qwen3-small", "bf16", 2, 1, null),
+        ("llama-small", "bf16-sr", 3, 1, "model.embed*|model.layers.0.*|*.mlp.gate.*|*.shared_expert_gate.*"),
+        ("llama-documents", "bf16-master", 1, 2, null),
+        ("qwen3-small", "fp32", 8, 1, "*.mlp.experts.*"),
+    ];
+
+    /// <summary>Case, recipe, chunks of a row, rounds, what is frozen.</summary>
+    public static TheoryData<string, string, int, int, string?> Cases => [.. Sample(s_cases)];
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Memory_and_what_is_kept_change_no_bit(string name, string dtype, int chunks, int rounds, string? frozen)
+    {
+        var golden = new GoldenCase(name);
+        var model = Model(golden.Model).Freezing(frozen is null ? [] : [frozen]);
+        var weights = WeightInitialiser.Weights(model, 5);
+        MemoryChangesNoBit(golden, model, weights, Named(dtype), (chunks, rounds), s_saveSets);
+    }
+
+    /// <summary>
+    /// A router of zeros: on a tie the lowest index wins, so that one expert has every token, with all the weight. The others have no
+    /// gradient, and nor has the router.
+    /// </summary>
+    [Fact]
+    public void One_expert_with_all_tokens_is_a_dense_feed_forward()
+    {
+        var golden = new GoldenCase("qwen3-small");
+        var dense = golden.Model;
+        var mixture = new ExpertMixture(Count: 5, PerToken: 1, dense.FfnDim) { Normalised = true };
+        var model = dense with { Pattern = new LayerPattern(new LayerKind(0) { Experts = mixture }) };
+        var weights = golden.File("model.safetensors");
+        var of = new Dictionary<string, float[]>(weights);
+        foreach (var parameter in NamedParameter.All(model).Where(p => !of.ContainsKey(p.Name)))
+        {
+            // Others than the first are ten times it, so that a token that went there would be seen.
+            float scale = parameter.Name.Contains(".experts.0.", StringComparison.Ordinal) ? 1 : 10;
+            of[parameter.Name] = parameter.Spec.Name == WeightName.Router
+                ? new float[parameter.Part.ElementCount]
+                : [.. weights[DenseName(parameter.Name)].Select(w => w * scale)];
+        }
+
+        var (loss, gradients) = Run(golden, model, new NamedWeights(model, of), tight: true);
+        var (wanted, want) = Run(golden, dense, new NamedWeights(dense, weights), tight: false);
+        Assert.Equal(0, (loss - wanted) / wanted, 1e-6);
+        foreach (var (tensor, values) in gradients)
+        {
+            bool idle = tensor.Contains(".experts.", StringComparison.Ordinal) && !tensor.Contains(".experts.0.", StringComparison.Ordinal);
+            if (idle || tensor.EndsWith("mlp.gate.weight", StringComparison.Ordinal))
+            {
+                Assert.All(values, v => Assert.Equal(0, v));
+                continue;
+            }
+
+            double error = GoldenCase.RelativeL2(values, want[want.ContainsKey(tensor) ? tensor : DenseName(tensor)]);
+            Assert.True(error <= 1e-5, $"{tensor}: relative error {error:g3}");
+        }
+    }
+
+    private static string DenseName(string tensor)
+    {
+        int from = tensor.IndexOf("experts.", StringComparison.Ordinal), to = tensor.IndexOf('.', from + "experts.".Length);
+        return tensor[..from] + tensor[(to + 1)..];
+    }
+
+    private static (double Loss, Dictionary<string, float[]> Gradients) Run(
+        GoldenCase golden, ModelConfig model, IWeightSource weights, bool tight)
+    {
+        var request = golden.Request(Recipe.Fp32, WorkloadKind.Gradients, pins: new GeometryPins(32)) with { Model = model };
+        var plan = Verified(tight ? GoldenCase.Tight(request) : GoldenCase.Plan(request));
+        using var device = Device.Open(plan.Schedule, plan.Workload, 0);
+        var trainer = new Trainer(plan.Workload, plan.Schedule, device);
+        trainer.Load(weights);
+        double loss = trainer.Step(golden.Tokens(), golden.AllRows, golden.AdamW).Loss;
+        return (loss, GoldenCase.Tensors(trainer.Gradients));
+    }
+
+    /// <summary>
+    /// Experts of every kind of routing, some beside one that every token has, with a gate and without, two layers' apart from attention's;
+    /// widths that are no whole packs among them.
+    /// </summary>
+    private static ModelConfig Model(ModelConfig model)
+    {
+        var none = new LayerKind(0);
+        var shared = new LayerKind(model.FfnDim);
+        return model with
+        {
+            LayerCount = 6,
+            Pattern = new LayerPattern(
+                shared with { Experts = new(8, 2, 24) { GatesShared = true } },
+                none with { Experts = new(5, 1, 20) { Normalised = true, Scale = 2 }, Window = 9 },
+                shared,
+                shared with { Experts = new(40, 3, 16) { Score = RouterScore.Sigmoid, Normalised = true, Scale = 1.5 } },
+                none with { Experts = new(4, 4, 36), FfnApart = true },
+                shared with { Experts = new(6, 2, 8) { Score = RouterScore.Sigmoid }, FfnApart = true }
+            ),
+        };
+    }
+}
