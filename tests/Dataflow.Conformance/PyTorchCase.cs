@@ -22,6 +22,9 @@ public abstract class PyTorchCase
     /// <summary>Of the tokens and the results.</summary>
     public string Folder { get; }
 
+    /// <summary>The folder's name.</summary>
+    public string Name => Path.GetFileName(Folder);
+
     /// <summary>The config.</summary>
     public ModelConfig Model { get; protected init; }
 

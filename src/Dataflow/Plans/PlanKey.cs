@@ -30,7 +30,11 @@ internal static class PlanKey
         Convert.ToHexStringLower(
             SHA256.HashData(
                 Encoding.UTF8.GetBytes(
-                    string.Join('\n', Product, JsonSerializer.Serialize(request, Format), Machines.GetValue(machine, HardwareProfileWriter.Write))
+                    string.Join(
+                        '\n',
+                        Product,
+                        JsonSerializer.Serialize(request, Format),
+                        Machines.GetValue(machine, HardwareProfileWriter.Write))
                 )
             )
         );
