@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Dataflow.Cuda;
 using Dataflow.Model;
 
 namespace Dataflow.GpuCheck;
@@ -24,7 +25,8 @@ internal static class CaseProcess
         {
             var first = e is AggregateException many ? many.Flatten().InnerExceptions[0] : e;
             bool known = first is UserErrorException or InfeasibleException or FailedException;
-            result = new CaseResult(Verdict.Failed, known ? first.Message : $"{first.GetType().Name}: {first.Message}");
+            var verdict = first is MissingLibraryException { Library: CudaLibrary.Cudnn } ? Verdict.Missing : Verdict.Failed;
+            result = new CaseResult(verdict, known ? first.Message : $"{first.GetType().Name}: {first.Message}");
             if (!known)
             {
                 Console.Error.WriteLine(e);

@@ -9,6 +9,18 @@ namespace Dataflow.GpuCheck;
 /// <summary>Plans, proved ones, and steps of them on the device that is checked.</summary>
 internal static class StepRun
 {
+    /// <summary>Ends the names of cases whose attention is by cuDNN; that of others is by our own kernels.</summary>
+    public const string ByCudnn = "-cudnn";
+
+    /// <summary>What a case of that name has its attention computed by; null: our own kernels.</summary>
+    /// <exception cref="MissingLibraryException">There is no cuDNN.</exception>
+    public static AttentionByCudnn? AttentionOf(string name, CudaGpu gpu) => name.EndsWith(ByCudnn, StringComparison.Ordinal)
+        ? new AttentionByCudnn(new CudnnTarget(CudnnHandle.LibraryVersion, gpu.Capability), Pinned: true)
+        : null;
+
+    /// <summary>The name without its provider.</summary>
+    public static string Named(string name) => name.EndsWith(ByCudnn, StringComparison.Ordinal) ? name[..^ByCudnn.Length] : name;
+
     /// <summary>The plan of a request.</summary>
     public static TrainingPlan Plan(PlanRequest request) => Plans.Require(Plans.Make(request));
 

@@ -40,6 +40,8 @@ public sealed class NonFiniteTests : NonFiniteConformance<SelectedDevice>;
 public sealed class WatchTests : WatchConformance<SelectedDevice>;
 public sealed class TargetWeightTests : TargetWeightConformance<SelectedDevice>;
 
+public sealed class AttentionTests : AttentionConformance<SelectedDevice>;
+
 public sealed class AccumulationTests : AccumulationConformance<SelectedDevice>;
 
 [Trait("Slow", "true")]

@@ -29,6 +29,8 @@ public sealed class SelectedDevice : DeviceUnderTest
 
     public override string? Lack { get; } = FindLack();
 
+    public override CudnnTarget? Cudnn { get; } = FindCudnn();
+
     public override IDevice Open(Schedule schedule, Workload workload, int order)
     {
         var device = s_kind == "cpu" ? s_cpu.Open(schedule, workload, order) : OnGpu(schedule, workload, order);
@@ -83,6 +85,12 @@ public sealed class SelectedDevice : DeviceUnderTest
             return e.Message;
         }
     }
+
+    // The driver first: its choice is that of all libraries.
+    private static CudnnTarget? FindCudnn() => FindLack() is null && s_kind != "cpu"
+        && s_gpu.Value.Capability is var gpu && CudaLibraries.Lack(CudaLibrary.Cudnn) is null
+            ? new CudnnTarget(CudnnHandle.LibraryVersion, gpu)
+            : null;
 
     private static void Say(string device)
     {

@@ -12,6 +12,9 @@ namespace Dataflow.Conformance;
 public abstract class AttentionConformance<TDevice> : ConformanceSuite<TDevice>
     where TDevice : DeviceUnderTest, new()
 {
+    /// <summary>Skips every test where there is no cuDNN.</summary>
+    protected AttentionConformance() => Assert.SkipWhen(Device.Cudnn is null, "there is no cuDNN for this device");
+
     private static readonly SaveSet[] s_saveSets =
     [
         SaveSet.Kv | SaveSet.Attention,

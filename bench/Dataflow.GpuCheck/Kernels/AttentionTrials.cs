@@ -32,6 +32,7 @@ internal static class AttentionTrials
         private readonly Tensor dq;
         private readonly Tensor dkv;
         private readonly nuint workspace;
+        private readonly (CudnnCalls? Forward, CudnnCalls? Backward) cudnn;
         private readonly ChunkContext at;
         private readonly int t;
 
@@ -46,7 +47,13 @@ internal static class AttentionTrials
                 bench.Room(t, queries),
                 bench.Room(t, keys, DType.Float32)
             );
-            workspace = bench.Room(KernelWorkspace.AttentionBackward(t, Heads.Heads, Heads.HeadDim));
+            cudnn = (bench.CudnnOf(CudnnPass.Forward), bench.CudnnOf(CudnnPass.Backward));
+            workspace = bench.Room(
+                Model.Bytes.Max(
+                    KernelWorkspace.AttentionForward(cudnn.Forward, t, Heads.Heads, Heads.HeadDim),
+                    KernelWorkspace.AttentionBackward(cudnn.Backward, t, Heads.Heads, Heads.HeadDim)
+                )
+            );
             at = new ChunkContext(bench.Integers(new int[t]), 0);
         }
 
@@ -73,6 +80,8 @@ internal static class AttentionTrials
                     Heads = Heads,
                     Output = o,
                     Lse = lse.Address,
+                    Cudnn = cudnn.Forward,
+                    Workspace = workspace,
                 }
             );
 
@@ -92,6 +101,7 @@ internal static class AttentionTrials
                     GradKeyValue = dkv,
                     Accumulate = false,
                     Workspace = workspace,
+                    Cudnn = cudnn.Backward,
                 }
             );
 

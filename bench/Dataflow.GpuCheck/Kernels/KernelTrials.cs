@@ -1,4 +1,5 @@
 using Dataflow.Model;
+using Dataflow.Planning;
 
 namespace Dataflow.GpuCheck;
 
@@ -52,8 +53,8 @@ internal static class KernelTrials
     }
 
     /// <summary>A bench for speed, in bf16.</summary>
-    public static Workbench SpeedBench(CheckSettings settings, string model) =>
-        new(settings, Config(settings, model), settings.Emulated ? EmulatedTokens : SpeedTokens, Recipe.Bf16);
+    public static Workbench SpeedBench(CheckSettings settings, string model, AttentionByCudnn? attention = null) =>
+        new(settings, Config(settings, model), settings.Emulated ? EmulatedTokens : SpeedTokens, Recipe.Bf16, attention?.Target);
 
     // Emulated: nano with heads that tensor-core attention need not pad.
     private static ModelConfig Config(CheckSettings settings, string model)

@@ -20,11 +20,14 @@ internal sealed class Workbench : IDisposable
     private readonly DeviceMemory fixedMemory;
     private readonly List<DeviceMemory> taken = [];
     private readonly HashSet<Product> prepared = [];
+    private readonly Attention attention;
+    private readonly Geometry geometry;
     private int arrays;
 
     /// <param name="model">Whose widths operands have.</param>
     /// <param name="tokens">Rows of activations.</param>
-    public Workbench(CheckSettings settings, ModelConfig model, int tokens, Recipe recipe)
+    /// <param name="cudnn">By which attention is computed; null: by our own kernels.</param>
+    public Workbench(CheckSettings settings, ModelConfig model, int tokens, Recipe recipe, CudnnTarget? cudnn = null)
     {
         (Model, Tokens, Recipe) = (model, tokens, recipe);
         var gpu = settings.OpenGpu();
@@ -36,15 +39,34 @@ internal sealed class Workbench : IDisposable
         var optimizer = Optimizer.AdamW.Defaults with { Momentum = Momentum, Nesterov = 1 };
         var step = new StepBlock(new StepArguments(3, optimizer, 1f / 512));
         fixedMemory.Write(Gemm.Workspace, MemoryMarshal.AsBytes(new ReadOnlySpan<StepBlock>(in step)));
-        var workload = new Workload(model, recipe, new Geometry(tokens, 1, tokens, 1, 1, tokens), WorkloadKind.Training);
+        geometry = new Geometry(tokens, 1, tokens, 1, 1, tokens) { Cudnn = cudnn };
+        var workload = new Workload(model, recipe, geometry, WorkloadKind.Training);
         Kernels = new KernelSet(
             library,
             new Gemm(Blas, fixedMemory.Start),
-            new Attention(library, Context, workload),
+            attention = new Attention(library, Context, workload),
             workload.Optimizer,
             fixedMemory.Start + Gemm.Workspace
         );
         IsEmulated = settings.Emulated;
+    }
+
+    /// <summary>How cuDNN computes attention, made ready; null: our own kernels do.</summary>
+    /// <exception cref="MachineException">It was asked for, and is not for these heads.</exception>
+    public CudnnCalls? CudnnOf(CudnnPass pass)
+    {
+        var calls = CudnnCalls.Of(new AttentionWorkload(Model, Recipe, geometry), Model.Kinds.First(), pass, out string? refusal);
+        if (refusal is not null)
+        {
+            throw new MachineException($"cuDNN does not compute attention's {pass.ToString().ToLowerInvariant()}: {refusal}");
+        }
+
+        if (calls is not null)
+        {
+            attention.Prepare(calls);
+        }
+
+        return calls;
     }
 
     /// <summary>Timings mean nothing then.</summary>
@@ -166,6 +188,7 @@ internal sealed class Workbench : IDisposable
     public void Dispose()
     {
         taken.ForEach(m => m.Dispose());
+        attention.Dispose();
         Kernels.Gemm.Dispose();
         fixedMemory.Dispose();
         library.Dispose();

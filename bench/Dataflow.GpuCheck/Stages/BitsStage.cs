@@ -27,12 +27,13 @@ internal sealed class BitsStage : Stage
     /// <inheritdoc/>
     public override IReadOnlyList<string> Cases(CheckSettings settings) =>
         settings.Emulated
-            ? ["gradients-llama-small-fp32", "training-nano-bf16", "searched-32-nano-bf16"]
+            ? ["gradients-llama-small-fp32", "gradients-llama-hd64-bf16-cudnn", "training-nano-bf16", "searched-32-nano-bf16"]
             :
             [
                 "gradients-qwen3-small-fp32",
                 "gradients-llama-hd64-bf16",
                 "gradients-qwen3-hd128-bf16",
+                "gradients-qwen3-hd128-bf16-cudnn",
                 "training-8b-2-layers-bf16",
                 "training-1b-2-layers-bf16",
                 "searched-4096-1b-8-layers-bf16",
@@ -42,6 +43,8 @@ internal sealed class BitsStage : Stage
     /// <inheritdoc/>
     public override CaseResult Run(string name, CheckSettings settings, Action<string> say)
     {
+        var attention = StepRun.AttentionOf(name, settings.OpenGpu());
+        name = StepRun.Named(name);
         var recipe = Recipe.All.Single(r => name.EndsWith("-" + r.Name, StringComparison.Ordinal));
         string[] parts = name[..^(recipe.Name.Length + 1)].Split('-', 2);
         if (parts[0] == "gradients")
@@ -50,7 +53,7 @@ internal sealed class BitsStage : Stage
             using var checkpoint = Checkpoint.Open(golden.Path);
             return Compare(
                 settings,
-                OverBudgets(golden.Request(recipe, 64)),
+                OverBudgets(golden.Request(recipe, 64) with { Attention = attention }),
                 checkpoint.WeightsOf(golden.Model),
                 golden.Tokens(),
                 1,

@@ -22,6 +22,8 @@ internal sealed class GoldenStage : Stage
     private static readonly (string Name, int Chunk)[] s_cases =
         [("llama-small", 64), ("qwen3-small", 48), ("llama-long", 128), ("llama-documents", 48), ("llama-hd64", 64), ("qwen3-hd128", 160)];
 
+    private static readonly string[] s_byCudnn = [$"llama-hd64-bf16{StepRun.ByCudnn}", $"qwen3-hd128-bf16{StepRun.ByCudnn}"];
+
     /// <inheritdoc/>
     public override string Name => "golden";
 
@@ -36,25 +38,29 @@ internal sealed class GoldenStage : Stage
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Cases(CheckSettings settings) =>
-        [.. s_cases.SelectMany(c => s_recipes.Select(r => $"{c.Name}-{r.Name}"))];
+        [.. s_cases.SelectMany(c => s_recipes.Select(r => $"{c.Name}-{r.Name}")), .. s_byCudnn];
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> UsualCases(CheckSettings settings) =>
-        settings.Emulated ? ["llama-small-fp32", "llama-hd64-bf16"] : Cases(settings);
+        settings.Emulated ? ["llama-small-fp32", "llama-hd64-bf16", s_byCudnn[0]] : Cases(settings);
 
     /// <summary>
-    /// A small one in either format and the heads of the published models: what is wrong with the math shows in one of them.
+    /// A small one in either format and the heads of the published models, by either attention: what is wrong with the math shows in one.
     /// </summary>
     public override IReadOnlyList<string> FirstCases(CheckSettings settings) =>
-        settings.Emulated ? UsualCases(settings) : ["llama-small-fp32", "llama-documents-bf16", "qwen3-hd128-bf16"];
+        settings.Emulated ? UsualCases(settings) : ["llama-small-fp32", "llama-documents-bf16", "qwen3-hd128-bf16", s_byCudnn[1]];
 
     /// <inheritdoc/>
     public override CaseResult Run(string name, CheckSettings settings, Action<string> say)
     {
         var (folder, chunk) = s_cases.Single(c => name.StartsWith(c.Name + "-", StringComparison.Ordinal));
-        var recipe = s_recipes.Single(r => name == $"{folder}-{r.Name}");
+        var recipe = s_recipes.Single(r => StepRun.Named(name) == $"{folder}-{r.Name}");
         var golden = GoldenFolder.Open(folder);
-        var plan = StepRun.Tight(golden.Request(recipe, chunk));
+        var attention = StepRun.AttentionOf(name, settings.OpenGpu());
+
+        // Whole rows, whose backward cuDNN computes, too.
+        var request = golden.Request(recipe, attention is null ? chunk : golden.Seqlen) with { Attention = attention };
+        var plan = StepRun.Tight(request);
         using var checkpoint = Checkpoint.Open(golden.Path);
         var (losses, gradients) = StepRun.Steps(
             settings,

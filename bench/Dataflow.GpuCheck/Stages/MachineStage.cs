@@ -35,7 +35,7 @@ internal sealed class MachineStage : Stage
     private static CaseResult Cudnn(CheckSettings settings)
     {
         var gpu = settings.OpenGpu();
-        if (CudaLibraries.Lack(CudaLibrary.Cudnn) is { } lack)
+        if ((settings.Emulated ? "the emulated cuDNN has no device properties" : CudaLibraries.Lack(CudaLibrary.Cudnn)) is { } lack)
         {
             return new CaseResult(Verdict.Missing, lack);
         }

@@ -26,13 +26,14 @@ internal sealed class SpeedStage : Stage
     public override TimeSpan CaseLimit => TimeSpan.FromSeconds(60);
 
     /// <inheritdoc/>
-    public override TimeSpan ExpectedOf(string name) => TimeSpan.FromSeconds(12);
+    public override TimeSpan ExpectedOf(string name) =>
+        TimeSpan.FromSeconds(name.StartsWith("attention", StringComparison.Ordinal) ? 6 : 12);
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Cases(CheckSettings settings) =>
         [
             .. (settings.Emulated ? ["nano"] : new[] { "8b", "1b" }).SelectMany(m =>
-                new[] { $"memory-{m}", $"attention-{m}", $"products-{m}" }
+                new[] { $"memory-{m}", $"attention-{m}", $"attention-{m}{StepRun.ByCudnn}", $"products-{m}" }
             ),
         ];
 
@@ -40,7 +41,7 @@ internal sealed class SpeedStage : Stage
     public override CaseResult Run(string name, CheckSettings settings, Action<string> say)
     {
         string[] parts = name.Split('-');
-        using var bench = KernelTrials.SpeedBench(settings, parts[1]);
+        using var bench = KernelTrials.SpeedBench(settings, parts[1], StepRun.AttentionOf(name, settings.OpenGpu()));
         using var monitor = GpuMonitor.Open(bench.Context.Gpu);
         var rows = parts[0] switch { "memory" => Memory(bench), "attention" => Attention(bench), _ => Products(bench) };
         var figures = new JsonObject();

@@ -48,10 +48,13 @@ internal sealed class Attention : IDisposable
             };
             if (calls is not null)
             {
-                cudnn!.Prepare(calls);
+                Prepare(calls);
             }
         }
     }
+
+    /// <summary>Makes calls of cuDNN ready.</summary>
+    public void Prepare(CudnnCalls calls) => cudnn!.Prepare(calls);
 
     /// <inheritdoc/>
     public void Dispose() => cudnn?.Dispose();
