@@ -74,7 +74,8 @@ internal sealed class CalibrateStage : Stage
                 + $"to the device {profile.Link(LinkDirection.HostToDevice).BytesPerSecond.Value / 1e9:0.0} GB/s "
                 + $"({profile.Link(LinkDirection.HostToDevice).BytesPerSecondBothBusy.Value / 1e9:0.0} both ways), "
                 + $"to the host {profile.Link(LinkDirection.DeviceToHost).BytesPerSecond.Value / 1e9:0.0} "
-                + $"({profile.Link(LinkDirection.DeviceToHost).BytesPerSecondBothBusy.Value / 1e9:0.0}), reserved {profile.ReservedDevice}, "
+                + $"({profile.Link(LinkDirection.DeviceToHost).BytesPerSecondBothBusy.Value / 1e9:0.0}), reserved "
+                + $"{profile.ReservedDevice}, "
                 + (profile.Cudnn is { } by
                     ? $"attention by cuDNN {by.Release} {by.ForwardFlopsPerSecond.Value / 1e12:0} and "
                         + $"{by.BackwardFlopsPerSecond.Value / 1e12:0} TFLOP/s"

@@ -236,7 +236,8 @@ internal sealed partial class MarksStage : Stage
         };
         string foretold = predicted is { } p ? $"predicted {p:0} ({(speed / p) - 1:+0.0%;-0.0%})" : "no prediction";
         string detail =
-            $"{speed:0} tok/s over {counted.Count} steps, attention by {plan?["attention"]}, mark {row.TokensPerSecond} ({speed / Math.Max(row.TokensPerSecond, 1):0%}), "
+            $"{speed:0} tok/s over {counted.Count} steps, attention by {plan?["attention"]}, "
+                + $"mark {row.TokensPerSecond} ({speed / Math.Max(row.TokensPerSecond, 1):0%}), "
                 + $"{foretold}, NVML peak {new Bytes(peak)} of {row.DeviceGiB} GiB";
         return settings.Emulated ? CaseResult.Of(true, $"{counted.Count + 1} steps ran; their times on the emulation mean nothing", figures)
             : peak > Bytes.FromGiB(row.DeviceGiB).Value ? new CaseResult(Verdict.Failed, $"beyond its device budget: {detail}", figures)
