@@ -7,7 +7,7 @@ namespace Dataflow.Cli.Tests;
 public sealed class DataTests : IDisposable
 {
     private const string Budgets = "--device-memory 16MiB --host-memory 64MiB --policy simple";
-    private const string ChatMl =
+    internal const string ChatMl =
         "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
             + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 

@@ -11,7 +11,8 @@ internal sealed class PreferenceFlags
     private readonly Option<PreferenceKind?> loss = Declare.Option<PreferenceKind?>(
         "--preference-loss",
         "NAME",
-        $"train on pairs of a chosen and a rejected answer (prompt, chosen, rejected) by this loss: {string.Join(", ", PreferenceLoss.Names)}",
+        "train on pairs of a chosen and a rejected answer (prompt, chosen, rejected) by this loss: "
+            + string.Join(", ", PreferenceLoss.Names),
         t => PreferenceValues.Kind(t)
     );
     private readonly Option<double?> beta = Declare.Option<double?>(

@@ -104,7 +104,8 @@ internal sealed class DocumentEncoder
         var (chosen, rejected) = (Of(passage.Text), Of(passage.Rejected!));
         if (chosen.Outcome != Outcome.Kept || rejected.Outcome != Outcome.Kept || !HasTarget(chosen) || !HasTarget(rejected))
         {
-            return new EncodedPassage(passage, [], null, Outcome.Untrained) { Reason = "one of its answers is empty, or all that there is" };
+            string why = "one of its answers is empty, or all that there is";
+            return new EncodedPassage(passage, [], null, Outcome.Untrained) { Reason = why };
         }
 
         byte[] weights = [.. chosen.Weights!, .. rejected.Weights!];

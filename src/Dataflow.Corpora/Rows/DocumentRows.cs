@@ -106,7 +106,7 @@ public sealed class DocumentRows : ITokenSource
 
     /// <summary>The number of the document that a row has at a place.</summary>
     /// <param name="row">From 0.</param>
-    /// <param name="place">Among the row's documents, from 0; where they are preferences, of which each is two of the row's, among those.</param>
+    /// <param name="place">Among the row's documents, from 0; a preference counts as one.</param>
     public long NumberOf(int row, int place) => PiecesOf(row)[place].Document;
 
     /// <inheritdoc/>

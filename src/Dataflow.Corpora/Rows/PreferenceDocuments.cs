@@ -49,6 +49,10 @@ public sealed class PreferenceDocuments(ITokenizedDocuments inner) : ITokenizedD
     /// <inheritdoc/>
     public void Dispose() => inner.Dispose();
 
+    /// <summary>Where prompt and rejected answer begin in a preference; -1 in other documents.</summary>
+    /// <param name="weights">Of all tokens of the document.</param>
+    public static int RejectedFrom(ReadOnlySpan<byte> weights) => weights.IndexOf(BeginsRejected);
+
     /// <summary>What the reference makes of the chosen answer of a document, and of the rejected one.</summary>
     internal (double Chosen, double Rejected) ReferenceOf(long document) =>
         References is { } known ? (known[2 * document], known[(2 * document) + 1]) : (0, 0);

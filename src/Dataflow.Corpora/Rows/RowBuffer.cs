@@ -76,7 +76,7 @@ internal sealed class RowBuffer(RowSettings settings)
 
     private void AddPair(ITokenizedDocuments documents, Piece piece, Span<byte> mine)
     {
-        int chosen = mine.IndexOf(PreferenceDocuments.BeginsRejected);
+        int chosen = PreferenceDocuments.RejectedFrom(mine);
         if (chosen <= 0)
         {
             throw new UserErrorException(

@@ -107,11 +107,11 @@ internal sealed class WindowRows
     {
         byte[] weights = new byte[checked((int)documents.LengthOf(document))];
         documents.ReadWeights(document, 0, weights);
-        int chosen = weights.AsSpan().IndexOf(PreferenceDocuments.BeginsRejected);
+        int chosen = PreferenceDocuments.RejectedFrom(weights);
         return new UserErrorException(
-            $"pair {document + 1:N0} of {documents.Name} has {chosen:N0} tokens of prompt and chosen answer and {weights.Length - chosen:N0} "
-                + $"of prompt and rejected answer, and both have to be in one row, which has {settings.Seqlen:N0}; give --seqlen "
-                + $"{weights.Length} or more, or leave such pairs out with --overlong drop");
+            $"pair {document + 1:N0} of {documents.Name} has {chosen:N0} tokens of prompt and chosen answer and "
+                + $"{weights.Length - chosen:N0} of prompt and rejected answer, and both have to be in one row, which has "
+                + $"{settings.Seqlen:N0}; give --seqlen {weights.Length} or more, or leave such pairs out with --overlong drop");
     }
 
     // A piece of which nothing is trained, such as a long prompt, is no row's business: a step of such pieces alone would have no loss.

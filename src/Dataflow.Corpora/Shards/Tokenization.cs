@@ -153,7 +153,7 @@ public sealed class Tokenization
                 {
                     Documents = counts.Documents + (passage.Source.Begins ? 1 : 0),
                     Tokens = counts.Tokens + passage.Ids.Count,
-                    Trained = counts.Trained + (passage.Weights?.Count(w => w != 0) ?? passage.Ids.Count),
+                    Trained = counts.Trained + (passage.Weights?.Count(w => w == 1) ?? passage.Ids.Count),
                 };
                 return;
         }

@@ -95,8 +95,8 @@ internal static class DocumentData
 
         if (parts.Any(p => p.Kind == DocumentKind.Preference) && parts.Any(p => p.Kind != DocumentKind.Preference))
         {
-            throw new UserErrorException("some of the sources are preferences and others are not, and their losses are different ones; train "
-                + "on one of these kinds");
+            throw new UserErrorException(
+                "some of the sources are preferences and others are not, and their losses are different ones; train on one of these kinds");
         }
 
         double sum = options.Weights.Sum();
@@ -120,7 +120,10 @@ internal static class DocumentData
             Notes = notes,
             Fingerprint = string.Join(' ', parts.Select(p => p.Fingerprint)),
             IsPacked = settings[0].Cut == RowCut.Packed,
-            Pairs = [.. parts.Zip(settings).Where(p => p.First is PreferenceDocuments).Select(p => ((PreferenceDocuments)p.First, p.Second))],
+            Pairs =
+            [
+                .. parts.Zip(settings).Where(p => p.First is PreferenceDocuments).Select(p => ((PreferenceDocuments)p.First, p.Second)),
+            ],
         };
     }
 
@@ -135,8 +138,8 @@ internal static class DocumentData
         bool cuts = options.Rows == RowCut.Stream || options.Overlong is Overlong.Split or Overlong.Truncate;
         return documents.Kind == DocumentKind.Preference && cuts
             ? throw new UserErrorException(
-                $"{documents.Name} has pairs of answers, which are compared as a whole: leave out --pack stream, and of pairs that are longer "
-                    + "than a row --overlong drop leaves them out")
+                $"{documents.Name} has pairs of answers, which are compared as a whole: leave out --pack stream, and of pairs that are "
+                    + "longer than a row --overlong drop leaves them out")
             : SettingsOf(documents, options, seqlen, seed);
     }
 

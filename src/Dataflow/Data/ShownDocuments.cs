@@ -167,10 +167,7 @@ public sealed class ShownDocuments : IDisposable
     {
         foreach (var (ids, weights) in EncodedDocuments.Of(sources!, rules))
         {
-            yield return new ShownDocument(ids, [.. ids.Select((_, i) => weights is null || weights[i] != 0)], null)
-            {
-                Tokenizer = rules.Tokenizer,
-            };
+            yield return Document(ids, weights);
         }
     }
 
@@ -186,11 +183,16 @@ public sealed class ShownDocuments : IDisposable
                 documents.ReadWeights(d, 0, weights);
             }
 
-            yield return new ShownDocument(ids, [.. weights.Select(w => !documents.HasWeights || w != 0)], null)
-            {
-                Tokenizer = rules.Tokenizer,
-            };
+            yield return Document(ids, documents.HasWeights ? weights : null);
         }
+    }
+
+    /// <summary>A document; a pair of answers is two.</summary>
+    private ShownDocument Document(IReadOnlyList<int> ids, byte[]? weights)
+    {
+        int rejected = PreferenceDocuments.RejectedFrom(weights);
+        bool[] trained = [.. ids.Select((_, i) => weights is null || (weights[i] != 0 && i != rejected))];
+        return new ShownDocument(ids, trained, rejected < 0 ? null : [rejected, ids.Count - rejected]) { Tokenizer = rules.Tokenizer };
     }
 
     // Of a row the first token of a document is nobody's target, whatever it weighs.

@@ -39,7 +39,8 @@ internal sealed class Reference
         return begun is null || begun == now
             ? new Reference(settings, model, now)
             : throw new UserErrorException(
-                $"the run in {settings.Resumed!.Folder} compares pairs by another reference than {settings.Reference}; leave --reference out"
+                $"the run in {settings.Resumed!.Folder} compares pairs by another reference than {settings.Reference}; leave --reference "
+                    + "out"
             );
     }
 
@@ -97,8 +98,8 @@ internal sealed class Reference
             cache.Write(key, found);
             documents.References = found;
             note(
-                $"the reference, {named}{(model.Adapter is null ? "" : " without an adapter")}, gave the log-probabilities of {count:N0} pairs "
-                    + $"of {documents.Name} in {clock.Elapsed.TotalSeconds:0.0} s"
+                $"the reference, {named}{(model.Adapter is null ? "" : " without an adapter")}, gave the log-probabilities of {count:N0} "
+                    + $"pairs of {documents.Name} in {clock.Elapsed.TotalSeconds:0.0} s"
             );
         }
     }
@@ -109,8 +110,8 @@ internal sealed class Reference
         if (source.Fingerprint(settings.Seed) != Fingerprint)
         {
             throw new UserErrorException(
-                $"the weights of {named} are not those that the run in {settings.Resumed!.Folder} compares pairs by; give the model that it "
-                    + "began with by --reference"
+                $"the weights of {named} are not those that the run in {settings.Resumed!.Folder} compares pairs by; give the model that "
+                    + "it began with by --reference"
             );
         }
 

@@ -8,7 +8,7 @@ namespace Dataflow.Corpora.Tests.Documents;
 /// <summary>Documents as ids: begin and end tokens, and which tokens are trained.</summary>
 public sealed class DocumentEncoderTests
 {
-    private const string ChatMl =
+    internal const string ChatMl =
         "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
             + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 

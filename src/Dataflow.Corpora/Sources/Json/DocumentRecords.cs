@@ -5,8 +5,8 @@ using Dataflow.Model;
 namespace Dataflow.Corpora;
 
 /// <summary>
-/// Documents from objects of JSON: text, a prompt with its completion, a conversation, or a preference, told by the keys. Of a key that is there twice
-/// the last counts.
+/// Documents from objects of JSON: text, a prompt with its completion, a conversation, or a preference, told by the keys. Of a key that is
+/// there twice the last counts.
 /// </summary>
 /// <param name="field">The key that is read; null if the keys tell.</param>
 /// <param name="findings">What the documents before were.</param>
@@ -125,7 +125,9 @@ internal sealed class DocumentRecords(string? field, Findings findings)
         if (!chosen.IsList || !rejected.IsList) throw new UserErrorException(
             $"{place}: chosen is {chosen.Words} and rejected is {rejected.Words}; both must be text, or lists of messages");
         int? common = prompt.IsList ? null : TurnsInCommon(json, place);
-        Turns ofChosen = common is null ? new Turns("messages", prompt) { Completion = chosen } : new Turns("chosen", chosen) { From = common };
+        Turns ofChosen = common is null
+            ? new Turns("messages", prompt) { Completion = chosen }
+            : new Turns("chosen", chosen) { From = common };
         Turns ofRejected = common is null
             ? new Turns("messages", prompt) { Completion = rejected }
             : new Turns("rejected", rejected) { From = common };
@@ -145,8 +147,8 @@ internal sealed class DocumentRecords(string? field, Findings findings)
         int count = 0;
         while (count < one.Length && count < other.Length && JsonElement.DeepEquals(one[count], other[count])) count++;
         return count > 0 && count < one.Length && count < other.Length ? count : throw new UserErrorException(
-            $"{place}: chosen and rejected have {count} turns in common, of {one.Length} and {other.Length}; both must begin with the prompt "
-                + "and go on with answers that differ, or the prompt be given as prompt");
+            $"{place}: chosen and rejected have {count} turns in common, of {one.Length} and {other.Length}; both must begin with the "
+                + "prompt and go on with answers that differ, or the prompt be given as prompt");
     }
 
     private static string Text(ReadOnlySpan<byte> json, JsonValue value, string key, PassagePlace place) =>
