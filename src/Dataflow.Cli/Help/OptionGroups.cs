@@ -44,7 +44,7 @@ internal static class OptionGroups
 
     /// <summary>Whether it is of pairs of answers.</summary>
     public static bool IsOfPreferences(Option option) =>
-        option.Name is "--nll-share" or "--reference" || option.Name.StartsWith("--preference-", StringComparison.Ordinal);
+        option.Name is "--pairs" or "--nll-share" or "--reference" || option.Name.StartsWith("--preference-", StringComparison.Ordinal);
 
     /// <summary>Whether it is one of them.</summary>
     public static bool IsAdvanced(Option option) => s_advanced.Contains(option.Name);

@@ -22,6 +22,8 @@ internal sealed class RequestFlags
         Values.FilePath
     );
 
+    private readonly Option<bool> pairs = Declare.Flag("--pairs", "a step on pairs of answers, as train --preference-loss takes it");
+
     /// <summary>Adds them to a command.</summary>
     public void AddTo(Command command)
     {
@@ -29,6 +31,7 @@ internal sealed class RequestFlags
         policy.AddTo(command);
         command.Options.Add(text);
         command.Options.Add(tokens);
+        command.Options.Add(pairs);
         device.AddKindTo(command);
     }
 
@@ -45,7 +48,7 @@ internal sealed class RequestFlags
     public (PlanQuestion Question, Budgets Budgets) Bind(ParseResult parsed)
     {
         var asked = Plans.Ask(
-            policy.Bind(parsed, plan.Bind(parsed)) with { Device = device.Bind(parsed) },
+            policy.Bind(parsed, plan.Bind(parsed)) with { Device = device.Bind(parsed), Pairs = parsed.GetValue(pairs) },
             new DataChoice(parsed.GetValue(text) is { } named ? [named] : [], parsed.GetValue(tokens), new CorpusOptions()));
         Notices.Tell(asked.Notes);
         return (asked.Question, asked.Budgets);
