@@ -28,6 +28,7 @@ internal static class KernelTrials
         StateTrials.EmbeddingForward,
         StateTrials.EmbeddingBackward,
         StateTrials.CrossEntropy,
+        PreferenceTrials.Both,
         StateTrials.AdamW,
         StateTrials.AdamW8Bit,
         StateTrials.SquaredSum,

@@ -23,7 +23,8 @@ public sealed record DataFingerprint(string Text, bool IsSampled)
     /// <exception cref="UserErrorException">It cannot be read.</exception>
     public static DataFingerprint Of(string path) => Of(path, (long)Blocks * BlockBytes);
 
-    /// <summary>Of rows that are no file: of up to 256 of them with their weights, from the first to the last, and their number.</summary>
+    /// <summary>Of rows that are no file: of up to 256 of them with their weights and references, from the first to the last, and
+    /// their number.</summary>
     /// <param name="rows">At least one.</param>
     public static DataFingerprint Of(ITokenSource rows)
     {
@@ -41,6 +42,11 @@ public sealed record DataFingerprint(string Text, bool IsSampled)
                 Array.Fill(weights, 1);
                 rows.ReadWeights(number, weights);
                 hash.Append(MemoryMarshal.AsBytes(weights.AsSpan()));
+            }
+
+            for (int d = 0; rows.HasPairs && d < (rows.Documents(number)?.Count ?? 0); d++)
+            {
+                hash.Append(BitConverter.GetBytes(rows.ReferenceOf(number, d)));
             }
         }
 

@@ -52,6 +52,7 @@ internal sealed class Reference
     /// <param name="pairs">The sets of pairs.</param>
     /// <param name="device">What the numbers depend on besides model, data and geometry.</param>
     /// <param name="geometry">Of the run's steps.</param>
+    /// <param name="describe">Says of so many rows which steps they take, and how long these are predicted to be.</param>
     /// <param name="note">Told what was done.</param>
     /// <exception cref="UserErrorException">Its weights are other ones than those that the run began with.</exception>
     public void Fill(
@@ -59,6 +60,7 @@ internal sealed class Reference
         IEnumerable<(PreferenceDocuments Documents, RowSettings Rows)> pairs,
         string device,
         Geometry geometry,
+        Func<long, string> describe,
         Action<string> note
     )
     {
@@ -94,12 +96,13 @@ internal sealed class Reference
             }
 
             var clock = Stopwatch.StartNew();
-            double[] found = Work.Named("comparing pairs by the reference", () => Found(trainer, documents, rows, count));
+            var asked = new DocumentRows(documents, rows with { HeldBack = 0 }, model.VocabSize);
+            double[] found = Work.Named("comparing pairs by the reference", () => Found(trainer, asked, count));
             cache.Write(key, found);
             documents.References = found;
             note(
                 $"the reference, {named}{(model.Adapter is null ? "" : " without an adapter")}, gave the log-probabilities of {count:N0} "
-                    + $"pairs of {documents.Name} in {clock.Elapsed.TotalSeconds:0.0} s"
+                    + $"pairs of {documents.Name} in {clock.Elapsed.TotalSeconds:0.0} s ({describe(asked.RowCount)})"
             );
         }
     }
@@ -122,9 +125,8 @@ internal sealed class Reference
         });
     }
 
-    private double[] Found(Trainer trainer, PreferenceDocuments documents, RowSettings settings, long count)
+    private static double[] Found(Trainer trainer, DocumentRows rows, long count)
     {
-        var rows = new DocumentRows(documents, settings with { HeldBack = 0 }, model.VocabSize);
         double[] found = new double[checked(2 * count)];
         Array.Fill(found, double.NaN); // of pairs that are left out
         trainer.EvaluatePairs(

@@ -216,7 +216,14 @@ internal sealed record PreparedRun : IDisposable
         }
 
         string depends = $"{place.Kind} {progress.Settings.GetValueOrDefault(SavedSettings.Products)}";
-        reference?.Fill(trainer, PreferenceData.Of(data, held), depends, plan.Workload.Geometry, Note);
+        reference?.Fill(
+            trainer,
+            PreferenceData.Of(data, held),
+            depends,
+            plan.Workload.Geometry,
+            rows => evaluation!.Describe(rows, prediction),
+            Note
+        );
         var loaded = Work.Named("loading the weights", () => Load(trainer, weights, resumed, store, Note));
         var before = loaded is null
             ? new RunSummary(plan)
