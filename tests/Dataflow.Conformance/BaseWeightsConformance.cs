@@ -6,8 +6,8 @@ using Dataflow.Training;
 namespace Dataflow.Conformance;
 
 /// <summary>
-/// Adapters on a base whose matrices are stored in a type of their own: training has the bits of the same base in the recipe's type with the
-/// numbers that the stored ones stand for, and the same bits in any memory.
+/// Adapters on a base whose matrices are stored in a type of their own: training has the bits of the same base in the recipe's type with
+/// the numbers that the stored ones stand for, and the same bits in any memory.
 /// </summary>
 public abstract class BaseWeightsConformance<TDevice> : ConformanceSuite<TDevice>
     where TDevice : DeviceUnderTest, new()

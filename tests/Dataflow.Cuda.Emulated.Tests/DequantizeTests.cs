@@ -42,7 +42,8 @@ public sealed class DequantizeTests
         if (storedType.IsByTensor())
         {
             var tensor = new Nf4Tensor((long)rows * columns, storedType == DType.Nf4Nested);
-            foreach (ref float scale in MemoryMarshal.Cast<byte, float>(bytes.AsSpan(0, (int)(tensor.IsNested ? tensor.CodesAt : tensor.PackedAt))))
+            int scales = (int)(tensor.IsNested ? tensor.CodesAt : tensor.PackedAt);
+            foreach (ref float scale in MemoryMarshal.Cast<byte, float>(bytes.AsSpan(0, scales)))
             {
                 scale = (float)Math.Pow(10, random.Next(-44, 37));
             }

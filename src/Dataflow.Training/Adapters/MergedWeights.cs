@@ -28,7 +28,7 @@ public sealed class MergedWeights : IWeightSource
         }
 
         this.adapted = adapted;
-        Model = adapted.Model.WithoutAdapter();
+        Model = adapted.Model.WithoutAdapter().Storing(null);
         (layouts, merged) = (new ObjectLayouts(adapted.Model), new ObjectLayouts(Model));
     }
 

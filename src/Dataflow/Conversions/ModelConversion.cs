@@ -92,8 +92,8 @@ public static class ModelConversion
         if (request.BaseWeights is { } stored && !request.Merge)
         {
             throw new UserErrorException(
-                $"--base-weights {stored.Name()} is of models whose adapter is merged: what is written has the matrices' numbers as they are "
-                    + "read from that type; give --merge, or leave it out"
+                $"--base-weights {stored.Name()} is of models whose adapter is merged: what is written has the matrices' numbers as they "
+                    + "are read from that type; give --merge, or leave it out"
             );
         }
 

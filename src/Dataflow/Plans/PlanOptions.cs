@@ -142,7 +142,7 @@ public sealed record PlanOptions
     /// <summary>What was asked for, where it is not the recipe's type.</summary>
     internal DType? Base => BaseWeights is { } type && type != Recipe.Parameters ? type : null;
 
-    /// <summary>A model with what is frozen of it, with its adapter and with its base as it is stored, unless it has these already.</summary>
+    /// <summary>A model with what is frozen of it, its adapter and what its base is stored in, unless it has these already.</summary>
     /// <exception cref="UserErrorException">It cannot be.</exception>
     public ModelConfig Trained(ModelConfig model)
     {
