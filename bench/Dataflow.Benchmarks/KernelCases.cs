@@ -44,6 +44,8 @@ internal static unsafe class KernelCases
                 ColumnSum(Tokens, 4096, t),
                 Dequantize(4096, 4096, DType.BFloat16, t),
                 Dequantize(4096, 4096, DType.Int8, t),
+                Dequantize(4096, 4096, DType.Nf4, t),
+                Dequantize(4096, 4096, DType.Nf4Nested, t),
                 GatedActivationForward(Tokens, 4096, t),
                 GatedActivationBackward(Tokens, 4096, t),
                 CrossEntropy(256, 32768, t),
@@ -169,7 +171,7 @@ internal static unsafe class KernelCases
     // A weight read as it is stored, its copy written.
     private static KernelCase Dequantize(int rows, int columns, DType stored, DType type) =>
         new(
-            stored == DType.Int8 ? "Dequantize int8" : "Dequantize",
+            stored == DType.BFloat16 ? "Dequantize" : $"Dequantize {stored.Name()}",
             $"{rows} x {columns}",
             type.Name(),
             stored.SizeOf((long)rows * columns).Value + type.SizeOf((long)rows * columns).Value,

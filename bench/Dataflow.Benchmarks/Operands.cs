@@ -44,7 +44,7 @@ public sealed unsafe class Operands : IDisposable
 
     /// <summary>The same, as calls name it.</summary>
     public Tensor Tensor(DType type, int rows, int columns) =>
-        new((nuint)(type == DType.Int8 ? Int8(rows, columns) : Matrix(type, rows, columns).Data), type, rows, columns);
+        new((nuint)(type.BlockElements() > 1 ? Blocks(type, rows, columns) : Matrix(type, rows, columns).Data), type, rows, columns);
 
     /// <summary>Numbers from 0 to <paramref name="below"/> - 1.</summary>
     public int* Integers(int count, int below)
@@ -70,12 +70,21 @@ public sealed unsafe class Operands : IDisposable
         Team.Dispose();
     }
 
-    private byte* Int8(int rows, int columns)
+    private byte* Blocks(DType type, int rows, int columns)
     {
-        long size = DType.Int8.SizeOf((long)rows * columns).Value;
-        var values = Matrix(DType.Float32, rows, columns);
+        long size = type.SizeOf((long)rows * columns).Value;
+        var values = new ReadOnlySpan<float>(Matrix(DType.Float32, rows, columns).Data, checked(rows * columns));
         byte* data = Take(size);
-        Int8Blocks.Store(new ReadOnlySpan<float>(values.Data, checked(rows * columns)), new Span<byte>(data, checked((int)size)));
+        var stored = new Span<byte>(data, checked((int)size));
+        if (type.IsByTensor())
+        {
+            new Nf4Tensor(values.Length, type == DType.Nf4Nested).Store(values, stored);
+        }
+        else
+        {
+            Int8Blocks.Store(values, stored);
+        }
+
         return data;
     }
 

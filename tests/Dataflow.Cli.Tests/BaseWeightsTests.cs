@@ -101,6 +101,15 @@ public sealed class BaseWeightsTests
             StringComparison.Ordinal
         );
 
+        // Files in bf16 stay so in runs of fp32, where an adapter leaves them alone.
+        Programs.Good(Programs.Dataflow($"export {model} --dtype BF16 --out {scratch.File("narrow")}"));
+        string? Stored(string options) =>
+            Last(Programs.Good(Programs.Dataflow($"plan {scratch.File("narrow")} {Step} --json {options}")))
+                .GetProperty("base_weights")
+                .GetString();
+        Assert.Equal(("bf16", null), (Stored("--dtype fp32 --lora-rank 4"), Stored("--dtype bf16 --lora-rank 4")));
+        Assert.Equal((null, "nf4"), (Stored("--dtype fp32"), Stored("--dtype fp32 --lora-rank 4 --base-weights nf4")));
+
         // Evaluated and continued as it was trained, and as a model of its own.
         const string within = "--seqlen 64 --device-memory 8MiB --host-memory 64MiB --device cpu --json";
         File.WriteAllBytes(scratch.File("tokens.bin"), [.. Enumerable.Range(0, 650).SelectMany(i => BitConverter.GetBytes(i * i % 251))]);

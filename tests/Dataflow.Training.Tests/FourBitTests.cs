@@ -147,9 +147,7 @@ public class FourBitTests
         {
             var tensor = new Nf4Tensor(numbers.Length, nested);
             byte[] stored = new byte[tensor.Length];
-            float[] scales = new float[tensor.Blocks];
-            tensor.Pack(0, numbers, stored.AsSpan((int)tensor.PackedAt), scales);
-            tensor.StoreScales(stored, scales);
+            tensor.Store(numbers, stored);
             tensor.Load(stored, 0, values);
             Assert.All(values[64..128], v => Assert.True(float.IsNaN(v)));
 

@@ -21,6 +21,8 @@ internal static class KernelTrials
         RowTrials.BiasGradient,
         RowTrials.Dequantize,
         RowTrials.DequantizeInt8,
+        RowTrials.DequantizeNf4,
+        RowTrials.DequantizeNf4Nested,
         RowTrials.GateForward,
         RowTrials.GateBackward,
         RowTrials.RotateForward,

@@ -167,6 +167,36 @@ internal static class RowTrials
             });
     }
 
+    /// <summary>dequantize.cu, of nf4 to what products take.</summary>
+    public static KernelTrial DequantizeNf4(Workbench bench) => DequantizeFourBits(bench, DType.Nf4);
+
+    /// <summary>The same, of nf4 with nested scales.</summary>
+    public static KernelTrial DequantizeNf4Nested(Workbench bench) => DequantizeFourBits(bench, DType.Nf4Nested);
+
+    private static KernelTrial DequantizeFourBits(Workbench bench, DType type)
+    {
+        var (d, f) = (bench.Model.ModelDim, bench.Model.FfnDim);
+        var random = new Random(9);
+        var tensor = new Nf4Tensor((long)f * d, type == DType.Nf4Nested);
+        float[] numbers = new float[tensor.Elements];
+        byte[] all = new byte[tensor.Length];
+        tensor.Store([.. numbers.Select(_ => random.NextSingle() - 0.5f)], all);
+        tensor.Load(all, 0, numbers);
+        var stored = new Tensor(bench.Integers(MemoryMarshal.Cast<byte, int>(all)), type, f, d);
+        var dense = bench.Room(f, d);
+        var call = new DequantizeArguments { Stored = stored, Dense = dense };
+        return new KernelTrial($"dequantize {type.Name()}", 0, stored.Bytes + dense.Bytes,
+            () => bench.Kernels.Dequantize.Run(bench.Stream, call),
+            compare =>
+            {
+                double bound = bench.Type == DType.Float32 ? 0 : Comparison.Rounded;
+                foreach (int row in Samples(f))
+                {
+                    compare.Add("dense", Row(bench, dense, row), [.. numbers.Skip(row * d).Take(d).Select(v => (double)v)], bound);
+                }
+            });
+    }
+
     /// <summary>dequantize.cu, of bf16 to fp32.</summary>
     public static KernelTrial Dequantize(Workbench bench)
     {

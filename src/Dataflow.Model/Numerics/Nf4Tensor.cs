@@ -49,6 +49,16 @@ public readonly record struct Nf4Tensor
     /// <summary>Bytes of all.</summary>
     public long Length { get; }
 
+    /// <summary>Stores a whole tensor.</summary>
+    /// <param name="values">Its numbers.</param>
+    /// <param name="stored">Overwritten.</param>
+    public void Store(ReadOnlySpan<float> values, Span<byte> stored)
+    {
+        float[] scales = new float[Blocks];
+        Pack(0, values, stored[(int)PackedAt..], scales);
+        StoreScales(stored, scales);
+    }
+
     /// <summary>Stores consecutive numbers, all but their scales' codes.</summary>
     /// <param name="first">The first number's place: a multiple of 64.</param>
     /// <param name="values">Whole blocks, or up to the tensor's end.</param>

@@ -71,9 +71,7 @@ public sealed class DequantizeTests : KernelTest
         Tensor numbers = New(rows, columns).Random(3), want = New(rows, columns, to);
         var tensor = new Nf4Tensor(values.Length, type == DType.Nf4Nested);
         byte[] bytes = new byte[tensor.Length];
-        float[] scales = new float[tensor.Blocks];
-        tensor.Pack(0, new ReadOnlySpan<float>(numbers.Floats, values.Length), bytes.AsSpan((int)tensor.PackedAt), scales);
-        tensor.StoreScales(bytes, scales);
+        tensor.Store(new ReadOnlySpan<float>(numbers.Floats, values.Length), bytes);
         tensor.Load(bytes, 0, values);
         for (int i = 0; i < values.Length; i++)
         {
