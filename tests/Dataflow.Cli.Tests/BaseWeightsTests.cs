@@ -52,6 +52,7 @@ public sealed class BaseWeightsTests
             .Parse(Programs.Good(Programs.Dataflow($"simulate 70b --device-memory 23GiB --host-memory 64GiB --hardware rtx4090 {options}")))
             .RootElement;
         Assert.True(step.GetProperty("feasible").GetBoolean());
+        Assert.Equal("nf4", step.GetProperty("base_weights").GetString());
     }
 
     [Fact]

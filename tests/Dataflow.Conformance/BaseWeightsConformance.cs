@@ -21,18 +21,18 @@ public abstract class BaseWeightsConformance<TDevice> : ConformanceSuite<TDevice
         [
             .. Sample<(string, DType, string)>(
                 [
+                    ("phi3-longrope-long", DType.Nf4Nested, "fp32"),
                     ("llama-small", DType.Nf4, "fp32"),
-                    ("phi3-longrope-long", DType.Nf4Nested, "bf16-sr"),
                     ("qwen3-small", DType.Nf4, "bf16"),
-                    ("gemma3-wrapped", DType.Nf4Nested, "fp32"),
-                    ("phi3-longrope-long", DType.Nf4, "fp32"),
+                    ("gemma3-wrapped", DType.Nf4, "bf16-sr"),
+                    ("phi3-longrope-long", DType.Nf4, "bf16-sr"),
                     ("gemma3-old", DType.Int8, "bf16-master"),
                     ("qwen3-small", DType.Nf4Nested, "bf16-master"),
-                    ("gemma3-wrapped", DType.Nf4, "bf16-sr"),
+                    ("gemma3-wrapped", DType.Nf4Nested, "fp32"),
                     ("llama-kv1-odd", DType.Nf4Nested, "fp32"),
-                    ("llama-small", DType.BFloat16, "fp32"),
+                    ("llama-small", DType.Int8, "fp32"),
                     ("gpt2", DType.Nf4, "fp32"),
-                    ("qwen3-small", DType.Int8, "fp32"),
+                    ("llama-small", DType.BFloat16, "fp32"),
                 ]
             ),
         ];

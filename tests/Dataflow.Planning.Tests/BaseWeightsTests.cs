@@ -73,6 +73,20 @@ public class BaseWeightsTests
     }
 
     [Fact]
+    public void A_schedule_says_it_and_is_of_no_model_that_is_stored_otherwise()
+    {
+        var schedule = Least(Model("8b", DType.Nf4Nested), Recipe.Bf16Stochastic).Schedule;
+        Assert.Contains(schedule.Facts, f => f is { Key: "base_weights", Value: "nf4-nested" });
+        Assert.Null(StepFacts.Read(schedule, Models.Load("8b"), out var workload));
+        Assert.Equal(Model("8b", DType.Nf4Nested), workload!.Model);
+        Assert.Equal(
+            "the schedule has nf4-nested base_weights, not int8",
+            StepFacts.Read(schedule, Model("8b", DType.Int8), out _)
+        );
+        Assert.Empty(ScheduleVerifier.Verify(schedule, null, Models.Load("8b")));
+    }
+
+    [Fact]
     public void What_stays_is_counted_as_it_is_stored()
     {
         var model = Model("8b", DType.Nf4);

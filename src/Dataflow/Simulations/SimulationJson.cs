@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Dataflow.Model;
 using Dataflow.Schedules;
 using Dataflow.Simulation;
 
@@ -27,6 +28,7 @@ public static class SimulationJson
             ["standing"] = request.Standing.Json(),
             ["policy"] = PlanPolicies.NameOf(request.Policy),
             ["dtype"] = request.ChosenRecipe.Name,
+            ["base_weights"] = request.Model.BaseWeights?.Name(),
             ["device_budget_bytes"] = request.Budget.Device.Value,
             ["host_budget_bytes"] = request.Budget.Host.Value,
             ["tok_per_sec"] = step?.Throughput.TokensPerSecond,

@@ -14,9 +14,10 @@ public static class SimulationReport
     public static void Write(TextWriter output, SimulationRequest request, SimulatedStep step)
     {
         var (g, t) = (step.Geometry, step.Throughput);
+        string stored = request.Model.BaseWeights is { } type ? $", base weights in {type.Name()}" : "";
         output.WriteLine(
             $"{request.Model.Name} at seqlen {request.Seqlen:N0} on {request.Hardware.Name}, policy "
-                + $"{PlanPolicies.NameOf(request.Policy)}, {request.ChosenRecipe.Name}: simulated, nothing ran"
+                + $"{PlanPolicies.NameOf(request.Policy)}, {request.ChosenRecipe.Name}{stored}: simulated, nothing ran"
         );
         output.WriteLine($"  predicted with {request.Standing.Rates!.Text}");
         output.WriteLine(
