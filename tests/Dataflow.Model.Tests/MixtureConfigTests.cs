@@ -46,6 +46,21 @@ public class MixtureConfigTests
         Assert.Contains("model.layers.1.mlp.shared_expert_gate.weight", NamedParameter.All(model).Select(p => p.Name));
     }
 
+    [Fact]
+    public void Our_own_files_say_experts_by_kind_of_layer_and_are_written_as_they_are_read()
+    {
+        string json = Repository.Read("models", "20b_1b.json").Replace(
+            "\"normalised\": true", "\"score\": \"sigmoid\", \"scale\": 2.5, \"gates_shared\": false", StringComparison.Ordinal);
+        var model = ModelConfigReader.Parse(json, "m");
+        Assert.Equal(new ExpertMixture(128, 4, 1024) { Score = RouterScore.Sigmoid, Scale = 2.5 }, model.KindOf(new Layer(3)).Experts);
+        Assert.Equal(model, ModelConfigReader.Parse(ModelConfigWriter.Stored(model), "m"));
+        string wrong = json.Replace("sigmoid", "softmin", StringComparison.Ordinal).Replace("scale", "scales", StringComparison.Ordinal);
+        Assert.Equal(
+            "m cannot be used: layers: \"scales\" is not a key of experts (these are: count, per_token, dim, score, normalised, scale, "
+                + "gates_shared); layers: score must be softmax or sigmoid, found softmin",
+            Assert.Throws<UserErrorException>(() => ModelConfigReader.Parse(wrong, "m")).Message);
+    }
+
     [Theory]
     [InlineData("\"num_experts_per_tok\": 8", "\"num_experts_per_tok\": 200", "experts of a token must be from 1 to 128, found 200")]
     [InlineData("\"num_experts\": 128", "\"num_experts\": 0", "experts must be from 1 to 1024, found 0")]

@@ -102,7 +102,10 @@ public class ModelConfigReaderTests
     {
         string message = Fault(With(key == "n_experts" ? Own : With(Llama, "model_type", "\"deepseek_v3\""), key, count));
         Assert.Equal(
-            $"m/config.json is a mixture of experts ({key} is {count}), not supported yet: choose a model with dense feed-forwards",
+            $"m/config.json is a mixture of experts ({key} is {count})"
+                + (key == "n_experts"
+                    ? ": say the experts of each kind of layer in layers (models/README.md)"
+                    : ", not supported yet: choose a model with dense feed-forwards, or another mixture"),
             message
         );
     }

@@ -65,9 +65,10 @@ public static class ModelConfigReader
             if (!isRead && fields.Find(key) is { ValueKind: JsonValueKind.Number } value && value.TryGetDouble(out double count)
                 && count > most)
             {
+                string instead = key == "n_experts" ? "say the experts of each kind of layer in layers (models/README.md)"
+                    : "not supported yet: choose a model with dense feed-forwards, or another mixture";
                 throw new UserErrorException(
-                    $"{source} is a mixture of experts ({key} is {JsonFields.Quote(value)}), not supported yet: choose a model with dense "
-                        + $"feed-forwards"
+                    $"{source} is a mixture of experts ({key} is {JsonFields.Quote(value)}){(key == "n_experts" ? ": " : ", ")}{instead}"
                 );
             }
         }

@@ -6,6 +6,9 @@ namespace Dataflow.Model;
 /// <summary>Our own config format: the field's names, nothing that a file need not say. models/README.md documents it.</summary>
 internal static class OwnConfig
 {
+    private const string Softmax = "softmax";
+    private const string Sigmoid = "sigmoid";
+
     // Spelling errors in optional keys would otherwise pass silently, so every other key is a fault.
     private static readonly string[] Keys =
     [
@@ -13,7 +16,10 @@ internal static class OwnConfig
         "tied_embedding", "qk_norm", "n_experts", "layers",
     ];
 
-    private static readonly string[] s_kindKeys = ["ffn_dim", "window", "ffn_apart", "frozen", "frozen_dtype", "shares_kv", "convolution"];
+    private static readonly string[] s_kindKeys =
+        ["ffn_dim", "window", "ffn_apart", "frozen", "frozen_dtype", "shares_kv", "convolution", "experts"];
+
+    private static readonly string[] s_expertKeys = ["count", "per_token", "dim", "score", "normalised", "scale", "gates_shared"];
 
     /// <summary>Whether the file means to be of this format.</summary>
     public static bool Recognises(JsonFields fields) => fields.Has("model_dim") || fields.Has("n_layers") || fields.Has("ffn_dim");
@@ -26,7 +32,7 @@ internal static class OwnConfig
             fields.Faults.Add($"{key} is not a key of a config (these are: {string.Join(", ", Keys)})");
         }
 
-        // A dense model has one expert; more were refused before, and fewer mean nothing.
+        // Experts are said by layer; more than one here were refused before, and fewer mean nothing.
         if (fields.Int("n_experts", absent: 1) is not (1 or 0 or ModelConfigLimits.Unknown))
         {
             fields.Faults.Add("n_experts must be 1 or left out");
@@ -80,12 +86,62 @@ internal static class OwnConfig
                 {
                     SharesKv = kind.Bool("shares_kv", absent: false),
                     ConvolutionTaps = kind.Has("convolution") ? kind.Int("convolution") : null,
+                    Experts = Experts(kind),
                 }
             );
             fields.Faults.AddRange(kind.Faults.Select(f => $"layers: {f}"));
         }
 
         return new LayerPattern(kinds.ToImmutable());
+    }
+
+    private static ExpertMixture? Experts(JsonFields kind)
+    {
+        if (kind.Find("experts") is not { } value)
+        {
+            return null;
+        }
+
+        if (!IsObject(value))
+        {
+            kind.Faults.Add($"experts must be an object, found {JsonFields.Quote(value)}");
+            return null;
+        }
+
+        var fields = new JsonFields(value);
+        foreach (string key in fields.Keys.Except(s_expertKeys))
+        {
+            fields.Faults.Add($"{JsonFields.QuoteKey(key)} is not a key of experts (these are: {string.Join(", ", s_expertKeys)})");
+        }
+
+        string score = fields.Text("score") ?? Softmax;
+        if (score is not (Softmax or Sigmoid))
+        {
+            fields.Faults.Add($"score must be {Softmax} or {Sigmoid}, found {score}");
+        }
+
+        var experts = new ExpertMixture(fields.Int("count"), fields.Int("per_token"), fields.Int("dim"))
+        {
+            Score = score == Sigmoid ? RouterScore.Sigmoid : RouterScore.Softmax,
+            Normalised = fields.Bool("normalised", absent: false),
+            Scale = fields.Double("scale", absent: 1),
+            GatesShared = fields.Bool("gates_shared", absent: false),
+        };
+        kind.Faults.AddRange(fields.Faults);
+        return experts;
+    }
+
+    private static void Write(Utf8JsonWriter json, ExpertMixture experts)
+    {
+        json.WriteStartObject("experts");
+        json.WriteNumber("count", experts.Count);
+        json.WriteNumber("per_token", experts.PerToken);
+        json.WriteNumber("dim", experts.Dim);
+        json.WriteString("score", experts.Score == RouterScore.Sigmoid ? Sigmoid : Softmax);
+        json.WriteBoolean("normalised", experts.Normalised);
+        json.WriteNumber("scale", experts.Scale);
+        json.WriteBoolean("gates_shared", experts.GatesShared);
+        json.WriteEndObject();
     }
 
     private static DType? FrozenType(JsonFields kind)
@@ -179,6 +235,11 @@ internal static class OwnConfig
                 if (kind.ConvolutionTaps is { } taps)
                 {
                     json.WriteNumber("convolution", taps);
+                }
+
+                if (kind.Experts is { } experts)
+                {
+                    Write(json, experts);
                 }
 
                 json.WriteEndObject();

@@ -226,8 +226,14 @@ public static class PlanReport
         string scale = kind.AttentionScale is { } s ? string.Create(CultureInfo.InvariantCulture, $"scores times {s:g3}") : "";
         string shared = kind.SharesKv ? "keys and values of a layer below" : "";
         string convolution = kind.ConvolutionTaps is { } taps ? $"a convolution over {taps} tokens in place of attention" : "";
-        string[] notes = [convolution, window, positions, shared, scale, kind.FfnApart ? "streamed apart" : "", frozen];
+        string experts = kind.Experts is { } e ? $"{e.PerToken} of {e.Count} experts of {e.Dim}" : "";
+        string[] notes = [experts, convolution, window, positions, shared, scale, kind.FfnApart ? "streamed apart" : "", frozen];
         notes = [.. notes.Where(n => n != "")];
+        if (kind is { Experts: not null, FfnDim: 0 })
+        {
+            return string.Join(", ", notes);
+        }
+
         return notes.Length == 0 ? $"{kind.FfnDim}" : $"{kind.FfnDim} ({string.Join(", ", notes)})";
     }
 
